@@ -1,0 +1,135 @@
+//! What happened to one handoff, in order; append-only.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::facts::Key;
+use crate::yaml;
+
+/// The schema a timeline names.
+pub const TIMELINE_SCHEMA: &str = "handoff/timeline/v1";
+
+/// What can happen to a handoff.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    /// The webhook's arrival.
+    Received,
+    /// A brief before the signature.
+    Drafted,
+    /// The brief has its signature.
+    Signed,
+    /// The CSM's first-touch task exists.
+    TaskOpened,
+    /// A chat channel knows.
+    Notified,
+    /// The mail went out.
+    Emailed,
+    /// The onboarding project exists.
+    ProjectStarted,
+    /// The customer's welcome was triggered.
+    Welcomed,
+    /// The CRM says Closed Won and links the brief.
+    CrmUpdated,
+    /// The CSM accepted.
+    Accepted,
+    /// The CSM returned it, with a reason.
+    Returned,
+    /// It was returned and came again.
+    Resubmitted,
+    /// The CSM's first human contact with the customer.
+    Touched,
+    /// Somebody decided that no handoff is needed.
+    Exempted,
+    /// A promise was kept.
+    PromiseKept,
+    /// The document was voided or declined.
+    Voided,
+    /// The brief was made afterwards, for a handoff that an audit found missing.
+    Backfilled,
+    /// A delivery failed for good.
+    DeliveryFailed,
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Event {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What.
+    pub event: EventKind,
+    /// Through what: a provider, a sink, `cli`, `github`.
+    pub via: String,
+    /// A URL or id that can be found again.
+    #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// Who did it, for what people do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Why, in their words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The git blob id of the `brief.yaml` as the machine wrote it, for
+    /// `drafted`, `signed`, `resubmitted` and `backfilled`: what people changed since is kept
+    /// when the deal is corrected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brief: Option<String>,
+}
+
+impl Event {
+    /// An event with nothing but time, kind and origin.
+    #[must_use]
+    pub fn new(at: DateTime<Utc>, event: EventKind, via: impl Into<String>) -> Self {
+        Self { at, event, via: via.into(), reference: None, by: None, reason: None, brief: None }
+    }
+}
+
+/// What happened to one handoff, in order; written by handoff only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Timeline {
+    /// Always [`TIMELINE_SCHEMA`].
+    pub schema: String,
+    /// The handoff.
+    pub key: Key,
+    /// The events, oldest first.
+    pub events: Vec<Event>,
+}
+
+impl Timeline {
+    /// A timeline without events.
+    #[must_use]
+    pub fn new(key: Key) -> Self {
+        Self { schema: TIMELINE_SCHEMA.to_owned(), key, events: Vec::new() }
+    }
+
+    /// Reads a `timeline.yaml`.
+    ///
+    /// # Errors
+    /// When it is no timeline; the place is that of the value at fault.
+    pub fn parse(source: &[u8]) -> Result<Self, yaml::Error> {
+        yaml::from_node(&yaml::read(source)?)
+    }
+
+    /// The bytes of the `timeline.yaml`.
+    ///
+    /// # Panics
+    /// Never: a timeline holds only texts and times.
+    #[must_use]
+    pub fn to_yaml(&self) -> String {
+        yaml::write(&serde_json::to_value(self).expect("a timeline is plain data"))
+    }
+
+    /// The first event of a kind.
+    #[must_use]
+    pub fn first(&self, kind: EventKind) -> Option<&Event> {
+        self.events.iter().find(|event| event.event == kind)
+    }
+
+    /// The last event of a kind.
+    #[must_use]
+    pub fn last(&self, kind: EventKind) -> Option<&Event> {
+        self.events.iter().rev().find(|event| event.event == kind)
+    }
+}

@@ -1,0 +1,6 @@
+//! Deals in: one file per CRM. A vendor's field names stop at the door of its
+//! own file. May use floors below (`facts`, `finding`, `time`, `text`, `yaml`, `net`).
+
+mod port;
+
+pub use port::{Check, CheckLevel, ClosedWonUpdate, Crm, CrmError, Progress};

@@ -1,0 +1,154 @@
+//! What every CRM can do.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::facts::{CrmName, Deal, DealId, Population, Signature, Window};
+
+/// Told as pages come in; a progress bar at the command line, nothing in tests.
+pub trait Progress: Send + Sync {
+    /// So many deals are read, of so many if that is known.
+    fn read(&self, deals: usize, of: Option<usize>);
+}
+
+impl Progress for () {
+    fn read(&self, _: usize, _: Option<usize>) {}
+}
+
+/// What was done to keep the CRM at Closed Won.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClosedWonUpdate {
+    /// It said so already; a note may have been added.
+    AlreadyWon,
+    /// It was moved.
+    Updated,
+    /// The source cannot be written (an export file).
+    NotSupported,
+}
+
+/// Why a CRM did not give what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum CrmError {
+    /// There is no such deal (or it may not be seen).
+    #[error("{crm} has no deal {id}")]
+    NotFound {
+        /// The CRM.
+        crm: CrmName,
+        /// The id as it was asked for.
+        id: DealId,
+        /// Near misses or reasons, for the hint.
+        help: String,
+    },
+    /// The data is there and cannot be used: a bad amount, an ambiguous date, a doubled id.
+    #[error("{place}: {message}")]
+    BadData {
+        /// File, row and column; or object and property.
+        place: String,
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        help: String,
+    },
+    /// The mapping or settings name something the CRM does not have.
+    #[error("{message}")]
+    Settings {
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        help: String,
+    },
+    /// Credentials are missing, wrong or not allowed to do this.
+    #[error("{message}")]
+    Denied {
+        /// What was refused, in the CRM's words.
+        message: String,
+        /// Which secret or scope to mend.
+        help: String,
+    },
+    /// A rule of the CRM refused the change; trying again will not help.
+    #[error("{crm} refused: {message}")]
+    Refused {
+        /// The CRM.
+        crm: CrmName,
+        /// Its words.
+        message: String,
+    },
+    /// It could not be reached, is limited, or answered nonsense; later may work.
+    #[error("{message}")]
+    Unavailable {
+        /// What happened and where.
+        message: String,
+        /// What to do.
+        help: String,
+    },
+}
+
+/// How one check of `doctor` came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckLevel {
+    /// As it should be.
+    Ok,
+    /// Works, and may surprise.
+    Warning,
+    /// Does not work.
+    Failed,
+}
+
+/// One thing `doctor` looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What was looked at, such as `hubspot: token`.
+    pub what: String,
+    /// How it came out.
+    pub level: CheckLevel,
+    /// What was seen.
+    pub detail: String,
+    /// The remedy, where there is something to mend.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}
+
+/// A CRM, or an export of one.
+#[async_trait]
+pub trait Crm: Send + Sync {
+    /// The name in keys and briefs.
+    fn name(&self) -> &CrmName;
+
+    /// One deal with company, contacts, line items and owner. The signature,
+    /// where there is one, helps to tell the signer among the contacts.
+    ///
+    /// # Errors
+    /// See [`CrmError`].
+    async fn deal(&self, id: &DealId, signature: Option<&Signature>) -> Result<Deal, CrmError>;
+
+    /// The population for an audit: every deal that may have been won in the
+    /// window (a superset is fine; the caller filters by `closed_won_at`).
+    /// A page that fails after its retries is a gap, never a shorter list.
+    ///
+    /// # Errors
+    /// When nothing can be read at all, or the data is not usable.
+    async fn population(
+        &self,
+        window: Window,
+        progress: &dyn Progress,
+    ) -> Result<Population, CrmError>;
+
+    /// Keeps the CRM true after a signature: moves an open deal to Closed Won
+    /// where configured, notes the link to the brief. Never moves a deal that
+    /// was won or lost already.
+    ///
+    /// # Errors
+    /// See [`CrmError`]; `Refused` with the CRM's own words.
+    async fn mark_closed_won(
+        &self,
+        id: &DealId,
+        signed_at: DateTime<Utc>,
+        brief_url: Option<&str>,
+    ) -> Result<ClosedWonUpdate, CrmError>;
+
+    /// Connection, permissions, stages and properties, for `doctor`.
+    /// `properties` are the deal properties the mapping reads.
+    async fn checks(&self, properties: &[String], offline: bool) -> Vec<Check>;
+}

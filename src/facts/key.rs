@@ -1,0 +1,174 @@
+//! A handoff's stable identity.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{CrmName, DealId, DocumentId, ProviderName};
+
+const LONGEST: usize = 120;
+
+/// A handoff's stable identity: `<crm>-<deal id>`, else `<provider>-<document id>`,
+/// lower-cased, `[a-z0-9][a-z0-9._-]*`, at most 120 characters.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Key(String);
+
+/// Why a text is not a key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// Nothing is left of the id.
+    #[error("the key is empty")]
+    Empty,
+    /// It has more than 120 characters.
+    #[error("the key has {0} characters; at most {LONGEST} fit")]
+    TooLong(usize),
+    /// A character outside `[a-z0-9._-]`, or a start other than `[a-z0-9]`.
+    #[error(
+        "the key {0:?} may hold only a-z, 0-9, '.', '_' and '-', and starts with a letter or digit"
+    )]
+    BadCharacter(String),
+}
+
+impl Key {
+    /// Parses a key exactly as it is written.
+    ///
+    /// # Errors
+    /// When the text breaks the rules of a key.
+    pub fn parse(text: &str) -> Result<Self, KeyError> {
+        if text.is_empty() {
+            return Err(KeyError::Empty);
+        }
+        if text.len() > LONGEST {
+            return Err(KeyError::TooLong(text.chars().count()));
+        }
+        let allowed =
+            |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, b'.' | b'_' | b'-');
+        let starts_well =
+            text.as_bytes()[0].is_ascii_lowercase() || text.as_bytes()[0].is_ascii_digit();
+        // `..` and a final `.lock` are not allowed in git ref names, and a draft lives on `handoff/<key>`.
+        let ref_safe = !text.contains("..") && !text.ends_with(".lock") && !text.ends_with('.');
+        if !starts_well || !ref_safe || !text.bytes().all(allowed) {
+            return Err(KeyError::BadCharacter(text.chars().take(60).collect()));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The key of a deal's handoff. The id is normalised first, so that a
+    /// Salesforce id of 15 characters and its form of 18 give one key.
+    ///
+    /// Characters that no key can hold become `-`. Two ids can fall together
+    /// that way (or by case): whoever writes a brief compares `deal.id` first.
+    ///
+    /// # Errors
+    /// When nothing usable is left of the id, or it is too long.
+    pub fn for_deal(crm: &CrmName, id: &DealId) -> Result<Self, KeyError> {
+        Self::join(crm.as_str(), normalise_deal_id(crm, id).as_str())
+    }
+
+    /// The key of a handoff that has a signed document and no deal.
+    ///
+    /// # Errors
+    /// As for [`Key::for_deal`].
+    pub fn for_document(provider: &ProviderName, id: &DocumentId) -> Result<Self, KeyError> {
+        Self::join(provider.as_str(), id.as_str())
+    }
+
+    fn join(source: &str, id: &str) -> Result<Self, KeyError> {
+        if !id.bytes().any(|c| c.is_ascii_alphanumeric()) {
+            return Err(KeyError::Empty);
+        }
+        let mut text = String::with_capacity(source.len() + id.len() + 1);
+        for c in source.chars().chain(['-']).chain(id.chars()) {
+            let c = c.to_ascii_lowercase();
+            let keeps = c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
+            match c {
+                '.' if !text.ends_with('.') => text.push('.'),
+                '.' => {}
+                _ => text.push(if keeps { c } else { '-' }),
+            }
+        }
+        Self::parse(text.trim_end_matches(['.', '-']))
+    }
+
+    /// The key as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for Key {
+    type Error = KeyError;
+    fn try_from(text: String) -> Result<Self, KeyError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Key> for String {
+    fn from(key: Key) -> Self {
+        key.0
+    }
+}
+
+/// Brings a deal id to its one form: trimmed, and for Salesforce the 15
+/// case-sensitive characters become the 18 case-safe ones (reports export 15,
+/// the API gives 18; both name one record).
+#[must_use]
+pub fn normalise_deal_id(crm: &CrmName, id: &DealId) -> DealId {
+    let text = id.as_str().trim();
+    let salesforce = crm.as_str() == "salesforce"
+        && text.len() == 15
+        && text.bytes().all(|c| c.is_ascii_alphanumeric());
+    if !salesforce {
+        return DealId::new(text);
+    }
+    let mut full = text.to_owned();
+    for block in text.as_bytes().chunks(5) {
+        let index = block
+            .iter()
+            .enumerate()
+            .filter(|(_, c)| c.is_ascii_uppercase())
+            .fold(0usize, |sum, (bit, _)| sum | (1 << bit));
+        full.push(char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"[index]));
+    }
+    DealId::new(full)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn salesforce_ids_of_15_and_18_characters_give_one_key() {
+        let crm = CrmName::new("salesforce");
+        let short = Key::for_deal(&crm, &DealId::new("006Hs00000aB1cD")).expect("valid");
+        let long = Key::for_deal(&crm, &DealId::new("006Hs00000aB1cDIAS")).expect("valid");
+        assert_eq!(short, long);
+        assert_eq!(short.as_str(), "salesforce-006hs00000ab1cdias");
+    }
+
+    #[test]
+    fn odd_ids_become_keys_that_stay_in_their_folder() {
+        let crm = CrmName::new("csv");
+        let key = |id: &str| Key::for_deal(&crm, &DealId::new(id)).map(String::from);
+        assert_eq!(key("../../x").as_deref(), Ok("csv-.-.-x"));
+        assert_eq!(key("A 1/É").as_deref(), Ok("csv-a-1"));
+        assert_eq!(key("…"), Err(KeyError::Empty));
+    }
+
+    #[test]
+    fn ids_that_would_escape_a_folder_are_refused() {
+        for bad in ["../../x", "a/b", "", "-a", "a b", "a..b", "x.lock", "É", "a\n"] {
+            assert!(Key::parse(bad).is_err(), "{bad:?} must not be a key");
+        }
+        assert!(Key::parse(&"a".repeat(121)).is_err());
+        assert!(Key::parse(&"a".repeat(120)).is_ok());
+    }
+}

@@ -1,0 +1,86 @@
+//! One clean line: no controls, no direction overrides, bounded.
+
+use unicode_normalization::UnicodeNormalization as _;
+
+/// Characters that reorder or hide what a reader sees.
+pub(super) fn is_deceptive(c: char) -> bool {
+    matches!(c,
+        '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}'
+        | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
+        // A zero-width joiner holds emoji together and stays.
+        && c != '\u{200D}'
+}
+
+/// The text on one line: NFC, controls and direction overrides gone, runs of
+/// white space folded to one space, ends trimmed.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.nfc() {
+        if c.is_whitespace() || c == '\u{2028}' || c == '\u{2029}' {
+            if !line.is_empty() && !line.ends_with(' ') {
+                line.push(' ');
+            }
+        } else if !c.is_control() && !is_deceptive(c) {
+            line.push(c);
+        }
+    }
+    line.truncate(line.trim_end().len());
+    line
+}
+
+/// At most `most` characters, with `…` where something was cut.
+#[must_use]
+pub fn shorten(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(most.saturating_sub(1)).collect();
+    short.truncate(short.trim_end().len());
+    short.push('…');
+    short
+}
+
+/// Somebody else's words inside a message of ours: one line, shortened, quoted.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    format!("\"{}\"", shorten(&one_line(text), 60))
+}
+
+/// A folder name's readable part: lower-case ASCII letters, digits and `-`,
+/// at most `most` characters, never empty.
+#[must_use]
+pub fn slug(text: &str, most: usize) -> String {
+    let mut slug = String::new();
+    for c in text.nfkd() {
+        let c = c.to_ascii_lowercase();
+        if c.is_ascii_lowercase() || c.is_ascii_digit() {
+            slug.push(c);
+        } else if c.is_ascii() && !slug.is_empty() && !slug.ends_with('-') && c != '\'' {
+            slug.push('-');
+        }
+        if slug.len() >= most {
+            break;
+        }
+    }
+    let slug = slug.trim_matches('-');
+    if slug.is_empty() { "customer".to_owned() } else { slug.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_holds_no_controls_and_no_direction_overrides() {
+        assert_eq!(one_line(" Acme\r\n\u{202E}Corp\u{0}\t x\u{1b}[31m "), "Acme Corp x[31m");
+    }
+
+    #[test]
+    fn a_slug_stays_in_its_folder() {
+        assert_eq!(slug("../../x", 40), "x");
+        assert_eq!(slug("Café Lumière & Söhne's", 40), "cafe-lumiere-sohnes");
+        assert_eq!(slug("株式会社", 40), "customer");
+        assert!(slug(&"a b".repeat(300), 40).len() <= 40);
+    }
+}

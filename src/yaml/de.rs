@@ -1,0 +1,206 @@
+//! Nodes to typed values; an error keeps the place of the value it is about.
+
+use serde::de::value::StringDeserializer;
+use serde::de::{
+    self, DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+};
+
+use super::node::{Entry, Node, Span, Value};
+use super::read::Error;
+
+/// Reads a typed value out of a node.
+///
+/// # Errors
+/// When the node does not fit the type; the place is that of the value, or of
+/// the unknown key.
+pub fn from_node<T: DeserializeOwned>(node: &Node) -> Result<T, Error> {
+    T::deserialize(De(node)).map_err(|mut fault| {
+        let span = fault.span.take().unwrap_or(node.span);
+        Error::at(span, fault.message)
+    })
+}
+
+/// A message that gets the place of the innermost value it passes.
+#[derive(Debug)]
+struct Fault {
+    message: String,
+    span: Option<Span>,
+}
+
+impl Fault {
+    fn within(mut self, span: Span) -> Self {
+        self.span.get_or_insert(span);
+        self
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl de::Error for Fault {
+    fn custom<T: std::fmt::Display>(message: T) -> Self {
+        Self { message: message.to_string(), span: None }
+    }
+}
+
+struct De<'a>(&'a Node);
+
+impl<'de> de::Deserializer<'de> for De<'_> {
+    type Error = Fault;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let node = self.0;
+        let result = match &node.value {
+            Value::Null => visitor.visit_unit(),
+            Value::Bool(flag) => visitor.visit_bool(*flag),
+            Value::Number(number) => {
+                if let Some(number) = number.as_u64() {
+                    visitor.visit_u64(number)
+                } else if let Some(number) = number.as_i64() {
+                    visitor.visit_i64(number)
+                } else {
+                    visitor.visit_f64(number.as_f64().unwrap_or(f64::NAN))
+                }
+            }
+            Value::String(text) => visitor.visit_str(text),
+            Value::List(items) => visitor.visit_seq(List(items.iter())),
+            Value::Map(entries) => {
+                visitor.visit_map(Map { entries: entries.iter(), current: None })
+            }
+        };
+        result.map_err(|fault| fault.within(node.span))
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.0.value {
+            Value::Null => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        let span = self.0.span;
+        visitor.visit_newtype_struct(self).map_err(|fault| fault.within(span))
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        let node = self.0;
+        let result = match &node.value {
+            Value::String(text) => visitor.visit_enum(text.as_str().into_deserializer()),
+            Value::Map(entries) if entries.len() == 1 => {
+                visitor.visit_enum(de::value::MapAccessDeserializer::new(Map {
+                    entries: entries.iter(),
+                    current: None,
+                }))
+            }
+            _ => Err(de::Error::custom("expected one word, or a mapping with one key")),
+        };
+        result.map_err(|fault| fault.within(node.span))
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf
+        unit unit_struct seq tuple tuple_struct map struct identifier ignored_any
+    }
+}
+
+struct List<'a>(std::slice::Iter<'a, Node>);
+
+impl<'de> SeqAccess<'de> for List<'_> {
+    type Error = Fault;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Fault> {
+        self.0.next().map(|node| seed.deserialize(De(node))).transpose()
+    }
+}
+
+struct Map<'a> {
+    entries: std::slice::Iter<'a, Entry>,
+    current: Option<&'a Entry>,
+}
+
+impl<'de> MapAccess<'de> for Map<'_> {
+    type Error = Fault;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Fault> {
+        self.current = self.entries.next();
+        self.current
+            .map(|entry| {
+                let key: StringDeserializer<Fault> = entry.key.clone().into_deserializer();
+                seed.deserialize(key).map_err(|fault| fault.within(entry.key_span))
+            })
+            .transpose()
+    }
+
+    fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, Fault> {
+        let entry =
+            self.current.take().ok_or_else(|| de::Error::custom("a value without a key"))?;
+        seed.deserialize(De(&entry.node))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::yaml::read;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Config {
+        #[expect(dead_code, reason = "only its type matters here")]
+        version: u32,
+    }
+
+    #[test]
+    fn an_error_names_the_line_of_the_value_or_key() {
+        let error = from_node::<Config>(&read(b"version: two\n").expect("yaml")).expect_err("type");
+        assert_eq!((error.line, error.column), (1, 10), "{error}");
+        let error = from_node::<Config>(&read(b"version: 1\nvresion: 2\n").expect("yaml"))
+            .expect_err("key");
+        assert_eq!((error.line, error.column), (2, 1), "{error}");
+    }
+
+    #[test]
+    fn bounds_hold_and_doubled_keys_are_refused() {
+        for (what, text) in [
+            ("doubled", "a: 1\na: 2\n".to_owned()),
+            ("deep", "[".repeat(200_000)),
+            ("dashes", "- ".repeat(30_000)),
+            (
+                "bomb",
+                format!(
+                    "a: &a [{}]\nb: &b [{}]\nc: &c [{}]\nd: [{}]\n",
+                    "x,".repeat(100),
+                    "*a,".repeat(100),
+                    "*b,".repeat(100),
+                    "*c,".repeat(100)
+                ),
+            ),
+            ("two", "a: 1\n---\nb: 2\n".to_owned()),
+        ] {
+            assert!(read(text.as_bytes()).is_err(), "{what} must be refused");
+        }
+    }
+}

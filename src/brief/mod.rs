@@ -7,6 +7,7 @@ mod mapping;
 mod merge;
 mod model;
 mod render;
+mod rules;
 mod schema;
 mod timeline;
 mod view;
@@ -22,6 +23,10 @@ pub use mapping::{
 pub use merge::merge;
 pub use model::{BRIEF_SCHEMA, Brief};
 pub use render::{DEFAULT_TEMPLATE, RenderError, RenderInput, Renderer};
+pub use rules::{
+    CheckContext, FirstTouchLimit, Fix, FolderSummary, HandoffCheck, HandoffFiles, Member, Team,
+    brief_rules, check_handoff, check_ledger, fixes,
+};
 pub use schema::{
     Field, Outline, Role, SHIPPED_SCHEMA, Schema, SchemaError, Shape, TIMELINE_JSON_SCHEMA,
     Violation,

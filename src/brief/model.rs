@@ -89,8 +89,23 @@ impl Brief {
     /// is meant and not the whole section.
     #[must_use]
     pub fn place(&self, file: &str, pointer: &str) -> Place {
+        self.place_at(file, |node| locate(node, pointer))
+    }
+
+    /// Where a field's key stands.
+    #[must_use]
+    pub fn place_of_key(&self, file: &str, pointer: &str) -> Place {
+        let (parent, key) = pointer.rsplit_once('/').unwrap_or(("", pointer));
+        let key = key.replace("~1", "/").replace("~0", "~");
+        self.place_at(file, |node| {
+            let entry = node.pointer(parent).and_then(|parent| parent.entry(&key));
+            entry.map_or_else(|| locate(node, pointer), |entry| (entry.key_span, true))
+        })
+    }
+
+    fn place_at(&self, file: &str, find: impl Fn(&Node) -> (Span, bool)) -> Place {
         let Some(File { text, node }) = &self.file else { return Place::file(file) };
-        let (span, whole) = locate(node, pointer);
+        let (span, whole) = find(node);
         let line = text.lines().nth(span.line.saturating_sub(1)).unwrap_or_default();
         let line = line.strip_prefix('\u{FEFF}').unwrap_or(line);
         let rest = line.chars().count().saturating_sub(span.column.saturating_sub(1));

@@ -22,6 +22,8 @@ pub struct Violation {
     /// Whether an answer is simply not there (missing, empty, an empty list),
     /// which is unanswered and not wrong.
     pub absent: bool,
+    /// Whether it is about the key and not about the value.
+    pub of_key: bool,
 }
 
 /// Everything the brief breaks, each thing once.
@@ -116,5 +118,6 @@ fn absent(pointer: &str, outline: &Outline) -> Violation {
         message: format!("{} is missing", explain::name(pointer)),
         help: explain::how_to_answer(pointer, outline),
         absent: true,
+        of_key: false,
     }
 }

@@ -9,6 +9,9 @@ use super::outline::{Field, Outline, Shape};
 use crate::brief::answer::{dotted, escape};
 use crate::text::{quoted, shorten};
 
+/// The form of an honest gap.
+const UNKNOWN: &str = "{unknown: {why: …, owner: …, resolve_by: YYYY-MM-DD}}";
+
 /// How messages call a field: its key path, which is what stands in the file.
 pub(super) fn name(pointer: &str) -> String {
     if pointer.is_empty() { "the brief".to_owned() } else { format!("`{}`", dotted(pointer)) }
@@ -16,6 +19,9 @@ pub(super) fn name(pointer: &str) -> String {
 
 /// What would be an answer, with the schema's own example.
 pub(super) fn how_to_answer(pointer: &str, outline: &Outline) -> Option<String> {
+    if pointer.contains("/unknown/") {
+        return Some(format!("say why, who finds out and by when: `{UNKNOWN}`"));
+    }
     let field = outline.field(pointer)?;
     let key = pointer.rsplit('/').next().unwrap_or_default();
     let mut help = String::new();
@@ -44,6 +50,7 @@ pub(super) fn no_alternative(pointer: &str, instance: &Value, outline: &Outline)
         message: format!("{} must be {wanted}, and is {}", name(pointer), describe(instance)),
         help: near_miss(instance, field).or_else(|| how_to_answer(pointer, outline)),
         absent: false,
+        of_key: false,
     }
 }
 
@@ -74,6 +81,7 @@ pub(super) fn unexpected(pointer: &str, key: &str, outline: &Outline) -> Violati
         pointer: here,
         help: Some(help),
         absent: false,
+        of_key: true,
     }
 }
 
@@ -131,7 +139,7 @@ pub(super) fn one(error: &ValidationError<'_>, pointer: &str, outline: &Outline)
         let key = pointer.rsplit('/').next().unwrap_or_default();
         Some(format!("for example `{key}: {}`", flow(example)))
     });
-    Violation { pointer: pointer.to_owned(), message, help, absent: false }
+    Violation { pointer: pointer.to_owned(), message, help, absent: false, of_key: false }
 }
 
 /// A mistake that is often made: says exactly what to write.
@@ -139,10 +147,10 @@ fn near_miss(instance: &Value, field: Option<&Field>) -> Option<String> {
     let field = field?;
     let format = field.format.as_deref();
     match instance {
-        Value::Number(number) if takes_text(field) => {
-            Some(format!("put it in quotes: `\"{number}\"`"))
+        // The text itself is not repeated: `0123` was read as 123.
+        Value::Number(_) | Value::Bool(_) if takes_text(field) => {
+            Some("put quotes around it, as it is written".to_owned())
         }
-        Value::Bool(flag) if takes_text(field) => Some(format!("put it in quotes: `\"{flag}\"`")),
         Value::String(text) => {
             let text = text.trim();
             let folded = text.to_lowercase();
@@ -190,6 +198,9 @@ fn takes_text(field: &Field) -> bool {
 fn expected(field: &Field) -> String {
     let mut wanted = match &field.shape {
         Shape::List(_) => "a list with at least one item".to_owned(),
+        Shape::Mapping { .. } if field.expects.is_some() => {
+            field.expects.clone().unwrap_or_default()
+        }
         Shape::Mapping { fields, .. } => {
             let owed = fields.iter().filter(|field| field.required);
             let names: Vec<_> = owed.map(|field| format!("`{}`", field.name)).collect();
@@ -218,17 +229,12 @@ fn expected(field: &Field) -> String {
     wanted
 }
 
-/// The form of a text, after its format or its example.
+/// What a text must be, after the schema's definitions.
 fn wording(field: &Field) -> Option<String> {
     match field.format.as_deref() {
-        Some("date") => return Some("a day that exists, such as 2026-11-20".to_owned()),
-        Some("date-time") => return Some("a time in UTC such as 2026-11-20T15:01:58Z".to_owned()),
-        _ => {}
-    }
-    let example = field.example.as_ref()?;
-    match example {
-        Value::String(text) => Some(format!("of the form of `{}`", shorten(text, 60))),
-        _ => None,
+        Some("date") => Some("a day that exists, such as 2026-11-20".to_owned()),
+        Some("date-time") => Some("a time in UTC such as 2026-11-20T15:01:58Z".to_owned()),
+        _ => field.expects.clone(),
     }
 }
 

@@ -46,6 +46,9 @@ pub struct Field {
     pub allows_none: bool,
     /// Whether `{unknown: …}` is an answer.
     pub allows_unknown: bool,
+    /// What an answer must be, in words: the description of the definition
+    /// that the schema refers to, `a day such as 2026-11-20`.
+    pub expects: Option<String>,
     /// The words it is limited to, where it is.
     pub choices: Vec<String>,
     /// The format of a text: `date`, `date-time`, or an `x-format`: `email`,
@@ -241,6 +244,11 @@ impl<'a> Reader<'a> {
         let of_answer = |key: &str| answers.iter().flatten().find_map(|layer| text(layer, key));
         let format = of_answer("format").or_else(|| of_answer("x-format"));
         let show = of_answer("x-show");
+        let expects = answers
+            .iter()
+            .flatten()
+            .filter(|layer| !std::ptr::eq(**layer, schema))
+            .find_map(|layer| text(layer, "description"));
         // The mapping or list among the alternatives is what has an inside.
         let inside = answers
             .iter()
@@ -257,6 +265,7 @@ impl<'a> Reader<'a> {
             required,
             allows_none,
             allows_unknown,
+            expects,
             choices,
             format,
             show,

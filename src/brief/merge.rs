@@ -21,7 +21,11 @@ const ANSWER_DEPTH: usize = 2;
 /// - Without a `base`, only what is missing is filled.
 #[must_use]
 pub fn merge(base: Option<&Value>, ours: &Value, theirs: &Value) -> Value {
-    at(base, Some(ours), Some(theirs), 0).unwrap_or(Value::Null)
+    // A field that holds nothing is a field that is not there.
+    let base = base.and_then(without_blanks);
+    let (ours, theirs) = (without_blanks(ours), without_blanks(theirs));
+    at(base.as_ref(), ours.as_ref(), theirs.as_ref(), 0)
+        .unwrap_or_else(|| Value::Object(Map::new()))
 }
 
 fn at(
@@ -30,38 +34,44 @@ fn at(
     theirs: Option<&Value>,
     depth: usize,
 ) -> Option<Value> {
-    let base = base.filter(|value| !is_blank(value));
-    let ours = ours.filter(|value| !is_blank(value));
-    let theirs = theirs.filter(|value| !is_blank(value));
+    let unchanged = base == ours;
     let (ours, theirs) = match (ours, theirs) {
-        (None, None) => return None,
-        (None, Some(theirs)) => return Some(theirs.clone()),
-        (Some(ours), None) => {
-            let unchanged = base == Some(ours);
-            return if unchanged && depth > ANSWER_DEPTH { None } else { Some(ours.clone()) };
-        }
+        (None, theirs) => return theirs.cloned(),
+        (Some(_), None) if unchanged && depth > ANSWER_DEPTH => return None,
+        (Some(ours), None) => return Some(ours.clone()),
         (Some(ours), Some(theirs)) => (ours, theirs),
     };
     // An honest gap is filled as soon as somebody knows.
     if unknown(ours).is_some() {
         return Some(theirs.clone());
     }
-    if let (Value::Object(our_fields), Value::Object(their_fields)) = (ours, theirs)
-        && unknown(theirs).is_none()
-    {
-        let mut merged = Map::new();
-        let names = our_fields
-            .keys()
-            .chain(their_fields.keys().filter(|name| !our_fields.contains_key(name.as_str())));
-        for name in names {
-            let base = base.and_then(|base| base.get(name));
-            let value = at(base, our_fields.get(name), their_fields.get(name), depth + 1);
-            if let Some(value) = value {
-                merged.insert(name.clone(), value);
-            }
-        }
-        return (!merged.is_empty()).then_some(Value::Object(merged));
+    let (Value::Object(our_fields), Value::Object(their_fields)) = (ours, theirs) else {
+        return Some(if unchanged { theirs.clone() } else { ours.clone() });
+    };
+    if unknown(theirs).is_some() {
+        return Some(ours.clone());
     }
-    let unchanged = base == Some(ours);
-    Some(if unchanged { theirs.clone() } else { ours.clone() })
+    let new = their_fields.keys().filter(|name| !our_fields.contains_key(name.as_str()));
+    let mut merged = Map::new();
+    for name in our_fields.keys().chain(new) {
+        let base = base.and_then(|base| base.get(name));
+        if let Some(value) = at(base, our_fields.get(name), their_fields.get(name), depth + 1) {
+            merged.insert(name.clone(), value);
+        }
+    }
+    (!merged.is_empty()).then_some(Value::Object(merged))
+}
+
+/// The value without fields that hold nothing; lists stay as they are.
+fn without_blanks(value: &Value) -> Option<Value> {
+    let value = match value {
+        Value::Object(fields) => Value::Object(
+            fields
+                .iter()
+                .filter_map(|(name, value)| Some((name.clone(), without_blanks(value)?)))
+                .collect(),
+        ),
+        other => other.clone(),
+    };
+    (!is_blank(&value)).then_some(value)
 }

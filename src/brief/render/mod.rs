@@ -7,7 +7,7 @@ mod show;
 
 use minijinja::Environment;
 
-use super::{Brief, Schema};
+use super::{Brief, Completeness, Schema};
 use crate::text::quoted;
 
 /// The template that is compiled in; `handoff init` lays it down, and a
@@ -94,12 +94,23 @@ impl Renderer {
     /// When a ledger's own template fails with this brief, takes too long or
     /// gives too much.
     pub fn readme(&self, input: &RenderInput<'_>) -> Result<String, RenderError> {
+        let completeness = Completeness::of(input.schema, input.brief.json());
+        self.readme_with(input, &completeness)
+    }
+
+    /// The same for a caller that has judged the brief already.
+    pub(super) fn readme_with(
+        &self,
+        input: &RenderInput<'_>,
+        completeness: &Completeness,
+    ) -> Result<String, RenderError> {
         let failed = |error: &minijinja::Error| RenderError::Failed {
             line: error.line().unwrap_or(1),
             message: in_words(error),
         };
         let template = self.environment.get_template(NAME).map_err(|error| failed(&error))?;
-        let page = template.render(page::context(input)).map_err(|error| failed(&error))?;
+        let page =
+            template.render(page::context(input, completeness)).map_err(|error| failed(&error))?;
         let page = page::tidy(&page);
         if page.len() > LONGEST {
             return Err(RenderError::TooLong(page.len()));

@@ -75,10 +75,9 @@ struct Page<'a> {
     unknown: Vec<Gap>,
 }
 
-pub(super) fn context(input: &RenderInput<'_>) -> Jinja {
+pub(super) fn context(input: &RenderInput<'_>, completeness: &Completeness) -> Jinja {
     let brief = input.brief.json();
     let view = input.brief.view();
-    let completeness = Completeness::of(input.schema, brief);
     let fields = input.schema.outline().fields();
     let known = fields
         .iter()
@@ -111,7 +110,7 @@ pub(super) fn context(input: &RenderInput<'_>) -> Jinja {
         complete: completeness.is_complete(),
         answered: completeness.questions.iter().filter(|a| **a != Answer::Unanswered).count(),
         sections: known.chain(strange).collect(),
-        missing: asks(&completeness),
+        missing: asks(completeness),
         unknown: completeness
             .unknown
             .iter()

@@ -15,7 +15,7 @@ pub(super) static RULE: Rule = Rule {
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let input = RenderInput { brief: subject.brief, schema: subject.context.schema };
     let checked = subject.checked;
-    let (message, help) = match subject.context.renderer.readme(&input) {
+    let (message, help) = match subject.context.renderer.readme_with(&input, subject.completeness) {
         Err(error) => (
             error.to_string(),
             "mend templates/brief.md.j2, or remove it to use the one that is built in",

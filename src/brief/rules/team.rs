@@ -1,5 +1,7 @@
 //! Who may own a first action.
 
+use crate::brief::Colleague;
+
 /// One CSM, as far as the configuration names them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Member {
@@ -41,7 +43,7 @@ impl Team {
     /// Whether the brief's owner is one of them: by address, login, Slack id
     /// or, where the brief has nothing else, by name.
     #[must_use]
-    pub fn has(&self, person: &super::super::Colleague<'_>) -> bool {
+    pub fn has(&self, person: &Colleague<'_>) -> bool {
         let same = |own: &Option<String>, given: Option<&str>| {
             own.as_deref().zip(given).is_some_and(|(own, given)| {
                 own.trim().to_lowercase() == given.trim().trim_start_matches('@').to_lowercase()

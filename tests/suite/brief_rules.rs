@@ -13,6 +13,7 @@ use handoff::brief::{
 };
 use handoff::finding::Finding;
 use handoff::yaml;
+use proptest::prelude::*;
 use serde::Deserialize;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/brief");
@@ -218,5 +219,80 @@ fn the_fix_renders_again_and_then_finds_nothing_to_do() {
         assert_eq!(fixes(&files.borrowed(), &context).expect("renders"), [], "{name}");
         files.readme = Some(fix[0].contents.replace('\n', "\r\n").into_bytes());
         assert_eq!(fixes(&files.borrowed(), &context).expect("renders"), [], "{name}: CRLF");
+    }
+}
+
+fn odd_value() -> impl Strategy<Value = serde_json::Value> {
+    use serde_json::{Value, json};
+    let leaf = prop_oneof![
+        any::<String>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        prop::sample::select(vec![
+            json!(null),
+            json!(true),
+            json!("none"),
+            json!("2026-13-45"),
+            json!("9999-12-31T23:59:59Z"),
+            json!({"unknown": {"why": 1, "resolve_by": "x"}}),
+            json!({"amount": "1e9", "currency": "€"}),
+            json!([{"promise": []}, "x"]),
+        ]),
+    ];
+    let names = prop::sample::select(vec![
+        "name",
+        "email",
+        "unknown",
+        "promise",
+        "owner",
+        "due",
+        "amount",
+        "months",
+        "instruction",
+        "signed_at",
+    ]);
+    leaf.prop_recursive(3, 24, 4, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(names.clone(), inner, 0..4)
+                .prop_map(|map| map.into_iter().map(|(k, v)| (k.to_owned(), v)).collect()),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_a_section_holds_is_checked_rendered_and_merged(
+        section in prop::sample::select(vec![
+            "deal", "signature", "customer", "purchase", "contacts", "commitments", "implementation", "success",
+            "first_action", "context", "something",
+        ]),
+        value in odd_value(),
+    ) {
+        let mut json = crate::brief_schema::sample("complete").into_json();
+        json[section] = value;
+        let brief = Brief::from_json(json.clone());
+        let readme = render(&brief);
+        prop_assert!(readme.starts_with("<!-- Rendered from brief.yaml; edit that. -->\n"));
+        let yaml = brief.to_yaml(4);
+        let renderer = Renderer::new(None).expect("the built-in template");
+        let limit = |signed: DateTime<Utc>| signed.checked_add_signed(Duration::hours(24)).unwrap_or(signed);
+        let context = CheckContext {
+            schema: Schema::shipped(), renderer: &renderer, team: &Team::default(), now: DateTime::UNIX_EPOCH,
+            first_touch: Some(&limit), layout: Some("%Y/%m"),
+        };
+        let files = HandoffFiles {
+            folder: "briefs/2026/10/x--hubspot-31874500101", brief: Some(yaml.as_bytes()), timeline: None,
+            readme: Some(readme.as_bytes()),
+        };
+        let check = check_handoff(&files, &context);
+        let stale = check.findings.iter().any(|finding| finding.rule == "stale-rendering");
+        prop_assert!(!stale, "the page of a brief and of its file differ\n{yaml}");
+        // What the stock validator refuses is never silent here.
+        let findings = check.findings.iter();
+        let told = findings.clone().any(|f| f.rule == "schema-violation" || f.rule == "unanswered-question");
+        prop_assert!(Schema::shipped().is_valid(&brief) || told, "invalid and silent:\n{yaml}");
+        let _ = handoff::brief::merge(None, &json, &json);
     }
 }

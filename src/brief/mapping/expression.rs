@@ -76,7 +76,7 @@ impl Expression {
             let asked = ENVIRONMENT.compile_expression_owned(format!("'{name}' is {exists}"));
             let known = asked.and_then(|asked| asked.eval(())).is_ok_and(|known| known.is_true());
             if !known {
-                let help = nearest(&name, filters::NAMES.iter().copied());
+                let help = nearest(&name, filters::likely_names());
                 let message = format!("there is no {exists} `{name}`");
                 return Err(ExpressionError { message, help });
             }

@@ -7,25 +7,14 @@ use minijinja::{Environment, Error, ErrorKind, Value};
 use super::{dates, numbers, people, promises, record};
 use crate::text::quoted;
 
-/// Every name that is registered here, and what people confuse with them.
-pub(super) const NAMES: &[&str] = &[
-    "choice",
-    "dated",
-    "day",
-    "each",
-    "lines",
-    "money",
-    "months",
-    "number",
-    "person",
-    "plain",
-    "products",
-    "promises",
-    "property",
-    "role",
-    "time",
-    "website",
-    "words",
+/// The filters of [`register`], sorted.
+const OWN: [&str; 17] = [
+    "choice", "dated", "day", "each", "lines", "money", "months", "number", "person", "plain",
+    "products", "promises", "property", "role", "time", "website", "words",
+];
+
+/// Filters and tests of minijinja that mappings often use.
+const OFTEN_USED: [&str; 17] = [
     "default",
     "first",
     "join",
@@ -43,8 +32,12 @@ pub(super) const NAMES: &[&str] = &[
     "unique",
     "upper",
     "defined",
-    "none",
 ];
+
+/// The names that a misspelt one may have meant.
+pub(super) fn likely_names() -> impl Iterator<Item = &'static str> {
+    OWN.into_iter().chain(OFTEN_USED)
+}
 
 /// Puts the filters and functions into the environment.
 pub(super) fn register(environment: &mut Environment<'static>) {
@@ -139,4 +132,22 @@ fn choice(value: &Value, choices: Rest<String>) -> Result<Option<String>, Error>
 /// Refuses keyword arguments that no one reads.
 pub(super) fn finish(kwargs: &Kwargs) -> Result<(), Error> {
     kwargs.assert_all_used()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_filter_is_registered_and_has_its_line_in_the_docs() {
+        let mut environment = Environment::empty();
+        register(&mut environment);
+        let docs = include_str!("../../../docs/brief.md");
+        for name in OWN {
+            let used = environment.compile_expression("x|NAME".replace("NAME", name).leak());
+            let failed = used.expect("compiles").eval(()).err().map(|error| error.kind());
+            assert_ne!(failed, Some(ErrorKind::UnknownFilter), "{name} is not registered");
+            assert!(docs.contains(&format!("| `{name}")), "docs/brief.md lacks `{name}`");
+        }
+    }
 }

@@ -16,7 +16,10 @@ fn at(text: &str) -> DateTime<Utc> {
 }
 
 fn map(value: Value) -> Map<String, Value> {
-    value.as_object().cloned().expect("mapping")
+    match value {
+        Value::Object(fields) => fields,
+        other => panic!("{other} is no mapping"),
+    }
 }
 
 fn signature() -> Signature {

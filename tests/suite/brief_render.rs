@@ -42,6 +42,17 @@ fn the_page_of_an_empty_draft() {
 }
 
 #[test]
+fn what_is_said_twice_is_read_once() {
+    let mut json = sample("complete").into_json();
+    let goal = json["success"]["primary_goal"].clone();
+    json["success"]["metric"] = goal;
+    let page = render(&Brief::from_json(json));
+    assert!(page.contains("**Primary goal, metric:** Cut pick errors"), "{page}");
+    assert!(page.contains("| **Signer, Economic buyer** | Dana Okafor |"), "{page}");
+    assert_eq!(page.matches("| Dana Okafor |").count(), 1, "{page}");
+}
+
+#[test]
 fn the_first_screen_holds_who_what_and_when() {
     let page = html(&render(&sample("complete")));
     assert!(page.contains("<h1>Northwind Robotics</h1>"), "{page}");
@@ -131,11 +142,10 @@ fn hostile_text_is_only_ever_text() {
         assert!(!markdown.contains('\u{202e}') && !markdown.contains('\u{1b}'), "{text:?}");
         for element in ["<h1>", "<h3>", "<tr>", "<table>"] {
             let count = |page: &str| page.matches(element).count();
-            assert_eq!(
-                count(&page),
-                count(&clean),
-                "{text:?} changes the number of {element}\n{page}"
-            );
+            let (found, wanted) = (count(&page), count(&clean));
+            // People with one name are one row.
+            let fits = if element == "<tr>" { found <= wanted } else { found == wanted };
+            assert!(fits, "{text:?} changes the number of {element}\n{page}");
         }
     }
 }
@@ -184,7 +194,7 @@ fn a_companys_own_fields_are_on_the_page_under_their_titles() {
     let page = render_with(None, &Brief::from_json(json), &schema);
     for line in [
         "Sales region: EMEA",
-        "**May we name them?:** yes",
+        "**May we name them?** yes",
         "### Which partner brought them?",
         "- **Name:** Acme",
         "- **Fee:** EUR 1,234,567.5",

@@ -216,7 +216,23 @@ fn rows(
             rows.push(Row { name: name.clone(), label: humanise(name), value: safe(value) });
         }
     }
-    rows
+    join_same(rows)
+}
+
+/// One long answer under two labels, as a CRM with one field for both gives
+/// it, is read once.
+fn join_same(rows: Vec<Row>) -> Vec<Row> {
+    let mut joined: Vec<Row> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let long = row.value.as_str().is_some_and(|text| text.len() > 20);
+        match joined.iter_mut().find(|earlier| long && earlier.value == row.value) {
+            Some(earlier) => {
+                earlier.label = format!("{}, {}", earlier.label, row.label.to_lowercase());
+            }
+            None => joined.push(row),
+        }
+    }
+    joined
 }
 
 /// The columns are the fields that have a value in some row.
@@ -233,26 +249,37 @@ fn table(item: &Field, rows: &[(Option<String>, &Value)]) -> Option<Table> {
     if shown.is_empty() && columns.is_empty() {
         return None;
     }
-    let rows = rows.iter().map(|(name, value)| {
-        let mut cells: Vec<Jinja> = Vec::with_capacity(columns.len());
-        if named {
-            cells.push(safe(format!("**{}**", markdown(name.as_deref().unwrap_or_default()))));
-        }
+    let cells = |value: &Value| -> Vec<Jinja> {
         let gap = unknown(value).is_some() || !value.is_object();
-        for (index, field) in shown.iter().enumerate() {
-            let cell = if gap {
-                if index == 0 { show(Some(item), value) } else { None }
-            } else if says(field, value) {
+        let cell = |(index, field): (usize, &&Field)| {
+            if gap {
+                // What is not known stands in the first cell, and the others are empty.
+                let shown = (index == 0).then(|| show(Some(item), value)).flatten();
+                return safe(shown.unwrap_or_default());
+            }
+            let shown = if says(field, value) {
                 value.get(&field.name).and_then(|value| show(Some(field), value))
             } else {
                 None
             };
-            // A flag that is not set and the cells behind a gap need no dash.
-            let quiet =
-                gap || value.get(&field.name) == Some(&Value::Bool(false)) || field.is_flag();
-            cells.push(safe(cell.unwrap_or_else(|| (if quiet { "" } else { "—" }).to_owned())));
+            // A flag that is not set needs no dash.
+            let nothing = if field.is_flag() { "" } else { "—" };
+            safe(shown.unwrap_or_else(|| nothing.to_owned()))
+        };
+        shown.iter().enumerate().map(cell).collect()
+    };
+    let mut lines: Vec<(Vec<String>, Vec<Jinja>)> = Vec::with_capacity(rows.len());
+    for (name, value) in rows {
+        let cells = cells(value);
+        // One person in two roles is one line.
+        match lines.iter_mut().find(|(names, same)| !names.is_empty() && *same == cells) {
+            Some((names, _)) => names.extend(name.clone()),
+            None => lines.push((name.iter().cloned().collect(), cells)),
         }
-        cells
+    }
+    let rows = lines.into_iter().map(|(names, cells)| {
+        let role = named.then(|| safe(format!("**{}**", markdown(&names.join(", ")))));
+        role.into_iter().chain(cells).collect()
     });
     Some(Table { rows: rows.collect(), columns })
 }

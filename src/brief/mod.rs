@@ -1,6 +1,35 @@
 //! The brief: model, schema check, rules, mapping, rendering. Pure: no file,
 //! clock, network, environment or git.
 
+mod answer;
+mod completeness;
+mod mapping;
+mod merge;
+mod model;
+mod render;
+mod rules;
+mod schema;
 mod timeline;
+mod view;
 
+pub use answer::is_placeholder;
+pub use completeness::{
+    Absence, Answer, Completeness, MissingField, QUESTIONS, UnknownAnswer, question,
+};
+pub use mapping::{
+    BASE_MAPPINGS, BaseMapping, Expression, ExpressionError, MappedBrief, Mapping, MappingInput,
+    MappingProblem, Remark,
+};
+pub use merge::merge;
+pub use model::{BRIEF_SCHEMA, Brief};
+pub use render::{DEFAULT_TEMPLATE, RenderError, RenderInput, Renderer};
+pub use rules::{
+    CheckContext, FirstTouchLimit, Fix, FolderSummary, HandoffCheck, HandoffFiles, Member, Team,
+    brief_rules, check_handoff, check_ledger, fixes,
+};
+pub use schema::{
+    Field, Outline, Role, SHIPPED_SCHEMA, Schema, SchemaError, Shape, TIMELINE_JSON_SCHEMA,
+    Violation,
+};
 pub use timeline::{Event, EventKind, TIMELINE_SCHEMA, Timeline};
+pub use view::{Colleague, Commitment, CustomerContact, View};

@@ -27,10 +27,10 @@ pub fn markdown(text: &str) -> String {
             }
             // `http://`, `https://`, `ftp://` and `www.` would link by themselves; so would GH-12.
             ':' if line[at..].starts_with("://") => out.push_str("&#58;"),
-            '.' if at >= 3 && line[..at].to_ascii_lowercase().ends_with("www") => {
+            '.' if ends_with(&line[..at], "www") => {
                 out.push_str("&#46;");
             }
-            '-' if line[..at].to_ascii_lowercase().ends_with("gh")
+            '-' if ends_with(&line[..at], "gh")
                 && chars.peek().is_some_and(|(_, next)| next.is_ascii_digit()) =>
             {
                 out.push_str("&#8203;-");
@@ -48,6 +48,13 @@ pub fn markdown(text: &str) -> String {
         }
     }
     out
+}
+
+/// Whether the text ends so, whatever its case; looks at the end alone, so that
+/// a long text full of hyphens costs no more than another.
+fn ends_with(text: &str, end: &str) -> bool {
+    let tail = text.len().checked_sub(end.len()).map(|at| &text.as_bytes()[at..]);
+    tail.is_some_and(|tail| tail.eq_ignore_ascii_case(end.as_bytes()))
 }
 
 /// Several lines of customer text: each line inert, joined by hard breaks.

@@ -1,1 +1,7 @@
 //! The one integration-test binary.
+
+mod brief_mapping;
+mod brief_model;
+mod brief_render;
+mod brief_rules;
+mod brief_schema;

@@ -1,0 +1,254 @@
+//! Which of the seven questions a brief answers, and what is missing: all of
+//! it computed from the schema.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::answer::{dotted, escape, is_blank, is_placeholder, unknown};
+use super::schema::{Field, Outline, Schema, Shape, flow};
+
+/// The seven questions; their wording is part of the product.
+pub const QUESTIONS: [&str; 7] = [
+    "Who is this customer?",
+    "What did they buy?",
+    "Who are we talking to?",
+    "What did the rep promise?",
+    "How complex is implementation?",
+    "What does success look like to them?",
+    "What should CS do first, and by when?",
+];
+
+/// The wording of a question, 1 to 7.
+#[must_use]
+pub fn question(number: u8) -> Option<&'static str> {
+    QUESTIONS.get(usize::from(number).checked_sub(1)?).copied()
+}
+
+/// How far one question is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Answer {
+    /// Every answer that is owed is there.
+    Answered,
+    /// Nothing is missing, and at least one answer is an honest gap.
+    Unknown,
+    /// At least one answer that is owed is not there.
+    Unanswered,
+}
+
+/// Why a field counts as missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Absence {
+    /// It is not there, or empty.
+    Missing,
+    /// Something stands there that answers nothing: `TBD`.
+    Placeholder,
+}
+
+/// One answer that is owed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MissingField {
+    /// The question, 1 to 7.
+    pub question: u8,
+    /// The field, dotted: `success.primary_goal`.
+    pub field: String,
+    /// The same as a JSON pointer.
+    pub pointer: String,
+    /// What readers call it.
+    pub label: String,
+    /// Why it counts as missing.
+    pub absence: Absence,
+    /// A good answer, as one line of YAML would hold it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub example: Option<String>,
+    /// Whom to ask: a name where the brief has one, else the role.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ask: Option<String>,
+}
+
+/// One honest gap.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnknownAnswer {
+    /// The question, where the field belongs to one.
+    pub question: Option<u8>,
+    /// The field, dotted.
+    pub field: String,
+    /// The same as a JSON pointer.
+    pub pointer: String,
+    /// What readers call it.
+    pub label: String,
+    /// Why it is unknown.
+    pub why: Option<String>,
+    /// Who finds out.
+    pub owner: Option<String>,
+    /// By when, as it is written.
+    pub resolve_by: Option<String>,
+}
+
+/// How complete a brief is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Completeness {
+    /// The seven questions, first to last. A question that the schema does
+    /// not ask is answered.
+    pub questions: [Answer; 7],
+    /// What is owed and not there, in the schema's order.
+    pub missing: Vec<MissingField>,
+    /// The honest gaps, in the schema's order.
+    pub unknown: Vec<UnknownAnswer>,
+}
+
+impl Completeness {
+    /// Judges a brief's values after a schema.
+    #[must_use]
+    pub fn of(schema: &Schema, brief: &Value) -> Self {
+        let mut walk = Walk { outline: schema.outline(), brief, missing: vec![], unknown: vec![] };
+        for field in schema.outline().fields() {
+            let value = brief.get(&field.name);
+            walk.visit(field, &format!("/{}", escape(&field.name)), value, &field.title, true);
+        }
+        let Walk { missing, unknown, .. } = walk;
+        let mut questions = [Answer::Answered; 7];
+        let mut worsen = |question: u8, answer: Answer| {
+            let slot = &mut questions[usize::from(question) - 1];
+            *slot = (*slot).max(answer);
+        };
+        for gap in &unknown {
+            if let Some(question) = gap.question {
+                worsen(question, Answer::Unknown);
+            }
+        }
+        for field in &missing {
+            worsen(field.question, Answer::Unanswered);
+        }
+        Self { questions, missing, unknown }
+    }
+
+    /// Whether nothing is missing; honest gaps are allowed.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.missing.is_empty()
+    }
+
+    /// How a question stands, 1 to 7.
+    #[must_use]
+    pub fn answer(&self, question: u8) -> Option<Answer> {
+        self.questions.get(usize::from(question).checked_sub(1)?).copied()
+    }
+
+    /// How many of the seven questions are answered, honest gaps not counted.
+    #[must_use]
+    pub fn answered(&self) -> usize {
+        self.questions.iter().filter(|answer| **answer == Answer::Answered).count()
+    }
+}
+
+struct Walk<'a> {
+    outline: &'a Outline,
+    brief: &'a Value,
+    missing: Vec<MissingField>,
+    unknown: Vec<UnknownAnswer>,
+}
+
+impl Walk<'_> {
+    fn visit(
+        &mut self,
+        field: &Field,
+        pointer: &str,
+        value: Option<&Value>,
+        label: &str,
+        section: bool,
+    ) {
+        let Some(value) = value.filter(|value| !is_blank(value)) else {
+            if field.required {
+                self.absent(field, pointer, label, section);
+            }
+            return;
+        };
+        if let Some(gap) = unknown(value) {
+            let text = |key: &str| gap.get(key).and_then(Value::as_str).map(str::to_owned);
+            self.unknown.push(UnknownAnswer {
+                question: field.question,
+                field: dotted(pointer),
+                pointer: pointer.to_owned(),
+                label: label.to_owned(),
+                why: text("why"),
+                owner: text("owner"),
+                resolve_by: text("resolve_by"),
+            });
+            return;
+        }
+        match (&field.shape, value) {
+            (Shape::Mapping { fields, other }, Value::Object(entries)) => {
+                for child in fields {
+                    let label = inner_label(label, &child.title, section);
+                    let at = format!("{pointer}/{}", escape(&child.name));
+                    self.visit(child, &at, entries.get(&child.name), &label, false);
+                }
+                let Some(other) = other else { return };
+                for (name, value) in entries {
+                    if !fields.iter().any(|field| field.name == *name) {
+                        let label = inner_label(label, &super::schema::humanise(name), section);
+                        let at = format!("{pointer}/{}", escape(name));
+                        self.visit(other, &at, Some(value), &label, false);
+                    }
+                }
+            }
+            (Shape::List(item), Value::Array(items)) => {
+                for (index, value) in items.iter().enumerate() {
+                    let at = format!("{pointer}/{index}");
+                    self.visit(item, &at, Some(value), label, false);
+                }
+            }
+            (_, Value::String(text)) if field.required && is_placeholder(text) => {
+                self.push(field, pointer, label, Absence::Placeholder);
+            }
+            _ => {}
+        }
+    }
+
+    /// A section that is not there lacks each of its answers; an answer that
+    /// is not there is one, whatever it is made of.
+    fn absent(&mut self, field: &Field, pointer: &str, label: &str, section: bool) {
+        if let (true, Shape::Mapping { fields, .. }) = (section, &field.shape) {
+            for child in fields {
+                let at = format!("{pointer}/{}", escape(&child.name));
+                self.visit(child, &at, None, &child.title, false);
+            }
+        } else {
+            self.push(field, pointer, label, Absence::Missing);
+        }
+    }
+
+    fn push(&mut self, field: &Field, pointer: &str, label: &str, absence: Absence) {
+        // What belongs to no question (`key`, `deal`) is not an answer that somebody owes.
+        let Some(question) = field.question else { return };
+        self.missing.push(MissingField {
+            question,
+            field: dotted(pointer),
+            pointer: pointer.to_owned(),
+            label: label.to_owned(),
+            absence,
+            example: field.example.as_ref().map(flow),
+            ask: field.ask.as_deref().map(|ask| self.person(ask)),
+        });
+    }
+
+    /// The name behind a role, where the brief has it.
+    fn person(&self, ask: &str) -> String {
+        let Some(role) = self.outline.roles().iter().find(|role| role.name == ask) else {
+            return ask.to_owned();
+        };
+        let person = role.person.as_deref().and_then(|pointer| self.brief.pointer(pointer));
+        let name = person
+            .and_then(|person| person.get("name").or_else(|| person.get("email")))
+            .and_then(Value::as_str)
+            .map(str::trim)
+            .filter(|name| !name.is_empty());
+        name.map_or_else(|| role.title.clone(), str::to_owned)
+    }
+}
+
+fn inner_label(above: &str, title: &str, section: bool) -> String {
+    if section { title.to_owned() } else { format!("{above}: {}", title.to_lowercase()) }
+}

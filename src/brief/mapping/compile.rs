@@ -1,0 +1,224 @@
+//! A default mapping and a company's changes to it, compiled; every problem
+//! reported at once.
+
+use std::collections::BTreeSet;
+
+use super::BASE_MAPPINGS;
+use super::expression::Expression;
+use crate::text::quoted;
+use crate::yaml::{self, Span};
+
+/// What an expression can read.
+pub(super) const NAMES: [&str; 7] =
+    ["signature", "deal", "company", "contacts", "line_items", "brief", "first_touch"];
+
+/// What handoff itself writes into a brief.
+const RESERVED: [&str; 4] = ["schema", "key", "deal", "signature"];
+
+/// One thing that is wrong with a mapping.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct MappingProblem {
+    /// The field, dotted; `None` when it is about `map:` itself.
+    pub field: Option<String>,
+    /// What is wrong.
+    pub message: String,
+    /// How to mend it.
+    pub help: Option<String>,
+    /// Where the expression stands; `None` for `map:`.
+    pub span: Option<Span>,
+}
+
+/// Where each answer of a brief comes from.
+#[derive(Debug)]
+pub struct Mapping {
+    pub(super) leaves: Vec<Leaf>,
+}
+
+/// One field and its expression.
+#[derive(Debug)]
+pub(super) struct Leaf {
+    pub path: Vec<String>,
+    pub expression: Expression,
+    /// Whether it reads answers that other leaves give, and so comes after them.
+    pub reads_brief: bool,
+}
+
+impl Leaf {
+    pub(super) fn field(&self) -> String {
+        self.path.join(".")
+    }
+}
+
+impl Mapping {
+    /// Compiles a default (`hubspot`, `salesforce`, `pipedrive`, `csv`,
+    /// `none`) and what differs from it: dotted field, expression, and where
+    /// the expression stands in the configuration. Without a default only the
+    /// given fields are mapped.
+    ///
+    /// # Errors
+    /// Every problem there is, with its place.
+    pub fn compile(
+        base: Option<&str>,
+        overrides: &[(String, String, Span)],
+    ) -> Result<Self, Vec<MappingProblem>> {
+        let mut problems = Vec::new();
+        let mut leaves = match base.map(base_leaves) {
+            None => Vec::new(),
+            Some(Ok(leaves)) => leaves,
+            Some(Err(problem)) => {
+                problems.push(problem);
+                Vec::new()
+            }
+        };
+        let mut seen = BTreeSet::new();
+        let mut own = Vec::new();
+        for (field, source, span) in overrides {
+            let mut problem = |message: String, help: Option<String>| {
+                let field = Some(field.clone());
+                problems.push(MappingProblem { field, message, help, span: Some(*span) });
+            };
+            if let Err((message, help)) = check_field(field) {
+                problem(message, Some(help));
+                continue;
+            }
+            if !seen.insert(field.as_str()) {
+                problem(format!("`{field}` is mapped twice"), Some("keep one".to_owned()));
+                continue;
+            }
+            match leaf(field, source) {
+                Ok(leaf) => own.push(leaf),
+                Err(faults) => {
+                    for fault in faults {
+                        problem(format!("`{field}`: {}", fault.message), fault.help);
+                    }
+                }
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        // A field takes the place of the default's, and of everything the default has inside it.
+        leaves.retain(|leaf| !own.iter().any(|own| leaf.path.starts_with(&own.path)));
+        leaves.extend(own);
+        // Whole answers first, then what is set inside of them; what reads the brief comes last.
+        leaves.sort_by_key(|leaf| (leaf.reads_brief, leaf.path.len()));
+        Ok(Self { leaves })
+    }
+
+    /// The deal's properties that the mapping reads, sorted: to fetch them,
+    /// and for `doctor` to see whether the CRM has them.
+    #[must_use]
+    pub fn deal_properties(&self) -> Vec<String> {
+        let mut names = BTreeSet::new();
+        for leaf in &self.leaves {
+            let reads = leaf.expression.reads();
+            names.extend(
+                reads
+                    .iter()
+                    .filter_map(|name| name.strip_prefix("deal.properties."))
+                    .map(|name| name.split('.').next().unwrap_or(name).to_owned()),
+            );
+            names.extend(quoted_properties(leaf.expression.source()));
+        }
+        names.into_iter().collect()
+    }
+
+    /// The fields it fills, dotted, sorted.
+    #[must_use]
+    pub fn fields(&self) -> Vec<String> {
+        let mut fields: Vec<_> = self.leaves.iter().map(Leaf::field).collect();
+        fields.sort();
+        fields
+    }
+}
+
+fn base_leaves(name: &str) -> Result<Vec<Leaf>, MappingProblem> {
+    let Some(base) = BASE_MAPPINGS.iter().find(|base| base.name == name) else {
+        let names: Vec<_> = BASE_MAPPINGS.iter().map(|base| base.name).collect();
+        return Err(MappingProblem {
+            field: None,
+            message: format!("there is no default mapping {}", quoted(name)),
+            help: Some(format!("one of {}", names.join(", "))),
+            span: None,
+        });
+    };
+    let node = yaml::read(base.source.as_bytes()).expect("the default mappings are tested");
+    let entries = node.as_map().expect("a default mapping is a mapping");
+    Ok(entries
+        .iter()
+        .map(|entry| {
+            let source = entry.node.as_str().expect("each expression is a text");
+            leaf(&entry.key, source).expect("the default mappings are tested to compile")
+        })
+        .collect())
+}
+
+fn leaf(field: &str, source: &str) -> Result<Leaf, Vec<super::ExpressionError>> {
+    let expression = Expression::compile(source).map_err(|error| vec![error])?;
+    let unknown = expression.unknown_names(&NAMES);
+    if !unknown.is_empty() {
+        return Err(unknown);
+    }
+    let reads_brief =
+        expression.reads().iter().any(|name| name == "brief" || name.starts_with("brief."));
+    Ok(Leaf { path: field.split('.').map(str::to_owned).collect(), expression, reads_brief })
+}
+
+fn check_field(field: &str) -> Result<(), (String, String)> {
+    let well_formed = field.split('.').all(|part| {
+        !part.is_empty()
+            && part.len() <= 64
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+    });
+    if !well_formed || field.split('.').count() > 8 {
+        return Err((
+            format!("{} is not the path of a field", quoted(field)),
+            "write the keys of the brief with points between them: `success.primary_goal`"
+                .to_owned(),
+        ));
+    }
+    let top = field.split('.').next().unwrap_or_default();
+    if RESERVED.contains(&top) {
+        return Err((
+            format!("`{field}` is written by handoff and cannot be mapped"),
+            "map it to a field of your own".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// Names in `deal.properties["…"]` and in `deal | property("…", "…")`.
+fn quoted_properties(source: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for (at, _) in source.match_indices("deal.properties[") {
+        names.extend(
+            string_literals(&source[at + "deal.properties[".len()..], ']').into_iter().take(1),
+        );
+    }
+    let compact = |text: &str| text.split_whitespace().collect::<String>();
+    for (at, filter) in source.match_indices("property(") {
+        let before = compact(&source[..at]);
+        if before.strip_suffix("deal|").is_some_and(|rest| {
+            !rest.ends_with(|c: char| c.is_alphanumeric() || c == '.' || c == '_')
+        }) {
+            names.extend(string_literals(&source[at + filter.len()..], ')'));
+        }
+    }
+    names
+}
+
+/// The quoted texts up to the closing sign.
+fn string_literals(source: &str, close: char) -> Vec<String> {
+    let mut texts = Vec::new();
+    let mut chars = source.chars();
+    while let Some(c) = chars.next() {
+        if c == close {
+            break;
+        }
+        if c == '"' || c == '\'' {
+            texts.push(chars.by_ref().take_while(|next| *next != c).collect());
+        }
+    }
+    texts
+}

@@ -1,0 +1,306 @@
+//! What a template gets: the brief as it is, and its sections as the schema
+//! orders and names them.
+
+use minijinja::Value as Jinja;
+use minijinja::value::Serde;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::RenderInput;
+use super::show::show;
+use crate::brief::answer::{is_blank, unknown};
+use crate::brief::completeness::{Absence, Answer, Completeness, question};
+use crate::brief::schema::{Field, Shape, humanise};
+use crate::text::markdown;
+
+/// One top-level section.
+#[derive(Debug, Serialize)]
+struct Section {
+    name: String,
+    title: String,
+    question: Option<u8>,
+    /// `rows`, `table` or `line`.
+    kind: &'static str,
+    rows: Vec<Row>,
+    table: Option<Table>,
+    line: Option<Jinja>,
+}
+
+/// One field with its value.
+#[derive(Debug, Serialize)]
+struct Row {
+    name: String,
+    label: String,
+    value: Jinja,
+}
+
+/// Like things beside each other: promises, people.
+#[derive(Debug, Serialize)]
+struct Table {
+    columns: Vec<String>,
+    rows: Vec<Vec<Jinja>>,
+}
+
+/// Who can tell what is missing.
+#[derive(Debug, Serialize)]
+struct Ask {
+    whom: Option<String>,
+    fields: Vec<AskedField>,
+}
+
+#[derive(Debug, Serialize)]
+struct AskedField {
+    label: String,
+    field: String,
+    question: u8,
+    placeholder: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Gap {
+    label: String,
+    value: Jinja,
+}
+
+/// The names a template can use.
+#[derive(Debug, Serialize)]
+struct Page<'a> {
+    brief: &'a Value,
+    title: String,
+    draft: bool,
+    complete: bool,
+    answered: usize,
+    sections: Vec<Section>,
+    missing: Vec<Ask>,
+    unknown: Vec<Gap>,
+}
+
+pub(super) fn context(input: &RenderInput<'_>, completeness: &Completeness) -> Jinja {
+    let brief = input.brief.json();
+    let view = input.brief.view();
+    let fields = input.schema.outline().fields();
+    let known = fields
+        .iter()
+        .filter(|field| !matches!(field.name.as_str(), "schema" | "key"))
+        .filter_map(|field| section(field, brief.get(&field.name)?));
+    let strange = brief.as_object().into_iter().flatten().filter(|(name, _)| {
+        !matches!(name.as_str(), "schema" | "key")
+            && !fields.iter().any(|field| field.name == **name)
+    });
+    let strange = strange.filter_map(|(name, value)| {
+        Some(Section {
+            name: name.clone(),
+            title: humanise(name),
+            question: None,
+            kind: "line",
+            rows: Vec::new(),
+            table: None,
+            line: Some(safe(show(None, value)?)),
+        })
+    });
+    let page = Page {
+        brief,
+        title: view
+            .customer_name()
+            .or_else(|| view.deal_name())
+            .or_else(|| brief.get("key").and_then(Value::as_str))
+            .unwrap_or("Handoff")
+            .to_owned(),
+        draft: !view.is_signed(),
+        complete: completeness.is_complete(),
+        answered: completeness.questions.iter().filter(|a| **a != Answer::Unanswered).count(),
+        sections: known.chain(strange).collect(),
+        missing: asks(completeness),
+        unknown: completeness
+            .unknown
+            .iter()
+            .filter_map(|gap| {
+                let value = brief.pointer(&gap.pointer).and_then(|value| show(None, value))?;
+                Some(Gap { label: gap.label.clone(), value: safe(value) })
+            })
+            .collect(),
+    };
+    Jinja::from(Serde(&page))
+}
+
+fn safe(markdown: String) -> Jinja {
+    Jinja::from_safe_string(markdown)
+}
+
+fn asks(completeness: &Completeness) -> Vec<Ask> {
+    let mut asks: Vec<Ask> = Vec::new();
+    for missing in &completeness.missing {
+        let whole = question(missing.question) == Some(missing.label.as_str());
+        let field = AskedField {
+            // A section that is one answer is called by its key: its title is a question.
+            label: if whole { humanise(&missing.field) } else { missing.label.clone() },
+            field: missing.field.clone(),
+            question: missing.question,
+            placeholder: missing.absence == Absence::Placeholder,
+        };
+        match asks.iter_mut().find(|ask| ask.whom == missing.ask) {
+            Some(ask) => ask.fields.push(field),
+            None => asks.push(Ask { whom: missing.ask.clone(), fields: vec![field] }),
+        }
+    }
+    asks
+}
+
+fn section(field: &Field, value: &Value) -> Option<Section> {
+    if is_blank(value) {
+        return None;
+    }
+    let mut section = Section {
+        name: field.name.clone(),
+        title: field.title.clone(),
+        question: field.question,
+        kind: "line",
+        rows: Vec::new(),
+        table: None,
+        line: None,
+    };
+    match (&field.shape, value) {
+        _ if unknown(value).is_some() => section.line = show(Some(field), value).map(safe),
+        (Shape::List(item), Value::Array(items)) if matches!(item.shape, Shape::Mapping { .. }) => {
+            let rows: Vec<_> = items.iter().map(|item| (None, item)).collect();
+            section.table = table(item, &rows);
+            section.kind = "table";
+        }
+        (Shape::Mapping { fields, other }, Value::Object(entries)) => {
+            let of_people = |field: &Field| matches!(field.shape, Shape::Mapping { .. });
+            let all_alike = fields.len() > 1
+                && fields.iter().all(of_people)
+                && other.as_deref().is_some_and(of_people);
+            if let (true, Some(other)) = (all_alike, other) {
+                let rows: Vec<_> = entries
+                    .iter()
+                    .map(|(name, value)| (Some(title_of(fields, name)), value))
+                    .collect();
+                section.table = table(other, &rows);
+                section.kind = "table";
+            } else {
+                section.rows = rows(fields, other.as_deref(), entries);
+                section.kind = "rows";
+            }
+        }
+        _ => section.line = show(Some(field), value).map(safe),
+    }
+    Some(section)
+}
+
+fn title_of(fields: &[Field], name: &str) -> String {
+    let known = fields.iter().find(|field| field.name == name);
+    known.map_or_else(|| humanise(name), |field| field.title.clone())
+}
+
+fn rows(
+    fields: &[Field],
+    other: Option<&Field>,
+    entries: &serde_json::Map<String, Value>,
+) -> Vec<Row> {
+    let known = fields.iter().filter_map(|field| Some((field, entries.get(&field.name)?)));
+    let mut rows: Vec<Row> = known
+        .filter_map(|(field, value)| {
+            Some(Row {
+                name: field.name.clone(),
+                label: field.title.clone(),
+                value: safe(show(Some(field), value)?),
+            })
+        })
+        .collect();
+    for (name, value) in entries {
+        if fields.iter().any(|field| field.name == *name) {
+            continue;
+        }
+        if let Some(value) = show(other, value) {
+            rows.push(Row { name: name.clone(), label: humanise(name), value: safe(value) });
+        }
+    }
+    join_same(rows)
+}
+
+/// One long answer under two labels, as a CRM with one field for both gives
+/// it, is read once.
+fn join_same(rows: Vec<Row>) -> Vec<Row> {
+    let mut joined: Vec<Row> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let long = row.value.as_str().is_some_and(|text| text.len() > 20);
+        match joined.iter_mut().find(|earlier| long && earlier.value == row.value) {
+            Some(earlier) => {
+                earlier.label = format!("{}, {}", earlier.label, row.label.to_lowercase());
+            }
+            None => joined.push(row),
+        }
+    }
+    joined
+}
+
+/// The columns are the fields that have a value in some row.
+fn table(item: &Field, rows: &[(Option<String>, &Value)]) -> Option<Table> {
+    let Shape::Mapping { fields, .. } = &item.shape else { return None };
+    let says = |field: &Field, value: &Value| {
+        value.get(&field.name).is_some_and(|value| !is_blank(value) && *value != Value::Bool(false))
+    };
+    let shown: Vec<&Field> =
+        fields.iter().filter(|field| rows.iter().any(|(_, row)| says(field, row))).collect();
+    let named = rows.iter().any(|(name, _)| name.is_some());
+    let mut columns: Vec<String> = if named { vec!["Role".to_owned()] } else { Vec::new() };
+    columns.extend(shown.iter().map(|field| field.title.clone()));
+    if shown.is_empty() && columns.is_empty() {
+        return None;
+    }
+    let cells = |value: &Value| -> Vec<Jinja> {
+        let gap = unknown(value).is_some() || !value.is_object();
+        let cell = |(index, field): (usize, &&Field)| {
+            if gap {
+                // What is not known stands in the first cell, and the others are empty.
+                let shown = (index == 0).then(|| show(Some(item), value)).flatten();
+                return safe(shown.unwrap_or_default());
+            }
+            let shown = if says(field, value) {
+                value.get(&field.name).and_then(|value| show(Some(field), value))
+            } else {
+                None
+            };
+            // A flag that is not set needs no dash.
+            let nothing = if field.is_flag() { "" } else { "—" };
+            safe(shown.unwrap_or_else(|| nothing.to_owned()))
+        };
+        shown.iter().enumerate().map(cell).collect()
+    };
+    let mut lines: Vec<(Vec<String>, Vec<Jinja>)> = Vec::with_capacity(rows.len());
+    for (name, value) in rows {
+        let cells = cells(value);
+        // One person in two roles is one line.
+        match lines.iter_mut().find(|(names, same)| !names.is_empty() && *same == cells) {
+            Some((names, _)) => names.extend(name.clone()),
+            None => lines.push((name.iter().cloned().collect(), cells)),
+        }
+    }
+    let rows = lines.into_iter().map(|(names, cells)| {
+        let role = named.then(|| safe(format!("**{}**", markdown(&names.join(", ")))));
+        role.into_iter().chain(cells).collect()
+    });
+    Some(Table { rows: rows.collect(), columns })
+}
+
+/// At most one empty line between blocks, none at the ends of lines, one line
+/// feed at the end.
+pub(super) fn tidy(page: &str) -> String {
+    let mut out = String::with_capacity(page.len());
+    let mut empty = 0;
+    for line in page.lines() {
+        let line = line.trim_end();
+        if line.is_empty() {
+            empty += 1;
+            continue;
+        }
+        if empty > 0 && !out.is_empty() {
+            out.push('\n');
+        }
+        empty = 0;
+        out.push_str(line);
+        out.push('\n');
+    }
+    out
+}

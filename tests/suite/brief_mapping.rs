@@ -1,0 +1,478 @@
+//! From deal to brief: the defaults, a company's changes, and what cannot hurt.
+
+use chrono::{DateTime, Utc};
+use handoff::brief::{
+    BASE_MAPPINGS, Brief, Completeness, Expression, MappedBrief, Mapping, MappingInput, Schema,
+};
+use handoff::facts::{
+    Company, Contact, CrmName, Deal, DealId, DocumentId, Key, LineItem, Money, Person,
+    ProviderName, Signature, Signer,
+};
+use handoff::yaml::Span;
+use serde_json::{Map, Value, json};
+
+fn at(text: &str) -> DateTime<Utc> {
+    text.parse().expect("time")
+}
+
+fn map(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(fields) => fields,
+        other => panic!("{other} is no mapping"),
+    }
+}
+
+fn signature() -> Signature {
+    let signer = |name: &str, email: &str, role: &str| Signer {
+        name: Some(name.into()),
+        email: Some(email.into()),
+        role: Some(role.into()),
+        signed_at: None,
+        signed: Some(true),
+    };
+    Signature {
+        provider: ProviderName::new("pandadoc"),
+        document_id: DocumentId::new("f9CbJKS4ZAs6nU629cuowb"),
+        document_name: Some("Order form".into()),
+        signed_at: Some(at("2026-10-30T16:40:02Z")),
+        url: None,
+        signers: vec![
+            signer("Priya Raman", "priya.raman@vendor.example", "Vendor"),
+            signer("D. Okafor", "Dana.Okafor@northwind-robotics.example", "Client"),
+        ],
+        deal_refs: vec![],
+        amount: Some(Money::parse("48000", Some("USD")).expect("money")),
+        metadata: map(json!({"Client.Company": "Northwind Robotics Ltd"})),
+        remarks: vec![],
+    }
+}
+
+fn contact(name: &str, title: &str, roles: &[&str]) -> Contact {
+    Contact {
+        id: None,
+        name: Some(name.into()),
+        email: Some(format!(
+            "{}@northwind-robotics.example",
+            name.to_lowercase().replace(' ', ".")
+        )),
+        title: Some(title.into()),
+        phone: None,
+        roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+        properties: Map::new(),
+    }
+}
+
+const METRIC: &str = "Cut pick errors from 2.1% to under 0.5% by 2027-03-31";
+const RISK: &str = "Legacy WMS cut-over frozen 2026-12-15 to 2027-01-05";
+const NOTE: &str = "Kickoff wanted in the week of 2026-11-09";
+
+/// The deal of `facts/samples` as each CRM tells it.
+fn deal(crm: &str) -> Deal {
+    let mut deal = Deal::new(CrmName::new(crm), DealId::new(format!("{crm}-1")));
+    deal.name = Some("Northwind Robotics - Platform".into());
+    deal.owner = Some(Person {
+        name: Some("Priya Raman".into()),
+        email: Some("priya.raman@vendor.example".into()),
+    });
+    deal.closed_won_at = Some(at("2026-10-30T16:42:11Z"));
+    let mut company = Company {
+        name: Some("Northwind Robotics".into()),
+        employees: Some(420),
+        industry: Some("Machinery".into()),
+        website: Some("https://northwind-robotics.example".into()),
+        ..Company::default()
+    };
+    let line = |name: &str, quantity: &str, properties: Value| LineItem {
+        name: Some(name.into()),
+        quantity: Some(quantity.into()),
+        properties: map(properties),
+        ..LineItem::default()
+    };
+    deal.contacts = vec![
+        contact("Dana Okafor", "Chief Operating Officer", &["decision_maker", "budget_holder"]),
+        contact("Luis Ferreira", "Warehouse Operations Lead", &["champion"]),
+        contact("Mei Tan", "IT Integration Manager", &[]),
+    ];
+    let promises = "SSO at no charge in year one [due: 2027-01-15, owner: Platform team]; dedicated onboarding engineer for 6 weeks [stretch]";
+    let (amount, first, second);
+    match crm {
+        "hubspot" => {
+            amount = "48000";
+            company.website = Some("northwind-robotics.example".into());
+            company.industry = Some("MACHINERY".into());
+            let billing = json!({"hs_recurring_billing_period": "P12M", "hs_recurring_billing_start_date": "2026-12-01"});
+            (first, second) =
+                (("40", billing), ("1", json!({"hs_recurring_billing_period": null})));
+            deal.properties = map(json!({
+                "handoff_promises": promises, "handoff_success_metric": METRIC, "handoff_implementation_complexity": "high",
+                "handoff_go_live_date": "2027-01-15", "handoff_risks": RISK, "handoff_notes": NOTE,
+                "account_tier": "enterprise", "handoff_integrations": "Okta;NetSuite"}));
+        }
+        "salesforce" => {
+            amount = "48000.0";
+            (first, second) = (
+                ("40.0", json!({"ServiceDate": "2026-12-01"})),
+                ("1.0", json!({"ServiceDate": null})),
+            );
+            deal.properties = map(json!({
+                "Commitment_Log__c": promises.replace("; ", "\r\n"), "Success_Criteria__c": METRIC, "Implementation_Complexity__c": "High",
+                "Go_Live_Target__c": "2027-01-15", "Risk_Flags__c": RISK, "Handoff_Notes__c": NOTE,
+                "Account_Tier__c": "enterprise", "Integrations__c": "Okta\nNetSuite", "Contract_Term__c": 12.0}));
+        }
+        "pipedrive" => {
+            amount = "48000.00";
+            (first, second) = (
+                ("40", json!({"billing_start_date": "2026-12-01"})),
+                ("1", json!({"billing_start_date": null})),
+            );
+            deal.properties = map(json!({
+                "Handoff - promises": promises, "Handoff - success metric": METRIC,
+                "Handoff - implementation complexity": {"id": 3, "label": "High"}, "Handoff - target go-live": "2027-01-15",
+                "Handoff - risks": RISK, "Handoff - notes": NOTE, "Tier": "enterprise",
+                "Handoff - integrations": ["Okta", "NetSuite"], "Handoff - term months": 12}));
+        }
+        _ => {
+            amount = "48000.000";
+            (first, second) = (("40", json!({})), ("1", json!({})));
+            deal.properties = map(json!({
+                "Deal - Handoff - promises": promises, "Handoff: success metric": METRIC, "Implementation complexity": "HIGH",
+                "GO_LIVE_TARGET__C": "2027-01-15 00:00", "Risks": RISK, "Handoff notes": NOTE, "Account tier": "enterprise",
+                "Integrations": "Okta; NetSuite", "Contract term": "1 year", "Contract start date": "2026-12-01"}));
+        }
+    }
+    deal.amount = Some(Money::parse(amount, Some("usd")).expect("money"));
+    deal.line_items = vec![
+        line("Platform Enterprise", first.0, first.1),
+        line("Onboarding package", second.0, second.1),
+    ];
+    deal.company = Some(company);
+    deal
+}
+
+fn compile(base: Option<&str>, overrides: &[(&str, &str)]) -> Mapping {
+    let overrides: Vec<_> = overrides
+        .iter()
+        .map(|(field, source)| ((*field).to_owned(), (*source).to_owned(), Span::default()))
+        .collect();
+    Mapping::compile(base, &overrides).unwrap_or_else(|problems| panic!("{problems:#?}"))
+}
+
+fn apply(mapping: &Mapping, deal: &Deal, signature: &Signature) -> MappedBrief {
+    mapping.apply(&MappingInput {
+        signature: Some(signature),
+        deal: Some(deal),
+        first_touch: Some("24 hours"),
+    })
+}
+
+#[test]
+fn the_same_deal_gives_the_same_brief_whoever_tells_it() {
+    let mut briefs = Vec::new();
+    for crm in ["hubspot", "salesforce", "pipedrive", "csv"] {
+        let mapped = apply(&compile(Some(crm), &[]), &deal(crm), &signature());
+        assert_eq!(mapped.remarks, [], "{crm}");
+        let mut sections = mapped.sections;
+        let told = sections.shift_remove("deal").expect("deal");
+        assert_eq!(told["crm"], crm);
+        briefs.push((crm, Schema::shipped().in_order(&Value::Object(sections))));
+    }
+    for (crm, brief) in &briefs[1..] {
+        assert_eq!(*brief, briefs[0].1, "{crm} and hubspot differ");
+    }
+    insta::assert_json_snapshot!(briefs[0].1);
+}
+
+#[test]
+fn what_the_deal_gives_is_valid_and_lacks_only_what_no_crm_has() {
+    let mapped = apply(&compile(Some("hubspot"), &[]), &deal("hubspot"), &signature());
+    let brief = Brief::new(&Key::parse("hubspot-1").expect("key"), mapped.sections);
+    let wrong: Vec<_> =
+        Schema::shipped().check(&brief).into_iter().filter(|violation| !violation.absent).collect();
+    assert_eq!(wrong, []);
+    let completeness = Completeness::of(Schema::shipped(), brief.json());
+    let missing: Vec<_> =
+        completeness.missing.iter().map(|missing| missing.field.as_str()).collect();
+    assert_eq!(
+        missing,
+        [
+            "purchase.special_terms",
+            "implementation.requirements",
+            "implementation.custom_configuration",
+            // handoff itself sets these two.
+            "first_action.owner",
+            "first_action.due"
+        ]
+    );
+}
+
+#[test]
+fn without_a_crm_the_signature_alone_makes_a_brief() {
+    let mut signature = signature();
+    let mapping = compile(Some("none"), &[("success.primary_goal", "signature.metadata.goal")]);
+    let input = MappingInput { signature: Some(&signature), ..MappingInput::default() };
+    let mapped = mapping.apply(&input);
+    assert_eq!(mapped.remarks, []);
+    let sections = Value::Object(mapped.sections);
+    assert_eq!(sections["customer"], json!({"name": "Northwind Robotics Ltd"}));
+    assert_eq!(
+        sections["purchase"]["contract_value"],
+        json!({"amount": "48000.00", "currency": "USD"})
+    );
+    assert_eq!(sections["contacts"]["signer"]["name"], "D. Okafor", "told apart by the role");
+    assert_eq!(
+        sections["first_action"]["instruction"],
+        "Introduce yourself to Northwind Robotics Ltd and ask what success looks like to them"
+    );
+    assert!(sections.get("deal").is_none() && sections.get("success").is_none());
+    signature.signers.iter_mut().for_each(|signer| signer.role = None);
+    let input = MappingInput { signature: Some(&signature), ..MappingInput::default() };
+    assert!(mapping.apply(&input).sections.get("contacts").is_none(), "nobody guesses");
+    assert_eq!(compile(Some("none"), &[]).apply(&MappingInput::default()).remarks, []);
+}
+
+#[test]
+fn the_signer_is_the_contact_who_signed_and_never_the_rep() {
+    let mapping = compile(Some("hubspot"), &[]);
+    let mut deal = deal("hubspot");
+    let mut signature = signature();
+    let signer = |deal: &Deal, signature: &Signature| {
+        let mapped = apply(&mapping, deal, signature);
+        mapped.sections.get("contacts").and_then(|contacts| contacts.get("signer")).cloned()
+    };
+    assert_eq!(signer(&deal, &signature).expect("signer")["title"], "Chief Operating Officer");
+    deal.contacts.clear();
+    assert_eq!(signer(&deal, &signature).expect("signer")["name"], "D. Okafor");
+    signature.signers[1].signed = Some(false);
+    assert_eq!(signer(&deal, &signature), None, "the rep's signature is not the customer's");
+}
+
+#[test]
+fn one_bad_leaf_is_absent_and_named_and_the_brief_is_there() {
+    let mut deal = deal("hubspot");
+    deal.properties.insert("handoff_go_live_date".into(), "03/04/2027".into());
+    deal.properties.insert("handoff_implementation_complexity".into(), "Very high".into());
+    deal.properties.insert("handoff_success_metric".into(), "TBD".into());
+    deal.properties.insert("handoff_notes".into(), "x".repeat(50_000).into());
+    let mapped = apply(&compile(Some("hubspot"), &[]), &deal, &signature());
+    let remarks: Vec<_> =
+        mapped.remarks.iter().map(|r| (r.field.as_str(), r.message.as_str())).collect();
+    assert_eq!(
+        remarks,
+        [
+            ("context.critical_dates", "\"03/04/2027\" is not a day such as 2026-11-20"),
+            ("context.notes", "the source holds more than a brief can; the rest was cut"),
+            ("implementation.complexity", "\"Very high\" is none of low, medium, high"),
+            ("success.metric", "the source says \"TBD\", which answers nothing"),
+            ("success.primary_goal", "the source says \"TBD\", which answers nothing"),
+        ]
+    );
+    let brief = Value::Object(mapped.sections);
+    assert!(brief["implementation"].get("complexity").is_none());
+    assert_eq!(brief["customer"]["name"], "Northwind Robotics");
+}
+
+#[test]
+fn text_from_the_crm_is_never_evaluated() {
+    let mut deal = deal("hubspot");
+    let hostile = "{{ 7*7 }}{% for x in range(99999) %}x{% endfor %} deal.owner.email | upper";
+    deal.properties.insert("handoff_success_metric".into(), hostile.into());
+    let mapped = apply(&compile(Some("hubspot"), &[]), &deal, &signature());
+    assert_eq!(mapped.sections["success"]["primary_goal"], hostile);
+    let instruction = mapped.sections["first_action"]["instruction"].as_str().expect("text");
+    assert!(instruction.ends_with(hostile), "{instruction}");
+}
+
+#[test]
+fn a_companys_own_lines_win_over_the_default() {
+    let mapping = compile(
+        Some("hubspot"),
+        &[
+            ("customer.region", "'EMEA'"),
+            ("customer.tier", "'gold' if deal.amount.amount|number > 40000 else 'silver'"),
+            ("contacts.signer.phone", "'+1'"),
+            ("success", "{'primary_goal': deal.name}"),
+            ("purchase.special_terms", "'none'"),
+            ("context.notes", "none"),
+        ],
+    );
+    let brief = Value::Object(apply(&mapping, &deal("hubspot"), &signature()).sections);
+    assert_eq!(brief["customer"]["region"], "EMEA");
+    assert_eq!(brief["customer"]["tier"], "gold");
+    assert_eq!(brief["contacts"]["signer"]["phone"], "+1");
+    assert_eq!(brief["contacts"]["signer"]["name"], "Dana Okafor", "beside what the default gives");
+    assert_eq!(brief["success"], json!({"primary_goal": "Northwind Robotics - Platform"}));
+    assert_eq!(brief["purchase"]["special_terms"], "none");
+    assert!(brief["context"].get("notes").is_none(), "`none` unmaps a field");
+    let instruction = brief["first_action"]["instruction"].as_str().expect("text");
+    assert!(instruction.ends_with("primary goal: Northwind Robotics - Platform"), "{instruction}");
+}
+
+#[test]
+fn every_problem_of_a_mapping_is_told_at_once_with_its_place() {
+    let span = |line| Span { line, column: 3, end_line: line, end_column: 9 };
+    let own = |field: &str, source: &str, line| (field.to_owned(), source.to_owned(), span(line));
+    let problems = Mapping::compile(
+        Some("hubspto"),
+        &[
+            own("customer.tier", "deal.", 1),
+            own("customer.size", "dael.amount", 2),
+            own("success.metric", "deal.name | tirm", 3),
+            own("key", "deal.id", 4),
+            own("a..b", "deal.id", 5),
+            own("purchase.term", "{{ deal.name }}", 6),
+            own("success.by", "deal.name", 7),
+            own("success.by", "deal.id", 8),
+        ],
+    )
+    .expect_err("problems");
+    let told: Vec<_> = problems
+        .iter()
+        .map(|p| (p.span.map(|span| span.line), p.message.as_str(), p.help.as_deref()))
+        .collect();
+    assert_eq!(told.len(), 8, "{told:#?}");
+    assert_eq!(told[0].1, "there is no default mapping \"hubspto\"");
+    assert!(told[1].1.starts_with("`customer.tier`: "), "{told:?}");
+    assert_eq!(
+        told[2],
+        (Some(2), "`customer.size`: nothing here is called `dael`", Some("did you mean `deal`?"))
+    );
+    assert_eq!(
+        told[3],
+        (Some(3), "`success.metric`: there is no filter `tirm`", Some("did you mean `trim`?"))
+    );
+    assert!(told[4].1.contains("written by handoff"), "{told:?}");
+    assert!(told[5].1.contains("not the path of a field"), "{told:?}");
+    assert!(told[6].2.expect("help").contains("without `{{ }}`"), "{told:?}");
+    assert_eq!((told[7].0, told[7].1), (Some(8), "`success.by` is mapped twice"));
+}
+
+#[test]
+fn the_properties_a_mapping_reads_are_known() {
+    let mapping = compile(
+        None,
+        &[
+            ("a", "deal.properties.one or deal.properties['two words']"),
+            ("b", "deal | property(\"three\", 'four')"),
+            ("c", "company | property('not a deal property')"),
+            ("d", "company.properties.five"),
+            ("e", "deal.properties.one.label"),
+        ],
+    );
+    assert_eq!(mapping.deal_properties(), ["four", "one", "three", "two words"]);
+    for base in BASE_MAPPINGS {
+        let mapping = compile(Some(base.name), &[]);
+        assert_eq!(mapping.deal_properties().is_empty(), base.name == "none", "{}", base.name);
+    }
+}
+
+#[test]
+fn the_defaults_fill_only_fields_of_the_shipped_schema() {
+    for base in BASE_MAPPINGS {
+        for field in compile(Some(base.name), &[]).fields() {
+            let pointer = format!("/{}", field.replace('.', "/"));
+            assert!(
+                Schema::shipped().outline().field(&pointer).is_some(),
+                "{}: {field}",
+                base.name
+            );
+        }
+    }
+}
+
+/// What one expression gives over the HubSpot deal; a remark where it fails.
+fn eval(source: &str) -> Result<Value, String> {
+    let mut deal = deal("hubspot");
+    deal.properties.insert("v".into(), json!(["Okta", "NetSuite"]));
+    let mapped = apply(&compile(None, &[("x", source)]), &deal, &signature());
+    match mapped.remarks.into_iter().next() {
+        Some(remark) => Err(remark.message),
+        None => Ok(mapped.sections.get("x").cloned().unwrap_or(Value::Null)),
+    }
+}
+
+#[test]
+fn each_filter_gives_what_its_page_says() {
+    for (source, wanted) in [
+        ("'48,000.50' | number", json!(48000.5)),
+        ("'40.0' | number", json!(40)),
+        ("'' | number", json!(null)),
+        ("'P1Y' | months", json!(12)),
+        ("'36 months' | months", json!(36)),
+        ("12.0 | months", json!(12)),
+        ("'2026-11-20T23:30:00-05:00' | day", json!("2026-11-21")),
+        ("1795327200000 | day", json!("2026-11-22")),
+        ("'1795327200000' | day", json!("2026-11-22")),
+        ("'2026-11-20 12:42' | day", json!("2026-11-20")),
+        ("'2026-11-20T12:42:00+02:00' | time", json!("2026-11-20T10:42:00Z")),
+        ("'1000' | money(currency='JPY')", json!({"amount": "1000", "currency": "JPY"})),
+        ("'1000.5' | money", json!({"amount": "1000.50"})),
+        ("'acme.example/' | website", json!("https://acme.example")),
+        ("'nonsense' | website", json!(null)),
+        ("'INDUSTRIAL_AUTOMATION' | words", json!("Industrial automation")),
+        ("'IT' | words", json!("IT")),
+        ("{'id': 3, 'label': 'High'} | plain", json!("High")),
+        ("deal.properties.v | plain", json!("Okta, NetSuite")),
+        ("deal.properties.v | lines", json!(["Okta", "NetSuite"])),
+        ("'- a\\n- b\\n2. c' | lines", json!(["a", "b", "c"])),
+        ("'3.5% uplift; 2026 plan' | lines", json!(["3.5% uplift", "2026 plan"])),
+        ("'None' | lines", json!("none")),
+        ("'None.' | promises", json!("none")),
+        (
+            "'a; b' | each('risk', owner='X')",
+            json!([{"risk": "a", "owner": "X"}, {"risk": "b", "owner": "X"}]),
+        ),
+        ("'a [see note]' | promises", json!([{"promise": "a [see note]"}])),
+        (
+            "'a [made_to: Dana, stretch]' | promises(made_by='P')",
+            json!([{"promise": "a", "made_by": "P", "made_to": "Dana", "stretch": true}]),
+        ),
+        ("'2027-01-15' | dated('Go-live')", json!([{"date": "2027-01-15", "what": "Go-live"}])),
+        (
+            "contacts | role('champion') | person",
+            json!({"name": "Luis Ferreira", "email": "luis.ferreira@northwind-robotics.example", "title": "Warehouse Operations Lead"}),
+        ),
+        ("contacts | role('nobody')", json!(null)),
+        ("'HIGH' | choice('low', 'high')", json!("high")),
+        ("deal | property('HANDOFF promises') is string", json!(true)),
+        ("deal.nothing.at.all", json!(null)),
+        ("0", json!(0)),
+        ("false", json!(false)),
+    ] {
+        assert_eq!(eval(source), Ok(wanted), "{source}");
+    }
+    for source in [
+        "'48.000,50' | number",
+        "'1,000' | number",
+        "'soon' | months",
+        "'0' | months",
+        "'03/04/2026' | day",
+        "'2026-11-20' | time",
+        "'5' | money(currency='dollars')",
+        "'5' | money(curency='USD')",
+        "1/0",
+        "range(10000) | map('upper') | join ~ range(10000) | map('upper') | join",
+    ] {
+        let remark = eval(source).expect_err(source);
+        assert!(!remark.is_empty() && remark.len() < 200, "{source}: {remark}");
+    }
+}
+
+#[test]
+fn conditions_over_deals_and_briefs() {
+    let deal = deal("hubspot");
+    let over = |source: &str| Expression::compile(source).expect("compiles");
+    let context = json!({"deal": deal, "company": deal.company});
+    assert!(
+        over("deal.properties.account_tier == 'enterprise'").is_true(&context).expect("evaluates")
+    );
+    assert!(!over("deal.properties.dealtype == 'renewal'").is_true(&context).expect("absent"));
+    assert!(!over("company.properties.x.y > 5").is_true(&context).unwrap_or(false));
+    let brief = json!({"customer": {"tier": "enterprise"}});
+    let condition = over("customer.tier == 'enterprise'");
+    assert!(condition.is_true(&brief).expect("evaluates"));
+    assert_eq!(condition.unknown_names(&["customer"]), []);
+    let help = over("custmer.tier").unknown_names(&["customer", "purchase"])[0].help.clone();
+    assert_eq!(help.as_deref(), Some("did you mean `customer`?"));
+    let error = Expression::compile(&"a or ".repeat(2_000)).expect_err("too long");
+    assert!(error.message.contains("bytes"), "{error}");
+}

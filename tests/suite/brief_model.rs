@@ -1,0 +1,203 @@
+//! Reading and writing a brief, the typed view, and the merge.
+
+use handoff::brief::{Brief, merge};
+use handoff::facts::Key;
+use handoff::yaml;
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+
+use crate::brief_schema::sample;
+
+#[test]
+fn the_view_reads_what_the_program_needs() {
+    let brief = sample("complete");
+    let view = brief.view();
+    assert_eq!(view.key().map(String::from).as_deref(), Some("hubspot-31874500101"));
+    assert_eq!(view.deal_id().expect("id").as_str(), "31874500101");
+    assert_eq!(view.signed_at().expect("time").to_rfc3339(), "2026-10-30T16:40:02+00:00");
+    let value = view.contract_value().expect("money");
+    assert_eq!(
+        (value.amount.to_string().as_str(), value.currency.as_deref()),
+        ("48000.00", Some("USD"))
+    );
+    assert_eq!(view.first_action_owner().and_then(|owner| owner.github), Some("samlee"));
+    let commitments = view.commitments();
+    assert_eq!(commitments.len(), 3);
+    assert!(commitments[1].stretch && commitments[2].due.is_none());
+    assert_eq!(
+        view.contact_emails(),
+        [
+            "dana.okafor@northwind-robotics.example",
+            "luis.ferreira@northwind-robotics.example",
+            "mei.tan@northwind-robotics.example"
+        ]
+    );
+}
+
+#[test]
+fn unknown_answers_are_nothing_to_the_view() {
+    let gap = json!({"unknown": {"why": "w", "owner": "o", "resolve_by": "2026-12-05"}});
+    let brief = Brief::from_json(json!({
+        "customer": {"name": "A", "tier": gap}, "commitments": gap, "contacts": {"signer": gap},
+        "first_action": {"instruction": "x", "owner": gap, "due": gap}, "purchase": {"contract_value": gap}
+    }));
+    let view = brief.view();
+    assert_eq!(view.customer_tier(), None);
+    assert!(view.commitments().is_empty() && view.contacts().is_empty());
+    assert!(view.first_action_owner().is_none() && view.first_action_due().is_none());
+    assert!(view.contract_value().is_none() && !view.is_signed());
+}
+
+#[test]
+fn a_written_brief_names_its_schema_and_reads_back() {
+    let brief = sample("complete");
+    let text = brief.to_yaml(4);
+    assert!(
+        text.starts_with("# yaml-language-server: $schema=../../../../schema/brief.schema.json\n")
+    );
+    assert_eq!(Brief::parse(text.as_bytes()).expect("reads").json(), brief.json());
+    let key = Key::parse("csv-1").expect("key");
+    let mut sections = Map::new();
+    sections.insert("key".into(), "other".into());
+    sections.insert("customer".into(), json!({"name": "A"}));
+    let new = Brief::new(&key, sections);
+    assert_eq!(
+        new.json(),
+        &json!({"schema": "handoff/brief/v1", "key": "csv-1", "customer": {"name": "A"}})
+    );
+}
+
+#[test]
+fn a_place_is_the_value_or_the_nearest_thing_there_is() {
+    let brief = Brief::parse(b"a:\n  b: x # note\n  c: [1, two]\n").expect("YAML");
+    let place = |pointer: &str| {
+        let place = brief.place("f", pointer);
+        (place.line, place.column, place.width, place.source)
+    };
+    let line = |n: usize| ["a:", "  b: x # note", "  c: [1, two]"].get(n).map(|s| (*s).to_owned());
+    assert_eq!(place("/a/b"), (Some(2), Some(6), Some(1), line(1)));
+    assert_eq!(place("/a/c/1"), (Some(3), Some(10), Some(3), line(2)));
+    assert_eq!(place("/a/nothing"), (Some(1), Some(1), Some(1), line(0)));
+    assert_eq!(Brief::from_json(json!({})).place("f", "/a").line, None);
+}
+
+#[test]
+fn a_correction_takes_the_deal_and_keeps_people() {
+    let base = json!({"customer": {"name": "Acme", "size": 10, "tier": "smb"}, "commitments": [{"promise": "a"}],
+                      "contacts": {"signer": {"name": "A", "email": "a@x.example", "title": "COO"}, "economic_buyer": {"name": "E", "email": "e@x.example"}}});
+    let ours = json!({"customer": {"name": "Acme", "size": 10, "tier": "enterprise"}, "commitments": [{"promise": "a"}, {"promise": "b"}],
+                      "contacts": {"signer": {"name": "A", "email": "a@x.example", "title": "COO"}, "economic_buyer": {"name": "E", "email": "e@x.example"}},
+                      "success": {"metric": {"unknown": {"why": "w", "owner": "o", "resolve_by": "2026-12-05"}}}});
+    let theirs = json!({"customer": {"name": "Acme Corp", "size": 12, "tier": "mid"}, "commitments": [{"promise": "c"}],
+                        "contacts": {"signer": {"name": "B", "email": "b@x.example"}}, "success": {"metric": "m"}});
+    assert_eq!(
+        merge(Some(&base), &ours, &theirs),
+        json!({"customer": {"name": "Acme Corp", "size": 12, "tier": "enterprise"}, "commitments": [{"promise": "a"}, {"promise": "b"}],
+               // The old signer's title does not stay on the new signer; the buyer the deal no longer names does stay.
+               "contacts": {"signer": {"name": "B", "email": "b@x.example"}, "economic_buyer": {"name": "E", "email": "e@x.example"}},
+               "success": {"metric": "m"}})
+    );
+    assert_eq!(
+        merge(None, &ours, &theirs)["customer"],
+        json!({"name": "Acme", "size": 10, "tier": "enterprise"}),
+        "without a base only what is missing is filled"
+    );
+}
+
+/// Texts that some YAML reader takes for something else, and any others.
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        3 => any::<String>(),
+        2 => prop::sample::select(vec![
+            "no", "1e3", "0123", "2026-11-20", "~", "null", "yes", "on", "0x1F", ".5", "12:30", "<<", "=", "- a",
+            "a: b", "#x", "'", "\"", "{{7*7}}", "\u{202e}x", "line\nbreak", " lead", "trail ", "@x", "*a", "&a", "!t",
+        ]).prop_map(str::to_owned),
+    ]
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        text().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<bool>().prop_map(Value::from),
+        Just(Value::Null)
+    ];
+    leaf.prop_recursive(4, 40, 5, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            fields(inner).prop_map(Value::Object),
+        ]
+    })
+}
+
+fn fields(inner: impl Strategy<Value = Value>) -> impl Strategy<Value = Map<String, Value>> {
+    prop::collection::btree_map(
+        prop::sample::select(vec!["a", "b", "c", "no", "1e3", "x y"]),
+        inner,
+        0..4,
+    )
+    .prop_map(|fields| fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+}
+
+fn brief() -> impl Strategy<Value = Value> {
+    fields(value()).prop_map(Value::Object)
+}
+
+fn blank(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.trim().is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.values().all(blank),
+        _ => false,
+    }
+}
+
+/// Whether every section of `inner`, and every answer in its sections, is
+/// there in `outer`.
+fn keeps_answers(inner: &Value, outer: &Value) -> bool {
+    let Value::Object(sections) = inner else { return true };
+    sections.iter().filter(|(_, section)| !blank(section)).all(|(name, section)| {
+        let (Some(kept), Value::Object(answers)) = (outer.get(name), section) else {
+            return outer.get(name).is_some();
+        };
+        !kept.is_object()
+            || answers.iter().all(|(name, answer)| blank(answer) || kept.get(name).is_some())
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_brief_survives_a_round_trip(json in brief()) {
+        let text = Brief::from_json(json.clone()).to_yaml(4);
+        let read = yaml::read(text.as_bytes());
+        prop_assert!(read.is_ok(), "{read:?}\n{text}");
+        prop_assert_eq!(read.expect("checked").to_json(), json, "{}", text);
+    }
+
+    #[test]
+    fn a_merge_with_nothing_new_changes_nothing(base in brief(), ours in brief()) {
+        let merged = merge(Some(&base), &ours, &base);
+        prop_assert_eq!(merge(Some(&base), &merged, &base), merged.clone(), "and settles");
+        prop_assert!(keeps_answers(&ours, &merged), "{ours} became {merged}");
+    }
+
+    #[test]
+    fn a_merge_never_makes_a_brief_less_complete(base in brief(), ours in brief(), theirs in brief()) {
+        let merged = merge(Some(&base), &ours, &theirs);
+        prop_assert!(keeps_answers(&ours, &merged), "{ours} became {merged}");
+        prop_assert!(keeps_answers(&theirs, &merged), "{theirs} became {merged}");
+    }
+
+    #[test]
+    fn without_a_base_nothing_that_is_there_is_overwritten(ours in value(), theirs in value()) {
+        let (ours, theirs) = (json!({"a": ours}), json!({"a": theirs}));
+        let merged = merge(None, &ours, &theirs);
+        if !blank(&ours["a"]) && !ours["a"].is_object() {
+            prop_assert_eq!(&merged, &ours);
+        }
+        prop_assert_eq!(merge(None, &merged, &theirs), merged.clone());
+    }
+}

@@ -1,0 +1,204 @@
+//! README.md: what a CSM reads, and what hostile text cannot do in it.
+
+use comrak::{Options, markdown_to_html};
+use handoff::brief::{Brief, RenderError, RenderInput, Renderer, SHIPPED_SCHEMA, Schema};
+use serde_json::{Value, json};
+
+use crate::brief_schema::sample;
+
+fn render(brief: &Brief) -> String {
+    render_with(None, brief, Schema::shipped())
+}
+
+fn render_with(template: Option<&str>, brief: &Brief, schema: &Schema) -> String {
+    let renderer = Renderer::new(template).expect("compiles");
+    renderer.readme(&RenderInput { brief, schema }).expect("renders")
+}
+
+/// As GitHub would show it, with raw HTML let through to see whether any gets there.
+fn html(markdown: &str) -> String {
+    let mut options = Options::default();
+    options.extension.table = true;
+    options.extension.autolink = true;
+    options.extension.strikethrough = true;
+    options.extension.alerts = true;
+    options.render.r#unsafe = true;
+    markdown_to_html(markdown, &options)
+}
+
+#[test]
+fn the_page_of_a_complete_brief() {
+    insta::assert_snapshot!(render(&sample("complete")));
+}
+
+#[test]
+fn the_page_of_a_brief_with_gaps() {
+    insta::assert_snapshot!(render(&sample("gaps")));
+}
+
+#[test]
+fn the_page_of_an_empty_draft() {
+    insta::assert_snapshot!(render(&Brief::from_json(json!({"key": "csv-1"}))));
+}
+
+#[test]
+fn what_is_said_twice_is_read_once() {
+    let mut json = sample("complete").into_json();
+    let goal = json["success"]["primary_goal"].clone();
+    json["success"]["metric"] = goal;
+    let page = render(&Brief::from_json(json));
+    assert!(page.contains("**Primary goal, metric:** Cut pick errors"), "{page}");
+    assert!(page.contains("| **Signer, Economic buyer** | Dana Okafor |"), "{page}");
+    assert_eq!(page.matches("| Dana Okafor |").count(), 1, "{page}");
+}
+
+#[test]
+fn the_first_screen_holds_who_what_and_when() {
+    let page = html(&render(&sample("complete")));
+    assert!(page.contains("<h1>Northwind Robotics</h1>"), "{page}");
+    let first = page.find("First action, due Sat 2026-10-31 16:40 UTC, Sam Lee").expect("action");
+    let promises = page.find("What did the rep promise?").expect("promises");
+    assert!(first < promises && first < 1_500, "the first action is at {first}");
+    assert!(page.contains("markdown-alert-important"), "{page}");
+    assert!(page.matches("<table>").count() == 3, "{page}");
+    assert!(page.contains("href=\"mailto:dana.okafor@northwind-robotics.example\""), "{page}");
+    let lines = render(&sample("complete")).lines().count();
+    assert!(lines <= 60, "{lines} lines are more than a screen");
+}
+
+const HOSTILE: &[&str] = &[
+    "{{7*7}}<script>alert(1)</script>@everyone",
+    "fixes #1 and closes GH-2, see acme/repo#3",
+    "![x](https://e.example/p.png) [y](javascript:alert(1))",
+    "<img src=x onerror=alert(1)><!-- --><details open>",
+    "a | b || c \\| d",
+    "one\ntwo\r\n\r\n# three\n> four\n- five\n```\nsix",
+    "\u{202e}desrever\u{2066}\u{0}\u{1b}[31m",
+    "</details></sub>\n\n# Owned",
+    "https://evil.example www.evil.example user@evil.example",
+    "`code` ``more`` ~~~ *bold* _it_ ~~no~~ $x$",
+    "&lt;script&gt; &#60;b&#62; &amp;",
+    "{% for x in range(9) %}{{ brief }}{% endfor %}{# no #}",
+    "| | |\n|---|---|\n| injected | row |",
+    "[!IMPORTANT]",
+    "--> <b>out</b>",
+    "\\",
+    "x](https://e.example",
+];
+
+/// Every text of the sample replaced by one hostile text.
+fn poison(value: &Value, text: &str) -> Value {
+    match value {
+        Value::String(_) => text.into(),
+        Value::Array(items) => items.iter().map(|item| poison(item, text)).collect(),
+        Value::Object(fields) => {
+            fields.iter().map(|(key, value)| (key.clone(), poison(value, text))).collect()
+        }
+        other => other.clone(),
+    }
+}
+
+#[test]
+fn hostile_text_is_only_ever_text() {
+    let long = "Ltd ".repeat(75);
+    let sample = sample("complete");
+    let clean = html(&render(&sample));
+    for text in HOSTILE.iter().copied().chain([long.as_str()]) {
+        let brief = Brief::from_json(poison(sample.json(), text));
+        let markdown = render(&brief);
+        let page = html(&markdown);
+        let own = page
+            .replace("<!-- Rendered from brief.yaml; edit that. -->", "")
+            .replace("<details><summary>", "")
+            .replace("</summary>", "")
+            .replace("</details>", "")
+            .replace("<sub>", "")
+            .replace("</sub>", "");
+        for act in [
+            "<script",
+            "<img",
+            "<b>",
+            "<details",
+            "<!--",
+            "<pre",
+            "<code",
+            "<del",
+            "<em>x",
+            "href=\"javascript",
+            "href=\"https://e.example",
+            "src=",
+        ] {
+            assert!(
+                !own.contains(act) || act == "src=" && !own.contains("<img"),
+                "{text:?}: {act} in\n{page}"
+            );
+        }
+        assert!(!page.contains("evil.example\""), "{text:?} links\n{page}");
+        assert!(!markdown.contains("@everyone"), "{text:?} mentions\n{markdown}");
+        assert!(
+            !markdown.contains("fixes #1") && !markdown.contains("GH-2"),
+            "{text:?}\n{markdown}"
+        );
+        assert!(!markdown.contains('\u{202e}') && !markdown.contains('\u{1b}'), "{text:?}");
+        for element in ["<h1>", "<h3>", "<tr>", "<table>"] {
+            let count = |page: &str| page.matches(element).count();
+            let (found, wanted) = (count(&page), count(&clean));
+            // People with one name are one row.
+            let fits = if element == "<tr>" { found <= wanted } else { found == wanted };
+            assert!(fits, "{text:?} changes the number of {element}\n{page}");
+        }
+    }
+}
+
+#[test]
+fn a_ledgers_own_template_is_safe_whatever_it_does() {
+    let brief =
+        Brief::from_json(json!({"customer": {"name": "<b>@team</b> [x](y)"}, "key": "csv-1"}));
+    let safe = "&lt;b&gt;@&#8203;team&lt;/b&gt; \\[x\\]\\(y\\)\n";
+    for template in [
+        "{{ brief.customer.name }}\n",
+        "{% autoescape false %}{{ brief.customer.name }}{% endautoescape %}\n",
+        "{% set x %}{{ brief.customer.name }}{% endset %}{{ x }}\n",
+        "{{ brief.customer.name ~ '' }}\n",
+        "{{ [brief.customer.name] | join }}\n",
+        "{{ brief.customer.name | escape }}\n",
+        "{% macro m(x) %}{{ x }}{% endmacro %}{{ m(brief.customer.name) }}\n",
+    ] {
+        assert_eq!(render_with(Some(template), &brief, Schema::shipped()), safe, "{template}");
+    }
+    for template in
+        ["{{ brief.customer.name | safe }}", "{{ brief | tojson }}", "{{ x", "{% include 'y' %}"]
+    {
+        let error = Renderer::new(Some(template)).expect_err(template);
+        assert!(matches!(error, RenderError::Template { line: 1, .. }), "{template}: {error}");
+    }
+    let endless = "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}";
+    assert!(Renderer::new(Some(endless)).is_err(), "an endless template is refused");
+}
+
+#[test]
+fn a_companys_own_fields_are_on_the_page_under_their_titles() {
+    let mut document: Value = serde_json::from_str(SHIPPED_SCHEMA).expect("JSON");
+    document["properties"]["customer"]["properties"]["region"] =
+        json!({"title": "Sales region", "type": "string"});
+    document["properties"]["success"]["properties"]["reference"] =
+        json!({"title": "May we name them?", "type": "boolean"});
+    document["properties"]["partner"] = json!({
+        "title": "Which partner brought them?", "type": "object",
+        "properties": {"name": {"type": "string"}, "fee": {"title": "Fee", "$ref": "#/$defs/money"}}});
+    let schema = Schema::compile(document.to_string().as_bytes()).expect("compiles");
+    let mut json = sample("complete").into_json();
+    json["customer"]["region"] = "EMEA".into();
+    json["success"]["reference"] = true.into();
+    json["partner"] = json!({"name": "Acme", "fee": {"amount": "1234567.5", "currency": "EUR"}});
+    let page = render_with(None, &Brief::from_json(json), &schema);
+    for line in [
+        "Sales region: EMEA",
+        "**May we name them?** yes",
+        "### Which partner brought them?",
+        "- **Name:** Acme",
+        "- **Fee:** EUR 1,234,567.5",
+    ] {
+        assert!(page.contains(line), "{line} is not in\n{page}");
+    }
+}

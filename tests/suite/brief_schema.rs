@@ -1,0 +1,223 @@
+//! The schema: what is valid, how violations read, completeness, and a
+//! company's own copy.
+
+use handoff::brief::{
+    Absence, Answer, Brief, Completeness, QUESTIONS, SHIPPED_SCHEMA, Schema, SchemaError,
+    TIMELINE_JSON_SCHEMA, View,
+};
+use serde_json::{Value, json};
+
+const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/brief/samples");
+
+pub(crate) fn sample(name: &str) -> Brief {
+    let source = std::fs::read(format!("{SAMPLES}/{name}.yaml")).expect("sample");
+    Brief::parse(&source).expect("YAML")
+}
+
+fn changed(pointer: &str, value: Value) -> Brief {
+    let mut json = sample("complete").into_json();
+    *json.pointer_mut(pointer).unwrap_or_else(|| panic!("{pointer}")) = value;
+    Brief::from_json(json)
+}
+
+#[test]
+fn the_sample_is_valid_and_complete() {
+    let brief = sample("complete");
+    assert_eq!(Schema::shipped().check(&brief), []);
+    assert!(Schema::shipped().is_valid(&brief));
+    let completeness = Completeness::of(Schema::shipped(), brief.json());
+    assert!(completeness.is_complete(), "{:?}", completeness.missing);
+    assert_eq!(completeness.answered(), 7);
+}
+
+#[test]
+fn completeness_tells_missing_unknown_and_placeholder_apart_and_names_whom_to_ask() {
+    let brief = sample("gaps");
+    let completeness = Completeness::of(Schema::shipped(), brief.json());
+    let missing: Vec<_> = completeness
+        .missing
+        .iter()
+        .map(|m| (m.question, m.field.as_str(), m.absence, m.ask.as_deref()))
+        .collect();
+    let ask = Some("Riley Ross");
+    let gone = Absence::Missing;
+    assert_eq!(
+        missing,
+        [
+            (1, "customer.industry", gone, ask),
+            (1, "customer.tier", gone, ask),
+            (2, "purchase.term", gone, ask),
+            (3, "contacts.signer.email", gone, ask),
+            (3, "contacts.economic_buyer", gone, ask),
+            (4, "commitments", gone, ask),
+            (5, "implementation.complexity", gone, ask),
+            (5, "implementation.requirements", gone, ask),
+            (5, "implementation.integrations", gone, ask),
+            (5, "implementation.custom_configuration", gone, ask),
+            (6, "success.primary_goal", Absence::Placeholder, ask),
+            (6, "success.metric", gone, ask),
+        ]
+    );
+    let unknown: Vec<_> = completeness.unknown.iter().map(|u| u.field.as_str()).collect();
+    assert_eq!(unknown, ["customer.size", "contacts.day_to_day"]);
+    assert_eq!(completeness.answer(1), Some(Answer::Unanswered));
+    assert_eq!(completeness.answer(7), Some(Answer::Answered));
+    assert_eq!(completeness.missing[0].label, "Industry");
+    assert_eq!(completeness.missing[0].example.as_deref(), Some("Manufacturing"));
+    assert_eq!(completeness.missing[3].label, "Signer: e-mail");
+}
+
+#[test]
+fn an_unknown_answer_counts_apart() {
+    let gap = json!({"unknown": {"why": "w", "owner": "o", "resolve_by": "2026-12-05"}});
+    for pointer in ["/customer/tier", "/purchase/term", "/commitments", "/first_action/owner"] {
+        let brief = changed(pointer, gap.clone());
+        assert_eq!(Schema::shipped().check(&brief), [], "{pointer}");
+        let completeness = Completeness::of(Schema::shipped(), brief.json());
+        assert!(completeness.is_complete(), "{pointer}");
+        assert_eq!(completeness.answered(), 6, "{pointer}");
+    }
+}
+
+#[test]
+fn an_empty_brief_lacks_everything_and_breaks_nothing_else() {
+    let brief = Brief::from_json(json!({}));
+    let completeness = Completeness::of(Schema::shipped(), brief.json());
+    assert_eq!(completeness.questions, [Answer::Unanswered; 7]);
+    assert_eq!(completeness.missing[0].ask.as_deref(), Some("the sales rep"));
+    assert!(Schema::shipped().check(&brief).iter().all(|violation| violation.absent));
+}
+
+#[test]
+fn whatever_the_file_holds_is_judged_without_a_panic() {
+    for text in ["", "null", "[]", "7", "a: b", "customer: 7", "customer: [x]", "commitments: [[]]"]
+    {
+        let brief = Brief::parse(text.as_bytes()).expect("YAML");
+        let _ = Schema::shipped().check(&brief);
+        let _ = Completeness::of(Schema::shipped(), brief.json());
+        let view = View::of(brief.json());
+        assert_eq!((view.key(), view.customer_name(), view.contract_value()), (None, None, None));
+        assert!(view.commitments().is_empty() || text.contains("[["), "{text}");
+    }
+}
+
+#[test]
+fn the_questions_are_the_titles_of_the_shipped_schema() {
+    let sections = Schema::shipped().outline().sections();
+    let titles: Vec<_> = sections.iter().map(|(_, field)| field.title.as_str()).collect();
+    assert_eq!(titles, QUESTIONS);
+    let numbers: Vec<_> = sections.iter().map(|(number, _)| *number).collect();
+    assert_eq!(numbers, [1, 2, 3, 4, 5, 6, 7]);
+}
+
+#[test]
+fn every_owed_answer_has_a_title_an_example_that_is_valid_and_somebody_to_ask() {
+    for (_, section) in Schema::shipped().outline().sections() {
+        assert!(section.ask.is_some(), "{}", section.name);
+        let handoff::brief::Shape::Mapping { fields, .. } = &section.shape else { continue };
+        for field in fields.iter().filter(|field| field.required) {
+            let pointer = format!("/{}/{}", section.name, field.name);
+            let example = field.example.clone().unwrap_or_else(|| panic!("{pointer}: no example"));
+            let violations = Schema::shipped().check(&changed(&pointer, example));
+            assert_eq!(violations, [], "{pointer}");
+        }
+    }
+}
+
+/// The shipped schema with one change.
+fn own(change: impl FnOnce(&mut Value)) -> Schema {
+    let mut document: Value = serde_json::from_str(SHIPPED_SCHEMA).expect("JSON");
+    change(&mut document);
+    Schema::compile(document.to_string().as_bytes()).expect("compiles")
+}
+
+#[test]
+fn a_companys_own_fields_are_checked_asked_for_and_put_in_order() {
+    let schema = own(|document| {
+        document["properties"]["customer"]["properties"]["region"] = json!({"title": "Sales region", "type": "string", "enum": ["EMEA", "NA"], "x-ask": "rep"});
+        document["properties"]["customer"]["required"] = json!(["name", "region"]);
+        document["properties"]["partner"] = json!({
+            "title": "Which partner brought them?", "x-ask": "Partner team", "type": "object",
+            "required": ["name"], "properties": {"name": {"type": "string"}, "fee": {"$ref": "#/$defs/money"}}});
+    });
+    assert!(!schema.is_shipped());
+    assert!(Schema::shipped().is_shipped());
+    assert!(own(|_| ()).is_shipped(), "a copy that says the same");
+    let brief = sample("complete");
+    let completeness = Completeness::of(&schema, brief.json());
+    let missing: Vec<_> = completeness.missing.iter().map(|m| m.field.as_str()).collect();
+    assert_eq!(missing, ["customer.region"]);
+    assert_eq!(completeness.missing[0].label, "Sales region");
+    let mut json = brief.into_json();
+    json["customer"]["region"] = "APAC".into();
+    json["partner"] = json!({"fee": {"currency": "USD", "amount": "1.00"}, "name": "Acme"});
+    let ordered = schema.in_order(&json);
+    let keys: Vec<_> = ordered["partner"].as_object().expect("mapping").keys().collect();
+    assert_eq!(keys, ["name", "fee"]);
+    assert_eq!(serde_json::to_value(&ordered).expect("json"), json, "only the order changes");
+    let violations = schema.check(&Brief::from_json(json));
+    assert_eq!(violations.len(), 1, "{violations:?}");
+    assert_eq!(
+        violations[0].message,
+        "`customer.region` must be one of `EMEA`, `NA`, and is \"APAC\""
+    );
+}
+
+#[test]
+fn a_schema_that_is_none_is_refused_with_its_place() {
+    let compile = |source: &[u8]| Schema::compile(source).expect_err("refused");
+    assert!(matches!(compile(b"{\n  \"a\": }"), SchemaError::Json { line: 2, .. }));
+    assert!(matches!(compile(b"{\"type\": \"txt\"}"), SchemaError::Invalid { .. }));
+    assert!(matches!(compile(b"{}"), SchemaError::NotABrief { .. }));
+    let remote =
+        json!({"properties": {"schema": {}, "key": {"$ref": "https://example.com/x.json"}}});
+    let error = compile(remote.to_string().as_bytes());
+    assert!(matches!(error, SchemaError::Invalid { .. }), "no network: {error}");
+}
+
+#[test]
+fn a_schema_that_refers_to_itself_is_bounded() {
+    let schema = own(|document| {
+        document["$defs"]["tree"] =
+            json!({"type": "object", "properties": {"child": {"$ref": "#/$defs/tree"}}});
+        document["properties"]["tree"] = json!({"$ref": "#/$defs/tree"});
+    });
+    assert!(schema.outline().field("/tree/child/child").is_some());
+}
+
+#[test]
+fn the_timeline_schema_knows_every_event() {
+    use handoff::brief::{Event, EventKind, Timeline};
+    let schema: Value = serde_json::from_str(TIMELINE_JSON_SCHEMA).expect("JSON");
+    let listed = &schema["properties"]["events"]["items"]["properties"]["event"]["enum"];
+    for kind in listed.as_array().expect("events") {
+        let kind: EventKind =
+            serde_json::from_value(kind.clone()).expect("an event of the program");
+        let key = handoff::facts::Key::parse("csv-1").expect("key");
+        let mut timeline = Timeline::new(key);
+        timeline.events.push(Event::new(chrono::DateTime::UNIX_EPOCH, kind, "cli"));
+        let validator = jsonschema::validator_for(&schema).expect("compiles");
+        let json = serde_json::to_value(&timeline).expect("json");
+        assert!(validator.is_valid(&json), "{kind:?}");
+        assert_eq!(Timeline::parse(timeline.to_yaml().as_bytes()).expect("reads"), timeline);
+    }
+    let unknown = serde_json::from_value::<EventKind>(json!("nothing")).expect_err("unknown");
+    let known = listed.as_array().expect("events").iter();
+    for kind in known {
+        let quoted = format!("`{}`", kind.as_str().expect("text"));
+        assert!(unknown.to_string().contains(&quoted), "{quoted} is no event of the program");
+    }
+    let count = unknown.to_string().matches('`').count() / 2 - 1;
+    assert_eq!(count, listed.as_array().expect("events").len(), "an event is not in the schema");
+}
+
+#[test]
+fn what_is_compiled_once_is_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Schema>();
+    shared::<handoff::brief::Renderer>();
+    shared::<handoff::brief::Mapping>();
+    shared::<handoff::brief::Expression>();
+    shared::<handoff::brief::Team>();
+    shared::<handoff::brief::CheckContext<'_>>();
+}

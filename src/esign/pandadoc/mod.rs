@@ -1,0 +1,8 @@
+//! PandaDoc. Facts: `developers.pandadoc.com/docs/webhooks`, `…/docs/webhook-verification.md`.
+
+mod document;
+mod settings;
+mod webhook;
+
+pub use settings::Settings;
+pub use webhook::PandaDoc;

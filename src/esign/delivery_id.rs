@@ -33,6 +33,15 @@ impl DeliveryId {
         Self(if readable.is_empty() { hash } else { format!("{readable}-{hash}") })
     }
 
+    /// The identity that [`DeliveryId::as_str`] gave, as it was stored; nothing
+    /// when the text cannot be one.
+    #[must_use]
+    pub fn from_stored(text: &str) -> Option<Self> {
+        let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        let fits = (1..=89).contains(&text.len()) && text.chars().all(safe);
+        (fits && !text.starts_with(['-', '_'])).then(|| Self(text.to_owned()))
+    }
+
     /// As text: ASCII letters, digits, `-` and `_`, at most 89 characters.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -55,6 +64,8 @@ mod tests {
         let id = DeliveryId::of(&[b"../../550e/8400", b"x"]);
         assert_eq!(id, DeliveryId::of(&[b"../../550e/8400", b"x"]));
         assert!(id.as_str().starts_with("550e8400-"), "{id}");
+        assert_eq!(DeliveryId::from_stored(id.as_str()), Some(id));
+        assert_eq!(DeliveryId::from_stored("../x"), None);
         assert_ne!(DeliveryId::of(&[b"ab", b"c"]), DeliveryId::of(&[b"a", b"bc"]));
         assert!(DeliveryId::of(&[&[0xff; 5000]]).as_str().len() <= 89);
     }

@@ -108,7 +108,14 @@ pub async fn confirm(
 
 async fn ask(claim: SignatureEvent, fetcher: &dyn Fetcher) -> Result<SignatureEvent, FetchError> {
     let Some(signature) = super::batch::signature(&claim) else { return Ok(claim) };
-    let said = fetcher.document(&signature.document_id).await?;
+    let said = match (fetcher.document(&signature.document_id).await, &claim) {
+        // What was deleted or recalled may be gone from the API as well.
+        (Err(FetchError::NotFound { document, .. }), SignatureEvent::Voided { what, .. }) => {
+            let signature = super::nothing_but(signature.provider.clone(), document);
+            return Ok(SignatureEvent::Voided { signature, what: what.clone() });
+        }
+        (said, _) => said?,
+    };
     let completed = matches!(claim, SignatureEvent::Completed(_));
     match said {
         SignatureEvent::Sent(_) | SignatureEvent::Ignored { .. } if completed => {

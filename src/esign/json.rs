@@ -61,9 +61,11 @@ pub(super) fn time(value: &Value) -> Option<DateTime<Utc>> {
             let text = text.trim();
             match text.parse::<i64>() {
                 Ok(seconds) => DateTime::from_timestamp(seconds, 0),
-                Err(_) => {
-                    DateTime::parse_from_rfc3339(text).ok().map(|time| time.with_timezone(&Utc))
-                }
+                Err(_) => DateTime::parse_from_rfc3339(text)
+                    // Adobe documents an offset without a colon.
+                    .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"))
+                    .ok()
+                    .map(|time| time.with_timezone(&Utc)),
             }
         }
         Value::Number(number) => DateTime::from_timestamp(number.as_i64()?, 0),

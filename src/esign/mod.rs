@@ -1,12 +1,15 @@
 //! Signatures in: one file or folder per e-sign provider. A vendor's field
 //! names stop at its own door. May use floors below (`facts`, `text`, `yaml`, `net`).
 
+pub mod adobe_sign;
 mod answer;
 mod batch;
 mod config;
 mod deal_refs;
 mod delivery_id;
+pub mod docusign;
 mod door;
+pub mod dropbox_sign;
 mod enrich;
 mod error;
 pub mod fetch;
@@ -32,9 +35,14 @@ use crate::facts::{DocumentId, ProviderName, Signature};
 
 /// A signature of which nothing but its document is known.
 fn blank(provider: &'static str, document_id: &str) -> Signature {
+    nothing_but(ProviderName::new(provider), DocumentId::new(document_id))
+}
+
+/// As [`blank`], for a document that is known already.
+fn nothing_but(provider: ProviderName, document_id: DocumentId) -> Signature {
     Signature {
-        provider: ProviderName::new(provider),
-        document_id: DocumentId::new(document_id),
+        provider,
+        document_id,
         document_name: None,
         signed_at: None,
         url: None,

@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
+use super::adobe_sign::AdobeSign;
 use super::config::EsignConfig;
+use super::docusign::DocuSign;
+use super::dropbox_sign::DropboxSign;
 use super::error::ParseError;
 use super::pandadoc::PandaDoc;
 use super::port::Provider;
@@ -30,6 +33,9 @@ impl Providers {
     pub fn new(config: &EsignConfig) -> Self {
         Self(vec![
             listed(config.pandadoc.as_ref(), PandaDoc::new),
+            listed(config.docusign.as_ref(), DocuSign::new),
+            listed(config.dropbox_sign.as_ref(), DropboxSign::new),
+            listed(config.adobe_sign.as_ref(), AdobeSign::new),
             // Last: its shape is the most general.
             listed(config.standard_webhooks.as_ref(), StandardWebhooks::new),
         ])
@@ -89,9 +95,7 @@ impl Providers {
         })?;
         match (provider.parse(body, None), recognised) {
             (Ok(events), _) => Ok((provider, events)),
-            (Err(ParseError::NotMine { .. } | ParseError::Missing { .. }), Some(other))
-                if other.name() != provider.name() =>
-            {
+            (Err(_), Some(other)) if other.name() != provider.name() => {
                 Err(ParseError::LooksLike {
                     expected: provider.title(),
                     actual: other.title(),

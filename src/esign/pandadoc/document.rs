@@ -13,20 +13,16 @@ const SANDBOX: &str = "[DEV]";
 
 /// What a document's status says, with the document's facts.
 pub(in crate::esign) fn event(document: &Value, settings: &Settings) -> Option<SignatureEvent> {
+    let signature = signature(document, settings)?;
     let status = json::text(document, &["status"]).unwrap_or("unknown");
-    let what = || format!("document {}", status.trim_start_matches("document."));
-    Some(match status.trim_start_matches("document.") {
-        _ if settings.is_trigger(status) => {
-            SignatureEvent::Completed(signature(document, settings)?)
+    let state = status.trim_start_matches("document.");
+    Some(match state {
+        _ if settings.is_trigger(status) => SignatureEvent::Completed(signature),
+        "sent" if settings.drafts => SignatureEvent::Sent(signature),
+        "voided" | "declined" | "cancelled" | "expired" | "deleted" => {
+            SignatureEvent::Voided { signature, what: state.to_owned() }
         }
-        "sent" if settings.drafts => SignatureEvent::Sent(signature(document, settings)?),
-        state @ ("voided" | "declined" | "cancelled" | "expired" | "deleted") => {
-            SignatureEvent::Voided {
-                signature: signature(document, settings)?,
-                what: state.to_owned(),
-            }
-        }
-        _ => SignatureEvent::Ignored { what: what() },
+        _ => SignatureEvent::Ignored { what: format!("document {}", text::shorten(state, 60)) },
     })
 }
 

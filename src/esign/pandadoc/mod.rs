@@ -4,5 +4,6 @@ mod document;
 mod settings;
 mod webhook;
 
+pub(in crate::esign) use document::{event, signature};
 pub use settings::Settings;
 pub use webhook::PandaDoc;

@@ -32,6 +32,17 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// The codes that the API's list knows the triggers by.
+    pub(in crate::esign) fn status_codes(&self) -> Vec<u8> {
+        let known = [("document.completed", 2), ("document.waiting_pay", 9), ("document.paid", 10)];
+        let mut codes: Vec<u8> =
+            known.iter().filter(|(status, _)| self.is_trigger(status)).map(|(_, c)| *c).collect();
+        if codes.is_empty() {
+            codes.push(2);
+        }
+        codes
+    }
+
     /// Whether this status, such as `document.completed`, means "signed".
     pub(super) fn is_trigger(&self, status: &str) -> bool {
         let bare = |status: &str| {

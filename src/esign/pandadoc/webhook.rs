@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use super::document;
 use super::settings::Settings;
+use crate::esign::fetch::{self, FetchError, Fetcher};
 use crate::esign::port::{Authenticity, BODY_LIMIT, Provider, Received, Request, Verified};
-use crate::esign::{DeliveryId, ParseError, Rejection, json, mac};
+use crate::esign::{DeliveryId, ParseError, Rejection, door, json, mac};
 use crate::facts::{Secrets, SignatureEvent};
 
 const TITLE: &str = "PandaDoc";
@@ -16,7 +17,7 @@ const KEY: &str = "PANDADOC_WEBHOOK_KEY";
 /// PandaDoc.
 #[derive(Debug, Clone)]
 pub struct PandaDoc {
-    pub(super) settings: Settings,
+    settings: Settings,
 }
 
 impl PandaDoc {
@@ -89,6 +90,10 @@ impl Provider for PandaDoc {
         &[KEY]
     }
 
+    fn api_secret_names(&self) -> &'static [&'static str] {
+        &[fetch::PANDADOC_KEY]
+    }
+
     fn recognises(&self, body: &[u8]) -> bool {
         json::read(body).is_ok_and(|body| {
             let items = notifications(&body);
@@ -102,8 +107,8 @@ impl Provider for PandaDoc {
         secrets: &Secrets,
         _: DateTime<Utc>,
     ) -> Result<Received, Rejection> {
-        let keys = super::super::door::check(self, request, secrets, BODY_LIMIT)?;
-        super::super::door::expect_json(self, request)?;
+        let keys = door::check(self, request, secrets, BODY_LIMIT)?;
+        door::expect_json(self, request)?;
         let given = signatures(request);
         if given.is_empty() {
             return Err(Rejection::Unsigned {
@@ -129,6 +134,10 @@ impl Provider for PandaDoc {
     fn parse(&self, body: &[u8], _: Option<&str>) -> Result<Vec<SignatureEvent>, ParseError> {
         self.events(&json::read(body)?)
     }
+
+    fn fetcher(&self, secrets: &Secrets) -> Result<Option<Box<dyn Fetcher>>, FetchError> {
+        Ok(Some(Box::new(fetch::PandaDocApi::new(self.settings.clone(), secrets)?)))
+    }
 }
 
 /// The signatures of the query; else the one in the header that some
@@ -136,7 +145,7 @@ impl Provider for PandaDoc {
 fn signatures(request: &Request<'_>) -> Vec<Vec<u8>> {
     let mut given: Vec<Vec<u8>> =
         url::form_urlencoded::parse(request.query.unwrap_or_default().as_bytes())
-            .filter(|(name, _)| name == "signature")
+            .filter(|(name, value)| name == "signature" && !value.trim().is_empty())
             .filter_map(|(_, value)| hex::decode(value.trim()).ok())
             .take(4)
             .collect();

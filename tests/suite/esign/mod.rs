@@ -1,4 +1,10 @@
 //! Signatures in: every provider's requests, real and broken.
 
+mod docs;
+mod fetch;
+mod panics;
+mod parse;
 mod receive;
+mod refuse;
 mod samples;
+mod vectors;

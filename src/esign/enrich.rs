@@ -134,19 +134,23 @@ async fn add_facts(
     fetcher: &dyn Fetcher,
     not_enriched: &mut Vec<FetchError>,
 ) -> SignatureEvent {
-    let SignatureEvent::Completed(mut signature) = claim else { return claim };
-    if lacks_facts(&signature) {
+    let mut claim = claim;
+    let (SignatureEvent::Completed(signature) | SignatureEvent::Sent(signature)) = &mut claim
+    else {
+        return claim;
+    };
+    if lacks_facts(signature) {
         match fetcher.document(&signature.document_id).await {
             Ok(said) => {
                 if let SignatureEvent::Completed(more)
                 | SignatureEvent::Sent(more)
                 | SignatureEvent::Voided { signature: more, .. } = said
                 {
-                    fill(&mut signature, more);
+                    fill(signature, more);
                 }
             }
             Err(error) => not_enriched.push(error),
         }
     }
-    SignatureEvent::Completed(signature)
+    claim
 }

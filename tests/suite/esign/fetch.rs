@@ -31,7 +31,7 @@ fn providers(server: &MockServer) -> Providers {
     Providers::new(&config)
 }
 
-fn fetcher(server: &MockServer, name: &str) -> Box<dyn Fetcher> {
+pub(super) fn fetcher(server: &MockServer, name: &str) -> Box<dyn Fetcher> {
     let providers = providers(server);
     let provider = providers.by_name(name).expect("a provider");
     provider.fetcher(&secrets()).expect("its secret is set").expect("it has an API")
@@ -57,7 +57,7 @@ fn day(text: &str) -> DateTime<Utc> {
 }
 
 /// The window of the samples' day.
-fn window() -> (DateTime<Utc>, DateTime<Utc>) {
+pub(super) fn window() -> (DateTime<Utc>, DateTime<Utc>) {
     (day("2026-10-14T00:00:00Z"), day("2026-10-15T00:00:00Z"))
 }
 

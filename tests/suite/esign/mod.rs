@@ -7,4 +7,5 @@ mod parse;
 mod receive;
 mod refuse;
 mod samples;
+mod specification;
 mod vectors;

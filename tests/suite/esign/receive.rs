@@ -185,3 +185,12 @@ fn pandadoc_header_is_a_fallback_for_the_query() {
     sample.query = Some(format!("team=a%26b&{query}"));
     sample.verified();
 }
+
+#[test]
+fn a_large_form_is_read_whole() {
+    let mut sample = sample("dropboxsign-all-signed");
+    let text = String::from_utf8(sample.body).expect("text");
+    let message = format!("Please sign. {}", "x".repeat(1_000_000));
+    sample.body = text.replacen("Please sign.", &message, 1).into_bytes();
+    assert_eq!(kinds(sample.verified().claims()).len(), 1);
+}

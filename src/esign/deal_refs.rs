@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn configured_fields_and_expressions_come_first() {
-        let settings = "{crm: pipedrive, fields: [Order No], id: \"signature.document_name | replace('Order #', '')\"}";
+        let settings = "{crm: pipedrive, fields: [Order No], id: \"signature.document_name | split('#') | last\"}";
         let found = refs(
             &serde_json::json!({"order_no": "12", "deal_id": "9", "hubspot_deal_id": "5"}),
             settings,

@@ -53,6 +53,11 @@ pub(super) fn scalar(value: &Value) -> Option<String> {
     }
 }
 
+/// A vendor's word as part of a message: one line, at most 60 characters.
+pub(super) fn word(text: &str) -> String {
+    crate::text::shorten(&crate::text::one_line(text), 60)
+}
+
 /// A point in time: RFC 3339 with any number of fraction digits, or Unix
 /// seconds as a number or as text.
 pub(super) fn time(value: &Value) -> Option<DateTime<Utc>> {

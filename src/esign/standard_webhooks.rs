@@ -121,7 +121,7 @@ impl StandardWebhooks {
             let what = kind.rsplit('.').next().unwrap_or(kind).to_owned();
             SignatureEvent::Voided { signature: self.signature(body)?, what }
         } else {
-            SignatureEvent::Ignored { what: crate::text::shorten(kind, 60) }
+            SignatureEvent::Ignored { what: json::word(kind) }
         };
         Ok(vec![event])
     }

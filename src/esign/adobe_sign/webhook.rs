@@ -58,7 +58,7 @@ impl AdobeSign {
                 let what = event.trim_start_matches("AGREEMENT_").to_ascii_lowercase();
                 SignatureEvent::Voided { signature: signature()?, what }
             }
-            other => SignatureEvent::Ignored { what: crate::text::shorten(other, 60) },
+            other => SignatureEvent::Ignored { what: json::word(other) },
         }])
     }
 }

@@ -76,7 +76,7 @@ impl DocuSign {
                 }
             }
             // Among them `recipient-completed`: one person, not the envelope.
-            other => SignatureEvent::Ignored { what: crate::text::shorten(other, 60) },
+            other => SignatureEvent::Ignored { what: json::word(other) },
         }])
     }
 }

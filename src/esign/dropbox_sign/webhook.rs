@@ -62,7 +62,7 @@ impl DropboxSign {
             }
             // Among them `signed` (one person) and `downloadable` (the same
             // completion again, its files ready).
-            _ => SignatureEvent::Ignored { what: text::shorten(kind, 60) },
+            _ => SignatureEvent::Ignored { what: json::word(kind) },
         }])
     }
 }

@@ -22,7 +22,7 @@ pub(in crate::esign) fn event(document: &Value, settings: &Settings) -> Option<S
         "voided" | "declined" | "cancelled" | "expired" | "deleted" => {
             SignatureEvent::Voided { signature, what: state.to_owned() }
         }
-        _ => SignatureEvent::Ignored { what: format!("document {}", text::shorten(state, 60)) },
+        _ => SignatureEvent::Ignored { what: format!("document {}", json::word(state)) },
     })
 }
 

@@ -38,7 +38,7 @@ impl PandaDoc {
             }
             // Among them `recipient_completed` (one person, not the document) and
             // `document_completed_pdf_ready` (the same completion again).
-            other => Some(SignatureEvent::Ignored { what: other.to_owned() }),
+            other => Some(SignatureEvent::Ignored { what: json::word(other) }),
         }
     }
 

@@ -1,7 +1,10 @@
 //! The providers' APIs, answered by a server in this process.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use handoff::esign::{EsignConfig, FetchError, Fetcher, Providers, Received, confirm};
+use handoff::esign::{
+    Authenticity, DeliveryId, EsignConfig, FetchError, Fetcher, Providers, Received, Verified,
+    confirm,
+};
 use handoff::facts::{DocumentId, Secrets, Signature, SignatureEvent};
 use serde_json::{Value, json};
 use wiremock::matchers::{header, method, path, query_param};
@@ -154,6 +157,34 @@ async fn a_hint_without_confirmation_is_not_acted_upon() {
     answer(&server, REQUEST, &json!({"signature_request": open})).await;
     let early = confirm(dropbox().verified(), Some(api.as_ref())).await.expect_err("not complete");
     assert!(matches!(early, FetchError::NotCompleted { .. }) && early.may_pass(), "{early}");
+}
+
+#[tokio::test]
+async fn a_file_that_somebody_vouches_for_needs_no_api() {
+    let providers = Providers::default();
+    let (provider, events) = providers.parse(None, &dropbox().body).expect("it is read");
+    let id = DeliveryId::of(&[&dropbox().body]);
+    let vouched = Verified::vouched(provider, id, events, Authenticity::Body);
+    let confirmed = confirm(vouched, None).await.expect("it stands");
+    assert_eq!(confirmed.provider.as_str(), "dropbox-sign");
+    completed(&confirmed.events);
+}
+
+#[tokio::test]
+async fn a_recalled_document_that_is_gone_is_voided_without_its_claims() {
+    let server = MockServer::start().await;
+    let mut recalled = sample("adobe-completed-full");
+    let text = String::from_utf8(recalled.body).expect("text");
+    recalled.body = text.replace("AGREEMENT_WORKFLOW_COMPLETED", "AGREEMENT_RECALLED").into_bytes();
+    let api = fetcher(&server, "adobe-sign");
+    let confirmed = confirm(recalled.verified(), Some(api.as_ref())).await.expect("told");
+    match &confirmed.events[..] {
+        [SignatureEvent::Voided { signature, what }] => {
+            assert_eq!((signature.document_id.as_str(), what.as_str()), (AGREEMENT, "recalled"));
+            assert_eq!(signature.document_name, None, "nothing of an unproved body is used");
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@
 pub mod brief;
 pub mod crm;
 pub mod deliver;
+pub mod esign;
 pub mod facts;
 pub mod finding;
 pub mod net;

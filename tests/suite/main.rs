@@ -5,3 +5,4 @@ mod brief_model;
 mod brief_render;
 mod brief_rules;
 mod brief_schema;
+mod esign;

@@ -1,0 +1,164 @@
+//! Adobe's notification: JSON without any signature. The client id in its
+//! header is expected and echoed, and what it says is a hint until the API
+//! confirms it.
+
+use chrono::{DateTime, Utc};
+use http::Method;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+use subtle::ConstantTimeEq as _;
+
+use super::agreement;
+use super::settings::Settings;
+use crate::esign::fetch::{self, FetchError, Fetcher};
+use crate::esign::port::{Authenticity, BODY_LIMIT, Provider, Received, Request, Verified};
+use crate::esign::{Answer, DeliveryId, ParseError, Rejection, door, json};
+use crate::facts::{Secrets, SignatureEvent};
+
+const TITLE: &str = "Adobe Acrobat Sign";
+const KEY: &str = "ADOBE_SIGN_CLIENT_ID";
+const HEADER: &str = "x-adobesign-clientid";
+
+/// Adobe Acrobat Sign.
+#[derive(Debug, Clone)]
+pub struct AdobeSign {
+    settings: Settings,
+}
+
+impl AdobeSign {
+    /// Adobe Acrobat Sign with these settings.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self { settings }
+    }
+
+    fn events(&self, body: &Value) -> Result<Vec<SignatureEvent>, ParseError> {
+        let agreement = body.get("agreement").unwrap_or(&Value::Null);
+        let event = json::text(body, &["event"])
+            .filter(|_| agreement.is_object() || body.get("webhookNotificationId").is_some());
+        let Some(event) = event else {
+            return Err(ParseError::NotMine {
+                provider: TITLE,
+                why: "it has no \"event\" with an \"agreement\"".to_owned(),
+            });
+        };
+        let signature = || {
+            agreement::signature(agreement, &self.settings)
+                .ok_or(ParseError::Missing { provider: TITLE, field: "agreement.id" })
+        };
+        Ok(vec![match event {
+            "AGREEMENT_WORKFLOW_COMPLETED" => {
+                let mut signature = signature()?;
+                // The agreement itself does not say when.
+                signature.signed_at = json::time_at(body, &["eventDate"]);
+                SignatureEvent::Completed(signature)
+            }
+            "AGREEMENT_CREATED" if self.settings.drafts => SignatureEvent::Sent(signature()?),
+            "AGREEMENT_RECALLED" | "AGREEMENT_REJECTED" | "AGREEMENT_EXPIRED" => {
+                let what = event.trim_start_matches("AGREEMENT_").to_ascii_lowercase();
+                SignatureEvent::Voided { signature: signature()?, what }
+            }
+            other => SignatureEvent::Ignored { what: json::word(other) },
+        }])
+    }
+}
+
+impl Provider for AdobeSign {
+    fn name(&self) -> &'static str {
+        "adobe-sign"
+    }
+
+    fn title(&self) -> &'static str {
+        TITLE
+    }
+
+    fn aliases(&self) -> &'static [&'static str] {
+        &["adobe_sign", "acrobat-sign"]
+    }
+
+    fn secret_names(&self) -> &'static [&'static str] {
+        &[KEY]
+    }
+
+    fn api_secret_names(&self) -> &'static [&'static str] {
+        &[fetch::ADOBE_SIGN_TOKEN]
+    }
+
+    fn authenticity(&self) -> Authenticity {
+        Authenticity::HintOnly
+    }
+
+    fn recognises(&self, body: &[u8]) -> bool {
+        json::read(body).is_ok_and(|body| {
+            let agreement = body.get("agreement").is_some_and(Value::is_object);
+            body.get("event").is_some_and(Value::is_string)
+                && (agreement || body.get("webhookNotificationId").is_some())
+        })
+    }
+
+    fn receive(
+        &self,
+        request: &Request<'_>,
+        secrets: &Secrets,
+        _: DateTime<Utc>,
+    ) -> Result<Received, Rejection> {
+        let handshake = request.method == Method::GET;
+        let expected = if handshake {
+            // The verification of intent is the one GET that is answered.
+            let post = Request { method: &Method::POST, ..*request };
+            door::check(self, &post, secrets, BODY_LIMIT)?
+        } else {
+            door::check(self, request, secrets, BODY_LIMIT)?
+        };
+        let Some(given) = request.header(HEADER) else {
+            return Err(Rejection::Unsigned {
+                what: "X-AdobeSign-ClientId header",
+                help: "Acrobat Sign always sends one",
+            });
+        };
+        if !is_expected(&expected, given) {
+            return Err(Rejection::BadSignature {
+                what: "client id in the header",
+                secret: KEY,
+                provider: TITLE,
+            });
+        }
+        if handshake {
+            return Ok(Received::Handshake);
+        }
+        door::expect_json(self, request)?;
+        let body = json::read(request.body)?;
+        let events = self.events(&body)?;
+        let part = |path: &[&str]| json::text(&body, path).unwrap_or_default().as_bytes();
+        let id = DeliveryId::of(&[
+            part(&["webhookNotificationId"]),
+            part(&["agreement", "id"]),
+            part(&["event"]),
+            part(&["eventDate"]),
+        ]);
+        Ok(Received::Notification(Verified::new(self.name(), id, events, self.authenticity())))
+    }
+
+    fn parse(&self, body: &[u8], _: Option<&str>) -> Result<Vec<SignatureEvent>, ParseError> {
+        self.events(&json::read(body)?)
+    }
+
+    fn accepted(&self, request: &Request<'_>) -> Answer {
+        // Without the echo every notification is sent again for 72 hours.
+        let mut answer = Answer::ok();
+        if let Some(id) = request.header(HEADER) {
+            answer.headers.push(("x-adobesign-clientid", id.to_owned()));
+        }
+        answer
+    }
+
+    fn fetcher(&self, secrets: &Secrets) -> Result<Option<Box<dyn Fetcher>>, FetchError> {
+        Ok(Some(Box::new(fetch::AdobeSignApi::new(self.settings.clone(), secrets)?)))
+    }
+}
+
+fn is_expected(expected: &[SecretString], given: &str) -> bool {
+    expected.iter().fold(false, |found, id| {
+        found | bool::from(id.expose_secret().as_bytes().ct_eq(given.as_bytes()))
+    })
+}

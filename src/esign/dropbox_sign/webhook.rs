@@ -1,0 +1,179 @@
+//! Dropbox Sign's event: JSON in a form field. Its hash covers the event's
+//! time and type alone, so everything else is a hint until the API confirms it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
+
+use super::settings::Settings;
+use super::{form, signature_request};
+use crate::esign::fetch::{self, FetchError, Fetcher};
+use crate::esign::port::{Authenticity, BODY_LIMIT, Provider, Received, Request, Verified};
+use crate::esign::{Answer, DeliveryId, ParseError, Rejection, door, json, mac};
+use crate::facts::{Secrets, SignatureEvent};
+use crate::text;
+
+pub(super) const TITLE: &str = "Dropbox Sign";
+const KEY: &str = "DROPBOX_SIGN_API_KEY";
+/// Retries go on for about three days; what is older is a replay.
+const OLDEST: TimeDelta = TimeDelta::days(4);
+/// How far a clock may be ahead of ours.
+const AHEAD: TimeDelta = TimeDelta::minutes(5);
+
+/// Dropbox Sign.
+#[derive(Debug, Clone)]
+pub struct DropboxSign {
+    settings: Settings,
+}
+
+impl DropboxSign {
+    /// Dropbox Sign with these settings.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self { settings }
+    }
+
+    fn events(&self, body: &Value) -> Result<Vec<SignatureEvent>, ParseError> {
+        let kind = json::text(body, &["event", "event_type"]).ok_or_else(|| {
+            ParseError::NotMine { provider: TITLE, why: "it has no event.event_type".to_owned() }
+        })?;
+        let request = body.get("signature_request").unwrap_or(&Value::Null);
+        let signature = || {
+            signature_request::signature(request, &self.settings).ok_or(ParseError::Missing {
+                provider: TITLE,
+                field: "signature_request.signature_request_id",
+            })
+        };
+        let what = kind.trim_start_matches("signature_request_");
+        Ok(vec![match what {
+            "all_signed" | "sent" | "declined" | "canceled" | "expired" | "destroyed"
+                if signature_request::is_unwanted_test(request, &self.settings) =>
+            {
+                SignatureEvent::Ignored { what: signature_request::TEST_MODE.to_owned() }
+            }
+            "all_signed" => {
+                let mut signature = signature()?;
+                signature.signed_at =
+                    signature.signed_at.or_else(|| json::time_at(body, &["event", "event_time"]));
+                SignatureEvent::Completed(signature)
+            }
+            "sent" if self.settings.drafts => SignatureEvent::Sent(signature()?),
+            "declined" | "canceled" | "expired" | "destroyed" => {
+                SignatureEvent::Voided { signature: signature()?, what: what.to_owned() }
+            }
+            // Among them `signed` (one person) and `downloadable` (the same
+            // completion again, its files ready).
+            _ => SignatureEvent::Ignored { what: json::word(kind) },
+        }])
+    }
+}
+
+impl Provider for DropboxSign {
+    fn name(&self) -> &'static str {
+        "dropbox-sign"
+    }
+
+    fn title(&self) -> &'static str {
+        TITLE
+    }
+
+    fn aliases(&self) -> &'static [&'static str] {
+        &["dropbox_sign", "hellosign"]
+    }
+
+    fn secret_names(&self) -> &'static [&'static str] {
+        &[KEY]
+    }
+
+    fn api_secret_names(&self) -> &'static [&'static str] {
+        &[KEY]
+    }
+
+    fn authenticity(&self) -> Authenticity {
+        Authenticity::HintOnly
+    }
+
+    fn recognises(&self, body: &[u8]) -> bool {
+        match form::json_of_file(body) {
+            Some(Ok(json)) => is_event(&json),
+            Some(Err(_)) => false,
+            None => is_event(body),
+        }
+    }
+
+    fn receive(
+        &self,
+        request: &Request<'_>,
+        secrets: &Secrets,
+        now: DateTime<Utc>,
+    ) -> Result<Received, Rejection> {
+        let keys = door::check(self, request, secrets, BODY_LIMIT)?;
+        let content_type = request.content_type().unwrap_or_default();
+        let json = form::json_of(request.body, content_type).ok_or_else(|| {
+            Rejection::WrongContentType {
+                provider: TITLE,
+                expected: "multipart/form-data",
+                got: text::quoted(content_type),
+            }
+        })??;
+        let body = json::read(&json)?;
+        let field = |name: &str| {
+            json::at(&body, &["event", name]).and_then(json::scalar).unwrap_or_default()
+        };
+        let (time, kind, hash) = (field("event_time"), field("event_type"), field("event_hash"));
+        let given: Vec<Vec<u8>> =
+            hex::decode(&hash).into_iter().filter(|hash| !hash.is_empty()).collect();
+        if time.is_empty() || kind.is_empty() || given.is_empty() {
+            return Err(Rejection::Unsigned {
+                what: "event_time, event_type and event_hash",
+                help: "Dropbox Sign always sends them",
+            });
+        }
+        if !mac::any_matches(&keys, format!("{time}{kind}").as_bytes(), &given) {
+            return Err(Rejection::BadSignature {
+                what: "event_hash",
+                secret: KEY,
+                provider: TITLE,
+            });
+        }
+        let sent = json::time_at(&body, &["event", "event_time"]).unwrap_or(DateTime::UNIX_EPOCH);
+        if now - sent > OLDEST || sent - now > AHEAD {
+            return Err(Rejection::Stale { sent, now });
+        }
+        if kind == "callback_test" {
+            return Ok(Received::Handshake);
+        }
+        let events = self.events(&body)?;
+        let document = json::text(&body, &["signature_request", "signature_request_id"]);
+        let document = document.unwrap_or_default();
+        let id = DeliveryId::of(&[document.as_bytes(), kind.as_bytes(), time.as_bytes()]);
+        Ok(Received::Notification(Verified::new(self.name(), id, events, self.authenticity())))
+    }
+
+    fn parse(
+        &self,
+        body: &[u8],
+        content_type: Option<&str>,
+    ) -> Result<Vec<SignatureEvent>, ParseError> {
+        let form = content_type
+            .and_then(|content_type| form::json_of(body, content_type))
+            .or_else(|| form::json_of_file(body));
+        match form {
+            Some(json) => self.events(&json::read(&json?)?),
+            // The JSON part by itself, as somebody may have saved it.
+            None => self.events(&json::read(body)?),
+        }
+    }
+
+    fn accepted(&self, _: &Request<'_>) -> Answer {
+        // Anything else counts as a failure: app.hellosign.com/api/eventsAndCallbacksWalkthrough
+        Answer { content_type: "text/plain", ..Answer::text(200, "Hello API Event Received") }
+    }
+
+    fn fetcher(&self, secrets: &Secrets) -> Result<Option<Box<dyn Fetcher>>, FetchError> {
+        Ok(Some(Box::new(fetch::DropboxSignApi::new(self.settings.clone(), secrets)?)))
+    }
+}
+
+fn is_event(json: &[u8]) -> bool {
+    json::read(json).is_ok_and(|body| json::text(&body, &["event", "event_type"]).is_some())
+}

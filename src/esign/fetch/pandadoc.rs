@@ -1,0 +1,96 @@
+//! PandaDoc's API: `api.pandadoc.com/public/v1`.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::api::{Api, MOST_PAGES, Pages, encoded, moment};
+use super::port::{FetchError, Fetcher};
+use crate::esign::json;
+use crate::esign::pandadoc::{self, Settings};
+use crate::facts::{DocumentId, Evidence, Secrets, Signature, SignatureEvent};
+use crate::net::BaseUrl;
+
+/// The secret that holds the API key.
+pub const KEY: &str = "PANDADOC_API_KEY";
+const PAGE: usize = 100;
+
+/// PandaDoc's API.
+#[derive(Debug, Clone)]
+pub struct PandaDocApi {
+    api: Api,
+    settings: Settings,
+}
+
+impl PandaDocApi {
+    /// The API with the key `PANDADOC_API_KEY`.
+    ///
+    /// # Errors
+    /// When there is no key.
+    pub fn new(settings: Settings, secrets: &Secrets) -> Result<Self, FetchError> {
+        let base = settings.base_url.clone().unwrap_or_else(|| {
+            BaseUrl::parse("https://api.pandadoc.com").expect("a valid address")
+        });
+        let api = Api::new("PandaDoc", KEY, base, secrets, |key| format!("API-Key {key}"))?;
+        Ok(Self { api, settings })
+    }
+}
+
+#[async_trait]
+impl Fetcher for PandaDocApi {
+    async fn document(&self, id: &DocumentId) -> Result<SignatureEvent, FetchError> {
+        let path = format!("public/v1/documents/{}/details", encoded(id.as_str()));
+        let document = self.api.get(&path, Some(id)).await?;
+        pandadoc::event(&document, &self.settings)
+            .ok_or_else(|| self.api.unavailable("the document came without its id".to_owned()))
+    }
+
+    async fn completed(&self, since: DateTime<Utc>, until: DateTime<Utc>) -> Evidence<Signature> {
+        let mut pages = Pages::default();
+        // The API filters by one status at a time.
+        for code in self.settings.status_codes() {
+            for page in 1..=MOST_PAGES {
+                let path = format!(
+                    "public/v1/documents?status={code}&completed_from={}&completed_to={}&count={PAGE}&page={page}&order_by=date_completed",
+                    moment(since),
+                    moment(until)
+                );
+                let answer = match self.api.get(&path, None).await {
+                    Ok(answer)
+                        if answer.get("results").is_some_and(serde_json::Value::is_array) =>
+                    {
+                        answer
+                    }
+                    Ok(_) => {
+                        let error = self.api.unavailable("the list has no results".to_owned());
+                        pages.gaps.push(self.api.gap(&format!("page {page} and after"), &error));
+                        break;
+                    }
+                    Err(error) => {
+                        pages.gaps.push(self.api.gap(&format!("page {page} and after"), &error));
+                        break;
+                    }
+                };
+                let documents = json::list(&answer, &["results"]);
+                let before = pages.items.len();
+                for document in documents {
+                    match pandadoc::signature(document, &self.settings) {
+                        Some(signature) => pages.take(signature),
+                        None => {
+                            let error = self.api.unavailable("it has no id".to_owned());
+                            pages.gaps.push(self.api.gap(&format!("a row on page {page}"), &error));
+                        }
+                    }
+                }
+                if documents.len() < PAGE {
+                    break;
+                }
+                if pages.items.len() == before {
+                    let error = self.api.unavailable("a page came twice".to_owned());
+                    pages.gaps.push(self.api.gap(&format!("page {page} and after"), &error));
+                    break;
+                }
+            }
+        }
+        Evidence::new(pages.items, pages.gaps)
+    }
+}

@@ -1,0 +1,206 @@
+//! PandaDoc's document, from a webhook or from the details call, as a
+//! signature. The two differ in places; both forms are read.
+
+use serde_json::{Map, Value, json};
+
+use super::settings::Settings;
+use crate::esign::{blank, deal_refs, json, metadata};
+use crate::facts::{Signature, SignatureEvent, Signer};
+use crate::text;
+
+/// The prefix PandaDoc's sandbox puts before every document's name.
+const SANDBOX: &str = "[DEV]";
+
+/// What a document's status says, with the document's facts.
+pub(in crate::esign) fn event(document: &Value, settings: &Settings) -> Option<SignatureEvent> {
+    let signature = signature(document, settings)?;
+    let status = json::text(document, &["status"]).unwrap_or("unknown");
+    let state = status.trim_start_matches("document.");
+    Some(match state {
+        _ if settings.is_trigger(status) => SignatureEvent::Completed(signature),
+        "sent" if settings.drafts => SignatureEvent::Sent(signature),
+        "voided" | "declined" | "cancelled" | "expired" | "deleted" => {
+            SignatureEvent::Voided { signature, what: state.to_owned() }
+        }
+        _ => SignatureEvent::Ignored { what: format!("document {}", json::word(state)) },
+    })
+}
+
+/// The document's facts; nothing when it has no id.
+pub(in crate::esign) fn signature(document: &Value, settings: &Settings) -> Option<Signature> {
+    let id = document.get("id").and_then(json::scalar)?;
+    let mut signature = blank("pandadoc", &id);
+    name(document, &mut signature);
+    // The address people use is known for PandaDoc's default host only.
+    signature.url = settings
+        .base_url
+        .is_none()
+        .then(|| format!("https://app.pandadoc.com/a/#/documents/{}", encoded(&id)));
+    signers(document, &mut signature);
+    signature.signed_at = json::time_at(document, &["date_completed"])
+        .or_else(|| signature.signers.iter().filter_map(|signer| signer.signed_at).max());
+    match json::money(
+        json::at(document, &["grand_total", "amount"]),
+        json::text(document, &["grand_total", "currency"]),
+    ) {
+        Ok(amount) => signature.amount = amount,
+        Err(remark) => signature.remarks.push(remark),
+    }
+    signature.metadata = flatten(document);
+    linked_deals(document, &mut signature);
+    deal_refs::find(&mut signature, &settings.deal);
+    Some(signature)
+}
+
+fn encoded(id: &str) -> String {
+    percent_encoding::utf8_percent_encode(id, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
+fn name(document: &Value, signature: &mut Signature) {
+    let Some(name) = json::text(document, &["name"]) else { return };
+    let name = match name.strip_prefix(SANDBOX) {
+        Some(rest) => {
+            signature.remarks.push("sent from PandaDoc's sandbox".to_owned());
+            rest.trim()
+        }
+        None => name,
+    };
+    signature.document_name = (!name.is_empty()).then(|| name.to_owned());
+}
+
+/// The people who were to sign; a group counts as one that any member signs for.
+fn signers(document: &Value, signature: &mut Signature) {
+    let mut open: Vec<String> = Vec::new();
+    for recipient in json::list(document, &["recipients"]) {
+        let kind = json::text(recipient, &["recipient_type"]).unwrap_or("signer");
+        if !kind.eq_ignore_ascii_case("signer") {
+            continue;
+        }
+        let group = signer(recipient);
+        let members: Vec<Signer> = json::list(recipient, &["members"])
+            .iter()
+            .map(|member| {
+                let mut member = signer(member);
+                member.role = member.role.or_else(|| group.role.clone());
+                member
+            })
+            .collect();
+        let done = if members.is_empty() {
+            group.signed
+        } else {
+            let any = members.iter().any(|member| member.signed == Some(true));
+            any.then_some(true).or(group.signed)
+        };
+        if done == Some(false) {
+            let who = group.name.as_deref().or(group.email.as_deref()).unwrap_or("a signer");
+            open.push(text::quoted(who));
+        }
+        if members.is_empty() {
+            signature.signers.push(group);
+        } else {
+            signature.signers.extend(members);
+        }
+    }
+    // Anybody with the right can set a document to completed by hand, from a
+    // draft even: the status is no proof of signatures.
+    let completed = json::text(document, &["status"]) == Some("document.completed");
+    if completed && !open.is_empty() {
+        signature.remarks.push(format!(
+            "PandaDoc calls this document completed, and {} {} not signed: it may have been marked completed by hand",
+            open.join(", "),
+            if open.len() == 1 { "has" } else { "have" }
+        ));
+    }
+}
+
+fn signer(recipient: &Value) -> Signer {
+    let words = [json::text(recipient, &["first_name"]), json::text(recipient, &["last_name"])];
+    let full: Vec<&str> = words.into_iter().flatten().collect();
+    let name = if full.is_empty() {
+        json::text(recipient, &["name"]).map(str::to_owned)
+    } else {
+        Some(full.join(" "))
+    };
+    let role = json::text(recipient, &["role"])
+        .map(str::to_owned)
+        .or_else(|| json::list(recipient, &["roles"]).first().and_then(json::scalar));
+    Signer {
+        name,
+        email: json::text(recipient, &["email"]).map(str::to_owned),
+        role,
+        signed_at: json::time_at(recipient, &["signature_date"]),
+        signed: recipient.get("has_completed").and_then(Value::as_bool),
+    }
+}
+
+/// Metadata first, then tokens, then filled fields, then what PandaDoc itself
+/// says of the document, under `document.…`.
+fn flatten(document: &Value) -> Map<String, Value> {
+    let mut flat = Map::new();
+    metadata::add_object(&mut flat, document.get("metadata"));
+    for token in json::list(document, &["tokens"]) {
+        // Details give {"name": …, "value": …}, webhooks {"Client.Company": …}.
+        match (json::text(token, &["name"]), token.get("value")) {
+            (Some(name), Some(value)) => metadata::add(&mut flat, name, value),
+            _ => metadata::add_object(&mut flat, Some(token)),
+        }
+    }
+    metadata::add_named(&mut flat, json::list(document, &["fields"]), &["field_id", "name"]);
+    metadata::add_text(&mut flat, "document.template", json::text(document, &["template", "name"]));
+    if let Some(tags) = document.get("tags") {
+        metadata::add(&mut flat, "document.tags", tags);
+    }
+    metadata::add_text(&mut flat, "document.number", json::text(document, &["ref_number"]));
+    let sender = document.get("sent_by").filter(|by| by.is_object());
+    if let Some(sender) = sender.or_else(|| document.get("created_by")).map(signer) {
+        metadata::add_text(&mut flat, "document.sender_name", sender.name.as_deref());
+        metadata::add_text(&mut flat, "document.sender_email", sender.email.as_deref());
+    }
+    let items = line_items(document);
+    if !items.is_empty() {
+        flat.entry("line_items").or_insert(Value::Array(items));
+    }
+    flat
+}
+
+/// The rows of the pricing tables that count towards the total.
+fn line_items(document: &Value) -> Vec<Value> {
+    let mut rows = Vec::new();
+    for table in json::list(document, &["pricing", "tables"]) {
+        if table.get("is_included_in_total") == Some(&Value::Bool(false)) {
+            continue;
+        }
+        for item in json::list(table, &["items"]) {
+            let flag = |name| json::at(item, &["options", name]) == Some(&Value::Bool(true));
+            if flag("optional") && !flag("optional_selected") {
+                continue;
+            }
+            let field = |name: &str| item.get(name).and_then(json::scalar);
+            rows.push(json!({
+                "name": field("name"),
+                "sku": field("sku"),
+                "quantity": field("qty"),
+                "price": field("price"),
+                "description": field("description"),
+            }));
+        }
+    }
+    rows
+}
+
+/// PandaDoc's own links to CRM records, the best evidence there is.
+fn linked_deals(document: &Value, signature: &mut Signature) {
+    for link in json::list(document, &["linked_objects"]) {
+        let kind = json::text(link, &["entity_type"]).unwrap_or_default();
+        if !["deal", "opportunity"].iter().any(|known| kind.eq_ignore_ascii_case(known)) {
+            continue;
+        }
+        let reference = link
+            .get("entity_id")
+            .and_then(json::scalar)
+            .and_then(|id| deal_refs::reference(json::text(link, &["provider"]), &id));
+        if let Some(reference) = reference {
+            deal_refs::add(&mut signature.deal_refs, reference);
+        }
+    }
+}

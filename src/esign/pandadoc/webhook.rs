@@ -1,0 +1,156 @@
+//! PandaDoc's webhook: an array of `{event, data}`, signed over the raw body
+//! with a hex HMAC-SHA256 in the query parameter `signature`.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::document;
+use super::settings::Settings;
+use crate::esign::fetch::{self, FetchError, Fetcher};
+use crate::esign::port::{Authenticity, BODY_LIMIT, Provider, Received, Request, Verified};
+use crate::esign::{DeliveryId, ParseError, Rejection, door, json, mac};
+use crate::facts::{Secrets, SignatureEvent};
+
+const TITLE: &str = "PandaDoc";
+const KEY: &str = "PANDADOC_WEBHOOK_KEY";
+
+/// PandaDoc.
+#[derive(Debug, Clone)]
+pub struct PandaDoc {
+    settings: Settings,
+}
+
+impl PandaDoc {
+    /// PandaDoc with these settings.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self { settings }
+    }
+
+    fn event(&self, notification: &Value) -> Option<SignatureEvent> {
+        let event = json::text(notification, &["event"])?;
+        let data = notification.get("data")?;
+        match event {
+            "document_state_changed" => document::event(data, &self.settings),
+            "document_deleted" => {
+                let signature = document::signature(data, &self.settings)?;
+                Some(SignatureEvent::Voided { signature, what: "deleted".to_owned() })
+            }
+            // Among them `recipient_completed` (one person, not the document) and
+            // `document_completed_pdf_ready` (the same completion again).
+            other => Some(SignatureEvent::Ignored { what: json::word(other) }),
+        }
+    }
+
+    fn events(&self, body: &Value) -> Result<Vec<SignatureEvent>, ParseError> {
+        let notifications = notifications(body);
+        if !notifications.is_empty() && !notifications.iter().any(is_notification) {
+            return Err(ParseError::NotMine {
+                provider: TITLE,
+                why: "its notifications are an array of {\"event\": …, \"data\": {…}}".to_owned(),
+            });
+        }
+        let events: Vec<SignatureEvent> =
+            notifications.iter().filter_map(|notification| self.event(notification)).collect();
+        // One that cannot be told does not hold back the others in its batch.
+        if events.is_empty() && !notifications.is_empty() {
+            return Err(ParseError::Missing { provider: TITLE, field: "data.id" });
+        }
+        Ok(events)
+    }
+}
+
+fn notifications(body: &Value) -> &[Value] {
+    match body {
+        Value::Array(items) => items,
+        lone => std::slice::from_ref(lone),
+    }
+}
+
+/// `{event, data}` and not DocuSign's, whose events are named with hyphens and
+/// whose data hold an `envelopeId`.
+fn is_notification(item: &Value) -> bool {
+    item.get("event").is_some_and(Value::is_string)
+        && item
+            .get("data")
+            .and_then(Value::as_object)
+            .is_some_and(|data| !data.contains_key("envelopeId"))
+}
+
+impl Provider for PandaDoc {
+    fn name(&self) -> &'static str {
+        "pandadoc"
+    }
+
+    fn title(&self) -> &'static str {
+        TITLE
+    }
+
+    fn secret_names(&self) -> &'static [&'static str] {
+        &[KEY]
+    }
+
+    fn api_secret_names(&self) -> &'static [&'static str] {
+        &[fetch::PANDADOC_KEY]
+    }
+
+    fn recognises(&self, body: &[u8]) -> bool {
+        json::read(body).is_ok_and(|body| {
+            let items = notifications(&body);
+            !items.is_empty() && items.iter().all(is_notification)
+        })
+    }
+
+    fn receive(
+        &self,
+        request: &Request<'_>,
+        secrets: &Secrets,
+        _: DateTime<Utc>,
+    ) -> Result<Received, Rejection> {
+        let keys = door::check(self, request, secrets, BODY_LIMIT)?;
+        door::expect_json(self, request)?;
+        let given = signatures(request);
+        if given.is_empty() {
+            return Err(Rejection::Unsigned {
+                what: "signature in its query",
+                help: "PandaDoc always sends one: see that the proxy in front keeps the query",
+            });
+        }
+        if !mac::any_matches(&keys, request.body, &given) {
+            return Err(Rejection::BadSignature {
+                what: "signature in the query",
+                secret: KEY,
+                provider: TITLE,
+            });
+        }
+        let events = self.events(&json::read(request.body)?)?;
+        // The header is not signed, so the body is part of the identity: a
+        // replay under another delivery's name must not hide that delivery.
+        let event_id = request.header("x-pandadoc-webhook-event-id").unwrap_or_default();
+        let id = DeliveryId::of(&[event_id.as_bytes(), b"pandadoc", request.body]);
+        Ok(Received::Notification(Verified::new(self.name(), id, events, Authenticity::Body)))
+    }
+
+    fn parse(&self, body: &[u8], _: Option<&str>) -> Result<Vec<SignatureEvent>, ParseError> {
+        self.events(&json::read(body)?)
+    }
+
+    fn fetcher(&self, secrets: &Secrets) -> Result<Option<Box<dyn Fetcher>>, FetchError> {
+        Ok(Some(Box::new(fetch::PandaDocApi::new(self.settings.clone(), secrets)?)))
+    }
+}
+
+/// The signatures of the query; else the one in the header that some
+/// integrations see, though PandaDoc's pages do not name it.
+fn signatures(request: &Request<'_>) -> Vec<Vec<u8>> {
+    let mut given: Vec<Vec<u8>> =
+        url::form_urlencoded::parse(request.query.unwrap_or_default().as_bytes())
+            .filter(|(name, value)| name == "signature" && !value.trim().is_empty())
+            .filter_map(|(_, value)| hex::decode(value.trim()).ok())
+            .take(4)
+            .collect();
+    if given.is_empty() {
+        given.extend(request.header("x-pandadoc-signature").and_then(|hex| hex::decode(hex).ok()));
+    }
+    given
+}

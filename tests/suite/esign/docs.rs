@@ -1,0 +1,67 @@
+//! `docs/esign.md` tells of every provider and secret, and its examples are
+//! accepted as they stand.
+
+use std::fs;
+use std::path::Path;
+
+use handoff::esign::{EsignConfig, Providers};
+use handoff::facts::SignatureEvent;
+
+fn page() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/esign.md");
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn blocks(page: &str, language: &str) -> Vec<String> {
+    let opening = format!("```{language}\n");
+    page.split(opening.as_str())
+        .skip(1)
+        .map(|rest| rest.split("```").next().expect("a block ends").to_owned())
+        .collect()
+}
+
+#[test]
+fn every_provider_and_secret_is_described() {
+    let page = page();
+    for provider in Providers::default().iter() {
+        assert!(page.contains(&format!("\n## {}", provider.title().trim_end_matches(" Connect"))));
+        assert!(page.contains(&format!("`{}`", provider.name())), "{}", provider.name());
+        for secret in provider.secret_names().iter().chain(provider.api_secret_names()) {
+            assert!(page.contains(&format!("`{secret}`")), "{secret} is not described");
+        }
+    }
+}
+
+#[test]
+fn every_configuration_example_is_accepted() {
+    #[derive(serde::Deserialize)]
+    struct Example {
+        esign: EsignConfig,
+    }
+    let examples = blocks(&page(), "yaml");
+    assert_eq!(examples.len(), 6, "an example for deals and one for each provider");
+    for example in examples {
+        let node = handoff::yaml::read(example.as_bytes()).expect("yaml");
+        let read: Example =
+            handoff::yaml::from_node(&node).unwrap_or_else(|error| panic!("{error}\n{example}"));
+        assert_eq!(Providers::new(&read.esign).configured().count(), 1, "{example}");
+    }
+}
+
+#[test]
+fn the_payload_example_is_a_completion_with_its_deal() {
+    let page = page();
+    let providers = Providers::default();
+    for example in blocks(&page, "json") {
+        let (provider, events) = providers.parse(None, example.as_bytes()).expect("it is read");
+        assert_eq!(provider.name(), "standard-webhooks");
+        match &events[..] {
+            [SignatureEvent::Completed(signature)] => {
+                assert_eq!(signature.deal_refs[0].id.as_str(), "18640329741");
+                assert_eq!(signature.metadata["goal"], "first shipment in January");
+                assert_eq!(signature.signers.len(), 1);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}

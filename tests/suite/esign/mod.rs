@@ -1,0 +1,11 @@
+//! Signatures in: every provider's requests, real and broken.
+
+mod docs;
+mod fetch;
+mod panics;
+mod parse;
+mod receive;
+mod refuse;
+mod samples;
+mod specification;
+mod vectors;

@@ -1,0 +1,318 @@
+//! Payloads somebody gave by hand, and what is odd in them.
+
+use handoff::esign::{EsignConfig, ParseError, Provider, Providers};
+use handoff::facts::{Signature, SignatureEvent};
+use serde_json::{Value, json};
+
+use super::samples::{all, file, json_file};
+
+fn with(settings: &str) -> Providers {
+    let node = handoff::yaml::read(settings.as_bytes()).expect("yaml");
+    let config: EsignConfig = handoff::yaml::from_node(&node).expect("settings");
+    Providers::new(&config)
+}
+
+fn read(providers: &Providers, provider: &str, body: &Value) -> Vec<SignatureEvent> {
+    let body = body.to_string();
+    match providers.parse(Some(provider), body.as_bytes()) {
+        Ok((_, events)) => events,
+        Err(error) => panic!("{error}: {body}"),
+    }
+}
+
+fn pandadoc(data: &Value) -> SignatureEvent {
+    let body = json!([{"event": "document_state_changed", "data": data}]);
+    read(&Providers::default(), "pandadoc", &body).remove(0)
+}
+
+fn completed(event: SignatureEvent) -> Signature {
+    match event {
+        SignatureEvent::Completed(signature) => signature,
+        other => panic!("expected a completion, got {other:?}"),
+    }
+}
+
+fn error(name: Option<&str>, body: &[u8]) -> String {
+    match Providers::default().parse(name, body) {
+        Ok((provider, events)) => panic!("read as {}: {events:?}", provider.name()),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn every_sample_is_recognised_as_its_own_provider_s_and_no_other_s() {
+    let providers = Providers::default();
+    for sample in all().into_iter().filter(|sample| !sample.body.is_empty()) {
+        let expected = sample.provider(&providers).name();
+        let knows: Vec<&str> = providers
+            .iter()
+            .filter(|provider| provider.recognises(&sample.body))
+            .map(Provider::name)
+            .collect();
+        assert_eq!(knows, [expected], "{}", sample.name);
+        let (found, events) = providers.parse(None, &sample.body).expect("it is read");
+        assert_eq!(found.name(), expected);
+        assert!(!events.is_empty(), "{}", sample.name);
+        // Wrongly named, it is said whose it is.
+        for other in providers.iter().filter(|other| other.name() != expected) {
+            let error = error(Some(other.name()), &sample.body);
+            assert!(
+                error.contains("looks like") && error.contains(&format!("--provider {expected}")),
+                "{} as {}: {error}",
+                sample.name,
+                other.name()
+            );
+        }
+    }
+    // The JSON part alone, as somebody may have saved it.
+    let (found, _) = providers.parse(None, &file("dropboxsign-all-signed.json")).expect("read");
+    assert_eq!(found.name(), "dropbox-sign");
+}
+
+#[test]
+fn damage_is_named_with_its_place() {
+    let whole = file("pandadoc-completed-lean.body.json");
+    let cut = error(None, &whole[..1000]);
+    assert!(cut.contains("cut off at line 1, column 1000"), "{cut}");
+    let bad = error(Some("docusign"), b"{\n  \"event\": yes\n}");
+    assert!(bad.contains("not JSON") && bad.contains("line 2, column"), "{bad}");
+    assert!(error(None, b" \n").contains("empty"));
+    let unknown = error(None, b"{\"hello\": 1}");
+    assert!(unknown.contains("pandadoc, docusign, dropbox-sign, adobe-sign, standard-webhooks"));
+    let nobody = error(Some("pandadocs"), b"{}");
+    assert!(nobody.contains("there is no e-sign provider \"pandadocs\""), "{nobody}");
+    let providers = Providers::default();
+    let (found, _) = providers
+        .parse(Some("generic"), &file("standardwebhooks-contract-signed.body.json"))
+        .expect("the alias");
+    assert_eq!(found.name(), "standard-webhooks");
+    // A byte order mark is no damage.
+    let marked = [b"\xEF\xBB\xBF".as_slice(), &whole].concat();
+    assert!(Providers::default().parse(None, &marked).is_ok());
+}
+
+#[test]
+fn docusign_legacy_messages_are_refused_with_what_to_switch_to() {
+    let xml = b"<?xml version=\"1.0\"?><DocuSignEnvelopeInformation/>";
+    let json = br#"{"envelopeId": "a", "status": "completed", "emailSubject": "x"}"#;
+    for body in [xml.as_slice(), json] {
+        for name in [None, Some("docusign")] {
+            let error = error(name, body);
+            assert!(error.contains("legacy aggregate") && error.contains("SIM"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn nothing_but_id_and_event_is_needed() {
+    let signature = completed(pandadoc(&json!({"id": "a", "status": "document.completed"})));
+    assert_eq!(signature.document_id.as_str(), "a");
+    assert_eq!((signature.signed_at, signature.amount.as_ref()), (None, None));
+    assert_eq!(signature.remarks, Vec::<String>::new());
+    let body =
+        json!([{"event": "document_state_changed", "data": {"status": "document.completed"}}]);
+    let error = error(Some("pandadoc"), body.to_string().as_bytes());
+    assert!(error.contains("no data.id"), "{error}");
+}
+
+#[test]
+fn one_bad_notification_does_not_hold_back_its_batch() {
+    let body = json!([
+        {"event": "document_state_changed", "data": {"status": "document.completed"}},
+        {"event": "document_state_changed", "data": {"id": "b", "status": "document.completed"}},
+        {"event": "something_new", "data": {"id": "b"}},
+    ]);
+    let events = read(&Providers::default(), "pandadoc", &body);
+    assert!(matches!(&events[0], SignatureEvent::Completed(s) if s.document_id.as_str() == "b"));
+    assert_eq!(events[1], SignatureEvent::Ignored { what: "something_new".to_owned() });
+}
+
+#[test]
+fn completed_by_hand_is_remarked() {
+    let signature = completed(pandadoc(&json!({
+        "id": "a", "status": "document.completed", "name": "[DEV] Order",
+        "recipients": [
+            {"recipient_type": "Signer", "first_name": "Dana", "last_name": "Wu", "has_completed": false},
+            {"recipient_type": "cc", "first_name": "Copy", "has_completed": false},
+            {"recipient_type": "signer", "type": "recipient_group", "name": "Legal", "has_completed": false,
+             "members": [{"email": "a@x.example", "has_completed": true}, {"email": "b@x.example", "has_completed": false}]},
+        ],
+    })));
+    assert_eq!(signature.document_name.as_deref(), Some("Order"));
+    assert_eq!(signature.signers.len(), 3, "{:?}", signature.signers);
+    assert_eq!(signature.remarks.len(), 2, "{:?}", signature.remarks);
+    assert!(signature.remarks[0].contains("sandbox"));
+    // Any member signs for the group, so only Dana is missing.
+    assert!(signature.remarks[1].contains("\"Dana Wu\" has not signed"), "{:?}", signature.remarks);
+}
+
+#[test]
+fn pandadoc_details_and_webhook_give_one_set_of_metadata() {
+    let details = json_file("pandadoc-details.response.json");
+    let from_details = completed(pandadoc(&details)).metadata;
+    let webhook = json_file("pandadoc-completed-full.body.json");
+    for (name, value) in completed(pandadoc(&webhook[0]["data"])).metadata {
+        assert_eq!(from_details.get(&name), Some(&value), "{name}");
+    }
+}
+
+#[test]
+fn linked_objects_come_before_metadata_and_without_doubles() {
+    let signature = completed(pandadoc(&json!({
+        "id": "a", "status": "document.completed",
+        "metadata": {"hubspot.deal_id": [42, "7"], "freshsales.deal_id": 9, "deal_id": "12"},
+        "linked_objects": [
+            {"provider": "Salesforce-OAuth2-Sandbox", "entity_type": "Account", "entity_id": "001"},
+            {"provider": "Salesforce-OAuth2-Sandbox", "entity_type": "Opportunity", "entity_id": "0065g00000XyZ12"},
+            {"provider": "HubSpot", "entity_type": "DEAL", "entity_id": 7},
+        ],
+    })));
+    let refs: Vec<String> = signature
+        .deal_refs
+        .iter()
+        .map(|r| format!("{}:{}", r.crm.as_ref().map_or("?", |crm| crm.as_str()), r.id))
+        .collect();
+    assert_eq!(
+        refs,
+        ["salesforce:0065g00000XyZ12", "hubspot:7", "hubspot:42", "freshsales:9", "?:12"]
+    );
+}
+
+#[test]
+fn amounts_are_decimals_and_odd_ones_are_remarked() {
+    let total = |amount: Value| {
+        completed(pandadoc(&json!({
+            "id": "a", "status": "document.completed", "grand_total": {"amount": amount, "currency": "usd"}
+        })))
+    };
+    assert_eq!(total(json!("29.90")).amount.expect("money").amount.to_string(), "29.90");
+    assert_eq!(total(json!(199)).amount.expect("money").currency.as_deref(), Some("USD"));
+    assert_eq!(total(json!("0.00")).amount, None, "no prices are no total");
+    let odd = total(json!("a lot"));
+    assert_eq!(odd.amount, None);
+    assert!(odd.remarks[0].contains("a lot"), "{:?}", odd.remarks);
+}
+
+#[test]
+fn settings_decide_what_counts() {
+    let paid = json!([{"event": "document_state_changed", "data": {"id": "a", "status": "document.paid"}}]);
+    let sent = json!([{"event": "document_state_changed", "data": {"id": "a", "status": "document.sent"}}]);
+    let defaults = Providers::default();
+    for body in [&paid, &sent] {
+        let events = read(&defaults, "pandadoc", body);
+        assert!(matches!(events[0], SignatureEvent::Ignored { .. }), "{events:?}");
+    }
+    let set = with("{pandadoc: {trigger: [paid], drafts: true}}");
+    assert!(matches!(read(&set, "pandadoc", &paid)[0], SignatureEvent::Completed(_)));
+    assert!(matches!(read(&set, "pandadoc", &sent)[0], SignatureEvent::Sent(_)));
+    let configured: Vec<&str> = set.configured().map(Provider::name).collect();
+    assert_eq!(configured, ["pandadoc"]);
+}
+
+#[test]
+fn an_end_without_signatures_is_told_apart() {
+    let defaults = Providers::default();
+    let cases = [
+        (
+            "pandadoc",
+            json!([{"event": "document_state_changed", "data": {"id": "a", "status": "document.declined"}}]),
+            "declined",
+        ),
+        ("pandadoc", json!([{"event": "document_deleted", "data": {"id": "a"}}]), "deleted"),
+        (
+            "docusign",
+            json!({"event": "envelope-voided", "data": {"envelopeId": "a", "envelopeSummary": {"voidedReason": "a typo"}}}),
+            "voided",
+        ),
+        (
+            "dropbox-sign",
+            json!({"event": {"event_type": "signature_request_canceled"}, "signature_request": {"signature_request_id": "a"}}),
+            "canceled",
+        ),
+        (
+            "adobe-sign",
+            json!({"event": "AGREEMENT_RECALLED", "agreement": {"id": "a"}}),
+            "recalled",
+        ),
+        (
+            "standard-webhooks",
+            json!({"type": "contract.declined", "data": {"id": "a"}}),
+            "declined",
+        ),
+    ];
+    for (provider, body, expected) in cases {
+        match &read(&defaults, provider, &body)[..] {
+            [SignatureEvent::Voided { signature, what }] => {
+                assert_eq!((signature.document_id.as_str(), what.as_str()), ("a", expected));
+            }
+            other => panic!("{provider}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn test_requests_have_no_legal_value_and_are_ignored_unless_wanted() {
+    let mut body = json_file("dropboxsign-all-signed.json");
+    body["signature_request"]["test_mode"] = true.into();
+    let events = read(&Providers::default(), "dropbox-sign", &body);
+    assert!(matches!(&events[0], SignatureEvent::Ignored { what } if what.contains("test mode")));
+    let wanted = with("{dropbox-sign: {accept_test_mode: true}}");
+    let signature = completed(read(&wanted, "dropbox-sign", &body).remove(0));
+    assert!(signature.remarks[0].contains("no legal value"));
+}
+
+#[test]
+fn another_sender_s_words_can_be_fitted_by_settings() {
+    let providers = with(
+        "{standard_webhooks: {completed: [envelope.done], fields: {id: data.doc.uuid, name: data.doc.title, signers: data.people}, deal: {crm: pipedrive, fields: [order]}}}",
+    );
+    let body = json!({"type": "envelope.done", "timestamp": "2026-10-14T15:43:53Z", "data": {
+        "doc": {"uuid": 77, "title": "Order"}, "people": [{"name": "Dana"}], "order": 5}});
+    let signature = completed(read(&providers, "standard-webhooks", &body).remove(0));
+    assert_eq!(signature.document_id.as_str(), "77");
+    assert_eq!(signature.signers[0].name.as_deref(), Some("Dana"));
+    assert_eq!(signature.deal_refs[0].id.as_str(), "5");
+    assert!(signature.signed_at.is_some());
+}
+
+#[test]
+fn docusign_choices_are_read_and_private_tabs_are_not() {
+    let body = json!({"event": "envelope-completed", "data": {"envelopeId": "a", "envelopeSummary": {
+        "customFields": {"listCustomFields": [{"name": "Region", "value": "EMEA"}]},
+        "recipients": {"signers": [{"name": "Dana", "accessCode": "4711", "tabs": {
+            "ssnTabs": [{"tabLabel": "SSN", "value": "123-45-6789"}],
+            "checkboxTabs": [{"tabLabel": "SSO", "selected": "true"}],
+            "radioGroupTabs": [{"groupName": "Plan", "radios": [{"value": "S", "selected": "false"}, {"value": "L", "selected": "true"}]}],
+            "textTabs": [{"tabLabel": "accessCode", "value": "4711"}, {"tabLabel": "Goal", "value": "faster"}],
+        }}]},
+    }}});
+    let signature = completed(read(&Providers::default(), "docusign", &body).remove(0));
+    let expected = json!({"Region": "EMEA", "Goal": "faster", "SSO": true, "Plan": "L"});
+    assert_eq!(Value::Object(signature.metadata), expected);
+    let without = with("{docusign: {tabs: false}}");
+    let signature = completed(read(&without, "docusign", &body).remove(0));
+    assert_eq!(Value::Object(signature.metadata), json!({"Region": "EMEA"}));
+}
+
+#[test]
+fn an_unknown_setting_is_refused_with_its_place() {
+    for text in [
+        "pandadoc: {trigers: [paid]}\n",
+        "pandadock: {}\n",
+        "docusign: {base_url: 'http://x.example'}\n",
+    ] {
+        let node = handoff::yaml::read(text.as_bytes()).expect("yaml");
+        let error = handoff::yaml::from_node::<EsignConfig>(&node).expect_err(text);
+        assert_eq!(error.line, 1, "{error}");
+    }
+}
+
+#[test]
+fn parse_errors_are_told_apart() {
+    let providers = Providers::default();
+    let wrong = providers.parse(Some("docusign"), &file("pandadoc-batch.body.json"));
+    assert!(matches!(
+        wrong.map(|(provider, _)| provider.name()),
+        Err(ParseError::LooksLike { expected: "DocuSign", actual: "PandaDoc", .. })
+    ));
+}

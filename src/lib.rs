@@ -21,4 +21,5 @@ pub mod facts;
 pub mod finding;
 pub mod net;
 pub mod text;
+pub mod time;
 pub mod yaml;

@@ -1,0 +1,10 @@
+//! The audit, through its public face: small worlds of deals and a ledger's
+//! history are built in memory, digested, joined and judged.
+
+mod classes;
+mod digest;
+mod join;
+mod properties;
+mod report;
+mod rules;
+mod world;

@@ -2,9 +2,11 @@
 //! history are built in memory, digested, joined and judged.
 
 mod classes;
+mod coverage;
 mod digest;
 mod join;
 mod properties;
 mod report;
 mod rules;
+mod scale;
 mod world;

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use rayon::prelude::*;
 
 use super::brief_facts::{BriefFacts, DealAsWritten, SignatureAsWritten};
-use super::digest::{BriefVersion, Change, Delivery, FolderDigest};
+use super::folder_digest::{BriefVersion, Change, Delivery, FolderDigest};
 use crate::brief::{Event, EventKind};
 use crate::facts::Key;
 
@@ -145,9 +146,10 @@ pub fn combine(
             groups.entry(key).or_default().push(digest);
         }
     }
+    let groups: Vec<_> = groups.into_iter().collect();
     groups
-        .into_iter()
-        .flat_map(|(key, digests)| {
+        .into_par_iter()
+        .flat_map_iter(|(key, digests)| {
             separate(digests).into_iter().map(move |digests| HandoffFacts {
                 repository: repository.map(str::to_owned),
                 ..join(key.clone(), digests, as_of)

@@ -1,11 +1,11 @@
 //! What an audit is given.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, NaiveTime, Offset as _, TimeZone as _, Utc};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
-use super::{Checkpoint, HandoffFacts, Settings};
-use crate::facts::{CommitInfo, Deal, Gap, ObjectId, Population, Window};
+use super::{Checkpoint, FolderDigest, HandoffFacts, Settings, combine, gaps_of};
+use crate::facts::{CommitInfo, Deal, Gap, History, ObjectId, Population, Window};
 use crate::time::{Calendar, HumanDuration};
 
 /// All that an audit rests on.
@@ -57,6 +57,33 @@ pub struct LedgerInput {
     pub gaps: Vec<Gap>,
     /// What earlier audits left behind.
     pub checkpoints: Vec<Checkpoint>,
+}
+
+impl LedgerInput {
+    /// A ledger from its history and the digests of its folders. `scan_gaps`
+    /// is what the scan could not read; what the digests could not read is
+    /// added to it. `repository` names the ledger when there are several.
+    #[must_use]
+    pub fn new(
+        history: &History,
+        digests: Vec<FolderDigest>,
+        scan_gaps: Vec<Gap>,
+        as_of: DateTime<Utc>,
+        repository: Option<&str>,
+    ) -> Self {
+        let mut gaps = scan_gaps;
+        gaps.extend(gaps_of(&digests));
+        Self {
+            repository: repository.map(str::to_owned),
+            head: history.head,
+            branch: history.branch.clone(),
+            walked: history.walked,
+            commits: history.commits.clone(),
+            handoffs: combine(digests, as_of, repository),
+            gaps,
+            checkpoints: Vec::new(),
+        }
+    }
 }
 
 /// What is on time and late, and how far two records may differ.
@@ -114,13 +141,18 @@ impl Policy {
         crate::time::deadline(start, self.handoff_within, None)
     }
 
+    /// What the clock in the configured zone shows; UTC at the ends of all time.
+    #[must_use]
+    pub(super) fn local(&self, moment: DateTime<Utc>) -> NaiveDateTime {
+        let utc = moment.naive_utc();
+        let offset = self.zone.offset_from_utc_datetime(&utc).fix();
+        utc.checked_add_offset(offset).unwrap_or(utc)
+    }
+
     /// Whether a moment looks like a date without a time: midnight in UTC or
     /// in the configured zone, which is how CRMs and exports write a bare date.
     #[must_use]
     pub(super) fn is_only_a_day(&self, moment: DateTime<Utc>) -> bool {
-        use chrono::{NaiveTime, Timelike as _};
-        let midnight =
-            |time: NaiveTime| time.num_seconds_from_midnight() == 0 && time.nanosecond() == 0;
-        midnight(moment.time()) || midnight(moment.with_timezone(&self.zone).time())
+        moment.time() == NaiveTime::MIN || self.local(moment).time() == NaiveTime::MIN
     }
 }

@@ -24,10 +24,7 @@ pub(super) fn measure(judged: &[Judged<'_>], policy: &Policy) -> Metrics {
     let in_scope: Vec<&Judged<'_>> =
         judged.iter().filter(|judged| judged.row.class != Class::Excluded).collect();
     let month = |judged: &Judged<'_>| {
-        judged
-            .row
-            .closed_won_at
-            .map(|at| at.with_timezone(&policy.zone).format("%Y-%m").to_string())
+        judged.row.closed_won_at.map(|at| policy.local(at).format("%Y-%m").to_string())
     };
     Metrics {
         coverage: coverage(&in_scope),

@@ -8,6 +8,7 @@ mod classify;
 mod coverage;
 mod digest;
 mod figures;
+mod folder_digest;
 mod handoff_facts;
 mod input;
 mod matching;
@@ -27,14 +28,12 @@ pub use coverage::{
     COVERAGE_VERSION, CoverageInput, CoverageReport, DealAnswers, FieldCoverage, QuestionCoverage,
     RepCoverage, RequiredField, measure_coverage,
 };
-pub use digest::{
-    AtTip, Blobs, BriefVersion, Change, Delivery, FolderDigest, ReadError, digest_folder,
-    digest_history, gaps_of,
-};
+pub use digest::{Blobs, ReadError, digest_folder, digest_history, gaps_of};
 pub use figures::{
     Coverage, FieldCount, Figures, Group, Latencies, Latency, LatencyFigures, Metrics,
     QuestionCount, ReturnCount, Sample, Share, ValueShare,
 };
+pub use folder_digest::{AtTip, BriefVersion, Change, Delivery, FolderDigest};
 pub use handoff_facts::{Folder, HandoffFacts, combine};
 pub use input::{AuditInput, LedgerInput, Policy};
 pub use report::{

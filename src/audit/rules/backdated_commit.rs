@@ -66,7 +66,7 @@ pub(super) fn check_deal(case: &Case<'_>) -> Option<Finding> {
 /// Commits dated before their parent, whatever they hold.
 pub(super) fn check_ledger(ledger: &LedgerInput) -> Vec<Finding> {
     let backdated = ledger.commits.iter().filter_map(|commit| {
-        let before = commit.parent_committed_at? - commit.committed_at;
+        let before = commit.parent_committed_at?.saturating_sub(commit.committed_at);
         (before > 0).then_some((commit, before))
     });
     backdated

@@ -3,7 +3,7 @@
 //!
 //! A new rule needs its file here with `RULE` and `check`, its line in
 //! [`TABLE`], its page `docs/rules/<id>.md` and its test in
-//! `tests/suite/audit_rules.rs`.
+//! `tests/suite/audit/rules.rs` or `rules_after.rs`.
 
 mod audit_incomplete;
 mod backdated_commit;

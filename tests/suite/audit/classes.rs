@@ -284,16 +284,7 @@ fn a_scope_rule_that_fails_keeps_the_deal_and_makes_the_audit_incomplete() {
         },
         deals: handoff::facts::Evidence::complete(world.deals.clone()),
     };
-    let ledger = handoff::audit::LedgerInput {
-        repository: None,
-        head: world.history.head,
-        branch: "main".into(),
-        walked: 1,
-        commits: vec![],
-        handoffs: world.handoffs(),
-        gaps: vec![],
-        checkpoints: vec![],
-    };
+    let ledger = world.ledger(None);
     let report = handoff::audit::audit(&handoff::audit::AuditInput {
         population: &population,
         window: world.window,
@@ -309,4 +300,33 @@ fn a_scope_rule_that_fails_keeps_the_deal_and_makes_the_audit_incomplete() {
     });
     assert_eq!(report.summary.on_time, 1);
     assert_eq!(report.gaps.len(), 1);
+}
+
+#[test]
+fn times_that_no_calendar_holds_do_not_stop_the_audit() {
+    for extreme in
+        [chrono::DateTime::<chrono::Utc>::MAX_UTC, chrono::DateTime::<chrono::Utc>::MIN_UTC]
+    {
+        let mut world = World::new();
+        world.policy.zone = chrono_tz::Tz::Asia__Tokyo;
+        if extreme > at(NOW) {
+            world.policy.zone = chrono_tz::Tz::America__New_York;
+            world.as_of = extreme;
+        }
+        let mut deal = won_deal("1");
+        deal.closed_won_at = Some(extreme);
+        world.deals.push(deal);
+        let mut brief = signed_brief("1");
+        brief.signature.as_mut().expect("signed").signed_at = Some(extreme);
+        brief.due = Some(extreme);
+        world.commit_at(i64::MAX);
+        let commit = world.commit_at(i64::MIN);
+        let blob = world.blob(Blob::Brief(Box::new(brief)));
+        world.version(&folder("1"), commit, Some(blob), None);
+        let report = world.audit();
+        assert_eq!(report.summary.total(), 1, "{extreme}");
+        serde_json::to_string(&report).expect("serialises");
+        world.history.folders.clear();
+        assert_eq!(world.audit().summary.total(), 1, "{extreme}");
+    }
 }

@@ -171,6 +171,18 @@ fn a_won_deal_outside_the_window_is_no_orphan_and_of_others_the_window_says_noth
     assert!(world.audit().orphans.is_empty(), "the deal was won before the window");
     world.deals.clear();
     assert!(world.audit().orphans.is_empty(), "the source was not asked for it");
+    let mut lost = won_deal("1");
+    lost.outcome = Outcome::Lost;
+    world.deals.push(lost);
+    for (from, orphans) in [("2026-11-20T15:00:00Z", 1), ("2026-11-20T15:00:01Z", 0)] {
+        world.window.from = Some(at(from));
+        assert_eq!(
+            world.audit().orphans.len(),
+            orphans,
+            "a lost deal is told where it was signed: {from}"
+        );
+    }
+    world.deals.clear();
     for (from, orphans) in [("2026-11-19T15:00:00Z", 1), ("2026-11-19T15:00:01Z", 0)] {
         world.window.from = Some(at(from));
         assert_eq!(world.audit().orphans.len(), orphans, "{from}");

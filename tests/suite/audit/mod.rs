@@ -8,5 +8,6 @@ mod join;
 mod properties;
 mod report;
 mod rules;
+mod rules_after;
 mod scale;
 mod world;

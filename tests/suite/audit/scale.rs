@@ -20,7 +20,7 @@ fn twenty_thousand_deals_and_handoffs_are_joined() {
     let handoffs = combine(digests.collect(), world.as_of, None);
     // Half of the deals have a handoff, half of the handoffs have a deal.
     world.deals = (0..MANY).rev().map(|id| won_deal(&(id + MANY / 2).to_string())).collect();
-    let report = world.audit_with(handoffs, vec![]);
+    let report = world.audit_with(handoffs);
     assert_eq!(report.summary.on_time, MANY / 2);
     assert_eq!(report.summary.missing, MANY / 2);
     assert_eq!(report.orphans.len(), MANY / 2);

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use handoff::audit::{
     AuditInput, AuditReport, Blobs, BriefFacts, Checkpoint, Class, DealAsWritten, DealRow,
     FolderDigest, HandoffFacts, LedgerInput, Policy, ReadError, SignatureAsWritten, combine,
-    digest_history, gaps_of,
+    digest_history,
 };
 use handoff::brief::{Event, EventKind, Timeline};
 use handoff::facts::{
@@ -246,23 +246,22 @@ impl World {
         combine(self.digests(), self.as_of, None)
     }
 
-    pub(super) fn audit(&self) -> AuditReport {
-        let digests = self.digests();
-        let gaps = gaps_of(&digests);
-        self.audit_with(combine(digests, self.as_of, None), gaps)
+    /// The ledger under a name, as a caller would hand it over.
+    pub(super) fn ledger(&self, name: Option<&str>) -> LedgerInput {
+        let mut ledger = LedgerInput::new(&self.history, self.digests(), vec![], self.as_of, name);
+        ledger.checkpoints.clone_from(&self.checkpoints);
+        ledger
     }
 
-    pub(super) fn audit_with(&self, handoffs: Vec<HandoffFacts>, gaps: Vec<Gap>) -> AuditReport {
-        let ledger = LedgerInput {
-            repository: None,
-            head: self.history.head,
-            branch: self.history.branch.clone(),
-            walked: self.history.walked,
-            commits: self.history.commits.clone(),
-            handoffs,
-            gaps,
-            checkpoints: self.checkpoints.clone(),
-        };
+    pub(super) fn audit(&self) -> AuditReport {
+        self.audit_ledger(&self.ledger(None))
+    }
+
+    pub(super) fn audit_with(&self, handoffs: Vec<HandoffFacts>) -> AuditReport {
+        self.audit_ledger(&LedgerInput { handoffs, ..self.ledger(None) })
+    }
+
+    fn audit_ledger(&self, ledger: &LedgerInput) -> AuditReport {
         let population = Population {
             source: Source {
                 kind: "file".to_owned(),
@@ -278,7 +277,7 @@ impl World {
             population: &population,
             window: self.window,
             as_of: self.as_of,
-            ledger: &ledger,
+            ledger,
             more_ledgers: &[],
             policy: &self.policy,
             exclude: &|deal| Ok(self.excluded.get(deal.id.as_str()).cloned()),

@@ -198,7 +198,7 @@ fn precedence(handoff: &HandoffFacts) -> impl Ord + use<> {
     let delivered = handoff.delivered.as_ref().map(|delivery| delivery.change.at);
     (
         !handoff.signed_at_tip,
-        handoff.exemption().is_none(),
+        !handoff.signed_at_tip && handoff.exemption().is_none(),
         delivered.is_none(),
         delivered,
         handoff.key.clone(),

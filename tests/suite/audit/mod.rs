@@ -5,6 +5,7 @@ mod classes;
 mod coverage;
 mod digest;
 mod join;
+mod oracle;
 mod properties;
 mod report;
 mod rules;

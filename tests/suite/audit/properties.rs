@@ -60,13 +60,13 @@ fn deal() -> impl Strategy<Value = Deal> {
 /// One commit: a folder's number, whether a brief with or without a signature
 /// is put there or removed, the id of its deal, the time, the events.
 #[derive(Debug, Clone)]
-struct Step {
-    folder: u32,
-    what: u8,
-    deal: Option<u32>,
-    time: DateTime<Utc>,
-    signed: DateTime<Utc>,
-    events: Vec<(EventKind, DateTime<Utc>, bool)>,
+pub(super) struct Step {
+    pub(super) folder: u32,
+    pub(super) what: u8,
+    pub(super) deal: Option<u32>,
+    pub(super) time: DateTime<Utc>,
+    pub(super) signed: DateTime<Utc>,
+    pub(super) events: Vec<(EventKind, DateTime<Utc>, bool)>,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -98,11 +98,17 @@ fn step() -> impl Strategy<Value = Step> {
         })
 }
 
-fn build(
+/// Some folders hold the same document, and some deals carry it.
+fn shared_document(folder: u32) -> DocumentId {
+    DocumentId::new(format!("document-{}", folder % 4))
+}
+
+pub(super) fn build(
     deals: Vec<Deal>,
     steps: &[Step],
     as_of: DateTime<Utc>,
     excluded: &BTreeSet<u32>,
+    document: impl Fn(u32) -> DocumentId,
 ) -> World {
     let mut world = World::new();
     world.deals = deals;
@@ -128,7 +134,7 @@ fn build(
         brief.key = Some(Key::parse(&key).expect("a key"));
         let signature = brief.signature.as_mut().expect("signed");
         signature.signed_at = Some(step.signed);
-        signature.document_id = Some(DocumentId::new(format!("document-{}", step.folder % 4)));
+        signature.document_id = Some(document(step.folder));
         if step.what == 1 {
             brief.signature = None;
         }
@@ -146,7 +152,8 @@ fn build(
     world
 }
 
-fn worlds() -> impl Strategy<Value = (Vec<Deal>, Vec<Step>, DateTime<Utc>, BTreeSet<u32>)> {
+pub(super) fn worlds() -> impl Strategy<Value = (Vec<Deal>, Vec<Step>, DateTime<Utc>, BTreeSet<u32>)>
+{
     (
         prop::collection::vec(deal(), 0..14),
         prop::collection::vec(step(), 0..14),
@@ -173,7 +180,7 @@ proptest! {
 
     #[test]
     fn each_deal_has_one_class_and_the_totals_foot((deals, steps, as_of, excluded) in worlds(), from in prop::option::of(moment())) {
-        let mut world = build(deals, &steps, as_of, &excluded);
+        let mut world = build(deals, &steps, as_of, &excluded, shared_document);
         world.window.from = from;
         let report = world.audit();
 
@@ -219,7 +226,7 @@ proptest! {
 
     #[test]
     fn the_order_of_deals_and_handoffs_makes_no_difference((deals, steps, as_of, excluded) in worlds(), turn in 0..14usize) {
-        let mut world = build(deals, &steps, as_of, &excluded);
+        let mut world = build(deals, &steps, as_of, &excluded, shared_document);
         let report = serde_json::to_string(&world.audit()).expect("serialises");
         let count = world.deals.len().max(1);
         world.deals.rotate_left(turn % count);
@@ -232,7 +239,7 @@ proptest! {
 
     #[test]
     fn as_time_passes_nothing_is_forgotten((deals, steps, as_of, excluded) in worlds(), hours in 0..200i64) {
-        let mut world = build(deals, &steps, as_of, &excluded);
+        let mut world = build(deals, &steps, as_of, &excluded, shared_document);
         // A deal that is won later may prove that a document or a merged deal was another's.
         world.deals.retain(|deal| deal.closed_won_at.is_none_or(|won| won <= as_of));
         let before = world.audit();

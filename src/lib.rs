@@ -13,6 +13,7 @@
 //! floor 0   facts  finding  time  text  yaml
 //! ```
 
+pub mod audit;
 pub mod brief;
 pub mod crm;
 pub mod deliver;
@@ -21,4 +22,5 @@ pub mod facts;
 pub mod finding;
 pub mod net;
 pub mod text;
+pub mod time;
 pub mod yaml;

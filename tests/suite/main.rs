@@ -6,3 +6,5 @@ mod brief_render;
 mod brief_rules;
 mod brief_schema;
 mod esign;
+mod audit;
+mod time;

@@ -1,0 +1,105 @@
+//! One folder's history, digested: when a signed brief arrived, what it said
+//! then, what is at the tip, what happened in between.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::brief_facts::BriefFacts;
+use crate::brief::Event;
+use crate::facts::{Key, ObjectId};
+
+/// A commit that did something to a brief.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The commit.
+    pub commit: ObjectId,
+    /// The committer's time.
+    pub at: DateTime<Utc>,
+    /// Its place in the history, to put the changes of several folders in order.
+    pub order: u32,
+}
+
+/// A version of `brief.yaml` that a commit brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BriefVersion {
+    /// The commit.
+    pub change: Change,
+    /// The blob.
+    pub blob: ObjectId,
+}
+
+/// The first arrival of a brief with a signature on the default branch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// The commit that brought it.
+    pub change: Change,
+    /// The latest committer time of that commit and those before it: the
+    /// earliest time it can truly have arrived, whatever its own date says.
+    pub not_before: DateTime<Utc>,
+    /// Whether the commit is dated before its own parent.
+    pub dated_before_parent: bool,
+    /// The blob.
+    pub blob: ObjectId,
+    /// The brief as it was then.
+    pub brief: BriefFacts,
+}
+
+/// The brief at the tip.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AtTip {
+    /// There is none.
+    Gone,
+    /// The very file that was delivered.
+    AsDelivered,
+    /// Another version, or a draft.
+    Changed(Box<BriefFacts>),
+    /// A file that cannot be read.
+    Unreadable,
+}
+
+/// One folder's history, digested. It depends on the folder's versions, the
+/// blobs and the schemas alone, so it may be kept for as long as these stay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FolderDigest {
+    /// The folder.
+    pub path: String,
+    /// The key in the files, else in the folder's name.
+    pub key: Option<Key>,
+    /// The first arrival of a signed brief at this path.
+    pub delivered: Option<Delivery>,
+    /// The brief at the tip.
+    pub tip: AtTip,
+    /// The commit that took the signed brief away.
+    pub removed: Option<Change>,
+    /// The versions of the brief, oldest first.
+    pub versions: Vec<BriefVersion>,
+    /// The events of the last timeline.
+    pub events: Vec<Event>,
+    /// Whether that timeline is at the tip.
+    pub timeline_at_tip: bool,
+    /// What could not be read: what, and why.
+    pub unreadable: Vec<(String, String)>,
+}
+
+impl FolderDigest {
+    /// The brief at the tip, where one can be read.
+    #[must_use]
+    pub fn brief_at_tip(&self) -> Option<&BriefFacts> {
+        match &self.tip {
+            AtTip::Gone | AtTip::Unreadable => None,
+            AtTip::AsDelivered => self.delivered.as_ref().map(|delivery| &delivery.brief),
+            AtTip::Changed(brief) => Some(brief),
+        }
+    }
+
+    /// Whether a signed brief is at the tip. One that was signed and cannot
+    /// be read any more counts as there; that it cannot be read is a gap.
+    #[must_use]
+    pub fn is_signed_at_tip(&self) -> bool {
+        match &self.tip {
+            AtTip::Unreadable => self.delivered.is_some(),
+            _ => self.brief_at_tip().is_some_and(|brief| brief.signature.is_some()),
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! The rules about what follows a handoff, and about the evidence itself:
+//! where each fires, where it is silent, and the boundary between.
+
+use handoff::audit::Checkpoint;
+use handoff::brief::EventKind;
+use handoff::facts::{CrmName, DealId, ObjectId};
+use handoff::finding::Severity;
+use handoff::time::CalendarConfig;
+
+use super::rules::{count, fired, told};
+use super::world::{DELIVERED, SIGNED, World, all_done, at, event, folder, signed_brief, won_deal};
+
+#[test]
+fn task_not_opened() {
+    let mut world = World::new();
+    world.deals.push(won_deal("1"));
+    world.put(&folder("1"), DELIVERED, Some(signed_brief("1")), vec![]);
+    world.as_of = at("2026-11-20T16:10:01Z");
+    insta::assert_snapshot!(told(&world, "task-not-opened"), @r#"
+    error: "Acme 1" (48000.00 USD, Riley Ross) was handed over 1 h ago, and no first-touch task was opened.
+      briefs/2026/11/acme--hubspot-1/brief.yaml
+      Run `handoff deliver hubspot-1`.
+    "#);
+    world.as_of = at("2026-11-20T16:10:00Z");
+    assert_eq!(count(&world, "task-not-opened"), 0, "it may still come");
+    world.as_of = at("2026-11-20T16:10:01Z");
+    world.policy.expects_task = false;
+    assert_eq!(count(&world, "task-not-opened"), 0, "no sink opens tasks");
+    world.policy.expects_task = true;
+    world.put_events(
+        &folder("1"),
+        "2026-11-20T15:20:00Z",
+        vec![event(EventKind::Accepted, "2026-11-20T15:20:00Z")],
+    );
+    assert_eq!(count(&world, "task-not-opened"), 0, "it was accepted without one");
+}
+
+#[test]
+fn delivery_failed() {
+    let mut world = World::handed_over();
+    let mut failed = event(EventKind::DeliveryFailed, "2026-11-20T15:12:00Z");
+    failed.via = "slack".to_owned();
+    failed.reason = Some("channel_not_found".to_owned());
+    let mut events = all_done();
+    events.push(failed);
+    world.put_events(&folder("1"), "2026-11-20T15:12:00Z", events.clone());
+    insta::assert_snapshot!(told(&world, "delivery-failed"), @r#"
+    error: A delivery of "Acme 1" (48000.00 USD, Riley Ross) failed: slack on 2026-11-20 15:12 UTC: "channel_not_found".
+      briefs/2026/11/acme--hubspot-1/brief.yaml
+      Mend the cause (`handoff doctor` helps), then run `handoff deliver hubspot-1`.
+    "#);
+    let mut made = event(EventKind::Notified, "2026-11-20T16:00:00Z");
+    made.via = "slack".to_owned();
+    events.push(made);
+    world.put_events(&folder("1"), "2026-11-20T16:00:00Z", events);
+    assert_eq!(count(&world, "delivery-failed"), 0, "it was made since");
+}
+
+/// A handoff whose first touch is due at `due` and came at `touched`.
+fn touched(due: Option<&str>, touched: Option<&str>) -> World {
+    let mut world = World::new();
+    world.deals.push(won_deal("1"));
+    let mut brief = signed_brief("1");
+    brief.due = due.map(at);
+    let mut events = all_done();
+    events.retain(|event| event.event != EventKind::Touched);
+    events.extend(touched.map(|time| event(EventKind::Touched, time)));
+    world.put(&folder("1"), DELIVERED, Some(brief), events);
+    world
+}
+
+#[test]
+fn first_touch_late() {
+    insta::assert_snapshot!(told(&touched(None, Some("2026-11-21T20:10:00Z")), "first-touch-late"), @r#"
+    warning: The first touch of "Acme 1" (48000.00 USD, Riley Ross) by Sam Lee came 5 h 10 min after its deadline of 2026-11-21 15:00 UTC.
+      briefs/2026/11/acme--hubspot-1/brief.yaml
+      See `handoff status hubspot-1` for what it waited on.
+    "#);
+    for (due, time, times) in [
+        (None, "2026-11-21T15:00:00Z", 0),
+        (None, "2026-11-21T15:00:01Z", 1),
+        (Some("2026-11-22T12:00:00Z"), "2026-11-22T12:00:00Z", 0),
+        (Some("2026-11-22T12:00:00Z"), "2026-11-22T12:00:01Z", 1),
+    ] {
+        assert_eq!(count(&touched(due, Some(time)), "first-touch-late"), times, "{due:?} {time}");
+    }
+    let mut world = touched(None, Some("2026-11-23T10:00:00Z"));
+    world.policy.calendar = Some(
+        CalendarConfig {
+            timezone: "UTC".into(),
+            days: vec!["mon".into(), "fri".into()],
+            hours: "09:00-17:00".into(),
+            holidays: vec![],
+        }
+        .check()
+        .expect("a calendar"),
+    );
+    world.policy.first_touch_within = "3h".parse().expect("a duration");
+    assert_eq!(count(&world, "first-touch-late"), 0, "due on Monday at 10:00, in working time");
+    world.policy.first_touch_within = "2h59m".parse().expect("a duration");
+    assert_eq!(count(&world, "first-touch-late"), 1);
+}
+
+#[test]
+fn first_touch_overdue() {
+    let mut world = touched(None, None);
+    insta::assert_snapshot!(told(&world, "first-touch-overdue"), @r#"
+    error: "Acme 1" (48000.00 USD, Riley Ross) has had no first touch; it was due on 2026-11-21 15:00 UTC, 2 d ago.
+      briefs/2026/11/acme--hubspot-1/brief.yaml
+      Sam Lee contacts the customer now and records it with `handoff touch hubspot-1`, or by closing the task.
+    "#);
+    world.as_of = at("2026-11-21T15:00:00Z");
+    assert_eq!(count(&world, "first-touch-overdue"), 0);
+    world.as_of = at("2026-11-21T15:00:01Z");
+    assert_eq!(count(&world, "first-touch-overdue"), 1);
+    assert_eq!(
+        count(&touched(None, Some("2026-11-22T15:00:00Z")), "first-touch-overdue"),
+        0,
+        "late is not overdue"
+    );
+}
+
+#[test]
+fn handoff_returned() {
+    let mut returned = event(EventKind::Returned, "2026-11-23T09:00:00Z");
+    returned.by = Some("Sam Lee".to_owned());
+    returned.reason = Some("unanswered: who is the economic buyer?".to_owned());
+    let mut events = all_done();
+    events.push(returned);
+    let mut world = World::handed_over();
+    world.put_events(&folder("1"), "2026-11-23T09:00:00Z", events.clone());
+    insta::assert_snapshot!(told(&world, "handoff-returned"), @r#"
+    warning: "Acme 1" (48000.00 USD, Riley Ross) was returned by Sam Lee 6 h ago: "unanswered: who is the economic buyer?".
+      briefs/2026/11/acme--hubspot-1/brief.yaml
+      Riley Ross mends the brief; then `handoff accept hubspot-1` closes the matter.
+    "#);
+    for kind in [EventKind::Resubmitted, EventKind::Accepted] {
+        let mut events = events.clone();
+        events.push(event(kind, "2026-11-23T10:00:00Z"));
+        world.put_events(&folder("1"), "2026-11-23T10:00:00Z", events);
+        assert_eq!(count(&world, "handoff-returned"), 0, "{kind:?}");
+    }
+    assert_eq!(count(&World::handed_over(), "handoff-returned"), 0, "never returned");
+}
+
+#[test]
+fn edited_after_acceptance() {
+    let edit = |time: &str| {
+        let mut world = World::handed_over();
+        let mut brief = signed_brief("1");
+        brief.customer = Some("Acme Inc".to_owned());
+        world.put(&folder("1"), time, Some(brief), all_done());
+        world
+    };
+    insta::assert_snapshot!(told(&edit("2026-11-22T16:20:00Z"), "edited-after-acceptance"), @r#"
+    warning: The brief of "Acme 1" (48000.00 USD, Riley Ross) was accepted on 2026-11-21 09:05 UTC and changed once since, last on 2026-11-22 16:20 UTC in commit 0000000107.
+      briefs/2026/11/acme--hubspot-1/brief.yaml
+      See the change with `git log -p -- briefs/2026/11/acme--hubspot-1`; the CSM accepts it again with `handoff accept hubspot-1`.
+    "#);
+    assert_eq!(
+        count(&edit("2026-11-21T09:05:00Z"), "edited-after-acceptance"),
+        0,
+        "in the same moment"
+    );
+    assert_eq!(count(&edit("2026-11-21T09:05:01Z"), "edited-after-acceptance"), 1);
+    let mut world = World::handed_over();
+    world.put_events(&folder("1"), "2026-11-22T16:20:00Z", all_done());
+    assert_eq!(count(&world, "edited-after-acceptance"), 0, "only the timeline changed");
+    let mut world = edit("2026-11-22T16:20:00Z");
+    let mut events = all_done();
+    events.push(event(EventKind::Accepted, "2026-11-22T17:00:00Z"));
+    world.put_events(&folder("1"), "2026-11-22T17:00:00Z", events);
+    assert_eq!(count(&world, "edited-after-acceptance"), 0, "it was accepted again");
+}
+
+#[test]
+fn backdated_commit() {
+    // Dated before the signature.
+    for (committed, times) in [("2026-11-20T14:59:59Z", 1), (SIGNED, 0)] {
+        let mut world = World::new();
+        world.deals.push(won_deal("1"));
+        let mut brief = signed_brief("1");
+        brief.signature.as_mut().expect("signed").signed_at = Some(at("2026-11-20T15:00:00.900Z"));
+        world.put(&folder("1"), committed, Some(brief), all_done());
+        assert_eq!(count(&world, "backdated-commit"), times, "{committed}");
+    }
+    // On time only by a date that cannot be true.
+    let mut world = World::new();
+    world.deals.push(won_deal("1"));
+    world.commit("2026-11-22T12:00:00Z");
+    world.put(&folder("1"), DELIVERED, Some(signed_brief("1")), all_done());
+    insta::assert_snapshot!(told(&world, "backdated-commit"), @r#"
+    error: The brief of "Acme 1" (48000.00 USD, Riley Ross) is on time by commit 0000000107 alone, which is dated 2026-11-20 15:10 UTC and stands behind a commit of 2026-11-22 12:00 UTC.
+      briefs/2026/11/acme--hubspot-1/brief.yaml
+      See who made it with `git show --format=fuller 0000000107`, and compare with the `received` time in the timeline.
+    warning: Commit 0000000107 is dated 2026-11-20 15:10 UTC, 1 d 20 h before its parent.
+      -
+      See who made it with `git show --format=fuller 0000000107`.
+    "#);
+    // Before its parent, and nothing rests on it.
+    for (seconds, severity) in [
+        (0, None),
+        (1, Some(Severity::Info)),
+        (60, Some(Severity::Info)),
+        (61, Some(Severity::Warning)),
+    ] {
+        let mut world = World::handed_over();
+        let parent = at("2026-11-22T12:00:00Z").timestamp();
+        world.commit_at(parent);
+        world.commit_at(parent - seconds);
+        let report = world.audit();
+        assert_eq!(
+            fired(&report, "backdated-commit").first().map(|finding| finding.severity),
+            severity,
+            "{seconds}"
+        );
+    }
+}
+
+#[test]
+fn history_rewritten() {
+    let mut world = World::handed_over();
+    world.checkpoints.push(Checkpoint {
+        name: "refs/handoff/audits/2026-11-01".to_owned(),
+        at: at("2026-11-01T06:00:00Z"),
+        tip: ObjectId([3; 20]),
+        contained: true,
+    });
+    assert_eq!(count(&world, "history-rewritten"), 0);
+    world.checkpoints[0].contained = false;
+    insta::assert_snapshot!(told(&world, "history-rewritten"), @r#"
+    error: The audit of 2026-11-01 06:00 UTC saw the history up to commit 0303030303, and branch "main" no longer contains it.
+      -
+      Somebody has rewritten the branch. See what is gone with `git log 0909090909..0303030303`, and restore it; the checkpoint refs/handoff/audits/2026-11-01 keeps it.
+    "#);
+}
+
+#[test]
+fn audit_incomplete() {
+    let mut world = World::handed_over();
+    assert_eq!(count(&world, "audit-incomplete"), 0);
+    world.deals[0].closed_won_at = None;
+    insta::assert_snapshot!(told(&world, "audit-incomplete"), @r#"
+    error: Could not read the time at which deal "1" was won: the source gives no date; counted whatever the window is.
+      -
+      Fill in the close date of these deals in the CRM.
+    "#);
+}
+
+#[test]
+fn hostile_names_stay_words() {
+    let mut world = World::new();
+    let mut deal = won_deal("1");
+    deal.crm = CrmName::new("csv");
+    deal.id = DealId::new("…");
+    deal.name = Some(format!("x\n\u{1b}[31m\u{202e}{}", "y".repeat(300)));
+    world.deals.push(deal);
+    let report = world.audit();
+    assert_eq!(report.deals[0].key.as_str(), "csv-…");
+    for finding in &report.findings {
+        assert!(!finding.message.contains(['\n', '\u{1b}', '\u{202e}']), "{finding:?}");
+        assert!(finding.message.chars().count() < 250, "{finding:?}");
+        assert_eq!(finding.key, None, "no key can be made of this id");
+    }
+}
+
+#[test]
+fn one_wrong_clock_does_not_put_all_that_comes_after_in_doubt() {
+    let backdated = |ahead: &str, behind: &[&str]| {
+        let mut world = World::new();
+        world.deals.push(won_deal("1"));
+        world.commit(ahead);
+        for time in behind {
+            world.commit(time);
+        }
+        world.put(&folder("1"), DELIVERED, Some(signed_brief("1")), all_done());
+        let report = world.audit();
+        let key = report.deals[0].key.as_str().to_owned();
+        let of_deal = report.findings.iter().find(|finding| {
+            finding.rule == "backdated-commit"
+                && finding.key.as_ref().is_some_and(|of| of.as_str() == key)
+        });
+        of_deal.map(|finding| finding.severity)
+    };
+    assert_eq!(backdated("2026-11-22T12:00:00Z", &[]), Some(Severity::Error));
+    assert_eq!(
+        backdated("2026-11-22T12:00:00Z", &["2026-11-20T15:05:00Z"]),
+        Some(Severity::Warning)
+    );
+    assert_eq!(
+        backdated("2030-01-01T00:00:00Z", &["2026-11-20T15:05:00Z"]),
+        None,
+        "nobody lives in 2030 yet"
+    );
+    assert_eq!(backdated("2026-11-20T15:30:00Z", &[]), None, "it is on time by the later date too");
+}

@@ -1,6 +1,9 @@
 //! Deals in: one file per CRM. A vendor's field names stop at the door of its
 //! own file. May use floors below (`facts`, `finding`, `time`, `text`, `yaml`, `net`).
 
+mod amount;
+pub mod file;
+mod people;
 mod port;
 
 pub use port::{Check, CheckLevel, ClosedWonUpdate, Crm, CrmError, Progress};

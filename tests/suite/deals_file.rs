@@ -78,7 +78,8 @@ fn failed(error: &CrmError) -> String {
 
 fn assert_expected(folder: &Path, text: &str) {
     let shown = folder.display().to_string();
-    let text = text.replace(&shown, "[ledger]");
+    assert!(!text.contains(&shown), "{shown}: messages must be the same on every machine");
+
     insta::with_settings!({
         snapshot_path => folder,
         prepend_module_to_snapshot => false,
@@ -185,7 +186,7 @@ async fn the_signer_is_told_apart_among_the_contacts() {
 async fn an_id_that_is_not_there_gets_its_near_misses() {
     let crm = vendor("hubspot-export");
     for (id, wanted) in
-        [("31874500110", "Did you mean"), ("3187-4500-101", "31874500101"), ("99", "holds 8 deals")]
+        [("31874500110", "Did you mean"), ("3187-4500-101", "31874500101"), ("99", "has 8 deals")]
     {
         let error = crm.deal(&DealId::new(id), None).await.expect_err(id);
         let CrmError::NotFound { help, .. } = &error else { panic!("{error:?}") };

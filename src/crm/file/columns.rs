@@ -17,6 +17,9 @@ pub(super) struct Columns {
     /// The names under which each column's cells are kept: the header itself,
     /// in words joined by `_`, and as the vendor's API calls it.
     pub(super) names: Vec<Vec<String>>,
+    /// Columns that belong to the company, `Account.Industry` or `Organization -
+    /// Industry`, and their names there.
+    pub(super) company: Vec<(usize, Vec<String>)>,
     /// The currency of the amount, where a column beside it says so.
     pub(super) currency: Option<usize>,
     pub(super) merged_ids: Option<usize>,
@@ -100,7 +103,8 @@ impl Columns {
         let merged_ids = api("hs_merged_object_ids");
         let deal_type = api("dealtype");
         let names = names(table, &normals, vendors);
-        Ok(Self { by_use, names, currency, merged_ids, deal_type })
+        let company = of_company(table);
+        Ok(Self { by_use, names, company, currency, merged_ids, deal_type })
     }
 
     /// The best column for a use.
@@ -168,6 +172,21 @@ fn currency_beside(
     let converted =
         normals[amount].contains("convert") || normals[amount].contains("company currency");
     beside.or(if converted { None } else { general })
+}
+
+fn of_company(table: &Table) -> Vec<(usize, Vec<String>)> {
+    let mut columns = Vec::new();
+    for (at, header) in table.headers.iter().enumerate() {
+        let lower = header.to_lowercase();
+        let prefix = ["account.", "account: ", "company.", "organization - ", "organisation - "]
+            .into_iter()
+            .find(|prefix| lower.starts_with(prefix));
+        let Some(own) = prefix.and_then(|prefix| header.get(prefix.len()..)) else { continue };
+        let mut names = vec![own.to_owned(), snake(&known::normal(own), own)];
+        names.dedup();
+        columns.push((at, names));
+    }
+    columns
 }
 
 /// What was meant, for a name that is not there.

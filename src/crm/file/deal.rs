@@ -47,6 +47,7 @@ pub(super) struct Tally {
     pub(super) unjoined: BTreeMap<usize, usize>,
     pub(super) likely_sign: usize,
     pub(super) won_without_date: usize,
+    pub(super) controls: usize,
 }
 
 impl Tally {
@@ -60,6 +61,7 @@ impl Tally {
         self.several_companies += other.several_companies;
         self.likely_sign += other.likely_sign;
         self.won_without_date += other.won_without_date;
+        self.controls += other.controls;
         for (stage, n) in other.by_probability {
             *self.by_probability.entry(stage).or_default() += n;
         }
@@ -137,6 +139,11 @@ impl Builder<'_> {
         }
         if problems.len() > before {
             return None;
+        }
+        if !matches!(deal.outcome, Outcome::Won | Outcome::Unknown) {
+            // The close date of an open deal is a hope.
+            deal.closed_won_at = None;
+            deal.closed_won_evidence = None;
         }
         self.trim(&mut deal);
         if weak {
@@ -262,7 +269,7 @@ impl Builder<'_> {
             let ids = cell.split(';').map(str::trim).filter(|id| !id.is_empty());
             deal.merged_ids = ids.map(|id| loaded.normal_id(id)).collect();
         }
-        deal.properties = self.properties(cursor);
+        deal.properties = self.properties(cursor, tally);
     }
 
     fn fill_amount(
@@ -382,7 +389,6 @@ impl Builder<'_> {
             return;
         };
         if !counts {
-            // The close date of an open deal is a hope.
             return;
         }
         let order = match dates::read(&cell) {
@@ -442,13 +448,24 @@ impl Builder<'_> {
             website: self.text(cursor, Column::Website).map(|site| website(&site)),
             industry: self.text(cursor, Column::Industry),
             employees: record::count(&self.cell(cursor, Column::Employees)),
-            properties: Map::new(),
+            properties: self.company_properties(cursor),
         };
         (company != Company::default()).then_some(company)
     }
 
+    fn company_properties(&self, cursor: &Cursor) -> Map<String, Value> {
+        let mut properties = Map::new();
+        for (column, names) in &self.loaded.columns.company {
+            let Some(value) = self.loaded.table.value(cursor, *column) else { continue };
+            for name in names {
+                properties.insert(name.clone(), value.clone());
+            }
+        }
+        properties
+    }
+
     /// All cells under all their names.
-    fn properties(&self, cursor: &Cursor) -> Map<String, Value> {
+    fn properties(&self, cursor: &Cursor, tally: &mut Tally) -> Map<String, Value> {
         let loaded = self.loaded;
         let mut properties = Map::new();
         for (column, names) in loaded.columns.names.iter().enumerate() {
@@ -461,6 +478,12 @@ impl Builder<'_> {
                 continue;
             }
             let Some(value) = loaded.table.value(cursor, column) else { continue };
+            if let Value::String(text) = &value {
+                // Each control character is a byte or two, and the text is trimmed alike.
+                let changed = !loaded.table.is_json()
+                    && text.len() != loaded.table.cell(cursor, column).len();
+                tally.controls += usize::from(changed);
+            }
             for name in names {
                 let value = match (&value, loaded.columns.deal_type == Some(column)) {
                     (Value::String(text), true) if name == "dealtype" => api_word(text),

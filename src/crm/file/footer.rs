@@ -38,11 +38,7 @@ pub(super) fn leave_out(table: &mut Table) {
             words.extend(only_cell(table, row, &mut cursor).map(|w| quoted(&w)));
             gone.push(row);
         }
-        table.remarks.push(format!(
-            "{} rows of a report's footer were left out: {}.",
-            gone.len(),
-            words.join(", ")
-        ));
+        table.remarks.push(format!("The report's footer was left out: {}.", words.join(", ")));
     }
     let end = if marked { first } else { table.len() };
     let mut totals = Vec::new();
@@ -59,11 +55,7 @@ pub(super) fn leave_out(table: &mut Table) {
     totals.reverse();
     if !totals.is_empty() {
         let words: Vec<String> = totals.iter().map(|(_, words)| quoted(words)).collect();
-        table.remarks.push(format!(
-            "{} total rows at the end were left out: {}.",
-            totals.len(),
-            words.join(", ")
-        ));
+        table.remarks.push(format!("Total rows at the end were left out: {}.", words.join(", ")));
         gone.extend(totals.iter().map(|(row, _)| *row));
     }
     table.drop_rows(&gone);

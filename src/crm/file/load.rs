@@ -42,6 +42,7 @@ pub(super) enum SignRule {
 /// Everything that is known of the files before a deal is built.
 #[derive(Debug)]
 pub(super) struct Loaded {
+    /// The file as it is configured: messages are the same on every machine.
     pub(super) path: PathBuf,
     pub(super) name: CrmName,
     pub(super) vendor: Option<Vendor>,
@@ -58,8 +59,8 @@ pub(super) struct Loaded {
 impl Loaded {
     /// Reads the files.
     pub(super) fn read(settings: &FileSettings, root: &Path) -> Result<Self, CrmError> {
-        let path = root.join(&settings.deals);
-        let (table, stamp) = read_table(&path, "deals")?;
+        let path = settings.deals.clone();
+        let (table, stamp) = read_table(root, &path, "deals")?;
         let vendor = known::recognise(&table.headers);
         let name = settings.name.as_deref().or(vendor.map(Vendor::name)).unwrap_or("csv");
         let name = CrmName::new(name);
@@ -68,8 +69,8 @@ impl Loaded {
         let mut stamps = vec![stamp];
         let mut joined = Vec::new();
         for join in &settings.join {
-            let path = root.join(&join.file);
-            let (other, stamp) = read_table(&path, "join")?;
+            let path = join.file.clone();
+            let (other, stamp) = read_table(root, &path, "join")?;
             if !other.broken.is_empty() {
                 return Err(many(&path, &other.broken));
             }
@@ -341,8 +342,9 @@ fn stamp(path: &Path) -> std::io::Result<Stamp> {
     Ok((path.to_owned(), meta.len(), meta.modified().ok()))
 }
 
-fn read_table(path: &Path, setting: &str) -> Result<(Table, Stamp), CrmError> {
-    let read = stamp(path).and_then(|stamp| Ok((std::fs::read(path)?, stamp)));
+fn read_table(root: &Path, path: &Path, setting: &str) -> Result<(Table, Stamp), CrmError> {
+    let full = root.join(path);
+    let read = stamp(&full).and_then(|stamp| Ok((std::fs::read(&full)?, stamp)));
     let (bytes, stamp) = read.map_err(|error| CrmError::Settings {
         message: format!("{}: the file cannot be read: {error}", path.display()),
         help: format!(

@@ -1,8 +1,11 @@
 //! Company, person and product out of a record's properties, by the names that
 //! exports give them.
 
+use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
+use super::amounts;
+use crate::crm::amount::settle;
 use crate::crm::people::{add_role, role_word, website};
 use crate::facts::{Company, Contact, LineItem};
 
@@ -123,9 +126,19 @@ pub(super) fn line_item(properties: Map<String, Value>) -> LineItem {
     LineItem {
         name: get(&["product2_name", "product_name", "product", "name", "line_item_name"]),
         sku: get(&["sku", "hs_sku", "product_code", "productcode", "code"]),
-        quantity: get(&["quantity", "qty"]),
-        price: get(&["unitprice", "unit_price", "price", "sales_price", "item_price"]),
+        quantity: get(&["quantity", "qty"]).map(|text| plain(&text, |n| n.normalize())),
+        price: get(&["unitprice", "unit_price", "price", "sales_price", "item_price"])
+            .map(|text| plain(&text, |n| settle(n, None).amount)),
         properties,
+    }
+}
+
+/// A number as a plain decimal text; what cannot be read for certain stays as
+/// it is written.
+fn plain(text: &str, form: impl Fn(Decimal) -> Decimal) -> String {
+    match amounts::amount(text, None) {
+        Ok((number, _)) => form(number).to_string(),
+        Err(_) => text.to_owned(),
     }
 }
 

@@ -6,6 +6,12 @@ use super::load::{Loaded, SignRule};
 use super::settings::{Column, DateOrder, FileSettings};
 use crate::text::quoted;
 
+/// A number and its noun: `1 deal`, `2 deals`.
+pub(super) fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
 /// All remarks, in a fixed order.
 pub(super) fn all(loaded: &Loaded, settings: &FileSettings, tally: &Tally) -> Vec<String> {
     let mut remarks = loaded.table.remarks.clone();
@@ -18,43 +24,41 @@ pub(super) fn all(loaded: &Loaded, settings: &FileSettings, tally: &Tally) -> Ve
     dates(loaded, settings, tally, &mut remarks);
     amounts(loaded, settings, tally, &mut remarks);
     stages(tally, &mut remarks);
-    if tally.weak > 0 {
-        remarks.push(format!(
-            "The file has no ids: {} deals are told apart by company, name and close date, a weak match.",
-            tally.weak
-        ));
-    }
-    if tally.several_companies > 0 {
-        remarks.push(format!(
-            "{} deals have several companies; the first one is taken.",
-            tally.several_companies
-        ));
-    }
-    for (at, count) in tally.unjoined.iter().filter(|(_, count)| **count > 0) {
-        let path = loaded.joined[*at].path.display();
-        remarks.push(format!("{count} deals have no row in {path}."));
+    let say = |count: usize, what: &str| (count > 0).then(|| format!("{what}: {count}."));
+    remarks.extend(say(
+        tally.weak,
+        "Deals without an id, told apart by company, name and close date, a weak match",
+    ));
+    remarks.extend(say(
+        tally.several_companies,
+        "Deals with several companies, of which the first is taken",
+    ));
+    remarks.extend(say(tally.controls, "Cells from which control characters were taken out"));
+    for (at, count) in &tally.unjoined {
+        let what = format!("Deals without a row in {}", loaded.joined[*at].path.display());
+        remarks.extend(say(*count, &what));
     }
     remarks
 }
 
 fn dates(loaded: &Loaded, settings: &FileSettings, tally: &Tally, remarks: &mut Vec<String>) {
     if settings.dates.timezone.is_none() {
+        let zone = "crm.file.dates.timezone says otherwise.";
         if tally.without_offset > 0 {
             remarks.push(format!(
-                "{} times have no time zone and were taken as UTC; crm.file.dates.timezone says otherwise.",
+                "Times without a time zone, taken as UTC: {}; {zone}",
                 tally.without_offset
             ));
         }
         if tally.whole_days > 0 {
             remarks.push(format!(
-                "{} dates have no time of day and were taken as the day's beginning in UTC; \
-                 crm.file.dates.timezone says otherwise.",
+                "Dates without a time of day, taken as the day's beginning in UTC: {}; {zone}",
                 tally.whole_days
             ));
         }
     }
     if tally.won_without_date > 0 {
-        remarks.push(format!("{} won deals have no close date.", tally.won_without_date));
+        remarks.push(format!("Won deals without a close date: {}.", tally.won_without_date));
     }
     for column in loaded.columns.all(Column::ClosedWonAt) {
         let Some(order) = loaded.decided_order(*column) else { continue };
@@ -81,16 +85,16 @@ fn amounts(loaded: &Loaded, settings: &FileSettings, tally: &Tally, remarks: &mu
     }
     if tally.likely_sign > 0 {
         remarks.push(format!(
-            "{} amounts such as 1,234 were read as whole thousands; nothing in the file says otherwise.",
+            "Amounts such as 1,234, read as whole thousands since nothing in the file says otherwise: {}.",
             tally.likely_sign
         ));
     }
     if tally.without_amount > 0 {
-        remarks.push(format!("{} deals have no amount.", tally.without_amount));
+        remarks.push(format!("Deals without an amount: {}.", tally.without_amount));
     }
     if tally.without_currency > 0 {
         remarks.push(format!(
-            "{} amounts name no currency; crm.file.currency names it.",
+            "Amounts without a currency: {}; crm.file.currency names it.",
             tally.without_currency
         ));
     }
@@ -114,8 +118,8 @@ fn stages(tally: &Tally, remarks: &mut Vec<String>) {
             format!("the stages are {}", words(&tally.unknown_stages))
         };
         remarks.push(format!(
-            "For {} deals it is not known whether they are won: {stages}. Say which are: crm.file.won, \
-             an expression such as deal.stage == 'Closed Won'.",
+            "Deals that may be won or not: {}; {stages}. Say which are won: crm.file.won, an \
+             expression such as deal.stage == 'Closed Won'.",
             tally.unknown
         ));
     }

@@ -1,6 +1,6 @@
 //! An export file as a CRM.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::deal::{Builder, Detail, Tally};
 use super::load::{Loaded, PIECE, many};
 use super::problems;
-use super::remarks;
+use super::remarks::{self, counted};
 use super::settings::{Column, FileSettings};
 use super::table::Cursor;
 use crate::crm::people::mark_signers;
@@ -114,9 +114,9 @@ impl FileCrm {
         let near = loaded.near(id);
         let mut help = match near.as_slice() {
             [] => format!(
-                "{} holds {} deals, and none with this id.",
+                "{} has {}, and none with this id.",
                 loaded.shown(),
-                loaded.table.len()
+                counted(loaded.table.len(), "deal")
             ),
             near => format!("Did you mean {}?", near.join(" or ")),
         };
@@ -184,7 +184,7 @@ impl FileCrm {
                 checks.push(Check {
                     what: file("deals"),
                     level: if won > 0 { CheckLevel::Ok } else { CheckLevel::Warning },
-                    detail: format!("{} deals, {won} of them won", deals.len()),
+                    detail: format!("{}, {won} of them won", counted(deals.len(), "deal")),
                     remedy: (won == 0).then(|| {
                         "Say which rows are won: crm.file.won, an expression such as deal.stage == 'Closed Won'."
                             .to_owned()
@@ -310,7 +310,7 @@ impl Crm for FileCrm {
         match self.current() {
             Ok(loaded) => self.content_checks(&loaded, properties),
             Err(error) => vec![Check {
-                what: format!("{}: file", shown(&self.root, &self.settings)),
+                what: format!("{}: file", self.settings.deals.display()),
                 level: CheckLevel::Failed,
                 detail: error.to_string(),
                 remedy: match error {
@@ -320,8 +320,4 @@ impl Crm for FileCrm {
             }],
         }
     }
-}
-
-fn shown(root: &Path, settings: &FileSettings) -> String {
-    root.join(&settings.deals).display().to_string()
 }

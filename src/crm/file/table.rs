@@ -107,7 +107,7 @@ impl Table {
             sha256,
         };
         if found.blank > 0 {
-            table.remarks.push(format!("{} rows without any text were left out.", found.blank));
+            table.remarks.push(format!("Rows without any text, left out: {}.", found.blank));
         }
         footer::leave_out(&mut table);
         table.set_ragged_apart(&found.ragged);
@@ -129,7 +129,10 @@ impl Table {
             self.broken.push(
                 Problem::row(
                     number as usize,
-                    format!("The row has {actual} cells, but there are {expected} columns"),
+                    format!(
+                        "The row has {}, but there are {expected} columns",
+                        super::remarks::counted(*actual, "cell")
+                    ),
                 )
                 .help("A cell with the delimiter in it must be quoted; a row that is no deal must go."),
             );

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use super::known::{self, ANYBODY, Known, Vendor};
+use super::known::{ANYBODY, Known, Vendor};
 use super::problems::Problem;
 use super::settings::Column;
 use super::table::Table;
+use super::vendor;
 use crate::crm::people::role_word;
 use crate::text::quoted;
 
@@ -38,9 +39,9 @@ impl Columns {
             .headers
             .iter()
             .map(|header| {
-                let normal = known::normal(header);
+                let normal = vendor::normal(header);
                 match vendor {
-                    Some(Vendor::Pipedrive) => known::without_prefix(&normal).to_owned(),
+                    Some(Vendor::Pipedrive) => vendor::without_prefix(&normal).to_owned(),
                     _ => normal,
                 }
             })
@@ -182,7 +183,7 @@ fn of_company(table: &Table) -> Vec<(usize, Vec<String>)> {
             .into_iter()
             .find(|prefix| lower.starts_with(prefix));
         let Some(own) = prefix.and_then(|prefix| header.get(prefix.len()..)) else { continue };
-        let mut names = vec![own.to_owned(), snake(&known::normal(own), own)];
+        let mut names = vec![own.to_owned(), snake(&vendor::normal(own), own)];
         names.dedup();
         columns.push((at, names));
     }

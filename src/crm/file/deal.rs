@@ -1,22 +1,19 @@
 //! One row as a deal.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use chrono_tz::Tz;
-use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
-use super::amounts::{self, AmountFault};
-use super::dates::{self, DateFault};
-use super::load::{Loaded, SignRule};
+use super::load::Loaded;
 use super::problems::Problem;
 use super::record;
-use super::settings::{Column, DecimalSign, FileSettings};
+use super::settings::{Column, FileSettings};
 use super::source::WonTest;
 use super::table::{Cursor, without_controls};
-use super::won::{self, Evidence, Signs};
-use crate::crm::amount::settle;
+use super::tally::{Tally, count_stage};
+use super::won::{self, Signs};
 use crate::crm::people::website;
 use crate::facts::{Company, Deal, DealId, Key, Outcome, Person};
 use crate::text::quoted;
@@ -30,48 +27,6 @@ pub enum Detail {
     /// What an audit counts, and these properties of deal and company, for
     /// files with very many rows.
     Named(BTreeSet<String>),
-}
-
-/// What was assumed while deals were built, counted for the remarks.
-#[derive(Debug, Default)]
-pub(super) struct Tally {
-    pub(super) without_offset: usize,
-    pub(super) whole_days: usize,
-    pub(super) by_probability: BTreeMap<String, usize>,
-    pub(super) unknown_stages: BTreeMap<String, usize>,
-    pub(super) unknown: usize,
-    pub(super) without_amount: usize,
-    pub(super) without_currency: usize,
-    pub(super) weak: usize,
-    pub(super) several_companies: usize,
-    pub(super) unjoined: BTreeMap<usize, usize>,
-    pub(super) likely_sign: usize,
-    pub(super) won_without_date: usize,
-    pub(super) controls: usize,
-}
-
-impl Tally {
-    pub(super) fn add(&mut self, other: Self) {
-        self.without_offset += other.without_offset;
-        self.whole_days += other.whole_days;
-        self.unknown += other.unknown;
-        self.without_amount += other.without_amount;
-        self.without_currency += other.without_currency;
-        self.weak += other.weak;
-        self.several_companies += other.several_companies;
-        self.likely_sign += other.likely_sign;
-        self.won_without_date += other.won_without_date;
-        self.controls += other.controls;
-        for (stage, n) in other.by_probability {
-            *self.by_probability.entry(stage).or_default() += n;
-        }
-        for (stage, n) in other.unknown_stages {
-            *self.unknown_stages.entry(stage).or_default() += n;
-        }
-        for (join, n) in other.unjoined {
-            *self.unjoined.entry(join).or_default() += n;
-        }
-    }
 }
 
 /// Builds deals from rows.
@@ -228,6 +183,7 @@ impl Builder<'_> {
         let loaded = self.loaded;
         deal.url = self.text(cursor, Column::Url);
         deal.pipeline = self.text(cursor, Column::Pipeline);
+        self.part_stage(deal);
         let owner = Person {
             name: self.text(cursor, Column::Owner),
             email: self.text(cursor, Column::OwnerEmail),
@@ -272,160 +228,15 @@ impl Builder<'_> {
         deal.properties = self.properties(cursor, tally);
     }
 
-    fn fill_amount(
-        &self,
-        deal: &mut Deal,
-        row: usize,
-        cursor: &Cursor,
-        tally: &mut Tally,
-        problems: &mut Vec<Problem>,
-    ) {
-        let loaded = self.loaded;
-        let columns = loaded.columns.all(Column::Amount);
-        let found = columns.iter().find_map(|at| {
-            let cell = loaded.table.cell(cursor, *at);
-            (!cell.is_empty()).then_some((*at, cell))
-        });
-        let Some((column, cell)) = found else {
-            tally.without_amount += 1;
-            return;
-        };
-        let number = loaded.table.number(row);
-        let header = &loaded.table.headers[column];
-        let (amount, written) = match self.amount(&cell, tally) {
-            Ok(read) => read,
-            Err(AmountFault::NoAmount) => {
-                problems.push(
-                    Problem::cell(number, header, format!("{} is no amount", quoted(&cell)))
-                        .help("An amount is a number such as 48000.00, 48,000.00 or 48.000,00."),
-                );
-                return;
-            }
-            Err(AmountFault::Either(grouped, decimal)) => {
-                problems.push(
-                    Problem::cell(
-                        number,
-                        header,
-                        format!("{} can be {grouped} or {decimal}", quoted(&cell)),
-                    )
-                    .help("Say which sign stands before the decimals: crm.file.numbers.decimal: \".\" or \",\"."),
-                );
-                return;
-            }
-        };
-        // The second choice of an amount is the converted one, and the deal's
-        // currency is not its.
-        let own = columns.first() == Some(&column);
-        let beside = own.then_some(loaded.columns.currency).flatten();
-        let currency = beside.map(|at| loaded.table.cell(cursor, at)).filter(|c| !c.is_empty());
-        let currency = match currency {
-            Some(code) if code.len() == 3 && code.bytes().all(|b| b.is_ascii_alphabetic()) => {
-                Some(code.to_ascii_uppercase())
-            }
-            Some(other) => {
-                let at = beside.unwrap_or(column);
-                problems.push(
-                    Problem::cell(
-                        number,
-                        &loaded.table.headers[at],
-                        format!("{} is no ISO 4217 currency code", quoted(&other)),
-                    )
-                    .help("A currency is three letters such as USD."),
-                );
-                return;
-            }
-            None => written
-                .map(str::to_owned)
-                .or_else(|| self.settings.currency.as_ref().map(|code| code.0.clone())),
-        };
-        tally.without_currency += usize::from(currency.is_none());
-        deal.amount = Some(settle(amount, currency));
-    }
-
-    fn amount(
-        &self,
-        cell: &str,
-        tally: &mut Tally,
-    ) -> Result<(Decimal, Option<&'static str>), AmountFault> {
-        let configured = self.settings.numbers.decimal;
-        // The column is asked only where the cell does not tell by itself.
-        let Some((amounts::Written::Either { sign, .. }, _)) = amounts::read(cell) else {
-            return amounts::amount(cell, configured);
-        };
-        match self.loaded.sign(configured) {
-            SignRule::Known(known) => amounts::amount(cell, Some(known)),
-            SignRule::Likely(likely) if likely != sign && !self.may_have_three_decimals(cell) => {
-                tally.likely_sign += 1;
-                amounts::amount(cell, Some(likely))
-            }
-            SignRule::Likely(_) | SignRule::Mixed => amounts::amount(cell, None),
-        }
-    }
-
-    /// Dinars have three decimals, so that a group of three proves nothing.
-    fn may_have_three_decimals(&self, cell: &str) -> bool {
-        const THREE: [&str; 7] = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
-        let configured =
-            self.settings.currency.as_ref().is_some_and(|c| THREE.contains(&c.0.as_str()));
-        configured || THREE.iter().any(|code| cell.contains(code))
-    }
-
-    fn fill_closing(
-        &self,
-        deal: &mut Deal,
-        row: usize,
-        cursor: &Cursor,
-        tally: &mut Tally,
-        problems: &mut Vec<Problem>,
-    ) {
-        let loaded = self.loaded;
-        let found = loaded.columns.all(Column::ClosedWonAt).iter().find_map(|at| {
-            let cell = loaded.table.cell(cursor, *at);
-            (!cell.is_empty()).then_some((*at, cell))
-        });
-        let counts = self.won.is_some() || matches!(deal.outcome, Outcome::Won | Outcome::Unknown);
-        let Some((column, cell)) = found else {
-            tally.won_without_date += usize::from(deal.outcome == Outcome::Won);
-            return;
-        };
-        if !counts {
+    /// Pipedrive's `Stage (pipeline)` holds both, as `Contract sent (Renewals)`.
+    fn part_stage(&self, deal: &mut Deal) {
+        let header = self.loaded.columns.of(Column::Stage).map(|at| &self.loaded.table.headers[at]);
+        if deal.pipeline.is_some() || !header.is_some_and(|h| h.ends_with("(pipeline)")) {
             return;
         }
-        let order = match dates::read(&cell) {
-            Some(dates::Written::Two { .. } | dates::Written::Short { .. }) => {
-                loaded.order(column, self.settings.dates.order)
-            }
-            _ => None,
-        };
-        let header = &loaded.table.headers[column];
-        let number = loaded.table.number(row);
-        match dates::moment(&cell, order, self.zone) {
-            Ok(moment) => {
-                deal.closed_won_at = Some(moment.at);
-                deal.closed_won_evidence = Some(header.clone());
-                tally.without_offset += usize::from(moment.has_time && !moment.has_offset);
-                tally.whole_days += usize::from(!moment.has_time);
-            }
-            Err(DateFault::NoDate) => problems.push(
-                Problem::cell(number, header, format!("{} is no date", quoted(&cell)))
-                    .help("A date is written like 2026-10-30, 2026-10-30 16:42 or 10/30/2026."),
-            ),
-            Err(DateFault::Either(first, second)) => problems.push(
-                Problem::cell(
-                    number,
-                    header,
-                    format!("{} can be {first} or {second}", quoted(&cell)),
-                )
-                .help("Say which comes first: crm.file.dates.order: mdy, dmy or ymd."),
-            ),
-            Err(DateFault::NotInOrder) => problems.push(
-                Problem::cell(
-                    number,
-                    header,
-                    format!("{} does not fit the order of the other dates", quoted(&cell)),
-                )
-                .help("Look at crm.file.dates.order, and at rows from another source."),
-            ),
+        let stage = deal.stage.as_deref().unwrap_or_default();
+        if let Some((stage, pipeline)) = stage.strip_suffix(')').and_then(|s| s.rsplit_once(" (")) {
+            (deal.pipeline, deal.stage) = (Some(pipeline.to_owned()), Some(stage.to_owned()));
         }
     }
 
@@ -513,28 +324,4 @@ fn api_word(label: &str) -> Value {
     let word = label.to_lowercase().replace(' ', "");
     let known = matches!(word.as_str(), "newbusiness" | "existingbusiness");
     Value::String(if known { word } else { label.to_owned() })
-}
-
-fn count_stage(deal: &Deal, evidence: Evidence, tally: &mut Tally) {
-    let into = match evidence {
-        Evidence::Said => return,
-        Evidence::Probability => &mut tally.by_probability,
-        Evidence::Nothing => {
-            tally.unknown += 1;
-            &mut tally.unknown_stages
-        }
-    };
-    // As many as a reader can look at; the count above holds all.
-    let stage = deal.stage.as_deref().map(quoted).unwrap_or_default();
-    if !stage.is_empty() && (into.len() < 20 || into.contains_key(&stage)) {
-        *into.entry(stage).or_default() += 1;
-    }
-}
-
-/// The sign as people write it.
-pub(super) fn sign_in_words(sign: DecimalSign) -> &'static str {
-    match sign {
-        DecimalSign::Point => "a point",
-        DecimalSign::Comma => "a comma",
-    }
 }

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use serde_json::{Map, Value};
 
 use super::columns::{self, Columns};
-use super::known;
 use super::problems::Problem;
 use super::record;
 use super::settings::{JoinRole, JoinSettings};
 use super::table::{Cursor, Table};
+use super::vendor;
 use crate::facts::{Company, Contact, CrmName, DealId, LineItem, normalise_deal_id};
 
 /// A joined file with its rows by key.
@@ -67,7 +67,7 @@ impl Joined {
             names.push(vec![header.clone()]);
         }
         for (at, header) in table.headers.iter().enumerate() {
-            let snake = crate::crm::people::role_word(&known::normal(header));
+            let snake = crate::crm::people::role_word(&vendor::normal(header));
             if !snake.is_empty() && taken.insert(snake.clone()) {
                 names[at].push(snake);
             }

@@ -13,10 +13,11 @@ use super::amounts::SignProof;
 use super::columns::Columns;
 use super::dates::OrderProof;
 use super::join::Joined;
-use super::known::{self, Vendor};
+use super::known::Vendor;
 use super::problems::{self, Problem};
 use super::settings::{Column, DateOrder, DecimalSign, FileSettings};
 use super::table::{Cursor, Table};
+use super::vendor;
 use crate::crm::CrmError;
 use crate::facts::{CrmName, DealId, normalise_deal_id};
 
@@ -61,7 +62,7 @@ impl Loaded {
     pub(super) fn read(settings: &FileSettings, root: &Path) -> Result<Self, CrmError> {
         let path = settings.deals.clone();
         let (table, stamp) = read_table(root, &path, "deals")?;
-        let vendor = known::recognise(&table.headers);
+        let vendor = vendor::recognise(&table.headers);
         let name = settings.name.as_deref().or(vendor.map(Vendor::name)).unwrap_or("csv");
         let name = CrmName::new(name);
         let columns = Columns::find(&table, vendor, &settings.columns)

@@ -7,6 +7,7 @@ mod columns;
 mod dates;
 mod deal;
 mod encoding;
+mod figures;
 mod footer;
 mod join;
 mod json;
@@ -19,6 +20,8 @@ mod rows;
 mod settings;
 mod source;
 mod table;
+mod tally;
+mod vendor;
 mod won;
 
 pub use deal::Detail;

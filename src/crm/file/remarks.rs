@@ -1,9 +1,9 @@
 //! What a reader of the report should know about how a file was read.
 
-use super::deal::{Tally, sign_in_words};
 use super::join;
 use super::load::{Loaded, SignRule};
-use super::settings::{Column, DateOrder, FileSettings};
+use super::settings::{Column, DateOrder, DecimalSign, FileSettings};
+use super::tally::Tally;
 use crate::text::quoted;
 
 /// A number and its noun: `1 deal`, `2 deals`.
@@ -122,5 +122,13 @@ fn stages(tally: &Tally, remarks: &mut Vec<String>) {
              expression such as deal.stage == 'Closed Won'.",
             tally.unknown
         ));
+    }
+}
+
+/// The sign as people write it.
+fn sign_in_words(sign: DecimalSign) -> &'static str {
+    match sign {
+        DecimalSign::Point => "a point",
+        DecimalSign::Comma => "a comma",
     }
 }

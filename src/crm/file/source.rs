@@ -8,12 +8,13 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use rayon::prelude::*;
 
-use super::deal::{Builder, Detail, Tally};
+use super::deal::{Builder, Detail};
 use super::load::{Loaded, PIECE, many};
 use super::problems;
 use super::remarks::{self, counted};
 use super::settings::{Column, FileSettings};
 use super::table::Cursor;
+use super::tally::Tally;
 use crate::crm::people::mark_signers;
 use crate::crm::{Check, CheckLevel, ClosedWonUpdate, Crm, CrmError, Progress};
 use crate::facts::{

@@ -14,7 +14,8 @@ use crate::text::quoted;
 /// The columns of a deals file.
 #[derive(Debug)]
 pub(super) struct Columns {
-    by_use: BTreeMap<Column, Vec<usize>>,
+    /// By `Column as usize`, the best one first: it is asked for every cell.
+    by_use: Vec<Vec<usize>>,
     /// The names under which each column's cells are kept: the header itself,
     /// in words joined by `_`, and as the vendor's API calls it.
     pub(super) names: Vec<Vec<String>>,
@@ -105,6 +106,7 @@ impl Columns {
         let deal_type = api("dealtype");
         let names = names(table, &normals, vendors);
         let company = of_company(table);
+        let by_use = Column::ALL.map(|column| by_use.remove(&column).unwrap_or_default()).into();
         Ok(Self { by_use, names, company, currency, merged_ids, deal_type })
     }
 
@@ -115,16 +117,14 @@ impl Columns {
 
     /// All columns for a use, the best one first.
     pub(super) fn all(&self, column: Column) -> &[usize] {
-        self.by_use.get(&column).map_or(&[], Vec::as_slice)
+        &self.by_use[column as usize]
     }
 
     /// A column by its header, or by its name in the configuration; for joins.
     pub(super) fn named(&self, table: &Table, name: &str) -> Option<usize> {
         table.column(name).or_else(|| {
-            self.by_use
-                .iter()
-                .find(|(c, _)| c.key() == name)
-                .and_then(|(_, at)| at.first().copied())
+            let column = Column::ALL.into_iter().find(|column| column.key() == name)?;
+            self.of(column)
         })
     }
 }

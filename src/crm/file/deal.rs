@@ -38,6 +38,31 @@ pub(super) struct Builder<'a> {
     /// Whether a deal that is not won is read whole, too.
     pub(super) every: bool,
     pub(super) detail: &'a Detail,
+    /// The columns that are kept as properties, and under which names.
+    pub(super) kept: Vec<(usize, Vec<&'a str>)>,
+}
+
+impl<'a> Builder<'a> {
+    /// A builder for deals in so much detail; the won test reads everything.
+    pub(super) fn new(
+        loaded: &'a Loaded,
+        settings: &'a FileSettings,
+        won: Option<&'a WonTest>,
+        every: bool,
+        detail: &'a Detail,
+    ) -> Self {
+        let wanted = |name: &&str| match detail {
+            Detail::Named(wanted) if won.is_none() => wanted.contains(*name),
+            _ => true,
+        };
+        let columns = loaded.columns.names.iter().enumerate();
+        let kept = columns
+            .map(|(at, names)| (at, names.iter().map(String::as_str).filter(wanted).collect()))
+            .filter(|(_, names): &(usize, Vec<&str>)| !names.is_empty())
+            .collect();
+        let zone = settings.dates.timezone.map_or(Tz::UTC, |zone| zone.0);
+        Self { loaded, settings, won, zone, every, detail, kept }
+    }
 }
 
 impl Builder<'_> {
@@ -52,16 +77,15 @@ impl Builder<'_> {
     ) -> Option<Deal> {
         let loaded = self.loaded;
         let before = problems.len();
-        let id = loaded.id_of(row, cursor);
         loaded.table.seek(row, cursor);
         let cursor = &*cursor;
+        let id = loaded.id_at(cursor);
         if let Err(problem) = self.check_id(&id, row) {
             problems.push(problem);
             return None;
         }
         let mut deal = Deal::new(loaded.name.clone(), id);
         deal.name = self.text(cursor, Column::Name);
-        deal.stage = self.text(cursor, Column::Stage);
         let signs =
             [Column::IsWon, Column::IsClosed, Column::Status, Column::Stage, Column::Probability]
                 .map(|column| self.cell(cursor, column));
@@ -71,6 +95,9 @@ impl Builder<'_> {
         deal.outcome = outcome;
         let weak = loaded.columns.of(Column::Id).is_none();
         let keeps_all = self.every || self.won.is_some();
+        if keeps_all || outcome == Outcome::Unknown || *self.detail == Detail::Whole {
+            deal.stage = self.text(cursor, Column::Stage);
+        }
         if !keeps_all && matches!(outcome, Outcome::Open | Outcome::Lost | Outcome::Gone) {
             return Some(deal);
         }
@@ -279,15 +306,8 @@ impl Builder<'_> {
     fn properties(&self, cursor: &Cursor, tally: &mut Tally) -> Map<String, Value> {
         let loaded = self.loaded;
         let mut properties = Map::new();
-        for (column, names) in loaded.columns.names.iter().enumerate() {
-            let wanted = |name: &&String| match self.detail {
-                Detail::Named(wanted) if self.won.is_none() => wanted.contains(*name),
-                _ => true,
-            };
-            let mut names = names.iter().filter(wanted).peekable();
-            if names.peek().is_none() {
-                continue;
-            }
+        for (column, names) in &self.kept {
+            let column = *column;
             let Some(value) = loaded.table.value(cursor, column) else { continue };
             if let Value::String(text) = &value {
                 // Each control character is a byte or two, and the text is trimmed alike.
@@ -297,10 +317,10 @@ impl Builder<'_> {
             }
             for name in names {
                 let value = match (&value, loaded.columns.deal_type == Some(column)) {
-                    (Value::String(text), true) if name == "dealtype" => api_word(text),
+                    (Value::String(text), true) if *name == "dealtype" => api_word(text),
                     _ => value.clone(),
                 };
-                properties.insert(name.clone(), value);
+                properties.insert((*name).to_owned(), value);
             }
         }
         properties

@@ -117,8 +117,7 @@ impl Loaded {
                 let mut cursor = Cursor::default();
                 rows.iter()
                     .map(|row| {
-                        let id = self.id_of(*row, &mut cursor);
-                        (hash(&canonical(&id)), u32::try_from(*row).unwrap_or(u32::MAX))
+                        (self.hash_of(*row, &mut cursor), u32::try_from(*row).unwrap_or(u32::MAX))
                     })
                     .collect::<Vec<_>>()
             })
@@ -127,15 +126,36 @@ impl Loaded {
         ids
     }
 
+    /// The hash of a row's id in the form a key has it. Most ids are in it but
+    /// for the case, which is seen without building anything.
+    fn hash_of(&self, row: usize, cursor: &mut Cursor) -> u64 {
+        if let Some(column) = self.columns.of(Column::Id) {
+            self.table.seek_until(row, column, cursor);
+            let cell = self.table.cell(cursor, column);
+            let in_form = cell.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase());
+            if in_form && cell.len() != 15 {
+                return hash(&cell);
+            }
+        }
+        hash(&canonical(&self.id_of(row, cursor)))
+    }
+
     /// A row's id in its one form; of company, name and close date where the
     /// file has no ids. Empty where there is none.
     pub(super) fn id_of(&self, row: usize, cursor: &mut Cursor) -> DealId {
         if let Some(column) = self.columns.of(Column::Id) {
             self.table.seek_until(row, column, cursor);
-            let cell = self.table.cell(cursor, column);
-            return self.normal_id(&cell);
+        } else {
+            self.table.seek(row, cursor);
         }
-        self.table.seek(row, cursor);
+        self.id_at(cursor)
+    }
+
+    /// The id of the cursor's row.
+    pub(super) fn id_at(&self, cursor: &Cursor) -> DealId {
+        if let Some(column) = self.columns.of(Column::Id) {
+            return self.normal_id(&self.table.cell(cursor, column));
+        }
         let cell = |column| {
             let at = self.columns.all(column).iter();
             at.map(|at| self.table.cell(cursor, *at)).find(|cell| !cell.is_empty())

@@ -106,6 +106,33 @@ pub enum Column {
 }
 
 impl Column {
+    /// All of them, in their order.
+    pub(super) const ALL: [Self; 23] = [
+        Self::Id,
+        Self::Name,
+        Self::Amount,
+        Self::Currency,
+        Self::Stage,
+        Self::Pipeline,
+        Self::Status,
+        Self::IsWon,
+        Self::IsClosed,
+        Self::Probability,
+        Self::ClosedWonAt,
+        Self::Owner,
+        Self::OwnerEmail,
+        Self::Company,
+        Self::CompanyId,
+        Self::Website,
+        Self::Industry,
+        Self::Employees,
+        Self::Contacts,
+        Self::ContactIds,
+        Self::ContactEmail,
+        Self::Url,
+        Self::Type,
+    ];
+
     /// The name in the configuration.
     pub(super) fn key(self) -> &'static str {
         match self {

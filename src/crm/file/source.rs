@@ -1,11 +1,11 @@
 //! An export file as a CRM.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 use rayon::prelude::*;
 
 use super::deal::{Builder, Detail};
@@ -96,19 +96,8 @@ impl FileCrm {
         Ok(Arc::clone(&held))
     }
 
-    fn zone(&self) -> Tz {
-        self.settings.dates.timezone.map_or(Tz::UTC, |zone| zone.0)
-    }
-
     fn builder<'a>(&'a self, loaded: &'a Loaded, detail: &'a Detail, every: bool) -> Builder<'a> {
-        Builder {
-            loaded,
-            settings: &self.settings,
-            won: self.won.as_ref(),
-            zone: self.zone(),
-            every,
-            detail,
-        }
+        Builder::new(loaded, &self.settings, self.won.as_ref(), every, detail)
     }
 
     fn not_found(&self, loaded: &Loaded, id: &DealId) -> CrmError {
@@ -145,33 +134,41 @@ impl FileCrm {
         progress: &dyn Progress,
     ) -> Result<(Vec<Deal>, Tally), CrmError> {
         let builder = self.builder(loaded, &self.detail, false);
-        let rows: Vec<usize> = (0..loaded.table.len()).collect();
-        let read = std::sync::atomic::AtomicUsize::new(0);
-        let pieces: Vec<_> = rows
-            .par_chunks(PIECE)
-            .map(|rows| {
+        let rows = loaded.table.len();
+        // Each piece is written in its place: a million deals are not moved.
+        let mut deals: Vec<Option<Deal>> = Vec::new();
+        deals.resize_with(rows, || None);
+        let read = AtomicUsize::new(0);
+        let pieces: Vec<_> = deals
+            .par_chunks_mut(PIECE)
+            .enumerate()
+            .map(|(piece, deals)| {
                 let (mut cursor, mut tally) = (Cursor::default(), Tally::default());
-                let (mut deals, mut found) = (Vec::with_capacity(rows.len()), Vec::new());
-                for row in rows {
-                    deals.extend(builder.build(*row, &mut cursor, &mut tally, &mut found));
+                let mut found = Vec::new();
+                for (at, deal) in deals.iter_mut().enumerate() {
+                    let row = piece * PIECE + at;
+                    *deal = builder.build(row, &mut cursor, &mut tally, &mut found);
                 }
-                let before = read.fetch_add(rows.len(), std::sync::atomic::Ordering::Relaxed);
-                progress.read(before + rows.len(), Some(loaded.table.len()));
-                (deals, tally, found)
+                let before = read.fetch_add(deals.len(), Ordering::Relaxed);
+                progress.read(before + deals.len(), Some(rows));
+                (tally, found)
             })
             .collect();
         let mut found = loaded.table.broken.clone();
         found.extend(loaded.doubled_ids());
-        let (mut deals, mut tally) = (Vec::with_capacity(rows.len()), Tally::default());
-        for (piece, counted, problems) in pieces {
-            deals.extend(piece);
+        let mut tally = Tally::default();
+        for (counted, problems) in pieces {
             tally.add(counted);
             found.extend(problems);
         }
         found.sort_by_key(|problem| problem.row);
         match problems::error(&loaded.shown(), &found, found.len()) {
             Some(error) => Err(error),
-            None => Ok((deals, tally)),
+            // Mapped, not flattened: that is done in place.
+            None => Ok((
+                deals.into_iter().map(|deal| deal.expect("no problem, so a deal")).collect(),
+                tally,
+            )),
         }
     }
 

@@ -44,7 +44,9 @@ pub(super) struct Account {
     /// Answers to give before the real one, for paths that contain the text.
     pub(super) planned: Vec<(String, VecDeque<Planned>)>,
     pub(super) calls: Vec<Call>,
-    pub(super) searches: usize,
+    /// The deals that pass a group without its bound on the id; forgotten when
+    /// anything changes.
+    passing: BTreeMap<String, Vec<u64>>,
     next_id: u64,
 }
 
@@ -154,6 +156,7 @@ fn from_samples() -> Account {
 impl Account {
     pub(super) fn add(&mut self, kind: &'static str, mut record: Value) {
         let id: u64 = record["id"].as_str().expect("id").parse().expect("number");
+        self.passing.clear();
         let objects = self.objects.entry(kind).or_default();
         // The samples tell of one deal in several answers: together they are whole.
         if let Some(old) = objects.get(&id) {
@@ -167,6 +170,26 @@ impl Account {
             record["archived"] = Value::Bool(false);
         }
         objects.insert(id, record);
+    }
+
+    /// The deals that pass a filter group, by id.
+    fn hits(&mut self, group: &Value) -> Vec<u64> {
+        let filters = group["filters"].as_array().expect("filters");
+        let (bounds, others): (Vec<&Value>, Vec<&Value>) =
+            filters.iter().partition(|filter| filter["propertyName"] == "hs_object_id");
+        let deals = self.objects.get("deals");
+        let all = self.passing.entry(json!(others).to_string()).or_insert_with(|| {
+            let passes = |record: &&Value| {
+                record["archived"] != true && others.iter().all(|filter| passes(record, filter))
+            };
+            let deals = deals.into_iter().flatten();
+            deals.filter(|(_, record)| passes(record)).map(|(id, _)| *id).collect()
+        });
+        let bound = bounds.first().map_or(0, |filter| {
+            assert_eq!(filter["operator"], "GT");
+            filter["value"].as_str().expect("id").parse::<u64>().expect("number")
+        });
+        all[all.partition_point(|id| *id <= bound)..].to_vec()
     }
 }
 
@@ -312,7 +335,6 @@ fn shown(record: &Value, properties: &Value, history: &Value) -> Value {
 }
 
 fn search(account: &mut Account, json: &Value, length: usize) -> Response {
-    account.searches += 1;
     if length > 3_000 {
         return refused("The request body is longer than 3000 characters");
     }
@@ -337,34 +359,26 @@ fn search(account: &mut Account, json: &Value, length: usize) -> Response {
             return refused(&format!("There was a problem with the request: property {name}"));
         }
     }
-    let passes = |record: &Value| {
-        groups.is_empty()
-            || groups.iter().any(|group| {
-                group["filters"].as_array().expect("filters").iter().all(|f| passes(record, f))
-            })
-    };
-    let all = account.objects.get("deals");
-    let hits: Vec<&Value> = all
-        .into_iter()
-        .flatten()
-        .map(|(_, record)| record)
-        .filter(|record| record["archived"] != true && passes(record))
-        .collect();
+    let mut hits: Vec<u64> = groups.iter().flat_map(|group| account.hits(group)).collect();
+    if groups.is_empty() {
+        hits.extend(account.hits(&json!({"filters": []})));
+    }
+    hits.sort_unstable();
+    hits.dedup();
     let start = usize::try_from(after).expect("fits");
+    let deals = &account.objects["deals"];
     let page: Vec<Value> = hits
         .iter()
         .skip(start)
         .take(usize::try_from(limit).expect("fits"))
-        .map(|record| shown(record, &json["properties"], &Value::Null))
+        .map(|id| shown(&deals[id], &json["properties"], &Value::Null))
         .collect();
     json_answer(200, &json!({"total": hits.len(), "results": page}))
 }
 
 fn passes(record: &Value, filter: &Value) -> bool {
     let name = filter["propertyName"].as_str().expect("name");
-    let id = record["id"].clone();
-    let held = if name == "hs_object_id" { &id } else { &record["properties"][name] };
-    let held = held.as_str().unwrap_or_default();
+    let held = record["properties"][name].as_str().unwrap_or_default();
     let wanted = filter["value"].as_str().unwrap_or_default();
     let number = |text: &str| -> i64 {
         chrono::DateTime::parse_from_rfc3339(text)
@@ -372,7 +386,6 @@ fn passes(record: &Value, filter: &Value) -> bool {
     };
     match filter["operator"].as_str().expect("operator") {
         "EQ" => held == wanted,
-        "GT" => number(held) > number(wanted),
         "GTE" => number(held) >= number(wanted),
         "IN" => filter["values"].as_array().expect("values").iter().any(|v| v == held),
         "HAS_PROPERTY" => !held.is_empty(),
@@ -465,6 +478,7 @@ fn list(
 
 fn patch(account: &mut Account, id: &str, json: &Value) -> Response {
     let id: u64 = id.parse().expect("number");
+    account.passing.clear();
     let deals = account.objects.get_mut("deals").expect("deals");
     let Some(deal) = deals.get_mut(&id) else { return json_answer(404, &sample("error-404")) };
     for (name, value) in json["properties"].as_object().expect("properties") {

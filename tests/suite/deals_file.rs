@@ -268,3 +268,87 @@ async fn doctor_names_what_the_mapping_reads_and_the_file_lacks() {
     );
     assert!(checks[0].detail.contains("8 deals, 8 of them won"), "{checks:#?}");
 }
+
+/// Cells that are hard on a reader of delimited text.
+fn cell() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    prop_oneof![
+        Just(String::new()),
+        "[a-z]{1,8}",
+        proptest::collection::vec(
+            prop_oneof![
+                Just('"'),
+                Just(','),
+                Just(';'),
+                Just('\t'),
+                Just('|'),
+                Just('\n'),
+                Just('\r'),
+                Just('='),
+                Just('é'),
+                Just('株'),
+                Just('a'),
+                Just(' '),
+                Just('{'),
+                Just('[')
+            ],
+            0..8
+        )
+        .prop_map(|chars| chars.into_iter().collect()),
+    ]
+}
+
+fn read_text(bytes: &[u8]) -> Result<Vec<Deal>, CrmError> {
+    let folder = tempfile::tempdir().expect("folder");
+    std::fs::write(folder.path().join("deals.csv"), bytes).expect("file");
+    let crm = FileCrm::open(FileSettings::of("deals.csv"), folder.path(), None)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("runtime");
+    let population = runtime.block_on(crm.population(Window::default(), &()))?;
+    Ok(population.deals.into_parts().0)
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(200))]
+
+    /// What another program writes by the rules is read back cell by cell,
+    /// whatever is in the cells.
+    #[test]
+    fn what_the_csv_crate_writes_is_read_back(
+        rows in proptest::collection::vec((cell(), cell()), 1..12),
+        delimiter in proptest::sample::select(vec![b',', b';', b'\t', b'|']),
+        always in proptest::prelude::any::<bool>(),
+    ) {
+        let style = if always { csv::QuoteStyle::Always } else { csv::QuoteStyle::Necessary };
+        let mut writer = csv::WriterBuilder::new()
+            .delimiter(delimiter)
+            .quote_style(style)
+            .from_writer(Vec::new());
+        writer.write_record(["Id", "Note", "Won", "Other"]).expect("written");
+        for (at, (note, other)) in rows.iter().enumerate() {
+            writer.write_record([&at.to_string(), note, "true", other]).expect("written");
+        }
+        let deals = read_text(&writer.into_inner().expect("bytes")).map_err(|error| {
+            proptest::test_runner::TestCaseError::fail(failed(&error))
+        })?;
+        proptest::prop_assert_eq!(deals.len(), rows.len());
+        for (at, (note, other)) in rows.iter().enumerate() {
+            proptest::prop_assert_eq!(deals[at].id.as_str(), at.to_string());
+            for (name, wanted) in [("Note", note), ("Other", other)] {
+                let read = deals[at].properties.get(name).and_then(|v| v.as_str()).unwrap_or("");
+                // A carriage return inside a cell is a control character.
+                proptest::prop_assert_eq!(read, wanted.trim().replace('\r', ""));
+            }
+        }
+    }
+
+    /// No bytes make it panic.
+    #[test]
+    fn any_bytes_are_read_or_refused(
+        bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300),
+        headers in proptest::prelude::any::<bool>(),
+    ) {
+        let mut text = if headers { b"Id,Name,Amount,Won,Close Date\n".to_vec() } else { Vec::new() };
+        text.extend(bytes);
+        let _ = read_text(&text);
+    }
+}

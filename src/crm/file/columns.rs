@@ -69,6 +69,12 @@ impl Columns {
             else {
                 continue;
             };
+            // HubSpot and Salesforce have stages; a `Status` there is of something else.
+            let elsewhere = column == Column::Status
+                && matches!(vendor, Some(Vendor::HubSpot | Vendor::Salesforce));
+            if elsewhere {
+                continue;
+            }
             for label in known.labels {
                 if let Some(at) = normals.iter().position(|normal| normal == label) {
                     let found = by_use.entry(column).or_default();

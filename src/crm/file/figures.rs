@@ -25,10 +25,9 @@ impl Builder<'_> {
         problems: &mut Vec<Problem>,
     ) {
         let loaded = self.loaded;
-        let columns = loaded.columns.all(Column::Amount);
-        let found = columns.iter().find_map(|at| {
-            let cell = loaded.table.cell(cursor, *at);
-            (!cell.is_empty()).then_some((*at, cell))
+        let found = loaded.columns.of(Column::Amount).and_then(|at| {
+            let cell = loaded.table.cell(cursor, at);
+            (!cell.is_empty()).then_some((at, cell))
         });
         let Some((column, cell)) = found else {
             tally.without_amount += 1;
@@ -57,10 +56,7 @@ impl Builder<'_> {
                 return;
             }
         };
-        // The second choice of an amount is the converted one, and the deal's
-        // currency is not its.
-        let own = columns.first() == Some(&column);
-        let beside = own.then_some(loaded.columns.currency).flatten();
+        let beside = loaded.columns.currency;
         let currency = beside.map(|at| loaded.table.cell(cursor, at)).filter(|c| !c.is_empty());
         let currency = match currency {
             Some(code) if code.len() == 3 && code.bytes().all(|b| b.is_ascii_alphabetic()) => {

@@ -7,6 +7,7 @@ mod columns;
 mod dates;
 mod deal;
 mod encoding;
+mod every;
 mod figures;
 mod footer;
 mod join;

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use crate::crm::CrmError;
 
-const SHOWN: usize = 20;
+/// As many as a reader can look at.
+pub(super) const SHOWN: usize = 20;
 
 /// One problem: row and column as a spreadsheet shows them.
 #[derive(Debug, Clone, PartialEq, Eq)]

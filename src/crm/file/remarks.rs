@@ -2,6 +2,7 @@
 
 use super::join;
 use super::load::{Loaded, SignRule};
+use super::problems::SHOWN;
 use super::settings::{Column, DateOrder, DecimalSign, FileSettings};
 use super::tally::Tally;
 use crate::text::quoted;
@@ -102,8 +103,12 @@ fn amounts(loaded: &Loaded, settings: &FileSettings, tally: &Tally, remarks: &mu
 
 fn stages(tally: &Tally, remarks: &mut Vec<String>) {
     let words = |stages: &std::collections::BTreeMap<String, usize>| {
-        let told: Vec<String> = stages.iter().map(|(stage, n)| format!("{stage} ({n})")).collect();
-        told.join(", ")
+        let told = stages.iter().take(SHOWN).map(|(stage, n)| format!("{stage} ({n})"));
+        let told = told.collect::<Vec<_>>().join(", ");
+        match stages.len().saturating_sub(SHOWN) {
+            0 => told,
+            more => format!("{told} and {more} more"),
+        }
     };
     if !tally.by_probability.is_empty() {
         remarks.push(format!(

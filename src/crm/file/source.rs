@@ -1,16 +1,14 @@
 //! An export file as a CRM.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use rayon::prelude::*;
 
 use super::deal::{Builder, Detail};
-use super::load::{Loaded, PIECE, many};
-use super::problems;
+use super::every;
+use super::load::{Loaded, many};
 use super::remarks::{self, counted};
 use super::settings::{Column, FileSettings};
 use super::table::Cursor;
@@ -127,49 +125,12 @@ impl FileCrm {
         CrmError::NotFound { crm: self.name.clone(), id: id.clone(), help }
     }
 
-    /// Every row as a deal, in the order of the file.
     fn build_all(
         &self,
         loaded: &Loaded,
         progress: &dyn Progress,
     ) -> Result<(Vec<Deal>, Tally), CrmError> {
-        let builder = self.builder(loaded, &self.detail, false);
-        let rows = loaded.table.len();
-        // Each piece is written in its place: a million deals are not moved.
-        let mut deals: Vec<Option<Deal>> = Vec::new();
-        deals.resize_with(rows, || None);
-        let read = AtomicUsize::new(0);
-        let pieces: Vec<_> = deals
-            .par_chunks_mut(PIECE)
-            .enumerate()
-            .map(|(piece, deals)| {
-                let (mut cursor, mut tally) = (Cursor::default(), Tally::default());
-                let mut found = Vec::new();
-                for (at, deal) in deals.iter_mut().enumerate() {
-                    let row = piece * PIECE + at;
-                    *deal = builder.build(row, &mut cursor, &mut tally, &mut found);
-                }
-                let before = read.fetch_add(deals.len(), Ordering::Relaxed);
-                progress.read(before + deals.len(), Some(rows));
-                (tally, found)
-            })
-            .collect();
-        let mut found = loaded.table.broken.clone();
-        found.extend(loaded.doubled_ids());
-        let mut tally = Tally::default();
-        for (counted, problems) in pieces {
-            tally.add(counted);
-            found.extend(problems);
-        }
-        found.sort_by_key(|problem| problem.row);
-        match problems::error(&loaded.shown(), &found, found.len()) {
-            Some(error) => Err(error),
-            // Mapped, not flattened: that is done in place.
-            None => Ok((
-                deals.into_iter().map(|deal| deal.expect("no problem, so a deal")).collect(),
-                tally,
-            )),
-        }
+        every::deals(&self.builder(loaded, &self.detail, false), progress)
     }
 
     /// What `doctor` says of the content, once it can be read.

@@ -1,3 +1,4 @@
 //! The one integration-test binary.
+mod crm_config;
 mod deals_file;
 mod hubspot;

@@ -178,7 +178,8 @@ impl FileCrm {
         for name in missing {
             checks.push(Check {
                 what: file(name),
-                level: CheckLevel::Failed,
+                // An export has the columns somebody chose; its answers stay open.
+                level: CheckLevel::Warning,
                 detail: format!(
                     "The mapping reads deal.properties.{name}, and the file has no such column"
                 ),

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use serde_json::json;
 
+use super::Wanted;
 use super::api::{Api, Failure};
 use super::read;
 use super::settings::HubSpotSettings;
@@ -13,6 +14,7 @@ pub(super) async fn all(
     api: &Api,
     settings: &HubSpotSettings,
     properties: &[String],
+    wanted: &Wanted,
 ) -> Vec<Check> {
     let mut checks = Vec::new();
     let account = match read::account(api, settings).await {
@@ -69,9 +71,11 @@ pub(super) async fn all(
                 checks.push(ok("hubspot: properties", detail));
             }
             for name in missing {
+                let suggested =
+                    wanted.shipped.deal.contains(name) && !wanted.named.deal.contains(name);
                 checks.push(Check {
                     what: "hubspot: properties".to_owned(),
-                    level: CheckLevel::Failed,
+                    level: if suggested { CheckLevel::Warning } else { CheckLevel::Failed },
                     detail: format!(
                         "The mapping reads the deal property {name}, which HubSpot does not have"
                     ),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use http::StatusCode;
 use serde_json::Value;
 
-use super::Wanted;
+use super::Properties;
 use super::api::{Api, Failure};
 use super::read::{self, Link};
 use super::record::{self, Account};
@@ -54,7 +54,7 @@ pub(super) async fn read(
     crm: &CrmName,
     id: &DealId,
     account: &Account,
-    wanted: &Wanted,
+    wanted: &Properties,
     signature: Option<&Signature>,
 ) -> Result<Deal, CrmError> {
     let entered: Vec<String> =
@@ -104,7 +104,7 @@ async fn linked(
 async fn add_companies(
     api: &Api,
     id: &str,
-    wanted: &Wanted,
+    wanted: &Properties,
     deal: &mut Deal,
 ) -> Result<(), CrmError> {
     let properties = with(&record::COMPANY, &wanted.company);
@@ -125,7 +125,7 @@ async fn add_companies(
 async fn add_contacts(
     api: &Api,
     id: &str,
-    wanted: &Wanted,
+    wanted: &Properties,
     deal: &mut Deal,
 ) -> Result<(), CrmError> {
     let properties = with(&record::CONTACT, &wanted.contacts);
@@ -138,7 +138,7 @@ async fn add_contacts(
 async fn add_line_items(
     api: &Api,
     id: &str,
-    wanted: &Wanted,
+    wanted: &Properties,
     deal: &mut Deal,
 ) -> Result<(), CrmError> {
     let properties = with(&record::LINE_ITEM, &wanted.line_items);
@@ -148,7 +148,11 @@ async fn add_line_items(
     Ok(())
 }
 
-fn with<'a>(always: &[&'a str], more: &'a std::collections::BTreeSet<String>) -> Vec<&'a str> {
+/// Names that are always read, and more.
+pub(super) fn with<'a>(
+    always: &[&'a str],
+    more: &'a std::collections::BTreeSet<String>,
+) -> Vec<&'a str> {
     let mut names = always.to_vec();
     names.extend(more.iter().map(String::as_str).filter(|name| !always.contains(name)));
     names

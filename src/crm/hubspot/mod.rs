@@ -28,11 +28,9 @@ use crate::facts::{CrmName, Deal, DealId, Population, Secrets, Signature, Window
 /// The name of the token among the secrets.
 const TOKEN: &str = "HUBSPOT_TOKEN";
 
-/// The properties that the mapping reads, beyond those that are always read.
-/// HubSpot leaves out what it does not know without a word, so the deal's are
-/// checked against the account's before anything is read.
+/// Properties by object, beyond those that are always read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wanted {
+pub struct Properties {
     /// Of the deal.
     pub deal: BTreeSet<String>,
     /// Of the company; not empty, the population has companies, too.
@@ -41,6 +39,16 @@ pub struct Wanted {
     pub contacts: BTreeSet<String>,
     /// Of the line items.
     pub line_items: BTreeSet<String>,
+}
+
+/// What the mapping reads. HubSpot leaves out what it does not know without a
+/// word, so the account is asked first what it has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// What the company's own configuration names: must be there.
+    pub named: Properties,
+    /// What the shipped mapping suggests: read where it is there.
+    pub shipped: Properties,
 }
 
 /// A HubSpot account.
@@ -83,31 +91,39 @@ impl HubSpot {
         self
     }
 
-    /// A mapped property that is not there any more is an error that names it.
-    async fn check_wanted(&self) -> Result<(), CrmError> {
-        let wanted = [
-            ("deals", &self.wanted.deal),
-            ("companies", &self.wanted.company),
-            ("contacts", &self.wanted.contacts),
-            ("line_items", &self.wanted.line_items),
-        ];
-        for (object, wanted) in wanted {
-            if wanted.is_empty() {
-                continue;
-            }
-            let known = read::property_names(&self.api, object).await?;
-            let missing: Vec<&String> =
-                wanted.iter().filter(|name| !known.contains(*name)).collect();
-            let Some(first) = missing.first() else { continue };
-            let names = missing.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+    /// The properties to ask for. One that the configuration names and that
+    /// is not there any more is an error that names it.
+    async fn properties(&self) -> Result<Properties, CrmError> {
+        let Wanted { named, shipped } = &self.wanted;
+        Ok(Properties {
+            deal: self.there("deals", &named.deal, &shipped.deal).await?,
+            company: self.there("companies", &named.company, &shipped.company).await?,
+            contacts: self.there("contacts", &named.contacts, &shipped.contacts).await?,
+            line_items: self.there("line_items", &named.line_items, &shipped.line_items).await?,
+        })
+    }
+
+    async fn there(
+        &self,
+        object: &str,
+        named: &BTreeSet<String>,
+        shipped: &BTreeSet<String>,
+    ) -> Result<BTreeSet<String>, CrmError> {
+        if named.is_empty() && shipped.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let known = read::property_names(&self.api, object).await?;
+        let missing: Vec<&str> = named.difference(&known).map(String::as_str).collect();
+        if let Some(first) = missing.first() {
             return Err(CrmError::Settings {
                 message: format!(
-                    "The mapping reads properties that HubSpot's {object} do not have: {names}."
+                    "The mapping reads properties that HubSpot's {object} do not have: {}.",
+                    missing.join(", ")
                 ),
                 help: checks::near(first, known.iter()),
             });
         }
-        Ok(())
+        Ok(named.union(shipped).filter(|name| known.contains(*name)).cloned().collect())
     }
 }
 
@@ -119,8 +135,8 @@ impl Crm for HubSpot {
 
     async fn deal(&self, id: &DealId, signature: Option<&Signature>) -> Result<Deal, CrmError> {
         let account = read::account(&self.api, &self.settings).await?;
-        self.check_wanted().await?;
-        deal::read(&self.api, &self.name, id, &account, &self.wanted, signature).await
+        let properties = self.properties().await?;
+        deal::read(&self.api, &self.name, id, &account, &properties, signature).await
     }
 
     async fn population(
@@ -129,15 +145,13 @@ impl Crm for HubSpot {
         progress: &dyn Progress,
     ) -> Result<Population, CrmError> {
         let account = read::account(&self.api, &self.settings).await?;
-        self.check_wanted().await?;
-        let with_company = !self.wanted.company.is_empty();
+        let properties = self.properties().await?;
         let reader = population::Reader::new(
             &self.api,
             &self.settings,
             &self.name,
             &account,
-            &self.wanted.deal,
-            with_company,
+            &properties,
             progress,
         );
         reader.read(window).await
@@ -171,6 +185,6 @@ impl Crm for HubSpot {
                 remedy: None,
             }];
         }
-        checks::all(&self.api, &self.settings, properties).await
+        checks::all(&self.api, &self.settings, properties, &self.wanted).await
     }
 }

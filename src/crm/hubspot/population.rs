@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::Properties;
 use super::api::Api;
 use super::read;
 use super::record::{self, Account, DEAL};
@@ -25,9 +26,8 @@ pub(super) struct Reader<'a> {
     pub(super) settings: &'a HubSpotSettings,
     pub(super) crm: &'a CrmName,
     pub(super) account: &'a Account,
-    /// Deal properties beyond those that are always read.
-    pub(super) wanted: &'a BTreeSet<String>,
-    pub(super) with_company: bool,
+    /// Properties beyond those that are always read.
+    pub(super) wanted: &'a Properties,
     pub(super) progress: &'a dyn Progress,
     hash: Sha256,
     gaps: Vec<Gap>,
@@ -41,8 +41,7 @@ impl<'a> Reader<'a> {
         settings: &'a HubSpotSettings,
         crm: &'a CrmName,
         account: &'a Account,
-        wanted: &'a BTreeSet<String>,
-        with_company: bool,
+        wanted: &'a Properties,
         progress: &'a dyn Progress,
     ) -> Self {
         Self {
@@ -51,7 +50,6 @@ impl<'a> Reader<'a> {
             crm,
             account,
             wanted,
-            with_company,
             progress,
             hash: Sha256::new(),
             gaps: Vec::new(),
@@ -109,7 +107,7 @@ impl<'a> Reader<'a> {
             deals.push(record::deal(self.crm, record, self.account)?);
         }
         self.add_owners(&mut deals).await;
-        if self.with_company {
+        if !self.wanted.company.is_empty() {
             self.add_companies(&mut deals).await;
         }
         let source = Source {
@@ -258,7 +256,7 @@ impl<'a> Reader<'a> {
         }
         let mut properties: Vec<&str> = DEAL.to_vec();
         properties.extend(entered.iter().map(String::as_str));
-        let more = self.wanted.iter().map(String::as_str).filter(|name| !DEAL.contains(name));
+        let more = self.wanted.deal.iter().map(String::as_str).filter(|name| !DEAL.contains(name));
         properties.extend(more);
         let ids: Vec<String> = found.keys().map(u64::to_string).collect();
         let mut done = 0;
@@ -345,6 +343,7 @@ impl<'a> Reader<'a> {
 
     async fn add_companies(&mut self, deals: &mut [Deal]) {
         let ids: Vec<String> = deals.iter().map(|deal| deal.id.as_str().to_owned()).collect();
+        let properties = super::deal::with(&record::COMPANY, &self.wanted.company);
         let read = async {
             let links = read::links(self.api, &ids, "companies").await?;
             let primary: BTreeMap<&String, &String> = links
@@ -354,7 +353,7 @@ impl<'a> Reader<'a> {
             let wanted: BTreeSet<String> = primary.values().map(|id| (*id).clone()).collect();
             let wanted: Vec<String> = wanted.into_iter().collect();
             let records =
-                read::records(self.api, "companies", &wanted, &record::COMPANY, &[], false).await?;
+                read::records(self.api, "companies", &wanted, &properties, &[], false).await?;
             for deal in deals {
                 let id = primary.get(&deal.id.as_str().to_owned());
                 deal.company = id.and_then(|id| records.get(*id)).map(record::company);

@@ -5,7 +5,7 @@ mod fake;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use handoff::crm::hubspot::{HubSpot, HubSpotSettings, Pace, Wanted};
+use handoff::crm::hubspot::{HubSpot, HubSpotSettings, Pace, Properties, Wanted};
 use handoff::crm::{Check, CheckLevel, ClosedWonUpdate, Crm as _, CrmError, Progress};
 use handoff::facts::{Deal, DealId, Outcome, Secrets, Signature, Window};
 use handoff::yaml;
@@ -28,8 +28,12 @@ fn connect(fake: &Fake, more: &str) -> HubSpot {
         .with_pace(Pace::without_waits())
 }
 
+fn names(deal: &[&str]) -> Properties {
+    Properties { deal: deal.iter().map(|&name| name.to_owned()).collect(), ..Properties::default() }
+}
+
 fn wanted(deal: &[&str]) -> Wanted {
-    Wanted { deal: deal.iter().map(|&name| name.to_owned()).collect(), ..Wanted::default() }
+    Wanted { named: names(deal), shipped: names(&["handoff_promises", "handoff_nowhere"]) }
 }
 
 fn help(error: &CrmError) -> String {
@@ -369,15 +373,28 @@ async fn a_token_of_another_account_reads_nothing() {
 }
 
 #[tokio::test]
+async fn the_population_has_companies_where_the_mapping_reads_them() {
+    let fake = Fake::start().await;
+    let company = ["city".to_owned()].into_iter().collect();
+    let named = Properties { company, ..Properties::default() };
+    let crm = connect(&fake, "").reading(Wanted { named, ..Wanted::default() });
+    let (deals, gaps) = population(&crm).await;
+    assert_eq!(gaps, []);
+    let company = deals["31874500101"].company.as_ref().expect("a company");
+    assert_eq!(company.properties["city"], "Leeds");
+    assert_eq!(deals["31874500103"].company, None);
+}
+
+#[tokio::test]
 async fn doctor_sees_token_scopes_stages_and_properties() {
     let fake = Fake::start().await;
     fake.plan(
         "contacts?limit=1",
         [Planned::Answer(403, vec![], sample("error-403-missing-scopes"))],
     );
-    let crm = connect(&fake, "update_closed_won: true");
-    let checks =
-        crm.checks(&["handoff_success_metric".into(), "gone_property".into()], false).await;
+    let crm = connect(&fake, "update_closed_won: true").reading(wanted(&["gone_property"]));
+    let asked = ["handoff_success_metric", "gone_property", "handoff_nowhere"].map(str::to_owned);
+    let checks = crm.checks(&asked, false).await;
     let failed: Vec<(&str, Value)> = checks
         .iter()
         .filter(|check| check.level == CheckLevel::Failed)
@@ -386,6 +403,9 @@ async fn doctor_sees_token_scopes_stages_and_properties() {
     assert_eq!(failed.len(), 2, "{checks:#?}");
     assert_eq!(failed[0].0, "hubspot: read contacts");
     assert!(failed[1].1.to_string().contains("gone_property"));
+    let warned = |check: &&Check| check.level == CheckLevel::Warning;
+    let suggested = checks.iter().filter(warned).any(|c| c.detail.contains("handoff_nowhere"));
+    assert!(suggested, "what the shipped mapping suggests need not be there: {checks:#?}");
     let detail = |what: &str| {
         let check: Option<&Check> = checks.iter().find(|check| check.what == what);
         check.unwrap_or_else(|| panic!("{what}: {checks:#?}")).detail.clone()

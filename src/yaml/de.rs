@@ -127,7 +127,8 @@ impl<'de> SeqAccess<'de> for List<'_> {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, Fault> {
-        self.0.next().map(|node| seed.deserialize(De(node))).transpose()
+        let read = |node: &Node| seed.deserialize(De(node)).map_err(|f| f.within(node.span));
+        self.0.next().map(read).transpose()
     }
 }
 
@@ -155,7 +156,8 @@ impl<'de> MapAccess<'de> for Map<'_> {
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, Fault> {
         let entry =
             self.current.take().ok_or_else(|| de::Error::custom("a value without a key"))?;
-        seed.deserialize(De(&entry.node))
+        // A type made from a text (`try_from`) fails behind the text's own visit.
+        seed.deserialize(De(&entry.node)).map_err(|fault| fault.within(entry.node.span))
     }
 }
 

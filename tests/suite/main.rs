@@ -8,3 +8,6 @@ mod brief_schema;
 mod esign;
 mod audit;
 mod time;
+mod crm_config;
+mod deals_file;
+mod hubspot;

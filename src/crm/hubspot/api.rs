@@ -1,0 +1,248 @@
+//! HubSpot's API: one request with its retries, and what its errors mean.
+
+use std::sync::Mutex;
+
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::pace::{self, Pace};
+use super::settings::HubSpotSettings;
+use crate::crm::CrmError;
+use crate::facts::CrmName;
+use crate::net::{Client, NetError, Response, Schedule, Semantics};
+use crate::text::{one_line, shorten};
+
+/// A client for one account.
+pub(super) struct Api {
+    client: Client,
+    token: SecretString,
+    version: String,
+    pub(super) pace: Pace,
+    next_search: Mutex<Option<Instant>>,
+}
+
+/// A failed request: the status where there is one, and the error it is.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) status: Option<StatusCode>,
+    pub(super) error: CrmError,
+}
+
+impl From<Failure> for CrmError {
+    fn from(failure: Failure) -> Self {
+        failure.error
+    }
+}
+
+impl Api {
+    pub(super) fn new(settings: &HubSpotSettings, token: SecretString) -> Result<Self, CrmError> {
+        let bearer = format!("Bearer {}", token.expose_secret());
+        let mut bearer = HeaderValue::from_str(&bearer).map_err(|_| CrmError::Denied {
+            message: "HUBSPOT_TOKEN holds characters that no token has.".to_owned(),
+            help: "Copy the token again, on one line.".to_owned(),
+        })?;
+        bearer.set_sensitive(true);
+        let headers = HeaderMap::from_iter([(header::AUTHORIZATION, bearer)]);
+        // HubSpot's waits depend on its bodies, so the tries are counted here.
+        let client = Client::new(settings.base_url.clone(), headers, Schedule::once());
+        Ok(Self {
+            client,
+            token,
+            version: settings.api_version.as_str().to_owned(),
+            pace: Pace::default(),
+            next_search: Mutex::new(None),
+        })
+    }
+
+    /// The base URL, for the evidence.
+    pub(super) fn base(&self) -> &str {
+        self.client.base().as_str()
+    }
+
+    /// Reads.
+    pub(super) async fn get(&self, area: &str, rest: &str) -> Result<Value, Failure> {
+        let path = self.path(area, rest);
+        let answer = self.send(Semantics::Idempotent, Method::GET, &path, None).await?;
+        self.body(&path, &answer)
+    }
+
+    /// Reads with a body; gives the bytes too, for the population's hash.
+    pub(super) async fn read(
+        &self,
+        area: &str,
+        rest: &str,
+        json: &Value,
+    ) -> Result<(Value, bytes::Bytes), Failure> {
+        let path = self.path(area, rest);
+        let answer = self.send(Semantics::Idempotent, Method::POST, &path, Some(json)).await?;
+        Ok((self.body(&path, &answer)?, answer.body))
+    }
+
+    /// As [`Api::read`], no faster than an account may search.
+    pub(super) async fn search(&self, json: &Value) -> Result<(Value, bytes::Bytes), Failure> {
+        let due = {
+            let mut next = self.next_search.lock().expect("nothing panics while it is held");
+            let due = next.unwrap_or_else(Instant::now).max(Instant::now());
+            *next = Some(due + self.pace.between_searches);
+            due
+        };
+        sleep_until(due).await;
+        self.read("crm/objects", "deals/search", json).await
+    }
+
+    /// Changes one record; the same change again gives the same record.
+    pub(super) async fn patch(&self, rest: &str, json: &Value) -> Result<Value, Failure> {
+        let path = self.path("crm/objects", rest);
+        let answer = self.send(Semantics::Idempotent, Method::PATCH, &path, Some(json)).await?;
+        self.body(&path, &answer)
+    }
+
+    /// Creates a record; not repeated where it may have been created.
+    pub(super) async fn create(&self, rest: &str, json: &Value) -> Result<Value, Failure> {
+        let path = self.path("crm/objects", rest);
+        let answer = self.send(Semantics::Creates, Method::POST, &path, Some(json)).await?;
+        self.body(&path, &answer)
+    }
+
+    /// `crm/objects` and `deals/1?x=y` become `crm/objects/2026-09/deals/1?x=y`.
+    fn path(&self, area: &str, rest: &str) -> String {
+        format!("{area}/{}/{rest}", self.version)
+    }
+
+    async fn send(
+        &self,
+        semantics: Semantics,
+        method: Method,
+        path: &str,
+        json: Option<&Value>,
+    ) -> Result<Response, Failure> {
+        let repeatable = semantics == Semantics::Idempotent;
+        let mut attempt = 1;
+        loop {
+            let result = self.client.send(semantics, method.clone(), path, json).await;
+            let wait = match &result {
+                Ok(answer) if answer.status.is_success() => None,
+                Ok(answer) => self.pace.wait(attempt, answer, repeatable),
+                Err(NetError::Unclear { .. }) if !repeatable => None,
+                Err(_) => (attempt < self.pace.tries).then(|| self.pace.server * attempt),
+            };
+            if let Some(wait) = wait {
+                tracing::debug!(%method, attempt, ?wait, "HubSpot asks to try again");
+                sleep(wait).await;
+                attempt += 1;
+                continue;
+            }
+            return match result {
+                Ok(answer) if answer.status.is_success() => Ok(answer),
+                Ok(answer) => Err(self.failure(&answer)),
+                Err(error) => Err(Failure {
+                    status: None,
+                    error: CrmError::Unavailable {
+                        message: format!("{}.", self.clean(&error.to_string())),
+                        help: "Check the network and crm.hubspot.base_url, and run it again."
+                            .to_owned(),
+                    },
+                }),
+            };
+        }
+    }
+
+    fn body(&self, path: &str, answer: &Response) -> Result<Value, Failure> {
+        answer.json().map_err(|error| Failure {
+            status: Some(answer.status),
+            error: CrmError::Unavailable {
+                message: format!(
+                    "HubSpot's answer to {} is no JSON: {error}.",
+                    path.split('?').next().unwrap_or_default()
+                ),
+                help: "Run it again; if it stays so, a proxy may answer in HubSpot's place."
+                    .to_owned(),
+            },
+        })
+    }
+
+    fn failure(&self, answer: &Response) -> Failure {
+        let body = answer.json().unwrap_or_default();
+        let said = self.clean(&words(&body));
+        let said = if said.is_empty() { format!("status {}", answer.status) } else { said };
+        let error = match answer.status.as_u16() {
+            401 => CrmError::Denied {
+                message: format!("HubSpot does not accept the token: {said}"),
+                help: "Set HUBSPOT_TOKEN to a service key (Settings, Integrations, Service Keys) \
+                       or to an existing private app's token."
+                    .to_owned(),
+            },
+            403 => CrmError::Denied {
+                message: format!("HubSpot does not allow this: {said}"),
+                help: match scopes(&body) {
+                    Some(scopes) => format!("Give the token these scopes: {scopes}."),
+                    None => "Give the token the scopes that docs/crm.md lists.".to_owned(),
+                },
+            },
+            400 | 409 if body["category"] == "VALIDATION_ERROR" => {
+                CrmError::Refused { crm: CrmName::new("hubspot"), message: said }
+            }
+            429 if pace::limit(answer).as_deref() == Some("DAILY") => CrmError::Unavailable {
+                message: format!("HubSpot's limit for today is used up: {said}"),
+                help: "All integrations of the account share it. It is renewed at midnight in the \
+                       account's time zone; run it again then."
+                    .to_owned(),
+            },
+            429 => CrmError::Unavailable {
+                message: format!("HubSpot's rate limit did not clear: {said}"),
+                help: "Other integrations may be using the account's limit; run it again later."
+                    .to_owned(),
+            },
+            status => CrmError::Unavailable {
+                message: format!("HubSpot answered {status}: {said}"),
+                help: "Run it again; status.hubspot.com tells of outages.".to_owned(),
+            },
+        };
+        Failure { status: Some(answer.status), error }
+    }
+
+    /// Words from outside on one line, without the token, should a server
+    /// ever repeat it.
+    fn clean(&self, text: &str) -> String {
+        shorten(&one_line(&text.replace(self.token.expose_secret(), "[redacted]")), 400)
+    }
+}
+
+impl std::fmt::Debug for Api {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Api").field("base", &self.base()).finish_non_exhaustive()
+    }
+}
+
+/// What an error body says: its message, and that of each error below with the
+/// properties it is about.
+fn words(body: &Value) -> String {
+    let message = body["message"].as_str().unwrap_or_default();
+    let mut words = vec![message.trim_end_matches('.').to_owned()];
+    for error in body["errors"].as_array().into_iter().flatten().take(10) {
+        let Some(said) = error["message"].as_str() else { continue };
+        let mut said = said.trim_end_matches('.').to_owned();
+        let named = error.pointer("/context/propertyName").and_then(Value::as_array);
+        let names: Vec<&str> = named.into_iter().flatten().filter_map(Value::as_str).collect();
+        if !names.is_empty() && !names.iter().all(|name| said.contains(name)) {
+            said = format!("{said} ({})", names.join(", "));
+        }
+        words.push(said);
+    }
+    words.retain(|part| !part.is_empty());
+    if words.is_empty() { String::new() } else { format!("{}.", words.join(": ")) }
+}
+
+fn scopes(body: &Value) -> Option<String> {
+    let mut scopes = std::collections::BTreeSet::new();
+    for error in body["errors"].as_array()? {
+        for list in ["requiredGranularScopes", "requiredScopes"] {
+            let named = error["context"][list].as_array().into_iter().flatten();
+            scopes.extend(named.filter_map(Value::as_str));
+        }
+    }
+    let list: Vec<&str> = scopes.into_iter().collect();
+    (!list.is_empty()).then(|| list.join(", "))
+}

@@ -1,0 +1,145 @@
+//! What `doctor` looks at: token, account, scopes, stages, properties.
+
+use http::StatusCode;
+use serde_json::json;
+
+use super::Wanted;
+use super::api::{Api, Failure};
+use super::read;
+use super::settings::HubSpotSettings;
+use crate::crm::{Check, CheckLevel, CrmError};
+
+/// All checks, in the order in which they should be mended.
+pub(super) async fn all(
+    api: &Api,
+    settings: &HubSpotSettings,
+    properties: &[String],
+    wanted: &Wanted,
+) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let account = match read::account(api, settings).await {
+        Ok(account) => account,
+        Err(error) => {
+            checks.push(failed("hubspot: token", &error));
+            return checks;
+        }
+    };
+    let page = account.deal_url.as_deref().unwrap_or("an account that does not say its number");
+    checks.push(ok("hubspot: token", format!("accepted; deals are below {page}")));
+    let told = account.stages.told();
+    for (pipeline, won) in &told {
+        checks.push(match won.as_slice() {
+            [] => Check {
+                what: format!("hubspot: pipeline {pipeline}"),
+                level: CheckLevel::Warning,
+                detail: "it has no won stage, so none of its deals is ever handed over".to_owned(),
+                remedy: Some("Give one of its stages the status Won in HubSpot.".to_owned()),
+            },
+            won => {
+                ok(&format!("hubspot: pipeline {pipeline}"), format!("won is {}", won.join(", ")))
+            }
+        });
+    }
+    match account.stages.counted(&settings.pipelines) {
+        Ok(None) => {}
+        Ok(Some(ids)) => {
+            let labels: Vec<&str> = ids.iter().filter_map(|id| account.stages.label(id)).collect();
+            checks.push(ok("hubspot: pipelines", format!("only {} count", labels.join(", "))));
+        }
+        Err(error) => checks.push(failed("hubspot: pipelines", &error)),
+    }
+    let reads = [
+        ("deals", scope(search(api).await)),
+        ("companies", scope(one_page(api, "companies").await)),
+        ("contacts", scope(one_page(api, "contacts").await)),
+        ("line_items", scope(one_page(api, "line_items").await)),
+        ("owners", scope(api.get("crm/owners", "?limit=1").await.map(|_| ()))),
+    ];
+    for (object, result) in reads {
+        let what = format!("hubspot: read {object}");
+        checks.push(match result {
+            Ok(()) => ok(&what, "allowed".to_owned()),
+            Err(error) => failed(&what, &error),
+        });
+    }
+    match read::property_names(api, "deals").await {
+        Ok(names) => {
+            let missing: Vec<&String> =
+                properties.iter().filter(|name| !names.contains(*name)).collect();
+            if missing.is_empty() {
+                let detail = format!("all {} that the mapping reads are there", properties.len());
+                checks.push(ok("hubspot: properties", detail));
+            }
+            for name in missing {
+                let suggested =
+                    wanted.shipped.deal.contains(name) && !wanted.named.deal.contains(name);
+                checks.push(Check {
+                    what: "hubspot: properties".to_owned(),
+                    level: if suggested { CheckLevel::Warning } else { CheckLevel::Failed },
+                    detail: format!(
+                        "The mapping reads the deal property {name}, which HubSpot does not have"
+                    ),
+                    remedy: Some(near(name, names.iter())),
+                });
+            }
+        }
+        Err(failure) => checks.push(failed("hubspot: properties", &failure.error)),
+    }
+    if settings.update_closed_won {
+        for (pipeline, won) in &told {
+            if won.len() > 1 && !settings.won_stages.iter().any(|n| won.contains(&n.as_str())) {
+                checks.push(Check {
+                    what: format!("hubspot: won stage of {pipeline}"),
+                    level: CheckLevel::Warning,
+                    detail: format!("there are several: {}", won.join(", ")),
+                    remedy: Some("Name the one to set under crm.hubspot.won_stages.".to_owned()),
+                });
+            }
+        }
+    }
+    checks
+}
+
+/// What was meant, for a property that is not there.
+pub(super) fn near<'a>(name: &str, known: impl Iterator<Item = &'a String>) -> String {
+    let best = known
+        .map(|known| (strsim::jaro_winkler(name, known), known))
+        .filter(|(score, _)| *score > 0.85)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    match best {
+        Some((_, known)) => format!("Did you mean {known}?"),
+        None => "Create the property in HubSpot, or take it out of the mapping.".to_owned(),
+    }
+}
+
+async fn search(api: &Api) -> Result<(), Failure> {
+    api.search(&json!({"filterGroups": [], "properties": [], "limit": 1})).await.map(|_| ())
+}
+
+async fn one_page(api: &Api, object: &str) -> Result<(), Failure> {
+    api.get("crm/objects", &format!("{object}?limit=1")).await.map(|_| ())
+}
+
+fn scope(result: Result<(), Failure>) -> Result<(), CrmError> {
+    match result {
+        // A refusal for any other reason means that reading is allowed.
+        Err(failure) if failure.status == Some(StatusCode::BAD_REQUEST) => Ok(()),
+        other => other.map_err(CrmError::from),
+    }
+}
+
+fn ok(what: &str, detail: String) -> Check {
+    Check { what: what.to_owned(), level: CheckLevel::Ok, detail, remedy: None }
+}
+
+fn failed(what: &str, error: &CrmError) -> Check {
+    let remedy = match error {
+        CrmError::NotFound { help, .. }
+        | CrmError::BadData { help, .. }
+        | CrmError::Settings { help, .. }
+        | CrmError::Denied { help, .. }
+        | CrmError::Unavailable { help, .. } => Some(help.clone()),
+        CrmError::Refused { .. } => None,
+    };
+    Check { what: what.to_owned(), level: CheckLevel::Failed, detail: error.to_string(), remedy }
+}

@@ -1,0 +1,379 @@
+//! All deals that were won: past the 10,000 results of one search, with the
+//! archived ones, those that were reopened, and what could not be read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::Properties;
+use super::api::Api;
+use super::read;
+use super::record::{self, Account, DEAL};
+use super::settings::HubSpotSettings;
+use crate::crm::{CrmError, Progress};
+use crate::facts::{CrmName, Deal, Evidence, Gap, Population, Source, Window};
+use crate::text::quoted;
+
+const PAGE: usize = 200;
+/// Filter groups of one search; HubSpot takes five, and a body of 3,000
+/// characters.
+const GROUPS: usize = 3;
+
+/// Reads a population step by step; what fails becomes a gap.
+pub(super) struct Reader<'a> {
+    pub(super) api: &'a Api,
+    pub(super) settings: &'a HubSpotSettings,
+    pub(super) crm: &'a CrmName,
+    pub(super) account: &'a Account,
+    /// Properties beyond those that are always read.
+    pub(super) wanted: &'a Properties,
+    pub(super) progress: &'a dyn Progress,
+    hash: Sha256,
+    gaps: Vec<Gap>,
+    remarks: Vec<String>,
+    rows: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(
+        api: &'a Api,
+        settings: &'a HubSpotSettings,
+        crm: &'a CrmName,
+        account: &'a Account,
+        wanted: &'a Properties,
+        progress: &'a dyn Progress,
+    ) -> Self {
+        Self {
+            api,
+            settings,
+            crm,
+            account,
+            wanted,
+            progress,
+            hash: Sha256::new(),
+            gaps: Vec::new(),
+            remarks: Vec::new(),
+            rows: 0,
+        }
+    }
+
+    /// Reads everything.
+    pub(super) async fn read(mut self, window: Window) -> Result<Population, CrmError> {
+        let pipelines = self.account.stages.counted(&self.settings.pipelines)?;
+        if let Some(pipelines) = &pipelines {
+            let labels: Vec<String> = pipelines
+                .iter()
+                .filter_map(|id| self.account.stages.label(id))
+                .map(quoted)
+                .collect();
+            self.remarks.push(format!(
+                "Only the pipelines {} were read, as crm.hubspot.pipelines says.",
+                labels.join(", ")
+            ));
+        }
+        let mut shared = Vec::new();
+        if let Some(from) = window.from {
+            // Winning touches a deal, so this is a superset that also has the
+            // backdated ones.
+            let from = from.timestamp_millis().to_string();
+            shared.push(filter("hs_lastmodifieddate", "GTE", &from));
+        }
+        if let Some(pipelines) = &pipelines {
+            shared.push(json!({"propertyName": "pipeline", "operator": "IN", "values": pipelines}));
+        }
+        let mut won = shared.clone();
+        won.insert(0, filter("hs_is_closed_won", "EQ", "true"));
+        let query = json!({"filterGroups": [{"filters": won}], "sorts": sorts()}).to_string();
+        let mut found = BTreeMap::new();
+        // The first page tells whether anything can be read at all.
+        self.search(&[won], "deals that are won", true, &mut found).await?;
+        for groups in self.reopened(&shared).await {
+            self.search(&groups, "deals that were won before", false, &mut found).await?;
+        }
+        self.complete(&mut found).await;
+        let mut records: Vec<Value> = found.into_values().collect();
+        let seen: BTreeSet<String> = records.iter().filter_map(|r| record::id(&r["id"])).collect();
+        for record in self.archived().await {
+            let in_pipeline = pipelines.as_ref().is_none_or(|ids| {
+                ids.iter().any(|id| record["properties"]["pipeline"] == id.as_str())
+            });
+            if in_pipeline && record::id(&record["id"]).is_some_and(|id| !seen.contains(&id)) {
+                records.push(record);
+            }
+        }
+        let mut deals = Vec::with_capacity(records.len());
+        for record in &records {
+            deals.push(record::deal(self.crm, record, self.account)?);
+        }
+        self.add_owners(&mut deals).await;
+        if !self.wanted.company.is_empty() {
+            self.add_companies(&mut deals).await;
+        }
+        let source = Source {
+            kind: self.crm.as_str().to_owned(),
+            location: self.api.base().to_owned(),
+            query: Some(query),
+            rows: self.rows,
+            sha256: hex::encode(self.hash.finalize()),
+            remarks: self.remarks,
+        };
+        Ok(Population { source, deals: Evidence::new(deals, self.gaps) })
+    }
+
+    /// Every result of a search. One search gives 10,000 at most, so each page
+    /// asks for the ids behind the last one instead of following `after`.
+    async fn search(
+        &mut self,
+        groups: &[Vec<Value>],
+        what: &str,
+        counts: bool,
+        found: &mut BTreeMap<u64, Value>,
+    ) -> Result<(), CrmError> {
+        let (mut last, mut page, mut total) = ("0".to_owned(), 0, None);
+        let mut read_here = 0;
+        loop {
+            page += 1;
+            let groups: Vec<Value> = groups
+                .iter()
+                .map(|filters| {
+                    let mut filters = filters.clone();
+                    filters.push(filter("hs_object_id", "GT", &last));
+                    json!({"filters": filters})
+                })
+                .collect();
+            let body = json!({
+                "filterGroups": groups,
+                "sorts": sorts(),
+                "properties": DEAL,
+                "limit": PAGE,
+            });
+            let (answer, bytes) = match self.api.search(&body).await {
+                Ok(answer) => answer,
+                Err(failure) if page == 1 && counts => return Err(failure.into()),
+                Err(failure) => {
+                    self.gaps.push(Gap {
+                        what: format!("page {page} of the search for {what}, and those behind it"),
+                        why: failure.error.to_string(),
+                        help: Some("Run the audit again.".to_owned()),
+                    });
+                    return Ok(());
+                }
+            };
+            self.hash.update(&bytes);
+            if page == 1 {
+                total = answer["total"].as_u64().and_then(|n| usize::try_from(n).ok());
+            }
+            let results = answer["results"].as_array().map_or(&[][..], Vec::as_slice);
+            let mut furthest = 0;
+            for record in results {
+                // HubSpot's ids are numbers, and sorted as such.
+                let number = record::id(&record["id"]).and_then(|id| id.parse::<u64>().ok());
+                let Some(number) = number else {
+                    self.gaps.push(Gap {
+                        what: format!("a deal on page {page} of the search for {what}"),
+                        why: "its id is no number".to_owned(),
+                        help: None,
+                    });
+                    continue;
+                };
+                furthest = furthest.max(number);
+                if found.insert(number, record.clone()).is_none() {
+                    self.rows += 1;
+                }
+                read_here += 1;
+            }
+            self.progress.read(found.len(), if counts { total } else { None });
+            let before: u64 = last.parse().unwrap_or_default();
+            if results.is_empty() || furthest <= before {
+                break;
+            }
+            last = furthest.to_string();
+            // Each page's total counts what is left from it on.
+            let left = answer["total"].as_u64().and_then(|n| usize::try_from(n).ok());
+            if left.is_some_and(|left| left <= results.len()) {
+                break;
+            }
+        }
+        // New deals may have come meanwhile, but none can have gone missing.
+        if let Some(total) = total
+            && read_here < total
+        {
+            self.gaps.push(Gap {
+                what: format!("{} of the {what}", total - read_here),
+                why: format!("HubSpot counts {total}, and its pages held {read_here}"),
+                help: Some(
+                    "HubSpot's search lags behind changes for a few moments; run it again."
+                        .to_owned(),
+                ),
+            });
+        }
+        Ok(())
+    }
+
+    /// Searches for deals that entered a won stage and are not won now. Only
+    /// stages with that date can be asked; the others are named in a remark.
+    async fn reopened(&mut self, shared: &[Value]) -> Vec<Vec<Vec<Value>>> {
+        let names = match read::property_names(self.api, "deals").await {
+            Ok(names) => names,
+            Err(failure) => {
+                self.gaps.push(Gap {
+                    what: "deals that were won before and reopened".to_owned(),
+                    why: failure.error.to_string(),
+                    help: None,
+                });
+                return Vec::new();
+            }
+        };
+        let mut groups = Vec::new();
+        let mut without = 0;
+        for stage in self.account.stages.won_ids() {
+            let entered = format!("hs_v2_date_entered_{stage}");
+            if !names.contains(&entered) {
+                without += 1;
+                continue;
+            }
+            let mut filters = shared.to_vec();
+            filters.insert(0, filter("hs_is_closed_won", "EQ", "false"));
+            filters.insert(1, json!({"propertyName": entered, "operator": "HAS_PROPERTY"}));
+            groups.push(filters);
+        }
+        if without > 0 {
+            self.remarks.push(format!(
+                "Won stages whose date of entering HubSpot does not keep, so that reopened deals \
+                 of theirs are not listed: {without}."
+            ));
+        }
+        groups.chunks(GROUPS).map(<[_]>::to_vec).collect()
+    }
+
+    /// The stage history and the further properties of what was found. Where
+    /// they cannot be read, the deal stays with what the search said.
+    async fn complete(&mut self, found: &mut BTreeMap<u64, Value>) {
+        let mut entered: Vec<String> = Vec::new();
+        for stage in self.account.stages.won_ids() {
+            entered.push(format!("hs_v2_date_entered_{stage}"));
+        }
+        let mut properties: Vec<&str> = DEAL.to_vec();
+        properties.extend(entered.iter().map(String::as_str));
+        let more = self.wanted.deal.iter().map(String::as_str).filter(|name| !DEAL.contains(name));
+        properties.extend(more);
+        let ids: Vec<String> = found.keys().map(u64::to_string).collect();
+        let mut done = 0;
+        for chunk in ids.chunks(50) {
+            let read = read::records(self.api, "deals", chunk, &properties, &["dealstage"], false);
+            match read.await {
+                Ok(records) => {
+                    for id in chunk {
+                        let number = id.parse().unwrap_or_default();
+                        match records.get(id) {
+                            Some(record) => {
+                                self.hash.update(record.to_string());
+                                found.insert(number, record.clone());
+                            }
+                            None => self.remarks.push(format!(
+                                "Deal {id} was deleted or merged while it was read, and is \
+                                 counted as the search told it."
+                            )),
+                        }
+                    }
+                }
+                Err(failure) => {
+                    let last = chunk.last().map_or("", String::as_str);
+                    self.gaps.push(Gap {
+                        what: format!("the stage history of the deals {} to {last}", chunk[0]),
+                        why: failure.error.to_string(),
+                        help: Some("Run the audit again.".to_owned()),
+                    });
+                }
+            }
+            done += chunk.len();
+            self.progress.read(done, Some(ids.len()));
+        }
+    }
+
+    /// Archived deals; the search does not know them.
+    async fn archived(&mut self) -> Vec<Value> {
+        let mut records = Vec::new();
+        let properties = DEAL.join(",");
+        let (mut after, mut page) = (String::new(), 0);
+        loop {
+            page += 1;
+            let rest = format!("deals?archived=true&limit=100&properties={properties}{after}");
+            let answer = match self.api.get("crm/objects", &rest).await {
+                Ok(answer) => answer,
+                Err(failure) => {
+                    self.gaps.push(Gap {
+                        what: format!("page {page} of the archived deals, and those behind it"),
+                        why: failure.error.to_string(),
+                        help: Some("Run the audit again.".to_owned()),
+                    });
+                    return records;
+                }
+            };
+            self.hash.update(answer.to_string());
+            let results = answer["results"].as_array().cloned().unwrap_or_default();
+            self.rows += results.len();
+            let empty = results.is_empty();
+            records.extend(results.into_iter().map(|mut record| {
+                record["archived"] = Value::Bool(true);
+                record
+            }));
+            match read::next(&answer) {
+                // A cursor behind nothing would go on for ever.
+                Some(cursor) if !empty => after = format!("&after={cursor}"),
+                _ => return records,
+            }
+        }
+    }
+
+    async fn add_owners(&mut self, deals: &mut [Deal]) {
+        match read::owners(self.api).await {
+            Ok(owners) => {
+                for deal in deals {
+                    let id = record::text(&deal.properties, "hubspot_owner_id");
+                    deal.owner = id.and_then(|id| owners.get(id)).cloned();
+                }
+            }
+            Err(failure) => {
+                self.remarks.push(format!("The reps could not be read: {}", failure.error));
+            }
+        }
+    }
+
+    async fn add_companies(&mut self, deals: &mut [Deal]) {
+        let ids: Vec<String> = deals.iter().map(|deal| deal.id.as_str().to_owned()).collect();
+        let properties = super::deal::with(&record::COMPANY, &self.wanted.company);
+        let read = async {
+            let links = read::links(self.api, &ids, "companies").await?;
+            let primary: BTreeMap<&String, &String> = links
+                .iter()
+                .filter_map(|(deal, links)| Some((deal, super::deal::primary(links)?)))
+                .collect();
+            let wanted: BTreeSet<String> = primary.values().map(|id| (*id).clone()).collect();
+            let wanted: Vec<String> = wanted.into_iter().collect();
+            let records =
+                read::records(self.api, "companies", &wanted, &properties, &[], false).await?;
+            for deal in deals {
+                let id = primary.get(&deal.id.as_str().to_owned());
+                deal.company = id.and_then(|id| records.get(*id)).map(record::company);
+            }
+            Ok::<(), super::api::Failure>(())
+        };
+        if let Err(failure) = read.await {
+            self.gaps.push(Gap {
+                what: "the companies of the deals".to_owned(),
+                why: failure.error.to_string(),
+                help: Some("Give the token the scope crm.objects.companies.read.".to_owned()),
+            });
+        }
+    }
+}
+
+fn filter(property: &str, operator: &str, value: &str) -> Value {
+    json!({"propertyName": property, "operator": operator, "value": value})
+}
+
+fn sorts() -> Value {
+    json!([{"propertyName": "hs_object_id", "direction": "ASCENDING"}])
+}

@@ -1,0 +1,271 @@
+//! HubSpot's records as deals, companies, people and products.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+
+use super::stages::Stages;
+use crate::crm::CrmError;
+use crate::crm::amount::settle;
+use crate::crm::people::{add_role, role_word, website};
+use crate::facts::{Company, Contact, CrmName, Deal, DealId, LineItem, Outcome, Person};
+use crate::text::quoted;
+
+/// The properties that every deal is read with.
+pub(super) const DEAL: [&str; 14] = [
+    "dealname",
+    "dealstage",
+    "pipeline",
+    "closedate",
+    "amount",
+    "deal_currency_code",
+    "amount_in_home_currency",
+    "dealtype",
+    "hubspot_owner_id",
+    "hs_is_closed",
+    "hs_is_closed_won",
+    "hs_closed_won_date",
+    "hs_lastmodifieddate",
+    "hs_merged_object_ids",
+];
+
+/// The properties that every company is read with.
+pub(super) const COMPANY: [&str; 8] = [
+    "name",
+    "domain",
+    "website",
+    "industry",
+    "numberofemployees",
+    "city",
+    "country",
+    "hs_parent_company_id",
+];
+
+/// The properties that every contact is read with.
+pub(super) const CONTACT: [&str; 6] =
+    ["firstname", "lastname", "email", "phone", "jobtitle", "hs_buying_role"];
+
+/// The properties that every line item is read with.
+pub(super) const LINE_ITEM: [&str; 11] = [
+    "name",
+    "description",
+    "quantity",
+    "price",
+    "amount",
+    "discount",
+    "hs_discount_percentage",
+    "recurringbillingfrequency",
+    "hs_recurring_billing_period",
+    "hs_recurring_billing_start_date",
+    "hs_sku",
+];
+
+/// What an account's records are read against.
+#[derive(Debug)]
+pub(super) struct Account {
+    pub(super) stages: Stages,
+    /// The currency of amounts without their own: the account has only one.
+    pub(super) currency: Option<String>,
+    /// Where a person sees a deal, up to its id.
+    pub(super) deal_url: Option<String>,
+}
+
+/// The properties of a record that hold something.
+pub(super) fn properties(record: &Value) -> Map<String, Value> {
+    let all = record["properties"].as_object().into_iter().flatten();
+    all.filter(|(_, value)| !value.is_null() && value.as_str().is_none_or(|t| !t.trim().is_empty()))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+/// A property's text.
+pub(super) fn text<'a>(properties: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    properties.get(name)?.as_str().map(str::trim).filter(|text| !text.is_empty())
+}
+
+fn owned(properties: &Map<String, Value>, name: &str) -> Option<String> {
+    text(properties, name).map(str::to_owned)
+}
+
+/// An id: HubSpot writes them as texts, and in places as numbers.
+pub(super) fn id(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// A deal's own record; people, company and products are added later.
+pub(super) fn deal(crm: &CrmName, record: &Value, account: &Account) -> Result<Deal, CrmError> {
+    let Some(id) = id(&record["id"]) else {
+        return Err(CrmError::Unavailable {
+            message: "HubSpot gave a deal without an id.".to_owned(),
+            help: "Run it again.".to_owned(),
+        });
+    };
+    let properties = properties(record);
+    let bad = |property: &str, value: &str, what: &str| CrmError::BadData {
+        place: format!("HubSpot deal {id}, property {property}"),
+        message: format!("{} is no {what}.", quoted(value)),
+        help: "Correct the deal in HubSpot.".to_owned(),
+    };
+    let mut deal = Deal::new(crm.clone(), DealId::new(id.as_str()));
+    deal.name = owned(&properties, "dealname");
+    deal.url = record["url"]
+        .as_str()
+        .map(str::to_owned)
+        .or_else(|| account.deal_url.as_ref().map(|start| format!("{start}{id}")));
+    let currency = owned(&properties, "deal_currency_code").or_else(|| account.currency.clone());
+    if let Some(amount) = text(&properties, "amount") {
+        let number = amount.parse().map_err(|_| bad("amount", amount, "amount"))?;
+        deal.amount = Some(settle(number, currency));
+    }
+    let pipeline = text(&properties, "pipeline").unwrap_or_default();
+    let stage_id = text(&properties, "dealstage").unwrap_or_default();
+    let stage = account.stages.stage(pipeline, stage_id);
+    deal.pipeline = account.stages.label(pipeline).map(str::to_owned);
+    deal.stage = stage.map(|stage| stage.label.clone()).or_else(|| owned(&properties, "dealstage"));
+    deal.outcome = if record["archived"] == true {
+        Outcome::Gone
+    } else {
+        // A stage that the metadata does not know was deleted with its pipeline.
+        let calculated = match text(&properties, "hs_is_closed_won") {
+            Some("true") => Outcome::Won,
+            Some("false") if text(&properties, "hs_is_closed") == Some("true") => Outcome::Lost,
+            Some("false") => Outcome::Open,
+            _ => Outcome::Unknown,
+        };
+        stage.map_or(calculated, |stage| stage.outcome)
+    };
+    if let Some((at, evidence)) = won_at(record, &properties, account, deal.outcome, &bad)? {
+        deal.closed_won_at = Some(at);
+        deal.closed_won_evidence = Some(evidence);
+    }
+    let merged = text(&properties, "hs_merged_object_ids").unwrap_or_default();
+    deal.merged_ids =
+        merged.split(';').map(str::trim).filter(|id| !id.is_empty()).map(DealId::new).collect();
+    deal.properties = properties;
+    Ok(deal)
+}
+
+/// When the deal was won, from the best evidence there is: the first entry
+/// into any won stage in the history; HubSpot's date of entering the stage
+/// (off for new pipelines, overwritten on re-entry); its closed-won date; the
+/// close date, which people edit. A deal that was won and is not now keeps the
+/// time of its history.
+fn won_at(
+    record: &Value,
+    properties: &Map<String, Value>,
+    account: &Account,
+    outcome: Outcome,
+    bad: &dyn Fn(&str, &str, &str) -> CrmError,
+) -> Result<Option<(DateTime<Utc>, String)>, CrmError> {
+    let won = account.stages.won_ids();
+    let history = record.pointer("/propertiesWithHistory/dealstage").and_then(Value::as_array);
+    let mut first: Option<DateTime<Utc>> = None;
+    for entry in history.into_iter().flatten() {
+        if !entry["value"].as_str().is_some_and(|stage| won.contains(stage)) {
+            continue;
+        }
+        let written = entry["timestamp"].as_str().unwrap_or_default();
+        let at = time(written).ok_or_else(|| bad("dealstage (history)", written, "time"))?;
+        first = Some(first.map_or(at, |before| before.min(at)));
+    }
+    if let Some(at) = first {
+        return Ok(Some((at, "stage history".to_owned())));
+    }
+    if !matches!(outcome, Outcome::Won | Outcome::Gone) {
+        return Ok(None);
+    }
+    let stage = text(properties, "dealstage").unwrap_or_default();
+    if outcome == Outcome::Gone && !won.contains(stage) {
+        return Ok(None);
+    }
+    let entered = format!("hs_v2_date_entered_{stage}");
+    for (name, evidence) in [
+        (entered.as_str(), "date entered stage"),
+        ("hs_closed_won_date", "closed-won date"),
+        ("closedate", "close date"),
+    ] {
+        if let Some(written) = text(properties, name) {
+            let at = time(written).ok_or_else(|| bad(name, written, "time"))?;
+            return Ok(Some((at, evidence.to_owned())));
+        }
+    }
+    Ok(None)
+}
+
+/// A time as HubSpot writes it: RFC 3339, or milliseconds since 1970.
+pub(super) fn time(text: &str) -> Option<DateTime<Utc>> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|at| at.to_utc())
+        .ok()
+        .or_else(|| DateTime::from_timestamp_millis(text.parse().ok()?))
+}
+
+/// A company's record.
+pub(super) fn company(record: &Value) -> Company {
+    let properties = properties(record);
+    let site = text(&properties, "website").or_else(|| text(&properties, "domain")).map(website);
+    Company {
+        id: id(&record["id"]),
+        name: owned(&properties, "name"),
+        website: site,
+        industry: owned(&properties, "industry"),
+        employees: text(&properties, "numberofemployees")
+            .and_then(|text| text.split('.').next()?.parse().ok()),
+        properties,
+    }
+}
+
+/// A contact's record with the labels of its association.
+pub(super) fn contact(record: &Value, labels: &[String]) -> Contact {
+    let properties = properties(record);
+    let names = [text(&properties, "firstname"), text(&properties, "lastname")];
+    let name = names.into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let mut contact = Contact {
+        id: id(&record["id"]),
+        name: (!name.is_empty()).then_some(name),
+        email: owned(&properties, "email"),
+        title: owned(&properties, "jobtitle"),
+        phone: owned(&properties, "phone"),
+        roles: Vec::new(),
+        properties: Map::new(),
+    };
+    for label in labels {
+        add_role(&mut contact, role_word(label));
+    }
+    for role in text(&properties, "hs_buying_role").unwrap_or_default().split(';') {
+        add_role(&mut contact, role_word(role));
+    }
+    contact.properties = properties;
+    contact
+}
+
+/// A line item's record.
+pub(super) fn line_item(record: &Value) -> LineItem {
+    let properties = properties(record);
+    let number = |name: &str| text(&properties, name)?.parse::<rust_decimal::Decimal>().ok();
+    LineItem {
+        name: owned(&properties, "name"),
+        sku: owned(&properties, "hs_sku"),
+        quantity: number("quantity").map(|n| n.normalize().to_string()),
+        price: number("price").map(|n| settle(n, None).amount.to_string()),
+        properties,
+    }
+}
+
+/// An owner's record.
+pub(super) fn owner(record: &Value) -> Person {
+    let part = |name: &str| record[name].as_str().map(str::trim).filter(|t| !t.is_empty());
+    let name = [part("firstName"), part("lastName")].into_iter().flatten().collect::<Vec<_>>();
+    Person {
+        name: (!name.is_empty()).then(|| name.join(" ")),
+        email: part("email").map(str::to_owned),
+    }
+}
+
+/// Owners by id.
+pub(super) type Owners = BTreeMap<String, Person>;

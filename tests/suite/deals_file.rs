@@ -1,0 +1,352 @@
+//! Deals from export files, through the `Crm` face. Each folder below
+//! `tests/fixtures/deals/read` is a file that must be read, each below
+//! `refused` one that must not; `expected.snap` holds what comes of it.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use handoff::crm::file::{Detail, FileCrm, FileSettings, WonTest};
+use handoff::crm::{ClosedWonUpdate, Crm as _, CrmError};
+use handoff::facts::{Deal, DealId, Outcome, Population, Signature, Window};
+use handoff::yaml;
+
+fn fixtures(kind: &str) -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/deals").join(kind);
+    let mut folders: Vec<PathBuf> = std::fs::read_dir(&root)
+        .expect("fixtures")
+        .map(|entry| entry.expect("entry").path())
+        .filter(|path| path.is_dir())
+        .collect();
+    folders.sort();
+    assert!(!folders.is_empty(), "no fixtures in {}", root.display());
+    folders
+}
+
+fn settings(folder: &Path) -> FileSettings {
+    let deals = ["deals.csv", "deals.json", "deals.jsonl"]
+        .into_iter()
+        .find(|name| folder.join(name).exists())
+        .unwrap_or_else(|| panic!("{} has no deals file", folder.display()));
+    let more = std::fs::read_to_string(folder.join("settings.yaml")).unwrap_or_default();
+    let text = format!("deals: {deals}\n{more}");
+    let node = yaml::read(text.as_bytes()).expect("settings");
+    yaml::from_node(&node).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+}
+
+/// The one expression that the fixtures use; expressions belong to another room.
+fn won_test(settings: &FileSettings) -> Option<WonTest> {
+    let expression = settings.won.as_deref()?;
+    assert_eq!(expression, "deal.properties.status == 'signed'");
+    Some(Box::new(|deal| Ok(deal.properties.get("status").is_some_and(|s| s == "signed"))))
+}
+
+fn open(folder: &Path) -> Result<FileCrm, CrmError> {
+    let settings = settings(folder);
+    let won = won_test(&settings);
+    FileCrm::open(settings, folder, won)
+}
+
+async fn population(folder: &Path) -> Result<Population, CrmError> {
+    open(folder)?.population(Window::default(), &()).await
+}
+
+fn told(population: &Population) -> String {
+    let mut out = String::new();
+    let source = &population.source;
+    let _ = writeln!(out, "rows {}, sha256 {}…", source.rows, &source.sha256[..12]);
+    for remark in &source.remarks {
+        let _ = writeln!(out, "remark: {remark}");
+    }
+    let (deals, gaps) = population.deals.parts();
+    for gap in gaps {
+        let _ = writeln!(out, "gap: {}: {}", gap.what, gap.why);
+    }
+    for deal in deals {
+        let _ = writeln!(out, "{}", serde_json::to_string_pretty(deal).expect("json"));
+    }
+    out
+}
+
+fn failed(error: &CrmError) -> String {
+    match error {
+        CrmError::BadData { help, .. }
+        | CrmError::Settings { help, .. }
+        | CrmError::NotFound { help, .. } => format!("{error}\nhelp: {help}"),
+        other => format!("{other:?}"),
+    }
+}
+
+fn assert_expected(folder: &Path, text: &str) {
+    let shown = folder.display().to_string();
+    assert!(!text.contains(&shown), "{shown}: messages must be the same on every machine");
+
+    insta::with_settings!({
+        snapshot_path => folder,
+        prepend_module_to_snapshot => false,
+        omit_expression => true,
+        description => shown.rsplit('/').next().unwrap_or_default().to_owned(),
+    }, { insta::assert_snapshot!("expected", text) });
+}
+
+#[tokio::test]
+async fn files_that_must_be_read() {
+    for folder in fixtures("read") {
+        match population(&folder).await {
+            Ok(population) => assert_expected(&folder, &told(&population)),
+            Err(error) => panic!("{}:\n{}", folder.display(), failed(&error)),
+        }
+    }
+}
+
+#[tokio::test]
+async fn files_that_must_be_refused() {
+    for folder in fixtures("refused") {
+        match population(&folder).await {
+            Ok(population) => {
+                panic!("{} was read:\n{}", folder.display(), told(&population));
+            }
+            Err(error) => assert_expected(&folder, &failed(&error)),
+        }
+    }
+}
+
+fn vendor(name: &str) -> FileCrm {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/deals/read").join(name);
+    open(&folder).expect("a vendor's export needs nothing but its path")
+}
+
+#[test]
+fn the_vendor_names_the_crm() {
+    for (folder, crm) in [
+        ("hubspot-export", "hubspot"),
+        ("salesforce-report", "salesforce"),
+        ("salesforce-report-latin1", "salesforce"),
+        ("salesforce-data-loader", "salesforce"),
+        ("pipedrive-list-view", "pipedrive"),
+        ("pipedrive-import-vocabulary", "pipedrive"),
+        ("configured-columns", "zoho"),
+        ("likely-thousands", "csv"),
+    ] {
+        assert_eq!(vendor(folder).name().as_str(), crm, "{folder}");
+    }
+}
+
+#[tokio::test]
+async fn the_same_deal_is_told_the_same_way_by_every_vendor() {
+    let mut told = Vec::new();
+    for (folder, id) in [
+        ("hubspot-export", "31874500101"),
+        ("salesforce-report", "006Hs00000aB1cD"),
+        ("salesforce-data-loader", "006Hs00000aB1cDIAS"),
+        ("pipedrive-list-view", "7001"),
+        ("pipedrive-import-vocabulary", "7001"),
+    ] {
+        let deal = vendor(folder).deal(&DealId::new(id), None).await.expect("deal");
+        assert_eq!(deal.outcome, Outcome::Won, "{folder}");
+        let company = deal.company.and_then(|company| company.name);
+        told.push((deal.name, deal.amount, company));
+    }
+    assert!(told.windows(2).all(|pair| pair[0] == pair[1]), "{told:#?}");
+}
+
+#[tokio::test]
+async fn a_mapping_written_for_the_api_reads_an_export() {
+    let deal =
+        vendor("hubspot-export").deal(&DealId::new("31874500101"), None).await.expect("deal");
+    for (name, value) in [
+        ("Handoff: success metric", "Cut pick errors from 2.1% to under 0.5% by 2027-03-31"),
+        ("handoff_success_metric", "Cut pick errors from 2.1% to under 0.5% by 2027-03-31"),
+        ("dealtype", "newbusiness"),
+        ("deal_type", "New Business"),
+        ("hs_is_closed_won", "true"),
+        ("deal_currency_code", "USD"),
+    ] {
+        assert_eq!(deal.properties.get(name).and_then(|v| v.as_str()), Some(value), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_signer_is_told_apart_among_the_contacts() {
+    let signature: Signature = serde_json::from_value(serde_json::json!({
+        "provider": "pandadoc", "document_id": "d", "deal_refs": [], "metadata": {},
+        "signers": [{"name": "D. Okafor", "email": "Dana.Okafor@northwind-robotics.example", "signed": true}],
+    }))
+    .expect("signature");
+    let id = DealId::new("31874500101");
+    let deal = vendor("hubspot-export").deal(&id, Some(&signature)).await.expect("deal");
+    let roles: Vec<_> =
+        deal.contacts.iter().map(|c| (c.name.as_deref(), c.roles.clone())).collect();
+    assert_eq!(
+        roles,
+        [(Some("Dana Okafor"), vec!["signer".to_owned()]), (Some("Luis Ferreira"), vec![])]
+    );
+}
+
+#[tokio::test]
+async fn an_id_that_is_not_there_gets_its_near_misses() {
+    let crm = vendor("hubspot-export");
+    for (id, wanted) in
+        [("31874500110", "Did you mean"), ("3187-4500-101", "31874500101"), ("99", "has 8 deals")]
+    {
+        let error = crm.deal(&DealId::new(id), None).await.expect_err(id);
+        let CrmError::NotFound { help, .. } = &error else { panic!("{error:?}") };
+        assert!(help.contains(wanted), "{id}: {help}");
+    }
+    let error = vendor("salesforce-report-latin1").deal(&DealId::new("006"), None).await;
+    assert!(failed(&error.expect_err("no ids")).contains("no column with ids"));
+}
+
+#[tokio::test]
+async fn one_bad_row_does_not_keep_another_deal_from_being_signed() {
+    let folder = tempfile::tempdir().expect("folder");
+    let text = "Id,Name,Won,Amount\n1,A,true,5\n2,B,true,a lot\n3,C\n4,D,true,5\n4,E,true,5\n";
+    std::fs::write(folder.path().join("deals.csv"), text).expect("file");
+    let crm = FileCrm::open(FileSettings::of("deals.csv"), folder.path(), None).expect("open");
+    assert!(crm.deal(&DealId::new("1"), None).await.is_ok());
+    for (id, wanted) in [
+        ("2", "row 3, column \"Amount\": \"a lot\" is no amount."),
+        ("4", "row 6, column \"Id\": The id \"4\" is that of row 5 too."),
+    ] {
+        let error = crm.deal(&DealId::new(id), None).await.expect_err(id);
+        assert!(error.to_string().ends_with(wanted), "{error}");
+    }
+    let error = crm.deal(&DealId::new("3"), None).await.expect_err("a ragged row");
+    assert!(failed(&error).contains("Rows that cannot be read may hold it, the first is row 4."));
+    let error = crm.population(Window::default(), &()).await.expect_err("an audit needs all");
+    assert!(error.to_string().contains("3 problems:"), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_that_changes_is_read_again() {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("deals.csv");
+    std::fs::write(&path, "Id,Name\n1,A\n").expect("file");
+    let crm = FileCrm::open(FileSettings::of("deals.csv"), folder.path(), None).expect("open");
+    assert!(crm.deal(&DealId::new("2"), None).await.is_err());
+    std::fs::write(&path, "Id,Name\n1,A\n2,Bolt\n").expect("file");
+    let deal = crm.deal(&DealId::new("2"), None).await.expect("the new deal");
+    assert_eq!(deal.name.as_deref(), Some("Bolt"));
+    std::fs::write(&path, "Opportunity ID,Opportunity Name\n1,A\n").expect("file");
+    let error = crm.deal(&DealId::new("1"), None).await.expect_err("another vendor");
+    assert!(failed(&error).contains("is one of salesforce now"), "{}", failed(&error));
+}
+
+#[tokio::test]
+async fn an_export_is_never_written() {
+    let at = "2026-11-20T15:00:00Z".parse().expect("time");
+    let crm = vendor("hubspot-export");
+    let update = crm.mark_closed_won(&DealId::new("31874500101"), at, Some("x")).await;
+    assert_eq!(update.expect("no error"), ClosedWonUpdate::NotSupported);
+}
+
+#[tokio::test]
+async fn an_audit_may_ask_for_less_of_each_deal() {
+    let wanted = ["dealtype".to_owned()].into_iter().collect();
+    let crm = vendor("hubspot-export").with_detail(Detail::Named(wanted));
+    let population = crm.population(Window::default(), &()).await.expect("population");
+    let (deals, _) = population.deals.into_parts();
+    let keys: Vec<_> = deals[0].properties.keys().collect();
+    assert_eq!(keys, ["dealtype"]);
+    assert!(deals.iter().all(|deal: &Deal| deal.amount.is_some() && deal.closed_won_at.is_some()));
+    let whole = crm.deal(&DealId::new("31874500101"), None).await.expect("deal");
+    assert_eq!(whole.contacts.len(), 2, "one deal is always whole");
+}
+
+#[tokio::test]
+async fn doctor_names_what_the_mapping_reads_and_the_file_lacks() {
+    let crm = vendor("hubspot-export");
+    let asked = ["handoff_success_metric".to_owned(), "handoff_risks".to_owned()];
+    let checks = crm.checks(&asked, true).await;
+    let failed: Vec<_> = checks
+        .iter()
+        .filter(|check| check.level == handoff::crm::CheckLevel::Warning)
+        .map(|check| check.detail.as_str())
+        .collect();
+    let wanted = "The mapping reads deal.properties.handoff_risks, and the file has no such column";
+    assert_eq!(failed.last(), Some(&wanted));
+    assert!(checks[0].detail.contains("8 deals, 8 of them won"), "{checks:#?}");
+}
+
+/// Cells that are hard on a reader of delimited text.
+fn cell() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    prop_oneof![
+        Just(String::new()),
+        "[a-z]{1,8}",
+        proptest::collection::vec(
+            prop_oneof![
+                Just('"'),
+                Just(','),
+                Just(';'),
+                Just('\t'),
+                Just('|'),
+                Just('\n'),
+                Just('\r'),
+                Just('='),
+                Just('é'),
+                Just('株'),
+                Just('a'),
+                Just(' '),
+                Just('{'),
+                Just('[')
+            ],
+            0..8
+        )
+        .prop_map(|chars| chars.into_iter().collect()),
+    ]
+}
+
+fn read_text(bytes: &[u8]) -> Result<Vec<Deal>, CrmError> {
+    let folder = tempfile::tempdir().expect("folder");
+    std::fs::write(folder.path().join("deals.csv"), bytes).expect("file");
+    let crm = FileCrm::open(FileSettings::of("deals.csv"), folder.path(), None)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("runtime");
+    let population = runtime.block_on(crm.population(Window::default(), &()))?;
+    Ok(population.deals.into_parts().0)
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(200))]
+
+    /// What another program writes by the rules is read back cell by cell,
+    /// whatever is in the cells.
+    #[test]
+    fn what_the_csv_crate_writes_is_read_back(
+        rows in proptest::collection::vec((cell(), cell()), 1..12),
+        delimiter in proptest::sample::select(vec![b',', b';', b'\t', b'|']),
+        always in proptest::prelude::any::<bool>(),
+    ) {
+        let style = if always { csv::QuoteStyle::Always } else { csv::QuoteStyle::Necessary };
+        let mut writer = csv::WriterBuilder::new()
+            .delimiter(delimiter)
+            .quote_style(style)
+            .from_writer(Vec::new());
+        writer.write_record(["Id", "Note", "Won", "Other"]).expect("written");
+        for (at, (note, other)) in rows.iter().enumerate() {
+            writer.write_record([&at.to_string(), note, "true", other]).expect("written");
+        }
+        let deals = read_text(&writer.into_inner().expect("bytes")).map_err(|error| {
+            proptest::test_runner::TestCaseError::fail(failed(&error))
+        })?;
+        proptest::prop_assert_eq!(deals.len(), rows.len());
+        for (at, (note, other)) in rows.iter().enumerate() {
+            proptest::prop_assert_eq!(deals[at].id.as_str(), at.to_string());
+            for (name, wanted) in [("Note", note), ("Other", other)] {
+                let read = deals[at].properties.get(name).and_then(|v| v.as_str()).unwrap_or("");
+                // A carriage return inside a cell is a control character.
+                proptest::prop_assert_eq!(read, wanted.trim().replace('\r', ""));
+            }
+        }
+    }
+
+    /// No bytes make it panic.
+    #[test]
+    fn any_bytes_are_read_or_refused(
+        bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300),
+        headers in proptest::prelude::any::<bool>(),
+    ) {
+        let mut text = if headers { b"Id,Name,Amount,Won,Close Date\n".to_vec() } else { Vec::new() };
+        text.extend(bytes);
+        let _ = read_text(&text);
+    }
+}

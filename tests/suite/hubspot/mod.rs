@@ -1,0 +1,417 @@
+//! HubSpot through the `Crm` face, against a fake that keeps its rules.
+
+mod fake;
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use handoff::crm::hubspot::{HubSpot, HubSpotSettings, Pace, Properties, Wanted};
+use handoff::crm::{Check, CheckLevel, ClosedWonUpdate, Crm as _, CrmError, Progress};
+use handoff::facts::{Deal, DealId, Outcome, Secrets, Signature, Window};
+use handoff::yaml;
+use serde_json::{Value, json};
+
+use self::fake::{Account, Fake, Planned, TOKEN, sample};
+
+fn settings(fake: &Fake, more: &str) -> HubSpotSettings {
+    let text = format!("base_url: {}\n{more}", fake.base.as_str());
+    yaml::from_node(&yaml::read(text.as_bytes()).expect("yaml")).expect("settings")
+}
+
+fn secrets(token: &str) -> Secrets {
+    Secrets::new([("HUBSPOT_TOKEN".to_owned(), token.to_owned().into())])
+}
+
+fn connect(fake: &Fake, more: &str) -> HubSpot {
+    HubSpot::new(settings(fake, more), &secrets(TOKEN))
+        .expect("a connector")
+        .with_pace(Pace::without_waits())
+}
+
+fn names(deal: &[&str]) -> Properties {
+    Properties { deal: deal.iter().map(|&name| name.to_owned()).collect(), ..Properties::default() }
+}
+
+fn wanted(deal: &[&str]) -> Wanted {
+    Wanted { named: names(deal), shipped: names(&["handoff_promises", "handoff_nowhere"]) }
+}
+
+fn help(error: &CrmError) -> String {
+    match error {
+        CrmError::NotFound { help, .. }
+        | CrmError::BadData { help, .. }
+        | CrmError::Settings { help, .. }
+        | CrmError::Denied { help, .. }
+        | CrmError::Unavailable { help, .. } => help.clone(),
+        CrmError::Refused { .. } => String::new(),
+    }
+}
+
+fn at(text: &str) -> chrono::DateTime<chrono::Utc> {
+    text.parse().expect("a time")
+}
+
+async fn population(crm: &HubSpot) -> (BTreeMap<String, Deal>, Vec<handoff::facts::Gap>) {
+    let population = crm.population(Window::default(), &()).await.expect("population");
+    let (deals, gaps) = population.deals.into_parts();
+    (deals.into_iter().map(|deal| (deal.id.as_str().to_owned(), deal)).collect(), gaps)
+}
+
+#[tokio::test]
+async fn one_deal_has_all_a_brief_needs() {
+    let fake = Fake::start().await;
+    let signature: Signature = serde_json::from_value(json!({
+        "provider": "pandadoc", "document_id": "d", "deal_refs": [], "metadata": {},
+        "signers": [{"email": "mei.tan@northwind-robotics.example", "signed": true}],
+    }))
+    .expect("signature");
+    let crm = connect(&fake, "").reading(wanted(&["handoff_success_metric"]));
+    let deal = crm.deal(&DealId::new("31874500101"), Some(&signature)).await.expect("deal");
+    insta::assert_json_snapshot!(deal);
+}
+
+#[tokio::test]
+async fn a_rep_who_has_left_is_still_named() {
+    let fake = Fake::start().await;
+    let deal = connect(&fake, "").deal(&DealId::new("31874500106"), None).await.expect("deal");
+    assert_eq!(deal.owner.and_then(|o| o.email).as_deref(), Some("tom.becker@vendor.example"));
+}
+
+#[tokio::test]
+async fn the_primary_company_is_the_company_and_several_without_one_are_only_listed() {
+    let fake = Fake::start().await;
+    for (id, name) in [("19900300206", "Ember Care"), ("19900300207", "Ember Care UK")] {
+        fake.state().add("companies", json!({"id": id, "properties": {"name": name}}));
+    }
+    let crm = connect(&fake, "");
+    let id = DealId::new("31874500106");
+    let company = crm.deal(&id, None).await.expect("deal").company;
+    assert_eq!(company.and_then(|c| c.name).as_deref(), Some("Ember Care UK"));
+    let plain = |id: &str| json!({"toObjectId": id, "associationTypes": []});
+    fake.state()
+        .links
+        .entry("companies".to_owned())
+        .or_default()
+        .insert("31874500106".to_owned(), vec![plain("19900300206"), plain("19900300207")]);
+    let deal = crm.deal(&id, None).await.expect("deal");
+    assert_eq!(deal.company, None);
+    assert_eq!(deal.properties["associated_companies"], json!(["Ember Care", "Ember Care UK"]));
+}
+
+#[tokio::test]
+async fn a_deal_that_is_not_there_says_what_may_be() {
+    let fake = Fake::start().await;
+    let crm = connect(&fake, "");
+    for (id, wanted) in [
+        ("1", "merged into another deal"),
+        ("../1", "HubSpot's ids are numbers"),
+        ("31874500101/x", "HubSpot's ids are numbers"),
+    ] {
+        let error = crm.deal(&DealId::new(id), None).await.expect_err(id);
+        assert!(matches!(error, CrmError::NotFound { .. }), "{error:?}");
+        assert!(help(&error).contains(wanted), "{id}: {}", help(&error));
+    }
+    let archived = crm.deal(&DealId::new("31874500110"), None).await.expect("archived");
+    assert_eq!(archived.outcome, Outcome::Gone);
+}
+
+#[tokio::test]
+async fn the_ten_deals_come_out_as_their_story_says() {
+    let fake = Fake::start().await;
+    let (deals, gaps) = population(&connect(&fake, "")).await;
+    assert_eq!(gaps, [], "everything could be read");
+    let told: Vec<String> = deals
+        .values()
+        .map(|deal| {
+            let amount = deal
+                .amount
+                .as_ref()
+                .map(|m| format!("{} {}", m.amount, m.currency.as_deref().unwrap_or("-")));
+            format!(
+                "{} {:?} {} {} [{}] {} {:?}",
+                deal.id,
+                deal.outcome,
+                amount.unwrap_or_default(),
+                deal.closed_won_at.map(|at| at.to_rfc3339()).unwrap_or_default(),
+                deal.closed_won_evidence.as_deref().unwrap_or_default(),
+                deal.owner.as_ref().and_then(|o| o.name.as_deref()).unwrap_or("-"),
+                deal.merged_ids.iter().map(DealId::as_str).collect::<Vec<_>>(),
+            )
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+fn many(count: u64) -> Account {
+    let mut account = Account::default();
+    for n in 1..=count {
+        account.add(
+            "deals",
+            json!({"id": (1_000_000 + n).to_string(), "properties": {
+                "dealname": format!("Deal {n}"), "pipeline": "default", "dealstage": "closedwon",
+                "hs_is_closed_won": "true", "hs_is_closed": "true", "amount": n.to_string(),
+                "closedate": "2026-10-30T16:42:11Z",
+            }}),
+        );
+    }
+    account.properties.insert("deals".to_owned(), sample("properties-deals-trimmed"));
+    account
+}
+
+struct Seen(Mutex<Vec<usize>>);
+
+impl Progress for Seen {
+    fn read(&self, deals: usize, _: Option<usize>) {
+        self.0.lock().expect("not poisoned").push(deals);
+    }
+}
+
+#[tokio::test]
+async fn twenty_five_thousand_deals_come_through_the_search_whole() {
+    let fake = Fake::with(many(25_000)).await;
+    let crm = connect(&fake, "");
+    let seen = Seen(Mutex::new(Vec::new()));
+    let population = crm.population(Window::default(), &seen).await.expect("population");
+    assert_eq!(population.source.rows, 25_000);
+    let (deals, gaps) = population.deals.into_parts();
+    assert_eq!(gaps, []);
+    let total: rust_decimal::Decimal =
+        deals.iter().filter_map(|deal| deal.amount.as_ref().map(|m| m.amount)).sum();
+    assert_eq!((deals.len(), total), (25_000, rust_decimal::Decimal::from(312_512_500)));
+    assert!(seen.0.lock().expect("not poisoned").len() > 100, "progress is told page by page");
+    assert!(
+        fake.state().calls.iter().all(|call| call.body.get("after").is_none()),
+        "`after` ends at 10,000 and is never used"
+    );
+}
+
+#[tokio::test]
+async fn a_page_that_fails_makes_the_population_incomplete_and_is_named() {
+    let fake = Fake::with(many(2_000)).await;
+    let broken = Planned::Answer(502, vec![], json!({"message": "Bad gateway"}));
+    let pages = std::iter::repeat_n(Planned::Pass, 6).chain(std::iter::repeat_n(broken, 5));
+    fake.plan("deals/search", pages);
+    let (deals, gaps) = population(&connect(&fake, "")).await;
+    assert_eq!(deals.len(), 1_200, "six pages were read");
+    assert_eq!(gaps.len(), 1, "{gaps:#?}");
+    assert_eq!(gaps[0].what, "page 7 of the search for deals that are won, and those behind it");
+    assert!(gaps[0].why.contains("HubSpot answered 502: Bad gateway."), "{}", gaps[0].why);
+}
+
+#[tokio::test]
+async fn an_archive_or_a_history_that_fails_is_a_gap_too() {
+    let fake = Fake::start().await;
+    let broken = Planned::Answer(500, vec![], json!({}));
+    fake.plan("archived=true&limit=100&properties", std::iter::repeat_n(broken.clone(), 5));
+    fake.plan("deals/batch/read", std::iter::repeat_n(broken, 5));
+    let (deals, gaps) = population(&connect(&fake, "")).await;
+    let what: Vec<&str> = gaps.iter().map(|gap| gap.what.as_str()).collect();
+    assert_eq!(
+        what,
+        [
+            "the stage history of the deals 31874500101 to 31874500109",
+            "page 1 of the archived deals, and those behind it",
+        ]
+    );
+    assert_eq!(deals["31874500108"].closed_won_evidence.as_deref(), Some("closed-won date"));
+}
+
+#[tokio::test]
+async fn limits_are_waited_for_and_the_daily_one_ends_it() {
+    let fake = Fake::start().await;
+    let limited = |name: &str| Planned::Answer(429, vec![], sample(name));
+    fake.plan(
+        "deals/search",
+        [limited("error-429-search-secondly"), limited("error-429-ten-secondly"), Planned::Pass],
+    );
+    let retry = vec![("retry-after", "0".to_owned())];
+    fake.plan("crm/pipelines", [Planned::Answer(429, retry, json!({}))]);
+    let crm = connect(&fake, "");
+    let (deals, gaps) = population(&crm).await;
+    assert_eq!((deals.len(), gaps.len()), (10, 0));
+    fake.plan("account-info", [limited("error-429-daily")]);
+    let calls = fake.state().calls.len();
+    let error = crm.population(Window::default(), &()).await.expect_err("the day is over");
+    assert!(error.to_string().contains("HubSpot's limit for today is used up"), "{error}");
+    assert_eq!(fake.state().calls.len(), calls + 1, "a daily limit is not tried again");
+}
+
+#[tokio::test]
+async fn a_window_and_pipelines_narrow_the_search_and_are_told() {
+    let fake = Fake::start().await;
+    let crm = connect(&fake, "pipelines: {exclude: [Renewals]}");
+    let window = Window { from: Some(at("2026-10-25T00:00:00Z")), to: None };
+    let population = crm.population(window, &()).await.expect("population");
+    let (deals, gaps) = population.deals.into_parts();
+    assert_eq!(gaps, []);
+    assert!(deals.iter().all(|deal| deal.pipeline.as_deref() != Some("Renewals")));
+    assert!(!deals.iter().any(|deal| deal.id.as_str() == "31874500103"), "untouched since");
+    let query = population.source.query.expect("query");
+    assert!(query.contains("hs_lastmodifieddate") && query.contains("pipeline"), "{query}");
+    assert!(population.source.remarks[0].contains("Only the pipelines"), "the remark says so");
+    let error = connect(&fake, "pipelines: {include: [Renewal]}")
+        .population(Window::default(), &())
+        .await
+        .expect_err("no such pipeline");
+    assert!(help(&error).contains("\"Renewals\""), "{}", help(&error));
+}
+
+#[tokio::test]
+async fn a_mapped_property_that_is_gone_is_named() {
+    let fake = Fake::start().await;
+    let crm = connect(&fake, "").reading(wanted(&["handoff_sucess_metric"]));
+    let error = crm.deal(&DealId::new("31874500101"), None).await.expect_err("no such property");
+    assert!(error.to_string().contains("handoff_sucess_metric"), "{error}");
+    assert_eq!(help(&error), "Did you mean handoff_success_metric?");
+    assert!(crm.population(Window::default(), &()).await.is_err());
+}
+
+#[tokio::test]
+async fn an_open_deal_is_moved_to_the_won_stage_of_its_own_pipeline_with_one_note() {
+    let fake = Fake::start().await;
+    let open =
+        json!({"id": "5001", "properties": {"pipeline": "814203377", "dealstage": "1402337780"}});
+    fake.state().add("deals", open);
+    let crm = connect(&fake, "update_closed_won: true");
+    let (id, signed) = (DealId::new("5001"), at("2026-11-20T15:01:58Z"));
+    let url = "https://github.com/acme/handoffs/tree/main/briefs/2026/11/a?b&\"c\"";
+    let update = crm.mark_closed_won(&id, signed, Some(url)).await.expect("updated");
+    assert_eq!(update, ClosedWonUpdate::Updated);
+    let again = crm.mark_closed_won(&id, signed, Some(url)).await.expect("again");
+    assert_eq!(again, ClosedWonUpdate::AlreadyWon);
+    let writes = fake.writes();
+    assert_eq!(writes.len(), 2, "one change and one note, however often: {writes:#?}");
+    assert_eq!(
+        writes[0].body,
+        json!({"properties": {"dealstage": "1402337781", "closedate": "2026-11-20T15:01:58.000Z"}})
+    );
+    let note = writes[1].body["properties"]["hs_note_body"].as_str().expect("a note");
+    assert!(note.contains("a?b&amp;&quot;c&quot;"), "{note}");
+}
+
+#[tokio::test]
+async fn a_note_whose_creation_was_answered_by_an_error_is_not_written_twice() {
+    let fake = Fake::start().await;
+    fake.plan("objects/2026-09/notes?", [Planned::ActAndFail(500)]);
+    let crm = connect(&fake, "update_closed_won: true");
+    let (id, signed) = (DealId::new("31874500101"), at("2026-11-20T15:01:58Z"));
+    let error = crm.mark_closed_won(&id, signed, Some("https://x.example/b")).await;
+    assert!(error.is_err(), "the outcome is unclear");
+    let again = crm.mark_closed_won(&id, signed, Some("https://x.example/b")).await;
+    assert_eq!(again.expect("again"), ClosedWonUpdate::AlreadyWon);
+    assert_eq!(fake.writes().len(), 1);
+}
+
+#[tokio::test]
+async fn a_deal_that_is_won_or_lost_or_not_to_be_moved_is_left_alone() {
+    let fake = Fake::start().await;
+    let lost =
+        json!({"id": "5002", "properties": {"pipeline": "default", "dealstage": "closedlost"}});
+    fake.state().add("deals", lost);
+    let signed = at("2026-11-20T15:01:58Z");
+    let crm = connect(&fake, "update_closed_won: true");
+    let won = crm.mark_closed_won(&DealId::new("31874500102"), signed, None).await;
+    assert_eq!(won.expect("won"), ClosedWonUpdate::AlreadyWon);
+    let error = crm.mark_closed_won(&DealId::new("5002"), signed, None).await.expect_err("lost");
+    assert!(error.to_string().contains("closed as \"Closed Lost\""), "{error}");
+    let reader = connect(&fake, "");
+    let open = reader.mark_closed_won(&DealId::new("31874500107"), signed, Some("x")).await;
+    assert_eq!(open.expect("not configured"), ClosedWonUpdate::NotSupported);
+    assert!(fake.writes().is_empty());
+}
+
+#[tokio::test]
+async fn a_refusal_by_the_accounts_own_rules_names_the_property() {
+    let fake = Fake::start().await;
+    let refusal = Planned::Answer(400, vec![], sample("error-400-conditional-required"));
+    fake.plan("deals/31874500107", [refusal]);
+    let crm = connect(&fake, "update_closed_won: true");
+    let signed = at("2026-11-20T15:01:58Z");
+    let error =
+        crm.mark_closed_won(&DealId::new("31874500107"), signed, None).await.expect_err("refused");
+    assert_eq!(
+        error.to_string(),
+        "hubspot refused: Property values were not valid: closedate is required when dealstage is closedwon."
+    );
+    assert!(matches!(error, CrmError::Refused { .. }));
+    assert_eq!(fake.writes().len(), 1, "it is not tried again");
+}
+
+#[tokio::test]
+async fn wrong_tokens_and_missing_scopes_are_told_without_the_token() {
+    let fake = Fake::start().await;
+    let wrong =
+        HubSpot::new(settings(&fake, ""), &secrets("pat-na1-wrong-9999")).expect("connector");
+    let error = wrong.deal(&DealId::new("1"), None).await.expect_err("401");
+    assert!(matches!(error, CrmError::Denied { .. }));
+    let mut said = format!("{error} {error:?} {wrong:?} {}", help(&error));
+    let crm = connect(&fake, "");
+    fake.plan("deals/search", [Planned::Answer(403, vec![], sample("error-403-missing-scopes"))]);
+    let error = crm.population(Window::default(), &()).await.expect_err("403");
+    assert_eq!(help(&error), "Give the token these scopes: crm.objects.deals.read.");
+    let repeats = json!({"message": format!("bad header Bearer {TOKEN}")});
+    fake.plan("crm/pipelines", [Planned::Answer(418, vec![], repeats)]);
+    let error = crm.deal(&DealId::new("1"), None).await.expect_err("a server that repeats it");
+    said.push_str(&format!("{error} {error:?} {crm:?} {:?}", secrets(TOKEN)));
+    assert!(said.contains("[redacted]"), "{said}");
+    for secret in [TOKEN, "pat-na1-wrong-9999"] {
+        assert!(!said.contains(secret), "{said}");
+    }
+    let error = HubSpot::new(settings(&fake, ""), &Secrets::default()).expect_err("no token");
+    assert!(error.to_string().contains("HUBSPOT_TOKEN is not set"), "{error}");
+}
+
+#[tokio::test]
+async fn a_token_of_another_account_reads_nothing() {
+    let fake = Fake::start().await;
+    let error = connect(&fake, "portal_id: 1")
+        .population(Window::default(), &())
+        .await
+        .expect_err("another account");
+    assert!(error.to_string().contains("belongs to account 24681012, not to 1"), "{error}");
+    assert_eq!(fake.state().calls.len(), 1);
+}
+
+#[tokio::test]
+async fn the_population_has_companies_where_the_mapping_reads_them() {
+    let fake = Fake::start().await;
+    let company = ["city".to_owned()].into_iter().collect();
+    let named = Properties { company, ..Properties::default() };
+    let crm = connect(&fake, "").reading(Wanted { named, ..Wanted::default() });
+    let (deals, gaps) = population(&crm).await;
+    assert_eq!(gaps, []);
+    let company = deals["31874500101"].company.as_ref().expect("a company");
+    assert_eq!(company.properties["city"], "Leeds");
+    assert_eq!(deals["31874500103"].company, None);
+}
+
+#[tokio::test]
+async fn doctor_sees_token_scopes_stages_and_properties() {
+    let fake = Fake::start().await;
+    fake.plan(
+        "contacts?limit=1",
+        [Planned::Answer(403, vec![], sample("error-403-missing-scopes"))],
+    );
+    let crm = connect(&fake, "update_closed_won: true").reading(wanted(&["gone_property"]));
+    let asked = ["handoff_success_metric", "gone_property", "handoff_nowhere"].map(str::to_owned);
+    let checks = crm.checks(&asked, false).await;
+    let failed: Vec<(&str, Value)> = checks
+        .iter()
+        .filter(|check| check.level == CheckLevel::Failed)
+        .map(|check| (check.what.as_str(), json!(check.detail)))
+        .collect();
+    assert_eq!(failed.len(), 2, "{checks:#?}");
+    assert_eq!(failed[0].0, "hubspot: read contacts");
+    assert!(failed[1].1.to_string().contains("gone_property"));
+    let warned = |check: &&Check| check.level == CheckLevel::Warning;
+    let suggested = checks.iter().filter(warned).any(|c| c.detail.contains("handoff_nowhere"));
+    assert!(suggested, "what the shipped mapping suggests need not be there: {checks:#?}");
+    let detail = |what: &str| {
+        let check: Option<&Check> = checks.iter().find(|check| check.what == what);
+        check.unwrap_or_else(|| panic!("{what}: {checks:#?}")).detail.clone()
+    };
+    assert_eq!(detail("hubspot: pipeline Renewals"), "won is Renewed");
+    assert!(detail("hubspot: token").contains("https://app.hubspot.com/contacts/24681012/"));
+    let offline = crm.checks(&[], true).await;
+    assert_eq!(offline.len(), 1);
+}

@@ -1,0 +1,208 @@
+//! Reads objects. Packs are read here with a memory of delta bases that fits
+//! the scan (directories of neighbouring commits are deltas of each other);
+//! everything else, and every failure, goes to the general object database.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub(in crate::ledger) use gix::objs::Kind;
+use gix::objs::{Exists as _, Find as _};
+use gix::odb::pack::data::{self, entry::Header};
+
+use super::Id;
+use super::bases::Bases;
+use super::delta;
+use super::packs::{Pack, open_packs};
+
+/// No tree, commit, brief or timeline is larger; what claims to be is not
+/// allocated.
+const LARGEST: u64 = 128 << 20;
+/// No writer makes longer chains (git's default is 50, its limit 4095).
+const LONGEST_CHAIN: usize = 4096;
+
+/// Why an object could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::ledger) enum Fault {
+    /// It is not in this repository.
+    Missing,
+    /// It is there and broken; the reason.
+    Broken(String),
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Missing => f.write_str("it is not in this repository"),
+            Self::Broken(why) => write!(f, "it is corrupt: {why}"),
+        }
+    }
+}
+
+/// The object database of one repository, shared by readers in many threads.
+pub(in crate::ledger) struct Objects {
+    packs: Vec<Pack>,
+    /// Copied for each reader; handles cannot be shared.
+    general: Mutex<gix::odb::Handle>,
+}
+
+impl Objects {
+    /// Opens the objects below an absolute `objects` folder, alternates
+    /// included. Replacement objects are not followed: the audit reads what
+    /// was committed.
+    pub(in crate::ledger) fn open(objects: &Path) -> Result<Arc<Self>, String> {
+        let mut dirs = vec![objects.to_owned()];
+        dirs.extend(
+            gix::odb::alternate::resolve(objects.to_owned(), objects).map_err(|e| words(&e))?,
+        );
+        let options = gix::odb::store::init::Options {
+            alloc_limit_bytes: usize::try_from(4 * LARGEST).ok(),
+            current_dir: Some(objects.to_owned()),
+            ..Default::default()
+        };
+        let general = gix::odb::at_opts(objects, gix::hash::Kind::Sha1, None, options)
+            .map_err(|e| e.to_string())?;
+        Ok(Arc::new(Self { packs: open_packs(&dirs), general: Mutex::new(general) }))
+    }
+
+    /// A reader for one thread that remembers about this many bytes.
+    pub(in crate::ledger) fn reader(self: &Arc<Self>, bytes: usize) -> Reader {
+        let general = self.general.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Reader {
+            objects: Arc::clone(self),
+            general,
+            bases: Bases::new(bytes),
+            inflate: gix::zlib::Inflate::default(),
+            last_pack: 0,
+        }
+    }
+
+    /// Where an object stands in the packs, for reading many in the order in
+    /// which their deltas build on each other; loose objects come last.
+    pub(in crate::ledger) fn place(&self, id: &Id) -> (usize, u64) {
+        for (number, pack) in self.packs.iter().enumerate() {
+            if let Some(offset) = pack.offset(id) {
+                return (number, offset);
+            }
+        }
+        (usize::MAX, 0)
+    }
+}
+
+/// Reads objects in one thread.
+pub(in crate::ledger) struct Reader {
+    objects: Arc<Objects>,
+    general: gix::odb::Handle,
+    bases: Bases<(usize, u64), Kind>,
+    inflate: gix::zlib::Inflate,
+    last_pack: usize,
+}
+
+impl Reader {
+    /// Whether the object is in this repository.
+    pub(in crate::ledger) fn has(&mut self, id: &Id) -> bool {
+        self.locate(id).is_some() || self.general.exists(&gix::ObjectId::Sha1(*id))
+    }
+
+    /// The object's bytes and kind.
+    pub(in crate::ledger) fn read(&mut self, id: &Id) -> Result<(Arc<Vec<u8>>, Kind), Fault> {
+        if let Some((pack, offset)) = self.locate(id)
+            && let Some(found) = self.read_packed(pack, offset)
+        {
+            return Ok(found);
+        }
+        let mut bytes = Vec::new();
+        match self.general.try_find(&gix::ObjectId::Sha1(*id), &mut bytes) {
+            Ok(Some(found)) => {
+                let kind = found.kind;
+                Ok((Arc::new(bytes), kind))
+            }
+            Ok(None) => Err(Fault::Missing),
+            Err(error) => Err(Fault::Broken(words(&error))),
+        }
+    }
+
+    /// The object's bytes when it is of this kind.
+    pub(in crate::ledger) fn read_kind(
+        &mut self,
+        id: &Id,
+        wanted: Kind,
+    ) -> Result<Arc<Vec<u8>>, Fault> {
+        let (bytes, kind) = self.read(id)?;
+        if kind != wanted {
+            return Err(Fault::Broken(format!("it is a {kind} where a {wanted} belongs")));
+        }
+        Ok(bytes)
+    }
+
+    fn locate(&mut self, id: &Id) -> Option<(usize, u64)> {
+        let packs = &self.objects.packs;
+        if let Some(offset) = packs.get(self.last_pack).and_then(|pack| pack.offset(id)) {
+            return Some((self.last_pack, offset));
+        }
+        let (number, offset) =
+            packs.iter().enumerate().find_map(|(n, pack)| Some((n, pack.offset(id)?)))?;
+        self.last_pack = number;
+        Some((number, offset))
+    }
+
+    /// Reads an entry and the bases it builds on. `None` for anything odd:
+    /// the general object database then finds another copy or says why not.
+    fn read_packed(&mut self, pack: usize, offset: u64) -> Option<(Arc<Vec<u8>>, Kind)> {
+        let objects = Arc::clone(&self.objects);
+        let file = objects.packs[pack].data()?;
+        let mut deltas: Vec<(u64, data::Entry)> = Vec::new();
+        let mut at = offset;
+        let (mut bytes, kind) = loop {
+            if let Some(known) = self.bases.get(&(pack, at)) {
+                break known;
+            }
+            let entry = file.entry(at).ok()?;
+            let base = match entry.header {
+                Header::OfsDelta { base_distance } => {
+                    entry.checked_base_pack_offset(base_distance)?
+                }
+                Header::RefDelta { base_id } => {
+                    objects.packs[pack].offset(base_id.as_slice().try_into().ok()?)?
+                }
+                Header::Commit | Header::Tree | Header::Blob | Header::Tag => {
+                    let kind = entry.header.as_kind()?;
+                    let bytes = Arc::new(self.inflate(file, &entry)?);
+                    self.bases.put((pack, at), Arc::clone(&bytes), kind);
+                    break (bytes, kind);
+                }
+            };
+            if deltas.len() == LONGEST_CHAIN {
+                return None;
+            }
+            deltas.push((at, entry));
+            at = base;
+        };
+        while let Some((at, entry)) = deltas.pop() {
+            let delta = self.inflate(file, &entry)?;
+            let (base_size, size, header) = delta::sizes(&delta)?;
+            if base_size != bytes.len() as u64 || size > LARGEST {
+                return None;
+            }
+            let size = usize::try_from(size).ok()?;
+            bytes = Arc::new(delta::apply(&bytes, &delta[header..], size)?);
+            self.bases.put((pack, at), Arc::clone(&bytes), kind);
+        }
+        Some((bytes, kind))
+    }
+
+    fn inflate(&mut self, file: &data::File, entry: &data::Entry) -> Option<Vec<u8>> {
+        if entry.decompressed_size > LARGEST {
+            return None;
+        }
+        let mut bytes = vec![0; usize::try_from(entry.decompressed_size).ok()?];
+        file.decompress_entry(entry, &mut self.inflate, &mut bytes).ok()?;
+        Some(bytes)
+    }
+}
+
+/// The whole chain of a gix error in one line.
+fn words(error: &gix::Error) -> String {
+    let mut words: Vec<String> = error.iter_errors().map(ToString::to_string).collect();
+    words.dedup();
+    words.join(": ")
+}

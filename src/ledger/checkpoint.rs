@@ -172,7 +172,7 @@ pub fn find_containment(
     let repository = open(git_dir)?;
     let mut reader = repository.objects.reader(1 << 20);
     let object = |why: String| HistoryError::Object { what: format!("commit {head}"), why };
-    let chain = scan::walk(&repository, &mut reader, head.0, Some(tip.0), &|_| {})
+    let chain = scan::walk(&repository, &mut reader, head.0, Some(tip.0))
         .map_err(|fault| object(fault.to_string()))?;
     if chain.base.is_some() {
         return Ok(Containment::InPlace);

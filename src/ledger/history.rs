@@ -151,25 +151,7 @@ fn run(
     let use_cache = use_cache && repository.is_whole();
     let known = if use_cache { cache::load_record(&repository.common) } else { None };
 
-    let mut reader = repository.objects.reader(1 << 20);
-    let mut chain =
-        scan::walk(&repository, &mut reader, head, known.as_ref().map(|k| k.tip), &|_| {})
-            .map_err(|fault| unreadable_tip(head, &fault))?;
-    drop(reader);
-    let mut record = match known {
-        Some(known) if chain.base.is_some() => known,
-        _ => Record::new(),
-    };
-    let first = chain.links.first().map(|link| link.committed_at);
-    if let ScanAt::AsOf { branch, at: moment } = at
-        && !cut(&mut chain, moment.timestamp())
-    {
-        return match chain.base {
-            // The moment lies within what the cache has folded already.
-            Some(_) => run(git_dir, at, false, progress),
-            None => Err(before_history(branch, *moment, first)),
-        };
-    }
+    let (mut chain, mut record) = find_start(&repository, head, at, known)?;
     let (parts, more_gaps) = scan::compare(&repository.objects, &chain, record.walked, progress);
     let mut gaps = std::mem::take(&mut chain.gaps);
     gaps.extend(more_gaps);
@@ -187,15 +169,56 @@ fn run(
     Ok(Scanned { history: record.into_history(name), gaps })
 }
 
+/// The commits that are still to be compared, and the record they extend.
+fn find_start(
+    repository: &Repository,
+    head: scan::Id,
+    at: &ScanAt,
+    known: Option<Record>,
+) -> Result<(Chain, Record), HistoryError> {
+    let mut reader = repository.objects.reader(1 << 20);
+    let mut walk = |from: scan::Id, known: Option<scan::Id>| {
+        scan::walk(repository, &mut reader, from, known).map_err(|fault| unreadable(from, &fault))
+    };
+    let mut chain = walk(head, known.as_ref().map(|known| known.tip))?;
+    if let ScanAt::AsOf { branch, at } = at {
+        if chain.base.is_some() && !is_dated_by(&chain, *at) {
+            // The moment lies behind the cache's tip.
+            chain = walk(head, None)?;
+        }
+        let first = chain.links.first().map(|link| link.committed_at);
+        if !cut(&mut chain, *at) {
+            return Err(before_history(branch, *at, first));
+        }
+    }
+    let Some(mut known) = known else { return Ok((chain, Record::new())) };
+    if chain.base.is_some() {
+        return Ok((chain, known));
+    }
+    // The cache may know a longer history of which this is the beginning.
+    if let Some(last) = chain.links.last().map(|link| link.id)
+        && chain.gaps.is_empty()
+        && let Ok(rest) = walk(known.tip, Some(last))
+        && rest.base.is_some()
+    {
+        known.truncate(last, rest.links.len());
+        return Ok((Chain { links: Vec::new(), base: rest.base, gaps: Vec::new() }, known));
+    }
+    Ok((chain, Record::new()))
+}
+
+fn is_dated_by(chain: &Chain, at: DateTime<Utc>) -> bool {
+    let mut links = chain.base.iter().chain(&chain.links);
+    links.any(|link| link.committed_at <= at.timestamp())
+}
+
 /// Drops the commits after the newest one dated at or before the moment;
 /// whether one is left.
-fn cut(chain: &mut Chain, at: i64) -> bool {
-    if let Some(newest) = chain.links.iter().rposition(|link| link.committed_at <= at) {
-        chain.links.truncate(newest + 1);
-        return true;
-    }
-    chain.links.clear();
-    chain.base.is_some_and(|base| base.committed_at <= at)
+fn cut(chain: &mut Chain, at: DateTime<Utc>) -> bool {
+    let at = at.timestamp();
+    let newest = chain.links.iter().rposition(|link| link.committed_at <= at);
+    chain.links.truncate(newest.map_or(0, |newest| newest + 1));
+    newest.is_some() || chain.base.is_some_and(|base| base.committed_at <= at)
 }
 
 fn find_head(
@@ -237,8 +260,8 @@ fn id_of(id: git2::Oid) -> scan::Id {
     id.as_bytes().try_into().expect("libgit2 opens repositories with SHA-1 only")
 }
 
-fn unreadable_tip(head: scan::Id, fault: &Fault) -> HistoryError {
-    HistoryError::Object { what: format!("commit {}", ObjectId(head)), why: fault.to_string() }
+fn unreadable(id: scan::Id, fault: &Fault) -> HistoryError {
+    HistoryError::Object { what: format!("commit {}", ObjectId(id)), why: fault.to_string() }
 }
 
 fn before_history(branch: &str, at: DateTime<Utc>, first: Option<i64>) -> HistoryError {

@@ -37,13 +37,15 @@ struct Parsed {
 }
 
 /// Walks the first parents of `head` until there are none or `known` is
-/// reached; `visit` is told the count now and then.
+/// reached.
+///
+/// # Errors
+/// When `head` itself cannot be read.
 pub(in crate::ledger) fn walk(
     repository: &Repository,
     reader: &mut Reader,
     head: Id,
     known: Option<Id>,
-    visit: &dyn Fn(usize),
 ) -> Result<Chain, Fault> {
     let mut chain = Chain { links: Vec::new(), base: None, gaps: Vec::new() };
     let mut seen_tip = false;
@@ -80,9 +82,6 @@ pub(in crate::ledger) fn walk(
             });
         }
         chain.links.push(parsed.link);
-        if chain.links.len().is_multiple_of(4096) {
-            visit(chain.links.len());
-        }
         next = parsed.parent;
         if next.is_some() && repository.shallow.contains(&id) {
             chain.gaps.push(Gap {

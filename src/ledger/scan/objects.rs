@@ -73,6 +73,7 @@ impl Objects {
             bases: Bases::new(bytes),
             inflate: gix::zlib::Inflate::default(),
             last_pack: 0,
+            misses: 0,
         }
     }
 
@@ -95,12 +96,26 @@ pub(in crate::ledger) struct Reader {
     bases: Bases<(usize, u64), Kind>,
     inflate: gix::zlib::Inflate,
     last_pack: usize,
+    misses: usize,
 }
 
 impl Reader {
     /// Whether the object is in this repository.
     pub(in crate::ledger) fn has(&mut self, id: &Id) -> bool {
-        self.locate(id).is_some() || self.general.exists(&gix::ObjectId::Sha1(*id))
+        let found = self.locate(id).is_some() || self.general.exists(&gix::ObjectId::Sha1(*id));
+        if !found {
+            self.count_miss();
+        }
+        found
+    }
+
+    /// Each miss makes the general database look at the disk again, for packs
+    /// that came since. In a clone that lacks thousands of objects that adds up.
+    fn count_miss(&mut self) {
+        self.misses += 1;
+        if self.misses == 32 {
+            self.general.refresh_never();
+        }
     }
 
     /// The object's bytes and kind.
@@ -110,13 +125,21 @@ impl Reader {
         {
             return Ok(found);
         }
+        let wanted = gix::ObjectId::Sha1(*id);
         let mut bytes = Vec::new();
-        match self.general.try_find(&gix::ObjectId::Sha1(*id), &mut bytes) {
-            Ok(Some(found)) => {
-                let kind = found.kind;
-                Ok((Arc::new(bytes), kind))
+        let kind = match self.general.try_find(&wanted, &mut bytes) {
+            Ok(Some(found)) => found.kind,
+            Ok(None) => {
+                self.count_miss();
+                return Err(Fault::Missing);
             }
-            Ok(None) => Err(Fault::Missing),
+            Err(error) => return Err(Fault::Broken(words(&error))),
+        };
+        // Entries of packs are guarded by zlib's checksum and their deltas'
+        // lengths; what comes this way (loose, or odd) is checked as a whole.
+        match gix::objs::compute_hash(gix::hash::Kind::Sha1, kind, &bytes) {
+            Ok(found) if found == wanted => Ok((Arc::new(bytes), kind)),
+            Ok(found) => Err(Fault::Broken(format!("its bytes have the id {found}"))),
             Err(error) => Err(Fault::Broken(words(&error))),
         }
     }

@@ -86,6 +86,19 @@ impl Record {
         self.walked = first + u32::try_from(chain.links.len()).expect("git counts commits in u32");
     }
 
+    /// Takes the newest so many commits off again; `tip` is the last that stays.
+    pub(in crate::ledger) fn truncate(&mut self, tip: Id, newest: usize) {
+        self.tip = tip;
+        self.walked -= u32::try_from(newest).expect("git counts commits in u32");
+        let walked = self.walked;
+        self.commits.retain(|(at, _)| *at < walked);
+        self.schemas.retain(|(at, _)| *at < walked);
+        self.folders.retain_mut(|(_, states)| {
+            states.retain(|state| state.at < walked);
+            !states.is_empty()
+        });
+    }
+
     fn apply(&mut self, parts: Vec<Part>, mut needed: impl FnMut(u32)) {
         let sorted = self.folders.len();
         let mut added: HashMap<Vec<u8>, usize> = HashMap::new();

@@ -33,6 +33,9 @@ proptest! {
             let as_of = ScanAt::AsOf { branch: "main".to_owned(), at };
             let warm = scan(repo.path(), &as_of, &|_| {}).expect("scans");
             prop_assert_eq!(warm, scan_cold(repo.path(), &as_of, &|_| {}).expect("scans"));
+            let revision = ScanAt::Revision(commits[tip / 3].id.to_string());
+            let warm = scan(repo.path(), &revision, &|_| {}).expect("scans");
+            prop_assert_eq!(warm, scan_cold(repo.path(), &revision, &|_| {}).expect("scans"));
         }
     }
 }
@@ -46,6 +49,11 @@ fn the_second_scan_reads_new_commits_only() {
     let second = scan(repo.path(), &super::repo::main(), &|done| heard.set(done)).expect("scans");
     assert_eq!(first, second);
     assert_eq!(heard.get(), 0, "commits compared by the second scan");
+    // An older revision is cut out of what is known.
+    let at = ScanAt::Revision("main~100".to_owned());
+    let older = scan(repo.path(), &at, &|done| heard.set(done)).expect("scans");
+    assert_eq!(older.history, oracle::expected(&repo, "main~100", "main~100"));
+    assert_eq!(heard.get(), 0, "commits compared for an older revision");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Histories made at random: merges of every kind, roots, renames, deletions
 //! and returns, odd paths and modes, dates that run backwards.
 
+use std::collections::BTreeSet;
+
 use handoff::facts::CommitInfo;
 
 use super::oracle;
@@ -27,23 +29,28 @@ pub(super) fn history(seed: u64, commits: usize) -> Stream {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut stream = Stream::default();
     let mut marks: Vec<usize> = Vec::new();
+    let mut trunk = None;
+    let mut anew_lines = BTreeSet::new();
     for number in 0..commits {
         let mut at = 1_790_000_000 + i64::try_from(number).expect("small") * 600;
         if random.u8(..) < 12 {
             at -= random.i64(0..100_000);
         }
         let recent = |random: &mut fastrand::Rng| {
-            let reach = if random.u8(..) < 25 { 12 } else { 2 };
+            let reach = if random.u8(..) < 25 { 12 } else { 3 };
             marks[marks.len() - 1 - random.usize(..reach.min(marks.len()))]
         };
-        let mut parents = Vec::new();
-        if !marks.is_empty() && random.u8(..) >= 3 {
-            parents.push(recent(&mut random));
-            while random.u8(..) < 60 && parents.len() < 4 {
-                let other = recent(&mut random);
-                if !parents.contains(&other) {
-                    parents.push(other);
-                }
+        // Beside the trunk stand branches and histories of their own; they come
+        // back by a merge, and now and then one of them becomes the trunk.
+        let on_trunk = trunk.is_none() || random.u8(..) < 190;
+        let mut parents: Vec<usize> = trunk.into_iter().collect();
+        if !on_trunk {
+            parents = if random.u8(..) < 20 { Vec::new() } else { vec![recent(&mut random)] };
+        }
+        while !parents.is_empty() && random.u8(..) < 60 && parents.len() < 4 {
+            let other = recent(&mut random);
+            if !parents.contains(&other) {
+                parents.push(other);
             }
         }
         let mark = stream.commit("work", at, &parents);
@@ -51,8 +58,20 @@ pub(super) fn history(seed: u64, commits: usize) -> Stream {
             change(&mut stream, &mut random);
         }
         marks.push(mark);
+        // A line that began anew would end the history; one seed in seven has that.
+        let anew = match parents.first() {
+            None => !on_trunk,
+            Some(first) => anew_lines.contains(first),
+        };
+        if anew {
+            anew_lines.insert(mark);
+        }
+        let may_switch = !anew || seed.is_multiple_of(7);
+        if on_trunk || (may_switch && random.u8(..) < 12) {
+            trunk = Some(mark);
+        }
     }
-    let last = marks.last().expect("some commits");
+    let last = trunk.expect("some commits");
     stream.text(&format!("reset refs/heads/main\nfrom :{last}\n\n"));
     stream
 }
@@ -106,21 +125,22 @@ fn random_histories_are_read_as_git_log_tells_them() {
         let back = |c: &&CommitInfo| c.parent_committed_at.is_some_and(|p| c.committed_at < p);
         backdated += expected.commits.iter().filter(back).count();
     }
-    assert!(versions > 500 && backdated > 25, "the seeds show too little: {versions} {backdated}");
+    assert!(
+        versions > 1_500 && backdated > 100,
+        "the seeds show too little: {versions} {backdated}"
+    );
 }
 
 #[test]
 fn a_long_history_that_is_read_in_pieces_is_the_same() {
-    let repo = Repo::imported(&history(77, 12_000).bytes);
+    let repo = Repo::imported(&history(78, 8_000).bytes);
     for packed in [false, true] {
         if packed {
             repo.git(&["repack", "-adfq"]);
             repo.git(&["commit-graph", "write", "--reachable"]);
         }
-        assert_eq!(
-            repo.cold().history,
-            oracle::expected(&repo, "main", "main"),
-            "packed: {packed}"
-        );
+        let expected = oracle::expected(&repo, "main", "main");
+        assert!(expected.walked > 4_096, "too short to be cut: {}", expected.walked);
+        assert_eq!(repo.cold().history, expected, "packed: {packed}");
     }
 }

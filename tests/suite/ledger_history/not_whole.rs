@@ -24,6 +24,12 @@ fn ledger() -> Repo {
     Repo::imported(&stream.bytes)
 }
 
+/// The commits and directories.
+fn objects(repo: &Repo) -> Vec<ObjectId> {
+    let list = repo.line(&["rev-list", "--objects", "--filter=blob:none", "main"]);
+    list.lines().map(|line| line[..40].parse().expect("an id")).collect()
+}
+
 fn clone(repo: &Repo, arguments: &[&str]) -> (tempfile::TempDir, PathBuf) {
     repo.git(&["config", "uploadpack.allowFilter", "true"]);
     let dir = tempfile::tempdir().expect("a folder");
@@ -103,12 +109,6 @@ fn a_treeless_clone_is_not_whole() {
 
 #[test]
 fn each_lost_commit_or_directory_is_named_and_hides_nothing_else() {
-    let objects = |repo: &Repo| {
-        let list =
-            String::from_utf8(repo.git(&["rev-list", "--objects", "--filter=blob:none", "main"]));
-        let list = list.expect("text");
-        list.lines().map(|line| line[..40].parse().expect("an id")).collect::<Vec<_>>()
-    };
     let repo = ledger();
     let truth = repo.cold();
     let at_the_tip = format!(
@@ -137,6 +137,28 @@ fn each_lost_commit_or_directory_is_named_and_hides_nothing_else() {
             }
         }
     }
+}
+
+#[test]
+fn a_corrupt_loose_object_is_never_clean() {
+    let repo = ledger();
+    let truth = repo.cold();
+    for id in objects(&repo) {
+        let file = repo.loose(id);
+        let good = std::fs::read(&file).expect("reads");
+        std::fs::remove_file(&file).expect("removes");
+        for at in [2, good.len() / 2, good.len() - 1] {
+            let mut broken = good.clone();
+            broken[at] ^= 0x11;
+            std::fs::write(&file, &broken).expect("writes");
+            if let Ok(found) = scan_cold(repo.path(), &main(), &|_| {}) {
+                assert!(!found.gaps.is_empty() || found == truth, "{id}, byte {at}");
+            }
+        }
+        let _ = std::fs::remove_file(&file);
+        std::fs::write(&file, &good).expect("writes");
+    }
+    assert_eq!(repo.cold(), truth);
 }
 
 /// What each folder holds in the end.

@@ -101,7 +101,7 @@ pub(in crate::ledger) fn walk(
 }
 
 fn parse_next(repository: &Repository, reader: &mut Reader, id: Id) -> Result<Parsed, Fault> {
-    if let Some(graph) = &repository.graph
+    if let Some(graph) = repository.graph()
         && let Some(commit) = graph.commit_by_id(gix::hash::oid::from_bytes_unchecked(&id))
         && let Ok(tree) = commit.root_tree_id().as_bytes().try_into()
         && let Ok(parent) = commit.parent1()

@@ -93,7 +93,8 @@ impl Objects {
 pub(in crate::ledger) struct Reader {
     objects: Arc<Objects>,
     general: gix::odb::Handle,
-    bases: Bases<(usize, u64), Kind>,
+    /// By pack and offset, with the kind and the length of the packed bytes.
+    bases: Bases<(usize, u64), (Kind, usize)>,
     inflate: gix::zlib::Inflate,
     last_pack: usize,
     misses: usize,
@@ -120,8 +121,8 @@ impl Reader {
 
     /// The object's bytes and kind.
     pub(in crate::ledger) fn read(&mut self, id: &Id) -> Result<(Arc<Vec<u8>>, Kind), Fault> {
-        if let Some((pack, offset)) = self.locate(id)
-            && let Some(found) = self.read_packed(pack, offset)
+        if let Some((pack, offset, checksum)) = self.locate(id)
+            && let Some(found) = self.read_packed(pack, offset, checksum)
         {
             return Ok(found);
         }
@@ -157,25 +158,30 @@ impl Reader {
         Ok(bytes)
     }
 
-    fn locate(&mut self, id: &Id) -> Option<(usize, u64)> {
+    fn locate(&mut self, id: &Id) -> Option<(usize, u64, Option<u32>)> {
         let packs = &self.objects.packs;
-        if let Some(offset) = packs.get(self.last_pack).and_then(|pack| pack.offset(id)) {
-            return Some((self.last_pack, offset));
-        }
-        let (number, offset) =
-            packs.iter().enumerate().find_map(|(n, pack)| Some((n, pack.offset(id)?)))?;
-        self.last_pack = number;
-        Some((number, offset))
+        let find = |number: usize| {
+            let (offset, checksum) = packs.get(number)?.find(id)?;
+            Some((number, offset, checksum))
+        };
+        let found = find(self.last_pack).or_else(|| (0..packs.len()).find_map(find))?;
+        self.last_pack = found.0;
+        Some(found)
     }
 
     /// Reads an entry and the bases it builds on. `None` for anything odd:
     /// the general object database then finds another copy or says why not.
-    fn read_packed(&mut self, pack: usize, offset: u64) -> Option<(Arc<Vec<u8>>, Kind)> {
+    fn read_packed(
+        &mut self,
+        pack: usize,
+        offset: u64,
+        checksum: Option<u32>,
+    ) -> Option<(Arc<Vec<u8>>, Kind)> {
         let objects = Arc::clone(&self.objects);
         let file = objects.packs[pack].data()?;
         let mut deltas: Vec<(u64, data::Entry)> = Vec::new();
         let mut at = offset;
-        let (mut bytes, kind) = loop {
+        let (mut bytes, (kind, mut length)) = loop {
             if let Some(known) = self.bases.get(&(pack, at)) {
                 break known;
             }
@@ -189,9 +195,10 @@ impl Reader {
                 }
                 Header::Commit | Header::Tree | Header::Blob | Header::Tag => {
                     let kind = entry.header.as_kind()?;
-                    let bytes = Arc::new(self.inflate(file, &entry)?);
-                    self.bases.put((pack, at), Arc::clone(&bytes), kind);
-                    break (bytes, kind);
+                    let (bytes, length) = self.inflate(file, &entry)?;
+                    let bytes = Arc::new(bytes);
+                    self.bases.put((pack, at), Arc::clone(&bytes), (kind, length));
+                    break (bytes, (kind, length));
                 }
             };
             if deltas.len() == LONGEST_CHAIN {
@@ -201,25 +208,29 @@ impl Reader {
             at = base;
         };
         while let Some((at, entry)) = deltas.pop() {
-            let delta = self.inflate(file, &entry)?;
+            let delta;
+            (delta, length) = self.inflate(file, &entry)?;
             let (base_size, size, header) = delta::sizes(&delta)?;
             if base_size != bytes.len() as u64 || size > LARGEST {
                 return None;
             }
             let size = usize::try_from(size).ok()?;
             bytes = Arc::new(delta::apply(&bytes, &delta[header..], size)?);
-            self.bases.put((pack, at), Arc::clone(&bytes), kind);
+            self.bases.put((pack, at), Arc::clone(&bytes), (kind, length));
         }
-        Some((bytes, kind))
+        // An index that points at another entry would give another object.
+        let is_meant = checksum.is_none_or(|sum| file.entry_crc32(offset, length) == sum);
+        is_meant.then_some((bytes, kind))
     }
 
-    fn inflate(&mut self, file: &data::File, entry: &data::Entry) -> Option<Vec<u8>> {
+    /// The entry's bytes, and how many bytes of the pack it takes.
+    fn inflate(&mut self, file: &data::File, entry: &data::Entry) -> Option<(Vec<u8>, usize)> {
         if entry.decompressed_size > LARGEST {
             return None;
         }
         let mut bytes = vec![0; usize::try_from(entry.decompressed_size).ok()?];
-        file.decompress_entry(entry, &mut self.inflate, &mut bytes).ok()?;
-        Some(bytes)
+        let packed = file.decompress_entry(entry, &mut self.inflate, &mut bytes).ok()?;
+        Some((bytes, entry.header_size() + packed))
     }
 }
 

@@ -21,10 +21,16 @@ impl Pack {
         Some(Self { index: opened, path: index.with_extension("pack"), data: OnceLock::new() })
     }
 
+    /// Where the object begins in this pack, with the checksum of its packed
+    /// bytes as the index gives it.
+    pub(super) fn find(&self, id: &Id) -> Option<(u64, Option<u32>)> {
+        let found = self.index.lookup(gix::hash::oid::from_bytes_unchecked(id))?;
+        Some((self.index.pack_offset_at_index(found), self.index.crc32_at_index(found)))
+    }
+
     /// Where the object begins in this pack.
     pub(super) fn offset(&self, id: &Id) -> Option<u64> {
-        let found = self.index.lookup(gix::hash::oid::from_bytes_unchecked(id))?;
-        Some(self.index.pack_offset_at_index(found))
+        Some(self.find(id)?.0)
     }
 
     /// The pack; `None` when it cannot be opened.

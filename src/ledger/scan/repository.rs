@@ -1,6 +1,7 @@
 //! One repository as the scan sees it: where its parts are, and what says
 //! that it is not whole.
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,8 +18,7 @@ pub(in crate::ledger) struct Repository {
     /// The folder shared by all worktrees, absolute.
     pub(in crate::ledger) common: PathBuf,
     pub(in crate::ledger) objects: Arc<Objects>,
-    /// Absent in shallow clones, as in git: the graph would hide the cut.
-    pub(in crate::ledger) graph: Option<gix::commitgraph::Graph>,
+    graph: OnceCell<Option<gix::commitgraph::Graph>>,
     /// The commits whose parents were not fetched.
     pub(in crate::ledger) shallow: HashSet<Id>,
     /// Whether objects may be left on the remote (`--filter=blob:none`).
@@ -36,19 +36,48 @@ impl Repository {
         let dir = common.join("objects");
         let objects = Objects::open(&dir)?;
         let shallow = read_shallow(&common)?;
-        let graph = if shallow.is_empty() {
-            gix::commitgraph::at(dir.join("info"), gix::hash::Kind::Sha1, None).ok()
-        } else {
-            None
-        };
         let partial = is_partial(&git)?;
-        Ok(Self { git, common, objects, graph, shallow, partial })
+        Ok(Self { git, common, objects, graph: OnceCell::new(), shallow, partial })
+    }
+
+    /// The commit-graph, when there is one and it is sound. There is none for
+    /// shallow clones, as in git: the graph would hide the cut.
+    pub(in crate::ledger) fn graph(&self) -> Option<&gix::commitgraph::Graph> {
+        let open = || {
+            let info = self.common.join("objects").join("info");
+            if !self.shallow.is_empty() || !is_graph_sound(&info) {
+                return None;
+            }
+            gix::commitgraph::at(info, gix::hash::Kind::Sha1, None).ok()
+        };
+        self.graph.get_or_init(open).as_ref()
     }
 
     /// Whether everything that was committed is meant to be here.
     pub(in crate::ledger) fn is_whole(&self) -> bool {
         self.shallow.is_empty() && !self.partial
     }
+}
+
+/// Whether each file of the commit-graph has the checksum it ends with: a
+/// parent read from a broken one would be another history. An unsound graph is
+/// not needed, the commits say the same.
+fn is_graph_sound(info: &Path) -> bool {
+    let single = info.join("commit-graph");
+    if single.exists() {
+        return ends_with_its_sum(&single);
+    }
+    let split = info.join("commit-graphs");
+    let Ok(chain) = std::fs::read_to_string(split.join("commit-graph-chain")) else { return false };
+    chain.lines().all(|name| ends_with_its_sum(&split.join(format!("graph-{name}.graph"))))
+}
+
+fn ends_with_its_sum(path: &Path) -> bool {
+    let Ok(bytes) = std::fs::read(path) else { return false };
+    let Some((body, sum)) = bytes.split_last_chunk::<20>() else { return false };
+    let mut hasher = gix::hash::hasher(gix::hash::Kind::Sha1);
+    hasher.update(body);
+    hasher.try_finalize().is_ok_and(|found| found.as_slice() == sum)
 }
 
 fn read_shallow(common: &Path) -> Result<HashSet<Id>, String> {

@@ -72,6 +72,7 @@ impl Objects {
             general,
             bases: Bases::new(bytes),
             inflate: gix::zlib::Inflate::default(),
+            delta: Vec::new(),
             last_pack: 0,
             misses: 0,
         }
@@ -96,6 +97,8 @@ pub(in crate::ledger) struct Reader {
     /// By pack and offset, with the kind and the length of the packed bytes.
     bases: Bases<(usize, u64), (Kind, usize)>,
     inflate: gix::zlib::Inflate,
+    /// One delta's instructions; kept, as there are five for each commit.
+    delta: Vec<u8>,
     last_pack: usize,
     misses: usize,
 }
@@ -195,7 +198,8 @@ impl Reader {
                 }
                 Header::Commit | Header::Tree | Header::Blob | Header::Tag => {
                     let kind = entry.header.as_kind()?;
-                    let (bytes, length) = self.inflate(file, &entry)?;
+                    let mut bytes = Vec::new();
+                    let length = inflate(&mut self.inflate, file, &entry, &mut bytes)?;
                     let bytes = Arc::new(bytes);
                     self.bases.put((pack, at), Arc::clone(&bytes), (kind, length));
                     break (bytes, (kind, length));
@@ -208,30 +212,35 @@ impl Reader {
             at = base;
         };
         while let Some((at, entry)) = deltas.pop() {
-            let delta;
-            (delta, length) = self.inflate(file, &entry)?;
-            let (base_size, size, header) = delta::sizes(&delta)?;
+            length = inflate(&mut self.inflate, file, &entry, &mut self.delta)?;
+            let (base_size, size, header) = delta::sizes(&self.delta)?;
             if base_size != bytes.len() as u64 || size > LARGEST {
                 return None;
             }
             let size = usize::try_from(size).ok()?;
-            bytes = Arc::new(delta::apply(&bytes, &delta[header..], size)?);
+            bytes = Arc::new(delta::apply(&bytes, &self.delta[header..], size)?);
             self.bases.put((pack, at), Arc::clone(&bytes), (kind, length));
         }
         // An index that points at another entry would give another object.
         let is_meant = checksum.is_none_or(|sum| file.entry_crc32(offset, length) == sum);
         is_meant.then_some((bytes, kind))
     }
+}
 
-    /// The entry's bytes, and how many bytes of the pack it takes.
-    fn inflate(&mut self, file: &data::File, entry: &data::Entry) -> Option<(Vec<u8>, usize)> {
-        if entry.decompressed_size > LARGEST {
-            return None;
-        }
-        let mut bytes = vec![0; usize::try_from(entry.decompressed_size).ok()?];
-        let packed = file.decompress_entry(entry, &mut self.inflate, &mut bytes).ok()?;
-        Some((bytes, entry.header_size() + packed))
+/// Unpacks an entry; how many bytes of the pack it takes.
+fn inflate(
+    inflate: &mut gix::zlib::Inflate,
+    file: &data::File,
+    entry: &data::Entry,
+    bytes: &mut Vec<u8>,
+) -> Option<usize> {
+    if entry.decompressed_size > LARGEST {
+        return None;
     }
+    bytes.clear();
+    bytes.resize(usize::try_from(entry.decompressed_size).ok()?, 0);
+    let packed = file.decompress_entry(entry, inflate, bytes).ok()?;
+    Some(entry.header_size() + packed)
 }
 
 /// The whole chain of a gix error in one line.

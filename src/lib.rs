@@ -20,6 +20,7 @@ pub mod deliver;
 pub mod esign;
 pub mod facts;
 pub mod finding;
+pub mod ledger;
 pub mod net;
 pub mod text;
 pub mod time;

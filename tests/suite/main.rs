@@ -11,3 +11,4 @@ mod time;
 mod crm_config;
 mod deals_file;
 mod hubspot;
+mod ledger_history;

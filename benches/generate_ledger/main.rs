@@ -1,0 +1,166 @@
+//! Writes a ledger of N handoffs and the export of the deals behind it:
+//! `generate_ledger FOLDER N`. The same N gives the same bytes.
+//!
+//! `FOLDER/ledger.git` is a bare repository with a branch `main` of some 3 N
+//! commits over three years; `FOLDER/deals.csv` is a HubSpot export of the won
+//! deals, in which a few have no handoff (missed), some need none (renewals),
+//! and a few handoffs have no deal.
+
+mod content;
+mod export;
+mod stream;
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io::Write as _;
+use std::path::Path;
+
+use content::Deal;
+use handoff::brief::{Event, EventKind, Timeline};
+use stream::Stream;
+
+/// 2023-12-01T00:00:00Z, and three years less ten days from there.
+const FIRST: i64 = 1_701_388_800;
+const SPAN: i64 = (3 * 365 - 10) * 86_400;
+
+/// What happens to a handoff after its brief was committed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    Deliver,
+    Touch,
+    Edit,
+    Remove,
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [folder, count] = &arguments[..] else {
+        return Err("usage: generate_ledger FOLDER N".into());
+    };
+    let count: usize = count.parse()?;
+    let folder = Path::new(folder);
+    std::fs::create_dir_all(folder)?;
+    let mut random = fastrand::Rng::with_seed(20_261_122);
+    let mut stream = Stream::start(&folder.join("ledger.git"))?;
+    let mut export = export::Export::create(&folder.join("deals.csv"))?;
+
+    stream.commit(FIRST, "Set up the ledger")?;
+    stream.file("schema/brief.schema.json", schema().as_bytes())?;
+    stream.file("handoff.yaml", content::CONFIGURATION.as_bytes())?;
+
+    let mut waiting: BinaryHeap<Reverse<(i64, Step, usize)>> = BinaryHeap::new();
+    // What is still to happen to: its deal and its timeline so far.
+    let mut open: Vec<Option<(Deal, Timeline)>> = Vec::new();
+    let total = i64::try_from(count)?;
+    for number in 0..total {
+        let signed_at = FIRST + 3_600 + number * SPAN / total;
+        run_until(signed_at, &mut waiting, &mut open, &mut stream)?;
+        let deal = Deal::invent(&mut random, number, signed_at);
+        // One handoff in a thousand belongs to no won deal.
+        if random.u32(..1_000) != 0 {
+            export.row(&deal, "New Business")?;
+        }
+        if random.u32(..100) == 0 {
+            export
+                .row(&Deal::invent(&mut random, number + 10_000_000, signed_at), "New Business")?;
+        }
+        if random.u32(..100) < 5 {
+            export.row(
+                &Deal::invent(&mut random, number + 20_000_000, signed_at),
+                "Existing Business",
+            )?;
+        }
+        let wait =
+            if random.u32(..100) < 4 { random.i64(7_200..172_800) } else { random.i64(20..90) };
+        let mut timeline = Timeline::new(deal.key());
+        timeline.events.push(event(signed_at + 9, EventKind::Received, "pandadoc"));
+        timeline.events.push(event(signed_at + wait, EventKind::Signed, "pandadoc"));
+        stream.commit(signed_at + wait, &deal.subject("signed"))?;
+        stream.file(&deal.path("README.md"), deal.readme().as_bytes())?;
+        stream.file(&deal.path("brief.yaml"), deal.brief().as_bytes())?;
+        stream.file(&deal.path("timeline.yaml"), timeline.to_yaml().as_bytes())?;
+        let place = open.len();
+        open.push(Some((deal, timeline)));
+        let mut then =
+            |after: i64, step| waiting.push(Reverse((signed_at + wait + after, step, place)));
+        then(random.i64(5..60), Step::Deliver);
+        let touched = random.i64(3_600..200_000);
+        then(touched, Step::Touch);
+        match random.u32(..1_000) {
+            0..20 => then(random.i64(4_000..150_000), Step::Edit),
+            20 => then(touched + 86_400, Step::Remove),
+            _ => {}
+        }
+    }
+    run_until(i64::MAX, &mut waiting, &mut open, &mut stream)?;
+    let commits = stream.finish()?;
+    let rows = export.finish()?;
+    writeln!(std::io::stderr(), "{count} handoffs, {commits} commits, {rows} deals")?;
+    Ok(())
+}
+
+/// Commits what was to happen before this moment.
+fn run_until(
+    now: i64,
+    waiting: &mut BinaryHeap<Reverse<(i64, Step, usize)>>,
+    open: &mut [Option<(Deal, Timeline)>],
+    stream: &mut Stream,
+) -> std::io::Result<()> {
+    while let Some(Reverse((at, step, place))) = waiting.peek().copied()
+        && at < now
+    {
+        waiting.pop();
+        let Some((deal, timeline)) = &mut open[place] else { continue };
+        match step {
+            Step::Deliver => {
+                let done = [
+                    (EventKind::TaskOpened, "github"),
+                    (EventKind::Notified, "slack"),
+                    (EventKind::Emailed, "email"),
+                    (EventKind::ProjectStarted, "asana"),
+                    (EventKind::Welcomed, "welcome"),
+                    (EventKind::CrmUpdated, "hubspot"),
+                ];
+                for (number, (kind, via)) in done.into_iter().enumerate() {
+                    let mut event = event(at - 3, kind, via);
+                    event.reference = Some(format!("https://{via}.example/{}/{number}", deal.id));
+                    timeline.events.push(event);
+                }
+                stream.commit(at, &deal.subject("delivered"))?;
+            }
+            Step::Touch => {
+                for kind in [EventKind::Accepted, EventKind::Touched] {
+                    let mut event = event(at - 60, kind, "github");
+                    event.by = Some("samlee".to_owned());
+                    timeline.events.push(event);
+                }
+                stream.commit(at, &deal.subject("touched"))?;
+            }
+            Step::Edit => {
+                deal.goal.push_str(", and in every plant they run");
+                stream.commit(at, "Correct the goal after the call")?;
+                stream.file(&deal.path("README.md"), deal.readme().as_bytes())?;
+                stream.file(&deal.path("brief.yaml"), deal.brief().as_bytes())?;
+                continue;
+            }
+            Step::Remove => {
+                stream.commit(at, "Remove a handoff")?;
+                stream.delete(&deal.folder())?;
+                open[place] = None;
+                continue;
+            }
+        }
+        stream.file(&deal.path("timeline.yaml"), timeline.to_yaml().as_bytes())?;
+    }
+    Ok(())
+}
+
+fn event(at: i64, kind: EventKind, via: &str) -> Event {
+    Event::new(content::time(at), kind, via)
+}
+
+/// The shipped schema, or where it is not there yet one that takes anything.
+fn schema() -> String {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema/brief.schema.json");
+    std::fs::read_to_string(shipped).unwrap_or_else(|_| "{\"type\": \"object\"}\n".to_owned())
+}

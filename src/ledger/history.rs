@@ -1,0 +1,274 @@
+//! The history scan: every version of every brief along the first-parent
+//! history of a branch, and what could not be read of it.
+
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+
+use crate::facts::{Gap, History, ObjectId};
+use crate::text::quoted;
+
+use super::cache;
+use super::scan::{self, Chain, Fault, Record, Repository};
+
+/// Where the scan begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScanAt {
+    /// The tip of a branch: `main`, `refs/heads/main`, or `origin/main` where
+    /// there is no local one.
+    Branch(String),
+    /// Any revision git understands: an id, a tag, `main~3`.
+    Revision(String),
+    /// A branch as it was at a moment: its newest first-parent commit that is
+    /// dated at or before it. All that stands behind that commit in the chain
+    /// counts as having existed then, whatever its own date says: what a later
+    /// commit builds on was there before it. Commits that claim otherwise are
+    /// the backdated ones, and all of those are in [`History::commits`].
+    AsOf {
+        /// The branch, as for [`ScanAt::Branch`].
+        branch: String,
+        /// The moment.
+        at: DateTime<Utc>,
+    },
+}
+
+/// A history together with what could not be read of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "a history must be looked at with its gaps"]
+pub struct Scanned {
+    /// The history as far as it could be read.
+    pub history: History,
+    /// What could not be read; when this is not empty, nothing may be called
+    /// clean.
+    pub gaps: Vec<Gap>,
+}
+
+/// Why there is no history at all.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// The repository cannot be opened.
+    #[error("The repository {} cannot be opened: {why}.", path.display())]
+    Open {
+        /// Its git folder.
+        path: PathBuf,
+        /// The reason in git's words.
+        why: String,
+    },
+    /// There is no such branch, or it has no commit yet.
+    #[error(
+        "There is no branch {} with commits in {}. Name the ledger's default branch, and fetch it if this is a fresh clone.",
+        quoted(branch), path.display()
+    )]
+    NoBranch {
+        /// The branch that was asked for.
+        branch: String,
+        /// The repository's git folder.
+        path: PathBuf,
+    },
+    /// The revision does not name a commit.
+    #[error("{} names no commit in {}: {why}.", quoted(revision), path.display())]
+    NoRevision {
+        /// The revision that was asked for.
+        revision: String,
+        /// The repository's git folder.
+        path: PathBuf,
+        /// The reason in git's words.
+        why: String,
+    },
+    /// The branch begins after the moment that was asked for.
+    #[error(
+        "The branch {} has no commit dated at or before {at}; its first one that can be read is dated {first}.",
+        quoted(branch)
+    )]
+    BeforeHistory {
+        /// The branch.
+        branch: String,
+        /// The moment that was asked for.
+        at: DateTime<Utc>,
+        /// The date of the branch's oldest commit.
+        first: String,
+    },
+    /// An object cannot be read.
+    #[error("The {what} cannot be read: {why}.")]
+    Object {
+        /// Which one: kind and id.
+        what: String,
+        /// Why not.
+        why: String,
+    },
+    /// A checkpoint cannot be written or read.
+    #[error("The audit checkpoint {name} {why}.")]
+    Checkpoint {
+        /// The ref's name.
+        name: String,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// Scans the first-parent history of a branch or revision: for each folder
+/// below `briefs/` that directly holds a `brief.yaml` or `timeline.yaml` every
+/// version of the two; a merge counts where it was merged. Uses the cache in
+/// the git folder and leaves one for the next time, see [`super::cache`].
+/// `progress` hears now and then how many commits are done.
+///
+/// # Errors
+/// When the repository, the branch or its tip cannot be read at all. What is
+/// missing further down (a shallow clone, a lost or corrupt object) is a gap
+/// beside the result.
+pub fn scan(
+    git_dir: &Path,
+    at: &ScanAt,
+    progress: &dyn Fn(usize),
+) -> Result<Scanned, HistoryError> {
+    run(git_dir, at, true, progress)
+}
+
+/// The same as [`scan`], from the commits alone: the cache is neither read nor
+/// written.
+///
+/// # Errors
+/// As for [`scan`].
+pub fn scan_cold(
+    git_dir: &Path,
+    at: &ScanAt,
+    progress: &dyn Fn(usize),
+) -> Result<Scanned, HistoryError> {
+    run(git_dir, at, false, progress)
+}
+
+fn run(
+    git_dir: &Path,
+    at: &ScanAt,
+    use_cache: bool,
+    progress: &dyn Fn(usize),
+) -> Result<Scanned, HistoryError> {
+    let repository = Repository::open(git_dir)
+        .map_err(|why| HistoryError::Open { path: git_dir.to_owned(), why })?;
+    let (head, name) = find_head(&repository, git_dir, at)?;
+    // A cache is only ever left by a whole repository; one that has become
+    // shallow since must say so, and not live on what it once knew.
+    let use_cache = use_cache && repository.is_whole();
+    let known = if use_cache { cache::load_record(&repository.common) } else { None };
+
+    let (mut chain, mut record) = find_start(&repository, head, at, known)?;
+    let (parts, more_gaps) = scan::compare(&repository.objects, &chain, record.walked, progress);
+    let mut gaps = std::mem::take(&mut chain.gaps);
+    gaps.extend(more_gaps);
+    let fresh = chain.links.len();
+    record.extend(&chain, parts);
+    if use_cache
+        && matches!(at, ScanAt::Branch(_))
+        && gaps.is_empty()
+        && cache::is_worth_saving(&record, fresh)
+    {
+        cache::save_record(&repository.common, &record);
+    }
+    gaps.extend(scan::wholeness(&repository, record.blobs()));
+    gaps.extend(record.oddities());
+    Ok(Scanned { history: record.into_history(name), gaps })
+}
+
+/// The commits that are still to be compared, and the record they extend.
+fn find_start(
+    repository: &Repository,
+    head: scan::Id,
+    at: &ScanAt,
+    known: Option<Record>,
+) -> Result<(Chain, Record), HistoryError> {
+    let mut reader = repository.objects.reader(1 << 20);
+    let mut walk = |from: scan::Id, known: Option<scan::Id>| {
+        scan::walk(repository, &mut reader, from, known).map_err(|fault| unreadable(from, &fault))
+    };
+    let mut chain = walk(head, known.as_ref().map(|known| known.tip))?;
+    if let ScanAt::AsOf { branch, at } = at {
+        if chain.base.is_some() && !is_dated_by(&chain, *at) {
+            // The moment lies behind the cache's tip.
+            chain = walk(head, None)?;
+        }
+        let first = chain.links.first().map(|link| link.committed_at);
+        if !cut(&mut chain, *at) {
+            return Err(before_history(branch, *at, first));
+        }
+    }
+    let Some(mut known) = known else { return Ok((chain, Record::new())) };
+    if chain.base.is_some() {
+        return Ok((chain, known));
+    }
+    // The cache may know a longer history of which this is the beginning.
+    if let Some(last) = chain.links.last().map(|link| link.id)
+        && chain.gaps.is_empty()
+        && let Ok(rest) = walk(known.tip, Some(last))
+        && rest.base.is_some()
+    {
+        known.truncate(last, rest.links.len());
+        return Ok((Chain { links: Vec::new(), base: rest.base, gaps: Vec::new() }, known));
+    }
+    Ok((chain, Record::new()))
+}
+
+fn is_dated_by(chain: &Chain, at: DateTime<Utc>) -> bool {
+    let mut links = chain.base.iter().chain(&chain.links);
+    links.any(|link| link.committed_at <= at.timestamp())
+}
+
+/// Drops the commits after the newest one dated at or before the moment;
+/// whether one is left.
+fn cut(chain: &mut Chain, at: DateTime<Utc>) -> bool {
+    let at = at.timestamp();
+    let newest = chain.links.iter().rposition(|link| link.committed_at <= at);
+    chain.links.truncate(newest.map_or(0, |newest| newest + 1));
+    newest.is_some() || chain.base.is_some_and(|base| base.committed_at <= at)
+}
+
+fn find_head(
+    repository: &Repository,
+    git_dir: &Path,
+    at: &ScanAt,
+) -> Result<(scan::Id, String), HistoryError> {
+    let path = git_dir.to_owned();
+    match at {
+        ScanAt::Branch(branch) | ScanAt::AsOf { branch, .. } => {
+            let names =
+                [format!("refs/heads/{branch}"), branch.clone(), format!("refs/remotes/{branch}")];
+            let found = names
+                .iter()
+                .filter(|name| name.starts_with("refs/"))
+                .find_map(|name| repository.git.find_reference(name).ok())
+                .and_then(|reference| reference.resolve().ok())
+                .and_then(|reference| reference.target());
+            let id = found.ok_or(HistoryError::NoBranch { branch: branch.clone(), path })?;
+            let short = branch.strip_prefix("refs/heads/").unwrap_or(branch);
+            Ok((id_of(id), short.to_owned()))
+        }
+        ScanAt::Revision(revision) => {
+            let commit = repository
+                .git
+                .revparse_single(revision)
+                .and_then(|object| object.peel_to_commit())
+                .map_err(|e| HistoryError::NoRevision {
+                    revision: revision.clone(),
+                    path,
+                    why: e.message().to_owned(),
+                })?;
+            Ok((id_of(commit.id()), revision.clone()))
+        }
+    }
+}
+
+fn id_of(id: git2::Oid) -> scan::Id {
+    id.as_bytes().try_into().expect("libgit2 opens repositories with SHA-1 only")
+}
+
+fn unreadable(id: scan::Id, fault: &Fault) -> HistoryError {
+    HistoryError::Object { what: format!("commit {}", ObjectId(id)), why: fault.to_string() }
+}
+
+fn before_history(branch: &str, at: DateTime<Utc>, first: Option<i64>) -> HistoryError {
+    let first = first.and_then(|time| DateTime::from_timestamp(time, 0));
+    HistoryError::BeforeHistory {
+        branch: branch.to_owned(),
+        at,
+        first: first.map_or_else(|| "unknown".to_owned(), |time| time.to_string()),
+    }
+}

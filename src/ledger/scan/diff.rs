@@ -1,0 +1,290 @@
+//! What one commit changed below `briefs/` and in the schema, beside its
+//! first parent.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::facts::{Gap, ObjectId};
+
+use super::Id;
+use super::bases::Bases;
+use super::objects::{Fault, Kind, Reader};
+use super::record::Slot;
+use super::tree::{self, Entry, Form};
+
+/// Deeper folders are not read; no writer makes them, and a hostile one must
+/// not exhaust the stack.
+const DEEPEST: usize = 200;
+/// Directories of the commits around the present one.
+const HELD_BYTES: usize = 8 << 20;
+
+/// Which file of a handoff folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum File {
+    Brief,
+    Timeline,
+}
+
+/// What changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    /// A file of the folder with this number in [`Differ::folders`].
+    Folder(u32, File),
+    /// `schema/brief.schema.json`.
+    Schema,
+}
+
+/// One change: where in the chain, what, and what is there from then on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Change {
+    pub(super) at: u32,
+    pub(super) what: What,
+    pub(super) slot: Slot,
+}
+
+/// The two directories the ledger's root is looked at for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Root {
+    briefs: Option<Id>,
+    schema: Option<Id>,
+}
+
+/// Compares commits, newest first, and collects what they changed.
+pub(super) struct Differ {
+    reader: Reader,
+    held: Bases<Id, ()>,
+    last_root: Option<(Id, Root)>,
+    path: Vec<u8>,
+    numbers: HashMap<Vec<u8>, u32>,
+    /// The changes, newest first.
+    pub(super) changes: Vec<Change>,
+    /// The folders' paths by number.
+    pub(super) folders: Vec<Vec<u8>>,
+    /// What could not be read, with the object's id.
+    pub(super) gaps: Vec<(Id, Gap)>,
+}
+
+impl Differ {
+    /// A differ that reads with this reader.
+    pub(super) fn new(reader: Reader) -> Self {
+        Self {
+            reader,
+            held: Bases::new(HELD_BYTES),
+            last_root: None,
+            path: Vec::new(),
+            numbers: HashMap::new(),
+            changes: Vec::new(),
+            folders: Vec::new(),
+            gaps: Vec::new(),
+        }
+    }
+
+    /// Collects what the root tree `new` of the commit at this place changed
+    /// beside `old`. A directory that cannot be read counts as empty and is a
+    /// gap, on both sides alike: it hides nothing else.
+    pub(super) fn compare(&mut self, at: u32, new: &Id, old: Option<&Id>) {
+        if Some(new) == old {
+            return;
+        }
+        let before = old.map_or_else(Root::default, |id| self.root(id));
+        let after = self.root(new);
+        self.last_root = old.map(|id| (*id, before));
+        if before.briefs != after.briefs {
+            self.path.clear();
+            self.path.extend_from_slice(b"briefs");
+            self.directory(at, after.briefs, before.briefs, 0);
+        }
+        if before.schema != after.schema {
+            let (new, old) = (self.schema(after.schema), self.schema(before.schema));
+            if new != old {
+                self.changes.push(Change { at, what: What::Schema, slot: new });
+            }
+        }
+    }
+
+    /// Says that a commit of the chain is not in this repository.
+    pub(super) fn check_commit(&mut self, id: &Id) {
+        if !self.reader.has(id) {
+            self.gaps.push((*id, unreadable("commit", id, "", &Fault::Missing)));
+        }
+    }
+
+    fn root(&mut self, id: &Id) -> Root {
+        if let Some((known, root)) = self.last_root
+            && known == *id
+        {
+            return root;
+        }
+        self.path.clear();
+        let bytes = self.bytes(id);
+        let directory = |name: &[u8]| {
+            let found = tree::find(&bytes, name)?;
+            Ok(found.filter(|entry| entry.form == Form::Directory).map(|entry| entry.id))
+        };
+        match (directory(b"briefs"), directory(b"schema")) {
+            (Ok(briefs), Ok(schema)) => Root { briefs, schema },
+            (Err(tree::Malformed), _) | (_, Err(tree::Malformed)) => {
+                self.malformed(id);
+                Root::default()
+            }
+        }
+    }
+
+    fn schema(&mut self, directory: Option<Id>) -> Slot {
+        let Some(id) = directory else { return Slot::Absent };
+        self.path.clear();
+        self.path.extend_from_slice(b"schema");
+        let bytes = self.bytes(&id);
+        match tree::find(&bytes, b"brief.schema.json") {
+            Ok(Some(entry)) if entry.form != Form::Directory => slot(&entry),
+            Ok(_) => Slot::Absent,
+            Err(tree::Malformed) => {
+                self.malformed(&id);
+                Slot::Absent
+            }
+        }
+    }
+
+    fn directory(&mut self, at: u32, new: Option<Id>, old: Option<Id>, depth: usize) {
+        if depth > DEEPEST {
+            let path = shown(&self.path);
+            let gap = Gap {
+                what: format!("the folders below {path}"),
+                why: format!("folders are nested more than {DEEPEST} deep there"),
+                help: Some("Move or remove them.".to_owned()),
+            };
+            self.gaps.push((new.or(old).unwrap_or_default(), gap));
+            return;
+        }
+        let new_bytes = new.map_or_else(Arc::default, |id| self.bytes(&id));
+        let old_bytes = old.map_or_else(Arc::default, |id| self.bytes(&id));
+        let mut differing: Vec<(Option<Entry<'_>>, Option<Entry<'_>>)> = Vec::new();
+        if tree::compare(&old_bytes, &new_bytes, |a, b| differing.push((a, b))).is_err() {
+            // Which side it is shows when each is read through alone; what is
+            // broken then counts as empty like what is missing.
+            let old = old.filter(|id| self.is_sound(id, &old_bytes));
+            let new = new.filter(|id| self.is_sound(id, &new_bytes));
+            if old != new {
+                self.directory(at, new, old, depth + 1);
+            }
+            return;
+        }
+        let length = self.path.len();
+        for (before, after) in differing {
+            let (is_dir_before, is_dir_after) = (is_directory(before), is_directory(after));
+            if depth > 0 && !(is_dir_before && is_dir_after) {
+                let named = if is_dir_after { before } else { after.or(before) };
+                let file = named.filter(|e| e.form != Form::Directory).and_then(|e| file(e.name));
+                if let Some(file) = file {
+                    let slot = after.filter(|_| !is_dir_after).map_or(Slot::Absent, |e| slot(&e));
+                    let folder = self.folder();
+                    self.changes.push(Change { at, what: What::Folder(folder, file), slot });
+                }
+            }
+            if is_dir_before || is_dir_after {
+                let name = after.or(before).map_or(&b""[..], |entry| entry.name);
+                self.path.push(b'/');
+                self.path.extend_from_slice(name);
+                let id = |entry: Option<Entry<'_>>| {
+                    entry.filter(|e| e.form == Form::Directory).map(|e| e.id)
+                };
+                self.directory(at, id(after), id(before), depth + 1);
+                self.path.truncate(length);
+            }
+        }
+    }
+
+    fn is_sound(&mut self, id: &Id, bytes: &[u8]) -> bool {
+        let mut rest = bytes;
+        loop {
+            match tree::take(&mut rest) {
+                Ok(Some(_)) => {}
+                Ok(None) => return true,
+                Err(tree::Malformed) => {
+                    self.malformed(id);
+                    return false;
+                }
+            }
+        }
+    }
+
+    fn folder(&mut self) -> u32 {
+        if let Some(number) = self.numbers.get(&self.path) {
+            return *number;
+        }
+        let number = u32::try_from(self.folders.len()).expect("fewer folders than bytes in memory");
+        self.folders.push(self.path.clone());
+        self.numbers.insert(self.path.clone(), number);
+        number
+    }
+
+    /// A directory's bytes; none when it cannot be read, which is then a gap.
+    fn bytes(&mut self, id: &Id) -> Arc<Vec<u8>> {
+        if let Some((bytes, ())) = self.held.get(id) {
+            return bytes;
+        }
+        let bytes = match self.reader.read_kind(id, Kind::Tree) {
+            Ok(bytes) => bytes,
+            Err(fault) => {
+                let gap = unreadable("directory", id, &shown(&self.path), &fault);
+                self.gaps.push((*id, gap));
+                Arc::default()
+            }
+        };
+        self.held.put(*id, Arc::clone(&bytes), ());
+        bytes
+    }
+
+    fn malformed(&mut self, id: &Id) {
+        let fault = Fault::Broken("its entries are malformed".to_owned());
+        let gap = unreadable("directory", id, &shown(&self.path), &fault);
+        self.gaps.push((*id, gap));
+    }
+}
+
+fn is_directory(entry: Option<Entry<'_>>) -> bool {
+    entry.is_some_and(|entry| entry.form == Form::Directory)
+}
+
+fn file(name: &[u8]) -> Option<File> {
+    match name {
+        b"brief.yaml" => Some(File::Brief),
+        b"timeline.yaml" => Some(File::Timeline),
+        _ => None,
+    }
+}
+
+fn slot(entry: &Entry<'_>) -> Slot {
+    if entry.form == Form::File { Slot::Blob(entry.id) } else { Slot::Other }
+}
+
+/// A gap for an object that cannot be read.
+pub(super) fn unreadable(kind: &str, id: &Id, path: &str, fault: &Fault) -> Gap {
+    let at = if path.is_empty() { String::new() } else { format!(" ({path})") };
+    let help = match fault {
+        Fault::Missing => {
+            "Fetch it from a whole clone with `git fetch --refetch`, or audit a fresh full clone."
+        }
+        Fault::Broken(_) => {
+            "Run `git fsck` to see the damage, and audit a fresh full clone of the ledger."
+        }
+    };
+    Gap {
+        what: format!("the {kind} {}{at}", ObjectId(*id)),
+        why: fault.to_string(),
+        help: Some(help.to_owned()),
+    }
+}
+
+/// A path for people: bytes that are not UTF-8 as `\xNN`.
+pub(super) fn shown(path: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(path.len());
+    for chunk in path.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text
+}

@@ -1,0 +1,234 @@
+//! The scan's result as it is kept and extended: places in the chain instead
+//! of commits, raw paths, and what is no file told apart from what is absent.
+
+use std::collections::HashMap;
+
+use crate::facts::{CommitInfo, FolderHistory, Gap, History, ObjectId, Version};
+
+use super::Id;
+use super::chain::{Chain, Link};
+use super::diff::{File, What, shown};
+use super::walk::Part;
+
+/// What stands at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::ledger) enum Slot {
+    /// Nothing, or a directory.
+    Absent,
+    /// A file.
+    Blob(Id),
+    /// A symbolic link or a submodule: no brief, and somebody should look.
+    Other,
+}
+
+impl Slot {
+    fn blob(self) -> Option<ObjectId> {
+        match self {
+            Self::Blob(id) => Some(ObjectId(id)),
+            Self::Absent | Self::Other => None,
+        }
+    }
+}
+
+/// What a folder held from one place in the chain on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::ledger) struct State {
+    pub(in crate::ledger) at: u32,
+    pub(in crate::ledger) brief: Slot,
+    pub(in crate::ledger) timeline: Slot,
+}
+
+/// The history of one tip, in a form that can be extended by newer commits.
+/// Places count from 0, the oldest commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::ledger) struct Record {
+    pub(in crate::ledger) tip: Id,
+    pub(in crate::ledger) walked: u32,
+    /// The commits that states point to and the backdated ones, by place.
+    pub(in crate::ledger) commits: Vec<(u32, CommitInfo)>,
+    /// The folders by path.
+    pub(in crate::ledger) folders: Vec<(Vec<u8>, Vec<State>)>,
+    pub(in crate::ledger) schemas: Vec<(u32, Slot)>,
+}
+
+impl Record {
+    /// The record of no commits.
+    pub(in crate::ledger) fn new() -> Self {
+        Self {
+            tip: Id::default(),
+            walked: 0,
+            commits: Vec::new(),
+            folders: Vec::new(),
+            schemas: Vec::new(),
+        }
+    }
+
+    /// Appends the commits of a chain and what they changed.
+    pub(in crate::ledger) fn extend(&mut self, chain: &Chain, parts: Vec<Part>) {
+        let first = self.walked;
+        let mut needed = vec![false; chain.links.len()];
+        let place = |at: u32| usize::try_from(at - first).expect("a place in memory");
+        self.apply(parts, |at| needed[place(at)] = true);
+        let mut parent: Option<&Link> = chain.base.as_ref();
+        for (at, (link, needed)) in (first..).zip(chain.links.iter().zip(needed)) {
+            let parent_committed_at = parent.map(|parent| parent.committed_at);
+            let backdated = parent_committed_at.is_some_and(|before| link.committed_at < before);
+            if needed || backdated {
+                let id = ObjectId(link.id);
+                let committed_at = link.committed_at;
+                self.commits.push((at, CommitInfo { id, committed_at, parent_committed_at }));
+            }
+            parent = Some(link);
+        }
+        if let Some(last) = chain.links.last() {
+            self.tip = last.id;
+        }
+        self.walked = first + u32::try_from(chain.links.len()).expect("git counts commits in u32");
+    }
+
+    /// Takes the newest so many commits off again; `tip` is the last that stays.
+    pub(in crate::ledger) fn truncate(&mut self, tip: Id, newest: usize) {
+        self.tip = tip;
+        self.walked -= u32::try_from(newest).expect("git counts commits in u32");
+        let walked = self.walked;
+        self.commits.retain(|(at, _)| *at < walked);
+        self.schemas.retain(|(at, _)| *at < walked);
+        self.folders.retain_mut(|(_, states)| {
+            states.retain(|state| state.at < walked);
+            !states.is_empty()
+        });
+    }
+
+    fn apply(&mut self, parts: Vec<Part>, mut needed: impl FnMut(u32)) {
+        let sorted = self.folders.len();
+        let mut added: HashMap<Vec<u8>, usize> = HashMap::new();
+        for part in parts {
+            let folders: Vec<usize> = part
+                .folders
+                .into_iter()
+                .map(|path| {
+                    if let Ok(at) = self.folders[..sorted].binary_search_by(|f| f.0.cmp(&path)) {
+                        return at;
+                    }
+                    *added.entry(path).or_insert_with_key(|path| {
+                        self.folders.push((path.clone(), Vec::new()));
+                        self.folders.len() - 1
+                    })
+                })
+                .collect();
+            for change in part.changes.iter().rev() {
+                match change.what {
+                    What::Schema => self.schemas.push((change.at, change.slot)),
+                    What::Folder(folder, file) => {
+                        let folder = folders[usize::try_from(folder).expect("a number in memory")];
+                        set(&mut self.folders[folder].1, change.at, file, change.slot);
+                    }
+                }
+                needed(change.at);
+            }
+        }
+        self.folders[sorted..].iter_mut().for_each(|folder| folder.1.shrink_to_fit());
+        self.folders.sort_by(|a, b| a.0.cmp(&b.0));
+    }
+
+    /// The files of the ledger in all versions.
+    pub(in crate::ledger) fn blobs(&self) -> impl Iterator<Item = Id> {
+        let states = self.folders.iter().flat_map(|(_, states)| states);
+        let slots = states.flat_map(|state| [state.brief, state.timeline]);
+        slots.chain(self.schemas.iter().map(|schema| schema.1)).filter_map(|slot| match slot {
+            Slot::Blob(id) => Some(id),
+            Slot::Absent | Slot::Other => None,
+        })
+    }
+
+    /// What is in the last commit where a file belongs and is none.
+    pub(in crate::ledger) fn oddities(&self) -> Vec<Gap> {
+        let odd = |path: String| Gap {
+            what: path,
+            why: "it is a symbolic link or a submodule, which handoff does not follow".to_owned(),
+            help: Some("Commit the file itself in its place.".to_owned()),
+        };
+        let mut gaps = Vec::new();
+        for (path, states) in &self.folders {
+            let Some(last) = states.last() else { continue };
+            for (slot, name) in [(last.brief, "brief.yaml"), (last.timeline, "timeline.yaml")] {
+                if slot == Slot::Other {
+                    gaps.push(odd(format!("{}/{name}", shown(path))));
+                }
+            }
+        }
+        if self.schemas.last().is_some_and(|schema| schema.1 == Slot::Other) {
+            gaps.push(odd("schema/brief.schema.json".to_owned()));
+        }
+        gaps
+    }
+
+    /// The facts for the audit.
+    pub(in crate::ledger) fn into_history(self, branch: String) -> History {
+        const UNUSED: u32 = u32::MAX;
+        const USED: u32 = 0;
+        let length = usize::try_from(self.walked).expect("a count in memory");
+        let mut index = vec![UNUSED; length];
+        let slot = |at: u32| usize::try_from(at).expect("a place in memory");
+        let mut folders = Vec::with_capacity(self.folders.len());
+        for (path, states) in self.folders {
+            let mut versions: Vec<Version> = Vec::with_capacity(states.len());
+            for state in states {
+                let (brief, timeline) = (state.brief.blob(), state.timeline.blob());
+                let before = versions.last().map_or((None, None), |v| (v.brief, v.timeline));
+                if before != (brief, timeline) {
+                    index[slot(state.at)] = USED;
+                    versions.push(Version { commit: state.at, brief, timeline });
+                }
+            }
+            if !versions.is_empty() {
+                let key_text = key_text(&path);
+                let path = String::from_utf8(path).unwrap_or_else(|e| shown(e.as_bytes()));
+                folders.push(FolderHistory { path, key_text, versions });
+            }
+        }
+        let mut schemas: Vec<(u32, Option<ObjectId>)> = Vec::new();
+        for (at, found) in self.schemas {
+            let blob = found.blob();
+            if schemas.last().and_then(|last| last.1) != blob {
+                index[slot(at)] = USED;
+                schemas.push((at, blob));
+            }
+        }
+        let mut commits = Vec::with_capacity(self.commits.len());
+        for (at, commit) in self.commits {
+            let backdated = commit.parent_committed_at.is_some_and(|p| commit.committed_at < p);
+            if backdated || index[slot(at)] == USED {
+                index[slot(at)] = u32::try_from(commits.len()).expect("git counts commits in u32");
+                commits.push(commit);
+            }
+        }
+        for version in folders.iter_mut().flat_map(|folder| &mut folder.versions) {
+            version.commit = index[slot(version.commit)];
+        }
+        schemas.iter_mut().for_each(|schema| schema.0 = index[slot(schema.0)]);
+        // Paths that are not UTF-8 may sort differently as text.
+        folders.sort_by(|a, b| a.path.cmp(&b.path));
+        History { head: ObjectId(self.tip), branch, walked: length, commits, folders, schemas }
+    }
+}
+
+fn set(states: &mut Vec<State>, at: u32, file: File, slot: Slot) {
+    let mut state =
+        states.last().copied().unwrap_or(State { at, brief: Slot::Absent, timeline: Slot::Absent });
+    match file {
+        File::Brief => state.brief = slot,
+        File::Timeline => state.timeline = slot,
+    }
+    match states.last_mut() {
+        Some(last) if last.at == at => *last = state,
+        _ => states.push(State { at, ..state }),
+    }
+}
+
+fn key_text(path: &[u8]) -> Option<String> {
+    let path = shown(path);
+    let name = path.rsplit('/').next()?;
+    let (_, key) = name.rsplit_once("--")?;
+    (!key.is_empty()).then(|| key.to_owned())
+}

@@ -18,6 +18,7 @@ pub mod crm;
 pub mod deliver;
 pub mod facts;
 pub mod finding;
+pub mod ledger;
 pub mod net;
 pub mod text;
 pub mod yaml;

@@ -15,7 +15,9 @@ use super::snapshot::object_id;
 use super::{Ledger, LedgerError};
 use crate::facts::ObjectId;
 
-const TRIES: u32 = 30;
+/// Others may push faster for as long as they have a backlog; a few tries are had in any case.
+const PATIENCE: Duration = Duration::from_secs(180);
+const TRIES: u32 = 8;
 /// A refusal without a reason that one can see (two pushes at the same moment) is tried so often.
 const REFUSALS: u32 = 4;
 const LOCK: Duration = Duration::from_secs(60);
@@ -62,7 +64,7 @@ impl Ledger {
         let mut done = Pushed::default();
         let mut refusals = 0;
         let start = Instant::now();
-        while done.tries < TRIES {
+        while done.tries < TRIES || start.elapsed() < PATIENCE {
             let Some(tip) = self.local(branch)? else { return Ok(done) };
             done.tip = Some(object_id(tip));
             let before = self.on_remote(remote, branch)?;
@@ -71,7 +73,9 @@ impl Ledger {
             }
             done.tries += 1;
             let Some(why) = self.try_push(remote, branch, tip)? else { return Ok(done) };
-            self.fetch(remote)?;
+            // Before the fetch and not behind it: what was fetched is to be pushed onto at once.
+            sleep(pause(tip, done.tries));
+            self.fetch_branch(remote, branch, before.is_some())?;
             match self.on_remote(remote, branch)? {
                 Some(upstream) if !self.has(tip, upstream)? => {
                     let mut writer = self.lock(LOCK)?;
@@ -93,7 +97,6 @@ impl Ledger {
                     }
                 }
             }
-            sleep(pause(tip, done.tries));
         }
         Err(LedgerError::Outrun {
             remote: remote.to_owned(),
@@ -146,6 +149,16 @@ impl Ledger {
         })
     }
 
+    /// Fetches one branch in the least time; all of them while the remote may not have it.
+    fn fetch_branch(&self, remote: &str, branch: &str, is_there: bool) -> Result<(), LedgerError> {
+        if !is_there {
+            return self.fetch(remote).map(drop);
+        }
+        let spec = format!("+refs/heads/{branch}:refs/remotes/{remote}/{branch}");
+        let args = ["fetch", "--quiet", "--no-tags", "--no-auto-maintenance", "--", remote, &spec];
+        super::git_program::run_well(self.root(), &args, NETWORK).map(drop)
+    }
+
     fn fetch_pruned(&self, remote: &str) -> Result<(), LedgerError> {
         let args = ["fetch", "--quiet", "--no-tags", "--prune", "--", remote];
         super::git_program::run_well(self.root(), &args, NETWORK).map(drop)
@@ -196,6 +209,6 @@ impl Ledger {
 fn pause(tip: Oid, tries: u32) -> Duration {
     let bytes = tip.as_bytes();
     let jitter = u64::from(bytes[0]) * 256 + u64::from(bytes[1]);
-    let most = 40 * u64::from(tries.min(10));
+    let most = 20 * u64::from(tries.min(10));
     Duration::from_millis(jitter % most)
 }

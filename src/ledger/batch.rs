@@ -70,10 +70,7 @@ impl Writer {
             root: self.ledger().root().to_path_buf(),
         };
         work(&mut batch)?;
-        if let Some(change) = batch.changes.first() {
-            // Filters are set for all folders or for none.
-            self.refuse_filters(change)?;
-        }
+        batch.changes.iter().try_for_each(|change| self.refuse_filters(change))?;
         let done = self.publish(&refname, seen, batch.build, &batch.changes)?;
         Ok(BatchDone {
             commits: done.made.into_iter().map(|id| id.map(object_id)).collect(),

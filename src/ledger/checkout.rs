@@ -76,17 +76,22 @@ impl fmt::Display for Remark {
 
 /// The git folders of the checkouts (the main one and linked worktrees) that have a branch checked out.
 pub(super) fn following(git_dir: &Path, refname: &str) -> Vec<PathBuf> {
-    let head = format!("ref: {refname}");
-    let has =
-        |dir: &Path| fs::read_to_string(dir.join("HEAD")).is_ok_and(|text| text.trim_end() == head);
     let mut found = Vec::new();
-    if has(git_dir) && Repository::open(git_dir).is_ok_and(|repo| !repo.is_bare()) {
+    if has_checked_out(git_dir, refname)
+        && Repository::open(git_dir).is_ok_and(|repo| !repo.is_bare())
+    {
         found.push(git_dir.to_path_buf());
     }
     let linked = fs::read_dir(git_dir.join("worktrees")).into_iter().flatten().flatten();
-    found.extend(linked.map(|entry| entry.path()).filter(|dir| has(dir)));
+    found.extend(linked.map(|entry| entry.path()).filter(|dir| has_checked_out(dir, refname)));
     found.sort();
     found
+}
+
+/// Whether a checkout, by its git folder, is on a branch.
+pub(super) fn has_checked_out(checkout: &Path, refname: &str) -> bool {
+    fs::read_to_string(checkout.join("HEAD"))
+        .is_ok_and(|head| head.trim_end().strip_prefix("ref: ") == Some(refname))
 }
 
 /// Brings one checkout from the commit it shows to another.
@@ -113,9 +118,9 @@ pub(super) fn follow(
         remarks.push(behind("another git program holds its index (index.lock)"));
         return Ok(false);
     };
-    let Some(mut index) = lock.open()? else {
+    let Some(mut index) = lock.open(&root)? else {
         remarks.push(behind(
-            "its index is of a kind that handoff cannot write (split or sparse); `git restore --staged --worktree briefs` brings the files",
+            "its index is of a kind that handoff cannot read; `git restore --staged --worktree briefs` brings the files",
         ));
         return Ok(true);
     };

@@ -41,6 +41,16 @@ pub(super) fn run(
     input: &[u8],
     timeout: Duration,
 ) -> Result<Ran, LedgerError> {
+    run_with(root, args, input, timeout, None)
+}
+
+fn run_with(
+    root: &Path,
+    args: &[&str],
+    input: &[u8],
+    timeout: Duration,
+    index: Option<&Path>,
+) -> Result<Ran, LedgerError> {
     let command = args.first().copied().unwrap_or("git");
     let files = || -> std::io::Result<[File; 3]> {
         Ok([tempfile::tempfile()?, tempfile::tempfile()?, tempfile::tempfile()?])
@@ -59,6 +69,9 @@ pub(super) fn run(
     git.arg("-C").arg(root).args(args);
     for name in OWN_VARIABLES {
         git.env_remove(name);
+    }
+    if let Some(index) = index {
+        git.env("GIT_INDEX_FILE", index);
     }
     // Messages are read here, so they must be in one language.
     git.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C").env("LANGUAGE", "C");
@@ -111,6 +124,20 @@ pub(super) fn sparse_paths(root: &Path, paths: &[&str]) -> Option<BTreeSet<Strin
     ran.status.success().then(|| {
         ran.stdout.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect()
     })
+}
+
+/// Rewrites a copy of an index without the forms that only git reads.
+pub(super) fn make_plain(root: &Path, index: &Path) -> bool {
+    let args = [
+        "-c",
+        "core.splitIndex=false",
+        "-c",
+        "index.sparse=false",
+        "update-index",
+        "--force-write-index",
+    ];
+    run_with(root, &args, b"", Duration::from_secs(60), Some(index))
+        .is_ok_and(|ran| ran.status.success())
 }
 
 /// What git said, for a message: its last lines, without passwords in URLs.

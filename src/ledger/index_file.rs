@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use git2::Index;
 
 use super::LedgerError;
+use super::git_program;
 
 const MARK: &[u8] = b"handoff holds this index; it goes away with the next run of handoff\n";
 
@@ -57,19 +58,27 @@ impl IndexLock {
         }
     }
 
-    /// A copy of the index to change, or `None` if it is of a kind that
-    /// libgit2 cannot read (split, sparse).
-    pub(super) fn open(&self) -> Result<Option<Index>, LedgerError> {
-        match fs::remove_file(&self.copy) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(LedgerError::io("removing", &self.copy)(error));
+    /// A copy of the index to change. One that libgit2 cannot read (split,
+    /// sparse) is first made plain by git; git makes it what the user's
+    /// configuration says when it next writes it. `None` if that fails, too.
+    pub(super) fn open(&self, root: &Path) -> Result<Option<Index>, LedgerError> {
+        // libgit2 locks what it writes in git's way; a killed writer leaves that, too.
+        for left in [self.copy.clone(), self.copy.with_extension("lock")] {
+            match fs::remove_file(&left) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(LedgerError::io("removing", &left)(error));
+                }
+                _ => {}
             }
-            _ => {}
         }
         if self.index.exists() {
             self.copy_index().map_err(LedgerError::io("copying the index to", &self.copy))?;
         }
-        Ok(Index::open(&self.copy).ok())
+        if let Ok(index) = Index::open(&self.copy) {
+            return Ok(Some(index));
+        }
+        let plain = git_program::make_plain(root, &self.copy);
+        Ok(if plain { Index::open(&self.copy).ok() } else { None })
     }
 
     fn copy_index(&self) -> io::Result<()> {

@@ -12,9 +12,17 @@ use super::LedgerError;
 use super::durable::make_folder;
 use super::staging::workshop;
 
-/// For each checkout (by its git folder) the commit that it still shows;
-/// `None` before the first commit.
-pub(super) type Behind = BTreeMap<PathBuf, Option<Oid>>;
+/// For each checkout, by its git folder, what it still shows.
+pub(super) type Behind = BTreeMap<PathBuf, Shown>;
+
+/// What a checkout shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Shown {
+    /// The ref that it has checked out.
+    pub(super) refname: String,
+    /// The commit; `None` before the first.
+    pub(super) commit: Option<Oid>,
+}
 
 fn path(git_dir: &Path) -> PathBuf {
     workshop(git_dir).join("checkouts-behind")
@@ -32,9 +40,11 @@ pub(super) fn read(git_dir: &Path) -> Result<Behind, LedgerError> {
     Ok(text
         .lines()
         .filter_map(|line| {
-            let (id, dir) = line.split_once(' ')?;
+            let (id, rest) = line.split_once(' ')?;
+            let (refname, dir) = rest.split_once(' ')?;
             let id = Oid::from_str(id).ok()?;
-            Some((PathBuf::from(dir), (!id.is_zero()).then_some(id)))
+            let commit = (!id.is_zero()).then_some(id);
+            Some((PathBuf::from(dir), Shown { refname: refname.to_owned(), commit }))
         })
         .collect())
 }
@@ -47,7 +57,10 @@ pub(super) fn prepare(git_dir: &Path, behind: &Behind) -> Result<(PathBuf, PathB
     make_folder(&workshop(git_dir), &mut std::collections::BTreeSet::new())?;
     let text: String = behind
         .iter()
-        .map(|(dir, id)| format!("{} {}\n", id.unwrap_or(Oid::ZERO_SHA1), dir.display()))
+        .map(|(dir, shown)| {
+            let id = shown.commit.unwrap_or(Oid::ZERO_SHA1);
+            format!("{id} {} {}\n", shown.refname, dir.display())
+        })
         .collect();
     fs::write(&next, text).map_err(LedgerError::io("writing", &next))?;
     Ok((next, path))

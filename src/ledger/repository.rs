@@ -63,8 +63,10 @@ impl Ledger {
     /// # Errors
     /// When the folder cannot be made or written.
     pub fn init(dir: &Path) -> Result<Self, LedgerError> {
-        if let Ok(repo) = open_repository(dir) {
-            return Self::from_repository(repo);
+        match open_repository(dir) {
+            Ok(repo) => return Self::from_repository(repo),
+            Err(LedgerError::Git { source, .. }) if source.code() == ErrorCode::NotFound => {}
+            Err(error) => return Err(error),
         }
         let mut options = RepositoryInitOptions::new();
         options.mkpath(true).external_template(false).initial_head("main");

@@ -1,8 +1,6 @@
 //! Writing commits: built from the parent's tree, durable on return, with the
 //! checkout following.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +9,10 @@ use git2::{Oid, Repository};
 use super::branch_ref::{self, LogLine, Swap, real_name};
 use super::build::Build;
 use super::change::Change;
-use super::checkout::{Remark, follow, following};
+use super::checkout::{Remark, follow, following, has_checked_out};
 use super::eol::refuse_filter;
 use super::index_file::IndexLock;
-use super::journal;
+use super::journal::{self, Shown};
 use super::lock::WriterLock;
 use super::repository::{branch_commit, branch_or_remote};
 use super::snapshot::{Snapshot, object_id};
@@ -227,7 +225,8 @@ impl Writer {
         let git_dir = self.ledger.git_dir().to_path_buf();
         let mut behind = journal::read(&git_dir)?;
         for checkout in following(&git_dir, refname) {
-            behind.entry(checkout).or_insert(old);
+            let shown = Shown { refname: refname.to_owned(), commit: old };
+            behind.entry(checkout).or_insert(shown);
         }
         let mut others = Vec::new();
         if !behind.is_empty() {
@@ -261,30 +260,27 @@ impl Writer {
 
     fn follow_all(
         &self,
-        behind: BTreeMap<PathBuf, Option<Oid>>,
+        behind: journal::Behind,
         remarks: &mut Vec<Remark>,
     ) -> Result<(), LedgerError> {
         let mut left = journal::Behind::new();
-        for (checkout, old) in behind {
-            let Some(tip) = self.checked_out(&checkout) else { continue };
+        for (checkout, shown) in behind {
+            // Somebody who switched to another branch has a checkout of that, and nothing is behind.
+            if !has_checked_out(&checkout, &shown.refname) {
+                continue;
+            }
+            let Ok(tip) = self.repo.refname_to_id(&shown.refname) else { continue };
             // The commit is made; a checkout that cannot follow is a remark, never an error of the commit.
-            let done = follow(&checkout, old, tip, remarks).unwrap_or_else(|error| {
+            let done = follow(&checkout, shown.commit, tip, remarks).unwrap_or_else(|error| {
                 let why = error.to_string();
                 remarks.push(Remark::CheckoutBehind { checkout: checkout.clone(), why });
                 false
             });
             if !done {
-                left.insert(checkout, old);
+                left.insert(checkout, shown);
             }
         }
         journal::settle(self.ledger.git_dir(), &left)
-    }
-
-    /// The commit of the branch that a checkout is on.
-    fn checked_out(&self, checkout: &Path) -> Option<Oid> {
-        let head = std::fs::read_to_string(checkout.join("HEAD")).ok()?;
-        let refname = head.trim_end().strip_prefix("ref: ")?;
-        self.repo.refname_to_id(refname).ok()
     }
 }
 

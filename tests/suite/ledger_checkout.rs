@@ -217,19 +217,30 @@ fn a_sparse_checkout_stays_sparse() {
 }
 
 #[test]
-fn an_index_of_a_kind_that_is_not_written_is_followed_or_said_so() {
+fn a_split_and_a_sparse_index_are_followed() {
     let world = World::new();
     let ledger = world.ledger("clone");
     let root = world.path("clone");
     commit(&ledger, &signed(1));
+    world.git(&root, &["config", "core.splitIndex", "true"]);
     world.git(&root, &["update-index", "--split-index"]);
-    let done = commit(&ledger, &signed(2));
-    let behind = world.status(&root);
-    assert!(
-        behind.is_empty() || matches!(done.remarks[..], [Remark::CheckoutBehind { .. }]),
-        "{behind} {:?}",
-        done.remarks
-    );
+    fs::write(root.join("staged.txt"), "mine\n").expect("written");
+    world.git(&root, &["add", "staged.txt"]);
+    assert_eq!(commit(&ledger, &signed(2)).remarks, []);
+    assert_eq!(world.status(&root), "A  staged.txt\n");
+    world.git(&root, &["commit", "-q", "-m", "mine"]);
+    world.git(&root, &["config", "core.splitIndex", "false"]);
+
+    fs::create_dir(root.join("docs")).expect("made");
+    fs::write(root.join("docs/x.md"), "x\n").expect("written");
+    world.git(&root, &["add", "docs"]);
+    world.git(&root, &["commit", "-q", "-m", "docs"]);
+    world.git(&root, &["sparse-checkout", "set", "--cone", "--sparse-index", "docs"]);
+    assert_eq!(commit(&ledger, &signed(3)).remarks, []);
+    assert_eq!(world.status(&root), "");
+    assert!(!root.join("briefs").exists());
+    world.git(&root, &["sparse-checkout", "disable"]);
+    assert_eq!(world.status(&root), "");
     world.fsck(&root);
 }
 

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use git2::{Oid, Repository};
 
-use super::durable::{make_folder, sync_folders, write_synced};
+use super::durable::{make_folder, sync_folders};
 use super::repository::branch_commit;
 use super::staging::workshop;
 use super::{Identity, LedgerError};
@@ -53,47 +53,70 @@ pub(super) fn real_name(repo: &Repository, refname: &str) -> String {
     name
 }
 
-/// Sets a branch to a commit if it still is where it was seen.
-pub(super) fn swap(
-    repo: &Repository,
-    git_dir: &Path,
-    refname: &str,
-    old: Option<Oid>,
+/// A new value for a branch, written beside it.
+pub(super) struct Pending {
+    git_dir: PathBuf,
+    refname: String,
     new: Oid,
-    log: &LogLine<'_>,
-) -> Result<Swap, LedgerError> {
-    let path = git_dir.join(refname);
-    let lock = lock_path(&path);
-    let pending = workshop(git_dir).join("pending").join(refname);
-    let mut touched = BTreeSet::new();
-    make_folder(pending.parent().unwrap_or(git_dir), &mut BTreeSet::new())?;
-    // Never written over: it may still be the same file as the branch itself.
-    forget(&pending)?;
-    write_synced(&pending, format!("{new}\n").as_bytes())?;
-    take_lock(&pending, &lock, refname, &mut touched)?;
+    file: PathBuf,
+}
 
-    let current = branch_commit(repo, refname, git_dir);
-    let in_the_way = if old.is_none() { name_in_the_way(repo, refname) } else { None };
-    let verdict = match (current, in_the_way) {
-        (Err(error), _) => Err(error),
-        (Ok(current), _) if current != old => Ok(Swap::Moved),
-        (Ok(_), Some(other)) => Err(LedgerError::BranchBusy {
-            branch: short(refname).to_owned(),
-            why: format!("the name of the branch {} does not go together with it", short(&other)),
-        }),
-        (Ok(_), None) => Ok(Swap::Done),
-    };
-    if !matches!(verdict, Ok(Swap::Done)) {
-        forget(&lock)?;
-        forget(&pending)?;
-        return verdict;
+impl Pending {
+    /// Writes the value; to be synced by the caller, together with the
+    /// objects, before [`Pending::swap`].
+    pub(super) fn write(git_dir: &Path, refname: &str, new: Oid) -> Result<Self, LedgerError> {
+        let file = workshop(git_dir).join("pending").join(refname);
+        make_folder(file.parent().unwrap_or(git_dir), &mut BTreeSet::new())?;
+        // Never written over: it may still be the same file as the branch itself.
+        forget(&file)?;
+        fs::write(&file, format!("{new}\n")).map_err(LedgerError::io("writing", &file))?;
+        Ok(Self { git_dir: git_dir.to_path_buf(), refname: refname.to_owned(), new, file })
     }
-    rename_over(&lock, &path)?;
-    touched.insert(path.parent().unwrap_or(git_dir).to_path_buf());
-    sync_folders(&touched)?;
-    forget(&pending)?;
-    write_logs(repo, git_dir, refname, old, new, log);
-    Ok(Swap::Done)
+
+    /// The file to be synced.
+    pub(super) fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// Sets the branch to the commit if it still is where it was seen.
+    pub(super) fn swap(
+        self,
+        repo: &Repository,
+        old: Option<Oid>,
+        log: &LogLine<'_>,
+    ) -> Result<Swap, LedgerError> {
+        let Self { git_dir, refname, new, file } = self;
+        let path = git_dir.join(&refname);
+        let lock = lock_path(&path);
+        let mut touched = BTreeSet::new();
+        take_lock(&file, &lock, &refname, &mut touched)?;
+
+        let current = branch_commit(repo, &refname, &git_dir);
+        let in_the_way = if old.is_none() { name_in_the_way(repo, &refname) } else { None };
+        let verdict = match (current, in_the_way) {
+            (Err(error), _) => Err(error),
+            (Ok(current), _) if current != old => Ok(Swap::Moved),
+            (Ok(_), Some(other)) => Err(LedgerError::BranchBusy {
+                branch: short(&refname).to_owned(),
+                why: format!(
+                    "the name of the branch {} does not go together with it",
+                    short(&other)
+                ),
+            }),
+            (Ok(_), None) => Ok(Swap::Done),
+        };
+        if !matches!(verdict, Ok(Swap::Done)) {
+            forget(&lock)?;
+            forget(&file)?;
+            return verdict;
+        }
+        rename_over(&lock, &path)?;
+        touched.insert(path.parent().unwrap_or(&git_dir).to_path_buf());
+        sync_folders(&touched)?;
+        forget(&file)?;
+        write_logs(repo, &git_dir, &refname, old, new, log);
+        Ok(Swap::Done)
+    }
 }
 
 /// Takes away the locks that a killed writer left. The caller holds the

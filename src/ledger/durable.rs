@@ -3,20 +3,24 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use super::LedgerError;
 
-/// A journaling file system answers many syncs that wait at once with one
-/// journal commit; more threads than this gain nothing.
-const AT_ONCE: usize = 8;
+/// A journaling file system answers all syncs that wait at once with one
+/// journal commit, so the files of a commit are to wait together.
+const AT_ONCE: usize = 32;
 
 /// Moves files into place, in their order, so that each is there whole or not
-/// at all, also after a power failure.
-pub(super) fn move_into_place(moves: &[(PathBuf, PathBuf)]) -> Result<(), LedgerError> {
-    let files: BTreeSet<&Path> = moves.iter().map(|(from, _)| from.as_path()).collect();
+/// at all, also after a power failure. `staying` is synced with them and stays.
+pub(super) fn move_into_place(
+    moves: &[(PathBuf, PathBuf)],
+    staying: &Path,
+) -> Result<(), LedgerError> {
+    let mut files: BTreeSet<&Path> = moves.iter().map(|(from, _)| from.as_path()).collect();
+    files.insert(staying);
     sync_all(&files)?;
     let mut folders = BTreeSet::new();
     for (from, to) in moves {
@@ -26,16 +30,6 @@ pub(super) fn move_into_place(moves: &[(PathBuf, PathBuf)]) -> Result<(), Ledger
         folders.insert(folder.to_path_buf());
     }
     sync_folders(&folders)
-}
-
-/// Writes a new file and syncs it; the folder is the caller's.
-pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), LedgerError> {
-    let write = || -> io::Result<()> {
-        let mut file = File::options().write(true).create_new(true).open(path)?;
-        file.write_all(bytes)?;
-        file.sync_all()
-    };
-    write().map_err(LedgerError::io("writing", path))
 }
 
 /// Makes a folder and those above it, and notes which folders got a new entry.

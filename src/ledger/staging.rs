@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use git2::{Commit, ObjectType, Odb, OdbLookupFlags, Oid, Repository, Signature};
 
 use super::LedgerError;
+use super::branch_ref::Pending;
 use super::durable::move_into_place;
 use super::repository::{Shared, hold};
 
@@ -142,10 +143,14 @@ impl Staging {
 
     /// Makes the objects part of the repository, together with other files
     /// that belong to the same step. On return all of it is on the disk.
-    pub(super) fn install(self, others: Vec<(PathBuf, PathBuf)>) -> Result<(), LedgerError> {
+    pub(super) fn install(
+        self,
+        others: Vec<(PathBuf, PathBuf)>,
+        pending: &Pending,
+    ) -> Result<(), LedgerError> {
         let mut moves = if self.made.len() >= PACK_FROM { self.pack()? } else { self.loose()? };
         moves.extend(others);
-        move_into_place(&moves)
+        move_into_place(&moves, pending.file())
     }
 
     fn loose(&self) -> Result<Vec<(PathBuf, PathBuf)>, LedgerError> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use git2::{Oid, Repository};
 
-use super::branch_ref::{self, LogLine, Swap, real_name};
+use super::branch_ref::{self, LogLine, Pending, Swap, real_name};
 use super::build::Build;
 use super::change::Change;
 use super::checkout::{Remark, follow, following, has_checked_out};
@@ -232,9 +232,10 @@ impl Writer {
         if !behind.is_empty() {
             others.push(journal::prepare(&git_dir, &behind)?);
         }
-        staging.install(others)?;
+        let pending = Pending::write(&git_dir, refname, new)?;
+        staging.install(others, &pending)?;
         let line = LogLine { who: self.ledger.identity(), at, what: log };
-        match branch_ref::swap(&self.repo, &git_dir, refname, old, new, &line)? {
+        match pending.swap(&self.repo, old, &line)? {
             Swap::Moved => Ok(None),
             Swap::Done => {
                 let mut remarks = Vec::new();

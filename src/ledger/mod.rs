@@ -16,6 +16,7 @@ mod identity;
 mod index_file;
 mod journal;
 mod lock;
+mod loose;
 mod merge;
 mod names;
 mod path;

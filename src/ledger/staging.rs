@@ -4,18 +4,23 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use git2::{Commit, ObjectType, Odb, OdbLookupFlags, Oid, Repository, Signature};
+use git2::{Commit, ObjectType, OdbLookupFlags, Oid, Repository, Signature};
 
 use super::LedgerError;
 use super::branch_ref::Pending;
 use super::durable::move_into_place;
+use super::loose;
 use super::repository::{Shared, hold};
 
 /// With as many objects as this, one pack is faster to write and to read than single files.
 const PACK_FROM: usize = 120;
+
+/// The folder for files that are to be moved into the repository.
+const NEW: &str = "new";
 
 /// The folder inside the git folder that holds what writers need.
 pub(super) fn workshop(git_dir: &Path) -> PathBuf {
@@ -28,7 +33,7 @@ pub(super) struct Staging {
     dir: PathBuf,
     /// Reads the repository and holds new objects in memory.
     memory: Shared,
-    /// Writes new objects into the staging folder, at the end.
+    /// Reads the repository alone, to tell what is new.
     disk: Repository,
     /// The new objects, each behind those it names.
     made: Vec<Oid>,
@@ -155,15 +160,15 @@ impl Staging {
 
     fn loose(&self) -> Result<Vec<(PathBuf, PathBuf)>, LedgerError> {
         let repo = hold(&self.memory);
-        let (from, to): (Odb<'_>, Odb<'_>) =
-            (repo.odb().map_err(self.failed())?, self.disk.odb().map_err(self.failed())?);
+        let odb = repo.odb().map_err(self.failed())?;
         let mut moves = Vec::with_capacity(self.made.len());
         for id in &self.made {
-            let object = from.read(*id).map_err(self.failed())?;
-            to.write(object.kind(), object.data()).map_err(self.failed())?;
+            let object = odb.read(*id).map_err(self.failed())?;
             let hex = id.to_string();
-            let place = PathBuf::from("objects").join(&hex[..2]).join(&hex[2..]);
-            moves.push((self.dir.join(&place), self.git_dir.join(&place)));
+            let file = self.dir.join(NEW).join(&hex);
+            loose::write(&file, object.kind(), object.data())
+                .map_err(LedgerError::io("writing the object", &file))?;
+            moves.push((file, self.git_dir.join("objects").join(&hex[..2]).join(&hex[2..])));
         }
         Ok(moves)
     }
@@ -182,8 +187,7 @@ impl Staging {
             };
             builder.insert_object(*id, name).map_err(self.failed())?;
         }
-        let place = Path::new("objects").join("pack");
-        builder.write(&self.dir.join(&place), 0o444).map_err(self.failed())?;
+        builder.write(&self.dir.join(NEW), 0o444).map_err(self.failed())?;
         let name = builder
             .name()
             .ok()
@@ -191,25 +195,34 @@ impl Staging {
             .map(|name| format!("pack-{name}"))
             .expect("a pack that was written has a name");
         // The pack first: git looks for packs by their index.
+        let place = self.git_dir.join("objects").join("pack");
         Ok(["pack", "idx"]
-            .map(|kind| place.join(format!("{name}.{kind}")))
-            .map(|file| (self.dir.join(&file), self.git_dir.join(&file)))
+            .map(|kind| format!("{name}.{kind}"))
+            .map(|file| (self.dir.join(NEW).join(&file), place.join(&file)))
             .to_vec())
     }
 }
 
-fn lay_down(git_dir: &Path, dir: &Path) -> std::io::Result<()> {
+/// Makes the staging folder, or empties it: new objects lie in one folder.
+fn lay_down(git_dir: &Path, dir: &Path) -> io::Result<()> {
+    let mut alternate = git_dir.join("objects").into_os_string().into_encoded_bytes();
+    alternate.push(b'\n');
+    let alternates = dir.join("objects/info/alternates");
+    if fs::read(&alternates).is_ok_and(|found| found == alternate) {
+        for left in fs::read_dir(dir.join(NEW))? {
+            fs::remove_file(left?.path())?;
+        }
+        return Ok(());
+    }
     match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    fs::create_dir_all(dir.join("objects/info"))?;
-    fs::create_dir_all(dir.join("objects/pack"))?;
-    fs::create_dir_all(dir.join("refs"))?;
+    for folder in ["objects/info", "objects/pack", "refs", NEW] {
+        fs::create_dir_all(dir.join(folder))?;
+    }
     fs::write(dir.join("HEAD"), "ref: refs/heads/none\n")?;
     fs::write(dir.join("config"), "[core]\n\trepositoryformatversion = 0\n\tbare = true\n")?;
-    let objects = git_dir.join("objects");
-    let mut line = objects.into_os_string().into_encoded_bytes();
-    line.push(b'\n');
-    fs::write(dir.join("objects/info/alternates"), line)
+    // Last: with it, the rest is there.
+    fs::write(alternates, alternate)
 }

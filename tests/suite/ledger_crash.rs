@@ -82,8 +82,7 @@ fn what_each_moment_of_a_kill_leaves_is_mended_by_the_next_run() {
     fs::write(git.join("handoff/pending/refs/heads/main"), &tip).expect("written");
     fs::write(git.join("refs/heads/main.lock"), &tip).expect("written");
     // Killed with half of the staging made, half an index copied and half a file written.
-    fs::create_dir_all(git.join("handoff/staging/objects/ab")).expect("made");
-    fs::write(git.join("handoff/staging/objects/ab/cd"), "half").expect("written");
+    fs::write(git.join("handoff/staging/new/abcd"), "half").expect("written");
     fs::write(git.join("handoff-index"), "half").expect("written");
     fs::write(git.join("handoff-index.lock"), "half").expect("written");
     fs::write(git.join("handoff-file"), "half").expect("written");

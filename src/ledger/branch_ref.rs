@@ -78,12 +78,14 @@ impl Pending {
         &self.file
     }
 
-    /// Sets the branch to the commit if it still is where it was seen.
+    /// Sets the branch to the commit if it still is where it was seen. The
+    /// checkouts that have it get a line in the log of their HEAD.
     pub(super) fn swap(
         self,
         repo: &Repository,
         old: Option<Oid>,
         log: &LogLine<'_>,
+        checkouts: &[PathBuf],
     ) -> Result<Swap, LedgerError> {
         let Self { git_dir, refname, new, file } = self;
         let path = git_dir.join(&refname);
@@ -114,7 +116,9 @@ impl Pending {
         touched.insert(path.parent().unwrap_or(&git_dir).to_path_buf());
         sync_folders(&touched)?;
         forget(&file)?;
-        write_logs(repo, &git_dir, &refname, old, new, log);
+        let heads = checkouts.iter().map(|checkout| checkout.join("logs/HEAD"));
+        let logs = [git_dir.join("logs").join(&refname)].into_iter().chain(heads);
+        write_logs(repo, logs, old, new, log);
         Ok(Swap::Done)
     }
 }
@@ -240,8 +244,7 @@ fn name_in_the_way(repo: &Repository, refname: &str) -> Option<String> {
 /// a failure here is not one of the commit.
 fn write_logs(
     repo: &Repository,
-    git_dir: &Path,
-    refname: &str,
+    logs: impl Iterator<Item = PathBuf>,
     old: Option<Oid>,
     new: Oid,
     log: &LogLine<'_>,
@@ -262,10 +265,6 @@ fn write_logs(
         signature.email().unwrap_or_default(),
         log.at,
         log.what
-    );
-    let mut logs = vec![git_dir.join("logs").join(refname)];
-    logs.extend(
-        super::checkout::following(git_dir, refname).into_iter().map(|dir| dir.join("logs/HEAD")),
     );
     for path in logs {
         if !wanted && !path.exists() {

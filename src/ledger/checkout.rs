@@ -4,11 +4,9 @@
 
 use std::fmt;
 use std::fs;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use git2::{Index, IndexEntry, IndexTime, Oid, Repository};
+use git2::{Index, Oid, Repository};
 
 use super::LedgerError;
 use super::eol::{for_checkout, is_same, line_ends};
@@ -16,8 +14,8 @@ use super::git_program;
 use super::index_file::IndexLock;
 use super::snapshot::{read_blob, tree_of};
 use super::tree_diff::{Entry, FileDiff, differing_files, is_plain};
+use super::working_file::{self, bare_entry};
 
-const PATIENCE: Duration = Duration::from_secs(2);
 const SKIP_WORKTREE: u16 = 1 << 14;
 const INTENT_TO_ADD: u16 = 1 << 13;
 const SYMLINK_HELP: &str = "a symbolic link lies on the way";
@@ -94,12 +92,13 @@ pub(super) fn has_checked_out(checkout: &Path, refname: &str) -> bool {
         .is_ok_and(|head| head.trim_end().strip_prefix("ref: ") == Some(refname))
 }
 
-/// Brings one checkout from the commit it shows to another.
+/// Brings one checkout, whose index is locked, from the commit it shows to another.
 /// `Ok(false)` if it could not be done now.
 pub(super) fn follow(
     checkout: &Path,
     old: Option<Oid>,
     new: Oid,
+    lock: Option<IndexLock>,
     remarks: &mut Vec<Remark>,
 ) -> Result<bool, LedgerError> {
     let repo =
@@ -107,14 +106,13 @@ pub(super) fn follow(
     let Some(root) = repo.workdir().map(Path::to_path_buf).filter(|root| root.is_dir()) else {
         return Ok(true);
     };
-    IndexLock::recover(checkout);
     let old = old.map(|id| tree_of(&repo, id)).transpose()?;
     let files = differing_files(&repo, old, Some(tree_of(&repo, new)?))?;
     if files.is_empty() {
         return Ok(true);
     }
     let behind = |why: &str| Remark::CheckoutBehind { checkout: root.clone(), why: why.to_owned() };
-    let Some(lock) = IndexLock::acquire(checkout, PATIENCE)? else {
+    let Some(lock) = lock else {
         remarks.push(behind("another git program holds its index (index.lock)"));
         return Ok(false);
     };
@@ -236,10 +234,11 @@ impl Checkout<'_> {
         let folder = target.parent().unwrap_or(self.root);
         fs::create_dir_all(folder).map_err(LedgerError::io("making the folder", folder))?;
         let bytes = for_checkout(blob, line_ends(self.repo, path));
-        let executable = entry.is_some_and(|(_, mode)| mode == 0o100_755);
-        put_file(self.repo.path(), &target, &bytes, executable)
+        let Some((id, mode)) = entry else { return Ok(()) };
+        let mut entry = bare_entry(path, id, mode);
+        working_file::put(self.repo.path(), &target, &bytes, &mut entry)
             .map_err(LedgerError::io("writing", &target))?;
-        self.add(path, entry)
+        self.index.add(&entry).map_err(LedgerError::git("changing the index", self.root))
     }
 
     /// Enters a file that lies in the checkout, with its times, so that git need not read it again.
@@ -262,20 +261,11 @@ impl Checkout<'_> {
                 Some(_) => self.index.remove(Path::new(path), 0),
                 None => Ok(()),
             },
-            Some((id, mode)) => self.index.add(&IndexEntry {
-                ctime: IndexTime::new(0, 0),
-                mtime: IndexTime::new(0, 0),
-                dev: 0,
-                ino: 0,
-                mode: u32::try_from(mode).unwrap_or(0o100_644),
-                uid: 0,
-                gid: 0,
-                file_size: 0,
-                id,
-                flags: 0,
-                flags_extended: extended,
-                path: path.as_bytes().to_vec(),
-            }),
+            Some((id, mode)) => {
+                let mut entry = bare_entry(path, id, mode);
+                entry.flags_extended = extended;
+                self.index.add(&entry)
+            }
         };
         result.map_err(LedgerError::git("changing the index", self.root))
     }
@@ -293,31 +283,6 @@ impl Checkout<'_> {
         }
         Ok(())
     }
-}
-
-/// Writes beside, in the git folder, and renames; where that is another file
-/// system, beside the file itself.
-fn put_file(git_dir: &Path, target: &Path, bytes: &[u8], executable: bool) -> io::Result<()> {
-    let mut spare = git_dir.join("handoff-file");
-    fs::File::create(&spare)?.write_all(bytes)?;
-    if let Err(error) = fs::rename(&spare, target) {
-        let _ = fs::remove_file(&spare);
-        if error.kind() != io::ErrorKind::CrossesDevices {
-            return Err(error);
-        }
-        spare = target.with_extension("handoff-part");
-        fs::File::create(&spare)?.write_all(bytes)?;
-        fs::rename(&spare, target)?;
-    }
-    #[cfg(unix)]
-    if executable {
-        use std::os::unix::fs::PermissionsExt as _;
-        let mode = fs::metadata(target)?.permissions().mode();
-        fs::set_permissions(target, fs::Permissions::from_mode(mode | ((mode & 0o444) >> 2)))?;
-    }
-    #[cfg(not(unix))]
-    let _ = executable;
-    Ok(())
 }
 
 /// The new files that a sparse checkout does not want; all of them if git

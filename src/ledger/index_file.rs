@@ -19,6 +19,9 @@ use super::git_program;
 
 const MARK: &[u8] = b"handoff holds this index; it goes away with the next run of handoff\n";
 
+/// How long an index that git holds is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// The lock on one checkout's index.
 pub(super) struct IndexLock {
     index: PathBuf,
@@ -28,17 +31,15 @@ pub(super) struct IndexLock {
 
 impl IndexLock {
     /// Takes the lock; `None` if git holds it for longer than one waits.
-    pub(super) fn acquire(
-        checkout: &Path,
-        patience: Duration,
-    ) -> Result<Option<Self>, LedgerError> {
+    pub(super) fn acquire(checkout: &Path) -> Result<Option<Self>, LedgerError> {
+        Self::recover(checkout);
         let lock = checkout.join("index.lock");
         let start = Instant::now();
         loop {
             match take(&lock) {
                 Ok(()) => break,
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    if start.elapsed() >= patience {
+                    if start.elapsed() >= PATIENCE {
                         return Ok(None);
                     }
                     sleep(Duration::from_millis(10));

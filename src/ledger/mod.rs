@@ -29,6 +29,7 @@ mod staging;
 mod tree_diff;
 mod tree_edit;
 mod web_url;
+mod working_file;
 mod writer;
 
 pub use batch::{Batch, BatchDone};

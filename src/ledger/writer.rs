@@ -1,6 +1,8 @@
 //! Writing commits: built from the parent's tree, durable on return, with the
 //! checkout following.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -224,7 +226,8 @@ impl Writer {
     ) -> Result<Option<Vec<Remark>>, LedgerError> {
         let git_dir = self.ledger.git_dir().to_path_buf();
         let mut behind = journal::read(&git_dir)?;
-        for checkout in following(&git_dir, refname) {
+        let checkouts = following(&git_dir, refname);
+        for checkout in checkouts.iter().cloned() {
             let shown = Shown { refname: refname.to_owned(), commit: old };
             behind.entry(checkout).or_insert(shown);
         }
@@ -234,12 +237,18 @@ impl Writer {
         }
         let pending = Pending::write(&git_dir, refname, new)?;
         staging.install(others, &pending)?;
+        // From before the branch moves: a `git commit` between that and the index
+        // following would take the new files for deleted, and delete them.
+        let mut locks = BTreeMap::new();
+        for checkout in behind.keys().filter(|checkout| checkout.is_dir()) {
+            locks.insert(checkout.clone(), IndexLock::acquire(checkout)?);
+        }
         let line = LogLine { who: self.ledger.identity(), at, what: log };
-        match pending.swap(&self.repo, old, &line)? {
+        match pending.swap(&self.repo, old, &line, &checkouts)? {
             Swap::Moved => Ok(None),
             Swap::Done => {
                 let mut remarks = Vec::new();
-                self.follow_all(behind, &mut remarks)?;
+                self.follow_all(behind, locks, &mut remarks)?;
                 Ok(Some(remarks))
             }
         }
@@ -253,8 +262,12 @@ impl Writer {
         if behind.is_empty() {
             return Ok(());
         }
+        let mut locks = BTreeMap::new();
+        for checkout in behind.keys().filter(|checkout| checkout.is_dir()) {
+            locks.insert(checkout.clone(), IndexLock::acquire(checkout)?);
+        }
         let mut remarks = Vec::new();
-        self.follow_all(behind, &mut remarks)?;
+        self.follow_all(behind, locks, &mut remarks)?;
         self.remarks = remarks;
         Ok(())
     }
@@ -262,6 +275,7 @@ impl Writer {
     fn follow_all(
         &self,
         behind: journal::Behind,
+        mut locks: BTreeMap<PathBuf, Option<IndexLock>>,
         remarks: &mut Vec<Remark>,
     ) -> Result<(), LedgerError> {
         let mut left = journal::Behind::new();
@@ -272,11 +286,13 @@ impl Writer {
             }
             let Ok(tip) = self.repo.refname_to_id(&shown.refname) else { continue };
             // The commit is made; a checkout that cannot follow is a remark, never an error of the commit.
-            let done = follow(&checkout, shown.commit, tip, remarks).unwrap_or_else(|error| {
-                let why = error.to_string();
-                remarks.push(Remark::CheckoutBehind { checkout: checkout.clone(), why });
-                false
-            });
+            let lock = locks.remove(&checkout).flatten();
+            let done =
+                follow(&checkout, shown.commit, tip, lock, remarks).unwrap_or_else(|error| {
+                    let why = error.to_string();
+                    remarks.push(Remark::CheckoutBehind { checkout: checkout.clone(), why });
+                    false
+                });
             if !done {
                 left.insert(checkout, shown);
             }

@@ -268,3 +268,36 @@ fn a_filter_program_is_not_passed_by() {
     assert!(matches!(result, Err(LedgerError::Filtered { .. })), "{result:?}");
     assert_eq!(world.git(&world.path("clone"), &["rev-list", "--count", "main"]).trim(), "1");
 }
+
+#[test]
+fn an_edit_right_after_a_commit_is_seen() {
+    let world = World::new();
+    let ledger = world.ledger("clone");
+    let root = world.path("clone");
+    for n in 0..20 {
+        commit(&ledger, &signed(n));
+        let file = format!("{}/README.md", folder(n));
+        let text = fs::read_to_string(root.join(&file)).expect("there");
+        // As long as before, and perhaps within the same tick of the clock.
+        fs::write(root.join(&file), text.to_uppercase()).expect("written");
+        assert_eq!(world.status(&root), format!(" M {file}\n"));
+        fs::write(root.join(&file), text).expect("written");
+        assert_eq!(world.status(&root), "");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_may_be_run_stays_so() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::new();
+    let ledger = world.ledger("clone");
+    let root = world.path("clone");
+    commit(&ledger, &signed(1));
+    let file = root.join(folder(1)).join("README.md");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("set");
+    world.git(&root, &["commit", "-q", "-a", "-m", "may be run"]);
+    commit(&ledger, &signed(1).put("README.md", "# Anew\n"));
+    assert_eq!(fs::metadata(&file).expect("there").permissions().mode() & 0o111, 0o111);
+    assert_eq!(world.status(&root), "");
+}

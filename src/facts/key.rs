@@ -25,7 +25,7 @@ pub enum KeyError {
     TooLong(usize),
     /// A character outside `[a-z0-9._-]`, or a start other than `[a-z0-9]`.
     #[error(
-        "the key {0:?} may hold only a-z, 0-9, '.', '_' and '-', and starts with a letter or digit"
+        "the key {0:?} may hold only a-z, 0-9, '.', '_' and '-' (none of '..' and '--'), and starts with a letter or digit"
     )]
     BadCharacter(String),
 }
@@ -47,7 +47,10 @@ impl Key {
         let starts_well =
             text.as_bytes()[0].is_ascii_lowercase() || text.as_bytes()[0].is_ascii_digit();
         // `..` and a final `.lock` are not allowed in git ref names, and a draft lives on `handoff/<key>`.
-        let ref_safe = !text.contains("..") && !text.ends_with(".lock") && !text.ends_with('.');
+        // `--` stands between the customer's name and the key in a folder's name.
+        let ref_safe = !["..", "--"].iter().any(|pair| text.contains(pair))
+            && !text.ends_with(".lock")
+            && !text.ends_with('.');
         if !starts_well || !ref_safe || !text.bytes().all(allowed) {
             return Err(KeyError::BadCharacter(text.chars().take(60).collect()));
         }
@@ -57,7 +60,7 @@ impl Key {
     /// The key of a deal's handoff. The id is normalised first, so that a
     /// Salesforce id of 15 characters and its form of 18 give one key.
     ///
-    /// Characters that no key can hold become `-`. Two ids can fall together
+    /// Characters that no key can hold become `-`, and only one of several. Two ids can fall together
     /// that way (or by case): whoever writes a brief compares `deal.id` first.
     ///
     /// # Errors
@@ -85,7 +88,9 @@ impl Key {
             match c {
                 '.' if !text.ends_with('.') => text.push('.'),
                 '.' => {}
-                _ => text.push(if keeps { c } else { '-' }),
+                _ if keeps && c != '-' => text.push(c),
+                _ if !text.ends_with('-') => text.push('-'),
+                _ => {}
             }
         }
         Self::parse(text.trim_end_matches(['.', '-']))
@@ -160,12 +165,13 @@ mod tests {
         let key = |id: &str| Key::for_deal(&crm, &DealId::new(id)).map(String::from);
         assert_eq!(key("../../x").as_deref(), Ok("csv-.-.-x"));
         assert_eq!(key("A 1/É").as_deref(), Ok("csv-a-1"));
+        assert_eq!(key("a -- b").as_deref(), Ok("csv-a-b"));
         assert_eq!(key("…"), Err(KeyError::Empty));
     }
 
     #[test]
     fn ids_that_would_escape_a_folder_are_refused() {
-        for bad in ["../../x", "a/b", "", "-a", "a b", "a..b", "x.lock", "É", "a\n"] {
+        for bad in ["../../x", "a/b", "", "-a", "a b", "a..b", "a--b", "x.lock", "É", "a\n"] {
             assert!(Key::parse(bad).is_err(), "{bad:?} must not be a key");
         }
         assert!(Key::parse(&"a".repeat(121)).is_err());

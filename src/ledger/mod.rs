@@ -1,8 +1,46 @@
-//! The ledger in git: what its history says, its blobs, its checkpoints.
-//! Depends on `facts` only.
+//! The ledger: the git repository that is the database. Reads the tip, writes
+//! commits durably, pushes. Depends on facts, text, yaml and `brief::Timeline`.
 
-pub mod blobs;
-pub mod cache;
-pub mod checkpoint;
-pub mod history;
-mod scan;
+mod batch;
+mod branch_ref;
+mod build;
+mod change;
+mod changed;
+mod checkout;
+mod draft;
+mod durable;
+mod eol;
+mod error;
+mod git_program;
+mod identity;
+mod index_file;
+mod journal;
+mod lock;
+mod loose;
+mod merge;
+mod names;
+mod path;
+mod push;
+mod remote;
+mod replay;
+mod repository;
+mod snapshot;
+mod staging;
+mod tree_diff;
+mod tree_edit;
+mod web_url;
+mod working_file;
+mod writer;
+
+pub use batch::{Batch, BatchDone};
+pub use change::Change;
+pub use checkout::Remark;
+pub use error::LedgerError;
+pub use identity::Identity;
+pub use merge::merge_timelines;
+pub use path::{BRIEFS, folder_for, key_of, month_for};
+pub use push::Pushed;
+pub use repository::Ledger;
+pub use snapshot::{Folder, HandoffFiles, Snapshot};
+pub use web_url::{WebLinks, web_links};
+pub use writer::{Committed, Writer};

@@ -1,0 +1,117 @@
+//! Which handoffs differ from a revision, so that only they need checking.
+
+use std::collections::BTreeSet;
+
+use git2::{ObjectType, Oid, Repository, Status, StatusOptions};
+
+use super::path::{BRIEFS, folder_of_file, key_of};
+use super::repository::{branch_or_remote, hold, resolve};
+use super::snapshot::{entry_at, tree_of};
+use super::tree_diff::{TREE, walk_differences};
+use super::{Ledger, LedgerError};
+
+impl Ledger {
+    /// The handoff folders, sorted, that differ between what is checked out
+    /// (of a bare repository: the tip) and the commit where it left a
+    /// revision; with the checkout's uncommitted changes if asked for. A
+    /// folder that is gone is among them.
+    ///
+    /// # Errors
+    /// When there is no such revision, or an object cannot be read.
+    pub fn changed_since(
+        &self,
+        revision: &str,
+        with_checkout: bool,
+    ) -> Result<Vec<String>, LedgerError> {
+        let repo = hold(self.shared());
+        let (base, head) = self.ends(&repo, revision)?;
+        let briefs = |tree| {
+            Ok(match entry_at(&repo, tree, BRIEFS)? {
+                Some((id, ObjectType::Tree)) => Some(id),
+                _ => None,
+            })
+        };
+        let mut changed = BTreeSet::new();
+        let head = head.map_or(Ok(None), briefs)?;
+        collect(&repo, base.map_or(Ok(None), briefs)?, head, &mut changed)?;
+        if with_checkout && !repo.is_bare() {
+            self.collect_uncommitted(&repo, &mut changed)?;
+        }
+        Ok(changed.into_iter().collect())
+    }
+
+    /// Whether a file or folder differs between what is checked out and the
+    /// commit where it left a revision, such as the schema that decides about
+    /// every brief. Uncommitted changes do not count.
+    ///
+    /// # Errors
+    /// As for [`Ledger::changed_since`].
+    pub fn differs_since(&self, revision: &str, path: &str) -> Result<bool, LedgerError> {
+        let repo = hold(self.shared());
+        let (base, head) = self.ends(&repo, revision)?;
+        let at = |tree: Option<Oid>| tree.map_or(Ok(None), |tree| entry_at(&repo, tree, path));
+        Ok(at(base)? != at(head)?)
+    }
+
+    /// The trees of the merge base and of what is checked out.
+    fn ends(
+        &self,
+        repo: &Repository,
+        revision: &str,
+    ) -> Result<(Option<Oid>, Option<Oid>), LedgerError> {
+        let since = resolve(repo, revision, self.root())?;
+        let head = if repo.is_bare() {
+            branch_or_remote(repo, self.branch(), self.root())?
+        } else {
+            repo.refname_to_id("HEAD").ok()
+        };
+        let Some(head) = head else { return Ok((Some(tree_of(repo, since)?), None)) };
+        // Unrelated histories have no base; then everything that differs from the revision counts.
+        let base = repo.merge_base(since, head).unwrap_or(since);
+        Ok((Some(tree_of(repo, base)?), Some(tree_of(repo, head)?)))
+    }
+
+    fn collect_uncommitted(
+        &self,
+        repo: &Repository,
+        changed: &mut BTreeSet<String>,
+    ) -> Result<(), LedgerError> {
+        let mut options = StatusOptions::new();
+        options
+            .pathspec(BRIEFS)
+            .disable_pathspec_match(true)
+            .include_untracked(true)
+            .recurse_untracked_dirs(true)
+            .include_ignored(false);
+        let statuses = repo
+            .statuses(Some(&mut options))
+            .map_err(LedgerError::git("looking for uncommitted changes", self.root()))?;
+        for entry in statuses.iter().filter(|entry| entry.status() != Status::CURRENT) {
+            let path = String::from_utf8_lossy(entry.path_bytes()).into_owned();
+            if let Some(folder) = folder_of_file(&path) {
+                changed.insert(folder.to_owned());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Notes the folders where two trees of briefs differ.
+fn collect(
+    repo: &Repository,
+    old: Option<Oid>,
+    new: Option<Oid>,
+    changed: &mut BTreeSet<String>,
+) -> Result<(), LedgerError> {
+    walk_differences(repo, old, new, BRIEFS, &mut |path, old, new| {
+        let is_tree = [old, new].into_iter().flatten().any(|(_, mode)| mode == TREE);
+        if is_tree && key_of(path).is_some() {
+            changed.insert(path.to_owned());
+            return false;
+        }
+        if let Some(folder) = folder_of_file(path) {
+            changed.insert(folder.to_owned());
+        }
+        true
+    })
+}

@@ -1,0 +1,106 @@
+//! Drafts: a handoff before its signature, on a branch of its own.
+
+use std::sync::Arc;
+
+use super::change::Change;
+use super::repository::{branch_commit, branch_or_remote, check_branch, hold};
+use super::snapshot::Snapshot;
+use super::writer::{Committed, Writer};
+use super::{Ledger, LedgerError};
+use crate::facts::Key;
+
+impl Ledger {
+    /// The branch of a key's draft: `handoff/<key>`.
+    #[must_use]
+    pub fn draft_branch(key: &Key) -> String {
+        format!("handoff/{key}")
+    }
+
+    /// The ledger as a branch has it, local or (where there is none) as last
+    /// fetched from the usual remote; `None` if there is no such branch.
+    ///
+    /// # Errors
+    /// When the branch cannot be read.
+    pub fn snapshot_of_branch(&self, branch: &str) -> Result<Option<Snapshot>, LedgerError> {
+        check_branch(branch)?;
+        let commit = branch_or_remote(&hold(self.shared()), branch, self.root())?;
+        commit
+            .map(|commit| {
+                let (repo, names) = (Arc::clone(self.shared()), Arc::clone(self.names()));
+                Snapshot::new(repo, names, self.root(), Some(commit))
+            })
+            .transpose()
+    }
+}
+
+impl Writer {
+    /// Commits a change on another branch, which starts at the ledger's tip if
+    /// it is new. No checkout changes, unless one has that branch checked out.
+    ///
+    /// # Errors
+    /// As for [`Writer::commit`].
+    pub fn commit_on_branch(
+        &mut self,
+        branch: &str,
+        change: &Change,
+    ) -> Result<Option<Committed>, LedgerError> {
+        check_branch(branch)?;
+        let root = self.ledger().root();
+        let seen = branch_or_remote(self.repo(), branch, root)?.or(self.seen());
+        let refname = format!("refs/heads/{branch}");
+        self.commit_to(&refname, seen, std::slice::from_ref(change))
+    }
+
+    /// Puts a draft on the ledger's branch as one commit and deletes its
+    /// branch here: the change's files, and those of the draft's folder that
+    /// the change does not name. `None` when the ledger has all of it already.
+    /// The remote's branch is deleted with [`Ledger::delete_remote_branch`].
+    ///
+    /// # Errors
+    /// As for [`Writer::commit`].
+    pub fn land(
+        &mut self,
+        branch: &str,
+        change: &Change,
+    ) -> Result<Option<Committed>, LedgerError> {
+        let mut change = change.clone();
+        if let Some(draft) = self.ledger().snapshot_of_branch(branch)? {
+            for name in ["brief.yaml", "timeline.yaml", "README.md"] {
+                if !change.files.contains_key(name)
+                    && let Some(bytes) = draft.read(&format!("{}/{name}", change.folder))?
+                {
+                    change.files.insert(name.to_owned(), Some(bytes));
+                }
+            }
+        }
+        let done = self.commit(&change)?;
+        self.delete_branch(branch)?;
+        Ok(done)
+    }
+
+    /// Deletes a local branch; `false` if there is none.
+    ///
+    /// # Errors
+    /// When it is the ledger's own branch or checked out, or cannot be deleted.
+    pub fn delete_branch(&mut self, branch: &str) -> Result<bool, LedgerError> {
+        check_branch(branch)?;
+        let refname = format!("refs/heads/{branch}");
+        let root = self.ledger().root();
+        if branch_commit(self.repo(), &refname, root)?.is_none() {
+            return Ok(false);
+        }
+        let busy =
+            |why: &str| LedgerError::BranchBusy { branch: branch.to_owned(), why: why.to_owned() };
+        if refname == self.refname() {
+            return Err(busy("it is the ledger's own branch"));
+        }
+        if !super::checkout::following(self.ledger().git_dir(), &refname).is_empty() {
+            return Err(busy("it is checked out"));
+        }
+        self.repo()
+            .find_reference(&refname)
+            .and_then(|mut reference| reference.delete())
+            .map_err(LedgerError::git("deleting the branch", root))?;
+        Ok(true)
+    }
+}

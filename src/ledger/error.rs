@@ -1,0 +1,260 @@
+//! What can go wrong with the ledger, and what to do about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::text::quoted;
+
+/// Why the ledger did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// There is no repository here or above.
+    #[error("{} is not inside a git repository", start.display())]
+    NotFound {
+        /// Where the search began.
+        start: PathBuf,
+    },
+    /// The repository is of a kind that this program does not handle.
+    #[error("the repository {} uses {what}, which handoff does not support", path.display())]
+    Unsupported {
+        /// The repository.
+        path: PathBuf,
+        /// The format or extension.
+        what: String,
+    },
+    /// The repository belongs to somebody else.
+    #[error("the repository {} belongs to another user", path.display())]
+    NotOwned {
+        /// The repository.
+        path: PathBuf,
+    },
+    /// No branch can be told to be the ledger's.
+    #[error("no branch of {} can be told to be the default one: {why}", path.display())]
+    NoBranch {
+        /// The repository.
+        path: PathBuf,
+        /// What was looked at.
+        why: String,
+    },
+    /// A branch, commit or other revision does not exist.
+    #[error("there is no revision {} in {}", quoted(name), path.display())]
+    UnknownRevision {
+        /// The repository.
+        path: PathBuf,
+        /// As it was asked for.
+        name: String,
+    },
+    /// A path that may not be written.
+    #[error("the path {} cannot be used in a ledger: {why}", quoted(path))]
+    BadPath {
+        /// The path.
+        path: String,
+        /// Which rule it breaks.
+        why: &'static str,
+    },
+    /// A layout that is no strftime pattern, or does not give a folder.
+    #[error("the layout {} is not a strftime pattern for folders", quoted(layout))]
+    BadLayout {
+        /// The pattern.
+        layout: String,
+    },
+    /// A branch name that git does not allow.
+    #[error("{} cannot be a branch name", quoted(name))]
+    BadBranch {
+        /// The name.
+        name: String,
+    },
+    /// Attributes ask for a filter program, which would be passed by.
+    #[error("{path} is to pass the git filter {}, which handoff does not run", quoted(filter))]
+    Filtered {
+        /// The file.
+        path: String,
+        /// The filter.
+        filter: String,
+    },
+    /// Another handoff process is writing into this clone.
+    #[error("another handoff process{holder} is writing to this ledger; waited {} for {}", seconds(*waited), path.display())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+        /// ` (process 4711, for 12 s)`, or nothing if it cannot be told.
+        holder: String,
+        /// How long this process waited.
+        waited: Duration,
+    },
+    /// A program of the user holds a branch, or moves it faster than one can follow.
+    #[error("the branch {branch} is busy: {why}")]
+    BranchBusy {
+        /// The branch.
+        branch: String,
+        /// What was seen.
+        why: String,
+    },
+    /// Two sides changed the same thing in ways that do not go together.
+    #[error("{file} was changed on both sides: {why}")]
+    Conflict {
+        /// The file or folder.
+        file: String,
+        /// What differs.
+        why: String,
+    },
+    /// A timeline cannot be merged because it cannot be read.
+    #[error("{file} cannot be merged: {source}")]
+    Timeline {
+        /// The file.
+        file: String,
+        /// Where and why.
+        source: crate::yaml::Error,
+    },
+    /// Commits of a person stand in the way of re-applying ours.
+    #[error(
+        "the commit {commit} {} is not a handoff's and is not on {remote} yet",
+        quoted(subject)
+    )]
+    ForeignCommit {
+        /// Its id, short.
+        commit: String,
+        /// Its subject.
+        subject: String,
+        /// The remote.
+        remote: String,
+    },
+    /// There is no such remote.
+    #[error("there is no remote {}{}", quoted(name), known_remotes(known))]
+    UnknownRemote {
+        /// As it was asked for.
+        name: String,
+        /// Those that exist.
+        known: Vec<String>,
+    },
+    /// The remote refused the push for good.
+    #[error("{remote} refused the push to {branch}: {why}")]
+    Rejected {
+        /// The remote.
+        remote: String,
+        /// The branch.
+        branch: String,
+        /// Its words, without secrets.
+        why: String,
+    },
+    /// Others pushed faster, each time.
+    #[error("{remote} moved on before each of {tries} pushes to {branch}")]
+    Outrun {
+        /// The remote.
+        remote: String,
+        /// The branch.
+        branch: String,
+        /// How often it was tried.
+        tries: u32,
+    },
+    /// The `git` program could not be started.
+    #[error("the git program could not be started: {source}")]
+    NoProgram {
+        /// Why.
+        source: io::Error,
+    },
+    /// The `git` program failed.
+    #[error("git {command} failed: {why}")]
+    Program {
+        /// The subcommand.
+        command: String,
+        /// Its words, without secrets.
+        why: String,
+    },
+    /// The `git` program took too long.
+    #[error("git {command} was stopped after {}", seconds(*after))]
+    TimedOut {
+        /// The subcommand.
+        command: String,
+        /// The limit.
+        after: Duration,
+    },
+    /// libgit2 failed.
+    #[error("{doing} failed in {}: {source}", path.display())]
+    Git {
+        /// What was tried.
+        doing: &'static str,
+        /// The repository.
+        path: PathBuf,
+        /// Why.
+        source: git2::Error,
+    },
+    /// A file could not be read or written.
+    #[error("{doing} {} failed: {source}", path.display())]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl LedgerError {
+    pub(super) fn git(doing: &'static str, path: &Path) -> impl FnOnce(git2::Error) -> Self {
+        move |source| Self::Git { doing, path: path.to_path_buf(), source }
+    }
+
+    pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { doing, path: path.to_path_buf(), source }
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub fn help(&self) -> String {
+        match self {
+            Self::NotFound { .. } => "run `handoff init` to make a ledger here, or name one with `-C DIR`".into(),
+            Self::Unsupported { .. } => {
+                "keep the ledger in a repository with the SHA-1 object format and files as reference storage, as `git init` makes it by default".into()
+            }
+            Self::NotOwned { path } => format!(
+                "run handoff as the owner of the files, or trust the folder: git config --global --add safe.directory {}",
+                path.display()
+            ),
+            Self::NoBranch { .. } => "name the branch in handoff.yaml, or check it out".into(),
+            Self::UnknownRevision { .. } => {
+                "check the spelling; in a shallow or single-branch clone, fetch it first".into()
+            }
+            Self::BadPath { .. } => "this is refused so that nothing is written outside of its folder".into(),
+            Self::BadLayout { .. } => "use a pattern such as \"%Y/%m\" or \"%Y/%m/%d\"".into(),
+            Self::BadBranch { .. } => "see `git help check-ref-format` for what a branch may be called".into(),
+            Self::Filtered { .. } => "take the filter off the ledger's folders in .gitattributes".into(),
+            Self::Locked { .. } => {
+                "wait for it to end, or end it; the lock goes with the process, so the file itself never has to be removed".into()
+            }
+            Self::BranchBusy { .. } => {
+                "let the other git program finish and run this again; if none runs, remove the .lock file that git names".into()
+            }
+            Self::Conflict { file, .. } => format!(
+                "run `git pull --rebase`, decide on {file}, `git add` it, `git rebase --continue`, and run this again"
+            ),
+            Self::Timeline { .. } => "mend the file in a commit of your own, and run this again".into(),
+            Self::ForeignCommit { .. } => "run `git pull --rebase` to put your own commits on top, and run this again".into(),
+            Self::UnknownRemote { .. } => "see `git remote -v`".into(),
+            Self::Rejected { .. } => {
+                "allow this account to push to the branch (branch protection, hooks, permissions); the commits are kept here".into()
+            }
+            Self::Outrun { .. } => "run this again; the commits are kept here".into(),
+            Self::NoProgram { .. } => "install git 2.30 or later and put it on the PATH".into(),
+            Self::Program { .. } | Self::TimedOut { .. } => {
+                "check that the same git command works by hand (network, credentials, permissions); the commits are kept here".into()
+            }
+            Self::Git { .. } => "check the repository with `git fsck`".into(),
+            Self::Io { .. } => "check that the disk has room and that this user may write there".into(),
+        }
+    }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
+
+fn known_remotes(known: &[String]) -> String {
+    if known.is_empty() {
+        "; the repository has none".into()
+    } else {
+        format!("; there are {}", known.join(", "))
+    }
+}

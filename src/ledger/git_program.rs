@@ -1,0 +1,192 @@
+//! Running the `git` program: credential helpers, SSH, proxies and hooks work
+//! as the user has set them up. It never asks, never runs for ever, and what
+//! it says is shown without the secrets that a URL may hold.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{Read as _, Seek as _, Write as _};
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use super::LedgerError;
+use crate::text::{one_line, shorten};
+
+/// How a run ended.
+pub(super) struct Ran {
+    pub(super) status: ExitStatus,
+    pub(super) stdout: String,
+    /// Without secrets, on one line.
+    pub(super) stderr: String,
+}
+
+/// What git sets for its hooks and aliases; a repository is named by its folder here.
+const OWN_VARIABLES: [&str; 9] = [
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_COMMON_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_NAMESPACE",
+    "GIT_PREFIX",
+    "GIT_QUARANTINE_PATH",
+];
+
+/// Runs git in a folder with something on its standard input.
+pub(super) fn run(
+    root: &Path,
+    args: &[&str],
+    input: &[u8],
+    timeout: Duration,
+) -> Result<Ran, LedgerError> {
+    run_with(root, args, input, timeout, None)
+}
+
+fn run_with(
+    root: &Path,
+    args: &[&str],
+    input: &[u8],
+    timeout: Duration,
+    index: Option<&Path>,
+) -> Result<Ran, LedgerError> {
+    let command = args.first().copied().unwrap_or("git");
+    let files = || -> std::io::Result<[File; 3]> {
+        Ok([tempfile::tempfile()?, tempfile::tempfile()?, tempfile::tempfile()?])
+    };
+    // Files and not pipes: what git starts may outlive it and would keep a pipe open.
+    let [mut stdin, mut stdout, mut stderr] =
+        files().map_err(LedgerError::io("making a temporary file for git in", root))?;
+    stdin
+        .write_all(input)
+        .and_then(|()| stdin.rewind())
+        .map_err(LedgerError::io("writing a temporary file for git in", root))?;
+    let handle = |file: &File| file.try_clone().map(Stdio::from);
+    let pass =
+        |file: &File| handle(file).map_err(LedgerError::io("passing a file to git in", root));
+    let mut git = Command::new("git");
+    git.arg("-C").arg(root).args(args);
+    for name in OWN_VARIABLES {
+        git.env_remove(name);
+    }
+    if let Some(index) = index {
+        git.env("GIT_INDEX_FILE", index);
+    }
+    // Messages are read here, so they must be in one language.
+    git.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C").env("LANGUAGE", "C");
+    git.stdin(pass(&stdin)?).stdout(pass(&stdout)?).stderr(pass(&stderr)?);
+    let mut child = git.spawn().map_err(|source| LedgerError::NoProgram { source })?;
+    let start = Instant::now();
+    let mut pause = Duration::from_millis(1);
+    let status = loop {
+        if let Some(status) =
+            child.try_wait().map_err(|source| LedgerError::NoProgram { source })?
+        {
+            break status;
+        }
+        if start.elapsed() >= timeout {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(LedgerError::TimedOut { command: command.to_owned(), after: timeout });
+        }
+        sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(20));
+    };
+    let text = |file: &mut File| {
+        let mut bytes = Vec::new();
+        let _ = file.rewind().and_then(|()| file.read_to_end(&mut bytes));
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    Ok(Ran { status, stdout: text(&mut stdout), stderr: tell(&text(&mut stderr)) })
+}
+
+/// The same, where anything but success is an error.
+pub(super) fn run_well(
+    root: &Path,
+    args: &[&str],
+    timeout: Duration,
+) -> Result<String, LedgerError> {
+    let ran = run(root, args, b"", timeout)?;
+    if ran.status.success() {
+        return Ok(ran.stdout);
+    }
+    let command = args.first().copied().unwrap_or("git").to_owned();
+    let why = if ran.stderr.is_empty() { ran.status.to_string() } else { ran.stderr };
+    Err(LedgerError::Program { command, why })
+}
+
+/// Which of some paths a sparse checkout wants.
+pub(super) fn sparse_paths(root: &Path, paths: &[&str]) -> Option<BTreeSet<String>> {
+    let input: String = paths.iter().map(|path| format!("{path}\0")).collect();
+    let args = ["sparse-checkout", "check-rules", "-z"];
+    let ran = run(root, &args, input.as_bytes(), Duration::from_secs(10)).ok()?;
+    ran.status.success().then(|| {
+        ran.stdout.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect()
+    })
+}
+
+/// Rewrites a copy of an index without the forms that only git reads.
+pub(super) fn make_plain(root: &Path, index: &Path) -> bool {
+    let args = [
+        "-c",
+        "core.splitIndex=false",
+        "-c",
+        "index.sparse=false",
+        "update-index",
+        "--force-write-index",
+    ];
+    run_with(root, &args, b"", Duration::from_secs(60), Some(index))
+        .is_ok_and(|ran| ran.status.success())
+}
+
+/// What git said, for a message: its last lines, without passwords in URLs.
+fn tell(stderr: &str) -> String {
+    let lines: Vec<&str> = stderr
+        .lines()
+        .map(|line| line.rsplit('\r').next().unwrap_or(line))
+        .filter(|line| !line.trim().is_empty() && !line.starts_with("hint:"))
+        .collect();
+    let from = lines.len().saturating_sub(6);
+    shorten(&one_line(&without_secrets(&lines[from..].join(" · "))), 500)
+}
+
+/// A text in which each URL has lost its user, password and query.
+pub(super) fn without_secrets(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, url) = rest.split_at(at + 3);
+        out.push_str(before);
+        let end = url
+            .find(|c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '<' | '>'))
+            .unwrap_or(url.len());
+        let (url, after) = url.split_at(end);
+        let place = url.split(['?', '#']).next().unwrap_or(url);
+        // A password may hold a bare `/`, so everything before the last `@` goes.
+        out.push_str(place.rsplit('@').next().unwrap_or(place));
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_secret_of_a_url_is_told() {
+        let told = without_secrets(
+            "fatal: unable to access 'https://bot:ghp_s3cr3t@github.com/a/b.git/?token=x': 403, see ssh://git@h/x",
+        );
+        assert_eq!(
+            told,
+            "fatal: unable to access 'https://github.com/a/b.git/': 403, see ssh://h/x"
+        );
+        assert_eq!(
+            tell("hint: x\nremote: no\rremote: yes\n\nfatal: http://u:p@q/x\n"),
+            "remote: yes · fatal: http://q/x"
+        );
+    }
+}

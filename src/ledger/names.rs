@@ -1,0 +1,166 @@
+//! The names of the handoff folders: found by reading trees down to the
+//! folders and no further, and remembered for trees that have not changed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use git2::{ObjectType, Oid, Repository, Tree};
+
+use super::LedgerError;
+use super::path::key_of;
+use super::snapshot::Folder;
+use crate::facts::{Gap, Key};
+
+/// A layout has a handful of levels; more is a mistake or an attack.
+const DEEPEST: usize = 12;
+
+/// What one tree says about folders.
+struct Listing {
+    /// The folder of each key, first by name.
+    keyed: HashMap<Key, String>,
+    /// The trees below that are not folders by their names.
+    below: Vec<(String, Oid)>,
+    /// Whether the tree is itself a handoff's folder, without a key in its name.
+    is_folder: bool,
+}
+
+/// Listings by tree, so that a second search reads only what changed.
+#[derive(Default)]
+pub(super) struct Names {
+    known: Mutex<HashMap<Oid, Arc<Listing>>>,
+}
+
+impl Names {
+    /// The folder of a key below a tree, passing by one tree that was searched already.
+    pub(super) fn find(
+        &self,
+        repo: &Repository,
+        top: Oid,
+        path: &str,
+        key: &Key,
+        seen: Option<Oid>,
+    ) -> Result<Option<Folder>, LedgerError> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = HashMap::with_capacity(known.len());
+        let mut found: Option<Folder> = None;
+        let mut open = vec![(path.to_owned(), top, 0)];
+        while let Some((path, id, depth)) = open.pop() {
+            if Some(id) == seen {
+                continue;
+            }
+            let listing = match known.get(&id) {
+                Some(listing) => Arc::clone(listing),
+                None => Arc::new(list(repo, id)?),
+            };
+            if let Some(name) = listing.keyed.get(key) {
+                let folder = Folder { path: format!("{path}/{name}"), key: Some(key.clone()) };
+                // The first by path, whatever the order of the walk.
+                if found.as_ref().is_none_or(|other| folder.path < other.path) {
+                    found = Some(folder);
+                }
+            }
+            if depth < DEEPEST && !listing.is_folder {
+                for (name, id) in &listing.below {
+                    open.push((format!("{path}/{name}"), *id, depth + 1));
+                }
+            }
+            kept.insert(id, listing);
+        }
+        // What this walk did not meet belongs to the past; the tree that was
+        // passed by may be met next time.
+        if let Some(id) = seen
+            && let Some(listing) = known.remove(&id)
+        {
+            kept.insert(id, listing);
+        }
+        *known = kept;
+        Ok(found)
+    }
+}
+
+fn list(repo: &Repository, id: Oid) -> Result<Listing, LedgerError> {
+    let tree = repo.find_tree(id).map_err(LedgerError::git("reading a folder", repo.path()))?;
+    let mut listing =
+        Listing { keyed: HashMap::new(), below: Vec::new(), is_folder: is_folder(&tree) };
+    for entry in tree.iter().filter(|entry| entry.kind() == Some(ObjectType::Tree)) {
+        let Ok(name) = entry.name() else { continue };
+        match key_of(name) {
+            Some(key) => {
+                listing.keyed.entry(key).or_insert_with(|| name.to_owned());
+            }
+            None => listing.below.push((name.to_owned(), entry.id())),
+        }
+    }
+    Ok(listing)
+}
+
+fn is_folder(tree: &Tree<'_>) -> bool {
+    ["brief.yaml", "timeline.yaml"].iter().any(|name| tree.get_name(name).is_some())
+}
+
+/// The folder of a key below one month's tree, without remembering anything.
+pub(super) fn find_in(
+    repo: &Repository,
+    id: Oid,
+    path: &str,
+    key: &Key,
+) -> Result<Option<Folder>, LedgerError> {
+    let tree = repo.find_tree(id).map_err(LedgerError::git("reading a folder", repo.path()))?;
+    let suffix = format!("--{key}");
+    Ok(tree
+        .iter()
+        .filter(|entry| entry.kind() == Some(ObjectType::Tree))
+        .find_map(|entry| {
+            entry.name().ok().filter(|name| name.ends_with(&suffix)).map(str::to_owned)
+        })
+        .map(|name| Folder { path: format!("{path}/{name}"), key: Some(key.clone()) }))
+}
+
+/// All folders below a tree.
+pub(super) fn walk(
+    repo: &Repository,
+    top: Oid,
+    path: &str,
+    folders: &mut Vec<Folder>,
+    gaps: &mut Vec<Gap>,
+) {
+    let mut open = vec![(path.to_owned(), top, 0)];
+    while let Some((path, id, depth)) = open.pop() {
+        let tree = match repo.find_tree(id) {
+            Ok(tree) => tree,
+            Err(error) => {
+                gaps.push(unreadable(&path, error.message()));
+                continue;
+            }
+        };
+        if depth > 0 && is_folder(&tree) {
+            folders.push(Folder { path, key: None });
+            continue;
+        }
+        if depth >= DEEPEST {
+            gaps.push(unreadable(&path, "the folders are nested too deeply"));
+            continue;
+        }
+        for entry in tree.iter().filter(|entry| entry.kind() == Some(ObjectType::Tree)) {
+            let name = String::from_utf8_lossy(entry.name_bytes());
+            match key_of(&name) {
+                Some(key) => {
+                    folders.push(Folder { path: format!("{path}/{name}"), key: Some(key) });
+                }
+                None => open.push((format!("{path}/{name}"), entry.id(), depth + 1)),
+            }
+        }
+    }
+}
+
+/// A folder that could not be read, as a gap.
+pub(super) fn unreadable(path: &str, why: &str) -> Gap {
+    Gap {
+        what: format!("the folder {path}"),
+        why: why.to_owned(),
+        help: Some(
+            "check the repository with `git fsck`; in a partial clone, fetch the missing objects"
+                .into(),
+        ),
+    }
+}

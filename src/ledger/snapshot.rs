@@ -1,0 +1,207 @@
+//! The ledger as it is at one commit. Everything is read from objects; the
+//! checkout is never asked.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use git2::{ErrorCode, ObjectType, Oid, Repository};
+
+use super::LedgerError;
+use super::names::{self, Names};
+use super::path::BRIEFS;
+use super::repository::{Shared, hold};
+use crate::facts::{Evidence, Gap, Key, ObjectId};
+
+/// A handoff's folder.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Folder {
+    /// Its path, such as `briefs/2026/11/acme-corp--hubspot-9876543210`.
+    pub path: String,
+    /// The key in its name; `None` if the name holds none.
+    pub key: Option<Key>,
+}
+
+/// The files of a handoff, as far as they exist.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HandoffFiles {
+    /// `brief.yaml`.
+    pub brief: Option<Vec<u8>>,
+    /// `timeline.yaml`.
+    pub timeline: Option<Vec<u8>>,
+    /// `README.md`.
+    pub readme: Option<Vec<u8>>,
+}
+
+/// One commit of the ledger, or the emptiness before the first.
+#[derive(Clone)]
+pub struct Snapshot {
+    repo: Shared,
+    names: Arc<Names>,
+    root: PathBuf,
+    commit: Option<Oid>,
+    tree: Option<Oid>,
+}
+
+impl Snapshot {
+    pub(super) fn new(
+        repo: Shared,
+        names: Arc<Names>,
+        root: &Path,
+        commit: Option<Oid>,
+    ) -> Result<Self, LedgerError> {
+        let tree = match commit {
+            None => None,
+            Some(id) => {
+                let repo = hold(&repo);
+                Some(tree_of(&repo, id)?)
+            }
+        };
+        Ok(Self { repo, names, root: root.to_path_buf(), commit, tree })
+    }
+
+    /// The same place with a tree that no commit holds yet.
+    pub(super) fn of_tree(repo: Shared, names: Arc<Names>, root: &Path, tree: Option<Oid>) -> Self {
+        Self { repo, names, root: root.to_path_buf(), commit: None, tree }
+    }
+
+    /// The commit; `None` while the branch has none.
+    #[must_use]
+    pub fn commit(&self) -> Option<ObjectId> {
+        self.commit.map(object_id)
+    }
+
+    /// A file of the commit.
+    ///
+    /// # Errors
+    /// When an object cannot be read.
+    pub fn read(&self, path: &str) -> Result<Option<Vec<u8>>, LedgerError> {
+        let Some(tree) = self.tree else { return Ok(None) };
+        read_file(&hold(&self.repo), tree, path)
+    }
+
+    /// The handoff folders, sorted by path, by reading names only; of one
+    /// month (`2026/11`, as the layout has it) or of all. A part that cannot
+    /// be read is a gap.
+    pub fn folders(&self, month: Option<&str>) -> Evidence<Folder> {
+        let Some(tree) = self.tree else { return Evidence::complete(Vec::new()) };
+        let repo = hold(&self.repo);
+        let start = month.map_or_else(|| BRIEFS.to_owned(), |month| format!("{BRIEFS}/{month}"));
+        let top = match entry_at(&repo, tree, &start) {
+            Ok(Some((id, ObjectType::Tree))) => id,
+            Ok(_) => return Evidence::complete(Vec::new()),
+            Err(error) => {
+                return Evidence::new(
+                    Vec::new(),
+                    vec![names::unreadable(&start, &error.to_string())],
+                );
+            }
+        };
+        let (mut folders, mut gaps) = (Vec::<Folder>::new(), Vec::<Gap>::new());
+        names::walk(&repo, top, &start, &mut folders, &mut gaps);
+        folders.sort();
+        Evidence::new(folders, gaps)
+    }
+
+    /// The folder of a key: looked for in the month where it should be, then
+    /// everywhere (a brief does not move when it is signed later).
+    ///
+    /// # Errors
+    /// When an object cannot be read: a folder that is not seen would be made twice.
+    pub fn find(&self, key: &Key, month: Option<&str>) -> Result<Option<Folder>, LedgerError> {
+        let Some(tree) = self.tree else { return Ok(None) };
+        let repo = hold(&self.repo);
+        let mut seen = None;
+        if let Some(month) = month {
+            let start = format!("{BRIEFS}/{month}");
+            if let Some((id, ObjectType::Tree)) = entry_at(&repo, tree, &start)? {
+                if let Some(folder) = names::find_in(&repo, id, &start, key)? {
+                    return Ok(Some(folder));
+                }
+                seen = Some(id);
+            }
+        }
+        match entry_at(&repo, tree, BRIEFS)? {
+            Some((top, ObjectType::Tree)) => self.names.find(&repo, top, BRIEFS, key, seen),
+            _ => Ok(None),
+        }
+    }
+
+    /// The files of a handoff.
+    ///
+    /// # Errors
+    /// When an object cannot be read.
+    pub fn handoff(&self, folder: &Folder) -> Result<HandoffFiles, LedgerError> {
+        let file = |name: &str| self.read(&format!("{}/{name}", folder.path));
+        Ok(HandoffFiles {
+            brief: file("brief.yaml")?,
+            timeline: file("timeline.yaml")?,
+            readme: file("README.md")?,
+        })
+    }
+
+    /// Where the ledger lies, for messages.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+}
+
+/// An id in the words of the facts.
+pub(super) fn object_id(id: Oid) -> ObjectId {
+    let mut bytes = [0; 20];
+    bytes.copy_from_slice(id.as_bytes());
+    ObjectId(bytes)
+}
+
+/// The tree of a commit.
+pub(super) fn tree_of(repo: &Repository, commit: Oid) -> Result<Oid, LedgerError> {
+    repo.find_commit(commit)
+        .map(|commit| commit.tree_id())
+        .map_err(LedgerError::git("reading a commit", repo.path()))
+}
+
+/// What a tree has at a path.
+pub(super) fn entry_at(
+    repo: &Repository,
+    tree: Oid,
+    path: &str,
+) -> Result<Option<(Oid, ObjectType)>, LedgerError> {
+    let failed = |error| LedgerError::git("reading a folder", repo.path())(error);
+    let mut at = (tree, ObjectType::Tree);
+    for part in path.split('/') {
+        if at.1 != ObjectType::Tree {
+            return Ok(None);
+        }
+        let folder = repo.find_tree(at.0).map_err(failed)?;
+        match folder.get_name(part) {
+            Some(entry) => at = (entry.id(), entry.kind().unwrap_or(ObjectType::Any)),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(at))
+}
+
+/// A file of a tree.
+pub(super) fn read_file(
+    repo: &Repository,
+    tree: Oid,
+    path: &str,
+) -> Result<Option<Vec<u8>>, LedgerError> {
+    match entry_at(repo, tree, path)? {
+        Some((id, ObjectType::Blob)) => read_blob(repo, id).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// A blob's bytes.
+pub(super) fn read_blob(repo: &Repository, id: Oid) -> Result<Vec<u8>, LedgerError> {
+    let blob = repo.find_blob(id).map_err(|error| {
+        let doing = if error.code() == ErrorCode::NotFound {
+            "reading a file's object, which is not in this clone (a partial clone?),"
+        } else {
+            "reading a file's object"
+        };
+        LedgerError::git(doing, repo.path())(error)
+    })?;
+    Ok(blob.content().to_vec())
+}

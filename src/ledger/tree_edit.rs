@@ -1,0 +1,94 @@
+//! A tree with some files changed: only the folders on the way are written anew.
+
+use std::collections::BTreeMap;
+
+use git2::{ObjectType, Oid};
+
+use super::LedgerError;
+use super::repository::hold;
+use super::staging::Staging;
+use super::tree_diff::TREE;
+
+/// A file to be in a tree, or (`None`) not to be there.
+pub(super) type Edits = BTreeMap<String, Option<Oid>>;
+
+const FILE: i32 = 0o100_644;
+
+/// Applies edits, keyed by whole paths, to a tree. `None` when nothing is left.
+///
+/// # Errors
+/// When a file lies where a folder is needed or the other way round: that
+/// would delete what the edits do not name.
+pub(super) fn edit_tree(
+    staging: &mut Staging,
+    tree: Option<Oid>,
+    edits: &Edits,
+) -> Result<Option<Oid>, LedgerError> {
+    edit(staging, tree, edits, "")
+}
+
+fn edit(
+    staging: &mut Staging,
+    tree: Option<Oid>,
+    edits: &Edits,
+    above: &str,
+) -> Result<Option<Oid>, LedgerError> {
+    let mut files: BTreeMap<&str, Option<Oid>> = BTreeMap::new();
+    let mut folders: BTreeMap<&str, Edits> = BTreeMap::new();
+    for (path, file) in edits {
+        match path.split_once('/') {
+            None => {
+                files.insert(path, *file);
+            }
+            Some((folder, rest)) => {
+                folders.entry(folder).or_default().insert(rest.to_owned(), *file);
+            }
+        }
+    }
+    let mut changes = Vec::with_capacity(files.len() + folders.len());
+    for (name, file) in files {
+        let mode = match lookup(staging, tree, name)? {
+            Some((_, ObjectType::Tree, _)) if file.is_some() => {
+                return Err(in_the_way(above, name, "a folder lies where the file is to be"));
+            }
+            Some((_, ObjectType::Tree, _)) => continue,
+            Some((_, ObjectType::Blob, mode @ 0o100_755)) => mode,
+            _ => FILE,
+        };
+        changes.push((name.to_owned(), file.map(|id| (id, mode))));
+    }
+    for (name, below) in folders {
+        let old = match lookup(staging, tree, name)? {
+            Some((id, ObjectType::Tree, _)) => Some(id),
+            Some(_) => {
+                return Err(in_the_way(above, name, "a file lies where the folder is to be"));
+            }
+            None => None,
+        };
+        let new = edit(staging, old, &below, &format!("{above}{name}/"))?;
+        if new != old {
+            changes.push((name.to_owned(), new.map(|id| (id, TREE))));
+        }
+    }
+    if changes.is_empty() {
+        return Ok(tree);
+    }
+    staging.tree(tree, &changes)
+}
+
+fn lookup(
+    staging: &Staging,
+    tree: Option<Oid>,
+    name: &str,
+) -> Result<Option<(Oid, ObjectType, i32)>, LedgerError> {
+    let Some(tree) = tree else { return Ok(None) };
+    let repo = hold(staging.repo());
+    let tree = repo.find_tree(tree).map_err(LedgerError::git("reading a folder", repo.path()))?;
+    Ok(tree
+        .get_name(name)
+        .map(|entry| (entry.id(), entry.kind().unwrap_or(ObjectType::Any), entry.filemode())))
+}
+
+fn in_the_way(above: &str, name: &str, why: &'static str) -> LedgerError {
+    LedgerError::BadPath { path: format!("{above}{name}"), why }
+}

@@ -1,0 +1,309 @@
+//! Writing commits: built from the parent's tree, durable on return, with the
+//! checkout following.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use git2::{Oid, Repository};
+
+use super::branch_ref::{self, LogLine, Pending, Swap, real_name};
+use super::build::Build;
+use super::change::Change;
+use super::checkout::{Remark, follow, following, has_checked_out};
+use super::eol::refuse_filter;
+use super::index_file::IndexLock;
+use super::journal::{self, Shown};
+use super::lock::WriterLock;
+use super::repository::{branch_commit, branch_or_remote};
+use super::snapshot::{Snapshot, object_id};
+use super::staging::Staging;
+use super::{Ledger, LedgerError};
+use crate::facts::ObjectId;
+
+/// How often a branch may move under a writer's hands before it gives up.
+const TRIES: u32 = 50;
+
+/// A commit that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// The commit.
+    pub id: ObjectId,
+    /// Whether the folder changed on the branch meanwhile, and both changes
+    /// are in; the rendering may be stale then.
+    pub merged: bool,
+    /// What was left as it is in the checkout.
+    pub remarks: Vec<Remark>,
+}
+
+/// The one writer of a clone, for as long as it lives.
+pub struct Writer {
+    ledger: Ledger,
+    repo: Repository,
+    seen: Option<Oid>,
+    remarks: Vec<Remark>,
+    _lock: WriterLock,
+}
+
+impl Ledger {
+    /// Becomes the one writer of this clone, waiting for another one to end.
+    /// What a writer that was killed left undone is done first.
+    ///
+    /// # Errors
+    /// When another process holds the lock for longer than `timeout`, or the
+    /// repository cannot be written.
+    pub fn lock(&self, timeout: Duration) -> Result<Writer, LedgerError> {
+        let lock = WriterLock::acquire(self.git_dir(), timeout)?;
+        branch_ref::recover(self.git_dir())?;
+        let repo = self.reopen()?;
+        let seen = branch_or_remote(&repo, self.branch(), self.root())?;
+        let mut writer =
+            Writer { ledger: self.clone(), repo, seen, remarks: Vec::new(), _lock: lock };
+        writer.catch_up()?;
+        Ok(writer)
+    }
+}
+
+impl Writer {
+    /// The ledger as this writer sees it: what a change is to be made from.
+    ///
+    /// # Errors
+    /// When the commit cannot be read.
+    pub fn snapshot(&self) -> Result<Snapshot, LedgerError> {
+        let ledger = &self.ledger;
+        Snapshot::new(
+            Arc::clone(ledger.shared()),
+            Arc::clone(ledger.names()),
+            ledger.root(),
+            self.seen,
+        )
+    }
+
+    /// What could not be brought into the checkout when earlier work was caught up with.
+    #[must_use]
+    pub fn remarks(&self) -> &[Remark] {
+        &self.remarks
+    }
+
+    /// Commits a change on the ledger's branch; `None` when it changes nothing.
+    /// On return the commit is on the disk. When a user's own commit moved the
+    /// branch since [`Writer::snapshot`], the change is made on top of that.
+    ///
+    /// # Errors
+    /// When a path may not be written, the user's commit contradicts the
+    /// change, or the repository cannot be written.
+    pub fn commit(&mut self, change: &Change) -> Result<Option<Committed>, LedgerError> {
+        let refname = self.refname();
+        let start = self.seen;
+        self.commit_to(&refname, start, std::slice::from_ref(change))
+    }
+
+    /// The ref of the ledger's branch.
+    pub(super) fn refname(&self) -> String {
+        real_name(&self.repo, &format!("refs/heads/{}", self.ledger.branch()))
+    }
+
+    pub(super) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    pub(super) fn repo(&self) -> &Repository {
+        &self.repo
+    }
+
+    pub(super) fn seen(&self) -> Option<Oid> {
+        self.seen
+    }
+
+    /// Takes note that a branch was moved by other means than a commit.
+    pub(super) fn saw(&mut self, refname: &str, tip: Oid) {
+        if refname == self.refname() {
+            self.seen = Some(tip);
+        }
+    }
+
+    /// Where a new commit on a branch goes: the local branch, and the commit
+    /// it builds on (that of the remote, or for a new branch `start`).
+    fn tip_of(
+        &self,
+        refname: &str,
+        start: Option<Oid>,
+    ) -> Result<(Option<Oid>, Option<Oid>), LedgerError> {
+        let root = self.ledger.root();
+        let local = branch_commit(&self.repo, refname, root)?;
+        if local.is_some() {
+            return Ok((local, local));
+        }
+        let name = refname.strip_prefix("refs/heads/").unwrap_or(refname);
+        Ok((None, branch_or_remote(&self.repo, name, root)?.or(start)))
+    }
+
+    pub(super) fn commit_to(
+        &mut self,
+        refname: &str,
+        seen: Option<Oid>,
+        changes: &[Change],
+    ) -> Result<Option<Committed>, LedgerError> {
+        let (_, tip) = self.tip_of(refname, seen)?;
+        let mut build = self.build(seen, tip)?;
+        for change in changes {
+            self.refuse_filters(change)?;
+            build.add(change)?;
+        }
+        let done = self.publish(refname, seen, build, changes)?;
+        let last = done.made.into_iter().flatten().next_back();
+        Ok(last.map(|id| Committed {
+            id: object_id(id),
+            merged: done.merged,
+            remarks: done.remarks,
+        }))
+    }
+
+    pub(super) fn build(&self, seen: Option<Oid>, tip: Option<Oid>) -> Result<Build, LedgerError> {
+        Build::start(self.ledger.git_dir(), self.ledger.identity(), &self.repo, seen, tip)
+    }
+
+    pub(super) fn refuse_filters(&self, change: &Change) -> Result<(), LedgerError> {
+        if self.repo.is_bare() {
+            return Ok(());
+        }
+        change.paths()?.keys().try_for_each(|path| refuse_filter(&self.repo, path))
+    }
+
+    /// Makes what was built part of the repository and moves the branch to it;
+    /// builds it again where the branch was moved meanwhile.
+    pub(super) fn publish(
+        &mut self,
+        refname: &str,
+        seen: Option<Oid>,
+        mut build: Build,
+        changes: &[Change],
+    ) -> Result<Published, LedgerError> {
+        let is_ours = refname == self.refname();
+        for _ in 0..TRIES {
+            let made = build.made.clone();
+            let merged = !build.onto.combined.is_empty();
+            let Some(new) = made.iter().flatten().next_back().copied() else {
+                return Ok(Published { made, merged, remarks: Vec::new() });
+            };
+            let (local, start) = self.tip_of(refname, seen)?;
+            if start == build.start {
+                let subject = changes.last().map(Change::message).unwrap_or_default();
+                let log = subject.lines().next().unwrap_or("handoff").to_owned();
+                let at = build.last_time;
+                if let Some(remarks) =
+                    self.move_branch(refname, local, new, build.staging, at, &log)?
+                {
+                    if is_ours {
+                        self.seen = Some(new);
+                    }
+                    return Ok(Published { made, merged, remarks });
+                }
+            }
+            let (_, tip) = self.tip_of(refname, seen)?;
+            build = self.build(seen, tip)?;
+            for change in changes {
+                build.add(change)?;
+            }
+        }
+        Err(LedgerError::BranchBusy {
+            branch: refname.strip_prefix("refs/heads/").unwrap_or(refname).to_owned(),
+            why: format!("it moved before each of {TRIES} tries"),
+        })
+    }
+
+    /// Installs the objects, moves the branch, lets the checkouts follow.
+    /// `None` if somebody else moved the branch first.
+    pub(super) fn move_branch(
+        &mut self,
+        refname: &str,
+        old: Option<Oid>,
+        new: Oid,
+        staging: Staging,
+        at: i64,
+        log: &str,
+    ) -> Result<Option<Vec<Remark>>, LedgerError> {
+        let git_dir = self.ledger.git_dir().to_path_buf();
+        let mut behind = journal::read(&git_dir)?;
+        let checkouts = following(&git_dir, refname);
+        for checkout in checkouts.iter().cloned() {
+            let shown = Shown { refname: refname.to_owned(), commit: old };
+            behind.entry(checkout).or_insert(shown);
+        }
+        let mut others = Vec::new();
+        if !behind.is_empty() {
+            others.push(journal::prepare(&git_dir, &behind)?);
+        }
+        let pending = Pending::write(&git_dir, refname, new)?;
+        staging.install(others, &pending)?;
+        // From before the branch moves: a `git commit` between that and the index
+        // following would take the new files for deleted, and delete them.
+        let mut locks = BTreeMap::new();
+        for checkout in behind.keys().filter(|checkout| checkout.is_dir()) {
+            locks.insert(checkout.clone(), IndexLock::acquire(checkout)?);
+        }
+        let line = LogLine { who: self.ledger.identity(), at, what: log };
+        match pending.swap(&self.repo, old, &line, &checkouts)? {
+            Swap::Moved => Ok(None),
+            Swap::Done => {
+                let mut remarks = Vec::new();
+                self.follow_all(behind, locks, &mut remarks)?;
+                Ok(Some(remarks))
+            }
+        }
+    }
+
+    /// Lets checkouts follow that a killed writer or a busy index left behind.
+    fn catch_up(&mut self) -> Result<(), LedgerError> {
+        let git_dir = self.ledger.git_dir().to_path_buf();
+        IndexLock::recover(&git_dir);
+        let behind = journal::read(&git_dir)?;
+        if behind.is_empty() {
+            return Ok(());
+        }
+        let mut locks = BTreeMap::new();
+        for checkout in behind.keys().filter(|checkout| checkout.is_dir()) {
+            locks.insert(checkout.clone(), IndexLock::acquire(checkout)?);
+        }
+        let mut remarks = Vec::new();
+        self.follow_all(behind, locks, &mut remarks)?;
+        self.remarks = remarks;
+        Ok(())
+    }
+
+    fn follow_all(
+        &self,
+        behind: journal::Behind,
+        mut locks: BTreeMap<PathBuf, Option<IndexLock>>,
+        remarks: &mut Vec<Remark>,
+    ) -> Result<(), LedgerError> {
+        let mut left = journal::Behind::new();
+        for (checkout, shown) in behind {
+            // Somebody who switched to another branch has a checkout of that, and nothing is behind.
+            if !has_checked_out(&checkout, &shown.refname) {
+                continue;
+            }
+            let Ok(tip) = self.repo.refname_to_id(&shown.refname) else { continue };
+            // The commit is made; a checkout that cannot follow is a remark, never an error of the commit.
+            let lock = locks.remove(&checkout).flatten();
+            let done =
+                follow(&checkout, shown.commit, tip, lock, remarks).unwrap_or_else(|error| {
+                    let why = error.to_string();
+                    remarks.push(Remark::CheckoutBehind { checkout: checkout.clone(), why });
+                    false
+                });
+            if !done {
+                left.insert(checkout, shown);
+            }
+        }
+        journal::settle(self.ledger.git_dir(), &left)
+    }
+}
+
+/// What publishing came to; see [`Committed`] and [`super::BatchDone`].
+pub(super) struct Published {
+    pub(super) made: Vec<Option<Oid>>,
+    pub(super) merged: bool,
+    pub(super) remarks: Vec<Remark>,
+}

@@ -3,4 +3,6 @@
 
 mod port;
 
-pub use port::{Check, CheckLevel, ClosedWonUpdate, Crm, CrmError, Progress};
+pub use port::{ClosedWonUpdate, Crm, CrmError, Progress};
+
+pub use crate::facts::{Check, CheckLevel};

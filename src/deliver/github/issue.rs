@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::api::{Answer, Api};
 use super::marker::{holds, marker, sealed};
-use super::people::Assignee;
+use super::people::assignee;
 use super::{GithubSettings, TaskForm, checks, project};
 use crate::brief::EventKind;
 use crate::deliver::letters::{due, signed_at};
@@ -100,7 +100,7 @@ impl GithubIssue {
     }
 
     /// Sends the issue; a second time without assignee if GitHub refuses the
-    /// one it said could be assigned.
+    /// first because of it.
     async fn create(
         &self,
         request: &mut Value,
@@ -111,7 +111,11 @@ impl GithubIssue {
         if let Err(error) = &result
             && Answer::refuses_field(error, "assignees")
         {
-            remarks.push(format!("assigned to nobody: {error}"));
+            remarks.push(format!(
+                "assigned to nobody: {} may not be assigned in {}; give them access to it",
+                request["assignees"][0].as_str().unwrap_or_default(),
+                self.settings.repository
+            ));
             request["assignees"] = json!([]);
             result = self.api.write(Method::POST, &path, request).await;
         }
@@ -165,13 +169,9 @@ impl Sink for GithubIssue {
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
         let letter = self.letters.task(handoff, TaskForm::Issue)?;
         let mut remarks = Vec::new();
-        let assignee = match Assignee::find(&self.api, handoff).await? {
-            Assignee::Login(login) => Some(login),
-            Assignee::Nobody(why) => {
-                remarks.push(format!("assigned to nobody: {why}"));
-                None
-            }
-        };
+        let assignee = assignee(handoff)
+            .map_err(|why| remarks.push(format!("assigned to nobody: {why}")))
+            .ok();
         let mark = marker(&handoff.key, STEP);
         let mut request = json!({
             "title": letter.title,

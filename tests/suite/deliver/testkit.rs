@@ -1,7 +1,6 @@
 //! Against the servers of `shared/testkit`, which check requests against the
 //! vendors' own specifications. Only with `HANDOFF_TESTKIT=1`.
 
-use handoff::deliver::Sink;
 use handoff::net::{BaseUrl, Client, Schedule, Semantics};
 use http::{HeaderMap, HeaderValue, Method, header};
 use serde_json::{Value, json};
@@ -10,6 +9,7 @@ use super::sample::{handoff, hostile, secrets, sinks};
 
 /// Whether the servers are there; says so where they are not.
 #[expect(clippy::disallowed_methods, reason = "a switch of the test run, not of the program")]
+#[expect(clippy::print_stdout, reason = "a skipped test must say so")]
 fn wanted(test: &str) -> bool {
     let wanted = std::env::var("HANDOFF_TESTKIT").is_ok_and(|value| value == "1");
     if !wanted {

@@ -3,7 +3,11 @@
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::{GithubSettings, Letters, OutboxSettings, Sink, Site, TaskList, github, outbox};
+use super::{
+    AsanaSettings, EmailSettings, GithubSettings, JiraSettings, Letters, OutboxSettings, Sink,
+    Site, SlackSettings, TaskList, WelcomeSettings, asana, email, github, jira, outbox, slack,
+    welcome,
+};
 use crate::facts::Secrets;
 
 /// `deliver:`; one line for each sink.
@@ -16,6 +20,21 @@ pub struct DeliverConfig {
     /// The first-touch task on GitHub.
     #[serde(default)]
     pub github: Option<GithubSettings>,
+    /// The message in the channel.
+    #[serde(default)]
+    pub slack: Option<SlackSettings>,
+    /// The mail.
+    #[serde(default)]
+    pub email: Option<EmailSettings>,
+    /// The onboarding project in Asana.
+    #[serde(default)]
+    pub asana: Option<AsanaSettings>,
+    /// The onboarding epic in Jira.
+    #[serde(default)]
+    pub jira: Option<JiraSettings>,
+    /// The customer's welcome sequence.
+    #[serde(default)]
+    pub welcome: Option<WelcomeSettings>,
     /// Files with what would be sent.
     #[serde(default)]
     pub outbox: Option<OutboxSettings>,
@@ -52,6 +71,21 @@ pub fn build(
     };
     if let Some(settings) = &config.github {
         add("github", github::sink(settings, secrets, letters.clone()));
+    }
+    if let Some(settings) = &config.slack {
+        add("slack", slack::sink(settings, secrets, letters.clone()));
+    }
+    if let Some(settings) = &config.email {
+        add("email", email::sink(settings, secrets, letters.clone()));
+    }
+    if let Some(settings) = &config.asana {
+        add("asana", asana::sink(settings, secrets, letters.clone()));
+    }
+    if let Some(settings) = &config.jira {
+        add("jira", jira::sink(settings, secrets, letters.clone()));
+    }
+    if let Some(settings) = &config.welcome {
+        add("welcome", welcome::sink(settings, secrets, letters.clone()));
     }
     if let Err(error) = TaskList::read(site) {
         problems.push(BuildProblem { sink: "tasks", message: error.to_string() });

@@ -106,22 +106,20 @@ impl Letters {
     /// The body of the welcome request; the same bytes at every try.
     #[must_use]
     pub fn welcome(&self, handoff: &Handoff) -> Value {
-        let brief = &handoff.brief;
-        let person = |at: &str| {
-            json!({"name": answer(brief, &format!("{at}.name")),
-                   "email": answer(brief, &format!("{at}.email"))})
-        };
+        // Receivers take 20 KB; the brief itself bounds no answer.
+        let told =
+            |path: &str| answer(&handoff.brief, path).map(|text| crate::text::shorten(&text, 500));
+        let person = |at: &str| json!({"name": told(&format!("{at}.name")), "email": told(&format!("{at}.email"))});
         json!({
             "type": "handoff.welcome_sequence.requested",
             "timestamp": signed_at(handoff),
             "data": {
                 "handoff_id": handoff.key,
-                "customer": {"name": answer(brief, "customer.name"), "website": answer(brief, "customer.website"),
-                             "tier": answer(brief, "customer.tier")},
+                "customer": {"name": told("customer.name"), "website": told("customer.website"), "tier": told("customer.tier")},
                 "contacts": {"signer": person("contacts.signer"), "day_to_day": person("contacts.day_to_day")},
                 "csm": person("first_action.owner"),
-                "primary_goal": answer(brief, "success.primary_goal"),
-                "deal": {"crm": answer(brief, "deal.crm"), "id": answer(brief, "deal.id")},
+                "primary_goal": told("success.primary_goal"),
+                "deal": {"crm": told("deal.crm"), "id": told("deal.id")},
             }
         })
     }

@@ -10,7 +10,7 @@ use crate::yaml;
 const FILE: &str = "tasks.yaml";
 
 /// Who does a task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Who {
     /// The owner of the first action.

@@ -145,12 +145,21 @@ impl Sink for Outbox {
 
     async fn checks(&self, _offline: bool) -> Vec<Check> {
         let what = format!("outbox: {}", event_name(self.event));
-        vec![match std::fs::create_dir_all(&self.root) {
-            Ok(()) => Check::ok(what, format!("files go to {}", self.root.display())),
+        let place = self.root.display();
+        vec![match std::fs::metadata(&self.root) {
+            Ok(found) if found.is_dir() => Check::ok(what, format!("files go to {place}")),
+            Ok(_) => Check::failed(
+                what,
+                format!("{place} is a file"),
+                "move it away, or give another folder as deliver.outbox.dir",
+            ),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Check::ok(what, format!("files go to {place}, which the first one makes"))
+            }
             Err(error) => Check::failed(
                 what,
-                format!("{}: {error}", self.root.display()),
-                "make the folder, or give another as deliver.outbox.dir",
+                format!("{place}: {error}"),
+                "mend the rights, or give another folder as deliver.outbox.dir",
             ),
         }]
     }

@@ -4,11 +4,12 @@
 use async_trait::async_trait;
 use http::{HeaderMap, Method};
 use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
 
 use super::SlackSettings;
 use super::message::message;
 use crate::brief::EventKind;
-use crate::deliver::{DeliveryError, Handoff, Letters, Mark, Sink};
+use crate::deliver::{DeliveryError, Handoff, Letters, Mark, Sink, answer};
 use crate::facts::Check;
 use crate::net::{BaseUrl, Client, NetError, Schedule, Semantics};
 use crate::text;
@@ -16,6 +17,8 @@ use crate::text;
 /// Posts one message for each handoff, at most once unless told to repeat.
 pub(super) struct SlackWebhook {
     client: Client,
+    /// The path of the URL; the client is for its host alone.
+    path: String,
     repeat: bool,
     letters: Letters,
 }
@@ -26,10 +29,15 @@ impl SlackWebhook {
         url: &SecretString,
         letters: Letters,
     ) -> Result<Self, String> {
-        let base = BaseUrl::parse(url.expose_secret())
-            .map_err(|error| format!("SLACK_WEBHOOK_URL: {error}"))?;
+        let told = |error: &dyn std::fmt::Display| format!("SLACK_WEBHOOK_URL: {error}");
+        // Checked whole first: no user, query or fragment is lost below.
+        BaseUrl::parse(url.expose_secret()).map_err(|error| told(&error))?;
+        let mut host = Url::parse(url.expose_secret()).map_err(|error| told(&error))?;
+        let path = host.path().to_owned();
+        host.set_path("");
+        let base = BaseUrl::parse(host.as_str()).map_err(|error| told(&error))?;
         let client = Client::new(base, HeaderMap::new(), Schedule::interactive());
-        Ok(Self { client, repeat: settings.repeat, letters })
+        Ok(Self { client, path, repeat: settings.repeat, letters })
     }
 }
 
@@ -62,7 +70,8 @@ impl Sink for SlackWebhook {
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
         let body = message(&self.letters, handoff, None)?;
         // Errors of the client name the URL, which is a secret here.
-        let sent = self.client.send(Semantics::Creates, Method::POST, "", Some(&body)).await;
+        let sent =
+            self.client.send(Semantics::Creates, Method::POST, &self.path, Some(&body)).await;
         let response = match sent {
             Ok(response) => response,
             Err(NetError::NotReached { why, .. }) => {
@@ -84,7 +93,7 @@ impl Sink for SlackWebhook {
             }
             _ => "see what Slack says",
         };
-        Err(super::super::answer::fault("the Slack webhook", &response, &words, help))
+        Err(answer::fault("the Slack webhook", &response, &words, help))
     }
 
     async fn checks(&self, _offline: bool) -> Vec<Check> {

@@ -3,14 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
-use handoff::deliver::{
-    Circumstances, DeliveryError, DeliveryResult, Handoff, Sink, Wanted, plan, run,
-};
-use handoff::net::Schedule;
+use handoff::deliver::{DeliveryError, Sink};
 use serde_json::{Value, json};
 
 use super::fake::{Asked, Fake, Reply};
-use super::sample::{handoff, hostile, now, secrets, sinks};
+use super::run_once::deliver;
+use super::sample::{handoff, hostile, secrets, sinks};
 
 const ISSUES: &str = "/repos/acme/handoffs/issues";
 
@@ -165,19 +163,6 @@ async fn setup(faults: &[Fault]) -> Setup {
 fn sinks_at(url: &str, folder: &std::path::Path) -> Vec<Box<dyn Sink>> {
     let config = json!({"github": {"repository": "acme/handoffs", "base_url": url, "seconds_between_writes": 0}});
     sinks(config, &secrets(&[("GITHUB_TOKEN", "ghp_secret")]), folder)
-}
-
-async fn deliver(sinks: &[Box<dyn Sink>], handoff: &Handoff) -> DeliveryResult {
-    let wanted: Vec<Wanted> = sinks.iter().map(|s| Wanted::from_sink(s.as_ref())).collect();
-    let circumstances = Circumstances { at_once: true, ..Circumstances::at(now()) };
-    let plan = plan(&wanted, &handoff.timeline, &circumstances);
-    let schedule = Schedule {
-        waits: vec![std::time::Duration::ZERO; 2],
-        longest: std::time::Duration::from_secs(60),
-    };
-    let mut results = run(&plan, sinks, handoff, now(), &schedule, None).await;
-    assert_eq!(results.len(), 1);
-    results.remove(0)
 }
 
 impl Setup {
@@ -364,6 +349,80 @@ async fn doctor_names_what_is_wrong_with_the_repository() {
             "Failed issues are turned off",
             "Warning the token may not push: labels, assignees and milestones will be dropped in silence",
             "Warning the label handoff does not exist"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_app_finds_its_installation_and_writes_with_its_token() {
+    let setup = setup(&[]).await;
+    let github = setup.github.clone();
+    let fake = Fake::serve(move |asked| match asked.path.as_str() {
+        "/repos/acme/handoffs/installation" => Reply::Json(200, json!({"id": 7})),
+        "/app/installations/7/access_tokens" => Reply::Json(
+            201,
+            json!({"token": "ghs_installation", "expires_at": "2099-01-01T00:00:00Z", "permissions": {"issues": "write"}}),
+        ),
+        _ => github.lock().expect("not poisoned").answer(asked),
+    })
+    .await;
+    let config = json!({"github": {"repository": "acme/handoffs", "base_url": fake.url, "seconds_between_writes": 0}});
+    let key = include_str!("../../fixtures/deliver/test-only-app-key.pem").replace('\n', "\\n");
+    let secrets = secrets(&[("GITHUB_APP_ID", "12"), ("GITHUB_APP_PRIVATE_KEY", &key)]);
+    let sinks = sinks(config, &secrets, std::path::Path::new("."));
+    deliver(&sinks, &handoff("hubspot-1")).await.outcome.expect("made");
+    let asked = fake.asked();
+    let header = |path: &str, method: &str| {
+        let found = asked.iter().find(|a| a.is(method, path)).expect("asked");
+        found.headers["authorization"].to_str().expect("text").to_owned()
+    };
+    assert!(header("/repos/acme/handoffs/installation", "GET").starts_with("Bearer ey"), "a JWT");
+    assert_eq!(header(ISSUES, "GET"), "Bearer ghs_installation");
+    assert_eq!(header(ISSUES, "POST"), "Bearer ghs_installation");
+}
+
+#[tokio::test]
+async fn a_task_is_put_on_the_project_with_its_deadline() {
+    let github = Arc::new(Mutex::new(Github::default()));
+    let state = github.clone();
+    let fake = Fake::serve(move |asked| {
+        if !asked.is("POST", "/api/graphql") {
+            let mut asked = asked.clone();
+            asked.path = asked.path.trim_start_matches("/api/v3").to_owned();
+            return state.lock().expect("not poisoned").answer(&asked);
+        }
+        let query = asked.json()["query"].as_str().expect("a query").to_owned();
+        let data = if query.starts_with("query") {
+            json!({"repositoryOwner": {"projectV2": {"id": "P1", "field": {"id": "F1"}}}})
+        } else {
+            json!({"addProjectV2ItemById": {"item": {"id": "IT1"}}})
+        };
+        Reply::Json(200, json!({"data": data}))
+    })
+    .await;
+    // As GitHub Enterprise has it: REST below /api/v3, GraphQL beside it.
+    let config = json!({"github": {
+        "repository": "acme/handoffs", "base_url": format!("{}/api/v3", fake.url), "seconds_between_writes": 0,
+        "milestone": 3, "project": {"owner": "acme", "number": 5, "due_field": "Due"}
+    }});
+    let sinks = sinks(config, &secrets(&[("GITHUB_TOKEN", "t")]), std::path::Path::new("."));
+    let mark = deliver(&sinks, &handoff("hubspot-1")).await.outcome.expect("made");
+    assert_eq!(
+        mark.remark.as_deref(),
+        Some("GitHub did not set the milestone; the token may lack the right to")
+    );
+    let asked: Vec<Value> = fake
+        .asked()
+        .iter()
+        .filter(|a| a.path == "/api/graphql")
+        .map(|a| a.json()["variables"].clone())
+        .collect();
+    assert_eq!(
+        asked,
+        [
+            json!({"owner": "acme", "number": 5, "field": "Due"}),
+            json!({"project": "P1", "content": "I_1"}),
+            json!({"project": "P1", "item": "IT1", "field": "F1", "day": "2026-11-21"})
         ]
     );
 }

@@ -29,7 +29,7 @@ pub use letters::Letters;
 pub use outbox::OutboxSettings;
 pub use plan::{Backoff, Circumstances, Plan, Settled, State, Step, Wanted, plan};
 pub use port::{DeliveryError, Handoff, Mark, Missing, Sink};
-pub use run::{Before, DeliveryResult, Moment, run};
+pub use run::{Before, DeliveryResult, Moment, patience, run};
 pub use site::{Clock, Site, WorkingDays};
 pub use slack::SlackSettings;
 pub use tasks::{OnboardingTask, TaskList, Who};

@@ -54,6 +54,14 @@ impl DeliveryResult {
     }
 }
 
+/// How often a delivery is tried within one run: the clients repeat reads and
+/// limits themselves, so this is for unclear outcomes and short troubles.
+#[must_use]
+pub fn patience() -> Schedule {
+    let waits = [2, 10].map(Duration::from_secs).to_vec();
+    Schedule { waits, longest: Duration::from_secs(60) }
+}
+
 /// Makes what is due, in order. A sink that fails keeps no other from its
 /// turn. Later sinks see the marks of earlier ones in the handoff's timeline,
 /// so that a message can link to the task.

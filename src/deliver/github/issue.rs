@@ -130,14 +130,23 @@ impl GithubIssue {
         &self,
         handoff: &Handoff,
         made: &Issue,
-    ) -> Result<Option<Issue>, DeliveryError> {
+    ) -> Result<Option<Mark>, DeliveryError> {
         let older = self.find(handoff).await?.into_iter().find(|i| i.number < made.number);
         let Some(older) = older else { return Ok(None) };
         let path = self.api.repository().path(&format!("/issues/{}", made.number));
         let body = format!("Opened twice at the same moment; the task is #{}.", older.number);
         let close = json!({"state": "closed", "state_reason": "not_planned", "body": body, "assignees": []});
-        self.api.write(Method::PATCH, &path, &close).await?;
-        Ok(Some(older))
+        let remark = match self.api.write(Method::PATCH, &path, &close).await {
+            Ok(_) => format!("opened twice at the same moment; #{} is closed", made.number),
+            Err(error) => {
+                format!("opened twice at the same moment; close #{}: {error}", made.number)
+            }
+        };
+        Ok(Some(Mark {
+            reference: older.html_url,
+            at: Some(older.created_at),
+            remark: Some(remark),
+        }))
     }
 }
 
@@ -184,9 +193,7 @@ impl Sink for GithubIssue {
         }
         let issue = self.create(&mut request, &mut remarks).await?;
         if let Some(older) = self.yield_to_older(handoff, &issue).await? {
-            let remark =
-                Some(format!("opened twice at the same moment; #{} is closed", issue.number));
-            return Ok(Mark { reference: older.html_url, at: Some(older.created_at), remark });
+            return Ok(older);
         }
         remarks.extend(dropped(&request, &issue));
         if let (Some(project), Some(node)) = (&self.settings.project, &issue.node_id)

@@ -1,8 +1,10 @@
 //! The `deliver:` section: every problem at once.
 
 use handoff::deliver::{DeliverConfig, TemplateError, Templates, build};
+use handoff::facts::CheckLevel;
 use serde_json::json;
 
+use super::fake::{Fake, Reply};
 use super::sample::{secrets, site};
 
 #[test]
@@ -51,4 +53,72 @@ fn a_ledgers_own_text_wins_and_a_broken_one_is_named_with_its_line() {
     assert_eq!((name.as_str(), line), ("mail.md.j2", 3));
     let unknown = Templates::shipped().with("tusk.md.j2", String::new());
     assert!(matches!(unknown, Err(TemplateError::Unknown { .. })), "{unknown:?}");
+}
+
+#[tokio::test]
+async fn every_sink_has_a_check_that_asks_nobody_when_offline() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // Nobody listens at these addresses: asking would fail the check.
+    let nobody = "http://127.0.0.1:1";
+    let config: DeliverConfig = serde_json::from_value(json!({
+        "github": {"repository": "acme/handoffs", "base_url": nobody},
+        "slack": {"channel": "C1", "base_url": nobody},
+        "email": {"from": "handoff@example.com"},
+        "asana": {"template": "1", "workspace": "1", "base_url": nobody},
+        "jira": {"project": "ONB", "base_url": nobody},
+        "welcome": {"url": "https://hooks.example.com"},
+        "outbox": {"events": ["task_opened"]},
+    }))
+    .expect("a configuration");
+    let values = [
+        ("GITHUB_TOKEN", "t"),
+        ("SLACK_BOT_TOKEN", "t"),
+        ("SMTP_URL", "smtp://127.0.0.1:1"),
+        ("ASANA_TOKEN", "t"),
+        ("JIRA_EMAIL", "e"),
+        ("JIRA_TOKEN", "t"),
+        ("WELCOME_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+    ];
+    let sinks = build(&config, &secrets(&values), &site(folder.path())).expect("sinks");
+    assert_eq!(sinks.len(), 7);
+    for sink in &sinks {
+        let checks = sink.checks(true).await;
+        assert!(!checks.is_empty(), "{} has no check", sink.via());
+        for check in checks {
+            assert_eq!(check.level, CheckLevel::Ok, "{check:?}");
+        }
+    }
+    assert!(!folder.path().join("outbox").exists(), "a check makes nothing");
+}
+
+#[tokio::test]
+async fn online_checks_name_the_remedy() {
+    let fake = Fake::serve(|asked| match asked.path.as_str() {
+        "/conversations.history" => {
+            Reply::Json(200, json!({"ok": false, "error": "missing_scope"}))
+        }
+        "/rest/api/3/issue/createmeta/ONB/issuetypes" => {
+            Reply::Json(200, json!({"issueTypes": [{"name": "Story"}, {"name": "Task"}]}))
+        }
+        _ => Reply::Json(401, json!({"errors": [{"message": "Not Authorized"}]})),
+    })
+    .await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let config: DeliverConfig = serde_json::from_value(json!({
+        "slack": {"channel": "C1", "base_url": fake.url},
+        "asana": {"template": "1", "workspace": "1", "base_url": fake.url},
+        "jira": {"project": "ONB", "base_url": fake.url},
+    }))
+    .expect("a configuration");
+    let values =
+        [("SLACK_BOT_TOKEN", "t"), ("ASANA_TOKEN", "t"), ("JIRA_EMAIL", "e"), ("JIRA_TOKEN", "t")];
+    let sinks = build(&config, &secrets(&values), &site(folder.path())).expect("sinks");
+    let mut told = Vec::new();
+    for sink in &sinks {
+        for check in sink.checks(false).await {
+            let remedy = check.remedy.unwrap_or_default();
+            told.push(format!("{:?} {}: {} -> {remedy}", check.level, check.what, check.detail));
+        }
+    }
+    insta::assert_snapshot!("online_checks", told.join("\n"));
 }

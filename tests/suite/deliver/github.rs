@@ -19,6 +19,7 @@ enum Fault {
     Assignee422,
     Limited429,
     Secondary403,
+    Exhausted403,
     Forbidden403,
     Broken502,
     StoredThenDropped,
@@ -71,6 +72,11 @@ impl Github {
                     let words = "You have exceeded a secondary rate limit";
                     Reply::With(403, &[("retry-after", "0")], json!({"message": words}))
                 }
+                Some(Fault::Exhausted403) => Reply::With(
+                    403,
+                    &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "0")],
+                    json!({"message": "API rate limit exceeded"}),
+                ),
                 Some(Fault::Forbidden403) => {
                     Reply::Json(403, json!({"message": "Resource not accessible by integration"}))
                 }
@@ -220,6 +226,7 @@ async fn faults_never_make_a_second_issue() {
         (Assignee422, 2, 1, true),
         (Limited429, 2, 1, true),
         (Secondary403, 2, 1, true),
+        (Exhausted403, 2, 1, true),
         (Forbidden403, 1, 0, false),
         (Broken502, 2, 1, true),
         (StoredThenDropped, 1, 1, true),
@@ -321,6 +328,16 @@ async fn hostile_text_mentions_links_and_closes_nothing() {
         "<!-- handoff:v1 key=hubspot-1 ",
     ] {
         assert!(!text.contains(bad), "the body holds {bad:?}:\n{text}");
+    }
+    // As GitHub would show it, with its own links for bare addresses.
+    let mut options = comrak::Options::default();
+    options.extension.autolink = true;
+    options.extension.table = true;
+    options.render.r#unsafe = true;
+    let html = comrak::markdown_to_html(text, &options);
+    let html = html.replace("<!-- handoff:v1 key=hubspot-2 step=task -->", "");
+    for bad in ["<a ", "<img", "<script", "<!--", "<table", "<em>", "<del>"] {
+        assert!(!html.contains(bad), "{bad:?} comes of the body:\n{html}");
     }
     // The forged mark of another handoff is not taken for one.
     assert!(setup.sinks[0].look_up(&handoff("hubspot-1")).await.expect("listed").is_none());

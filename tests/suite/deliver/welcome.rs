@@ -112,3 +112,26 @@ async fn hostile_text_is_json_text_and_bounded() {
     assert!(asked.bytes.len() < 20_000, "{} bytes", asked.bytes.len());
     assert_eq!(asked.json()["data"]["handoff_id"], "hubspot-1");
 }
+
+#[test]
+fn signatures_are_those_of_the_specification() {
+    let sample: Value =
+        serde_json::from_str(include_str!("../../fixtures/deliver/handoff-welcome-requested.json"))
+            .expect("JSON");
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let webhook = Webhook::new(&text(&sample["secret"])).expect("a secret");
+    let (vector, headers) = (&sample["spec_vector"], &sample["headers"]);
+    let stamp = text(&headers["webhook-timestamp"]).parse().expect("seconds");
+    for (id, stamp, body, expected) in [
+        (
+            &vector["id"],
+            vector["timestamp"].as_i64().expect("seconds"),
+            &vector["payload"],
+            &vector["signature"],
+        ),
+        (&headers["webhook-id"], stamp, &sample["body"], &headers["webhook-signature"]),
+    ] {
+        let signed = webhook.sign(&text(id), stamp, text(body).as_bytes()).expect("signed");
+        assert_eq!(signed, text(expected));
+    }
+}

@@ -1,10 +1,8 @@
 //! What every CRM can do.
 
+use crate::facts::{Check, CrmName, Deal, DealId, Population, Signature, Window};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use serde::Serialize;
-
-use crate::facts::{CrmName, Deal, DealId, Population, Signature, Window};
 
 /// Told as pages come in; a progress bar at the command line, nothing in tests.
 pub trait Progress: Send + Sync {
@@ -82,32 +80,6 @@ pub enum CrmError {
         /// What to do.
         help: String,
     },
-}
-
-/// How one check of `doctor` came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CheckLevel {
-    /// As it should be.
-    Ok,
-    /// Works, and may surprise.
-    Warning,
-    /// Does not work.
-    Failed,
-}
-
-/// One thing `doctor` looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Check {
-    /// What was looked at, such as `hubspot: token`.
-    pub what: String,
-    /// How it came out.
-    pub level: CheckLevel,
-    /// What was seen.
-    pub detail: String,
-    /// The remedy, where there is something to mend.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub remedy: Option<String>,
 }
 
 /// A CRM, or an export of one.

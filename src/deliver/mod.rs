@@ -2,6 +2,46 @@
 //! missing. A vendor's field names stop at the door of its own file. May use
 //! floors below (`brief`, `facts`, `finding`, `time`, `text`, `yaml`, `net`).
 
+mod answer;
+mod asana;
+mod config;
+mod email;
+mod failure;
+mod github;
+mod jira;
+mod letters;
+mod outbox;
+mod plan;
 mod port;
+mod run;
+mod site;
+mod slack;
+mod tasks;
+mod templates;
+mod welcome;
 
+pub use asana::AsanaSettings;
+pub use config::{BuildProblem, DeliverConfig, build};
+pub use email::EmailSettings;
+pub use github::{GithubSettings, ProjectSettings, Repository, TaskForm, draft_pull_request};
+pub use jira::JiraSettings;
+pub use letters::Letters;
+pub use outbox::OutboxSettings;
+pub use plan::{Backoff, Circumstances, Plan, Settled, State, Step, Wanted, plan};
 pub use port::{DeliveryError, Handoff, Mark, Missing, Sink};
+pub use run::{Before, DeliveryResult, Moment, patience, run};
+pub use site::{Clock, Site, WorkingDays};
+pub use slack::SlackSettings;
+pub use tasks::{OnboardingTask, TaskList, Who};
+pub use templates::{Letter, Medium, SHIPPED, TemplateError, Templates};
+pub use welcome::WelcomeSettings;
+
+use crate::brief::EventKind;
+
+/// An event's name as timelines write it, `task_opened`.
+fn event_name(kind: EventKind) -> String {
+    match serde_json::to_value(kind) {
+        Ok(serde_json::Value::String(name)) => name,
+        _ => unreachable!("an event kind is written as a text"),
+    }
+}

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::brief::{EventKind, Timeline};
-use crate::facts::Key;
+use crate::facts::{Check, Key};
 
 /// One answer a brief does not have yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -104,6 +104,12 @@ pub trait Sink: Send + Sync {
         false
     }
 
+    /// How long after an unclear outcome the target's own index may lag, so
+    /// that looking sooner would see nothing.
+    fn look_lag(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// One line for `--dry-run`: what would be made.
     fn describe(&self, handoff: &Handoff) -> String;
 
@@ -118,4 +124,11 @@ pub trait Sink: Send + Sync {
     /// # Errors
     /// See [`DeliveryError`].
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError>;
+
+    /// Secret, permission, channel, template, …, for `doctor`. Offline, only
+    /// what can be said without asking the target.
+    async fn checks(&self, offline: bool) -> Vec<Check> {
+        let _ = offline;
+        Vec::new()
+    }
 }

@@ -1,6 +1,7 @@
 //! What comes from outside, in the words of this product and of no vendor:
 //! signatures, deals, keys, money. Plain data; depends on nothing above it.
 
+mod check;
 mod deal;
 mod evidence;
 mod history;
@@ -10,6 +11,7 @@ mod population;
 mod secrets;
 mod signature;
 
+pub use check::{Check, CheckLevel};
 pub use deal::{Company, Contact, CrmName, Deal, DealId, DealRef, LineItem, Outcome, Person};
 pub use evidence::{Evidence, Gap};
 pub use history::{CommitInfo, FolderHistory, History, ObjectId, ObjectIdError, Version};

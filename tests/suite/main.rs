@@ -22,3 +22,4 @@ mod ledger_read;
 mod ledger_remote;
 mod ledger_world;
 mod ledger_write;
+mod deliver;

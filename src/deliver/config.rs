@@ -1,0 +1,101 @@
+//! The `deliver:` section and the sinks it stands for.
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use super::{
+    AsanaSettings, EmailSettings, GithubSettings, JiraSettings, Letters, OutboxSettings, Sink,
+    Site, SlackSettings, TaskList, WelcomeSettings, asana, email, github, jira, outbox, slack,
+    welcome,
+};
+use crate::facts::Secrets;
+
+/// `deliver:`; one line for each sink.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeliverConfig {
+    /// Handoffs signed before this moment are left alone.
+    #[serde(default)]
+    pub since: Option<DateTime<Utc>>,
+    /// The first-touch task on GitHub.
+    #[serde(default)]
+    pub github: Option<GithubSettings>,
+    /// The message in the channel.
+    #[serde(default)]
+    pub slack: Option<SlackSettings>,
+    /// The mail.
+    #[serde(default)]
+    pub email: Option<EmailSettings>,
+    /// The onboarding project in Asana.
+    #[serde(default)]
+    pub asana: Option<AsanaSettings>,
+    /// The onboarding epic in Jira.
+    #[serde(default)]
+    pub jira: Option<JiraSettings>,
+    /// The customer's welcome sequence.
+    #[serde(default)]
+    pub welcome: Option<WelcomeSettings>,
+    /// Files with what would be sent.
+    #[serde(default)]
+    pub outbox: Option<OutboxSettings>,
+}
+
+/// Why a sink cannot be used as it is configured.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("deliver.{sink}: {message}")]
+pub struct BuildProblem {
+    /// The sink's name in the configuration.
+    pub sink: &'static str,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+/// Makes the configured sinks.
+///
+/// # Errors
+/// With every problem there is: missing secrets, values that cannot be used,
+/// a broken list of tasks.
+pub fn build(
+    config: &DeliverConfig,
+    secrets: &Secrets,
+    site: &Site,
+) -> Result<Vec<Box<dyn Sink>>, Vec<BuildProblem>> {
+    let letters = Letters::new(site.clone());
+    let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
+    let mut problems: Vec<BuildProblem> = Vec::new();
+    let mut add = |sink: &'static str, made: Result<Box<dyn Sink>, Vec<String>>| match made {
+        Ok(made) => sinks.push(made),
+        Err(found) => {
+            problems.extend(found.into_iter().map(|message| BuildProblem { sink, message }));
+        }
+    };
+    if let Some(settings) = &config.github {
+        add("github", github::sink(settings, secrets, letters.clone()));
+    }
+    if let Some(settings) = &config.slack {
+        add("slack", slack::sink(settings, secrets, letters.clone()));
+    }
+    if let Some(settings) = &config.email {
+        add("email", email::sink(settings, secrets, letters.clone()));
+    }
+    if let Some(settings) = &config.asana {
+        add("asana", asana::sink(settings, secrets, letters.clone()));
+    }
+    if let Some(settings) = &config.jira {
+        add("jira", jira::sink(settings, secrets, letters.clone()));
+    }
+    if let Some(settings) = &config.welcome {
+        add("welcome", welcome::sink(settings, secrets, letters.clone()));
+    }
+    if let Err(error) = TaskList::read(site) {
+        problems.push(BuildProblem { sink: "tasks", message: error.to_string() });
+    }
+    if let Some(settings) = &config.outbox {
+        let others: Vec<_> = sinks.iter().map(|sink| sink.event()).collect();
+        match outbox::sinks(settings, &others, &letters) {
+            Ok(made) => sinks.extend(made),
+            Err(message) => problems.push(BuildProblem { sink: "outbox", message }),
+        }
+    }
+    if problems.is_empty() { Ok(sinks) } else { Err(problems) }
+}

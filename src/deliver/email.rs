@@ -1,0 +1,269 @@
+//! E-mail by SMTP: HTML and plain text, the brief attached. A mail cannot be
+//! looked up; its Message-ID is the same at every try, so that many mail
+//! stores keep one copy of two.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Attachment, Mailbox, Message, MultiPart};
+use lettre::transport::smtp::AsyncSmtpTransportBuilder;
+use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use tokio::sync::OnceCell;
+use url::Url;
+
+use super::letters::answer;
+use super::{DeliveryError, Handoff, Letters, Mark, Medium, Sink};
+use crate::brief::EventKind;
+use crate::facts::{Check, Secrets};
+use crate::text;
+
+/// `deliver.email`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmailSettings {
+    /// The sender's address.
+    pub from: String,
+    /// Whether the owner of the first action gets it.
+    #[serde(default = "yes")]
+    pub to_csm: bool,
+    /// Whether the deal's owner gets it.
+    #[serde(default = "yes")]
+    pub to_rep: bool,
+    /// Further addresses.
+    #[serde(default)]
+    pub list: Vec<String>,
+    /// Whether it is sent again, with the same Message-ID, after an unclear outcome.
+    #[serde(default = "yes")]
+    pub repeat: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+type Transport = AsyncSmtpTransport<Tokio1Executor>;
+
+/// Sends one mail for each handoff.
+struct Email {
+    from: Mailbox,
+    list: Vec<Mailbox>,
+    settings: EmailSettings,
+    builder: AsyncSmtpTransportBuilder,
+    transport: OnceCell<Transport>,
+    letters: Letters,
+}
+
+/// The sink that sends the mail.
+///
+/// # Errors
+/// When `SMTP_URL` is missing or unsafe, or an address is none.
+pub(super) fn sink(
+    settings: &EmailSettings,
+    secrets: &Secrets,
+    letters: Letters,
+) -> Result<Box<dyn Sink>, Vec<String>> {
+    let mut problems = Vec::new();
+    let mut mailbox = |field: &str, address: &str| {
+        address
+            .parse::<Mailbox>()
+            .map_err(|_| problems.push(format!("{field}: {} is no address", text::quoted(address))))
+            .ok()
+    };
+    let from = mailbox("from", &settings.from);
+    let list = settings.list.iter().filter_map(|address| mailbox("list", address)).collect();
+    let builder = match secrets.get("SMTP_URL") {
+        Some(url) => server(&url).map_err(|problem| problems.push(problem)).ok(),
+        None => {
+            problems.push("set SMTP_URL, such as smtps://user:password@smtp.example.com".into());
+            None
+        }
+    };
+    match (from, builder) {
+        (Some(from), Some(builder)) if problems.is_empty() => Ok(Box::new(Email {
+            from,
+            list,
+            settings: settings.clone(),
+            builder,
+            transport: OnceCell::new(),
+            letters,
+        })),
+        _ => Err(problems),
+    }
+}
+
+/// The server behind `SMTP_URL`; without encryption on loopback only.
+fn server(secret: &SecretString) -> Result<AsyncSmtpTransportBuilder, String> {
+    let url = Url::parse(secret.expose_secret())
+        .map_err(|_| "SMTP_URL is no URL such as smtps://user:password@smtp.example.com")?;
+    let loopback = match url.host_str() {
+        Some("localhost") => true,
+        Some(host) => host
+            .trim_matches(['[', ']'])
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback()),
+        None => false,
+    };
+    let required = url.query_pairs().any(|(name, value)| name == "tls" && value == "required");
+    if url.scheme() == "smtp" && !required && !loopback {
+        return Err(
+            "SMTP_URL: mail without encryption is accepted on loopback only; use smtps://, or smtp://…?tls=required for STARTTLS"
+                .to_owned(),
+        );
+    }
+    let builder = Transport::from_url(url.as_str()).map_err(|_| {
+        "SMTP_URL: give scheme smtp or smtps, user, password, host and port".to_owned()
+    })?;
+    Ok(builder.timeout(Some(Duration::from_secs(30))))
+}
+
+impl Email {
+    async fn transport(&self) -> &Transport {
+        self.transport.get_or_init(|| async { self.builder.clone().build() }).await
+    }
+
+    /// Who gets it; addresses of the brief that are none are left out and named.
+    fn recipients(&self, handoff: &Handoff) -> (Vec<Mailbox>, Vec<String>) {
+        let (mut to, mut remarks) = (Vec::<Mailbox>::new(), Vec::new());
+        for (wanted, at) in
+            [(self.settings.to_csm, "first_action.owner"), (self.settings.to_rep, "deal.owner")]
+        {
+            let address = answer(&handoff.brief, &format!("{at}.email")).filter(|_| wanted);
+            let Some(address) = address else { continue };
+            match address.trim().parse::<Address>() {
+                Ok(address) => {
+                    let name = answer(&handoff.brief, &format!("{at}.name"));
+                    let name = name.map(|name| text::shorten(&text::one_line(&name), 80));
+                    to.push(Mailbox::new(name, address));
+                }
+                Err(_) => remarks.push(format!("{at}: {} is no address", text::quoted(&address))),
+            }
+        }
+        to.extend(self.list.iter().cloned());
+        let mut seen = std::collections::BTreeSet::new();
+        to.retain(|mailbox| seen.insert(mailbox.email.to_string().to_lowercase()));
+        (to, remarks)
+    }
+
+    fn message_id(&self, handoff: &Handoff) -> String {
+        format!("<handoff.{}.brief@{}>", handoff.key, self.from.email.domain())
+    }
+
+    fn message(&self, handoff: &Handoff, to: Vec<Mailbox>) -> Result<Message, DeliveryError> {
+        let markdown = self.letters.mail(handoff, Medium::Markdown)?;
+        let plain = self.letters.mail(handoff, Medium::Plain)?;
+        // Raw HTML stays off, as it is by default.
+        let html = comrak::markdown_to_html(&markdown.body, &comrak::Options::default());
+        let generated = HeaderValue::new(
+            HeaderName::new_from_ascii_str("Auto-Submitted"),
+            "auto-generated".to_owned(),
+        );
+        let mut builder = Message::builder()
+            .from(self.from.clone())
+            .subject(plain.title)
+            .message_id(Some(self.message_id(handoff)))
+            .date((self.letters.site().clock)().into())
+            .raw_header(generated);
+        for mailbox in to {
+            builder = builder.to(mailbox);
+        }
+        let markdown_type = ContentType::parse("text/markdown; charset=utf-8")
+            .expect("a constant content type is valid");
+        let brief = Attachment::new(format!("{}.md", handoff.key))
+            .body(handoff.readme.clone(), markdown_type);
+        builder
+            .multipart(
+                MultiPart::mixed()
+                    .multipart(MultiPart::alternative_plain_html(plain.body, html))
+                    .singlepart(brief),
+            )
+            .map_err(|error| DeliveryError::Permanent {
+                message: format!("the mail cannot be made: {error}"),
+                help: "check deliver.email and the addresses in the brief".to_owned(),
+            })
+    }
+}
+
+#[async_trait]
+impl Sink for Email {
+    fn event(&self) -> EventKind {
+        EventKind::Emailed
+    }
+
+    fn via(&self) -> &'static str {
+        "email"
+    }
+
+    fn can_look_up(&self) -> bool {
+        false
+    }
+
+    fn repeats_when_unclear(&self) -> bool {
+        self.settings.repeat
+    }
+
+    fn describe(&self, handoff: &Handoff) -> String {
+        let (to, _) = self.recipients(handoff);
+        let to: Vec<String> = to.iter().map(|mailbox| mailbox.email.to_string()).collect();
+        format!(
+            "send a mail to {}",
+            if to.is_empty() { "nobody".to_owned() } else { to.join(", ") }
+        )
+    }
+
+    async fn look_up(&self, _: &Handoff) -> Result<Option<Mark>, DeliveryError> {
+        Ok(None)
+    }
+
+    async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
+        let (to, remarks) = self.recipients(handoff);
+        if to.is_empty() {
+            return Err(DeliveryError::Permanent {
+                message: format!("nobody to send to: {}", remarks.join("; ")),
+                help:
+                    "give the CSM an address in team.csms, or name addresses in deliver.email.list"
+                        .into(),
+            });
+        }
+        let message = self.message(handoff, to)?;
+        self.transport().await.send(message).await.map_err(|error| judge(&error))?;
+        let remark = (!remarks.is_empty()).then(|| remarks.join("; "));
+        Ok(Mark { reference: self.message_id(handoff), at: None, remark })
+    }
+
+    async fn checks(&self, offline: bool) -> Vec<Check> {
+        let what = "email: SMTP_URL";
+        if offline {
+            return vec![Check::ok(what, "it is set, the server was not asked")];
+        }
+        vec![match self.transport().await.test_connection().await {
+            Ok(true) => Check::ok(what, "the server takes the connection and the password"),
+            Ok(false) => Check::failed(what, "the server ended the connection", "check SMTP_URL"),
+            Err(error) => {
+                Check::failed(what, words(&error), "check SMTP_URL: host, port, user, password")
+            }
+        }]
+    }
+}
+
+fn words(error: &lettre::transport::smtp::Error) -> String {
+    text::shorten(&text::one_line(&error.to_string()), 300)
+}
+
+/// Which of the outcomes an error is: the server's own words are certain; an
+/// answer that broke off came after the mail was sent.
+fn judge(error: &lettre::transport::smtp::Error) -> DeliveryError {
+    let message = format!("the mail server: {}", words(error));
+    if error.is_permanent() || error.is_client() {
+        let help = "see what the mail server says; often an address does not exist".to_owned();
+        DeliveryError::Permanent { message, help }
+    } else if error.is_transient() {
+        DeliveryError::Transient { message, retry_after: None }
+    } else if error.is_response() || error.is_timeout() {
+        DeliveryError::Unclear { message }
+    } else {
+        DeliveryError::Transient { message, retry_after: None }
+    }
+}

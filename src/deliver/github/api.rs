@@ -1,0 +1,336 @@
+//! GitHub's REST API through octocrab: credentials, pace, limits, and what an
+//! answer means. Nothing is repeated here but reads.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, Method, StatusCode};
+use octocrab::Octocrab;
+use octocrab::models::{AppId, InstallationId};
+use octocrab::service::middleware::retry::RetryConfig;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+use tokio::sync::{Mutex, OnceCell};
+use tokio::time::Instant;
+
+use super::{GithubSettings, Repository};
+use crate::deliver::DeliveryError;
+use crate::facts::Secrets;
+use crate::net::Schedule;
+use crate::text;
+
+/// Where GitHub is when no base URL is configured.
+const PUBLIC: &str = "https://api.github.com";
+/// What GitHub asks to wait when it says no more than "slow down".
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// As whom one speaks to GitHub.
+#[derive(Clone)]
+enum Access {
+    Token(SecretString),
+    App { id: u64, key: SecretString },
+}
+
+/// What GitHub answered, read whole.
+pub(super) struct Answer {
+    method: Method,
+    path: String,
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Value,
+}
+
+/// Why there is no answer.
+struct NoAnswer {
+    reached: bool,
+    why: String,
+}
+
+struct Clients {
+    rest: Octocrab,
+    graphql: Octocrab,
+}
+
+/// The API of one repository's forge.
+pub(super) struct Api {
+    access: Access,
+    base: String,
+    repository: Repository,
+    clients: OnceCell<Clients>,
+    reads: Schedule,
+    pause: Duration,
+    last_write: Mutex<Option<Instant>>,
+}
+
+impl Api {
+    /// With the credentials among the secrets; the error says which are wanted.
+    pub(super) fn new(settings: &GithubSettings, secrets: &Secrets) -> Result<Self, String> {
+        let access = match (
+            secrets.get("GITHUB_TOKEN"),
+            secrets.get("GITHUB_APP_ID"),
+            secrets.get("GITHUB_APP_PRIVATE_KEY"),
+        ) {
+            (_, Some(id), Some(key)) => {
+                let id = id.expose_secret().parse().map_err(
+                    |_| "GITHUB_APP_ID is not a number; it is shown on the app's settings page",
+                )?;
+                // Environments that cannot hold line ends carry them as \n.
+                let key = key.expose_secret().replace("\\n", "\n").into();
+                Access::App { id, key }
+            }
+            (_, Some(_), None) => {
+                return Err("GITHUB_APP_ID is set, and GITHUB_APP_PRIVATE_KEY is not".into());
+            }
+            (Some(token), None, _) => Access::Token(token),
+            (None, None, _) => {
+                return Err("set GITHUB_TOKEN, or GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY".into());
+            }
+        };
+        let base = settings.base_url.as_ref().map_or(PUBLIC, |base| base.as_str()).to_owned();
+        Ok(Self {
+            access,
+            base,
+            repository: settings.repository.clone(),
+            clients: OnceCell::new(),
+            reads: Schedule::interactive(),
+            pause: Duration::from_secs(settings.seconds_between_writes),
+            last_write: Mutex::new(None),
+        })
+    }
+
+    /// The repository.
+    pub(super) fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// Where the API is, for messages.
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Reads; limits and faults of the server are waited out for a while.
+    /// Any other status is an answer.
+    pub(super) async fn get(&self, path: &str) -> Result<Answer, DeliveryError> {
+        let clients = self.clients().await?;
+        let mut retry = 0;
+        loop {
+            let result = send(&clients.rest, Method::GET, path, None).await;
+            let (error, asked) = match result {
+                Ok(answer) => match answer.limit() {
+                    Some(wait) => (answer.fault(), Some(wait)),
+                    None if answer.status.is_server_error() => (answer.fault(), None),
+                    None => return Ok(answer),
+                },
+                Err(none) => (transient(none.why), None),
+            };
+            let Some(wait) = self.reads.wait(retry, asked) else { return Err(error) };
+            tokio::time::sleep(wait).await;
+            retry += 1;
+        }
+    }
+
+    /// Writes, once, not sooner than the pause after the last write.
+    pub(super) async fn write(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> Result<Answer, DeliveryError> {
+        let clients = self.clients().await?;
+        let client = if path == "/graphql" { &clients.graphql } else { &clients.rest };
+        let mut last = self.last_write.lock().await;
+        if let Some(last) = *last {
+            tokio::time::sleep_until(last + self.pause).await;
+        }
+        let result = send(client, method, path, Some(body)).await;
+        *last = Some(Instant::now());
+        drop(last);
+        match result {
+            Ok(answer) if answer.status.is_success() => Ok(answer),
+            Ok(answer) => Err(answer.fault()),
+            Err(none) if none.reached => Err(DeliveryError::Unclear { message: none.why }),
+            Err(none) => Err(transient(none.why)),
+        }
+    }
+
+    async fn clients(&self) -> Result<&Clients, DeliveryError> {
+        self.clients
+            .get_or_try_init(|| async {
+                // Enterprise serves GraphQL beside the REST version, not below it.
+                let beside = self.base.strip_suffix("/v3").unwrap_or(&self.base);
+                let (rest, graphql) = (self.connect(&self.base)?, self.connect(beside)?);
+                if matches!(self.access, Access::Token(_)) {
+                    return Ok(Clients { rest, graphql });
+                }
+                let path = self.repository.path("/installation");
+                let answer = send(&rest, Method::GET, &path, None)
+                    .await
+                    .map_err(|none| transient(none.why))?
+                    .ok()?;
+                let id = answer.body["id"].as_u64().ok_or_else(|| {
+                    transient(format!("GET {path}: the answer names no installation"))
+                })?;
+                let installed = |crab: &Octocrab| {
+                    crab.installation(InstallationId(id)).map_err(|error| broken(&error))
+                };
+                Ok(Clients { rest: installed(&rest)?, graphql: installed(&graphql)? })
+            })
+            .await
+    }
+
+    fn connect(&self, base: &str) -> Result<Octocrab, DeliveryError> {
+        let version = HeaderName::from_static("x-github-api-version");
+        let builder = Octocrab::builder()
+            .add_retry_config(RetryConfig::None)
+            .set_connect_timeout(Some(Duration::from_secs(10)))
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .set_write_timeout(Some(Duration::from_secs(60)))
+            .add_header(version, "2022-11-28".to_owned())
+            .base_uri(base)
+            .map_err(|error| broken(&error))?;
+        match &self.access {
+            Access::Token(token) => builder.personal_token(token.clone()),
+            Access::App { id, key } => builder
+                .app_from_rsa_pem(AppId(*id), key.expose_secret().as_bytes())
+                .map_err(|_| DeliveryError::Permanent {
+                    message: "GITHUB_APP_PRIVATE_KEY is not an RSA key in PEM form".to_owned(),
+                    help: "make a new private key on the app's settings page".to_owned(),
+                })?,
+        }
+        .build()
+        .map_err(|error| broken(&error))
+    }
+}
+
+async fn send(
+    client: &Octocrab,
+    method: Method,
+    path: &str,
+    body: Option<&Value>,
+) -> Result<Answer, NoAnswer> {
+    let bare = path.split('?').next().unwrap_or_default();
+    let none = |error: octocrab::Error| no_answer(&method, bare, &error);
+    let response = match method {
+        Method::GET => client._get(path).await,
+        Method::PATCH => client._patch(path, body).await,
+        _ => client._post(path, body).await,
+    }
+    .map_err(none)?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    let text = client.body_to_string(response).await.map_err(none)?;
+    let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+    Ok(Answer { method: method.clone(), path: bare.to_owned(), status, headers, body })
+}
+
+/// The words of the innermost cause: the outer ones repeat the whole request.
+fn no_answer(method: &Method, path: &str, error: &octocrab::Error) -> NoAnswer {
+    let mut cause: &dyn std::error::Error = error;
+    let mut reached = true;
+    loop {
+        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
+            reached &= io.kind() != std::io::ErrorKind::ConnectionRefused;
+        }
+        match cause.source() {
+            Some(inner) => cause = inner,
+            None => break,
+        }
+    }
+    let why = text::shorten(&text::one_line(&cause.to_string()), 200);
+    NoAnswer { reached, why: format!("{method} {path}: no complete answer came: {why}") }
+}
+
+fn transient(message: String) -> DeliveryError {
+    DeliveryError::Transient { message, retry_after: None }
+}
+
+fn broken(error: &octocrab::Error) -> DeliveryError {
+    DeliveryError::Permanent {
+        message: format!(
+            "the GitHub client cannot be set up: {}",
+            text::quoted(&error.to_string())
+        ),
+        help: "check deliver.github.base_url and the machine's certificates".to_owned(),
+    }
+}
+
+impl Answer {
+    /// The answer, or what its status means.
+    pub(super) fn ok(self) -> Result<Self, DeliveryError> {
+        if self.status.is_success() { Ok(self) } else { Err(self.fault()) }
+    }
+
+    /// Whether a list goes on.
+    pub(super) fn has_next_page(&self) -> bool {
+        let links = self.headers.get(http::header::LINK).and_then(|v| v.to_str().ok());
+        links.is_some_and(|links| links.contains("rel=\"next\""))
+    }
+
+    /// How long GitHub asks to wait, where it limits.
+    fn limit(&self) -> Option<Duration> {
+        if !matches!(self.status.as_u16(), 403 | 429) {
+            return None;
+        }
+        let number = |name: &str| -> Option<u64> {
+            self.headers.get(name)?.to_str().ok()?.trim().parse().ok()
+        };
+        if let Some(seconds) = number("retry-after") {
+            return Some(Duration::from_secs(seconds));
+        }
+        if number("x-ratelimit-remaining") == Some(0) {
+            let date = self.headers.get(http::header::DATE).and_then(|v| v.to_str().ok());
+            let now = date.and_then(|d| chrono::DateTime::parse_from_rfc2822(d).ok());
+            let wait = number("x-ratelimit-reset").zip(now).map(|(reset, now)| {
+                reset.saturating_sub(u64::try_from(now.timestamp()).unwrap_or(0))
+            });
+            return Some(wait.map_or(PATIENCE, |seconds| Duration::from_secs(seconds + 1)));
+        }
+        // GitHub tells its secondary limit from a lack of rights by words alone.
+        let words = self.body["message"].as_str().unwrap_or_default().to_ascii_lowercase();
+        let secondary = words.contains("secondary rate limit") || words.contains("abuse detection");
+        (self.status == StatusCode::TOO_MANY_REQUESTS || secondary).then_some(PATIENCE)
+    }
+
+    /// What GitHub says is wrong, with the fields it names.
+    fn words(&self) -> String {
+        let mut words = text::one_line(self.body["message"].as_str().unwrap_or("no reason given"));
+        for error in self.body["errors"].as_array().into_iter().flatten() {
+            let part = |name: &str| error[name].as_str().unwrap_or_default();
+            let why = if part("message").is_empty() { part("code") } else { part("message") };
+            words.push_str(&format!("; {} {why}", part("field")));
+        }
+        text::shorten(&text::one_line(&words), 300)
+    }
+
+    /// Whether GitHub refused because of this field.
+    pub(super) fn refuses_field(error: &DeliveryError, field: &str) -> bool {
+        matches!(error, DeliveryError::Permanent { message, .. } if message.contains(&format!("; {field} ")))
+    }
+
+    /// What a status that is no success means.
+    pub(super) fn fault(&self) -> DeliveryError {
+        let message = format!(
+            "{} {}: GitHub answered {}: {}",
+            self.method,
+            self.path,
+            self.status.as_u16(),
+            self.words()
+        );
+        if let Some(wait) = self.limit() {
+            return DeliveryError::Transient { message, retry_after: Some(wait) };
+        }
+        let help = match self.status.as_u16() {
+            500.. if self.method == Method::GET => return transient(message),
+            500.. => return DeliveryError::Unclear { message },
+            401 => "GITHUB_TOKEN is wrong or has expired; make a new one",
+            403 => {
+                "the token may not do this; it needs issues: write (and pull requests: write for as: pull_request)"
+            }
+            404 => {
+                "check deliver.github.repository, and that the token or app may see this repository"
+            }
+            410 => "issues are turned off in this repository; turn them on in its settings",
+            422 => "the request was refused as it is; mend what GitHub names",
+            _ => "see what GitHub says",
+        };
+        DeliveryError::Permanent { message, help: help.to_owned() }
+    }
+}

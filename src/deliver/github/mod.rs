@@ -1,0 +1,67 @@
+//! GitHub: the first-touch task as an issue or a pull request.
+
+mod api;
+mod checks;
+mod issue;
+mod marker;
+mod people;
+mod project;
+mod pull;
+mod settings;
+
+pub use settings::{GithubSettings, ProjectSettings, Repository, TaskForm};
+
+use std::sync::Arc;
+
+use super::{Letters, Sink};
+use crate::facts::Secrets;
+use api::Api;
+use pull::{GithubPull, Purpose};
+
+/// The sink that opens the task, in the configured form.
+///
+/// # Errors
+/// When a credential is missing or a value cannot be used; every problem is named.
+pub(super) fn sink(
+    settings: &GithubSettings,
+    secrets: &Secrets,
+    letters: Letters,
+) -> Result<Box<dyn Sink>, Vec<String>> {
+    let (api, settings) = connect(settings, secrets)?;
+    Ok(match settings.form {
+        TaskForm::Issue => Box::new(issue::GithubIssue::new(api, settings, letters)),
+        TaskForm::PullRequest => {
+            Box::new(GithubPull { api, settings, letters, purpose: Purpose::Task })
+        }
+    })
+}
+
+/// The sink for a brief before its signature: a draft pull request of the
+/// branch `handoff/<key>`, recorded as `drafted`. It belongs to the use case
+/// of drafting and to no plan.
+///
+/// # Errors
+/// As for the task: a credential is missing or a value cannot be used.
+pub fn draft_pull_request(
+    settings: &GithubSettings,
+    secrets: &Secrets,
+    letters: Letters,
+) -> Result<Box<dyn Sink>, Vec<String>> {
+    let (api, settings) = connect(settings, secrets)?;
+    Ok(Box::new(GithubPull { api, settings, letters, purpose: Purpose::Draft }))
+}
+
+fn connect(
+    settings: &GithubSettings,
+    secrets: &Secrets,
+) -> Result<(Arc<Api>, GithubSettings), Vec<String>> {
+    let mut problems = settings.problems();
+    match Api::new(settings, secrets) {
+        Ok(api) if problems.is_empty() => Ok((Arc::new(api), settings.clone())),
+        Ok(_) => Err(problems),
+        Err(problem) => {
+            problems.push(problem);
+            Err(problems)
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! `deliver.github`: what a company configures.
+
+use serde::Deserialize;
+
+use crate::net::BaseUrl;
+
+/// The form of the first-touch task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskForm {
+    /// An issue, assigned to the CSM.
+    #[default]
+    Issue,
+    /// A pull request that the CSM reviews; merging it accepts the handoff.
+    PullRequest,
+}
+
+/// A repository, `owner/name`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Repository {
+    owner: String,
+    name: String,
+}
+
+impl Repository {
+    /// Parses `owner/name`.
+    ///
+    /// # Errors
+    /// When it is not of that form, or holds characters that GitHub has not.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let part = |part: &str| {
+            !part.is_empty()
+                && part.len() <= 100
+                && part != "."
+                && part != ".."
+                && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+        };
+        match text.split_once('/') {
+            Some((owner, name)) if part(owner) && part(name) => {
+                Ok(Self { owner: owner.to_owned(), name: name.to_owned() })
+            }
+            _ => Err("give the repository as owner/name, such as acme/handoffs".to_owned()),
+        }
+    }
+
+    /// The owner's login.
+    #[must_use]
+    pub fn owner(&self) -> &str {
+        &self.owner
+    }
+
+    /// The path of something in this repository's API.
+    pub(super) fn path(&self, rest: &str) -> String {
+        format!("/repos/{}/{}{rest}", self.owner, self.name)
+    }
+}
+
+impl TryFrom<String> for Repository {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text)
+    }
+}
+
+impl std::fmt::Display for Repository {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.owner, self.name)
+    }
+}
+
+/// A project (the new kind, of an organisation or a person) that tasks are put on.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProjectSettings {
+    /// The organisation or person that owns it.
+    pub owner: String,
+    /// Its number, as in its address.
+    pub number: u32,
+    /// A date field that gets the day of the deadline.
+    #[serde(default)]
+    pub due_field: Option<String>,
+}
+
+/// `deliver.github`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GithubSettings {
+    /// Where the tasks are opened, `owner/name`.
+    pub repository: Repository,
+    /// An issue or a pull request.
+    #[serde(default, rename = "as")]
+    pub form: TaskForm,
+    /// The labels; the first one marks handoff's own tasks.
+    #[serde(default = "default_labels")]
+    pub labels: Vec<String>,
+    /// The number of the milestone for new tasks.
+    #[serde(default)]
+    pub milestone: Option<u64>,
+    /// A project that tasks are put on.
+    #[serde(default)]
+    pub project: Option<ProjectSettings>,
+    /// The branch that pull requests aim at; the repository's default when absent.
+    #[serde(default)]
+    pub base: Option<String>,
+    /// The API of GitHub Enterprise, `https://github.example.com/api/v3`.
+    #[serde(default)]
+    pub base_url: Option<BaseUrl>,
+    /// The pause between two writes; GitHub asks for one second.
+    #[serde(default = "default_pause")]
+    pub seconds_between_writes: u64,
+}
+
+fn default_labels() -> Vec<String> {
+    vec!["handoff".to_owned()]
+}
+
+fn default_pause() -> u64 {
+    1
+}
+
+impl GithubSettings {
+    /// What is wrong with values that are of the right type.
+    pub(in crate::deliver) fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if self.labels.is_empty() {
+            problems.push("labels: give at least one; the first marks handoff's own tasks".into());
+        }
+        for label in &self.labels {
+            let fits = !label.trim().is_empty() && label.chars().count() <= 50;
+            if !fits || label.contains(',') {
+                problems.push(format!(
+                    "labels: {} is no label; GitHub takes 1 to 50 characters without a comma",
+                    crate::text::quoted(label)
+                ));
+            }
+        }
+        problems
+    }
+}

@@ -1,0 +1,354 @@
+//! Jira Cloud: the onboarding as one epic with its tasks. Each carries the
+//! label `handoff-<key>` and a property that names its step; a run that was
+//! cut goes on with the tasks that are missing.
+
+mod adf;
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use chrono::{DateTime, Utc};
+use http::Method;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::letters::{answer, due};
+use super::{
+    DeliveryError, Handoff, Letters, Mark, Medium, OnboardingTask, Sink, Who, answer as http_answer,
+};
+use crate::brief::EventKind;
+use crate::facts::{Check, Key, Secrets};
+use crate::net::{BaseUrl, Client, Schedule, Semantics};
+use crate::text;
+
+/// `deliver.jira`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JiraSettings {
+    /// The site, `https://acme.atlassian.net`.
+    pub base_url: BaseUrl,
+    /// The key of the project that holds the epics.
+    pub project: String,
+    /// The name of the issue type of an epic.
+    #[serde(default = "epic")]
+    pub epic_type: String,
+    /// The name of the issue type of a task.
+    #[serde(default = "task")]
+    pub task_type: String,
+    /// Account ids by e-mail address, for people whose address Jira hides.
+    #[serde(default)]
+    pub accounts: BTreeMap<String, String>,
+}
+
+fn epic() -> String {
+    "Epic".to_owned()
+}
+
+fn task() -> String {
+    "Task".to_owned()
+}
+
+/// Makes one epic with its tasks for each handoff.
+struct Jira {
+    client: Client,
+    settings: JiraSettings,
+    letters: Letters,
+    /// What this process made itself: JQL sees it only some seconds later, and
+    /// a try that failed half-way must not begin anew in between.
+    made: Mutex<BTreeMap<(Key, String), String>>,
+}
+
+/// The sink that starts the epic.
+///
+/// # Errors
+/// When a secret is missing, or the project's key is none.
+pub(super) fn sink(
+    settings: &JiraSettings,
+    secrets: &Secrets,
+    letters: Letters,
+) -> Result<Box<dyn Sink>, Vec<String>> {
+    let mut problems = Vec::new();
+    let plain = settings.project.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if settings.project.is_empty() || !plain {
+        problems.push("project: give the project's key, such as ONB".to_owned());
+    }
+    let headers = match (secrets.get("JIRA_EMAIL"), secrets.get("JIRA_TOKEN")) {
+        (Some(email), Some(token)) => {
+            let pair = format!("{}:{}", email.expose_secret(), token.expose_secret());
+            let basic = base64::engine::general_purpose::STANDARD.encode(pair);
+            http_answer::authorization("Basic", &SecretString::from(basic), "JIRA_TOKEN")
+        }
+        _ => Err("set JIRA_EMAIL and JIRA_TOKEN".to_owned()),
+    };
+    match headers {
+        Ok(headers) if problems.is_empty() => {
+            let client = Client::new(settings.base_url.clone(), headers, Schedule::interactive());
+            let made = Mutex::default();
+            Ok(Box::new(Jira { client, settings: settings.clone(), letters, made }))
+        }
+        Ok(_) => Err(problems),
+        Err(problem) => {
+            problems.push(problem);
+            Err(problems)
+        }
+    }
+}
+
+const HELP: &str = "check JIRA_EMAIL, JIRA_TOKEN and deliver.jira: project, epic_type, task_type";
+const EPIC: &str = "epic";
+
+/// What of a handoff is in Jira already.
+#[derive(Default)]
+struct Found {
+    /// Issue keys by step.
+    steps: BTreeMap<String, String>,
+    epic_at: Option<DateTime<Utc>>,
+}
+
+impl Jira {
+    async fn ask(
+        &self,
+        semantics: Semantics,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, DeliveryError> {
+        let path = format!("/rest/api/3{path}");
+        let response = self
+            .client
+            .send(semantics, method, &path, body)
+            .await
+            .map_err(|error| http_answer::no_answer(&error))?;
+        http_answer::json("Jira", &response, HELP)
+    }
+
+    fn label(handoff: &Handoff) -> String {
+        format!("handoff-{}", handoff.key)
+    }
+
+    /// All issues with this handoff's label, by the step their property names.
+    /// Where several carry one step, the oldest counts.
+    async fn find(&self, handoff: &Handoff) -> Result<Found, DeliveryError> {
+        let jql = format!(
+            "project = \"{}\" AND labels = \"{}\" ORDER BY created ASC",
+            self.settings.project,
+            Self::label(handoff)
+        );
+        let mut found = Found::default();
+        let mut token: Option<String> = None;
+        loop {
+            let mut body = json!({"jql": jql, "fields": ["created"], "properties": ["handoff"], "maxResults": 100});
+            if let Some(token) = &token {
+                body["nextPageToken"] = json!(token);
+            }
+            let semantics = Semantics::Idempotent;
+            let page = self.ask(semantics, Method::POST, "/search/jql", Some(&body)).await?;
+            for issue in page["issues"].as_array().into_iter().flatten() {
+                let property = &issue["properties"]["handoff"];
+                let ours = property["id"] == handoff.key.as_str();
+                let (Some(step), Some(key)) = (property["step"].as_str(), issue["key"].as_str())
+                else {
+                    continue;
+                };
+                if ours && !found.steps.contains_key(step) {
+                    found.steps.insert(step.to_owned(), key.to_owned());
+                    if step == EPIC {
+                        found.epic_at = time(&issue["fields"]["created"]);
+                    }
+                }
+            }
+            let next = page["nextPageToken"].as_str().map(str::to_owned);
+            if next.is_none() || next == token {
+                break;
+            }
+            token = next;
+        }
+        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        for ((_, step), issue) in made.iter().filter(|((key, _), _)| *key == handoff.key) {
+            found.steps.entry(step.clone()).or_insert_with(|| issue.clone());
+        }
+        Ok(found)
+    }
+
+    /// The account of somebody, by the configured map or by an address that
+    /// exactly one person has.
+    async fn account(&self, email: &str) -> Result<Option<String>, DeliveryError> {
+        if let Some(account) = self.settings.accounts.get(email) {
+            return Ok(Some(account.clone()));
+        }
+        let query =
+            percent_encoding::utf8_percent_encode(email, percent_encoding::NON_ALPHANUMERIC);
+        let path = format!("/user/search?query={query}");
+        let people = self.ask(Semantics::Idempotent, Method::GET, &path, None).await?;
+        let mut matching = people.as_array().into_iter().flatten().filter(|person| {
+            person["active"] == true
+                && person["emailAddress"].as_str().is_none_or(|a| a.eq_ignore_ascii_case(email))
+        });
+        let first = matching.next().and_then(|person| person["accountId"].as_str());
+        Ok(if matching.next().is_none() { first.map(str::to_owned) } else { None })
+    }
+
+    async fn create(
+        &self,
+        handoff: &Handoff,
+        step: &str,
+        mut fields: Value,
+    ) -> Result<String, DeliveryError> {
+        fields["project"] = json!({"key": self.settings.project});
+        fields["labels"] = json!([Self::label(handoff)]);
+        let property = json!({"v": 1, "id": handoff.key, "step": step});
+        let body = json!({"fields": fields, "properties": [{"key": "handoff", "value": property}]});
+        let made = self.ask(Semantics::Creates, Method::POST, "/issue", Some(&body)).await?;
+        let Some(issue) = made["key"].as_str().map(str::to_owned) else {
+            let message = "Jira's answer names no issue".to_owned();
+            return Err(DeliveryError::Unclear { message });
+        };
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        made.insert((handoff.key.clone(), step.to_owned()), issue.clone());
+        Ok(issue)
+    }
+
+    async fn create_epic(&self, handoff: &Handoff) -> Result<String, DeliveryError> {
+        let letter = self.letters.project(handoff, Medium::Plain)?;
+        let link = handoff.url.as_deref().map(|url| ("Open the brief", url));
+        let mut fields = json!({
+            "issuetype": {"name": self.settings.epic_type},
+            "summary": text::shorten(&letter.title, 250),
+            "description": adf::document(&letter.body, link),
+        });
+        if let Some(due) = due(handoff) {
+            fields["duedate"] = json!(due.format("%Y-%m-%d").to_string());
+        }
+        self.create(handoff, EPIC, fields).await
+    }
+
+    async fn create_task(
+        &self,
+        handoff: &Handoff,
+        epic: &str,
+        (step, task): (&str, &OnboardingTask),
+        assignee: Option<&str>,
+    ) -> Result<String, DeliveryError> {
+        let mut fields = json!({
+            "issuetype": {"name": self.settings.task_type},
+            "parent": {"key": epic},
+            "summary": text::shorten(&task.what, 250),
+            "duedate": task.due.format("%Y-%m-%d").to_string(),
+        });
+        if let Some(assignee) = assignee {
+            fields["assignee"] = json!({"id": assignee});
+        }
+        self.create(handoff, step, fields).await
+    }
+
+    fn mark(&self, epic: &str, at: Option<DateTime<Utc>>, remark: Option<String>) -> Mark {
+        Mark { reference: self.client.base().join(&format!("/browse/{epic}")), at, remark }
+    }
+}
+
+/// A task's step; the list's order is its identity.
+fn step_of(index: usize) -> String {
+    format!("task-{}", index + 1)
+}
+
+/// Jira's times have an offset without a colon.
+fn time(value: &Value) -> Option<DateTime<Utc>> {
+    let parsed = DateTime::parse_from_str(value.as_str()?, "%Y-%m-%dT%H:%M:%S%.f%z").ok()?;
+    Some(parsed.to_utc())
+}
+
+#[async_trait]
+impl Sink for Jira {
+    fn event(&self) -> EventKind {
+        EventKind::ProjectStarted
+    }
+
+    fn via(&self) -> &'static str {
+        "jira"
+    }
+
+    /// JQL sees an issue some seconds after it was made.
+    fn look_lag(&self) -> Duration {
+        Duration::from_secs(10)
+    }
+
+    fn describe(&self, _: &Handoff) -> String {
+        format!("make an epic with its tasks in Jira project {}", self.settings.project)
+    }
+
+    async fn look_up(&self, handoff: &Handoff) -> Result<Option<Mark>, DeliveryError> {
+        let found = self.find(handoff).await?;
+        let tasks = self.letters.tasks(handoff)?.len();
+        let whole = (0..tasks).all(|index| found.steps.contains_key(&step_of(index)));
+        let epic = found.steps.get(EPIC).filter(|_| whole);
+        Ok(epic.map(|epic| self.mark(epic, found.epic_at, None)))
+    }
+
+    async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
+        let found = self.find(handoff).await?;
+        let tasks = self.letters.tasks(handoff)?;
+        let mut remarks = Vec::new();
+        let mut accounts = BTreeMap::new();
+        for (who, at) in [(Who::Csm, "first_action.owner.email"), (Who::Rep, "deal.owner.email")] {
+            if !tasks.iter().any(|task| task.who == Some(who)) {
+                continue;
+            }
+            let Some(email) = answer(&handoff.brief, at) else { continue };
+            match self.account(&email).await? {
+                Some(account) => drop(accounts.insert(who, account)),
+                None => remarks.push(format!(
+                    "tasks of {} are assigned to nobody: Jira shows no single account; name it in deliver.jira.accounts",
+                    text::quoted(&email)
+                )),
+            }
+        }
+        let epic = match found.steps.get(EPIC) {
+            Some(epic) => epic.clone(),
+            None => self.create_epic(handoff).await?,
+        };
+        for (index, task) in tasks.iter().enumerate() {
+            let step = step_of(index);
+            if !found.steps.contains_key(&step) {
+                let assignee = task.who.and_then(|who| accounts.get(&who)).map(String::as_str);
+                self.create_task(handoff, &epic, (&step, task), assignee).await?;
+            }
+        }
+        let remark = (!remarks.is_empty()).then(|| remarks.join("; "));
+        Ok(self.mark(&epic, found.epic_at, remark))
+    }
+
+    async fn checks(&self, offline: bool) -> Vec<Check> {
+        let what = format!("jira: project {}", self.settings.project);
+        if offline {
+            return vec![Check::ok(what, "JIRA_EMAIL and JIRA_TOKEN are set, Jira was not asked")];
+        }
+        let path = format!("/issue/createmeta/{}/issuetypes", self.settings.project);
+        let answer = match self.ask(Semantics::Idempotent, Method::GET, &path, None).await {
+            Ok(answer) => answer,
+            Err(error) => return vec![Check::failed(what, error.to_string(), HELP)],
+        };
+        let types: Vec<&str> = answer["issueTypes"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|kind| kind["name"].as_str())
+            .collect();
+        let wanted = [&self.settings.epic_type, &self.settings.task_type];
+        let missing: Vec<&str> =
+            wanted.iter().map(|w| w.as_str()).filter(|wanted| !types.contains(wanted)).collect();
+        vec![if missing.is_empty() {
+            Check::ok(what, "issues of the configured types can be made")
+        } else {
+            let detail = format!(
+                "there is no issue type {}; there are {}",
+                missing.join(", "),
+                types.join(", ")
+            );
+            Check::failed(what, detail, "mend deliver.jira.epic_type or task_type")
+        }]
+    }
+}

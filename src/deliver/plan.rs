@@ -1,0 +1,275 @@
+//! What is missing, what is done and what waits: decided from the timeline
+//! alone, without asking anybody. `--dry-run` prints it, crash tests cut it.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+
+use super::failure::Failure;
+use super::{Sink, event_name};
+use crate::brief::{EventKind, Timeline};
+
+/// One delivery that the configuration asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// The event recorded when it is done.
+    pub event: EventKind,
+    /// The sink's name.
+    pub via: &'static str,
+    /// Whether a second try after an unclear outcome is safe or allowed.
+    pub again_when_unclear: bool,
+}
+
+impl Wanted {
+    /// What a sink stands for.
+    #[must_use]
+    pub fn from_sink(sink: &dyn Sink) -> Self {
+        Self {
+            event: sink.event(),
+            via: sink.via(),
+            again_when_unclear: sink.can_look_up() || sink.repeats_when_unclear(),
+        }
+    }
+}
+
+/// How long a delivery rests after each failed run. After as many failures as
+/// there are waits, plus one, it is left to people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backoff {
+    /// The wait after the first, second, … failure.
+    pub waits: Vec<Duration>,
+}
+
+impl Default for Backoff {
+    /// Five minutes to a day: seven tries within two days.
+    fn default() -> Self {
+        let minutes = [5, 30, 120, 480, 1_440, 1_440];
+        Self { waits: minutes.map(|m| Duration::from_secs(m * 60)).to_vec() }
+    }
+}
+
+/// The circumstances of a plan, beside the timeline.
+#[derive(Debug, Clone)]
+pub struct Circumstances {
+    /// The present moment.
+    pub now: DateTime<Utc>,
+    /// How failures are spaced.
+    pub backoff: Backoff,
+    /// Whether a person asked: what waits or was given up is tried at once.
+    pub at_once: bool,
+    /// Handoffs signed before this moment are left alone; for a company that
+    /// adds a sink to a ledger with a past.
+    pub since: Option<DateTime<Utc>>,
+}
+
+impl Circumstances {
+    /// A plain run at this moment.
+    #[must_use]
+    pub fn at(now: DateTime<Utc>) -> Self {
+        Self { now, backoff: Backoff::default(), at_once: false, since: None }
+    }
+}
+
+/// Why nothing will be done although the delivery is not recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "why")]
+pub enum Settled {
+    /// The brief has no signature yet.
+    NotSigned,
+    /// Somebody decided that no handoff is needed.
+    Exempted,
+    /// The document was voided after it was signed.
+    Voided,
+    /// It was signed before the configured day.
+    BeforeSince {
+        /// That day.
+        since: DateTime<Utc>,
+    },
+    /// It may have been made, cannot be looked up, and must not be repeated.
+    Unclear {
+        /// What happened.
+        reason: String,
+    },
+    /// It failed too often; a person must ask for another try.
+    GivenUp {
+        /// How often.
+        failures: usize,
+        /// What happened last.
+        reason: String,
+    },
+}
+
+/// Where one delivery stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum State {
+    /// It is recorded in the timeline.
+    Done {
+        /// When it was made.
+        at: DateTime<Utc>,
+        /// What can be found again.
+        #[serde(rename = "ref")]
+        reference: Option<String>,
+    },
+    /// It is to be made now.
+    Due {
+        /// How often it failed before.
+        failures: usize,
+    },
+    /// It failed and rests.
+    Waiting {
+        /// Until when.
+        until: DateTime<Utc>,
+        /// How often it failed.
+        failures: usize,
+        /// What happened last.
+        reason: String,
+    },
+    /// Nothing will be done.
+    Settled(Settled),
+}
+
+/// One delivery and where it stands; made again and again, it changes nothing more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// The event recorded when it is done.
+    pub event: EventKind,
+    /// The sink's name.
+    pub via: &'static str,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub state: State,
+}
+
+impl Step {
+    /// Whether it is to be made now.
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        matches!(self.state, State::Due { .. })
+    }
+}
+
+impl std::fmt::Display for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let time = |at: &DateTime<Utc>| at.format("%Y-%m-%d %H:%M UTC").to_string();
+        write!(f, "{} via {}: ", event_name(self.event), self.via)?;
+        match &self.state {
+            State::Done { at, reference: Some(reference) } => {
+                write!(f, "done {}, {reference}", time(at))
+            }
+            State::Done { at, reference: None } => write!(f, "done {}", time(at)),
+            State::Due { failures: 0 } => f.write_str("due"),
+            State::Due { failures } => write!(f, "due, after {failures} failed tries"),
+            State::Waiting { until, failures, reason } => {
+                write!(f, "waits until {} after {failures} failed tries ({reason})", time(until))
+            }
+            State::Settled(settled) => match settled {
+                Settled::NotSigned => f.write_str("the brief is not signed yet"),
+                Settled::Exempted => f.write_str("exempted"),
+                Settled::Voided => f.write_str("the document was voided"),
+                Settled::BeforeSince { since } => {
+                    write!(f, "signed before {}, deliver.since", time(since))
+                }
+                Settled::Unclear { reason } => {
+                    write!(f, "may have been made and is not repeated ({reason})")
+                }
+                Settled::GivenUp { failures, reason } => {
+                    write!(f, "given up after {failures} failed tries ({reason})")
+                }
+            },
+        }
+    }
+}
+
+/// The deliveries of one handoff, in the order in which they are made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// The steps.
+    pub steps: Vec<Step>,
+}
+
+impl Plan {
+    /// Whether nothing is to be made now.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        !self.steps.iter().any(Step::is_due)
+    }
+}
+
+/// Plans the deliveries of one handoff.
+#[must_use]
+pub fn plan(wanted: &[Wanted], timeline: &Timeline, circumstances: &Circumstances) -> Plan {
+    let excuse = excuse(timeline, circumstances.since);
+    let mut steps: Vec<Step> = wanted
+        .iter()
+        .map(|wanted| Step {
+            event: wanted.event,
+            via: wanted.via,
+            state: state(wanted, timeline, circumstances, excuse.as_ref()),
+        })
+        .collect();
+    // The kinds are declared in the order of the story; the task comes first,
+    // so that what follows can link to it.
+    steps.sort_by_key(|step| step.event);
+    Plan { steps }
+}
+
+/// Why this handoff as a whole wants no deliveries.
+fn excuse(timeline: &Timeline, since: Option<DateTime<Utc>>) -> Option<Settled> {
+    let last = |kinds: &[EventKind]| timeline.events.iter().rposition(|e| kinds.contains(&e.event));
+    if last(&[EventKind::Exempted]).is_some() {
+        return Some(Settled::Exempted);
+    }
+    let signed = [EventKind::Signed, EventKind::Backfilled];
+    let Some(at) = last(&signed) else {
+        return Some(Settled::NotSigned);
+    };
+    if last(&[EventKind::Voided]).is_some_and(|voided| voided > at) {
+        return Some(Settled::Voided);
+    }
+    let first = timeline.events.iter().find(|event| signed.contains(&event.event))?.at;
+    since.filter(|since| first < *since).map(|since| Settled::BeforeSince { since })
+}
+
+fn state(
+    wanted: &Wanted,
+    timeline: &Timeline,
+    circumstances: &Circumstances,
+    excuse: Option<&Settled>,
+) -> State {
+    let done = timeline.events.iter().find(|e| e.event == wanted.event && e.via == wanted.via);
+    if let Some(done) = done {
+        return State::Done { at: done.at, reference: done.reference.clone() };
+    }
+    if let Some(excuse) = excuse {
+        return State::Settled(excuse.clone());
+    }
+    let failures: Vec<(DateTime<Utc>, Failure)> = timeline
+        .events
+        .iter()
+        .filter_map(|event| Some((event.at, Failure::read(event)?)))
+        .filter(|(_, failure)| failure.event == wanted.event && failure.via == wanted.via)
+        .collect();
+    let Some((at, last)) = failures.last() else {
+        return State::Due { failures: 0 };
+    };
+    let (count, reason) = (failures.len(), last.reason.clone());
+    if circumstances.at_once {
+        return State::Due { failures: count };
+    }
+    if last.is_unclear() && !wanted.again_when_unclear {
+        return State::Settled(Settled::Unclear { reason });
+    }
+    let Some(wait) = circumstances.backoff.waits.get(count - 1) else {
+        return State::Settled(Settled::GivenUp { failures: count, reason });
+    };
+    let until = at
+        .checked_add_signed(TimeDelta::from_std(*wait).unwrap_or(TimeDelta::MAX))
+        .unwrap_or(DateTime::<Utc>::MAX_UTC);
+    if until <= circumstances.now {
+        State::Due { failures: count }
+    } else {
+        State::Waiting { until, failures: count, reason }
+    }
+}

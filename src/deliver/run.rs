@@ -1,0 +1,174 @@
+//! Carries a plan out: look, act, mark; each sink for itself.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::{DeliveryError, Handoff, Mark, Plan, Sink, Step, failure};
+use crate::brief::{Event, EventKind};
+use crate::net::Schedule;
+use crate::text;
+
+/// The moments of a step at which a run can be cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// Before looking for an earlier delivery.
+    Look,
+    /// Before making the delivery.
+    Act,
+    /// After it was made or failed, before the result is handed to the caller.
+    Record,
+}
+
+/// Told before each moment of each step; a break ends the run as a crash would.
+pub type Before<'a> = &'a (dyn Fn(&Step, Moment) -> ControlFlow<()> + Send + Sync);
+
+/// What became of one step.
+#[derive(Debug, Clone)]
+pub struct DeliveryResult {
+    /// The event it stands for.
+    pub event: EventKind,
+    /// The sink's name.
+    pub via: &'static str,
+    /// The mark, or why there is none after the last retry.
+    pub outcome: Result<Mark, DeliveryError>,
+    /// Whether the mark was found from an earlier run instead of made now.
+    pub found: bool,
+}
+
+impl DeliveryResult {
+    /// The event for the timeline: the delivery's own, or `delivery_failed`.
+    #[must_use]
+    pub fn to_event(&self, now: DateTime<Utc>) -> Event {
+        match &self.outcome {
+            Ok(mark) => {
+                let mut event = Event::new(mark.at.unwrap_or(now), self.event, self.via);
+                event.reference = Some(mark.reference.clone());
+                event.reason =
+                    mark.remark.as_deref().map(|r| text::shorten(&text::one_line(r), 500));
+                event
+            }
+            Err(error) => failure::event(now, self.event, self.via, error),
+        }
+    }
+}
+
+/// How often a delivery is tried within one run: the clients repeat reads and
+/// limits themselves, so this is for unclear outcomes and short troubles.
+#[must_use]
+pub fn patience() -> Schedule {
+    let waits = [2, 10].map(Duration::from_secs).to_vec();
+    Schedule { waits, longest: Duration::from_secs(60) }
+}
+
+/// Makes what is due, in order. A sink that fails keeps no other from its
+/// turn. Later sinks see the marks of earlier ones in the handoff's timeline,
+/// so that a message can link to the task.
+pub async fn run(
+    plan: &Plan,
+    sinks: &[Box<dyn Sink>],
+    handoff: &Handoff,
+    now: DateTime<Utc>,
+    schedule: &Schedule,
+    before: Option<Before<'_>>,
+) -> Vec<DeliveryResult> {
+    let mut handoff = handoff.clone();
+    let mut results = Vec::new();
+    for step in plan.steps.iter().filter(|step| step.is_due()) {
+        let sink = sinks.iter().find(|s| s.event() == step.event && s.via() == step.via);
+        let Some(sink) = sink else { continue };
+        let Some(result) = deliver(sink.as_ref(), step, &handoff, schedule, before).await else {
+            break;
+        };
+        handoff.timeline.events.push(result.to_event(now));
+        results.push(result);
+    }
+    results
+}
+
+/// One step with its retries; `None` when the run was cut.
+async fn deliver(
+    sink: &dyn Sink,
+    step: &Step,
+    handoff: &Handoff,
+    schedule: &Schedule,
+    before: Option<Before<'_>>,
+) -> Option<DeliveryResult> {
+    let cut = |moment| before.is_some_and(|before| before(step, moment).is_break());
+    let mut unclear = None;
+    let mut retry = 0;
+    let (outcome, found) = loop {
+        if cut(Moment::Look) {
+            return None;
+        }
+        let error = match sink.look_up(handoff).await {
+            Ok(Some(mark)) => break (Ok(mark), true),
+            Ok(None) => {
+                if sink.can_look_up() {
+                    // The look has settled what an earlier try left open.
+                    unclear = None;
+                }
+                if cut(Moment::Act) {
+                    return None;
+                }
+                match sink.act(handoff).await {
+                    Ok(mark) => break (Ok(mark), false),
+                    Err(error) => {
+                        if let DeliveryError::Unclear { message } = &error {
+                            unclear = Some(message.clone());
+                        }
+                        error
+                    }
+                }
+            }
+            // Nothing was done by looking.
+            Err(DeliveryError::Unclear { message }) => {
+                DeliveryError::Transient { message, retry_after: None }
+            }
+            Err(error) => error,
+        };
+        match next_wait(sink, &error, schedule, retry) {
+            Some(wait) => {
+                tracing::debug!(via = sink.via(), %error, ?wait, "trying again");
+                tokio::time::sleep(wait).await;
+                retry += 1;
+            }
+            None => break (Err(last_word(error, unclear)), false),
+        }
+    };
+    if cut(Moment::Record) {
+        return None;
+    }
+    Some(DeliveryResult { event: sink.event(), via: sink.via(), outcome, found })
+}
+
+/// The wait before the next try, if there is to be one.
+fn next_wait(
+    sink: &dyn Sink,
+    error: &DeliveryError,
+    schedule: &Schedule,
+    retry: usize,
+) -> Option<Duration> {
+    match error {
+        DeliveryError::Permanent { .. } => None,
+        DeliveryError::Transient { retry_after, .. } => schedule.wait(retry, *retry_after),
+        DeliveryError::Unclear { .. } if sink.can_look_up() => {
+            schedule.wait(retry, None).map(|wait| wait.max(sink.look_lag()))
+        }
+        DeliveryError::Unclear { .. } if sink.repeats_when_unclear() => schedule.wait(retry, None),
+        DeliveryError::Unclear { .. } => None,
+    }
+}
+
+/// An unclear outcome that no later look could settle stays unclear, whatever
+/// failed after it.
+fn last_word(error: DeliveryError, unclear: Option<String>) -> DeliveryError {
+    match (error, unclear) {
+        (DeliveryError::Unclear { message }, _) => DeliveryError::Unclear { message },
+        (error, Some(first)) => {
+            DeliveryError::Unclear { message: format!("{first}; then {error}") }
+        }
+        (error, None) => error,
+    }
+}

@@ -1,0 +1,245 @@
+//! A Slack bot: posts with metadata, and finds its message again by it.
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use http::Method;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+use super::SlackSettings;
+use super::message::message;
+use crate::brief::EventKind;
+use crate::deliver::letters::answer;
+use crate::deliver::{DeliveryError, Handoff, Letters, Mark, Sink, answer as http_answer};
+use crate::facts::Check;
+use crate::net::{BaseUrl, Client, Schedule, Semantics};
+
+/// The kind of metadata that marks handoff's own messages.
+const EVENT_TYPE: &str = "handoff_posted";
+const STEP: &str = "notice";
+
+/// Posts one message for each handoff.
+pub(super) struct SlackBot {
+    client: Client,
+    channel: String,
+    channel_id: OnceCell<String>,
+    letters: Letters,
+}
+
+impl SlackBot {
+    pub(super) fn new(
+        settings: &SlackSettings,
+        token: &SecretString,
+        letters: Letters,
+    ) -> Result<Self, String> {
+        let channel = settings.channel.as_deref().map(str::trim).unwrap_or_default();
+        if channel.is_empty() {
+            return Err(
+                "channel: a bot must be told where to post, such as \"#cs-handoffs\"".into()
+            );
+        }
+        let base = settings.base_url.clone().unwrap_or_else(|| {
+            BaseUrl::parse("https://slack.com/api").expect("a constant URL is valid")
+        });
+        let headers = http_answer::authorization("Bearer", token, "SLACK_BOT_TOKEN")?;
+        Ok(Self {
+            client: Client::new(base, headers, Schedule::interactive()),
+            channel: channel.to_owned(),
+            channel_id: OnceCell::new(),
+            letters,
+        })
+    }
+
+    /// Reads; the reading methods take forms, not JSON.
+    async fn read(&self, method: &str, form: &[(&str, &str)]) -> Result<Value, DeliveryError> {
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(form)
+            .finish()
+            .into_bytes();
+        let form = Some(("application/x-www-form-urlencoded", body));
+        let response = self
+            .client
+            .send_bytes(Semantics::Idempotent, Method::POST, method, form)
+            .await
+            .map_err(|error| http_answer::no_answer(&error))?;
+        judge(method, http_answer::json(&format!("Slack's {method}"), &response, HELP)?)
+    }
+
+    /// The channel's id: the history is read by id only.
+    async fn channel_id(&self) -> Result<&str, DeliveryError> {
+        let id = self
+            .channel_id
+            .get_or_try_init(|| async {
+                let Some(name) = self.channel.strip_prefix('#') else {
+                    return Ok(self.channel.clone());
+                };
+                let mut cursor = String::new();
+                loop {
+                    let mut form = vec![("limit", "200"), ("exclude_archived", "true")];
+                    form.push(("types", "public_channel,private_channel"));
+                    if !cursor.is_empty() {
+                        form.push(("cursor", &cursor));
+                    }
+                    let page = self.read("conversations.list", &form).await?;
+                    let channels = page["channels"].as_array().into_iter().flatten();
+                    let found =
+                        channels.filter(|c| c["name"] == name).find_map(|c| c["id"].as_str());
+                    if let Some(id) = found {
+                        return Ok(id.to_owned());
+                    }
+                    cursor = next_cursor(&page);
+                    if cursor.is_empty() {
+                        return Err(DeliveryError::Permanent {
+                            message: format!("Slack shows the bot no channel #{name}"),
+                            help: "invite the bot to the channel, or give the channel's id".into(),
+                        });
+                    }
+                }
+            })
+            .await?;
+        Ok(id)
+    }
+
+    /// The CSM's user id; a message without mention is better than none.
+    async fn mention(&self, handoff: &Handoff) -> Option<String> {
+        let plain =
+            |id: &str| id.starts_with(['U', 'W']) && id.bytes().all(|b| b.is_ascii_alphanumeric());
+        if let Some(id) = answer(&handoff.brief, "first_action.owner.slack") {
+            return Some(id).filter(|id| plain(id));
+        }
+        let email = answer(&handoff.brief, "first_action.owner.email")?;
+        let user = self.read("users.lookupByEmail", &[("email", &email)]).await.ok()?;
+        user["user"]["id"].as_str().filter(|id| plain(id)).map(str::to_owned)
+    }
+}
+
+#[async_trait]
+impl Sink for SlackBot {
+    fn event(&self) -> EventKind {
+        EventKind::Notified
+    }
+
+    fn via(&self) -> &'static str {
+        "slack"
+    }
+
+    fn describe(&self, _: &Handoff) -> String {
+        format!("post a message to {}", self.channel)
+    }
+
+    async fn look_up(&self, handoff: &Handoff) -> Result<Option<Mark>, DeliveryError> {
+        let channel = self.channel_id().await?.to_owned();
+        // Nothing about this handoff was posted before its first event.
+        let first = handoff.timeline.events.iter().map(|event| event.at).min();
+        let oldest = first
+            .and_then(|at| at.checked_sub_signed(TimeDelta::hours(1)))
+            .map_or_else(|| "0".to_owned(), |at| at.timestamp().to_string());
+        let mut cursor = String::new();
+        loop {
+            let mut form = vec![("channel", channel.as_str()), ("oldest", oldest.as_str())];
+            form.extend([("include_all_metadata", "true"), ("limit", "200")]);
+            if !cursor.is_empty() {
+                form.push(("cursor", &cursor));
+            }
+            let page = self.read("conversations.history", &form).await?;
+            let mut messages = page["messages"].as_array().into_iter().flatten();
+            let ours = messages.find(|message| {
+                let metadata = &message["metadata"];
+                metadata["event_type"] == EVENT_TYPE
+                    && metadata["event_payload"]["id"] == handoff.key.as_str()
+                    && metadata["event_payload"]["step"] == STEP
+            });
+            if let Some(ts) = ours.and_then(|message| message["ts"].as_str()) {
+                return Ok(Some(mark(&channel, ts)));
+            }
+            cursor = next_cursor(&page);
+            if cursor.is_empty() {
+                return Ok(None);
+            }
+        }
+    }
+
+    async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
+        let mention = self.mention(handoff).await;
+        let mut body = message(&self.letters, handoff, mention.as_deref())?;
+        body["channel"] = json!(self.channel_id().await?);
+        body["metadata"] = json!({
+            "event_type": EVENT_TYPE,
+            "event_payload": {"id": handoff.key, "step": STEP},
+        });
+        let method = "chat.postMessage";
+        let body = Some(("application/json; charset=utf-8", body.to_string().into_bytes()));
+        let response = self
+            .client
+            .send_bytes(Semantics::Creates, Method::POST, method, body)
+            .await
+            .map_err(|error| http_answer::no_answer(&error))?;
+        let posted =
+            judge(method, http_answer::json("Slack's chat.postMessage", &response, HELP)?)?;
+        match (posted["channel"].as_str(), posted["ts"].as_str()) {
+            (Some(channel), Some(ts)) => Ok(mark(channel, ts)),
+            _ => Err(DeliveryError::Unclear {
+                message: "Slack's chat.postMessage names no message".to_owned(),
+            }),
+        }
+    }
+
+    async fn checks(&self, offline: bool) -> Vec<Check> {
+        let what = format!("slack: {}", self.channel);
+        if offline {
+            return vec![Check::ok(what, "SLACK_BOT_TOKEN is set, Slack was not asked")];
+        }
+        let asked = async {
+            let channel = self.channel_id().await?;
+            self.read("conversations.history", &[("channel", channel), ("limit", "1")]).await
+        };
+        vec![match asked.await {
+            Ok(_) => {
+                Check::ok(what, "the bot can read the channel, so it finds its messages again")
+            }
+            Err(DeliveryError::Permanent { message, help }) => Check::failed(what, message, help),
+            Err(error) => Check::failed(what, error.to_string(), "check the network and try again"),
+        }]
+    }
+}
+
+const HELP: &str = "check SLACK_BOT_TOKEN";
+
+fn next_cursor(page: &Value) -> String {
+    page["response_metadata"]["next_cursor"].as_str().unwrap_or_default().to_owned()
+}
+
+/// The channel and time stamp by which Slack knows a message; the stamp is
+/// also when it was posted.
+fn mark(channel: &str, ts: &str) -> Mark {
+    let seconds = ts.split('.').next().and_then(|s| s.parse().ok());
+    let at = seconds.and_then(|s| DateTime::<Utc>::from_timestamp(s, 0));
+    Mark { reference: format!("{channel}/{ts}"), at, remark: None }
+}
+
+/// Slack answers 200 and says in the body what went wrong.
+fn judge(method: &str, body: Value) -> Result<Value, DeliveryError> {
+    if body["ok"] == true {
+        return Ok(body);
+    }
+    let error = body["error"].as_str().unwrap_or("no reason given");
+    let message = format!("Slack's {method} answered {error}");
+    let help = match error {
+        "ratelimited" | "service_unavailable" | "request_timeout" => {
+            return Err(DeliveryError::Transient { message, retry_after: None });
+        }
+        // "Some aspect of the operation may have succeeded."
+        "fatal_error" | "internal_error" => return Err(DeliveryError::Unclear { message }),
+        "channel_not_found" | "not_in_channel" => "invite the bot to the channel, or mend its name",
+        "is_archived" => "the channel is archived; choose another",
+        "invalid_auth" | "not_authed" | "account_inactive" | "token_revoked" | "token_expired" => {
+            "SLACK_BOT_TOKEN is wrong or was revoked; install the app again"
+        }
+        "missing_scope" => {
+            "add the scopes chat:write, channels:read and channels:history (groups:read and groups:history for a private channel), and install the app again"
+        }
+        _ => "see docs/deliveries.md and Slack's description of the method",
+    };
+    Err(DeliveryError::Permanent { message, help: help.to_owned() })
+}

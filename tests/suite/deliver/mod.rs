@@ -1,0 +1,16 @@
+//! Deliveries out: the planner, each sink against faults, hostile text.
+
+mod config;
+mod email;
+mod fake;
+mod github;
+mod outbox;
+mod plan;
+mod projects;
+mod pulls;
+mod run;
+mod run_once;
+mod sample;
+mod slack;
+mod testkit;
+mod welcome;

@@ -13,6 +13,7 @@
 //! floor 0   facts  finding  time  text  yaml
 //! ```
 
+pub mod audit;
 pub mod brief;
 pub mod crm;
 pub mod deliver;

@@ -1,0 +1,185 @@
+//! What an audit found: the report's data in the shape of its JSON.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::{Counts, DealKey, DealRow, Metrics, Orphan, Values, ValuesByClass};
+use crate::facts::{Gap, ObjectId, Window};
+use crate::finding::{Finding, Severity};
+
+/// The version of the JSON shape; it changes when a reader would break.
+pub const REPORT_VERSION: u32 = 1;
+
+/// The result of an audit. Its JSON is a contract: `schema/audit.schema.json`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AuditReport {
+    /// Always [`REPORT_VERSION`].
+    pub version: u32,
+    /// The program and its version, `handoff 0.1.0`.
+    pub generated_by: String,
+    /// Whether everything could be read. If not, `gaps` says what is missing.
+    pub complete: bool,
+    /// The moment the audit speaks of; later deals and events are not there.
+    pub as_of: DateTime<Utc>,
+    /// Which deals were asked for, by the time they were won.
+    pub window: Window,
+    /// The settings that decide on time and late.
+    pub settings: Settings,
+    /// The deals that were read.
+    pub population: PopulationReport,
+    /// The ledger that was read.
+    pub ledger: LedgerReport,
+    /// Further ledgers, when several were given.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub more_ledgers: Vec<LedgerReport>,
+    /// How many closed-won deals each class has; they add up to `population.closed_won`.
+    pub summary: Counts,
+    /// What they are worth; adds up to `population.value`.
+    pub values: ValuesByClass,
+    /// The closed-won deals, sorted by key.
+    pub deals: Vec<DealRow>,
+    /// The signed briefs without a closed-won deal, sorted by key.
+    pub orphans: Vec<Orphan>,
+    /// What is wrong, worst first.
+    pub findings: Vec<Finding>,
+    /// The figures.
+    pub metrics: Metrics,
+    /// What could not be read.
+    pub gaps: Vec<Gap>,
+    /// The command that gives this report again.
+    pub command: String,
+}
+
+impl AuditReport {
+    /// How the audit came out, for the exit code. What could not be read
+    /// comes before what was found: a report with gaps is not a result.
+    #[must_use]
+    pub fn outcome(&self, fail_level: Severity) -> Outcome {
+        if !self.complete {
+            Outcome::Incomplete
+        } else if self.findings.iter().any(|finding| finding.severity >= fail_level) {
+            Outcome::Findings
+        } else if self.deals.is_empty() {
+            Outcome::NothingMatched
+        } else {
+            Outcome::Clean
+        }
+    }
+
+    /// The row of a deal.
+    #[must_use]
+    pub fn deal(&self, key: &str) -> Option<&DealRow> {
+        let at = self.deals.binary_search_by(|row| row.key.as_str().cmp(key)).ok()?;
+        self.deals.get(at)
+    }
+}
+
+/// How an audit came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Every deal is accounted for. Exit code 0.
+    Clean,
+    /// Something is wrong. Exit code 1.
+    Findings,
+    /// Not everything could be read. Exit code 3.
+    Incomplete,
+    /// No closed-won deal is in the window. Exit code 4.
+    NothingMatched,
+}
+
+/// The settings that decide on time and late, in words people configured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Settings {
+    /// How long a handoff may take, such as `1h`.
+    pub handoff_within: String,
+    /// How long the first touch may take, such as `24h`.
+    pub first_touch_within: String,
+    /// The business calendar in one line; absent when plain hours count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calendar: Option<String>,
+}
+
+/// Where the deals came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SourceReport {
+    /// `file`, or the CRM's name.
+    pub kind: String,
+    /// The path or base URL.
+    pub location: String,
+    /// The query or filter in the source's own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
+    /// What a reader should know about the source.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
+}
+
+/// Why some closed-won deals are outside the scope.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Exclusion {
+    /// The reason the configuration gives.
+    pub reason: String,
+    /// How many deals.
+    pub count: usize,
+    /// What they are worth.
+    pub value: Values,
+    /// Which.
+    pub deals: Vec<DealKey>,
+}
+
+/// The deals that were read and counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PopulationReport {
+    /// Where they came from.
+    pub source: SourceReport,
+    /// SHA-256 of the bytes read.
+    pub sha256: String,
+    /// Rows or records that were read, won or not.
+    pub rows: usize,
+    /// Won deals in the window; what the classes add up to.
+    pub closed_won: usize,
+    /// Of these, the deals in scope.
+    pub in_scope: usize,
+    /// Of these, the deals outside the scope.
+    pub excluded: usize,
+    /// Won deals without a date; counted, and a gap.
+    pub undated: usize,
+    /// Won deals without an amount; counted, and worth nothing in `value`.
+    pub without_amount: usize,
+    /// What the won deals in the window are worth.
+    pub value: Values,
+    /// The reasons for exclusion.
+    pub exclusions: Vec<Exclusion>,
+}
+
+/// The ledger that was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LedgerReport {
+    /// The folder or name of the repository, as given; absent for the only one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
+    /// The commit the audit read.
+    pub head: ObjectId,
+    /// The branch, or the revision that was asked for.
+    pub branch: String,
+    /// The length of the first-parent history.
+    pub commits: usize,
+    /// The signed briefs on the default branch at `as_of`.
+    pub briefs: usize,
+    /// Checkpoints that earlier audits left.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub checkpoints: Vec<Checkpoint>,
+}
+
+/// What an earlier audit left behind to be compared with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Checkpoint {
+    /// The ref that holds it.
+    pub name: String,
+    /// When it was made.
+    pub at: DateTime<Utc>,
+    /// The tip of the branch then.
+    pub tip: ObjectId,
+    /// Whether the history read now still contains that tip.
+    pub contained: bool,
+}

@@ -20,5 +20,6 @@ pub mod deliver;
 pub mod facts;
 pub mod finding;
 pub mod net;
+pub mod report;
 pub mod text;
 pub mod yaml;

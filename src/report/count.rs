@@ -25,8 +25,7 @@ pub fn thousands(number: usize) -> String {
 /// Commas between the thousands of a decimal text; a sign and what stands
 /// behind the point stay as they are.
 pub(super) fn group(number: &str) -> String {
-    let (sign, rest) =
-        number.strip_prefix('-').map_or(("", number), |rest| ("-", rest));
+    let (sign, rest) = number.strip_prefix('-').map_or(("", number), |rest| ("-", rest));
     let (whole, fraction) = rest.find('.').map_or((rest, ""), |at| rest.split_at(at));
     let mut out = String::with_capacity(number.len() + number.len() / 3);
     out.push_str(sign);

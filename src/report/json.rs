@@ -27,8 +27,8 @@ pub(super) fn findings(report: &FindingsReport) -> Vec<u8> {
 
 /// Indented JSON with a line end.
 pub(super) fn pretty(value: &impl Serialize) -> Vec<u8> {
-    let mut bytes = serde_json::to_vec_pretty(value)
-        .expect("plain data with text keys always becomes JSON");
+    let mut bytes =
+        serde_json::to_vec_pretty(value).expect("plain data with text keys always becomes JSON");
     bytes.push(b'\n');
     bytes
 }

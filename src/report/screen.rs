@@ -41,11 +41,6 @@ impl Paint {
         self.wrap("1;34", text)
     }
 
-    /// What matters less.
-    pub(super) fn faint(self, text: &str) -> String {
-        self.wrap("2", text)
-    }
-
     /// All is well.
     pub(super) fn good(self, text: &str) -> String {
         self.wrap("1;32", text)

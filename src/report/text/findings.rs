@@ -51,7 +51,7 @@ pub(in crate::report) fn diagnostic(out: &mut String, finding: &Finding, options
         let shown = snippet(source, column, place.width.unwrap_or(1), most);
         let marks = paint.severity(finding.severity, &"^".repeat(shown.length));
         let line_bar = paint.frame(&format!("{number} |"));
-        out.push_str(&format!("{bar}\n{line_bar} {}\n", shown.line.replace("##[", "## [")));
+        out.push_str(&format!("{bar}\n{line_bar} {}\n", shown.line));
         out.push_str(&format!("{bar} {}{marks}\n", " ".repeat(shown.indent)));
     }
     if let Some(help) = &finding.help {

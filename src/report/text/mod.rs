@@ -4,4 +4,3 @@ mod findings;
 mod snippet;
 
 pub(super) use findings::findings;
-pub(super) use findings::diagnostic;

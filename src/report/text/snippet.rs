@@ -22,14 +22,19 @@ pub(super) struct Snippet {
 /// `most` columns.
 pub(super) fn snippet(source: &str, column: usize, width: usize, most: usize) -> Snippet {
     let source = source.trim_end_matches(['\r', '\n']).trim_end();
-    let cells: Vec<String> = source.chars().map(show).collect();
+    let mut cells: Vec<String> = source.chars().map(show).collect();
+    // GitHub's runner takes `##[…]` for a command wherever it stands in a line.
+    for (at, _) in source.match_indices("##[") {
+        cells[source[..at].chars().count() + 2] = " [".to_owned();
+    }
     // A finding can point behind the end of a line, where something is missing.
     let start = column.saturating_sub(1).min(cells.len());
     let end = start.saturating_add(width).clamp(start, cells.len());
 
     let (from, to) = window(&cells, start, end, most.max(20));
     let (head, tail) = (if from > 0 { "…" } else { "" }, if to < cells.len() { "…" } else { "" });
-    let before: String = std::iter::once(head).chain(cells[from..start].iter().map(String::as_str)).collect();
+    let before: String =
+        std::iter::once(head).chain(cells[from..start].iter().map(String::as_str)).collect();
     let marked = cells[start..end.min(to)].concat();
     let after: String = cells[end.min(to)..to].iter().map(String::as_str).chain([tail]).collect();
     Snippet {
@@ -41,7 +46,12 @@ pub(super) fn snippet(source: &str, column: usize, width: usize, most: usize) ->
 
 /// One character as it is shown.
 fn show(c: char) -> String {
-    if c == '\t' { TAB.to_owned() } else { text::terminal(c.encode_utf8(&mut [0; 4])) }
+    match c {
+        '\t' => TAB.to_owned(),
+        // A line has no line feed; one that is there all the same must not end it.
+        '\n' => "\\n".to_owned(),
+        _ => text::terminal(c.encode_utf8(&mut [0; 4])),
+    }
 }
 
 /// Which cells fit: all if they do, else those from a little before the

@@ -1,0 +1,87 @@
+//! Annotations on a pull request: workflow commands as GitHub Actions reads
+//! them from a step's output
+//! (<https://docs.github.com/actions/reference/workflow-commands-for-github-actions>).
+
+use super::findings::{tally, worst_first};
+use super::{FindingsReport, count};
+use crate::finding::{Finding, Severity};
+
+/// GitHub shows ten annotations of each level for a step and drops the rest
+/// without a word.
+const SHOWN: usize = 10;
+
+/// Annotations for briefs.
+pub(super) fn findings(report: &FindingsReport) -> Vec<u8> {
+    let mut out = annotations(report.findings());
+    let checked = count(report.checked().len(), "brief");
+    out.push_str(&format!("checked {checked}: {}\n", tally(report.findings())));
+    out.into_bytes()
+}
+
+/// The commands, worst first, at most ten of each level, and how many more.
+fn annotations(findings: &[Finding]) -> String {
+    let mut out = String::new();
+    let sorted = worst_first(findings);
+    for severity in [Severity::Error, Severity::Warning, Severity::Info] {
+        let of_level = sorted.iter().filter(|finding| finding.severity == severity);
+        for finding in of_level.clone().take(SHOWN) {
+            out.push_str(&command(finding));
+            out.push('\n');
+        }
+        let more = of_level.count().saturating_sub(SHOWN);
+        if more > 0 {
+            let more = count(more, severity.as_str());
+            out.push_str(&format!(
+                "and {more} more: GitHub shows {SHOWN} annotations of a level in a step; \
+                 --format markdown and --format json have all of them\n"
+            ));
+        }
+    }
+    out
+}
+
+/// One command.
+fn command(finding: &Finding) -> String {
+    let level = match finding.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Info => "notice",
+    };
+    let place = &finding.place;
+    let mut properties = Vec::new();
+    if let Some(file) = &place.file {
+        properties.push(format!("file={}", property(file)));
+        if let Some(line) = place.line {
+            properties.push(format!("line={line}"));
+            if let Some(column) = place.column {
+                properties.push(format!("col={column}"));
+                let end = column + place.width.unwrap_or(1).max(1) - 1;
+                properties.push(format!("endColumn={end}"));
+            }
+        }
+    }
+    properties.push(format!("title={}", property(finding.rule)));
+    let mut message = finding.message.clone();
+    if place.file.is_none()
+        && let Some(key) = &finding.key
+    {
+        message = format!("{key}: {message}");
+    }
+    if let Some(help) = &finding.help {
+        message.push_str("\nhelp: ");
+        message.push_str(help);
+    }
+    format!("::{level} {}::{}", properties.join(","), data(&message))
+}
+
+/// A message as the runner's `unescapeData` reads it back.
+fn data(text: &str) -> String {
+    let text: String =
+        text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\r')).collect();
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// A property as the runner's `unescapeProperty` reads it back.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}

@@ -17,7 +17,8 @@ pub(super) fn findings(report: &FindingsReport) -> Vec<u8> {
     let mut by_file: BTreeMap<&str, Vec<&Finding>> =
         report.checked().iter().map(|file| (file.as_str(), Vec::new())).collect();
     for finding in report.findings() {
-        let file = finding.place.file.as_deref().or(finding.key.as_ref().map(|key| key.as_str()));
+        let file =
+            finding.place.file.as_deref().or(finding.key.as_ref().map(crate::facts::Key::as_str));
         by_file.entry(file.unwrap_or("the ledger")).or_default().push(finding);
     }
     let mut suite = TestSuite::new("handoff validate");

@@ -22,4 +22,5 @@ pub mod finding;
 pub mod net;
 pub mod report;
 pub mod text;
+pub mod time;
 pub mod yaml;

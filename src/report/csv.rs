@@ -1,8 +1,11 @@
 //! Tables for spreadsheets: RFC 4180, UTF-8, and no cell that a spreadsheet
 //! would compute (<https://owasp.org/www-community/attacks/CSV_Injection>).
 
-use super::FindingsReport;
+use chrono::{DateTime, Utc};
 
+use super::FindingsReport;
+use super::sentences::moment;
+use crate::audit::{AuditReport, DealRow, Matched};
 use crate::text;
 
 /// One row for each finding.
@@ -24,6 +27,99 @@ pub(super) fn findings(report: &FindingsReport) -> Vec<u8> {
         ]
     });
     table(&header, rows)
+}
+
+/// One row for each closed-won deal. Every row says whether the audit saw
+/// everything, because a table has no other place for it.
+pub(super) fn audit(report: &AuditReport) -> Vec<u8> {
+    let rows = report.deals.iter().map(|deal| deal_cells(deal, report.complete));
+    table(DEAL_COLUMNS, rows)
+}
+
+const DEAL_COLUMNS: &[&str] = &[
+    "key",
+    "class",
+    "reason",
+    "name",
+    "crm",
+    "deal_id",
+    "url",
+    "owner",
+    "csm",
+    "tier",
+    "amount",
+    "currency",
+    "closed_won_at",
+    "closed_won_evidence",
+    "approver",
+    "brief",
+    "matched",
+    "signed_at",
+    "received_at",
+    "delivered_at",
+    "delivered_commit",
+    "latency_s",
+    "business_latency_s",
+    "task",
+    "task_at",
+    "first_touch_due",
+    "first_touch_at",
+    "accepted_at",
+    "complete",
+    "unanswered",
+    "backfilled",
+    "suggestion",
+    "findings",
+    "audit_complete",
+];
+
+fn deal_cells(deal: &DealRow, complete: bool) -> Vec<String> {
+    let optional = |text: &Option<String>| safe(text.as_deref().unwrap_or_default());
+    let at = |at: Option<DateTime<Utc>>| at.map(moment).unwrap_or_default();
+    let matched = match deal.matched {
+        None => "",
+        Some(Matched::Key) => "key",
+        Some(Matched::MergedId) => "merged_id",
+        Some(Matched::Document) => "document",
+    };
+    let suggestion = deal.suggestion.as_ref();
+    let suggestion = suggestion.map(|it| format!("{} ({})", it.what, it.because));
+    vec![
+        safe(deal.key.as_str()),
+        safe(deal.class.as_str()),
+        optional(&deal.reason),
+        optional(&deal.name),
+        safe(deal.crm.as_str()),
+        safe(deal.deal_id.as_str()),
+        optional(&deal.url),
+        optional(&deal.owner),
+        optional(&deal.csm),
+        optional(&deal.tier),
+        number(deal.value.as_ref().map(|value| value.amount)),
+        safe(deal.value.as_ref().and_then(|value| value.currency.as_deref()).unwrap_or_default()),
+        at(deal.closed_won_at),
+        optional(&deal.closed_won_evidence),
+        optional(&deal.approver),
+        optional(&deal.brief),
+        safe(matched),
+        at(deal.signed_at),
+        at(deal.received_at),
+        at(deal.delivered_at),
+        number(deal.delivered_commit),
+        number(deal.latency_s),
+        number(deal.business_latency_s),
+        optional(&deal.task),
+        at(deal.task_at),
+        at(deal.first_touch_due),
+        at(deal.first_touch_at),
+        at(deal.accepted_at),
+        number(deal.complete),
+        safe(&deal.unanswered.join("; ")),
+        number(Some(deal.backfilled)),
+        optional(&suggestion),
+        safe(&deal.findings.join("; ")),
+        number(Some(complete)),
+    ]
 }
 
 /// A number's own text; it may begin with a sign.

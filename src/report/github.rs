@@ -3,8 +3,11 @@
 //! (<https://docs.github.com/actions/reference/workflow-commands-for-github-actions>).
 
 use super::findings::{tally, worst_first};
+use super::sentences::{closing, footing, headline};
 use super::{FindingsReport, count};
+use crate::audit::AuditReport;
 use crate::finding::{Finding, Severity};
+use crate::text;
 
 /// GitHub shows ten annotations of each level for a step and drops the rest
 /// without a word.
@@ -15,6 +18,26 @@ pub(super) fn findings(report: &FindingsReport) -> Vec<u8> {
     let mut out = annotations(report.findings());
     let checked = count(report.checked().len(), "brief");
     out.push_str(&format!("checked {checked}: {}\n", tally(report.findings())));
+    out.into_bytes()
+}
+
+/// Annotations for an audit; what could not be read is an error of its own and
+/// comes first.
+pub(super) fn audit(report: &AuditReport) -> Vec<u8> {
+    let mut out = String::new();
+    let told = report.findings.iter().any(|finding| finding.rule == "audit-incomplete");
+    if !report.complete && !told {
+        let gaps: Vec<String> = report
+            .gaps
+            .iter()
+            .map(|gap| format!("{}: {}", text::one_line(&gap.what), text::one_line(&gap.why)))
+            .collect();
+        let message = format!("Not everything could be read.\n{}", gaps.join("\n"));
+        out.push_str(&format!("::error title=audit-incomplete::{}\n", data(&message)));
+    }
+    out.push_str(&annotations(&report.findings));
+    out.push_str(&format!("{}\n{}\n", headline(report), footing(report)));
+    out.push_str(&format!("{}\n", closing(report)));
     out.into_bytes()
 }
 

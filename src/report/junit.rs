@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::findings::location;
+use super::sentences::deal_name;
 use super::{FindingsReport, count};
-
+use crate::audit::{AuditReport, Class, DealRow};
+use crate::facts::Key;
 use crate::finding::{Finding, Severity};
 use crate::text;
 
@@ -17,13 +19,67 @@ pub(super) fn findings(report: &FindingsReport) -> Vec<u8> {
     let mut by_file: BTreeMap<&str, Vec<&Finding>> =
         report.checked().iter().map(|file| (file.as_str(), Vec::new())).collect();
     for finding in report.findings() {
-        let file =
-            finding.place.file.as_deref().or(finding.key.as_ref().map(crate::facts::Key::as_str));
+        let file = finding.place.file.as_deref().or(finding.key.as_ref().map(Key::as_str));
         by_file.entry(file.unwrap_or("the ledger")).or_default().push(finding);
     }
     let mut suite = TestSuite::new("handoff validate");
     suite.add_test_cases(by_file.iter().map(|(file, found)| case(file, "brief", found)));
     serialize("handoff validate", suite)
+}
+
+/// A test case for each closed-won deal; a class that is wrong or an error
+/// fails it, what needs no handoff is skipped. What could not be read is an
+/// error of its own.
+pub(super) fn audit(report: &AuditReport) -> Vec<u8> {
+    let mut by_key: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
+    for finding in &report.findings {
+        by_key
+            .entry(finding.key.as_ref().map_or("the ledger", Key::as_str))
+            .or_default()
+            .push(finding);
+    }
+    let mut suite = TestSuite::new("handoff audit");
+    suite.add_test_case(population(report));
+    for deal in &report.deals {
+        let found = by_key.remove(deal.key.as_str()).unwrap_or_default();
+        suite.add_test_case(deal_case(deal, &found));
+    }
+    // Briefs without a deal, and the ledger as a whole.
+    suite.add_test_cases(by_key.iter().map(|(key, found)| case(key, "ledger", found)));
+    serialize("handoff audit", suite)
+}
+
+/// The case that fails when the audit is incomplete.
+fn population(report: &AuditReport) -> TestCase {
+    let status = if report.complete {
+        TestCaseStatus::success()
+    } else {
+        let gaps: Vec<String> =
+            report.gaps.iter().map(|gap| format!("{}: {}", gap.what, gap.why)).collect();
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+        status
+            .set_message("not everything could be read, so this is no result")
+            .set_type("audit-incomplete")
+            .set_description(clean(&gaps.join("\n")));
+        status
+    };
+    let mut case = TestCase::new("the whole population was read", status);
+    case.set_classname("audit");
+    case
+}
+
+fn deal_case(deal: &DealRow, findings: &[&Finding]) -> TestCase {
+    let name = deal_name(deal.name.as_deref(), deal.key.as_str());
+    let failed = findings.iter().any(|finding| finding.severity == Severity::Error);
+    if !failed && matches!(deal.class, Class::Pending | Class::Exempt | Class::Excluded) {
+        let mut status = TestCaseStatus::skipped();
+        let reason = deal.reason.as_deref().map(text::one_line).unwrap_or_default();
+        status.set_message(clean(&format!("{}: {reason}", deal.class.label())));
+        let mut case = TestCase::new(clean(&name), status);
+        case.set_classname("deal");
+        return case;
+    }
+    case(&name, "deal", findings)
 }
 
 /// A test case: failed by errors, silent otherwise.

@@ -2,9 +2,14 @@
 //! is what a summary holds.
 
 use super::findings::{location, tally, worst_first};
-use super::{FindingsReport, count};
+use super::sentences::{
+    currencies, currency_title, evidence, footing, headline, percent_or_dash, sum,
+};
+use super::{FindingsReport, count, thousands};
+use crate::audit::{AuditReport, Class, Group, Values};
 use crate::finding::{Finding, Severity};
 use crate::text;
+use crate::time::describe_seconds;
 
 /// What a job summary holds, less what the sentence about the cut needs and
 /// what other tools may have put there before.
@@ -22,6 +27,142 @@ pub(super) fn findings(report: &FindingsReport) -> Vec<u8> {
     ));
     findings_table(&mut page, report.findings());
     page.finish("handoff validate --format json")
+}
+
+/// How many groups of one kind are listed.
+const GROUPS: usize = 50;
+
+/// An audit: the number, what is wrong, the classes, the times, the evidence.
+pub(super) fn audit(report: &AuditReport) -> Vec<u8> {
+    let worst = report.findings.iter().map(|finding| finding.severity).max();
+    let worst = if report.complete { worst } else { Some(Severity::Error) };
+    let mut page = Page::new();
+    page.push("## handoff audit\n\n");
+    page.push(&format!("{} **{}**\n", sign(worst), headline(report)));
+    gaps(&mut page, report);
+    classes(&mut page, report);
+    // What follows the findings is short; they may have what is left.
+    let mut rest = Page::new();
+    times(&mut rest, report);
+    for (title, groups) in [
+        ("CSM", &report.metrics.by_csm),
+        ("Rep", &report.metrics.by_rep),
+        ("Tier", &report.metrics.by_tier),
+        ("Month", &report.metrics.by_month),
+    ] {
+        group_table(&mut rest, title, groups);
+    }
+    rest.push("\n<details open><summary>Evidence</summary>\n\n| | |\n|---|---|\n");
+    rest.rows(
+        "line of the evidence",
+        evidence(report)
+            .into_iter()
+            .map(|(name, value)| format!("| {name} | {} |\n", cell_code(&value))),
+    );
+    rest.push("\n</details>\n");
+    page.most = MOST.saturating_sub(rest.text.len());
+    findings_table(&mut page, &report.findings);
+    page.push(&rest.text);
+    page.left_out.extend(rest.left_out);
+    page.finish("handoff audit --format json")
+}
+
+fn gaps(page: &mut Page, report: &AuditReport) {
+    if report.complete && report.gaps.is_empty() {
+        return;
+    }
+    page.push("\n> [!CAUTION]\n> Not everything could be read, so this is no result.\n");
+    page.most = MOST / 4;
+    page.rows(
+        "gap",
+        report.gaps.iter().map(|gap| {
+            let help = gap.help.as_deref().map(|help| format!(" *help:* {}", text::markdown(help)));
+            format!(
+                "> - {}: {}{}\n",
+                text::markdown(&gap.what),
+                text::markdown(&gap.why),
+                help.unwrap_or_default()
+            )
+        }),
+    );
+}
+
+/// Count and value of each class, and how they add up.
+fn classes(page: &mut Page, report: &AuditReport) {
+    let currencies = currencies(report);
+    page.push("\n| Class | Deals |");
+    for currency in &currencies {
+        page.push(&format!(" {} |", text::markdown(currency_title(currency))));
+    }
+    page.push(&format!("\n|---|--:|{}\n", "--:|".repeat(currencies.len())));
+    let mut row = |name: &str, number: usize, values: &Values| {
+        page.push(&format!("| {name} | {} |", thousands(number)));
+        for currency in &currencies {
+            page.push(&format!(" {} |", sum(values, currency)));
+        }
+        page.push("\n");
+    };
+    for class in Class::ALL {
+        row(class.label(), report.summary.of(class), report.values.of(class));
+    }
+    row("**closed won**", report.population.closed_won, &report.values.total());
+    page.push(&format!("\n{}\n", footing(report)));
+}
+
+fn times(page: &mut Page, report: &AuditReport) {
+    let latency = &report.metrics.latency;
+    let rows = [
+        ("brief", &latency.signature_to_brief.figures),
+        ("task", &latency.signature_to_task.figures),
+        ("first touch", &latency.signature_to_first_touch.figures),
+        ("acceptance", &latency.signature_to_acceptance.figures),
+    ];
+    if rows.iter().all(|(_, figures)| figures.n == 0) {
+        return;
+    }
+    page.push("\n| Signature to | Deals | Median | p90 | Business median | Business p90 |\n");
+    page.push("|---|--:|--:|--:|--:|--:|\n");
+    let told = |seconds: Option<i64>| seconds.map(describe_seconds).unwrap_or_default();
+    for (name, figures) in rows {
+        page.push(&format!(
+            "| {name} | {} | {} | {} | {} | {} |\n",
+            thousands(figures.n),
+            told(figures.median_s),
+            told(figures.p90_s),
+            told(figures.business_median_s),
+            told(figures.business_p90_s)
+        ));
+    }
+}
+
+fn group_table(page: &mut Page, title: &str, groups: &[Group]) {
+    if groups.is_empty() {
+        return;
+    }
+    page.push(&format!("\n<details><summary>By {}</summary>\n\n", title.to_lowercase()));
+    page.push(&format!("| {title} | Deals | On time | Late | Missing | Removed | Handed over |\n"));
+    page.push("|---|--:|--:|--:|--:|--:|--:|\n");
+    for group in groups.iter().take(GROUPS) {
+        let summary = &group.figures.summary;
+        page.push(&format!(
+            "| {} | {} | {} | {} | {} | {} | {} |\n",
+            text::markdown(&text::shorten(&group.name, 120)),
+            thousands(summary.total()),
+            thousands(summary.on_time),
+            thousands(summary.late),
+            thousands(summary.missing),
+            thousands(summary.removed),
+            percent_or_dash(&group.figures.coverage.handed_over)
+        ));
+    }
+    if groups.len() > GROUPS {
+        page.left_out.push(format!(
+            "{} by {}",
+            count(groups.len() - GROUPS, "row"),
+            title.to_lowercase()
+        ));
+    }
+    page.push("\n</details>\n");
 }
 
 /// A table of findings, worst first.
@@ -66,12 +207,13 @@ fn sign(severity: Option<Severity>) -> &'static str {
 /// A text that knows how long it may become, and what was left out of it.
 struct Page {
     text: String,
+    most: usize,
     left_out: Vec<String>,
 }
 
 impl Page {
     fn new() -> Self {
-        Self { text: String::new(), left_out: Vec::new() }
+        Self { text: String::new(), most: MOST, left_out: Vec::new() }
     }
 
     /// Adds what is bounded by itself.
@@ -83,7 +225,7 @@ impl Page {
     fn rows(&mut self, noun: &str, rows: impl Iterator<Item = String>) {
         let mut left = 0;
         for row in rows {
-            if left > 0 || self.text.len() + row.len() > MOST {
+            if left > 0 || self.text.len() + row.len() > self.most {
                 left += 1;
             } else {
                 self.text.push_str(&row);
@@ -99,7 +241,7 @@ impl Page {
         if !self.left_out.is_empty() {
             let left = self.left_out.join(" and ");
             self.text.push_str(&format!(
-                "\n> **{left} did not fit:** a job summary holds 1 MiB. All of them: {}\n",
+                "\n> **{left} left out:** a job summary holds 1 MiB. All of them: {}\n",
                 text::code(all)
             ));
         }

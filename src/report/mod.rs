@@ -17,6 +17,7 @@ mod markdown;
 mod options;
 mod sarif;
 mod screen;
+mod sentences;
 pub mod table;
 mod text;
 
@@ -24,6 +25,8 @@ pub use count::{count, count_of, thousands};
 pub use findings::FindingsReport;
 pub use format::{Format, UnknownFormat};
 pub use options::Options;
+
+use crate::audit::AuditReport;
 
 /// Renders what `handoff validate` found. The same report gives the same
 /// bytes.
@@ -38,5 +41,20 @@ pub fn render_findings(format: Format, report: &FindingsReport, options: &Option
         Format::Github => github::findings(report),
         Format::Sarif => sarif::findings(report),
         Format::Junit => junit::findings(report),
+    }
+}
+
+/// Renders an audit. The same report gives the same bytes.
+#[must_use]
+pub fn render_audit(format: Format, report: &AuditReport, options: &Options) -> Vec<u8> {
+    match format {
+        Format::Text => text::audit(report, options),
+        Format::Json => json::pretty(report),
+        Format::Markdown => markdown::audit(report),
+        Format::Html => html::audit(report),
+        Format::Csv => csv::audit(report),
+        Format::Github => github::audit(report),
+        Format::Sarif => sarif::audit(report),
+        Format::Junit => junit::audit(report),
     }
 }

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::findings::worst_first;
 use super::{FindingsReport, count, json};
+use crate::audit::AuditReport;
 use crate::finding::{Finding, Rule, RuleKind, Severity};
 use crate::text;
 
@@ -41,6 +42,21 @@ const PATH: &AsciiSet = &CONTROLS
 /// One run for briefs.
 pub(super) fn findings(report: &FindingsReport) -> Vec<u8> {
     log("validate", report.findings(), report.rules(), &[])
+}
+
+/// One run for an audit; what could not be read makes it unsuccessful. A
+/// finding about a deal stands in its brief, if there is one.
+pub(super) fn audit(report: &AuditReport) -> Vec<u8> {
+    let gaps: Vec<String> = report
+        .gaps
+        .iter()
+        .map(|gap| format!("{}: {}", text::one_line(&gap.what), text::one_line(&gap.why)))
+        .collect();
+    let gaps = match (report.complete, gaps.is_empty()) {
+        (false, true) => vec!["Not everything could be read.".to_owned()],
+        _ => gaps,
+    };
+    log("audit", &report.findings, &[], &gaps)
 }
 
 /// The log of one run.

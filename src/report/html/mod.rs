@@ -1,7 +1,12 @@
 //! One page with everything in it: no network, charts as inline SVG, a table
 //! to filter and sort. Markup, style and script are in `templates/report/`.
 
+mod audit;
+mod chart;
+mod deals;
 mod findings;
+mod groups;
+mod wrong;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,6 +14,7 @@ use minijinja::{AutoEscape, Environment};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+pub(super) use audit::audit;
 pub(super) use findings::findings;
 
 const STYLE: &str = include_str!("../../../templates/report/page.css");

@@ -1,5 +1,8 @@
 //! The report room through its public face.
 
+mod audit;
+mod audits;
+mod browser;
 mod findings;
 mod format;
 mod hostile;

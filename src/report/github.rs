@@ -97,14 +97,15 @@ fn command(finding: &Finding) -> String {
     format!("::{level} {}::{}", properties.join(","), data(&message))
 }
 
-/// A message as the runner's `unescapeData` reads it back.
-fn data(text: &str) -> String {
-    let text: String =
-        text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\r')).collect();
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+/// A message as the runner's `unescapeData` reads it back: its lines without
+/// controls and direction overrides.
+fn data(given: &str) -> String {
+    let lines: Vec<String> =
+        given.lines().map(text::one_line).filter(|line| !line.is_empty()).collect();
+    lines.join("\n").replace("##[", "## [").replace('%', "%25").replace('\n', "%0A")
 }
 
 /// A property as the runner's `unescapeProperty` reads it back.
-fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
+fn property(given: &str) -> String {
+    data(given).replace(':', "%3A").replace(',', "%2C")
 }

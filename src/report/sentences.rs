@@ -1,7 +1,7 @@
 //! What every format says about an audit in the same words: headline,
 //! footing, evidence.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveTime, SecondsFormat, Utc};
 
 use super::count::group;
 use super::findings::tally;
@@ -153,7 +153,7 @@ pub(super) fn evidence(report: &AuditReport) -> Vec<(&'static str, String)> {
         lines.push(("remark", remark.clone()));
     }
     lines.extend(std::iter::once(&report.ledger).chain(&report.more_ledgers).flat_map(ledger));
-    lines.push(("window", window(report)));
+    lines.push(("window", window(report, moment)));
     lines.push(("as of", moment(report.as_of)));
     let settings = &report.settings;
     lines.push((
@@ -195,13 +195,19 @@ fn ledger(ledger: &LedgerReport) -> Vec<(&'static str, String)> {
 }
 
 /// The window in words.
-pub(super) fn window(report: &AuditReport) -> String {
+pub(super) fn window(report: &AuditReport, moment: impl Fn(DateTime<Utc>) -> String) -> String {
     match (report.window.from, report.window.to) {
         (None, None) => "all closed-won deals".to_owned(),
         (Some(from), None) => format!("won from {} on", moment(from)),
         (None, Some(to)) => format!("won before {}", moment(to)),
         (Some(from), Some(to)) => format!("won from {} until before {}", moment(from), moment(to)),
     }
+}
+
+/// A moment as people read it: a day where it is midnight, else day and minute.
+pub(super) fn day_or_minute(at: DateTime<Utc>) -> String {
+    let pattern = if at.time() == NaiveTime::MIN { "%Y-%m-%d" } else { "%Y-%m-%d %H:%M UTC" };
+    at.format(pattern).to_string()
 }
 
 /// A question as people know it, short enough for a table.

@@ -113,6 +113,9 @@
         return (a < b ? -1 : 1) * turn;
       });
       found = keyed.map(([, at]) => at);
+    } else if (!state.set) {
+      // What is wrong comes first; a set has an order of its own.
+      found.sort((x, y) => worst(data.deals[y]) - worst(data.deals[x]) || x - y);
     }
   };
 

@@ -11,8 +11,8 @@ use crate::audit::{AuditReport, Class, Latency, Values};
 use crate::facts::Gap;
 use crate::finding::Severity;
 use crate::report::sentences::{
-    currencies, currency_title, evidence, footing, headline, moment, percent, percent_or_dash,
-    question, sum, sums, window,
+    currencies, currency_title, day_or_minute, evidence, footing, headline, percent,
+    percent_or_dash, question, sum, sums, window,
 };
 use crate::report::{count, thousands};
 use crate::text;
@@ -26,7 +26,7 @@ const SCRIPT: &str = include_str!("../../../templates/report/audit.js");
 const FIELDS: usize = 4;
 
 #[derive(Serialize)]
-struct Page<'a> {
+struct Page {
     #[serde(flatten)]
     shell: Shell,
     audit_style: &'static str,
@@ -34,7 +34,7 @@ struct Page<'a> {
     window: String,
     as_of: String,
     complete: bool,
-    gaps: &'a [Gap],
+    gaps: Vec<Gap>,
     mood: &'static str,
     figure: String,
     figure_words: String,
@@ -154,10 +154,10 @@ pub(in crate::report) fn audit(report: &AuditReport) -> Vec<u8> {
         shell: Shell::new(SCRIPT),
         audit_style: STYLE,
         headline: headline(report),
-        window: window(report),
-        as_of: moment(report.as_of),
+        window: window(report, day_or_minute),
+        as_of: day_or_minute(report.as_of),
         complete: report.complete,
-        gaps: &report.gaps,
+        gaps: report.gaps.iter().map(gap).collect(),
         mood: mood(report),
         figure_words: match &figure {
             None => "No deal was due a handoff".to_owned(),
@@ -194,6 +194,14 @@ pub(in crate::report) fn audit(report: &AuditReport) -> Vec<u8> {
         data: data(report, &sets),
     };
     render(TEMPLATE, &page)
+}
+
+fn gap(gap: &Gap) -> Gap {
+    Gap {
+        what: text::one_line(&gap.what),
+        why: text::one_line(&gap.why),
+        help: gap.help.as_deref().map(text::one_line),
+    }
 }
 
 /// The classes in scope.
@@ -435,7 +443,7 @@ fn orphans(report: &AuditReport) -> Vec<OrphanRow> {
             why: it.why.as_str(),
             deal: line(it.deal_id.as_ref().map(crate::facts::DealId::as_str)),
             value: sums(&value),
-            signed: it.signed_at.map(moment).unwrap_or_default(),
+            signed: it.signed_at.map(day_or_minute).unwrap_or_default(),
             brief: text::one_line(&it.brief),
             suggestion: line(suggestion.as_deref()),
         }

@@ -7,7 +7,7 @@ use crate::report::sentences::percent;
 use crate::report::{count, thousands};
 
 const WIDTH: usize = 680;
-const HEIGHT: usize = 236;
+const HEIGHT: usize = 286;
 const LEFT: usize = 44;
 const TOP: usize = 26;
 const BOTTOM: usize = 26;
@@ -35,6 +35,7 @@ struct Entry {
 #[derive(Serialize)]
 struct Gridline {
     y: String,
+    text_y: String,
     label: String,
 }
 
@@ -126,7 +127,11 @@ pub(super) fn chart(months: &[Group], links: &[String]) -> Option<Chart> {
             .map(|class| Entry { class: class.as_str(), name: class.label() })
             .collect(),
         grid: (0..=high / step)
-            .map(|line| Gridline { y: figure(y(line * step)), label: thousands(line * step) })
+            .map(|line| Gridline {
+                y: figure(y(line * step)),
+                text_y: figure(y(line * step) + 4.0),
+                label: thousands(line * step),
+            })
             .collect(),
         months: drawn,
     })

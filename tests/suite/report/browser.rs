@@ -19,6 +19,11 @@ fn wanted(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+#[allow(clippy::print_stderr, reason = "a test that does not run says so")]
+fn skip(test: &str) {
+    eprintln!("skipped: {test} needs Chromium; set HANDOFF_BROWSER=1 to run it");
+}
+
 struct Browser {
     folder: PathBuf,
     _kept_until_the_end: Option<tempfile::TempDir>,
@@ -27,7 +32,7 @@ struct Browser {
 impl Browser {
     fn start(test: &str) -> Option<Self> {
         if wanted("HANDOFF_BROWSER").as_deref() != Some("1") {
-            eprintln!("skipped: {test} needs Chromium; set HANDOFF_BROWSER=1 to run it");
+            skip(test);
             return None;
         }
         let (folder, kept) = match wanted("HANDOFF_BROWSER_OUT") {

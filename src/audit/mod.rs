@@ -2,18 +2,40 @@
 //! classifies, judges and counts what others have read; no file, clock,
 //! network or git. May use floors below (`facts`, `finding`, `time`, `text`, `brief`).
 
+mod brief_facts;
 mod class;
+mod classify;
+mod digest;
 mod figures;
+mod handoff_facts;
+mod input;
+mod matching;
+mod metrics;
+mod orphans;
 mod report;
 mod row;
+mod rows;
+mod rules;
+mod run;
+mod selection;
+mod suggest;
 
+pub use brief_facts::{BriefFacts, DealAsWritten, SignatureAsWritten, UnansweredField};
 pub use class::{Class, Counts, Values, ValuesByClass};
+pub use digest::{
+    AtTip, Blobs, BriefVersion, Change, Delivery, FolderDigest, ReadError, digest_folder,
+    digest_history, gaps_of,
+};
 pub use figures::{
     Coverage, FieldCount, Figures, Group, Latencies, Latency, LatencyFigures, Metrics,
     QuestionCount, ReturnCount, Sample, Share, ValueShare,
 };
+pub use handoff_facts::{Folder, HandoffFacts, combine};
+pub use input::{AuditInput, LedgerInput, Policy};
 pub use report::{
     AuditReport, Checkpoint, Exclusion, LedgerReport, Outcome, PopulationReport, REPORT_VERSION,
     Settings, SourceReport,
 };
 pub use row::{DealKey, DealRow, Matched, Orphan, OrphanWhy, Suggestion};
+pub use rules::rules;
+pub use run::audit;

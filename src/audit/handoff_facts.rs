@@ -1,0 +1,221 @@
+//! One handoff: all folders of one key, taken together.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use super::brief_facts::{BriefFacts, DealAsWritten, SignatureAsWritten};
+use super::digest::{BriefVersion, Change, Delivery, FolderDigest};
+use crate::brief::{Event, EventKind};
+use crate::facts::Key;
+
+/// What the audit knows of one handoff, up to the moment it speaks of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandoffFacts {
+    /// The key.
+    pub key: Key,
+    /// Its folders: the one that counts first, then by path.
+    pub folders: Vec<Folder>,
+    /// The brief at the tip, where one can be read.
+    pub tip: Option<BriefFacts>,
+    /// The first arrival of a signed brief, at whatever path.
+    pub delivered: Option<Delivery>,
+    /// Whether a signed brief is at the tip.
+    pub signed_at_tip: bool,
+    /// The commit that took the last signed brief away.
+    pub removed: Option<Change>,
+    /// The versions of the brief in the order they came, over all folders.
+    pub versions: Vec<BriefVersion>,
+    /// What happened, oldest first.
+    pub events: Vec<Event>,
+    /// Whether the timeline is at the tip; an exemption counts only there.
+    pub timeline_at_tip: bool,
+}
+
+/// One path of a handoff.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folder {
+    /// The path below the ledger's root.
+    pub path: String,
+    /// Whether a signed brief is there at the tip.
+    pub signed_at_tip: bool,
+}
+
+impl HandoffFacts {
+    /// The folder that counts.
+    #[must_use]
+    pub fn folder(&self) -> &str {
+        self.folders.first().map_or("", |folder| folder.path.as_str())
+    }
+
+    /// The brief as it is now, else as it was delivered.
+    #[must_use]
+    pub fn brief(&self) -> Option<&BriefFacts> {
+        self.tip.as_ref().or(self.delivered.as_ref().map(|delivery| &delivery.brief))
+    }
+
+    /// The deal it names.
+    #[must_use]
+    pub fn deal(&self) -> Option<&DealAsWritten> {
+        self.brief().and_then(|brief| brief.deal.as_ref())
+    }
+
+    /// The signature it was delivered with, else the present one.
+    #[must_use]
+    pub fn signature(&self) -> Option<&SignatureAsWritten> {
+        let delivered = self.delivered.as_ref().map(|delivery| &delivery.brief);
+        delivered.or(self.tip.as_ref()).and_then(|brief| brief.signature.as_ref())
+    }
+
+    /// Whether it was handed over on the CRM's word, without an e-signature.
+    #[must_use]
+    pub fn is_on_crm_word(&self) -> bool {
+        let provider = self.signature().map(|signature| signature.provider.as_str());
+        provider.is_some() && provider == self.deal().map(|deal| deal.crm.as_str())
+    }
+
+    /// The first event of a kind.
+    #[must_use]
+    pub fn first(&self, kind: EventKind) -> Option<&Event> {
+        self.events.iter().find(|event| event.event == kind)
+    }
+
+    /// The last event of a kind.
+    #[must_use]
+    pub fn last(&self, kind: EventKind) -> Option<&Event> {
+        self.events.iter().rev().find(|event| event.event == kind)
+    }
+
+    /// Whether the brief was made afterwards for a handoff that was missing.
+    #[must_use]
+    pub fn is_backfilled(&self) -> bool {
+        self.first(EventKind::Backfilled).is_some()
+    }
+
+    /// The exemption that counts: at the tip, with a reason and an approver.
+    #[must_use]
+    pub fn exemption(&self) -> Option<(&str, &str)> {
+        let filled =
+            |text: &'_ Option<String>| text.as_deref().is_some_and(|text| !text.trim().is_empty());
+        self.exemptions()
+            .filter(|event| filled(&event.reason) && filled(&event.by))
+            .find_map(|event| Some((event.reason.as_deref()?, event.by.as_deref()?)))
+    }
+
+    /// Whether somebody tried to exempt it, with or without reason and approver.
+    #[must_use]
+    pub fn has_exempted_event(&self) -> bool {
+        self.exemptions().next().is_some()
+    }
+
+    fn exemptions(&self) -> impl Iterator<Item = &Event> {
+        let counts = self.timeline_at_tip;
+        self.events.iter().rev().filter(move |event| counts && event.event == EventKind::Exempted)
+    }
+}
+
+/// Puts the folders of each key together and leaves out the events after
+/// `as_of`. The handoffs come sorted by key.
+#[must_use]
+pub fn combine(digests: Vec<FolderDigest>, as_of: DateTime<Utc>) -> Vec<HandoffFacts> {
+    let mut groups: BTreeMap<Key, Vec<FolderDigest>> = BTreeMap::new();
+    for digest in digests {
+        if let Some(key) = digest.key.clone() {
+            groups.entry(key).or_default().push(digest);
+        }
+    }
+    groups
+        .into_iter()
+        .flat_map(|(key, digests)| {
+            separate(digests).into_iter().map(move |digests| join(key.clone(), digests, as_of))
+        })
+        .collect()
+}
+
+/// Folders with one key and different deals are different handoffs whose keys
+/// fell together; a folder that names no deal goes with the first of them.
+fn separate(digests: Vec<FolderDigest>) -> Vec<Vec<FolderDigest>> {
+    if digests.len() < 2 {
+        return vec![digests];
+    }
+    let mut by_deal: BTreeMap<_, Vec<FolderDigest>> = BTreeMap::new();
+    let mut without = Vec::new();
+    for digest in digests {
+        let brief =
+            digest.brief_at_tip().or(digest.delivered.as_ref().map(|delivery| &delivery.brief));
+        match brief.and_then(|brief| brief.deal.as_ref()).map(DealAsWritten::identity) {
+            Some(identity) => by_deal.entry(identity).or_default().push(digest),
+            None => without.push(digest),
+        }
+    }
+    let mut groups: Vec<_> = by_deal.into_values().collect();
+    match groups.first_mut() {
+        Some(first) => first.append(&mut without),
+        None => groups.push(without),
+    }
+    groups
+}
+
+fn join(key: Key, mut digests: Vec<FolderDigest>, as_of: DateTime<Utc>) -> HandoffFacts {
+    // The folder that counts: with a signed brief at the tip, then with any
+    // brief, then with a timeline; among equals the first to be delivered.
+    digests.sort_by_cached_key(|digest| {
+        (
+            !digest.is_signed_at_tip(),
+            digest.brief_at_tip().is_none(),
+            !digest.timeline_at_tip,
+            digest.delivered.as_ref().map_or(u32::MAX, |delivery| delivery.change.order),
+            digest.path.clone(),
+        )
+    });
+    let folders: Vec<Folder> = digests
+        .iter()
+        .map(|digest| Folder {
+            path: digest.path.clone(),
+            signed_at_tip: digest.is_signed_at_tip(),
+        })
+        .collect();
+    let signed_at_tip = digests.first().is_some_and(FolderDigest::is_signed_at_tip);
+    let tip = digests.first().and_then(FolderDigest::brief_at_tip).cloned();
+    let removed = if signed_at_tip {
+        None
+    } else {
+        digests.iter().filter_map(|digest| digest.removed).max_by_key(|change| change.order)
+    };
+    let timeline_at_tip = digests.iter().any(|digest| digest.timeline_at_tip);
+
+    let mut delivered: Option<Delivery> = None;
+    let mut versions = Vec::new();
+    let mut events: Vec<Event> = Vec::new();
+    for digest in digests {
+        versions.extend(digest.versions);
+        // A folder that was moved left its old timeline behind in the history;
+        // the new one has the same events and more.
+        if digest.timeline_at_tip || !timeline_at_tip {
+            for event in digest.events {
+                if event.at <= as_of && !events.contains(&event) {
+                    events.push(event);
+                }
+            }
+        }
+        if let Some(delivery) = digest.delivered
+            && delivered.as_ref().is_none_or(|first| delivery.change.order < first.change.order)
+        {
+            delivered = Some(delivery);
+        }
+    }
+    events.sort_by_key(|event| event.at);
+    versions.sort_by_key(|version| version.change.order);
+    versions.dedup_by_key(|version| version.blob);
+    HandoffFacts {
+        key,
+        folders,
+        tip,
+        delivered,
+        signed_at_tip,
+        removed,
+        versions,
+        events,
+        timeline_at_tip,
+    }
+}

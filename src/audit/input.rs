@@ -1,0 +1,126 @@
+//! What an audit is given.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use rust_decimal::Decimal;
+
+use super::{Checkpoint, HandoffFacts, Settings};
+use crate::facts::{CommitInfo, Deal, Gap, ObjectId, Population, Window};
+use crate::time::{Calendar, HumanDuration};
+
+/// All that an audit rests on.
+pub struct AuditInput<'a> {
+    /// The deals that were read.
+    pub population: &'a Population,
+    /// Which of them are asked for, by the time they were won.
+    pub window: Window,
+    /// The moment the audit speaks of.
+    pub as_of: DateTime<Utc>,
+    /// The ledger, read as it was at `as_of`.
+    pub ledger: &'a LedgerInput,
+    /// Further ledgers, when several were given.
+    pub more_ledgers: &'a [LedgerInput],
+    /// What is on time and late.
+    pub policy: &'a Policy,
+    /// Whether a deal is outside the scope, with the reason. A rule that
+    /// cannot be evaluated keeps the deal in scope and makes the audit incomplete.
+    pub exclude: &'a (dyn Fn(&Deal) -> Result<Option<String>, Gap> + Sync),
+    /// The program and its version, `handoff 0.1.0`.
+    pub generated_by: &'a str,
+    /// The command that gives this audit again.
+    pub command: &'a str,
+}
+
+impl<'a> AuditInput<'a> {
+    /// All ledgers.
+    pub(super) fn ledgers(&self) -> impl Iterator<Item = &'a LedgerInput> {
+        std::iter::once(self.ledger).chain(self.more_ledgers)
+    }
+}
+
+/// One ledger as it was read.
+#[derive(Debug, Clone)]
+pub struct LedgerInput {
+    /// The folder or name, when there are several ledgers.
+    pub repository: Option<String>,
+    /// The commit that was read.
+    pub head: ObjectId,
+    /// The branch, or the revision that was asked for.
+    pub branch: String,
+    /// The length of the first-parent history.
+    pub walked: usize,
+    /// The commits the scan recorded, oldest first.
+    pub commits: Vec<CommitInfo>,
+    /// The handoffs.
+    pub handoffs: Vec<HandoffFacts>,
+    /// What could not be read: of the history, and of the briefs.
+    pub gaps: Vec<Gap>,
+    /// What earlier audits left behind.
+    pub checkpoints: Vec<Checkpoint>,
+}
+
+/// What is on time and late, and how far two records may differ.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// How long a handoff may take from the signature on; in plain time,
+    /// because a machine makes it.
+    pub handoff_within: HumanDuration,
+    /// How long the first touch may take, where the brief names no deadline.
+    pub first_touch_within: HumanDuration,
+    /// The business calendar of the first touch and of the business times in the metrics.
+    pub calendar: Option<Calendar>,
+    /// The time zone for months and for dates without a time; the calendar's
+    /// where there is one.
+    pub zone: Tz,
+    /// Whether a first-touch task is expected: some sink that opens one is configured.
+    pub expects_task: bool,
+    /// How far the amounts of deal and brief may differ before it is drift.
+    pub amount_tolerance: Decimal,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            handoff_within: HumanDuration::hours(1),
+            first_touch_within: HumanDuration::hours(24),
+            calendar: None,
+            zone: Tz::UTC,
+            expects_task: true,
+            amount_tolerance: Decimal::ONE,
+        }
+    }
+}
+
+impl Policy {
+    /// The policy in the report's words.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        Settings {
+            handoff_within: self.handoff_within.to_string(),
+            first_touch_within: self.first_touch_within.to_string(),
+            calendar: self.calendar.as_ref().map(ToString::to_string),
+        }
+    }
+
+    /// Until when a handoff is in time that begins at `start`. A start of
+    /// which only the day is known counts from the end of that day.
+    #[must_use]
+    pub(super) fn in_time_until(&self, start: DateTime<Utc>, only_the_day: bool) -> DateTime<Utc> {
+        let start = if only_the_day {
+            crate::time::deadline(start, HumanDuration::days(1), None)
+        } else {
+            start
+        };
+        crate::time::deadline(start, self.handoff_within, None)
+    }
+
+    /// Whether a moment looks like a date without a time: midnight in UTC or
+    /// in the configured zone, which is how CRMs and exports write a bare date.
+    #[must_use]
+    pub(super) fn is_only_a_day(&self, moment: DateTime<Utc>) -> bool {
+        use chrono::{NaiveTime, Timelike as _};
+        let midnight =
+            |time: NaiveTime| time.num_seconds_from_midnight() == 0 && time.nanosecond() == 0;
+        midnight(moment.time()) || midnight(moment.with_timezone(&self.zone).time())
+    }
+}

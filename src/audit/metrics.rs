@@ -1,0 +1,290 @@
+//! The metrics over the deals in scope.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use super::figures::{
+    Coverage, FieldCount, Figures, Group, Latencies, Latency, LatencyFigures, Metrics,
+    QuestionCount, ReturnCount, Sample, Share, ValueShare,
+};
+use super::rows::Judged;
+use super::{Class, DealKey, DealRow, Policy};
+use crate::brief::EventKind;
+use crate::facts::Money;
+
+/// What a group is called where the record does not say.
+const NONE: &str = "(none)";
+
+/// The reasons for a return that have a name of their own.
+const RETURN_REASONS: [&str; 3] = ["unanswered", "wrong", "not-our-customer"];
+
+/// Counts and measures the deals in scope.
+pub(super) fn measure(judged: &[Judged<'_>], policy: &Policy) -> Metrics {
+    let in_scope: Vec<&Judged<'_>> =
+        judged.iter().filter(|judged| judged.row.class != Class::Excluded).collect();
+    let month = |judged: &Judged<'_>| {
+        judged
+            .row
+            .closed_won_at
+            .map(|at| at.with_timezone(&policy.zone).format("%Y-%m").to_string())
+    };
+    Metrics {
+        coverage: coverage(&in_scope),
+        latency: Latencies {
+            signature_to_brief: latency(&in_scope, policy, |row| row.delivered_at),
+            signature_to_task: latency(&in_scope, policy, |row| row.task_at),
+            signature_to_first_touch: latency(&in_scope, policy, |row| row.first_touch_at),
+            signature_to_acceptance: latency(&in_scope, policy, |row| row.accepted_at),
+        },
+        first_pass_complete: first_pass(&in_scope),
+        unanswered: unanswered(&in_scope),
+        returns: returns(&in_scope),
+        by_csm: groups(&in_scope, policy, |judged| judged.row.csm.clone()),
+        by_rep: groups(&in_scope, policy, |judged| judged.row.owner.clone()),
+        by_tier: groups(&in_scope, policy, |judged| judged.row.tier.clone()),
+        by_month: groups(&in_scope, policy, month),
+    }
+}
+
+fn coverage(judged: &[&Judged<'_>]) -> Coverage {
+    let mut coverage = Coverage::default();
+    for row in judged.iter().map(|judged| &judged.row).filter(|row| row.class.is_due()) {
+        let on_time = row.class == Class::OnTime;
+        coverage.handed_over.count_in(&row.key, row.class.is_covered());
+        coverage.on_time.count_in(&row.key, on_time);
+        if let Some(value) = &row.value {
+            add_value(&mut coverage.handed_over_value, value, row.class.is_covered());
+            add_value(&mut coverage.on_time_value, value, on_time);
+        }
+    }
+    coverage
+}
+
+fn add_value(shares: &mut BTreeMap<String, ValueShare>, value: &Money, counts: bool) {
+    let currency = value.currency.as_deref().unwrap_or(super::Values::NO_CURRENCY);
+    let share = shares.entry(currency.to_owned()).or_default();
+    share.of = share.of.saturating_add(value.amount);
+    if counts {
+        share.amount = share.amount.saturating_add(value.amount);
+    }
+}
+
+impl Share {
+    fn count_in(&mut self, key: &DealKey, counts: bool) {
+        self.of += 1;
+        if counts {
+            self.count += 1;
+        } else {
+            self.not.push(key.clone());
+        }
+    }
+}
+
+/// The times of the deals that have been handed over and have both moments.
+fn samples(
+    judged: &[&Judged<'_>],
+    policy: &Policy,
+    end: impl Fn(&DealRow) -> Option<DateTime<Utc>>,
+) -> Vec<Sample> {
+    let mut samples: Vec<Sample> = judged
+        .iter()
+        .map(|judged| &judged.row)
+        .filter(|row| row.class.is_covered())
+        .filter_map(|row| {
+            let (from, to) = (row.signed_at?, end(row)?);
+            let calendar = policy.calendar.as_ref();
+            Some(Sample {
+                key: row.key.clone(),
+                seconds: (to - from).num_seconds(),
+                business_seconds: calendar.map(|calendar| calendar.between(from, to)),
+            })
+        })
+        .collect();
+    samples.sort_by(|a, b| b.seconds.cmp(&a.seconds).then_with(|| a.key.cmp(&b.key)));
+    samples
+}
+
+fn latency(
+    judged: &[&Judged<'_>],
+    policy: &Policy,
+    end: impl Fn(&DealRow) -> Option<DateTime<Utc>>,
+) -> Latency {
+    let samples = samples(judged, policy, end);
+    Latency { figures: figures_of(&samples), samples }
+}
+
+fn figures_of(samples: &[Sample]) -> LatencyFigures {
+    let plain = samples.iter().map(|sample| sample.seconds).collect();
+    let business = samples.iter().filter_map(|sample| sample.business_seconds).collect();
+    let (median_s, p90_s) = median_and_p90(plain);
+    let (business_median_s, business_p90_s) = median_and_p90(business);
+    LatencyFigures { n: samples.len(), median_s, p90_s, business_median_s, business_p90_s }
+}
+
+/// The median (of an even number, the mean of the middle two, rounded down)
+/// and the 90th percentile by nearest rank.
+pub(super) fn median_and_p90(mut values: Vec<i64>) -> (Option<i64>, Option<i64>) {
+    values.sort_unstable();
+    let n = values.len();
+    if n == 0 {
+        return (None, None);
+    }
+    let median = if n % 2 == 1 {
+        values[n / 2]
+    } else {
+        let (low, high) = (values[n / 2 - 1], values[n / 2]);
+        low + (high - low).div_euclid(2)
+    };
+    let rank = (n * 9).div_ceil(10);
+    (Some(median), Some(values[rank - 1]))
+}
+
+fn first_pass(judged: &[&Judged<'_>]) -> Share {
+    let mut share = Share::default();
+    for judged in judged {
+        if judged.handed_over().is_some() {
+            share.count_in(&judged.row.key, judged.row.complete == Some(true));
+        }
+    }
+    share
+}
+
+fn unanswered(judged: &[&Judged<'_>]) -> Vec<QuestionCount> {
+    type DealsByField<'a> = BTreeMap<&'a str, Vec<DealKey>>;
+    let delivered = judged.iter().filter(|judged| judged.handed_over().is_some()).count();
+    // `None`, a company's own fields, goes behind the seven questions.
+    let mut questions: BTreeMap<(bool, Option<u8>), DealsByField<'_>> = BTreeMap::new();
+    for judged in judged {
+        for missing in judged.unanswered() {
+            let question = (missing.question.is_none(), missing.question);
+            let deals = questions.entry(question).or_default().entry(&missing.field).or_default();
+            if deals.last() != Some(&judged.row.key) {
+                deals.push(judged.row.key.clone());
+            }
+        }
+    }
+    questions
+        .into_iter()
+        .map(|((_, question), fields)| {
+            let mut deals: Vec<DealKey> = fields.values().flatten().cloned().collect();
+            deals.sort();
+            deals.dedup();
+            let mut fields: Vec<FieldCount> = fields
+                .into_iter()
+                .map(|(field, deals)| FieldCount {
+                    field: field.to_owned(),
+                    count: deals.len(),
+                    deals,
+                })
+                .collect();
+            fields.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.field.cmp(&b.field)));
+            QuestionCount { question, count: deals.len(), of: delivered, deals, fields }
+        })
+        .collect()
+}
+
+/// The name of a return's reason: its first word, where that is one of the known ones.
+pub(super) fn return_reason(text: Option<&str>) -> &'static str {
+    let text = text.unwrap_or_default().trim().to_lowercase();
+    RETURN_REASONS
+        .into_iter()
+        .find(|reason| {
+            text.strip_prefix(reason)
+                .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '-'))
+        })
+        .unwrap_or("other")
+}
+
+fn returns(judged: &[&Judged<'_>]) -> Vec<ReturnCount> {
+    let mut reasons: BTreeMap<&str, (usize, Vec<DealKey>)> = BTreeMap::new();
+    for judged in judged {
+        let events = judged.handed_over().map_or(&[][..], |handoff| &handoff.events);
+        for event in events.iter().filter(|event| event.event == EventKind::Returned) {
+            let (count, deals) = reasons.entry(return_reason(event.reason.as_deref())).or_default();
+            *count += 1;
+            if deals.last() != Some(&judged.row.key) {
+                deals.push(judged.row.key.clone());
+            }
+        }
+    }
+    let mut returns: Vec<ReturnCount> = reasons
+        .into_iter()
+        .map(|(reason, (count, deals))| ReturnCount { reason: reason.to_owned(), count, deals })
+        .collect();
+    returns.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.reason.cmp(&b.reason)));
+    returns
+}
+
+/// The same figures for each value of one field; by name, and last the deals
+/// of which the record does not say.
+fn groups<'a>(
+    judged: &[&'a Judged<'a>],
+    policy: &Policy,
+    name: impl Fn(&Judged<'_>) -> Option<String>,
+) -> Vec<Group> {
+    let mut groups: BTreeMap<(bool, String), Vec<&Judged<'_>>> = BTreeMap::new();
+    for judged in judged {
+        let name = name(judged).filter(|name| !name.trim().is_empty());
+        let name = name.map_or_else(|| (true, NONE.to_owned()), |name| (false, name));
+        groups.entry(name).or_default().push(judged);
+    }
+    groups
+        .into_iter()
+        .map(|((_, name), members)| Group {
+            name,
+            figures: figures(&members, policy),
+            deals: members.iter().map(|judged| judged.row.key.clone()).collect(),
+        })
+        .collect()
+}
+
+fn figures(judged: &[&Judged<'_>], policy: &Policy) -> Figures {
+    let times =
+        |end: fn(&DealRow) -> Option<DateTime<Utc>>| figures_of(&samples(judged, policy, end));
+    let mut figures = Figures {
+        coverage: coverage(judged),
+        latency: Latencies {
+            signature_to_brief: times(|row| row.delivered_at),
+            signature_to_task: times(|row| row.task_at),
+            signature_to_first_touch: times(|row| row.first_touch_at),
+            signature_to_acceptance: times(|row| row.accepted_at),
+        },
+        first_pass_complete: first_pass(judged),
+        ..Figures::default()
+    };
+    for judged in judged {
+        figures.summary.add(judged.row.class);
+        if let Some(value) = &judged.row.value {
+            figures.values.add(judged.row.class, value);
+        }
+        if judged.handed_over().is_some_and(|handoff| handoff.first(EventKind::Returned).is_some())
+        {
+            figures.returned.push(judged.row.key.clone());
+        }
+    }
+    figures
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn median_and_p90_by_nearest_rank() {
+        assert_eq!(median_and_p90(vec![]), (None, None));
+        assert_eq!(median_and_p90(vec![7]), (Some(7), Some(7)));
+        assert_eq!(median_and_p90(vec![4, 1]), (Some(2), Some(4)));
+        assert_eq!(median_and_p90((1..=10).rev().collect()), (Some(5), Some(9)));
+        assert_eq!(median_and_p90((1..=11).collect()), (Some(6), Some(10)));
+    }
+
+    #[test]
+    fn a_returns_reason_is_its_first_word() {
+        assert_eq!(return_reason(Some("Unanswered: who signs?")), "unanswered");
+        assert_eq!(return_reason(Some("wrong")), "wrong");
+        assert_eq!(return_reason(Some("wrongly assigned")), "other");
+        assert_eq!(return_reason(Some("not-our-customer, moved to EMEA")), "not-our-customer");
+        assert_eq!(return_reason(None), "other");
+    }
+}

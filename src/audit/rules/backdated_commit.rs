@@ -1,0 +1,86 @@
+//! `backdated-commit`: a commit that claims to be older than it can be.
+
+use chrono::{DateTime, Timelike as _};
+
+use super::{Case, words};
+use crate::audit::classify::short;
+use crate::audit::{Class, LedgerInput};
+use crate::finding::{Finding, Rule, RuleKind, Severity};
+use crate::time::describe_seconds;
+
+pub(super) static RULE: Rule = Rule {
+    id: "backdated-commit",
+    kind: RuleKind::Audit,
+    severity: Severity::Warning,
+    summary: "A commit is dated before its parent, or a delivery before its signature.",
+    explain: include_str!("../../../docs/rules/backdated-commit.md"),
+};
+
+/// Clocks of two machines are seldom further apart; so little is worth a note only.
+const CLOCK_SKEW_S: i64 = 60;
+
+/// A delivery dated before its signature, or in time only by a date that
+/// cannot be true: the class of the deal rests on it.
+pub(super) fn check_deal(case: &Case<'_>) -> Option<Finding> {
+    let handoff = case.handed_over()?;
+    let delivery = handoff.delivered.as_ref()?;
+    let signed = handoff.signature()?.signed_at?;
+    let commit = short(delivery.change.commit);
+    let deal = words::deal(case);
+    // Commits are dated in whole seconds.
+    let whole = signed.with_nanosecond(0).unwrap_or(signed);
+    let message = if delivery.change.at < whole {
+        format!(
+            "The brief of {deal} came in commit {commit}, which is dated {} before the signature on {}.",
+            words::time_between(delivery.change.at, whole),
+            words::moment(signed)
+        )
+    } else if case.judged.row.class == Class::OnTime
+        && delivery.not_before > delivery.change.at
+        && delivery.not_before > case.input.policy.in_time_until(signed, false)
+    {
+        format!(
+            "The brief of {deal} is on time by commit {commit} alone, which is dated {} and stands behind a commit of {}.",
+            words::moment(delivery.change.at),
+            words::moment(delivery.not_before)
+        )
+    } else {
+        return None;
+    };
+    Some(
+        Finding::new(&RULE, message)
+            .severity(Severity::Error)
+            .help(format!(
+                "See who made it with `git show --format=fuller {commit}`, and compare with the `received` time in the timeline."
+            ))
+            .at(words::brief(case)),
+    )
+}
+
+/// Commits dated before their parent, whatever they hold.
+pub(super) fn check_ledger(ledger: &LedgerInput) -> Vec<Finding> {
+    let backdated = ledger.commits.iter().filter_map(|commit| {
+        let before = commit.parent_committed_at? - commit.committed_at;
+        (before > 0).then_some((commit, before))
+    });
+    backdated
+        .map(|(commit, before)| {
+            let id = short(commit.id);
+            let at = DateTime::from_timestamp(commit.committed_at, 0)
+                .map_or_else(|| "an impossible time".to_owned(), words::moment);
+            let message = format!(
+                "Commit {id} is dated {at}, {} before its parent.",
+                describe_seconds(before)
+            );
+            let skew = before <= CLOCK_SKEW_S;
+            Finding::new(&RULE, message)
+                .severity(if skew { Severity::Info } else { RULE.severity })
+                .help(if skew {
+                    "So little may come from two machines' clocks; check that they are set by NTP."
+                        .to_owned()
+                } else {
+                    format!("See who made it with `git show --format=fuller {id}`.")
+                })
+        })
+        .collect()
+}

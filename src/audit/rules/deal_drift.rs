@@ -1,0 +1,93 @@
+//! `deal-drift`: the deal says something else than the brief.
+
+use super::{Case, words};
+use crate::audit::DealAsWritten;
+use crate::facts::{Deal, Money, Person};
+use crate::finding::{Finding, Rule, RuleKind, Severity};
+use crate::text::{one_line, quoted};
+
+pub(super) static RULE: Rule = Rule {
+    id: "deal-drift",
+    kind: RuleKind::Audit,
+    severity: Severity::Warning,
+    summary: "The deal and its brief differ in amount, currency, name, close date or owner.",
+    explain: include_str!("../../../docs/rules/deal-drift.md"),
+};
+
+/// Days that close dates may be apart: CRMs write a day in their own time zone.
+const DAYS_APART: i64 = 1;
+
+pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
+    let handoff = case.handed_over()?;
+    let brief = handoff.brief()?;
+    let deal = case.judged.deal;
+    let mut differences = Vec::new();
+    if let (Some(now), Some(then)) = (&deal.amount, &brief.value) {
+        differences.extend(amount(now, then, case));
+    }
+    // A brief that was matched by document or through a merged deal names
+    // another deal, or none; its name and owner are not this deal's.
+    let same_deal = |written: &&DealAsWritten| {
+        let id = crate::facts::normalise_deal_id(&deal.crm, &deal.id);
+        written.identity() == (deal.crm.clone(), id)
+    };
+    if let Some(written) = brief.deal.as_ref().filter(same_deal) {
+        differences.extend(name(deal, written));
+        differences.extend(close_date(deal, written));
+        differences.extend(owner(deal, written));
+    }
+    if differences.is_empty() {
+        return None;
+    }
+    let message =
+        format!("{} differs from its brief: {}.", words::deal(case), differences.join("; "));
+    Some(
+        Finding::new(&RULE, message)
+            .help(format!(
+                "If the deal is right, `handoff sign --deal {}` updates the brief; if the brief is right, correct the CRM.",
+                deal.id
+            ))
+            .at(words::brief(case)),
+    )
+}
+
+fn amount(now: &Money, then: &Money, case: &Case<'_>) -> Option<String> {
+    let apart = now.amount.saturating_sub(then.amount).abs();
+    let too_far = apart > case.input.policy.amount_tolerance;
+    let other_currency =
+        now.currency.is_some() && then.currency.is_some() && now.currency != then.currency;
+    (too_far || other_currency).then(|| {
+        format!("the deal is worth {}, the brief says {}", words::money(now), words::money(then))
+    })
+}
+
+fn name(deal: &Deal, written: &DealAsWritten) -> Option<String> {
+    let (now, then) = (deal.name.as_deref()?, written.name.as_deref()?);
+    (one_line(now).to_lowercase() != one_line(then).to_lowercase())
+        .then(|| format!("the deal is called {}, in the brief {}", quoted(now), quoted(then)))
+}
+
+fn close_date(deal: &Deal, written: &DealAsWritten) -> Option<String> {
+    let (now, then) = (deal.closed_won_at?, written.closed_won_at?);
+    let days = (now.date_naive() - then.date_naive()).num_days().abs();
+    (days > DAYS_APART).then(|| {
+        format!(
+            "the deal was won on {}, by the brief on {}, {days} days apart",
+            now.date_naive(),
+            then.date_naive()
+        )
+    })
+}
+
+/// Compares addresses where both have one, else names.
+fn owner(deal: &Deal, written: &DealAsWritten) -> Option<String> {
+    let (now, then) = (deal.owner.as_ref()?, written.owner.as_ref()?);
+    let differ = |a: &Option<String>, b: &Option<String>| {
+        Some(one_line(a.as_deref()?).to_lowercase() != one_line(b.as_deref()?).to_lowercase())
+    };
+    let differs = differ(&now.email, &then.email).or_else(|| differ(&now.name, &then.name))?;
+    let shown = |person: &Person| {
+        person.name.as_deref().or(person.email.as_deref()).map(quoted).unwrap_or_default()
+    };
+    differs.then(|| format!("the deal's owner is {}, in the brief {}", shown(now), shown(then)))
+}

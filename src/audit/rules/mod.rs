@@ -1,0 +1,144 @@
+//! The audit's rules: one file each, one line in the table below. A rule looks
+//! at one deal, one orphan, one ledger or one gap and makes findings as data.
+//!
+//! A new rule needs its file here with `RULE` and `check`, its line in
+//! [`TABLE`], its page `docs/rules/<id>.md` and its test in
+//! `tests/suite/audit_rules.rs`.
+
+mod audit_incomplete;
+mod backdated_commit;
+mod deal_drift;
+mod delivery_failed;
+mod duplicate_handoff;
+mod edited_after_acceptance;
+mod first_touch_late;
+mod first_touch_overdue;
+mod handoff_returned;
+mod history_rewritten;
+mod incomplete_handoff;
+mod late_handoff;
+mod missing_handoff;
+mod orphan_brief;
+mod removed_handoff;
+mod task_not_opened;
+mod words;
+
+use std::collections::BTreeSet;
+
+use rayon::prelude::*;
+
+use super::orphans::FoundOrphan;
+use super::rows::Judged;
+use super::{AuditInput, Class, HandoffFacts, LedgerInput};
+use crate::facts::{Gap, Key};
+use crate::finding::{Finding, Rule};
+
+/// What a rule looks at.
+enum Check {
+    /// One deal in scope.
+    Deal(fn(&Case<'_>) -> Option<Finding>),
+    /// One signed brief without a closed-won deal.
+    Orphan(fn(&FoundOrphan<'_>) -> Finding),
+    /// One ledger.
+    Ledger(fn(&LedgerInput) -> Vec<Finding>),
+    /// One thing that could not be read.
+    Gap(fn(&Gap) -> Finding),
+}
+
+/// A deal in scope with what was found for it.
+struct Case<'a> {
+    input: &'a AuditInput<'a>,
+    judged: &'a Judged<'a>,
+}
+
+impl<'a> Case<'a> {
+    /// The handoff that counts, for a deal that has been handed over.
+    fn handed_over(&self) -> Option<&'a HandoffFacts> {
+        self.judged.handed_over()
+    }
+}
+
+/// Every rule of the audit, in the order in which findings of one severity are told.
+static TABLE: [(&Rule, Check); 17] = [
+    (&audit_incomplete::RULE, Check::Gap(audit_incomplete::check)),
+    (&history_rewritten::RULE, Check::Ledger(history_rewritten::check)),
+    (&missing_handoff::RULE, Check::Deal(missing_handoff::check)),
+    (&removed_handoff::RULE, Check::Deal(removed_handoff::check)),
+    (&duplicate_handoff::RULE, Check::Deal(duplicate_handoff::check)),
+    (&backdated_commit::RULE, Check::Deal(backdated_commit::check_deal)),
+    (&backdated_commit::RULE, Check::Ledger(backdated_commit::check_ledger)),
+    (&first_touch_overdue::RULE, Check::Deal(first_touch_overdue::check)),
+    (&task_not_opened::RULE, Check::Deal(task_not_opened::check)),
+    (&delivery_failed::RULE, Check::Deal(delivery_failed::check)),
+    (&late_handoff::RULE, Check::Deal(late_handoff::check)),
+    (&incomplete_handoff::RULE, Check::Deal(incomplete_handoff::check)),
+    (&handoff_returned::RULE, Check::Deal(handoff_returned::check)),
+    (&first_touch_late::RULE, Check::Deal(first_touch_late::check)),
+    (&edited_after_acceptance::RULE, Check::Deal(edited_after_acceptance::check)),
+    (&deal_drift::RULE, Check::Deal(deal_drift::check)),
+    (&orphan_brief::RULE, Check::Orphan(orphan_brief::check)),
+];
+
+/// The audit's rules, each once.
+pub fn rules() -> impl Iterator<Item = &'static Rule> {
+    let mut seen = BTreeSet::new();
+    TABLE.iter().map(|(rule, _)| *rule).filter(move |rule| seen.insert(rule.id))
+}
+
+/// Checks everything and writes into each deal's line which rules fired. The
+/// findings come worst first, then by rule, then by key.
+pub(super) fn check_all(
+    input: &AuditInput<'_>,
+    judged: &mut [Judged<'_>],
+    orphans: &[FoundOrphan<'_>],
+    gaps: &[Gap],
+) -> Vec<Finding> {
+    let of_deals: Vec<Vec<Finding>> = judged
+        .par_iter()
+        .map(|judged| {
+            if judged.row.class == Class::Excluded {
+                return Vec::new();
+            }
+            check_deal(&Case { input, judged })
+        })
+        .collect();
+    for (judged, findings) in judged.iter_mut().zip(&of_deals) {
+        let fired: BTreeSet<&str> = findings.iter().map(|finding| finding.rule).collect();
+        judged.row.findings = fired.into_iter().collect();
+    }
+    let mut findings: Vec<Finding> = of_deals.into_iter().flatten().collect();
+    for (_, check) in &TABLE {
+        match check {
+            Check::Deal(_) => {}
+            Check::Orphan(check) => findings.extend(orphans.iter().map(check)),
+            Check::Ledger(check) => findings.extend(input.ledgers().flat_map(check)),
+            Check::Gap(check) => findings.extend(gaps.iter().map(check)),
+        }
+    }
+    let rank = |finding: &Finding| rules().position(|rule| rule.id == finding.rule);
+    findings.sort_by_cached_key(|finding| {
+        (
+            std::cmp::Reverse(finding.severity),
+            rank(finding),
+            finding.key.clone(),
+            finding.place.clone(),
+            finding.message.clone(),
+        )
+    });
+    findings
+}
+
+fn check_deal(case: &Case<'_>) -> Vec<Finding> {
+    let key = Key::parse(case.judged.row.key.as_str()).ok();
+    TABLE
+        .iter()
+        .filter_map(|(_, check)| match check {
+            Check::Deal(check) => check(case),
+            Check::Orphan(_) | Check::Ledger(_) | Check::Gap(_) => None,
+        })
+        .map(|mut finding| {
+            finding.key = finding.key.or_else(|| key.clone());
+            finding
+        })
+        .collect()
+}

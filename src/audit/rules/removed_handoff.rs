@@ -1,0 +1,51 @@
+//! `removed-handoff`: a handoff that was there and is gone.
+
+use super::{Case, words};
+use crate::audit::Class;
+use crate::audit::classify::short;
+use crate::finding::{Finding, Place, Rule, RuleKind, Severity};
+
+pub(super) static RULE: Rule = Rule {
+    id: "removed-handoff",
+    kind: RuleKind::Audit,
+    severity: Severity::Error,
+    summary: "A deal's handoff was there and is gone from the ledger.",
+    explain: include_str!("../../../docs/rules/removed-handoff.md"),
+};
+
+pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
+    let row = &case.judged.row;
+    if row.class != Class::Removed {
+        return None;
+    }
+    let handoff = case.judged.handoffs.iter().find(|handoff| handoff.delivered.is_some())?;
+    let deal = words::deal(case);
+    let Some(removed) = handoff.removed else {
+        return Some(Finding::new(
+            &RULE,
+            format!("{deal} was handed over, and its brief is gone."),
+        ));
+    };
+    let commit = short(removed.commit);
+    let (what, help) = if handoff.tip.is_some() {
+        (
+            "lost its signature",
+            format!(
+                "See what happened with `git show {commit}`, and restore the `signature:` of the brief."
+            ),
+        )
+    } else {
+        (
+            "was removed",
+            format!(
+                "See what happened with `git show {commit}`; `git revert {commit}` brings the brief back. If none is needed, `handoff exempt {} --reason … --by …`.",
+                row.key
+            ),
+        )
+    };
+    let message = format!(
+        "{deal} was handed over, and its brief {what} on {} in commit {commit}.",
+        words::moment(removed.at)
+    );
+    Some(Finding::new(&RULE, message).help(help).at(Place::file(handoff.folder())))
+}

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use crate::audit::AuditReport;
 use crate::finding::{Finding, Rule, Severity};
 
 /// What `handoff validate` found.
@@ -75,6 +76,21 @@ pub(super) fn worst_first(findings: &[Finding]) -> Vec<&Finding> {
     let mut sorted: Vec<&Finding> = findings.iter().collect();
     sorted.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     sorted
+}
+
+/// The findings of an audit, for formats that want a place in a file: what is
+/// about a deal that has its handoff stands in its brief.
+pub(super) fn in_briefs(report: &AuditReport) -> Vec<Finding> {
+    let mut findings = report.findings.clone();
+    for finding in findings.iter_mut().filter(|finding| finding.place.file.is_none()) {
+        let deal = finding.key.as_ref().and_then(|key| report.deal(key.as_str()));
+        if let Some(brief) =
+            deal.filter(|deal| deal.class.is_covered()).and_then(|it| it.brief.as_ref())
+        {
+            finding.place.file = Some(format!("{brief}/brief.yaml"));
+        }
+    }
+    findings
 }
 
 /// How many findings there are of each severity, `3 errors, 1 warning`; `no

@@ -2,7 +2,7 @@
 //! them from a step's output
 //! (<https://docs.github.com/actions/reference/workflow-commands-for-github-actions>).
 
-use super::findings::{tally, worst_first};
+use super::findings::{in_briefs, tally, worst_first};
 use super::sentences::{closing, footing, headline};
 use super::{FindingsReport, count};
 use crate::audit::AuditReport;
@@ -35,7 +35,7 @@ pub(super) fn audit(report: &AuditReport) -> Vec<u8> {
         let message = format!("Not everything could be read.\n{}", gaps.join("\n"));
         out.push_str(&format!("::error title=audit-incomplete::{}\n", data(&message)));
     }
-    out.push_str(&annotations(&report.findings));
+    out.push_str(&annotations(&in_briefs(report)));
     out.push_str(&format!("{}\n{}\n", headline(report), footing(report)));
     out.push_str(&format!("{}\n", closing(report)));
     out.into_bytes()

@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_sarif::sarif as s;
 use sha2::{Digest as _, Sha256};
 
-use super::findings::worst_first;
+use super::findings::{in_briefs, worst_first};
 use super::{FindingsReport, count, json};
 use crate::audit::AuditReport;
 use crate::finding::{Finding, Rule, RuleKind, Severity};
@@ -56,7 +56,8 @@ pub(super) fn audit(report: &AuditReport) -> Vec<u8> {
         (false, true) => vec!["Not everything could be read.".to_owned()],
         _ => gaps,
     };
-    log("audit", &report.findings, &[], &gaps)
+    let rules: Vec<&Rule> = crate::audit::rules().collect();
+    log("audit", &in_briefs(report), &rules, &gaps)
 }
 
 /// The log of one run.

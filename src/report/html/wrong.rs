@@ -1,5 +1,7 @@
 //! What is wrong, by rule.
 
+use std::collections::BTreeMap;
+
 use indexmap::IndexMap;
 use serde::Serialize;
 
@@ -39,10 +41,17 @@ pub(super) fn rules(report: &AuditReport, sets: &mut Sets<'_>) -> Vec<Rule> {
     for finding in &report.findings {
         by_rule.entry(finding.rule).or_default().push(finding);
     }
-    by_rule.into_iter().map(|(name, findings)| rule(name, &findings, sets)).collect()
+    let known: BTreeMap<&str, &'static str> =
+        crate::audit::rules().map(|rule| (rule.id, rule.summary)).collect();
+    by_rule.into_iter().map(|(name, findings)| rule(name, &findings, &known, sets)).collect()
 }
 
-fn rule(name: &'static str, findings: &[&Finding], sets: &mut Sets<'_>) -> Rule {
+fn rule(
+    name: &'static str,
+    findings: &[&Finding],
+    known: &BTreeMap<&str, &'static str>,
+    sets: &mut Sets<'_>,
+) -> Rule {
     let keys: Vec<DealKey> = findings
         .iter()
         .filter_map(|finding| finding.key.as_ref())
@@ -54,7 +63,7 @@ fn rule(name: &'static str, findings: &[&Finding], sets: &mut Sets<'_>) -> Rule 
     Rule {
         name,
         severity: findings.iter().map(|it| it.severity).max().map_or("", |it| it.as_str()),
-        summary: None,
+        summary: known.get(name).copied(),
         count: thousands(findings.len()),
         link,
         findings: findings.iter().take(SHOWN).map(|finding| shown(finding, sets)).collect(),

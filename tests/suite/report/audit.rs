@@ -129,6 +129,9 @@ fn sarif_keeps_to_its_schema() {
         let text = shown(Format::Sarif, &report);
         assert_sarif(&text);
         let log: Value = serde_json::from_str(&text).expect("JSON");
+        let rules = log["runs"][0]["tool"]["driver"]["rules"].as_array().expect("rules");
+        assert_eq!(rules.len(), handoff::audit::rules().count(), "each rule is described once");
+        assert!(rules.iter().all(|rule| rule["help"]["text"].is_string()));
         assert_eq!(log["runs"][0]["results"].as_array().map(Vec::len), Some(report.findings.len()));
         assert_eq!(log["runs"][0]["invocations"][0]["executionSuccessful"], report.complete);
     }

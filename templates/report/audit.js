@@ -274,7 +274,6 @@
     for (const tab of tabs) {
       const is = tab === chosen;
       tab.setAttribute("aria-selected", String(is));
-      tab.setAttribute("aria-pressed", String(is));
       tab.tabIndex = is ? 0 : -1;
       byId(tab.getAttribute("aria-controls")).toggleAttribute("data-folded", !is);
     }

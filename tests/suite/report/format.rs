@@ -37,3 +37,35 @@ fn a_file_name_tells_its_format() {
     assert_eq!(of("summary"), None);
     assert_eq!(of(".md"), None, "a hidden file has no ending");
 }
+
+#[test]
+fn the_docs_have_a_section_for_every_format_and_keep_to_the_contract() {
+    let page = include_str!("../../../docs/formats.md");
+    for format in Format::all() {
+        assert!(
+            page.contains(&format!("\n## {format}\n")),
+            "docs/formats.md has no section {format}"
+        );
+    }
+    let csv = super::audits::shown(Format::Csv, &super::audits::company(1));
+    let header = csv.lines().next().expect("a header");
+    assert!(page.contains(header), "docs/formats.md has other columns than {header}");
+    let csv = super::samples::shown(Format::Csv, &super::samples::three_briefs());
+    let header = csv.lines().next().expect("a header");
+    assert!(page.contains(header), "docs/formats.md has other columns than {header}");
+
+    let (_, rest) = page.split_once("```json\n").expect("an example");
+    let (example, _) = rest.split_once("```").expect("an end");
+    let example: serde_json::Value = serde_json::from_str(example).expect("JSON");
+    let printed = super::samples::shown(Format::Json, &super::samples::three_briefs());
+    let printed: serde_json::Value = serde_json::from_str(&printed).expect("JSON");
+    let keys = |value: &serde_json::Value| -> Vec<String> {
+        value.as_object().expect("an object").keys().cloned().collect()
+    };
+    assert_eq!(keys(&example), keys(&printed));
+    assert_eq!(
+        keys(&example["findings"][0]),
+        keys(&printed["findings"][1]),
+        "a finding with every field"
+    );
+}

@@ -6,5 +6,6 @@ mod browser;
 mod findings;
 mod format;
 mod hostile;
+pub(crate) mod picture;
 mod samples;
 mod table;

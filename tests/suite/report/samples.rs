@@ -68,13 +68,14 @@ pub(crate) const GAMMA: &str = "briefs/2026/10/gamma--hubspot-3/brief.yaml";
 /// Three briefs: one with two problems, one with one, one without; given out
 /// of order, and one finding that has no file.
 pub(crate) fn three_briefs() -> FindingsReport {
-    let findings = vec![
+    let findings =
+        vec![
         Finding::new(&VAGUE, "The first action \"Reach out\" could be any customer's.")
             .help(
                 "Name the customer and what they want first.\nThe goal is in success.primary_goal.",
             )
             .key(&key("hubspot-2"))
-            .at(place(BETA, 31, 3, 12, "\tinstruction: Reach out"))
+            .at(place(BETA, 31, 2, 12, "\tinstruction: Reach out"))
             .question(7),
         Finding::new(
             &UNANSWERED,
@@ -91,10 +92,8 @@ pub(crate) fn three_briefs() -> FindingsReport {
         .key(&key("hubspot-1"))
         .at(place(
             ACME,
-            9,
-            29,
-            10,
-            "    unknown: {resolve_by: 2026-11-01, why: 株式会社, owner: Riley}",
+            9, 38, 10,
+            "    unknown: {why: 株式会社, resolve_by: 2026-11-01, owner: Riley}",
         ))
         .question(3),
         Finding::new(&UNANSWERED, "The brief of hubspot-9 is gone.").key(&key("hubspot-9")),

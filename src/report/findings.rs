@@ -63,9 +63,9 @@ impl FindingsReport {
 
 /// By file, line, column, then worst first; findings without a file last.
 pub(super) fn by_place(a: &Finding, b: &Finding) -> Ordering {
-    let file = |finding: &Finding| (finding.place.file.is_none(), finding.place.file.clone());
-    file(a)
-        .cmp(&file(b))
+    let (in_a, in_b) = (a.place.file.as_deref(), b.place.file.as_deref());
+    (in_a.is_none(), in_a)
+        .cmp(&(in_b.is_none(), in_b))
         .then_with(|| (a.place.line, a.place.column).cmp(&(b.place.line, b.place.column)))
         .then_with(|| b.severity.cmp(&a.severity))
         .then_with(|| (a.rule, &a.key, &a.message).cmp(&(b.rule, &b.key, &b.message)))

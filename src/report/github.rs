@@ -78,7 +78,7 @@ fn command(finding: &Finding) -> String {
             properties.push(format!("line={line}"));
             if let Some(column) = place.column {
                 properties.push(format!("col={column}"));
-                let end = column + place.width.unwrap_or(1).max(1) - 1;
+                let end = column.saturating_add(place.width.unwrap_or(1).max(1) - 1);
                 properties.push(format!("endColumn={end}"));
             }
         }

@@ -53,12 +53,9 @@ pub(super) fn audit(report: &AuditReport) -> Vec<u8> {
         group_table(&mut rest, title, groups);
     }
     rest.push("\n<details open><summary>Evidence</summary>\n\n| | |\n|---|---|\n");
-    rest.rows(
-        "line of the evidence",
-        evidence(report)
-            .into_iter()
-            .map(|(name, value)| format!("| {name} | {} |\n", cell_code(&value))),
-    );
+    rest.rows("line of the evidence", &evidence(report), |(name, value)| {
+        format!("| {name} | {} |\n", cell_code(value))
+    });
     rest.push("\n</details>\n");
     page.most = MOST.saturating_sub(rest.text.len());
     findings_table(&mut page, &report.findings);
@@ -73,18 +70,15 @@ fn gaps(page: &mut Page, report: &AuditReport) {
     }
     page.push("\n> [!CAUTION]\n> Not everything could be read, so this is no result.\n");
     page.most = MOST / 4;
-    page.rows(
-        "gap",
-        report.gaps.iter().map(|gap| {
-            let help = gap.help.as_deref().map(|help| format!(" *help:* {}", text::markdown(help)));
-            format!(
-                "> - {}: {}{}\n",
-                text::markdown(&gap.what),
-                text::markdown(&gap.why),
-                help.unwrap_or_default()
-            )
-        }),
-    );
+    page.rows("gap", &report.gaps, |gap| {
+        let help = gap.help.as_deref().map(|help| format!(" *help:* {}", text::markdown(help)));
+        format!(
+            "> - {}: {}{}\n",
+            text::markdown(&gap.what),
+            text::markdown(&gap.why),
+            help.unwrap_or_default()
+        )
+    });
 }
 
 /// Count and value of each class, and how they add up.
@@ -171,23 +165,15 @@ fn findings_table(page: &mut Page, findings: &[Finding]) {
         return;
     }
     page.push("\n| | Rule | Where | What is wrong, and what to do |\n|---|---|---|---|\n");
-    let sorted = worst_first(findings);
-    page.rows(
-        "finding",
-        sorted.into_iter().map(|finding| {
-            let mut told = text::markdown(&finding.message);
-            if let Some(help) = &finding.help {
-                told.push_str("<br>*help:* ");
-                told.push_str(&text::markdown_block(help));
-            }
-            let place = location(finding).map(|place| cell_code(&place)).unwrap_or_default();
-            format!(
-                "| {} | `{}` | {place} | {told} |\n",
-                sign(Some(finding.severity)),
-                finding.rule
-            )
-        }),
-    );
+    page.rows("finding", &worst_first(findings), |finding| {
+        let mut told = text::markdown(&finding.message);
+        if let Some(help) = &finding.help {
+            told.push_str("<br>*help:* ");
+            told.push_str(&text::markdown_block(help));
+        }
+        let place = location(finding).map(|place| cell_code(&place)).unwrap_or_default();
+        format!("| {} | `{}` | {place} | {told} |\n", sign(Some(finding.severity)), finding.rule)
+    });
 }
 
 /// A code span inside a table's cell, where a bare `|` would end the cell even so.
@@ -222,17 +208,14 @@ impl Page {
     }
 
     /// Adds rows as long as they fit, and remembers how many did not.
-    fn rows(&mut self, noun: &str, rows: impl Iterator<Item = String>) {
-        let mut left = 0;
-        for row in rows {
-            if left > 0 || self.text.len() + row.len() > self.most {
-                left += 1;
-            } else {
-                self.text.push_str(&row);
+    fn rows<T>(&mut self, noun: &str, items: &[T], row: impl Fn(&T) -> String) {
+        for (at, item) in items.iter().enumerate() {
+            let row = row(item);
+            if self.text.len() + row.len() > self.most {
+                self.left_out.push(count(items.len() - at, noun));
+                return;
             }
-        }
-        if left > 0 {
-            self.left_out.push(count(left, noun));
+            self.text.push_str(&row);
         }
     }
 

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::audit::scope_classes;
 use super::deals::Sets;
+use super::standing::scope_classes;
 use crate::audit::{AuditReport, Group};
 use crate::report::sentences::percent_or_dash;
 use crate::report::thousands;

@@ -6,6 +6,9 @@ mod chart;
 mod deals;
 mod findings;
 mod groups;
+mod linked;
+mod measured;
+mod standing;
 mod wrong;
 
 use base64::Engine as _;

@@ -10,6 +10,7 @@ use handoff::audit::AuditReport;
 use handoff::report::Format;
 
 use super::audits::{clean, company, hostile, incomplete, shown};
+use super::samples::{self, three_briefs};
 
 #[allow(
     clippy::disallowed_methods,
@@ -108,6 +109,15 @@ fn hostile_text_does_not_run() {
     assert_eq!(rows(&dom), hostile().deals.len());
     assert!(!dom.contains("<script>alert"));
     assert!(!dom.contains("href=\"javascript:"));
+}
+
+#[test]
+fn the_page_of_findings_works() {
+    let Some(browser) = Browser::start("the_page_of_findings_works") else { return };
+    let page = browser.folder.join("findings.html");
+    fs::write(&page, samples::shown(Format::Html, &three_briefs())).expect("a page");
+    let dom = browser.dom(&page, "");
+    assert_eq!(dom.matches("<article class=\"finding\"").count(), 4);
 }
 
 #[test]

@@ -1,9 +1,13 @@
 //! Text that comes from outside never acts, in any format.
 
+use handoff::finding::Finding;
 use handoff::report::{FindingsReport, Format, Options, render_findings};
 
+use proptest::prelude::*;
+
 use super::samples::{
-    assert_html, assert_inert_lines, assert_sarif, assert_xml, hostile_findings, shown,
+    UNANSWERED, assert_html, assert_inert_lines, assert_sarif, assert_xml, hostile_findings, place,
+    shown,
 };
 
 #[test]
@@ -15,9 +19,7 @@ fn no_format_lets_a_control_character_out() {
             (c.is_control() && !matches!(c, '\n' | '\r'))
                 || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
         });
-        // JSON keeps the characters and writes the controls as escapes.
-        let allowed = matches!(format, Format::Json);
-        assert!(bad.is_none() || allowed, "{format} lets {bad:?} out");
+        assert!(bad.is_none(), "{format} lets {bad:?} out");
         assert!(!text.contains('\u{1b}'), "{format} lets an escape out");
     }
 }
@@ -98,5 +100,59 @@ fn empty_reports_render_everywhere() {
     let empty = FindingsReport::new(vec![], vec![], []);
     for format in Format::all() {
         assert!(!render_findings(format, &empty, &Options::default()).is_empty(), "{format}");
+    }
+}
+
+#[test]
+fn json_keeps_every_character() {
+    let report = hostile_findings();
+    let parsed: serde_json::Value =
+        serde_json::from_str(&shown(Format::Json, &report)).expect("JSON");
+    for (finding, told) in
+        report.findings().iter().zip(parsed["findings"].as_array().expect("findings"))
+    {
+        assert_eq!(told["message"], *finding.message);
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_stands_in_a_finding_every_format_stays_whole(
+        message in any::<String>(),
+        source in any::<String>(),
+        file in any::<String>(),
+        column in any::<usize>(),
+        width in any::<usize>(),
+        screen in prop::option::of(0_usize..200),
+    ) {
+        let finding = Finding::new(&UNANSWERED, message.clone())
+            .help(message)
+            .at(place(&file, 7, column, width, &source));
+        let report = FindingsReport::new(vec![file], vec![finding], [&UNANSWERED]);
+        let options = Options { color: true, width: screen };
+        for format in Format::all() {
+            let bytes = render_findings(format, &report, &options);
+            let text = String::from_utf8(bytes).expect("every format is UTF-8");
+            match format {
+                Format::Json => {
+                    serde_json::from_str::<serde_json::Value>(&text).expect("JSON");
+                }
+                Format::Sarif => assert_sarif(&text),
+                Format::Junit => assert_xml(&text),
+                Format::Html => assert_html(&text),
+                Format::Csv => {
+                    let rows = csv::Reader::from_reader(text.as_bytes()).into_records().count();
+                    assert_eq!(rows, 1);
+                }
+                Format::Github => {
+                    assert_eq!(text.lines().count(), 2, "{text}");
+                }
+                Format::Text => {
+                    assert_inert_lines(&text);
+                    assert!(text.lines().count() <= 8, "{text}");
+                }
+                Format::Markdown => assert_eq!(text.lines().count(), 7, "{text}"),
+            }
+        }
     }
 }

@@ -64,6 +64,8 @@ pub struct Delivery {
     /// The latest committer time of that commit and those before it: the
     /// earliest time it can truly have arrived, whatever its own date says.
     pub not_before: DateTime<Utc>,
+    /// Whether the commit is dated before its own parent.
+    pub dated_before_parent: bool,
     /// The blob.
     pub blob: ObjectId,
     /// The brief as it was then.
@@ -158,6 +160,11 @@ impl<'a> Scan<'a> {
 
     fn not_before(&self, version: &Version) -> DateTime<Utc> {
         moment(self.not_before[version.commit as usize])
+    }
+
+    fn is_dated_before_parent(&self, version: &Version) -> bool {
+        let commit = &self.history.commits[version.commit as usize];
+        commit.parent_committed_at.is_some_and(|parent| commit.committed_at < parent)
     }
 
     fn schema_at(&self, version: &Version) -> Option<ObjectId> {
@@ -301,6 +308,7 @@ fn first_signed(
                 return Some(Delivery {
                     change: scan.change(version),
                     not_before: scan.not_before(version),
+                    dated_before_parent: scan.is_dated_before_parent(version),
                     blob,
                     brief,
                 });

@@ -18,6 +18,18 @@ pub struct Share {
     pub not: Vec<DealKey>,
 }
 
+impl Share {
+    /// Counts one more deal.
+    pub(super) fn count_in(&mut self, key: &DealKey, counts: bool) {
+        self.of += 1;
+        if counts {
+            self.count += 1;
+        } else {
+            self.not.push(key.clone());
+        }
+    }
+}
+
 /// So much of so much money in one currency.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ValueShare {

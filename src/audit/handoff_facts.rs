@@ -14,6 +14,8 @@ use crate::facts::Key;
 pub struct HandoffFacts {
     /// The key.
     pub key: Key,
+    /// The ledger it lies in, when there are several.
+    pub repository: Option<String>,
     /// Its folders: the one that counts first, then by path.
     pub folders: Vec<Folder>,
     /// The brief at the tip, where one can be read.
@@ -46,6 +48,20 @@ impl HandoffFacts {
     #[must_use]
     pub fn folder(&self) -> &str {
         self.folders.first().map_or("", |folder| folder.path.as_str())
+    }
+
+    /// The folder that counts, with the ledger in front when there are several.
+    #[must_use]
+    pub fn location(&self) -> String {
+        self.locate(self.folder())
+    }
+
+    /// A folder of this handoff, with the ledger in front when there are several.
+    pub(super) fn locate(&self, folder: &str) -> String {
+        match &self.repository {
+            Some(repository) => format!("{}/{folder}", repository.trim_end_matches('/')),
+            None => folder.to_owned(),
+        }
     }
 
     /// The brief as it is now, else as it was delivered.
@@ -115,9 +131,14 @@ impl HandoffFacts {
 }
 
 /// Puts the folders of each key together and leaves out the events after
-/// `as_of`. The handoffs come sorted by key.
+/// `as_of`. The handoffs come sorted by key. `repository` names the ledger,
+/// when there are several.
 #[must_use]
-pub fn combine(digests: Vec<FolderDigest>, as_of: DateTime<Utc>) -> Vec<HandoffFacts> {
+pub fn combine(
+    digests: Vec<FolderDigest>,
+    as_of: DateTime<Utc>,
+    repository: Option<&str>,
+) -> Vec<HandoffFacts> {
     let mut groups: BTreeMap<Key, Vec<FolderDigest>> = BTreeMap::new();
     for digest in digests {
         if let Some(key) = digest.key.clone() {
@@ -127,7 +148,10 @@ pub fn combine(digests: Vec<FolderDigest>, as_of: DateTime<Utc>) -> Vec<HandoffF
     groups
         .into_iter()
         .flat_map(|(key, digests)| {
-            separate(digests).into_iter().map(move |digests| join(key.clone(), digests, as_of))
+            separate(digests).into_iter().map(move |digests| HandoffFacts {
+                repository: repository.map(str::to_owned),
+                ..join(key.clone(), digests, as_of)
+            })
         })
         .collect()
 }
@@ -209,6 +233,7 @@ fn join(key: Key, mut digests: Vec<FolderDigest>, as_of: DateTime<Utc>) -> Hando
     versions.dedup_by_key(|version| version.blob);
     HandoffFacts {
         key,
+        repository: None,
         folders,
         tip,
         delivered,

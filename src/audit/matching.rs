@@ -202,6 +202,6 @@ fn precedence(handoff: &HandoffFacts) -> impl Ord + use<> {
         delivered.is_none(),
         delivered,
         handoff.key.clone(),
-        handoff.folder().to_owned(),
+        handoff.location(),
     )
 }

@@ -70,17 +70,6 @@ fn add_value(shares: &mut BTreeMap<String, ValueShare>, value: &Money, counts: b
     }
 }
 
-impl Share {
-    fn count_in(&mut self, key: &DealKey, counts: bool) {
-        self.of += 1;
-        if counts {
-            self.count += 1;
-        } else {
-            self.not.push(key.clone());
-        }
-    }
-}
-
 /// The times of the deals that have been handed over and have both moments.
 fn samples(
     judged: &[&Judged<'_>],

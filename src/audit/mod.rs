@@ -5,6 +5,7 @@
 mod brief_facts;
 mod class;
 mod classify;
+mod coverage;
 mod digest;
 mod figures;
 mod handoff_facts;
@@ -22,6 +23,10 @@ mod suggest;
 
 pub use brief_facts::{BriefFacts, DealAsWritten, SignatureAsWritten, UnansweredField};
 pub use class::{Class, Counts, Values, ValuesByClass};
+pub use coverage::{
+    COVERAGE_VERSION, CoverageInput, CoverageReport, DealAnswers, FieldCoverage, QuestionCoverage,
+    RepCoverage, RequiredField, measure_coverage,
+};
 pub use digest::{
     AtTip, Blobs, BriefVersion, Change, Delivery, FolderDigest, ReadError, digest_folder,
     digest_history, gaps_of,

@@ -124,7 +124,7 @@ fn judge<'a>(
     let brief = handoff.brief();
     let orphan = Orphan {
         key: DealKey::new(handoff.key.as_str()),
-        brief: handoff.folder().to_owned(),
+        brief: handoff.location(),
         why,
         deal_id: named.map(|deal| deal.id.clone()),
         customer: brief.and_then(|brief| brief.customer.clone()),

@@ -55,7 +55,7 @@ pub(super) fn judge<'a>(
     }
     if let Some(handoff) = handoffs.first().copied() {
         row.matched = found.by;
-        row.brief = Some(handoff.folder().to_owned());
+        row.brief = Some(handoff.location());
         fill_from_handoff(&mut row, input, deal, handoff);
     }
     Judged { row, deal, handoffs }

@@ -23,7 +23,7 @@ use crate::facts::Gap;
 pub fn audit(input: &AuditInput<'_>) -> AuditReport {
     let mut handoffs: Vec<&HandoffFacts> =
         input.ledgers().flat_map(|ledger| &ledger.handoffs).collect();
-    handoffs.par_sort_by_cached_key(|handoff| (handoff.key.clone(), handoff.folder().to_owned()));
+    handoffs.par_sort_by_cached_key(|handoff| (handoff.key.clone(), handoff.location()));
 
     let selection = select(input);
     let matches = match_deals(&selection.deals, &handoffs);

@@ -103,7 +103,7 @@ pub(super) fn select<'a>(input: &AuditInput<'a>) -> Selection<'a> {
     if !undated.is_empty() {
         gaps.push(Gap {
             what: format!("the time at which {} won", list_were(&undated)),
-            why: "the source gives no date; they are counted whatever the window is".to_owned(),
+            why: "the source gives no date; counted whatever the window is".to_owned(),
             help: Some("Fill in the close date of these deals in the CRM.".to_owned()),
         });
     }

@@ -45,7 +45,7 @@ impl<'a> Suggestions<'a> {
         let (likeness, briefs) =
             of_deal(deal).find_map(|likeness| self.briefs.get_key_value(&likeness))?;
         Some(Suggestion {
-            what: briefs.first()?.folder().to_owned(),
+            what: briefs.first()?.location(),
             because: because(likeness, briefs.len(), "briefs"),
         })
     }

@@ -29,27 +29,33 @@ pub(super) fn check_deal(case: &Case<'_>) -> Option<Finding> {
     let deal = words::deal(case);
     // Commits are dated in whole seconds.
     let whole = signed.with_nanosecond(0).unwrap_or(signed);
-    let message = if delivery.change.at < whole {
-        format!(
-            "The brief of {deal} came in commit {commit}, which is dated {} before the signature on {}.",
-            words::time_between(delivery.change.at, whole),
+    let (severity, message) = if delivery.change.at < whole {
+        let before = words::time_between(delivery.change.at, whole);
+        let message = format!(
+            "The brief of {deal} came in commit {commit}, which is dated {before} before the signature on {}.",
             words::moment(signed)
-        )
+        );
+        (Severity::Error, message)
     } else if case.judged.row.class == Class::OnTime
         && delivery.not_before > delivery.change.at
+        // A commit dated in the future says nothing about those behind it.
+        && delivery.not_before <= case.input.as_of
         && delivery.not_before > case.input.policy.in_time_until(signed, false)
     {
-        format!(
+        let message = format!(
             "The brief of {deal} is on time by commit {commit} alone, which is dated {} and stands behind a commit of {}.",
             words::moment(delivery.change.at),
             words::moment(delivery.not_before)
-        )
+        );
+        // Where the commit's own parent is older, an earlier one may have had a wrong clock.
+        let own = delivery.dated_before_parent;
+        (if own { Severity::Error } else { RULE.severity }, message)
     } else {
         return None;
     };
     Some(
         Finding::new(&RULE, message)
-            .severity(Severity::Error)
+            .severity(severity)
             .help(format!(
                 "See who made it with `git show --format=fuller {commit}`, and compare with the `received` time in the timeline."
             ))

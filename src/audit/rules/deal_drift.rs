@@ -4,7 +4,7 @@ use super::{Case, words};
 use crate::audit::DealAsWritten;
 use crate::facts::{Deal, Money, Person};
 use crate::finding::{Finding, Rule, RuleKind, Severity};
-use crate::text::{one_line, quoted};
+use crate::text::{one_line, quoted, shorten};
 
 pub(super) static RULE: Rule = Rule {
     id: "deal-drift",
@@ -45,7 +45,7 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
         Finding::new(&RULE, message)
             .help(format!(
                 "If the deal is right, `handoff sign --deal {}` updates the brief; if the brief is right, correct the CRM.",
-                deal.id
+                shorten(&one_line(deal.id.as_str()), 60)
             ))
             .at(words::brief(case)),
     )

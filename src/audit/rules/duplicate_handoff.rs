@@ -13,29 +13,30 @@ pub(super) static RULE: Rule = Rule {
 
 pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
     let kept = case.handed_over()?;
-    let others: Vec<&str> = case
+    let mut others: Vec<String> = case
         .judged
         .handoffs
         .iter()
-        .flat_map(|handoff| &handoff.folders)
-        .filter(|folder| folder.signed_at_tip && folder.path != kept.folder())
-        .map(|folder| folder.path.as_str())
+        .flat_map(|handoff| {
+            let signed = handoff.folders.iter().filter(|folder| folder.signed_at_tip);
+            signed.map(|folder| handoff.locate(&folder.path))
+        })
         .collect();
+    let kept = kept.location();
+    others.retain(|folder| *folder != kept);
     if others.is_empty() {
         return None;
     }
     let message = format!(
-        "{} has {} signed briefs: {} and {}.",
+        "{} has {} signed briefs: {kept} and {}.",
         words::deal(case),
         others.len() + 1,
-        kept.folder(),
         others.join(", ")
     );
     Some(
         Finding::new(&RULE, message)
             .help(format!(
-                "Keep one: move what the other knows into {}, close its task, and remove its folder.",
-                kept.folder()
+                "Keep one: move what the other knows into {kept}, close its task, and remove its folder."
             ))
             .at(words::brief(case)),
     )

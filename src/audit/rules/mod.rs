@@ -23,7 +23,8 @@ mod removed_handoff;
 mod task_not_opened;
 mod words;
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
@@ -115,15 +116,12 @@ pub(super) fn check_all(
             Check::Gap(check) => findings.extend(gaps.iter().map(check)),
         }
     }
-    let rank = |finding: &Finding| rules().position(|rule| rule.id == finding.rule);
-    findings.sort_by_cached_key(|finding| {
-        (
-            std::cmp::Reverse(finding.severity),
-            rank(finding),
-            finding.key.clone(),
-            finding.place.clone(),
-            finding.message.clone(),
-        )
+    let ranks: BTreeMap<&str, usize> = rules().map(|rule| rule.id).zip(0..).collect();
+    let order = |finding: &Finding| (Reverse(finding.severity), ranks.get(finding.rule).copied());
+    findings.par_sort_by(|a, b| {
+        order(a)
+            .cmp(&order(b))
+            .then_with(|| (&a.key, &a.place, &a.message).cmp(&(&b.key, &b.place, &b.message)))
     });
     findings
 }

@@ -47,5 +47,5 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
         "{deal} was handed over, and its brief {what} on {} in commit {commit}.",
         words::moment(removed.at)
     );
-    Some(Finding::new(&RULE, message).help(help).at(Place::file(handoff.folder())))
+    Some(Finding::new(&RULE, message).help(help).at(Place::file(handoff.location())))
 }

@@ -1,0 +1,12 @@
+//! The audit, through its public face: small worlds of deals and a ledger's
+//! history are built in memory, digested, joined and judged.
+
+mod classes;
+mod coverage;
+mod digest;
+mod join;
+mod properties;
+mod report;
+mod rules;
+mod scale;
+mod world;

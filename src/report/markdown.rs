@@ -3,7 +3,7 @@
 
 use super::findings::{location, tally, worst_first};
 use super::sentences::{
-    currencies, currency_title, evidence, footing, headline, percent_or_dash, sum,
+    currencies, currency_title, evidence, footing, headline, percent_or_dash, question, sum,
 };
 use super::{FindingsReport, count, thousands};
 use crate::audit::{AuditReport, Class, Group, Values};
@@ -44,13 +44,14 @@ pub(super) fn audit(report: &AuditReport) -> Vec<u8> {
     // What follows the findings is short; they may have what is left.
     let mut rest = Page::new();
     times(&mut rest, report);
-    for (title, groups) in [
-        ("CSM", &report.metrics.by_csm),
-        ("Rep", &report.metrics.by_rep),
-        ("Tier", &report.metrics.by_tier),
-        ("Month", &report.metrics.by_month),
+    unanswered(&mut rest, report);
+    for (title, noun, groups) in [
+        ("CSM", "CSM", &report.metrics.by_csm),
+        ("Rep", "rep", &report.metrics.by_rep),
+        ("Tier", "tier", &report.metrics.by_tier),
+        ("Month", "month", &report.metrics.by_month),
     ] {
-        group_table(&mut rest, title, groups);
+        group_table(&mut rest, title, noun, groups);
     }
     rest.push("\n<details open><summary>Evidence</summary>\n\n| | |\n|---|---|\n");
     rest.rows("line of the evidence", &evidence(report), |(name, value)| {
@@ -129,11 +130,26 @@ fn times(page: &mut Page, report: &AuditReport) {
     }
 }
 
-fn group_table(page: &mut Page, title: &str, groups: &[Group]) {
+/// Which questions were unanswered when the briefs were delivered.
+fn unanswered(page: &mut Page, report: &AuditReport) {
+    let asked = report.metrics.unanswered.iter().filter(|asked| asked.count > 0);
+    let rows: Vec<String> = asked
+        .map(|asked| {
+            let (number, of) = (thousands(asked.count), thousands(asked.of));
+            format!("| {} | {number} | {of} |\n", question(asked.question))
+        })
+        .collect();
+    if !rows.is_empty() {
+        page.push("\n| Unanswered at delivery | Briefs | Of |\n|---|--:|--:|\n");
+        page.push(&rows.concat());
+    }
+}
+
+fn group_table(page: &mut Page, title: &str, noun: &str, groups: &[Group]) {
     if groups.is_empty() {
         return;
     }
-    page.push(&format!("\n<details><summary>By {}</summary>\n\n", title.to_lowercase()));
+    page.push(&format!("\n<details><summary>By {noun}</summary>\n\n"));
     page.push(&format!("| {title} | Deals | On time | Late | Missing | Removed | Handed over |\n"));
     page.push("|---|--:|--:|--:|--:|--:|--:|\n");
     for group in groups.iter().take(GROUPS) {
@@ -150,11 +166,7 @@ fn group_table(page: &mut Page, title: &str, groups: &[Group]) {
         ));
     }
     if groups.len() > GROUPS {
-        page.left_out.push(format!(
-            "{} by {}",
-            count(groups.len() - GROUPS, "row"),
-            title.to_lowercase()
-        ));
+        page.left_out.push(format!("{} by {}", count(groups.len() - GROUPS, "row"), noun));
     }
     page.push("\n</details>\n");
 }

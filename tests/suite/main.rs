@@ -1,5 +1,5 @@
 //! The one integration-test binary.
 
-mod report;
 mod audit;
+mod report;
 mod time;

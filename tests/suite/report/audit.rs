@@ -84,6 +84,21 @@ fn json_is_the_report_itself() {
 }
 
 #[test]
+fn json_keeps_to_the_shipped_schema() {
+    let schema: Value =
+        serde_json::from_str(include_str!("../../../schema/audit.schema.json")).expect("JSON");
+    let schema = jsonschema::validator_for(&schema).expect("a schema");
+    for report in [company(24), clean(), incomplete(24), empty(), hostile()] {
+        let printed: Value = serde_json::from_str(&shown(Format::Json, &report)).expect("JSON");
+        let errors: Vec<String> = schema
+            .iter_errors(&printed)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{errors:#?}");
+    }
+}
+
+#[test]
 fn csv_has_a_row_for_each_deal() {
     let report = company(24);
     let text = shown(Format::Csv, &report);

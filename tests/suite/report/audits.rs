@@ -529,8 +529,7 @@ pub(crate) fn hostile() -> AuditReport {
     report.orphans[0].brief.clone_from(&text);
     report.ledger.branch.clone_from(&text);
     report.command.clone_from(&text);
-    report.metrics.unanswered[0].fields[0].field.clone_from(&text);
-    report.metrics.returns[0].reason = text;
+    report.metrics.unanswered[0].fields[0].field = text;
     report
 }
 

@@ -129,3 +129,29 @@ fn ten_thousand_deals_and_odd_companies_work() {
     let dom = browser.dom(&browser.page("incomplete.html", &incomplete(40)), "");
     assert!(dom.contains("not everything could be read"));
 }
+
+/// The page's picture in the docs. Fonts differ between machines, so it is not
+/// compared; `HANDOFF_BROWSER=1 HANDOFF_UPDATE_PICTURES=1` draws it anew.
+#[test]
+fn the_page_can_be_photographed() {
+    let Some(browser) = Browser::start("the_page_can_be_photographed") else { return };
+    let page = browser.page("picture.html", &company(456));
+    let picture = browser.folder.join("audit.png");
+    let profile = tempfile::tempdir().expect("an empty profile");
+    let status = Command::new("chromium")
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"])
+        .args(["--hide-scrollbars", "--virtual-time-budget=4000", "--window-size=1280,1150"])
+        .arg(format!("--user-data-dir={}", profile.path().display()))
+        .arg(format!("--screenshot={}", picture.display()))
+        .arg(format!("file://{}", page.display()))
+        .output()
+        .expect("chromium runs")
+        .status;
+    assert!(status.success(), "{status}");
+    let bytes = fs::read(&picture).expect("a picture");
+    assert!(bytes.starts_with(b"\x89PNG"), "it is a picture");
+    if wanted("HANDOFF_UPDATE_PICTURES").as_deref() == Some("1") {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/images");
+        fs::write(folder.join("audit.png"), bytes).expect("the picture can be written");
+    }
+}

@@ -36,6 +36,7 @@ struct Page {
     gaps: Vec<Gap>,
     mood: &'static str,
     figure: String,
+    figure_link: String,
     figure_words: String,
     footing: String,
     strip: Vec<StripPart>,
@@ -100,6 +101,12 @@ pub(in crate::report) fn audit(report: &AuditReport) -> Vec<u8> {
             ),
         },
         figure: figure.unwrap_or_else(|| "–".to_owned()),
+        // To what is left to do; to what is done where nothing is left.
+        figure_link: if share.not.is_empty() {
+            "class=on_time,late".to_owned()
+        } else {
+            sets.link("not-handed-over", "due and not handed over", &share.not)
+        },
         footing: footing(report),
         strip: strip(report),
         strip_label: strip_label(report),

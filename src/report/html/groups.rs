@@ -25,6 +25,7 @@ struct Row {
     link: String,
     classes: Vec<Cell>,
     coverage: String,
+    not_covered: Option<String>,
     brief: String,
     touch: String,
     complete: String,
@@ -76,6 +77,8 @@ fn row(id: &str, at: usize, group: &Group, sets: &mut Sets<'_>) -> Row {
             })
             .collect(),
         coverage: percent_or_dash(&figures.coverage.handed_over),
+        not_covered: (!figures.coverage.handed_over.not.is_empty())
+            .then(|| format!("{link}&class=missing,removed")),
         brief: told(figures.latency.signature_to_brief.median_s),
         touch: told(figures.latency.signature_to_first_touch.median_s),
         complete: percent_or_dash(&figures.first_pass_complete),

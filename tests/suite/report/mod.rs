@@ -3,6 +3,7 @@
 mod audit;
 mod audits;
 mod browser;
+mod figures;
 mod findings;
 mod format;
 mod hostile;

@@ -22,6 +22,7 @@ pub mod facts;
 pub mod finding;
 pub mod ledger;
 pub mod net;
+pub mod report;
 pub mod text;
 pub mod time;
 pub mod yaml;

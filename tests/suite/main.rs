@@ -7,6 +7,7 @@ mod brief_rules;
 mod brief_schema;
 mod esign;
 mod audit;
+mod report;
 mod time;
 mod crm_config;
 mod deals_file;

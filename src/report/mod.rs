@@ -1,0 +1,60 @@
+//! How findings and audits are shown: one file for each format. Imports from
+//! `audit`, `finding`, `facts` and `text` only; nothing outside this room knows
+//! what a format looks like.
+//!
+//! A new format is one file here, one variant and one row in `format.rs`, one
+//! arm in each `match` below, and one section in `docs/formats.md`.
+
+mod count;
+mod csv;
+mod findings;
+mod format;
+mod github;
+mod html;
+mod json;
+mod junit;
+mod markdown;
+mod options;
+mod sarif;
+mod screen;
+mod sentences;
+pub mod table;
+mod text;
+
+pub use count::{count, count_of, thousands};
+pub use findings::FindingsReport;
+pub use format::{Format, UnknownFormat};
+pub use options::Options;
+
+use crate::audit::AuditReport;
+
+/// Renders what `handoff validate` found. The same report gives the same
+/// bytes.
+#[must_use]
+pub fn render_findings(format: Format, report: &FindingsReport, options: &Options) -> Vec<u8> {
+    match format {
+        Format::Text => text::findings(report, options),
+        Format::Json => json::findings(report),
+        Format::Markdown => markdown::findings(report),
+        Format::Html => html::findings(report),
+        Format::Csv => csv::findings(report),
+        Format::Github => github::findings(report),
+        Format::Sarif => sarif::findings(report),
+        Format::Junit => junit::findings(report),
+    }
+}
+
+/// Renders an audit. The same report gives the same bytes.
+#[must_use]
+pub fn render_audit(format: Format, report: &AuditReport, options: &Options) -> Vec<u8> {
+    match format {
+        Format::Text => text::audit(report, options),
+        Format::Json => json::pretty(report),
+        Format::Markdown => markdown::audit(report),
+        Format::Html => html::audit(report),
+        Format::Csv => csv::audit(report),
+        Format::Github => github::audit(report),
+        Format::Sarif => sarif::audit(report),
+        Format::Junit => junit::audit(report),
+    }
+}

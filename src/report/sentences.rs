@@ -1,0 +1,246 @@
+//! What every format says about an audit in the same words: headline,
+//! footing, evidence.
+
+use chrono::{DateTime, NaiveTime, SecondsFormat, Utc};
+
+use super::count::group;
+use super::findings::tally;
+use super::{count, thousands};
+use crate::audit::{AuditReport, Class, Coverage, LedgerReport, Share, Values};
+use crate::finding::Severity;
+use crate::text;
+
+/// A moment as every format writes it.
+pub(super) fn moment(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+/// A share in percent with one decimal, rounded down, so that only all of
+/// them are 100 %; `None` of none.
+pub(super) fn percent(part: usize, of: usize) -> Option<String> {
+    let (part, of) = (part as u128, of as u128);
+    let tenths = (part * 1000).checked_div(of)?;
+    Some(format!("{}.{} %", tenths / 10, tenths % 10).replace("100.0 %", "100 %"))
+}
+
+/// A share in percent, or words for none.
+pub(super) fn percent_or_dash(share: &Share) -> String {
+    percent(share.count, share.of).unwrap_or_else(|| "–".to_owned())
+}
+
+/// The one number, in a sentence.
+pub(super) fn headline(report: &AuditReport) -> String {
+    let share = &report.metrics.coverage.handed_over;
+    let figure = coverage_sentence(&report.metrics.coverage);
+    if !report.complete {
+        return format!("The audit is incomplete. Of what could be read: {figure}");
+    }
+    if report.deals.is_empty() {
+        return "No closed-won deal matched.".to_owned();
+    }
+    let clean = !report.findings.iter().any(|finding| finding.severity == Severity::Error);
+    if clean && share.count == share.of && share.of > 0 {
+        return format!("Every deal that was due is handed over: {figure}");
+    }
+    figure
+}
+
+fn coverage_sentence(coverage: &Coverage) -> String {
+    let share = &coverage.handed_over;
+    match percent(share.count, share.of) {
+        None => "no deal was due a handoff.".to_owned(),
+        Some(percent) => format!(
+            "{percent} handed over: {} of {} due, {} of them on time.",
+            thousands(share.count),
+            count(share.of, "deal"),
+            thousands(coverage.on_time.count)
+        ),
+    }
+}
+
+/// How the classes add up, in two sums that a reader can check.
+pub(super) fn footing(report: &AuditReport) -> String {
+    let parts: Vec<String> = Class::ALL
+        .into_iter()
+        .filter(|class| *class != Class::Excluded)
+        .map(|class| thousands(report.summary.of(class)))
+        .collect();
+    let population = &report.population;
+    format!(
+        "{} = {} in scope; {} + {} excluded = {} closed won",
+        parts.join(" + "),
+        thousands(population.in_scope),
+        thousands(population.in_scope),
+        thousands(population.excluded),
+        thousands(population.closed_won)
+    )
+}
+
+/// The currencies of the population, sorted.
+pub(super) fn currencies(report: &AuditReport) -> Vec<String> {
+    report.values.total().iter().map(|(currency, _)| currency.to_owned()).collect()
+}
+
+/// A currency's heading.
+pub(super) fn currency_title(currency: &str) -> &str {
+    if currency == Values::NO_CURRENCY { "no currency" } else { currency }
+}
+
+/// A sum in one currency, with commas; empty when there is none.
+pub(super) fn sum(values: &Values, currency: &str) -> String {
+    values.get(currency).map(|sum| group(&sum.to_string())).unwrap_or_default()
+}
+
+/// All sums in one line, `1,200.00 EUR, 48,000.00 USD`.
+pub(super) fn sums(values: &Values) -> String {
+    let sums: Vec<String> = values
+        .iter()
+        .map(|(currency, sum)| format!("{} {}", group(&sum.to_string()), currency_title(currency)))
+        .collect();
+    sums.join(", ")
+}
+
+/// How severe it is that deals are in a class.
+pub(super) fn class_severity(class: Class) -> Option<Severity> {
+    match class {
+        Class::Missing | Class::Removed => Some(Severity::Error),
+        Class::Late => Some(Severity::Warning),
+        Class::OnTime | Class::Pending | Class::Exempt | Class::Excluded => None,
+    }
+}
+
+/// The closing line, `audited 456 closed-won deals: 6 errors, 2 warnings`.
+pub(super) fn closing(report: &AuditReport) -> String {
+    let deals = count(report.population.closed_won, "closed-won deal");
+    format!("audited {deals}: {}", tally(&report.findings))
+}
+
+/// What a second person needs to get the same report: name and value, in
+/// order. The values are somebody else's text where they name files and
+/// queries.
+pub(super) fn evidence(report: &AuditReport) -> Vec<(&'static str, String)> {
+    let population = &report.population;
+    let source = &population.source;
+    let mut lines = vec![("source", format!("{} {}", source.kind, source.location))];
+    lines.push(("filter", source.query.clone().unwrap_or_else(|| "all rows".to_owned())));
+    lines.push((
+        "rows",
+        format!(
+            "{} read, {} closed won in the window, {} in scope, {} excluded",
+            thousands(population.rows),
+            thousands(population.closed_won),
+            thousands(population.in_scope),
+            thousands(population.excluded)
+        ),
+    ));
+    for exclusion in &population.exclusions {
+        let deals = count(exclusion.count, "deal");
+        let worth = sums(&exclusion.value);
+        let worth = if worth.is_empty() { String::new() } else { format!(", {worth}") };
+        lines.push(("excluded", format!("{}: {deals}{worth}", exclusion.reason)));
+    }
+    let total = sums(&population.value);
+    lines.push(("value", if total.is_empty() { "no amounts".to_owned() } else { total }));
+    for (number, what) in
+        [(population.without_amount, "without an amount"), (population.undated, "without a date")]
+    {
+        if number > 0 {
+            lines.push(("of these", format!("{} {what}", count(number, "deal"))));
+        }
+    }
+    lines.push(("sha-256", population.sha256.clone()));
+    for remark in &source.remarks {
+        lines.push(("remark", remark.clone()));
+    }
+    lines.extend(std::iter::once(&report.ledger).chain(&report.more_ledgers).flat_map(ledger));
+    lines.push(("window", window(report, moment)));
+    lines.push(("as of", moment(report.as_of)));
+    let settings = &report.settings;
+    lines.push((
+        "settings",
+        format!(
+            "handoff within {}, first touch within {}, {}",
+            settings.handoff_within,
+            settings.first_touch_within,
+            settings.calendar.as_deref().unwrap_or("plain hours")
+        ),
+    ));
+    lines.push(("version", report.generated_by.clone()));
+    lines.push(("run again", report.command.clone()));
+    lines
+}
+
+fn ledger(ledger: &LedgerReport) -> Vec<(&'static str, String)> {
+    let repository =
+        ledger.repository.as_deref().map(|name| format!("{name}: ")).unwrap_or_default();
+    let mut lines = vec![(
+        "ledger",
+        format!(
+            "{repository}{} at {}, {}, {}",
+            ledger.branch,
+            ledger.head,
+            count(ledger.commits, "commit"),
+            count(ledger.briefs, "signed brief")
+        ),
+    )];
+    for checkpoint in &ledger.checkpoints {
+        let held =
+            if checkpoint.contained { "still in the history" } else { "GONE from the history" };
+        lines.push((
+            "checkpoint",
+            format!("{} of {}, {held}", checkpoint.name, moment(checkpoint.at)),
+        ));
+    }
+    lines
+}
+
+/// The window in words.
+pub(super) fn window(report: &AuditReport, moment: impl Fn(DateTime<Utc>) -> String) -> String {
+    match (report.window.from, report.window.to) {
+        (None, None) => "all closed-won deals".to_owned(),
+        (Some(from), None) => format!("won from {} on", moment(from)),
+        (None, Some(to)) => format!("won before {}", moment(to)),
+        (Some(from), Some(to)) => format!("won from {} until before {}", moment(from), moment(to)),
+    }
+}
+
+/// A moment as people read it: a day where it is midnight, else day and minute.
+pub(super) fn day_or_minute(at: DateTime<Utc>) -> String {
+    let pattern = if at.time() == NaiveTime::MIN { "%Y-%m-%d" } else { "%Y-%m-%d %H:%M UTC" };
+    at.format(pattern).to_string()
+}
+
+/// A question as people know it, short enough for a table.
+pub(super) fn question(number: Option<u8>) -> &'static str {
+    match number {
+        Some(1) => "1. Who is this customer?",
+        Some(2) => "2. What did they buy?",
+        Some(3) => "3. Who are we talking to?",
+        Some(4) => "4. What did the rep promise?",
+        Some(5) => "5. How complex is implementation?",
+        Some(6) => "6. What does success look like to them?",
+        Some(7) => "7. What should CS do first, and by when?",
+        _ => "the company's own fields",
+    }
+}
+
+/// A deal's name for people: name and key, or the key alone.
+pub(super) fn deal_name(name: Option<&str>, key: &str) -> String {
+    match name.map(text::one_line).filter(|name| !name.is_empty()) {
+        Some(name) => format!("{} ({key})", text::shorten(&name, 60)),
+        None => key.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::percent;
+
+    #[test]
+    fn only_all_of_them_are_a_hundred_percent() {
+        assert_eq!(percent(9_999, 10_000).as_deref(), Some("99.9 %"));
+        assert_eq!(percent(10_000, 10_000).as_deref(), Some("100 %"));
+        assert_eq!(percent(1, 3).as_deref(), Some("33.3 %"));
+        assert_eq!(percent(0, 0), None);
+    }
+}

@@ -1,0 +1,94 @@
+//! Lists of other commands (`status`, `coverage`, `doctor`, `inbox`) as tables.
+
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, TableStyle, presets};
+
+use super::Options;
+use super::screen::{Paint, inert};
+
+/// One column: its title, and whether it holds numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    title: String,
+    right: bool,
+}
+
+impl Column {
+    /// A column of words.
+    pub fn text(title: impl Into<String>) -> Self {
+        Self { title: title.into(), right: false }
+    }
+
+    /// A column of numbers, aligned to the right.
+    pub fn number(title: impl Into<String>) -> Self {
+        Self { title: title.into(), right: true }
+    }
+}
+
+/// Rows under titles. Cells may hold customer text: what would act on a
+/// terminal is shown instead.
+#[derive(Debug, Clone)]
+pub struct Table {
+    columns: Vec<Column>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table without rows.
+    #[must_use]
+    pub fn new(columns: impl IntoIterator<Item = Column>) -> Self {
+        Self { columns: columns.into_iter().collect(), rows: Vec::new() }
+    }
+
+    /// Adds a row; cells that are missing are empty, cells too many are a bug.
+    pub fn row(&mut self, cells: impl IntoIterator<Item = impl AsRef<str>>) -> &mut Self {
+        let mut cells: Vec<String> = cells.into_iter().map(|cell| inert(cell.as_ref())).collect();
+        debug_assert!(cells.len() <= self.columns.len(), "a row is no longer than the titles");
+        cells.resize(self.columns.len(), String::new());
+        self.rows.push(cells);
+        self
+    }
+
+    /// Whether there is no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The table as text, with a line end. On a terminal it is fitted to the
+    /// width and cells wrap; elsewhere each row is one line and nothing is
+    /// cut, so that other programs can read it.
+    #[must_use]
+    pub fn render(&self, options: &Options) -> String {
+        let mut table = comfy_table::Table::new();
+        table.load_style(match options.width {
+            Some(_) => {
+                TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'))
+            }
+            None => presets::NOTHING,
+        });
+        table.set_header(self.columns.iter().map(|column| column.title.to_uppercase()));
+        table.add_rows(self.rows.iter());
+        if let Some(width) = options.width {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+            table.set_width(u16::try_from(width.max(20)).unwrap_or(u16::MAX));
+        }
+        let last = self.columns.len().saturating_sub(1);
+        for (at, column) in self.columns.iter().enumerate() {
+            if let Some(drawn) = table.column_mut(at) {
+                drawn.set_padding((0, if at == last { 0 } else { 2 }));
+                if column.right {
+                    drawn.set_cell_alignment(CellAlignment::Right);
+                }
+            }
+        }
+        let drawn = table.trim_fmt();
+        let paint = Paint { color: options.color };
+        let mut out = String::with_capacity(drawn.len() + 16);
+        for (at, line) in drawn.lines().enumerate() {
+            // The titles are one line unless the terminal is very narrow.
+            out.push_str(&if at == 0 { paint.bold(line) } else { line.to_owned() });
+            out.push('\n');
+        }
+        out
+    }
+}

@@ -1,0 +1,157 @@
+//! The page in a browser. Chromium is not on every machine, so this runs only
+//! where `HANDOFF_BROWSER=1` asks for it, and says so where it does not.
+//! `HANDOFF_BROWSER_OUT` names a folder in which the pages and screenshots stay.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use handoff::audit::AuditReport;
+use handoff::report::Format;
+
+use super::audits::{clean, company, hostile, incomplete, shown};
+use super::samples::{self, three_briefs};
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a test that asks the machine whether it has a browser"
+)]
+fn wanted(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+#[allow(clippy::print_stderr, reason = "a test that does not run says so")]
+fn skip(test: &str) {
+    eprintln!("skipped: {test} needs Chromium; set HANDOFF_BROWSER=1 to run it");
+}
+
+struct Browser {
+    folder: PathBuf,
+    _kept_until_the_end: Option<tempfile::TempDir>,
+}
+
+impl Browser {
+    fn start(test: &str) -> Option<Self> {
+        if wanted("HANDOFF_BROWSER").as_deref() != Some("1") {
+            skip(test);
+            return None;
+        }
+        let (folder, kept) = match wanted("HANDOFF_BROWSER_OUT") {
+            Some(folder) => (PathBuf::from(folder), None),
+            None => {
+                let folder = tempfile::tempdir().expect("a temporary folder");
+                (folder.path().to_owned(), Some(folder))
+            }
+        };
+        fs::create_dir_all(&folder).expect("a folder");
+        Some(Self { folder, _kept_until_the_end: kept })
+    }
+
+    fn page(&self, name: &str, report: &AuditReport) -> PathBuf {
+        let path = self.folder.join(name);
+        fs::write(&path, shown(Format::Html, report)).expect("a page");
+        path
+    }
+
+    /// The page's elements after its script has run.
+    fn dom(&self, page: &Path, hash: &str) -> String {
+        let profile = tempfile::tempdir().expect("an empty profile");
+        let output = Command::new("chromium")
+            .args([
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-background-networking",
+            ])
+            .args(["--enable-logging=stderr", "--virtual-time-budget=4000", "--dump-dom"])
+            .arg(format!("--user-data-dir={}", profile.path().display()))
+            .arg(format!("file://{}{hash}", page.display()))
+            .output()
+            .expect("chromium runs");
+        let log = String::from_utf8_lossy(&output.stderr);
+        let complaints: Vec<&str> = log.lines().filter(|line| line.contains("CONSOLE")).collect();
+        assert!(complaints.is_empty(), "the page complains: {complaints:#?}");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+}
+
+fn rows(dom: &str) -> usize {
+    dom.matches("<tr class=\"row\">").count()
+}
+
+#[test]
+fn links_filter_the_table() {
+    let Some(browser) = Browser::start("links_filter_the_table") else { return };
+    let report = company(456);
+    let page = browser.page("company.html", &report);
+    assert_eq!(rows(&browser.dom(&page, "")), 100, "the first hundred");
+    assert_eq!(rows(&browser.dom(&page, "#deals?class=missing")), report.summary.missing);
+    assert_eq!(
+        rows(&browser.dom(&page, "#deals?class=missing,removed")),
+        report.summary.missing + report.summary.removed
+    );
+    let march =
+        report.metrics.by_month.iter().position(|group| group.name == "2026-03").expect("a month");
+    let found = browser.dom(&page, &format!("#deals?set=month.{march}"));
+    assert_eq!(rows(&found), report.metrics.by_month[march].deals.len().min(100));
+    assert_eq!(rows(&browser.dom(&page, &format!("#deals?q={}", report.deals[5].key))), 1);
+    let sorted = browser.dom(&page, "#deals?sort=latency&down=1");
+    assert!(sorted.contains("aria-sort=\"descending\""));
+    let slowest = &report.metrics.latency.signature_to_brief.samples[0].key;
+    let first = sorted.find("class=\"key mono\">").expect("a row");
+    assert!(sorted[first..].starts_with(&format!("class=\"key mono\">{slowest}<")));
+}
+
+#[test]
+fn hostile_text_does_not_run() {
+    let Some(browser) = Browser::start("hostile_text_does_not_run") else { return };
+    let dom = browser.dom(&browser.page("hostile.html", &hostile()), "");
+    assert_eq!(rows(&dom), hostile().deals.len());
+    assert!(!dom.contains("<script>alert"));
+    assert!(!dom.contains("href=\"javascript:"));
+}
+
+#[test]
+fn the_page_of_findings_works() {
+    let Some(browser) = Browser::start("the_page_of_findings_works") else { return };
+    let page = browser.folder.join("findings.html");
+    fs::write(&page, samples::shown(Format::Html, &three_briefs())).expect("a page");
+    let dom = browser.dom(&page, "");
+    assert_eq!(dom.matches("<article class=\"finding\"").count(), 4);
+}
+
+#[test]
+fn ten_thousand_deals_and_odd_companies_work() {
+    let Some(browser) = Browser::start("ten_thousand_deals_and_odd_companies_work") else { return };
+    assert_eq!(rows(&browser.dom(&browser.page("large.html", &company(10_000)), "")), 100);
+    let dom = browser.dom(&browser.page("clean.html", &clean()), "");
+    assert_eq!(rows(&dom), 9);
+    let dom = browser.dom(&browser.page("incomplete.html", &incomplete(40)), "");
+    assert!(dom.contains("not everything could be read"));
+}
+
+/// The page's picture in the docs. Fonts differ between machines, so it is not
+/// compared; `HANDOFF_BROWSER=1 HANDOFF_UPDATE_PICTURES=1` draws it anew.
+#[test]
+fn the_page_can_be_photographed() {
+    let Some(browser) = Browser::start("the_page_can_be_photographed") else { return };
+    let page = browser.page("picture.html", &company(456));
+    let picture = browser.folder.join("audit.png");
+    let profile = tempfile::tempdir().expect("an empty profile");
+    let status = Command::new("chromium")
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"])
+        .args(["--hide-scrollbars", "--virtual-time-budget=4000", "--window-size=1280,1150"])
+        .arg(format!("--user-data-dir={}", profile.path().display()))
+        .arg(format!("--screenshot={}", picture.display()))
+        .arg(format!("file://{}", page.display()))
+        .output()
+        .expect("chromium runs")
+        .status;
+    assert!(status.success(), "{status}");
+    let bytes = fs::read(&picture).expect("a picture");
+    assert!(bytes.starts_with(b"\x89PNG"), "it is a picture");
+    if wanted("HANDOFF_UPDATE_PICTURES").as_deref() == Some("1") {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/images");
+        fs::write(folder.join("audit.png"), bytes).expect("the picture can be written");
+    }
+}

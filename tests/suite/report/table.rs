@@ -1,0 +1,42 @@
+//! Tables of other commands.
+
+use handoff::report::Options;
+use handoff::report::table::{Column, Table};
+
+fn table() -> Table {
+    let mut table =
+        Table::new([Column::text("Key"), Column::number("Days"), Column::text("Customer")]);
+    table.row(["hubspot-1", "3", "Acme Corp"]);
+    table.row(["hubspot-22", "1,204", "株式会社 \u{1b}[31mred\u{202E}"]);
+    table.row(["::error::x", "", "a\n\nb ##[group]c"]);
+    table
+}
+
+#[test]
+fn elsewhere_each_row_is_one_whole_line() {
+    let wide = "long ".repeat(60);
+    let mut table = table();
+    table.row(["hubspot-4", "7", wide.trim()]);
+    let text = table.render(&Options::default());
+    assert_eq!(text.lines().count(), 5);
+    assert!(text.contains(wide.trim()));
+    insta::assert_snapshot!(super::table::table().render(&Options::default()));
+}
+
+#[test]
+fn on_a_terminal_it_fits_the_width() {
+    let mut table = table();
+    table.row(["hubspot-4", "7", &"word ".repeat(40)]);
+    let text = table.render(&Options { color: false, width: Some(50) });
+    insta::assert_snapshot!(text);
+    for line in text.lines() {
+        assert!(line.chars().count() <= 50, "{line}");
+    }
+}
+
+#[test]
+fn an_empty_table_has_its_titles() {
+    let table = Table::new([Column::text("Key")]);
+    assert!(table.is_empty());
+    assert_eq!(table.render(&Options::default()), "KEY\n");
+}

@@ -3,6 +3,7 @@
 
 mod answer;
 mod completeness;
+mod form;
 mod mapping;
 mod merge;
 mod model;
@@ -16,6 +17,7 @@ pub use answer::is_placeholder;
 pub use completeness::{
     Absence, Answer, Completeness, MissingField, QUESTIONS, UnknownAnswer, question,
 };
+pub use form::{FormAnswers, FormProblem, issue_form, read_form};
 pub use mapping::{
     BASE_MAPPINGS, BaseMapping, Expression, ExpressionError, MappedBrief, Mapping, MappingInput,
     MappingProblem, Remark,

@@ -19,6 +19,8 @@ pub enum EventKind {
     Drafted,
     /// The brief has its signature.
     Signed,
+    /// The deal was corrected in its CRM, and the brief follows.
+    Corrected,
     /// The CSM's first-touch task exists.
     TaskOpened,
     /// A chat channel knows.

@@ -42,6 +42,8 @@ pub(super) struct Leaf {
     pub expression: Expression,
     /// Whether it reads answers that other leaves give, and so comes after them.
     pub reads_brief: bool,
+    /// Whether the company's own configuration names it.
+    pub own: bool,
 }
 
 impl Leaf {
@@ -87,7 +89,7 @@ impl Mapping {
                 continue;
             }
             match leaf(field, source) {
-                Ok(leaf) => own.push(leaf),
+                Ok(leaf) => own.push(Leaf { own: true, ..leaf }),
                 Err(faults) => {
                     for fault in faults {
                         problem(format!("`{field}`: {}", fault.message), fault.help);
@@ -110,18 +112,14 @@ impl Mapping {
     /// and for `doctor` to see whether the CRM has them.
     #[must_use]
     pub fn deal_properties(&self) -> Vec<String> {
-        let mut names = BTreeSet::new();
-        for leaf in &self.leaves {
-            let reads = leaf.expression.reads();
-            names.extend(
-                reads
-                    .iter()
-                    .filter_map(|name| name.strip_prefix("deal.properties."))
-                    .map(|name| name.split('.').next().unwrap_or(name).to_owned()),
-            );
-            names.extend(quoted_properties(leaf.expression.source()));
-        }
-        names.into_iter().collect()
+        properties_of(self.leaves.iter())
+    }
+
+    /// Those of them that the company's own lines read, without the default's:
+    /// what a CRM must have, because somebody named it.
+    #[must_use]
+    pub fn own_properties(&self) -> Vec<String> {
+        properties_of(self.leaves.iter().filter(|leaf| leaf.own))
     }
 
     /// The fields it fills, dotted, sorted.
@@ -131,6 +129,21 @@ impl Mapping {
         fields.sort();
         fields
     }
+}
+
+fn properties_of<'a>(leaves: impl Iterator<Item = &'a Leaf>) -> Vec<String> {
+    let mut names = BTreeSet::new();
+    for leaf in leaves {
+        let reads = leaf.expression.reads();
+        names.extend(
+            reads
+                .iter()
+                .filter_map(|name| name.strip_prefix("deal.properties."))
+                .map(|name| name.split('.').next().unwrap_or(name).to_owned()),
+        );
+        names.extend(quoted_properties(leaf.expression.source()));
+    }
+    names.into_iter().collect()
 }
 
 fn base_leaves(name: &str) -> Result<Vec<Leaf>, MappingProblem> {
@@ -162,7 +175,12 @@ fn leaf(field: &str, source: &str) -> Result<Leaf, Vec<super::ExpressionError>> 
     }
     let reads_brief =
         expression.reads().iter().any(|name| name == "brief" || name.starts_with("brief."));
-    Ok(Leaf { path: field.split('.').map(str::to_owned).collect(), expression, reads_brief })
+    Ok(Leaf {
+        path: field.split('.').map(str::to_owned).collect(),
+        expression,
+        reads_brief,
+        own: false,
+    })
 }
 
 fn check_field(field: &str) -> Result<(), (String, String)> {

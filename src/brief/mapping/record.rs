@@ -51,6 +51,13 @@ pub(super) fn products(line_items: &Value) -> Result<Option<Value>, Error> {
             continue;
         };
         let mut fields = vec![("name", Value::from(name))];
+        // No CRM has a plan of its own; where a company keeps one, it is a property of this name.
+        let plan = attr("properties").and_then(|properties| {
+            ["plan", "Plan"].iter().find_map(|name| text_of(&properties.get_attr(name).ok()?))
+        });
+        if let Some(plan) = plan {
+            fields.push(("plan", Value::from(plan)));
+        }
         if let Some(quantity) = attr("quantity").map(|text| number(&text)).transpose()?.flatten() {
             fields.push(("quantity", quantity));
         }

@@ -2,6 +2,7 @@
 //! `48000`, its export `48000.0`, Salesforce `48000.00`; a brief says one.
 
 use rust_decimal::Decimal;
+use serde_json::Value;
 
 use crate::facts::Money;
 
@@ -21,6 +22,16 @@ pub(super) fn settle(amount: Decimal, currency: Option<String>) -> Money {
         amount.rescale(least);
     }
     Money { amount, currency }
+}
+
+/// A number in JSON, or in a text, with all its digits.
+pub(super) fn number(value: &Value) -> Option<Decimal> {
+    let text = match value {
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => text.trim().to_owned(),
+        _ => return None,
+    };
+    text.parse().or_else(|_| Decimal::from_scientific(&text)).ok()
 }
 
 #[cfg(test)]

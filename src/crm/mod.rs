@@ -1,8 +1,20 @@
 //! Deals in: one file per CRM. A vendor's field names stop at the door of its
-//! own file. May use floors below (`facts`, `finding`, `time`, `text`, `yaml`, `net`).
+//! own file. May use floors below (`brief`, `facts`, `finding`, `time`, `text`, `yaml`, `net`).
 
+mod amount;
+mod checks;
+mod config;
+mod failure;
+pub mod file;
+pub mod hubspot;
+mod note;
+mod people;
+pub mod pipedrive;
 mod port;
+mod reading;
+pub mod salesforce;
 
+pub use config::{Connection, CrmConfig, build, open_file};
 pub use port::{ClosedWonUpdate, Crm, CrmError, Progress};
 
 pub use crate::facts::{Check, CheckLevel};

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, header};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -10,9 +10,10 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::pace::{self, Pace};
 use super::settings::HubSpotSettings;
 use crate::crm::CrmError;
+pub(super) use crate::crm::failure::Failure;
+use crate::crm::failure::clean;
 use crate::facts::CrmName;
 use crate::net::{Client, NetError, Response, Schedule, Semantics};
-use crate::text::{one_line, shorten};
 
 /// A client for one account.
 pub(super) struct Api {
@@ -21,19 +22,6 @@ pub(super) struct Api {
     version: String,
     pub(super) pace: Pace,
     next_search: Mutex<Option<Instant>>,
-}
-
-/// A failed request: the status where there is one, and the error it is.
-#[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) status: Option<StatusCode>,
-    pub(super) error: CrmError,
-}
-
-impl From<Failure> for CrmError {
-    fn from(failure: Failure) -> Self {
-        failure.error
-    }
 }
 
 impl Api {
@@ -203,10 +191,8 @@ impl Api {
         Failure { status: Some(answer.status), error }
     }
 
-    /// Words from outside on one line, without the token, should a server
-    /// ever repeat it.
     fn clean(&self, text: &str) -> String {
-        shorten(&one_line(&text.replace(self.token.expose_secret(), "[redacted]")), 400)
+        clean(text, &[&self.token])
     }
 }
 

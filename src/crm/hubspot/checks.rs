@@ -3,10 +3,10 @@
 use http::StatusCode;
 use serde_json::json;
 
-use super::Wanted;
 use super::api::{Api, Failure};
 use super::read;
 use super::settings::HubSpotSettings;
+use crate::crm::checks::{self as shared, failed};
 use crate::crm::{Check, CheckLevel, CrmError};
 
 /// All checks, in the order in which they should be mended.
@@ -14,7 +14,6 @@ pub(super) async fn all(
     api: &Api,
     settings: &HubSpotSettings,
     properties: &[String],
-    wanted: &Wanted,
 ) -> Vec<Check> {
     let mut checks = Vec::new();
     let account = match read::account(api, settings).await {
@@ -62,29 +61,10 @@ pub(super) async fn all(
             Err(error) => failed(&what, &error),
         });
     }
-    match read::property_names(api, "deals").await {
-        Ok(names) => {
-            let missing: Vec<&String> =
-                properties.iter().filter(|name| !names.contains(*name)).collect();
-            if missing.is_empty() {
-                let detail = format!("all {} that the mapping reads are there", properties.len());
-                checks.push(ok("hubspot: properties", detail));
-            }
-            for name in missing {
-                let suggested =
-                    wanted.shipped.deal.contains(name) && !wanted.named.deal.contains(name);
-                checks.push(Check {
-                    what: "hubspot: properties".to_owned(),
-                    level: if suggested { CheckLevel::Warning } else { CheckLevel::Failed },
-                    detail: format!(
-                        "The mapping reads the deal property {name}, which HubSpot does not have"
-                    ),
-                    remedy: Some(near(name, names.iter())),
-                });
-            }
-        }
-        Err(failure) => checks.push(failed("hubspot: properties", &failure.error)),
-    }
+    checks.extend(match read::property_names(api, "deals").await {
+        Ok(names) => shared::properties("hubspot: properties", "HubSpot", properties, &names),
+        Err(failure) => vec![failed("hubspot: properties", &failure.error)],
+    });
     if settings.update_closed_won {
         for (pipeline, won) in &told {
             if won.len() > 1 && !settings.won_stages.iter().any(|n| won.contains(&n.as_str())) {
@@ -98,18 +78,6 @@ pub(super) async fn all(
         }
     }
     checks
-}
-
-/// What was meant, for a property that is not there.
-pub(super) fn near<'a>(name: &str, known: impl Iterator<Item = &'a String>) -> String {
-    let best = known
-        .map(|known| (strsim::jaro_winkler(name, known), known))
-        .filter(|(score, _)| *score > 0.85)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    match best {
-        Some((_, known)) => format!("Did you mean {known}?"),
-        None => "Create the property in HubSpot, or take it out of the mapping.".to_owned(),
-    }
 }
 
 async fn search(api: &Api) -> Result<(), Failure> {
@@ -130,16 +98,4 @@ fn scope(result: Result<(), Failure>) -> Result<(), CrmError> {
 
 fn ok(what: &str, detail: String) -> Check {
     Check { what: what.to_owned(), level: CheckLevel::Ok, detail, remedy: None }
-}
-
-fn failed(what: &str, error: &CrmError) -> Check {
-    let remedy = match error {
-        CrmError::NotFound { help, .. }
-        | CrmError::BadData { help, .. }
-        | CrmError::Settings { help, .. }
-        | CrmError::Denied { help, .. }
-        | CrmError::Unavailable { help, .. } => Some(help.clone()),
-        CrmError::Refused { .. } => None,
-    };
-    Check { what: what.to_owned(), level: CheckLevel::Failed, detail: error.to_string(), remedy }
 }

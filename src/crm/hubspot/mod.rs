@@ -22,6 +22,7 @@ pub use pace::Pace;
 pub use settings::{ApiVersion, HubSpotSettings, PipelineSettings};
 
 use self::api::Api;
+use crate::crm::checks::must_have;
 use crate::crm::{Check, CheckLevel, ClosedWonUpdate, Crm, CrmError, Progress};
 use crate::facts::{CrmName, Deal, DealId, Population, Secrets, Signature, Window};
 
@@ -113,16 +114,7 @@ impl HubSpot {
             return Ok(BTreeSet::new());
         }
         let known = read::property_names(&self.api, object).await?;
-        let missing: Vec<&str> = named.difference(&known).map(String::as_str).collect();
-        if let Some(first) = missing.first() {
-            return Err(CrmError::Settings {
-                message: format!(
-                    "The mapping reads properties that HubSpot's {object} do not have: {}.",
-                    missing.join(", ")
-                ),
-                help: checks::near(first, known.iter()),
-            });
-        }
+        must_have("HubSpot", object, named.iter(), &known)?;
         Ok(named.union(shipped).filter(|name| known.contains(*name)).cloned().collect())
     }
 }
@@ -185,6 +177,6 @@ impl Crm for HubSpot {
                 remedy: None,
             }];
         }
-        checks::all(&self.api, &self.settings, properties, &self.wanted).await
+        checks::all(&self.api, &self.settings, properties).await
     }
 }

@@ -4,15 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::Properties;
 use super::api::Api;
 use super::read;
 use super::record::{self, Account, DEAL};
 use super::settings::HubSpotSettings;
+use crate::crm::reading::Reading;
 use crate::crm::{CrmError, Progress};
-use crate::facts::{CrmName, Deal, Evidence, Gap, Population, Source, Window};
+use crate::facts::{CrmName, Deal, Gap, Population, Window};
 use crate::text::quoted;
 
 const PAGE: usize = 200;
@@ -29,10 +29,7 @@ pub(super) struct Reader<'a> {
     /// Properties beyond those that are always read.
     pub(super) wanted: &'a Properties,
     pub(super) progress: &'a dyn Progress,
-    hash: Sha256,
-    gaps: Vec<Gap>,
-    remarks: Vec<String>,
-    rows: usize,
+    reading: Reading,
 }
 
 impl<'a> Reader<'a> {
@@ -44,18 +41,7 @@ impl<'a> Reader<'a> {
         wanted: &'a Properties,
         progress: &'a dyn Progress,
     ) -> Self {
-        Self {
-            api,
-            settings,
-            crm,
-            account,
-            wanted,
-            progress,
-            hash: Sha256::new(),
-            gaps: Vec::new(),
-            remarks: Vec::new(),
-            rows: 0,
-        }
+        Self { api, settings, crm, account, wanted, progress, reading: Reading::default() }
     }
 
     /// Reads everything.
@@ -67,7 +53,7 @@ impl<'a> Reader<'a> {
                 .filter_map(|id| self.account.stages.label(id))
                 .map(quoted)
                 .collect();
-            self.remarks.push(format!(
+            self.reading.remarks.push(format!(
                 "Only the pipelines {} were read, as crm.hubspot.pipelines says.",
                 labels.join(", ")
             ));
@@ -110,15 +96,7 @@ impl<'a> Reader<'a> {
         if !self.wanted.company.is_empty() {
             self.add_companies(&mut deals).await;
         }
-        let source = Source {
-            kind: self.crm.as_str().to_owned(),
-            location: self.api.base().to_owned(),
-            query: Some(query),
-            rows: self.rows,
-            sha256: hex::encode(self.hash.finalize()),
-            remarks: self.remarks,
-        };
-        Ok(Population { source, deals: Evidence::new(deals, self.gaps) })
+        Ok(self.reading.finish(self.crm, self.api.base(), query, deals))
     }
 
     /// Every result of a search. One search gives 10,000 at most, so each page
@@ -152,15 +130,11 @@ impl<'a> Reader<'a> {
                 Ok(answer) => answer,
                 Err(failure) if page == 1 && counts => return Err(failure.into()),
                 Err(failure) => {
-                    self.gaps.push(Gap {
-                        what: format!("page {page} of the search for {what}, and those behind it"),
-                        why: failure.error.to_string(),
-                        help: Some("Run the audit again.".to_owned()),
-                    });
+                    self.reading.lost_page(page, &format!("the search for {what}"), &failure);
                     return Ok(());
                 }
             };
-            self.hash.update(&bytes);
+            self.reading.bytes(&bytes);
             if page == 1 {
                 total = answer["total"].as_u64().and_then(|n| usize::try_from(n).ok());
             }
@@ -170,7 +144,7 @@ impl<'a> Reader<'a> {
                 // HubSpot's ids are numbers, and sorted as such.
                 let number = record::id(&record["id"]).and_then(|id| id.parse::<u64>().ok());
                 let Some(number) = number else {
-                    self.gaps.push(Gap {
+                    self.reading.gaps.push(Gap {
                         what: format!("a deal on page {page} of the search for {what}"),
                         why: "its id is no number".to_owned(),
                         help: None,
@@ -179,7 +153,7 @@ impl<'a> Reader<'a> {
                 };
                 furthest = furthest.max(number);
                 if found.insert(number, record.clone()).is_none() {
-                    self.rows += 1;
+                    self.reading.rows += 1;
                 }
                 read_here += 1;
             }
@@ -199,7 +173,7 @@ impl<'a> Reader<'a> {
         if let Some(total) = total
             && read_here < total
         {
-            self.gaps.push(Gap {
+            self.reading.gaps.push(Gap {
                 what: format!("{} of the {what}", total - read_here),
                 why: format!("HubSpot counts {total}, and its pages held {read_here}"),
                 help: Some(
@@ -217,7 +191,7 @@ impl<'a> Reader<'a> {
         let names = match read::property_names(self.api, "deals").await {
             Ok(names) => names,
             Err(failure) => {
-                self.gaps.push(Gap {
+                self.reading.gaps.push(Gap {
                     what: "deals that were won before and reopened".to_owned(),
                     why: failure.error.to_string(),
                     help: None,
@@ -239,7 +213,7 @@ impl<'a> Reader<'a> {
             groups.push(filters);
         }
         if without > 0 {
-            self.remarks.push(format!(
+            self.reading.remarks.push(format!(
                 "Won stages whose date of entering HubSpot does not keep, so that reopened deals \
                  of theirs are not listed: {without}."
             ));
@@ -268,10 +242,10 @@ impl<'a> Reader<'a> {
                         let number = id.parse().unwrap_or_default();
                         match records.get(id) {
                             Some(record) => {
-                                self.hash.update(record.to_string());
+                                self.reading.bytes(record.to_string());
                                 found.insert(number, record.clone());
                             }
-                            None => self.remarks.push(format!(
+                            None => self.reading.remarks.push(format!(
                                 "Deal {id} was deleted or merged while it was read, and is \
                                  counted as the search told it."
                             )),
@@ -280,11 +254,8 @@ impl<'a> Reader<'a> {
                 }
                 Err(failure) => {
                     let last = chunk.last().map_or("", String::as_str);
-                    self.gaps.push(Gap {
-                        what: format!("the stage history of the deals {} to {last}", chunk[0]),
-                        why: failure.error.to_string(),
-                        help: Some("Run the audit again.".to_owned()),
-                    });
+                    let what = format!("the stage history of the deals {} to {last}", chunk[0]);
+                    self.reading.gaps.push(failure.gap(what));
                 }
             }
             done += chunk.len();
@@ -303,17 +274,13 @@ impl<'a> Reader<'a> {
             let answer = match self.api.get("crm/objects", &rest).await {
                 Ok(answer) => answer,
                 Err(failure) => {
-                    self.gaps.push(Gap {
-                        what: format!("page {page} of the archived deals, and those behind it"),
-                        why: failure.error.to_string(),
-                        help: Some("Run the audit again.".to_owned()),
-                    });
+                    self.reading.lost_page(page, "the archived deals", &failure);
                     return records;
                 }
             };
-            self.hash.update(answer.to_string());
+            self.reading.bytes(answer.to_string());
             let results = answer["results"].as_array().cloned().unwrap_or_default();
-            self.rows += results.len();
+            self.reading.rows += results.len();
             let empty = results.is_empty();
             records.extend(results.into_iter().map(|mut record| {
                 record["archived"] = Value::Bool(true);
@@ -336,7 +303,7 @@ impl<'a> Reader<'a> {
                 }
             }
             Err(failure) => {
-                self.remarks.push(format!("The reps could not be read: {}", failure.error));
+                self.reading.remarks.push(format!("The reps could not be read: {}", failure.error));
             }
         }
     }
@@ -361,7 +328,7 @@ impl<'a> Reader<'a> {
             Ok::<(), super::api::Failure>(())
         };
         if let Err(failure) = read.await {
-            self.gaps.push(Gap {
+            self.reading.gaps.push(Gap {
                 what: "the companies of the deals".to_owned(),
                 why: failure.error.to_string(),
                 help: Some("Give the token the scope crm.objects.companies.read.".to_owned()),

@@ -9,6 +9,7 @@ use super::deal;
 use super::read;
 use super::record::{self, Account};
 use super::settings::HubSpotSettings;
+use crate::crm::note::html;
 use crate::crm::{ClosedWonUpdate, CrmError};
 use crate::facts::{CrmName, DealId, Outcome};
 use crate::text::quoted;
@@ -99,20 +100,4 @@ async fn note(api: &Api, deal: &str, url: &str, at: DateTime<Utc>) -> Result<(),
     });
     api.create("notes", &note).await?;
     Ok(())
-}
-
-/// The text inside HTML.
-fn html(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            c if c.is_control() => {}
-            c => out.push(c),
-        }
-    }
-    out
 }

@@ -1,0 +1,86 @@
+//! What `doctor` looks at: login, requests left, objects, stages, properties.
+
+use super::api::Api;
+use super::deal;
+use super::settings::SalesforceSettings;
+use crate::crm::Check;
+use crate::crm::checks::{self as shared, failed};
+
+/// Objects that are read, each with what it is for.
+const OBJECTS: [&str; 6] = [
+    "Opportunity",
+    "OpportunityHistory",
+    "OpportunityContactRole",
+    "OpportunityLineItem",
+    "Account",
+    "Contact",
+];
+
+/// All checks, in the order in which they should be mended.
+pub(super) async fn all(
+    api: &Api,
+    settings: &SalesforceSettings,
+    properties: &[String],
+) -> Vec<Check> {
+    let mut checks = Vec::new();
+    match api.base().await {
+        Ok(base) => {
+            checks.push(Check::ok("salesforce: login", format!("accepted; the org is {base}")));
+        }
+        Err(failure) => return vec![failed("salesforce: login", &failure.error)],
+    }
+    if let Ok(limits) = api.get("limits").await {
+        checks.extend(requests(&limits["DailyApiRequests"]));
+    }
+    for object in OBJECTS {
+        let what = format!("salesforce: read {object}");
+        let path = api.query_path(&format!("SELECT Id FROM {object} LIMIT 1"), false);
+        checks.push(match api.read(&path).await {
+            Ok(_) => Check::ok(what, "allowed"),
+            Err(failure) => failed(&what, &failure.error),
+        });
+    }
+    match deal::org(api, settings).await {
+        Ok(org) => {
+            let what = "salesforce: won stages";
+            let won = org.stages.active_won();
+            checks.push(match won.as_slice() {
+                [] => Check::warning(
+                    what,
+                    "the org has no active won stage, so no opportunity is ever handed over",
+                    "Set a stage to Closed/Won in Setup, Object Manager, Opportunity, Stage.",
+                ),
+                won => Check::ok(what, won.join(", ")),
+            });
+            if settings.update_closed_won {
+                let what = "salesforce: stage to set";
+                checks.push(match org.stages.to_set(settings) {
+                    Ok(stage) => Check::ok(what, stage),
+                    Err(error) => failed(what, &error),
+                });
+            }
+        }
+        Err(failure) => checks.push(failed("salesforce: won stages", &failure.error)),
+    }
+    let what = "salesforce: properties";
+    checks.extend(match deal::describe(api).await {
+        Ok(described) => shared::properties(what, "Salesforce", properties, &described.fields),
+        Err(failure) => vec![failed(what, &failure.error)],
+    });
+    checks
+}
+
+/// The requests left, where the org says.
+fn requests(limit: &serde_json::Value) -> Option<Check> {
+    let (left, most) = (limit["Remaining"].as_u64()?, limit["Max"].as_u64()?);
+    let (what, detail) = ("salesforce: requests", format!("{left} of {most} are left today"));
+    Some(if left < most / 10 {
+        Check::warning(
+            what,
+            detail,
+            "All integrations of the org share them; look for the greedy one.",
+        )
+    } else {
+        Check::ok(what, detail)
+    })
+}

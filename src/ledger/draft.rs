@@ -1,6 +1,7 @@
 //! Drafts: a handoff before its signature, on a branch of its own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::change::Change;
 use super::repository::{branch_commit, branch_or_remote, check_branch, hold};
@@ -30,6 +31,32 @@ impl Ledger {
                 Snapshot::new(repo, names, self.root(), Some(commit))
             })
             .transpose()
+    }
+}
+
+impl Ledger {
+    /// Leaves a branch to the remote: deletes it here where the remote is
+    /// known to have all of it, so that what people change there is not hidden
+    /// by an older copy. `false` where it stays.
+    ///
+    /// # Errors
+    /// When the branch cannot be read or deleted.
+    pub fn leave_to_remote(
+        &self,
+        remote: &str,
+        branch: &str,
+        timeout: Duration,
+    ) -> Result<bool, LedgerError> {
+        check_branch(branch)?;
+        let local =
+            branch_commit(&hold(self.shared()), &format!("refs/heads/{branch}"), self.root())?;
+        if local.is_none() || local != self.on_remote(remote, branch)? {
+            return Ok(false);
+        }
+        match self.lock(timeout)?.delete_branch(branch) {
+            Err(LedgerError::BranchBusy { .. }) => Ok(false),
+            other => other,
+        }
     }
 }
 

@@ -2,16 +2,21 @@
 //! commits durably, pushes. Depends on facts, text, yaml and `brief::Timeline`.
 
 mod batch;
+mod blob;
+pub mod blobs;
 mod branch_ref;
 mod build;
+pub mod cache;
 mod change;
 mod changed;
 mod checkout;
+pub mod checkpoint;
 mod draft;
 mod durable;
 mod eol;
 mod error;
 mod git_program;
+pub mod history;
 mod identity;
 mod index_file;
 mod journal;
@@ -24,6 +29,7 @@ mod push;
 mod remote;
 mod replay;
 mod repository;
+mod scan;
 mod snapshot;
 mod staging;
 mod tree_diff;
@@ -33,9 +39,16 @@ mod working_file;
 mod writer;
 
 pub use batch::{Batch, BatchDone};
+pub use blob::blob_id;
+pub use blobs::Blobs;
+pub use cache::BlobDigests;
 pub use change::Change;
 pub use checkout::Remark;
+pub use checkpoint::{
+    Checkpoint, Containment, find_containment, is_contained, list_checkpoints, write_checkpoint,
+};
 pub use error::LedgerError;
+pub use history::{HistoryError, ScanAt, Scanned, scan, scan_cold};
 pub use identity::Identity;
 pub use merge::merge_timelines;
 pub use path::{BRIEFS, folder_for, key_of, month_for};

@@ -1,0 +1,50 @@
+//! Single blobs by their id, and the id that bytes will have.
+
+use chrono::{DateTime, Utc};
+use git2::{ErrorCode, ObjectType, Oid};
+
+use super::repository::hold;
+use super::snapshot::read_blob;
+use super::{Ledger, LedgerError};
+use crate::facts::ObjectId;
+
+/// The id that git gives to these bytes as a file.
+///
+/// # Panics
+/// Never: hashing bytes in memory cannot fail.
+#[must_use]
+pub fn blob_id(bytes: &[u8]) -> ObjectId {
+    let id =
+        Oid::hash_object(ObjectType::Blob, bytes).expect("bytes in memory can always be hashed");
+    super::snapshot::object_id(id)
+}
+
+impl Ledger {
+    /// The bytes of a blob; `None` if this clone does not have it.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    pub fn blob(&self, id: ObjectId) -> Result<Option<Vec<u8>>, LedgerError> {
+        let repo = hold(self.shared());
+        let oid = Oid::from_bytes(&id.0)
+            .map_err(LedgerError::git("reading an object id", self.git_dir()))?;
+        match repo.find_blob(oid) {
+            Ok(_) => read_blob(&repo, oid).map(Some),
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(LedgerError::git("reading an earlier brief", self.git_dir())(error)),
+        }
+    }
+
+    /// The committer time of a revision; `None` if the text names no commit.
+    ///
+    /// # Errors
+    /// When the repository cannot be read.
+    pub fn commit_time(&self, revision: &str) -> Result<Option<DateTime<Utc>>, LedgerError> {
+        let repo = hold(self.shared());
+        let Ok(commit) = repo.revparse_single(revision).and_then(|object| object.peel_to_commit())
+        else {
+            return Ok(None);
+        };
+        Ok(DateTime::from_timestamp(commit.committer().when().seconds(), 0))
+    }
+}

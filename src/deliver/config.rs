@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::{
-    AsanaSettings, EmailSettings, GithubSettings, JiraSettings, Letters, OutboxSettings, Sink,
-    Site, SlackSettings, TaskList, WelcomeSettings, asana, email, github, jira, outbox, slack,
-    welcome,
+    AsanaSettings, EmailSettings, GithubSettings, JiraSettings, Letters, OutboxSettings, Reader,
+    Sink, Site, SlackSettings, TaskForm, TaskList, WelcomeSettings, asana, email, github, jira,
+    outbox, slack, welcome,
 };
 use crate::facts::Secrets;
 
@@ -98,4 +98,38 @@ pub fn build(
         }
     }
     if problems.is_empty() { Ok(sinks) } else { Err(problems) }
+}
+
+/// Makes what reads back what people did about the deliveries.
+///
+/// # Errors
+/// With every problem there is, as [`build`].
+pub fn readers(
+    config: &DeliverConfig,
+    secrets: &Secrets,
+) -> Result<Vec<Box<dyn Reader>>, Vec<BuildProblem>> {
+    let mut readers: Vec<Box<dyn Reader>> = Vec::new();
+    let mut problems = Vec::new();
+    if let Some(settings) = &config.github {
+        match github::reader(settings, secrets) {
+            Ok(reader) => readers.push(reader),
+            Err(found) => problems
+                .extend(found.into_iter().map(|message| BuildProblem { sink: "github", message })),
+        }
+    }
+    if problems.is_empty() { Ok(readers) } else { Err(problems) }
+}
+
+impl DeliverConfig {
+    /// Whether a draft's branch goes on to be the task's when it has landed.
+    #[must_use]
+    pub fn keeps_draft_branch(&self) -> bool {
+        self.github.as_ref().is_some_and(|github| github.form == TaskForm::PullRequest)
+    }
+
+    /// Whether some sink opens the CSM's first-touch task.
+    #[must_use]
+    pub fn opens_task(&self) -> bool {
+        self.github.is_some() || self.outbox.is_some()
+    }
 }

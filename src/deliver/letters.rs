@@ -142,7 +142,8 @@ impl Letters {
             .iter()
             .map(|gap| {
                 let words = usize::from(gap.question).checked_sub(1).and_then(|n| QUESTIONS.get(n));
-                json!({"question": gap.question, "words": words, "field": gap.field, "ask": gap.ask})
+                json!({"question": gap.question, "words": words, "field": gap.field, "ask": gap.ask,
+                       "example": gap.example})
             })
             .collect();
         let money = answer(brief, "purchase.contract_value.amount").map(|amount| {

@@ -4,6 +4,7 @@
 
 mod answer;
 mod asana;
+mod command;
 mod config;
 mod email;
 mod failure;
@@ -13,6 +14,7 @@ mod letters;
 mod outbox;
 mod plan;
 mod port;
+mod reader;
 mod run;
 mod site;
 mod slack;
@@ -21,7 +23,7 @@ mod templates;
 mod welcome;
 
 pub use asana::AsanaSettings;
-pub use config::{BuildProblem, DeliverConfig, build};
+pub use config::{BuildProblem, DeliverConfig, build, readers};
 pub use email::EmailSettings;
 pub use github::{GithubSettings, ProjectSettings, Repository, TaskForm, draft_pull_request};
 pub use jira::JiraSettings;
@@ -29,6 +31,7 @@ pub use letters::Letters;
 pub use outbox::OutboxSettings;
 pub use plan::{Backoff, Circumstances, Plan, Settled, State, Step, Wanted, plan};
 pub use port::{DeliveryError, Handoff, Mark, Missing, Sink};
+pub use reader::{Observed, ReadBack, Reader};
 pub use run::{Before, DeliveryResult, Moment, patience, run};
 pub use site::{Clock, Site, WorkingDays};
 pub use slack::SlackSettings;

@@ -19,6 +19,8 @@ pub struct Missing {
     pub field: String,
     /// Whom to ask, such as the rep's name.
     pub ask: Option<String>,
+    /// A good answer, on one line.
+    pub example: Option<String>,
 }
 
 /// A signed brief as the sinks see it. Everything in `brief` is customer text

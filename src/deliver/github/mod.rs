@@ -1,5 +1,6 @@
 //! GitHub: the first-touch task as an issue or a pull request.
 
+mod acts;
 mod api;
 mod checks;
 mod issue;
@@ -7,13 +8,15 @@ mod marker;
 mod people;
 mod project;
 mod pull;
+mod read_back;
 mod settings;
+mod task_url;
 
 pub use settings::{GithubSettings, ProjectSettings, Repository, TaskForm};
 
 use std::sync::Arc;
 
-use super::{Letters, Sink};
+use super::{Letters, Reader, Sink};
 use crate::facts::Secrets;
 use api::Api;
 use pull::{GithubPull, Purpose};
@@ -49,6 +52,18 @@ pub fn draft_pull_request(
 ) -> Result<Box<dyn Sink>, Vec<String>> {
     let (api, settings) = connect(settings, secrets)?;
     Ok(Box::new(GithubPull { api, settings, letters, purpose: Purpose::Draft }))
+}
+
+/// What reads back what people did about the tasks.
+///
+/// # Errors
+/// As for the sink: a credential is missing or a value cannot be used.
+pub(super) fn reader(
+    settings: &GithubSettings,
+    secrets: &Secrets,
+) -> Result<Box<dyn Reader>, Vec<String>> {
+    let (api, _) = connect(settings, secrets)?;
+    Ok(Box::new(read_back::GithubReader::new(api)))
 }
 
 fn connect(

@@ -234,7 +234,8 @@ impl Sink for GithubPull {
         let mut remarks = Vec::new();
         let open = self.find(handoff).await?.into_iter().find(|pull| pull.state == "open");
         let pull = match open {
-            Some(pull) if self.marked(handoff, &pull) => pull,
+            // What a draft lacks changes; its checklist follows.
+            Some(pull) if self.purpose == Purpose::Task && self.marked(handoff, &pull) => pull,
             Some(pull) => {
                 let path = self.settings.repository.path(&format!("/pulls/{}", pull.number));
                 read(self.api.write(Method::PATCH, &path, &text).await?)?

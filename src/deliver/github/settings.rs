@@ -50,6 +50,11 @@ impl Repository {
         &self.owner
     }
 
+    /// Whether it is the same one; GitHub takes no notice of case.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.owner.eq_ignore_ascii_case(&other.owner) && self.name.eq_ignore_ascii_case(&other.name)
+    }
+
     /// The path of something in this repository's API.
     pub(super) fn path(&self, rest: &str) -> String {
         format!("/repos/{}/{}{rest}", self.owner, self.name)

@@ -141,6 +141,12 @@ fn safe(given: &str) -> String {
     }
 }
 
+/// A table of texts for a spreadsheet; no cell is taken for a formula.
+#[must_use]
+pub fn csv_table(header: &[&str], rows: &[Vec<String>]) -> Vec<u8> {
+    table(header, rows.iter().map(|row| row.iter().map(|cell| safe(cell)).collect()))
+}
+
 fn table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {
     let mut writer =
         csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());

@@ -22,6 +22,7 @@ pub mod table;
 mod text;
 
 pub use count::{count, count_of, thousands};
+pub use csv::csv_table;
 pub use findings::FindingsReport;
 pub use format::{Format, UnknownFormat};
 pub use options::Options;

@@ -1,0 +1,11 @@
+//! `handoff.yaml`: read as it is written, then checked; every problem is
+//! reported at once with its line. Knows the settings of the rooms below and
+//! no vendor by name.
+
+mod parse;
+mod problem;
+mod team;
+
+pub use parse::{Config, FILE_NAME, FirstTouch, ScopeRule};
+pub use problem::Problem;
+pub use team::{Assign, Csm, Routing, Team};

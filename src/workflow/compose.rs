@@ -1,0 +1,143 @@
+//! From what was found to the whole brief.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::deal::Found;
+use super::owner;
+use crate::brief::{Brief, MappingInput, View, merge};
+use crate::config::{Config, Csm};
+
+/// A brief as handoff would write it if nobody had written one.
+#[derive(Debug)]
+pub(super) struct Composed {
+    pub brief: Value,
+    pub remarks: Vec<String>,
+}
+
+impl Composed {
+    /// With what people have answered, which comes before what the deal says.
+    pub(super) fn with_answers(mut self, answers: Option<&Map<String, Value>>) -> Self {
+        if let Some(answers) = answers {
+            self.brief = merge(None, &Value::Object(answers.clone()), &self.brief);
+        }
+        self
+    }
+}
+
+/// Makes the brief. `before` is what the ledger has: its owner is kept, so
+/// that a correction does not move the handoff to somebody else.
+pub(super) fn compose(
+    config: &Config,
+    found: &Found,
+    signed: bool,
+    before: Option<&Value>,
+    open: &dyn Fn() -> BTreeMap<usize, usize>,
+) -> Composed {
+    let words = in_words(&config.first_touch.within.to_string());
+    let mapped = config.mapping.apply(&MappingInput {
+        signature: signed.then_some(&found.signature),
+        deal: found.deal.as_ref(),
+        first_touch: Some(&words),
+    });
+    let mut remarks = found.remarks.clone();
+    remarks.extend(
+        mapped.remarks.iter().map(|remark| format!("{}: {}", remark.field, remark.message)),
+    );
+    let mut sections = mapped.sections;
+    if !signed {
+        sections.remove("signature");
+    } else if found
+        .deal
+        .as_ref()
+        .is_some_and(|deal| deal.crm.as_str() == found.signature.provider.as_str())
+        && let Some(Value::Object(signature)) = sections.get_mut("signature")
+    {
+        // On the CRM's word there is no document.
+        signature.retain(|name, _| matches!(name.as_str(), "provider" | "signed_at"));
+    }
+    first_action(config, found, &mut sections, before, open, &mut remarks);
+    Composed { brief: Brief::new(&found.key, sections).into_json(), remarks }
+}
+
+fn first_action(
+    config: &Config,
+    found: &Found,
+    sections: &mut Map<String, Value>,
+    before: Option<&Value>,
+    open: &dyn Fn() -> BTreeMap<usize, usize>,
+    remarks: &mut Vec<String>,
+) {
+    let kept = before.and_then(|brief| brief.pointer("/first_action/owner")).cloned();
+    let brief = Value::Object(sections.clone());
+    let action = sections.entry("first_action").or_insert_with(|| json!({}));
+    let Some(action) = action.as_object_mut() else { return };
+    if !action.contains_key("owner") {
+        let chosen =
+            kept.or_else(|| owner::choose(&config.team, &brief, open, remarks).map(person));
+        if let Some(chosen) = chosen {
+            action.insert("owner".to_owned(), chosen);
+        }
+    } else if let Some(csm) = action.get("owner").and_then(|owner| named(config, owner)) {
+        // A name or a login alone in the CRM becomes the person of the team.
+        let csm = person(csm);
+        action.insert("owner".to_owned(), csm);
+    }
+    if !action.contains_key("due")
+        && let Some(signed_at) =
+            found.signature.signed_at.filter(|_| brief.get("signature").is_some())
+    {
+        let due = config.first_touch.due(signed_at);
+        action.insert(
+            "due".to_owned(),
+            json!(due.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)),
+        );
+    }
+    if action.is_empty() {
+        sections.remove("first_action");
+    }
+}
+
+fn named<'a>(config: &'a Config, owner: &Value) -> Option<&'a Csm> {
+    let words =
+        [owner.as_str(), owner["email"].as_str(), owner["github"].as_str(), owner["name"].as_str()];
+    words
+        .into_iter()
+        .flatten()
+        .find_map(|word| config.team.find(word))
+        .and_then(|index| config.team.csms.get(index))
+}
+
+fn person(csm: &Csm) -> Value {
+    let mut person = Map::new();
+    person.insert("name".to_owned(), json!(csm.name));
+    for (name, value) in [("email", &csm.email), ("github", &csm.github), ("slack", &csm.slack)] {
+        if let Some(value) = value {
+            person.insert(name.to_owned(), json!(value));
+        }
+    }
+    Value::Object(person)
+}
+
+/// What a brief is the handoff of, for comparing: its deal, else its document.
+pub(super) fn identity(view: View<'_>) -> String {
+    match (view.deal(), view.provider(), view.document_id()) {
+        (Some((crm, id)), ..) => {
+            let id = crate::facts::normalise_deal_id(&crm, &id);
+            format!("{crm} deal {id}")
+        }
+        (None, Some(provider), Some(document)) => format!("{provider} document {document}"),
+        _ => String::new(),
+    }
+}
+
+/// `24h` as a sentence has it: `24 hours`. A mixed length stays as it is.
+fn in_words(length: &str) -> String {
+    let units = [('d', "day"), ('h', "hour"), ('m', "minute"), ('s', "second")];
+    let simple = units.iter().find_map(|(unit, word)| {
+        let number: u32 = length.strip_suffix(*unit)?.parse().ok()?;
+        Some(if number == 1 { format!("1 {word}") } else { format!("{number} {word}s") })
+    });
+    simple.unwrap_or_else(|| length.to_owned())
+}

@@ -1,0 +1,87 @@
+//! The CRM as a target of deliveries: Closed Won is kept true, with a link to
+//! the brief.
+
+use async_trait::async_trait;
+
+use crate::brief::{EventKind, View};
+use crate::crm::{ClosedWonUpdate, Crm, CrmError};
+use crate::deliver::{DeliveryError, Handoff, Mark, Sink};
+
+/// Keeps the CRM at Closed Won after a signature. Doing it twice changes
+/// nothing: a deal that is won is not moved, and the note is looked for first.
+pub struct CrmSink {
+    crm: Box<dyn Crm>,
+}
+
+impl CrmSink {
+    /// A sink over a connected CRM.
+    #[must_use]
+    pub fn new(crm: Box<dyn Crm>) -> Self {
+        Self { crm }
+    }
+}
+
+#[async_trait]
+impl Sink for CrmSink {
+    fn event(&self) -> EventKind {
+        EventKind::CrmUpdated
+    }
+
+    fn via(&self) -> &'static str {
+        "crm"
+    }
+
+    fn describe(&self, handoff: &Handoff) -> String {
+        format!("{}: Closed Won and the link to the brief of {}", self.crm.name(), handoff.key)
+    }
+
+    /// The CRM itself is asked when it is written to.
+    async fn look_up(&self, _: &Handoff) -> Result<Option<Mark>, DeliveryError> {
+        Ok(None)
+    }
+
+    async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
+        let view = View::of(&handoff.brief);
+        let no = |message: String, help: &str| DeliveryError::Permanent {
+            message,
+            help: help.to_owned(),
+        };
+        let Some((crm, id)) = view.deal().filter(|(crm, _)| crm == self.crm.name()) else {
+            let message = format!("the brief names no deal of {}", self.crm.name());
+            return Err(no(message, "put the deal's id on the document, and sign again"));
+        };
+        let Some(signed_at) = view.signed_at() else {
+            return Err(no("the brief has no time of signature".to_owned(), "sign it again"));
+        };
+        let url = handoff.url.as_deref();
+        let done = self.crm.mark_closed_won(&id, signed_at, url).await.map_err(failure)?;
+        let remark = match done {
+            ClosedWonUpdate::Updated => None,
+            ClosedWonUpdate::AlreadyWon => Some("it was won already".to_owned()),
+            ClosedWonUpdate::NotSupported => {
+                return Err(no(
+                    format!("{crm} does not say that deal {id} is won, and is not to be changed"),
+                    "set update_closed_won under `crm:`, or move the deal by hand",
+                ));
+            }
+        };
+        let reference = view.deal_url().map_or_else(|| format!("{crm} deal {id}"), str::to_owned);
+        Ok(Mark { reference, at: None, remark })
+    }
+}
+
+/// What a CRM's refusal means for a delivery.
+fn failure(error: CrmError) -> DeliveryError {
+    let message = error.to_string();
+    match error {
+        CrmError::Unavailable { .. } => DeliveryError::Transient { message, retry_after: None },
+        CrmError::NotFound { help, .. }
+        | CrmError::BadData { help, .. }
+        | CrmError::Settings { help, .. }
+        | CrmError::Denied { help, .. } => DeliveryError::Permanent { message, help },
+        CrmError::Refused { .. } => DeliveryError::Permanent {
+            message,
+            help: "move the deal to Closed Won by hand in the CRM".to_owned(),
+        },
+    }
+}

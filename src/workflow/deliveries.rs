@@ -1,0 +1,207 @@
+//! Reconciling: every signed brief gets all its deliveries.
+
+use chrono::{DateTime, Utc};
+
+use super::sign::event_name;
+use super::workplace::{LOCK_WAIT, Stored, stored_in};
+use super::{WorkflowError, Workplace};
+use crate::brief::{Completeness, Event, MissingField, Timeline};
+use crate::deliver::{
+    self, Backoff, Circumstances, DeliveryResult, Handoff, Missing, Plan, Wanted,
+};
+use crate::facts::{Gap, Key};
+use crate::ledger::{BRIEFS, Change, month_for};
+use crate::net::Schedule;
+
+/// Which handoffs are reconciled when none is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Horizon {
+    /// Folders of the months from this moment on.
+    pub since: DateTime<Utc>,
+}
+
+/// What became of one handoff's deliveries.
+#[derive(Debug)]
+pub struct Delivered {
+    /// The handoff.
+    pub key: Key,
+    /// What was planned.
+    pub plan: Plan,
+    /// What each sink would make, for `--dry-run`.
+    pub would: Vec<String>,
+    /// What was done; empty for a plan alone.
+    pub results: Vec<DeliveryResult>,
+    /// The timeline afterwards.
+    pub timeline: Timeline,
+    /// What a person should know.
+    pub remarks: Vec<String>,
+}
+
+/// The keys of the handoffs within the horizon, and what could not be read.
+///
+/// # Errors
+/// When the ledger cannot be read at all.
+pub fn keys_within(
+    place: &Workplace,
+    horizon: Horizon,
+) -> Result<(Vec<Key>, Vec<Gap>), WorkflowError> {
+    let layout = place.config.layout.as_str();
+    let (mut keys, mut gaps, mut seen) =
+        (Vec::new(), Vec::new(), std::collections::BTreeSet::new());
+    let mut day = horizon.since;
+    loop {
+        let month = month_for(layout, day.min(place.now))?;
+        if seen.insert(month.clone()) {
+            let (folders, missing) = place.ledger.folders(Some(&month))?.into_parts();
+            keys.extend(folders.into_iter().filter_map(|folder| folder.key));
+            gaps.extend(missing);
+        }
+        if day >= place.now {
+            break;
+        }
+        day = day + chrono::Days::new(1);
+    }
+    keys.sort();
+    keys.dedup();
+    Ok((keys, gaps))
+}
+
+/// Reconciles one handoff: plans from its timeline, carries the plan out
+/// unless it is only asked for, and records what was done.
+///
+/// # Errors
+/// When the ledger cannot be read or written. A sink that fails is in the
+/// results and in the timeline, not an error.
+pub async fn deliver(
+    place: &Workplace,
+    key: &Key,
+    at_once: bool,
+    dry_run: bool,
+    before: Option<deliver::Before<'_>>,
+) -> Result<Delivered, WorkflowError> {
+    let Some(stored) = place.stored(key, None)? else {
+        return Err(WorkflowError::NoHandoff(key.clone()));
+    };
+    let wanted: Vec<Wanted> =
+        place.sinks.iter().map(|sink| Wanted::from_sink(sink.as_ref())).collect();
+    let circumstances = Circumstances {
+        now: place.now,
+        backoff: Backoff::default(),
+        at_once,
+        since: place.config.deliver.since,
+    };
+    let plan = deliver::plan(&wanted, &stored.timeline, &circumstances);
+    let mut delivered = Delivered {
+        key: key.clone(),
+        would: Vec::new(),
+        results: Vec::new(),
+        timeline: stored.timeline.clone(),
+        remarks: Vec::new(),
+        plan,
+    };
+    let Some(handoff) = handoff_of(place, key, &stored)? else { return Ok(delivered) };
+    let due = delivered.plan.steps.iter().filter(|step| step.is_due());
+    delivered.would = due
+        .filter_map(|step| {
+            place.sinks.iter().find(|sink| sink.event() == step.event && sink.via() == step.via)
+        })
+        .map(|sink| sink.describe(&handoff))
+        .collect();
+    if dry_run || delivered.plan.is_idle() {
+        return Ok(delivered);
+    }
+    delivered.results = deliver::run(
+        &delivered.plan,
+        &place.sinks,
+        &handoff,
+        place.now,
+        &Schedule::interactive(),
+        before,
+    )
+    .await;
+    let events: Vec<Event> =
+        delivered.results.iter().map(|result| result.to_event(place.now)).collect();
+    if let Some(timeline) = append(place, key, &stored.folder, events, &mut delivered.remarks)? {
+        delivered.timeline = timeline;
+    }
+    Ok(delivered)
+}
+
+/// What the sinks get of a handoff; nothing for one without a brief.
+///
+/// # Errors
+/// When the brief cannot be rendered.
+pub fn handoff_of(
+    place: &Workplace,
+    key: &Key,
+    stored: &Stored,
+) -> Result<Option<Handoff>, WorkflowError> {
+    let Some(brief) = &stored.brief else { return Ok(None) };
+    let missing = Completeness::of(&place.schema, brief.json()).missing;
+    Ok(Some(Handoff {
+        key: key.clone(),
+        folder: stored.folder.clone(),
+        readme: place.render(brief)?,
+        brief_yaml: brief.to_yaml(Workplace::depth(&stored.folder)),
+        brief: brief.json().clone(),
+        timeline: stored.timeline.clone(),
+        missing: missing.into_iter().map(gap).collect(),
+        url: place.ledger.web_url(&stored.folder),
+        commit: place.ledger.tip()?.map_or_else(String::new, |id| id.to_string()),
+    }))
+}
+
+/// A missing answer as the sinks are told of it.
+pub(super) fn gap(field: MissingField) -> Missing {
+    let MissingField { question, field, ask, example, .. } = field;
+    Missing { question, field, ask, example }
+}
+
+/// Appends events to a timeline in one commit. What another writer recorded
+/// in the meantime stays, and nothing is recorded twice.
+///
+/// # Errors
+/// When the ledger cannot be read or written.
+pub(super) fn append(
+    place: &Workplace,
+    key: &Key,
+    folder: &str,
+    events: Vec<Event>,
+    remarks: &mut Vec<String>,
+) -> Result<Option<Timeline>, WorkflowError> {
+    if events.is_empty() {
+        return Ok(None);
+    }
+    let mut writer = place.ledger.lock(LOCK_WAIT)?;
+    let stored = stored_in(&writer.snapshot()?, key, month_in(folder))?;
+    let (mut timeline, customer, path) = match stored {
+        Some(stored) => {
+            let customer =
+                stored.brief.as_ref().and_then(|b| b.view().customer_name().map(str::to_owned));
+            (stored.timeline, customer, stored.folder)
+        }
+        None => (Timeline::new(key.clone()), None, folder.to_owned()),
+    };
+    let new: Vec<Event> =
+        events.into_iter().filter(|event| !timeline.events.contains(event)).collect();
+    if new.is_empty() {
+        return Ok(Some(timeline));
+    }
+    let mut names: Vec<String> = new.iter().map(|event| event_name(event.event)).collect();
+    names.dedup();
+    timeline.events.extend(new);
+    let change =
+        Change::of_handoff(path, customer.as_deref().unwrap_or("customer"), key, place.now)
+            .trailer("Handoff-Event", names.join(" "))
+            .put("timeline.yaml", timeline.to_yaml());
+    if let Some(committed) = writer.commit(&change)? {
+        remarks.extend(committed.remarks.iter().map(ToString::to_string));
+    }
+    Ok(Some(timeline))
+}
+
+/// The layout's part of a folder, where the search begins.
+fn month_in(folder: &str) -> Option<&str> {
+    let inner = folder.strip_prefix(BRIEFS)?.strip_prefix('/')?;
+    inner.rsplit_once('/').map(|(month, _)| month)
+}

@@ -1,0 +1,215 @@
+//! A brief before its signature, on a branch of its own, and the request that
+//! asks the rep for what is missing.
+
+use serde_json::{Map, Value};
+
+use super::compose::{compose, identity};
+use super::deal::{DealSource, Found, find_draft_deal};
+use super::deliveries::gap;
+use super::draft_branch::{Drafts, stored_draft};
+use super::sign::{event_name, machine_version, open_handoffs};
+use super::workplace::{LOCK_WAIT, Stored, stored_in};
+use super::{WorkflowError, Workplace};
+use crate::brief::{Brief, Completeness, Event, EventKind, MissingField, Timeline, View, merge};
+use crate::deliver::{DeliveryError, Handoff, Mark, Sink};
+use crate::facts::{Key, ObjectId};
+use crate::ledger::{Change, Ledger, Writer, blob_id, folder_for, web_links};
+
+/// What became of a draft.
+#[derive(Debug, Clone)]
+pub struct Drafted {
+    /// The handoff.
+    pub key: Key,
+    /// Its folder.
+    pub path: String,
+    /// The branch.
+    pub branch: String,
+    /// The commit of the brief; `None` when nothing was new.
+    pub commit: Option<ObjectId>,
+    /// Whether the draft is new.
+    pub created: bool,
+    /// What is missing, without what the signature brings.
+    pub missing: Vec<MissingField>,
+    /// The request that asks for it, or why there is none; `None` where no
+    /// target for it is configured, or the branch is not on the remote.
+    pub request: Option<Result<Mark, DeliveryError>>,
+    /// What a person should know.
+    pub remarks: Vec<String>,
+}
+
+/// Writes or renews a draft: the brief without a signature, on the branch
+/// `handoff/<key>`. Pushes it, and opens the request where `asking` is given.
+/// What people have written in the draft is kept; `answers` are those of a form.
+///
+/// # Errors
+/// See [`WorkflowError`]; when the handoff is on the ledger's branch already,
+/// nothing is written.
+pub async fn draft(
+    place: &Workplace,
+    source: DealSource,
+    answers: Option<&Map<String, Value>>,
+    asking: Option<&dyn Sink>,
+) -> Result<Drafted, WorkflowError> {
+    let found = find_draft_deal(source, place.crm.as_deref()).await?;
+    let mut remarks = Vec::new();
+    let drafts = Drafts::look(place, &mut remarks);
+    drafts.combine(&found.key, &mut remarks)?;
+    let (mut drafted, mut stored) = {
+        let mut writer = place.ledger.lock(LOCK_WAIT)?;
+        write(place, &mut writer, &found, answers)?
+    };
+    drafted.remarks.extend(remarks);
+    let on_remote = drafts.combine(&found.key, &mut drafted.remarks)?;
+    let Some(asking) = asking.filter(|_| on_remote) else { return Ok(drafted) };
+    let handoff = handoff_of(place, &drafted, &stored)?;
+    let asked = ask(asking, &handoff, drafted.commit.is_some()).await;
+    if let Ok(mark) = &asked
+        && record(place, &drafted, &mut stored, asking, mark)?
+    {
+        drafts.combine(&found.key, &mut drafted.remarks)?;
+    }
+    drafted.request = Some(asked);
+    Ok(drafted)
+}
+
+/// What is missing from a draft: the deadline of the first touch comes with
+/// the signature and is nobody's to answer.
+fn missing(place: &Workplace, brief: &Brief) -> Vec<MissingField> {
+    let mut missing = Completeness::of(&place.schema, brief.json()).missing;
+    missing.retain(|field| field.field != "first_action.due");
+    missing
+}
+
+fn write(
+    place: &Workplace,
+    writer: &mut Writer,
+    found: &Found,
+    answers: Option<&Map<String, Value>>,
+) -> Result<(Drafted, Stored), WorkflowError> {
+    let snapshot = writer.snapshot()?;
+    if let Some(stored) = stored_in(&snapshot, &found.key, None)? {
+        let message = format!(
+            "it is on {} already ({}); a draft comes before the signature",
+            place.ledger.branch(),
+            stored.folder
+        );
+        return Err(WorkflowError::DoesNotFit { key: found.key.clone(), message });
+    }
+    let branch = Ledger::draft_branch(&found.key);
+    let stored = stored_draft(place, &found.key)?.map(|(_, stored)| stored);
+    let before = stored.as_ref().and_then(|stored| stored.brief.as_ref());
+    let open = || open_handoffs(place, &snapshot, place.now);
+    let composed = compose(&place.config, found, false, before.map(Brief::json), &open);
+    let composed = composed.with_answers(answers);
+    let brief = match before {
+        Some(before) => {
+            let (there, here) = (identity(before.view()), identity(View::of(&composed.brief)));
+            if there != here && !there.is_empty() && !here.is_empty() {
+                return Err(WorkflowError::KeyCollision { key: found.key.clone(), there, here });
+            }
+            let base = stored.as_ref().and_then(|stored| machine_version(place, &stored.timeline));
+            merge(base.as_ref(), before.json(), &composed.brief)
+        }
+        None => composed.brief,
+    };
+    let brief = Brief::from_json(place.schema.in_order(&brief));
+    let customer = brief.view().customer_name().unwrap_or("customer").to_owned();
+    let folder = match &stored {
+        Some(stored) => stored.folder.clone(),
+        None => folder_for(&place.config.layout, place.now, &customer, &found.key)?,
+    };
+    let unchanged = before.is_some_and(|before| before.json() == brief.json());
+    let mut drafted = Drafted {
+        key: found.key.clone(),
+        path: folder.clone(),
+        branch: branch.clone(),
+        commit: None,
+        created: stored.is_none(),
+        missing: missing(place, &brief),
+        request: None,
+        remarks: composed.remarks,
+    };
+    let mut timeline =
+        stored.map_or_else(|| Timeline::new(found.key.clone()), |stored| stored.timeline);
+    if !unchanged {
+        let text = brief.to_yaml(Workplace::depth(&folder));
+        let mut event =
+            Event::new(place.now, EventKind::Drafted, found.signature.provider.as_str());
+        event.reference = Some(found.signature.document_id.as_str().to_owned());
+        event.brief = Some(blob_id(text.as_bytes()).to_string());
+        timeline.events.push(event);
+        let change = Change::of_handoff(&folder, &customer, &found.key, place.now)
+            .trailer("Handoff-Event", event_name(EventKind::Drafted))
+            .put("timeline.yaml", timeline.to_yaml())
+            .put("README.md", place.render(&brief)?)
+            .put("brief.yaml", text);
+        if let Some(committed) = writer.commit_on_branch(&branch, &change)? {
+            drafted.commit = Some(committed.id);
+            drafted.remarks.extend(committed.remarks.iter().map(ToString::to_string));
+        }
+    }
+    Ok((drafted, Stored { folder, brief: Some(brief), timeline }))
+}
+
+/// The draft as the request tells of it; links go to its branch.
+fn handoff_of(
+    place: &Workplace,
+    drafted: &Drafted,
+    stored: &Stored,
+) -> Result<Handoff, WorkflowError> {
+    let brief =
+        stored.brief.as_ref().ok_or_else(|| WorkflowError::NoHandoff(drafted.key.clone()))?;
+    let url = place
+        .remote()
+        .and_then(|remote| place.ledger.remote_url(&remote))
+        .and_then(|url| web_links(&url, &drafted.branch))
+        .map(|links| links.folder(&drafted.path));
+    let commit = place.ledger.snapshot_of_branch(&drafted.branch)?.and_then(|tip| tip.commit());
+    Ok(Handoff {
+        key: drafted.key.clone(),
+        folder: drafted.path.clone(),
+        brief: brief.json().clone(),
+        readme: place.render(brief)?,
+        brief_yaml: brief.to_yaml(Workplace::depth(&drafted.path)),
+        timeline: stored.timeline.clone(),
+        missing: drafted.missing.iter().cloned().map(gap).collect(),
+        url,
+        commit: commit.map_or_else(String::new, |id| id.to_string()),
+    })
+}
+
+/// Looks for the request; makes it, or renews its text, where that is due.
+async fn ask(asking: &dyn Sink, handoff: &Handoff, is_new: bool) -> Result<Mark, DeliveryError> {
+    match asking.look_up(handoff).await? {
+        Some(mark) if !is_new => Ok(mark),
+        _ => asking.act(handoff).await,
+    }
+}
+
+/// Records the request on the draft's branch, once.
+fn record(
+    place: &Workplace,
+    drafted: &Drafted,
+    stored: &mut Stored,
+    asking: &dyn Sink,
+    mark: &Mark,
+) -> Result<bool, WorkflowError> {
+    let known = stored.timeline.events.iter().any(|event| {
+        event.event == EventKind::Drafted
+            && event.via == asking.via()
+            && event.reference.as_ref() == Some(&mark.reference)
+    });
+    if known {
+        return Ok(false);
+    }
+    let mut event = Event::new(mark.at.unwrap_or(place.now), EventKind::Drafted, asking.via());
+    event.reference = Some(mark.reference.clone());
+    stored.timeline.events.push(event);
+    let customer = stored.brief.as_ref().and_then(|brief| brief.view().customer_name());
+    let change =
+        Change::of_handoff(&drafted.path, customer.unwrap_or("customer"), &drafted.key, place.now)
+            .trailer("Handoff-Event", event_name(EventKind::Drafted))
+            .put("timeline.yaml", stored.timeline.to_yaml());
+    place.ledger.lock(LOCK_WAIT)?.commit_on_branch(&drafted.branch, &change)?;
+    Ok(true)
+}

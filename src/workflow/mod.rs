@@ -1,0 +1,42 @@
+//! The use cases: sign, deliver, validate, what people add. Ports come in;
+//! no vendor is named here.
+
+mod audit;
+mod backfill;
+mod compose;
+mod coverage;
+mod crm_sink;
+mod deal;
+mod deliveries;
+mod digests;
+mod documents;
+mod draft;
+mod draft_branch;
+mod init;
+mod owner;
+mod people;
+mod promises;
+mod sign;
+mod status;
+mod sync;
+mod validate;
+mod voided;
+mod workplace;
+
+pub use audit::{AuditRequest, audit, leave_checkpoint};
+pub use backfill::{backfill, missing_deals};
+pub use coverage::coverage;
+pub use crm_sink::CrmSink;
+pub use deal::{DealSource, Found, find_deal};
+pub use deliveries::{Delivered, Horizon, deliver, handoff_of, keys_within};
+pub use documents::documents_within;
+pub use draft::{Drafted, draft};
+pub use init::{Laid, Setup, SetupPerson, init};
+pub use people::{PersonEvent, event_word, record};
+pub use promises::{Kept, Promise, keep_promise, promises};
+pub use sign::{SignRequest, Signed, sign, sign_many, sign_with_answers};
+pub use status::{Standing, StatusRow, status, status_of};
+pub use sync::{NotRead, Synced, key_of_task, sync};
+pub use validate::{Validated, Which, validate};
+pub use voided::record_voided;
+pub use workplace::{Stored, WorkflowError, Workplace};

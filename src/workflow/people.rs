@@ -1,0 +1,123 @@
+//! What people add: accepted, returned, touched, exempted.
+
+use chrono::{DateTime, Utc};
+
+use super::deliveries::append;
+use super::sign::event_name;
+use super::{WorkflowError, Workplace};
+use crate::brief::{Event, EventKind, Timeline};
+use crate::facts::Key;
+use crate::ledger::folder_for;
+use crate::text::{one_line, shorten};
+
+/// Something a person adds to a timeline.
+#[derive(Debug, Clone)]
+pub struct PersonEvent {
+    /// What.
+    pub kind: EventKind,
+    /// Who.
+    pub by: String,
+    /// Why, in their words.
+    pub reason: Option<String>,
+    /// When, if not now.
+    pub at: Option<DateTime<Utc>>,
+    /// Through what: `cli`, `github`, …
+    pub via: String,
+    /// A URL or id that can be found again.
+    pub reference: Option<String>,
+    /// The customer's name, for an exemption of a deal that has no folder.
+    pub customer: Option<String>,
+}
+
+/// Records what a person did. The same thing by the same person again records
+/// nothing; `None` then.
+///
+/// # Errors
+/// When there is no such handoff (an exemption makes its folder), when the
+/// event does not fit, or the ledger cannot be written.
+pub fn record(
+    place: &Workplace,
+    key: &Key,
+    told: &PersonEvent,
+    remarks: &mut Vec<String>,
+) -> Result<Option<Timeline>, WorkflowError> {
+    let at = told.at.unwrap_or(place.now);
+    let stored = place.stored(key, None)?;
+    let folder = match &stored {
+        Some(stored) => stored.folder.clone(),
+        None if told.kind == EventKind::Exempted => {
+            folder_for(&place.config.layout, at, told.customer.as_deref().unwrap_or("exempt"), key)?
+        }
+        None => return Err(WorkflowError::NoHandoff(key.clone())),
+    };
+    if let Some(stored) = &stored {
+        fits(
+            key,
+            &stored.timeline,
+            stored.brief.as_ref().is_some_and(|brief| brief.view().is_signed()),
+            told,
+            at,
+            place.now,
+        )?;
+        if repeats(&stored.timeline, told) {
+            return Ok(None);
+        }
+    }
+    let mut event = Event::new(at, told.kind, told.via.clone());
+    event.by = Some(shorten(&one_line(&told.by), 200));
+    event.reason = told
+        .reason
+        .as_deref()
+        .map(|reason| shorten(&one_line(reason), 1_000))
+        .filter(|r| !r.is_empty());
+    event.reference.clone_from(&told.reference);
+    append(place, key, &folder, vec![event], remarks)
+}
+
+/// Whether an event makes sense after what has happened.
+fn fits(
+    key: &Key,
+    timeline: &Timeline,
+    signed: bool,
+    told: &PersonEvent,
+    at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<(), WorkflowError> {
+    let no = |message: String| Err(WorkflowError::DoesNotFit { key: key.clone(), message });
+    let needs_signature =
+        matches!(told.kind, EventKind::Accepted | EventKind::Returned | EventKind::Touched);
+    if needs_signature && !signed {
+        return no("it is not signed yet, so it cannot be accepted, returned or touched".to_owned());
+    }
+    if needs_signature && timeline.first(EventKind::Exempted).is_some() {
+        return no("somebody decided that it needs no handoff (exempted)".to_owned());
+    }
+    if at > now {
+        return no(format!("{} is in the future", at.format("%Y-%m-%d %H:%M UTC")));
+    }
+    Ok(())
+}
+
+/// Whether the last word on this matter says the same already.
+fn repeats(timeline: &Timeline, told: &PersonEvent) -> bool {
+    let same_matter: &[EventKind] = match told.kind {
+        EventKind::Accepted | EventKind::Returned => {
+            &[EventKind::Accepted, EventKind::Returned, EventKind::Resubmitted]
+        }
+        EventKind::Touched => &[EventKind::Touched],
+        EventKind::Exempted => &[EventKind::Exempted],
+        _ => return false,
+    };
+    let last = timeline.events.iter().rev().find(|event| same_matter.contains(&event.event));
+    last.is_some_and(|last| {
+        last.event == told.kind
+            && (told.kind != EventKind::Returned
+                || last.reason.as_deref() == told.reason.as_deref())
+    })
+}
+
+/// What a person reads of an event: `accepted`, `returned`.
+#[must_use]
+pub fn event_word(kind: EventKind) -> String {
+    event_name(kind).replace('_', " ")
+}

@@ -1,0 +1,205 @@
+//! What reps have promised, over the whole ledger: due when, kept or open.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::Serialize;
+
+use super::deliveries::append;
+use super::workplace::Stored;
+use super::{WorkflowError, Workplace};
+use crate::brief::{Brief, Commitment, Event, EventKind, Timeline};
+use crate::facts::{Gap, Key};
+use crate::ledger::Folder;
+use crate::text::{one_line, shorten};
+
+/// One promise of one handoff.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Promise {
+    /// The handoff.
+    pub key: Key,
+    /// Its place in the brief's list, from 1.
+    pub number: usize,
+    /// What was promised.
+    pub promise: String,
+    /// To which customer.
+    pub customer: Option<String>,
+    /// Who keeps it.
+    pub owner: Option<String>,
+    /// Who promised it.
+    pub made_by: Option<String>,
+    /// To whom.
+    pub made_to: Option<String>,
+    /// When it is due.
+    pub due: Option<NaiveDate>,
+    /// Whether it goes beyond the standard.
+    pub stretch: bool,
+    /// When it was kept, and by whom; open, if absent.
+    pub kept: Option<Kept>,
+    /// Whether it is open and its day is over.
+    pub overdue: bool,
+    /// The folder of the brief.
+    pub folder: String,
+}
+
+/// That a promise was kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Kept {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Who says so.
+    pub by: Option<String>,
+}
+
+/// Every promise at the ledger's tip, what is due first at the front, and what
+/// could not be read. Documents that were voided promise nothing any more.
+///
+/// # Errors
+/// When the ledger cannot be read at all.
+pub fn promises(place: &Workplace) -> Result<(Vec<Promise>, Vec<Gap>), WorkflowError> {
+    let snapshot = place.ledger.snapshot()?;
+    let (folders, mut gaps) = snapshot.folders(None).into_parts();
+    let mut all = Vec::new();
+    for folder in folders {
+        let stored = match read(place, &folder) {
+            Ok(Some(stored)) => stored,
+            Ok(None) => continue,
+            Err(why) => {
+                gaps.push(Gap { what: folder.path.clone(), why, help: None });
+                continue;
+            }
+        };
+        all.extend(of_handoff(place, &stored));
+    }
+    all.sort_by(|a, b| {
+        (a.due.is_none(), a.due, &a.key, a.number).cmp(&(b.due.is_none(), b.due, &b.key, b.number))
+    });
+    Ok((all, gaps))
+}
+
+/// Records that a promise was kept. Kept already, nothing is recorded;
+/// `None` then.
+///
+/// # Errors
+/// When there is no such handoff or promise, the moment is still to come, or
+/// the ledger cannot be written.
+pub fn keep_promise(
+    place: &Workplace,
+    key: &Key,
+    number: usize,
+    kept: &Kept,
+    reason: Option<&str>,
+    remarks: &mut Vec<String>,
+) -> Result<Option<Promise>, WorkflowError> {
+    let Some(stored) = place.stored(key, None)? else {
+        return Err(WorkflowError::NoHandoff(key.clone()));
+    };
+    let no = |message: String| Err(WorkflowError::DoesNotFit { key: key.clone(), message });
+    let of_this = of_handoff(place, &stored);
+    let Some(promise) = of_this.iter().find(|promise| promise.number == number) else {
+        let there = match of_this.len() {
+            0 => "its brief holds no promise".to_owned(),
+            count => format!("its brief holds the promises 1 to {count}"),
+        };
+        return no(format!("there is no promise {number}: {there}"));
+    };
+    if kept.at > place.now {
+        return no(format!("{} is in the future", kept.at.format("%Y-%m-%d %H:%M UTC")));
+    }
+    if promise.kept.is_some() {
+        return Ok(None);
+    }
+    let mut event = Event::new(kept.at, EventKind::PromiseKept, "cli");
+    event.reference = Some(reference(number, &promise.promise));
+    event.by = kept.by.as_deref().map(|by| shorten(&one_line(by), 200));
+    event.reason =
+        reason.map(|reason| shorten(&one_line(reason), 1_000)).filter(|reason| !reason.is_empty());
+    append(place, key, &stored.folder, vec![event], remarks)?;
+    let promise = Promise { kept: Some(kept.clone()), overdue: false, ..promise.clone() };
+    Ok(Some(promise))
+}
+
+fn read(place: &Workplace, folder: &Folder) -> Result<Option<Stored>, String> {
+    let files = place.ledger.handoff(folder).map_err(|error| error.to_string())?;
+    let Some(bytes) = files.brief else { return Ok(None) };
+    let brief = Brief::parse(&bytes).map_err(|error| format!("brief.yaml:{error}"))?;
+    let key = brief.view().key().or_else(|| folder.key.clone());
+    let Some(key) = key else { return Err("neither brief.yaml nor the folder names a key".into()) };
+    let timeline = match files.timeline.as_deref() {
+        Some(bytes) => Timeline::parse(bytes).map_err(|error| format!("timeline.yaml:{error}"))?,
+        None => Timeline::new(key),
+    };
+    Ok(Some(Stored { folder: folder.path.clone(), brief: Some(brief), timeline }))
+}
+
+fn of_handoff(place: &Workplace, stored: &Stored) -> Vec<Promise> {
+    let Some(brief) = &stored.brief else { return Vec::new() };
+    let mut documents = stored.timeline.events.iter().rev().filter(|event| {
+        matches!(event.event, EventKind::Voided | EventKind::Signed | EventKind::Backfilled)
+    });
+    if documents.next().is_some_and(|event| event.event == EventKind::Voided) {
+        return Vec::new();
+    }
+    let view = brief.view();
+    let commitments = view.commitments();
+    let kept = kept(&commitments, &stored.timeline);
+    let zone = place
+        .config
+        .first_touch
+        .calendar
+        .as_ref()
+        .map_or(chrono_tz::Tz::UTC, crate::time::Calendar::zone);
+    let today = place.now.with_timezone(&zone).date_naive();
+    let owned = |text: Option<&str>| text.map(one_line).filter(|text| !text.is_empty());
+    commitments
+        .iter()
+        .zip(kept)
+        .map(|(commitment, kept)| Promise {
+            key: view.key().unwrap_or_else(|| stored.timeline.key.clone()),
+            number: commitment.index + 1,
+            promise: words(commitment),
+            customer: owned(view.customer_name()),
+            owner: owned(commitment.owner),
+            made_by: owned(commitment.made_by),
+            made_to: owned(commitment.made_to),
+            due: commitment.due,
+            stretch: commitment.stretch,
+            overdue: kept.is_none() && commitment.due.is_some_and(|due| due < today),
+            kept,
+            folder: stored.folder.clone(),
+        })
+        .collect()
+}
+
+/// What was promised, on one line.
+fn words(commitment: &Commitment<'_>) -> String {
+    one_line(commitment.promise.unwrap_or("(the brief does not say what)"))
+}
+
+/// A promise as the timeline names it: `2: SSO with their Okta before go-live`.
+fn reference(number: usize, words: &str) -> String {
+    format!("{number}: {}", shorten(words, 300))
+}
+
+/// For each promise, whether it was kept. A promise is known by its words, so
+/// that one that was reworded counts as open again; its number only tells two
+/// of the same words apart, since people reorder lists.
+fn kept(commitments: &[Commitment<'_>], timeline: &Timeline) -> Vec<Option<Kept>> {
+    let mut kept: Vec<Option<Kept>> = vec![None; commitments.len()];
+    let events = timeline.events.iter().filter(|event| event.event == EventKind::PromiseKept);
+    for event in events {
+        let Some((number, told)) = event.reference.as_deref().and_then(|it| it.split_once(": "))
+        else {
+            continue;
+        };
+        let is_meant = |commitment: &Commitment<'_>| shorten(&words(commitment), 300) == told;
+        let at_number = number.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+        let meant =
+            at_number.filter(|index| commitments.get(*index).is_some_and(is_meant)).or_else(|| {
+                (0..commitments.len())
+                    .find(|index| kept[*index].is_none() && is_meant(&commitments[*index]))
+            });
+        if let Some(index) = meant {
+            kept[index].get_or_insert(Kept { at: event.at, by: event.by.clone() });
+        }
+    }
+    kept
+}

@@ -1,0 +1,339 @@
+//! A signature becomes a brief in the ledger.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+
+use super::compose::{compose, identity};
+use super::deal::{DealSource, Found, find_deal};
+use super::draft_branch::{Drafts, stored_draft};
+use super::workplace::{LOCK_WAIT, Stored, stored_in};
+use super::{WorkflowError, Workplace};
+use crate::brief::{Brief, Completeness, Event, EventKind, MissingField, Timeline, View, merge};
+use crate::facts::{Key, ObjectId};
+use crate::ledger::{Change, LedgerError, Snapshot, blob_id, folder_for, month_for};
+
+/// One signature to hand over.
+#[derive(Debug, Clone)]
+pub struct SignRequest {
+    /// Where it begins.
+    pub source: DealSource,
+    /// When the webhook arrived, if one did.
+    pub received_at: Option<DateTime<Utc>>,
+    /// Whether the brief is made afterwards, for one an audit found missing.
+    pub backfilled: bool,
+}
+
+/// What became of a signature.
+#[derive(Debug, Clone)]
+pub struct Signed {
+    /// The handoff.
+    pub key: Key,
+    /// Its folder.
+    pub path: String,
+    /// The commit that was made; `None` when nothing was new.
+    pub commit: Option<ObjectId>,
+    /// Whether the handoff is new.
+    pub created: bool,
+    /// What is missing.
+    pub missing: Vec<MissingField>,
+    /// What a person should know.
+    pub remarks: Vec<String>,
+}
+
+/// Hands over one signature: finds the deal, writes the brief, commits and
+/// pushes. The same signature again makes nothing new; a corrected deal
+/// updates the brief and keeps what people wrote.
+///
+/// # Errors
+/// See [`WorkflowError`]; nothing is half written.
+pub async fn sign(place: &Workplace, request: &SignRequest) -> Result<Signed, WorkflowError> {
+    sign_with_answers(place, request, None).await
+}
+
+/// As [`sign`], with what people have answered in a form: their words come
+/// before those of the deal.
+///
+/// # Errors
+/// As [`sign`].
+pub async fn sign_with_answers(
+    place: &Workplace,
+    request: &SignRequest,
+    answers: Option<&Map<String, Value>>,
+) -> Result<Signed, WorkflowError> {
+    let found = find_deal(request.source.clone(), place.crm.as_deref(), place.now).await?;
+    let mut remarks = Vec::new();
+    let drafts = Drafts::look(place, &mut remarks);
+    drafts.combine(&found.key, &mut remarks)?;
+    let (mut signed, landed) = {
+        let mut writer = place.ledger.lock(LOCK_WAIT)?;
+        let Prepared { change, mut signed, draft } =
+            prepare(place, &writer.snapshot()?, request, &found, answers)?;
+        let committed = match (&change, &draft) {
+            (Some(change), Some(branch)) => writer.land(branch, change)?,
+            (Some(change), None) => writer.commit(change)?,
+            (None, _) => None,
+        };
+        if let Some(committed) = committed {
+            signed.commit = Some(committed.id);
+            signed.remarks.extend(committed.remarks.iter().map(ToString::to_string));
+        }
+        (signed, draft)
+    };
+    signed.remarks.extend(remarks);
+    let pushed = place.push_branch(place.ledger.branch(), &mut signed.remarks)?;
+    if pushed && landed.is_some() {
+        drafts.retire(&signed.key, &mut signed.remarks);
+    }
+    Ok(signed)
+}
+
+/// Hands over many signatures, one commit each, durable together at the end.
+/// One that cannot be handed over does not keep the others back.
+///
+/// # Errors
+/// When the ledger cannot be written; then none of them is.
+pub async fn sign_many(
+    place: &Workplace,
+    requests: &[SignRequest],
+) -> Result<Vec<Result<Signed, WorkflowError>>, WorkflowError> {
+    let mut remarks = Vec::new();
+    let mut found = Vec::with_capacity(requests.len());
+    for request in requests {
+        found.push(find_deal(request.source.clone(), place.crm.as_deref(), place.now).await);
+    }
+    let mut results: Vec<Result<Signed, WorkflowError>> = Vec::with_capacity(requests.len());
+    let mut committed = Vec::new();
+    let mut landed = Vec::new();
+    let drafts = Drafts::look(place, &mut remarks);
+    for found in found.iter().flatten() {
+        drafts.combine(&found.key, &mut remarks)?;
+    }
+    {
+        let mut writer = place.ledger.lock(LOCK_WAIT)?;
+        let done = writer.batch(|batch| {
+            for (request, found) in requests.iter().zip(found) {
+                let prepared = found
+                    .and_then(|found| prepare(place, &batch.snapshot(), request, &found, None));
+                let result = prepared.and_then(|Prepared { change, signed, draft }| {
+                    let Some(change) = change else { return Ok(signed) };
+                    batch.commit(change)?;
+                    committed.push(results.len());
+                    landed.extend(draft.map(|branch| (branch, signed.key.clone())));
+                    Ok(signed)
+                });
+                results.push(result);
+            }
+            Ok::<(), LedgerError>(())
+        })?;
+        for (index, commit) in committed.into_iter().zip(done.commits) {
+            if let Some(Ok(signed)) = results.get_mut(index) {
+                signed.commit = commit;
+            }
+        }
+        remarks.extend(done.remarks.iter().map(ToString::to_string));
+        for (branch, _) in &landed {
+            // The brief is on the ledger's branch; a draft that stays harms nobody.
+            if let Err(error) = writer.delete_branch(branch) {
+                remarks.push(error.to_string());
+            }
+        }
+    }
+    if place.push_branch(place.ledger.branch(), &mut remarks)? {
+        for (_, key) in &landed {
+            drafts.retire(key, &mut remarks);
+        }
+    }
+    if let Some(signed) = results.iter_mut().find_map(|result| result.as_mut().ok()) {
+        signed.remarks.extend(remarks);
+    }
+    Ok(results)
+}
+
+/// A handoff as it will be, and the change that makes it so.
+struct Prepared {
+    change: Option<Change>,
+    signed: Signed,
+    /// The branch of the draft that this signature lands.
+    draft: Option<String>,
+}
+
+fn prepare(
+    place: &Workplace,
+    snapshot: &Snapshot,
+    request: &SignRequest,
+    found: &Found,
+    answers: Option<&Map<String, Value>>,
+) -> Result<Prepared, WorkflowError> {
+    let signed_at = found.signature.signed_at.unwrap_or(place.now);
+    let layout = place.config.layout.as_str();
+    let month = month_for(layout, signed_at)?;
+    let (stored, draft) = match stored_in(snapshot, &found.key, Some(&month))? {
+        Some(stored) => (Some(stored), None),
+        None => match stored_draft(place, &found.key)? {
+            Some((branch, stored)) => (Some(stored), Some(branch)),
+            None => (None, None),
+        },
+    };
+    let before = stored.as_ref().and_then(|stored| stored.brief.as_ref());
+    let open = || open_handoffs(place, snapshot, signed_at);
+    let composed = compose(&place.config, found, true, before.map(Brief::json), &open);
+    let composed = composed.with_answers(answers);
+    if let Some(before) = before
+        && !same_handoff(before.view(), View::of(&composed.brief))
+    {
+        let (there, here) = (identity(before.view()), identity(View::of(&composed.brief)));
+        return Err(WorkflowError::KeyCollision { key: found.key.clone(), there, here });
+    }
+    let base = stored.as_ref().and_then(|stored| machine_version(place, &stored.timeline));
+    let brief = match before {
+        Some(before) => merge(base.as_ref(), before.json(), &composed.brief),
+        None => composed.brief,
+    };
+    let brief = Brief::from_json(place.schema.in_order(&brief));
+    let customer = brief.view().customer_name().unwrap_or("customer").to_owned();
+    let folder = match &stored {
+        Some(stored) => stored.folder.clone(),
+        None => folder_for(layout, signed_at, &customer, &found.key)?,
+    };
+    let signed = Signed {
+        key: found.key.clone(),
+        path: folder.clone(),
+        commit: None,
+        created: stored.is_none() || draft.is_some(),
+        missing: Completeness::of(&place.schema, brief.json()).missing,
+        remarks: composed.remarks,
+    };
+    let unchanged = before.is_some_and(|before| before.json() == brief.json());
+    let mut timeline =
+        stored.map_or_else(|| Timeline::new(found.key.clone()), |stored: Stored| stored.timeline);
+    let Some(kind) = next_event(&timeline, found, unchanged, request.backfilled) else {
+        return Ok(Prepared { change: None, signed, draft: None });
+    };
+    let text = brief.to_yaml(Workplace::depth(&folder));
+    let event = |at, kind| {
+        let mut event = Event::new(at, kind, found.signature.provider.as_str());
+        event.reference = Some(found.signature.document_id.as_str().to_owned());
+        event
+    };
+    if kind == EventKind::Signed
+        && let Some(received_at) = request.received_at
+    {
+        timeline.events.push(event(received_at, EventKind::Received));
+    }
+    let mut written = event(place.now, kind);
+    written.brief = Some(blob_id(text.as_bytes()).to_string());
+    timeline.events.push(written);
+    let mut change = Change::of_handoff(&folder, &customer, &found.key, place.now)
+        .trailer("Handoff-Event", event_name(kind))
+        .trailer(
+            "Handoff-Signature",
+            format!("{}:{}", found.signature.provider, found.signature.document_id),
+        )
+        .put("timeline.yaml", timeline.to_yaml());
+    if !unchanged {
+        change = change.put("README.md", place.render(&brief)?).put("brief.yaml", text);
+    }
+    Ok(Prepared { change: Some(change), signed, draft })
+}
+
+/// What is to be recorded, if anything is new.
+fn next_event(
+    timeline: &Timeline,
+    found: &Found,
+    unchanged: bool,
+    backfilled: bool,
+) -> Option<EventKind> {
+    let document = found.signature.document_id.as_str();
+    let known = timeline.events.iter().any(|event| {
+        matches!(event.event, EventKind::Signed | EventKind::Backfilled)
+            && event.reference.as_deref() == Some(document)
+            && event.via == found.signature.provider.as_str()
+    });
+    if !known {
+        return Some(if backfilled { EventKind::Backfilled } else { EventKind::Signed });
+    }
+    if unchanged {
+        return None;
+    }
+    let settled = timeline.events.iter().rev().find(|event| {
+        matches!(event.event, EventKind::Accepted | EventKind::Returned | EventKind::Resubmitted)
+    });
+    let returned = settled.is_some_and(|event| event.event == EventKind::Returned);
+    Some(if returned { EventKind::Resubmitted } else { EventKind::Corrected })
+}
+
+/// The same document may be known under its deal later; the same deal may be
+/// signed anew. Only two different deals, or two documents without a deal,
+/// are two handoffs.
+fn same_handoff(before: View<'_>, now: View<'_>) -> bool {
+    match (before.deal(), now.deal()) {
+        (Some((crm, id)), Some((other_crm, other_id))) => {
+            crm == other_crm
+                && crate::facts::normalise_deal_id(&crm, &id)
+                    == crate::facts::normalise_deal_id(&other_crm, &other_id)
+        }
+        // A draft of a document that went out names no document yet.
+        (None, None) => !before.is_signed() || before.document_id() == now.document_id(),
+        _ => true,
+    }
+}
+
+/// The brief as the machine last wrote it, to tell what people have changed.
+pub(super) fn machine_version(place: &Workplace, timeline: &Timeline) -> Option<Value> {
+    let id: ObjectId =
+        timeline.events.iter().rev().find_map(|event| event.brief.as_ref())?.parse().ok()?;
+    let bytes = place.ledger.blob(id).ok()??;
+    Brief::parse(&bytes).ok().map(Brief::into_json)
+}
+
+/// Open handoffs by the CSM's place in the team, over this month and the one
+/// before: signed, and not touched yet.
+pub(super) fn open_handoffs(
+    place: &Workplace,
+    snapshot: &Snapshot,
+    signed_at: DateTime<Utc>,
+) -> BTreeMap<usize, usize> {
+    let mut open = BTreeMap::new();
+    let layout = place.config.layout.as_str();
+    let months = [signed_at, signed_at - chrono::Days::new(28)];
+    let mut seen = std::collections::BTreeSet::new();
+    for month in months.into_iter().filter_map(|when| month_for(layout, when).ok()) {
+        if !seen.insert(month.clone()) {
+            continue;
+        }
+        // What cannot be read here only makes the counts less even; validate and audit report it.
+        let (folders, _) = snapshot.folders(Some(&month)).into_parts();
+        for folder in folders {
+            let Ok(files) = snapshot.handoff(&folder) else { continue };
+            let touched = files
+                .timeline
+                .as_deref()
+                .and_then(|bytes| Timeline::parse(bytes).ok())
+                .is_some_and(|t| {
+                    t.first(EventKind::Touched).is_some() || t.first(EventKind::Exempted).is_some()
+                });
+            let Some(brief) =
+                files.brief.as_deref().filter(|_| !touched).and_then(|b| Brief::parse(b).ok())
+            else {
+                continue;
+            };
+            let owner = brief.view().first_action_owner();
+            let words =
+                owner.iter().flat_map(|owner| [owner.github, owner.email, owner.name]).flatten();
+            if let Some(index) = words.into_iter().find_map(|word| place.config.team.find(word)) {
+                *open.entry(index).or_insert(0) += 1;
+            }
+        }
+    }
+    open
+}
+
+/// An event's name as timelines write it.
+pub(super) fn event_name(kind: EventKind) -> String {
+    match serde_json::to_value(kind) {
+        Ok(Value::String(name)) => name,
+        _ => unreachable!("an event kind is written as a text"),
+    }
+}

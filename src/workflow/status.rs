@@ -1,0 +1,187 @@
+//! Where handoffs stand, from their briefs and timelines.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::deliveries::{Horizon, keys_within};
+use super::workplace::Stored;
+use super::{WorkflowError, Workplace};
+use crate::brief::{Completeness, Event, EventKind, View};
+use crate::facts::{Gap, Key};
+
+/// Where one handoff stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// The CSM has returned it to the rep.
+    Returned,
+    /// Signed, and the first touch is past its deadline.
+    Overdue,
+    /// Signed, and waiting for the first touch.
+    Waiting,
+    /// A brief without a signature.
+    Draft,
+    /// Touched, and neither accepted nor returned.
+    Touched,
+    /// Touched and accepted.
+    Done,
+    /// Somebody decided that no handoff is needed.
+    Exempted,
+    /// The document was voided.
+    Voided,
+}
+
+impl Standing {
+    /// Whether somebody still has to do something.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        !matches!(self, Self::Done | Self::Exempted | Self::Voided)
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Returned => "returned to the rep",
+            Self::Overdue => "first touch overdue",
+            Self::Waiting => "waiting for the first touch",
+            Self::Draft => "draft, not signed yet",
+            Self::Touched => "touched, not accepted yet",
+            Self::Done => "done",
+            Self::Exempted => "exempted",
+            Self::Voided => "voided",
+        }
+    }
+}
+
+/// One handoff with what a list or its story shows.
+#[derive(Debug, Clone, Serialize)]
+pub struct StatusRow {
+    /// The handoff.
+    pub key: Key,
+    /// Its folder.
+    pub folder: String,
+    /// The customer.
+    pub customer: Option<String>,
+    /// Who makes the first touch.
+    pub csm: Option<String>,
+    /// Who sold it.
+    pub rep: Option<String>,
+    /// Where it stands.
+    pub standing: Standing,
+    /// When it was signed.
+    pub signed_at: Option<DateTime<Utc>>,
+    /// By when the first touch is due.
+    pub due: Option<DateTime<Utc>>,
+    /// When it was made.
+    pub touched_at: Option<DateTime<Utc>>,
+    /// The fields without an answer.
+    pub missing: Vec<String>,
+    /// What happened.
+    pub events: Vec<Event>,
+}
+
+impl StatusRow {
+    /// Whether the first touch is past its deadline.
+    #[must_use]
+    pub fn is_overdue(&self, now: DateTime<Utc>) -> bool {
+        self.standing.is_open()
+            && self.touched_at.is_none()
+            && self.due.is_some_and(|due| due < now)
+    }
+}
+
+/// One handoff's status; `None` when there is no such handoff.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn status_of(place: &Workplace, key: &Key) -> Result<Option<StatusRow>, WorkflowError> {
+    Ok(place.stored(key, None)?.map(|stored| row(place, key, &stored)))
+}
+
+/// The handoffs within the horizon, what is most urgent first, and what could
+/// not be read.
+///
+/// # Errors
+/// When the ledger cannot be read at all.
+pub fn status(
+    place: &Workplace,
+    horizon: Horizon,
+) -> Result<(Vec<StatusRow>, Vec<Gap>), WorkflowError> {
+    let (keys, mut gaps) = keys_within(place, horizon)?;
+    let mut rows = Vec::with_capacity(keys.len());
+    for key in keys {
+        match status_of(place, &key) {
+            Ok(found) => rows.extend(found),
+            Err(error) => {
+                gaps.push(Gap { what: key.to_string(), why: error.to_string(), help: None })
+            }
+        }
+    }
+    rows.sort_by(|a, b| (a.standing, a.due, &a.key).cmp(&(b.standing, b.due, &b.key)));
+    Ok((rows, gaps))
+}
+
+fn row(place: &Workplace, key: &Key, stored: &Stored) -> StatusRow {
+    let events = stored.timeline.events.clone();
+    let touched_at = stored.timeline.first(EventKind::Touched).map(|event| event.at);
+    let brief = stored.brief.as_ref();
+    let view = brief.map(crate::brief::Brief::view);
+    let owned = |text: Option<&str>| text.map(str::to_owned);
+    let csm = view
+        .and_then(View::first_action_owner)
+        .and_then(|o| owned(o.name.or(o.github).or(o.email)));
+    let rep = view.and_then(View::deal_owner).and_then(|o| owned(o.name.or(o.email)));
+    let due = view.and_then(crate::brief::View::first_action_due);
+    let missing = brief.map_or_else(Vec::new, |brief| {
+        Completeness::of(&place.schema, brief.json())
+            .missing
+            .into_iter()
+            .map(|field| field.field)
+            .collect()
+    });
+    StatusRow {
+        key: key.clone(),
+        folder: stored.folder.clone(),
+        customer: view.and_then(|view| owned(view.customer_name())),
+        csm,
+        rep,
+        standing: standing(stored, due, touched_at, place.now),
+        signed_at: view.and_then(crate::brief::View::signed_at),
+        due,
+        touched_at,
+        missing,
+        events,
+    }
+}
+
+fn standing(
+    stored: &Stored,
+    due: Option<DateTime<Utc>>,
+    touched_at: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Standing {
+    let timeline = &stored.timeline;
+    let last = |kinds: &[EventKind]| {
+        timeline.events.iter().rev().find(|event| kinds.contains(&event.event))
+    };
+    if timeline.first(EventKind::Exempted).is_some() {
+        return Standing::Exempted;
+    }
+    let document = last(&[EventKind::Voided, EventKind::Signed, EventKind::Backfilled]);
+    if document.is_some_and(|event| event.event == EventKind::Voided) {
+        return Standing::Voided;
+    }
+    if !stored.brief.as_ref().is_some_and(|brief| brief.view().is_signed()) {
+        return Standing::Draft;
+    }
+    let verdict = last(&[EventKind::Accepted, EventKind::Returned, EventKind::Resubmitted])
+        .map(|event| event.event);
+    match (verdict, touched_at) {
+        (Some(EventKind::Returned), _) => Standing::Returned,
+        (Some(EventKind::Accepted), Some(_)) => Standing::Done,
+        (_, Some(_)) => Standing::Touched,
+        (_, None) if due.is_some_and(|due| due < now) => Standing::Overdue,
+        (_, None) => Standing::Waiting,
+    }
+}

@@ -1,0 +1,202 @@
+//! Reading back: what people did about the deliveries becomes events.
+
+use super::deliveries::{Horizon, append, handoff_of, keys_within};
+use super::{WorkflowError, Workplace};
+use crate::brief::{Event, EventKind, Timeline};
+use crate::deliver::{DeliveryError, Observed, ReadBack, Reader};
+use crate::facts::{Gap, Key};
+use crate::text::{one_line, shorten};
+
+/// A task that could not be read, so that nothing is known about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotRead {
+    /// Where it was to be read, `github`.
+    pub via: &'static str,
+    /// The task.
+    pub reference: String,
+    /// What happened.
+    pub why: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+/// What reading one handoff back came to.
+#[derive(Debug, Clone)]
+pub struct Synced {
+    /// The handoff.
+    pub key: Key,
+    /// How many tasks were read.
+    pub read: usize,
+    /// What is new.
+    pub added: Vec<Event>,
+    /// What could not be read. Nothing said about it means nothing known.
+    pub not_read: Vec<NotRead>,
+    /// What a person should know.
+    pub remarks: Vec<String>,
+}
+
+/// Reads what people did about one handoff's deliveries and records what is
+/// new, each thing once however often it is read. `record` is off for a dry
+/// run.
+///
+/// # Errors
+/// When the ledger cannot be read or written, or has no such handoff. A
+/// target that cannot be read is in [`Synced::not_read`].
+pub async fn sync(
+    place: &Workplace,
+    readers: &[Box<dyn Reader>],
+    key: &Key,
+    record: bool,
+) -> Result<Synced, WorkflowError> {
+    let Some(stored) = place.stored(key, None)? else {
+        return Err(WorkflowError::NoHandoff(key.clone()));
+    };
+    let mut synced = Synced {
+        key: key.clone(),
+        read: 0,
+        added: Vec::new(),
+        not_read: Vec::new(),
+        remarks: Vec::new(),
+    };
+    let Some(handoff) = handoff_of(place, key, &stored)? else { return Ok(synced) };
+    let is_signed = stored.brief.as_ref().is_some_and(|brief| brief.view().is_signed());
+    if !is_signed || stored.timeline.first(EventKind::Exempted).is_some() {
+        return Ok(synced);
+    }
+    let mut timeline = stored.timeline.clone();
+    for reader in readers {
+        let Some(reference) = task_of(&timeline, reader.as_ref()) else { continue };
+        match reader.read_back(&handoff, &reference).await {
+            Ok(ReadBack::Seen { observed, remarks }) => {
+                synced.read += 1;
+                synced.remarks.extend(remarks);
+                for act in &observed {
+                    match judge(&timeline, reader.via(), act) {
+                        Judged::Known => {}
+                        Judged::Overtaken => synced.remarks.push(format!(
+                            "{} by {} on {} came before what is recorded already: not counted ({})",
+                            super::people::event_word(act.kind),
+                            act.by,
+                            act.at.format("%Y-%m-%d %H:%M UTC"),
+                            act.reference
+                        )),
+                        Judged::New => {
+                            let event = event_of(reader.via(), act);
+                            timeline.events.push(event.clone());
+                            synced.added.push(event);
+                        }
+                    }
+                }
+            }
+            Ok(ReadBack::Unknown { why, help }) => {
+                synced.not_read.push(NotRead {
+                    via: reader.via(),
+                    reference,
+                    why,
+                    help: Some(help),
+                });
+            }
+            Err(error) => {
+                let help = match &error {
+                    DeliveryError::Permanent { help, .. } => Some(help.clone()),
+                    DeliveryError::Transient { .. } | DeliveryError::Unclear { .. } => None,
+                };
+                let why = error.to_string();
+                synced.not_read.push(NotRead { via: reader.via(), reference, why, help });
+            }
+        }
+    }
+    if record {
+        append(place, key, &stored.folder, synced.added.clone(), &mut synced.remarks)?;
+    }
+    Ok(synced)
+}
+
+/// The handoff whose task has this address, and what could not be read on the
+/// way.
+///
+/// # Errors
+/// When the ledger cannot be read at all.
+pub fn key_of_task(
+    place: &Workplace,
+    readers: &[Box<dyn Reader>],
+    address: &str,
+    horizon: Horizon,
+) -> Result<(Option<Key>, Vec<Gap>), WorkflowError> {
+    let (keys, mut gaps) = keys_within(place, horizon)?;
+    // Tasks are answered within days: the newest handoffs come first.
+    for key in keys.into_iter().rev() {
+        let timeline = match place.stored(&key, None) {
+            Ok(stored) => stored.map(|stored| stored.timeline),
+            Err(error) => {
+                gaps.push(Gap { what: key.to_string(), why: error.to_string(), help: None });
+                continue;
+            }
+        };
+        let is_task = |timeline: Timeline| {
+            readers.iter().any(|reader| {
+                task_of(&timeline, reader.as_ref())
+                    .is_some_and(|task| task.eq_ignore_ascii_case(address.trim_end_matches('/')))
+            })
+        };
+        if timeline.is_some_and(is_task) {
+            return Ok((Some(key), gaps));
+        }
+    }
+    Ok((None, gaps))
+}
+
+/// The task that a reader reads: the last one that was opened.
+fn task_of(timeline: &Timeline, reader: &dyn Reader) -> Option<String> {
+    let mut events = timeline.events.iter().rev();
+    events
+        .find(|event| {
+            event.event == reader.event() && event.via == reader.via() && event.reference.is_some()
+        })
+        .and_then(|event| event.reference.clone())
+}
+
+fn event_of(via: &str, act: &Observed) -> Event {
+    let mut event = Event::new(act.at, act.kind, via);
+    event.reference = Some(act.reference.clone());
+    event.by = Some(shorten(&one_line(&act.by), 200));
+    event.reason = act.reason.clone();
+    event
+}
+
+enum Judged {
+    /// It is recorded, or says again what is.
+    Known,
+    /// A later word on the same matter is recorded.
+    Overtaken,
+    New,
+}
+
+/// What an act adds to a timeline.
+fn judge(timeline: &Timeline, via: &str, act: &Observed) -> Judged {
+    let is_verdict = |kind| matches!(kind, EventKind::Accepted | EventKind::Returned);
+    if act.kind == EventKind::Touched {
+        // The first touch happens once, whoever recorded it.
+        let touched = timeline.first(EventKind::Touched).is_some();
+        return if touched { Judged::Known } else { Judged::New };
+    }
+    // An edited comment keeps its address; the word that was recorded stays.
+    let recorded = timeline.events.iter().any(|event| {
+        event.via == via
+            && event.reference.as_ref() == Some(&act.reference)
+            && is_verdict(event.event)
+    });
+    if recorded {
+        return Judged::Known;
+    }
+    let last = timeline
+        .events
+        .iter()
+        .rev()
+        .find(|event| is_verdict(event.event) || event.event == EventKind::Resubmitted);
+    match last {
+        Some(last) if last.event == act.kind && act.kind == EventKind::Accepted => Judged::Known,
+        Some(last) if act.at < last.at => Judged::Overtaken,
+        _ => Judged::New,
+    }
+}

@@ -1,0 +1,250 @@
+//! Checking briefs: those of the checkout, those that changed, or those named.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::{WorkflowError, Workplace};
+use crate::brief::{
+    CheckContext, FolderSummary, HandoffCheck, HandoffFiles, Member, Team as Members,
+    check_handoff, check_ledger, fixes,
+};
+use crate::finding::{Finding, Place};
+use crate::ledger::{BRIEFS, Folder, key_of};
+
+/// Which briefs are checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Which {
+    /// All of the checkout; of a bare repository, all of the tip.
+    All,
+    /// Those that differ from where the checkout left a revision.
+    Since(String),
+    /// Those at or below these paths.
+    At(Vec<PathBuf>),
+}
+
+/// What a check gave.
+#[derive(Debug, Clone, Default)]
+pub struct Validated {
+    /// The files that were checked, relative to the ledger.
+    pub checked: Vec<String>,
+    /// What was found.
+    pub findings: Vec<Finding>,
+    /// The files that were mended.
+    pub fixed: Vec<String>,
+    /// Why more than what changed was checked.
+    pub remarks: Vec<String>,
+}
+
+/// One folder's files, as they are on the disk or in the tip.
+struct Loaded {
+    folder: String,
+    brief: Option<Vec<u8>>,
+    timeline: Option<Vec<u8>>,
+    readme: Option<Vec<u8>>,
+}
+
+impl Loaded {
+    fn files(&self) -> HandoffFiles<'_> {
+        HandoffFiles {
+            folder: &self.folder,
+            brief: self.brief.as_deref(),
+            timeline: self.timeline.as_deref(),
+            readme: self.readme.as_deref(),
+        }
+    }
+}
+
+/// Checks briefs. With `fix`, mends first what can be mended without losing
+/// anything, in the checkout.
+///
+/// # Errors
+/// When the ledger or the disk cannot be read or written.
+pub fn validate(place: &Workplace, which: &Which, fix: bool) -> Result<Validated, WorkflowError> {
+    let mut validated = Validated::default();
+    let root = place.ledger.root().to_path_buf();
+    let bare = place.ledger.is_bare();
+    let mut others = Vec::new();
+    let folders = match which {
+        Which::All => all_folders(place, &root)?,
+        Which::Since(revision) => {
+            since(place, &root, revision, &mut others, &mut validated.remarks)?
+        }
+        Which::At(paths) => named(&root, paths)?,
+    };
+    let mut loaded: Vec<Loaded> = if bare {
+        let snapshot = place.ledger.snapshot()?;
+        folders
+            .iter()
+            .map(|folder| {
+                let files =
+                    snapshot.handoff(&Folder { path: folder.clone(), key: key_of(folder) })?;
+                Ok(Loaded {
+                    folder: folder.clone(),
+                    brief: files.brief,
+                    timeline: files.timeline,
+                    readme: files.readme,
+                })
+            })
+            .collect::<Result<_, WorkflowError>>()?
+    } else {
+        folders
+            .par_iter()
+            .map(|folder| load(&root, folder))
+            .collect::<Result<_, WorkflowError>>()?
+    };
+    loaded.retain(|loaded| loaded.brief.is_some() || loaded.timeline.is_some());
+    let members = members(place);
+    let due = |signed_at| place.config.first_touch.due(signed_at);
+    let context = CheckContext {
+        schema: &place.schema,
+        renderer: &place.renderer,
+        team: &members,
+        now: place.now,
+        first_touch: Some(&due),
+        layout: Some(&place.config.layout),
+    };
+    if fix && !bare {
+        for one in &mut loaded {
+            let found = fixes(&one.files(), &context)
+                .map_err(|error| WorkflowError::Template(error.to_string()))?;
+            for mended in found {
+                let path = root.join(&mended.file);
+                super::init::write_whole(&path, mended.contents.as_bytes())?;
+                one.readme = Some(mended.contents.into_bytes());
+                validated.fixed.push(mended.file);
+            }
+        }
+    }
+    let checks: Vec<HandoffCheck> =
+        loaded.par_iter().map(|one| check_handoff(&one.files(), &context)).collect();
+    let mut summaries: Vec<FolderSummary> = Vec::with_capacity(checks.len() + others.len());
+    for (one, check) in loaded.iter().zip(checks) {
+        let name = if one.brief.is_some() { "brief.yaml" } else { "timeline.yaml" };
+        validated.checked.push(format!("{}/{name}", one.folder));
+        validated.findings.extend(check.findings);
+        summaries.push(check.summary);
+    }
+    summaries.extend(others.into_iter().map(|folder| FolderSummary {
+        key: key_of(&folder),
+        deal: None,
+        document: None,
+        has_brief: true,
+        place: Place::file(format!("{folder}/brief.yaml")),
+        folder,
+    }));
+    validated.findings.extend(check_ledger(&summaries));
+    Ok(validated)
+}
+
+fn members(place: &Workplace) -> Members {
+    let csms = place.config.team.csms.iter();
+    Members::new(
+        csms.map(|csm| Member {
+            name: Some(csm.name.clone()),
+            email: csm.email.clone(),
+            github: csm.github.clone(),
+            slack: csm.slack.clone(),
+        })
+        .collect(),
+    )
+}
+
+fn all_folders(place: &Workplace, root: &Path) -> Result<Vec<String>, WorkflowError> {
+    if place.ledger.is_bare() {
+        let snapshot = place.ledger.snapshot()?;
+        let (folders, gaps) = snapshot.folders(None).into_parts();
+        if let Some(gap) = gaps.first() {
+            return Err(WorkflowError::Io { path: gap.what.clone(), why: gap.why.clone() });
+        }
+        return Ok(folders.into_iter().map(|folder| folder.path).collect());
+    }
+    let mut folders = Vec::new();
+    let briefs = root.join(BRIEFS);
+    if briefs.is_dir() {
+        walk(&briefs, BRIEFS, &mut folders)?;
+    }
+    folders.sort();
+    Ok(folders)
+}
+
+/// Handoff folders below a folder of the disk: those that directly hold a
+/// brief or a timeline. Links are not followed.
+fn walk(dir: &Path, shown: &str, found: &mut Vec<String>) -> Result<(), WorkflowError> {
+    let entries = std::fs::read_dir(dir).map_err(|error| WorkflowError::file(dir, &error))?;
+    for entry in entries {
+        let entry = entry.map_err(|error| WorkflowError::file(dir, &error))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let kind = entry.file_type().map_err(|error| WorkflowError::file(&entry.path(), &error))?;
+        if kind.is_dir() {
+            walk(&entry.path(), &format!("{shown}/{name}"), found)?;
+        } else if matches!(name.as_str(), "brief.yaml" | "timeline.yaml")
+            && !found.iter().any(|f| f == shown)
+        {
+            found.push(shown.to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// The folders that changed; everything, when the schema or the template did.
+fn since(
+    place: &Workplace,
+    root: &Path,
+    revision: &str,
+    others: &mut Vec<String>,
+    remarks: &mut Vec<String>,
+) -> Result<Vec<String>, WorkflowError> {
+    for decisive in ["schema/brief.schema.json", "templates/brief.md.j2"] {
+        if place.ledger.differs_since(revision, decisive)? {
+            remarks.push(format!("{decisive} changed since {revision}, so every brief is checked"));
+            return all_folders(place, root);
+        }
+    }
+    let changed = place.ledger.changed_since(revision, true)?;
+    let seen: BTreeSet<&str> = changed.iter().map(String::as_str).collect();
+    let (folders, _) = place.ledger.folders(None)?.into_parts();
+    others.extend(
+        folders.into_iter().map(|folder| folder.path).filter(|path| !seen.contains(path.as_str())),
+    );
+    Ok(changed)
+}
+
+fn named(root: &Path, paths: &[PathBuf]) -> Result<Vec<String>, WorkflowError> {
+    let real_root = root.canonicalize().map_err(|error| WorkflowError::file(root, &error))?;
+    let mut folders = Vec::new();
+    for path in paths {
+        let real = path.canonicalize().map_err(|error| WorkflowError::file(path, &error))?;
+        let folder = if real.is_dir() { real.as_path() } else { real.parent().unwrap_or(&real) };
+        let shown = match folder.strip_prefix(&real_root) {
+            Ok(inside) => inside.to_string_lossy().replace('\\', "/"),
+            Err(_) => folder.display().to_string(),
+        };
+        if real.is_dir() {
+            walk(folder, &shown, &mut folders)?;
+        } else {
+            folders.push(shown);
+        }
+    }
+    folders.sort();
+    folders.dedup();
+    Ok(folders)
+}
+
+fn load(root: &Path, folder: &str) -> Result<Loaded, WorkflowError> {
+    let read = |name: &str| {
+        let path = root.join(folder).join(name);
+        match std::fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(WorkflowError::file(&path, &error)),
+        }
+    };
+    Ok(Loaded {
+        folder: folder.to_owned(),
+        brief: read("brief.yaml")?,
+        timeline: read("timeline.yaml")?,
+        readme: read("README.md")?,
+    })
+}

@@ -1,0 +1,38 @@
+//! What is done with events that may be acted upon.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use crate::facts::{ProviderName, SignatureEvent};
+
+/// The confirmed events of one delivery.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// Who says so.
+    pub provider: ProviderName,
+    /// When it arrived.
+    pub received_at: DateTime<Utc>,
+    /// What happened.
+    pub events: Vec<SignatureEvent>,
+}
+
+/// What became of a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is done, or there was nothing to do.
+    Done,
+    /// It may succeed later, by itself.
+    Again(String),
+    /// A person must mend something first.
+    Never(String),
+}
+
+/// Acts upon events. It may be given the same task again and makes nothing twice.
+#[async_trait(?Send)]
+pub trait Handler {
+    /// Acts upon tasks that are due together; one verdict for each, in their order.
+    async fn hand_over(&self, tasks: &[Task]) -> Vec<Verdict>;
+
+    /// Looks whether something slipped, every few minutes.
+    async fn reconcile(&self);
+}

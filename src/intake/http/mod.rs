@@ -1,0 +1,7 @@
+//! The webhook server: who may speak, what is stored, how it is answered.
+
+mod health;
+mod router;
+mod webhook;
+
+pub use router::{Service, router};

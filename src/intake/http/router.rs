@@ -1,0 +1,42 @@
+//! The paths of the server, and what they share.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{any, get};
+
+use super::super::Clock;
+use super::super::inbox::{Inbox, InboxWriter};
+use super::super::metrics::Metrics;
+use super::{health, webhook};
+use crate::esign::Providers;
+use crate::facts::Secrets;
+
+/// What the paths of the server share.
+pub struct Service {
+    /// The providers with their settings.
+    pub providers: Arc<Providers>,
+    /// The secrets.
+    pub secrets: Secrets,
+    /// The inbox, for figures.
+    pub inbox: Arc<Inbox>,
+    /// The way into it.
+    pub writer: InboxWriter,
+    /// The counts.
+    pub metrics: Arc<Metrics>,
+    /// The clock.
+    pub clock: Clock,
+    /// Whether the ledger can be read.
+    pub ledger: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
+}
+
+/// The paths of the server.
+pub fn router(service: Arc<Service>) -> Router {
+    Router::new()
+        // Every method: which ones a provider uses is its own affair.
+        .route("/webhooks/{provider}", any(webhook::receive))
+        .route("/healthz", get(health::health))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .with_state(service)
+}

@@ -1,0 +1,254 @@
+//! One event of the inbox as it stands in its file.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::esign::DeliveryId;
+use crate::facts::ProviderName;
+
+/// The version of the file's form.
+const VERSION: u32 = 1;
+/// So many errors are kept, the newest ones.
+const ERRORS_KEPT: usize = 10;
+
+/// What the body of an event is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    /// A provider's notification, byte for byte.
+    #[default]
+    Notification,
+    /// A completed signature as catch-up learned it from the provider's API.
+    Signature,
+}
+
+/// An attempt that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Why.
+    pub message: String,
+}
+
+/// A body: readable in the file where it is text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "encoding", content = "body", rename_all = "snake_case")]
+pub enum Body {
+    /// UTF-8.
+    Text(String),
+    /// Other bytes, as base64.
+    Base64(String),
+}
+
+impl Body {
+    /// A body of these bytes.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>) -> Self {
+        String::from_utf8(bytes)
+            .map_or_else(|error| Self::Base64(STANDARD.encode(error.as_bytes())), Self::Text)
+    }
+
+    /// The bytes as they were received.
+    ///
+    /// # Errors
+    /// When somebody has damaged the base64.
+    pub fn bytes(&self) -> Result<Vec<u8>, String> {
+        match self {
+            Self::Text(text) => Ok(text.clone().into_bytes()),
+            Self::Base64(text) => {
+                STANDARD.decode(text).map_err(|error| format!("its body is no base64: {error}"))
+            }
+        }
+    }
+}
+
+/// One event of the inbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope {
+    version: u32,
+    /// Who sent it.
+    pub provider: ProviderName,
+    delivery_id: String,
+    /// What the body is.
+    #[serde(default)]
+    pub content: Content,
+    /// The content type it came with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// When it arrived.
+    pub received_at: DateTime<Utc>,
+    /// How often it was tried and failed.
+    #[serde(default)]
+    pub attempts: u32,
+    /// When it is due again; absent: at once. What decides is the file's
+    /// modification time, which is set to this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<DateTime<Utc>>,
+    /// What went wrong, newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<Trouble>,
+    /// What was received.
+    #[serde(flatten)]
+    pub body: Body,
+}
+
+impl Envelope {
+    /// An event that has just arrived.
+    #[must_use]
+    pub fn new(
+        provider: ProviderName,
+        delivery_id: &DeliveryId,
+        content_type: Option<String>,
+        received_at: DateTime<Utc>,
+        body: Vec<u8>,
+    ) -> Self {
+        Self {
+            version: VERSION,
+            provider,
+            delivery_id: delivery_id.as_str().to_owned(),
+            content: Content::Notification,
+            content_type,
+            received_at,
+            attempts: 0,
+            not_before: None,
+            errors: Vec::new(),
+            body: Body::new(body),
+        }
+    }
+
+    /// The name of its file, without folder and ending.
+    #[must_use]
+    pub fn name(&self) -> EventName {
+        EventName(format!("{}--{}", self.provider, self.delivery_id))
+    }
+
+    /// The delivery's identity.
+    ///
+    /// # Errors
+    /// When somebody has damaged it.
+    pub fn delivery_id(&self) -> Result<DeliveryId, String> {
+        DeliveryId::from_stored(&self.delivery_id)
+            .ok_or_else(|| "its delivery_id is none".to_owned())
+    }
+
+    /// When it is due.
+    #[must_use]
+    pub fn due(&self) -> DateTime<Utc> {
+        self.not_before.unwrap_or(self.received_at)
+    }
+
+    /// Notes what went wrong.
+    pub(super) fn note(&mut self, at: DateTime<Utc>, message: &str) {
+        self.errors.push(Trouble {
+            at,
+            message: crate::text::shorten(&crate::text::one_line(message), 1_000),
+        });
+        let surplus = self.errors.len().saturating_sub(ERRORS_KEPT);
+        self.errors.drain(..surplus);
+    }
+
+    /// The bytes of its file.
+    pub(super) fn to_json(&self) -> Vec<u8> {
+        let mut bytes = serde_json::to_vec_pretty(self).expect("an envelope is plain data");
+        bytes.push(b'\n');
+        bytes
+    }
+
+    /// Reads a file.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let envelope: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        if envelope.version != VERSION {
+            return Err(format!(
+                "it has version {}, and this program reads version {VERSION}",
+                envelope.version
+            ));
+        }
+        envelope.delivery_id()?;
+        if !is_provider(envelope.provider.as_str()) {
+            return Err("its provider is no provider's name".to_owned());
+        }
+        Ok(envelope)
+    }
+}
+
+fn is_provider(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'))
+}
+
+/// What an event's file is called: provider and delivery id. The same for
+/// every retry of one delivery, and safe as a file name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventName(String);
+
+impl EventName {
+    /// The name of a file in the inbox; nothing for files that are none of it.
+    #[must_use]
+    pub fn of_file(file_name: &str) -> Option<Self> {
+        let stem = file_name.strip_suffix(".json")?;
+        let (provider, id) = stem.split_once("--")?;
+        (is_provider(provider) && DeliveryId::from_stored(id).is_some())
+            .then(|| Self(stem.to_owned()))
+    }
+
+    /// The file's name.
+    #[must_use]
+    pub fn file(&self) -> String {
+        format!("{}.json", self.0)
+    }
+
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The provider.
+    #[must_use]
+    pub fn provider(&self) -> &str {
+        self.0.split_once("--").map_or(self.0.as_str(), |(provider, _)| provider)
+    }
+
+    /// The delivery's identity.
+    #[must_use]
+    pub fn delivery(&self) -> &str {
+        self.0.split_once("--").map_or("", |(_, id)| id)
+    }
+}
+
+impl fmt::Display for EventName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_survives_its_file_byte_for_byte() {
+        for bytes in [b"{\"a\": \"\xc3\xa9\"}\r\n".to_vec(), vec![0, 255, 10, 13], Vec::new()] {
+            let id = DeliveryId::of(&[b"x"]);
+            let envelope = Envelope::new(
+                ProviderName::new("pandadoc"),
+                &id,
+                None,
+                DateTime::UNIX_EPOCH,
+                bytes.clone(),
+            );
+            let read = Envelope::parse(&envelope.to_json()).unwrap();
+            assert_eq!(read, envelope);
+            assert_eq!(read.body.bytes().unwrap(), bytes);
+            assert_eq!(EventName::of_file(&read.name().file()), Some(read.name()));
+        }
+        assert_eq!(EventName::of_file("../../x--y.json"), None);
+    }
+}

@@ -1,0 +1,172 @@
+//! What stands in the inbox, for people and for figures.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, Utc};
+
+use super::desk;
+use super::envelope::{Envelope, EventName};
+use super::error::InboxError;
+use super::folder::{Inbox, State};
+
+/// An event of the inbox, as far as it can be read.
+#[derive(Debug)]
+pub struct Listed {
+    /// Its name.
+    pub name: EventName,
+    /// Where it is.
+    pub state: State,
+    /// What its file says.
+    pub envelope: Result<Envelope, InboxError>,
+}
+
+/// How many events are where.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// That wait.
+    pub new: usize,
+    /// In hand.
+    pub work: usize,
+    /// That wait for a person.
+    pub failed: usize,
+    /// That are remembered.
+    pub done: usize,
+    /// How long the oldest event that is due has been due.
+    pub oldest_due: Option<Duration>,
+}
+
+impl Counts {
+    /// The number for a state.
+    #[must_use]
+    pub fn of(&self, state: State) -> usize {
+        match state {
+            State::New => self.new,
+            State::Work => self.work,
+            State::Failed => self.failed,
+            State::Done => self.done,
+        }
+    }
+}
+
+impl Inbox {
+    /// Counts the events.
+    ///
+    /// # Errors
+    /// When a folder cannot be read.
+    pub fn counts(&self, now: DateTime<Utc>) -> Result<Counts, InboxError> {
+        let due = self.due(now)?;
+        let age = |at: &SystemTime| SystemTime::from(now).duration_since(*at).ok();
+        Ok(Counts {
+            new: self.names(State::New)?.len(),
+            work: self.names(State::Work)?.len(),
+            failed: self.names(State::Failed)?.len(),
+            done: self.names(State::Done)?.len(),
+            oldest_due: due.first().and_then(|(at, _)| age(at)),
+        })
+    }
+
+    /// The events of these states, by state and then by the time they came.
+    ///
+    /// # Errors
+    /// When a folder cannot be read. A file that cannot be read is in the list.
+    pub fn list(&self, states: &[State]) -> Result<Vec<Listed>, InboxError> {
+        let mut listed = Vec::new();
+        for state in states {
+            for folder in self.folders(*state)? {
+                for (name, _) in names_in(&folder)? {
+                    match Self::read(&folder.join(name.file())) {
+                        // It moved on while it was being listed.
+                        Err(InboxError::Io { path, .. }) if !path.exists() => {}
+                        envelope => listed.push(Listed { name, state: *state, envelope }),
+                    }
+                }
+            }
+        }
+        listed.sort_by_cached_key(|event| {
+            (
+                event.state,
+                event.envelope.as_ref().ok().map(|envelope| envelope.received_at),
+                event.name.clone(),
+            )
+        });
+        Ok(listed)
+    }
+
+    /// The one event with this name or delivery id, or whose begins with it.
+    ///
+    /// # Errors
+    /// When there is none, or more than one.
+    pub fn find(&self, id: &str) -> Result<Listed, InboxError> {
+        let mut found = Vec::new();
+        for state in State::ALL {
+            for folder in self.folders(state)? {
+                for (name, _) in names_in(&folder)? {
+                    if name.as_str() == id || name.delivery() == id {
+                        let envelope = Self::read(&folder.join(name.file()));
+                        return Ok(Listed { name, state, envelope });
+                    }
+                    if name.as_str().starts_with(id) || name.delivery().starts_with(id) {
+                        found.push((folder.join(name.file()), name, state));
+                    }
+                }
+            }
+        }
+        match found.len() {
+            0 => Err(InboxError::Unknown(crate::text::quoted(id))),
+            1 => {
+                let (path, name, state) = found.remove(0);
+                Ok(Listed { envelope: Self::read(&path), name, state })
+            }
+            count => Err(InboxError::Ambiguous { id: crate::text::quoted(id), count }),
+        }
+    }
+
+    /// The names in a state, with the times of their files.
+    pub(super) fn names(&self, state: State) -> Result<Vec<(EventName, SystemTime)>, InboxError> {
+        let mut names = Vec::new();
+        for folder in self.folders(state)? {
+            names.extend(names_in(&folder)?);
+        }
+        Ok(names)
+    }
+
+    fn folders(&self, state: State) -> Result<Vec<PathBuf>, InboxError> {
+        let folder = self.folder(state);
+        if state == State::Work {
+            desk::desks(&folder).map_err(InboxError::io("listing", &folder))
+        } else {
+            Ok(vec![folder])
+        }
+    }
+}
+
+pub(super) fn names_in(folder: &Path) -> Result<Vec<(EventName, SystemTime)>, InboxError> {
+    let failed = InboxError::io;
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        // A desk whose process has ended meanwhile; the four folders themselves must be there.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && is_desk(folder) => {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(failed("listing", folder)(error)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(failed("listing", folder))?;
+        let Some(name) = entry.file_name().to_str().and_then(EventName::of_file) else { continue };
+        match entry.metadata().and_then(|data| data.modified()) {
+            Ok(modified) => names.push((name, modified)),
+            // It moved on.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed("looking at", &entry.path())(error)),
+        }
+    }
+    Ok(names)
+}
+
+fn is_desk(folder: &Path) -> bool {
+    folder.parent().and_then(Path::file_name).is_some_and(|name| name == State::Work.word())
+}

@@ -1,0 +1,219 @@
+//! Taking events in hand, and what becomes of them.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::sync::PoisonError;
+use std::time::SystemTime;
+
+use chrono::{DateTime, Days, Utc};
+
+use super::backoff::Backoff;
+use super::envelope::{Envelope, EventName};
+use super::error::InboxError;
+use super::folder::{Inbox, State};
+use super::listing::names_in;
+
+/// So long a delivery that comes again is recognised.
+const REMEMBERED: Days = Days::new(30);
+
+/// An event that this process has in hand.
+#[derive(Debug)]
+pub struct Claimed {
+    /// The event.
+    pub envelope: Envelope,
+    path: PathBuf,
+}
+
+impl Inbox {
+    /// Takes at most so many events in hand that are due, oldest first. One
+    /// that cannot be read goes to `failed/`.
+    ///
+    /// # Errors
+    /// When the folders cannot be read or written.
+    pub fn claim(&self, now: DateTime<Utc>, most: usize) -> Result<Vec<Claimed>, InboxError> {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if queue.is_empty() {
+            queue.extend(self.due(now)?.into_iter().map(|(_, name)| name));
+        }
+        let mut claimed = Vec::new();
+        while claimed.len() < most
+            && let Some(name) = queue.pop_front()
+        {
+            let from = self.file(State::New, &name);
+            let path = self.at_desk(|desk| Ok(desk.path.join(name.file())))?;
+            match fs::rename(&from, &path) {
+                Ok(()) => {}
+                // Another process was faster.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(InboxError::io("taking in hand", &from)(error)),
+            }
+            match Self::read(&path) {
+                Ok(envelope) => claimed.push(Claimed { envelope, path }),
+                Err(error) => {
+                    tracing::error!(event = %name, %error, "an event cannot be read and is put aside");
+                    let failed = self.file(State::Failed, &name);
+                    fs::rename(&path, &failed).map_err(InboxError::io("putting aside", &failed))?;
+                }
+            }
+        }
+        Ok(claimed)
+    }
+
+    /// Returns everything that this process has in hand, after something went
+    /// wrong between taking and settling; gives how many events.
+    ///
+    /// # Errors
+    /// When the files cannot be moved.
+    pub fn give_all_back(&self) -> Result<usize, InboxError> {
+        let desk = self.at_desk(|desk| Ok(desk.path.clone()))?;
+        let mut returned = 0;
+        for (name, _) in names_in(&desk)? {
+            let to = self.file(State::New, &name);
+            fs::rename(desk.join(name.file()), &to).map_err(InboxError::io("moving to", &to))?;
+            returned += 1;
+        }
+        Ok(returned)
+    }
+
+    /// The events that are due, oldest first, with the time they were due.
+    pub(super) fn due(
+        &self,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<(SystemTime, EventName)>, InboxError> {
+        let latest = SystemTime::from(now);
+        let mut due = Vec::new();
+        for (name, modified) in self.names(State::New)? {
+            if modified <= latest {
+                due.push((modified, name));
+            }
+        }
+        due.sort();
+        Ok(due)
+    }
+
+    /// An event that was worked off.
+    ///
+    /// # Errors
+    /// When its file cannot be moved; it is worked off again then, which makes nothing new.
+    pub fn finish(&self, claimed: &Claimed) -> Result<(), InboxError> {
+        self.move_to(State::Done, claimed)
+    }
+
+    /// An event that was not touched.
+    ///
+    /// # Errors
+    /// When its file cannot be moved; the next start returns it.
+    pub fn give_back(&self, claimed: &Claimed) -> Result<(), InboxError> {
+        self.move_to(State::New, claimed)
+    }
+
+    /// An event that may succeed later: due again after the wait that
+    /// `backoff` gives, or put aside when no more tries are due.
+    ///
+    /// # Errors
+    /// When its file cannot be written; the next start returns it.
+    pub fn try_later(
+        &self,
+        claimed: &mut Claimed,
+        now: DateTime<Utc>,
+        why: &str,
+        backoff: &Backoff,
+    ) -> Result<State, InboxError> {
+        let attempts = claimed.envelope.attempts + 1;
+        let Some(wait) = backoff.wait(attempts, fastrand::f64()) else {
+            self.give_up(claimed, now, why)?;
+            return Ok(State::Failed);
+        };
+        claimed.envelope.attempts = attempts;
+        claimed.envelope.not_before = Some(now + wait);
+        claimed.envelope.note(now, why);
+        self.rewrite(claimed)?;
+        self.move_to(State::New, claimed)?;
+        Ok(State::New)
+    }
+
+    /// An event that needs a person.
+    ///
+    /// # Errors
+    /// When its file cannot be written; the next start returns it.
+    pub fn give_up(
+        &self,
+        claimed: &mut Claimed,
+        now: DateTime<Utc>,
+        why: &str,
+    ) -> Result<(), InboxError> {
+        claimed.envelope.attempts += 1;
+        claimed.envelope.not_before = None;
+        claimed.envelope.note(now, why);
+        self.rewrite(claimed)?;
+        self.move_to(State::Failed, claimed)
+    }
+
+    /// Forgets what was done long ago; gives how many events.
+    ///
+    /// # Errors
+    /// When the folder cannot be read or written.
+    pub fn prune(&self, now: DateTime<Utc>) -> Result<usize, InboxError> {
+        let Some(horizon) = now.checked_sub_days(REMEMBERED).map(SystemTime::from) else {
+            return Ok(0);
+        };
+        let mut forgotten = 0;
+        for (name, modified) in self.names(State::Done)? {
+            if modified < horizon {
+                let path = self.file(State::Done, &name);
+                fs::remove_file(&path).map_err(InboxError::io("removing", &path))?;
+                forgotten += 1;
+            }
+        }
+        Ok(forgotten)
+    }
+
+    /// Makes an event that failed, or that waits, due at once.
+    ///
+    /// # Errors
+    /// When it is neither, or its file cannot be written.
+    pub fn retry(&self, name: &EventName, now: DateTime<Utc>) -> Result<(), InboxError> {
+        let (mut claimed, _) = self.take_up(name)?;
+        claimed.envelope.attempts = 0;
+        claimed.envelope.not_before = Some(now);
+        self.rewrite(&claimed)?;
+        self.move_to(State::New, &claimed)
+    }
+
+    /// Gives an event up for good. It stays known for as long as those that
+    /// were worked off, so that the provider's own retry does not bring it back.
+    ///
+    /// # Errors
+    /// When it is neither new nor failed, or its file cannot be written.
+    pub fn discard(&self, name: &EventName, now: DateTime<Utc>) -> Result<(), InboxError> {
+        let (mut claimed, state) = self.take_up(name)?;
+        claimed.envelope.note(now, &format!("dropped by hand; it was {}", state.word()));
+        claimed.envelope.not_before = Some(now);
+        self.rewrite(&claimed)?;
+        self.move_to(State::Done, &claimed)
+    }
+
+    /// Takes an event in hand for a person, so that no worker has it meanwhile.
+    fn take_up(&self, name: &EventName) -> Result<(Claimed, State), InboxError> {
+        let state = self.state_of(name)?.ok_or_else(|| InboxError::Unknown(name.to_string()))?;
+        if !matches!(state, State::New | State::Failed) {
+            return Err(InboxError::NotHere { id: name.to_string(), state: state.word() });
+        }
+        let from = self.file(state, name);
+        let envelope = Self::read(&from)?;
+        let path = self.at_desk(|desk| Ok(desk.path.join(name.file())))?;
+        fs::rename(&from, &path).map_err(InboxError::io("taking in hand", &from))?;
+        Ok((Claimed { envelope, path }, state))
+    }
+
+    fn rewrite(&self, claimed: &Claimed) -> Result<(), InboxError> {
+        let scratch = self.at_desk(|desk| Ok(desk.scratch()))?;
+        self.write_over(&scratch, &claimed.path, &claimed.envelope)
+    }
+
+    fn move_to(&self, state: State, claimed: &Claimed) -> Result<(), InboxError> {
+        let to = self.file(state, &claimed.envelope.name());
+        fs::rename(&claimed.path, &to).map_err(InboxError::io("moving to", &to))
+    }
+}

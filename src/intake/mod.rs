@@ -1,0 +1,29 @@
+//! Signatures come in here: the inbox, the webhook server, the watched folder,
+//! catch-up, and the worker that takes events from the inbox. What a signature
+//! sets off comes in as a [`Handler`]; no room above the e-sign providers is known.
+
+mod catch_up;
+mod handler;
+mod http;
+mod inbox;
+mod metrics;
+mod watch;
+mod worker;
+
+pub use catch_up::{Completed, Unasked, completed};
+pub use handler::{Handler, Task, Verdict};
+pub use http::{Service, router};
+pub use inbox::{
+    Backoff, Body, Claimed, Content, Counts, Envelope, EventName, Inbox, InboxError, InboxWriter,
+    Listed, Put, State, Trouble,
+};
+pub use metrics::Metrics;
+pub use watch::{FolderWatch, WatchSettings};
+pub use worker::{Tally, Worker};
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+/// The clock as a value, for what runs long.
+pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;

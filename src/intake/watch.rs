@@ -1,0 +1,273 @@
+//! A folder whose files are payloads: each one goes into the inbox once it is
+//! whole. What is seen decides, not what the system tells: its messages only
+//! say when to look, and a look every few seconds makes up for lost ones.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::sync::{mpsc, watch};
+
+use super::Clock;
+use super::inbox::{Envelope, InboxWriter, Put};
+use crate::esign::{DeliveryId, ParseError, Providers};
+use crate::facts::{ProviderName, SignatureEvent};
+use crate::text::{quoted, terminal};
+
+/// How long to wait before a file that could not be read is looked at again.
+const UNCLEAR: Duration = Duration::from_millis(700);
+/// How often it is looked although the system told nothing.
+const ANYWAY: Duration = Duration::from_secs(5);
+/// So many files are put into the inbox together.
+const TOGETHER: usize = 256;
+/// The largest file that is read.
+const MOST_BYTES: u64 = 32 * 1024 * 1024;
+
+/// What is watched, and how.
+#[derive(Debug, Clone)]
+pub struct WatchSettings {
+    /// The folder.
+    pub folder: PathBuf,
+    /// Look so often, and do not ask the system to tell: for network drives.
+    pub poll: Option<Duration>,
+    /// Where files go once they are in the inbox; they stay where they are otherwise.
+    pub move_done: Option<PathBuf>,
+}
+
+/// Size and time of a file, by which a change shows.
+type Stamp = (u64, Option<SystemTime>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    /// Not readable when it was last looked at: half written, perhaps.
+    Unclear(Stamp),
+    /// Nothing more is to be done with it until it changes.
+    Settled(Stamp),
+}
+
+/// Watches a folder.
+pub struct FolderWatch {
+    settings: WatchSettings,
+    providers: Arc<Providers>,
+    writer: InboxWriter,
+    clock: Clock,
+    seen: BTreeMap<PathBuf, Seen>,
+    gone: bool,
+}
+
+impl FolderWatch {
+    /// A watch that puts what it finds into an inbox.
+    #[must_use]
+    pub fn new(
+        settings: WatchSettings,
+        providers: Arc<Providers>,
+        writer: InboxWriter,
+        clock: Clock,
+    ) -> Self {
+        Self { settings, providers, writer, clock, seen: BTreeMap::new(), gone: false }
+    }
+
+    /// Watches until `stop` says so; what is there already comes first.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let (tell, mut told) = mpsc::channel(1);
+        let mut watcher: Option<RecommendedWatcher> = None;
+        while !*stop.borrow() {
+            if self.settings.poll.is_none() && watcher.is_none() && self.settings.folder.is_dir() {
+                watcher = self.watcher(&tell);
+            }
+            if !self.look().await {
+                // The system forgets a folder that was removed; it is told anew when it is made again.
+                watcher = None;
+            }
+            let unclear = self.seen.values().any(|seen| matches!(seen, Seen::Unclear(_)));
+            let wait = match self.settings.poll {
+                Some(poll) => poll,
+                None if unclear || watcher.is_none() => UNCLEAR,
+                None => ANYWAY,
+            };
+            tokio::select! {
+                Some(removed) = told.recv() => if removed { watcher = None },
+                () = tokio::time::sleep(wait) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    /// Asks the system to tell; looking every second is what is left when it cannot.
+    fn watcher(&self, tell: &mpsc::Sender<bool>) -> Option<RecommendedWatcher> {
+        let (tell, folder) = (tell.clone(), self.settings.folder.clone());
+        let made = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            let removed =
+                event.map_or(true, |event| event.kind.is_remove() && event.paths.contains(&folder));
+            // One message that waits is enough: everything is looked at.
+            let _ = tell.try_send(removed);
+        });
+        let watched = made.and_then(|mut watcher| {
+            watcher.watch(&self.settings.folder, RecursiveMode::NonRecursive)?;
+            Ok(watcher)
+        });
+        watched
+            .inspect_err(|error| tracing::warn!(%error, "the system does not tell of changes; the folder is looked at instead"))
+            .ok()
+    }
+
+    /// Looks at the folder once; whether it is there.
+    async fn look(&mut self) -> bool {
+        let folder = self.settings.folder.clone();
+        let listed = tokio::task::spawn_blocking(move || list(&folder))
+            .await
+            .unwrap_or_else(|error| Err(io::Error::other(error)));
+        let files = match listed {
+            Ok(files) => files,
+            Err(error) => {
+                if !self.gone {
+                    tracing::warn!(folder = %self.settings.folder.display(), %error, "the folder cannot be read; it is waited for");
+                }
+                (self.gone, self.seen) = (true, BTreeMap::new());
+                return false;
+            }
+        };
+        if std::mem::take(&mut self.gone) {
+            tracing::info!(folder = %self.settings.folder.display(), "the folder is there again");
+        }
+        self.seen.retain(|path, _| files.contains_key(path));
+        let changed: Vec<(PathBuf, Stamp)> = files
+            .into_iter()
+            .filter(|(path, stamp)| self.seen.get(path) != Some(&Seen::Settled(*stamp)))
+            .collect();
+        for part in changed.chunks(TOGETHER) {
+            let taken = futures_util::future::join_all(
+                part.iter().map(|(path, stamp)| self.take(path, *stamp)),
+            )
+            .await;
+            for ((path, _), seen) in part.iter().zip(taken) {
+                match seen {
+                    Some(seen) => self.seen.insert(path.clone(), seen),
+                    None => self.seen.remove(path),
+                };
+            }
+        }
+        true
+    }
+
+    /// Takes one file; `None` for one that is to be looked at again as if it were new.
+    async fn take(&self, path: &Path, stamp: Stamp) -> Option<Seen> {
+        let name = terminal(&path.file_name().unwrap_or_default().to_string_lossy());
+        let owned = path.to_path_buf();
+        let bytes = match tokio::task::spawn_blocking(move || read(&owned)).await {
+            Ok(Ok(bytes)) => bytes,
+            Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => return None,
+            Ok(Err(error)) => return Some(self.unclear(path, stamp, &name, &error.to_string())),
+            Err(error) => return Some(self.unclear(path, stamp, &name, &error.to_string())),
+        };
+        let envelope = match self.envelope(&bytes) {
+            Ok(Some(envelope)) => envelope,
+            Ok(None) => {
+                tracing::info!(file = name, "tells of no document that was completed or voided");
+                return Some(Seen::Settled(stamp));
+            }
+            Err(error) => return Some(self.unclear(path, stamp, &name, &error.to_string())),
+        };
+        match self.writer.put(envelope).await {
+            Ok(put) => {
+                let what = if put == Put::Stored { "stored" } else { "known" };
+                tracing::info!(file = name, what, "taken");
+                self.put_away(path);
+                Some(Seen::Settled(stamp))
+            }
+            Err(error) => {
+                tracing::error!(file = name, %error, "not stored; it is tried again");
+                Some(Seen::Unclear(stamp))
+            }
+        }
+    }
+
+    /// A file that is no payload (yet). The first time it may be half written;
+    /// when it stays as it is, somebody is told, once.
+    fn unclear(&self, path: &Path, stamp: Stamp, name: &str, why: &str) -> Seen {
+        if self.seen.get(path) == Some(&Seen::Unclear(stamp)) {
+            tracing::warn!(
+                file = name,
+                why,
+                "is no provider's payload; it is left alone until it changes"
+            );
+            return Seen::Settled(stamp);
+        }
+        Seen::Unclear(stamp)
+    }
+
+    /// The event of a payload; nothing when it is of no interest.
+    fn envelope(&self, bytes: &[u8]) -> Result<Option<Envelope>, ParseError> {
+        let (provider, events) = self.providers.parse(None, bytes)?;
+        if events.iter().all(|event| matches!(event, SignatureEvent::Ignored { .. })) {
+            return Ok(None);
+        }
+        let id = DeliveryId::of(&[b"file", provider.name().as_bytes(), bytes]);
+        Ok(Some(Envelope::new(
+            ProviderName::new(provider.name()),
+            &id,
+            None,
+            (self.clock)(),
+            bytes.to_vec(),
+        )))
+    }
+
+    fn put_away(&self, path: &Path) {
+        let Some(folder) = &self.settings.move_done else { return };
+        let Some(name) = path.file_name() else { return };
+        let mut to = folder.join(name);
+        for number in 2.. {
+            if !to.exists() {
+                break;
+            }
+            to = folder.join(format!("{number}-{}", name.to_string_lossy()));
+        }
+        let moved = fs::create_dir_all(folder).and_then(|()| match fs::rename(path, &to) {
+            // Another disk.
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                fs::copy(path, &to).and_then(|_| fs::remove_file(path))
+            }
+            other => other,
+        });
+        if let Err(error) = moved {
+            tracing::warn!(file = quoted(&path.to_string_lossy()), %error, "is in the inbox and could not be moved away");
+        }
+    }
+}
+
+/// The files of a folder that may be payloads. Hidden files and those that
+/// browsers and copying programs are still writing are not.
+fn list(folder: &Path) -> io::Result<BTreeMap<PathBuf, Stamp>> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().to_lowercase();
+        let unfinished = [".tmp", ".part", ".partial", ".crdownload", ".filepart", "~"];
+        if name.starts_with('.') || unfinished.iter().any(|ending| name.ends_with(ending)) {
+            continue;
+        }
+        match fs::metadata(entry.path()) {
+            Ok(data) if data.is_file() => {
+                files.insert(entry.path(), (data.len(), data.modified().ok()));
+            }
+            Ok(_) => {}
+            // Moved away meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(files)
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(MOST_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(io::Error::other("it is larger than 32 MiB"));
+    }
+    Ok(bytes)
+}

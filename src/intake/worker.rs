@@ -1,0 +1,249 @@
+//! Takes due events from the inbox, has them confirmed, and hands them on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
+use tokio::sync::{Notify, watch};
+
+use super::Clock;
+use super::handler::{Handler, Task, Verdict};
+use super::inbox::{Backoff, Claimed, Content, Envelope, Inbox, InboxError, State};
+use super::metrics::{Counter, Metrics};
+use crate::esign::{FetchError, Fetcher, Providers, Verified, confirm};
+use crate::facts::{ProviderName, Secrets, Signature, SignatureEvent};
+
+/// The most events that are handed on together.
+const BATCH: usize = 64;
+/// So many events are confirmed at a time.
+const CONFIRMED_AT_ONCE: usize = 8;
+/// How often the inbox is looked at for what others put there.
+const TICK: Duration = Duration::from_secs(1);
+/// How often what dead processes had in hand is looked for.
+const RECOVER: Duration = Duration::from_secs(60);
+/// How often it is looked whether something slipped.
+const RECONCILE: Duration = Duration::from_secs(5 * 60);
+
+/// How many events ended how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Worked off.
+    pub done: usize,
+    /// To be tried again later.
+    pub again: usize,
+    /// Put aside for a person.
+    pub failed: usize,
+}
+
+/// What a provider's API is reached through, or why it is not.
+type Api = Result<Option<Box<dyn Fetcher>>, FetchError>;
+
+/// Works events off.
+pub struct Worker {
+    inbox: Arc<Inbox>,
+    providers: Arc<Providers>,
+    apis: BTreeMap<&'static str, Api>,
+    handler: Box<dyn Handler>,
+    backoff: Backoff,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+}
+
+impl Worker {
+    /// A worker on an inbox.
+    #[must_use]
+    pub fn new(
+        inbox: Arc<Inbox>,
+        providers: Arc<Providers>,
+        secrets: &Secrets,
+        handler: Box<dyn Handler>,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let apis =
+            providers.iter().map(|provider| (provider.name(), provider.fetcher(secrets))).collect();
+        Self { inbox, providers, apis, handler, backoff: Backoff::default(), clock, metrics }
+    }
+
+    /// Works until `stop` says so: what is in hand then is finished first.
+    pub async fn run(&self, wake: Arc<Notify>, mut stop: watch::Receiver<bool>) {
+        let (mut recovered, mut reconciled): (Option<Instant>, Option<Instant>) = (None, None);
+        while !*stop.borrow() {
+            if recovered.is_none_or(|at| at.elapsed() > RECOVER) {
+                self.tidy();
+                recovered = Some(Instant::now());
+            }
+            let worked = match self.work(Some(&stop)).await {
+                Ok(tally) => tally != Tally::default(),
+                Err(error) => {
+                    tracing::error!(%error, "the inbox cannot be worked off; it is tried again");
+                    if let Err(error) = self.inbox.give_all_back() {
+                        tracing::error!(%error, "what is in hand cannot be returned; it is tried again");
+                    }
+                    false
+                }
+            };
+            if worked {
+                continue;
+            }
+            if reconciled.is_none_or(|at| at.elapsed() > RECONCILE) {
+                self.handler.reconcile().await;
+                reconciled = Some(Instant::now());
+                continue;
+            }
+            tokio::select! {
+                () = wake.notified() => {}
+                () = tokio::time::sleep(TICK) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    /// Works off everything that is due now.
+    ///
+    /// # Errors
+    /// When the inbox cannot be read or written.
+    pub async fn drain(&self) -> Result<Tally, InboxError> {
+        self.tidy();
+        let mut total = Tally::default();
+        loop {
+            let tally = self.work(None).await?;
+            if tally == Tally::default() {
+                return Ok(total);
+            }
+            total.done += tally.done;
+            total.again += tally.again;
+            total.failed += tally.failed;
+        }
+    }
+
+    fn tidy(&self) {
+        match self.inbox.recover() {
+            Ok(0) => {}
+            Ok(events) => tracing::warn!(
+                events,
+                "a process ended with events in hand; they are taken up again"
+            ),
+            Err(error) => {
+                tracing::error!(%error, "what other processes had in hand cannot be looked for");
+            }
+        }
+        if let Err(error) = self.inbox.prune((self.clock)()) {
+            tracing::error!(%error, "what was done long ago cannot be removed");
+        }
+    }
+
+    /// Works off one batch.
+    async fn work(&self, stop: Option<&watch::Receiver<bool>>) -> Result<Tally, InboxError> {
+        let mut claimed = self.inbox.claim((self.clock)(), BATCH)?;
+        let read: Vec<Result<Task, Verdict>> = futures_util::stream::iter(&claimed)
+            .map(|event| self.confirmed(&event.envelope))
+            .buffered(CONFIRMED_AT_ONCE)
+            .collect()
+            .await;
+        if stop.is_some_and(|stop| *stop.borrow()) {
+            for event in &claimed {
+                self.inbox.give_back(event)?;
+            }
+            return Ok(Tally::default());
+        }
+        let (mut verdicts, mut tasks, mut places) =
+            (Vec::with_capacity(read.len()), Vec::new(), Vec::new());
+        for (index, task) in read.into_iter().enumerate() {
+            verdicts.push(match task {
+                Ok(task) => {
+                    places.push(index);
+                    tasks.push(task);
+                    Verdict::Done
+                }
+                Err(verdict) => verdict,
+            });
+        }
+        if !tasks.is_empty() {
+            for (index, verdict) in places.into_iter().zip(self.handler.hand_over(&tasks).await) {
+                verdicts[index] = verdict;
+            }
+        }
+        let mut tally = Tally::default();
+        for (event, verdict) in claimed.iter_mut().zip(verdicts) {
+            self.settle(event, verdict, &mut tally)?;
+        }
+        Ok(tally)
+    }
+
+    fn settle(
+        &self,
+        event: &mut Claimed,
+        verdict: Verdict,
+        tally: &mut Tally,
+    ) -> Result<(), InboxError> {
+        let (name, now) = (event.envelope.name(), (self.clock)());
+        let outcome = match verdict {
+            Verdict::Done => {
+                self.inbox.finish(event)?;
+                tracing::info!(event = %name, "done");
+                tally.done += 1;
+                "done"
+            }
+            Verdict::Again(why) => match self.inbox.try_later(event, now, &why, &self.backoff)? {
+                State::Failed => {
+                    tracing::error!(event = %name, why, "given up; `handoff inbox retry` tries it again");
+                    tally.failed += 1;
+                    "failed"
+                }
+                _ => {
+                    let due = event.envelope.due().to_rfc3339();
+                    tracing::warn!(event = %name, why, due, "not done; it is tried again");
+                    tally.again += 1;
+                    "again"
+                }
+            },
+            Verdict::Never(why) => {
+                self.inbox.give_up(event, now, &why)?;
+                tracing::error!(event = %name, why, "failed; mend it, then `handoff inbox retry`");
+                tally.failed += 1;
+                "failed"
+            }
+        };
+        self.metrics.count(Counter::Processed, &[event.envelope.provider.as_str(), outcome]);
+        Ok(())
+    }
+
+    /// What an event says, as far as it may be acted upon.
+    async fn confirmed(&self, envelope: &Envelope) -> Result<Task, Verdict> {
+        let never = |why: String| Verdict::Never(why);
+        let name = envelope.provider.as_str();
+        let provider = self
+            .providers
+            .by_name(name)
+            .ok_or_else(|| never(format!("there is no provider {name}")))?;
+        let bytes = envelope.body.bytes().map_err(never)?;
+        let events = match envelope.content {
+            Content::Notification => provider
+                .parse(&bytes, envelope.content_type.as_deref())
+                .map_err(|error| never(error.to_string()))?,
+            Content::Signature => {
+                let signature: Signature = serde_json::from_slice(&bytes)
+                    .map_err(|error| never(format!("its body is no signature: {error}")))?;
+                vec![SignatureEvent::Completed(signature)]
+            }
+        };
+        let id = envelope.delivery_id().map_err(never)?;
+        // Only what was verified, or was told by the provider's API, gets into the inbox.
+        let verified = Verified::vouched(provider, id, events, provider.authenticity());
+        let api = self.apis.get(provider.name());
+        let fetcher = api.and_then(|api| api.as_ref().ok()).and_then(Option::as_deref);
+        let confirmed = confirm(verified, fetcher).await.map_err(|error| match (error, api) {
+            // Why there is nobody to ask says more than that there is nobody.
+            (FetchError::CannotConfirm { .. }, Some(Err(error))) => never(error.to_string()),
+            (error, _) if error.may_pass() => Verdict::Again(error.to_string()),
+            (error, _) => never(error.to_string()),
+        })?;
+        for error in &confirmed.not_enriched {
+            tracing::warn!(event = %envelope.name(), %error, "the provider's API did not add to what the webhook says");
+        }
+        let provider: ProviderName = confirmed.provider;
+        Ok(Task { provider, received_at: envelope.received_at, events: confirmed.events })
+    }
+}

@@ -5,24 +5,29 @@
 //! `tests/suite/architecture.rs` checks):
 //!
 //! ```text
-//! floor 5   cli
-//! floor 4   workflow  intake
-//! floor 3   config  report
-//! floor 2   audit  esign  crm  ledger  deliver
-//! floor 1   brief  net
-//! floor 0   facts  finding  time  text  yaml
+//! floor 6   cli
+//! floor 5   workflow  intake
+//! floor 4   config  report
+//! floor 3   audit  esign  crm  ledger  deliver
+//! floor 2   brief  net
+//! floor 1   finding  time  yaml
+//! floor 0   facts  text
 //! ```
 
 pub mod audit;
 pub mod brief;
+pub mod cli;
+pub mod config;
 pub mod crm;
 pub mod deliver;
 pub mod esign;
 pub mod facts;
 pub mod finding;
+pub mod intake;
 pub mod ledger;
 pub mod net;
 pub mod report;
 pub mod text;
 pub mod time;
+pub mod workflow;
 pub mod yaml;

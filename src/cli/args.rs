@@ -1,0 +1,170 @@
+//! The arguments that every command shares, and the list of commands.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::context::Context;
+use super::error::CliError;
+use super::exit::Exit;
+use super::{
+    audit, backfill, catch_up, coverage, deliver, demo, doctor, draft, explain, inbox, init,
+    people, promises, reference, render, schema, serve, sign, status, sync, validate, watch,
+};
+use crate::brief::EventKind;
+
+/// A signed contract becomes everything customer success needs, in git; and
+/// an audit proves that none was missed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "handoff",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+#[command(
+    after_help = "Start with `handoff demo`: a small company end to end, in a folder of its own.\n\
+    Exit codes: 0 clean · 1 findings · 2 usage or configuration · 3 could not do or check · 4 nothing matched."
+)]
+pub struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// The ledger's folder, or one inside it (found upwards like git does)
+    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
+    pub directory: Option<PathBuf>,
+    /// When to colour
+    #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
+    pub color: ColorChoice,
+    /// Only warnings and errors on standard error
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// More on standard error; twice for debugging. Never shows a secret
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+    /// The moment to take for now; for tests and re-runs
+    #[arg(long, hide = true, global = true, value_name = "TIME")]
+    pub now: Option<DateTime<Utc>>,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands, one file each.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a folder a ledger: configuration, schema, templates, workflows
+    Init(init::Arguments),
+    /// Show a small company end to end, without any account
+    Demo(demo::Arguments),
+    /// Make a brief before the signature, and ask for what is missing
+    Draft(draft::Arguments),
+    /// Hand over one signed contract
+    Sign(sign::Arguments),
+    /// Make every delivery that is missing
+    Deliver(deliver::Arguments),
+    /// Check briefs against the schema and the rules
+    Validate(validate::Arguments),
+    /// Compare the ledger's history with the closed-won deals
+    Audit(audit::Arguments),
+    /// Show where handoffs stand, or one handoff's story
+    Status(status::Arguments),
+    /// Make the briefs that an audit found missing
+    Backfill(backfill::Arguments),
+    /// Show which questions the CRM's data can answer, by field and rep
+    Coverage(coverage::Arguments),
+    /// Check every connection, secret, permission and mapping
+    Doctor(doctor::Arguments),
+    /// The CSM accepts a handoff
+    Accept(people::Arguments),
+    /// The CSM returns a handoff to the rep, with the reason
+    Return(people::WithReason),
+    /// The CSM's first human contact with the customer
+    Touch(people::Arguments),
+    /// List what reps have promised, kept or open; record that one is kept
+    Promises(promises::Arguments),
+    /// Read first touches, acceptances and returns back from the targets
+    Sync(sync::Arguments),
+    /// Record that a deal needs no handoff, with reason and approver
+    Exempt(people::WithReason),
+    /// Receive the providers' webhooks and hand over what was signed
+    Serve(serve::Arguments),
+    /// Hand over the payload files of a folder, and those that come
+    Watch(watch::Arguments),
+    /// List, show, retry or drop what was received
+    Inbox(inbox::Arguments),
+    /// Ask the providers for signed documents that never arrived
+    CatchUp(catch_up::Arguments),
+    /// Explain a rule: why it matters, an example, how to mend it
+    Explain(explain::Arguments),
+    /// List all rules
+    Rules(explain::ListArguments),
+    /// Print a schema
+    Schema(schema::Arguments),
+    /// Print a brief's page
+    Render(render::Arguments),
+    /// Print the completions of a shell
+    Completions(reference::CompletionsArguments),
+    /// Print the manual page
+    Man,
+}
+
+impl Command {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// What went wrong, with what to do next.
+    pub fn run(&self, context: &Context) -> Result<Exit, CliError> {
+        match self {
+            Self::Init(arguments) => init::run(arguments, context),
+            Self::Demo(arguments) => demo::run(arguments, context),
+            Self::Draft(arguments) => draft::run(arguments, context),
+            Self::Sign(arguments) => sign::run(arguments, context),
+            Self::Deliver(arguments) => deliver::run(arguments, context),
+            Self::Validate(arguments) => validate::run(arguments, context),
+            Self::Audit(arguments) => audit::run(arguments, context),
+            Self::Status(arguments) => status::run(arguments, context),
+            Self::Backfill(arguments) => backfill::run(arguments, context),
+            Self::Coverage(arguments) => coverage::run(arguments, context),
+            Self::Doctor(arguments) => doctor::run(arguments, context),
+            Self::Accept(arguments) => people::run(EventKind::Accepted, arguments, context),
+            Self::Return(arguments) => {
+                people::run_with_reason(EventKind::Returned, arguments, context)
+            }
+            Self::Touch(arguments) => people::run(EventKind::Touched, arguments, context),
+            Self::Promises(arguments) => promises::run(arguments, context),
+            Self::Sync(arguments) => sync::run(arguments, context),
+            Self::Exempt(arguments) => {
+                people::run_with_reason(EventKind::Exempted, arguments, context)
+            }
+            Self::Serve(arguments) => serve::run(arguments, context),
+            Self::Watch(arguments) => watch::run(arguments, context),
+            Self::Inbox(arguments) => inbox::run(arguments, context),
+            Self::CatchUp(arguments) => catch_up::run(arguments, context),
+            Self::Explain(arguments) => explain::run(arguments, context),
+            Self::Rules(arguments) => explain::list(arguments, context),
+            Self::Schema(arguments) => schema::run(arguments, context),
+            Self::Render(arguments) => render::run(arguments, context),
+            Self::Completions(arguments) => reference::completions(arguments, context),
+            Self::Man => reference::man(context),
+        }
+    }
+}

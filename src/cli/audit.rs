@@ -1,0 +1,249 @@
+//! `handoff audit`: the ledger's history against the closed-won deals.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use clap::{Args, ValueEnum};
+
+use super::context::Context;
+use super::error::CliError;
+use super::exit::Exit;
+use super::formats::Formats;
+use super::open::{Ports, open, open_deals};
+use super::progress::{Counting, Reading};
+use crate::audit::{AuditReport, Outcome};
+use crate::facts::{Population, Window};
+use crate::finding::Severity;
+use crate::ledger::Ledger;
+use crate::report::{Format, render_audit};
+use crate::text::shorten;
+use crate::time::{Edge, parse_moment, parse_window};
+use crate::workflow::{self, AuditRequest, Workplace};
+
+/// The arguments of `audit`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// An export of the deals, CSV or JSON [default: the CRM in handoff.yaml]
+    #[arg(long, value_name = "FILE")]
+    pub deals: Option<PathBuf>,
+    /// Deals won from this day or moment on
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+    /// Deals won up to the end of this day, or before this moment
+    #[arg(long, value_name = "TIME")]
+    to: Option<String>,
+    /// Audit the past: a day, a moment, or a revision of the ledger [default: now]
+    #[arg(long, value_name = "TIME|REV")]
+    as_of: Option<String>,
+    /// A ledger, if not the one around this folder; may be given several times
+    #[arg(long, value_name = "DIR")]
+    repo: Vec<PathBuf>,
+    /// Exit 1 for findings of this severity or worse
+    #[arg(long, value_name = "SEVERITY", default_value = "error")]
+    fail_level: Level,
+    /// Leave a checkpoint: later audits notice when this history is gone
+    #[arg(long)]
+    checkpoint: bool,
+    /// Read everything anew, without the cache in the git folder
+    #[arg(long)]
+    no_cache: bool,
+    #[command(flatten)]
+    formats: Formats,
+}
+
+/// A severity on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Level {
+    /// Worth knowing.
+    Info,
+    /// Should be looked at.
+    Warning,
+    /// Must be mended.
+    Error,
+}
+
+impl Level {
+    pub(super) fn severity(self) -> Severity {
+        match self {
+            Self::Info => Severity::Info,
+            Self::Warning => Severity::Warning,
+            Self::Error => Severity::Error,
+        }
+    }
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
+    let formats = arguments.formats.check()?;
+    let (first, more) = ledgers(arguments, context)?;
+    let zone =
+        first.config.first_touch.calendar.as_ref().map_or(Tz::UTC, crate::time::Calendar::zone);
+    let window = parse_window(arguments.from.as_deref(), arguments.to.as_deref(), zone)
+        .map_err(|error| CliError::usage(error.to_string()))?;
+    let moment = as_of(arguments, &first.ledger, zone, context)?;
+    let population = population(arguments.deals.as_ref(), window, &first, context)?;
+    let command = again(arguments, &first.ledger, moment.as_of);
+    let request = AuditRequest {
+        population: &population,
+        window,
+        as_of: moment.as_of,
+        cut: moment.cut,
+        revision: moment.revision.as_deref(),
+        cache: !arguments.no_cache,
+        command: &command,
+    };
+    let all: Vec<Ledger> = std::iter::once(first.ledger.clone()).chain(more).collect();
+    let counting = Counting::start("reading the ledger's history", context);
+    let report = workflow::audit(&all, &first.config, &request, &|commits| counting.at(commits))?;
+    counting.finish();
+    Formats::write(&formats, context, |format, options| render_audit(format, &report, options))?;
+    if arguments.checkpoint {
+        if report.complete {
+            let name = workflow::leave_checkpoint(&first.ledger, &report, context.now)?;
+            context
+                .say(format!("left the checkpoint {name}; push it with: git push origin {name}"));
+        } else {
+            context
+                .warn("warning: no checkpoint was left, because the audit did not see everything");
+        }
+    }
+    Ok(exit(&report, arguments.fail_level.severity()))
+}
+
+/// The audit of the demo: as of the story's moment, as text.
+pub(super) fn run_demo(context: &Context) -> Result<Exit, CliError> {
+    context.print("\nhandoff audit --deals deals.csv\n")?;
+    let place = open(context, Ports::default())?;
+    let population =
+        population(Some(&PathBuf::from("deals.csv")), Window::default(), &place, &inside(context))?;
+    let request = AuditRequest {
+        population: &population,
+        window: Window::default(),
+        as_of: context.now,
+        cut: true,
+        revision: None,
+        cache: true,
+        command: "handoff audit --deals deals.csv --as-of 2026-11-20T17:00:00Z",
+    };
+    let report =
+        workflow::audit(std::slice::from_ref(&place.ledger), &place.config, &request, &|_| ())?;
+    let page = context.folder.join("audit.html");
+    std::fs::write(&page, render_audit(Format::Html, &report, &crate::report::Options::default()))?;
+    let options = crate::report::Options { color: context.color, width: context.width() };
+    context.print(render_audit(Format::Text, &report, &options))?;
+    context.print(format!("The same as one page, with charts: {}\n", page.display()))?;
+    Ok(exit(&report, Severity::Error))
+}
+
+/// The same context, with paths meant from its folder.
+fn inside(context: &Context) -> Context {
+    let mut inside = context.clone();
+    inside.environment.cwd.clone_from(&context.folder);
+    inside
+}
+
+fn exit(report: &AuditReport, fail_level: Severity) -> Exit {
+    match report.outcome(fail_level) {
+        Outcome::Clean => Exit::Clean,
+        Outcome::Findings => Exit::Findings,
+        Outcome::Incomplete => Exit::CouldNot,
+        Outcome::NothingMatched => Exit::Nothing,
+    }
+}
+
+/// The ledger whose configuration counts, and the further ones.
+fn ledgers(arguments: &Arguments, context: &Context) -> Result<(Workplace, Vec<Ledger>), CliError> {
+    let mut folders = arguments.repo.iter().map(|folder| context.path(folder));
+    let ports = Ports::default();
+    let first = match folders.next() {
+        None => open(context, ports)?,
+        Some(folder) => open(&Context { folder, ..context.clone() }, ports)?,
+    };
+    let more = folders.map(|folder| Ledger::open(&folder)).collect::<Result<Vec<_>, _>>()?;
+    Ok((first, more))
+}
+
+/// The population of an export file, or of the configured CRM.
+pub(super) fn population(
+    deals: Option<&PathBuf>,
+    window: Window,
+    place: &Workplace,
+    context: &Context,
+) -> Result<Population, CliError> {
+    let source = open_deals(deals, context, place)?;
+    let reading = Reading::start(context);
+    let population = context.block_on(source.population(window, &reading))??;
+    reading.finish();
+    Ok(population)
+}
+
+struct AsOf {
+    as_of: DateTime<Utc>,
+    cut: bool,
+    revision: Option<String>,
+}
+
+/// `--as-of`: a moment, or a revision, whose own time is the moment then.
+fn as_of(
+    arguments: &Arguments,
+    ledger: &Ledger,
+    zone: Tz,
+    context: &Context,
+) -> Result<AsOf, CliError> {
+    let Some(text) = arguments.as_of.as_deref() else {
+        return Ok(AsOf { as_of: context.now, cut: false, revision: None });
+    };
+    let moment = parse_moment(text, zone, Edge::End);
+    match moment {
+        Ok(as_of) if as_of > context.now + chrono::TimeDelta::days(1) => {
+            Err(CliError::usage(format!("--as-of {text} is in the future"))
+                .help("name a moment of the past"))
+        }
+        Ok(as_of) => Ok(AsOf { as_of, cut: true, revision: None }),
+        Err(error) => match ledger.commit_time(text)? {
+            Some(as_of) => Ok(AsOf { as_of, cut: false, revision: Some(text.to_owned()) }),
+            None => Err(CliError::usage(format!("--as-of {}: {error}", shorten(text, 60))).help(
+                "give a day, a moment such as 2026-11-20T17:00:00Z, or a revision of the ledger",
+            )),
+        },
+    }
+}
+
+/// The command that gives this audit again: with the moment spelled out.
+fn again(arguments: &Arguments, ledger: &Ledger, as_of: DateTime<Utc>) -> String {
+    let mut words = vec!["handoff".to_owned(), "audit".to_owned()];
+    let mut option = |name: &str, value: &str| {
+        words.push(format!("--{name}"));
+        words.push(quote(value));
+    };
+    if let Some(deals) = &arguments.deals {
+        option("deals", &deals.display().to_string());
+    }
+    for (name, value) in [("from", &arguments.from), ("to", &arguments.to)] {
+        if let Some(value) = value {
+            option(name, value);
+        }
+    }
+    let revision =
+        arguments.as_of.as_deref().filter(|text| ledger.commit_time(text).ok().flatten().is_some());
+    let moment = as_of.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    option("as-of", revision.unwrap_or(&moment));
+    for repo in &arguments.repo {
+        option("repo", &repo.display().to_string());
+    }
+    words.join(" ")
+}
+
+/// A word as a shell takes it for one.
+fn quote(word: &str) -> String {
+    let plain = |c: char| {
+        c.is_ascii_alphanumeric()
+            || matches!(c, '-' | '_' | '.' | '/' | ':' | '+' | '~' | '^' | '@')
+    };
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}

@@ -1,0 +1,168 @@
+//! `handoff backfill`: the briefs an audit found missing.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use clap::Args;
+use serde_json::json;
+
+use super::audit::population;
+use super::context::Context;
+use super::error::CliError;
+use super::exit::Exit;
+use super::open::{Ports, open, open_deals};
+use crate::report::count;
+use crate::time::parse_window;
+use crate::workflow;
+
+/// The arguments of `backfill`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// An export of the deals, CSV or JSON [default: the CRM in handoff.yaml]
+    #[arg(long, value_name = "FILE")]
+    deals: Option<PathBuf>,
+    /// Deals won from this day or moment on
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+    /// Deals won up to the end of this day, or before this moment
+    #[arg(long, value_name = "TIME")]
+    to: Option<String>,
+    /// Say what would be made, and make nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Make the deliveries, too: tasks and messages for what is long past
+    #[arg(long)]
+    deliver: bool,
+    /// Do not push
+    #[arg(long)]
+    no_push: bool,
+    /// What to print
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    format: String,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
+    let mut place =
+        open(context, Ports { push: !arguments.no_push, sinks: arguments.deliver, crm: false })?;
+    let zone = place
+        .config
+        .first_touch
+        .calendar
+        .as_ref()
+        .map_or(chrono_tz::Tz::UTC, crate::time::Calendar::zone);
+    let window = parse_window(arguments.from.as_deref(), arguments.to.as_deref(), zone)
+        .map_err(|error| CliError::usage(error.to_string()))?;
+    let population = population(arguments.deals.as_ref(), window, &place, context)?;
+    let (_, gaps) = population.deals.parts();
+    if let Some(gap) = gaps.first() {
+        return Err(CliError::could_not(format!(
+            "the deals were not read whole: {}: {}",
+            gap.what, gap.why
+        ))
+        .help("nothing was written; run it again when the source answers"));
+    }
+    place.crm = Some(open_deals(arguments.deals.as_ref(), context, &place)?);
+    let missing = workflow::missing_deals(&place, &population, window)?;
+    if arguments.dry_run || missing.is_empty() {
+        print(arguments, context, &missing.iter().map(Line::planned).collect::<Vec<_>>(), true)?;
+        return Ok(if missing.is_empty() { Exit::Nothing } else { Exit::Clean });
+    }
+    let results = context.block_on(workflow::backfill(&place, &missing))??;
+    let mut lines = Vec::new();
+    let mut exit = Exit::Clean;
+    for (deal, result) in missing.iter().zip(results) {
+        match result {
+            Ok(signed) => {
+                for remark in &signed.remarks {
+                    context.say(format!("note: {}: {remark}", signed.key));
+                }
+                if arguments.deliver {
+                    context.block_on(workflow::deliver(
+                        &place,
+                        &signed.key,
+                        false,
+                        false,
+                        None,
+                    ))??;
+                }
+                lines.push(Line {
+                    path: Some(signed.path),
+                    missing: Some(signed.missing.len()),
+                    ..Line::planned(deal)
+                });
+            }
+            Err(error) => {
+                context.warn(format!("warning: deal {} was not backfilled: {error}", deal.id));
+                exit = Exit::CouldNot;
+            }
+        }
+    }
+    if arguments.deliver {
+        place.push(&mut Vec::new())?;
+    }
+    print(arguments, context, &lines, false)?;
+    Ok(exit)
+}
+
+#[derive(serde::Serialize)]
+struct Line {
+    deal_id: String,
+    name: Option<String>,
+    closed_won_at: Option<DateTime<Utc>>,
+    path: Option<String>,
+    missing: Option<usize>,
+}
+
+impl Line {
+    fn planned(deal: &crate::facts::Deal) -> Self {
+        Self {
+            deal_id: deal.id.to_string(),
+            name: deal.name.clone(),
+            closed_won_at: deal.closed_won_at,
+            path: None,
+            missing: None,
+        }
+    }
+}
+
+fn print(
+    arguments: &Arguments,
+    context: &Context,
+    lines: &[Line],
+    planned: bool,
+) -> Result<(), CliError> {
+    if arguments.format == "json" {
+        return context.print(format!(
+            "{}\n",
+            json!({"version": 1, "dry_run": arguments.dry_run, "deals": lines})
+        ));
+    }
+    let mut text = String::new();
+    for line in lines {
+        let name = line.name.as_deref().unwrap_or("-");
+        let when = line
+            .closed_won_at
+            .map_or_else(|| "-".to_owned(), |at| at.format("%Y-%m-%d").to_string());
+        match (&line.path, line.missing) {
+            (Some(path), Some(missing)) => {
+                text.push_str(&format!(
+                    "  {path}  won {when}, {} missing\n",
+                    count(missing, "answer")
+                ));
+            }
+            _ => {
+                text.push_str(&format!("  would make  deal {}  {name}  won {when}\n", line.deal_id))
+            }
+        }
+    }
+    let briefs = count(lines.len(), "brief");
+    text.push_str(&match (planned, lines.is_empty()) {
+        (_, true) => "nothing to backfill: every deal in scope has its handoff\n".to_owned(),
+        (true, false) => format!("{briefs} would be made\n"),
+        (false, false) => format!(
+            "{briefs} made, marked as backfilled; the audit still says that they came late\n"
+        ),
+    });
+    context.print(crate::text::terminal(&text))
+}

@@ -1,0 +1,220 @@
+//! `handoff catch-up`: what the providers completed and the ledger does not
+//! have is handed over.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use chrono::{DateTime, Days, Utc};
+use clap::Args;
+use serde_json::json;
+
+use super::context::Context;
+use super::error::CliError;
+use super::exit::Exit;
+use super::intake::Intake;
+use super::open::{Ports, open};
+use crate::esign::Provider;
+use crate::facts::{Gap, Signature};
+use crate::intake::{Completed, Put, Tally, Unasked, completed};
+use crate::report::count;
+use crate::text::terminal;
+use crate::workflow;
+
+/// A brief does not move when it is signed later: handoffs drafted so long
+/// before are looked at as well.
+const DRAFTED_BEFORE: Days = Days::new(92);
+
+/// The arguments of `catch-up`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Documents completed from this moment on, such as 2026-11-01T00:00:00Z
+    #[arg(long, value_name = "TIME")]
+    since: DateTime<Utc>,
+    /// Ask only this provider; may be given several times [default: all that are configured]
+    #[arg(long, value_name = "NAME")]
+    provider: Vec<String>,
+    /// List what is missing and hand nothing over
+    #[arg(long)]
+    dry_run: bool,
+    /// The folder that holds what was received [default: handoff/inbox in the git folder]
+    #[arg(long, value_name = "DIR")]
+    inbox: Option<PathBuf>,
+    /// Do not push
+    #[arg(long)]
+    no_push: bool,
+    /// What to print
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    format: String,
+}
+
+/// What the providers told.
+#[derive(Default)]
+struct Asked {
+    providers: Vec<&'static str>,
+    completed: usize,
+    missing: Vec<Completed>,
+    gaps: Vec<Gap>,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
+    if arguments.since >= context.now {
+        return Err(CliError::usage("--since is in the future"));
+    }
+    let intake = Intake::open(arguments.inbox.as_deref(), context)?;
+    let providers = chosen(arguments, &intake)?;
+    let asked = context.block_on(ask(arguments, &intake, &providers, context))??;
+    let mut tally = Tally::default();
+    if !arguments.dry_run && !asked.missing.is_empty() {
+        for missing in &asked.missing {
+            let envelope = missing.envelope(context.now);
+            if let Put::Known(state) = intake.inbox.put(&envelope)? {
+                context.say(format!(
+                    "note: {} is in the inbox already ({})",
+                    envelope.name(),
+                    state.word()
+                ));
+            }
+        }
+        let worker = intake.worker(!arguments.no_push, context)();
+        tally = context.block_on(worker.drain())??;
+    }
+    print(arguments, &asked, tally, context)?;
+    for gap in &asked.gaps {
+        let help = gap.help.as_deref().map_or_else(String::new, |help| format!("; {help}"));
+        context.warn(format!("warning: {} was not read: {}{help}", gap.what, gap.why));
+    }
+    Ok(if asked.gaps.is_empty() && tally.again + tally.failed == 0 {
+        Exit::Clean
+    } else {
+        Exit::CouldNot
+    })
+}
+
+fn chosen<'a>(
+    arguments: &Arguments,
+    intake: &'a Intake,
+) -> Result<Vec<&'a dyn Provider>, CliError> {
+    let providers = &intake.providers;
+    if arguments.provider.is_empty() {
+        let configured: Vec<_> = providers.configured().collect();
+        if configured.is_empty() {
+            return Err(CliError::usage(
+                "`esign:` in handoff.yaml names no provider that could be asked",
+            )
+            .help("add one, such as `esign: {pandadoc: {}}`, or name one with --provider"));
+        }
+        return Ok(configured);
+    }
+    let find = |name: &String| {
+        providers.by_name(name).ok_or_else(|| {
+            CliError::usage(format!("there is no provider {}", crate::text::quoted(name)))
+                .help(format!("one of {}", providers.names()))
+        })
+    };
+    arguments.provider.iter().map(find).collect()
+}
+
+async fn ask(
+    arguments: &Arguments,
+    intake: &Intake,
+    providers: &[&dyn Provider],
+    context: &Context,
+) -> Result<Asked, CliError> {
+    let place = open(context, Ports::default())?;
+    let (known, gaps) =
+        workflow::documents_within(&place, arguments.since - DRAFTED_BEFORE)?.into_parts();
+    let known: BTreeSet<_> = known.into_iter().collect();
+    let mut asked = Asked { gaps, ..Asked::default() };
+    for provider in providers {
+        let named = !arguments.provider.is_empty();
+        let (documents, gaps) =
+            match completed(*provider, &intake.secrets, arguments.since, context.now).await {
+                Ok(told) => told,
+                Err(Unasked::NoApi) if named => {
+                    return Err(CliError::usage(format!(
+                        "{} has no API that could be asked",
+                        provider.title()
+                    )));
+                }
+                Err(Unasked::NoApi) => {
+                    context
+                        .say(format!("note: {} has no API that could be asked", provider.title()));
+                    continue;
+                }
+                Err(Unasked::NotSetUp(error)) => {
+                    asked.gaps.push(Gap {
+                        what: provider.title().to_owned(),
+                        why: error.to_string(),
+                        help: None,
+                    });
+                    continue;
+                }
+            };
+        asked.providers.push(provider.name());
+        asked.gaps.extend(gaps);
+        asked.completed += documents.len();
+        asked.missing.extend(documents.into_iter().filter(|Completed(signature)| {
+            !known.contains(&(signature.provider.clone(), signature.document_id.clone()))
+        }));
+    }
+    Ok(asked)
+}
+
+fn print(
+    arguments: &Arguments,
+    asked: &Asked,
+    tally: Tally,
+    context: &Context,
+) -> Result<(), CliError> {
+    if arguments.format == "json" {
+        let missing: Vec<_> = asked
+            .missing
+            .iter()
+            .map(|Completed(signature)| {
+                json!({
+                    "provider": signature.provider, "document_id": signature.document_id,
+                    "document_name": signature.document_name, "signed_at": signature.signed_at,
+                })
+            })
+            .collect();
+        return context.print(format!(
+            "{}\n",
+            json!({
+                "version": 1, "dry_run": arguments.dry_run, "providers": asked.providers, "complete": asked.gaps.is_empty(),
+                "completed": asked.completed, "missing": missing,
+                "handed_over": tally.done, "again": tally.again, "failed": tally.failed,
+            })
+        ));
+    }
+    let mut text = String::new();
+    for Completed(signature) in &asked.missing {
+        text.push_str(&format!("{}\n", line(signature)));
+    }
+    text.push_str(&format!(
+        "{} completed since {}",
+        count(asked.completed, "document"),
+        arguments.since.format("%Y-%m-%d %H:%M UTC")
+    ));
+    text.push_str(&match (asked.missing.len(), arguments.dry_run) {
+        (0, _) => ": each one is in the ledger\n".to_owned(),
+        (missing, true) => format!(": {missing} not in the ledger\n"),
+        (missing, false) => format!(
+            ": {missing} not in the ledger; {} handed over, {} to be tried again, {} failed\n",
+            tally.done, tally.again, tally.failed
+        ),
+    });
+    context.print(terminal(&text))
+}
+
+fn line(signature: &Signature) -> String {
+    let name = signature
+        .document_name
+        .as_deref()
+        .map_or_else(|| "without a name".to_owned(), crate::text::quoted);
+    let signed = signature.signed_at.map_or_else(
+        || "at an unknown time".to_owned(),
+        |at| at.format("%Y-%m-%d %H:%M UTC").to_string(),
+    );
+    format!("missing  {} {}  {name}  {signed}", signature.provider, signature.document_id)
+}

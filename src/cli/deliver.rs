@@ -1,0 +1,193 @@
+//! `handoff deliver`: every delivery that is missing is made.
+
+use chrono::{DateTime, Days, Utc};
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::context::Context;
+use super::error::CliError;
+use super::exit::Exit;
+use super::open::{Ports, open};
+use crate::deliver::State;
+use crate::facts::Key;
+use crate::report::count;
+use crate::workflow::{self, Delivered, Horizon, Workplace};
+
+/// Without a key, handoffs of so many days are looked at.
+const DAYS: u64 = 60;
+
+/// The arguments of `deliver`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The handoffs [default: all of the last 60 days]
+    #[arg(value_name = "KEY")]
+    keys: Vec<String>,
+    /// Without a key: look back to this moment
+    #[arg(long, value_name = "TIME", conflicts_with = "keys")]
+    since: Option<DateTime<Utc>>,
+    /// Print the plan and make nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not push
+    #[arg(long)]
+    no_push: bool,
+    /// What to print
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    format: String,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
+    let place = open(context, Ports { sinks: true, crm: true, push: !arguments.no_push })?;
+    if place.sinks.is_empty() {
+        return Err(CliError::usage("`deliver:` in handoff.yaml names nothing to deliver to")
+            .help("add `deliver: {outbox: {dir: outbox}}` to see what would be sent, as files"));
+    }
+    let named = !arguments.keys.is_empty();
+    let mut exit = Exit::Clean;
+    let keys = if named {
+        arguments.keys.iter().map(|text| parse_key(text)).collect::<Result<Vec<_>, _>>()?
+    } else {
+        let since = arguments.since.unwrap_or(context.now - Days::new(DAYS));
+        let (keys, gaps) = workflow::keys_within(&place, Horizon { since })?;
+        for gap in gaps {
+            context.warn(format!("warning: {} was not read: {}", gap.what, gap.why));
+            exit = Exit::CouldNot;
+        }
+        keys
+    };
+    let results = context.block_on(all(&place, &keys, named, arguments.dry_run, context))??;
+    if results
+        .iter()
+        .any(|delivered| delivered.results.iter().any(|result| result.outcome.is_err()))
+    {
+        exit = Exit::CouldNot;
+    }
+    if arguments.format == "json" {
+        let handoffs: Vec<Value> = results
+            .iter()
+            .map(|d| json!({"key": d.key, "steps": d.plan.steps, "would": d.would, "deliveries": deliveries_json(d)}))
+            .collect();
+        context.print(format!(
+            "{}\n",
+            json!({"version": 1, "dry_run": arguments.dry_run, "handoffs": handoffs})
+        ))?;
+    } else {
+        context.print(crate::text::terminal(&to_text(&results, arguments.dry_run)))?;
+    }
+    if results.is_empty() && exit == Exit::Clean {
+        return Ok(Exit::Nothing);
+    }
+    Ok(exit)
+}
+
+/// A key of the command line.
+pub(super) fn parse_key(text: &str) -> Result<Key, CliError> {
+    Key::parse(text.trim()).map_err(|error| {
+        CliError::usage(error.to_string()).help(
+            "a key stands behind the last `--` of a brief's folder, such as hubspot-9876543210",
+        )
+    })
+}
+
+async fn all(
+    place: &Workplace,
+    keys: &[Key],
+    at_once: bool,
+    dry_run: bool,
+    context: &Context,
+) -> Result<Vec<Delivered>, CliError> {
+    let mut results = Vec::new();
+    let mut wrote = false;
+    for key in keys {
+        let delivered = workflow::deliver(place, key, at_once, dry_run, None).await?;
+        for remark in &delivered.remarks {
+            context.say(format!("note: {remark}"));
+        }
+        wrote |= !delivered.results.is_empty();
+        results.push(delivered);
+    }
+    if wrote {
+        let mut remarks = Vec::new();
+        place.push(&mut remarks)?;
+        for remark in remarks {
+            context.say(format!("note: {remark}"));
+        }
+    }
+    Ok(results)
+}
+
+fn to_text(results: &[Delivered], dry_run: bool) -> String {
+    let mut text = String::new();
+    let (mut made, mut failed) = (0, 0);
+    for delivered in results {
+        let idle = delivered.results.is_empty() && delivered.would.is_empty();
+        let waits =
+            delivered.plan.steps.iter().any(|step| matches!(step.state, State::Waiting { .. }));
+        if idle && !waits {
+            continue;
+        }
+        text.push_str(&format!("{}\n", delivered.key));
+        if dry_run {
+            for line in &delivered.would {
+                text.push_str(&format!("  would  {line}\n"));
+            }
+        }
+        for line in lines(delivered) {
+            text.push_str(&format!("  {line}\n"));
+        }
+        made += delivered.results.iter().filter(|result| result.outcome.is_ok()).count();
+        failed += delivered.results.iter().filter(|result| result.outcome.is_err()).count();
+    }
+    let due: usize = results.iter().map(|delivered| delivered.would.len()).sum();
+    let looked = count(results.len(), "handoff");
+    text.push_str(&match (dry_run, due) {
+        (true, 0) => format!("{looked}: nothing is missing\n"),
+        (true, due) => format!(
+            "{looked}: {} would be made\n",
+            crate::report::count_of(due, "delivery", "deliveries")
+        ),
+        (false, 0) => format!("{looked}: nothing was missing\n"),
+        (false, _) => format!("{looked}: {made} made, {failed} failed\n"),
+    });
+    text
+}
+
+/// One line for each thing that was done, waits or was given up.
+pub(super) fn lines(delivered: &Delivered) -> Vec<String> {
+    let mut lines = Vec::new();
+    for result in &delivered.results {
+        let event = workflow::event_word(result.event);
+        lines.push(match &result.outcome {
+            Ok(mark) => {
+                let remark = mark
+                    .remark
+                    .as_deref()
+                    .map_or_else(String::new, |remark| format!(" ({remark})"));
+                format!("{event:<15} {}  {}{remark}", result.via, mark.reference)
+            }
+            Err(error) => format!("{event:<15} {}  failed: {error}", result.via),
+        });
+    }
+    if delivered.results.is_empty() {
+        for step in &delivered.plan.steps {
+            if matches!(step.state, State::Waiting { .. } | State::Settled(_)) {
+                lines.push(step.to_string());
+            }
+        }
+    }
+    lines
+}
+
+/// The deliveries of a handoff that stand in its timeline, as JSON.
+pub(super) fn deliveries_json(delivered: &Delivered) -> Value {
+    let steps = &delivered.plan.steps;
+    let made: Vec<Value> = delivered
+        .timeline
+        .events
+        .iter()
+        .filter(|event| steps.iter().any(|step| step.event == event.event && step.via == event.via))
+        .map(|event| json!({"event": event.event, "via": event.via, "ref": event.reference}))
+        .collect();
+    json!(made)
+}

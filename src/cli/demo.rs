@@ -1,0 +1,337 @@
+//! `handoff demo`: a small company end to end, through the real code.
+
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use clap::Args;
+use hmac::{Hmac, Mac as _};
+use http::{HeaderMap, HeaderValue, Method};
+use secrecy::SecretString;
+use sha2::Sha256;
+
+use super::context::Context;
+use super::environment::Environment;
+use super::error::CliError;
+use super::exit::Exit;
+use super::open::{Ports, open};
+use crate::brief::EventKind;
+use crate::esign::{Providers, Received, Request, confirm};
+use crate::facts::{Key, Secrets, SignatureEvent};
+use crate::workflow::{self, DealSource, PersonEvent, SignRequest, Workplace};
+
+const FOLDER: &str = "handoff-demo";
+/// The moment at which the story is told.
+const AS_OF: &str = "2026-11-20T17:00:00Z";
+const PANDADOC_KEY: &str = "demo-shared-key";
+const STANDARD_SECRET: &str = "whsec_ZGVtby1zZWNyZXQtZm9yLXRoZS1kZW1vLTMyYg==";
+
+const FILES: &[(&str, &str)] = &[
+    ("handoff.yaml", include_str!("../../templates/demo/handoff.yaml")),
+    ("deals.csv", include_str!("../../templates/demo/deals.csv")),
+    ("contacts.csv", include_str!("../../templates/demo/contacts.csv")),
+    ("line-items.csv", include_str!("../../templates/demo/line-items.csv")),
+];
+
+/// One webhook of the story: provider, body, and how long it took to arrive.
+struct Webhook {
+    provider: &'static str,
+    name: &'static str,
+    body: &'static str,
+    arrives: &'static str,
+}
+
+const WEBHOOKS: &[Webhook] = &[
+    Webhook {
+        provider: "standard-webhooks",
+        name: "04-ember-care.standard-webhooks.json",
+        body: include_str!("../../templates/demo/events/04-ember-care.standard-webhooks.json"),
+        arrives: "2026-11-13T12:20:00Z",
+    },
+    Webhook {
+        provider: "pandadoc",
+        name: "01-acme-corp.pandadoc.json",
+        body: include_str!("../../templates/demo/events/01-acme-corp.pandadoc.json"),
+        arrives: "2026-11-17T15:02:40Z",
+    },
+    Webhook {
+        provider: "pandadoc",
+        name: "02-northwind-robotics.pandadoc.json",
+        body: include_str!("../../templates/demo/events/02-northwind-robotics.pandadoc.json"),
+        arrives: "2026-11-18T16:43:05Z",
+    },
+    Webhook {
+        provider: "pandadoc",
+        name: "03-brightwater-logistics.pandadoc.json",
+        body: include_str!("../../templates/demo/events/03-brightwater-logistics.pandadoc.json"),
+        arrives: "2026-11-19T14:44:30Z",
+    },
+];
+
+/// One act of the story.
+enum Act {
+    Webhook(&'static Webhook),
+    Person(&'static str, PersonEvent),
+}
+
+/// The arguments of `demo`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The folder to make
+    #[arg(value_name = "DIR", default_value = FOLDER)]
+    dir: PathBuf,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
+    let dir = context.folder.join(&arguments.dir);
+    let occupied = dir.read_dir().is_ok_and(|mut entries| entries.next().is_some());
+    if occupied {
+        return Err(CliError::usage(format!(
+            "{} is there already, and the demo overwrites nothing",
+            arguments.dir.display()
+        ))
+        .help(format!("delete it, or name another folder: handoff demo {FOLDER}-2")));
+    }
+    lay_out(&dir, context)?;
+    context.print(format!(
+        "Tidewater Software sells a platform. Its contracts are signed, and this is what happens.\n\
+         Everything below went through the real code; the story is told as of {}.\n\n",
+        as_of().format("%Y-%m-%d %H:%M UTC")
+    ))?;
+    context.print("What happened\n")?;
+    let mut acts: Vec<(DateTime<Utc>, Act)> =
+        WEBHOOKS.iter().map(|w| (moment(w.arrives), Act::Webhook(w))).collect();
+    acts.extend(
+        people()
+            .into_iter()
+            .map(|(key, event)| (event.at.unwrap_or_else(as_of), Act::Person(key, event))),
+    );
+    acts.sort_by_key(|(at, _)| *at);
+    for (at, act) in acts {
+        let place = open_at(&dir, at, context)?;
+        match act {
+            Act::Webhook(webhook) => sign_one(&place, webhook, at, context)?,
+            Act::Person(key, event) => person(&place, key, &event, at, context)?,
+        }
+    }
+    context.print("\nhandoff validate\n")?;
+    let here = at(&dir, as_of(), context);
+    let shown = super::validate::run_default(&here)?;
+    debug_assert!(shown <= Exit::Findings, "the demo's briefs can be read");
+    super::audit::run_demo(&here)?;
+    next(&arguments.dir, context)?;
+    Ok(Exit::Clean)
+}
+
+fn lay_out(dir: &Path, context: &Context) -> Result<(), CliError> {
+    std::fs::create_dir_all(dir)?;
+    for (name, text) in FILES {
+        std::fs::write(dir.join(name), text)?;
+    }
+    std::fs::create_dir_all(dir.join("events"))?;
+    for webhook in WEBHOOKS {
+        std::fs::write(dir.join("events").join(webhook.name), webhook.body)?;
+    }
+    let setup = workflow::Setup {
+        crm: "file".to_owned(),
+        deals: "deals.csv".to_owned(),
+        ..workflow::Setup::default()
+    };
+    workflow::init(dir, &setup, moment("2026-11-02T09:00:00Z"))?;
+    context.say(format!("made {}", dir.display()));
+    Ok(())
+}
+
+/// A webhook as its provider sends it: signed, verified, confirmed, handed over.
+fn sign_one(
+    place: &Workplace,
+    webhook: &Webhook,
+    arrives: DateTime<Utc>,
+    context: &Context,
+) -> Result<(), CliError> {
+    let providers = Providers::new(&place.config.esign);
+    let provider = providers
+        .by_name(webhook.provider)
+        .ok_or_else(|| CliError::could_not("a demo provider is gone"))?;
+    let (headers, query) = proof(webhook, arrives);
+    let request = Request {
+        method: &Method::POST,
+        headers: &headers,
+        query: query.as_deref(),
+        body: webhook.body.as_bytes(),
+    };
+    let received = provider
+        .receive(&request, &secrets(), arrives)
+        .map_err(|rejection| CliError::could_not(format!("{}: {rejection}", webhook.name)))?;
+    let Received::Notification(verified) = received else { return Ok(()) };
+    let confirmed = context
+        .block_on(confirm(verified, None))?
+        .map_err(|error| CliError::could_not(format!("{}: {error}", webhook.name)))?;
+    for event in confirmed.events {
+        let SignatureEvent::Completed(signature) = event else { continue };
+        let request = SignRequest {
+            source: DealSource::Signature(Box::new(signature)),
+            received_at: Some(arrives),
+            backfilled: false,
+        };
+        let (signed, delivered) = context.block_on(async {
+            let signed = workflow::sign(place, &request).await?;
+            let delivered = workflow::deliver(place, &signed.key, false, false, None).await?;
+            Ok::<_, workflow::WorkflowError>((signed, delivered))
+        })??;
+        let sent = delivered.results.iter().filter(|result| result.outcome.is_ok()).count();
+        let brief = match signed.missing.len() {
+            0 => "its brief is complete".to_owned(),
+            some => format!("its brief lacks {}", crate::report::count(some, "answer")),
+        };
+        let title = provider.title();
+        let outbox = crate::report::count_of(sent, "delivery", "deliveries");
+        let when = arrives.format("%m-%d %H:%M");
+        context.print(format!(
+            "  {when}  {:<20} signed ({title}); {brief}; {outbox} in the outbox\n",
+            customer(&signed.path)
+        ))?;
+    }
+    Ok(())
+}
+
+/// What the provider proves its requests with.
+fn proof(webhook: &Webhook, arrives: DateTime<Utc>) -> (HeaderMap, Option<String>) {
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", HeaderValue::from_static("application/json"));
+    if webhook.provider == "pandadoc" {
+        let mut mac = Hmac::<Sha256>::new_from_slice(PANDADOC_KEY.as_bytes())
+            .expect("a key of any length is fine");
+        mac.update(webhook.body.as_bytes());
+        return (headers, Some(format!("signature={}", hex::encode(mac.finalize().into_bytes()))));
+    }
+    let signer =
+        standardwebhooks::Webhook::new(STANDARD_SECRET).expect("the demo's secret is well formed");
+    let id = "msg_demo";
+    let signature =
+        signer.sign(id, arrives.timestamp(), webhook.body.as_bytes()).expect("the body is UTF-8");
+    let values = [
+        ("webhook-id", id.to_owned()),
+        ("webhook-timestamp", arrives.timestamp().to_string()),
+        ("webhook-signature", signature),
+    ];
+    for (name, value) in values {
+        headers.insert(
+            name,
+            HeaderValue::from_str(&value).expect("ids, times and base64 are header text"),
+        );
+    }
+    (headers, None)
+}
+
+/// What people add to the story.
+fn people() -> Vec<(&'static str, PersonEvent)> {
+    let told = |kind, by: &str, at: &str, reason: Option<&str>| PersonEvent {
+        kind,
+        by: by.to_owned(),
+        reason: reason.map(str::to_owned),
+        at: Some(moment(at)),
+        via: "cli".to_owned(),
+        reference: None,
+        customer: None,
+    };
+    let exempted = PersonEvent {
+        customer: Some("Hartline Media".to_owned()),
+        ..told(
+            EventKind::Exempted,
+            "Alex Kim, RevOps",
+            "2026-11-16T10:00:00Z",
+            Some("a paid pilot that ended before it began"),
+        )
+    };
+    vec![
+        ("hubspot-9876543213", told(EventKind::Touched, "samlee", "2026-11-16T14:00:00Z", None)),
+        ("hubspot-9876543216", exempted),
+        ("hubspot-9876543210", told(EventKind::Touched, "samlee", "2026-11-18T09:30:00Z", None)),
+        ("hubspot-9876543210", told(EventKind::Accepted, "samlee", "2026-11-18T09:35:00Z", None)),
+        ("hubspot-9876543212", told(EventKind::Touched, "noorh", "2026-11-20T09:40:00Z", None)),
+        (
+            "hubspot-9876543212",
+            told(
+                EventKind::Returned,
+                "noorh",
+                "2026-11-20T10:05:00Z",
+                Some("unanswered: no success metric, no promises"),
+            ),
+        ),
+    ]
+}
+
+fn person(
+    place: &Workplace,
+    key: &str,
+    event: &PersonEvent,
+    at: DateTime<Utc>,
+    context: &Context,
+) -> Result<(), CliError> {
+    let key = Key::parse(key).map_err(|error| CliError::could_not(error.to_string()))?;
+    workflow::record(place, &key, event, &mut Vec::new())?;
+    let folder = place.stored(&key, None)?.map(|stored| stored.folder).unwrap_or_default();
+    let reason = event.reason.as_deref().map_or_else(String::new, |reason| format!(": {reason}"));
+    let word = workflow::event_word(event.kind);
+    context.print(format!(
+        "  {}  {:<20} {word} by {}{reason}\n",
+        at.format("%m-%d %H:%M"),
+        customer(&folder),
+        event.by
+    ))
+}
+
+/// The customer's part of a folder's name.
+fn customer(folder: &str) -> &str {
+    let name = folder.rsplit('/').next().unwrap_or(folder);
+    name.rsplit_once("--").map_or(name, |(customer, _)| customer)
+}
+
+fn next(dir: &Path, context: &Context) -> Result<(), CliError> {
+    let dir = dir.display();
+    context.print(format!(
+        "\nWhat to do next\n\
+         \x20 cd {dir}\n\
+         \x20 git log --stat                        what was written, commit by commit\n\
+         \x20 ls briefs/2026/11 outbox              the briefs; what would have been sent\n\
+         \x20 handoff status                        every open handoff\n\
+         \x20 handoff audit --deals deals.csv --as-of {AS_OF}\n\
+         \x20 handoff backfill --deals deals.csv --dry-run\n"
+    ))
+}
+
+fn open_at(dir: &Path, now: DateTime<Utc>, context: &Context) -> Result<Workplace, CliError> {
+    open(&at(dir, now, context), Ports { crm: true, sinks: true, push: false })
+}
+
+/// The same surroundings in the demo's folder, at another moment and without
+/// anybody's secrets.
+fn at(dir: &Path, now: DateTime<Utc>, context: &Context) -> Context {
+    Context {
+        environment: Environment {
+            variables: std::collections::BTreeMap::new(),
+            ..context.environment.clone()
+        },
+        now,
+        folder: dir.to_path_buf(),
+        color: context.color,
+        color_stderr: context.color_stderr,
+        quiet: context.quiet,
+    }
+}
+
+fn secrets() -> Secrets {
+    Secrets::new([
+        ("PANDADOC_WEBHOOK_KEY".to_owned(), SecretString::from(PANDADOC_KEY)),
+        ("STANDARD_WEBHOOKS_SECRET".to_owned(), SecretString::from(STANDARD_SECRET)),
+    ])
+}
+
+fn as_of() -> DateTime<Utc> {
+    moment(AS_OF)
+}
+
+fn moment(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap_or_else(|_| DateTime::<Utc>::UNIX_EPOCH + TimeDelta::zero())
+}

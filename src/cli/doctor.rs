@@ -1,0 +1,155 @@
+//! `handoff doctor`: every connection, secret, permission and mapping, each
+//! failure with its remedy.
+
+use clap::Args;
+use serde_json::json;
+
+use super::context::Context;
+use super::error::CliError;
+use super::exit::Exit;
+use super::open::{Ports, config_checks, open, open_crm, open_sinks};
+use crate::esign::Providers;
+use crate::facts::{Check, CheckLevel};
+use crate::report::count;
+use crate::workflow::Workplace;
+
+/// The arguments of `doctor`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Only what needs no network
+    #[arg(long)]
+    offline: bool,
+    /// What to print
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    format: String,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
+    let place = open(context, Ports::default())?;
+    let mut checks = vec![Check::ok("handoff.yaml", "read and valid")];
+    checks.extend(config_checks(&place));
+    checks.extend(ledger(&place));
+    checks.extend(secrets(&place, context)?);
+    context.block_on(async {
+        match open_crm(context, &place.config, place.ledger.root()) {
+            Ok(Some(crm)) => checks.extend(
+                crm.checks(&place.config.mapping.own_properties(), arguments.offline).await,
+            ),
+            Ok(None) => checks.push(Check::warning(
+                "crm",
+                "no CRM is connected: briefs hold what the signed document says",
+                "add `crm:` to handoff.yaml",
+            )),
+            Err(error) => {
+                checks.push(Check::failed("crm", error.message, error.help.unwrap_or_default()))
+            }
+        }
+        match open_sinks(context, &place.config, &place.ledger) {
+            Ok(sinks) => {
+                if sinks.is_empty() {
+                    checks.push(Check::warning(
+                        "deliver",
+                        "nothing is delivered",
+                        "add `deliver:` to handoff.yaml",
+                    ));
+                }
+                for sink in sinks {
+                    checks.extend(sink.checks(arguments.offline).await);
+                }
+            }
+            Err(error) => checks.push(Check::failed(
+                "deliver",
+                error.details.join("; "),
+                error.help.unwrap_or_default(),
+            )),
+        }
+    })?;
+    print(&checks, &arguments.format, context)?;
+    Ok(if checks.iter().any(|check| check.level == CheckLevel::Failed) {
+        Exit::CouldNot
+    } else {
+        Exit::Clean
+    })
+}
+
+fn ledger(place: &Workplace) -> Vec<Check> {
+    let mut checks = Vec::new();
+    match place.ledger.tip() {
+        Ok(Some(tip)) => checks.push(Check::ok(
+            "ledger",
+            format!("{} at {}", place.ledger.branch(), &tip.to_string()[..12]),
+        )),
+        Ok(None) => {
+            checks.push(Check::warning("ledger", "no commit yet", "`handoff init` makes the first"))
+        }
+        Err(error) => checks.push(Check::failed("ledger", error.to_string(), error.help())),
+    }
+    if place.ledger.git_dir().join("shallow").exists() {
+        checks.push(Check::failed(
+            "ledger history",
+            "this clone is shallow: an audit cannot see its past",
+            "run `git fetch --unshallow`",
+        ));
+    }
+    match place.ledger.remote() {
+        Some(remote) => {
+            checks.push(Check::ok("remote", format!("what is written is pushed to {remote}")))
+        }
+        None => checks.push(Check::warning(
+            "remote",
+            "there is none: the ledger lives on this machine alone",
+            "run `git remote add origin URL`",
+        )),
+    }
+    checks
+}
+
+/// The secrets of the configured providers; values are never shown.
+fn secrets(place: &Workplace, context: &Context) -> Result<Vec<Check>, CliError> {
+    let secrets = context.secrets()?;
+    let providers = Providers::new(&place.config.esign);
+    let mut checks = Vec::new();
+    for provider in providers.configured() {
+        let what = format!("esign {}", provider.name());
+        let names = provider.secret_names();
+        match names.first().filter(|name| secrets.list(name).is_empty()) {
+            None => {
+                let keys = names.first().map_or(0, |name| secrets.list(name).len());
+                checks.push(Check::ok(what, format!("{} set", count(keys, "key"))));
+            }
+            Some(name) => checks.push(Check::warning(
+                what,
+                format!("{name} is not set: its webhooks are refused; `handoff sign FILE` works"),
+                format!("set {name}, or {name}_FILE"),
+            )),
+        }
+    }
+    Ok(checks)
+}
+
+fn print(checks: &[Check], format: &str, context: &Context) -> Result<(), CliError> {
+    if format == "json" {
+        return context.print(format!("{}\n", json!({"version": 1, "checks": checks})));
+    }
+    let mut text = String::new();
+    for check in checks {
+        let word = match check.level {
+            CheckLevel::Ok => "ok      ",
+            CheckLevel::Warning => "warning ",
+            CheckLevel::Failed => "FAILED  ",
+        };
+        text.push_str(&format!("{word} {}: {}\n", check.what, check.detail));
+        if let Some(remedy) = check.remedy.as_deref().filter(|remedy| !remedy.is_empty()) {
+            text.push_str(&format!("          → {remedy}\n"));
+        }
+    }
+    let of = |level| checks.iter().filter(|check| check.level == level).count();
+    text.push_str(&format!(
+        "\n{}: {} failed, {}\n",
+        count(checks.len(), "check"),
+        of(CheckLevel::Failed),
+        count(of(CheckLevel::Warning), "warning")
+    ));
+    context.print(crate::text::terminal(&text))
+}

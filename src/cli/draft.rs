@@ -1,0 +1,181 @@
+//! `handoff draft`: a brief before its signature, and what it lacks.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::context::Context;
+use super::error::CliError;
+use super::exit::Exit;
+use super::open::{Ports, open, open_draft_request};
+use crate::brief::{MissingField, question};
+use crate::deliver::DeliveryError;
+use crate::facts::{DealId, SignatureEvent};
+use crate::report::count;
+use crate::workflow::{self, DealSource, Drafted};
+
+/// The arguments of `draft`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The provider's payload of a document that went out; `-` for standard input
+    #[arg(value_name = "EVENT", required_unless_present = "deal", conflicts_with = "deal")]
+    event: Option<String>,
+    /// A deal of the CRM that is not signed yet
+    #[arg(long, value_name = "ID")]
+    deal: Option<String>,
+    /// The provider; recognised by the payload if not given
+    #[arg(long, value_name = "NAME", conflicts_with = "deal")]
+    provider: Option<String>,
+    /// Answers from a filled issue form, its body as GitHub gives it; `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    form: Option<String>,
+    /// Do not push, and open no pull request
+    #[arg(long)]
+    no_push: bool,
+    /// Open no pull request
+    #[arg(long)]
+    no_request: bool,
+    /// What to print
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    format: String,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
+    let place = open(context, Ports { crm: true, sinks: false, push: !arguments.no_push })?;
+    let asking = if arguments.no_push || arguments.no_request {
+        None
+    } else {
+        open_draft_request(context, &place)?
+    };
+    let sources = match (&arguments.event, &arguments.deal) {
+        (Some(path), _) => sent(path, arguments.provider.as_deref(), &place, context)?,
+        (None, Some(id)) => vec![DealSource::Deal(DealId::new(id.trim()))],
+        (None, None) => return Err(CliError::usage("name an EVENT file or a --deal")),
+    };
+    let answers = super::sign::form_answers(arguments.form.as_deref(), &place, context)?;
+    let mut exit = Exit::Clean;
+    let all = async {
+        let mut results = Vec::with_capacity(sources.len());
+        for source in sources {
+            results
+                .push(workflow::draft(&place, source, answers.as_ref(), asking.as_deref()).await?);
+        }
+        Ok::<_, CliError>(results)
+    };
+    for drafted in context.block_on(all)?? {
+        for remark in &drafted.remarks {
+            context.say(format!("note: {remark}"));
+        }
+        if let Some(Err(error)) = &drafted.request {
+            exit = Exit::CouldNot;
+            let help = match error {
+                DeliveryError::Permanent { help, .. } => help.clone(),
+                _ => "run the command again: the draft itself is written".to_owned(),
+            };
+            context.warn(format!("warning: no pull request: {error}; {help}"));
+        }
+        if arguments.format == "json" {
+            context.print(format!("{}\n", to_json(&drafted)))?;
+        } else {
+            context.print(crate::text::terminal(&to_text(&drafted)))?;
+        }
+    }
+    Ok(exit)
+}
+
+/// The documents of a payload that went out and wait for signatures.
+fn sent(
+    path: &str,
+    provider: Option<&str>,
+    place: &workflow::Workplace,
+    context: &Context,
+) -> Result<Vec<DealSource>, CliError> {
+    let payload = super::sign::read_payload(path, context)?;
+    let events = super::sign::events_of(provider, &payload, place, context)?;
+    let mut sources = Vec::new();
+    let mut others = Vec::new();
+    for event in events {
+        match event {
+            SignatureEvent::Sent(signature) => {
+                sources.push(DealSource::Signature(Box::new(signature)))
+            }
+            SignatureEvent::Completed(_) => others.push("a completed document".to_owned()),
+            SignatureEvent::Voided { what, .. } | SignatureEvent::Ignored { what } => {
+                others.push(what);
+            }
+        }
+    }
+    if sources.is_empty() {
+        others.dedup();
+        return Err(CliError::nothing(format!(
+            "the payload tells of no document that went out: {}",
+            others.join(", ")
+        ))
+        .help("a completed document is handed over with `handoff sign`"));
+    }
+    Ok(sources)
+}
+
+/// The result as the documented JSON, version 1.
+fn to_json(drafted: &Drafted) -> Value {
+    let request = match &drafted.request {
+        Some(Ok(mark)) => json!({"ref": mark.reference, "remark": mark.remark}),
+        Some(Err(error)) => json!({"error": error.to_string()}),
+        None => Value::Null,
+    };
+    json!({
+        "version": 1,
+        "key": drafted.key,
+        "path": drafted.path,
+        "branch": drafted.branch,
+        "commit": drafted.commit,
+        "created": drafted.created,
+        "complete": drafted.missing.is_empty(),
+        "missing": drafted.missing,
+        "request": request,
+    })
+}
+
+fn to_text(drafted: &Drafted) -> String {
+    let what = match (&drafted.commit, drafted.created) {
+        (Some(_), true) => "drafted",
+        (Some(_), false) => "draft renewed",
+        (None, _) => "drafted already, nothing new",
+    };
+    let mut text = format!(
+        "{}: {what}\n  brief    {}\n  branch   {}\n",
+        drafted.key, drafted.path, drafted.branch
+    );
+    if let Some(Ok(mark)) = &drafted.request {
+        let remark =
+            mark.remark.as_deref().map_or_else(String::new, |remark| format!(" ({remark})"));
+        text.push_str(&format!("  request  {}{remark}\n", mark.reference));
+    }
+    if drafted.missing.is_empty() {
+        text.push_str("  complete: nothing is missing but the signature\n");
+    } else {
+        let missing = count(drafted.missing.len(), "answer");
+        text.push_str(&format!(
+            "  missing  {missing}, to be given in brief.yaml on that branch:\n"
+        ));
+        text.push_str(&checklist(&drafted.missing));
+    }
+    text
+}
+
+/// What is missing: question, field, example, whom to ask.
+fn checklist(missing: &[MissingField]) -> String {
+    let mut text = String::new();
+    let mut last = 0;
+    for field in missing {
+        if field.question != last {
+            last = field.question;
+            text.push_str(&format!("    {last}. {}\n", question(last).unwrap_or_default()));
+        }
+        let example =
+            field.example.as_deref().map_or_else(String::new, |it| format!("  such as {it}"));
+        let ask = field.ask.as_deref().map_or_else(String::new, |ask| format!("  ask {ask}"));
+        text.push_str(&format!("       [ ] {}{example}{ask}\n", field.field));
+    }
+    text
+}

@@ -1,0 +1,113 @@
+//! What surrounds a run: clock, folder, environment, terminal. Read here once.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+
+use crate::facts::Secrets;
+
+/// Names that may hold a secret; `<NAME>_FILE` names a file that does.
+pub(super) const SECRET_NAMES: &[&str] = &[
+    "PANDADOC_WEBHOOK_KEY",
+    "PANDADOC_API_KEY",
+    "DOCUSIGN_HMAC_KEY",
+    "DOCUSIGN_ACCESS_TOKEN",
+    "DROPBOX_SIGN_API_KEY",
+    "ADOBE_SIGN_CLIENT_ID",
+    "ADOBE_SIGN_ACCESS_TOKEN",
+    "STANDARD_WEBHOOKS_SECRET",
+    "HUBSPOT_TOKEN",
+    "SALESFORCE_CLIENT_ID",
+    "SALESFORCE_CLIENT_SECRET",
+    "SALESFORCE_PRIVATE_KEY",
+    "PIPEDRIVE_TOKEN",
+    "GITHUB_TOKEN",
+    "GITHUB_APP_ID",
+    "GITHUB_APP_PRIVATE_KEY",
+    "SLACK_BOT_TOKEN",
+    "SLACK_WEBHOOK_URL",
+    "SMTP_URL",
+    "ASANA_TOKEN",
+    "JIRA_EMAIL",
+    "JIRA_TOKEN",
+    "WELCOME_SECRET",
+];
+
+/// The moment it is, for what runs on.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads the clock and the environment"
+)]
+pub(super) fn wall_clock() -> DateTime<Utc> {
+    Utc::now()
+}
+
+/// What surrounds a run, as values.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// The moment the run began.
+    pub now: DateTime<Utc>,
+    /// The folder it runs in.
+    pub cwd: PathBuf,
+    /// The environment's variables that are texts.
+    pub variables: BTreeMap<String, String>,
+    /// Whether standard output is a terminal.
+    pub stdout_is_terminal: bool,
+    /// Whether standard error is a terminal.
+    pub stderr_is_terminal: bool,
+    /// Whether standard input is a terminal.
+    pub stdin_is_terminal: bool,
+}
+
+impl Environment {
+    /// Reads the real surroundings.
+    ///
+    /// # Errors
+    /// When the current folder is gone or may not be read.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the clock and the environment"
+    )]
+    pub fn read() -> std::io::Result<Self> {
+        Ok(Self {
+            now: Utc::now(),
+            cwd: std::env::current_dir()?,
+            variables: std::env::vars_os()
+                .filter_map(|(name, value)| {
+                    Some((name.into_string().ok()?, value.into_string().ok()?))
+                })
+                .collect(),
+            stdout_is_terminal: std::io::stdout().is_terminal(),
+            stderr_is_terminal: std::io::stderr().is_terminal(),
+            stdin_is_terminal: std::io::stdin().is_terminal(),
+        })
+    }
+
+    /// A variable that is set and not empty.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Every secret that is set, directly or through `<NAME>_FILE`.
+    ///
+    /// # Errors
+    /// The name of the variable and the cause, when a named file cannot be read.
+    pub fn secrets(&self) -> Result<Secrets, (String, std::io::Error)> {
+        let mut found = Vec::new();
+        for name in SECRET_NAMES {
+            let file_variable = format!("{name}_FILE");
+            if let Some(value) = self.get(name) {
+                found.push(((*name).to_owned(), SecretString::from(value)));
+            } else if let Some(path) = self.get(&file_variable) {
+                let value = std::fs::read_to_string(self.cwd.join(path))
+                    .map_err(|error| (file_variable, error))?;
+                found.push(((*name).to_owned(), SecretString::from(value)));
+            }
+        }
+        Ok(Secrets::new(found))
+    }
+}

@@ -1,0 +1,78 @@
+//! `handoff explain` and `handoff rules`: what is checked, and why.
+
+use clap::Args;
+use serde_json::json;
+
+use super::context::Context;
+use super::error::CliError;
+use super::exit::Exit;
+use crate::finding::{Rule, RuleKind};
+use crate::report::Options;
+use crate::report::table::{Column, Table};
+
+/// The arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The rule's id, such as `missing-handoff`
+    #[arg(value_name = "RULE")]
+    rule: String,
+}
+
+/// The arguments of `rules`.
+#[derive(Debug, Args)]
+pub struct ListArguments {
+    /// What to print
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    format: String,
+}
+
+/// Every rule there is, brief rules first.
+pub(super) fn all_rules() -> Vec<&'static Rule> {
+    crate::brief::brief_rules().into_iter().chain(crate::audit::rules()).collect()
+}
+
+/// Runs `explain`.
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
+    let rules = all_rules();
+    if let Some(rule) = rules.iter().find(|rule| rule.id == arguments.rule) {
+        context.print(format!("{}\n", rule.explain.trim_end()))?;
+        return Ok(Exit::Clean);
+    }
+    let near = rules
+        .iter()
+        .map(|rule| (strsim::jaro_winkler(rule.id, &arguments.rule), rule.id))
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .filter(|(likeness, _)| *likeness > 0.75);
+    Err(CliError::usage(format!("there is no rule `{}`", arguments.rule)).help(match near {
+        Some((_, id)) => format!("did you mean `{id}`? `handoff rules` lists all"),
+        None => "`handoff rules` lists all".to_owned(),
+    }))
+}
+
+/// Runs `rules`.
+pub(super) fn list(arguments: &ListArguments, context: &Context) -> Result<Exit, CliError> {
+    let rules = all_rules();
+    let kind = |rule: &Rule| match rule.kind {
+        RuleKind::Brief => "validate",
+        RuleKind::Audit => "audit",
+    };
+    if arguments.format == "json" {
+        let rules: Vec<_> = rules
+            .iter()
+            .map(|rule| json!({"id": rule.id, "severity": rule.severity, "command": kind(rule), "summary": rule.summary}))
+            .collect();
+        context.print(format!("{}\n", json!({"version": 1, "rules": rules})))?;
+        return Ok(Exit::Clean);
+    }
+    let mut table = Table::new([
+        Column::text("rule"),
+        Column::text("severity"),
+        Column::text("checked by"),
+        Column::text("what it finds"),
+    ]);
+    for rule in rules {
+        table.row([rule.id, rule.severity.as_str(), kind(rule), rule.summary]);
+    }
+    context.print(table.render(&Options { color: context.color, width: context.width() }))?;
+    Ok(Exit::Clean)
+}

@@ -1,0 +1,169 @@
+//! `--format` and `--output`, given several times and read in their order.
+
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+
+use super::context::Context;
+use super::error::CliError;
+use crate::report::{Format, Options};
+
+/// What is printed and what is written where. Never changes the exit code.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Formats {
+    wanted: Vec<(Wanted, Option<PathBuf>)>,
+}
+
+/// A format that was named, or one that the file's name tells.
+#[derive(Debug, Clone)]
+enum Wanted {
+    Named(String),
+    ByName,
+}
+
+impl Args for Formats {
+    fn augment_args(command: Command) -> Command {
+        command
+            .arg(
+                Arg::new("format")
+                    .long("format")
+                    .value_name("FORMAT")
+                    .action(ArgAction::Append)
+                    .help("What to print: text, json, markdown, html, csv, github, sarif, junit; may be given several times"),
+            )
+            .arg(
+                Arg::new("output")
+                    .long("output")
+                    .short('o')
+                    .value_name("FILE")
+                    .action(ArgAction::Append)
+                    .value_parser(clap::value_parser!(PathBuf))
+                    .help("Write the format named before it to this file; without one, the file's name tells"),
+            )
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for Formats {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let formats = matches.get_many::<String>("format").into_iter().flatten().cloned();
+        let outputs = matches.get_many::<PathBuf>("output").into_iter().flatten().cloned();
+        let mut given: Vec<(usize, Given)> = matches
+            .indices_of("format")
+            .into_iter()
+            .flatten()
+            .zip(formats.map(Given::Format))
+            .chain(
+                matches.indices_of("output").into_iter().flatten().zip(outputs.map(Given::Output)),
+            )
+            .collect();
+        given.sort_by_key(|(index, _)| *index);
+        let mut wanted: Vec<(Wanted, Option<PathBuf>)> = Vec::new();
+        for (_, given) in given {
+            match given {
+                Given::Format(name) => wanted.push((Wanted::Named(name), None)),
+                Given::Output(path) => match wanted.last_mut() {
+                    Some((Wanted::Named(_), output @ None)) => *output = Some(path),
+                    _ => wanted.push((Wanted::ByName, Some(path))),
+                },
+            }
+        }
+        Ok(Self { wanted })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+enum Given {
+    Format(String),
+    Output(PathBuf),
+}
+
+impl Formats {
+    /// Checks the names before any work is done: `(format, file)`, text on
+    /// standard output when nothing was asked for.
+    ///
+    /// # Errors
+    /// When a format is unknown, or more than one would go to standard output.
+    pub(super) fn check(&self) -> Result<Vec<(Format, Option<PathBuf>)>, CliError> {
+        let mut checked = Vec::new();
+        for (wanted, output) in &self.wanted {
+            let format = match (wanted, output) {
+                (Wanted::Named(name), _) => {
+                    name.parse::<Format>().map_err(|error| CliError::usage(error.to_string()))?
+                }
+                (Wanted::ByName, Some(path)) => Format::from_path(path).ok_or_else(|| {
+                    CliError::usage(format!(
+                        "--output {}: the name does not tell the format",
+                        path.display()
+                    ))
+                    .help("put --format before it")
+                })?,
+                (Wanted::ByName, None) => Format::Text,
+            };
+            checked.push((format, output.clone()));
+        }
+        if checked.iter().filter(|(_, output)| output.is_none()).count() > 1 {
+            return Err(CliError::usage("two formats would be printed one after the other")
+                .help("give --output FILE after each --format but one"));
+        }
+        if checked.is_empty() {
+            checked.push((Format::Text, None));
+        }
+        Ok(checked)
+    }
+
+    /// Writes each format to where it belongs. A file is replaced whole or not
+    /// at all; `/dev/…` and pipes are written to.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub(super) fn write(
+        checked: &[(Format, Option<PathBuf>)],
+        context: &Context,
+        render: impl Fn(Format, &Options) -> Vec<u8>,
+    ) -> Result<(), CliError> {
+        for (format, output) in checked {
+            let options = Options {
+                color: context.color && output.is_none(),
+                width: if output.is_none() { context.width() } else { None },
+            };
+            let bytes = render(*format, &options);
+            match output {
+                None => context.print(&bytes)?,
+                Some(path) => {
+                    let path = context.path(path);
+                    write_whole(&path, &bytes).map_err(|error| {
+                        CliError::could_not(format!(
+                            "{} cannot be written: {error}",
+                            path.display()
+                        ))
+                    })?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn write_whole(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let special = path.metadata().is_ok_and(|meta| !meta.is_file());
+    if special {
+        return std::fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
+    }
+    let folder = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(std::path::Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}

@@ -1,0 +1,203 @@
+//! What `serve`, `watch` and `catch-up` do with events of the inbox: brief,
+//! deliveries, push.
+
+use async_trait::async_trait;
+use chrono::Days;
+
+use super::context::Context;
+use super::error::CliError;
+use super::open::{Ports, open};
+use crate::facts::{Key, SignatureEvent};
+use crate::intake::{Clock, Handler, Task, Verdict};
+use crate::text::{one_line, terminal};
+use crate::workflow::{self, DealSource, Horizon, SignRequest, WorkflowError, Workplace};
+
+/// Handoffs of so many days are looked at for deliveries that are missing.
+const RECENT: Days = Days::new(14);
+
+/// Hands over to the ledger around the folder of the command line.
+pub(super) struct LedgerHandler {
+    pub(super) context: Context,
+    pub(super) clock: Clock,
+    pub(super) push: bool,
+}
+
+#[async_trait(?Send)]
+impl Handler for LedgerHandler {
+    async fn hand_over(&self, tasks: &[Task]) -> Vec<Verdict> {
+        let place = match self.place() {
+            Ok(place) => place,
+            Err(error) => return vec![Verdict::Again(one_line(&error.render(false))); tasks.len()],
+        };
+        let mut verdicts = vec![Verdict::Done; tasks.len()];
+        let mut keys = sign(&place, tasks, &mut verdicts).await;
+        for (task, verdict) in tasks.iter().zip(&mut verdicts) {
+            voided(&place, task, verdict);
+        }
+        keys.sort();
+        keys.dedup();
+        deliver(&place, &keys).await;
+        verdicts
+    }
+
+    async fn reconcile(&self) {
+        let place = match self.place() {
+            Ok(place) => place,
+            Err(error) => {
+                tracing::error!(
+                    "deliveries cannot be looked at: {}",
+                    terminal(&one_line(&error.render(false)))
+                );
+                return;
+            }
+        };
+        match workflow::keys_within(&place, Horizon { since: place.now - RECENT }) {
+            Ok((keys, gaps)) => {
+                for gap in gaps {
+                    tracing::warn!("{} was not read: {}", terminal(&gap.what), terminal(&gap.why));
+                }
+                deliver(&place, &keys).await;
+            }
+            Err(error) => tracing::error!(%error, "the handoffs of the last days cannot be read"),
+        }
+    }
+}
+
+impl LedgerHandler {
+    /// The ledger as it is now: what was changed in its configuration counts.
+    fn place(&self) -> Result<Workplace, CliError> {
+        let context = Context { now: (self.clock)(), ..self.context.clone() };
+        open(&context, Ports { crm: true, sinks: true, push: self.push })
+    }
+}
+
+/// Hands over what is completed; gives the keys.
+async fn sign(place: &Workplace, tasks: &[Task], verdicts: &mut [Verdict]) -> Vec<Key> {
+    let (mut owners, mut requests) = (Vec::new(), Vec::new());
+    for (index, task) in tasks.iter().enumerate() {
+        for event in &task.events {
+            match event {
+                SignatureEvent::Completed(signature) => {
+                    owners.push(index);
+                    requests.push(SignRequest {
+                        source: DealSource::Signature(Box::new(signature.clone())),
+                        received_at: Some(task.received_at),
+                        backfilled: false,
+                    });
+                }
+                SignatureEvent::Sent(signature) => tracing::info!(
+                    provider = %signature.provider,
+                    document = terminal(signature.document_id.as_str()),
+                    "sent and not signed yet; nothing is written"
+                ),
+                SignatureEvent::Voided { .. } | SignatureEvent::Ignored { .. } => {}
+            }
+        }
+    }
+    if requests.is_empty() {
+        return Vec::new();
+    }
+    let results = match workflow::sign_many(place, &requests).await {
+        Ok(results) => results,
+        Err(error) => {
+            for owner in owners {
+                worsen(&mut verdicts[owner], &error);
+            }
+            return Vec::new();
+        }
+    };
+    let mut keys = Vec::new();
+    for (owner, result) in owners.into_iter().zip(results) {
+        match result {
+            Ok(signed) => {
+                let (key, path) = (signed.key.as_str(), terminal(&signed.path));
+                tracing::info!(
+                    key,
+                    path,
+                    created = signed.created,
+                    missing = signed.missing.len(),
+                    "handed over"
+                );
+                remark(&signed.remarks);
+                keys.push(signed.key);
+            }
+            Err(error) => worsen(&mut verdicts[owner], &error),
+        }
+    }
+    keys
+}
+
+fn voided(place: &Workplace, task: &Task, verdict: &mut Verdict) {
+    for event in &task.events {
+        let SignatureEvent::Voided { signature, what } = event else { continue };
+        let mut remarks = Vec::new();
+        match workflow::record_voided(place, signature, what, &mut remarks) {
+            Ok(Some(key)) => {
+                tracing::warn!(
+                    key = key.as_str(),
+                    what = terminal(what),
+                    "its document was voided"
+                );
+            }
+            Ok(None) => {
+                tracing::info!(what = terminal(what), "a document without a handoff was voided");
+            }
+            Err(error) => worsen(verdict, &error),
+        }
+        let pushed = place.push(&mut remarks);
+        remark(&remarks);
+        if let Err(error) = pushed {
+            worsen(verdict, &error);
+        }
+    }
+}
+
+/// Makes the deliveries that are missing. What fails is in the timeline, and
+/// is tried again by the next reconciliation.
+async fn deliver(place: &Workplace, keys: &[Key]) {
+    if place.sinks.is_empty() {
+        return;
+    }
+    let mut wrote = false;
+    for key in keys {
+        match workflow::deliver(place, key, false, false, None).await {
+            Ok(delivered) => {
+                wrote |= !delivered.results.is_empty();
+                for line in super::deliver::lines(&delivered)
+                    .iter()
+                    .filter(|_| !delivered.results.is_empty())
+                {
+                    tracing::info!(key = key.as_str(), "{}", terminal(line));
+                }
+                remark(&delivered.remarks);
+            }
+            Err(error) => {
+                tracing::error!(key = key.as_str(), %error, "its deliveries were not made; they are tried again");
+            }
+        }
+    }
+    if wrote {
+        let mut remarks = Vec::new();
+        if let Err(error) = place.push(&mut remarks) {
+            tracing::error!(%error, "what was delivered is recorded here and was not pushed");
+        }
+        remark(&remarks);
+    }
+}
+
+fn remark(remarks: &[String]) {
+    for remark in remarks {
+        tracing::info!("note: {}", terminal(remark));
+    }
+}
+
+/// A task fails as its worst part does: one that needs a person needs one, and
+/// what was done of it is not done twice.
+fn worsen(verdict: &mut Verdict, error: &WorkflowError) {
+    let why = error.to_string();
+    match verdict {
+        Verdict::Never(_) => {}
+        _ if !error.may_pass() => *verdict = Verdict::Never(why),
+        _ => *verdict = Verdict::Again(why),
+    }
+}

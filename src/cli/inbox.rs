@@ -1,0 +1,244 @@
+//! `handoff inbox`: what was received, and what to do with what failed.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::context::Context;
+use super::error::CliError;
+use super::exit::Exit;
+use super::intake::inbox_folder;
+use crate::intake::{Inbox, Listed, State};
+use crate::ledger::Ledger;
+use crate::report::{Options, count, table};
+use crate::text::terminal;
+
+/// The arguments of `inbox`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+    /// The inbox's folder [default: handoff/inbox in the git folder]
+    #[arg(long, value_name = "DIR", global = true)]
+    inbox: Option<PathBuf>,
+    /// What to print
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"], global = true)]
+    format: String,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// List events: those that wait, are in hand, or failed
+    List {
+        /// Only those in this state
+        #[arg(long, value_name = "STATE", value_parser = ["new", "work", "failed", "done"])]
+        state: Option<String>,
+        /// Those that are done, too
+        #[arg(long, conflicts_with = "state")]
+        all: bool,
+    },
+    /// Show one event with what went wrong and what was received
+    Show {
+        /// The event: its id, or the beginning of it
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Try events again at once
+    Retry {
+        /// The events: their ids, or the beginnings
+        #[arg(value_name = "ID", required_unless_present = "failed", conflicts_with = "failed")]
+        ids: Vec<String>,
+        /// All that failed
+        #[arg(long)]
+        failed: bool,
+    },
+    /// Give events up for good; no handoff is made of them
+    Drop {
+        /// The events: their ids, or the beginnings
+        #[arg(value_name = "ID", required = true)]
+        ids: Vec<String>,
+    },
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
+    let folder = match &arguments.inbox {
+        Some(path) => context.path(path),
+        None => inbox_folder(None, &Ledger::open(&context.folder)?, context),
+    };
+    if !folder.is_dir() {
+        return Err(CliError::nothing(format!("there is no inbox at {}", folder.display()))
+            .help("`handoff serve` and `handoff watch` make one; --inbox names another"));
+    }
+    let inbox = Inbox::open(&folder)?;
+    let json = arguments.format == "json";
+    match &arguments.action {
+        Action::List { state, all } => list(&inbox, state.as_deref(), *all, json, context),
+        Action::Show { id } => show(&inbox.find(id)?, json, context),
+        Action::Retry { ids, failed } => {
+            let events =
+                if *failed { inbox.list(&[State::Failed])? } else { find_all(&inbox, ids)? };
+            for event in &events {
+                inbox.retry(&event.name, context.now)?;
+            }
+            done("retry", "is tried again", &events, json, context)
+        }
+        Action::Drop { ids } => {
+            let events = find_all(&inbox, ids)?;
+            for event in &events {
+                inbox.discard(&event.name, context.now)?;
+            }
+            done("drop", "is dropped", &events, json, context)
+        }
+    }
+}
+
+fn find_all(inbox: &Inbox, ids: &[String]) -> Result<Vec<Listed>, CliError> {
+    ids.iter().map(|id| inbox.find(id).map_err(CliError::from)).collect()
+}
+
+fn list(
+    inbox: &Inbox,
+    state: Option<&str>,
+    all: bool,
+    json: bool,
+    context: &Context,
+) -> Result<Exit, CliError> {
+    let wanted: Vec<State> = State::ALL
+        .into_iter()
+        .filter(|candidate| {
+            state.map_or(all || *candidate != State::Done, |state| state == candidate.word())
+        })
+        .collect();
+    let events = inbox.list(&wanted)?;
+    if json {
+        let events: Vec<Value> = events.iter().map(to_json).collect();
+        context.print(format!("{}\n", json!({"version": 1, "events": events})))?;
+        return Ok(Exit::Clean);
+    }
+    if events.is_empty() {
+        context.print("no events\n")?;
+        return Ok(Exit::Clean);
+    }
+    let columns = ["state", "provider", "event", "received"].map(table::Column::text);
+    let rest = [
+        table::Column::number("tries"),
+        table::Column::text("due"),
+        table::Column::text("last problem"),
+    ];
+    let mut table = table::Table::new(columns.into_iter().chain(rest));
+    for event in &events {
+        let mut row = vec![
+            event.state.word().to_owned(),
+            event.name.provider().to_owned(),
+            event.name.delivery().to_owned(),
+        ];
+        match &event.envelope {
+            Ok(envelope) => {
+                row.push(minute(envelope.received_at));
+                row.push(envelope.attempts.to_string());
+                row.push(
+                    envelope
+                        .not_before
+                        .filter(|_| event.state == State::New)
+                        .map(minute)
+                        .unwrap_or_default(),
+                );
+                row.push(
+                    envelope
+                        .errors
+                        .last()
+                        .map(|trouble| trouble.message.clone())
+                        .unwrap_or_default(),
+                );
+            }
+            Err(error) => {
+                row.extend([String::new(), String::new(), String::new(), error.to_string()]);
+            }
+        }
+        table.row(row);
+    }
+    context.print(table.render(&Options { color: context.color, width: context.width() }))?;
+    Ok(Exit::Clean)
+}
+
+fn show(event: &Listed, json: bool, context: &Context) -> Result<Exit, CliError> {
+    let envelope = event.envelope.as_ref().map_err(|error| CliError::from(error.clone()))?;
+    let bytes = envelope.body.bytes().map_err(CliError::could_not)?;
+    let body = String::from_utf8_lossy(&bytes);
+    if json {
+        let mut value = to_json(event);
+        value["body"] = json!(body);
+        context.print(format!("{value}\n"))?;
+        return Ok(Exit::Clean);
+    }
+    let mut text = format!(
+        "event      {}\nstate      {}\nreceived   {}\n",
+        event.name,
+        event.state.word(),
+        minute(envelope.received_at)
+    );
+    if envelope.attempts > 0 {
+        text.push_str(&format!("tries      {}\n", envelope.attempts));
+    }
+    if let Some(due) = envelope.not_before.filter(|_| event.state == State::New) {
+        text.push_str(&format!("due        {}\n", minute(due)));
+    }
+    for trouble in &envelope.errors {
+        text.push_str(&format!("problem    {}  {}\n", minute(trouble.at), trouble.message));
+    }
+    text.push_str(&format!("\n{body}\n"));
+    context.print(terminal(&text))?;
+    Ok(Exit::Clean)
+}
+
+fn done(
+    action: &str,
+    words: &str,
+    events: &[Listed],
+    json: bool,
+    context: &Context,
+) -> Result<Exit, CliError> {
+    if json {
+        let names: Vec<&str> = events.iter().map(|event| event.name.as_str()).collect();
+        context.print(format!("{}\n", json!({"version": 1, "action": action, "events": names})))?;
+    } else {
+        for event in events {
+            context.print(format!("{} {words}\n", event.name))?;
+        }
+        if events.is_empty() {
+            context.print("no event failed\n")?;
+        } else if action == "retry" {
+            context.say(format!(
+                "{}: a running `serve` or `watch` takes them up, or the next one",
+                count(events.len(), "event")
+            ));
+        }
+    }
+    Ok(if events.is_empty() { Exit::Nothing } else { Exit::Clean })
+}
+
+fn to_json(event: &Listed) -> Value {
+    let mut value = json!({
+        "event": event.name.as_str(),
+        "state": event.state.word(),
+        "provider": event.name.provider(),
+        "delivery_id": event.name.delivery(),
+    });
+    match &event.envelope {
+        Ok(envelope) => {
+            value["received_at"] = json!(envelope.received_at);
+            value["attempts"] = json!(envelope.attempts);
+            value["not_before"] = json!(envelope.not_before);
+            value["errors"] = json!(envelope.errors);
+        }
+        Err(error) => value["problem"] = json!(error.to_string()),
+    }
+    value
+}
+
+fn minute(moment: DateTime<Utc>) -> String {
+    moment.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}

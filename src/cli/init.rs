@@ -1,0 +1,236 @@
+//! `handoff init`: a folder becomes a ledger that is ready to use.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use dialoguer::{Input, MultiSelect, Select};
+
+use super::context::Context;
+use super::error::CliError;
+use super::exit::Exit;
+use crate::esign::Provider;
+use crate::workflow::{self, Laid};
+
+/// The arguments of `init`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The folder; made if it is not there [default: the current one]
+    dir: Option<PathBuf>,
+    /// Where deals come from
+    #[arg(long, value_name = "CRM")]
+    crm: Option<CrmChoice>,
+    /// The export file, for `--crm file`
+    #[arg(long, value_name = "FILE", default_value = "deals.csv")]
+    deals: String,
+    /// Which e-signatures start a handoff; may be given several times
+    #[arg(long, value_name = "PROVIDER", value_delimiter = ',')]
+    esign: Vec<String>,
+    /// The GitHub repository for the CSM's tasks
+    #[arg(long, value_name = "OWNER/REPO")]
+    github: Option<String>,
+    /// A CSM: `Sam Lee <sam@example.com> @samlee`; may be given several times
+    #[arg(long, value_name = "PERSON")]
+    csm: Vec<String>,
+    /// Ask nothing; take the defaults
+    #[arg(short, long)]
+    yes: bool,
+}
+
+/// Where deals come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum CrmChoice {
+    /// HubSpot.
+    Hubspot,
+    /// Salesforce.
+    Salesforce,
+    /// Pipedrive.
+    Pipedrive,
+    /// An export file, CSV or JSON.
+    File,
+    /// No CRM.
+    None,
+}
+
+const CRMS: &[(CrmChoice, &str)] = &[
+    (CrmChoice::Hubspot, "HubSpot"),
+    (CrmChoice::Salesforce, "Salesforce"),
+    (CrmChoice::Pipedrive, "Pipedrive"),
+    (CrmChoice::File, "an export file (CSV or JSON)"),
+    (CrmChoice::None, "none: briefs hold what the signed document says"),
+];
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
+    let dir = arguments
+        .dir
+        .as_ref()
+        .map_or_else(|| context.folder.clone(), |dir| context.folder.join(dir));
+    let environment = &context.environment;
+    let asks = !arguments.yes
+        && environment.stdin_is_terminal
+        && environment.stderr_is_terminal
+        && arguments.crm.is_none()
+        && arguments.esign.is_empty()
+        && arguments.csm.is_empty()
+        && !dir.join(crate::config::FILE_NAME).exists();
+    let answers = if asks { ask(arguments)? } else { Answers::from_flags(arguments)? };
+    let setup = workflow::Setup {
+        crm: answers
+            .crm
+            .to_possible_value()
+            .map_or_else(String::new, |value| value.get_name().to_owned()),
+        deals: arguments.deals.clone(),
+        esign: answers.esign,
+        github: answers.github,
+        csms: answers.csms,
+    };
+    let laid = workflow::init(&dir, &setup, context.now)?;
+    report(&dir, &laid, &setup, context)
+}
+
+struct Answers {
+    crm: CrmChoice,
+    esign: Vec<String>,
+    github: Option<String>,
+    csms: Vec<workflow::SetupPerson>,
+}
+
+impl Answers {
+    fn from_flags(arguments: &Arguments) -> Result<Self, CliError> {
+        let esign = if arguments.esign.is_empty() {
+            vec!["pandadoc".to_owned()]
+        } else {
+            arguments.esign.clone()
+        };
+        let known: Vec<&str> =
+            crate::esign::Providers::default().iter().map(Provider::name).collect();
+        for name in &esign {
+            if !known.contains(&name.as_str()) {
+                return Err(CliError::usage(format!("--esign {name}: there is no such provider"))
+                    .help(format!("the providers are {}", known.join(", "))));
+            }
+        }
+        Ok(Self {
+            crm: arguments.crm.unwrap_or(CrmChoice::None),
+            esign,
+            github: arguments.github.as_deref().map(repository).transpose()?,
+            csms: arguments.csm.iter().map(|text| person(text)).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+fn ask(arguments: &Arguments) -> Result<Answers, CliError> {
+    let asked = |error: dialoguer::Error| {
+        CliError::usage(format!("the question was not answered: {error}"))
+            .help("pass --yes, or the flags of `handoff init --help`")
+    };
+    let names: Vec<&str> = CRMS.iter().map(|(_, name)| *name).collect();
+    let crm = Select::new()
+        .with_prompt("Where do your deals live?")
+        .items(&names)
+        .default(0)
+        .interact()
+        .map_err(asked)?;
+    let providers: Vec<&str> =
+        crate::esign::Providers::default().iter().map(Provider::name).collect();
+    let picked = MultiSelect::new()
+        .with_prompt("Which e-signatures start a handoff? (space to choose)")
+        .items(&providers)
+        .interact()
+        .map_err(asked)?;
+    let github: String = Input::new()
+        .with_prompt("GitHub repository for the CSM's tasks (owner/repo; empty for none yet)")
+        .allow_empty(true)
+        .interact_text()
+        .map_err(asked)?;
+    let csm: String = Input::new()
+        .with_prompt("The first CSM: Sam Lee <sam@example.com> @samlee (empty for none yet)")
+        .allow_empty(true)
+        .interact_text()
+        .map_err(asked)?;
+    Ok(Answers {
+        crm: CRMS[crm].0,
+        esign: picked.into_iter().map(|index| providers[index].to_owned()).collect(),
+        github: Some(github.trim())
+            .filter(|text| !text.is_empty())
+            .map(repository)
+            .transpose()?
+            .or_else(|| arguments.github.clone()),
+        csms: Some(csm.trim())
+            .filter(|text| !text.is_empty())
+            .map(person)
+            .transpose()?
+            .into_iter()
+            .collect(),
+    })
+}
+
+/// `owner/repo`, checked.
+fn repository(text: &str) -> Result<String, CliError> {
+    let valid = |part: &str| {
+        !part.is_empty()
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+    };
+    match text.split_once('/') {
+        Some((owner, name)) if valid(owner) && valid(name) => Ok(text.to_owned()),
+        _ => Err(CliError::usage(format!("`{text}` is no GitHub repository"))
+            .help("write it as owner/repo, such as acme/handoffs")),
+    }
+}
+
+/// `Sam Lee <sam@example.com> @samlee`: a name, then what is known of the rest.
+fn person(text: &str) -> Result<workflow::SetupPerson, CliError> {
+    let mut person = workflow::SetupPerson::default();
+    let mut name = Vec::new();
+    for word in text.split_whitespace() {
+        if let Some(login) = word.strip_prefix('@') {
+            person.github = Some(login.to_owned());
+        } else if word.contains('@') {
+            person.email = Some(word.trim_matches(['<', '>']).to_owned());
+        } else {
+            name.push(word);
+        }
+    }
+    person.name = name.join(" ");
+    if person.name.is_empty() {
+        return Err(CliError::usage(format!("`{text}` has no name"))
+            .help("write it as: Sam Lee <sam@example.com> @samlee"));
+    }
+    Ok(person)
+}
+
+fn report(
+    dir: &Path,
+    laid: &Laid,
+    setup: &workflow::Setup,
+    context: &Context,
+) -> Result<Exit, CliError> {
+    let mut text = String::new();
+    let shown = dir.display();
+    if laid.made.is_empty() {
+        text.push_str(&format!("{shown} is a ledger already; nothing was missing.\n"));
+    } else {
+        text.push_str(&format!("{shown} is a ledger now. Made:\n"));
+        for file in &laid.made {
+            text.push_str(&format!("  {file}\n"));
+        }
+        if !laid.kept.is_empty() {
+            text.push_str(&format!("Kept as they were: {}\n", laid.kept.join(", ")));
+        }
+    }
+    for remark in &laid.remarks {
+        context.warn(format!("note: {remark}"));
+    }
+    text.push_str("\nNext:\n");
+    if setup.csms.is_empty() {
+        text.push_str("  name your CSMs in handoff.yaml, under `team:`\n");
+    }
+    if setup.crm == "file" && !dir.join(&setup.deals).exists() {
+        text.push_str(&format!("  put an export of your deals at {}\n", setup.deals));
+    }
+    text.push_str("  handoff sign EVENT.json     hand over a signed contract\n");
+    text.push_str("  handoff validate            check every brief\n");
+    text.push_str("  handoff demo                see it all once, in a folder of its own\n");
+    context.print(text)?;
+    Ok(Exit::Clean)
+}

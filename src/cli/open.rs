@@ -1,0 +1,241 @@
+//! Opening the ledger a command works in: repository, configuration, schema,
+//! templates, ports. Every problem of the configuration is told at once.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+
+use super::context::Context;
+use super::error::CliError;
+use crate::brief::{Renderer, SHIPPED_SCHEMA, Schema};
+use crate::config::{Config, FILE_NAME, Problem};
+use crate::crm::file::FileSettings;
+use crate::crm::{self, Connection, Crm};
+use crate::deliver::{self, Letters, Sink, Site, Templates};
+use crate::facts::Check;
+use crate::ledger::Ledger;
+use crate::time::{HumanDuration, deadline};
+use crate::workflow::{CrmSink, Workplace};
+
+/// Which ports a command needs; what it does not need is not opened, so that
+/// `validate` asks for no secret.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Ports {
+    pub crm: bool,
+    pub sinks: bool,
+    pub push: bool,
+}
+
+/// Opens the ledger around the folder of the command line.
+pub(super) fn open(context: &Context, ports: Ports) -> Result<Workplace, CliError> {
+    let ledger = Ledger::open(&context.folder)?;
+    let config = read_config(&ledger)?;
+    let schema = match text_of(&ledger, "schema/brief.schema.json")? {
+        Some(bytes) => Schema::compile(&bytes).map_err(|error| {
+            CliError::usage(format!("schema/brief.schema.json: {error}"))
+                .help("mend it, or delete it: then the shipped schema counts")
+        })?,
+        None => Schema::compile(SHIPPED_SCHEMA.as_bytes())
+            .map_err(|error| CliError::could_not(format!("the shipped schema: {error}")))?,
+    };
+    let schema = Arc::new(schema);
+    let template = template_of(&ledger, "brief.md.j2")?;
+    let renderer = Renderer::new(template.as_deref()).map_err(|error| {
+        CliError::usage(error.to_string())
+            .help("mend it, or delete it: then the shipped template counts")
+    })?;
+    let crm = if ports.crm { open_crm(context, &config, ledger.root())? } else { None };
+    let sinks = if ports.sinks { open_sinks(context, &config, &ledger)? } else { Vec::new() };
+    Ok(Workplace {
+        ledger,
+        config,
+        schema,
+        renderer,
+        crm,
+        sinks,
+        now: context.now,
+        push: ports.push,
+    })
+}
+
+/// The configuration of a ledger: of its checkout, else of its tip.
+pub(super) fn read_config(ledger: &Ledger) -> Result<Config, CliError> {
+    let Some(bytes) = text_of(ledger, FILE_NAME)? else {
+        return Err(CliError::usage(format!("{} holds no {FILE_NAME}", ledger.root().display()))
+            .help("`handoff init` makes it; `-C DIR` names another ledger"));
+    };
+    Config::parse(&bytes).map_err(|problems| config_error(&problems))
+}
+
+fn config_error(problems: &[Problem]) -> CliError {
+    let count = crate::report::count(problems.len(), "problem");
+    let mut error = CliError::usage(format!("{FILE_NAME} has {count}"));
+    for problem in problems {
+        let mut line =
+            format!("{FILE_NAME}:{}:{}: {}", problem.line, problem.column, problem.message);
+        if let Some(help) = &problem.help {
+            line.push_str(&format!("\n  {help}"));
+        }
+        error = error.detail(line);
+    }
+    error.help("correct these lines; docs/configuration.md says what each key means")
+}
+
+/// A file of the checkout; of the tip where there is none.
+pub(super) fn text_of(ledger: &Ledger, path: &str) -> Result<Option<Vec<u8>>, CliError> {
+    if ledger.is_bare() {
+        return Ok(ledger.read(path)?);
+    }
+    match std::fs::read(ledger.root().join(path)) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(CliError::could_not(format!("{path} cannot be read: {error}"))),
+    }
+}
+
+fn template_of(ledger: &Ledger, name: &str) -> Result<Option<String>, CliError> {
+    let path = format!("templates/{name}");
+    text_of(ledger, &path)?
+        .map(|bytes| {
+            String::from_utf8(bytes).map_err(|_| CliError::usage(format!("{path} is not UTF-8")))
+        })
+        .transpose()
+}
+
+/// The CRM of the configuration, if one is connected.
+pub(super) fn open_crm(
+    context: &Context,
+    config: &Config,
+    root: &Path,
+) -> Result<Option<Box<dyn Crm>>, CliError> {
+    let (properties, own_properties) =
+        (config.mapping.deal_properties(), config.mapping.own_properties());
+    let connection = Connection {
+        secrets: &context.secrets()?,
+        root,
+        properties: &properties,
+        own_properties: &own_properties,
+    };
+    crm::build(&config.crm, &connection).map_err(CliError::from)
+}
+
+/// The sinks of the configuration.
+pub(super) fn open_sinks(
+    context: &Context,
+    config: &Config,
+    ledger: &Ledger,
+) -> Result<Vec<Box<dyn Sink>>, CliError> {
+    let site = site(context, config, ledger)?;
+    let mut sinks =
+        deliver::build(&config.deliver, &context.secrets()?, &site).map_err(|problems| {
+            let mut error =
+                CliError::usage(format!("{FILE_NAME}: `deliver:` cannot be used as it stands"));
+            for problem in problems {
+                error = error.detail(problem.to_string());
+            }
+            error
+        })?;
+    if config.crm.updates_closed_won()
+        && let Some(crm) = open_crm(context, config, ledger.root())?
+    {
+        sinks.push(Box::new(CrmSink::new(crm)));
+    }
+    Ok(sinks)
+}
+
+/// What opens the request for a draft; `None` where no target is configured.
+pub(super) fn open_draft_request(
+    context: &Context,
+    place: &Workplace,
+) -> Result<Option<Box<dyn Sink>>, CliError> {
+    let Some(settings) = &place.config.deliver.github else { return Ok(None) };
+    let letters = open_letters(context, place)?;
+    deliver::draft_pull_request(settings, &context.secrets()?, letters).map(Some).map_err(
+        |problems| {
+            let mut error = CliError::usage(format!(
+                "{FILE_NAME}: `deliver.github` cannot be used as it stands"
+            ));
+            for problem in problems {
+                error = error.detail(problem);
+            }
+            error.help("mend it, or pass --no-request: then the draft is written and pushed only")
+        },
+    )
+}
+
+/// What people would be told; asks for no secret.
+pub(super) fn open_letters(context: &Context, place: &Workplace) -> Result<Letters, CliError> {
+    Ok(Letters::new(site(context, &place.config, &place.ledger)?))
+}
+
+/// What the sinks are given beside their settings.
+fn site(context: &Context, config: &Config, ledger: &Ledger) -> Result<Site, CliError> {
+    let mut templates = Templates::shipped();
+    for (name, _) in deliver::SHIPPED {
+        if let Some(own) = template_of(ledger, name)? {
+            templates =
+                templates.with(name, own).map_err(|error| CliError::usage(error.to_string()))?;
+        }
+    }
+    let calendar = config.first_touch.calendar.clone();
+    let timezone = calendar.as_ref().map_or(Tz::UTC, crate::time::Calendar::zone);
+    let now = context.now;
+    Ok(Site {
+        templates,
+        timezone,
+        clock: Arc::new(move || now),
+        working_days: Arc::new(move |from, days| {
+            deadline(from, HumanDuration::days(days), calendar.as_ref())
+                .with_timezone(&timezone)
+                .date_naive()
+        }),
+        folder: ledger.root().to_path_buf(),
+    })
+}
+
+/// The deals of an export file that was named, or of the configured CRM.
+pub(super) fn open_deals(
+    deals: Option<&PathBuf>,
+    context: &Context,
+    place: &Workplace,
+) -> Result<Box<dyn Crm>, CliError> {
+    let root = place.ledger.root();
+    let Some(file) = deals else {
+        return open_crm(context, &place.config, root)?.ok_or_else(|| {
+            CliError::usage("there are no deals to read")
+                .help("give --deals FILE, an export of your deals, or connect a CRM under `crm:` in handoff.yaml")
+        });
+    };
+    let path = context.path(file);
+    // The columns, dates and joins of the configuration are meant for this company's exports.
+    let mut settings = place.config.crm.file.clone().unwrap_or_else(|| FileSettings::of(file));
+    // A path inside the ledger is told as such, so that a report says the same wherever it was made.
+    let inside = path.canonicalize().ok().zip(root.canonicalize().ok());
+    let inside = inside.and_then(|(path, root)| Some(path.strip_prefix(root).ok()?.to_path_buf()));
+    settings.deals = inside.unwrap_or(path);
+    Ok(Box::new(crm::open_file(settings, root)?))
+}
+
+/// What of the configuration works and may surprise.
+pub(super) fn config_checks(place: &Workplace) -> Vec<Check> {
+    let team = &place.config.team;
+    let mut checks = Vec::new();
+    if team.csms.is_empty() {
+        checks.push(Check::warning(
+            "team",
+            "no CSM is named: nobody is assigned",
+            "name them under `team: {csms: […]}`",
+        ));
+    } else if team.fallback.is_none() && team.assign.iter().all(|rule| rule.when.is_some()) {
+        checks.push(Check::warning(
+            "team",
+            "a handoff that no rule takes is assigned to nobody",
+            "add `fallback:`, or a last rule without `when`",
+        ));
+    }
+    if !place.schema.is_shipped() {
+        checks.push(Check::ok("schema", "the ledger's own copy counts"));
+    }
+    checks
+}

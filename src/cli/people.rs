@@ -1,0 +1,124 @@
+//! `handoff accept`, `return`, `touch`, `exempt`: what people add, with who and why.
+
+use chrono::{DateTime, Utc};
+use clap::Args;
+
+use super::context::Context;
+use super::deliver::parse_key;
+use super::error::CliError;
+use super::exit::Exit;
+use super::open::{Ports, open};
+use crate::brief::EventKind;
+use crate::workflow::{self, PersonEvent};
+
+/// The arguments of `accept` and `touch`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The handoff
+    #[arg(value_name = "KEY")]
+    key: String,
+    /// Who: a login, an e-mail address or a name
+    #[arg(long, value_name = "WHO")]
+    by: String,
+    /// A word on it
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// When, if not now
+    #[arg(long, value_name = "TIME")]
+    at: Option<DateTime<Utc>>,
+    /// Do not push
+    #[arg(long)]
+    no_push: bool,
+}
+
+/// The arguments of `return` and `exempt`: the reason is needed.
+#[derive(Debug, Args)]
+pub struct WithReason {
+    /// The handoff
+    #[arg(value_name = "KEY")]
+    key: String,
+    /// Who: a login, an e-mail address or a name; for an exemption, who approved it
+    #[arg(long, value_name = "WHO")]
+    by: String,
+    /// Why: for a return `unanswered`, `wrong`, `not-our-customer` or free text
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// When, if not now
+    #[arg(long, value_name = "TIME")]
+    at: Option<DateTime<Utc>>,
+    /// The customer's name, for an exemption of a deal that has no brief
+    #[arg(long, value_name = "NAME")]
+    customer: Option<String>,
+    /// Do not push
+    #[arg(long)]
+    no_push: bool,
+}
+
+/// Runs `accept` or `touch`.
+pub(super) fn run(
+    kind: EventKind,
+    arguments: &Arguments,
+    context: &Context,
+) -> Result<Exit, CliError> {
+    let told = PersonEvent {
+        kind,
+        by: arguments.by.clone(),
+        reason: arguments.reason.clone(),
+        at: arguments.at,
+        via: "cli".to_owned(),
+        reference: None,
+        customer: None,
+    };
+    record(&arguments.key, &told, arguments.no_push, context)
+}
+
+/// Runs `return` or `exempt`.
+pub(super) fn run_with_reason(
+    kind: EventKind,
+    arguments: &WithReason,
+    context: &Context,
+) -> Result<Exit, CliError> {
+    if arguments.reason.trim().is_empty() {
+        return Err(
+            CliError::usage("--reason is empty").help("say why: the rep and the audit read it")
+        );
+    }
+    let told = PersonEvent {
+        kind,
+        by: arguments.by.clone(),
+        reason: Some(arguments.reason.clone()),
+        at: arguments.at,
+        via: "cli".to_owned(),
+        reference: None,
+        customer: arguments.customer.clone(),
+    };
+    record(&arguments.key, &told, arguments.no_push, context)
+}
+
+fn record(
+    key: &str,
+    told: &PersonEvent,
+    no_push: bool,
+    context: &Context,
+) -> Result<Exit, CliError> {
+    let key = parse_key(key)?;
+    if told.by.trim().is_empty() {
+        return Err(CliError::usage("--by is empty").help("name who did it"));
+    }
+    let place = open(context, Ports { push: !no_push, ..Ports::default() })?;
+    let mut remarks = Vec::new();
+    let recorded = workflow::record(&place, &key, told, &mut remarks)?;
+    if recorded.is_some() {
+        place.push(&mut remarks)?;
+    }
+    for remark in remarks {
+        context.say(format!("note: {remark}"));
+    }
+    let word = workflow::event_word(told.kind);
+    let text = match recorded {
+        Some(_) => format!("{key}: {word} by {}\n", told.by),
+        None => format!("{key}: {word} already, nothing new\n"),
+    };
+    context.print(crate::text::terminal(&text))?;
+    Ok(Exit::Clean)
+}

@@ -1,0 +1,213 @@
+//! `handoff promises`: what reps have promised, and that one was kept.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::context::Context;
+use super::deliver::parse_key;
+use super::error::CliError;
+use super::exit::Exit;
+use super::open::{Ports, open};
+use crate::report::table::{Column, Table};
+use crate::report::{Options, count, csv_table};
+use crate::text::shorten;
+use crate::workflow::{self, Kept, Promise};
+
+/// The arguments of `promises`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Option<PromisesCommand>,
+    /// The open ones (the default)
+    #[arg(long, conflicts_with = "all")]
+    open: bool,
+    /// Those that were kept, too
+    #[arg(long)]
+    all: bool,
+    /// Only those that this person or team keeps; a part of the name is enough
+    #[arg(long, value_name = "WHO")]
+    owner: Option<String>,
+    /// Only those that are due before this day
+    #[arg(long, value_name = "DAY")]
+    due_before: Option<NaiveDate>,
+    /// What to print
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json", "csv"])]
+    format: String,
+}
+
+/// What can be done about a promise.
+#[derive(Debug, Subcommand)]
+enum PromisesCommand {
+    /// Record that a promise was kept
+    Keep(Keep),
+}
+
+/// The arguments of `promises keep`.
+#[derive(Debug, Args)]
+struct Keep {
+    /// The handoff
+    #[arg(value_name = "KEY")]
+    key: String,
+    /// The promise's number, as `handoff promises` shows it
+    #[arg(value_name = "N")]
+    number: usize,
+    /// Who says so: a login, an e-mail address or a name
+    #[arg(long, value_name = "WHO")]
+    by: String,
+    /// How it was kept
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// When, if not now
+    #[arg(long, value_name = "TIME")]
+    at: Option<DateTime<Utc>>,
+    /// Do not push
+    #[arg(long)]
+    no_push: bool,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
+    match &arguments.command {
+        Some(PromisesCommand::Keep(keep)) => run_keep(keep, context),
+        None => list(arguments, context),
+    }
+}
+
+fn list(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
+    let place = open(context, Ports::default())?;
+    let (mut promises, gaps) = workflow::promises(&place)?;
+    for gap in &gaps {
+        context.warn(format!("warning: {} was not read: {}", gap.what, gap.why));
+    }
+    let owner = arguments.owner.as_ref().map(|owner| owner.trim().to_lowercase());
+    promises.retain(|promise| {
+        let is_owner = |owner: &String| {
+            promise.owner.as_ref().is_some_and(|it| it.to_lowercase().contains(owner.as_str()))
+        };
+        (arguments.all || promise.kept.is_none())
+            && owner.as_ref().is_none_or(is_owner)
+            && arguments.due_before.is_none_or(|day| promise.due.is_some_and(|due| due < day))
+    });
+    match arguments.format.as_str() {
+        "json" => {
+            let complete = gaps.is_empty();
+            let json = json!({"version": 1, "complete": complete, "promises": promises});
+            context.print(format!("{json}\n"))?;
+        }
+        "csv" => context.print(to_csv(&promises))?,
+        _ => context.print(to_text(&promises, context))?,
+    }
+    Ok(match (gaps.is_empty(), promises.is_empty()) {
+        (false, _) => Exit::CouldNot,
+        (true, true) => Exit::Nothing,
+        (true, false) => Exit::Clean,
+    })
+}
+
+fn run_keep(keep: &Keep, context: &Context) -> Result<Exit, CliError> {
+    let key = parse_key(&keep.key)?;
+    if keep.by.trim().is_empty() {
+        return Err(CliError::usage("--by is empty").help("name who says so"));
+    }
+    let place = open(context, Ports { push: !keep.no_push, ..Ports::default() })?;
+    let kept = Kept { at: keep.at.unwrap_or(context.now), by: Some(keep.by.clone()) };
+    let mut remarks = Vec::new();
+    let recorded = workflow::keep_promise(
+        &place,
+        &key,
+        keep.number,
+        &kept,
+        keep.reason.as_deref(),
+        &mut remarks,
+    )?;
+    if recorded.is_some() {
+        place.push(&mut remarks)?;
+    }
+    for remark in remarks {
+        context.say(format!("note: {remark}"));
+    }
+    let text = match recorded {
+        Some(promise) => {
+            format!("{key}: promise {} kept, says {}: {}\n", keep.number, keep.by, promise.promise)
+        }
+        None => format!("{key}: promise {} is kept already, nothing new\n", keep.number),
+    };
+    context.print(crate::text::terminal(&text))?;
+    Ok(Exit::Clean)
+}
+
+/// `open`, `overdue` or `kept`.
+fn state(promise: &Promise) -> &'static str {
+    match (&promise.kept, promise.overdue) {
+        (Some(_), _) => "kept",
+        (None, true) => "overdue",
+        (None, false) => "open",
+    }
+}
+
+fn to_csv(promises: &[Promise]) -> Vec<u8> {
+    let header = [
+        "key", "number", "promise", "customer", "owner", "made_by", "made_to", "due", "stretch",
+        "state", "kept_at", "kept_by", "folder",
+    ];
+    let rows: Vec<Vec<String>> = promises
+        .iter()
+        .map(|promise| {
+            let text = |text: &Option<String>| text.clone().unwrap_or_default();
+            let kept = promise.kept.as_ref();
+            vec![
+                promise.key.to_string(),
+                promise.number.to_string(),
+                promise.promise.clone(),
+                text(&promise.customer),
+                text(&promise.owner),
+                text(&promise.made_by),
+                text(&promise.made_to),
+                promise.due.map(|due| due.to_string()).unwrap_or_default(),
+                promise.stretch.to_string(),
+                state(promise).to_owned(),
+                kept.map(|kept| kept.at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
+                    .unwrap_or_default(),
+                kept.and_then(|kept| kept.by.clone()).unwrap_or_default(),
+                promise.folder.clone(),
+            ]
+        })
+        .collect();
+    csv_table(&header, &rows)
+}
+
+fn to_text(promises: &[Promise], context: &Context) -> String {
+    if promises.is_empty() {
+        return "no promise matches\n".to_owned();
+    }
+    let mut table = Table::new([
+        Column::text("due"),
+        Column::text("state"),
+        Column::text("owner"),
+        Column::text("customer"),
+        Column::text("handoff"),
+        Column::number("n"),
+        Column::text("promise"),
+    ]);
+    for promise in promises {
+        table.row([
+            promise.due.map_or_else(|| "-".to_owned(), |due| due.to_string()).as_str(),
+            state(promise),
+            promise.owner.as_deref().unwrap_or("nobody"),
+            promise.customer.as_deref().unwrap_or("-"),
+            promise.key.as_str(),
+            &promise.number.to_string(),
+            &shorten(&promise.promise, 100),
+        ]);
+    }
+    let mut text = table.render(&Options { color: context.color, width: context.width() });
+    let open = promises.iter().filter(|promise| promise.kept.is_none()).count();
+    let overdue = promises.iter().filter(|promise| promise.overdue).count();
+    text.push_str(&format!(
+        "\n{}: {open} open, {overdue} overdue\n",
+        count(promises.len(), "promise")
+    ));
+    text
+}

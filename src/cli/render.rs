@@ -1,0 +1,57 @@
+//! `handoff render`: a brief's page anew.
+
+use clap::Args;
+
+use super::context::Context;
+use super::deliver::parse_key;
+use super::error::CliError;
+use super::exit::Exit;
+use super::open::{Ports, open};
+use crate::brief::Brief;
+use crate::workflow::WorkflowError;
+
+/// The arguments of `render`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// A brief.yaml, its folder, or a key; `-` for standard input
+    #[arg(value_name = "BRIEF|KEY")]
+    brief: String,
+    /// What each target would be sent, instead of the page; for a key
+    #[arg(long)]
+    preview: bool,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
+    let place = open(context, Ports::default())?;
+    if arguments.preview {
+        let key = parse_key(&arguments.brief)?;
+        let stored =
+            place.stored(&key, None)?.ok_or_else(|| WorkflowError::NoHandoff(key.clone()))?;
+        let text = super::preview::preview(&place, &key, &stored, context)?;
+        context.print(crate::text::terminal(&text))?;
+        return Ok(Exit::Clean);
+    }
+    let path = context.path(arguments.brief.as_ref());
+    let file = if path.is_dir() { path.join("brief.yaml") } else { path };
+    let brief = if arguments.brief == "-" {
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes)?;
+        parse(&bytes, "standard input")?
+    } else if file.is_file() {
+        parse(&std::fs::read(&file)?, &file.display().to_string())?
+    } else {
+        let key = parse_key(&arguments.brief)?;
+        let stored =
+            place.stored(&key, None)?.ok_or_else(|| WorkflowError::NoHandoff(key.clone()))?;
+        stored.brief.ok_or_else(|| CliError::nothing(format!("{key} has no brief")))?
+    };
+    context.print(place.render(&brief)?)?;
+    Ok(Exit::Clean)
+}
+
+fn parse(bytes: &[u8], name: &str) -> Result<Brief, CliError> {
+    Brief::parse(bytes).map_err(|error| {
+        CliError::could_not(format!("{name}:{}:{}: {}", error.line, error.column, error.message))
+    })
+}

@@ -1,0 +1,109 @@
+//! From the arguments to the exit code.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, FromArgMatches as _};
+
+use super::args::{Cli, ColorChoice, Command};
+use super::context::Context;
+use super::environment::Environment;
+use super::error::CliError;
+use super::exit::Exit;
+
+/// Runs the program for the shell.
+#[must_use]
+pub fn main() -> ExitCode {
+    let environment = match Environment::read() {
+        Ok(environment) => environment,
+        Err(error) => {
+            let error = CliError::could_not(format!("the current folder cannot be used: {error}"));
+            eprint_raw(&error.render(false));
+            return ExitCode::from(error.exit.code());
+        }
+    };
+    ExitCode::from(run(std::env::args_os(), environment).code())
+}
+
+/// Runs one command line in these surroundings.
+pub fn run(
+    arguments: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>,
+    environment: Environment,
+) -> Exit {
+    let matches = match Cli::command().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) => {
+            // Help and version are results; the rest is wrong usage.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Clean };
+        }
+    };
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return Exit::Usage;
+        }
+    };
+    let mut environment = environment;
+    if let Some(directory) = &cli.global.directory {
+        // As with git: every path of the command line is meant from there.
+        environment.cwd = environment.cwd.join(directory);
+    }
+    let choose = |terminal: bool| match cli.global.color {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => {
+            terminal
+                && environment.get("NO_COLOR").is_none()
+                && environment.get("TERM") != Some("dumb")
+        }
+    };
+    start_logging(&cli, &environment);
+    let context = Context {
+        now: cli.global.now.unwrap_or(environment.now),
+        folder: environment.cwd.clone(),
+        color: choose(environment.stdout_is_terminal),
+        color_stderr: choose(environment.stderr_is_terminal),
+        quiet: cli.global.quiet,
+        environment,
+    };
+    if cli.global.directory.is_some() && !context.folder.is_dir() {
+        let error =
+            CliError::usage(format!("-C {}: there is no such folder", context.folder.display()));
+        eprint_raw(&error.render(context.color_stderr));
+        return error.exit;
+    }
+    match cli.command.run(&context) {
+        Ok(exit) => exit,
+        Err(error) => {
+            eprint_raw(&error.render(context.color_stderr));
+            error.exit
+        }
+    }
+}
+
+fn start_logging(cli: &Cli, environment: &Environment) {
+    let level = match cli.global.verbose {
+        // What runs on tells what it does.
+        0 if matches!(cli.command, Command::Serve(_) | Command::Watch(_)) && !cli.global.quiet => {
+            "handoff=info,warn"
+        }
+        0 => "warn",
+        1 => "handoff=info,warn",
+        _ => "handoff=debug,info",
+    };
+    let filter = environment.get("HANDOFF_LOG").unwrap_or(level);
+    // In tests a subscriber may stand already.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .with_ansi(environment.stderr_is_terminal && environment.get("NO_COLOR").is_none())
+        .with_target(false)
+        .try_init();
+}
+
+fn eprint_raw(text: &str) {
+    use std::io::Write as _;
+    // Nobody is left to tell when standard error is gone.
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}

@@ -1,0 +1,135 @@
+//! `handoff serve`: webhooks are received, stored, answered, worked off.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::context::Context;
+use super::error::CliError;
+use super::exit::Exit;
+use super::intake::{GRACE, Intake, Working, told_to_stop};
+use crate::esign::Provider;
+use crate::intake::{InboxWriter, Service, router};
+
+/// The arguments of `serve`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Where to listen; port 0 takes a free one. TLS is a proxy's task
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// The folder that holds what was received [default: handoff/inbox in the git folder]
+    #[arg(long, value_name = "DIR")]
+    inbox: Option<PathBuf>,
+    /// Receive only; another process works the inbox off
+    #[arg(long)]
+    no_work: bool,
+    /// Do not push
+    #[arg(long)]
+    no_push: bool,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
+    let intake = Intake::open(arguments.inbox.as_deref(), context)?;
+    context.block_on(serve(arguments, &intake, context))??;
+    Ok(Exit::Clean)
+}
+
+async fn serve(arguments: &Arguments, intake: &Intake, context: &Context) -> Result<(), CliError> {
+    let listener = TcpListener::bind(arguments.listen).await.map_err(|error| {
+        CliError::could_not(format!("{} cannot be listened on: {error}", arguments.listen))
+            .help("another program may use it; choose another with --listen")
+    })?;
+    let address = listener.local_addr()?;
+    let writer = intake.writer()?;
+    let (stop, stopped) = watch::channel(false);
+    let mut working = match arguments.no_work {
+        true => None,
+        false => Some(Working::start(
+            intake.worker(!arguments.no_push, context),
+            &writer,
+            stopped.clone(),
+        )?),
+    };
+    introduce(intake, context);
+    context.print(format!("listening on http://{address}\n"))?;
+    let mut until = stopped.clone();
+    let server = axum::serve(listener, router(Arc::new(service(intake, writer))))
+        .with_graceful_shutdown(async move {
+            // An error means that the sender is gone, which is the end as well.
+            let _ = until.wait_for(|stop| *stop).await;
+        });
+    let server = tokio::spawn(async move { server.await });
+    let broke_off = tokio::select! {
+        told = told_to_stop() => told.map(|()| false)?,
+        () = async { match &mut working { Some(working) => working.ended().await, None => std::future::pending().await } } => true,
+    };
+    tracing::info!("ending: no more requests are taken, what is in hand is finished");
+    // Both sides listen to this; neither can be gone yet.
+    let _ = stop.send(true);
+    match tokio::time::timeout(GRACE, server).await {
+        Ok(Ok(served)) => served?,
+        Ok(Err(_)) => {
+            return Err(CliError::could_not("the server broke off")
+                .help("start again; every event is still in the inbox"));
+        }
+        Err(_) => {
+            tracing::warn!("some requests were not finished; their providers send them again");
+        }
+    }
+    if let Some(working) = working {
+        working.finish().await?;
+    }
+    if broke_off {
+        return Err(CliError::could_not("the worker ended by itself")
+            .help("start again; every event is still in the inbox"));
+    }
+    Ok(())
+}
+
+fn service(intake: &Intake, writer: InboxWriter) -> Service {
+    let ledger = intake.ledger.clone();
+    Service {
+        providers: Arc::clone(&intake.providers),
+        secrets: intake.secrets.clone(),
+        inbox: Arc::clone(&intake.inbox),
+        writer,
+        metrics: Arc::clone(&intake.metrics),
+        clock: Arc::clone(&intake.clock),
+        ledger: Arc::new(move || ledger.tip().map(|_| ()).map_err(|error| error.to_string())),
+    }
+}
+
+/// Says which providers are listened to, and which refuse for want of a secret.
+fn introduce(intake: &Intake, context: &Context) {
+    context.say(format!("inbox: {}", intake.inbox.root().display()));
+    let configured: Vec<&str> = intake.providers.configured().map(Provider::name).collect();
+    let mut unset = Vec::new();
+    for provider in intake.providers.iter() {
+        let missing =
+            provider.secret_names().first().filter(|name| intake.secrets.list(name).is_empty());
+        match missing {
+            None => context.say(format!(
+                "{}: accepted at /webhooks/{}",
+                provider.title(),
+                provider.name()
+            )),
+            Some(secret) if configured.contains(&provider.name()) => context.warn(format!(
+                "warning: {}: /webhooks/{} refuses everything until {secret} is set",
+                provider.title(),
+                provider.name()
+            )),
+            Some(_) => unset.push(provider.name()),
+        }
+    }
+    if !unset.is_empty() {
+        context.say(format!(
+            "no secret is set for {}: their routes refuse everything",
+            unset.join(", ")
+        ));
+    }
+}

@@ -1,0 +1,268 @@
+//! `handoff sign`: one signed contract is handed over.
+
+use std::io::Read as _;
+
+use chrono::{DateTime, Utc};
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use super::context::Context;
+use super::deliver::deliveries_json;
+use super::error::CliError;
+use super::exit::Exit;
+use super::open::{Ports, open};
+use crate::brief::question;
+use crate::esign::{Authenticity, DeliveryId, Providers, Verified, confirm};
+use crate::facts::{DealId, SignatureEvent};
+use crate::report::count;
+use crate::workflow::{self, DealSource, Delivered, SignRequest, Signed, Workplace};
+
+/// The largest payload that is read.
+const MOST_BYTES: u64 = 32 * 1024 * 1024;
+
+/// The arguments of `sign`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The provider's payload, as it was received; `-` for standard input
+    #[arg(value_name = "EVENT", required_unless_present = "deal", conflicts_with = "deal")]
+    event: Option<String>,
+    /// Hand over a deal that the CRM says is won, without an e-signature
+    #[arg(long, value_name = "ID")]
+    deal: Option<String>,
+    /// The provider; recognised by the payload if not given
+    #[arg(long, value_name = "NAME", conflicts_with = "deal")]
+    provider: Option<String>,
+    /// When the payload arrived, for a webhook received elsewhere [default: now]
+    #[arg(long, value_name = "TIME")]
+    received_at: Option<DateTime<Utc>>,
+    /// Answers from a filled issue form, its body as GitHub gives it; `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    form: Option<String>,
+    /// Write the brief only; `handoff deliver` makes the deliveries later
+    #[arg(long)]
+    no_deliver: bool,
+    /// Do not push
+    #[arg(long)]
+    no_push: bool,
+    /// What to print
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    format: String,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
+    let payload = arguments.event.as_deref().map(|path| read_payload(path, context)).transpose()?;
+    let place =
+        open(context, Ports { crm: true, sinks: !arguments.no_deliver, push: !arguments.no_push })?;
+    let sources = match (&payload, &arguments.deal) {
+        (Some(payload), _) => documents(arguments, payload, &place, context)?,
+        (None, Some(id)) => vec![DealSource::Deal(DealId::new(id.trim()))],
+        (None, None) => return Err(CliError::usage("name an EVENT file or a --deal")),
+    };
+    let answers = form_answers(arguments.form.as_deref(), &place, context)?;
+    let mut exit = Exit::Clean;
+    // In one go: the connections of the sinks live as long as what drives them.
+    let all = async {
+        let mut results = Vec::with_capacity(sources.len());
+        for source in sources {
+            let by_signature = matches!(source, DealSource::Signature(_));
+            let request = SignRequest {
+                source,
+                received_at: by_signature.then_some(arguments.received_at.unwrap_or(context.now)),
+                backfilled: false,
+            };
+            results.push(hand_over(&place, &request, answers.as_ref()).await?);
+        }
+        Ok::<_, CliError>(results)
+    };
+    let mut printed = Vec::new();
+    for (signed, delivered) in context.block_on(all)?? {
+        for remark in signed.remarks.iter().chain(delivered.iter().flat_map(|d| &d.remarks)) {
+            context.say(format!("note: {remark}"));
+        }
+        if delivered
+            .as_ref()
+            .is_some_and(|d| d.results.iter().any(|result| result.outcome.is_err()))
+        {
+            exit = Exit::CouldNot;
+        }
+        printed.push((signed, delivered));
+    }
+    match arguments.format.as_str() {
+        "json" => {
+            for (signed, delivered) in &printed {
+                context.print(format!("{}\n", to_json(signed, delivered.as_ref())))?;
+            }
+        }
+        _ => {
+            for (signed, delivered) in &printed {
+                context.print(crate::text::terminal(&to_text(signed, delivered.as_ref())))?;
+            }
+        }
+    }
+    Ok(exit)
+}
+
+async fn hand_over(
+    place: &Workplace,
+    request: &SignRequest,
+    answers: Option<&Map<String, Value>>,
+) -> Result<(Signed, Option<Delivered>), CliError> {
+    let signed = workflow::sign_with_answers(place, request, answers).await?;
+    if place.sinks.is_empty() {
+        return Ok((signed, None));
+    }
+    let mut delivered = workflow::deliver(place, &signed.key, false, false, None).await?;
+    if !delivered.results.is_empty() {
+        place.push(&mut delivered.remarks)?;
+    }
+    Ok((signed, Some(delivered)))
+}
+
+pub(super) fn read_payload(path: &str, context: &Context) -> Result<Vec<u8>, CliError> {
+    let mut bytes = Vec::new();
+    let (name, read) = if path == "-" {
+        (
+            "standard input".to_owned(),
+            std::io::stdin().lock().take(MOST_BYTES + 1).read_to_end(&mut bytes),
+        )
+    } else {
+        let file = context.path(path.as_ref());
+        let opened = std::fs::File::open(&file);
+        (
+            file.display().to_string(),
+            opened.and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes)),
+        )
+    };
+    read.map_err(|error| CliError::could_not(format!("{name} cannot be read: {error}")))?;
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(CliError::usage(format!("{name} is empty"))
+            .help("give the provider's payload as it was received"));
+    }
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(CliError::usage(format!("{name} is larger than 32 MiB"))
+            .help("switch off `include documents` at the provider; the brief needs none"));
+    }
+    Ok(bytes)
+}
+
+/// The answers of a filled issue form; what could not be understood is said.
+pub(super) fn form_answers(
+    path: Option<&str>,
+    place: &Workplace,
+    context: &Context,
+) -> Result<Option<Map<String, Value>>, CliError> {
+    let Some(path) = path else { return Ok(None) };
+    let bytes = read_payload(path, context)?;
+    let answers = crate::brief::read_form(&place.schema, &String::from_utf8_lossy(&bytes))
+        .ok_or_else(|| {
+            CliError::usage(format!("{path} is no filled handoff form")).help(
+                "give the body of an issue made with .github/ISSUE_TEMPLATE/handoff.yml, such as `gh issue view 12 --json body --jq .body`",
+            )
+        })?;
+    for problem in &answers.problems {
+        context.warn(format!("warning: not taken from the form: {problem}"));
+    }
+    Ok(Some(answers.sections))
+}
+
+/// The completed documents of a payload.
+fn documents(
+    arguments: &Arguments,
+    payload: &[u8],
+    place: &Workplace,
+    context: &Context,
+) -> Result<Vec<DealSource>, CliError> {
+    let mut sources = Vec::new();
+    let mut passed = Vec::new();
+    for event in events_of(arguments.provider.as_deref(), payload, place, context)? {
+        match event {
+            SignatureEvent::Completed(signature) => {
+                sources.push(DealSource::Signature(Box::new(signature)))
+            }
+            SignatureEvent::Sent(_) => passed.push("sent, not signed yet".to_owned()),
+            SignatureEvent::Voided { what, .. } | SignatureEvent::Ignored { what } => {
+                passed.push(what);
+            }
+        }
+    }
+    if sources.is_empty() {
+        passed.dedup();
+        return Err(CliError::nothing(format!(
+            "the payload tells of no completed document: {}",
+            passed.join(", ")
+        ))
+        .help("nothing was written; a handoff begins when every signer has signed"));
+    }
+    Ok(sources)
+}
+
+/// What a payload tells of; asks the provider's API where its secret is there.
+pub(super) fn events_of(
+    provider: Option<&str>,
+    payload: &[u8],
+    place: &Workplace,
+    context: &Context,
+) -> Result<Vec<SignatureEvent>, CliError> {
+    let providers = Providers::new(&place.config.esign);
+    let (provider, events) = providers.parse(provider, payload).map_err(|error| {
+        CliError::usage(error.to_string())
+            .help("give the payload as it was received, and --provider if it is not recognised")
+    })?;
+    let secrets = context.secrets()?;
+    // Who can run this command stands for the payload's origin.
+    let verified =
+        Verified::vouched(provider, DeliveryId::of(&[payload]), events, Authenticity::Body);
+    let fetcher = provider.fetcher(&secrets).ok().flatten();
+    let confirmed = context.block_on(confirm(verified, fetcher.as_deref()))?.map_err(|error| {
+        CliError::could_not(error.to_string()).help("run the command again; nothing was written")
+    })?;
+    for failure in &confirmed.not_enriched {
+        context.say(format!("note: {failure}"));
+    }
+    Ok(confirmed.events)
+}
+
+/// The result as the documented JSON, version 1.
+fn to_json(signed: &Signed, delivered: Option<&Delivered>) -> Value {
+    json!({
+        "version": 1,
+        "key": signed.key,
+        "path": signed.path,
+        "commit": signed.commit,
+        "created": signed.created,
+        "complete": signed.missing.is_empty(),
+        "missing": signed.missing.iter().map(|field| field.field.as_str()).collect::<Vec<_>>(),
+        "deliveries": delivered.map_or_else(|| json!([]), deliveries_json),
+    })
+}
+
+fn to_text(signed: &Signed, delivered: Option<&Delivered>) -> String {
+    let what = match (&signed.commit, signed.created) {
+        (Some(_), true) => "handed over",
+        (Some(_), false) => "updated",
+        (None, _) => "already handed over, nothing new",
+    };
+    let mut text = format!("{}: {what}\n  brief    {}\n", signed.key, signed.path);
+    if let Some(commit) = &signed.commit {
+        text.push_str(&format!("  commit   {}\n", &commit.to_string()[..12]));
+    }
+    for step in delivered.iter().flat_map(|delivered| super::deliver::lines(delivered)) {
+        text.push_str(&format!("  {step}\n"));
+    }
+    if signed.missing.is_empty() {
+        text.push_str("  complete: every question is answered\n");
+        return text;
+    }
+    text.push_str(&format!("  missing  {}:\n", count(signed.missing.len(), "answer")));
+    let mut last = 0;
+    for field in &signed.missing {
+        if field.question != last {
+            last = field.question;
+            text.push_str(&format!("    {}. {}\n", last, question(last).unwrap_or_default()));
+        }
+        let ask = field.ask.as_deref().map_or_else(String::new, |ask| format!("  ask {ask}"));
+        text.push_str(&format!("       {}{ask}\n", field.field));
+    }
+    text
+}

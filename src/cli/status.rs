@@ -1,0 +1,142 @@
+//! `handoff status`: one handoff's story, or all open ones.
+
+use chrono::{DateTime, Days, Utc};
+use clap::Args;
+use serde_json::json;
+
+use super::context::Context;
+use super::deliver::parse_key;
+use super::error::CliError;
+use super::exit::Exit;
+use super::open::{Ports, open};
+use crate::report::table::{Column, Table};
+use crate::report::{Options, count};
+use crate::time::describe_seconds;
+use crate::workflow::{self, Horizon, Standing, StatusRow, WorkflowError};
+
+/// Without a key, handoffs of so many days are looked at.
+const DAYS: u64 = 120;
+
+/// The arguments of `status`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The handoff [default: all open ones]
+    #[arg(value_name = "KEY")]
+    key: Option<String>,
+    /// Look back to this moment [default: 120 days]
+    #[arg(long, value_name = "TIME", conflicts_with = "key")]
+    since: Option<DateTime<Utc>>,
+    /// Those that are done, too
+    #[arg(long, conflicts_with = "key")]
+    all: bool,
+    /// What to print
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    format: String,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
+    let place = open(context, Ports::default())?;
+    let rows = match &arguments.key {
+        Some(key) => {
+            let key = parse_key(key)?;
+            vec![workflow::status_of(&place, &key)?.ok_or(WorkflowError::NoHandoff(key))?]
+        }
+        None => {
+            let since = arguments.since.unwrap_or(context.now - Days::new(DAYS));
+            let (rows, gaps) = workflow::status(&place, Horizon { since })?;
+            for gap in &gaps {
+                context.warn(format!("warning: {} was not read: {}", gap.what, gap.why));
+            }
+            if !gaps.is_empty() {
+                return Err(CliError::could_not("not every handoff could be read")
+                    .help("`handoff validate` says what is wrong"));
+            }
+            rows.into_iter().filter(|row| arguments.all || row.standing.is_open()).collect()
+        }
+    };
+    if arguments.format == "json" {
+        context.print(format!("{}\n", json!({"version": 1, "handoffs": rows})))?;
+    } else if let (Some(_), [row]) = (&arguments.key, rows.as_slice()) {
+        context.print(crate::text::terminal(&story(row)))?;
+    } else {
+        context.print(list(&rows, context))?;
+    }
+    Ok(if rows.is_empty() { Exit::Nothing } else { Exit::Clean })
+}
+
+fn list(rows: &[StatusRow], context: &Context) -> String {
+    if rows.is_empty() {
+        return "no handoff is open\n".to_owned();
+    }
+    let mut table = Table::new([
+        Column::text("handoff"),
+        Column::text("customer"),
+        Column::text("csm"),
+        Column::text("stands at"),
+        Column::text("first touch due"),
+        Column::number("missing"),
+    ]);
+    for row in rows {
+        table.row([
+            row.key.as_str(),
+            row.customer.as_deref().unwrap_or("-"),
+            row.csm.as_deref().unwrap_or("nobody"),
+            row.standing.words(),
+            &row.due.map_or_else(|| "-".to_owned(), |due| due_words(due, row, context.now)),
+            &row.missing.len().to_string(),
+        ]);
+    }
+    let mut text = table.render(&Options { color: context.color, width: context.width() });
+    let overdue = rows.iter().filter(|row| row.is_overdue(context.now)).count();
+    text.push_str(&format!("\n{}, {overdue} overdue\n", count(rows.len(), "handoff")));
+    text
+}
+
+fn due_words(due: DateTime<Utc>, row: &StatusRow, now: DateTime<Utc>) -> String {
+    let when = due.format("%Y-%m-%d %H:%M");
+    if row.touched_at.is_some() {
+        return format!("{when} (done)");
+    }
+    let seconds = (due - now).num_seconds();
+    if seconds < 0 {
+        format!("{when} ({} ago)", describe_seconds(-seconds))
+    } else {
+        format!("{when} (in {})", describe_seconds(seconds))
+    }
+}
+
+fn story(row: &StatusRow) -> String {
+    let mut text = format!("{}  {}\n", row.key, row.customer.as_deref().unwrap_or("(no brief)"));
+    let mut line = |name: &str, value: &str| text.push_str(&format!("  {name:<12} {value}\n"));
+    line(
+        "stands at",
+        match row.standing {
+            Standing::Overdue => "waiting for the first touch, overdue",
+            _ => row.standing.words(),
+        },
+    );
+    line("brief", &row.folder);
+    line("csm", row.csm.as_deref().unwrap_or("nobody"));
+    if let Some(rep) = &row.rep {
+        line("rep", rep);
+    }
+    if let Some(due) = row.due {
+        line("first touch", &format!("due {}", due.format("%Y-%m-%d %H:%M UTC")));
+    }
+    line(
+        "missing",
+        &if row.missing.is_empty() { "nothing".to_owned() } else { row.missing.join(", ") },
+    );
+    text.push_str("\nWhat happened\n");
+    for event in &row.events {
+        let word = workflow::event_word(event.event);
+        let by = event.by.as_deref().map_or_else(String::new, |by| format!(" by {by}"));
+        let reference = event.reference.as_deref().map_or_else(String::new, |r| format!("  {r}"));
+        let reason =
+            event.reason.as_deref().map_or_else(String::new, |r| format!("\n{:>21}\"{r}\"", ""));
+        let at = event.at.format("%Y-%m-%d %H:%M");
+        text.push_str(&format!("  {at}  {word}{by} ({}){reference}{reason}\n", event.via));
+    }
+    text
+}

@@ -1,0 +1,196 @@
+//! `handoff sync`: what people did about the deliveries is read back.
+
+use chrono::{DateTime, Days, Utc};
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::context::Context;
+use super::deliver::parse_key;
+use super::error::CliError;
+use super::exit::Exit;
+use super::open::{Ports, open};
+use crate::deliver::{self, Reader};
+use crate::facts::Key;
+use crate::report::count;
+use crate::workflow::{self, Horizon, Synced, Workplace};
+
+/// Without a key, handoffs of so many days are looked at.
+const DAYS: u64 = 120;
+
+/// The arguments of `sync`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The handoffs [default: all open ones of the last 120 days]
+    #[arg(value_name = "KEY")]
+    keys: Vec<String>,
+    /// The handoff whose task has this address, as a workflow knows it
+    #[arg(long, value_name = "URL", conflicts_with = "keys")]
+    task: Option<String>,
+    /// Without a key: look back to this moment
+    #[arg(long, value_name = "TIME", conflicts_with = "keys")]
+    since: Option<DateTime<Utc>>,
+    /// Print what is new and record nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not push
+    #[arg(long)]
+    no_push: bool,
+    /// What to print
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    format: String,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
+    let place = open(context, Ports { push: !arguments.no_push, ..Ports::default() })?;
+    let readers = open_readers(&place, context)?;
+    let mut exit = Exit::Clean;
+    let keys = choose(arguments, &place, &readers, context, &mut exit)?;
+    let results = context.block_on(all(&place, &readers, &keys, arguments.dry_run, context))??;
+    if results.iter().any(|synced| !synced.not_read.is_empty()) {
+        exit = Exit::CouldNot;
+    }
+    if !arguments.dry_run && results.iter().any(|synced| !synced.added.is_empty()) {
+        let mut remarks = Vec::new();
+        place.push(&mut remarks)?;
+        for remark in remarks {
+            context.say(format!("note: {remark}"));
+        }
+    }
+    if arguments.format == "json" {
+        context.print(format!("{}\n", to_json(&results, arguments.dry_run)))?;
+    } else {
+        context.print(crate::text::terminal(&to_text(&results, arguments.dry_run)))?;
+    }
+    Ok(exit)
+}
+
+/// One after the other, as GitHub asks.
+async fn all(
+    place: &Workplace,
+    readers: &[Box<dyn Reader>],
+    keys: &[Key],
+    dry_run: bool,
+    context: &Context,
+) -> Result<Vec<Synced>, CliError> {
+    let mut results = Vec::with_capacity(keys.len());
+    for key in keys {
+        let synced = workflow::sync(place, readers, key, !dry_run).await?;
+        tell(&synced, context);
+        results.push(synced);
+    }
+    Ok(results)
+}
+
+fn open_readers(place: &Workplace, context: &Context) -> Result<Vec<Box<dyn Reader>>, CliError> {
+    let readers =
+        deliver::readers(&place.config.deliver, &context.secrets()?).map_err(|problems| {
+            let mut error =
+                CliError::usage("`deliver:` in handoff.yaml cannot be used as it stands");
+            for problem in problems {
+                error = error.detail(problem.to_string());
+            }
+            error
+        })?;
+    if readers.is_empty() {
+        return Err(CliError::usage(
+            "`deliver:` in handoff.yaml names no target that can be read back",
+        )
+        .help("add `deliver: {github: {repository: owner/name}}`, or record by hand with `handoff touch`, `accept` and `return`"));
+    }
+    Ok(readers)
+}
+
+fn choose(
+    arguments: &Arguments,
+    place: &Workplace,
+    readers: &[Box<dyn Reader>],
+    context: &Context,
+    exit: &mut Exit,
+) -> Result<Vec<Key>, CliError> {
+    if !arguments.keys.is_empty() {
+        return arguments.keys.iter().map(|text| parse_key(text)).collect();
+    }
+    let horizon = Horizon { since: arguments.since.unwrap_or(context.now - Days::new(DAYS)) };
+    let mut warn = |gaps: Vec<crate::facts::Gap>| {
+        for gap in gaps {
+            context.warn(format!("warning: {} was not read: {}", gap.what, gap.why));
+            *exit = Exit::CouldNot;
+        }
+    };
+    if let Some(task) = &arguments.task {
+        let (key, gaps) = workflow::key_of_task(place, readers, task, horizon)?;
+        warn(gaps);
+        return match key {
+            Some(key) => Ok(vec![key]),
+            None => Err(CliError::nothing(format!("no handoff has the task {task}"))
+                .help("name the handoff by its key, or look further back with --since")),
+        };
+    }
+    let (rows, gaps) = workflow::status(place, horizon)?;
+    warn(gaps);
+    // What is done was read before; asking about it for ever would use up the target's limits.
+    Ok(rows.into_iter().filter(|row| row.standing.is_open()).map(|row| row.key).collect())
+}
+
+fn tell(synced: &Synced, context: &Context) {
+    for remark in &synced.remarks {
+        context.say(format!("note: {}: {remark}", synced.key));
+    }
+    for task in &synced.not_read {
+        let help = task.help.as_deref().map_or_else(String::new, |help| format!("; {help}"));
+        context
+            .warn(format!("warning: {}: unknown what people did: {}{help}", synced.key, task.why));
+    }
+}
+
+fn to_json(results: &[Synced], dry_run: bool) -> Value {
+    let handoffs: Vec<Value> = results
+        .iter()
+        .map(|synced| {
+            let unknown: Vec<Value> = synced
+                .not_read
+                .iter()
+                .map(|task| json!({"via": task.via, "ref": task.reference, "why": task.why, "help": task.help}))
+                .collect();
+            json!({
+                "key": synced.key, "tasks_read": synced.read, "added": synced.added,
+                "unknown": unknown, "remarks": synced.remarks,
+            })
+        })
+        .collect();
+    json!({"version": 1, "dry_run": dry_run, "handoffs": handoffs})
+}
+
+fn to_text(results: &[Synced], dry_run: bool) -> String {
+    let mut text = String::new();
+    for synced in results {
+        if synced.added.is_empty() && synced.not_read.is_empty() {
+            continue;
+        }
+        text.push_str(&format!("{}\n", synced.key));
+        for event in &synced.added {
+            let word = workflow::event_word(event.event);
+            let by = event.by.as_deref().unwrap_or("somebody");
+            let at = event.at.format("%Y-%m-%d %H:%M UTC");
+            let reason = event
+                .reason
+                .as_deref()
+                .map_or_else(String::new, |reason| format!(": \"{reason}\""));
+            let reference = event.reference.as_deref().unwrap_or_default();
+            text.push_str(&format!("  {word:<9} by {by}, {at}{reason}  {reference}\n"));
+        }
+        for task in &synced.not_read {
+            text.push_str(&format!("  unknown   {}: {}\n", task.via, task.why));
+        }
+    }
+    let added: usize = results.iter().map(|synced| synced.added.len()).sum();
+    let unknown: usize = results.iter().map(|synced| synced.not_read.len()).sum();
+    let verb = if dry_run { "would be recorded" } else { "recorded" };
+    text.push_str(&format!(
+        "{} looked at: {} {verb}, {unknown} unknown\n",
+        count(results.len(), "handoff"),
+        count(added, "event"),
+    ));
+    text
+}

@@ -1,0 +1,102 @@
+//! `handoff validate`: briefs against the schema and the rules.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::audit::Level;
+use super::context::Context;
+use super::error::CliError;
+use super::exit::Exit;
+use super::formats::Formats;
+use super::open::{Ports, open};
+use crate::brief::brief_rules;
+use crate::finding::Severity;
+use crate::report::{FindingsReport, count, render_findings};
+use crate::workflow::{self, Which};
+
+/// The arguments of `validate`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Briefs, or folders that hold some [default: all of the ledger]
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Only briefs that changed since this revision, with uncommitted changes
+    #[arg(long, value_name = "REV", conflicts_with = "paths")]
+    since: Option<String>,
+    /// Mend what can be mended without losing anything: render pages anew
+    #[arg(long)]
+    fix: bool,
+    /// Exit 1 for findings of this severity or worse
+    #[arg(long, value_name = "SEVERITY", default_value = "error")]
+    fail_level: Level,
+    #[command(flatten)]
+    formats: Formats,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
+    let which = match &arguments.since {
+        Some(revision) => Which::Since(revision.clone()),
+        None if arguments.paths.is_empty() => Which::All,
+        None => {
+            let paths: Vec<PathBuf> =
+                arguments.paths.iter().map(|path| context.path(path)).collect();
+            if let Some(gone) = paths.iter().find(|path| !path.exists()) {
+                return Err(CliError::usage(format!(
+                    "{}: there is no such file or folder",
+                    gone.display()
+                )));
+            }
+            Which::At(paths)
+        }
+    };
+    check(&which, arguments.fix, arguments.fail_level.severity(), &arguments.formats, context)
+}
+
+/// As without arguments; for the demo.
+pub(super) fn run_default(context: &Context) -> Result<Exit, CliError> {
+    check(&Which::All, false, Severity::Error, &Formats::default(), context)
+}
+
+fn check(
+    which: &Which,
+    fix: bool,
+    fail_level: Severity,
+    formats: &Formats,
+    context: &Context,
+) -> Result<Exit, CliError> {
+    let formats = formats.check()?;
+    let place = open(context, Ports::default())?;
+    let validated = workflow::validate(&place, which, fix)?;
+    for remark in &validated.remarks {
+        context.say(format!("note: {remark}"));
+    }
+    for file in &validated.fixed {
+        context.say(format!("fixed {file}"));
+    }
+    if validated.checked.is_empty() {
+        match which {
+            Which::Since(revision) => context.say(format!("no brief changed since {revision}")),
+            Which::All => {
+                context.say("the ledger holds no brief yet; `handoff sign EVENT` makes the first")
+            }
+            Which::At(_) => context.say("there is no brief at these paths"),
+        }
+        let report = FindingsReport::new(Vec::new(), Vec::new(), brief_rules());
+        Formats::write(&formats, context, |format, options| {
+            render_findings(format, &report, options)
+        })?;
+        return Ok(Exit::Nothing);
+    }
+    if !validated.fixed.is_empty() {
+        context.say(format!("{} rendered anew; commit them", count(validated.fixed.len(), "page")));
+    }
+    let report = FindingsReport::new(validated.checked, validated.findings, brief_rules());
+    Formats::write(&formats, context, |format, options| render_findings(format, &report, options))?;
+    Ok(if report.worst().is_some_and(|worst| worst >= fail_level) {
+        Exit::Findings
+    } else {
+        Exit::Clean
+    })
+}

@@ -1,0 +1,91 @@
+//! `handoff watch`: payload files of a folder are handed over.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::sync::watch;
+
+use super::context::Context;
+use super::error::CliError;
+use super::exit::Exit;
+use super::intake::{GRACE, Intake, Working, told_to_stop};
+use crate::intake::{FolderWatch, WatchSettings};
+
+/// The arguments of `watch`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The folder with payload files, as providers send them
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+    /// Look every so many seconds instead of asking the system: for network drives
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    poll: Option<u64>,
+    /// Move files here once they are in the inbox [default: they stay]
+    #[arg(long, value_name = "DIR")]
+    move_done: Option<PathBuf>,
+    /// The folder that holds what was received [default: handoff/inbox in the git folder]
+    #[arg(long, value_name = "DIR")]
+    inbox: Option<PathBuf>,
+    /// Do not push
+    #[arg(long)]
+    no_push: bool,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
+    let settings = WatchSettings {
+        folder: context.path(&arguments.dir),
+        poll: arguments.poll.map(Duration::from_secs),
+        move_done: arguments.move_done.as_deref().map(|path| context.path(path)),
+    };
+    if !settings.folder.is_dir() {
+        return Err(CliError::usage(format!("{} is no folder", arguments.dir.display()))
+            .help("make it first"));
+    }
+    if settings.move_done.as_ref() == Some(&settings.folder) {
+        return Err(CliError::usage("--move-done names the folder that is watched")
+            .help("name another folder"));
+    }
+    let intake = Intake::open(arguments.inbox.as_deref(), context)?;
+    context.block_on(run_until_stopped(arguments, settings, &intake, context))??;
+    Ok(Exit::Clean)
+}
+
+async fn run_until_stopped(
+    arguments: &Arguments,
+    settings: WatchSettings,
+    intake: &Intake,
+    context: &Context,
+) -> Result<(), CliError> {
+    let writer = intake.writer()?;
+    let (stop, stopped) = watch::channel(false);
+    let mut working =
+        Working::start(intake.worker(!arguments.no_push, context), &writer, stopped.clone())?;
+    context.print(format!("watching {}\n", settings.folder.display()))?;
+    let watch = FolderWatch::new(
+        settings,
+        Arc::clone(&intake.providers),
+        writer,
+        Arc::clone(&intake.clock),
+    );
+    let watching = tokio::spawn(watch.run(stopped));
+    let broke_off = tokio::select! {
+        told = told_to_stop() => told.map(|()| false)?,
+        () = working.ended() => true,
+    };
+    // Both sides listen to this; neither can be gone yet.
+    let _ = stop.send(true);
+    if tokio::time::timeout(GRACE, watching).await.is_err() {
+        tracing::warn!(
+            "the folder could not be left in time; what was not taken is taken by the next start"
+        );
+    }
+    working.finish().await?;
+    if broke_off {
+        return Err(CliError::could_not("the worker ended by itself")
+            .help("start again; every event is still in the inbox"));
+    }
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! The errors of the rooms below, in words for a person.
+
+use super::error::CliError;
+use crate::crm::CrmError;
+use crate::ledger::LedgerError;
+use crate::workflow::WorkflowError;
+
+impl From<LedgerError> for CliError {
+    fn from(error: LedgerError) -> Self {
+        Self::could_not(error.to_string()).help(error.help())
+    }
+}
+
+impl From<CrmError> for CliError {
+    fn from(error: CrmError) -> Self {
+        let message = error.to_string();
+        match error {
+            CrmError::NotFound { help, .. }
+            | CrmError::BadData { help, .. }
+            | CrmError::Denied { help, .. }
+            | CrmError::Unavailable { help, .. } => Self::could_not(message).help(help),
+            CrmError::Settings { help, .. } => Self::usage(message).help(help),
+            CrmError::Refused { .. } => Self::could_not(message).help(
+                "change the deal in the CRM by hand; handoff does not repeat what was refused",
+            ),
+        }
+    }
+}
+
+impl From<WorkflowError> for CliError {
+    fn from(error: WorkflowError) -> Self {
+        let message = error.to_string();
+        match error {
+            WorkflowError::Ledger(error) => error.into(),
+            WorkflowError::Crm(error) => error.into(),
+            WorkflowError::History(_) => Self::could_not(message),
+            WorkflowError::NoCrm => Self::usage(message).help("add `crm:` to handoff.yaml, such as `crm: {file: {deals: deals.csv}}`"),
+            WorkflowError::NotWon { .. } => Self::could_not(message)
+                .help("a deal without a signed document is handed over once the CRM says it is won; with one, run `handoff sign EVENT`"),
+            WorkflowError::KeyCollision { .. } => Self::could_not(message)
+                .help("two ids differ only in case or in signs that a key cannot hold; rename one under `crm.file.name`, or hand it over from another ledger"),
+            WorkflowError::File { .. } => Self::could_not(message).help("mend the file by hand; `handoff validate` shows the line"),
+            WorkflowError::NoHandoff(_) => Self { exit: super::Exit::Nothing, ..Self::could_not(message) }
+                .help("`handoff status` lists the open handoffs with their keys"),
+            WorkflowError::DoesNotFit { .. } => Self::could_not(message).help("`handoff status KEY` shows what has happened so far"),
+            WorkflowError::Schema(_) | WorkflowError::Template(_) => {
+                Self::usage(message).help("mend it, or delete the ledger's copy: then the shipped one counts")
+            }
+            WorkflowError::Key(_) | WorkflowError::Io { .. } => Self::could_not(message),
+        }
+    }
+}

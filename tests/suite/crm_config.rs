@@ -20,7 +20,9 @@ fn the_settings_in_the_documentation_are_valid() {
     assert!(blocks.len() >= 3, "each source has an example");
     for block in blocks {
         let config = parse(block).unwrap_or_else(|error| panic!("{error}\n{block}"));
-        assert!(config.file.is_some() || config.hubspot.is_some(), "{block}");
+        let named =
+            config.hubspot.is_some() || config.salesforce.is_some() || config.pipedrive.is_some();
+        assert!(config.file.is_some() || named, "{block}");
     }
     let plain = parse("crm:\n  hubspot: {}\n").expect("nothing is needed").hubspot;
     let plain = plain.expect("configured");

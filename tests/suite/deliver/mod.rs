@@ -2,7 +2,7 @@
 
 mod config;
 mod email;
-mod fake;
+pub(crate) mod fake;
 mod github;
 mod outbox;
 mod plan;

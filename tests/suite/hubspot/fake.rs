@@ -13,10 +13,10 @@ use handoff::net::BaseUrl;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Map, Value, json};
 
-pub(super) const TOKEN: &str = "pat-na1-secret-0000-1111";
+pub(crate) const TOKEN: &str = "pat-na1-secret-0000-1111";
 
 /// A sample of HubSpot's answers.
-pub(super) fn sample(name: &str) -> Value {
+pub(crate) fn sample(name: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/fixtures/hubspot")
         .join(format!("{name}.json"));
@@ -26,24 +26,24 @@ pub(super) fn sample(name: &str) -> Value {
 
 /// One request that came in.
 #[derive(Debug, Clone)]
-pub(super) struct Call {
-    pub(super) method: Method,
-    pub(super) path: String,
-    pub(super) body: Value,
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) body: Value,
 }
 
 /// What the account holds.
 #[derive(Debug, Default)]
-pub(super) struct Account {
+pub(crate) struct Account {
     /// Objects by kind and id; deals carry `propertiesWithHistory`.
-    pub(super) objects: BTreeMap<&'static str, BTreeMap<u64, Value>>,
+    pub(crate) objects: BTreeMap<&'static str, BTreeMap<u64, Value>>,
     /// Associations by kind and deal: what `to` holds.
-    pub(super) links: BTreeMap<String, BTreeMap<String, Vec<Value>>>,
-    pub(super) owners: BTreeMap<String, Value>,
-    pub(super) properties: BTreeMap<String, Value>,
+    pub(crate) links: BTreeMap<String, BTreeMap<String, Vec<Value>>>,
+    pub(crate) owners: BTreeMap<String, Value>,
+    pub(crate) properties: BTreeMap<String, Value>,
     /// Answers to give before the real one, for paths that contain the text.
-    pub(super) planned: Vec<(String, VecDeque<Planned>)>,
-    pub(super) calls: Vec<Call>,
+    pub(crate) planned: Vec<(String, VecDeque<Planned>)>,
+    pub(crate) calls: Vec<Call>,
     /// The deals that pass a group without its bound on the id; forgotten when
     /// anything changes.
     passing: BTreeMap<String, Vec<u64>>,
@@ -52,7 +52,7 @@ pub(super) struct Account {
 
 /// An answer that is given in the real one's place.
 #[derive(Debug, Clone)]
-pub(super) enum Planned {
+pub(crate) enum Planned {
     /// Give the real one.
     Pass,
     /// Give this status, headers and body.
@@ -62,18 +62,18 @@ pub(super) enum Planned {
 }
 
 #[derive(Clone)]
-pub(super) struct Fake {
-    pub(super) account: Arc<Mutex<Account>>,
-    pub(super) base: BaseUrl,
+pub(crate) struct Fake {
+    pub(crate) account: Arc<Mutex<Account>>,
+    pub(crate) base: BaseUrl,
 }
 
 impl Fake {
     /// The account of the samples: the story of ten deals.
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with(from_samples()).await
     }
 
-    pub(super) async fn with(account: Account) -> Self {
+    pub(crate) async fn with(account: Account) -> Self {
         let account = Arc::new(Mutex::new(account));
         let app = Router::new().fallback(answer).with_state(Arc::clone(&account));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -82,17 +82,17 @@ impl Fake {
         Self { account, base: BaseUrl::parse(&base).expect("loopback") }
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, Account> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, Account> {
         self.account.lock().expect("not poisoned")
     }
 
     /// Plans answers for the next requests to a path.
-    pub(super) fn plan(&self, path: &str, answers: impl IntoIterator<Item = Planned>) {
+    pub(crate) fn plan(&self, path: &str, answers: impl IntoIterator<Item = Planned>) {
         self.state().planned.push((path.to_owned(), answers.into_iter().collect()));
     }
 
     /// The requests that changed something.
-    pub(super) fn writes(&self) -> Vec<Call> {
+    pub(crate) fn writes(&self) -> Vec<Call> {
         let writes = |call: &&Call| {
             call.method == Method::PATCH
                 || (call.method == Method::POST && call.path.ends_with("/notes"))
@@ -141,7 +141,16 @@ fn from_samples() -> Account {
     account.owners.insert(gone["id"].as_str().expect("id").to_owned(), gone);
     let mut properties = sample("properties-deals-trimmed");
     let list = properties["results"].as_array_mut().expect("results");
-    for name in ["hs_v2_date_entered_closedwon", "handoff_success_metric", "handoff_promises"] {
+    for name in [
+        "hs_v2_date_entered_closedwon",
+        "handoff_success_metric",
+        "handoff_promises",
+        "handoff_risks",
+        "account_tier",
+        "handoff_notes",
+        "handoff_go_live_date",
+        "handoff_implementation_complexity",
+    ] {
         if !list.iter().any(|p| p["name"] == name) {
             list.push(json!({"name": name, "label": name, "archived": false}));
         }
@@ -154,7 +163,7 @@ fn from_samples() -> Account {
 }
 
 impl Account {
-    pub(super) fn add(&mut self, kind: &'static str, mut record: Value) {
+    pub(crate) fn add(&mut self, kind: &'static str, mut record: Value) {
         let id: u64 = record["id"].as_str().expect("id").parse().expect("number");
         self.passing.clear();
         let objects = self.objects.entry(kind).or_default();

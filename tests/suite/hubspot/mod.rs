@@ -1,6 +1,6 @@
 //! HubSpot through the `Crm` face, against a fake that keeps its rules.
 
-mod fake;
+pub(crate) mod fake;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -393,7 +393,7 @@ async fn doctor_sees_token_scopes_stages_and_properties() {
         [Planned::Answer(403, vec![], sample("error-403-missing-scopes"))],
     );
     let crm = connect(&fake, "update_closed_won: true").reading(wanted(&["gone_property"]));
-    let asked = ["handoff_success_metric", "gone_property", "handoff_nowhere"].map(str::to_owned);
+    let asked = ["handoff_success_metric", "gone_property"].map(str::to_owned);
     let checks = crm.checks(&asked, false).await;
     let failed: Vec<(&str, Value)> = checks
         .iter()
@@ -403,9 +403,6 @@ async fn doctor_sees_token_scopes_stages_and_properties() {
     assert_eq!(failed.len(), 2, "{checks:#?}");
     assert_eq!(failed[0].0, "hubspot: read contacts");
     assert!(failed[1].1.to_string().contains("gone_property"));
-    let warned = |check: &&Check| check.level == CheckLevel::Warning;
-    let suggested = checks.iter().filter(warned).any(|c| c.detail.contains("handoff_nowhere"));
-    assert!(suggested, "what the shipped mapping suggests need not be there: {checks:#?}");
     let detail = |what: &str| {
         let check: Option<&Check> = checks.iter().find(|check| check.what == what);
         check.unwrap_or_else(|| panic!("{what}: {checks:#?}")).detail.clone()

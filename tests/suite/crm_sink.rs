@@ -1,0 +1,104 @@
+//! The CRM as a target: what became of Closed Won is what the timeline says.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use handoff::brief::{EventKind, Timeline};
+use handoff::crm::{Check, ClosedWonUpdate, Crm, CrmError, Progress};
+use handoff::deliver::{DeliveryError, Handoff, Sink};
+use handoff::facts::{CrmName, Deal, DealId, Key, Population, Signature, Window};
+use handoff::workflow::CrmSink;
+use serde_json::json;
+
+/// A CRM that answers one thing, after checking what it was asked.
+struct Answers(CrmName, fn() -> Result<ClosedWonUpdate, CrmError>);
+
+#[async_trait]
+impl Crm for Answers {
+    fn name(&self) -> &CrmName {
+        &self.0
+    }
+
+    async fn deal(&self, id: &DealId, _: Option<&Signature>) -> Result<Deal, CrmError> {
+        Ok(Deal::new(self.0.clone(), id.clone()))
+    }
+
+    async fn population(&self, _: Window, _: &dyn Progress) -> Result<Population, CrmError> {
+        unreachable!("nobody asks")
+    }
+
+    async fn mark_closed_won(
+        &self,
+        id: &DealId,
+        signed_at: DateTime<Utc>,
+        brief_url: Option<&str>,
+    ) -> Result<ClosedWonUpdate, CrmError> {
+        assert_eq!(id.as_str(), "7");
+        assert_eq!(signed_at.to_rfc3339(), "2026-11-20T15:01:58+00:00");
+        assert_eq!(brief_url, Some("https://git.example/briefs/7"));
+        (self.1)()
+    }
+
+    async fn checks(&self, _: &[String], _: bool) -> Vec<Check> {
+        Vec::new()
+    }
+}
+
+fn handoff(crm: &str) -> Handoff {
+    let key = Key::parse("hubspot-7").unwrap();
+    Handoff {
+        key: key.clone(),
+        folder: "briefs/2026/11/acme--hubspot-7".to_owned(),
+        brief: json!({
+            "deal": {"crm": crm, "id": "7", "url": "https://crm.example/7"},
+            "signature": {"provider": "pandadoc", "document_id": "d", "signed_at": "2026-11-20T15:01:58Z"},
+        }),
+        readme: String::new(),
+        brief_yaml: String::new(),
+        timeline: Timeline::new(key),
+        missing: Vec::new(),
+        url: Some("https://git.example/briefs/7".to_owned()),
+        commit: String::new(),
+    }
+}
+
+fn sink(answer: fn() -> Result<ClosedWonUpdate, CrmError>) -> CrmSink {
+    CrmSink::new(Box::new(Answers(CrmName::new("hubspot"), answer)))
+}
+
+#[tokio::test]
+async fn what_the_crm_did_is_what_is_recorded() {
+    let moved = sink(|| Ok(ClosedWonUpdate::Updated));
+    assert_eq!(moved.event(), EventKind::CrmUpdated);
+    let mark = moved.act(&handoff("hubspot")).await.unwrap();
+    assert_eq!((mark.reference.as_str(), mark.remark), ("https://crm.example/7", None));
+    let mark = sink(|| Ok(ClosedWonUpdate::AlreadyWon)).act(&handoff("hubspot")).await.unwrap();
+    assert_eq!(mark.remark.as_deref(), Some("it was won already"));
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_in_the_crms_words_and_not_repeated() {
+    let refused = sink(|| {
+        Err(CrmError::Refused {
+            crm: CrmName::new("hubspot"),
+            message: "go-live date is required".to_owned(),
+        })
+    });
+    match refused.act(&handoff("hubspot")).await {
+        Err(DeliveryError::Permanent { message, .. }) => {
+            assert!(message.contains("go-live date is required"), "{message}")
+        }
+        other => panic!("a refusal is permanent: {other:?}"),
+    }
+    let away = sink(|| {
+        Err(CrmError::Unavailable { message: "no answer".to_owned(), help: String::new() })
+    });
+    assert!(matches!(away.act(&handoff("hubspot")).await, Err(DeliveryError::Transient { .. })));
+    let kept = sink(|| Ok(ClosedWonUpdate::NotSupported));
+    assert!(matches!(kept.act(&handoff("hubspot")).await, Err(DeliveryError::Permanent { .. })));
+}
+
+#[tokio::test]
+async fn a_deal_of_another_crm_is_never_touched() {
+    let sink = sink(|| panic!("it must not be asked"));
+    assert!(matches!(sink.act(&handoff("salesforce")).await, Err(DeliveryError::Permanent { .. })));
+}

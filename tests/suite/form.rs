@@ -1,0 +1,200 @@
+//! The issue form for companies without a CRM: made from the schema, read
+//! back into a brief.
+
+use std::fs;
+
+use handoff::brief::{SHIPPED_SCHEMA, Schema, issue_form, read_form};
+use serde_json::{Value, json};
+
+use crate::sandbox::{Sandbox, fixture};
+
+fn form(schema: &Schema) -> Value {
+    handoff::yaml::read(issue_form(schema).as_bytes()).expect("the form is YAML").to_json()
+}
+
+fn inputs(form: &Value) -> Vec<&Value> {
+    form["body"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|element| element["type"] != "markdown")
+        .collect()
+}
+
+/// The body that GitHub makes of a form: each label with its answer.
+fn filled(schema: &Schema, answers: &[(&str, &str)]) -> String {
+    let form = form(schema);
+    let parts: Vec<String> = inputs(&form)
+        .iter()
+        .map(|input| {
+            let label = input["attributes"]["label"].as_str().unwrap();
+            let answer = answers.iter().find(|(name, _)| *name == label).map(|(_, text)| *text);
+            format!("### {label}\n\n{}", answer.unwrap_or("_No response_"))
+        })
+        .collect();
+    parts.join("\n\n")
+}
+
+#[test]
+fn the_form_asks_for_each_owed_answer_once_under_its_question() {
+    let form = form(Schema::shipped());
+    let headings: Vec<&str> = form["body"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|element| element["attributes"]["value"].as_str()?.strip_prefix("## "))
+        .collect();
+    assert_eq!(headings.len(), 6, "the CSM's own question is not asked: {headings:?}");
+    assert_eq!(headings[0], "1. Who is this customer?");
+    let inputs = inputs(&form);
+    let mut labels: Vec<&str> =
+        inputs.iter().map(|it| it["attributes"]["label"].as_str().unwrap()).collect();
+    let mut ids: Vec<&str> = inputs.iter().map(|it| it["id"].as_str().unwrap()).collect();
+    let count = labels.len();
+    for names in [&mut labels, &mut ids] {
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count, "GitHub refuses a form with a name twice: {names:?}");
+    }
+    let complexity = inputs.iter().find(|it| it["attributes"]["label"] == "Complexity").unwrap();
+    assert_eq!(complexity["type"], "dropdown");
+    assert_eq!(complexity["attributes"]["options"], json!(["low", "medium", "high"]));
+    assert!(inputs.iter().all(|input| input["validations"]["required"] == false));
+}
+
+#[test]
+fn a_filled_form_becomes_answers_in_the_shapes_of_the_schema() {
+    let schema = Schema::shipped();
+    let body = filled(
+        schema,
+        &[
+            ("Customer", "Acme Corp"),
+            ("Employees", "2,822"),
+            ("Tier", "no"),
+            ("Products", "- {name: Platform, plan: Business, quantity: 50}\n* Support"),
+            ("Contract value", "48000.00 USD"),
+            ("Term", "months: 12\nstarts: 2026-12-01"),
+            ("Special terms", "None"),
+            ("Signer", "name: Dana Wu\nemail: dana@acme.example"),
+            ("Commitments", "{promise: SSO with their Okta, due: 2027-01-15}\nA named contact"),
+            ("Complexity", "Medium"),
+            ("Integrations", "1. Okta\n2. NetSuite"),
+            ("Primary goal", "Cut onboarding time\n\n### Customer\n\nnot a heading of ours"),
+        ],
+    );
+    let answers = read_form(schema, &body.replace('\n', "\r\n")).expect("a form");
+    assert_eq!(answers.problems, []);
+    assert_eq!(
+        Value::Object(answers.sections),
+        json!({
+            "customer": {"name": "Acme Corp", "size": 2822, "tier": "no"},
+            "purchase": {
+                "products": [{"name": "Platform", "plan": "Business", "quantity": 50}, {"name": "Support"}],
+                "contract_value": {"amount": "48000.00", "currency": "USD"},
+                "term": {"months": 12, "starts": "2026-12-01"},
+                "special_terms": "none",
+            },
+            "contacts": {"signer": {"name": "Dana Wu", "email": "dana@acme.example"}},
+            "commitments": [{"promise": "SSO with their Okta", "due": "2027-01-15"}, {"promise": "A named contact"}],
+            "implementation": {"complexity": "medium", "integrations": ["Okta", "NetSuite"]},
+            "success": {"primary_goal": "Cut onboarding time\n\n### Customer\n\nnot a heading of ours"},
+        })
+    );
+}
+
+#[test]
+fn what_cannot_be_understood_is_said_and_other_bodies_are_no_forms() {
+    let schema = Schema::shipped();
+    let body =
+        filled(schema, &[("Employees", "many"), ("Complexity", "huge"), ("Customer", "Acme")]);
+    let answers = read_form(schema, &body).expect("a form");
+    let problems: Vec<String> = answers.problems.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        problems,
+        ["Employees: \"many\" is no number", "Complexity: \"huge\" is none of low, medium, high"]
+    );
+    assert_eq!(answers.sections.len(), 1);
+    for other in
+        ["", "Hello", "# Customer\n\nAcme", "```\n### Customer\n\nAcme\n```", "> ### Customer\n> x"]
+    {
+        assert_eq!(read_form(schema, other), None, "{other:?}");
+    }
+}
+
+#[test]
+fn a_companys_own_field_is_asked_for_and_read() {
+    let mut document: Value = serde_json::from_str(SHIPPED_SCHEMA).unwrap();
+    document["properties"]["customer"]["properties"]["region"] =
+        json!({"title": "Customer", "enum": ["EMEA", "APAC"]});
+    document["properties"]["customer"]["required"].as_array_mut().unwrap().push(json!("region"));
+    let schema = Schema::compile(document.to_string().as_bytes()).unwrap();
+    let body = filled(&schema, &[("Customer", "Acme"), ("Customer (customer.region)", "emea")]);
+    let answers = read_form(&schema, &body).expect("a form");
+    assert_eq!(answers.sections["customer"], json!({"name": "Acme", "region": "EMEA"}));
+}
+
+#[test]
+fn a_signature_takes_the_answers_of_a_form() {
+    let sandbox = Sandbox::new();
+    sandbox.handoff(".", &["init", "ledger", "--yes"]).exits(0);
+    let laid =
+        fs::read_to_string(sandbox.join("ledger/.github/ISSUE_TEMPLATE/handoff.yml")).unwrap();
+    assert_eq!(laid, issue_form(Schema::shipped()));
+    let body = filled(
+        Schema::shipped(),
+        &[("Customer", "Acme Corp"), ("Metric", "Pick error rate"), ("Employees", "lots")],
+    );
+    sandbox.write("ledger/issue.md", body);
+    let event = fixture("esign/pandadoc-completed-full.body.json").display().to_string();
+    let signed = sandbox
+        .handoff("ledger", &["sign", &event, "--form", "issue.md", "--format", "json"])
+        .exits(0);
+    assert!(signed.stderr.contains("\"lots\" is no number"), "{}", signed.stderr);
+    let path = signed.json()["path"].as_str().unwrap().to_owned();
+    assert!(path.contains("acme-corp--"), "the customer's name is the form's: {path}");
+    let brief = fs::read_to_string(sandbox.join("ledger").join(path).join("brief.yaml")).unwrap();
+    assert!(
+        brief.contains("metric: Pick error rate") && brief.contains("provider: pandadoc"),
+        "{brief}"
+    );
+    sandbox.write("ledger/issue.md", "Hello\n");
+    let none = sandbox.handoff("ledger", &["sign", &event, "--form", "issue.md"]).exits(2);
+    assert!(none.stderr.contains("no filled handoff form"), "{}", none.stderr);
+}
+
+#[test]
+fn a_preview_shows_what_each_target_would_be_sent() {
+    let sandbox = Sandbox::new();
+    sandbox.handoff(".", &["init", "ledger", "--yes"]).exits(0);
+    let event = fixture("esign/pandadoc-completed-full.body.json").display().to_string();
+    let signed = sandbox
+        .handoff("ledger", &["sign", &event, "--no-deliver", "--format", "json"])
+        .exits(0)
+        .json();
+    let key = signed["key"].as_str().unwrap();
+    let shown = sandbox.handoff("ledger", &["render", key, "--preview"]).exits(0).stdout;
+    for words in [
+        "==> task, to the outbox: First touch: ",
+        "==> message, to the outbox",
+        "==> mail, to",
+        "==> project, to",
+        "handoff.welcome_sequence.requested",
+    ] {
+        assert!(shown.contains(words), "the preview has {words}:\n{shown}");
+    }
+    assert!(!sandbox.join("ledger/outbox").exists(), "nothing is sent");
+    let config = fs::read_to_string(sandbox.join("ledger/handoff.yaml")).unwrap();
+    sandbox.write(
+        "ledger/handoff.yaml",
+        config.replace(
+            "  outbox: {dir: outbox}",
+            "  github: {repository: acme/handoffs}\n  slack: {channel: \"#cs\"}",
+        ),
+    );
+    let shown = sandbox.handoff("ledger", &["render", key, "--preview"]).exits(0).stdout;
+    assert!(
+        shown.contains("==> task, to github") && shown.contains("==> message, to slack"),
+        "no secret is asked for:\n{shown}"
+    );
+    sandbox.handoff("ledger", &["render", "hubspot-404", "--preview"]).exits(4);
+}

@@ -1,0 +1,10 @@
+//! Signatures in: server, inbox, watched folder, catch-up; the real binary.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops where it is")]
+
+mod answers;
+mod catch_up;
+mod crash;
+mod folder;
+mod server;
+mod stored;
+mod watched;

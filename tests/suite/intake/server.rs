@@ -1,0 +1,242 @@
+//! A running `handoff serve` (or `watch`), and a sender of webhooks.
+
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use hmac::{Hmac, Mac as _};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use crate::sandbox::{NOW, Sandbox, fixture};
+
+pub(super) const KEY: &str = "handoff-test-shared-key";
+
+/// A ledger with a file of deals and nothing to deliver to.
+pub(super) fn ledger() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox
+        .handoff(
+            ".",
+            &["init", "ledger", "--crm", "file", "--csm", "Sam Lee <sam@example.com> @samlee"],
+        )
+        .exits(0);
+    sandbox.write(
+        "ledger/deals.csv",
+        "Record ID,Deal Name,Deal Stage,Close Date,Is Closed Won,Amount,Currency\n",
+    );
+    let file = sandbox.join("ledger/handoff.yaml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("outbox: {dir: outbox}", "{}")).unwrap();
+    sandbox
+}
+
+/// PandaDoc's sample as another document, without a deal.
+pub(super) fn document(id: &str) -> Vec<u8> {
+    let text = std::fs::read_to_string(fixture("esign/pandadoc-completed-full.body.json")).unwrap();
+    let mut event: Value = serde_json::from_str(&text).unwrap();
+    let data = &mut event[0]["data"];
+    data["id"] = json!(id);
+    data["linked_objects"] = json!([]);
+    data["metadata"] = json!({});
+    event.to_string().into_bytes()
+}
+
+/// PandaDoc's proof over a body.
+pub(super) fn proof(key: &str, body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap();
+    mac.update(body);
+    hex::encode(mac.finalize().into_bytes())
+}
+
+/// A program that runs on; killed when it is dropped.
+pub(super) struct Running {
+    child: Child,
+    /// What it said first.
+    pub(super) first: String,
+    log: std::path::PathBuf,
+}
+
+impl Running {
+    /// Starts it and waits for its first line.
+    pub(super) fn start(sandbox: &Sandbox, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let log = sandbox.join("log.txt");
+        let errors = File::options().create(true).append(true).open(&log).unwrap();
+        let mut child = sandbox
+            .command(env!("CARGO_BIN_EXE_handoff"), sandbox.join("ledger"))
+            .args(["--now", &next_now()])
+            .args(arguments)
+            .envs(variables.iter().copied())
+            .stdout(Stdio::piped())
+            .stderr(errors)
+            .spawn()
+            .unwrap();
+        let mut first = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        let running = Self { child, first, log };
+        assert!(
+            !running.first.is_empty(),
+            "`handoff {}` ended at once:\n{}",
+            arguments.join(" "),
+            running.log()
+        );
+        running
+    }
+
+    /// Starts `serve` on a free port, with PandaDoc's key.
+    pub(super) fn serve(sandbox: &Sandbox) -> Self {
+        Self::start(
+            sandbox,
+            &["serve", "--listen", "127.0.0.1:0"],
+            &[("PANDADOC_WEBHOOK_KEY", KEY)],
+        )
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        let text = self.first.trim().strip_prefix("listening on http://");
+        text.unwrap_or_else(|| panic!("no address: {}", self.first)).parse().unwrap()
+    }
+
+    pub(super) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Ends it as a power cut would.
+    pub(super) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to end and gives its exit code.
+    #[cfg(unix)]
+    pub(super) fn terminate(&mut self) -> Option<i32> {
+        let asked = std::process::Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(asked.success());
+        self.child.wait().unwrap().code()
+    }
+
+    /// Waits until the inbox has nothing left to do.
+    pub(super) fn wait_until_idle(&self) -> Value {
+        let start = Instant::now();
+        loop {
+            let health = get(self.address(), "/healthz").json();
+            if health["inbox"]["new"] == 0 && health["inbox"]["work"] == 0 {
+                return health;
+            }
+            assert!(
+                start.elapsed() < PATIENCE,
+                "the inbox is not worked off: {health}\n{}",
+                self.log()
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Every start is five minutes after the one before, so that what one process
+/// stored is due for the next.
+fn next_now() -> String {
+    static STARTS: AtomicI32 = AtomicI32::new(0);
+    let first: DateTime<Utc> = NOW.parse().unwrap();
+    (first + TimeDelta::minutes(5) * STARTS.fetch_add(1, Ordering::SeqCst)).to_rfc3339()
+}
+
+/// How long something may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Waits for something.
+#[track_caller]
+pub(super) fn eventually<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(value) = check() {
+            return value;
+        }
+        assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) head: String,
+    pub(super) body: String,
+}
+
+impl Answer {
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_str(&self.body)
+            .unwrap_or_else(|error| panic!("no JSON ({error}): {}", self.body))
+    }
+}
+
+/// Sends one request over a connection of its own.
+pub(super) fn send(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> io::Result<Answer> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    let mut head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {}\r\n",
+        body.len()
+    );
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str("\r\n");
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(body)?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let text = String::from_utf8_lossy(&answer).into_owned();
+    let cut = || io::Error::new(io::ErrorKind::UnexpectedEof, "the answer was cut off");
+    let (head, body) = text.split_once("\r\n\r\n").ok_or_else(cut)?;
+    let status = head.split(' ').nth(1).and_then(|word| word.parse().ok()).ok_or_else(cut)?;
+    Ok(Answer { status, head: head.to_owned(), body: body.to_owned() })
+}
+
+pub(super) fn get(address: SocketAddr, path: &str) -> Answer {
+    send(address, "GET", path, &[], b"").unwrap()
+}
+
+/// Sends a body as PandaDoc does, under this event id and with this key.
+pub(super) fn pandadoc(
+    address: SocketAddr,
+    key: &str,
+    event: &str,
+    body: &[u8],
+) -> io::Result<Answer> {
+    let path = format!("/webhooks/pandadoc?signature={}", proof(key, body));
+    send(
+        address,
+        "POST",
+        &path,
+        &[("Content-Type", "application/json"), ("X-PandaDoc-Webhook-Event-Id", event)],
+        body,
+    )
+}
+
+/// The folders of the briefs at the ledger's tip.
+pub(super) fn briefs(sandbox: &Sandbox) -> Vec<String> {
+    let listed = sandbox.git("ledger", &["ls-tree", "-r", "--name-only", "HEAD", "briefs"]);
+    listed.lines().filter_map(|line| line.strip_suffix("/brief.yaml")).map(str::to_owned).collect()
+}

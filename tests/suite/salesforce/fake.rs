@@ -1,0 +1,377 @@
+//! A Salesforce org in this process: it answers from the vendor's samples and
+//! keeps the vendor's rules (tokens, SOQL fields, pages, deleted records, error bodies).
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use handoff::net::BaseUrl;
+use http::{HeaderMap, Method, StatusCode, Uri};
+use serde_json::{Map, Value, json};
+
+pub(crate) const CLIENT_ID: &str = "3MVG9-consumer-key";
+pub(crate) const CLIENT_SECRET: &str = "consumer-secret-4711";
+const TOKEN: &str = "00DHs000002AbCd!SESSION.";
+
+pub(crate) fn fixture(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/salesforce").join(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// A sample of Salesforce's answers.
+pub(crate) fn sample(name: &str) -> Value {
+    serde_json::from_str(&fixture(&format!("{name}.json"))).expect("a sample is JSON")
+}
+
+fn records(name: &str) -> Vec<Value> {
+    sample(name)["records"].as_array().expect("records").clone()
+}
+
+/// What the org holds.
+#[derive(Debug, Default)]
+pub(crate) struct Org {
+    /// Opportunities by id, with what stands beside them.
+    pub(crate) opportunities: BTreeMap<String, Value>,
+    pub(crate) history: Vec<Value>,
+    pub(crate) stages: Vec<Value>,
+    pub(crate) fields: BTreeSet<String>,
+    pub(crate) tasks: Vec<Value>,
+    /// Records of one page.
+    pub(crate) page: usize,
+    /// Answers to give before the real one, for requests that contain the text.
+    pub(crate) planned: Vec<(String, VecDeque<(u16, Value)>)>,
+    /// Method, path with decoded query, and body.
+    pub(crate) calls: Vec<(Method, String, String)>,
+    cursors: Vec<Vec<Value>>,
+    base: String,
+    /// Tokens that were given out; only the last one is valid.
+    pub(crate) logins: usize,
+    pub(crate) instance: Option<String>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Fake {
+    org: Arc<Mutex<Org>>,
+    pub(crate) base: BaseUrl,
+}
+
+impl Fake {
+    /// The org of the samples: the story of ten deals.
+    pub(crate) async fn start() -> Self {
+        Self::with(from_samples()).await
+    }
+
+    pub(crate) async fn with(mut org: Org) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        org.base = format!("http://{}", listener.local_addr().expect("address"));
+        let base = BaseUrl::parse(&org.base).expect("loopback");
+        let org = Arc::new(Mutex::new(org));
+        let app = Router::new().fallback(answer).with_state(Arc::clone(&org));
+        tokio::spawn(async move { axum::serve(listener, app).await.expect("serving") });
+        Self { org, base }
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, Org> {
+        self.org.lock().expect("not poisoned")
+    }
+
+    /// Plans answers for the next requests that contain a text.
+    pub(crate) fn plan(&self, part: &str, answers: impl IntoIterator<Item = (u16, Value)>) {
+        self.state().planned.push((part.to_owned(), answers.into_iter().collect()));
+    }
+
+    /// The requests that changed something.
+    pub(crate) fn writes(&self) -> Vec<(String, Value)> {
+        let state = self.state();
+        let writes = state.calls.iter().filter(|(method, path, _)| {
+            *method != Method::GET && !path.starts_with("/services/oauth2")
+        });
+        writes
+            .map(|(_, path, body)| (path.clone(), serde_json::from_str(body).expect("JSON")))
+            .collect()
+    }
+}
+
+fn from_samples() -> Org {
+    let mut org = Org { page: 4, ..Org::default() };
+    for name in [
+        "query-closed-won-page1",
+        "query-closed-won-page2",
+        "queryall-deleted",
+        "query-brief-one-opportunity",
+        "query-brief-no-children",
+    ] {
+        records(name).into_iter().for_each(|record| org.add(record));
+    }
+    // The two of the story that the samples tell in histories only.
+    for (id, name, stage, won) in [
+        ("006Hs00000aB7cDIAS", "Fenwick Energy - Core", "Negotiation/Review", false),
+        ("006Hs00000aB9cDIAS", "Hartline Media - Suite", "Gewonnen (alt)", true),
+    ] {
+        org.add(json!({
+            "Id": id, "Name": name, "StageName": stage, "IsWon": won, "IsClosed": won,
+            "IsDeleted": false, "CloseDate": "2026-10-18", "Amount": 15000.0,
+            "CurrencyIsoCode": "USD", "SystemModstamp": "2026-10-20T09:30:00.000+0000",
+        }));
+    }
+    org.history = records("query-opportunity-history");
+    for row in records("query-opportunity-field-history") {
+        if row["Field"] == "StageName" {
+            org.history.push(json!({
+                "OpportunityId": row["OpportunityId"], "StageName": row["NewValue"],
+                "CreatedDate": row["CreatedDate"],
+            }));
+        }
+    }
+    org.stages = records("query-opportunity-stages");
+    let described = sample("describe-opportunity-trimmed");
+    let names = described["fields"].as_array().expect("fields").iter();
+    org.fields.extend(names.map(|field| field["name"].as_str().expect("name").to_owned()));
+    // The sample of `describe` is trimmed; the records show what else is there.
+    let whole = &org.opportunities["006Hs00000aB1cDIAS"];
+    let fields = whole.as_object().expect("a record").iter();
+    let plain = fields.filter(|(name, value)| !value.is_object() && *name != "attributes");
+    org.fields.extend(plain.map(|(name, _)| name.clone()).collect::<Vec<_>>());
+    org.fields.insert("RecordTypeId".to_owned());
+    org
+}
+
+impl Org {
+    pub(crate) fn add(&mut self, record: Value) {
+        let id = record["Id"].as_str().expect("id").to_owned();
+        let known = self.opportunities.entry(id).or_insert_with(|| json!({}));
+        // The samples tell of one opportunity in several answers: together they are whole.
+        known
+            .as_object_mut()
+            .expect("a record")
+            .extend(record.as_object().expect("fields").clone());
+    }
+
+    fn token(&self) -> String {
+        format!("{TOKEN}{}", self.logins)
+    }
+}
+
+fn json_answer(status: u16, body: &Value) -> Response {
+    let status = StatusCode::from_u16(status).expect("status");
+    (status, [("content-type", "application/json")], body.to_string()).into_response()
+}
+
+fn invalid(code: &str, message: &str) -> Response {
+    json_answer(400, &json!([{"errorCode": code, "message": message}]))
+}
+
+async fn answer(
+    State(org): State<Arc<Mutex<Org>>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let mut org = org.lock().expect("not poisoned");
+    let query: BTreeMap<String, String> =
+        url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
+            .into_owned()
+            .collect();
+    let path = uri.path().to_owned();
+    let soql = query.get("q").cloned().unwrap_or_default();
+    let text = String::from_utf8(body.to_vec()).expect("text");
+    let told = format!("{path} {soql}").trim_end().to_owned();
+    org.calls.push((method.clone(), told.clone(), text.clone()));
+    let planned = org
+        .planned
+        .iter_mut()
+        .find(|(part, answers)| told.contains(part.as_str()) && !answers.is_empty())
+        .and_then(|(_, answers)| answers.pop_front());
+    if let Some((status, body)) = planned {
+        return json_answer(status, &body);
+    }
+    if path == "/services/oauth2/token" {
+        return login(&mut org, &text);
+    }
+    let bearer = headers.get("authorization").and_then(|v| v.to_str().ok()).unwrap_or_default();
+    if bearer != format!("Bearer {}", org.token()) {
+        return json_answer(401, &sample("error-401-invalid-session"));
+    }
+    let json: Value = serde_json::from_str(&text).unwrap_or_default();
+    let rest = path.strip_prefix("/services/data/v66.0/").unwrap_or_else(|| panic!("{path}"));
+    let parts: Vec<&str> = rest.split('/').collect();
+    match (method.as_str(), parts.as_slice()) {
+        ("GET", ["query", locator]) => {
+            let at: usize = locator.parse().expect("a locator");
+            page(&mut org, at)
+        }
+        ("GET", [how @ ("query" | "queryAll")]) => soql_query(&mut org, &soql, *how == "queryAll"),
+        ("GET", ["limits"]) => json_answer(200, &sample("limits-trimmed")),
+        ("GET", ["sobjects", "Opportunity", "describe"]) => {
+            let mut described = sample("describe-opportunity-trimmed");
+            described["fields"] = org.fields.iter().map(|name| json!({"name": name})).collect();
+            json_answer(200, &described)
+        }
+        ("GET", ["sobjects", "Account", id]) => {
+            let held = org.opportunities.values().find(|record| record["AccountId"] == *id);
+            let mut account = held.expect("an account")["Account"].clone();
+            account["Tier__c"] = json!("enterprise");
+            json_answer(200, &account)
+        }
+        ("PATCH", ["sobjects", "Opportunity", id]) => {
+            let stage = org.stages.iter().find(|stage| stage["ApiName"] == json["StageName"]);
+            let stage = stage.expect("a stage").clone();
+            let record = org.opportunities.get_mut(*id).expect("an opportunity");
+            record["StageName"] = json["StageName"].clone();
+            record["CloseDate"] = json["CloseDate"].clone();
+            record["IsWon"] = stage["IsWon"].clone();
+            record["IsClosed"] = stage["IsClosed"].clone();
+            StatusCode::NO_CONTENT.into_response()
+        }
+        ("POST", ["sobjects", "Task"]) => {
+            org.tasks.push(json);
+            json_answer(201, &json!({"id": "00T000000000001", "success": true, "errors": []}))
+        }
+        other => panic!("Salesforce has no {other:?}"),
+    }
+}
+
+fn login(org: &mut Org, form: &str) -> Response {
+    let form: BTreeMap<String, String> =
+        url::form_urlencoded::parse(form.as_bytes()).into_owned().collect();
+    let let_in = match form["grant_type"].as_str() {
+        "client_credentials" => {
+            form["client_id"] == CLIENT_ID && form["client_secret"] == CLIENT_SECRET
+        }
+        "urn:ietf:params:oauth:grant-type:jwt-bearer" => {
+            let key = fixture("test-only-jwt-key.pub.pem");
+            let key = jsonwebtoken::DecodingKey::from_rsa_pem(key.as_bytes()).expect("a key");
+            let mut rules = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::RS256);
+            rules.set_audience(&["https://login.salesforce.com"]);
+            rules.set_issuer(&[CLIENT_ID]);
+            let claims = jsonwebtoken::decode::<Value>(&form["assertion"], &key, &rules);
+            claims.is_ok_and(|token| token.claims["sub"] == "api@vendor.example")
+        }
+        other => panic!("no grant {other}"),
+    };
+    if !let_in {
+        return json_answer(400, &sample("token-error-invalid-client"));
+    }
+    org.logins += 1;
+    let mut answer = sample("token-client-credentials");
+    answer["access_token"] = org.token().into();
+    answer["instance_url"] = org.instance.clone().unwrap_or_else(|| org.base.clone()).into();
+    json_answer(200, &answer)
+}
+
+/// A page of a cursor, with the address of the next one.
+fn page(org: &mut Org, cursor: usize) -> Response {
+    let (at, number) = (cursor / 1_000, cursor % 1_000);
+    let all = &org.cursors[at];
+    let from = number * org.page;
+    let records: Vec<&Value> = all.iter().skip(from).take(org.page).collect();
+    let done = from + records.len() >= all.len();
+    let mut answer = json!({"totalSize": all.len(), "done": done, "records": records});
+    if !done {
+        answer["nextRecordsUrl"] =
+            format!("/services/data/v66.0/query/{:04}", at * 1_000 + number + 1).into();
+    }
+    json_answer(200, &answer)
+}
+
+/// The texts in quotes, unescaped.
+fn literals(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('\'') {
+        let (mut literal, mut end) = (String::new(), rest.len());
+        let mut chars = rest[at + 1..].char_indices();
+        while let Some((i, c)) = chars.next() {
+            match c {
+                '\\' => literal.push(chars.next().expect("an escaped letter").1),
+                '\'' => {
+                    end = at + 1 + i + 1;
+                    break;
+                }
+                c => literal.push(c),
+            }
+        }
+        found.push(literal);
+        rest = &rest[end..];
+    }
+    found
+}
+
+fn soql_query(org: &mut Org, soql: &str, all: bool) -> Response {
+    // Children stand in brackets of their own.
+    let (mut outer, mut depth) = (String::new(), 0);
+    for c in soql.chars() {
+        depth += i32::from(c == '(');
+        if depth == 0 {
+            outer.push(c);
+        }
+        depth -= i32::from(c == ')');
+    }
+    let select = outer.strip_prefix("SELECT ").expect("a query");
+    let (fields, rest) = select.split_once(" FROM ").expect("an object");
+    let object = rest.split(' ').next().expect("an object");
+    let fields: Vec<&str> =
+        fields.split(',').map(str::trim).filter(|field| !field.is_empty()).collect();
+    let condition = soql.rsplit_once(&format!("FROM {object}")).map_or("", |(_, rest)| rest);
+    let from = format!(" FROM {object} ");
+    let condition = soql.find(&from).map_or(condition, |at| &soql[at + from.len()..]);
+    let records: Vec<Value> = match object {
+        _ if condition.contains("LIMIT 1") => Vec::new(),
+        "OpportunityStage" => org.stages.clone(),
+        "OpportunityHistory" => {
+            let named = literals(condition);
+            let held = |row: &&Value| {
+                ["OpportunityId", "StageName"].iter().any(|name| {
+                    condition.contains(name) && named.iter().any(|text| row[name] == text.as_str())
+                })
+            };
+            org.history.iter().filter(held).cloned().collect()
+        }
+        "Task" => org.tasks.clone(),
+        "Opportunity" => {
+            let plain = fields.iter().filter(|field| !field.contains('.'));
+            if let Some(unknown) = plain.clone().find(|field| !org.fields.contains(**field)) {
+                return invalid(
+                    "INVALID_FIELD",
+                    &format!("No such column '{unknown}' on entity 'Opportunity'."),
+                );
+            }
+            let named = literals(condition);
+            let since = condition.split("SystemModstamp >= ").nth(1).map(|rest| &rest[..19]);
+            let held = |record: &&Value| {
+                let won = !condition.contains("(IsWon = true OR IsDeleted = true)")
+                    || record["IsWon"] == true
+                    || record["IsDeleted"] == true;
+                let id = record["Id"].as_str().expect("id");
+                let changed = record["SystemModstamp"].as_str().unwrap_or_default();
+                won && (all || record["IsDeleted"] != true)
+                    && (!condition.contains("Id ")
+                        || !condition.starts_with("WHERE Id")
+                        || named.iter().any(|n| n == id))
+                    && since.is_none_or(|since| &changed[..19] >= since)
+            };
+            let children = ["OpportunityContactRoles", "OpportunityLineItems"];
+            let shown = |record: &Value| {
+                let mut shown = Map::new();
+                for field in &fields {
+                    let name = field.split('.').next().expect("a name");
+                    shown.insert(name.to_owned(), record[name].clone());
+                }
+                for child in children.iter().filter(|child| soql.contains(*child)) {
+                    shown.insert((*child).to_owned(), record[*child].clone());
+                }
+                Value::Object(shown)
+            };
+            org.opportunities.values().filter(held).map(shown).collect()
+        }
+        other => panic!("no object {other}"),
+    };
+    org.cursors.push(records);
+    let cursor = (org.cursors.len() - 1) * 1_000;
+    page(org, cursor)
+}

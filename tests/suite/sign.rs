@@ -1,0 +1,264 @@
+//! `handoff sign`: a signed contract becomes a brief in git.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::sandbox::{Sandbox, fixture};
+
+const DEALS: &str = "Record ID,Deal Name,Deal Stage,Close Date,Deal owner,Amount,Currency,Is Closed Won,Associated Company,Handoff: success metric\n\
+    18640329741,Brightwater - Growth 2026,Closed Won,2026-10-14 15:44,Marcus Oyelaran,48000.00,USD,true,Brightwater Logistics Ltd,Late deliveries under 1% by 2027-03-31\n";
+
+/// A ledger with an export of one deal and the outbox.
+fn ledger() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox
+        .handoff(
+            ".",
+            &["init", "ledger", "--crm", "file", "--csm", "Sam Lee <sam@example.com> @samlee"],
+        )
+        .exits(0);
+    sandbox.write("ledger/deals.csv", DEALS);
+    sandbox
+}
+
+fn sample(name: &str) -> String {
+    fixture(&format!("esign/{name}")).display().to_string()
+}
+
+fn event(change: impl FnOnce(&mut Value)) -> String {
+    let text = fs::read_to_string(fixture("esign/pandadoc-completed-full.body.json")).unwrap();
+    let mut event: Value = serde_json::from_str(&text).unwrap();
+    change(&mut event[0]["data"]);
+    event.to_string()
+}
+
+fn head(sandbox: &Sandbox) -> String {
+    sandbox.git("ledger", &["rev-parse", "HEAD"])
+}
+
+#[test]
+fn the_shipped_pandadoc_sample_becomes_one_brief() {
+    let sandbox = ledger();
+    let path = sample("pandadoc-completed-full.body.json");
+    let signed = sandbox.handoff("ledger", &["sign", &path, "--format", "json"]).exits(0).json();
+    assert_eq!(signed["version"], 1);
+    assert_eq!(signed["key"], "hubspot-18640329741");
+    assert_eq!(signed["created"], true);
+    assert_eq!(signed["path"], "briefs/2026/10/brightwater-logistics-ltd--hubspot-18640329741");
+    assert!(
+        signed["missing"].as_array().unwrap().iter().any(|field| field == "commitments"),
+        "{signed}"
+    );
+    assert_eq!(signed["complete"], false);
+    assert_eq!(signed["deliveries"][0]["via"], "outbox", "{signed}");
+    let folder = sandbox.join("ledger").join(signed["path"].as_str().unwrap());
+    for file in ["README.md", "brief.yaml", "timeline.yaml"] {
+        assert!(folder.join(file).is_file(), "{file} is in the working tree");
+    }
+    let readme = fs::read_to_string(folder.join("README.md")).unwrap();
+    for words in
+        ["Brightwater Logistics Ltd", "Late deliveries under 1% by 2027-03-31", "Sam Lee", "48,000"]
+    {
+        assert!(readme.contains(words), "the page says {words}:\n{readme}");
+    }
+    assert_eq!(sandbox.git("ledger", &["fsck", "--strict"]), "");
+    let commits = sandbox
+        .git("ledger", &["log", "--format=%(trailers:key=Handoff-Event,valueonly,separator=%x2C)"]);
+    assert_eq!(commits.lines().filter(|line| line.contains("signed")).count(), 1, "{commits}");
+    let trailers =
+        sandbox.git("ledger", &["log", "--grep=Handoff-Event: .*signed", "--format=%(trailers)"]);
+    assert!(trailers.contains("Handoff-Key: hubspot-18640329741"), "{trailers}");
+    assert!(trailers.contains("Handoff-Signature: pandadoc:f9CbJKS4ZAs6nU629cuowb"), "{trailers}");
+    assert_eq!(sandbox.git("ledger", &["status", "--porcelain", "--", "briefs"]), "");
+
+    let before = head(&sandbox);
+    let again = sandbox.handoff("ledger", &["sign", &path, "--format", "json"]).exits(0).json();
+    assert_eq!(again["created"], false);
+    assert_eq!(head(&sandbox), before, "the same event again makes nothing new");
+}
+
+#[test]
+fn a_corrected_deal_updates_the_same_brief_and_keeps_what_people_wrote() {
+    let sandbox = ledger();
+    let path = sample("pandadoc-completed-full.body.json");
+    let signed = sandbox.handoff("ledger", &["sign", &path, "--format", "json"]).exits(0).json();
+    let brief = sandbox.join("ledger").join(signed["path"].as_str().unwrap()).join("brief.yaml");
+    let text = fs::read_to_string(&brief).unwrap();
+    fs::write(
+        &brief,
+        text.replace(
+            "Late deliveries under 1% by 2027-03-31",
+            "Late deliveries under 1%, agreed on the phone",
+        ),
+    )
+    .unwrap();
+    sandbox.git("ledger", &["commit", "-qam", "goal as agreed"]);
+    sandbox.write(
+        "ledger/deals.csv",
+        DEALS.replace("48000.00", "52000.00").replace("under 1%", "under 2%"),
+    );
+    let again = sandbox.handoff("ledger", &["sign", &path, "--format", "json"]).exits(0).json();
+    assert_eq!((&again["created"], &again["path"]), (&json!(false), &signed["path"]));
+    let text = fs::read_to_string(&brief).unwrap();
+    assert!(text.contains("52000.00"), "the corrected amount is there:\n{text}");
+    assert!(text.contains("agreed on the phone"), "what a person wrote stays:\n{text}");
+    let folders =
+        sandbox.git("ledger", &["ls-tree", "-d", "--name-only", "HEAD", "briefs/2026/10/"]);
+    assert_eq!(folders.lines().count(), 1, "never a second folder: {folders}");
+}
+
+#[test]
+fn what_a_user_has_staged_and_changed_stays_as_it_is() {
+    let sandbox = ledger();
+    sandbox.write("ledger/notes.txt", "one\n");
+    sandbox.write("ledger/dirty.txt", "one\n");
+    sandbox.git("ledger", &["add", "notes.txt", "dirty.txt"]);
+    sandbox.git("ledger", &["commit", "-qm", "notes"]);
+    sandbox.write("ledger/notes.txt", "staged\n");
+    sandbox.git("ledger", &["add", "notes.txt"]);
+    sandbox.write("ledger/dirty.txt", "dirty\n");
+    sandbox.write("ledger/new.txt", "untracked\n");
+    let before = sandbox.git("ledger", &["status", "--porcelain"]);
+    sandbox.handoff("ledger", &["sign", &sample("pandadoc-completed-full.body.json")]).exits(0);
+    let mut after: Vec<String> =
+        sandbox.git("ledger", &["status", "--porcelain"]).lines().map(str::to_owned).collect();
+    after.retain(|line| !line.contains("outbox"));
+    assert_eq!(after.join("\n"), before.trim_end(), "index and working tree are as they were");
+    assert_eq!(sandbox.git("ledger", &["show", ":notes.txt"]), "staged\n");
+}
+
+#[test]
+fn bad_events_are_told_apart_and_nothing_is_written() {
+    let sandbox = ledger();
+    let whole = fs::read_to_string(fixture("esign/pandadoc-completed-full.body.json")).unwrap();
+    let before = head(&sandbox);
+    let cases: &[(&str, String, &[&str], i32, &str)] = &[
+        ("truncated", whole[..whole.len() / 2].to_owned(), &[], 2, "JSON"),
+        ("empty", String::new(), &[], 2, "empty"),
+        ("wrong provider", whole, &["--provider", "docusign"], 2, "PandaDoc"),
+        ("unknown provider", "[]".to_owned(), &["--provider", "pandadok"], 2, "pandadoc"),
+        ("nobody's", r#"{"hello": "world"}"#.to_owned(), &[], 2, "--provider"),
+    ];
+    for (what, text, arguments, code, words) in cases {
+        let path = sandbox.write("event.json", text).display().to_string();
+        let mut line = vec!["sign", path.as_str()];
+        line.extend(*arguments);
+        let ran = sandbox.handoff("ledger", &line).exits(*code);
+        assert!(ran.stderr.contains(words), "{what}: the message names {words}:\n{}", ran.stderr);
+    }
+    let ignored = sandbox
+        .handoff("ledger", &["sign", &sample("pandadoc-recipient-completed.body.json")])
+        .exits(4);
+    assert!(ignored.stderr.contains("recipient_completed"), "{}", ignored.stderr);
+    assert_eq!(head(&sandbox), before, "none of them wrote anything");
+}
+
+#[test]
+fn a_document_without_a_deal_or_with_an_unknown_one_still_becomes_a_handoff() {
+    let sandbox = ledger();
+    let none = event(|data| {
+        data["linked_objects"] = json!([]);
+        data["metadata"] = json!({});
+    });
+    let path = sandbox.write("event.json", none).display().to_string();
+    let signed = sandbox.handoff("ledger", &["sign", &path, "--format", "json"]).exits(0).json();
+    assert_eq!(signed["key"], "pandadoc-f9cbjks4zas6nu629cuowb");
+    assert_eq!(signed["complete"], false);
+
+    let unknown = event(|data| data["linked_objects"][0]["entity_id"] = json!("18640329742"));
+    let path = sandbox.write("event.json", unknown).display().to_string();
+    let ran = sandbox.handoff("ledger", &["sign", &path, "--format", "json"]).exits(0);
+    assert_eq!(ran.json()["key"], "hubspot-18640329742");
+    assert!(ran.stderr.contains("18640329742"), "what is odd is said: {}", ran.stderr);
+}
+
+#[test]
+fn a_deal_that_is_not_won_is_not_handed_over_on_the_crms_word() {
+    let sandbox = ledger();
+    sandbox.write(
+        "ledger/deals.csv",
+        DEALS.replace("Closed Won", "Contract sent").replace("true", "false"),
+    );
+    let ran = sandbox.handoff("ledger", &["sign", "--deal", "18640329741"]).exits(3);
+    assert!(ran.stderr.contains("not won"), "{}", ran.stderr);
+    let ran = sandbox.handoff("ledger", &["sign", "--deal", "1864032974"]).exits(3);
+    assert!(ran.stderr.contains("18640329741"), "the near miss is named: {}", ran.stderr);
+    sandbox.write("ledger/deals.csv", DEALS);
+    let signed = sandbox
+        .handoff("ledger", &["sign", "--deal", "18640329741", "--format", "json"])
+        .exits(0)
+        .json();
+    assert_eq!(signed["key"], "hubspot-18640329741");
+    assert_eq!(signed["created"], true);
+}
+
+#[test]
+fn hostile_names_stay_text() {
+    let long = "Ä".repeat(300);
+    let names = [
+        "../../x",
+        "a\nb\r\nFixes: #1",
+        "\u{0}\u{1b}[31mred",
+        "{{7*7}}",
+        "{% include '/etc/passwd' %}",
+        "<script>alert(1)</script>",
+        "@team fixes #1",
+        "🎉🎉",
+        "\u{202E}lagel",
+        "no",
+        "1e3",
+        "0123",
+        "2026-11-20",
+        "- x: y",
+        "株式会社",
+        "=cmd|' /C calc'!A0",
+        &long,
+    ];
+    let sandbox = ledger();
+    for (index, name) in names.iter().enumerate() {
+        let text = event(|data| {
+            data["id"] = json!(format!("doc{index}"));
+            data["name"] = json!(name);
+            data["linked_objects"] = json!([]);
+            data["metadata"] = json!({});
+            data["tokens"] = json!([{"Client.Company": name}]);
+        });
+        let path = sandbox.write("event.json", text).display().to_string();
+        let ran = sandbox.handoff("ledger", &["sign", &path, "--format", "json"]).exits(0);
+        let signed = ran.json();
+        let folder = signed["path"].as_str().unwrap();
+        assert!(
+            folder.starts_with("briefs/2026/10/")
+                && folder.ends_with(&format!("--pandadoc-doc{index}")),
+            "{name:?}: {folder}"
+        );
+        let readme =
+            fs::read_to_string(sandbox.join("ledger").join(folder).join("README.md")).unwrap();
+        assert!(
+            !readme.contains("<script>") && !readme.contains("49"),
+            "{name:?} acted:\n{readme}"
+        );
+        assert!(!readme.contains("@team"), "{name:?} mentions:\n{readme}");
+        assert!(
+            !ran.stderr.contains('\u{1b}'),
+            "{name:?} reaches the terminal raw: {:?}",
+            ran.stderr
+        );
+        let brief =
+            fs::read_to_string(sandbox.join("ledger").join(folder).join("brief.yaml")).unwrap();
+        let read = handoff::yaml::read(brief.as_bytes())
+            .unwrap_or_else(|error| panic!("{name:?}: {error}\n{brief}"));
+        assert_eq!(
+            read.pointer("/signature/document_name").and_then(|node| node.as_str()),
+            Some(*name),
+            "{brief}"
+        );
+    }
+    assert_eq!(sandbox.git("ledger", &["fsck", "--strict"]), "");
+    let subjects = sandbox.git("ledger", &["log", "--format=%s%n%b"]);
+    assert!(
+        !subjects.contains("\nFixes: #1"),
+        "no trailer or closing word comes of a name:\n{subjects}"
+    );
+}

@@ -3,9 +3,10 @@
 use chrono::{DateTime, Utc};
 
 use super::sign::event_name;
+use super::turn::Turn;
 use super::workplace::{LOCK_WAIT, Stored, stored_in};
 use super::{WorkflowError, Workplace};
-use crate::brief::{Completeness, Event, MissingField, Timeline};
+use crate::brief::{Completeness, Event, EventKind, MissingField, Timeline};
 use crate::deliver::{
     self, Backoff, Circumstances, DeliveryResult, Handoff, Missing, Plan, Wanted,
 };
@@ -79,6 +80,7 @@ pub async fn deliver(
     dry_run: bool,
     before: Option<deliver::Before<'_>>,
 ) -> Result<Delivered, WorkflowError> {
+    let _turn = if dry_run { None } else { Some(Turn::take(place, key).await?) };
     let Some(stored) = place.stored(key, None)? else {
         return Err(WorkflowError::NoHandoff(key.clone()));
     };
@@ -183,7 +185,7 @@ pub(super) fn append(
         None => (Timeline::new(key.clone()), None, folder.to_owned()),
     };
     let new: Vec<Event> =
-        events.into_iter().filter(|event| !timeline.events.contains(event)).collect();
+        events.into_iter().filter(|event| !is_recorded(&timeline, event)).collect();
     if new.is_empty() {
         return Ok(Some(timeline));
     }
@@ -204,4 +206,21 @@ pub(super) fn append(
 fn month_in(folder: &str) -> Option<&str> {
     let inner = folder.strip_prefix(BRIEFS)?.strip_prefix('/')?;
     inner.rsplit_once('/').map(|(month, _)| month)
+}
+
+/// Whether a timeline has this event: a delivery is made once by each sink,
+/// whoever made it; anything else may happen again at another time.
+fn is_recorded(timeline: &Timeline, event: &Event) -> bool {
+    let delivery = matches!(
+        event.event,
+        EventKind::TaskOpened
+            | EventKind::Notified
+            | EventKind::Emailed
+            | EventKind::ProjectStarted
+            | EventKind::Welcomed
+            | EventKind::CrmUpdated
+    );
+    timeline.events.iter().any(|other| {
+        other == event || (delivery && other.event == event.event && other.via == event.via)
+    })
 }

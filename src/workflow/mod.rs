@@ -19,6 +19,7 @@ mod promises;
 mod sign;
 mod status;
 mod sync;
+mod turn;
 mod validate;
 mod voided;
 mod workplace;

@@ -262,3 +262,26 @@ fn hostile_names_stay_text() {
         "no trailer or closing word comes of a name:\n{subjects}"
     );
 }
+
+#[test]
+fn the_same_event_five_times_at_once_is_handed_over_and_delivered_once() {
+    let sandbox = ledger();
+    let path = sample("pandadoc-completed-full.body.json");
+    let created = std::thread::scope(|scope| {
+        let run =
+            || sandbox.handoff("ledger", &["sign", &path, "--format", "json"]).exits(0).json();
+        let runs: Vec<_> = (0..5).map(|_| scope.spawn(run)).collect();
+        runs.into_iter().map(|run| run.join().unwrap()).filter(|run| run["created"] == true).count()
+    });
+    assert_eq!(created, 1, "one of them makes the brief");
+    let folder =
+        sandbox.git("ledger", &["ls-tree", "-d", "--name-only", "HEAD", "briefs/2026/10/"]);
+    let timeline =
+        sandbox.git("ledger", &["show", &format!("HEAD:{}/timeline.yaml", folder.trim())]);
+    for event in
+        ["received", "signed", "task_opened", "notified", "emailed", "project_started", "welcomed"]
+    {
+        let times = timeline.matches(&format!("event: {event}\n")).count();
+        assert_eq!(times, 1, "{event} happens once:\n{timeline}");
+    }
+}

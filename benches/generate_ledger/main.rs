@@ -23,9 +23,11 @@ use stream::Stream;
 const FIRST: i64 = 1_701_388_800;
 const SPAN: i64 = (3 * 365 - 10) * 86_400;
 
-/// What happens to a handoff after its brief was committed.
+/// What happens to a handoff, each at its time: commits of several handoffs
+/// stand between one another as they do in a real ledger.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Step {
+    Sign,
     Deliver,
     Touch,
     Edit,
@@ -75,16 +77,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut timeline = Timeline::new(deal.key());
         timeline.events.push(event(signed_at + 9, EventKind::Received, "pandadoc"));
         timeline.events.push(event(signed_at + wait, EventKind::Signed, "pandadoc"));
-        stream.commit(signed_at + wait, &deal.subject("signed"))?;
-        stream.file(&deal.path("README.md"), deal.readme().as_bytes())?;
-        stream.file(&deal.path("brief.yaml"), deal.brief().as_bytes())?;
-        stream.file(&deal.path("timeline.yaml"), timeline.to_yaml().as_bytes())?;
         let place = open.len();
         open.push(Some((deal, timeline)));
         let mut then =
             |after: i64, step| waiting.push(Reverse((signed_at + wait + after, step, place)));
+        then(0, Step::Sign);
         then(random.i64(5..60), Step::Deliver);
-        let touched = random.i64(3_600..200_000);
+        // One CSM in twenty is later than the 24 hours they have.
+        let touched = if random.u32(..20) == 0 {
+            random.i64(90_000..200_000)
+        } else {
+            random.i64(3_600..80_000)
+        };
         then(touched, Step::Touch);
         match random.u32(..1_000) {
             0..20 => then(random.i64(4_000..150_000), Step::Edit),
@@ -112,6 +116,11 @@ fn run_until(
         waiting.pop();
         let Some((deal, timeline)) = &mut open[place] else { continue };
         match step {
+            Step::Sign => {
+                stream.commit(at, &deal.subject("signed"))?;
+                stream.file(&deal.path("README.md"), deal.readme().as_bytes())?;
+                stream.file(&deal.path("brief.yaml"), deal.brief().as_bytes())?;
+            }
             Step::Deliver => {
                 let done = [
                     (EventKind::TaskOpened, "github"),

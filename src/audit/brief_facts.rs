@@ -1,62 +1,48 @@
 //! What the audit needs to know of one version of a brief. Whoever reads
 //! briefs fills it; the audit knows no other shape of a brief.
 
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-
 use crate::facts::{
     CrmName, DealId, DocumentId, Key, Money, Person, ProviderName, normalise_deal_id,
 };
+use chrono::{DateTime, Utc};
 
 /// One version of a brief.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BriefFacts {
     /// The `key:` in the file, where it is a key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<Key>,
     /// The deal it names.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deal: Option<DealAsWritten>,
     /// The signature; absent in a draft.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<SignatureAsWritten>,
     /// `customer.name`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer: Option<String>,
     /// `customer.tier`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<String>,
     /// The name of `first_action.owner`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub csm: Option<String>,
     /// `purchase.contract_value`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Money>,
     /// `first_action.due`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<DateTime<Utc>>,
     /// Whether every required question is answered, by the schema of its time.
     pub complete: bool,
     /// What is not answered.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unanswered: Vec<UnansweredField>,
 }
 
 /// A deal as a brief writes it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DealAsWritten {
     /// The CRM.
     pub crm: CrmName,
     /// The id.
     pub id: DealId,
     /// The name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The rep.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<Person>,
     /// When it was won.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_won_at: Option<DateTime<Utc>>,
 }
 
@@ -69,23 +55,20 @@ impl DealAsWritten {
 }
 
 /// A signature as a brief writes it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignatureAsWritten {
     /// The provider; a CRM's name where the deal was handed over on the CRM's word.
     pub provider: ProviderName,
     /// The document.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document_id: Option<DocumentId>,
     /// When it was signed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed_at: Option<DateTime<Utc>>,
 }
 
 /// A field without an answer.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UnansweredField {
     /// The question, 1 to 7; `None` for a company's own field outside them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<u8>,
     /// The field, dotted: `success.primary_goal`.
     pub field: String,

@@ -1,15 +1,16 @@
 //! One folder's history, digested: when a signed brief arrived, what it said
 //! then, what is at the tip, what happened in between.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
 
 use super::brief_facts::BriefFacts;
-use crate::brief::Event;
+use super::events::Events;
 use crate::facts::{Key, ObjectId};
 
 /// A commit that did something to a brief.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
     /// The commit.
     pub commit: ObjectId,
@@ -20,7 +21,7 @@ pub struct Change {
 }
 
 /// A version of `brief.yaml` that a commit brought.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BriefVersion {
     /// The commit.
     pub change: Change,
@@ -29,7 +30,7 @@ pub struct BriefVersion {
 }
 
 /// The first arrival of a brief with a signature on the default branch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     /// The commit that brought it.
     pub change: Change,
@@ -41,26 +42,24 @@ pub struct Delivery {
     /// The blob.
     pub blob: ObjectId,
     /// The brief as it was then.
-    pub brief: BriefFacts,
+    pub brief: Arc<BriefFacts>,
 }
 
 /// The brief at the tip.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AtTip {
     /// There is none.
     Gone,
     /// The very file that was delivered.
     AsDelivered,
     /// Another version, or a draft.
-    Changed(Box<BriefFacts>),
+    Changed(Arc<BriefFacts>),
     /// A file that cannot be read.
     Unreadable,
 }
 
-/// One folder's history, digested. It depends on the folder's versions, the
-/// blobs and the schemas alone, so it may be kept for as long as these stay.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// One folder's history, digested.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FolderDigest {
     /// The folder.
     pub path: String,
@@ -75,7 +74,7 @@ pub struct FolderDigest {
     /// The versions of the brief, oldest first.
     pub versions: Vec<BriefVersion>,
     /// The events of the last timeline.
-    pub events: Vec<Event>,
+    pub events: Events,
     /// Whether that timeline is at the tip.
     pub timeline_at_tip: bool,
     /// What could not be read: what, and why.
@@ -85,7 +84,7 @@ pub struct FolderDigest {
 impl FolderDigest {
     /// The brief at the tip, where one can be read.
     #[must_use]
-    pub fn brief_at_tip(&self) -> Option<&BriefFacts> {
+    pub fn brief_at_tip(&self) -> Option<&Arc<BriefFacts>> {
         match &self.tip {
             AtTip::Gone | AtTip::Unreadable => None,
             AtTip::AsDelivered => self.delivered.as_ref().map(|delivery| &delivery.brief),

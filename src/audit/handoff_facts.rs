@@ -1,13 +1,15 @@
 //! One handoff: all folders of one key, taken together.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use rayon::prelude::*;
 
 use super::brief_facts::{BriefFacts, DealAsWritten, SignatureAsWritten};
+use super::events::{Events, Happened};
 use super::folder_digest::{BriefVersion, Change, Delivery, FolderDigest};
-use crate::brief::{Event, EventKind};
+use crate::brief::EventKind;
 use crate::facts::Key;
 
 /// What the audit knows of one handoff, up to the moment it speaks of.
@@ -20,7 +22,7 @@ pub struct HandoffFacts {
     /// Its folders: the one that counts first, then by path.
     pub folders: Vec<Folder>,
     /// The brief at the tip, where one can be read.
-    pub tip: Option<BriefFacts>,
+    pub tip: Option<Arc<BriefFacts>>,
     /// The first arrival of a signed brief, at whatever path.
     pub delivered: Option<Delivery>,
     /// Whether a signed brief is at the tip.
@@ -30,7 +32,7 @@ pub struct HandoffFacts {
     /// The versions of the brief in the order they came, over all folders.
     pub versions: Vec<BriefVersion>,
     /// What happened, oldest first.
-    pub events: Vec<Event>,
+    pub events: Events,
     /// Whether the timeline is at the tip; an exemption counts only there.
     pub timeline_at_tip: bool,
 }
@@ -68,7 +70,7 @@ impl HandoffFacts {
     /// The brief as it is now, else as it was delivered.
     #[must_use]
     pub fn brief(&self) -> Option<&BriefFacts> {
-        self.tip.as_ref().or(self.delivered.as_ref().map(|delivery| &delivery.brief))
+        self.tip.as_deref().or(self.delivered.as_ref().map(|delivery| &*delivery.brief))
     }
 
     /// The deal it names.
@@ -80,8 +82,8 @@ impl HandoffFacts {
     /// The signature it was delivered with, else the present one.
     #[must_use]
     pub fn signature(&self) -> Option<&SignatureAsWritten> {
-        let delivered = self.delivered.as_ref().map(|delivery| &delivery.brief);
-        delivered.or(self.tip.as_ref()).and_then(|brief| brief.signature.as_ref())
+        let delivered = self.delivered.as_ref().map(|delivery| &*delivery.brief);
+        delivered.or(self.tip.as_deref()).and_then(|brief| brief.signature.as_ref())
     }
 
     /// Whether it was handed over on the CRM's word, without an e-signature.
@@ -93,30 +95,29 @@ impl HandoffFacts {
 
     /// The first event of a kind.
     #[must_use]
-    pub fn first(&self, kind: EventKind) -> Option<&Event> {
-        self.events.iter().find(|event| event.event == kind)
+    pub fn first(&self, kind: EventKind) -> Option<Happened<'_>> {
+        self.events.of(kind).next()
     }
 
     /// The last event of a kind.
     #[must_use]
-    pub fn last(&self, kind: EventKind) -> Option<&Event> {
-        self.events.iter().rev().find(|event| event.event == kind)
+    pub fn last(&self, kind: EventKind) -> Option<Happened<'_>> {
+        self.events.of(kind).last()
     }
 
     /// Whether the brief was made afterwards for a handoff that was missing.
     #[must_use]
     pub fn is_backfilled(&self) -> bool {
-        self.first(EventKind::Backfilled).is_some()
+        self.events.has(EventKind::Backfilled)
     }
 
     /// The exemption that counts: at the tip, with a reason and an approver.
     #[must_use]
     pub fn exemption(&self) -> Option<(&str, &str)> {
-        let filled =
-            |text: &'_ Option<String>| text.as_deref().is_some_and(|text| !text.trim().is_empty());
+        let filled = |text: &&str| !text.trim().is_empty();
         self.exemptions()
-            .filter(|event| filled(&event.reason) && filled(&event.by))
-            .find_map(|event| Some((event.reason.as_deref()?, event.by.as_deref()?)))
+            .filter_map(|event| Some((event.reason.filter(filled)?, event.by.filter(filled)?)))
+            .last()
     }
 
     /// Whether somebody tried to exempt it, with or without reason and approver.
@@ -125,9 +126,9 @@ impl HandoffFacts {
         self.exemptions().next().is_some()
     }
 
-    fn exemptions(&self) -> impl Iterator<Item = &Event> {
+    fn exemptions(&self) -> impl Iterator<Item = Happened<'_>> {
         let counts = self.timeline_at_tip;
-        self.events.iter().rev().filter(move |event| counts && event.event == EventKind::Exempted)
+        self.events.of(EventKind::Exempted).filter(move |_| counts)
     }
 }
 
@@ -212,17 +213,13 @@ fn join(key: Key, mut digests: Vec<FolderDigest>, as_of: DateTime<Utc>) -> Hando
 
     let mut delivered: Option<Delivery> = None;
     let mut versions = Vec::new();
-    let mut events: Vec<Event> = Vec::new();
+    let mut timelines: Vec<Events> = Vec::new();
     for digest in digests {
         versions.extend(digest.versions);
         // A folder that was moved left its old timeline behind in the history;
         // the new one has the same events and more.
         if digest.timeline_at_tip || !timeline_at_tip {
-            for event in digest.events {
-                if event.at <= as_of && !events.contains(&event) {
-                    events.push(event);
-                }
-            }
+            timelines.push(digest.events);
         }
         if let Some(delivery) = digest.delivered
             && delivered.as_ref().is_none_or(|first| delivery.change.order < first.change.order)
@@ -230,7 +227,14 @@ fn join(key: Key, mut digests: Vec<FolderDigest>, as_of: DateTime<Utc>) -> Hando
             delivered = Some(delivery);
         }
     }
+    let mut events: Vec<Happened<'_>> = Vec::new();
+    for event in timelines.iter().flat_map(Events::iter) {
+        if event.at <= as_of && !events.contains(&event) {
+            events.push(event);
+        }
+    }
     events.sort_by_key(|event| event.at);
+    let events = Events::pack(events);
     versions.sort_by_key(|version| version.change.order);
     versions.dedup_by_key(|version| version.blob);
     HandoffFacts {

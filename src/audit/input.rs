@@ -65,7 +65,7 @@ impl LedgerInput {
     /// added to it. `repository` names the ledger when there are several.
     #[must_use]
     pub fn new(
-        history: &History,
+        history: History,
         digests: Vec<FolderDigest>,
         scan_gaps: Vec<Gap>,
         as_of: DateTime<Utc>,
@@ -76,9 +76,9 @@ impl LedgerInput {
         Self {
             repository: repository.map(str::to_owned),
             head: history.head,
-            branch: history.branch.clone(),
+            branch: history.branch,
             walked: history.walked,
-            commits: history.commits.clone(),
+            commits: history.commits,
             handoffs: combine(digests, as_of, repository),
             gaps,
             checkpoints: Vec::new(),

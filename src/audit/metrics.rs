@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use rayon::prelude::*;
 
 use super::figures::{
     Coverage, FieldCount, Figures, Group, Latencies, Latency, LatencyFigures, Metrics,
     QuestionCount, ReturnCount, Sample, Share, ValueShare,
 };
-use super::rows::Judged;
-use super::{Class, DealKey, DealRow, Policy};
+use super::rows::{Elapsed, Judged};
+use super::{Class, DealKey, Policy};
 use crate::brief::EventKind;
 use crate::facts::Money;
 
@@ -29,18 +29,18 @@ pub(super) fn measure(judged: &[Judged<'_>], policy: &Policy) -> Metrics {
     Metrics {
         coverage: coverage(&in_scope),
         latency: Latencies {
-            signature_to_brief: latency(&in_scope, policy, |row| row.delivered_at),
-            signature_to_task: latency(&in_scope, policy, |row| row.task_at),
-            signature_to_first_touch: latency(&in_scope, policy, |row| row.first_touch_at),
-            signature_to_acceptance: latency(&in_scope, policy, |row| row.accepted_at),
+            signature_to_brief: latency(&in_scope, |times| times.signature_to_brief),
+            signature_to_task: latency(&in_scope, |times| times.signature_to_task),
+            signature_to_first_touch: latency(&in_scope, |times| times.signature_to_first_touch),
+            signature_to_acceptance: latency(&in_scope, |times| times.signature_to_acceptance),
         },
         first_pass_complete: first_pass(&in_scope),
         unanswered: unanswered(&in_scope),
         returns: returns(&in_scope),
-        by_csm: groups(&in_scope, policy, |judged| judged.row.csm.clone()),
-        by_rep: groups(&in_scope, policy, |judged| judged.row.owner.clone()),
-        by_tier: groups(&in_scope, policy, |judged| judged.row.tier.clone()),
-        by_month: groups(&in_scope, policy, month),
+        by_csm: groups(&in_scope, |judged| judged.row.csm.clone()),
+        by_rep: groups(&in_scope, |judged| judged.row.owner.clone()),
+        by_tier: groups(&in_scope, |judged| judged.row.tier.clone()),
+        by_month: groups(&in_scope, month),
     }
 }
 
@@ -67,45 +67,35 @@ fn add_value(shares: &mut BTreeMap<String, ValueShare>, value: &Money, counts: b
     }
 }
 
-/// The times of the deals that have been handed over and have both moments.
-fn samples(
-    judged: &[&Judged<'_>],
-    policy: &Policy,
-    end: impl Fn(&DealRow) -> Option<DateTime<Utc>>,
-) -> Vec<Sample> {
+/// One of a deal's times.
+type Pick = fn(&Latencies<Option<Elapsed>>) -> Option<Elapsed>;
+
+/// The times of the deals that have been handed over and have both moments,
+/// with the deals behind them.
+fn latency(judged: &[&Judged<'_>], pick: Pick) -> Latency {
     let mut samples: Vec<Sample> = judged
         .iter()
-        .map(|judged| &judged.row)
-        .filter(|row| row.class.is_covered())
-        .filter_map(|row| {
-            let (from, to) = (row.signed_at?, end(row)?);
-            let calendar = policy.calendar.as_ref();
+        .filter_map(|judged| {
+            let elapsed = pick(&judged.times)?;
             Some(Sample {
-                key: row.key.clone(),
-                seconds: (to - from).num_seconds(),
-                business_seconds: calendar.map(|calendar| calendar.between(from, to)),
+                key: judged.row.key.clone(),
+                seconds: elapsed.seconds,
+                business_seconds: elapsed.business_seconds,
             })
         })
         .collect();
-    samples.sort_by(|a, b| b.seconds.cmp(&a.seconds).then_with(|| a.key.cmp(&b.key)));
-    samples
+    samples.par_sort_by(|a, b| b.seconds.cmp(&a.seconds).then_with(|| a.key.cmp(&b.key)));
+    Latency { figures: latency_figures(judged, pick), samples }
 }
 
-fn latency(
-    judged: &[&Judged<'_>],
-    policy: &Policy,
-    end: impl Fn(&DealRow) -> Option<DateTime<Utc>>,
-) -> Latency {
-    let samples = samples(judged, policy, end);
-    Latency { figures: figures_of(&samples), samples }
-}
-
-fn figures_of(samples: &[Sample]) -> LatencyFigures {
-    let plain = samples.iter().map(|sample| sample.seconds).collect();
-    let business = samples.iter().filter_map(|sample| sample.business_seconds).collect();
+fn latency_figures(judged: &[&Judged<'_>], pick: Pick) -> LatencyFigures {
+    let times = || judged.iter().filter_map(|judged| pick(&judged.times));
+    let plain: Vec<i64> = times().map(|elapsed| elapsed.seconds).collect();
+    let business = times().filter_map(|elapsed| elapsed.business_seconds).collect();
+    let n = plain.len();
     let (median_s, p90_s) = median_and_p90(plain);
     let (business_median_s, business_p90_s) = median_and_p90(business);
-    LatencyFigures { n: samples.len(), median_s, p90_s, business_median_s, business_p90_s }
+    LatencyFigures { n, median_s, p90_s, business_median_s, business_p90_s }
 }
 
 /// The median (of an even number, the mean of the middle two, rounded down)
@@ -185,9 +175,9 @@ pub(super) fn return_reason(text: Option<&str>) -> &'static str {
 fn returns(judged: &[&Judged<'_>]) -> Vec<ReturnCount> {
     let mut reasons: BTreeMap<&str, (usize, Vec<DealKey>)> = BTreeMap::new();
     for judged in judged {
-        let events = judged.handed_over().map_or(&[][..], |handoff| &handoff.events);
-        for event in events.iter().filter(|event| event.event == EventKind::Returned) {
-            let (count, deals) = reasons.entry(return_reason(event.reason.as_deref())).or_default();
+        let handoff = judged.handed_over().into_iter();
+        for event in handoff.flat_map(|handoff| handoff.events.of(EventKind::Returned)) {
+            let (count, deals) = reasons.entry(return_reason(event.reason)).or_default();
             *count += 1;
             if deals.last() != Some(&judged.row.key) {
                 deals.push(judged.row.key.clone());
@@ -206,7 +196,6 @@ fn returns(judged: &[&Judged<'_>]) -> Vec<ReturnCount> {
 /// of which the record does not say.
 fn groups<'a>(
     judged: &[&'a Judged<'a>],
-    policy: &Policy,
     name: impl Fn(&Judged<'_>) -> Option<String>,
 ) -> Vec<Group> {
     let mut groups: BTreeMap<(bool, String), Vec<&Judged<'_>>> = BTreeMap::new();
@@ -215,26 +204,27 @@ fn groups<'a>(
         let name = name.map_or_else(|| (true, NONE.to_owned()), |name| (false, name));
         groups.entry(name).or_default().push(judged);
     }
+    let groups: Vec<_> = groups.into_iter().collect();
     groups
-        .into_iter()
+        .into_par_iter()
         .map(|((_, name), members)| Group {
             name,
-            figures: figures(&members, policy),
+            figures: figures(&members),
             deals: members.iter().map(|judged| judged.row.key.clone()).collect(),
         })
         .collect()
 }
 
-fn figures(judged: &[&Judged<'_>], policy: &Policy) -> Figures {
-    let times =
-        |end: fn(&DealRow) -> Option<DateTime<Utc>>| figures_of(&samples(judged, policy, end));
+fn figures(judged: &[&Judged<'_>]) -> Figures {
     let mut figures = Figures {
         coverage: coverage(judged),
         latency: Latencies {
-            signature_to_brief: times(|row| row.delivered_at),
-            signature_to_task: times(|row| row.task_at),
-            signature_to_first_touch: times(|row| row.first_touch_at),
-            signature_to_acceptance: times(|row| row.accepted_at),
+            signature_to_brief: latency_figures(judged, |times| times.signature_to_brief),
+            signature_to_task: latency_figures(judged, |times| times.signature_to_task),
+            signature_to_first_touch: latency_figures(judged, |times| {
+                times.signature_to_first_touch
+            }),
+            signature_to_acceptance: latency_figures(judged, |times| times.signature_to_acceptance),
         },
         first_pass_complete: first_pass(judged),
         ..Figures::default()
@@ -244,8 +234,7 @@ fn figures(judged: &[&Judged<'_>], policy: &Policy) -> Figures {
         if let Some(value) = &judged.row.value {
             figures.values.add(judged.row.class, value);
         }
-        if judged.handed_over().is_some_and(|handoff| handoff.first(EventKind::Returned).is_some())
-        {
+        if judged.handed_over().is_some_and(|handoff| handoff.events.has(EventKind::Returned)) {
             figures.returned.push(judged.row.key.clone());
         }
     }

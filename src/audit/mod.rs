@@ -7,10 +7,13 @@ mod class;
 mod classify;
 mod coverage;
 mod digest;
+mod digester;
+mod events;
 mod figures;
 mod folder_digest;
 mod handoff_facts;
 mod input;
+mod kept;
 mod matching;
 mod metrics;
 mod orphans;
@@ -28,7 +31,9 @@ pub use coverage::{
     COVERAGE_VERSION, CoverageInput, CoverageReport, DealAnswers, FieldCoverage, QuestionCoverage,
     RepCoverage, RequiredField, measure_coverage,
 };
-pub use digest::{Blobs, ReadError, digest_folder, digest_history, gaps_of};
+pub use digest::{Blobs, ReadError, gaps_of};
+pub use digester::Digester;
+pub use events::{Events, Happened, TimelineFacts};
 pub use figures::{
     Coverage, FieldCount, Figures, Group, Latencies, Latency, LatencyFigures, Metrics,
     QuestionCount, ReturnCount, Sample, Share, ValueShare,
@@ -36,6 +41,7 @@ pub use figures::{
 pub use folder_digest::{AtTip, BriefVersion, Change, Delivery, FolderDigest};
 pub use handoff_facts::{Folder, HandoffFacts, combine};
 pub use input::{AuditInput, LedgerInput, Policy};
+pub use kept::KEPT_FORMAT;
 pub use report::{
     AuditReport, Checkpoint, Exclusion, LedgerReport, Outcome, PopulationReport, REPORT_VERSION,
     Settings, SourceReport,

@@ -6,7 +6,7 @@ use super::classify::{Verdict, classify, signed_at};
 use super::matching::Match;
 use super::selection::Selected;
 use super::suggest::Suggestions;
-use super::{AuditInput, Class, DealRow, HandoffFacts, UnansweredField};
+use super::{AuditInput, Class, DealRow, HandoffFacts, Latencies, Policy, UnansweredField};
 use crate::brief::EventKind;
 use crate::facts::Deal;
 
@@ -16,6 +16,27 @@ pub(super) struct Judged<'a> {
     pub(super) deal: &'a Deal,
     /// The one that counts first.
     pub(super) handoffs: Vec<&'a HandoffFacts>,
+    /// How long after the signature what followed came, for a deal that has
+    /// been handed over.
+    pub(super) times: Latencies<Option<Elapsed>>,
+}
+
+/// The time between two events in seconds.
+#[derive(Clone, Copy)]
+pub(super) struct Elapsed {
+    pub(super) seconds: i64,
+    /// Business time, where a calendar is configured.
+    pub(super) business_seconds: Option<i64>,
+}
+
+impl Elapsed {
+    fn between(from: DateTime<Utc>, to: DateTime<Utc>, policy: &Policy) -> Self {
+        let calendar = policy.calendar.as_ref();
+        Self {
+            seconds: (to - from).num_seconds(),
+            business_seconds: calendar.map(|calendar| calendar.between(from, to)),
+        }
+    }
 }
 
 impl<'a> Judged<'a> {
@@ -58,7 +79,19 @@ pub(super) fn judge<'a>(
         row.brief = Some(handoff.location());
         fill_from_handoff(&mut row, input, deal, handoff);
     }
-    Judged { row, deal, handoffs }
+    let times = times(&row, input.policy);
+    Judged { row, deal, handoffs, times }
+}
+
+fn times(row: &DealRow, policy: &Policy) -> Latencies<Option<Elapsed>> {
+    let signed = row.signed_at.filter(|_| row.class.is_covered());
+    let until = |end: Option<DateTime<Utc>>| Some(Elapsed::between(signed?, end?, policy));
+    Latencies {
+        signature_to_brief: until(row.delivered_at),
+        signature_to_task: until(row.task_at),
+        signature_to_first_touch: until(row.first_touch_at),
+        signature_to_acceptance: until(row.accepted_at),
+    }
 }
 
 fn bare_row(selected: &Selected<'_>, verdict: &Verdict) -> DealRow {
@@ -112,7 +145,7 @@ fn fill_from_handoff(
     row.received_at = handoff.first(EventKind::Received).map(|event| event.at);
     row.backfilled = handoff.is_backfilled();
     let task = handoff.first(EventKind::TaskOpened);
-    row.task = task.map(|event| event.reference.clone().unwrap_or_else(|| event.via.clone()));
+    row.task = task.map(|event| event.reference.unwrap_or(event.via).to_owned());
     row.task_at = task.map(|event| event.at);
     row.first_touch_at = handoff.first(EventKind::Touched).map(|event| event.at);
     row.accepted_at = handoff.first(EventKind::Accepted).map(|event| event.at);
@@ -126,12 +159,9 @@ fn fill_from_handoff(
         delivery.brief.unanswered.iter().map(|missing| missing.field.clone()).collect();
     row.first_touch_due = first_touch_due(input, handoff, row.signed_at);
     if let Some(signed) = row.signed_at {
-        row.latency_s = Some((delivery.change.at - signed).num_seconds());
-        row.business_latency_s = input
-            .policy
-            .calendar
-            .as_ref()
-            .map(|calendar| calendar.between(signed, delivery.change.at));
+        let elapsed = Elapsed::between(signed, delivery.change.at, input.policy);
+        row.latency_s = Some(elapsed.seconds);
+        row.business_latency_s = elapsed.business_seconds;
     }
 }
 

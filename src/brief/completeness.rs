@@ -104,8 +104,7 @@ impl Completeness {
     pub fn of(schema: &Schema, brief: &Value) -> Self {
         let mut walk = Walk { outline: schema.outline(), brief, missing: vec![], unknown: vec![] };
         for field in schema.outline().fields() {
-            let value = brief.get(&field.name);
-            walk.visit(field, &format!("/{}", escape(&field.name)), value, &field.title, true);
+            walk.visit(field, brief.get(&field.name), Step::section(field));
         }
         let Walk { missing, unknown, .. } = walk;
         let mut questions = [Answer::Answered; 7];
@@ -143,6 +142,63 @@ impl Completeness {
     }
 }
 
+/// One step on the way from the brief's root to a field. Pointer and label are
+/// made of it only where something is missing, which is rare.
+#[derive(Clone, Copy)]
+struct Step<'a> {
+    above: Option<&'a Step<'a>>,
+    at: At<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum At<'a> {
+    /// A field of the schema.
+    Field(&'a Field),
+    /// A key that the schema does not name.
+    Other(&'a str),
+    /// A place in a list.
+    Index(usize),
+}
+
+impl<'a> Step<'a> {
+    fn section(field: &'a Field) -> Self {
+        Self { above: None, at: At::Field(field) }
+    }
+
+    fn below(above: &'a Self, at: At<'a>) -> Self {
+        Self { above: Some(above), at }
+    }
+
+    fn is_section(&self) -> bool {
+        self.above.is_none()
+    }
+
+    fn pointer(&self) -> String {
+        let mut pointer = self.above.map_or_else(String::new, Self::pointer);
+        pointer.push('/');
+        match self.at {
+            At::Field(field) => pointer.push_str(&escape(&field.name)),
+            At::Other(name) => pointer.push_str(&escape(name)),
+            At::Index(index) => pointer.push_str(&index.to_string()),
+        }
+        pointer
+    }
+
+    fn label(&self) -> String {
+        let title = match self.at {
+            At::Field(field) => field.title.clone(),
+            At::Other(name) => super::schema::humanise(name),
+            At::Index(_) => return self.above.map_or_else(String::new, Self::label),
+        };
+        match self.above {
+            Some(above) if !above.is_section() => {
+                format!("{}: {}", above.label(), title.to_lowercase())
+            }
+            _ => title,
+        }
+    }
+}
+
 struct Walk<'a> {
     outline: &'a Outline,
     brief: &'a Value,
@@ -151,27 +207,21 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn visit(
-        &mut self,
-        field: &Field,
-        pointer: &str,
-        value: Option<&Value>,
-        label: &str,
-        section: bool,
-    ) {
+    fn visit(&mut self, field: &Field, value: Option<&Value>, here: Step<'_>) {
         let Some(value) = value.filter(|value| !is_blank(value)) else {
             if field.required {
-                self.absent(field, pointer, label, section);
+                self.absent(field, here);
             }
             return;
         };
         if let Some(gap) = unknown(value) {
             let text = |key: &str| gap.get(key).and_then(Value::as_str).map(str::to_owned);
+            let pointer = here.pointer();
             self.unknown.push(UnknownAnswer {
                 question: field.question,
-                field: dotted(pointer),
-                pointer: pointer.to_owned(),
-                label: label.to_owned(),
+                field: dotted(&pointer),
+                pointer,
+                label: here.label(),
                 why: text("why"),
                 owner: text("owner"),
                 resolve_by: text("resolve_by"),
@@ -181,27 +231,23 @@ impl Walk<'_> {
         match (&field.shape, value) {
             (Shape::Mapping { fields, other }, Value::Object(entries)) => {
                 for child in fields {
-                    let label = inner_label(label, &child.title, section);
-                    let at = format!("{pointer}/{}", escape(&child.name));
-                    self.visit(child, &at, entries.get(&child.name), &label, false);
+                    let step = Step::below(&here, At::Field(child));
+                    self.visit(child, entries.get(&child.name), step);
                 }
                 let Some(other) = other else { return };
                 for (name, value) in entries {
                     if !fields.iter().any(|field| field.name == *name) {
-                        let label = inner_label(label, &super::schema::humanise(name), section);
-                        let at = format!("{pointer}/{}", escape(name));
-                        self.visit(other, &at, Some(value), &label, false);
+                        self.visit(other, Some(value), Step::below(&here, At::Other(name)));
                     }
                 }
             }
             (Shape::List(item), Value::Array(items)) => {
                 for (index, value) in items.iter().enumerate() {
-                    let at = format!("{pointer}/{index}");
-                    self.visit(item, &at, Some(value), label, false);
+                    self.visit(item, Some(value), Step::below(&here, At::Index(index)));
                 }
             }
             (_, Value::String(text)) if field.required && is_placeholder(text) => {
-                self.push(field, pointer, label, Absence::Placeholder);
+                self.push(field, here, Absence::Placeholder);
             }
             _ => {}
         }
@@ -209,25 +255,25 @@ impl Walk<'_> {
 
     /// A section that is not there lacks each of its answers; an answer that
     /// is not there is one, whatever it is made of.
-    fn absent(&mut self, field: &Field, pointer: &str, label: &str, section: bool) {
-        if let (true, Shape::Mapping { fields, .. }) = (section, &field.shape) {
+    fn absent(&mut self, field: &Field, here: Step<'_>) {
+        if let (true, Shape::Mapping { fields, .. }) = (here.is_section(), &field.shape) {
             for child in fields {
-                let at = format!("{pointer}/{}", escape(&child.name));
-                self.visit(child, &at, None, &child.title, false);
+                self.visit(child, None, Step::below(&here, At::Field(child)));
             }
         } else {
-            self.push(field, pointer, label, Absence::Missing);
+            self.push(field, here, Absence::Missing);
         }
     }
 
-    fn push(&mut self, field: &Field, pointer: &str, label: &str, absence: Absence) {
+    fn push(&mut self, field: &Field, here: Step<'_>, absence: Absence) {
         // What belongs to no question (`key`, `deal`) is not an answer that somebody owes.
         let Some(question) = field.question else { return };
+        let pointer = here.pointer();
         self.missing.push(MissingField {
             question,
-            field: dotted(pointer),
-            pointer: pointer.to_owned(),
-            label: label.to_owned(),
+            field: dotted(&pointer),
+            pointer,
+            label: here.label(),
             absence,
             example: field.example.as_ref().map(flow),
             ask: field.ask.as_deref().map(|ask| self.person(ask)),
@@ -247,8 +293,4 @@ impl Walk<'_> {
             .filter(|name| !name.is_empty());
         name.map_or_else(|| role.title.clone(), str::to_owned)
     }
-}
-
-fn inner_label(above: &str, title: &str, section: bool) -> String {
-    if section { title.to_owned() } else { format!("{above}: {}", title.to_lowercase()) }
 }

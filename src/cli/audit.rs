@@ -13,13 +13,14 @@ use super::formats::Formats;
 use super::open::{Ports, open, open_deals};
 use super::progress::{Counting, Reading};
 use crate::audit::{AuditReport, Outcome};
+use crate::crm::file::Detail;
 use crate::facts::{Population, Window};
 use crate::finding::Severity;
 use crate::ledger::Ledger;
-use crate::report::{Format, render_audit};
+use crate::report::{Format, render_audit, write_audit};
 use crate::text::shorten;
 use crate::time::{Edge, parse_moment, parse_window};
-use crate::workflow::{self, AuditRequest, Workplace};
+use crate::workflow::{self, AuditRequest, LedgersAt, Workplace};
 
 /// The arguments of `audit`.
 #[derive(Debug, Args)]
@@ -82,22 +83,25 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
     let window = parse_window(arguments.from.as_deref(), arguments.to.as_deref(), zone)
         .map_err(|error| CliError::usage(error.to_string()))?;
     let moment = as_of(arguments, &first.ledger, zone, context)?;
-    let population = population(arguments.deals.as_ref(), window, &first, context)?;
-    let command = again(arguments, &first.ledger, moment.as_of);
-    let request = AuditRequest {
-        population: &population,
-        window,
+    let at = LedgersAt {
         as_of: moment.as_of,
         cut: moment.cut,
         revision: moment.revision.as_deref(),
         cache: !arguments.no_cache,
-        command: &command,
     };
     let all: Vec<Ledger> = std::iter::once(first.ledger.clone()).chain(more).collect();
     let counting = Counting::start("reading the ledger's history", context);
-    let report = workflow::audit(&all, &first.config, &request, &|commits| counting.at(commits))?;
+    let ledgers = workflow::read_ledgers(&all, &at, &|commits| counting.at(commits))?;
     counting.finish();
-    Formats::write(&formats, context, |format, options| render_audit(format, &report, options))?;
+    let detail = workflow::counted(&first.config, &ledgers);
+    let population = population(arguments.deals.as_ref(), detail, window, &first, context)?;
+    let command = again(arguments, &first.ledger, moment.as_of);
+    let request =
+        AuditRequest { population: &population, window, as_of: moment.as_of, command: &command };
+    let report = workflow::audit(&ledgers, &first.config, &request)?;
+    Formats::write(&formats, context, |format, options, out| {
+        write_audit(format, &report, options, out)
+    })?;
     if arguments.checkpoint {
         if report.complete {
             let name = workflow::leave_checkpoint(&first.ledger, &report, context.now)?;
@@ -108,26 +112,29 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
                 .warn("warning: no checkpoint was left, because the audit did not see everything");
         }
     }
-    Ok(exit(&report, arguments.fail_level.severity()))
+    let exit = exit(&report, arguments.fail_level.severity());
+    // The process ends here: to give a hundred thousand deals back one by one
+    // takes as long as to judge them.
+    std::mem::forget((ledgers, population, report));
+    Ok(exit)
 }
 
 /// The audit of the demo: as of the story's moment, as text.
 pub(super) fn run_demo(context: &Context) -> Result<Exit, CliError> {
     context.print("\nhandoff audit --deals deals.csv\n")?;
     let place = open(context, Ports::default())?;
+    let at = LedgersAt { as_of: context.now, cut: true, revision: None, cache: true };
+    let ledgers = workflow::read_ledgers(std::slice::from_ref(&place.ledger), &at, &|_| ())?;
+    let deals = PathBuf::from("deals.csv");
     let population =
-        population(Some(&PathBuf::from("deals.csv")), Window::default(), &place, &inside(context))?;
+        population(Some(&deals), Detail::Whole, Window::default(), &place, &inside(context))?;
     let request = AuditRequest {
         population: &population,
         window: Window::default(),
         as_of: context.now,
-        cut: true,
-        revision: None,
-        cache: true,
         command: "handoff audit --deals deals.csv --as-of 2026-11-20T17:00:00Z",
     };
-    let report =
-        workflow::audit(std::slice::from_ref(&place.ledger), &place.config, &request, &|_| ())?;
+    let report = workflow::audit(&ledgers, &place.config, &request)?;
     let page = context.folder.join("audit.html");
     std::fs::write(&page, render_audit(Format::Html, &report, &crate::report::Options::default()))?;
     let options = crate::report::Options { color: context.color, width: context.width() };
@@ -167,11 +174,12 @@ fn ledgers(arguments: &Arguments, context: &Context) -> Result<(Workplace, Vec<L
 /// The population of an export file, or of the configured CRM.
 pub(super) fn population(
     deals: Option<&PathBuf>,
+    detail: Detail,
     window: Window,
     place: &Workplace,
     context: &Context,
 ) -> Result<Population, CliError> {
-    let source = open_deals(deals, context, place)?;
+    let source = open_deals(deals, detail, context, place)?;
     let reading = Reading::start(context);
     let population = context.block_on(source.population(window, &reading))??;
     reading.finish();

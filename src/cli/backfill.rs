@@ -11,6 +11,7 @@ use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::open::{Ports, open, open_deals};
+use crate::crm::file::Detail;
 use crate::report::count;
 use crate::time::parse_window;
 use crate::workflow;
@@ -53,7 +54,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
         .map_or(chrono_tz::Tz::UTC, crate::time::Calendar::zone);
     let window = parse_window(arguments.from.as_deref(), arguments.to.as_deref(), zone)
         .map_err(|error| CliError::usage(error.to_string()))?;
-    let population = population(arguments.deals.as_ref(), window, &place, context)?;
+    let population = population(arguments.deals.as_ref(), Detail::Whole, window, &place, context)?;
     let (_, gaps) = population.deals.parts();
     if let Some(gap) = gaps.first() {
         return Err(CliError::could_not(format!(
@@ -62,7 +63,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
         ))
         .help("nothing was written; run it again when the source answers"));
     }
-    place.crm = Some(open_deals(arguments.deals.as_ref(), context, &place)?);
+    place.crm = Some(open_deals(arguments.deals.as_ref(), Detail::Whole, context, &place)?);
     let missing = workflow::missing_deals(&place, &population, window)?;
     if arguments.dry_run || missing.is_empty() {
         print(arguments, context, &missing.iter().map(Line::planned).collect::<Vec<_>>(), true)?;

@@ -39,8 +39,20 @@ impl Context {
     /// # Errors
     /// When standard output cannot be written.
     pub fn print(&self, bytes: impl AsRef<[u8]>) -> Result<(), CliError> {
+        self.print_with(|out| out.write_all(bytes.as_ref()))
+    }
+
+    /// Prints on standard output what `write` writes; a reader that is gone is
+    /// no error.
+    ///
+    /// # Errors
+    /// When it cannot be written otherwise.
+    pub fn print_with(
+        &self,
+        write: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>,
+    ) -> Result<(), CliError> {
         let mut out = std::io::stdout().lock();
-        match out.write_all(bytes.as_ref()).and_then(|()| out.flush()) {
+        match write(&mut out).and_then(|()| out.flush()) {
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
             other => Ok(other?),
         }

@@ -11,6 +11,7 @@ use super::exit::Exit;
 use super::open::{Ports, open, open_deals};
 use crate::audit::{CoverageReport, QuestionCoverage, Share};
 use crate::brief::question;
+use crate::crm::file::Detail;
 use crate::facts::Window;
 use crate::report::table::{Column, Table};
 use crate::report::{Options, count};
@@ -33,8 +34,9 @@ pub struct Arguments {
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
     let mut place = open(context, Ports::default())?;
-    let deals = population(arguments.deals.as_ref(), Window::default(), &place, context)?;
-    place.crm = Some(open_deals(arguments.deals.as_ref(), context, &place)?);
+    let deals =
+        population(arguments.deals.as_ref(), Detail::Whole, Window::default(), &place, context)?;
+    place.crm = Some(open_deals(arguments.deals.as_ref(), Detail::Whole, context, &place)?);
     let report = context.block_on(workflow::coverage(&place, &deals, arguments.last))??;
     for gap in &report.gaps {
         context.warn(format!("warning: {}: {}", gap.what, gap.why));

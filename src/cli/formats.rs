@@ -1,5 +1,6 @@
 //! `--format` and `--output`, given several times and read in their order.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
@@ -127,19 +128,19 @@ impl Formats {
     pub(super) fn write(
         checked: &[(Format, Option<PathBuf>)],
         context: &Context,
-        render: impl Fn(Format, &Options) -> Vec<u8>,
+        render: impl Fn(Format, &Options, &mut dyn Write) -> std::io::Result<()>,
     ) -> Result<(), CliError> {
         for (format, output) in checked {
             let options = Options {
                 color: context.color && output.is_none(),
                 width: if output.is_none() { context.width() } else { None },
             };
-            let bytes = render(*format, &options);
+            let render = |out: &mut dyn Write| render(*format, &options, out);
             match output {
-                None => context.print(&bytes)?,
+                None => context.print_with(render)?,
                 Some(path) => {
                     let path = context.path(path);
-                    write_whole(&path, &bytes).map_err(|error| {
+                    write_whole(&path, render).map_err(|error| {
                         CliError::could_not(format!(
                             "{} cannot be written: {error}",
                             path.display()
@@ -152,18 +153,20 @@ impl Formats {
     }
 }
 
-fn write_whole(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
-    use std::io::Write as _;
+fn write_whole(
+    path: &std::path::Path,
+    render: impl Fn(&mut dyn Write) -> std::io::Result<()>,
+) -> std::io::Result<()> {
     let special = path.metadata().is_ok_and(|meta| !meta.is_file());
     if special {
-        return std::fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
+        return render(&mut std::fs::OpenOptions::new().write(true).open(path)?);
     }
     let folder = path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty())
         .unwrap_or(std::path::Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(bytes)?;
+    render(&mut file)?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
 }

@@ -10,7 +10,7 @@ use super::context::Context;
 use super::error::CliError;
 use crate::brief::{Renderer, SHIPPED_SCHEMA, Schema};
 use crate::config::{Config, FILE_NAME, Problem};
-use crate::crm::file::FileSettings;
+use crate::crm::file::{Detail, FileSettings};
 use crate::crm::{self, Connection, Crm};
 use crate::deliver::{self, Letters, Sink, Site, Templates};
 use crate::facts::Check;
@@ -197,6 +197,7 @@ fn site(context: &Context, config: &Config, ledger: &Ledger) -> Result<Site, Cli
 /// The deals of an export file that was named, or of the configured CRM.
 pub(super) fn open_deals(
     deals: Option<&PathBuf>,
+    detail: Detail,
     context: &Context,
     place: &Workplace,
 ) -> Result<Box<dyn Crm>, CliError> {
@@ -214,7 +215,7 @@ pub(super) fn open_deals(
     let inside = path.canonicalize().ok().zip(root.canonicalize().ok());
     let inside = inside.and_then(|(path, root)| Some(path.strip_prefix(root).ok()?.to_path_buf()));
     settings.deals = inside.unwrap_or(path);
-    Ok(Box::new(crm::open_file(settings, root)?))
+    Ok(Box::new(crm::open_file(settings, root)?.with_detail(detail)))
 }
 
 /// What of the configuration works and may surprise.

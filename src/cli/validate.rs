@@ -84,8 +84,8 @@ fn check(
             Which::At(_) => context.say("there is no brief at these paths"),
         }
         let report = FindingsReport::new(Vec::new(), Vec::new(), brief_rules());
-        Formats::write(&formats, context, |format, options| {
-            render_findings(format, &report, options)
+        Formats::write(&formats, context, |format, options, out| {
+            out.write_all(&render_findings(format, &report, options))
         })?;
         return Ok(Exit::Nothing);
     }
@@ -93,7 +93,9 @@ fn check(
         context.say(format!("{} rendered anew; commit them", count(validated.fixed.len(), "page")));
     }
     let report = FindingsReport::new(validated.checked, validated.findings, brief_rules());
-    Formats::write(&formats, context, |format, options| render_findings(format, &report, options))?;
+    Formats::write(&formats, context, |format, options, out| {
+        out.write_all(&render_findings(format, &report, options))
+    })?;
     Ok(if report.worst().is_some_and(|worst| worst >= fail_level) {
         Exit::Findings
     } else {

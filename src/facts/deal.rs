@@ -11,11 +11,11 @@ macro_rules! text_id {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
-        pub struct $name(String);
+        pub struct $name(compact_str::CompactString);
 
         impl $name {
             /// Wraps the text.
-            pub fn new(text: impl Into<String>) -> Self {
+            pub fn new(text: impl Into<compact_str::CompactString>) -> Self {
                 Self(text.into())
             }
             /// The text.

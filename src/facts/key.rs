@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 use super::{CrmName, DealId, DocumentId, ProviderName};
@@ -12,7 +13,7 @@ const LONGEST: usize = 120;
 /// lower-cased, `[a-z0-9][a-z0-9._-]*`, at most 120 characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Key(String);
+pub struct Key(CompactString);
 
 /// Why a text is not a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,7 +55,7 @@ impl Key {
         if !starts_well || !ref_safe || !text.bytes().all(allowed) {
             return Err(KeyError::BadCharacter(text.chars().take(60).collect()));
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 
     /// The key of a deal's handoff. The id is normalised first, so that a
@@ -118,7 +119,7 @@ impl TryFrom<String> for Key {
 
 impl From<Key> for String {
     fn from(key: Key) -> Self {
-        key.0
+        key.0.into_string()
     }
 }
 

@@ -27,6 +27,8 @@ pub use findings::FindingsReport;
 pub use format::{Format, UnknownFormat};
 pub use options::Options;
 
+use std::io::{self, Write};
+
 use crate::audit::AuditReport;
 
 /// Renders what `handoff validate` found. The same report gives the same
@@ -42,6 +44,23 @@ pub fn render_findings(format: Format, report: &FindingsReport, options: &Option
         Format::Github => github::findings(report),
         Format::Sarif => sarif::findings(report),
         Format::Junit => junit::findings(report),
+    }
+}
+
+/// Writes an audit as [`render_audit`] gives it; JSON as it is made, without
+/// holding all of it.
+///
+/// # Errors
+/// When `out` takes no more.
+pub fn write_audit(
+    format: Format,
+    report: &AuditReport,
+    options: &Options,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match format {
+        Format::Json => json::write_pretty(report, out),
+        _ => out.write_all(&render_audit(format, report, options)),
     }
 }
 

@@ -16,7 +16,18 @@ pub(super) fn is_deceptive(c: char) -> bool {
 #[must_use]
 pub fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
-    for c in text.nfc() {
+    // ASCII is its own NFC, and most of what is told is ASCII.
+    if text.is_ascii() {
+        fold(text.chars(), &mut line);
+    } else {
+        fold(text.nfc(), &mut line);
+    }
+    line.truncate(line.trim_end().len());
+    line
+}
+
+fn fold(text: impl Iterator<Item = char>, line: &mut String) {
+    for c in text {
         if c.is_whitespace() || c == '\u{2028}' || c == '\u{2029}' {
             if !line.is_empty() && !line.ends_with(' ') {
                 line.push(' ');
@@ -25,8 +36,6 @@ pub fn one_line(text: &str) -> String {
             line.push(c);
         }
     }
-    line.truncate(line.trim_end().len());
-    line
 }
 
 /// At most `most` characters, with `…` where something was cut.

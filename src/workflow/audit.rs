@@ -1,26 +1,26 @@
 //! The audit as a use case: the population and the histories are read, and
 //! judged as they were at one moment.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 
 use super::WorkflowError;
 use super::digests::digest;
 use crate::audit::{self, AuditInput, AuditReport, Checkpoint, LedgerInput, Policy};
 use crate::config::Config;
-use crate::facts::{Deal, Gap, Population, Window};
+use crate::crm::file::{Counted, Detail};
+use crate::facts::{Company, Contact, Deal, Gap, LineItem, Population, Window};
 use crate::ledger::{
     Containment, Ledger, ScanAt, find_containment, list_checkpoints, scan, scan_cold,
     write_checkpoint,
 };
 
-/// What is audited.
-pub struct AuditRequest<'a> {
-    /// The deals.
-    pub population: &'a Population,
-    /// Which of them, by the time they were won.
-    pub window: Window,
+/// As of when ledgers are read, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct LedgersAt<'a> {
     /// The moment the audit speaks of.
     pub as_of: DateTime<Utc>,
     /// Whether `as_of` lies in the past: then the history is cut there too.
@@ -29,28 +29,65 @@ pub struct AuditRequest<'a> {
     pub revision: Option<&'a str>,
     /// Whether the cache in the git folder may be used.
     pub cache: bool,
+}
+
+/// What is audited against the ledgers.
+pub struct AuditRequest<'a> {
+    /// The deals.
+    pub population: &'a Population,
+    /// Which of them, by the time they were won.
+    pub window: Window,
+    /// The moment the audit speaks of; that of the ledgers.
+    pub as_of: DateTime<Utc>,
     /// The command that gives this audit again.
     pub command: &'a str,
 }
 
-/// Audits one or several ledgers against a population. `progress` hears how
-/// many commits are read.
+/// Reads ledgers for an audit. `progress` hears how many commits are read.
 ///
 /// # Errors
 /// When a ledger cannot be read at all. What is missing of it makes the
 /// report incomplete instead.
-pub fn audit(
+pub fn read_ledgers(
     ledgers: &[Ledger],
+    at: &LedgersAt<'_>,
+    progress: &dyn Fn(usize),
+) -> Result<Vec<LedgerInput>, WorkflowError> {
+    let name = |ledger: &Ledger| (ledgers.len() > 1).then(|| ledger.root().display().to_string());
+    ledgers
+        .iter()
+        .map(|ledger| read_ledger(ledger, name(ledger).as_deref(), at, progress))
+        .collect()
+}
+
+/// What an audit of these ledgers needs of each deal of an export file.
+#[must_use]
+pub fn counted(config: &Config, ledgers: &[LedgerInput]) -> Detail {
+    let mut properties = BTreeSet::new();
+    for rule in &config.scope {
+        match rule.when.deal_properties() {
+            Some(names) => properties.extend(names),
+            None => return Detail::Whole,
+        }
+    }
+    let signatures = ledgers
+        .iter()
+        .flat_map(|ledger| &ledger.handoffs)
+        .filter_map(|handoff| handoff.signature()?.document_id.as_ref());
+    let documents = signatures.map(|document| document.as_str().to_owned()).collect();
+    Detail::Counted(Counted { properties, documents })
+}
+
+/// Audits one or several ledgers against a population.
+///
+/// # Errors
+/// When no ledger is given.
+pub fn audit(
+    ledgers: &[LedgerInput],
     config: &Config,
     request: &AuditRequest<'_>,
-    progress: &dyn Fn(usize),
 ) -> Result<AuditReport, WorkflowError> {
-    let mut inputs = Vec::with_capacity(ledgers.len());
-    for ledger in ledgers {
-        let name = (ledgers.len() > 1).then(|| ledger.root().display().to_string());
-        inputs.push(read_ledger(ledger, name.as_deref(), request, progress)?);
-    }
-    let Some((first, more)) = inputs.split_first() else {
+    let Some((first, more)) = ledgers.split_first() else {
         return Err(WorkflowError::Template("no ledger was named".to_owned()));
     };
     let policy = Policy {
@@ -78,11 +115,23 @@ pub fn audit(
     }))
 }
 
+/// What the expressions of `scope:` see.
+#[derive(Serialize)]
+struct ScopeContext<'a> {
+    deal: &'a Deal,
+    company: Option<&'a Company>,
+    contacts: &'a [Contact],
+    line_items: &'a [LineItem],
+}
+
 /// Why a deal is outside the scope, if it is.
 pub(super) fn exclusion(config: &Config, deal: &Deal) -> Result<Option<String>, Gap> {
-    let context = serde_json::json!({
-        "deal": deal, "company": deal.company, "contacts": deal.contacts, "line_items": deal.line_items,
-    });
+    let context = ScopeContext {
+        deal,
+        company: deal.company.as_ref(),
+        contacts: &deal.contacts,
+        line_items: &deal.line_items,
+    };
     for rule in &config.scope {
         match rule.when.is_true(&context) {
             Ok(true) => return Ok(Some(rule.reason.clone())),
@@ -102,25 +151,24 @@ pub(super) fn exclusion(config: &Config, deal: &Deal) -> Result<Option<String>, 
 fn read_ledger(
     ledger: &Ledger,
     repository: Option<&str>,
-    request: &AuditRequest<'_>,
+    read: &LedgersAt<'_>,
     progress: &dyn Fn(usize),
 ) -> Result<LedgerInput, WorkflowError> {
     let git_dir = ledger.git_dir();
     let branch = ledger.branch().to_owned();
-    let at = match request.revision {
+    let at = match read.revision {
         Some(revision) => ScanAt::Revision(revision.to_owned()),
-        None if request.cut => ScanAt::AsOf { branch, at: request.as_of },
+        None if read.cut => ScanAt::AsOf { branch, at: read.as_of },
         None => ScanAt::Branch(branch),
     };
-    let scanned = if request.cache {
-        scan(git_dir, &at, progress)
-    } else {
-        scan_cold(git_dir, &at, progress)
-    }?;
+    let scanned =
+        if read.cache { scan(git_dir, &at, progress) } else { scan_cold(git_dir, &at, progress) }?;
+    // What an audit of the past makes would push out what the present one needs.
+    let keep = read.cache && matches!(at, ScanAt::Branch(_)) && scanned.gaps.is_empty();
     let history = scanned.history;
-    let digests = digest(git_dir, &history, request.cache)?;
-    let checkpoints = checkpoints(git_dir, &history.head, request.as_of)?;
-    let mut input = LedgerInput::new(&history, digests, scanned.gaps, request.as_of, repository);
+    let digests = digest(git_dir, &history, read.cache, keep)?;
+    let checkpoints = checkpoints(git_dir, &history.head, read.as_of)?;
+    let mut input = LedgerInput::new(history, digests, scanned.gaps, read.as_of, repository);
     input.checkpoints = checkpoints;
     Ok(input)
 }

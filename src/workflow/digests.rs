@@ -1,25 +1,25 @@
-//! What the audit needs of the ledger's blobs, read in bulk: each brief and
-//! timeline is parsed once, and what came of it is kept beside the history's
-//! cache, so that the next audit reads only what is new.
+//! The digests of a ledger's folders, made in bulk: each brief and timeline is
+//! parsed once, and what came of a folder is kept beside the history's cache,
+//! so that the next audit reads only what is new.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::Arc;
 
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use super::WorkflowError;
 use crate::audit::{
-    Blobs as AuditBlobs, BriefFacts, DealAsWritten, FolderDigest, ReadError, SignatureAsWritten,
-    UnansweredField, digest_history,
+    Blobs as AuditBlobs, BriefFacts, DealAsWritten, Digester, FolderDigest, KEPT_FORMAT, ReadError,
+    SignatureAsWritten, TimelineFacts, UnansweredField,
 };
 use crate::brief::{Brief, Completeness, Schema, Timeline};
-use crate::facts::{History, ObjectId, Person};
-use crate::ledger::{BlobDigests, Blobs, HistoryError};
+use crate::facts::{FolderHistory, History, ObjectId, Person};
+use crate::ledger::{Blobs, HistoryError, KeptDigests};
+use crate::yaml;
 
-/// The format of what is kept; a change of [`BriefFacts`] or of how a brief
-/// is judged needs another number.
-const FORMAT: u32 = 1;
+/// The name of the file that keeps them.
 const NAME: &str = "audit";
 
 /// A blob and the schema that judges it; `None` for a timeline.
@@ -29,14 +29,16 @@ type Wanted = (ObjectId, Option<Option<ObjectId>>);
 type Schemas = BTreeMap<Option<ObjectId>, Result<Option<Schema>, ReadError>>;
 
 /// What a blob came to.
-#[derive(Clone, Serialize, Deserialize)]
 enum Parsed {
-    Brief(Box<BriefFacts>),
-    Timeline(Timeline),
-    Unreadable(String),
+    Brief(Arc<BriefFacts>),
+    Timeline(TimelineFacts),
 }
 
-/// Digests every folder of a history.
+/// The blobs that were read, as the audit asks for them.
+type Read = HashMap<Wanted, Result<Parsed, ReadError>>;
+
+/// Digests every folder of a history. `cached` says whether what earlier
+/// audits have left is used, `keep` whether this one leaves something.
 ///
 /// # Errors
 /// When the repository cannot be opened. A blob or schema that cannot be read
@@ -45,69 +47,95 @@ pub(super) fn digest(
     git_dir: &Path,
     history: &History,
     cached: bool,
+    keep: bool,
 ) -> Result<Vec<FolderDigest>, WorkflowError> {
-    let blobs = Blobs::open(git_dir)?;
-    let schemas = schemas(history, &blobs);
-    let wanted = wanted(history);
-    let mut kept = BlobDigests::open(git_dir, NAME, FORMAT)?;
-    let mut parsed: HashMap<Wanted, Result<Parsed, ReadError>> =
-        HashMap::with_capacity(wanted.len());
-    let known: Vec<(Wanted, Option<Parsed>)> = wanted
-        .into_par_iter()
-        .map(|want| {
-            let bytes = kept.get(place(want)).filter(|_| cached);
-            (want, bytes.and_then(|bytes| serde_json::from_slice(bytes).ok()))
+    let digester = Digester::new(history);
+    let kept =
+        if cached { KeptDigests::open(git_dir, NAME, KEPT_FORMAT)? } else { KeptDigests::none() };
+    let known: Vec<(ObjectId, Option<FolderDigest>)> = history
+        .folders
+        .par_iter()
+        .map(|folder| {
+            let fingerprint = digester.fingerprint(folder);
+            let bytes = kept.get(fingerprint);
+            (fingerprint, bytes.and_then(|bytes| digester.unpack(folder, bytes)))
         })
         .collect();
-    let mut missing = Vec::new();
-    for (want, value) in known {
-        match value {
-            Some(value) => {
-                parsed.insert(want, Ok(value));
-            }
-            None => missing.push(want),
-        }
+    let missing: Vec<&FolderHistory> = history
+        .folders
+        .iter()
+        .zip(&known)
+        .filter(|(_, (_, digest))| digest.is_none())
+        .map(|(folder, _)| folder)
+        .collect();
+    let fresh = read_folders(git_dir, &digester, history, &missing)?;
+    if keep && kept.is_worth_replacing(missing.len()) {
+        save(git_dir, &digester, history, &kept, &known, &fresh)?;
     }
-    let by_id: HashMap<ObjectId, Vec<Option<Option<ObjectId>>>> =
-        missing.iter().fold(HashMap::new(), |mut map, (id, schema)| {
-            map.entry(*id).or_insert_with(Vec::new).push(*schema);
-            map
-        });
-    let mut ids: Vec<ObjectId> = by_id.keys().copied().collect();
-    ids.sort_unstable();
-    let read = blobs.read_many(&ids, |id, bytes| {
-        let results: Vec<(Wanted, Result<Parsed, ReadError>)> = by_id[&id]
-            .iter()
-            .map(|schema| ((id, *schema), parse(&bytes, *schema, &schemas)))
-            .collect();
-        results
-    });
-    for (want, result) in read.into_iter().flatten() {
-        if cached
-            && let Ok(value) = &result
-            && let Ok(bytes) = serde_json::to_vec(value)
-        {
-            kept.insert(place(want), bytes);
-        }
-        parsed.insert(want, result);
-    }
-    if cached {
-        kept.save();
-    }
-    Ok(digest_history(history, || Ok::<_, String>(Reader { parsed: &parsed })))
+    let mut fresh = fresh.into_iter();
+    let digests = known
+        .into_iter()
+        .map(|(_, digest)| digest.or_else(|| fresh.next()).expect("what is not known was read"));
+    Ok(digests.collect())
 }
 
-/// Every version of every brief with its schema, and each folder's last timeline.
-fn wanted(history: &History) -> Vec<Wanted> {
+/// Digests folders from their files, in their order.
+fn read_folders(
+    git_dir: &Path,
+    digester: &Digester<'_>,
+    history: &History,
+    folders: &[&FolderHistory],
+) -> Result<Vec<FolderDigest>, WorkflowError> {
+    if folders.is_empty() {
+        return Ok(Vec::new());
+    }
+    let blobs = Blobs::open(git_dir)?;
+    let schemas = schemas(history, &blobs);
+    let wanted = wanted(digester, folders);
+    let mut ids: Vec<ObjectId> = wanted.iter().map(|(id, _)| *id).collect();
+    ids.dedup();
+    let read = blobs.read_many(&ids, |id, bytes| {
+        let first = wanted.partition_point(|(other, _)| *other < id);
+        let same = wanted[first..].iter().take_while(|(other, _)| *other == id);
+        let results: Vec<(Wanted, Result<Parsed, ReadError>)> =
+            same.map(|want| (*want, parse(&bytes, want.1, &schemas))).collect();
+        results
+    });
+    let read: Read = read.into_iter().flatten().collect();
+    Ok(folders.par_iter().map(|folder| digester.digest(folder, &mut Reader(&read))).collect())
+}
+
+/// Leaves the digests of this history, and no others, for the next audit.
+fn save(
+    git_dir: &Path,
+    digester: &Digester<'_>,
+    history: &History,
+    kept: &KeptDigests,
+    known: &[(ObjectId, Option<FolderDigest>)],
+    fresh: &[FolderDigest],
+) -> Result<(), WorkflowError> {
+    let mut fresh = fresh.iter();
+    let mut rows = Vec::with_capacity(known.len());
+    for (folder, (fingerprint, digest)) in history.folders.iter().zip(known) {
+        let bytes = match digest {
+            Some(_) => kept.get(*fingerprint).map(Cow::Borrowed),
+            None => fresh.next().and_then(|digest| digester.pack(folder, digest)).map(Cow::Owned),
+        };
+        rows.extend(bytes.map(|bytes| (*fingerprint, bytes)));
+    }
+    KeptDigests::save(git_dir, NAME, KEPT_FORMAT, &rows)?;
+    Ok(())
+}
+
+/// The versions of the folders' briefs with their schemas, and each folder's
+/// last timeline; sorted.
+fn wanted(digester: &Digester<'_>, folders: &[&FolderHistory]) -> Vec<Wanted> {
     let mut wanted = Vec::new();
-    for folder in &history.folders {
+    for folder in folders {
         let mut before = None;
         for version in &folder.versions {
             if let Some(brief) = version.brief.filter(|brief| before != Some(*brief)) {
-                let later =
-                    history.schemas.partition_point(|(commit, _)| *commit <= version.commit);
-                let schema = history.schemas[..later].last().and_then(|(_, blob)| *blob);
-                wanted.push((brief, Some(schema)));
+                wanted.push((brief, Some(digester.schema_at(version))));
             }
             before = version.brief;
         }
@@ -118,20 +146,6 @@ fn wanted(history: &History) -> Vec<Wanted> {
     wanted.sort_unstable();
     wanted.dedup();
     wanted
-}
-
-/// Where a result is kept: the blob's own id for a timeline, mixed with the
-/// schema's for a brief.
-fn place((id, schema): Wanted) -> ObjectId {
-    let mut bytes = id.0;
-    match schema {
-        None => {}
-        Some(None) => bytes[0] ^= 0x5A,
-        Some(Some(schema)) => {
-            bytes.iter_mut().zip(schema.0).for_each(|(byte, other)| *byte ^= other)
-        }
-    }
-    ObjectId(bytes)
 }
 
 fn schemas(history: &History, blobs: &Blobs) -> Schemas {
@@ -158,20 +172,18 @@ fn parse(
 ) -> Result<Parsed, ReadError> {
     let bytes = bytes.as_ref().map_err(|error| ReadError::Object(error.to_string()))?;
     let Some(schema) = schema else {
-        return Ok(match Timeline::parse(bytes) {
-            Ok(timeline) => Parsed::Timeline(timeline),
-            Err(error) => Parsed::Unreadable(error.to_string()),
-        });
+        let timeline =
+            Timeline::parse(bytes).map_err(|error| ReadError::Content(error.to_string()))?;
+        return Ok(Parsed::Timeline(TimelineFacts::from(&timeline)));
     };
     let schema = match schemas.get(&schema) {
         Some(Ok(Some(schema))) => schema,
         Some(Err(error)) => return Err(error.clone()),
         Some(Ok(None)) | None => Schema::shipped(),
     };
-    Ok(match Brief::parse(bytes) {
-        Ok(brief) => Parsed::Brief(Box::new(brief_facts(&brief, schema))),
-        Err(error) => Parsed::Unreadable(error.to_string()),
-    })
+    // The audit tells no lines, so the file's places are not kept.
+    let node = yaml::read(bytes).map_err(|error| ReadError::Content(error.to_string()))?;
+    Ok(Parsed::Brief(Arc::new(brief_facts(&Brief::from_json(node.to_json()), schema))))
 }
 
 /// What the audit needs to know of a brief.
@@ -213,14 +225,12 @@ pub(super) fn brief_facts(brief: &Brief, schema: &Schema) -> BriefFacts {
     }
 }
 
-/// The parsed blobs as the audit asks for them.
-struct Reader<'a> {
-    parsed: &'a HashMap<Wanted, Result<Parsed, ReadError>>,
-}
+/// The blobs that were read, as the audit asks for them.
+struct Reader<'a>(&'a Read);
 
 impl Reader<'_> {
     fn get(&self, want: Wanted) -> Result<&Parsed, ReadError> {
-        match self.parsed.get(&want) {
+        match self.0.get(&want) {
             Some(Ok(parsed)) => Ok(parsed),
             Some(Err(error)) => Err(error.clone()),
             None => Err(ReadError::Object(format!("blob {} was not read", want.0))),
@@ -229,18 +239,20 @@ impl Reader<'_> {
 }
 
 impl AuditBlobs for Reader<'_> {
-    fn brief(&mut self, blob: ObjectId, schema: Option<ObjectId>) -> Result<BriefFacts, ReadError> {
+    fn brief(
+        &mut self,
+        blob: ObjectId,
+        schema: Option<ObjectId>,
+    ) -> Result<Arc<BriefFacts>, ReadError> {
         match self.get((blob, Some(schema)))? {
-            Parsed::Brief(facts) => Ok(facts.as_ref().clone()),
-            Parsed::Unreadable(why) => Err(ReadError::Content(why.clone())),
+            Parsed::Brief(facts) => Ok(Arc::clone(facts)),
             Parsed::Timeline(_) => Err(ReadError::Content("it is a timeline".to_owned())),
         }
     }
 
-    fn timeline(&mut self, blob: ObjectId) -> Result<Timeline, ReadError> {
+    fn timeline(&mut self, blob: ObjectId) -> Result<TimelineFacts, ReadError> {
         match self.get((blob, None))? {
             Parsed::Timeline(timeline) => Ok(timeline.clone()),
-            Parsed::Unreadable(why) => Err(ReadError::Content(why.clone())),
             Parsed::Brief(_) => Err(ReadError::Content("it is a brief".to_owned())),
         }
     }

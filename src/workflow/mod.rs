@@ -24,7 +24,7 @@ mod validate;
 mod voided;
 mod workplace;
 
-pub use audit::{AuditRequest, audit, leave_checkpoint};
+pub use audit::{AuditRequest, LedgersAt, audit, counted, leave_checkpoint, read_ledgers};
 pub use backfill::{backfill, missing_deals};
 pub use coverage::coverage;
 pub use crm_sink::CrmSink;

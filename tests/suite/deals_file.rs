@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use handoff::crm::file::{Detail, FileCrm, FileSettings, WonTest};
+use handoff::crm::file::{Counted, Detail, FileCrm, FileSettings, WonTest};
 use handoff::crm::{ClosedWonUpdate, Crm as _, CrmError};
 use handoff::facts::{Deal, DealId, Outcome, Population, Signature, Window};
 use handoff::yaml;
@@ -241,8 +241,9 @@ async fn an_export_is_never_written() {
 
 #[tokio::test]
 async fn an_audit_may_ask_for_less_of_each_deal() {
-    let wanted = ["dealtype".to_owned()].into_iter().collect();
-    let crm = vendor("hubspot-export").with_detail(Detail::Named(wanted));
+    let properties = ["dealtype".to_owned()].into_iter().collect();
+    let counted = Counted { properties, ..Counted::default() };
+    let crm = vendor("hubspot-export").with_detail(Detail::Counted(counted));
     let population = crm.population(Window::default(), &()).await.expect("population");
     let (deals, _) = population.deals.into_parts();
     let keys: Vec<_> = deals[0].properties.keys().collect();
@@ -250,6 +251,25 @@ async fn an_audit_may_ask_for_less_of_each_deal() {
     assert!(deals.iter().all(|deal: &Deal| deal.amount.is_some() && deal.closed_won_at.is_some()));
     let whole = crm.deal(&DealId::new("31874500101"), None).await.expect("deal");
     assert_eq!(whole.contacts.len(), 2, "one deal is always whole");
+}
+
+#[tokio::test]
+async fn an_audit_finds_the_documents_it_knows_in_any_column() {
+    let home = tempfile::tempdir().expect("folder");
+    let path = home.path().join("deals.csv");
+    let rows = "Id,Name,Remark,Won\n1,A, doc-12345678 ,true\n2,B,doc-99999999,true\n";
+    std::fs::write(&path, rows).expect("file");
+    let documents = ["doc-12345678".to_owned()].into_iter().collect();
+    let counted = Counted { documents, ..Counted::default() };
+    let crm = FileCrm::open(FileSettings::of(&path), home.path(), None)
+        .expect("opens")
+        .with_detail(Detail::Counted(counted));
+    let population = crm.population(Window::default(), &()).await.expect("population");
+    let (deals, _) = population.deals.into_parts();
+    // Under each name of its column.
+    assert!(!deals[0].properties.is_empty());
+    assert!(deals[0].properties.values().all(|text| *text == "doc-12345678"), "{:?}", deals[0]);
+    assert!(deals[1].properties.is_empty(), "{:?}", deals[1]);
 }
 
 #[tokio::test]

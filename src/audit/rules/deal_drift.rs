@@ -63,8 +63,13 @@ fn amount(now: &Money, then: &Money, case: &Case<'_>) -> Option<String> {
 
 fn name(deal: &Deal, written: &DealAsWritten) -> Option<String> {
     let (now, then) = (deal.name.as_deref()?, written.name.as_deref()?);
-    (one_line(now).to_lowercase() != one_line(then).to_lowercase())
+    differ(now, then)
         .then(|| format!("the deal is called {}, in the brief {}", quoted(now), quoted(then)))
+}
+
+/// Whether two texts are not the same words, whatever their case and spacing.
+fn differ(a: &str, b: &str) -> bool {
+    a != b && one_line(a).to_lowercase() != one_line(b).to_lowercase()
 }
 
 fn close_date(deal: &Deal, written: &DealAsWritten) -> Option<String> {
@@ -82,10 +87,9 @@ fn close_date(deal: &Deal, written: &DealAsWritten) -> Option<String> {
 /// Compares addresses where both have one, else names.
 fn owner(deal: &Deal, written: &DealAsWritten) -> Option<String> {
     let (now, then) = (deal.owner.as_ref()?, written.owner.as_ref()?);
-    let differ = |a: &Option<String>, b: &Option<String>| {
-        Some(one_line(a.as_deref()?).to_lowercase() != one_line(b.as_deref()?).to_lowercase())
-    };
-    let differs = differ(&now.email, &then.email).or_else(|| differ(&now.name, &then.name))?;
+    let differs =
+        |a: &Option<String>, b: &Option<String>| Some(differ(a.as_deref()?, b.as_deref()?));
+    let differs = differs(&now.email, &then.email).or_else(|| differs(&now.name, &then.name))?;
     let shown = |person: &Person| {
         person.name.as_deref().or(person.email.as_deref()).map(quoted).unwrap_or_default()
     };

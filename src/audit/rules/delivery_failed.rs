@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{Case, words};
-use crate::brief::{Event, EventKind};
+use crate::audit::Happened;
+use crate::brief::EventKind;
 use crate::finding::{Finding, Rule, RuleKind, Severity};
 use crate::text::quoted;
 
@@ -17,13 +18,16 @@ pub(super) static RULE: Rule = Rule {
 
 pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
     let handoff = case.handed_over()?;
+    if !handoff.events.has(EventKind::DeliveryFailed) {
+        return None;
+    }
     // Whatever went through a sink after its failure shows that it works again.
-    let mut failed: BTreeMap<&str, &Event> = BTreeMap::new();
-    for event in &handoff.events {
+    let mut failed: BTreeMap<&str, Happened<'_>> = BTreeMap::new();
+    for event in handoff.events.iter() {
         if event.event == EventKind::DeliveryFailed {
-            failed.insert(&event.via, event);
+            failed.insert(event.via, event);
         } else {
-            failed.remove(event.via.as_str());
+            failed.remove(event.via);
         }
     }
     if failed.is_empty() {
@@ -32,10 +36,7 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
     let told: Vec<String> = failed
         .iter()
         .map(|(via, event)| {
-            let why = event
-                .reason
-                .as_deref()
-                .map_or_else(String::new, |why| format!(": {}", quoted(why)));
+            let why = event.reason.map_or_else(String::new, |why| format!(": {}", quoted(why)));
             format!("{} on {}{why}", crate::text::one_line(via), words::moment(event.at))
         })
         .collect();

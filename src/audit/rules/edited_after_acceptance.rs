@@ -20,10 +20,8 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
         handoff.versions.iter().filter(|version| version.change.at > accepted.at).collect();
     let last = edits.last()?;
     let times = if edits.len() == 1 { "once".to_owned() } else { format!("{} times", edits.len()) };
-    let who = accepted
-        .by
-        .as_deref()
-        .map_or_else(String::new, |by| format!(" by {}", crate::text::one_line(by)));
+    let who =
+        accepted.by.map_or_else(String::new, |by| format!(" by {}", crate::text::one_line(by)));
     let message = format!(
         "The brief of {} was accepted{who} on {} and changed {times} since, last on {} in commit {}.",
         words::deal(case),

@@ -15,14 +15,17 @@ pub(super) static RULE: Rule = Rule {
 
 pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
     let handoff = case.handed_over()?;
-    let last = handoff.events.iter().rev().find(|event| {
-        matches!(event.event, EventKind::Returned | EventKind::Resubmitted | EventKind::Accepted)
-    })?;
+    if !handoff.events.has(EventKind::Returned) {
+        return None;
+    }
+    let ends =
+        |kind| matches!(kind, EventKind::Returned | EventKind::Resubmitted | EventKind::Accepted);
+    let last = handoff.events.iter().filter(|event| ends(event.event)).last()?;
     if last.event != EventKind::Returned {
         return None;
     }
-    let who = last.by.as_deref().map_or_else(|| "the CSM".to_owned(), one_line);
-    let why = last.reason.as_deref().map_or_else(String::new, |why| format!(": {}", quoted(why)));
+    let who = last.by.map_or_else(|| "the CSM".to_owned(), one_line);
+    let why = last.reason.map_or_else(String::new, |why| format!(": {}", quoted(why)));
     let message = format!(
         "{} was returned by {who} {} ago{why}.",
         words::deal(case),

@@ -14,6 +14,7 @@ mod filters;
 mod numbers;
 mod people;
 mod promises;
+mod properties;
 mod record;
 
 pub use apply::{MappedBrief, MappingInput, Remark};

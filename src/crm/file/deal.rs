@@ -1,7 +1,7 @@
 //! One row as a deal.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use chrono_tz::Tz;
 use serde_json::{Map, Value};
@@ -24,9 +24,19 @@ pub enum Detail {
     /// Everything the files say.
     #[default]
     Whole,
-    /// What an audit counts, and these properties of deal and company, for
-    /// files with very many rows.
-    Named(BTreeSet<String>),
+    /// What an audit counts.
+    Counted(Counted),
+}
+
+/// What an audit needs of a deal beside what it counts: little, for files with
+/// very many rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Properties of deal and company by name.
+    pub properties: BTreeSet<String>,
+    /// Texts that are kept in whatever column they stand: the ids of signed
+    /// documents, which tell a deal's brief.
+    pub documents: HashSet<String>,
 }
 
 /// Builds deals from rows.
@@ -40,6 +50,8 @@ pub(super) struct Builder<'a> {
     pub(super) detail: &'a Detail,
     /// The columns that are kept as properties, and under which names.
     pub(super) kept: Vec<(usize, Vec<&'a str>)>,
+    /// The other columns, which are kept where one of these texts stands there.
+    others: Option<(Vec<(usize, Vec<&'a str>)>, &'a HashSet<String>)>,
 }
 
 impl<'a> Builder<'a> {
@@ -51,17 +63,25 @@ impl<'a> Builder<'a> {
         every: bool,
         detail: &'a Detail,
     ) -> Self {
-        let wanted = |name: &&str| match detail {
-            Detail::Named(wanted) if won.is_none() => wanted.contains(*name),
-            _ => true,
+        let counted = match detail {
+            Detail::Counted(counted) if won.is_none() => Some(counted),
+            _ => None,
         };
-        let columns = loaded.columns.names.iter().enumerate();
-        let kept = columns
-            .map(|(at, names)| (at, names.iter().map(String::as_str).filter(wanted).collect()))
-            .filter(|(_, names): &(usize, Vec<&str>)| !names.is_empty())
-            .collect();
+        let columns_with = |wanted: &dyn Fn(&&str) -> bool| {
+            let columns = loaded.columns.names.iter().enumerate();
+            columns
+                .map(|(at, names)| (at, names.iter().map(String::as_str).filter(wanted).collect()))
+                .filter(|(_, names): &(usize, Vec<&str>)| !names.is_empty())
+                .collect()
+        };
+        let kept =
+            columns_with(&|name| counted.is_none_or(|counted| counted.properties.contains(*name)));
+        let others = counted.filter(|counted| !counted.documents.is_empty()).map(|counted| {
+            let others = columns_with(&|name| !counted.properties.contains(*name));
+            (others, &counted.documents)
+        });
         let zone = settings.dates.timezone.map_or(Tz::UTC, |zone| zone.0);
-        Self { loaded, settings, won, zone, every, detail, kept }
+        Self { loaded, settings, won, zone, every, detail, kept, others }
     }
 }
 
@@ -295,17 +315,26 @@ impl Builder<'_> {
         let mut properties = Map::new();
         for (column, names) in &self.loaded.columns.company {
             let Some(value) = self.loaded.table.value(cursor, *column) else { continue };
-            for name in names {
+            for name in names.iter().filter(|name| self.keeps_of_company(name)) {
                 properties.insert(name.clone(), value.clone());
             }
         }
         properties
     }
 
+    fn keeps_of_company(&self, name: &str) -> bool {
+        match self.detail {
+            Detail::Counted(counted) if self.won.is_none() => counted.properties.contains(name),
+            _ => true,
+        }
+    }
+
     /// All cells under all their names.
     fn properties(&self, cursor: &Cursor, tally: &mut Tally) -> Map<String, Value> {
         let loaded = self.loaded;
-        let mut properties = Map::new();
+        // With few of them, room for more would be most of what a deal takes.
+        let mut properties =
+            Map::with_capacity(self.kept.iter().map(|(_, names)| names.len()).sum());
         for (column, names) in &self.kept {
             let column = *column;
             let Some(value) = loaded.table.value(cursor, column) else { continue };
@@ -323,15 +352,28 @@ impl Builder<'_> {
                 properties.insert((*name).to_owned(), value);
             }
         }
+        if let Some((others, documents)) = &self.others {
+            for (column, names) in others {
+                let cell = loaded.table.cell(cursor, *column);
+                if documents.contains(cell.trim()) {
+                    let value = Value::String(cell.trim().to_owned());
+                    properties.extend(names.iter().map(|name| ((*name).to_owned(), value.clone())));
+                }
+            }
+        }
         properties
     }
 
     /// Leaves out what is not wanted, where it was read for the won test.
     fn trim(&self, deal: &mut Deal) {
-        let Detail::Named(wanted) = self.detail else { return };
+        let Detail::Counted(Counted { properties, documents }) = self.detail else { return };
         deal.contacts = Vec::new();
         deal.line_items = Vec::new();
-        let keep = |name: &String, _: &mut Value| wanted.contains(name) || name == "weak_match";
+        let keep = |name: &String, value: &mut Value| {
+            properties.contains(name)
+                || name == "weak_match"
+                || value.as_str().is_some_and(|text| documents.contains(text.trim()))
+        };
         deal.properties.retain(keep);
         if let Some(company) = &mut deal.company {
             company.properties.retain(keep);

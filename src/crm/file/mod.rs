@@ -25,7 +25,7 @@ mod tally;
 mod vendor;
 mod won;
 
-pub use deal::Detail;
+pub use deal::{Counted, Detail};
 pub use settings::{
     Column, Currency, DateOrder, DateSettings, DecimalSign, FileSettings, JoinRole, JoinSettings,
     NumberSettings, ZoneName,

@@ -7,7 +7,7 @@ mod digests;
 mod file;
 mod record;
 
-pub use digests::BlobDigests;
+pub use digests::KeptDigests;
 pub(super) use record::{is_worth_saving, load_record, save_record};
 
 const FOLDER: &str = "handoff";

@@ -15,7 +15,7 @@ mod walk;
 pub(super) use chain::{Chain, walk};
 pub(super) use objects::{Fault, Kind, Objects, Reader};
 pub(super) use record::{Record, Slot, State};
-pub(super) use repository::{Repository, wholeness};
+pub(super) use repository::{Repository, common_dir, wholeness};
 pub(super) use walk::compare;
 
 /// A SHA-1 as git stores it.

@@ -32,7 +32,7 @@ impl Repository {
     /// When it cannot be opened; the reason.
     pub(in crate::ledger) fn open(git_dir: &Path) -> Result<Self, String> {
         let git = git2::Repository::open(git_dir).map_err(|e| e.message().to_owned())?;
-        let common = std::fs::canonicalize(git.commondir()).map_err(|e| e.to_string())?;
+        let common = common_of(&git)?;
         let dir = common.join("objects");
         let objects = Objects::open(&dir)?;
         let shallow = read_shallow(&common)?;
@@ -57,6 +57,18 @@ impl Repository {
     pub(in crate::ledger) fn is_whole(&self) -> bool {
         self.shallow.is_empty() && !self.partial
     }
+}
+
+/// The folder shared by all worktrees of a repository, absolute.
+///
+/// # Errors
+/// When the repository cannot be opened; the reason.
+pub(in crate::ledger) fn common_dir(git_dir: &Path) -> Result<PathBuf, String> {
+    common_of(&git2::Repository::open(git_dir).map_err(|e| e.message().to_owned())?)
+}
+
+fn common_of(git: &git2::Repository) -> Result<PathBuf, String> {
+    std::fs::canonicalize(git.commondir()).map_err(|e| e.to_string())
 }
 
 /// Whether each file of the commit-graph has the checksum it ends with: a

@@ -14,7 +14,7 @@ fn twenty_thousand_deals_and_handoffs_are_joined() {
         let mut digest = pattern.clone();
         digest.path = folder(&id.to_string());
         digest.key.clone_from(&brief.key);
-        digest.delivered.as_mut().expect("delivered").brief = brief;
+        digest.delivered.as_mut().expect("delivered").brief = brief.into();
         digest
     });
     let handoffs = combine(digests.collect(), world.as_of, None);

@@ -1,12 +1,13 @@
 //! A small world: deals in a CRM, and a ledger's history with its blobs.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use handoff::audit::{
     AuditInput, AuditReport, Blobs, BriefFacts, Checkpoint, Class, DealAsWritten, DealRow,
-    FolderDigest, HandoffFacts, LedgerInput, Policy, ReadError, SignatureAsWritten, combine,
-    digest_history,
+    Digester, FolderDigest, HandoffFacts, LedgerInput, Policy, ReadError, SignatureAsWritten,
+    TimelineFacts, combine,
 };
 use handoff::brief::{Event, EventKind, Timeline};
 use handoff::facts::{
@@ -239,7 +240,9 @@ impl World {
     }
 
     pub(super) fn digests(&self) -> Vec<FolderDigest> {
-        digest_history(&self.history, || Ok(Reader(&self.blobs)))
+        let digester = Digester::new(&self.history);
+        let folders = self.history.folders.iter();
+        folders.map(|folder| digester.digest(folder, &mut Reader(&self.blobs))).collect()
     }
 
     pub(super) fn handoffs(&self) -> Vec<HandoffFacts> {
@@ -248,7 +251,8 @@ impl World {
 
     /// The ledger under a name, as a caller would hand it over.
     pub(super) fn ledger(&self, name: Option<&str>) -> LedgerInput {
-        let mut ledger = LedgerInput::new(&self.history, self.digests(), vec![], self.as_of, name);
+        let mut ledger =
+            LedgerInput::new(self.history.clone(), self.digests(), vec![], self.as_of, name);
         ledger.checkpoints.clone_from(&self.checkpoints);
         ledger
     }
@@ -302,24 +306,28 @@ impl World {
 pub(super) struct Reader<'a>(pub(super) &'a BTreeMap<ObjectId, Blob>);
 
 impl Blobs for Reader<'_> {
-    fn brief(&mut self, blob: ObjectId, schema: Option<ObjectId>) -> Result<BriefFacts, ReadError> {
+    fn brief(
+        &mut self,
+        blob: ObjectId,
+        schema: Option<ObjectId>,
+    ) -> Result<Arc<BriefFacts>, ReadError> {
         match self.0.get(&blob) {
             // Another schema than the shipped one asks for one field more.
             Some(Blob::Brief(brief)) if schema.is_some() => {
                 let mut brief = (**brief).clone();
                 brief.complete = false;
-                Ok(brief)
+                Ok(Arc::new(brief))
             }
-            Some(Blob::Brief(brief)) => Ok((**brief).clone()),
+            Some(Blob::Brief(brief)) => Ok(Arc::new((**brief).clone())),
             Some(Blob::Broken(error)) => Err(error.clone()),
             Some(Blob::Timeline(_)) => Err(ReadError::Content("this is a timeline".to_owned())),
             None => Err(ReadError::Object("object not found".to_owned())),
         }
     }
 
-    fn timeline(&mut self, blob: ObjectId) -> Result<Timeline, ReadError> {
+    fn timeline(&mut self, blob: ObjectId) -> Result<TimelineFacts, ReadError> {
         match self.0.get(&blob) {
-            Some(Blob::Timeline(timeline)) => Ok(timeline.clone()),
+            Some(Blob::Timeline(timeline)) => Ok(TimelineFacts::from(timeline)),
             Some(Blob::Broken(error)) => Err(error.clone()),
             Some(Blob::Brief(_)) => Err(ReadError::Content("this is a brief".to_owned())),
             None => Err(ReadError::Object("object not found".to_owned())),

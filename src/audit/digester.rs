@@ -1,0 +1,197 @@
+//! What a ledger's history says about a folder beside its files: which commit
+//! brought a version, when that can have been, which schema was in force.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest as _, Sha256};
+
+use super::brief_facts::BriefFacts;
+use super::digest::{Blobs, digest};
+use super::events::Events;
+use super::folder_digest::{AtTip, BriefVersion, Change, Delivery, FolderDigest};
+use super::kept::{Kept, KeptBrief, KeptTip};
+use crate::facts::{FolderHistory, History, Key, ObjectId, Version};
+
+/// Digests the folders of one history. The history is taken as it is: for an
+/// audit of the past it must have been scanned as of then.
+pub struct Digester<'a> {
+    history: &'a History,
+    /// For each commit the latest time up to it.
+    not_before: Vec<i64>,
+}
+
+impl<'a> Digester<'a> {
+    /// A digester for a history.
+    #[must_use]
+    pub fn new(history: &'a History) -> Self {
+        let mut latest = i64::MIN;
+        let not_before = history
+            .commits
+            .iter()
+            .map(|commit| {
+                let own = commit.parent_committed_at.unwrap_or(i64::MIN).max(commit.committed_at);
+                latest = latest.max(own);
+                latest
+            })
+            .collect();
+        Self { history, not_before }
+    }
+
+    /// Digests one folder from its files.
+    pub fn digest(&self, folder: &FolderHistory, blobs: &mut impl Blobs) -> FolderDigest {
+        digest(self, folder, blobs)
+    }
+
+    /// What the files of a folder and the schemas they are judged by are known
+    /// by: two folders of one fingerprint have one digest, up to what the
+    /// history says of their commits.
+    #[must_use]
+    pub fn fingerprint(&self, folder: &FolderHistory) -> ObjectId {
+        let mut sum = Sha256::new();
+        sum.update(folder.path.as_bytes());
+        let mut blob = |blob: Option<ObjectId>| match blob {
+            None => sum.update([0]),
+            Some(blob) => {
+                sum.update([1]);
+                sum.update(blob.0);
+            }
+        };
+        for version in &folder.versions {
+            blob(version.brief);
+            blob(version.timeline);
+            blob(self.schema_at(version));
+        }
+        let mut id = ObjectId([0; 20]);
+        id.0.copy_from_slice(&sum.finalize()[..20]);
+        id
+    }
+
+    /// A digest as bytes that [`Digester::unpack`] reads back; `None` where
+    /// something could not be read, which is tried again each time.
+    #[must_use]
+    pub fn pack(&self, folder: &FolderHistory, digest: &FolderDigest) -> Option<Vec<u8>> {
+        if !digest.unreadable.is_empty() {
+            return None;
+        }
+        let delivered = match &digest.delivered {
+            None => None,
+            Some(delivery) => {
+                let place =
+                    folder.versions.iter().position(|v| v.commit == delivery.change.order)?;
+                Some((u32::try_from(place).ok()?, KeptBrief::from(&*delivery.brief)))
+            }
+        };
+        let tip = match &digest.tip {
+            AtTip::Gone => KeptTip::Gone,
+            AtTip::AsDelivered => KeptTip::AsDelivered,
+            AtTip::Changed(brief) => KeptTip::Changed(KeptBrief::from(&**brief)),
+            AtTip::Unreadable => return None,
+        };
+        let key = digest.key.as_ref().map(Key::as_str);
+        Some(Kept { key, delivered, tip, events: digest.events.bytes() }.to_bytes())
+    }
+
+    /// The digest of a folder from the bytes that [`Digester::pack`] gave for
+    /// the same fingerprint; `None` when they do not fit.
+    #[must_use]
+    pub fn unpack(&self, folder: &FolderHistory, bytes: &[u8]) -> Option<FolderDigest> {
+        let kept: Kept<'_> = postcard::from_bytes(bytes).ok()?;
+        let key = kept.key.map(Key::parse).transpose().ok()?;
+        let delivered = match &kept.delivered {
+            None => None,
+            Some((place, brief)) => {
+                let version = folder.versions.get(usize::try_from(*place).ok()?)?;
+                Some(self.delivery(version, version.brief?, Arc::new(brief.facts()?)))
+            }
+        };
+        let tip = match &kept.tip {
+            KeptTip::Gone => AtTip::Gone,
+            KeptTip::AsDelivered => AtTip::AsDelivered,
+            KeptTip::Changed(brief) => AtTip::Changed(Arc::new(brief.facts()?)),
+        };
+        Some(self.assemble(folder, key, delivered, tip, kept.events()?))
+    }
+
+    /// A digest from what the files say and what the history says.
+    pub(super) fn assemble(
+        &self,
+        folder: &FolderHistory,
+        key: Option<Key>,
+        delivered: Option<Delivery>,
+        tip: AtTip,
+        events: Events,
+    ) -> FolderDigest {
+        let mut versions: Vec<BriefVersion> = Vec::new();
+        for version in &folder.versions {
+            if let Some(blob) = version.brief
+                && versions.last().is_none_or(|last| last.blob != blob)
+            {
+                versions.push(BriefVersion { change: self.change(version), blob });
+            }
+        }
+        let mut digest = FolderDigest {
+            path: folder.path.clone(),
+            key,
+            delivered,
+            tip,
+            removed: None,
+            versions,
+            events,
+            timeline_at_tip: folder.versions.last().is_some_and(|v| v.timeline.is_some()),
+            unreadable: Vec::new(),
+        };
+        if digest.delivered.is_some() && !digest.is_signed_at_tip() {
+            digest.removed = removal(folder).map(|version| self.change(version));
+        }
+        digest
+    }
+
+    pub(super) fn delivery(
+        &self,
+        version: &Version,
+        blob: ObjectId,
+        brief: Arc<BriefFacts>,
+    ) -> Delivery {
+        let commit = &self.history.commits[version.commit as usize];
+        Delivery {
+            change: self.change(version),
+            not_before: moment(self.not_before[version.commit as usize]),
+            dated_before_parent: commit
+                .parent_committed_at
+                .is_some_and(|parent| commit.committed_at < parent),
+            blob,
+            brief,
+        }
+    }
+
+    pub(super) fn change(&self, version: &Version) -> Change {
+        let commit = &self.history.commits[version.commit as usize];
+        Change { commit: commit.id, at: moment(commit.committed_at), order: version.commit }
+    }
+
+    /// The schema in force at a version; `None` while the ledger had none.
+    #[must_use]
+    pub fn schema_at(&self, version: &Version) -> Option<ObjectId> {
+        let schemas = &self.history.schemas;
+        let later = schemas.partition_point(|(commit, _)| *commit <= version.commit);
+        schemas[..later].last().and_then(|(_, blob)| *blob)
+    }
+}
+
+/// A committer time as a moment; one that no calendar holds is the end of time.
+fn moment(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(seconds, 0).unwrap_or(if seconds < 0 {
+        DateTime::<Utc>::MIN_UTC
+    } else {
+        DateTime::<Utc>::MAX_UTC
+    })
+}
+
+/// The version that took the brief away: the first of the last run without a
+/// brief, or with the brief that has no signature any more.
+fn removal(folder: &FolderHistory) -> Option<&Version> {
+    let last = folder.versions.last()?.brief;
+    let kept = folder.versions.iter().rposition(|version| version.brief != last);
+    folder.versions.get(kept.map_or(0, |at| at + 1))
+}

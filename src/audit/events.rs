@@ -1,0 +1,127 @@
+//! What happened to a handoff as the audit keeps it: packed, because a hundred
+//! thousand handoffs have half a million events, and each is read a few times.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::brief::{Event, EventKind, Timeline};
+use crate::facts::Key;
+
+/// One thing that happened, as far as the audit needs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Happened<'a> {
+    /// When.
+    #[serde(with = "super::kept::moment")]
+    pub at: DateTime<Utc>,
+    /// What.
+    pub event: EventKind,
+    /// Through what: a provider, a sink, `cli`, `github`.
+    pub via: &'a str,
+    /// The task's URL or id; what other references say no audit tells.
+    pub reference: Option<&'a str>,
+    /// Who did it, for what people do.
+    pub by: Option<&'a str>,
+    /// Why, in their words.
+    pub reason: Option<&'a str>,
+}
+
+impl<'a> From<&'a Event> for Happened<'a> {
+    fn from(event: &'a Event) -> Self {
+        Self {
+            at: event.at,
+            event: event.event,
+            via: &event.via,
+            reference: event.reference.as_deref().filter(|_| event.event == EventKind::TaskOpened),
+            by: event.by.as_deref(),
+            reason: event.reason.as_deref(),
+        }
+    }
+}
+
+/// The events of one handoff in their order, packed.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Events {
+    packed: Box<[u8]>,
+    /// One bit for each kind that is among them: most are asked for in vain.
+    kinds: u32,
+}
+
+impl Events {
+    /// Packs events in the order they come.
+    #[must_use]
+    pub fn pack<'a>(events: impl IntoIterator<Item = Happened<'a>>) -> Self {
+        let mut kinds = 0;
+        let packed = events.into_iter().fold(Vec::new(), |packed, event| {
+            kinds |= bit(event.event);
+            postcard::to_extend(&event, packed).expect("texts and times always fit a vector")
+        });
+        Self { packed: packed.into_boxed_slice(), kinds }
+    }
+
+    /// The events, first to last.
+    pub fn iter(&self) -> impl Iterator<Item = Happened<'_>> {
+        let mut rest = &self.packed[..];
+        std::iter::from_fn(move || {
+            let (event, after) = postcard::take_from_bytes(rest).ok()?;
+            rest = after;
+            Some(event)
+        })
+    }
+
+    /// The events of one kind, first to last.
+    pub fn of(&self, kind: EventKind) -> impl Iterator<Item = Happened<'_>> {
+        let any = self.has(kind).then(|| self.iter());
+        any.into_iter().flatten().filter(move |event| event.event == kind)
+    }
+
+    /// Whether there is one of this kind.
+    #[must_use]
+    pub fn has(&self, kind: EventKind) -> bool {
+        self.kinds & bit(kind) != 0
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.packed
+    }
+
+    /// Events that [`Events::bytes`] gave, if each can be read.
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (mut rest, mut kinds) = (bytes, 0);
+        while !rest.is_empty() {
+            let (event, after) = postcard::take_from_bytes::<Happened<'_>>(rest).ok()?;
+            kinds |= bit(event.event);
+            rest = after;
+        }
+        Some(Self { packed: bytes.into(), kinds })
+    }
+}
+
+fn bit(kind: EventKind) -> u32 {
+    1 << kind as u32
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// What the audit needs of one `timeline.yaml`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimelineFacts {
+    /// The handoff.
+    pub key: Key,
+    /// What happened.
+    pub events: Events,
+}
+
+impl From<&Timeline> for TimelineFacts {
+    fn from(timeline: &Timeline) -> Self {
+        Self {
+            key: timeline.key.clone(),
+            events: Events::pack(timeline.events.iter().map(Happened::from)),
+        }
+    }
+}

@@ -256,7 +256,12 @@ async fn an_audit_may_ask_for_less_of_each_deal() {
 async fn doctor_names_what_the_mapping_reads_and_the_file_lacks() {
     let crm = vendor("hubspot-export");
     let asked = ["handoff_success_metric".to_owned(), "handoff_risks".to_owned()];
-    let checks = crm.checks(&asked, true).await;
+    let checks = crm
+        .checks(
+            &handoff::facts::Properties { deal: asked.into_iter().collect(), ..Default::default() },
+            true,
+        )
+        .await;
     let failed: Vec<_> = checks
         .iter()
         .filter(|check| check.level == handoff::crm::CheckLevel::Warning)

@@ -146,7 +146,7 @@ async fn the_ten_deals_come_out_as_their_story_says() {
     insta::assert_snapshot!(told.join("\n"));
 }
 
-fn many(count: u64) -> Account {
+pub(crate) fn many(count: u64) -> Account {
     let mut account = Account::default();
     for n in 1..=count {
         account.add(
@@ -390,6 +390,32 @@ async fn the_population_has_companies_where_the_mapping_reads_them() {
     let company = deals["31874500101"].company.as_ref().expect("a company");
     assert_eq!(company.properties["city"], "Leeds");
     assert_eq!(deals["31874500103"].company, None);
+    assert!(deals.values().all(|deal| deal.contacts.is_empty()), "nobody reads them");
+}
+
+#[tokio::test]
+async fn mapped_properties_of_the_records_beside_are_read_and_must_be_there() {
+    let fake = Fake::start().await;
+    let set = |names: &[&str]| Some(names.iter().map(|&name| name.to_owned()).collect());
+    let own = |company: &[&str]| Wanted {
+        own: Properties { company: set(company), ..Properties::default() },
+        ..Wanted::default()
+    };
+    let crm = connect(&fake, "").reading(own(&["City"]));
+    let deal = crm.deal(&DealId::new("31874500101"), None).await.expect("deal");
+    assert_eq!(deal.company.expect("a company").properties["city"], "Leeds");
+    population(&crm).await;
+    let asked =
+        fake.state().calls.iter().filter(|call| call.path.contains("companies/batch/read")).count();
+    assert_eq!(asked, 2, "its link and its record for the brief; the audit needs no companies");
+    let wrong = own(&["citty"]);
+    let crm = connect(&fake, "").reading(wrong.clone());
+    let error = crm.deal(&DealId::new("31874500101"), None).await.expect_err("no such property");
+    assert!(error.to_string().contains("HubSpot's companies do not have: citty"), "{error}");
+    assert_eq!(help(&error), "Did you mean city?");
+    let checks = crm.checks(&wrong.own, false).await;
+    let check = checks.iter().find(|check| check.what == "hubspot: properties of companies");
+    assert_eq!(check.expect("it is looked for").level, CheckLevel::Failed);
 }
 
 #[tokio::test]

@@ -155,6 +155,72 @@ async fn pipedrive_the_ten_deals_come_out_as_their_story_says() {
     assert_eq!(deals["7007"].closed_won_evidence.as_deref(), Some("status history"));
 }
 
+/// The company of the samples, grown to so many won deals; each hundredth is
+/// archived.
+pub(crate) fn many(count: u64) -> fake::Company {
+    let mut company = fake::from_samples();
+    company.deals.clear();
+    for n in 1..=count {
+        company.add(json!({
+            "id": n, "title": format!("Deal {n}"), "status": "won", "value": n, "currency": "USD",
+            "owner_id": 9001, "stage_id": 4, "pipeline_id": 1, "is_archived": n % 100 == 0,
+            "update_time": "2026-10-30T16:42:12Z", "won_time": "2026-10-30T16:42:11Z",
+        }));
+    }
+    company.page = 500;
+    company
+}
+
+#[tokio::test]
+async fn pipedrive_twenty_five_thousand_deals_come_through_the_cursors_whole() {
+    let fake = Fake::with(many(25_000)).await;
+    let population =
+        connect(&fake, "").population(Window::default(), &()).await.expect("population");
+    assert_eq!(population.source.rows, 25_000);
+    let (deals, gaps) = population.deals.into_parts();
+    assert_eq!(gaps, []);
+    let total: rust_decimal::Decimal =
+        deals.iter().filter_map(|deal| deal.amount.as_ref().map(|m| m.amount)).sum();
+    assert_eq!((deals.len(), total), (25_000, rust_decimal::Decimal::from(312_512_500)));
+    assert!(deals.iter().all(|deal| deal.outcome == Outcome::Won), "archived is won all the same");
+    let lists =
+        fake.state().calls.iter().filter(|(_, path, _)| path.contains("status=won")).count();
+    assert_eq!(lists, 50 + 1, "24,750 by 500, and 250 archived ones");
+}
+
+#[tokio::test]
+async fn pipedrive_what_a_scope_reads_beside_the_deals_is_read_and_must_be_there() {
+    let fake = Fake::start().await;
+    let tier = json!([{"field_code": "tt", "field_name": "Tier", "is_custom_field": true}]);
+    {
+        let mut state = fake.state();
+        state.fields.insert("org", tier.as_array().expect("fields").clone());
+        state.organizations[0]["custom_fields"] = json!({"tt": "enterprise"});
+    }
+    let set = |names: &[&str]| Some(names.iter().map(|&name| name.to_owned()).collect());
+    let scope = |company: &[&str]| Wanted {
+        scope: Properties {
+            company: set(company),
+            contacts: set(&[]),
+            line_items: set(&["anything"]),
+            ..Properties::default()
+        },
+        ..Wanted::default()
+    };
+    let (deals, gaps) = population(&connect(&fake, "").reading(scope(&["tier"]))).await;
+    assert_eq!(gaps, []);
+    let first = &deals["7001"];
+    assert_eq!(first.company.as_ref().expect("a company").properties["Tier"], "enterprise");
+    assert_eq!((first.contacts.len(), first.line_items.len()), (3, 2));
+    let crm = connect(&fake, "").reading(scope(&["Teir"]));
+    let error = crm.population(Window::default(), &()).await.expect_err("no such field");
+    assert!(error.to_string().contains("Pipedrive's organizations do not have: Teir"), "{error}");
+    assert_eq!(help(&error), "Did you mean Tier?");
+    let checks = crm.checks(&scope(&["Teir"]).scope, false).await;
+    let check = checks.iter().find(|check| check.what.ends_with("of organizations"));
+    assert_eq!(check.expect("it is looked for").remedy.as_deref(), Some("Did you mean Tier?"));
+}
+
 #[tokio::test]
 async fn pipedrive_a_page_that_fails_makes_the_population_incomplete_and_is_named() {
     let fake = Fake::start().await;

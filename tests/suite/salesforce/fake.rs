@@ -54,7 +54,7 @@ pub(crate) struct Org {
     pub(crate) planned: Vec<(String, VecDeque<(u16, Value)>)>,
     /// Method, path with decoded query, and body.
     pub(crate) calls: Vec<(Method, String, String)>,
-    pub(super) cursors: Vec<Vec<Value>>,
+    pub(crate) cursors: Vec<Vec<Value>>,
     base: String,
     /// Tokens that were given out; only the last one is valid.
     pub(crate) logins: usize,

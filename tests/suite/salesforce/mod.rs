@@ -1,6 +1,6 @@
 //! Salesforce through the `Crm` face, against a fake that keeps its rules.
 
-mod bulk;
+pub(crate) mod bulk;
 pub(crate) mod fake;
 mod jobs;
 mod soql;
@@ -256,6 +256,44 @@ async fn salesforce_a_mapped_field_that_is_gone_is_named() {
     fake.plan("FROM Opportunity WHERE", [(400, hidden)]);
     let error = connect(&fake, "").deal(&DealId::new(FIRST), None).await.expect_err("hidden");
     assert!(matches!(error, CrmError::Settings { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn salesforce_mapped_fields_of_the_records_beside_are_read_and_must_be_there() {
+    let fake = Fake::start().await;
+    let set = |names: &[&str]| Some(names.iter().map(|&name| name.to_owned()).collect());
+    let own = |company: &[&str], contacts: &[&str], items: &[&str]| Wanted {
+        own: Properties {
+            company: set(company),
+            contacts: set(contacts),
+            line_items: set(items),
+            ..Properties::default()
+        },
+        ..Wanted::default()
+    };
+    let all = own(&["Tier__c"], &["FirstName", "IsPrimary"], &["TotalPrice"]);
+    let deal = connect(&fake, "").reading(all.clone()).deal(&DealId::new(FIRST), None).await;
+    let deal = deal.expect("deal");
+    assert_eq!(deal.company.expect("a company").properties["Tier__c"], "enterprise");
+    let asked = fake.state().calls.iter().any(|(_, path, _)| path.contains("Contact.FirstName"));
+    assert!(asked, "a field of a person is asked for by name");
+    fake.state().calls.clear();
+    let crm = connect(&fake, "").reading(all.clone());
+    crm.population(Window::default(), &()).await.expect("population");
+    let beside =
+        fake.state().calls.iter().any(|(_, path, _)| path.contains("FROM OpportunityLine"));
+    assert!(!beside, "an audit reads no products that no scope asks for");
+    for (wanted, of) in [
+        (own(&["Teir__c"], &[], &[]), "Salesforce's accounts do not have: Teir__c"),
+        (own(&[], &["Badge__c"], &[]), "Salesforce's contacts do not have: Badge__c"),
+        (own(&[], &[], &["Plan__c"]), "Salesforce's opportunity products do not have: Plan__c"),
+    ] {
+        let crm = connect(&fake, "").reading(wanted.clone());
+        let error = crm.deal(&DealId::new(FIRST), None).await.expect_err(of);
+        assert!(error.to_string().contains(of), "{error}");
+        let failed = crm.checks(&wanted.own, false).await;
+        assert_eq!(failed.iter().filter(|c| c.level == CheckLevel::Failed).count(), 1, "{of}");
+    }
 }
 
 #[tokio::test]

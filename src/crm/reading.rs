@@ -21,6 +21,14 @@ pub(super) struct Page {
     pub(super) next: Option<String>,
 }
 
+/// Takes the list of this name out of an answer.
+pub(super) fn take_list(answer: &mut Value, name: &str) -> Vec<Value> {
+    match answer[name].take() {
+        Value::Array(records) => records,
+        _ => Vec::new(),
+    }
+}
+
 /// Where pages come from: a CRM's own way of naming them.
 #[async_trait]
 pub(super) trait Pages: Sync {
@@ -45,6 +53,15 @@ impl Reading {
     /// Counts bytes that were read.
     pub(super) fn bytes(&mut self, bytes: impl AsRef<[u8]>) {
         self.hash.update(bytes);
+    }
+
+    /// A record that cannot be told from others.
+    pub(super) fn nameless(&mut self, why: &str) {
+        self.gaps.push(Gap {
+            what: "a deal of the answer".to_owned(),
+            why: why.to_owned(),
+            help: None,
+        });
     }
 
     /// A page that could not be read; those behind it cannot be either.

@@ -15,7 +15,7 @@ use super::settings::HubSpotSettings;
 use crate::crm::CrmError;
 pub(super) use crate::crm::failure::Failure;
 use crate::crm::failure::{clean, json, secret_header};
-use crate::crm::reading::{Page, Pages};
+use crate::crm::reading::{Page, Pages, take_list};
 use crate::crm::wanted::Known;
 use crate::facts::{CrmName, RecordKind};
 use crate::net::{Client, NetError, Response, Schedule, Semantics};
@@ -208,10 +208,7 @@ impl Pages for Api {
         let mut list = json("HubSpot", &path, &answer)?;
         let first = at.split("&after=").next().unwrap_or(at);
         let next = read::next(&list).map(|cursor| format!("{first}&after={cursor}"));
-        let records = match list["results"].take() {
-            Value::Array(records) => records,
-            _ => Vec::new(),
-        };
+        let records = take_list(&mut list, "results");
         Ok(Page { records, bytes: answer.body, total: None, next })
     }
 }

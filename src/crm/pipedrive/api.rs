@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::settings::{HOST, PipedriveSettings};
 use crate::crm::CrmError;
 use crate::crm::failure::{Failure, clean, json, secret_header};
-use crate::crm::reading::{Page, Pages};
+use crate::crm::reading::{Page, Pages, take_list};
 use crate::facts::CrmName;
 use crate::net::{Client, Response, Schedule, Semantics};
 
@@ -171,10 +171,7 @@ impl std::fmt::Debug for Api {
 impl Pages for Api {
     async fn page(&self, at: &str, before: usize) -> Result<Page, Failure> {
         let (mut answer, bytes) = self.read(at).await?;
-        let records = match answer["data"].take() {
-            Value::Array(records) => records,
-            _ => Vec::new(),
-        };
+        let records = take_list(&mut answer, "data");
         let more = &answer["additional_data"];
         let cursor = more["next_cursor"].as_str().filter(|cursor| !cursor.is_empty());
         let counts = more["pagination"]["more_items_in_collection"] == true;

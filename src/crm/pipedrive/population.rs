@@ -13,9 +13,7 @@ use super::settings::PipedriveSettings;
 use crate::crm::failure::Failure;
 use crate::crm::reading::Reading;
 use crate::crm::{CrmError, Progress};
-use crate::facts::{
-    CrmName, Deal, DealId, Gap, Outcome, Population, Properties, RecordKind, Window,
-};
+use crate::facts::{CrmName, Deal, DealId, Outcome, Population, Properties, RecordKind, Window};
 
 type Found = BTreeMap<u64, Deal>;
 
@@ -95,11 +93,7 @@ impl Reader<'_> {
             reading.rows += records.len();
             for record in &records {
                 let Some(id) = record["id"].as_u64() else {
-                    reading.gaps.push(Gap {
-                        what: "a deal of the answer".to_owned(),
-                        why: "its id is no number".to_owned(),
-                        help: None,
-                    });
+                    reading.nameless("its id is no number");
                     continue;
                 };
                 let deal = record::deal(crm, record, account)?;

@@ -10,7 +10,7 @@ use super::session::{Open, Session};
 use super::settings::SalesforceSettings;
 use crate::crm::CrmError;
 use crate::crm::failure::{Failure, clean, json};
-use crate::crm::reading::{Page, Pages};
+use crate::crm::reading::{Page, Pages, take_list};
 use crate::facts::{CrmName, Secrets};
 use crate::net::{Response, Semantics};
 
@@ -68,9 +68,7 @@ impl Api {
     pub(super) async fn whole(&self, mut answer: Value) -> Result<Vec<Value>, Failure> {
         let mut records = Vec::new();
         loop {
-            if let Value::Array(page) = answer["records"].take() {
-                records.extend(page);
-            }
+            records.extend(take_list(&mut answer, "records"));
             match answer["nextRecordsUrl"].as_str() {
                 Some(next) if answer["done"] == false => answer = self.read(next).await?.0,
                 _ => return Ok(records),
@@ -149,10 +147,7 @@ const LIMIT: &str = "REQUEST_LIMIT_EXCEEDED";
 impl Pages for Api {
     async fn page(&self, at: &str, _: usize) -> Result<Page, Failure> {
         let (mut answer, bytes) = self.read(at).await?;
-        let records = match answer["records"].take() {
-            Value::Array(records) => records,
-            _ => Vec::new(),
-        };
+        let records = take_list(&mut answer, "records");
         let next = answer["nextRecordsUrl"].as_str().filter(|_| answer["done"] == false);
         let total = answer["totalSize"].as_u64().and_then(|n| usize::try_from(n).ok());
         Ok(Page { records, bytes, total, next: next.map(str::to_owned) })

@@ -18,8 +18,7 @@ use crate::crm::failure::Failure;
 use crate::crm::reading::{Keep, Reading};
 use crate::crm::{CrmError, Progress};
 use crate::facts::{
-    CrmName, Deal, DealId, Gap, Outcome, Population, Properties, RecordKind, Window,
-    normalise_deal_id,
+    CrmName, Deal, DealId, Outcome, Population, Properties, RecordKind, Window, normalise_deal_id,
 };
 
 /// Ids of one query: a URL has 16,384 bytes at most.
@@ -194,11 +193,7 @@ impl Reader<'_> {
             reading.rows += records.len();
             for record in &records {
                 if record::text(record, "Id").is_none() {
-                    reading.gaps.push(Gap {
-                        what: "an opportunity of the answer".to_owned(),
-                        why: "it has no id".to_owned(),
-                        help: None,
-                    });
+                    reading.nameless("it has no id");
                     continue;
                 }
                 let deal = record::deal(crm, record, org)?;

@@ -16,6 +16,10 @@ use crate::{hubspot, pipedrive, salesforce};
 
 pub(super) const CRMS: [&str; 3] = ["hubspot", "salesforce", "pipedrive"];
 
+/// The deals of [`World::large`]: past HubSpot's cap of 10,000, and past the
+/// number from which Salesforce's come by the Bulk API.
+pub(super) const DEALS: u64 = 12_000;
+
 /// Where the ledger seems to be on a forge.
 const LEDGER: &str = "https://github.com/acme/handoffs";
 
@@ -48,21 +52,22 @@ impl World {
         Self::with(crm, settings, runtime, fake)
     }
 
-    /// Twenty-five thousand deals that were won.
+    /// Twelve thousand deals that were won, in seven pages and more.
     pub(super) fn large(crm: &'static str, settings: &str) -> Self {
         let runtime = Runtime::new().unwrap();
         let fake = runtime.block_on(async {
             match crm {
                 "hubspot" => {
-                    let account = hubspot::many(25_000);
+                    let account = hubspot::many(DEALS);
                     Fake::HubSpot(hubspot::fake::Fake::with(account).await)
                 }
                 "salesforce" => {
-                    let org = salesforce::bulk::many(25_000);
+                    let mut org = salesforce::bulk::many(usize::try_from(DEALS).unwrap());
+                    (org.page, org.bulk_page) = (1_500, 1_500);
                     Fake::Salesforce(salesforce::fake::Fake::with(org).await)
                 }
                 _ => {
-                    let company = pipedrive::many(25_000);
+                    let company = pipedrive::many(DEALS);
                     Fake::Pipedrive(pipedrive::fake::Fake::with(company).await)
                 }
             }

@@ -179,9 +179,8 @@ async fn pipedrive_twenty_five_thousand_deals_come_through_the_cursors_whole() {
     assert_eq!(population.source.rows, 25_000);
     let (deals, gaps) = population.deals.into_parts();
     assert_eq!(gaps, []);
-    let total: rust_decimal::Decimal =
-        deals.iter().filter_map(|deal| deal.amount.as_ref().map(|m| m.amount)).sum();
-    assert_eq!((deals.len(), total), (25_000, rust_decimal::Decimal::from(312_512_500)));
+    let names: std::collections::BTreeSet<_> = deals.iter().map(|deal| &deal.name).collect();
+    assert_eq!((deals.len(), names.len()), (25_000, 25_000));
     assert!(deals.iter().all(|deal| deal.outcome == Outcome::Won), "archived is won all the same");
     let lists =
         fake.state().calls.iter().filter(|(_, path, _)| path.contains("status=won")).count();

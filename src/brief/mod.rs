@@ -18,6 +18,7 @@ pub use completeness::{
     Absence, Answer, Completeness, MissingField, QUESTIONS, UnknownAnswer, question,
 };
 pub use form::{FormAnswers, FormProblem, issue_form, read_form};
+pub(crate) use mapping::fold_property;
 pub use mapping::{
     BASE_MAPPINGS, BaseMapping, Expression, ExpressionError, MappedBrief, Mapping, MappingInput,
     MappingProblem, Remark,

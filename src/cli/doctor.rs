@@ -7,7 +7,7 @@ use serde_json::json;
 use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
-use super::open::{Ports, config_checks, open, open_crm, open_sinks};
+use super::open::{Ports, config_checks, open, open_crm, open_sinks, wanted};
 use crate::esign::Providers;
 use crate::facts::{Check, CheckLevel};
 use crate::report::count;
@@ -33,9 +33,9 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
     checks.extend(secrets(&place, context)?);
     context.block_on(async {
         match open_crm(context, &place.config, place.ledger.root()) {
-            Ok(Some(crm)) => checks.extend(
-                crm.checks(&place.config.mapping.own_properties(), arguments.offline).await,
-            ),
+            Ok(Some(crm)) => {
+                checks.extend(crm.checks(&wanted(&place.config).named(), arguments.offline).await);
+            }
             Ok(None) => checks.push(Check::warning(
                 "crm",
                 "no CRM is connected: briefs hold what the signed document says",

@@ -11,7 +11,7 @@ use super::error::CliError;
 use crate::brief::{Renderer, SHIPPED_SCHEMA, Schema};
 use crate::config::{Config, FILE_NAME, Problem};
 use crate::crm::file::{Detail, FileSettings};
-use crate::crm::{self, Connection, Crm};
+use crate::crm::{self, Connection, Crm, Wanted};
 use crate::deliver::{self, Letters, Sink, Site, Templates};
 use crate::facts::Check;
 use crate::ledger::Ledger;
@@ -109,15 +109,18 @@ pub(super) fn open_crm(
     config: &Config,
     root: &Path,
 ) -> Result<Option<Box<dyn Crm>>, CliError> {
-    let (properties, own_properties) =
-        (config.mapping.deal_properties(), config.mapping.own_properties());
-    let connection = Connection {
-        secrets: &context.secrets()?,
-        root,
-        properties: &properties,
-        own_properties: &own_properties,
-    };
+    let wanted = wanted(config);
+    let connection = Connection { secrets: &context.secrets()?, root, wanted: &wanted };
     crm::build(&config.crm, &connection).map_err(CliError::from)
+}
+
+/// The properties that the configuration reads of deals.
+pub(super) fn wanted(config: &Config) -> Wanted {
+    Wanted {
+        own: config.mapping.own_properties(),
+        mapping: config.mapping.properties(),
+        scope: config.scope_properties(),
+    }
 }
 
 /// The sinks of the configuration.

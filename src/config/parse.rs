@@ -9,6 +9,7 @@ use crate::brief::{Expression, Mapping};
 use crate::crm::CrmConfig;
 use crate::deliver::DeliverConfig;
 use crate::esign::EsignConfig;
+use crate::facts::Properties;
 use crate::time::{Calendar, CalendarConfig, HumanDuration, deadline};
 use crate::yaml::{Node, from_node, read};
 use chrono::{DateTime, Utc};
@@ -85,6 +86,14 @@ pub struct Config {
 }
 
 impl Config {
+    /// The properties that `scope` reads: an audit's deals must come with them.
+    #[must_use]
+    pub fn scope_properties(&self) -> Properties {
+        let mut read = Properties::default();
+        self.scope.iter().for_each(|rule| read.extend(&rule.when.properties()));
+        read
+    }
+
     /// Reads and checks a configuration.
     ///
     /// # Errors

@@ -5,10 +5,10 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::file::{FileCrm, FileSettings, WonTest};
-use super::hubspot::{HubSpot, HubSpotSettings, Properties, Wanted};
+use super::hubspot::{HubSpot, HubSpotSettings};
 use super::pipedrive::{Pipedrive, PipedriveSettings};
 use super::salesforce::{Salesforce, SalesforceSettings};
-use super::{Crm, CrmError};
+use super::{Crm, CrmError, Wanted};
 use crate::brief::Expression;
 use crate::facts::{Deal, Secrets};
 
@@ -42,10 +42,8 @@ pub struct Connection<'a> {
     pub secrets: &'a Secrets,
     /// The ledger's folder, where relative paths start.
     pub root: &'a Path,
-    /// The deal's properties that the mapping reads.
-    pub properties: &'a [String],
-    /// Those of them that the company's own lines name.
-    pub own_properties: &'a [String],
+    /// The properties that the configuration reads.
+    pub wanted: &'a Wanted,
 }
 
 /// Connects the configured CRM.
@@ -58,25 +56,16 @@ pub fn build(
 ) -> Result<Option<Box<dyn Crm>>, CrmError> {
     let mut made: Vec<Box<dyn Crm>> = Vec::new();
     if let Some(settings) = &config.hubspot {
-        let wanted = Wanted {
-            named: Properties {
-                deal: connection.own_properties.iter().cloned().collect(),
-                ..Properties::default()
-            },
-            shipped: Properties {
-                deal: connection.properties.iter().cloned().collect(),
-                ..Properties::default()
-            },
-        };
-        made.push(Box::new(HubSpot::new(settings.clone(), connection.secrets)?.reading(wanted)));
+        let hubspot = HubSpot::new(settings.clone(), connection.secrets)?;
+        made.push(Box::new(hubspot.reading(connection.wanted.clone())));
     }
     if let Some(settings) = &config.salesforce {
         let salesforce = Salesforce::new(settings.clone(), connection.secrets)?;
-        made.push(Box::new(salesforce.reading(connection.own_properties, connection.properties)));
+        made.push(Box::new(salesforce.reading(connection.wanted.clone())));
     }
     if let Some(settings) = &config.pipedrive {
         let pipedrive = Pipedrive::new(settings.clone(), connection.secrets)?;
-        made.push(Box::new(pipedrive.reading(connection.own_properties)));
+        made.push(Box::new(pipedrive.reading(connection.wanted.clone())));
     }
     if let Some(settings) = &config.file {
         made.push(Box::new(open_file(settings.clone(), connection.root)?));

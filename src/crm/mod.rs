@@ -3,6 +3,7 @@
 
 mod amount;
 mod checks;
+mod closed_won;
 mod config;
 mod failure;
 pub mod file;
@@ -13,8 +14,10 @@ pub mod pipedrive;
 mod port;
 mod reading;
 pub mod salesforce;
+mod wanted;
 
 pub use config::{Connection, CrmConfig, build, open_file};
 pub use port::{ClosedWonUpdate, Crm, CrmError, Progress};
+pub use wanted::Wanted;
 
 pub use crate::facts::{Check, CheckLevel};

@@ -1,6 +1,6 @@
 //! What every CRM can do.
 
-use crate::facts::{Check, CrmName, Deal, DealId, Population, Signature, Window};
+use crate::facts::{Check, CrmName, Deal, DealId, Population, Properties, Signature, Window};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
@@ -121,6 +121,7 @@ pub trait Crm: Send + Sync {
     ) -> Result<ClosedWonUpdate, CrmError>;
 
     /// Connection, permissions, stages and properties, for `doctor`.
-    /// `properties` are the deal properties the mapping reads.
-    async fn checks(&self, properties: &[String], offline: bool) -> Vec<Check>;
+    /// `named` is what the configuration reads of deals and of the records
+    /// beside them, and so must be there.
+    async fn checks(&self, named: &Properties, offline: bool) -> Vec<Check>;
 }

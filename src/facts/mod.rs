@@ -8,6 +8,7 @@ mod history;
 mod key;
 mod money;
 mod population;
+mod properties;
 mod secrets;
 mod signature;
 
@@ -18,5 +19,6 @@ pub use history::{CommitInfo, FolderHistory, History, ObjectId, ObjectIdError, V
 pub use key::{Key, KeyError, normalise_deal_id};
 pub use money::{Money, MoneyError};
 pub use population::{Population, Source, Window};
+pub use properties::{Properties, RecordKind};
 pub use secrets::Secrets;
 pub use signature::{DocumentId, ProviderName, Signature, SignatureEvent, Signer};

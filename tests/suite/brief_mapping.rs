@@ -358,10 +358,23 @@ fn the_properties_a_mapping_reads_are_known() {
             ("e", "deal.properties.one.label"),
         ],
     );
-    assert_eq!(mapping.deal_properties(), ["four", "one", "three", "two words"]);
+    let read = mapping.properties();
+    let names = |names: &std::collections::BTreeSet<String>| {
+        names.iter().cloned().collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!(names(&read.deal), "four, one, three, two words");
+    assert_eq!(read.company.as_ref().map(names).as_deref(), Some("five, not a deal property"));
+    assert_eq!((read.contacts, read.line_items), (None, None));
+    assert_eq!(mapping.own_properties().deal, read.deal);
     for base in BASE_MAPPINGS {
         let mapping = compile(Some(base.name), &[]);
-        assert_eq!(mapping.deal_properties().is_empty(), base.name == "none", "{}", base.name);
+        assert_eq!(mapping.properties().deal.is_empty(), base.name == "none", "{}", base.name);
+        assert_eq!(
+            mapping.own_properties(),
+            handoff::facts::Properties::default(),
+            "{}",
+            base.name
+        );
     }
 }
 

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use handoff::brief::{Mapping, MappingInput, Schema};
-use handoff::crm::{Connection, CrmConfig, build};
+use handoff::crm::{Connection, CrmConfig, Wanted, build};
 use handoff::facts::{DealId, Secrets, Signature};
 use handoff::yaml;
 use serde_json::{Value, json};
@@ -42,13 +42,12 @@ async fn brief(crm: &str, config: &str, root: &Path, id: &str) -> (Value, Value)
         ("PIPEDRIVE_TOKEN", pipedrive::fake::TOKEN),
     ];
     let secrets = secrets.map(|(name, value)| (name.to_owned(), value.to_owned().into()));
-    let (properties, own_properties) = (mapping.deal_properties(), mapping.own_properties());
-    let connection = Connection {
-        secrets: &Secrets::new(secrets),
-        root,
-        properties: &properties,
-        own_properties: &own_properties,
+    let wanted = Wanted {
+        mapping: mapping.properties(),
+        own: mapping.own_properties(),
+        ..Wanted::default()
     };
+    let connection = Connection { secrets: &Secrets::new(secrets), root, wanted: &wanted };
     let connected = build(&config, &connection).expect("settings that do").expect("a CRM");
     let signature = signature();
     let deal = connected.deal(&DealId::new(id), Some(&signature)).await;

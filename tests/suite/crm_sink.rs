@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use handoff::brief::{EventKind, Timeline};
 use handoff::crm::{Check, ClosedWonUpdate, Crm, CrmError, Progress};
 use handoff::deliver::{DeliveryError, Handoff, Sink};
-use handoff::facts::{CrmName, Deal, DealId, Key, Population, Signature, Window};
+use handoff::facts::{CrmName, Deal, DealId, Key, Population, Properties, Signature, Window};
 use handoff::workflow::CrmSink;
 use serde_json::json;
 
@@ -38,7 +38,7 @@ impl Crm for Answers {
         (self.1)()
     }
 
-    async fn checks(&self, _: &[String], _: bool) -> Vec<Check> {
+    async fn checks(&self, _: &Properties, _: bool) -> Vec<Check> {
         Vec::new()
     }
 }

@@ -276,7 +276,12 @@ async fn an_audit_finds_the_documents_it_knows_in_any_column() {
 async fn doctor_names_what_the_mapping_reads_and_the_file_lacks() {
     let crm = vendor("hubspot-export");
     let asked = ["handoff_success_metric".to_owned(), "handoff_risks".to_owned()];
-    let checks = crm.checks(&asked, true).await;
+    let checks = crm
+        .checks(
+            &handoff::facts::Properties { deal: asked.into_iter().collect(), ..Default::default() },
+            true,
+        )
+        .await;
     let failed: Vec<_> = checks
         .iter()
         .filter(|check| check.level == handoff::crm::CheckLevel::Warning)

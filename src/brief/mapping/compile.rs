@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::BASE_MAPPINGS;
 use super::expression::Expression;
+use crate::facts::Properties;
 use crate::text::quoted;
 use crate::yaml::{self, Span};
 
@@ -108,17 +109,16 @@ impl Mapping {
         Ok(Self { leaves })
     }
 
-    /// The deal's properties that the mapping reads, sorted: to fetch them,
-    /// and for `doctor` to see whether the CRM has them.
+    /// The properties that the mapping reads, by kind of record: to fetch them.
     #[must_use]
-    pub fn deal_properties(&self) -> Vec<String> {
+    pub fn properties(&self) -> Properties {
         properties_of(self.leaves.iter())
     }
 
     /// Those of them that the company's own lines read, without the default's:
     /// what a CRM must have, because somebody named it.
     #[must_use]
-    pub fn own_properties(&self) -> Vec<String> {
+    pub fn own_properties(&self) -> Properties {
         properties_of(self.leaves.iter().filter(|leaf| leaf.own))
     }
 
@@ -131,19 +131,10 @@ impl Mapping {
     }
 }
 
-fn properties_of<'a>(leaves: impl Iterator<Item = &'a Leaf>) -> Vec<String> {
-    let mut names = BTreeSet::new();
-    for leaf in leaves {
-        let reads = leaf.expression.reads();
-        names.extend(
-            reads
-                .iter()
-                .filter_map(|name| name.strip_prefix("deal.properties."))
-                .map(|name| name.split('.').next().unwrap_or(name).to_owned()),
-        );
-        names.extend(quoted_properties(leaf.expression.source()));
-    }
-    names.into_iter().collect()
+fn properties_of<'a>(leaves: impl Iterator<Item = &'a Leaf>) -> Properties {
+    let mut read = Properties::default();
+    leaves.for_each(|leaf| read.extend(&leaf.expression.properties()));
+    read
 }
 
 fn base_leaves(name: &str) -> Result<Vec<Leaf>, MappingProblem> {
@@ -204,39 +195,4 @@ fn check_field(field: &str) -> Result<(), (String, String)> {
         ));
     }
     Ok(())
-}
-
-/// Names in `deal.properties["…"]` and in `deal | property("…", "…")`.
-fn quoted_properties(source: &str) -> Vec<String> {
-    let mut names = Vec::new();
-    for (at, _) in source.match_indices("deal.properties[") {
-        names.extend(
-            string_literals(&source[at + "deal.properties[".len()..], ']').into_iter().take(1),
-        );
-    }
-    let compact = |text: &str| text.split_whitespace().collect::<String>();
-    for (at, filter) in source.match_indices("property(") {
-        let before = compact(&source[..at]);
-        if before.strip_suffix("deal|").is_some_and(|rest| {
-            !rest.ends_with(|c: char| c.is_alphanumeric() || c == '.' || c == '_')
-        }) {
-            names.extend(string_literals(&source[at + filter.len()..], ')'));
-        }
-    }
-    names
-}
-
-/// The quoted texts up to the closing sign.
-fn string_literals(source: &str, close: char) -> Vec<String> {
-    let mut texts = Vec::new();
-    let mut chars = source.chars();
-    while let Some(c) = chars.next() {
-        if c == close {
-            break;
-        }
-        if c == '"' || c == '\'' {
-            texts.push(chars.by_ref().take_while(|next| *next != c).collect());
-        }
-    }
-    texts
 }

@@ -7,7 +7,8 @@ use minijinja::value::Serde;
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value};
 use serde::Serialize;
 
-use super::filters;
+use super::{filters, reads};
+use crate::facts::Properties;
 
 /// Instructions that one evaluation may take; the longest default takes under 200.
 const FUEL: u64 = 50_000;
@@ -110,6 +111,12 @@ impl Expression {
     /// The dotted names it reads, `deal.properties.amount`.
     pub(super) fn reads(&self) -> BTreeSet<String> {
         self.compiled.undeclared_variables(true).into_iter().collect()
+    }
+
+    /// The properties it reads of a deal and of the records beside it.
+    #[must_use]
+    pub fn properties(&self) -> Properties {
+        reads::properties(&self.source)
     }
 
     pub(super) fn eval(&self, context: Value) -> Result<Value, ExpressionError> {

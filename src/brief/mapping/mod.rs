@@ -15,11 +15,13 @@ mod numbers;
 mod people;
 mod promises;
 mod properties;
+mod reads;
 mod record;
 
 pub use apply::{MappedBrief, MappingInput, Remark};
 pub use compile::{Mapping, MappingProblem};
 pub use expression::{Expression, ExpressionError};
+pub(crate) use record::fold as fold_property;
 
 /// A default mapping that is compiled in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

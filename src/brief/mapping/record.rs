@@ -28,7 +28,8 @@ pub(super) fn property(record: &Value, names: Rest<String>) -> Option<Value> {
     })
 }
 
-fn fold(name: &str) -> String {
+/// A property's name as [`property`] compares it.
+pub(crate) fn fold(name: &str) -> String {
     let name = name.strip_suffix("__c").or_else(|| name.strip_suffix("__C")).unwrap_or(name);
     let folded: String =
         name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();

@@ -16,7 +16,8 @@ use super::tally::Tally;
 use crate::crm::people::mark_signers;
 use crate::crm::{Check, CheckLevel, ClosedWonUpdate, Crm, CrmError, Progress};
 use crate::facts::{
-    CrmName, Deal, DealId, Evidence, Gap, Key, Outcome, Population, Signature, Source, Window,
+    CrmName, Deal, DealId, Evidence, Gap, Key, Outcome, Population, Properties, Signature, Source,
+    Window,
 };
 
 /// Whether a row is won: the configured expression, compiled by who knows
@@ -134,7 +135,7 @@ impl FileCrm {
     }
 
     /// What `doctor` says of the content, once it can be read.
-    fn content_checks(&self, loaded: &Loaded, properties: &[String]) -> Vec<Check> {
+    fn content_checks(&self, loaded: &Loaded, named: &Properties) -> Vec<Check> {
         let file = |what: &str| format!("{}: {what}", loaded.shown());
         let mut checks = Vec::new();
         match self.build_all(loaded, &()) {
@@ -171,7 +172,8 @@ impl FileCrm {
                 });
             }
         }
-        let missing: Vec<&String> = properties
+        let missing: Vec<&String> = named
+            .deal
             .iter()
             .filter(|name| !loaded.columns.names.iter().flatten().any(|known| known == *name))
             .collect();
@@ -266,9 +268,9 @@ impl Crm for FileCrm {
         Ok(ClosedWonUpdate::NotSupported)
     }
 
-    async fn checks(&self, properties: &[String], _offline: bool) -> Vec<Check> {
+    async fn checks(&self, named: &Properties, _offline: bool) -> Vec<Check> {
         match self.current() {
-            Ok(loaded) => self.content_checks(&loaded, properties),
+            Ok(loaded) => self.content_checks(&loaded, named),
             Err(error) => vec![Check {
                 what: format!("{}: file", self.settings.deals.display()),
                 level: CheckLevel::Failed,

@@ -1,18 +1,23 @@
 //! HubSpot's API: one request with its retries, and what its errors mean.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use http::{HeaderMap, HeaderValue, Method, header};
+use async_trait::async_trait;
+use http::{Method, header};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::pace::{self, Pace};
+use super::read;
 use super::settings::HubSpotSettings;
 use crate::crm::CrmError;
 pub(super) use crate::crm::failure::Failure;
-use crate::crm::failure::clean;
-use crate::facts::CrmName;
+use crate::crm::failure::{clean, json, secret_header};
+use crate::crm::reading::{Page, Pages, take_list};
+use crate::crm::wanted::Known;
+use crate::facts::{CrmName, RecordKind};
 use crate::net::{Client, NetError, Response, Schedule, Semantics};
 
 /// A client for one account.
@@ -27,12 +32,7 @@ pub(super) struct Api {
 impl Api {
     pub(super) fn new(settings: &HubSpotSettings, token: SecretString) -> Result<Self, CrmError> {
         let bearer = format!("Bearer {}", token.expose_secret());
-        let mut bearer = HeaderValue::from_str(&bearer).map_err(|_| CrmError::Denied {
-            message: "HUBSPOT_TOKEN holds characters that no token has.".to_owned(),
-            help: "Copy the token again, on one line.".to_owned(),
-        })?;
-        bearer.set_sensitive(true);
-        let headers = HeaderMap::from_iter([(header::AUTHORIZATION, bearer)]);
+        let headers = secret_header(header::AUTHORIZATION, &bearer, "HUBSPOT_TOKEN")?;
         // HubSpot's waits depend on its bodies, so the tries are counted here.
         let client = Client::new(settings.base_url.clone(), headers, Schedule::once());
         Ok(Self {
@@ -53,7 +53,7 @@ impl Api {
     pub(super) async fn get(&self, area: &str, rest: &str) -> Result<Value, Failure> {
         let path = self.path(area, rest);
         let answer = self.send(Semantics::Idempotent, Method::GET, &path, None).await?;
-        self.body(&path, &answer)
+        json("HubSpot", &path, &answer)
     }
 
     /// Reads with a body; gives the bytes too, for the population's hash.
@@ -61,15 +61,15 @@ impl Api {
         &self,
         area: &str,
         rest: &str,
-        json: &Value,
+        body: &Value,
     ) -> Result<(Value, bytes::Bytes), Failure> {
         let path = self.path(area, rest);
-        let answer = self.send(Semantics::Idempotent, Method::POST, &path, Some(json)).await?;
-        Ok((self.body(&path, &answer)?, answer.body))
+        let answer = self.send(Semantics::Idempotent, Method::POST, &path, Some(body)).await?;
+        Ok((json("HubSpot", &path, &answer)?, answer.body))
     }
 
     /// As [`Api::read`], no faster than an account may search.
-    pub(super) async fn search(&self, json: &Value) -> Result<(Value, bytes::Bytes), Failure> {
+    pub(super) async fn search(&self, body: &Value) -> Result<(Value, bytes::Bytes), Failure> {
         let due = {
             let mut next = self.next_search.lock().expect("nothing panics while it is held");
             let due = next.unwrap_or_else(Instant::now).max(Instant::now());
@@ -77,21 +77,21 @@ impl Api {
             due
         };
         sleep_until(due).await;
-        self.read("crm/objects", "deals/search", json).await
+        self.read("crm/objects", "deals/search", body).await
     }
 
     /// Changes one record; the same change again gives the same record.
-    pub(super) async fn patch(&self, rest: &str, json: &Value) -> Result<Value, Failure> {
+    pub(super) async fn patch(&self, rest: &str, body: &Value) -> Result<Value, Failure> {
         let path = self.path("crm/objects", rest);
-        let answer = self.send(Semantics::Idempotent, Method::PATCH, &path, Some(json)).await?;
-        self.body(&path, &answer)
+        let answer = self.send(Semantics::Idempotent, Method::PATCH, &path, Some(body)).await?;
+        json("HubSpot", &path, &answer)
     }
 
     /// Creates a record; not repeated where it may have been created.
-    pub(super) async fn create(&self, rest: &str, json: &Value) -> Result<Value, Failure> {
+    pub(super) async fn create(&self, rest: &str, body: &Value) -> Result<Value, Failure> {
         let path = self.path("crm/objects", rest);
-        let answer = self.send(Semantics::Creates, Method::POST, &path, Some(json)).await?;
-        self.body(&path, &answer)
+        let answer = self.send(Semantics::Creates, Method::POST, &path, Some(body)).await?;
+        json("HubSpot", &path, &answer)
     }
 
     /// `crm/objects` and `deals/1?x=y` become `crm/objects/2026-09/deals/1?x=y`.
@@ -125,30 +125,11 @@ impl Api {
             return match result {
                 Ok(answer) if answer.status.is_success() => Ok(answer),
                 Ok(answer) => Err(self.failure(&answer)),
-                Err(error) => Err(Failure {
-                    status: None,
-                    error: CrmError::Unavailable {
-                        message: format!("{}.", self.clean(&error.to_string())),
-                        help: "Check the network and crm.hubspot.base_url, and run it again."
-                            .to_owned(),
-                    },
-                }),
+                Err(error) => {
+                    Err(Failure::unreachable(&error, "crm.hubspot.base_url", &[&self.token]))
+                }
             };
         }
-    }
-
-    fn body(&self, path: &str, answer: &Response) -> Result<Value, Failure> {
-        answer.json().map_err(|error| Failure {
-            status: Some(answer.status),
-            error: CrmError::Unavailable {
-                message: format!(
-                    "HubSpot's answer to {} is no JSON: {error}.",
-                    path.split('?').next().unwrap_or_default()
-                ),
-                help: "Run it again; if it stays so, a proxy may answer in HubSpot's place."
-                    .to_owned(),
-            },
-        })
     }
 
     fn failure(&self, answer: &Response) -> Failure {
@@ -199,6 +180,36 @@ impl Api {
 impl std::fmt::Debug for Api {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Api").field("base", &self.base()).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Known for Api {
+    fn called(&self, kind: RecordKind) -> (&'static str, &'static str) {
+        ("HubSpot", read::object(kind))
+    }
+
+    async fn names(&self, kind: RecordKind) -> Result<Option<BTreeSet<String>>, Failure> {
+        let mut names = read::property_names(self, read::object(kind)).await?;
+        if kind == RecordKind::Deal {
+            // What `deal` itself adds to a deal.
+            names.insert(read::SEVERAL_COMPANIES.to_owned());
+        }
+        Ok(Some(names))
+    }
+}
+
+/// Lists of objects, by `deals?limit=100&…` with the cursor behind it.
+#[async_trait]
+impl Pages for Api {
+    async fn page(&self, at: &str, _: usize) -> Result<Page, Failure> {
+        let path = self.path("crm/objects", at);
+        let answer = self.send(Semantics::Idempotent, Method::GET, &path, None).await?;
+        let mut list = json("HubSpot", &path, &answer)?;
+        let first = at.split("&after=").next().unwrap_or(at);
+        let next = read::next(&list).map(|cursor| format!("{first}&after={cursor}"));
+        let records = take_list(&mut list, "results");
+        Ok(Page { records, bytes: answer.body, total: None, next })
     }
 }
 

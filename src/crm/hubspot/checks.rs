@@ -7,14 +7,11 @@ use super::api::{Api, Failure};
 use super::read;
 use super::settings::HubSpotSettings;
 use crate::crm::checks::{self as shared, failed};
-use crate::crm::{Check, CheckLevel, CrmError};
+use crate::crm::{Check, CrmError};
+use crate::facts::Properties;
 
 /// All checks, in the order in which they should be mended.
-pub(super) async fn all(
-    api: &Api,
-    settings: &HubSpotSettings,
-    properties: &[String],
-) -> Vec<Check> {
+pub(super) async fn all(api: &Api, settings: &HubSpotSettings, named: &Properties) -> Vec<Check> {
     let mut checks = Vec::new();
     let account = match read::account(api, settings).await {
         Ok(account) => account,
@@ -24,26 +21,27 @@ pub(super) async fn all(
         }
     };
     let page = account.deal_url.as_deref().unwrap_or("an account that does not say its number");
-    checks.push(ok("hubspot: token", format!("accepted; deals are below {page}")));
+    checks.push(Check::ok("hubspot: token", format!("accepted; deals are below {page}")));
     let told = account.stages.told();
     for (pipeline, won) in &told {
         checks.push(match won.as_slice() {
-            [] => Check {
-                what: format!("hubspot: pipeline {pipeline}"),
-                level: CheckLevel::Warning,
-                detail: "it has no won stage, so none of its deals is ever handed over".to_owned(),
-                remedy: Some("Give one of its stages the status Won in HubSpot.".to_owned()),
-            },
-            won => {
-                ok(&format!("hubspot: pipeline {pipeline}"), format!("won is {}", won.join(", ")))
-            }
+            [] => Check::warning(
+                format!("hubspot: pipeline {pipeline}"),
+                "it has no won stage, so none of its deals is ever handed over",
+                "Give one of its stages the status Won in HubSpot.",
+            ),
+            won => Check::ok(
+                format!("hubspot: pipeline {pipeline}"),
+                format!("won is {}", won.join(", ")),
+            ),
         });
     }
     match account.stages.counted(&settings.pipelines) {
         Ok(None) => {}
         Ok(Some(ids)) => {
             let labels: Vec<&str> = ids.iter().filter_map(|id| account.stages.label(id)).collect();
-            checks.push(ok("hubspot: pipelines", format!("only {} count", labels.join(", "))));
+            checks
+                .push(Check::ok("hubspot: pipelines", format!("only {} count", labels.join(", "))));
         }
         Err(error) => checks.push(failed("hubspot: pipelines", &error)),
     }
@@ -57,23 +55,19 @@ pub(super) async fn all(
     for (object, result) in reads {
         let what = format!("hubspot: read {object}");
         checks.push(match result {
-            Ok(()) => ok(&what, "allowed".to_owned()),
+            Ok(()) => Check::ok(what, "allowed"),
             Err(error) => failed(&what, &error),
         });
     }
-    checks.extend(match read::property_names(api, "deals").await {
-        Ok(names) => shared::properties("hubspot: properties", "HubSpot", properties, &names),
-        Err(failure) => vec![failed("hubspot: properties", &failure.error)],
-    });
+    checks.extend(shared::properties(api, named).await);
     if settings.update_closed_won {
         for (pipeline, won) in &told {
             if won.len() > 1 && !settings.won_stages.iter().any(|n| won.contains(&n.as_str())) {
-                checks.push(Check {
-                    what: format!("hubspot: won stage of {pipeline}"),
-                    level: CheckLevel::Warning,
-                    detail: format!("there are several: {}", won.join(", ")),
-                    remedy: Some("Name the one to set under crm.hubspot.won_stages.".to_owned()),
-                });
+                checks.push(Check::warning(
+                    format!("hubspot: won stage of {pipeline}"),
+                    format!("there are several: {}", won.join(", ")),
+                    "Name the one to set under crm.hubspot.won_stages.",
+                ));
             }
         }
     }
@@ -94,8 +88,4 @@ fn scope(result: Result<(), Failure>) -> Result<(), CrmError> {
         Err(failure) if failure.status == Some(StatusCode::BAD_REQUEST) => Ok(()),
         other => other.map_err(CrmError::from),
     }
-}
-
-fn ok(what: &str, detail: String) -> Check {
-    Check { what: what.to_owned(), level: CheckLevel::Ok, detail, remedy: None }
 }

@@ -1,17 +1,16 @@
 //! One deal with all that a brief needs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use http::StatusCode;
 use serde_json::Value;
 
-use super::Properties;
 use super::api::{Api, Failure};
 use super::read::{self, Link};
 use super::record::{self, Account};
 use crate::crm::CrmError;
 use crate::crm::people::mark_signers;
-use crate::facts::{CrmName, Deal, DealId, Signature};
+use crate::facts::{CrmName, Deal, DealId, Properties, RecordKind, Signature};
 
 /// A deal's record, with the history of its stage; archived deals too.
 pub(super) async fn find(
@@ -63,7 +62,6 @@ pub(super) async fn read(
     properties.extend(entered.iter().map(String::as_str));
     let record = find(api, crm, id, &properties).await?;
     let mut deal = record::deal(crm, &record, account)?;
-    let id = deal.id.as_str().to_owned();
     if let Some(owner) = record::text(&deal.properties, "hubspot_owner_id") {
         deal.owner = match read::owner(api, owner).await {
             Ok(owner) => owner,
@@ -72,87 +70,95 @@ pub(super) async fn read(
             Err(failure) => return Err(failure.into()),
         };
     }
-    add_companies(api, &id, wanted, &mut deal).await?;
-    add_contacts(api, &id, wanted, &mut deal).await?;
-    add_line_items(api, &id, wanted, &mut deal).await?;
+    for kind in [RecordKind::Company, RecordKind::Contact, RecordKind::LineItem] {
+        add_linked(api, kind, wanted, std::slice::from_mut(&mut deal)).await?;
+    }
     mark_signers(&mut deal.contacts, signature);
     Ok(deal)
 }
 
 /// The company a deal belongs to: the primary one, else the only one. With
 /// several and none of them primary, HubSpot does not say.
-pub(super) fn primary(links: &[Link]) -> Option<&String> {
+fn primary(links: &[Link]) -> Option<&String> {
     match links {
         [only] => Some(&only.to),
         several => several.iter().find(|link| link.primary).map(|link| &link.to),
     }
 }
 
-async fn linked(
-    api: &Api,
-    deal: &str,
-    object: &str,
-    properties: &[&str],
-) -> Result<(Vec<Link>, BTreeMap<String, Value>), Failure> {
-    let mut links = read::links(api, &[deal.to_owned()], object).await?;
-    let links = links.remove(deal).unwrap_or_default();
-    let ids: Vec<String> = links.iter().map(|link| link.to.clone()).collect();
-    let records = read::records(api, object, &ids, properties, &[], false).await?;
-    Ok((links, records))
+/// The records beside deals, with the properties that are wanted of them.
+#[derive(Debug, Default)]
+struct Linked {
+    links: BTreeMap<String, Vec<Link>>,
+    records: BTreeMap<String, Value>,
 }
 
-async fn add_companies(
+async fn linked(
     api: &Api,
-    id: &str,
+    deals: &[String],
+    kind: RecordKind,
     wanted: &Properties,
-    deal: &mut Deal,
-) -> Result<(), CrmError> {
-    let properties = with(&record::COMPANY, &wanted.company);
-    let (links, records) = linked(api, id, "companies", &properties).await?;
-    match primary(&links) {
-        Some(primary) => deal.company = records.get(primary).map(record::company),
-        None => {
-            let names = links.iter().filter_map(|link| records.get(&link.to));
-            let names: Vec<Value> = names.map(|r| r["properties"]["name"].clone()).collect();
-            if !names.is_empty() {
-                deal.properties.insert("associated_companies".to_owned(), Value::Array(names));
+) -> Result<Linked, Failure> {
+    let none = BTreeSet::new();
+    let always: &[&str] = match kind {
+        RecordKind::Deal => &record::DEAL,
+        RecordKind::Company => &record::COMPANY,
+        RecordKind::Contact => &record::CONTACT,
+        RecordKind::LineItem => &record::LINE_ITEM,
+    };
+    let properties = with(always, wanted.of(kind).unwrap_or(&none));
+    let object = read::object(kind);
+    let links = read::links(api, deals, object).await?;
+    let needed = links.values().flat_map(|links| match kind {
+        RecordKind::Company if deals.len() > 1 => primary(links).into_iter().cloned().collect(),
+        _ => links.iter().map(|link| link.to.clone()).collect::<Vec<_>>(),
+    });
+    let ids: BTreeSet<String> = needed.collect();
+    let ids: Vec<String> = ids.into_iter().collect();
+    let records = read::records(api, object, &ids, &properties, &[], false).await?;
+    Ok(Linked { links, records })
+}
+
+/// Gives each deal the records of one kind that stand beside it. The company
+/// of a deal is its primary one, else the only one.
+pub(super) async fn add_linked(
+    api: &Api,
+    kind: RecordKind,
+    wanted: &Properties,
+    deals: &mut [Deal],
+) -> Result<(), Failure> {
+    let ids: Vec<String> = deals.iter().map(|deal| deal.id.as_str().to_owned()).collect();
+    let Linked { links, records } = linked(api, &ids, kind, wanted).await?;
+    for deal in deals {
+        let Some(links) = links.get(deal.id.as_str()) else { continue };
+        let found = || links.iter().filter_map(|link| Some((link, records.get(&link.to)?)));
+        match kind {
+            RecordKind::Deal => {}
+            RecordKind::Company => match primary(links) {
+                Some(primary) => deal.company = records.get(primary).map(record::company),
+                None => {
+                    let names = found().map(|(_, company)| company["properties"]["name"].clone());
+                    let names: Vec<Value> = names.collect();
+                    if !names.is_empty() {
+                        let names = Value::Array(names);
+                        deal.properties.insert(read::SEVERAL_COMPANIES.to_owned(), names);
+                    }
+                }
+            },
+            RecordKind::Contact => {
+                deal.contacts =
+                    found().map(|(link, person)| record::contact(person, &link.labels)).collect();
+            }
+            RecordKind::LineItem => {
+                deal.line_items = found().map(|(_, item)| record::line_item(item)).collect();
             }
         }
     }
     Ok(())
 }
 
-async fn add_contacts(
-    api: &Api,
-    id: &str,
-    wanted: &Properties,
-    deal: &mut Deal,
-) -> Result<(), CrmError> {
-    let properties = with(&record::CONTACT, &wanted.contacts);
-    let (links, records) = linked(api, id, "contacts", &properties).await?;
-    let read = |link: &Link| Some(record::contact(records.get(&link.to)?, &link.labels));
-    deal.contacts = links.iter().filter_map(read).collect();
-    Ok(())
-}
-
-async fn add_line_items(
-    api: &Api,
-    id: &str,
-    wanted: &Properties,
-    deal: &mut Deal,
-) -> Result<(), CrmError> {
-    let properties = with(&record::LINE_ITEM, &wanted.line_items);
-    let (links, records) = linked(api, id, "line_items", &properties).await?;
-    let read = |link: &Link| records.get(&link.to).map(record::line_item);
-    deal.line_items = links.iter().filter_map(read).collect();
-    Ok(())
-}
-
 /// Names that are always read, and more.
-pub(super) fn with<'a>(
-    always: &[&'a str],
-    more: &'a std::collections::BTreeSet<String>,
-) -> Vec<&'a str> {
+pub(super) fn with<'a>(always: &[&'a str], more: &'a BTreeSet<String>) -> Vec<&'a str> {
     let mut names = always.to_vec();
     names.extend(more.iter().map(String::as_str).filter(|name| !always.contains(name)));
     names

@@ -12,8 +12,6 @@ mod settings;
 mod stages;
 mod update;
 
-use std::collections::BTreeSet;
-
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
@@ -22,35 +20,11 @@ pub use pace::Pace;
 pub use settings::{ApiVersion, HubSpotSettings, PipelineSettings};
 
 use self::api::Api;
-use crate::crm::checks::must_have;
-use crate::crm::{Check, CheckLevel, ClosedWonUpdate, Crm, CrmError, Progress};
-use crate::facts::{CrmName, Deal, DealId, Population, Secrets, Signature, Window};
+use crate::crm::{Check, ClosedWonUpdate, Crm, CrmError, Progress, Wanted, closed_won};
+use crate::facts::{CrmName, Deal, DealId, Population, Properties, Secrets, Signature, Window};
 
 /// The name of the token among the secrets.
 const TOKEN: &str = "HUBSPOT_TOKEN";
-
-/// Properties by object, beyond those that are always read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Properties {
-    /// Of the deal.
-    pub deal: BTreeSet<String>,
-    /// Of the company; not empty, the population has companies, too.
-    pub company: BTreeSet<String>,
-    /// Of the contacts.
-    pub contacts: BTreeSet<String>,
-    /// Of the line items.
-    pub line_items: BTreeSet<String>,
-}
-
-/// What the mapping reads. HubSpot leaves out what it does not know without a
-/// word, so the account is asked first what it has.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wanted {
-    /// What the company's own configuration names: must be there.
-    pub named: Properties,
-    /// What the shipped mapping suggests: read where it is there.
-    pub shipped: Properties,
-}
 
 /// A HubSpot account.
 #[derive(Debug)]
@@ -78,7 +52,8 @@ impl HubSpot {
         Ok(Self { name: CrmName::new("hubspot"), settings, wanted: Wanted::default(), api })
     }
 
-    /// The same, reading these properties too.
+    /// The same, reading these properties too. HubSpot leaves out what it does
+    /// not know without a word, so the account is asked first what it has.
     #[must_use]
     pub fn reading(mut self, wanted: Wanted) -> Self {
         self.wanted = wanted;
@@ -91,32 +66,6 @@ impl HubSpot {
         self.api.pace = pace;
         self
     }
-
-    /// The properties to ask for. One that the configuration names and that
-    /// is not there any more is an error that names it.
-    async fn properties(&self) -> Result<Properties, CrmError> {
-        let Wanted { named, shipped } = &self.wanted;
-        Ok(Properties {
-            deal: self.there("deals", &named.deal, &shipped.deal).await?,
-            company: self.there("companies", &named.company, &shipped.company).await?,
-            contacts: self.there("contacts", &named.contacts, &shipped.contacts).await?,
-            line_items: self.there("line_items", &named.line_items, &shipped.line_items).await?,
-        })
-    }
-
-    async fn there(
-        &self,
-        object: &str,
-        named: &BTreeSet<String>,
-        shipped: &BTreeSet<String>,
-    ) -> Result<BTreeSet<String>, CrmError> {
-        if named.is_empty() && shipped.is_empty() {
-            return Ok(BTreeSet::new());
-        }
-        let known = read::property_names(&self.api, object).await?;
-        must_have("HubSpot", object, named.iter(), &known)?;
-        Ok(named.union(shipped).filter(|name| known.contains(*name)).cloned().collect())
-    }
 }
 
 #[async_trait]
@@ -127,7 +76,7 @@ impl Crm for HubSpot {
 
     async fn deal(&self, id: &DealId, signature: Option<&Signature>) -> Result<Deal, CrmError> {
         let account = read::account(&self.api, &self.settings).await?;
-        let properties = self.properties().await?;
+        let properties = self.wanted.of_deal().resolve(&self.api).await?;
         deal::read(&self.api, &self.name, id, &account, &properties, signature).await
     }
 
@@ -137,7 +86,7 @@ impl Crm for HubSpot {
         progress: &dyn Progress,
     ) -> Result<Population, CrmError> {
         let account = read::account(&self.api, &self.settings).await?;
-        let properties = self.properties().await?;
+        let properties = self.wanted.of_population().resolve(&self.api).await?;
         let reader = population::Reader::new(
             &self.api,
             &self.settings,
@@ -156,27 +105,16 @@ impl Crm for HubSpot {
         brief_url: Option<&str>,
     ) -> Result<ClosedWonUpdate, CrmError> {
         let account = read::account(&self.api, &self.settings).await?;
-        update::closed_won(
-            &self.api,
-            &self.settings,
-            &self.name,
-            &account,
-            id,
-            signed_at,
-            brief_url,
-        )
-        .await
+        let (api, settings, crm) = (&self.api, &self.settings, &self.name);
+        let signed = update::Signed { api, settings, crm, account: &account };
+        closed_won::keep(&signed, id, signed_at, brief_url).await
     }
 
-    async fn checks(&self, properties: &[String], offline: bool) -> Vec<Check> {
+    async fn checks(&self, named: &Properties, offline: bool) -> Vec<Check> {
         if offline {
-            return vec![Check {
-                what: "hubspot: token".to_owned(),
-                level: CheckLevel::Ok,
-                detail: format!("{TOKEN} is set; not tried, because this is offline"),
-                remedy: None,
-            }];
+            let detail = format!("{TOKEN} is set; not tried, because this is offline");
+            return vec![Check::ok("hubspot: token", detail)];
         }
-        checks::all(&self.api, &self.settings, properties).await
+        checks::all(&self.api, &self.settings, named).await
     }
 }

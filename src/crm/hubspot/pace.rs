@@ -18,6 +18,8 @@ pub struct Pace {
     pub ten_secondly: Duration,
     /// The wait after an error of the server, times the try.
     pub server: Duration,
+    /// The least wait for a record that another change holds.
+    pub locked: Duration,
     /// The longest wait the server may ask for.
     pub longest: Duration,
     /// The least time between two searches: an account has five a second.
@@ -32,6 +34,7 @@ impl Default for Pace {
             secondly: Duration::from_secs(1),
             ten_secondly: Duration::from_secs(10),
             server: Duration::from_millis(400),
+            locked: Duration::from_secs(2),
             longest: Duration::from_secs(60),
             between_searches: Duration::from_millis(220),
         }
@@ -47,6 +50,7 @@ impl Pace {
             secondly: none,
             ten_secondly: none,
             server: none,
+            locked: none,
             between_searches: none,
             ..Self::default()
         }
@@ -69,8 +73,8 @@ impl Pace {
                 Some("SECONDLY") => self.secondly * attempt,
                 _ => self.ten_secondly * attempt,
             },
-            // Locked: another change is under way.
-            423 | 477 | 500 | 502 | 503 | 504 | 524 if repeatable => self.server * attempt,
+            423 if repeatable => self.locked * attempt,
+            477 | 500 | 502 | 503 | 504 | 524 if repeatable => self.server * attempt,
             _ => return None,
         };
         match answer.retry_after() {
@@ -117,6 +121,7 @@ mod tests {
         assert_eq!(seconds(1, &answer(429, "", Some("30")), false), Some(30.0));
         assert_eq!(seconds(1, &answer(429, "", Some("3600")), false), None);
         assert_eq!(seconds(1, &answer(502, "", None), true), Some(0.4));
+        assert_eq!(seconds(2, &answer(423, "", None), true), Some(4.0), "locked");
         assert_eq!(seconds(1, &answer(502, "", None), false), None, "it may have acted");
         assert_eq!(seconds(1, &answer(400, "", None), true), None);
     }

@@ -1,18 +1,18 @@
 //! All deals that were won: past the 10,000 results of one search, with the
 //! archived ones, those that were reopened, and what could not be read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::Properties;
 use super::api::Api;
+use super::deal::{self, with};
 use super::read;
 use super::record::{self, Account, DEAL};
 use super::settings::HubSpotSettings;
 use crate::crm::reading::Reading;
 use crate::crm::{CrmError, Progress};
-use crate::facts::{CrmName, Deal, Gap, Population, Window};
+use crate::facts::{CrmName, Deal, Gap, Population, Properties, RecordKind, Window};
 use crate::text::quoted;
 
 const PAGE: usize = 200;
@@ -77,24 +77,19 @@ impl<'a> Reader<'a> {
         for groups in self.reopened(&shared).await {
             self.search(&groups, "deals that were won before", false, &mut found).await?;
         }
-        self.complete(&mut found).await;
-        let mut records: Vec<Value> = found.into_values().collect();
-        let seen: BTreeSet<String> = records.iter().filter_map(|r| record::id(&r["id"])).collect();
-        for record in self.archived().await {
-            let in_pipeline = pipelines.as_ref().is_none_or(|ids| {
-                ids.iter().any(|id| record["properties"]["pipeline"] == id.as_str())
-            });
-            if in_pipeline && record::id(&record["id"]).is_some_and(|id| !seen.contains(&id)) {
-                records.push(record);
-            }
-        }
-        let mut deals = Vec::with_capacity(records.len());
-        for record in &records {
-            deals.push(record::deal(self.crm, record, self.account)?);
-        }
+        self.complete(&mut found).await?;
+        let mut deals = self.archived(pipelines.as_deref(), &found).await?;
+        deals.splice(0..0, found.into_values());
         self.add_owners(&mut deals).await;
-        if !self.wanted.company.is_empty() {
-            self.add_companies(&mut deals).await;
+        for kind in [RecordKind::Company, RecordKind::Contact, RecordKind::LineItem] {
+            if self.wanted.of(kind).is_some()
+                && let Err(failure) =
+                    deal::add_linked(self.api, kind, self.wanted, &mut deals).await
+            {
+                self.reading
+                    .gaps
+                    .push(failure.gap(format!("the {} of the deals", read::object(kind))));
+            }
         }
         Ok(self.reading.finish(self.crm, self.api.base(), query, deals))
     }
@@ -106,7 +101,7 @@ impl<'a> Reader<'a> {
         groups: &[Vec<Value>],
         what: &str,
         counts: bool,
-        found: &mut BTreeMap<u64, Value>,
+        found: &mut BTreeMap<u64, Deal>,
     ) -> Result<(), CrmError> {
         let (mut last, mut page, mut total) = ("0".to_owned(), 0, None);
         let mut read_here = 0;
@@ -152,7 +147,8 @@ impl<'a> Reader<'a> {
                     continue;
                 };
                 furthest = furthest.max(number);
-                if found.insert(number, record.clone()).is_none() {
+                let deal = record::deal(self.crm, record, self.account)?;
+                if found.insert(number, deal).is_none() {
                     self.reading.rows += 1;
                 }
                 read_here += 1;
@@ -221,17 +217,20 @@ impl<'a> Reader<'a> {
         groups.chunks(GROUPS).map(<[_]>::to_vec).collect()
     }
 
+    /// The properties of each deal, with the dates of entering a won stage.
+    fn properties(&self) -> Vec<String> {
+        let mut names: Vec<String> =
+            with(&DEAL, &self.wanted.deal).into_iter().map(str::to_owned).collect();
+        let won = self.account.stages.won_ids();
+        names.extend(won.iter().map(|stage| format!("hs_v2_date_entered_{stage}")));
+        names
+    }
+
     /// The stage history and the further properties of what was found. Where
     /// they cannot be read, the deal stays with what the search said.
-    async fn complete(&mut self, found: &mut BTreeMap<u64, Value>) {
-        let mut entered: Vec<String> = Vec::new();
-        for stage in self.account.stages.won_ids() {
-            entered.push(format!("hs_v2_date_entered_{stage}"));
-        }
-        let mut properties: Vec<&str> = DEAL.to_vec();
-        properties.extend(entered.iter().map(String::as_str));
-        let more = self.wanted.deal.iter().map(String::as_str).filter(|name| !DEAL.contains(name));
-        properties.extend(more);
+    async fn complete(&mut self, found: &mut BTreeMap<u64, Deal>) -> Result<(), CrmError> {
+        let properties = self.properties();
+        let properties: Vec<&str> = properties.iter().map(String::as_str).collect();
         let ids: Vec<String> = found.keys().map(u64::to_string).collect();
         let mut done = 0;
         for chunk in ids.chunks(50) {
@@ -243,7 +242,8 @@ impl<'a> Reader<'a> {
                         match records.get(id) {
                             Some(record) => {
                                 self.reading.bytes(record.to_string());
-                                found.insert(number, record.clone());
+                                let deal = record::deal(self.crm, record, self.account)?;
+                                found.insert(number, deal);
                             }
                             None => self.reading.remarks.push(format!(
                                 "Deal {id} was deleted or merged while it was read, and is \
@@ -261,37 +261,40 @@ impl<'a> Reader<'a> {
             done += chunk.len();
             self.progress.read(done, Some(ids.len()));
         }
+        Ok(())
     }
 
-    /// Archived deals; the search does not know them.
-    async fn archived(&mut self) -> Vec<Value> {
-        let mut records = Vec::new();
-        let properties = DEAL.join(",");
-        let (mut after, mut page) = (String::new(), 0);
-        loop {
-            page += 1;
-            let rest = format!("deals?archived=true&limit=100&properties={properties}{after}");
-            let answer = match self.api.get("crm/objects", &rest).await {
-                Ok(answer) => answer,
-                Err(failure) => {
-                    self.reading.lost_page(page, "the archived deals", &failure);
-                    return records;
-                }
-            };
-            self.reading.bytes(answer.to_string());
-            let results = answer["results"].as_array().cloned().unwrap_or_default();
-            self.reading.rows += results.len();
-            let empty = results.is_empty();
-            records.extend(results.into_iter().map(|mut record| {
+    /// Archived deals of the pipelines that count; the search does not know them.
+    async fn archived(
+        &mut self,
+        pipelines: Option<&[String]>,
+        found: &BTreeMap<u64, Deal>,
+    ) -> Result<Vec<Deal>, CrmError> {
+        // A page with history holds no more than half as many.
+        let first = format!(
+            "deals?archived=true&limit=50&propertiesWithHistory=dealstage&properties={}",
+            self.properties().join(",")
+        );
+        let (crm, account) = (self.crm, self.account);
+        let mut deals = Vec::new();
+        let mut keep = |reading: &mut Reading, records: Vec<Value>| {
+            reading.rows += records.len();
+            for mut record in records {
                 record["archived"] = Value::Bool(true);
-                record
-            }));
-            match read::next(&answer) {
-                // A cursor behind nothing would go on for ever.
-                Some(cursor) if !empty => after = format!("&after={cursor}"),
-                _ => return records,
+                let counts = pipelines.is_none_or(|ids| {
+                    ids.iter().any(|id| record["properties"]["pipeline"] == id.as_str())
+                });
+                let deal = record::deal(crm, &record, account)?;
+                let seen = deal.id.as_str().parse().is_ok_and(|id| found.contains_key(&id));
+                if counts && !seen {
+                    deals.push(deal);
+                }
             }
-        }
+            Ok(())
+        };
+        let what = "the archived deals";
+        self.reading.pages(self.api, first, what, self.progress, &mut keep).await?;
+        Ok(deals)
     }
 
     async fn add_owners(&mut self, deals: &mut [Deal]) {
@@ -305,34 +308,6 @@ impl<'a> Reader<'a> {
             Err(failure) => {
                 self.reading.remarks.push(format!("The reps could not be read: {}", failure.error));
             }
-        }
-    }
-
-    async fn add_companies(&mut self, deals: &mut [Deal]) {
-        let ids: Vec<String> = deals.iter().map(|deal| deal.id.as_str().to_owned()).collect();
-        let properties = super::deal::with(&record::COMPANY, &self.wanted.company);
-        let read = async {
-            let links = read::links(self.api, &ids, "companies").await?;
-            let primary: BTreeMap<&String, &String> = links
-                .iter()
-                .filter_map(|(deal, links)| Some((deal, super::deal::primary(links)?)))
-                .collect();
-            let wanted: BTreeSet<String> = primary.values().map(|id| (*id).clone()).collect();
-            let wanted: Vec<String> = wanted.into_iter().collect();
-            let records =
-                read::records(self.api, "companies", &wanted, &properties, &[], false).await?;
-            for deal in deals {
-                let id = primary.get(&deal.id.as_str().to_owned());
-                deal.company = id.and_then(|id| records.get(*id)).map(record::company);
-            }
-            Ok::<(), super::api::Failure>(())
-        };
-        if let Err(failure) = read.await {
-            self.reading.gaps.push(Gap {
-                what: "the companies of the deals".to_owned(),
-                why: failure.error.to_string(),
-                help: Some("Give the token the scope crm.objects.companies.read.".to_owned()),
-            });
         }
     }
 }

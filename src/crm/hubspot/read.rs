@@ -10,12 +10,26 @@ use super::record::{self, Account, Owners};
 use super::settings::HubSpotSettings;
 use super::stages::Stages;
 use crate::crm::CrmError;
-use crate::facts::Person;
+use crate::facts::{Person, RecordKind};
 
 /// Inputs of one batch read; fewer where history is asked for.
 const BATCH: usize = 100;
 const BATCH_WITH_HISTORY: usize = 50;
 const BATCH_ASSOCIATIONS: usize = 1_000;
+
+/// The property under which a deal lists its companies where it has several
+/// and none of them is primary.
+pub(super) const SEVERAL_COMPANIES: &str = "associated_companies";
+
+/// HubSpot's name for a kind of record.
+pub(super) fn object(kind: RecordKind) -> &'static str {
+    match kind {
+        RecordKind::Deal => "deals",
+        RecordKind::Company => "companies",
+        RecordKind::Contact => "contacts",
+        RecordKind::LineItem => "line_items",
+    }
+}
 
 /// One association: the other record's id and what it is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,7 +169,7 @@ pub(super) async fn owner(api: &Api, id: &str) -> Result<Option<Person>, Failure
     for archived in ["", "?archived=true"] {
         match api.get("crm/owners", &format!("{id}{archived}")).await {
             Ok(record) => return Ok(Some(record::owner(&record))),
-            Err(failure) if failure.status == Some(StatusCode::NOT_FOUND) => {}
+            Err(failure) if failure.is(StatusCode::NOT_FOUND) => {}
             Err(failure) => return Err(failure),
         }
     }

@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 use super::stages::Stages;
 use crate::crm::CrmError;
 use crate::crm::amount::settle;
+use crate::crm::failure::{bad_field, without_id};
 use crate::crm::people::{add_role, role_word, website};
 use crate::facts::{Company, Contact, CrmName, Deal, DealId, LineItem, Outcome, Person};
-use crate::text::quoted;
 
 /// The properties that every deal is read with.
 pub(super) const DEAL: [&str; 14] = [
@@ -100,18 +100,14 @@ pub(super) fn id(value: &Value) -> Option<String> {
 /// A deal's own record; people, company and products are added later.
 pub(super) fn deal(crm: &CrmName, record: &Value, account: &Account) -> Result<Deal, CrmError> {
     let Some(id) = id(&record["id"]) else {
-        return Err(CrmError::Unavailable {
-            message: "HubSpot gave a deal without an id.".to_owned(),
-            help: "Run it again.".to_owned(),
-        });
+        return Err(without_id("HubSpot"));
     };
     let properties = properties(record);
-    let bad = |property: &str, value: &str, what: &str| CrmError::BadData {
-        place: format!("HubSpot deal {id}, property {property}"),
-        message: format!("{} is no {what}.", quoted(value)),
-        help: "Correct the deal in HubSpot.".to_owned(),
+    let deal_id = DealId::new(id.as_str());
+    let bad = |property: &str, value: &str, what: &str| {
+        bad_field("HubSpot", &deal_id, &format!("property {property}"), value, what)
     };
-    let mut deal = Deal::new(crm.clone(), DealId::new(id.as_str()));
+    let mut deal = Deal::new(crm.clone(), deal_id.clone());
     deal.name = owned(&properties, "dealname");
     deal.url = record["url"]
         .as_str()

@@ -1,17 +1,19 @@
 //! Pipedrive's API: one request, lists by cursor, and what its errors mean.
 
-use http::{HeaderMap, HeaderValue, Method};
+use async_trait::async_trait;
+use http::{HeaderName, Method};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
 use super::settings::{HOST, PipedriveSettings};
 use crate::crm::CrmError;
-use crate::crm::failure::{Failure, clean};
+use crate::crm::failure::{Failure, clean, json, secret_header};
+use crate::crm::reading::{Page, Pages, take_list};
 use crate::facts::CrmName;
 use crate::net::{Client, Response, Schedule, Semantics};
 
 /// Records of one page, at most.
-pub(super) const PAGE: usize = 500;
+const PAGE: usize = 500;
 
 /// A client for one company.
 pub(super) struct Api {
@@ -26,13 +28,8 @@ impl Api {
         token: SecretString,
         schedule: Schedule,
     ) -> Result<Self, CrmError> {
-        let mut value =
-            HeaderValue::from_str(token.expose_secret()).map_err(|_| CrmError::Denied {
-                message: "PIPEDRIVE_TOKEN holds characters that no token has.".to_owned(),
-                help: "Copy the token again, on one line.".to_owned(),
-            })?;
-        value.set_sensitive(true);
-        let headers = HeaderMap::from_iter([("x-api-token".parse().expect("a name"), value)]);
+        let name = HeaderName::from_static("x-api-token");
+        let headers = secret_header(name, token.expose_secret(), "PIPEDRIVE_TOKEN")?;
         // The general host has version 1 beside `api/`, a company's below it.
         let v1 = if settings.base_url.as_str() == HOST { "v1" } else { "api/v1" };
         Ok(Self { client: Client::new(settings.base_url.clone(), headers, schedule), token, v1 })
@@ -65,7 +62,7 @@ impl Api {
     /// Reads, with the bytes for the population's hash.
     pub(super) async fn read(&self, path: &str) -> Result<(Value, bytes::Bytes), Failure> {
         let answer = self.send(Semantics::Idempotent, Method::GET, path, None).await?;
-        Ok((self.body(path, &answer)?, answer.body))
+        Ok((json("Pipedrive", path, &answer)?, answer.body))
     }
 
     /// Reads what an answer holds under `data`.
@@ -77,16 +74,11 @@ impl Api {
     pub(super) async fn list(&self, path: &str) -> Result<Vec<Value>, Failure> {
         let mut records = Vec::new();
         let mut next = Some(first(path));
-        while let Some(page) = next.take() {
-            let (mut answer, _) = self.read(&page).await?;
-            next = after(path, &answer, records.len());
-            if let Value::Array(page) = answer["data"].take() {
-                // A cursor behind nothing would go on for ever.
-                if page.is_empty() {
-                    break;
-                }
-                records.extend(page);
-            }
+        while let Some(at) = next.take() {
+            let page = self.page(&at, records.len()).await?;
+            // A cursor behind nothing would go on for ever.
+            next = page.next.filter(|_| !page.records.is_empty());
+            records.extend(page.records);
         }
         Ok(records)
     }
@@ -96,22 +88,22 @@ impl Api {
         let mut records = Vec::new();
         for ids in ids.chunks(100) {
             let ids: Vec<String> = ids.iter().map(u64::to_string).collect();
-            let path =
-                self.v2(&format!("{object}?ids={}&include_option_labels=true", ids.join(",")));
+            let more = "include_option_labels=true";
+            let path = self.v2(&format!("{object}?ids={}&{more}", ids.join(",")));
             records.extend(self.list(&path).await?);
         }
         Ok(records)
     }
 
     /// Changes one record; the same change again gives the same record.
-    pub(super) async fn patch(&self, path: &str, json: &Value) -> Result<Value, Failure> {
-        let answer = self.send(Semantics::Idempotent, Method::PATCH, path, Some(json)).await?;
-        Ok(self.body(path, &answer)?["data"].take())
+    pub(super) async fn patch(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        let answer = self.send(Semantics::Idempotent, Method::PATCH, path, Some(body)).await?;
+        Ok(json("Pipedrive", path, &answer)?["data"].take())
     }
 
     /// Creates a record; not repeated where it may have been created.
-    pub(super) async fn create(&self, path: &str, json: &Value) -> Result<(), Failure> {
-        self.send(Semantics::Creates, Method::POST, path, Some(json)).await.map(|_| ())
+    pub(super) async fn create(&self, path: &str, body: &Value) -> Result<(), Failure> {
+        self.send(Semantics::Creates, Method::POST, path, Some(body)).await.map(|_| ())
     }
 
     async fn send(
@@ -119,31 +111,13 @@ impl Api {
         semantics: Semantics,
         method: Method,
         path: &str,
-        json: Option<&Value>,
+        body: Option<&Value>,
     ) -> Result<Response, Failure> {
-        let answer = self.client.send(semantics, method, path, json).await;
-        let answer = answer.map_err(|error| Failure {
-            status: None,
-            error: CrmError::Unavailable {
-                message: format!("{}.", clean(&error.to_string(), &[&self.token])),
-                help: "Check the network and crm.pipedrive.base_url, and run it again.".to_owned(),
-            },
+        let answer = self.client.send(semantics, method, path, body).await;
+        let answer = answer.map_err(|error| {
+            Failure::unreachable(&error, "crm.pipedrive.base_url", &[&self.token])
         })?;
         if answer.status.is_success() { Ok(answer) } else { Err(self.failure(&answer)) }
-    }
-
-    fn body(&self, path: &str, answer: &Response) -> Result<Value, Failure> {
-        answer.json().map_err(|error| Failure {
-            status: Some(answer.status),
-            error: CrmError::Unavailable {
-                message: format!(
-                    "Pipedrive's answer to {} is no JSON: {error}.",
-                    path.split('?').next().unwrap_or_default()
-                ),
-                help: "Run it again; if it stays so, a proxy may answer in Pipedrive's place."
-                    .to_owned(),
-            },
-        })
     }
 
     fn failure(&self, answer: &Response) -> Failure {
@@ -192,20 +166,30 @@ impl std::fmt::Debug for Api {
     }
 }
 
+/// Pages of a list: version 2 has cursors, version 1 counts.
+#[async_trait]
+impl Pages for Api {
+    async fn page(&self, at: &str, before: usize) -> Result<Page, Failure> {
+        let (mut answer, bytes) = self.read(at).await?;
+        let records = take_list(&mut answer, "data");
+        let more = &answer["additional_data"];
+        let cursor = more["next_cursor"].as_str().filter(|cursor| !cursor.is_empty());
+        let counts = more["pagination"]["more_items_in_collection"] == true;
+        let list = at.split("&cursor=").next().unwrap_or(at);
+        let list = list.split("&start=").next().unwrap_or(list);
+        let next = match cursor {
+            Some(cursor) => {
+                let cursor: String =
+                    url::form_urlencoded::byte_serialize(cursor.as_bytes()).collect();
+                Some(format!("{list}&cursor={cursor}"))
+            }
+            None => counts.then(|| format!("{list}&start={}", before + records.len())),
+        };
+        Ok(Page { records, bytes, total: None, next })
+    }
+}
+
 /// The first page of a list.
 pub(super) fn first(path: &str) -> String {
     format!("{path}{}limit={PAGE}", if path.contains('?') { '&' } else { '?' })
-}
-
-/// The page behind an answer: version 2 has cursors, version 1 counts.
-pub(super) fn after(path: &str, answer: &Value, before: usize) -> Option<String> {
-    let more = &answer["additional_data"];
-    if let Some(cursor) = more["next_cursor"].as_str().filter(|cursor| !cursor.is_empty()) {
-        let cursor: String = url::form_urlencoded::byte_serialize(cursor.as_bytes()).collect();
-        return Some(format!("{}&cursor={cursor}", first(path)));
-    }
-    (more["pagination"]["more_items_in_collection"] == true).then(|| {
-        let read = before + answer["data"].as_array().map_or(0, Vec::len);
-        format!("{}&start={read}", first(path))
-    })
 }

@@ -5,13 +5,10 @@ use super::deal;
 use super::settings::PipedriveSettings;
 use crate::crm::Check;
 use crate::crm::checks::{self as shared, failed};
+use crate::facts::Properties;
 
 /// All checks, in the order in which they should be mended.
-pub(super) async fn all(
-    api: &Api,
-    settings: &PipedriveSettings,
-    properties: &[String],
-) -> Vec<Check> {
+pub(super) async fn all(api: &Api, settings: &PipedriveSettings, named: &Properties) -> Vec<Check> {
     let mut checks = Vec::new();
     let account = match deal::account(api, settings).await {
         Ok(account) => account,
@@ -45,8 +42,6 @@ pub(super) async fn all(
             Err(failure) => failed(&what, &failure.error),
         });
     }
-    let wanted = account.fields.spelled(properties);
-    let what = "pipedrive: properties";
-    checks.extend(shared::properties(what, "Pipedrive", &wanted, &account.fields.known()));
+    checks.extend(shared::properties(api, named).await);
     checks
 }

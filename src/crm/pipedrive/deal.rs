@@ -1,6 +1,6 @@
 //! One deal with all that a brief needs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use http::StatusCode;
 use serde_json::Value;
@@ -12,7 +12,7 @@ use super::settings::PipedriveSettings;
 use crate::crm::CrmError;
 use crate::crm::failure::Failure;
 use crate::crm::people::mark_signers;
-use crate::facts::{Contact, CrmName, Deal, DealId, Signature};
+use crate::facts::{CrmName, Deal, DealId, Signature};
 
 /// The company's fields, pipelines and stages. A token of another company than
 /// the configured one is refused before anything is read.
@@ -88,19 +88,14 @@ pub(super) async fn read(
     if let Some(owner) = record["owner_id"].as_u64() {
         deal.owner = match api.get(&api.v1(&format!("users/{owner}"))).await {
             Ok(user) => Some(record::person(&user)),
-            Err(f) if f.is(StatusCode::FORBIDDEN) || f.is(StatusCode::NOT_FOUND) => None,
+            Err(failure) if failure.is_hidden() => None,
             Err(failure) => return Err(failure.into()),
         };
     }
-    if let Some(org) = record["org_id"].as_u64() {
-        let found = api.by_ids("organizations", &[org]).await?;
-        let fields = fields_for(api, "organization", &found).await?;
-        deal.company = found.first().map(|org| record::company(org, &fields));
-    }
-    deal.contacts = contacts(api, &record, deal.id.as_str()).await?;
-    let products = api.list(&api.v2(&format!("deals/{}/products", deal.id))).await?;
-    let bought = products.iter().filter(|product| product["is_enabled"] != false);
-    deal.line_items = bought.map(record::line_item).collect();
+    let one = std::slice::from_mut(&mut deal);
+    add_companies(api, one).await?;
+    add_contacts(api, one).await?;
+    add_products(api, one).await?;
     match changelog(api, deal.id.as_str()).await {
         Ok(changes) => {
             if let Some(at) = record::first_won(&changes) {
@@ -108,7 +103,7 @@ pub(super) async fn read(
             }
         }
         // Where the changelog may not be read, the deal's own time stands.
-        Err(f) if f.is(StatusCode::FORBIDDEN) || f.is(StatusCode::NOT_FOUND) => {}
+        Err(failure) if failure.is_hidden() => {}
         Err(failure) => return Err(failure.into()),
     }
     mark_signers(&mut deal.contacts, signature);
@@ -120,22 +115,77 @@ pub(super) async fn changelog(api: &Api, id: &str) -> Result<Vec<Value>, Failure
     api.list(&api.v1(&format!("deals/{id}/changelog"))).await
 }
 
-/// The deal's person and its participants, each once.
-async fn contacts(api: &Api, record: &Value, id: &str) -> Result<Vec<Contact>, CrmError> {
-    let participants = api.list(&api.v1(&format!("deals/{id}/participants"))).await?;
-    let mut ids: Vec<u64> = record["person_id"].as_u64().into_iter().collect();
-    for participant in &participants {
-        let person = participant["person_id"]["value"].as_u64();
-        if let Some(person) = person.or_else(|| participant["person"]["id"].as_u64())
-            && !ids.contains(&person)
-        {
-            ids.push(person);
+/// A number among a deal's own properties.
+fn number(deal: &Deal, name: &str) -> Option<u64> {
+    deal.properties.get(name)?.as_u64()
+}
+
+/// Gives each deal its organization, each of which is asked for once.
+pub(super) async fn add_companies(api: &Api, deals: &mut [Deal]) -> Result<(), Failure> {
+    let ids: BTreeSet<u64> = deals.iter().filter_map(|deal| number(deal, "org_id")).collect();
+    let ids: Vec<u64> = ids.into_iter().collect();
+    let found = api.by_ids("organizations", &ids).await?;
+    let fields = fields_for(api, "organization", &found).await?;
+    let found = by_id(&found);
+    for deal in deals {
+        let org = number(deal, "org_id").and_then(|id| found.get(&id));
+        deal.company = org.map(|org| record::company(org, &fields));
+    }
+    Ok(())
+}
+
+/// Gives each deal its person and its participants, each once. Participants
+/// are asked for deal by deal: there is no other way.
+pub(super) async fn add_contacts(api: &Api, deals: &mut [Deal]) -> Result<(), Failure> {
+    let mut on_deals: Vec<Vec<u64>> = Vec::with_capacity(deals.len());
+    for deal in deals.iter() {
+        let mut ids: Vec<u64> = number(deal, "person_id").into_iter().collect();
+        let path = api.v1(&format!("deals/{}/participants", deal.id));
+        for participant in api.list(&path).await? {
+            let person = participant["person_id"]["value"].as_u64();
+            if let Some(person) = person.or_else(|| participant["person"]["id"].as_u64())
+                && !ids.contains(&person)
+            {
+                ids.push(person);
+            }
+        }
+        on_deals.push(ids);
+    }
+    let all: BTreeSet<u64> = on_deals.iter().flatten().copied().collect();
+    let people = api.by_ids("persons", &all.into_iter().collect::<Vec<_>>()).await?;
+    let fields = fields_for(api, "person", &people).await?;
+    let people = by_id(&people);
+    for (deal, ids) in deals.iter_mut().zip(on_deals) {
+        let people = ids.iter().filter_map(|id| people.get(id));
+        deal.contacts = people.map(|person| record::contact(person, &fields)).collect();
+    }
+    Ok(())
+}
+
+/// Gives each deal its products, of a hundred deals in a request.
+pub(super) async fn add_products(api: &Api, deals: &mut [Deal]) -> Result<(), Failure> {
+    for chunk in deals.chunks_mut(100) {
+        let path = match &*chunk {
+            [deal] => format!("deals/{}/products", deal.id),
+            several => {
+                let ids: Vec<&str> = several.iter().map(|deal| deal.id.as_str()).collect();
+                format!("deals/products?deal_ids={}", ids.join(","))
+            }
+        };
+        let products = api.list(&api.v2(&path)).await?;
+        let bought = || products.iter().filter(|product| product["is_enabled"] != false);
+        for deal in chunk {
+            let of = |product: &&Value| {
+                product["deal_id"].as_u64().is_none_or(|id| deal.id.as_str() == id.to_string())
+            };
+            deal.line_items = bought().filter(of).map(record::line_item).collect();
         }
     }
-    let people = api.by_ids("persons", &ids).await?;
-    let fields = fields_for(api, "person", &people).await?;
-    let find = |id: &u64| people.iter().find(|person| person["id"].as_u64() == Some(*id));
-    Ok(ids.iter().filter_map(find).map(|person| record::contact(person, &fields)).collect())
+    Ok(())
+}
+
+pub(super) fn by_id(records: &[Value]) -> BTreeMap<u64, &Value> {
+    records.iter().filter_map(|record| Some((record["id"].as_u64()?, record))).collect()
 }
 
 /// The fields of an object, asked for only where a record needs them.

@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use async_trait::async_trait;
 use serde_json::{Map, Value};
 
 use super::api::Api;
 use crate::crm::CrmError;
-use crate::crm::checks::must_have;
 use crate::crm::failure::Failure;
-use crate::crm::people::role_word;
+use crate::crm::wanted::Known;
+use crate::facts::RecordKind;
 
 /// One field of an object.
 #[derive(Debug, Default)]
@@ -42,30 +43,15 @@ impl Fields {
         Ok(Self(list.iter().filter_map(field).collect()))
     }
 
-    /// All names and keys, for `doctor`.
-    pub(super) fn known(&self) -> BTreeSet<String> {
+    /// All names and keys.
+    pub(super) fn names(&self) -> BTreeSet<String> {
         let names = self.0.iter().flat_map(|(code, field)| [code, &field.name]);
         names.cloned().collect()
     }
 
-    /// The wanted properties that the company has under this or, as the
-    /// mapping's `property()` reads them, a likewise written name.
-    pub(super) fn spelled(&self, wanted: &[String]) -> Vec<String> {
-        let known = self.known();
-        let folded: BTreeMap<String, &String> =
-            known.iter().map(|name| (role_word(name), name)).collect();
-        let spell = |name: &String| match folded.get(&role_word(name)) {
-            Some(known) => (*known).clone(),
-            None => name.clone(),
-        };
-        wanted.iter().map(spell).collect()
-    }
-
-    /// An error for properties that the company does not have, or has twice.
-    pub(super) fn check(&self, own: &[String]) -> Result<(), CrmError> {
-        let own = self.spelled(own);
-        must_have("Pipedrive", "deals", own.iter(), &self.known())?;
-        for name in &own {
+    /// An error for names among these that several custom fields have.
+    pub(super) fn told_apart(&self, names: &BTreeSet<String>) -> Result<(), CrmError> {
+        for name in names {
             let keys: Vec<&str> = self
                 .0
                 .iter()
@@ -75,7 +61,7 @@ impl Fields {
             if keys.len() > 1 {
                 return Err(CrmError::Settings {
                     message: format!(
-                        "The mapping reads {name}, and Pipedrive has {} deal fields of that name.",
+                        "handoff.yaml reads {name}, and Pipedrive has {} deal fields of that name.",
                         keys.len()
                     ),
                     help: format!("Use the key of the one that is meant: {}.", keys.join(", ")),
@@ -112,6 +98,51 @@ impl Fields {
         let options = self.0.get(code).map(|field| &field.options);
         let ids = ids.as_array().into_iter().flatten().filter_map(Value::as_u64);
         ids.filter_map(|id| options?.get(&id).cloned()).collect()
+    }
+}
+
+/// What Pipedrive's deals hold in its own words, whether or not it lists them
+/// as fields, and what [`super::record`] adds.
+const OF_DEALS: [&str; 14] = [
+    "id",
+    "title",
+    "status",
+    "value",
+    "currency",
+    "stage_id",
+    "pipeline_id",
+    "won_time",
+    "first_won_time",
+    "close_time",
+    "expected_close_date",
+    "is_archived",
+    "label_ids",
+    "labels",
+];
+
+#[async_trait]
+impl Known for Api {
+    fn called(&self, kind: RecordKind) -> (&'static str, &'static str) {
+        let records = match kind {
+            RecordKind::Deal => "deals",
+            RecordKind::Company => "organizations",
+            RecordKind::Contact => "persons",
+            RecordKind::LineItem => "products",
+        };
+        ("Pipedrive", records)
+    }
+
+    /// Products on a deal have no list of fields.
+    async fn names(&self, kind: RecordKind) -> Result<Option<BTreeSet<String>>, Failure> {
+        let (object, more): (_, &[&str]) = match kind {
+            RecordKind::Deal => ("deal", &OF_DEALS),
+            RecordKind::Company => ("organization", &[]),
+            RecordKind::Contact => ("person", &[]),
+            RecordKind::LineItem => return Ok(None),
+        };
+        let mut names = Fields::read(self, object).await?.names();
+        names.extend(more.iter().map(|&name| name.to_owned()));
+        Ok(Some(names))
     }
 }
 

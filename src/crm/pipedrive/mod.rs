@@ -17,8 +17,10 @@ pub use settings::PipedriveSettings;
 
 use self::api::Api;
 use crate::crm::reading::Reading;
-use crate::crm::{Check, ClosedWonUpdate, Crm, CrmError, Progress};
-use crate::facts::{CrmName, Deal, DealId, Population, Secrets, Signature, Window};
+use crate::crm::{Check, ClosedWonUpdate, Crm, CrmError, Progress, Wanted, closed_won};
+use crate::facts::{
+    CrmName, Deal, DealId, Population, Properties, RecordKind, Secrets, Signature, Window,
+};
 use crate::net::Schedule;
 
 /// The name of the token among the secrets.
@@ -29,8 +31,7 @@ const TOKEN: &str = "PIPEDRIVE_TOKEN";
 pub struct Pipedrive {
     name: CrmName,
     settings: PipedriveSettings,
-    /// Properties that the company's own mapping names: they must be there.
-    own: Vec<String>,
+    wanted: Wanted,
     api: Api,
 }
 
@@ -48,14 +49,14 @@ impl Pipedrive {
             ),
         })?;
         let api = Api::new(&settings, token, Schedule::interactive())?;
-        Ok(Self { name: CrmName::new("pipedrive"), settings, own: Vec::new(), api })
+        Ok(Self { name: CrmName::new("pipedrive"), settings, wanted: Wanted::default(), api })
     }
 
-    /// The same; these properties of the deal must be there. All others come
-    /// with the deal anyway.
+    /// The same; what somebody named of these properties must be there. All
+    /// others come with the deal anyway.
     #[must_use]
-    pub fn reading(mut self, own: &[String]) -> Self {
-        self.own = own.to_vec();
+    pub fn reading(mut self, wanted: Wanted) -> Self {
+        self.wanted = wanted;
         self
     }
 
@@ -77,7 +78,8 @@ impl Crm for Pipedrive {
 
     async fn deal(&self, id: &DealId, signature: Option<&Signature>) -> Result<Deal, CrmError> {
         let account = deal::account(&self.api, &self.settings).await?;
-        account.fields.check(&self.own)?;
+        let wanted = self.wanted.of_deal().whole(&RecordKind::ALL).resolve(&self.api).await?;
+        account.fields.told_apart(&wanted.deal)?;
         deal::read(&self.api, &self.name, id, &account, signature).await
     }
 
@@ -87,12 +89,14 @@ impl Crm for Pipedrive {
         progress: &dyn Progress,
     ) -> Result<Population, CrmError> {
         let account = deal::account(&self.api, &self.settings).await?;
-        account.fields.check(&self.own)?;
+        let wanted = self.wanted.of_population().resolve(&self.api).await?;
+        account.fields.told_apart(&wanted.deal)?;
         let reader = population::Reader {
             api: &self.api,
             settings: &self.settings,
             crm: &self.name,
             account: &account,
+            wanted: &wanted,
             progress,
             reading: Reading::default(),
         };
@@ -107,14 +111,15 @@ impl Crm for Pipedrive {
     ) -> Result<ClosedWonUpdate, CrmError> {
         let account = deal::account(&self.api, &self.settings).await?;
         let (api, settings, crm) = (&self.api, &self.settings, &self.name);
-        update::closed_won(api, settings, crm, &account, id, signed_at, brief_url).await
+        let signed = update::Signed { api, settings, crm, account: &account };
+        closed_won::keep(&signed, id, signed_at, brief_url).await
     }
 
-    async fn checks(&self, properties: &[String], offline: bool) -> Vec<Check> {
+    async fn checks(&self, named: &Properties, offline: bool) -> Vec<Check> {
         if offline {
             let detail = format!("{TOKEN} is set; not tried, because this is offline");
             return vec![Check::ok("pipedrive: token", detail)];
         }
-        checks::all(&self.api, &self.settings, properties).await
+        checks::all(&self.api, &self.settings, named).await
     }
 }

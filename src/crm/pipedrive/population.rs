@@ -1,23 +1,24 @@
 //! All deals that were won: the lists by cursor, the archived and deleted
 //! ones, those that were reopened, and what could not be read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::SecondsFormat;
 use serde_json::Value;
 
-use super::api::{Api, after, first};
+use super::api::{Api, first};
 use super::deal;
-use super::fields::Fields;
 use super::record::{self, Account};
 use super::settings::PipedriveSettings;
 use crate::crm::failure::Failure;
 use crate::crm::reading::Reading;
 use crate::crm::{CrmError, Progress};
-use crate::facts::{CrmName, Deal, DealId, Gap, Outcome, Population, Window};
+use crate::facts::{CrmName, Deal, DealId, Outcome, Population, Properties, RecordKind, Window};
 
-/// The list that is kept whole.
-const DELETED: &str = "the deleted deals";
+type Found = BTreeMap<u64, Deal>;
+
+/// Whether a deal of a list is one of the population.
+type Counts = fn(&Deal) -> bool;
 
 /// Reads a population step by step; what fails becomes a gap.
 pub(super) struct Reader<'a> {
@@ -25,6 +26,8 @@ pub(super) struct Reader<'a> {
     pub(super) settings: &'a PipedriveSettings,
     pub(super) crm: &'a CrmName,
     pub(super) account: &'a Account,
+    /// Which records beside the deals are read, too.
+    pub(super) wanted: &'a Properties,
     pub(super) progress: &'a dyn Progress,
     pub(super) reading: Reading,
 }
@@ -42,103 +45,79 @@ impl Reader<'_> {
             self.api.v2(&format!("{path}?status={status}&{more}{since}"))
         };
         let query = list("deals", "won");
-        let mut found: BTreeMap<u64, Value> = BTreeMap::new();
+        let mut found = Found::new();
+        let any: Counts = |_| true;
         // The first page tells whether anything can be read at all.
-        let (records, lost) = self.pages(&query, "the won deals").await;
-        if let (Some(failure), true) = (lost, records.is_empty()) {
+        if let Some(failure) = self.deals(&query, "the won deals", any, &mut found).await? {
             return Err(failure.into());
         }
-        self.keep(records, &mut found, |_| true);
-        let won_once =
-            |record: &Value| !record["first_won_time"].is_null() || !record["won_time"].is_null();
+        let won_once: Counts = |deal| deal.closed_won_at.is_some();
         let lists = [
-            (list("deals/archived", "won"), "the archived won deals"),
-            (list("deals", "deleted"), DELETED),
-            (list("deals", "open"), "the open deals that were won before"),
-            (list("deals", "lost"), "the lost deals that were won before"),
-        ];
-        for (path, what) in lists {
-            let (records, _) = self.pages(&path, what).await;
+            (list("deals/archived", "won"), "the archived won deals", won_once),
             // A brief may stand for a deal that was deleted before it was won.
-            let deleted = what == DELETED;
-            self.keep(records, &mut found, |record| deleted || won_once(record));
+            (list("deals", "deleted"), "the deleted deals", any),
+            (list("deals", "open"), "the open deals that were won before", won_once),
+            (list("deals", "lost"), "the lost deals that were won before", won_once),
+        ];
+        for (path, what, counts) in lists {
+            self.deals(&path, what, counts, &mut found).await?;
         }
-        let mut merged: BTreeMap<u64, Vec<DealId>> = BTreeMap::new();
-        for (id, record) in &found {
-            if let Some(survivor) = record["merged_to_id"].as_u64() {
-                merged.entry(survivor).or_default().push(DealId::new(id.to_string()));
+        let merges: Vec<(u64, DealId)> = found
+            .values()
+            .filter_map(|deal| {
+                Some((deal.properties.get("merged_to_id")?.as_u64()?, deal.id.clone()))
+            })
+            .collect();
+        for (survivor, merged) in merges {
+            if let Some(survivor) = found.get_mut(&survivor) {
+                survivor.merged_ids.push(merged);
             }
         }
-        let mut deals = Vec::with_capacity(found.len());
-        for (id, record) in &found {
-            let mut deal = record::deal(self.crm, record, self.account)?;
-            deal.merged_ids = merged.remove(id).unwrap_or_default();
-            deals.push(deal);
-        }
-        let records: Vec<&Value> = found.values().collect();
-        self.add_history(&mut deals, &records).await;
-        self.add_owners(&mut deals, &records).await;
-        self.add_companies(&mut deals, &records).await;
+        let mut deals: Vec<Deal> = found.into_values().collect();
+        self.add_history(&mut deals).await;
+        self.add_owners(&mut deals).await;
+        self.add_beside(&mut deals).await;
         Ok(self.reading.finish(self.crm, self.api.base(), query, deals))
     }
 
-    /// All records of a list, and the failure that ended it, which is a gap.
-    async fn pages(&mut self, path: &str, what: &str) -> (Vec<Value>, Option<Failure>) {
-        let mut records: Vec<Value> = Vec::new();
-        let (mut next, mut page) = (Some(first(path)), 0);
-        while let Some(at) = next.take() {
-            page += 1;
-            let (mut answer, bytes) = match self.api.read(&at).await {
-                Ok(answer) => answer,
-                Err(failure) => {
-                    self.reading.lost_page(page, what, &failure);
-                    return (records, Some(failure));
-                }
-            };
-            self.reading.bytes(&bytes);
-            next = after(path, &answer, records.len());
-            match answer["data"].take() {
-                Value::Array(page) if !page.is_empty() => records.extend(page),
-                _ => break,
-            }
-            self.progress.read(records.len(), None);
-        }
-        (records, None)
-    }
-
-    fn keep(
+    /// The deals of a list that count; a failure is the first page's.
+    async fn deals(
         &mut self,
-        records: Vec<Value>,
-        found: &mut BTreeMap<u64, Value>,
-        counts: impl Fn(&Value) -> bool,
-    ) {
-        self.reading.rows += records.len();
-        for record in records.into_iter().filter(counts) {
-            match record["id"].as_u64() {
-                // A deal that changed meanwhile stands as it was seen first.
-                Some(id) => {
-                    found.entry(id).or_insert(record);
+        path: &str,
+        what: &str,
+        counts: Counts,
+        found: &mut Found,
+    ) -> Result<Option<Failure>, CrmError> {
+        let (crm, account) = (self.crm, self.account);
+        let mut keep = |reading: &mut Reading, records: Vec<Value>| {
+            reading.rows += records.len();
+            for record in &records {
+                let Some(id) = record["id"].as_u64() else {
+                    reading.nameless("its id is no number");
+                    continue;
+                };
+                let deal = record::deal(crm, record, account)?;
+                if counts(&deal) {
+                    // A deal that changed meanwhile stands as it was seen first.
+                    found.entry(id).or_insert(deal);
                 }
-                None => self.reading.gaps.push(Gap {
-                    what: "a deal of the answer".to_owned(),
-                    why: "its id is no number".to_owned(),
-                    help: None,
-                }),
             }
-        }
+            Ok(())
+        };
+        self.reading.pages(self.api, first(path), what, self.progress, &mut keep).await
     }
 
     /// The real time of winning: of every deal where the settings ask for it,
     /// else of those whose time cannot be what happened.
-    async fn add_history(&mut self, deals: &mut [Deal], records: &[&Value]) {
+    async fn add_history(&mut self, deals: &mut [Deal]) {
         let all = deals.len();
         let mut unread = 0;
-        for (at, (deal, record)) in deals.iter_mut().zip(records).enumerate() {
+        for (at, deal) in deals.iter_mut().enumerate() {
             // Of a deleted deal nothing more may be asked.
             if deal.outcome == Outcome::Gone {
                 continue;
             }
-            if !self.settings.changelog && !is_backdated(record) {
+            if !self.settings.changelog && !is_backdated(deal) {
                 unread += 1;
                 continue;
             }
@@ -164,12 +143,12 @@ impl Reader<'_> {
         }
     }
 
-    async fn add_owners(&mut self, deals: &mut [Deal], records: &[&Value]) {
+    async fn add_owners(&mut self, deals: &mut [Deal]) {
         match self.api.list(&self.api.v1("users")).await {
             Ok(users) => {
-                let users = by_id(&users);
-                for (deal, record) in deals.iter_mut().zip(records) {
-                    let owner = record["owner_id"].as_u64();
+                let users = deal::by_id(&users);
+                for deal in deals {
+                    let owner = deal.properties.get("owner_id").and_then(Value::as_u64);
                     deal.owner = owner.and_then(|id| users.get(&id)).map(|u| record::person(u));
                 }
             }
@@ -179,32 +158,34 @@ impl Reader<'_> {
         }
     }
 
-    async fn add_companies(&mut self, deals: &mut [Deal], records: &[&Value]) {
-        let ids: BTreeSet<u64> = records.iter().filter_map(|r| r["org_id"].as_u64()).collect();
-        let ids: Vec<u64> = ids.into_iter().collect();
-        match self.api.by_ids("organizations", &ids).await {
-            Ok(found) => {
-                let (found, fields) = (by_id(&found), Fields::default());
-                for (deal, record) in deals.iter_mut().zip(records) {
-                    let org = record["org_id"].as_u64().and_then(|id| found.get(&id));
-                    deal.company = org.map(|org| record::company(org, &fields));
-                }
+    /// Organizations, people and products, where the scope asks for them: they
+    /// cost more of the daily budget than the deals.
+    async fn add_beside(&mut self, deals: &mut [Deal]) {
+        for (kind, what) in [
+            (RecordKind::Company, "the organizations of the deals"),
+            (RecordKind::Contact, "the people of the deals"),
+            (RecordKind::LineItem, "the products of the deals"),
+        ] {
+            if self.wanted.of(kind).is_none() {
+                continue;
             }
-            Err(failure) => {
-                self.reading.gaps.push(failure.gap("the companies of the deals".to_owned()));
+            let added = match kind {
+                RecordKind::Company => deal::add_companies(self.api, deals).await,
+                RecordKind::Contact => deal::add_contacts(self.api, deals).await,
+                RecordKind::LineItem => deal::add_products(self.api, deals).await,
+                RecordKind::Deal => Ok(()),
+            };
+            if let Err(failure) = added {
+                self.reading.gaps.push(failure.gap(what.to_owned()));
             }
         }
     }
 }
 
-fn by_id(records: &[Value]) -> BTreeMap<u64, &Value> {
-    records.iter().filter_map(|record| Some((record["id"].as_u64()?, record))).collect()
-}
-
 /// Whether a deal was still worked on, or not yet made, a day after it is said
 /// to have been won: somebody set the time by hand.
-fn is_backdated(record: &Value) -> bool {
-    let at = |name: &str| record::text(record, name).and_then(|text| record::time(&text));
+fn is_backdated(deal: &Deal) -> bool {
+    let at = |name: &str| deal.properties.get(name).and_then(Value::as_str).and_then(record::time);
     let Some(won) = at("won_time") else { return false };
     ["stage_change_time", "add_time"]
         .into_iter()

@@ -8,9 +8,9 @@ use serde_json::Value;
 use super::fields::Fields;
 use crate::crm::CrmError;
 use crate::crm::amount::{number, settle};
+use crate::crm::failure::{bad_field, without_id};
 use crate::crm::people::{add_role, role_word, website};
 use crate::facts::{Company, Contact, CrmName, Deal, DealId, LineItem, Outcome, Person};
-use crate::text::quoted;
 
 /// What a company's records are read against.
 #[derive(Debug)]
@@ -40,17 +40,14 @@ pub(super) fn time(text: &str) -> Option<DateTime<Utc>> {
 /// stays what it was.
 pub(super) fn deal(crm: &CrmName, record: &Value, account: &Account) -> Result<Deal, CrmError> {
     let Some(id) = record["id"].as_u64() else {
-        return Err(CrmError::Unavailable {
-            message: "Pipedrive gave a deal without an id.".to_owned(),
-            help: "Run it again.".to_owned(),
-        });
+        return Err(without_id("Pipedrive"));
     };
-    let bad = |field: &str, what: &str| CrmError::BadData {
-        place: format!("Pipedrive deal {id}, field {field}"),
-        message: format!("{} is no {what}.", quoted(&record[field].to_string())),
-        help: "Correct the deal in Pipedrive.".to_owned(),
+    let deal_id = DealId::new(id.to_string());
+    let bad = |field: &str, wanted: &str| {
+        let written = record[field].to_string();
+        bad_field("Pipedrive", &deal_id, &format!("field {field}"), &written, wanted)
     };
-    let mut deal = Deal::new(crm.clone(), DealId::new(id.to_string()));
+    let mut deal = Deal::new(crm.clone(), deal_id.clone());
     deal.name = text(record, "title");
     deal.url = account.deal_url.as_ref().map(|start| format!("{start}{id}"));
     if !record["value"].is_null() {

@@ -1,74 +1,75 @@
 //! Closed Won kept true: the status, the time of winning, and a note with the
 //! link to the brief.
 
+use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::api::Api;
 use super::deal;
 use super::record::{self, Account};
 use super::settings::PipedriveSettings;
-use crate::crm::note::html;
-use crate::crm::{ClosedWonUpdate, CrmError};
-use crate::facts::{CrmName, DealId, Outcome};
+use crate::crm::CrmError;
+use crate::crm::closed_won::Target;
+use crate::crm::note;
+use crate::facts::{CrmName, Deal, DealId};
 
-/// Marks an open deal as won, and notes the link.
-pub(super) async fn closed_won(
-    api: &Api,
-    settings: &PipedriveSettings,
-    crm: &CrmName,
-    account: &Account,
-    id: &DealId,
-    signed_at: DateTime<Utc>,
-    brief_url: Option<&str>,
-) -> Result<ClosedWonUpdate, CrmError> {
-    let found = deal::find(api, crm, id).await?;
-    let read = record::deal(crm, &found, account)?;
-    let refused = |message: &str| CrmError::Refused { crm: crm.clone(), message: message.into() };
-    let update = match read.outcome {
-        Outcome::Won => ClosedWonUpdate::AlreadyWon,
-        _ if !settings.update_closed_won => return Ok(ClosedWonUpdate::NotSupported),
-        Outcome::Lost => {
-            return Err(refused(
-                "the deal is lost, and a lost deal is not moved. Reopen it in Pipedrive if the \
-                 signature counts.",
-            ));
-        }
-        Outcome::Gone => {
-            return Err(refused("the deal is deleted. Restore it in Pipedrive."));
-        }
-        Outcome::Unknown => return Err(refused("the deal's status is none that is known.")),
-        Outcome::Open if found["is_archived"] == true => {
-            return Err(refused("the deal is archived. Take it out of the archive in Pipedrive."));
-        }
-        Outcome::Open => {
-            let change = json!({
-                "status": "won",
-                "won_time": signed_at.to_rfc3339_opts(SecondsFormat::Secs, true),
-            });
-            let changed = api.patch(&api.v2(&format!("deals/{}", read.id)), &change).await?;
-            if changed["status"].as_str().is_some_and(|status| status != "won") {
-                return Err(refused("the deal is not won after the change."));
-            }
-            ClosedWonUpdate::Updated
-        }
-    };
-    if let (true, Some(url)) = (settings.update_closed_won, brief_url) {
-        note(api, &read.id, url).await?;
-    }
-    Ok(update)
+/// A signed deal of a company.
+pub(super) struct Signed<'a> {
+    pub(super) api: &'a Api,
+    pub(super) settings: &'a PipedriveSettings,
+    pub(super) crm: &'a CrmName,
+    pub(super) account: &'a Account,
 }
 
-/// Writes the note, unless one with this link is there: what was written may
-/// have been answered by an error.
-async fn note(api: &Api, id: &DealId, url: &str) -> Result<(), CrmError> {
-    let url = html(url);
-    let holds = |note: &Value| note["content"].as_str().is_some_and(|text| text.contains(&url));
-    if api.list(&api.v1(&format!("notes?deal_id={id}"))).await?.iter().any(holds) {
-        return Ok(());
+impl Signed<'_> {
+    fn refused(&self, message: &str) -> CrmError {
+        CrmError::Refused { crm: self.crm.clone(), message: message.to_owned() }
     }
-    let number: u64 = id.as_str().parse().expect("the id of a deal that was read is a number");
-    let content = format!("<p>Handoff to customer success: <a href=\"{url}\">{url}</a></p>");
-    api.create(&api.v1("notes"), &json!({"deal_id": number, "content": content})).await?;
-    Ok(())
+}
+
+#[async_trait]
+impl Target for Signed<'_> {
+    fn vendor(&self) -> &'static str {
+        "Pipedrive"
+    }
+
+    fn may_write(&self) -> bool {
+        self.settings.update_closed_won
+    }
+
+    async fn look(&self, id: &DealId) -> Result<Deal, CrmError> {
+        let record = deal::find(self.api, self.crm, id).await?;
+        record::deal(self.crm, &record, self.account)
+    }
+
+    async fn win(&self, deal: &Deal, signed_at: DateTime<Utc>) -> Result<(), CrmError> {
+        // An archived deal cannot be edited.
+        if deal.properties.get("is_archived").is_some_and(|archived| archived == true) {
+            return Err(
+                self.refused("the deal is archived. Take it out of the archive in Pipedrive.")
+            );
+        }
+        let change = json!({
+            "status": "won",
+            "won_time": signed_at.to_rfc3339_opts(SecondsFormat::Secs, true),
+        });
+        let changed = self.api.patch(&self.api.v2(&format!("deals/{}", deal.id)), &change).await?;
+        if changed["status"].as_str().is_some_and(|status| status != "won") {
+            return Err(self.refused("the deal is not won after the change."));
+        }
+        Ok(())
+    }
+
+    async fn notes(&self, deal: &Deal) -> Result<Vec<String>, CrmError> {
+        let notes = self.api.list(&self.api.v1(&format!("notes?deal_id={}", deal.id))).await?;
+        Ok(notes.iter().filter_map(|note| record::text(note, "content")).collect())
+    }
+
+    async fn add_note(&self, deal: &Deal, url: &str, _: DateTime<Utc>) -> Result<(), CrmError> {
+        let number: u64 =
+            deal.id.as_str().parse().expect("the id of a deal that was read is a number");
+        let note = json!({"deal_id": number, "content": note::text(url)});
+        Ok(self.api.create(&self.api.v1("notes"), &note).await?)
+    }
 }

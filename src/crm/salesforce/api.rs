@@ -1,5 +1,6 @@
 //! Salesforce's API: one request in the org's session, and what its errors mean.
 
+use async_trait::async_trait;
 use http::{Method, StatusCode};
 use serde_json::Value;
 use tokio::time::sleep;
@@ -8,9 +9,10 @@ use url::form_urlencoded;
 use super::session::{Open, Session};
 use super::settings::SalesforceSettings;
 use crate::crm::CrmError;
-use crate::crm::failure::{Failure, clean};
+use crate::crm::failure::{Failure, clean, json};
+use crate::crm::reading::{Page, Pages, take_list};
 use crate::facts::{CrmName, Secrets};
-use crate::net::{NetError, Response, Semantics};
+use crate::net::{Response, Semantics};
 
 /// A client for one org.
 pub(super) struct Api {
@@ -42,19 +44,13 @@ impl Api {
 
     /// Reads, with the bytes for the population's hash.
     pub(super) async fn read(&self, path: &str) -> Result<(Value, bytes::Bytes), Failure> {
-        let answer = self.send(Semantics::Idempotent, Method::GET, path, None).await?;
-        let json = answer.json().map_err(|error| Failure {
-            status: Some(answer.status),
-            error: CrmError::Unavailable {
-                message: format!(
-                    "Salesforce's answer to {} is no JSON: {error}.",
-                    path.split('?').next().unwrap_or_default()
-                ),
-                help: "Run it again; if it stays so, a proxy may answer in Salesforce's place."
-                    .to_owned(),
-            },
-        })?;
-        Ok((json, answer.body))
+        let answer = self.answer(path).await?;
+        Ok((json("Salesforce", path, &answer)?, answer.body))
+    }
+
+    /// Reads what is no JSON.
+    pub(super) async fn answer(&self, path: &str) -> Result<Response, Failure> {
+        self.send(Semantics::Idempotent, Method::GET, path, None).await
     }
 
     /// Reads below the version's path.
@@ -72,9 +68,7 @@ impl Api {
     pub(super) async fn whole(&self, mut answer: Value) -> Result<Vec<Value>, Failure> {
         let mut records = Vec::new();
         loop {
-            if let Value::Array(page) = answer["records"].take() {
-                records.extend(page);
-            }
+            records.extend(take_list(&mut answer, "records"));
             match answer["nextRecordsUrl"].as_str() {
                 Some(next) if answer["done"] == false => answer = self.read(next).await?.0,
                 _ => return Ok(records),
@@ -83,15 +77,22 @@ impl Api {
     }
 
     /// Changes one record; the same change again gives the same record.
-    pub(super) async fn patch(&self, rest: &str, json: &Value) -> Result<(), Failure> {
+    pub(super) async fn patch(&self, rest: &str, body: &Value) -> Result<(), Failure> {
         let path = self.path(rest);
-        self.send(Semantics::Idempotent, Method::PATCH, &path, Some(json)).await.map(|_| ())
+        self.send(Semantics::Idempotent, Method::PATCH, &path, Some(body)).await.map(|_| ())
     }
 
     /// Creates a record; not repeated where it may have been created.
-    pub(super) async fn create(&self, rest: &str, json: &Value) -> Result<(), Failure> {
+    pub(super) async fn create(&self, rest: &str, body: &Value) -> Result<Value, Failure> {
         let path = self.path(rest);
-        self.send(Semantics::Creates, Method::POST, &path, Some(json)).await.map(|_| ())
+        let answer = self.send(Semantics::Creates, Method::POST, &path, Some(body)).await?;
+        json("Salesforce", &path, &answer)
+    }
+
+    /// Deletes what was created for a while.
+    pub(super) async fn delete(&self, rest: &str) -> Result<(), Failure> {
+        let path = self.path(rest);
+        self.send(Semantics::Idempotent, Method::DELETE, &path, None).await.map(|_| ())
     }
 
     async fn send(
@@ -99,13 +100,16 @@ impl Api {
         semantics: Semantics,
         method: Method,
         path: &str,
-        json: Option<&Value>,
+        body: Option<&Value>,
     ) -> Result<Response, Failure> {
         let mut open = self.session.open().await?;
         let (mut renewed, mut retry) = (false, 0);
         loop {
-            let answer = open.client.send(semantics, method.clone(), path, json).await;
-            let answer = answer.map_err(|error| unreachable(&error, &open))?;
+            let answer = open.client.send(semantics, method.clone(), path, body).await;
+            let answer = answer.map_err(|error| {
+                let host = "crm.salesforce.login_url";
+                Failure::unreachable(&error, host, &[&open.token])
+            })?;
             if answer.status.is_success() {
                 return Ok(answer);
             }
@@ -138,13 +142,15 @@ impl std::fmt::Debug for Api {
 
 const LIMIT: &str = "REQUEST_LIMIT_EXCEEDED";
 
-fn unreachable(error: &NetError, open: &Open) -> Failure {
-    Failure {
-        status: None,
-        error: CrmError::Unavailable {
-            message: format!("{}.", clean(&error.to_string(), &[&open.token])),
-            help: "Check the network, and run it again.".to_owned(),
-        },
+/// Pages of a query: the first by its path, the others as the answer says.
+#[async_trait]
+impl Pages for Api {
+    async fn page(&self, at: &str, _: usize) -> Result<Page, Failure> {
+        let (mut answer, bytes) = self.read(at).await?;
+        let records = take_list(&mut answer, "records");
+        let next = answer["nextRecordsUrl"].as_str().filter(|_| answer["done"] == false);
+        let total = answer["totalSize"].as_u64().and_then(|n| usize::try_from(n).ok());
+        Ok(Page { records, bytes, total, next: next.map(str::to_owned) })
     }
 }
 

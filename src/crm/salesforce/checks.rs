@@ -5,6 +5,7 @@ use super::deal;
 use super::settings::SalesforceSettings;
 use crate::crm::Check;
 use crate::crm::checks::{self as shared, failed};
+use crate::facts::Properties;
 
 /// Objects that are read, each with what it is for.
 const OBJECTS: [&str; 6] = [
@@ -20,7 +21,7 @@ const OBJECTS: [&str; 6] = [
 pub(super) async fn all(
     api: &Api,
     settings: &SalesforceSettings,
-    properties: &[String],
+    named: &Properties,
 ) -> Vec<Check> {
     let mut checks = Vec::new();
     match api.base().await {
@@ -62,11 +63,7 @@ pub(super) async fn all(
         }
         Err(failure) => checks.push(failed("salesforce: won stages", &failure.error)),
     }
-    let what = "salesforce: properties";
-    checks.extend(match deal::describe(api).await {
-        Ok(described) => shared::properties(what, "Salesforce", properties, &described.fields),
-        Err(failure) => vec![failed(what, &failure.error)],
-    });
+    checks.extend(shared::properties(api, named).await);
     checks
 }
 

@@ -1,40 +1,21 @@
 //! One opportunity with all that a brief needs, in one query.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use http::StatusCode;
 use serde_json::Value;
 
 use super::api::Api;
+use super::describe::Described;
+use super::merged;
 use super::record::{self, Org, time};
 use super::settings::SalesforceSettings;
 use super::soql;
 use super::stages::Stages;
 use crate::crm::CrmError;
-use crate::crm::failure::Failure;
+use crate::crm::failure::{Failure, bad_field};
 use crate::crm::people::{mark_signers, website};
-use crate::facts::{Company, CrmName, Deal, DealId, Signature, normalise_deal_id};
-
-/// What an org's opportunities have.
-#[derive(Debug)]
-pub(super) struct Described {
-    pub(super) fields: BTreeSet<String>,
-    children: BTreeSet<String>,
-}
-
-/// Asks the org which fields and children its opportunities have.
-pub(super) async fn describe(api: &Api) -> Result<Described, Failure> {
-    let answer = api.get("sobjects/Opportunity/describe").await?;
-    let names = |list: &Value, name: &str| -> BTreeSet<String> {
-        let list = list.as_array().into_iter().flatten();
-        list.filter_map(|item| item[name].as_str().map(str::to_owned)).collect()
-    };
-    Ok(Described {
-        fields: names(&answer["fields"], "name"),
-        children: names(&answer["childRelationships"], "relationshipName"),
-    })
-}
+use crate::facts::{Company, CrmName, Deal, DealId, Properties, Signature, normalise_deal_id};
 
 /// The instance and its stages.
 pub(super) async fn org(api: &Api, settings: &SalesforceSettings) -> Result<Org, Failure> {
@@ -80,15 +61,19 @@ pub(super) async fn read(
     id: &DealId,
     org: &Org,
     described: &Described,
-    wanted: &BTreeSet<String>,
+    wanted: &Properties,
     signature: Option<&Signature>,
 ) -> Result<Deal, CrmError> {
-    let mut select = soql::fields(&described.fields, wanted);
-    for (child, query) in
-        [("OpportunityContactRoles", soql::ROLES), ("OpportunityLineItems", soql::LINE_ITEMS)]
-    {
+    let fields = soql::fields(&described.fields, wanted);
+    let mut select = fields.clone();
+    for (child, fields) in [
+        ("OpportunityContactRoles", soql::roles(wanted)),
+        ("OpportunityLineItems", soql::line_items(wanted)),
+    ] {
         if described.children.contains(child) {
-            select.push(query.to_owned());
+            // Deleted ones come with deleted opportunities only.
+            let fields = fields.join(", ");
+            select.push(format!("(SELECT {fields} FROM {child} WHERE IsDeleted = false)"));
         }
     }
     let mut record = find(api, crm, id, &select).await?;
@@ -99,9 +84,10 @@ pub(super) async fn read(
     let items = api.whole(record["OpportunityLineItems"].take()).await?;
     deal.line_items = items.iter().map(record::line_item).collect();
     let soql = format!("{HISTORY} WHERE OpportunityId = {}", soql::quote(deal.id.as_str()));
-    if let Some(at) = first_won(&api.query(&soql).await?, crm, org)?.get(&deal.id) {
-        record::won_at(&mut deal, *at, "stage history");
-    }
+    let mut first = FirstWon::default();
+    first.add(&api.query(&soql).await?, crm, org)?;
+    first.tell(&mut deal);
+    merged::follow(api, &fields, std::slice::from_mut(&mut deal)).await?;
     if let Some(company) = &mut deal.company {
         add_account(api, company).await?;
     }
@@ -115,28 +101,35 @@ pub(super) const HISTORY: &str =
 
 /// The first entry of each opportunity into a won stage. The history has a row
 /// for changes of amount and date, too, so the first one counts.
-pub(super) fn first_won(
-    history: &[Value],
-    crm: &CrmName,
-    org: &Org,
-) -> Result<BTreeMap<DealId, DateTime<Utc>>, CrmError> {
-    let won = org.stages.won_names();
-    let mut first: BTreeMap<DealId, DateTime<Utc>> = BTreeMap::new();
-    for row in history {
-        let stage = row["StageName"].as_str().unwrap_or_default();
-        let Some(id) = record::text(row, "OpportunityId").filter(|_| won.contains(&stage)) else {
-            continue;
-        };
-        let written = row["CreatedDate"].as_str().unwrap_or_default();
-        let at = time(written).ok_or_else(|| CrmError::BadData {
-            place: format!("Salesforce opportunity {id}, its history"),
-            message: format!("{} is no time.", crate::text::quoted(written)),
-            help: "Run it again.".to_owned(),
-        })?;
-        let first = first.entry(normalise_deal_id(crm, &DealId::new(id))).or_insert(at);
-        *first = at.min(*first);
+#[derive(Debug, Default)]
+pub(super) struct FirstWon(pub(super) BTreeMap<DealId, DateTime<Utc>>);
+
+impl FirstWon {
+    /// Takes rows of the history in.
+    pub(super) fn add(&mut self, rows: &[Value], crm: &CrmName, org: &Org) -> Result<(), CrmError> {
+        let won = org.stages.won_names();
+        for row in rows {
+            let stage = row["StageName"].as_str().unwrap_or_default();
+            let Some(id) = record::text(row, "OpportunityId").filter(|_| won.contains(&stage))
+            else {
+                continue;
+            };
+            let id = normalise_deal_id(crm, &DealId::new(id));
+            let written = row["CreatedDate"].as_str().unwrap_or_default();
+            let at = time(written)
+                .ok_or_else(|| bad_field("Salesforce", &id, "its history", written, "time"))?;
+            let first = self.0.entry(id).or_insert(at);
+            *first = at.min(*first);
+        }
+        Ok(())
     }
-    Ok(first)
+
+    /// Sets the time of winning of a deal that the history knows.
+    pub(super) fn tell(&self, deal: &mut Deal) {
+        if let Some(at) = self.0.get(&deal.id) {
+            record::won_at(deal, *at, "stage history");
+        }
+    }
 }
 
 /// All fields of the account: a mapping may read any of them. An account that
@@ -148,7 +141,7 @@ async fn add_account(api: &Api, company: &mut Company) -> Result<(), CrmError> {
     };
     let account = match api.get(&format!("sobjects/Account/{id}")).await {
         Ok(account) => account,
-        Err(f) if f.is(StatusCode::FORBIDDEN) || f.is(StatusCode::NOT_FOUND) => return Ok(()),
+        Err(failure) if failure.is_hidden() => return Ok(()),
         Err(failure) => return Err(failure.into()),
     };
     for (name, value) in record::properties(&account) {

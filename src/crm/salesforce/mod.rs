@@ -2,8 +2,11 @@
 //! kept true. Vendor facts are from developer.salesforce.com, REST API v66.0.
 
 mod api;
+mod bulk;
 mod checks;
 mod deal;
+mod describe;
+mod merged;
 mod population;
 mod record;
 mod session;
@@ -12,18 +15,19 @@ mod soql;
 mod stages;
 mod update;
 
-use std::collections::BTreeSet;
-
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+pub use bulk::BulkPace;
 pub use settings::{ApiVersion, SalesforceSettings};
 
 use self::api::Api;
-use crate::crm::checks::must_have;
+use self::describe::describe;
 use crate::crm::reading::Reading;
-use crate::crm::{Check, ClosedWonUpdate, Crm, CrmError, Progress};
-use crate::facts::{CrmName, Deal, DealId, Population, Secrets, Signature, Window};
+use crate::crm::{Check, ClosedWonUpdate, Crm, CrmError, Progress, Wanted, closed_won};
+use crate::facts::{
+    CrmName, Deal, DealId, Population, Properties, RecordKind, Secrets, Signature, Window,
+};
 use crate::net::Schedule;
 
 /// A Salesforce org.
@@ -31,11 +35,9 @@ use crate::net::Schedule;
 pub struct Salesforce {
     name: CrmName,
     settings: SalesforceSettings,
-    /// Fields that the company's own mapping names: the org must have them.
-    own: BTreeSet<String>,
-    /// Fields that the default mapping reads where the org has them.
-    if_there: BTreeSet<String>,
+    wanted: Wanted,
     api: Api,
+    bulk: BulkPace,
 }
 
 impl Salesforce {
@@ -46,15 +48,14 @@ impl Salesforce {
     pub fn new(settings: SalesforceSettings, secrets: &Secrets) -> Result<Self, CrmError> {
         let api = Api::new(&settings, secrets)?;
         let name = CrmName::new("salesforce");
-        Ok(Self { name, settings, own: BTreeSet::new(), if_there: BTreeSet::new(), api })
+        Ok(Self { name, settings, wanted: Wanted::default(), api, bulk: BulkPace::default() })
     }
 
-    /// The same, reading these fields of the opportunity too: those that must
-    /// be there, and those that are read where they are.
+    /// The same, reading these fields too. One unknown field fails a whole
+    /// query, so the org is asked first what it has.
     #[must_use]
-    pub fn reading(mut self, own: &[String], if_there: &[String]) -> Self {
-        self.own = own.iter().cloned().collect();
-        self.if_there = if_there.iter().cloned().collect();
+    pub fn reading(mut self, wanted: Wanted) -> Self {
+        self.wanted = wanted;
         self
     }
 
@@ -62,6 +63,13 @@ impl Salesforce {
     #[must_use]
     pub fn with_schedule(mut self, schedule: Schedule) -> Self {
         self.api.session.schedule = schedule;
+        self
+    }
+
+    /// The same with other waits for the jobs of the Bulk API.
+    #[must_use]
+    pub fn with_bulk_pace(mut self, pace: BulkPace) -> Self {
+        self.bulk = pace;
         self
     }
 }
@@ -73,10 +81,11 @@ impl Crm for Salesforce {
     }
 
     async fn deal(&self, id: &DealId, signature: Option<&Signature>) -> Result<Deal, CrmError> {
-        let described = deal::describe(&self.api).await?;
-        must_have("Salesforce", "opportunities", self.own.iter(), &described.fields)?;
+        // The account comes whole in a request of its own.
+        let wanted = self.wanted.of_deal().whole(&[RecordKind::Company]);
+        let wanted = wanted.resolve(&self.api).await?;
+        let described = describe(&self.api, "Opportunity").await?;
         let org = deal::org(&self.api, &self.settings).await?;
-        let wanted = self.own.union(&self.if_there).cloned().collect();
         deal::read(&self.api, &self.name, id, &org, &described, &wanted, signature).await
     }
 
@@ -85,14 +94,17 @@ impl Crm for Salesforce {
         window: Window,
         progress: &dyn Progress,
     ) -> Result<Population, CrmError> {
-        let described = deal::describe(&self.api).await?;
-        must_have("Salesforce", "opportunities", self.own.iter(), &described.fields)?;
+        let wanted = self.wanted.of_population().resolve(&self.api).await?;
+        let described = describe(&self.api, "Opportunity").await?;
         let org = deal::org(&self.api, &self.settings).await?;
         let reader = population::Reader {
             api: &self.api,
             crm: &self.name,
             org: &org,
-            select: population::select(&described.fields, &self.own),
+            described: &described,
+            wanted: &wanted,
+            bulk_from: self.settings.bulk_from,
+            bulk_pace: &self.bulk,
             progress,
             reading: Reading::default(),
         };
@@ -105,14 +117,17 @@ impl Crm for Salesforce {
         signed_at: DateTime<Utc>,
         brief_url: Option<&str>,
     ) -> Result<ClosedWonUpdate, CrmError> {
-        update::closed_won(&self.api, &self.settings, &self.name, id, signed_at, brief_url).await
+        let org = deal::org(&self.api, &self.settings).await?;
+        let (api, settings, crm) = (&self.api, &self.settings, &self.name);
+        let signed = update::Signed { api, settings, crm, org: &org };
+        closed_won::keep(&signed, id, signed_at, brief_url).await
     }
 
-    async fn checks(&self, properties: &[String], offline: bool) -> Vec<Check> {
+    async fn checks(&self, named: &Properties, offline: bool) -> Vec<Check> {
         if offline {
             let detail = "the secrets of a login are set; not tried, because this is offline";
             return vec![Check::ok("salesforce: login", detail)];
         }
-        checks::all(&self.api, &self.settings, properties).await
+        checks::all(&self.api, &self.settings, named).await
     }
 }

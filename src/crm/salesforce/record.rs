@@ -6,11 +6,11 @@ use serde_json::{Map, Value};
 use super::stages::Stages;
 use crate::crm::CrmError;
 use crate::crm::amount::{number, settle};
+use crate::crm::failure::{bad_field, without_id};
 use crate::crm::people::{add_role, role_word, website};
 use crate::facts::{
     Company, Contact, CrmName, Deal, DealId, LineItem, Outcome, Person, normalise_deal_id,
 };
-use crate::text::quoted;
 
 /// What an org's records are read against.
 #[derive(Debug)]
@@ -44,15 +44,10 @@ pub(super) fn text(record: &Value, name: &str) -> Option<String> {
 /// An opportunity's own record; history, people and products are added later.
 pub(super) fn deal(crm: &CrmName, record: &Value, org: &Org) -> Result<Deal, CrmError> {
     let Some(id) = text(record, "Id").map(|id| normalise_deal_id(crm, &DealId::new(id))) else {
-        return Err(CrmError::Unavailable {
-            message: "Salesforce gave an opportunity without an id.".to_owned(),
-            help: "Run it again.".to_owned(),
-        });
+        return Err(without_id("Salesforce"));
     };
-    let bad = |field: &str, what: &str| CrmError::BadData {
-        place: format!("Salesforce opportunity {id}, field {field}"),
-        message: format!("{} is no {what}.", quoted(&record[field].to_string())),
-        help: "Correct the opportunity in Salesforce.".to_owned(),
+    let bad = |field: &str, wanted: &str| {
+        bad_field("Salesforce", &id, &format!("field {field}"), &record[field].to_string(), wanted)
     };
     let mut deal = Deal::new(crm.clone(), id.clone());
     deal.name = text(record, "Name");
@@ -118,8 +113,11 @@ pub(super) fn time(text: &str) -> Option<DateTime<Utc>> {
         .map(|at| at.to_utc())
 }
 
+/// The account's field with the one that it was merged into.
+pub(super) const MASTER: &str = "MasterRecordId";
+
 /// The account beside an opportunity, as far as the query tells of it.
-fn company(record: &Value) -> Company {
+pub(super) fn company(record: &Value) -> Company {
     let account = &record["Account"];
     let mut properties = properties(account);
     if let Some(parent) = text(&account["Parent"], "Name") {

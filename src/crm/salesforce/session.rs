@@ -145,13 +145,8 @@ impl Session {
         let path = "services/oauth2/token";
         // A second token does no harm.
         let sent = client.send_bytes(Semantics::Idempotent, Method::POST, path, Some(body)).await;
-        let answer = sent.map_err(|error| Failure {
-            status: None,
-            error: CrmError::Unavailable {
-                message: format!("{error}."),
-                help: "Check the network and crm.salesforce.login_url, and run it again."
-                    .to_owned(),
-            },
+        let answer = sent.map_err(|error| {
+            Failure::unreachable(&error, "crm.salesforce.login_url", &[&secret, &self.client_id])
         })?;
         let failure = |error: CrmError| Failure { status: Some(answer.status), error };
         let said = answer.json().unwrap_or_default();

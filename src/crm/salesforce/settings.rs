@@ -27,6 +27,10 @@ pub struct SalesforceSettings {
     pub stage: Option<String>,
     /// The currency of an org that has only one: its records do not say.
     pub currency: Option<String>,
+    /// From how many opportunities on an audit reads by the Bulk API 2.0. Its
+    /// jobs take a while to start and no part of the requests of a day; below
+    /// this, pages of 2,000 are there sooner.
+    pub bulk_from: usize,
 }
 
 impl Default for SalesforceSettings {
@@ -39,6 +43,7 @@ impl Default for SalesforceSettings {
             update_closed_won: false,
             stage: None,
             currency: None,
+            bulk_from: 10_000,
         }
     }
 }

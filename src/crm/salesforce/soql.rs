@@ -1,8 +1,11 @@
 //! Queries in SOQL, with every value from outside quoted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, SecondsFormat, Utc};
+
+use super::describe::Holds;
+use crate::facts::Properties;
 
 /// A text as a SOQL literal (developer.salesforce.com, "Quoted String Escape
 /// Sequences").
@@ -67,36 +70,88 @@ const STANDARD: [&str; 19] = [
     "ContractId",
 ];
 
-/// The fields of an opportunity to ask for: standard and wanted ones that the
-/// org has, and those of the records beside it.
-pub(super) fn fields(known: &BTreeSet<String>, wanted: &BTreeSet<String>) -> Vec<String> {
+/// The fields of an account that every opportunity is read with.
+const ACCOUNT: [&str; 7] = [
+    "Account.Name",
+    "Account.Website",
+    "Account.Industry",
+    "Account.NumberOfEmployees",
+    "Account.ParentId",
+    "Account.Parent.Name",
+    "Account.MasterRecordId",
+];
+
+/// The fields of an opportunity to ask for: standard ones that the org has,
+/// wanted ones, and those of the records beside it.
+pub(super) fn fields(known: &BTreeMap<String, Holds>, wanted: &Properties) -> Vec<String> {
     let mut fields: Vec<String> =
-        STANDARD.iter().filter(|name| known.contains(**name)).map(|&n| n.to_owned()).collect();
-    for name in wanted {
-        if known.contains(name) && is_field(name) && !fields.contains(name) {
+        STANDARD.iter().filter(|name| known.contains_key(**name)).map(|&n| n.to_owned()).collect();
+    for name in &wanted.deal {
+        if known.contains_key(name) && is_field(name) && !fields.contains(name) {
             fields.push(name.clone());
         }
     }
     for (through, beside) in [
-        ("AccountId", &["Account.Name", "Account.Website", "Account.Industry"][..]),
-        ("AccountId", &["Account.NumberOfEmployees", "Account.ParentId"]),
+        ("AccountId", &ACCOUNT[..]),
         ("OwnerId", &["Owner.Name", "Owner.Email", "Owner.IsActive"]),
         ("RecordTypeId", &["RecordType.Name"]),
     ] {
-        if known.contains(through) {
+        if known.contains_key(through) {
             fields.extend(beside.iter().map(|&name| name.to_owned()));
         }
+    }
+    if known.contains_key("AccountId") {
+        fields.extend(more("Account.", &ACCOUNT, wanted.company.as_ref()));
     }
     fields
 }
 
-/// The people on an opportunity.
-pub(super) const ROLES: &str = "(SELECT Role, IsPrimary, ContactId, Contact.Name, \
-     Contact.Title, Contact.Email, Contact.Phone FROM OpportunityContactRoles)";
+/// The fields of a person on an opportunity.
+const PERSON: [&str; 4] = ["Contact.Name", "Contact.Title", "Contact.Email", "Contact.Phone"];
 
-/// The products on an opportunity.
-pub(super) const LINE_ITEMS: &str = "(SELECT Name, ProductCode, Product2.Name, Quantity, \
-     UnitPrice, TotalPrice, ServiceDate, Description FROM OpportunityLineItems)";
+/// The fields of a contact role, with those of its person.
+pub(super) fn roles(wanted: &Properties) -> Vec<String> {
+    let mut fields = ["Role", "IsPrimary", "ContactId"].map(str::to_owned).to_vec();
+    fields.extend(PERSON.map(str::to_owned));
+    fields.extend(more("Contact.", &PERSON, wanted.contacts.as_ref()));
+    fields
+}
+
+/// The fields of a product on an opportunity.
+pub(super) fn line_items(wanted: &Properties) -> Vec<String> {
+    const ALWAYS: [&str; 8] = [
+        "Name",
+        "ProductCode",
+        "Product2.Name",
+        "Quantity",
+        "UnitPrice",
+        "TotalPrice",
+        "ServiceDate",
+        "Description",
+    ];
+    let mut fields = ALWAYS.map(str::to_owned).to_vec();
+    fields.extend(more("", &ALWAYS, wanted.line_items.as_ref()));
+    fields
+}
+
+/// Wanted fields of a record beside, that are not read anyway.
+fn more(before: &str, always: &[&str], wanted: Option<&BTreeSet<String>>) -> Vec<String> {
+    let wanted = wanted.into_iter().flatten().filter(|name| is_field(name));
+    let named = wanted.filter(|name| before != "Contact." || *name != "IsPrimary");
+    let named = named.filter(|name| *name != super::merged::MERGED_FROM);
+    let named = named.map(|name| format!("{before}{name}"));
+    named.filter(|name| !always.contains(&name.as_str())).collect()
+}
+
+/// What fields of records beside an opportunity hold, where they are always
+/// read; the rest an org describes.
+pub(super) fn holds_beside(field: &str) -> Option<Holds> {
+    Some(match field {
+        "Owner.IsActive" | "IsPrimary" => Holds::Truth,
+        "Account.NumberOfEmployees" | "Quantity" | "UnitPrice" | "TotalPrice" => Holds::Number,
+        _ => return None,
+    })
+}
 
 #[cfg(test)]
 mod tests {

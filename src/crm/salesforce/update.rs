@@ -1,91 +1,76 @@
 //! Closed Won kept true: the stage, the close date, and a completed task with
 //! the link to the brief.
 
-use std::collections::BTreeSet;
-
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::api::Api;
 use super::deal;
-use super::record;
+use super::describe::describe;
+use super::record::{self, Org};
 use super::settings::SalesforceSettings;
 use super::soql;
-use crate::crm::{ClosedWonUpdate, CrmError};
-use crate::facts::{CrmName, DealId, Outcome};
-use crate::text::quoted;
+use crate::crm::CrmError;
+use crate::crm::closed_won::Target;
+use crate::facts::{CrmName, Deal, DealId, Properties};
 
 /// The subject by which the task is found again.
 const SUBJECT: &str = "Handoff to customer success";
 
-/// Moves an open opportunity to the won stage, and notes the link.
-pub(super) async fn closed_won(
-    api: &Api,
-    settings: &SalesforceSettings,
-    crm: &CrmName,
-    id: &DealId,
-    signed_at: DateTime<Utc>,
-    brief_url: Option<&str>,
-) -> Result<ClosedWonUpdate, CrmError> {
-    let org = deal::org(api, settings).await?;
-    let described = deal::describe(api).await?;
-    let select = soql::fields(&described.fields, &BTreeSet::new());
-    let read = record::deal(crm, &deal::find(api, crm, id, &select).await?, &org)?;
-    let stage = read.stage.as_deref().unwrap_or("unknown");
-    let refused = |message: String| CrmError::Refused { crm: crm.clone(), message };
-    let update = match read.outcome {
-        Outcome::Won => ClosedWonUpdate::AlreadyWon,
-        _ if !settings.update_closed_won => return Ok(ClosedWonUpdate::NotSupported),
-        Outcome::Lost => {
-            return Err(refused(format!(
-                "the opportunity is closed as {}, and a lost one is not moved. Reopen it in \
-                 Salesforce if the signature counts.",
-                quoted(stage)
-            )));
-        }
-        Outcome::Gone => {
-            return Err(refused(
-                "the opportunity is in the recycle bin. Restore it in Salesforce.".to_owned(),
-            ));
-        }
-        Outcome::Unknown => {
-            return Err(refused(format!("the org has no stage {}.", quoted(stage))));
-        }
-        Outcome::Open => {
-            // Salesforce itself takes the day in UTC where it sets the close date.
-            let change = json!({
-                "StageName": org.stages.to_set(settings)?,
-                "CloseDate": signed_at.date_naive().to_string(),
-            });
-            api.patch(&format!("sobjects/Opportunity/{}", read.id), &change).await?;
-            ClosedWonUpdate::Updated
-        }
-    };
-    if let (true, Some(url)) = (settings.update_closed_won, brief_url) {
-        note(api, &read.id, url, signed_at).await?;
-    }
-    Ok(update)
+/// A signed opportunity of an org.
+pub(super) struct Signed<'a> {
+    pub(super) api: &'a Api,
+    pub(super) settings: &'a SalesforceSettings,
+    pub(super) crm: &'a CrmName,
+    pub(super) org: &'a Org,
 }
 
-/// Writes the task, unless one with this link is there: what was written may
-/// have been answered by an error.
-async fn note(api: &Api, id: &DealId, url: &str, at: DateTime<Utc>) -> Result<(), CrmError> {
-    let soql = format!(
-        "SELECT Description FROM Task WHERE WhatId = {} AND Subject = {}",
-        soql::quote(id.as_str()),
-        soql::quote(SUBJECT)
-    );
-    let holds = |task: &Value| task["Description"].as_str().is_some_and(|text| text.contains(url));
-    if api.query(&soql).await?.iter().any(holds) {
-        return Ok(());
+#[async_trait]
+impl Target for Signed<'_> {
+    fn vendor(&self) -> &'static str {
+        "Salesforce"
     }
-    let task = json!({
-        "WhatId": id.as_str(),
-        "Subject": SUBJECT,
-        "Description": url,
-        "Status": "Completed",
-        "ActivityDate": at.date_naive().to_string(),
-    });
-    api.create("sobjects/Task", &task).await?;
-    Ok(())
+
+    fn may_write(&self) -> bool {
+        self.settings.update_closed_won
+    }
+
+    async fn look(&self, id: &DealId) -> Result<Deal, CrmError> {
+        let described = describe(self.api, "Opportunity").await?;
+        let select = soql::fields(&described.fields, &Properties::default());
+        let record = deal::find(self.api, self.crm, id, &select).await?;
+        record::deal(self.crm, &record, self.org)
+    }
+
+    async fn win(&self, deal: &Deal, signed_at: DateTime<Utc>) -> Result<(), CrmError> {
+        // Salesforce itself takes the day in UTC where it sets the close date.
+        let change = json!({
+            "StageName": self.org.stages.to_set(self.settings)?,
+            "CloseDate": signed_at.date_naive().to_string(),
+        });
+        Ok(self.api.patch(&format!("sobjects/Opportunity/{}", deal.id), &change).await?)
+    }
+
+    async fn notes(&self, deal: &Deal) -> Result<Vec<String>, CrmError> {
+        let soql = format!(
+            "SELECT Description FROM Task WHERE WhatId = {} AND Subject = {}",
+            soql::quote(deal.id.as_str()),
+            soql::quote(SUBJECT)
+        );
+        let tasks = self.api.query(&soql).await?;
+        Ok(tasks.iter().filter_map(|task| record::text(task, "Description")).collect())
+    }
+
+    async fn add_note(&self, deal: &Deal, url: &str, at: DateTime<Utc>) -> Result<(), CrmError> {
+        let task = json!({
+            "WhatId": deal.id.as_str(),
+            "Subject": SUBJECT,
+            "Description": url,
+            "Status": "Completed",
+            "ActivityDate": at.date_naive().to_string(),
+        });
+        self.api.create("sobjects/Task", &task).await?;
+        Ok(())
+    }
 }

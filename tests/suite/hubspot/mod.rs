@@ -5,9 +5,9 @@ pub(crate) mod fake;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use handoff::crm::hubspot::{HubSpot, HubSpotSettings, Pace, Properties, Wanted};
-use handoff::crm::{Check, CheckLevel, ClosedWonUpdate, Crm as _, CrmError, Progress};
-use handoff::facts::{Deal, DealId, Outcome, Secrets, Signature, Window};
+use handoff::crm::hubspot::{HubSpot, HubSpotSettings, Pace};
+use handoff::crm::{Check, CheckLevel, ClosedWonUpdate, Crm as _, CrmError, Progress, Wanted};
+use handoff::facts::{Deal, DealId, Outcome, Properties, Secrets, Signature, Window};
 use handoff::yaml;
 use serde_json::{Value, json};
 
@@ -33,7 +33,11 @@ fn names(deal: &[&str]) -> Properties {
 }
 
 fn wanted(deal: &[&str]) -> Wanted {
-    Wanted { named: names(deal), shipped: names(&["handoff_promises", "handoff_nowhere"]) }
+    Wanted {
+        own: names(deal),
+        mapping: names(&["handoff_promises", "handoff_nowhere"]),
+        ..Wanted::default()
+    }
 }
 
 fn help(error: &CrmError) -> String {
@@ -142,7 +146,7 @@ async fn the_ten_deals_come_out_as_their_story_says() {
     insta::assert_snapshot!(told.join("\n"));
 }
 
-fn many(count: u64) -> Account {
+pub(crate) fn many(count: u64) -> Account {
     let mut account = Account::default();
     for n in 1..=count {
         account.add(
@@ -202,7 +206,10 @@ async fn a_page_that_fails_makes_the_population_incomplete_and_is_named() {
 async fn an_archive_or_a_history_that_fails_is_a_gap_too() {
     let fake = Fake::start().await;
     let broken = Planned::Answer(500, vec![], json!({}));
-    fake.plan("archived=true&limit=100&properties", std::iter::repeat_n(broken.clone(), 5));
+    fake.plan(
+        "archived=true&limit=50&propertiesWithHistory",
+        std::iter::repeat_n(broken.clone(), 5),
+    );
     fake.plan("deals/batch/read", std::iter::repeat_n(broken, 5));
     let (deals, gaps) = population(&connect(&fake, "")).await;
     let what: Vec<&str> = gaps.iter().map(|gap| gap.what.as_str()).collect();
@@ -313,7 +320,7 @@ async fn a_deal_that_is_won_or_lost_or_not_to_be_moved_is_left_alone() {
     let won = crm.mark_closed_won(&DealId::new("31874500102"), signed, None).await;
     assert_eq!(won.expect("won"), ClosedWonUpdate::AlreadyWon);
     let error = crm.mark_closed_won(&DealId::new("5002"), signed, None).await.expect_err("lost");
-    assert!(error.to_string().contains("closed as \"Closed Lost\""), "{error}");
+    assert!(error.to_string().contains("is lost (its stage is \"Closed Lost\")"), "{error}");
     let reader = connect(&fake, "");
     let open = reader.mark_closed_won(&DealId::new("31874500107"), signed, Some("x")).await;
     assert_eq!(open.expect("not configured"), ClosedWonUpdate::NotSupported);
@@ -375,14 +382,40 @@ async fn a_token_of_another_account_reads_nothing() {
 #[tokio::test]
 async fn the_population_has_companies_where_the_mapping_reads_them() {
     let fake = Fake::start().await;
-    let company = ["city".to_owned()].into_iter().collect();
-    let named = Properties { company, ..Properties::default() };
-    let crm = connect(&fake, "").reading(Wanted { named, ..Wanted::default() });
+    let company = Some(["city".to_owned()].into_iter().collect());
+    let scope = Properties { company, ..Properties::default() };
+    let crm = connect(&fake, "").reading(Wanted { scope, ..Wanted::default() });
     let (deals, gaps) = population(&crm).await;
     assert_eq!(gaps, []);
     let company = deals["31874500101"].company.as_ref().expect("a company");
     assert_eq!(company.properties["city"], "Leeds");
     assert_eq!(deals["31874500103"].company, None);
+    assert!(deals.values().all(|deal| deal.contacts.is_empty()), "nobody reads them");
+}
+
+#[tokio::test]
+async fn mapped_properties_of_the_records_beside_are_read_and_must_be_there() {
+    let fake = Fake::start().await;
+    let set = |names: &[&str]| Some(names.iter().map(|&name| name.to_owned()).collect());
+    let own = |company: &[&str]| Wanted {
+        own: Properties { company: set(company), ..Properties::default() },
+        ..Wanted::default()
+    };
+    let crm = connect(&fake, "").reading(own(&["City"]));
+    let deal = crm.deal(&DealId::new("31874500101"), None).await.expect("deal");
+    assert_eq!(deal.company.expect("a company").properties["city"], "Leeds");
+    population(&crm).await;
+    let asked =
+        fake.state().calls.iter().filter(|call| call.path.contains("companies/batch/read")).count();
+    assert_eq!(asked, 2, "its link and its record for the brief; the audit needs no companies");
+    let wrong = own(&["citty"]);
+    let crm = connect(&fake, "").reading(wrong.clone());
+    let error = crm.deal(&DealId::new("31874500101"), None).await.expect_err("no such property");
+    assert!(error.to_string().contains("HubSpot's companies do not have: citty"), "{error}");
+    assert_eq!(help(&error), "Did you mean city?");
+    let checks = crm.checks(&wrong.own, false).await;
+    let check = checks.iter().find(|check| check.what == "hubspot: properties of companies");
+    assert_eq!(check.expect("it is looked for").level, CheckLevel::Failed);
 }
 
 #[tokio::test]
@@ -393,7 +426,7 @@ async fn doctor_sees_token_scopes_stages_and_properties() {
         [Planned::Answer(403, vec![], sample("error-403-missing-scopes"))],
     );
     let crm = connect(&fake, "update_closed_won: true").reading(wanted(&["gone_property"]));
-    let asked = ["handoff_success_metric", "gone_property"].map(str::to_owned);
+    let asked = names(&["handoff_success_metric", "gone_property"]);
     let checks = crm.checks(&asked, false).await;
     let failed: Vec<(&str, Value)> = checks
         .iter()
@@ -409,6 +442,6 @@ async fn doctor_sees_token_scopes_stages_and_properties() {
     };
     assert_eq!(detail("hubspot: pipeline Renewals"), "won is Renewed");
     assert!(detail("hubspot: token").contains("https://app.hubspot.com/contacts/24681012/"));
-    let offline = crm.checks(&[], true).await;
+    let offline = crm.checks(&Properties::default(), true).await;
     assert_eq!(offline.len(), 1);
 }

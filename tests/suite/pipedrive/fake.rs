@@ -58,7 +58,11 @@ pub(crate) struct Fake {
 impl Fake {
     /// The company of the samples: the story of ten deals.
     pub(crate) async fn start() -> Self {
-        let company = Arc::new(Mutex::new(from_samples()));
+        Self::with(from_samples()).await
+    }
+
+    pub(crate) async fn with(company: Company) -> Self {
+        let company = Arc::new(Mutex::new(company));
         let app = Router::new().fallback(answer).with_state(Arc::clone(&company));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("address"));
@@ -83,7 +87,7 @@ impl Fake {
     }
 }
 
-fn from_samples() -> Company {
+pub(super) fn from_samples() -> Company {
     let mut company = Company { page: 4, ..Company::default() };
     for name in ["deals-won-page1", "deals-won-page2", "deals-archived-won", "deals-deleted"] {
         data(name).into_iter().for_each(|deal| company.add(deal));
@@ -174,10 +178,11 @@ async fn answer(
     if headers.get("x-api-token").and_then(|v| v.to_str().ok()) != Some(TOKEN) {
         return json_answer(401, &sample("error-401"));
     }
+    let request = format!("{method} {told}");
     let planned = company
         .planned
         .iter_mut()
-        .find(|(part, answers)| told.contains(part.as_str()) && !answers.is_empty())
+        .find(|(part, answers)| request.contains(part.as_str()) && !answers.is_empty())
         .and_then(|(_, answers)| answers.pop_front());
     if let Some(Some((status, headers, body))) = planned {
         let mut response = json_answer(status, &body);
@@ -219,10 +224,21 @@ fn route(
         ("GET", ["v2", "pipelines"]) => page(company, &data("pipelines"), query),
         ("GET", ["v2", "stages"]) => page(company, &data("stages"), query),
         ("GET", ["v2", "dealFields"]) => page(company, &company.fields["deal"], query),
-        ("GET", ["v2", "personFields"]) => page(company, &company.fields["person"], query),
-        ("GET", ["v2", "organizationFields"]) => page(company, &company.fields["org"], query),
+        ("GET", ["v2", "personFields"]) => {
+            page(company, company.fields.get("person").map_or(&[][..], Vec::as_slice), query)
+        }
+        ("GET", ["v2", "organizationFields"]) => {
+            page(company, company.fields.get("org").map_or(&[][..], Vec::as_slice), query)
+        }
         ("GET", ["v2", "persons"]) => page(company, &ids(&company.persons), query),
         ("GET", ["v2", "organizations"]) => page(company, &ids(&company.organizations), query),
+        ("GET", ["v2", "deals", "products"]) => {
+            let ids: Vec<&str> = query["deal_ids"].split(',').collect();
+            assert!(ids.len() <= 100, "Pipedrive takes 100 deals at most");
+            let all = data("deal-products").into_iter();
+            let of = all.filter(|product| ids.contains(&product["deal_id"].to_string().as_str()));
+            page(company, &of.collect::<Vec<_>>(), query)
+        }
         ("GET", ["v2", "deals", id, "products"]) => {
             let all = data("deal-products");
             let of: Vec<Value> =

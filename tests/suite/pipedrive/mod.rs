@@ -5,8 +5,8 @@ pub(crate) mod fake;
 use std::collections::BTreeMap;
 
 use handoff::crm::pipedrive::{Pipedrive, PipedriveSettings};
-use handoff::crm::{CheckLevel, ClosedWonUpdate, Crm as _, CrmError};
-use handoff::facts::{Deal, DealId, Gap, Outcome, Secrets, Signature, Window};
+use handoff::crm::{CheckLevel, ClosedWonUpdate, Crm as _, CrmError, Wanted};
+use handoff::facts::{Deal, DealId, Gap, Outcome, Properties, Secrets, Signature, Window};
 use handoff::net::Schedule;
 use handoff::yaml;
 use serde_json::{Value, json};
@@ -45,8 +45,13 @@ fn help(error: &CrmError) -> &str {
     }
 }
 
-fn names(list: &[&str]) -> Vec<String> {
-    list.iter().map(|&name| name.to_owned()).collect()
+fn names(list: &[&str]) -> Properties {
+    let deal = list.iter().map(|&name| name.to_owned()).collect();
+    Properties { deal, ..Properties::default() }
+}
+
+fn own(list: &[&str]) -> Wanted {
+    Wanted { own: names(list), ..Wanted::default() }
 }
 
 fn at(text: &str) -> chrono::DateTime<chrono::Utc> {
@@ -87,7 +92,7 @@ async fn pipedrive_one_deal_has_all_a_brief_needs() {
         "signers": [{"email": "mei.tan@northwind-robotics.example", "signed": true}],
     }))
     .expect("signature");
-    let crm = connect(&fake, "").reading(&names(&["handoff promises", "Handoff - success metric"]));
+    let crm = connect(&fake, "").reading(own(&["handoff promises", "Handoff - success metric"]));
     let deal = crm.deal(&DealId::new("7001"), Some(&signature)).await.expect("deal");
     insta::assert_json_snapshot!(deal);
 }
@@ -138,8 +143,9 @@ async fn pipedrive_the_ten_deals_come_out_as_their_story_says() {
     let (deals, gaps) = population(&connect(&fake, "")).await;
     assert_eq!(gaps, [], "everything could be read");
     insta::assert_snapshot!(told(&deals));
-    let company = deals["7001"].company.as_ref().and_then(|company| company.name.as_deref());
-    assert_eq!(company, Some("Northwind Robotics"));
+    let company =
+        |fake: &Fake| fake.state().calls.iter().any(|(_, path, _)| path.contains("organizations"));
+    assert!(!company(&fake), "organizations cost more than deals, and nobody reads them");
     let asked = |fake: &Fake| {
         fake.state().calls.iter().filter(|(_, path, _)| path.contains("/changelog")).count()
     };
@@ -147,6 +153,71 @@ async fn pipedrive_the_ten_deals_come_out_as_their_story_says() {
     let (deals, gaps) = population(&connect(&fake, "changelog: true")).await;
     assert_eq!((gaps, asked(&fake)), (vec![], 11));
     assert_eq!(deals["7007"].closed_won_evidence.as_deref(), Some("status history"));
+}
+
+/// The company of the samples, grown to so many won deals; each hundredth is
+/// archived.
+pub(crate) fn many(count: u64) -> fake::Company {
+    let mut company = fake::from_samples();
+    company.deals.clear();
+    for n in 1..=count {
+        company.add(json!({
+            "id": n, "title": format!("Deal {n}"), "status": "won", "value": n, "currency": "USD",
+            "owner_id": 9001, "stage_id": 4, "pipeline_id": 1, "is_archived": n % 100 == 0,
+            "update_time": "2026-10-30T16:42:12Z", "won_time": "2026-10-30T16:42:11Z",
+        }));
+    }
+    company.page = 500;
+    company
+}
+
+#[tokio::test]
+async fn pipedrive_twenty_five_thousand_deals_come_through_the_cursors_whole() {
+    let fake = Fake::with(many(25_000)).await;
+    let population =
+        connect(&fake, "").population(Window::default(), &()).await.expect("population");
+    assert_eq!(population.source.rows, 25_000);
+    let (deals, gaps) = population.deals.into_parts();
+    assert_eq!(gaps, []);
+    let names: std::collections::BTreeSet<_> = deals.iter().map(|deal| &deal.name).collect();
+    assert_eq!((deals.len(), names.len()), (25_000, 25_000));
+    assert!(deals.iter().all(|deal| deal.outcome == Outcome::Won), "archived is won all the same");
+    let lists =
+        fake.state().calls.iter().filter(|(_, path, _)| path.contains("status=won")).count();
+    assert_eq!(lists, 50 + 1, "24,750 by 500, and 250 archived ones");
+}
+
+#[tokio::test]
+async fn pipedrive_what_a_scope_reads_beside_the_deals_is_read_and_must_be_there() {
+    let fake = Fake::start().await;
+    let tier = json!([{"field_code": "tt", "field_name": "Tier", "is_custom_field": true}]);
+    {
+        let mut state = fake.state();
+        state.fields.insert("org", tier.as_array().expect("fields").clone());
+        state.organizations[0]["custom_fields"] = json!({"tt": "enterprise"});
+    }
+    let set = |names: &[&str]| Some(names.iter().map(|&name| name.to_owned()).collect());
+    let scope = |company: &[&str]| Wanted {
+        scope: Properties {
+            company: set(company),
+            contacts: set(&[]),
+            line_items: set(&["anything"]),
+            ..Properties::default()
+        },
+        ..Wanted::default()
+    };
+    let (deals, gaps) = population(&connect(&fake, "").reading(scope(&["tier"]))).await;
+    assert_eq!(gaps, []);
+    let first = &deals["7001"];
+    assert_eq!(first.company.as_ref().expect("a company").properties["Tier"], "enterprise");
+    assert_eq!((first.contacts.len(), first.line_items.len()), (3, 2));
+    let crm = connect(&fake, "").reading(scope(&["Teir"]));
+    let error = crm.population(Window::default(), &()).await.expect_err("no such field");
+    assert!(error.to_string().contains("Pipedrive's organizations do not have: Teir"), "{error}");
+    assert_eq!(help(&error), "Did you mean Tier?");
+    let checks = crm.checks(&scope(&["Teir"]).scope, false).await;
+    let check = checks.iter().find(|check| check.what.ends_with("of organizations"));
+    assert_eq!(check.expect("it is looked for").remedy.as_deref(), Some("Did you mean Tier?"));
 }
 
 #[tokio::test]
@@ -221,7 +292,7 @@ async fn pipedrive_a_deal_that_is_not_there_says_what_may_be_and_a_merged_one_le
 #[tokio::test]
 async fn pipedrive_a_mapped_field_that_is_gone_or_there_twice_is_named() {
     let fake = Fake::start().await;
-    let crm = connect(&fake, "").reading(&names(&["Handoff - sucess metric"]));
+    let crm = connect(&fake, "").reading(own(&["Handoff - sucess metric"]));
     let error = crm.deal(&DealId::new("7001"), None).await.expect_err("no such field");
     assert!(error.to_string().contains("Handoff - sucess metric"), "{error}");
     assert_eq!(help(&error), "Did you mean Handoff - success metric?");
@@ -229,7 +300,7 @@ async fn pipedrive_a_mapped_field_that_is_gone_or_there_twice_is_named() {
     let twin = json!({"field_code": "ff", "field_name": "Handoff - promises",
                       "is_custom_field": true});
     fake.state().fields.get_mut("deal").expect("fields").push(twin);
-    let crm = connect(&fake, "").reading(&names(&["Handoff - promises"]));
+    let crm = connect(&fake, "").reading(own(&["Handoff - promises"]));
     let error = crm.deal(&DealId::new("7001"), None).await.expect_err("twice");
     assert!(help(&error).contains("ff"), "{error} {}", help(&error));
 }
@@ -262,7 +333,7 @@ async fn pipedrive_a_deal_that_is_won_or_lost_or_not_to_be_moved_is_left_alone()
     let crm = connect(&fake, "update_closed_won: true");
     let mark = async |id: &str| crm.mark_closed_won(&DealId::new(id), signed, None).await;
     assert_eq!(mark("7002").await.expect("won"), ClosedWonUpdate::AlreadyWon);
-    for (id, why) in [("1", "is lost"), ("2", "is archived"), ("7010", "is deleted")] {
+    for (id, why) in [("1", "is lost"), ("2", "is archived"), ("7010", "is deleted or archived")] {
         let error = mark(id).await.expect_err(why);
         assert!(error.to_string().contains(why), "{error}");
     }
@@ -310,8 +381,11 @@ async fn pipedrive_doctor_sees_token_user_lists_and_properties() {
     let of = |level: CheckLevel| -> Vec<&str> {
         checks.iter().filter(|c| c.level == level).map(|c| c.what.as_str()).collect()
     };
-    assert_eq!(of(CheckLevel::Failed), ["pipedrive: read persons", "pipedrive: properties"]);
+    assert_eq!(
+        of(CheckLevel::Failed),
+        ["pipedrive: read persons", "pipedrive: properties of deals"]
+    );
     assert_eq!(of(CheckLevel::Warning), ["pipedrive: user"], "no admin sees everything");
     assert!(checks[0].detail.contains("https://vendor-sandbox.pipedrive.com/deal/"));
-    assert_eq!(crm.checks(&[], true).await.len(), 1);
+    assert_eq!(crm.checks(&Properties::default(), true).await.len(), 1);
 }

@@ -11,7 +11,10 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use handoff::net::BaseUrl;
 use http::{HeaderMap, Method, StatusCode, Uri};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+
+use super::jobs::{self, Job};
+use super::soql::soql_query;
 
 pub(crate) const CLIENT_ID: &str = "3MVG9-consumer-key";
 pub(crate) const CLIENT_SECRET: &str = "consumer-secret-4711";
@@ -40,13 +43,18 @@ pub(crate) struct Org {
     pub(crate) stages: Vec<Value>,
     pub(crate) fields: BTreeSet<String>,
     pub(crate) tasks: Vec<Value>,
+    /// Accounts that no opportunity has any more, or that stayed of a merge.
+    pub(crate) accounts: BTreeMap<String, Value>,
     /// Records of one page.
     pub(crate) page: usize,
+    /// Records of one page of a job's results, at most.
+    pub(crate) bulk_page: usize,
+    pub(crate) jobs: BTreeMap<String, Job>,
     /// Answers to give before the real one, for requests that contain the text.
     pub(crate) planned: Vec<(String, VecDeque<(u16, Value)>)>,
     /// Method, path with decoded query, and body.
     pub(crate) calls: Vec<(Method, String, String)>,
-    cursors: Vec<Vec<Value>>,
+    pub(crate) cursors: Vec<Vec<Value>>,
     base: String,
     /// Tokens that were given out; only the last one is valid.
     pub(crate) logins: usize,
@@ -91,13 +99,14 @@ impl Fake {
             *method != Method::GET && !path.starts_with("/services/oauth2")
         });
         writes
+            .filter(|(_, path, _)| !path.contains("/jobs/"))
             .map(|(_, path, body)| (path.clone(), serde_json::from_str(body).expect("JSON")))
             .collect()
     }
 }
 
-fn from_samples() -> Org {
-    let mut org = Org { page: 4, ..Org::default() };
+pub(super) fn from_samples() -> Org {
+    let mut org = Org { page: 4, bulk_page: 3, ..Org::default() };
     for name in [
         "query-closed-won-page1",
         "query-closed-won-page2",
@@ -156,12 +165,12 @@ impl Org {
     }
 }
 
-fn json_answer(status: u16, body: &Value) -> Response {
+pub(super) fn json_answer(status: u16, body: &Value) -> Response {
     let status = StatusCode::from_u16(status).expect("status");
     (status, [("content-type", "application/json")], body.to_string()).into_response()
 }
 
-fn invalid(code: &str, message: &str) -> Response {
+pub(super) fn invalid(code: &str, message: &str) -> Response {
     json_answer(400, &json!([{"errorCode": code, "message": message}]))
 }
 
@@ -180,7 +189,8 @@ async fn answer(
     let path = uri.path().to_owned();
     let soql = query.get("q").cloned().unwrap_or_default();
     let text = String::from_utf8(body.to_vec()).expect("text");
-    let told = format!("{path} {soql}").trim_end().to_owned();
+    let more = if soql.is_empty() { uri.query().unwrap_or_default() } else { soql.as_str() };
+    let told = format!("{path} {more}").trim_end().to_owned();
     org.calls.push((method.clone(), told.clone(), text.clone()));
     let planned = org
         .planned
@@ -207,14 +217,20 @@ async fn answer(
         }
         ("GET", [how @ ("query" | "queryAll")]) => soql_query(&mut org, &soql, *how == "queryAll"),
         ("GET", ["limits"]) => json_answer(200, &sample("limits-trimmed")),
-        ("GET", ["sobjects", "Opportunity", "describe"]) => {
+        ("GET", ["sobjects", object, "describe"]) => {
             let mut described = sample("describe-opportunity-trimmed");
-            described["fields"] = org.fields.iter().map(|name| json!({"name": name})).collect();
+            described["fields"] = org.described(object);
             json_answer(200, &described)
         }
+        ("POST", ["jobs", "query"]) => jobs::create(&mut org, &json),
+        ("GET", ["jobs", "query", id]) => jobs::look(&mut org, id),
+        ("GET", ["jobs", "query", id, "results"]) => jobs::results(&org, id, &query),
+        ("PATCH", ["jobs", "query", id]) => jobs::abort(&mut org, id, &json),
+        ("DELETE", ["jobs", "query", id]) => jobs::delete(&mut org, id),
         ("GET", ["sobjects", "Account", id]) => {
-            let held = org.opportunities.values().find(|record| record["AccountId"] == *id);
-            let mut account = held.expect("an account")["Account"].clone();
+            let Some(mut account) = org.account(id) else {
+                return json_answer(404, &sample("error-404-not-found"));
+            };
             account["Tier__c"] = json!("enterprise");
             json_answer(200, &account)
         }
@@ -265,7 +281,7 @@ fn login(org: &mut Org, form: &str) -> Response {
 }
 
 /// A page of a cursor, with the address of the next one.
-fn page(org: &mut Org, cursor: usize) -> Response {
+pub(super) fn page(org: &mut Org, cursor: usize) -> Response {
     let (at, number) = (cursor / 1_000, cursor % 1_000);
     let all = &org.cursors[at];
     let from = number * org.page;
@@ -277,101 +293,4 @@ fn page(org: &mut Org, cursor: usize) -> Response {
             format!("/services/data/v66.0/query/{:04}", at * 1_000 + number + 1).into();
     }
     json_answer(200, &answer)
-}
-
-/// The texts in quotes, unescaped.
-fn literals(text: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut rest = text;
-    while let Some(at) = rest.find('\'') {
-        let (mut literal, mut end) = (String::new(), rest.len());
-        let mut chars = rest[at + 1..].char_indices();
-        while let Some((i, c)) = chars.next() {
-            match c {
-                '\\' => literal.push(chars.next().expect("an escaped letter").1),
-                '\'' => {
-                    end = at + 1 + i + 1;
-                    break;
-                }
-                c => literal.push(c),
-            }
-        }
-        found.push(literal);
-        rest = &rest[end..];
-    }
-    found
-}
-
-fn soql_query(org: &mut Org, soql: &str, all: bool) -> Response {
-    // Children stand in brackets of their own.
-    let (mut outer, mut depth) = (String::new(), 0);
-    for c in soql.chars() {
-        depth += i32::from(c == '(');
-        if depth == 0 {
-            outer.push(c);
-        }
-        depth -= i32::from(c == ')');
-    }
-    let select = outer.strip_prefix("SELECT ").expect("a query");
-    let (fields, rest) = select.split_once(" FROM ").expect("an object");
-    let object = rest.split(' ').next().expect("an object");
-    let fields: Vec<&str> =
-        fields.split(',').map(str::trim).filter(|field| !field.is_empty()).collect();
-    let condition = soql.rsplit_once(&format!("FROM {object}")).map_or("", |(_, rest)| rest);
-    let from = format!(" FROM {object} ");
-    let condition = soql.find(&from).map_or(condition, |at| &soql[at + from.len()..]);
-    let records: Vec<Value> = match object {
-        _ if condition.contains("LIMIT 1") => Vec::new(),
-        "OpportunityStage" => org.stages.clone(),
-        "OpportunityHistory" => {
-            let named = literals(condition);
-            let held = |row: &&Value| {
-                ["OpportunityId", "StageName"].iter().any(|name| {
-                    condition.contains(name) && named.iter().any(|text| row[name] == text.as_str())
-                })
-            };
-            org.history.iter().filter(held).cloned().collect()
-        }
-        "Task" => org.tasks.clone(),
-        "Opportunity" => {
-            let plain = fields.iter().filter(|field| !field.contains('.'));
-            if let Some(unknown) = plain.clone().find(|field| !org.fields.contains(**field)) {
-                return invalid(
-                    "INVALID_FIELD",
-                    &format!("No such column '{unknown}' on entity 'Opportunity'."),
-                );
-            }
-            let named = literals(condition);
-            let since = condition.split("SystemModstamp >= ").nth(1).map(|rest| &rest[..19]);
-            let held = |record: &&Value| {
-                let won = !condition.contains("(IsWon = true OR IsDeleted = true)")
-                    || record["IsWon"] == true
-                    || record["IsDeleted"] == true;
-                let id = record["Id"].as_str().expect("id");
-                let changed = record["SystemModstamp"].as_str().unwrap_or_default();
-                won && (all || record["IsDeleted"] != true)
-                    && (!condition.contains("Id ")
-                        || !condition.starts_with("WHERE Id")
-                        || named.iter().any(|n| n == id))
-                    && since.is_none_or(|since| &changed[..19] >= since)
-            };
-            let children = ["OpportunityContactRoles", "OpportunityLineItems"];
-            let shown = |record: &Value| {
-                let mut shown = Map::new();
-                for field in &fields {
-                    let name = field.split('.').next().expect("a name");
-                    shown.insert(name.to_owned(), record[name].clone());
-                }
-                for child in children.iter().filter(|child| soql.contains(*child)) {
-                    shown.insert((*child).to_owned(), record[*child].clone());
-                }
-                Value::Object(shown)
-            };
-            org.opportunities.values().filter(held).map(shown).collect()
-        }
-        other => panic!("no object {other}"),
-    };
-    org.cursors.push(records);
-    let cursor = (org.cursors.len() - 1) * 1_000;
-    page(org, cursor)
 }

@@ -1,12 +1,15 @@
 //! Salesforce through the `Crm` face, against a fake that keeps its rules.
 
+pub(crate) mod bulk;
 pub(crate) mod fake;
+mod jobs;
+mod soql;
 
 use std::collections::BTreeMap;
 
 use handoff::crm::salesforce::{Salesforce, SalesforceSettings};
-use handoff::crm::{CheckLevel, ClosedWonUpdate, Crm as _, CrmError};
-use handoff::facts::{Deal, DealId, Gap, Outcome, Secrets, Signature, Window};
+use handoff::crm::{CheckLevel, ClosedWonUpdate, Crm as _, CrmError, Wanted};
+use handoff::facts::{Deal, DealId, Gap, Outcome, Properties, Secrets, Signature, Window};
 use handoff::net::Schedule;
 use handoff::yaml;
 use serde_json::{Value, json};
@@ -51,8 +54,13 @@ fn help(error: &CrmError) -> &str {
     }
 }
 
-fn names(list: &[&str]) -> Vec<String> {
-    list.iter().map(|&name| name.to_owned()).collect()
+fn deal_fields(names: &[&str]) -> Properties {
+    let deal = names.iter().map(|&name| name.to_owned()).collect();
+    Properties { deal, ..Properties::default() }
+}
+
+fn wanted(own: &[&str], mapping: &[&str]) -> Wanted {
+    Wanted { own: deal_fields(own), mapping: deal_fields(mapping), ..Wanted::default() }
 }
 
 fn at(text: &str) -> chrono::DateTime<chrono::Utc> {
@@ -73,9 +81,8 @@ async fn salesforce_one_deal_has_all_a_brief_needs() {
         "signers": [{"email": "mei.tan@northwind-robotics.example", "signed": true}],
     }))
     .expect("signature");
-    let own = names(&["Success_Criteria__c"]);
-    let if_there = names(&["Success_Criteria__c", "Commitment_Log__c", "Not_In_This_Org__c"]);
-    let crm = connect(&fake, "").reading(&own, &if_there);
+    let all = ["Success_Criteria__c", "Commitment_Log__c", "Not_In_This_Org__c"];
+    let crm = connect(&fake, "").reading(wanted(&all[..1], &all));
     // The id as a report gives it.
     let mut deal = crm.deal(&DealId::new("006Hs00000aB1cD"), Some(&signature)).await.expect("deal");
     let base = fake.base.as_str();
@@ -239,8 +246,8 @@ async fn salesforce_logins_that_cannot_work_say_why() {
 #[tokio::test]
 async fn salesforce_a_mapped_field_that_is_gone_is_named() {
     let fake = Fake::start().await;
-    let own = names(&["Sucess_Criteria__c", "Id FROM User"]);
-    let crm = connect(&fake, "").reading(&own, &own);
+    let own = ["Sucess_Criteria__c", "Id FROM User"];
+    let crm = connect(&fake, "").reading(wanted(&own, &own));
     let error = crm.deal(&DealId::new(FIRST), None).await.expect_err("no such field");
     assert!(matches!(error, CrmError::Settings { .. }));
     assert!(error.to_string().contains("Id FROM User, Sucess_Criteria__c"), "{error}");
@@ -249,6 +256,44 @@ async fn salesforce_a_mapped_field_that_is_gone_is_named() {
     fake.plan("FROM Opportunity WHERE", [(400, hidden)]);
     let error = connect(&fake, "").deal(&DealId::new(FIRST), None).await.expect_err("hidden");
     assert!(matches!(error, CrmError::Settings { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn salesforce_mapped_fields_of_the_records_beside_are_read_and_must_be_there() {
+    let fake = Fake::start().await;
+    let set = |names: &[&str]| Some(names.iter().map(|&name| name.to_owned()).collect());
+    let own = |company: &[&str], contacts: &[&str], items: &[&str]| Wanted {
+        own: Properties {
+            company: set(company),
+            contacts: set(contacts),
+            line_items: set(items),
+            ..Properties::default()
+        },
+        ..Wanted::default()
+    };
+    let all = own(&["Tier__c"], &["FirstName", "IsPrimary"], &["TotalPrice"]);
+    let deal = connect(&fake, "").reading(all.clone()).deal(&DealId::new(FIRST), None).await;
+    let deal = deal.expect("deal");
+    assert_eq!(deal.company.expect("a company").properties["Tier__c"], "enterprise");
+    let asked = fake.state().calls.iter().any(|(_, path, _)| path.contains("Contact.FirstName"));
+    assert!(asked, "a field of a person is asked for by name");
+    fake.state().calls.clear();
+    let crm = connect(&fake, "").reading(all.clone());
+    crm.population(Window::default(), &()).await.expect("population");
+    let beside =
+        fake.state().calls.iter().any(|(_, path, _)| path.contains("FROM OpportunityLine"));
+    assert!(!beside, "an audit reads no products that no scope asks for");
+    for (wanted, of) in [
+        (own(&["Teir__c"], &[], &[]), "Salesforce's accounts do not have: Teir__c"),
+        (own(&[], &["Badge__c"], &[]), "Salesforce's contacts do not have: Badge__c"),
+        (own(&[], &[], &["Plan__c"]), "Salesforce's opportunity products do not have: Plan__c"),
+    ] {
+        let crm = connect(&fake, "").reading(wanted.clone());
+        let error = crm.deal(&DealId::new(FIRST), None).await.expect_err(of);
+        assert!(error.to_string().contains(of), "{error}");
+        let failed = crm.checks(&wanted.own, false).await;
+        assert_eq!(failed.iter().filter(|c| c.level == CheckLevel::Failed).count(), 1, "{of}");
+    }
 }
 
 #[tokio::test]
@@ -301,7 +346,7 @@ async fn salesforce_a_deal_that_is_won_or_lost_or_not_to_be_moved_is_left_alone(
     assert_eq!(won.expect("won"), ClosedWonUpdate::AlreadyWon);
     let lost = crm.mark_closed_won(&DealId::new("006Hs00000aBLcDIAS"), signed, None).await;
     let lost = lost.expect_err("lost").to_string();
-    assert!(lost.contains("closed as \"Closed Lost\""), "{lost}");
+    assert!(lost.contains("the deal is lost (its stage is \"Closed Lost\")"), "{lost}");
     let open = DealId::new("006Hs00000aB7cDIAS");
     let reader = connect(&fake, "").mark_closed_won(&open, signed, Some("x")).await;
     assert_eq!(reader.expect("not configured"), ClosedWonUpdate::NotSupported);
@@ -344,19 +389,23 @@ async fn salesforce_doctor_sees_login_objects_stages_and_properties() {
     let none = json!([{"errorCode": "INVALID_TYPE", "message": "sObject type is not supported."}]);
     fake.plan("FROM Contact LIMIT", [(400, none)]);
     let crm = connect(&fake, "update_closed_won: true");
-    let wanted = names(&["Success_Criteria__c", "Gone__c"]);
-    let checks = crm.checks(&wanted, false).await;
+    let named = deal_fields(&["Success_Criteria__c", "Gone__c"]);
+    let checks = crm.checks(&named, false).await;
     let failed: Vec<&str> = checks
         .iter()
         .filter(|check| check.level == CheckLevel::Failed)
         .map(|check| check.what.as_str())
         .collect();
-    assert_eq!(failed, ["salesforce: read Contact", "salesforce: properties"], "{checks:#?}");
+    assert_eq!(
+        failed,
+        ["salesforce: read Contact", "salesforce: properties of opportunities"],
+        "{checks:#?}"
+    );
     let set = checks.iter().find(|check| check.what == "salesforce: stage to set");
     assert_eq!(set.map(|check| check.detail.as_str()), Some("Closed Won"));
-    assert_eq!(crm.checks(&[], true).await.len(), 1);
+    assert_eq!(crm.checks(&Properties::default(), true).await.len(), 1);
     let wrong = secrets(&[("SALESFORCE_CLIENT_ID", "x"), ("SALESFORCE_CLIENT_SECRET", "y")]);
     let crm = Salesforce::new(settings(&fake, ""), &wrong).expect("a connector");
-    let checks: Value = json!(crm.checks(&[], false).await);
+    let checks: Value = json!(crm.checks(&Properties::default(), false).await);
     assert_eq!(checks[0]["level"], "failed");
 }

@@ -51,3 +51,4 @@ mod sandbox;
 mod sign;
 mod sync;
 mod time;
+mod triggers;

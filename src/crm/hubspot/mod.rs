@@ -11,6 +11,7 @@ mod record;
 mod settings;
 mod stages;
 mod update;
+mod webhook;
 
 use std::collections::BTreeSet;
 
@@ -20,6 +21,7 @@ use secrecy::SecretString;
 
 pub use pace::Pace;
 pub use settings::{ApiVersion, HubSpotSettings, PipelineSettings};
+pub use webhook::{TargetUrl, Webhook, WebhookSettings};
 
 use self::api::Api;
 use crate::crm::checks::must_have;
@@ -129,6 +131,11 @@ impl Crm for HubSpot {
         let account = read::account(&self.api, &self.settings).await?;
         let properties = self.properties().await?;
         deal::read(&self.api, &self.name, id, &account, &properties, signature).await
+    }
+
+    fn counts(&self, deal: &Deal) -> bool {
+        let id = deal.properties.get("pipeline").and_then(serde_json::Value::as_str);
+        self.settings.pipelines.counts(&[id, deal.pipeline.as_deref()])
     }
 
     async fn population(

@@ -4,6 +4,7 @@
 mod api;
 mod checks;
 mod deal;
+mod outbound_message;
 mod population;
 mod record;
 mod session;
@@ -11,6 +12,7 @@ mod settings;
 mod soql;
 mod stages;
 mod update;
+mod webhook;
 
 use std::collections::BTreeSet;
 
@@ -18,6 +20,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 pub use settings::{ApiVersion, SalesforceSettings};
+pub use webhook::{OrganizationId, Webhook, WebhookSettings};
 
 use self::api::Api;
 use crate::crm::checks::must_have;

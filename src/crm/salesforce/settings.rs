@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::webhook::WebhookSettings;
 use crate::net::BaseUrl;
 
 /// Salesforce: `crm.salesforce` in `handoff.yaml`. The secrets are
@@ -27,6 +28,8 @@ pub struct SalesforceSettings {
     pub stage: Option<String>,
     /// The currency of an org that has only one: its records do not say.
     pub currency: Option<String>,
+    /// The outbound messages that tell of won opportunities, where they are set up.
+    pub webhook: Option<WebhookSettings>,
 }
 
 impl Default for SalesforceSettings {
@@ -39,6 +42,7 @@ impl Default for SalesforceSettings {
             update_closed_won: false,
             stage: None,
             currency: None,
+            webhook: None,
         }
     }
 }

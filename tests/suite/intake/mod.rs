@@ -8,3 +8,4 @@ mod folder;
 mod server;
 mod stored;
 mod watched;
+mod won;

@@ -10,7 +10,7 @@ mod metrics;
 mod watch;
 mod worker;
 
-pub use catch_up::{Completed, Unasked, completed};
+pub use catch_up::{Completed, Unasked, completed, completed_with_deals};
 pub use handler::{Handler, News, Task, Verdict};
 pub use http::{Service, router};
 pub use inbox::{

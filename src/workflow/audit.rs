@@ -7,7 +7,9 @@ use chrono::{DateTime, Utc};
 
 use super::WorkflowError;
 use super::digests::digest;
-use crate::audit::{self, AuditInput, AuditReport, Checkpoint, LedgerInput, Policy};
+use crate::audit::{
+    self, AuditInput, AuditReport, Checkpoint, LedgerInput, Policy, SignaturesInput,
+};
 use crate::config::Config;
 use crate::facts::{Deal, Gap, Population, Window};
 use crate::ledger::{
@@ -19,6 +21,8 @@ use crate::ledger::{
 pub struct AuditRequest<'a> {
     /// The deals.
     pub population: &'a Population,
+    /// What the e-sign providers completed, where they were asked.
+    pub signatures: Option<&'a SignaturesInput>,
     /// Which of them, by the time they were won.
     pub window: Window,
     /// The moment the audit speaks of.
@@ -67,6 +71,7 @@ pub fn audit(
     };
     Ok(audit::audit(&AuditInput {
         population: request.population,
+        signatures: request.signatures,
         window: request.window,
         as_of: request.as_of,
         ledger: first,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use handoff::audit::{
     AuditInput, AuditReport, Blobs, BriefFacts, Checkpoint, Class, DealAsWritten, DealRow,
-    FolderDigest, HandoffFacts, LedgerInput, Policy, ReadError, SignatureAsWritten, combine,
-    digest_history,
+    FolderDigest, HandoffFacts, LedgerInput, Policy, ReadError, SignatureAsWritten,
+    SignaturesInput, combine, digest_history,
 };
 use handoff::brief::{Event, EventKind, Timeline};
 use handoff::facts::{
@@ -116,6 +116,7 @@ pub(super) struct World {
     pub(super) checkpoints: Vec<Checkpoint>,
     pub(super) history: History,
     pub(super) blobs: BTreeMap<ObjectId, Blob>,
+    pub(super) signatures: Option<SignaturesInput>,
     /// Deals with these ids are outside the scope.
     pub(super) excluded: BTreeMap<String, String>,
 }
@@ -138,6 +139,7 @@ impl World {
                 schemas: Vec::new(),
             },
             blobs: BTreeMap::new(),
+            signatures: None,
             excluded: BTreeMap::new(),
         }
     }
@@ -275,6 +277,7 @@ impl World {
         };
         handoff::audit::audit(&AuditInput {
             population: &population,
+            signatures: self.signatures.as_ref(),
             window: self.window,
             as_of: self.as_of,
             ledger,

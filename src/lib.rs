@@ -9,7 +9,7 @@
 //! floor 5   workflow  intake
 //! floor 4   config  report
 //! floor 3   audit  esign  crm  ledger  deliver
-//! floor 2   brief  net
+//! floor 2   brief  net  door
 //! floor 1   finding  time  yaml
 //! floor 0   facts  text
 //! ```
@@ -20,6 +20,7 @@ pub mod cli;
 pub mod config;
 pub mod crm;
 pub mod deliver;
+pub mod door;
 pub mod esign;
 pub mod facts;
 pub mod finding;

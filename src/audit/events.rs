@@ -19,7 +19,8 @@ pub struct Happened<'a> {
     pub event: EventKind,
     /// Through what: a provider, a sink, `cli`, `github`.
     pub via: &'a str,
-    /// The task's URL or id; what other references say no audit tells.
+    /// The task's URL or id, or the signed document's; what other references
+    /// say no audit tells.
     pub reference: Option<&'a str>,
     /// Who did it, for what people do.
     pub by: Option<&'a str>,
@@ -33,7 +34,7 @@ impl<'a> From<&'a Event> for Happened<'a> {
             at: event.at,
             event: event.event,
             via: &event.via,
-            reference: event.reference.as_deref().filter(|_| event.event == EventKind::TaskOpened),
+            reference: event.reference.as_deref().filter(|_| tells_reference(event.event)),
             by: event.by.as_deref(),
             reason: event.reason.as_deref(),
         }
@@ -96,6 +97,10 @@ impl Events {
         }
         Some(Self { packed: bytes.into(), kinds })
     }
+}
+
+fn tells_reference(kind: EventKind) -> bool {
+    matches!(kind, EventKind::TaskOpened | EventKind::Signed | EventKind::Backfilled)
 }
 
 fn bit(kind: EventKind) -> u32 {

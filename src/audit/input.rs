@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDateTime, NaiveTime, Offset as _, TimeZone as _, Utc
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
-use super::{Checkpoint, FolderDigest, HandoffFacts, Settings, combine, gaps_of};
+use super::{Checkpoint, FolderDigest, HandoffFacts, Settings, SignaturesInput, combine, gaps_of};
 use crate::facts::{CommitInfo, Deal, Gap, History, ObjectId, Population, Window};
 use crate::time::{Calendar, HumanDuration};
 
@@ -20,6 +20,8 @@ pub struct AuditInput<'a> {
     pub ledger: &'a LedgerInput,
     /// Further ledgers, when several were given.
     pub more_ledgers: &'a [LedgerInput],
+    /// What the e-sign providers completed, where they were asked.
+    pub signatures: Option<&'a SignaturesInput>,
     /// What is on time and late.
     pub policy: &'a Policy,
     /// Whether a deal is outside the scope, with the reason. A rule that

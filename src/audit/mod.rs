@@ -23,6 +23,7 @@ mod rows;
 mod rules;
 mod run;
 mod selection;
+mod signatures;
 mod suggest;
 
 pub use brief_facts::{BriefFacts, DealAsWritten, SignatureAsWritten, UnansweredField};
@@ -49,3 +50,6 @@ pub use report::{
 pub use row::{DealKey, DealRow, Matched, Orphan, OrphanWhy, Suggestion};
 pub use rules::rules;
 pub use run::audit;
+pub use signatures::{
+    AskedProvider, SignatureClass, SignatureRow, SignaturesInput, SignaturesReport,
+};

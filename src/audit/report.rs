@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{Counts, DealKey, DealRow, Metrics, Orphan, Values, ValuesByClass};
+use super::{Counts, DealKey, DealRow, Metrics, Orphan, SignaturesReport, Values, ValuesByClass};
 use crate::facts::{Gap, ObjectId, Window};
 use crate::finding::{Finding, Severity};
 
@@ -40,6 +40,9 @@ pub struct AuditReport {
     pub deals: Vec<DealRow>,
     /// The signed briefs without a closed-won deal, sorted by key.
     pub orphans: Vec<Orphan>,
+    /// The documents that e-sign providers completed, where they were asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signatures: Option<SignaturesReport>,
     /// What is wrong, worst first.
     pub findings: Vec<Finding>,
     /// The figures.
@@ -59,7 +62,9 @@ impl AuditReport {
             Outcome::Incomplete
         } else if self.findings.iter().any(|finding| finding.severity >= fail_level) {
             Outcome::Findings
-        } else if self.deals.is_empty() {
+        } else if self.deals.is_empty()
+            && self.signatures.as_ref().is_none_or(|signatures| signatures.completed == 0)
+        {
             Outcome::NothingMatched
         } else {
             Outcome::Clean

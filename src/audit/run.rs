@@ -10,6 +10,7 @@ use super::orphans::find_orphans;
 use super::rows::{Judged, judge};
 use super::rules::check_all;
 use super::selection::{Selection, select};
+use super::signatures::judge_signatures;
 use super::suggest::Suggestions;
 use super::{
     AuditInput, AuditReport, Class, Counts, Exclusion, HandoffFacts, LedgerInput, LedgerReport,
@@ -48,7 +49,9 @@ pub fn audit(input: &AuditInput<'_>) -> AuditReport {
     let orphans = find_orphans(input, &handoffs, &matches.taken, &suggestions);
 
     let gaps = all_gaps(input, &selection);
-    let findings = check_all(input, &mut judged, &orphans, &gaps);
+    let signatures = judge_signatures(input, &handoffs);
+    let documents = signatures.as_ref().map_or(&[][..], |told| &told.documents);
+    let findings = check_all(input, &mut judged, &orphans, documents, &gaps);
     let metrics = measure(&judged, input.policy);
     let population = population(input, &selection, &judged);
     let (mut summary, mut values) = (Counts::default(), ValuesByClass::default());
@@ -72,6 +75,7 @@ pub fn audit(input: &AuditInput<'_>) -> AuditReport {
         values,
         deals: judged.into_iter().map(|judged| judged.row).collect(),
         orphans: orphans.into_iter().map(|found| found.orphan).collect(),
+        signatures,
         findings,
         metrics,
         gaps,
@@ -82,7 +86,9 @@ pub fn audit(input: &AuditInput<'_>) -> AuditReport {
 /// Everything that could not be read, each once, in an order of its own.
 fn all_gaps(input: &AuditInput<'_>, selection: &Selection<'_>) -> Vec<Gap> {
     let of_ledgers = input.ledgers().flat_map(|ledger| &ledger.gaps);
-    let mut gaps: Vec<Gap> = of_ledgers.chain(&selection.gaps).cloned().collect();
+    let of_signatures = input.signatures.into_iter().flat_map(|given| &given.gaps);
+    let mut gaps: Vec<Gap> =
+        of_ledgers.chain(&selection.gaps).chain(of_signatures).cloned().collect();
     gaps.sort_by(|a, b| (&a.what, &a.why).cmp(&(&b.what, &b.why)));
     gaps.dedup();
     gaps

@@ -12,7 +12,9 @@ use super::exit::Exit;
 use super::formats::Formats;
 use super::open::{Ports, open, open_deals};
 use super::progress::{Counting, Reading};
+use super::signatures;
 use crate::audit::{AuditReport, Outcome};
+use crate::crm::Crm;
 use crate::crm::file::Detail;
 use crate::facts::{Population, Window};
 use crate::finding::Severity;
@@ -40,6 +42,9 @@ pub struct Arguments {
     /// A ledger, if not the one around this folder; may be given several times
     #[arg(long, value_name = "DIR")]
     repo: Vec<PathBuf>,
+    /// Ask the e-sign providers too: what was signed, and is not handed over or not won. Needs --from
+    #[arg(long)]
+    signatures: bool,
     /// Exit 1 for findings of this severity or worse
     #[arg(long, value_name = "SEVERITY", default_value = "error")]
     fail_level: Level,
@@ -93,11 +98,28 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
     let counting = Counting::start("reading the ledger's history", context);
     let ledgers = workflow::read_ledgers(&all, &at, &|commits| counting.at(commits))?;
     counting.finish();
-    let detail = workflow::counted(&first.config, &ledgers);
-    let population = population(arguments.deals.as_ref(), detail, window, &first, context)?;
+    // A document may name its deal by whatever property the deal has.
+    let detail = match arguments.signatures {
+        true => Detail::Whole,
+        false => workflow::counted(&first.config, &ledgers),
+    };
+    let source = open_deals(arguments.deals.as_ref(), detail, context, &first)?;
+    let population = read_population(source.as_ref(), window, context)?;
+    let signatures = if arguments.signatures {
+        let asked =
+            signatures::read(&first, source.as_ref(), &population, window, moment.as_of, context);
+        Some(context.block_on(asked)??)
+    } else {
+        None
+    };
     let command = again(arguments, &first.ledger, moment.as_of);
-    let request =
-        AuditRequest { population: &population, window, as_of: moment.as_of, command: &command };
+    let request = AuditRequest {
+        population: &population,
+        signatures: signatures.as_ref(),
+        window,
+        as_of: moment.as_of,
+        command: &command,
+    };
     let report = workflow::audit(&ledgers, &first.config, &request)?;
     Formats::write(&formats, context, |format, options, out| {
         write_audit(format, &report, options, out)
@@ -130,6 +152,7 @@ pub(super) fn run_demo(context: &Context) -> Result<Exit, CliError> {
         population(Some(&deals), Detail::Whole, Window::default(), &place, &inside(context))?;
     let request = AuditRequest {
         population: &population,
+        signatures: None,
         window: Window::default(),
         as_of: context.now,
         command: "handoff audit --deals deals.csv --as-of 2026-11-20T17:00:00Z",
@@ -179,7 +202,14 @@ pub(super) fn population(
     place: &Workplace,
     context: &Context,
 ) -> Result<Population, CliError> {
-    let source = open_deals(deals, detail, context, place)?;
+    read_population(open_deals(deals, detail, context, place)?.as_ref(), window, context)
+}
+
+fn read_population(
+    source: &dyn Crm,
+    window: Window,
+    context: &Context,
+) -> Result<Population, CliError> {
     let reading = Reading::start(context);
     let population = context.block_on(source.population(window, &reading))??;
     reading.finish();
@@ -239,6 +269,9 @@ fn again(arguments: &Arguments, ledger: &Ledger, as_of: DateTime<Utc>) -> String
     option("as-of", revision.unwrap_or(&moment));
     for repo in &arguments.repo {
         option("repo", &repo.display().to_string());
+    }
+    if arguments.signatures {
+        words.push("--signatures".to_owned());
     }
     words.join(" ")
 }

@@ -69,10 +69,13 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
         print(arguments, context, &missing.iter().map(Line::planned).collect::<Vec<_>>(), true)?;
         return Ok(if missing.is_empty() { Exit::Nothing } else { Exit::Clean });
     }
-    let results = context.block_on(workflow::backfill(&place, &missing))??;
+    let done = context.block_on(workflow::backfill(&place, &missing))??;
+    for remark in &done.remarks {
+        context.say(format!("note: {remark}"));
+    }
     let mut lines = Vec::new();
     let mut exit = Exit::Clean;
-    for (deal, result) in missing.iter().zip(results) {
+    for (deal, result) in missing.iter().zip(done.results) {
         match result {
             Ok(signed) => {
                 for remark in &signed.remarks {

@@ -8,8 +8,10 @@ use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::open::{Ports, config_checks, open, open_crm, open_sinks, wanted};
+use crate::crm::Triggers;
+use crate::door::{self, Door};
 use crate::esign::Providers;
-use crate::facts::{Check, CheckLevel};
+use crate::facts::{Check, CheckLevel, Secrets};
 use crate::report::count;
 use crate::workflow::Workplace;
 
@@ -30,7 +32,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
     let mut checks = vec![Check::ok("handoff.yaml", "read and valid")];
     checks.extend(config_checks(&place));
     checks.extend(ledger(&place));
-    checks.extend(secrets(&place, context)?);
+    checks.extend(webhooks(&place, context)?);
     context.block_on(async {
         match open_crm(context, &place.config, place.ledger.root()) {
             Ok(Some(crm)) => {
@@ -105,27 +107,41 @@ fn ledger(place: &Workplace) -> Vec<Check> {
     checks
 }
 
-/// The secrets of the configured providers; values are never shown.
-fn secrets(place: &Workplace, context: &Context) -> Result<Vec<Check>, CliError> {
+/// The webhooks of the configured providers and of the CRM: what they need.
+/// Values are never shown.
+fn webhooks(place: &Workplace, context: &Context) -> Result<Vec<Check>, CliError> {
     let secrets = context.secrets()?;
     let providers = Providers::new(&place.config.esign);
     let mut checks = Vec::new();
     for provider in providers.configured() {
         let what = format!("esign {}", provider.name());
-        let names = provider.secret_names();
-        match names.first().filter(|name| secrets.list(name).is_empty()) {
-            None => {
-                let keys = names.first().map_or(0, |name| secrets.list(name).len());
-                checks.push(Check::ok(what, format!("{} set", count(keys, "key"))));
-            }
-            Some(name) => checks.push(Check::warning(
-                what,
-                format!("{name} is not set: its webhooks are refused; `handoff sign FILE` works"),
-                format!("set {name}, or {name}_FILE"),
-            )),
-        }
+        let refused = "its webhooks are refused; `handoff sign FILE` works";
+        checks.push(webhook(provider, &secrets, what, refused));
+    }
+    if let Some(trigger) = Triggers::new(&place.config.crm).connected() {
+        let what = format!("crm {} webhook", trigger.name());
+        let has_secret = trigger.secret_names().iter().any(|name| !secrets.list(name).is_empty());
+        checks.push(if trigger.is_configured() || has_secret {
+            webhook(trigger, &secrets, what, "its webhooks are refused")
+        } else {
+            Check::ok(what, "not set up: a deal that is won without an e-signature is found by `handoff audit`, not at once")
+        });
     }
     Ok(checks)
+}
+
+/// Whether one webhook has what it needs.
+fn webhook(door: &dyn Door, secrets: &Secrets, what: String, refused: &str) -> Check {
+    let lacks = door::lacks(door, secrets);
+    let Some(names) = (!lacks.is_empty()).then(|| lacks.join(" and ")) else {
+        let keys = door.secret_names().first().map_or(0, |name| secrets.list(name).len());
+        return Check::ok(what, format!("{} set", count(keys, "key")));
+    };
+    let remedy = match door.missing_setting() {
+        Some(_) => format!("set {names}; docs/crm.md says how"),
+        None => format!("set {names}, or {names}_FILE"),
+    };
+    Check::warning(what, format!("{names} is not set: {refused}"), remedy)
 }
 
 fn print(checks: &[Check], format: &str, context: &Context) -> Result<(), CliError> {

@@ -1,24 +1,19 @@
 //! What surrounds a run: clock, folder, environment, terminal. Read here once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
+use crate::crm::{CrmConfig, Triggers};
+use crate::esign::Providers;
 use crate::facts::Secrets;
 
-/// Names that may hold a secret; `<NAME>_FILE` names a file that does.
-pub(super) const SECRET_NAMES: &[&str] = &[
-    "PANDADOC_WEBHOOK_KEY",
-    "PANDADOC_API_KEY",
-    "DOCUSIGN_HMAC_KEY",
-    "DOCUSIGN_ACCESS_TOKEN",
-    "DROPBOX_SIGN_API_KEY",
-    "ADOBE_SIGN_CLIENT_ID",
-    "ADOBE_SIGN_ACCESS_TOKEN",
-    "STANDARD_WEBHOOKS_SECRET",
+/// Names that may hold a secret, beside those that the doors of webhooks ask
+/// for; `<NAME>_FILE` names a file that does.
+const SECRET_NAMES: &[&str] = &[
     "HUBSPOT_TOKEN",
     "SALESFORCE_CLIENT_ID",
     "SALESFORCE_CLIENT_SECRET",
@@ -35,6 +30,16 @@ pub(super) const SECRET_NAMES: &[&str] = &[
     "JIRA_TOKEN",
     "WELCOME_SECRET",
 ];
+
+/// All of them. Each door names its own, so that a new one needs no line here.
+fn secret_names() -> BTreeSet<&'static str> {
+    let (providers, triggers) = (Providers::default(), Triggers::new(&CrmConfig::default()));
+    let of_providers = providers
+        .iter()
+        .flat_map(|provider| [provider.secret_names(), provider.api_secret_names()].concat());
+    let of_triggers = triggers.iter().flat_map(|trigger| trigger.secret_names().to_vec());
+    SECRET_NAMES.iter().copied().chain(of_providers).chain(of_triggers).collect()
+}
 
 /// The moment it is, for what runs on.
 #[expect(
@@ -98,14 +103,14 @@ impl Environment {
     /// The name of the variable and the cause, when a named file cannot be read.
     pub fn secrets(&self) -> Result<Secrets, (String, std::io::Error)> {
         let mut found = Vec::new();
-        for name in SECRET_NAMES {
+        for name in secret_names() {
             let file_variable = format!("{name}_FILE");
             if let Some(value) = self.get(name) {
-                found.push(((*name).to_owned(), SecretString::from(value)));
+                found.push((name.to_owned(), SecretString::from(value)));
             } else if let Some(path) = self.get(&file_variable) {
                 let value = std::fs::read_to_string(self.cwd.join(path))
                     .map_err(|error| (file_variable, error))?;
-                found.push(((*name).to_owned(), SecretString::from(value)));
+                found.push((name.to_owned(), SecretString::from(value)));
             }
         }
         Ok(Secrets::new(found))

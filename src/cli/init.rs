@@ -8,7 +8,7 @@ use dialoguer::{Input, MultiSelect, Select};
 use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
-use crate::esign::Provider;
+use crate::door::Door;
 use crate::workflow::{self, Laid};
 
 /// The arguments of `init`.
@@ -102,8 +102,7 @@ impl Answers {
         } else {
             arguments.esign.clone()
         };
-        let known: Vec<&str> =
-            crate::esign::Providers::default().iter().map(Provider::name).collect();
+        let known: Vec<&str> = crate::esign::Providers::default().iter().map(Door::name).collect();
         for name in &esign {
             if !known.contains(&name.as_str()) {
                 return Err(CliError::usage(format!("--esign {name}: there is no such provider"))
@@ -131,8 +130,7 @@ fn ask(arguments: &Arguments) -> Result<Answers, CliError> {
         .default(0)
         .interact()
         .map_err(asked)?;
-    let providers: Vec<&str> =
-        crate::esign::Providers::default().iter().map(Provider::name).collect();
+    let providers: Vec<&str> = crate::esign::Providers::default().iter().map(Door::name).collect();
     let picked = MultiSelect::new()
         .with_prompt("Which e-signatures start a handoff? (space to choose)")
         .items(&providers)

@@ -12,6 +12,7 @@ use super::context::Context;
 use super::error::CliError;
 use super::hand_over::LedgerHandler;
 use super::open::{Ports, open, read_config};
+use crate::crm::Triggers;
 use crate::esign::Providers;
 use crate::facts::Secrets;
 use crate::intake::{Clock, Inbox, InboxError, InboxWriter, Metrics, Worker};
@@ -25,6 +26,7 @@ pub(super) struct Intake {
     pub(super) ledger: Ledger,
     pub(super) inbox: Arc<Inbox>,
     pub(super) providers: Arc<Providers>,
+    pub(super) triggers: Arc<Triggers>,
     pub(super) secrets: Secrets,
     pub(super) metrics: Arc<Metrics>,
     pub(super) clock: Clock,
@@ -45,6 +47,7 @@ impl Intake {
             ledger,
             inbox: Arc::new(inbox),
             providers: Arc::new(Providers::new(&config.esign)),
+            triggers: Arc::new(Triggers::new(&config.crm)),
             secrets: context.secrets()?,
             metrics: Arc::default(),
             clock: context.clock(),

@@ -31,6 +31,7 @@ mod run;
 mod schema;
 mod serve;
 mod sign;
+mod signatures;
 mod status;
 mod sync;
 mod validate;

@@ -12,7 +12,7 @@ use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::intake::{GRACE, Intake, Working, told_to_stop};
-use crate::esign::Provider;
+use crate::door::{self, Door};
 use crate::intake::{InboxWriter, Service, router};
 
 /// The arguments of `serve`.
@@ -95,6 +95,7 @@ fn service(intake: &Intake, writer: InboxWriter) -> Service {
     let ledger = intake.ledger.clone();
     Service {
         providers: Arc::clone(&intake.providers),
+        triggers: Arc::clone(&intake.triggers),
         secrets: intake.secrets.clone(),
         inbox: Arc::clone(&intake.inbox),
         writer,
@@ -104,26 +105,32 @@ fn service(intake: &Intake, writer: InboxWriter) -> Service {
     }
 }
 
-/// Says which providers are listened to, and which refuse for want of a secret.
+/// Says which doors are open, and which refuse for want of a secret or setting.
 fn introduce(intake: &Intake, context: &Context) {
     context.say(format!("inbox: {}", intake.inbox.root().display()));
-    let configured: Vec<&str> = intake.providers.configured().map(Provider::name).collect();
+    let configured: Vec<&str> = intake.providers.configured().map(Door::name).collect();
     let mut unset = Vec::new();
-    for provider in intake.providers.iter() {
-        let missing =
-            provider.secret_names().first().filter(|name| intake.secrets.list(name).is_empty());
-        match missing {
-            None => context.say(format!(
-                "{}: accepted at /webhooks/{}",
-                provider.title(),
-                provider.name()
-            )),
-            Some(secret) if configured.contains(&provider.name()) => context.warn(format!(
-                "warning: {}: /webhooks/{} refuses everything until {secret} is set",
-                provider.title(),
-                provider.name()
-            )),
-            Some(_) => unset.push(provider.name()),
+    let providers = intake.providers.iter().map(|provider| {
+        let door: &dyn Door = provider;
+        (door, configured.contains(&door.name()), "accepted")
+    });
+    let trigger = intake.triggers.connected().map(|trigger| {
+        let lacks = door::lacks(trigger, &intake.secrets);
+        let has_secret = !trigger.secret_names().iter().any(|name| lacks.contains(name));
+        let door: &dyn Door = trigger;
+        (door, trigger.is_configured() || has_secret, "won deals accepted")
+    });
+    for (door, is_wanted, accepted) in providers.chain(trigger) {
+        let (title, name) = (door.title(), door.name());
+        let lacks = door::lacks(door, &intake.secrets).join(" and ");
+        if lacks.is_empty() {
+            context.say(format!("{title}: {accepted} at /webhooks/{name}"));
+        } else if is_wanted {
+            context.warn(format!(
+                "warning: {title}: /webhooks/{name} refuses everything until {lacks} is set"
+            ));
+        } else {
+            unset.push(name);
         }
     }
     if !unset.is_empty() {

@@ -35,6 +35,7 @@ impl From<WorkflowError> for CliError {
             WorkflowError::Crm(error) => error.into(),
             WorkflowError::History(_) => Self::could_not(message),
             WorkflowError::NoCrm => Self::usage(message).help("add `crm:` to handoff.yaml, such as `crm: {file: {deals: deals.csv}}`"),
+            WorkflowError::OtherCrm { .. } => Self::usage(message).help("take the webhook away at the CRM that is not connected any more"),
             WorkflowError::NotWon { .. } => Self::could_not(message)
                 .help("a deal without a signed document is handed over once the CRM says it is won; with one, run `handoff sign EVENT`"),
             WorkflowError::KeyCollision { .. } => Self::could_not(message)

@@ -1,5 +1,5 @@
 //! Deals in: one file per CRM. A vendor's field names stop at the door of its
-//! own file. May use floors below (`brief`, `facts`, `finding`, `time`, `text`, `yaml`, `net`).
+//! own file. May use floors below (`brief`, `door`, `facts`, `finding`, `time`, `text`, `yaml`, `net`).
 
 mod amount;
 mod checks;
@@ -14,10 +14,14 @@ pub mod pipedrive;
 mod port;
 mod reading;
 pub mod salesforce;
+mod trigger;
+mod triggers;
 mod wanted;
 
 pub use config::{Connection, CrmConfig, build, open_file};
 pub use port::{ClosedWonUpdate, Crm, CrmError, Progress};
+pub use trigger::{DealNews, Told, Trigger};
+pub use triggers::Triggers;
 pub use wanted::Wanted;
 
 pub use crate::facts::{Check, CheckLevel};

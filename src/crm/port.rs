@@ -95,6 +95,13 @@ pub trait Crm: Send + Sync {
     /// See [`CrmError`].
     async fn deal(&self, id: &DealId, signature: Option<&Signature>) -> Result<Deal, CrmError>;
 
+    /// Whether a deal is among those that an audit would count: some
+    /// connections are set to certain pipelines only.
+    fn counts(&self, deal: &Deal) -> bool {
+        let _ = deal;
+        true
+    }
+
     /// The population for an audit: every deal that may have been won in the
     /// window (a superset is fine; the caller filters by `closed_won_at`).
     /// A page that fails after its retries is a gap, never a shorter list.

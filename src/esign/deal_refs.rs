@@ -4,7 +4,7 @@ use minijinja::Environment;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::json;
+use crate::door::json;
 use crate::facts::{CrmName, DealId, DealRef, Signature, normalise_deal_id};
 
 /// Names under which senders (and the CRMs' own integrations) keep a deal's

@@ -1,35 +1,31 @@
 //! Signatures in: one file or folder per e-sign provider. A vendor's field
-//! names stop at its own door. May use floors below (`facts`, `text`, `yaml`, `net`).
+//! names stop at its own door. May use floors below (`door`, `facts`, `text`, `yaml`, `net`).
 
 pub mod adobe_sign;
-mod answer;
 mod batch;
 mod config;
 mod deal_refs;
-mod delivery_id;
 pub mod docusign;
-mod door;
 pub mod dropbox_sign;
 mod enrich;
 mod error;
 pub mod fetch;
-mod json;
-mod mac;
 mod metadata;
 pub mod pandadoc;
 mod port;
 mod registry;
 pub mod standard_webhooks;
+mod total;
 
-pub use answer::Answer;
 pub use config::EsignConfig;
 pub use deal_refs::{DealSettings, Expression};
-pub use delivery_id::DeliveryId;
 pub use enrich::{Confirmed, confirm};
-pub use error::{ParseError, Rejection};
+pub use error::ParseError;
 pub use fetch::{FetchError, Fetcher};
-pub use port::{Authenticity, BODY_LIMIT, Provider, Received, Request, Verified};
+pub use port::{Authenticity, Provider, Received, Verified};
 pub use registry::Providers;
+
+pub use crate::door::{Answer, BODY_LIMIT, DeliveryId, Door, Malformed, Rejection, Request};
 
 use crate::facts::{DocumentId, ProviderName, Signature};
 

@@ -1,44 +1,10 @@
 //! What every e-sign provider can do, and the types its door is made of.
 
 use chrono::{DateTime, Utc};
-use http::{HeaderMap, Method};
 
-use super::answer::Answer;
-use super::delivery_id::DeliveryId;
-use super::error::{ParseError, Rejection};
 use super::fetch::{FetchError, Fetcher};
+use crate::door::{DeliveryId, Door, Malformed, Rejection, Request};
 use crate::facts::{ProviderName, Secrets, SignatureEvent};
-
-/// The largest body any provider's notification may have. One megabyte is
-/// ample without documents inside, and documents are never wanted here.
-pub const BODY_LIMIT: usize = 1024 * 1024;
-
-/// One webhook request as it came, before anything about it is believed.
-#[derive(Debug, Clone, Copy)]
-pub struct Request<'a> {
-    /// The method.
-    pub method: &'a Method,
-    /// The headers.
-    pub headers: &'a HeaderMap,
-    /// The query without its `?`. It may hold a signature: keep it out of logs.
-    pub query: Option<&'a str>,
-    /// The body, byte for byte.
-    pub body: &'a [u8],
-}
-
-impl<'a> Request<'a> {
-    /// A header's first value, trimmed, when it is text.
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<&'a str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim)
-    }
-
-    /// The content type with its parameters.
-    #[must_use]
-    pub fn content_type(&self) -> Option<&'a str> {
-        self.header("content-type")
-    }
-}
 
 /// What a believed request was for.
 #[derive(Debug, Clone)]
@@ -128,22 +94,7 @@ impl Verified {
 }
 
 /// One e-sign provider with its settings. Pure: no clock, no network, no file.
-pub trait Provider: Send + Sync {
-    /// The name in keys, URLs and briefs.
-    fn name(&self) -> &'static str;
-
-    /// The name people know it by, for messages.
-    fn title(&self) -> &'static str;
-
-    /// Other names it answers to in URLs and on the command line.
-    fn aliases(&self) -> &'static [&'static str] {
-        &[]
-    }
-
-    /// The secrets that verify its requests, the needed one first. Without it
-    /// every request is refused.
-    fn secret_names(&self) -> &'static [&'static str];
-
+pub trait Provider: Door {
     /// The secrets its API needs; empty when it has none that is asked.
     fn api_secret_names(&self) -> &'static [&'static str] {
         &[]
@@ -160,7 +111,7 @@ pub trait Provider: Send + Sync {
     /// Verifies a request and reads it. Raw bytes, constant time, several keys.
     ///
     /// # Errors
-    /// With the reason; [`Provider::rejected`] turns it into the answer.
+    /// With the reason; [`Door::rejected`] turns it into the answer.
     fn receive(
         &self,
         request: &Request<'_>,
@@ -177,19 +128,7 @@ pub trait Provider: Send + Sync {
         &self,
         body: &[u8],
         content_type: Option<&str>,
-    ) -> Result<Vec<SignatureEvent>, ParseError>;
-
-    /// The answer that tells this provider it was heard.
-    fn accepted(&self, request: &Request<'_>) -> Answer {
-        let _ = request;
-        Answer::ok()
-    }
-
-    /// The answer that tells this provider it was not; never 410, which some
-    /// take as "unsubscribe".
-    fn rejected(&self, rejection: &Rejection) -> Answer {
-        Answer::refusal(rejection)
-    }
+    ) -> Result<Vec<SignatureEvent>, Malformed>;
 
     /// The provider's API, where it has one that is asked; `None` when it has
     /// none.

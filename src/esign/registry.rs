@@ -10,6 +10,7 @@ use super::error::ParseError;
 use super::pandadoc::PandaDoc;
 use super::port::Provider;
 use super::standard_webhooks::StandardWebhooks;
+use crate::door::{Door, json};
 use crate::facts::SignatureEvent;
 use crate::text;
 
@@ -60,7 +61,7 @@ impl Providers {
     /// The names, for messages: `pandadoc, docusign, …`.
     #[must_use]
     pub fn names(&self) -> String {
-        self.iter().map(Provider::name).collect::<Vec<_>>().join(", ")
+        self.iter().map(Door::name).collect::<Vec<_>>().join(", ")
     }
 
     /// The provider whose notification a body looks like.
@@ -84,7 +85,7 @@ impl Providers {
         let Some(name) = name else {
             let Some(provider) = recognised else {
                 // Damaged JSON is said to be that, with its place.
-                super::json::read(body).map(|_: Value| ())?;
+                json::read(body).map(|_: Value| ())?;
                 return Err(ParseError::Unrecognised { names: self.names() });
             };
             return Ok((provider, provider.parse(body, None)?));
@@ -102,7 +103,7 @@ impl Providers {
                     actual_name: other.name(),
                 })
             }
-            (Err(error), _) => Err(error),
+            (Err(error), _) => Err(error.into()),
         }
     }
 }

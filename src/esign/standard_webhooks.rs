@@ -10,8 +10,10 @@ use standardwebhooks::Webhook;
 use subtle::ConstantTimeEq as _;
 
 use super::deal_refs::{self, DealSettings};
-use super::port::{Authenticity, BODY_LIMIT, Provider, Received, Request, Verified};
-use super::{DeliveryId, ParseError, Rejection, blank, door, json, metadata};
+use super::port::{Authenticity, Provider, Received, Verified};
+use super::total::total;
+use super::{blank, metadata};
+use crate::door::{self, DeliveryId, Door, Malformed, Rejection, Request, json};
 use crate::facts::{Secrets, Signature, SignatureEvent, Signer};
 
 const TITLE: &str = "Standard Webhooks";
@@ -100,9 +102,9 @@ impl StandardWebhooks {
         Self { settings }
     }
 
-    fn events(&self, body: &Value) -> Result<Vec<SignatureEvent>, ParseError> {
+    fn events(&self, body: &Value) -> Result<Vec<SignatureEvent>, Malformed> {
         let Some(kind) = json::text(body, &["type"]) else {
-            return Err(ParseError::NotMine {
+            return Err(Malformed::NotMine {
                 provider: TITLE,
                 why: "it has no \"type\", such as \"contract.signed\"".to_owned(),
             });
@@ -126,11 +128,11 @@ impl StandardWebhooks {
         Ok(vec![event])
     }
 
-    fn signature(&self, body: &Value) -> Result<Signature, ParseError> {
+    fn signature(&self, body: &Value) -> Result<Signature, Malformed> {
         let fields = &self.settings.fields;
         let found = |path: &str| path.split('.').try_fold(body, |value, key| value.get(key));
         let text = |path: &str| found(path).and_then(json::scalar);
-        let id = text(&fields.id).ok_or(ParseError::Missing {
+        let id = text(&fields.id).ok_or(Malformed::Missing {
             provider: TITLE,
             field: "document id (data.id, or fields.id in the settings)",
         })?;
@@ -138,7 +140,7 @@ impl StandardWebhooks {
         signature.document_name = text(&fields.name);
         signature.signed_at = found(&fields.signed_at).and_then(json::time);
         signature.url = text(&fields.url).filter(|url| url.starts_with("https://"));
-        match json::money(found(&fields.amount), text(&fields.currency).as_deref()) {
+        match total(found(&fields.amount), text(&fields.currency).as_deref()) {
             Ok(amount) => signature.amount = amount,
             Err(remark) => signature.remarks.push(remark),
         }
@@ -187,7 +189,7 @@ fn signer(value: &Value) -> Signer {
     }
 }
 
-impl Provider for StandardWebhooks {
+impl Door for StandardWebhooks {
     fn name(&self) -> &'static str {
         "standard-webhooks"
     }
@@ -203,7 +205,9 @@ impl Provider for StandardWebhooks {
     fn secret_names(&self) -> &'static [&'static str] {
         &[SECRET]
     }
+}
 
+impl Provider for StandardWebhooks {
     fn recognises(&self, body: &[u8]) -> bool {
         json::read(body).is_ok_and(|body| {
             json::text(&body, &["type"]).is_some() && body.get("data").is_some_and(Value::is_object)
@@ -216,8 +220,8 @@ impl Provider for StandardWebhooks {
         secrets: &Secrets,
         now: DateTime<Utc>,
     ) -> Result<Received, Rejection> {
-        let keys = door::check(self, request, secrets, BODY_LIMIT)?;
-        door::expect_json(self, request)?;
+        let keys = door::check(self, request, secrets)?;
+        door::expect_content_type(self, request, "application/json")?;
         let header = |name: &str| {
             request
                 .header(&format!("webhook-{name}"))
@@ -252,7 +256,7 @@ impl Provider for StandardWebhooks {
         Ok(Received::Notification(Verified::new(self.name(), id, events, Authenticity::Body)))
     }
 
-    fn parse(&self, body: &[u8], _: Option<&str>) -> Result<Vec<SignatureEvent>, ParseError> {
+    fn parse(&self, body: &[u8], _: Option<&str>) -> Result<Vec<SignatureEvent>, Malformed> {
         self.events(&json::read(body)?)
     }
 }

@@ -1,10 +1,15 @@
 //! Asks the providers' APIs for what was completed.
 
 use chrono::{DateTime, Utc};
+use futures_util::StreamExt as _;
 
 use super::inbox::{Content, Envelope};
-use crate::esign::{DeliveryId, FetchError, Provider};
-use crate::facts::{Gap, Secrets, Signature};
+use crate::door::DeliveryId;
+use crate::esign::{FetchError, Fetcher, Provider};
+use crate::facts::{Gap, Secrets, Signature, SignatureEvent};
+
+/// So many documents are asked for at a time.
+const ASKED_AT_ONCE: usize = 4;
 
 /// A provider that was asked nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +53,52 @@ pub async fn completed(
     since: DateTime<Utc>,
     until: DateTime<Utc>,
 ) -> Result<(Vec<Completed>, Vec<Gap>), Unasked> {
-    let fetcher = provider.fetcher(secrets).map_err(Unasked::NotSetUp)?.ok_or(Unasked::NoApi)?;
+    let fetcher = open(provider, secrets)?;
     let (signatures, gaps) = fetcher.completed(since, until).await.into_parts();
     Ok((signatures.into_iter().map(Completed).collect(), gaps))
+}
+
+/// As [`completed`], each document with the deals it names: where the
+/// provider's list does not tell them, it is asked for the document itself,
+/// one request each. A document that cannot be read is a gap too.
+///
+/// # Errors
+/// As for [`completed`].
+pub async fn completed_with_deals(
+    provider: &dyn Provider,
+    secrets: &Secrets,
+    since: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Result<(Vec<Completed>, Vec<Gap>), Unasked> {
+    let fetcher = open(provider, secrets)?;
+    let (mut signatures, mut gaps) = fetcher.completed(since, until).await.into_parts();
+    let unclear: Vec<usize> =
+        (0..signatures.len()).filter(|at| signatures[*at].deal_refs.is_empty()).collect();
+    let ids: Vec<_> = unclear.iter().map(|at| signatures[*at].document_id.clone()).collect();
+    let told: Vec<_> = futures_util::stream::iter(&ids)
+        .map(|id| fetcher.document(id))
+        .buffered(ASKED_AT_ONCE)
+        .collect()
+        .await;
+    for (at, told) in unclear.into_iter().zip(told) {
+        match told {
+            Ok(SignatureEvent::Completed(whole)) => {
+                signatures[at].deal_refs = whole.deal_refs;
+                signatures[at].document_name =
+                    signatures[at].document_name.take().or(whole.document_name);
+            }
+            // Something else by now; it was completed in the window all the same.
+            Ok(_) => {}
+            Err(error) => gaps.push(Gap {
+                what: format!("the deal of document {}", signatures[at].document_id),
+                why: error.to_string(),
+                help: None,
+            }),
+        }
+    }
+    Ok((signatures.into_iter().map(Completed).collect(), gaps))
+}
+
+fn open(provider: &dyn Provider, secrets: &Secrets) -> Result<Box<dyn Fetcher>, Unasked> {
+    provider.fetcher(secrets).map_err(Unasked::NotSetUp)?.ok_or(Unasked::NoApi)
 }

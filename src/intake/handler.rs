@@ -3,17 +3,27 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use crate::facts::{ProviderName, SignatureEvent};
+use crate::facts::{DealId, ProviderName, SignatureEvent};
 
-/// The confirmed events of one delivery.
+/// One delivery, as far as it may be acted upon.
 #[derive(Debug, Clone)]
 pub struct Task {
     /// Who says so.
     pub provider: ProviderName,
     /// When it arrived.
     pub received_at: DateTime<Utc>,
-    /// What happened.
-    pub events: Vec<SignatureEvent>,
+    /// What it tells.
+    pub news: News,
+}
+
+/// What a delivery tells.
+#[derive(Debug, Clone)]
+pub enum News {
+    /// Confirmed events of an e-sign provider.
+    Signatures(Vec<SignatureEvent>),
+    /// Deals that may have been won, as the provider, a CRM, says. A hint: the
+    /// CRM is to be asked.
+    Deals(Vec<DealId>),
 }
 
 /// What became of a task.

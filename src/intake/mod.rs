@@ -1,6 +1,6 @@
-//! Signatures come in here: the inbox, the webhook server, the watched folder,
-//! catch-up, and the worker that takes events from the inbox. What a signature
-//! sets off comes in as a [`Handler`]; no room above the e-sign providers is known.
+//! Signatures and won deals come in here: the inbox, the webhook server, the watched folder,
+//! catch-up, and the worker that takes events from the inbox. What they
+//! set off comes in as a [`Handler`]; no room above their senders is known.
 
 mod catch_up;
 mod handler;
@@ -10,8 +10,8 @@ mod metrics;
 mod watch;
 mod worker;
 
-pub use catch_up::{Completed, Unasked, completed};
-pub use handler::{Handler, Task, Verdict};
+pub use catch_up::{Completed, Unasked, completed, completed_with_deals};
+pub use handler::{Handler, News, Task, Verdict};
 pub use http::{Service, router};
 pub use inbox::{
     Backoff, Body, Claimed, Content, Counts, Envelope, EventName, Inbox, InboxError, InboxWriter,

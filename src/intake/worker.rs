@@ -8,11 +8,11 @@ use futures_util::StreamExt as _;
 use tokio::sync::{Notify, watch};
 
 use super::Clock;
-use super::handler::{Handler, Task, Verdict};
+use super::handler::{Handler, News, Task, Verdict};
 use super::inbox::{Backoff, Claimed, Content, Envelope, Inbox, InboxError, State};
 use super::metrics::{Counter, Metrics};
-use crate::esign::{FetchError, Fetcher, Providers, Verified, confirm};
-use crate::facts::{ProviderName, Secrets, Signature, SignatureEvent};
+use crate::esign::{FetchError, Fetcher, Provider, Providers, Verified, confirm};
+use crate::facts::{DealId, ProviderName, Secrets, Signature, SignatureEvent};
 
 /// The most events that are handed on together.
 const BATCH: usize = 64;
@@ -210,23 +210,30 @@ impl Worker {
         Ok(())
     }
 
+    /// The e-sign provider that an event comes from.
+    fn provider(&self, envelope: &Envelope) -> Result<&dyn Provider, Verdict> {
+        let name = envelope.provider.as_str();
+        let found = self.providers.by_name(name);
+        found.ok_or_else(|| Verdict::Never(format!("there is no provider {name}")))
+    }
+
     /// What an event says, as far as it may be acted upon.
     async fn confirmed(&self, envelope: &Envelope) -> Result<Task, Verdict> {
         let never = |why: String| Verdict::Never(why);
-        let name = envelope.provider.as_str();
-        let provider = self
-            .providers
-            .by_name(name)
-            .ok_or_else(|| never(format!("there is no provider {name}")))?;
         let bytes = envelope.body.bytes().map_err(never)?;
-        let events = match envelope.content {
-            Content::Notification => provider
-                .parse(&bytes, envelope.content_type.as_deref())
-                .map_err(|error| never(error.to_string()))?,
+        let (provider, events) = match envelope.content {
+            Content::Deals => return deals(envelope, &bytes).map_err(never),
+            Content::Notification => {
+                let provider = self.provider(envelope)?;
+                let events = provider
+                    .parse(&bytes, envelope.content_type.as_deref())
+                    .map_err(|error| never(error.to_string()))?;
+                (provider, events)
+            }
             Content::Signature => {
                 let signature: Signature = serde_json::from_slice(&bytes)
                     .map_err(|error| never(format!("its body is no signature: {error}")))?;
-                vec![SignatureEvent::Completed(signature)]
+                (self.provider(envelope)?, vec![SignatureEvent::Completed(signature)])
             }
         };
         let id = envelope.delivery_id().map_err(never)?;
@@ -244,6 +251,15 @@ impl Worker {
             tracing::warn!(event = %envelope.name(), %error, "the provider's API did not add to what the webhook says");
         }
         let provider: ProviderName = confirmed.provider;
-        Ok(Task { provider, received_at: envelope.received_at, events: confirmed.events })
+        let news = News::Signatures(confirmed.events);
+        Ok(Task { provider, received_at: envelope.received_at, news })
     }
+}
+
+/// What a CRM's webhook named; whoever hands over asks the CRM.
+fn deals(envelope: &Envelope, bytes: &[u8]) -> Result<Task, String> {
+    let ids: Vec<DealId> = serde_json::from_slice(bytes)
+        .map_err(|error| format!("its body is no list of deals: {error}"))?;
+    let (provider, received_at) = (envelope.provider.clone(), envelope.received_at);
+    Ok(Task { provider, received_at, news: News::Deals(ids) })
 }

@@ -6,7 +6,9 @@ use chrono::{DateTime, NaiveTime, SecondsFormat, Utc};
 use super::count::group;
 use super::findings::tally;
 use super::{count, thousands};
-use crate::audit::{AuditReport, Class, Coverage, LedgerReport, Share, Values};
+use crate::audit::{
+    AuditReport, Class, Coverage, LedgerReport, Share, SignatureClass, SignaturesReport, Values,
+};
 use crate::finding::Severity;
 use crate::text;
 
@@ -153,6 +155,7 @@ pub(super) fn evidence(report: &AuditReport) -> Vec<(&'static str, String)> {
         lines.push(("remark", remark.clone()));
     }
     lines.extend(std::iter::once(&report.ledger).chain(&report.more_ledgers).flat_map(ledger));
+    lines.extend(report.signatures.iter().flat_map(signatures));
     lines.push(("window", window(report, moment)));
     lines.push(("as of", moment(report.as_of)));
     let settings = &report.settings;
@@ -191,6 +194,38 @@ fn ledger(ledger: &LedgerReport) -> Vec<(&'static str, String)> {
             format!("{} of {}, {held}", checkpoint.name, moment(checkpoint.at)),
         ));
     }
+    lines
+}
+
+/// The second population: who was asked, and how its documents add up.
+fn signatures(told: &SignaturesReport) -> Vec<(&'static str, String)> {
+    let mut lines: Vec<(&'static str, String)> = told
+        .providers
+        .iter()
+        .map(|asked| {
+            let documents = count(asked.completed, "completed document");
+            let moments = [told.window.from, told.window.to].map(|at| at.map(moment));
+            let within = match moments {
+                [Some(from), Some(to)] => format!(" from {from} until before {to}"),
+                _ => String::new(),
+            };
+            ("signatures", format!("{}: {documents}{within}", asked.provider))
+        })
+        .collect();
+    let classes = told.summary.iter().map(|(class, number)| {
+        let class = match class {
+            SignatureClass::HandedOver => "handed over",
+            SignatureClass::Pending => "pending",
+            SignatureClass::NotNeeded => "out of scope or exempt",
+            SignatureClass::WithoutHandoff => "without handoff",
+            SignatureClass::NotWon => "not Closed Won",
+            SignatureClass::NoDeal => "without deal and handoff",
+        };
+        format!("{} {class}", thousands(*number))
+    });
+    let sum = classes.collect::<Vec<_>>().join(" + ");
+    let sum = if sum.is_empty() { "none".to_owned() } else { sum };
+    lines.push(("signatures", format!("{} = {sum}", count(told.completed, "document"))));
     lines
 }
 

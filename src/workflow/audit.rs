@@ -9,7 +9,9 @@ use serde::Serialize;
 
 use super::WorkflowError;
 use super::digests::digest;
-use crate::audit::{self, AuditInput, AuditReport, Checkpoint, LedgerInput, Policy};
+use crate::audit::{
+    self, AuditInput, AuditReport, Checkpoint, LedgerInput, Policy, SignaturesInput,
+};
 use crate::config::Config;
 use crate::crm::file::{Counted, Detail};
 use crate::facts::{Company, Contact, Deal, Gap, LineItem, Population, Window};
@@ -35,6 +37,8 @@ pub struct LedgersAt<'a> {
 pub struct AuditRequest<'a> {
     /// The deals.
     pub population: &'a Population,
+    /// What the e-sign providers completed, where they were asked.
+    pub signatures: Option<&'a SignaturesInput>,
     /// Which of them, by the time they were won.
     pub window: Window,
     /// The moment the audit speaks of; that of the ledgers.
@@ -104,6 +108,7 @@ pub fn audit(
     };
     Ok(audit::audit(&AuditInput {
         population: request.population,
+        signatures: request.signatures,
         window: request.window,
         as_of: request.as_of,
         ledger: first,

@@ -2,7 +2,7 @@
 
 use super::audit::exclusion;
 use super::deal::DealSource;
-use super::sign::{SignRequest, Signed, sign_many};
+use super::sign::{SignRequest, SignedMany, sign_many};
 use super::{WorkflowError, Workplace};
 use crate::facts::{Deal, Gap, Key, Outcome, Population, Window};
 
@@ -44,10 +44,7 @@ pub fn missing_deals(
 ///
 /// # Errors
 /// When the ledger cannot be written; then none is made.
-pub async fn backfill(
-    place: &Workplace,
-    deals: &[Deal],
-) -> Result<Vec<Result<Signed, WorkflowError>>, WorkflowError> {
+pub async fn backfill(place: &Workplace, deals: &[Deal]) -> Result<SignedMany, WorkflowError> {
     let requests: Vec<SignRequest> = deals
         .iter()
         .map(|deal| SignRequest {

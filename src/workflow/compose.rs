@@ -48,10 +48,7 @@ pub(super) fn compose(
     let mut sections = mapped.sections;
     if !signed {
         sections.remove("signature");
-    } else if found
-        .deal
-        .as_ref()
-        .is_some_and(|deal| deal.crm.as_str() == found.signature.provider.as_str())
+    } else if found.is_on_the_crms_word()
         && let Some(Value::Object(signature)) = sections.get_mut("signature")
     {
         // On the CRM's word there is no document.

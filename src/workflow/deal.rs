@@ -15,6 +15,8 @@ pub enum DealSource {
     Signature(Box<Signature>),
     /// A deal that the CRM says is won, without an e-signature.
     Deal(DealId),
+    /// The same, read from the CRM a moment ago.
+    Read(Box<Deal>),
 }
 
 /// The deal of a handoff, as far as it is known, and the handoff's key.
@@ -28,6 +30,14 @@ pub struct Found {
     pub signature: Signature,
     /// What a person should know.
     pub remarks: Vec<String>,
+}
+
+impl Found {
+    /// Whether the deal counts as won on the CRM's word, without a document.
+    pub(super) fn is_on_the_crms_word(&self) -> bool {
+        let crm = self.deal.as_ref().map(|deal| deal.crm.as_str());
+        crm == Some(self.signature.provider.as_str())
+    }
 }
 
 /// Finds the deal and the key. A document without a deal, or whose deal the
@@ -44,7 +54,11 @@ pub async fn find_deal(
 ) -> Result<Found, WorkflowError> {
     match source {
         DealSource::Signature(signature) => of_signature(*signature, crm).await,
-        DealSource::Deal(id) => on_the_crms_word(&id, crm, now).await,
+        DealSource::Deal(id) => {
+            let crm = crm.ok_or(WorkflowError::NoCrm)?;
+            on_the_crms_word(crm, crm.deal(&id, None).await?, now)
+        }
+        DealSource::Read(deal) => on_the_crms_word(crm.ok_or(WorkflowError::NoCrm)?, *deal, now),
     }
 }
 
@@ -58,12 +72,12 @@ pub(super) async fn find_draft_deal(
     source: DealSource,
     crm: Option<&dyn Crm>,
 ) -> Result<Found, WorkflowError> {
-    let id = match source {
+    let connected = || crm.ok_or(WorkflowError::NoCrm);
+    let (crm, deal) = match source {
         DealSource::Signature(signature) => return of_signature(*signature, crm).await,
-        DealSource::Deal(id) => id,
+        DealSource::Deal(id) => (connected()?, connected()?.deal(&id, None).await?),
+        DealSource::Read(deal) => (connected()?, *deal),
     };
-    let Some(crm) = crm else { return Err(WorkflowError::NoCrm) };
-    let deal = crm.deal(&id, None).await?;
     let key = Key::for_deal(crm.name(), &deal.id)?;
     let mut remarks = Vec::new();
     match deal.outcome {
@@ -166,13 +180,7 @@ pub(super) fn choose(
     chosen
 }
 
-async fn on_the_crms_word(
-    id: &DealId,
-    crm: Option<&dyn Crm>,
-    now: DateTime<Utc>,
-) -> Result<Found, WorkflowError> {
-    let Some(crm) = crm else { return Err(WorkflowError::NoCrm) };
-    let deal = crm.deal(id, None).await?;
+fn on_the_crms_word(crm: &dyn Crm, deal: Deal, now: DateTime<Utc>) -> Result<Found, WorkflowError> {
     if deal.outcome != Outcome::Won {
         return Err(WorkflowError::NotWon {
             id: deal.id,

@@ -89,6 +89,15 @@ pub async fn sign_with_answers(
     Ok(signed)
 }
 
+/// What became of many signatures.
+#[derive(Debug)]
+pub struct SignedMany {
+    /// One for each request, in their order.
+    pub results: Vec<Result<Signed, WorkflowError>>,
+    /// What a person should know of all of them together: the checkout, the push.
+    pub remarks: Vec<String>,
+}
+
 /// Hands over many signatures, one commit each, durable together at the end.
 /// One that cannot be handed over does not keep the others back.
 ///
@@ -97,7 +106,7 @@ pub async fn sign_with_answers(
 pub async fn sign_many(
     place: &Workplace,
     requests: &[SignRequest],
-) -> Result<Vec<Result<Signed, WorkflowError>>, WorkflowError> {
+) -> Result<SignedMany, WorkflowError> {
     let mut remarks = Vec::new();
     let mut found = Vec::with_capacity(requests.len());
     for request in requests {
@@ -107,8 +116,8 @@ pub async fn sign_many(
     let mut committed = Vec::new();
     let mut landed = Vec::new();
     let drafts = Drafts::look(place, &mut remarks);
-    for found in found.iter().flatten() {
-        drafts.combine(&found.key, &mut remarks)?;
+    for found in found.iter_mut().flatten() {
+        drafts.combine(&found.key, &mut found.remarks)?;
     }
     {
         let mut writer = place.ledger.lock(LOCK_WAIT)?;
@@ -120,7 +129,7 @@ pub async fn sign_many(
                     let Some(change) = change else { return Ok(signed) };
                     batch.commit(change)?;
                     committed.push(results.len());
-                    landed.extend(draft.map(|branch| (branch, signed.key.clone())));
+                    landed.extend(draft.map(|branch| (branch, results.len())));
                     Ok(signed)
                 });
                 results.push(result);
@@ -133,22 +142,23 @@ pub async fn sign_many(
             }
         }
         remarks.extend(done.remarks.iter().map(ToString::to_string));
-        for (branch, _) in &landed {
+        for (branch, index) in &landed {
             // The brief is on the ledger's branch; a draft that stays harms nobody.
-            if let Err(error) = writer.delete_branch(branch) {
-                remarks.push(error.to_string());
+            if let (Err(error), Some(Ok(signed))) =
+                (writer.delete_branch(branch), results.get_mut(*index))
+            {
+                signed.remarks.push(error.to_string());
             }
         }
     }
     if place.push_branch(place.ledger.branch(), &mut remarks)? {
-        for (_, key) in &landed {
-            drafts.retire(key, &mut remarks);
+        for (_, index) in landed {
+            if let Some(Ok(signed)) = results.get_mut(index) {
+                drafts.retire(&signed.key, &mut signed.remarks);
+            }
         }
     }
-    if let Some(signed) = results.iter_mut().find_map(|result| result.as_mut().ok()) {
-        signed.remarks.extend(remarks);
-    }
-    Ok(results)
+    Ok(SignedMany { results, remarks })
 }
 
 /// A handoff as it will be, and the change that makes it so.
@@ -177,6 +187,22 @@ fn prepare(
         },
     };
     let before = stored.as_ref().and_then(|stored| stored.brief.as_ref());
+    if found.is_on_the_crms_word()
+        && let (Some(stored), Some(brief)) = (&stored, before)
+        && let Some(document) = brief.view().document_id()
+    {
+        // The word of the CRM adds nothing to a document that everybody has signed.
+        let remark = format!("it was handed over with the document {document}, which stays");
+        let signed = Signed {
+            key: found.key.clone(),
+            path: stored.folder.clone(),
+            commit: None,
+            created: false,
+            missing: Completeness::of(&place.schema, brief.json()).missing,
+            remarks: vec![remark],
+        };
+        return Ok(Prepared { change: None, signed, draft: None });
+    }
     let open = || open_handoffs(place, snapshot, signed_at);
     let composed = compose(&place.config, found, true, before.map(Brief::json), &open);
     let composed = composed.with_answers(answers);

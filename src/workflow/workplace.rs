@@ -11,7 +11,7 @@ use crate::brief::{Brief, RenderInput, Renderer, Schema, SchemaError, Timeline};
 use crate::config::Config;
 use crate::crm::{Crm, CrmError};
 use crate::deliver::Sink;
-use crate::facts::{DealId, Key, KeyError, Outcome};
+use crate::facts::{CrmName, DealId, Key, KeyError, Outcome, ProviderName};
 use crate::ledger::{Change, HistoryError, Ledger, LedgerError, Snapshot};
 use crate::text::{quoted, shorten};
 use crate::yaml;
@@ -60,6 +60,14 @@ pub enum WorkflowError {
     /// A deal was named and no CRM is configured.
     #[error("a deal was named, and `crm:` in handoff.yaml names no place to find it")]
     NoCrm,
+    /// A webhook of a CRM that is not connected (any more).
+    #[error("{sender} told of a deal, and `crm:` in handoff.yaml connects {connected}")]
+    OtherCrm {
+        /// Who told.
+        sender: ProviderName,
+        /// The CRM that is connected.
+        connected: CrmName,
+    },
     /// A deal was named that is not won.
     #[error("deal {id} is not won: {}", stage.as_deref().map_or_else(|| format!("{outcome:?}").to_lowercase(), quoted))]
     NotWon {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["facts", "text"],
     &["finding", "time", "yaml"],
-    &["brief", "net"],
+    &["brief", "net", "door"],
     &["audit", "esign", "crm", "ledger", "deliver"],
     &["config", "report"],
     &["workflow", "intake"],

@@ -52,3 +52,4 @@ mod sandbox;
 mod sign;
 mod sync;
 mod time;
+mod triggers;

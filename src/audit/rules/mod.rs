@@ -20,6 +20,9 @@ mod late_handoff;
 mod missing_handoff;
 mod orphan_brief;
 mod removed_handoff;
+mod signature_without_deal;
+mod signature_without_handoff;
+mod signed_not_won;
 mod task_not_opened;
 mod words;
 
@@ -30,7 +33,7 @@ use rayon::prelude::*;
 
 use super::orphans::FoundOrphan;
 use super::rows::Judged;
-use super::{AuditInput, Class, HandoffFacts, LedgerInput};
+use super::{AuditInput, Class, HandoffFacts, LedgerInput, SignatureRow};
 use crate::facts::{Gap, Key};
 use crate::finding::{Finding, Rule};
 
@@ -40,6 +43,8 @@ enum Check {
     Deal(fn(&Case<'_>) -> Option<Finding>),
     /// One signed brief without a closed-won deal.
     Orphan(fn(&FoundOrphan<'_>) -> Finding),
+    /// One document that an e-sign provider completed.
+    Signature(fn(&SignatureRow) -> Option<Finding>),
     /// One ledger.
     Ledger(fn(&LedgerInput) -> Vec<Finding>),
     /// One thing that could not be read.
@@ -60,10 +65,13 @@ impl<'a> Case<'a> {
 }
 
 /// Every rule of the audit, in the order in which findings of one severity are told.
-static TABLE: [(&Rule, Check); 17] = [
+static TABLE: [(&Rule, Check); 20] = [
     (&audit_incomplete::RULE, Check::Gap(audit_incomplete::check)),
     (&history_rewritten::RULE, Check::Ledger(history_rewritten::check)),
     (&missing_handoff::RULE, Check::Deal(missing_handoff::check)),
+    (&signature_without_handoff::RULE, Check::Signature(signature_without_handoff::check)),
+    (&signed_not_won::RULE, Check::Signature(signed_not_won::check)),
+    (&signature_without_deal::RULE, Check::Signature(signature_without_deal::check)),
     (&removed_handoff::RULE, Check::Deal(removed_handoff::check)),
     (&duplicate_handoff::RULE, Check::Deal(duplicate_handoff::check)),
     (&backdated_commit::RULE, Check::Deal(backdated_commit::check_deal)),
@@ -92,6 +100,7 @@ pub(super) fn check_all(
     input: &AuditInput<'_>,
     judged: &mut [Judged<'_>],
     orphans: &[FoundOrphan<'_>],
+    signatures: &[SignatureRow],
     gaps: &[Gap],
 ) -> Vec<Finding> {
     let of_deals: Vec<Vec<Finding>> = judged
@@ -103,14 +112,22 @@ pub(super) fn check_all(
             check_deal(&Case { input, judged })
         })
         .collect();
+    let of_signatures = check_signatures(signatures);
+    let mut by_key: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for finding in &of_signatures {
+        if let Some(key) = &finding.key {
+            by_key.entry(key.as_str()).or_default().push(finding.rule);
+        }
+    }
     for (judged, findings) in judged.iter_mut().zip(&of_deals) {
-        let fired: BTreeSet<&str> = findings.iter().map(|finding| finding.rule).collect();
+        let mut fired: BTreeSet<&str> = findings.iter().map(|finding| finding.rule).collect();
+        fired.extend(by_key.get(judged.row.key.as_str()).into_iter().flatten());
         judged.row.findings = fired.into_iter().collect();
     }
-    let mut findings: Vec<Finding> = of_deals.into_iter().flatten().collect();
+    let mut findings: Vec<Finding> = of_deals.into_iter().flatten().chain(of_signatures).collect();
     for (_, check) in &TABLE {
         match check {
-            Check::Deal(_) => {}
+            Check::Deal(_) | Check::Signature(_) => {}
             Check::Orphan(check) => findings.extend(orphans.iter().map(check)),
             Check::Ledger(check) => findings.extend(input.ledgers().flat_map(check)),
             Check::Gap(check) => findings.extend(gaps.iter().map(check)),
@@ -126,13 +143,26 @@ pub(super) fn check_all(
     findings
 }
 
+/// The findings about documents, each with the key of its handoff.
+fn check_signatures(rows: &[SignatureRow]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (_, check) in &TABLE {
+        let Check::Signature(check) = check else { continue };
+        for row in rows {
+            let key = row.key.as_ref().and_then(|key| Key::parse(key.as_str()).ok());
+            findings.extend(check(row).map(|finding| Finding { key, ..finding }));
+        }
+    }
+    findings
+}
+
 fn check_deal(case: &Case<'_>) -> Vec<Finding> {
     let key = Key::parse(case.judged.row.key.as_str()).ok();
     TABLE
         .iter()
         .filter_map(|(_, check)| match check {
             Check::Deal(check) => check(case),
-            Check::Orphan(_) | Check::Ledger(_) | Check::Gap(_) => None,
+            Check::Orphan(_) | Check::Signature(_) | Check::Ledger(_) | Check::Gap(_) => None,
         })
         .map(|mut finding| {
             finding.key = finding.key.or_else(|| key.clone());

@@ -3,9 +3,10 @@
 use chrono::{DateTime, Utc};
 
 use super::Case;
+use crate::audit::SignatureRow;
 use crate::facts::Money;
 use crate::finding::Place;
-use crate::text::quoted;
+use crate::text::{one_line, quoted, shorten};
 use crate::time::describe_seconds;
 
 /// `"Acme Corp platform" (48000.00 USD, Riley Ross)`: what a reader knows the deal by.
@@ -37,6 +38,31 @@ pub(super) fn moment(at: DateTime<Utc>) -> String {
 /// The time from one moment to a later one.
 pub(super) fn time_between(from: DateTime<Utc>, to: DateTime<Utc>) -> String {
     describe_seconds((to - from).num_seconds())
+}
+
+/// `"Acme order form" (pandadoc 550e8400) was signed on 2026-11-20 15:02 UTC`.
+pub(super) fn signed(row: &SignatureRow) -> String {
+    let id = shorten(&one_line(row.document_id.as_str()), 40);
+    let document = match row.document_name.as_deref() {
+        Some(name) => format!("{} ({} {id})", quoted(name), row.provider),
+        None => format!("The document {id} of {}", row.provider),
+    };
+    let when = row.signed_at.map_or_else(String::new, |at| format!(" on {}", moment(at)));
+    format!("{document} was signed{when}")
+}
+
+/// The deal a document names, quoted.
+pub(super) fn named_deal(row: &SignatureRow) -> String {
+    row.deal_id.as_ref().map(|id| quoted(id.as_str())).unwrap_or_default()
+}
+
+/// How a document is handed over that never arrived.
+pub(super) fn catch_up(row: &SignatureRow) -> String {
+    let since = row.signed_at.map_or_else(
+        || "TIME".to_owned(),
+        |at| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+    );
+    format!("Run `handoff catch-up --since {since}` to hand it over.")
 }
 
 /// The brief of the handoff that counts.

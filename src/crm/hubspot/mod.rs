@@ -11,6 +11,7 @@ mod record;
 mod settings;
 mod stages;
 mod update;
+mod webhook;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -18,6 +19,7 @@ use secrecy::SecretString;
 
 pub use pace::Pace;
 pub use settings::{ApiVersion, HubSpotSettings, PipelineSettings};
+pub use webhook::{TargetUrl, Webhook, WebhookSettings};
 
 use self::api::Api;
 use crate::crm::{Check, ClosedWonUpdate, Crm, CrmError, Progress, Wanted, closed_won};
@@ -78,6 +80,11 @@ impl Crm for HubSpot {
         let account = read::account(&self.api, &self.settings).await?;
         let properties = self.wanted.of_deal().resolve(&self.api).await?;
         deal::read(&self.api, &self.name, id, &account, &properties, signature).await
+    }
+
+    fn counts(&self, deal: &Deal) -> bool {
+        let id = deal.properties.get("pipeline").and_then(serde_json::Value::as_str);
+        self.settings.pipelines.counts(&[id, deal.pipeline.as_deref()])
     }
 
     async fn population(

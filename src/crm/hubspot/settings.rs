@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::webhook::WebhookSettings;
 use crate::net::BaseUrl;
 
 /// HubSpot: `crm.hubspot` in `handoff.yaml`; the token is `HUBSPOT_TOKEN`.
@@ -20,6 +21,8 @@ pub struct HubSpotSettings {
     pub pipelines: PipelineSettings,
     /// The won stages to set, by label or id, where a pipeline has several.
     pub won_stages: Vec<String>,
+    /// The webhook that tells of won deals, where one is set up.
+    pub webhook: Option<WebhookSettings>,
 }
 
 impl Default for HubSpotSettings {
@@ -31,6 +34,7 @@ impl Default for HubSpotSettings {
             portal_id: None,
             pipelines: PipelineSettings::default(),
             won_stages: Vec::new(),
+            webhook: None,
         }
     }
 }
@@ -43,6 +47,14 @@ pub struct PipelineSettings {
     pub include: Vec<String>,
     /// Not these.
     pub exclude: Vec<String>,
+}
+
+impl PipelineSettings {
+    /// Whether the pipeline with this id and label counts.
+    pub(super) fn counts(&self, names: &[Option<&str>]) -> bool {
+        let is_in = |list: &[String]| list.iter().any(|name| names.contains(&Some(name)));
+        (self.include.is_empty() || is_in(&self.include)) && !is_in(&self.exclude)
+    }
 }
 
 /// A version such as `2026-09`: HubSpot dates its API's paths.

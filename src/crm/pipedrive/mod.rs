@@ -9,11 +9,13 @@ mod population;
 mod record;
 mod settings;
 mod update;
+mod webhook;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 pub use settings::PipedriveSettings;
+pub use webhook::Webhook;
 
 use self::api::Api;
 use crate::crm::reading::Reading;

@@ -7,6 +7,7 @@ mod checks;
 mod deal;
 mod describe;
 mod merged;
+mod outbound_message;
 mod population;
 mod record;
 mod session;
@@ -14,12 +15,14 @@ mod settings;
 mod soql;
 mod stages;
 mod update;
+mod webhook;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 pub use bulk::BulkPace;
 pub use settings::{ApiVersion, SalesforceSettings};
+pub use webhook::{OrganizationId, Webhook, WebhookSettings};
 
 use self::api::Api;
 use self::describe::describe;

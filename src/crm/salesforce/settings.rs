@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::webhook::WebhookSettings;
 use crate::net::BaseUrl;
 
 /// Salesforce: `crm.salesforce` in `handoff.yaml`. The secrets are
@@ -31,6 +32,8 @@ pub struct SalesforceSettings {
     /// jobs take a while to start and no part of the requests of a day; below
     /// this, pages of 2,000 are there sooner.
     pub bulk_from: usize,
+    /// The outbound messages that tell of won opportunities, where they are set up.
+    pub webhook: Option<WebhookSettings>,
 }
 
 impl Default for SalesforceSettings {
@@ -44,6 +47,7 @@ impl Default for SalesforceSettings {
             stage: None,
             currency: None,
             bulk_from: 10_000,
+            webhook: None,
         }
     }
 }

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::settings::Settings;
-use crate::esign::{blank, deal_refs, json, metadata};
+use crate::door::json;
+use crate::esign::{blank, deal_refs, metadata};
 use crate::facts::{Signature, Signer};
 
 /// Whether this status means that everybody has done their part.

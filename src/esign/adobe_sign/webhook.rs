@@ -4,15 +4,13 @@
 
 use chrono::{DateTime, Utc};
 use http::Method;
-use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
-use subtle::ConstantTimeEq as _;
 
 use super::agreement;
 use super::settings::Settings;
+use crate::door::{self, Answer, DeliveryId, Door, Malformed, Rejection, Request, json, mac};
 use crate::esign::fetch::{self, FetchError, Fetcher};
-use crate::esign::port::{Authenticity, BODY_LIMIT, Provider, Received, Request, Verified};
-use crate::esign::{Answer, DeliveryId, ParseError, Rejection, door, json};
+use crate::esign::port::{Authenticity, Provider, Received, Verified};
 use crate::facts::{Secrets, SignatureEvent};
 
 const TITLE: &str = "Adobe Acrobat Sign";
@@ -32,19 +30,19 @@ impl AdobeSign {
         Self { settings }
     }
 
-    fn events(&self, body: &Value) -> Result<Vec<SignatureEvent>, ParseError> {
+    fn events(&self, body: &Value) -> Result<Vec<SignatureEvent>, Malformed> {
         let agreement = body.get("agreement").unwrap_or(&Value::Null);
         let event = json::text(body, &["event"])
             .filter(|_| agreement.is_object() || body.get("webhookNotificationId").is_some());
         let Some(event) = event else {
-            return Err(ParseError::NotMine {
+            return Err(Malformed::NotMine {
                 provider: TITLE,
                 why: "it has no \"event\" with an \"agreement\"".to_owned(),
             });
         };
         let signature = || {
             agreement::signature(agreement, &self.settings)
-                .ok_or(ParseError::Missing { provider: TITLE, field: "agreement.id" })
+                .ok_or(Malformed::Missing { provider: TITLE, field: "agreement.id" })
         };
         Ok(vec![match event {
             "AGREEMENT_WORKFLOW_COMPLETED" => {
@@ -63,7 +61,7 @@ impl AdobeSign {
     }
 }
 
-impl Provider for AdobeSign {
+impl Door for AdobeSign {
     fn name(&self) -> &'static str {
         "adobe-sign"
     }
@@ -80,6 +78,17 @@ impl Provider for AdobeSign {
         &[KEY]
     }
 
+    fn accepted(&self, request: &Request<'_>) -> Answer {
+        // Without the echo every notification is sent again for 72 hours.
+        let mut answer = Answer::ok();
+        if let Some(id) = request.header(HEADER) {
+            answer.headers.push(("x-adobesign-clientid", id.to_owned()));
+        }
+        answer
+    }
+}
+
+impl Provider for AdobeSign {
     fn api_secret_names(&self) -> &'static [&'static str] {
         &[fetch::ADOBE_SIGN_TOKEN]
     }
@@ -106,9 +115,9 @@ impl Provider for AdobeSign {
         let expected = if handshake {
             // The verification of intent is the one GET that is answered.
             let post = Request { method: &Method::POST, ..*request };
-            door::check(self, &post, secrets, BODY_LIMIT)?
+            door::check(self, &post, secrets)?
         } else {
-            door::check(self, request, secrets, BODY_LIMIT)?
+            door::check(self, request, secrets)?
         };
         let Some(given) = request.header(HEADER) else {
             return Err(Rejection::Unsigned {
@@ -116,7 +125,7 @@ impl Provider for AdobeSign {
                 help: "Acrobat Sign always sends one",
             });
         };
-        if !is_expected(&expected, given) {
+        if !mac::any_equals(&expected, given.as_bytes()) {
             return Err(Rejection::BadSignature {
                 what: "client id in the header",
                 secret: KEY,
@@ -126,7 +135,7 @@ impl Provider for AdobeSign {
         if handshake {
             return Ok(Received::Handshake);
         }
-        door::expect_json(self, request)?;
+        door::expect_content_type(self, request, "application/json")?;
         let body = json::read(request.body)?;
         let events = self.events(&body)?;
         let part = |path: &[&str]| json::text(&body, path).unwrap_or_default().as_bytes();
@@ -139,26 +148,11 @@ impl Provider for AdobeSign {
         Ok(Received::Notification(Verified::new(self.name(), id, events, self.authenticity())))
     }
 
-    fn parse(&self, body: &[u8], _: Option<&str>) -> Result<Vec<SignatureEvent>, ParseError> {
+    fn parse(&self, body: &[u8], _: Option<&str>) -> Result<Vec<SignatureEvent>, Malformed> {
         self.events(&json::read(body)?)
-    }
-
-    fn accepted(&self, request: &Request<'_>) -> Answer {
-        // Without the echo every notification is sent again for 72 hours.
-        let mut answer = Answer::ok();
-        if let Some(id) = request.header(HEADER) {
-            answer.headers.push(("x-adobesign-clientid", id.to_owned()));
-        }
-        answer
     }
 
     fn fetcher(&self, secrets: &Secrets) -> Result<Option<Box<dyn Fetcher>>, FetchError> {
         Ok(Some(Box::new(fetch::AdobeSignApi::new(self.settings.clone(), secrets)?)))
     }
-}
-
-fn is_expected(expected: &[SecretString], given: &str) -> bool {
-    expected.iter().fold(false, |found, id| {
-        found | bool::from(id.expose_secret().as_bytes().ct_eq(given.as_bytes()))
-    })
 }

@@ -7,14 +7,14 @@ use serde_json::Value;
 
 use super::envelope;
 use super::settings::Settings;
+use crate::door::{self, DeliveryId, Door, Malformed, Rejection, Request, json, mac};
 use crate::esign::fetch::{self, FetchError, Fetcher};
-use crate::esign::port::{Authenticity, BODY_LIMIT, Provider, Received, Request, Verified};
-use crate::esign::{DeliveryId, ParseError, Rejection, door, json, mac};
+use crate::esign::port::{Authenticity, Provider, Received, Verified};
 use crate::facts::{Secrets, SignatureEvent};
 
 const TITLE: &str = "DocuSign";
 const KEY: &str = "DOCUSIGN_HMAC_KEY";
-const LEGACY: ParseError = ParseError::Legacy {
+const LEGACY: Malformed = Malformed::Legacy {
     provider: TITLE,
     what: "this is a message of Connect's legacy aggregate format",
     help: "set the Connect configuration's data format to \"REST v2.1\" with JSON and SIM events",
@@ -35,7 +35,7 @@ impl DocuSign {
         Self { settings }
     }
 
-    fn events(&self, body: &[u8]) -> Result<Vec<SignatureEvent>, ParseError> {
+    fn events(&self, body: &[u8]) -> Result<Vec<SignatureEvent>, Malformed> {
         if is_xml(body) {
             return Err(LEGACY);
         }
@@ -44,20 +44,20 @@ impl DocuSign {
             return Err(if is_legacy_json(&message) {
                 LEGACY
             } else {
-                ParseError::NotMine {
+                Malformed::NotMine {
                     provider: TITLE,
                     why: "it has no \"event\", such as \"envelope-completed\"".to_owned(),
                 }
             });
         };
         if !message.get("data").is_some_and(Value::is_object) {
-            return Err(ParseError::NotMine {
+            return Err(Malformed::NotMine {
                 provider: TITLE,
                 why: "it has no \"data\"".to_owned(),
             });
         }
         let id = json::text(&message, &["data", "envelopeId"])
-            .ok_or(ParseError::Missing { provider: TITLE, field: "data.envelopeId" })?;
+            .ok_or(Malformed::Missing { provider: TITLE, field: "data.envelopeId" })?;
         let summary = json::at(&message, &["data", "envelopeSummary"]).filter(|s| s.is_object());
         let signature = || envelope::signature(id, summary, &self.settings);
         // SIM reports the event; a summary's status may be ahead of it.
@@ -89,7 +89,7 @@ fn is_legacy_json(message: &Value) -> bool {
     message.get("envelopeId").is_some() && message.get("status").is_some()
 }
 
-impl Provider for DocuSign {
+impl Door for DocuSign {
     fn name(&self) -> &'static str {
         "docusign"
     }
@@ -101,7 +101,9 @@ impl Provider for DocuSign {
     fn secret_names(&self) -> &'static [&'static str] {
         &[KEY]
     }
+}
 
+impl Provider for DocuSign {
     fn api_secret_names(&self) -> &'static [&'static str] {
         &[fetch::DOCUSIGN_TOKEN]
     }
@@ -124,11 +126,11 @@ impl Provider for DocuSign {
         secrets: &Secrets,
         _: DateTime<Utc>,
     ) -> Result<Received, Rejection> {
-        let keys = door::check(self, request, secrets, BODY_LIMIT)?;
+        let keys = door::check(self, request, secrets)?;
         if is_xml(request.body) {
             return Err(LEGACY.into());
         }
-        door::expect_json(self, request)?;
+        door::expect_content_type(self, request, "application/json")?;
         let given: Vec<Vec<u8>> = request
             .headers
             .iter()
@@ -160,7 +162,7 @@ impl Provider for DocuSign {
         )))
     }
 
-    fn parse(&self, body: &[u8], _: Option<&str>) -> Result<Vec<SignatureEvent>, ParseError> {
+    fn parse(&self, body: &[u8], _: Option<&str>) -> Result<Vec<SignatureEvent>, Malformed> {
         self.events(body)
     }
 
@@ -171,7 +173,7 @@ impl Provider for DocuSign {
 
 /// DocuSign gives deliveries no id. A retry differs in `retryCount` alone, so
 /// the identity is what stays.
-fn delivery_id(body: &[u8]) -> Result<DeliveryId, ParseError> {
+fn delivery_id(body: &[u8]) -> Result<DeliveryId, Malformed> {
     let message = json::read(body)?;
     let part = |path: &[&str]| json::at(&message, path).and_then(json::scalar).unwrap_or_default();
     let parts = [

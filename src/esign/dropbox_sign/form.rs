@@ -8,15 +8,14 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::stream;
 
-use crate::esign::ParseError;
-use crate::esign::door::essence;
+use crate::door::{Malformed, essence};
 
 const FIELD: &str = "json";
 /// More parts than a notification ever has.
 const MOST_PARTS: usize = 16;
 
 /// The JSON in the form, when the content type is one that Dropbox Sign sends.
-pub(super) fn json_of(body: &[u8], content_type: &str) -> Option<Result<Vec<u8>, ParseError>> {
+pub(super) fn json_of(body: &[u8], content_type: &str) -> Option<Result<Vec<u8>, Malformed>> {
     match essence(content_type).as_str() {
         "multipart/form-data" => Some(match multer::parse_boundary(content_type) {
             Ok(boundary) => multipart(body, boundary),
@@ -29,7 +28,7 @@ pub(super) fn json_of(body: &[u8], content_type: &str) -> Option<Result<Vec<u8>,
 
 /// The JSON in a body whose content type nobody kept: a multipart form begins
 /// with its boundary, an urlencoded one with a name.
-pub(super) fn json_of_file(body: &[u8]) -> Option<Result<Vec<u8>, ParseError>> {
+pub(super) fn json_of_file(body: &[u8]) -> Option<Result<Vec<u8>, Malformed>> {
     if let Some(rest) = body.strip_prefix(b"--") {
         let end = rest.iter().position(|byte| matches!(byte, b'\r' | b'\n'))?;
         let boundary = std::str::from_utf8(&rest[..end]).ok()?.trim_end().to_owned();
@@ -39,14 +38,14 @@ pub(super) fn json_of_file(body: &[u8]) -> Option<Result<Vec<u8>, ParseError>> {
     body.starts_with(b"json=").then(|| urlencoded(body))
 }
 
-fn urlencoded(body: &[u8]) -> Result<Vec<u8>, ParseError> {
+fn urlencoded(body: &[u8]) -> Result<Vec<u8>, Malformed> {
     url::form_urlencoded::parse(body)
         .find(|(name, _)| name == FIELD)
         .map(|(_, value)| value.into_owned().into_bytes())
         .ok_or_else(|| bad("there is no such field".to_owned()))
 }
 
-fn multipart(body: &[u8], boundary: String) -> Result<Vec<u8>, ParseError> {
+fn multipart(body: &[u8], boundary: String) -> Result<Vec<u8>, Malformed> {
     let whole = stream::once(std::future::ready(Ok::<_, Infallible>(Bytes::copy_from_slice(body))));
     let mut form = multer::Multipart::new(whole, boundary);
     let read = async {
@@ -67,6 +66,6 @@ fn multipart(body: &[u8], boundary: String) -> Result<Vec<u8>, ParseError> {
     }
 }
 
-fn bad(why: String) -> ParseError {
-    ParseError::BadForm { provider: super::webhook::TITLE, why }
+fn bad(why: String) -> Malformed {
+    Malformed::BadForm { provider: super::webhook::TITLE, why }
 }

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::settings::Settings;
-use crate::esign::{blank, deal_refs, json, metadata};
+use crate::door::json;
+use crate::esign::{blank, deal_refs, metadata};
 use crate::facts::{Signature, SignatureEvent, Signer};
 
 /// What a request that is only a test is ignored with.

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::settings::Settings;
 use super::{form, signature_request};
+use crate::door::{self, Answer, DeliveryId, Door, Malformed, Rejection, Request, json, mac};
 use crate::esign::fetch::{self, FetchError, Fetcher};
-use crate::esign::port::{Authenticity, BODY_LIMIT, Provider, Received, Request, Verified};
-use crate::esign::{Answer, DeliveryId, ParseError, Rejection, door, json, mac};
+use crate::esign::port::{Authenticity, Provider, Received, Verified};
 use crate::facts::{Secrets, SignatureEvent};
 use crate::text;
 
@@ -32,13 +32,13 @@ impl DropboxSign {
         Self { settings }
     }
 
-    fn events(&self, body: &Value) -> Result<Vec<SignatureEvent>, ParseError> {
+    fn events(&self, body: &Value) -> Result<Vec<SignatureEvent>, Malformed> {
         let kind = json::text(body, &["event", "event_type"]).ok_or_else(|| {
-            ParseError::NotMine { provider: TITLE, why: "it has no event.event_type".to_owned() }
+            Malformed::NotMine { provider: TITLE, why: "it has no event.event_type".to_owned() }
         })?;
         let request = body.get("signature_request").unwrap_or(&Value::Null);
         let signature = || {
-            signature_request::signature(request, &self.settings).ok_or(ParseError::Missing {
+            signature_request::signature(request, &self.settings).ok_or(Malformed::Missing {
                 provider: TITLE,
                 field: "signature_request.signature_request_id",
             })
@@ -67,7 +67,7 @@ impl DropboxSign {
     }
 }
 
-impl Provider for DropboxSign {
+impl Door for DropboxSign {
     fn name(&self) -> &'static str {
         "dropbox-sign"
     }
@@ -84,6 +84,13 @@ impl Provider for DropboxSign {
         &[KEY]
     }
 
+    fn accepted(&self, _: &Request<'_>) -> Answer {
+        // Anything else counts as a failure: app.hellosign.com/api/eventsAndCallbacksWalkthrough
+        Answer { content_type: "text/plain", ..Answer::text(200, "Hello API Event Received") }
+    }
+}
+
+impl Provider for DropboxSign {
     fn api_secret_names(&self) -> &'static [&'static str] {
         &[KEY]
     }
@@ -106,7 +113,7 @@ impl Provider for DropboxSign {
         secrets: &Secrets,
         now: DateTime<Utc>,
     ) -> Result<Received, Rejection> {
-        let keys = door::check(self, request, secrets, BODY_LIMIT)?;
+        let keys = door::check(self, request, secrets)?;
         let content_type = request.content_type().unwrap_or_default();
         let json = form::json_of(request.body, content_type).ok_or_else(|| {
             Rejection::WrongContentType {
@@ -153,7 +160,7 @@ impl Provider for DropboxSign {
         &self,
         body: &[u8],
         content_type: Option<&str>,
-    ) -> Result<Vec<SignatureEvent>, ParseError> {
+    ) -> Result<Vec<SignatureEvent>, Malformed> {
         let form = content_type
             .and_then(|content_type| form::json_of(body, content_type))
             .or_else(|| form::json_of_file(body));
@@ -162,11 +169,6 @@ impl Provider for DropboxSign {
             // The JSON part by itself, as somebody may have saved it.
             None => self.events(&json::read(body)?),
         }
-    }
-
-    fn accepted(&self, _: &Request<'_>) -> Answer {
-        // Anything else counts as a failure: app.hellosign.com/api/eventsAndCallbacksWalkthrough
-        Answer { content_type: "text/plain", ..Answer::text(200, "Hello API Event Received") }
     }
 
     fn fetcher(&self, secrets: &Secrets) -> Result<Option<Box<dyn Fetcher>>, FetchError> {

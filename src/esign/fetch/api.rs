@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use serde_json::Value;
 
 use super::port::FetchError;
-use crate::esign::json;
+use crate::door::json;
 use crate::facts::{DocumentId, Gap, Secrets, Signature};
 use crate::net::{BaseUrl, Client, Schedule, Semantics};
 use crate::text;

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::api::{Api, MOST_PAGES, Pages, encoded, moment};
 use super::port::{FetchError, Fetcher};
+use crate::door::json;
 use crate::esign::docusign::{self, Settings};
-use crate::esign::json;
 use crate::facts::{DocumentId, Evidence, Secrets, Signature, SignatureEvent};
 
 /// The secret that holds the OAuth access token.

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 
 use super::api::{Api, MOST_PAGES, Pages, encoded};
 use super::port::{FetchError, Fetcher};
+use crate::door::json;
 use crate::esign::dropbox_sign::{self, Settings};
-use crate::esign::json;
 use crate::facts::{DocumentId, Evidence, Secrets, Signature, SignatureEvent};
 use crate::net::BaseUrl;
 

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::api::{Api, MOST_PAGES, Pages, encoded, moment};
 use super::port::{FetchError, Fetcher};
-use crate::esign::json;
+use crate::door::json;
 use crate::esign::pandadoc::{self, Settings};
 use crate::facts::{DocumentId, Evidence, Secrets, Signature, SignatureEvent};
 use crate::net::BaseUrl;

@@ -4,7 +4,9 @@
 use serde_json::{Map, Value, json};
 
 use super::settings::Settings;
-use crate::esign::{blank, deal_refs, json, metadata};
+use crate::door::json;
+use crate::esign::total::total;
+use crate::esign::{blank, deal_refs, metadata};
 use crate::facts::{Signature, SignatureEvent, Signer};
 use crate::text;
 
@@ -39,7 +41,7 @@ pub(in crate::esign) fn signature(document: &Value, settings: &Settings) -> Opti
     signers(document, &mut signature);
     signature.signed_at = json::time_at(document, &["date_completed"])
         .or_else(|| signature.signers.iter().filter_map(|signer| signer.signed_at).max());
-    match json::money(
+    match total(
         json::at(document, &["grand_total", "amount"]),
         json::text(document, &["grand_total", "currency"]),
     ) {

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::document;
 use super::settings::Settings;
+use crate::door::{self, DeliveryId, Door, Malformed, Rejection, Request, json, mac};
 use crate::esign::fetch::{self, FetchError, Fetcher};
-use crate::esign::port::{Authenticity, BODY_LIMIT, Provider, Received, Request, Verified};
-use crate::esign::{DeliveryId, ParseError, Rejection, door, json, mac};
+use crate::esign::port::{Authenticity, Provider, Received, Verified};
 use crate::facts::{Secrets, SignatureEvent};
 
 const TITLE: &str = "PandaDoc";
@@ -42,10 +42,10 @@ impl PandaDoc {
         }
     }
 
-    fn events(&self, body: &Value) -> Result<Vec<SignatureEvent>, ParseError> {
+    fn events(&self, body: &Value) -> Result<Vec<SignatureEvent>, Malformed> {
         let notifications = notifications(body);
         if !notifications.is_empty() && !notifications.iter().any(is_notification) {
-            return Err(ParseError::NotMine {
+            return Err(Malformed::NotMine {
                 provider: TITLE,
                 why: "its notifications are an array of {\"event\": …, \"data\": {…}}".to_owned(),
             });
@@ -54,7 +54,7 @@ impl PandaDoc {
             notifications.iter().filter_map(|notification| self.event(notification)).collect();
         // One that cannot be told does not hold back the others in its batch.
         if events.is_empty() && !notifications.is_empty() {
-            return Err(ParseError::Missing { provider: TITLE, field: "data.id" });
+            return Err(Malformed::Missing { provider: TITLE, field: "data.id" });
         }
         Ok(events)
     }
@@ -77,7 +77,7 @@ fn is_notification(item: &Value) -> bool {
             .is_some_and(|data| !data.contains_key("envelopeId"))
 }
 
-impl Provider for PandaDoc {
+impl Door for PandaDoc {
     fn name(&self) -> &'static str {
         "pandadoc"
     }
@@ -89,7 +89,9 @@ impl Provider for PandaDoc {
     fn secret_names(&self) -> &'static [&'static str] {
         &[KEY]
     }
+}
 
+impl Provider for PandaDoc {
     fn api_secret_names(&self) -> &'static [&'static str] {
         &[fetch::PANDADOC_KEY]
     }
@@ -107,8 +109,8 @@ impl Provider for PandaDoc {
         secrets: &Secrets,
         _: DateTime<Utc>,
     ) -> Result<Received, Rejection> {
-        let keys = door::check(self, request, secrets, BODY_LIMIT)?;
-        door::expect_json(self, request)?;
+        let keys = door::check(self, request, secrets)?;
+        door::expect_content_type(self, request, "application/json")?;
         let given = signatures(request);
         if given.is_empty() {
             return Err(Rejection::Unsigned {
@@ -131,7 +133,7 @@ impl Provider for PandaDoc {
         Ok(Received::Notification(Verified::new(self.name(), id, events, Authenticity::Body)))
     }
 
-    fn parse(&self, body: &[u8], _: Option<&str>) -> Result<Vec<SignatureEvent>, ParseError> {
+    fn parse(&self, body: &[u8], _: Option<&str>) -> Result<Vec<SignatureEvent>, Malformed> {
         self.events(&json::read(body)?)
     }
 

@@ -9,6 +9,7 @@ use super::super::Clock;
 use super::super::inbox::{Inbox, InboxWriter};
 use super::super::metrics::Metrics;
 use super::{health, webhook};
+use crate::crm::Triggers;
 use crate::esign::Providers;
 use crate::facts::Secrets;
 
@@ -16,6 +17,8 @@ use crate::facts::Secrets;
 pub struct Service {
     /// The providers with their settings.
     pub providers: Arc<Providers>,
+    /// The CRMs' webhooks with their settings.
+    pub triggers: Arc<Triggers>,
     /// The secrets.
     pub secrets: Secrets,
     /// The inbox, for figures.

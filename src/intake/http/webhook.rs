@@ -7,13 +7,13 @@ use axum::body::Body;
 use axum::extract::{Path, Request as HttpRequest, State};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::StreamExt as _;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
-use super::super::inbox::{Envelope, Put};
+use super::super::inbox::Put;
 use super::super::metrics::Counter;
+use super::entry::{Admitted, Entry};
 use super::router::Service;
-use crate::esign::{Answer, Authenticity, BODY_LIMIT, Provider, Received, Rejection, Request};
-use crate::facts::SignatureEvent;
+use crate::door::{self, Answer, BODY_LIMIT, Door, Rejection, Request};
 use crate::text;
 
 /// How long a sender may take to send a body.
@@ -28,27 +28,28 @@ pub(super) async fn receive(
     Path(name): Path<String>,
     request: HttpRequest,
 ) -> Response {
-    let Some(provider) = service.providers.by_name(&name) else {
+    let Some(entry) = Entry::find(&service, &name) else {
         service.metrics.count(Counter::Rejected, &["unknown", "unknown_provider"]);
         tracing::warn!(name = text::quoted(&name), "there is no provider of this name");
         return respond(&Answer::text(404, "there is no such provider\n"));
     };
-    service.metrics.count(Counter::Received, &[provider.name()]);
+    let door = entry.door();
+    service.metrics.count(Counter::Received, &[door.name()]);
     let (parts, body) = request.into_parts();
     let body = match tokio::time::timeout(BODY_TIME, read(body)).await {
         Ok(Ok(Read::Whole(body))) => body,
         Ok(Ok(Read::TooLarge(bytes))) => {
-            return respond(&reject(&service, provider, &too_large(&service, provider, bytes)));
+            return respond(&reject(&service, door, &too_large(&service, door, bytes)));
         }
         Ok(Err(error)) => {
-            service.metrics.count(Counter::Rejected, &[provider.name(), "cut_off"]);
-            tracing::warn!(provider = provider.name(), %error, "the sender hung up within the body");
+            service.metrics.count(Counter::Rejected, &[door.name(), "cut_off"]);
+            tracing::warn!(provider = door.name(), %error, "the sender hung up within the body");
             return respond(&Answer::text(400, "the body could not be read\n"));
         }
         Err(_) => {
-            service.metrics.count(Counter::Rejected, &[provider.name(), "too_slow"]);
+            service.metrics.count(Counter::Rejected, &[door.name(), "too_slow"]);
             tracing::warn!(
-                provider = provider.name(),
+                provider = door.name(),
                 seconds = BODY_TIME.as_secs(),
                 "the sender was too slow"
             );
@@ -61,54 +62,46 @@ pub(super) async fn receive(
         query: parts.uri.query(),
         body: &body,
     };
-    respond(&answer(&service, provider, &request).await)
+    respond(&answer(&service, entry, &request).await)
 }
 
-async fn answer(service: &Service, provider: &dyn Provider, request: &Request<'_>) -> Answer {
-    let now = (service.clock)();
-    let verified = match provider.receive(request, &service.secrets, now) {
-        Ok(Received::Notification(verified)) => verified,
-        Ok(Received::Handshake) => {
-            service.metrics.count(Counter::Accepted, &[provider.name(), "test"]);
-            tracing::info!(provider = provider.name(), "the provider tested the address");
-            return provider.accepted(request);
+async fn answer(service: &Service, entry: Entry<'_>, request: &Request<'_>) -> Answer {
+    let (door, now) = (entry.door(), (service.clock)());
+    let envelope = match entry.admit(request, &service.secrets, now) {
+        Ok(Admitted::Kept(envelope)) => envelope,
+        Ok(Admitted::Test) => {
+            service.metrics.count(Counter::Accepted, &[door.name(), "test"]);
+            tracing::info!(provider = door.name(), "the provider tested the address");
+            return door.accepted(request);
         }
-        Err(rejection) => return reject(service, provider, &rejection),
+        Ok(Admitted::Ignored(delivery)) => {
+            service.metrics.count(Counter::Accepted, &[door.name(), "ignored"]);
+            tracing::debug!(provider = door.name(), %delivery, "of no interest");
+            return door.accepted(request);
+        }
+        Err(rejection) => return reject(service, door, &rejection),
     };
-    let ignored = |event: &SignatureEvent| matches!(event, SignatureEvent::Ignored { .. });
-    if verified.authenticity() == Authenticity::Body && verified.claims().iter().all(ignored) {
-        service.metrics.count(Counter::Accepted, &[provider.name(), "ignored"]);
-        tracing::debug!(provider = provider.name(), delivery = %verified.delivery_id(), "of no interest");
-        return provider.accepted(request);
-    }
-    let content_type = request.content_type().map(str::to_owned);
-    let envelope = Envelope::new(
-        verified.provider().clone(),
-        verified.delivery_id(),
-        content_type,
-        now,
-        request.body.to_vec(),
-    );
+    let event = envelope.name();
     match service.writer.put(envelope).await {
         Ok(put) => {
             let what = if put == Put::Stored { "stored" } else { "known" };
-            service.metrics.count(Counter::Accepted, &[provider.name(), what]);
-            tracing::info!(provider = provider.name(), delivery = %verified.delivery_id(), what, "accepted");
-            provider.accepted(request)
+            service.metrics.count(Counter::Accepted, &[door.name(), what]);
+            tracing::info!(provider = door.name(), delivery = event.delivery(), what, "accepted");
+            door.accepted(request)
         }
         Err(error) => {
-            service.metrics.count(Counter::NotStored, &[provider.name()]);
-            tracing::error!(provider = provider.name(), %error, "not stored; the provider is told to come again");
+            service.metrics.count(Counter::NotStored, &[door.name()]);
+            tracing::error!(provider = door.name(), %error, "not stored; the provider is told to come again");
             Answer::try_again()
         }
     }
 }
 
-fn reject(service: &Service, provider: &dyn Provider, rejection: &Rejection) -> Answer {
-    service.metrics.count(Counter::Rejected, &[provider.name(), rejection.kind()]);
-    let answer = provider.rejected(rejection);
+fn reject(service: &Service, door: &dyn Door, rejection: &Rejection) -> Answer {
+    service.metrics.count(Counter::Rejected, &[door.name(), rejection.kind()]);
+    let answer = door.rejected(rejection);
     tracing::warn!(
-        provider = provider.name(),
+        provider = door.name(),
         reason = rejection.kind(),
         status = answer.status,
         "refused: {}",
@@ -119,16 +112,12 @@ fn reject(service: &Service, provider: &dyn Provider, rejection: &Rejection) -> 
 
 /// A body that is too large is refused like any other, which is with 503 while
 /// nothing is configured: the provider tries again then.
-fn too_large(service: &Service, provider: &dyn Provider, bytes: usize) -> Rejection {
-    let unset = provider
-        .secret_names()
-        .iter()
-        .copied()
-        .take(1)
-        .find(|name| service.secrets.list(name).is_empty());
-    match unset {
-        Some(secret) => Rejection::NoSecret { provider: provider.title(), secret },
-        None => Rejection::TooLarge { provider: provider.title(), bytes, limit: BODY_LIMIT },
+fn too_large(service: &Service, door: &dyn Door, bytes: usize) -> Rejection {
+    let (method, headers) = (&Method::POST, &HeaderMap::new());
+    let without_body = Request { method, headers, query: None, body: b"" };
+    match door::check(door, &without_body, &service.secrets) {
+        Err(rejection) => rejection,
+        Ok(_) => Rejection::TooLarge { provider: door.title(), bytes, limit: BODY_LIMIT },
     }
 }
 

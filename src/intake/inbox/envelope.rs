@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::esign::DeliveryId;
+use crate::door::DeliveryId;
 use crate::facts::ProviderName;
 
 /// The version of the file's form.
@@ -24,6 +24,8 @@ pub enum Content {
     Notification,
     /// A completed signature as catch-up learned it from the provider's API.
     Signature,
+    /// The ids of deals that a CRM's webhook named, as a JSON list.
+    Deals,
 }
 
 /// An attempt that failed.

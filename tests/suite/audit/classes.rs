@@ -287,6 +287,7 @@ fn a_scope_rule_that_fails_keeps_the_deal_and_makes_the_audit_incomplete() {
     let ledger = world.ledger(None);
     let report = handoff::audit::audit(&handoff::audit::AuditInput {
         population: &population,
+        signatures: None,
         window: world.window,
         as_of: at(NOW),
         ledger: &ledger,

@@ -11,4 +11,5 @@ mod report;
 mod rules;
 mod rules_after;
 mod scale;
+mod signatures;
 mod world;

@@ -288,6 +288,7 @@ fn several_ledgers_are_one_audit() {
     let americas = first.ledger(Some("americas"));
     let report = handoff::audit::audit(&handoff::audit::AuditInput {
         population: &population,
+        signatures: None,
         window: first.window,
         as_of,
         ledger: &americas,

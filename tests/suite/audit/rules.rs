@@ -56,6 +56,9 @@ fn every_rule_has_an_id_a_page_and_a_place_in_the_documentation() {
     missing-handoff
     orphan-brief
     removed-handoff
+    signature-without-deal
+    signature-without-handoff
+    signed-not-won
     task-not-opened
     "#);
     let overview = include_str!("../../../docs/audit.md");

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use handoff::audit::{
     AuditInput, AuditReport, Blobs, BriefFacts, Checkpoint, Class, DealAsWritten, DealRow,
     Digester, FolderDigest, HandoffFacts, LedgerInput, Policy, ReadError, SignatureAsWritten,
-    TimelineFacts, combine,
+    SignaturesInput, TimelineFacts, combine,
 };
 use handoff::brief::{Event, EventKind, Timeline};
 use handoff::facts::{
@@ -117,6 +117,7 @@ pub(super) struct World {
     pub(super) checkpoints: Vec<Checkpoint>,
     pub(super) history: History,
     pub(super) blobs: BTreeMap<ObjectId, Blob>,
+    pub(super) signatures: Option<SignaturesInput>,
     /// Deals with these ids are outside the scope.
     pub(super) excluded: BTreeMap<String, String>,
 }
@@ -139,6 +140,7 @@ impl World {
                 schemas: Vec::new(),
             },
             blobs: BTreeMap::new(),
+            signatures: None,
             excluded: BTreeMap::new(),
         }
     }
@@ -279,6 +281,7 @@ impl World {
         };
         handoff::audit::audit(&AuditInput {
             population: &population,
+            signatures: self.signatures.as_ref(),
             window: self.window,
             as_of: self.as_of,
             ledger,

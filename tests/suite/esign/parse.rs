@@ -1,6 +1,6 @@
 //! Payloads somebody gave by hand, and what is odd in them.
 
-use handoff::esign::{EsignConfig, ParseError, Provider, Providers};
+use handoff::esign::{Door, EsignConfig, ParseError, Providers};
 use handoff::facts::{Signature, SignatureEvent};
 use serde_json::{Value, json};
 
@@ -47,7 +47,7 @@ fn every_sample_is_recognised_as_its_own_provider_s_and_no_other_s() {
         let knows: Vec<&str> = providers
             .iter()
             .filter(|provider| provider.recognises(&sample.body))
-            .map(Provider::name)
+            .map(Door::name)
             .collect();
         assert_eq!(knows, [expected], "{}", sample.name);
         let (found, events) = providers.parse(None, &sample.body).expect("it is read");
@@ -205,7 +205,7 @@ fn settings_decide_what_counts() {
     let set = with("{pandadoc: {trigger: [paid], drafts: true}}");
     assert!(matches!(read(&set, "pandadoc", &paid)[0], SignatureEvent::Completed(_)));
     assert!(matches!(read(&set, "pandadoc", &sent)[0], SignatureEvent::Sent(_)));
-    let configured: Vec<&str> = set.configured().map(Provider::name).collect();
+    let configured: Vec<&str> = set.configured().map(Door::name).collect();
     assert_eq!(configured, ["pandadoc"]);
 }
 

@@ -12,7 +12,7 @@ use crate::sandbox::{Sandbox, fixture};
 const SINCE: &str = "2026-10-01T00:00:00Z";
 
 /// A ledger whose PandaDoc is a server in this process.
-fn ledger_with(server: &MockServer) -> Sandbox {
+pub(super) fn ledger_with(server: &MockServer) -> Sandbox {
     let sandbox = ledger();
     let file = sandbox.join("ledger/handoff.yaml");
     let text = fs::read_to_string(&file).unwrap();
@@ -31,7 +31,7 @@ fn ledger_with(server: &MockServer) -> Sandbox {
     sandbox
 }
 
-async fn answers(server: &MockServer, at: &str, status: u16, body: &Value) {
+pub(super) async fn answers(server: &MockServer, at: &str, status: u16, body: &Value) {
     Mock::given(method("GET"))
         .and(path(at))
         .respond_with(ResponseTemplate::new(status).set_body_json(body))
@@ -39,7 +39,7 @@ async fn answers(server: &MockServer, at: &str, status: u16, body: &Value) {
         .await;
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(super) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 

@@ -2,9 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops where it is")]
 
 mod answers;
+mod audited;
 mod catch_up;
 mod crash;
+mod drafted;
 mod folder;
 mod server;
 mod stored;
 mod watched;
+mod won;

@@ -338,6 +338,7 @@ pub(crate) fn report(mut rows: Vec<DealRow>) -> AuditReport {
         summary,
         values,
         orphans,
+        signatures: None,
         findings,
         metrics,
         gaps: Vec::new(),

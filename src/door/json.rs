@@ -2,47 +2,48 @@
 //! missing, null, empty or of another type without stopping anything.
 
 use chrono::{DateTime, Utc};
-use rust_decimal::Decimal;
 use serde_json::Value;
 
-use super::error::ParseError;
-use crate::facts::Money;
+use super::malformed::Malformed;
 
 /// The body as JSON, a byte order mark at its start allowed.
-pub(super) fn read(body: &[u8]) -> Result<Value, ParseError> {
+///
+/// # Errors
+/// When it is empty, cut off or no JSON.
+pub fn read(body: &[u8]) -> Result<Value, Malformed> {
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     if body.iter().all(u8::is_ascii_whitespace) {
-        return Err(ParseError::Empty);
+        return Err(Malformed::Empty);
     }
     serde_json::from_slice(body).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         if error.is_eof() {
-            return ParseError::Truncated { line, column };
+            return Malformed::Truncated { line, column };
         }
         let why = error.to_string();
         let why = why.split(" at line ").next().unwrap_or_default().to_owned();
-        ParseError::NotJson { line, column, why }
+        Malformed::NotJson { line, column, why }
     })
 }
 
 /// The text at a path of keys, trimmed, `None` when empty.
-pub(super) fn text<'a>(value: &'a Value, path: &[&str]) -> Option<&'a str> {
+pub fn text<'a>(value: &'a Value, path: &[&str]) -> Option<&'a str> {
     at(value, path)?.as_str().map(str::trim).filter(|text| !text.is_empty())
 }
 
 /// The value at a path of keys.
-pub(super) fn at<'a>(value: &'a Value, path: &[&str]) -> Option<&'a Value> {
+pub fn at<'a>(value: &'a Value, path: &[&str]) -> Option<&'a Value> {
     path.iter().try_fold(value, |value, key| value.get(key))
 }
 
 /// The list at a path of keys, empty when there is none.
-pub(super) fn list<'a>(value: &'a Value, path: &[&str]) -> &'a [Value] {
+pub fn list<'a>(value: &'a Value, path: &[&str]) -> &'a [Value] {
     at(value, path).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 /// A text or a number as text; vendors write ids both ways. Numbers that a
 /// float may have rounded are not ids.
-pub(super) fn scalar(value: &Value) -> Option<String> {
+pub fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => {
             let text = text.trim();
@@ -54,13 +55,13 @@ pub(super) fn scalar(value: &Value) -> Option<String> {
 }
 
 /// A vendor's word as part of a message: one line, at most 60 characters.
-pub(super) fn word(text: &str) -> String {
+pub fn word(text: &str) -> String {
     crate::text::shorten(&crate::text::one_line(text), 60)
 }
 
 /// A point in time: RFC 3339 with any number of fraction digits, or Unix
 /// seconds as a number or as text.
-pub(super) fn time(value: &Value) -> Option<DateTime<Utc>> {
+pub fn time(value: &Value) -> Option<DateTime<Utc>> {
     match value {
         Value::String(text) => {
             let text = text.trim();
@@ -79,30 +80,6 @@ pub(super) fn time(value: &Value) -> Option<DateTime<Utc>> {
 }
 
 /// The time at a path of keys.
-pub(super) fn time_at(value: &Value, path: &[&str]) -> Option<DateTime<Utc>> {
+pub fn time_at(value: &Value, path: &[&str]) -> Option<DateTime<Utc>> {
     at(value, path).and_then(time)
-}
-
-/// An amount with its currency. `Ok(None)` when there is none or it is zero:
-/// a document without prices has the total 0.00 and is not worth nothing.
-///
-/// # Errors
-/// With a remark for people when it is no amount.
-pub(super) fn money(
-    amount: Option<&Value>,
-    currency: Option<&str>,
-) -> Result<Option<Money>, String> {
-    let text = match amount {
-        Some(Value::Number(number)) => number.to_string(),
-        Some(value) => match scalar(value) {
-            Some(text) => text,
-            None => return Ok(None),
-        },
-        None => return Ok(None),
-    };
-    match Money::parse(&text, currency) {
-        Ok(money) if money.amount == Decimal::ZERO => Ok(None),
-        Ok(money) => Ok(Some(money)),
-        Err(error) => Err(format!("the document's total was left out: {error}")),
-    }
 }

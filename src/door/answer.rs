@@ -1,6 +1,6 @@
 //! What a webhook is answered with.
 
-use super::error::Rejection;
+use super::rejection::Rejection;
 
 /// One answer: status, content type, headers, body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,11 +38,13 @@ impl Answer {
     #[must_use]
     pub fn refusal(rejection: &Rejection) -> Self {
         let text = match rejection {
-            Rejection::NoSecret { .. } | Rejection::UnusableSecret { .. } => {
-                "this webhook is not configured yet\n"
-            }
+            Rejection::NoSecret { .. }
+            | Rejection::UnusableSecret { .. }
+            | Rejection::NoSetting { .. } => "this webhook is not configured yet\n",
+            Rejection::NotConnected { .. } => "this sender is not the one that is connected here\n",
             Rejection::Unsigned { .. }
             | Rejection::BadSignature { .. }
+            | Rejection::OtherAccount { .. }
             | Rejection::Stale { .. } => "not accepted\n",
             Rejection::WrongMethod { .. } => "send a POST request\n",
             Rejection::WrongContentType { .. } => "this content type is not expected here\n",

@@ -1,6 +1,9 @@
 //! What `serve`, `watch` and `catch-up` do with events of the inbox: brief,
 //! deliveries, push.
 
+mod drafts;
+mod requests;
+
 use async_trait::async_trait;
 use chrono::Days;
 
@@ -8,9 +11,9 @@ use super::context::Context;
 use super::error::CliError;
 use super::open::{Ports, open};
 use crate::facts::{Key, SignatureEvent};
-use crate::intake::{Clock, Handler, Task, Verdict};
+use crate::intake::{Clock, Handler, News, Task, Verdict};
 use crate::text::{one_line, terminal};
-use crate::workflow::{self, DealSource, Horizon, SignRequest, WorkflowError, Workplace};
+use crate::workflow::{self, Horizon, SignRequest, WorkflowError, Workplace};
 
 /// Handoffs of so many days are looked at for deliveries that are missing.
 const RECENT: Days = Days::new(14);
@@ -31,6 +34,7 @@ impl Handler for LedgerHandler {
         };
         let mut verdicts = vec![Verdict::Done; tasks.len()];
         let mut keys = sign(&place, tasks, &mut verdicts).await;
+        drafts::write(&self.context, &place, tasks, &mut verdicts).await;
         for (task, verdict) in tasks.iter().zip(&mut verdicts) {
             voided(&place, task, verdict);
         }
@@ -71,43 +75,24 @@ impl LedgerHandler {
     }
 }
 
-/// Hands over what is completed; gives the keys.
+/// Hands over what is completed or won; gives the keys.
 async fn sign(place: &Workplace, tasks: &[Task], verdicts: &mut [Verdict]) -> Vec<Key> {
-    let (mut owners, mut requests) = (Vec::new(), Vec::new());
-    for (index, task) in tasks.iter().enumerate() {
-        for event in &task.events {
-            match event {
-                SignatureEvent::Completed(signature) => {
-                    owners.push(index);
-                    requests.push(SignRequest {
-                        source: DealSource::Signature(Box::new(signature.clone())),
-                        received_at: Some(task.received_at),
-                        backfilled: false,
-                    });
-                }
-                SignatureEvent::Sent(signature) => tracing::info!(
-                    provider = %signature.provider,
-                    document = terminal(signature.document_id.as_str()),
-                    "sent and not signed yet; nothing is written"
-                ),
-                SignatureEvent::Voided { .. } | SignatureEvent::Ignored { .. } => {}
-            }
-        }
-    }
-    if requests.is_empty() {
+    let collected = requests::collect(place, tasks, verdicts).await;
+    if collected.is_empty() {
         return Vec::new();
     }
-    let results = match workflow::sign_many(place, &requests).await {
-        Ok(results) => results,
+    let (owners, requests): (Vec<usize>, Vec<SignRequest>) = collected.into_iter().unzip();
+    let done = match workflow::sign_many(place, &requests).await {
+        Ok(done) => done,
         Err(error) => {
             for owner in owners {
-                worsen(&mut verdicts[owner], &error);
+                worsen(&mut verdicts[owner], failed(&error));
             }
             return Vec::new();
         }
     };
     let mut keys = Vec::new();
-    for (owner, result) in owners.into_iter().zip(results) {
+    for (owner, result) in owners.into_iter().zip(done.results) {
         match result {
             Ok(signed) => {
                 let (key, path) = (signed.key.as_str(), terminal(&signed.path));
@@ -118,20 +103,23 @@ async fn sign(place: &Workplace, tasks: &[Task], verdicts: &mut [Verdict]) -> Ve
                     missing = signed.missing.len(),
                     "handed over"
                 );
-                remark(&signed.remarks);
+                remark(Some(&signed.key), &signed.remarks);
                 keys.push(signed.key);
             }
-            Err(error) => worsen(&mut verdicts[owner], &error),
+            Err(error) => worsen(&mut verdicts[owner], failed(&error)),
         }
     }
+    remark(None, &done.remarks);
     keys
 }
 
 fn voided(place: &Workplace, task: &Task, verdict: &mut Verdict) {
-    for event in &task.events {
+    let News::Signatures(events) = &task.news else { return };
+    for event in events {
         let SignatureEvent::Voided { signature, what } = event else { continue };
         let mut remarks = Vec::new();
-        match workflow::record_voided(place, signature, what, &mut remarks) {
+        let recorded = workflow::record_voided(place, signature, what, &mut remarks);
+        match &recorded {
             Ok(Some(key)) => {
                 tracing::warn!(
                     key = key.as_str(),
@@ -142,12 +130,12 @@ fn voided(place: &Workplace, task: &Task, verdict: &mut Verdict) {
             Ok(None) => {
                 tracing::info!(what = terminal(what), "a document without a handoff was voided");
             }
-            Err(error) => worsen(verdict, &error),
+            Err(error) => worsen(verdict, failed(error)),
         }
         let pushed = place.push(&mut remarks);
-        remark(&remarks);
+        remark(recorded.ok().flatten().as_ref(), &remarks);
         if let Err(error) = pushed {
-            worsen(verdict, &error);
+            worsen(verdict, failed(&error));
         }
     }
 }
@@ -169,7 +157,7 @@ async fn deliver(place: &Workplace, keys: &[Key]) {
                 {
                     tracing::info!(key = key.as_str(), "{}", terminal(line));
                 }
-                remark(&delivered.remarks);
+                remark(Some(key), &delivered.remarks);
             }
             Err(error) => {
                 tracing::error!(key = key.as_str(), %error, "its deliveries were not made; they are tried again");
@@ -181,23 +169,33 @@ async fn deliver(place: &Workplace, keys: &[Key]) {
         if let Err(error) = place.push(&mut remarks) {
             tracing::error!(%error, "what was delivered is recorded here and was not pushed");
         }
-        remark(&remarks);
+        remark(None, &remarks);
     }
 }
 
-fn remark(remarks: &[String]) {
+/// Says what a person should know: of one handoff, or of several together.
+fn remark(key: Option<&Key>, remarks: &[String]) {
     for remark in remarks {
-        tracing::info!("note: {}", terminal(remark));
+        match key {
+            Some(key) => tracing::info!(key = key.as_str(), "note: {}", terminal(remark)),
+            None => tracing::info!("note: {}", terminal(remark)),
+        }
     }
 }
 
-/// A task fails as its worst part does: one that needs a person needs one, and
-/// what was done of it is not done twice.
-fn worsen(verdict: &mut Verdict, error: &WorkflowError) {
-    let why = error.to_string();
-    match verdict {
-        Verdict::Never(_) => {}
-        _ if !error.may_pass() => *verdict = Verdict::Never(why),
-        _ => *verdict = Verdict::Again(why),
+/// What an error means for its task: one that needs a person needs one.
+fn failed(error: &WorkflowError) -> Verdict {
+    if error.may_pass() {
+        Verdict::Again(error.to_string())
+    } else {
+        Verdict::Never(error.to_string())
+    }
+}
+
+/// A task fails as its worst part does, and what was done of it is not done twice.
+fn worsen(verdict: &mut Verdict, found: Verdict) {
+    match (&*verdict, &found) {
+        (Verdict::Never(_), _) | (_, Verdict::Done) => {}
+        _ => *verdict = found,
     }
 }

@@ -1,0 +1,273 @@
+//! The second population of an audit: what the e-sign providers completed.
+//! Every document is in exactly one class, so that one which is signed and not
+//! even Closed Won cannot hide behind a list of won deals.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+
+use super::{AuditInput, DealKey, HandoffFacts};
+use crate::brief::EventKind;
+use crate::facts::{
+    CrmName, Deal, DealId, DocumentId, Gap, Key, Outcome, Population, ProviderName, Signature,
+    Window, normalise_deal_id,
+};
+
+/// So long after its signature a deal may still be open: the two systems can
+/// be a while apart.
+const TIME_TO_CLOSE: TimeDelta = TimeDelta::days(1);
+
+/// What the providers told, and what the CRM said of the deals they name.
+#[derive(Debug, Clone)]
+pub struct SignaturesInput {
+    /// From when until when documents were asked for.
+    pub window: Window,
+    /// Who was asked.
+    pub providers: Vec<ProviderName>,
+    /// The completed documents.
+    pub signatures: Vec<Signature>,
+    /// The CRM whose deals they name.
+    pub crm: CrmName,
+    /// Named deals that the population does not hold, asked for one by one.
+    pub deals: Vec<Deal>,
+    /// What could not be asked.
+    pub gaps: Vec<Gap>,
+}
+
+/// Where a completed document stands; exactly one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignatureClass {
+    /// Its deal, or it alone, has a signed brief.
+    HandedOver,
+    /// Not yet, and still within the time allowed.
+    Pending,
+    /// Its deal is out of scope or exempt.
+    NotNeeded,
+    /// Its deal is won and has no handoff.
+    WithoutHandoff,
+    /// Its deal is not Closed Won.
+    NotWon,
+    /// Its deal cannot be told, and it has no handoff.
+    NoDeal,
+}
+
+/// One completed document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SignatureRow {
+    /// The provider.
+    pub provider: ProviderName,
+    /// The document.
+    pub document_id: DocumentId,
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub document_name: Option<String>,
+    /// When it was completed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_at: Option<DateTime<Utc>>,
+    /// A link for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Where it stands.
+    pub class: SignatureClass,
+    /// The key its handoff has or would have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<DealKey>,
+    /// The deal it names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deal_id: Option<DealId>,
+    /// The deal's stage, where it is not won.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stage: Option<String>,
+    /// Whether it has a signed brief.
+    pub has_handoff: bool,
+}
+
+/// How many documents one provider told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AskedProvider {
+    /// The provider.
+    pub provider: ProviderName,
+    /// Its completed documents.
+    pub completed: usize,
+}
+
+/// The completed documents of an audit. The classes add up to `completed`, and
+/// so do the providers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SignaturesReport {
+    /// From when until when documents were asked for.
+    pub window: Window,
+    /// Who was asked.
+    pub providers: Vec<AskedProvider>,
+    /// How many documents they told.
+    pub completed: usize,
+    /// How many each class has.
+    pub summary: BTreeMap<SignatureClass, usize>,
+    /// The documents, by provider and id.
+    pub documents: Vec<SignatureRow>,
+}
+
+impl SignaturesInput {
+    /// The deals that these documents name and the population does not hold:
+    /// a list of won deals says nothing of the others.
+    #[must_use]
+    pub fn unread_deals(
+        signatures: &[Signature],
+        crm: &CrmName,
+        population: &Population,
+    ) -> BTreeSet<DealId> {
+        let (deals, _) = population.deals.parts();
+        let known: BTreeSet<DealId> = deals.iter().flat_map(ids).collect();
+        let named = signatures.iter().filter_map(|signature| named_deal(signature, crm));
+        named.filter(|id| !known.contains(id)).collect()
+    }
+}
+
+/// The deal a document names in this CRM, in its one form.
+fn named_deal(signature: &Signature, crm: &CrmName) -> Option<DealId> {
+    let fits = |of: &Option<CrmName>| of.as_ref().is_none_or(|of| of == crm);
+    let found = signature.deal_refs.iter().find(|reference| fits(&reference.crm))?;
+    Some(normalise_deal_id(crm, &found.id))
+}
+
+/// The ids a deal goes by: its own, and those that were merged into it.
+fn ids(deal: &Deal) -> impl Iterator<Item = DealId> + '_ {
+    std::iter::once(&deal.id).chain(&deal.merged_ids).map(|id| normalise_deal_id(&deal.crm, id))
+}
+
+/// What is known of deals and handoffs, found by what a document says.
+struct Known<'a> {
+    deals: BTreeMap<DealId, &'a Deal>,
+    by_key: BTreeMap<&'a str, &'a HandoffFacts>,
+    by_document: BTreeMap<(&'a str, &'a str), &'a HandoffFacts>,
+}
+
+impl<'a> Known<'a> {
+    fn new(
+        input: &AuditInput<'a>,
+        given: &'a SignaturesInput,
+        handoffs: &[&'a HandoffFacts],
+    ) -> Self {
+        let (read, _) = input.population.deals.parts();
+        let mut deals: BTreeMap<DealId, &Deal> = BTreeMap::new();
+        for deal in read.iter().chain(&given.deals).filter(|deal| deal.crm == given.crm) {
+            for id in ids(deal) {
+                // Of two records with one id the won one counts.
+                let kept = deals.entry(id).or_insert(deal);
+                if is_won(deal, input.as_of) && !is_won(kept, input.as_of) {
+                    *kept = deal;
+                }
+            }
+        }
+        let mut by_document: BTreeMap<(&str, &str), &HandoffFacts> = BTreeMap::new();
+        for handoff in handoffs {
+            let signed = handoff.events.of(EventKind::Signed);
+            for event in signed.chain(handoff.events.of(EventKind::Backfilled)) {
+                if let Some(document) = event.reference {
+                    by_document.entry((event.via, document)).or_insert(*handoff);
+                }
+            }
+        }
+        let by_key = handoffs.iter().map(|handoff| (handoff.key.as_str(), *handoff)).collect();
+        Self { deals, by_key, by_document }
+    }
+}
+
+fn is_won(deal: &Deal, as_of: DateTime<Utc>) -> bool {
+    matches!(deal.outcome, Outcome::Won | Outcome::Unknown)
+        && deal.closed_won_at.is_none_or(|at| at <= as_of)
+}
+
+/// Puts every completed document into its class. The order of documents and
+/// handoffs makes no difference.
+pub(super) fn judge_signatures(
+    input: &AuditInput<'_>,
+    handoffs: &[&HandoffFacts],
+) -> Option<SignaturesReport> {
+    let given = input.signatures?;
+    let known = Known::new(input, given, handoffs);
+    let mut told: BTreeMap<(&ProviderName, &DocumentId), &Signature> = BTreeMap::new();
+    for signature in &given.signatures {
+        if signature.signed_at.is_none_or(|at| at <= input.as_of) {
+            told.insert((&signature.provider, &signature.document_id), signature);
+        }
+    }
+    let documents: Vec<SignatureRow> =
+        told.values().map(|signature| row(input, given, &known, signature)).collect();
+    let mut summary = BTreeMap::new();
+    for document in &documents {
+        *summary.entry(document.class).or_insert(0) += 1;
+    }
+    let of = |provider: &ProviderName| {
+        documents.iter().filter(|document| document.provider == *provider).count()
+    };
+    let providers = given
+        .providers
+        .iter()
+        .map(|provider| AskedProvider { provider: provider.clone(), completed: of(provider) })
+        .collect();
+    Some(SignaturesReport {
+        window: given.window,
+        providers,
+        completed: documents.len(),
+        summary,
+        documents,
+    })
+}
+
+fn row(
+    input: &AuditInput<'_>,
+    given: &SignaturesInput,
+    known: &Known<'_>,
+    signature: &Signature,
+) -> SignatureRow {
+    let deal_id = named_deal(signature, &given.crm);
+    let deal = deal_id.as_ref().and_then(|id| known.deals.get(id)).copied();
+    // A deal that was merged is handed over under the id that stays, or its own.
+    let keys = deal_id
+        .iter()
+        .cloned()
+        .chain(deal.into_iter().flat_map(ids))
+        .filter_map(|id| Key::for_deal(&given.crm, &id).ok())
+        .chain(Key::for_document(&signature.provider, &signature.document_id).ok());
+    let keys: Vec<Key> = keys.collect();
+    let of_document = (signature.provider.as_str(), signature.document_id.as_str());
+    let handoffs: Vec<&HandoffFacts> = known
+        .by_document
+        .get(&of_document)
+        .into_iter()
+        .chain(keys.iter().filter_map(|key| known.by_key.get(key.as_str())))
+        .copied()
+        .collect();
+    let has_handoff = handoffs.iter().any(|handoff| handoff.signed_at_tip);
+    let is_exempt = handoffs.iter().any(|handoff| handoff.exemption().is_some());
+    // A scope that cannot be decided keeps the deal in scope; the deals' own gaps say so.
+    let is_excluded = deal.is_some_and(|deal| matches!((input.exclude)(deal), Ok(Some(_))));
+    let within = |time: TimeDelta| signature.signed_at.is_some_and(|at| input.as_of - at < time);
+    let in_time =
+        signature.signed_at.is_some_and(|at| input.as_of <= input.policy.in_time_until(at, false));
+    let lost_or_open = deal.filter(|deal| !is_won(deal, input.as_of));
+    let class = match (lost_or_open, deal, has_handoff) {
+        _ if is_excluded || (is_exempt && !has_handoff) => SignatureClass::NotNeeded,
+        (Some(_), _, _) if within(TIME_TO_CLOSE) => SignatureClass::Pending,
+        (Some(_), _, _) => SignatureClass::NotWon,
+        (None, _, true) => SignatureClass::HandedOver,
+        (None, _, false) if in_time => SignatureClass::Pending,
+        (None, Some(_), false) => SignatureClass::WithoutHandoff,
+        (None, None, false) => SignatureClass::NoDeal,
+    };
+    SignatureRow {
+        provider: signature.provider.clone(),
+        document_id: signature.document_id.clone(),
+        document_name: signature.document_name.clone(),
+        signed_at: signature.signed_at,
+        url: signature.url.clone(),
+        class,
+        key: keys.first().map(|key| DealKey::new(key.as_str())),
+        deal_id,
+        stage: lost_or_open.and_then(|deal| deal.stage.clone()),
+        has_handoff,
+    }
+}

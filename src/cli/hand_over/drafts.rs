@@ -1,0 +1,84 @@
+//! Documents that went out: a draft each, where the provider's settings say
+//! so, and the request that asks the rep for what is missing.
+
+use super::super::context::Context;
+use super::super::open::open_draft_request;
+use super::{failed, remark, worsen};
+use crate::deliver::{DeliveryError, Sink};
+use crate::facts::{Signature, SignatureEvent};
+use crate::intake::{News, Task, Verdict};
+use crate::text::{one_line, terminal};
+use crate::workflow::{self, DealSource, WorkflowError, Workplace};
+
+/// Writes or renews the drafts of everything that went out. The same again
+/// makes nothing new.
+pub(super) async fn write(
+    context: &Context,
+    place: &Workplace,
+    tasks: &[Task],
+    verdicts: &mut [Verdict],
+) {
+    let mut asking: Option<Result<Option<Box<dyn Sink>>, String>> = None;
+    for (task, verdict) in tasks.iter().zip(verdicts) {
+        let News::Signatures(events) = &task.news else { continue };
+        for event in events {
+            let SignatureEvent::Sent(signature) = event else { continue };
+            let asking = asking.get_or_insert_with(|| open(context, place));
+            if let Err(why) = asking {
+                // The draft itself is of use without the request.
+                worsen(verdict, Verdict::Again(why.clone()));
+            }
+            let sink = asking.as_ref().ok().and_then(Option::as_deref);
+            if let Err(found) = draft(place, signature, sink).await {
+                worsen(verdict, found);
+            }
+        }
+    }
+}
+
+/// What opens requests; without a push there is no branch to open one for.
+fn open(context: &Context, place: &Workplace) -> Result<Option<Box<dyn Sink>>, String> {
+    if !place.push {
+        return Ok(None);
+    }
+    open_draft_request(context, place).map_err(|error| one_line(&error.render(false)))
+}
+
+async fn draft(
+    place: &Workplace,
+    signature: &Signature,
+    asking: Option<&dyn Sink>,
+) -> Result<(), Verdict> {
+    let source = DealSource::Signature(Box::new(signature.clone()));
+    let drafted = match workflow::draft(place, source, None, asking).await {
+        Ok(drafted) => drafted,
+        // It was signed before this was worked off.
+        Err(WorkflowError::DoesNotFit { key, message }) => {
+            tracing::info!(key = key.as_str(), why = terminal(&message), "no draft");
+            return Ok(());
+        }
+        Err(error) => return Err(failed(&error)),
+    };
+    let key = drafted.key.as_str();
+    tracing::info!(
+        key,
+        branch = terminal(&drafted.branch),
+        created = drafted.created,
+        missing = drafted.missing.len(),
+        "drafted"
+    );
+    remark(Some(&drafted.key), &drafted.remarks);
+    match drafted.request {
+        None => Ok(()),
+        Some(Ok(mark)) => {
+            tracing::info!(key, reference = terminal(&mark.reference), "the rep is asked");
+            Ok(())
+        }
+        Some(Err(DeliveryError::Permanent { message, help })) => Err(Verdict::Never(format!(
+            "the draft {key} is written, and nobody is asked: {message}; {help}"
+        ))),
+        Some(Err(error)) => Err(Verdict::Again(format!(
+            "the draft {key} is written, and nobody is asked yet: {error}"
+        ))),
+    }
+}

@@ -1,0 +1,68 @@
+//! What is to be handed over of the tasks that are due: completed documents,
+//! and deals that the CRM confirms as won.
+
+use super::{failed, worsen};
+use crate::crm::CrmError;
+use crate::facts::{Deal, DealId, ProviderName, SignatureEvent};
+use crate::intake::{News, Task, Verdict};
+use crate::text::terminal;
+use crate::workflow::{self, DealSource, SignRequest, WonLook, WorkflowError, Workplace};
+
+/// A request, and the place of the task it comes from.
+pub(super) type Owned = (usize, SignRequest);
+
+/// Everything that is to be handed over now. A task whose deal could not be
+/// looked at gets its verdict here.
+pub(super) async fn collect(
+    place: &Workplace,
+    tasks: &[Task],
+    verdicts: &mut [Verdict],
+) -> Vec<Owned> {
+    let mut requests = Vec::new();
+    for (index, task) in tasks.iter().enumerate() {
+        let mut add = |source| {
+            let received_at = Some(task.received_at);
+            requests.push((index, SignRequest { source, received_at, backfilled: false }));
+        };
+        match &task.news {
+            News::Signatures(events) => {
+                for event in events {
+                    if let SignatureEvent::Completed(signature) = event {
+                        add(DealSource::Signature(Box::new(signature.clone())));
+                    }
+                }
+            }
+            News::Deals(ids) => {
+                for id in ids {
+                    match won(place, &task.provider, id).await {
+                        Ok(Some(deal)) => add(DealSource::Read(deal)),
+                        Ok(None) => {}
+                        Err(verdict) => worsen(&mut verdicts[index], verdict),
+                    }
+                }
+            }
+        }
+    }
+    requests
+}
+
+/// The deal, if it is won and needs a handoff. One that the CRM does not show
+/// may not be visible yet: it is looked for again.
+async fn won(
+    place: &Workplace,
+    sender: &ProviderName,
+    id: &DealId,
+) -> Result<Option<Box<Deal>>, Verdict> {
+    match workflow::look_at_won(place, sender, id).await {
+        Ok(WonLook::HandOver(deal)) => Ok(Some(deal)),
+        Ok(WonLook::Nothing(why)) => {
+            let (deal, why) = (terminal(id.as_str()), terminal(&why));
+            tracing::info!(provider = %sender, deal, why, "nothing to hand over");
+            Ok(None)
+        }
+        Err(error @ WorkflowError::Crm(CrmError::NotFound { .. })) => {
+            Err(Verdict::Again(error.to_string()))
+        }
+        Err(error) => Err(failed(&error)),
+    }
+}

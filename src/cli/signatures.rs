@@ -1,0 +1,88 @@
+//! `audit --signatures`: what the configured e-sign providers completed, and
+//! what the CRM says of the deals they name.
+
+use chrono::{DateTime, Utc};
+
+use super::context::Context;
+use super::error::CliError;
+use crate::audit::SignaturesInput;
+use crate::crm::{Crm, CrmError};
+use crate::esign::Providers;
+use crate::facts::{Gap, Population, ProviderName, Signature, Window};
+use crate::intake::{Completed, Unasked, completed_with_deals};
+use crate::workflow::Workplace;
+
+/// Asks the configured providers for what was completed in the window, and the
+/// source of the deals for those that the population does not hold. What
+/// cannot be asked is a gap, so that the audit is incomplete.
+pub(super) async fn read(
+    place: &Workplace,
+    source: &dyn Crm,
+    population: &Population,
+    window: Window,
+    as_of: DateTime<Utc>,
+    context: &Context,
+) -> Result<SignaturesInput, CliError> {
+    let Some(from) = window.from else {
+        return Err(CliError::usage("--signatures needs --from: providers are asked for a window")
+            .help("name the first day, such as --from 2026-11-01"));
+    };
+    let providers = Providers::new(&place.config.esign);
+    if providers.configured().next().is_none() {
+        return Err(CliError::usage("`esign:` in handoff.yaml names no provider to be asked")
+            .help("add one, such as `esign: {pandadoc: {}}`, or leave --signatures out"));
+    }
+    let until = window.to.map_or(as_of, |to| to.min(as_of));
+    let secrets = context.secrets()?;
+    let (mut asked, mut signatures, mut gaps) = (Vec::new(), Vec::new(), Vec::new());
+    for provider in providers.configured() {
+        context.say(format!("asking {} for completed documents", provider.title()));
+        asked.push(ProviderName::new(provider.name()));
+        match completed_with_deals(provider, &secrets, from, until).await {
+            Ok((documents, unread)) => {
+                signatures.extend(documents.into_iter().map(|Completed(signature)| signature));
+                gaps.extend(unread);
+            }
+            Err(unasked) => gaps.push(gap(provider.title(), unasked)),
+        }
+    }
+    let crm = source.name().clone();
+    let mut deals = Vec::new();
+    for id in SignaturesInput::unread_deals(&signatures, &crm, population) {
+        match source.deal(&id, None).await {
+            Ok(deal) => deals.push(deal),
+            Err(CrmError::NotFound { .. }) => {}
+            Err(error) => gaps.push(Gap {
+                what: format!("deal {id}, which a signed document names"),
+                why: error.to_string(),
+                help: Some("Run the audit again.".to_owned()),
+            }),
+        }
+    }
+    let window = Window { from: Some(from), to: Some(until) };
+    let signatures = within(signatures, window);
+    Ok(SignaturesInput { window, providers: asked, signatures, crm, deals, gaps })
+}
+
+/// Some APIs tell more than they are asked for.
+fn within(signatures: Vec<Signature>, window: Window) -> Vec<Signature> {
+    let in_window =
+        |signature: &Signature| signature.signed_at.is_none_or(|at| window.contains(at));
+    signatures.into_iter().filter(in_window).collect()
+}
+
+fn gap(title: &str, unasked: Unasked) -> Gap {
+    let what = format!("the completed documents of {title}");
+    match unasked {
+        Unasked::NoApi => Gap {
+            what,
+            why: "it has no API that could be asked".to_owned(),
+            help: Some("Leave --signatures out, or take the provider out of `esign:`.".to_owned()),
+        },
+        Unasked::NotSetUp(error) => Gap {
+            what,
+            why: error.to_string(),
+            help: Some("Set it, and run the audit again.".to_owned()),
+        },
+    }
+}

@@ -1,0 +1,257 @@
+//! HubSpot's webhook: an array of events, signed (version 3) over method, URL,
+//! raw body and time. Facts: developers.hubspot.com, `request-validation` and
+//! the webhooks guide.
+
+use base64::Engine as _;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Deserialize;
+use serde_json::Value;
+use url::Url;
+
+use super::HubSpotSettings;
+use crate::crm::trigger::{DealNews, Told, Trigger};
+use crate::door::{self, Door, Malformed, Rejection, Request, json, mac};
+use crate::facts::{DealId, Secrets};
+use crate::net::BaseUrl;
+
+const TITLE: &str = "HubSpot";
+const SECRET: &str = "HUBSPOT_CLIENT_SECRET";
+/// How far the time may be off, both ways; HubSpot's own value.
+const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
+/// The type of deals in events of the general form, `object.propertyChange`:
+/// developers.hubspot.com/changelog/public-beta-generic-webhook-subscriptions.
+const DEAL: &str = "0-3";
+/// What HubSpot decodes of a URL before it signs it, and nothing else.
+const DECODED: [(&str, char); 12] = [
+    ("3A", ':'),
+    ("2F", '/'),
+    ("3F", '?'),
+    ("40", '@'),
+    ("21", '!'),
+    ("24", '$'),
+    ("27", '\''),
+    ("28", '('),
+    ("29", ')'),
+    ("2A", '*'),
+    ("2C", ','),
+    ("3B", ';'),
+];
+
+/// `crm.hubspot.webhook` in `handoff.yaml`; the app's client secret is
+/// `HUBSPOT_CLIENT_SECRET`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookSettings {
+    /// The target URL as HubSpot has it: what stands before the proxy. It is
+    /// part of what is signed.
+    pub url: TargetUrl,
+}
+
+/// A target URL exactly as it was entered at HubSpot, without a query.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct TargetUrl(String);
+
+impl TryFrom<String> for TargetUrl {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        BaseUrl::parse(&text).map_err(|error| error.to_string())?;
+        let path = Url::parse(&text).map_err(|error| error.to_string())?.path().len();
+        if path > 1 {
+            return Ok(Self(text));
+        }
+        Err("give the whole target URL, such as https://handoff.example.com/webhooks/hubspot"
+            .to_owned())
+    }
+}
+
+/// HubSpot's webhook.
+#[derive(Debug, Clone)]
+pub struct Webhook {
+    settings: Option<HubSpotSettings>,
+}
+
+impl Webhook {
+    /// The webhook of the account that is connected, if it is.
+    #[must_use]
+    pub fn new(settings: Option<HubSpotSettings>) -> Self {
+        Self { settings }
+    }
+
+    fn url(&self) -> Option<&TargetUrl> {
+        self.settings.as_ref()?.webhook.as_ref().map(|webhook| &webhook.url)
+    }
+}
+
+impl Door for Webhook {
+    fn name(&self) -> &'static str {
+        "hubspot"
+    }
+
+    fn title(&self) -> &'static str {
+        TITLE
+    }
+
+    fn secret_names(&self) -> &'static [&'static str] {
+        &[SECRET]
+    }
+
+    fn missing_setting(&self) -> Option<&'static str> {
+        self.url().is_none().then_some("crm.hubspot.webhook.url")
+    }
+}
+
+impl Trigger for Webhook {
+    fn is_connected(&self) -> bool {
+        self.settings.is_some()
+    }
+
+    fn is_configured(&self) -> bool {
+        self.url().is_some()
+    }
+
+    fn receive(
+        &self,
+        request: &Request<'_>,
+        secrets: &Secrets,
+        now: DateTime<Utc>,
+    ) -> Result<Told, Rejection> {
+        let Some(settings) = &self.settings else {
+            return Err(Rejection::NotConnected { provider: TITLE, setting: "crm.hubspot" });
+        };
+        let keys = door::check(self, request, secrets)?;
+        let TargetUrl(url) = self.url().expect("the check asks for the setting");
+        door::expect_content_type(self, request, "application/json")?;
+        let (Some(given), Some(stamp)) = (
+            request.header("x-hubspot-signature-v3"),
+            request.header("x-hubspot-request-timestamp"),
+        ) else {
+            return Err(Rejection::Unsigned {
+                what: "X-HubSpot-Signature-v3 header with its X-HubSpot-Request-Timestamp",
+                help: "HubSpot sends both: see that the proxy in front keeps them",
+            });
+        };
+        let wrong = || Rejection::BadSignature {
+            what: "signature (over method, crm.hubspot.webhook.url, body and time)",
+            secret: SECRET,
+            provider: TITLE,
+        };
+        let sent = stamp.parse().ok().and_then(DateTime::from_timestamp_millis);
+        let (Some(sent), Ok(given)) =
+            (sent, base64::engine::general_purpose::STANDARD.decode(given))
+        else {
+            return Err(wrong());
+        };
+        let message = message(request, url, stamp);
+        if !mac::any_matches(&keys, &message, &[given]) {
+            return Err(wrong());
+        }
+        if (now - sent).abs() > TOLERANCE {
+            return Err(Rejection::Stale { sent, now });
+        }
+        read(request.body, settings.portal_id)
+    }
+}
+
+/// What is signed: method, URL as it was entered with the query of the
+/// request, body, time.
+fn message(request: &Request<'_>, url: &str, stamp: &str) -> Vec<u8> {
+    let mut full = url.to_owned();
+    if let Some(query) = request.query.filter(|query| !query.is_empty()) {
+        full.push('?');
+        full.push_str(query);
+    }
+    let method = request.method.as_str().as_bytes();
+    [method, decoded(&full).as_bytes(), request.body, stamp.as_bytes()].concat()
+}
+
+fn decoded(url: &str) -> String {
+    let mut parts = url.split('%');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let known = part
+            .get(..2)
+            .and_then(|code| DECODED.iter().find(|(known, _)| known.eq_ignore_ascii_case(code)));
+        match known {
+            Some((_, character)) => {
+                text.push(*character);
+                text.push_str(&part[2..]);
+            }
+            None => {
+                text.push('%');
+                text.push_str(part);
+            }
+        }
+    }
+    text
+}
+
+fn read(body: &[u8], portal: Option<u64>) -> Result<Told, Rejection> {
+    let body = json::read(body)?;
+    let events = body.as_array().filter(|events| events.iter().all(Value::is_object));
+    let Some(events) = events else {
+        return Err(Malformed::NotMine {
+            provider: TITLE,
+            why: "its notifications are an array of events".to_owned(),
+        }
+        .into());
+    };
+    // One that cannot be told does not hold back the others in its batch.
+    let news: Vec<DealNews> = events.iter().filter_map(|event| of_event(event, portal)).collect();
+    if news.is_empty() && !events.is_empty() {
+        return Err(Malformed::Missing { provider: TITLE, field: "objectId" }.into());
+    }
+    Ok(Told::new(news))
+}
+
+/// What one event says; nothing when its deal cannot be told.
+fn of_event(event: &Value, portal: Option<u64>) -> Option<DealNews> {
+    let field = |name: &str| event.get(name).and_then(json::scalar);
+    let text = |name: &str| json::text(event, &[name]);
+    let kind = text("subscriptionType").unwrap_or("an event without subscriptionType");
+    let ignored = |what: String| Some(DealNews::Ignored { what });
+    let is_change = kind == "deal.propertyChange"
+        || (kind == "object.propertyChange" && text("objectTypeId") == Some(DEAL));
+    if !is_change {
+        return ignored(json::word(kind));
+    }
+    if portal.is_some_and(|portal| field("portalId") != Some(portal.to_string())) {
+        return ignored("an event of another account".to_owned());
+    }
+    let (property, value) = (text("propertyName"), field("propertyValue"));
+    match (property, value.as_deref()) {
+        (Some("hs_is_closed_won"), Some("true")) => {}
+        // Which stages are won is known to HubSpot alone, which is asked.
+        (Some("dealstage"), Some(_)) => {}
+        (property, _) => {
+            return ignored(json::word(&format!("{kind} of {}", property.unwrap_or("nothing"))));
+        }
+    }
+    let id = DealId::new(field("objectId")?);
+    // `attemptNumber` differs between retries; `eventId` alone is not unique.
+    let names = ["portalId", "subscriptionId", "eventId", "occurredAt", "propertyName"];
+    let mut mark: Vec<String> = names.iter().map(|name| field(name).unwrap_or_default()).collect();
+    mark.extend([id.as_str().to_owned(), value.unwrap_or_default()]);
+    Some(DealNews::MayBeWon { id, mark: mark.join("\u{1f}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_url_only_some_characters_are_decoded() {
+        let cases = [
+            (
+                "https://x.example/a?b=c%40d&p=%2Fq&n=a%20b",
+                "https://x.example/a?b=c@d&p=/q&n=a%20b",
+            ),
+            ("%3a%3A%2f%", "::/%"),
+            ("%é%3", "%é%3"),
+            ("%25%2540", "%25%2540"),
+        ];
+        for (url, signed) in cases {
+            assert_eq!(decoded(url), signed, "{url}");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Which door a request came to, and what of it goes into the inbox.
+
+use chrono::{DateTime, Utc};
+
+use super::super::inbox::{Content, Envelope};
+use super::router::Service;
+use crate::crm::Trigger;
+use crate::door::{DeliveryId, Door, Rejection, Request};
+use crate::esign::{Authenticity, Provider, Received};
+use crate::facts::{ProviderName, Secrets, SignatureEvent};
+
+/// A door of the server.
+#[derive(Clone, Copy)]
+pub(super) enum Entry<'a> {
+    /// An e-sign provider, which tells of signatures.
+    Signatures(&'a dyn Provider),
+    /// A CRM, which tells of deals that may have been won.
+    Deals(&'a dyn Trigger),
+}
+
+/// What a verified request was for.
+pub(super) enum Admitted {
+    /// It tested the address.
+    Test,
+    /// Nothing in it is of interest.
+    Ignored(DeliveryId),
+    /// It is to be kept.
+    Kept(Envelope),
+}
+
+impl<'a> Entry<'a> {
+    /// The door with this name or alias.
+    pub(super) fn find(service: &'a Service, name: &str) -> Option<Self> {
+        let deals = || service.triggers.by_name(name).map(Self::Deals);
+        service.providers.by_name(name).map(Self::Signatures).or_else(deals)
+    }
+
+    /// The door itself.
+    pub(super) fn door(self) -> &'a dyn Door {
+        match self {
+            Self::Signatures(provider) => provider,
+            Self::Deals(trigger) => trigger,
+        }
+    }
+
+    /// Verifies a request and tells what becomes of it.
+    pub(super) fn admit(
+        self,
+        request: &Request<'_>,
+        secrets: &Secrets,
+        now: DateTime<Utc>,
+    ) -> Result<Admitted, Rejection> {
+        match self {
+            Self::Signatures(provider) => signatures(provider, request, secrets, now),
+            Self::Deals(trigger) => deals(trigger, request, secrets, now),
+        }
+    }
+}
+
+/// The notification is kept byte for byte.
+fn signatures(
+    provider: &dyn Provider,
+    request: &Request<'_>,
+    secrets: &Secrets,
+    now: DateTime<Utc>,
+) -> Result<Admitted, Rejection> {
+    let Received::Notification(verified) = provider.receive(request, secrets, now)? else {
+        return Ok(Admitted::Test);
+    };
+    let ignored = |event: &SignatureEvent| matches!(event, SignatureEvent::Ignored { .. });
+    if verified.authenticity() == Authenticity::Body && verified.claims().iter().all(ignored) {
+        return Ok(Admitted::Ignored(verified.delivery_id().clone()));
+    }
+    Ok(Admitted::Kept(Envelope::new(
+        verified.provider().clone(),
+        verified.delivery_id(),
+        request.content_type().map(str::to_owned),
+        now,
+        request.body.to_vec(),
+    )))
+}
+
+/// Only the deals' ids are kept: the CRM is asked for everything else, and
+/// what a webhook carries beside them (a session's id, customers' data) has no
+/// business on this disk.
+fn deals(
+    trigger: &dyn Trigger,
+    request: &Request<'_>,
+    secrets: &Secrets,
+    now: DateTime<Utc>,
+) -> Result<Admitted, Rejection> {
+    let told = trigger.receive(request, secrets, now)?;
+    for what in told.ignored() {
+        tracing::debug!(provider = trigger.name(), what, "of no interest");
+    }
+    if told.deals().is_empty() {
+        return Ok(Admitted::Ignored(told.delivery_id().clone()));
+    }
+    let body = serde_json::to_vec(told.deals()).expect("ids are plain data");
+    let kind = Some("application/json".to_owned());
+    let crm = ProviderName::new(trigger.name());
+    let mut envelope = Envelope::new(crm, told.delivery_id(), kind, now, body);
+    envelope.content = Content::Deals;
+    Ok(Admitted::Kept(envelope))
+}

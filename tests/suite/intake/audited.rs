@@ -1,0 +1,97 @@
+//! `handoff audit --signatures`, with a provider on loopback.
+
+use std::fs;
+
+use serde_json::{Value, json};
+use wiremock::MockServer;
+
+use super::catch_up::{answers, ledger_with, runtime};
+use crate::sandbox::{Sandbox, fixture};
+
+const AUDIT: &[&str] = &["audit", "--deals", "deals.csv", "--from", "2026-10-01", "--signatures"];
+const KEY: &[(&str, &str)] = &[("PANDADOC_API_KEY", "api-key")];
+
+/// PandaDoc with one completed document, which names this deal.
+async fn pandadoc(server: &MockServer, deal: &str) -> String {
+    let file = fs::read(fixture("esign/pandadoc-details.response.json")).unwrap();
+    let mut details: Value = serde_json::from_slice(&file).unwrap();
+    details["linked_objects"] =
+        json!([{"provider": "hubspot", "entity_type": "deal", "entity_id": deal}]);
+    let id = details["id"].as_str().unwrap().to_owned();
+    let listed = json!({"results": [{
+        "id": id, "name": "Order Form", "status": "document.completed",
+        "date_created": "2026-10-12T09:14:05.600947Z", "date_modified": "2026-10-14T15:43:53.918819Z",
+        "date_completed": "2026-10-14T15:43:53.877522Z", "expiration_date": null, "version": "2"
+    }]});
+    answers(server, "/public/v1/documents", 200, &listed).await;
+    answers(server, &format!("/public/v1/documents/{id}/details"), 200, &details).await;
+    id
+}
+
+fn write_deals(sandbox: &Sandbox, rows: &str) {
+    let header = "Record ID,Deal Name,Deal Stage,Close Date,Is Closed Won,Amount,Currency\n";
+    sandbox.write("ledger/deals.csv", format!("{header}{rows}"));
+}
+
+#[test]
+fn signed_and_not_won_is_found_although_no_won_deal_shows_it() {
+    let runtime = runtime();
+    let server = runtime.block_on(MockServer::start());
+    let id = runtime.block_on(pandadoc(&server, "77"));
+    let sandbox = ledger_with(&server);
+    write_deals(&sandbox, "77,Acme,Contract sent,,false,100.00,USD\n");
+
+    let without = sandbox.handoff("ledger", &AUDIT[..5]);
+    assert_eq!(without.code, 4, "no deal is won: {}", without.stdout);
+
+    let text = sandbox.handoff_with("ledger", AUDIT, KEY).exits(1);
+    assert!(text.stdout.contains("error[signed-not-won]"), "{}", text.stdout);
+    assert!(text.stdout.contains("1 document = 1 not Closed Won"), "{}", text.stdout);
+    assert!(text.stdout.contains("--signatures"), "the command to run it again: {}", text.stdout);
+
+    let json = [AUDIT, &["--format", "json"]].concat();
+    let report = sandbox.handoff_with("ledger", &json, KEY).exits(1).json();
+    let schema: Value =
+        serde_json::from_str(include_str!("../../../schema/audit.schema.json")).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<String> =
+        validator.iter_errors(&report).map(|error| error.to_string()).collect();
+    assert_eq!(errors, Vec::<String>::new());
+    let document = &report["signatures"]["documents"][0];
+    assert_eq!(
+        (&document["document_id"], &document["class"], &document["key"]),
+        (&json!(id), &json!("not_won"), &json!("hubspot-77"))
+    );
+    for format in ["markdown", "html", "sarif", "junit", "github"] {
+        let arguments = [AUDIT, &["--format", format]].concat();
+        let page = sandbox.handoff_with("ledger", &arguments, KEY).exits(1).stdout;
+        assert!(page.contains("is not Closed Won"), "{format}: {page}");
+    }
+
+    // Handed over and closed: clean.
+    let event = fixture("esign/pandadoc-completed-full.body.json");
+    let mut body: Value = serde_json::from_slice(&fs::read(event).unwrap()).unwrap();
+    body[0]["data"]["id"] = json!(id);
+    body[0]["data"]["linked_objects"] =
+        json!([{"provider": "hubspot", "entity_type": "deal", "entity_id": "77"}]);
+    sandbox.write("ledger/../event.json", body.to_string());
+    write_deals(&sandbox, "77,Acme,Closed Won,2026-10-14 16:00,true,100.00,USD\n");
+    sandbox.handoff("ledger", &["sign", "../event.json"]).exits(0);
+    let report = sandbox.handoff_with("ledger", &json, KEY).json();
+    assert_eq!(report["signatures"]["summary"], json!({"handed_over": 1}), "{report}");
+}
+
+#[test]
+fn a_provider_that_cannot_be_asked_is_never_a_clean_audit() {
+    let runtime = runtime();
+    let server = runtime.block_on(MockServer::start());
+    let sandbox = ledger_with(&server);
+    let ran = sandbox.handoff("ledger", AUDIT).exits(3);
+    assert!(ran.stdout.contains("the completed documents of PandaDoc"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("PANDADOC_API_KEY"), "{}", ran.stdout);
+    runtime.block_on(answers(&server, "/public/v1/documents", 401, &json!({})));
+    sandbox.handoff_with("ledger", AUDIT, KEY).exits(3);
+    let window =
+        sandbox.handoff("ledger", &["audit", "--deals", "deals.csv", "--signatures"]).exits(2);
+    assert!(window.stderr.contains("--signatures needs --from"), "{}", window.stderr);
+}

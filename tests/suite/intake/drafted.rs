@@ -1,0 +1,133 @@
+//! Documents that went out: `serve` makes a draft and asks the rep, once.
+
+use std::fs;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use super::catch_up::runtime;
+use super::server::{KEY, Running, briefs, pandadoc};
+use crate::deliver::fake::{Asked, Fake, Reply};
+use crate::sandbox::{Sandbox, fixture};
+
+const BRANCH: &str = "handoff/hubspot-18640329741";
+const PULL: &str = "https://github.example/acme/handoffs/pull/7";
+
+/// GitHub with no pull request yet.
+async fn github() -> Fake {
+    let pulls: Arc<Mutex<Vec<Value>>> = Arc::default();
+    Fake::serve(move |asked: &Asked| {
+        let mut pulls = pulls.lock().unwrap();
+        let path = asked.path.strip_prefix("/repos/acme/handoffs").unwrap_or(&asked.path);
+        match (asked.method.as_str(), path) {
+            ("GET", "") => Reply::Json(200, json!({"default_branch": "main"})),
+            ("GET", "/pulls") => Reply::Json(200, json!(*pulls)),
+            ("POST", "/pulls") => {
+                let mut pull = asked.json();
+                pull["number"] = json!(7);
+                pull["html_url"] = json!(PULL);
+                pull["created_at"] = json!("2026-11-20T17:00:05Z");
+                pull["state"] = json!("open");
+                pulls.push(pull.clone());
+                Reply::Json(201, pull)
+            }
+            _ => Reply::Json(404, json!({"message": "no such thing"})),
+        }
+    })
+    .await
+}
+
+/// A ledger with a remote, whose deal is in an export and not won yet.
+fn ledger(drafts: bool, github: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox
+        .handoff(
+            ".",
+            &["init", "ledger", "--crm", "none", "--csm", "Sam Lee <sam@example.com> @samlee"],
+        )
+        .exits(0);
+    sandbox.write(
+        "ledger/handoff.yaml",
+        format!(
+            "version: 1\nesign: {{pandadoc: {{drafts: {drafts}}}}}\ncrm: {{file: {{deals: deals.csv}}}}\nmap: csv\n\
+             team: {{csms: [{{name: Sam Lee, email: sam@example.com, github: samlee}}], fallback: samlee}}\n\
+             deliver: {{github: {{repository: acme/handoffs, as: issue, base_url: '{github}', seconds_between_writes: 0}}}}\n"
+        ),
+    );
+    sandbox.write(
+        "ledger/deals.csv",
+        "Record ID,Deal Name,Deal Stage,Close Date,Deal owner,Amount,Currency,Is Closed Won,Associated Company\n\
+         18640329741,Brightwater,Contract sent,,Marcus Oyelaran,48000.00,USD,false,Brightwater Logistics Ltd\n",
+    );
+    sandbox.git("ledger", &["add", "-A"]);
+    sandbox.git("ledger", &["commit", "-qm", "settings"]);
+    sandbox.git(".", &["init", "-q", "--bare", "-b", "main", "remote.git"]);
+    sandbox.git("ledger", &["remote", "add", "origin", "../remote.git"]);
+    sandbox.git("ledger", &["push", "-q", "-u", "origin", "main"]);
+    sandbox
+}
+
+fn payload(status: &str) -> Vec<u8> {
+    let text = fs::read_to_string(fixture("esign/pandadoc-completed-full.body.json")).unwrap();
+    let mut event: Value = serde_json::from_str(&text).unwrap();
+    event[0]["data"]["status"] = json!(status);
+    event.to_string().into_bytes()
+}
+
+fn serve(sandbox: &Sandbox) -> Running {
+    let variables = [("PANDADOC_WEBHOOK_KEY", KEY), ("GITHUB_TOKEN", "t")];
+    Running::start(sandbox, &["serve", "--listen", "127.0.0.1:0"], &variables)
+}
+
+#[track_caller]
+fn tell(server: &Running, event: &str, status: &str) {
+    let answer = pandadoc(server.address(), KEY, event, &payload(status)).unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let health = server.wait_until_idle();
+    assert_eq!(health["inbox"]["failed"], 0, "{health}\n{}", server.log());
+}
+
+#[test]
+fn five_times_sent_is_one_draft_and_one_request_and_the_signature_lands_it() {
+    let runtime = runtime();
+    let fake = runtime.block_on(github());
+    let sandbox = ledger(true, &fake.url);
+    let server = serve(&sandbox);
+    for event in ["e1", "e2", "e3", "e4", "e5"] {
+        tell(&server, event, "document.sent");
+    }
+    assert!(briefs(&sandbox).is_empty(), "a draft is not on the ledger's branch");
+    let commits = sandbox.git("remote.git", &["rev-list", "--count", &format!("main..{BRANCH}")]);
+    assert_eq!(commits.trim(), "2", "the draft, and its request\n{}", server.log());
+    assert_eq!(fake.count("POST", "/repos/acme/handoffs/pulls"), 1, "{}", server.log());
+    assert!(server.log().contains(PULL), "{}", server.log());
+
+    tell(&server, "e6", "document.completed");
+    let landed = briefs(&sandbox);
+    assert_eq!(landed.len(), 1, "{landed:?}\n{}", server.log());
+    assert!(landed[0].ends_with("--hubspot-18640329741"), "{landed:?}");
+    let timeline = sandbox.git("ledger", &["show", &format!("HEAD:{}/timeline.yaml", landed[0])]);
+    assert!(
+        timeline.contains("event: drafted") && timeline.contains("event: signed"),
+        "{timeline}"
+    );
+
+    // What comes late changes nothing.
+    let before = sandbox.git("ledger", &["rev-parse", "HEAD"]);
+    tell(&server, "e7", "document.sent");
+    assert_eq!(sandbox.git("ledger", &["rev-parse", "HEAD"]), before, "{}", server.log());
+    assert_eq!(fake.count("POST", "/repos/acme/handoffs/pulls"), 1);
+}
+
+#[test]
+fn without_the_setting_a_sent_document_makes_nothing() {
+    let runtime = runtime();
+    let fake = runtime.block_on(github());
+    let sandbox = ledger(false, &fake.url);
+    let server = serve(&sandbox);
+    tell(&server, "e1", "document.sent");
+    let heads =
+        sandbox.git("remote.git", &["for-each-ref", "--format=%(refname:short)", "refs/heads"]);
+    assert_eq!(heads.trim(), "main");
+    assert_eq!(fake.count("POST", "/repos/acme/handoffs/pulls"), 0);
+}

@@ -9,18 +9,7 @@ use super::templates::web_address;
 use super::{
     DeliveryError, Handoff, Letter, Medium, OnboardingTask, Site, TaskForm, TaskList, TemplateError,
 };
-use crate::brief::EventKind;
-
-/// The seven questions, in the product's words.
-const QUESTIONS: [&str; 7] = [
-    "Who is this customer?",
-    "What did they buy?",
-    "Who are we talking to?",
-    "What did the rep promise?",
-    "How complex is implementation?",
-    "What does success look like to them?",
-    "What should CS do first, and by when?",
-];
+use crate::brief::{EventKind, question};
 
 /// Writes the letters.
 #[derive(Clone)]
@@ -141,8 +130,7 @@ impl Letters {
             .missing
             .iter()
             .map(|gap| {
-                let words = usize::from(gap.question).checked_sub(1).and_then(|n| QUESTIONS.get(n));
-                json!({"question": gap.question, "words": words, "field": gap.field, "ask": gap.ask,
+                json!({"question": gap.question, "words": question(gap.question), "field": gap.field, "ask": gap.ask,
                        "example": gap.example})
             })
             .collect();

@@ -100,7 +100,7 @@ async fn all(
     let mut results = Vec::new();
     let mut wrote = false;
     for key in keys {
-        let delivered = workflow::deliver(place, key, at_once, dry_run, None).await?;
+        let delivered = workflow::deliver(place, key, at_once, dry_run).await?;
         for remark in &delivered.remarks {
             context.say(format!("note: {remark}"));
         }

@@ -160,7 +160,7 @@ async fn deliver(place: &Workplace, keys: &[Key]) {
     }
     let mut wrote = false;
     for key in keys {
-        match workflow::deliver(place, key, false, false, None).await {
+        match workflow::deliver(place, key, false, false).await {
             Ok(delivered) => {
                 wrote |= !delivered.results.is_empty();
                 for line in super::deliver::lines(&delivered)

@@ -32,7 +32,7 @@ pub use outbox::OutboxSettings;
 pub use plan::{Backoff, Circumstances, Plan, Settled, State, Step, Wanted, plan};
 pub use port::{DeliveryError, Handoff, Mark, Missing, Sink};
 pub use reader::{Observed, ReadBack, Reader};
-pub use run::{Before, DeliveryResult, Moment, patience, run};
+pub use run::{DeliveryResult, Follower, Moment, run};
 pub use site::{Clock, Site, WorkingDays};
 pub use slack::SlackSettings;
 pub use tasks::{OnboardingTask, TaskList, Who};

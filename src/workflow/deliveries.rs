@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::recording::Recording;
 use super::sign::event_name;
 use super::turn::Turn;
 use super::workplace::{LOCK_WAIT, Stored, stored_in};
@@ -78,12 +79,17 @@ pub async fn deliver(
     key: &Key,
     at_once: bool,
     dry_run: bool,
-    before: Option<deliver::Before<'_>>,
 ) -> Result<Delivered, WorkflowError> {
     let _turn = if dry_run { None } else { Some(Turn::take(place, key).await?) };
-    let Some(stored) = place.stored(key, None)? else {
+    let Some(mut stored) = place.stored(key, None)? else {
         return Err(WorkflowError::NoHandoff(key.clone()));
     };
+    let folder = stored.folder.clone();
+    let recording = Recording::new(place, key, &folder);
+    let unsettled = if dry_run { None } else { recording.settle(&stored.timeline)? };
+    // What just turned out to be unclear is asked for again by a person who knows.
+    let at_once = at_once && unsettled.is_none();
+    stored.timeline = unsettled.unwrap_or(stored.timeline);
     let wanted: Vec<Wanted> =
         place.sinks.iter().map(|sink| Wanted::from_sink(sink.as_ref())).collect();
     let circumstances = Circumstances {
@@ -118,12 +124,10 @@ pub async fn deliver(
         &handoff,
         place.now,
         &Schedule::interactive(),
-        before,
+        &recording,
     )
     .await;
-    let events: Vec<Event> =
-        delivered.results.iter().map(|result| result.to_event(place.now)).collect();
-    if let Some(timeline) = append(place, key, &stored.folder, events, &mut delivered.remarks)? {
+    if let Some(timeline) = recording.finish(&mut delivered.remarks)? {
         delivered.timeline = timeline;
     }
     Ok(delivered)

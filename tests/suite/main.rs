@@ -32,6 +32,7 @@ mod form;
 mod hubspot;
 mod init;
 mod intake;
+mod killed;
 mod ledger_checkout;
 mod ledger_child;
 mod ledger_crash;

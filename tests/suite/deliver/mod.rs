@@ -12,5 +12,5 @@ mod run;
 mod run_once;
 mod sample;
 mod slack;
-mod testkit;
+pub(crate) mod testkit;
 mod welcome;

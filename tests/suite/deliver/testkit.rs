@@ -10,7 +10,7 @@ use super::sample::{handoff, hostile, secrets, sinks};
 /// Whether the servers are there; says so where they are not.
 #[expect(clippy::disallowed_methods, reason = "a switch of the test run, not of the program")]
 #[expect(clippy::print_stdout, reason = "a skipped test must say so")]
-fn wanted(test: &str) -> bool {
+pub(crate) fn wanted(test: &str) -> bool {
     let wanted = std::env::var("HANDOFF_TESTKIT").is_ok_and(|value| value == "1");
     if !wanted {
         println!("skipped: {test} needs the testkit's servers and HANDOFF_TESTKIT=1");
@@ -25,7 +25,13 @@ fn fresh_key() -> String {
     format!("hubspot-{}", name.trim_start_matches(".tmp"))
 }
 
-async fn ask(base: &str, token: &str, method: Method, path: &str, body: Option<Value>) -> Value {
+pub(crate) async fn ask(
+    base: &str,
+    token: &str,
+    method: Method,
+    path: &str,
+    body: Option<Value>,
+) -> Value {
     let mut headers = HeaderMap::new();
     let bearer = HeaderValue::from_str(&format!("Bearer {token}")).expect("a header");
     headers.insert(header::AUTHORIZATION, bearer);

@@ -1,0 +1,9 @@
+//! The real binary, killed with SIGKILL after each step of its plan and run
+//! again: what can be looked up is there exactly once.
+
+mod killer;
+mod mail;
+mod many;
+mod testkit;
+mod vendors;
+mod world;

@@ -43,6 +43,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
         return Err(CliError::usage("`deliver:` in handoff.yaml names nothing to deliver to")
             .help("add `deliver: {outbox: {dir: outbox}}` to see what would be sent, as files"));
     }
+    catch_up(&place, context);
     let named = !arguments.keys.is_empty();
     let mut exit = Exit::Clean;
     let keys = if named {
@@ -79,6 +80,15 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
         return Ok(Exit::Nothing);
     }
     Ok(exit)
+}
+
+/// What was merged and written on the remote is looked at, too.
+pub(super) fn catch_up(place: &Workplace, context: &Context) {
+    let mut remarks = Vec::new();
+    workflow::catch_up(place, &mut remarks);
+    for remark in remarks {
+        context.say(format!("note: {remark}"));
+    }
 }
 
 /// A key of the command line.

@@ -51,6 +51,9 @@ impl Handler for LedgerHandler {
                 return;
             }
         };
+        let mut remarks = Vec::new();
+        workflow::catch_up(&place, &mut remarks);
+        remark(&remarks);
         match workflow::keys_within(&place, Horizon { since: place.now - RECENT }) {
             Ok((keys, gaps)) => {
                 for gap in gaps {

@@ -44,6 +44,7 @@ pub struct Arguments {
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
     let place = open(context, Ports { push: !arguments.no_push, ..Ports::default() })?;
     let readers = open_readers(&place, context)?;
+    super::deliver::catch_up(&place, context);
     let mut exit = Exit::Clean;
     let keys = choose(arguments, &place, &readers, context, &mut exit)?;
     let results = context.block_on(all(&place, &readers, &keys, arguments.dry_run, context))??;

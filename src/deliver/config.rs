@@ -121,9 +121,9 @@ pub fn readers(
 }
 
 impl DeliverConfig {
-    /// Whether a draft's branch goes on to be the task's when it has landed.
+    /// Whether the task is a pull request, on whose branch a signed brief waits.
     #[must_use]
-    pub fn keeps_draft_branch(&self) -> bool {
+    pub fn opens_pull_request(&self) -> bool {
         self.github.as_ref().is_some_and(|github| github.form == TaskForm::PullRequest)
     }
 

@@ -127,6 +127,16 @@ pub trait Sink: Send + Sync {
     /// See [`DeliveryError`].
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError>;
 
+    /// Brings what was made in line with a brief that has changed since, where
+    /// that is no delivery of its own; one line where something was done.
+    ///
+    /// # Errors
+    /// See [`DeliveryError`]; nothing is lost, the next run tries again.
+    async fn keep_up(&self, handoff: &Handoff) -> Result<Option<String>, DeliveryError> {
+        let _ = handoff;
+        Ok(None)
+    }
+
     /// Secret, permission, channel, template, …, for `doctor`. Offline, only
     /// what can be said without asking the target.
     async fn checks(&self, offline: bool) -> Vec<Check> {

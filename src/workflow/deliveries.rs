@@ -5,13 +5,13 @@ use chrono::{DateTime, Utc};
 use super::recording::Recording;
 use super::sign::event_name;
 use super::turn::Turn;
-use super::workplace::{LOCK_WAIT, Stored, stored_in};
-use super::{WorkflowError, Workplace};
+use super::workplace::{LOCK_WAIT, Stored};
+use super::{WorkflowError, Workplace, waiting};
 use crate::brief::{Completeness, Event, EventKind, MissingField, Timeline};
 use crate::deliver::{
-    self, Backoff, Circumstances, DeliveryResult, Handoff, Missing, Plan, Wanted,
+    self, Backoff, Circumstances, DeliveryResult, Handoff, Missing, Plan, State, Wanted,
 };
-use crate::facts::{Gap, Key};
+use crate::facts::{Gap, Key, ObjectId};
 use crate::ledger::{BRIEFS, Change, month_for};
 use crate::net::Schedule;
 
@@ -63,9 +63,18 @@ pub fn keys_within(
         }
         day = day + chrono::Days::new(1);
     }
+    let (waiting, unreadable) = waiting::all(place, &place.ledger.snapshot()?)?;
+    gaps.extend(unreadable);
+    keys.extend(waiting.into_iter().filter(|(_, it)| is_within(it, horizon)).map(|(key, _)| key));
     keys.sort();
     keys.dedup();
     Ok((keys, gaps))
+}
+
+/// Whether a handoff on a branch of its own was signed within the horizon.
+fn is_within(stored: &Stored, horizon: Horizon) -> bool {
+    let signed_at = stored.brief.as_ref().and_then(|brief| brief.view().signed_at());
+    signed_at.is_none_or(|at| at >= horizon.since)
 }
 
 /// Reconciles one handoff: plans from its timeline, carries the plan out
@@ -108,6 +117,9 @@ pub async fn deliver(
         plan,
     };
     let Some(handoff) = handoff_of(place, key, &stored)? else { return Ok(delivered) };
+    if !dry_run && stored.branch.is_some() {
+        keep_up(place, &handoff, &mut delivered).await;
+    }
     let due = delivered.plan.steps.iter().filter(|step| step.is_due());
     delivered.would = due
         .filter_map(|step| {
@@ -117,6 +129,10 @@ pub async fn deliver(
         .collect();
     if dry_run || delivered.plan.is_idle() {
         return Ok(delivered);
+    }
+    if stored.branch.is_some() {
+        // A pull request needs its branch.
+        waiting::publish(place, key, &mut delivered.remarks)?;
     }
     delivered.results = deliver::run(
         &delivered.plan,
@@ -131,6 +147,22 @@ pub async fn deliver(
         delivered.timeline = timeline;
     }
     Ok(delivered)
+}
+
+/// Brings what was made and is still open in line with the brief.
+async fn keep_up(place: &Workplace, handoff: &Handoff, delivered: &mut Delivered) {
+    for step in delivered.plan.steps.iter().filter(|step| matches!(step.state, State::Done { .. }))
+    {
+        let mut sinks = place.sinks.iter();
+        let sink = sinks.find(|sink| sink.event() == step.event && sink.via() == step.via);
+        let Some(sink) = sink else { continue };
+        match sink.keep_up(handoff).await {
+            Ok(news) => delivered.remarks.extend(news),
+            Err(error) => {
+                delivered.remarks.push(format!("{} via {}: {error}", handoff.key, step.via))
+            }
+        }
+    }
 }
 
 /// What the sinks get of a handoff; nothing for one without a brief.
@@ -152,9 +184,17 @@ pub fn handoff_of(
         brief: brief.json().clone(),
         timeline: stored.timeline.clone(),
         missing: missing.into_iter().map(gap).collect(),
-        url: place.ledger.web_url(&stored.folder),
-        commit: place.ledger.tip()?.map_or_else(String::new, |id| id.to_string()),
+        url: waiting::web_url(place, stored),
+        commit: tip_of(place, stored)?.map_or_else(String::new, |id| id.to_string()),
     }))
+}
+
+/// The commit that holds a handoff.
+fn tip_of(place: &Workplace, stored: &Stored) -> Result<Option<ObjectId>, WorkflowError> {
+    Ok(match &stored.branch {
+        Some(branch) => place.ledger.snapshot_of_branch(branch)?.and_then(|tip| tip.commit()),
+        None => place.ledger.tip()?,
+    })
 }
 
 /// A missing answer as the sinks are told of it.
@@ -179,14 +219,14 @@ pub(super) fn append(
         return Ok(None);
     }
     let mut writer = place.ledger.lock(LOCK_WAIT)?;
-    let stored = stored_in(&writer.snapshot()?, key, month_in(folder))?;
-    let (mut timeline, customer, path) = match stored {
+    let stored = waiting::find(place, &writer.snapshot()?, key, month_in(folder))?;
+    let (mut timeline, customer, path, branch) = match stored {
         Some(stored) => {
             let customer =
                 stored.brief.as_ref().and_then(|b| b.view().customer_name().map(str::to_owned));
-            (stored.timeline, customer, stored.folder)
+            (stored.timeline, customer, stored.folder, stored.branch)
         }
-        None => (Timeline::new(key.clone()), None, folder.to_owned()),
+        None => (Timeline::new(key.clone()), None, folder.to_owned(), None),
     };
     let new: Vec<Event> =
         events.into_iter().filter(|event| !is_recorded(&timeline, event)).collect();
@@ -200,7 +240,11 @@ pub(super) fn append(
         Change::of_handoff(path, customer.as_deref().unwrap_or("customer"), key, place.now)
             .trailer("Handoff-Event", names.join(" "))
             .put("timeline.yaml", timeline.to_yaml());
-    if let Some(committed) = writer.commit(&change)? {
+    let committed = match &branch {
+        Some(branch) => writer.commit_on_branch(branch, &change)?,
+        None => writer.commit(&change)?,
+    };
+    if let Some(committed) = committed {
         remarks.extend(committed.remarks.iter().map(ToString::to_string));
     }
     Ok(Some(timeline))

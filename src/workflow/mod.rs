@@ -24,6 +24,7 @@ mod sync;
 mod turn;
 mod validate;
 mod voided;
+mod waiting;
 mod workplace;
 
 pub use audit::{AuditRequest, audit, leave_checkpoint};
@@ -42,4 +43,5 @@ pub use status::{Standing, StatusRow, status, status_of};
 pub use sync::{NotRead, Synced, key_of_task, sync};
 pub use validate::{Validated, Which, validate};
 pub use voided::record_voided;
+pub use waiting::catch_up;
 pub use workplace::{Stored, WorkflowError, Workplace};

@@ -46,6 +46,7 @@ mod ledger_world;
 mod ledger_write;
 mod pipedrive;
 mod promises;
+mod pull_request;
 mod report;
 mod salesforce;
 mod sandbox;

@@ -7,7 +7,7 @@ mod github;
 mod outbox;
 mod plan;
 mod projects;
-mod pulls;
+pub(crate) mod pulls;
 mod run;
 mod run_once;
 mod sample;

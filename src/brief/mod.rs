@@ -33,5 +33,5 @@ pub use schema::{
     Field, Outline, Role, SHIPPED_SCHEMA, Schema, SchemaError, Shape, TIMELINE_JSON_SCHEMA,
     Violation,
 };
-pub use timeline::{Event, EventKind, TIMELINE_SCHEMA, Timeline};
+pub use timeline::{Event, EventKind, TIMELINE_SCHEMA, Timeline, deadline_in_force};
 pub use view::{Colleague, Commitment, CustomerContact, View};

@@ -33,7 +33,7 @@ pub(super) fn preview(
     let outbox = outbox(deliver);
     let form = deliver.github.as_ref().map_or(TaskForm::Issue, |github| github.form);
     let to = target(deliver.github.is_some(), "github", outbox);
-    add("task", to, letters.task(&handoff, form))?;
+    add("task", to, letters.task(&handoff, form, Medium::Markdown))?;
     let (medium, to) = match &deliver.slack {
         Some(_) => (Medium::Slack, "slack"),
         None => (Medium::Markdown, target(false, "slack", outbox)),

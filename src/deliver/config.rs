@@ -5,8 +5,8 @@ use serde::Deserialize;
 
 use super::{
     AsanaSettings, EmailSettings, GithubSettings, JiraSettings, Letters, OutboxSettings, Reader,
-    Sink, Site, SlackSettings, TaskForm, TaskList, WelcomeSettings, asana, email, github, jira,
-    outbox, slack, welcome,
+    Sink, Site, SlackSettings, TaskForm, TaskList, WelcomeSettings, WholeDays, asana, email,
+    github, jira, outbox, slack, welcome,
 };
 use crate::facts::Secrets;
 
@@ -100,22 +100,32 @@ pub fn build(
     if problems.is_empty() { Ok(sinks) } else { Err(problems) }
 }
 
-/// Makes what reads back what people did about the deliveries.
+/// Makes what reads back what people did about the deliveries; one line for
+/// each target that tells. `days` are those of the deadlines.
 ///
 /// # Errors
 /// With every problem there is, as [`build`].
 pub fn readers(
     config: &DeliverConfig,
     secrets: &Secrets,
+    days: WholeDays,
 ) -> Result<Vec<Box<dyn Reader>>, Vec<BuildProblem>> {
     let mut readers: Vec<Box<dyn Reader>> = Vec::new();
-    let mut problems = Vec::new();
-    if let Some(settings) = &config.github {
-        match github::reader(settings, secrets) {
-            Ok(reader) => readers.push(reader),
-            Err(found) => problems
-                .extend(found.into_iter().map(|message| BuildProblem { sink: "github", message })),
+    let mut problems: Vec<BuildProblem> = Vec::new();
+    let mut add = |sink: &'static str, made: Result<Box<dyn Reader>, Vec<String>>| match made {
+        Ok(made) => readers.push(made),
+        Err(found) => {
+            problems.extend(found.into_iter().map(|message| BuildProblem { sink, message }));
         }
+    };
+    if let Some(settings) = &config.github {
+        add("github", github::reader(settings, secrets, days));
+    }
+    if let Some(settings) = &config.asana {
+        add("asana", asana::reader(settings, secrets, days));
+    }
+    if let Some(settings) = &config.jira {
+        add("jira", jira::reader(settings, secrets, days));
     }
     if problems.is_empty() { Ok(readers) } else { Err(problems) }
 }

@@ -1,7 +1,7 @@
 //! What people are told about one handoff: the texts of `templates/`, filled
 //! in. The same letters go to every sink and into the outbox.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use minijinja::value::Serde;
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use super::templates::web_address;
 use super::{
     DeliveryError, Handoff, Letter, Medium, OnboardingTask, Site, TaskForm, TaskList, TemplateError,
 };
-use crate::brief::{EventKind, question};
+use crate::brief::{Event, EventKind, deadline_in_force, question};
 
 /// Writes the letters.
 #[derive(Clone)]
@@ -30,14 +30,19 @@ impl Letters {
         &self.site
     }
 
-    /// The CSM's first-touch task, in Markdown.
+    /// The CSM's first-touch task.
     ///
     /// # Errors
     /// When a ledger's own template fails.
-    pub fn task(&self, handoff: &Handoff, form: TaskForm) -> Result<Letter, DeliveryError> {
+    pub fn task(
+        &self,
+        handoff: &Handoff,
+        form: TaskForm,
+        medium: Medium,
+    ) -> Result<Letter, DeliveryError> {
         let mut context = self.context(handoff);
         context["pull_request"] = json!(form == TaskForm::PullRequest);
-        self.letter("task.md.j2", Medium::Markdown, Serde(context))
+        self.letter("task.md.j2", medium, Serde(context))
     }
 
     /// The text of a draft's pull request, in Markdown.
@@ -79,6 +84,12 @@ impl Letters {
         let mut context = self.context(handoff);
         context["tasks"] = json!(self.tasks(handoff)?);
         self.letter("project.md.j2", medium, Serde(context))
+    }
+
+    /// The day of the first touch's deadline, for targets that know days only.
+    #[must_use]
+    pub fn due_day(&self, handoff: &Handoff) -> Option<NaiveDate> {
+        due(handoff).map(|due| self.site.days().of(due))
     }
 
     /// The onboarding tasks of this handoff.
@@ -197,9 +208,22 @@ pub(super) fn customer(handoff: &Handoff) -> String {
         .unwrap_or_else(|| handoff.key.to_string())
 }
 
-/// The deadline of the first action.
+/// The deadline of the first action, as it is now.
 pub(super) fn due(handoff: &Handoff) -> Option<DateTime<Utc>> {
+    deadline_in_force(told_due(handoff), &handoff.timeline.events)
+}
+
+/// The deadline of the first action, as the brief tells it.
+fn told_due(handoff: &Handoff) -> Option<DateTime<Utc>> {
     answer(&handoff.brief, "first_action.due")?.parse().ok()
+}
+
+/// The deadline that a target should show: the one that was last read there,
+/// else the brief's.
+pub(super) fn due_at_target(handoff: &Handoff, via: &str) -> Option<DateTime<Utc>> {
+    let is_moved = |event: &&Event| event.event == EventKind::DeadlineMoved && event.via == via;
+    let read = handoff.timeline.events.iter().rev().find(is_moved).and_then(|event| event.due);
+    read.or_else(|| told_due(handoff))
 }
 
 /// When the contract was signed.

@@ -96,7 +96,9 @@ impl Outbox {
 
     fn text(&self, handoff: &Handoff) -> Result<String, DeliveryError> {
         let letter = match self.event {
-            EventKind::TaskOpened => self.letters.task(handoff, TaskForm::Issue)?,
+            EventKind::TaskOpened => {
+                self.letters.task(handoff, TaskForm::Issue, Medium::Markdown)?
+            }
             EventKind::Notified => self.letters.notice(handoff, Medium::Markdown, None)?,
             EventKind::Emailed => self.letters.mail(handoff, Medium::Markdown)?,
             EventKind::ProjectStarted => self.letters.project(handoff, Medium::Markdown)?,

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::deliveries::{Horizon, keys_within};
 use super::workplace::Stored;
 use super::{WorkflowError, Workplace};
-use crate::brief::{Completeness, Event, EventKind, View};
+use crate::brief::{Completeness, Event, EventKind, View, deadline_in_force};
 use crate::facts::{Gap, Key};
 
 /// Where one handoff stands.
@@ -132,7 +132,8 @@ fn row(place: &Workplace, key: &Key, stored: &Stored) -> StatusRow {
         .and_then(View::first_action_owner)
         .and_then(|o| owned(o.name.or(o.github).or(o.email)));
     let rep = view.and_then(View::deal_owner).and_then(|o| owned(o.name.or(o.email)));
-    let due = view.and_then(crate::brief::View::first_action_due);
+    let told = view.and_then(crate::brief::View::first_action_due);
+    let due = deadline_in_force(told, &events);
     let missing = brief.map_or_else(Vec::new, |brief| {
         Completeness::of(&place.schema, brief.json())
             .missing

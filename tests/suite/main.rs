@@ -52,4 +52,5 @@ mod salesforce;
 mod sandbox;
 mod sign;
 mod sync;
+mod sync_projects;
 mod time;

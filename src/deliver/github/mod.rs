@@ -3,6 +3,7 @@
 mod acts;
 mod api;
 mod checks;
+mod deadline;
 mod issue;
 mod marker;
 mod people;
@@ -16,7 +17,7 @@ pub use settings::{GithubSettings, ProjectSettings, Repository, TaskForm};
 
 use std::sync::Arc;
 
-use super::{Letters, Reader, Sink};
+use super::{Letters, Reader, Sink, WholeDays};
 use crate::facts::Secrets;
 use api::Api;
 use pull::{GithubPull, Purpose};
@@ -61,9 +62,10 @@ pub fn draft_pull_request(
 pub(super) fn reader(
     settings: &GithubSettings,
     secrets: &Secrets,
+    days: WholeDays,
 ) -> Result<Box<dyn Reader>, Vec<String>> {
-    let (api, _) = connect(settings, secrets)?;
-    Ok(Box::new(read_back::GithubReader::new(api)))
+    let (api, settings) = connect(settings, secrets)?;
+    Ok(Box::new(read_back::GithubReader::new(api, settings, days)))
 }
 
 fn connect(

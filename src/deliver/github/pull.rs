@@ -14,8 +14,7 @@ use super::marker::{holds, marker, sealed};
 use super::people::assignee;
 use super::{GithubSettings, TaskForm, checks, project};
 use crate::brief::EventKind;
-use crate::deliver::letters::due;
-use crate::deliver::{DeliveryError, Handoff, Letter, Letters, Mark, Sink};
+use crate::deliver::{DeliveryError, Handoff, Letter, Letters, Mark, Medium, Sink};
 use crate::facts::Check;
 
 /// What the pull request is for.
@@ -96,7 +95,7 @@ impl GithubPull {
     fn letter(&self, handoff: &Handoff) -> Result<Letter, DeliveryError> {
         match self.purpose {
             Purpose::Draft => self.letters.draft(handoff),
-            Purpose::Task => self.letters.task(handoff, TaskForm::PullRequest),
+            Purpose::Task => self.letters.task(handoff, TaskForm::PullRequest, Medium::Markdown),
         }
     }
 
@@ -173,7 +172,8 @@ impl GithubPull {
             Err(why) => remarks.push(format!("nobody is asked to review: {why}")),
         }
         if let (Some(settings), Some(node)) = (&self.settings.project, &pull.node_id)
-            && let Err(error) = project::add(&self.api, settings, node, due(handoff)).await
+            && let Err(error) =
+                project::add(&self.api, settings, node, self.letters.due_day(handoff)).await
         {
             remarks.push(format!("not put on the project: {error}"));
         }

@@ -5,5 +5,5 @@ mod killer;
 mod mail;
 mod many;
 mod testkit;
-mod vendors;
-mod world;
+pub(crate) mod vendors;
+pub(crate) mod world;

@@ -7,24 +7,24 @@ use crate::deliver::fake::{Asked, Reply};
 
 /// What the vendors hold.
 #[derive(Default)]
-pub(super) struct Vendors {
-    pub(super) issues: Vec<Value>,
-    pub(super) messages: Vec<Value>,
-    pub(super) projects: Vec<Value>,
-    pub(super) asana_tasks: Vec<Value>,
-    pub(super) jira: Vec<Value>,
+pub(crate) struct Vendors {
+    pub(crate) issues: Vec<Value>,
+    pub(crate) messages: Vec<Value>,
+    pub(crate) projects: Vec<Value>,
+    pub(crate) asana_tasks: Vec<Value>,
+    pub(crate) jira: Vec<Value>,
     /// The `webhook-id` of each welcome.
-    pub(super) welcomes: Vec<String>,
+    pub(crate) welcomes: Vec<String>,
 }
 
 impl Vendors {
     /// Whether a request only reads.
-    pub(super) fn reads(asked: &Asked) -> bool {
+    pub(crate) fn reads(asked: &Asked) -> bool {
         let reading_posts = ["conversations.", "users.lookup", "/search/jql"];
         asked.method == "GET" || reading_posts.iter().any(|part| asked.path.contains(part))
     }
 
-    pub(super) fn answer(&mut self, asked: &Asked) -> Reply {
+    pub(crate) fn answer(&mut self, asked: &Asked) -> Reply {
         let (vendor, path) =
             asked.path.trim_start_matches('/').split_once('/').unwrap_or((&asked.path, ""));
         match vendor.trim_start_matches('/') {

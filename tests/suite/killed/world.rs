@@ -13,7 +13,7 @@ use super::vendors::Vendors;
 use crate::deliver::fake::{Fake, Reply};
 use crate::sandbox::{NOW, Sandbox, fixture};
 
-pub(super) const KEY: &str = "hubspot-18640329741";
+pub(crate) const KEY: &str = "hubspot-18640329741";
 const DEALS: &str = "Record ID,Deal Name,Deal Stage,Close Date,Deal owner,Amount,Currency,Is Closed Won,Associated Company\n\
     18640329741,Brightwater - Growth 2026,Closed Won,2026-10-14 15:44,Marcus Oyelaran,48000.00,USD,true,Brightwater Logistics Ltd\n";
 
@@ -94,6 +94,8 @@ impl World {
         once("an issue on GitHub", vendors.issues.len());
         once("a message in Slack", vendors.messages.len());
         once("a project in Asana", vendors.projects.len());
+        once("a first-touch task in Asana", vendors.asana_tasks.len());
+        once("described in Asana", vendors.projects.iter().filter(|it| it["notes"] != "").count());
         let mut steps: Vec<&str> = vendors.jira.iter().map(step).collect();
         steps.sort_unstable();
         once("no more than an epic and six tasks in Jira", steps.len() / 7);
@@ -118,7 +120,7 @@ fn step(issue: &Value) -> &str {
 }
 
 /// A ledger with one deal that was won, and these deliveries.
-pub(super) fn ledger(deliver: &str) -> Sandbox {
+pub(crate) fn ledger(deliver: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     let csm = "Sam Lee <sam@example.com> @csm-ana";
     sandbox.handoff(".", &["init", "ledger", "--crm", "file", "--csm", csm]).exits(0);
@@ -130,7 +132,7 @@ pub(super) fn ledger(deliver: &str) -> Sandbox {
     sandbox
 }
 
-pub(super) fn secrets(smtp: &str) -> Vec<(&'static str, String)> {
+pub(crate) fn secrets(smtp: &str) -> Vec<(&'static str, String)> {
     [
         ("GITHUB_TOKEN", "ghp_handoff_test"),
         ("SLACK_BOT_TOKEN", "ghp_handoff_test"),
@@ -199,7 +201,7 @@ pub(super) fn faults(sandbox: &Sandbox, delivered: &[&str]) -> Vec<String> {
 }
 
 /// The one timeline, as it is committed.
-pub(super) fn timeline(sandbox: &Sandbox) -> String {
+pub(crate) fn timeline(sandbox: &Sandbox) -> String {
     let files = sandbox.git("ledger", &["ls-tree", "-r", "--name-only", "HEAD", "briefs"]);
     let timelines: Vec<&str> =
         files.lines().filter(|path| path.ends_with("timeline.yaml")).collect();

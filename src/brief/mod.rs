@@ -2,6 +2,7 @@
 //! clock, network, environment or git.
 
 mod answer;
+mod changes;
 mod completeness;
 mod form;
 mod mapping;
@@ -14,6 +15,7 @@ mod timeline;
 mod view;
 
 pub use answer::is_placeholder;
+pub use changes::{ChangedAnswer, changed_answers};
 pub use completeness::{
     Absence, Answer, Completeness, MissingField, QUESTIONS, UnknownAnswer, question,
 };

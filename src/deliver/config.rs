@@ -63,29 +63,29 @@ pub fn build(
     let letters = Letters::new(site.clone());
     let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
     let mut problems: Vec<BuildProblem> = Vec::new();
-    let mut add = |sink: &'static str, made: Result<Box<dyn Sink>, Vec<String>>| match made {
-        Ok(made) => sinks.push(made),
+    let mut add = |sink: &'static str, made: Result<Vec<Box<dyn Sink>>, Vec<String>>| match made {
+        Ok(made) => sinks.extend(made),
         Err(found) => {
             problems.extend(found.into_iter().map(|message| BuildProblem { sink, message }));
         }
     };
     if let Some(settings) = &config.github {
-        add("github", github::sink(settings, secrets, letters.clone()));
+        add("github", github::sinks(settings, secrets, &letters));
     }
     if let Some(settings) = &config.slack {
-        add("slack", slack::sink(settings, secrets, letters.clone()));
+        add("slack", slack::sinks(settings, secrets, &letters));
     }
     if let Some(settings) = &config.email {
-        add("email", email::sink(settings, secrets, letters.clone()));
+        add("email", email::sinks(settings, secrets, &letters));
     }
     if let Some(settings) = &config.asana {
-        add("asana", asana::sink(settings, secrets, letters.clone()));
+        add("asana", asana::sink(settings, secrets, letters.clone()).map(one));
     }
     if let Some(settings) = &config.jira {
-        add("jira", jira::sink(settings, secrets, letters.clone()));
+        add("jira", jira::sink(settings, secrets, letters.clone()).map(one));
     }
     if let Some(settings) = &config.welcome {
-        add("welcome", welcome::sink(settings, secrets, letters.clone()));
+        add("welcome", welcome::sink(settings, secrets, letters.clone()).map(one));
     }
     if let Err(error) = TaskList::read(site) {
         problems.push(BuildProblem { sink: "tasks", message: error.to_string() });
@@ -98,6 +98,10 @@ pub fn build(
         }
     }
     if problems.is_empty() { Ok(sinks) } else { Err(problems) }
+}
+
+fn one(sink: Box<dyn Sink>) -> Vec<Box<dyn Sink>> {
+    vec![sink]
 }
 
 /// Makes what reads back what people did about the deliveries; one line for

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::templates::web_address;
 use super::{
-    DeliveryError, Handoff, Letter, Medium, OnboardingTask, Site, TaskForm, TaskList, TemplateError,
+    DeliveryError, Handoff, Letter, Medium, Occasion, OnboardingTask, Site, TaskForm, TaskList,
+    TemplateError,
 };
 use crate::brief::{Event, EventKind, deadline_in_force, question};
 
@@ -66,6 +67,44 @@ impl Letters {
         let mention = mention.map(minijinja::Value::from_safe_string);
         let context = minijinja::context! { mention, ..Serde(self.context(handoff)) };
         self.letter("notice.slack.j2", medium, context)
+    }
+
+    /// What people are told when a handoff was returned or came again;
+    /// `mention` is our own markup that addresses them.
+    ///
+    /// # Errors
+    /// When a ledger's own template fails.
+    pub fn again(
+        &self,
+        handoff: &Handoff,
+        occasion: Occasion,
+        medium: Medium,
+        mention: Option<String>,
+    ) -> Result<Letter, DeliveryError> {
+        let name = match occasion {
+            Occasion::Signed => return self.notice(handoff, medium, mention),
+            Occasion::Returned => "returned.md.j2",
+            Occasion::Resubmitted => "resubmitted.md.j2",
+        };
+        let mention = mention.map(minijinja::Value::from_safe_string);
+        let returned = handoff.timeline.last(EventKind::Returned);
+        let changes: Vec<Value> = handoff
+            .changes
+            .iter()
+            .map(|it| {
+                json!({"question": it.question, "words": question(it.question), "field": it.field,
+                       "before": it.before, "after": it.after})
+            })
+            .collect();
+        let mut values = self.context(handoff);
+        values["changes"] = json!(changes);
+        values["returned"] = json!({
+            "by": returned.and_then(|event| event.by.as_ref()),
+            "reason": returned.and_then(|event| event.reason.as_ref()),
+            "at": returned.map(|event| self.site.in_words(event.at)),
+        });
+        let context = minijinja::context! { mention, ..Serde(values) };
+        self.letter(name, medium, context)
     }
 
     /// The mail, in Markdown or plain text.

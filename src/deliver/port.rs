@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::brief::{EventKind, Timeline};
+use crate::brief::{ChangedAnswer, EventKind, Timeline};
 use crate::facts::{Check, Key};
 
 /// One answer a brief does not have yet.
@@ -41,6 +41,8 @@ pub struct Handoff {
     pub timeline: Timeline,
     /// What is missing.
     pub missing: Vec<Missing>,
+    /// What changed since the CSM returned it, where it came again.
+    pub changes: Vec<ChangedAnswer>,
     /// A link to the folder on the forge, where the remote is known.
     pub url: Option<String>,
     /// The commit that holds it, hex.

@@ -3,13 +3,16 @@
 use chrono::{DateTime, Utc};
 
 use super::recording::Recording;
-use super::sign::event_name;
+use super::sign::{event_name, version};
 use super::turn::Turn;
 use super::workplace::{LOCK_WAIT, Stored};
 use super::{WorkflowError, Workplace, waiting};
-use crate::brief::{Completeness, Event, EventKind, MissingField, Timeline};
+use crate::brief::{
+    ChangedAnswer, Completeness, Event, EventKind, MissingField, Timeline, changed_answers,
+};
 use crate::deliver::{
     self, Backoff, Circumstances, DeliveryResult, Handoff, Missing, Plan, State, Wanted,
+    answered_part,
 };
 use crate::facts::{Gap, Key, ObjectId};
 use crate::ledger::{BRIEFS, Change, month_for};
@@ -184,9 +187,21 @@ pub fn handoff_of(
         brief: brief.json().clone(),
         timeline: stored.timeline.clone(),
         missing: missing.into_iter().map(gap).collect(),
+        changes: changes(place, stored),
         url: waiting::web_url(place, stored),
         commit: tip_of(place, stored)?.map_or_else(String::new, |id| id.to_string()),
     }))
+}
+
+/// What changed between the version that the CSM returned and the present one.
+fn changes(place: &Workplace, stored: &Stored) -> Vec<ChangedAnswer> {
+    let returned = stored.timeline.last(EventKind::Returned);
+    let before = returned.and_then(|event| event.brief.as_deref());
+    let before = before.and_then(|blob| version(place, blob));
+    match (&before, &stored.brief) {
+        (Some(before), Some(now)) => changed_answers(&place.schema, before, now.json()),
+        _ => Vec::new(),
+    }
 }
 
 /// The commit that holds a handoff.
@@ -220,6 +235,7 @@ pub(super) fn append(
     }
     let mut writer = place.ledger.lock(LOCK_WAIT)?;
     let stored = waiting::find(place, &writer.snapshot()?, key, month_in(folder))?;
+    let seen = stored.as_ref().and_then(|stored| stored.brief_blob.clone());
     let (mut timeline, customer, path, branch) = match stored {
         Some(stored) => {
             let customer =
@@ -228,8 +244,12 @@ pub(super) fn append(
         }
         None => (Timeline::new(key.clone()), None, folder.to_owned(), None),
     };
-    let new: Vec<Event> =
+    let mut new: Vec<Event> =
         events.into_iter().filter(|event| !is_recorded(&timeline, event)).collect();
+    // What a CSM returns is the brief as they see it; what comes again is compared with it.
+    for event in new.iter_mut().filter(|event| event.event == EventKind::Returned) {
+        event.brief.clone_from(&seen);
+    }
     if new.is_empty() {
         return Ok(Some(timeline));
     }
@@ -267,8 +287,11 @@ fn is_recorded(timeline: &Timeline, event: &Event) -> bool {
             | EventKind::ProjectStarted
             | EventKind::Welcomed
             | EventKind::CrmUpdated
+            | EventKind::RepTold
+            | EventKind::CsmTold
     );
-    timeline.events.iter().any(|other| {
+    let events = answered_part(event.event, &timeline.events).unwrap_or(&timeline.events);
+    events.iter().any(|other| {
         other == event || (delivery && other.event == event.event && other.via == event.via)
     })
 }

@@ -157,7 +157,10 @@ fn write(
             drafted.remarks.extend(committed.remarks.iter().map(ToString::to_string));
         }
     }
-    Ok((drafted, Stored { folder, branch: Some(branch), brief: Some(brief), timeline }))
+    Ok((
+        drafted,
+        Stored { folder, branch: Some(branch), brief: Some(brief), brief_blob: None, timeline },
+    ))
 }
 
 /// The draft as the request tells of it; links go to its branch.
@@ -178,6 +181,7 @@ fn handoff_of(
         brief_yaml: brief.to_yaml(Workplace::depth(&drafted.path)),
         timeline: stored.timeline.clone(),
         missing: drafted.missing.iter().cloned().map(gap).collect(),
+        changes: Vec::new(),
         url,
         commit: commit.map_or_else(String::new, |id| id.to_string()),
     })

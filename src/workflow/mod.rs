@@ -39,7 +39,7 @@ pub use init::{Laid, Setup, SetupPerson, init};
 pub use people::{PersonEvent, event_word, record};
 pub use promises::{Kept, Promise, keep_promise, promises};
 pub use sign::{SignRequest, Signed, sign, sign_many, sign_with_answers};
-pub use status::{Standing, StatusRow, status, status_of};
+pub use status::{Return, Standing, StatusRow, status, status_of};
 pub use sync::{NotRead, Synced, key_of_task, sync};
 pub use validate::{Validated, Which, validate};
 pub use voided::record_voided;

@@ -9,7 +9,7 @@ use super::deliveries::append;
 use super::intents::Intents;
 use super::{WorkflowError, Workplace};
 use crate::brief::{Event, Timeline};
-use crate::deliver::{DeliveryError, DeliveryResult, Follower, Moment, Sink};
+use crate::deliver::{DeliveryError, DeliveryResult, Follower, Moment, Sink, answered_part};
 use crate::facts::Key;
 
 /// The follower that writes into the ledger.
@@ -50,7 +50,8 @@ impl<'a> Recording<'a> {
                 continue;
             }
             settled.push((event, via));
-            if timeline.events.iter().any(|known| known.event == event && known.via == via) {
+            let part = answered_part(event, &timeline.events).unwrap_or(&timeline.events);
+            if part.iter().any(|known| known.event == event && known.via == via) {
                 continue;
             }
             let message =

@@ -312,8 +312,14 @@ fn same_handoff(before: View<'_>, now: View<'_>) -> bool {
 
 /// The brief as the machine last wrote it, to tell what people have changed.
 pub(super) fn machine_version(place: &Workplace, timeline: &Timeline) -> Option<Value> {
-    let id: ObjectId =
-        timeline.events.iter().rev().find_map(|event| event.brief.as_ref())?.parse().ok()?;
+    // A return notes what people saw, which they may have changed.
+    let mut written = timeline.events.iter().rev().filter(|it| it.event != EventKind::Returned);
+    version(place, written.find_map(|event| event.brief.as_deref())?)
+}
+
+/// The brief in a blob that an event names.
+pub(super) fn version(place: &Workplace, blob: &str) -> Option<Value> {
+    let id: ObjectId = blob.parse().ok()?;
     let bytes = place.ledger.blob(id).ok()??;
     Brief::parse(&bytes).ok().map(Brief::into_json)
 }

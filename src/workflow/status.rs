@@ -54,6 +54,21 @@ impl Standing {
     }
 }
 
+/// A return and its clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Return {
+    /// When the CSM returned it.
+    pub at: DateTime<Utc>,
+    /// Who.
+    pub by: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// When it came again, or was accepted all the same.
+    pub answered_at: Option<DateTime<Utc>>,
+    /// From the return to the answer, or until now.
+    pub seconds: i64,
+}
+
 /// One handoff with what a list or its story shows.
 #[derive(Debug, Clone, Serialize)]
 pub struct StatusRow {
@@ -75,6 +90,8 @@ pub struct StatusRow {
     pub due: Option<DateTime<Utc>>,
     /// When it was made.
     pub touched_at: Option<DateTime<Utc>>,
+    /// The last return, and how long the rep took or has taken.
+    pub returned: Option<Return>,
     /// The fields without an answer.
     pub missing: Vec<String>,
     /// What happened.
@@ -151,9 +168,25 @@ fn row(place: &Workplace, key: &Key, stored: &Stored) -> StatusRow {
         signed_at: view.and_then(crate::brief::View::signed_at),
         due,
         touched_at,
+        returned: last_return(&events, place.now),
         missing,
         events,
     }
+}
+
+/// The last return, where there was one.
+fn last_return(events: &[Event], now: DateTime<Utc>) -> Option<Return> {
+    let place = events.iter().rposition(|event| event.event == EventKind::Returned)?;
+    let (returned, after) = events.get(place..)?.split_first()?;
+    let answers = [EventKind::Resubmitted, EventKind::Accepted];
+    let answered_at = after.iter().find(|it| answers.contains(&it.event)).map(|it| it.at);
+    Some(Return {
+        at: returned.at,
+        by: returned.by.clone(),
+        reason: returned.reason.clone(),
+        answered_at,
+        seconds: (answered_at.unwrap_or(now) - returned.at).num_seconds().max(0),
+    })
 }
 
 fn standing(

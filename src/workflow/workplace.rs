@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::crm::{Crm, CrmError};
 use crate::deliver::Sink;
 use crate::facts::{DealId, Key, KeyError, Outcome};
-use crate::ledger::{Change, HistoryError, Ledger, LedgerError, Snapshot};
+use crate::ledger::{Change, HistoryError, Ledger, LedgerError, Snapshot, blob_id};
 use crate::text::{quoted, shorten};
 use crate::yaml;
 
@@ -151,6 +151,8 @@ pub struct Stored {
     pub branch: Option<String>,
     /// The brief, if there is one.
     pub brief: Option<Brief>,
+    /// The git blob of its file, hex.
+    pub brief_blob: Option<String>,
     /// What happened.
     pub timeline: Timeline,
 }
@@ -178,7 +180,8 @@ pub(super) fn stored_in(
         Some(bytes) => Timeline::parse(bytes).map_err(|error| read("timeline.yaml", error))?,
         None => Timeline::new(key.clone()),
     };
-    Ok(Some(Stored { folder: folder.path, branch: None, brief, timeline }))
+    let brief_blob = files.brief.as_deref().map(|bytes| blob_id(bytes).to_string());
+    Ok(Some(Stored { folder: folder.path, branch: None, brief, brief_blob, timeline }))
 }
 
 impl Workplace {

@@ -48,6 +48,7 @@ mod pipedrive;
 mod promises;
 mod pull_request;
 mod report;
+mod returned;
 mod salesforce;
 mod sandbox;
 mod sign;

@@ -3,6 +3,7 @@
 mod acts;
 mod api;
 mod checks;
+mod comment;
 mod deadline;
 mod issue;
 mod marker;
@@ -22,22 +23,25 @@ use crate::facts::Secrets;
 use api::Api;
 use pull::{GithubPull, Purpose};
 
-/// The sink that opens the task, in the configured form.
+/// The sinks: one opens the task, in the configured form, one comments on it.
 ///
 /// # Errors
 /// When a credential is missing or a value cannot be used; every problem is named.
-pub(super) fn sink(
+pub(super) fn sinks(
     settings: &GithubSettings,
     secrets: &Secrets,
-    letters: Letters,
-) -> Result<Box<dyn Sink>, Vec<String>> {
+    letters: &Letters,
+) -> Result<Vec<Box<dyn Sink>>, Vec<String>> {
     let (api, settings) = connect(settings, secrets)?;
-    Ok(match settings.form {
+    let comment = comment::GithubComment { api: api.clone(), letters: letters.clone() };
+    let letters = letters.clone();
+    let task: Box<dyn Sink> = match settings.form {
         TaskForm::Issue => Box::new(issue::GithubIssue::new(api, settings, letters)),
         TaskForm::PullRequest => {
             Box::new(GithubPull { api, settings, letters, purpose: Purpose::Task })
         }
-    })
+    };
+    Ok(vec![task, Box::new(comment)])
 }
 
 /// The sink for a brief before its signature: a draft pull request of the

@@ -65,7 +65,11 @@ fn the_outbox_takes_what_no_other_sink_delivers() {
     let named = json!({"github": github, "outbox": {"events": ["task_opened"]}});
     assert_eq!(
         pairs(named),
-        [(EventKind::TaskOpened, "github"), (EventKind::TaskOpened, "outbox")]
+        [
+            (EventKind::TaskOpened, "github"),
+            (EventKind::CsmTold, "github"),
+            (EventKind::TaskOpened, "outbox")
+        ]
     );
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 /// Before or behind what a request does at the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum When {
+pub(crate) enum When {
     /// The request has come, and nothing was done about it.
     Received,
     /// It was done, and the answer is not on its way yet.
@@ -14,15 +14,15 @@ pub(super) enum When {
 
 /// One point at which a program can be killed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Point {
-    pub(super) when: When,
+pub(crate) struct Point {
+    pub(crate) when: When,
     /// Such as `POST /github/repos/acme/handoffs/issues`.
-    pub(super) request: String,
+    pub(crate) request: String,
 }
 
 /// Where a program is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum At {
+pub(crate) enum At {
     /// Nowhere.
     Never,
     /// At the point of this number, from 0.
@@ -41,21 +41,21 @@ struct State {
 
 /// Shared by the servers of one world.
 #[derive(Clone)]
-pub(super) struct Killer(Arc<Mutex<State>>);
+pub(crate) struct Killer(Arc<Mutex<State>>);
 
 impl Killer {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let state = State { child: None, at: At::Never, passed: Vec::new(), late: false };
         Self(Arc::new(Mutex::new(state)))
     }
 
     /// Lets the next program live until this point.
-    pub(super) fn arm(&self, at: At) {
+    pub(crate) fn arm(&self, at: At) {
         *self.0.lock().unwrap() = State { child: None, at, passed: Vec::new(), late: false };
     }
 
     /// The program to be killed; it may have begun to ask already.
-    pub(super) fn follow(&self, mut child: Child) {
+    pub(crate) fn follow(&self, mut child: Child) {
         let mut state = self.0.lock().unwrap();
         if state.late {
             child.kill().unwrap();
@@ -64,11 +64,12 @@ impl Killer {
     }
 
     /// Waits for the program; whether it was killed, and the points it passed.
-    pub(super) fn outcome(&self) -> (bool, Vec<Point>) {
+    pub(crate) fn outcome(&self) -> (bool, Vec<Point>) {
         loop {
             let mut state = self.0.lock().unwrap();
             let child = state.child.as_mut().expect("a program is followed");
             if let Some(status) = child.try_wait().unwrap() {
+                assert_ne!(status.code(), Some(101), "it panicked");
                 return (status.code().is_none(), state.passed.clone());
             }
             drop(state);
@@ -77,7 +78,7 @@ impl Killer {
     }
 
     /// A server is at this point; whether the program lives on.
-    pub(super) fn pass(&self, when: When, request: &str) -> bool {
+    pub(crate) fn pass(&self, when: When, request: &str) -> bool {
         let mut state = self.0.lock().unwrap();
         let number = state.passed.len();
         state.passed.push(Point { when, request: request.to_owned() });

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex};
 use super::killer::{Killer, When};
 
 /// Where mails go that were taken.
-pub(super) type Take = Arc<dyn Fn(&str) + Send + Sync>;
+pub(crate) type Take = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Serves on a free port until the test ends; gives `SMTP_URL`.
-pub(super) fn serve(killer: Killer, take: Take) -> String {
+pub(crate) fn serve(killer: Killer, take: Take) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("smtp://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
@@ -58,16 +58,21 @@ fn talk(stream: &TcpStream, killer: &Killer, take: &Take) -> std::io::Result<()>
 
 /// Kept in memory.
 #[derive(Clone, Default)]
-pub(super) struct Mails(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Mails(Arc<Mutex<Vec<String>>>);
 
 impl Mails {
-    pub(super) fn take(&self) -> Take {
+    pub(crate) fn take(&self) -> Take {
         let kept = self.0.clone();
         Arc::new(move |mail| kept.lock().unwrap().push(mail.to_owned()))
     }
 
+    /// Each mail as it came.
+    pub(crate) fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+
     /// The `Message-ID` of each mail.
-    pub(super) fn ids(&self) -> Vec<String> {
+    pub(crate) fn ids(&self) -> Vec<String> {
         let mails = self.0.lock().unwrap();
         let id = |mail: &String| {
             let line = mail.lines().find_map(|line| line.strip_prefix("Message-ID: "));

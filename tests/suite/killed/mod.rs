@@ -1,8 +1,8 @@
 //! The real binary, killed with SIGKILL after each step of its plan and run
 //! again: what can be looked up is there exactly once.
 
-mod killer;
-mod mail;
+pub(crate) mod killer;
+pub(crate) mod mail;
 mod many;
 mod testkit;
 pub(crate) mod vendors;

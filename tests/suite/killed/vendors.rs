@@ -9,6 +9,8 @@ use crate::deliver::fake::{Asked, Reply};
 #[derive(Default)]
 pub(crate) struct Vendors {
     pub(crate) issues: Vec<Value>,
+    /// The comments on the first issue.
+    pub(crate) comments: Vec<Value>,
     pub(crate) messages: Vec<Value>,
     pub(crate) projects: Vec<Value>,
     pub(crate) asana_tasks: Vec<Value>,
@@ -43,6 +45,18 @@ impl Vendors {
 
     fn github(&mut self, asked: &Asked, path: &str) -> Reply {
         match (asked.method.as_str(), path) {
+            ("GET", "repos/acme/handoffs/issues/1/comments") => {
+                Reply::Json(200, json!(self.comments))
+            }
+            ("POST", "repos/acme/handoffs/issues/1/comments") => {
+                let number = self.comments.len() + 1;
+                let comment = json!({
+                    "html_url": format!("https://github.example/acme/handoffs/issues/1#issuecomment-{number}"),
+                    "created_at": "2026-11-20T17:00:01Z", "body": asked.json()["body"],
+                });
+                self.comments.push(comment.clone());
+                Reply::Json(201, comment)
+            }
             ("GET", "repos/acme/handoffs/issues") => Reply::Json(200, json!(self.issues)),
             ("POST", "repos/acme/handoffs/issues") => {
                 let body = asked.json();

@@ -11,14 +11,14 @@ use super::killer::{At, Killer, Point, When};
 use super::mail::{self, Mails};
 use super::vendors::Vendors;
 use crate::deliver::fake::{Fake, Reply};
-use crate::sandbox::{NOW, Sandbox, fixture};
+use crate::sandbox::{NOW, Ran, Sandbox, fixture};
 
 pub(crate) const KEY: &str = "hubspot-18640329741";
 const DEALS: &str = "Record ID,Deal Name,Deal Stage,Close Date,Deal owner,Amount,Currency,Is Closed Won,Associated Company\n\
     18640329741,Brightwater - Growth 2026,Closed Won,2026-10-14 15:44,Marcus Oyelaran,48000.00,USD,true,Brightwater Logistics Ltd\n";
 
 /// What every delivery stands for in the timeline.
-pub(super) const DELIVERED: [&str; 6] = [
+pub(crate) const DELIVERED: [&str; 6] = [
     "task_opened via github",
     "notified via slack",
     "emailed via email",
@@ -28,18 +28,18 @@ pub(super) const DELIVERED: [&str; 6] = [
 ];
 
 /// A ledger with servers of its own.
-pub(super) struct World {
-    pub(super) sandbox: Sandbox,
-    pub(super) killer: Killer,
-    pub(super) vendors: Arc<Mutex<Vendors>>,
-    pub(super) mails: Mails,
+pub(crate) struct World {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) killer: Killer,
+    pub(crate) vendors: Arc<Mutex<Vendors>>,
+    pub(crate) mails: Mails,
     secrets: Vec<(&'static str, String)>,
     _fake: Fake,
 }
 
 impl World {
     /// With these settings of a mail beside the usual ones.
-    pub(super) async fn new(mail: &str) -> Self {
+    pub(crate) async fn new(mail: &str) -> Self {
         let (killer, mails) = (Killer::new(), Mails::default());
         let vendors = Arc::new(Mutex::new(Vendors::default()));
         let (state, kills) = (vendors.clone(), killer.clone());
@@ -72,18 +72,26 @@ impl World {
 
     /// Runs the binary, killed at the point of this number; whether it was
     /// killed, and the points it passed.
-    pub(super) async fn run(&self, arguments: &[&str], at: At) -> (bool, Vec<Point>) {
+    pub(crate) async fn run(&self, arguments: &[&str], at: At) -> (bool, Vec<Point>) {
         run(&self.sandbox, &self.killer, &self.secrets, arguments, at).await
     }
 
+    /// Runs the binary to its end, which must be a good one.
+    #[track_caller]
+    pub(crate) fn ok(&self, arguments: &[&str]) -> Ran {
+        let secrets: Vec<(&str, &str)> =
+            self.secrets.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        self.sandbox.handoff_with("ledger", arguments, &secrets).exits(0)
+    }
+
     /// The whole of it: brief and deliveries.
-    pub(super) async fn sign(&self, at: At) -> (bool, Vec<Point>) {
+    pub(crate) async fn sign(&self, at: At) -> (bool, Vec<Point>) {
         let event = fixture("esign/pandadoc-completed-full.body.json").display().to_string();
         self.run(&["sign", &event], at).await
     }
 
     /// What is not as it should be after everything has come to its end.
-    pub(super) fn faults(&self) -> Vec<String> {
+    pub(crate) fn faults(&self) -> Vec<String> {
         let mut faults = faults(&self.sandbox, &DELIVERED);
         let vendors = self.vendors.lock().unwrap();
         let mut once = |what: &str, count: usize| {
@@ -106,7 +114,7 @@ impl World {
     }
 
     /// How often mail and welcome went out, each always under one id.
-    pub(super) fn repeats(&self) -> (usize, usize) {
+    pub(crate) fn repeats(&self) -> (usize, usize) {
         let (mails, welcomes) = (self.mails.ids(), self.vendors.lock().unwrap().welcomes.clone());
         for ids in [&mails, &welcomes] {
             assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
@@ -146,7 +154,7 @@ pub(crate) fn secrets(smtp: &str) -> Vec<(&'static str, String)> {
     .to_vec()
 }
 
-pub(super) async fn run(
+pub(crate) async fn run(
     sandbox: &Sandbox,
     killer: &Killer,
     secrets: &[(&'static str, String)],
@@ -166,7 +174,7 @@ pub(super) async fn run(
 }
 
 /// What of a ledger is not sound: git, the timeline's form, each delivery once.
-pub(super) fn faults(sandbox: &Sandbox, delivered: &[&str]) -> Vec<String> {
+pub(crate) fn faults(sandbox: &Sandbox, delivered: &[&str]) -> Vec<String> {
     let mut faults = Vec::new();
     let output = sandbox
         .command("git", sandbox.join("ledger"))

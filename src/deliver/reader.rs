@@ -60,6 +60,16 @@ pub enum ReadBack {
     },
 }
 
+impl ReadBack {
+    /// Of what is not where it was, or may not be seen.
+    pub(super) fn gone(why: String, what: &str) -> Self {
+        let help = format!(
+            "check the account's access; if {what} is gone, record what was done with `handoff touch`, `accept` or `return`"
+        );
+        Self::Unknown { why, help }
+    }
+}
+
 /// One target that what people did is read back from.
 #[async_trait]
 pub trait Reader: Send + Sync {

@@ -35,14 +35,14 @@ pub(super) fn find(
     Ok(draft.filter(|stored| stored.brief.as_ref().is_some_and(|brief| brief.view().is_signed())))
 }
 
+/// Handoffs by key, and what could not be read.
+type Waiting = (Vec<(Key, Stored)>, Vec<Gap>);
+
 /// Every handoff that waits, by key, and what could not be read.
 ///
 /// # Errors
 /// When the ledger or its branches cannot be listed.
-pub(super) fn all(
-    place: &Workplace,
-    snapshot: &Snapshot,
-) -> Result<(Vec<(Key, Stored)>, Vec<Gap>), WorkflowError> {
+pub(super) fn all(place: &Workplace, snapshot: &Snapshot) -> Result<Waiting, WorkflowError> {
     let (mut waiting, mut gaps) = (Vec::new(), Vec::new());
     if !is_mode(place) {
         return Ok((waiting, gaps));

@@ -148,10 +148,7 @@ fn story_url(project: &str, task: &str, story: &str) -> String {
 fn project_of(reference: &str) -> Option<String> {
     let url = Url::parse(reference).ok()?;
     let parts: Vec<&str> = url.path_segments()?.collect();
-    let gid = match parts.as_slice() {
-        ["0", gid, ..] | ["1", _, "project", gid, ..] => gid,
-        _ => return None,
-    };
+    let (["0", gid, ..] | ["1", _, "project", gid, ..]) = parts.as_slice() else { return None };
     (!gid.is_empty() && gid.bytes().all(|b| b.is_ascii_digit())).then(|| (*gid).to_owned())
 }
 
@@ -170,10 +167,7 @@ impl Reader for AsanaReader {
         handoff: &Handoff,
         reference: &str,
     ) -> Result<ReadBack, DeliveryError> {
-        let unknown = |why: String| {
-            let help = "check the token's access; if the project is gone, record what was done with `handoff touch`, `accept` or `return`";
-            Ok(ReadBack::Unknown { why, help: help.to_owned() })
-        };
+        let unknown = |why: String| Ok(ReadBack::gone(why, "the project"));
         let Some(project) = project_of(reference) else {
             return unknown(format!("{} is no project of Asana", text::quoted(reference)));
         };

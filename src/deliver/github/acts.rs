@@ -115,7 +115,7 @@ impl Acts {
             // Closing takes rights that an outsider does not have.
             Some(actor) => {
                 if let Some(by) = self.counted(Some(actor), None) {
-                    self.see(EventKind::Touched, at, by, &issue.html_url, None);
+                    self.see(EventKind::Touched, at, &by, &issue.html_url, None);
                 }
             }
         }
@@ -127,8 +127,8 @@ impl Acts {
         if let Some(at) = pull.merged_at
             && let Some(by) = self.counted(pull.merged_by.as_ref(), None)
         {
-            self.see(EventKind::Touched, at, by.clone(), &pull.html_url, None);
-            self.see(EventKind::Accepted, at, by, &pull.html_url, None);
+            self.see(EventKind::Touched, at, &by, &pull.html_url, None);
+            self.see(EventKind::Accepted, at, &by, &pull.html_url, None);
         }
     }
 
@@ -142,19 +142,19 @@ impl Acts {
         let url = &review.html_url;
         match (review.state.as_str(), Command::read(body)) {
             ("CHANGES_REQUESTED", Some(Command::Return(reason))) => {
-                self.see(EventKind::Returned, at, by, url, reason);
+                self.see(EventKind::Returned, at, &by, url, reason);
             }
             ("CHANGES_REQUESTED", _) => {
                 let reason = text::shorten(&text::one_line(body), 1_000);
                 let reason = (!reason.is_empty()).then_some(reason);
-                self.see(EventKind::Returned, at, by, url, reason);
+                self.see(EventKind::Returned, at, &by, url, reason);
             }
             ("APPROVED", _) => {
-                self.see(EventKind::Touched, at, by.clone(), url, None);
-                self.see(EventKind::Accepted, at, by, url, None);
+                self.see(EventKind::Touched, at, &by, url, None);
+                self.see(EventKind::Accepted, at, &by, url, None);
             }
-            (_, Some(command)) => self.command(command, at, by, url),
-            _ => self.see(EventKind::Touched, at, by, url, None),
+            (_, Some(command)) => self.command(command, at, &by, url),
+            _ => self.see(EventKind::Touched, at, &by, url, None),
         }
     }
 
@@ -164,12 +164,12 @@ impl Acts {
         let association = comment.author_association.as_deref();
         let Some(by) = self.counted(comment.user.as_ref(), association) else { return };
         match Command::read(comment.body.as_deref().unwrap_or_default()) {
-            Some(command) => self.command(command, comment.created_at, by, &comment.html_url),
-            None => self.see(EventKind::Touched, comment.created_at, by, &comment.html_url, None),
+            Some(command) => self.command(command, comment.created_at, &by, &comment.html_url),
+            None => self.see(EventKind::Touched, comment.created_at, &by, &comment.html_url, None),
         }
     }
 
-    fn command(&mut self, command: Command, at: DateTime<Utc>, by: String, url: &str) {
+    fn command(&mut self, command: Command, at: DateTime<Utc>, by: &str, url: &str) {
         match command {
             Command::Accept => self.see(EventKind::Accepted, at, by, url, None),
             Command::Return(reason) => self.see(EventKind::Returned, at, by, url, reason),
@@ -180,12 +180,12 @@ impl Acts {
         &mut self,
         kind: EventKind,
         at: DateTime<Utc>,
-        by: String,
+        by: &str,
         url: &str,
         reason: Option<String>,
     ) {
-        let is_rep = self.rep.as_ref().is_some_and(|rep| rep.eq_ignore_ascii_case(&by));
-        if is_rep && !self.is_csm(&by) {
+        let is_rep = self.rep.as_ref().is_some_and(|rep| rep.eq_ignore_ascii_case(by));
+        if is_rep && !self.is_csm(by) {
             if kind != EventKind::Touched {
                 self.seen.remark(format!(
                     "{by} is the rep and cannot accept or return their own handoff: not counted"
@@ -193,7 +193,7 @@ impl Acts {
             }
             return;
         }
-        self.seen.see(kind, at, &by, url, reason);
+        self.seen.see(kind, at, by, url, reason);
     }
 
     fn is_csm(&self, login: &str) -> bool {

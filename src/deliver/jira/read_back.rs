@@ -217,10 +217,7 @@ impl Reader for JiraReader {
         handoff: &Handoff,
         reference: &str,
     ) -> Result<ReadBack, DeliveryError> {
-        let unknown = |why: String| {
-            let help = "check the account's access; if the epic is gone, record what was done with `handoff touch`, `accept` or `return`";
-            Ok(ReadBack::Unknown { why, help: help.to_owned() })
-        };
+        let unknown = |why: String| Ok(ReadBack::gone(why, "the epic"));
         let Some(key) = key_of(reference) else {
             return unknown(format!("{} is no issue of Jira", text::quoted(reference)));
         };

@@ -26,6 +26,9 @@ pub struct Happened<'a> {
     pub by: Option<&'a str>,
     /// Why, in their words.
     pub reason: Option<&'a str>,
+    /// The deadline that was set, for `deadline_moved`.
+    #[serde(with = "super::kept::maybe_moment")]
+    pub due: Option<DateTime<Utc>>,
 }
 
 impl<'a> From<&'a Event> for Happened<'a> {
@@ -37,6 +40,7 @@ impl<'a> From<&'a Event> for Happened<'a> {
             reference: event.reference.as_deref().filter(|_| tells_reference(event.event)),
             by: event.by.as_deref(),
             reason: event.reason.as_deref(),
+            due: event.due,
         }
     }
 }

@@ -33,6 +33,25 @@ pub(super) mod moment {
     }
 }
 
+/// The same for a moment that may be absent.
+pub(super) mod maybe_moment {
+    use chrono::{DateTime, Utc};
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    pub(in crate::audit) fn serialize<S: Serializer>(
+        at: &Option<DateTime<Utc>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        super::kept_moment(*at).serialize(serializer)
+    }
+
+    pub(in crate::audit) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<DateTime<Utc>>, D::Error> {
+        Ok(super::moment_of(super::Moment::deserialize(deserializer)?))
+    }
+}
+
 /// A moment that may be absent.
 type Moment = Option<(i64, u32)>;
 

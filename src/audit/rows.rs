@@ -7,7 +7,7 @@ use super::matching::Match;
 use super::selection::Selected;
 use super::suggest::Suggestions;
 use super::{AuditInput, Class, DealRow, HandoffFacts, Latencies, Policy, UnansweredField};
-use crate::brief::EventKind;
+use crate::brief::{EventKind, deadline_in_force};
 use crate::facts::Deal;
 
 /// A deal that was judged, with what its line rests on.
@@ -166,7 +166,7 @@ fn fill_from_handoff(
 }
 
 /// When the first touch is due: as the delivered brief told the CSM, else by
-/// the configuration.
+/// the configuration; moved where somebody moved it in time.
 fn first_touch_due(
     input: &AuditInput<'_>,
     handoff: &HandoffFacts,
@@ -174,7 +174,9 @@ fn first_touch_due(
 ) -> Option<DateTime<Utc>> {
     let told = handoff.delivered.as_ref().and_then(|delivery| delivery.brief.due);
     let policy = input.policy;
-    told.or_else(|| {
+    let told = told.or_else(|| {
         Some(crate::time::deadline(signed_at?, policy.first_touch_within, policy.calendar.as_ref()))
-    })
+    });
+    let moves = handoff.events.of(EventKind::DeadlineMoved);
+    deadline_in_force(told, moves.filter_map(|event| Some((event.at, event.due?))))
 }

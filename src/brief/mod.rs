@@ -2,6 +2,7 @@
 //! clock, network, environment or git.
 
 mod answer;
+mod changes;
 mod completeness;
 mod form;
 mod mapping;
@@ -14,6 +15,7 @@ mod timeline;
 mod view;
 
 pub use answer::is_placeholder;
+pub use changes::{ChangedAnswer, changed_answers};
 pub use completeness::{
     Absence, Answer, Completeness, MissingField, QUESTIONS, UnknownAnswer, question,
 };
@@ -34,5 +36,7 @@ pub use schema::{
     Field, Outline, Role, SHIPPED_SCHEMA, Schema, SchemaError, Shape, TIMELINE_JSON_SCHEMA,
     Violation,
 };
-pub use timeline::{Event, EventKind, TIMELINE_SCHEMA, Timeline};
+pub use timeline::{
+    Event, EventKind, TIMELINE_SCHEMA, Timeline, deadline_in_force, deadline_moves,
+};
 pub use view::{Colleague, Commitment, CustomerContact, View};

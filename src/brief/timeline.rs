@@ -37,10 +37,16 @@ pub enum EventKind {
     Accepted,
     /// The CSM returned it, with a reason.
     Returned,
+    /// The rep knows that it was returned.
+    RepTold,
     /// It was returned and came again.
     Resubmitted,
+    /// The CSM knows what it came again with.
+    CsmTold,
     /// The CSM's first human contact with the customer.
     Touched,
+    /// Somebody gave the first touch another deadline.
+    DeadlineMoved,
     /// Somebody decided that no handoff is needed.
     Exempted,
     /// A promise was kept.
@@ -77,13 +83,25 @@ pub struct Event {
     /// when the deal is corrected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub brief: Option<String>,
+    /// The deadline that was set, for `deadline_moved`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<DateTime<Utc>>,
 }
 
 impl Event {
     /// An event with nothing but time, kind and origin.
     #[must_use]
     pub fn new(at: DateTime<Utc>, event: EventKind, via: impl Into<String>) -> Self {
-        Self { at, event, via: via.into(), reference: None, by: None, reason: None, brief: None }
+        Self {
+            at,
+            event,
+            via: via.into(),
+            reference: None,
+            by: None,
+            reason: None,
+            brief: None,
+            due: None,
+        }
     }
 }
 
@@ -133,5 +151,63 @@ impl Timeline {
     #[must_use]
     pub fn last(&self, kind: EventKind) -> Option<&Event> {
         self.events.iter().rev().find(|event| event.event == kind)
+    }
+}
+
+/// When the first touch's deadline was moved, and to when.
+pub fn deadline_moves(
+    events: &[Event],
+) -> impl Iterator<Item = (DateTime<Utc>, DateTime<Utc>)> + '_ {
+    events
+        .iter()
+        .filter(|event| event.event == EventKind::DeadlineMoved)
+        .filter_map(|event| Some((event.at, event.due?)))
+}
+
+/// The deadline of the first touch that counts: the one that the brief told,
+/// moved by each `deadline_moved` that was made before the deadline that it
+/// moves. Who is late already does not become punctual by moving it.
+#[must_use]
+pub fn deadline_in_force(
+    told: Option<DateTime<Utc>>,
+    moves: impl Iterator<Item = (DateTime<Utc>, DateTime<Utc>)>,
+) -> Option<DateTime<Utc>> {
+    let mut moves: Vec<_> = moves.collect();
+    moves.sort_by_key(|(at, _)| *at);
+    moves.into_iter().fold(told, |due, (at, moved)| match due {
+        Some(due) if at > due => Some(due),
+        _ => Some(moved),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_moved_before_it_has_passed_or_not_at_all() {
+        let time = |text: &str| text.parse::<DateTime<Utc>>().expect("a time");
+        let moved = |at: &str, due: &str| {
+            let mut event = Event::new(time(at), EventKind::DeadlineMoved, "jira");
+            event.due = Some(time(due));
+            event
+        };
+        let told = Some(time("2026-11-21T15:00:00Z"));
+        let in_force = |events: &[Event]| deadline_in_force(told, deadline_moves(events));
+        let later = time("2026-11-25T15:00:00Z");
+        assert_eq!(in_force(&[]), told);
+        assert_eq!(in_force(&[moved("2026-11-21T14:59:59Z", "2026-11-25T15:00:00Z")]), Some(later));
+        assert_eq!(in_force(&[moved("2026-11-21T15:00:00Z", "2026-11-25T15:00:00Z")]), Some(later));
+        assert_eq!(in_force(&[moved("2026-11-21T15:00:01Z", "2026-11-25T15:00:00Z")]), told);
+        // In the order of time, whatever the order of recording; earlier is possible, too.
+        let twice = [
+            moved("2026-11-22T15:00:00Z", "2026-11-23T15:00:00Z"),
+            moved("2026-11-21T09:00:00Z", "2026-11-25T15:00:00Z"),
+        ];
+        assert_eq!(in_force(&twice), Some(time("2026-11-23T15:00:00Z")));
+        assert_eq!(
+            deadline_in_force(None, deadline_moves(&twice[..1])),
+            Some(time("2026-11-23T15:00:00Z"))
+        );
     }
 }

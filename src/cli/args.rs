@@ -97,6 +97,8 @@ pub enum Command {
     Accept(people::Arguments),
     /// The CSM returns a handoff to the rep, with the reason
     Return(people::WithReason),
+    /// The rep has mended a returned brief: it comes again, with what changed
+    Resubmit(people::Arguments),
     /// The CSM's first human contact with the customer
     Touch(people::Arguments),
     /// List what reps have promised, kept or open; record that one is kept
@@ -149,6 +151,7 @@ impl Command {
             Self::Return(arguments) => {
                 people::run_with_reason(EventKind::Returned, arguments, context)
             }
+            Self::Resubmit(arguments) => people::run(EventKind::Resubmitted, arguments, context),
             Self::Touch(arguments) => people::run(EventKind::Touched, arguments, context),
             Self::Promises(arguments) => promises::run(arguments, context),
             Self::Sync(arguments) => sync::run(arguments, context),

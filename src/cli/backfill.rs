@@ -82,13 +82,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
                     context.say(format!("note: {}: {remark}", signed.key));
                 }
                 if arguments.deliver {
-                    context.block_on(workflow::deliver(
-                        &place,
-                        &signed.key,
-                        false,
-                        false,
-                        None,
-                    ))??;
+                    context.block_on(workflow::deliver(&place, &signed.key, false, false))??;
                 }
                 lines.push(Line {
                     path: Some(signed.path),

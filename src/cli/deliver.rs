@@ -43,6 +43,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
         return Err(CliError::usage("`deliver:` in handoff.yaml names nothing to deliver to")
             .help("add `deliver: {outbox: {dir: outbox}}` to see what would be sent, as files"));
     }
+    catch_up(&place, context);
     let named = !arguments.keys.is_empty();
     let mut exit = Exit::Clean;
     let keys = if named {
@@ -81,6 +82,15 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
     Ok(exit)
 }
 
+/// What was merged and written on the remote is looked at, too.
+pub(super) fn catch_up(place: &Workplace, context: &Context) {
+    let mut remarks = Vec::new();
+    workflow::catch_up(place, &mut remarks);
+    for remark in remarks {
+        context.say(format!("note: {remark}"));
+    }
+}
+
 /// A key of the command line.
 pub(super) fn parse_key(text: &str) -> Result<Key, CliError> {
     Key::parse(text.trim()).map_err(|error| {
@@ -100,7 +110,7 @@ async fn all(
     let mut results = Vec::new();
     let mut wrote = false;
     for key in keys {
-        let delivered = workflow::deliver(place, key, at_once, dry_run, None).await?;
+        let delivered = workflow::deliver(place, key, at_once, dry_run).await?;
         for remark in &delivered.remarks {
             context.say(format!("note: {remark}"));
         }

@@ -176,7 +176,7 @@ fn sign_one(
         };
         let (signed, delivered) = context.block_on(async {
             let signed = workflow::sign(place, &request).await?;
-            let delivered = workflow::deliver(place, &signed.key, false, false, None).await?;
+            let delivered = workflow::deliver(place, &signed.key, false, false).await?;
             Ok::<_, workflow::WorkflowError>((signed, delivered))
         })??;
         let sent = delivered.results.iter().filter(|result| result.outcome.is_ok()).count();

@@ -4,7 +4,7 @@ use super::context::Context;
 use super::error::CliError;
 use super::open::open_letters;
 use crate::brief::Completeness;
-use crate::deliver::{DeliverConfig, DeliveryError, Letter, Medium, TaskForm};
+use crate::deliver::{DeliverConfig, DeliveryError, Letter, Medium, Occasion, TaskForm};
 use crate::facts::Key;
 use crate::workflow::{self, Stored, WorkflowError, Workplace};
 
@@ -33,7 +33,7 @@ pub(super) fn preview(
     let outbox = outbox(deliver);
     let form = deliver.github.as_ref().map_or(TaskForm::Issue, |github| github.form);
     let to = target(deliver.github.is_some(), "github", outbox);
-    add("task", to, letters.task(&handoff, form))?;
+    add("task", to, letters.task(&handoff, form, Medium::Markdown))?;
     let (medium, to) = match &deliver.slack {
         Some(_) => (Medium::Slack, "slack"),
         None => (Medium::Markdown, target(false, "slack", outbox)),
@@ -41,6 +41,16 @@ pub(super) fn preview(
     add("message", to, letters.notice(&handoff, medium, None))?;
     let to = target(deliver.email.is_some(), "email", outbox);
     add("mail", to, letters.mail(&handoff, Medium::Plain))?;
+    let people = match (deliver.slack.is_some(), deliver.email.is_some()) {
+        (true, true) => "slack and email",
+        (true, false) => "slack",
+        (false, email) => target(email, "email", outbox),
+    };
+    for (what, occasion) in
+        [("return", Occasion::Returned), ("re-submission", Occasion::Resubmitted)]
+    {
+        add(what, people, letters.again(&handoff, occasion, Medium::Markdown, None))?;
+    }
     let to = match (deliver.asana.is_some(), deliver.jira.is_some()) {
         (true, true) => "asana and jira",
         (true, false) => "asana",

@@ -112,7 +112,7 @@ async fn hand_over(
     if place.sinks.is_empty() {
         return Ok((signed, None));
     }
-    let mut delivered = workflow::deliver(place, &signed.key, false, false, None).await?;
+    let mut delivered = workflow::deliver(place, &signed.key, false, false).await?;
     if !delivered.results.is_empty() {
         place.push(&mut delivered.remarks)?;
     }

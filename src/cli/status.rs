@@ -124,6 +124,15 @@ fn story(row: &StatusRow) -> String {
     if let Some(due) = row.due {
         line("first touch", &format!("due {}", due.format("%Y-%m-%d %H:%M UTC")));
     }
+    if let Some(returned) = &row.returned {
+        let took = describe_seconds(returned.seconds);
+        let when = returned.at.format("%Y-%m-%d %H:%M UTC");
+        let clock = match returned.answered_at {
+            Some(_) => format!("{when}, answered after {took}"),
+            None => format!("{when}, waiting for the rep for {took}"),
+        };
+        line("returned", &clock);
+    }
     line(
         "missing",
         &if row.missing.is_empty() { "nothing".to_owned() } else { row.missing.join(", ") },

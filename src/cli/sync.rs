@@ -9,7 +9,7 @@ use super::deliver::parse_key;
 use super::error::CliError;
 use super::exit::Exit;
 use super::open::{Ports, open};
-use crate::deliver::{self, Reader};
+use crate::deliver::{self, Reader, WholeDays};
 use crate::facts::Key;
 use crate::report::count;
 use crate::workflow::{self, Horizon, Synced, Workplace};
@@ -44,6 +44,7 @@ pub struct Arguments {
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
     let place = open(context, Ports { push: !arguments.no_push, ..Ports::default() })?;
     let readers = open_readers(&place, context)?;
+    super::deliver::catch_up(&place, context);
     let mut exit = Exit::Clean;
     let keys = choose(arguments, &place, &readers, context, &mut exit)?;
     let results = context.block_on(all(&place, &readers, &keys, arguments.dry_run, context))??;
@@ -83,8 +84,8 @@ async fn all(
 }
 
 fn open_readers(place: &Workplace, context: &Context) -> Result<Vec<Box<dyn Reader>>, CliError> {
-    let readers =
-        deliver::readers(&place.config.deliver, &context.secrets()?).map_err(|problems| {
+    let readers = deliver::readers(&place.config.deliver, &context.secrets()?, days(place))
+        .map_err(|problems| {
             let mut error =
                 CliError::usage("`deliver:` in handoff.yaml cannot be used as it stands");
             for problem in problems {
@@ -99,6 +100,12 @@ fn open_readers(place: &Workplace, context: &Context) -> Result<Vec<Box<dyn Read
         .help("add `deliver: {github: {repository: owner/name}}`, or record by hand with `handoff touch`, `accept` and `return`"));
     }
     Ok(readers)
+}
+
+/// Days as the calendar of the first touch counts them.
+fn days(place: &Workplace) -> WholeDays {
+    let calendar = place.config.first_touch.calendar.as_ref();
+    WholeDays(calendar.map_or(chrono_tz::Tz::UTC, crate::time::Calendar::zone))
 }
 
 fn choose(
@@ -177,8 +184,11 @@ fn to_text(results: &[Synced], dry_run: bool) -> String {
                 .reason
                 .as_deref()
                 .map_or_else(String::new, |reason| format!(": \"{reason}\""));
+            let due = event.due.map_or_else(String::new, |due| {
+                format!(" to {}", due.format("%Y-%m-%d %H:%M UTC"))
+            });
             let reference = event.reference.as_deref().unwrap_or_default();
-            text.push_str(&format!("  {word:<9} by {by}, {at}{reason}  {reference}\n"));
+            text.push_str(&format!("  {word:<9}{due} by {by}, {at}{reason}  {reference}\n"));
         }
         for task in &synced.not_read {
             text.push_str(&format!("  unknown   {}: {}\n", task.via, task.why));

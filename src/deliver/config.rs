@@ -5,8 +5,8 @@ use serde::Deserialize;
 
 use super::{
     AsanaSettings, EmailSettings, GithubSettings, JiraSettings, Letters, OutboxSettings, Reader,
-    Sink, Site, SlackSettings, TaskForm, TaskList, WelcomeSettings, asana, email, github, jira,
-    outbox, slack, welcome,
+    Sink, Site, SlackSettings, TaskForm, TaskList, WelcomeSettings, WholeDays, asana, email,
+    github, jira, outbox, slack, welcome,
 };
 use crate::facts::Secrets;
 
@@ -63,29 +63,29 @@ pub fn build(
     let letters = Letters::new(site.clone());
     let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
     let mut problems: Vec<BuildProblem> = Vec::new();
-    let mut add = |sink: &'static str, made: Result<Box<dyn Sink>, Vec<String>>| match made {
-        Ok(made) => sinks.push(made),
+    let mut add = |sink: &'static str, made: Result<Vec<Box<dyn Sink>>, Vec<String>>| match made {
+        Ok(made) => sinks.extend(made),
         Err(found) => {
             problems.extend(found.into_iter().map(|message| BuildProblem { sink, message }));
         }
     };
     if let Some(settings) = &config.github {
-        add("github", github::sink(settings, secrets, letters.clone()));
+        add("github", github::sinks(settings, secrets, &letters));
     }
     if let Some(settings) = &config.slack {
-        add("slack", slack::sink(settings, secrets, letters.clone()));
+        add("slack", slack::sinks(settings, secrets, &letters));
     }
     if let Some(settings) = &config.email {
-        add("email", email::sink(settings, secrets, letters.clone()));
+        add("email", email::sinks(settings, secrets, &letters));
     }
     if let Some(settings) = &config.asana {
-        add("asana", asana::sink(settings, secrets, letters.clone()));
+        add("asana", asana::sink(settings, secrets, letters.clone()).map(one));
     }
     if let Some(settings) = &config.jira {
-        add("jira", jira::sink(settings, secrets, letters.clone()));
+        add("jira", jira::sink(settings, secrets, letters.clone()).map(one));
     }
     if let Some(settings) = &config.welcome {
-        add("welcome", welcome::sink(settings, secrets, letters.clone()));
+        add("welcome", welcome::sink(settings, secrets, letters.clone()).map(one));
     }
     if let Err(error) = TaskList::read(site) {
         problems.push(BuildProblem { sink: "tasks", message: error.to_string() });
@@ -100,30 +100,44 @@ pub fn build(
     if problems.is_empty() { Ok(sinks) } else { Err(problems) }
 }
 
-/// Makes what reads back what people did about the deliveries.
+fn one(sink: Box<dyn Sink>) -> Vec<Box<dyn Sink>> {
+    vec![sink]
+}
+
+/// Makes what reads back what people did about the deliveries; one line for
+/// each target that tells. `days` are those of the deadlines.
 ///
 /// # Errors
 /// With every problem there is, as [`build`].
 pub fn readers(
     config: &DeliverConfig,
     secrets: &Secrets,
+    days: WholeDays,
 ) -> Result<Vec<Box<dyn Reader>>, Vec<BuildProblem>> {
     let mut readers: Vec<Box<dyn Reader>> = Vec::new();
-    let mut problems = Vec::new();
-    if let Some(settings) = &config.github {
-        match github::reader(settings, secrets) {
-            Ok(reader) => readers.push(reader),
-            Err(found) => problems
-                .extend(found.into_iter().map(|message| BuildProblem { sink: "github", message })),
+    let mut problems: Vec<BuildProblem> = Vec::new();
+    let mut add = |sink: &'static str, made: Result<Box<dyn Reader>, Vec<String>>| match made {
+        Ok(made) => readers.push(made),
+        Err(found) => {
+            problems.extend(found.into_iter().map(|message| BuildProblem { sink, message }));
         }
+    };
+    if let Some(settings) = &config.github {
+        add("github", github::reader(settings, secrets, days));
+    }
+    if let Some(settings) = &config.asana {
+        add("asana", asana::reader(settings, secrets, days));
+    }
+    if let Some(settings) = &config.jira {
+        add("jira", jira::reader(settings, secrets, days));
     }
     if problems.is_empty() { Ok(readers) } else { Err(problems) }
 }
 
 impl DeliverConfig {
-    /// Whether a draft's branch goes on to be the task's when it has landed.
+    /// Whether the task is a pull request, on whose branch a signed brief waits.
     #[must_use]
-    pub fn keeps_draft_branch(&self) -> bool {
+    pub fn opens_pull_request(&self) -> bool {
         self.github.as_ref().is_some_and(|github| github.form == TaskForm::PullRequest)
     }
 

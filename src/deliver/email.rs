@@ -11,11 +11,10 @@ use lettre::transport::smtp::AsyncSmtpTransportBuilder;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
-use tokio::sync::OnceCell;
 use url::Url;
 
 use super::letters::answer;
-use super::{DeliveryError, Handoff, Letters, Mark, Medium, Sink};
+use super::{DeliveryError, Handoff, Letters, Mark, Medium, Occasion, Sink};
 use crate::brief::EventKind;
 use crate::facts::{Check, Secrets};
 use crate::text;
@@ -52,18 +51,31 @@ struct Email {
     list: Vec<Mailbox>,
     settings: EmailSettings,
     builder: AsyncSmtpTransportBuilder,
-    transport: OnceCell<Transport>,
     letters: Letters,
+    occasion: Occasion,
 }
 
-/// The sink that sends the mail.
+/// The sinks that send mail, one for each occasion.
 ///
 /// # Errors
 /// When `SMTP_URL` is missing or unsafe, or an address is none.
-pub(super) fn sink(
+pub(super) fn sinks(
+    settings: &EmailSettings,
+    secrets: &Secrets,
+    letters: &Letters,
+) -> Result<Vec<Box<dyn Sink>>, Vec<String>> {
+    let mut sinks = Vec::new();
+    for occasion in Occasion::ALL {
+        sinks.push(sink(settings, secrets, letters.clone(), occasion)?);
+    }
+    Ok(sinks)
+}
+
+fn sink(
     settings: &EmailSettings,
     secrets: &Secrets,
     letters: Letters,
+    occasion: Occasion,
 ) -> Result<Box<dyn Sink>, Vec<String>> {
     let mut problems = Vec::new();
     let mut mailbox = |field: &str, address: &str| {
@@ -87,8 +99,8 @@ pub(super) fn sink(
             list,
             settings: settings.clone(),
             builder,
-            transport: OnceCell::new(),
             letters,
+            occasion,
         })),
         _ => Err(problems),
     }
@@ -120,16 +132,22 @@ fn server(secret: &SecretString) -> Result<AsyncSmtpTransportBuilder, String> {
 }
 
 impl Email {
-    async fn transport(&self) -> &Transport {
-        self.transport.get_or_init(|| async { self.builder.clone().build() }).await
+    /// A connection of its own for each use: one that outlives the runtime
+    /// cannot be closed.
+    fn transport(&self) -> Transport {
+        self.builder.clone().build()
     }
 
     /// Who gets it; addresses of the brief that are none are left out and named.
     fn recipients(&self, handoff: &Handoff) -> (Vec<Mailbox>, Vec<String>) {
         let (mut to, mut remarks) = (Vec::<Mailbox>::new(), Vec::new());
-        for (wanted, at) in
-            [(self.settings.to_csm, "first_action.owner"), (self.settings.to_rep, "deal.owner")]
-        {
+        let (csm, rep) = match self.occasion {
+            Occasion::Signed => (self.settings.to_csm, self.settings.to_rep),
+            // To whom the word is: settings about new handoffs do not keep it back.
+            Occasion::Returned => (false, true),
+            Occasion::Resubmitted => (true, false),
+        };
+        for (wanted, at) in [(csm, "first_action.owner"), (rep, "deal.owner")] {
             let address = answer(&handoff.brief, &format!("{at}.email")).filter(|_| wanted);
             let Some(address) = address else { continue };
             match address.trim().parse::<Address>() {
@@ -141,19 +159,25 @@ impl Email {
                 Err(_) => remarks.push(format!("{at}: {} is no address", text::quoted(&address))),
             }
         }
-        to.extend(self.list.iter().cloned());
+        if self.occasion == Occasion::Signed || to.is_empty() {
+            to.extend(self.list.iter().cloned());
+        }
         let mut seen = std::collections::BTreeSet::new();
         to.retain(|mailbox| seen.insert(mailbox.email.to_string().to_lowercase()));
         (to, remarks)
     }
 
     fn message_id(&self, handoff: &Handoff) -> String {
-        format!("<handoff.{}.brief@{}>", handoff.key, self.from.email.domain())
+        let step = self.occasion.step(handoff, "brief");
+        format!("<handoff.{}.{step}@{}>", handoff.key, self.from.email.domain())
     }
 
     fn message(&self, handoff: &Handoff, to: Vec<Mailbox>) -> Result<Message, DeliveryError> {
-        let markdown = self.letters.mail(handoff, Medium::Markdown)?;
-        let plain = self.letters.mail(handoff, Medium::Plain)?;
+        let letter = |medium| match self.occasion {
+            Occasion::Signed => self.letters.mail(handoff, medium),
+            again => self.letters.again(handoff, again, medium, None),
+        };
+        let (markdown, plain) = (letter(Medium::Markdown)?, letter(Medium::Plain)?);
         // Raw HTML stays off, as it is by default.
         let html = comrak::markdown_to_html(&markdown.body, &comrak::Options::default());
         let generated = HeaderValue::new(
@@ -189,7 +213,7 @@ impl Email {
 #[async_trait]
 impl Sink for Email {
     fn event(&self) -> EventKind {
-        EventKind::Emailed
+        self.occasion.event(EventKind::Emailed)
     }
 
     fn via(&self) -> &'static str {
@@ -228,17 +252,21 @@ impl Sink for Email {
             });
         }
         let message = self.message(handoff, to)?;
-        self.transport().await.send(message).await.map_err(|error| judge(&error))?;
+        self.transport().send(message).await.map_err(|error| judge(&error))?;
         let remark = (!remarks.is_empty()).then(|| remarks.join("; "));
         Ok(Mark { reference: self.message_id(handoff), at: None, remark })
     }
 
     async fn checks(&self, offline: bool) -> Vec<Check> {
+        // The same server for all of them.
+        if self.occasion != Occasion::Signed {
+            return Vec::new();
+        }
         let what = "email: SMTP_URL";
         if offline {
             return vec![Check::ok(what, "it is set, the server was not asked")];
         }
-        vec![match self.transport().await.test_connection().await {
+        vec![match self.transport().test_connection().await {
             Ok(true) => Check::ok(what, "the server takes the connection and the password"),
             Ok(false) => Check::failed(what, "the server ended the connection", "check SMTP_URL"),
             Err(error) => {

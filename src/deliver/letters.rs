@@ -1,26 +1,16 @@
 //! What people are told about one handoff: the texts of `templates/`, filled
 //! in. The same letters go to every sink and into the outbox.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use minijinja::value::Serde;
 use serde_json::{Value, json};
 
 use super::templates::web_address;
 use super::{
-    DeliveryError, Handoff, Letter, Medium, OnboardingTask, Site, TaskForm, TaskList, TemplateError,
+    DeliveryError, Handoff, Letter, Medium, Occasion, OnboardingTask, Site, TaskForm, TaskList,
+    TemplateError,
 };
-use crate::brief::EventKind;
-
-/// The seven questions, in the product's words.
-const QUESTIONS: [&str; 7] = [
-    "Who is this customer?",
-    "What did they buy?",
-    "Who are we talking to?",
-    "What did the rep promise?",
-    "How complex is implementation?",
-    "What does success look like to them?",
-    "What should CS do first, and by when?",
-];
+use crate::brief::{Event, EventKind, deadline_in_force, deadline_moves, question};
 
 /// Writes the letters.
 #[derive(Clone)]
@@ -41,14 +31,19 @@ impl Letters {
         &self.site
     }
 
-    /// The CSM's first-touch task, in Markdown.
+    /// The CSM's first-touch task.
     ///
     /// # Errors
     /// When a ledger's own template fails.
-    pub fn task(&self, handoff: &Handoff, form: TaskForm) -> Result<Letter, DeliveryError> {
+    pub fn task(
+        &self,
+        handoff: &Handoff,
+        form: TaskForm,
+        medium: Medium,
+    ) -> Result<Letter, DeliveryError> {
         let mut context = self.context(handoff);
         context["pull_request"] = json!(form == TaskForm::PullRequest);
-        self.letter("task.md.j2", Medium::Markdown, Serde(context))
+        self.letter("task.md.j2", medium, Serde(context))
     }
 
     /// The text of a draft's pull request, in Markdown.
@@ -74,6 +69,44 @@ impl Letters {
         self.letter("notice.slack.j2", medium, context)
     }
 
+    /// What people are told when a handoff was returned or came again;
+    /// `mention` is our own markup that addresses them.
+    ///
+    /// # Errors
+    /// When a ledger's own template fails.
+    pub fn again(
+        &self,
+        handoff: &Handoff,
+        occasion: Occasion,
+        medium: Medium,
+        mention: Option<String>,
+    ) -> Result<Letter, DeliveryError> {
+        let name = match occasion {
+            Occasion::Signed => return self.notice(handoff, medium, mention),
+            Occasion::Returned => "returned.md.j2",
+            Occasion::Resubmitted => "resubmitted.md.j2",
+        };
+        let mention = mention.map(minijinja::Value::from_safe_string);
+        let returned = handoff.timeline.last(EventKind::Returned);
+        let changes: Vec<Value> = handoff
+            .changes
+            .iter()
+            .map(|it| {
+                json!({"question": it.question, "words": question(it.question), "field": it.field,
+                       "before": it.before, "after": it.after})
+            })
+            .collect();
+        let mut values = self.context(handoff);
+        values["changes"] = json!(changes);
+        values["returned"] = json!({
+            "by": returned.and_then(|event| event.by.as_ref()),
+            "reason": returned.and_then(|event| event.reason.as_ref()),
+            "at": returned.map(|event| self.site.in_words(event.at)),
+        });
+        let context = minijinja::context! { mention, ..Serde(values) };
+        self.letter(name, medium, context)
+    }
+
     /// The mail, in Markdown or plain text.
     ///
     /// # Errors
@@ -90,6 +123,12 @@ impl Letters {
         let mut context = self.context(handoff);
         context["tasks"] = json!(self.tasks(handoff)?);
         self.letter("project.md.j2", medium, Serde(context))
+    }
+
+    /// The day of the first touch's deadline, for targets that know days only.
+    #[must_use]
+    pub fn due_day(&self, handoff: &Handoff) -> Option<NaiveDate> {
+        due(handoff).map(|due| self.site.days().of(due))
     }
 
     /// The onboarding tasks of this handoff.
@@ -141,8 +180,7 @@ impl Letters {
             .missing
             .iter()
             .map(|gap| {
-                let words = usize::from(gap.question).checked_sub(1).and_then(|n| QUESTIONS.get(n));
-                json!({"question": gap.question, "words": words, "field": gap.field, "ask": gap.ask,
+                json!({"question": gap.question, "words": question(gap.question), "field": gap.field, "ask": gap.ask,
                        "example": gap.example})
             })
             .collect();
@@ -209,9 +247,22 @@ pub(super) fn customer(handoff: &Handoff) -> String {
         .unwrap_or_else(|| handoff.key.to_string())
 }
 
-/// The deadline of the first action.
+/// The deadline of the first action, as it is now.
 pub(super) fn due(handoff: &Handoff) -> Option<DateTime<Utc>> {
+    deadline_in_force(told_due(handoff), deadline_moves(&handoff.timeline.events))
+}
+
+/// The deadline of the first action, as the brief tells it.
+fn told_due(handoff: &Handoff) -> Option<DateTime<Utc>> {
     answer(&handoff.brief, "first_action.due")?.parse().ok()
+}
+
+/// The deadline that a target should show: the one that was last read there,
+/// else the brief's.
+pub(super) fn due_at_target(handoff: &Handoff, via: &str) -> Option<DateTime<Utc>> {
+    let is_moved = |event: &&Event| event.event == EventKind::DeadlineMoved && event.via == via;
+    let read = handoff.timeline.events.iter().rev().find(is_moved).and_then(|event| event.due);
+    read.or_else(|| told_due(handoff))
 }
 
 /// When the contract was signed.

@@ -7,17 +7,21 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use serde::Deserialize;
 
-use super::{DeliveryError, Handoff, Letter, Letters, Mark, Medium, Sink, TaskForm, event_name};
+use super::{
+    DeliveryError, Handoff, Letter, Letters, Mark, Medium, Occasion, Sink, TaskForm, event_name,
+};
 use crate::brief::EventKind;
 use crate::facts::Check;
 
 /// The events an outbox can hold, in the order of their numbers.
-const EVENTS: [EventKind; 5] = [
+const EVENTS: [EventKind; 7] = [
     EventKind::TaskOpened,
     EventKind::Notified,
     EventKind::Emailed,
     EventKind::ProjectStarted,
     EventKind::Welcomed,
+    EventKind::RepTold,
+    EventKind::CsmTold,
 ];
 
 /// `deliver.outbox`.
@@ -83,7 +87,9 @@ impl Outbox {
 
     fn file(&self, handoff: &Handoff) -> PathBuf {
         let extension = if self.event == EventKind::Welcomed { "json" } else { "md" };
-        let name = format!("{:02}-{}.{extension}", self.number, event_name(self.event));
+        // Each return is told of in a file of its own: `06-returned-2.md`.
+        let step = Occasion::of(self.event).step(handoff, &event_name(self.event));
+        let name = format!("{:02}-{step}.{extension}", self.number);
         Path::new(handoff.key.as_str()).join(name)
     }
 
@@ -96,10 +102,16 @@ impl Outbox {
 
     fn text(&self, handoff: &Handoff) -> Result<String, DeliveryError> {
         let letter = match self.event {
-            EventKind::TaskOpened => self.letters.task(handoff, TaskForm::Issue)?,
+            EventKind::TaskOpened => {
+                self.letters.task(handoff, TaskForm::Issue, Medium::Markdown)?
+            }
             EventKind::Notified => self.letters.notice(handoff, Medium::Markdown, None)?,
             EventKind::Emailed => self.letters.mail(handoff, Medium::Markdown)?,
             EventKind::ProjectStarted => self.letters.project(handoff, Medium::Markdown)?,
+            EventKind::RepTold | EventKind::CsmTold => {
+                let occasion = Occasion::of(self.event);
+                self.letters.again(handoff, occasion, Medium::Markdown, None)?
+            }
             _ => {
                 let mut json = format!("{:#}", self.letters.welcome(handoff));
                 json.push('\n');

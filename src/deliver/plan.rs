@@ -7,8 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use super::failure::Failure;
-use super::{Sink, event_name};
-use crate::brief::{EventKind, Timeline};
+use super::{Sink, answered_part, event_name};
+use crate::brief::{Event, EventKind, Timeline};
 
 /// One delivery that the configuration asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,10 +203,11 @@ pub fn plan(wanted: &[Wanted], timeline: &Timeline, circumstances: &Circumstance
     let excuse = excuse(timeline, circumstances.since);
     let mut steps: Vec<Step> = wanted
         .iter()
-        .map(|wanted| Step {
-            event: wanted.event,
-            via: wanted.via,
-            state: state(wanted, timeline, circumstances, excuse.as_ref()),
+        // Nobody is told of a return that there was not.
+        .filter_map(|wanted| {
+            let events = answered_part(wanted.event, &timeline.events)?;
+            let state = state(wanted, events, circumstances, excuse.as_ref());
+            Some(Step { event: wanted.event, via: wanted.via, state })
         })
         .collect();
     // The kinds are declared in the order of the story; the task comes first,
@@ -234,19 +235,18 @@ fn excuse(timeline: &Timeline, since: Option<DateTime<Utc>>) -> Option<Settled> 
 
 fn state(
     wanted: &Wanted,
-    timeline: &Timeline,
+    events: &[Event],
     circumstances: &Circumstances,
     excuse: Option<&Settled>,
 ) -> State {
-    let done = timeline.events.iter().find(|e| e.event == wanted.event && e.via == wanted.via);
+    let done = events.iter().find(|e| e.event == wanted.event && e.via == wanted.via);
     if let Some(done) = done {
         return State::Done { at: done.at, reference: done.reference.clone() };
     }
     if let Some(excuse) = excuse {
         return State::Settled(excuse.clone());
     }
-    let failures: Vec<(DateTime<Utc>, Failure)> = timeline
-        .events
+    let failures: Vec<(DateTime<Utc>, Failure)> = events
         .iter()
         .filter_map(|event| Some((event.at, Failure::read(event)?)))
         .filter(|(_, failure)| failure.event == wanted.event && failure.via == wanted.via)

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::brief::{EventKind, Timeline};
+use crate::brief::{ChangedAnswer, EventKind, Timeline};
 use crate::facts::{Check, Key};
 
 /// One answer a brief does not have yet.
@@ -41,6 +41,8 @@ pub struct Handoff {
     pub timeline: Timeline,
     /// What is missing.
     pub missing: Vec<Missing>,
+    /// What changed since the CSM returned it, where it came again.
+    pub changes: Vec<ChangedAnswer>,
     /// A link to the folder on the forge, where the remote is known.
     pub url: Option<String>,
     /// The commit that holds it, hex.
@@ -126,6 +128,16 @@ pub trait Sink: Send + Sync {
     /// # Errors
     /// See [`DeliveryError`].
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError>;
+
+    /// Brings what was made in line with a brief that has changed since, where
+    /// that is no delivery of its own; one line where something was done.
+    ///
+    /// # Errors
+    /// See [`DeliveryError`]; nothing is lost, the next run tries again.
+    async fn keep_up(&self, handoff: &Handoff) -> Result<Option<String>, DeliveryError> {
+        let _ = handoff;
+        Ok(None)
+    }
 
     /// Secret, permission, channel, template, …, for `doctor`. Offline, only
     /// what can be said without asking the target.

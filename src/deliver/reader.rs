@@ -24,6 +24,20 @@ pub struct Observed {
     pub reason: Option<String>,
 }
 
+/// A deadline of the first touch that a person set at the target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MovedDeadline {
+    /// The deadline; of a day its end.
+    pub due: DateTime<Utc>,
+    /// When it was set, by the target's clock, where the target says so.
+    pub at: Option<DateTime<Utc>>,
+    /// Who set it, where the target says so.
+    pub by: Option<String>,
+    /// Where it can be seen.
+    #[serde(rename = "ref")]
+    pub reference: String,
+}
+
 /// What one reading came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReadBack {
@@ -31,6 +45,8 @@ pub enum ReadBack {
     Seen {
         /// What they did. Of the touches only the first.
         observed: Vec<Observed>,
+        /// The deadline that stands there now, where a person has set it.
+        deadline: Option<MovedDeadline>,
         /// What was seen, was not counted, and should be known.
         remarks: Vec<String>,
     },
@@ -42,6 +58,16 @@ pub enum ReadBack {
         /// What to do.
         help: String,
     },
+}
+
+impl ReadBack {
+    /// Of what is not where it was, or may not be seen.
+    pub(super) fn gone(why: String, what: &str) -> Self {
+        let help = format!(
+            "check the account's access; if {what} is gone, record what was done with `handoff touch`, `accept` or `return`"
+        );
+        Self::Unknown { why, help }
+    }
 }
 
 /// One target that what people did is read back from.

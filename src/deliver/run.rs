@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::{DeliveryError, Handoff, Mark, Plan, Sink, Step, failure};
+use super::{DeliveryError, Handoff, Mark, Plan, Sink, failure};
 use crate::brief::{Event, EventKind};
 use crate::net::Schedule;
 use crate::text;
@@ -21,8 +21,24 @@ pub enum Moment {
     Record,
 }
 
-/// Told before each moment of each step; a break ends the run as a crash would.
-pub type Before<'a> = &'a (dyn Fn(&Step, Moment) -> ControlFlow<()> + Send + Sync);
+/// Follows a run: keeps what must not be forgotten when the process dies.
+pub trait Follower {
+    /// Told before each moment of each step; a break ends the run as a crash
+    /// would.
+    fn before(&self, sink: &dyn Sink, moment: Moment) -> ControlFlow<()> {
+        let _ = (sink, moment);
+        ControlFlow::Continue(())
+    }
+
+    /// Told of each step that came to an end; a break ends the run.
+    fn after(&self, sink: &dyn Sink, result: &DeliveryResult) -> ControlFlow<()> {
+        let _ = (sink, result);
+        ControlFlow::Continue(())
+    }
+}
+
+/// Follows nothing.
+impl Follower for () {}
 
 /// What became of one step.
 #[derive(Debug, Clone)]
@@ -54,14 +70,6 @@ impl DeliveryResult {
     }
 }
 
-/// How often a delivery is tried within one run: the clients repeat reads and
-/// limits themselves, so this is for unclear outcomes and short troubles.
-#[must_use]
-pub fn patience() -> Schedule {
-    let waits = [2, 10].map(Duration::from_secs).to_vec();
-    Schedule { waits, longest: Duration::from_secs(60) }
-}
-
 /// Makes what is due, in order. A sink that fails keeps no other from its
 /// turn. Later sinks see the marks of earlier ones in the handoff's timeline,
 /// so that a message can link to the task.
@@ -71,18 +79,22 @@ pub async fn run(
     handoff: &Handoff,
     now: DateTime<Utc>,
     schedule: &Schedule,
-    before: Option<Before<'_>>,
+    follower: &dyn Follower,
 ) -> Vec<DeliveryResult> {
     let mut handoff = handoff.clone();
     let mut results = Vec::new();
     for step in plan.steps.iter().filter(|step| step.is_due()) {
         let sink = sinks.iter().find(|s| s.event() == step.event && s.via() == step.via);
         let Some(sink) = sink else { continue };
-        let Some(result) = deliver(sink.as_ref(), step, &handoff, schedule, before).await else {
+        let Some(result) = deliver(sink.as_ref(), &handoff, schedule, follower).await else {
             break;
         };
         handoff.timeline.events.push(result.to_event(now));
+        let goes_on = follower.after(sink.as_ref(), &result).is_continue();
         results.push(result);
+        if !goes_on {
+            break;
+        }
     }
     results
 }
@@ -90,12 +102,11 @@ pub async fn run(
 /// One step with its retries; `None` when the run was cut.
 async fn deliver(
     sink: &dyn Sink,
-    step: &Step,
     handoff: &Handoff,
     schedule: &Schedule,
-    before: Option<Before<'_>>,
+    follower: &dyn Follower,
 ) -> Option<DeliveryResult> {
-    let cut = |moment| before.is_some_and(|before| before(step, moment).is_break());
+    let cut = |moment| follower.before(sink, moment).is_break();
     let mut unclear = None;
     let mut retry = 0;
     let (outcome, found) = loop {

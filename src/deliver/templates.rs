@@ -19,6 +19,8 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("draft.md.j2", include_str!("../../templates/draft.md.j2")),
     ("notice.slack.j2", include_str!("../../templates/notice.slack.j2")),
     ("mail.md.j2", include_str!("../../templates/mail.md.j2")),
+    ("returned.md.j2", include_str!("../../templates/returned.md.j2")),
+    ("resubmitted.md.j2", include_str!("../../templates/resubmitted.md.j2")),
     ("project.md.j2", include_str!("../../templates/project.md.j2")),
     ("tasks.yaml", include_str!("../../templates/tasks.yaml")),
 ];

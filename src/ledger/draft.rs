@@ -1,5 +1,6 @@
 //! Drafts: a handoff before its signature, on a branch of its own.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +36,45 @@ impl Ledger {
 }
 
 impl Ledger {
+    /// The keys that have a branch of their own, here or as last fetched from
+    /// the usual remote; sorted.
+    ///
+    /// # Errors
+    /// When the branches cannot be listed.
+    pub fn draft_keys(&self) -> Result<Vec<Key>, LedgerError> {
+        let remote = self.remote().map(|remote| format!("refs/remotes/{remote}"));
+        let roots: Vec<String> = ["refs/heads".to_owned()].into_iter().chain(remote).collect();
+        self.keys_below(&roots)
+    }
+
+    /// The keys that have a branch of their own in this clone; sorted.
+    ///
+    /// # Errors
+    /// When the branches cannot be listed.
+    pub fn local_draft_keys(&self) -> Result<Vec<Key>, LedgerError> {
+        self.keys_below(&["refs/heads".to_owned()])
+    }
+
+    fn keys_below(&self, roots: &[String]) -> Result<Vec<Key>, LedgerError> {
+        let repo = hold(self.shared());
+        let failed = LedgerError::git("listing the branches", self.root());
+        let mut keys = BTreeSet::new();
+        let mut read = || {
+            for root in roots {
+                let prefix = format!("{root}/handoff/");
+                for reference in repo.references_glob(&format!("{prefix}*"))? {
+                    let reference = reference?;
+                    // Another branch below `handoff/` is somebody's own.
+                    let key = reference.name().ok().and_then(|name| name.strip_prefix(&prefix));
+                    keys.extend(key.and_then(|key| Key::parse(key).ok()));
+                }
+            }
+            Ok::<(), git2::Error>(())
+        };
+        read().map_err(failed)?;
+        Ok(keys.into_iter().collect())
+    }
+
     /// Leaves a branch to the remote: deletes it here where the remote is
     /// known to have all of it, so that what people change there is not hidden
     /// by an older copy. `false` where it stays.

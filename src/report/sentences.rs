@@ -9,6 +9,7 @@ use super::{count, thousands};
 use crate::audit::{
     AuditReport, Class, Coverage, LedgerReport, Share, SignatureClass, SignaturesReport, Values,
 };
+use crate::brief;
 use crate::finding::Severity;
 use crate::text;
 
@@ -246,17 +247,12 @@ pub(super) fn day_or_minute(at: DateTime<Utc>) -> String {
 }
 
 /// A question as people know it, short enough for a table.
-pub(super) fn question(number: Option<u8>) -> &'static str {
-    match number {
-        Some(1) => "1. Who is this customer?",
-        Some(2) => "2. What did they buy?",
-        Some(3) => "3. Who are we talking to?",
-        Some(4) => "4. What did the rep promise?",
-        Some(5) => "5. How complex is implementation?",
-        Some(6) => "6. What does success look like to them?",
-        Some(7) => "7. What should CS do first, and by when?",
-        _ => "the company's own fields",
-    }
+pub(super) fn question(number: Option<u8>) -> String {
+    let known = number.and_then(|number| Some((number, brief::question(number)?)));
+    known.map_or_else(
+        || "the company's own fields".to_owned(),
+        |(number, words)| format!("{number}. {words}"),
+    )
 }
 
 /// A deal's name for people: name and key, or the key alone.

@@ -2,15 +2,19 @@
 
 use chrono::{DateTime, Utc};
 
-use super::sign::event_name;
+use super::recording::Recording;
+use super::sign::{event_name, version};
 use super::turn::Turn;
-use super::workplace::{LOCK_WAIT, Stored, stored_in};
-use super::{WorkflowError, Workplace};
-use crate::brief::{Completeness, Event, EventKind, MissingField, Timeline};
-use crate::deliver::{
-    self, Backoff, Circumstances, DeliveryResult, Handoff, Missing, Plan, Wanted,
+use super::workplace::{LOCK_WAIT, Stored};
+use super::{WorkflowError, Workplace, waiting};
+use crate::brief::{
+    ChangedAnswer, Completeness, Event, EventKind, MissingField, Timeline, changed_answers,
 };
-use crate::facts::{Gap, Key};
+use crate::deliver::{
+    self, Backoff, Circumstances, DeliveryResult, Handoff, Missing, Plan, State, Wanted,
+    answered_part,
+};
+use crate::facts::{Gap, Key, ObjectId};
 use crate::ledger::{BRIEFS, Change, month_for};
 use crate::net::Schedule;
 
@@ -62,9 +66,18 @@ pub fn keys_within(
         }
         day = day + chrono::Days::new(1);
     }
+    let (waiting, unreadable) = waiting::all(place, &place.ledger.snapshot()?)?;
+    gaps.extend(unreadable);
+    keys.extend(waiting.into_iter().filter(|(_, it)| is_within(it, horizon)).map(|(key, _)| key));
     keys.sort();
     keys.dedup();
     Ok((keys, gaps))
+}
+
+/// Whether a handoff on a branch of its own was signed within the horizon.
+fn is_within(stored: &Stored, horizon: Horizon) -> bool {
+    let signed_at = stored.brief.as_ref().and_then(|brief| brief.view().signed_at());
+    signed_at.is_none_or(|at| at >= horizon.since)
 }
 
 /// Reconciles one handoff: plans from its timeline, carries the plan out
@@ -78,12 +91,17 @@ pub async fn deliver(
     key: &Key,
     at_once: bool,
     dry_run: bool,
-    before: Option<deliver::Before<'_>>,
 ) -> Result<Delivered, WorkflowError> {
     let _turn = if dry_run { None } else { Some(Turn::take(place, key).await?) };
-    let Some(stored) = place.stored(key, None)? else {
+    let Some(mut stored) = place.stored(key, None)? else {
         return Err(WorkflowError::NoHandoff(key.clone()));
     };
+    let folder = stored.folder.clone();
+    let recording = Recording::new(place, key, &folder);
+    let unsettled = if dry_run { None } else { recording.settle(&stored.timeline)? };
+    // What just turned out to be unclear is asked for again by a person who knows.
+    let at_once = at_once && unsettled.is_none();
+    stored.timeline = unsettled.unwrap_or(stored.timeline);
     let wanted: Vec<Wanted> =
         place.sinks.iter().map(|sink| Wanted::from_sink(sink.as_ref())).collect();
     let circumstances = Circumstances {
@@ -102,6 +120,9 @@ pub async fn deliver(
         plan,
     };
     let Some(handoff) = handoff_of(place, key, &stored)? else { return Ok(delivered) };
+    if !dry_run && stored.branch.is_some() {
+        keep_up(place, &handoff, &mut delivered).await;
+    }
     let due = delivered.plan.steps.iter().filter(|step| step.is_due());
     delivered.would = due
         .filter_map(|step| {
@@ -112,21 +133,39 @@ pub async fn deliver(
     if dry_run || delivered.plan.is_idle() {
         return Ok(delivered);
     }
+    if stored.branch.is_some() {
+        // A pull request needs its branch.
+        waiting::publish(place, key, &mut delivered.remarks)?;
+    }
     delivered.results = deliver::run(
         &delivered.plan,
         &place.sinks,
         &handoff,
         place.now,
         &Schedule::interactive(),
-        before,
+        &recording,
     )
     .await;
-    let events: Vec<Event> =
-        delivered.results.iter().map(|result| result.to_event(place.now)).collect();
-    if let Some(timeline) = append(place, key, &stored.folder, events, &mut delivered.remarks)? {
+    if let Some(timeline) = recording.finish(&mut delivered.remarks)? {
         delivered.timeline = timeline;
     }
     Ok(delivered)
+}
+
+/// Brings what was made and is still open in line with the brief.
+async fn keep_up(place: &Workplace, handoff: &Handoff, delivered: &mut Delivered) {
+    for step in delivered.plan.steps.iter().filter(|step| matches!(step.state, State::Done { .. }))
+    {
+        let mut sinks = place.sinks.iter();
+        let sink = sinks.find(|sink| sink.event() == step.event && sink.via() == step.via);
+        let Some(sink) = sink else { continue };
+        match sink.keep_up(handoff).await {
+            Ok(news) => delivered.remarks.extend(news),
+            Err(error) => {
+                delivered.remarks.push(format!("{} via {}: {error}", handoff.key, step.via))
+            }
+        }
+    }
 }
 
 /// What the sinks get of a handoff; nothing for one without a brief.
@@ -148,9 +187,29 @@ pub fn handoff_of(
         brief: brief.json().clone(),
         timeline: stored.timeline.clone(),
         missing: missing.into_iter().map(gap).collect(),
-        url: place.ledger.web_url(&stored.folder),
-        commit: place.ledger.tip()?.map_or_else(String::new, |id| id.to_string()),
+        changes: changes(place, stored),
+        url: waiting::web_url(place, stored),
+        commit: tip_of(place, stored)?.map_or_else(String::new, |id| id.to_string()),
     }))
+}
+
+/// What changed between the version that the CSM returned and the present one.
+fn changes(place: &Workplace, stored: &Stored) -> Vec<ChangedAnswer> {
+    let returned = stored.timeline.last(EventKind::Returned);
+    let before = returned.and_then(|event| event.brief.as_deref());
+    let before = before.and_then(|blob| version(place, blob));
+    match (&before, &stored.brief) {
+        (Some(before), Some(now)) => changed_answers(&place.schema, before, now.json()),
+        _ => Vec::new(),
+    }
+}
+
+/// The commit that holds a handoff.
+fn tip_of(place: &Workplace, stored: &Stored) -> Result<Option<ObjectId>, WorkflowError> {
+    Ok(match &stored.branch {
+        Some(branch) => place.ledger.snapshot_of_branch(branch)?.and_then(|tip| tip.commit()),
+        None => place.ledger.tip()?,
+    })
 }
 
 /// A missing answer as the sinks are told of it.
@@ -175,17 +234,22 @@ pub(super) fn append(
         return Ok(None);
     }
     let mut writer = place.ledger.lock(LOCK_WAIT)?;
-    let stored = stored_in(&writer.snapshot()?, key, month_in(folder))?;
-    let (mut timeline, customer, path) = match stored {
+    let stored = waiting::find(place, &writer.snapshot()?, key, month_in(folder))?;
+    let seen = stored.as_ref().and_then(|stored| stored.brief_blob.clone());
+    let (mut timeline, customer, path, branch) = match stored {
         Some(stored) => {
             let customer =
                 stored.brief.as_ref().and_then(|b| b.view().customer_name().map(str::to_owned));
-            (stored.timeline, customer, stored.folder)
+            (stored.timeline, customer, stored.folder, stored.branch)
         }
-        None => (Timeline::new(key.clone()), None, folder.to_owned()),
+        None => (Timeline::new(key.clone()), None, folder.to_owned(), None),
     };
-    let new: Vec<Event> =
+    let mut new: Vec<Event> =
         events.into_iter().filter(|event| !is_recorded(&timeline, event)).collect();
+    // What a CSM returns is the brief as they see it; what comes again is compared with it.
+    for event in new.iter_mut().filter(|event| event.event == EventKind::Returned) {
+        event.brief.clone_from(&seen);
+    }
     if new.is_empty() {
         return Ok(Some(timeline));
     }
@@ -196,7 +260,11 @@ pub(super) fn append(
         Change::of_handoff(path, customer.as_deref().unwrap_or("customer"), key, place.now)
             .trailer("Handoff-Event", names.join(" "))
             .put("timeline.yaml", timeline.to_yaml());
-    if let Some(committed) = writer.commit(&change)? {
+    let committed = match &branch {
+        Some(branch) => writer.commit_on_branch(branch, &change)?,
+        None => writer.commit(&change)?,
+    };
+    if let Some(committed) = committed {
         remarks.extend(committed.remarks.iter().map(ToString::to_string));
     }
     Ok(Some(timeline))
@@ -219,8 +287,11 @@ fn is_recorded(timeline: &Timeline, event: &Event) -> bool {
             | EventKind::ProjectStarted
             | EventKind::Welcomed
             | EventKind::CrmUpdated
+            | EventKind::RepTold
+            | EventKind::CsmTold
     );
-    timeline.events.iter().any(|other| {
+    let events = answered_part(event.event, &timeline.events).unwrap_or(&timeline.events);
+    events.iter().any(|other| {
         other == event || (delivery && other.event == event.event && other.via == event.via)
     })
 }

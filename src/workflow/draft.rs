@@ -9,11 +9,11 @@ use super::deliveries::gap;
 use super::draft_branch::{Drafts, stored_draft};
 use super::sign::{event_name, machine_version, open_handoffs};
 use super::workplace::{LOCK_WAIT, Stored, stored_in};
-use super::{WorkflowError, Workplace};
+use super::{WorkflowError, Workplace, waiting};
 use crate::brief::{Brief, Completeness, Event, EventKind, MissingField, Timeline, View, merge};
 use crate::deliver::{DeliveryError, Handoff, Mark, Sink};
 use crate::facts::{Key, ObjectId};
-use crate::ledger::{Change, Ledger, Writer, blob_id, folder_for, web_links};
+use crate::ledger::{Change, Ledger, Writer, blob_id, folder_for};
 
 /// What became of a draft.
 #[derive(Debug, Clone)]
@@ -97,6 +97,15 @@ fn write(
     }
     let branch = Ledger::draft_branch(&found.key);
     let stored = stored_draft(place, &found.key)?.map(|(_, stored)| stored);
+    if stored
+        .as_ref()
+        .and_then(|stored| stored.brief.as_ref())
+        .is_some_and(|b| b.view().is_signed())
+    {
+        let message =
+            format!("it is signed and waits on {branch} for the merge of its pull request");
+        return Err(WorkflowError::DoesNotFit { key: found.key.clone(), message });
+    }
     let before = stored.as_ref().and_then(|stored| stored.brief.as_ref());
     let open = || open_handoffs(place, &snapshot, place.now);
     let composed = compose(&place.config, found, false, before.map(Brief::json), &open);
@@ -148,7 +157,10 @@ fn write(
             drafted.remarks.extend(committed.remarks.iter().map(ToString::to_string));
         }
     }
-    Ok((drafted, Stored { folder, brief: Some(brief), timeline }))
+    Ok((
+        drafted,
+        Stored { folder, branch: Some(branch), brief: Some(brief), brief_blob: None, timeline },
+    ))
 }
 
 /// The draft as the request tells of it; links go to its branch.
@@ -159,11 +171,7 @@ fn handoff_of(
 ) -> Result<Handoff, WorkflowError> {
     let brief =
         stored.brief.as_ref().ok_or_else(|| WorkflowError::NoHandoff(drafted.key.clone()))?;
-    let url = place
-        .remote()
-        .and_then(|remote| place.ledger.remote_url(&remote))
-        .and_then(|url| web_links(&url, &drafted.branch))
-        .map(|links| links.folder(&drafted.path));
+    let url = waiting::web_url(place, stored);
     let commit = place.ledger.snapshot_of_branch(&drafted.branch)?.and_then(|tip| tip.commit());
     Ok(Handoff {
         key: drafted.key.clone(),
@@ -173,6 +181,7 @@ fn handoff_of(
         brief_yaml: brief.to_yaml(Workplace::depth(&drafted.path)),
         timeline: stored.timeline.clone(),
         missing: drafted.missing.iter().cloned().map(gap).collect(),
+        changes: Vec::new(),
         url,
         commit: commit.map_or_else(String::new, |id| id.to_string()),
     })

@@ -1,8 +1,8 @@
 //! Drafts and their branches, here and on the remote. Where there is a
 //! remote, a draft lives there, since people answer in its pull request.
 
-use super::workplace::{LOCK_WAIT, Stored, stored_in};
-use super::{WorkflowError, Workplace};
+use super::workplace::{Stored, stored_in};
+use super::{WorkflowError, Workplace, waiting};
 use crate::facts::Key;
 use crate::ledger::Ledger;
 use crate::text::shorten;
@@ -17,7 +17,8 @@ pub(super) fn stored_draft(
 ) -> Result<Option<(String, Stored)>, WorkflowError> {
     let branch = Ledger::draft_branch(key);
     let Some(snapshot) = place.ledger.snapshot_of_branch(&branch)? else { return Ok(None) };
-    Ok(stored_in(&snapshot, key, None)?.map(|stored| (branch, stored)))
+    let stored = stored_in(&snapshot, key, None)?;
+    Ok(stored.map(|stored| (branch.clone(), Stored { branch: Some(branch), ..stored })))
 }
 
 /// The drafts as the remote had them a moment ago.
@@ -54,22 +55,12 @@ impl<'a> Drafts<'a> {
         key: &Key,
         remarks: &mut Vec<String>,
     ) -> Result<bool, WorkflowError> {
-        let Some(remote) = &self.remote else { return Ok(false) };
-        let branch = Ledger::draft_branch(key);
-        let pushed = self.place.push_branch(&branch, remarks)?;
-        if pushed {
-            self.place.ledger.leave_to_remote(remote, &branch, LOCK_WAIT)?;
-        }
-        Ok(pushed)
+        if self.remote.is_none() { Ok(false) } else { waiting::publish(self.place, key, remarks) }
     }
 
-    /// Deletes the remote's branch of a draft that has landed, unless the task
-    /// goes on with it.
+    /// Deletes the remote's branch of a draft that has landed.
     pub(super) fn retire(&self, key: &Key, remarks: &mut Vec<String>) {
         let Some(remote) = &self.remote else { return };
-        if self.place.config.deliver.keeps_draft_branch() {
-            return;
-        }
         let branch = Ledger::draft_branch(key);
         if let Err(error) = self.place.ledger.delete_remote_branch(remote, &branch) {
             remarks.push(format!(

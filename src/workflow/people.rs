@@ -1,4 +1,4 @@
-//! What people add: accepted, returned, touched, exempted.
+//! What people add: accepted, returned, resubmitted, touched, exempted.
 
 use chrono::{DateTime, Utc};
 
@@ -92,6 +92,13 @@ fn fits(
     if needs_signature && timeline.first(EventKind::Exempted).is_some() {
         return no("somebody decided that it needs no handoff (exempted)".to_owned());
     }
+    let verdict = timeline.events.iter().rev().find(|event| {
+        matches!(event.event, EventKind::Accepted | EventKind::Returned | EventKind::Resubmitted)
+    });
+    let was_returned = verdict.is_some_and(|event| event.event != EventKind::Accepted);
+    if told.kind == EventKind::Resubmitted && !was_returned {
+        return no("it is not returned, so it cannot come again".to_owned());
+    }
     if at > now {
         return no(format!("{} is in the future", at.format("%Y-%m-%d %H:%M UTC")));
     }
@@ -101,7 +108,7 @@ fn fits(
 /// Whether the last word on this matter says the same already.
 fn repeats(timeline: &Timeline, told: &PersonEvent) -> bool {
     let same_matter: &[EventKind] = match told.kind {
-        EventKind::Accepted | EventKind::Returned => {
+        EventKind::Accepted | EventKind::Returned | EventKind::Resubmitted => {
             &[EventKind::Accepted, EventKind::Returned, EventKind::Resubmitted]
         }
         EventKind::Touched => &[EventKind::Touched],

@@ -127,7 +127,13 @@ fn read(place: &Workplace, folder: &Folder) -> Result<Option<Stored>, String> {
         Some(bytes) => Timeline::parse(bytes).map_err(|error| format!("timeline.yaml:{error}"))?,
         None => Timeline::new(key),
     };
-    Ok(Some(Stored { folder: folder.path.clone(), brief: Some(brief), timeline }))
+    Ok(Some(Stored {
+        folder: folder.path.clone(),
+        branch: None,
+        brief: Some(brief),
+        brief_blob: None,
+        timeline,
+    }))
 }
 
 fn of_handoff(place: &Workplace, stored: &Stored) -> Vec<Promise> {

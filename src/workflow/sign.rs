@@ -9,10 +9,10 @@ use super::compose::{compose, identity};
 use super::deal::{DealSource, Found, find_deal};
 use super::draft_branch::{Drafts, stored_draft};
 use super::workplace::{LOCK_WAIT, Stored, stored_in};
-use super::{WorkflowError, Workplace};
+use super::{WorkflowError, Workplace, waiting};
 use crate::brief::{Brief, Completeness, Event, EventKind, MissingField, Timeline, View, merge};
 use crate::facts::{Key, ObjectId};
-use crate::ledger::{Change, LedgerError, Snapshot, blob_id, folder_for, month_for};
+use crate::ledger::{Change, Ledger, LedgerError, Snapshot, blob_id, folder_for, month_for};
 
 /// One signature to hand over.
 #[derive(Debug, Clone)]
@@ -66,25 +66,31 @@ pub async fn sign_with_answers(
     let mut remarks = Vec::new();
     let drafts = Drafts::look(place, &mut remarks);
     drafts.combine(&found.key, &mut remarks)?;
-    let (mut signed, landed) = {
+    let (mut signed, onto) = {
         let mut writer = place.ledger.lock(LOCK_WAIT)?;
-        let Prepared { change, mut signed, draft } =
+        let Prepared { change, mut signed, onto } =
             prepare(place, &writer.snapshot()?, request, &found, answers)?;
-        let committed = match (&change, &draft) {
-            (Some(change), Some(branch)) => writer.land(branch, change)?,
-            (Some(change), None) => writer.commit(change)?,
+        let committed = match (&change, &onto) {
+            (Some(change), Onto::Landing(branch)) => writer.land(branch, change)?,
+            (Some(change), Onto::Branch(branch)) => writer.commit_on_branch(branch, change)?,
+            (Some(change), Onto::Ledger) => writer.commit(change)?,
             (None, _) => None,
         };
         if let Some(committed) = committed {
             signed.commit = Some(committed.id);
             signed.remarks.extend(committed.remarks.iter().map(ToString::to_string));
         }
-        (signed, draft)
+        (signed, onto)
     };
     signed.remarks.extend(remarks);
     let pushed = place.push_branch(place.ledger.branch(), &mut signed.remarks)?;
-    if pushed && landed.is_some() {
-        drafts.retire(&signed.key, &mut signed.remarks);
+    match onto {
+        Onto::Landing(_) if pushed => drafts.retire(&signed.key, &mut signed.remarks),
+        // Where the ledger's branch could not be pushed, this one cannot either.
+        Onto::Branch(_) if pushed => {
+            waiting::publish(place, &signed.key, &mut signed.remarks)?;
+        }
+        _ => {}
     }
     Ok(signed)
 }
@@ -107,6 +113,14 @@ pub async fn sign_many(
     place: &Workplace,
     requests: &[SignRequest],
 ) -> Result<SignedMany, WorkflowError> {
+    if waiting::is_mode(place) {
+        // Each has a branch of its own; there is no common commit to gain from.
+        let mut results = Vec::with_capacity(requests.len());
+        for request in requests {
+            results.push(sign(place, request).await);
+        }
+        return Ok(SignedMany { results, remarks: Vec::new() });
+    }
     let mut remarks = Vec::new();
     let mut found = Vec::with_capacity(requests.len());
     for request in requests {
@@ -125,11 +139,13 @@ pub async fn sign_many(
             for (request, found) in requests.iter().zip(found) {
                 let prepared = found
                     .and_then(|found| prepare(place, &batch.snapshot(), request, &found, None));
-                let result = prepared.and_then(|Prepared { change, signed, draft }| {
+                let result = prepared.and_then(|Prepared { change, signed, onto }| {
                     let Some(change) = change else { return Ok(signed) };
                     batch.commit(change)?;
                     committed.push(results.len());
-                    landed.extend(draft.map(|branch| (branch, results.len())));
+                    if let Onto::Landing(branch) = onto {
+                        landed.push((branch, results.len()));
+                    }
                     Ok(signed)
                 });
                 results.push(result);
@@ -165,8 +181,17 @@ pub async fn sign_many(
 struct Prepared {
     change: Option<Change>,
     signed: Signed,
-    /// The branch of the draft that this signature lands.
-    draft: Option<String>,
+    onto: Onto,
+}
+
+/// Where a signed brief goes.
+enum Onto {
+    /// The ledger's branch.
+    Ledger,
+    /// The ledger's branch, which takes over the draft on this one.
+    Landing(String),
+    /// A branch of its own, until its pull request is merged.
+    Branch(String),
 }
 
 fn prepare(
@@ -179,12 +204,17 @@ fn prepare(
     let signed_at = found.signature.signed_at.unwrap_or(place.now);
     let layout = place.config.layout.as_str();
     let month = month_for(layout, signed_at)?;
-    let (stored, draft) = match stored_in(snapshot, &found.key, Some(&month))? {
-        Some(stored) => (Some(stored), None),
-        None => match stored_draft(place, &found.key)? {
-            Some((branch, stored)) => (Some(stored), Some(branch)),
-            None => (None, None),
-        },
+    let (stored, onto) = match stored_in(snapshot, &found.key, Some(&month))? {
+        Some(stored) => (Some(stored), Onto::Ledger),
+        None => {
+            let draft = stored_draft(place, &found.key)?;
+            let onto = match &draft {
+                _ if waiting::is_mode(place) => Onto::Branch(Ledger::draft_branch(&found.key)),
+                Some((branch, _)) => Onto::Landing(branch.clone()),
+                None => Onto::Ledger,
+            };
+            (draft.map(|(_, stored)| stored), onto)
+        }
     };
     let before = stored.as_ref().and_then(|stored| stored.brief.as_ref());
     if found.is_on_the_crms_word()
@@ -201,7 +231,7 @@ fn prepare(
             missing: Completeness::of(&place.schema, brief.json()).missing,
             remarks: vec![remark],
         };
-        return Ok(Prepared { change: None, signed, draft: None });
+        return Ok(Prepared { change: None, signed, onto });
     }
     let open = || open_handoffs(place, snapshot, signed_at);
     let composed = compose(&place.config, found, true, before.map(Brief::json), &open);
@@ -227,7 +257,7 @@ fn prepare(
         key: found.key.clone(),
         path: folder.clone(),
         commit: None,
-        created: stored.is_none() || draft.is_some(),
+        created: before.is_none_or(|brief| !brief.view().is_signed()),
         missing: Completeness::of(&place.schema, brief.json()).missing,
         remarks: composed.remarks,
     };
@@ -235,7 +265,7 @@ fn prepare(
     let mut timeline =
         stored.map_or_else(|| Timeline::new(found.key.clone()), |stored: Stored| stored.timeline);
     let Some(kind) = next_event(&timeline, found, unchanged, request.backfilled) else {
-        return Ok(Prepared { change: None, signed, draft: None });
+        return Ok(Prepared { change: None, signed, onto });
     };
     let text = brief.to_yaml(Workplace::depth(&folder));
     let event = |at, kind| {
@@ -261,7 +291,7 @@ fn prepare(
     if !unchanged {
         change = change.put("README.md", place.render(&brief)?).put("brief.yaml", text);
     }
-    Ok(Prepared { change: Some(change), signed, draft })
+    Ok(Prepared { change: Some(change), signed, onto })
 }
 
 /// What is to be recorded, if anything is new.
@@ -308,20 +338,44 @@ fn same_handoff(before: View<'_>, now: View<'_>) -> bool {
 
 /// The brief as the machine last wrote it, to tell what people have changed.
 pub(super) fn machine_version(place: &Workplace, timeline: &Timeline) -> Option<Value> {
-    let id: ObjectId =
-        timeline.events.iter().rev().find_map(|event| event.brief.as_ref())?.parse().ok()?;
+    // A return notes what people saw, which they may have changed.
+    let mut written = timeline.events.iter().rev().filter(|it| it.event != EventKind::Returned);
+    version(place, written.find_map(|event| event.brief.as_deref())?)
+}
+
+/// The brief in a blob that an event names.
+pub(super) fn version(place: &Workplace, blob: &str) -> Option<Value> {
+    let id: ObjectId = blob.parse().ok()?;
     let bytes = place.ledger.blob(id).ok()??;
     Brief::parse(&bytes).ok().map(Brief::into_json)
 }
 
 /// Open handoffs by the CSM's place in the team, over this month and the one
-/// before: signed, and not touched yet.
+/// before, and those that wait for their merge: signed, and not touched yet.
 pub(super) fn open_handoffs(
     place: &Workplace,
     snapshot: &Snapshot,
     signed_at: DateTime<Utc>,
 ) -> BTreeMap<usize, usize> {
     let mut open = BTreeMap::new();
+    let mut count = |brief: &Brief, timeline: Option<&Timeline>| {
+        let is_settled = timeline.is_some_and(|timeline| {
+            timeline.first(EventKind::Touched).is_some()
+                || timeline.first(EventKind::Exempted).is_some()
+        });
+        let owner = brief.view().first_action_owner().filter(|_| !is_settled);
+        let words =
+            owner.iter().flat_map(|owner| [owner.github, owner.email, owner.name]).flatten();
+        if let Some(index) = words.into_iter().find_map(|word| place.config.team.find(word)) {
+            *open.entry(index).or_insert(0) += 1;
+        }
+    };
+    // What cannot be read here only makes the counts less even; validate and audit report it.
+    for (_, stored) in waiting::all(place, snapshot).map(|(all, _)| all).unwrap_or_default() {
+        if let Some(brief) = &stored.brief {
+            count(brief, Some(&stored.timeline));
+        }
+    }
     let layout = place.config.layout.as_str();
     let months = [signed_at, signed_at - chrono::Days::new(28)];
     let mut seen = std::collections::BTreeSet::new();
@@ -329,27 +383,12 @@ pub(super) fn open_handoffs(
         if !seen.insert(month.clone()) {
             continue;
         }
-        // What cannot be read here only makes the counts less even; validate and audit report it.
         let (folders, _) = snapshot.folders(Some(&month)).into_parts();
         for folder in folders {
             let Ok(files) = snapshot.handoff(&folder) else { continue };
-            let touched = files
-                .timeline
-                .as_deref()
-                .and_then(|bytes| Timeline::parse(bytes).ok())
-                .is_some_and(|t| {
-                    t.first(EventKind::Touched).is_some() || t.first(EventKind::Exempted).is_some()
-                });
-            let Some(brief) =
-                files.brief.as_deref().filter(|_| !touched).and_then(|b| Brief::parse(b).ok())
-            else {
-                continue;
-            };
-            let owner = brief.view().first_action_owner();
-            let words =
-                owner.iter().flat_map(|owner| [owner.github, owner.email, owner.name]).flatten();
-            if let Some(index) = words.into_iter().find_map(|word| place.config.team.find(word)) {
-                *open.entry(index).or_insert(0) += 1;
+            let timeline = files.timeline.as_deref().and_then(|bytes| Timeline::parse(bytes).ok());
+            if let Some(brief) = files.brief.as_deref().and_then(|b| Brief::parse(b).ok()) {
+                count(&brief, timeline.as_ref());
             }
         }
     }

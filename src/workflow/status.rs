@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::deliveries::{Horizon, keys_within};
 use super::workplace::Stored;
 use super::{WorkflowError, Workplace};
-use crate::brief::{Completeness, Event, EventKind, View};
+use crate::brief::{Completeness, Event, EventKind, View, deadline_in_force, deadline_moves};
 use crate::facts::{Gap, Key};
 
 /// Where one handoff stands.
@@ -54,6 +54,21 @@ impl Standing {
     }
 }
 
+/// A return and its clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Return {
+    /// When the CSM returned it.
+    pub at: DateTime<Utc>,
+    /// Who.
+    pub by: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// When it came again, or was accepted all the same.
+    pub answered_at: Option<DateTime<Utc>>,
+    /// From the return to the answer, or until now.
+    pub seconds: i64,
+}
+
 /// One handoff with what a list or its story shows.
 #[derive(Debug, Clone, Serialize)]
 pub struct StatusRow {
@@ -75,6 +90,8 @@ pub struct StatusRow {
     pub due: Option<DateTime<Utc>>,
     /// When it was made.
     pub touched_at: Option<DateTime<Utc>>,
+    /// The last return, and how long the rep took or has taken.
+    pub returned: Option<Return>,
     /// The fields without an answer.
     pub missing: Vec<String>,
     /// What happened.
@@ -132,7 +149,8 @@ fn row(place: &Workplace, key: &Key, stored: &Stored) -> StatusRow {
         .and_then(View::first_action_owner)
         .and_then(|o| owned(o.name.or(o.github).or(o.email)));
     let rep = view.and_then(View::deal_owner).and_then(|o| owned(o.name.or(o.email)));
-    let due = view.and_then(crate::brief::View::first_action_due);
+    let told = view.and_then(crate::brief::View::first_action_due);
+    let due = deadline_in_force(told, deadline_moves(&events));
     let missing = brief.map_or_else(Vec::new, |brief| {
         Completeness::of(&place.schema, brief.json())
             .missing
@@ -150,9 +168,25 @@ fn row(place: &Workplace, key: &Key, stored: &Stored) -> StatusRow {
         signed_at: view.and_then(crate::brief::View::signed_at),
         due,
         touched_at,
+        returned: last_return(&events, place.now),
         missing,
         events,
     }
+}
+
+/// The last return, where there was one.
+fn last_return(events: &[Event], now: DateTime<Utc>) -> Option<Return> {
+    let place = events.iter().rposition(|event| event.event == EventKind::Returned)?;
+    let (returned, after) = events.get(place..)?.split_first()?;
+    let answers = [EventKind::Resubmitted, EventKind::Accepted];
+    let answered_at = after.iter().find(|it| answers.contains(&it.event)).map(|it| it.at);
+    Some(Return {
+        at: returned.at,
+        by: returned.by.clone(),
+        reason: returned.reason.clone(),
+        answered_at,
+        seconds: (answered_at.unwrap_or(now) - returned.at).num_seconds().max(0),
+    })
 }
 
 fn standing(

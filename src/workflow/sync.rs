@@ -1,9 +1,11 @@
 //! Reading back: what people did about the deliveries becomes events.
 
+use chrono::{DateTime, Utc};
+
 use super::deliveries::{Horizon, append, handoff_of, keys_within};
 use super::{WorkflowError, Workplace};
-use crate::brief::{Event, EventKind, Timeline};
-use crate::deliver::{DeliveryError, Observed, ReadBack, Reader};
+use crate::brief::{Event, EventKind, Timeline, View, deadline_in_force, deadline_moves};
+use crate::deliver::{DeliveryError, Handoff, MovedDeadline, Observed, ReadBack, Reader};
 use crate::facts::{Gap, Key};
 use crate::text::{one_line, shorten};
 
@@ -67,9 +69,16 @@ pub async fn sync(
     for reader in readers {
         let Some(reference) = task_of(&timeline, reader.as_ref()) else { continue };
         match reader.read_back(&handoff, &reference).await {
-            Ok(ReadBack::Seen { observed, remarks }) => {
+            Ok(ReadBack::Seen { observed, deadline, remarks }) => {
                 synced.read += 1;
                 synced.remarks.extend(remarks);
+                if let Some(moved) = deadline
+                    && let Some(event) = moved_event(&timeline, reader.via(), &moved, place.now)
+                {
+                    synced.remarks.extend(too_late(&handoff, &timeline, &event));
+                    timeline.events.push(event.clone());
+                    synced.added.push(event);
+                }
                 for act in &observed {
                     match judge(&timeline, reader.via(), act) {
                         Judged::Known => {}
@@ -162,6 +171,39 @@ fn event_of(via: &str, act: &Observed) -> Event {
     event.by = Some(shorten(&one_line(&act.by), 200));
     event.reason = act.reason.clone();
     event
+}
+
+/// A deadline that somebody has set, unless it is the last one that was read
+/// there already.
+fn moved_event(
+    timeline: &Timeline,
+    via: &str,
+    moved: &MovedDeadline,
+    now: DateTime<Utc>,
+) -> Option<Event> {
+    let last = timeline.events.iter().rev();
+    let mut last = last.filter(|it| it.event == EventKind::DeadlineMoved && it.via == via);
+    if last.next().is_some_and(|last| last.due == Some(moved.due)) {
+        return None;
+    }
+    let mut event = Event::new(moved.at.unwrap_or(now), EventKind::DeadlineMoved, via);
+    event.reference = Some(moved.reference.clone());
+    event.by = moved.by.as_deref().map(|by| shorten(&one_line(by), 200));
+    event.due = Some(moved.due);
+    Some(event)
+}
+
+/// Why a deadline that was moved does not count, if it does not.
+fn too_late(handoff: &Handoff, timeline: &Timeline, moved: &Event) -> Option<String> {
+    let told = View::of(&handoff.brief).first_action_due();
+    let due =
+        deadline_in_force(told, deadline_moves(&timeline.events)).filter(|due| moved.at > *due)?;
+    let time = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M UTC");
+    Some(format!(
+        "the deadline was moved on {}, when it had passed already: the one of {} counts",
+        time(moved.at),
+        time(due)
+    ))
 }
 
 enum Judged {

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::waiting;
 use crate::brief::{Brief, RenderInput, Renderer, Schema, SchemaError, Timeline};
 use crate::config::Config;
 use crate::crm::{Crm, CrmError};
 use crate::deliver::Sink;
 use crate::facts::{CrmName, DealId, Key, KeyError, Outcome, ProviderName};
-use crate::ledger::{Change, HistoryError, Ledger, LedgerError, Snapshot};
+use crate::ledger::{Change, HistoryError, Ledger, LedgerError, Snapshot, blob_id};
 use crate::text::{quoted, shorten};
 use crate::yaml;
 
@@ -153,8 +154,13 @@ impl WorkflowError {
 pub struct Stored {
     /// Its folder.
     pub folder: String,
+    /// The branch on which it waits for its pull request to be merged; `None`
+    /// for one on the ledger's own branch.
+    pub branch: Option<String>,
     /// The brief, if there is one.
     pub brief: Option<Brief>,
+    /// The git blob of its file, hex.
+    pub brief_blob: Option<String>,
     /// What happened.
     pub timeline: Timeline,
 }
@@ -182,16 +188,18 @@ pub(super) fn stored_in(
         Some(bytes) => Timeline::parse(bytes).map_err(|error| read("timeline.yaml", error))?,
         None => Timeline::new(key.clone()),
     };
-    Ok(Some(Stored { folder: folder.path, brief, timeline }))
+    let brief_blob = files.brief.as_deref().map(|bytes| blob_id(bytes).to_string());
+    Ok(Some(Stored { folder: folder.path, branch: None, brief, brief_blob, timeline }))
 }
 
 impl Workplace {
-    /// The handoff with this key at the tip.
+    /// The handoff with this key at the tip; else the signed one that waits
+    /// on its own branch.
     ///
     /// # Errors
     /// When the ledger or one of the two files cannot be read.
     pub fn stored(&self, key: &Key, month: Option<&str>) -> Result<Option<Stored>, WorkflowError> {
-        stored_in(&self.ledger.snapshot()?, key, month)
+        waiting::find(self, &self.ledger.snapshot()?, key, month)
     }
 
     /// The page of a brief.
@@ -236,7 +244,8 @@ impl Workplace {
     /// # Errors
     /// When the two sides have changed the same brief.
     pub fn push(&self, remarks: &mut Vec<String>) -> Result<(), WorkflowError> {
-        self.push_branch(self.ledger.branch(), remarks).map(drop)
+        self.push_branch(self.ledger.branch(), remarks)?;
+        waiting::publish_all(self, remarks)
     }
 
     /// The remote that is pushed to, where there is one and it is wanted.

@@ -56,6 +56,7 @@ fn handoff(crm: &str) -> Handoff {
         brief_yaml: String::new(),
         timeline: Timeline::new(key),
         missing: Vec::new(),
+        changes: Vec::new(),
         url: Some("https://git.example/briefs/7".to_owned()),
         commit: String::new(),
     }

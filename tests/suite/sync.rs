@@ -21,9 +21,24 @@ struct Github {
     comments: Vec<Value>,
     reviews: Vec<Value>,
     own_login: Option<&'static str>,
+    events: Vec<Value>,
+    /// The date field of the task's part in the project.
+    day: Value,
 }
 
 impl Github {
+    fn project_answer(&self, asked: &Asked) -> Value {
+        let query = asked.json()["query"].as_str().unwrap().to_owned();
+        if query.contains("projectItems") {
+            let item = json!({"project": {"number": 5, "owner": {"login": "acme"}}, "fieldValueByName": self.day});
+            let other = json!({"project": {"number": 6, "owner": {"login": "acme"}},
+                               "fieldValueByName": {"date": "2030-01-01", "createdAt": "2026-11-19T09:00:00Z", "updatedAt": "2026-11-20T09:00:00Z"}});
+            return json!({"node": {"projectItems": {"nodes": [other, item]}}});
+        }
+        json!({"repositoryOwner": {"projectV2": {"id": "P5", "field": {"id": "F1"}}},
+               "addProjectV2ItemById": {"item": {"id": "I9"}}})
+    }
+
     fn answer(&mut self, asked: &Asked) -> Reply {
         let path = asked.path.strip_prefix(REPOSITORY).unwrap_or(&asked.path).to_owned();
         match (asked.method.as_str(), path.as_str()) {
@@ -54,6 +69,8 @@ impl Github {
                 None => Reply::Json(200, self.task.clone()),
             },
             ("GET", "/issues/1/comments") => page(&asked.query, &self.comments),
+            ("GET", "/issues/1/events") => page(&asked.query, &self.events),
+            ("POST", "/graphql") => Reply::Json(200, json!({"data": self.project_answer(asked)})),
             ("GET", "/pulls/1/reviews") => page(&asked.query, &self.reviews),
             _ => Reply::Json(404, json!({"message": format!("no {path}")})),
         }
@@ -96,6 +113,8 @@ impl Setup {
             comments: Vec::new(),
             reviews: Vec::new(),
             own_login: Some("handoff-machine"),
+            events: Vec::new(),
+            day: Value::Null,
         }));
         let state = github.clone();
         let fake = Fake::serve(move |asked| state.lock().unwrap().answer(asked)).await;
@@ -113,7 +132,10 @@ impl Setup {
         sandbox.handoff(".", &init).exits(0);
         sandbox.write("ledger/deals.csv", DEALS);
         let config = std::fs::read_to_string(sandbox.join("ledger/handoff.yaml")).unwrap();
-        let there = format!("as: issue, base_url: \"{}\", seconds_between_writes: 0", fake.url);
+        let there = format!(
+            "as: issue, base_url: \"{}\", seconds_between_writes: 0, milestone: 3, project: {{owner: acme, number: 5, due_field: Due}}",
+            fake.url
+        );
         let with_fake = config.replacen("as: issue", &there, 1);
         assert_ne!(config, with_fake, "the configuration names the task's form");
         sandbox.write("ledger/handoff.yaml", with_fake);
@@ -356,4 +378,44 @@ async fn several_open_handoffs_are_read_in_one_run() {
     for handoff in handoffs {
         assert_eq!(handoff["added"][0]["event"], "touched", "{ran}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadline_moved_in_the_project_or_by_another_milestone_is_read() {
+    let setup = Setup::new().await;
+    let due = |setup: &Setup| {
+        let row = setup.run(&["status", KEY, "--format", "json"]).exits(0).json();
+        row["handoffs"][0]["due"].as_str().unwrap().to_owned()
+    };
+    // Signed on 14 October at 15:43:53; due a day later.
+    let told = "2026-10-15T15:43:53Z";
+    assert_eq!(due(&setup), told);
+    let day = |date: &str, made: &str, updated: &str| json!({"date": date, "createdAt": made, "updatedAt": updated});
+    let (made, later) = ("2026-10-14T16:00:00Z", "2026-10-15T09:00:00Z");
+    setup.with(|github| {
+        github.day = day("2026-10-15", made, made);
+        github.task["milestone"] = json!({"number": 3, "due_on": "2026-12-31T08:00:00Z"});
+    });
+    setup.run(&["sync"]).exits(0);
+    assert_eq!(due(&setup), told, "nothing was moved, and every task is in the milestone 3");
+    setup.with(|github| github.day = day("2026-10-16", made, later));
+    let ran = setup.run(&["sync"]).exits(0);
+    assert!(ran.stdout.contains("deadline moved to 2026-10-16 23:59 UTC"), "{}", ran.stdout);
+    assert_eq!(due(&setup), "2026-10-16T23:59:59Z");
+    // The later word counts: a milestone with a day of its own.
+    setup.with(|github| {
+        github.task["milestone"] = json!({"number": 4, "due_on": "2026-10-20T07:00:00Z"});
+        github.events = vec![
+            json!({"event": "labeled", "created_at": made, "actor": {"login": "samlee"}}),
+            json!({"event": "milestoned", "created_at": made, "actor": {"login": "handoff-machine"}}),
+            json!({"event": "milestoned", "created_at": "2026-10-16T08:00:00Z", "actor": {"login": "samlee"}}),
+        ];
+    });
+    setup.run(&["sync"]).exits(0);
+    assert_eq!(due(&setup), "2026-10-20T23:59:59Z");
+    let head = setup.head();
+    for _ in 0..5 {
+        setup.run(&["sync", KEY]).exits(0);
+    }
+    assert_eq!(setup.head(), head, "five more runs add nothing");
 }

@@ -55,6 +55,9 @@ impl Handler for LedgerHandler {
                 return;
             }
         };
+        let mut remarks = Vec::new();
+        workflow::catch_up(&place, &mut remarks);
+        remark(None, &remarks);
         match workflow::keys_within(&place, Horizon { since: place.now - RECENT }) {
             Ok((keys, gaps)) => {
                 for gap in gaps {
@@ -148,7 +151,7 @@ async fn deliver(place: &Workplace, keys: &[Key]) {
     }
     let mut wrote = false;
     for key in keys {
-        match workflow::deliver(place, key, false, false, None).await {
+        match workflow::deliver(place, key, false, false).await {
             Ok(delivered) => {
                 wrote |= !delivered.results.is_empty();
                 for line in super::deliver::lines(&delivered)

@@ -1,13 +1,13 @@
 //! Which acts of whom count: as the first touch, as acceptance, as return.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
+use super::deadline::Dated;
 use crate::brief::EventKind;
 use crate::deliver::command::Command;
-use crate::deliver::{Observed, ReadBack};
+use crate::deliver::gathering::Gathering;
+use crate::deliver::{MovedDeadline, ReadBack};
 use crate::text;
 
 /// Who did something; GitHub gives `null` for an account that was deleted.
@@ -16,6 +16,12 @@ pub(super) struct Actor {
     login: String,
     #[serde(default, rename = "type")]
     kind: String,
+}
+
+impl Actor {
+    pub(super) fn login(&self) -> &str {
+        &self.login
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -41,6 +47,8 @@ pub(super) struct Issue {
     state_reason: Option<String>,
     #[serde(default)]
     assignees: Vec<Actor>,
+    #[serde(flatten)]
+    pub(super) dated: Dated,
 }
 
 #[derive(Debug, Deserialize)]
@@ -52,6 +60,8 @@ pub(super) struct Pull {
     merged_by: Option<Actor>,
     #[serde(default)]
     assignees: Vec<Actor>,
+    #[serde(flatten)]
+    pub(super) dated: Dated,
 }
 
 #[derive(Debug, Deserialize)]
@@ -76,8 +86,7 @@ pub(super) struct Acts {
     /// The assigned CSM: the brief's owner, and whom the task was assigned to on GitHub.
     csms: Vec<String>,
     rep: Option<String>,
-    observed: Vec<Observed>,
-    remarks: BTreeSet<String>,
+    seen: Gathering,
 }
 
 impl Acts {
@@ -86,8 +95,7 @@ impl Acts {
             own_login: own_login.map(str::to_owned),
             csms: csm.into_iter().collect(),
             rep: rep.map(|login| login.trim_start_matches('@').to_owned()),
-            observed: Vec::new(),
-            remarks: BTreeSet::new(),
+            seen: Gathering::default(),
         }
     }
 
@@ -102,12 +110,12 @@ impl Acts {
         match &issue.closed_by {
             None => {
                 let remark = "the task is closed, and GitHub does not say by whom: not counted";
-                self.remarks.insert(remark.to_owned());
+                self.seen.remark(remark.to_owned());
             }
             // Closing takes rights that an outsider does not have.
             Some(actor) => {
                 if let Some(by) = self.counted(Some(actor), None) {
-                    self.see(EventKind::Touched, at, by, &issue.html_url, None);
+                    self.see(EventKind::Touched, at, &by, &issue.html_url, None);
                 }
             }
         }
@@ -119,8 +127,8 @@ impl Acts {
         if let Some(at) = pull.merged_at
             && let Some(by) = self.counted(pull.merged_by.as_ref(), None)
         {
-            self.see(EventKind::Touched, at, by.clone(), &pull.html_url, None);
-            self.see(EventKind::Accepted, at, by, &pull.html_url, None);
+            self.see(EventKind::Touched, at, &by, &pull.html_url, None);
+            self.see(EventKind::Accepted, at, &by, &pull.html_url, None);
         }
     }
 
@@ -134,19 +142,19 @@ impl Acts {
         let url = &review.html_url;
         match (review.state.as_str(), Command::read(body)) {
             ("CHANGES_REQUESTED", Some(Command::Return(reason))) => {
-                self.see(EventKind::Returned, at, by, url, reason);
+                self.see(EventKind::Returned, at, &by, url, reason);
             }
             ("CHANGES_REQUESTED", _) => {
                 let reason = text::shorten(&text::one_line(body), 1_000);
                 let reason = (!reason.is_empty()).then_some(reason);
-                self.see(EventKind::Returned, at, by, url, reason);
+                self.see(EventKind::Returned, at, &by, url, reason);
             }
             ("APPROVED", _) => {
-                self.see(EventKind::Touched, at, by.clone(), url, None);
-                self.see(EventKind::Accepted, at, by, url, None);
+                self.see(EventKind::Touched, at, &by, url, None);
+                self.see(EventKind::Accepted, at, &by, url, None);
             }
-            (_, Some(command)) => self.command(command, at, by, url),
-            _ => self.see(EventKind::Touched, at, by, url, None),
+            (_, Some(command)) => self.command(command, at, &by, url),
+            _ => self.see(EventKind::Touched, at, &by, url, None),
         }
     }
 
@@ -156,12 +164,12 @@ impl Acts {
         let association = comment.author_association.as_deref();
         let Some(by) = self.counted(comment.user.as_ref(), association) else { return };
         match Command::read(comment.body.as_deref().unwrap_or_default()) {
-            Some(command) => self.command(command, comment.created_at, by, &comment.html_url),
-            None => self.see(EventKind::Touched, comment.created_at, by, &comment.html_url, None),
+            Some(command) => self.command(command, comment.created_at, &by, &comment.html_url),
+            None => self.see(EventKind::Touched, comment.created_at, &by, &comment.html_url, None),
         }
     }
 
-    fn command(&mut self, command: Command, at: DateTime<Utc>, by: String, url: &str) {
+    fn command(&mut self, command: Command, at: DateTime<Utc>, by: &str, url: &str) {
         match command {
             Command::Accept => self.see(EventKind::Accepted, at, by, url, None),
             Command::Return(reason) => self.see(EventKind::Returned, at, by, url, reason),
@@ -172,20 +180,20 @@ impl Acts {
         &mut self,
         kind: EventKind,
         at: DateTime<Utc>,
-        by: String,
+        by: &str,
         url: &str,
         reason: Option<String>,
     ) {
-        let is_rep = self.rep.as_ref().is_some_and(|rep| rep.eq_ignore_ascii_case(&by));
-        if is_rep && !self.is_csm(&by) {
+        let is_rep = self.rep.as_ref().is_some_and(|rep| rep.eq_ignore_ascii_case(by));
+        if is_rep && !self.is_csm(by) {
             if kind != EventKind::Touched {
-                self.remarks.insert(format!(
+                self.seen.remark(format!(
                     "{by} is the rep and cannot accept or return their own handoff: not counted"
                 ));
             }
             return;
         }
-        self.observed.push(Observed { kind, at, by, reference: url.to_owned(), reason });
+        self.seen.see(kind, at, by, url, reason);
     }
 
     fn is_csm(&self, login: &str) -> bool {
@@ -202,7 +210,7 @@ impl Acts {
             return None;
         }
         if self.own_login.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(&actor.login)) {
-            self.remarks.insert(format!(
+            self.seen.remark(format!(
                 "handoff uses the token of {}, whose own acts cannot be told from it: not counted; give handoff an app or a login of its own",
                 actor.login
             ));
@@ -212,7 +220,7 @@ impl Acts {
         let outsider =
             association.is_some_and(|it| !matches!(it, "OWNER" | "MEMBER" | "COLLABORATOR" | ""));
         if outsider && !self.is_csm(&actor.login) {
-            self.remarks.insert(format!(
+            self.seen.remark(format!(
                 "{} has no part in the repository: not counted",
                 text::quoted(&actor.login)
             ));
@@ -221,13 +229,18 @@ impl Acts {
         Some(actor.login.clone())
     }
 
+    /// What should be known and counts for nothing.
+    pub(super) fn remark(&mut self, remark: String) {
+        self.seen.remark(remark);
+    }
+
+    /// The deadline that somebody gave the task.
+    pub(super) fn deadline(&mut self, moved: MovedDeadline) {
+        self.seen.deadline(moved);
+    }
+
     /// The first touch and every verdict, oldest first.
-    pub(super) fn into_read_back(mut self) -> ReadBack {
-        self.observed
-            .sort_by(|a, b| (a.at, a.kind, &a.reference).cmp(&(b.at, b.kind, &b.reference)));
-        let mut touched = false;
-        self.observed
-            .retain(|act| act.kind != EventKind::Touched || !std::mem::replace(&mut touched, true));
-        ReadBack::Seen { observed: self.observed, remarks: self.remarks.into_iter().collect() }
+    pub(super) fn into_read_back(self) -> ReadBack {
+        self.seen.into_read_back()
     }
 }

@@ -13,8 +13,8 @@ use super::marker::{holds, marker, sealed};
 use super::people::assignee;
 use super::{GithubSettings, TaskForm, checks, project};
 use crate::brief::EventKind;
-use crate::deliver::letters::{due, signed_at};
-use crate::deliver::{DeliveryError, Handoff, Letters, Mark, Sink};
+use crate::deliver::letters::signed_at;
+use crate::deliver::{DeliveryError, Handoff, Letters, Mark, Medium, Sink};
 use crate::facts::Check;
 
 /// The step that the marker names.
@@ -161,7 +161,10 @@ impl Sink for GithubIssue {
     }
 
     fn describe(&self, handoff: &Handoff) -> String {
-        let title = self.letters.task(handoff, TaskForm::Issue).map(|letter| letter.title);
+        let title = self
+            .letters
+            .task(handoff, TaskForm::Issue, Medium::Markdown)
+            .map(|letter| letter.title);
         format!("open an issue in {}: {}", self.settings.repository, title.unwrap_or_default())
     }
 
@@ -176,7 +179,7 @@ impl Sink for GithubIssue {
     }
 
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
-        let letter = self.letters.task(handoff, TaskForm::Issue)?;
+        let letter = self.letters.task(handoff, TaskForm::Issue, Medium::Markdown)?;
         let mut remarks = Vec::new();
         let assignee = assignee(handoff)
             .map_err(|why| remarks.push(format!("assigned to nobody: {why}")))
@@ -197,7 +200,8 @@ impl Sink for GithubIssue {
         }
         remarks.extend(dropped(&request, &issue));
         if let (Some(project), Some(node)) = (&self.settings.project, &issue.node_id)
-            && let Err(error) = project::add(&self.api, project, node, due(handoff)).await
+            && let Err(error) =
+                project::add(&self.api, project, node, self.letters.due_day(handoff)).await
         {
             remarks.push(format!("not put on the project: {error}"));
         }

@@ -3,6 +3,8 @@
 mod acts;
 mod api;
 mod checks;
+mod comment;
+mod deadline;
 mod issue;
 mod marker;
 mod people;
@@ -16,27 +18,30 @@ pub use settings::{GithubSettings, ProjectSettings, Repository, TaskForm};
 
 use std::sync::Arc;
 
-use super::{Letters, Reader, Sink};
+use super::{Letters, Reader, Sink, WholeDays};
 use crate::facts::Secrets;
 use api::Api;
 use pull::{GithubPull, Purpose};
 
-/// The sink that opens the task, in the configured form.
+/// The sinks: one opens the task, in the configured form, one comments on it.
 ///
 /// # Errors
 /// When a credential is missing or a value cannot be used; every problem is named.
-pub(super) fn sink(
+pub(super) fn sinks(
     settings: &GithubSettings,
     secrets: &Secrets,
-    letters: Letters,
-) -> Result<Box<dyn Sink>, Vec<String>> {
+    letters: &Letters,
+) -> Result<Vec<Box<dyn Sink>>, Vec<String>> {
     let (api, settings) = connect(settings, secrets)?;
-    Ok(match settings.form {
+    let comment = comment::GithubComment { api: api.clone(), letters: letters.clone() };
+    let letters = letters.clone();
+    let task: Box<dyn Sink> = match settings.form {
         TaskForm::Issue => Box::new(issue::GithubIssue::new(api, settings, letters)),
         TaskForm::PullRequest => {
             Box::new(GithubPull { api, settings, letters, purpose: Purpose::Task })
         }
-    })
+    };
+    Ok(vec![task, Box::new(comment)])
 }
 
 /// The sink for a brief before its signature: a draft pull request of the
@@ -61,9 +66,10 @@ pub fn draft_pull_request(
 pub(super) fn reader(
     settings: &GithubSettings,
     secrets: &Secrets,
+    days: WholeDays,
 ) -> Result<Box<dyn Reader>, Vec<String>> {
-    let (api, _) = connect(settings, secrets)?;
-    Ok(Box::new(read_back::GithubReader::new(api)))
+    let (api, settings) = connect(settings, secrets)?;
+    Ok(Box::new(read_back::GithubReader::new(api, settings, days)))
 }
 
 fn connect(

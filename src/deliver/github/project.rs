@@ -1,6 +1,6 @@
 //! Puts a task on a GitHub project, with its deadline. Only GraphQL can.
 
-use chrono::{DateTime, Utc};
+use chrono::NaiveDate;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ pub(super) async fn add(
     api: &Api,
     settings: &ProjectSettings,
     node: &str,
-    due: Option<DateTime<Utc>>,
+    due: Option<NaiveDate>,
 ) -> Result<(), DeliveryError> {
     let field = settings.due_field.as_deref().unwrap_or_default();
     let variables = json!({"owner": settings.owner, "number": settings.number, "field": field});
@@ -47,8 +47,7 @@ pub(super) async fn add(
     let (Some(item), Some(field)) = (item, project["field"]["id"].as_str()) else {
         return Err(missing(format!("the project has no date field {}", text::quoted(name))));
     };
-    let day = due.format("%Y-%m-%d").to_string();
-    ask(api, SET, &json!({"project": id, "item": item, "field": field, "day": day})).await?;
+    ask(api, SET, &json!({"project": id, "item": item, "field": field, "day": due})).await?;
     Ok(())
 }
 

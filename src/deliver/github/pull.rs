@@ -14,8 +14,7 @@ use super::marker::{holds, marker, sealed};
 use super::people::assignee;
 use super::{GithubSettings, TaskForm, checks, project};
 use crate::brief::EventKind;
-use crate::deliver::letters::due;
-use crate::deliver::{DeliveryError, Handoff, Letter, Letters, Mark, Sink};
+use crate::deliver::{DeliveryError, Handoff, Letter, Letters, Mark, Medium, Sink};
 use crate::facts::Check;
 
 /// What the pull request is for.
@@ -96,7 +95,26 @@ impl GithubPull {
     fn letter(&self, handoff: &Handoff) -> Result<Letter, DeliveryError> {
         match self.purpose {
             Purpose::Draft => self.letters.draft(handoff),
-            Purpose::Task => self.letters.task(handoff, TaskForm::PullRequest),
+            Purpose::Task => self.letters.task(handoff, TaskForm::PullRequest, Medium::Markdown),
+        }
+    }
+
+    /// Title and body, with the mark.
+    fn text(&self, handoff: &Handoff) -> Result<Value, DeliveryError> {
+        let letter = self.letter(handoff)?;
+        let mark = marker(&handoff.key, self.purpose.step());
+        Ok(json!({
+            "title": letter.title,
+            "body": sealed(&letter.body, &mark, handoff.url.as_deref()),
+        }))
+    }
+
+    /// Only GraphQL can, by
+    /// <https://docs.github.com/en/graphql/reference/mutations#markpullrequestreadyforreview>.
+    async fn make_ready(&self, pull: &Pull) -> Result<(), DeliveryError> {
+        match &pull.node_id {
+            Some(id) => project::ask(&self.api, READY, &json!({"id": id})).await.map(drop),
+            None => Ok(()),
         }
     }
 
@@ -137,14 +155,11 @@ impl GithubPull {
     /// request itself is there.
     async fn dress(&self, handoff: &Handoff, pull: &Pull, remarks: &mut Vec<String>) {
         let repository = &self.settings.repository;
-        if pull.draft && handoff.missing.is_empty() {
-            let ready = match &pull.node_id {
-                Some(id) => project::ask(&self.api, READY, &json!({"id": id})).await.map(drop),
-                None => Ok(()),
-            };
-            if let Err(error) = ready {
-                remarks.push(format!("still a draft: {error}"));
-            }
+        if pull.draft
+            && handoff.missing.is_empty()
+            && let Err(error) = self.make_ready(pull).await
+        {
+            remarks.push(format!("still a draft: {error}"));
         }
         match assignee(handoff) {
             Ok(login) => {
@@ -157,7 +172,8 @@ impl GithubPull {
             Err(why) => remarks.push(format!("nobody is asked to review: {why}")),
         }
         if let (Some(settings), Some(node)) = (&self.settings.project, &pull.node_id)
-            && let Err(error) = project::add(&self.api, settings, node, due(handoff)).await
+            && let Err(error) =
+                project::add(&self.api, settings, node, self.letters.due_day(handoff)).await
         {
             remarks.push(format!("not put on the project: {error}"));
         }
@@ -225,12 +241,7 @@ impl Sink for GithubPull {
     }
 
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
-        let letter = self.letter(handoff)?;
-        let mark = marker(&handoff.key, self.purpose.step());
-        let text = json!({
-            "title": letter.title,
-            "body": sealed(&letter.body, &mark, handoff.url.as_deref()),
-        });
+        let text = self.text(handoff)?;
         let mut remarks = Vec::new();
         let open = self.find(handoff).await?.into_iter().find(|pull| pull.state == "open");
         let pull = match open {
@@ -247,6 +258,21 @@ impl Sink for GithubPull {
         }
         let remark = (!remarks.is_empty()).then(|| remarks.join("; "));
         Ok(Mark { reference: pull.html_url, at: Some(pull.created_at), remark })
+    }
+
+    /// A draft becomes ready when every answer is there.
+    async fn keep_up(&self, handoff: &Handoff) -> Result<Option<String>, DeliveryError> {
+        if self.purpose != Purpose::Task || !handoff.missing.is_empty() {
+            return Ok(None);
+        }
+        let found = self.find(handoff).await?.into_iter();
+        let mut drafts = found.filter(|pull| pull.state == "open" && pull.draft);
+        let Some(pull) = drafts.find(|pull| self.marked(handoff, pull)) else { return Ok(None) };
+        let text = self.text(handoff)?;
+        let path = self.settings.repository.path(&format!("/pulls/{}", pull.number));
+        self.api.write(Method::PATCH, &path, &text).await?;
+        self.make_ready(&pull).await?;
+        Ok(Some(format!("{} is complete and ready for review", pull.html_url)))
     }
 
     async fn checks(&self, offline: bool) -> Vec<Check> {

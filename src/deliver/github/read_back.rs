@@ -8,24 +8,28 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
 
+use super::GithubSettings;
 use super::acts::{Acts, Comment, Issue, Pull, Review};
 use super::api::{Answer, Api};
+use super::deadline::{self, Dated, IssueEvent};
 use super::people::assignee;
 use super::task_url::TaskUrl;
 use crate::brief::EventKind;
 use crate::deliver::letters::answer;
-use crate::deliver::{DeliveryError, Handoff, ReadBack, Reader};
+use crate::deliver::{DeliveryError, Handoff, ReadBack, Reader, WholeDays};
 use crate::text;
 
 /// Reads the tasks that handoff opened.
 pub(in crate::deliver) struct GithubReader {
     api: Arc<Api>,
+    settings: GithubSettings,
+    days: WholeDays,
     own_login: OnceCell<Option<String>>,
 }
 
 impl GithubReader {
-    pub(super) fn new(api: Arc<Api>) -> Self {
-        Self { api, own_login: OnceCell::new() }
+    pub(super) fn new(api: Arc<Api>, settings: GithubSettings, days: WholeDays) -> Self {
+        Self { api, settings, days, own_login: OnceCell::new() }
     }
 
     /// Whose token it is. An app's has no person behind it, and GitHub refuses
@@ -88,6 +92,32 @@ impl GithubReader {
         read(path, answer).map(Ok)
     }
 
+    /// The deadline that somebody gave the task; of two the later word. One
+    /// that cannot be read keeps nothing else back.
+    async fn deadline(
+        &self,
+        handoff: &Handoff,
+        task: &TaskUrl,
+        dated: &Dated,
+        acts: &mut Acts,
+    ) -> Result<(), DeliveryError> {
+        let mut moved = Vec::new();
+        if let Some(due) = deadline::of_milestone(dated, &self.settings, handoff, self.days) {
+            let events: Vec<IssueEvent> = self.list(&task.api("issues", "/events")).await?;
+            moved.extend(deadline::milestoned(due, &events, self.own_login().await?, task));
+        }
+        let of_project =
+            deadline::of_project(&self.api, &self.settings, dated, handoff, self.days, task);
+        match of_project.await {
+            Ok(of_project) => moved.extend(of_project),
+            Err(error) => acts.remark(format!("the deadline on the project was not read: {error}")),
+        }
+        if let Some(moved) = moved.into_iter().max_by_key(|moved| moved.at) {
+            acts.deadline(moved);
+        }
+        Ok(())
+    }
+
     /// Every page of a list.
     async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, DeliveryError> {
         let mut all = Vec::new();
@@ -143,6 +173,7 @@ impl Reader for GithubReader {
             };
             let reviews: Vec<Review> = self.list(&task.api("pulls", "/reviews")).await?;
             acts.pull(&pull);
+            self.deadline(handoff, &task, &pull.dated, &mut acts).await?;
             reviews.iter().for_each(|review| acts.review(review));
         } else {
             let issue: Issue = match self.task(&task.api("issues", ""), &task).await? {
@@ -150,6 +181,7 @@ impl Reader for GithubReader {
                 Err(unknown) => return Ok(unknown),
             };
             acts.issue(&issue);
+            self.deadline(handoff, &task, &issue.dated, &mut acts).await?;
         }
         // The conversation below a pull request is that of an issue.
         let comments: Vec<Comment> = self.list(&task.api("issues", "/comments")).await?;

@@ -5,6 +5,7 @@ use super::Repository;
 /// An issue or a pull request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TaskUrl {
+    address: String,
     repository: Repository,
     number: u64,
     pull_request: bool,
@@ -23,7 +24,13 @@ impl TaskUrl {
             _ => return None,
         };
         let repository = Repository::parse(&format!("{owner}/{name}")).ok()?;
-        Some(Self { repository, number: number.parse().ok()?, pull_request })
+        let number = number.parse().ok()?;
+        Some(Self { address: address.to_owned(), repository, number, pull_request })
+    }
+
+    /// The address as it was given.
+    pub(super) fn address(&self) -> String {
+        self.address.clone()
     }
 
     /// Whether it is a pull request.

@@ -3,26 +3,27 @@
 //! cut goes on with the tasks that are missing.
 
 mod adf;
+mod api;
+mod read_back;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use api::Api;
 use async_trait::async_trait;
-use base64::Engine as _;
 use chrono::{DateTime, Utc};
 use http::Method;
-use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::letters::{answer, due};
+use super::letters::answer;
 use super::{
-    DeliveryError, Handoff, Letters, Mark, Medium, OnboardingTask, Sink, Who, answer as http_answer,
+    DeliveryError, Handoff, Letters, Mark, Medium, OnboardingTask, Reader, Sink, Who, WholeDays,
 };
 use crate::brief::EventKind;
 use crate::facts::{Check, Key, Secrets};
-use crate::net::{BaseUrl, Client, Schedule, Semantics};
+use crate::net::{BaseUrl, Semantics};
 use crate::text;
 
 /// `deliver.jira`.
@@ -54,7 +55,7 @@ fn task() -> String {
 
 /// Makes one epic with its tasks for each handoff.
 struct Jira {
-    client: Client,
+    api: Api,
     settings: JiraSettings,
     letters: Letters,
     /// What this process made itself: JQL sees it only some seconds later, and
@@ -71,25 +72,32 @@ pub(super) fn sink(
     secrets: &Secrets,
     letters: Letters,
 ) -> Result<Box<dyn Sink>, Vec<String>> {
+    let api = connect(settings, secrets)?;
+    let made = Mutex::default();
+    Ok(Box::new(Jira { api, settings: settings.clone(), letters, made }))
+}
+
+/// What reads back what people did about the epic and its tasks.
+///
+/// # Errors
+/// As for [`sink`].
+pub(super) fn reader(
+    settings: &JiraSettings,
+    secrets: &Secrets,
+    days: WholeDays,
+) -> Result<Box<dyn Reader>, Vec<String>> {
+    let api = connect(settings, secrets)?;
+    Ok(Box::new(read_back::JiraReader::new(api, settings.clone(), days)))
+}
+
+fn connect(settings: &JiraSettings, secrets: &Secrets) -> Result<Api, Vec<String>> {
     let mut problems = Vec::new();
     let plain = settings.project.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     if settings.project.is_empty() || !plain {
         problems.push("project: give the project's key, such as ONB".to_owned());
     }
-    let headers = match (secrets.get("JIRA_EMAIL"), secrets.get("JIRA_TOKEN")) {
-        (Some(email), Some(token)) => {
-            let pair = format!("{}:{}", email.expose_secret(), token.expose_secret());
-            let basic = base64::engine::general_purpose::STANDARD.encode(pair);
-            http_answer::authorization("Basic", &SecretString::from(basic), "JIRA_TOKEN")
-        }
-        _ => Err("set JIRA_EMAIL and JIRA_TOKEN".to_owned()),
-    };
-    match headers {
-        Ok(headers) if problems.is_empty() => {
-            let client = Client::new(settings.base_url.clone(), headers, Schedule::interactive());
-            let made = Mutex::default();
-            Ok(Box::new(Jira { client, settings: settings.clone(), letters, made }))
-        }
+    match Api::new(settings, secrets) {
+        Ok(api) if problems.is_empty() => Ok(api),
         Ok(_) => Err(problems),
         Err(problem) => {
             problems.push(problem);
@@ -110,33 +118,13 @@ struct Found {
 }
 
 impl Jira {
-    async fn ask(
-        &self,
-        semantics: Semantics,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<Value, DeliveryError> {
-        let path = format!("/rest/api/3{path}");
-        let response = self
-            .client
-            .send(semantics, method, &path, body)
-            .await
-            .map_err(|error| http_answer::no_answer(&error))?;
-        http_answer::json("Jira", &response, HELP)
-    }
-
-    fn label(handoff: &Handoff) -> String {
-        format!("handoff-{}", handoff.key)
-    }
-
     /// All issues with this handoff's label, by the step their property names.
     /// Where several carry one step, the oldest counts.
     async fn find(&self, handoff: &Handoff) -> Result<Found, DeliveryError> {
         let jql = format!(
             "project = \"{}\" AND labels = \"{}\" ORDER BY created ASC",
             self.settings.project,
-            Self::label(handoff)
+            label(handoff)
         );
         let mut found = Found::default();
         let mut token: Option<String> = None;
@@ -146,7 +134,7 @@ impl Jira {
                 body["nextPageToken"] = json!(token);
             }
             let semantics = Semantics::Idempotent;
-            let page = self.ask(semantics, Method::POST, "/search/jql", Some(&body)).await?;
+            let page = self.api.ask(semantics, Method::POST, "/search/jql", Some(&body)).await?;
             for issue in page["issues"].as_array().into_iter().flatten() {
                 let property = &issue["properties"]["handoff"];
                 let ours = property["id"] == handoff.key.as_str();
@@ -174,24 +162,6 @@ impl Jira {
         Ok(found)
     }
 
-    /// The account of somebody, by the configured map or by an address that
-    /// exactly one person has.
-    async fn account(&self, email: &str) -> Result<Option<String>, DeliveryError> {
-        if let Some(account) = self.settings.accounts.get(email) {
-            return Ok(Some(account.clone()));
-        }
-        let query =
-            percent_encoding::utf8_percent_encode(email, percent_encoding::NON_ALPHANUMERIC);
-        let path = format!("/user/search?query={query}");
-        let people = self.ask(Semantics::Idempotent, Method::GET, &path, None).await?;
-        let mut matching = people.as_array().into_iter().flatten().filter(|person| {
-            person["active"] == true
-                && person["emailAddress"].as_str().is_none_or(|a| a.eq_ignore_ascii_case(email))
-        });
-        let first = matching.next().and_then(|person| person["accountId"].as_str());
-        Ok(if matching.next().is_none() { first.map(str::to_owned) } else { None })
-    }
-
     async fn create(
         &self,
         handoff: &Handoff,
@@ -199,10 +169,10 @@ impl Jira {
         mut fields: Value,
     ) -> Result<String, DeliveryError> {
         fields["project"] = json!({"key": self.settings.project});
-        fields["labels"] = json!([Self::label(handoff)]);
+        fields["labels"] = json!([label(handoff)]);
         let property = json!({"v": 1, "id": handoff.key, "step": step});
         let body = json!({"fields": fields, "properties": [{"key": "handoff", "value": property}]});
-        let made = self.ask(Semantics::Creates, Method::POST, "/issue", Some(&body)).await?;
+        let made = self.api.ask(Semantics::Creates, Method::POST, "/issue", Some(&body)).await?;
         let Some(issue) = made["key"].as_str().map(str::to_owned) else {
             let message = "Jira's answer names no issue".to_owned();
             return Err(DeliveryError::Unclear { message });
@@ -220,8 +190,8 @@ impl Jira {
             "summary": text::shorten(&letter.title, 250),
             "description": adf::document(&letter.body, link),
         });
-        if let Some(due) = due(handoff) {
-            fields["duedate"] = json!(due.format("%Y-%m-%d").to_string());
+        if let Some(due) = self.letters.due_day(handoff) {
+            fields["duedate"] = json!(due);
         }
         self.create(handoff, EPIC, fields).await
     }
@@ -237,7 +207,7 @@ impl Jira {
             "issuetype": {"name": self.settings.task_type},
             "parent": {"key": epic},
             "summary": text::shorten(&task.what, 250),
-            "duedate": task.due.format("%Y-%m-%d").to_string(),
+            "duedate": task.due,
         });
         if let Some(assignee) = assignee {
             fields["assignee"] = json!({"id": assignee});
@@ -246,8 +216,13 @@ impl Jira {
     }
 
     fn mark(&self, epic: &str, at: Option<DateTime<Utc>>, remark: Option<String>) -> Mark {
-        Mark { reference: self.client.base().join(&format!("/browse/{epic}")), at, remark }
+        Mark { reference: self.api.base().join(&format!("/browse/{epic}")), at, remark }
     }
+}
+
+/// The label of every issue of a handoff.
+fn label(handoff: &Handoff) -> String {
+    format!("handoff-{}", handoff.key)
 }
 
 /// A task's step; the list's order is its identity.
@@ -298,7 +273,7 @@ impl Sink for Jira {
                 continue;
             }
             let Some(email) = answer(&handoff.brief, at) else { continue };
-            match self.account(&email).await? {
+            match self.api.account(&self.settings, &email).await? {
                 Some(account) => drop(accounts.insert(who, account)),
                 None => remarks.push(format!(
                     "tasks of {} are assigned to nobody: Jira shows no single account; name it in deliver.jira.accounts",
@@ -327,7 +302,7 @@ impl Sink for Jira {
             return vec![Check::ok(what, "JIRA_EMAIL and JIRA_TOKEN are set, Jira was not asked")];
         }
         let path = format!("/issue/createmeta/{}/issuetypes", self.settings.project);
-        let answer = match self.ask(Semantics::Idempotent, Method::GET, &path, None).await {
+        let answer = match self.api.ask(Semantics::Idempotent, Method::GET, &path, None).await {
             Ok(answer) => answer,
             Err(error) => return vec![Check::failed(what, error.to_string(), HELP)],
         };

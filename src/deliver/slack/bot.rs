@@ -11,7 +11,9 @@ use super::SlackSettings;
 use super::message::message;
 use crate::brief::EventKind;
 use crate::deliver::letters::answer;
-use crate::deliver::{DeliveryError, Handoff, Letters, Mark, Sink, answer as http_answer};
+use crate::deliver::{
+    DeliveryError, Handoff, Letters, Mark, Occasion, Sink, answer as http_answer,
+};
 use crate::facts::Check;
 use crate::net::{BaseUrl, Client, Schedule, Semantics};
 
@@ -25,6 +27,7 @@ pub(super) struct SlackBot {
     channel: String,
     channel_id: OnceCell<String>,
     letters: Letters,
+    occasion: Occasion,
 }
 
 impl SlackBot {
@@ -32,6 +35,7 @@ impl SlackBot {
         settings: &SlackSettings,
         token: &SecretString,
         letters: Letters,
+        occasion: Occasion,
     ) -> Result<Self, String> {
         let channel = settings.channel.as_deref().map(str::trim).unwrap_or_default();
         if channel.is_empty() {
@@ -48,6 +52,7 @@ impl SlackBot {
             channel: channel.to_owned(),
             channel_id: OnceCell::new(),
             letters,
+            occasion,
         })
     }
 
@@ -101,14 +106,19 @@ impl SlackBot {
         Ok(id)
     }
 
-    /// The CSM's user id; a message without mention is better than none.
+    /// The user id of whom the message is for; one without mention is better
+    /// than none.
     async fn mention(&self, handoff: &Handoff) -> Option<String> {
+        let who = match self.occasion {
+            Occasion::Returned => "deal.owner",
+            Occasion::Signed | Occasion::Resubmitted => "first_action.owner",
+        };
         let plain =
             |id: &str| id.starts_with(['U', 'W']) && id.bytes().all(|b| b.is_ascii_alphanumeric());
-        if let Some(id) = answer(&handoff.brief, "first_action.owner.slack") {
+        if let Some(id) = answer(&handoff.brief, &format!("{who}.slack")) {
             return Some(id).filter(|id| plain(id));
         }
-        let email = answer(&handoff.brief, "first_action.owner.email")?;
+        let email = answer(&handoff.brief, &format!("{who}.email"))?;
         let user = self.read("users.lookupByEmail", &[("email", &email)]).await.ok()?;
         user["user"]["id"].as_str().filter(|id| plain(id)).map(str::to_owned)
     }
@@ -117,7 +127,7 @@ impl SlackBot {
 #[async_trait]
 impl Sink for SlackBot {
     fn event(&self) -> EventKind {
-        EventKind::Notified
+        self.occasion.event(EventKind::Notified)
     }
 
     fn via(&self) -> &'static str {
@@ -142,13 +152,14 @@ impl Sink for SlackBot {
             if !cursor.is_empty() {
                 form.push(("cursor", &cursor));
             }
+            let step = self.occasion.step(handoff, STEP);
             let page = self.read("conversations.history", &form).await?;
             let mut messages = page["messages"].as_array().into_iter().flatten();
             let ours = messages.find(|message| {
                 let metadata = &message["metadata"];
                 metadata["event_type"] == EVENT_TYPE
                     && metadata["event_payload"]["id"] == handoff.key.as_str()
-                    && metadata["event_payload"]["step"] == STEP
+                    && metadata["event_payload"]["step"] == step.as_str()
             });
             if let Some(ts) = ours.and_then(|message| message["ts"].as_str()) {
                 return Ok(Some(mark(&channel, ts)));
@@ -162,11 +173,11 @@ impl Sink for SlackBot {
 
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
         let mention = self.mention(handoff).await;
-        let mut body = message(&self.letters, handoff, mention.as_deref())?;
+        let mut body = message(&self.letters, handoff, self.occasion, mention.as_deref())?;
         body["channel"] = json!(self.channel_id().await?);
         body["metadata"] = json!({
             "event_type": EVENT_TYPE,
-            "event_payload": {"id": handoff.key, "step": STEP},
+            "event_payload": {"id": handoff.key, "step": self.occasion.step(handoff, STEP)},
         });
         let method = "chat.postMessage";
         let body = Some(("application/json; charset=utf-8", body.to_string().into_bytes()));
@@ -186,6 +197,10 @@ impl Sink for SlackBot {
     }
 
     async fn checks(&self, offline: bool) -> Vec<Check> {
+        // The same bot and channel for all of them.
+        if self.occasion != Occasion::Signed {
+            return Vec::new();
+        }
         let what = format!("slack: {}", self.channel);
         if offline {
             return vec![Check::ok(what, "SLACK_BOT_TOKEN is set, Slack was not asked")];

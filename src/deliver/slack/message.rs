@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::deliver::{DeliveryError, Handoff, Letters, Medium};
+use crate::deliver::{DeliveryError, Handoff, Letters, Medium, Occasion};
 use crate::text;
 
 /// Slack takes 150 characters in a heading and 3,000 in a section.
@@ -14,10 +14,11 @@ const SECTION: usize = 2_900;
 pub(super) fn message(
     letters: &Letters,
     handoff: &Handoff,
+    occasion: Occasion,
     mention: Option<&str>,
 ) -> Result<Value, DeliveryError> {
     let mention = mention.map(|id| format!("<@{id}>"));
-    let letter = letters.notice(handoff, Medium::Slack, mention)?;
+    let letter = letters.again(handoff, occasion, Medium::Slack, mention)?;
     let section = if letter.body.is_empty() { "-".to_owned() } else { cut(&letter.body) };
     Ok(json!({
         "text": Medium::Slack.harmless(&letter.title),

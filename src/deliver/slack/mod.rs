@@ -6,7 +6,7 @@ mod webhook;
 
 use serde::Deserialize;
 
-use super::{Letters, Sink};
+use super::{Letters, Occasion, Sink};
 use crate::facts::Secrets;
 use crate::net::BaseUrl;
 
@@ -25,24 +25,34 @@ pub struct SlackSettings {
     pub base_url: Option<BaseUrl>,
 }
 
-/// The sink: a bot where there is a token, else a webhook.
+/// The sinks, one for each occasion: a bot where there is a token, else a
+/// webhook.
 ///
 /// # Errors
 /// When neither secret is set, or a value cannot be used.
-pub(super) fn sink(
+pub(super) fn sinks(
+    settings: &SlackSettings,
+    secrets: &Secrets,
+    letters: &Letters,
+) -> Result<Vec<Box<dyn Sink>>, Vec<String>> {
+    Occasion::ALL
+        .into_iter()
+        .map(|occasion| sink(settings, secrets, letters.clone(), occasion))
+        .collect::<Result<_, String>>()
+        .map_err(|problem| vec![problem])
+}
+
+fn sink(
     settings: &SlackSettings,
     secrets: &Secrets,
     letters: Letters,
-) -> Result<Box<dyn Sink>, Vec<String>> {
+    occasion: Occasion,
+) -> Result<Box<dyn Sink>, String> {
     if let Some(token) = secrets.get("SLACK_BOT_TOKEN") {
-        return bot::SlackBot::new(settings, &token, letters)
-            .map(|sink| Box::new(sink) as Box<dyn Sink>)
-            .map_err(|problem| vec![problem]);
+        return Ok(Box::new(bot::SlackBot::new(settings, &token, letters, occasion)?));
     }
     let Some(url) = secrets.get("SLACK_WEBHOOK_URL") else {
-        return Err(vec!["set SLACK_BOT_TOKEN, or SLACK_WEBHOOK_URL".to_owned()]);
+        return Err("set SLACK_BOT_TOKEN, or SLACK_WEBHOOK_URL".to_owned());
     };
-    webhook::SlackWebhook::new(settings, &url, letters)
-        .map(|sink| Box::new(sink) as Box<dyn Sink>)
-        .map_err(|problem| vec![problem])
+    Ok(Box::new(webhook::SlackWebhook::new(settings, &url, letters, occasion)?))
 }

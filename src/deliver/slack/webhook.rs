@@ -9,7 +9,7 @@ use url::Url;
 use super::SlackSettings;
 use super::message::message;
 use crate::brief::EventKind;
-use crate::deliver::{DeliveryError, Handoff, Letters, Mark, Sink, answer};
+use crate::deliver::{DeliveryError, Handoff, Letters, Mark, Occasion, Sink, answer};
 use crate::facts::Check;
 use crate::net::{BaseUrl, Client, NetError, Schedule, Semantics};
 use crate::text;
@@ -21,6 +21,7 @@ pub(super) struct SlackWebhook {
     path: String,
     repeat: bool,
     letters: Letters,
+    occasion: Occasion,
 }
 
 impl SlackWebhook {
@@ -28,6 +29,7 @@ impl SlackWebhook {
         settings: &SlackSettings,
         url: &SecretString,
         letters: Letters,
+        occasion: Occasion,
     ) -> Result<Self, String> {
         let told = |error: &dyn std::fmt::Display| format!("SLACK_WEBHOOK_URL: {error}");
         // Checked whole first: no user, query or fragment is lost below.
@@ -37,14 +39,14 @@ impl SlackWebhook {
         host.set_path("");
         let base = BaseUrl::parse(host.as_str()).map_err(|error| told(&error))?;
         let client = Client::new(base, HeaderMap::new(), Schedule::interactive());
-        Ok(Self { client, path, repeat: settings.repeat, letters })
+        Ok(Self { client, path, repeat: settings.repeat, letters, occasion })
     }
 }
 
 #[async_trait]
 impl Sink for SlackWebhook {
     fn event(&self) -> EventKind {
-        EventKind::Notified
+        self.occasion.event(EventKind::Notified)
     }
 
     fn via(&self) -> &'static str {
@@ -68,7 +70,7 @@ impl Sink for SlackWebhook {
     }
 
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
-        let body = message(&self.letters, handoff, None)?;
+        let body = message(&self.letters, handoff, self.occasion, None)?;
         // Errors of the client name the URL, which is a secret here.
         let sent =
             self.client.send(Semantics::Creates, Method::POST, &self.path, Some(&body)).await;
@@ -97,6 +99,9 @@ impl Sink for SlackWebhook {
     }
 
     async fn checks(&self, _offline: bool) -> Vec<Check> {
+        if self.occasion != Occasion::Signed {
+            return Vec::new();
+        }
         vec![Check::warning(
             "slack: webhook",
             "SLACK_WEBHOOK_URL is set; a webhook can only be tried by posting, and its messages cannot be found again",

@@ -33,7 +33,7 @@ pub(super) struct FirstPass {
 
 #[derive(Serialize)]
 pub(super) struct QuestionRow {
-    name: &'static str,
+    name: String,
     count: String,
     of: String,
     width: String,

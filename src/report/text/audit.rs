@@ -189,11 +189,7 @@ fn unanswered(out: &mut String, report: &AuditReport, options: &Options) {
         Column::number("Of"),
     ]);
     for asked in asked {
-        table.row([
-            question(asked.question).to_owned(),
-            thousands(asked.count),
-            thousands(asked.of),
-        ]);
+        table.row([question(asked.question), thousands(asked.count), thousands(asked.of)]);
     }
     out.push('\n');
     out.push_str(&table.render(options));

@@ -16,7 +16,7 @@ async fn every_event_becomes_a_file_that_is_found_again() {
     let wanted: Vec<Wanted> = sinks.iter().map(|s| Wanted::from_sink(s.as_ref())).collect();
     let mut handoff = handoff("hubspot-1");
     let plan = plan(&wanted, &handoff.timeline, &Circumstances::at(now()));
-    let results = run(&plan, &sinks, &handoff, now(), &Schedule::once(), None).await;
+    let results = run(&plan, &sinks, &handoff, now(), &Schedule::once(), &()).await;
     let marks: Vec<String> = results
         .iter()
         .map(|result| result.outcome.as_ref().expect("written").reference.clone())
@@ -42,7 +42,7 @@ async fn every_event_becomes_a_file_that_is_found_again() {
 
     // The record is lost, and the brief has changed: what is there stays.
     handoff.brief["customer"]["name"] = json!("Other");
-    let again = run(&plan, &sinks, &handoff, now(), &Schedule::once(), None).await;
+    let again = run(&plan, &sinks, &handoff, now(), &Schedule::once(), &()).await;
     assert!(again.iter().all(|result| result.found), "{again:?}");
     assert_eq!(task, fs::read_to_string(folder.path().join(&marks[0])).expect("a file"));
     let files = fs::read_dir(folder.path().join("outbox/hubspot-1")).expect("a folder").count();
@@ -65,7 +65,11 @@ fn the_outbox_takes_what_no_other_sink_delivers() {
     let named = json!({"github": github, "outbox": {"events": ["task_opened"]}});
     assert_eq!(
         pairs(named),
-        [(EventKind::TaskOpened, "github"), (EventKind::TaskOpened, "outbox")]
+        [
+            (EventKind::TaskOpened, "github"),
+            (EventKind::CsmTold, "github"),
+            (EventKind::TaskOpened, "outbox")
+        ]
     );
 }
 

@@ -23,6 +23,8 @@ enum Fault {
 #[derive(Default)]
 struct State {
     made: Vec<Value>,
+    /// Asana's tasks, each with its project.
+    tasks: Vec<Value>,
     looks_at_job: usize,
     faults: VecDeque<Fault>,
 }
@@ -112,6 +114,20 @@ fn asana_answer(state: &mut State, asked: &Asked) -> Reply {
                 json!({"data": {"gid": "55", "status": status, "new_project": {"gid": gid}}}),
             )
         }
+        ("GET", path) if path.starts_with("/projects/9") && path.ends_with("/tasks") => {
+            let project = path.split('/').nth(2).expect("a project");
+            let ours = state.tasks.iter().filter(|task| task["projects"][0] == project);
+            Reply::Json(200, json!({"data": ours.collect::<Vec<_>>(), "next_page": null}))
+        }
+        ("POST", "/tasks") => {
+            let task = asked.json()["data"].clone();
+            if task["assignee"] == "stranger@example.test" {
+                let errors = json!({"errors": [{"message": "assignee: Not a recognized ID"}]});
+                return Reply::Json(400, errors);
+            }
+            state.tasks.push(task.clone());
+            Reply::Json(201, json!({"data": {"gid": "70", "name": task["name"]}}))
+        }
         ("PUT", path) if path.starts_with("/projects/9") => {
             let last = state.made.len() - 1;
             Reply::Json(200, json!({"data": project(last, &state.made[last])}))
@@ -153,6 +169,14 @@ async fn asana_makes_one_project_from_the_template_and_finds_it_by_its_name() {
                "requested_dates": [{"gid": "1", "value": "2026-11-20"}],
                "requested_roles": [{"gid": "7", "value": "ana@example.test"}, {"gid": "8", "value": "eng@example.com"}]})
     );
+    let tasks = setup.state.lock().expect("not poisoned").tasks.clone();
+    assert_eq!(tasks.len(), 3, "each project has its first-touch task");
+    assert_eq!(
+        (&tasks[0]["assignee"], &tasks[0]["due_at"]),
+        (&json!("ana@example.test"), &json!("2026-11-21T15:01:58.000Z"))
+    );
+    let name = tasks[0]["name"].as_str().expect("a name");
+    assert!(name.starts_with("First touch: Acme Corp") && name.ends_with(" [hubspot-1]"), "{name}");
     // A key that ends like another is another.
     assert!(setup.sinks[0].look_up(&handoff("x-hubspot-1")).await.expect("listed").is_none());
 }
@@ -170,10 +194,25 @@ async fn asana_refusals_and_limits() {
 }
 
 #[tokio::test]
+async fn asana_finishes_a_project_that_was_cut_short_and_gives_nobody_a_task_of_a_stranger() {
+    let setup = asana().await;
+    let mut handoff = handoff("hubspot-1");
+    handoff.brief["first_action"]["owner"]["email"] = json!("stranger@example.test");
+    setup.state.lock().expect("not poisoned").made =
+        vec![json!({"name": "Onboarding: Acme Corp [hubspot-1]"})];
+    assert!(setup.sinks[0].look_up(&handoff).await.expect("listed").is_none(), "no task yet");
+    let mark = deliver(&setup.sinks, &handoff).await.outcome.expect("finished");
+    let remark = mark.remark.expect("a remark");
+    assert!(remark.contains("assigned to nobody: Asana answered 400: assignee"), "{remark}");
+    assert_eq!(setup.made().len(), 1, "one project");
+    assert!(setup.sinks[0].look_up(&handoff).await.expect("listed").is_some());
+}
+
+#[tokio::test]
 async fn asana_looks_again_after_an_answer_that_broke_off() {
     let setup = asana_with(&[Fault::MadeThenDropped]).await;
     let result = deliver(&setup.sinks, &handoff("hubspot-1")).await;
-    assert!(result.found && result.outcome.is_ok(), "{:?}", result.outcome);
+    assert!(result.outcome.is_ok(), "{:?}", result.outcome);
     assert_eq!((setup.fake.count("POST", INSTANTIATE), setup.made().len()), (1, 1));
 }
 
@@ -336,4 +375,8 @@ async fn hostile_names_stay_in_asanas_name() {
     each_text(&setup.made()[0], &mut |text| {
         assert!(!text.contains(['\n', '\r', '\u{202E}', '\u{1b}']), "{text:?}");
     });
+    let task = setup.state.lock().expect("not poisoned").tasks[0].clone();
+    assert!(task["name"].as_str().expect("a name").ends_with(" [hubspot-1]"), "{task}");
+    assert!(task["html_notes"].is_null(), "plain notes: nothing in them is markup");
+    each_text(&task, &mut |text| assert!(!text.contains(['\u{202E}', '\u{1b}']), "{text:?}"));
 }

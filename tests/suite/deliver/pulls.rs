@@ -12,8 +12,8 @@ use super::sample::{handoff, hostile, secrets, site};
 const PULLS: &str = "/repos/acme/handoffs/pulls";
 
 #[derive(Default)]
-struct Github {
-    pulls: Vec<Value>,
+pub(crate) struct Github {
+    pub(crate) pulls: Vec<Value>,
     no_branch: bool,
     no_drafts: bool,
     refuse_reviewers: bool,
@@ -28,7 +28,7 @@ fn refused(field: &str, message: &str) -> Reply {
 }
 
 impl Github {
-    fn answer(&mut self, asked: &Asked) -> Reply {
+    pub(crate) fn answer(&mut self, asked: &Asked) -> Reply {
         let body = asked.json();
         if asked.is("GET", "/repos/acme/handoffs") {
             return Reply::Json(200, json!({"default_branch": "trunk"}));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use handoff::brief::EventKind;
 use handoff::deliver::{
-    Circumstances, DeliveryError, Handoff, Mark, Moment, Sink, Step, Wanted, plan, run,
+    Circumstances, DeliveryError, Follower, Handoff, Mark, Moment, Sink, Wanted, plan, run,
 };
 use handoff::net::Schedule;
 
@@ -88,12 +88,12 @@ fn unclear() -> DeliveryError {
 async fn deliver(
     handoff: &mut Handoff,
     sinks: &[Box<dyn Sink>],
-    before: Option<handoff::deliver::Before<'_>>,
+    follower: &dyn Follower,
 ) -> Vec<String> {
     let wanted: Vec<Wanted> = sinks.iter().map(|s| Wanted::from_sink(s.as_ref())).collect();
     let circumstances = Circumstances { at_once: true, ..Circumstances::at(now()) };
     let plan = plan(&wanted, &handoff.timeline, &circumstances);
-    let results = run(&plan, sinks, handoff, now(), &schedule(), before).await;
+    let results = run(&plan, sinks, handoff, now(), &schedule(), follower).await;
     results
         .into_iter()
         .map(|result| {
@@ -118,10 +118,10 @@ async fn one_sink_that_fails_keeps_no_other_from_its_turn() {
         Box::new(Target::new(EventKind::Emailed, "email")),
     ];
     let mut handoff = handoff("hubspot-1");
-    let results = deliver(&mut handoff, &sinks, None).await;
+    let results = deliver(&mut handoff, &sinks, &()).await;
     assert_eq!(results, ["made github-1", "slack: no such channel", "made email-1"]);
-    assert_eq!(deliver(&mut handoff, &sinks, None).await, ["made slack-1"]);
-    assert!(deliver(&mut handoff, &sinks, None).await.is_empty(), "everything is recorded");
+    assert_eq!(deliver(&mut handoff, &sinks, &()).await, ["made slack-1"]);
+    assert!(deliver(&mut handoff, &sinks, &()).await.is_empty(), "everything is recorded");
 }
 
 #[tokio::test]
@@ -129,7 +129,7 @@ async fn after_an_unclear_outcome_it_looks_before_it_repeats() {
     let target = Target::new(EventKind::TaskOpened, "github").failing(vec![unclear()]);
     let made = target.made.clone();
     let sinks: Vec<Box<dyn Sink>> = vec![Box::new(target)];
-    assert_eq!(deliver(&mut handoff("hubspot-1"), &sinks, None).await, ["found github-1"]);
+    assert_eq!(deliver(&mut handoff("hubspot-1"), &sinks, &()).await, ["found github-1"]);
     assert_eq!(made.load(Ordering::SeqCst), 1);
 }
 
@@ -142,7 +142,7 @@ async fn where_nobody_can_look_the_setting_decides_about_a_repeat() {
         (target.readable, target.repeats) = (false, repeats);
         let made = target.made.clone();
         let sinks: Vec<Box<dyn Sink>> = vec![Box::new(target)];
-        assert_eq!(deliver(&mut handoff("hubspot-1"), &sinks, None).await, [says]);
+        assert_eq!(deliver(&mut handoff("hubspot-1"), &sinks, &()).await, [says]);
         assert_eq!(made.load(Ordering::SeqCst), sent, "repeat: {repeats}");
     }
 }
@@ -158,8 +158,24 @@ async fn what_is_unavailable_is_tried_again_and_then_recorded() {
     };
     let later = Target::new(EventKind::Emailed, "email").failing(vec![asks_long]);
     let sinks: Vec<Box<dyn Sink>> = vec![Box::new(twice), Box::new(always), Box::new(later)];
-    let results = deliver(&mut handoff("hubspot-1"), &sinks, None).await;
+    let results = deliver(&mut handoff("hubspot-1"), &sinks, &()).await;
     assert_eq!(results, ["made github-1", "slack: busy", "email: in an hour"]);
+}
+
+/// Ends the run at one of its moments.
+struct CrashAt {
+    moment: usize,
+    passed: AtomicUsize,
+}
+
+impl Follower for CrashAt {
+    fn before(&self, _: &dyn Sink, _: Moment) -> ControlFlow<()> {
+        if self.passed.fetch_add(1, Ordering::SeqCst) == self.moment {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
 }
 
 /// Cut before each look, act and record of three sinks in turn and run again:
@@ -178,16 +194,9 @@ async fn cut_at_every_moment_and_run_again_nothing_is_doubled_or_lost() {
         let sinks: Vec<Box<dyn Sink>> =
             targets.into_iter().map(|t| Box::new(t) as Box<dyn Sink>).collect();
         let mut handoff = handoff("hubspot-1");
-        let count = AtomicUsize::new(0);
-        let before = |_: &Step, _: Moment| {
-            if count.fetch_add(1, Ordering::SeqCst) == cut {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        };
-        deliver(&mut handoff, &sinks, Some(&before)).await;
-        deliver(&mut handoff, &sinks, None).await;
+        let crash = CrashAt { moment: cut, passed: AtomicUsize::new(0) };
+        deliver(&mut handoff, &sinks, &crash).await;
+        deliver(&mut handoff, &sinks, &()).await;
         let made: Vec<usize> = made.iter().map(|m| m.load(Ordering::SeqCst)).collect();
         assert_eq!((made[0], made[2]), (1, 1), "cut at moment {cut}");
         assert!((1..=2).contains(&made[1]), "cut at moment {cut}: {} messages", made[1]);

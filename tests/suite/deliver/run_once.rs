@@ -13,7 +13,7 @@ pub(crate) async fn deliver(sinks: &[Box<dyn Sink>], handoff: &Handoff) -> Deliv
     let plan = plan(&wanted, &handoff.timeline, &circumstances);
     let waits = vec![Duration::ZERO; 2];
     let schedule = Schedule { waits, longest: Duration::from_secs(60) };
-    let mut results = run(&plan, sinks, handoff, now(), &schedule, None).await;
+    let mut results = run(&plan, sinks, handoff, now(), &schedule, &()).await;
     assert_eq!(results.len(), 1, "{results:?}");
     results.remove(0)
 }

@@ -54,6 +54,7 @@ pub(crate) fn handoff(key: &str) -> Handoff {
             ask: Some("Riley Ross".to_owned()),
             example: Some("Median days to productive".to_owned()),
         }],
+        changes: Vec::new(),
         url: Some("https://github.example/acme/handoffs/tree/main/briefs/2026/11/acme".to_owned()),
         commit: "0123456789abcdef0123456789abcdef01234567".to_owned(),
     }

@@ -10,7 +10,7 @@ use super::sample::{handoff, hostile, secrets, sinks};
 /// Whether the servers are there; says so where they are not.
 #[expect(clippy::disallowed_methods, reason = "a switch of the test run, not of the program")]
 #[expect(clippy::print_stdout, reason = "a skipped test must say so")]
-fn wanted(test: &str) -> bool {
+pub(crate) fn wanted(test: &str) -> bool {
     let wanted = std::env::var("HANDOFF_TESTKIT").is_ok_and(|value| value == "1");
     if !wanted {
         println!("skipped: {test} needs the testkit's servers and HANDOFF_TESTKIT=1");
@@ -25,7 +25,13 @@ fn fresh_key() -> String {
     format!("hubspot-{}", name.trim_start_matches(".tmp"))
 }
 
-async fn ask(base: &str, token: &str, method: Method, path: &str, body: Option<Value>) -> Value {
+pub(crate) async fn ask(
+    base: &str,
+    token: &str,
+    method: Method,
+    path: &str,
+    body: Option<Value>,
+) -> Value {
     let mut headers = HeaderMap::new();
     let bearer = HeaderValue::from_str(&format!("Bearer {token}")).expect("a header");
     headers.insert(header::AUTHORIZATION, bearer);
@@ -68,6 +74,39 @@ async fn github_issue_passes_the_vendors_specification_and_stays_one() {
         let marked = list.as_array().expect("a list").iter();
         let marked = marked.filter(|i| i["body"].as_str().is_some_and(|b| b.contains(&mark)));
         assert_eq!(marked.count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn github_pull_request_passes_the_vendors_specification_and_stays_one() {
+    if !wanted("github_pull_request_passes_the_vendors_specification_and_stays_one") {
+        return;
+    }
+    let (direct, token) = ("http://127.0.0.1:4601", "ghp_handoff_test");
+    let repository = "/repos/handoff-bot/briefs";
+    let head = format!("{repository}/git/ref/heads/main");
+    let main = ask(direct, token, Method::GET, &head, None).await["object"]["sha"].clone();
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = json!({"github": {"repository": "handoff-bot/briefs", "base_url": "http://127.0.0.1:4611",
+                                   "as": "pull_request", "seconds_between_writes": 0}});
+    let sinks = sinks(config, &secrets(&[("GITHUB_TOKEN", token)]), folder.path());
+    for handoff in [handoff(&fresh_key()), hostile(&fresh_key())] {
+        let branch = format!("handoff/{}", handoff.key);
+        let new = json!({"ref": format!("refs/heads/{branch}"), "sha": main});
+        ask(direct, token, Method::POST, &format!("{repository}/git/refs"), Some(new)).await;
+        let made = sinks[0].act(&handoff).await.expect("made");
+        for _ in 0..5 {
+            // This server does not know a pull request's labels, the mark of a finished one.
+            let again = sinks[0].act(&handoff).await.expect("found");
+            assert_eq!(again.reference, made.reference);
+        }
+        let list = format!("{repository}/pulls?state=all&per_page=100&head=handoff-bot:{branch}");
+        let list = ask(direct, token, Method::GET, &list, None).await;
+        let ours = list.as_array().expect("a list").iter();
+        let ours: Vec<&Value> =
+            ours.filter(|pull| pull["head"]["ref"] == branch.as_str()).collect();
+        assert_eq!(ours.len(), 1, "{list}");
+        assert_eq!(ours[0]["draft"], true, "an answer is missing");
     }
 }
 

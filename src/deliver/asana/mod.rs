@@ -1,5 +1,9 @@
-//! Asana: the onboarding project, made from a project template. Its name ends
-//! with the handoff's key in brackets, by which it is found again.
+//! Asana: the onboarding project, made from a project template, with the
+//! first-touch task in it. Both names end with the handoff's key in brackets,
+//! by which they are found again.
+
+mod api;
+mod read_back;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,11 +13,13 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::letters::{answer, signed_at};
-use super::{DeliveryError, Handoff, Letters, Mark, Medium, Sink, answer as http_answer};
+use api::Api;
+
+use super::letters::{answer, due, signed_at};
+use super::{DeliveryError, Handoff, Letters, Mark, Medium, Reader, Sink, TaskForm, WholeDays};
 use crate::brief::EventKind;
 use crate::facts::{Check, Secrets};
-use crate::net::{BaseUrl, Client, Schedule, Semantics};
+use crate::net::{BaseUrl, Semantics};
 use crate::text;
 
 /// `deliver.asana`.
@@ -31,14 +37,21 @@ pub struct AsanaSettings {
     /// address or id. Roles that are not named go to the CSM.
     #[serde(default)]
     pub roles: BTreeMap<String, String>,
+    /// Whether the first-touch task is added to the project.
+    #[serde(default = "yes")]
+    pub first_touch_task: bool,
     /// Another place of the API, for tests.
     #[serde(default)]
     pub base_url: Option<BaseUrl>,
 }
 
+fn yes() -> bool {
+    true
+}
+
 /// Makes one project for each handoff.
 struct Asana {
-    client: Client,
+    api: Api,
     settings: AsanaSettings,
     letters: Letters,
 }
@@ -52,6 +65,23 @@ pub(super) fn sink(
     secrets: &Secrets,
     letters: Letters,
 ) -> Result<Box<dyn Sink>, Vec<String>> {
+    let api = connect(settings, secrets)?;
+    Ok(Box::new(Asana { api, settings: settings.clone(), letters }))
+}
+
+/// What reads back what people did in the project.
+///
+/// # Errors
+/// As for [`sink`].
+pub(super) fn reader(
+    settings: &AsanaSettings,
+    secrets: &Secrets,
+    days: WholeDays,
+) -> Result<Box<dyn Reader>, Vec<String>> {
+    Ok(Box::new(read_back::AsanaReader::new(connect(settings, secrets)?, days)))
+}
+
+fn connect(settings: &AsanaSettings, secrets: &Secrets) -> Result<Api, Vec<String>> {
     let mut problems = Vec::new();
     let ids = [
         ("template", Some(&settings.template)),
@@ -64,24 +94,24 @@ pub(super) fn sink(
                 .push(format!("{field}: give the id as it stands in Asana's addresses, in quotes"));
         }
     }
-    let headers = match secrets.get("ASANA_TOKEN") {
-        Some(token) => http_answer::authorization("Bearer", &token, "ASANA_TOKEN"),
-        None => Err("set ASANA_TOKEN".to_owned()),
-    };
-    match headers {
-        Ok(headers) if problems.is_empty() => {
-            let base = settings.base_url.clone().unwrap_or_else(|| {
-                BaseUrl::parse("https://app.asana.com/api/1.0").expect("a constant URL is valid")
-            });
-            let client = Client::new(base, headers, Schedule::interactive());
-            Ok(Box::new(Asana { client, settings: settings.clone(), letters }))
-        }
+    match Api::new(settings, secrets) {
+        Ok(api) if problems.is_empty() => Ok(api),
         Ok(_) => Err(problems),
         Err(problem) => {
             problems.push(problem);
             Err(problems)
         }
     }
+}
+
+/// The end of the names of everything that belongs to a handoff.
+fn ending(handoff: &Handoff) -> String {
+    format!("[{}]", handoff.key)
+}
+
+/// Whether a project or task is a handoff's own.
+fn is_ours(named: &Value, handoff: &Handoff) -> bool {
+    named["name"].as_str().is_some_and(|name| name.ends_with(&ending(handoff)))
 }
 
 const HELP: &str = "check ASANA_TOKEN and the ids in deliver.asana";
@@ -94,26 +124,6 @@ fn job_waits() -> impl Iterator<Item = Duration> {
 }
 
 impl Asana {
-    async fn ask(
-        &self,
-        semantics: Semantics,
-        method: Method,
-        path: &str,
-        data: Option<Value>,
-    ) -> Result<Value, DeliveryError> {
-        let body = data.map(|data| json!({"data": data}));
-        let response = self
-            .client
-            .send(semantics, method, path, body.as_ref())
-            .await
-            .map_err(|error| http_answer::no_answer(&error))?;
-        http_answer::json("Asana", &response, HELP)
-    }
-
-    async fn read(&self, path: &str) -> Result<Value, DeliveryError> {
-        self.ask(Semantics::Idempotent, Method::GET, path, None).await
-    }
-
     /// The dates and roles that the template asks for: every date is the day
     /// of the signature, every role the CSM's or as configured.
     fn wishes(&self, template: &Value, handoff: &Handoff) -> (Vec<Value>, Vec<Value>) {
@@ -136,12 +146,80 @@ impl Asana {
         (dates, roles)
     }
 
+    /// The handoff's project, among all of the workspace.
+    async fn find(&self, handoff: &Handoff) -> Result<Option<Value>, DeliveryError> {
+        let path = format!(
+            "/projects?workspace={}&limit=100&opt_fields=name,created_at,permalink_url",
+            self.settings.workspace
+        );
+        self.api.first(&path, |project| is_ours(project, handoff)).await
+    }
+
+    /// The first-touch task of a project.
+    async fn task(&self, project: &str, handoff: &Handoff) -> Result<Option<Value>, DeliveryError> {
+        let path = format!("/projects/{project}/tasks?limit=100&opt_fields=name");
+        self.api.first(&path, |task| is_ours(task, handoff)).await
+    }
+
+    /// Makes the project; gives its id.
+    async fn create(&self, handoff: &Handoff, title: &str) -> Result<String, DeliveryError> {
+        let template = &self.settings.template;
+        let wanted = format!(
+            "/project_templates/{template}?opt_fields=requested_dates,requested_roles,requested_roles.name"
+        );
+        let found = self.api.read(&wanted).await?;
+        let (dates, roles) = self.wishes(&found["data"], handoff);
+        let name = format!("{} {}", text::shorten(title, 120), ending(handoff));
+        let mut data = json!({"name": name, "is_strict": false, "requested_dates": dates, "requested_roles": roles});
+        if let Some(team) = &self.settings.team {
+            data["team"] = json!(team);
+        }
+        let path = format!("/project_templates/{template}/instantiateProject");
+        let job = self.api.ask(Semantics::Creates, Method::POST, &path, Some(data)).await?;
+        let Some(job) = job["data"]["gid"].as_str() else {
+            return Err(DeliveryError::Unclear {
+                message: "Asana's answer names no job".to_owned(),
+            });
+        };
+        self.wait_for(job).await
+    }
+
+    /// Makes the first-touch task; without its assignee where Asana refuses
+    /// the person, which makes nothing.
+    async fn create_task(
+        &self,
+        project: &str,
+        handoff: &Handoff,
+        remarks: &mut Vec<String>,
+    ) -> Result<(), DeliveryError> {
+        let letter = self.letters.task(handoff, TaskForm::Issue, Medium::Plain)?;
+        let name = format!("{} {}", text::shorten(&letter.title, 120), ending(handoff));
+        let mut data = json!({"name": name, "notes": letter.body, "projects": [project]});
+        if let Some(due) = due(handoff) {
+            data["due_at"] = json!(due.to_rfc3339_opts(chrono::SecondsFormat::Millis, true));
+        }
+        let csm = answer(&handoff.brief, "first_action.owner.email");
+        if let Some(csm) = &csm {
+            data["assignee"] = json!(csm);
+        }
+        let path = "/tasks?opt_fields=name";
+        let made = self.api.ask(Semantics::Creates, Method::POST, path, Some(data.clone())).await;
+        match made {
+            Err(DeliveryError::Permanent { message, .. }) if csm.is_some() => {
+                remarks.push(format!("the first-touch task is assigned to nobody: {message}"));
+                data["assignee"] = Value::Null;
+                self.api.ask(Semantics::Creates, Method::POST, path, Some(data)).await.map(drop)
+            }
+            made => made.map(drop),
+        }
+    }
+
     /// Waits for the job that makes the project.
     async fn wait_for(&self, job: &str) -> Result<String, DeliveryError> {
         let path = format!("/jobs/{job}?opt_fields=status,new_project,new_project.name");
         for wait in job_waits() {
             tokio::time::sleep(wait).await;
-            let answer = self.read(&path).await.map_err(|error| DeliveryError::Unclear {
+            let answer = self.api.read(&path).await.map_err(|error| DeliveryError::Unclear {
                 message: format!("Asana makes the project, and its job cannot be read: {error}"),
             })?;
             match answer["data"]["status"].as_str() {
@@ -186,67 +264,36 @@ impl Sink for Asana {
     }
 
     async fn look_up(&self, handoff: &Handoff) -> Result<Option<Mark>, DeliveryError> {
-        let ending = format!("[{}]", handoff.key);
-        let base = format!(
-            "/projects?workspace={}&limit=100&opt_fields=name,created_at,permalink_url",
-            self.settings.workspace
-        );
-        let mut path = base.clone();
-        loop {
-            let page = self.read(&path).await?;
-            let mut projects = page["data"].as_array().into_iter().flatten();
-            let ours = projects.find(|p| p["name"].as_str().is_some_and(|n| n.ends_with(&ending)));
-            if let Some(project) = ours {
-                return Ok(Some(mark(project)));
-            }
-            let Some(offset) = page["next_page"]["offset"].as_str() else { return Ok(None) };
-            let offset =
-                percent_encoding::utf8_percent_encode(offset, percent_encoding::NON_ALPHANUMERIC);
-            let next = format!("{base}&offset={offset}");
-            if next == path {
-                return Err(DeliveryError::Transient {
-                    message: "Asana's list of projects does not go on".to_owned(),
-                    retry_after: None,
-                });
-            }
-            path = next;
-        }
+        let Some(project) = self.find(handoff).await? else { return Ok(None) };
+        let gid = project["gid"].as_str().unwrap_or_default();
+        // The task is made last: a project without it was cut short.
+        let whole = !self.settings.first_touch_task || self.task(gid, handoff).await?.is_some();
+        Ok(whole.then(|| mark(&project)))
     }
 
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
         let letter = self.letters.project(handoff, Medium::Plain)?;
-        let template = &self.settings.template;
-        let wanted = format!(
-            "/project_templates/{template}?opt_fields=requested_dates,requested_roles,requested_roles.name"
-        );
-        let found = self.read(&wanted).await?;
-        let (dates, roles) = self.wishes(&found["data"], handoff);
-        let name = format!("{} [{}]", text::shorten(&letter.title, 120), handoff.key);
-        let mut data = json!({"name": name, "is_strict": false, "requested_dates": dates, "requested_roles": roles});
-        if let Some(team) = &self.settings.team {
-            data["team"] = json!(team);
-        }
-        let path = format!("/project_templates/{template}/instantiateProject");
-        let job = self.ask(Semantics::Creates, Method::POST, &path, Some(data)).await?;
-        let Some(job) = job["data"]["gid"].as_str() else {
-            return Err(DeliveryError::Unclear {
-                message: "Asana's answer names no job".to_owned(),
-            });
+        let mut remarks = Vec::new();
+        let gid = match self.find(handoff).await? {
+            Some(project) => project["gid"].as_str().unwrap_or_default().to_owned(),
+            None => self.create(handoff, &letter.title).await?,
         };
-        let project = self.wait_for(job).await?;
         // The project is made; a description that cannot be set is a remark.
-        let path = format!("/projects/{project}?opt_fields=name,created_at,permalink_url");
+        let path = format!("/projects/{gid}?opt_fields=name,created_at,permalink_url");
         let notes = json!({"notes": letter.body});
-        match self.ask(Semantics::Idempotent, Method::PUT, &path, Some(notes)).await {
-            Ok(answer) => {
-                Ok(Mark { reference: link(&answer["data"], &project), ..mark(&answer["data"]) })
-            }
-            Err(error) => Ok(Mark {
-                reference: link(&Value::Null, &project),
-                at: None,
-                remark: Some(format!("the project has no description: {error}")),
-            }),
+        let project =
+            match self.api.ask(Semantics::Idempotent, Method::PUT, &path, Some(notes)).await {
+                Ok(answer) => answer["data"].clone(),
+                Err(error) => {
+                    remarks.push(format!("the project has no description: {error}"));
+                    Value::Null
+                }
+            };
+        if self.settings.first_touch_task && self.task(&gid, handoff).await?.is_none() {
+            self.create_task(&gid, handoff, &mut remarks).await?;
         }
+        let remark = (!remarks.is_empty()).then(|| remarks.join("; "));
+        Ok(Mark { reference: link(&project, &gid), remark, ..mark(&project) })
     }
 
     async fn checks(&self, offline: bool) -> Vec<Check> {
@@ -255,7 +302,7 @@ impl Sink for Asana {
             return vec![Check::ok(what, "ASANA_TOKEN is set, Asana was not asked")];
         }
         let path = format!("/project_templates/{}?opt_fields=name", self.settings.template);
-        vec![match self.read(&path).await {
+        vec![match self.api.read(&path).await {
             Ok(found) => {
                 let name = found["data"]["name"].as_str().unwrap_or_default();
                 Check::ok(what, format!("the template is {}", text::quoted(name)))

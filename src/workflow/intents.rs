@@ -1,0 +1,74 @@
+//! What is being sent right now and cannot be looked up at its target: noted
+//! on this machine's disk before it is sent, so that a process that dies in
+//! between leaves a trace of it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+use super::sign::event_name;
+use super::{WorkflowError, Workplace};
+use crate::brief::EventKind;
+use crate::facts::Key;
+
+/// The notes of one handoff. They lie beside the ledger's objects and not in
+/// the ledger: another machine has nothing to do with them.
+pub(super) struct Intents {
+    folder: PathBuf,
+    key: Key,
+}
+
+impl Intents {
+    pub(super) fn of(place: &Workplace, key: &Key) -> Self {
+        let folder = place.ledger.git_dir().join("handoff").join("sending");
+        Self { folder, key: key.clone() }
+    }
+
+    /// Notes that a delivery is about to be sent; on the disk when it returns.
+    pub(super) fn write(
+        &self,
+        event: EventKind,
+        via: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), WorkflowError> {
+        let path = self.path(event, via);
+        let line = format!("{}\n", now.to_rfc3339_opts(SecondsFormat::Secs, true));
+        let write = || {
+            fs::create_dir_all(&self.folder)?;
+            let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
+            file.write_all(line.as_bytes())?;
+            file.sync_all()?;
+            File::open(&self.folder)?.sync_all()
+        };
+        write().map_err(|error| WorkflowError::file(&path, &error))
+    }
+
+    /// How many runs began to send a delivery and died before they recorded
+    /// what became of it.
+    pub(super) fn left(&self, event: EventKind, via: &str) -> Result<usize, WorkflowError> {
+        let path = self.path(event, via);
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(text.lines().count()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(WorkflowError::file(&path, &error)),
+        }
+    }
+
+    /// Forgets a delivery of which the timeline now tells what became.
+    pub(super) fn clear(&self, event: EventKind, via: &str) -> Result<(), WorkflowError> {
+        let path = self.path(event, via);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(WorkflowError::file(&path, &error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn path(&self, event: EventKind, via: &str) -> PathBuf {
+        let name = format!("{}--{}--{via}", self.key, event_name(event));
+        Path::new(&self.folder).join(name)
+    }
+}

@@ -1,0 +1,162 @@
+//! GitHub, Slack, Asana, Jira and a welcome endpoint behind one address, each
+//! with what it has stored.
+
+use serde_json::{Value, json};
+
+use crate::deliver::fake::{Asked, Reply};
+
+/// What the vendors hold.
+#[derive(Default)]
+pub(crate) struct Vendors {
+    pub(crate) issues: Vec<Value>,
+    /// The comments on the first issue.
+    pub(crate) comments: Vec<Value>,
+    pub(crate) messages: Vec<Value>,
+    pub(crate) projects: Vec<Value>,
+    pub(crate) asana_tasks: Vec<Value>,
+    pub(crate) jira: Vec<Value>,
+    /// The `webhook-id` of each welcome.
+    pub(crate) welcomes: Vec<String>,
+}
+
+impl Vendors {
+    /// Whether a request only reads.
+    pub(crate) fn reads(asked: &Asked) -> bool {
+        let reading_posts = ["conversations.", "users.lookup", "/search/jql"];
+        asked.method == "GET" || reading_posts.iter().any(|part| asked.path.contains(part))
+    }
+
+    pub(crate) fn answer(&mut self, asked: &Asked) -> Reply {
+        let (vendor, path) =
+            asked.path.trim_start_matches('/').split_once('/').unwrap_or((&asked.path, ""));
+        match vendor.trim_start_matches('/') {
+            "github" => self.github(asked, path),
+            "slack" => self.slack(asked, path),
+            "asana" => self.asana(asked, path),
+            "jira" => self.jira(asked, path),
+            "welcome" => {
+                let id = asked.headers["webhook-id"].to_str().unwrap().to_owned();
+                self.welcomes.push(id);
+                Reply::Text(204, "")
+            }
+            other => panic!("unexpected {other}: {} {path}", asked.method),
+        }
+    }
+
+    fn github(&mut self, asked: &Asked, path: &str) -> Reply {
+        match (asked.method.as_str(), path) {
+            ("GET", "repos/acme/handoffs/issues/1/comments") => {
+                Reply::Json(200, json!(self.comments))
+            }
+            ("POST", "repos/acme/handoffs/issues/1/comments") => {
+                let number = self.comments.len() + 1;
+                let comment = json!({
+                    "html_url": format!("https://github.example/acme/handoffs/issues/1#issuecomment-{number}"),
+                    "created_at": "2026-11-20T17:00:01Z", "body": asked.json()["body"],
+                });
+                self.comments.push(comment.clone());
+                Reply::Json(201, comment)
+            }
+            ("GET", "repos/acme/handoffs/issues") => Reply::Json(200, json!(self.issues)),
+            ("POST", "repos/acme/handoffs/issues") => {
+                let body = asked.json();
+                let named = |list: &Value, name: &str| -> Vec<Value> {
+                    list.as_array().unwrap().iter().map(|value| json!({name: value})).collect()
+                };
+                let number = self.issues.len() + 1;
+                let issue = json!({
+                    "number": number, "node_id": format!("I_{number}"), "state": "open",
+                    "html_url": format!("https://github.example/acme/handoffs/issues/{number}"),
+                    "created_at": "2026-11-20T17:00:01Z", "title": body["title"], "body": body["body"],
+                    "labels": named(&body["labels"], "name"), "assignees": named(&body["assignees"], "login"),
+                    "milestone": null,
+                });
+                self.issues.push(issue.clone());
+                Reply::Json(201, issue)
+            }
+            other => panic!("unexpected {other:?}"),
+        }
+    }
+
+    fn slack(&mut self, asked: &Asked, path: &str) -> Reply {
+        Reply::Json(
+            200,
+            match path {
+                "conversations.list" => {
+                    json!({"ok": true, "channels": [{"id": "C1", "name": "cs-handoffs"}]})
+                }
+                "conversations.history" => json!({"ok": true, "messages": self.messages}),
+                "users.lookupByEmail" => json!({"ok": true, "user": {"id": "U42"}}),
+                "chat.postMessage" => {
+                    let mut message = asked.json();
+                    let ts = format!("179533142{}.000100", self.messages.len());
+                    message["ts"] = json!(ts);
+                    self.messages.push(message);
+                    json!({"ok": true, "channel": "C1", "ts": ts})
+                }
+                other => panic!("unexpected {other}"),
+            },
+        )
+    }
+
+    fn asana(&mut self, asked: &Asked, path: &str) -> Reply {
+        let told = |project: &Value| json!({"data": project});
+        match (asked.method.as_str(), path) {
+            ("GET", "projects") => Reply::Json(200, json!({"data": self.projects})),
+            ("GET", "project_templates/1207") => Reply::Json(
+                200,
+                json!({"data": {"gid": "1207", "requested_dates": [], "requested_roles": []}}),
+            ),
+            ("POST", "project_templates/1207/instantiateProject") => {
+                let gid = format!("9{}", self.projects.len());
+                self.projects.push(json!({
+                    "gid": gid, "name": asked.json()["data"]["name"], "notes": "",
+                    "created_at": "2026-11-20T17:00:01.000Z", "permalink_url": format!("https://app.asana.com/0/{gid}"),
+                }));
+                Reply::Json(201, json!({"data": {"gid": "55", "status": "not_started"}}))
+            }
+            ("GET", "jobs/55") => {
+                let gid = self.projects.last().map(|project| project["gid"].clone());
+                let job = json!({"gid": "55", "status": "succeeded", "new_project": {"gid": gid}});
+                Reply::Json(200, told(&job))
+            }
+            ("PUT", path) if path.starts_with("projects/9") => {
+                let project = self.projects.last_mut().unwrap();
+                project["notes"] = asked.json()["data"]["notes"].clone();
+                Reply::Json(200, told(project))
+            }
+            ("GET", path) if path.starts_with("projects/9") && path.ends_with("/tasks") => {
+                Reply::Json(200, json!({"data": self.asana_tasks}))
+            }
+            ("POST", "tasks") => {
+                let mut task = asked.json()["data"].clone();
+                task["gid"] = json!(format!("7{}", self.asana_tasks.len()));
+                self.asana_tasks.push(task.clone());
+                Reply::Json(201, told(&task))
+            }
+            other => panic!("unexpected {other:?}"),
+        }
+    }
+
+    fn jira(&mut self, asked: &Asked, path: &str) -> Reply {
+        match (asked.method.as_str(), path) {
+            ("POST", "rest/api/3/search/jql") => {
+                let issues: Vec<Value> = (1..)
+                    .zip(&self.jira)
+                    .map(|(number, issue)| {
+                        json!({"key": format!("ONB-{number}"), "fields": {"created": "2026-11-20T12:00:01.000-0500"},
+                               "properties": {"handoff": issue["properties"][0]["value"]}})
+                    })
+                    .collect();
+                Reply::Json(200, json!({"issues": issues}))
+            }
+            ("GET", "rest/api/3/user/search") => Reply::Json(200, json!([])),
+            ("POST", "rest/api/3/issue") => {
+                self.jira.push(asked.json());
+                let key = format!("ONB-{}", self.jira.len());
+                Reply::Json(201, json!({"id": "1", "key": key}))
+            }
+            other => panic!("unexpected {other:?}"),
+        }
+    }
+}

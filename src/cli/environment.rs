@@ -34,6 +34,10 @@ pub(super) const SECRET_NAMES: &[&str] = &[
     "JIRA_EMAIL",
     "JIRA_TOKEN",
     "WELCOME_SECRET",
+    "NATS_CREDS",
+    "NATS_USER",
+    "NATS_PASSWORD",
+    "NATS_TOKEN",
 ];
 
 /// The moment it is, for what runs on.

@@ -89,7 +89,7 @@ async fn answer(service: &Service, provider: &dyn Provider, request: &Request<'_
         now,
         request.body.to_vec(),
     );
-    match service.writer.put(envelope).await {
+    match service.inbox.put(envelope).await {
         Ok(put) => {
             let what = if put == Put::Stored { "stored" } else { "known" };
             service.metrics.count(Counter::Accepted, &[provider.name(), what]);

@@ -3,8 +3,11 @@
 
 mod answers;
 mod catch_up;
+mod contract;
 mod crash;
 mod folder;
+mod jetstream;
 mod server;
 mod stored;
 mod watched;
+mod work;

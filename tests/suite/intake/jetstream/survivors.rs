@@ -35,6 +35,8 @@ fn jetstream_a_2xx_means_exactly_one_brief_when_a_server_and_a_worker_are_killed
     }
     let (nats, sandbox) = (Nats::start(""), ledger());
     let address = nats.address("handoff");
+    sandbox.git("ledger", &["add", "--all"]);
+    sandbox.git("ledger", &["commit", "-qm", "deals and configuration"]);
     sandbox.git(".", &["clone", "-q", "--bare", "ledger", "remote.git"]);
     for clone in ["one", "two"] {
         sandbox.git(".", &["clone", "-q", "remote.git", clone]);
@@ -78,6 +80,7 @@ fn jetstream_a_2xx_means_exactly_one_brief_when_a_server_and_a_worker_are_killed
         eventually("handoffs reach the remote", || {
             (briefs_in("remote.git", &sandbox).len() >= WORKER_KILLED_AFTER).then_some(())
         });
+        assert!(briefs_in("remote.git", &sandbox).len() < EVENTS, "it is killed in the middle");
         killed.kill();
     });
     assert_eq!(accepted.load(Ordering::SeqCst), EVENTS * TIMES_EACH);

@@ -13,6 +13,7 @@ mod documents;
 mod draft;
 mod draft_branch;
 mod init;
+mod open_handoffs;
 mod owner;
 mod people;
 mod promises;

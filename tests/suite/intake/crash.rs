@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use super::server::{KEY, Running, briefs, document, eventually, ledger, pandadoc};
 
-const EVENTS: usize = 300;
+const EVENTS: usize = 2_000;
 const TIMES_EACH: usize = 3;
-const CONNECTIONS: usize = 20;
+const CONNECTIONS: usize = 50;
 /// The server is killed when so many requests were answered with 2xx.
-const KILLED_AFTER: [usize; 5] = [40, 150, 350, 600, 850];
+const KILLED_AFTER: [usize; 5] = [300, 1_000, 2_300, 4_000, 5_500];
 
 #[test]
 fn a_2xx_means_exactly_one_brief_however_often_the_server_is_killed() {

@@ -5,6 +5,7 @@ mod answers;
 mod catch_up;
 mod contract;
 mod crash;
+mod disk;
 mod folder;
 mod jetstream;
 mod server;

@@ -167,7 +167,7 @@ fn next_now() -> String {
 }
 
 /// How long something may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Waits for something.
 #[track_caller]

@@ -8,6 +8,7 @@ mod crash;
 mod disk;
 mod folder;
 mod jetstream;
+mod load;
 mod server;
 mod stored;
 mod watched;

@@ -10,7 +10,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::{
     audit, backfill, catch_up, coverage, deliver, demo, doctor, draft, explain, inbox, init,
-    people, promises, reference, render, schema, serve, sign, status, sync, validate, watch,
+    people, promises, reference, render, schema, serve, sign, status, sync, validate, watch, work,
 };
 use crate::brief::EventKind;
 
@@ -109,6 +109,8 @@ pub enum Command {
     Exempt(people::WithReason),
     /// Receive the providers' webhooks and hand over what was signed
     Serve(serve::Arguments),
+    /// Work off what others receive into the same inbox
+    Work(work::Arguments),
     /// Hand over the payload files of a folder, and those that come
     Watch(watch::Arguments),
     /// List, show, retry or drop what was received
@@ -159,6 +161,7 @@ impl Command {
                 people::run_with_reason(EventKind::Exempted, arguments, context)
             }
             Self::Serve(arguments) => serve::run(arguments, context),
+            Self::Work(arguments) => work::run(arguments, context),
             Self::Watch(arguments) => watch::run(arguments, context),
             Self::Inbox(arguments) => inbox::run(arguments, context),
             Self::CatchUp(arguments) => catch_up::run(arguments, context),

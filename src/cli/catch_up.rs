@@ -2,7 +2,6 @@
 //! have is handed over.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use chrono::{DateTime, Days, Utc};
 use clap::Args;
@@ -11,6 +10,7 @@ use serde_json::json;
 use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
+use super::inbox_argument::InboxArgument;
 use super::intake::Intake;
 use super::open::{Ports, open};
 use crate::esign::Provider;
@@ -36,9 +36,8 @@ pub struct Arguments {
     /// List what is missing and hand nothing over
     #[arg(long)]
     dry_run: bool,
-    /// The folder that holds what was received [default: handoff/inbox in the git folder]
-    #[arg(long, value_name = "DIR")]
-    inbox: Option<PathBuf>,
+    #[command(flatten)]
+    inbox: InboxArgument,
     /// Do not push
     #[arg(long)]
     no_push: bool,
@@ -61,24 +60,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
     if arguments.since >= context.now {
         return Err(CliError::usage("--since is in the future"));
     }
-    let intake = Intake::open(arguments.inbox.as_deref(), context)?;
-    let providers = chosen(arguments, &intake)?;
-    let asked = context.block_on(ask(arguments, &intake, &providers, context))??;
-    let mut tally = Tally::default();
-    if !arguments.dry_run && !asked.missing.is_empty() {
-        for missing in &asked.missing {
-            let envelope = missing.envelope(context.now);
-            if let Put::Known(state) = intake.inbox.put(&envelope)? {
-                context.say(format!(
-                    "note: {} is in the inbox already ({})",
-                    envelope.name(),
-                    state.word()
-                ));
-            }
-        }
-        let worker = intake.worker(!arguments.no_push, context)();
-        tally = context.block_on(worker.drain())??;
-    }
+    let (asked, tally) = context.block_on(ask_and_hand_over(arguments, context))??;
     print(arguments, &asked, tally, context)?;
     for gap in &asked.gaps {
         let help = gap.help.as_deref().map_or_else(String::new, |help| format!("; {help}"));
@@ -89,6 +71,28 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
     } else {
         Exit::CouldNot
     })
+}
+
+async fn ask_and_hand_over(
+    arguments: &Arguments,
+    context: &Context,
+) -> Result<(Asked, Tally), CliError> {
+    let intake = Intake::open(&arguments.inbox, context).await?;
+    let providers = chosen(arguments, &intake)?;
+    let asked = ask(arguments, &intake, &providers, context).await?;
+    if arguments.dry_run || asked.missing.is_empty() {
+        return Ok((asked, Tally::default()));
+    }
+    for missing in &asked.missing {
+        let envelope = missing.envelope(context.now);
+        let name = envelope.name();
+        if let Put::Known(state) = intake.inbox.put(envelope).await? {
+            context.say(format!("note: {name} is in the inbox already ({})", state.word()));
+        }
+    }
+    let worker = intake.worker(!arguments.no_push, context)();
+    let tally = worker.drain().await?;
+    Ok((asked, tally))
 }
 
 fn chosen<'a>(

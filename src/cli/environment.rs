@@ -29,6 +29,10 @@ const SECRET_NAMES: &[&str] = &[
     "JIRA_EMAIL",
     "JIRA_TOKEN",
     "WELCOME_SECRET",
+    "NATS_CREDS",
+    "NATS_USER",
+    "NATS_PASSWORD",
+    "NATS_TOKEN",
 ];
 
 /// All of them. Each door names its own, so that a new one needs no line here.

@@ -1,7 +1,5 @@
 //! `handoff inbox`: what was received, and what to do with what failed.
 
-use std::path::PathBuf;
-
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -9,7 +7,7 @@ use serde_json::{Value, json};
 use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
-use super::intake::inbox_folder;
+use super::inbox_argument::InboxArgument;
 use crate::intake::{Inbox, Listed, State};
 use crate::ledger::Ledger;
 use crate::report::{Options, count, table};
@@ -20,9 +18,8 @@ use crate::text::terminal;
 pub struct Arguments {
     #[command(subcommand)]
     action: Action,
-    /// The inbox's folder [default: handoff/inbox in the git folder]
-    #[arg(long, value_name = "DIR", global = true)]
-    inbox: Option<PathBuf>,
+    #[command(flatten)]
+    inbox: InboxArgument,
     /// What to print
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"], global = true)]
     format: String,
@@ -64,43 +61,51 @@ enum Action {
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
-    let folder = match &arguments.inbox {
-        Some(path) => context.path(path),
-        None => inbox_folder(None, &Ledger::open(&context.folder)?, context),
-    };
-    if !folder.is_dir() {
-        return Err(CliError::nothing(format!("there is no inbox at {}", folder.display()))
-            .help("`handoff serve` and `handoff watch` make one; --inbox names another"));
-    }
-    let inbox = Inbox::open(&folder)?;
+    context.block_on(act(arguments, context))?
+}
+
+async fn act(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
+    let ledger = || Ok(Ledger::open(&context.folder)?);
+    let inbox = arguments.inbox.open(false, ledger, context).await?;
+    let (inbox, now) = (inbox.as_ref(), context.now);
     let json = arguments.format == "json";
     match &arguments.action {
-        Action::List { state, all } => list(&inbox, state.as_deref(), *all, json, context),
-        Action::Show { id } => show(&inbox.find(id)?, json, context),
+        Action::List { state, all } => list(inbox, state.as_deref(), *all, json, context).await,
+        Action::Show { id } => show(&inbox.find(id, now).await?, json, context),
         Action::Retry { ids, failed } => {
-            let events =
-                if *failed { inbox.list(&[State::Failed])? } else { find_all(&inbox, ids)? };
+            let events = match failed {
+                true => inbox.list(&[State::Failed], now).await?,
+                false => find_all(inbox, ids, context).await?,
+            };
             for event in &events {
-                inbox.retry(&event.name, context.now)?;
+                inbox.retry(&event.name, now).await?;
             }
             done("retry", "is tried again", &events, json, context)
         }
         Action::Drop { ids } => {
-            let events = find_all(&inbox, ids)?;
+            let events = find_all(inbox, ids, context).await?;
             for event in &events {
-                inbox.discard(&event.name, context.now)?;
+                inbox.discard(&event.name, now).await?;
             }
             done("drop", "is dropped", &events, json, context)
         }
     }
 }
 
-fn find_all(inbox: &Inbox, ids: &[String]) -> Result<Vec<Listed>, CliError> {
-    ids.iter().map(|id| inbox.find(id).map_err(CliError::from)).collect()
+async fn find_all(
+    inbox: &dyn Inbox,
+    ids: &[String],
+    context: &Context,
+) -> Result<Vec<Listed>, CliError> {
+    let mut found = Vec::new();
+    for id in ids {
+        found.push(inbox.find(id, context.now).await?);
+    }
+    Ok(found)
 }
 
-fn list(
-    inbox: &Inbox,
+async fn list(
+    inbox: &dyn Inbox,
     state: Option<&str>,
     all: bool,
     json: bool,
@@ -112,7 +117,7 @@ fn list(
             state.map_or(all || *candidate != State::Done, |state| state == candidate.word())
         })
         .collect();
-    let events = inbox.list(&wanted)?;
+    let events = inbox.list(&wanted, context.now).await?;
     if json {
         let events: Vec<Value> = events.iter().map(to_json).collect();
         context.print(format!("{}\n", json!({"version": 1, "events": events})))?;
@@ -212,7 +217,7 @@ fn done(
             context.print("no event failed\n")?;
         } else if action == "retry" {
             context.say(format!(
-                "{}: a running `serve` or `watch` takes them up, or the next one",
+                "{}: a running `serve`, `work` or `watch` takes them up, or the next one",
                 count(events.len(), "event")
             ));
         }

@@ -1,7 +1,6 @@
-//! What the commands around the inbox share: opening it, and a worker beside
-//! what receives.
+//! What the commands around the inbox share: ledger, providers and inbox, and a
+//! worker beside what receives.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -11,11 +10,12 @@ use tokio::sync::{oneshot, watch};
 use super::context::Context;
 use super::error::CliError;
 use super::hand_over::LedgerHandler;
+use super::inbox_argument::InboxArgument;
 use super::open::{Ports, open, read_config};
 use crate::crm::Triggers;
 use crate::esign::Providers;
 use crate::facts::Secrets;
-use crate::intake::{Clock, Inbox, InboxError, InboxWriter, Metrics, Worker};
+use crate::intake::{Clock, Inbox, Metrics, Worker};
 use crate::ledger::Ledger;
 
 /// How long what is in hand may take once the end is wanted.
@@ -24,7 +24,7 @@ pub(super) const GRACE: Duration = Duration::from_secs(25);
 /// What stands between the outside and the ledger.
 pub(super) struct Intake {
     pub(super) ledger: Ledger,
-    pub(super) inbox: Arc<Inbox>,
+    pub(super) inbox: Arc<dyn Inbox>,
     pub(super) providers: Arc<Providers>,
     pub(super) triggers: Arc<Triggers>,
     pub(super) secrets: Secrets,
@@ -32,31 +32,21 @@ pub(super) struct Intake {
     pub(super) clock: Clock,
 }
 
-/// The inbox of the command line, else the one within the ledger's git folder.
-pub(super) fn inbox_folder(given: Option<&Path>, ledger: &Ledger, context: &Context) -> PathBuf {
-    given.map_or_else(|| ledger.git_dir().join("handoff").join("inbox"), |path| context.path(path))
-}
-
 impl Intake {
     /// Opens ledger, configuration and inbox.
-    pub(super) fn open(inbox: Option<&Path>, context: &Context) -> Result<Self, CliError> {
+    pub(super) async fn open(inbox: &InboxArgument, context: &Context) -> Result<Self, CliError> {
         let ledger = Ledger::open(&context.folder)?;
         let config = read_config(&ledger)?;
-        let inbox = Inbox::open(&inbox_folder(inbox, &ledger, context))?;
+        let inbox = inbox.open(true, || Ok(ledger.clone()), context).await?;
         Ok(Self {
             ledger,
-            inbox: Arc::new(inbox),
+            inbox,
             providers: Arc::new(Providers::new(&config.esign)),
             triggers: Arc::new(Triggers::new(&config.crm)),
             secrets: context.secrets()?,
             metrics: Arc::default(),
             clock: context.clock(),
         })
-    }
-
-    /// The thread that writes into the inbox.
-    pub(super) fn writer(&self) -> Result<InboxWriter, CliError> {
-        Ok(InboxWriter::start(Arc::clone(&self.inbox))?)
     }
 
     /// A worker for this inbox. What is wrong with CRM or deliveries is said
@@ -91,16 +81,14 @@ impl Working {
     /// Starts it.
     pub(super) fn start(
         make: impl FnOnce() -> Worker + Send + 'static,
-        writer: &InboxWriter,
         stop: watch::Receiver<bool>,
     ) -> Result<Self, CliError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (done, ended) = oneshot::channel();
-        let wake = writer.stored();
         let thread = std::thread::Builder::new().name("worker".to_owned()).spawn(move || {
             // Dropped at the end, however the thread ends.
             let _done: oneshot::Sender<()> = done;
-            runtime.block_on(make().run(wake, stop));
+            runtime.block_on(make().run(stop));
         })?;
         Ok(Self { thread, ended })
     }
@@ -142,18 +130,5 @@ pub(super) async fn told_to_stop() -> Result<(), CliError> {
     #[cfg(not(unix))]
     {
         Ok(tokio::signal::ctrl_c().await?)
-    }
-}
-
-impl From<InboxError> for CliError {
-    fn from(error: InboxError) -> Self {
-        let message = error.to_string();
-        match error {
-            InboxError::Io { .. } => Self::could_not(message).help("check that the disk has room and the folder may be written, or name another one with --inbox"),
-            InboxError::Damaged { .. } => Self::could_not(message).help("mend the file by hand, or delete it if the provider has sent the event again"),
-            InboxError::Unknown(_) => Self::nothing(message),
-            InboxError::Ambiguous { .. } | InboxError::NotHere { .. } => Self::usage(message),
-            InboxError::Closed => Self::could_not(message),
-        }
     }
 }

@@ -18,6 +18,7 @@ mod explain;
 mod formats;
 mod hand_over;
 mod inbox;
+mod inbox_argument;
 mod init;
 mod intake;
 mod open;
@@ -37,6 +38,7 @@ mod sync;
 mod validate;
 mod watch;
 mod words;
+mod work;
 
 pub use args::Cli;
 pub use environment::Environment;

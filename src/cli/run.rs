@@ -85,7 +85,9 @@ pub fn run(
 fn start_logging(cli: &Cli, environment: &Environment) {
     let level = match cli.global.verbose {
         // What runs on tells what it does.
-        0 if matches!(cli.command, Command::Serve(_) | Command::Watch(_)) && !cli.global.quiet => {
+        0 if matches!(cli.command, Command::Serve(_) | Command::Work(_) | Command::Watch(_))
+            && !cli.global.quiet =>
+        {
             "handoff=info,warn"
         }
         0 => "warn",

@@ -1,7 +1,6 @@
 //! `handoff serve`: webhooks are received, stored, answered, worked off.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -11,9 +10,10 @@ use tokio::sync::watch;
 use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
+use super::inbox_argument::InboxArgument;
 use super::intake::{GRACE, Intake, Working, told_to_stop};
 use crate::door::{self, Door};
-use crate::intake::{InboxWriter, Service, router};
+use crate::intake::{Service, router};
 
 /// The arguments of `serve`.
 #[derive(Debug, Args)]
@@ -21,10 +21,9 @@ pub struct Arguments {
     /// Where to listen; port 0 takes a free one. TLS is a proxy's task
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// The folder that holds what was received [default: handoff/inbox in the git folder]
-    #[arg(long, value_name = "DIR")]
-    inbox: Option<PathBuf>,
-    /// Receive only; another process works the inbox off
+    #[command(flatten)]
+    inbox: InboxArgument,
+    /// Receive only; `handoff work` elsewhere works the inbox off
     #[arg(long)]
     no_work: bool,
     /// Do not push
@@ -34,8 +33,10 @@ pub struct Arguments {
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
-    let intake = Intake::open(arguments.inbox.as_deref(), context)?;
-    context.block_on(serve(arguments, &intake, context))??;
+    context.block_on(async {
+        let intake = Intake::open(&arguments.inbox, context).await?;
+        serve(arguments, &intake, context).await
+    })??;
     Ok(Exit::Clean)
 }
 
@@ -45,24 +46,20 @@ async fn serve(arguments: &Arguments, intake: &Intake, context: &Context) -> Res
             .help("another program may use it; choose another with --listen")
     })?;
     let address = listener.local_addr()?;
-    let writer = intake.writer()?;
     let (stop, stopped) = watch::channel(false);
     let mut working = match arguments.no_work {
         true => None,
-        false => Some(Working::start(
-            intake.worker(!arguments.no_push, context),
-            &writer,
-            stopped.clone(),
-        )?),
+        false => Some(Working::start(intake.worker(!arguments.no_push, context), stopped.clone())?),
     };
     introduce(intake, context);
     context.print(format!("listening on http://{address}\n"))?;
     let mut until = stopped.clone();
-    let server = axum::serve(listener, router(Arc::new(service(intake, writer))))
-        .with_graceful_shutdown(async move {
+    let server = axum::serve(listener, router(Arc::new(service(intake)))).with_graceful_shutdown(
+        async move {
             // An error means that the sender is gone, which is the end as well.
             let _ = until.wait_for(|stop| *stop).await;
-        });
+        },
+    );
     let server = tokio::spawn(async move { server.await });
     let broke_off = tokio::select! {
         told = told_to_stop() => told.map(|()| false)?,
@@ -91,14 +88,13 @@ async fn serve(arguments: &Arguments, intake: &Intake, context: &Context) -> Res
     Ok(())
 }
 
-fn service(intake: &Intake, writer: InboxWriter) -> Service {
+fn service(intake: &Intake) -> Service {
     let ledger = intake.ledger.clone();
     Service {
         providers: Arc::clone(&intake.providers),
         triggers: Arc::clone(&intake.triggers),
         secrets: intake.secrets.clone(),
         inbox: Arc::clone(&intake.inbox),
-        writer,
         metrics: Arc::clone(&intake.metrics),
         clock: Arc::clone(&intake.clock),
         ledger: Arc::new(move || ledger.tip().map(|_| ()).map_err(|error| error.to_string())),
@@ -107,7 +103,7 @@ fn service(intake: &Intake, writer: InboxWriter) -> Service {
 
 /// Says which doors are open, and which refuse for want of a secret or setting.
 fn introduce(intake: &Intake, context: &Context) {
-    context.say(format!("inbox: {}", intake.inbox.root().display()));
+    context.say(format!("inbox: {}", intake.inbox.place()));
     let configured: Vec<&str> = intake.providers.configured().map(Door::name).collect();
     let mut unset = Vec::new();
     let providers = intake.providers.iter().map(|provider| {

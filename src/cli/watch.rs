@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
+use super::inbox_argument::InboxArgument;
 use super::intake::{GRACE, Intake, Working, told_to_stop};
 use crate::intake::{FolderWatch, WatchSettings};
 
@@ -25,9 +26,8 @@ pub struct Arguments {
     /// Move files here once they are in the inbox [default: they stay]
     #[arg(long, value_name = "DIR")]
     move_done: Option<PathBuf>,
-    /// The folder that holds what was received [default: handoff/inbox in the git folder]
-    #[arg(long, value_name = "DIR")]
-    inbox: Option<PathBuf>,
+    #[command(flatten)]
+    inbox: InboxArgument,
     /// Do not push
     #[arg(long)]
     no_push: bool,
@@ -48,8 +48,10 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
         return Err(CliError::usage("--move-done names the folder that is watched")
             .help("name another folder"));
     }
-    let intake = Intake::open(arguments.inbox.as_deref(), context)?;
-    context.block_on(run_until_stopped(arguments, settings, &intake, context))??;
+    context.block_on(async {
+        let intake = Intake::open(&arguments.inbox, context).await?;
+        run_until_stopped(arguments, settings, &intake, context).await
+    })??;
     Ok(Exit::Clean)
 }
 
@@ -59,15 +61,13 @@ async fn run_until_stopped(
     intake: &Intake,
     context: &Context,
 ) -> Result<(), CliError> {
-    let writer = intake.writer()?;
     let (stop, stopped) = watch::channel(false);
-    let mut working =
-        Working::start(intake.worker(!arguments.no_push, context), &writer, stopped.clone())?;
+    let mut working = Working::start(intake.worker(!arguments.no_push, context), stopped.clone())?;
     context.print(format!("watching {}\n", settings.folder.display()))?;
     let watch = FolderWatch::new(
         settings,
         Arc::clone(&intake.providers),
-        writer,
+        Arc::clone(&intake.inbox),
         Arc::clone(&intake.clock),
     );
     let watching = tokio::spawn(watch.run(stopped));

@@ -13,9 +13,11 @@ mod worker;
 pub use catch_up::{Completed, Unasked, completed, completed_with_deals};
 pub use handler::{Handler, News, Task, Verdict};
 pub use http::{Service, router};
+#[cfg(feature = "jetstream")]
+pub use inbox::JetStreamInbox;
 pub use inbox::{
-    Backoff, Body, Claimed, Content, Counts, Envelope, EventName, Inbox, InboxError, InboxWriter,
-    Listed, Put, State, Trouble,
+    Backoff, Body, Claimed, Content, Counts, Envelope, EventName, FolderInbox, Inbox, InboxError,
+    Listed, NatsAccess, NatsAddress, Place, Put, Spool, State, Trouble, open_inbox,
 };
 pub use metrics::Metrics;
 pub use watch::{FolderWatch, WatchSettings};

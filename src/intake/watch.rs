@@ -13,7 +13,7 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::{mpsc, watch};
 
 use super::Clock;
-use super::inbox::{Envelope, InboxWriter, Put};
+use super::inbox::{Envelope, Inbox, Put};
 use crate::esign::{DeliveryId, ParseError, Providers};
 use crate::facts::{ProviderName, SignatureEvent};
 use crate::text::{quoted, terminal};
@@ -53,7 +53,7 @@ enum Seen {
 pub struct FolderWatch {
     settings: WatchSettings,
     providers: Arc<Providers>,
-    writer: InboxWriter,
+    inbox: Arc<dyn Inbox>,
     clock: Clock,
     seen: BTreeMap<PathBuf, Seen>,
     gone: bool,
@@ -65,10 +65,10 @@ impl FolderWatch {
     pub fn new(
         settings: WatchSettings,
         providers: Arc<Providers>,
-        writer: InboxWriter,
+        inbox: Arc<dyn Inbox>,
         clock: Clock,
     ) -> Self {
-        Self { settings, providers, writer, clock, seen: BTreeMap::new(), gone: false }
+        Self { settings, providers, inbox, clock, seen: BTreeMap::new(), gone: false }
     }
 
     /// Watches until `stop` says so; what is there already comes first.
@@ -172,7 +172,7 @@ impl FolderWatch {
             }
             Err(error) => return Some(self.unclear(path, stamp, &name, &error.to_string())),
         };
-        match self.writer.put(envelope).await {
+        match self.inbox.put(envelope).await {
             Ok(put) => {
                 let what = if put == Put::Stored { "stored" } else { "known" };
                 tracing::info!(file = name, what, "taken");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use super::Clock;
 use super::handler::{Handler, News, Task, Verdict};
@@ -41,7 +41,7 @@ type Api = Result<Option<Box<dyn Fetcher>>, FetchError>;
 
 /// Works events off.
 pub struct Worker {
-    inbox: Arc<Inbox>,
+    inbox: Arc<dyn Inbox>,
     providers: Arc<Providers>,
     apis: BTreeMap<&'static str, Api>,
     handler: Box<dyn Handler>,
@@ -54,7 +54,7 @@ impl Worker {
     /// A worker on an inbox.
     #[must_use]
     pub fn new(
-        inbox: Arc<Inbox>,
+        inbox: Arc<dyn Inbox>,
         providers: Arc<Providers>,
         secrets: &Secrets,
         handler: Box<dyn Handler>,
@@ -67,18 +67,19 @@ impl Worker {
     }
 
     /// Works until `stop` says so: what is in hand then is finished first.
-    pub async fn run(&self, wake: Arc<Notify>, mut stop: watch::Receiver<bool>) {
+    pub async fn run(&self, mut stop: watch::Receiver<bool>) {
+        let wake = self.inbox.stored();
         let (mut recovered, mut reconciled): (Option<Instant>, Option<Instant>) = (None, None);
         while !*stop.borrow() {
             if recovered.is_none_or(|at| at.elapsed() > RECOVER) {
-                self.tidy();
+                self.tidy().await;
                 recovered = Some(Instant::now());
             }
             let worked = match self.work(Some(&stop)).await {
                 Ok(tally) => tally != Tally::default(),
                 Err(error) => {
                     tracing::error!(%error, "the inbox cannot be worked off; it is tried again");
-                    if let Err(error) = self.inbox.give_all_back() {
+                    if let Err(error) = self.inbox.give_all_back().await {
                         tracing::error!(%error, "what is in hand cannot be returned; it is tried again");
                     }
                     false
@@ -105,7 +106,7 @@ impl Worker {
     /// # Errors
     /// When the inbox cannot be read or written.
     pub async fn drain(&self) -> Result<Tally, InboxError> {
-        self.tidy();
+        self.tidy().await;
         let mut total = Tally::default();
         loop {
             let tally = self.work(None).await?;
@@ -118,25 +119,20 @@ impl Worker {
         }
     }
 
-    fn tidy(&self) {
-        match self.inbox.recover() {
+    async fn tidy(&self) {
+        match self.inbox.tidy((self.clock)()).await {
             Ok(0) => {}
             Ok(events) => tracing::warn!(
                 events,
                 "a process ended with events in hand; they are taken up again"
             ),
-            Err(error) => {
-                tracing::error!(%error, "what other processes had in hand cannot be looked for");
-            }
-        }
-        if let Err(error) = self.inbox.prune((self.clock)()) {
-            tracing::error!(%error, "what was done long ago cannot be removed");
+            Err(error) => tracing::error!(%error, "the inbox cannot be tidied"),
         }
     }
 
     /// Works off one batch.
     async fn work(&self, stop: Option<&watch::Receiver<bool>>) -> Result<Tally, InboxError> {
-        let mut claimed = self.inbox.claim((self.clock)(), BATCH)?;
+        let mut claimed = self.inbox.claim((self.clock)(), BATCH).await?;
         let read: Vec<Result<Task, Verdict>> = futures_util::stream::iter(&claimed)
             .map(|event| self.confirmed(&event.envelope))
             .buffered(CONFIRMED_AT_ONCE)
@@ -144,7 +140,7 @@ impl Worker {
             .await;
         if stop.is_some_and(|stop| *stop.borrow()) {
             for event in &claimed {
-                self.inbox.give_back(event)?;
+                self.inbox.give_back(event).await?;
             }
             return Ok(Tally::default());
         }
@@ -167,12 +163,12 @@ impl Worker {
         }
         let mut tally = Tally::default();
         for (event, verdict) in claimed.iter_mut().zip(verdicts) {
-            self.settle(event, verdict, &mut tally)?;
+            self.settle(event, verdict, &mut tally).await?;
         }
         Ok(tally)
     }
 
-    fn settle(
+    async fn settle(
         &self,
         event: &mut Claimed,
         verdict: Verdict,
@@ -181,26 +177,28 @@ impl Worker {
         let (name, now) = (event.envelope.name(), (self.clock)());
         let outcome = match verdict {
             Verdict::Done => {
-                self.inbox.finish(event)?;
+                self.inbox.settle(event, State::Done).await?;
                 tracing::info!(event = %name, "done");
                 tally.done += 1;
                 "done"
             }
-            Verdict::Again(why) => match self.inbox.try_later(event, now, &why, &self.backoff)? {
-                State::Failed => {
-                    tracing::error!(event = %name, why, "given up; `handoff inbox retry` tries it again");
-                    tally.failed += 1;
-                    "failed"
+            Verdict::Again(why) => {
+                match self.inbox.try_later(event, now, &why, &self.backoff).await? {
+                    State::Failed => {
+                        tracing::error!(event = %name, why, "given up; `handoff inbox retry` tries it again");
+                        tally.failed += 1;
+                        "failed"
+                    }
+                    _ => {
+                        let due = event.envelope.due().to_rfc3339();
+                        tracing::warn!(event = %name, why, due, "not done; it is tried again");
+                        tally.again += 1;
+                        "again"
+                    }
                 }
-                _ => {
-                    let due = event.envelope.due().to_rfc3339();
-                    tracing::warn!(event = %name, why, due, "not done; it is tried again");
-                    tally.again += 1;
-                    "again"
-                }
-            },
+            }
             Verdict::Never(why) => {
-                self.inbox.give_up(event, now, &why)?;
+                self.inbox.give_up(event, now, &why).await?;
                 tracing::error!(event = %name, why, "failed; mend it, then `handoff inbox retry`");
                 tally.failed += 1;
                 "failed"

@@ -9,7 +9,7 @@ use super::names::Names;
 use super::path::{BRIEFS, folder_of_file, key_of};
 use super::snapshot::{entry_at, read_blob};
 use super::tree_diff::{TREE, entry_with_mode};
-use crate::brief::{Event, Timeline};
+use crate::brief::{Event, EventKind, Timeline};
 use crate::yaml;
 
 /// One file as our side had it, and wants it.
@@ -194,8 +194,9 @@ fn timelines(
 
 /// The union of two timelines' events, sorted by time; events of the same time
 /// keep their order, the other side's first. What both sides have is there
-/// once. `base` is what both began with: an event that it holds twice was
-/// recorded twice and stays so.
+/// once, and so is the signing of one document, whenever each side recorded it.
+/// `base` is what both began with: an event that it holds twice was recorded
+/// twice and stays so.
 ///
 /// # Errors
 /// When one of them is no timeline.
@@ -210,6 +211,9 @@ pub fn merge_timelines(
     let count = |events: &[Event], event: &Event| events.iter().filter(|e| *e == event).count();
     let mut taken: Vec<Event> = Vec::new();
     for event in &ours.events {
+        if merged.events.iter().any(|other| is_same_signing(event, other)) {
+            continue;
+        }
         taken.push(event.clone());
         let here = count(&taken, event);
         let there = count(&merged.events, event);
@@ -221,4 +225,14 @@ pub fn merge_timelines(
     }
     merged.events.sort_by_key(|event| event.at);
     Ok(merged.to_yaml().into_bytes())
+}
+
+/// Whether both record that the same document was signed: two workers may have
+/// been handed the same event, the first one cut off before it could push.
+fn is_same_signing(event: &Event, other: &Event) -> bool {
+    event.event == EventKind::Signed
+        && event.reference.is_some()
+        && (event.event, &event.via, &event.reference)
+            == (other.event, &other.via, &other.reference)
+        && event != other
 }

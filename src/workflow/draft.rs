@@ -7,7 +7,8 @@ use super::compose::{compose, identity};
 use super::deal::{DealSource, Found, find_draft_deal};
 use super::deliveries::gap;
 use super::draft_branch::{Drafts, stored_draft};
-use super::sign::{event_name, machine_version, open_handoffs};
+use super::open_handoffs::OpenHandoffs;
+use super::sign::{event_name, machine_version};
 use super::workplace::{LOCK_WAIT, Stored, stored_in};
 use super::{WorkflowError, Workplace, waiting};
 use crate::brief::{Brief, Completeness, Event, EventKind, MissingField, Timeline, View, merge};
@@ -107,7 +108,7 @@ fn write(
         return Err(WorkflowError::DoesNotFit { key: found.key.clone(), message });
     }
     let before = stored.as_ref().and_then(|stored| stored.brief.as_ref());
-    let open = || open_handoffs(place, &snapshot, place.now);
+    let open = || OpenHandoffs::default().count(place, &snapshot, place.now);
     let composed = compose(&place.config, found, false, before.map(Brief::json), &open);
     let composed = composed.with_answers(answers);
     let brief = match before {

@@ -14,6 +14,7 @@ mod draft;
 mod draft_branch;
 mod init;
 mod intents;
+mod open_handoffs;
 mod owner;
 mod people;
 mod promises;

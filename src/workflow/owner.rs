@@ -29,9 +29,8 @@ pub(super) fn choose<'a>(
             continue;
         }
         let chosen = match &rule.to {
-            Routing::Among(people) if people.len() == 1 => people.first().copied(),
-            Routing::Among(people) => least_open(people.iter().copied(), &open()),
-            Routing::LeastOpen => least_open(0..team.csms.len(), &open()),
+            Routing::Among(people) => least_open(people, open),
+            Routing::LeastOpen => least_open(&Vec::from_iter(0..team.csms.len()), open),
         };
         if let Some(index) = chosen {
             return team.csms.get(index);
@@ -41,6 +40,11 @@ pub(super) fn choose<'a>(
 }
 
 /// Fewest open handoffs first; of equals, whoever stands first in the file.
-fn least_open(people: impl Iterator<Item = usize>, open: &BTreeMap<usize, usize>) -> Option<usize> {
-    people.min_by_key(|index| (open.get(index).copied().unwrap_or(0), *index))
+/// Nothing is counted where there is nobody to choose between.
+fn least_open(people: &[usize], open: &dyn Fn() -> BTreeMap<usize, usize>) -> Option<usize> {
+    if people.len() < 2 {
+        return people.first().copied();
+    }
+    let open = open();
+    people.iter().copied().min_by_key(|index| (open.get(index).copied().unwrap_or(0), *index))
 }

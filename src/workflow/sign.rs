@@ -1,13 +1,12 @@
 //! A signature becomes a brief in the ledger.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::compose::{compose, identity};
 use super::deal::{DealSource, Found, find_deal};
 use super::draft_branch::{Drafts, stored_draft};
+use super::open_handoffs::OpenHandoffs;
 use super::workplace::{LOCK_WAIT, Stored, stored_in};
 use super::{WorkflowError, Workplace, waiting};
 use crate::brief::{Brief, Completeness, Event, EventKind, MissingField, Timeline, View, merge};
@@ -68,8 +67,14 @@ pub async fn sign_with_answers(
     drafts.combine(&found.key, &mut remarks)?;
     let (mut signed, onto) = {
         let mut writer = place.ledger.lock(LOCK_WAIT)?;
-        let Prepared { change, mut signed, onto } =
-            prepare(place, &writer.snapshot()?, request, &found, answers)?;
+        let Prepared { change, mut signed, onto } = prepare(
+            place,
+            &writer.snapshot()?,
+            request,
+            &found,
+            answers,
+            &OpenHandoffs::default(),
+        )?;
         let committed = match (&change, &onto) {
             (Some(change), Onto::Landing(branch)) => writer.land(branch, change)?,
             (Some(change), Onto::Branch(branch)) => writer.commit_on_branch(branch, change)?,
@@ -135,10 +140,12 @@ pub async fn sign_many(
     }
     {
         let mut writer = place.ledger.lock(LOCK_WAIT)?;
+        let open = OpenHandoffs::default();
         let done = writer.batch(|batch| {
             for (request, found) in requests.iter().zip(found) {
-                let prepared = found
-                    .and_then(|found| prepare(place, &batch.snapshot(), request, &found, None));
+                let prepared = found.and_then(|found| {
+                    prepare(place, &batch.snapshot(), request, &found, None, &open)
+                });
                 let result = prepared.and_then(|Prepared { change, signed, onto }| {
                     let Some(change) = change else { return Ok(signed) };
                     batch.commit(change)?;
@@ -200,6 +207,7 @@ fn prepare(
     request: &SignRequest,
     found: &Found,
     answers: Option<&Map<String, Value>>,
+    open: &OpenHandoffs,
 ) -> Result<Prepared, WorkflowError> {
     let signed_at = found.signature.signed_at.unwrap_or(place.now);
     let layout = place.config.layout.as_str();
@@ -233,8 +241,8 @@ fn prepare(
         };
         return Ok(Prepared { change: None, signed, onto });
     }
-    let open = || open_handoffs(place, snapshot, signed_at);
-    let composed = compose(&place.config, found, true, before.map(Brief::json), &open);
+    let counts = || open.count(place, snapshot, signed_at);
+    let composed = compose(&place.config, found, true, before.map(Brief::json), &counts);
     let composed = composed.with_answers(answers);
     if let Some(before) = before
         && !same_handoff(before.view(), View::of(&composed.brief))
@@ -267,6 +275,9 @@ fn prepare(
     let Some(kind) = next_event(&timeline, found, unchanged, request.backfilled) else {
         return Ok(Prepared { change: None, signed, onto });
     };
+    if signed.created {
+        open.add(place, &folder, &brief);
+    }
     let text = brief.to_yaml(Workplace::depth(&folder));
     let event = |at, kind| {
         let mut event = Event::new(at, kind, found.signature.provider.as_str());
@@ -348,51 +359,6 @@ pub(super) fn version(place: &Workplace, blob: &str) -> Option<Value> {
     let id: ObjectId = blob.parse().ok()?;
     let bytes = place.ledger.blob(id).ok()??;
     Brief::parse(&bytes).ok().map(Brief::into_json)
-}
-
-/// Open handoffs by the CSM's place in the team, over this month and the one
-/// before, and those that wait for their merge: signed, and not touched yet.
-pub(super) fn open_handoffs(
-    place: &Workplace,
-    snapshot: &Snapshot,
-    signed_at: DateTime<Utc>,
-) -> BTreeMap<usize, usize> {
-    let mut open = BTreeMap::new();
-    let mut count = |brief: &Brief, timeline: Option<&Timeline>| {
-        let is_settled = timeline.is_some_and(|timeline| {
-            timeline.first(EventKind::Touched).is_some()
-                || timeline.first(EventKind::Exempted).is_some()
-        });
-        let owner = brief.view().first_action_owner().filter(|_| !is_settled);
-        let words =
-            owner.iter().flat_map(|owner| [owner.github, owner.email, owner.name]).flatten();
-        if let Some(index) = words.into_iter().find_map(|word| place.config.team.find(word)) {
-            *open.entry(index).or_insert(0) += 1;
-        }
-    };
-    // What cannot be read here only makes the counts less even; validate and audit report it.
-    for (_, stored) in waiting::all(place, snapshot).map(|(all, _)| all).unwrap_or_default() {
-        if let Some(brief) = &stored.brief {
-            count(brief, Some(&stored.timeline));
-        }
-    }
-    let layout = place.config.layout.as_str();
-    let months = [signed_at, signed_at - chrono::Days::new(28)];
-    let mut seen = std::collections::BTreeSet::new();
-    for month in months.into_iter().filter_map(|when| month_for(layout, when).ok()) {
-        if !seen.insert(month.clone()) {
-            continue;
-        }
-        let (folders, _) = snapshot.folders(Some(&month)).into_parts();
-        for folder in folders {
-            let Ok(files) = snapshot.handoff(&folder) else { continue };
-            let timeline = files.timeline.as_deref().and_then(|bytes| Timeline::parse(bytes).ok());
-            if let Some(brief) = files.brief.as_deref().and_then(|b| Brief::parse(b).ok()) {
-                count(&brief, timeline.as_ref());
-            }
-        }
-    }
-    open
 }
 
 /// An event's name as timelines write it.

@@ -53,3 +53,19 @@ fn merging_again_changes_nothing() {
     assert_eq!(merge_timelines(&once, &once, None).expect("timelines"), once);
     assert!(merge_timelines(b"x: 1", &theirs, None).is_err());
 }
+
+#[test]
+fn one_document_is_signed_once_whoever_recorded_it_when() {
+    let text = |at: &str, document: &str| {
+        format!(
+            "schema: handoff/timeline/v1\nkey: hubspot-1\nevents:\n  - {{at: {at}, event: signed, via: pandadoc, ref: {document}}}\n"
+        )
+    };
+    let merge = |ours: &str, theirs: &str| {
+        let merged = merge_timelines(ours.as_bytes(), theirs.as_bytes(), None).expect("timelines");
+        Timeline::parse(&merged).expect("a timeline").events.len()
+    };
+    let theirs = text("2026-11-20T15:00:00Z", "d1");
+    assert_eq!(merge(&text("2026-11-20T15:00:31Z", "d1"), &theirs), 1);
+    assert_eq!(merge(&text("2026-11-20T15:00:31Z", "d2"), &theirs), 2, "another document");
+}

@@ -36,21 +36,21 @@ pub(super) async fn health(State(service): State<Arc<Service>>) -> Response {
 
 /// `/readyz`: events can be stored and the ledger can be read.
 pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
-    let checked = tokio::task::spawn_blocking(move || {
-        service.inbox.check_writable().map_err(|error| error.to_string())?;
-        (service.ledger)()
-    })
-    .await;
+    let checked = match service.inbox.check_writable().await {
+        Ok(()) => tokio::task::spawn_blocking(move || (service.ledger)())
+            .await
+            .unwrap_or_else(|error| Err(error.to_string())),
+        Err(error) => Err(error.to_string()),
+    };
     match checked {
-        Ok(Ok(())) => page(StatusCode::OK, &json!({"status": "ready"})),
-        Ok(Err(problem)) => {
+        Ok(()) => page(StatusCode::OK, &json!({"status": "ready"})),
+        Err(problem) => {
             tracing::error!(problem, "not ready");
             page(
                 StatusCode::SERVICE_UNAVAILABLE,
                 &json!({"status": "not ready", "problem": problem}),
             )
         }
-        Err(_) => page(StatusCode::SERVICE_UNAVAILABLE, &json!({"status": "not ready"})),
     }
 }
 
@@ -76,11 +76,8 @@ pub(super) async fn metrics(State(service): State<Arc<Service>>) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 
-async fn counts(service: &Arc<Service>) -> Result<Counts, InboxError> {
-    let service = Arc::clone(service);
-    let counted =
-        tokio::task::spawn_blocking(move || service.inbox.counts((service.clock)())).await;
-    counted.unwrap_or(Err(InboxError::Closed))
+async fn counts(service: &Service) -> Result<Counts, InboxError> {
+    service.inbox.counts((service.clock)()).await
 }
 
 fn page(status: StatusCode, value: &Value) -> Response {

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::routing::{any, get};
 
 use super::super::Clock;
-use super::super::inbox::{Inbox, InboxWriter};
+use super::super::inbox::Inbox;
 use super::super::metrics::Metrics;
 use super::{health, webhook};
 use crate::crm::Triggers;
@@ -21,10 +21,8 @@ pub struct Service {
     pub triggers: Arc<Triggers>,
     /// The secrets.
     pub secrets: Secrets,
-    /// The inbox, for figures.
-    pub inbox: Arc<Inbox>,
-    /// The way into it.
-    pub writer: InboxWriter,
+    /// The inbox.
+    pub inbox: Arc<dyn Inbox>,
     /// The counts.
     pub metrics: Arc<Metrics>,
     /// The clock.

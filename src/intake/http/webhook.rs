@@ -82,7 +82,7 @@ async fn answer(service: &Service, entry: Entry<'_>, request: &Request<'_>) -> A
         Err(rejection) => return reject(service, door, &rejection),
     };
     let event = envelope.name();
-    match service.writer.put(envelope).await {
+    match service.inbox.put(envelope).await {
         Ok(put) => {
             let what = if put == Put::Stored { "stored" } else { "known" };
             service.metrics.count(Counter::Accepted, &[door.name(), what]);

@@ -24,6 +24,12 @@ impl Default for Backoff {
 }
 
 impl Backoff {
+    /// A schedule of these waits.
+    #[must_use]
+    pub fn new(waits: Vec<Duration>) -> Self {
+        Self { waits }
+    }
+
     /// The wait after so many failed attempts (from 1); `None` when no more
     /// are due. `chance` is a random number from 0 to 1.
     #[must_use]

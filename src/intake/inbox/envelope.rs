@@ -7,6 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::backoff::Backoff;
+use super::port::State;
 use crate::door::DeliveryId;
 use crate::facts::ProviderName;
 
@@ -87,8 +89,8 @@ pub struct Envelope {
     /// How often it was tried and failed.
     #[serde(default)]
     pub attempts: u32,
-    /// When it is due again; absent: at once. What decides is the file's
-    /// modification time, which is set to this.
+    /// When it is due again; absent: at once. In a folder the file's
+    /// modification time decides, which is set to this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<DateTime<Utc>>,
     /// What went wrong, newest last.
@@ -144,14 +146,62 @@ impl Envelope {
         self.not_before.unwrap_or(self.received_at)
     }
 
+    /// Notes an attempt that failed, and when the next one is due; where the
+    /// event belongs now. Without `backoff`, or when no more tries are due, it
+    /// waits for a person.
+    pub(super) fn failed(
+        &mut self,
+        now: DateTime<Utc>,
+        why: &str,
+        backoff: Option<&Backoff>,
+    ) -> State {
+        self.attempts += 1;
+        self.note(now, why);
+        let wait = backoff.and_then(|backoff| backoff.wait(self.attempts, fastrand::f64()));
+        self.not_before = wait.map(|wait| now + wait);
+        if wait.is_some() { State::New } else { State::Failed }
+    }
+
+    /// Makes it due at once, as if it had never been tried.
+    pub(super) fn begin_anew(&mut self, now: DateTime<Utc>) {
+        self.attempts = 0;
+        self.not_before = Some(now);
+    }
+
+    /// Notes that a person dropped it.
+    pub(super) fn drop_by_hand(&mut self, now: DateTime<Utc>, state: State) {
+        self.note(now, &format!("dropped by hand; it was {}", state.word()));
+        self.not_before = Some(now);
+    }
+
     /// Notes what went wrong.
-    pub(super) fn note(&mut self, at: DateTime<Utc>, message: &str) {
+    fn note(&mut self, at: DateTime<Utc>, message: &str) {
         self.errors.push(Trouble {
             at,
             message: crate::text::shorten(&crate::text::one_line(message), 1_000),
         });
         let surplus = self.errors.len().saturating_sub(ERRORS_KEPT);
         self.errors.drain(..surplus);
+    }
+
+    /// All but the body, as one line of JSON, and the body's bytes.
+    ///
+    /// # Errors
+    /// When somebody has damaged the body.
+    #[cfg(feature = "jetstream")]
+    pub(super) fn split(&self) -> Result<(String, Vec<u8>), String> {
+        let head = Self { body: Body::Text(String::new()), ..self.clone() };
+        let line = serde_json::to_string(&head).expect("an envelope is plain data");
+        Ok((line, self.body.bytes()?))
+    }
+
+    /// An event of what [`Envelope::split`] gave.
+    ///
+    /// # Errors
+    /// When the line is none of its.
+    #[cfg(feature = "jetstream")]
+    pub(super) fn join(head: &str, body: Vec<u8>) -> Result<Self, String> {
+        Ok(Self { body: Body::new(body), ..Self::parse(head.as_bytes())? })
     }
 
     /// The bytes of its file.
@@ -194,7 +244,12 @@ impl EventName {
     /// The name of a file in the inbox; nothing for files that are none of it.
     #[must_use]
     pub fn of_file(file_name: &str) -> Option<Self> {
-        let stem = file_name.strip_suffix(".json")?;
+        Self::parse(file_name.strip_suffix(".json")?)
+    }
+
+    /// The name that [`EventName::as_str`] gave; nothing for other text.
+    #[must_use]
+    pub fn parse(stem: &str) -> Option<Self> {
         let (provider, id) = stem.split_once("--")?;
         (is_provider(provider) && DeliveryId::from_stored(id).is_some())
             .then(|| Self(stem.to_owned()))

@@ -16,11 +16,11 @@ pub enum InboxError {
         /// The system's words.
         why: String,
     },
-    /// A file that is no event.
-    #[error("{} is not an event of the inbox: {why}", path.display())]
+    /// What is kept is no event.
+    #[error("{place} is not an event of the inbox: {why}")]
     Damaged {
-        /// The file.
-        path: PathBuf,
+        /// The file, or the message.
+        place: String,
         /// What is wrong.
         why: String,
     },
@@ -42,6 +42,58 @@ pub enum InboxError {
         id: String,
         /// Where it is.
         state: &'static str,
+    },
+    /// `--inbox` names no place.
+    #[error("{given} names no inbox: {why}")]
+    Address {
+        /// As it was given, quoted.
+        given: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// There is no inbox, and none was to be made.
+    #[error("there is no inbox at {0}")]
+    Missing(String),
+    /// This program was built without what the place needs.
+    #[error("{0} is an inbox on NATS JetStream, and this `handoff` was built without it")]
+    NotBuiltIn(String),
+    /// The server does not answer.
+    #[error("{doing} {place} failed: {why}")]
+    Server {
+        /// What was tried.
+        doing: &'static str,
+        /// The server, without secrets.
+        place: String,
+        /// The server's words, or the client's.
+        why: String,
+    },
+    /// What was given to sign in with cannot be used.
+    #[error("{place} cannot be signed in to: {why}")]
+    Access {
+        /// The server, without secrets.
+        place: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// A stream is there already and would not keep what it takes.
+    #[error("the stream {stream} of {place} cannot be an inbox: {why}")]
+    Unsuitable {
+        /// The server, without secrets.
+        place: String,
+        /// The stream's name.
+        stream: String,
+        /// What would go wrong.
+        why: String,
+    },
+    /// The server takes no message of this size.
+    #[error(
+        "an event of {bytes} bytes does not fit the server's max_payload of {limit} bytes; raise max_payload in the server's configuration to 2MB"
+    )]
+    TooLarge {
+        /// The event with its headers.
+        bytes: usize,
+        /// What the server takes.
+        limit: usize,
     },
     /// The thread that writes has ended.
     #[error("the inbox is being closed")]

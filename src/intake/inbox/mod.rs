@@ -1,21 +1,23 @@
-//! The inbox: one spool of plain files for `serve`, `watch`, `catch-up` and
-//! people, in front of the ledger. `new/` waits, `work/<process>/` is in hand,
-//! `failed/` waits for a person, `done/` is remembered for thirty days.
+//! The inbox: what stands between the outside and the ledger, for `serve`,
+//! `watch`, `catch-up` and people. A folder of plain files, or streams of NATS
+//! JetStream that several machines share; both are an [`Inbox`].
 
+mod address;
 mod backoff;
-mod desk;
-mod durable;
 mod envelope;
 mod error;
 mod folder;
-mod listing;
-mod settle;
-mod writer;
+#[cfg(feature = "jetstream")]
+mod jetstream;
+mod place;
+mod port;
 
+pub use address::NatsAddress;
 pub use backoff::Backoff;
 pub use envelope::{Body, Content, Envelope, EventName, Trouble};
 pub use error::InboxError;
-pub use folder::{Inbox, Put, State};
-pub use listing::{Counts, Listed};
-pub use settle::Claimed;
-pub use writer::InboxWriter;
+pub use folder::{FolderInbox, Spool};
+#[cfg(feature = "jetstream")]
+pub use jetstream::JetStreamInbox;
+pub use place::{NatsAccess, Place, open_inbox};
+pub use port::{Claimed, Counts, Inbox, Listed, Put, State};

@@ -4,10 +4,15 @@
 mod answers;
 mod audited;
 mod catch_up;
+mod contract;
 mod crash;
+mod disk;
 mod drafted;
 mod folder;
+mod jetstream;
+mod load;
 mod server;
 mod stored;
 mod watched;
 mod won;
+mod work;

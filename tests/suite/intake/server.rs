@@ -64,10 +64,20 @@ pub(super) struct Running {
 impl Running {
     /// Starts it and waits for its first line.
     pub(super) fn start(sandbox: &Sandbox, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::start_in("ledger", sandbox, arguments, variables)
+    }
+
+    /// As [`Running::start`], in another clone.
+    pub(super) fn start_in(
+        folder: &str,
+        sandbox: &Sandbox,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let log = sandbox.join("log.txt");
         let errors = File::options().create(true).append(true).open(&log).unwrap();
         let mut child = sandbox
-            .command(env!("CARGO_BIN_EXE_handoff"), sandbox.join("ledger"))
+            .command(env!("CARGO_BIN_EXE_handoff"), sandbox.join(folder))
             .args(["--now", &next_now()])
             .args(arguments)
             .envs(variables.iter().copied())
@@ -157,7 +167,7 @@ fn next_now() -> String {
 }
 
 /// How long something may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Waits for something.
 #[track_caller]
@@ -237,6 +247,11 @@ pub(super) fn pandadoc(
 
 /// The folders of the briefs at the ledger's tip.
 pub(super) fn briefs(sandbox: &Sandbox) -> Vec<String> {
-    let listed = sandbox.git("ledger", &["ls-tree", "-r", "--name-only", "HEAD", "briefs"]);
+    briefs_in("ledger", sandbox)
+}
+
+/// As [`briefs`], of another clone.
+pub(super) fn briefs_in(folder: &str, sandbox: &Sandbox) -> Vec<String> {
+    let listed = sandbox.git(folder, &["ls-tree", "-r", "--name-only", "HEAD", "briefs"]);
     listed.lines().filter_map(|line| line.strip_suffix("/brief.yaml")).map(str::to_owned).collect()
 }

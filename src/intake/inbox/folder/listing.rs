@@ -1,57 +1,19 @@
-//! What stands in the inbox, for people and for figures.
+//! What stands in the spool, for people and for figures.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
 
 use super::desk;
-use super::envelope::{Envelope, EventName};
-use super::error::InboxError;
-use super::folder::{Inbox, State};
+use super::spool::Spool;
+use crate::intake::inbox::envelope::EventName;
+use crate::intake::inbox::error::InboxError;
+use crate::intake::inbox::port::{Counts, Listed, State, choose};
 
-/// An event of the inbox, as far as it can be read.
-#[derive(Debug)]
-pub struct Listed {
-    /// Its name.
-    pub name: EventName,
-    /// Where it is.
-    pub state: State,
-    /// What its file says.
-    pub envelope: Result<Envelope, InboxError>,
-}
-
-/// How many events are where.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// That wait.
-    pub new: usize,
-    /// In hand.
-    pub work: usize,
-    /// That wait for a person.
-    pub failed: usize,
-    /// That are remembered.
-    pub done: usize,
-    /// How long the oldest event that is due has been due.
-    pub oldest_due: Option<Duration>,
-}
-
-impl Counts {
-    /// The number for a state.
-    #[must_use]
-    pub fn of(&self, state: State) -> usize {
-        match state {
-            State::New => self.new,
-            State::Work => self.work,
-            State::Failed => self.failed,
-            State::Done => self.done,
-        }
-    }
-}
-
-impl Inbox {
+impl Spool {
     /// Counts the events.
     ///
     /// # Errors
@@ -85,13 +47,7 @@ impl Inbox {
                 }
             }
         }
-        listed.sort_by_cached_key(|event| {
-            (
-                event.state,
-                event.envelope.as_ref().ok().map(|envelope| envelope.received_at),
-                event.name.clone(),
-            )
-        });
+        Listed::sort(&mut listed);
         Ok(listed)
     }
 
@@ -100,28 +56,22 @@ impl Inbox {
     /// # Errors
     /// When there is none, or more than one.
     pub fn find(&self, id: &str) -> Result<Listed, InboxError> {
-        let mut found = Vec::new();
+        let (mut events, mut folders) = (Vec::new(), Vec::new());
         for state in State::ALL {
             for folder in self.folders(state)? {
-                for (name, _) in names_in(&folder)? {
-                    if name.as_str() == id || name.delivery() == id {
-                        let envelope = Self::read(&folder.join(name.file()));
-                        return Ok(Listed { name, state, envelope });
-                    }
-                    if name.as_str().starts_with(id) || name.delivery().starts_with(id) {
-                        found.push((folder.join(name.file()), name, state));
-                    }
-                }
+                events.extend(names_in(&folder)?.into_iter().map(|(name, _)| (name, state)));
+                folders.push((state, folder));
             }
         }
-        match found.len() {
-            0 => Err(InboxError::Unknown(crate::text::quoted(id))),
-            1 => {
-                let (path, name, state) = found.remove(0);
-                Ok(Listed { envelope: Self::read(&path), name, state })
-            }
-            count => Err(InboxError::Ambiguous { id: crate::text::quoted(id), count }),
-        }
+        let (name, state) = choose(id, events)?;
+        let file = name.file();
+        let path = folders
+            .into_iter()
+            .filter(|(of, _)| *of == state)
+            .map(|(_, folder)| folder.join(&file))
+            .find(|path| path.exists())
+            .unwrap_or_else(|| self.file(state, &name));
+        Ok(Listed { envelope: Self::read(&path), name, state })
     }
 
     /// The names in a state, with the times of their files.

@@ -8,24 +8,16 @@ use std::time::SystemTime;
 
 use chrono::{DateTime, Days, Utc};
 
-use super::backoff::Backoff;
-use super::envelope::{Envelope, EventName};
-use super::error::InboxError;
-use super::folder::{Inbox, State};
 use super::listing::names_in;
+use super::spool::Spool;
+use crate::intake::inbox::envelope::EventName;
+use crate::intake::inbox::error::InboxError;
+use crate::intake::inbox::port::{Claimed, State};
 
 /// So long a delivery that comes again is recognised.
 const REMEMBERED: Days = Days::new(30);
 
-/// An event that this process has in hand.
-#[derive(Debug)]
-pub struct Claimed {
-    /// The event.
-    pub envelope: Envelope,
-    path: PathBuf,
-}
-
-impl Inbox {
+impl Spool {
     /// Takes at most so many events in hand that are due, oldest first. One
     /// that cannot be read goes to `failed/`.
     ///
@@ -41,7 +33,7 @@ impl Inbox {
             && let Some(name) = queue.pop_front()
         {
             let from = self.file(State::New, &name);
-            let path = self.at_desk(|desk| Ok(desk.path.join(name.file())))?;
+            let path = self.in_hand(&name)?;
             match fs::rename(&from, &path) {
                 Ok(()) => {}
                 // Another process was faster.
@@ -49,7 +41,7 @@ impl Inbox {
                 Err(error) => return Err(InboxError::io("taking in hand", &from)(error)),
             }
             match Self::read(&path) {
-                Ok(envelope) => claimed.push(Claimed { envelope, path }),
+                Ok(envelope) => claimed.push(Claimed::new(envelope)),
                 Err(error) => {
                     tracing::error!(event = %name, %error, "an event cannot be read and is put aside");
                     let failed = self.file(State::Failed, &name);
@@ -92,62 +84,24 @@ impl Inbox {
         Ok(due)
     }
 
-    /// An event that was worked off.
-    ///
-    /// # Errors
-    /// When its file cannot be moved; it is worked off again then, which makes nothing new.
-    pub fn finish(&self, claimed: &Claimed) -> Result<(), InboxError> {
-        self.move_to(State::Done, claimed)
-    }
-
-    /// An event that was not touched.
+    /// Returns an event that was not touched.
     ///
     /// # Errors
     /// When its file cannot be moved; the next start returns it.
     pub fn give_back(&self, claimed: &Claimed) -> Result<(), InboxError> {
-        self.move_to(State::New, claimed)
+        self.move_to(State::New, &claimed.envelope.name())
     }
 
-    /// An event that may succeed later: due again after the wait that
-    /// `backoff` gives, or put aside when no more tries are due.
+    /// Puts an event in hand where it belongs now, as its envelope says.
     ///
     /// # Errors
-    /// When its file cannot be written; the next start returns it.
-    pub fn try_later(
-        &self,
-        claimed: &mut Claimed,
-        now: DateTime<Utc>,
-        why: &str,
-        backoff: &Backoff,
-    ) -> Result<State, InboxError> {
-        let attempts = claimed.envelope.attempts + 1;
-        let Some(wait) = backoff.wait(attempts, fastrand::f64()) else {
-            self.give_up(claimed, now, why)?;
-            return Ok(State::Failed);
-        };
-        claimed.envelope.attempts = attempts;
-        claimed.envelope.not_before = Some(now + wait);
-        claimed.envelope.note(now, why);
-        self.rewrite(claimed)?;
-        self.move_to(State::New, claimed)?;
-        Ok(State::New)
-    }
-
-    /// An event that needs a person.
-    ///
-    /// # Errors
-    /// When its file cannot be written; the next start returns it.
-    pub fn give_up(
-        &self,
-        claimed: &mut Claimed,
-        now: DateTime<Utc>,
-        why: &str,
-    ) -> Result<(), InboxError> {
-        claimed.envelope.attempts += 1;
-        claimed.envelope.not_before = None;
-        claimed.envelope.note(now, why);
-        self.rewrite(claimed)?;
-        self.move_to(State::Failed, claimed)
+    /// When its file cannot be written or moved; the next start returns it.
+    pub fn settle(&self, claimed: &Claimed, to: State) -> Result<(), InboxError> {
+        // What is done has not changed since it was read.
+        if to != State::Done {
+            self.rewrite(claimed)?;
+        }
+        self.move_to(to, &claimed.envelope.name())
     }
 
     /// Forgets what was done long ago; gives how many events.
@@ -175,10 +129,9 @@ impl Inbox {
     /// When it is neither, or its file cannot be written.
     pub fn retry(&self, name: &EventName, now: DateTime<Utc>) -> Result<(), InboxError> {
         let (mut claimed, _) = self.take_up(name)?;
-        claimed.envelope.attempts = 0;
-        claimed.envelope.not_before = Some(now);
+        claimed.envelope.begin_anew(now);
         self.rewrite(&claimed)?;
-        self.move_to(State::New, &claimed)
+        self.move_to(State::New, name)
     }
 
     /// Gives an event up for good. It stays known for as long as those that
@@ -188,10 +141,9 @@ impl Inbox {
     /// When it is neither new nor failed, or its file cannot be written.
     pub fn discard(&self, name: &EventName, now: DateTime<Utc>) -> Result<(), InboxError> {
         let (mut claimed, state) = self.take_up(name)?;
-        claimed.envelope.note(now, &format!("dropped by hand; it was {}", state.word()));
-        claimed.envelope.not_before = Some(now);
+        claimed.envelope.drop_by_hand(now, state);
         self.rewrite(&claimed)?;
-        self.move_to(State::Done, &claimed)
+        self.move_to(State::Done, name)
     }
 
     /// Takes an event in hand for a person, so that no worker has it meanwhile.
@@ -202,18 +154,23 @@ impl Inbox {
         }
         let from = self.file(state, name);
         let envelope = Self::read(&from)?;
-        let path = self.at_desk(|desk| Ok(desk.path.join(name.file())))?;
+        let path = self.in_hand(name)?;
         fs::rename(&from, &path).map_err(InboxError::io("taking in hand", &from))?;
-        Ok((Claimed { envelope, path }, state))
+        Ok((Claimed::new(envelope), state))
     }
 
     fn rewrite(&self, claimed: &Claimed) -> Result<(), InboxError> {
         let scratch = self.at_desk(|desk| Ok(desk.scratch()))?;
-        self.write_over(&scratch, &claimed.path, &claimed.envelope)
+        self.write_over(&scratch, &self.in_hand(&claimed.envelope.name())?, &claimed.envelope)
     }
 
-    fn move_to(&self, state: State, claimed: &Claimed) -> Result<(), InboxError> {
-        let to = self.file(state, &claimed.envelope.name());
-        fs::rename(&claimed.path, &to).map_err(InboxError::io("moving to", &to))
+    fn move_to(&self, state: State, name: &EventName) -> Result<(), InboxError> {
+        let to = self.file(state, name);
+        fs::rename(self.in_hand(name)?, &to).map_err(InboxError::io("moving to", &to))
+    }
+
+    /// Where an event is while this process has it in hand.
+    fn in_hand(&self, name: &EventName) -> Result<PathBuf, InboxError> {
+        self.at_desk(|desk| Ok(desk.path.join(name.file())))
     }
 }

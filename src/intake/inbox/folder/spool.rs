@@ -1,4 +1,4 @@
-//! The inbox's folders, and how an event gets in: durable, and once.
+//! The spool's folders, and how an event gets in: durable, and once.
 
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
@@ -8,60 +8,24 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::desk::{self, Desk};
 use super::durable::{sync_folder, write_synced};
-use super::envelope::{Envelope, EventName};
-use super::error::InboxError;
+use crate::intake::inbox::envelope::{Envelope, EventName};
+use crate::intake::inbox::error::InboxError;
+use crate::intake::inbox::port::{Put, State};
 
 /// So many files of one batch are written at a time: the file system makes
 /// those that wait together durable together.
 const WRITERS: usize = 16;
 
-/// Where an event is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum State {
-    /// It waits: for its turn, or for its next try.
-    New,
-    /// A process has it in hand.
-    Work,
-    /// It was given up and waits for a person.
-    Failed,
-    /// It was worked off, or dropped.
-    Done,
-}
-
-impl State {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::New, Self::Work, Self::Failed, Self::Done];
-
-    /// The word for it, which is its folder's name.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::Work => "work",
-            Self::Failed => "failed",
-            Self::Done => "done",
-        }
-    }
-}
-
-/// What became of an event that was put in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Put {
-    /// It is on the disk.
-    Stored,
-    /// It was there already.
-    Known(State),
-}
-
-/// The inbox: a folder that several processes may share.
+/// A folder of events that several processes may share. What it does blocks
+/// until the disk has done it.
 #[derive(Debug)]
-pub struct Inbox {
+pub struct Spool {
     root: PathBuf,
     desk: Mutex<Option<Desk>>,
     pub(super) queue: Mutex<VecDeque<EventName>>,
 }
 
-impl Inbox {
+impl Spool {
     /// Opens an inbox and makes its folders where they are missing.
     ///
     /// # Errors
@@ -149,7 +113,7 @@ impl Inbox {
         fs::remove_file(&scratch).map_err(InboxError::io("removing", &scratch))
     }
 
-    /// Puts one event in; see [`Inbox::put_all`].
+    /// Puts one event in; see [`Spool::put_all`].
     ///
     /// # Errors
     /// When it is not on the disk.
@@ -241,6 +205,7 @@ impl Inbox {
     /// Reads an event's file.
     pub(super) fn read(path: &Path) -> Result<Envelope, InboxError> {
         let bytes = fs::read(path).map_err(InboxError::io("reading", path))?;
-        Envelope::parse(&bytes).map_err(|why| InboxError::Damaged { path: path.to_path_buf(), why })
+        Envelope::parse(&bytes)
+            .map_err(|why| InboxError::Damaged { place: path.display().to_string(), why })
     }
 }

@@ -1,0 +1,80 @@
+//! `--inbox`: which inbox a command means, and what its errors say at the
+//! command line.
+
+use std::sync::Arc;
+
+use clap::builder::TypedValueParser as _;
+
+use super::context::Context;
+use super::error::CliError;
+use crate::intake::{Inbox, InboxError, NatsAccess, Place, open_inbox};
+use crate::ledger::Ledger;
+
+/// `--inbox`, for every command that has one.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct InboxArgument {
+    /// The folder that holds what was received, or nats://HOST:PORT/NAME for
+    /// NATS JetStream [default: handoff/inbox in the git folder]
+    #[arg(
+        long,
+        value_name = "PLACE",
+        global = true,
+        value_parser = clap::builder::OsStringValueParser::new().try_map(Place::parse)
+    )]
+    inbox: Option<Place>,
+}
+
+impl InboxArgument {
+    /// Opens the inbox of the command line, else the one within the ledger's git
+    /// folder. With `make`, what is missing of it is made.
+    pub(super) async fn open(
+        &self,
+        make: bool,
+        ledger: impl FnOnce() -> Result<Ledger, CliError>,
+        context: &Context,
+    ) -> Result<Arc<dyn Inbox>, CliError> {
+        let place = match &self.inbox {
+            Some(Place::Folder(path)) => Place::Folder(context.path(path)),
+            Some(nats) => nats.clone(),
+            None => Place::Folder(ledger()?.git_dir().join("handoff").join("inbox")),
+        };
+        Ok(open_inbox(&place, &access(context)?, make).await?)
+    }
+}
+
+/// What a NATS server is signed in to with.
+fn access(context: &Context) -> Result<NatsAccess, CliError> {
+    let file = |name| context.environment.get(name).map(|path| context.path(path.as_ref()));
+    let certificate = match (file("NATS_CERT_FILE"), file("NATS_KEY_FILE")) {
+        (Some(certificate), Some(key)) => Some((certificate, key)),
+        (None, None) => None,
+        _ => {
+            return Err(CliError::usage("of NATS_CERT_FILE and NATS_KEY_FILE only one is set")
+                .help("a client certificate needs both"));
+        }
+    };
+    Ok(NatsAccess { secrets: context.secrets()?, authority: file("NATS_CA_FILE"), certificate })
+}
+
+impl From<InboxError> for CliError {
+    fn from(error: InboxError) -> Self {
+        let message = error.to_string();
+        match error {
+            InboxError::Io { .. } => Self::could_not(message).help("check that the disk has room and the folder may be written, or name another one with --inbox"),
+            InboxError::Damaged { .. } => Self::could_not(message).help("mend the file by hand, or delete it if the provider has sent the event again"),
+            InboxError::Unknown(_) => Self::nothing(message),
+            InboxError::Missing(_) => Self::nothing(message)
+                .help("`handoff serve` and `handoff watch` make one; --inbox names another"),
+            InboxError::Ambiguous { .. } | InboxError::NotHere { .. } | InboxError::Address { .. } => Self::usage(message),
+            InboxError::NotBuiltIn(_) => Self::usage(message)
+                .help("build it with `cargo install --features jetstream`, or name a folder with --inbox"),
+            InboxError::Server { .. } => Self::could_not(message)
+                .help("check that the server runs with JetStream, that this machine reaches it, and what it is signed in to with"),
+            InboxError::Access { .. } => Self::usage(message)
+                .help("NATS_CREDS_FILE, NATS_USER and NATS_PASSWORD, or NATS_TOKEN; for TLS NATS_CA_FILE, NATS_CERT_FILE, NATS_KEY_FILE"),
+            InboxError::Unsuitable { .. } => Self::could_not(message)
+                .help("give another name after the host, or remove the stream so that handoff makes it"),
+            InboxError::TooLarge { .. } | InboxError::Closed => Self::could_not(message),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! `handoff work`: what others receive into the same inbox is worked off.
+
+use clap::Args;
+use serde_json::json;
+use tokio::sync::watch;
+
+use super::context::Context;
+use super::error::CliError;
+use super::exit::Exit;
+use super::inbox_argument::InboxArgument;
+use super::intake::{Intake, Working, told_to_stop};
+use crate::report::count;
+
+/// The arguments of `work`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    inbox: InboxArgument,
+    /// Work off what is due now, then end
+    #[arg(long)]
+    once: bool,
+    /// Do not push
+    #[arg(long)]
+    no_push: bool,
+    /// What to print with --once
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"], requires = "once")]
+    format: String,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
+    context.block_on(async {
+        let intake = Intake::open(&arguments.inbox, context).await?;
+        match arguments.once {
+            true => once(arguments, &intake, context).await,
+            false => until_stopped(arguments, &intake, context).await,
+        }
+    })?
+}
+
+async fn once(arguments: &Arguments, intake: &Intake, context: &Context) -> Result<Exit, CliError> {
+    let worker = intake.worker(!arguments.no_push, context)();
+    let tally = worker.drain().await?;
+    context.print(match arguments.format.as_str() {
+        "json" => format!(
+            "{}\n",
+            json!({"version": 1, "done": tally.done, "again": tally.again, "failed": tally.failed})
+        ),
+        _ => format!(
+            "{} done, {} to be tried again, {} failed\n",
+            count(tally.done, "event"),
+            tally.again,
+            tally.failed
+        ),
+    })?;
+    Ok(if tally.again + tally.failed == 0 { Exit::Clean } else { Exit::CouldNot })
+}
+
+async fn until_stopped(
+    arguments: &Arguments,
+    intake: &Intake,
+    context: &Context,
+) -> Result<Exit, CliError> {
+    let (stop, stopped) = watch::channel(false);
+    let mut working = Working::start(intake.worker(!arguments.no_push, context), stopped)?;
+    context.print(format!("working off {}\n", intake.inbox.place()))?;
+    let broke_off = tokio::select! {
+        told = told_to_stop() => told.map(|()| false)?,
+        () = working.ended() => true,
+    };
+    tracing::info!("ending: what is in hand is finished");
+    // The worker listens to this; it cannot be gone yet.
+    let _ = stop.send(true);
+    working.finish().await?;
+    if broke_off {
+        return Err(CliError::could_not("the worker ended by itself")
+            .help("start again; every event is still in the inbox"));
+    }
+    Ok(Exit::Clean)
+}

@@ -1,0 +1,14 @@
+//! The inbox as a folder of plain files that the processes of one machine
+//! share: `new/` waits, `work/<process>/` is in hand, `failed/` waits for a
+//! person, `done/` is remembered for thirty days.
+
+mod desk;
+mod durable;
+mod listing;
+mod settle;
+mod shared;
+mod spool;
+mod writer;
+
+pub use shared::FolderInbox;
+pub use spool::Spool;

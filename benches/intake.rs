@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use handoff::crm::{CrmConfig, Triggers};
 use handoff::esign::{EsignConfig, Providers};
 use handoff::facts::Secrets;
 use handoff::intake::{
@@ -175,6 +176,7 @@ fn measure(inbox: Arc<dyn Inbox>, round: usize) -> (f64, Vec<Duration>) {
     let secret = ("PANDADOC_WEBHOOK_KEY".to_owned(), secrecy::SecretString::from(KEY));
     let service = Service {
         providers: Arc::new(Providers::new(&EsignConfig::default())),
+        triggers: Arc::new(Triggers::new(&CrmConfig::default())),
         secrets: Secrets::new([secret]),
         inbox,
         metrics: Arc::new(Metrics::default()),

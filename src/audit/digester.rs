@@ -85,7 +85,7 @@ impl<'a> Digester<'a> {
         let tip = match &digest.tip {
             AtTip::Gone => KeptTip::Gone,
             AtTip::AsDelivered => KeptTip::AsDelivered,
-            AtTip::Changed(brief) => KeptTip::Changed(KeptBrief::from(&**brief)),
+            AtTip::Changed(brief) => KeptTip::Changed(Box::new(KeptBrief::from(&**brief))),
             AtTip::Unreadable => return None,
         };
         let key = digest.key.as_ref().map(Key::as_str);

@@ -81,7 +81,7 @@ pub(super) enum KeptTip<'a> {
     Gone,
     AsDelivered,
     #[serde(borrow)]
-    Changed(KeptBrief<'a>),
+    Changed(Box<KeptBrief<'a>>),
 }
 
 /// [`BriefFacts`] with borrowed texts.

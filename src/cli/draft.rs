@@ -52,7 +52,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
         (None, Some(id)) => vec![DealSource::Deal(DealId::new(id.trim()))],
         (None, None) => return Err(CliError::usage("name an EVENT file or a --deal")),
     };
-    let answers = super::sign::form_answers(arguments.form.as_deref(), &place, context)?;
+    let answers = super::form::form_answers(arguments.form.as_deref(), &place, context)?;
     let mut exit = Exit::Clean;
     let all = async {
         let mut results = Vec::with_capacity(sources.len());

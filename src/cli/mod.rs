@@ -15,6 +15,7 @@ mod environment;
 mod error;
 mod exit;
 mod explain;
+mod form;
 mod formats;
 mod hand_over;
 mod inbox;

@@ -10,6 +10,7 @@ use super::context::Context;
 use super::deliver::deliveries_json;
 use super::error::CliError;
 use super::exit::Exit;
+use super::form::{form_answers, signature_of};
 use super::open::{Ports, open};
 use crate::brief::question;
 use crate::esign::{Authenticity, DeliveryId, Providers, Verified, confirm};
@@ -24,7 +25,11 @@ const MOST_BYTES: u64 = 32 * 1024 * 1024;
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The provider's payload, as it was received; `-` for standard input
-    #[arg(value_name = "EVENT", required_unless_present = "deal", conflicts_with = "deal")]
+    #[arg(
+        value_name = "EVENT",
+        required_unless_present_any = ["deal", "issue"],
+        conflicts_with_all = ["deal", "issue"]
+    )]
     event: Option<String>,
     /// Hand over a deal that the CRM says is won, without an e-signature
     #[arg(long, value_name = "ID")]
@@ -38,6 +43,10 @@ pub struct Arguments {
     /// Answers from a filled issue form, its body as GitHub gives it; `-` for standard input
     #[arg(long, value_name = "FILE")]
     form: Option<String>,
+    /// The issue the form was filled in, by number or URL: it stands for the
+    /// document where there is neither an e-signature nor a CRM
+    #[arg(long, value_name = "ISSUE", requires = "form", conflicts_with = "deal")]
+    issue: Option<String>,
     /// Write the brief only; `handoff deliver` makes the deliveries later
     #[arg(long)]
     no_deliver: bool,
@@ -57,7 +66,12 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
     let sources = match (&payload, &arguments.deal) {
         (Some(payload), _) => documents(arguments, payload, &place, context)?,
         (None, Some(id)) => vec![DealSource::Deal(DealId::new(id.trim()))],
-        (None, None) => return Err(CliError::usage("name an EVENT file or a --deal")),
+        (None, None) => match &arguments.issue {
+            Some(issue) => {
+                vec![signature_of(issue, arguments.received_at, &place, context)?]
+            }
+            None => return Err(CliError::usage("name an EVENT file, a --deal or an --issue")),
+        },
     };
     let answers = form_answers(arguments.form.as_deref(), &place, context)?;
     let mut exit = Exit::Clean;
@@ -144,26 +158,6 @@ pub(super) fn read_payload(path: &str, context: &Context) -> Result<Vec<u8>, Cli
             .help("switch off `include documents` at the provider; the brief needs none"));
     }
     Ok(bytes)
-}
-
-/// The answers of a filled issue form; what could not be understood is said.
-pub(super) fn form_answers(
-    path: Option<&str>,
-    place: &Workplace,
-    context: &Context,
-) -> Result<Option<Map<String, Value>>, CliError> {
-    let Some(path) = path else { return Ok(None) };
-    let bytes = read_payload(path, context)?;
-    let answers = crate::brief::read_form(&place.schema, &String::from_utf8_lossy(&bytes))
-        .ok_or_else(|| {
-            CliError::usage(format!("{path} is no filled handoff form")).help(
-                "give the body of an issue made with .github/ISSUE_TEMPLATE/handoff.yml, such as `gh issue view 12 --json body --jq .body`",
-            )
-        })?;
-    for problem in &answers.problems {
-        context.warn(format!("warning: not taken from the form: {problem}"));
-    }
-    Ok(Some(answers.sections))
 }
 
 /// The completed documents of a payload.

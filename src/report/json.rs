@@ -66,7 +66,7 @@ impl Formatter for Harmless {
         }
         let mut rest = fragment;
         while let Some(at) = rest.find(acts) {
-            out.write_all(rest[..at].as_bytes())?;
+            out.write_all(&rest.as_bytes()[..at])?;
             let c = rest[at..].chars().next().expect("one was found there");
             for unit in c.encode_utf16(&mut [0; 2]) {
                 write!(out, "\\u{unit:04x}")?;

@@ -68,6 +68,7 @@ const RENDERED: &[(&str, &str)] = &[
         include_str!("../../templates/init/workflows/validate.yml"),
     ),
     (".github/workflows/handoff-sign.yml", include_str!("../../templates/init/workflows/sign.yml")),
+    (".github/workflows/handoff-form.yml", include_str!("../../templates/init/workflows/form.yml")),
     (".github/workflows/handoff-sync.yml", include_str!("../../templates/init/workflows/sync.yml")),
     (
         ".github/workflows/handoff-audit.yml",

@@ -39,6 +39,9 @@ pub struct Counted {
     pub documents: HashSet<String>,
 }
 
+/// Columns with the names under which they are kept.
+type NamedColumns<'a> = Vec<(usize, Vec<&'a str>)>;
+
 /// Builds deals from rows.
 pub(super) struct Builder<'a> {
     pub(super) loaded: &'a Loaded,
@@ -49,9 +52,9 @@ pub(super) struct Builder<'a> {
     pub(super) every: bool,
     pub(super) detail: &'a Detail,
     /// The columns that are kept as properties, and under which names.
-    pub(super) kept: Vec<(usize, Vec<&'a str>)>,
+    pub(super) kept: NamedColumns<'a>,
     /// The other columns, which are kept where one of these texts stands there.
-    others: Option<(Vec<(usize, Vec<&'a str>)>, &'a HashSet<String>)>,
+    others: Option<(NamedColumns<'a>, &'a HashSet<String>)>,
 }
 
 impl<'a> Builder<'a> {

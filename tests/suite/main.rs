@@ -50,6 +50,7 @@ mod promises;
 mod pull_request;
 mod report;
 mod returned;
+mod routing;
 mod salesforce;
 mod sandbox;
 mod sign;

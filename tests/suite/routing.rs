@@ -1,0 +1,99 @@
+//! Which CSM gets a handoff: rules over the brief, the fewest open handoffs,
+//! the fallback.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use crate::sandbox::Sandbox;
+
+const TEAM: &str = "team:
+  csms:
+    - {name: Sam Lee, email: sam@example.com, github: samlee}
+    - {name: Ana Diaz, email: ana@example.com, github: anadiaz}
+    - {name: Joe Roy, email: joe@example.com, github: joeroy}
+";
+
+/// A ledger with a team, and won deals of these companies.
+fn ledger(assign: &str, companies: &[&str]) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.handoff(".", &["init", "ledger", "--crm", "file", "--yes"]).exits(0);
+    let mut deals = String::from(
+        "Record ID,Deal Name,Deal Stage,Close Date,Amount,Currency,Is Closed Won,Associated Company\n",
+    );
+    for (index, company) in companies.iter().enumerate() {
+        writeln!(
+            deals,
+            "{index}00,{company} 2026,Closed Won,2026-11-1{index} 15:00,1000.00,USD,true,{company}"
+        )
+        .unwrap();
+    }
+    sandbox.write("ledger/deals.csv", deals);
+    sandbox.write(
+        "ledger/handoff.yaml",
+        format!("version: 1\ncrm: {{file: {{deals: deals.csv}}}}\nmap: csv\n{TEAM}{assign}"),
+    );
+    sandbox
+}
+
+/// Signs the deals one after the other; who got each, and what was remarked.
+fn csms(sandbox: &Sandbox, deals: usize) -> (Vec<String>, String) {
+    let mut remarks = String::new();
+    let csms = (0..deals).map(|index| {
+        let signed = sandbox
+            .handoff("ledger", &["sign", "--deal", &format!("{index}00"), "--format", "json"])
+            .exits(0);
+        remarks.push_str(&signed.stderr);
+        let key = signed.json()["key"].as_str().unwrap().to_owned();
+        let row = sandbox.handoff("ledger", &["status", &key, "--format", "json"]).exits(0).json();
+        let row = if row["csm"].is_null() { row["handoffs"][0].clone() } else { row };
+        row["csm"].as_str().unwrap_or_else(|| panic!("{row:#}")).to_owned()
+    });
+    (csms.collect(), remarks)
+}
+
+#[test]
+fn a_rule_over_the_brief_comes_first_then_whoever_has_the_fewest_open() {
+    let rules = "  assign:
+    - {when: \"customer.name == 'Big Corp'\", to: [anadiaz]}
+    - {to: least_open}
+";
+    let companies = ["Big Corp", "One", "Big Corp", "Two", "Three", "Four"];
+    let sandbox = ledger(rules, &companies);
+    let (csms, _) = csms(&sandbox, companies.len());
+    assert_eq!(
+        csms,
+        ["Ana Diaz", "Sam Lee", "Ana Diaz", "Joe Roy", "Sam Lee", "Joe Roy"],
+        "of equals whoever stands first in the file"
+    );
+}
+
+#[test]
+fn a_touched_handoff_is_not_open_any_more() {
+    let sandbox = ledger("  assign: [{to: [samlee, anadiaz]}]\n", &["One", "Two", "Three"]);
+    let (first, _) = csms(&sandbox, 2);
+    assert_eq!(first, ["Sam Lee", "Ana Diaz"]);
+    let status = sandbox.handoff("ledger", &["status", "--format", "json"]).exits(0).stdout;
+    assert!(status.contains("Ana Diaz"), "{status}");
+    let keys: Vec<_> = fs::read_dir(sandbox.join("ledger/briefs/2026/11"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with("two--"))
+        .collect();
+    let (_, key) = keys[0].split_once("--").unwrap();
+    sandbox.handoff("ledger", &["touch", key, "--by", "Ana Diaz"]).exits(0);
+    let (all, _) = csms(&sandbox, 3);
+    assert_eq!(all[2], "Ana Diaz", "she has none open now: {all:?}");
+}
+
+#[test]
+fn whom_no_rule_takes_goes_to_the_fallback_and_a_rule_that_fails_is_said() {
+    let rules = "  assign:
+    - {when: \"customer.name == 'Nobody'\", to: [samlee]}
+    - {when: \"customer.name - 1 > 0\", to: [samlee]}
+  fallback: joeroy
+";
+    let sandbox = ledger(rules, &["One"]);
+    let (csms, remarks) = csms(&sandbox, 1);
+    assert_eq!(csms, ["Joe Roy"]);
+    assert!(remarks.contains("team.assign rule 2 could not be decided"), "{remarks}");
+}

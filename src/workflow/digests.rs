@@ -19,6 +19,9 @@ use crate::facts::{FolderHistory, History, ObjectId, Person};
 use crate::ledger::{Blobs, HistoryError, KeptDigests};
 use crate::yaml;
 
+/// So many folders are read together: enough that their blobs are read in the
+/// order of the packs, and few enough that what was parsed fits beside them.
+const AT_ONCE: usize = 16_384;
 /// The name of the file that keeps them.
 const NAME: &str = "audit";
 
@@ -91,6 +94,16 @@ fn read_folders(
     }
     let blobs = Blobs::open(git_dir)?;
     let schemas = schemas(history, &blobs);
+    let some = folders.chunks(AT_ONCE);
+    Ok(some.flat_map(|some| read_some(&blobs, &schemas, digester, some)).collect())
+}
+
+fn read_some(
+    blobs: &Blobs,
+    schemas: &Schemas,
+    digester: &Digester<'_>,
+    folders: &[&FolderHistory],
+) -> Vec<FolderDigest> {
     let wanted = wanted(digester, folders);
     let mut ids: Vec<ObjectId> = wanted.iter().map(|(id, _)| *id).collect();
     ids.dedup();
@@ -98,11 +111,11 @@ fn read_folders(
         let first = wanted.partition_point(|(other, _)| *other < id);
         let same = wanted[first..].iter().take_while(|(other, _)| *other == id);
         let results: Vec<(Wanted, Result<Parsed, ReadError>)> =
-            same.map(|want| (*want, parse(&bytes, want.1, &schemas))).collect();
+            same.map(|want| (*want, parse(&bytes, want.1, schemas))).collect();
         results
     });
     let read: Read = read.into_iter().flatten().collect();
-    Ok(folders.par_iter().map(|folder| digester.digest(folder, &mut Reader(&read))).collect())
+    folders.par_iter().map(|folder| digester.digest(folder, &mut Reader(&read))).collect()
 }
 
 /// Leaves the digests of this history, and no others, for the next audit.

@@ -173,18 +173,18 @@ fn all_folders(place: &Workplace, root: &Path) -> Result<Vec<String>, WorkflowEr
 /// brief or a timeline. Links are not followed.
 fn walk(dir: &Path, shown: &str, found: &mut Vec<String>) -> Result<(), WorkflowError> {
     let entries = std::fs::read_dir(dir).map_err(|error| WorkflowError::file(dir, &error))?;
+    let mut is_handoff = false;
     for entry in entries {
         let entry = entry.map_err(|error| WorkflowError::file(dir, &error))?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let kind = entry.file_type().map_err(|error| WorkflowError::file(&entry.path(), &error))?;
         if kind.is_dir() {
             walk(&entry.path(), &format!("{shown}/{name}"), found)?;
-        } else if matches!(name.as_str(), "brief.yaml" | "timeline.yaml")
-            && !found.iter().any(|f| f == shown)
-        {
-            found.push(shown.to_owned());
+        } else {
+            is_handoff |= matches!(name.as_str(), "brief.yaml" | "timeline.yaml");
         }
     }
+    found.extend(is_handoff.then(|| shown.to_owned()));
     Ok(())
 }
 

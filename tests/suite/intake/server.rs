@@ -1,10 +1,12 @@
 //! A running `handoff serve` (or `watch`), and a sender of webhooks.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -78,7 +80,7 @@ impl Running {
         let errors = File::options().create(true).append(true).open(&log).unwrap();
         let mut child = sandbox
             .command(env!("CARGO_BIN_EXE_handoff"), sandbox.join(folder))
-            .args(["--now", &next_now()])
+            .args(["--now", &next_now(sandbox)])
             .args(arguments)
             .envs(variables.iter().copied())
             .stdout(Stdio::piped())
@@ -158,12 +160,17 @@ impl Drop for Running {
     }
 }
 
-/// Every start is five minutes after the one before, so that what one process
-/// stored is due for the next.
-fn next_now() -> String {
-    static STARTS: AtomicI32 = AtomicI32::new(0);
+/// Every start in a sandbox is five minutes after the one before, so that what
+/// one process stored is due for the next. Other tests of the same process do
+/// not count: proofs are valid for a few minutes only.
+pub(super) fn next_now(sandbox: &Sandbox) -> String {
+    static STARTS: Mutex<BTreeMap<PathBuf, i32>> = Mutex::new(BTreeMap::new());
+    let mut starts = STARTS.lock().unwrap();
+    let count = starts.entry(sandbox.join("")).or_default();
     let first: DateTime<Utc> = NOW.parse().unwrap();
-    (first + TimeDelta::minutes(5) * STARTS.fetch_add(1, Ordering::SeqCst)).to_rfc3339()
+    let now = first + TimeDelta::minutes(5) * *count;
+    *count += 1;
+    now.to_rfc3339()
 }
 
 /// How long something may take on a busy machine.

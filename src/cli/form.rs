@@ -3,7 +3,6 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
-use url::Url;
 
 use super::context::Context;
 use super::error::CliError;
@@ -43,7 +42,7 @@ pub(super) fn signature_of(
     place: &Workplace,
     context: &Context,
 ) -> Result<DealSource, CliError> {
-    let (number, url) = number_of(issue)?;
+    let number = number_of(issue)?;
     let provider = ProviderName::new(PROVIDER);
     let document_id = DocumentId::new(number);
     let key = Key::for_document(&provider, &document_id)
@@ -54,9 +53,9 @@ pub(super) fn signature_of(
     };
     Ok(DealSource::Signature(Box::new(Signature {
         provider,
-        document_name: Some(url.clone().unwrap_or_else(|| format!("issue {document_id}"))),
+        document_name: Some(format!("issue {document_id}")),
         signed_at: Some(at.or(known).unwrap_or(context.now)),
-        url,
+        url: None,
         document_id,
         signers: Vec::new(),
         deal_refs: Vec::new(),
@@ -66,23 +65,13 @@ pub(super) fn signature_of(
     })))
 }
 
-/// The number of an issue, and its URL where that was given.
-fn number_of(issue: &str) -> Result<(String, Option<String>), CliError> {
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let plain = issue.trim().trim_start_matches('#');
-    if is_number(plain) {
-        return Ok((plain.to_owned(), None));
+/// The number of an issue of the ledger's own repository. A URL is not taken:
+/// issues of two repositories with one number would be one handoff.
+fn number_of(issue: &str) -> Result<&str, CliError> {
+    let number = issue.trim().trim_start_matches('#');
+    if !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok(number);
     }
-    let url = Url::parse(plain).ok().filter(|url| matches!(url.scheme(), "https" | "http"));
-    let number = url.as_ref().and_then(|url| {
-        let segments: Vec<&str> = url.path_segments()?.collect();
-        match segments[..] {
-            [_, _, "issues", number] if is_number(number) => Some(number.to_owned()),
-            _ => None,
-        }
-    });
-    number.map(|number| (number, url.map(String::from))).ok_or_else(|| {
-        CliError::usage(format!("--issue {} is no issue", quoted(issue)))
-            .help("give its number, or its URL such as https://github.com/acme/handoffs/issues/12")
-    })
+    Err(CliError::usage(format!("--issue {} is no issue's number", quoted(issue)))
+        .help("give the number that the issue has in the ledger's repository, such as 12"))
 }

@@ -43,9 +43,9 @@ pub struct Arguments {
     /// Answers from a filled issue form, its body as GitHub gives it; `-` for standard input
     #[arg(long, value_name = "FILE")]
     form: Option<String>,
-    /// The issue the form was filled in, by number or URL: it stands for the
+    /// The number of the issue that the form was filled in: it stands for the
     /// document where there is neither an e-signature nor a CRM
-    #[arg(long, value_name = "ISSUE", requires = "form", conflicts_with = "deal")]
+    #[arg(long, value_name = "NUMBER", requires = "form", conflicts_with = "deal")]
     issue: Option<String>,
     /// Write the brief only; `handoff deliver` makes the deliveries later
     #[arg(long)]

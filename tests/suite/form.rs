@@ -175,31 +175,35 @@ fn a_company_with_neither_crm_nor_e_signature_hands_over_by_issue() {
         sandbox.handoff("ledger", &[&given[..], more].concat())
     };
     form("Ship in a day");
-    let url = "https://github.com/acme/handoffs/issues/12";
+    let issue = "12";
     let opened = ["--received-at", "2026-11-20T15:00:00Z"];
-    let signed = sign(url, &opened).exits(0).json();
+    let signed = sign(issue, &opened).exits(0).json();
     assert_eq!((&signed["key"], &signed["created"]), (&json!("github-12"), &json!(true)));
     let path = signed["path"].as_str().unwrap();
     assert!(path.contains("acme-corp--github-12"), "{path}");
     let read = || fs::read_to_string(sandbox.join("ledger").join(path).join("brief.yaml")).unwrap();
-    for words in ["name: Acme Corp", "Ship in a day", "size: 120", url, "2026-11-20T15:00:00Z"] {
+    for words in
+        ["name: Acme Corp", "Ship in a day", "size: 120", "issue 12", "2026-11-20T15:00:00Z"]
+    {
         assert!(read().contains(words), "the brief has {words}:\n{}", read());
     }
 
     let head = || sandbox.git("ledger", &["rev-parse", "HEAD"]);
     let first = head();
-    for (again, more) in [(url, &opened[..]), (url, &[][..])] {
+    for (again, more) in [(issue, &opened[..]), ("#12", &[][..])] {
         assert_eq!(sign(again, more).exits(0).json()["commit"], Value::Null, "{more:?}");
     }
     assert_eq!(head(), first, "the same form again makes nothing new");
     form("Ship in an hour");
-    let updated = sign(url, &opened).exits(0).json();
+    let updated = sign(issue, &opened).exits(0).json();
     assert_eq!((&updated["path"], &updated["created"]), (&json!(path), &json!(false)));
     assert!(read().contains("Ship in an hour"), "{}", read());
     assert!(sandbox.handoff("ledger", &["status"]).exits(0).stdout.contains("github-12"));
 
-    let wrong = sign("twelve", &[]).exits(2);
-    assert!(wrong.stderr.contains("\"twelve\" is no issue"), "{}", wrong.stderr);
+    for other in ["twelve", "https://github.com/other/repository/issues/12"] {
+        let wrong = sign(other, &[]).exits(2);
+        assert!(wrong.stderr.contains("is no issue's number"), "{}", wrong.stderr);
+    }
     let alone = sandbox.handoff("ledger", &["sign", "--issue", "12"]).exits(2);
     assert!(alone.stderr.contains("--form"), "{}", alone.stderr);
 }

@@ -23,11 +23,11 @@ use chrono::{DateTime, Utc};
 
 use handoff::crm::{CrmConfig, Triggers};
 use handoff::esign::{EsignConfig, Providers};
-use handoff::facts::Secrets;
 use handoff::intake::{
     Claimed, Counts, Envelope, EventName, FolderInbox, Inbox, InboxError, Listed, Metrics, Put,
     Service, State, router,
 };
+use handoff::model::Secrets;
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 use tokio::sync::Notify;

@@ -13,8 +13,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use chrono::DateTime;
-use handoff::facts::Key;
 use handoff::ledger::{Change, Identity, Ledger, LedgerError, folder_for};
+use handoff::model::Key;
 
 const WITH_GIT: usize = 40;
 const SINGLE: usize = 200;

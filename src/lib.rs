@@ -9,9 +9,9 @@
 //! floor 5   workflow  intake
 //! floor 4   config  report
 //! floor 3   audit  esign  crm  ledger  deliver
-//! floor 2   brief  net  door
+//! floor 2   brief  http  settings  webhook
 //! floor 1   finding  time  yaml
-//! floor 0   facts  text
+//! floor 0   model  text
 //! ```
 
 pub mod audit;
@@ -20,15 +20,16 @@ pub mod cli;
 pub mod config;
 pub mod crm;
 pub mod deliver;
-pub mod door;
 pub mod esign;
-pub mod facts;
 pub mod finding;
+pub mod http;
 pub mod intake;
 pub mod ledger;
-pub mod net;
+pub mod model;
 pub mod report;
+pub mod settings;
 pub mod text;
 pub mod time;
+pub mod webhook;
 pub mod workflow;
 pub mod yaml;

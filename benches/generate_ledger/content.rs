@@ -2,7 +2,7 @@
 //! enough that packs do not shrink them more than real ones.
 
 use chrono::{DateTime, Utc};
-use handoff::facts::Key;
+use handoff::model::Key;
 use handoff::{text, yaml};
 use serde_json::json;
 

@@ -1,7 +1,7 @@
 //! What the audit needs to know of one version of a brief. Whoever reads
 //! briefs fills it; the audit knows no other shape of a brief.
 
-use crate::facts::{
+use crate::model::{
     CrmName, DealId, DocumentId, Key, Money, Person, ProviderName, normalise_deal_id,
 };
 use chrono::{DateTime, Utc};

@@ -127,7 +127,7 @@ fn not_yet(
 }
 
 /// The first characters of a commit id, as git shows it.
-pub(super) fn short(id: crate::facts::ObjectId) -> String {
+pub(super) fn short(id: crate::model::ObjectId) -> String {
     let mut text = id.to_string();
     text.truncate(10);
     text

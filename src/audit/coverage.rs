@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{DealKey, Share};
-use crate::facts::Gap;
+use crate::model::Gap;
 
 /// The version of the JSON shape; it changes when a reader would break.
 pub const COVERAGE_VERSION: u32 = 1;

@@ -7,7 +7,7 @@ use super::brief_facts::BriefFacts;
 use super::digester::Digester;
 use super::events::TimelineFacts;
 use super::folder_digest::{AtTip, Delivery, FolderDigest};
-use crate::facts::{FolderHistory, Gap, Key, ObjectId};
+use crate::model::{FolderHistory, Gap, Key, ObjectId};
 
 /// Reads the blobs of a ledger.
 pub trait Blobs {

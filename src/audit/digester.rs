@@ -7,11 +7,11 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 
 use super::brief_facts::BriefFacts;
+use super::cache_codec::{Kept, KeptBrief, KeptTip};
 use super::digest::{Blobs, digest};
 use super::events::Events;
 use super::folder_digest::{AtTip, BriefVersion, Change, Delivery, FolderDigest};
-use super::kept::{Kept, KeptBrief, KeptTip};
-use crate::facts::{FolderHistory, History, Key, ObjectId, Version};
+use crate::model::{FolderHistory, History, Key, ObjectId, Version};
 
 /// Digests the folders of one history. The history is taken as it is: for an
 /// audit of the past it must have been scanned as of then.

@@ -7,13 +7,13 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::brief::{Event, EventKind, Timeline};
-use crate::facts::Key;
+use crate::model::Key;
 
 /// One thing that happened, as far as the audit needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Happened<'a> {
     /// When.
-    #[serde(with = "super::kept::moment")]
+    #[serde(with = "super::cache_codec::moment")]
     pub at: DateTime<Utc>,
     /// What.
     pub event: EventKind,
@@ -27,7 +27,7 @@ pub struct Happened<'a> {
     /// Why, in their words.
     pub reason: Option<&'a str>,
     /// The deadline that was set, for `deadline_moved`.
-    #[serde(with = "super::kept::maybe_moment")]
+    #[serde(with = "super::cache_codec::maybe_moment")]
     pub due: Option<DateTime<Utc>>,
 }
 

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::brief_facts::BriefFacts;
 use super::events::Events;
-use crate::facts::{Key, ObjectId};
+use crate::model::{Key, ObjectId};
 
 /// A commit that did something to a brief.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

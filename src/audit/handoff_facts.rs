@@ -10,7 +10,7 @@ use super::brief_facts::{BriefFacts, DealAsWritten, SignatureAsWritten};
 use super::events::{Events, Happened};
 use super::folder_digest::{BriefVersion, Change, Delivery, FolderDigest};
 use crate::brief::EventKind;
-use crate::facts::Key;
+use crate::model::Key;
 
 /// What the audit knows of one handoff, up to the moment it speaks of.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use rust_decimal::Decimal;
 
 use super::{Checkpoint, FolderDigest, HandoffFacts, Settings, SignaturesInput, combine, gaps_of};
-use crate::facts::{CommitInfo, Deal, Gap, History, ObjectId, Population, Window};
+use crate::model::{CommitInfo, Deal, Gap, History, ObjectId, Population, Window};
 use crate::time::{Calendar, HumanDuration};
 
 /// All that an audit rests on.

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::selection::Selected;
 use super::{HandoffFacts, Matched};
-use crate::facts::{DealId, DocumentId, Key, normalise_deal_id};
+use crate::model::{DealId, DocumentId, Key, normalise_deal_id};
 
 /// A document id shorter than this could be any number in any property.
 const SHORTEST_DOCUMENT_ID: usize = 8;

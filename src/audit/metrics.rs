@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::figures::{
+use super::metric_values::{
     Coverage, FieldCount, Figures, Group, Latencies, Latency, LatencyFigures, Metrics,
     QuestionCount, ReturnCount, Sample, Share, ValueShare,
 };
 use super::rows::{Elapsed, Judged};
 use super::{Class, DealKey, Policy};
 use crate::brief::EventKind;
-use crate::facts::Money;
+use crate::model::Money;
 
 /// What a group is called where the record does not say.
 const NONE: &str = "(none)";

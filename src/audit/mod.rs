@@ -1,20 +1,20 @@
 //! The audit: every closed-won deal in exactly one class. Pure: joins,
 //! classifies, judges and counts what others have read; no file, clock,
-//! network or git. May use floors below (`facts`, `finding`, `time`, `text`, `brief`).
+//! network or git. May use floors below (`model`, `finding`, `time`, `text`, `brief`).
 
 mod brief_facts;
+mod cache_codec;
 mod class;
 mod classify;
 mod coverage;
 mod digest;
 mod digester;
 mod events;
-mod figures;
 mod folder_digest;
 mod handoff_facts;
 mod input;
-mod kept;
 mod matching;
+mod metric_values;
 mod metrics;
 mod orphans;
 mod report;
@@ -27,6 +27,7 @@ mod signatures;
 mod suggest;
 
 pub use brief_facts::{BriefFacts, DealAsWritten, SignatureAsWritten, UnansweredField};
+pub use cache_codec::KEPT_FORMAT;
 pub use class::{Class, Counts, Values, ValuesByClass};
 pub use coverage::{
     COVERAGE_VERSION, CoverageInput, CoverageReport, DealAnswers, FieldCoverage, QuestionCoverage,
@@ -35,14 +36,13 @@ pub use coverage::{
 pub use digest::{Blobs, ReadError, gaps_of};
 pub use digester::Digester;
 pub use events::{Events, Happened, TimelineFacts};
-pub use figures::{
-    Coverage, FieldCount, Figures, Group, Latencies, Latency, LatencyFigures, Metrics,
-    QuestionCount, ReturnCount, Sample, Share, ValueShare,
-};
 pub use folder_digest::{AtTip, BriefVersion, Change, Delivery, FolderDigest};
 pub use handoff_facts::{Folder, HandoffFacts, combine};
 pub use input::{AuditInput, LedgerInput, Policy};
-pub use kept::KEPT_FORMAT;
+pub use metric_values::{
+    Coverage, FieldCount, Figures, Group, Latencies, Latency, LatencyFigures, Metrics,
+    QuestionCount, ReturnCount, Sample, Share, ValueShare,
+};
 pub use report::{
     AuditReport, Checkpoint, Exclusion, LedgerReport, Outcome, PopulationReport, REPORT_VERSION,
     Settings, SourceReport,

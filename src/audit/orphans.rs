@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::suggest::Suggestions;
 use super::{AuditInput, DealKey, HandoffFacts, Orphan, OrphanWhy};
-use crate::facts::{Deal, DealId, Outcome, normalise_deal_id};
+use crate::model::{Deal, DealId, Outcome, normalise_deal_id};
 
 /// An orphan with the handoff it came from.
 pub(super) struct FoundOrphan<'a> {

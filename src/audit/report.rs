@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{Counts, DealKey, DealRow, Metrics, Orphan, SignaturesReport, Values, ValuesByClass};
-use crate::facts::{Gap, ObjectId, Window};
 use crate::finding::{Finding, Severity};
+use crate::model::{Gap, ObjectId, Window};
 
 /// The version of the JSON shape; it changes when a reader would break.
 pub const REPORT_VERSION: u32 = 1;

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
 use super::Class;
-use crate::facts::{CrmName, DealId, Money, ObjectId};
+use crate::model::{CrmName, DealId, Money, ObjectId};
 
 /// A deal's name in the report: the key its handoff has or would have. Cheap
 /// to copy, because every number of the report keeps the deals behind it.

@@ -8,7 +8,7 @@ use super::selection::Selected;
 use super::suggest::Suggestions;
 use super::{AuditInput, Class, DealRow, HandoffFacts, Latencies, Policy, UnansweredField};
 use crate::brief::{EventKind, deadline_in_force};
-use crate::facts::Deal;
+use crate::model::Deal;
 
 /// A deal that was judged, with what its line rests on.
 pub(super) struct Judged<'a> {

@@ -16,7 +16,7 @@ use super::{
     AuditInput, AuditReport, Class, Counts, Exclusion, HandoffFacts, LedgerInput, LedgerReport,
     PopulationReport, REPORT_VERSION, SourceReport, Values, ValuesByClass,
 };
-use crate::facts::Gap;
+use crate::model::Gap;
 
 /// Puts every closed-won deal into exactly one class and judges what it finds.
 /// The order of deals and handoffs in the input makes no difference.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 use super::{AuditInput, DealKey};
-use crate::facts::{Deal, DealId, Gap, Key, Outcome, normalise_deal_id};
+use crate::model::{Deal, DealId, Gap, Key, Outcome, normalise_deal_id};
 use crate::text::quoted;
 
 /// How many names a gap lists before it says how many more there are.

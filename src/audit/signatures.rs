@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{AuditInput, DealKey, HandoffFacts};
 use crate::brief::EventKind;
-use crate::facts::{
+use crate::model::{
     CrmName, Deal, DealId, DocumentId, Gap, Key, Outcome, Population, ProviderName, Signature,
     Window, normalise_deal_id,
 };

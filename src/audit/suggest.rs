@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 
 use super::selection::Selected;
 use super::{HandoffFacts, Suggestion};
-use crate::facts::{Deal, Money};
+use crate::model::{Deal, Money};
 use crate::text::quoted;
 
 type Likeness = (String, Decimal);

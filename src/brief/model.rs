@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::view::View;
-use crate::facts::Key;
-use crate::finding::Place;
+use crate::finding::Location;
+use crate::model::Key;
 use crate::yaml::{self, Node, Span};
 
 /// The schema a brief names.
@@ -88,13 +88,13 @@ impl Brief {
     /// the place of the nearest section that is: of its key, so that one line
     /// is meant and not the whole section.
     #[must_use]
-    pub fn place(&self, file: &str, pointer: &str) -> Place {
+    pub fn place(&self, file: &str, pointer: &str) -> Location {
         self.place_at(file, |node| locate(node, pointer))
     }
 
     /// Where a field's key stands.
     #[must_use]
-    pub fn place_of_key(&self, file: &str, pointer: &str) -> Place {
+    pub fn place_of_key(&self, file: &str, pointer: &str) -> Location {
         let (parent, key) = pointer.rsplit_once('/').unwrap_or(("", pointer));
         let key = key.replace("~1", "/").replace("~0", "~");
         self.place_at(file, |node| {
@@ -103,8 +103,8 @@ impl Brief {
         })
     }
 
-    fn place_at(&self, file: &str, find: impl Fn(&Node) -> (Span, bool)) -> Place {
-        let Some(File { text, node }) = &self.file else { return Place::file(file) };
+    fn place_at(&self, file: &str, find: impl Fn(&Node) -> (Span, bool)) -> Location {
+        let Some(File { text, node }) = &self.file else { return Location::file(file) };
         let (span, whole) = find(node);
         let line = text.lines().nth(span.line.saturating_sub(1)).unwrap_or_default();
         let line = line.strip_prefix('\u{FEFF}').unwrap_or(line);
@@ -114,7 +114,7 @@ impl Brief {
         } else {
             rest
         };
-        Place {
+        Location {
             file: Some(file.to_owned()),
             line: Some(span.line),
             column: Some(span.column),

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::facts::Key;
+use crate::model::Key;
 use crate::yaml;
 
 /// The schema a timeline names.

@@ -4,7 +4,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 
-use crate::facts::{CrmName, DealId, DocumentId, Key, Money, ProviderName, normalise_deal_id};
+use crate::model::{CrmName, DealId, DocumentId, Key, Money, ProviderName, normalise_deal_id};
 
 /// A person of ours, as far as the brief names them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

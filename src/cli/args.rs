@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
+use super::invocation::Invocation;
 use super::{
     audit, backfill, catch_up, coverage, deliver, demo, doctor, draft, explain, inbox, init,
     people, promises, reference, render, schema, serve, sign, status, sync, validate, watch, work,
@@ -136,41 +136,41 @@ impl Command {
     ///
     /// # Errors
     /// What went wrong, with what to do next.
-    pub fn run(&self, context: &Context) -> Result<Exit, CliError> {
+    pub fn run(&self, invocation: &Invocation) -> Result<Exit, CliError> {
         match self {
-            Self::Init(arguments) => init::run(arguments, context),
-            Self::Demo(arguments) => demo::run(arguments, context),
-            Self::Draft(arguments) => draft::run(arguments, context),
-            Self::Sign(arguments) => sign::run(arguments, context),
-            Self::Deliver(arguments) => deliver::run(arguments, context),
-            Self::Validate(arguments) => validate::run(arguments, context),
-            Self::Audit(arguments) => audit::run(arguments, context),
-            Self::Status(arguments) => status::run(arguments, context),
-            Self::Backfill(arguments) => backfill::run(arguments, context),
-            Self::Coverage(arguments) => coverage::run(arguments, context),
-            Self::Doctor(arguments) => doctor::run(arguments, context),
-            Self::Accept(arguments) => people::run(EventKind::Accepted, arguments, context),
+            Self::Init(arguments) => init::run(arguments, invocation),
+            Self::Demo(arguments) => demo::run(arguments, invocation),
+            Self::Draft(arguments) => draft::run(arguments, invocation),
+            Self::Sign(arguments) => sign::run(arguments, invocation),
+            Self::Deliver(arguments) => deliver::run(arguments, invocation),
+            Self::Validate(arguments) => validate::run(arguments, invocation),
+            Self::Audit(arguments) => audit::run(arguments, invocation),
+            Self::Status(arguments) => status::run(arguments, invocation),
+            Self::Backfill(arguments) => backfill::run(arguments, invocation),
+            Self::Coverage(arguments) => coverage::run(arguments, invocation),
+            Self::Doctor(arguments) => doctor::run(arguments, invocation),
+            Self::Accept(arguments) => people::run(EventKind::Accepted, arguments, invocation),
             Self::Return(arguments) => {
-                people::run_with_reason(EventKind::Returned, arguments, context)
+                people::run_with_reason(EventKind::Returned, arguments, invocation)
             }
-            Self::Resubmit(arguments) => people::run(EventKind::Resubmitted, arguments, context),
-            Self::Touch(arguments) => people::run(EventKind::Touched, arguments, context),
-            Self::Promises(arguments) => promises::run(arguments, context),
-            Self::Sync(arguments) => sync::run(arguments, context),
+            Self::Resubmit(arguments) => people::run(EventKind::Resubmitted, arguments, invocation),
+            Self::Touch(arguments) => people::run(EventKind::Touched, arguments, invocation),
+            Self::Promises(arguments) => promises::run(arguments, invocation),
+            Self::Sync(arguments) => sync::run(arguments, invocation),
             Self::Exempt(arguments) => {
-                people::run_with_reason(EventKind::Exempted, arguments, context)
+                people::run_with_reason(EventKind::Exempted, arguments, invocation)
             }
-            Self::Serve(arguments) => serve::run(arguments, context),
-            Self::Work(arguments) => work::run(arguments, context),
-            Self::Watch(arguments) => watch::run(arguments, context),
-            Self::Inbox(arguments) => inbox::run(arguments, context),
-            Self::CatchUp(arguments) => catch_up::run(arguments, context),
-            Self::Explain(arguments) => explain::run(arguments, context),
-            Self::Rules(arguments) => explain::list(arguments, context),
-            Self::Schema(arguments) => schema::run(arguments, context),
-            Self::Render(arguments) => render::run(arguments, context),
-            Self::Completions(arguments) => reference::completions(arguments, context),
-            Self::Man => reference::man(context),
+            Self::Serve(arguments) => serve::run(arguments, invocation),
+            Self::Work(arguments) => work::run(arguments, invocation),
+            Self::Watch(arguments) => watch::run(arguments, invocation),
+            Self::Inbox(arguments) => inbox::run(arguments, invocation),
+            Self::CatchUp(arguments) => catch_up::run(arguments, invocation),
+            Self::Explain(arguments) => explain::run(arguments, invocation),
+            Self::Rules(arguments) => explain::list(arguments, invocation),
+            Self::Schema(arguments) => schema::run(arguments, invocation),
+            Self::Render(arguments) => render::run(arguments, invocation),
+            Self::Completions(arguments) => reference::completions(arguments, invocation),
+            Self::Man => reference::man(invocation),
         }
     }
 }

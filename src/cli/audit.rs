@@ -6,23 +6,23 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use clap::{Args, ValueEnum};
 
-use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::formats::Formats;
+use super::invocation::Invocation;
 use super::open::{Ports, open, open_deals};
 use super::progress::{Counting, Reading};
 use super::signatures;
 use crate::audit::{AuditReport, Outcome};
 use crate::crm::Crm;
-use crate::crm::file::Detail;
-use crate::facts::{Population, Window};
+use crate::crm::export::Detail;
 use crate::finding::Severity;
 use crate::ledger::Ledger;
+use crate::model::{Population, Window};
 use crate::report::{Format, render_audit, write_audit};
 use crate::text::shorten;
 use crate::time::{Edge, parse_moment, parse_window};
-use crate::workflow::{self, AuditRequest, LedgersAt, Workplace};
+use crate::workflow::{self, AuditRequest, Context, LedgersAt};
 
 /// The arguments of `audit`.
 #[derive(Debug, Args)]
@@ -80,14 +80,14 @@ impl Level {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
+pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let formats = arguments.formats.check()?;
-    let (first, more) = ledgers(arguments, context)?;
+    let (first, more) = ledgers(arguments, invocation)?;
     let zone =
         first.config.first_touch.calendar.as_ref().map_or(Tz::UTC, crate::time::Calendar::zone);
     let window = parse_window(arguments.from.as_deref(), arguments.to.as_deref(), zone)
         .map_err(|error| CliError::usage(error.to_string()))?;
-    let moment = as_of(arguments, &first.ledger, zone, context)?;
+    let moment = as_of(arguments, &first.ledger, zone, invocation)?;
     let at = LedgersAt {
         as_of: moment.as_of,
         cut: moment.cut,
@@ -95,7 +95,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
         cache: !arguments.no_cache,
     };
     let all: Vec<Ledger> = std::iter::once(first.ledger.clone()).chain(more).collect();
-    let counting = Counting::start("reading the ledger's history", context);
+    let counting = Counting::start("reading the ledger's history", invocation);
     let ledgers = workflow::read_ledgers(&all, &at, &|commits| counting.at(commits))?;
     counting.finish();
     // A document may name its deal by whatever property the deal has.
@@ -103,12 +103,18 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
         true => Detail::Whole,
         false => workflow::counted(&first.config, &ledgers),
     };
-    let source = open_deals(arguments.deals.as_ref(), detail, context, &first)?;
-    let population = read_population(source.as_ref(), window, context)?;
+    let source = open_deals(arguments.deals.as_ref(), detail, invocation, &first)?;
+    let population = read_population(source.as_ref(), window, invocation)?;
     let signatures = if arguments.signatures {
-        let asked =
-            signatures::read(&first, source.as_ref(), &population, window, moment.as_of, context);
-        Some(context.block_on(asked)??)
+        let asked = signatures::read(
+            &first,
+            source.as_ref(),
+            &population,
+            window,
+            moment.as_of,
+            invocation,
+        );
+        Some(invocation.block_on(asked)??)
     } else {
         None
     };
@@ -121,16 +127,16 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
         command: &command,
     };
     let report = workflow::audit(&ledgers, &first.config, &request)?;
-    Formats::write(&formats, context, |format, options, out| {
+    Formats::write(&formats, invocation, |format, options, out| {
         write_audit(format, &report, options, out)
     })?;
     if arguments.checkpoint {
         if report.complete {
-            let name = workflow::leave_checkpoint(&first.ledger, &report, context.now)?;
-            context
+            let name = workflow::leave_checkpoint(&first.ledger, &report, invocation.now)?;
+            invocation
                 .say(format!("left the checkpoint {name}; push it with: git push origin {name}"));
         } else {
-            context
+            invocation
                 .warn("warning: no checkpoint was left, because the audit did not see everything");
         }
     }
@@ -142,34 +148,34 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
 }
 
 /// The audit of the demo: as of the story's moment, as text.
-pub(super) fn run_demo(context: &Context) -> Result<Exit, CliError> {
-    context.print("\nhandoff audit --deals deals.csv\n")?;
-    let place = open(context, Ports::default())?;
-    let at = LedgersAt { as_of: context.now, cut: true, revision: None, cache: true };
-    let ledgers = workflow::read_ledgers(std::slice::from_ref(&place.ledger), &at, &|_| ())?;
+pub(super) fn run_demo(invocation: &Invocation) -> Result<Exit, CliError> {
+    invocation.print("\nhandoff audit --deals deals.csv\n")?;
+    let context = open(invocation, Ports::default())?;
+    let at = LedgersAt { as_of: invocation.now, cut: true, revision: None, cache: true };
+    let ledgers = workflow::read_ledgers(std::slice::from_ref(&context.ledger), &at, &|_| ())?;
     let deals = PathBuf::from("deals.csv");
     let population =
-        population(Some(&deals), Detail::Whole, Window::default(), &place, &inside(context))?;
+        population(Some(&deals), Detail::Whole, Window::default(), &context, &inside(invocation))?;
     let request = AuditRequest {
         population: &population,
         signatures: None,
         window: Window::default(),
-        as_of: context.now,
+        as_of: invocation.now,
         command: "handoff audit --deals deals.csv --as-of 2026-11-20T17:00:00Z",
     };
-    let report = workflow::audit(&ledgers, &place.config, &request)?;
-    let page = context.folder.join("audit.html");
+    let report = workflow::audit(&ledgers, &context.config, &request)?;
+    let page = invocation.folder.join("audit.html");
     std::fs::write(&page, render_audit(Format::Html, &report, &crate::report::Options::default()))?;
-    let options = crate::report::Options { color: context.color, width: context.width() };
-    context.print(render_audit(Format::Text, &report, &options))?;
-    context.print(format!("The same as one page, with charts: {}\n", page.display()))?;
+    let options = crate::report::Options { color: invocation.color, width: invocation.width() };
+    invocation.print(render_audit(Format::Text, &report, &options))?;
+    invocation.print(format!("The same as one page, with charts: {}\n", page.display()))?;
     Ok(exit(&report, Severity::Error))
 }
 
 /// The same context, with paths meant from its folder.
-fn inside(context: &Context) -> Context {
-    let mut inside = context.clone();
-    inside.environment.cwd.clone_from(&context.folder);
+fn inside(invocation: &Invocation) -> Invocation {
+    let mut inside = invocation.clone();
+    inside.environment.cwd.clone_from(&invocation.folder);
     inside
 }
 
@@ -183,12 +189,15 @@ fn exit(report: &AuditReport, fail_level: Severity) -> Exit {
 }
 
 /// The ledger whose configuration counts, and the further ones.
-fn ledgers(arguments: &Arguments, context: &Context) -> Result<(Workplace, Vec<Ledger>), CliError> {
-    let mut folders = arguments.repo.iter().map(|folder| context.path(folder));
+fn ledgers(
+    arguments: &Arguments,
+    invocation: &Invocation,
+) -> Result<(Context, Vec<Ledger>), CliError> {
+    let mut folders = arguments.repo.iter().map(|folder| invocation.path(folder));
     let ports = Ports::default();
     let first = match folders.next() {
-        None => open(context, ports)?,
-        Some(folder) => open(&Context { folder, ..context.clone() }, ports)?,
+        None => open(invocation, ports)?,
+        Some(folder) => open(&Invocation { folder, ..invocation.clone() }, ports)?,
     };
     let more = folders.map(|folder| Ledger::open(&folder)).collect::<Result<Vec<_>, _>>()?;
     Ok((first, more))
@@ -199,19 +208,19 @@ pub(super) fn population(
     deals: Option<&PathBuf>,
     detail: Detail,
     window: Window,
-    place: &Workplace,
     context: &Context,
+    invocation: &Invocation,
 ) -> Result<Population, CliError> {
-    read_population(open_deals(deals, detail, context, place)?.as_ref(), window, context)
+    read_population(open_deals(deals, detail, invocation, context)?.as_ref(), window, invocation)
 }
 
 fn read_population(
     source: &dyn Crm,
     window: Window,
-    context: &Context,
+    invocation: &Invocation,
 ) -> Result<Population, CliError> {
-    let reading = Reading::start(context);
-    let population = context.block_on(source.population(window, &reading))??;
+    let reading = Reading::start(invocation);
+    let population = invocation.block_on(source.population(window, &reading))??;
     reading.finish();
     Ok(population)
 }
@@ -227,14 +236,14 @@ fn as_of(
     arguments: &Arguments,
     ledger: &Ledger,
     zone: Tz,
-    context: &Context,
+    invocation: &Invocation,
 ) -> Result<AsOf, CliError> {
     let Some(text) = arguments.as_of.as_deref() else {
-        return Ok(AsOf { as_of: context.now, cut: false, revision: None });
+        return Ok(AsOf { as_of: invocation.now, cut: false, revision: None });
     };
     let moment = parse_moment(text, zone, Edge::End);
     match moment {
-        Ok(as_of) if as_of > context.now + chrono::TimeDelta::days(1) => {
+        Ok(as_of) if as_of > invocation.now + chrono::TimeDelta::days(1) => {
             Err(CliError::usage(format!("--as-of {text} is in the future"))
                 .help("name a moment of the past"))
         }

@@ -7,11 +7,11 @@ use clap::Args;
 use serde_json::json;
 
 use super::audit::population;
-use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
+use super::invocation::Invocation;
 use super::open::{Ports, open, open_deals};
-use crate::crm::file::Detail;
+use crate::crm::export::Detail;
 use crate::report::count;
 use crate::time::parse_window;
 use crate::workflow;
@@ -43,10 +43,10 @@ pub struct Arguments {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
-    let mut place =
-        open(context, Ports { push: !arguments.no_push, sinks: arguments.deliver, crm: false })?;
-    let zone = place
+pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
+    let mut context =
+        open(invocation, Ports { push: !arguments.no_push, sinks: arguments.deliver, crm: false })?;
+    let zone = context
         .config
         .first_touch
         .calendar
@@ -54,7 +54,8 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
         .map_or(chrono_tz::Tz::UTC, crate::time::Calendar::zone);
     let window = parse_window(arguments.from.as_deref(), arguments.to.as_deref(), zone)
         .map_err(|error| CliError::usage(error.to_string()))?;
-    let population = population(arguments.deals.as_ref(), Detail::Whole, window, &place, context)?;
+    let population =
+        population(arguments.deals.as_ref(), Detail::Whole, window, &context, invocation)?;
     let (_, gaps) = population.deals.parts();
     if let Some(gap) = gaps.first() {
         return Err(CliError::could_not(format!(
@@ -63,15 +64,15 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
         ))
         .help("nothing was written; run it again when the source answers"));
     }
-    place.crm = Some(open_deals(arguments.deals.as_ref(), Detail::Whole, context, &place)?);
-    let missing = workflow::missing_deals(&place, &population, window)?;
+    context.crm = Some(open_deals(arguments.deals.as_ref(), Detail::Whole, invocation, &context)?);
+    let missing = workflow::missing_deals(&context, &population, window)?;
     if arguments.dry_run || missing.is_empty() {
-        print(arguments, context, &missing.iter().map(Line::planned).collect::<Vec<_>>(), true)?;
+        print(arguments, invocation, &missing.iter().map(Line::planned).collect::<Vec<_>>(), true)?;
         return Ok(if missing.is_empty() { Exit::Nothing } else { Exit::Clean });
     }
-    let done = context.block_on(workflow::backfill(&place, &missing))??;
+    let done = invocation.block_on(workflow::backfill(&context, &missing))??;
     for remark in &done.remarks {
-        context.say(format!("note: {remark}"));
+        invocation.say(format!("note: {remark}"));
     }
     let mut lines = Vec::new();
     let mut exit = Exit::Clean;
@@ -79,10 +80,15 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
         match result {
             Ok(signed) => {
                 for remark in &signed.remarks {
-                    context.say(format!("note: {}: {remark}", signed.key));
+                    invocation.say(format!("note: {}: {remark}", signed.key));
                 }
                 if arguments.deliver {
-                    context.block_on(workflow::deliver(&place, &signed.key, false, false))??;
+                    invocation.block_on(workflow::deliver(
+                        &context,
+                        &signed.key,
+                        false,
+                        false,
+                    ))??;
                 }
                 lines.push(Line {
                     path: Some(signed.path),
@@ -91,15 +97,15 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
                 });
             }
             Err(error) => {
-                context.warn(format!("warning: deal {} was not backfilled: {error}", deal.id));
+                invocation.warn(format!("warning: deal {} was not backfilled: {error}", deal.id));
                 exit = Exit::CouldNot;
             }
         }
     }
     if arguments.deliver {
-        place.push(&mut Vec::new())?;
+        context.push(&mut Vec::new())?;
     }
-    print(arguments, context, &lines, false)?;
+    print(arguments, invocation, &lines, false)?;
     Ok(exit)
 }
 
@@ -113,7 +119,7 @@ struct Line {
 }
 
 impl Line {
-    fn planned(deal: &crate::facts::Deal) -> Self {
+    fn planned(deal: &crate::model::Deal) -> Self {
         Self {
             deal_id: deal.id.to_string(),
             name: deal.name.clone(),
@@ -126,12 +132,12 @@ impl Line {
 
 fn print(
     arguments: &Arguments,
-    context: &Context,
+    invocation: &Invocation,
     lines: &[Line],
     planned: bool,
 ) -> Result<(), CliError> {
     if arguments.format == "json" {
-        return context.print(format!(
+        return invocation.print(format!(
             "{}\n",
             json!({"version": 1, "dry_run": arguments.dry_run, "deals": lines})
         ));
@@ -162,5 +168,5 @@ fn print(
             "{briefs} made, marked as backfilled; the audit still says that they came late\n"
         ),
     });
-    context.print(crate::text::terminal(&text))
+    invocation.print(crate::text::terminal(&text))
 }

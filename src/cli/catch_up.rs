@@ -7,15 +7,15 @@ use chrono::{DateTime, Days, Utc};
 use clap::Args;
 use serde_json::json;
 
-use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::inbox_argument::InboxArgument;
 use super::intake::Intake;
+use super::invocation::Invocation;
 use super::open::{Ports, open};
 use crate::esign::Provider;
-use crate::facts::{Gap, Signature};
 use crate::intake::{Completed, Put, Tally, Unasked, completed};
+use crate::model::{Gap, Signature};
 use crate::report::count;
 use crate::text::terminal;
 use crate::workflow;
@@ -56,15 +56,15 @@ struct Asked {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
-    if arguments.since >= context.now {
+pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
+    if arguments.since >= invocation.now {
         return Err(CliError::usage("--since is in the future"));
     }
-    let (asked, tally) = context.block_on(ask_and_hand_over(arguments, context))??;
-    print(arguments, &asked, tally, context)?;
+    let (asked, tally) = invocation.block_on(ask_and_hand_over(arguments, invocation))??;
+    print(arguments, &asked, tally, invocation)?;
     for gap in &asked.gaps {
         let help = gap.help.as_deref().map_or_else(String::new, |help| format!("; {help}"));
-        context.warn(format!("warning: {} was not read: {}{help}", gap.what, gap.why));
+        invocation.warn(format!("warning: {} was not read: {}{help}", gap.what, gap.why));
     }
     Ok(if asked.gaps.is_empty() && tally.again + tally.failed == 0 {
         Exit::Clean
@@ -75,22 +75,22 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
 
 async fn ask_and_hand_over(
     arguments: &Arguments,
-    context: &Context,
+    invocation: &Invocation,
 ) -> Result<(Asked, Tally), CliError> {
-    let intake = Intake::open(&arguments.inbox, context).await?;
+    let intake = Intake::open(&arguments.inbox, invocation).await?;
     let providers = chosen(arguments, &intake)?;
-    let asked = ask(arguments, &intake, &providers, context).await?;
+    let asked = ask(arguments, &intake, &providers, invocation).await?;
     if arguments.dry_run || asked.missing.is_empty() {
         return Ok((asked, Tally::default()));
     }
     for missing in &asked.missing {
-        let envelope = missing.envelope(context.now);
+        let envelope = missing.envelope(invocation.now);
         let name = envelope.name();
         if let Put::Known(state) = intake.inbox.put(envelope).await? {
-            context.say(format!("note: {name} is in the inbox already ({})", state.word()));
+            invocation.say(format!("note: {name} is in the inbox already ({})", state.word()));
         }
     }
-    let worker = intake.worker(!arguments.no_push, context)();
+    let worker = intake.worker(!arguments.no_push, invocation)();
     let tally = worker.drain().await?;
     Ok((asked, tally))
 }
@@ -123,17 +123,17 @@ async fn ask(
     arguments: &Arguments,
     intake: &Intake,
     providers: &[&dyn Provider],
-    context: &Context,
+    invocation: &Invocation,
 ) -> Result<Asked, CliError> {
-    let place = open(context, Ports::default())?;
+    let context = open(invocation, Ports::default())?;
     let (known, gaps) =
-        workflow::documents_within(&place, arguments.since - DRAFTED_BEFORE)?.into_parts();
+        workflow::documents_within(&context, arguments.since - DRAFTED_BEFORE)?.into_parts();
     let known: BTreeSet<_> = known.into_iter().collect();
     let mut asked = Asked { gaps, ..Asked::default() };
     for provider in providers {
         let named = !arguments.provider.is_empty();
         let (documents, gaps) =
-            match completed(*provider, &intake.secrets, arguments.since, context.now).await {
+            match completed(*provider, &intake.secrets, arguments.since, invocation.now).await {
                 Ok(told) => told,
                 Err(Unasked::NoApi) if named => {
                     return Err(CliError::usage(format!(
@@ -142,7 +142,7 @@ async fn ask(
                     )));
                 }
                 Err(Unasked::NoApi) => {
-                    context
+                    invocation
                         .say(format!("note: {} has no API that could be asked", provider.title()));
                     continue;
                 }
@@ -169,7 +169,7 @@ fn print(
     arguments: &Arguments,
     asked: &Asked,
     tally: Tally,
-    context: &Context,
+    invocation: &Invocation,
 ) -> Result<(), CliError> {
     if arguments.format == "json" {
         let missing: Vec<_> = asked
@@ -182,7 +182,7 @@ fn print(
                 })
             })
             .collect();
-        return context.print(format!(
+        return invocation.print(format!(
             "{}\n",
             json!({
                 "version": 1, "dry_run": arguments.dry_run, "providers": asked.providers, "complete": asked.gaps.is_empty(),
@@ -208,7 +208,7 @@ fn print(
             tally.done, tally.again, tally.failed
         ),
     });
-    context.print(terminal(&text))
+    invocation.print(terminal(&text))
 }
 
 fn line(signature: &Signature) -> String {

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::audit::population;
-use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
+use super::invocation::Invocation;
 use super::open::{Ports, open, open_deals};
 use crate::audit::{CoverageReport, QuestionCoverage, Share};
 use crate::brief::question;
-use crate::crm::file::Detail;
-use crate::facts::Window;
+use crate::crm::export::Detail;
+use crate::model::Window;
 use crate::report::table::{Column, Table};
 use crate::report::{Options, count};
 use crate::workflow;
@@ -32,21 +32,26 @@ pub struct Arguments {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
-    let mut place = open(context, Ports::default())?;
-    let deals =
-        population(arguments.deals.as_ref(), Detail::Whole, Window::default(), &place, context)?;
-    place.crm = Some(open_deals(arguments.deals.as_ref(), Detail::Whole, context, &place)?);
-    let report = context.block_on(workflow::coverage(&place, &deals, arguments.last))??;
+pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
+    let mut context = open(invocation, Ports::default())?;
+    let deals = population(
+        arguments.deals.as_ref(),
+        Detail::Whole,
+        Window::default(),
+        &context,
+        invocation,
+    )?;
+    context.crm = Some(open_deals(arguments.deals.as_ref(), Detail::Whole, invocation, &context)?);
+    let report = invocation.block_on(workflow::coverage(&context, &deals, arguments.last))??;
     for gap in &report.gaps {
-        context.warn(format!("warning: {}: {}", gap.what, gap.why));
+        invocation.warn(format!("warning: {}: {}", gap.what, gap.why));
     }
     if arguments.format == "json" {
         let json = serde_json::to_string_pretty(&report)
             .map_err(|error| CliError::could_not(error.to_string()))?;
-        context.print(format!("{json}\n"))?;
+        invocation.print(format!("{json}\n"))?;
     } else {
-        context.print(text(&report, context))?;
+        invocation.print(text(&report, invocation))?;
     }
     Ok(match (report.complete, report.deals) {
         (false, _) => Exit::CouldNot,
@@ -55,8 +60,8 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
     })
 }
 
-fn text(report: &CoverageReport, context: &Context) -> String {
-    let options = Options { color: context.color, width: context.width() };
+fn text(report: &CoverageReport, invocation: &Invocation) -> String {
+    let options = Options { color: invocation.color, width: invocation.width() };
     if report.deals == 0 {
         return "no won deal in scope\n".to_owned();
     }

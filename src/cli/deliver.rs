@@ -4,14 +4,14 @@ use chrono::{DateTime, Days, Utc};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
+use super::invocation::Invocation;
 use super::open::{Ports, open};
 use crate::deliver::State;
-use crate::facts::Key;
+use crate::model::Key;
 use crate::report::count;
-use crate::workflow::{self, Delivered, Horizon, Workplace};
+use crate::workflow::{self, Context, Delivered, Horizon};
 
 /// Without a key, handoffs of so many days are looked at.
 const DAYS: u64 = 60;
@@ -37,27 +37,28 @@ pub struct Arguments {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
-    let place = open(context, Ports { sinks: true, crm: true, push: !arguments.no_push })?;
-    if place.sinks.is_empty() {
+pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
+    let context = open(invocation, Ports { sinks: true, crm: true, push: !arguments.no_push })?;
+    if context.sinks.is_empty() {
         return Err(CliError::usage("`deliver:` in handoff.yaml names nothing to deliver to")
             .help("add `deliver: {outbox: {dir: outbox}}` to see what would be sent, as files"));
     }
-    catch_up(&place, context);
+    catch_up(&context, invocation);
     let named = !arguments.keys.is_empty();
     let mut exit = Exit::Clean;
     let keys = if named {
         arguments.keys.iter().map(|text| parse_key(text)).collect::<Result<Vec<_>, _>>()?
     } else {
-        let since = arguments.since.unwrap_or(context.now - Days::new(DAYS));
-        let (keys, gaps) = workflow::keys_within(&place, Horizon { since })?;
+        let since = arguments.since.unwrap_or(invocation.now - Days::new(DAYS));
+        let (keys, gaps) = workflow::keys_within(&context, Horizon { since })?;
         for gap in gaps {
-            context.warn(format!("warning: {} was not read: {}", gap.what, gap.why));
+            invocation.warn(format!("warning: {} was not read: {}", gap.what, gap.why));
             exit = Exit::CouldNot;
         }
         keys
     };
-    let results = context.block_on(all(&place, &keys, named, arguments.dry_run, context))??;
+    let results =
+        invocation.block_on(all(&context, &keys, named, arguments.dry_run, invocation))??;
     if results
         .iter()
         .any(|delivered| delivered.results.iter().any(|result| result.outcome.is_err()))
@@ -69,12 +70,12 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
             .iter()
             .map(|d| json!({"key": d.key, "steps": d.plan.steps, "would": d.would, "deliveries": deliveries_json(d)}))
             .collect();
-        context.print(format!(
+        invocation.print(format!(
             "{}\n",
             json!({"version": 1, "dry_run": arguments.dry_run, "handoffs": handoffs})
         ))?;
     } else {
-        context.print(crate::text::terminal(&to_text(&results, arguments.dry_run)))?;
+        invocation.print(crate::text::terminal(&to_text(&results, arguments.dry_run)))?;
     }
     if results.is_empty() && exit == Exit::Clean {
         return Ok(Exit::Nothing);
@@ -83,11 +84,11 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
 }
 
 /// What was merged and written on the remote is looked at, too.
-pub(super) fn catch_up(place: &Workplace, context: &Context) {
+pub(super) fn catch_up(context: &Context, invocation: &Invocation) {
     let mut remarks = Vec::new();
-    workflow::catch_up(place, &mut remarks);
+    workflow::catch_up(context, &mut remarks);
     for remark in remarks {
-        context.say(format!("note: {remark}"));
+        invocation.say(format!("note: {remark}"));
     }
 }
 
@@ -101,27 +102,27 @@ pub(super) fn parse_key(text: &str) -> Result<Key, CliError> {
 }
 
 async fn all(
-    place: &Workplace,
+    context: &Context,
     keys: &[Key],
     at_once: bool,
     dry_run: bool,
-    context: &Context,
+    invocation: &Invocation,
 ) -> Result<Vec<Delivered>, CliError> {
     let mut results = Vec::new();
     let mut wrote = false;
     for key in keys {
-        let delivered = workflow::deliver(place, key, at_once, dry_run).await?;
+        let delivered = workflow::deliver(context, key, at_once, dry_run).await?;
         for remark in &delivered.remarks {
-            context.say(format!("note: {remark}"));
+            invocation.say(format!("note: {remark}"));
         }
         wrote |= !delivered.results.is_empty();
         results.push(delivered);
     }
     if wrote {
         let mut remarks = Vec::new();
-        place.push(&mut remarks)?;
+        context.push(&mut remarks)?;
         for remark in remarks {
-            context.say(format!("note: {remark}"));
+            invocation.say(format!("note: {remark}"));
         }
     }
     Ok(results)

@@ -9,15 +9,15 @@ use http::{HeaderMap, HeaderValue, Method};
 use secrecy::SecretString;
 use sha2::Sha256;
 
-use super::context::Context;
 use super::environment::Environment;
 use super::error::CliError;
 use super::exit::Exit;
+use super::invocation::Invocation;
 use super::open::{Ports, open};
 use crate::brief::EventKind;
 use crate::esign::{Providers, Received, Request, confirm};
-use crate::facts::{Key, Secrets, SignatureEvent};
-use crate::workflow::{self, DealSource, PersonEvent, SignRequest, Workplace};
+use crate::model::{Key, Secrets, SignatureEvent};
+use crate::workflow::{self, Context, DealSource, PersonEvent, SignRequest};
 
 const FOLDER: &str = "handoff-demo";
 /// The moment at which the story is told.
@@ -82,8 +82,8 @@ pub struct Arguments {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
-    let dir = context.folder.join(&arguments.dir);
+pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
+    let dir = invocation.folder.join(&arguments.dir);
     let occupied = dir.read_dir().is_ok_and(|mut entries| entries.next().is_some());
     if occupied {
         return Err(CliError::usage(format!(
@@ -92,13 +92,13 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
         ))
         .help(format!("delete it, or name another folder: handoff demo {FOLDER}-2")));
     }
-    lay_out(&dir, context)?;
-    context.print(format!(
+    lay_out(&dir, invocation)?;
+    invocation.print(format!(
         "Tidewater Software sells a platform. Its contracts are signed, and this is what happens.\n\
          Everything below went through the real code; the story is told as of {}.\n\n",
         as_of().format("%Y-%m-%d %H:%M UTC")
     ))?;
-    context.print("What happened\n")?;
+    invocation.print("What happened\n")?;
     let mut acts: Vec<(DateTime<Utc>, Act)> =
         WEBHOOKS.iter().map(|w| (moment(w.arrives), Act::Webhook(w))).collect();
     acts.extend(
@@ -108,22 +108,22 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
     );
     acts.sort_by_key(|(at, _)| *at);
     for (at, act) in acts {
-        let place = open_at(&dir, at, context)?;
+        let context = open_at(&dir, at, invocation)?;
         match act {
-            Act::Webhook(webhook) => sign_one(&place, webhook, at, context)?,
-            Act::Person(key, event) => person(&place, key, &event, at, context)?,
+            Act::Webhook(webhook) => sign_one(&context, webhook, at, invocation)?,
+            Act::Person(key, event) => person(&context, key, &event, at, invocation)?,
         }
     }
-    context.print("\nhandoff validate\n")?;
-    let here = at(&dir, as_of(), context);
+    invocation.print("\nhandoff validate\n")?;
+    let here = at(&dir, as_of(), invocation);
     let shown = super::validate::run_default(&here)?;
     debug_assert!(shown <= Exit::Findings, "the demo's briefs can be read");
     super::audit::run_demo(&here)?;
-    next(&arguments.dir, context)?;
+    next(&arguments.dir, invocation)?;
     Ok(Exit::Clean)
 }
 
-fn lay_out(dir: &Path, context: &Context) -> Result<(), CliError> {
+fn lay_out(dir: &Path, invocation: &Invocation) -> Result<(), CliError> {
     std::fs::create_dir_all(dir)?;
     for (name, text) in FILES {
         std::fs::write(dir.join(name), text)?;
@@ -138,18 +138,18 @@ fn lay_out(dir: &Path, context: &Context) -> Result<(), CliError> {
         ..workflow::Setup::default()
     };
     workflow::init(dir, &setup, moment("2026-11-02T09:00:00Z"))?;
-    context.say(format!("made {}", dir.display()));
+    invocation.say(format!("made {}", dir.display()));
     Ok(())
 }
 
 /// A webhook as its provider sends it: signed, verified, confirmed, handed over.
 fn sign_one(
-    place: &Workplace,
+    context: &Context,
     webhook: &Webhook,
     arrives: DateTime<Utc>,
-    context: &Context,
+    invocation: &Invocation,
 ) -> Result<(), CliError> {
-    let providers = Providers::new(&place.config.esign);
+    let providers = Providers::new(&context.config.esign);
     let provider = providers
         .by_name(webhook.provider)
         .ok_or_else(|| CliError::could_not("a demo provider is gone"))?;
@@ -164,7 +164,7 @@ fn sign_one(
         .receive(&request, &secrets(), arrives)
         .map_err(|rejection| CliError::could_not(format!("{}: {rejection}", webhook.name)))?;
     let Received::Notification(verified) = received else { return Ok(()) };
-    let confirmed = context
+    let confirmed = invocation
         .block_on(confirm(verified, None))?
         .map_err(|error| CliError::could_not(format!("{}: {error}", webhook.name)))?;
     for event in confirmed.events {
@@ -174,9 +174,9 @@ fn sign_one(
             received_at: Some(arrives),
             backfilled: false,
         };
-        let (signed, delivered) = context.block_on(async {
-            let signed = workflow::sign(place, &request).await?;
-            let delivered = workflow::deliver(place, &signed.key, false, false).await?;
+        let (signed, delivered) = invocation.block_on(async {
+            let signed = workflow::sign(context, &request).await?;
+            let delivered = workflow::deliver(context, &signed.key, false, false).await?;
             Ok::<_, workflow::WorkflowError>((signed, delivered))
         })??;
         let sent = delivered.results.iter().filter(|result| result.outcome.is_ok()).count();
@@ -187,7 +187,7 @@ fn sign_one(
         let title = provider.title();
         let outbox = crate::report::count_of(sent, "delivery", "deliveries");
         let when = arrives.format("%m-%d %H:%M");
-        context.print(format!(
+        invocation.print(format!(
             "  {when}  {:<20} signed ({title}); {brief}; {outbox} in the outbox\n",
             customer(&signed.path)
         ))?;
@@ -263,18 +263,18 @@ fn people() -> Vec<(&'static str, PersonEvent)> {
 }
 
 fn person(
-    place: &Workplace,
+    context: &Context,
     key: &str,
     event: &PersonEvent,
     at: DateTime<Utc>,
-    context: &Context,
+    invocation: &Invocation,
 ) -> Result<(), CliError> {
     let key = Key::parse(key).map_err(|error| CliError::could_not(error.to_string()))?;
-    workflow::record(place, &key, event, &mut Vec::new())?;
-    let folder = place.stored(&key, None)?.map(|stored| stored.folder).unwrap_or_default();
+    workflow::record(context, &key, event, &mut Vec::new())?;
+    let folder = context.stored(&key, None)?.map(|stored| stored.folder).unwrap_or_default();
     let reason = event.reason.as_deref().map_or_else(String::new, |reason| format!(": {reason}"));
     let word = workflow::event_word(event.kind);
-    context.print(format!(
+    invocation.print(format!(
         "  {}  {:<20} {word} by {}{reason}\n",
         at.format("%m-%d %H:%M"),
         customer(&folder),
@@ -288,9 +288,9 @@ fn customer(folder: &str) -> &str {
     name.rsplit_once("--").map_or(name, |(customer, _)| customer)
 }
 
-fn next(dir: &Path, context: &Context) -> Result<(), CliError> {
+fn next(dir: &Path, invocation: &Invocation) -> Result<(), CliError> {
     let dir = dir.display();
-    context.print(format!(
+    invocation.print(format!(
         "\nWhat to do next\n\
          \x20 cd {dir}\n\
          \x20 git log --stat                        what was written, commit by commit\n\
@@ -301,23 +301,23 @@ fn next(dir: &Path, context: &Context) -> Result<(), CliError> {
     ))
 }
 
-fn open_at(dir: &Path, now: DateTime<Utc>, context: &Context) -> Result<Workplace, CliError> {
-    open(&at(dir, now, context), Ports { crm: true, sinks: true, push: false })
+fn open_at(dir: &Path, now: DateTime<Utc>, invocation: &Invocation) -> Result<Context, CliError> {
+    open(&at(dir, now, invocation), Ports { crm: true, sinks: true, push: false })
 }
 
 /// The same surroundings in the demo's folder, at another moment and without
 /// anybody's secrets.
-fn at(dir: &Path, now: DateTime<Utc>, context: &Context) -> Context {
-    Context {
+fn at(dir: &Path, now: DateTime<Utc>, invocation: &Invocation) -> Invocation {
+    Invocation {
         environment: Environment {
             variables: std::collections::BTreeMap::new(),
-            ..context.environment.clone()
+            ..invocation.environment.clone()
         },
         now,
         folder: dir.to_path_buf(),
-        color: context.color,
-        color_stderr: context.color_stderr,
-        quiet: context.quiet,
+        color: invocation.color,
+        color_stderr: invocation.color_stderr,
+        quiet: invocation.quiet,
     }
 }
 

@@ -4,16 +4,16 @@
 use clap::Args;
 use serde_json::json;
 
-use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
-use super::open::{Ports, config_checks, open, open_crm, open_sinks, wanted};
+use super::invocation::Invocation;
+use super::open::{Ports, config_checks, open, open_crm, open_sinks, requested};
 use crate::crm::Triggers;
-use crate::door::{self, Door};
 use crate::esign::Providers;
-use crate::facts::{Check, CheckLevel, Secrets};
+use crate::model::{Check, CheckLevel, Secrets};
 use crate::report::count;
-use crate::workflow::Workplace;
+use crate::webhook::{self, Route};
+use crate::workflow::Context;
 
 /// The arguments of `doctor`.
 #[derive(Debug, Args)]
@@ -27,16 +27,18 @@ pub struct Arguments {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
-    let place = open(context, Ports::default())?;
+pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
+    let context = open(invocation, Ports::default())?;
     let mut checks = vec![Check::ok("handoff.yaml", "read and valid")];
-    checks.extend(config_checks(&place));
-    checks.extend(ledger(&place));
-    checks.extend(webhooks(&place, context)?);
-    context.block_on(async {
-        match open_crm(context, &place.config, place.ledger.root()) {
+    checks.extend(config_checks(&context));
+    checks.extend(ledger(&context));
+    checks.extend(webhooks(&context, invocation)?);
+    invocation.block_on(async {
+        match open_crm(invocation, &context.config, context.ledger.root()) {
             Ok(Some(crm)) => {
-                checks.extend(crm.checks(&wanted(&place.config).named(), arguments.offline).await);
+                checks.extend(
+                    crm.checks(&requested(&context.config).named(), arguments.offline).await,
+                );
             }
             Ok(None) => checks.push(Check::warning(
                 "crm",
@@ -47,7 +49,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
                 checks.push(Check::failed("crm", error.message, error.help.unwrap_or_default()))
             }
         }
-        match open_sinks(context, &place.config, &place.ledger) {
+        match open_sinks(invocation, &context.config, &context.ledger) {
             Ok(sinks) => {
                 if sinks.is_empty() {
                     checks.push(Check::warning(
@@ -67,7 +69,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
             )),
         }
     })?;
-    print(&checks, &arguments.format, context)?;
+    print(&checks, &arguments.format, invocation)?;
     Ok(if checks.iter().any(|check| check.level == CheckLevel::Failed) {
         Exit::CouldNot
     } else {
@@ -75,26 +77,26 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
     })
 }
 
-fn ledger(place: &Workplace) -> Vec<Check> {
+fn ledger(context: &Context) -> Vec<Check> {
     let mut checks = Vec::new();
-    match place.ledger.tip() {
+    match context.ledger.tip() {
         Ok(Some(tip)) => checks.push(Check::ok(
             "ledger",
-            format!("{} at {}", place.ledger.branch(), &tip.to_string()[..12]),
+            format!("{} at {}", context.ledger.branch(), &tip.to_string()[..12]),
         )),
         Ok(None) => {
             checks.push(Check::warning("ledger", "no commit yet", "`handoff init` makes the first"))
         }
         Err(error) => checks.push(Check::failed("ledger", error.to_string(), error.help())),
     }
-    if place.ledger.git_dir().join("shallow").exists() {
+    if context.ledger.git_dir().join("shallow").exists() {
         checks.push(Check::failed(
             "ledger history",
             "this clone is shallow: an audit cannot see its past",
             "run `git fetch --unshallow`",
         ));
     }
-    match place.ledger.remote() {
+    match context.ledger.remote() {
         Some(remote) => {
             checks.push(Check::ok("remote", format!("what is written is pushed to {remote}")))
         }
@@ -109,16 +111,16 @@ fn ledger(place: &Workplace) -> Vec<Check> {
 
 /// The webhooks of the configured providers and of the CRM: what they need.
 /// Values are never shown.
-fn webhooks(place: &Workplace, context: &Context) -> Result<Vec<Check>, CliError> {
-    let secrets = context.secrets()?;
-    let providers = Providers::new(&place.config.esign);
+fn webhooks(context: &Context, invocation: &Invocation) -> Result<Vec<Check>, CliError> {
+    let secrets = invocation.secrets()?;
+    let providers = Providers::new(&context.config.esign);
     let mut checks = Vec::new();
     for provider in providers.configured() {
         let what = format!("esign {}", provider.name());
         let refused = "its webhooks are refused; `handoff sign FILE` works";
         checks.push(webhook(provider, &secrets, what, refused));
     }
-    if let Some(trigger) = Triggers::new(&place.config.crm).connected() {
+    if let Some(trigger) = Triggers::new(&context.config.crm).connected() {
         let what = format!("crm {} webhook", trigger.name());
         let has_secret = trigger.secret_names().iter().any(|name| !secrets.list(name).is_empty());
         checks.push(if trigger.is_configured() || has_secret {
@@ -131,22 +133,22 @@ fn webhooks(place: &Workplace, context: &Context) -> Result<Vec<Check>, CliError
 }
 
 /// Whether one webhook has what it needs.
-fn webhook(door: &dyn Door, secrets: &Secrets, what: String, refused: &str) -> Check {
-    let lacks = door::lacks(door, secrets);
+fn webhook(route: &dyn Route, secrets: &Secrets, what: String, refused: &str) -> Check {
+    let lacks = webhook::lacks(route, secrets);
     let Some(names) = (!lacks.is_empty()).then(|| lacks.join(" and ")) else {
-        let keys = door.secret_names().first().map_or(0, |name| secrets.list(name).len());
+        let keys = route.secret_names().first().map_or(0, |name| secrets.list(name).len());
         return Check::ok(what, format!("{} set", count(keys, "key")));
     };
-    let remedy = match door.missing_setting() {
+    let remedy = match route.missing_setting() {
         Some(_) => format!("set {names}; docs/crm.md says how"),
         None => format!("set {names}, or {names}_FILE"),
     };
     Check::warning(what, format!("{names} is not set: {refused}"), remedy)
 }
 
-fn print(checks: &[Check], format: &str, context: &Context) -> Result<(), CliError> {
+fn print(checks: &[Check], format: &str, invocation: &Invocation) -> Result<(), CliError> {
     if format == "json" {
-        return context.print(format!("{}\n", json!({"version": 1, "checks": checks})));
+        return invocation.print(format!("{}\n", json!({"version": 1, "checks": checks})));
     }
     let mut text = String::new();
     for check in checks {
@@ -167,5 +169,5 @@ fn print(checks: &[Check], format: &str, context: &Context) -> Result<(), CliErr
         of(CheckLevel::Failed),
         count(of(CheckLevel::Warning), "warning")
     ));
-    context.print(crate::text::terminal(&text))
+    invocation.print(crate::text::terminal(&text))
 }

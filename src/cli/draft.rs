@@ -3,13 +3,13 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
+use super::invocation::Invocation;
 use super::open::{Ports, open, open_draft_request};
 use crate::brief::{MissingField, question};
 use crate::deliver::DeliveryError;
-use crate::facts::{DealId, SignatureEvent};
+use crate::model::{DealId, SignatureEvent};
 use crate::report::count;
 use crate::workflow::{self, DealSource, Drafted};
 
@@ -40,31 +40,32 @@ pub struct Arguments {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
-    let place = open(context, Ports { crm: true, sinks: false, push: !arguments.no_push })?;
+pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
+    let context = open(invocation, Ports { crm: true, sinks: false, push: !arguments.no_push })?;
     let asking = if arguments.no_push || arguments.no_request {
         None
     } else {
-        open_draft_request(context, &place)?
+        open_draft_request(invocation, &context)?
     };
     let sources = match (&arguments.event, &arguments.deal) {
-        (Some(path), _) => sent(path, arguments.provider.as_deref(), &place, context)?,
+        (Some(path), _) => sent(path, arguments.provider.as_deref(), &context, invocation)?,
         (None, Some(id)) => vec![DealSource::Deal(DealId::new(id.trim()))],
         (None, None) => return Err(CliError::usage("name an EVENT file or a --deal")),
     };
-    let answers = super::form::form_answers(arguments.form.as_deref(), &place, context)?;
+    let answers = super::form::form_answers(arguments.form.as_deref(), &context, invocation)?;
     let mut exit = Exit::Clean;
     let all = async {
         let mut results = Vec::with_capacity(sources.len());
         for source in sources {
-            results
-                .push(workflow::draft(&place, source, answers.as_ref(), asking.as_deref()).await?);
+            results.push(
+                workflow::draft(&context, source, answers.as_ref(), asking.as_deref()).await?,
+            );
         }
         Ok::<_, CliError>(results)
     };
-    for drafted in context.block_on(all)?? {
+    for drafted in invocation.block_on(all)?? {
         for remark in &drafted.remarks {
-            context.say(format!("note: {remark}"));
+            invocation.say(format!("note: {remark}"));
         }
         if let Some(Err(error)) = &drafted.request {
             exit = Exit::CouldNot;
@@ -72,12 +73,12 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
                 DeliveryError::Permanent { help, .. } => help.clone(),
                 _ => "run the command again: the draft itself is written".to_owned(),
             };
-            context.warn(format!("warning: no pull request: {error}; {help}"));
+            invocation.warn(format!("warning: no pull request: {error}; {help}"));
         }
         if arguments.format == "json" {
-            context.print(format!("{}\n", to_json(&drafted)))?;
+            invocation.print(format!("{}\n", to_json(&drafted)))?;
         } else {
-            context.print(crate::text::terminal(&to_text(&drafted)))?;
+            invocation.print(crate::text::terminal(&to_text(&drafted)))?;
         }
     }
     Ok(exit)
@@ -87,11 +88,11 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
 fn sent(
     path: &str,
     provider: Option<&str>,
-    place: &workflow::Workplace,
-    context: &Context,
+    context: &workflow::Context,
+    invocation: &Invocation,
 ) -> Result<Vec<DealSource>, CliError> {
-    let payload = super::sign::read_payload(path, context)?;
-    let events = super::sign::events_of(provider, &payload, place, context)?;
+    let payload = super::sign::read_payload(path, invocation)?;
+    let events = super::sign::events_of(provider, &payload, context, invocation)?;
     let mut sources = Vec::new();
     let mut others = Vec::new();
     for event in events {

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 
 use crate::crm::{CrmConfig, Triggers};
 use crate::esign::Providers;
-use crate::facts::Secrets;
+use crate::model::Secrets;
 
 /// Names that may hold a secret, beside those that the doors of webhooks ask
 /// for; `<NAME>_FILE` names a file that does.

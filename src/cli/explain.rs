@@ -3,9 +3,9 @@
 use clap::Args;
 use serde_json::json;
 
-use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
+use super::invocation::Invocation;
 use crate::finding::{Rule, RuleKind};
 use crate::report::Options;
 use crate::report::table::{Column, Table};
@@ -32,10 +32,10 @@ pub(super) fn all_rules() -> Vec<&'static Rule> {
 }
 
 /// Runs `explain`.
-pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
+pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let rules = all_rules();
     if let Some(rule) = rules.iter().find(|rule| rule.id == arguments.rule) {
-        context.print(format!("{}\n", rule.explain.trim_end()))?;
+        invocation.print(format!("{}\n", rule.explain.trim_end()))?;
         return Ok(Exit::Clean);
     }
     let near = rules
@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
 }
 
 /// Runs `rules`.
-pub(super) fn list(arguments: &ListArguments, context: &Context) -> Result<Exit, CliError> {
+pub(super) fn list(arguments: &ListArguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let rules = all_rules();
     let kind = |rule: &Rule| match rule.kind {
         RuleKind::Brief => "validate",
@@ -61,7 +61,7 @@ pub(super) fn list(arguments: &ListArguments, context: &Context) -> Result<Exit,
             .iter()
             .map(|rule| json!({"id": rule.id, "severity": rule.severity, "command": kind(rule), "summary": rule.summary}))
             .collect();
-        context.print(format!("{}\n", json!({"version": 1, "rules": rules})))?;
+        invocation.print(format!("{}\n", json!({"version": 1, "rules": rules})))?;
         return Ok(Exit::Clean);
     }
     let mut table = Table::new([
@@ -73,6 +73,7 @@ pub(super) fn list(arguments: &ListArguments, context: &Context) -> Result<Exit,
     for rule in rules {
         table.row([rule.id, rule.severity.as_str(), kind(rule), rule.summary]);
     }
-    context.print(table.render(&Options { color: context.color, width: context.width() }))?;
+    invocation
+        .print(table.render(&Options { color: invocation.color, width: invocation.width() }))?;
     Ok(Exit::Clean)
 }

@@ -4,12 +4,12 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::context::Context;
 use super::error::CliError;
+use super::invocation::Invocation;
 use super::sign::read_payload;
-use crate::facts::{DocumentId, Key, ProviderName, Signature};
+use crate::model::{DocumentId, Key, ProviderName, Signature};
 use crate::text::quoted;
-use crate::workflow::{self, DealSource, Workplace};
+use crate::workflow::{self, Context, DealSource};
 
 /// The provider of a handoff that an issue stands for.
 const PROVIDER: &str = "github";
@@ -17,19 +17,19 @@ const PROVIDER: &str = "github";
 /// The answers of a filled issue form; what could not be understood is said.
 pub(super) fn form_answers(
     path: Option<&str>,
-    place: &Workplace,
     context: &Context,
+    invocation: &Invocation,
 ) -> Result<Option<Map<String, Value>>, CliError> {
     let Some(path) = path else { return Ok(None) };
-    let bytes = read_payload(path, context)?;
-    let answers = crate::brief::read_form(&place.schema, &String::from_utf8_lossy(&bytes))
+    let bytes = read_payload(path, invocation)?;
+    let answers = crate::brief::read_form(&context.schema, &String::from_utf8_lossy(&bytes))
         .ok_or_else(|| {
             CliError::usage(format!("{path} is no filled handoff form")).help(
                 "give the body of an issue made with .github/ISSUE_TEMPLATE/handoff.yml, such as `gh issue view 12 --json body --jq .body`",
             )
         })?;
     for problem in &answers.problems {
-        context.warn(format!("warning: not taken from the form: {problem}"));
+        invocation.warn(format!("warning: not taken from the form: {problem}"));
     }
     Ok(Some(answers.sections))
 }
@@ -39,8 +39,8 @@ pub(super) fn form_answers(
 pub(super) fn signature_of(
     issue: &str,
     at: Option<DateTime<Utc>>,
-    place: &Workplace,
     context: &Context,
+    invocation: &Invocation,
 ) -> Result<DealSource, CliError> {
     let number = number_of(issue)?;
     let provider = ProviderName::new(PROVIDER);
@@ -49,19 +49,12 @@ pub(super) fn signature_of(
         .map_err(|error| CliError::usage(format!("--issue {}: {error}", quoted(issue))))?;
     let known = match at {
         Some(_) => None,
-        None => workflow::status_of(place, &key)?.and_then(|row| row.signed_at),
+        None => workflow::status_of(context, &key)?.and_then(|row| row.signed_at),
     };
     Ok(DealSource::Signature(Box::new(Signature {
-        provider,
         document_name: Some(format!("issue {document_id}")),
-        signed_at: Some(at.or(known).unwrap_or(context.now)),
-        url: None,
-        document_id,
-        signers: Vec::new(),
-        deal_refs: Vec::new(),
-        amount: None,
-        metadata: Map::new(),
-        remarks: Vec::new(),
+        signed_at: Some(at.or(known).unwrap_or(invocation.now)),
+        ..Signature::new(provider, document_id)
     })))
 }
 

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
-use super::context::Context;
 use super::error::CliError;
+use super::invocation::Invocation;
 use crate::report::{Format, Options};
 
 /// What is printed and what is written where. Never changes the exit code.
@@ -127,19 +127,19 @@ impl Formats {
     /// When a file cannot be written.
     pub(super) fn write(
         checked: &[(Format, Option<PathBuf>)],
-        context: &Context,
+        invocation: &Invocation,
         render: impl Fn(Format, &Options, &mut dyn Write) -> std::io::Result<()>,
     ) -> Result<(), CliError> {
         for (format, output) in checked {
             let options = Options {
-                color: context.color && output.is_none(),
-                width: if output.is_none() { context.width() } else { None },
+                color: invocation.color && output.is_none(),
+                width: if output.is_none() { invocation.width() } else { None },
             };
             let render = |out: &mut dyn Write| render(*format, &options, out);
             match output {
-                None => context.print_with(render)?,
+                None => invocation.print_with(render)?,
                 Some(path) => {
-                    let path = context.path(path);
+                    let path = invocation.path(path);
                     write_whole(&path, render).map_err(|error| {
                         CliError::could_not(format!(
                             "{} cannot be written: {error}",

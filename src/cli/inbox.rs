@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::inbox_argument::InboxArgument;
+use super::invocation::Invocation;
 use crate::intake::{Inbox, Listed, State};
 use crate::ledger::Ledger;
 use crate::report::{Options, count, table};
@@ -60,34 +60,34 @@ enum Action {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
-    context.block_on(act(arguments, context))?
+pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
+    invocation.block_on(act(arguments, invocation))?
 }
 
-async fn act(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
-    let ledger = || Ok(Ledger::open(&context.folder)?);
-    let inbox = arguments.inbox.open(false, ledger, context).await?;
-    let (inbox, now) = (inbox.as_ref(), context.now);
+async fn act(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
+    let ledger = || Ok(Ledger::open(&invocation.folder)?);
+    let inbox = arguments.inbox.open(false, ledger, invocation).await?;
+    let (inbox, now) = (inbox.as_ref(), invocation.now);
     let json = arguments.format == "json";
     match &arguments.action {
-        Action::List { state, all } => list(inbox, state.as_deref(), *all, json, context).await,
-        Action::Show { id } => show(&inbox.find(id, now).await?, json, context),
+        Action::List { state, all } => list(inbox, state.as_deref(), *all, json, invocation).await,
+        Action::Show { id } => show(&inbox.find(id, now).await?, json, invocation),
         Action::Retry { ids, failed } => {
             let events = match failed {
                 true => inbox.list(&[State::Failed], now).await?,
-                false => find_all(inbox, ids, context).await?,
+                false => find_all(inbox, ids, invocation).await?,
             };
             for event in &events {
                 inbox.retry(&event.name, now).await?;
             }
-            done("retry", "is tried again", &events, json, context)
+            done("retry", "is tried again", &events, json, invocation)
         }
         Action::Drop { ids } => {
-            let events = find_all(inbox, ids, context).await?;
+            let events = find_all(inbox, ids, invocation).await?;
             for event in &events {
                 inbox.discard(&event.name, now).await?;
             }
-            done("drop", "is dropped", &events, json, context)
+            done("drop", "is dropped", &events, json, invocation)
         }
     }
 }
@@ -95,11 +95,11 @@ async fn act(arguments: &Arguments, context: &Context) -> Result<Exit, CliError>
 async fn find_all(
     inbox: &dyn Inbox,
     ids: &[String],
-    context: &Context,
+    invocation: &Invocation,
 ) -> Result<Vec<Listed>, CliError> {
     let mut found = Vec::new();
     for id in ids {
-        found.push(inbox.find(id, context.now).await?);
+        found.push(inbox.find(id, invocation.now).await?);
     }
     Ok(found)
 }
@@ -109,7 +109,7 @@ async fn list(
     state: Option<&str>,
     all: bool,
     json: bool,
-    context: &Context,
+    invocation: &Invocation,
 ) -> Result<Exit, CliError> {
     let wanted: Vec<State> = State::ALL
         .into_iter()
@@ -117,14 +117,14 @@ async fn list(
             state.map_or(all || *candidate != State::Done, |state| state == candidate.word())
         })
         .collect();
-    let events = inbox.list(&wanted, context.now).await?;
+    let events = inbox.list(&wanted, invocation.now).await?;
     if json {
         let events: Vec<Value> = events.iter().map(to_json).collect();
-        context.print(format!("{}\n", json!({"version": 1, "events": events})))?;
+        invocation.print(format!("{}\n", json!({"version": 1, "events": events})))?;
         return Ok(Exit::Clean);
     }
     if events.is_empty() {
-        context.print("no events\n")?;
+        invocation.print("no events\n")?;
         return Ok(Exit::Clean);
     }
     let columns = ["state", "provider", "event", "received"].map(table::Column::text);
@@ -165,18 +165,19 @@ async fn list(
         }
         table.row(row);
     }
-    context.print(table.render(&Options { color: context.color, width: context.width() }))?;
+    invocation
+        .print(table.render(&Options { color: invocation.color, width: invocation.width() }))?;
     Ok(Exit::Clean)
 }
 
-fn show(event: &Listed, json: bool, context: &Context) -> Result<Exit, CliError> {
+fn show(event: &Listed, json: bool, invocation: &Invocation) -> Result<Exit, CliError> {
     let envelope = event.envelope.as_ref().map_err(|error| CliError::from(error.clone()))?;
     let bytes = envelope.body.bytes().map_err(CliError::could_not)?;
     let body = String::from_utf8_lossy(&bytes);
     if json {
         let mut value = to_json(event);
         value["body"] = json!(body);
-        context.print(format!("{value}\n"))?;
+        invocation.print(format!("{value}\n"))?;
         return Ok(Exit::Clean);
     }
     let mut text = format!(
@@ -195,7 +196,7 @@ fn show(event: &Listed, json: bool, context: &Context) -> Result<Exit, CliError>
         text.push_str(&format!("problem    {}  {}\n", minute(trouble.at), trouble.message));
     }
     text.push_str(&format!("\n{body}\n"));
-    context.print(terminal(&text))?;
+    invocation.print(terminal(&text))?;
     Ok(Exit::Clean)
 }
 
@@ -204,19 +205,20 @@ fn done(
     words: &str,
     events: &[Listed],
     json: bool,
-    context: &Context,
+    invocation: &Invocation,
 ) -> Result<Exit, CliError> {
     if json {
         let names: Vec<&str> = events.iter().map(|event| event.name.as_str()).collect();
-        context.print(format!("{}\n", json!({"version": 1, "action": action, "events": names})))?;
+        invocation
+            .print(format!("{}\n", json!({"version": 1, "action": action, "events": names})))?;
     } else {
         for event in events {
-            context.print(format!("{} {words}\n", event.name))?;
+            invocation.print(format!("{} {words}\n", event.name))?;
         }
         if events.is_empty() {
-            context.print("no event failed\n")?;
+            invocation.print("no event failed\n")?;
         } else if action == "retry" {
-            context.say(format!(
+            invocation.say(format!(
                 "{}: a running `serve`, `work` or `watch` takes them up, or the next one",
                 count(events.len(), "event")
             ));

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use clap::builder::TypedValueParser as _;
 
-use super::context::Context;
 use super::error::CliError;
-use crate::intake::{Inbox, InboxError, NatsAccess, Place, open_inbox};
+use super::invocation::Invocation;
+use crate::intake::{Inbox, InboxError, InboxLocation, NatsAccess, open_inbox};
 use crate::ledger::Ledger;
 
 /// `--inbox`, for every command that has one.
@@ -19,9 +19,9 @@ pub(super) struct InboxArgument {
         long,
         value_name = "PLACE",
         global = true,
-        value_parser = clap::builder::OsStringValueParser::new().try_map(Place::parse)
+        value_parser = clap::builder::OsStringValueParser::new().try_map(InboxLocation::parse)
     )]
-    inbox: Option<Place>,
+    inbox: Option<InboxLocation>,
 }
 
 impl InboxArgument {
@@ -31,20 +31,20 @@ impl InboxArgument {
         &self,
         make: bool,
         ledger: impl FnOnce() -> Result<Ledger, CliError>,
-        context: &Context,
+        invocation: &Invocation,
     ) -> Result<Arc<dyn Inbox>, CliError> {
-        let place = match &self.inbox {
-            Some(Place::Folder(path)) => Place::Folder(context.path(path)),
+        let context = match &self.inbox {
+            Some(InboxLocation::Folder(path)) => InboxLocation::Folder(invocation.path(path)),
             Some(nats) => nats.clone(),
-            None => Place::Folder(ledger()?.git_dir().join("handoff").join("inbox")),
+            None => InboxLocation::Folder(ledger()?.git_dir().join("handoff").join("inbox")),
         };
-        Ok(open_inbox(&place, &access(context)?, make).await?)
+        Ok(open_inbox(&context, &access(invocation)?, make).await?)
     }
 }
 
 /// What a NATS server is signed in to with.
-fn access(context: &Context) -> Result<NatsAccess, CliError> {
-    let file = |name| context.environment.get(name).map(|path| context.path(path.as_ref()));
+fn access(invocation: &Invocation) -> Result<NatsAccess, CliError> {
+    let file = |name| invocation.environment.get(name).map(|path| invocation.path(path.as_ref()));
     let certificate = match (file("NATS_CERT_FILE"), file("NATS_KEY_FILE")) {
         (Some(certificate), Some(key)) => Some((certificate, key)),
         (None, None) => None,
@@ -53,7 +53,7 @@ fn access(context: &Context) -> Result<NatsAccess, CliError> {
                 .help("a client certificate needs both"));
         }
     };
-    Ok(NatsAccess { secrets: context.secrets()?, authority: file("NATS_CA_FILE"), certificate })
+    Ok(NatsAccess { secrets: invocation.secrets()?, authority: file("NATS_CA_FILE"), certificate })
 }
 
 impl From<InboxError> for CliError {

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use dialoguer::{Input, MultiSelect, Select};
 
-use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
-use crate::door::Door;
+use super::invocation::Invocation;
+use crate::webhook::Route;
 use crate::workflow::{self, Laid};
 
 /// The arguments of `init`.
@@ -60,12 +60,12 @@ const CRMS: &[(CrmChoice, &str)] = &[
 ];
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
+pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let dir = arguments
         .dir
         .as_ref()
-        .map_or_else(|| context.folder.clone(), |dir| context.folder.join(dir));
-    let environment = &context.environment;
+        .map_or_else(|| invocation.folder.clone(), |dir| invocation.folder.join(dir));
+    let environment = &invocation.environment;
     let asks = !arguments.yes
         && environment.stdin_is_terminal
         && environment.stderr_is_terminal
@@ -84,8 +84,8 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
         github: answers.github,
         csms: answers.csms,
     };
-    let laid = workflow::init(&dir, &setup, context.now)?;
-    report(&dir, &laid, &setup, context)
+    let laid = workflow::init(&dir, &setup, invocation.now)?;
+    report(&dir, &laid, &setup, invocation)
 }
 
 struct Answers {
@@ -102,7 +102,7 @@ impl Answers {
         } else {
             arguments.esign.clone()
         };
-        let known: Vec<&str> = crate::esign::Providers::default().iter().map(Door::name).collect();
+        let known: Vec<&str> = crate::esign::Providers::default().iter().map(Route::name).collect();
         for name in &esign {
             if !known.contains(&name.as_str()) {
                 return Err(CliError::usage(format!("--esign {name}: there is no such provider"))
@@ -130,7 +130,7 @@ fn ask(arguments: &Arguments) -> Result<Answers, CliError> {
         .default(0)
         .interact()
         .map_err(asked)?;
-    let providers: Vec<&str> = crate::esign::Providers::default().iter().map(Door::name).collect();
+    let providers: Vec<&str> = crate::esign::Providers::default().iter().map(Route::name).collect();
     let picked = MultiSelect::new()
         .with_prompt("Which e-signatures start a handoff? (space to choose)")
         .items(&providers)
@@ -201,7 +201,7 @@ fn report(
     dir: &Path,
     laid: &Laid,
     setup: &workflow::Setup,
-    context: &Context,
+    invocation: &Invocation,
 ) -> Result<Exit, CliError> {
     let mut text = String::new();
     let shown = dir.display();
@@ -217,7 +217,7 @@ fn report(
         }
     }
     for remark in &laid.remarks {
-        context.warn(format!("note: {remark}"));
+        invocation.warn(format!("note: {remark}"));
     }
     text.push_str("\nNext:\n");
     if setup.csms.is_empty() {
@@ -229,6 +229,6 @@ fn report(
     text.push_str("  handoff sign EVENT.json     hand over a signed contract\n");
     text.push_str("  handoff validate            check every brief\n");
     text.push_str("  handoff demo                see it all once, in a folder of its own\n");
-    context.print(text)?;
+    invocation.print(text)?;
     Ok(Exit::Clean)
 }

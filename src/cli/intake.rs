@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
-use super::context::Context;
 use super::error::CliError;
 use super::hand_over::LedgerHandler;
 use super::inbox_argument::InboxArgument;
+use super::invocation::Invocation;
 use super::open::{Ports, open, read_config};
 use crate::crm::Triggers;
 use crate::esign::Providers;
-use crate::facts::Secrets;
 use crate::intake::{Clock, Inbox, Metrics, Worker};
 use crate::ledger::Ledger;
+use crate::model::Secrets;
 
 /// How long what is in hand may take once the end is wanted.
 pub(super) const GRACE: Duration = Duration::from_secs(25);
@@ -34,18 +34,21 @@ pub(super) struct Intake {
 
 impl Intake {
     /// Opens ledger, configuration and inbox.
-    pub(super) async fn open(inbox: &InboxArgument, context: &Context) -> Result<Self, CliError> {
-        let ledger = Ledger::open(&context.folder)?;
+    pub(super) async fn open(
+        inbox: &InboxArgument,
+        invocation: &Invocation,
+    ) -> Result<Self, CliError> {
+        let ledger = Ledger::open(&invocation.folder)?;
         let config = read_config(&ledger)?;
-        let inbox = inbox.open(true, || Ok(ledger.clone()), context).await?;
+        let inbox = inbox.open(true, || Ok(ledger.clone()), invocation).await?;
         Ok(Self {
             ledger,
             inbox,
             providers: Arc::new(Providers::new(&config.esign)),
             triggers: Arc::new(Triggers::new(&config.crm)),
-            secrets: context.secrets()?,
+            secrets: invocation.secrets()?,
             metrics: Arc::default(),
-            clock: context.clock(),
+            clock: invocation.clock(),
         })
     }
 
@@ -54,16 +57,16 @@ impl Intake {
     pub(super) fn worker(
         &self,
         push: bool,
-        context: &Context,
+        invocation: &Invocation,
     ) -> impl FnOnce() -> Worker + Send + 'static {
-        if let Err(error) = open(context, Ports { crm: true, sinks: true, push }) {
-            context.warn(format!(
+        if let Err(error) = open(invocation, Ports { crm: true, sinks: true, push }) {
+            invocation.warn(format!(
                 "warning: events are kept and not worked off until this is mended:\n{}",
                 error.render(false)
             ));
         }
         let handler =
-            LedgerHandler { context: context.clone(), clock: Arc::clone(&self.clock), push };
+            LedgerHandler { invocation: invocation.clone(), clock: Arc::clone(&self.clock), push };
         let (inbox, providers, metrics) =
             (Arc::clone(&self.inbox), Arc::clone(&self.providers), Arc::clone(&self.metrics));
         let (clock, secrets) = (Arc::clone(&self.clock), self.secrets.clone());

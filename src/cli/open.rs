@@ -6,17 +6,17 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 
-use super::context::Context;
 use super::error::CliError;
+use super::invocation::Invocation;
 use crate::brief::{Renderer, SHIPPED_SCHEMA, Schema};
 use crate::config::{Config, FILE_NAME, Problem};
-use crate::crm::file::{Detail, FileSettings};
-use crate::crm::{self, Connection, Crm, Wanted};
-use crate::deliver::{self, Letters, Sink, Site, Templates};
-use crate::facts::Check;
+use crate::crm::export::{Detail, FileSettings};
+use crate::crm::{self, Connection, Crm, RequestedProperties};
+use crate::deliver::{self, Messages, Sink, SinkContext, Templates};
 use crate::ledger::Ledger;
+use crate::model::Check;
 use crate::time::{HumanDuration, deadline};
-use crate::workflow::{CrmSink, Workplace};
+use crate::workflow::{Context, CrmSink};
 
 /// Which ports a command needs; what it does not need is not opened, so that
 /// `validate` asks for no secret.
@@ -28,8 +28,8 @@ pub(super) struct Ports {
 }
 
 /// Opens the ledger around the folder of the command line.
-pub(super) fn open(context: &Context, ports: Ports) -> Result<Workplace, CliError> {
-    let ledger = Ledger::open(&context.folder)?;
+pub(super) fn open(invocation: &Invocation, ports: Ports) -> Result<Context, CliError> {
+    let ledger = Ledger::open(&invocation.folder)?;
     let config = read_config(&ledger)?;
     let schema = match text_of(&ledger, "schema/brief.schema.json")? {
         Some(bytes) => Schema::compile(&bytes).map_err(|error| {
@@ -45,16 +45,16 @@ pub(super) fn open(context: &Context, ports: Ports) -> Result<Workplace, CliErro
         CliError::usage(error.to_string())
             .help("mend it, or delete it: then the shipped template counts")
     })?;
-    let crm = if ports.crm { open_crm(context, &config, ledger.root())? } else { None };
-    let sinks = if ports.sinks { open_sinks(context, &config, &ledger)? } else { Vec::new() };
-    Ok(Workplace {
+    let crm = if ports.crm { open_crm(invocation, &config, ledger.root())? } else { None };
+    let sinks = if ports.sinks { open_sinks(invocation, &config, &ledger)? } else { Vec::new() };
+    Ok(Context {
         ledger,
         config,
         schema,
         renderer,
         crm,
         sinks,
-        now: context.now,
+        now: invocation.now,
         push: ports.push,
     })
 }
@@ -105,18 +105,18 @@ fn template_of(ledger: &Ledger, name: &str) -> Result<Option<String>, CliError> 
 
 /// The CRM of the configuration, if one is connected.
 pub(super) fn open_crm(
-    context: &Context,
+    invocation: &Invocation,
     config: &Config,
     root: &Path,
 ) -> Result<Option<Box<dyn Crm>>, CliError> {
-    let wanted = wanted(config);
-    let connection = Connection { secrets: &context.secrets()?, root, wanted: &wanted };
+    let requested = requested(config);
+    let connection = Connection { secrets: &invocation.secrets()?, root, requested: &requested };
     crm::build(&config.crm, &connection).map_err(CliError::from)
 }
 
 /// The properties that the configuration reads of deals.
-pub(super) fn wanted(config: &Config) -> Wanted {
-    Wanted {
+pub(super) fn requested(config: &Config) -> RequestedProperties {
+    RequestedProperties {
         own: config.mapping.own_properties(),
         mapping: config.mapping.properties(),
         scope: config.scope_properties(),
@@ -125,13 +125,13 @@ pub(super) fn wanted(config: &Config) -> Wanted {
 
 /// The sinks of the configuration.
 pub(super) fn open_sinks(
-    context: &Context,
+    invocation: &Invocation,
     config: &Config,
     ledger: &Ledger,
 ) -> Result<Vec<Box<dyn Sink>>, CliError> {
-    let site = site(context, config, ledger)?;
+    let site = site(invocation, config, ledger)?;
     let mut sinks =
-        deliver::build(&config.deliver, &context.secrets()?, &site).map_err(|problems| {
+        deliver::build(&config.deliver, &invocation.secrets()?, &site).map_err(|problems| {
             let mut error =
                 CliError::usage(format!("{FILE_NAME}: `deliver:` cannot be used as it stands"));
             for problem in problems {
@@ -140,7 +140,7 @@ pub(super) fn open_sinks(
             error
         })?;
     if config.crm.updates_closed_won()
-        && let Some(crm) = open_crm(context, config, ledger.root())?
+        && let Some(crm) = open_crm(invocation, config, ledger.root())?
     {
         sinks.push(Box::new(CrmSink::new(crm)));
     }
@@ -149,12 +149,12 @@ pub(super) fn open_sinks(
 
 /// What opens the request for a draft; `None` where no target is configured.
 pub(super) fn open_draft_request(
+    invocation: &Invocation,
     context: &Context,
-    place: &Workplace,
 ) -> Result<Option<Box<dyn Sink>>, CliError> {
-    let Some(settings) = &place.config.deliver.github else { return Ok(None) };
-    let letters = open_letters(context, place)?;
-    deliver::draft_pull_request(settings, &context.secrets()?, letters).map(Some).map_err(
+    let Some(settings) = &context.config.deliver.github else { return Ok(None) };
+    let letters = open_letters(invocation, context)?;
+    deliver::draft_pull_request(settings, &invocation.secrets()?, letters).map(Some).map_err(
         |problems| {
             let mut error = CliError::usage(format!(
                 "{FILE_NAME}: `deliver.github` cannot be used as it stands"
@@ -168,12 +168,19 @@ pub(super) fn open_draft_request(
 }
 
 /// What people would be told; asks for no secret.
-pub(super) fn open_letters(context: &Context, place: &Workplace) -> Result<Letters, CliError> {
-    Ok(Letters::new(site(context, &place.config, &place.ledger)?))
+pub(super) fn open_letters(
+    invocation: &Invocation,
+    context: &Context,
+) -> Result<Messages, CliError> {
+    Ok(Messages::new(site(invocation, &context.config, &context.ledger)?))
 }
 
 /// What the sinks are given beside their settings.
-fn site(context: &Context, config: &Config, ledger: &Ledger) -> Result<Site, CliError> {
+fn site(
+    invocation: &Invocation,
+    config: &Config,
+    ledger: &Ledger,
+) -> Result<SinkContext, CliError> {
     let mut templates = Templates::shipped();
     for (name, _) in deliver::SHIPPED {
         if let Some(own) = template_of(ledger, name)? {
@@ -183,8 +190,8 @@ fn site(context: &Context, config: &Config, ledger: &Ledger) -> Result<Site, Cli
     }
     let calendar = config.first_touch.calendar.clone();
     let timezone = calendar.as_ref().map_or(Tz::UTC, crate::time::Calendar::zone);
-    let now = context.now;
-    Ok(Site {
+    let now = invocation.now;
+    Ok(SinkContext {
         templates,
         timezone,
         clock: Arc::new(move || now),
@@ -201,19 +208,19 @@ fn site(context: &Context, config: &Config, ledger: &Ledger) -> Result<Site, Cli
 pub(super) fn open_deals(
     deals: Option<&PathBuf>,
     detail: Detail,
+    invocation: &Invocation,
     context: &Context,
-    place: &Workplace,
 ) -> Result<Box<dyn Crm>, CliError> {
-    let root = place.ledger.root();
+    let root = context.ledger.root();
     let Some(file) = deals else {
-        return open_crm(context, &place.config, root)?.ok_or_else(|| {
+        return open_crm(invocation, &context.config, root)?.ok_or_else(|| {
             CliError::usage("there are no deals to read")
                 .help("give --deals FILE, an export of your deals, or connect a CRM under `crm:` in handoff.yaml")
         });
     };
-    let path = context.path(file);
+    let path = invocation.path(file);
     // The columns, dates and joins of the configuration are meant for this company's exports.
-    let mut settings = place.config.crm.file.clone().unwrap_or_else(|| FileSettings::of(file));
+    let mut settings = context.config.crm.file.clone().unwrap_or_else(|| FileSettings::of(file));
     // A path inside the ledger is told as such, so that a report says the same wherever it was made.
     let inside = path.canonicalize().ok().zip(root.canonicalize().ok());
     let inside = inside.and_then(|(path, root)| Some(path.strip_prefix(root).ok()?.to_path_buf()));
@@ -222,8 +229,8 @@ pub(super) fn open_deals(
 }
 
 /// What of the configuration works and may surprise.
-pub(super) fn config_checks(place: &Workplace) -> Vec<Check> {
-    let team = &place.config.team;
+pub(super) fn config_checks(context: &Context) -> Vec<Check> {
+    let team = &context.config.team;
     let mut checks = Vec::new();
     if team.csms.is_empty() {
         checks.push(Check::warning(
@@ -238,7 +245,7 @@ pub(super) fn config_checks(place: &Workplace) -> Vec<Check> {
             "add `fallback:`, or a last rule without `when`",
         ));
     }
-    if !place.schema.is_shipped() {
+    if !context.schema.is_shipped() {
         checks.push(Check::ok("schema", "the ledger's own copy counts"));
     }
     checks

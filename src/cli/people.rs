@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 use clap::Args;
 
-use super::context::Context;
 use super::deliver::parse_key;
 use super::error::CliError;
 use super::exit::Exit;
+use super::invocation::Invocation;
 use super::open::{Ports, open};
 use crate::brief::EventKind;
 use crate::workflow::{self, PersonEvent};
@@ -58,7 +58,7 @@ pub struct WithReason {
 pub(super) fn run(
     kind: EventKind,
     arguments: &Arguments,
-    context: &Context,
+    invocation: &Invocation,
 ) -> Result<Exit, CliError> {
     let told = PersonEvent {
         kind,
@@ -69,14 +69,14 @@ pub(super) fn run(
         reference: None,
         customer: None,
     };
-    record(&arguments.key, &told, arguments.no_push, context)
+    record(&arguments.key, &told, arguments.no_push, invocation)
 }
 
 /// Runs `return` or `exempt`.
 pub(super) fn run_with_reason(
     kind: EventKind,
     arguments: &WithReason,
-    context: &Context,
+    invocation: &Invocation,
 ) -> Result<Exit, CliError> {
     if arguments.reason.trim().is_empty() {
         return Err(
@@ -92,33 +92,33 @@ pub(super) fn run_with_reason(
         reference: None,
         customer: arguments.customer.clone(),
     };
-    record(&arguments.key, &told, arguments.no_push, context)
+    record(&arguments.key, &told, arguments.no_push, invocation)
 }
 
 fn record(
     key: &str,
     told: &PersonEvent,
     no_push: bool,
-    context: &Context,
+    invocation: &Invocation,
 ) -> Result<Exit, CliError> {
     let key = parse_key(key)?;
     if told.by.trim().is_empty() {
         return Err(CliError::usage("--by is empty").help("name who did it"));
     }
-    let place = open(context, Ports { push: !no_push, ..Ports::default() })?;
+    let context = open(invocation, Ports { push: !no_push, ..Ports::default() })?;
     let mut remarks = Vec::new();
-    let recorded = workflow::record(&place, &key, told, &mut remarks)?;
+    let recorded = workflow::record(&context, &key, told, &mut remarks)?;
     if recorded.is_some() {
-        place.push(&mut remarks)?;
+        context.push(&mut remarks)?;
     }
     for remark in remarks {
-        context.say(format!("note: {remark}"));
+        invocation.say(format!("note: {remark}"));
     }
     let word = workflow::event_word(told.kind);
     let text = match recorded {
         Some(_) => format!("{key}: {word} by {}\n", told.by),
         None => format!("{key}: {word} already, nothing new\n"),
     };
-    context.print(crate::text::terminal(&text))?;
+    invocation.print(crate::text::terminal(&text))?;
     Ok(Exit::Clean)
 }

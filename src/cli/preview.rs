@@ -1,27 +1,27 @@
 //! `handoff render --preview`: what each target would be sent.
 
-use super::context::Context;
 use super::error::CliError;
+use super::invocation::Invocation;
 use super::open::open_letters;
 use crate::brief::Completeness;
-use crate::deliver::{DeliverConfig, DeliveryError, Letter, Medium, Occasion, TaskForm};
-use crate::facts::Key;
-use crate::workflow::{self, Stored, WorkflowError, Workplace};
+use crate::deliver::{DeliverConfig, DeliveryError, Medium, Message, MessageKind, TaskForm};
+use crate::model::Key;
+use crate::workflow::{self, Context, Stored, WorkflowError};
 
 /// The texts of one handoff, each under the target that gets it.
 pub(super) fn preview(
-    place: &Workplace,
+    context: &Context,
     key: &Key,
     stored: &Stored,
-    context: &Context,
+    invocation: &Invocation,
 ) -> Result<String, CliError> {
-    let handoff = workflow::handoff_of(place, key, stored)?
+    let handoff = workflow::handoff_of(context, key, stored)?
         .ok_or_else(|| CliError::from(WorkflowError::NoHandoff(key.clone())))?;
-    let letters = open_letters(context, place)?;
-    let deliver = &place.config.deliver;
+    let letters = open_letters(invocation, context)?;
+    let deliver = &context.config.deliver;
     let mut text = String::new();
-    let mut add = |what: &str, to: &str, letter: Result<Letter, DeliveryError>| {
-        let Letter { title, body } = letter.map_err(fault)?;
+    let mut add = |what: &str, to: &str, letter: Result<Message, DeliveryError>| {
+        let Message { title, body } = letter.map_err(fault)?;
         text.push_str(&format!("==> {what}, to {to}: {title}\n\n{}\n\n", body.trim()));
         Ok::<(), CliError>(())
     };
@@ -47,7 +47,7 @@ pub(super) fn preview(
         (false, email) => target(email, "email", outbox),
     };
     for (what, occasion) in
-        [("return", Occasion::Returned), ("re-submission", Occasion::Resubmitted)]
+        [("return", MessageKind::Returned), ("re-submission", MessageKind::Resubmitted)]
     {
         add(what, people, letters.again(&handoff, occasion, Medium::Markdown, None))?;
     }
@@ -59,9 +59,9 @@ pub(super) fn preview(
     add("project", to, letters.project(&handoff, Medium::Markdown))?;
     let to = target(deliver.welcome.is_some(), "welcome", outbox);
     text.push_str(&format!("==> welcome, to {to}\n\n{:#}\n", letters.welcome(&handoff)));
-    let missing = Completeness::of(&place.schema, &handoff.brief).missing.len();
+    let missing = Completeness::of(&context.schema, &handoff.brief).missing.len();
     if missing > 0 {
-        context.say(format!(
+        invocation.say(format!(
             "note: the brief lacks {}; the texts say so",
             crate::report::count(missing, "answer")
         ));

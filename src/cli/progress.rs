@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::context::Context;
+use super::invocation::Invocation;
 use crate::crm::Progress;
 
 /// How long something may take before it is worth a bar.
 const SOON: Duration = Duration::from_millis(900);
 
-fn bar(what: &str, context: &Context) -> ProgressBar {
+fn bar(what: &str, invocation: &Invocation) -> ProgressBar {
     let bar = ProgressBar::no_length();
-    let target = if context.environment.stderr_is_terminal && !context.quiet {
+    let target = if invocation.environment.stderr_is_terminal && !invocation.quiet {
         ProgressDrawTarget::stderr_with_hz(8)
     } else {
         ProgressDrawTarget::hidden()
@@ -29,8 +29,8 @@ fn bar(what: &str, context: &Context) -> ProgressBar {
 pub(super) struct Counting(ProgressBar);
 
 impl Counting {
-    pub(super) fn start(what: &str, context: &Context) -> Self {
-        Self(bar(what, context))
+    pub(super) fn start(what: &str, invocation: &Invocation) -> Self {
+        Self(bar(what, invocation))
     }
 
     pub(super) fn at(&self, count: usize) {
@@ -48,8 +48,8 @@ impl Counting {
 pub(super) struct Reading(ProgressBar);
 
 impl Reading {
-    pub(super) fn start(context: &Context) -> Self {
-        Self(bar("reading deals", context))
+    pub(super) fn start(invocation: &Invocation) -> Self {
+        Self(bar("reading deals", invocation))
     }
 
     pub(super) fn finish(&self) {

@@ -4,10 +4,10 @@ use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::context::Context;
 use super::deliver::parse_key;
 use super::error::CliError;
 use super::exit::Exit;
+use super::invocation::Invocation;
 use super::open::{Ports, open};
 use crate::report::table::{Column, Table};
 use crate::report::{Options, count, csv_table};
@@ -68,18 +68,18 @@ struct Keep {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
+pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     match &arguments.command {
-        Some(PromisesCommand::Keep(keep)) => run_keep(keep, context),
-        None => list(arguments, context),
+        Some(PromisesCommand::Keep(keep)) => run_keep(keep, invocation),
+        None => list(arguments, invocation),
     }
 }
 
-fn list(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
-    let place = open(context, Ports::default())?;
-    let (mut promises, gaps) = workflow::promises(&place)?;
+fn list(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
+    let context = open(invocation, Ports::default())?;
+    let (mut promises, gaps) = workflow::promises(&context)?;
     for gap in &gaps {
-        context.warn(format!("warning: {} was not read: {}", gap.what, gap.why));
+        invocation.warn(format!("warning: {} was not read: {}", gap.what, gap.why));
     }
     let owner = arguments.owner.as_ref().map(|owner| owner.trim().to_lowercase());
     promises.retain(|promise| {
@@ -94,10 +94,10 @@ fn list(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
         "json" => {
             let complete = gaps.is_empty();
             let json = json!({"version": 1, "complete": complete, "promises": promises});
-            context.print(format!("{json}\n"))?;
+            invocation.print(format!("{json}\n"))?;
         }
-        "csv" => context.print(to_csv(&promises))?,
-        _ => context.print(to_text(&promises, context))?,
+        "csv" => invocation.print(to_csv(&promises))?,
+        _ => invocation.print(to_text(&promises, invocation))?,
     }
     Ok(match (gaps.is_empty(), promises.is_empty()) {
         (false, _) => Exit::CouldNot,
@@ -106,16 +106,16 @@ fn list(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
     })
 }
 
-fn run_keep(keep: &Keep, context: &Context) -> Result<Exit, CliError> {
+fn run_keep(keep: &Keep, invocation: &Invocation) -> Result<Exit, CliError> {
     let key = parse_key(&keep.key)?;
     if keep.by.trim().is_empty() {
         return Err(CliError::usage("--by is empty").help("name who says so"));
     }
-    let place = open(context, Ports { push: !keep.no_push, ..Ports::default() })?;
-    let kept = Kept { at: keep.at.unwrap_or(context.now), by: Some(keep.by.clone()) };
+    let context = open(invocation, Ports { push: !keep.no_push, ..Ports::default() })?;
+    let kept = Kept { at: keep.at.unwrap_or(invocation.now), by: Some(keep.by.clone()) };
     let mut remarks = Vec::new();
     let recorded = workflow::keep_promise(
-        &place,
+        &context,
         &key,
         keep.number,
         &kept,
@@ -123,10 +123,10 @@ fn run_keep(keep: &Keep, context: &Context) -> Result<Exit, CliError> {
         &mut remarks,
     )?;
     if recorded.is_some() {
-        place.push(&mut remarks)?;
+        context.push(&mut remarks)?;
     }
     for remark in remarks {
-        context.say(format!("note: {remark}"));
+        invocation.say(format!("note: {remark}"));
     }
     let text = match recorded {
         Some(promise) => {
@@ -134,7 +134,7 @@ fn run_keep(keep: &Keep, context: &Context) -> Result<Exit, CliError> {
         }
         None => format!("{key}: promise {} is kept already, nothing new\n", keep.number),
     };
-    context.print(crate::text::terminal(&text))?;
+    invocation.print(crate::text::terminal(&text))?;
     Ok(Exit::Clean)
 }
 
@@ -178,7 +178,7 @@ fn to_csv(promises: &[Promise]) -> Vec<u8> {
     csv_table(&header, &rows)
 }
 
-fn to_text(promises: &[Promise], context: &Context) -> String {
+fn to_text(promises: &[Promise], invocation: &Invocation) -> String {
     if promises.is_empty() {
         return "no promise matches\n".to_owned();
     }
@@ -202,7 +202,7 @@ fn to_text(promises: &[Promise], context: &Context) -> String {
             &shorten(&promise.promise, 100),
         ]);
     }
-    let mut text = table.render(&Options { color: context.color, width: context.width() });
+    let mut text = table.render(&Options { color: invocation.color, width: invocation.width() });
     let open = promises.iter().filter(|promise| promise.kept.is_none()).count();
     let overdue = promises.iter().filter(|promise| promise.overdue).count();
     text.push_str(&format!(

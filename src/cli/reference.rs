@@ -4,9 +4,9 @@ use clap::{Args, CommandFactory as _};
 use clap_complete::Shell;
 
 use super::args::Cli;
-use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
+use super::invocation::Invocation;
 
 /// The arguments of `completions`.
 #[derive(Debug, Args)]
@@ -19,22 +19,22 @@ pub struct CompletionsArguments {
 /// Runs `completions`.
 pub(super) fn completions(
     arguments: &CompletionsArguments,
-    context: &Context,
+    invocation: &Invocation,
 ) -> Result<Exit, CliError> {
     let mut bytes = Vec::new();
     clap_complete::generate(arguments.shell, &mut Cli::command(), "handoff", &mut bytes);
-    context.print(bytes)?;
+    invocation.print(bytes)?;
     Ok(Exit::Clean)
 }
 
 /// Runs `man`: one page with every command.
-pub(super) fn man(context: &Context) -> Result<Exit, CliError> {
+pub(super) fn man(invocation: &Invocation) -> Result<Exit, CliError> {
     let mut bytes = Vec::new();
     clap_mangen::Man::new(Cli::command()).render(&mut bytes)?;
     for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
         let title = format!("handoff-{}", command.get_name());
         clap_mangen::Man::new(command.clone()).title(title).render(&mut bytes)?;
     }
-    context.print(bytes)?;
+    invocation.print(bytes)?;
     Ok(Exit::Clean)
 }

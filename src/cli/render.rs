@@ -2,10 +2,10 @@
 
 use clap::Args;
 
-use super::context::Context;
 use super::deliver::parse_key;
 use super::error::CliError;
 use super::exit::Exit;
+use super::invocation::Invocation;
 use super::open::{Ports, open};
 use crate::brief::Brief;
 use crate::workflow::WorkflowError;
@@ -22,17 +22,17 @@ pub struct Arguments {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
-    let place = open(context, Ports::default())?;
+pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
+    let context = open(invocation, Ports::default())?;
     if arguments.preview {
         let key = parse_key(&arguments.brief)?;
         let stored =
-            place.stored(&key, None)?.ok_or_else(|| WorkflowError::NoHandoff(key.clone()))?;
-        let text = super::preview::preview(&place, &key, &stored, context)?;
-        context.print(crate::text::terminal(&text))?;
+            context.stored(&key, None)?.ok_or_else(|| WorkflowError::NoHandoff(key.clone()))?;
+        let text = super::preview::preview(&context, &key, &stored, invocation)?;
+        invocation.print(crate::text::terminal(&text))?;
         return Ok(Exit::Clean);
     }
-    let path = context.path(arguments.brief.as_ref());
+    let path = invocation.path(arguments.brief.as_ref());
     let file = if path.is_dir() { path.join("brief.yaml") } else { path };
     let brief = if arguments.brief == "-" {
         let mut bytes = Vec::new();
@@ -43,10 +43,10 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
     } else {
         let key = parse_key(&arguments.brief)?;
         let stored =
-            place.stored(&key, None)?.ok_or_else(|| WorkflowError::NoHandoff(key.clone()))?;
+            context.stored(&key, None)?.ok_or_else(|| WorkflowError::NoHandoff(key.clone()))?;
         stored.brief.ok_or_else(|| CliError::nothing(format!("{key} has no brief")))?
     };
-    context.print(place.render(&brief)?)?;
+    invocation.print(context.render(&brief)?)?;
     Ok(Exit::Clean)
 }
 

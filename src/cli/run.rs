@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use super::args::{Cli, ColorChoice, Command};
-use super::context::Context;
 use super::environment::Environment;
 use super::error::CliError;
 use super::exit::Exit;
+use super::invocation::Invocation;
 
 /// Runs the program for the shell.
 #[must_use]
@@ -59,7 +59,7 @@ pub fn run(
         }
     };
     start_logging(&cli, &environment);
-    let context = Context {
+    let invocation = Invocation {
         now: cli.global.now.unwrap_or(environment.now),
         folder: environment.cwd.clone(),
         color: choose(environment.stdout_is_terminal),
@@ -67,16 +67,16 @@ pub fn run(
         quiet: cli.global.quiet,
         environment,
     };
-    if cli.global.directory.is_some() && !context.folder.is_dir() {
+    if cli.global.directory.is_some() && !invocation.folder.is_dir() {
         let error =
-            CliError::usage(format!("-C {}: there is no such folder", context.folder.display()));
-        eprint_raw(&error.render(context.color_stderr));
+            CliError::usage(format!("-C {}: there is no such folder", invocation.folder.display()));
+        eprint_raw(&error.render(invocation.color_stderr));
         return error.exit;
     }
-    match cli.command.run(&context) {
+    match cli.command.run(&invocation) {
         Ok(exit) => exit,
         Err(error) => {
-            eprint_raw(&error.render(context.color_stderr));
+            eprint_raw(&error.render(invocation.color_stderr));
             error.exit
         }
     }

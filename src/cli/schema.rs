@@ -2,9 +2,9 @@
 
 use clap::{Args, ValueEnum};
 
-use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
+use super::invocation::Invocation;
 
 /// The arguments of `schema`.
 #[derive(Debug, Args)]
@@ -28,8 +28,8 @@ enum Name {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
-    context.print(match arguments.name {
+pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
+    invocation.print(match arguments.name {
         Name::Brief => include_str!("../../schema/brief.schema.json"),
         Name::Timeline => include_str!("../../schema/timeline.schema.json"),
         Name::Config => include_str!("../../schema/config.schema.json"),

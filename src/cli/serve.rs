@@ -7,13 +7,13 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::inbox_argument::InboxArgument;
 use super::intake::{GRACE, Intake, Working, told_to_stop};
-use crate::door::{self, Door};
+use super::invocation::Invocation;
 use crate::intake::{Service, router};
+use crate::webhook::{self, Route};
 
 /// The arguments of `serve`.
 #[derive(Debug, Args)]
@@ -32,15 +32,19 @@ pub struct Arguments {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
-    context.block_on(async {
-        let intake = Intake::open(&arguments.inbox, context).await?;
-        serve(arguments, &intake, context).await
+pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
+    invocation.block_on(async {
+        let intake = Intake::open(&arguments.inbox, invocation).await?;
+        serve(arguments, &intake, invocation).await
     })??;
     Ok(Exit::Clean)
 }
 
-async fn serve(arguments: &Arguments, intake: &Intake, context: &Context) -> Result<(), CliError> {
+async fn serve(
+    arguments: &Arguments,
+    intake: &Intake,
+    invocation: &Invocation,
+) -> Result<(), CliError> {
     let listener = TcpListener::bind(arguments.listen).await.map_err(|error| {
         CliError::could_not(format!("{} cannot be listened on: {error}", arguments.listen))
             .help("another program may use it; choose another with --listen")
@@ -49,10 +53,12 @@ async fn serve(arguments: &Arguments, intake: &Intake, context: &Context) -> Res
     let (stop, stopped) = watch::channel(false);
     let mut working = match arguments.no_work {
         true => None,
-        false => Some(Working::start(intake.worker(!arguments.no_push, context), stopped.clone())?),
+        false => {
+            Some(Working::start(intake.worker(!arguments.no_push, invocation), stopped.clone())?)
+        }
     };
-    introduce(intake, context);
-    context.print(format!("listening on http://{address}\n"))?;
+    introduce(intake, invocation);
+    invocation.print(format!("listening on http://{address}\n"))?;
     let mut until = stopped.clone();
     let server = axum::serve(listener, router(Arc::new(service(intake)))).with_graceful_shutdown(
         async move {
@@ -102,27 +108,27 @@ fn service(intake: &Intake) -> Service {
 }
 
 /// Says which doors are open, and which refuse for want of a secret or setting.
-fn introduce(intake: &Intake, context: &Context) {
-    context.say(format!("inbox: {}", intake.inbox.place()));
-    let configured: Vec<&str> = intake.providers.configured().map(Door::name).collect();
+fn introduce(intake: &Intake, invocation: &Invocation) {
+    invocation.say(format!("inbox: {}", intake.inbox.location()));
+    let configured: Vec<&str> = intake.providers.configured().map(Route::name).collect();
     let mut unset = Vec::new();
     let providers = intake.providers.iter().map(|provider| {
-        let door: &dyn Door = provider;
-        (door, configured.contains(&door.name()), "accepted")
+        let route: &dyn Route = provider;
+        (route, configured.contains(&route.name()), "accepted")
     });
     let trigger = intake.triggers.connected().map(|trigger| {
-        let lacks = door::lacks(trigger, &intake.secrets);
+        let lacks = webhook::lacks(trigger, &intake.secrets);
         let has_secret = !trigger.secret_names().iter().any(|name| lacks.contains(name));
-        let door: &dyn Door = trigger;
-        (door, trigger.is_configured() || has_secret, "won deals accepted")
+        let route: &dyn Route = trigger;
+        (route, trigger.is_configured() || has_secret, "won deals accepted")
     });
-    for (door, is_wanted, accepted) in providers.chain(trigger) {
-        let (title, name) = (door.title(), door.name());
-        let lacks = door::lacks(door, &intake.secrets).join(" and ");
+    for (route, is_wanted, accepted) in providers.chain(trigger) {
+        let (title, name) = (route.title(), route.name());
+        let lacks = webhook::lacks(route, &intake.secrets).join(" and ");
         if lacks.is_empty() {
-            context.say(format!("{title}: {accepted} at /webhooks/{name}"));
+            invocation.say(format!("{title}: {accepted} at /webhooks/{name}"));
         } else if is_wanted {
-            context.warn(format!(
+            invocation.warn(format!(
                 "warning: {title}: /webhooks/{name} refuses everything until {lacks} is set"
             ));
         } else {
@@ -130,7 +136,7 @@ fn introduce(intake: &Intake, context: &Context) {
         }
     }
     if !unset.is_empty() {
-        context.say(format!(
+        invocation.say(format!(
             "no secret is set for {}: their routes refuse everything",
             unset.join(", ")
         ));

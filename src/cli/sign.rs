@@ -6,17 +6,17 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::context::Context;
 use super::deliver::deliveries_json;
 use super::error::CliError;
 use super::exit::Exit;
 use super::form::{form_answers, signature_of};
+use super::invocation::Invocation;
 use super::open::{Ports, open};
 use crate::brief::question;
 use crate::esign::{Authenticity, DeliveryId, Providers, Verified, confirm};
-use crate::facts::{DealId, SignatureEvent};
+use crate::model::{DealId, SignatureEvent};
 use crate::report::count;
-use crate::workflow::{self, DealSource, Delivered, SignRequest, Signed, Workplace};
+use crate::workflow::{self, Context, DealSource, Delivered, SignRequest, Signed};
 
 /// The largest payload that is read.
 const MOST_BYTES: u64 = 32 * 1024 * 1024;
@@ -59,21 +59,24 @@ pub struct Arguments {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
-    let payload = arguments.event.as_deref().map(|path| read_payload(path, context)).transpose()?;
-    let place =
-        open(context, Ports { crm: true, sinks: !arguments.no_deliver, push: !arguments.no_push })?;
+pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
+    let payload =
+        arguments.event.as_deref().map(|path| read_payload(path, invocation)).transpose()?;
+    let context = open(
+        invocation,
+        Ports { crm: true, sinks: !arguments.no_deliver, push: !arguments.no_push },
+    )?;
     let sources = match (&payload, &arguments.deal) {
-        (Some(payload), _) => documents(arguments, payload, &place, context)?,
+        (Some(payload), _) => documents(arguments, payload, &context, invocation)?,
         (None, Some(id)) => vec![DealSource::Deal(DealId::new(id.trim()))],
         (None, None) => match &arguments.issue {
             Some(issue) => {
-                vec![signature_of(issue, arguments.received_at, &place, context)?]
+                vec![signature_of(issue, arguments.received_at, &context, invocation)?]
             }
             None => return Err(CliError::usage("name an EVENT file, a --deal or an --issue")),
         },
     };
-    let answers = form_answers(arguments.form.as_deref(), &place, context)?;
+    let answers = form_answers(arguments.form.as_deref(), &context, invocation)?;
     let mut exit = Exit::Clean;
     // In one go: the connections of the sinks live as long as what drives them.
     let all = async {
@@ -82,17 +85,18 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
             let by_signature = matches!(source, DealSource::Signature(_));
             let request = SignRequest {
                 source,
-                received_at: by_signature.then_some(arguments.received_at.unwrap_or(context.now)),
+                received_at: by_signature
+                    .then_some(arguments.received_at.unwrap_or(invocation.now)),
                 backfilled: false,
             };
-            results.push(hand_over(&place, &request, answers.as_ref()).await?);
+            results.push(hand_over(&context, &request, answers.as_ref()).await?);
         }
         Ok::<_, CliError>(results)
     };
     let mut printed = Vec::new();
-    for (signed, delivered) in context.block_on(all)?? {
+    for (signed, delivered) in invocation.block_on(all)?? {
         for remark in signed.remarks.iter().chain(delivered.iter().flat_map(|d| &d.remarks)) {
-            context.say(format!("note: {remark}"));
+            invocation.say(format!("note: {remark}"));
         }
         if delivered
             .as_ref()
@@ -105,12 +109,12 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
     match arguments.format.as_str() {
         "json" => {
             for (signed, delivered) in &printed {
-                context.print(format!("{}\n", to_json(signed, delivered.as_ref())))?;
+                invocation.print(format!("{}\n", to_json(signed, delivered.as_ref())))?;
             }
         }
         _ => {
             for (signed, delivered) in &printed {
-                context.print(crate::text::terminal(&to_text(signed, delivered.as_ref())))?;
+                invocation.print(crate::text::terminal(&to_text(signed, delivered.as_ref())))?;
             }
         }
     }
@@ -118,22 +122,22 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
 }
 
 async fn hand_over(
-    place: &Workplace,
+    context: &Context,
     request: &SignRequest,
     answers: Option<&Map<String, Value>>,
 ) -> Result<(Signed, Option<Delivered>), CliError> {
-    let signed = workflow::sign_with_answers(place, request, answers).await?;
-    if place.sinks.is_empty() {
+    let signed = workflow::sign_with_answers(context, request, answers).await?;
+    if context.sinks.is_empty() {
         return Ok((signed, None));
     }
-    let mut delivered = workflow::deliver(place, &signed.key, false, false).await?;
+    let mut delivered = workflow::deliver(context, &signed.key, false, false).await?;
     if !delivered.results.is_empty() {
-        place.push(&mut delivered.remarks)?;
+        context.push(&mut delivered.remarks)?;
     }
     Ok((signed, Some(delivered)))
 }
 
-pub(super) fn read_payload(path: &str, context: &Context) -> Result<Vec<u8>, CliError> {
+pub(super) fn read_payload(path: &str, invocation: &Invocation) -> Result<Vec<u8>, CliError> {
     let mut bytes = Vec::new();
     let (name, read) = if path == "-" {
         (
@@ -141,7 +145,7 @@ pub(super) fn read_payload(path: &str, context: &Context) -> Result<Vec<u8>, Cli
             std::io::stdin().lock().take(MOST_BYTES + 1).read_to_end(&mut bytes),
         )
     } else {
-        let file = context.path(path.as_ref());
+        let file = invocation.path(path.as_ref());
         let opened = std::fs::File::open(&file);
         (
             file.display().to_string(),
@@ -164,12 +168,12 @@ pub(super) fn read_payload(path: &str, context: &Context) -> Result<Vec<u8>, Cli
 fn documents(
     arguments: &Arguments,
     payload: &[u8],
-    place: &Workplace,
     context: &Context,
+    invocation: &Invocation,
 ) -> Result<Vec<DealSource>, CliError> {
     let mut sources = Vec::new();
     let mut passed = Vec::new();
-    for event in events_of(arguments.provider.as_deref(), payload, place, context)? {
+    for event in events_of(arguments.provider.as_deref(), payload, context, invocation)? {
         match event {
             SignatureEvent::Completed(signature) => {
                 sources.push(DealSource::Signature(Box::new(signature)))
@@ -195,24 +199,26 @@ fn documents(
 pub(super) fn events_of(
     provider: Option<&str>,
     payload: &[u8],
-    place: &Workplace,
     context: &Context,
+    invocation: &Invocation,
 ) -> Result<Vec<SignatureEvent>, CliError> {
-    let providers = Providers::new(&place.config.esign);
+    let providers = Providers::new(&context.config.esign);
     let (provider, events) = providers.parse(provider, payload).map_err(|error| {
         CliError::usage(error.to_string())
             .help("give the payload as it was received, and --provider if it is not recognised")
     })?;
-    let secrets = context.secrets()?;
+    let secrets = invocation.secrets()?;
     // Who can run this command stands for the payload's origin.
     let verified =
         Verified::vouched(provider, DeliveryId::of(&[payload]), events, Authenticity::Body);
     let fetcher = provider.fetcher(&secrets).ok().flatten();
-    let confirmed = context.block_on(confirm(verified, fetcher.as_deref()))?.map_err(|error| {
-        CliError::could_not(error.to_string()).help("run the command again; nothing was written")
-    })?;
+    let confirmed =
+        invocation.block_on(confirm(verified, fetcher.as_deref()))?.map_err(|error| {
+            CliError::could_not(error.to_string())
+                .help("run the command again; nothing was written")
+        })?;
     for failure in &confirmed.not_enriched {
-        context.say(format!("note: {failure}"));
+        invocation.say(format!("note: {failure}"));
     }
     Ok(confirmed.events)
 }

@@ -3,40 +3,40 @@
 
 use chrono::{DateTime, Utc};
 
-use super::context::Context;
 use super::error::CliError;
+use super::invocation::Invocation;
 use crate::audit::SignaturesInput;
 use crate::crm::{Crm, CrmError};
 use crate::esign::Providers;
-use crate::facts::{Gap, Population, ProviderName, Signature, Window};
 use crate::intake::{Completed, Unasked, completed_with_deals};
-use crate::workflow::Workplace;
+use crate::model::{Gap, Population, ProviderName, Signature, Window};
+use crate::workflow::Context;
 
 /// Asks the configured providers for what was completed in the window, and the
 /// source of the deals for those that the population does not hold. What
 /// cannot be asked is a gap, so that the audit is incomplete.
 pub(super) async fn read(
-    place: &Workplace,
+    context: &Context,
     source: &dyn Crm,
     population: &Population,
     window: Window,
     as_of: DateTime<Utc>,
-    context: &Context,
+    invocation: &Invocation,
 ) -> Result<SignaturesInput, CliError> {
     let Some(from) = window.from else {
         return Err(CliError::usage("--signatures needs --from: providers are asked for a window")
             .help("name the first day, such as --from 2026-11-01"));
     };
-    let providers = Providers::new(&place.config.esign);
+    let providers = Providers::new(&context.config.esign);
     if providers.configured().next().is_none() {
         return Err(CliError::usage("`esign:` in handoff.yaml names no provider to be asked")
             .help("add one, such as `esign: {pandadoc: {}}`, or leave --signatures out"));
     }
     let until = window.to.map_or(as_of, |to| to.min(as_of));
-    let secrets = context.secrets()?;
+    let secrets = invocation.secrets()?;
     let (mut asked, mut signatures, mut gaps) = (Vec::new(), Vec::new(), Vec::new());
     for provider in providers.configured() {
-        context.say(format!("asking {} for completed documents", provider.title()));
+        invocation.say(format!("asking {} for completed documents", provider.title()));
         asked.push(ProviderName::new(provider.name()));
         match completed_with_deals(provider, &secrets, from, until).await {
             Ok((documents, unread)) => {

@@ -4,10 +4,10 @@ use chrono::{DateTime, Days, Utc};
 use clap::Args;
 use serde_json::json;
 
-use super::context::Context;
 use super::deliver::parse_key;
 use super::error::CliError;
 use super::exit::Exit;
+use super::invocation::Invocation;
 use super::open::{Ports, open};
 use crate::report::table::{Column, Table};
 use crate::report::{Options, count};
@@ -35,18 +35,18 @@ pub struct Arguments {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
-    let place = open(context, Ports::default())?;
+pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
+    let context = open(invocation, Ports::default())?;
     let rows = match &arguments.key {
         Some(key) => {
             let key = parse_key(key)?;
-            vec![workflow::status_of(&place, &key)?.ok_or(WorkflowError::NoHandoff(key))?]
+            vec![workflow::status_of(&context, &key)?.ok_or(WorkflowError::NoHandoff(key))?]
         }
         None => {
-            let since = arguments.since.unwrap_or(context.now - Days::new(DAYS));
-            let (rows, gaps) = workflow::status(&place, Horizon { since })?;
+            let since = arguments.since.unwrap_or(invocation.now - Days::new(DAYS));
+            let (rows, gaps) = workflow::status(&context, Horizon { since })?;
             for gap in &gaps {
-                context.warn(format!("warning: {} was not read: {}", gap.what, gap.why));
+                invocation.warn(format!("warning: {} was not read: {}", gap.what, gap.why));
             }
             if !gaps.is_empty() {
                 return Err(CliError::could_not("not every handoff could be read")
@@ -56,16 +56,16 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
         }
     };
     if arguments.format == "json" {
-        context.print(format!("{}\n", json!({"version": 1, "handoffs": rows})))?;
+        invocation.print(format!("{}\n", json!({"version": 1, "handoffs": rows})))?;
     } else if let (Some(_), [row]) = (&arguments.key, rows.as_slice()) {
-        context.print(crate::text::terminal(&story(row)))?;
+        invocation.print(crate::text::terminal(&story(row)))?;
     } else {
-        context.print(list(&rows, context))?;
+        invocation.print(list(&rows, invocation))?;
     }
     Ok(if rows.is_empty() { Exit::Nothing } else { Exit::Clean })
 }
 
-fn list(rows: &[StatusRow], context: &Context) -> String {
+fn list(rows: &[StatusRow], invocation: &Invocation) -> String {
     if rows.is_empty() {
         return "no handoff is open\n".to_owned();
     }
@@ -83,12 +83,12 @@ fn list(rows: &[StatusRow], context: &Context) -> String {
             row.customer.as_deref().unwrap_or("-"),
             row.csm.as_deref().unwrap_or("nobody"),
             row.standing.words(),
-            &row.due.map_or_else(|| "-".to_owned(), |due| due_words(due, row, context.now)),
+            &row.due.map_or_else(|| "-".to_owned(), |due| due_words(due, row, invocation.now)),
             &row.missing.len().to_string(),
         ]);
     }
-    let mut text = table.render(&Options { color: context.color, width: context.width() });
-    let overdue = rows.iter().filter(|row| row.is_overdue(context.now)).count();
+    let mut text = table.render(&Options { color: invocation.color, width: invocation.width() });
+    let overdue = rows.iter().filter(|row| row.is_overdue(invocation.now)).count();
     text.push_str(&format!("\n{}, {overdue} overdue\n", count(rows.len(), "handoff")));
     text
 }

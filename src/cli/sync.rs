@@ -4,15 +4,15 @@ use chrono::{DateTime, Days, Utc};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::context::Context;
 use super::deliver::parse_key;
 use super::error::CliError;
 use super::exit::Exit;
+use super::invocation::Invocation;
 use super::open::{Ports, open};
 use crate::deliver::{self, Reader, WholeDays};
-use crate::facts::Key;
+use crate::model::Key;
 use crate::report::count;
-use crate::workflow::{self, Horizon, Synced, Workplace};
+use crate::workflow::{self, Context, Horizon, Synced};
 
 /// Without a key, handoffs of so many days are looked at.
 const DAYS: u64 = 120;
@@ -41,50 +41,54 @@ pub struct Arguments {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
-    let place = open(context, Ports { push: !arguments.no_push, ..Ports::default() })?;
-    let readers = open_readers(&place, context)?;
-    super::deliver::catch_up(&place, context);
+pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
+    let context = open(invocation, Ports { push: !arguments.no_push, ..Ports::default() })?;
+    let readers = open_readers(&context, invocation)?;
+    super::deliver::catch_up(&context, invocation);
     let mut exit = Exit::Clean;
-    let keys = choose(arguments, &place, &readers, context, &mut exit)?;
-    let results = context.block_on(all(&place, &readers, &keys, arguments.dry_run, context))??;
+    let keys = choose(arguments, &context, &readers, invocation, &mut exit)?;
+    let results =
+        invocation.block_on(all(&context, &readers, &keys, arguments.dry_run, invocation))??;
     if results.iter().any(|synced| !synced.not_read.is_empty()) {
         exit = Exit::CouldNot;
     }
     if !arguments.dry_run && results.iter().any(|synced| !synced.added.is_empty()) {
         let mut remarks = Vec::new();
-        place.push(&mut remarks)?;
+        context.push(&mut remarks)?;
         for remark in remarks {
-            context.say(format!("note: {remark}"));
+            invocation.say(format!("note: {remark}"));
         }
     }
     if arguments.format == "json" {
-        context.print(format!("{}\n", to_json(&results, arguments.dry_run)))?;
+        invocation.print(format!("{}\n", to_json(&results, arguments.dry_run)))?;
     } else {
-        context.print(crate::text::terminal(&to_text(&results, arguments.dry_run)))?;
+        invocation.print(crate::text::terminal(&to_text(&results, arguments.dry_run)))?;
     }
     Ok(exit)
 }
 
 /// One after the other, as GitHub asks.
 async fn all(
-    place: &Workplace,
+    context: &Context,
     readers: &[Box<dyn Reader>],
     keys: &[Key],
     dry_run: bool,
-    context: &Context,
+    invocation: &Invocation,
 ) -> Result<Vec<Synced>, CliError> {
     let mut results = Vec::with_capacity(keys.len());
     for key in keys {
-        let synced = workflow::sync(place, readers, key, !dry_run).await?;
-        tell(&synced, context);
+        let synced = workflow::sync(context, readers, key, !dry_run).await?;
+        tell(&synced, invocation);
         results.push(synced);
     }
     Ok(results)
 }
 
-fn open_readers(place: &Workplace, context: &Context) -> Result<Vec<Box<dyn Reader>>, CliError> {
-    let readers = deliver::readers(&place.config.deliver, &context.secrets()?, days(place))
+fn open_readers(
+    context: &Context,
+    invocation: &Invocation,
+) -> Result<Vec<Box<dyn Reader>>, CliError> {
+    let readers = deliver::readers(&context.config.deliver, &invocation.secrets()?, days(context))
         .map_err(|problems| {
             let mut error =
                 CliError::usage("`deliver:` in handoff.yaml cannot be used as it stands");
@@ -103,30 +107,30 @@ fn open_readers(place: &Workplace, context: &Context) -> Result<Vec<Box<dyn Read
 }
 
 /// Days as the calendar of the first touch counts them.
-fn days(place: &Workplace) -> WholeDays {
-    let calendar = place.config.first_touch.calendar.as_ref();
+fn days(context: &Context) -> WholeDays {
+    let calendar = context.config.first_touch.calendar.as_ref();
     WholeDays(calendar.map_or(chrono_tz::Tz::UTC, crate::time::Calendar::zone))
 }
 
 fn choose(
     arguments: &Arguments,
-    place: &Workplace,
-    readers: &[Box<dyn Reader>],
     context: &Context,
+    readers: &[Box<dyn Reader>],
+    invocation: &Invocation,
     exit: &mut Exit,
 ) -> Result<Vec<Key>, CliError> {
     if !arguments.keys.is_empty() {
         return arguments.keys.iter().map(|text| parse_key(text)).collect();
     }
-    let horizon = Horizon { since: arguments.since.unwrap_or(context.now - Days::new(DAYS)) };
-    let mut warn = |gaps: Vec<crate::facts::Gap>| {
+    let horizon = Horizon { since: arguments.since.unwrap_or(invocation.now - Days::new(DAYS)) };
+    let mut warn = |gaps: Vec<crate::model::Gap>| {
         for gap in gaps {
-            context.warn(format!("warning: {} was not read: {}", gap.what, gap.why));
+            invocation.warn(format!("warning: {} was not read: {}", gap.what, gap.why));
             *exit = Exit::CouldNot;
         }
     };
     if let Some(task) = &arguments.task {
-        let (key, gaps) = workflow::key_of_task(place, readers, task, horizon)?;
+        let (key, gaps) = workflow::key_of_task(context, readers, task, horizon)?;
         warn(gaps);
         return match key {
             Some(key) => Ok(vec![key]),
@@ -134,19 +138,19 @@ fn choose(
                 .help("name the handoff by its key, or look further back with --since")),
         };
     }
-    let (rows, gaps) = workflow::status(place, horizon)?;
+    let (rows, gaps) = workflow::status(context, horizon)?;
     warn(gaps);
     // What is done was read before; asking about it for ever would use up the target's limits.
     Ok(rows.into_iter().filter(|row| row.standing.is_open()).map(|row| row.key).collect())
 }
 
-fn tell(synced: &Synced, context: &Context) {
+fn tell(synced: &Synced, invocation: &Invocation) {
     for remark in &synced.remarks {
-        context.say(format!("note: {}: {remark}", synced.key));
+        invocation.say(format!("note: {}: {remark}", synced.key));
     }
     for task in &synced.not_read {
         let help = task.help.as_deref().map_or_else(String::new, |help| format!("; {help}"));
-        context
+        invocation
             .warn(format!("warning: {}: unknown what people did: {}{help}", synced.key, task.why));
     }
 }

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::audit::Level;
-use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::formats::Formats;
+use super::invocation::Invocation;
 use super::open::{Ports, open};
 use crate::brief::brief_rules;
 use crate::finding::Severity;
@@ -35,13 +35,13 @@ pub struct Arguments {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
+pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let which = match &arguments.since {
         Some(revision) => Which::Since(revision.clone()),
         None if arguments.paths.is_empty() => Which::All,
         None => {
             let paths: Vec<PathBuf> =
-                arguments.paths.iter().map(|path| context.path(path)).collect();
+                arguments.paths.iter().map(|path| invocation.path(path)).collect();
             if let Some(gone) = paths.iter().find(|path| !path.exists()) {
                 return Err(CliError::usage(format!(
                     "{}: there is no such file or folder",
@@ -51,12 +51,12 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
             Which::At(paths)
         }
     };
-    check(&which, arguments.fix, arguments.fail_level.severity(), &arguments.formats, context)
+    check(&which, arguments.fix, arguments.fail_level.severity(), &arguments.formats, invocation)
 }
 
 /// As without arguments; for the demo.
-pub(super) fn run_default(context: &Context) -> Result<Exit, CliError> {
-    check(&Which::All, false, Severity::Error, &Formats::default(), context)
+pub(super) fn run_default(invocation: &Invocation) -> Result<Exit, CliError> {
+    check(&Which::All, false, Severity::Error, &Formats::default(), invocation)
 }
 
 fn check(
@@ -64,36 +64,36 @@ fn check(
     fix: bool,
     fail_level: Severity,
     formats: &Formats,
-    context: &Context,
+    invocation: &Invocation,
 ) -> Result<Exit, CliError> {
     let formats = formats.check()?;
-    let place = open(context, Ports::default())?;
-    let validated = workflow::validate(&place, which, fix)?;
+    let context = open(invocation, Ports::default())?;
+    let validated = workflow::validate(&context, which, fix)?;
     for remark in &validated.remarks {
-        context.say(format!("note: {remark}"));
+        invocation.say(format!("note: {remark}"));
     }
     for file in &validated.fixed {
-        context.say(format!("fixed {file}"));
+        invocation.say(format!("fixed {file}"));
     }
     if validated.checked.is_empty() {
         match which {
-            Which::Since(revision) => context.say(format!("no brief changed since {revision}")),
-            Which::All => {
-                context.say("the ledger holds no brief yet; `handoff sign EVENT` makes the first")
-            }
-            Which::At(_) => context.say("there is no brief at these paths"),
+            Which::Since(revision) => invocation.say(format!("no brief changed since {revision}")),
+            Which::All => invocation
+                .say("the ledger holds no brief yet; `handoff sign EVENT` makes the first"),
+            Which::At(_) => invocation.say("there is no brief at these paths"),
         }
         let report = FindingsReport::new(Vec::new(), Vec::new(), brief_rules());
-        Formats::write(&formats, context, |format, options, out| {
+        Formats::write(&formats, invocation, |format, options, out| {
             out.write_all(&render_findings(format, &report, options))
         })?;
         return Ok(Exit::Nothing);
     }
     if !validated.fixed.is_empty() {
-        context.say(format!("{} rendered anew; commit them", count(validated.fixed.len(), "page")));
+        invocation
+            .say(format!("{} rendered anew; commit them", count(validated.fixed.len(), "page")));
     }
     let report = FindingsReport::new(validated.checked, validated.findings, brief_rules());
-    Formats::write(&formats, context, |format, options, out| {
+    Formats::write(&formats, invocation, |format, options, out| {
         out.write_all(&render_findings(format, &report, options))
     })?;
     Ok(if report.worst().is_some_and(|worst| worst >= fail_level) {

@@ -7,11 +7,11 @@ use std::time::Duration;
 use clap::Args;
 use tokio::sync::watch;
 
-use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::inbox_argument::InboxArgument;
 use super::intake::{GRACE, Intake, Working, told_to_stop};
+use super::invocation::Invocation;
 use crate::intake::{FolderWatch, WatchSettings};
 
 /// The arguments of `watch`.
@@ -34,11 +34,11 @@ pub struct Arguments {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
+pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let settings = WatchSettings {
-        folder: context.path(&arguments.dir),
+        folder: invocation.path(&arguments.dir),
         poll: arguments.poll.map(Duration::from_secs),
-        move_done: arguments.move_done.as_deref().map(|path| context.path(path)),
+        move_done: arguments.move_done.as_deref().map(|path| invocation.path(path)),
     };
     if !settings.folder.is_dir() {
         return Err(CliError::usage(format!("{} is no folder", arguments.dir.display()))
@@ -48,9 +48,9 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliE
         return Err(CliError::usage("--move-done names the folder that is watched")
             .help("name another folder"));
     }
-    context.block_on(async {
-        let intake = Intake::open(&arguments.inbox, context).await?;
-        run_until_stopped(arguments, settings, &intake, context).await
+    invocation.block_on(async {
+        let intake = Intake::open(&arguments.inbox, invocation).await?;
+        run_until_stopped(arguments, settings, &intake, invocation).await
     })??;
     Ok(Exit::Clean)
 }
@@ -59,11 +59,12 @@ async fn run_until_stopped(
     arguments: &Arguments,
     settings: WatchSettings,
     intake: &Intake,
-    context: &Context,
+    invocation: &Invocation,
 ) -> Result<(), CliError> {
     let (stop, stopped) = watch::channel(false);
-    let mut working = Working::start(intake.worker(!arguments.no_push, context), stopped.clone())?;
-    context.print(format!("watching {}\n", settings.folder.display()))?;
+    let mut working =
+        Working::start(intake.worker(!arguments.no_push, invocation), stopped.clone())?;
+    invocation.print(format!("watching {}\n", settings.folder.display()))?;
     let watch = FolderWatch::new(
         settings,
         Arc::clone(&intake.providers),

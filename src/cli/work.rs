@@ -4,11 +4,11 @@ use clap::Args;
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::context::Context;
 use super::error::CliError;
 use super::exit::Exit;
 use super::inbox_argument::InboxArgument;
 use super::intake::{Intake, Working, told_to_stop};
+use super::invocation::Invocation;
 use crate::report::count;
 
 /// The arguments of `work`.
@@ -28,20 +28,24 @@ pub struct Arguments {
 }
 
 /// Runs the command.
-pub(super) fn run(arguments: &Arguments, context: &Context) -> Result<Exit, CliError> {
-    context.block_on(async {
-        let intake = Intake::open(&arguments.inbox, context).await?;
+pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
+    invocation.block_on(async {
+        let intake = Intake::open(&arguments.inbox, invocation).await?;
         match arguments.once {
-            true => once(arguments, &intake, context).await,
-            false => until_stopped(arguments, &intake, context).await,
+            true => once(arguments, &intake, invocation).await,
+            false => until_stopped(arguments, &intake, invocation).await,
         }
     })?
 }
 
-async fn once(arguments: &Arguments, intake: &Intake, context: &Context) -> Result<Exit, CliError> {
-    let worker = intake.worker(!arguments.no_push, context)();
+async fn once(
+    arguments: &Arguments,
+    intake: &Intake,
+    invocation: &Invocation,
+) -> Result<Exit, CliError> {
+    let worker = intake.worker(!arguments.no_push, invocation)();
     let tally = worker.drain().await?;
-    context.print(match arguments.format.as_str() {
+    invocation.print(match arguments.format.as_str() {
         "json" => format!(
             "{}\n",
             json!({"version": 1, "done": tally.done, "again": tally.again, "failed": tally.failed})
@@ -59,11 +63,11 @@ async fn once(arguments: &Arguments, intake: &Intake, context: &Context) -> Resu
 async fn until_stopped(
     arguments: &Arguments,
     intake: &Intake,
-    context: &Context,
+    invocation: &Invocation,
 ) -> Result<Exit, CliError> {
     let (stop, stopped) = watch::channel(false);
-    let mut working = Working::start(intake.worker(!arguments.no_push, context), stopped)?;
-    context.print(format!("working off {}\n", intake.inbox.place()))?;
+    let mut working = Working::start(intake.worker(!arguments.no_push, invocation), stopped)?;
+    invocation.print(format!("working off {}\n", intake.inbox.location()))?;
     let broke_off = tokio::select! {
         told = told_to_stop() => told.map(|()| false)?,
         () = working.ended() => true,

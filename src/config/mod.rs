@@ -3,9 +3,8 @@
 //! no vendor by name.
 
 mod parse;
-mod problem;
 mod team;
 
+pub use crate::settings::Problem;
 pub use parse::{Config, FILE_NAME, FirstTouch, ScopeRule};
-pub use problem::Problem;
 pub use team::{Assign, Csm, Routing, Team};

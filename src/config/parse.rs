@@ -9,7 +9,7 @@ use crate::brief::{Expression, Mapping};
 use crate::crm::CrmConfig;
 use crate::deliver::DeliverConfig;
 use crate::esign::EsignConfig;
-use crate::facts::Properties;
+use crate::model::Properties;
 use crate::time::{Calendar, CalendarConfig, HumanDuration, deadline};
 use crate::yaml::{Node, from_node, read};
 use chrono::{DateTime, Utc};

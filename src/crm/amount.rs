@@ -4,7 +4,7 @@
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use crate::facts::Money;
+use crate::model::Money;
 
 /// Currencies whose smallest unit is the unit itself (ISO 4217, exponent 0).
 const WITHOUT_DECIMALS: [&str; 10] =

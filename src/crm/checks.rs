@@ -1,9 +1,9 @@
 //! What `doctor` says of any CRM: an error as a check, and properties that the
 //! CRM does not have.
 
-use super::wanted::{Known, Names};
+use super::requested_properties::{Known, Names};
 use super::{Check, CrmError};
-use crate::facts::{Properties, RecordKind};
+use crate::model::{Properties, RecordKind};
 
 /// An error with its remedy.
 pub(super) fn failed(what: &str, error: &CrmError) -> Check {
@@ -25,8 +25,8 @@ pub(super) fn failed(what: &str, error: &CrmError) -> Check {
 pub(super) async fn properties(known: &dyn Known, named: &Properties) -> Vec<Check> {
     let mut checks = Vec::new();
     for kind in RecordKind::ALL {
-        let Some(wanted) = named.of(kind) else { continue };
-        if kind != RecordKind::Deal && wanted.is_empty() {
+        let Some(requested) = named.of(kind) else { continue };
+        if kind != RecordKind::Deal && requested.is_empty() {
             continue;
         }
         let (crm, records) = known.called(kind);
@@ -45,9 +45,9 @@ pub(super) async fn properties(known: &dyn Known, named: &Properties) -> Vec<Che
         };
         let names = Names::of(&names);
         let missing: Vec<&String> =
-            wanted.iter().filter(|name| names.spelled(name).is_empty()).collect();
+            requested.iter().filter(|name| names.spelled(name).is_empty()).collect();
         if missing.is_empty() {
-            let detail = format!("all {} that handoff.yaml names are there", wanted.len());
+            let detail = format!("all {} that handoff.yaml names are there", requested.len());
             checks.push(Check::ok(what.as_str(), detail));
         }
         checks.extend(missing.into_iter().map(|name| {

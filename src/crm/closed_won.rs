@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::note::leads_to;
 use super::{ClosedWonUpdate, CrmError};
-use crate::facts::{Deal, DealId, Outcome};
+use crate::model::{Deal, DealId, Outcome};
 use crate::text::quoted;
 
 /// What a CRM does to keep a signed deal true.

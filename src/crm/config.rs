@@ -4,13 +4,13 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::file::{FileCrm, FileSettings, WonTest};
+use super::export::{FileCrm, FileSettings, WonTest};
 use super::hubspot::{HubSpot, HubSpotSettings};
 use super::pipedrive::{Pipedrive, PipedriveSettings};
 use super::salesforce::{Salesforce, SalesforceSettings};
-use super::{Crm, CrmError, Wanted};
+use super::{Crm, CrmError, RequestedProperties};
 use crate::brief::Expression;
-use crate::facts::{Deal, Secrets};
+use crate::model::{Deal, Secrets};
 
 /// Where deals come from; at most one of them is connected.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -43,7 +43,7 @@ pub struct Connection<'a> {
     /// The ledger's folder, where relative paths start.
     pub root: &'a Path,
     /// The properties that the configuration reads.
-    pub wanted: &'a Wanted,
+    pub requested: &'a RequestedProperties,
 }
 
 /// Connects the configured CRM.
@@ -57,15 +57,15 @@ pub fn build(
     let mut made: Vec<Box<dyn Crm>> = Vec::new();
     if let Some(settings) = &config.hubspot {
         let hubspot = HubSpot::new(settings.clone(), connection.secrets)?;
-        made.push(Box::new(hubspot.reading(connection.wanted.clone())));
+        made.push(Box::new(hubspot.reading(connection.requested.clone())));
     }
     if let Some(settings) = &config.salesforce {
         let salesforce = Salesforce::new(settings.clone(), connection.secrets)?;
-        made.push(Box::new(salesforce.reading(connection.wanted.clone())));
+        made.push(Box::new(salesforce.reading(connection.requested.clone())));
     }
     if let Some(settings) = &config.pipedrive {
         let pipedrive = Pipedrive::new(settings.clone(), connection.secrets)?;
-        made.push(Box::new(pipedrive.reading(connection.wanted.clone())));
+        made.push(Box::new(pipedrive.reading(connection.requested.clone())));
     }
     if let Some(settings) = &config.file {
         made.push(Box::new(open_file(settings.clone(), connection.root)?));

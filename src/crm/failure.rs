@@ -6,8 +6,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
 use super::CrmError;
-use crate::facts::{DealId, Gap};
-use crate::net::{NetError, Response};
+use crate::http::{NetError, Response};
+use crate::model::{DealId, Gap};
 use crate::text::{one_line, shorten};
 
 /// A failed request: the status where there is one, and the error it is.
@@ -101,11 +101,11 @@ pub(super) fn bad_field(
     id: &DealId,
     field: &str,
     written: &str,
-    wanted: &str,
+    requested: &str,
 ) -> CrmError {
     CrmError::BadData {
         place: format!("{crm} deal {id}, {field}"),
-        message: format!("{} is no {wanted}.", crate::text::quoted(written)),
+        message: format!("{} is no {requested}.", crate::text::quoted(written)),
         help: format!("Correct the deal in {crm}."),
     }
 }

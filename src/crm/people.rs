@@ -1,6 +1,6 @@
 //! People on a deal: roles in one vocabulary, and the signer told apart.
 
-use crate::facts::{Contact, Signature};
+use crate::model::{Contact, Signature};
 
 /// A role's name in the one vocabulary: lower-case words joined by `_`
 /// (`Economic Buyer` and `ECONOMIC_BUYER` are `economic_buyer`).
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn roles_come_in_one_vocabulary() {
-        for (labels, wanted) in [
+        for (labels, requested) in [
             (["Economic Buyer", "ECONOMIC_BUYER"], vec!["economic_buyer"]),
             (["Contract signer", ""], vec!["contract_signer", "signer"]),
             (["BUDGET_HOLDER", "Economic buyer"], vec!["budget_holder", "economic_buyer"]),
@@ -94,7 +94,7 @@ mod tests {
             for label in labels {
                 add_role(&mut contact, role_word(label));
             }
-            assert_eq!(contact.roles, wanted, "{labels:?}");
+            assert_eq!(contact.roles, requested, "{labels:?}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! What every CRM can do.
 
-use crate::facts::{Check, CrmName, Deal, DealId, Population, Properties, Signature, Window};
+use crate::model::{Check, CrmName, Deal, DealId, Population, Properties, Signature, Window};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::failure::Failure;
 use super::{CrmError, Progress};
-use crate::facts::{CrmName, Deal, Evidence, Gap, Population, Source};
+use crate::model::{CrmName, Deal, Evidence, Gap, Population, Source};
 
 /// One page of a list.
 #[derive(Debug)]

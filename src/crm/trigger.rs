@@ -3,8 +3,8 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::door::{DeliveryId, Door, Rejection, Request};
-use crate::facts::{DealId, Secrets};
+use crate::model::{DealId, Secrets};
+use crate::webhook::{DeliveryId, Rejection, Request, Route};
 
 /// One part of a notification, in no vendor's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +77,7 @@ impl Told {
 }
 
 /// One CRM's webhook with its settings. Pure: no clock, no network, no file.
-pub trait Trigger: Door {
+pub trait Trigger: Route {
     /// Whether this CRM is the one that deals are read from.
     fn is_connected(&self) -> bool;
 
@@ -90,7 +90,7 @@ pub trait Trigger: Door {
     /// Verifies a request and reads it. Raw bytes, constant time, several secrets.
     ///
     /// # Errors
-    /// With the reason; [`Door::rejected`] turns it into the answer.
+    /// With the reason; [`Route::rejected`] turns it into the answer.
     fn receive(
         &self,
         request: &Request<'_>,

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
 use super::DeliveryError;
-use crate::net::{NetError, Response};
+use crate::http::{NetError, Response};
 use crate::text;
 
 /// A request without an answer.

@@ -4,11 +4,11 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::{
-    AsanaSettings, EmailSettings, GithubSettings, JiraSettings, Letters, OutboxSettings, Reader,
-    Sink, Site, SlackSettings, TaskForm, TaskList, WelcomeSettings, WholeDays, asana, email,
+    AsanaSettings, EmailSettings, GithubSettings, JiraSettings, Messages, OutboxSettings, Reader,
+    Sink, SinkContext, SlackSettings, TaskForm, TaskList, WelcomeSettings, WholeDays, asana, email,
     github, jira, outbox, slack, welcome,
 };
-use crate::facts::Secrets;
+use crate::model::Secrets;
 
 /// `deliver:`; one line for each sink.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -58,9 +58,9 @@ pub struct BuildProblem {
 pub fn build(
     config: &DeliverConfig,
     secrets: &Secrets,
-    site: &Site,
+    site: &SinkContext,
 ) -> Result<Vec<Box<dyn Sink>>, Vec<BuildProblem>> {
-    let letters = Letters::new(site.clone());
+    let letters = Messages::new(site.clone());
     let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
     let mut problems: Vec<BuildProblem> = Vec::new();
     let mut add = |sink: &'static str, made: Result<Vec<Box<dyn Sink>>, Vec<String>>| match made {

@@ -13,10 +13,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use url::Url;
 
-use super::letters::answer;
-use super::{DeliveryError, Handoff, Letters, Mark, Medium, Occasion, Sink};
+use super::messages::answer;
+use super::{DeliveryError, Handoff, Mark, Medium, MessageKind, Messages, Sink};
 use crate::brief::EventKind;
-use crate::facts::{Check, Secrets};
+use crate::model::{Check, Secrets};
 use crate::text;
 
 /// `deliver.email`.
@@ -51,8 +51,8 @@ struct Email {
     list: Vec<Mailbox>,
     settings: EmailSettings,
     builder: AsyncSmtpTransportBuilder,
-    letters: Letters,
-    occasion: Occasion,
+    letters: Messages,
+    occasion: MessageKind,
 }
 
 /// The sinks that send mail, one for each occasion.
@@ -62,10 +62,10 @@ struct Email {
 pub(super) fn sinks(
     settings: &EmailSettings,
     secrets: &Secrets,
-    letters: &Letters,
+    letters: &Messages,
 ) -> Result<Vec<Box<dyn Sink>>, Vec<String>> {
     let mut sinks = Vec::new();
-    for occasion in Occasion::ALL {
+    for occasion in MessageKind::ALL {
         sinks.push(sink(settings, secrets, letters.clone(), occasion)?);
     }
     Ok(sinks)
@@ -74,8 +74,8 @@ pub(super) fn sinks(
 fn sink(
     settings: &EmailSettings,
     secrets: &Secrets,
-    letters: Letters,
-    occasion: Occasion,
+    letters: Messages,
+    occasion: MessageKind,
 ) -> Result<Box<dyn Sink>, Vec<String>> {
     let mut problems = Vec::new();
     let mut mailbox = |field: &str, address: &str| {
@@ -142,10 +142,10 @@ impl Email {
     fn recipients(&self, handoff: &Handoff) -> (Vec<Mailbox>, Vec<String>) {
         let (mut to, mut remarks) = (Vec::<Mailbox>::new(), Vec::new());
         let (csm, rep) = match self.occasion {
-            Occasion::Signed => (self.settings.to_csm, self.settings.to_rep),
+            MessageKind::Signed => (self.settings.to_csm, self.settings.to_rep),
             // To whom the word is: settings about new handoffs do not keep it back.
-            Occasion::Returned => (false, true),
-            Occasion::Resubmitted => (true, false),
+            MessageKind::Returned => (false, true),
+            MessageKind::Resubmitted => (true, false),
         };
         for (wanted, at) in [(csm, "first_action.owner"), (rep, "deal.owner")] {
             let address = answer(&handoff.brief, &format!("{at}.email")).filter(|_| wanted);
@@ -159,7 +159,7 @@ impl Email {
                 Err(_) => remarks.push(format!("{at}: {} is no address", text::quoted(&address))),
             }
         }
-        if self.occasion == Occasion::Signed || to.is_empty() {
+        if self.occasion == MessageKind::Signed || to.is_empty() {
             to.extend(self.list.iter().cloned());
         }
         let mut seen = std::collections::BTreeSet::new();
@@ -174,7 +174,7 @@ impl Email {
 
     fn message(&self, handoff: &Handoff, to: Vec<Mailbox>) -> Result<Message, DeliveryError> {
         let letter = |medium| match self.occasion {
-            Occasion::Signed => self.letters.mail(handoff, medium),
+            MessageKind::Signed => self.letters.mail(handoff, medium),
             again => self.letters.again(handoff, again, medium, None),
         };
         let (markdown, plain) = (letter(Medium::Markdown)?, letter(Medium::Plain)?);
@@ -259,7 +259,7 @@ impl Sink for Email {
 
     async fn checks(&self, offline: bool) -> Vec<Check> {
         // The same server for all of them.
-        if self.occasion != Occasion::Signed {
+        if self.occasion != MessageKind::Signed {
             return Vec::new();
         }
         let what = "email: SMTP_URL";

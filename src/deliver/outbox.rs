@@ -8,10 +8,11 @@ use async_trait::async_trait;
 use serde::Deserialize;
 
 use super::{
-    DeliveryError, Handoff, Letter, Letters, Mark, Medium, Occasion, Sink, TaskForm, event_name,
+    DeliveryError, Handoff, Mark, Medium, Message, MessageKind, Messages, Sink, TaskForm,
+    event_name,
 };
 use crate::brief::EventKind;
-use crate::facts::Check;
+use crate::model::Check;
 
 /// The events an outbox can hold, in the order of their numbers.
 const EVENTS: [EventKind; 7] = [
@@ -47,7 +48,7 @@ fn default_dir() -> PathBuf {
 pub(super) fn sinks(
     settings: &OutboxSettings,
     others: &[EventKind],
-    letters: &Letters,
+    letters: &Messages,
 ) -> Result<Vec<Box<dyn Sink>>, String> {
     let rest = || EVENTS.into_iter().filter(|event| !others.contains(event)).collect();
     let events: Vec<EventKind> = settings.events.clone().unwrap_or_else(rest);
@@ -74,12 +75,12 @@ struct Outbox {
     dir: PathBuf,
     /// Where it is on this machine.
     root: PathBuf,
-    letters: Letters,
+    letters: Messages,
 }
 
 impl Outbox {
     /// The outbox for one of [`EVENTS`]; `None` for another event.
-    fn new(settings: &OutboxSettings, event: EventKind, letters: Letters) -> Option<Self> {
+    fn new(settings: &OutboxSettings, event: EventKind, letters: Messages) -> Option<Self> {
         let number = EVENTS.iter().position(|known| *known == event)? + 1;
         let root = letters.site().folder.join(&settings.dir);
         Some(Self { event, number, dir: settings.dir.clone(), root, letters })
@@ -88,7 +89,7 @@ impl Outbox {
     fn file(&self, handoff: &Handoff) -> PathBuf {
         let extension = if self.event == EventKind::Welcomed { "json" } else { "md" };
         // Each return is told of in a file of its own: `06-returned-2.md`.
-        let step = Occasion::of(self.event).step(handoff, &event_name(self.event));
+        let step = MessageKind::of(self.event).step(handoff, &event_name(self.event));
         let name = format!("{:02}-{step}.{extension}", self.number);
         Path::new(handoff.key.as_str()).join(name)
     }
@@ -109,7 +110,7 @@ impl Outbox {
             EventKind::Emailed => self.letters.mail(handoff, Medium::Markdown)?,
             EventKind::ProjectStarted => self.letters.project(handoff, Medium::Markdown)?,
             EventKind::RepTold | EventKind::CsmTold => {
-                let occasion = Occasion::of(self.event);
+                let occasion = MessageKind::of(self.event);
                 self.letters.again(handoff, occasion, Medium::Markdown, None)?
             }
             _ => {
@@ -118,7 +119,7 @@ impl Outbox {
                 return Ok(json);
             }
         };
-        let Letter { title, body } = letter;
+        let Message { title, body } = letter;
         let title = Medium::Markdown.harmless(&title);
         Ok(format!("<!-- {} -->\n\n# {title}\n\n{body}\n", handoff.key))
     }

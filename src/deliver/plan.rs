@@ -12,7 +12,7 @@ use crate::brief::{Event, EventKind, Timeline};
 
 /// One delivery that the configuration asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wanted {
+pub struct WantedDelivery {
     /// The event recorded when it is done.
     pub event: EventKind,
     /// The sink's name.
@@ -21,7 +21,7 @@ pub struct Wanted {
     pub again_when_unclear: bool,
 }
 
-impl Wanted {
+impl WantedDelivery {
     /// What a sink stands for.
     #[must_use]
     pub fn from_sink(sink: &dyn Sink) -> Self {
@@ -199,7 +199,7 @@ impl Plan {
 
 /// Plans the deliveries of one handoff.
 #[must_use]
-pub fn plan(wanted: &[Wanted], timeline: &Timeline, circumstances: &Circumstances) -> Plan {
+pub fn plan(wanted: &[WantedDelivery], timeline: &Timeline, circumstances: &Circumstances) -> Plan {
     let excuse = excuse(timeline, circumstances.since);
     let mut steps: Vec<Step> = wanted
         .iter()
@@ -234,7 +234,7 @@ fn excuse(timeline: &Timeline, since: Option<DateTime<Utc>>) -> Option<Settled> 
 }
 
 fn state(
-    wanted: &Wanted,
+    wanted: &WantedDelivery,
     events: &[Event],
     circumstances: &Circumstances,
     excuse: Option<&Settled>,

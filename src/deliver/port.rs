@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::brief::{ChangedAnswer, EventKind, Timeline};
-use crate::facts::{Check, Key};
+use crate::model::{Check, Key};
 
 /// One answer a brief does not have yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

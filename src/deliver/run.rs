@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::{DeliveryError, Handoff, Mark, Plan, Sink, failure};
 use crate::brief::{Event, EventKind};
-use crate::net::Schedule;
+use crate::http::Schedule;
 use crate::text;
 
 /// The moments of a step at which a run can be cut.

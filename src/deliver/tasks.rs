@@ -4,7 +4,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Site, TemplateError};
+use super::{SinkContext, TemplateError};
 use crate::yaml;
 
 const FILE: &str = "tasks.yaml";
@@ -49,7 +49,7 @@ impl TaskList {
     ///
     /// # Errors
     /// When it is not valid YAML, or no list of tasks; with the line.
-    pub fn read(site: &Site) -> Result<Self, TemplateError> {
+    pub fn read(site: &SinkContext) -> Result<Self, TemplateError> {
         let source = site.templates.source(FILE);
         let read = yaml::read(source.as_bytes())
             .and_then(|node| yaml::from_node::<Vec<TaskSpec>>(&node))
@@ -67,7 +67,7 @@ impl TaskList {
     /// When a task's text is no valid template.
     pub fn tasks(
         &self,
-        site: &Site,
+        site: &SinkContext,
         signed_at: DateTime<Utc>,
         context: &serde_json::Value,
     ) -> Result<Vec<OnboardingTask>, TemplateError> {

@@ -40,7 +40,7 @@ pub enum Medium {
 
 /// A text with its first line apart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Letter {
+pub struct Message {
     /// One line without markup.
     pub title: String,
     /// The rest, in the medium's markup.
@@ -123,14 +123,14 @@ impl Templates {
         name: &str,
         medium: Medium,
         context: impl Into<Value>,
-    ) -> Result<Letter, TemplateError> {
+    ) -> Result<Message, TemplateError> {
         let context = context.into();
         let source = self.source(name);
         let titled = fill(name, source, Medium::Title, &context)?;
         let filled = fill(name, source, medium, &context)?;
         let title = titled.trim_start().lines().next().unwrap_or_default();
         let body = filled.trim_start().split_once('\n').map_or("", |(_, rest)| rest);
-        Ok(Letter { title: text::shorten(title.trim(), 200), body: body.trim().to_owned() })
+        Ok(Message { title: text::shorten(title.trim(), 200), body: body.trim().to_owned() })
     }
 
     /// Fills in one line that stands in another file, such as a task's name.

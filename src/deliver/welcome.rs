@@ -11,10 +11,10 @@ use serde::Deserialize;
 use standardwebhooks::Webhook;
 use url::{Host, Url};
 
-use super::{DeliveryError, Handoff, Letters, Mark, Sink};
+use super::{DeliveryError, Handoff, Mark, Messages, Sink};
 use crate::brief::EventKind;
-use crate::facts::{Check, Secrets};
-use crate::net::{BaseUrl, Response};
+use crate::http::{BaseUrl, Response};
+use crate::model::{Check, Secrets};
 use crate::text;
 
 /// `deliver.welcome`.
@@ -33,7 +33,7 @@ struct Welcome {
     url: Url,
     allow_private: bool,
     webhook: Webhook,
-    letters: Letters,
+    letters: Messages,
 }
 
 /// The sink that triggers the welcome.
@@ -43,7 +43,7 @@ struct Welcome {
 pub(super) fn sink(
     settings: &WelcomeSettings,
     secrets: &Secrets,
-    letters: Letters,
+    letters: Messages,
 ) -> Result<Box<dyn Sink>, Vec<String>> {
     let mut problems = Vec::new();
     // The query belongs to the receiver; scheme, host and user are checked without it.

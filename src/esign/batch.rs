@@ -1,6 +1,6 @@
 //! Several notifications in one request, of which some say the same.
 
-use crate::facts::{DocumentId, Signature, SignatureEvent};
+use crate::model::{DocumentId, Signature, SignatureEvent};
 
 /// Leaves one event for each document and kind; what a later one knows and the
 /// first does not is kept.

@@ -4,8 +4,8 @@ use minijinja::Environment;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::door::json;
-use crate::facts::{CrmName, DealId, DealRef, Signature, normalise_deal_id};
+use crate::model::{CrmName, DealId, DealRef, Signature, normalise_deal_id};
+use crate::webhook::json;
 
 /// Names under which senders (and the CRMs' own integrations) keep a deal's
 /// id, compared without case and punctuation, with the CRM each one names.

@@ -1,7 +1,7 @@
 //! What a provider's API knows, merged into what its webhook said; and the one
 //! door from a verified notification to events that may be acted upon.
 
-use crate::facts::{ProviderName, Signature, SignatureEvent, Signer};
+use crate::model::{ProviderName, Signature, SignatureEvent, Signer};
 
 use super::fetch::{FetchError, Fetcher};
 use super::port::{Authenticity, Verified};
@@ -11,7 +11,7 @@ pub(super) fn fill(signature: &mut Signature, more: Signature) {
     signature.document_name = signature.document_name.take().or(more.document_name);
     signature.signed_at = signature.signed_at.or(more.signed_at);
     signature.url = signature.url.take().or(more.url);
-    signature.amount = signature.amount.take().or(more.amount);
+    signature.total = signature.total.take().or(more.total);
     fill_signers(&mut signature.signers, more.signers);
     for reference in more.deal_refs {
         super::deal_refs::add(&mut signature.deal_refs, reference);
@@ -111,7 +111,7 @@ async fn ask(claim: SignatureEvent, fetcher: &dyn Fetcher) -> Result<SignatureEv
     let said = match (fetcher.document(&signature.document_id).await, &claim) {
         // What was deleted or recalled may be gone from the API as well.
         (Err(FetchError::NotFound { document, .. }), SignatureEvent::Voided { what, .. }) => {
-            let signature = super::nothing_but(signature.provider.clone(), document);
+            let signature = super::Signature::new(signature.provider.clone(), document);
             return Ok(SignatureEvent::Voided { signature, what: what.clone() });
         }
         (said, _) => said?,

@@ -1,6 +1,6 @@
 //! Why a file somebody gave by hand is not understood.
 
-use crate::door::Malformed;
+use crate::webhook::Malformed;
 
 /// Why a payload is no notification of an e-sign provider that can be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

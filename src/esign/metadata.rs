@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::door::json;
+use crate::webhook::json;
 
 /// Ends of names whose values open something or say where somebody was; they
 /// never leave the provider's file.

@@ -1,5 +1,5 @@
 //! Signatures in: one file or folder per e-sign provider. A vendor's field
-//! names stop at its own door. May use floors below (`door`, `facts`, `text`, `yaml`, `net`).
+//! names stop at its own door. May use floors below (`webhook`, `model`, `text`, `yaml`, `http`).
 
 pub mod adobe_sign;
 mod batch;
@@ -25,27 +25,11 @@ pub use fetch::{FetchError, Fetcher};
 pub use port::{Authenticity, Provider, Received, Verified};
 pub use registry::Providers;
 
-pub use crate::door::{Answer, BODY_LIMIT, DeliveryId, Door, Malformed, Rejection, Request};
+pub use crate::webhook::{Answer, BODY_LIMIT, DeliveryId, Malformed, Rejection, Request, Route};
 
-use crate::facts::{DocumentId, ProviderName, Signature};
+use crate::model::{DocumentId, ProviderName, Signature};
 
 /// A signature of which nothing but its document is known.
 fn blank(provider: &'static str, document_id: &str) -> Signature {
-    nothing_but(ProviderName::new(provider), DocumentId::new(document_id))
-}
-
-/// As [`blank`], for a document that is known already.
-fn nothing_but(provider: ProviderName, document_id: DocumentId) -> Signature {
-    Signature {
-        provider,
-        document_id,
-        document_name: None,
-        signed_at: None,
-        url: None,
-        signers: Vec::new(),
-        deal_refs: Vec::new(),
-        amount: None,
-        metadata: serde_json::Map::new(),
-        remarks: Vec::new(),
-    }
+    Signature::new(ProviderName::new(provider), DocumentId::new(document_id))
 }

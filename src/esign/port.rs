@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use super::fetch::{FetchError, Fetcher};
-use crate::door::{DeliveryId, Door, Malformed, Rejection, Request};
-use crate::facts::{ProviderName, Secrets, SignatureEvent};
+use crate::model::{ProviderName, Secrets, SignatureEvent};
+use crate::webhook::{DeliveryId, Malformed, Rejection, Request, Route};
 
 /// What a believed request was for.
 #[derive(Debug, Clone)]
@@ -94,7 +94,7 @@ impl Verified {
 }
 
 /// One e-sign provider with its settings. Pure: no clock, no network, no file.
-pub trait Provider: Door {
+pub trait Provider: Route {
     /// The secrets its API needs; empty when it has none that is asked.
     fn api_secret_names(&self) -> &'static [&'static str] {
         &[]
@@ -111,7 +111,7 @@ pub trait Provider: Door {
     /// Verifies a request and reads it. Raw bytes, constant time, several keys.
     ///
     /// # Errors
-    /// With the reason; [`Door::rejected`] turns it into the answer.
+    /// With the reason; [`Route::rejected`] turns it into the answer.
     fn receive(
         &self,
         request: &Request<'_>,

@@ -10,9 +10,9 @@ use super::error::ParseError;
 use super::pandadoc::PandaDoc;
 use super::port::Provider;
 use super::standard_webhooks::StandardWebhooks;
-use crate::door::{Door, json};
-use crate::facts::SignatureEvent;
+use crate::model::SignatureEvent;
 use crate::text;
+use crate::webhook::{Route, json};
 
 /// Every provider there is, with its settings.
 pub struct Providers(Vec<Listed>);
@@ -61,7 +61,7 @@ impl Providers {
     /// The names, for messages: `pandadoc, docusign, …`.
     #[must_use]
     pub fn names(&self) -> String {
-        self.iter().map(Door::name).collect::<Vec<_>>().join(", ")
+        self.iter().map(Route::name).collect::<Vec<_>>().join(", ")
     }
 
     /// The provider whose notification a body looks like.

@@ -13,8 +13,8 @@ use super::deal_refs::{self, DealSettings};
 use super::port::{Authenticity, Provider, Received, Verified};
 use super::total::total;
 use super::{blank, metadata};
-use crate::door::{self, DeliveryId, Door, Malformed, Rejection, Request, json};
-use crate::facts::{Secrets, Signature, SignatureEvent, Signer};
+use crate::model::{Secrets, Signature, SignatureEvent, Signer};
+use crate::webhook::{self, DeliveryId, Malformed, Rejection, Request, Route, json};
 
 const TITLE: &str = "Standard Webhooks";
 const SECRET: &str = "STANDARD_WEBHOOKS_SECRET";
@@ -141,7 +141,7 @@ impl StandardWebhooks {
         signature.signed_at = found(&fields.signed_at).and_then(json::time);
         signature.url = text(&fields.url).filter(|url| url.starts_with("https://"));
         match total(found(&fields.amount), text(&fields.currency).as_deref()) {
-            Ok(amount) => signature.amount = amount,
+            Ok(amount) => signature.total = amount,
             Err(remark) => signature.remarks.push(remark),
         }
         signature.signers = found(&fields.signers)
@@ -189,7 +189,7 @@ fn signer(value: &Value) -> Signer {
     }
 }
 
-impl Door for StandardWebhooks {
+impl Route for StandardWebhooks {
     fn name(&self) -> &'static str {
         "standard-webhooks"
     }
@@ -220,8 +220,8 @@ impl Provider for StandardWebhooks {
         secrets: &Secrets,
         now: DateTime<Utc>,
     ) -> Result<Received, Rejection> {
-        let keys = door::check(self, request, secrets)?;
-        door::expect_content_type(self, request, "application/json")?;
+        let keys = webhook::check(self, request, secrets)?;
+        webhook::expect_content_type(self, request, "application/json")?;
         let header = |name: &str| {
             request
                 .header(&format!("webhook-{name}"))

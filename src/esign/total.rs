@@ -3,8 +3,8 @@
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use crate::door::json;
-use crate::facts::Money;
+use crate::model::Money;
+use crate::webhook::json;
 
 /// An amount with its currency. `Ok(None)` when there is none or it is zero:
 /// a document without prices has the total 0.00 and is not worth nothing.

@@ -1,17 +1,17 @@
 //! Problems as data: rules, severities, places. How they are shown is decided
 //! in `report`; which severity fails a run is decided at the command line.
 
-mod place;
+mod location;
 mod rule;
 mod severity;
 
-pub use place::Place;
+pub use location::Location;
 pub use rule::{Rule, RuleKind};
 pub use severity::Severity;
 
 use serde::Serialize;
 
-use crate::facts::Key;
+use crate::model::Key;
 
 /// One problem: rule, severity, message, place, help.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -30,7 +30,7 @@ pub struct Finding {
     pub key: Option<Key>,
     /// Where it is.
     #[serde(flatten)]
-    pub place: Place,
+    pub place: Location,
     /// Which of the seven questions it is about, 1 to 7.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub question: Option<u8>,
@@ -46,7 +46,7 @@ impl Finding {
             message: message.into(),
             help: None,
             key: None,
-            place: Place::default(),
+            place: Location::default(),
             question: None,
         }
     }
@@ -67,7 +67,7 @@ impl Finding {
 
     /// Says where it is.
     #[must_use]
-    pub fn at(mut self, place: Place) -> Self {
+    pub fn at(mut self, place: Location) -> Self {
         self.place = place;
         self
     }

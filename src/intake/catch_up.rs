@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use futures_util::StreamExt as _;
 
 use super::inbox::{Content, Envelope};
-use crate::door::DeliveryId;
 use crate::esign::{FetchError, Fetcher, Provider};
-use crate::facts::{Gap, Secrets, Signature, SignatureEvent};
+use crate::model::{Gap, Secrets, Signature, SignatureEvent};
+use crate::webhook::DeliveryId;
 
 /// So many documents are asked for at a time.
 const ASKED_AT_ONCE: usize = 4;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use crate::facts::{DealId, ProviderName, SignatureEvent};
+use crate::model::{DealId, ProviderName, SignatureEvent};
 
 /// One delivery, as far as it may be acted upon.
 #[derive(Debug, Clone)]

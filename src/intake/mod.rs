@@ -17,7 +17,7 @@ pub use http::{Service, router};
 pub use inbox::JetStreamInbox;
 pub use inbox::{
     Backoff, Body, Claimed, Content, Counts, Envelope, EventName, FolderInbox, Inbox, InboxError,
-    Listed, NatsAccess, NatsAddress, Place, Put, Spool, State, Trouble, open_inbox,
+    InboxLocation, Listed, NatsAccess, NatsAddress, Put, Spool, State, Trouble, open_inbox,
 };
 pub use metrics::Metrics;
 pub use watch::{FolderWatch, WatchSettings};

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use super::Clock;
 use super::inbox::{Envelope, Inbox, Put};
 use crate::esign::{DeliveryId, ParseError, Providers};
-use crate::facts::{ProviderName, SignatureEvent};
+use crate::model::{ProviderName, SignatureEvent};
 use crate::text::{quoted, terminal};
 
 /// How long to wait before a file that could not be read is looked at again.

@@ -12,7 +12,7 @@ use super::handler::{Handler, News, Task, Verdict};
 use super::inbox::{Backoff, Claimed, Content, Envelope, Inbox, InboxError, State};
 use super::metrics::{Counter, Metrics};
 use crate::esign::{FetchError, Fetcher, Provider, Providers, Verified, confirm};
-use crate::facts::{DealId, ProviderName, Secrets, Signature, SignatureEvent};
+use crate::model::{DealId, ProviderName, Secrets, Signature, SignatureEvent};
 
 /// The most events that are handed on together.
 const BATCH: usize = 64;

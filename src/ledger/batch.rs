@@ -11,7 +11,7 @@ use super::checkout::Remark;
 use super::names::Names;
 use super::snapshot::{Snapshot, object_id};
 use super::writer::Writer;
-use crate::facts::ObjectId;
+use crate::model::ObjectId;
 
 /// Commits that are about to be made.
 pub struct Batch {

@@ -6,7 +6,7 @@ use git2::{ErrorCode, ObjectType, Oid};
 use super::repository::hold;
 use super::snapshot::read_blob;
 use super::{Ledger, LedgerError};
-use crate::facts::ObjectId;
+use crate::model::ObjectId;
 
 /// The id that git gives to these bytes as a file.
 ///

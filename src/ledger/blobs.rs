@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-use crate::facts::ObjectId;
+use crate::model::ObjectId;
 
 use super::history::HistoryError;
 use super::scan::{Kind, Objects, Reader, Repository};

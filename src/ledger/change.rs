@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::LedgerError;
 use super::path::check_path;
-use crate::facts::Key;
+use crate::model::Key;
 use crate::text::{one_line, shorten};
 
 const LONGEST_SUBJECT: usize = 120;

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::facts::ObjectId;
+use crate::model::ObjectId;
 
 use super::history::HistoryError;
 use super::scan::{self, Repository};

@@ -9,7 +9,7 @@ use super::repository::{branch_commit, branch_or_remote, check_branch, hold};
 use super::snapshot::Snapshot;
 use super::writer::{Committed, Writer};
 use super::{Ledger, LedgerError};
-use crate::facts::Key;
+use crate::model::Key;
 
 impl Ledger {
     /// The branch of a key's draft: `handoff/<key>`.

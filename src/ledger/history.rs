@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
-use crate::facts::{Gap, History, ObjectId};
+use crate::model::{Gap, History, ObjectId};
 use crate::text::quoted;
 
 use super::cache;

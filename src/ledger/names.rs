@@ -9,7 +9,7 @@ use git2::{ObjectType, Oid, Repository, Tree};
 use super::LedgerError;
 use super::path::key_of;
 use super::snapshot::Folder;
-use crate::facts::{Gap, Key};
+use crate::model::{Gap, Key};
 
 /// A layout has a handful of levels; more is a mistake or an attack.
 const DEEPEST: usize = 12;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 
 use super::LedgerError;
-use crate::facts::Key;
+use crate::model::Key;
 use crate::text::slug;
 
 /// The folder below which the handoffs lie.

@@ -13,7 +13,7 @@ use super::remote::NETWORK;
 use super::repository::{branch_commit, check_branch, hold};
 use super::snapshot::object_id;
 use super::{Ledger, LedgerError};
-use crate::facts::ObjectId;
+use crate::model::ObjectId;
 
 /// Others may push faster for as long as they have a backlog; a few tries are had in any case.
 const PATIENCE: Duration = Duration::from_secs(180);

@@ -9,7 +9,7 @@ use super::repository::{branch_commit, hold};
 use super::snapshot::object_id;
 use super::web_url::{WebLinks, web_links};
 use super::{Ledger, LedgerError};
-use crate::facts::ObjectId;
+use crate::model::ObjectId;
 
 /// A slow line and a large first fetch fit; a server that hangs does not hold a writer for ever.
 pub(super) const NETWORK: Duration = Duration::from_secs(120);

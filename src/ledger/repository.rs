@@ -8,7 +8,7 @@ use git2::{Config, ErrorClass, ErrorCode, Reference, Repository, RepositoryInitO
 use super::names::Names;
 use super::snapshot::Snapshot;
 use super::{Identity, LedgerError};
-use crate::facts::{Evidence, Key, ObjectId};
+use crate::model::{Evidence, Key, ObjectId};
 
 use super::snapshot::{Folder, HandoffFiles};
 

@@ -10,7 +10,7 @@ use super::LedgerError;
 use super::names::{self, Names};
 use super::path::BRIEFS;
 use super::repository::{Shared, hold};
-use crate::facts::{Evidence, Gap, Key, ObjectId};
+use crate::model::{Evidence, Gap, Key, ObjectId};
 
 /// A handoff's folder.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

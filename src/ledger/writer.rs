@@ -20,7 +20,7 @@ use super::repository::{branch_commit, branch_or_remote};
 use super::snapshot::{Snapshot, object_id};
 use super::staging::Staging;
 use super::{Ledger, LedgerError};
-use crate::facts::ObjectId;
+use crate::model::ObjectId;
 
 /// How often a branch may move under a writer's hands before it gives up.
 const TRIES: u32 = 50;

@@ -9,8 +9,8 @@ use super::findings::location;
 use super::sentences::deal_name;
 use super::{FindingsReport, count};
 use crate::audit::{AuditReport, Class, DealRow};
-use crate::facts::Key;
 use crate::finding::{Finding, Severity};
+use crate::model::Key;
 use crate::text;
 
 /// A test case for each brief that was checked; errors fail it, the rest is

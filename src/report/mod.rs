@@ -1,5 +1,5 @@
 //! How findings and audits are shown: one file for each format. Imports from
-//! `audit`, `finding`, `facts` and `text` only; nothing outside this room knows
+//! `audit`, `finding`, `model` and `text` only; nothing outside this room knows
 //! what a format looks like.
 //!
 //! A new format is one file here, one variant and one row in `format.rs`, one

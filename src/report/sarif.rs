@@ -186,7 +186,7 @@ fn result(
 /// may tell of time that passes.
 fn mark(finding: &Finding) -> String {
     let place = &finding.place;
-    let whose = finding.key.as_ref().map(crate::facts::Key::as_str).or(place.file.as_deref());
+    let whose = finding.key.as_ref().map(crate::model::Key::as_str).or(place.file.as_deref());
     let question = finding.question.map(|question| question.to_string()).unwrap_or_default();
     let parts = [
         finding.rule,

@@ -1,10 +1,12 @@
-//! Customer text made harmless for where it goes. One file for each medium:
-//! the text comes from outside and must never act there.
+//! Text from outside made harmless for where it goes, one file for each medium,
+//! and the nearest known word for a misspelt one.
 
 mod line;
 mod markdown;
+mod nearest;
 mod terminal;
 
 pub use line::{one_line, quoted, shorten, slug};
 pub use markdown::{code, markdown, markdown_block};
+pub use nearest::{did_you_mean, nearest};
 pub use terminal::terminal;

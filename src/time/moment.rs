@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 
 use super::config::parse_day;
 use super::wall::first_instant;
-use crate::facts::Window;
+use crate::model::Window;
 use crate::text::quoted;
 
 /// Which end of a day, month or quarter is meant where only that is given.

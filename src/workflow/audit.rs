@@ -13,12 +13,12 @@ use crate::audit::{
     self, AuditInput, AuditReport, Checkpoint, LedgerInput, Policy, SignaturesInput,
 };
 use crate::config::Config;
-use crate::crm::file::{Counted, Detail};
-use crate::facts::{Company, Contact, Deal, Gap, LineItem, Population, Window};
+use crate::crm::export::{Counted, Detail};
 use crate::ledger::{
     Containment, Ledger, ScanAt, find_containment, list_checkpoints, scan, scan_cold,
     write_checkpoint,
 };
+use crate::model::{Company, Contact, Deal, Gap, LineItem, Population, Window};
 
 /// As of when ledgers are read, and how.
 #[derive(Debug, Clone, Copy)]
@@ -131,14 +131,14 @@ struct ScopeContext<'a> {
 
 /// Why a deal is outside the scope, if it is.
 pub(super) fn exclusion(config: &Config, deal: &Deal) -> Result<Option<String>, Gap> {
-    let context = ScopeContext {
+    let scope_context = ScopeContext {
         deal,
         company: deal.company.as_ref(),
         contacts: &deal.contacts,
         line_items: &deal.line_items,
     };
     for rule in &config.scope {
-        match rule.when.is_true(&context) {
+        match rule.when.is_true(&scope_context) {
             Ok(true) => return Ok(Some(rule.reason.clone())),
             Ok(false) => {}
             Err(error) => {
@@ -181,7 +181,7 @@ fn read_ledger(
 /// Earlier checkpoints up to the moment, and whether the history still holds them.
 fn checkpoints(
     git_dir: &Path,
-    head: &crate::facts::ObjectId,
+    head: &crate::model::ObjectId,
     as_of: DateTime<Utc>,
 ) -> Result<Vec<Checkpoint>, WorkflowError> {
     list_checkpoints(git_dir)?

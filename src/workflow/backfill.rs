@@ -3,19 +3,19 @@
 use super::audit::exclusion;
 use super::deal::DealSource;
 use super::sign::{SignRequest, SignedMany, sign_many};
-use super::{WorkflowError, Workplace};
-use crate::facts::{Deal, Gap, Key, Outcome, Population, Window};
+use super::{Context, WorkflowError};
+use crate::model::{Deal, Gap, Key, Outcome, Population, Window};
 
 /// The won deals in scope and in the window that have no handoff at the tip.
 ///
 /// # Errors
 /// When the ledger cannot be read whole, or a scope rule cannot be decided.
 pub fn missing_deals(
-    place: &Workplace,
+    context: &Context,
     population: &Population,
     window: Window,
 ) -> Result<Vec<Deal>, WorkflowError> {
-    let (folders, gaps) = place.ledger.folders(None)?.into_parts();
+    let (folders, gaps) = context.ledger.folders(None)?.into_parts();
     if let Some(gap) = gaps.first() {
         return Err(unread(gap));
     }
@@ -24,7 +24,8 @@ pub fn missing_deals(
     let (deals, _) = population.deals.parts();
     let mut missing = Vec::new();
     for deal in deals {
-        let in_window = deal.closed_won_at.is_none_or(|at| window.contains(at) && at <= place.now);
+        let in_window =
+            deal.closed_won_at.is_none_or(|at| window.contains(at) && at <= context.now);
         if deal.outcome != Outcome::Won || !in_window {
             continue;
         }
@@ -33,7 +34,7 @@ pub fn missing_deals(
         if keys.iter().any(|key| known.contains(key)) {
             continue;
         }
-        if exclusion(&place.config, deal).map_err(|gap| unread(&gap))?.is_none() {
+        if exclusion(&context.config, deal).map_err(|gap| unread(&gap))?.is_none() {
             missing.push(deal.clone());
         }
     }
@@ -44,7 +45,7 @@ pub fn missing_deals(
 ///
 /// # Errors
 /// When the ledger cannot be written; then none is made.
-pub async fn backfill(place: &Workplace, deals: &[Deal]) -> Result<SignedMany, WorkflowError> {
+pub async fn backfill(context: &Context, deals: &[Deal]) -> Result<SignedMany, WorkflowError> {
     let requests: Vec<SignRequest> = deals
         .iter()
         .map(|deal| SignRequest {
@@ -53,7 +54,7 @@ pub async fn backfill(place: &Workplace, deals: &[Deal]) -> Result<SignedMany, W
             backfilled: true,
         })
         .collect();
-    sign_many(place, &requests).await
+    sign_many(context, &requests).await
 }
 
 fn unread(gap: &Gap) -> WorkflowError {

@@ -121,7 +121,7 @@ fn person(csm: &Csm) -> Value {
 pub(super) fn identity(view: View<'_>) -> String {
     match (view.deal(), view.provider(), view.document_id()) {
         (Some((crm, id)), ..) => {
-            let id = crate::facts::normalise_deal_id(&crm, &id);
+            let id = crate::model::normalise_deal_id(&crm, &id);
             format!("{crm} deal {id}")
         }
         (None, Some(provider), Some(document)) => format!("{provider} document {document}"),

@@ -2,12 +2,12 @@
 
 use super::audit::exclusion;
 use super::deal::{DealSource, find_deal};
-use super::{WorkflowError, Workplace};
+use super::{Context, WorkflowError};
 use crate::audit::{
     CoverageInput, CoverageReport, DealAnswers, DealKey, RequiredField, measure_coverage,
 };
 use crate::brief::{Brief, Completeness, MappingInput};
-use crate::facts::{Gap, Key, Outcome, Population};
+use crate::model::{Gap, Key, Outcome, Population};
 
 /// Maps each won deal in scope as `sign` would, and counts which fields get an
 /// answer. `last` is how many of the newest deals count. A CRM that gives
@@ -16,7 +16,7 @@ use crate::facts::{Gap, Key, Outcome, Population};
 /// # Errors
 /// When the CRM cannot be asked.
 pub async fn coverage(
-    place: &Workplace,
+    context: &Context,
     population: &Population,
     last: usize,
 ) -> Result<CoverageReport, WorkflowError> {
@@ -24,7 +24,7 @@ pub async fn coverage(
     let mut gaps = gaps.to_vec();
     let empty = Brief::new(&Key::parse("none-1")?, serde_json::Map::new());
     // What an empty brief lacks is what the schema asks for; `first_action` is handoff's own to fill.
-    let fields: Vec<RequiredField> = Completeness::of(&place.schema, empty.json())
+    let fields: Vec<RequiredField> = Completeness::of(&context.schema, empty.json())
         .missing
         .into_iter()
         .filter(|field| {
@@ -39,13 +39,13 @@ pub async fn coverage(
         if answers.len() >= last {
             break;
         }
-        match exclusion(&place.config, deal) {
+        match exclusion(&context.config, deal) {
             Ok(None) => {}
             Ok(Some(_)) => continue,
             Err(gap) => gaps.push(gap),
         }
         let found =
-            match find_deal(DealSource::Deal(deal.id.clone()), place.crm.as_deref(), place.now)
+            match find_deal(DealSource::Deal(deal.id.clone()), context.crm.as_deref(), context.now)
                 .await
             {
                 Ok(found) => found,
@@ -58,13 +58,13 @@ pub async fn coverage(
                     continue;
                 }
             };
-        let mapped = place.config.mapping.apply(&MappingInput {
+        let mapped = context.config.mapping.apply(&MappingInput {
             signature: None,
             deal: found.deal.as_ref(),
             first_touch: None,
         });
         let brief = Brief::new(&found.key, mapped.sections);
-        let missing = Completeness::of(&place.schema, brief.json()).missing;
+        let missing = Completeness::of(&context.schema, brief.json()).missing;
         let lacks = |field: &str| {
             missing.iter().any(|m| {
                 m.field == field

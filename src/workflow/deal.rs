@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::WorkflowError;
 use crate::crm::{Crm, CrmError};
-use crate::facts::{
+use crate::model::{
     Deal, DealId, DealRef, Key, Outcome, ProviderName, Signature, normalise_deal_id,
 };
 
@@ -98,18 +98,8 @@ pub(super) async fn find_draft_deal(
 
 /// What stands for a document where there is none.
 fn on_its_word(crm: &dyn Crm, deal: &Deal, signed_at: Option<DateTime<Utc>>) -> Signature {
-    Signature {
-        provider: ProviderName::new(crm.name().as_str()),
-        document_id: crate::facts::DocumentId::new(deal.id.as_str()),
-        document_name: None,
-        signed_at,
-        url: None,
-        signers: Vec::new(),
-        deal_refs: Vec::new(),
-        amount: None,
-        metadata: serde_json::Map::new(),
-        remarks: Vec::new(),
-    }
+    let document_id = crate::model::DocumentId::new(deal.id.as_str());
+    Signature { signed_at, ..Signature::new(ProviderName::new(crm.name().as_str()), document_id) }
 }
 
 async fn of_signature(signature: Signature, crm: Option<&dyn Crm>) -> Result<Found, WorkflowError> {

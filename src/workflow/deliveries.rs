@@ -2,21 +2,21 @@
 
 use chrono::{DateTime, Utc};
 
+use super::context::{LOCK_WAIT, Stored};
+use super::delivery_lock::DeliveryLock;
 use super::recording::Recording;
 use super::sign::{event_name, version};
-use super::turn::Turn;
-use super::workplace::{LOCK_WAIT, Stored};
-use super::{WorkflowError, Workplace, waiting};
+use super::{Context, WorkflowError, pending_pull_request};
 use crate::brief::{
     ChangedAnswer, Completeness, Event, EventKind, MissingField, Timeline, changed_answers,
 };
 use crate::deliver::{
-    self, Backoff, Circumstances, DeliveryResult, Handoff, Missing, Plan, State, Wanted,
+    self, Backoff, Circumstances, DeliveryResult, Handoff, Missing, Plan, State, WantedDelivery,
     answered_part,
 };
-use crate::facts::{Gap, Key, ObjectId};
+use crate::http::Schedule;
 use crate::ledger::{BRIEFS, Change, month_for};
-use crate::net::Schedule;
+use crate::model::{Gap, Key, ObjectId};
 
 /// Which handoffs are reconciled when none is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,26 +47,26 @@ pub struct Delivered {
 /// # Errors
 /// When the ledger cannot be read at all.
 pub fn keys_within(
-    place: &Workplace,
+    context: &Context,
     horizon: Horizon,
 ) -> Result<(Vec<Key>, Vec<Gap>), WorkflowError> {
-    let layout = place.config.layout.as_str();
+    let layout = context.config.layout.as_str();
     let (mut keys, mut gaps, mut seen) =
         (Vec::new(), Vec::new(), std::collections::BTreeSet::new());
     let mut day = horizon.since;
     loop {
-        let month = month_for(layout, day.min(place.now))?;
+        let month = month_for(layout, day.min(context.now))?;
         if seen.insert(month.clone()) {
-            let (folders, missing) = place.ledger.folders(Some(&month))?.into_parts();
+            let (folders, missing) = context.ledger.folders(Some(&month))?.into_parts();
             keys.extend(folders.into_iter().filter_map(|folder| folder.key));
             gaps.extend(missing);
         }
-        if day >= place.now {
+        if day >= context.now {
             break;
         }
         day = day + chrono::Days::new(1);
     }
-    let (waiting, unreadable) = waiting::all(place, &place.ledger.snapshot()?)?;
+    let (waiting, unreadable) = pending_pull_request::all(context, &context.ledger.snapshot()?)?;
     gaps.extend(unreadable);
     keys.extend(waiting.into_iter().filter(|(_, it)| is_within(it, horizon)).map(|(key, _)| key));
     keys.sort();
@@ -87,28 +87,28 @@ fn is_within(stored: &Stored, horizon: Horizon) -> bool {
 /// When the ledger cannot be read or written. A sink that fails is in the
 /// results and in the timeline, not an error.
 pub async fn deliver(
-    place: &Workplace,
+    context: &Context,
     key: &Key,
     at_once: bool,
     dry_run: bool,
 ) -> Result<Delivered, WorkflowError> {
-    let _turn = if dry_run { None } else { Some(Turn::take(place, key).await?) };
-    let Some(mut stored) = place.stored(key, None)? else {
+    let _turn = if dry_run { None } else { Some(DeliveryLock::take(context, key).await?) };
+    let Some(mut stored) = context.stored(key, None)? else {
         return Err(WorkflowError::NoHandoff(key.clone()));
     };
     let folder = stored.folder.clone();
-    let recording = Recording::new(place, key, &folder);
+    let recording = Recording::new(context, key, &folder);
     let unsettled = if dry_run { None } else { recording.settle(&stored.timeline)? };
     // What just turned out to be unclear is asked for again by a person who knows.
     let at_once = at_once && unsettled.is_none();
     stored.timeline = unsettled.unwrap_or(stored.timeline);
-    let wanted: Vec<Wanted> =
-        place.sinks.iter().map(|sink| Wanted::from_sink(sink.as_ref())).collect();
+    let wanted: Vec<WantedDelivery> =
+        context.sinks.iter().map(|sink| WantedDelivery::from_sink(sink.as_ref())).collect();
     let circumstances = Circumstances {
-        now: place.now,
+        now: context.now,
         backoff: Backoff::default(),
         at_once,
-        since: place.config.deliver.since,
+        since: context.config.deliver.since,
     };
     let plan = deliver::plan(&wanted, &stored.timeline, &circumstances);
     let mut delivered = Delivered {
@@ -119,14 +119,14 @@ pub async fn deliver(
         remarks: Vec::new(),
         plan,
     };
-    let Some(handoff) = handoff_of(place, key, &stored)? else { return Ok(delivered) };
+    let Some(handoff) = handoff_of(context, key, &stored)? else { return Ok(delivered) };
     if !dry_run && stored.branch.is_some() {
-        keep_up(place, &handoff, &mut delivered).await;
+        keep_up(context, &handoff, &mut delivered).await;
     }
     let due = delivered.plan.steps.iter().filter(|step| step.is_due());
     delivered.would = due
         .filter_map(|step| {
-            place.sinks.iter().find(|sink| sink.event() == step.event && sink.via() == step.via)
+            context.sinks.iter().find(|sink| sink.event() == step.event && sink.via() == step.via)
         })
         .map(|sink| sink.describe(&handoff))
         .collect();
@@ -135,13 +135,13 @@ pub async fn deliver(
     }
     if stored.branch.is_some() {
         // A pull request needs its branch.
-        waiting::publish(place, key, &mut delivered.remarks)?;
+        pending_pull_request::publish(context, key, &mut delivered.remarks)?;
     }
     delivered.results = deliver::run(
         &delivered.plan,
-        &place.sinks,
+        &context.sinks,
         &handoff,
-        place.now,
+        context.now,
         &Schedule::interactive(),
         &recording,
     )
@@ -153,10 +153,10 @@ pub async fn deliver(
 }
 
 /// Brings what was made and is still open in line with the brief.
-async fn keep_up(place: &Workplace, handoff: &Handoff, delivered: &mut Delivered) {
+async fn keep_up(context: &Context, handoff: &Handoff, delivered: &mut Delivered) {
     for step in delivered.plan.steps.iter().filter(|step| matches!(step.state, State::Done { .. }))
     {
-        let mut sinks = place.sinks.iter();
+        let mut sinks = context.sinks.iter();
         let sink = sinks.find(|sink| sink.event() == step.event && sink.via() == step.via);
         let Some(sink) = sink else { continue };
         match sink.keep_up(handoff).await {
@@ -173,42 +173,42 @@ async fn keep_up(place: &Workplace, handoff: &Handoff, delivered: &mut Delivered
 /// # Errors
 /// When the brief cannot be rendered.
 pub fn handoff_of(
-    place: &Workplace,
+    context: &Context,
     key: &Key,
     stored: &Stored,
 ) -> Result<Option<Handoff>, WorkflowError> {
     let Some(brief) = &stored.brief else { return Ok(None) };
-    let missing = Completeness::of(&place.schema, brief.json()).missing;
+    let missing = Completeness::of(&context.schema, brief.json()).missing;
     Ok(Some(Handoff {
         key: key.clone(),
         folder: stored.folder.clone(),
-        readme: place.render(brief)?,
-        brief_yaml: brief.to_yaml(Workplace::depth(&stored.folder)),
+        readme: context.render(brief)?,
+        brief_yaml: brief.to_yaml(Context::depth(&stored.folder)),
         brief: brief.json().clone(),
         timeline: stored.timeline.clone(),
         missing: missing.into_iter().map(gap).collect(),
-        changes: changes(place, stored),
-        url: waiting::web_url(place, stored),
-        commit: tip_of(place, stored)?.map_or_else(String::new, |id| id.to_string()),
+        changes: changes(context, stored),
+        url: pending_pull_request::web_url(context, stored),
+        commit: tip_of(context, stored)?.map_or_else(String::new, |id| id.to_string()),
     }))
 }
 
 /// What changed between the version that the CSM returned and the present one.
-fn changes(place: &Workplace, stored: &Stored) -> Vec<ChangedAnswer> {
+fn changes(context: &Context, stored: &Stored) -> Vec<ChangedAnswer> {
     let returned = stored.timeline.last(EventKind::Returned);
     let before = returned.and_then(|event| event.brief.as_deref());
-    let before = before.and_then(|blob| version(place, blob));
+    let before = before.and_then(|blob| version(context, blob));
     match (&before, &stored.brief) {
-        (Some(before), Some(now)) => changed_answers(&place.schema, before, now.json()),
+        (Some(before), Some(now)) => changed_answers(&context.schema, before, now.json()),
         _ => Vec::new(),
     }
 }
 
 /// The commit that holds a handoff.
-fn tip_of(place: &Workplace, stored: &Stored) -> Result<Option<ObjectId>, WorkflowError> {
+fn tip_of(context: &Context, stored: &Stored) -> Result<Option<ObjectId>, WorkflowError> {
     Ok(match &stored.branch {
-        Some(branch) => place.ledger.snapshot_of_branch(branch)?.and_then(|tip| tip.commit()),
-        None => place.ledger.tip()?,
+        Some(branch) => context.ledger.snapshot_of_branch(branch)?.and_then(|tip| tip.commit()),
+        None => context.ledger.tip()?,
     })
 }
 
@@ -224,7 +224,7 @@ pub(super) fn gap(field: MissingField) -> Missing {
 /// # Errors
 /// When the ledger cannot be read or written.
 pub(super) fn append(
-    place: &Workplace,
+    context: &Context,
     key: &Key,
     folder: &str,
     events: Vec<Event>,
@@ -233,8 +233,8 @@ pub(super) fn append(
     if events.is_empty() {
         return Ok(None);
     }
-    let mut writer = place.ledger.lock(LOCK_WAIT)?;
-    let stored = waiting::find(place, &writer.snapshot()?, key, month_in(folder))?;
+    let mut writer = context.ledger.lock(LOCK_WAIT)?;
+    let stored = pending_pull_request::find(context, &writer.snapshot()?, key, month_in(folder))?;
     let seen = stored.as_ref().and_then(|stored| stored.brief_blob.clone());
     let (mut timeline, customer, path, branch) = match stored {
         Some(stored) => {
@@ -257,7 +257,7 @@ pub(super) fn append(
     names.dedup();
     timeline.events.extend(new);
     let change =
-        Change::of_handoff(path, customer.as_deref().unwrap_or("customer"), key, place.now)
+        Change::of_handoff(path, customer.as_deref().unwrap_or("customer"), key, context.now)
             .trailer("Handoff-Event", names.join(" "))
             .put("timeline.yaml", timeline.to_yaml());
     let committed = match &branch {

@@ -15,8 +15,8 @@ use crate::audit::{
     SignatureAsWritten, TimelineFacts, UnansweredField,
 };
 use crate::brief::{Brief, Completeness, Schema, Timeline};
-use crate::facts::{FolderHistory, History, ObjectId, Person};
 use crate::ledger::{Blobs, HistoryError, KeptDigests};
+use crate::model::{FolderHistory, History, ObjectId, Person};
 use crate::yaml;
 
 /// So many folders are read together: enough that their blobs are read in the

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::{Horizon, WorkflowError, Workplace, keys_within};
+use super::{Context, Horizon, WorkflowError, keys_within};
 use crate::brief::EventKind;
-use crate::facts::{DocumentId, Evidence, Gap, ProviderName};
+use crate::model::{DocumentId, Evidence, Gap, ProviderName};
 
 /// The documents of the handoffs in the months from `since` on, and what could
 /// not be read.
@@ -14,13 +14,13 @@ use crate::facts::{DocumentId, Evidence, Gap, ProviderName};
 /// # Errors
 /// When the ledger cannot be read at all.
 pub fn documents_within(
-    place: &Workplace,
+    context: &Context,
     since: DateTime<Utc>,
 ) -> Result<Evidence<(ProviderName, DocumentId)>, WorkflowError> {
-    let (keys, mut gaps) = keys_within(place, Horizon { since })?;
+    let (keys, mut gaps) = keys_within(context, Horizon { since })?;
     let mut documents = BTreeSet::new();
     for key in keys {
-        let stored = match place.stored(&key, None) {
+        let stored = match context.stored(&key, None) {
             Ok(Some(stored)) => stored,
             Ok(None) => continue,
             Err(error) => {

@@ -4,17 +4,17 @@
 use serde_json::{Map, Value};
 
 use super::compose::{compose, identity};
+use super::context::{LOCK_WAIT, Stored, stored_in};
 use super::deal::{DealSource, Found, find_draft_deal};
 use super::deliveries::gap;
 use super::draft_branch::{Drafts, stored_draft};
 use super::open_handoffs::OpenHandoffs;
 use super::sign::{event_name, machine_version};
-use super::workplace::{LOCK_WAIT, Stored, stored_in};
-use super::{WorkflowError, Workplace, waiting};
+use super::{Context, WorkflowError, pending_pull_request};
 use crate::brief::{Brief, Completeness, Event, EventKind, MissingField, Timeline, View, merge};
 use crate::deliver::{DeliveryError, Handoff, Mark, Sink};
-use crate::facts::{Key, ObjectId};
 use crate::ledger::{Change, Ledger, Writer, blob_id, folder_for};
+use crate::model::{Key, ObjectId};
 
 /// What became of a draft.
 #[derive(Debug, Clone)]
@@ -46,26 +46,26 @@ pub struct Drafted {
 /// See [`WorkflowError`]; when the handoff is on the ledger's branch already,
 /// nothing is written.
 pub async fn draft(
-    place: &Workplace,
+    context: &Context,
     source: DealSource,
     answers: Option<&Map<String, Value>>,
     asking: Option<&dyn Sink>,
 ) -> Result<Drafted, WorkflowError> {
-    let found = find_draft_deal(source, place.crm.as_deref()).await?;
+    let found = find_draft_deal(source, context.crm.as_deref()).await?;
     let mut remarks = Vec::new();
-    let drafts = Drafts::look(place, &mut remarks);
+    let drafts = Drafts::look(context, &mut remarks);
     drafts.combine(&found.key, &mut remarks)?;
     let (mut drafted, mut stored) = {
-        let mut writer = place.ledger.lock(LOCK_WAIT)?;
-        write(place, &mut writer, &found, answers)?
+        let mut writer = context.ledger.lock(LOCK_WAIT)?;
+        write(context, &mut writer, &found, answers)?
     };
     drafted.remarks.extend(remarks);
     let on_remote = drafts.combine(&found.key, &mut drafted.remarks)?;
     let Some(asking) = asking.filter(|_| on_remote) else { return Ok(drafted) };
-    let handoff = handoff_of(place, &drafted, &stored)?;
+    let handoff = handoff_of(context, &drafted, &stored)?;
     let asked = ask(asking, &handoff, drafted.commit.is_some()).await;
     if let Ok(mark) = &asked
-        && record(place, &drafted, &mut stored, asking, mark)?
+        && record(context, &drafted, &mut stored, asking, mark)?
     {
         drafts.combine(&found.key, &mut drafted.remarks)?;
     }
@@ -75,14 +75,14 @@ pub async fn draft(
 
 /// What is missing from a draft: the deadline of the first touch comes with
 /// the signature and is nobody's to answer.
-fn missing(place: &Workplace, brief: &Brief) -> Vec<MissingField> {
-    let mut missing = Completeness::of(&place.schema, brief.json()).missing;
+fn missing(context: &Context, brief: &Brief) -> Vec<MissingField> {
+    let mut missing = Completeness::of(&context.schema, brief.json()).missing;
     missing.retain(|field| field.field != "first_action.due");
     missing
 }
 
 fn write(
-    place: &Workplace,
+    context: &Context,
     writer: &mut Writer,
     found: &Found,
     answers: Option<&Map<String, Value>>,
@@ -91,13 +91,13 @@ fn write(
     if let Some(stored) = stored_in(&snapshot, &found.key, None)? {
         let message = format!(
             "it is on {} already ({}); a draft comes before the signature",
-            place.ledger.branch(),
+            context.ledger.branch(),
             stored.folder
         );
         return Err(WorkflowError::DoesNotFit { key: found.key.clone(), message });
     }
     let branch = Ledger::draft_branch(&found.key);
-    let stored = stored_draft(place, &found.key)?.map(|(_, stored)| stored);
+    let stored = stored_draft(context, &found.key)?.map(|(_, stored)| stored);
     if stored
         .as_ref()
         .and_then(|stored| stored.brief.as_ref())
@@ -108,8 +108,8 @@ fn write(
         return Err(WorkflowError::DoesNotFit { key: found.key.clone(), message });
     }
     let before = stored.as_ref().and_then(|stored| stored.brief.as_ref());
-    let open = || OpenHandoffs::default().count(place, &snapshot, place.now);
-    let composed = compose(&place.config, found, false, before.map(Brief::json), &open);
+    let open = || OpenHandoffs::default().count(context, &snapshot, context.now);
+    let composed = compose(&context.config, found, false, before.map(Brief::json), &open);
     let composed = composed.with_answers(answers);
     let brief = match before {
         Some(before) => {
@@ -117,16 +117,17 @@ fn write(
             if there != here && !there.is_empty() && !here.is_empty() {
                 return Err(WorkflowError::KeyCollision { key: found.key.clone(), there, here });
             }
-            let base = stored.as_ref().and_then(|stored| machine_version(place, &stored.timeline));
+            let base =
+                stored.as_ref().and_then(|stored| machine_version(context, &stored.timeline));
             merge(base.as_ref(), before.json(), &composed.brief)
         }
         None => composed.brief,
     };
-    let brief = Brief::from_json(place.schema.in_order(&brief));
+    let brief = Brief::from_json(context.schema.in_order(&brief));
     let customer = brief.view().customer_name().unwrap_or("customer").to_owned();
     let folder = match &stored {
         Some(stored) => stored.folder.clone(),
-        None => folder_for(&place.config.layout, place.now, &customer, &found.key)?,
+        None => folder_for(&context.config.layout, context.now, &customer, &found.key)?,
     };
     let unchanged = before.is_some_and(|before| before.json() == brief.json());
     let mut drafted = Drafted {
@@ -135,23 +136,23 @@ fn write(
         branch: branch.clone(),
         commit: None,
         created: stored.is_none(),
-        missing: missing(place, &brief),
+        missing: missing(context, &brief),
         request: None,
         remarks: composed.remarks,
     };
     let mut timeline =
         stored.map_or_else(|| Timeline::new(found.key.clone()), |stored| stored.timeline);
     if !unchanged {
-        let text = brief.to_yaml(Workplace::depth(&folder));
+        let text = brief.to_yaml(Context::depth(&folder));
         let mut event =
-            Event::new(place.now, EventKind::Drafted, found.signature.provider.as_str());
+            Event::new(context.now, EventKind::Drafted, found.signature.provider.as_str());
         event.reference = Some(found.signature.document_id.as_str().to_owned());
         event.brief = Some(blob_id(text.as_bytes()).to_string());
         timeline.events.push(event);
-        let change = Change::of_handoff(&folder, &customer, &found.key, place.now)
+        let change = Change::of_handoff(&folder, &customer, &found.key, context.now)
             .trailer("Handoff-Event", event_name(EventKind::Drafted))
             .put("timeline.yaml", timeline.to_yaml())
-            .put("README.md", place.render(&brief)?)
+            .put("README.md", context.render(&brief)?)
             .put("brief.yaml", text);
         if let Some(committed) = writer.commit_on_branch(&branch, &change)? {
             drafted.commit = Some(committed.id);
@@ -166,20 +167,20 @@ fn write(
 
 /// The draft as the request tells of it; links go to its branch.
 fn handoff_of(
-    place: &Workplace,
+    context: &Context,
     drafted: &Drafted,
     stored: &Stored,
 ) -> Result<Handoff, WorkflowError> {
     let brief =
         stored.brief.as_ref().ok_or_else(|| WorkflowError::NoHandoff(drafted.key.clone()))?;
-    let url = waiting::web_url(place, stored);
-    let commit = place.ledger.snapshot_of_branch(&drafted.branch)?.and_then(|tip| tip.commit());
+    let url = pending_pull_request::web_url(context, stored);
+    let commit = context.ledger.snapshot_of_branch(&drafted.branch)?.and_then(|tip| tip.commit());
     Ok(Handoff {
         key: drafted.key.clone(),
         folder: drafted.path.clone(),
         brief: brief.json().clone(),
-        readme: place.render(brief)?,
-        brief_yaml: brief.to_yaml(Workplace::depth(&drafted.path)),
+        readme: context.render(brief)?,
+        brief_yaml: brief.to_yaml(Context::depth(&drafted.path)),
         timeline: stored.timeline.clone(),
         missing: drafted.missing.iter().cloned().map(gap).collect(),
         changes: Vec::new(),
@@ -198,7 +199,7 @@ async fn ask(asking: &dyn Sink, handoff: &Handoff, is_new: bool) -> Result<Mark,
 
 /// Records the request on the draft's branch, once.
 fn record(
-    place: &Workplace,
+    context: &Context,
     drafted: &Drafted,
     stored: &mut Stored,
     asking: &dyn Sink,
@@ -212,14 +213,18 @@ fn record(
     if known {
         return Ok(false);
     }
-    let mut event = Event::new(mark.at.unwrap_or(place.now), EventKind::Drafted, asking.via());
+    let mut event = Event::new(mark.at.unwrap_or(context.now), EventKind::Drafted, asking.via());
     event.reference = Some(mark.reference.clone());
     stored.timeline.events.push(event);
     let customer = stored.brief.as_ref().and_then(|brief| brief.view().customer_name());
-    let change =
-        Change::of_handoff(&drafted.path, customer.unwrap_or("customer"), &drafted.key, place.now)
-            .trailer("Handoff-Event", event_name(EventKind::Drafted))
-            .put("timeline.yaml", stored.timeline.to_yaml());
-    place.ledger.lock(LOCK_WAIT)?.commit_on_branch(&drafted.branch, &change)?;
+    let change = Change::of_handoff(
+        &drafted.path,
+        customer.unwrap_or("customer"),
+        &drafted.key,
+        context.now,
+    )
+    .trailer("Handoff-Event", event_name(EventKind::Drafted))
+    .put("timeline.yaml", stored.timeline.to_yaml());
+    context.ledger.lock(LOCK_WAIT)?.commit_on_branch(&drafted.branch, &change)?;
     Ok(true)
 }

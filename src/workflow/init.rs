@@ -119,7 +119,7 @@ pub fn init(dir: &Path, setup: &Setup, now: DateTime<Utc>) -> Result<Laid, Workf
         laid.made.push(path.to_owned());
     }
     if !made.is_empty() {
-        laid.remarks.extend(super::workplace::commit_setup(&ledger, made, now)?);
+        laid.remarks.extend(super::context::commit_setup(&ledger, made, now)?);
     }
     Ok(laid)
 }

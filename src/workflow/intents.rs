@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::sign::event_name;
-use super::{WorkflowError, Workplace};
+use super::{Context, WorkflowError};
 use crate::brief::EventKind;
-use crate::facts::Key;
+use crate::model::Key;
 
 /// The notes of one handoff. They lie beside the ledger's objects and not in
 /// the ledger: another machine has nothing to do with them.
@@ -21,8 +21,8 @@ pub(super) struct Intents {
 }
 
 impl Intents {
-    pub(super) fn of(place: &Workplace, key: &Key) -> Self {
-        let folder = place.ledger.git_dir().join("handoff").join("sending");
+    pub(super) fn of(context: &Context, key: &Key) -> Self {
+        let folder = context.ledger.git_dir().join("handoff").join("sending");
         Self { folder, key: key.clone() }
     }
 

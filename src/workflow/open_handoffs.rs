@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Days, Utc};
 
-use super::{Workplace, waiting};
+use super::{Context, pending_pull_request};
 use crate::brief::{Brief, EventKind, Timeline};
 use crate::ledger::{Snapshot, month_for};
 
@@ -23,11 +23,11 @@ impl OpenHandoffs {
     /// merge: signed, and not touched yet.
     pub(super) fn count(
         &self,
-        place: &Workplace,
+        context: &Context,
         snapshot: &Snapshot,
         signed_at: DateTime<Utc>,
     ) -> Counts {
-        let layout = place.config.layout.as_str();
+        let layout = context.config.layout.as_str();
         let mut months: Vec<String> = [signed_at, signed_at - Days::new(28)]
             .into_iter()
             .filter_map(|when| month_for(layout, when).ok())
@@ -36,13 +36,15 @@ impl OpenHandoffs {
         let (mut known, mut open) = (self.0.borrow_mut(), Counts::new());
         for month in months {
             let counts =
-                known.entry(month).or_insert_with_key(|month| read(place, snapshot, month));
+                known.entry(month).or_insert_with_key(|month| read(context, snapshot, month));
             for (csm, count) in counts {
                 *open.entry(*csm).or_insert(0) += *count;
             }
         }
-        for (_, stored) in waiting::all(place, snapshot).map(|(all, _)| all).unwrap_or_default() {
-            let csm = stored.brief.as_ref().and_then(|brief| csm(place, brief));
+        for (_, stored) in
+            pending_pull_request::all(context, snapshot).map(|(all, _)| all).unwrap_or_default()
+        {
+            let csm = stored.brief.as_ref().and_then(|brief| csm(context, brief));
             if let Some(csm) = csm.filter(|_| !is_settled(&stored.timeline)) {
                 *open.entry(csm).or_insert(0) += 1;
             }
@@ -51,19 +53,19 @@ impl OpenHandoffs {
     }
 
     /// A handoff that was just made in this folder.
-    pub(super) fn add(&self, place: &Workplace, folder: &str, brief: &Brief) {
+    pub(super) fn add(&self, context: &Context, folder: &str, brief: &Brief) {
         let month = folder.split_once('/').and_then(|(_, path)| path.rsplit_once('/'));
         let month = month.map_or("", |(month, _)| month);
         // A month that was not read yet is read with this one in it.
         if let Some(counts) = self.0.borrow_mut().get_mut(month)
-            && let Some(csm) = csm(place, brief)
+            && let Some(csm) = csm(context, brief)
         {
             *counts.entry(csm).or_insert(0) += 1;
         }
     }
 }
 
-fn read(place: &Workplace, snapshot: &Snapshot, month: &str) -> Counts {
+fn read(context: &Context, snapshot: &Snapshot, month: &str) -> Counts {
     let mut open = Counts::new();
     // What cannot be read here only makes the counts less even; validate and audit report it.
     let (folders, _) = snapshot.folders(Some(month)).into_parts();
@@ -73,7 +75,7 @@ fn read(place: &Workplace, snapshot: &Snapshot, month: &str) -> Counts {
         let settled = timeline.as_ref().is_some_and(is_settled);
         let brief = files.brief.as_deref().filter(|_| !settled);
         let brief = brief.and_then(|bytes| Brief::parse(bytes).ok());
-        if let Some(csm) = brief.and_then(|brief| csm(place, &brief)) {
+        if let Some(csm) = brief.and_then(|brief| csm(context, &brief)) {
             *open.entry(csm).or_insert(0) += 1;
         }
     }
@@ -85,8 +87,8 @@ fn is_settled(timeline: &Timeline) -> bool {
 }
 
 /// The place in the team of whoever has the first action.
-fn csm(place: &Workplace, brief: &Brief) -> Option<usize> {
+fn csm(context: &Context, brief: &Brief) -> Option<usize> {
     let owner = brief.view().first_action_owner();
     let words = owner.iter().flat_map(|owner| [owner.github, owner.email, owner.name]).flatten();
-    words.into_iter().find_map(|word| place.config.team.find(word))
+    words.into_iter().find_map(|word| context.config.team.find(word))
 }

@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 
 use super::deliveries::append;
 use super::sign::event_name;
-use super::{WorkflowError, Workplace};
+use super::{Context, WorkflowError};
 use crate::brief::{Event, EventKind, Timeline};
-use crate::facts::Key;
 use crate::ledger::folder_for;
+use crate::model::Key;
 use crate::text::{one_line, shorten};
 
 /// Something a person adds to a timeline.
@@ -36,18 +36,21 @@ pub struct PersonEvent {
 /// When there is no such handoff (an exemption makes its folder), when the
 /// event does not fit, or the ledger cannot be written.
 pub fn record(
-    place: &Workplace,
+    context: &Context,
     key: &Key,
     told: &PersonEvent,
     remarks: &mut Vec<String>,
 ) -> Result<Option<Timeline>, WorkflowError> {
-    let at = told.at.unwrap_or(place.now);
-    let stored = place.stored(key, None)?;
+    let at = told.at.unwrap_or(context.now);
+    let stored = context.stored(key, None)?;
     let folder = match &stored {
         Some(stored) => stored.folder.clone(),
-        None if told.kind == EventKind::Exempted => {
-            folder_for(&place.config.layout, at, told.customer.as_deref().unwrap_or("exempt"), key)?
-        }
+        None if told.kind == EventKind::Exempted => folder_for(
+            &context.config.layout,
+            at,
+            told.customer.as_deref().unwrap_or("exempt"),
+            key,
+        )?,
         None => return Err(WorkflowError::NoHandoff(key.clone())),
     };
     if let Some(stored) = &stored {
@@ -57,7 +60,7 @@ pub fn record(
             stored.brief.as_ref().is_some_and(|brief| brief.view().is_signed()),
             told,
             at,
-            place.now,
+            context.now,
         )?;
         if repeats(&stored.timeline, told) {
             return Ok(None);
@@ -71,7 +74,7 @@ pub fn record(
         .map(|reason| shorten(&one_line(reason), 1_000))
         .filter(|r| !r.is_empty());
     event.reference.clone_from(&told.reference);
-    append(place, key, &folder, vec![event], remarks)
+    append(context, key, &folder, vec![event], remarks)
 }
 
 /// Whether an event makes sense after what has happened.

@@ -3,12 +3,12 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
+use super::context::Stored;
 use super::deliveries::append;
-use super::workplace::Stored;
-use super::{WorkflowError, Workplace};
+use super::{Context, WorkflowError};
 use crate::brief::{Brief, Commitment, Event, EventKind, Timeline};
-use crate::facts::{Gap, Key};
 use crate::ledger::Folder;
+use crate::model::{Gap, Key};
 use crate::text::{one_line, shorten};
 
 /// One promise of one handoff.
@@ -54,12 +54,12 @@ pub struct Kept {
 ///
 /// # Errors
 /// When the ledger cannot be read at all.
-pub fn promises(place: &Workplace) -> Result<(Vec<Promise>, Vec<Gap>), WorkflowError> {
-    let snapshot = place.ledger.snapshot()?;
+pub fn promises(context: &Context) -> Result<(Vec<Promise>, Vec<Gap>), WorkflowError> {
+    let snapshot = context.ledger.snapshot()?;
     let (folders, mut gaps) = snapshot.folders(None).into_parts();
     let mut all = Vec::new();
     for folder in folders {
-        let stored = match read(place, &folder) {
+        let stored = match read(context, &folder) {
             Ok(Some(stored)) => stored,
             Ok(None) => continue,
             Err(why) => {
@@ -67,7 +67,7 @@ pub fn promises(place: &Workplace) -> Result<(Vec<Promise>, Vec<Gap>), WorkflowE
                 continue;
             }
         };
-        all.extend(of_handoff(place, &stored));
+        all.extend(of_handoff(context, &stored));
     }
     all.sort_by(|a, b| {
         (a.due.is_none(), a.due, &a.key, a.number).cmp(&(b.due.is_none(), b.due, &b.key, b.number))
@@ -82,18 +82,18 @@ pub fn promises(place: &Workplace) -> Result<(Vec<Promise>, Vec<Gap>), WorkflowE
 /// When there is no such handoff or promise, the moment is still to come, or
 /// the ledger cannot be written.
 pub fn keep_promise(
-    place: &Workplace,
+    context: &Context,
     key: &Key,
     number: usize,
     kept: &Kept,
     reason: Option<&str>,
     remarks: &mut Vec<String>,
 ) -> Result<Option<Promise>, WorkflowError> {
-    let Some(stored) = place.stored(key, None)? else {
+    let Some(stored) = context.stored(key, None)? else {
         return Err(WorkflowError::NoHandoff(key.clone()));
     };
     let no = |message: String| Err(WorkflowError::DoesNotFit { key: key.clone(), message });
-    let of_this = of_handoff(place, &stored);
+    let of_this = of_handoff(context, &stored);
     let Some(promise) = of_this.iter().find(|promise| promise.number == number) else {
         let there = match of_this.len() {
             0 => "its brief holds no promise".to_owned(),
@@ -101,7 +101,7 @@ pub fn keep_promise(
         };
         return no(format!("there is no promise {number}: {there}"));
     };
-    if kept.at > place.now {
+    if kept.at > context.now {
         return no(format!("{} is in the future", kept.at.format("%Y-%m-%d %H:%M UTC")));
     }
     if promise.kept.is_some() {
@@ -112,13 +112,13 @@ pub fn keep_promise(
     event.by = kept.by.as_deref().map(|by| shorten(&one_line(by), 200));
     event.reason =
         reason.map(|reason| shorten(&one_line(reason), 1_000)).filter(|reason| !reason.is_empty());
-    append(place, key, &stored.folder, vec![event], remarks)?;
+    append(context, key, &stored.folder, vec![event], remarks)?;
     let promise = Promise { kept: Some(kept.clone()), overdue: false, ..promise.clone() };
     Ok(Some(promise))
 }
 
-fn read(place: &Workplace, folder: &Folder) -> Result<Option<Stored>, String> {
-    let files = place.ledger.handoff(folder).map_err(|error| error.to_string())?;
+fn read(context: &Context, folder: &Folder) -> Result<Option<Stored>, String> {
+    let files = context.ledger.handoff(folder).map_err(|error| error.to_string())?;
     let Some(bytes) = files.brief else { return Ok(None) };
     let brief = Brief::parse(&bytes).map_err(|error| format!("brief.yaml:{error}"))?;
     let key = brief.view().key().or_else(|| folder.key.clone());
@@ -136,7 +136,7 @@ fn read(place: &Workplace, folder: &Folder) -> Result<Option<Stored>, String> {
     }))
 }
 
-fn of_handoff(place: &Workplace, stored: &Stored) -> Vec<Promise> {
+fn of_handoff(context: &Context, stored: &Stored) -> Vec<Promise> {
     let Some(brief) = &stored.brief else { return Vec::new() };
     let mut documents = stored.timeline.events.iter().rev().filter(|event| {
         matches!(event.event, EventKind::Voided | EventKind::Signed | EventKind::Backfilled)
@@ -147,13 +147,13 @@ fn of_handoff(place: &Workplace, stored: &Stored) -> Vec<Promise> {
     let view = brief.view();
     let commitments = view.commitments();
     let kept = kept(&commitments, &stored.timeline);
-    let zone = place
+    let zone = context
         .config
         .first_touch
         .calendar
         .as_ref()
         .map_or(chrono_tz::Tz::UTC, crate::time::Calendar::zone);
-    let today = place.now.with_timezone(&zone).date_naive();
+    let today = context.now.with_timezone(&zone).date_naive();
     let owned = |text: Option<&str>| text.map(one_line).filter(|text| !text.is_empty());
     commitments
         .iter()

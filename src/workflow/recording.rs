@@ -7,14 +7,14 @@ use std::ops::ControlFlow;
 
 use super::deliveries::append;
 use super::intents::Intents;
-use super::{WorkflowError, Workplace};
+use super::{Context, WorkflowError};
 use crate::brief::{Event, Timeline};
 use crate::deliver::{DeliveryError, DeliveryResult, Follower, Moment, Sink, answered_part};
-use crate::facts::Key;
+use crate::model::Key;
 
 /// The follower that writes into the ledger.
 pub(super) struct Recording<'a> {
-    place: &'a Workplace,
+    context: &'a Context,
     key: &'a Key,
     folder: &'a str,
     intents: Intents,
@@ -31,9 +31,9 @@ struct State {
 }
 
 impl<'a> Recording<'a> {
-    pub(super) fn new(place: &'a Workplace, key: &'a Key, folder: &'a str) -> Self {
-        let intents = Intents::of(place, key);
-        Self { place, key, folder, intents, state: RefCell::default() }
+    pub(super) fn new(context: &'a Context, key: &'a Key, folder: &'a str) -> Self {
+        let intents = Intents::of(context, key);
+        Self { context, key, folder, intents, state: RefCell::default() }
     }
 
     /// What earlier runs began to send and never recorded. A target that may
@@ -43,7 +43,7 @@ impl<'a> Recording<'a> {
     pub(super) fn settle(&self, timeline: &Timeline) -> Result<Option<Timeline>, WorkflowError> {
         let mut events = Vec::new();
         let mut settled = Vec::new();
-        for sink in self.place.sinks.iter().filter(|sink| !sink.can_look_up()) {
+        for sink in self.context.sinks.iter().filter(|sink| !sink.can_look_up()) {
             let (event, via) = (sink.event(), sink.via());
             let tries = self.intents.left(event, via)?;
             if tries == 0 || (tries == 1 && sink.repeats_when_unclear()) {
@@ -58,10 +58,10 @@ impl<'a> Recording<'a> {
                 "the run that sent it ended before it could record what became of it".to_owned();
             let outcome = Err(DeliveryError::Unclear { message });
             let result = DeliveryResult { event, via, outcome, found: false };
-            events.push(result.to_event(self.place.now));
+            events.push(result.to_event(self.context.now));
         }
         let mut state = self.state.borrow_mut();
-        let after = append(self.place, self.key, self.folder, events, &mut state.remarks)?;
+        let after = append(self.context, self.key, self.folder, events, &mut state.remarks)?;
         for (event, via) in settled {
             self.intents.clear(event, via)?;
         }
@@ -87,7 +87,7 @@ impl<'a> Recording<'a> {
         let state = &mut *self.state.borrow_mut();
         let events = std::mem::take(&mut state.pending);
         if let Some(timeline) =
-            append(self.place, self.key, self.folder, events, &mut state.remarks)?
+            append(self.context, self.key, self.folder, events, &mut state.remarks)?
         {
             state.timeline = Some(timeline);
         }
@@ -111,11 +111,11 @@ impl Follower for Recording<'_> {
             return ControlFlow::Continue(());
         }
         // Not sent where it cannot be noted: a full disk must not send mail for ever.
-        self.go_on(self.intents.write(sink.event(), sink.via(), self.place.now))
+        self.go_on(self.intents.write(sink.event(), sink.via(), self.context.now))
     }
 
     fn after(&self, sink: &dyn Sink, result: &DeliveryResult) -> ControlFlow<()> {
-        self.state.borrow_mut().pending.push(result.to_event(self.place.now));
+        self.state.borrow_mut().pending.push(result.to_event(self.context.now));
         if sink.can_look_up() {
             return ControlFlow::Continue(());
         }

@@ -4,14 +4,14 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::compose::{compose, identity};
+use super::context::{LOCK_WAIT, Stored, stored_in};
 use super::deal::{DealSource, Found, find_deal};
 use super::draft_branch::{Drafts, stored_draft};
 use super::open_handoffs::OpenHandoffs;
-use super::workplace::{LOCK_WAIT, Stored, stored_in};
-use super::{WorkflowError, Workplace, waiting};
+use super::{Context, WorkflowError, pending_pull_request};
 use crate::brief::{Brief, Completeness, Event, EventKind, MissingField, Timeline, View, merge};
-use crate::facts::{Key, ObjectId};
 use crate::ledger::{Change, Ledger, LedgerError, Snapshot, blob_id, folder_for, month_for};
+use crate::model::{Key, ObjectId};
 
 /// One signature to hand over.
 #[derive(Debug, Clone)]
@@ -47,8 +47,8 @@ pub struct Signed {
 ///
 /// # Errors
 /// See [`WorkflowError`]; nothing is half written.
-pub async fn sign(place: &Workplace, request: &SignRequest) -> Result<Signed, WorkflowError> {
-    sign_with_answers(place, request, None).await
+pub async fn sign(context: &Context, request: &SignRequest) -> Result<Signed, WorkflowError> {
+    sign_with_answers(context, request, None).await
 }
 
 /// As [`sign`], with what people have answered in a form: their words come
@@ -57,18 +57,18 @@ pub async fn sign(place: &Workplace, request: &SignRequest) -> Result<Signed, Wo
 /// # Errors
 /// As [`sign`].
 pub async fn sign_with_answers(
-    place: &Workplace,
+    context: &Context,
     request: &SignRequest,
     answers: Option<&Map<String, Value>>,
 ) -> Result<Signed, WorkflowError> {
-    let found = find_deal(request.source.clone(), place.crm.as_deref(), place.now).await?;
+    let found = find_deal(request.source.clone(), context.crm.as_deref(), context.now).await?;
     let mut remarks = Vec::new();
-    let drafts = Drafts::look(place, &mut remarks);
+    let drafts = Drafts::look(context, &mut remarks);
     drafts.combine(&found.key, &mut remarks)?;
     let (mut signed, onto) = {
-        let mut writer = place.ledger.lock(LOCK_WAIT)?;
+        let mut writer = context.ledger.lock(LOCK_WAIT)?;
         let Prepared { change, mut signed, onto } = prepare(
-            place,
+            context,
             &writer.snapshot()?,
             request,
             &found,
@@ -88,12 +88,12 @@ pub async fn sign_with_answers(
         (signed, onto)
     };
     signed.remarks.extend(remarks);
-    let pushed = place.push_branch(place.ledger.branch(), &mut signed.remarks)?;
+    let pushed = context.push_branch(context.ledger.branch(), &mut signed.remarks)?;
     match onto {
         Onto::Landing(_) if pushed => drafts.retire(&signed.key, &mut signed.remarks),
         // Where the ledger's branch could not be pushed, this one cannot either.
         Onto::Branch(_) if pushed => {
-            waiting::publish(place, &signed.key, &mut signed.remarks)?;
+            pending_pull_request::publish(context, &signed.key, &mut signed.remarks)?;
         }
         _ => {}
     }
@@ -115,36 +115,36 @@ pub struct SignedMany {
 /// # Errors
 /// When the ledger cannot be written; then none of them is.
 pub async fn sign_many(
-    place: &Workplace,
+    context: &Context,
     requests: &[SignRequest],
 ) -> Result<SignedMany, WorkflowError> {
-    if waiting::is_mode(place) {
+    if pending_pull_request::is_mode(context) {
         // Each has a branch of its own; there is no common commit to gain from.
         let mut results = Vec::with_capacity(requests.len());
         for request in requests {
-            results.push(sign(place, request).await);
+            results.push(sign(context, request).await);
         }
         return Ok(SignedMany { results, remarks: Vec::new() });
     }
     let mut remarks = Vec::new();
     let mut found = Vec::with_capacity(requests.len());
     for request in requests {
-        found.push(find_deal(request.source.clone(), place.crm.as_deref(), place.now).await);
+        found.push(find_deal(request.source.clone(), context.crm.as_deref(), context.now).await);
     }
     let mut results: Vec<Result<Signed, WorkflowError>> = Vec::with_capacity(requests.len());
     let mut committed = Vec::new();
     let mut landed = Vec::new();
-    let drafts = Drafts::look(place, &mut remarks);
+    let drafts = Drafts::look(context, &mut remarks);
     for found in found.iter_mut().flatten() {
         drafts.combine(&found.key, &mut found.remarks)?;
     }
     {
-        let mut writer = place.ledger.lock(LOCK_WAIT)?;
+        let mut writer = context.ledger.lock(LOCK_WAIT)?;
         let open = OpenHandoffs::default();
         let done = writer.batch(|batch| {
             for (request, found) in requests.iter().zip(found) {
                 let prepared = found.and_then(|found| {
-                    prepare(place, &batch.snapshot(), request, &found, None, &open)
+                    prepare(context, &batch.snapshot(), request, &found, None, &open)
                 });
                 let result = prepared.and_then(|Prepared { change, signed, onto }| {
                     let Some(change) = change else { return Ok(signed) };
@@ -174,7 +174,7 @@ pub async fn sign_many(
             }
         }
     }
-    if place.push_branch(place.ledger.branch(), &mut remarks)? {
+    if context.push_branch(context.ledger.branch(), &mut remarks)? {
         for (_, index) in landed {
             if let Some(Ok(signed)) = results.get_mut(index) {
                 drafts.retire(&signed.key, &mut signed.remarks);
@@ -202,22 +202,24 @@ enum Onto {
 }
 
 fn prepare(
-    place: &Workplace,
+    context: &Context,
     snapshot: &Snapshot,
     request: &SignRequest,
     found: &Found,
     answers: Option<&Map<String, Value>>,
     open: &OpenHandoffs,
 ) -> Result<Prepared, WorkflowError> {
-    let signed_at = found.signature.signed_at.unwrap_or(place.now);
-    let layout = place.config.layout.as_str();
+    let signed_at = found.signature.signed_at.unwrap_or(context.now);
+    let layout = context.config.layout.as_str();
     let month = month_for(layout, signed_at)?;
     let (stored, onto) = match stored_in(snapshot, &found.key, Some(&month))? {
         Some(stored) => (Some(stored), Onto::Ledger),
         None => {
-            let draft = stored_draft(place, &found.key)?;
+            let draft = stored_draft(context, &found.key)?;
             let onto = match &draft {
-                _ if waiting::is_mode(place) => Onto::Branch(Ledger::draft_branch(&found.key)),
+                _ if pending_pull_request::is_mode(context) => {
+                    Onto::Branch(Ledger::draft_branch(&found.key))
+                }
                 Some((branch, _)) => Onto::Landing(branch.clone()),
                 None => Onto::Ledger,
             };
@@ -236,13 +238,13 @@ fn prepare(
             path: stored.folder.clone(),
             commit: None,
             created: false,
-            missing: Completeness::of(&place.schema, brief.json()).missing,
+            missing: Completeness::of(&context.schema, brief.json()).missing,
             remarks: vec![remark],
         };
         return Ok(Prepared { change: None, signed, onto });
     }
-    let counts = || open.count(place, snapshot, signed_at);
-    let composed = compose(&place.config, found, true, before.map(Brief::json), &counts);
+    let counts = || open.count(context, snapshot, signed_at);
+    let composed = compose(&context.config, found, true, before.map(Brief::json), &counts);
     let composed = composed.with_answers(answers);
     if let Some(before) = before
         && !same_handoff(before.view(), View::of(&composed.brief))
@@ -250,12 +252,12 @@ fn prepare(
         let (there, here) = (identity(before.view()), identity(View::of(&composed.brief)));
         return Err(WorkflowError::KeyCollision { key: found.key.clone(), there, here });
     }
-    let base = stored.as_ref().and_then(|stored| machine_version(place, &stored.timeline));
+    let base = stored.as_ref().and_then(|stored| machine_version(context, &stored.timeline));
     let brief = match before {
         Some(before) => merge(base.as_ref(), before.json(), &composed.brief),
         None => composed.brief,
     };
-    let brief = Brief::from_json(place.schema.in_order(&brief));
+    let brief = Brief::from_json(context.schema.in_order(&brief));
     let customer = brief.view().customer_name().unwrap_or("customer").to_owned();
     let folder = match &stored {
         Some(stored) => stored.folder.clone(),
@@ -266,7 +268,7 @@ fn prepare(
         path: folder.clone(),
         commit: None,
         created: before.is_none_or(|brief| !brief.view().is_signed()),
-        missing: Completeness::of(&place.schema, brief.json()).missing,
+        missing: Completeness::of(&context.schema, brief.json()).missing,
         remarks: composed.remarks,
     };
     let unchanged = before.is_some_and(|before| before.json() == brief.json());
@@ -276,9 +278,9 @@ fn prepare(
         return Ok(Prepared { change: None, signed, onto });
     };
     if signed.created {
-        open.add(place, &folder, &brief);
+        open.add(context, &folder, &brief);
     }
-    let text = brief.to_yaml(Workplace::depth(&folder));
+    let text = brief.to_yaml(Context::depth(&folder));
     let event = |at, kind| {
         let mut event = Event::new(at, kind, found.signature.provider.as_str());
         event.reference = Some(found.signature.document_id.as_str().to_owned());
@@ -289,10 +291,10 @@ fn prepare(
     {
         timeline.events.push(event(received_at, EventKind::Received));
     }
-    let mut written = event(place.now, kind);
+    let mut written = event(context.now, kind);
     written.brief = Some(blob_id(text.as_bytes()).to_string());
     timeline.events.push(written);
-    let mut change = Change::of_handoff(&folder, &customer, &found.key, place.now)
+    let mut change = Change::of_handoff(&folder, &customer, &found.key, context.now)
         .trailer("Handoff-Event", event_name(kind))
         .trailer(
             "Handoff-Signature",
@@ -300,7 +302,7 @@ fn prepare(
         )
         .put("timeline.yaml", timeline.to_yaml());
     if !unchanged {
-        change = change.put("README.md", place.render(&brief)?).put("brief.yaml", text);
+        change = change.put("README.md", context.render(&brief)?).put("brief.yaml", text);
     }
     Ok(Prepared { change: Some(change), signed, onto })
 }
@@ -338,8 +340,8 @@ fn same_handoff(before: View<'_>, now: View<'_>) -> bool {
     match (before.deal(), now.deal()) {
         (Some((crm, id)), Some((other_crm, other_id))) => {
             crm == other_crm
-                && crate::facts::normalise_deal_id(&crm, &id)
-                    == crate::facts::normalise_deal_id(&other_crm, &other_id)
+                && crate::model::normalise_deal_id(&crm, &id)
+                    == crate::model::normalise_deal_id(&other_crm, &other_id)
         }
         // A draft of a document that went out names no document yet.
         (None, None) => !before.is_signed() || before.document_id() == now.document_id(),
@@ -348,16 +350,16 @@ fn same_handoff(before: View<'_>, now: View<'_>) -> bool {
 }
 
 /// The brief as the machine last wrote it, to tell what people have changed.
-pub(super) fn machine_version(place: &Workplace, timeline: &Timeline) -> Option<Value> {
+pub(super) fn machine_version(context: &Context, timeline: &Timeline) -> Option<Value> {
     // A return notes what people saw, which they may have changed.
     let mut written = timeline.events.iter().rev().filter(|it| it.event != EventKind::Returned);
-    version(place, written.find_map(|event| event.brief.as_deref())?)
+    version(context, written.find_map(|event| event.brief.as_deref())?)
 }
 
 /// The brief in a blob that an event names.
-pub(super) fn version(place: &Workplace, blob: &str) -> Option<Value> {
+pub(super) fn version(context: &Context, blob: &str) -> Option<Value> {
     let id: ObjectId = blob.parse().ok()?;
-    let bytes = place.ledger.blob(id).ok()??;
+    let bytes = context.ledger.blob(id).ok()??;
     Brief::parse(&bytes).ok().map(Brief::into_json)
 }
 

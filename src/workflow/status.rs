@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::context::Stored;
 use super::deliveries::{Horizon, keys_within};
-use super::workplace::Stored;
-use super::{WorkflowError, Workplace};
+use super::{Context, WorkflowError};
 use crate::brief::{Completeness, Event, EventKind, View, deadline_in_force, deadline_moves};
-use crate::facts::{Gap, Key};
+use crate::model::{Gap, Key};
 
 /// Where one handoff stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -112,8 +112,8 @@ impl StatusRow {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn status_of(place: &Workplace, key: &Key) -> Result<Option<StatusRow>, WorkflowError> {
-    Ok(place.stored(key, None)?.map(|stored| row(place, key, &stored)))
+pub fn status_of(context: &Context, key: &Key) -> Result<Option<StatusRow>, WorkflowError> {
+    Ok(context.stored(key, None)?.map(|stored| row(context, key, &stored)))
 }
 
 /// The handoffs within the horizon, what is most urgent first, and what could
@@ -122,13 +122,13 @@ pub fn status_of(place: &Workplace, key: &Key) -> Result<Option<StatusRow>, Work
 /// # Errors
 /// When the ledger cannot be read at all.
 pub fn status(
-    place: &Workplace,
+    context: &Context,
     horizon: Horizon,
 ) -> Result<(Vec<StatusRow>, Vec<Gap>), WorkflowError> {
-    let (keys, mut gaps) = keys_within(place, horizon)?;
+    let (keys, mut gaps) = keys_within(context, horizon)?;
     let mut rows = Vec::with_capacity(keys.len());
     for key in keys {
-        match status_of(place, &key) {
+        match status_of(context, &key) {
             Ok(found) => rows.extend(found),
             Err(error) => {
                 gaps.push(Gap { what: key.to_string(), why: error.to_string(), help: None })
@@ -139,7 +139,7 @@ pub fn status(
     Ok((rows, gaps))
 }
 
-fn row(place: &Workplace, key: &Key, stored: &Stored) -> StatusRow {
+fn row(context: &Context, key: &Key, stored: &Stored) -> StatusRow {
     let events = stored.timeline.events.clone();
     let touched_at = stored.timeline.first(EventKind::Touched).map(|event| event.at);
     let brief = stored.brief.as_ref();
@@ -152,7 +152,7 @@ fn row(place: &Workplace, key: &Key, stored: &Stored) -> StatusRow {
     let told = view.and_then(crate::brief::View::first_action_due);
     let due = deadline_in_force(told, deadline_moves(&events));
     let missing = brief.map_or_else(Vec::new, |brief| {
-        Completeness::of(&place.schema, brief.json())
+        Completeness::of(&context.schema, brief.json())
             .missing
             .into_iter()
             .map(|field| field.field)
@@ -164,11 +164,11 @@ fn row(place: &Workplace, key: &Key, stored: &Stored) -> StatusRow {
         customer: view.and_then(|view| owned(view.customer_name())),
         csm,
         rep,
-        standing: standing(stored, due, touched_at, place.now),
+        standing: standing(stored, due, touched_at, context.now),
         signed_at: view.and_then(crate::brief::View::signed_at),
         due,
         touched_at,
-        returned: last_return(&events, place.now),
+        returned: last_return(&events, context.now),
         missing,
         events,
     }
@@ -176,8 +176,8 @@ fn row(place: &Workplace, key: &Key, stored: &Stored) -> StatusRow {
 
 /// The last return, where there was one.
 fn last_return(events: &[Event], now: DateTime<Utc>) -> Option<Return> {
-    let place = events.iter().rposition(|event| event.event == EventKind::Returned)?;
-    let (returned, after) = events.get(place..)?.split_first()?;
+    let context = events.iter().rposition(|event| event.event == EventKind::Returned)?;
+    let (returned, after) = events.get(context..)?.split_first()?;
     let answers = [EventKind::Resubmitted, EventKind::Accepted];
     let answered_at = after.iter().find(|it| answers.contains(&it.event)).map(|it| it.at);
     Some(Return {

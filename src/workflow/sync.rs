@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 
 use super::deliveries::{Horizon, append, handoff_of, keys_within};
-use super::{WorkflowError, Workplace};
+use super::{Context, WorkflowError};
 use crate::brief::{Event, EventKind, Timeline, View, deadline_in_force, deadline_moves};
 use crate::deliver::{DeliveryError, Handoff, MovedDeadline, Observed, ReadBack, Reader};
-use crate::facts::{Gap, Key};
+use crate::model::{Gap, Key};
 use crate::text::{one_line, shorten};
 
 /// A task that could not be read, so that nothing is known about it.
@@ -45,12 +45,12 @@ pub struct Synced {
 /// When the ledger cannot be read or written, or has no such handoff. A
 /// target that cannot be read is in [`Synced::not_read`].
 pub async fn sync(
-    place: &Workplace,
+    context: &Context,
     readers: &[Box<dyn Reader>],
     key: &Key,
     record: bool,
 ) -> Result<Synced, WorkflowError> {
-    let Some(stored) = place.stored(key, None)? else {
+    let Some(stored) = context.stored(key, None)? else {
         return Err(WorkflowError::NoHandoff(key.clone()));
     };
     let mut synced = Synced {
@@ -60,7 +60,7 @@ pub async fn sync(
         not_read: Vec::new(),
         remarks: Vec::new(),
     };
-    let Some(handoff) = handoff_of(place, key, &stored)? else { return Ok(synced) };
+    let Some(handoff) = handoff_of(context, key, &stored)? else { return Ok(synced) };
     let is_signed = stored.brief.as_ref().is_some_and(|brief| brief.view().is_signed());
     if !is_signed || stored.timeline.first(EventKind::Exempted).is_some() {
         return Ok(synced);
@@ -73,7 +73,7 @@ pub async fn sync(
                 synced.read += 1;
                 synced.remarks.extend(remarks);
                 if let Some(moved) = deadline
-                    && let Some(event) = moved_event(&timeline, reader.via(), &moved, place.now)
+                    && let Some(event) = moved_event(&timeline, reader.via(), &moved, context.now)
                 {
                     synced.remarks.extend(too_late(&handoff, &timeline, &event));
                     timeline.events.push(event.clone());
@@ -116,7 +116,7 @@ pub async fn sync(
         }
     }
     if record {
-        append(place, key, &stored.folder, synced.added.clone(), &mut synced.remarks)?;
+        append(context, key, &stored.folder, synced.added.clone(), &mut synced.remarks)?;
     }
     Ok(synced)
 }
@@ -127,15 +127,15 @@ pub async fn sync(
 /// # Errors
 /// When the ledger cannot be read at all.
 pub fn key_of_task(
-    place: &Workplace,
+    context: &Context,
     readers: &[Box<dyn Reader>],
     address: &str,
     horizon: Horizon,
 ) -> Result<(Option<Key>, Vec<Gap>), WorkflowError> {
-    let (keys, mut gaps) = keys_within(place, horizon)?;
+    let (keys, mut gaps) = keys_within(context, horizon)?;
     // Tasks are answered within days: the newest handoffs come first.
     for key in keys.into_iter().rev() {
-        let timeline = match place.stored(&key, None) {
+        let timeline = match context.stored(&key, None) {
             Ok(stored) => stored.map(|stored| stored.timeline),
             Err(error) => {
                 gaps.push(Gap { what: key.to_string(), why: error.to_string(), help: None });

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::{WorkflowError, Workplace};
+use super::{Context, WorkflowError};
 use crate::brief::{
     CheckContext, FolderSummary, HandoffCheck, HandoffFiles, Member, Team as Members,
     check_handoff, check_ledger, fixes,
 };
-use crate::finding::{Finding, Place};
+use crate::finding::{Finding, Location};
 use crate::ledger::{BRIEFS, Folder, key_of};
 
 /// Which briefs are checked.
@@ -61,20 +61,20 @@ impl Loaded {
 ///
 /// # Errors
 /// When the ledger or the disk cannot be read or written.
-pub fn validate(place: &Workplace, which: &Which, fix: bool) -> Result<Validated, WorkflowError> {
+pub fn validate(context: &Context, which: &Which, fix: bool) -> Result<Validated, WorkflowError> {
     let mut validated = Validated::default();
-    let root = place.ledger.root().to_path_buf();
-    let bare = place.ledger.is_bare();
+    let root = context.ledger.root().to_path_buf();
+    let bare = context.ledger.is_bare();
     let mut others = Vec::new();
     let folders = match which {
-        Which::All => all_folders(place, &root)?,
+        Which::All => all_folders(context, &root)?,
         Which::Since(revision) => {
-            since(place, &root, revision, &mut others, &mut validated.remarks)?
+            since(context, &root, revision, &mut others, &mut validated.remarks)?
         }
         Which::At(paths) => named(&root, paths)?,
     };
     let mut loaded: Vec<Loaded> = if bare {
-        let snapshot = place.ledger.snapshot()?;
+        let snapshot = context.ledger.snapshot()?;
         folders
             .iter()
             .map(|folder| {
@@ -95,19 +95,19 @@ pub fn validate(place: &Workplace, which: &Which, fix: bool) -> Result<Validated
             .collect::<Result<_, WorkflowError>>()?
     };
     loaded.retain(|loaded| loaded.brief.is_some() || loaded.timeline.is_some());
-    let members = members(place);
-    let due = |signed_at| place.config.first_touch.due(signed_at);
-    let context = CheckContext {
-        schema: &place.schema,
-        renderer: &place.renderer,
+    let members = members(context);
+    let due = |signed_at| context.config.first_touch.due(signed_at);
+    let check_context = CheckContext {
+        schema: &context.schema,
+        renderer: &context.renderer,
         team: &members,
-        now: place.now,
+        now: context.now,
         first_touch: Some(&due),
-        layout: Some(&place.config.layout),
+        layout: Some(&context.config.layout),
     };
     if fix && !bare {
         for one in &mut loaded {
-            let found = fixes(&one.files(), &context)
+            let found = fixes(&one.files(), &check_context)
                 .map_err(|error| WorkflowError::Template(error.to_string()))?;
             for mended in found {
                 let path = root.join(&mended.file);
@@ -118,7 +118,7 @@ pub fn validate(place: &Workplace, which: &Which, fix: bool) -> Result<Validated
         }
     }
     let checks: Vec<HandoffCheck> =
-        loaded.par_iter().map(|one| check_handoff(&one.files(), &context)).collect();
+        loaded.par_iter().map(|one| check_handoff(&one.files(), &check_context)).collect();
     let mut summaries: Vec<FolderSummary> = Vec::with_capacity(checks.len() + others.len());
     for (one, check) in loaded.iter().zip(checks) {
         let name = if one.brief.is_some() { "brief.yaml" } else { "timeline.yaml" };
@@ -131,15 +131,15 @@ pub fn validate(place: &Workplace, which: &Which, fix: bool) -> Result<Validated
         deal: None,
         document: None,
         has_brief: true,
-        place: Place::file(format!("{folder}/brief.yaml")),
+        place: Location::file(format!("{folder}/brief.yaml")),
         folder,
     }));
     validated.findings.extend(check_ledger(&summaries));
     Ok(validated)
 }
 
-fn members(place: &Workplace) -> Members {
-    let csms = place.config.team.csms.iter();
+fn members(context: &Context) -> Members {
+    let csms = context.config.team.csms.iter();
     Members::new(
         csms.map(|csm| Member {
             name: Some(csm.name.clone()),
@@ -151,9 +151,9 @@ fn members(place: &Workplace) -> Members {
     )
 }
 
-fn all_folders(place: &Workplace, root: &Path) -> Result<Vec<String>, WorkflowError> {
-    if place.ledger.is_bare() {
-        let snapshot = place.ledger.snapshot()?;
+fn all_folders(context: &Context, root: &Path) -> Result<Vec<String>, WorkflowError> {
+    if context.ledger.is_bare() {
+        let snapshot = context.ledger.snapshot()?;
         let (folders, gaps) = snapshot.folders(None).into_parts();
         if let Some(gap) = gaps.first() {
             return Err(WorkflowError::Io { path: gap.what.clone(), why: gap.why.clone() });
@@ -190,21 +190,21 @@ fn walk(dir: &Path, shown: &str, found: &mut Vec<String>) -> Result<(), Workflow
 
 /// The folders that changed; everything, when the schema or the template did.
 fn since(
-    place: &Workplace,
+    context: &Context,
     root: &Path,
     revision: &str,
     others: &mut Vec<String>,
     remarks: &mut Vec<String>,
 ) -> Result<Vec<String>, WorkflowError> {
     for decisive in ["schema/brief.schema.json", "templates/brief.md.j2"] {
-        if place.ledger.differs_since(revision, decisive)? {
+        if context.ledger.differs_since(revision, decisive)? {
             remarks.push(format!("{decisive} changed since {revision}, so every brief is checked"));
-            return all_folders(place, root);
+            return all_folders(context, root);
         }
     }
-    let changed = place.ledger.changed_since(revision, true)?;
+    let changed = context.ledger.changed_since(revision, true)?;
     let seen: BTreeSet<&str> = changed.iter().map(String::as_str).collect();
-    let (folders, _) = place.ledger.folders(None)?.into_parts();
+    let (folders, _) = context.ledger.folders(None)?.into_parts();
     others.extend(
         folders.into_iter().map(|folder| folder.path).filter(|path| !seen.contains(path.as_str())),
     );

@@ -2,9 +2,9 @@
 
 use super::deal::choose;
 use super::deliveries::append;
-use super::{WorkflowError, Workplace};
+use super::{Context, WorkflowError};
 use crate::brief::{Event, EventKind};
-use crate::facts::{Key, Signature};
+use crate::model::{Key, Signature};
 use crate::text::{one_line, shorten};
 
 /// Records in its handoff's timeline that a document was voided or declined;
@@ -14,12 +14,12 @@ use crate::text::{one_line, shorten};
 /// # Errors
 /// When the ledger cannot be read or written.
 pub fn record_voided(
-    place: &Workplace,
+    context: &Context,
     signature: &Signature,
     what: &str,
     remarks: &mut Vec<String>,
 ) -> Result<Option<Key>, WorkflowError> {
-    let crm = place.crm.as_deref();
+    let crm = context.crm.as_deref();
     let reference = choose(signature, crm, &mut Vec::new());
     let of_deal = reference.and_then(|reference| {
         let name = crm.map(|crm| crm.name().clone()).or(reference.crm)?;
@@ -28,7 +28,7 @@ pub fn record_voided(
     let of_document = Key::for_document(&signature.provider, &signature.document_id).ok();
     let (provider, document) = (signature.provider.as_str(), signature.document_id.as_str());
     for key in [of_deal, of_document].into_iter().flatten() {
-        let Some(stored) = place.stored(&key, None)? else { continue };
+        let Some(stored) = context.stored(&key, None)? else { continue };
         let about =
             |event: &&Event| event.via == provider && event.reference.as_deref() == Some(document);
         let mut events = stored.timeline.events.iter().filter(about).peekable();
@@ -36,10 +36,10 @@ pub fn record_voided(
         if events.peek().is_none() || events.any(|event| event.event == EventKind::Voided) {
             continue;
         }
-        let mut event = Event::new(place.now, EventKind::Voided, provider);
+        let mut event = Event::new(context.now, EventKind::Voided, provider);
         event.reference = Some(document.to_owned());
         event.reason = Some(shorten(&one_line(what), 200));
-        append(place, &key, &stored.folder, vec![event], remarks)?;
+        append(context, &key, &stored.folder, vec![event], remarks)?;
         return Ok(Some(key));
     }
     Ok(None)

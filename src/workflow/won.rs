@@ -2,9 +2,9 @@
 //! deal as the CRM has it now decides.
 
 use super::audit::exclusion;
-use super::{WorkflowError, Workplace};
+use super::{Context, WorkflowError};
 use crate::crm::Crm;
-use crate::facts::{Deal, DealId, Key, Outcome, ProviderName};
+use crate::model::{Deal, DealId, Key, Outcome, ProviderName};
 use crate::text::quoted;
 
 /// What the CRM says of a deal that its webhook named.
@@ -23,11 +23,11 @@ pub enum WonLook {
 /// CRM is connected than the one that spoke, or when `scope:` cannot be
 /// applied to the deal.
 pub async fn look_at_won(
-    place: &Workplace,
+    context: &Context,
     sender: &ProviderName,
     id: &DealId,
 ) -> Result<WonLook, WorkflowError> {
-    let crm = connected(place, sender)?;
+    let crm = connected(context, sender)?;
     let deal = crm.deal(id, None).await?;
     if deal.outcome != Outcome::Won {
         let stage = deal.stage.as_deref().map_or_else(
@@ -42,11 +42,11 @@ pub async fn look_at_won(
     }
     for id in &deal.merged_ids {
         let key = Key::for_deal(crm.name(), id)?;
-        if place.stored(&key, None)?.is_some() {
+        if context.stored(&key, None)?.is_some() {
             return Ok(WonLook::Nothing(format!("it was handed over before a merge, as {key}")));
         }
     }
-    match exclusion(&place.config, &deal) {
+    match exclusion(&context.config, &deal) {
         Ok(None) => Ok(WonLook::HandOver(Box::new(deal))),
         Ok(Some(reason)) => Ok(WonLook::Nothing(format!("it is out of scope: {reason}"))),
         Err(gap) => Err(WorkflowError::DoesNotFit {
@@ -57,10 +57,10 @@ pub async fn look_at_won(
 }
 
 fn connected<'a>(
-    place: &'a Workplace,
+    context: &'a Context,
     sender: &ProviderName,
 ) -> Result<&'a dyn Crm, WorkflowError> {
-    let crm = place.crm.as_deref().ok_or(WorkflowError::NoCrm)?;
+    let crm = context.crm.as_deref().ok_or(WorkflowError::NoCrm)?;
     if crm.name().as_str() == sender.as_str() {
         return Ok(crm);
     }

@@ -6,9 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const FLOORS: &[&[&str]] = &[
-    &["facts", "text"],
+    &["model", "text"],
     &["finding", "time", "yaml"],
-    &["brief", "net", "door"],
+    &["brief", "http", "settings", "webhook"],
     &["audit", "esign", "crm", "ledger", "deliver"],
     &["config", "report"],
     &["workflow", "intake"],

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use handoff::brief::{
     BASE_MAPPINGS, Brief, Completeness, Expression, MappedBrief, Mapping, MappingInput, Schema,
 };
-use handoff::facts::{
+use handoff::model::{
     Company, Contact, CrmName, Deal, DealId, DocumentId, Key, LineItem, Money, Person,
     ProviderName, Signature, Signer,
 };
@@ -31,19 +31,15 @@ fn signature() -> Signature {
         signed: Some(true),
     };
     Signature {
-        provider: ProviderName::new("pandadoc"),
-        document_id: DocumentId::new("f9CbJKS4ZAs6nU629cuowb"),
         document_name: Some("Order form".into()),
         signed_at: Some(at("2026-10-30T16:40:02Z")),
-        url: None,
         signers: vec![
             signer("Priya Raman", "priya.raman@vendor.example", "Vendor"),
             signer("D. Okafor", "Dana.Okafor@northwind-robotics.example", "Client"),
         ],
-        deal_refs: vec![],
-        amount: Some(Money::parse("48000", Some("USD")).expect("money")),
+        total: Some(Money::parse("48000", Some("USD")).expect("money")),
         metadata: map(json!({"Client.Company": "Northwind Robotics Ltd"})),
-        remarks: vec![],
+        ..Signature::new(ProviderName::new("pandadoc"), DocumentId::new("f9CbJKS4ZAs6nU629cuowb"))
     }
 }
 
@@ -371,7 +367,7 @@ fn the_properties_a_mapping_reads_are_known() {
         assert_eq!(mapping.properties().deal.is_empty(), base.name == "none", "{}", base.name);
         assert_eq!(
             mapping.own_properties(),
-            handoff::facts::Properties::default(),
+            handoff::model::Properties::default(),
             "{}",
             base.name
         );

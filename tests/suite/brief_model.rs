@@ -1,7 +1,7 @@
 //! Reading and writing a brief, the typed view, and the merge.
 
 use handoff::brief::{Brief, merge};
-use handoff::facts::Key;
+use handoff::model::Key;
 use handoff::yaml;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};

@@ -193,7 +193,7 @@ fn the_timeline_schema_knows_every_event() {
     for kind in listed.as_array().expect("events") {
         let kind: EventKind =
             serde_json::from_value(kind.clone()).expect("an event of the program");
-        let key = handoff::facts::Key::parse("csv-1").expect("key");
+        let key = handoff::model::Key::parse("csv-1").expect("key");
         let mut timeline = Timeline::new(key);
         timeline.events.push(Event::new(chrono::DateTime::UNIX_EPOCH, kind, "cli"));
         let validator = jsonschema::validator_for(&schema).expect("compiles");

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use handoff::brief::{Mapping, MappingInput, Schema};
-use handoff::crm::{Connection, CrmConfig, Wanted, build};
-use handoff::facts::{DealId, Secrets, Signature};
+use handoff::crm::{Connection, CrmConfig, RequestedProperties, build};
+use handoff::model::{DealId, Secrets, Signature};
 use handoff::yaml;
 use serde_json::{Value, json};
 
@@ -42,12 +42,12 @@ async fn brief(crm: &str, config: &str, root: &Path, id: &str) -> (Value, Value)
         ("PIPEDRIVE_TOKEN", pipedrive::fake::TOKEN),
     ];
     let secrets = secrets.map(|(name, value)| (name.to_owned(), value.to_owned().into()));
-    let wanted = Wanted {
+    let requested = RequestedProperties {
         mapping: mapping.properties(),
         own: mapping.own_properties(),
-        ..Wanted::default()
+        ..RequestedProperties::default()
     };
-    let connection = Connection { secrets: &Secrets::new(secrets), root, wanted: &wanted };
+    let connection = Connection { secrets: &Secrets::new(secrets), root, requested: &requested };
     let connected = build(&config, &connection).expect("settings that do").expect("a CRM");
     let signature = signature();
     let deal = connected.deal(&DealId::new(id), Some(&signature)).await;
@@ -165,7 +165,7 @@ async fn the_same_deal_told_by_all_gives_the_same_brief() {
     told_by_csv(folder.path());
     let (hubspot, salesforce, pipedrive) =
         (told_by_hubspot().await, told_by_salesforce().await, told_by_pipedrive().await);
-    let base = |url: &handoff::net::BaseUrl| url.as_str().to_owned();
+    let base = |url: &handoff::http::BaseUrl| url.as_str().to_owned();
     let file = "file:\n  deals: deals.csv\n  join:\n    \
                 - {file: accounts.csv, on: company, key: Name, as: company}\n    \
                 - {file: people.csv, on: Deal ID, as: contacts}\n    \

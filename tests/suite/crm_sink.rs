@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use handoff::brief::{EventKind, Timeline};
 use handoff::crm::{Check, ClosedWonUpdate, Crm, CrmError, Progress};
 use handoff::deliver::{DeliveryError, Handoff, Sink};
-use handoff::facts::{CrmName, Deal, DealId, Key, Population, Properties, Signature, Window};
+use handoff::model::{CrmName, Deal, DealId, Key, Population, Properties, Signature, Window};
 use handoff::workflow::CrmSink;
 use serde_json::json;
 

@@ -5,9 +5,9 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use handoff::crm::file::{Counted, Detail, FileCrm, FileSettings, WonTest};
+use handoff::crm::export::{Counted, Detail, FileCrm, FileSettings, WonTest};
 use handoff::crm::{ClosedWonUpdate, Crm as _, CrmError};
-use handoff::facts::{Deal, DealId, Outcome, Population, Signature, Window};
+use handoff::model::{Deal, DealId, Outcome, Population, Signature, Window};
 use handoff::yaml;
 
 fn fixtures(kind: &str) -> Vec<PathBuf> {
@@ -278,7 +278,7 @@ async fn doctor_names_what_the_mapping_reads_and_the_file_lacks() {
     let asked = ["handoff_success_metric".to_owned(), "handoff_risks".to_owned()];
     let checks = crm
         .checks(
-            &handoff::facts::Properties { deal: asked.into_iter().collect(), ..Default::default() },
+            &handoff::model::Properties { deal: asked.into_iter().collect(), ..Default::default() },
             true,
         )
         .await;

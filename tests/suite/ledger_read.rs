@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use handoff::facts::{Evidence, Key};
 use handoff::ledger::{Change, Folder, Ledger, LedgerError, key_of};
+use handoff::model::{Evidence, Key};
 
 use crate::ledger_world::{World, at, brief, commit, folder, key, signed};
 

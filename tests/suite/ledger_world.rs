@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use handoff::brief::{Event, EventKind, Timeline};
-use handoff::facts::Key;
 use handoff::ledger::{Change, Identity, Ledger, Writer, folder_for};
+use handoff::model::Key;
 
 pub(crate) const WAIT: Duration = Duration::from_secs(60);
 

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use handoff::facts::Key;
 use handoff::ledger::{Change, Identity, Ledger, LedgerError, folder_for};
+use handoff::model::Key;
 
 use crate::ledger_world::{WAIT, World, at, commit, folder, key, signed, writer};
 

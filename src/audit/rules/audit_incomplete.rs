@@ -1,7 +1,7 @@
 //! `audit-incomplete`: something could not be read.
 
-use crate::facts::Gap;
 use crate::finding::{Finding, Rule, RuleKind, Severity};
+use crate::model::Gap;
 
 pub(super) static RULE: Rule = Rule {
     id: "audit-incomplete",

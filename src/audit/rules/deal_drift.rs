@@ -2,8 +2,8 @@
 
 use super::{Case, words};
 use crate::audit::DealAsWritten;
-use crate::facts::{Deal, Money, Person};
 use crate::finding::{Finding, Rule, RuleKind, Severity};
+use crate::model::{Deal, Money, Person};
 use crate::text::{one_line, quoted, shorten};
 
 pub(super) static RULE: Rule = Rule {
@@ -28,7 +28,7 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
     // A brief that was matched by document or through a merged deal names
     // another deal, or none; its name and owner are not this deal's.
     let same_deal = |written: &&DealAsWritten| {
-        let id = crate::facts::normalise_deal_id(&deal.crm, &deal.id);
+        let id = crate::model::normalise_deal_id(&deal.crm, &deal.id);
         written.identity() == (deal.crm.clone(), id)
     };
     if let Some(written) = brief.deal.as_ref().filter(same_deal) {

@@ -34,8 +34,8 @@ use rayon::prelude::*;
 use super::orphans::FoundOrphan;
 use super::rows::Judged;
 use super::{AuditInput, Class, HandoffFacts, LedgerInput, SignatureRow};
-use crate::facts::{Gap, Key};
 use crate::finding::{Finding, Rule};
+use crate::model::{Gap, Key};
 
 /// What a rule looks at.
 enum Check {

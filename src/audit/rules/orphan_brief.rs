@@ -3,7 +3,7 @@
 use super::words;
 use crate::audit::OrphanWhy;
 use crate::audit::orphans::FoundOrphan;
-use crate::finding::{Finding, Place, Rule, RuleKind, Severity};
+use crate::finding::{Finding, Location, Rule, RuleKind, Severity};
 use crate::text::quoted;
 
 pub(super) static RULE: Rule = Rule {
@@ -72,5 +72,5 @@ pub(super) fn check(found: &FoundOrphan<'_>) -> Finding {
     Finding::new(&RULE, message)
         .help(help)
         .key(&found.handoff.key)
-        .at(Place::file(format!("{}/brief.yaml", orphan.brief)))
+        .at(Location::file(format!("{}/brief.yaml", orphan.brief)))
 }

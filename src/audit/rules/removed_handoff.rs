@@ -3,7 +3,7 @@
 use super::{Case, words};
 use crate::audit::Class;
 use crate::audit::classify::short;
-use crate::finding::{Finding, Place, Rule, RuleKind, Severity};
+use crate::finding::{Finding, Location, Rule, RuleKind, Severity};
 
 pub(super) static RULE: Rule = Rule {
     id: "removed-handoff",
@@ -47,5 +47,5 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
         "{deal} was handed over, and its brief {what} on {} in commit {commit}.",
         words::moment(removed.at)
     );
-    Some(Finding::new(&RULE, message).help(help).at(Place::file(handoff.location())))
+    Some(Finding::new(&RULE, message).help(help).at(Location::file(handoff.location())))
 }

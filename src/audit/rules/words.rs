@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 
 use super::Case;
 use crate::audit::SignatureRow;
-use crate::facts::Money;
-use crate::finding::Place;
+use crate::finding::Location;
+use crate::model::Money;
 use crate::text::{one_line, quoted, shorten};
 use crate::time::describe_seconds;
 
@@ -66,10 +66,10 @@ pub(super) fn catch_up(row: &SignatureRow) -> String {
 }
 
 /// The brief of the handoff that counts.
-pub(super) fn brief(case: &Case<'_>) -> Place {
+pub(super) fn brief(case: &Case<'_>) -> Location {
     case.judged
         .row
         .brief
         .as_deref()
-        .map_or_else(Place::default, |folder| Place::file(format!("{folder}/brief.yaml")))
+        .map_or_else(Location::default, |folder| Location::file(format!("{folder}/brief.yaml")))
 }

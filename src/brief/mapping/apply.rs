@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::compile::{Leaf, Mapping};
 use crate::brief::answer::{is_blank, is_placeholder};
-use crate::facts::{Deal, Signature};
+use crate::model::{Deal, Signature};
 use crate::text::{quoted, shorten};
 
 /// The longest text that is kept, in characters; the longest list.

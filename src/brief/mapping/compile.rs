@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::BASE_MAPPINGS;
 use super::expression::Expression;
-use crate::facts::Properties;
+use crate::model::Properties;
 use crate::text::quoted;
 use crate::yaml::{self, Span};
 

@@ -8,7 +8,7 @@ use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value};
 use serde::Serialize;
 
 use super::{filters, reads};
-use crate::facts::Properties;
+use crate::model::Properties;
 
 /// Instructions that one evaluation may take; the longest default takes under 200.
 const FUEL: u64 = 50_000;

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
 
 use super::filters::{finish, is_absent, refuse, text_of};
-use crate::facts::Money;
+use crate::model::Money;
 
 /// Currencies whose smallest coin is the unit itself (ISO 4217).
 const WITHOUT_CENTS: &[&str] = &[

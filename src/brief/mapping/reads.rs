@@ -2,7 +2,7 @@
 //! `company.properties["x"]`, `contacts|map(attribute="properties.x")`,
 //! `deal | property("x", "y")`.
 
-use crate::facts::{Properties, RecordKind};
+use crate::model::{Properties, RecordKind};
 
 /// Words before a bracket that call nothing.
 const WORDS: [&str; 7] = ["and", "or", "not", "in", "is", "if", "else"];

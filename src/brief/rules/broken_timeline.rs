@@ -4,7 +4,7 @@ use chrono::Duration;
 
 use super::subject::{Checked, place_of};
 use crate::brief::TIMELINE_SCHEMA;
-use crate::finding::{Finding, Place, Rule, RuleKind, Severity};
+use crate::finding::{Finding, Location, Rule, RuleKind, Severity};
 use crate::text::{quoted, shorten};
 use crate::yaml;
 
@@ -95,15 +95,17 @@ pub(super) fn check(checked: &Checked<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-fn place_in(source: &[u8], pointer: &str, file: String) -> Place {
-    let Ok(node) = yaml::read(source) else { return Place::file(file) };
-    let Some(span) = node.pointer(pointer).map(|node| node.span) else { return Place::file(file) };
+fn place_in(source: &[u8], pointer: &str, file: String) -> Location {
+    let Ok(node) = yaml::read(source) else { return Location::file(file) };
+    let Some(span) = node.pointer(pointer).map(|node| node.span) else {
+        return Location::file(file);
+    };
     let text = String::from_utf8_lossy(source);
-    Place {
+    Location {
         line: Some(span.line),
         column: Some(span.column),
         width: (span.line == span.end_line).then(|| span.end_column.saturating_sub(span.column)),
         source: text.lines().nth(span.line.saturating_sub(1)).map(str::to_owned),
-        ..Place::file(file)
+        ..Location::file(file)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::subject::Subject;
 use crate::brief::RenderInput;
-use crate::finding::{Finding, Place, Rule, RuleKind, Severity};
+use crate::finding::{Finding, Location, Rule, RuleKind, Severity};
 
 pub(super) static RULE: Rule = Rule {
     id: "stale-rendering",
@@ -47,7 +47,7 @@ pub(super) fn is_same(readme: Option<&[u8]>, page: &str) -> bool {
 }
 
 /// What differs first, and where.
-fn difference(subject: &Subject<'_>, page: &str) -> (String, Option<Place>) {
+fn difference(subject: &Subject<'_>, page: &str) -> (String, Option<Location>) {
     let Some(readme) = subject.checked.files.readme else {
         return ("README.md is missing; it is what people read".to_owned(), None);
     };
@@ -64,12 +64,12 @@ fn difference(subject: &Subject<'_>, page: &str) -> (String, Option<Place>) {
     place(subject, number + 1, lines.next())
 }
 
-fn place(subject: &Subject<'_>, number: usize, line: Option<&str>) -> (String, Option<Place>) {
-    let place = Place {
+fn place(subject: &Subject<'_>, number: usize, line: Option<&str>) -> (String, Option<Location>) {
+    let place = Location {
         line: Some(number),
         column: Some(1),
         source: line.map(str::to_owned),
-        ..Place::file(subject.checked.file("README.md"))
+        ..Location::file(subject.checked.file("README.md"))
     };
     ("README.md is not what brief.yaml gives from this line on".to_owned(), Some(place))
 }

@@ -2,8 +2,8 @@
 
 use crate::brief::answer::dotted;
 use crate::brief::{Brief, Completeness, EventKind, Timeline, View};
-use crate::facts::{CrmName, DealId, DocumentId, Key, ProviderName};
-use crate::finding::{Finding, Place, Rule, Severity};
+use crate::finding::{Finding, Location, Rule, Severity};
+use crate::model::{CrmName, DealId, DocumentId, Key, ProviderName};
 use crate::yaml;
 
 use super::CheckContext;
@@ -36,7 +36,7 @@ pub struct FolderSummary {
     /// Whether there is a brief, and not an exemption alone.
     pub has_brief: bool,
     /// Where the brief's key stands.
-    pub place: Place,
+    pub place: Location,
 }
 
 /// One folder with its files read.
@@ -110,7 +110,7 @@ impl<'a> Checked<'a> {
 
     /// A finding about a file as a whole.
     pub(super) fn finding(&self, rule: &'static Rule, file: &str, message: String) -> Finding {
-        let finding = Finding::new(rule, message).at(Place::file(self.file(file)));
+        let finding = Finding::new(rule, message).at(Location::file(self.file(file)));
         match self.key() {
             Some(key) => finding.key(&key),
             None => finding,
@@ -132,7 +132,7 @@ impl<'a> Checked<'a> {
             has_brief: self.brief.is_some(),
             place: match brief {
                 Some(brief) => brief.place(&self.file("brief.yaml"), "/key"),
-                None => Place::file(self.file("timeline.yaml")),
+                None => Location::file(self.file("timeline.yaml")),
             },
         }
     }
@@ -170,8 +170,13 @@ impl Subject<'_> {
 }
 
 /// The place of a reader's complaint, with the line it is about.
-pub(super) fn place_of(error: &yaml::Error, file: String, source: &[u8]) -> Place {
+pub(super) fn place_of(error: &yaml::Error, file: String, source: &[u8]) -> Location {
     let text = String::from_utf8_lossy(source);
     let line = text.lines().nth(error.line.saturating_sub(1)).map(str::to_owned);
-    Place { line: Some(error.line), column: Some(error.column), source: line, ..Place::file(file) }
+    Location {
+        line: Some(error.line),
+        column: Some(error.column),
+        source: line,
+        ..Location::file(file)
+    }
 }

@@ -1,20 +1,20 @@
 //! Documents that went out: a draft each, where the provider's settings say
 //! so, and the request that asks the rep for what is missing.
 
-use super::super::context::Context;
+use super::super::invocation::Invocation;
 use super::super::open::open_draft_request;
 use super::{failed, remark, worsen};
 use crate::deliver::{DeliveryError, Sink};
-use crate::facts::{Signature, SignatureEvent};
 use crate::intake::{News, Task, Verdict};
+use crate::model::{Signature, SignatureEvent};
 use crate::text::{one_line, terminal};
-use crate::workflow::{self, DealSource, WorkflowError, Workplace};
+use crate::workflow::{self, Context, DealSource, WorkflowError};
 
 /// Writes or renews the drafts of everything that went out. The same again
 /// makes nothing new.
 pub(super) async fn write(
+    invocation: &Invocation,
     context: &Context,
-    place: &Workplace,
     tasks: &[Task],
     verdicts: &mut [Verdict],
 ) {
@@ -23,13 +23,13 @@ pub(super) async fn write(
         let News::Signatures(events) = &task.news else { continue };
         for event in events {
             let SignatureEvent::Sent(signature) = event else { continue };
-            let asking = asking.get_or_insert_with(|| open(context, place));
+            let asking = asking.get_or_insert_with(|| open(invocation, context));
             if let Err(why) = asking {
                 // The draft itself is of use without the request.
                 worsen(verdict, Verdict::Again(why.clone()));
             }
             let sink = asking.as_ref().ok().and_then(Option::as_deref);
-            if let Err(found) = draft(place, signature, sink).await {
+            if let Err(found) = draft(context, signature, sink).await {
                 worsen(verdict, found);
             }
         }
@@ -37,20 +37,20 @@ pub(super) async fn write(
 }
 
 /// What opens requests; without a push there is no branch to open one for.
-fn open(context: &Context, place: &Workplace) -> Result<Option<Box<dyn Sink>>, String> {
-    if !place.push {
+fn open(invocation: &Invocation, context: &Context) -> Result<Option<Box<dyn Sink>>, String> {
+    if !context.push {
         return Ok(None);
     }
-    open_draft_request(context, place).map_err(|error| one_line(&error.render(false)))
+    open_draft_request(invocation, context).map_err(|error| one_line(&error.render(false)))
 }
 
 async fn draft(
-    place: &Workplace,
+    context: &Context,
     signature: &Signature,
     asking: Option<&dyn Sink>,
 ) -> Result<(), Verdict> {
     let source = DealSource::Signature(Box::new(signature.clone()));
-    let drafted = match workflow::draft(place, source, None, asking).await {
+    let drafted = match workflow::draft(context, source, None, asking).await {
         Ok(drafted) => drafted,
         // It was signed before this was worked off.
         Err(WorkflowError::DoesNotFit { key, message }) => {

@@ -7,20 +7,20 @@ mod requests;
 use async_trait::async_trait;
 use chrono::Days;
 
-use super::context::Context;
 use super::error::CliError;
+use super::invocation::Invocation;
 use super::open::{Ports, open};
-use crate::facts::{Key, SignatureEvent};
 use crate::intake::{Clock, Handler, News, Task, Verdict};
+use crate::model::{Key, SignatureEvent};
 use crate::text::{one_line, terminal};
-use crate::workflow::{self, Horizon, SignRequest, WorkflowError, Workplace};
+use crate::workflow::{self, Context, Horizon, SignRequest, WorkflowError};
 
 /// Handoffs of so many days are looked at for deliveries that are missing.
 const RECENT: Days = Days::new(14);
 
 /// Hands over to the ledger around the folder of the command line.
 pub(super) struct LedgerHandler {
-    pub(super) context: Context,
+    pub(super) invocation: Invocation,
     pub(super) clock: Clock,
     pub(super) push: bool,
 }
@@ -28,25 +28,25 @@ pub(super) struct LedgerHandler {
 #[async_trait(?Send)]
 impl Handler for LedgerHandler {
     async fn hand_over(&self, tasks: &[Task]) -> Vec<Verdict> {
-        let place = match self.place() {
-            Ok(place) => place,
+        let context = match self.context() {
+            Ok(context) => context,
             Err(error) => return vec![Verdict::Again(one_line(&error.render(false))); tasks.len()],
         };
         let mut verdicts = vec![Verdict::Done; tasks.len()];
-        let mut keys = sign(&place, tasks, &mut verdicts).await;
-        drafts::write(&self.context, &place, tasks, &mut verdicts).await;
+        let mut keys = sign(&context, tasks, &mut verdicts).await;
+        drafts::write(&self.invocation, &context, tasks, &mut verdicts).await;
         for (task, verdict) in tasks.iter().zip(&mut verdicts) {
-            voided(&place, task, verdict);
+            voided(&context, task, verdict);
         }
         keys.sort();
         keys.dedup();
-        deliver(&place, &keys).await;
+        deliver(&context, &keys).await;
         verdicts
     }
 
     async fn reconcile(&self) {
-        let place = match self.place() {
-            Ok(place) => place,
+        let context = match self.context() {
+            Ok(context) => context,
             Err(error) => {
                 tracing::error!(
                     "deliveries cannot be looked at: {}",
@@ -56,14 +56,14 @@ impl Handler for LedgerHandler {
             }
         };
         let mut remarks = Vec::new();
-        workflow::catch_up(&place, &mut remarks);
+        workflow::catch_up(&context, &mut remarks);
         remark(None, &remarks);
-        match workflow::keys_within(&place, Horizon { since: place.now - RECENT }) {
+        match workflow::keys_within(&context, Horizon { since: context.now - RECENT }) {
             Ok((keys, gaps)) => {
                 for gap in gaps {
                     tracing::warn!("{} was not read: {}", terminal(&gap.what), terminal(&gap.why));
                 }
-                deliver(&place, &keys).await;
+                deliver(&context, &keys).await;
             }
             Err(error) => tracing::error!(%error, "the handoffs of the last days cannot be read"),
         }
@@ -72,20 +72,20 @@ impl Handler for LedgerHandler {
 
 impl LedgerHandler {
     /// The ledger as it is now: what was changed in its configuration counts.
-    fn place(&self) -> Result<Workplace, CliError> {
-        let context = Context { now: (self.clock)(), ..self.context.clone() };
-        open(&context, Ports { crm: true, sinks: true, push: self.push })
+    fn context(&self) -> Result<Context, CliError> {
+        let invocation = Invocation { now: (self.clock)(), ..self.invocation.clone() };
+        open(&invocation, Ports { crm: true, sinks: true, push: self.push })
     }
 }
 
 /// Hands over what is completed or won; gives the keys.
-async fn sign(place: &Workplace, tasks: &[Task], verdicts: &mut [Verdict]) -> Vec<Key> {
-    let collected = requests::collect(place, tasks, verdicts).await;
+async fn sign(context: &Context, tasks: &[Task], verdicts: &mut [Verdict]) -> Vec<Key> {
+    let collected = requests::collect(context, tasks, verdicts).await;
     if collected.is_empty() {
         return Vec::new();
     }
     let (owners, requests): (Vec<usize>, Vec<SignRequest>) = collected.into_iter().unzip();
-    let done = match workflow::sign_many(place, &requests).await {
+    let done = match workflow::sign_many(context, &requests).await {
         Ok(done) => done,
         Err(error) => {
             for owner in owners {
@@ -116,12 +116,12 @@ async fn sign(place: &Workplace, tasks: &[Task], verdicts: &mut [Verdict]) -> Ve
     keys
 }
 
-fn voided(place: &Workplace, task: &Task, verdict: &mut Verdict) {
+fn voided(context: &Context, task: &Task, verdict: &mut Verdict) {
     let News::Signatures(events) = &task.news else { return };
     for event in events {
         let SignatureEvent::Voided { signature, what } = event else { continue };
         let mut remarks = Vec::new();
-        let recorded = workflow::record_voided(place, signature, what, &mut remarks);
+        let recorded = workflow::record_voided(context, signature, what, &mut remarks);
         match &recorded {
             Ok(Some(key)) => {
                 tracing::warn!(
@@ -135,7 +135,7 @@ fn voided(place: &Workplace, task: &Task, verdict: &mut Verdict) {
             }
             Err(error) => worsen(verdict, failed(error)),
         }
-        let pushed = place.push(&mut remarks);
+        let pushed = context.push(&mut remarks);
         remark(recorded.ok().flatten().as_ref(), &remarks);
         if let Err(error) = pushed {
             worsen(verdict, failed(&error));
@@ -145,13 +145,13 @@ fn voided(place: &Workplace, task: &Task, verdict: &mut Verdict) {
 
 /// Makes the deliveries that are missing. What fails is in the timeline, and
 /// is tried again by the next reconciliation.
-async fn deliver(place: &Workplace, keys: &[Key]) {
-    if place.sinks.is_empty() {
+async fn deliver(context: &Context, keys: &[Key]) {
+    if context.sinks.is_empty() {
         return;
     }
     let mut wrote = false;
     for key in keys {
-        match workflow::deliver(place, key, false, false).await {
+        match workflow::deliver(context, key, false, false).await {
             Ok(delivered) => {
                 wrote |= !delivered.results.is_empty();
                 for line in super::deliver::lines(&delivered)
@@ -169,7 +169,7 @@ async fn deliver(place: &Workplace, keys: &[Key]) {
     }
     if wrote {
         let mut remarks = Vec::new();
-        if let Err(error) = place.push(&mut remarks) {
+        if let Err(error) = context.push(&mut remarks) {
             tracing::error!(%error, "what was delivered is recorded here and was not pushed");
         }
         remark(None, &remarks);

@@ -3,10 +3,10 @@
 
 use super::{failed, worsen};
 use crate::crm::CrmError;
-use crate::facts::{Deal, DealId, ProviderName, SignatureEvent};
 use crate::intake::{News, Task, Verdict};
+use crate::model::{Deal, DealId, ProviderName, SignatureEvent};
 use crate::text::terminal;
-use crate::workflow::{self, DealSource, SignRequest, WonLook, WorkflowError, Workplace};
+use crate::workflow::{self, Context, DealSource, SignRequest, WonLook, WorkflowError};
 
 /// A request, and the place of the task it comes from.
 pub(super) type Owned = (usize, SignRequest);
@@ -14,7 +14,7 @@ pub(super) type Owned = (usize, SignRequest);
 /// Everything that is to be handed over now. A task whose deal could not be
 /// looked at gets its verdict here.
 pub(super) async fn collect(
-    place: &Workplace,
+    context: &Context,
     tasks: &[Task],
     verdicts: &mut [Verdict],
 ) -> Vec<Owned> {
@@ -34,7 +34,7 @@ pub(super) async fn collect(
             }
             News::Deals(ids) => {
                 for id in ids {
-                    match won(place, &task.provider, id).await {
+                    match won(context, &task.provider, id).await {
                         Ok(Some(deal)) => add(DealSource::Read(deal)),
                         Ok(None) => {}
                         Err(verdict) => worsen(&mut verdicts[index], verdict),
@@ -49,11 +49,11 @@ pub(super) async fn collect(
 /// The deal, if it is won and needs a handoff. One that the CRM does not show
 /// may not be visible yet: it is looked for again.
 async fn won(
-    place: &Workplace,
+    context: &Context,
     sender: &ProviderName,
     id: &DealId,
 ) -> Result<Option<Box<Deal>>, Verdict> {
-    match workflow::look_at_won(place, sender, id).await {
+    match workflow::look_at_won(context, sender, id).await {
         Ok(WonLook::HandOver(deal)) => Ok(Some(deal)),
         Ok(WonLook::Nothing(why)) => {
             let (deal, why) = (terminal(id.as_str()), terminal(&why));

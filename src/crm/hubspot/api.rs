@@ -16,9 +16,9 @@ use crate::crm::CrmError;
 pub(super) use crate::crm::failure::Failure;
 use crate::crm::failure::{clean, json, secret_header};
 use crate::crm::reading::{Page, Pages, take_list};
-use crate::crm::wanted::Known;
-use crate::facts::{CrmName, RecordKind};
-use crate::net::{Client, NetError, Response, Schedule, Semantics};
+use crate::crm::requested_properties::Known;
+use crate::http::{Client, NetError, Response, Schedule, Semantics};
+use crate::model::{CrmName, RecordKind};
 
 /// A client for one account.
 pub(super) struct Api {

@@ -8,7 +8,7 @@ use super::read;
 use super::settings::HubSpotSettings;
 use crate::crm::checks::{self as shared, failed};
 use crate::crm::{Check, CrmError};
-use crate::facts::Properties;
+use crate::model::Properties;
 
 /// All checks, in the order in which they should be mended.
 pub(super) async fn all(api: &Api, settings: &HubSpotSettings, named: &Properties) -> Vec<Check> {

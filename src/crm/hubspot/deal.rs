@@ -10,7 +10,7 @@ use super::read::{self, Link};
 use super::record::{self, Account};
 use crate::crm::CrmError;
 use crate::crm::people::mark_signers;
-use crate::facts::{CrmName, Deal, DealId, Properties, RecordKind, Signature};
+use crate::model::{CrmName, Deal, DealId, Properties, RecordKind, Signature};
 
 /// A deal's record, with the history of its stage; archived deals too.
 pub(super) async fn find(
@@ -53,12 +53,12 @@ pub(super) async fn read(
     crm: &CrmName,
     id: &DealId,
     account: &Account,
-    wanted: &Properties,
+    requested: &Properties,
     signature: Option<&Signature>,
 ) -> Result<Deal, CrmError> {
     let entered: Vec<String> =
         account.stages.won_ids().iter().map(|id| format!("hs_v2_date_entered_{id}")).collect();
-    let mut properties = with(&record::DEAL, &wanted.deal);
+    let mut properties = with(&record::DEAL, &requested.deal);
     properties.extend(entered.iter().map(String::as_str));
     let record = find(api, crm, id, &properties).await?;
     let mut deal = record::deal(crm, &record, account)?;
@@ -71,7 +71,7 @@ pub(super) async fn read(
         };
     }
     for kind in [RecordKind::Company, RecordKind::Contact, RecordKind::LineItem] {
-        add_linked(api, kind, wanted, std::slice::from_mut(&mut deal)).await?;
+        add_linked(api, kind, requested, std::slice::from_mut(&mut deal)).await?;
     }
     mark_signers(&mut deal.contacts, signature);
     Ok(deal)
@@ -97,7 +97,7 @@ async fn linked(
     api: &Api,
     deals: &[String],
     kind: RecordKind,
-    wanted: &Properties,
+    requested: &Properties,
 ) -> Result<Linked, Failure> {
     let none = BTreeSet::new();
     let always: &[&str] = match kind {
@@ -106,7 +106,7 @@ async fn linked(
         RecordKind::Contact => &record::CONTACT,
         RecordKind::LineItem => &record::LINE_ITEM,
     };
-    let properties = with(always, wanted.of(kind).unwrap_or(&none));
+    let properties = with(always, requested.of(kind).unwrap_or(&none));
     let object = read::object(kind);
     let links = read::links(api, deals, object).await?;
     let needed = links.values().flat_map(|links| match kind {
@@ -124,11 +124,11 @@ async fn linked(
 pub(super) async fn add_linked(
     api: &Api,
     kind: RecordKind,
-    wanted: &Properties,
+    requested: &Properties,
     deals: &mut [Deal],
 ) -> Result<(), Failure> {
     let ids: Vec<String> = deals.iter().map(|deal| deal.id.as_str().to_owned()).collect();
-    let Linked { links, records } = linked(api, &ids, kind, wanted).await?;
+    let Linked { links, records } = linked(api, &ids, kind, requested).await?;
     for deal in deals {
         let Some(links) = links.get(deal.id.as_str()) else { continue };
         let found = || links.iter().filter_map(|link| Some((link, records.get(&link.to)?)));

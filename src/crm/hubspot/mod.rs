@@ -22,8 +22,10 @@ pub use settings::{ApiVersion, HubSpotSettings, PipelineSettings};
 pub use webhook::{TargetUrl, Webhook, WebhookSettings};
 
 use self::api::Api;
-use crate::crm::{Check, ClosedWonUpdate, Crm, CrmError, Progress, Wanted, closed_won};
-use crate::facts::{CrmName, Deal, DealId, Population, Properties, Secrets, Signature, Window};
+use crate::crm::{
+    Check, ClosedWonUpdate, Crm, CrmError, Progress, RequestedProperties, closed_won,
+};
+use crate::model::{CrmName, Deal, DealId, Population, Properties, Secrets, Signature, Window};
 
 /// The name of the token among the secrets.
 const TOKEN: &str = "HUBSPOT_TOKEN";
@@ -33,7 +35,7 @@ const TOKEN: &str = "HUBSPOT_TOKEN";
 pub struct HubSpot {
     name: CrmName,
     settings: HubSpotSettings,
-    wanted: Wanted,
+    requested: RequestedProperties,
     api: Api,
 }
 
@@ -51,14 +53,19 @@ impl HubSpot {
             ),
         })?;
         let api = Api::new(&settings, token)?;
-        Ok(Self { name: CrmName::new("hubspot"), settings, wanted: Wanted::default(), api })
+        Ok(Self {
+            name: CrmName::new("hubspot"),
+            settings,
+            requested: RequestedProperties::default(),
+            api,
+        })
     }
 
     /// The same, reading these properties too. HubSpot leaves out what it does
     /// not know without a word, so the account is asked first what it has.
     #[must_use]
-    pub fn reading(mut self, wanted: Wanted) -> Self {
-        self.wanted = wanted;
+    pub fn reading(mut self, requested: RequestedProperties) -> Self {
+        self.requested = requested;
         self
     }
 
@@ -78,7 +85,7 @@ impl Crm for HubSpot {
 
     async fn deal(&self, id: &DealId, signature: Option<&Signature>) -> Result<Deal, CrmError> {
         let account = read::account(&self.api, &self.settings).await?;
-        let properties = self.wanted.of_deal().resolve(&self.api).await?;
+        let properties = self.requested.of_deal().resolve(&self.api).await?;
         deal::read(&self.api, &self.name, id, &account, &properties, signature).await
     }
 
@@ -93,7 +100,7 @@ impl Crm for HubSpot {
         progress: &dyn Progress,
     ) -> Result<Population, CrmError> {
         let account = read::account(&self.api, &self.settings).await?;
-        let properties = self.wanted.of_population().resolve(&self.api).await?;
+        let properties = self.requested.of_population().resolve(&self.api).await?;
         let reader = population::Reader::new(
             &self.api,
             &self.settings,

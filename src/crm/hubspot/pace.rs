@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::net::Response;
+use crate::http::Response;
 
 /// Waits and tries as data.
 #[derive(Debug, Clone, PartialEq, Eq)]

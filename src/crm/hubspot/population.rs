@@ -12,7 +12,7 @@ use super::record::{self, Account, DEAL};
 use super::settings::HubSpotSettings;
 use crate::crm::reading::Reading;
 use crate::crm::{CrmError, Progress};
-use crate::facts::{CrmName, Deal, Gap, Population, Properties, RecordKind, Window};
+use crate::model::{CrmName, Deal, Gap, Population, Properties, RecordKind, Window};
 use crate::text::quoted;
 
 const PAGE: usize = 200;
@@ -27,7 +27,7 @@ pub(super) struct Reader<'a> {
     pub(super) crm: &'a CrmName,
     pub(super) account: &'a Account,
     /// Properties beyond those that are always read.
-    pub(super) wanted: &'a Properties,
+    pub(super) requested: &'a Properties,
     pub(super) progress: &'a dyn Progress,
     reading: Reading,
 }
@@ -38,10 +38,10 @@ impl<'a> Reader<'a> {
         settings: &'a HubSpotSettings,
         crm: &'a CrmName,
         account: &'a Account,
-        wanted: &'a Properties,
+        requested: &'a Properties,
         progress: &'a dyn Progress,
     ) -> Self {
-        Self { api, settings, crm, account, wanted, progress, reading: Reading::default() }
+        Self { api, settings, crm, account, requested, progress, reading: Reading::default() }
     }
 
     /// Reads everything.
@@ -82,9 +82,9 @@ impl<'a> Reader<'a> {
         deals.splice(0..0, found.into_values());
         self.add_owners(&mut deals).await;
         for kind in [RecordKind::Company, RecordKind::Contact, RecordKind::LineItem] {
-            if self.wanted.of(kind).is_some()
+            if self.requested.of(kind).is_some()
                 && let Err(failure) =
-                    deal::add_linked(self.api, kind, self.wanted, &mut deals).await
+                    deal::add_linked(self.api, kind, self.requested, &mut deals).await
             {
                 self.reading
                     .gaps
@@ -220,7 +220,7 @@ impl<'a> Reader<'a> {
     /// The properties of each deal, with the dates of entering a won stage.
     fn properties(&self) -> Vec<String> {
         let mut names: Vec<String> =
-            with(&DEAL, &self.wanted.deal).into_iter().map(str::to_owned).collect();
+            with(&DEAL, &self.requested.deal).into_iter().map(str::to_owned).collect();
         let won = self.account.stages.won_ids();
         names.extend(won.iter().map(|stage| format!("hs_v2_date_entered_{stage}")));
         names

@@ -10,7 +10,7 @@ use super::record::{self, Account, Owners};
 use super::settings::HubSpotSettings;
 use super::stages::Stages;
 use crate::crm::CrmError;
-use crate::facts::{Person, RecordKind};
+use crate::model::{Person, RecordKind};
 
 /// Inputs of one batch read; fewer where history is asked for.
 const BATCH: usize = 100;
@@ -61,11 +61,11 @@ pub(super) async fn account(api: &Api, settings: &HubSpotSettings) -> Result<Acc
         Err(failure) => return Err(failure.into()),
     };
     let portal = details["portalId"].as_u64();
-    if let (Some(wanted), Some(actual)) = (settings.portal_id, portal)
-        && wanted != actual
+    if let (Some(requested), Some(actual)) = (settings.portal_id, portal)
+        && requested != actual
     {
         return Err(CrmError::Settings {
-            message: format!("The HubSpot token belongs to account {actual}, not to {wanted}."),
+            message: format!("The HubSpot token belongs to account {actual}, not to {requested}."),
             help: "Set HUBSPOT_TOKEN to a token of the right account, or mend \
                    crm.hubspot.portal_id."
                 .to_owned(),

@@ -10,7 +10,7 @@ use crate::crm::CrmError;
 use crate::crm::amount::settle;
 use crate::crm::failure::{bad_field, without_id};
 use crate::crm::people::{add_role, role_word, website};
-use crate::facts::{Company, Contact, CrmName, Deal, DealId, LineItem, Outcome, Person};
+use crate::model::{Company, Contact, CrmName, Deal, DealId, LineItem, Outcome, Person};
 
 /// The properties that every deal is read with.
 pub(super) const DEAL: [&str; 14] = [

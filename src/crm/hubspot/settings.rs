@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::webhook::WebhookSettings;
-use crate::net::BaseUrl;
+use crate::http::BaseUrl;
 
 /// HubSpot: `crm.hubspot` in `handoff.yaml`; the token is `HUBSPOT_TOKEN`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::api::Api;
 use super::settings::{HubSpotSettings, PipelineSettings};
 use crate::crm::CrmError;
-use crate::facts::Outcome;
+use crate::model::Outcome;
 use crate::text::quoted;
 
 /// All pipelines of the account.

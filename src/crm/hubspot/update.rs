@@ -13,7 +13,7 @@ use super::settings::HubSpotSettings;
 use crate::crm::CrmError;
 use crate::crm::closed_won::Target;
 use crate::crm::note;
-use crate::facts::{CrmName, Deal, DealId};
+use crate::model::{CrmName, Deal, DealId};
 use crate::text::quoted;
 
 /// The association of a note with a deal, as HubSpot numbers it.

@@ -10,9 +10,9 @@ use url::Url;
 
 use super::HubSpotSettings;
 use crate::crm::trigger::{DealNews, Told, Trigger};
-use crate::door::{self, Door, Malformed, Rejection, Request, json, mac};
-use crate::facts::{DealId, Secrets};
-use crate::net::BaseUrl;
+use crate::http::BaseUrl;
+use crate::model::{DealId, Secrets};
+use crate::webhook::{self, Malformed, Rejection, Request, Route, json, mac};
 
 const TITLE: &str = "HubSpot";
 const SECRET: &str = "HUBSPOT_CLIENT_SECRET";
@@ -83,7 +83,7 @@ impl Webhook {
     }
 }
 
-impl Door for Webhook {
+impl Route for Webhook {
     fn name(&self) -> &'static str {
         "hubspot"
     }
@@ -119,9 +119,9 @@ impl Trigger for Webhook {
         let Some(settings) = &self.settings else {
             return Err(Rejection::NotConnected { provider: TITLE, setting: "crm.hubspot" });
         };
-        let keys = door::check(self, request, secrets)?;
+        let keys = webhook::check(self, request, secrets)?;
         let TargetUrl(url) = self.url().expect("the check asks for the setting");
-        door::expect_content_type(self, request, "application/json")?;
+        webhook::expect_content_type(self, request, "application/json")?;
         let (Some(given), Some(stamp)) = (
             request.header("x-hubspot-signature-v3"),
             request.header("x-hubspot-request-timestamp"),

@@ -9,8 +9,8 @@ use super::settings::{HOST, PipedriveSettings};
 use crate::crm::CrmError;
 use crate::crm::failure::{Failure, clean, json, secret_header};
 use crate::crm::reading::{Page, Pages, take_list};
-use crate::facts::CrmName;
-use crate::net::{Client, Response, Schedule, Semantics};
+use crate::http::{Client, Response, Schedule, Semantics};
+use crate::model::CrmName;
 
 /// Records of one page, at most.
 const PAGE: usize = 500;

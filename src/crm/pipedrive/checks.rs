@@ -5,7 +5,7 @@ use super::deal;
 use super::settings::PipedriveSettings;
 use crate::crm::Check;
 use crate::crm::checks::{self as shared, failed};
-use crate::facts::Properties;
+use crate::model::Properties;
 
 /// All checks, in the order in which they should be mended.
 pub(super) async fn all(api: &Api, settings: &PipedriveSettings, named: &Properties) -> Vec<Check> {

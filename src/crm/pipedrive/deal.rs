@@ -12,18 +12,20 @@ use super::settings::PipedriveSettings;
 use crate::crm::CrmError;
 use crate::crm::failure::Failure;
 use crate::crm::people::mark_signers;
-use crate::facts::{CrmName, Deal, DealId, Signature};
+use crate::model::{CrmName, Deal, DealId, Signature};
 
 /// The company's fields, pipelines and stages. A token of another company than
 /// the configured one is refused before anything is read.
 pub(super) async fn account(api: &Api, settings: &PipedriveSettings) -> Result<Account, CrmError> {
     let me = api.get(&api.v1("users/me")).await?;
     let actual = me["company_id"].as_u64();
-    if let (Some(wanted), Some(actual)) = (settings.company_id, actual)
-        && wanted != actual
+    if let (Some(requested), Some(actual)) = (settings.company_id, actual)
+        && requested != actual
     {
         return Err(CrmError::Settings {
-            message: format!("The Pipedrive token belongs to company {actual}, not to {wanted}."),
+            message: format!(
+                "The Pipedrive token belongs to company {actual}, not to {requested}."
+            ),
             help: "Set PIPEDRIVE_TOKEN to a token of the right company, or mend \
                    crm.pipedrive.company_id."
                 .to_owned(),

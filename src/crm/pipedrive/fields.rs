@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use super::api::Api;
 use crate::crm::CrmError;
 use crate::crm::failure::Failure;
-use crate::crm::wanted::Known;
-use crate::facts::RecordKind;
+use crate::crm::requested_properties::Known;
+use crate::model::RecordKind;
 
 /// One field of an object.
 #[derive(Debug, Default)]

@@ -19,11 +19,13 @@ pub use webhook::Webhook;
 
 use self::api::Api;
 use crate::crm::reading::Reading;
-use crate::crm::{Check, ClosedWonUpdate, Crm, CrmError, Progress, Wanted, closed_won};
-use crate::facts::{
+use crate::crm::{
+    Check, ClosedWonUpdate, Crm, CrmError, Progress, RequestedProperties, closed_won,
+};
+use crate::http::Schedule;
+use crate::model::{
     CrmName, Deal, DealId, Population, Properties, RecordKind, Secrets, Signature, Window,
 };
-use crate::net::Schedule;
 
 /// The name of the token among the secrets.
 const TOKEN: &str = "PIPEDRIVE_TOKEN";
@@ -33,7 +35,7 @@ const TOKEN: &str = "PIPEDRIVE_TOKEN";
 pub struct Pipedrive {
     name: CrmName,
     settings: PipedriveSettings,
-    wanted: Wanted,
+    requested: RequestedProperties,
     api: Api,
 }
 
@@ -51,14 +53,19 @@ impl Pipedrive {
             ),
         })?;
         let api = Api::new(&settings, token, Schedule::interactive())?;
-        Ok(Self { name: CrmName::new("pipedrive"), settings, wanted: Wanted::default(), api })
+        Ok(Self {
+            name: CrmName::new("pipedrive"),
+            settings,
+            requested: RequestedProperties::default(),
+            api,
+        })
     }
 
     /// The same; what somebody named of these properties must be there. All
     /// others come with the deal anyway.
     #[must_use]
-    pub fn reading(mut self, wanted: Wanted) -> Self {
-        self.wanted = wanted;
+    pub fn reading(mut self, requested: RequestedProperties) -> Self {
+        self.requested = requested;
         self
     }
 
@@ -80,8 +87,8 @@ impl Crm for Pipedrive {
 
     async fn deal(&self, id: &DealId, signature: Option<&Signature>) -> Result<Deal, CrmError> {
         let account = deal::account(&self.api, &self.settings).await?;
-        let wanted = self.wanted.of_deal().whole(&RecordKind::ALL).resolve(&self.api).await?;
-        account.fields.told_apart(&wanted.deal)?;
+        let requested = self.requested.of_deal().whole(&RecordKind::ALL).resolve(&self.api).await?;
+        account.fields.told_apart(&requested.deal)?;
         deal::read(&self.api, &self.name, id, &account, signature).await
     }
 
@@ -91,14 +98,14 @@ impl Crm for Pipedrive {
         progress: &dyn Progress,
     ) -> Result<Population, CrmError> {
         let account = deal::account(&self.api, &self.settings).await?;
-        let wanted = self.wanted.of_population().resolve(&self.api).await?;
-        account.fields.told_apart(&wanted.deal)?;
+        let requested = self.requested.of_population().resolve(&self.api).await?;
+        account.fields.told_apart(&requested.deal)?;
         let reader = population::Reader {
             api: &self.api,
             settings: &self.settings,
             crm: &self.name,
             account: &account,
-            wanted: &wanted,
+            requested: &requested,
             progress,
             reading: Reading::default(),
         };

@@ -13,7 +13,7 @@ use super::settings::PipedriveSettings;
 use crate::crm::failure::Failure;
 use crate::crm::reading::Reading;
 use crate::crm::{CrmError, Progress};
-use crate::facts::{CrmName, Deal, DealId, Outcome, Population, Properties, RecordKind, Window};
+use crate::model::{CrmName, Deal, DealId, Outcome, Population, Properties, RecordKind, Window};
 
 type Found = BTreeMap<u64, Deal>;
 
@@ -27,7 +27,7 @@ pub(super) struct Reader<'a> {
     pub(super) crm: &'a CrmName,
     pub(super) account: &'a Account,
     /// Which records beside the deals are read, too.
-    pub(super) wanted: &'a Properties,
+    pub(super) requested: &'a Properties,
     pub(super) progress: &'a dyn Progress,
     pub(super) reading: Reading,
 }
@@ -166,7 +166,7 @@ impl Reader<'_> {
             (RecordKind::Contact, "the people of the deals"),
             (RecordKind::LineItem, "the products of the deals"),
         ] {
-            if self.wanted.of(kind).is_none() {
+            if self.requested.of(kind).is_none() {
                 continue;
             }
             let added = match kind {

@@ -10,7 +10,7 @@ use crate::crm::CrmError;
 use crate::crm::amount::{number, settle};
 use crate::crm::failure::{bad_field, without_id};
 use crate::crm::people::{add_role, role_word, website};
-use crate::facts::{Company, Contact, CrmName, Deal, DealId, LineItem, Outcome, Person};
+use crate::model::{Company, Contact, CrmName, Deal, DealId, LineItem, Outcome, Person};
 
 /// What a company's records are read against.
 #[derive(Debug)]
@@ -43,9 +43,9 @@ pub(super) fn deal(crm: &CrmName, record: &Value, account: &Account) -> Result<D
         return Err(without_id("Pipedrive"));
     };
     let deal_id = DealId::new(id.to_string());
-    let bad = |field: &str, wanted: &str| {
+    let bad = |field: &str, requested: &str| {
         let written = record[field].to_string();
-        bad_field("Pipedrive", &deal_id, &format!("field {field}"), &written, wanted)
+        bad_field("Pipedrive", &deal_id, &format!("field {field}"), &written, requested)
     };
     let mut deal = Deal::new(crm.clone(), deal_id.clone());
     deal.name = text(record, "title");

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::net::BaseUrl;
+use crate::http::BaseUrl;
 
 /// Where every company's API is.
 pub(super) const HOST: &str = "https://api.pipedrive.com";

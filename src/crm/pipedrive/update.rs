@@ -12,7 +12,7 @@ use super::settings::PipedriveSettings;
 use crate::crm::CrmError;
 use crate::crm::closed_won::Target;
 use crate::crm::note;
-use crate::facts::{CrmName, Deal, DealId};
+use crate::model::{CrmName, Deal, DealId};
 
 /// A signed deal of a company.
 pub(super) struct Signed<'a> {

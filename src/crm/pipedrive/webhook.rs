@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::PipedriveSettings;
 use crate::crm::trigger::{DealNews, Told, Trigger};
-use crate::door::{self, Answer, Door, Malformed, Rejection, Request, json, mac};
-use crate::facts::{DealId, Secrets};
+use crate::model::{DealId, Secrets};
+use crate::webhook::{self, Answer, Malformed, Rejection, Request, Route, json, mac};
 
 const TITLE: &str = "Pipedrive";
 const SECRET: &str = "PIPEDRIVE_WEBHOOK_LOGIN";
@@ -29,7 +29,7 @@ impl Webhook {
     }
 }
 
-impl Door for Webhook {
+impl Route for Webhook {
     fn name(&self) -> &'static str {
         "pipedrive"
     }
@@ -65,7 +65,7 @@ impl Trigger for Webhook {
         let Some(settings) = &self.settings else {
             return Err(Rejection::NotConnected { provider: TITLE, setting: "crm.pipedrive" });
         };
-        let logins = door::check(self, request, secrets)?;
+        let logins = webhook::check(self, request, secrets)?;
         if logins.iter().any(|login| !login.expose_secret().contains(':')) {
             let why = "write user and password with a colon between: user:password".to_owned();
             return Err(Rejection::UnusableSecret { secret: SECRET, why });
@@ -83,7 +83,7 @@ impl Trigger for Webhook {
                 provider: TITLE,
             });
         }
-        door::expect_content_type(self, request, "application/json")?;
+        webhook::expect_content_type(self, request, "application/json")?;
         let body = json::read(request.body)?;
         let company = json::at(&body, &["meta", "company_id"]).and_then(json::scalar);
         if let (Some(expected), Some(got)) = (settings.company_id, company)

@@ -11,8 +11,8 @@ use super::settings::SalesforceSettings;
 use crate::crm::CrmError;
 use crate::crm::failure::{Failure, clean, json};
 use crate::crm::reading::{Page, Pages, take_list};
-use crate::facts::{CrmName, Secrets};
-use crate::net::{Response, Semantics};
+use crate::http::{Response, Semantics};
+use crate::model::{CrmName, Secrets};
 
 /// A client for one org.
 pub(super) struct Api {

@@ -5,7 +5,7 @@ use super::deal;
 use super::settings::SalesforceSettings;
 use crate::crm::Check;
 use crate::crm::checks::{self as shared, failed};
-use crate::facts::Properties;
+use crate::model::Properties;
 
 /// Objects that are read, each with what it is for.
 const OBJECTS: [&str; 6] = [

@@ -15,7 +15,7 @@ use super::stages::Stages;
 use crate::crm::CrmError;
 use crate::crm::failure::{Failure, bad_field};
 use crate::crm::people::{mark_signers, website};
-use crate::facts::{Company, CrmName, Deal, DealId, Properties, Signature, normalise_deal_id};
+use crate::model::{Company, CrmName, Deal, DealId, Properties, Signature, normalise_deal_id};
 
 /// The instance and its stages.
 pub(super) async fn org(api: &Api, settings: &SalesforceSettings) -> Result<Org, Failure> {
@@ -61,14 +61,14 @@ pub(super) async fn read(
     id: &DealId,
     org: &Org,
     described: &Described,
-    wanted: &Properties,
+    requested: &Properties,
     signature: Option<&Signature>,
 ) -> Result<Deal, CrmError> {
-    let fields = soql::fields(&described.fields, wanted);
+    let fields = soql::fields(&described.fields, requested);
     let mut select = fields.clone();
     for (child, fields) in [
-        ("OpportunityContactRoles", soql::roles(wanted)),
-        ("OpportunityLineItems", soql::line_items(wanted)),
+        ("OpportunityContactRoles", soql::roles(requested)),
+        ("OpportunityLineItems", soql::line_items(requested)),
     ] {
         if described.children.contains(child) {
             // Deleted ones come with deleted opportunities only.

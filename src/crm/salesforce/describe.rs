@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::api::Api;
 use crate::crm::failure::Failure;
-use crate::crm::wanted::Known;
-use crate::facts::RecordKind;
+use crate::crm::requested_properties::Known;
+use crate::model::RecordKind;
 
 /// What a field holds, as far as a CSV file does not tell it apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

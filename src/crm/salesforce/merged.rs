@@ -9,7 +9,7 @@ use super::api::Api;
 use super::record;
 use super::soql;
 use crate::crm::failure::Failure;
-use crate::facts::Deal;
+use crate::model::Deal;
 
 /// The company's property with the id of the account that was merged into it.
 pub(super) const MERGED_FROM: &str = "MergedFrom";

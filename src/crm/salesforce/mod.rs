@@ -27,18 +27,20 @@ pub use webhook::{OrganizationId, Webhook, WebhookSettings};
 use self::api::Api;
 use self::describe::describe;
 use crate::crm::reading::Reading;
-use crate::crm::{Check, ClosedWonUpdate, Crm, CrmError, Progress, Wanted, closed_won};
-use crate::facts::{
+use crate::crm::{
+    Check, ClosedWonUpdate, Crm, CrmError, Progress, RequestedProperties, closed_won,
+};
+use crate::http::Schedule;
+use crate::model::{
     CrmName, Deal, DealId, Population, Properties, RecordKind, Secrets, Signature, Window,
 };
-use crate::net::Schedule;
 
 /// A Salesforce org.
 #[derive(Debug)]
 pub struct Salesforce {
     name: CrmName,
     settings: SalesforceSettings,
-    wanted: Wanted,
+    requested: RequestedProperties,
     api: Api,
     bulk: BulkPace,
 }
@@ -51,14 +53,20 @@ impl Salesforce {
     pub fn new(settings: SalesforceSettings, secrets: &Secrets) -> Result<Self, CrmError> {
         let api = Api::new(&settings, secrets)?;
         let name = CrmName::new("salesforce");
-        Ok(Self { name, settings, wanted: Wanted::default(), api, bulk: BulkPace::default() })
+        Ok(Self {
+            name,
+            settings,
+            requested: RequestedProperties::default(),
+            api,
+            bulk: BulkPace::default(),
+        })
     }
 
     /// The same, reading these fields too. One unknown field fails a whole
     /// query, so the org is asked first what it has.
     #[must_use]
-    pub fn reading(mut self, wanted: Wanted) -> Self {
-        self.wanted = wanted;
+    pub fn reading(mut self, requested: RequestedProperties) -> Self {
+        self.requested = requested;
         self
     }
 
@@ -85,11 +93,11 @@ impl Crm for Salesforce {
 
     async fn deal(&self, id: &DealId, signature: Option<&Signature>) -> Result<Deal, CrmError> {
         // The account comes whole in a request of its own.
-        let wanted = self.wanted.of_deal().whole(&[RecordKind::Company]);
-        let wanted = wanted.resolve(&self.api).await?;
+        let requested = self.requested.of_deal().whole(&[RecordKind::Company]);
+        let requested = requested.resolve(&self.api).await?;
         let described = describe(&self.api, "Opportunity").await?;
         let org = deal::org(&self.api, &self.settings).await?;
-        deal::read(&self.api, &self.name, id, &org, &described, &wanted, signature).await
+        deal::read(&self.api, &self.name, id, &org, &described, &requested, signature).await
     }
 
     async fn population(
@@ -97,7 +105,7 @@ impl Crm for Salesforce {
         window: Window,
         progress: &dyn Progress,
     ) -> Result<Population, CrmError> {
-        let wanted = self.wanted.of_population().resolve(&self.api).await?;
+        let requested = self.requested.of_population().resolve(&self.api).await?;
         let described = describe(&self.api, "Opportunity").await?;
         let org = deal::org(&self.api, &self.settings).await?;
         let reader = population::Reader {
@@ -105,7 +113,7 @@ impl Crm for Salesforce {
             crm: &self.name,
             org: &org,
             described: &described,
-            wanted: &wanted,
+            requested: &requested,
             bulk_from: self.settings.bulk_from,
             bulk_pace: &self.bulk,
             progress,

@@ -5,7 +5,7 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
 use super::webhook::TITLE;
-use crate::door::{Malformed, json};
+use crate::webhook::{Malformed, json};
 
 /// Salesforce sends at most so many notifications together.
 const MOST_NOTIFICATIONS: usize = 100;

@@ -17,7 +17,7 @@ use super::soql;
 use crate::crm::failure::Failure;
 use crate::crm::reading::{Keep, Reading};
 use crate::crm::{CrmError, Progress};
-use crate::facts::{
+use crate::model::{
     CrmName, Deal, DealId, Outcome, Population, Properties, RecordKind, Window, normalise_deal_id,
 };
 
@@ -32,7 +32,7 @@ pub(super) struct Reader<'a> {
     /// The opportunity's fields, as the org describes them.
     pub(super) described: &'a Described,
     /// Fields beyond those that are always read.
-    pub(super) wanted: &'a Properties,
+    pub(super) requested: &'a Properties,
     pub(super) bulk_from: usize,
     pub(super) bulk_pace: &'a BulkPace,
     pub(super) progress: &'a dyn Progress,
@@ -103,8 +103,9 @@ impl Reader<'_> {
     /// those that the configuration names.
     fn fields(&self) -> Vec<String> {
         let long = ["Description", "NextStep", "LeadSource", "ContractId"];
-        let mut fields = soql::fields(&self.described.fields, self.wanted);
-        fields.retain(|field| self.wanted.deal.contains(field) || !long.contains(&field.as_str()));
+        let mut fields = soql::fields(&self.described.fields, self.requested);
+        fields
+            .retain(|field| self.requested.deal.contains(field) || !long.contains(&field.as_str()));
         fields
     }
 
@@ -119,7 +120,7 @@ impl Reader<'_> {
         }
         let mut holds = self.described.fields.clone();
         for kind in [RecordKind::Company, RecordKind::Contact, RecordKind::LineItem] {
-            if self.wanted.of(kind).is_some_and(|names| !names.is_empty()) {
+            if self.requested.of(kind).is_some_and(|names| !names.is_empty()) {
                 let before = match kind {
                     RecordKind::Company => "Account.",
                     RecordKind::Contact => "Contact.",
@@ -249,10 +250,10 @@ impl Reader<'_> {
         touched: &str,
         deals: &mut [Deal],
     ) -> Result<(), CrmError> {
-        if self.wanted.contacts.is_none() {
+        if self.requested.contacts.is_none() {
             return Ok(());
         }
-        let fields = soql::roles(self.wanted);
+        let fields = soql::roles(self.requested);
         let what = "the contact roles of the won opportunities";
         let roles = self.below(bulk, "OpportunityContactRole", &fields, touched, what).await?;
         for deal in deals {
@@ -269,10 +270,10 @@ impl Reader<'_> {
         touched: &str,
         deals: &mut [Deal],
     ) -> Result<(), CrmError> {
-        if self.wanted.line_items.is_none() {
+        if self.requested.line_items.is_none() {
             return Ok(());
         }
-        let fields = soql::line_items(self.wanted);
+        let fields = soql::line_items(self.requested);
         let what = "the products of the won opportunities";
         let items = self.below(bulk, "OpportunityLineItem", &fields, touched, what).await?;
         for deal in deals {

@@ -8,7 +8,7 @@ use crate::crm::CrmError;
 use crate::crm::amount::{number, settle};
 use crate::crm::failure::{bad_field, without_id};
 use crate::crm::people::{add_role, role_word, website};
-use crate::facts::{
+use crate::model::{
     Company, Contact, CrmName, Deal, DealId, LineItem, Outcome, Person, normalise_deal_id,
 };
 
@@ -46,8 +46,14 @@ pub(super) fn deal(crm: &CrmName, record: &Value, org: &Org) -> Result<Deal, Crm
     let Some(id) = text(record, "Id").map(|id| normalise_deal_id(crm, &DealId::new(id))) else {
         return Err(without_id("Salesforce"));
     };
-    let bad = |field: &str, wanted: &str| {
-        bad_field("Salesforce", &id, &format!("field {field}"), &record[field].to_string(), wanted)
+    let bad = |field: &str, requested: &str| {
+        bad_field(
+            "Salesforce",
+            &id,
+            &format!("field {field}"),
+            &record[field].to_string(),
+            requested,
+        )
     };
     let mut deal = Deal::new(crm.clone(), id.clone());
     deal.name = text(record, "Name");

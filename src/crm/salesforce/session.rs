@@ -11,8 +11,8 @@ use url::form_urlencoded;
 use super::settings::SalesforceSettings;
 use crate::crm::CrmError;
 use crate::crm::failure::{Failure, clean};
-use crate::facts::Secrets;
-use crate::net::{BaseUrl, Client, Schedule, Semantics};
+use crate::http::{BaseUrl, Client, Schedule, Semantics};
+use crate::model::Secrets;
 
 pub(super) const CLIENT_ID: &str = "SALESFORCE_CLIENT_ID";
 const CLIENT_SECRET: &str = "SALESFORCE_CLIENT_SECRET";

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::webhook::WebhookSettings;
-use crate::net::BaseUrl;
+use crate::http::BaseUrl;
 
 /// Salesforce: `crm.salesforce` in `handoff.yaml`. The secrets are
 /// `SALESFORCE_CLIENT_ID` with `SALESFORCE_CLIENT_SECRET`, or with

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::describe::Holds;
-use crate::facts::Properties;
+use crate::model::Properties;
 
 /// A text as a SOQL literal (developer.salesforce.com, "Quoted String Escape
 /// Sequences").
@@ -83,10 +83,10 @@ const ACCOUNT: [&str; 7] = [
 
 /// The fields of an opportunity to ask for: standard ones that the org has,
 /// wanted ones, and those of the records beside it.
-pub(super) fn fields(known: &BTreeMap<String, Holds>, wanted: &Properties) -> Vec<String> {
+pub(super) fn fields(known: &BTreeMap<String, Holds>, requested: &Properties) -> Vec<String> {
     let mut fields: Vec<String> =
         STANDARD.iter().filter(|name| known.contains_key(**name)).map(|&n| n.to_owned()).collect();
-    for name in &wanted.deal {
+    for name in &requested.deal {
         if known.contains_key(name) && is_field(name) && !fields.contains(name) {
             fields.push(name.clone());
         }
@@ -101,7 +101,7 @@ pub(super) fn fields(known: &BTreeMap<String, Holds>, wanted: &Properties) -> Ve
         }
     }
     if known.contains_key("AccountId") {
-        fields.extend(more("Account.", &ACCOUNT, wanted.company.as_ref()));
+        fields.extend(more("Account.", &ACCOUNT, requested.company.as_ref()));
     }
     fields
 }
@@ -110,15 +110,15 @@ pub(super) fn fields(known: &BTreeMap<String, Holds>, wanted: &Properties) -> Ve
 const PERSON: [&str; 4] = ["Contact.Name", "Contact.Title", "Contact.Email", "Contact.Phone"];
 
 /// The fields of a contact role, with those of its person.
-pub(super) fn roles(wanted: &Properties) -> Vec<String> {
+pub(super) fn roles(requested: &Properties) -> Vec<String> {
     let mut fields = ["Role", "IsPrimary", "ContactId"].map(str::to_owned).to_vec();
     fields.extend(PERSON.map(str::to_owned));
-    fields.extend(more("Contact.", &PERSON, wanted.contacts.as_ref()));
+    fields.extend(more("Contact.", &PERSON, requested.contacts.as_ref()));
     fields
 }
 
 /// The fields of a product on an opportunity.
-pub(super) fn line_items(wanted: &Properties) -> Vec<String> {
+pub(super) fn line_items(requested: &Properties) -> Vec<String> {
     const ALWAYS: [&str; 8] = [
         "Name",
         "ProductCode",
@@ -130,14 +130,14 @@ pub(super) fn line_items(wanted: &Properties) -> Vec<String> {
         "Description",
     ];
     let mut fields = ALWAYS.map(str::to_owned).to_vec();
-    fields.extend(more("", &ALWAYS, wanted.line_items.as_ref()));
+    fields.extend(more("", &ALWAYS, requested.line_items.as_ref()));
     fields
 }
 
 /// Wanted fields of a record beside, that are not read anyway.
-fn more(before: &str, always: &[&str], wanted: Option<&BTreeSet<String>>) -> Vec<String> {
-    let wanted = wanted.into_iter().flatten().filter(|name| is_field(name));
-    let named = wanted.filter(|name| before != "Contact." || *name != "IsPrimary");
+fn more(before: &str, always: &[&str], requested: Option<&BTreeSet<String>>) -> Vec<String> {
+    let requested = requested.into_iter().flatten().filter(|name| is_field(name));
+    let named = requested.filter(|name| before != "Contact." || *name != "IsPrimary");
     let named = named.filter(|name| *name != super::merged::MERGED_FROM);
     let named = named.map(|name| format!("{before}{name}"));
     named.filter(|name| !always.contains(&name.as_str())).collect()

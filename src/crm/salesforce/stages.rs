@@ -7,7 +7,7 @@ use super::api::Api;
 use super::settings::SalesforceSettings;
 use crate::crm::CrmError;
 use crate::crm::failure::Failure;
-use crate::facts::Outcome;
+use crate::model::Outcome;
 use crate::text::quoted;
 
 /// One stage.

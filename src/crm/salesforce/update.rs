@@ -13,7 +13,7 @@ use super::settings::SalesforceSettings;
 use super::soql;
 use crate::crm::CrmError;
 use crate::crm::closed_won::Target;
-use crate::facts::{CrmName, Deal, DealId, Properties};
+use crate::model::{CrmName, Deal, DealId, Properties};
 
 /// The subject by which the task is found again.
 const SUBJECT: &str = "Handoff to customer success";

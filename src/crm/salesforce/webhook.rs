@@ -8,8 +8,8 @@ use serde::Deserialize;
 use super::SalesforceSettings;
 use super::outbound_message::{self, Notification};
 use crate::crm::trigger::{DealNews, Told, Trigger};
-use crate::door::{self, Answer, Door, Rejection, Request, mac};
-use crate::facts::{CrmName, DealId, Secrets, normalise_deal_id};
+use crate::model::{CrmName, DealId, Secrets, normalise_deal_id};
+use crate::webhook::{self, Answer, Rejection, Request, Route, mac};
 
 pub(super) const TITLE: &str = "Salesforce";
 const SECRET: &str = "SALESFORCE_WEBHOOK_TOKEN";
@@ -83,7 +83,7 @@ impl Webhook {
     }
 }
 
-impl Door for Webhook {
+impl Route for Webhook {
     fn name(&self) -> &'static str {
         "salesforce"
     }
@@ -123,7 +123,7 @@ impl Trigger for Webhook {
         if self.settings.is_none() {
             return Err(Rejection::NotConnected { provider: TITLE, setting: "crm.salesforce" });
         }
-        let tokens = door::check(self, request, secrets)?;
+        let tokens = webhook::check(self, request, secrets)?;
         let Some(given) = token(request) else {
             return Err(Rejection::Unsigned {
                 what: "token in its query",
@@ -137,7 +137,7 @@ impl Trigger for Webhook {
                 provider: TITLE,
             });
         }
-        door::expect_content_type(self, request, "text/xml")?;
+        webhook::expect_content_type(self, request, "text/xml")?;
         let message = outbound_message::read(request.body)?;
         if OrganizationId::parse(&message.organization_id).as_ref() != self.organization() {
             return Err(Rejection::OtherAccount {

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::{AsanaSettings, HELP};
 use crate::deliver::{DeliveryError, answer};
-use crate::facts::Secrets;
-use crate::net::{BaseUrl, Client, Schedule, Semantics};
+use crate::http::{BaseUrl, Client, Schedule, Semantics};
+use crate::model::Secrets;
 
 /// The API, as one token sees it.
 pub(super) struct Api {

@@ -15,11 +15,11 @@ use serde_json::{Value, json};
 
 use api::Api;
 
-use super::letters::{answer, due, signed_at};
-use super::{DeliveryError, Handoff, Letters, Mark, Medium, Reader, Sink, TaskForm, WholeDays};
+use super::messages::{answer, due, signed_at};
+use super::{DeliveryError, Handoff, Mark, Medium, Messages, Reader, Sink, TaskForm, WholeDays};
 use crate::brief::EventKind;
-use crate::facts::{Check, Secrets};
-use crate::net::{BaseUrl, Semantics};
+use crate::http::{BaseUrl, Semantics};
+use crate::model::{Check, Secrets};
 use crate::text;
 
 /// `deliver.asana`.
@@ -53,7 +53,7 @@ fn yes() -> bool {
 struct Asana {
     api: Api,
     settings: AsanaSettings,
-    letters: Letters,
+    letters: Messages,
 }
 
 /// The sink that starts the project.
@@ -63,7 +63,7 @@ struct Asana {
 pub(super) fn sink(
     settings: &AsanaSettings,
     secrets: &Secrets,
-    letters: Letters,
+    letters: Messages,
 ) -> Result<Box<dyn Sink>, Vec<String>> {
     let api = connect(settings, secrets)?;
     Ok(Box::new(Asana { api, settings: settings.clone(), letters }))

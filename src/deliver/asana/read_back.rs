@@ -11,8 +11,8 @@ use url::Url;
 use super::api::Api;
 use super::is_ours;
 use crate::brief::EventKind;
-use crate::deliver::gathering::Gathering;
-use crate::deliver::letters::{answer, due_at_target};
+use crate::deliver::messages::{answer, due_at_target};
+use crate::deliver::observations::Observations;
 use crate::deliver::{DeliveryError, Handoff, MovedDeadline, ReadBack, Reader, WholeDays};
 use crate::text;
 
@@ -65,7 +65,7 @@ impl AsanaReader {
         task: &Value,
         handoff: &Handoff,
         people: &People,
-        seen: &mut Gathering,
+        seen: &mut Observations,
     ) -> Result<(), DeliveryError> {
         let gid = task["gid"].as_str().unwrap_or_default();
         let path = format!(
@@ -110,7 +110,7 @@ impl AsanaReader {
 
 impl People {
     /// Somebody whose acts count: neither handoff itself nor the rep.
-    fn counted(&self, who: &Value, seen: &mut Gathering) -> Option<Person> {
+    fn counted(&self, who: &Value, seen: &mut Observations) -> Option<Person> {
         let who = person(who)?;
         let is = |other: &Option<String>| other.as_ref() == Some(&who.gid);
         if is(&self.own) {
@@ -178,7 +178,7 @@ impl Reader for AsanaReader {
             ));
         }
         let people = self.people(handoff).await?;
-        let mut seen = Gathering::default();
+        let mut seen = Observations::default();
         let path = format!(
             "/projects/{project}/tasks?limit=100&opt_fields=name,completed,completed_at,completed_by,completed_by.name,due_at,due_on"
         );

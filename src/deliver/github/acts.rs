@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::deadline::Dated;
 use crate::brief::EventKind;
 use crate::deliver::command::Command;
-use crate::deliver::gathering::Gathering;
+use crate::deliver::observations::Observations;
 use crate::deliver::{MovedDeadline, ReadBack};
 use crate::text;
 
@@ -86,7 +86,7 @@ pub(super) struct Acts {
     /// The assigned CSM: the brief's owner, and whom the task was assigned to on GitHub.
     csms: Vec<String>,
     rep: Option<String>,
-    seen: Gathering,
+    seen: Observations,
 }
 
 impl Acts {
@@ -95,7 +95,7 @@ impl Acts {
             own_login: own_login.map(str::to_owned),
             csms: csm.into_iter().collect(),
             rep: rep.map(|login| login.trim_start_matches('@').to_owned()),
-            seen: Gathering::default(),
+            seen: Observations::default(),
         }
     }
 

@@ -14,8 +14,8 @@ use tokio::time::Instant;
 
 use super::{GithubSettings, Repository};
 use crate::deliver::DeliveryError;
-use crate::facts::Secrets;
-use crate::net::Schedule;
+use crate::http::Schedule;
+use crate::model::Secrets;
 use crate::text;
 
 /// Where GitHub is when no base URL is configured.

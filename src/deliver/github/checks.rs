@@ -2,7 +2,7 @@
 
 use super::api::Api;
 use super::{GithubSettings, TaskForm};
-use crate::facts::Check;
+use crate::model::Check;
 
 /// Repository, issues, rights and labels.
 pub(super) async fn of(api: &Api, settings: &GithubSettings, offline: bool) -> Vec<Check> {

@@ -12,12 +12,12 @@ use super::api::Api;
 use super::marker::{holds, marker, sealed};
 use super::task_url::TaskUrl;
 use crate::brief::EventKind;
-use crate::deliver::{DeliveryError, Handoff, Letters, Mark, Medium, Occasion, Sink};
+use crate::deliver::{DeliveryError, Handoff, Mark, Medium, MessageKind, Messages, Sink};
 
 /// Comments on the task of each handoff that came again.
 pub(super) struct GithubComment {
     pub(super) api: Arc<Api>,
-    pub(super) letters: Letters,
+    pub(super) letters: Messages,
 }
 
 #[derive(Debug, Deserialize)]
@@ -41,7 +41,7 @@ impl GithubComment {
     }
 
     fn mark(handoff: &Handoff) -> String {
-        marker(&handoff.key, &Occasion::Resubmitted.step(handoff, "comment"))
+        marker(&handoff.key, &MessageKind::Resubmitted.step(handoff, "comment"))
     }
 }
 
@@ -89,7 +89,7 @@ impl Sink for GithubComment {
 
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
         let task = Self::task(handoff)?;
-        let occasion = Occasion::Resubmitted;
+        let occasion = MessageKind::Resubmitted;
         let letter = self.letters.again(handoff, occasion, Medium::Markdown, None)?;
         let body = sealed(&letter.body, &Self::mark(handoff), handoff.url.as_deref());
         let path = task.api("issues", "/comments");

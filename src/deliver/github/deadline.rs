@@ -10,7 +10,7 @@ use super::acts::Actor;
 use super::api::Api;
 use super::project;
 use super::task_url::TaskUrl;
-use crate::deliver::letters::due_at_target;
+use crate::deliver::messages::due_at_target;
 use crate::deliver::{DeliveryError, Handoff, MovedDeadline, WholeDays};
 
 /// The task's part in projects, by

@@ -13,9 +13,9 @@ use super::marker::{holds, marker, sealed};
 use super::people::assignee;
 use super::{GithubSettings, TaskForm, checks, project};
 use crate::brief::EventKind;
-use crate::deliver::letters::signed_at;
-use crate::deliver::{DeliveryError, Handoff, Letters, Mark, Medium, Sink};
-use crate::facts::Check;
+use crate::deliver::messages::signed_at;
+use crate::deliver::{DeliveryError, Handoff, Mark, Medium, Messages, Sink};
+use crate::model::Check;
 
 /// The step that the marker names.
 const STEP: &str = "task";
@@ -24,7 +24,7 @@ const STEP: &str = "task";
 pub(in crate::deliver) struct GithubIssue {
     api: Arc<Api>,
     settings: GithubSettings,
-    letters: Letters,
+    letters: Messages,
 }
 
 /// The few fields of an issue that matter here.
@@ -53,7 +53,7 @@ struct Named {
 }
 
 impl GithubIssue {
-    pub(super) fn new(api: Arc<Api>, settings: GithubSettings, letters: Letters) -> Self {
+    pub(super) fn new(api: Arc<Api>, settings: GithubSettings, letters: Messages) -> Self {
         Self { api, settings, letters }
     }
 

@@ -1,6 +1,6 @@
 //! The hidden mark in a body, and how a body is made to fit.
 
-use crate::facts::Key;
+use crate::model::Key;
 
 /// GitHub's limit for a body, in characters.
 const LIMIT: usize = 65_536;

@@ -18,8 +18,8 @@ pub use settings::{GithubSettings, ProjectSettings, Repository, TaskForm};
 
 use std::sync::Arc;
 
-use super::{Letters, Reader, Sink, WholeDays};
-use crate::facts::Secrets;
+use super::{Messages, Reader, Sink, WholeDays};
+use crate::model::Secrets;
 use api::Api;
 use pull::{GithubPull, Purpose};
 
@@ -30,7 +30,7 @@ use pull::{GithubPull, Purpose};
 pub(super) fn sinks(
     settings: &GithubSettings,
     secrets: &Secrets,
-    letters: &Letters,
+    letters: &Messages,
 ) -> Result<Vec<Box<dyn Sink>>, Vec<String>> {
     let (api, settings) = connect(settings, secrets)?;
     let comment = comment::GithubComment { api: api.clone(), letters: letters.clone() };
@@ -53,7 +53,7 @@ pub(super) fn sinks(
 pub fn draft_pull_request(
     settings: &GithubSettings,
     secrets: &Secrets,
-    letters: Letters,
+    letters: Messages,
 ) -> Result<Box<dyn Sink>, Vec<String>> {
     let (api, settings) = connect(settings, secrets)?;
     Ok(Box::new(GithubPull { api, settings, letters, purpose: Purpose::Draft }))

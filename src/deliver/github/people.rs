@@ -1,7 +1,7 @@
 //! Who a task is given to.
 
 use crate::deliver::Handoff;
-use crate::deliver::letters::answer;
+use crate::deliver::messages::answer;
 use crate::text;
 
 /// The login of the brief's owner, or why there is none. Whether it may be

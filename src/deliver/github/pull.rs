@@ -14,8 +14,8 @@ use super::marker::{holds, marker, sealed};
 use super::people::assignee;
 use super::{GithubSettings, TaskForm, checks, project};
 use crate::brief::EventKind;
-use crate::deliver::{DeliveryError, Handoff, Letter, Letters, Mark, Medium, Sink};
-use crate::facts::Check;
+use crate::deliver::{DeliveryError, Handoff, Mark, Medium, Message, Messages, Sink};
+use crate::model::Check;
 
 /// What the pull request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Purpose {
 pub(super) struct GithubPull {
     pub(super) api: Arc<Api>,
     pub(super) settings: GithubSettings,
-    pub(super) letters: Letters,
+    pub(super) letters: Messages,
     pub(super) purpose: Purpose,
 }
 
@@ -92,7 +92,7 @@ impl GithubPull {
         pull.state != "open" || labelled || self.purpose == Purpose::Draft
     }
 
-    fn letter(&self, handoff: &Handoff) -> Result<Letter, DeliveryError> {
+    fn letter(&self, handoff: &Handoff) -> Result<Message, DeliveryError> {
         match self.purpose {
             Purpose::Draft => self.letters.draft(handoff),
             Purpose::Task => self.letters.task(handoff, TaskForm::PullRequest, Medium::Markdown),

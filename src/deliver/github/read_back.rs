@@ -15,7 +15,7 @@ use super::deadline::{self, Dated, IssueEvent};
 use super::people::assignee;
 use super::task_url::TaskUrl;
 use crate::brief::EventKind;
-use crate::deliver::letters::answer;
+use crate::deliver::messages::answer;
 use crate::deliver::{DeliveryError, Handoff, ReadBack, Reader, WholeDays};
 use crate::text;
 

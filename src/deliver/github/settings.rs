@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::net::BaseUrl;
+use crate::http::BaseUrl;
 
 /// The form of the first-touch task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]

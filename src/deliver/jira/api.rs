@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::{HELP, JiraSettings};
 use crate::deliver::{DeliveryError, answer};
-use crate::facts::Secrets;
-use crate::net::{BaseUrl, Client, Schedule, Semantics};
+use crate::http::{BaseUrl, Client, Schedule, Semantics};
+use crate::model::Secrets;
 
 /// The API, as one account sees it.
 pub(super) struct Api {

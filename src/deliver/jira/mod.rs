@@ -17,13 +17,13 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::letters::answer;
+use super::messages::answer;
 use super::{
-    DeliveryError, Handoff, Letters, Mark, Medium, OnboardingTask, Reader, Sink, Who, WholeDays,
+    DeliveryError, Handoff, Mark, Medium, Messages, OnboardingTask, Reader, Sink, Who, WholeDays,
 };
 use crate::brief::EventKind;
-use crate::facts::{Check, Key, Secrets};
-use crate::net::{BaseUrl, Semantics};
+use crate::http::{BaseUrl, Semantics};
+use crate::model::{Check, Key, Secrets};
 use crate::text;
 
 /// `deliver.jira`.
@@ -57,7 +57,7 @@ fn task() -> String {
 struct Jira {
     api: Api,
     settings: JiraSettings,
-    letters: Letters,
+    letters: Messages,
     /// What this process made itself: JQL sees it only some seconds later, and
     /// a try that failed half-way must not begin anew in between.
     made: Mutex<BTreeMap<(Key, String), String>>,
@@ -70,7 +70,7 @@ struct Jira {
 pub(super) fn sink(
     settings: &JiraSettings,
     secrets: &Secrets,
-    letters: Letters,
+    letters: Messages,
 ) -> Result<Box<dyn Sink>, Vec<String>> {
     let api = connect(settings, secrets)?;
     let made = Mutex::default();

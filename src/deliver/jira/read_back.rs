@@ -11,10 +11,10 @@ use url::Url;
 use super::api::Api;
 use super::{JiraSettings, adf, label, time};
 use crate::brief::EventKind;
-use crate::deliver::gathering::Gathering;
-use crate::deliver::letters::{answer, due_at_target};
+use crate::deliver::messages::{answer, due_at_target};
+use crate::deliver::observations::Observations;
 use crate::deliver::{DeliveryError, Handoff, MovedDeadline, ReadBack, Reader, WholeDays};
-use crate::net::Semantics;
+use crate::http::Semantics;
 use crate::text;
 
 /// Reads the epics that handoff made.
@@ -88,7 +88,7 @@ impl JiraReader {
         &self,
         key: &str,
         people: &People,
-        seen: &mut Gathering,
+        seen: &mut Observations,
     ) -> Result<Option<Value>, DeliveryError> {
         let mut dated = None;
         for change in self.api.all(&format!("/issue/{key}/changelog"), "values").await? {
@@ -136,7 +136,7 @@ impl JiraReader {
         &self,
         key: &str,
         people: &People,
-        seen: &mut Gathering,
+        seen: &mut Observations,
     ) -> Result<(), DeliveryError> {
         for comment in self.api.all(&format!("/issue/{key}/comment"), "comments").await? {
             let Some(at) = time(&comment["created"]) else { continue };
@@ -156,7 +156,7 @@ impl JiraReader {
 impl People {
     /// The name of somebody whose acts count: a person, neither handoff
     /// itself nor the rep.
-    fn counted(&self, who: &Value, seen: &mut Gathering) -> Option<String> {
+    fn counted(&self, who: &Value, seen: &mut Observations) -> Option<String> {
         let account = who["accountId"].as_str().filter(|_| is_person(who))?;
         let is = |other: &Option<String>| other.as_deref() == Some(account);
         let name = name(who).unwrap_or_else(|| account.to_owned());
@@ -230,7 +230,7 @@ impl Reader for JiraReader {
             return unknown(format!("{key} was moved to {}", text::quoted(now)));
         }
         let people = self.people(handoff).await?;
-        let mut seen = Gathering::default();
+        let mut seen = Observations::default();
         self.comments(&key, &people, &mut seen).await?;
         let dated = self.changes(&key, &people, &mut seen).await?;
         let moved =

@@ -10,12 +10,12 @@ use tokio::sync::OnceCell;
 use super::SlackSettings;
 use super::message::message;
 use crate::brief::EventKind;
-use crate::deliver::letters::answer;
+use crate::deliver::messages::answer;
 use crate::deliver::{
-    DeliveryError, Handoff, Letters, Mark, Occasion, Sink, answer as http_answer,
+    DeliveryError, Handoff, Mark, MessageKind, Messages, Sink, answer as http_answer,
 };
-use crate::facts::Check;
-use crate::net::{BaseUrl, Client, Schedule, Semantics};
+use crate::http::{BaseUrl, Client, Schedule, Semantics};
+use crate::model::Check;
 
 /// The kind of metadata that marks handoff's own messages.
 const EVENT_TYPE: &str = "handoff_posted";
@@ -26,16 +26,16 @@ pub(super) struct SlackBot {
     client: Client,
     channel: String,
     channel_id: OnceCell<String>,
-    letters: Letters,
-    occasion: Occasion,
+    letters: Messages,
+    occasion: MessageKind,
 }
 
 impl SlackBot {
     pub(super) fn new(
         settings: &SlackSettings,
         token: &SecretString,
-        letters: Letters,
-        occasion: Occasion,
+        letters: Messages,
+        occasion: MessageKind,
     ) -> Result<Self, String> {
         let channel = settings.channel.as_deref().map(str::trim).unwrap_or_default();
         if channel.is_empty() {
@@ -110,8 +110,8 @@ impl SlackBot {
     /// than none.
     async fn mention(&self, handoff: &Handoff) -> Option<String> {
         let who = match self.occasion {
-            Occasion::Returned => "deal.owner",
-            Occasion::Signed | Occasion::Resubmitted => "first_action.owner",
+            MessageKind::Returned => "deal.owner",
+            MessageKind::Signed | MessageKind::Resubmitted => "first_action.owner",
         };
         let plain =
             |id: &str| id.starts_with(['U', 'W']) && id.bytes().all(|b| b.is_ascii_alphanumeric());
@@ -198,7 +198,7 @@ impl Sink for SlackBot {
 
     async fn checks(&self, offline: bool) -> Vec<Check> {
         // The same bot and channel for all of them.
-        if self.occasion != Occasion::Signed {
+        if self.occasion != MessageKind::Signed {
             return Vec::new();
         }
         let what = format!("slack: {}", self.channel);

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::deliver::{DeliveryError, Handoff, Letters, Medium, Occasion};
+use crate::deliver::{DeliveryError, Handoff, Medium, MessageKind, Messages};
 use crate::text;
 
 /// Slack takes 150 characters in a heading and 3,000 in a section.
@@ -12,9 +12,9 @@ const SECTION: usize = 2_900;
 
 /// The message; `mention` is a user id that the text addresses.
 pub(super) fn message(
-    letters: &Letters,
+    letters: &Messages,
     handoff: &Handoff,
-    occasion: Occasion,
+    occasion: MessageKind,
     mention: Option<&str>,
 ) -> Result<Value, DeliveryError> {
     let mention = mention.map(|id| format!("<@{id}>"));

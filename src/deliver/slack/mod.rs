@@ -6,9 +6,9 @@ mod webhook;
 
 use serde::Deserialize;
 
-use super::{Letters, Occasion, Sink};
-use crate::facts::Secrets;
-use crate::net::BaseUrl;
+use super::{MessageKind, Messages, Sink};
+use crate::http::BaseUrl;
+use crate::model::Secrets;
 
 /// `deliver.slack`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -33,9 +33,9 @@ pub struct SlackSettings {
 pub(super) fn sinks(
     settings: &SlackSettings,
     secrets: &Secrets,
-    letters: &Letters,
+    letters: &Messages,
 ) -> Result<Vec<Box<dyn Sink>>, Vec<String>> {
-    Occasion::ALL
+    MessageKind::ALL
         .into_iter()
         .map(|occasion| sink(settings, secrets, letters.clone(), occasion))
         .collect::<Result<_, String>>()
@@ -45,8 +45,8 @@ pub(super) fn sinks(
 fn sink(
     settings: &SlackSettings,
     secrets: &Secrets,
-    letters: Letters,
-    occasion: Occasion,
+    letters: Messages,
+    occasion: MessageKind,
 ) -> Result<Box<dyn Sink>, String> {
     if let Some(token) = secrets.get("SLACK_BOT_TOKEN") {
         return Ok(Box::new(bot::SlackBot::new(settings, &token, letters, occasion)?));

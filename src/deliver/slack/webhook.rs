@@ -9,9 +9,9 @@ use url::Url;
 use super::SlackSettings;
 use super::message::message;
 use crate::brief::EventKind;
-use crate::deliver::{DeliveryError, Handoff, Letters, Mark, Occasion, Sink, answer};
-use crate::facts::Check;
-use crate::net::{BaseUrl, Client, NetError, Schedule, Semantics};
+use crate::deliver::{DeliveryError, Handoff, Mark, MessageKind, Messages, Sink, answer};
+use crate::http::{BaseUrl, Client, NetError, Schedule, Semantics};
+use crate::model::Check;
 use crate::text;
 
 /// Posts one message for each handoff, at most once unless told to repeat.
@@ -20,16 +20,16 @@ pub(super) struct SlackWebhook {
     /// The path of the URL; the client is for its host alone.
     path: String,
     repeat: bool,
-    letters: Letters,
-    occasion: Occasion,
+    letters: Messages,
+    occasion: MessageKind,
 }
 
 impl SlackWebhook {
     pub(super) fn new(
         settings: &SlackSettings,
         url: &SecretString,
-        letters: Letters,
-        occasion: Occasion,
+        letters: Messages,
+        occasion: MessageKind,
     ) -> Result<Self, String> {
         let told = |error: &dyn std::fmt::Display| format!("SLACK_WEBHOOK_URL: {error}");
         // Checked whole first: no user, query or fragment is lost below.
@@ -99,7 +99,7 @@ impl Sink for SlackWebhook {
     }
 
     async fn checks(&self, _offline: bool) -> Vec<Check> {
-        if self.occasion != Occasion::Signed {
+        if self.occasion != MessageKind::Signed {
             return Vec::new();
         }
         vec![Check::warning(

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::settings::Settings;
-use crate::door::json;
 use crate::esign::{blank, deal_refs, metadata};
-use crate::facts::{Signature, Signer};
+use crate::model::{Signature, Signer};
+use crate::webhook::json;
 
 /// Whether this status means that everybody has done their part.
 pub(in crate::esign) fn is_final(status: &str) -> bool {

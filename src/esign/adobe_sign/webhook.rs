@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::agreement;
 use super::settings::Settings;
-use crate::door::{self, Answer, DeliveryId, Door, Malformed, Rejection, Request, json, mac};
 use crate::esign::fetch::{self, FetchError, Fetcher};
 use crate::esign::port::{Authenticity, Provider, Received, Verified};
-use crate::facts::{Secrets, SignatureEvent};
+use crate::model::{Secrets, SignatureEvent};
+use crate::webhook::{self, Answer, DeliveryId, Malformed, Rejection, Request, Route, json, mac};
 
 const TITLE: &str = "Adobe Acrobat Sign";
 const KEY: &str = "ADOBE_SIGN_CLIENT_ID";
@@ -61,7 +61,7 @@ impl AdobeSign {
     }
 }
 
-impl Door for AdobeSign {
+impl Route for AdobeSign {
     fn name(&self) -> &'static str {
         "adobe-sign"
     }
@@ -115,9 +115,9 @@ impl Provider for AdobeSign {
         let expected = if handshake {
             // The verification of intent is the one GET that is answered.
             let post = Request { method: &Method::POST, ..*request };
-            door::check(self, &post, secrets)?
+            webhook::check(self, &post, secrets)?
         } else {
-            door::check(self, request, secrets)?
+            webhook::check(self, request, secrets)?
         };
         let Some(given) = request.header(HEADER) else {
             return Err(Rejection::Unsigned {
@@ -135,7 +135,7 @@ impl Provider for AdobeSign {
         if handshake {
             return Ok(Received::Handshake);
         }
-        door::expect_content_type(self, request, "application/json")?;
+        webhook::expect_content_type(self, request, "application/json")?;
         let body = json::read(request.body)?;
         let events = self.events(&body)?;
         let part = |path: &[&str]| json::text(&body, path).unwrap_or_default().as_bytes();

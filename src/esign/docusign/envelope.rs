@@ -4,10 +4,10 @@
 use serde_json::{Map, Value};
 
 use super::settings::Settings;
-use crate::door::json;
 use crate::esign::{blank, deal_refs, metadata};
-use crate::facts::{Signature, SignatureEvent, Signer};
+use crate::model::{Signature, SignatureEvent, Signer};
 use crate::text;
+use crate::webhook::json;
 
 /// The kinds of tabs that hold what a signer filled in. Signatures, initials
 /// and social security numbers are not among them.

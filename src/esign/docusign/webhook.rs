@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::envelope;
 use super::settings::Settings;
-use crate::door::{self, DeliveryId, Door, Malformed, Rejection, Request, json, mac};
 use crate::esign::fetch::{self, FetchError, Fetcher};
 use crate::esign::port::{Authenticity, Provider, Received, Verified};
-use crate::facts::{Secrets, SignatureEvent};
+use crate::model::{Secrets, SignatureEvent};
+use crate::webhook::{self, DeliveryId, Malformed, Rejection, Request, Route, json, mac};
 
 const TITLE: &str = "DocuSign";
 const KEY: &str = "DOCUSIGN_HMAC_KEY";
@@ -89,7 +89,7 @@ fn is_legacy_json(message: &Value) -> bool {
     message.get("envelopeId").is_some() && message.get("status").is_some()
 }
 
-impl Door for DocuSign {
+impl Route for DocuSign {
     fn name(&self) -> &'static str {
         "docusign"
     }
@@ -126,11 +126,11 @@ impl Provider for DocuSign {
         secrets: &Secrets,
         _: DateTime<Utc>,
     ) -> Result<Received, Rejection> {
-        let keys = door::check(self, request, secrets)?;
+        let keys = webhook::check(self, request, secrets)?;
         if is_xml(request.body) {
             return Err(LEGACY.into());
         }
-        door::expect_content_type(self, request, "application/json")?;
+        webhook::expect_content_type(self, request, "application/json")?;
         let given: Vec<Vec<u8>> = request
             .headers
             .iter()

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::stream;
 
-use crate::door::{Malformed, essence};
+use crate::webhook::{Malformed, essence};
 
 const FIELD: &str = "json";
 /// More parts than a notification ever has.

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::settings::Settings;
-use crate::door::json;
 use crate::esign::{blank, deal_refs, metadata};
-use crate::facts::{Signature, SignatureEvent, Signer};
+use crate::model::{Signature, SignatureEvent, Signer};
+use crate::webhook::json;
 
 /// What a request that is only a test is ignored with.
 pub(super) const TEST_MODE: &str = "signature request in test mode, which has no legal value";

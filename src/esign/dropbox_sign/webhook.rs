@@ -6,11 +6,11 @@ use serde_json::Value;
 
 use super::settings::Settings;
 use super::{form, signature_request};
-use crate::door::{self, Answer, DeliveryId, Door, Malformed, Rejection, Request, json, mac};
 use crate::esign::fetch::{self, FetchError, Fetcher};
 use crate::esign::port::{Authenticity, Provider, Received, Verified};
-use crate::facts::{Secrets, SignatureEvent};
+use crate::model::{Secrets, SignatureEvent};
 use crate::text;
+use crate::webhook::{self, Answer, DeliveryId, Malformed, Rejection, Request, Route, json, mac};
 
 pub(super) const TITLE: &str = "Dropbox Sign";
 const KEY: &str = "DROPBOX_SIGN_API_KEY";
@@ -67,7 +67,7 @@ impl DropboxSign {
     }
 }
 
-impl Door for DropboxSign {
+impl Route for DropboxSign {
     fn name(&self) -> &'static str {
         "dropbox-sign"
     }
@@ -113,7 +113,7 @@ impl Provider for DropboxSign {
         secrets: &Secrets,
         now: DateTime<Utc>,
     ) -> Result<Received, Rejection> {
-        let keys = door::check(self, request, secrets)?;
+        let keys = webhook::check(self, request, secrets)?;
         let content_type = request.content_type().unwrap_or_default();
         let json = form::json_of(request.body, content_type).ok_or_else(|| {
             Rejection::WrongContentType {

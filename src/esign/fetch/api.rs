@@ -7,10 +7,10 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use serde_json::Value;
 
 use super::port::FetchError;
-use crate::door::json;
-use crate::facts::{DocumentId, Gap, Secrets, Signature};
-use crate::net::{BaseUrl, Client, Schedule, Semantics};
+use crate::http::{BaseUrl, Client, Schedule, Semantics};
+use crate::model::{DocumentId, Gap, Secrets, Signature};
 use crate::text;
+use crate::webhook::json;
 
 /// More pages than any window has; a server that never says "last" ends here.
 pub(super) const MOST_PAGES: usize = 10_000;

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::api::{Api, MOST_PAGES, Pages, encoded, moment};
 use super::port::{FetchError, Fetcher};
-use crate::door::json;
 use crate::esign::docusign::{self, Settings};
-use crate::facts::{DocumentId, Evidence, Secrets, Signature, SignatureEvent};
+use crate::model::{DocumentId, Evidence, Secrets, Signature, SignatureEvent};
+use crate::webhook::json;
 
 /// The secret that holds the OAuth access token.
 pub const TOKEN: &str = "DOCUSIGN_ACCESS_TOKEN";

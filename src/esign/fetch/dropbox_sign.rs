@@ -6,10 +6,10 @@ use chrono::{DateTime, Utc};
 
 use super::api::{Api, MOST_PAGES, Pages, encoded};
 use super::port::{FetchError, Fetcher};
-use crate::door::json;
 use crate::esign::dropbox_sign::{self, Settings};
-use crate::facts::{DocumentId, Evidence, Secrets, Signature, SignatureEvent};
-use crate::net::BaseUrl;
+use crate::http::BaseUrl;
+use crate::model::{DocumentId, Evidence, Secrets, Signature, SignatureEvent};
+use crate::webhook::json;
 
 const KEY: &str = "DROPBOX_SIGN_API_KEY";
 

@@ -1,5 +1,5 @@
 //! The providers' APIs: one document's facts, and what was completed in a
-//! time. One file per provider, over `net::Client`.
+//! time. One file per provider, over `http::Client`.
 
 mod adobe_sign;
 mod api;

@@ -5,10 +5,10 @@ use chrono::{DateTime, Utc};
 
 use super::api::{Api, MOST_PAGES, Pages, encoded, moment};
 use super::port::{FetchError, Fetcher};
-use crate::door::json;
 use crate::esign::pandadoc::{self, Settings};
-use crate::facts::{DocumentId, Evidence, Secrets, Signature, SignatureEvent};
-use crate::net::BaseUrl;
+use crate::http::BaseUrl;
+use crate::model::{DocumentId, Evidence, Secrets, Signature, SignatureEvent};
+use crate::webhook::json;
 
 /// The secret that holds the API key.
 pub const KEY: &str = "PANDADOC_API_KEY";

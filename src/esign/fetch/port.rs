@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use crate::facts::{DocumentId, Evidence, Signature, SignatureEvent};
+use crate::model::{DocumentId, Evidence, Signature, SignatureEvent};
 
 /// Why a provider's API did not tell.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

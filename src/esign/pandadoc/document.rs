@@ -4,11 +4,11 @@
 use serde_json::{Map, Value, json};
 
 use super::settings::Settings;
-use crate::door::json;
 use crate::esign::total::total;
 use crate::esign::{blank, deal_refs, metadata};
-use crate::facts::{Signature, SignatureEvent, Signer};
+use crate::model::{Signature, SignatureEvent, Signer};
 use crate::text;
+use crate::webhook::json;
 
 /// The prefix PandaDoc's sandbox puts before every document's name.
 const SANDBOX: &str = "[DEV]";
@@ -45,7 +45,7 @@ pub(in crate::esign) fn signature(document: &Value, settings: &Settings) -> Opti
         json::at(document, &["grand_total", "amount"]),
         json::text(document, &["grand_total", "currency"]),
     ) {
-        Ok(amount) => signature.amount = amount,
+        Ok(amount) => signature.total = amount,
         Err(remark) => signature.remarks.push(remark),
     }
     signature.metadata = flatten(document);

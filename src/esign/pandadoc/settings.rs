@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::esign::deal_refs::DealSettings;
-use crate::net::BaseUrl;
+use crate::http::BaseUrl;
 
 /// How PandaDoc is used.
 #[derive(Debug, Clone, Deserialize)]

@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use super::document;
 use super::settings::Settings;
-use crate::door::{self, DeliveryId, Door, Malformed, Rejection, Request, json, mac};
 use crate::esign::fetch::{self, FetchError, Fetcher};
 use crate::esign::port::{Authenticity, Provider, Received, Verified};
-use crate::facts::{Secrets, SignatureEvent};
+use crate::model::{Secrets, SignatureEvent};
+use crate::webhook::{self, DeliveryId, Malformed, Rejection, Request, Route, json, mac};
 
 const TITLE: &str = "PandaDoc";
 const KEY: &str = "PANDADOC_WEBHOOK_KEY";
@@ -77,7 +77,7 @@ fn is_notification(item: &Value) -> bool {
             .is_some_and(|data| !data.contains_key("envelopeId"))
 }
 
-impl Door for PandaDoc {
+impl Route for PandaDoc {
     fn name(&self) -> &'static str {
         "pandadoc"
     }
@@ -109,8 +109,8 @@ impl Provider for PandaDoc {
         secrets: &Secrets,
         _: DateTime<Utc>,
     ) -> Result<Received, Rejection> {
-        let keys = door::check(self, request, secrets)?;
-        door::expect_content_type(self, request, "application/json")?;
+        let keys = webhook::check(self, request, secrets)?;
+        webhook::expect_content_type(self, request, "application/json")?;
         let given = signatures(request);
         if given.is_empty() {
             return Err(Rejection::Unsigned {

@@ -5,9 +5,9 @@ use chrono::{DateTime, Utc};
 use super::super::inbox::{Content, Envelope};
 use super::router::Service;
 use crate::crm::Trigger;
-use crate::door::{DeliveryId, Door, Rejection, Request};
 use crate::esign::{Authenticity, Provider, Received};
-use crate::facts::{ProviderName, Secrets, SignatureEvent};
+use crate::model::{ProviderName, Secrets, SignatureEvent};
+use crate::webhook::{DeliveryId, Rejection, Request, Route};
 
 /// A door of the server.
 #[derive(Clone, Copy)]
@@ -36,7 +36,7 @@ impl<'a> Entry<'a> {
     }
 
     /// The door itself.
-    pub(super) fn door(self) -> &'a dyn Door {
+    pub(super) fn route(self) -> &'a dyn Route {
         match self {
             Self::Signatures(provider) => provider,
             Self::Deals(trigger) => trigger,

@@ -11,7 +11,7 @@ use super::super::metrics::Metrics;
 use super::{health, webhook};
 use crate::crm::Triggers;
 use crate::esign::Providers;
-use crate::facts::Secrets;
+use crate::model::Secrets;
 
 /// What the paths of the server share.
 pub struct Service {

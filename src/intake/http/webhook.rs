@@ -13,8 +13,8 @@ use super::super::inbox::Put;
 use super::super::metrics::Counter;
 use super::entry::{Admitted, Entry};
 use super::router::Service;
-use crate::door::{self, Answer, BODY_LIMIT, Door, Rejection, Request};
 use crate::text;
+use crate::webhook::{self, Answer, BODY_LIMIT, Rejection, Request, Route};
 
 /// How long a sender may take to send a body.
 const BODY_TIME: Duration = Duration::from_secs(30);
@@ -33,23 +33,23 @@ pub(super) async fn receive(
         tracing::warn!(name = text::quoted(&name), "there is no provider of this name");
         return respond(&Answer::text(404, "there is no such provider\n"));
     };
-    let door = entry.door();
-    service.metrics.count(Counter::Received, &[door.name()]);
+    let route = entry.route();
+    service.metrics.count(Counter::Received, &[route.name()]);
     let (parts, body) = request.into_parts();
     let body = match tokio::time::timeout(BODY_TIME, read(body)).await {
         Ok(Ok(Read::Whole(body))) => body,
         Ok(Ok(Read::TooLarge(bytes))) => {
-            return respond(&reject(&service, door, &too_large(&service, door, bytes)));
+            return respond(&reject(&service, route, &too_large(&service, route, bytes)));
         }
         Ok(Err(error)) => {
-            service.metrics.count(Counter::Rejected, &[door.name(), "cut_off"]);
-            tracing::warn!(provider = door.name(), %error, "the sender hung up within the body");
+            service.metrics.count(Counter::Rejected, &[route.name(), "cut_off"]);
+            tracing::warn!(provider = route.name(), %error, "the sender hung up within the body");
             return respond(&Answer::text(400, "the body could not be read\n"));
         }
         Err(_) => {
-            service.metrics.count(Counter::Rejected, &[door.name(), "too_slow"]);
+            service.metrics.count(Counter::Rejected, &[route.name(), "too_slow"]);
             tracing::warn!(
-                provider = door.name(),
+                provider = route.name(),
                 seconds = BODY_TIME.as_secs(),
                 "the sender was too slow"
             );
@@ -66,42 +66,42 @@ pub(super) async fn receive(
 }
 
 async fn answer(service: &Service, entry: Entry<'_>, request: &Request<'_>) -> Answer {
-    let (door, now) = (entry.door(), (service.clock)());
+    let (route, now) = (entry.route(), (service.clock)());
     let envelope = match entry.admit(request, &service.secrets, now) {
         Ok(Admitted::Kept(envelope)) => envelope,
         Ok(Admitted::Test) => {
-            service.metrics.count(Counter::Accepted, &[door.name(), "test"]);
-            tracing::info!(provider = door.name(), "the provider tested the address");
-            return door.accepted(request);
+            service.metrics.count(Counter::Accepted, &[route.name(), "test"]);
+            tracing::info!(provider = route.name(), "the provider tested the address");
+            return route.accepted(request);
         }
         Ok(Admitted::Ignored(delivery)) => {
-            service.metrics.count(Counter::Accepted, &[door.name(), "ignored"]);
-            tracing::debug!(provider = door.name(), %delivery, "of no interest");
-            return door.accepted(request);
+            service.metrics.count(Counter::Accepted, &[route.name(), "ignored"]);
+            tracing::debug!(provider = route.name(), %delivery, "of no interest");
+            return route.accepted(request);
         }
-        Err(rejection) => return reject(service, door, &rejection),
+        Err(rejection) => return reject(service, route, &rejection),
     };
     let event = envelope.name();
     match service.inbox.put(envelope).await {
         Ok(put) => {
             let what = if put == Put::Stored { "stored" } else { "known" };
-            service.metrics.count(Counter::Accepted, &[door.name(), what]);
-            tracing::info!(provider = door.name(), delivery = event.delivery(), what, "accepted");
-            door.accepted(request)
+            service.metrics.count(Counter::Accepted, &[route.name(), what]);
+            tracing::info!(provider = route.name(), delivery = event.delivery(), what, "accepted");
+            route.accepted(request)
         }
         Err(error) => {
-            service.metrics.count(Counter::NotStored, &[door.name()]);
-            tracing::error!(provider = door.name(), %error, "not stored; the provider is told to come again");
+            service.metrics.count(Counter::NotStored, &[route.name()]);
+            tracing::error!(provider = route.name(), %error, "not stored; the provider is told to come again");
             Answer::try_again()
         }
     }
 }
 
-fn reject(service: &Service, door: &dyn Door, rejection: &Rejection) -> Answer {
-    service.metrics.count(Counter::Rejected, &[door.name(), rejection.kind()]);
-    let answer = door.rejected(rejection);
+fn reject(service: &Service, route: &dyn Route, rejection: &Rejection) -> Answer {
+    service.metrics.count(Counter::Rejected, &[route.name(), rejection.kind()]);
+    let answer = route.rejected(rejection);
     tracing::warn!(
-        provider = door.name(),
+        provider = route.name(),
         reason = rejection.kind(),
         status = answer.status,
         "refused: {}",
@@ -112,12 +112,12 @@ fn reject(service: &Service, door: &dyn Door, rejection: &Rejection) -> Answer {
 
 /// A body that is too large is refused like any other, which is with 503 while
 /// nothing is configured: the provider tries again then.
-fn too_large(service: &Service, door: &dyn Door, bytes: usize) -> Rejection {
+fn too_large(service: &Service, route: &dyn Route, bytes: usize) -> Rejection {
     let (method, headers) = (&Method::POST, &HeaderMap::new());
     let without_body = Request { method, headers, query: None, body: b"" };
-    match door::check(door, &without_body, &service.secrets) {
+    match webhook::check(route, &without_body, &service.secrets) {
         Err(rejection) => rejection,
-        Ok(_) => Rejection::TooLarge { provider: door.title(), bytes, limit: BODY_LIMIT },
+        Ok(_) => Rejection::TooLarge { provider: route.title(), bytes, limit: BODY_LIMIT },
     }
 }
 

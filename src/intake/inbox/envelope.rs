@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::backoff::Backoff;
 use super::port::State;
-use crate::door::DeliveryId;
-use crate::facts::ProviderName;
+use crate::model::ProviderName;
+use crate::webhook::DeliveryId;
 
 /// The version of the file's form.
 const VERSION: u32 = 1;

@@ -9,7 +9,7 @@ mod error;
 mod folder;
 #[cfg(feature = "jetstream")]
 mod jetstream;
-mod place;
+mod location;
 mod port;
 
 pub use address::NatsAddress;
@@ -19,5 +19,5 @@ pub use error::InboxError;
 pub use folder::{FolderInbox, Spool};
 #[cfg(feature = "jetstream")]
 pub use jetstream::JetStreamInbox;
-pub use place::{NatsAccess, Place, open_inbox};
+pub use location::{InboxLocation, NatsAccess, open_inbox};
 pub use port::{Claimed, Counts, Inbox, Listed, Put, State};

@@ -121,7 +121,7 @@ impl Counts {
 #[async_trait]
 pub trait Inbox: Send + Sync {
     /// Where it is, without secrets.
-    fn place(&self) -> String;
+    fn location(&self) -> String;
 
     /// Tells a worker of this process that something came.
     fn stored(&self) -> Arc<Notify>;

@@ -4,9 +4,9 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use crate::facts::ObjectId;
 use crate::ledger::history::HistoryError;
 use crate::ledger::scan::common_dir;
+use crate::model::ObjectId;
 
 use super::file::{Cursor, body, load, save};
 

@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::facts::{CommitInfo, ObjectId};
 use crate::ledger::scan::{Id, Record, Slot, State};
+use crate::model::{CommitInfo, ObjectId};
 
 use super::file::{Cursor, body, load, save};
 

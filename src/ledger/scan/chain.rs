@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use crate::facts::{Gap, ObjectId};
+use crate::model::{Gap, ObjectId};
 
 use super::Id;
 use super::diff::unreadable;

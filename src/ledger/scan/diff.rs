@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::facts::{Gap, ObjectId};
+use crate::model::{Gap, ObjectId};
 
 use super::Id;
 use super::bases::Bases;

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::facts::{CommitInfo, FolderHistory, Gap, History, ObjectId, Version};
+use crate::model::{CommitInfo, FolderHistory, Gap, History, ObjectId, Version};
 
 use super::Id;
 use super::chain::{Chain, Link};

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::facts::Gap;
+use crate::model::Gap;
 
 use super::Id;
 use super::objects::Objects;
@@ -132,7 +132,7 @@ pub(in crate::ledger) fn wholeness(
     let mut missing: Vec<Id> = blobs.filter(|id| !reader.has(id)).collect();
     missing.sort_unstable();
     missing.dedup();
-    let first = crate::facts::ObjectId(*missing.first()?);
+    let first = crate::model::ObjectId(*missing.first()?);
     let count = missing.len();
     let (them, were) = if count == 1 { ("file version", "was") } else { ("file versions", "were") };
     Some(Gap {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use crate::facts::Gap;
+use crate::model::Gap;
 
 use super::Id;
 use super::chain::{Chain, Link};

@@ -13,7 +13,7 @@ use super::standing::{
 use super::wrong::{Rule, rules};
 use super::{Shell, render};
 use crate::audit::{AuditReport, Class, Values};
-use crate::facts::Gap;
+use crate::model::Gap;
 use crate::report::sentences::{
     currencies, currency_title, day_or_minute, evidence, footing, headline, percent, sums, window,
 };
@@ -151,7 +151,7 @@ fn orphans(report: &AuditReport) -> Vec<OrphanRow> {
             customer: line(it.customer.as_deref()),
             key: it.key.to_string(),
             why: it.why.as_str(),
-            deal: line(it.deal_id.as_ref().map(crate::facts::DealId::as_str)),
+            deal: line(it.deal_id.as_ref().map(crate::model::DealId::as_str)),
             value: sums(&value),
             signed: it.signed_at.map(day_or_minute).unwrap_or_default(),
             brief: text::one_line(&it.brief),

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::deals::Sets;
 use crate::audit::{AuditReport, DealKey};
-use crate::facts::Key;
 use crate::finding::Finding;
+use crate::model::Key;
 use crate::report::thousands;
 use crate::text;
 

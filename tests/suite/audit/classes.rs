@@ -2,8 +2,8 @@
 
 use handoff::audit::{Class, Outcome as Came, ReadError};
 use handoff::brief::EventKind;
-use handoff::facts::{Gap, Outcome, ProviderName};
 use handoff::finding::Severity;
+use handoff::model::{Gap, Outcome, ProviderName};
 
 use super::world::{
     Blob, DELIVERED, NOW, SIGNED, World, all_done, at, event, folder, signed_brief, won_deal,
@@ -273,8 +273,8 @@ fn a_brief_that_cannot_be_read_at_the_tip_is_a_gap_and_not_a_missing_handoff() {
 #[test]
 fn a_scope_rule_that_fails_keeps_the_deal_and_makes_the_audit_incomplete() {
     let world = World::handed_over();
-    let population = handoff::facts::Population {
-        source: handoff::facts::Source {
+    let population = handoff::model::Population {
+        source: handoff::model::Source {
             kind: "file".into(),
             location: "x".into(),
             query: None,
@@ -282,7 +282,7 @@ fn a_scope_rule_that_fails_keeps_the_deal_and_makes_the_audit_incomplete() {
             sha256: String::new(),
             remarks: vec![],
         },
-        deals: handoff::facts::Evidence::complete(world.deals.clone()),
+        deals: handoff::model::Evidence::complete(world.deals.clone()),
     };
     let ledger = world.ledger(None);
     let report = handoff::audit::audit(&handoff::audit::AuditInput {

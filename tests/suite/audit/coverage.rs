@@ -1,7 +1,7 @@
 //! Which questions the CRM's data can answer.
 
 use handoff::audit::{CoverageInput, DealAnswers, DealKey, RequiredField, measure_coverage};
-use handoff::facts::Gap;
+use handoff::model::Gap;
 use serde_json::{Value, json};
 
 use super::world::at;

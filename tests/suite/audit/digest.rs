@@ -107,7 +107,7 @@ fn a_digest_survives_being_kept_and_depends_on_each_of_its_files() {
         assert_ne!(digester.fingerprint(&other), fingerprint, "brief {version}");
     }
     let mut history = world.history.clone();
-    history.schemas.push((0, Some(handoff::facts::ObjectId([5; 20]))));
+    history.schemas.push((0, Some(handoff::model::ObjectId([5; 20]))));
     assert_ne!(Digester::new(&history).fingerprint(folder), fingerprint, "the schema");
 }
 

@@ -1,7 +1,7 @@
 //! Which brief is which deal's.
 
 use handoff::audit::{Class, Matched, OrphanWhy};
-use handoff::facts::{CrmName, DealId, DocumentId, Key, Outcome};
+use handoff::model::{CrmName, DealId, DocumentId, Key, Outcome};
 use serde_json::json;
 
 use super::world::{DELIVERED, SIGNED, World, all_done, at, folder, signed_brief, usd, won_deal};

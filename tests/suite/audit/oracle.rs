@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use handoff::audit::Class;
 use handoff::brief::EventKind;
-use handoff::facts::{Deal, DocumentId};
+use handoff::model::{Deal, DocumentId};
 use proptest::prelude::*;
 
 use super::properties::{Step, build, worlds};

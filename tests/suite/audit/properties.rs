@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use handoff::audit::{Class, Values};
 use handoff::brief::{Event, EventKind};
-use handoff::facts::{CrmName, Deal, DealId, DocumentId, Key, Money, Outcome};
+use handoff::model::{CrmName, Deal, DealId, DocumentId, Key, Money, Outcome};
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -5,8 +5,8 @@ use handoff::audit::{
     AuditReport, Checkpoint, Class, Outcome as Came, SignatureAsWritten, UnansweredField,
 };
 use handoff::brief::EventKind;
-use handoff::facts::{DealId, Gap, Money, ObjectId, Outcome, ProviderName};
 use handoff::finding::Severity;
+use handoff::model::{DealId, Gap, Money, ObjectId, Outcome, ProviderName};
 use handoff::time::CalendarConfig;
 use serde_json::{Value, json};
 
@@ -273,8 +273,8 @@ fn several_ledgers_are_one_audit() {
     second.deals.clear();
     second.deals.push(won_deal("2"));
     second.put(&folder("2"), DELIVERED, Some(signed_brief("2")), all_done());
-    let population = handoff::facts::Population {
-        source: handoff::facts::Source {
+    let population = handoff::model::Population {
+        source: handoff::model::Source {
             kind: "file".to_owned(),
             location: "deals.csv".to_owned(),
             query: None,
@@ -282,7 +282,7 @@ fn several_ledgers_are_one_audit() {
             sha256: "00".repeat(32),
             remarks: vec![],
         },
-        deals: handoff::facts::Evidence::complete(vec![won_deal("1"), won_deal("2")]),
+        deals: handoff::model::Evidence::complete(vec![won_deal("1"), won_deal("2")]),
     };
     let as_of: DateTime<Utc> = first.as_of;
     let americas = first.ledger(Some("americas"));

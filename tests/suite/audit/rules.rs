@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use handoff::audit::{AuditReport, UnansweredField};
-use handoff::facts::{DealId, Key, Outcome, Person};
 use handoff::finding::{Finding, RuleKind};
+use handoff::model::{DealId, Key, Outcome, Person};
 
 use super::world::{DELIVERED, World, all_done, at, folder, signed_brief, usd, won_deal};
 
@@ -260,7 +260,7 @@ fn duplicate_handoff() {
 fn deal_drift() {
     let mut world = World::handed_over();
     let deal = &mut world.deals[0];
-    deal.amount = Some(handoff::facts::Money::parse("52000", Some("EUR")).expect("money"));
+    deal.amount = Some(handoff::model::Money::parse("52000", Some("EUR")).expect("money"));
     deal.name = Some("Acme renewal".to_owned());
     deal.closed_won_at = Some(at("2026-11-18T23:59:59Z"));
     deal.owner = Some(Person {

@@ -3,8 +3,8 @@
 
 use handoff::audit::Checkpoint;
 use handoff::brief::EventKind;
-use handoff::facts::{CrmName, DealId, ObjectId};
 use handoff::finding::Severity;
+use handoff::model::{CrmName, DealId, ObjectId};
 use handoff::time::CalendarConfig;
 
 use super::rules::{count, fired, told};

@@ -5,30 +5,24 @@ use std::collections::BTreeMap;
 
 use handoff::audit::{Outcome, SignatureClass, SignaturesInput};
 use handoff::brief::EventKind;
-use handoff::facts::{
+use handoff::finding::Severity;
+use handoff::model::{
     CrmName, DealId, DealRef, DocumentId, Gap, Key, Outcome as DealOutcome, ProviderName,
     Signature, Window,
 };
-use handoff::finding::Severity;
 
 use super::rules::{count, told};
 use super::world::{NOW, SIGNED, World, all_done, at, event, folder, signed_brief, won_deal};
 
 fn document(id: &str, deal: Option<&str>, signed_at: &str) -> Signature {
     Signature {
-        provider: ProviderName::new("pandadoc"),
-        document_id: DocumentId::new(id),
         document_name: Some("Acme order form".to_owned()),
         signed_at: Some(at(signed_at)),
-        url: None,
-        signers: Vec::new(),
         deal_refs: deal
             .map(|id| DealRef { crm: Some(CrmName::new("hubspot")), id: DealId::new(id) })
             .into_iter()
             .collect(),
-        amount: None,
-        metadata: serde_json::Map::new(),
-        remarks: Vec::new(),
+        ..Signature::new(ProviderName::new("pandadoc"), DocumentId::new(id))
     }
 }
 
@@ -50,7 +44,7 @@ fn world(signatures: Vec<Signature>) -> World {
     world
 }
 
-fn open_deal(id: &str) -> handoff::facts::Deal {
+fn open_deal(id: &str) -> handoff::model::Deal {
     let mut deal = won_deal(id);
     (deal.outcome, deal.closed_won_at) = (DealOutcome::Open, None);
     deal.stage = Some("Negotiation".to_owned());
@@ -213,8 +207,8 @@ fn only_deals_that_were_not_read_are_asked_for() {
     let world = world(vec![document("a", Some("1"), SIGNED), document("b", Some("2"), SIGNED)]);
     let mut other = document("c", Some("9"), SIGNED);
     other.deal_refs[0].crm = Some(CrmName::new("salesforce"));
-    let population = handoff::facts::Population {
-        source: handoff::facts::Source {
+    let population = handoff::model::Population {
+        source: handoff::model::Source {
             kind: "file".to_owned(),
             location: "deals.csv".to_owned(),
             query: None,
@@ -222,7 +216,7 @@ fn only_deals_that_were_not_read_are_asked_for() {
             sha256: String::new(),
             remarks: Vec::new(),
         },
-        deals: handoff::facts::Evidence::complete(world.deals.clone()),
+        deals: handoff::model::Evidence::complete(world.deals.clone()),
     };
     let mut signatures = world.signatures.unwrap().signatures;
     signatures.push(other);

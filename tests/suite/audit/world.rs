@@ -10,7 +10,7 @@ use handoff::audit::{
     SignaturesInput, TimelineFacts, combine,
 };
 use handoff::brief::{Event, EventKind, Timeline};
-use handoff::facts::{
+use handoff::model::{
     CommitInfo, CrmName, Deal, DealId, DocumentId, Evidence, FolderHistory, Gap, History, Key,
     Money, ObjectId, Outcome, Person, Population, ProviderName, Source, Version, Window,
 };

@@ -2,7 +2,7 @@
 
 use handoff::brief::EventKind;
 use handoff::deliver::{DeliverConfig, TemplateError, Templates, build};
-use handoff::facts::CheckLevel;
+use handoff::model::CheckLevel;
 use serde_json::json;
 
 use super::fake::{Fake, Reply};

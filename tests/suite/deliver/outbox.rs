@@ -3,8 +3,8 @@
 use std::fs;
 
 use handoff::brief::EventKind;
-use handoff::deliver::{Circumstances, Wanted, plan, run};
-use handoff::net::Schedule;
+use handoff::deliver::{Circumstances, WantedDelivery, plan, run};
+use handoff::http::Schedule;
 use serde_json::{Value, json};
 
 use super::sample::{handoff, hostile, now, secrets, sinks};
@@ -13,7 +13,8 @@ use super::sample::{handoff, hostile, now, secrets, sinks};
 async fn every_event_becomes_a_file_that_is_found_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let sinks = sinks(json!({"outbox": {"dir": "outbox"}}), &secrets(&[]), folder.path());
-    let wanted: Vec<Wanted> = sinks.iter().map(|s| Wanted::from_sink(s.as_ref())).collect();
+    let wanted: Vec<WantedDelivery> =
+        sinks.iter().map(|s| WantedDelivery::from_sink(s.as_ref())).collect();
     let mut handoff = handoff("hubspot-1");
     let plan = plan(&wanted, &handoff.timeline, &Circumstances::at(now()));
     let results = run(&plan, &sinks, &handoff, now(), &Schedule::once(), &()).await;

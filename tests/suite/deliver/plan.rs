@@ -4,21 +4,21 @@ use std::time::Duration;
 
 use handoff::brief::{Event, EventKind, Timeline};
 use handoff::deliver::{
-    Circumstances, DeliveryError, DeliveryResult, Mark, Settled, State, Wanted, plan,
+    Circumstances, DeliveryError, DeliveryResult, Mark, Settled, State, WantedDelivery, plan,
 };
 
 use super::sample::{handoff, now, time};
 
-const GITHUB: Wanted =
-    Wanted { event: EventKind::TaskOpened, via: "github", again_when_unclear: true };
-const WEBHOOK: Wanted =
-    Wanted { event: EventKind::Notified, via: "slack", again_when_unclear: false };
+const GITHUB: WantedDelivery =
+    WantedDelivery { event: EventKind::TaskOpened, via: "github", again_when_unclear: true };
+const WEBHOOK: WantedDelivery =
+    WantedDelivery { event: EventKind::Notified, via: "slack", again_when_unclear: false };
 
 fn timeline() -> Timeline {
     handoff("hubspot-1").timeline
 }
 
-fn failed(wanted: Wanted, at: &str, error: DeliveryError) -> Event {
+fn failed(wanted: WantedDelivery, at: &str, error: DeliveryError) -> Event {
     DeliveryResult { event: wanted.event, via: wanted.via, outcome: Err(error), found: false }
         .to_event(time(at))
 }
@@ -27,7 +27,11 @@ fn unavailable() -> DeliveryError {
     DeliveryError::Transient { message: "no answer".to_owned(), retry_after: None }
 }
 
-fn states(wanted: &[Wanted], timeline: &Timeline, circumstances: &Circumstances) -> Vec<State> {
+fn states(
+    wanted: &[WantedDelivery],
+    timeline: &Timeline,
+    circumstances: &Circumstances,
+) -> Vec<State> {
     plan(wanted, timeline, circumstances).steps.into_iter().map(|step| step.state).collect()
 }
 
@@ -110,7 +114,7 @@ fn an_unclear_outcome_is_not_repeated_where_nobody_can_look() {
     let mut timeline = timeline();
     timeline.events.push(failed(WEBHOOK, "2026-11-19T15:00:00Z", unclear()));
     timeline.events.push(failed(GITHUB, "2026-11-19T15:00:00Z", unclear()));
-    let repeat = Wanted { again_when_unclear: true, ..WEBHOOK };
+    let repeat = WantedDelivery { again_when_unclear: true, ..WEBHOOK };
     let circumstances = Circumstances::at(now());
     assert_eq!(states(&[GITHUB], &timeline, &circumstances), [State::Due { failures: 1 }]);
     assert_eq!(states(&[repeat], &timeline, &circumstances), [State::Due { failures: 1 }]);

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use handoff::deliver::{DeliverConfig, DeliveryError, Letters, Sink, build, draft_pull_request};
+use handoff::deliver::{DeliverConfig, DeliveryError, Messages, Sink, build, draft_pull_request};
 use serde_json::{Value, json};
 
 use super::fake::{Asked, Fake, Reply};
@@ -114,7 +114,7 @@ async fn setup(github: Github) -> Setup {
     let (secrets, site) = (secrets(&[("GITHUB_TOKEN", "t")]), site(folder.path()));
     let sinks = build(&config, &secrets, &site).expect("sinks");
     let settings = config.github.expect("there");
-    let draft = draft_pull_request(&settings, &secrets, Letters::new(site)).expect("a sink");
+    let draft = draft_pull_request(&settings, &secrets, Messages::new(site)).expect("a sink");
     Setup { github, fake, sinks, draft, _folder: folder }
 }
 

@@ -8,9 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use handoff::brief::EventKind;
 use handoff::deliver::{
-    Circumstances, DeliveryError, Follower, Handoff, Mark, Moment, Sink, Wanted, plan, run,
+    Circumstances, DeliveryError, Follower, Handoff, Mark, Moment, Sink, WantedDelivery, plan, run,
 };
-use handoff::net::Schedule;
+use handoff::http::Schedule;
 
 use super::sample::{handoff, now};
 
@@ -90,7 +90,8 @@ async fn deliver(
     sinks: &[Box<dyn Sink>],
     follower: &dyn Follower,
 ) -> Vec<String> {
-    let wanted: Vec<Wanted> = sinks.iter().map(|s| Wanted::from_sink(s.as_ref())).collect();
+    let wanted: Vec<WantedDelivery> =
+        sinks.iter().map(|s| WantedDelivery::from_sink(s.as_ref())).collect();
     let circumstances = Circumstances { at_once: true, ..Circumstances::at(now()) };
     let plan = plan(&wanted, &handoff.timeline, &circumstances);
     let results = run(&plan, sinks, handoff, now(), &schedule(), follower).await;

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use handoff::deliver::{Circumstances, DeliveryResult, Handoff, Sink, Wanted, plan, run};
-use handoff::net::Schedule;
+use handoff::deliver::{Circumstances, DeliveryResult, Handoff, Sink, WantedDelivery, plan, run};
+use handoff::http::Schedule;
 
 use super::sample::now;
 
 pub(crate) async fn deliver(sinks: &[Box<dyn Sink>], handoff: &Handoff) -> DeliveryResult {
-    let wanted: Vec<Wanted> = sinks.iter().map(|s| Wanted::from_sink(s.as_ref())).collect();
+    let wanted: Vec<WantedDelivery> =
+        sinks.iter().map(|s| WantedDelivery::from_sink(s.as_ref())).collect();
     let circumstances = Circumstances { at_once: true, ..Circumstances::at(now()) };
     let plan = plan(&wanted, &handoff.timeline, &circumstances);
     let waits = vec![Duration::ZERO; 2];

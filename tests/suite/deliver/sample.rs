@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Days, Utc};
 use handoff::brief::{Event, EventKind, Timeline};
-use handoff::deliver::{DeliverConfig, Handoff, Missing, Sink, Site, Templates, build};
-use handoff::facts::{Key, Secrets};
+use handoff::deliver::{DeliverConfig, Handoff, Missing, Sink, SinkContext, Templates, build};
+use handoff::model::{Key, Secrets};
 use serde_json::{Value, json};
 
 /// All that customer text could try, for one field.
@@ -76,8 +76,8 @@ pub(crate) fn hostile(key: &str) -> Handoff {
 }
 
 /// Texts as shipped, New York time, a calendar without holidays.
-pub(crate) fn site(folder: &Path) -> Site {
-    Site {
+pub(crate) fn site(folder: &Path) -> SinkContext {
+    SinkContext {
         templates: Templates::shipped(),
         timezone: chrono_tz::America::New_York,
         clock: Arc::new(now),

@@ -1,7 +1,7 @@
 //! Against the servers of `shared/testkit`, which check requests against the
 //! vendors' own specifications. Only with `HANDOFF_TESTKIT=1`.
 
-use handoff::net::{BaseUrl, Client, Schedule, Semantics};
+use handoff::http::{BaseUrl, Client, Schedule, Semantics};
 use http::{HeaderMap, HeaderValue, Method, header};
 use serde_json::{Value, json};
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use handoff::esign::{EsignConfig, Providers};
-use handoff::facts::SignatureEvent;
+use handoff::model::SignatureEvent;
 
 fn page() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/esign.md");

@@ -5,7 +5,7 @@ use handoff::esign::{
     Authenticity, DeliveryId, EsignConfig, FetchError, Fetcher, Providers, Received, Verified,
     confirm,
 };
-use handoff::facts::{DocumentId, Secrets, Signature, SignatureEvent};
+use handoff::model::{DocumentId, Secrets, Signature, SignatureEvent};
 use serde_json::{Value, json};
 use wiremock::matchers::{header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};

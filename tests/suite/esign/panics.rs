@@ -20,7 +20,7 @@ fn read_everywhere(body: &[u8], content_type: &str, query: &str) {
         let _ = providers.parse(Some(provider.name()), body);
         for method in [Method::GET, Method::POST] {
             let request = Request { method: &method, headers: &headers, query: Some(query), body };
-            let secrets = handoff::facts::Secrets::new(
+            let secrets = handoff::model::Secrets::new(
                 provider.secret_names().iter().map(|name| ((*name).to_owned(), "a2V5".into())),
             );
             let _ = provider.receive(&request, &secrets, now());

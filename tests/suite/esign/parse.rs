@@ -1,7 +1,7 @@
 //! Payloads somebody gave by hand, and what is odd in them.
 
-use handoff::esign::{Door, EsignConfig, ParseError, Providers};
-use handoff::facts::{Signature, SignatureEvent};
+use handoff::esign::{EsignConfig, ParseError, Providers, Route};
+use handoff::model::{Signature, SignatureEvent};
 use serde_json::{Value, json};
 
 use super::samples::{all, file, json_file};
@@ -47,7 +47,7 @@ fn every_sample_is_recognised_as_its_own_provider_s_and_no_other_s() {
         let knows: Vec<&str> = providers
             .iter()
             .filter(|provider| provider.recognises(&sample.body))
-            .map(Door::name)
+            .map(Route::name)
             .collect();
         assert_eq!(knows, [expected], "{}", sample.name);
         let (found, events) = providers.parse(None, &sample.body).expect("it is read");
@@ -107,7 +107,7 @@ fn docusign_legacy_messages_are_refused_with_what_to_switch_to() {
 fn nothing_but_id_and_event_is_needed() {
     let signature = completed(pandadoc(&json!({"id": "a", "status": "document.completed"})));
     assert_eq!(signature.document_id.as_str(), "a");
-    assert_eq!((signature.signed_at, signature.amount.as_ref()), (None, None));
+    assert_eq!((signature.signed_at, signature.total.as_ref()), (None, None));
     assert_eq!(signature.remarks, Vec::<String>::new());
     let body =
         json!([{"event": "document_state_changed", "data": {"status": "document.completed"}}]);
@@ -185,11 +185,11 @@ fn amounts_are_decimals_and_odd_ones_are_remarked() {
             "id": "a", "status": "document.completed", "grand_total": {"amount": amount, "currency": "usd"}
         })))
     };
-    assert_eq!(total(json!("29.90")).amount.expect("money").amount.to_string(), "29.90");
-    assert_eq!(total(json!(199)).amount.expect("money").currency.as_deref(), Some("USD"));
-    assert_eq!(total(json!("0.00")).amount, None, "no prices are no total");
+    assert_eq!(total(json!("29.90")).total.expect("money").amount.to_string(), "29.90");
+    assert_eq!(total(json!(199)).total.expect("money").currency.as_deref(), Some("USD"));
+    assert_eq!(total(json!("0.00")).total, None, "no prices are no total");
     let odd = total(json!("a lot"));
-    assert_eq!(odd.amount, None);
+    assert_eq!(odd.total, None);
     assert!(odd.remarks[0].contains("a lot"), "{:?}", odd.remarks);
 }
 
@@ -205,7 +205,7 @@ fn settings_decide_what_counts() {
     let set = with("{pandadoc: {trigger: [paid], drafts: true}}");
     assert!(matches!(read(&set, "pandadoc", &paid)[0], SignatureEvent::Completed(_)));
     assert!(matches!(read(&set, "pandadoc", &sent)[0], SignatureEvent::Sent(_)));
-    let configured: Vec<&str> = set.configured().map(Door::name).collect();
+    let configured: Vec<&str> = set.configured().map(Route::name).collect();
     assert_eq!(configured, ["pandadoc"]);
 }
 

@@ -1,7 +1,7 @@
 //! Every sample as it is: accepted, read rightly, and answered as documented.
 
 use handoff::esign::{Authenticity, Providers, Received};
-use handoff::facts::{Signature, SignatureEvent};
+use handoff::model::{Signature, SignatureEvent};
 use serde_json::Value;
 
 use super::samples::{all, json_file, sample};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 use handoff::esign::{Provider, Providers};
 use handoff::esign::{Received, Rejection, Request, Verified};
-use handoff::facts::Secrets;
+use handoff::model::Secrets;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::Value;
 

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use handoff::facts::DocumentId;
+use handoff::model::DocumentId;
 use serde_json::Value;
 use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, ResponseTemplate};

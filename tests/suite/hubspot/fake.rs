@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use handoff::net::BaseUrl;
+use handoff::http::BaseUrl;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Map, Value, json};
 
@@ -388,14 +388,14 @@ fn search(account: &mut Account, json: &Value, length: usize) -> Response {
 fn passes(record: &Value, filter: &Value) -> bool {
     let name = filter["propertyName"].as_str().expect("name");
     let held = record["properties"][name].as_str().unwrap_or_default();
-    let wanted = filter["value"].as_str().unwrap_or_default();
+    let requested = filter["value"].as_str().unwrap_or_default();
     let number = |text: &str| -> i64 {
         chrono::DateTime::parse_from_rfc3339(text)
             .map_or_else(|_| text.parse().unwrap_or_default(), |at| at.timestamp_millis())
     };
     match filter["operator"].as_str().expect("operator") {
-        "EQ" => held == wanted,
-        "GTE" => number(held) >= number(wanted),
+        "EQ" => held == requested,
+        "GTE" => number(held) >= number(requested),
         "IN" => filter["values"].as_array().expect("values").iter().any(|v| v == held),
         "HAS_PROPERTY" => !held.is_empty(),
         other => panic!("no operator {other}"),

@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use handoff::crm::hubspot::{HubSpot, HubSpotSettings, Pace};
-use handoff::crm::{Check, CheckLevel, ClosedWonUpdate, Crm as _, CrmError, Progress, Wanted};
-use handoff::facts::{Deal, DealId, Outcome, Properties, Secrets, Signature, Window};
+use handoff::crm::{
+    Check, CheckLevel, ClosedWonUpdate, Crm as _, CrmError, Progress, RequestedProperties,
+};
+use handoff::model::{Deal, DealId, Outcome, Properties, Secrets, Signature, Window};
 use handoff::yaml;
 use serde_json::{Value, json};
 
@@ -32,11 +34,11 @@ fn names(deal: &[&str]) -> Properties {
     Properties { deal: deal.iter().map(|&name| name.to_owned()).collect(), ..Properties::default() }
 }
 
-fn wanted(deal: &[&str]) -> Wanted {
-    Wanted {
+fn requested(deal: &[&str]) -> RequestedProperties {
+    RequestedProperties {
         own: names(deal),
         mapping: names(&["handoff_promises", "handoff_nowhere"]),
-        ..Wanted::default()
+        ..RequestedProperties::default()
     }
 }
 
@@ -55,7 +57,7 @@ fn at(text: &str) -> chrono::DateTime<chrono::Utc> {
     text.parse().expect("a time")
 }
 
-async fn population(crm: &HubSpot) -> (BTreeMap<String, Deal>, Vec<handoff::facts::Gap>) {
+async fn population(crm: &HubSpot) -> (BTreeMap<String, Deal>, Vec<handoff::model::Gap>) {
     let population = crm.population(Window::default(), &()).await.expect("population");
     let (deals, gaps) = population.deals.into_parts();
     (deals.into_iter().map(|deal| (deal.id.as_str().to_owned(), deal)).collect(), gaps)
@@ -69,7 +71,7 @@ async fn one_deal_has_all_a_brief_needs() {
         "signers": [{"email": "mei.tan@northwind-robotics.example", "signed": true}],
     }))
     .expect("signature");
-    let crm = connect(&fake, "").reading(wanted(&["handoff_success_metric"]));
+    let crm = connect(&fake, "").reading(requested(&["handoff_success_metric"]));
     let deal = crm.deal(&DealId::new("31874500101"), Some(&signature)).await.expect("deal");
     insta::assert_json_snapshot!(deal);
 }
@@ -106,14 +108,14 @@ async fn the_primary_company_is_the_company_and_several_without_one_are_only_lis
 async fn a_deal_that_is_not_there_says_what_may_be() {
     let fake = Fake::start().await;
     let crm = connect(&fake, "");
-    for (id, wanted) in [
+    for (id, requested) in [
         ("1", "merged into another deal"),
         ("../1", "HubSpot's ids are numbers"),
         ("31874500101/x", "HubSpot's ids are numbers"),
     ] {
         let error = crm.deal(&DealId::new(id), None).await.expect_err(id);
         assert!(matches!(error, CrmError::NotFound { .. }), "{error:?}");
-        assert!(help(&error).contains(wanted), "{id}: {}", help(&error));
+        assert!(help(&error).contains(requested), "{id}: {}", help(&error));
     }
     let archived = crm.deal(&DealId::new("31874500110"), None).await.expect("archived");
     assert_eq!(archived.outcome, Outcome::Gone);
@@ -266,7 +268,7 @@ async fn a_window_and_pipelines_narrow_the_search_and_are_told() {
 #[tokio::test]
 async fn a_mapped_property_that_is_gone_is_named() {
     let fake = Fake::start().await;
-    let crm = connect(&fake, "").reading(wanted(&["handoff_sucess_metric"]));
+    let crm = connect(&fake, "").reading(requested(&["handoff_sucess_metric"]));
     let error = crm.deal(&DealId::new("31874500101"), None).await.expect_err("no such property");
     assert!(error.to_string().contains("handoff_sucess_metric"), "{error}");
     assert_eq!(help(&error), "Did you mean handoff_success_metric?");
@@ -384,7 +386,8 @@ async fn the_population_has_companies_where_the_mapping_reads_them() {
     let fake = Fake::start().await;
     let company = Some(["city".to_owned()].into_iter().collect());
     let scope = Properties { company, ..Properties::default() };
-    let crm = connect(&fake, "").reading(Wanted { scope, ..Wanted::default() });
+    let crm =
+        connect(&fake, "").reading(RequestedProperties { scope, ..RequestedProperties::default() });
     let (deals, gaps) = population(&crm).await;
     assert_eq!(gaps, []);
     let company = deals["31874500101"].company.as_ref().expect("a company");
@@ -397,9 +400,9 @@ async fn the_population_has_companies_where_the_mapping_reads_them() {
 async fn mapped_properties_of_the_records_beside_are_read_and_must_be_there() {
     let fake = Fake::start().await;
     let set = |names: &[&str]| Some(names.iter().map(|&name| name.to_owned()).collect());
-    let own = |company: &[&str]| Wanted {
+    let own = |company: &[&str]| RequestedProperties {
         own: Properties { company: set(company), ..Properties::default() },
-        ..Wanted::default()
+        ..RequestedProperties::default()
     };
     let crm = connect(&fake, "").reading(own(&["City"]));
     let deal = crm.deal(&DealId::new("31874500101"), None).await.expect("deal");
@@ -425,7 +428,7 @@ async fn doctor_sees_token_scopes_stages_and_properties() {
         "contacts?limit=1",
         [Planned::Answer(403, vec![], sample("error-403-missing-scopes"))],
     );
-    let crm = connect(&fake, "update_closed_won: true").reading(wanted(&["gone_property"]));
+    let crm = connect(&fake, "update_closed_won: true").reading(requested(&["gone_property"]));
     let asked = names(&["handoff_success_metric", "gone_property"]);
     let checks = crm.checks(&asked, false).await;
     let failed: Vec<(&str, Value)> = checks

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use handoff::esign::DeliveryId;
-use handoff::facts::ProviderName;
 use handoff::intake::{Backoff, Claimed, Envelope, Inbox, InboxError, Put, State};
+use handoff::model::ProviderName;
 
 pub(super) fn now() -> DateTime<Utc> {
     "2026-11-20T17:00:00Z".parse().unwrap()

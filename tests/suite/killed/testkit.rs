@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
 
-use handoff::net::{BaseUrl, Client, Schedule, Semantics};
+use handoff::http::{BaseUrl, Client, Schedule, Semantics};
 use http::{HeaderMap, HeaderName, Method, header};
 use serde_json::{Value, json};
 

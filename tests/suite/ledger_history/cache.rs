@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use chrono::DateTime;
-use handoff::facts::ObjectId;
 use handoff::ledger::cache::KeptDigests;
 use handoff::ledger::history::{ScanAt, scan, scan_cold};
+use handoff::model::ObjectId;
 use proptest::prelude::*;
 
 use super::generated::{history, store};

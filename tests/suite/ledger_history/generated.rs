@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use handoff::facts::CommitInfo;
+use handoff::model::CommitInfo;
 
 use super::oracle;
 use super::repo::{Repo, Stream};

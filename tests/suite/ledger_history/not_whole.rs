@@ -3,9 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use handoff::facts::{FolderHistory, ObjectId};
 use handoff::ledger::blobs::Blobs;
 use handoff::ledger::history::{Scanned, scan, scan_cold};
+use handoff::model::{FolderHistory, ObjectId};
 
 use super::repo::{Repo, Stream, git, main};
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use handoff::facts::{CommitInfo, FolderHistory, History, ObjectId, Version};
+use handoff::model::{CommitInfo, FolderHistory, History, ObjectId, Version};
 
 use super::repo::Repo;
 

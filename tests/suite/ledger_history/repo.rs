@@ -5,8 +5,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use handoff::facts::ObjectId;
 use handoff::ledger::history::{ScanAt, Scanned, scan, scan_cold};
+use handoff::model::ObjectId;
 
 /// A bare repository in a folder of its own.
 pub(super) struct Repo {

@@ -1,8 +1,8 @@
 //! Single shapes of history, each with what the scan must say about it.
 
 use chrono::DateTime;
-use handoff::facts::FolderHistory;
 use handoff::ledger::history::{HistoryError, ScanAt, Scanned, scan_cold};
+use handoff::model::FolderHistory;
 
 use super::oracle;
 use super::repo::{Repo, Stream, main};

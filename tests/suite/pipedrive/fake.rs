@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use handoff::net::BaseUrl;
+use handoff::http::BaseUrl;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Value, json};
 

@@ -5,9 +5,9 @@ pub(crate) mod fake;
 use std::collections::BTreeMap;
 
 use handoff::crm::pipedrive::{Pipedrive, PipedriveSettings};
-use handoff::crm::{CheckLevel, ClosedWonUpdate, Crm as _, CrmError, Wanted};
-use handoff::facts::{Deal, DealId, Gap, Outcome, Properties, Secrets, Signature, Window};
-use handoff::net::Schedule;
+use handoff::crm::{CheckLevel, ClosedWonUpdate, Crm as _, CrmError, RequestedProperties};
+use handoff::http::Schedule;
+use handoff::model::{Deal, DealId, Gap, Outcome, Properties, Secrets, Signature, Window};
 use handoff::yaml;
 use serde_json::{Value, json};
 
@@ -50,8 +50,8 @@ fn names(list: &[&str]) -> Properties {
     Properties { deal, ..Properties::default() }
 }
 
-fn own(list: &[&str]) -> Wanted {
-    Wanted { own: names(list), ..Wanted::default() }
+fn own(list: &[&str]) -> RequestedProperties {
+    RequestedProperties { own: names(list), ..RequestedProperties::default() }
 }
 
 fn at(text: &str) -> chrono::DateTime<chrono::Utc> {
@@ -197,14 +197,14 @@ async fn pipedrive_what_a_scope_reads_beside_the_deals_is_read_and_must_be_there
         state.organizations[0]["custom_fields"] = json!({"tt": "enterprise"});
     }
     let set = |names: &[&str]| Some(names.iter().map(|&name| name.to_owned()).collect());
-    let scope = |company: &[&str]| Wanted {
+    let scope = |company: &[&str]| RequestedProperties {
         scope: Properties {
             company: set(company),
             contacts: set(&[]),
             line_items: set(&["anything"]),
             ..Properties::default()
         },
-        ..Wanted::default()
+        ..RequestedProperties::default()
     };
     let (deals, gaps) = population(&connect(&fake, "").reading(scope(&["tier"]))).await;
     assert_eq!(gaps, []);
@@ -276,10 +276,10 @@ async fn pipedrive_a_window_asks_for_what_was_touched_since() {
 async fn pipedrive_a_deal_that_is_not_there_says_what_may_be_and_a_merged_one_leads_on() {
     let fake = Fake::start().await;
     let crm = connect(&fake, "");
-    for (id, wanted) in [("1", "merged into another"), ("../1", "ids are numbers")] {
+    for (id, requested) in [("1", "merged into another"), ("../1", "ids are numbers")] {
         let error = crm.deal(&DealId::new(id), None).await.expect_err(id);
         assert!(matches!(error, CrmError::NotFound { .. }), "{error:?}");
-        assert!(help(&error).contains(wanted), "{id}: {}", help(&error));
+        assert!(help(&error).contains(requested), "{id}: {}", help(&error));
     }
     let survivor = crm.deal(&DealId::new("7090"), None).await.expect("merged");
     assert_eq!((survivor.id.as_str(), survivor.merged_ids.len()), ("7009", 1));
@@ -376,8 +376,8 @@ async fn pipedrive_doctor_sees_token_user_lists_and_properties() {
     let denied = json!({"success": false, "error": "Scope and URL mismatch"});
     fake.plan("persons?limit=1", [Some((403, vec![], denied))]);
     let crm = connect(&fake, "");
-    let wanted = names(&["Handoff - promises", "handoff_success_metric", "Gone"]);
-    let checks = crm.checks(&wanted, false).await;
+    let requested = names(&["Handoff - promises", "handoff_success_metric", "Gone"]);
+    let checks = crm.checks(&requested, false).await;
     let of = |level: CheckLevel| -> Vec<&str> {
         checks.iter().filter(|c| c.level == level).map(|c| c.what.as_str()).collect()
     };

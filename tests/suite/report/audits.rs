@@ -6,8 +6,8 @@ use handoff::audit::{
     Metrics, Orphan, OrphanWhy, PopulationReport, QuestionCount, REPORT_VERSION, ReturnCount,
     Settings, SourceReport, Suggestion, Values,
 };
-use handoff::facts::{CrmName, DealId, Gap, Money, ObjectId, Window};
-use handoff::finding::{Finding, Place, Rule, RuleKind, Severity};
+use handoff::finding::{Finding, Location, Rule, RuleKind, Severity};
+use handoff::model::{CrmName, DealId, Gap, Money, ObjectId, Window};
 use handoff::report::{Format, Options, render_audit};
 
 use super::figures::{counted, coverage, first_pass, groups, latencies};
@@ -157,7 +157,7 @@ fn findings_of(row: &DealRow) -> Vec<Finding> {
     let about = key(row.key.as_str());
     let name = row.name.as_deref().unwrap_or_default();
     let brief = |row: &DealRow| {
-        Place::file(format!("{}/brief.yaml", row.brief.as_deref().unwrap_or("briefs")))
+        Location::file(format!("{}/brief.yaml", row.brief.as_deref().unwrap_or("briefs")))
     };
     let mut found = Vec::new();
     match row.class {
@@ -235,7 +235,7 @@ pub(crate) fn report(mut rows: Vec<DealRow>) -> AuditReport {
             "The brief of \"Initech\" has no closed-won deal: the deal is open again.",
         )
         .key(&key("pandadoc-bhvz"))
-        .at(Place::file("briefs/2026/10/initech--pandadoc-bhvz/brief.yaml")),
+        .at(Location::file("briefs/2026/10/initech--pandadoc-bhvz/brief.yaml")),
     );
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     let all: Vec<&DealRow> = rows.iter().collect();

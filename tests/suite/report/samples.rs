@@ -1,7 +1,7 @@
 //! Findings and reports that the tests of every format share.
 
-use handoff::facts::Key;
-use handoff::finding::{Finding, Place, Rule, RuleKind, Severity};
+use handoff::finding::{Finding, Location, Rule, RuleKind, Severity};
+use handoff::model::Key;
 use handoff::report::{FindingsReport, Format, Options, render_findings};
 
 pub(crate) static UNANSWERED: Rule = Rule {
@@ -51,8 +51,14 @@ pub(crate) fn key(text: &str) -> Key {
     Key::parse(text).expect("a key of a test")
 }
 
-pub(crate) fn place(file: &str, line: usize, column: usize, width: usize, source: &str) -> Place {
-    Place {
+pub(crate) fn place(
+    file: &str,
+    line: usize,
+    column: usize,
+    width: usize,
+    source: &str,
+) -> Location {
+    Location {
         file: Some(file.to_owned()),
         line: Some(line),
         column: Some(column),

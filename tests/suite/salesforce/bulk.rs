@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use handoff::crm::salesforce::{BulkPace, Salesforce};
-use handoff::crm::{Crm as _, Wanted};
-use handoff::facts::{Deal, Gap, Outcome, Population, Properties, Window};
+use handoff::crm::{Crm as _, RequestedProperties};
+use handoff::model::{Deal, Gap, Outcome, Population, Properties, Window};
 use serde_json::{Value, json};
 
 use super::connect as connect_as_set;
@@ -33,9 +33,9 @@ pub(crate) fn many(count: usize) -> Org {
     let mut org = from_samples();
     org.opportunities.clear();
     for n in 1..=count {
-        let id = handoff::facts::normalise_deal_id(
-            &handoff::facts::CrmName::new("salesforce"),
-            &handoff::facts::DealId::new(format!("006Hs0000{n:06}")),
+        let id = handoff::model::normalise_deal_id(
+            &handoff::model::CrmName::new("salesforce"),
+            &handoff::model::DealId::new(format!("006Hs0000{n:06}")),
         );
         org.add(json!({
             "Id": id.as_str(), "Name": format!("Deal, \"{n}\"\nof many"), "StageName": "Closed Won",
@@ -91,9 +91,9 @@ async fn salesforce_the_ten_deals_are_the_same_by_either_api_with_all_that_a_sco
         line_items: names(&["TotalPrice"]),
         ..Properties::default()
     };
-    let wanted = Wanted { scope, ..Wanted::default() };
-    let (rest, gaps) = parts(read(&connect(&fake, "").reading(wanted.clone())).await);
-    let (bulk, more) = parts(read(&connect(&fake, "bulk_from: 0").reading(wanted)).await);
+    let requested = RequestedProperties { scope, ..RequestedProperties::default() };
+    let (rest, gaps) = parts(read(&connect(&fake, "").reading(requested.clone())).await);
+    let (bulk, more) = parts(read(&connect(&fake, "bulk_from: 0").reading(requested)).await);
     assert_eq!((gaps, more), (vec![], vec![]));
     assert_eq!(rest.len(), 10);
     for (rest, bulk) in rest.iter().zip(&bulk) {
@@ -190,7 +190,7 @@ async fn salesforce_deals_of_a_merged_account_are_told_with_the_one_that_stays()
     assert!(said.contains("merged into another, told with the one that stayed: 1"), "{said}");
     let (deals, gaps) = parts(population);
     assert_eq!(gaps, []);
-    let one = crm.deal(&handoff::facts::DealId::new("006Hs00000aB2cDIAS"), None).await;
+    let one = crm.deal(&handoff::model::DealId::new("006Hs00000aB2cDIAS"), None).await;
     let of = |deal: &Deal| {
         let company = deal.company.clone().expect("a company");
         let from = company.properties.get("MergedFrom").and_then(Value::as_str).map(str::to_owned);
@@ -198,9 +198,10 @@ async fn salesforce_deals_of_a_merged_account_are_told_with_the_one_that_stays()
     };
     let listed = deals.iter().find(|deal| deal.id.as_str() == "006Hs00000aB2cDIAS").expect("it");
     let text = |text: &str| Some(text.to_owned());
-    let wanted = (text("001Hs00000nWr00IAC"), text("Northwind Group"), text("001Hs00000nWr99IAC"));
-    assert_eq!(of(listed), wanted);
-    assert_eq!(of(&one.expect("the deal")), wanted);
+    let requested =
+        (text("001Hs00000nWr00IAC"), text("Northwind Group"), text("001Hs00000nWr99IAC"));
+    assert_eq!(of(listed), requested);
+    assert_eq!(of(&one.expect("the deal")), requested);
     let deleted = deals.iter().find(|deal| deal.id.as_str() == "006Hs00000aB0cDIAS").expect("it");
     assert_eq!(deleted.outcome, Outcome::Gone, "deleted is another thing");
 }

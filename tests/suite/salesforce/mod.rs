@@ -8,9 +8,9 @@ mod soql;
 use std::collections::BTreeMap;
 
 use handoff::crm::salesforce::{Salesforce, SalesforceSettings};
-use handoff::crm::{CheckLevel, ClosedWonUpdate, Crm as _, CrmError, Wanted};
-use handoff::facts::{Deal, DealId, Gap, Outcome, Properties, Secrets, Signature, Window};
-use handoff::net::Schedule;
+use handoff::crm::{CheckLevel, ClosedWonUpdate, Crm as _, CrmError, RequestedProperties};
+use handoff::http::Schedule;
+use handoff::model::{Deal, DealId, Gap, Outcome, Properties, Secrets, Signature, Window};
 use handoff::yaml;
 use serde_json::{Value, json};
 
@@ -59,8 +59,12 @@ fn deal_fields(names: &[&str]) -> Properties {
     Properties { deal, ..Properties::default() }
 }
 
-fn wanted(own: &[&str], mapping: &[&str]) -> Wanted {
-    Wanted { own: deal_fields(own), mapping: deal_fields(mapping), ..Wanted::default() }
+fn requested(own: &[&str], mapping: &[&str]) -> RequestedProperties {
+    RequestedProperties {
+        own: deal_fields(own),
+        mapping: deal_fields(mapping),
+        ..RequestedProperties::default()
+    }
 }
 
 fn at(text: &str) -> chrono::DateTime<chrono::Utc> {
@@ -82,7 +86,7 @@ async fn salesforce_one_deal_has_all_a_brief_needs() {
     }))
     .expect("signature");
     let all = ["Success_Criteria__c", "Commitment_Log__c", "Not_In_This_Org__c"];
-    let crm = connect(&fake, "").reading(wanted(&all[..1], &all));
+    let crm = connect(&fake, "").reading(requested(&all[..1], &all));
     // The id as a report gives it.
     let mut deal = crm.deal(&DealId::new("006Hs00000aB1cD"), Some(&signature)).await.expect("deal");
     let base = fake.base.as_str();
@@ -247,7 +251,7 @@ async fn salesforce_logins_that_cannot_work_say_why() {
 async fn salesforce_a_mapped_field_that_is_gone_is_named() {
     let fake = Fake::start().await;
     let own = ["Sucess_Criteria__c", "Id FROM User"];
-    let crm = connect(&fake, "").reading(wanted(&own, &own));
+    let crm = connect(&fake, "").reading(requested(&own, &own));
     let error = crm.deal(&DealId::new(FIRST), None).await.expect_err("no such field");
     assert!(matches!(error, CrmError::Settings { .. }));
     assert!(error.to_string().contains("Id FROM User, Sucess_Criteria__c"), "{error}");
@@ -262,14 +266,14 @@ async fn salesforce_a_mapped_field_that_is_gone_is_named() {
 async fn salesforce_mapped_fields_of_the_records_beside_are_read_and_must_be_there() {
     let fake = Fake::start().await;
     let set = |names: &[&str]| Some(names.iter().map(|&name| name.to_owned()).collect());
-    let own = |company: &[&str], contacts: &[&str], items: &[&str]| Wanted {
+    let own = |company: &[&str], contacts: &[&str], items: &[&str]| RequestedProperties {
         own: Properties {
             company: set(company),
             contacts: set(contacts),
             line_items: set(items),
             ..Properties::default()
         },
-        ..Wanted::default()
+        ..RequestedProperties::default()
     };
     let all = own(&["Tier__c"], &["FirstName", "IsPrimary"], &["TotalPrice"]);
     let deal = connect(&fake, "").reading(all.clone()).deal(&DealId::new(FIRST), None).await;
@@ -283,15 +287,15 @@ async fn salesforce_mapped_fields_of_the_records_beside_are_read_and_must_be_the
     let beside =
         fake.state().calls.iter().any(|(_, path, _)| path.contains("FROM OpportunityLine"));
     assert!(!beside, "an audit reads no products that no scope asks for");
-    for (wanted, of) in [
+    for (requested, of) in [
         (own(&["Teir__c"], &[], &[]), "Salesforce's accounts do not have: Teir__c"),
         (own(&[], &["Badge__c"], &[]), "Salesforce's contacts do not have: Badge__c"),
         (own(&[], &[], &["Plan__c"]), "Salesforce's opportunity products do not have: Plan__c"),
     ] {
-        let crm = connect(&fake, "").reading(wanted.clone());
+        let crm = connect(&fake, "").reading(requested.clone());
         let error = crm.deal(&DealId::new(FIRST), None).await.expect_err(of);
         assert!(error.to_string().contains(of), "{error}");
-        let failed = crm.checks(&wanted.own, false).await;
+        let failed = crm.checks(&requested.own, false).await;
         assert_eq!(failed.iter().filter(|c| c.level == CheckLevel::Failed).count(), 1, "{of}");
     }
 }

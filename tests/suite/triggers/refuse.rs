@@ -1,7 +1,7 @@
 //! Every good request spoiled in every way: refused for the right reason, with
 //! an answer that is never 410 and tells no secret.
 
-use handoff::door::BODY_LIMIT;
+use handoff::webhook::BODY_LIMIT;
 use http::Method;
 
 use super::samples::{Sample, all};

@@ -3,8 +3,8 @@
 use base64::Engine as _;
 use chrono::{DateTime, Utc};
 use handoff::crm::{CrmConfig, Told, Triggers};
-use handoff::door::{Answer, Rejection, Request};
-use handoff::facts::Secrets;
+use handoff::model::Secrets;
+use handoff::webhook::{Answer, Rejection, Request};
 use handoff::yaml;
 use hmac::{Hmac, Mac as _};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};

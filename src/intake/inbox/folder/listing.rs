@@ -7,8 +7,8 @@ use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
 
-use super::desk;
 use super::spool::Spool;
+use super::worker_claims;
 use crate::intake::inbox::envelope::EventName;
 use crate::intake::inbox::error::InboxError;
 use crate::intake::inbox::port::{Counts, Listed, State, choose};
@@ -86,7 +86,7 @@ impl Spool {
     fn folders(&self, state: State) -> Result<Vec<PathBuf>, InboxError> {
         let folder = self.folder(state);
         if state == State::Work {
-            desk::desks(&folder).map_err(InboxError::io("listing", &folder))
+            worker_claims::desks(&folder).map_err(InboxError::io("listing", &folder))
         } else {
             Ok(vec![folder])
         }

@@ -2,12 +2,12 @@
 //! share: `new/` waits, `work/<process>/` is in hand, `failed/` waits for a
 //! person, `done/` is remembered for thirty days.
 
-mod desk;
 mod durable;
 mod listing;
 mod settle;
 mod shared;
 mod spool;
+mod worker_claims;
 mod writer;
 
 pub use shared::FolderInbox;

@@ -58,11 +58,11 @@ impl Spool {
     /// # Errors
     /// When the files cannot be moved.
     pub fn give_all_back(&self) -> Result<usize, InboxError> {
-        let desk = self.at_desk(|desk| Ok(desk.path.clone()))?;
+        let claims = self.at_desk(|claims| Ok(claims.path.clone()))?;
         let mut returned = 0;
-        for (name, _) in names_in(&desk)? {
+        for (name, _) in names_in(&claims)? {
             let to = self.file(State::New, &name);
-            fs::rename(desk.join(name.file()), &to).map_err(InboxError::io("moving to", &to))?;
+            fs::rename(claims.join(name.file()), &to).map_err(InboxError::io("moving to", &to))?;
             returned += 1;
         }
         Ok(returned)
@@ -160,7 +160,7 @@ impl Spool {
     }
 
     fn rewrite(&self, claimed: &Claimed) -> Result<(), InboxError> {
-        let scratch = self.at_desk(|desk| Ok(desk.scratch()))?;
+        let scratch = self.at_desk(|claims| Ok(claims.scratch()))?;
         self.write_over(&scratch, &self.in_hand(&claimed.envelope.name())?, &claimed.envelope)
     }
 
@@ -171,6 +171,6 @@ impl Spool {
 
     /// Where an event is while this process has it in hand.
     fn in_hand(&self, name: &EventName) -> Result<PathBuf, InboxError> {
-        self.at_desk(|desk| Ok(desk.path.join(name.file())))
+        self.at_desk(|claims| Ok(claims.path.join(name.file())))
     }
 }

@@ -47,7 +47,7 @@ impl FolderInbox {
 
 #[async_trait]
 impl Inbox for FolderInbox {
-    fn place(&self) -> String {
+    fn location(&self) -> String {
         self.spool.root().display().to_string()
     }
 

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::desk::{self, Desk};
 use super::durable::{sync_folder, write_synced};
+use super::worker_claims::{self, WorkerClaims};
 use crate::intake::inbox::envelope::{Envelope, EventName};
 use crate::intake::inbox::error::InboxError;
 use crate::intake::inbox::port::{Put, State};
@@ -21,7 +21,7 @@ const WRITERS: usize = 16;
 #[derive(Debug)]
 pub struct Spool {
     root: PathBuf,
-    desk: Mutex<Option<Desk>>,
+    claims: Mutex<Option<WorkerClaims>>,
     pub(super) queue: Mutex<VecDeque<EventName>>,
 }
 
@@ -36,7 +36,7 @@ impl Spool {
             fs::create_dir_all(&path).map_err(InboxError::io("making the inbox folder", &path))?;
         }
         sync_folder(root).map_err(InboxError::io("making durable", root))?;
-        Ok(Self { root: root.to_path_buf(), desk: Mutex::new(None), queue: Mutex::default() })
+        Ok(Self { root: root.to_path_buf(), claims: Mutex::new(None), queue: Mutex::default() })
     }
 
     /// Its folder.
@@ -56,19 +56,19 @@ impl Spool {
     /// This process's desk, made when it is first needed.
     pub(super) fn at_desk<T>(
         &self,
-        act: impl FnOnce(&Desk) -> Result<T, InboxError>,
+        act: impl FnOnce(&WorkerClaims) -> Result<T, InboxError>,
     ) -> Result<T, InboxError> {
-        let mut desk = self.hold_desk();
-        if desk.as_ref().is_none_or(|desk| !desk.path.is_dir()) {
+        let mut claims = self.hold_desk();
+        if claims.as_ref().is_none_or(|claims| !claims.path.is_dir()) {
             let work = self.folder(State::Work);
-            let made = Desk::set_up(&work, &self.folder(State::New));
-            *desk = Some(made.map_err(InboxError::io("making a folder in", &work))?);
+            let made = WorkerClaims::set_up(&work, &self.folder(State::New));
+            *claims = Some(made.map_err(InboxError::io("making a folder in", &work))?);
         }
-        act(desk.as_ref().expect("it was just set up"))
+        act(claims.as_ref().expect("it was just set up"))
     }
 
-    fn hold_desk(&self) -> MutexGuard<'_, Option<Desk>> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    fn hold_desk(&self) -> MutexGuard<'_, Option<WorkerClaims>> {
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where an event is, if it is here.
@@ -78,8 +78,8 @@ impl Spool {
             return Ok(Some(State::New));
         }
         let work = self.folder(State::Work);
-        let desks = desk::desks(&work).map_err(InboxError::io("listing", &work))?;
-        if desks.iter().any(|desk| desk.join(name.file()).exists()) {
+        let desks = worker_claims::desks(&work).map_err(InboxError::io("listing", &work))?;
+        if desks.iter().any(|claims| claims.join(name.file()).exists()) {
             return Ok(Some(State::Work));
         }
         for state in [State::Failed, State::Done, State::New] {
@@ -95,9 +95,9 @@ impl Spool {
     /// # Errors
     /// When the folders cannot be read or written.
     pub fn recover(&self) -> Result<usize, InboxError> {
-        let own = self.hold_desk().as_ref().map(|desk| desk.path.clone());
+        let own = self.hold_desk().as_ref().map(|claims| claims.path.clone());
         let work = self.folder(State::Work);
-        desk::clear_abandoned(&work, &self.folder(State::New), own.as_deref())
+        worker_claims::clear_abandoned(&work, &self.folder(State::New), own.as_deref())
             .map_err(InboxError::io("recovering", &work))
     }
 
@@ -108,7 +108,7 @@ impl Spool {
     pub fn check_writable(&self) -> Result<(), InboxError> {
         let new = self.folder(State::New);
         fs::metadata(&new).map_err(InboxError::io("looking at", &new))?;
-        let scratch = self.at_desk(|desk| Ok(desk.scratch()))?;
+        let scratch = self.at_desk(|claims| Ok(claims.scratch()))?;
         fs::write(&scratch, b"probe\n").map_err(InboxError::io("writing", &scratch))?;
         fs::remove_file(&scratch).map_err(InboxError::io("removing", &scratch))
     }
@@ -166,7 +166,7 @@ impl Spool {
     fn write_new(&self, fresh: &[usize], envelopes: &[Envelope]) -> Vec<Result<(), InboxError>> {
         let write = |index: &usize| {
             let envelope = &envelopes[*index];
-            let scratch = self.at_desk(|desk| Ok(desk.scratch()))?;
+            let scratch = self.at_desk(|claims| Ok(claims.scratch()))?;
             self.write_over(&scratch, &self.file(State::New, &envelope.name()), envelope)
         };
         if fresh.len() < 2 {

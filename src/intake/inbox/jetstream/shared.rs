@@ -13,8 +13,8 @@ use crate::intake::inbox::port::{Claimed, Counts, Inbox, Listed, Put, State};
 
 #[async_trait]
 impl Inbox for JetStreamInbox {
-    fn place(&self) -> String {
-        self.streams.place().to_owned()
+    fn location(&self) -> String {
+        self.streams.location().to_owned()
     }
 
     fn stored(&self) -> Arc<Notify> {

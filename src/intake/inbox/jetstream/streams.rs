@@ -105,7 +105,7 @@ impl Streams {
     }
 
     /// Where this is, without secrets.
-    pub(super) fn place(&self) -> &str {
+    pub(super) fn location(&self) -> &str {
         &self.place
     }
 

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use handoff::facts::Secrets;
 use handoff::intake::{Inbox, InboxError, JetStreamInbox, NatsAccess, NatsAddress};
+use handoff::model::Secrets;
 use secrecy::SecretString;
 
 use crate::intake::server::eventually;

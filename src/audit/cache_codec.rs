@@ -1,0 +1,196 @@
+//! A folder's digest as bytes, so that the next audit need not read briefs
+//! that have not changed. What follows from the history itself (commits, their
+//! times, their order) is not kept: it is looked up again.
+
+use serde::{Deserialize, Serialize};
+
+use super::brief_facts::{BriefFacts, DealAsWritten, SignatureAsWritten, UnansweredField};
+use super::events::Events;
+use crate::model::{CrmName, DealId, DocumentId, Key, Money, Person, ProviderName};
+
+/// The form of [`Kept`]; it grows when the form changes, or the way in which
+/// a brief is judged.
+pub const KEPT_FORMAT: u32 = 2;
+
+/// Seconds and nanoseconds; `DateTime` itself would be kept as text.
+pub(super) mod moment {
+    use chrono::{DateTime, Utc};
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    pub(in crate::audit) fn serialize<S: Serializer>(
+        at: &DateTime<Utc>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        (at.timestamp(), at.timestamp_subsec_nanos()).serialize(serializer)
+    }
+
+    pub(in crate::audit) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<DateTime<Utc>, D::Error> {
+        let (seconds, nanos) = <(i64, u32)>::deserialize(deserializer)?;
+        DateTime::from_timestamp(seconds, nanos).ok_or_else(|| D::Error::custom("no such moment"))
+    }
+}
+
+/// The same for a moment that may be absent.
+pub(super) mod maybe_moment {
+    use chrono::{DateTime, Utc};
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    pub(in crate::audit) fn serialize<S: Serializer>(
+        at: &Option<DateTime<Utc>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        super::kept_moment(*at).serialize(serializer)
+    }
+
+    pub(in crate::audit) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<DateTime<Utc>>, D::Error> {
+        Ok(super::moment_of(super::Moment::deserialize(deserializer)?))
+    }
+}
+
+/// A moment that may be absent.
+type Moment = Option<(i64, u32)>;
+
+fn kept_moment(at: Option<chrono::DateTime<chrono::Utc>>) -> Moment {
+    at.map(|at| (at.timestamp(), at.timestamp_subsec_nanos()))
+}
+
+fn moment_of(kept: Moment) -> Option<chrono::DateTime<chrono::Utc>> {
+    kept.and_then(|(seconds, nanos)| chrono::DateTime::from_timestamp(seconds, nanos))
+}
+
+/// The part of a digest that comes from the files.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Kept<'a> {
+    /// The key in the files.
+    pub(super) key: Option<&'a str>,
+    /// The version, counted from the folder's first, that was delivered.
+    pub(super) delivered: Option<(u32, KeptBrief<'a>)>,
+    #[serde(borrow)]
+    pub(super) tip: KeptTip<'a>,
+    pub(super) events: &'a [u8],
+}
+
+/// The brief at the tip.
+#[derive(Serialize, Deserialize)]
+pub(super) enum KeptTip<'a> {
+    Gone,
+    AsDelivered,
+    #[serde(borrow)]
+    Changed(Box<KeptBrief<'a>>),
+}
+
+/// [`BriefFacts`] with borrowed texts.
+#[derive(Serialize, Deserialize)]
+pub(super) struct KeptBrief<'a> {
+    key: Option<&'a str>,
+    deal: Option<KeptDeal<'a>>,
+    signature: Option<(&'a str, Option<&'a str>, Moment)>,
+    customer: Option<&'a str>,
+    tier: Option<&'a str>,
+    csm: Option<&'a str>,
+    value: Option<([u8; 16], Option<&'a str>)>,
+    due: Moment,
+    complete: bool,
+    #[serde(borrow)]
+    unanswered: Vec<(Option<u8>, &'a str)>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptDeal<'a> {
+    crm: &'a str,
+    id: &'a str,
+    name: Option<&'a str>,
+    owner: Option<(Option<&'a str>, Option<&'a str>)>,
+    closed_won_at: Moment,
+}
+
+impl<'a> From<&'a BriefFacts> for KeptBrief<'a> {
+    fn from(brief: &'a BriefFacts) -> Self {
+        let deal = |deal: &'a DealAsWritten| KeptDeal {
+            crm: deal.crm.as_str(),
+            id: deal.id.as_str(),
+            name: deal.name.as_deref(),
+            owner: deal.owner.as_ref().map(|owner| (owner.name.as_deref(), owner.email.as_deref())),
+            closed_won_at: kept_moment(deal.closed_won_at),
+        };
+        Self {
+            key: brief.key.as_ref().map(Key::as_str),
+            deal: brief.deal.as_ref().map(deal),
+            signature: brief.signature.as_ref().map(|signature| {
+                let document = signature.document_id.as_ref().map(DocumentId::as_str);
+                (signature.provider.as_str(), document, kept_moment(signature.signed_at))
+            }),
+            customer: brief.customer.as_deref(),
+            tier: brief.tier.as_deref(),
+            csm: brief.csm.as_deref(),
+            value: brief
+                .value
+                .as_ref()
+                .map(|value| (value.amount.serialize(), value.currency.as_deref())),
+            due: kept_moment(brief.due),
+            complete: brief.complete,
+            unanswered: brief
+                .unanswered
+                .iter()
+                .map(|field| (field.question, field.field.as_str()))
+                .collect(),
+        }
+    }
+}
+
+impl KeptBrief<'_> {
+    /// The facts; `None` when a text is no key.
+    pub(super) fn facts(&self) -> Option<BriefFacts> {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        let deal = |deal: &KeptDeal<'_>| DealAsWritten {
+            crm: CrmName::new(deal.crm),
+            id: DealId::new(deal.id),
+            name: owned(deal.name),
+            owner: deal
+                .owner
+                .map(|(name, email)| Person { name: owned(name), email: owned(email) }),
+            closed_won_at: moment_of(deal.closed_won_at),
+        };
+        Some(BriefFacts {
+            key: self.key.map(Key::parse).transpose().ok()?,
+            deal: self.deal.as_ref().map(deal),
+            signature: self.signature.map(|(provider, document, at)| SignatureAsWritten {
+                provider: ProviderName::new(provider),
+                document_id: document.map(DocumentId::new),
+                signed_at: moment_of(at),
+            }),
+            customer: owned(self.customer),
+            tier: owned(self.tier),
+            csm: owned(self.csm),
+            value: self.value.map(|(amount, currency)| Money {
+                amount: rust_decimal::Decimal::deserialize(amount),
+                currency: owned(currency),
+            }),
+            due: moment_of(self.due),
+            complete: self.complete,
+            unanswered: self
+                .unanswered
+                .iter()
+                .map(|(question, field)| UnansweredField {
+                    question: *question,
+                    field: (*field).to_owned(),
+                })
+                .collect(),
+        })
+    }
+}
+
+impl Kept<'_> {
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        postcard::to_stdvec(self).expect("texts and numbers always fit a vector")
+    }
+
+    pub(super) fn events(&self) -> Option<Events> {
+        Events::from_bytes(self.events)
+    }
+}

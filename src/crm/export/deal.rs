@@ -1,0 +1,394 @@
+//! One row as a deal.
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashSet};
+
+use chrono_tz::Tz;
+use serde_json::{Map, Value};
+
+use super::load::Loaded;
+use super::problems::Problem;
+use super::record;
+use super::settings::{Column, FileSettings};
+use super::source::WonTest;
+use super::table::{Cursor, without_controls};
+use super::tally::{Tally, count_stage};
+use super::won::{self, Signs};
+use crate::crm::people::website;
+use crate::model::{Company, Deal, DealId, Key, Outcome, Person};
+use crate::text::quoted;
+
+/// How much of each deal is wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// Everything the files say.
+    #[default]
+    Whole,
+    /// What an audit counts.
+    Counted(Counted),
+}
+
+/// What an audit needs of a deal beside what it counts: little, for files with
+/// very many rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Properties of deal and company by name.
+    pub properties: BTreeSet<String>,
+    /// Texts that are kept in whatever column they stand: the ids of signed
+    /// documents, which tell a deal's brief.
+    pub documents: HashSet<String>,
+}
+
+/// Columns with the names under which they are kept.
+type NamedColumns<'a> = Vec<(usize, Vec<&'a str>)>;
+
+/// Builds deals from rows.
+pub(super) struct Builder<'a> {
+    pub(super) loaded: &'a Loaded,
+    pub(super) settings: &'a FileSettings,
+    pub(super) won: Option<&'a WonTest>,
+    pub(super) zone: Tz,
+    /// Whether a deal that is not won is read whole, too.
+    pub(super) every: bool,
+    pub(super) detail: &'a Detail,
+    /// The columns that are kept as properties, and under which names.
+    pub(super) kept: NamedColumns<'a>,
+    /// The other columns, which are kept where one of these texts stands there.
+    others: Option<(NamedColumns<'a>, &'a HashSet<String>)>,
+}
+
+impl<'a> Builder<'a> {
+    /// A builder for deals in so much detail; the won test reads everything.
+    pub(super) fn new(
+        loaded: &'a Loaded,
+        settings: &'a FileSettings,
+        won: Option<&'a WonTest>,
+        every: bool,
+        detail: &'a Detail,
+    ) -> Self {
+        let counted = match detail {
+            Detail::Counted(counted) if won.is_none() => Some(counted),
+            _ => None,
+        };
+        let columns_with = |requested: &dyn Fn(&&str) -> bool| {
+            let columns = loaded.columns.names.iter().enumerate();
+            columns
+                .map(|(at, names)| {
+                    (at, names.iter().map(String::as_str).filter(requested).collect())
+                })
+                .filter(|(_, names): &(usize, Vec<&str>)| !names.is_empty())
+                .collect()
+        };
+        let kept =
+            columns_with(&|name| counted.is_none_or(|counted| counted.properties.contains(*name)));
+        let others = counted.filter(|counted| !counted.documents.is_empty()).map(|counted| {
+            let others = columns_with(&|name| !counted.properties.contains(*name));
+            (others, &counted.documents)
+        });
+        let zone = settings.dates.timezone.map_or(Tz::UTC, |zone| zone.0);
+        Self { loaded, settings, won, zone, every, detail, kept, others }
+    }
+}
+
+impl Builder<'_> {
+    /// A row's deal; `None` when something is wrong, which is then among the
+    /// problems.
+    pub(super) fn build(
+        &self,
+        row: usize,
+        cursor: &mut Cursor,
+        tally: &mut Tally,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Deal> {
+        let loaded = self.loaded;
+        let before = problems.len();
+        loaded.table.seek(row, cursor);
+        let cursor = &*cursor;
+        let id = loaded.id_at(cursor);
+        if let Err(problem) = self.check_id(&id, row) {
+            problems.push(problem);
+            return None;
+        }
+        let mut deal = Deal::new(loaded.name.clone(), id);
+        deal.name = self.text(cursor, Column::Name);
+        let signs =
+            [Column::IsWon, Column::IsClosed, Column::Status, Column::Stage, Column::Probability]
+                .map(|column| self.cell(cursor, column));
+        let [is_won, is_closed, status, stage, probability] = &signs;
+        let (outcome, evidence) =
+            won::outcome(Signs { is_won, is_closed, status, stage, probability });
+        deal.outcome = outcome;
+        let weak = loaded.columns.of(Column::Id).is_none();
+        let keeps_all = self.every || self.won.is_some();
+        if keeps_all || outcome == Outcome::Unknown || *self.detail == Detail::Whole {
+            deal.stage = self.text(cursor, Column::Stage);
+        }
+        if !keeps_all && matches!(outcome, Outcome::Open | Outcome::Lost | Outcome::Gone) {
+            return Some(deal);
+        }
+        self.fill(&mut deal, row, cursor, tally, problems);
+        if weak {
+            deal.properties.insert("weak_match".to_owned(), Value::Bool(true));
+        }
+        if let Some(test) = self.won {
+            match test(&deal) {
+                Ok(true) => deal.outcome = Outcome::Won,
+                Ok(false) if matches!(outcome, Outcome::Lost | Outcome::Gone) => {}
+                Ok(false) => deal.outcome = Outcome::Open,
+                Err(why) => problems.push(
+                    Problem::row(
+                        loaded.table.number(row),
+                        format!("crm.file.won gives no answer: {why}"),
+                    )
+                    .help("The expression reads `deal`, and is true where a row is won."),
+                ),
+            }
+        }
+        if problems.len() > before {
+            return None;
+        }
+        if !matches!(deal.outcome, Outcome::Won | Outcome::Unknown) {
+            // The close date of an open deal is a hope.
+            deal.closed_won_at = None;
+            deal.closed_won_evidence = None;
+        }
+        self.trim(&mut deal);
+        if weak {
+            tally.weak += 1;
+        }
+        if self.won.is_none() {
+            count_stage(&deal, evidence, tally);
+        }
+        Some(deal)
+    }
+
+    fn check_id(&self, id: &DealId, row: usize) -> Result<(), Problem> {
+        let loaded = self.loaded;
+        let number = loaded.table.number(row);
+        let text = id.as_str();
+        let Some(column) = loaded.columns.of(Column::Id) else {
+            return if text.is_empty() {
+                Err(Problem::row(
+                    number,
+                    "The row has no name or no close date, and there is no id",
+                )
+                .help("Add the id to the export: rows without one cannot be told apart."))
+            } else {
+                Ok(())
+            };
+        };
+        let header = &loaded.table.headers[column];
+        if text.is_empty() {
+            return Err(Problem::cell(number, header, "The row has no id")
+                .help("Each deal needs its id; a row that is no deal must go."));
+        }
+        let mangled = text.contains(['.', ','])
+            && text.to_ascii_uppercase().split_once("E+").is_some_and(|(a, b)| {
+                a.bytes().all(|c| c.is_ascii_digit() || matches!(c, b'.' | b','))
+                    && b.bytes().all(|c| c.is_ascii_digit())
+            });
+        if mangled {
+            return Err(Problem::cell(
+                number,
+                header,
+                format!("A spreadsheet has rounded the id to {}", quoted(text)),
+            )
+            .help(
+                "Export again and do not save the file from a spreadsheet; its digits are lost.",
+            ));
+        }
+        // What every vendor writes is a key already; the rest is asked.
+        if text.len() > 60 || !text.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            Key::for_deal(&loaded.name, id).map_err(|error| {
+                Problem::cell(
+                    number,
+                    header,
+                    format!("The id {} cannot be used: {error}", quoted(text)),
+                )
+            })?;
+        }
+        Ok(())
+    }
+
+    fn cell<'c>(&'c self, cursor: &'c Cursor, column: Column) -> Cow<'c, str> {
+        let columns = self.loaded.columns.all(column).iter();
+        columns
+            .map(|at| self.loaded.table.cell(cursor, *at))
+            .find(|cell| !cell.is_empty())
+            .unwrap_or(Cow::Borrowed(""))
+    }
+
+    fn text(&self, cursor: &Cursor, column: Column) -> Option<String> {
+        let cell = self.cell(cursor, column);
+        let text = without_controls(&cell);
+        (!text.is_empty()).then_some(text)
+    }
+
+    fn fill(
+        &self,
+        deal: &mut Deal,
+        row: usize,
+        cursor: &Cursor,
+        tally: &mut Tally,
+        problems: &mut Vec<Problem>,
+    ) {
+        let loaded = self.loaded;
+        deal.url = self.text(cursor, Column::Url);
+        deal.pipeline = self.text(cursor, Column::Pipeline);
+        self.part_stage(deal);
+        let owner = Person {
+            name: self.text(cursor, Column::Owner),
+            email: self.text(cursor, Column::OwnerEmail),
+        };
+        deal.owner = (owner != Person::default()).then_some(owner);
+        self.fill_amount(deal, row, cursor, tally, problems);
+        self.fill_closing(deal, row, cursor, tally, problems);
+        deal.company = self.company(cursor, tally);
+        if *self.detail == Detail::Whole || self.won.is_some() {
+            let ids = self.cell(cursor, Column::ContactIds);
+            deal.contacts = record::contacts_in_cell(&self.cell(cursor, Column::Contacts), &ids);
+            if let ([only], Some(email)) =
+                (deal.contacts.as_mut_slice(), self.text(cursor, Column::ContactEmail))
+            {
+                only.email.get_or_insert(email);
+            }
+        }
+        if let Some(children) = loaded.table.children(cursor) {
+            if let Some(company) = &children.company {
+                record::fill_company(deal.company.get_or_insert_default(), company.clone());
+            }
+            for contact in &children.contacts {
+                record::merge_contact(&mut deal.contacts, record::contact(contact.clone()));
+            }
+            deal.line_items.extend(children.line_items.iter().cloned().map(record::line_item));
+        }
+        for (at, join) in loaded.joined.iter().enumerate() {
+            let found = join.apply(
+                &loaded.table,
+                cursor,
+                &mut deal.company,
+                &mut deal.contacts,
+                &mut deal.line_items,
+            );
+            *tally.unjoined.entry(at).or_default() += usize::from(!found);
+        }
+        if let Some(column) = loaded.columns.merged_ids {
+            let cell = loaded.table.cell(cursor, column);
+            let ids = cell.split(';').map(str::trim).filter(|id| !id.is_empty());
+            deal.merged_ids = ids.map(|id| loaded.normal_id(id)).collect();
+        }
+        deal.properties = self.properties(cursor, tally);
+    }
+
+    /// Pipedrive's `Stage (pipeline)` holds both, as `Contract sent (Renewals)`.
+    fn part_stage(&self, deal: &mut Deal) {
+        let header = self.loaded.columns.of(Column::Stage).map(|at| &self.loaded.table.headers[at]);
+        if deal.pipeline.is_some() || !header.is_some_and(|h| h.ends_with("(pipeline)")) {
+            return;
+        }
+        let stage = deal.stage.as_deref().unwrap_or_default();
+        if let Some((stage, pipeline)) = stage.strip_suffix(')').and_then(|s| s.rsplit_once(" (")) {
+            (deal.pipeline, deal.stage) = (Some(pipeline.to_owned()), Some(stage.to_owned()));
+        }
+    }
+
+    fn company(&self, cursor: &Cursor, tally: &mut Tally) -> Option<Company> {
+        let mut name = self.text(cursor, Column::Company);
+        let mut id = self.text(cursor, Column::CompanyId);
+        // Several companies stand in one cell, and their ids in the other.
+        if let (Some(names), Some(ids)) = (&name, &id) {
+            let (names, ids): (Vec<&str>, Vec<&str>) =
+                (names.split(';').collect(), ids.split(';').collect());
+            if names.len() > 1 && names.len() == ids.len() {
+                tally.several_companies += 1;
+                let first = (names[0].trim().to_owned(), ids[0].trim().to_owned());
+                (name, id) = (Some(first.0), Some(first.1));
+            }
+        }
+        let company = Company {
+            id,
+            name,
+            website: self.text(cursor, Column::Website).map(|site| website(&site)),
+            industry: self.text(cursor, Column::Industry),
+            employees: record::count(&self.cell(cursor, Column::Employees)),
+            properties: self.company_properties(cursor),
+        };
+        (company != Company::default()).then_some(company)
+    }
+
+    fn company_properties(&self, cursor: &Cursor) -> Map<String, Value> {
+        let mut properties = Map::new();
+        for (column, names) in &self.loaded.columns.company {
+            let Some(value) = self.loaded.table.value(cursor, *column) else { continue };
+            for name in names.iter().filter(|name| self.keeps_of_company(name)) {
+                properties.insert(name.clone(), value.clone());
+            }
+        }
+        properties
+    }
+
+    fn keeps_of_company(&self, name: &str) -> bool {
+        match self.detail {
+            Detail::Counted(counted) if self.won.is_none() => counted.properties.contains(name),
+            _ => true,
+        }
+    }
+
+    /// All cells under all their names.
+    fn properties(&self, cursor: &Cursor, tally: &mut Tally) -> Map<String, Value> {
+        let loaded = self.loaded;
+        // With few of them, room for more would be most of what a deal takes.
+        let mut properties =
+            Map::with_capacity(self.kept.iter().map(|(_, names)| names.len()).sum());
+        for (column, names) in &self.kept {
+            let column = *column;
+            let Some(value) = loaded.table.value(cursor, column) else { continue };
+            if let Value::String(text) = &value {
+                // Each control character is a byte or two, and the text is trimmed alike.
+                let changed = !loaded.table.is_json()
+                    && text.len() != loaded.table.cell(cursor, column).len();
+                tally.controls += usize::from(changed);
+            }
+            for name in names {
+                let value = match (&value, loaded.columns.deal_type == Some(column)) {
+                    (Value::String(text), true) if *name == "dealtype" => api_word(text),
+                    _ => value.clone(),
+                };
+                properties.insert((*name).to_owned(), value);
+            }
+        }
+        if let Some((others, documents)) = &self.others {
+            for (column, names) in others {
+                let cell = loaded.table.cell(cursor, *column);
+                if documents.contains(cell.trim()) {
+                    let value = Value::String(cell.trim().to_owned());
+                    properties.extend(names.iter().map(|name| ((*name).to_owned(), value.clone())));
+                }
+            }
+        }
+        properties
+    }
+
+    /// Leaves out what is not wanted, where it was read for the won test.
+    fn trim(&self, deal: &mut Deal) {
+        let Detail::Counted(Counted { properties, documents }) = self.detail else { return };
+        deal.contacts = Vec::new();
+        deal.line_items = Vec::new();
+        let keep = |name: &String, value: &mut Value| {
+            properties.contains(name)
+                || name == "weak_match"
+                || value.as_str().is_some_and(|text| documents.contains(text.trim()))
+        };
+        deal.properties.retain(keep);
+        if let Some(company) = &mut deal.company {
+            company.properties.retain(keep);
+        }
+    }
+}
+
+/// A deal type as HubSpot's API has it: `New Business` is `newbusiness`.
+fn api_word(label: &str) -> Value {
+    let word = label.to_lowercase().replace(' ', "");
+    let known = matches!(word.as_str(), "newbusiness" | "existingbusiness");
+    Value::String(if known { word } else { label.to_owned() })
+}

@@ -1,0 +1,378 @@
+//! One state of the files: read, columns found, rows found by id, joined files
+//! at hand. Kept until a file changes.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::SystemTime;
+
+use rayon::prelude::*;
+use sha2::{Digest as _, Sha256};
+
+use super::amounts::SignProof;
+use super::columns::Columns;
+use super::dates::OrderProof;
+use super::join::Joined;
+use super::problems::{self, Problem};
+use super::settings::{Column, DateOrder, DecimalSign, FileSettings};
+use super::table::{Cursor, Table};
+use super::vendor;
+use super::vendor_columns::Vendor;
+use crate::crm::CrmError;
+use crate::model::{CrmName, DealId, normalise_deal_id};
+
+/// Rows are worked on in pieces of this many.
+pub(super) const PIECE: usize = 8_192;
+
+/// A file and the state it was in when it was read.
+pub(super) type Stamp = (PathBuf, u64, Option<SystemTime>);
+
+/// How a single `,` or `.` before three digits is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SignRule {
+    /// The decimal sign is known.
+    Known(DecimalSign),
+    /// Nothing proves it; a file with this delimiter is written in a locale
+    /// with this decimal sign, so the other sign groups thousands. The sign
+    /// itself stays in doubt: money with three decimals is rare.
+    Likely(DecimalSign),
+    /// The column holds both signs as decimal signs.
+    Mixed,
+}
+
+/// Everything that is known of the files before a deal is built.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    /// The file as it is configured: messages are the same on every machine.
+    pub(super) path: PathBuf,
+    pub(super) name: CrmName,
+    pub(super) vendor: Option<Vendor>,
+    pub(super) table: Table,
+    pub(super) columns: Columns,
+    pub(super) joined: Vec<Joined>,
+    pub(super) stamps: Vec<Stamp>,
+    /// Rows by the hash of their id, in order.
+    ids: Vec<(u64, u32)>,
+    orders: HashMap<usize, OnceLock<Option<DateOrder>>>,
+    sign: OnceLock<SignRule>,
+}
+
+impl Loaded {
+    /// Reads the files.
+    pub(super) fn read(settings: &FileSettings, root: &Path) -> Result<Self, CrmError> {
+        let path = settings.deals.clone();
+        let (table, stamp) = read_table(root, &path, "deals")?;
+        let vendor = vendor::recognise(&table.headers);
+        let name = settings.name.as_deref().or(vendor.map(Vendor::name)).unwrap_or("csv");
+        let name = CrmName::new(name);
+        let columns = Columns::find(&table, vendor, &settings.columns)
+            .map_err(|found| many(&path, &found))?;
+        let mut stamps = vec![stamp];
+        let mut joined = Vec::new();
+        for join in &settings.join {
+            let path = join.file.clone();
+            let (other, stamp) = read_table(root, &path, "join")?;
+            if !other.broken.is_empty() {
+                return Err(many(&path, &other.broken));
+            }
+            stamps.push(stamp);
+            joined.push(
+                Joined::new(join, path.clone(), other, &table, &columns, &name)
+                    .map_err(|found| many(&path, &found))?,
+            );
+        }
+        let date_columns = columns.all(Column::ClosedWonAt).iter().copied();
+        let orders = date_columns.map(|at| (at, OnceLock::new())).collect();
+        let mut loaded = Self {
+            path,
+            name,
+            vendor,
+            table,
+            columns,
+            joined,
+            stamps,
+            ids: Vec::new(),
+            orders,
+            sign: OnceLock::new(),
+        };
+        loaded.ids = loaded.index();
+        Ok(loaded)
+    }
+
+    /// Whether the files are as they were.
+    pub(super) fn is_current(&self) -> bool {
+        self.stamps.iter().all(|old| stamp(&old.0).is_ok_and(|new| new == *old))
+    }
+
+    /// The path as messages show it.
+    pub(super) fn shown(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn index(&self) -> Vec<(u64, u32)> {
+        let rows: Vec<usize> = (0..self.table.len()).collect();
+        let mut ids: Vec<(u64, u32)> = rows
+            .par_chunks(PIECE)
+            .flat_map_iter(|rows| {
+                let mut cursor = Cursor::default();
+                rows.iter()
+                    .map(|row| {
+                        (self.hash_of(*row, &mut cursor), u32::try_from(*row).unwrap_or(u32::MAX))
+                    })
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        ids.par_sort_unstable();
+        ids
+    }
+
+    /// The hash of a row's id in the form a key has it. Most ids are in it but
+    /// for the case, which is seen without building anything.
+    fn hash_of(&self, row: usize, cursor: &mut Cursor) -> u64 {
+        if let Some(column) = self.columns.of(Column::Id) {
+            self.table.seek_until(row, column, cursor);
+            let cell = self.table.cell(cursor, column);
+            let in_form = cell.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase());
+            if in_form && cell.len() != 15 {
+                return hash(&cell);
+            }
+        }
+        hash(&canonical(&self.id_of(row, cursor)))
+    }
+
+    /// A row's id in its one form; of company, name and close date where the
+    /// file has no ids. Empty where there is none.
+    pub(super) fn id_of(&self, row: usize, cursor: &mut Cursor) -> DealId {
+        if let Some(column) = self.columns.of(Column::Id) {
+            self.table.seek_until(row, column, cursor);
+        } else {
+            self.table.seek(row, cursor);
+        }
+        self.id_at(cursor)
+    }
+
+    /// The id of the cursor's row.
+    pub(super) fn id_at(&self, cursor: &Cursor) -> DealId {
+        if let Some(column) = self.columns.of(Column::Id) {
+            return self.normal_id(&self.table.cell(cursor, column));
+        }
+        let cell = |column| {
+            let at = self.columns.all(column).iter();
+            at.map(|at| self.table.cell(cursor, *at)).find(|cell| !cell.is_empty())
+        };
+        let part = |column| cell(column).map(|c| crate::text::one_line(&c)).unwrap_or_default();
+        let [company, name, closed] =
+            [Column::Company, Column::Name, Column::ClosedWonAt].map(part);
+        if name.is_empty() || closed.is_empty() {
+            return DealId::new("");
+        }
+        let all = format!("{company}\n{name}\n{closed}").to_lowercase();
+        let digest = hex::encode(&Sha256::digest(all.as_bytes())[..5]);
+        DealId::new(format!("{}-{digest}", crate::text::slug(&name, 48)))
+    }
+
+    /// The one form of an id: out of a spreadsheet's `="…"`, without the `.0`
+    /// that makes a number of it, a Salesforce id with 18 characters.
+    pub(super) fn normal_id(&self, cell: &str) -> DealId {
+        let mut id = cell.trim();
+        if let Some(inner) = id.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"')) {
+            id = inner.trim();
+        }
+        if let Some(whole) = id.strip_suffix(".0")
+            && whole.bytes().all(|b| b.is_ascii_digit())
+        {
+            id = whole;
+        }
+        normalise_deal_id(&self.name, &DealId::new(id))
+    }
+
+    /// The rows with this id; one, in a file without mistakes.
+    pub(super) fn rows_with(&self, id: &DealId) -> Vec<usize> {
+        let requested = canonical(&self.normal_id(id.as_str()));
+        let hash = hash(&requested);
+        let mut cursor = Cursor::default();
+        let from = self.ids.partition_point(|(h, _)| *h < hash);
+        self.ids[from..]
+            .iter()
+            .take_while(|(h, _)| *h == hash)
+            .map(|(_, row)| *row as usize)
+            .filter(|row| canonical(&self.id_of(*row, &mut cursor)) == requested)
+            .collect()
+    }
+
+    /// Rows whose ids fall together, as problems.
+    pub(super) fn doubled_ids(&self) -> Vec<Problem> {
+        let mut cursor = Cursor::default();
+        let mut problems = Vec::new();
+        for pair in self.ids.windows(2).filter(|pair| pair[0].0 == pair[1].0) {
+            let (first, second) = (pair[0].1 as usize, pair[1].1 as usize);
+            let id = self.id_of(second, &mut cursor);
+            if id.as_str().is_empty()
+                || canonical(&self.id_of(first, &mut cursor)) != canonical(&id)
+            {
+                continue;
+            }
+            problems.push(self.doubled(&id, first, second));
+        }
+        problems.sort_by_key(|problem| problem.row);
+        problems
+    }
+
+    /// The problem of two rows with one id.
+    pub(super) fn doubled(&self, id: &DealId, first: usize, second: usize) -> Problem {
+        let (first, second) = (self.table.number(first), self.table.number(second));
+        match self.columns.of(Column::Id) {
+            Some(column) => Problem::cell(
+                second,
+                &self.table.headers[column],
+                format!("The id {} is that of row {first} too", crate::text::quoted(id.as_str())),
+            )
+            .help("Each deal stands in one row; a report with one row for each product or contact repeats them."),
+            None => Problem::row(
+                second,
+                format!("Company, name and close date are those of row {first} too"),
+            )
+            .help("Without an id these deals cannot be told apart: add the id to the export."),
+        }
+    }
+
+    /// The order of a date column: configured, else proved by the column, else
+    /// by another date column of an export that one program wrote.
+    pub(super) fn order(&self, column: usize, configured: Option<DateOrder>) -> Option<DateOrder> {
+        if configured.is_some() {
+            return configured;
+        }
+        *self.orders.get(&column)?.get_or_init(|| {
+            let proof = self.date_proof(column);
+            if proof.order().is_some() || proof.day_first.is_some() || self.vendor.is_none() {
+                return proof.order();
+            }
+            let others: Vec<Option<DateOrder>> = (0..self.table.headers.len())
+                .filter(|at| *at != column && is_date_header(&self.table.headers[*at]))
+                .map(|at| self.date_proof(at))
+                .filter(|proof| proof.day_first.is_some() || proof.month_first.is_some())
+                .map(|proof| proof.order())
+                .collect();
+            let first = *others.first()?;
+            if others.iter().all(|order| *order == first) { first } else { None }
+        })
+    }
+
+    /// The order that the column was read in without being configured.
+    pub(super) fn decided_order(&self, column: usize) -> Option<DateOrder> {
+        self.orders.get(&column)?.get().copied().flatten()
+    }
+
+    /// What proves a column's order: rows with a day past 12.
+    pub(super) fn date_proof(&self, column: usize) -> OrderProof {
+        let mut cursor = Cursor::default();
+        let mut proof = OrderProof::default();
+        for row in 0..self.table.len() {
+            self.table.seek_until(row, column, &mut cursor);
+            proof.see(&self.table.cell(&cursor, column), self.table.number(row));
+        }
+        proof
+    }
+
+    /// How a single sign before three digits is read: as configured, else as
+    /// the column proves, else as the vendor always writes, else as it fits
+    /// the file's delimiter.
+    pub(super) fn sign(&self, configured: Option<DecimalSign>) -> SignRule {
+        if let Some(sign) = configured {
+            return SignRule::Known(sign);
+        }
+        *self.sign.get_or_init(|| {
+            let Some(column) = self.columns.of(Column::Amount) else { return SignRule::Mixed };
+            let mut cursor = Cursor::default();
+            let mut proof = SignProof::default();
+            for row in 0..self.table.len() {
+                self.table.seek_until(row, column, &mut cursor);
+                proof.see(&self.table.cell(&cursor, column), self.table.number(row));
+            }
+            // HubSpot's exports and JSON know the point only.
+            let point = self.vendor == Some(Vendor::HubSpot) || self.table.is_json();
+            match (proof.sign(), proof.point, self.table.delimiter()) {
+                (Some(sign), _, _) => SignRule::Known(sign),
+                (None, Some(_), _) => SignRule::Mixed,
+                (None, None, _) if point => SignRule::Known(DecimalSign::Point),
+                (None, None, Some(b';')) => SignRule::Likely(DecimalSign::Comma),
+                (None, None, _) => SignRule::Likely(DecimalSign::Point),
+            }
+        })
+    }
+
+    /// What was found of the decimal sign without its being configured.
+    pub(super) fn decided_sign(&self) -> Option<SignRule> {
+        self.sign.get().copied()
+    }
+
+    /// The ids nearest to one that is not there.
+    pub(super) fn near(&self, id: &DealId) -> Vec<String> {
+        let digits =
+            |text: &str| text.bytes().filter(u8::is_ascii_alphanumeric).collect::<Vec<_>>();
+        let requested = id.as_str().to_lowercase();
+        let bare = digits(&requested);
+        let mut cursor = Cursor::default();
+        let mut near: Vec<(usize, String)> = Vec::new();
+        for row in 0..self.table.len() {
+            let other = self.id_of(row, &mut cursor);
+            let lower = other.as_str().to_lowercase();
+            let same_but_signs = digits(&lower) == bare;
+            if !same_but_signs && lower.len().abs_diff(requested.len()) > 2 {
+                continue;
+            }
+            let distance =
+                if same_but_signs { 0 } else { strsim::osa_distance(&lower, &requested) };
+            if distance <= 2 {
+                near.push((distance, other.as_str().to_owned()));
+                near.sort();
+                near.truncate(3);
+            }
+        }
+        near.into_iter().map(|(_, id)| id).collect()
+    }
+}
+
+/// An id as a key holds it: two ids that fall together there are one.
+fn canonical(id: &DealId) -> String {
+    let keeps = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    id.as_str().chars().map(|c| if keeps(c) { c.to_ascii_lowercase() } else { '-' }).collect()
+}
+
+fn hash(text: &str) -> u64 {
+    use std::hash::{DefaultHasher, Hasher as _};
+    let mut hasher = DefaultHasher::new();
+    hasher.write(text.as_bytes());
+    hasher.finish()
+}
+
+fn is_date_header(header: &str) -> bool {
+    let header = header.to_lowercase();
+    ["date", "time", "created", "closed on", "datum", "fecha"]
+        .iter()
+        .any(|word| header.contains(word))
+}
+
+/// One error for the problems of a file.
+pub(super) fn many(path: &Path, found: &[Problem]) -> CrmError {
+    problems::error(&path.display().to_string(), found, found.len())
+        .expect("it is called with at least one problem")
+}
+
+fn stamp(path: &Path) -> std::io::Result<Stamp> {
+    let meta = std::fs::metadata(path)?;
+    Ok((path.to_owned(), meta.len(), meta.modified().ok()))
+}
+
+fn read_table(root: &Path, path: &Path, setting: &str) -> Result<(Table, Stamp), CrmError> {
+    let full = root.join(path);
+    let read = stamp(&full).and_then(|stamp| Ok((std::fs::read(&full)?, stamp)));
+    let (bytes, stamp) = read.map_err(|error| CrmError::Settings {
+        message: format!("{}: the file cannot be read: {error}", path.display()),
+        help: format!(
+            "Put the export there, or name another file under crm.file.{setting}; a relative path starts at the ledger."
+        ),
+    })?;
+    let table = Table::read(bytes).map_err(|problem| many(path, &[problem]))?;
+    Ok((table, stamp))
+}

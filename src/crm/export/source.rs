@@ -1,0 +1,285 @@
+//! An export file as a CRM.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::deal::{Builder, Detail};
+use super::every;
+use super::load::{Loaded, many};
+use super::remarks::{self, counted};
+use super::settings::{Column, FileSettings};
+use super::table::Cursor;
+use super::tally::Tally;
+use crate::crm::people::mark_signers;
+use crate::crm::{Check, CheckLevel, ClosedWonUpdate, Crm, CrmError, Progress};
+use crate::model::{
+    CrmName, Deal, DealId, Evidence, Gap, Key, Outcome, Population, Properties, Signature, Source,
+    Window,
+};
+
+/// Whether a row is won: the configured expression, compiled by who knows
+/// expressions. It reads the deal as far as the row says.
+pub type WonTest = Box<dyn Fn(&Deal) -> Result<bool, String> + Send + Sync>;
+
+/// Deals from an export file, with what is joined to them.
+pub struct FileCrm {
+    settings: FileSettings,
+    root: PathBuf,
+    won: Option<WonTest>,
+    name: CrmName,
+    detail: Detail,
+    loaded: Mutex<Arc<Loaded>>,
+}
+
+impl FileCrm {
+    /// Reads the file and its headers. Relative paths start at `root`, the
+    /// ledger. `won` is the compiled `settings.won`.
+    ///
+    /// # Errors
+    /// When a file cannot be read, is no table, or its columns do not fit.
+    pub fn open(
+        settings: FileSettings,
+        root: impl Into<PathBuf>,
+        won: Option<WonTest>,
+    ) -> Result<Self, CrmError> {
+        let root = root.into();
+        if let Some(name) = &settings.name {
+            let named = Key::for_deal(&CrmName::new(name.as_str()), &DealId::new("1"));
+            if named.is_err() || *name != name.to_lowercase() || name.contains(char::is_whitespace)
+            {
+                return Err(CrmError::Settings {
+                    message: format!(
+                        "crm.file.name: {} cannot begin a key.",
+                        crate::text::quoted(name)
+                    ),
+                    help: "Use lower-case letters, digits and dashes, such as zoho.".to_owned(),
+                });
+            }
+        }
+        let loaded = Loaded::read(&settings, &root)?;
+        let name = loaded.name.clone();
+        let loaded = Mutex::new(Arc::new(loaded));
+        Ok(Self { settings, root, won, name, detail: Detail::Whole, loaded })
+    }
+
+    /// The same, giving in a population so much of each deal; [`Crm::deal`]
+    /// gives all of it always.
+    #[must_use]
+    pub fn with_detail(mut self, detail: Detail) -> Self {
+        self.detail = detail;
+        self
+    }
+
+    /// The files as they are now; read again when one has changed.
+    fn current(&self) -> Result<Arc<Loaded>, CrmError> {
+        let mut held = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if !held.is_current() {
+            let fresh = Loaded::read(&self.settings, &self.root)?;
+            if fresh.name != self.name {
+                return Err(CrmError::Settings {
+                    message: format!(
+                        "{}: the file was an export of {} and is one of {} now.",
+                        fresh.shown(),
+                        self.name,
+                        fresh.name
+                    ),
+                    help: "Keys begin with the CRM's name: set crm.file.name, or put the former export back."
+                        .to_owned(),
+                });
+            }
+            *held = Arc::new(fresh);
+        }
+        Ok(Arc::clone(&held))
+    }
+
+    fn builder<'a>(&'a self, loaded: &'a Loaded, detail: &'a Detail, every: bool) -> Builder<'a> {
+        Builder::new(loaded, &self.settings, self.won.as_ref(), every, detail)
+    }
+
+    fn not_found(&self, loaded: &Loaded, id: &DealId) -> CrmError {
+        let near = loaded.near(id);
+        let mut help = match near.as_slice() {
+            [] => format!(
+                "{} has {}, and none with this id.",
+                loaded.shown(),
+                counted(loaded.table.len(), "deal")
+            ),
+            near => format!("Did you mean {}?", near.join(" or ")),
+        };
+        if loaded.columns.of(Column::Id).is_none() {
+            help.push_str(
+                " The file has no column with ids, so its deals are keyed by company, name and \
+                 close date: add the id to the export.",
+            );
+        } else if near.is_empty() {
+            help.push_str(" Export again if the deal is newer than the file.");
+        }
+        if let Some(problem) = loaded.table.broken.first() {
+            let row = problem.row.unwrap_or_default();
+            help.push_str(&format!(
+                " Rows that cannot be read may hold it, the first is row {row}."
+            ));
+        }
+        CrmError::NotFound { crm: self.name.clone(), id: id.clone(), help }
+    }
+
+    fn build_all(
+        &self,
+        loaded: &Loaded,
+        progress: &dyn Progress,
+    ) -> Result<(Vec<Deal>, Tally), CrmError> {
+        every::deals(&self.builder(loaded, &self.detail, false), progress)
+    }
+
+    /// What `doctor` says of the content, once it can be read.
+    fn content_checks(&self, loaded: &Loaded, named: &Properties) -> Vec<Check> {
+        let file = |what: &str| format!("{}: {what}", loaded.shown());
+        let mut checks = Vec::new();
+        match self.build_all(loaded, &()) {
+            Ok((deals, tally)) => {
+                let won = deals.iter().filter(|deal| deal.outcome == Outcome::Won).count();
+                checks.push(Check {
+                    what: file("deals"),
+                    level: if won > 0 { CheckLevel::Ok } else { CheckLevel::Warning },
+                    detail: format!("{}, {won} of them won", counted(deals.len(), "deal")),
+                    remedy: (won == 0).then(|| {
+                        "Say which rows are won: crm.file.won, an expression such as deal.stage == 'Closed Won'."
+                            .to_owned()
+                    }),
+                });
+                for remark in remarks::all(loaded, &self.settings, &tally) {
+                    checks.push(Check {
+                        what: file("remark"),
+                        level: CheckLevel::Warning,
+                        detail: remark,
+                        remedy: None,
+                    });
+                }
+            }
+            Err(error) => {
+                let help = match &error {
+                    CrmError::BadData { help, .. } => Some(help.clone()),
+                    _ => None,
+                };
+                checks.push(Check {
+                    what: file("deals"),
+                    level: CheckLevel::Failed,
+                    detail: error.to_string(),
+                    remedy: help,
+                });
+            }
+        }
+        let missing: Vec<&String> = named
+            .deal
+            .iter()
+            .filter(|name| !loaded.columns.names.iter().flatten().any(|known| known == *name))
+            .collect();
+        for name in missing {
+            checks.push(Check {
+                what: file(name),
+                // An export has the columns somebody chose; its answers stay open.
+                level: CheckLevel::Warning,
+                detail: format!(
+                    "The mapping reads deal.properties.{name}, and the file has no such column"
+                ),
+                remedy: Some(format!(
+                    "Add the column to the export, or change the mapping. The columns are {}.",
+                    loaded.table.headers_in_words()
+                )),
+            });
+        }
+        checks
+    }
+}
+
+impl std::fmt::Debug for FileCrm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FileCrm").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Crm for FileCrm {
+    fn name(&self) -> &CrmName {
+        &self.name
+    }
+
+    async fn deal(&self, id: &DealId, signature: Option<&Signature>) -> Result<Deal, CrmError> {
+        let loaded = self.current()?;
+        let rows = loaded.rows_with(id);
+        let row = match rows.as_slice() {
+            [] => return Err(self.not_found(&loaded, id)),
+            [row] => *row,
+            [first, second, ..] => {
+                return Err(many(&loaded.path, &[loaded.doubled(id, *first, *second)]));
+            }
+        };
+        let mut problems = Vec::new();
+        let built = self.builder(&loaded, &Detail::Whole, true).build(
+            row,
+            &mut Cursor::default(),
+            &mut Tally::default(),
+            &mut problems,
+        );
+        match built {
+            Some(mut deal) => {
+                mark_signers(&mut deal.contacts, signature);
+                Ok(deal)
+            }
+            None => Err(many(&loaded.path, &problems)),
+        }
+    }
+
+    async fn population(
+        &self,
+        _window: Window,
+        progress: &dyn Progress,
+    ) -> Result<Population, CrmError> {
+        let loaded = self.current()?;
+        let (deals, tally) = self.build_all(&loaded, progress)?;
+        let gaps = loaded.table.cut_off.iter().map(|said| Gap {
+            what: format!("the pages behind {}", loaded.shown()),
+            why: format!(
+                "the file says in {} that there are more records",
+                crate::text::quoted(said)
+            ),
+            help: Some("Export all pages into one file.".to_owned()),
+        });
+        let source = Source {
+            kind: "file".to_owned(),
+            location: self.settings.deals.display().to_string(),
+            query: self.settings.won.clone(),
+            rows: loaded.table.len(),
+            sha256: loaded.table.sha256.clone(),
+            remarks: remarks::all(&loaded, &self.settings, &tally),
+        };
+        Ok(Population { source, deals: Evidence::new(deals, gaps.collect()) })
+    }
+
+    async fn mark_closed_won(
+        &self,
+        _id: &DealId,
+        _signed_at: DateTime<Utc>,
+        _brief_url: Option<&str>,
+    ) -> Result<ClosedWonUpdate, CrmError> {
+        Ok(ClosedWonUpdate::NotSupported)
+    }
+
+    async fn checks(&self, named: &Properties, _offline: bool) -> Vec<Check> {
+        match self.current() {
+            Ok(loaded) => self.content_checks(&loaded, named),
+            Err(error) => vec![Check {
+                what: format!("{}: file", self.settings.deals.display()),
+                level: CheckLevel::Failed,
+                detail: error.to_string(),
+                remedy: match error {
+                    CrmError::BadData { help, .. } | CrmError::Settings { help, .. } => Some(help),
+                    _ => None,
+                },
+            }],
+        }
+    }
+}

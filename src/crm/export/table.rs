@@ -1,0 +1,338 @@
+//! A file as a table: headers and rows, whether it was delimited text or JSON.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use super::encoding;
+use super::footer;
+use super::json;
+use super::problems::Problem;
+use super::rows::{self, Cell, Fault};
+use crate::text::quoted;
+
+/// A file's rows under their headers. What could not be read is in `broken`.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// The headers, trimmed, as they are written.
+    pub(super) headers: Vec<String>,
+    body: Body,
+    /// Rows that cannot be read; they are never skipped in silence.
+    pub(super) broken: Vec<Problem>,
+    /// What was left out or assumed, for the report.
+    pub(super) remarks: Vec<String>,
+    /// What the file itself says is missing from it, such as further pages.
+    pub(super) cut_off: Option<String>,
+    /// SHA-256 of the file's bytes, in hexadecimal.
+    pub(super) sha256: String,
+}
+
+#[derive(Debug)]
+enum Body {
+    Text { text: String, delimiter: u8, rows: Vec<RowAt> },
+    Json { records: Vec<json::Record> },
+}
+
+/// Where a row starts, and its number in a spreadsheet.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RowAt {
+    pub(super) start: usize,
+    pub(super) number: u32,
+}
+
+/// One row's cells, reused from row to row.
+#[derive(Debug, Default)]
+pub(super) struct Cursor {
+    cells: Vec<Cell>,
+    row: usize,
+}
+
+impl Cursor {
+    /// How many cells the row has in the text.
+    pub(super) fn width(&self) -> usize {
+        self.cells.len()
+    }
+}
+
+impl Table {
+    /// Reads a file's bytes: JSON by its first character, else delimited text.
+    pub(super) fn read(bytes: Vec<u8>) -> Result<Self, Problem> {
+        // What is not plain UTF-8 is hashed before it is decoded, the rest
+        // while its rows are found: that takes as long.
+        let plain = !bytes.starts_with(b"\xEF\xBB\xBF") && std::str::from_utf8(&bytes).is_ok();
+        let early = (!plain).then(|| sha256(&bytes));
+        let decoded = encoding::decode(bytes).map_err(|fault| {
+            Problem::row(fault.line, fault.what)
+                .help("Export the file again as UTF-8, or save it as \"CSV UTF-8\".")
+        })?;
+        let text = decoded.text;
+        let mut table = match text.trim_start().as_bytes().first() {
+            None => {
+                return Err(Problem::file("The file is empty")
+                    .help("Export it again; even an export without deals has a line of headers."));
+            }
+            Some(b'[' | b'{') => {
+                let parsed = json::read(&text)?;
+                Self {
+                    headers: parsed.headers,
+                    body: Body::Json { records: parsed.records },
+                    broken: Vec::new(),
+                    remarks: Vec::new(),
+                    cut_off: parsed.cut_off,
+                    sha256: early.unwrap_or_else(|| sha256(text.as_bytes())),
+                }
+            }
+            Some(_) => Self::read_text(text, early)?,
+        };
+        table.remarks.extend(decoded.remark);
+        if table.len() == 0 && table.broken.is_empty() {
+            table.remarks.push("The file holds headers and no rows.".to_owned());
+        }
+        Ok(table)
+    }
+
+    fn read_text(text: String, early: Option<String>) -> Result<Self, Problem> {
+        let (found, sha256) = rayon::join(
+            || Found::rows_of(&text),
+            || early.unwrap_or_else(|| sha256(text.as_bytes())),
+        );
+        let found = found?;
+        let mut table = Self {
+            headers: found.headers,
+            body: Body::Text { text, delimiter: found.delimiter, rows: found.rows },
+            broken: found.broken,
+            remarks: Vec::new(),
+            cut_off: None,
+            sha256,
+        };
+        if found.blank > 0 {
+            table.remarks.push(format!("Rows without any text, left out: {}.", found.blank));
+        }
+        footer::leave_out(&mut table);
+        table.set_ragged_apart(&found.ragged);
+        Ok(table)
+    }
+
+    /// Rows whose cells cannot be told apart are problems, not deals.
+    fn set_ragged_apart(&mut self, ragged: &[(usize, usize)]) {
+        let expected = self.headers.len();
+        let kept = self.len();
+        let Body::Text { rows, .. } = &mut self.body else { return };
+        let mut apart = Vec::new();
+        for (row, actual) in ragged.iter().filter(|(row, _)| *row < kept) {
+            let number = rows[*row].number;
+            if number == 0 {
+                continue;
+            }
+            apart.push(*row);
+            self.broken.push(
+                Problem::row(
+                    number as usize,
+                    format!(
+                        "The row has {}, but there are {expected} columns",
+                        super::remarks::counted(*actual, "cell")
+                    ),
+                )
+                .help("A cell with the delimiter in it must be quoted; a row that is no deal must go."),
+            );
+        }
+        for row in apart {
+            rows[row].number = 0;
+        }
+        rows.retain(|row| row.number > 0);
+        self.broken.sort_by_key(|problem| problem.row);
+    }
+
+    /// The number of rows.
+    pub(super) fn len(&self) -> usize {
+        match &self.body {
+            Body::Text { rows, .. } => rows.len(),
+            Body::Json { records } => records.len(),
+        }
+    }
+
+    /// Whether this was JSON.
+    pub(super) fn is_json(&self) -> bool {
+        matches!(self.body, Body::Json { .. })
+    }
+
+    /// The delimiter of a text.
+    pub(super) fn delimiter(&self) -> Option<u8> {
+        match &self.body {
+            Body::Text { delimiter, .. } => Some(*delimiter),
+            Body::Json { .. } => None,
+        }
+    }
+
+    /// The row's number as a spreadsheet shows it; a JSON record's place in its list.
+    pub(super) fn number(&self, row: usize) -> usize {
+        match &self.body {
+            Body::Text { rows, .. } => rows[row].number as usize,
+            Body::Json { .. } => row + 1,
+        }
+    }
+
+    /// Leaves a row out; for footers, before any row is used.
+    pub(super) fn drop_rows(&mut self, gone: &[usize]) {
+        if let Body::Text { rows, .. } = &mut self.body {
+            for row in gone {
+                rows[*row].number = 0;
+            }
+        }
+    }
+
+    /// Moves the cursor to a row.
+    pub(super) fn seek(&self, row: usize, cursor: &mut Cursor) {
+        cursor.row = row;
+        if let Body::Text { text, delimiter, rows } = &self.body {
+            // It was read once already, so it can be read again.
+            let _ = rows::read_row(text, rows[row].start, *delimiter, &mut cursor.cells);
+        }
+    }
+
+    /// As [`Table::seek`], for the cells up to this column only.
+    pub(super) fn seek_until(&self, row: usize, column: usize, cursor: &mut Cursor) {
+        cursor.row = row;
+        if let Body::Text { text, delimiter, rows } = &self.body {
+            let start = rows[row].start;
+            let _ = rows::read_cells(text, start, *delimiter, column + 1, &mut cursor.cells);
+        }
+    }
+
+    /// The text of a cell in the cursor's row; empty where there is none.
+    pub(super) fn cell<'a>(&'a self, cursor: &Cursor, column: usize) -> Cow<'a, str> {
+        match &self.body {
+            Body::Text { text, .. } => {
+                cursor.cells.get(column).map_or(Cow::Borrowed(""), |cell| cell.text(text))
+            }
+            Body::Json { records } => records[cursor.row].text(column),
+        }
+    }
+
+    /// The value of a cell: text, or what JSON holds; `None` where it is empty.
+    pub(super) fn value(&self, cursor: &Cursor, column: usize) -> Option<Value> {
+        match &self.body {
+            Body::Text { .. } => {
+                let text = self.cell(cursor, column);
+                (!text.is_empty()).then(|| Value::String(without_controls(&text)))
+            }
+            Body::Json { records } => records[cursor.row].value(column).cloned(),
+        }
+    }
+
+    /// Lists and objects below a JSON record, by kind.
+    pub(super) fn children(&self, cursor: &Cursor) -> Option<&json::Children> {
+        match &self.body {
+            Body::Text { .. } => None,
+            Body::Json { records } => Some(&records[cursor.row].children),
+        }
+    }
+
+    /// The column with this header, whatever its case.
+    pub(super) fn column(&self, header: &str) -> Option<usize> {
+        let requested = header.trim();
+        self.headers.iter().position(|h| h == requested).or_else(|| {
+            let requested = requested.to_lowercase();
+            self.headers.iter().position(|h| h.to_lowercase() == requested)
+        })
+    }
+
+    /// The headers in words, for messages.
+    pub(super) fn headers_in_words(&self) -> String {
+        let shown: Vec<String> = self.headers.iter().take(20).map(|h| quoted(h)).collect();
+        let more = self.headers.len().saturating_sub(20);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("{}{more}", shown.join(", "))
+    }
+}
+
+/// What a first reading of a text finds.
+struct Found {
+    headers: Vec<String>,
+    delimiter: u8,
+    rows: Vec<RowAt>,
+    /// Rows with another number of cells than there are headers.
+    ragged: Vec<(usize, usize)>,
+    broken: Vec<Problem>,
+    blank: usize,
+}
+
+impl Found {
+    fn rows_of(text: &str) -> Result<Self, Problem> {
+        let (delimiter, mut at) = rows::find_delimiter(text);
+        let mut number = u32::from(at > 0);
+        let mut cells = Vec::with_capacity(32);
+        // Blank lines may stand before the headers.
+        let headers: Vec<String> = loop {
+            number += 1;
+            at = rows::read_row(text, at, delimiter, &mut cells)
+                .map_err(|fault| fault_problem(fault, number))?;
+            if !cells.iter().all(|cell| cell.is_blank(text)) {
+                break cells.iter().map(|c| crate::text::one_line(&c.text(text))).collect();
+            }
+            if at >= text.len() {
+                return Err(Problem::file("The file holds nothing but blank lines"));
+            }
+        };
+        let mut found = Self {
+            headers,
+            delimiter,
+            rows: Vec::with_capacity((text.len() - at) / 100),
+            ragged: Vec::new(),
+            broken: Vec::new(),
+            blank: 0,
+        };
+        let columns = found.headers.len();
+        while at < text.len() {
+            number += 1;
+            let start = at;
+            match rows::read_row(text, at, delimiter, &mut cells) {
+                Ok(next) => at = next,
+                Err(fault) => {
+                    // Where the next row starts cannot be known.
+                    found.broken.push(fault_problem(fault, number));
+                    break;
+                }
+            }
+            let blank = |cells: &[Cell]| cells.iter().all(|cell| cell.is_blank(text));
+            if cells[0].is_blank(text) && blank(&cells) {
+                // A line without anything is none; a line of delimiters is told.
+                found.blank += usize::from(cells.len() > 1);
+                continue;
+            }
+            if cells.len() < columns || !blank(&cells[columns..]) {
+                found.ragged.push((found.rows.len(), cells.len()));
+            }
+            found.rows.push(RowAt { start, number });
+        }
+        Ok(found)
+    }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+fn fault_problem(fault: Fault, number: u32) -> Problem {
+    let what = match fault {
+        Fault::Unclosed => {
+            "A quote is opened in this row and never closed, so the rows behind it cannot be told apart"
+        }
+        Fault::AfterQuote => {
+            "Text follows a closing quote in this row: a quote is missing or not doubled"
+        }
+    };
+    Problem::row(number as usize, what)
+        .help("A quote inside a cell is written twice, and the cell is quoted.")
+}
+
+/// The text without control characters but line ends and tabs: nothing that
+/// reads it later (YAML, terminals, mail) can hold them.
+pub(super) fn without_controls(text: &str) -> String {
+    if text.bytes().any(|b| b < 0x20 || b == 0x7f || b == 0xC2) {
+        text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
+    } else {
+        text.to_owned()
+    }
+}

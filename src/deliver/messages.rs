@@ -1,0 +1,283 @@
+//! What people are told about one handoff: the texts of `templates/`, filled
+//! in. The same letters go to every sink and into the outbox.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use minijinja::value::Serde;
+use serde_json::{Value, json};
+
+use super::templates::web_address;
+use super::{
+    DeliveryError, Handoff, Medium, Message, MessageKind, OnboardingTask, SinkContext, TaskForm,
+    TaskList, TemplateError,
+};
+use crate::brief::{Event, EventKind, deadline_in_force, deadline_moves, question};
+
+/// Writes the letters.
+#[derive(Clone)]
+pub struct Messages {
+    site: SinkContext,
+}
+
+impl Messages {
+    /// With these texts, clock and calendar.
+    #[must_use]
+    pub fn new(site: SinkContext) -> Self {
+        Self { site }
+    }
+
+    /// The surroundings.
+    #[must_use]
+    pub fn site(&self) -> &SinkContext {
+        &self.site
+    }
+
+    /// The CSM's first-touch task.
+    ///
+    /// # Errors
+    /// When a ledger's own template fails.
+    pub fn task(
+        &self,
+        handoff: &Handoff,
+        form: TaskForm,
+        medium: Medium,
+    ) -> Result<Message, DeliveryError> {
+        let mut context = self.context(handoff);
+        context["pull_request"] = json!(form == TaskForm::PullRequest);
+        self.letter("task.md.j2", medium, Serde(context))
+    }
+
+    /// The text of a draft's pull request, in Markdown.
+    ///
+    /// # Errors
+    /// When a ledger's own template fails.
+    pub fn draft(&self, handoff: &Handoff) -> Result<Message, DeliveryError> {
+        self.letter("draft.md.j2", Medium::Markdown, Serde(self.context(handoff)))
+    }
+
+    /// The chat message. `mention` is our own markup that addresses the CSM.
+    ///
+    /// # Errors
+    /// When a ledger's own template fails.
+    pub fn notice(
+        &self,
+        handoff: &Handoff,
+        medium: Medium,
+        mention: Option<String>,
+    ) -> Result<Message, DeliveryError> {
+        let mention = mention.map(minijinja::Value::from_safe_string);
+        let context = minijinja::context! { mention, ..Serde(self.context(handoff)) };
+        self.letter("notice.slack.j2", medium, context)
+    }
+
+    /// What people are told when a handoff was returned or came again;
+    /// `mention` is our own markup that addresses them.
+    ///
+    /// # Errors
+    /// When a ledger's own template fails.
+    pub fn again(
+        &self,
+        handoff: &Handoff,
+        occasion: MessageKind,
+        medium: Medium,
+        mention: Option<String>,
+    ) -> Result<Message, DeliveryError> {
+        let name = match occasion {
+            MessageKind::Signed => return self.notice(handoff, medium, mention),
+            MessageKind::Returned => "returned.md.j2",
+            MessageKind::Resubmitted => "resubmitted.md.j2",
+        };
+        let mention = mention.map(minijinja::Value::from_safe_string);
+        let returned = handoff.timeline.last(EventKind::Returned);
+        let changes: Vec<Value> = handoff
+            .changes
+            .iter()
+            .map(|it| {
+                json!({"question": it.question, "words": question(it.question), "field": it.field,
+                       "before": it.before, "after": it.after})
+            })
+            .collect();
+        let mut values = self.context(handoff);
+        values["changes"] = json!(changes);
+        values["returned"] = json!({
+            "by": returned.and_then(|event| event.by.as_ref()),
+            "reason": returned.and_then(|event| event.reason.as_ref()),
+            "at": returned.map(|event| self.site.in_words(event.at)),
+        });
+        let context = minijinja::context! { mention, ..Serde(values) };
+        self.letter(name, medium, context)
+    }
+
+    /// The mail, in Markdown or plain text.
+    ///
+    /// # Errors
+    /// When a ledger's own template fails.
+    pub fn mail(&self, handoff: &Handoff, medium: Medium) -> Result<Message, DeliveryError> {
+        self.letter("mail.md.j2", medium, Serde(self.context(handoff)))
+    }
+
+    /// The onboarding project's name and description.
+    ///
+    /// # Errors
+    /// When a ledger's own template fails.
+    pub fn project(&self, handoff: &Handoff, medium: Medium) -> Result<Message, DeliveryError> {
+        let mut context = self.context(handoff);
+        context["tasks"] = json!(self.tasks(handoff)?);
+        self.letter("project.md.j2", medium, Serde(context))
+    }
+
+    /// The day of the first touch's deadline, for targets that know days only.
+    #[must_use]
+    pub fn due_day(&self, handoff: &Handoff) -> Option<NaiveDate> {
+        due(handoff).map(|due| self.site.days().of(due))
+    }
+
+    /// The onboarding tasks of this handoff.
+    ///
+    /// # Errors
+    /// When `tasks.yaml` is not valid.
+    pub fn tasks(&self, handoff: &Handoff) -> Result<Vec<OnboardingTask>, DeliveryError> {
+        let signed = signed_at(handoff).unwrap_or_else(|| (self.site.clock)());
+        TaskList::read(&self.site)
+            .and_then(|list| list.tasks(&self.site, signed, &self.context(handoff)))
+            .map_err(|error| template_fault(&error))
+    }
+
+    /// The body of the welcome request; the same bytes at every try.
+    #[must_use]
+    pub fn welcome(&self, handoff: &Handoff) -> Value {
+        // Receivers take 20 KB; the brief itself bounds no answer.
+        let told =
+            |path: &str| answer(&handoff.brief, path).map(|text| crate::text::shorten(&text, 500));
+        let person = |at: &str| json!({"name": told(&format!("{at}.name")), "email": told(&format!("{at}.email"))});
+        json!({
+            "type": "handoff.welcome_sequence.requested",
+            "timestamp": signed_at(handoff),
+            "data": {
+                "handoff_id": handoff.key,
+                "customer": {"name": told("customer.name"), "website": told("customer.website"), "tier": told("customer.tier")},
+                "contacts": {"signer": person("contacts.signer"), "day_to_day": person("contacts.day_to_day")},
+                "csm": person("first_action.owner"),
+                "primary_goal": told("success.primary_goal"),
+                "deal": {"crm": told("deal.crm"), "id": told("deal.id")},
+            }
+        })
+    }
+
+    fn letter(
+        &self,
+        name: &str,
+        medium: Medium,
+        context: impl Into<minijinja::Value>,
+    ) -> Result<Message, DeliveryError> {
+        self.site.templates.letter(name, medium, context).map_err(|error| template_fault(&error))
+    }
+
+    /// The names that stand in templates; docs/deliveries.md lists them.
+    fn context(&self, handoff: &Handoff) -> Value {
+        let brief = &handoff.brief;
+        let due = due(handoff);
+        let missing: Vec<Value> = handoff
+            .missing
+            .iter()
+            .map(|gap| {
+                json!({"question": gap.question, "words": question(gap.question), "field": gap.field, "ask": gap.ask,
+                       "example": gap.example})
+            })
+            .collect();
+        let money = answer(brief, "purchase.contract_value.amount").map(|amount| {
+            let currency = answer(brief, "purchase.contract_value.currency").unwrap_or_default();
+            format!("{amount} {currency}").trim_end().to_owned()
+        });
+        let short = due.map(|due| {
+            due.with_timezone(&self.site.timezone).format("%a %-d %b %H:%M %Z").to_string()
+        });
+        json!({
+            "key": handoff.key,
+            "customer": customer(handoff),
+            "complete": handoff.missing.is_empty(),
+            "folder": handoff.folder,
+            "commit": handoff.commit,
+            "url": handoff.url.as_deref().and_then(web_address),
+            "task_url": task_url(handoff),
+            "instruction": answer(brief, "first_action.instruction"),
+            "due": due.map(|due| self.site.in_words(due)),
+            "due_short": short,
+            "due_at": due,
+            "owner": {"name": answer(brief, "first_action.owner.name"),
+                      "email": answer(brief, "first_action.owner.email"),
+                      "github": answer(brief, "first_action.owner.github")},
+            "rep": {"name": answer(brief, "deal.owner.name"), "email": answer(brief, "deal.owner.email")},
+            "goal": answer(brief, "success.primary_goal"),
+            "value": money,
+            "missing": missing,
+            "brief": brief,
+        })
+    }
+}
+
+/// A broken template is the ledger's to mend; sending nothing is the only
+/// thing left to do.
+fn template_fault(error: &TemplateError) -> DeliveryError {
+    DeliveryError::Permanent {
+        message: error.to_string(),
+        help: "mend the ledger's copy, or delete it to use the shipped text".to_owned(),
+    }
+}
+
+/// An answer of the brief as a text; `None` when it is unanswered, `unknown` or `none`.
+pub(super) fn answer(brief: &Value, path: &str) -> Option<String> {
+    let mut value = brief;
+    for part in path.split('.') {
+        value = value.get(part)?;
+    }
+    match value {
+        Value::String(text) if text.trim().is_empty() || text == "none" => None,
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// What to call the customer.
+pub(super) fn customer(handoff: &Handoff) -> String {
+    answer(&handoff.brief, "customer.name")
+        .or_else(|| answer(&handoff.brief, "deal.name"))
+        .map(|name| crate::text::shorten(&crate::text::one_line(&name), 120))
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| handoff.key.to_string())
+}
+
+/// The deadline of the first action, as it is now.
+pub(super) fn due(handoff: &Handoff) -> Option<DateTime<Utc>> {
+    deadline_in_force(told_due(handoff), deadline_moves(&handoff.timeline.events))
+}
+
+/// The deadline of the first action, as the brief tells it.
+fn told_due(handoff: &Handoff) -> Option<DateTime<Utc>> {
+    answer(&handoff.brief, "first_action.due")?.parse().ok()
+}
+
+/// The deadline that a target should show: the one that was last read there,
+/// else the brief's.
+pub(super) fn due_at_target(handoff: &Handoff, via: &str) -> Option<DateTime<Utc>> {
+    let is_moved = |event: &&Event| event.event == EventKind::DeadlineMoved && event.via == via;
+    let read = handoff.timeline.events.iter().rev().find(is_moved).and_then(|event| event.due);
+    read.or_else(|| told_due(handoff))
+}
+
+/// When the contract was signed.
+pub(super) fn signed_at(handoff: &Handoff) -> Option<DateTime<Utc>> {
+    answer(&handoff.brief, "signature.signed_at")
+        .and_then(|text| text.parse().ok())
+        .or_else(|| handoff.timeline.first(EventKind::Signed).map(|event| event.at))
+}
+
+/// A link to the first-touch task, where it is on the web.
+fn task_url(handoff: &Handoff) -> Option<String> {
+    let events = &handoff.timeline.events;
+    events
+        .iter()
+        .rev()
+        .filter(|event| event.event == EventKind::TaskOpened)
+        .find_map(|event| web_address(event.reference.as_deref()?))
+}

@@ -1,0 +1,139 @@
+//! One e-signature, told without any vendor's words.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::deal::text_id;
+use super::{DealRef, Money, Person};
+
+text_id! {
+    /// A provider's name as it appears in keys, URLs and briefs: `pandadoc`,
+    /// `docusign`, `dropbox-sign`, `adobe-sign`, `standard-webhooks`, or a
+    /// CRM's name for a deal won without an e-signature.
+    ProviderName
+}
+text_id! {
+    /// A document's id at its provider, as the provider writes it.
+    DocumentId
+}
+
+/// One person who was asked to sign.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signer {
+    /// The full name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The e-mail address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// The role in the document, in the sender's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// When this person signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_at: Option<DateTime<Utc>>,
+    /// Whether this person has signed; `None` when the provider does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed: Option<bool>,
+}
+
+/// One e-signature, provider-neutral.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Signature {
+    /// Who says so.
+    pub provider: ProviderName,
+    /// The document.
+    pub document_id: DocumentId,
+    /// The document's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub document_name: Option<String>,
+    /// When the last signature was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_at: Option<DateTime<Utc>>,
+    /// A link for people, never one that signs or downloads by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Who was asked to sign.
+    pub signers: Vec<Signer>,
+    /// Deals the document names, best evidence first.
+    pub deal_refs: Vec<DealRef>,
+    /// The document's total.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<Money>,
+    /// The template it was made from, by name where the provider tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+    /// The template's id at the provider.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template_id: Option<String>,
+    /// The folder, workflow or workspace it is in, by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
+    /// Tags and labels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Who sent it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender: Option<Person>,
+    /// The customer's company, from what the provider knows (the signer's
+    /// company, client tokens, the account), never from a subject line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<String>,
+    /// Whether it is a test or sandbox document.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub test: bool,
+    /// Metadata, tokens, fields: whatever the sender put on the document,
+    /// flattened to name and value.
+    pub metadata: Map<String, Value>,
+    /// What is odd about it, for people: `marked completed by hand`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
+}
+
+impl Signature {
+    /// A document of which nothing but its identity is known.
+    #[must_use]
+    pub fn new(provider: ProviderName, document_id: DocumentId) -> Self {
+        Self {
+            provider,
+            document_id,
+            document_name: None,
+            signed_at: None,
+            url: None,
+            signers: Vec::new(),
+            deal_refs: Vec::new(),
+            total: None,
+            template: None,
+            template_id: None,
+            folder: None,
+            tags: Vec::new(),
+            sender: None,
+            customer: None,
+            test: false,
+            metadata: Map::new(),
+            remarks: Vec::new(),
+        }
+    }
+}
+
+/// What one notification says. One request may hold several.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SignatureEvent {
+    /// Every signer has signed.
+    Completed(Signature),
+    /// The document went out and waits for signatures.
+    Sent(Signature),
+    /// The document was voided, declined, expired or deleted.
+    Voided {
+        /// The document as far as it is known.
+        signature: Signature,
+        /// What happened, such as `declined`.
+        what: String,
+    },
+    /// Recognised and not of interest.
+    Ignored {
+        /// What it was, such as `recipient_completed`.
+        what: String,
+    },
+}

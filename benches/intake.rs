@@ -69,7 +69,7 @@ struct PlainInbox(Arc<Plain>);
 
 #[async_trait]
 impl Inbox for PlainInbox {
-    fn place(&self) -> String {
+    fn location(&self) -> String {
         "a measurement".to_owned()
     }
     fn stored(&self) -> Arc<Notify> {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::deliver::parse_key;
 use super::error::CliError;
 use super::exit::Exit;
+use super::formats::ResultFormat;
 use super::invocation::Invocation;
 use super::open::{Ports, open};
 use crate::deliver::{self, Reader, WholeDays};
@@ -36,8 +37,8 @@ pub struct Arguments {
     #[arg(long)]
     no_push: bool,
     /// What to print
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
-    format: String,
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    format: ResultFormat,
 }
 
 /// Runs the command.
@@ -59,11 +60,11 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
             invocation.say(format!("note: {remark}"));
         }
     }
-    if arguments.format == "json" {
-        invocation.print(format!("{}\n", to_json(&results, arguments.dry_run)))?;
-    } else {
-        invocation.print(crate::text::terminal(&to_text(&results, arguments.dry_run)))?;
-    }
+    invocation.emit(
+        arguments.format,
+        || to_json(&results, arguments.dry_run),
+        || crate::text::terminal(&to_text(&results, arguments.dry_run)),
+    )?;
     Ok(exit)
 }
 

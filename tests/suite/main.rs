@@ -48,6 +48,7 @@ mod ledger_write;
 mod pipedrive;
 mod promises;
 mod pull_request;
+mod refresh;
 mod report;
 mod returned;
 mod routing;

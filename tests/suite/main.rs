@@ -19,6 +19,7 @@ mod brief_render;
 mod brief_rules;
 mod brief_schema;
 mod config;
+mod config_reference;
 mod crm_binary;
 mod crm_config;
 mod crm_same_deal;

@@ -267,7 +267,7 @@ fn scope(root: &Node, problems: &mut Vec<Problem>) -> Vec<ScopeRule> {
             Ok(raw) => match Expression::compile(&raw.when) {
                 Ok(when) => {
                     let span = item.get("when").map_or(item.span, |node| node.span);
-                    for unknown in when.unknown_names(SCOPE_NAMES) {
+                    for unknown in when.problems(SCOPE_NAMES) {
                         let mut problem = Problem::at(span, unknown.message);
                         problem.help = unknown.help;
                         problems.push(problem);

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::compile::{Leaf, Mapping};
+use super::values;
 use crate::brief::answer::{is_blank, is_placeholder};
 use crate::model::{Deal, Signature};
 use crate::text::{quoted, shorten};
@@ -94,7 +95,7 @@ impl Mapping {
 }
 
 fn context(input: &MappingInput<'_>) -> Vec<(&'static str, Jinja)> {
-    let mut context = Vec::with_capacity(7);
+    let mut context = Vec::with_capacity(8);
     if let Some(signature) = input.signature {
         context.push(("signature", Jinja::from(Serde(signature))));
     }
@@ -105,6 +106,8 @@ fn context(input: &MappingInput<'_>) -> Vec<(&'static str, Jinja)> {
         }
         context.push(("deal", deal));
     }
+    let locale = input.deal.map(|deal| deal.locale).unwrap_or_default();
+    context.push((values::LOCALE, values::locale_value(locale)));
     if let Some(limit) = input.first_touch {
         context.push(("first_touch", Jinja::from(limit)));
     }

@@ -8,15 +8,14 @@
 
 mod apply;
 mod compile;
-mod dates;
 mod expression;
 mod filters;
-mod numbers;
 mod people;
 mod promises;
 mod properties;
 mod reads;
 mod record;
+mod values;
 
 pub use apply::{MappedBrief, MappingInput, Remark};
 pub use compile::{Mapping, MappingProblem};

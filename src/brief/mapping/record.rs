@@ -4,7 +4,7 @@ use minijinja::value::Rest;
 use minijinja::{Error, Value};
 
 use super::filters::{is_absent, text_of};
-use super::numbers::number;
+use super::values::quantity;
 
 /// `deal | property("Handoff: success metric", "Success Criteria")`: the first
 /// of these properties that has a value. Where no name fits exactly, case and
@@ -59,7 +59,7 @@ pub(super) fn products(line_items: &Value) -> Result<Option<Value>, Error> {
         if let Some(plan) = plan {
             fields.push(("plan", Value::from(plan)));
         }
-        if let Some(quantity) = attr("quantity").map(|text| number(&text)).transpose()?.flatten() {
+        if let Some(quantity) = attr("quantity").map(|text| quantity(&text)).transpose()? {
             fields.push(("quantity", quantity));
         }
         products.push(Value::from_pairs(fields));

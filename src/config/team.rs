@@ -10,7 +10,7 @@ use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use super::Problem;
 use super::reminders::is_address;
 use crate::brief::Expression;
-use crate::text::{did_you_mean, quoted};
+use crate::text::{did_you_mean, nearest, quoted};
 use crate::yaml::{Located, Span};
 
 /// One customer success manager.
@@ -289,9 +289,18 @@ impl Team {
         let to = match written.to.value {
             To::Word(word) if word == "least_open" => Routing::LeastOpen,
             To::Word(word) if word == "same_customer" => Routing::SameCustomer,
-            To::Word(word) => {
-                Routing::Among(vec![self.index_of(&word, written.to.span, problems)?])
-            }
+            To::Word(word) => match self.find(&word) {
+                Some(index) => Routing::Among(vec![index]),
+                None => {
+                    let ways = ["least_open", "same_customer"];
+                    let mut problem = self.not_listed(&word, written.to.span);
+                    if let Some(way) = nearest(&word, ways) {
+                        problem.help = Some(format!("did you mean `{way}`?"));
+                    }
+                    problems.push(problem);
+                    return None;
+                }
+            },
             To::Several(words) => Routing::Among(
                 words
                     .iter()

@@ -146,13 +146,25 @@ impl<'a> ShapeCheck<'a> {
         let properties = schema["properties"].as_object();
         let required: Vec<&str> =
             schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
+        let most = schema["maxProperties"].as_u64().and_then(|most| usize::try_from(most).ok());
+        let keys = schema.get("propertyNames").and_then(words_of).unwrap_or_default();
+        let keys: Vec<&str> = keys.iter().filter_map(Json::as_str).collect();
         let mut usable = true;
         let mut kept = Vec::with_capacity(entries.len());
-        for entry in entries {
+        for (index, entry) in entries.iter().enumerate() {
+            if most.is_some_and(|most| index >= most) {
+                self.one_too_many(entry, entries);
+                continue;
+            }
+            if !keys.is_empty() && !keys.contains(&entry.key.as_str()) {
+                self.unknown_key(entry, &keys);
+                continue;
+            }
             let known = properties.and_then(|properties| properties.get(&entry.key));
             let schema = match known.or_else(|| schema.get("additionalProperties")) {
                 Some(Json::Bool(false)) => {
-                    self.unknown_key(entry, properties);
+                    let keys = properties.into_iter().flatten().map(|(key, _)| key.as_str());
+                    self.unknown_key(entry, &keys.collect::<Vec<_>>());
                     continue;
                 }
                 Some(schema) => schema,
@@ -186,18 +198,27 @@ impl<'a> ShapeCheck<'a> {
         usable.then(|| Node { value: Value::Map(kept), span: node.span })
     }
 
-    fn unknown_key(&mut self, entry: &Entry, known: Option<&serde_json::Map<String, Json>>) {
+    fn unknown_key(&mut self, entry: &Entry, known: &[&str]) {
         let key = shorten(&entry.key, 60);
         let message = match self.path.is_empty() {
             true => format!("there is no key `{key}`"),
             false => format!("{} has no key `{key}`", self.label()),
         };
-        let keys: Vec<&str> = known.into_iter().flatten().map(|(key, _)| key.as_str()).collect();
         let problem = Problem::at(entry.key_span, message);
-        self.problems.push(match keys.is_empty() {
+        self.problems.push(match known.is_empty() {
             true => problem.help("it has no keys: write `{}`"),
-            false => problem.help(did_you_mean(&key, keys)),
+            false => problem.help(did_you_mean(&key, known.iter().copied())),
         });
+    }
+
+    fn one_too_many(&mut self, entry: &Entry, entries: &[Entry]) {
+        let first = entries.first().map(|entry| entry.key.as_str()).unwrap_or_default();
+        let message = format!(
+            "{} has `{first}` already; `{}` is one too many",
+            self.label(),
+            shorten(&entry.key, 60)
+        );
+        self.problems.push(Problem::at(entry.key_span, message).help("keep one of them"));
     }
 
     fn wrong_kind(&mut self, node: &Node, choices: &[&Json]) {

@@ -244,8 +244,7 @@ fn prepare(
         return Ok(Prepared { change: None, signed, onto });
     }
     let counts = || open.count(context, snapshot, signed_at);
-    let composed = compose(&context.config, found, true, before.map(Brief::json), &counts);
-    let composed = composed.with_answers(answers);
+    let composed = compose(context, found, true, before.map(Brief::json), answers, &counts);
     if let Some(before) = before
         && !same_handoff(before.view(), View::of(&composed.brief))
     {

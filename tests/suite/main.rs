@@ -50,6 +50,7 @@ mod ledger_write;
 mod pipedrive;
 mod promises;
 mod pull_request;
+mod refresh;
 mod report;
 mod returned;
 mod routing;

@@ -20,6 +20,7 @@ mod brief_rules;
 mod brief_schema;
 mod config;
 mod config_reference;
+mod config_shapes;
 mod crm_binary;
 mod crm_config;
 mod crm_same_deal;

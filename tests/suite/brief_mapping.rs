@@ -79,8 +79,10 @@ fn deal(crm: &str) -> Deal {
         website: Some("https://northwind-robotics.example".into()),
         ..Company::default()
     };
-    let line = |name: &str, quantity: &str, properties: Value| LineItem {
+    let line = |name: &str, sku: &str, price: &str, quantity: &str, properties: Value| LineItem {
         name: Some(name.into()),
+        sku: Some(sku.into()),
+        price: Some(price.into()),
         quantity: Some(quantity.into()),
         properties: map(properties),
         ..LineItem::default()
@@ -97,9 +99,12 @@ fn deal(crm: &str) -> Deal {
             amount = "48000";
             company.website = Some("northwind-robotics.example".into());
             company.industry = Some("MACHINERY".into());
-            let billing = json!({"hs_recurring_billing_period": "P12M", "hs_recurring_billing_start_date": "2026-12-01"});
-            (first, second) =
-                (("40", billing), ("1", json!({"hs_recurring_billing_period": null})));
+            let billing = json!({"hs_recurring_billing_period": "P12M", "hs_recurring_billing_start_date": "2026-12-01",
+                "recurringbillingfrequency": "annually", "hs_discount_percentage": "10"});
+            (first, second) = (
+                ("40", billing),
+                ("1", json!({"hs_recurring_billing_period": null, "discount": "0"})),
+            );
             deal.properties = map(json!({
                 "handoff_promises": promises, "handoff_success_metric": METRIC, "handoff_implementation_complexity": "high",
                 "handoff_go_live_date": "2027-01-15", "handoff_risks": RISK, "handoff_notes": NOTE,
@@ -108,8 +113,11 @@ fn deal(crm: &str) -> Deal {
         "salesforce" => {
             amount = "48000.0";
             (first, second) = (
-                ("40.0", json!({"ServiceDate": "2026-12-01"})),
-                ("1.0", json!({"ServiceDate": null})),
+                (
+                    "40.0",
+                    json!({"ServiceDate": "2026-12-01", "Discount": 10.0, "Billing_Frequency__c": "annually"}),
+                ),
+                ("1.0", json!({"ServiceDate": null, "Discount": null})),
             );
             deal.properties = map(json!({
                 "Commitment_Log__c": promises.replace("; ", "\r\n"), "Success_Criteria__c": METRIC, "Implementation_Complexity__c": "High",
@@ -119,8 +127,15 @@ fn deal(crm: &str) -> Deal {
         "pipedrive" => {
             amount = "48000.00";
             (first, second) = (
-                ("40", json!({"billing_start_date": "2026-12-01"})),
-                ("1", json!({"billing_start_date": null})),
+                (
+                    "40",
+                    json!({"billing_start_date": "2026-12-01", "billing_frequency": "annually",
+                        "discount": 10, "discount_type": "percentage"}),
+                ),
+                (
+                    "1",
+                    json!({"billing_start_date": null, "discount": 0, "discount_type": "amount"}),
+                ),
             );
             deal.properties = map(json!({
                 "Handoff - promises": promises, "Handoff - success metric": METRIC,
@@ -130,7 +145,10 @@ fn deal(crm: &str) -> Deal {
         }
         _ => {
             amount = "48000.000";
-            (first, second) = (("40", json!({})), ("1", json!({})));
+            (first, second) = (
+                ("40", json!({"Billing frequency": "annually", "Discount %": "10"})),
+                ("1", json!({"Discount %": "0"})),
+            );
             deal.properties = map(json!({
                 "Deal - Handoff - promises": promises, "Handoff: success metric": METRIC, "Implementation complexity": "HIGH",
                 "GO_LIVE_TARGET__C": "2027-01-15 00:00", "Risks": RISK, "Handoff notes": NOTE, "Account tier": "enterprise",
@@ -139,8 +157,8 @@ fn deal(crm: &str) -> Deal {
     }
     deal.amount = Some(Money::parse(amount, Some("usd")).expect("money"));
     deal.line_items = vec![
-        line("Platform Enterprise", first.0, first.1),
-        line("Onboarding package", second.0, second.1),
+        line("Platform Enterprise", "PLAT-ENT", "1000.00", first.0, first.1),
+        line("Onboarding package", "ONB-6W", "8000", second.0, second.1),
     ];
     deal.company = Some(company);
     deal
@@ -161,6 +179,67 @@ fn apply(mapping: &Mapping, deal: &Deal, signature: &Signature) -> MappedBrief {
         first_touch: Some(&FirstTouch { within: "24 hours".to_owned(), ..FirstTouch::default() }),
         ..MappingInput::default()
     })
+}
+
+#[test]
+fn nothing_that_the_crm_knows_of_the_order_is_dropped() {
+    for crm in ["hubspot", "salesforce", "pipedrive", "csv"] {
+        let mapped = apply(&compile(Some(crm), &[]), &deal(crm), &signature());
+        let usd = |amount: &str| json!({"amount": amount, "currency": "USD"});
+        assert_eq!(
+            mapped.sections["purchase"]["products"],
+            json!([
+                {"name": "Platform Enterprise", "quantity": 40, "unit_price": usd("1000.00"),
+                 "discount": "10%", "billing": "annually", "sku": "PLAT-ENT"},
+                {"name": "Onboarding package", "quantity": 1, "unit_price": usd("8000.00"),
+                 "sku": "ONB-6W"},
+            ]),
+            "{crm}"
+        );
+        let others = mapped.sections["contacts"]["others"].as_array().expect("others");
+        let names: Vec<&str> = others.iter().filter_map(|other| other["name"].as_str()).collect();
+        assert!(names.contains(&"Mei Tan"), "{crm}: {others:?}");
+        assert!(!names.contains(&"Dana Okafor"), "{crm}: a named person is not an other");
+    }
+    // An amount as a discount, a promise of the contract, and a term with its end.
+    let mut deal = deal("pipedrive");
+    let line = &mut deal.line_items[1];
+    line.properties.insert("discount".to_owned(), json!(250));
+    deal.properties.insert("Handoff - term ends".to_owned(), json!("2027-11-30"));
+    deal.properties.insert("Handoff - notice by".to_owned(), json!("2027-10-01"));
+    deal.properties.insert("Handoff - renewal".to_owned(), json!("auto"));
+    deal.properties.insert("Handoff - success baseline".to_owned(), json!("2.1%"));
+    deal.properties.insert(
+        "Handoff - promises".to_owned(),
+        json!("SSO [in contract]; Audit [in contract: no]"),
+    );
+    let mapping = compile(Some("pipedrive"), &[]);
+    let sections = apply(&mapping, &deal, &signature()).sections;
+    assert_eq!(sections["purchase"]["products"][1]["discount"], "USD 250");
+    assert_eq!(sections["purchase"]["term"]["ends"], "2027-11-30");
+    assert_eq!(sections["purchase"]["term"]["notice_by"], "2027-10-01");
+    assert_eq!(sections["purchase"]["term"]["renewal"], "auto");
+    assert_eq!(sections["success"]["baseline"], "2.1%");
+    assert_eq!(sections["commitments"][0]["in_contract"], "yes");
+    assert_eq!(sections["commitments"][1]["in_contract"], "no");
+
+    // A ledger with the schema of last year gets what it has a place for.
+    let mut older: Value = serde_json::from_str(handoff::brief::SHIPPED_SCHEMA).expect("JSON");
+    let products =
+        older.pointer_mut("/properties/purchase/properties/products/anyOf/0/items/properties");
+    products.expect("products").as_object_mut().expect("fields").remove("unit_price");
+    let contacts = older.pointer_mut("/properties/contacts/properties").expect("contacts");
+    contacts.as_object_mut().expect("fields").remove("others");
+    let older = Schema::compile(older.to_string().as_bytes()).expect("compiles");
+    let mapped = mapping.apply(&MappingInput {
+        signature: Some(&signature()),
+        deal: Some(&deal),
+        schema: Some(&older),
+        ..MappingInput::default()
+    });
+    assert_eq!(mapped.sections["purchase"]["products"][0].get("unit_price"), None);
+    assert_eq!(mapped.sections["purchase"]["products"][0]["sku"], "PLAT-ENT");
+    assert_eq!(mapped.sections["contacts"].get("others"), None);
 }
 
 #[test]
@@ -481,8 +560,8 @@ fn conditions_over_deals_and_briefs() {
     let brief = json!({"customer": {"tier": "enterprise"}});
     let condition = over("customer.tier == 'enterprise'");
     assert!(condition.is_true(&brief).expect("evaluates"));
-    assert_eq!(condition.unknown_names(&["customer"]), []);
-    let help = over("custmer.tier").unknown_names(&["customer", "purchase"])[0].help.clone();
+    assert_eq!(condition.problems(&["customer"]), []);
+    let help = over("custmer.tier").problems(&["customer", "purchase"])[0].help.clone();
     assert_eq!(help.as_deref(), Some("did you mean `customer`?"));
     let error = Expression::compile(&"a or ".repeat(2_000)).expect_err("too long");
     assert!(error.message.contains("bytes"), "{error}");

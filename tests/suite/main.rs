@@ -29,6 +29,7 @@ mod demo;
 mod docs;
 mod draft;
 mod esign;
+mod expressions;
 mod form;
 mod hubspot;
 mod init;

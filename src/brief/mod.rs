@@ -29,7 +29,7 @@ pub use mapping::{
     BASE_MAPPINGS, BaseMapping, FirstTouch, MappedBrief, Mapping, MappingInput, MappingProblem,
     Remark,
 };
-pub use merge::merge;
+pub use merge::{kept_answers, merge};
 pub use model::{BRIEF_SCHEMA, Brief};
 pub use render::{DEFAULT_TEMPLATE, RenderError, RenderInput, Renderer};
 pub use rules::{
@@ -41,6 +41,7 @@ pub use schema::{
     Violation,
 };
 pub use timeline::{
-    Event, EventKind, TIMELINE_SCHEMA, Timeline, deadline_in_force, deadline_moves,
+    DecidedBy, Event, EventKind, TIMELINE_SCHEMA, Timeline, TouchEvidence, deadline_in_force,
+    deadline_moves,
 };
 pub use view::{Colleague, Commitment, CustomerContact, View};

@@ -15,6 +15,7 @@ mod audit;
 mod audit_cli;
 mod brief_mapping;
 mod brief_model;
+mod brief_order;
 mod brief_render;
 mod brief_rules;
 mod brief_schema;

@@ -118,7 +118,7 @@ fn discount(
     };
     if let Some(percent) = percent.filter(says_something) {
         let text = text_of(&percent)?;
-        return Some(match read_number(&percent) {
+        return Some(match number(&percent).ok().flatten() {
             Some(number) => format!("{number}%"),
             None => text,
         });

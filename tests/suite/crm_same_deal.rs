@@ -200,7 +200,19 @@ async fn the_same_deal_told_by_all_gives_the_same_brief() {
 fn similar(one: &Value, other: &Value, crm: &str) {
     let (one, other) = (one.as_object().expect("a brief"), other.as_object().expect("a brief"));
     let names: std::collections::BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+    // Each CRM of the samples has another role for who is left over.
+    let without_roles = |value: Option<&Value>| {
+        let mut value = value.cloned().unwrap_or_default();
+        for other in value["others"].as_array_mut().into_iter().flatten() {
+            other.as_object_mut().expect("a person").remove("role");
+        }
+        value
+    };
     for name in names {
-        assert_eq!(one.get(name), other.get(name), "{name}: hubspot and {crm} differ");
+        assert_eq!(
+            without_roles(one.get(name)),
+            without_roles(other.get(name)),
+            "{name}: hubspot and {crm} differ"
+        );
     }
 }

@@ -158,7 +158,8 @@ impl Config {
         }
         let (rest, mut problems) = check_shape(&root, &CONFIG_SCHEMA);
         let written = read_whole::<Written>(&rest, &mut problems);
-        let esign = section::<EsignConfig>(&rest, "esign", &mut problems);
+        let esign = rest.get("esign").map_or(Ok(EsignConfig::default()), EsignConfig::read);
+        let esign = esign.map_err(|found| problems.extend(found)).unwrap_or_default();
         let crm = section::<CrmConfig>(&rest, "crm", &mut problems);
         let deliver = section::<DeliverConfig>(&rest, "deliver", &mut problems);
         let config = written

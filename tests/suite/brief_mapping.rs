@@ -481,8 +481,8 @@ fn conditions_over_deals_and_briefs() {
     let brief = json!({"customer": {"tier": "enterprise"}});
     let condition = over("customer.tier == 'enterprise'");
     assert!(condition.is_true(&brief).expect("evaluates"));
-    assert_eq!(condition.unknown_names(&["customer"]), []);
-    let help = over("custmer.tier").unknown_names(&["customer", "purchase"])[0].help.clone();
+    assert_eq!(condition.problems(&["customer"]), []);
+    let help = over("custmer.tier").problems(&["customer", "purchase"])[0].help.clone();
     assert_eq!(help.as_deref(), Some("did you mean `customer`?"));
     let error = Expression::compile(&"a or ".repeat(2_000)).expect_err("too long");
     assert!(error.message.contains("bytes"), "{error}");

@@ -467,7 +467,7 @@ async fn what_notifications_lack_of_templates_and_folders_comes_from_the_api() {
     let signature = completed(&confirmed.events);
     assert_eq!(signature.template.as_deref(), Some("Order form"));
     assert_eq!(signature.template_id.as_deref(), Some("tpl-1"));
-    assert_eq!(signature.sender.as_ref().and_then(|by| by.email.as_deref()).is_some(), true);
+    assert!(signature.sender.as_ref().and_then(|by| by.email.as_deref()).is_some());
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ mod people;
 pub mod pipedrive;
 mod port;
 mod reading;
+mod reference_rules;
 mod requested_properties;
 pub mod salesforce;
 mod trigger;
@@ -20,6 +21,7 @@ mod triggers;
 
 pub use config::{Connection, CrmConfig, build, open_file};
 pub use port::{ClosedWonUpdate, Crm, CrmError, Progress};
+pub use reference_rules::reference_rules;
 pub use requested_properties::RequestedProperties;
 pub use trigger::{DealNews, Told, Trigger};
 pub use triggers::Triggers;

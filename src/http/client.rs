@@ -44,8 +44,7 @@ impl Response {
         text.trim()
             .parse::<f64>()
             .ok()
-            .filter(|s| s.is_finite() && *s >= 0.0)
-            .map(Duration::from_secs_f64)
+            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
     }
 }
 

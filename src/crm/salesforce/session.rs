@@ -148,7 +148,12 @@ impl Session {
         let answer = sent.map_err(|error| {
             Failure::unreachable(&error, "crm.salesforce.login_url", &[&secret, &self.client_id])
         })?;
-        let failure = |error: CrmError| Failure { status: Some(answer.status), error };
+        if let Some(failure) =
+            Failure::redirected("Salesforce", path, &answer, "crm.salesforce.login_url")
+        {
+            return Err(failure);
+        }
+        let failure = |error: CrmError| Failure::new(Some(answer.status), error);
         let said = answer.json().unwrap_or_default();
         let text = |name: &str| said[name].as_str().unwrap_or_default();
         if !answer.status.is_success() {
@@ -208,7 +213,7 @@ impl Session {
         });
         jsonwebtoken::encode(&Header::new(Algorithm::RS256), &claims, key)
             .map(SecretString::from)
-            .map_err(|_| Failure { status: None, error: unusable_key() })
+            .map_err(|_| Failure::new(None, unusable_key()))
     }
 }
 

@@ -436,12 +436,14 @@ fn associations(account: &Account, to: &str, json: &Value) -> Response {
     if inputs.len() > 1_000 {
         return refused("too many inputs");
     }
-    let (mut results, mut errors) = (Vec::new(), 0);
+    let (mut results, mut errors) = (Vec::new(), Vec::new());
     for input in inputs {
         let id = input["id"].as_str().expect("id");
         let links = account.links.get(to).and_then(|links| links.get(id));
         let Some(links) = links else {
-            errors += 1;
+            errors.push(json!({"status": "error", "category": "OBJECT_NOT_FOUND",
+                "subCategory": "crm.associations.NO_ASSOCIATIONS_FOUND",
+                "message": "Nothing is associated", "context": {"fromObjectId": [id]}}));
             continue;
         };
         let start: usize =
@@ -453,8 +455,13 @@ fn associations(account: &Account, to: &str, json: &Value) -> Response {
         }
         results.push(result);
     }
-    let status = if errors == 0 { 200 } else { 207 };
-    json_answer(status, &json!({"status": "COMPLETE", "results": results, "numErrors": errors}))
+    let status = if errors.is_empty() { 200 } else { 207 };
+    let mut answer = json!({"status": "COMPLETE", "results": results});
+    if !errors.is_empty() {
+        answer["numErrors"] = json!(errors.len());
+        answer["errors"] = Value::Array(errors);
+    }
+    json_answer(status, &answer)
 }
 
 fn list(

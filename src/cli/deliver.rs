@@ -84,7 +84,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
 
 /// What was merged and written on the remote is looked at, too.
 pub(super) fn catch_up(context: &Context, invocation: &Invocation) {
-    let mut remarks = Vec::new();
+    let mut remarks = workflow::Remarks::default();
     workflow::catch_up(context, &mut remarks);
     for remark in remarks {
         invocation.say(format!("note: {remark}"));
@@ -118,7 +118,7 @@ async fn all(
         results.push(delivered);
     }
     if wrote {
-        let mut remarks = Vec::new();
+        let mut remarks = workflow::Remarks::default();
         context.push(&mut remarks)?;
         for remark in remarks {
             invocation.say(format!("note: {remark}"));
@@ -167,7 +167,7 @@ fn to_text(results: &[Delivered], dry_run: bool) -> String {
 pub(super) fn lines(delivered: &Delivered) -> Vec<String> {
     let mut lines = Vec::new();
     for result in &delivered.results {
-        let event = workflow::event_word(result.event);
+        let event = result.event.words();
         lines.push(match &result.outcome {
             Ok(mark) => {
                 let remark = mark

@@ -140,7 +140,12 @@ impl Config {
         let config = Self {
             layout: layout(&root, &mut problems),
             esign: section(&root, "esign", &mut problems),
-            crm: section(&root, "crm", &mut problems),
+            crm: root.get("crm").map_or_else(CrmConfig::default, |node| {
+                CrmConfig::read(node).unwrap_or_else(|found| {
+                    problems.extend(found);
+                    CrmConfig::default()
+                })
+            }),
             map: root.get("map").and_then(Node::as_str).map(str::to_owned),
             mapping: mapping(&root, &mut problems),
             scope: scope(&root, &mut problems),

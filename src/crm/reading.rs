@@ -112,7 +112,7 @@ impl Reading {
         if let Err(fault) = walk.finish() {
             let failure = Failure::of_list(pages.crm(), &fault);
             let missing = walk.total().unwrap_or_default().saturating_sub(walk.read());
-            self.gaps.push(failure.gap(format!("{missing} of {what}")));
+            self.gaps.push(failure.gap(format!("a part of {what} ({missing})")));
         }
         Ok(None)
     }

@@ -21,6 +21,7 @@ mod brief_schema;
 mod config;
 mod crm_binary;
 mod crm_config;
+mod crm_faults;
 mod crm_same_deal;
 mod crm_sink;
 mod deals_file;

@@ -17,7 +17,7 @@ pub(super) use crate::crm::failure::Failure;
 use crate::crm::failure::{clean, list, object, secret_header};
 use crate::crm::reading::{Pages, whole};
 use crate::crm::requested_properties::Known;
-use crate::http::{Client, NetError, Page, Response, Schedule, Semantics};
+use crate::http::{Client, Limits, NetError, Page, Response, Schedule, Semantics};
 use crate::model::{CrmName, RecordKind};
 
 /// A client for one account.
@@ -30,11 +30,16 @@ pub(super) struct Api {
 }
 
 impl Api {
-    pub(super) fn new(settings: &HubSpotSettings, token: SecretString) -> Result<Self, CrmError> {
+    pub(super) fn new(
+        settings: &HubSpotSettings,
+        token: SecretString,
+        limits: Limits,
+    ) -> Result<Self, CrmError> {
         let bearer = format!("Bearer {}", token.expose_secret());
         let headers = secret_header(header::AUTHORIZATION, &bearer, "HUBSPOT_TOKEN")?;
         // HubSpot's waits depend on its bodies, so the tries are counted here.
         let client = Client::new(settings.base_url.clone(), headers, Schedule::once());
+        let client = client.with_limits(limits);
         Ok(Self {
             client,
             token,
@@ -120,6 +125,7 @@ impl Api {
     ) -> Result<Response, Failure> {
         let repeatable = semantics == Semantics::Idempotent;
         let mut attempt = 1;
+        let begun = Instant::now();
         loop {
             let result = self.client.send(semantics, method.clone(), path, json).await;
             let wait = match &result {
@@ -130,6 +136,13 @@ impl Api {
                 Ok(answer) if answer.status.is_success() => None,
                 Ok(answer) => self.pace.wait(attempt, answer, repeatable),
                 Err(NetError::Unclear { .. }) if !repeatable => None,
+                Err(NetError::Unclear { .. })
+                    if begun.elapsed() + self.client.limits().request
+                        > self.client.limits().silence =>
+                {
+                    self.client.give_up();
+                    None
+                }
                 Err(_) => (attempt < self.pace.tries).then(|| self.pace.server * attempt),
             };
             if let Some(wait) = wait {
@@ -237,6 +250,7 @@ impl Pages for Api {
     async fn page(&self, at: &str, _: usize) -> Result<Page, Failure> {
         let answer = self.send(Semantics::Idempotent, Method::GET, at, None).await?;
         let mut body = self.object(at, &answer)?;
+        read::absent(at, &body)?;
         let first = at.split("&after=").next().unwrap_or(at);
         let next = read::next(&body).map(|cursor| {
             let joint = if first.contains('?') { '&' } else { '?' };

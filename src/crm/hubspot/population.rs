@@ -308,7 +308,12 @@ impl Pages for Search<'_> {
         let (mut answer, bytes) = self.api.search(&body).await?;
         let total = answer["total"].as_u64().and_then(|n| usize::try_from(n).ok());
         let path = "deals/search";
+        read::absent(path, &answer)?;
         let records = list("HubSpot", path, &mut answer, "results")?;
+        if total.is_none() && records.is_empty() && behind == "0" {
+            let why = "does not say how many deals there are";
+            return Err(Failure::nonsense("HubSpot", path, StatusCode::OK, why));
+        }
         let mut furthest = 0;
         for record in &records {
             // HubSpot's ids are numbers, and sorted as such.

@@ -64,6 +64,10 @@ pub(super) async fn account(api: &Api, settings: &HubSpotSettings) -> Result<Acc
         Err(failure) => return Err(failure.into()),
     };
     let portal = details["portalId"].as_u64();
+    if portal.is_none() && !details.is_null() {
+        let why = "does not say which account it is of";
+        return Err(Failure::nonsense("HubSpot", "account-info", StatusCode::OK, why).into());
+    }
     if let (Some(requested), Some(actual)) = (settings.portal_id, portal)
         && requested != actual
     {
@@ -85,6 +89,10 @@ pub(super) async fn account(api: &Api, settings: &HubSpotSettings) -> Result<Acc
 /// The names of all properties of an object.
 pub(super) async fn property_names(api: &Api, object: &str) -> Result<BTreeSet<String>, Failure> {
     let list = api.list("crm/properties", object).await?;
+    if list.is_empty() {
+        let why = "names no property";
+        return Err(Failure::nonsense("HubSpot", "crm/properties", StatusCode::OK, why));
+    }
     Ok(list
         .iter()
         .filter(|property| property["archived"] != true)
@@ -163,7 +171,7 @@ pub(super) async fn records(
 ///
 /// # Errors
 /// When it says of any that they could not be read.
-fn absent(path: &str, answer: &Value) -> Result<BTreeSet<String>, Failure> {
+pub(super) fn absent(path: &str, answer: &Value) -> Result<BTreeSet<String>, Failure> {
     let status = StatusCode::MULTI_STATUS;
     let errors = answer["errors"].as_array().map_or(&[][..], Vec::as_slice);
     let mut ids = BTreeSet::new();

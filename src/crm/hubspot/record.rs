@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::stages::Stages;
 use crate::crm::CrmError;
 use crate::crm::amount::settle;
+use crate::crm::closed_won::not_after;
 use crate::crm::failure::{bad_field, cursor, without_id};
 use crate::crm::people::{add_role, role_word, website};
 use crate::model::{Company, Contact, CrmName, Deal, DealId, LineItem, Outcome, Person};
@@ -178,7 +179,8 @@ fn won_at(
     ] {
         if let Some(written) = text(properties, name) {
             let at = time(written).ok_or_else(|| bad(name, written, "time"))?;
-            return Ok(Some((at, evidence.to_owned())));
+            let changed = text(properties, "hs_lastmodifieddate").and_then(time);
+            return Ok(Some(not_after(at, evidence, changed)));
         }
     }
     Ok(None)

@@ -9,7 +9,7 @@ use super::settings::{HOST, PipedriveSettings};
 use crate::crm::CrmError;
 use crate::crm::failure::{Failure, clean, cursor, list, object, secret_header};
 use crate::crm::reading::{Pages, whole};
-use crate::http::{Client, Page, Response, Schedule, Semantics};
+use crate::http::{Client, Limits, Page, Response, Schedule, Semantics};
 use crate::model::CrmName;
 
 /// Records of one page, at most.
@@ -42,6 +42,11 @@ impl Api {
         schedule: Schedule,
     ) -> Result<Self, CrmError> {
         Self::new(settings, self.token, schedule)
+    }
+
+    /// The same with other time limits.
+    pub(super) fn with_limits(self, limits: Limits) -> Self {
+        Self { client: self.client.with_limits(limits), ..self }
     }
 
     /// The base URL, for the evidence.
@@ -188,8 +193,14 @@ impl Pages for Api {
         let next_cursor = cursor(&more["next_cursor"]);
         let counts = more["pagination"]["more_items_in_collection"] == true;
         let records = match &answer["data"] {
-            // Version 1 writes null for an empty list; version 2 never does.
-            Value::Null if !at.contains("api/v2/") && !counts => Vec::new(),
+            // Version 1 writes null where a deal has no participants or notes.
+            Value::Null
+                if answer["success"] == true
+                    && !counts
+                    && (at.contains("/participants") || at.contains("notes?")) =>
+            {
+                Vec::new()
+            }
             _ => list("Pipedrive", at, &mut answer, "data")?,
         };
         let of_list = at.split("&cursor=").next().unwrap_or(at);

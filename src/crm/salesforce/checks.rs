@@ -5,7 +5,7 @@ use super::deal;
 use super::describe::describe;
 use super::settings::SalesforceSettings;
 use crate::crm::Check;
-use crate::crm::checks::{self as shared, failed};
+use crate::crm::requested_properties::{check_properties, failed};
 use crate::model::Properties;
 
 /// Objects that are read, each with what it is for.
@@ -68,7 +68,7 @@ pub(super) async fn all(
         Err(failure) => checks.push(failed("salesforce: won stages", &failure.error)),
     }
     checks.extend(fields(api).await);
-    checks.extend(shared::properties(api, named).await);
+    checks.extend(check_properties(api, named).await);
     checks
 }
 

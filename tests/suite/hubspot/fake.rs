@@ -47,6 +47,8 @@ pub(crate) struct Account {
     /// The deals that pass a group without its bound on the id; forgotten when
     /// anything changes.
     passing: BTreeMap<String, Vec<u64>>,
+    /// Results of one page of a search, where it gives fewer than were asked for.
+    pub(crate) search_page: Option<usize>,
     next_id: u64,
 }
 
@@ -379,7 +381,7 @@ fn search(account: &mut Account, json: &Value, length: usize) -> Response {
     let page: Vec<Value> = hits
         .iter()
         .skip(start)
-        .take(usize::try_from(limit).expect("fits"))
+        .take(account.search_page.unwrap_or(usize::MAX).min(usize::try_from(limit).expect("fits")))
         .map(|id| shown(&deals[id], &json["properties"], &Value::Null))
         .collect();
     json_answer(200, &json!({"total": hits.len(), "results": page}))

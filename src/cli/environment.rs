@@ -7,18 +7,13 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
-use crate::crm::{CrmConfig, Triggers};
+use crate::crm;
 use crate::esign;
 use crate::model::Secrets;
 
 /// Names that may hold a secret, beside those that the doors of webhooks ask
 /// for; `<NAME>_FILE` names a file that does.
 const SECRET_NAMES: &[&str] = &[
-    "HUBSPOT_TOKEN",
-    "SALESFORCE_CLIENT_ID",
-    "SALESFORCE_CLIENT_SECRET",
-    "SALESFORCE_PRIVATE_KEY",
-    "PIPEDRIVE_TOKEN",
     "GITHUB_TOKEN",
     "GITHUB_APP_ID",
     "GITHUB_APP_PRIVATE_KEY",
@@ -40,9 +35,7 @@ const SENDER_SECRET: &str = "_WEBHOOK_SECRET";
 
 /// All of them. Each route names its own, so that a new one needs no line here.
 fn secret_names(variables: &BTreeMap<String, String>) -> BTreeSet<String> {
-    let triggers = Triggers::new(&CrmConfig::default());
-    let of_triggers = triggers.iter().flat_map(|trigger| trigger.secret_names().to_vec());
-    let known = SECRET_NAMES.iter().copied().chain(of_triggers).map(str::to_owned);
+    let known = SECRET_NAMES.iter().copied().chain(crm::secret_names()).map(str::to_owned);
     let of_senders = variables
         .keys()
         .map(|name| name.strip_suffix("_FILE").unwrap_or(name))

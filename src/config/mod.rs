@@ -157,7 +157,7 @@ impl Config {
         let (rest, mut problems) = check_shape(&root, &CONFIG_SCHEMA);
         let written = read_whole::<Written>(&rest, &mut problems);
         let esign = section(&rest, "esign", EsignConfig::read, &mut problems);
-        let crm = section(&rest, "crm", derived::<CrmConfig>, &mut problems);
+        let crm = section(&rest, "crm", CrmConfig::read, &mut problems);
         let deliver = section(&rest, "deliver", derived::<DeliverConfig>, &mut problems);
         let config = written
             .map(|written| Self::check_written(written, &rest, esign, crm, deliver, &mut problems));

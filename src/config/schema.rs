@@ -25,8 +25,8 @@ pub(super) fn esign_section(generator: &mut SchemaGenerator) -> Schema {
     crate::esign::EsignConfig::schema(generator)
 }
 
-pub(super) fn crm_section(_: &mut SchemaGenerator) -> Schema {
-    by_hand("crm")
+pub(super) fn crm_section(generator: &mut SchemaGenerator) -> Schema {
+    crate::crm::CrmConfig::schema(generator)
 }
 
 pub(super) fn deliver_section(_: &mut SchemaGenerator) -> Schema {

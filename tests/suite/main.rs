@@ -24,6 +24,7 @@ mod config_reference;
 mod config_shapes;
 mod crm_binary;
 mod crm_config;
+mod crm_faults;
 mod crm_same_deal;
 mod crm_sink;
 mod deals_file;

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use crate::crm::{CrmConfig, Triggers};
+use crate::deliver;
 use crate::esign::Providers;
 use crate::model::Secrets;
 
@@ -19,16 +20,6 @@ const SECRET_NAMES: &[&str] = &[
     "SALESFORCE_CLIENT_SECRET",
     "SALESFORCE_PRIVATE_KEY",
     "PIPEDRIVE_TOKEN",
-    "GITHUB_TOKEN",
-    "GITHUB_APP_ID",
-    "GITHUB_APP_PRIVATE_KEY",
-    "SLACK_BOT_TOKEN",
-    "SLACK_WEBHOOK_URL",
-    "SMTP_URL",
-    "ASANA_TOKEN",
-    "JIRA_EMAIL",
-    "JIRA_TOKEN",
-    "WELCOME_SECRET",
     "NATS_CREDS",
     "NATS_USER",
     "NATS_PASSWORD",
@@ -42,7 +33,13 @@ fn secret_names() -> BTreeSet<&'static str> {
         .iter()
         .flat_map(|provider| [provider.secret_names(), provider.api_secret_names()].concat());
     let of_triggers = triggers.iter().flat_map(|trigger| trigger.secret_names().to_vec());
-    SECRET_NAMES.iter().copied().chain(of_providers).chain(of_triggers).collect()
+    SECRET_NAMES
+        .iter()
+        .copied()
+        .chain(deliver::secret_names())
+        .chain(of_providers)
+        .chain(of_triggers)
+        .collect()
 }
 
 /// The moment it is, for what runs on.

@@ -160,7 +160,12 @@ impl Config {
         let written = read_whole::<Written>(&rest, &mut problems);
         let esign = section::<EsignConfig>(&rest, "esign", &mut problems);
         let crm = section::<CrmConfig>(&rest, "crm", &mut problems);
-        let deliver = section::<DeliverConfig>(&rest, "deliver", &mut problems);
+        let deliver =
+            rest.get("deliver").map_or_else(|| Ok(DeliverConfig::default()), DeliverConfig::read);
+        let deliver = deliver.unwrap_or_else(|found| {
+            problems.extend(found);
+            DeliverConfig::default()
+        });
         let config = written
             .map(|written| Self::check_written(written, &rest, esign, crm, deliver, &mut problems));
         match config {

@@ -6,6 +6,7 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::Value;
 
 use super::written::Written;
+use crate::deliver::DeliverConfig;
 use crate::settings::schema_generator;
 
 /// The JSON Schema of `handoff.yaml` (draft 2020-12).
@@ -29,8 +30,8 @@ pub(super) fn crm_section(_: &mut SchemaGenerator) -> Schema {
     by_hand("crm")
 }
 
-pub(super) fn deliver_section(_: &mut SchemaGenerator) -> Schema {
-    by_hand("deliver")
+pub(super) fn deliver_section(generator: &mut SchemaGenerator) -> Schema {
+    DeliverConfig::schema(generator)
 }
 
 fn by_hand(section: &str) -> Schema {

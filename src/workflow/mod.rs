@@ -2,6 +2,7 @@
 //! no vendor is named here.
 
 mod append;
+mod assign;
 mod audit;
 mod backfill;
 mod compose;
@@ -25,6 +26,7 @@ mod promises;
 mod push;
 mod recording;
 mod remarks;
+mod reminders;
 mod sign;
 mod status;
 mod store;
@@ -33,6 +35,7 @@ mod validate;
 mod voided;
 mod won;
 
+pub use assign::{Assignment, assign};
 pub use audit::{AuditRequest, LedgersAt, audit, counted, leave_checkpoint, read_ledgers};
 pub use backfill::{backfill, missing_deals};
 pub use context::Context;

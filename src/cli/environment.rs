@@ -8,34 +8,21 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use crate::crm;
+use crate::deliver;
 use crate::esign;
 use crate::model::Secrets;
 
 /// Names that may hold a secret, beside those that the doors of webhooks ask
 /// for; `<NAME>_FILE` names a file that does.
-const SECRET_NAMES: &[&str] = &[
-    "GITHUB_TOKEN",
-    "GITHUB_APP_ID",
-    "GITHUB_APP_PRIVATE_KEY",
-    "SLACK_BOT_TOKEN",
-    "SLACK_WEBHOOK_URL",
-    "SMTP_URL",
-    "ASANA_TOKEN",
-    "JIRA_EMAIL",
-    "JIRA_TOKEN",
-    "WELCOME_SECRET",
-    "NATS_CREDS",
-    "NATS_USER",
-    "NATS_PASSWORD",
-    "NATS_TOKEN",
-];
+const SECRET_NAMES: &[&str] = &["NATS_CREDS", "NATS_USER", "NATS_PASSWORD", "NATS_TOKEN"];
 
 /// What the names of the secrets of senders end with that settings describe.
 const SENDER_SECRET: &str = "_WEBHOOK_SECRET";
 
 /// All of them. Each route names its own, so that a new one needs no line here.
 fn secret_names(variables: &BTreeMap<String, String>) -> BTreeSet<String> {
-    let known = SECRET_NAMES.iter().copied().chain(crm::secret_names()).map(str::to_owned);
+    let of_rows = crm::secret_names().into_iter().chain(deliver::secret_names());
+    let known = SECRET_NAMES.iter().copied().chain(of_rows).map(str::to_owned);
     let of_senders = variables
         .keys()
         .map(|name| name.strip_suffix("_FILE").unwrap_or(name))

@@ -4,8 +4,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use chrono_tz::Tz;
-
 use super::error::CliError;
 use super::invocation::Invocation;
 use crate::brief::{Renderer, SHIPPED_SCHEMA, Schema};
@@ -161,23 +159,19 @@ pub(super) fn open_draft_request(
     invocation: &Invocation,
     context: &Context,
 ) -> Result<Option<Box<dyn Sink>>, CliError> {
-    let Some(settings) = &context.config.deliver.github else { return Ok(None) };
-    let letters = open_letters(invocation, context)?;
-    deliver::draft_pull_request(settings, &invocation.secrets()?, letters).map(Some).map_err(
-        |problems| {
-            let mut error = CliError::usage(format!(
-                "{FILE_NAME}: `deliver.github` cannot be used as it stands"
-            ));
-            for problem in problems {
-                error = error.detail(problem);
-            }
-            error.help("mend it, or pass --no-request: then the draft is written and pushed only")
-        },
-    )
+    let messages = open_messages(invocation, context)?;
+    context.config.deliver.draft_request(&invocation.secrets()?, &messages).map_err(|problems| {
+        let mut error =
+            CliError::usage(format!("{FILE_NAME}: `deliver:` cannot be used as it stands"));
+        for problem in problems {
+            error = error.detail(problem.to_string());
+        }
+        error.help("fix it, or pass --no-request: then the draft is written and pushed only")
+    })
 }
 
 /// What people would be told; asks for no secret.
-pub(super) fn open_letters(
+pub(super) fn open_messages(
     invocation: &Invocation,
     context: &Context,
 ) -> Result<Messages, CliError> {
@@ -198,7 +192,7 @@ fn site(
         }
     }
     let calendar = config.first_touch.calendar.clone();
-    let timezone = calendar.as_ref().map_or(Tz::UTC, crate::time::Calendar::zone);
+    let timezone = config.timezone;
     let now = invocation.now;
     Ok(SinkContext {
         templates,

@@ -245,7 +245,7 @@ fn a_preview_shows_what_each_target_would_be_sent() {
     );
     let shown = sandbox.handoff("ledger", &["render", key, "--preview"]).exits(0).stdout;
     assert!(
-        shown.contains("==> task, to github") && shown.contains("==> message, to slack"),
+        shown.contains("==> task, to GitHub:") && shown.contains("==> message, to Slack:"),
         "no secret is asked for:\n{shown}"
     );
     sandbox.handoff("ledger", &["render", "hubspot-404", "--preview"]).exits(4);

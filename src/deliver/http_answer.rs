@@ -6,7 +6,7 @@ use http::header::{AUTHORIZATION, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
-use super::DeliveryError;
+use super::sink::DeliveryError;
 use crate::http::{NetError, Response};
 use crate::text;
 

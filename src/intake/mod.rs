@@ -16,7 +16,7 @@ pub use http::{Service, router};
 #[cfg(feature = "jetstream")]
 pub use inbox::JetStreamInbox;
 pub use inbox::{
-    Backoff, Body, Claimed, Content, Counts, Envelope, EventName, FolderInbox, Inbox, InboxError,
+    Backoff, Body, Claimed, Content, Counts, Envelope, EventName, FolderInbox, Hold, Inbox, InboxError,
     InboxLocation, Listed, NatsAccess, NatsAddress, Put, Spool, State, Trouble, open_inbox,
 };
 pub use metrics::Metrics;

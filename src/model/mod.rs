@@ -21,4 +21,4 @@ pub use money::{Money, MoneyError};
 pub use population::{Population, Source, Window};
 pub use properties::{Properties, RecordKind};
 pub use secrets::Secrets;
-pub use signature::{DocumentId, ProviderName, Signature, SignatureEvent, Signer};
+pub use signature::{DocumentId, DocumentKind, ProviderName, Signature, SignatureEvent, Signer};

@@ -117,6 +117,54 @@ impl Signature {
     }
 }
 
+/// What a completed document is for the deal it belongs to.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum DocumentKind {
+    /// The contract: it is handed over. A later contract of the same deal is
+    /// taken as an amendment.
+    Contract,
+    /// A later document of a deal that has a handoff; it is added to the brief.
+    Amendment,
+    /// A contract that gets a handoff of its own, such as a renewal.
+    New,
+    /// Nothing for us, such as an NDA or an offer letter.
+    Ignored,
+}
+
+impl DocumentKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Contract, Self::Amendment, Self::New, Self::Ignored];
+
+    /// As settings and `--as` write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Contract => "contract",
+            Self::Amendment => "amendment",
+            Self::New => "new",
+            Self::Ignored => "ignored",
+        }
+    }
+
+    /// The kind of this name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
 /// What one notification says. One request may hold several.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SignatureEvent {

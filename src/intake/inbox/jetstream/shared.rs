@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use super::queue::JetStreamInbox;
 use crate::intake::inbox::envelope::{Envelope, EventName};
 use crate::intake::inbox::error::InboxError;
+use crate::model::DocumentKind;
 use crate::intake::inbox::port::{Claimed, Counts, Inbox, Listed, Put, State};
 
 #[async_trait]
@@ -65,8 +66,13 @@ impl Inbox for JetStreamInbox {
         self.look_up(id, now).await
     }
 
-    async fn retry(&self, name: &EventName, now: DateTime<Utc>) -> Result<(), InboxError> {
-        self.try_now(name, now).await
+    async fn retry(
+        &self,
+        name: &EventName,
+        now: DateTime<Utc>,
+        decided: Option<DocumentKind>,
+    ) -> Result<(), InboxError> {
+        self.try_now(name, now, decided).await
     }
 
     async fn discard(&self, name: &EventName, now: DateTime<Utc>) -> Result<(), InboxError> {

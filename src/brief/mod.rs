@@ -37,6 +37,7 @@ pub use schema::{
     Violation,
 };
 pub use timeline::{
-    Event, EventKind, TIMELINE_SCHEMA, Timeline, deadline_in_force, deadline_moves,
+    DecidedBy, Event, EventKind, TIMELINE_SCHEMA, Timeline, TouchEvidence, deadline_in_force,
+    deadline_moves,
 };
 pub use view::{Colleague, Commitment, CustomerContact, View};

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::audit::population;
 use super::error::CliError;
 use super::exit::Exit;
+use super::formats::ResultFormat;
 use super::invocation::Invocation;
 use super::open::{Ports, open, open_deals};
 use crate::crm::export::Detail;
@@ -38,8 +39,8 @@ pub struct Arguments {
     #[arg(long)]
     no_push: bool,
     /// What to print
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
-    format: String,
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    format: ResultFormat,
 }
 
 /// Runs the command.
@@ -103,7 +104,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         }
     }
     if arguments.deliver {
-        context.push(&mut Vec::new())?;
+        context.push(&mut workflow::Remarks::default())?;
     }
     print(arguments, invocation, &lines, false)?;
     Ok(exit)
@@ -136,12 +137,14 @@ fn print(
     lines: &[Line],
     planned: bool,
 ) -> Result<(), CliError> {
-    if arguments.format == "json" {
-        return invocation.print(format!(
-            "{}\n",
-            json!({"version": 1, "dry_run": arguments.dry_run, "deals": lines})
-        ));
-    }
+    invocation.emit(
+        arguments.format,
+        || json!({"version": 1, "dry_run": arguments.dry_run, "deals": lines}),
+        || to_text(lines, planned),
+    )
+}
+
+fn to_text(lines: &[Line], planned: bool) -> String {
     let mut text = String::new();
     for line in lines {
         let name = line.name.as_deref().unwrap_or("-");
@@ -168,5 +171,5 @@ fn print(
             "{briefs} made, marked as backfilled; the audit still says that they came late\n"
         ),
     });
-    invocation.print(crate::text::terminal(&text))
+    crate::text::terminal(&text)
 }

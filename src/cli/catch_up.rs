@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Days, Utc};
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::error::CliError;
 use super::exit::Exit;
+use super::formats::ResultFormat;
 use super::inbox_argument::InboxArgument;
 use super::intake::Intake;
 use super::invocation::Invocation;
@@ -42,8 +43,8 @@ pub struct Arguments {
     #[arg(long)]
     no_push: bool,
     /// What to print
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
-    format: String,
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    format: ResultFormat,
 }
 
 /// What the providers told.
@@ -171,26 +172,32 @@ fn print(
     tally: Tally,
     invocation: &Invocation,
 ) -> Result<(), CliError> {
-    if arguments.format == "json" {
-        let missing: Vec<_> = asked
-            .missing
-            .iter()
-            .map(|Completed(signature)| {
-                json!({
-                    "provider": signature.provider, "document_id": signature.document_id,
-                    "document_name": signature.document_name, "signed_at": signature.signed_at,
-                })
-            })
-            .collect();
-        return invocation.print(format!(
-            "{}\n",
+    invocation.emit(
+        arguments.format,
+        || to_json(arguments, asked, tally),
+        || to_text(arguments, asked, tally),
+    )
+}
+
+fn to_json(arguments: &Arguments, asked: &Asked, tally: Tally) -> Value {
+    let missing: Vec<_> = asked
+        .missing
+        .iter()
+        .map(|Completed(signature)| {
             json!({
-                "version": 1, "dry_run": arguments.dry_run, "providers": asked.providers, "complete": asked.gaps.is_empty(),
-                "completed": asked.completed, "missing": missing,
-                "handed_over": tally.done, "again": tally.again, "failed": tally.failed,
+                "provider": signature.provider, "document_id": signature.document_id,
+                "document_name": signature.document_name, "signed_at": signature.signed_at,
             })
-        ));
-    }
+        })
+        .collect();
+    json!({
+        "version": 1, "dry_run": arguments.dry_run, "providers": asked.providers, "complete": asked.gaps.is_empty(),
+        "completed": asked.completed, "missing": missing,
+        "handed_over": tally.done, "again": tally.again, "failed": tally.failed,
+    })
+}
+
+fn to_text(arguments: &Arguments, asked: &Asked, tally: Tally) -> String {
     let mut text = String::new();
     for Completed(signature) in &asked.missing {
         text.push_str(&format!("{}\n", line(signature)));
@@ -208,7 +215,7 @@ fn print(
             tally.done, tally.again, tally.failed
         ),
     });
-    invocation.print(terminal(&text))
+    terminal(&text)
 }
 
 fn line(signature: &Signature) -> String {

@@ -7,6 +7,7 @@ use clap::Args;
 use super::audit::population;
 use super::error::CliError;
 use super::exit::Exit;
+use super::formats::ResultFormat;
 use super::invocation::Invocation;
 use super::open::{Ports, open, open_deals};
 use crate::audit::{CoverageReport, QuestionCoverage, Share};
@@ -27,8 +28,8 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 200)]
     last: usize,
     /// What to print
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
-    format: String,
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    format: ResultFormat,
 }
 
 /// Runs the command.
@@ -46,13 +47,9 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     for gap in &report.gaps {
         invocation.warn(format!("warning: {}: {}", gap.what, gap.why));
     }
-    if arguments.format == "json" {
-        let json = serde_json::to_string_pretty(&report)
-            .map_err(|error| CliError::could_not(error.to_string()))?;
-        invocation.print(format!("{json}\n"))?;
-    } else {
-        invocation.print(text(&report, invocation))?;
-    }
+    let json =
+        serde_json::to_value(&report).map_err(|error| CliError::could_not(error.to_string()))?;
+    invocation.emit(arguments.format, || json, || text(&report, invocation))?;
     Ok(match (report.complete, report.deals) {
         (false, _) => Exit::CouldNot,
         (true, 0) => Exit::Nothing,

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::error::CliError;
 use super::exit::Exit;
+use super::formats::ResultFormat;
 use super::invocation::Invocation;
 use super::open::{Ports, open};
 use crate::deliver::State;
@@ -32,8 +33,8 @@ pub struct Arguments {
     #[arg(long)]
     no_push: bool,
     /// What to print
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
-    format: String,
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    format: ResultFormat,
 }
 
 /// Runs the command.
@@ -65,18 +66,16 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     {
         exit = Exit::CouldNot;
     }
-    if arguments.format == "json" {
+    let to_json = || {
         let handoffs: Vec<Value> = results
             .iter()
             .map(|d| json!({"key": d.key, "steps": d.plan.steps, "would": d.would, "deliveries": deliveries_json(d)}))
             .collect();
-        invocation.print(format!(
-            "{}\n",
-            json!({"version": 1, "dry_run": arguments.dry_run, "handoffs": handoffs})
-        ))?;
-    } else {
-        invocation.print(crate::text::terminal(&to_text(&results, arguments.dry_run)))?;
-    }
+        json!({"version": 1, "dry_run": arguments.dry_run, "handoffs": handoffs})
+    };
+    invocation.emit(arguments.format, to_json, || {
+        crate::text::terminal(&to_text(&results, arguments.dry_run))
+    })?;
     if results.is_empty() && exit == Exit::Clean {
         return Ok(Exit::Nothing);
     }
@@ -85,7 +84,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
 
 /// What was merged and written on the remote is looked at, too.
 pub(super) fn catch_up(context: &Context, invocation: &Invocation) {
-    let mut remarks = Vec::new();
+    let mut remarks = workflow::Remarks::default();
     workflow::catch_up(context, &mut remarks);
     for remark in remarks {
         invocation.say(format!("note: {remark}"));
@@ -119,7 +118,7 @@ async fn all(
         results.push(delivered);
     }
     if wrote {
-        let mut remarks = Vec::new();
+        let mut remarks = workflow::Remarks::default();
         context.push(&mut remarks)?;
         for remark in remarks {
             invocation.say(format!("note: {remark}"));
@@ -168,7 +167,7 @@ fn to_text(results: &[Delivered], dry_run: bool) -> String {
 pub(super) fn lines(delivered: &Delivered) -> Vec<String> {
     let mut lines = Vec::new();
     for result in &delivered.results {
-        let event = workflow::event_word(result.event);
+        let event = result.event.words();
         lines.push(match &result.outcome {
             Ok(mark) => {
                 let remark = mark

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::error::CliError;
 use super::exit::Exit;
+use super::formats::ResultFormat;
 use super::invocation::Invocation;
 use super::open::{Ports, config_checks, open, open_crm, open_sinks, requested};
 use crate::crm::Triggers;
@@ -22,8 +23,8 @@ pub struct Arguments {
     #[arg(long)]
     offline: bool,
     /// What to print
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
-    format: String,
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    format: ResultFormat,
 }
 
 /// Runs the command.
@@ -69,7 +70,11 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
             )),
         }
     })?;
-    print(&checks, &arguments.format, invocation)?;
+    invocation.emit(
+        arguments.format,
+        || json!({"version": 1, "checks": checks}),
+        || to_text(&checks),
+    )?;
     Ok(if checks.iter().any(|check| check.level == CheckLevel::Failed) {
         Exit::CouldNot
     } else {
@@ -146,10 +151,7 @@ fn webhook(route: &dyn Route, secrets: &Secrets, what: String, refused: &str) ->
     Check::warning(what, format!("{names} is not set: {refused}"), remedy)
 }
 
-fn print(checks: &[Check], format: &str, invocation: &Invocation) -> Result<(), CliError> {
-    if format == "json" {
-        return invocation.print(format!("{}\n", json!({"version": 1, "checks": checks})));
-    }
+fn to_text(checks: &[Check]) -> String {
     let mut text = String::new();
     for check in checks {
         let word = match check.level {
@@ -169,5 +171,5 @@ fn print(checks: &[Check], format: &str, invocation: &Invocation) -> Result<(), 
         of(CheckLevel::Failed),
         count(of(CheckLevel::Warning), "warning")
     ));
-    invocation.print(crate::text::terminal(&text))
+    crate::text::terminal(&text)
 }

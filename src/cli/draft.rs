@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::error::CliError;
 use super::exit::Exit;
+use super::formats::ResultFormat;
 use super::invocation::Invocation;
 use super::open::{Ports, open, open_draft_request};
 use crate::brief::{MissingField, question};
@@ -35,8 +36,8 @@ pub struct Arguments {
     #[arg(long)]
     no_request: bool,
     /// What to print
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
-    format: String,
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    format: ResultFormat,
 }
 
 /// Runs the command.
@@ -75,11 +76,11 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
             };
             invocation.warn(format!("warning: no pull request: {error}; {help}"));
         }
-        if arguments.format == "json" {
-            invocation.print(format!("{}\n", to_json(&drafted)))?;
-        } else {
-            invocation.print(crate::text::terminal(&to_text(&drafted)))?;
-        }
+        invocation.emit(
+            arguments.format,
+            || to_json(&drafted),
+            || crate::text::terminal(&to_text(&drafted)),
+        )?;
     }
     Ok(exit)
 }

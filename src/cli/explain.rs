@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::error::CliError;
 use super::exit::Exit;
+use super::formats::ResultFormat;
 use super::invocation::Invocation;
 use crate::finding::{Rule, RuleKind};
 use crate::report::Options;
@@ -22,8 +23,8 @@ pub struct Arguments {
 #[derive(Debug, Args)]
 pub struct ListArguments {
     /// What to print
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
-    format: String,
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    format: ResultFormat,
 }
 
 /// Every rule there is, brief rules first.
@@ -56,24 +57,25 @@ pub(super) fn list(arguments: &ListArguments, invocation: &Invocation) -> Result
         RuleKind::Brief => "validate",
         RuleKind::Audit => "audit",
     };
-    if arguments.format == "json" {
+    let to_json = || {
         let rules: Vec<_> = rules
             .iter()
             .map(|rule| json!({"id": rule.id, "severity": rule.severity, "command": kind(rule), "summary": rule.summary}))
             .collect();
-        invocation.print(format!("{}\n", json!({"version": 1, "rules": rules})))?;
-        return Ok(Exit::Clean);
-    }
-    let mut table = Table::new([
-        Column::text("rule"),
-        Column::text("severity"),
-        Column::text("checked by"),
-        Column::text("what it finds"),
-    ]);
-    for rule in rules {
-        table.row([rule.id, rule.severity.as_str(), kind(rule), rule.summary]);
-    }
-    invocation
-        .print(table.render(&Options { color: invocation.color, width: invocation.width() }))?;
+        json!({"version": 1, "rules": rules})
+    };
+    let to_text = || {
+        let mut table = Table::new([
+            Column::text("rule"),
+            Column::text("severity"),
+            Column::text("checked by"),
+            Column::text("what it finds"),
+        ]);
+        for rule in &rules {
+            table.row([rule.id, rule.severity.as_str(), kind(rule), rule.summary]);
+        }
+        table.render(&Options { color: invocation.color, width: invocation.width() })
+    };
+    invocation.emit(arguments.format, to_json, to_text)?;
     Ok(Exit::Clean)
 }

@@ -1,13 +1,44 @@
-//! `--format` and `--output`, given several times and read in their order.
+//! `--format` and `--output`: text or JSON for most commands; for reports,
+//! given several times and read in their order.
 
 use std::io::Write;
 use std::path::PathBuf;
 
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
+use serde_json::Value;
 
 use super::error::CliError;
 use super::invocation::Invocation;
 use crate::report::{Format, Options};
+
+/// `--format` of a command whose result is no report.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum ResultFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON value on a line
+    Json,
+}
+
+impl Invocation {
+    /// Prints a result in the format that was asked for. The text is made
+    /// harmless for terminals by whoever puts customer text into it.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub(super) fn emit(
+        &self,
+        format: ResultFormat,
+        json: impl FnOnce() -> Value,
+        text: impl FnOnce() -> String,
+    ) -> Result<(), CliError> {
+        match format {
+            ResultFormat::Json => self.print(format!("{}\n", json())),
+            ResultFormat::Text => self.print(text()),
+        }
+    }
+}
 
 /// What is printed and what is written where. Never changes the exit code.
 #[derive(Debug, Clone, Default)]

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::error::CliError;
 use super::exit::Exit;
+use super::formats::ResultFormat;
 use super::inbox_argument::InboxArgument;
 use super::invocation::Invocation;
 use crate::intake::{Inbox, Listed, State};
@@ -21,8 +22,8 @@ pub struct Arguments {
     #[command(flatten)]
     inbox: InboxArgument,
     /// What to print
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"], global = true)]
-    format: String,
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t, global = true)]
+    format: ResultFormat,
 }
 
 #[derive(Debug, Subcommand)]
@@ -68,7 +69,7 @@ async fn act(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, Cli
     let ledger = || Ok(Ledger::open(&invocation.folder)?);
     let inbox = arguments.inbox.open(false, ledger, invocation).await?;
     let (inbox, now) = (inbox.as_ref(), invocation.now);
-    let json = arguments.format == "json";
+    let json = arguments.format == ResultFormat::Json;
     match &arguments.action {
         Action::List { state, all } => list(inbox, state.as_deref(), *all, json, invocation).await,
         Action::Show { id } => show(&inbox.find(id, now).await?, json, invocation),

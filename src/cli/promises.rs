@@ -1,12 +1,13 @@
 //! `handoff promises`: what reps have promised, and that one was kept.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
 use super::deliver::parse_key;
 use super::error::CliError;
 use super::exit::Exit;
+use super::formats::ResultFormat;
 use super::invocation::Invocation;
 use super::open::{Ports, open};
 use crate::report::table::{Column, Table};
@@ -33,8 +34,20 @@ pub struct Arguments {
     #[arg(long, value_name = "DAY")]
     due_before: Option<NaiveDate>,
     /// What to print
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json", "csv"])]
-    format: String,
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    format: PromisesFormat,
+}
+
+/// `--format` of the list.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum PromisesFormat {
+    /// A table for people
+    #[default]
+    Text,
+    /// One JSON value on a line
+    Json,
+    /// A table for spreadsheets
+    Csv,
 }
 
 /// What can be done about a promise.
@@ -90,14 +103,13 @@ fn list(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError
             && owner.as_ref().is_none_or(is_owner)
             && arguments.due_before.is_none_or(|day| promise.due.is_some_and(|due| due < day))
     });
-    match arguments.format.as_str() {
-        "json" => {
-            let complete = gaps.is_empty();
-            let json = json!({"version": 1, "complete": complete, "promises": promises});
-            invocation.print(format!("{json}\n"))?;
-        }
-        "csv" => invocation.print(to_csv(&promises))?,
-        _ => invocation.print(to_text(&promises, invocation))?,
+    let complete = gaps.is_empty();
+    let to_json = || json!({"version": 1, "complete": complete, "promises": promises});
+    let to_text = || to_text(&promises, invocation);
+    match arguments.format {
+        PromisesFormat::Csv => invocation.print(to_csv(&promises))?,
+        PromisesFormat::Json => invocation.emit(ResultFormat::Json, to_json, to_text)?,
+        PromisesFormat::Text => invocation.emit(ResultFormat::Text, to_json, to_text)?,
     }
     Ok(match (gaps.is_empty(), promises.is_empty()) {
         (false, _) => Exit::CouldNot,
@@ -113,7 +125,7 @@ fn run_keep(keep: &Keep, invocation: &Invocation) -> Result<Exit, CliError> {
     }
     let context = open(invocation, Ports { push: !keep.no_push, ..Ports::default() })?;
     let kept = Kept { at: keep.at.unwrap_or(invocation.now), by: Some(keep.by.clone()) };
-    let mut remarks = Vec::new();
+    let mut remarks = workflow::Remarks::default();
     let recorded = workflow::keep_promise(
         &context,
         &key,

@@ -10,6 +10,7 @@ use super::deliver::deliveries_json;
 use super::error::CliError;
 use super::exit::Exit;
 use super::form::{form_answers, signature_of};
+use super::formats::ResultFormat;
 use super::invocation::Invocation;
 use super::open::{Ports, open};
 use crate::brief::question;
@@ -54,8 +55,8 @@ pub struct Arguments {
     #[arg(long)]
     no_push: bool,
     /// What to print
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
-    format: String,
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    format: ResultFormat,
 }
 
 /// Runs the command.
@@ -106,17 +107,12 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         }
         printed.push((signed, delivered));
     }
-    match arguments.format.as_str() {
-        "json" => {
-            for (signed, delivered) in &printed {
-                invocation.print(format!("{}\n", to_json(signed, delivered.as_ref())))?;
-            }
-        }
-        _ => {
-            for (signed, delivered) in &printed {
-                invocation.print(crate::text::terminal(&to_text(signed, delivered.as_ref())))?;
-            }
-        }
+    for (signed, delivered) in &printed {
+        invocation.emit(
+            arguments.format,
+            || to_json(signed, delivered.as_ref()),
+            || crate::text::terminal(&to_text(signed, delivered.as_ref())),
+        )?;
     }
     Ok(exit)
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::deliver::parse_key;
 use super::error::CliError;
 use super::exit::Exit;
+use super::formats::ResultFormat;
 use super::invocation::Invocation;
 use super::open::{Ports, open};
 use crate::report::table::{Column, Table};
@@ -30,8 +31,8 @@ pub struct Arguments {
     #[arg(long, conflicts_with = "key")]
     all: bool,
     /// What to print
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
-    format: String,
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    format: ResultFormat,
 }
 
 /// Runs the command.
@@ -55,13 +56,11 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
             rows.into_iter().filter(|row| arguments.all || row.standing.is_open()).collect()
         }
     };
-    if arguments.format == "json" {
-        invocation.print(format!("{}\n", json!({"version": 1, "handoffs": rows})))?;
-    } else if let (Some(_), [row]) = (&arguments.key, rows.as_slice()) {
-        invocation.print(crate::text::terminal(&story(row)))?;
-    } else {
-        invocation.print(list(&rows, invocation))?;
-    }
+    let to_text = || match (&arguments.key, rows.as_slice()) {
+        (Some(_), [row]) => crate::text::terminal(&story(row)),
+        _ => list(&rows, invocation),
+    };
+    invocation.emit(arguments.format, || json!({"version": 1, "handoffs": rows}), to_text)?;
     Ok(if rows.is_empty() { Exit::Nothing } else { Exit::Clean })
 }
 
@@ -139,7 +138,7 @@ fn story(row: &StatusRow) -> String {
     );
     text.push_str("\nWhat happened\n");
     for event in &row.events {
-        let word = workflow::event_word(event.event);
+        let word = event.event.words();
         let by = event.by.as_deref().map_or_else(String::new, |by| format!(" by {by}"));
         let reference = event.reference.as_deref().map_or_else(String::new, |r| format!("  {r}"));
         let reason =

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::deliver::parse_key;
 use super::error::CliError;
 use super::exit::Exit;
+use super::formats::ResultFormat;
 use super::invocation::Invocation;
 use super::open::{Ports, open};
 use crate::deliver::{self, Reader, WholeDays};
@@ -36,8 +37,8 @@ pub struct Arguments {
     #[arg(long)]
     no_push: bool,
     /// What to print
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
-    format: String,
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    format: ResultFormat,
 }
 
 /// Runs the command.
@@ -53,17 +54,17 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         exit = Exit::CouldNot;
     }
     if !arguments.dry_run && results.iter().any(|synced| !synced.added.is_empty()) {
-        let mut remarks = Vec::new();
+        let mut remarks = workflow::Remarks::default();
         context.push(&mut remarks)?;
         for remark in remarks {
             invocation.say(format!("note: {remark}"));
         }
     }
-    if arguments.format == "json" {
-        invocation.print(format!("{}\n", to_json(&results, arguments.dry_run)))?;
-    } else {
-        invocation.print(crate::text::terminal(&to_text(&results, arguments.dry_run)))?;
-    }
+    invocation.emit(
+        arguments.format,
+        || to_json(&results, arguments.dry_run),
+        || crate::text::terminal(&to_text(&results, arguments.dry_run)),
+    )?;
     Ok(exit)
 }
 
@@ -181,7 +182,7 @@ fn to_text(results: &[Synced], dry_run: bool) -> String {
         }
         text.push_str(&format!("{}\n", synced.key));
         for event in &synced.added {
-            let word = workflow::event_word(event.event);
+            let word = event.event.words();
             let by = event.by.as_deref().unwrap_or("somebody");
             let at = event.at.format("%Y-%m-%d %H:%M UTC");
             let reason = event

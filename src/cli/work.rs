@@ -6,6 +6,7 @@ use tokio::sync::watch;
 
 use super::error::CliError;
 use super::exit::Exit;
+use super::formats::ResultFormat;
 use super::inbox_argument::InboxArgument;
 use super::intake::{Intake, Working, told_to_stop};
 use super::invocation::Invocation;
@@ -23,8 +24,8 @@ pub struct Arguments {
     #[arg(long)]
     no_push: bool,
     /// What to print with --once
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"], requires = "once")]
-    format: String,
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t, requires = "once")]
+    format: ResultFormat,
 }
 
 /// Runs the command.
@@ -45,18 +46,18 @@ async fn once(
 ) -> Result<Exit, CliError> {
     let worker = intake.worker(!arguments.no_push, invocation)();
     let tally = worker.drain().await?;
-    invocation.print(match arguments.format.as_str() {
-        "json" => format!(
-            "{}\n",
-            json!({"version": 1, "done": tally.done, "again": tally.again, "failed": tally.failed})
-        ),
-        _ => format!(
-            "{} done, {} to be tried again, {} failed\n",
-            count(tally.done, "event"),
-            tally.again,
-            tally.failed
-        ),
-    })?;
+    invocation.emit(
+        arguments.format,
+        || json!({"version": 1, "done": tally.done, "again": tally.again, "failed": tally.failed}),
+        || {
+            format!(
+                "{} done, {} to be tried again, {} failed\n",
+                count(tally.done, "event"),
+                tally.again,
+                tally.failed
+            )
+        },
+    )?;
     Ok(if tally.again + tally.failed == 0 { Exit::Clean } else { Exit::CouldNot })
 }
 

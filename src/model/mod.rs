@@ -3,6 +3,7 @@
 
 mod check;
 mod deal;
+mod deal_reference;
 mod evidence;
 mod history;
 mod key;
@@ -14,6 +15,7 @@ mod signature;
 
 pub use check::{Check, CheckLevel};
 pub use deal::{Company, Contact, CrmName, Deal, DealId, DealRef, LineItem, Outcome, Person};
+pub use deal_reference::ReferenceRule;
 pub use evidence::{Evidence, Gap};
 pub use history::{CommitInfo, FolderHistory, History, ObjectId, ObjectIdError, Version};
 pub use key::{Key, KeyError, normalise_deal_id};

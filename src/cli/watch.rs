@@ -67,7 +67,7 @@ async fn run_until_stopped(
     invocation.print(format!("watching {}\n", settings.folder.display()))?;
     let watch = FolderWatch::new(
         settings,
-        Arc::clone(&intake.providers),
+        Arc::clone(&intake.connections.providers),
         Arc::clone(&intake.inbox),
         Arc::clone(&intake.clock),
     );

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::de::DeserializeOwned;
 
-use super::{Problem, Team};
+use super::{Documents, Problem, Team};
 use crate::brief::{Expression, Mapping};
 use crate::crm::CrmConfig;
 use crate::deliver::DeliverConfig;
@@ -24,6 +24,9 @@ const KEYS: &[&str] = &[
     "crm",
     "map",
     "brief",
+    "documents",
+    "test_documents",
+    "wait_for_deal",
     "scope",
     "team",
     "first_touch",
@@ -73,6 +76,8 @@ pub struct Config {
     pub map: Option<String>,
     /// From deal to brief.
     pub mapping: Mapping,
+    /// Which completed documents are contracts.
+    pub documents: Documents,
     /// Which won deals need no handoff.
     pub scope: Vec<ScopeRule>,
     /// Who takes handoffs.
@@ -86,11 +91,12 @@ pub struct Config {
 }
 
 impl Config {
-    /// The properties that `scope` reads: an audit's deals must come with them.
+    /// The properties that `scope` and `documents` read: an audit's deals must come with them.
     #[must_use]
     pub fn scope_properties(&self) -> Properties {
         let mut read = Properties::default();
         self.scope.iter().for_each(|rule| read.extend(&rule.when.properties()));
+        self.documents.rules.iter().for_each(|rule| read.extend(&rule.when.properties()));
         read
     }
 
@@ -143,6 +149,7 @@ impl Config {
             crm: section(&root, "crm", &mut problems),
             map: root.get("map").and_then(Node::as_str).map(str::to_owned),
             mapping: mapping(&root, &mut problems),
+            documents: Documents::read(&root, &mut problems),
             scope: scope(&root, &mut problems),
             team: root
                 .get("team")
@@ -288,7 +295,7 @@ fn scope(root: &Node, problems: &mut Vec<Problem>) -> Vec<ScopeRule> {
     rules
 }
 
-fn duration(
+pub(super) fn duration(
     root: &Node,
     pointer: &str,
     default: HumanDuration,

@@ -55,7 +55,7 @@ impl MessageKind {
         match self.trigger() {
             None => new.to_owned(),
             Some(EventKind::Returned) => format!("returned-{}", count(EventKind::Returned)),
-            Some(kind) => format!("resubmitted-{}", count(kind)),
+            Some(kind) => format!("resubmitted-{}", count(kind) + count(EventKind::Amended)),
         }
     }
 }
@@ -67,8 +67,16 @@ impl MessageKind {
 #[must_use]
 pub fn answered_part(delivery: EventKind, events: &[Event]) -> Option<&[Event]> {
     let Some(trigger) = MessageKind::of(delivery).trigger() else { return Some(events) };
-    let verdicts = [EventKind::Returned, EventKind::Resubmitted, EventKind::Accepted];
-    let last = events.iter().rposition(|event| verdicts.contains(&event.event))?;
-    let is_open = events.get(last).is_some_and(|event| event.event == trigger);
+    let to_csm = trigger == EventKind::Resubmitted;
+    let is_verdict = |event: &Event| match event.event {
+        EventKind::Returned | EventKind::Resubmitted | EventKind::Accepted => true,
+        // An amendment is news for the CSM, and answers no return.
+        EventKind::Amended => to_csm,
+        _ => false,
+    };
+    let last = events.iter().rposition(is_verdict)?;
+    let is_open = events.get(last).is_some_and(|event| {
+        event.event == trigger || (to_csm && event.event == EventKind::Amended)
+    });
     is_open.then(|| events.get(last + 1..).unwrap_or_default())
 }

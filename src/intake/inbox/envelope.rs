@@ -183,9 +183,14 @@ impl Envelope {
         if wait.is_some() { State::New } else { State::Failed }
     }
 
+    /// Where it is put first: one that whoever puts it has looked at is held.
+    pub(super) fn first_state(&self) -> State {
+        if self.held.is_some() { State::Held } else { State::New }
+    }
+
     /// Notes why it is held, and when it is looked at again: soon at first,
     /// every six hours at last.
-    pub(super) fn hold(&mut self, now: DateTime<Utc>, why: &str, deals: Vec<DealId>) {
+    pub fn hold(&mut self, now: DateTime<Utc>, why: &str, deals: Vec<DealId>) {
         let minutes = [1, 5, 30, 120];
         let (since, looks) = self.held.as_ref().map_or((now, 0), |held| (held.since, held.looks));
         let wait = minutes.get(looks as usize).copied().unwrap_or(6 * 60);

@@ -135,7 +135,8 @@ impl Spool {
         now: DateTime<Utc>,
         decided: Option<DocumentKind>,
     ) -> Result<(), InboxError> {
-        let (mut claimed, _) = self.take_up(name)?;
+        // What was ignored may be decided otherwise later.
+        let (mut claimed, _) = self.take_up(name, decided.is_some())?;
         claimed.envelope.begin_anew(now, decided);
         self.rewrite(&claimed)?;
         self.move_to(State::New, name)
@@ -147,16 +148,17 @@ impl Spool {
     /// # Errors
     /// When it is neither new, held nor failed, or its file cannot be written.
     pub fn discard(&self, name: &EventName, now: DateTime<Utc>) -> Result<(), InboxError> {
-        let (mut claimed, state) = self.take_up(name)?;
+        let (mut claimed, state) = self.take_up(name, false)?;
         claimed.envelope.drop_by_hand(now, state);
         self.rewrite(&claimed)?;
         self.move_to(State::Done, name)
     }
 
     /// Takes an event in hand for a person, so that no worker has it meanwhile.
-    fn take_up(&self, name: &EventName) -> Result<(Claimed, State), InboxError> {
+    fn take_up(&self, name: &EventName, done: bool) -> Result<(Claimed, State), InboxError> {
         let state = self.state_of(name)?.ok_or_else(|| InboxError::Unknown(name.to_string()))?;
-        if !matches!(state, State::New | State::Held | State::Failed) {
+        let may = matches!(state, State::New | State::Held | State::Failed);
+        if !may && !(done && state == State::Done) {
             return Err(InboxError::NotHere { id: name.to_string(), state: state.word() });
         }
         let from = self.file(state, name);

@@ -152,8 +152,15 @@ impl Spool {
         }
         // A known one may have been put by a process that has not got this far yet.
         let new = self.folder(State::New);
-        if let Err(error) = sync_folder(&new).map_err(InboxError::io("making durable", &new)) {
-            results.fill(Err(error));
+        let held = self.folder(State::Held);
+        let is_held = |envelope: &Envelope| envelope.first_state() == State::Held;
+        let folders = [Some(&new), envelopes.iter().any(is_held).then_some(&held)];
+        for folder in folders.into_iter().flatten() {
+            if let Err(error) =
+                sync_folder(folder).map_err(InboxError::io("making durable", folder))
+            {
+                results.fill(Err(error));
+            }
         }
         for (index, name) in names.iter().enumerate() {
             let original = first[name];
@@ -170,7 +177,11 @@ impl Spool {
         let write = |index: &usize| {
             let envelope = &envelopes[*index];
             let scratch = self.with_claims(|claims| Ok(claims.scratch()))?;
-            self.write_over(&scratch, &self.file(State::New, &envelope.name()), envelope)
+            self.write_over(
+                &scratch,
+                &self.file(envelope.first_state(), &envelope.name()),
+                envelope,
+            )
         };
         if fresh.len() < 2 {
             return fresh.iter().map(write).collect();
@@ -201,8 +212,8 @@ impl Spool {
             Access::Private,
             Some(envelope.due().into()),
         )
-            .map_err(InboxError::io("writing", scratch))
-            .and_then(|()| fs::rename(scratch, path).map_err(InboxError::io("writing", path)));
+        .map_err(InboxError::io("writing", scratch))
+        .and_then(|()| fs::rename(scratch, path).map_err(InboxError::io("writing", path)));
         if written.is_err() {
             // It may never have been made; what is left of it goes with the claims.
             let _ = fs::remove_file(scratch);

@@ -144,7 +144,7 @@ impl JetStreamInbox {
         now: DateTime<Utc>,
         decided: Option<DocumentKind>,
     ) -> Result<(), InboxError> {
-        let found = self.take_up(name, now).await?;
+        let found = self.take_up(name, now, decided.is_some()).await?;
         let mut envelope = found.envelope()?;
         envelope.begin_anew(now, decided);
         self.publish(Lane::Again, &envelope, false).await?;
@@ -158,7 +158,7 @@ impl JetStreamInbox {
         name: &EventName,
         now: DateTime<Utc>,
     ) -> Result<(), InboxError> {
-        let found = self.take_up(name, now).await?;
+        let found = self.take_up(name, now, false).await?;
         if let Ok(mut envelope) = found.envelope() {
             envelope.drop_by_hand(now, found.state);
             self.publish(Lane::Done, &envelope, false).await?;
@@ -167,11 +167,17 @@ impl JetStreamInbox {
     }
 
     /// An event that a person may change.
-    async fn take_up(&self, name: &EventName, now: DateTime<Utc>) -> Result<Found<'_>, InboxError> {
+    async fn take_up(
+        &self,
+        name: &EventName,
+        now: DateTime<Utc>,
+        done: bool,
+    ) -> Result<Found<'_>, InboxError> {
         self.connected()?;
         let found = self.locate(name, now).await?;
         match found.state {
             State::New | State::Held | State::Failed => Ok(found),
+            State::Done if done => Ok(found),
             other => Err(InboxError::NotHere { id: name.to_string(), state: other.word() }),
         }
     }

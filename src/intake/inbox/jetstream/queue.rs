@@ -127,7 +127,8 @@ impl JetStreamInbox {
         if let Some(state) = self.known(&envelope.name()).await? {
             return Ok(Put::Known(state));
         }
-        let ack = self.publish(Lane::New, envelope, true).await?;
+        let lane = if envelope.first_state() == State::Held { Lane::Held } else { Lane::New };
+        let ack = self.publish(lane, envelope, true).await?;
         self.stored.notify_one();
         // Another process put the same event at the same moment.
         Ok(if ack.duplicate { Put::Known(State::New) } else { Put::Stored })

@@ -9,8 +9,8 @@ use tokio::sync::Notify;
 use super::queue::JetStreamInbox;
 use crate::intake::inbox::envelope::{Envelope, EventName};
 use crate::intake::inbox::error::InboxError;
-use crate::model::DocumentKind;
 use crate::intake::inbox::port::{Claimed, Counts, Inbox, Listed, Put, State};
+use crate::model::DocumentKind;
 
 #[async_trait]
 impl Inbox for JetStreamInbox {

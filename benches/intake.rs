@@ -24,8 +24,8 @@ use chrono::{DateTime, Utc};
 use handoff::crm::{CrmConfig, Triggers};
 use handoff::esign::{EsignConfig, Providers};
 use handoff::intake::{
-    Claimed, Connections, Counts, Envelope, EventName, FolderInbox, Inbox, InboxError, Listed, Metrics, Put, Senders,
-    Service, State, router, serve,
+    Claimed, Connections, Counts, Envelope, EventName, FolderInbox, Inbox, InboxError, Listed,
+    Metrics, Put, Senders, Service, State, router, serve,
 };
 use handoff::model::{DocumentKind, Secrets};
 use hmac::{Hmac, Mac as _};
@@ -185,7 +185,10 @@ fn measure(inbox: Arc<dyn Inbox>, round: usize) -> (f64, Vec<Duration>) {
         secrets: Secrets::new([secret]),
     };
     let service = Service {
-        senders: Arc::new(Senders::new(connections.clone(), Arc::new(move || Ok(connections.clone())))),
+        senders: Arc::new(Senders::new(
+            connections.clone(),
+            Arc::new(move || Ok(connections.clone())),
+        )),
         inbox,
         metrics: Arc::new(Metrics::default()),
         clock: Arc::new(Utc::now),

@@ -25,7 +25,7 @@ pub use mapping::{
     BASE_MAPPINGS, BaseMapping, Expression, ExpressionError, MappedBrief, Mapping, MappingInput,
     MappingProblem, Remark,
 };
-pub use merge::merge;
+pub use merge::{kept_answers, merge};
 pub use model::{BRIEF_SCHEMA, Brief};
 pub use render::{DEFAULT_TEMPLATE, RenderError, RenderInput, Renderer};
 pub use rules::{

@@ -12,7 +12,7 @@ use super::error::CliError;
 use super::hand_over::LedgerHandler;
 use super::inbox_argument::InboxArgument;
 use super::invocation::Invocation;
-use super::open::{Ports, open, read_config};
+use super::open::{Ports, open, read_settings};
 use crate::crm::Triggers;
 use crate::esign::Providers;
 use crate::intake::{Clock, Connections, Inbox, Metrics, Reread, Senders, Worker};
@@ -92,7 +92,7 @@ impl Intake {
 
 /// Who may send, as the ledger's settings and the secrets are now.
 fn connect(ledger: &Ledger, invocation: &Invocation) -> Result<Connections, CliError> {
-    let config = read_config(ledger)?;
+    let (config, _) = read_settings(ledger)?;
     Ok(Connections {
         providers: Arc::new(Providers::new(&config.esign)),
         triggers: Arc::new(Triggers::new(&config.crm)),

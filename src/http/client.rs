@@ -68,10 +68,14 @@ pub enum Fault {
     #[error("the TLS connection failed: {0}; SSL_CERT_FILE names further certificates")]
     Tls(String),
     /// The proxy did not let it through.
-    #[error("the proxy did not let it through: {0}; HTTPS_PROXY and NO_PROXY say which one is used")]
+    #[error(
+        "the proxy did not let it through: {0}; HTTPS_PROXY and NO_PROXY say which one is used"
+    )]
     Proxy(String),
     /// The server points elsewhere, where the credentials must not go by themselves.
-    #[error("it redirects to {0}, which is not followed with credentials; name that address in the settings")]
+    #[error(
+        "it redirects to {0}, which is not followed with credentials; name that address in the settings"
+    )]
     Redirect(String),
     /// Anything else.
     #[error("{0}")]

@@ -117,21 +117,30 @@ impl Signature {
     }
 }
 
-/// What a completed document is for the deal it belongs to.
+/// What a completed document is.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum DocumentKind {
-    /// The contract: it is handed over. A later contract of the same deal is
-    /// taken as an amendment.
+    /// A contract: it begins the deal's handoff, or amends the one there is.
     Contract,
-    /// A later document of a deal that has a handoff; it is added to the brief.
+    /// A change to a contract: it is added to the deal's handoff and never begins one.
     Amendment,
-    /// A contract that gets a handoff of its own, such as a renewal.
-    New,
-    /// Nothing for us, such as an NDA or an offer letter.
+    /// Nothing for handoff, such as an NDA. It is recorded with the reason.
     Ignored,
+    /// A contract that begins a handoff of its own although its deal has one, such as a renewal.
+    New,
 }
 
 impl DocumentKind {

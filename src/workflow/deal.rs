@@ -225,7 +225,7 @@ fn shown(money: &Money) -> String {
 }
 
 impl Found {
-    fn of_document(
+    pub(super) fn of_document(
         key: Key,
         deal: Option<Deal>,
         signature: &Signature,

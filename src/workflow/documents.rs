@@ -12,7 +12,7 @@ use super::audit::exclusion;
 use super::deal::{Found, of_document};
 use super::{Context, Horizon, WorkflowError, keys_within};
 use crate::brief::{DecidedBy, EventKind};
-use crate::config::Config;
+use crate::config::{Config, TestDocuments};
 use crate::model::{
     Company, Contact, Deal, DealId, DocumentId, DocumentKind, Evidence, Gap, LineItem, Outcome,
     ProviderName, Signature,
@@ -65,7 +65,7 @@ pub fn decide(
         Some(kind) => return Decision::Counts(kind, DecidedBy::Person),
         None => {}
     }
-    if signature.test && !config.documents.accept_tests {
+    if signature.test && config.test_documents != TestDocuments::Accept {
         let reason = format!(
             "it is a test document of {}; `test_documents: accept` in handoff.yaml would take it",
             signature.provider
@@ -86,10 +86,7 @@ pub fn decide(
         contacts: deal.map_or(&[], |deal| deal.contacts.as_slice()),
         line_items: deal.map_or(&[], |deal| deal.line_items.as_slice()),
     };
-    for rule in &config.documents.rules {
-        if rule.provider.as_ref().is_some_and(|provider| *provider != signature.provider) {
-            continue;
-        }
+    for rule in &config.documents {
         match rule.when.is_true(&input) {
             Ok(false) => {}
             Ok(true) if rule.is == DocumentKind::Ignored => {
@@ -159,7 +156,7 @@ pub async fn look_at_document(
     let all = of_document(signature, context.crm.as_deref()).await?;
     let deals: Vec<DealId> =
         all.iter().filter_map(|it| it.deal.as_ref()).map(|deal| deal.id.clone()).collect();
-    let patience = config.documents.wait_for_deal.plain();
+    let patience = config.wait_for_deal.plain();
     let until = waiting_since.checked_add_signed(patience).unwrap_or(DateTime::<Utc>::MAX_UTC);
     let (mut counts, mut ignored, mut held) = (Vec::new(), Vec::new(), Vec::new());
     for mut found in all {

@@ -88,7 +88,11 @@ fn a_held_document_goes_when_its_deal_is_won() {
     sandbox.write("nda.json", of_deal("d1", "Order form", false));
     let held = sandbox.handoff("ledger", &["sign", "../nda.json"]);
     assert_eq!(held.code, 3, "{}", held.stderr);
-    assert!(held.stderr.contains("inbox release") && held.stderr.contains("not won"), "{}", held.stderr);
+    assert!(
+        held.stderr.contains("inbox release") && held.stderr.contains("not won"),
+        "{}",
+        held.stderr
+    );
     assert!(briefs(&sandbox).is_empty());
     let deals = fs::read_to_string(sandbox.join("ledger/deals.csv")).unwrap();
     let won = deals.replace("Qualified,2026-12-20,false", "Closed Won,2026-11-19,true");
@@ -117,7 +121,14 @@ fn a_person_decides_and_a_later_document_is_an_amendment() {
     let after = brief();
     let signature = |text: &str| {
         let from = text.find("\nsignature:").unwrap();
-        text[from..].split("\ncustomer:").next().unwrap().split("\namendments:").next().unwrap().to_owned()
+        text[from..]
+            .split("\ncustomer:")
+            .next()
+            .unwrap()
+            .split("\namendments:")
+            .next()
+            .unwrap()
+            .to_owned()
     };
     assert_eq!(signature(&before), signature(&after), "the first signature stays");
     assert_eq!(after.matches("document_id: d2").count(), 1, "{after}");

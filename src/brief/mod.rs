@@ -4,6 +4,7 @@
 mod answer;
 mod changes;
 mod completeness;
+mod expression;
 mod form;
 mod mapping;
 mod merge;
@@ -19,11 +20,14 @@ pub use changes::{ChangedAnswer, changed_answers};
 pub use completeness::{
     Absence, Answer, Completeness, MissingField, QUESTIONS, UnknownAnswer, question,
 };
+pub(crate) use expression::fold_property;
+pub use expression::{
+    Decision, Expression, ExpressionError, Holds, Print, RECORDS, Template, TemplateFault,
+};
 pub use form::{FormAnswers, FormProblem, issue_form, read_form};
-pub(crate) use mapping::fold_property;
 pub use mapping::{
-    BASE_MAPPINGS, BaseMapping, Expression, ExpressionError, MappedBrief, Mapping, MappingInput,
-    MappingProblem, Remark,
+    BASE_MAPPINGS, BaseMapping, FirstTouch, MappedBrief, Mapping, MappingInput, MappingProblem,
+    Remark,
 };
 pub use merge::{kept_answers, merge};
 pub use model::{BRIEF_SCHEMA, Brief};

@@ -94,7 +94,7 @@ impl Intake {
 fn connect(ledger: &Ledger, invocation: &Invocation) -> Result<Connections, CliError> {
     let (config, _) = read_settings(ledger)?;
     Ok(Connections {
-        providers: Arc::new(Providers::new(&config.esign)),
+        providers: Arc::new(Providers::new(&config.esign, &crate::crm::reference_rules())),
         triggers: Arc::new(Triggers::new(&config.crm)),
         secrets: invocation.secrets()?,
     })

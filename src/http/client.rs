@@ -1,10 +1,12 @@
 //! One request with its retries.
 
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use chrono::DateTime;
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::{BaseUrl, Schedule};
 
@@ -155,23 +157,24 @@ pub enum NetError {
     },
 }
 
-/// How long things may take.
+/// How long a server is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// One request, from the connection to the end of the answer.
+    /// One request, until its answer is there whole.
     pub request: Duration,
-    /// A request with all its retries: what is not there then does not answer.
-    pub whole: Duration,
+    /// A server that gives no answer at all, over all tries. After it the
+    /// server is not asked again for as long, so that a run with many requests
+    /// does not wait for each of them.
+    pub silence: Duration,
 }
 
 impl Default for Limits {
-    /// Whoever waits for a server that does not answer waits a minute.
     fn default() -> Self {
-        Self { request: Duration::from_secs(45), whole: Duration::from_secs(60) }
+        Self { request: Duration::from_secs(30), silence: Duration::from_secs(60) }
     }
 }
 
-/// A client for one API: base URL, fixed headers, schedule.
+/// A client for one API: base URL, fixed headers, schedule, time limits.
 #[derive(Debug, Clone)]
 pub struct Client {
     inner: reqwest::Client,
@@ -179,6 +182,8 @@ pub struct Client {
     headers: HeaderMap,
     schedule: Schedule,
     limits: Limits,
+    /// When the server was given up; shared by all copies.
+    silent: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Client {
@@ -197,19 +202,37 @@ impl Client {
             .user_agent(concat!("handoff/", env!("CARGO_PKG_VERSION")))
             .build()
             .expect("a client without custom certificates can always be built");
-        Self { inner, base, headers, schedule, limits: Limits::default() }
+        let (limits, silent) = (Limits::default(), Arc::default());
+        Self { inner, base, headers, schedule, limits, silent }
+    }
+
+    /// The same client with other time limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How long the server is waited for.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Does not ask the server again for a while.
+    pub fn give_up(&self) {
+        *self.silent.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn is_given_up(&self) -> bool {
+        let silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+        silent.is_some_and(|since| since.elapsed() < self.limits.silence)
     }
 
     /// The base URL.
     #[must_use]
     pub fn base(&self) -> &BaseUrl {
         &self.base
-    }
-
-    /// The same client with other limits of time.
-    #[must_use]
-    pub fn with_limits(self, limits: Limits) -> Self {
-        Self { limits, ..self }
     }
 
     /// The same client with another header value, such as a renewed token.
@@ -247,11 +270,23 @@ impl Client {
         path: &str,
         body: Option<(&str, Vec<u8>)>,
     ) -> Result<Response, NetError> {
-        let (mut retry, start) = (0, Instant::now());
+        if self.is_given_up() {
+            let url = self.base.join(path.split('?').next().unwrap_or_default());
+            let why = Fault::Other(
+                "it gave no answer to the requests before, and was not asked again".to_owned(),
+            );
+            return Err(NetError::NotReached { method, url, why });
+        }
+        let begun = Instant::now();
+        let mut retry = 0;
         loop {
-            let left = self.limits.whole.saturating_sub(start.elapsed());
-            let limit = self.limits.request.min(left);
-            let result = self.send_once(&method, path, body.as_ref(), limit).await;
+            let result = self.send_once(&method, path, body.as_ref()).await;
+            if matches!(result, Err(NetError::Unclear { .. }))
+                && begun.elapsed() + self.limits.request > self.limits.silence
+            {
+                self.give_up();
+                return result;
+            }
             let again = match &result {
                 Ok(response) => match response.status.as_u16() {
                     429 => Some(response.retry_after()),
@@ -266,10 +301,7 @@ impl Client {
                     (semantics == Semantics::Idempotent && why.may_pass()).then_some(None)
                 }
             };
-            let wait = again
-                .and_then(|asked| self.schedule.wait(retry, asked))
-                .filter(|wait| start.elapsed() + *wait < self.limits.whole);
-            let Some(wait) = wait else {
+            let Some(wait) = again.and_then(|asked| self.schedule.wait(retry, asked)) else {
                 return result;
             };
             tracing::debug!(%method, retry, ?wait, "trying again");
@@ -283,17 +315,17 @@ impl Client {
         method: &Method,
         path: &str,
         body: Option<&(&str, Vec<u8>)>,
-        limit: Duration,
     ) -> Result<Response, NetError> {
         let full = self.base.join(path);
         let url = || full.split('?').next().unwrap_or_default().to_owned();
         let mut request = self.inner.request(method.clone(), &full).headers(self.headers.clone());
+        request = request.timeout(self.limits.request);
         if let Some((content_type, bytes)) = body {
             request = request.header(http::header::CONTENT_TYPE, *content_type).body(bytes.clone());
         }
         let unclear = |why| NetError::Unclear { method: method.clone(), url: url(), why };
         let not_reached = |why| NetError::NotReached { method: method.clone(), url: url(), why };
-        let response = request.timeout(limit).send().await.map_err(|error| {
+        let response = request.send().await.map_err(|error| {
             let why = Fault::of(&error);
             if error.is_connect() || error.is_builder() { not_reached(why) } else { unclear(why) }
         })?;

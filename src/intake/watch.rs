@@ -289,7 +289,7 @@ impl FolderWatch {
             &id,
             None,
             (self.clock)(),
-            bytes.to_vec(),
+            provider.redact(bytes),
         )))
     }
 

@@ -117,8 +117,7 @@ fn write(
     }
     let before = stored.as_ref().and_then(|stored| stored.brief.as_ref());
     let open = || OpenHandoffs::default().count(context, &snapshot, context.now);
-    let composed = compose(&context.config, found, false, before.map(Brief::json), &open);
-    let composed = composed.with_answers(answers);
+    let composed = compose(context, found, false, before.map(Brief::json), answers, &open);
     let brief = match before {
         Some(before) => {
             let (there, here) = (identity(before.view()), identity(View::of(&composed.brief)));
@@ -192,6 +191,8 @@ fn handoff_of(
         timeline: stored.timeline.clone(),
         missing: drafted.missing.iter().cloned().map(gap).collect(),
         changes: Vec::new(),
+        told: None,
+        brief_blob: None,
         url,
         commit: commit.map_or_else(String::new, |id| id.to_string()),
     })

@@ -2,6 +2,7 @@
 //! no vendor is named here.
 
 mod append;
+mod assign;
 mod audit;
 mod backfill;
 mod compose;
@@ -27,6 +28,7 @@ mod push;
 mod recording;
 mod refresh;
 mod remarks;
+mod reminders;
 mod sign;
 mod status;
 mod store;
@@ -35,6 +37,7 @@ mod validate;
 mod voided;
 mod won;
 
+pub use assign::{Assignment, assign};
 pub use audit::{AuditRequest, LedgersAt, audit, counted, leave_checkpoint, read_ledgers};
 pub use backfill::{backfill, missing_deals};
 pub use context::Context;

@@ -123,7 +123,7 @@ pub(super) fn with_deal(
     let found = Found::of_document(key.clone(), Some(deal), &signature, Vec::new());
     let open = OpenHandoffs::default();
     let counts = || open.count(context, &snapshot, signed_at);
-    let composed = compose(&context.config, &found, true, Some(before.json()), &counts);
+    let composed = compose(context, &found, true, Some(before.json()), None, &counts);
     let mut theirs = composed.brief;
     // Who signed what is no matter of the deal.
     for section in ["signature", "amendments"] {

@@ -292,8 +292,7 @@ fn prepare(
         None => found,
     };
     let counts = || open.count(context, snapshot, signed_at);
-    let composed = compose(&context.config, found, true, before.map(Brief::json), &counts);
-    let mut composed = composed.with_answers(answers);
+    let mut composed = compose(context, found, true, before.map(Brief::json), answers, &counts);
     if amendment && let Some(before) = before {
         composed.brief["amendments"] = amendments(before, &document.signature);
         composed.remarks.push(format!(

@@ -57,7 +57,7 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// The notification is kept byte for byte.
+/// The notification is kept without signing links, access codes and addresses.
 fn signatures(
     provider: &dyn Provider,
     request: &Request<'_>,
@@ -76,7 +76,7 @@ fn signatures(
         verified.delivery_id(),
         request.content_type().map(str::to_owned),
         now,
-        request.body.to_vec(),
+        provider.redact(request.body),
     )))
 }
 

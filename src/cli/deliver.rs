@@ -100,6 +100,17 @@ pub(super) fn parse_key(text: &str) -> Result<Key, CliError> {
     })
 }
 
+/// Delivers what is due for these handoffs, as a part of another command;
+/// whether all of it was done.
+pub(super) fn follow_up(
+    context: &Context,
+    keys: &[Key],
+    invocation: &Invocation,
+) -> Result<bool, CliError> {
+    let results = invocation.block_on(all(context, keys, false, false, invocation))??;
+    Ok(!results.iter().flat_map(|it| &it.results).any(|result| result.outcome.is_err()))
+}
+
 async fn all(
     context: &Context,
     keys: &[Key],

@@ -266,7 +266,7 @@ fn unknown_field(field: &Located<String>, top: &[Field]) -> Option<Problem> {
             });
         };
         (fields, other) = match &found.shape {
-            Shape::Mapping { fields, other } => (fields.as_slice(), other.as_deref()),
+            Shape::Mapping { fields, other, .. } => (fields.as_slice(), other.as_deref()),
             Shape::Value | Shape::List(_) => (&[][..], None),
         };
     }
@@ -333,7 +333,7 @@ fn compile(
         }
     };
     if !names.is_empty() {
-        for unknown in expression.unknown_names(names) {
+        for unknown in expression.problems(names) {
             let mut problem = Problem::at(written.span, unknown.message);
             problem.help = unknown.help;
             problems.push(problem);

@@ -51,6 +51,7 @@ mod ledger_write;
 mod pipedrive;
 mod promises;
 mod pull_request;
+mod refresh;
 mod reminders;
 mod report;
 mod returned;

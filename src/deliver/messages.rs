@@ -13,6 +13,7 @@ use super::message_kind::{MessageKind, is_resubmission};
 use super::sink::{DeliveryError, Handoff, OnboardingTask, SinkContext, Who};
 use super::templates::{Medium, Message, TemplateError, web_address};
 use crate::brief::{Event, EventKind, deadline_in_force, deadline_moves, question};
+use crate::model::Money;
 use crate::yaml;
 
 /// The form of the first-touch task.
@@ -234,8 +235,13 @@ impl Messages {
             })
             .collect();
         let money = answer(brief, "purchase.contract_value.amount").map(|amount| {
-            let currency = answer(brief, "purchase.contract_value.currency").unwrap_or_default();
-            format!("{amount} {currency}").trim_end().to_owned()
+            let currency = answer(brief, "purchase.contract_value.currency");
+            match Money::parse(&amount, currency.as_deref()) {
+                Ok(money) => money.shown(),
+                Err(_) => {
+                    format!("{amount} {}", currency.unwrap_or_default()).trim_end().to_owned()
+                }
+            }
         });
         let short = due.map(|due| {
             due.with_timezone(&self.context.timezone).format("%a %-d %b %H:%M %Z").to_string()

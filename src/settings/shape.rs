@@ -44,7 +44,7 @@ impl<'a> ShapeCheck<'a> {
             choices.into_iter().filter(|choice| !is_null(choice)).collect();
         let words: Option<Vec<Vec<Json>>> = choices.iter().map(|choice| words_of(choice)).collect();
         if let Some(words) = words {
-            return self.word(node, &words.concat());
+            return self.word(node, &words.concat(), &[]);
         }
         let json = shallow(node);
         let fitting: Vec<&&Json> = choices.iter().filter(|choice| takes(choice, &json)).collect();
@@ -53,7 +53,17 @@ impl<'a> ShapeCheck<'a> {
                 self.wrong_kind(node, &choices);
                 None
             }
-            [one] => self.inside(node, one),
+            [one] => match words_of(one) {
+                Some(words) => {
+                    let others: Vec<&Json> = choices
+                        .iter()
+                        .copied()
+                        .filter(|choice| !std::ptr::eq(*choice, **one))
+                        .collect();
+                    self.word(node, &words, &others)
+                }
+                None => self.inside(node, one),
+            },
             [first, ..] => {
                 let whole = fitting.iter().find(|choice| {
                     let mut trial =
@@ -79,14 +89,17 @@ impl<'a> ShapeCheck<'a> {
         }
     }
 
-    fn word(&mut self, node: &Node, words: &[Json]) -> Option<Node> {
+    /// One of several words, where the schema also takes `others`.
+    fn word(&mut self, node: &Node, words: &[Json], others: &[&Json]) -> Option<Node> {
         let json = node.to_json();
         if words.contains(&json) {
             return Some(node.clone());
         }
         let label = self.label();
         let known: Vec<&str> = words.iter().filter_map(Json::as_str).collect();
-        let expected = list_of(words.iter().map(in_code));
+        let words_there = list_of(words.iter().map(in_code));
+        let others = others.iter().map(|other| self.expected(other));
+        let expected = std::iter::once(words_there).chain(others).collect::<Vec<_>>().join(" or ");
         let one_of = if words.len() > 1 { "one of " } else { "" };
         let problem = Problem::at(
             node.span,
@@ -240,11 +253,7 @@ impl<'a> ShapeCheck<'a> {
         if let Some(words) = words_of(schema) {
             return list_of(words.iter().map(in_code));
         }
-        let kind = match &schema["type"] {
-            Json::Array(kinds) => kinds.iter().find(|kind| *kind != "null").unwrap_or(&Json::Null),
-            kind => kind,
-        };
-        match kind.as_str().unwrap_or_default() {
+        match kind_of(schema) {
             "object" => match schema["properties"].as_object() {
                 Some(keys) if (1..=6).contains(&keys.len()) => {
                     format!("a mapping with {}", list_of(keys.keys().map(|key| format!("`{key}`"))))
@@ -254,8 +263,8 @@ impl<'a> ShapeCheck<'a> {
             "array" => {
                 let items = schema.get("items").map(|items| self.choices(items));
                 match items.as_deref() {
-                    Some([items]) if items["type"] == "object" => "a list of mappings".to_owned(),
-                    Some([items]) if items["type"] == "string" => "a list of texts".to_owned(),
+                    Some([items]) if kind_of(items) == "object" => "a list of mappings".to_owned(),
+                    Some([items]) if kind_of(items) == "string" => "a list of texts".to_owned(),
                     _ => "a list".to_owned(),
                 }
             }
@@ -275,7 +284,7 @@ impl<'a> ShapeCheck<'a> {
             None => String::new(),
         };
         let example = |schema: &Json| schema["examples"].get(0).map(flow);
-        match (schema["type"].as_str()?, &node.value) {
+        match (kind_of(schema), &node.value) {
             ("string", Value::Number(_) | Value::Bool(_)) => {
                 Some(format!("write it in quotes: `{key}\"{}\"`", flow(&node.to_json())))
             }
@@ -334,6 +343,15 @@ fn words_of(schema: &Json) -> Option<Vec<Json>> {
         return Some(vec![constant.clone()]);
     }
     schema["enum"].as_array().cloned()
+}
+
+/// The type that a schema names beside null.
+fn kind_of(schema: &Json) -> &str {
+    let kind = match &schema["type"] {
+        Json::Array(kinds) => kinds.iter().find(|kind| *kind != "null").unwrap_or(&Json::Null),
+        kind => kind,
+    };
+    kind.as_str().unwrap_or_default()
 }
 
 /// Whether a schema takes values of this kind.

@@ -91,7 +91,7 @@ fn a_broken_configuration_stops_a_command_with_every_line() {
 
 /// Wrong settings: what is wrong, the lines below `version: 1`, the line that
 /// is told, and what is said there.
-const WRONG: [(&str, &str, usize, &str); 30] = [
+const WRONG: [(&str, &str, usize, &str); 34] = [
     ("a text for a mapping", "first_touch: 48h", 2, "write `first_touch: {within: 24h}`"),
     (
         "a list for a mapping",
@@ -141,7 +141,7 @@ const WRONG: [(&str, &str, usize, &str); 30] = [
         "a field inside of one value",
         "brief:\n  customer.tier.x: deal.name",
         3,
-        "map `customer.tier` itself",
+        "map `customer.tier` as a whole",
     ),
     ("a second CRM", "crm:\n  hubspot: {}\n  pipedrive: {}", 4, "keep one of them"),
     (
@@ -176,6 +176,30 @@ const WRONG: [(&str, &str, usize, &str); 30] = [
         "scope:\n  exclude:\n    - {when: \"dael.name\", reason: x}",
         4,
         "did you mean `deal`?",
+    ),
+    (
+        "an attribute that no deal has",
+        "scope:\n  exclude:\n    - {when: \"deal.nmae == 'x'\", reason: x}",
+        4,
+        "did you mean `deal.name`?",
+    ),
+    (
+        "an attribute that money has not",
+        "brief:\n  customer.tier: deal.amount.value",
+        3,
+        "did you mean `deal.amount.amount`?",
+    ),
+    (
+        "a rule over a field that no brief has",
+        "team:\n  csms: [{name: Sam Lee}]\n  assign:\n    - {when: \"customer.teir == 'x'\", to: Sam Lee}",
+        5,
+        "did you mean `customer.tier`?",
+    ),
+    (
+        "an attribute of a signature that is not there",
+        "documents:\n  - {when: \"signature.templat == 'x'\", is: contract}",
+        3,
+        "did you mean `signature.template`?",
     ),
     ("a misspelt target", "deliver: {slakc: {}}", 2, "did you mean `slack`?"),
     ("a word for true or false", "esign:\n  pandadoc: {drafts: ja}", 3, "write `drafts: true`"),

@@ -182,9 +182,15 @@ fn a_company_with_neither_crm_nor_e_signature_hands_over_by_issue() {
     let path = signed["path"].as_str().unwrap();
     assert!(path.contains("acme-corp--github-12"), "{path}");
     let read = || fs::read_to_string(sandbox.join("ledger").join(path).join("brief.yaml")).unwrap();
-    for words in
-        ["name: Acme Corp", "Ship in a day", "size: 120", "issue 12", "2026-11-20T15:00:00Z"]
-    {
+    for words in [
+        "name: Acme Corp",
+        "Ship in a day",
+        "size: 120",
+        "issue 12",
+        "2026-11-20T15:00:00Z",
+        "Introduce yourself to Acme Corp by ",
+        "reference their primary goal: Ship in a day",
+    ] {
         assert!(read().contains(words), "the brief has {words}:\n{}", read());
     }
 

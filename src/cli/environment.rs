@@ -21,8 +21,8 @@ const SENDER_SECRET: &str = "_WEBHOOK_SECRET";
 
 /// All of them. Each route names its own, so that a new one needs no line here.
 fn secret_names(variables: &BTreeMap<String, String>) -> BTreeSet<String> {
-    let rooms = crm::secret_names().into_iter().chain(deliver::secret_names());
-    let known = SECRET_NAMES.iter().copied().chain(rooms).map(str::to_owned);
+    let of_rows = crm::secret_names().into_iter().chain(deliver::secret_names());
+    let known = SECRET_NAMES.iter().copied().chain(of_rows).map(str::to_owned);
     let of_senders = variables
         .keys()
         .map(|name| name.strip_suffix("_FILE").unwrap_or(name))

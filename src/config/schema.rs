@@ -6,7 +6,6 @@ use schemars::{Schema, SchemaGenerator};
 use serde_json::Value;
 
 use super::written::Written;
-use crate::deliver::DeliverConfig;
 use crate::settings::schema_generator;
 
 /// The JSON Schema of `handoff.yaml` (draft 2020-12).
@@ -19,6 +18,8 @@ pub static CONFIG_SCHEMA: LazyLock<Value> = LazyLock::new(|| {
     schema.to_value()
 });
 
+// The sections of the rooms below describe themselves by their rows.
+
 pub(super) fn esign_section(generator: &mut SchemaGenerator) -> Schema {
     crate::esign::EsignConfig::schema(generator)
 }
@@ -28,5 +29,5 @@ pub(super) fn crm_section(generator: &mut SchemaGenerator) -> Schema {
 }
 
 pub(super) fn deliver_section(generator: &mut SchemaGenerator) -> Schema {
-    DeliverConfig::schema(generator)
+    crate::deliver::DeliverConfig::schema(generator)
 }

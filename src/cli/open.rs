@@ -13,6 +13,7 @@ use crate::config::{Config, FILE_NAME, Problem};
 use crate::crm::export::{Detail, FileSettings};
 use crate::crm::{self, Connection, Crm, RequestedProperties};
 use crate::deliver::{self, Messages, Sink, SinkContext, Templates};
+use crate::http::Limits;
 use crate::ledger::Ledger;
 use crate::model::Check;
 use crate::time::{HumanDuration, deadline};
@@ -113,7 +114,12 @@ pub(super) fn open_crm(
     root: &Path,
 ) -> Result<Option<Box<dyn Crm>>, CliError> {
     let requested = requested(config);
-    let connection = Connection { secrets: &invocation.secrets()?, root, requested: &requested };
+    let connection = Connection {
+        secrets: &invocation.secrets()?,
+        root,
+        requested: &requested,
+        limits: Limits::default(),
+    };
     crm::build(&config.crm, &connection).map_err(CliError::from)
 }
 
@@ -223,7 +229,7 @@ pub(super) fn open_deals(
     };
     let path = invocation.path(file);
     // The columns, dates and joins of the configuration are meant for this company's exports.
-    let mut settings = context.config.crm.file.clone().unwrap_or_else(|| FileSettings::of(file));
+    let mut settings = context.config.crm.file().cloned().unwrap_or_else(|| FileSettings::of(file));
     // A path inside the ledger is told as such, so that a report says the same wherever it was made.
     let inside = path.canonicalize().ok().zip(root.canonicalize().ok());
     let inside = inside.and_then(|(path, root)| Some(path.strip_prefix(root).ok()?.to_path_buf()));

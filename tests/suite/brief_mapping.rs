@@ -274,7 +274,7 @@ fn one_bad_leaf_is_absent_and_named_and_the_brief_is_there() {
     assert_eq!(
         remarks,
         [
-            ("context.critical_dates", "\"03/04/2027\" is not a day such as 2026-11-20"),
+            ("context.critical_dates", "\"03/04/2027\" can be 2027-03-04 or 2027-04-03"),
             ("context.notes", "the source holds more than a brief can; the rest was cut"),
             ("implementation.complexity", "\"Very high\" is none of low, medium, high"),
             ("success.metric", "the source says \"TBD\", which answers nothing"),

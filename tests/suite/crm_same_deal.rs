@@ -5,6 +5,7 @@ use std::path::Path;
 
 use handoff::brief::{FirstTouch, Mapping, MappingInput, Schema};
 use handoff::crm::{Connection, CrmConfig, RequestedProperties, build};
+use handoff::http::Limits;
 use handoff::model::{DealId, Secrets, Signature};
 use handoff::yaml;
 use serde_json::{Value, json};
@@ -32,7 +33,7 @@ fn signature() -> Signature {
 /// The brief of a deal, without the section that names the deal itself.
 async fn brief(crm: &str, config: &str, root: &Path, id: &str) -> (Value, Value) {
     let config: CrmConfig =
-        yaml::from_node(&yaml::read(config.as_bytes()).expect("yaml")).expect("settings");
+        CrmConfig::read(&yaml::read(config.as_bytes()).expect("yaml")).expect("settings");
     let map = if crm == "file" { "csv" } else { crm };
     let mapping = Mapping::compile(Some(map), &[]).expect("a shipped mapping");
     let secrets = [
@@ -47,7 +48,12 @@ async fn brief(crm: &str, config: &str, root: &Path, id: &str) -> (Value, Value)
         own: mapping.own_properties(),
         ..RequestedProperties::default()
     };
-    let connection = Connection { secrets: &Secrets::new(secrets), root, requested: &requested };
+    let connection = Connection {
+        secrets: &Secrets::new(secrets),
+        root,
+        requested: &requested,
+        limits: Limits::default(),
+    };
     let connected = build(&config, &connection).expect("settings that do").expect("a CRM");
     let signature = signature();
     let deal = connected.deal(&DealId::new(id), Some(&signature)).await;

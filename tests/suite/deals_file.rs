@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use handoff::crm::export::{Counted, Detail, FileCrm, FileSettings, WonTest};
-use handoff::crm::{ClosedWonUpdate, Crm as _, CrmError};
+use handoff::crm::{ClosedWonUpdate, Crm as _, CrmError, Signed};
 use handoff::model::{Deal, DealId, Outcome, Population, Signature, Window};
 use handoff::yaml;
 
@@ -204,7 +204,7 @@ async fn one_bad_row_does_not_keep_another_deal_from_being_signed() {
     let crm = FileCrm::open(FileSettings::of("deals.csv"), folder.path(), None).expect("open");
     assert!(crm.deal(&DealId::new("1"), None).await.is_ok());
     for (id, wanted) in [
-        ("2", "row 3, column \"Amount\": \"a lot\" is no amount."),
+        ("2", "row 3, column \"Amount\": \"a lot\" is not an amount such as 48000.00."),
         ("4", "row 6, column \"Id\": The id \"4\" is that of row 5 too."),
     ] {
         let error = crm.deal(&DealId::new(id), None).await.expect_err(id);
@@ -235,7 +235,14 @@ async fn a_file_that_changes_is_read_again() {
 async fn an_export_is_never_written() {
     let at = "2026-11-20T15:00:00Z".parse().expect("time");
     let crm = vendor("hubspot-export");
-    let update = crm.mark_closed_won(&DealId::new("31874500101"), at, Some("x")).await;
+    let update = crm
+        .mark_closed_won(&Signed {
+            id: &DealId::new("31874500101"),
+            signed_at: at,
+            brief_url: Some("x"),
+            is_contract: true,
+        })
+        .await;
     assert_eq!(update.expect("no error"), ClosedWonUpdate::NotSupported);
 }
 

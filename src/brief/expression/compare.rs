@@ -7,8 +7,8 @@ use minijinja::value::ValueKind;
 
 use super::error::ExpressionError;
 use super::filters::is_absent;
-use super::numbers::read_number;
 use super::tree::Comparison;
+use super::values::read_number;
 use crate::text::quoted;
 
 /// Why two values cannot be compared.

@@ -12,12 +12,10 @@
 
 mod analysis;
 mod compare;
-mod dates;
 mod decide;
 mod error;
 mod evaluate;
 mod filters;
-mod numbers;
 mod objects;
 mod people;
 mod promises;
@@ -27,6 +25,7 @@ mod size;
 mod syntax;
 mod template;
 mod tree;
+mod values;
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -47,6 +46,7 @@ pub use error::ExpressionError;
 pub(crate) use record::fold as fold_property;
 pub use shapes::{Holds, RECORDS};
 pub use template::{Print, Template, TemplateFault};
+pub(super) use values::{LOCALE, locale_value};
 
 /// Steps that one evaluation may take; the longest default takes under 200.
 const STEPS: usize = 50_000;

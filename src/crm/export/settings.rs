@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use chrono_tz::Tz;
+use schemars::JsonSchema;
 use serde::Deserialize;
+
+pub use crate::model::{DateOrder, DecimalSign};
 
 /// Deals from an export file: `crm.file` in `handoff.yaml`. Only `deals` is
 /// needed for the exports that are recognised.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileSettings {
     /// The CRM's name in keys and briefs; without it the recognised vendor, else `csv`.
@@ -54,7 +57,7 @@ impl FileSettings {
 }
 
 /// What a column of the deals file can be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Column {
     /// The deal's id.
@@ -164,7 +167,7 @@ impl Column {
 }
 
 /// One more file, joined to each deal.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JoinSettings {
     /// The file; a relative path starts at the ledger.
@@ -180,7 +183,7 @@ pub struct JoinSettings {
 }
 
 /// What the rows of a joined file are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JoinRole {
     /// The company of the deal; at most one row.
@@ -192,7 +195,7 @@ pub enum JoinRole {
 }
 
 /// How dates are written.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DateSettings {
     /// The order of day, month and year; without it the column must prove it.
@@ -203,20 +206,8 @@ pub struct DateSettings {
     pub timezone: Option<ZoneName>,
 }
 
-/// The order of day, month and year.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DateOrder {
-    /// 10/30/2026
-    Mdy,
-    /// 30/10/2026
-    Dmy,
-    /// 2026/10/30
-    Ymd,
-}
-
 /// How numbers are written.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NumberSettings {
     /// The decimal sign, `.` or `,`; without it the column must prove it.
@@ -224,20 +215,10 @@ pub struct NumberSettings {
     pub decimal: Option<DecimalSign>,
 }
 
-/// The sign before the decimals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub enum DecimalSign {
-    /// 48,000.00
-    #[serde(rename = ".")]
-    Point,
-    /// 48.000,00
-    #[serde(rename = ",")]
-    Comma,
-}
-
 /// An IANA time zone such as `America/New_York`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub struct ZoneName(pub Tz);
 
 impl TryFrom<String> for ZoneName {
@@ -251,18 +232,16 @@ impl TryFrom<String> for ZoneName {
 }
 
 /// An ISO 4217 code, three capital letters.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub struct Currency(pub String);
 
 impl TryFrom<String> for Currency {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
-        let code = text.trim();
-        if code.len() == 3 && code.bytes().all(|c| c.is_ascii_alphabetic()) {
-            Ok(Self(code.to_ascii_uppercase()))
-        } else {
-            Err(format!("{code:?} is not an ISO 4217 currency code such as USD"))
-        }
+        crate::model::currency_code(&text)
+            .map(|code| Self(code.to_owned()))
+            .ok_or_else(|| format!("{text:?} is not an ISO 4217 currency code such as USD"))
     }
 }

@@ -202,7 +202,7 @@ fn what_an_expression_reads_of_a_brief_is_held_against_the_schema() {
     for help in [
         "did you mean `customer.tier`?",
         "did you mean `success`?",
-        "map `customer.name` itself",
+        "map `customer.name` as a whole",
         "did you mean `brief.customer.size`?",
     ] {
         assert!(helps.contains(&help), "{help}: {problems:?}");

@@ -151,7 +151,8 @@ pub(super) fn quantity(value: &Value) -> Result<Value, Error> {
 /// A number, or a text that is one wherever it comes from.
 pub(super) fn read_number(value: &Value) -> Option<Value> {
     if value.is_number() {
-        return Some(value.clone());
+        // Salesforce writes 10 per cent as 10.0.
+        return plain(&value.to_string()).map(shortest).or_else(|| Some(value.clone()));
     }
     Locale::default().number(&text_of(value)?).ok().map(shortest)
 }

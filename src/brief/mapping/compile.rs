@@ -235,7 +235,7 @@ fn absent_from(schema: &Schema, path: &[String]) -> Option<(String, String)> {
                 let whole = path[..=at].join(".");
                 let inside = &path[at + 1];
                 let message = format!("`{whole}` has no fields inside: there is no `{inside}`");
-                return Some((message, format!("map `{whole}` itself")));
+                return Some((message, format!("map `{whole}` as a whole")));
             }
             Shape::Value | Shape::List(_) => {}
         }

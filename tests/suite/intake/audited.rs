@@ -74,6 +74,7 @@ fn signed_and_not_won_is_found_although_no_won_deal_shows_it() {
     body[0]["data"]["id"] = json!(id);
     body[0]["data"]["linked_objects"] =
         json!([{"provider": "hubspot", "entity_type": "deal", "entity_id": "77"}]);
+    body[0]["data"]["metadata"] = json!({});
     sandbox.write("ledger/../event.json", body.to_string());
     write_deals(&sandbox, "77,Acme,Closed Won,2026-10-14 16:00,true,100.00,USD\n");
     sandbox.handoff("ledger", &["sign", "../event.json"]).exits(0);

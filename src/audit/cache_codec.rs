@@ -73,6 +73,10 @@ pub(super) struct Kept<'a> {
     #[serde(borrow)]
     pub(super) tip: KeptTip<'a>,
     pub(super) events: &'a [u8],
+    /// The version since when an event is gone, and which.
+    pub(super) rewritten: Option<(u32, &'a str)>,
+    /// The version that holds an event of a later time.
+    pub(super) ahead: Option<(u32, (i64, u32))>,
 }
 
 /// The brief at the tip.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::brief_facts::BriefFacts;
 use super::digester::Digester;
 use super::events::TimelineFacts;
-use super::folder_digest::{AtTip, Delivery, FolderDigest};
+use super::folder_digest::{AtTip, Delivery, Early, FolderDigest, Rewritten};
 use crate::model::{FolderHistory, Gap, Key, ObjectId};
 
 /// Reads the blobs of a ledger.
@@ -77,14 +77,8 @@ pub(super) fn digest(
     let delivered = first_signed(digester, folder, blobs, &mut unreadable);
     let tip = at_tip(digester, folder, blobs, delivered.as_ref(), &mut unreadable);
 
-    let last_timeline = folder.versions.iter().rev().find_map(|version| version.timeline);
-    let timeline = last_timeline.and_then(|blob| match blobs.timeline(blob) {
-        Ok(timeline) => Some(timeline),
-        Err(error) => {
-            unreadable.push((format!("{}/timeline.yaml", folder.path), error.to_string()));
-            None
-        }
-    });
+    let Timelines { last: timeline, rewritten, ahead } =
+        timelines(digester, folder, blobs, &mut unreadable);
 
     let named = |brief: &BriefFacts| brief.key.clone();
     let key = match &tip {
@@ -96,7 +90,62 @@ pub(super) fn digest(
         .or_else(|| timeline.as_ref().map(|timeline| timeline.key.clone()))
         .or_else(|| folder.key_text.as_deref().and_then(|text| Key::parse(text).ok()));
     let events = timeline.map(|timeline| timeline.events).unwrap_or_default();
-    FolderDigest { unreadable, ..digester.assemble(folder, key, delivered, tip, events) }
+    let digest = digester.assemble(folder, key, delivered, tip, events);
+    FolderDigest { unreadable, rewritten, ahead, ..digest }
+}
+
+/// What a folder's timelines say, one after the other.
+#[derive(Default)]
+struct Timelines {
+    last: Option<TimelineFacts>,
+    rewritten: Option<Rewritten>,
+    ahead: Option<Early>,
+}
+
+fn timelines(
+    digester: &Digester<'_>,
+    folder: &FolderHistory,
+    blobs: &mut impl Blobs,
+    unreadable: &mut Vec<(String, String)>,
+) -> Timelines {
+    let mut found = Timelines::default();
+    let mut seen = None;
+    let at_tip = folder.versions.last().and_then(|version| version.timeline);
+    for version in &folder.versions {
+        let Some(blob) = version.timeline else { continue };
+        if seen.replace(blob) == Some(blob) {
+            continue;
+        }
+        let change = digester.change(version);
+        let timeline = match blobs.timeline(blob) {
+            Ok(timeline) => timeline,
+            // A broken one that is gone or was mended since hides nothing: the
+            // next one is compared with the one before it.
+            Err(ReadError::Content(_)) if at_tip != Some(blob) => continue,
+            Err(error) => {
+                unreadable.push((format!("{}/timeline.yaml", folder.path), error.to_string()));
+                if at_tip == Some(blob) {
+                    found.last = None;
+                }
+                continue;
+            }
+        };
+        if let Some(before) = &found.last
+            && found.rewritten.is_none()
+            && let Some(event) = before.events.missing_from(&timeline.events)
+        {
+            let event = event.event.as_str().to_owned();
+            found.rewritten = Some(Rewritten { change, event });
+        }
+        let latest = timeline.events.iter().map(|event| event.at).max();
+        if let Some(at) = latest.filter(|at| *at > change.at)
+            && found.ahead.is_none_or(|early| at - change.at > early.at - early.change.at)
+        {
+            found.ahead = Some(Early { change, at });
+        }
+        found.last = Some(timeline);
+    }
+    found
 }
 
 /// The first version with a signature. An earlier version that is no brief is

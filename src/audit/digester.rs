@@ -10,7 +10,9 @@ use super::brief_facts::BriefFacts;
 use super::cache_codec::{Kept, KeptBrief, KeptTip};
 use super::digest::{Blobs, digest};
 use super::events::Events;
-use super::folder_digest::{AtTip, BriefVersion, Change, Delivery, FolderDigest};
+use super::folder_digest::{
+    AtTip, BriefVersion, Change, Delivery, Early, FolderDigest, Rewritten,
+};
 use crate::model::{FolderHistory, History, Key, ObjectId, Version};
 
 /// Digests the folders of one history. The history is taken as it is: for an
@@ -89,7 +91,23 @@ impl<'a> Digester<'a> {
             AtTip::Unreadable => return None,
         };
         let key = digest.key.as_ref().map(Key::as_str);
-        Some(Kept { key, delivered, tip, events: digest.events.bytes() }.to_bytes())
+        let place = |change: &Change| {
+            let place = folder.versions.iter().position(|v| v.commit == change.order)?;
+            u32::try_from(place).ok()
+        };
+        let rewritten = match &digest.rewritten {
+            None => None,
+            Some(rewritten) => Some((place(&rewritten.change)?, rewritten.event.as_str())),
+        };
+        let ahead = match &digest.ahead {
+            None => None,
+            Some(early) => {
+                let at = (early.at.timestamp(), early.at.timestamp_subsec_nanos());
+                Some((place(&early.change)?, at))
+            }
+        };
+        let events = digest.events.bytes();
+        Some(Kept { key, delivered, tip, events, rewritten, ahead }.to_bytes())
     }
 
     /// The digest of a folder from the bytes that [`Digester::pack`] gave for
@@ -110,7 +128,18 @@ impl<'a> Digester<'a> {
             KeptTip::AsDelivered => AtTip::AsDelivered,
             KeptTip::Changed(brief) => AtTip::Changed(Arc::new(brief.facts()?)),
         };
-        Some(self.assemble(folder, key, delivered, tip, kept.events()?))
+        let change = |place: u32| {
+            folder.versions.get(usize::try_from(place).ok()?).map(|version| self.change(version))
+        };
+        let mut digest = self.assemble(folder, key, delivered, tip, kept.events()?);
+        if let Some((place, event)) = kept.rewritten {
+            digest.rewritten = Some(Rewritten { change: change(place)?, event: event.to_owned() });
+        }
+        if let Some((place, (seconds, nanos))) = kept.ahead {
+            let at = DateTime::from_timestamp(seconds, nanos)?;
+            digest.ahead = Some(Early { change: change(place)?, at });
+        }
+        Some(digest)
     }
 
     /// A digest from what the files say and what the history says.
@@ -140,11 +169,23 @@ impl<'a> Digester<'a> {
             events,
             timeline_at_tip: folder.versions.last().is_some_and(|v| v.timeline.is_some()),
             unreadable: Vec::new(),
+            rewritten: None,
+            ahead: None,
+            gone: self.gone(folder),
         };
         if digest.delivered.is_some() && !digest.is_signed_at_tip() {
             digest.removed = removal(folder).map(|version| self.change(version));
         }
         digest
+    }
+
+    /// From which commit to which the folder's brief was gone, for the first time.
+    fn gone(&self, folder: &FolderHistory) -> Option<(Change, Change)> {
+        let there = folder.versions.iter().position(|version| version.brief.is_some())?;
+        let mut after = folder.versions[there..].iter();
+        let gone = after.find(|version| version.brief.is_none())?;
+        let back = after.find(|version| version.brief.is_some())?;
+        Some((self.change(gone), self.change(back)))
     }
 
     pub(super) fn delivery(

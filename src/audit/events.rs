@@ -22,6 +22,8 @@ pub struct Happened<'a> {
     /// The task's URL or id, or the signed document's; what other references
     /// say no audit tells.
     pub reference: Option<&'a str>,
+    /// The brief that was written, hex, for what writes a signed one.
+    pub brief: Option<&'a str>,
     /// Who did it, for what people do.
     pub by: Option<&'a str>,
     /// Why, in their words.
@@ -38,6 +40,7 @@ impl<'a> From<&'a Event> for Happened<'a> {
             event: event.event,
             via: &event.via,
             reference: event.reference.as_deref().filter(|_| tells_reference(event.event)),
+            brief: event.brief.as_deref().filter(|_| writes_signed(event.event)),
             by: event.by.as_deref(),
             reason: event.reason.as_deref(),
             due: event.due,
@@ -87,6 +90,17 @@ impl Events {
         self.kinds & bit(kind) != 0
     }
 
+    /// The first event that `later` lacks; events may be added anywhere, as two
+    /// clones' timelines are merged by time.
+    #[must_use]
+    pub(super) fn missing_from<'a>(&'a self, later: &'a Self) -> Option<Happened<'a>> {
+        if later.packed.starts_with(&self.packed) {
+            return None;
+        }
+        let mut rest = later.iter();
+        self.iter().find(|event| !rest.any(|other| other == *event))
+    }
+
     pub(super) fn bytes(&self) -> &[u8] {
         &self.packed
     }
@@ -105,6 +119,10 @@ impl Events {
 
 fn tells_reference(kind: EventKind) -> bool {
     matches!(kind, EventKind::TaskOpened | EventKind::Signed | EventKind::Backfilled)
+}
+
+fn writes_signed(kind: EventKind) -> bool {
+    matches!(kind, EventKind::Signed | EventKind::Backfilled)
 }
 
 fn bit(kind: EventKind) -> u32 {

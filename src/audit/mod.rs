@@ -17,6 +17,7 @@ mod matching;
 mod metric_values;
 mod metrics;
 mod orphans;
+mod policy;
 mod report;
 mod row;
 mod rows;
@@ -36,9 +37,10 @@ pub use coverage::{
 pub use digest::{Blobs, ReadError, gaps_of};
 pub use digester::Digester;
 pub use events::{Events, Happened, TimelineFacts};
-pub use folder_digest::{AtTip, BriefVersion, Change, Delivery, FolderDigest};
+pub use folder_digest::{AtTip, BriefVersion, Change, Delivery, Early, FolderDigest, Rewritten};
 pub use handoff_facts::{Folder, HandoffFacts, combine};
-pub use input::{AuditInput, LedgerInput, Policy};
+pub use input::{AuditInput, LedgerInput};
+pub use policy::{Policies, Policy, PolicyVersion};
 pub use metric_values::{
     Coverage, FieldCount, Figures, Group, Latencies, Latency, LatencyFigures, Metrics,
     QuestionCount, ReturnCount, Sample, Share, ValueShare,

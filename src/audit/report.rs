@@ -102,6 +102,16 @@ pub struct Settings {
     /// The business calendar in one line; absent when plain hours count.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calendar: Option<String>,
+    /// The blob of the `handoff.yaml` that these are from; absent where no commit holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blob: Option<ObjectId>,
+    /// The blob of the schema; absent for the shipped one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema_blob: Option<ObjectId>,
+    /// The blobs of the `handoff.yaml` before, oldest first: a deal is judged
+    /// by the one in force when it was won.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<ObjectId>,
 }
 
 /// Where the deals came from.
@@ -174,6 +184,14 @@ pub struct LedgerReport {
     /// Checkpoints that earlier audits left.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub checkpoints: Vec<Checkpoint>,
+    /// Commits that only this clone has; they do not count.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unpushed: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// What an earlier audit left behind to be compared with.

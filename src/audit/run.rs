@@ -52,7 +52,7 @@ pub fn audit(input: &AuditInput<'_>) -> AuditReport {
     let signatures = judge_signatures(input, &handoffs);
     let documents = signatures.as_ref().map_or(&[][..], |told| &told.documents);
     let findings = check_all(input, &mut judged, &orphans, documents, &gaps);
-    let metrics = measure(&judged, input.policy);
+    let metrics = measure(&judged, input.policy());
     let population = population(input, &selection, &judged);
     let (mut summary, mut values) = (Counts::default(), ValuesByClass::default());
     for row in judged.iter().map(|judged| &judged.row) {
@@ -67,7 +67,7 @@ pub fn audit(input: &AuditInput<'_>) -> AuditReport {
         complete: gaps.is_empty(),
         as_of: input.as_of,
         window: input.window,
-        settings: input.policy.settings(),
+        settings: input.policies.settings(),
         population,
         ledger: ledger_report(input.ledger),
         more_ledgers: input.more_ledgers.iter().map(ledger_report).collect(),
@@ -152,5 +152,6 @@ fn ledger_report(ledger: &LedgerInput) -> LedgerReport {
         commits: ledger.walked,
         briefs: ledger.handoffs.iter().filter(|handoff| handoff.signed_at_tip).count(),
         checkpoints: ledger.checkpoints.clone(),
+        unpushed: ledger.unpushed,
     }
 }

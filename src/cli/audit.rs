@@ -10,7 +10,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::formats::Formats;
 use super::invocation::Invocation;
-use super::open::{Ports, open, open_deals};
+use super::open::{Ports, config_at, open, open_deals};
 use super::progress::{Counting, Reading};
 use super::signatures;
 use crate::audit::{AuditReport, Outcome};
@@ -22,7 +22,7 @@ use crate::model::{Population, Window};
 use crate::report::{Format, render_audit, write_audit};
 use crate::text::shorten;
 use crate::time::{Edge, parse_moment, parse_window};
-use crate::workflow::{self, AuditRequest, Context, LedgersAt};
+use crate::workflow::{self, AuditRequest, Context, LedgersAt, RulesOfTime};
 
 /// The arguments of `audit`.
 #[derive(Debug, Args)]
@@ -82,12 +82,8 @@ impl Level {
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let formats = arguments.formats.check()?;
-    let (first, more) = ledgers(arguments, invocation)?;
-    let zone =
-        first.config.first_touch.calendar.as_ref().map_or(Tz::UTC, crate::time::Calendar::zone);
-    let window = parse_window(arguments.from.as_deref(), arguments.to.as_deref(), zone)
-        .map_err(|error| CliError::usage(error.to_string()))?;
-    let moment = as_of(arguments, &first.ledger, zone, invocation)?;
+    let (mut first, more) = ledgers(arguments, invocation)?;
+    let moment = as_of(arguments, &first.ledger, zone(&first), invocation)?;
     let at = LedgersAt {
         as_of: moment.as_of,
         cut: moment.cut,
@@ -98,10 +94,26 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let counting = Counting::start("reading the ledger's history", invocation);
     let ledgers = workflow::read_ledgers(&all, &at, &|commits| counting.at(commits))?;
     counting.finish();
+    // The settings of the audited commit count, never those of the checkout.
+    if let Some(head) = ledgers.first().map(|ledger| ledger.head)
+        && let Some(config) = config_at(&first.ledger, &head.to_string())?
+    {
+        first.config = config;
+    }
+    let window = parse_window(arguments.from.as_deref(), arguments.to.as_deref(), zone(&first))
+        .map_err(|error| CliError::usage(error.to_string()))?;
+    let rules = RulesOfTime::of(&first.ledger, &ledgers[0], &first.config)?;
+    for ledger in ledgers.iter().filter(|ledger| ledger.unpushed > 0) {
+        invocation.warn(format!(
+            "warning: {} of this clone are not on {} and do not count; `handoff deliver` pushes them",
+            crate::report::count(ledger.unpushed, "commit"),
+            ledger.branch
+        ));
+    }
     // A document may name its deal by whatever property the deal has.
     let detail = match arguments.signatures {
         true => Detail::Whole,
-        false => workflow::counted(&first.config, &ledgers),
+        false => workflow::counted(&first.config, &rules, &ledgers),
     };
     let source = open_deals(arguments.deals.as_ref(), detail, invocation, &first)?;
     let population = read_population(source.as_ref(), window, invocation)?;
@@ -126,7 +138,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         as_of: moment.as_of,
         command: &command,
     };
-    let report = workflow::audit(&ledgers, &first.config, &request)?;
+    let report = workflow::audit(&ledgers, &first.config, &rules, &request)?;
     Formats::write(&formats, invocation, |format, options, out| {
         write_audit(format, &report, options, out)
     })?;
@@ -163,7 +175,8 @@ pub(super) fn run_demo(invocation: &Invocation) -> Result<Exit, CliError> {
         as_of: invocation.now,
         command: "handoff audit --deals deals.csv --as-of 2026-11-20T17:00:00Z",
     };
-    let report = workflow::audit(&ledgers, &context.config, &request)?;
+    let rules = RulesOfTime::of(&context.ledger, &ledgers[0], &context.config)?;
+    let report = workflow::audit(&ledgers, &context.config, &rules, &request)?;
     let page = invocation.folder.join("audit.html");
     std::fs::write(&page, render_audit(Format::Html, &report, &crate::report::Options::default()))?;
     let options = crate::report::Options { color: invocation.color, width: invocation.width() };
@@ -225,6 +238,11 @@ fn read_population(
     Ok(population)
 }
 
+/// The time zone of days without a time.
+fn zone(context: &Context) -> Tz {
+    context.config.first_touch.calendar.as_ref().map_or(Tz::UTC, crate::time::Calendar::zone)
+}
+
 struct AsOf {
     as_of: DateTime<Utc>,
     cut: bool,
@@ -247,7 +265,10 @@ fn as_of(
             Err(CliError::usage(format!("--as-of {text} is in the future"))
                 .help("name a moment of the past"))
         }
-        Ok(as_of) => Ok(AsOf { as_of, cut: true, revision: None }),
+        // Of a day that is not over, what has happened so far.
+        Ok(as_of) => {
+            Ok(AsOf { as_of: as_of.min(invocation.now), cut: true, revision: None })
+        }
         Err(error) => match ledger.commit_time(text)? {
             Some(as_of) => Ok(AsOf { as_of, cut: false, revision: Some(text.to_owned()) }),
             None => Err(CliError::usage(format!("--as-of {}: {error}", shorten(text, 60))).help(

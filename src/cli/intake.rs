@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 use super::error::CliError;
+use super::exit::Exit;
 use super::hand_over::LedgerHandler;
 use super::inbox_argument::InboxArgument;
 use super::invocation::Invocation;
@@ -20,6 +21,10 @@ use crate::model::Secrets;
 
 /// How long what is in hand may take once the end is wanted.
 pub(super) const GRACE: Duration = Duration::from_secs(25);
+/// How long a batch waits for the ledger's remote while more may arrive.
+pub(super) const A_MOMENT: Duration = Duration::from_secs(3);
+/// How long it waits when nothing runs on afterwards: for as long as git may take.
+pub(super) const TO_THE_END: Duration = Duration::from_secs(300);
 
 /// What stands between the outside and the ledger.
 pub(super) struct Intake {
@@ -57,6 +62,7 @@ impl Intake {
     pub(super) fn worker(
         &self,
         push: bool,
+        patience: Duration,
         invocation: &Invocation,
     ) -> impl FnOnce() -> Worker + Send + 'static {
         if let Err(error) = open(invocation, Ports { crm: true, sinks: true, push }) {
@@ -66,11 +72,20 @@ impl Intake {
             ));
         }
         let handler =
-            LedgerHandler { invocation: invocation.clone(), clock: Arc::clone(&self.clock), push };
+            LedgerHandler::new(invocation.clone(), Arc::clone(&self.clock), push, patience);
         let (inbox, providers, metrics) =
             (Arc::clone(&self.inbox), Arc::clone(&self.providers), Arc::clone(&self.metrics));
         let (clock, secrets) = (Arc::clone(&self.clock), self.secrets.clone());
         move || Worker::new(inbox, providers, &secrets, Box::new(handler), clock, metrics)
+    }
+
+    /// Exit 3, and a warning, where the ledger's remote lacks what is committed.
+    pub(super) fn on_remote(&self, push: bool, invocation: &Invocation) -> Result<Exit, CliError> {
+        let Some(unpushed) = self.ledger.unpushed()?.filter(|_| push) else {
+            return Ok(Exit::Clean);
+        };
+        invocation.warn(format!("warning: {unpushed}; `handoff doctor` says why"));
+        Ok(Exit::CouldNot)
     }
 }
 

@@ -68,6 +68,12 @@ pub(super) fn read_config(ledger: &Ledger) -> Result<Config, CliError> {
     Config::parse(&bytes).map_err(|problems| config_error(&problems))
 }
 
+/// The configuration that a commit of a ledger holds, where it holds one.
+pub(super) fn config_at(ledger: &Ledger, commit: &str) -> Result<Option<Config>, CliError> {
+    let Some(bytes) = ledger.snapshot_at(commit)?.read(FILE_NAME)? else { return Ok(None) };
+    Config::parse(&bytes).map(Some).map_err(|problems| config_error(&problems))
+}
+
 fn config_error(problems: &[Problem]) -> CliError {
     let count = crate::report::count(problems.len(), "problem");
     let mut error = CliError::usage(format!("{FILE_NAME} has {count}"));

@@ -108,17 +108,13 @@ fn record(
     let context = open(invocation, Ports { push: !no_push, ..Ports::default() })?;
     let mut remarks = workflow::Remarks::default();
     let recorded = workflow::record(&context, &key, told, &mut remarks)?;
-    if recorded.is_some() {
-        context.push(&mut remarks)?;
-    }
-    for remark in remarks {
-        invocation.say(format!("note: {remark}"));
-    }
+    context.push(&mut remarks)?;
+    let exit = invocation.tell("", &remarks);
     let word = told.kind.words();
     let text = match recorded {
         Some(_) => format!("{key}: {word} by {}\n", told.by),
         None => format!("{key}: {word} already, nothing new\n"),
     };
     invocation.print(crate::text::terminal(&text))?;
-    Ok(Exit::Clean)
+    Ok(exit)
 }

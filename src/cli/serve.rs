@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::error::CliError;
 use super::exit::Exit;
 use super::inbox_argument::InboxArgument;
-use super::intake::{GRACE, Intake, Working, told_to_stop};
+use super::intake::{A_MOMENT, GRACE, Intake, Working, told_to_stop};
 use super::invocation::Invocation;
 use crate::intake::{Service, router};
 use crate::webhook::{self, Route};
@@ -54,7 +54,7 @@ async fn serve(
     let mut working = match arguments.no_work {
         true => None,
         false => {
-            Some(Working::start(intake.worker(!arguments.no_push, invocation), stopped.clone())?)
+            Some(Working::start(intake.worker(!arguments.no_push, A_MOMENT, invocation), stopped.clone())?)
         }
     };
     introduce(intake, invocation);

@@ -62,6 +62,9 @@ pub struct Team {
     pub assign: Vec<Assign>,
     /// Who gets what no rule takes: an index into the team.
     pub fallback: Option<usize>,
+    /// Who may approve exemptions: logins, e-mail addresses or names; anybody
+    /// but the deal's rep while it is empty.
+    pub approvers: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -121,9 +124,13 @@ impl Team {
                     Some(index) => team.fallback = Some(index),
                     None => problems.push(team.nobody(&entry.node)),
                 },
+                "approvers" => match from_node(&entry.node) {
+                    Ok(approvers) => team.approvers = approvers,
+                    Err(error) => problems.push(error.into()),
+                },
                 other => problems.push(
                     Problem::at(entry.key_span, format!("`team` has no key `{other}`"))
-                        .help("its keys are csms, assign and fallback"),
+                        .help("its keys are csms, assign, fallback and approvers"),
                 ),
             }
         }

@@ -17,6 +17,9 @@ pub struct DeliverConfig {
     /// Handoffs signed before this moment are left alone.
     #[serde(default)]
     pub since: Option<DateTime<Utc>>,
+    /// Whether deliveries go out before the brief is on the ledger's remote.
+    #[serde(default)]
+    pub before_push: bool,
     /// The first-touch task on GitHub.
     #[serde(default)]
     pub github: Option<GithubSettings>,

@@ -45,4 +45,9 @@ pub trait Handler {
 
     /// Looks whether something slipped, every few minutes.
     async fn reconcile(&self);
+
+    /// Whether there is reason to look now.
+    fn wants_to_reconcile(&self) -> bool {
+        false
+    }
 }

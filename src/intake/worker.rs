@@ -88,7 +88,8 @@ impl Worker {
             if worked {
                 continue;
             }
-            if reconciled.is_none_or(|at| at.elapsed() > RECONCILE) {
+            let is_due = reconciled.is_none_or(|at| at.elapsed() > RECONCILE);
+            if is_due || self.handler.wants_to_reconcile() {
                 self.handler.reconcile().await;
                 reconciled = Some(Instant::now());
                 continue;

@@ -53,6 +53,7 @@ pub use identity::Identity;
 pub use merge::merge_timelines;
 pub use path::{BRIEFS, folder_for, key_of, month_for};
 pub use push::Pushed;
+pub use remote::Unpushed;
 pub use repository::Ledger;
 pub use snapshot::{Folder, HandoffFiles, Snapshot};
 pub use web_url::{WebLinks, web_links};

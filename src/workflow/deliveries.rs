@@ -36,6 +36,8 @@ pub struct Delivered {
     pub results: Vec<DeliveryResult>,
     /// The timeline afterwards.
     pub timeline: Timeline,
+    /// Why nothing was delivered yet: the remote does not have the brief.
+    pub held: Option<String>,
     /// What a person should know.
     pub remarks: Remarks,
 }
@@ -114,6 +116,7 @@ pub async fn deliver(
         would: Vec::new(),
         results: Vec::new(),
         timeline: stored.timeline.clone(),
+        held: None,
         remarks: Remarks::default(),
         plan,
     };
@@ -129,6 +132,10 @@ pub async fn deliver(
         .map(|sink| sink.describe(&handoff))
         .collect();
     if dry_run || delivered.plan.is_idle() {
+        return Ok(delivered);
+    }
+    delivered.held = context.not_on_remote(key, &stored, &mut delivered.remarks)?;
+    if delivered.held.is_some() {
         return Ok(delivered);
     }
     if stored.branch.is_some() {

@@ -13,17 +13,22 @@ mod duplicate_handoff;
 mod edited_after_acceptance;
 mod first_touch_late;
 mod first_touch_overdue;
+mod hand_written_event;
 mod handoff_returned;
 mod history_rewritten;
 mod incomplete_handoff;
 mod late_handoff;
 mod missing_handoff;
 mod orphan_brief;
+mod policy_loosened;
 mod removed_handoff;
+mod self_approved;
 mod signature_without_deal;
 mod signature_without_handoff;
+mod signed_after_won;
 mod signed_not_won;
 mod task_not_opened;
+mod timeline_rewritten;
 mod words;
 
 use std::cmp::Reverse;
@@ -33,7 +38,7 @@ use rayon::prelude::*;
 
 use super::orphans::FoundOrphan;
 use super::rows::Judged;
-use super::{AuditInput, Class, HandoffFacts, LedgerInput, SignatureRow};
+use super::{AuditInput, Class, HandoffFacts, LedgerInput, Policy, SignatureRow};
 use crate::finding::{Finding, Rule};
 use crate::model::{Gap, Key};
 
@@ -45,6 +50,8 @@ enum Check {
     Orphan(fn(&FoundOrphan<'_>) -> Finding),
     /// One document that an e-sign provider completed.
     Signature(fn(&SignatureRow) -> Option<Finding>),
+    /// The rules of each time.
+    Policies(fn(&AuditInput<'_>) -> Vec<Finding>),
     /// One ledger.
     Ledger(fn(&LedgerInput) -> Vec<Finding>),
     /// One thing that could not be read.
@@ -58,6 +65,11 @@ struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
+    /// The rules in force when the deal was won.
+    fn policy(&self) -> &'a Policy {
+        self.input.policy_of(self.judged.deal)
+    }
+
     /// The handoff that counts, for a deal that has been handed over.
     fn handed_over(&self) -> Option<&'a HandoffFacts> {
         self.judged.handed_over()
@@ -65,7 +77,7 @@ impl<'a> Case<'a> {
 }
 
 /// Every rule of the audit, in the order in which findings of one severity are told.
-static TABLE: [(&Rule, Check); 20] = [
+static TABLE: [(&Rule, Check); 25] = [
     (&audit_incomplete::RULE, Check::Gap(audit_incomplete::check)),
     (&history_rewritten::RULE, Check::Ledger(history_rewritten::check)),
     (&missing_handoff::RULE, Check::Deal(missing_handoff::check)),
@@ -76,6 +88,11 @@ static TABLE: [(&Rule, Check); 20] = [
     (&duplicate_handoff::RULE, Check::Deal(duplicate_handoff::check)),
     (&backdated_commit::RULE, Check::Deal(backdated_commit::check_deal)),
     (&backdated_commit::RULE, Check::Ledger(backdated_commit::check_ledger)),
+    (&hand_written_event::RULE, Check::Deal(hand_written_event::check)),
+    (&timeline_rewritten::RULE, Check::Deal(timeline_rewritten::check)),
+    (&self_approved::RULE, Check::Deal(self_approved::check)),
+    (&policy_loosened::RULE, Check::Policies(policy_loosened::check)),
+    (&signed_after_won::RULE, Check::Deal(signed_after_won::check)),
     (&first_touch_overdue::RULE, Check::Deal(first_touch_overdue::check)),
     (&task_not_opened::RULE, Check::Deal(task_not_opened::check)),
     (&delivery_failed::RULE, Check::Deal(delivery_failed::check)),
@@ -129,6 +146,7 @@ pub(super) fn check_all(
         match check {
             Check::Deal(_) | Check::Signature(_) => {}
             Check::Orphan(check) => findings.extend(orphans.iter().map(check)),
+            Check::Policies(check) => findings.extend(check(input)),
             Check::Ledger(check) => findings.extend(input.ledgers().flat_map(check)),
             Check::Gap(check) => findings.extend(gaps.iter().map(check)),
         }
@@ -162,7 +180,11 @@ fn check_deal(case: &Case<'_>) -> Vec<Finding> {
         .iter()
         .filter_map(|(_, check)| match check {
             Check::Deal(check) => check(case),
-            Check::Orphan(_) | Check::Signature(_) | Check::Ledger(_) | Check::Gap(_) => None,
+            Check::Orphan(_)
+            | Check::Signature(_)
+            | Check::Policies(_)
+            | Check::Ledger(_)
+            | Check::Gap(_) => None,
         })
         .map(|mut finding| {
             finding.key = finding.key.or_else(|| key.clone());

@@ -4,7 +4,7 @@
 use super::super::context::Context;
 use super::super::error::WorkflowError;
 use super::super::remarks::Remarks;
-use super::super::store::LOCK_WAIT;
+use super::super::store::{LOCK_WAIT, stored_in};
 use super::{find, is_mode};
 use crate::ledger::Ledger;
 use crate::model::Key;
@@ -56,6 +56,37 @@ pub(in crate::workflow) fn publish_all(
     for key in context.ledger.local_draft_keys()? {
         if find(context, &snapshot, &key, None)?.is_some_and(|stored| stored.branch.is_some()) {
             publish(context, &key, remarks)?;
+        }
+    }
+    Ok(())
+}
+
+/// Brings this clone and its remote together, for a process that commits
+/// without waiting for the network: `fetch` first takes over what others have
+/// pushed; then what is committed here is pushed, and the branches of drafts
+/// that have landed go.
+///
+/// # Errors
+/// As for [`Context::push`]; a remote that does not answer is in the remarks.
+pub fn publish_everything(
+    context: &Context,
+    fetch: bool,
+    remarks: &mut Remarks,
+) -> Result<(), WorkflowError> {
+    let Some(remote) = context.remote() else { return Ok(()) };
+    if fetch {
+        Drafts::look(context, remarks);
+    }
+    context.push(remarks)?;
+    if is_mode(context) || remarks.not_pushed().is_some() {
+        return Ok(());
+    }
+    let snapshot = context.ledger.snapshot()?;
+    let drafts = Drafts { context, remote: Some(remote) };
+    for key in context.ledger.draft_keys()? {
+        let landed = stored_in(&snapshot, &key, None)?;
+        if landed.and_then(|it| it.brief).is_some_and(|brief| brief.view().is_signed()) {
+            drafts.retire(&key, remarks);
         }
     }
     Ok(())

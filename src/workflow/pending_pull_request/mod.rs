@@ -3,7 +3,7 @@
 
 mod branches;
 
-pub use branches::catch_up;
+pub use branches::{catch_up, publish_everything};
 pub(super) use branches::{Drafts, publish};
 
 use super::context::Context;

@@ -10,9 +10,7 @@ use super::brief_facts::BriefFacts;
 use super::cache_codec::{Kept, KeptBrief, KeptTip};
 use super::digest::{Blobs, digest};
 use super::events::Events;
-use super::folder_digest::{
-    AtTip, BriefVersion, Change, Delivery, Early, FolderDigest, Rewritten,
-};
+use super::folder_digest::{AtTip, BriefVersion, Change, Delivery, Early, FolderDigest, Rewritten};
 use crate::model::{FolderHistory, History, Key, ObjectId, Version};
 
 /// Digests the folders of one history. The history is taken as it is: for an

@@ -68,10 +68,14 @@ pub struct LedgerInput {
     pub gaps: Vec<Gap>,
     /// What earlier audits left behind.
     pub checkpoints: Vec<Checkpoint>,
+    /// What is wrong with their chain as a whole.
+    pub checkpoint_faults: Vec<String>,
     /// The versions of the schema, as [`History::schemas`].
     pub schemas: Vec<(u32, Option<ObjectId>)>,
     /// The versions of the settings, as [`History::settings`].
     pub settings: Vec<(u32, Option<ObjectId>)>,
+    /// What a person should know of how it was read.
+    pub notes: Vec<String>,
     /// How many commits only this clone has, where a remote counts.
     pub unpushed: usize,
 }
@@ -99,8 +103,10 @@ impl LedgerInput {
             handoffs: combine(digests, as_of, repository),
             gaps,
             checkpoints: Vec::new(),
+            checkpoint_faults: Vec::new(),
             schemas: history.schemas,
             settings: history.settings,
+            notes: Vec::new(),
             unpushed: 0,
         }
     }

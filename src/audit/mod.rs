@@ -40,14 +40,14 @@ pub use events::{Events, Happened, TimelineFacts};
 pub use folder_digest::{AtTip, BriefVersion, Change, Delivery, Early, FolderDigest, Rewritten};
 pub use handoff_facts::{Folder, HandoffFacts, combine};
 pub use input::{AuditInput, LedgerInput};
-pub use policy::{Policies, Policy, PolicyVersion};
 pub use metric_values::{
     Coverage, FieldCount, Figures, Group, Latencies, Latency, LatencyFigures, Metrics,
     QuestionCount, ReturnCount, Sample, Share, ValueShare,
 };
+pub use policy::{Policies, Policy, PolicyVersion};
 pub use report::{
-    AuditReport, Checkpoint, Exclusion, LedgerReport, Outcome, PopulationReport, REPORT_VERSION,
-    Settings, SourceReport,
+    AuditReport, Checkpoint, CheckpointDeal, Exclusion, LedgerReport, Outcome, PopulationReport,
+    REPORT_VERSION, Settings, SourceReport,
 };
 pub use row::{DealKey, DealRow, Matched, Orphan, OrphanWhy, Suggestion};
 pub use rules::rules;

@@ -167,7 +167,8 @@ impl PolicyVersion {
         for rule in self.scope.iter().filter(|rule| !before.scope.contains(rule)) {
             laxer.push(format!("scope now leaves out deals where {}", crate::text::quoted(rule)));
         }
-        let gone: Vec<&str> = before.required.difference(&self.required).map(String::as_str).collect();
+        let gone: Vec<&str> =
+            before.required.difference(&self.required).map(String::as_str).collect();
         if !gone.is_empty() {
             laxer.push(format!("{} no longer has to be answered", gone.join(", ")));
         }

@@ -205,4 +205,29 @@ pub struct Checkpoint {
     pub tip: ObjectId,
     /// Whether the history read now still contains that tip.
     pub contained: bool,
+    /// Whether it has a signature, of whomever.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_signed: bool,
+    /// Who of those trusted signed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signer: Option<String>,
+    /// What is wrong with it, as the end of a sentence.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<String>,
+    /// The deals it saw.
+    #[serde(skip)]
+    pub deals: Vec<CheckpointDeal>,
+}
+
+/// One deal as an earlier audit saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckpointDeal {
+    /// The deal.
+    pub key: String,
+    /// Its class then, `on_time`.
+    pub class: String,
+    /// What it was worth.
+    pub value: Option<String>,
+    /// When it was won.
+    pub won_at: Option<DateTime<Utc>>,
 }

@@ -246,8 +246,9 @@ fn row(
     // A scope that cannot be decided keeps the deal in scope; the deals' own gaps say so.
     let is_excluded = deal.is_some_and(|deal| matches!((input.exclude)(deal), Ok(Some(_))));
     let within = |time: TimeDelta| signature.signed_at.is_some_and(|at| input.as_of - at < time);
-    let in_time =
-        signature.signed_at.is_some_and(|at| input.as_of <= input.policy().in_time_until(at, false));
+    let in_time = signature
+        .signed_at
+        .is_some_and(|at| input.as_of <= input.policy().in_time_until(at, false));
     let lost_or_open = deal.filter(|deal| !is_won(deal, input.as_of));
     let class = match (lost_or_open, deal, has_handoff) {
         _ if is_excluded || (is_exempt && !has_handoff) => SignatureClass::NotNeeded,

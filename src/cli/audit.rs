@@ -22,7 +22,7 @@ use crate::model::{Population, Window};
 use crate::report::{Format, render_audit, write_audit};
 use crate::text::shorten;
 use crate::time::{Edge, parse_moment, parse_window};
-use crate::workflow::{self, AuditRequest, Context, LedgersAt, RulesOfTime};
+use crate::workflow::{self, AuditRequest, Context, LedgersAt, RulesOfTime, Strictness};
 
 /// The arguments of `audit`.
 #[derive(Debug, Args)]
@@ -48,9 +48,18 @@ pub struct Arguments {
     /// Exit 1 for findings of this severity or worse
     #[arg(long, value_name = "SEVERITY", default_value = "error")]
     fail_level: Level,
-    /// Leave a checkpoint: later audits notice when this history is gone
+    /// Leave a signed checkpoint and push it: later audits notice what was changed since
     #[arg(long)]
     checkpoint: bool,
+    /// Fail where there is no checkpoint, or one that is not signed by somebody in --trust
+    #[arg(long, requires = "trust")]
+    require_checkpoint: bool,
+    /// Who may sign checkpoints: a file of git's allowed signers, kept outside of the ledger
+    #[arg(long, value_name = "FILE")]
+    trust: Option<PathBuf>,
+    /// Do not ask the ledger's remote for checkpoints, and push none
+    #[arg(long)]
+    offline: bool,
     /// Read everything anew, without the cache in the git folder
     #[arg(long)]
     no_cache: bool,
@@ -84,11 +93,17 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let formats = arguments.formats.check()?;
     let (mut first, more) = ledgers(arguments, invocation)?;
     let moment = as_of(arguments, &first.ledger, zone(&first), invocation)?;
+    let trust = arguments.trust.as_deref().map(|file| invocation.path(file));
     let at = LedgersAt {
         as_of: moment.as_of,
         cut: moment.cut,
         revision: moment.revision.as_deref(),
         cache: !arguments.no_cache,
+        checkpoints: Strictness {
+            ask_remote: !arguments.offline,
+            required: arguments.require_checkpoint,
+            trust: trust.as_deref(),
+        },
     };
     let all: Vec<Ledger> = std::iter::once(first.ledger.clone()).chain(more).collect();
     let counting = Counting::start("reading the ledger's history", invocation);
@@ -103,6 +118,9 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let window = parse_window(arguments.from.as_deref(), arguments.to.as_deref(), zone(&first))
         .map_err(|error| CliError::usage(error.to_string()))?;
     let rules = RulesOfTime::of(&first.ledger, &ledgers[0], &first.config)?;
+    for note in ledgers.iter().flat_map(|ledger| &ledger.notes) {
+        invocation.warn(format!("warning: {note}"));
+    }
     for ledger in ledgers.iter().filter(|ledger| ledger.unpushed > 0) {
         invocation.warn(format!(
             "warning: {} of this clone are not on {} and do not count; `handoff deliver` pushes them",
@@ -142,28 +160,52 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     Formats::write(&formats, invocation, |format, options, out| {
         write_audit(format, &report, options, out)
     })?;
+    let mut exit = exit(&report, arguments.fail_level.severity());
     if arguments.checkpoint {
-        if report.complete {
-            let name = workflow::leave_checkpoint(&first.ledger, &report, invocation.now)?;
-            invocation
-                .say(format!("left the checkpoint {name}; push it with: git push origin {name}"));
-        } else {
-            invocation
-                .warn("warning: no checkpoint was left, because the audit did not see everything");
-        }
+        exit = exit.max(checkpoint(&first, &report, !arguments.offline, invocation)?);
     }
-    let exit = exit(&report, arguments.fail_level.severity());
     // The process ends here: to give a hundred thousand deals back one by one
     // takes as long as to judge them.
     std::mem::forget((ledgers, population, report));
     Ok(exit)
 }
 
+/// Leaves a checkpoint; exit 3 where it is not on the remote.
+fn checkpoint(
+    context: &Context,
+    report: &AuditReport,
+    push: bool,
+    invocation: &Invocation,
+) -> Result<Exit, CliError> {
+    if !report.complete {
+        invocation
+            .warn("warning: no checkpoint was left, because the audit did not see everything");
+        return Ok(Exit::Clean);
+    }
+    let left = workflow::leave_checkpoint(context, report, push)?;
+    invocation.say(format!("left the checkpoint {}", left.name));
+    if !left.is_signed {
+        invocation.warn("warning: the checkpoint is not signed: anybody who may push can replace it; set git's user.signingkey (and gpg.format ssh)");
+    }
+    let Some(why) = left.not_pushed else { return Ok(Exit::Clean) };
+    invocation.warn(format!(
+        "warning: the checkpoint is not on the remote: {why}; push it with: git push origin {}",
+        left.name
+    ));
+    Ok(Exit::CouldNot)
+}
+
 /// The audit of the demo: as of the story's moment, as text.
 pub(super) fn run_demo(invocation: &Invocation) -> Result<Exit, CliError> {
     invocation.print("\nhandoff audit --deals deals.csv\n")?;
     let context = open(invocation, Ports::default())?;
-    let at = LedgersAt { as_of: invocation.now, cut: true, revision: None, cache: true };
+    let at = LedgersAt {
+        as_of: invocation.now,
+        cut: true,
+        revision: None,
+        cache: true,
+        checkpoints: Strictness::default(),
+    };
     let ledgers = workflow::read_ledgers(std::slice::from_ref(&context.ledger), &at, &|_| ())?;
     let deals = PathBuf::from("deals.csv");
     let population =
@@ -266,9 +308,7 @@ fn as_of(
                 .help("name a moment of the past"))
         }
         // Of a day that is not over, what has happened so far.
-        Ok(as_of) => {
-            Ok(AsOf { as_of: as_of.min(invocation.now), cut: true, revision: None })
-        }
+        Ok(as_of) => Ok(AsOf { as_of: as_of.min(invocation.now), cut: true, revision: None }),
         Err(error) => match ledger.commit_time(text)? {
             Some(as_of) => Ok(AsOf { as_of, cut: false, revision: Some(text.to_owned()) }),
             None => Err(CliError::usage(format!("--as-of {}: {error}", shorten(text, 60))).help(

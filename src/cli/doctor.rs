@@ -123,7 +123,11 @@ fn push(context: &Context, remote: &str, offline: bool) -> Check {
     match (probed, behind) {
         (Err(error), behind) => {
             let behind = behind.map_or_else(String::new, |behind| format!("; {behind}"));
-            Check::failed("remote", format!("{remote} does not answer: {error}{behind}"), error.help())
+            Check::failed(
+                "remote",
+                format!("{remote} does not answer: {error}{behind}"),
+                error.help(),
+            )
         }
         (Ok(Some(Err(why))), behind) => {
             let behind = behind.map_or_else(String::new, |behind| format!("; {behind}"));

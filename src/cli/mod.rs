@@ -37,6 +37,7 @@ mod signatures;
 mod status;
 mod sync;
 mod validate;
+mod verify;
 mod watch;
 mod words;
 mod work;

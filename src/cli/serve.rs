@@ -53,9 +53,10 @@ async fn serve(
     let (stop, stopped) = watch::channel(false);
     let mut working = match arguments.no_work {
         true => None,
-        false => {
-            Some(Working::start(intake.worker(!arguments.no_push, A_MOMENT, invocation), stopped.clone())?)
-        }
+        false => Some(Working::start(
+            intake.worker(!arguments.no_push, A_MOMENT, invocation),
+            stopped.clone(),
+        )?),
     };
     introduce(intake, invocation);
     invocation.print(format!("listening on http://{address}\n"))?;

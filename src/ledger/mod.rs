@@ -45,7 +45,8 @@ pub use cache::KeptDigests;
 pub use change::Change;
 pub use checkout::Remark;
 pub use checkpoint::{
-    Checkpoint, Containment, find_containment, is_contained, list_checkpoints, write_checkpoint,
+    Checkpoint, CheckpointDeal, CheckpointFacts, Containment, find_containment, is_contained,
+    list_checkpoints, merkle_root, write_checkpoint,
 };
 pub use error::LedgerError;
 pub use history::{HistoryError, ScanAt, Scanned, scan, scan_cold};

@@ -169,6 +169,14 @@ pub(super) fn evidence(report: &AuditReport) -> Vec<(&'static str, String)> {
             settings.calendar.as_deref().unwrap_or("plain hours")
         ),
     ));
+    if let Some(blob) = settings.blob {
+        let schema = settings.schema_blob.map_or_else(String::new, |id| format!(", schema {id}"));
+        let earlier = match settings.earlier.len() {
+            0 => String::new(),
+            n => format!(", after {}", crate::report::count_of(n, "earlier one", "earlier ones")),
+        };
+        lines.push(("read from", format!("handoff.yaml {blob}{schema}{earlier}")));
+    }
     lines.push(("version", report.generated_by.clone()));
     lines.push(("run again", report.command.clone()));
     lines
@@ -187,6 +195,10 @@ fn ledger(ledger: &LedgerReport) -> Vec<(&'static str, String)> {
             count(ledger.briefs, "signed brief")
         ),
     )];
+    if ledger.unpushed > 0 {
+        let commits = count(ledger.unpushed, "commit");
+        lines.push(("not counted", format!("{commits} that only this clone has")));
+    }
     for checkpoint in &ledger.checkpoints {
         let held =
             if checkpoint.contained { "still in the history" } else { "GONE from the history" };

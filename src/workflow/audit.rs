@@ -2,24 +2,20 @@
 //! judged as they were at one moment.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::WorkflowError;
+use super::checkpoints::{Strictness, check_checkpoints};
 use super::digests::digest;
 use crate::audit::{
-    self, AuditInput, AuditReport, Checkpoint, LedgerInput, Policies, Policy, PolicyVersion,
-    SignaturesInput,
+    self, AuditInput, AuditReport, LedgerInput, Policies, Policy, PolicyVersion, SignaturesInput,
 };
 use crate::brief::{Completeness, Schema};
 use crate::config::Config;
 use crate::crm::export::{Counted, Detail};
-use crate::ledger::{
-    Containment, Ledger, ScanAt, find_containment, list_checkpoints, scan, scan_cold,
-    write_checkpoint,
-};
+use crate::ledger::{Ledger, ScanAt, scan, scan_cold};
 use crate::model::{Company, Contact, Deal, Gap, LineItem, ObjectId, Population, Window};
 
 /// As of when ledgers are read, and how.
@@ -33,6 +29,8 @@ pub struct LedgersAt<'a> {
     pub revision: Option<&'a str>,
     /// Whether the cache in the git folder may be used.
     pub cache: bool,
+    /// How strictly checkpoints are looked at.
+    pub checkpoints: Strictness<'a>,
 }
 
 /// What is audited against the ledgers.
@@ -100,7 +98,8 @@ impl RulesOfTime {
         for change in changes {
             let place = usize::try_from(change).expect("a place in memory");
             for commit in &input.commits[passed..=place] {
-                from = from.max(commit.committed_at).max(commit.parent_committed_at.unwrap_or(from));
+                from =
+                    from.max(commit.committed_at).max(commit.parent_committed_at.unwrap_or(from));
             }
             passed = place + 1;
             let (settings, schema) = (at(&input.settings, change), at(&input.schemas, change));
@@ -269,47 +268,13 @@ fn read_ledger(
     let keep = read.cache && matches!(at, ScanAt::Branch(_)) && scanned.gaps.is_empty();
     let history = scanned.history;
     let digests = digest(git_dir, &history, read.cache, keep)?;
-    let checkpoints = checkpoints(git_dir, &history.head, read.as_of)?;
+    let chain = check_checkpoints(ledger, history.head, read.as_of, read.checkpoints)?;
     let mut input = LedgerInput::new(history, digests, scanned.gaps, read.as_of, repository);
-    input.checkpoints = checkpoints;
+    input.checkpoints = chain.checkpoints;
+    input.checkpoint_faults = chain.faults;
+    input.notes = chain.notes;
     if remote.is_some() {
         input.unpushed = ledger.unpushed()?.map_or(0, |unpushed| unpushed.commits);
     }
     Ok(input)
-}
-
-/// Earlier checkpoints up to the moment, and whether the history still holds them.
-fn checkpoints(
-    git_dir: &Path,
-    head: &crate::model::ObjectId,
-    as_of: DateTime<Utc>,
-) -> Result<Vec<Checkpoint>, WorkflowError> {
-    list_checkpoints(git_dir)?
-        .into_iter()
-        .filter(|checkpoint| checkpoint.at <= as_of)
-        .map(|checkpoint| {
-            let contained = find_containment(git_dir, checkpoint.tip, *head)? != Containment::Gone;
-            Ok(Checkpoint {
-                name: checkpoint.name,
-                at: checkpoint.at,
-                tip: checkpoint.tip,
-                contained,
-            })
-        })
-        .collect()
-}
-
-/// Leaves a checkpoint of a report: a later audit whose history no longer
-/// contains its tip says so.
-///
-/// # Errors
-/// When the ref cannot be written.
-pub fn leave_checkpoint(
-    ledger: &Ledger,
-    report: &AuditReport,
-    now: DateTime<Utc>,
-) -> Result<String, WorkflowError> {
-    let summary = serde_json::to_value(report.summary).unwrap_or_default();
-    let sha256 = report.population.sha256.as_str();
-    Ok(write_checkpoint(ledger.git_dir(), report.ledger.head, sha256, &summary, now)?.name)
 }

@@ -4,6 +4,7 @@
 mod append;
 mod audit;
 mod backfill;
+mod checkpoints;
 mod compose;
 mod context;
 mod coverage;
@@ -33,8 +34,9 @@ mod validate;
 mod voided;
 mod won;
 
-pub use audit::{AuditRequest, LedgersAt, RulesOfTime, audit, counted, leave_checkpoint, read_ledgers};
+pub use audit::{AuditRequest, LedgersAt, RulesOfTime, audit, counted, read_ledgers};
 pub use backfill::{backfill, missing_deals};
+pub use checkpoints::{Chain, Left, Strictness, check_checkpoints, leave_checkpoint};
 pub use context::Context;
 pub use coverage::coverage;
 pub use crm_sink::CrmSink;

@@ -24,7 +24,10 @@ pub struct NotPushed {
 impl std::fmt::Display for NotPushed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { remote, reason, help } = self;
-        write!(f, "the commit is safe here and is not on {remote}: {reason}; {help}; every later handoff command tries it again")
+        write!(
+            f,
+            "the commit is safe here and is not on {remote}: {reason}; {help}; every later handoff command tries it again"
+        )
     }
 }
 

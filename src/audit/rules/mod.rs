@@ -7,6 +7,7 @@
 
 mod audit_incomplete;
 mod backdated_commit;
+mod checkpoint_contradicted;
 mod deal_drift;
 mod delivery_failed;
 mod duplicate_handoff;
@@ -50,6 +51,8 @@ enum Check {
     Orphan(fn(&FoundOrphan<'_>) -> Finding),
     /// One document that an e-sign provider completed.
     Signature(fn(&SignatureRow) -> Option<Finding>),
+    /// All deals together.
+    Rows(fn(&AuditInput<'_>, &[Judged<'_>]) -> Vec<Finding>),
     /// The rules of each time.
     Policies(fn(&AuditInput<'_>) -> Vec<Finding>),
     /// One ledger.
@@ -77,9 +80,11 @@ impl<'a> Case<'a> {
 }
 
 /// Every rule of the audit, in the order in which findings of one severity are told.
-static TABLE: [(&Rule, Check); 25] = [
+static TABLE: [(&Rule, Check); 27] = [
     (&audit_incomplete::RULE, Check::Gap(audit_incomplete::check)),
     (&history_rewritten::RULE, Check::Ledger(history_rewritten::check)),
+    (&checkpoint_contradicted::RULE, Check::Ledger(checkpoint_contradicted::check_ledger)),
+    (&checkpoint_contradicted::RULE, Check::Rows(checkpoint_contradicted::check_deals)),
     (&missing_handoff::RULE, Check::Deal(missing_handoff::check)),
     (&signature_without_handoff::RULE, Check::Signature(signature_without_handoff::check)),
     (&signed_not_won::RULE, Check::Signature(signed_not_won::check)),
@@ -129,9 +134,14 @@ pub(super) fn check_all(
             check_deal(&Case { input, judged })
         })
         .collect();
-    let of_signatures = check_signatures(signatures);
+    let mut by_row = check_signatures(signatures);
+    for (_, check) in &TABLE {
+        if let Check::Rows(check) = check {
+            by_row.extend(check(input, judged));
+        }
+    }
     let mut by_key: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for finding in &of_signatures {
+    for finding in &by_row {
         if let Some(key) = &finding.key {
             by_key.entry(key.as_str()).or_default().push(finding.rule);
         }
@@ -141,10 +151,10 @@ pub(super) fn check_all(
         fired.extend(by_key.get(judged.row.key.as_str()).into_iter().flatten());
         judged.row.findings = fired.into_iter().collect();
     }
-    let mut findings: Vec<Finding> = of_deals.into_iter().flatten().chain(of_signatures).collect();
+    let mut findings: Vec<Finding> = of_deals.into_iter().flatten().chain(by_row).collect();
     for (_, check) in &TABLE {
         match check {
-            Check::Deal(_) | Check::Signature(_) => {}
+            Check::Deal(_) | Check::Signature(_) | Check::Rows(_) => {}
             Check::Orphan(check) => findings.extend(orphans.iter().map(check)),
             Check::Policies(check) => findings.extend(check(input)),
             Check::Ledger(check) => findings.extend(input.ledgers().flat_map(check)),
@@ -182,6 +192,7 @@ fn check_deal(case: &Case<'_>) -> Vec<Finding> {
             Check::Deal(check) => check(case),
             Check::Orphan(_)
             | Check::Signature(_)
+            | Check::Rows(_)
             | Check::Policies(_)
             | Check::Ledger(_)
             | Check::Gap(_) => None,

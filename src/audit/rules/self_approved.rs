@@ -32,8 +32,7 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
     } else {
         return None;
     };
-    let message =
-        format!("{} was exempted by {}, who {why}.", words::deal(case), quoted(approver));
+    let message = format!("{} was exempted by {}, who {why}.", words::deal(case), quoted(approver));
     let handoff = case.judged.handoffs.iter().find(|handoff| handoff.exemption().is_some())?;
     Some(
         Finding::new(&RULE, message)

@@ -109,7 +109,8 @@ fn decode(body: &[u8]) -> Option<Record> {
         let count = from.count(5)?;
         let mut versions = Vec::with_capacity(count);
         for _ in 0..count {
-            versions.push((from.number().filter(|at| *at < walked)?, decode_slot(&mut from, None)?));
+            versions
+                .push((from.number().filter(|at| *at < walked)?, decode_slot(&mut from, None)?));
         }
         Some(versions)
     };

@@ -25,11 +25,27 @@ pub struct AuditInput<'a> {
     pub policies: &'a Policies,
     /// Whether a deal is outside the scope, with the reason. A rule that
     /// cannot be evaluated keeps the deal in scope and makes the audit incomplete.
-    pub exclude: &'a (dyn Fn(&Deal) -> Result<Option<String>, Gap> + Sync),
+    pub exclude: &'a (dyn Fn(&Deal) -> Result<Scope, Gap> + Sync),
     /// The program and its version, `handoff 0.1.0`.
     pub generated_by: &'a str,
     /// The command that gives this audit again.
     pub command: &'a str,
+}
+
+/// What the rules under `scope.exclude` say about one deal.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Why it is outside the scope.
+    pub excluded: Option<String>,
+    /// The rules that could not be decided for it, as they are written; they
+    /// leave it in scope.
+    pub undecided: Vec<String>,
+}
+
+impl From<Option<String>> for Scope {
+    fn from(excluded: Option<String>) -> Self {
+        Self { excluded, undecided: Vec::new() }
+    }
 }
 
 impl<'a> AuditInput<'a> {

@@ -39,7 +39,7 @@ pub use digester::Digester;
 pub use events::{Events, Happened, TimelineFacts};
 pub use folder_digest::{AtTip, BriefVersion, Change, Delivery, Early, FolderDigest, Rewritten};
 pub use handoff_facts::{Folder, HandoffFacts, combine};
-pub use input::{AuditInput, LedgerInput};
+pub use input::{AuditInput, LedgerInput, Scope};
 pub use metric_values::{
     Coverage, FieldCount, Figures, Group, Latencies, Latency, LatencyFigures, Metrics,
     QuestionCount, ReturnCount, Sample, Share, ValueShare,
@@ -47,7 +47,7 @@ pub use metric_values::{
 pub use policy::{Policies, Policy, PolicyVersion};
 pub use report::{
     AuditReport, Checkpoint, CheckpointDeal, Exclusion, LedgerReport, Outcome, PopulationReport,
-    REPORT_VERSION, Settings, SourceReport,
+    REPORT_VERSION, Settings, SourceReport, UndecidedRule,
 };
 pub use row::{DealKey, DealRow, Matched, Orphan, OrphanWhy, Suggestion};
 pub use rules::rules;

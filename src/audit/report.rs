@@ -165,6 +165,21 @@ pub struct PopulationReport {
     pub value: Values,
     /// The reasons for exclusion.
     pub exclusions: Vec<Exclusion>,
+    /// The rules of the scope that could not be decided for some deals, which
+    /// therefore stay in scope.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub undecided: Vec<UndecidedRule>,
+}
+
+/// A rule of the scope that asks for what some deals do not say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UndecidedRule {
+    /// The condition as it is written.
+    pub rule: String,
+    /// For how many deals.
+    pub count: usize,
+    /// Which.
+    pub deals: Vec<DealKey>,
 }
 
 /// The ledger that was read.

@@ -13,8 +13,9 @@ use super::selection::{Selection, select};
 use super::signatures::judge_signatures;
 use super::suggest::Suggestions;
 use super::{
-    AuditInput, AuditReport, Class, Counts, Exclusion, HandoffFacts, LedgerInput, LedgerReport,
-    PopulationReport, REPORT_VERSION, SourceReport, Values, ValuesByClass,
+    AuditInput, AuditReport, Class, Counts, DealKey, Exclusion, HandoffFacts, LedgerInput,
+    LedgerReport, PopulationReport, REPORT_VERSION, SourceReport, UndecidedRule, Values,
+    ValuesByClass,
 };
 use crate::model::Gap;
 
@@ -141,7 +142,22 @@ fn population(
         without_amount,
         value,
         exclusions: exclusions.into_values().collect(),
+        undecided: undecided(selection),
     }
+}
+
+/// How many deals each rule of the scope could not be decided for.
+fn undecided(selection: &Selection<'_>) -> Vec<UndecidedRule> {
+    let mut rules: BTreeMap<&str, Vec<DealKey>> = BTreeMap::new();
+    for selected in &selection.deals {
+        for rule in &selected.undecided {
+            rules.entry(rule).or_default().push(selected.key.clone());
+        }
+    }
+    let rules = rules.into_iter();
+    rules
+        .map(|(rule, deals)| UndecidedRule { rule: rule.to_owned(), count: deals.len(), deals })
+        .collect()
 }
 
 fn ledger_report(ledger: &LedgerInput) -> LedgerReport {

@@ -244,7 +244,8 @@ fn row(
     let has_handoff = handoffs.iter().any(|handoff| handoff.signed_at_tip);
     let is_exempt = handoffs.iter().any(|handoff| handoff.exemption().is_some());
     // A scope that cannot be decided keeps the deal in scope; the deals' own gaps say so.
-    let is_excluded = deal.is_some_and(|deal| matches!((input.exclude)(deal), Ok(Some(_))));
+    let is_excluded = deal
+        .is_some_and(|deal| matches!((input.exclude)(deal), Ok(scope) if scope.excluded.is_some()));
     let within = |time: TimeDelta| signature.signed_at.is_some_and(|at| input.as_of - at < time);
     let in_time = signature
         .signed_at

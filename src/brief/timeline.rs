@@ -162,6 +162,10 @@ pub struct Event {
     /// when the deal is corrected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub brief: Option<String>,
+    /// JSON pointers of the answers that people had changed and that this
+    /// version of the brief therefore kept, beside `brief`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<String>,
     /// The deadline that was set, for `deadline_moved`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<DateTime<Utc>>,
@@ -185,6 +189,7 @@ impl Event {
             by: None,
             reason: None,
             brief: None,
+            kept: Vec::new(),
             due: None,
             evidence: None,
             decided_by: None,

@@ -10,7 +10,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::formats::Formats;
 use super::invocation::Invocation;
-use super::open::{Ports, config_at, open, open_deals};
+use super::open::{Ports, config_at, open, open_deals, open_ledger};
 use super::progress::{Counting, Reading};
 use super::signatures;
 use crate::audit::{AuditReport, Outcome};
@@ -254,7 +254,9 @@ fn ledgers(
         None => open(invocation, ports)?,
         Some(folder) => open(&Invocation { folder, ..invocation.clone() }, ports)?,
     };
-    let more = folders.map(|folder| Ledger::open(&folder)).collect::<Result<Vec<_>, _>>()?;
+    let more = folders
+        .map(|folder| open_ledger(&folder).map(|opened| opened.0))
+        .collect::<Result<Vec<_>, _>>()?;
     Ok((first, more))
 }
 

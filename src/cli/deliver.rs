@@ -62,11 +62,6 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         invocation.block_on(all(&context, &keys, named, arguments.dry_run, invocation))??;
     let (results, told) = results;
     exit = exit.max(told);
-    if results.iter().any(|delivered| {
-        delivered.held.is_some() || delivered.results.iter().any(|result| result.outcome.is_err())
-    }) {
-        exit = Exit::CouldNot;
-    }
     let to_json = || {
         let handoffs: Vec<Value> = results
             .iter()
@@ -99,6 +94,17 @@ pub(super) fn parse_key(text: &str) -> Result<Key, CliError> {
     })
 }
 
+/// Delivers what is due for these handoffs, as a part of another command;
+/// whether all of it was done.
+pub(super) fn follow_up(
+    context: &Context,
+    keys: &[Key],
+    invocation: &Invocation,
+) -> Result<bool, CliError> {
+    let (_, exit) = invocation.block_on(all(context, keys, false, false, invocation))??;
+    Ok(exit == Exit::Clean)
+}
+
 async fn all(
     context: &Context,
     keys: &[Key],
@@ -113,6 +119,10 @@ async fn all(
         exit = exit.max(invocation.tell("", &delivered.remarks));
         if let Some(held) = &delivered.held {
             invocation.warn(format!("warning: {key}: {held}"));
+            exit = Exit::CouldNot;
+        }
+        if delivered.results.iter().any(|result| result.outcome.is_err()) {
+            exit = Exit::CouldNot;
         }
         results.push(delivered);
     }

@@ -12,7 +12,7 @@ use super::exit::Exit;
 use super::hand_over::LedgerHandler;
 use super::inbox_argument::InboxArgument;
 use super::invocation::Invocation;
-use super::open::{Ports, open, read_config};
+use super::open::{Ports, open, open_ledger};
 use crate::crm::Triggers;
 use crate::esign::Providers;
 use crate::intake::{Clock, Inbox, Metrics, Worker};
@@ -43,8 +43,7 @@ impl Intake {
         inbox: &InboxArgument,
         invocation: &Invocation,
     ) -> Result<Self, CliError> {
-        let ledger = Ledger::open(&invocation.folder)?;
-        let config = read_config(&ledger)?;
+        let (ledger, config, _) = open_ledger(&invocation.folder)?;
         let inbox = inbox.open(true, || Ok(ledger.clone()), invocation).await?;
         Ok(Self {
             ledger,

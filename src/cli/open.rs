@@ -29,16 +29,7 @@ pub(super) struct Ports {
 
 /// Opens the ledger around the folder of the command line.
 pub(super) fn open(invocation: &Invocation, ports: Ports) -> Result<Context, CliError> {
-    let ledger = Ledger::open(&invocation.folder)?;
-    let config = read_config(&ledger)?;
-    let schema = match text_of(&ledger, "schema/brief.schema.json")? {
-        Some(bytes) => Schema::compile(&bytes).map_err(|error| {
-            CliError::usage(format!("schema/brief.schema.json: {error}"))
-                .help("mend it, or delete it: then the shipped schema counts")
-        })?,
-        None => Schema::compile(SHIPPED_SCHEMA.as_bytes())
-            .map_err(|error| CliError::could_not(format!("the shipped schema: {error}")))?,
-    };
+    let (ledger, config, schema) = open_ledger(&invocation.folder)?;
     let schema = Arc::new(schema);
     let template = template_of(&ledger, "brief.md.j2")?;
     let renderer = Renderer::new(template.as_deref()).map_err(|error| {
@@ -59,13 +50,35 @@ pub(super) fn open(invocation: &Invocation, ports: Ports) -> Result<Context, Cli
     })
 }
 
-/// The configuration of a ledger: of its checkout, else of its tip.
-pub(super) fn read_config(ledger: &Ledger) -> Result<Config, CliError> {
+/// The ledger around a folder, on the branch that its settings name.
+pub(super) fn open_ledger(folder: &Path) -> Result<(Ledger, Config, Schema), CliError> {
+    let ledger = Ledger::open(folder)?;
+    let (config, schema) = read_settings(&ledger)?;
+    let ledger = match &config.branch {
+        Some(branch) => ledger.on_branch(branch)?,
+        None => ledger,
+    };
+    Ok((ledger, config, schema))
+}
+
+/// The settings of a ledger, checked against its schema: of its checkout, else
+/// of its tip.
+pub(super) fn read_settings(ledger: &Ledger) -> Result<(Config, Schema), CliError> {
     let Some(bytes) = text_of(ledger, FILE_NAME)? else {
         return Err(CliError::usage(format!("{} holds no {FILE_NAME}", ledger.root().display()))
             .help("`handoff init` makes it; `-C DIR` names another ledger"));
     };
-    Config::parse(&bytes).map_err(|problems| config_error(&problems))
+    let config = Config::parse(&bytes).map_err(|problems| config_error(&problems))?;
+    let schema = match text_of(ledger, "schema/brief.schema.json")? {
+        Some(bytes) => Schema::compile(&bytes).map_err(|error| {
+            CliError::usage(format!("schema/brief.schema.json: {error}"))
+                .help("correct it, or delete it: then the shipped schema counts")
+        })?,
+        None => Schema::compile(SHIPPED_SCHEMA.as_bytes())
+            .map_err(|error| CliError::could_not(format!("the shipped schema: {error}")))?,
+    };
+    let problems = config.check(&schema);
+    if problems.is_empty() { Ok((config, schema)) } else { Err(config_error(&problems)) }
 }
 
 /// The configuration that a commit of a ledger holds, where it holds one.

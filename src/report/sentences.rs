@@ -151,6 +151,14 @@ pub(super) fn evidence(report: &AuditReport) -> Vec<(&'static str, String)> {
             lines.push(("of these", format!("{} {what}", count(number, "deal"))));
         }
     }
+    for undecided in &population.undecided {
+        let deals = count(undecided.count, "deal");
+        let rule = crate::text::quoted(&undecided.rule);
+        lines.push((
+            "undecided",
+            format!("{deals} in scope, because {rule} cannot be decided for them"),
+        ));
+    }
     lines.push(("sha-256", population.sha256.clone()));
     for remark in &source.remarks {
         lines.push(("remark", remark.clone()));

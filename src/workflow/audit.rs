@@ -10,9 +10,10 @@ use super::WorkflowError;
 use super::checkpoints::{Strictness, check_checkpoints};
 use super::digests::digest;
 use crate::audit::{
-    self, AuditInput, AuditReport, LedgerInput, Policies, Policy, PolicyVersion, SignaturesInput,
+    self, AuditInput, AuditReport, LedgerInput, Policies, Policy, PolicyVersion, Scope,
+    SignaturesInput,
 };
-use crate::brief::{Completeness, Schema};
+use crate::brief::{Completeness, Decision, Schema};
 use crate::config::Config;
 use crate::crm::export::{Counted, Detail};
 use crate::ledger::{Ledger, ScanAt, scan, scan_cold};
@@ -208,7 +209,7 @@ pub fn audit(
         ledger: first,
         more_ledgers: more,
         policies: &rules.policies,
-        exclude: &|deal| exclusion(rules.config(config, deal), deal),
+        exclude: &|deal| scope_of(rules.config(config, deal), deal),
         generated_by: concat!("handoff ", env!("CARGO_PKG_VERSION")),
         command: request.command,
     }))
@@ -225,16 +226,28 @@ struct ScopeContext<'a> {
 
 /// Why a deal is outside the scope, if it is.
 pub(super) fn exclusion(config: &Config, deal: &Deal) -> Result<Option<String>, Gap> {
+    scope_of(config, deal).map(|scope| scope.excluded)
+}
+
+/// What the rules of the scope say about a deal. One that cannot be decided
+/// does not hold.
+fn scope_of(config: &Config, deal: &Deal) -> Result<Scope, Gap> {
     let scope_context = ScopeContext {
         deal,
         company: deal.company.as_ref(),
         contacts: &deal.contacts,
         line_items: &deal.line_items,
     };
+    let mut scope = Scope::default();
     for rule in &config.scope {
-        match rule.when.is_true(&scope_context) {
-            Ok(true) => return Ok(Some(rule.reason.clone())),
-            Ok(false) => {}
+        match rule.when.decide(&scope_context) {
+            Ok(Decision::Holds) => {
+                return Ok(Scope { excluded: Some(rule.reason.clone()), ..scope });
+            }
+            Ok(Decision::DoesNot) => {}
+            Ok(Decision::Undecided { .. }) => {
+                scope.undecided.push(rule.when.source().to_owned());
+            }
             Err(error) => {
                 return Err(Gap {
                     what: format!("deal {}: whether it is in scope", deal.id),
@@ -244,7 +257,7 @@ pub(super) fn exclusion(config: &Config, deal: &Deal) -> Result<Option<String>, 
             }
         }
     }
-    Ok(None)
+    Ok(scope)
 }
 
 fn read_ledger(

@@ -108,8 +108,7 @@ fn write(
     }
     let before = stored.as_ref().and_then(|stored| stored.brief.as_ref());
     let open = || OpenHandoffs::default().count(context, &snapshot, context.now);
-    let composed = compose(&context.config, found, false, before.map(Brief::json), &open);
-    let composed = composed.with_answers(answers);
+    let composed = compose(context, found, false, before.map(Brief::json), answers, &open);
     let brief = match before {
         Some(before) => {
             let (there, here) = (identity(before.view()), identity(View::of(&composed.brief)));

@@ -111,7 +111,14 @@ fn fits(
 fn repeats(timeline: &Timeline, told: &PersonEvent) -> bool {
     let same_matter: &[EventKind] = match told.kind {
         EventKind::Accepted | EventKind::Returned | EventKind::Resubmitted => {
-            &[EventKind::Accepted, EventKind::Returned, EventKind::Resubmitted]
+            // What changed after the acceptance is accepted anew.
+            &[
+                EventKind::Accepted,
+                EventKind::Returned,
+                EventKind::Resubmitted,
+                EventKind::Corrected,
+                EventKind::Amended,
+            ]
         }
         EventKind::Touched => &[EventKind::Touched],
         EventKind::Exempted => &[EventKind::Exempted],

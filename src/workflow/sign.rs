@@ -4,12 +4,13 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::compose::{compose, identity};
+use super::correction::Correction;
 use super::deal::{DealSource, Found, find_deal};
 use super::open_handoffs::OpenHandoffs;
 use super::pending_pull_request::{Drafts, stored_draft};
-use super::store::{LOCK_WAIT, Stored, machine_version, stored_in};
-use super::{Context, Remarks, WorkflowError, pending_pull_request};
-use crate::brief::{Brief, Completeness, Event, EventKind, MissingField, Timeline, View, merge};
+use super::store::{LOCK_WAIT, Stored, stored_in};
+use super::{Context, Remarks, WorkflowError, pending_pull_request, refresh};
+use crate::brief::{Brief, Completeness, Event, EventKind, MissingField, Timeline, View};
 use crate::ledger::{Change, Ledger, LedgerError, Snapshot, blob_id, folder_for, month_for};
 use crate::model::{Key, ObjectId};
 
@@ -64,6 +65,9 @@ pub async fn sign_with_answers(
     answers: Option<&Map<String, Value>>,
 ) -> Result<Signed, WorkflowError> {
     let found = find_deal(request.source.clone(), context.crm.as_deref(), context.now).await?;
+    if let Some(signed) = refreshed(context, &found)? {
+        return Ok(signed);
+    }
     let mut remarks = Remarks::default();
     let drafts = Drafts::look(context, &mut remarks);
     drafts.combine(&found.key, &mut remarks)?;
@@ -111,6 +115,31 @@ fn is_pushed(context: &Context, signed: &Signed) -> Result<Option<bool>, Workflo
     let there = context.ledger.snapshot_on_remote(&remote, branch)?;
     let there = there.map(|there| stored_in(&there, &signed.key, None)).transpose()?.flatten();
     Ok(Some(there.is_some_and(|there| there.brief_blob == here.brief_blob)))
+}
+
+/// A deal on the CRM's word that was handed over with a document: the word
+/// adds no signature, and what the deal says now corrects the brief.
+fn refreshed(context: &Context, found: &Found) -> Result<Option<Signed>, WorkflowError> {
+    let Some(deal) = found.deal.as_ref().filter(|_| found.is_on_the_crms_word()) else {
+        return Ok(None);
+    };
+    let Some(stored) = context.stored(&found.key, None)? else { return Ok(None) };
+    let document = stored.brief.as_ref().and_then(|brief| brief.view().document_id());
+    let Some(document) = document else { return Ok(None) };
+    let mut refreshed = refresh::with_deal(context, &found.key, deal.clone(), false)?;
+    refreshed.remarks.push(format!("it was handed over with the document {document}, which stays"));
+    context.push(&mut refreshed.remarks)?;
+    let mut signed = Signed {
+        key: refreshed.key,
+        path: stored.folder,
+        commit: refreshed.commit,
+        pushed: None,
+        created: false,
+        missing: refreshed.missing,
+        remarks: refreshed.remarks,
+    };
+    signed.pushed = is_pushed(context, &signed)?;
+    Ok(Some(signed))
 }
 
 /// What became of many signatures.
@@ -258,20 +287,20 @@ fn prepare(
         return Ok(Prepared { change: None, signed, onto });
     }
     let counts = || open.count(context, snapshot, signed_at);
-    let composed = compose(&context.config, found, true, before.map(Brief::json), &counts);
-    let composed = composed.with_answers(answers);
+    let composed = compose(context, found, true, before.map(Brief::json), answers, &counts);
     if let Some(before) = before
         && !same_handoff(before.view(), View::of(&composed.brief))
     {
         let (there, here) = (identity(before.view()), identity(View::of(&composed.brief)));
         return Err(WorkflowError::KeyCollision { key: found.key.clone(), there, here });
     }
-    let base = stored.as_ref().and_then(|stored| machine_version(context, &stored.timeline));
-    let brief = match before {
-        Some(before) => merge(base.as_ref(), before.json(), &composed.brief),
-        None => composed.brief,
+    let (brief, kept) = match (before, &stored) {
+        (Some(before), Some(stored)) => {
+            let correction = Correction::of(context, &stored.timeline, before, &composed.brief);
+            (correction.brief, correction.kept)
+        }
+        _ => (Brief::from_json(context.schema.in_order(&composed.brief)), Vec::new()),
     };
-    let brief = Brief::from_json(context.schema.in_order(&brief));
     let customer = brief.view().customer_name().unwrap_or("customer").to_owned();
     let folder = match &stored {
         Some(stored) => stored.folder.clone(),
@@ -308,6 +337,7 @@ fn prepare(
     }
     let mut written = event(context.now, kind);
     written.brief = Some(blob_id(text.as_bytes()).to_string());
+    written.kept = kept;
     timeline.events.push(written);
     let mut change = Change::of_handoff(&folder, &customer, &found.key, context.now)
         .trailer("Handoff-Event", kind.as_str())

@@ -58,11 +58,21 @@ pub(super) fn stored_in(
     Ok(Some(Stored { folder: folder.path, branch: None, brief, brief_blob, timeline }))
 }
 
-/// The brief as the machine last wrote it, to tell what people have changed.
+/// The brief as the machine last wrote it, to tell what people have changed:
+/// without the answers that it kept because people had changed them before.
 pub(super) fn machine_version(context: &Context, timeline: &Timeline) -> Option<Value> {
     // A return notes what people saw, which they may have changed.
     let mut written = timeline.events.iter().rev().filter(|it| it.event != EventKind::Returned);
-    version(context, written.find_map(|event| event.brief.as_deref())?)
+    let event = written.find(|event| event.brief.is_some())?;
+    let mut brief = version(context, event.brief.as_deref()?)?;
+    for pointer in &event.kept {
+        let Some((above, name)) = pointer.rsplit_once('/') else { continue };
+        let name = name.replace("~1", "/").replace("~0", "~");
+        if let Some(Value::Object(fields)) = brief.pointer_mut(above) {
+            fields.remove(&name);
+        }
+    }
+    Some(brief)
 }
 
 /// The brief in a blob that an event names.

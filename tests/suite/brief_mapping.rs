@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use handoff::brief::{
-    BASE_MAPPINGS, Brief, Completeness, Expression, MappedBrief, Mapping, MappingInput, Schema,
+    BASE_MAPPINGS, Brief, Completeness, Expression, FirstTouch, MappedBrief, Mapping, MappingInput,
+    Schema,
 };
 use handoff::model::{
     Company, Contact, CrmName, Deal, DealId, DocumentId, Key, LineItem, Money, Person,
@@ -157,7 +158,8 @@ fn apply(mapping: &Mapping, deal: &Deal, signature: &Signature) -> MappedBrief {
     mapping.apply(&MappingInput {
         signature: Some(signature),
         deal: Some(deal),
-        first_touch: Some("24 hours"),
+        first_touch: Some(&FirstTouch { within: "24 hours".to_owned(), ..FirstTouch::default() }),
+        ..MappingInput::default()
     })
 }
 

@@ -322,7 +322,7 @@ impl World {
             ledger,
             more_ledgers: &[],
             policies: &self.policies(),
-            exclude: &|deal| Ok(self.excluded.get(deal.id.as_str()).cloned()),
+            exclude: &|deal| Ok(self.excluded.get(deal.id.as_str()).cloned().into()),
             generated_by: "handoff 0.0.0",
             command: "handoff audit --deals deals.csv",
         })

@@ -43,6 +43,11 @@ fn decimal(value: &Value) -> Option<Decimal> {
     plain.parse().or_else(|_| Decimal::from_scientific(&plain)).ok()
 }
 
+/// A number, or a text that is one: how comparisons read a cell.
+pub(super) fn read_number(value: &Value) -> Option<Value> {
+    if value.is_number() { Some(value.clone()) } else { number(value).ok().flatten() }
+}
+
 /// `number`: a number, whole where it is whole: `40.0` is 40.
 pub(super) fn number(value: &Value) -> Result<Option<Value>, Error> {
     if is_absent(value) {

@@ -21,15 +21,15 @@ pub use schema::CONFIG_SCHEMA;
 pub use team::{Assign, Csm, Lead, Routing, Team};
 pub use written::{TestDocuments, TouchProof};
 
-use crate::brief::{Expression, Field, Mapping, Schema, Shape};
+use crate::brief::{Expression, ExpressionError, Mapping, MappingProblem, Schema};
 use crate::crm::CrmConfig;
 use crate::deliver::DeliverConfig;
 use crate::esign::EsignConfig;
 use crate::model::Properties;
-use crate::settings::{DocumentRule as WrittenDocumentRule, check_shape, read_checked};
-use crate::text::{did_you_mean, quoted};
+use crate::settings::{DocumentRule as WrittenDocumentRule, check_shape, name_path, read_checked};
+use crate::text::quoted;
 use crate::time::{Calendar, CalendarConfig, HumanDuration, deadline};
-use crate::yaml::{Entry, Located, Node, Value, from_node, read};
+use crate::yaml::{Entry, Located, Node, Span, Value, from_node, read};
 use reminders::WrittenReminders;
 use written::{Written, WrittenFirstTouch, WrittenLimits};
 
@@ -113,8 +113,6 @@ pub struct Config {
     pub map: Option<String>,
     /// From deal to brief.
     pub mapping: Mapping,
-    /// The fields that `brief:` maps, dotted, where they stand.
-    pub own_fields: Vec<Located<String>>,
     /// Which completed documents are contracts, after the provider's own rules.
     pub documents: Vec<DocumentRule>,
     /// Whether documents that are marked as tests count.
@@ -158,9 +156,9 @@ impl Config {
         }
         let (rest, mut problems) = check_shape(&root, &CONFIG_SCHEMA);
         let written = read_whole::<Written>(&rest, &mut problems);
-        let esign = section::<EsignConfig>(&rest, "esign", &mut problems);
-        let crm = section::<CrmConfig>(&rest, "crm", &mut problems);
-        let deliver = section::<DeliverConfig>(&rest, "deliver", &mut problems);
+        let esign = section(&rest, "esign", derived::<EsignConfig>, &mut problems);
+        let crm = section(&rest, "crm", derived::<CrmConfig>, &mut problems);
+        let deliver = section(&rest, "deliver", derived::<DeliverConfig>, &mut problems);
         let config = written
             .map(|written| Self::check_written(written, &rest, esign, crm, deliver, &mut problems));
         match config {
@@ -185,7 +183,7 @@ impl Config {
         }
         let mut scope = Vec::new();
         for rule in written.scope.into_iter().flat_map(|scope| scope.exclude) {
-            if let Some(when) = compile(&rule.when, &DEAL_NAMES, problems) {
+            if let Some(when) = compile(&rule.when, Some(&DEAL_NAMES), problems) {
                 scope.push(ScopeRule { when, reason: rule.reason });
             }
         }
@@ -201,10 +199,6 @@ impl Config {
             crm,
             mapping: mapping(&own_fields, written.map.as_ref(), problems),
             map,
-            own_fields: own_fields
-                .iter()
-                .map(|entry| Located { value: entry.key.clone(), span: entry.key_span })
-                .collect(),
             documents,
             test_documents: written.test_documents.unwrap_or_default(),
             wait_for_deal: duration(written.wait_for_deal, HumanDuration::days(2), problems),
@@ -219,53 +213,34 @@ impl Config {
     }
 
     /// What of the configuration does not fit the ledger's own schema of a
-    /// brief: fields under `brief:` that it does not have.
+    /// brief: fields that `brief:` fills or reads, and that rules under
+    /// `team.assign` read.
     #[must_use]
     pub fn check(&self, schema: &Schema) -> Vec<Problem> {
-        let fields = schema.outline().fields();
-        self.own_fields.iter().filter_map(|field| unknown_field(field, fields)).collect()
+        let mut problems: Vec<Problem> = self
+            .mapping
+            .check(schema)
+            .into_iter()
+            .map(|problem| mapping_problem(problem, Span::default()))
+            .collect();
+        for rule in &self.team.assign {
+            for fault in
+                rule.when.iter().flat_map(|when| when.problems_in_brief(schema.outline(), None))
+            {
+                problems.push(expression_problem(rule.span, fault));
+            }
+        }
+        in_order(problems)
     }
 }
 
-/// The problem with a field that a schema does not have.
-fn unknown_field(field: &Located<String>, top: &[Field]) -> Option<Problem> {
-    let mut fields = top;
-    let mut other: Option<&Field> = None;
-    let mut parts = Vec::new();
-    for part in field.value.split('.') {
-        let above = parts.join(".");
-        parts.push(part);
-        let found = fields.iter().find(|field| field.name == part).or(other);
-        let Some(found) = found else {
-            let problem = if above.is_empty() {
-                format!("the ledger's schema has no field `{}`", field.value)
-            } else if fields.is_empty() {
-                format!("`{above}` has no fields inside: there is no `{}`", field.value)
-            } else {
-                format!(
-                    "the ledger's schema has no field `{}`: `{above}` has no `{part}`",
-                    field.value
-                )
-            };
-            let near = fields.iter().map(|field| match above.as_str() {
-                "" => field.name.clone(),
-                above => format!("{above}.{}", field.name),
-            });
-            let near: Vec<String> = near.collect();
-            let problem = Problem::at(field.span, problem);
-            return Some(match near.is_empty() {
-                true => problem.help(format!("map `{above}` itself")),
-                false => {
-                    problem.help(did_you_mean(&parts.join("."), near.iter().map(String::as_str)))
-                }
-            });
-        };
-        (fields, other) = match &found.shape {
-            Shape::Mapping { fields, other, .. } => (fields.as_slice(), other.as_deref()),
-            Shape::Value | Shape::List(_) => (&[][..], None),
-        };
-    }
-    None
+fn mapping_problem(found: MappingProblem, base: Span) -> Problem {
+    let problem = Problem::at(found.span.unwrap_or(base), found.message);
+    Problem { help: found.help, ..problem }
+}
+
+fn expression_problem(span: Span, error: ExpressionError) -> Problem {
+    Problem { help: error.help, ..Problem::at(span, error.message) }
 }
 
 /// Problems in the order of the file, each once.
@@ -284,56 +259,54 @@ fn read_whole<T: DeserializeOwned>(node: &Node, problems: &mut Vec<Problem>) -> 
     value
 }
 
-/// A section that its own room reads: the entries one by one, so that a
-/// problem in one does not hide those in the next.
-fn section<T: DeserializeOwned + Default>(
+/// A section that its own room reads.
+fn section<T: Default>(
     root: &Node,
     key: &str,
+    read: fn(&Node) -> Result<T, Vec<Problem>>,
     problems: &mut Vec<Problem>,
 ) -> T {
     let Some(node) = root.get(key).filter(|node| node.value != Value::Null) else {
         return T::default();
     };
+    read(node).unwrap_or_else(|found| {
+        problems.extend(found.into_iter().map(|problem| name_path(root, problem)));
+        T::default()
+    })
+}
+
+/// Reads a section whose room has no rows yet: the entries one by one, so that
+/// a problem in one does not hide those in the next.
+fn derived<T: DeserializeOwned>(node: &Node) -> Result<T, Vec<Problem>> {
     if let Ok(value) = from_node::<T>(node) {
-        return value;
+        return Ok(value);
     }
-    for entry in node.as_map().unwrap_or_default() {
-        let alone = Node { value: Value::Map(vec![entry.clone()]), span: node.span };
-        problems.extend(read_checked::<T>(&alone).1);
-    }
-    T::default()
+    let alone = |entry: &Entry| Node { value: Value::Map(vec![entry.clone()]), span: node.span };
+    let entries = node.as_map().unwrap_or_default().iter();
+    Err(entries.flat_map(|entry| read_checked::<T>(&alone(entry)).1).collect())
 }
 
 fn entries(root: &Node, key: &str) -> Vec<Entry> {
     root.get(key).and_then(Node::as_map).unwrap_or_default().to_vec()
 }
 
-/// Compiles an expression. `names` are those it can read; an empty list asks
-/// for no check.
+/// Compiles an expression. `names` are the records it can read; without them
+/// it reads a brief, which [`Config::check`] looks at.
 fn compile(
     written: &Located<String>,
-    names: &[&str],
+    names: Option<&[&str]>,
     problems: &mut Vec<Problem>,
 ) -> Option<Expression> {
     let expression = match Expression::compile(&written.value) {
         Ok(expression) => expression,
-        Err(error) => {
-            let mut problem = Problem::at(
-                written.span,
-                format!("`when` is not a valid expression: {}", error.message),
-            );
-            problem.help = error.help;
-            problems.push(problem);
+        Err(mut error) => {
+            error.message = format!("`when` is not a valid expression: {}", error.message);
+            problems.push(expression_problem(written.span, error));
             return None;
         }
     };
-    if !names.is_empty() {
-        for unknown in expression.problems(names) {
-            let mut problem = Problem::at(written.span, unknown.message);
-            problem.help = unknown.help;
-            problems.push(problem);
-        }
-    }
+    let faults = names.map(|names| expression.problems(names)).unwrap_or_default();
+    problems.extend(faults.into_iter().map(|fault| expression_problem(written.span, fault)));
     Some(expression)
 }
 
@@ -341,7 +314,7 @@ fn document_rule(
     written: WrittenDocumentRule,
     problems: &mut Vec<Problem>,
 ) -> Option<DocumentRule> {
-    let when = compile(&written.when, &DOCUMENT_NAMES, problems)?;
+    let when = compile(&written.when, Some(&DOCUMENT_NAMES), problems)?;
     Some(DocumentRule { when, is: written.is, reason: written.reason })
 }
 
@@ -411,11 +384,7 @@ fn mapping(own: &[Entry], base: Option<&Located<String>>, problems: &mut Vec<Pro
     match Mapping::compile(base.map(|base| base.value.as_str()), &overrides) {
         Ok(mapping) => mapping,
         Err(found) => {
-            for problem in found {
-                let mut told = Problem::at(problem.span.unwrap_or(base_span), problem.message);
-                told.help = problem.help;
-                problems.push(told);
-            }
+            problems.extend(found.into_iter().map(|problem| mapping_problem(problem, base_span)));
             Mapping::compile(None, &[])
                 .unwrap_or_else(|_| unreachable!("an empty mapping has no problem"))
         }

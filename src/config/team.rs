@@ -10,7 +10,7 @@ use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use super::Problem;
 use super::reminders::is_address;
 use crate::brief::Expression;
-use crate::text::{did_you_mean, quoted};
+use crate::text::{did_you_mean, nearest, quoted};
 use crate::yaml::{Located, Span};
 
 /// One customer success manager.
@@ -70,6 +70,8 @@ pub enum Routing {
 pub struct Assign {
     /// When it applies, over the brief's sections; always, if absent.
     pub when: Option<Expression>,
+    /// Where `when` stands, else the rule.
+    pub span: Span,
     /// Who gets it.
     pub to: Routing,
 }
@@ -251,7 +253,7 @@ impl WrittenTeam {
                     .help("move the rule without `when` to the end"),
                 );
             }
-            team.assign.extend(team.rule(rule.value, problems));
+            team.assign.extend(team.rule(rule, problems));
         }
         if let Some(word) = self.fallback {
             team.fallback = team.index_of(&word.value, word.span, problems);
@@ -281,17 +283,28 @@ impl WrittenTeam {
 }
 
 impl Team {
-    fn rule(&self, written: WrittenAssign, problems: &mut Vec<Problem>) -> Option<Assign> {
+    fn rule(&self, written: Located<WrittenAssign>, problems: &mut Vec<Problem>) -> Option<Assign> {
+        let Located { value: written, span } = written;
+        let span = written.when.as_ref().map_or(span, |when| when.span);
         let when = match written.when {
             None => None,
-            Some(when) => Some(super::compile(&when, &[], problems)?),
+            Some(when) => Some(super::compile(&when, None, problems)?),
         };
         let to = match written.to.value {
             To::Word(word) if word == "least_open" => Routing::LeastOpen,
             To::Word(word) if word == "same_customer" => Routing::SameCustomer,
-            To::Word(word) => {
-                Routing::Among(vec![self.index_of(&word, written.to.span, problems)?])
-            }
+            To::Word(word) => match self.find(&word) {
+                Some(index) => Routing::Among(vec![index]),
+                None => {
+                    let ways = ["least_open", "same_customer"];
+                    let mut problem = self.not_listed(&word, written.to.span);
+                    if let Some(way) = nearest(&word, ways) {
+                        problem.help = Some(format!("did you mean `{way}`?"));
+                    }
+                    problems.push(problem);
+                    return None;
+                }
+            },
             To::Several(words) => Routing::Among(
                 words
                     .iter()
@@ -299,7 +312,7 @@ impl Team {
                     .collect(),
             ),
         };
-        Some(Assign { when, to })
+        Some(Assign { when, span, to })
     }
 
     fn index_of(&self, word: &str, span: Span, problems: &mut Vec<Problem>) -> Option<usize> {

@@ -11,6 +11,7 @@ use super::{
     TaskList, TemplateError,
 };
 use crate::brief::{Event, EventKind, deadline_in_force, deadline_moves, question};
+use crate::model::Money;
 
 /// Writes the letters.
 #[derive(Clone)]
@@ -185,8 +186,13 @@ impl Messages {
             })
             .collect();
         let money = answer(brief, "purchase.contract_value.amount").map(|amount| {
-            let currency = answer(brief, "purchase.contract_value.currency").unwrap_or_default();
-            format!("{amount} {currency}").trim_end().to_owned()
+            let currency = answer(brief, "purchase.contract_value.currency");
+            match Money::parse(&amount, currency.as_deref()) {
+                Ok(money) => money.shown(),
+                Err(_) => {
+                    format!("{amount} {}", currency.unwrap_or_default()).trim_end().to_owned()
+                }
+            }
         });
         let short = due.map(|due| {
             due.with_timezone(&self.site.timezone).format("%a %-d %b %H:%M %Z").to_string()

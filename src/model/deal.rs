@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Money;
+use super::{Locale, Money};
 
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -191,6 +191,9 @@ pub struct Deal {
     pub line_items: Vec<LineItem>,
     /// All properties as the CRM gives them.
     pub properties: Map<String, Value>,
+    /// How dates and numbers in the properties are written.
+    #[serde(skip)]
+    pub locale: Locale,
 }
 
 impl Deal {
@@ -214,6 +217,7 @@ impl Deal {
             contacts: Vec::new(),
             line_items: Vec::new(),
             properties: Map::new(),
+            locale: Locale::default(),
         }
     }
 }

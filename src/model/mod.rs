@@ -1,25 +1,36 @@
 //! What comes from outside, in the words of this product and of no vendor:
 //! signatures, deals, keys, money. Plain data; depends on nothing above it.
 
+mod amounts;
 mod check;
+mod dates;
 mod deal;
 mod deal_reference;
 mod evidence;
 mod history;
 mod key;
+mod locale;
 mod money;
 mod population;
 mod properties;
 mod secrets;
 mod signature;
 
+pub use amounts::{
+    AmountFault, SignProof, Written as WrittenAmount, is_rounded, read as read_amount,
+};
 pub use check::{Check, CheckLevel};
+pub use dates::{DateFault, Moment, OrderProof, Written as WrittenDate, read as read_date};
 pub use deal::{Company, Contact, CrmName, Deal, DealId, DealRef, LineItem, Outcome, Person};
 pub use deal_reference::ReferenceRule;
 pub use evidence::{Evidence, Gap};
 pub use history::{CommitInfo, FolderHistory, History, ObjectId, ObjectIdError, Version};
 pub use key::{Key, KeyError, normalise_deal_id};
-pub use money::{Money, MoneyError};
+pub use locale::{DateOrder, DecimalSign, Locale, NumberForm};
+pub use money::{
+    CurrencyMark, CurrencySign, Money, MoneyError, currency_code, currency_decimals, currency_mark,
+    grouped,
+};
 pub use population::{Population, Source, Window};
 pub use properties::{Properties, RecordKind};
 pub use secrets::Secrets;

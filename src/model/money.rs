@@ -1,4 +1,5 @@
-//! An amount in a currency: a decimal, never a float.
+//! An amount in a currency: a decimal, never a float. Currencies are those of
+//! ISO 4217 (crate `iso_currency`), with their decimals and their signs.
 
 use std::str::FromStr;
 
@@ -16,35 +17,291 @@ pub struct Money {
     pub currency: Option<String>,
 }
 
-/// Why a text is no amount of money.
+/// Why a text is not an amount of money.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MoneyError {
     /// The amount is not a decimal number.
     #[error("{0:?} is not a decimal amount such as 48000.00")]
     Amount(String),
-    /// The currency is not three letters.
+    /// ISO 4217 has no such currency.
     #[error("{0:?} is not an ISO 4217 currency code such as USD")]
     Currency(String),
 }
 
 impl Money {
     /// Builds money from a plain decimal text (no thousands separators, no
-    /// symbol: recognising those belongs to the reader of a locale's file).
+    /// sign: those belong to [`Locale`](super::Locale)).
     ///
     /// # Errors
-    /// When the amount is no decimal or the currency no three-letter code.
+    /// When the amount is not a decimal, or ISO 4217 does not know the currency.
     pub fn parse(amount: &str, currency: Option<&str>) -> Result<Self, MoneyError> {
         let decimal = Decimal::from_str(amount.trim())
             .map_err(|_| MoneyError::Amount(amount.chars().take(40).collect()))?;
         let currency = match currency.map(str::trim).filter(|c| !c.is_empty()) {
             None => None,
-            Some(code) if code.len() == 3 && code.bytes().all(|c| c.is_ascii_alphabetic()) => {
-                Some(code.to_ascii_uppercase())
-            }
-            Some(other) => {
-                return Err(MoneyError::Currency(other.chars().take(40).collect()));
-            }
+            Some(text) => Some(
+                currency_code(text)
+                    .ok_or_else(|| MoneyError::Currency(text.chars().take(40).collect()))?
+                    .to_owned(),
+            ),
         };
         Ok(Self { amount: decimal, currency })
+    }
+
+    /// The amount with the decimals of its currency, more only where more are
+    /// given: HubSpot says `48000`, its export `48000.0`, Salesforce
+    /// `48000.00`, and a brief says one.
+    #[must_use]
+    pub fn settled(amount: Decimal, currency: Option<String>) -> Self {
+        let least = currency_decimals(currency.as_deref());
+        let mut amount = if amount.scale() > least { amount.normalize() } else { amount };
+        if amount.scale() < least {
+            amount.rescale(least);
+        }
+        Self { amount, currency }
+    }
+
+    /// The one way money is shown to people: `USD 48,000.00`, `JPY 48,000`, and
+    /// `48,000.00` where no currency is known.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let amount = Self::settled(self.amount, self.currency.clone()).amount;
+        let grouped = grouped(&amount.to_string());
+        match &self.currency {
+            Some(code) => format!("{code} {grouped}"),
+            None => grouped,
+        }
+    }
+}
+
+/// Commas between the thousands of a decimal text: `-48000.00` is `-48,000.00`.
+#[must_use]
+pub fn grouped(number: &str) -> String {
+    let (sign, rest) = number.strip_prefix('-').map_or(("", number), |rest| ("-", rest));
+    let whole = rest.split('.').next().unwrap_or_default();
+    let mut out = String::from(sign);
+    for (index, digit) in whole.chars().enumerate() {
+        if index > 0 && (whole.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out.push_str(&rest[whole.len()..]);
+    out
+}
+
+/// The ISO 4217 code that a text is, whatever its case; `None` for any other text.
+#[must_use]
+pub fn currency_code(text: &str) -> Option<&'static str> {
+    let text = text.trim();
+    if text.len() != 3 {
+        return None;
+    }
+    let code = iso_currency::Currency::from_code(text)
+        .or_else(|| iso_currency::Currency::from_code(&text.to_ascii_uppercase()))?;
+    Some(code.code())
+}
+
+/// The decimals of a currency: 2 for most and where none is known, 0 for JPY,
+/// 3 for KWD.
+#[must_use]
+pub fn currency_decimals(code: Option<&str>) -> u32 {
+    code.and_then(iso_currency::Currency::from_code)
+        .and_then(|currency| currency.exponent())
+        .map_or(2, u32::from)
+}
+
+/// A currency as it stands beside a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CurrencyMark {
+    /// An ISO 4217 code.
+    Code(&'static str),
+    /// A sign such as `$`, with the currencies that are written with it.
+    Sign(&'static CurrencySign),
+}
+
+/// A sign with the currencies that are written with it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct CurrencySign {
+    /// What stands beside the number.
+    pub sign: &'static str,
+    /// The currency that the sign means where nothing else says one.
+    pub means: Option<&'static str>,
+    /// The currencies that are written so.
+    pub fits: &'static [&'static str],
+}
+
+impl CurrencyMark {
+    /// The currency it names by itself; `None` for `$`, `¥` and `kr`.
+    #[must_use]
+    pub fn code(self) -> Option<&'static str> {
+        match self {
+            Self::Code(code) => Some(code),
+            Self::Sign(sign) => sign.means,
+        }
+    }
+
+    /// Whether an amount in this currency is written so.
+    #[must_use]
+    pub fn fits(self, currency: &str) -> bool {
+        match self {
+            Self::Code(code) => code == currency,
+            Self::Sign(sign) => sign.fits.contains(&currency),
+        }
+    }
+
+    /// What stands in the text.
+    #[must_use]
+    pub fn written(self) -> &'static str {
+        match self {
+            Self::Code(code) => code,
+            Self::Sign(sign) => sign.sign,
+        }
+    }
+
+    /// The mark that a text begins with, and what follows it.
+    pub(super) fn strip_prefix(text: &str) -> Option<(Self, &str)> {
+        if let Some(sign) = SIGNS.iter().find(|sign| text.starts_with(sign.sign)) {
+            return Some((Self::Sign(sign), &text[sign.sign.len()..]));
+        }
+        let code = text.get(..3).and_then(currency_code)?;
+        let rest = &text[3..];
+        (!rest.starts_with(char::is_alphabetic)).then_some((Self::Code(code), rest))
+    }
+
+    /// The mark that a text ends with, and what stands before it.
+    pub(super) fn strip_suffix(text: &str) -> Option<(Self, &str)> {
+        if let Some(sign) = SIGNS.iter().find(|sign| text.ends_with(sign.sign)) {
+            return Some((Self::Sign(sign), &text[..text.len() - sign.sign.len()]));
+        }
+        let at = text.len().checked_sub(3)?;
+        let code = text.get(at..).and_then(currency_code)?;
+        let rest = &text[..at];
+        (!rest.ends_with(char::is_alphabetic)).then_some((Self::Code(code), rest))
+    }
+}
+
+/// The mark that a cell of a currency column is: a code, or a sign.
+#[must_use]
+pub fn currency_mark(text: &str) -> Option<CurrencyMark> {
+    let text = text.trim();
+    if let Some(code) = currency_code(text) {
+        return Some(CurrencyMark::Code(code));
+    }
+    SIGNS.iter().find(|sign| sign.sign == text).map(CurrencyMark::Sign)
+}
+
+const fn sign(sign: &'static str, code: &'static [&'static str]) -> CurrencySign {
+    CurrencySign { sign, means: if code.len() == 1 { Some(code[0]) } else { None }, fits: code }
+}
+
+/// Signs of money, the longer ones first, as the Unicode currency symbols and
+/// the central banks' own spellings have them.
+static SIGNS: &[CurrencySign] = &[
+    sign("US$", &["USD"]),
+    sign("AU$", &["AUD"]),
+    sign("CA$", &["CAD"]),
+    sign("NZ$", &["NZD"]),
+    sign("HK$", &["HKD"]),
+    sign("NT$", &["TWD"]),
+    sign("SG$", &["SGD"]),
+    sign("MX$", &["MXN"]),
+    sign("R$", &["BRL"]),
+    sign("A$", &["AUD"]),
+    CurrencySign { sign: "C$", means: Some("CAD"), fits: &["CAD", "NIO"] },
+    sign("S$", &["SGD"]),
+    sign("J$", &["JMD"]),
+    sign(
+        "$",
+        &[
+            "USD", "CAD", "AUD", "NZD", "SGD", "HKD", "TWD", "MXN", "ARS", "CLP", "COP", "UYU",
+            "DOP", "BBD", "BMD", "BND", "BSD", "BZD", "CUP", "FJD", "GYD", "JMD", "KYD", "LRD",
+            "NAD", "SBD", "SRD", "TTD", "XCD", "BRL", "NIO",
+        ],
+    ),
+    sign("€", &["EUR"]),
+    CurrencySign {
+        sign: "£",
+        means: Some("GBP"),
+        fits: &["GBP", "EGP", "FKP", "GIP", "LBP", "SDG", "SHP", "SSP", "SYP"],
+    },
+    sign("¥", &["JPY", "CNY"]),
+    sign("\u{ffe5}", &["JPY", "CNY"]),
+    sign("円", &["JPY"]),
+    sign("元", &["CNY", "TWD", "HKD"]),
+    sign("₹", &["INR"]),
+    sign("Rs.", &["INR", "PKR", "LKR", "NPR", "MUR", "SCR"]),
+    sign("Rs", &["INR", "PKR", "LKR", "NPR", "MUR", "SCR"]),
+    sign("zł", &["PLN"]),
+    sign("Kč", &["CZK"]),
+    sign("Ft", &["HUF"]),
+    sign("kr.", &["DKK", "NOK", "SEK", "ISK"]),
+    sign("kr", &["SEK", "NOK", "DKK", "ISK"]),
+    sign("₽", &["RUB"]),
+    sign("руб.", &["RUB"]),
+    sign("₴", &["UAH"]),
+    sign("₺", &["TRY"]),
+    sign("₩", &["KRW"]),
+    sign("원", &["KRW"]),
+    sign("₪", &["ILS"]),
+    sign("฿", &["THB"]),
+    sign("₫", &["VND"]),
+    sign("₱", &["PHP"]),
+    sign("₦", &["NGN"]),
+    sign("₡", &["CRC"]),
+    sign("₲", &["PYG"]),
+    sign("₸", &["KZT"]),
+    sign("GH₵", &["GHS"]),
+    sign("₵", &["GHS"]),
+    sign("₾", &["GEL"]),
+    sign("₼", &["AZN"]),
+    sign("֏", &["AMD"]),
+    sign("SFr.", &["CHF"]),
+    sign("Fr.", &["CHF"]),
+    sign("lei", &["RON", "MDL"]),
+    sign("лв.", &["BGN"]),
+    sign("лв", &["BGN"]),
+    sign("RM", &["MYR"]),
+    sign("Rp", &["IDR"]),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_amount_is_told_and_shown_the_same_way() {
+        for (text, currency, told, shown) in [
+            ("48000", Some("USD"), "48000.00", "USD 48,000.00"),
+            ("48000.0", Some("USD"), "48000.00", "USD 48,000.00"),
+            ("48000.000", None, "48000.00", "48,000.00"),
+            ("0.125", Some("USD"), "0.125", "USD 0.125"),
+            ("48000", Some("JPY"), "48000", "JPY 48,000"),
+            ("48000.00", Some("JPY"), "48000", "JPY 48,000"),
+            ("-1234567.5", Some("KWD"), "-1234567.500", "KWD -1,234,567.500"),
+            ("0", None, "0.00", "0.00"),
+            ("48000", Some("XPF"), "48000", "XPF 48,000"),
+        ] {
+            let money = Money::settled(text.parse().expect("decimal"), currency.map(str::to_owned));
+            assert_eq!(money.amount.to_string(), told, "{text} {currency:?}");
+            assert_eq!(money.shown(), shown);
+        }
+    }
+
+    #[test]
+    fn a_currency_is_one_of_iso_4217() {
+        assert_eq!(Money::parse("1", Some(" usd ")).expect("USD").currency.as_deref(), Some("USD"));
+        assert_eq!(Money::parse("1", Some("XYZ")), Err(MoneyError::Currency("XYZ".to_owned())));
+        assert_eq!(Money::parse("1", Some("dollars")).ok(), None);
+        for sign in SIGNS {
+            for code in sign.fits {
+                assert_eq!(currency_code(code), Some(*code), "{}", sign.sign);
+            }
+        }
+        let mark = |text| currency_mark(text).expect(text);
+        assert_eq!(mark("€").code(), Some("EUR"));
+        assert!(mark("$").fits("CAD") && !mark("$").fits("EUR") && mark("$").code().is_none());
+        assert!(mark("kr").fits("DKK") && !mark("£").fits("EUR"));
+        assert_eq!(currency_mark("XYZ"), None);
     }
 }

@@ -3,7 +3,6 @@
 
 use chrono::{DateTime, NaiveTime, SecondsFormat, Utc};
 
-use super::count::group;
 use super::findings::tally;
 use super::{count, thousands};
 use crate::audit::{
@@ -11,6 +10,7 @@ use crate::audit::{
 };
 use crate::brief;
 use crate::finding::Severity;
+use crate::model::{Money, grouped};
 use crate::text;
 
 /// A moment as every format writes it.
@@ -89,16 +89,22 @@ pub(super) fn currency_title(currency: &str) -> &str {
     if currency == Values::NO_CURRENCY { "no currency" } else { currency }
 }
 
-/// A sum in one currency, with commas; empty when there is none.
+/// A sum in one currency under that currency's heading; empty when there is none.
 pub(super) fn sum(values: &Values, currency: &str) -> String {
-    values.get(currency).map(|sum| group(&sum.to_string())).unwrap_or_default()
+    let amount = |sum| Money::settled(sum, Some(currency.to_owned())).amount;
+    values.get(currency).map(|sum| grouped(&amount(sum).to_string())).unwrap_or_default()
 }
 
-/// All sums in one line, `1,200.00 EUR, 48,000.00 USD`.
+/// All sums in one line, `EUR 1,200.00, USD 48,000.00`.
 pub(super) fn sums(values: &Values) -> String {
     let sums: Vec<String> = values
         .iter()
-        .map(|(currency, sum)| format!("{} {}", group(&sum.to_string()), currency_title(currency)))
+        .map(|(currency, sum)| match currency {
+            Values::NO_CURRENCY => {
+                format!("{} {}", Money::settled(sum, None).shown(), currency_title(currency))
+            }
+            code => Money::settled(sum, Some(code.to_owned())).shown(),
+        })
         .collect();
     sums.join(", ")
 }

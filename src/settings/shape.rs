@@ -44,7 +44,7 @@ impl<'a> ShapeCheck<'a> {
             choices.into_iter().filter(|choice| !is_null(choice)).collect();
         let words: Option<Vec<Vec<Json>>> = choices.iter().map(|choice| words_of(choice)).collect();
         if let Some(words) = words {
-            return self.word(node, &words.concat());
+            return self.word(node, &words.concat(), &[]);
         }
         let json = shallow(node);
         let fitting: Vec<&&Json> = choices.iter().filter(|choice| takes(choice, &json)).collect();
@@ -53,7 +53,17 @@ impl<'a> ShapeCheck<'a> {
                 self.wrong_kind(node, &choices);
                 None
             }
-            [one] => self.inside(node, one),
+            [one] => match words_of(one) {
+                Some(words) => {
+                    let others: Vec<&Json> = choices
+                        .iter()
+                        .copied()
+                        .filter(|choice| !std::ptr::eq(*choice, **one))
+                        .collect();
+                    self.word(node, &words, &others)
+                }
+                None => self.inside(node, one),
+            },
             [first, ..] => {
                 let whole = fitting.iter().find(|choice| {
                     let mut trial =
@@ -79,14 +89,17 @@ impl<'a> ShapeCheck<'a> {
         }
     }
 
-    fn word(&mut self, node: &Node, words: &[Json]) -> Option<Node> {
+    /// One of several words, where the schema also takes `others`.
+    fn word(&mut self, node: &Node, words: &[Json], others: &[&Json]) -> Option<Node> {
         let json = node.to_json();
         if words.contains(&json) {
             return Some(node.clone());
         }
         let label = self.label();
         let known: Vec<&str> = words.iter().filter_map(Json::as_str).collect();
-        let expected = list_of(words.iter().map(in_code));
+        let words_there = list_of(words.iter().map(in_code));
+        let others = others.iter().map(|other| self.expected(other));
+        let expected = std::iter::once(words_there).chain(others).collect::<Vec<_>>().join(" or ");
         let one_of = if words.len() > 1 { "one of " } else { "" };
         let problem = Problem::at(
             node.span,
@@ -146,13 +159,25 @@ impl<'a> ShapeCheck<'a> {
         let properties = schema["properties"].as_object();
         let required: Vec<&str> =
             schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
+        let most = schema["maxProperties"].as_u64().and_then(|most| usize::try_from(most).ok());
+        let keys = schema.get("propertyNames").and_then(words_of).unwrap_or_default();
+        let keys: Vec<&str> = keys.iter().filter_map(Json::as_str).collect();
         let mut usable = true;
         let mut kept = Vec::with_capacity(entries.len());
-        for entry in entries {
+        for (index, entry) in entries.iter().enumerate() {
+            if most.is_some_and(|most| index >= most) {
+                self.one_too_many(entry, entries);
+                continue;
+            }
+            if !keys.is_empty() && !keys.contains(&entry.key.as_str()) {
+                self.unknown_key(entry, &keys);
+                continue;
+            }
             let known = properties.and_then(|properties| properties.get(&entry.key));
             let schema = match known.or_else(|| schema.get("additionalProperties")) {
                 Some(Json::Bool(false)) => {
-                    self.unknown_key(entry, properties);
+                    let keys = properties.into_iter().flatten().map(|(key, _)| key.as_str());
+                    self.unknown_key(entry, &keys.collect::<Vec<_>>());
                     continue;
                 }
                 Some(schema) => schema,
@@ -186,18 +211,27 @@ impl<'a> ShapeCheck<'a> {
         usable.then(|| Node { value: Value::Map(kept), span: node.span })
     }
 
-    fn unknown_key(&mut self, entry: &Entry, known: Option<&serde_json::Map<String, Json>>) {
+    fn unknown_key(&mut self, entry: &Entry, known: &[&str]) {
         let key = shorten(&entry.key, 60);
         let message = match self.path.is_empty() {
             true => format!("there is no key `{key}`"),
             false => format!("{} has no key `{key}`", self.label()),
         };
-        let keys: Vec<&str> = known.into_iter().flatten().map(|(key, _)| key.as_str()).collect();
         let problem = Problem::at(entry.key_span, message);
-        self.problems.push(match keys.is_empty() {
+        self.problems.push(match known.is_empty() {
             true => problem.help("it has no keys: write `{}`"),
-            false => problem.help(did_you_mean(&key, keys)),
+            false => problem.help(did_you_mean(&key, known.iter().copied())),
         });
+    }
+
+    fn one_too_many(&mut self, entry: &Entry, entries: &[Entry]) {
+        let first = entries.first().map(|entry| entry.key.as_str()).unwrap_or_default();
+        let message = format!(
+            "{} has `{first}` already; `{}` is one too many",
+            self.label(),
+            shorten(&entry.key, 60)
+        );
+        self.problems.push(Problem::at(entry.key_span, message).help("keep one of them"));
     }
 
     fn wrong_kind(&mut self, node: &Node, choices: &[&Json]) {
@@ -219,11 +253,7 @@ impl<'a> ShapeCheck<'a> {
         if let Some(words) = words_of(schema) {
             return list_of(words.iter().map(in_code));
         }
-        let kind = match &schema["type"] {
-            Json::Array(kinds) => kinds.iter().find(|kind| *kind != "null").unwrap_or(&Json::Null),
-            kind => kind,
-        };
-        match kind.as_str().unwrap_or_default() {
+        match kind_of(schema) {
             "object" => match schema["properties"].as_object() {
                 Some(keys) if (1..=6).contains(&keys.len()) => {
                     format!("a mapping with {}", list_of(keys.keys().map(|key| format!("`{key}`"))))
@@ -233,8 +263,8 @@ impl<'a> ShapeCheck<'a> {
             "array" => {
                 let items = schema.get("items").map(|items| self.choices(items));
                 match items.as_deref() {
-                    Some([items]) if items["type"] == "object" => "a list of mappings".to_owned(),
-                    Some([items]) if items["type"] == "string" => "a list of texts".to_owned(),
+                    Some([items]) if kind_of(items) == "object" => "a list of mappings".to_owned(),
+                    Some([items]) if kind_of(items) == "string" => "a list of texts".to_owned(),
                     _ => "a list".to_owned(),
                 }
             }
@@ -254,7 +284,7 @@ impl<'a> ShapeCheck<'a> {
             None => String::new(),
         };
         let example = |schema: &Json| schema["examples"].get(0).map(flow);
-        match (schema["type"].as_str()?, &node.value) {
+        match (kind_of(schema), &node.value) {
             ("string", Value::Number(_) | Value::Bool(_)) => {
                 Some(format!("write it in quotes: `{key}\"{}\"`", flow(&node.to_json())))
             }
@@ -313,6 +343,15 @@ fn words_of(schema: &Json) -> Option<Vec<Json>> {
         return Some(vec![constant.clone()]);
     }
     schema["enum"].as_array().cloned()
+}
+
+/// The type that a schema names beside null.
+fn kind_of(schema: &Json) -> &str {
+    let kind = match &schema["type"] {
+        Json::Array(kinds) => kinds.iter().find(|kind| *kind != "null").unwrap_or(&Json::Null),
+        kind => kind,
+    };
+    kind.as_str().unwrap_or_default()
 }
 
 /// Whether a schema takes values of this kind.

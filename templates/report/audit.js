@@ -25,7 +25,7 @@
     const [units, cents] = deal.amount.split(".");
     const sign = units.startsWith("-") ? "-" : "";
     const grouped = units.replace("-", "").replace(/\B(?=(\d{3})+$)/g, ",");
-    return `${sign}${grouped}${cents === undefined ? "" : `.${cents}`} ${deal.currency || ""}`.trim();
+    return `${deal.currency || ""} ${sign}${grouped}${cents === undefined ? "" : `.${cents}`}`.trim();
   };
   const span = (seconds) => {
     if (seconds === undefined) return "";

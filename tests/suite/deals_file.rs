@@ -204,7 +204,7 @@ async fn one_bad_row_does_not_keep_another_deal_from_being_signed() {
     let crm = FileCrm::open(FileSettings::of("deals.csv"), folder.path(), None).expect("open");
     assert!(crm.deal(&DealId::new("1"), None).await.is_ok());
     for (id, wanted) in [
-        ("2", "row 3, column \"Amount\": \"a lot\" is no amount."),
+        ("2", "row 3, column \"Amount\": \"a lot\" is not an amount such as 48000.00."),
         ("4", "row 6, column \"Id\": The id \"4\" is that of row 5 too."),
     ] {
         let error = crm.deal(&DealId::new(id), None).await.expect_err(id);

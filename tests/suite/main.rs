@@ -21,6 +21,7 @@ mod brief_schema;
 mod cheats;
 mod config;
 mod config_reference;
+mod config_shapes;
 mod crm_binary;
 mod crm_config;
 mod crm_same_deal;

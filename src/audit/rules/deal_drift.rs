@@ -56,9 +56,8 @@ fn amount(now: &Money, then: &Money, case: &Case<'_>) -> Option<String> {
     let too_far = apart > case.policy().amount_tolerance;
     let other_currency =
         now.currency.is_some() && then.currency.is_some() && now.currency != then.currency;
-    (too_far || other_currency).then(|| {
-        format!("the deal is worth {}, the brief says {}", words::money(now), words::money(then))
-    })
+    (too_far || other_currency)
+        .then(|| format!("the deal is worth {}, the brief says {}", now.shown(), then.shown()))
 }
 
 fn name(deal: &Deal, written: &DealAsWritten) -> Option<String> {

@@ -1,6 +1,5 @@
 //! `orphan-brief`: a signed brief without a closed-won deal.
 
-use super::words;
 use crate::audit::OrphanWhy;
 use crate::audit::orphans::FoundOrphan;
 use crate::finding::{Finding, Location, Rule, RuleKind, Severity};
@@ -18,7 +17,7 @@ pub(super) fn check(found: &FoundOrphan<'_>) -> Finding {
     let orphan = &found.orphan;
     let brief = match (&orphan.customer, &orphan.value) {
         (Some(customer), Some(value)) => {
-            format!("The brief of {} ({})", quoted(customer), words::money(value))
+            format!("The brief of {} ({})", quoted(customer), value.shown())
         }
         (Some(customer), None) => format!("The brief of {}", quoted(customer)),
         (None, _) => format!("The brief {}", orphan.key),

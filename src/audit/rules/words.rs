@@ -9,25 +9,18 @@ use crate::model::Money;
 use crate::text::{one_line, quoted, shorten};
 use crate::time::describe_seconds;
 
-/// `"Acme Corp platform" (48000.00 USD, Riley Ross)`: what a reader knows the deal by.
+/// `"Acme Corp platform" (USD 48,000.00, Riley Ross)`: what a reader knows the deal by.
 pub(super) fn deal(case: &Case<'_>) -> String {
     let row = &case.judged.row;
     let name = row.name.as_deref().map_or_else(|| row.key.to_string(), quoted);
     let facts: Vec<String> = row
         .value
         .as_ref()
-        .map(money)
+        .map(Money::shown)
         .into_iter()
         .chain(row.owner.as_deref().map(crate::text::one_line))
         .collect();
     if facts.is_empty() { name } else { format!("{name} ({})", facts.join(", ")) }
-}
-
-pub(super) fn money(money: &Money) -> String {
-    match &money.currency {
-        Some(currency) => format!("{} {currency}", money.amount),
-        None => money.amount.to_string(),
-    }
 }
 
 /// `2026-11-20 15:02 UTC`.

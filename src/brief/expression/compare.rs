@@ -8,8 +8,8 @@ use minijinja::value::ValueKind;
 use super::ExpressionError;
 use super::evaluate::Run;
 use super::filters::is_absent;
-use super::numbers::read_number;
 use super::syntax::{Comparison, Node};
+use super::values::read_number;
 use crate::text::quoted;
 
 /// What a rule says about one deal or brief.

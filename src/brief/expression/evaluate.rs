@@ -40,8 +40,13 @@ pub(super) struct Run<'e> {
 
 impl<'e> Run<'e> {
     pub(super) fn new(environment: &'e Environment<'e>, context: Value, steps: usize) -> Self {
+        let mut state = environment.empty_state();
+        // What filters look up beside their arguments.
+        for name in [super::LOCALE, "deal"] {
+            state.set_temp(name, attribute(&context, name));
+        }
         Self {
-            state: environment.empty_state(),
+            state,
             context,
             scopes: vec![BTreeMap::new()],
             macros: BTreeMap::new(),

@@ -4,7 +4,7 @@
 use minijinja::value::{Kwargs, Rest, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Value};
 
-use super::{dates, numbers, people, promises, record};
+use super::{people, promises, record, values};
 use crate::text::quoted;
 
 /// The filters of [`register`], sorted.
@@ -42,13 +42,13 @@ pub(super) fn likely_names() -> impl Iterator<Item = &'static str> {
 /// Puts the filters and functions into the environment.
 pub(super) fn register(environment: &mut Environment<'static>) {
     environment.add_filter("choice", choice);
-    environment.add_filter("dated", dates::dated);
-    environment.add_filter("day", dates::day);
+    environment.add_filter("dated", values::dated);
+    environment.add_filter("day", values::day);
     environment.add_filter("each", promises::each);
     environment.add_filter("lines", promises::lines);
-    environment.add_filter("money", numbers::money);
-    environment.add_filter("months", numbers::months);
-    environment.add_filter("number", numbers::number);
+    environment.add_filter("money", values::money);
+    environment.add_filter("months", values::months);
+    environment.add_filter("number", values::number);
     environment.add_filter("others", people::others);
     environment.add_filter("person", people::person);
     environment.add_filter("plain", plain);
@@ -56,7 +56,7 @@ pub(super) fn register(environment: &mut Environment<'static>) {
     environment.add_filter("promises", promises::promises);
     environment.add_filter("property", record::property);
     environment.add_filter("role", people::role);
-    environment.add_filter("time", dates::time);
+    environment.add_filter("time", values::time);
     environment.add_filter("website", record::website);
     environment.add_filter("words", words);
     environment.add_function("signer", people::signer);

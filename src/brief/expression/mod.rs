@@ -12,16 +12,15 @@
 
 mod analysis;
 mod compare;
-mod dates;
 mod evaluate;
 mod filters;
-mod numbers;
 mod people;
 mod promises;
 mod record;
 mod shapes;
 mod syntax;
 mod template;
+mod values;
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -41,6 +40,7 @@ pub use compare::Decision;
 pub(crate) use record::fold as fold_property;
 pub use shapes::{Holds, RECORDS};
 pub use template::{Print, Template, TemplateFault};
+pub(super) use values::{LOCALE, locale_value};
 
 /// Steps that one evaluation may take; the longest default takes under 200.
 const STEPS: usize = 50_000;

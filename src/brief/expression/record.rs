@@ -4,7 +4,7 @@ use minijinja::value::{Kwargs, Rest};
 use minijinja::{Error, Value};
 
 use super::filters::{finish, is_absent, text_of};
-use super::numbers::{money, number, read_number};
+use super::values::{money_in, quantity, read_number};
 
 /// `deal | property("Handoff: success metric", "Success Criteria")`: the first
 /// of these properties that has a value. Where no name fits exactly, case and
@@ -78,14 +78,12 @@ pub(super) fn products(line_items: &Value, kwargs: Kwargs) -> Result<Option<Valu
         if let Some(plan) = held("plan").as_ref().and_then(text_of) {
             fields.push(("plan", Value::from(plan)));
         }
-        if let Some(quantity) = attr("quantity").map(|text| number(&text)).transpose()?.flatten() {
+        if let Some(quantity) = attr("quantity").map(|text| quantity(&text)).transpose()? {
             fields.push(("quantity", quantity));
         }
         // A price in no currency says too little.
         if let (Some(price), Some(currency)) = (attr("price"), &currency) {
-            let currency = [("currency", Value::from(currency.as_str()))];
-            let price = money(&price, currency.into_iter().collect())?;
-            fields.extend(price.map(|price| ("unit_price", price)));
+            fields.push(("unit_price", money_in(&price, currency)?));
         }
         let discount = discount(
             held("discount_percent"),

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::compile::{Leaf, Mapping};
 use crate::brief::answer::{is_blank, is_placeholder};
+use crate::brief::expression::{LOCALE, locale_value};
 use crate::brief::merge::merge;
 use crate::brief::schema::Schema;
 use crate::model::{Deal, Money, Signature};
@@ -136,7 +137,7 @@ impl Mapping {
 }
 
 fn context(input: &MappingInput<'_>) -> Vec<(&'static str, Jinja)> {
-    let mut context = Vec::with_capacity(7);
+    let mut context = Vec::with_capacity(8);
     if let Some(signature) = input.signature {
         context.push(("signature", Jinja::from(Serde(signature))));
     }
@@ -147,6 +148,8 @@ fn context(input: &MappingInput<'_>) -> Vec<(&'static str, Jinja)> {
         }
         context.push(("deal", deal));
     }
+    let locale = input.deal.map(|deal| deal.locale).unwrap_or_default();
+    context.push((LOCALE, locale_value(locale)));
     if let Some(limit) = input.first_touch {
         context.push(("first_touch", Jinja::from(Serde(limit))));
     }

@@ -6,6 +6,7 @@ use minijinja::{Environment, UndefinedBehavior, Value};
 use rust_decimal::Decimal;
 use url::Url;
 
+use crate::model::grouped;
 use crate::text;
 
 /// How templates are written.
@@ -123,15 +124,5 @@ pub(super) fn decimal(text: &str) -> String {
     if text.parse::<Decimal>().is_err() || text.contains('_') {
         return text::markdown(text);
     }
-    let (sign, rest) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
-    let (whole, fraction) = rest.split_once('.').map_or((rest, ""), |(w, f)| (w, f));
-    let mut grouped = String::new();
-    for (index, digit) in whole.chars().enumerate() {
-        if index > 0 && (whole.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    let point = if fraction.is_empty() { "" } else { "." };
-    format!("{sign}{grouped}{point}{fraction}")
+    grouped(text)
 }

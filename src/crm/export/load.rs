@@ -9,9 +9,7 @@ use std::time::SystemTime;
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
-use super::amounts::SignProof;
 use super::columns::Columns;
-use super::dates::OrderProof;
 use super::join::Joined;
 use super::problems::{self, Problem};
 use super::settings::{Column, DateOrder, DecimalSign, FileSettings};
@@ -19,7 +17,7 @@ use super::table::{Cursor, Table};
 use super::vendor;
 use super::vendor_columns::Vendor;
 use crate::crm::CrmError;
-use crate::model::{CrmName, DealId, normalise_deal_id};
+use crate::model::{CrmName, DealId, OrderProof, SignProof, normalise_deal_id};
 
 /// Rows are worked on in pieces of this many.
 pub(super) const PIECE: usize = 8_192;

@@ -2,9 +2,7 @@
 //! Pipedrive's are recognised, any other is described by its columns. What
 //! cannot be read exactly is refused with file, row and column.
 
-mod amounts;
 mod columns;
-mod dates;
 mod deal;
 mod encoding;
 mod every;

@@ -2,16 +2,16 @@
 
 use rust_decimal::Decimal;
 
-use super::amounts::{self, AmountFault};
-use super::dates::{self, DateFault};
 use super::deal::Builder;
 use super::load::SignRule;
 use super::problems::Problem;
 use super::settings::Column;
 use super::table::Cursor;
 use super::tally::Tally;
-use crate::crm::amount::settle;
-use crate::model::{Deal, Outcome};
+use crate::model::{
+    AmountFault, CurrencyMark, DateFault, Deal, Locale, Money, Outcome, WrittenAmount, WrittenDate,
+    currency_decimals, currency_mark, read_amount, read_date,
+};
 use crate::text::quoted;
 
 impl Builder<'_> {
@@ -34,80 +34,118 @@ impl Builder<'_> {
             return;
         };
         let number = loaded.table.number(row);
-        let header = &loaded.table.headers[column];
-        let (amount, written) = match self.amount(&cell, tally) {
+        let refused = |column: usize, what: String, help: &str| {
+            Problem::cell(number, &loaded.table.headers[column], what).help(help)
+        };
+        let (amount, mark) = match self.amount(&cell, tally) {
             Ok(read) => read,
-            Err(AmountFault::NoAmount) => {
-                problems.push(
-                    Problem::cell(number, header, format!("{} is no amount", quoted(&cell)))
-                        .help("An amount is a number such as 48000.00, 48,000.00 or 48.000,00."),
-                );
-                return;
-            }
-            Err(AmountFault::Either(grouped, decimal)) => {
-                problems.push(
-                    Problem::cell(
-                        number,
-                        header,
-                        format!("{} can be {grouped} or {decimal}", quoted(&cell)),
-                    )
-                    .help("Say which sign stands before the decimals: crm.file.numbers.decimal: \".\" or \",\"."),
-                );
+            Err(fault) => {
+                let help = match fault {
+                    AmountFault::Either(..) => {
+                        "Say which sign stands before the decimals: crm.file.numbers.decimal: \".\" or \",\"."
+                    }
+                    AmountFault::Rounded => {
+                        "Export again and do not save the file from a spreadsheet, or format the column as a number first."
+                    }
+                    _ => "An amount is a number such as 48000.00, 48,000.00 or 48.000,00.",
+                };
+                problems.push(refused(column, fault.words(&quoted(&cell)), help));
                 return;
             }
         };
-        let beside = loaded.columns.currency;
-        let currency = beside.map(|at| loaded.table.cell(cursor, at)).filter(|c| !c.is_empty());
-        let currency = match currency {
-            Some(code) if code.len() == 3 && code.bytes().all(|b| b.is_ascii_alphabetic()) => {
-                Some(code.to_ascii_uppercase())
+        match self.currency(&cell, mark, cursor) {
+            Ok(currency) => {
+                tally.without_currency += usize::from(currency.is_none());
+                deal.amount = Some(Money::settled(amount, currency.map(str::to_owned)));
             }
-            Some(other) => {
-                let at = beside.unwrap_or(column);
-                problems.push(
-                    Problem::cell(
-                        number,
-                        &loaded.table.headers[at],
-                        format!("{} is no ISO 4217 currency code", quoted(&other)),
+            Err((at, what, help)) => problems.push(refused(at.unwrap_or(column), what, &help)),
+        }
+    }
+
+    /// The currency of an amount: of its column, of the sign beside the amount,
+    /// of the column's header, or of the settings; they must not contradict.
+    fn currency(
+        &self,
+        amount: &str,
+        mark: Option<CurrencyMark>,
+        cursor: &Cursor,
+    ) -> Result<Option<&'static str>, (Option<usize>, String, String)> {
+        let loaded = self.loaded;
+        let configured = self.settings.currency.as_ref().and_then(|c| currency_mark(&c.0));
+        let beside = loaded.columns.currency.and_then(|at| {
+            let cell = loaded.table.cell(cursor, at);
+            (!cell.is_empty()).then_some((at, cell))
+        });
+        let (said, code) = match &beside {
+            Some((at, cell)) => {
+                let found = currency_mark(cell).ok_or_else(|| {
+                    (
+                        Some(*at),
+                        format!("{} is not an ISO 4217 currency code", quoted(cell)),
+                        "A currency is three letters such as USD.".to_owned(),
                     )
-                    .help("A currency is three letters such as USD."),
-                );
-                return;
+                })?;
+                let code = found.code().or_else(|| {
+                    let code = configured.and_then(CurrencyMark::code)?;
+                    found.fits(code).then_some(code)
+                });
+                let Some(code) = code else {
+                    return Err((
+                        Some(*at),
+                        format!("{} can be several currencies", quoted(cell)),
+                        "Name the currency: crm.file.currency: USD, or write codes in the column."
+                            .to_owned(),
+                    ));
+                };
+                (format!("column {} says", quoted(&loaded.table.headers[*at])), Some(code))
             }
-            None => written
-                .map(str::to_owned)
-                .or_else(|| self.settings.currency.as_ref().map(|code| code.0.clone())),
+            None => (
+                "crm.file.currency says".to_owned(),
+                mark.and_then(CurrencyMark::code)
+                    .or_else(|| configured.and_then(CurrencyMark::code)),
+            ),
         };
-        tally.without_currency += usize::from(currency.is_none());
-        deal.amount = Some(settle(amount, currency));
+        match (code, mark) {
+            (Some(code), Some(mark)) if !mark.fits(code) => Err((
+                None,
+                format!("{} is not an amount in {code}, which {said}", quoted(amount)),
+                "Correct the currency or the amount: they must say the same.".to_owned(),
+            )),
+            (code, _) => Ok(code),
+        }
     }
 
     fn amount(
         &self,
         cell: &str,
         tally: &mut Tally,
-    ) -> Result<(Decimal, Option<&'static str>), AmountFault> {
+    ) -> Result<(Decimal, Option<CurrencyMark>), AmountFault> {
         let configured = self.settings.numbers.decimal;
+        let (written, mark) = read_amount(cell)?;
         // The column is asked only where the cell does not tell by itself.
-        let Some((amounts::Written::Either { sign, .. }, _)) = amounts::read(cell) else {
-            return amounts::amount(cell, configured);
+        let sign = match written {
+            WrittenAmount::One(..) => configured,
+            WrittenAmount::Either { sign, .. } => match self.loaded.sign(configured) {
+                SignRule::Known(known) => Some(known),
+                SignRule::Likely(likely)
+                    if likely != sign && !self.may_have_three_decimals(mark) =>
+                {
+                    tally.likely_sign += 1;
+                    Some(likely)
+                }
+                SignRule::Likely(_) | SignRule::Mixed => None,
+            },
         };
-        match self.loaded.sign(configured) {
-            SignRule::Known(known) => amounts::amount(cell, Some(known)),
-            SignRule::Likely(likely) if likely != sign && !self.may_have_three_decimals(cell) => {
-                tally.likely_sign += 1;
-                amounts::amount(cell, Some(likely))
-            }
-            SignRule::Likely(_) | SignRule::Mixed => amounts::amount(cell, None),
-        }
+        Ok((written.resolve(sign)?, mark))
     }
 
     /// Dinars have three decimals, so that a group of three proves nothing.
-    fn may_have_three_decimals(&self, cell: &str) -> bool {
-        const THREE: [&str; 7] = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
-        let configured =
-            self.settings.currency.as_ref().is_some_and(|c| THREE.contains(&c.0.as_str()));
-        configured || THREE.iter().any(|code| cell.contains(code))
+    fn may_have_three_decimals(&self, mark: Option<CurrencyMark>) -> bool {
+        let configured = self.settings.currency.as_ref().map(|currency| currency.0.as_str());
+        [configured, mark.and_then(CurrencyMark::code)]
+            .into_iter()
+            .flatten()
+            .any(|code| currency_decimals(Some(code)) == 3)
     }
 
     /// When the deal was won, and which column says so.
@@ -132,41 +170,41 @@ impl Builder<'_> {
         if !counts {
             return;
         }
-        let order = match dates::read(&cell) {
-            Some(dates::Written::Two { .. } | dates::Written::Short { .. }) => {
+        let order = match read_date(&cell) {
+            Ok(WrittenDate::Two { .. } | WrittenDate::Short { .. }) => {
                 loaded.order(column, self.settings.dates.order)
             }
             _ => None,
         };
         let header = &loaded.table.headers[column];
-        let number = loaded.table.number(row);
-        match dates::moment(&cell, order, self.zone) {
+        let locale = Locale { order, zone: Some(self.zone), ..Locale::default() };
+        match locale.moment(&cell) {
             Ok(moment) => {
                 deal.closed_won_at = Some(moment.at);
                 deal.closed_won_evidence = Some(header.clone());
                 tally.without_offset += usize::from(moment.has_time && !moment.has_offset);
                 tally.whole_days += usize::from(!moment.has_time);
             }
-            Err(DateFault::NoDate) => problems.push(
-                Problem::cell(number, header, format!("{} is no date", quoted(&cell)))
-                    .help("A date is written like 2026-10-30, 2026-10-30 16:42 or 10/30/2026."),
-            ),
-            Err(DateFault::Either(first, second)) => problems.push(
-                Problem::cell(
-                    number,
-                    header,
-                    format!("{} can be {first} or {second}", quoted(&cell)),
-                )
-                .help("Say which comes first: crm.file.dates.order: mdy, dmy or ymd."),
-            ),
-            Err(DateFault::NotInOrder) => problems.push(
-                Problem::cell(
-                    number,
-                    header,
-                    format!("{} does not fit the order of the other dates", quoted(&cell)),
-                )
-                .help("Look at crm.file.dates.order, and at rows from another source."),
-            ),
+            Err(fault) => {
+                let help = match fault {
+                    DateFault::NotADate => {
+                        "A date is written like 2026-10-30, 2026-10-30 16:42 or 10/30/2026."
+                    }
+                    DateFault::Either(..) => {
+                        "Say which comes first: crm.file.dates.order: mdy, dmy or ymd."
+                    }
+                    DateFault::NotInOrder => {
+                        "Look at crm.file.dates.order, and at rows from another source."
+                    }
+                    DateFault::Zone(_) => {
+                        "Leave the zone out and say it once, crm.file.dates.timezone: America/Chicago, or export times with an offset."
+                    }
+                };
+                problems.push(
+                    Problem::cell(loaded.table.number(row), header, fault.words(&quoted(&cell)))
+                        .help(help),
+                );
+            }
         }
     }
 }

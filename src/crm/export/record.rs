@@ -4,10 +4,8 @@
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
-use super::amounts;
-use crate::crm::amount::settle;
 use crate::crm::people::{add_role, role_word, website};
-use crate::model::{Company, Contact, LineItem};
+use crate::model::{Company, Contact, LineItem, Locale, Money, NumberForm};
 
 /// The first property with one of these names, as text. Names are compared as
 /// words joined by `_`.
@@ -128,7 +126,7 @@ pub(super) fn line_item(properties: Map<String, Value>) -> LineItem {
         sku: get(&["sku", "hs_sku", "product_code", "productcode", "code"]),
         quantity: get(&["quantity", "qty"]).map(|text| plain(&text, |n| n.normalize())),
         price: get(&["unitprice", "unit_price", "price", "sales_price", "item_price"])
-            .map(|text| plain(&text, |n| settle(n, None).amount)),
+            .map(|text| plain(&text, |n| Money::settled(n, None).amount)),
         properties,
     }
 }
@@ -136,7 +134,8 @@ pub(super) fn line_item(properties: Map<String, Value>) -> LineItem {
 /// A number as a plain decimal text; what cannot be read for certain stays as
 /// it is written.
 fn plain(text: &str, form: impl Fn(Decimal) -> Decimal) -> String {
-    match amounts::amount(text, None) {
+    let locale = Locale { numbers: NumberForm::Undecided, ..Locale::default() };
+    match locale.amount(text) {
         Ok((number, _)) => form(number).to_string(),
         Err(_) => text.to_owned(),
     }

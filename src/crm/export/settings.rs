@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use chrono_tz::Tz;
 use serde::Deserialize;
 
+pub use crate::model::{DateOrder, DecimalSign};
+
 /// Deals from an export file: `crm.file` in `handoff.yaml`. Only `deals` is
 /// needed for the exports that are recognised.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -203,18 +205,6 @@ pub struct DateSettings {
     pub timezone: Option<ZoneName>,
 }
 
-/// The order of day, month and year.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DateOrder {
-    /// 10/30/2026
-    Mdy,
-    /// 30/10/2026
-    Dmy,
-    /// 2026/10/30
-    Ymd,
-}
-
 /// How numbers are written.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -222,17 +212,6 @@ pub struct NumberSettings {
     /// The decimal sign, `.` or `,`; without it the column must prove it.
     #[serde(default)]
     pub decimal: Option<DecimalSign>,
-}
-
-/// The sign before the decimals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub enum DecimalSign {
-    /// 48,000.00
-    #[serde(rename = ".")]
-    Point,
-    /// 48.000,00
-    #[serde(rename = ",")]
-    Comma,
 }
 
 /// An IANA time zone such as `America/New_York`.
@@ -258,11 +237,8 @@ pub struct Currency(pub String);
 impl TryFrom<String> for Currency {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
-        let code = text.trim();
-        if code.len() == 3 && code.bytes().all(|c| c.is_ascii_alphabetic()) {
-            Ok(Self(code.to_ascii_uppercase()))
-        } else {
-            Err(format!("{code:?} is not an ISO 4217 currency code such as USD"))
-        }
+        crate::model::currency_code(&text)
+            .map(|code| Self(code.to_owned()))
+            .ok_or_else(|| format!("{text:?} is not an ISO 4217 currency code such as USD"))
     }
 }

@@ -170,13 +170,13 @@ fn a_company_in_november() {
         .collect();
     insta::assert_snapshot!(findings.join("\n"), @r#"
     error[history-rewritten] The audit of 2026-11-01 06:00 UTC saw the history up to commit 0303030303, and branch "main" no longer contains it.
-    error[missing-handoff] "Acme 3" (9000.50 EUR, Riley Ross) was won on 2026-11-20 15:00 UTC, 3 d ago, and has no handoff.
+    error[missing-handoff] "Acme 3" (EUR 9,000.50, Riley Ross) was won on 2026-11-20 15:00 UTC, 3 d ago, and has no handoff.
     error[removed-handoff] "Acme 4" (Riley Ross) was handed over, and its brief was removed on 2026-11-21 09:00 UTC in commit 0000000707.
-    warning[late-handoff] "Acme 2" (48000.00 USD, Riley Ross) was handed over 3 h after its signature on 2026-11-20 15:00 UTC; 1h is allowed.
-    warning[incomplete-handoff] The brief of "Acme 1" (48000.00 USD, Riley Ross) was delivered without success.metric, custom.segment.
-    warning[handoff-returned] "Acme 2" (48000.00 USD, Riley Ross) was returned by the CSM 1 d 6 h ago: "wrong tier".
-    warning[orphan-brief] The brief of "Acme 10" (48000.00 USD) is signed, and its deal "10" is lost.
-    warning[orphan-brief] The brief of "Acme 3" (9000.50 USD) names no deal, and no deal carries its document.
+    warning[late-handoff] "Acme 2" (USD 48,000.00, Riley Ross) was handed over 3 h after its signature on 2026-11-20 15:00 UTC; 1h is allowed.
+    warning[incomplete-handoff] The brief of "Acme 1" (USD 48,000.00, Riley Ross) was delivered without success.metric, custom.segment.
+    warning[handoff-returned] "Acme 2" (USD 48,000.00, Riley Ross) was returned by the CSM 1 d 6 h ago: "wrong tier".
+    warning[orphan-brief] The brief of "Acme 10" (USD 48,000.00) is signed, and its deal "10" is lost.
+    warning[orphan-brief] The brief of "Acme 3" (USD 9,000.50) names no deal, and no deal carries its document.
     "#);
     let orphans: Vec<String> = report
         .orphans

@@ -107,7 +107,7 @@ fn missing_handoff() {
     let mut world = World::new();
     world.deals.push(won_deal("1"));
     insta::assert_snapshot!(told(&world, "missing-handoff"), @r#"
-    error: "Acme 1" (48000.00 USD, Riley Ross) was won on 2026-11-20 15:00 UTC, 3 d ago, and has no handoff.
+    error: "Acme 1" (USD 48,000.00, Riley Ross) was won on 2026-11-20 15:00 UTC, 3 d ago, and has no handoff.
       -
       Run `handoff backfill` to make the brief now, or `handoff exempt hubspot-1 --reason … --by …` if none is needed.
     "#);
@@ -123,7 +123,7 @@ fn late_handoff() {
     world.deals.push(won_deal("1"));
     world.put(&folder("1"), "2026-11-22T18:00:00Z", Some(signed_brief("1")), all_done());
     insta::assert_snapshot!(told(&world, "late-handoff"), @r#"
-    warning: "Acme 1" (48000.00 USD, Riley Ross) was handed over 2 d 3 h after its signature on 2026-11-20 15:00 UTC; 1h is allowed.
+    warning: "Acme 1" (USD 48,000.00, Riley Ross) was handed over 2 d 3 h after its signature on 2026-11-20 15:00 UTC; 1h is allowed.
       briefs/2026/11/acme--hubspot-1/brief.yaml
       The signature arrived on 2026-11-20 15:00 UTC and waited 2 d 2 h: see `handoff status hubspot-1` and `handoff inbox list`.
     "#);
@@ -139,7 +139,7 @@ fn removed_handoff() {
     assert_eq!(count(&world, "removed-handoff"), 0);
     world.remove(&folder("1"), "2026-11-22T09:00:00Z");
     insta::assert_snapshot!(told(&world, "removed-handoff"), @r#"
-    error: "Acme 1" (48000.00 USD, Riley Ross) was handed over, and its brief was removed on 2026-11-22 09:00 UTC in commit 0000000107.
+    error: "Acme 1" (USD 48,000.00, Riley Ross) was handed over, and its brief was removed on 2026-11-22 09:00 UTC in commit 0000000107.
       briefs/2026/11/acme--hubspot-1
       See what happened with `git show 0000000107`; `git revert 0000000107` brings the brief back. If none is needed, `handoff exempt hubspot-1 --reason … --by …`.
     "#);
@@ -151,7 +151,7 @@ fn removed_handoff() {
     unsigned.signature = None;
     world.put(&folder("1"), "2026-11-22T09:00:00Z", Some(unsigned), all_done());
     insta::assert_snapshot!(told(&world, "removed-handoff"), @r#"
-    error: "Acme 1" (48000.00 USD, Riley Ross) was handed over, and its brief lost its signature on 2026-11-22 09:00 UTC in commit 0000000107.
+    error: "Acme 1" (USD 48,000.00, Riley Ross) was handed over, and its brief lost its signature on 2026-11-22 09:00 UTC in commit 0000000107.
       briefs/2026/11/acme--hubspot-1
       See what happened with `git show 0000000107`, and restore the `signature:` of the brief.
     "#);
@@ -175,7 +175,7 @@ fn incomplete_handoff() {
     world.deals.push(won_deal("1"));
     world.put(&folder("1"), DELIVERED, Some(brief.clone()), all_done());
     insta::assert_snapshot!(told(&world, "incomplete-handoff"), @r#"
-    warning: The brief of "Acme 1" (48000.00 USD, Riley Ross) was delivered without success.by, success.metric, success.primary_goal, success.target and 2 more.
+    warning: The brief of "Acme 1" (USD 48,000.00, Riley Ross) was delivered without success.by, success.metric, success.primary_goal, success.target and 2 more.
       briefs/2026/11/acme--hubspot-1/brief.yaml
       Ask Riley Ross and answer in the brief; `handoff coverage` shows which fields the CRM cannot answer.
     "#);
@@ -212,22 +212,22 @@ fn orphan_brief() {
     world.put(&folder("2"), DELIVERED, Some(signed_brief("2")), all_done());
     texts.push(told(&world, "orphan-brief"));
     insta::assert_snapshot!(texts.join("\n"), @r#"
-    warning: The brief of "Acme 1" (48000.00 USD) is signed, and its deal "1" was reopened (stage "Negotiation").
+    warning: The brief of "Acme 1" (USD 48,000.00) is signed, and its deal "1" was reopened (stage "Negotiation").
       briefs/2026/11/acme--hubspot-1/brief.yaml
       Ask the rep why, and close the deal again or void the document.
-    warning: The brief of "Acme 1" (48000.00 USD) is signed, and its deal "1" is lost (stage "Negotiation").
+    warning: The brief of "Acme 1" (USD 48,000.00) is signed, and its deal "1" is lost (stage "Negotiation").
       briefs/2026/11/acme--hubspot-1/brief.yaml
       Ask the rep which of the two is true.
-    warning: The brief of "Acme 1" (48000.00 USD) is signed, and its deal "1" was deleted or archived.
+    warning: The brief of "Acme 1" (USD 48,000.00) is signed, and its deal "1" was deleted or archived.
       briefs/2026/11/acme--hubspot-1/brief.yaml
       Restore the deal in the CRM, or tell the CSM that the contract is void.
-    warning: The brief of "Acme 1" (48000.00 USD) is signed, and its deal "1" is open (stage "Negotiation"): it was reopened, or never closed.
+    warning: The brief of "Acme 1" (USD 48,000.00) is signed, and its deal "1" is open (stage "Negotiation"): it was reopened, or never closed.
       briefs/2026/11/acme--hubspot-1/brief.yaml
       Close the deal in the CRM; `update_closed_won` in handoff.yaml does so after each signature.
-    warning: The brief of "Acme 1" (48000.00 USD) names deal "1", and no such deal was read.
+    warning: The brief of "Acme 1" (USD 48,000.00) names deal "1", and no such deal was read.
       briefs/2026/11/acme--hubspot-1/brief.yaml
       Create or find the deal in the CRM, and put its id into the brief; check that the token may see all deals.
-    warning: The brief of "Acme 1" (48000.00 USD) names deal "1", which was merged into "2".
+    warning: The brief of "Acme 1" (USD 48,000.00) names deal "1", which was merged into "2".
       briefs/2026/11/acme--hubspot-1/brief.yaml
       Check that the other deal's brief holds what was promised here.
     "#);
@@ -244,7 +244,7 @@ fn duplicate_handoff() {
     let path = "briefs/2026/11/acme--pandadoc-document-1";
     world.put(path, "2026-11-20T15:20:00Z", Some(twin), all_done());
     insta::assert_snapshot!(told(&world, "duplicate-handoff"), @r#"
-    error: "Acme 1" (48000.00 USD, Riley Ross) has 2 signed briefs: briefs/2026/11/acme--hubspot-1 and briefs/2026/11/acme--pandadoc-document-1.
+    error: "Acme 1" (USD 48,000.00, Riley Ross) has 2 signed briefs: briefs/2026/11/acme--hubspot-1 and briefs/2026/11/acme--pandadoc-document-1.
       briefs/2026/11/acme--hubspot-1/brief.yaml
       Keep one: move what the other knows into briefs/2026/11/acme--hubspot-1, close its task, and remove its folder.
     "#);
@@ -274,7 +274,7 @@ fn deal_drift() {
         email: Some("kim@example.com".to_owned()),
     });
     insta::assert_snapshot!(told(&world, "deal-drift"), @r#"
-    warning: "Acme renewal" (52000 EUR, Kim Doe) differs from its brief: the deal is worth 52000 EUR, the brief says 48000.00 USD; the deal is called "Acme renewal", in the brief "Acme 1"; the deal was won on 2026-11-18, by the brief on 2026-11-20, 2 days apart; the deal's owner is "Kim Doe", in the brief "Riley Ross".
+    warning: "Acme renewal" (EUR 52,000.00, Kim Doe) differs from its brief: the deal is worth EUR 52,000.00, the brief says USD 48,000.00; the deal is called "Acme renewal", in the brief "Acme 1"; the deal was won on 2026-11-18, by the brief on 2026-11-20, 2 days apart; the deal's owner is "Kim Doe", in the brief "Riley Ross".
       briefs/2026/11/acme--hubspot-1/brief.yaml
       If the deal is right, `handoff sign --deal 1` updates the brief; if the brief is right, correct the CRM.
     "#);

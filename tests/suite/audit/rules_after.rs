@@ -17,7 +17,7 @@ fn task_not_opened() {
     world.put(&folder("1"), DELIVERED, Some(signed_brief("1")), vec![]);
     world.as_of = at("2026-11-20T16:10:01Z");
     insta::assert_snapshot!(told(&world, "task-not-opened"), @r#"
-    error: "Acme 1" (48000.00 USD, Riley Ross) was handed over 1 h ago, and no first-touch task was opened.
+    error: "Acme 1" (USD 48,000.00, Riley Ross) was handed over 1 h ago, and no first-touch task was opened.
       briefs/2026/11/acme--hubspot-1/brief.yaml
       Run `handoff deliver hubspot-1`.
     "#);
@@ -45,7 +45,7 @@ fn delivery_failed() {
     events.push(failed);
     world.put_events(&folder("1"), "2026-11-20T15:12:00Z", events.clone());
     insta::assert_snapshot!(told(&world, "delivery-failed"), @r#"
-    error: A delivery of "Acme 1" (48000.00 USD, Riley Ross) failed: slack on 2026-11-20 15:12 UTC: "channel_not_found".
+    error: A delivery of "Acme 1" (USD 48,000.00, Riley Ross) failed: slack on 2026-11-20 15:12 UTC: "channel_not_found".
       briefs/2026/11/acme--hubspot-1/brief.yaml
       Mend the cause (`handoff doctor` helps), then run `handoff deliver hubspot-1`.
     "#);
@@ -72,7 +72,7 @@ fn touched(due: Option<&str>, touched: Option<&str>) -> World {
 #[test]
 fn first_touch_late() {
     insta::assert_snapshot!(told(&touched(None, Some("2026-11-21T20:10:00Z")), "first-touch-late"), @r#"
-    warning: The first touch of "Acme 1" (48000.00 USD, Riley Ross) by Sam Lee came 5 h 10 min after its deadline of 2026-11-21 15:00 UTC.
+    warning: The first touch of "Acme 1" (USD 48,000.00, Riley Ross) by Sam Lee came 5 h 10 min after its deadline of 2026-11-21 15:00 UTC.
       briefs/2026/11/acme--hubspot-1/brief.yaml
       See `handoff status hubspot-1` for what it waited on.
     "#);
@@ -105,7 +105,7 @@ fn first_touch_late() {
 fn first_touch_overdue() {
     let mut world = touched(None, None);
     insta::assert_snapshot!(told(&world, "first-touch-overdue"), @r#"
-    error: "Acme 1" (48000.00 USD, Riley Ross) has had no first touch; it was due on 2026-11-21 15:00 UTC, 2 d ago.
+    error: "Acme 1" (USD 48,000.00, Riley Ross) has had no first touch; it was due on 2026-11-21 15:00 UTC, 2 d ago.
       briefs/2026/11/acme--hubspot-1/brief.yaml
       Sam Lee contacts the customer now and records it with `handoff touch hubspot-1`, or by closing the task.
     "#);
@@ -130,7 +130,7 @@ fn handoff_returned() {
     let mut world = World::handed_over();
     world.put_events(&folder("1"), "2026-11-23T09:00:00Z", events.clone());
     insta::assert_snapshot!(told(&world, "handoff-returned"), @r#"
-    warning: "Acme 1" (48000.00 USD, Riley Ross) was returned by Sam Lee 6 h ago: "unanswered: who is the economic buyer?".
+    warning: "Acme 1" (USD 48,000.00, Riley Ross) was returned by Sam Lee 6 h ago: "unanswered: who is the economic buyer?".
       briefs/2026/11/acme--hubspot-1/brief.yaml
       Riley Ross mends the brief; then `handoff accept hubspot-1` closes the matter.
     "#);
@@ -153,7 +153,7 @@ fn edited_after_acceptance() {
         world
     };
     insta::assert_snapshot!(told(&edit("2026-11-22T16:20:00Z"), "edited-after-acceptance"), @r#"
-    warning: The brief of "Acme 1" (48000.00 USD, Riley Ross) was accepted on 2026-11-21 09:05 UTC and changed once since, last on 2026-11-22 16:20 UTC in commit 0000000107.
+    warning: The brief of "Acme 1" (USD 48,000.00, Riley Ross) was accepted on 2026-11-21 09:05 UTC and changed once since, last on 2026-11-22 16:20 UTC in commit 0000000107.
       briefs/2026/11/acme--hubspot-1/brief.yaml
       See the change with `git log -p -- briefs/2026/11/acme--hubspot-1`; the CSM accepts it again with `handoff accept hubspot-1`.
     "#);
@@ -190,7 +190,7 @@ fn backdated_commit() {
     world.commit("2026-11-22T12:00:00Z");
     world.put(&folder("1"), DELIVERED, Some(signed_brief("1")), all_done());
     insta::assert_snapshot!(told(&world, "backdated-commit"), @r#"
-    error: The brief of "Acme 1" (48000.00 USD, Riley Ross) is on time by commit 0000000107 alone, which is dated 2026-11-20 15:10 UTC and stands behind a commit of 2026-11-22 12:00 UTC.
+    error: The brief of "Acme 1" (USD 48,000.00, Riley Ross) is on time by commit 0000000107 alone, which is dated 2026-11-20 15:10 UTC and stands behind a commit of 2026-11-22 12:00 UTC.
       briefs/2026/11/acme--hubspot-1/brief.yaml
       See who made it with `git show --format=fuller 0000000107`, and compare with the `received` time in the timeline.
     warning: Commit 0000000107 is dated 2026-11-20 15:10 UTC, 1 d 20 h before its parent.

@@ -1,33 +1,61 @@
-//! Amounts as exports write them. Whether a single `,` or `.` before three
-//! digits is a decimal sign is said by the settings, proved by the column or
-//! by the file's own delimiter; where nothing says it, the cell is refused.
+//! Amounts as people and programs write them. Whether a single `,` or `.` before
+//! three digits is a decimal sign is said by the settings or proved by the
+//! other amounts; where nothing says it, the text is refused.
 
 use rust_decimal::Decimal;
 
-use super::settings::DecimalSign;
+use super::DecimalSign;
+use super::money::CurrencyMark;
 
 /// An amount as it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Written {
+pub enum Written {
     /// One reading only; the decimal sign if it shows one.
     One(Decimal, Option<DecimalSign>),
     /// `1,234` or `1.234`: the value when the sign groups thousands, and when
     /// it is the decimal sign.
-    Either { sign: DecimalSign, grouped: Decimal, decimal: Decimal },
+    Either {
+        /// What stands there.
+        sign: DecimalSign,
+        /// The value when it groups.
+        grouped: Decimal,
+        /// The value when decimals follow it.
+        decimal: Decimal,
+    },
+}
+
+impl Written {
+    /// The value, where the decimal sign is known or not needed.
+    ///
+    /// # Errors
+    /// When it can be read in two ways and no sign is known.
+    pub fn resolve(self, known: Option<DecimalSign>) -> Result<Decimal, AmountFault> {
+        match (self, known) {
+            (Self::One(amount, _), _) => Ok(amount),
+            (Self::Either { sign, decimal, .. }, Some(known)) if sign == known => Ok(decimal),
+            (Self::Either { grouped, .. }, Some(_)) => Ok(grouped),
+            (Self::Either { grouped, decimal, .. }, None) => {
+                Err(AmountFault::Either(grouped, decimal))
+            }
+        }
+    }
 }
 
 /// What a column of amounts proves about the decimal sign.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct SignProof {
-    pub(super) point: Option<usize>,
-    pub(super) comma: Option<usize>,
-    pub(super) either: Option<usize>,
+pub struct SignProof {
+    /// The first row with a decimal point.
+    pub point: Option<usize>,
+    /// The first row with a decimal comma.
+    pub comma: Option<usize>,
+    /// The first row that can be read in two ways.
+    pub either: Option<usize>,
 }
 
 impl SignProof {
     /// Takes one cell into account.
-    pub(super) fn see(&mut self, text: &str, row: usize) {
-        let Some((written, _)) = read(text) else { return };
+    pub fn see(&mut self, text: &str, row: usize) {
+        let Ok((written, _)) = read(text) else { return };
         let seen = match written {
             Written::One(_, None) => return,
             Written::One(_, Some(DecimalSign::Point)) => &mut self.point,
@@ -37,8 +65,20 @@ impl SignProof {
         seen.get_or_insert(row);
     }
 
+    /// Adds what further rows prove.
+    #[must_use]
+    pub fn and(self, later: Self) -> Self {
+        let first = |a: Option<usize>, b: Option<usize>| a.into_iter().chain(b).min();
+        Self {
+            point: first(self.point, later.point),
+            comma: first(self.comma, later.comma),
+            either: first(self.either, later.either),
+        }
+    }
+
     /// The decimal sign, where the column proves exactly one.
-    pub(super) fn sign(&self) -> Option<DecimalSign> {
+    #[must_use]
+    pub fn sign(&self) -> Option<DecimalSign> {
         match (self.point, self.comma) {
             (Some(_), None) => Some(DecimalSign::Point),
             (None, Some(_)) => Some(DecimalSign::Comma),
@@ -47,62 +87,49 @@ impl SignProof {
     }
 }
 
-/// Why a cell gives no amount.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum AmountFault {
-    /// It is no number.
-    NoAmount,
+/// Why a text is not an amount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AmountFault {
+    /// It is not an amount.
+    NotAnAmount,
+    /// An amount of money, and a number is wanted.
+    NotANumber,
+    /// It is not a number of months or years.
+    NotMonths,
     /// It can be read in two ways.
     Either(Decimal, Decimal),
+    /// A spreadsheet has shortened it, and its last digits are lost: `1.2E+06`.
+    Rounded,
+    /// A decimal comma where the source writes points.
+    CommaInPlain,
 }
 
-/// The amount a cell means, and the currency code it names, if any.
-pub(super) fn amount(
-    text: &str,
-    sign: Option<DecimalSign>,
-) -> Result<(Decimal, Option<&'static str>), AmountFault> {
-    let (written, currency) = read(text).ok_or(AmountFault::NoAmount)?;
-    match (written, sign) {
-        (Written::One(amount, _), _) => Ok((amount, currency)),
-        (Written::Either { sign, decimal, .. }, Some(known)) if sign == known => {
-            Ok((decimal, currency))
-        }
-        (Written::Either { grouped, .. }, Some(_)) => Ok((grouped, currency)),
-        (Written::Either { grouped, decimal, .. }, None) => {
-            Err(AmountFault::Either(grouped, decimal))
+impl AmountFault {
+    /// What is wrong with the text, which comes quoted.
+    #[must_use]
+    pub fn words(&self, text: &str) -> String {
+        match self {
+            Self::NotAnAmount => format!("{text} is not an amount such as 48000.00"),
+            Self::NotANumber => format!("{text} is not a number such as 48000.00"),
+            Self::NotMonths => format!("{text} is not a number of months such as 12 or P1Y"),
+            Self::Either(grouped, decimal) => format!("{text} can be {grouped} or {decimal}"),
+            Self::Rounded => {
+                format!("{text} was shortened by a spreadsheet, and its last digits are lost")
+            }
+            Self::CommaInPlain => {
+                format!("{text} has a decimal comma, and numbers here are written with a point")
+            }
         }
     }
 }
 
-/// Signs that mean one currency; `$` and `¥` alone mean several.
-const SYMBOLS: [(&str, Option<&str>); 14] = [
-    ("US$", Some("USD")),
-    ("A$", Some("AUD")),
-    ("AU$", Some("AUD")),
-    ("C$", Some("CAD")),
-    ("CA$", Some("CAD")),
-    ("R$", Some("BRL")),
-    ("€", Some("EUR")),
-    ("£", Some("GBP")),
-    ("₹", Some("INR")),
-    ("zł", Some("PLN")),
-    ("kr", None),
-    ("$", None),
-    ("¥", None),
-    ("\u{ffe5}", None),
-];
-
-/// Codes that may stand beside a number.
-const CODES: [&str; 34] = [
-    "USD", "EUR", "GBP", "CHF", "CAD", "AUD", "NZD", "JPY", "CNY", "INR", "BRL", "MXN", "SEK",
-    "NOK", "DKK", "PLN", "CZK", "HUF", "RON", "TRY", "ZAR", "SGD", "HKD", "KRW", "ILS", "AED",
-    "SAR", "THB", "IDR", "MYR", "PHP", "CLP", "COP", "ARS",
-];
-
-/// Reads a cell without deciding what only the column can.
-pub(super) fn read(text: &str) -> Option<(Written, Option<&'static str>)> {
+/// Reads a text without deciding what only the other amounts can.
+///
+/// # Errors
+/// When it is not an amount.
+pub fn read(text: &str) -> Result<(Written, Option<CurrencyMark>), AmountFault> {
     if let Some(plain) = plain(text.as_bytes()) {
-        return Some((plain, None));
+        return Ok((plain, None));
     }
     let mut text = text.trim();
     let mut negative = false;
@@ -110,36 +137,51 @@ pub(super) fn read(text: &str) -> Option<(Written, Option<&'static str>)> {
         (negative, text) = (true, inner.trim());
     }
     let mut currency = None;
-    // A sign and a currency may stand on either side, in either order.
-    for _ in 0..3 {
+    // A sign and a currency may stand on either side, in either order; Brazil
+    // and Mexico write both `R$` and `BRL`.
+    for _ in 0..4 {
         if let Some(rest) = text.strip_prefix(['-', '\u{2212}']).or_else(|| text.strip_suffix('-'))
         {
             if negative {
-                return None;
+                return Err(AmountFault::NotAnAmount);
             }
             (negative, text) = (true, rest.trim());
         }
         text = text.strip_prefix('+').unwrap_or(text);
-        if currency.is_none() {
-            for code in CODES {
-                if let Some(rest) = text.strip_prefix(code).or_else(|| text.strip_suffix(code)) {
-                    (currency, text) = (Some(Some(code)), rest.trim());
-                    break;
-                }
-            }
-        }
-        if currency.is_none() {
-            for (symbol, code) in SYMBOLS {
-                if let Some(rest) = text.strip_prefix(symbol).or_else(|| text.strip_suffix(symbol))
+        let mark = CurrencyMark::strip_prefix(text).or_else(|| CurrencyMark::strip_suffix(text));
+        if let Some((mark, rest)) = mark {
+            // `$1,000 USD` says one thing twice; `€1,000 USD` contradicts itself.
+            currency = match (currency, mark) {
+                (None, mark) => Some(mark),
+                (Some(CurrencyMark::Code(code)), other)
+                | (Some(other), CurrencyMark::Code(code))
+                    if other.fits(code) =>
                 {
-                    (currency, text) = (Some(code), rest.trim());
-                    break;
+                    Some(CurrencyMark::Code(code))
                 }
-            }
+                _ => return Err(AmountFault::NotAnAmount),
+            };
+            text = rest.trim();
         }
     }
-    let written = number(text, negative)?;
-    Some((written, currency.flatten()))
+    if is_rounded(text) {
+        return Err(AmountFault::Rounded);
+    }
+    let written = number(text, negative).ok_or(AmountFault::NotAnAmount)?;
+    Ok((written, currency))
+}
+
+/// Whether a spreadsheet wrote this in place of a longer number: `1.2E+06`.
+#[must_use]
+pub fn is_rounded(text: &str) -> bool {
+    let upper = text.trim().to_ascii_uppercase();
+    upper.split_once("E+").is_some_and(|(digits, power)| {
+        let is_number = |c: u8| c.is_ascii_digit() || matches!(c, b'.' | b',');
+        !digits.is_empty()
+            && digits.bytes().all(is_number)
+            && !power.is_empty()
+            && power.bytes().all(|c| c.is_ascii_digit())
+    })
 }
 
 /// What nearly every cell is: digits, at most one point, decimals that are no
@@ -253,10 +295,15 @@ fn gaps_group(text: &str, is_gap: impl Fn(char) -> bool + Copy) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Locale, NumberForm};
 
     fn told(text: &str, sign: Option<DecimalSign>) -> String {
-        match amount(text, sign) {
-            Ok((amount, Some(currency))) => format!("{amount} {currency}"),
+        let numbers = sign.map_or(NumberForm::Undecided, NumberForm::Sign);
+        match (Locale { numbers, ..Locale::default() }).amount(text) {
+            Ok((amount, Some(mark))) => match mark.code() {
+                Some(code) => format!("{amount} {code}"),
+                None => amount.to_string(),
+            },
             Ok((amount, None)) => amount.to_string(),
             Err(fault) => format!("{fault:?}"),
         }
@@ -292,15 +339,24 @@ mod tests {
             ("1.234", comma, "1234"),
             ("$1,234", point, "1234"),
             ("1,234", None, "Either(1234, 1.234)"),
-            ("", None, "NoAmount"),
-            ("n/a", None, "NoAmount"),
-            ("1,23,4", None, "NoAmount"),
-            ("1.2.3", None, "NoAmount"),
-            ("4 8000", None, "NoAmount"),
-            ("--5", None, "NoAmount"),
-            ("1e3", None, "NoAmount"),
-            ("12 apples", None, "NoAmount"),
-            ("99999999999999999999999999999999999", None, "NoAmount"),
+            ("", None, "NotAnAmount"),
+            ("n/a", None, "NotAnAmount"),
+            ("1,23,4", None, "NotAnAmount"),
+            ("1.2.3", None, "NotAnAmount"),
+            ("4 8000", None, "NotAnAmount"),
+            ("--5", None, "NotAnAmount"),
+            ("1e3", None, "NotAnAmount"),
+            ("1.2E+06", None, "Rounded"),
+            ("HK$1,234.50", None, "1234.50 HKD"),
+            ("1 234,50 ₽", None, "1234.50 RUB"),
+            ("$1,000.00 CAD", None, "1000.00 CAD"),
+            ("€1,000.00 USD", None, "NotAnAmount"),
+            ("¥1,200,000", None, "1200000"),
+            ("Rp 1.500.000", None, "1500000 IDR"),
+            ("1.500,00 kr.", None, "1500.00"),
+            ("XYZ 5", None, "NotAnAmount"),
+            ("12 apples", None, "NotAnAmount"),
+            ("99999999999999999999999999999999999", None, "NotAnAmount"),
         ] {
             assert_eq!(told(text, sign), requested, "{text:?} {sign:?}");
         }

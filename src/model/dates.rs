@@ -1,0 +1,566 @@
+//! Dates as people and programs write them. Which of two numbers is the day is
+//! said by the settings or proved by the file; it is never guessed.
+
+use chrono::{
+    DateTime, FixedOffset, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone as _, Utc,
+};
+use chrono_tz::Tz;
+
+use super::DateOrder;
+
+/// A date as it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// With an offset: one moment.
+    Moment(DateTime<Utc>),
+    /// A day that can be read in one way only, and its time if it has one.
+    Day(NaiveDate, Option<NaiveTime>),
+    /// Two numbers of which one is the day.
+    Two {
+        /// The first number.
+        first: u32,
+        /// The second number.
+        second: u32,
+        /// The year.
+        year: i32,
+        /// The time of day.
+        time: Option<NaiveTime>,
+    },
+    /// Three numbers, each of at most two digits.
+    Short {
+        /// The numbers.
+        numbers: [u32; 3],
+        /// The time of day.
+        time: Option<NaiveTime>,
+    },
+}
+
+/// What a column of dates proves about the order, with the first row for each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OrderProof {
+    /// The first row whose day stands first.
+    pub day_first: Option<usize>,
+    /// The first row whose month stands first.
+    pub month_first: Option<usize>,
+    /// The first row that can be read in two ways.
+    pub either: Option<usize>,
+}
+
+impl OrderProof {
+    /// Takes one cell into account.
+    pub fn see(&mut self, text: &str, row: usize) {
+        let (first, second) = match read(text) {
+            Ok(Written::Two { first, second, .. }) => (first, second),
+            // `10/30/26` proves as much as `10/30/2026`, unless the year may stand first.
+            Ok(Written::Short { numbers: [first, second, year], .. })
+                if first == 0 || year > 31 =>
+            {
+                (first, second)
+            }
+            Ok(Written::Short { numbers: [first, second, year], .. })
+                if second > 12 && first <= 12 && year > 0 =>
+            {
+                (first, second)
+            }
+            Ok(Written::Short { .. }) => {
+                self.either.get_or_insert(row);
+                return;
+            }
+            _ => return,
+        };
+        let seen = match (first > 12, second > 12) {
+            (true, false) => &mut self.day_first,
+            (false, true) => &mut self.month_first,
+            (false, false) if first != second => &mut self.either,
+            _ => return,
+        };
+        seen.get_or_insert(row);
+    }
+
+    /// Adds what further rows prove.
+    #[must_use]
+    pub fn and(self, later: Self) -> Self {
+        let first = |a: Option<usize>, b: Option<usize>| a.into_iter().chain(b).min();
+        Self {
+            day_first: first(self.day_first, later.day_first),
+            month_first: first(self.month_first, later.month_first),
+            either: first(self.either, later.either),
+        }
+    }
+
+    /// The order, where the column proves exactly one.
+    #[must_use]
+    pub fn order(&self) -> Option<DateOrder> {
+        match (self.day_first, self.month_first) {
+            (Some(_), None) => Some(DateOrder::Dmy),
+            (None, Some(_)) => Some(DateOrder::Mdy),
+            _ => None,
+        }
+    }
+}
+
+/// Why a text is not a date.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DateFault {
+    /// It is not a date at all.
+    NotADate,
+    /// It can be read in two ways.
+    Either(NaiveDate, NaiveDate),
+    /// It does not fit the order of the other dates.
+    NotInOrder,
+    /// Its time zone's short name means several zones.
+    Zone(String),
+}
+
+impl DateFault {
+    /// What is wrong with the text, which comes quoted.
+    #[must_use]
+    pub fn words(&self, text: &str) -> String {
+        match self {
+            Self::NotADate => format!("{text} is not a date such as 2026-10-30"),
+            Self::Either(first, second) => format!("{text} can be {first} or {second}"),
+            Self::NotInOrder => format!("{text} does not fit the order of the other dates"),
+            Self::Zone(zone) => format!("{text} is in time zone {zone}, which can be several"),
+        }
+    }
+}
+
+/// A moment, and what the text held of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// The moment; of a day its beginning.
+    pub at: DateTime<Utc>,
+    /// Whether there was a time of day.
+    pub has_time: bool,
+    /// Whether there was an offset.
+    pub has_offset: bool,
+}
+
+/// What a written date means in one order.
+pub(super) enum Resolved {
+    Moment(DateTime<Utc>),
+    Local(NaiveDate, Option<NaiveTime>),
+}
+
+impl Written {
+    /// The day and time in an order; what needs one and has none is refused.
+    pub(super) fn resolve(self, order: Option<DateOrder>) -> Result<Resolved, DateFault> {
+        match self {
+            Self::Moment(at) => Ok(Resolved::Moment(at)),
+            Self::Day(day, time) => Ok(Resolved::Local(day, time)),
+            Self::Two { first, second, year, time } => {
+                let dmy = NaiveDate::from_ymd_opt(year, second, first);
+                let mdy = NaiveDate::from_ymd_opt(year, first, second);
+                let day = match (order, dmy, mdy) {
+                    (_, None, None) => return Err(DateFault::NotADate),
+                    (Some(DateOrder::Dmy), Some(day), _) | (Some(DateOrder::Mdy), _, Some(day)) => {
+                        day
+                    }
+                    (Some(_), _, _) => return Err(DateFault::NotInOrder),
+                    (None, Some(day), None) | (None, None, Some(day)) => day,
+                    (None, Some(dmy), Some(mdy)) if dmy == mdy => dmy,
+                    (None, Some(dmy), Some(mdy)) => return Err(DateFault::Either(mdy, dmy)),
+                };
+                Ok(Resolved::Local(day, time))
+            }
+            Self::Short { numbers, time } => {
+                let readings = [DateOrder::Mdy, DateOrder::Dmy, DateOrder::Ymd]
+                    .map(|order| (order, short(numbers, order)));
+                if let Some(order) = order {
+                    let day = readings.into_iter().find(|(o, _)| *o == order).and_then(|r| r.1);
+                    return Ok(Resolved::Local(day.ok_or(DateFault::NotInOrder)?, time));
+                }
+                let mut days: Vec<NaiveDate> =
+                    readings.into_iter().filter_map(|(_, day)| day).collect();
+                days.dedup();
+                match days.as_slice() {
+                    [] => Err(DateFault::NotADate),
+                    [day] => Ok(Resolved::Local(*day, time)),
+                    [first, second, ..] => Err(DateFault::Either(*first, *second)),
+                }
+            }
+        }
+    }
+}
+
+fn short([a, b, c]: [u32; 3], order: DateOrder) -> Option<NaiveDate> {
+    let (year, month, day) = match order {
+        DateOrder::Mdy => (c, a, b),
+        DateOrder::Dmy => (c, b, a),
+        DateOrder::Ymd => (a, b, c),
+    };
+    NaiveDate::from_ymd_opt(2000 + i32::try_from(year).ok().filter(|y| *y < 100)?, month, day)
+}
+
+/// A local time as a moment: the earlier one where clocks go back, the first
+/// one behind the gap where they go forward.
+pub(super) fn in_zone(local: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
+    if zone == Tz::UTC {
+        return local.and_utc();
+    }
+    match zone.from_local_datetime(&local) {
+        LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => at.to_utc(),
+        LocalResult::None => {
+            let later = local + chrono::TimeDelta::hours(1);
+            zone.from_local_datetime(&later).earliest().map_or(local.and_utc(), |at| at.to_utc())
+        }
+    }
+}
+
+/// Reads a text without deciding what only the other dates can.
+///
+/// # Errors
+/// When it is not a date, or its zone is not certain.
+pub fn read(text: &str) -> Result<Written, DateFault> {
+    let text = text.trim();
+    let bytes = text.as_bytes();
+    let Some(first) = bytes.first() else { return Err(DateFault::NotADate) };
+    if matches!(bytes.len(), 12 | 13) && bytes.iter().all(u8::is_ascii_digit) {
+        // Milliseconds since 1970, as HubSpot's search writes them.
+        return text
+            .parse()
+            .ok()
+            .and_then(DateTime::from_timestamp_millis)
+            .map(Written::Moment)
+            .ok_or(DateFault::NotADate);
+    }
+    if first.is_ascii_digit() && !text.is_ascii() && text.contains(['年', '년']) {
+        return east_asian(text);
+    }
+    if !first.is_ascii_digit() || has_month_name(text) {
+        return named_month(text);
+    }
+    let (numbers, rest) = three_numbers(text).ok_or(DateFault::NotADate)?;
+    let (time, offset) = clock(rest)?;
+    let [(a, a_len), (b, _), (c, c_len)] = numbers;
+    let dotted = bytes[a_len] == b'.';
+    let day = |year: u32, month, day| {
+        NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)
+            .map(|day| at(day, time, offset))
+    };
+    let written = match (a_len, c_len) {
+        (4, _) => day(a, b, c),
+        // With points, the day stands first wherever dates are written so.
+        (_, 4) if dotted => day(c, b, a),
+        (_, 2) if dotted && day(2000 + c, b, a).is_some() => day(2000 + c, b, a),
+        (_, 4) if offset.is_none() => {
+            i32::try_from(c).ok().map(|year| Written::Two { first: a, second: b, year, time })
+        }
+        (_, 2) if offset.is_none() => Some(Written::Short { numbers: [a, b, c], time }),
+        // With an offset only a day that is certain gives a moment.
+        (_, 4) if a > 12 || a == b => day(c, b, a),
+        (_, 4) if b > 12 => day(c, a, b),
+        _ => None,
+    };
+    written.ok_or(DateFault::NotADate)
+}
+
+/// `2026年11月10日`, `2026년 11월 10일 16:42`.
+fn east_asian(text: &str) -> Result<Written, DateFault> {
+    let mut rest = text;
+    let mut number = |ends: [char; 2]| {
+        let (digits, after) = rest.split_once(ends).ok_or(DateFault::NotADate)?;
+        rest = after.trim_start();
+        digits.trim().parse::<u32>().map_err(|_| DateFault::NotADate)
+    };
+    let (year, month, day) = (number(['年', '년'])?, number(['月', '월'])?, number(['日', '일'])?);
+    let day = i32::try_from(year).ok().and_then(|year| NaiveDate::from_ymd_opt(year, month, day));
+    let spaced = if rest.is_empty() { String::new() } else { format!(" {rest}") };
+    let (time, offset) = clock(&spaced)?;
+    Ok(at(day.ok_or(DateFault::NotADate)?, time, offset))
+}
+
+fn at(day: NaiveDate, time: Option<NaiveTime>, offset: Option<FixedOffset>) -> Written {
+    match (time, offset) {
+        (Some(time), Some(offset)) => match offset.from_local_datetime(&day.and_time(time)) {
+            LocalResult::Single(at) => Written::Moment(at.to_utc()),
+            _ => Written::Day(day, Some(time)),
+        },
+        (time, _) => Written::Day(day, time),
+    }
+}
+
+/// Whether a month's name stands before the year: `30 Oct 2026`, `1er mars`.
+fn has_month_name(text: &str) -> bool {
+    text.chars().take(7).any(|c| c.is_alphabetic() && c != 'T')
+}
+
+type Numbers = [(u32, usize); 3];
+
+/// Three numbers with one separator between them, and what follows.
+fn three_numbers(text: &str) -> Option<(Numbers, &str)> {
+    let bytes = text.as_bytes();
+    let mut numbers = [(0, 0); 3];
+    let (mut at, mut separator) = (0, None);
+    for (index, number) in numbers.iter_mut().enumerate() {
+        let start = at;
+        while at < bytes.len() && bytes[at].is_ascii_digit() && at - start < 4 {
+            number.0 = number.0 * 10 + u32::from(bytes[at] - b'0');
+            at += 1;
+        }
+        number.1 = at - start;
+        if number.1 == 0 {
+            return None;
+        }
+        if index < 2 {
+            let sign = *bytes.get(at).filter(|b| matches!(b, b'-' | b'/' | b'.'))?;
+            if *separator.get_or_insert(sign) != sign {
+                return None;
+            }
+            at += 1;
+        }
+    }
+    if bytes.get(at).is_some_and(u8::is_ascii_digit) {
+        return None;
+    }
+    Some((numbers, &text[at..]))
+}
+
+/// Names of the months as they begin, in English, German, French, Spanish,
+/// Portuguese, Italian and Dutch. The longer beginnings stand first.
+#[rustfmt::skip]
+const MONTHS: [(&str, u32); 34] = [
+    ("juil", 7), ("juin", 6), ("jan", 1), ("jän", 1), ("ene", 1), ("gen", 1), ("feb", 2),
+    ("fév", 2), ("fev", 2), ("mar", 3), ("mär", 3), ("mrt", 3), ("maa", 3), ("apr", 4),
+    ("avr", 4), ("abr", 4), ("may", 5), ("mai", 5), ("mag", 5), ("mei", 5), ("jun", 6),
+    ("giu", 6), ("jul", 7), ("lug", 7), ("aug", 8), ("aoû", 8), ("ago", 8), ("sep", 9),
+    ("set", 9), ("oct", 10), ("okt", 10), ("out", 10), ("nov", 11), ("ott", 10),
+];
+
+fn month_number(word: &str) -> Option<u32> {
+    let word = word.to_lowercase();
+    if !word.chars().all(char::is_alphabetic) {
+        return None;
+    }
+    let of_december = ["dec", "dez", "déc", "dic"].iter().any(|start| word.starts_with(start));
+    let named = MONTHS.iter().find(|(start, _)| word.starts_with(start)).map(|(_, month)| *month);
+    named.or(of_december.then_some(12)).filter(|_| word.chars().count() <= 10)
+}
+
+/// `30 Oct 2026`, `30-Oct-26`, `October 30, 2026`, `10. November 2026`,
+/// `1er mars 2026`, `10 de noviembre de 2026`, each with a time or without.
+fn named_month(text: &str) -> Result<Written, DateFault> {
+    let mut rest = text;
+    let mut words: Vec<&str> = Vec::with_capacity(4);
+    while words.len() < 3 {
+        let end = rest.find([' ', '-', '/', '\u{a0}']).unwrap_or(rest.len());
+        let word = rest[..end].trim_end_matches([',', '.']);
+        rest = rest
+            .get(end + rest[end..].chars().next().map_or(0, char::len_utf8)..)
+            .unwrap_or_default();
+        // A day's name in front, and the small words of Spanish and Portuguese.
+        let weekday = words.is_empty()
+            && month_number(word).is_none()
+            && word.chars().all(char::is_alphabetic);
+        if !word.is_empty() && !weekday && !matches!(word, "de" | "of" | "del") {
+            words.push(word);
+        }
+        if rest.is_empty() && words.len() < 3 {
+            return Err(DateFault::NotADate);
+        }
+    }
+    let ordinal = |word: &str| {
+        let digits = word.trim_end_matches(|c: char| c.is_alphabetic() || matches!(c, 'º' | 'ª'));
+        let suffix = &word[digits.len()..];
+        matches!(suffix, "" | "st" | "nd" | "rd" | "th" | "er" | "º" | "ª")
+            .then(|| digits.parse::<u32>().ok())
+            .flatten()
+    };
+    let (day, month) = match (month_number(words[0]), month_number(words[1])) {
+        (Some(month), None) => (ordinal(words[1]), month),
+        (None, Some(month)) => (ordinal(words[0]), month),
+        _ => return Err(DateFault::NotADate),
+    };
+    let year = match words[2].len() {
+        4 => words[2].parse().ok(),
+        // A year of two digits stands behind the month's name only.
+        2 => words[2].parse::<i32>().ok().map(|year| 2000 + year),
+        _ => None,
+    };
+    let day = day.zip(year).and_then(|(day, year)| NaiveDate::from_ymd_opt(year, month, day));
+    let spaced = if rest.trim().is_empty() { String::new() } else { format!(" {}", rest.trim()) };
+    let (time, offset) = clock(&spaced)?;
+    Ok(at(day.ok_or(DateFault::NotADate)?, time, offset))
+}
+
+type Clock = (Option<NaiveTime>, Option<FixedOffset>);
+
+/// What follows the day: nothing, or a time with or without an offset.
+fn clock(rest: &str) -> Result<Clock, DateFault> {
+    let rest = match rest.strip_prefix(['T', ',', ' ', '\u{a0}']) {
+        Some(rest) => rest.trim(),
+        None if rest.is_empty() => rest,
+        None => return Err(DateFault::NotADate),
+    };
+    let rest = ["at ", "um ", "à "].iter().find_map(|word| rest.strip_prefix(word)).unwrap_or(rest);
+    if rest.is_empty() {
+        return Ok((None, None));
+    }
+    let end =
+        rest.find(|c: char| !c.is_ascii_digit() && c != ':' && c != '.').unwrap_or(rest.len());
+    let (time, zone) = time_of_day(&rest[..end], rest[end..].trim()).ok_or(DateFault::NotADate)?;
+    Ok((Some(time), offset(zone)?))
+}
+
+fn time_of_day<'a>(digits: &str, mut zone: &'a str) -> Option<(NaiveTime, &'a str)> {
+    let mut parts = digits.split(':');
+    let mut hour: u32 = parts.next()?.parse().ok()?;
+    let half = zone.split(|c: char| c == ' ' || c == '(').next().unwrap_or_default();
+    let bare = half.to_ascii_uppercase().replace('.', "");
+    let is_half = matches!(bare.as_str(), "AM" | "PM");
+    let minute: u32 = match parts.next() {
+        Some(minute) => minute.parse().ok()?,
+        None if is_half => 0,
+        None => return None,
+    };
+    let (second, nano) = match parts.next() {
+        None => (0, 0),
+        Some(seconds) => {
+            let (whole, part) = seconds.split_once('.').unwrap_or((seconds, ""));
+            let nano = if part.is_empty() {
+                0
+            } else {
+                format!("{:0<9}", part.get(..part.len().min(9))?).parse().ok()?
+            };
+            (whole.parse().ok()?, nano)
+        }
+    };
+    if parts.next().is_some() {
+        return None;
+    }
+    if is_half {
+        if hour == 0 || hour > 12 {
+            return None;
+        }
+        hour = hour % 12 + if bare == "PM" { 12 } else { 0 };
+        zone = zone[half.len()..].trim();
+    }
+    let zone = zone.strip_prefix("Uhr").unwrap_or(zone).trim();
+    Some((NaiveTime::from_hms_nano_opt(hour, minute, second, nano)?, zone))
+}
+
+/// Short names of zones that mean one offset. `CST`, `IST` and `BST` mean
+/// several and are refused.
+#[rustfmt::skip]
+const ZONES: [(&str, i32); 20] = [
+    ("Z", 0), ("UTC", 0), ("GMT", 0), ("EST", -5), ("EDT", -4), ("CDT", -5), ("MST", -7),
+    ("MDT", -6), ("PST", -8), ("PDT", -7), ("AKST", -9), ("AKDT", -8), ("HST", -10), ("CET", 1),
+    ("CEST", 2), ("EET", 2), ("EEST", 3), ("WET", 0), ("WEST", 1), ("JST", 9),
+];
+
+/// `Z`, `UTC`, `+02:00`, `+0200`, `-05`, `EST`.
+fn offset(zone: &str) -> Result<Option<FixedOffset>, DateFault> {
+    if zone.is_empty() {
+        return Ok(None);
+    }
+    let upper = zone.trim_matches(['(', ')']).to_ascii_uppercase();
+    if let Some((_, hours)) = ZONES.iter().find(|(name, _)| *name == upper) {
+        return Ok(FixedOffset::east_opt(hours * 3600));
+    }
+    if matches!(upper.as_str(), "CST" | "IST" | "BST" | "AST" | "SST" | "EAST" | "GST") {
+        return Err(DateFault::Zone(upper));
+    }
+    let signed = || {
+        let digits: String = zone.get(1..)?.chars().filter(|c| *c != ':').collect();
+        if !matches!(digits.len(), 2 | 4) || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        let hours: i32 = digits[..2].parse().ok()?;
+        let minutes: i32 =
+            digits.get(2..).filter(|m| !m.is_empty()).map_or(Some(0), |m| m.parse().ok())?;
+        let east = (hours * 60 + minutes) * 60;
+        match zone.as_bytes()[0] {
+            b'+' => FixedOffset::east_opt(east),
+            b'-' => FixedOffset::west_opt(east),
+            _ => None,
+        }
+    };
+    signed().map(Some).ok_or(DateFault::NotADate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Locale;
+
+    fn told(text: &str, order: Option<DateOrder>, zone: &str) -> String {
+        let locale = Locale { order, zone: zone.parse().ok(), ..Locale::default() };
+        match locale.moment(text) {
+            Ok(moment) => moment.at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+            Err(fault) => format!("{fault:?}"),
+        }
+    }
+
+    #[test]
+    fn dates_are_read_as_they_are_written() {
+        let (utc, new_york) = ("UTC", "America/New_York");
+        for (text, order, zone, requested) in [
+            ("2026-10-30", None, utc, "2026-10-30T00:00:00Z"),
+            ("2026-10-30 12:42", None, new_york, "2026-10-30T16:42:00Z"),
+            ("2026-10-30T16:42:12.000Z", None, new_york, "2026-10-30T16:42:12Z"),
+            ("2026-10-30T16:42:12.000+0000", None, new_york, "2026-10-30T16:42:12Z"),
+            ("2026-10-30 16:42:11 +02:00", None, utc, "2026-10-30T14:42:11Z"),
+            ("2026/10/30", None, utc, "2026-10-30T00:00:00Z"),
+            ("30.10.2026", None, utc, "2026-10-30T00:00:00Z"),
+            ("3.4.2026 14:05", None, utc, "2026-04-03T14:05:00Z"),
+            ("10/30/2026, 6:00 AM", None, utc, "2026-10-30T06:00:00Z"),
+            ("10/30/2026 12:00 AM", None, utc, "2026-10-30T00:00:00Z"),
+            ("30/10/2026 12:30 pm", None, utc, "2026-10-30T12:30:00Z"),
+            ("30 Oct 2026", None, utc, "2026-10-30T00:00:00Z"),
+            ("30-Oct-2026", None, utc, "2026-10-30T00:00:00Z"),
+            ("October 30, 2026", None, utc, "2026-10-30T00:00:00Z"),
+            ("1790812800000", None, utc, "2026-10-01T00:00:00Z"),
+            ("05/05/2026", None, utc, "2026-05-05T00:00:00Z"),
+            ("03/04/2026", Some(DateOrder::Mdy), utc, "2026-03-04T00:00:00Z"),
+            ("03/04/2026", Some(DateOrder::Dmy), utc, "2026-04-03T00:00:00Z"),
+            ("03/04/26", Some(DateOrder::Dmy), utc, "2026-04-03T00:00:00Z"),
+            ("03/04/2026", None, utc, "Either(2026-03-04, 2026-04-03)"),
+            ("03-04-2026", None, utc, "Either(2026-03-04, 2026-04-03)"),
+            ("30/10/2026", Some(DateOrder::Mdy), utc, "NotInOrder"),
+            ("2026-02-30", None, utc, "NotADate"),
+            ("31/31/2026", None, utc, "NotADate"),
+            ("soon", None, utc, "NotADate"),
+            ("2026-10-30x", None, utc, "NotADate"),
+            ("12026-10-30", None, utc, "NotADate"),
+            ("10 Nov 2026 16:42", None, utc, "2026-11-10T16:42:00Z"),
+            ("10-Nov-26", None, utc, "2026-11-10T00:00:00Z"),
+            ("Nov 10, 2026 4:42 PM", None, utc, "2026-11-10T16:42:00Z"),
+            ("Tue, 10 Nov 2026 16:42:00 +0100", None, utc, "2026-11-10T15:42:00Z"),
+            ("10. November 2026", None, utc, "2026-11-10T00:00:00Z"),
+            ("1. März 2026, 14:05 Uhr", None, utc, "2026-03-01T14:05:00Z"),
+            ("1er mars 2026", None, utc, "2026-03-01T00:00:00Z"),
+            ("14 juil. 2026", None, utc, "2026-07-14T00:00:00Z"),
+            ("14 juin 2026", None, utc, "2026-06-14T00:00:00Z"),
+            ("10 de noviembre de 2026", None, utc, "2026-11-10T00:00:00Z"),
+            ("25 dez 2026", None, utc, "2026-12-25T00:00:00Z"),
+            ("2026年11月10日", None, utc, "2026-11-10T00:00:00Z"),
+            ("2026年11月10日 16:42", None, "Asia/Tokyo", "2026-11-10T07:42:00Z"),
+            ("2026-11-10 09:00 EST", None, utc, "2026-11-10T14:00:00Z"),
+            ("2026-11-10 09:00 CST", None, utc, "Zone(\"CST\")"),
+            ("2026-11-10 09:00 Mars", None, utc, "NotADate"),
+            ("25.02.26", None, utc, "2026-02-25T00:00:00Z"),
+            ("4 p.m.", None, utc, "NotADate"),
+            ("march", None, utc, "NotADate"),
+            // Clocks go back (01:30 twice) and forward (02:30 never).
+            ("2026-11-01 01:30", None, new_york, "2026-11-01T05:30:00Z"),
+            ("2026-03-08 02:30", None, new_york, "2026-03-08T07:30:00Z"),
+        ] {
+            assert_eq!(told(text, order, zone), requested, "{text} {order:?} {zone}");
+        }
+    }
+
+    #[test]
+    fn a_column_proves_its_order_or_does_not() {
+        let proof = |cells: &[&str]| {
+            let mut proof = OrderProof::default();
+            for (row, cell) in cells.iter().enumerate() {
+                proof.see(cell, row);
+            }
+            proof.order()
+        };
+        assert_eq!(proof(&["03/04/2026", "10/30/2026"]), Some(DateOrder::Mdy));
+        assert_eq!(proof(&["03/04/2026", "30/10/2026"]), Some(DateOrder::Dmy));
+        assert_eq!(proof(&["03/04/2026", "11/12/2026"]), None);
+        assert_eq!(proof(&["30/10/2026", "10/30/2026"]), None, "a mixed column proves nothing");
+    }
+}

@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{
-    Checkpoint, FolderDigest, HandoffFacts, Policies, Policy, SignaturesInput, combine, gaps_of,
+use super::{Checkpoint, FolderDigest, HandoffFacts, Policies, Policy, combine, gaps_of};
+use crate::model::{
+    CommitInfo, CrmName, Deal, Gap, History, ObjectId, Population, ProviderName, Signature, Window,
 };
-use crate::model::{CommitInfo, Deal, Gap, History, ObjectId, Population, Window};
 
 /// All that an audit rests on.
 pub struct AuditInput<'a> {
@@ -63,6 +63,23 @@ impl<'a> AuditInput<'a> {
     pub(super) fn ledgers(&self) -> impl Iterator<Item = &'a LedgerInput> {
         std::iter::once(self.ledger).chain(self.more_ledgers)
     }
+}
+
+/// What the providers told, and what the CRM said of the deals they name.
+#[derive(Debug, Clone)]
+pub struct SignaturesInput {
+    /// From when until when documents were asked for.
+    pub window: Window,
+    /// Who was asked.
+    pub providers: Vec<ProviderName>,
+    /// The completed documents.
+    pub signatures: Vec<Signature>,
+    /// The CRM whose deals they name.
+    pub crm: CrmName,
+    /// Named deals that the population does not hold, asked for one by one.
+    pub deals: Vec<Deal>,
+    /// What could not be asked.
+    pub gaps: Vec<Gap>,
 }
 
 /// One ledger as it was read.

@@ -1,11 +1,15 @@
 //! What an audit found: the report's data in the shape of its JSON.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{Counts, DealKey, DealRow, Metrics, Orphan, SignaturesReport, Values, ValuesByClass};
+use super::{
+    Counts, DealKey, DealRow, Metrics, Orphan, SignatureClass, SignatureRow, Values, ValuesByClass,
+};
 use crate::finding::{Finding, Severity};
-use crate::model::{Gap, ObjectId, Window};
+use crate::model::{Gap, ObjectId, ProviderName, Window};
 
 /// The version of the JSON shape; it changes when a reader would break.
 pub const REPORT_VERSION: u32 = 1;
@@ -245,4 +249,29 @@ pub struct CheckpointDeal {
     pub value: Option<String>,
     /// When it was won.
     pub won_at: Option<DateTime<Utc>>,
+}
+
+/// How many documents one provider told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AskedProvider {
+    /// The provider.
+    pub provider: ProviderName,
+    /// Its completed documents.
+    pub completed: usize,
+}
+
+/// The completed documents of an audit. The classes add up to `completed`, and
+/// so do the providers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SignaturesReport {
+    /// From when until when documents were asked for.
+    pub window: Window,
+    /// Who was asked.
+    pub providers: Vec<AskedProvider>,
+    /// How many documents they told.
+    pub completed: usize,
+    /// How many each class has.
+    pub summary: BTreeMap<SignatureClass, usize>,
+    /// The documents, by provider and id.
+    pub documents: Vec<SignatureRow>,
 }

@@ -27,7 +27,8 @@ impl Ledger {
         sandbox.write("l/handoff.yaml", settings.replace("outbox: {dir: outbox}", "{}"));
         let ledger = Self { sandbox };
         ledger.deals(&["1,Acme,Closed Won,2026-11-02 10:00,Riley Ross,100.00,USD,true,New"]);
-        ledger.commit("2026-11-01T00:00:00Z", "the settings");
+        // As if it had been laid down so: a task that is no longer opened is a finding.
+        ledger.git_at("2026-11-01T00:00:00Z", &["commit", "-qa", "--amend", "--no-edit"]);
         ledger
     }
 
@@ -120,7 +121,7 @@ fn the_honest_ledger_says_late_and_accuses_nobody() {
 #[test]
 fn a_limit_that_is_raised_afterwards_helps_no_earlier_deal_and_is_named() {
     let ledger = Ledger::late();
-    ledger.change("handoff.yaml", "version: 1", "version: 1\nhandoff_within: 48h");
+    ledger.change("handoff.yaml", "handoff_within: 1h", "handoff_within: 48h");
     let (class, _) = ledger.audited();
     assert_eq!(class, "late", "what is not committed does not count");
     ledger.commit("2026-11-10T09:00:00Z", "more time");
@@ -128,7 +129,7 @@ fn a_limit_that_is_raised_afterwards_helps_no_earlier_deal_and_is_named() {
     assert_eq!(class, "late");
     // A date that is claimed does not reach further back than the history before it.
     let ledger = Ledger::late();
-    ledger.change("handoff.yaml", "version: 1", "version: 1\nhandoff_within: 48h");
+    ledger.change("handoff.yaml", "handoff_within: 1h", "handoff_within: 48h");
     ledger.commit("2026-11-01T00:00:00Z", "always so");
     assert_eq!(ledger.is_found("policy-loosened", "by Test <test@example.com>"), "late");
 }
@@ -242,7 +243,7 @@ fn an_audit_of_today_is_the_same_number_tomorrow() {
     let command = serde_json::from_str::<serde_json::Value>(&today).unwrap();
     let command = command["command"].as_str().unwrap().to_owned();
     assert!(command.contains("--as-of 2026-11-20T17:00:00Z"), "{command}");
-    ledger.change("handoff.yaml", "version: 1", "version: 1\nhandoff_within: 48h");
+    ledger.change("handoff.yaml", "handoff_within: 1h", "handoff_within: 48h");
     ledger.commit("2026-12-01T09:00:00Z", "more time");
     let again = [
         "--now",

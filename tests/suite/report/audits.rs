@@ -298,6 +298,9 @@ pub(crate) fn report(mut rows: Vec<DealRow>) -> AuditReport {
             handoff_within: "1h".to_owned(),
             first_touch_within: "24h".to_owned(),
             calendar: Some("Mon-Fri 09:00-17:00 America/New_York, 1 holiday".to_owned()),
+            blob: Some(ObjectId([0xcd; 20])),
+            schema_blob: None,
+            earlier: Vec::new(),
         },
         population: PopulationReport {
             source: SourceReport {
@@ -320,12 +323,14 @@ pub(crate) fn report(mut rows: Vec<DealRow>) -> AuditReport {
                 value: excluded_value,
                 deals: excluded.iter().map(|row| row.key.clone()).collect(),
             }],
+            undecided: Vec::new(),
         },
         ledger: LedgerReport {
             repository: None,
             head: ObjectId([0xab; 20]),
             branch: "main".to_owned(),
             commits: rows.len() * 3,
+            unpushed: 0,
             briefs: rows.iter().filter(|row| row.brief.is_some()).count() + 1,
             checkpoints: vec![Checkpoint {
                 name: "refs/handoff/checkpoints/2026-10-31".to_owned(),

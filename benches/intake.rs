@@ -175,7 +175,7 @@ fn measure(inbox: Arc<dyn Inbox>, round: usize) -> (f64, Vec<Duration>) {
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let secret = ("PANDADOC_WEBHOOK_KEY".to_owned(), secrecy::SecretString::from(KEY));
     let service = Service {
-        providers: Arc::new(Providers::new(&EsignConfig::default())),
+        providers: Arc::new(Providers::new(&EsignConfig::default(), &[])),
         triggers: Arc::new(Triggers::new(&CrmConfig::default())),
         secrets: Secrets::new([secret]),
         inbox,

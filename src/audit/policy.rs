@@ -31,6 +31,9 @@ pub struct Policy {
     pub waits_in_pull_request: bool,
     /// Who may approve exemptions; anybody but the deal's rep while it is empty.
     pub approvers: Vec<String>,
+    /// How much later than its commit an event may be: clocks of two machines
+    /// are seldom further apart.
+    pub clock_skew: HumanDuration,
     /// How far the amounts of deal and brief may differ before it is drift.
     pub amount_tolerance: Decimal,
 }
@@ -45,6 +48,7 @@ impl Default for Policy {
             expects_task: true,
             waits_in_pull_request: false,
             approvers: Vec::new(),
+            clock_skew: HumanDuration::seconds(60),
             amount_tolerance: Decimal::ONE,
         }
     }
@@ -104,12 +108,13 @@ impl Policies {
     }
 
     /// The place of the rules in force at a moment. What was won before there
-    /// were any is judged by the first ones; what has no time by the last ones.
+    /// were any, or has no time, is judged by the last ones: who sets up a
+    /// ledger for a year that has passed says once what counts in it.
     #[must_use]
     pub fn place_at(&self, moment: Option<DateTime<Utc>>) -> usize {
         let last = self.0.len().saturating_sub(1);
         let Some(moment) = moment else { return last };
-        self.0.partition_point(|version| version.from <= moment).saturating_sub(1)
+        self.0.partition_point(|version| version.from <= moment).checked_sub(1).unwrap_or(last)
     }
 
     /// The rules in force at a moment.

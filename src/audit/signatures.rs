@@ -11,7 +11,10 @@ use super::{
     SignaturesInput, SignaturesReport,
 };
 use crate::brief::EventKind;
-use crate::model::{CrmName, Deal, DealId, Key, Outcome, Population, Signature, normalise_deal_id};
+use crate::model::{
+    CrmName, Deal, DealId, DocumentId, Key, Outcome, Population, ProviderName, Signature,
+    normalise_deal_id,
+};
 
 /// So long after its signature a deal may still be open: the two systems can
 /// be a while apart.

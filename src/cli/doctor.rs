@@ -150,7 +150,7 @@ fn push(context: &Context, remote: &str, offline: bool) -> Check {
 /// Values are never shown.
 fn webhooks(context: &Context, invocation: &Invocation) -> Result<Vec<Check>, CliError> {
     let secrets = invocation.secrets()?;
-    let providers = Providers::new(&context.config.esign);
+    let providers = Providers::new(&context.config.esign, &crate::crm::reference_rules());
     let mut checks = Vec::new();
     for provider in providers.configured() {
         let what = format!("esign {}", provider.name());
@@ -171,6 +171,10 @@ fn webhooks(context: &Context, invocation: &Invocation) -> Result<Vec<Check>, Cl
 
 /// Whether one webhook has what it needs.
 fn webhook(route: &dyn Route, secrets: &Secrets, what: String, refused: &str) -> Check {
+    if let Some(why) = webhook::unusable(route, secrets) {
+        let remedy = "set the whole key; several keys are separated by commas".to_owned();
+        return Check::warning(what, format!("{why}: {refused}"), remedy);
+    }
     let lacks = webhook::lacks(route, secrets);
     let Some(names) = (!lacks.is_empty()).then(|| lacks.join(" and ")) else {
         let keys = route.secret_names().first().map_or(0, |name| secrets.list(name).len());

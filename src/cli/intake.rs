@@ -48,7 +48,7 @@ impl Intake {
         Ok(Self {
             ledger,
             inbox,
-            providers: Arc::new(Providers::new(&config.esign)),
+            providers: Arc::new(Providers::new(&config.esign, &crate::crm::reference_rules())),
             triggers: Arc::new(Triggers::new(&config.crm)),
             secrets: invocation.secrets()?,
             metrics: Arc::default(),

@@ -126,7 +126,10 @@ fn introduce(intake: &Intake, invocation: &Invocation) {
     for (route, is_wanted, accepted) in providers.chain(trigger) {
         let (title, name) = (route.title(), route.name());
         let lacks = webhook::lacks(route, &intake.secrets).join(" and ");
-        if lacks.is_empty() {
+        if let Some(why) = webhook::unusable(route, &intake.secrets) {
+            invocation
+                .warn(format!("warning: {title}: /webhooks/{name} refuses everything: {why}"));
+        } else if lacks.is_empty() {
             invocation.say(format!("{title}: {accepted} at /webhooks/{name}"));
         } else if is_wanted {
             invocation.warn(format!(

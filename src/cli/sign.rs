@@ -200,7 +200,7 @@ pub(super) fn events_of(
     context: &Context,
     invocation: &Invocation,
 ) -> Result<Vec<SignatureEvent>, CliError> {
-    let providers = Providers::new(&context.config.esign);
+    let providers = Providers::new(&context.config.esign, &crate::crm::reference_rules());
     let (provider, events) = providers.parse(provider, payload).map_err(|error| {
         CliError::usage(error.to_string())
             .help("give the payload as it was received, and --provider if it is not recognised")

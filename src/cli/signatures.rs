@@ -27,7 +27,7 @@ pub(super) async fn read(
         return Err(CliError::usage("--signatures needs --from: providers are asked for a window")
             .help("name the first day, such as --from 2026-11-01"));
     };
-    let providers = Providers::new(&context.config.esign);
+    let providers = Providers::new(&context.config.esign, &crate::crm::reference_rules());
     if providers.configured().next().is_none() {
         return Err(CliError::usage("`esign:` in handoff.yaml names no provider to be asked")
             .help("add one, such as `esign: {pandadoc: {}}`, or leave --signatures out"));

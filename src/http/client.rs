@@ -1,9 +1,11 @@
 //! One request with its retries.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::{BaseUrl, Schedule};
 
@@ -44,8 +46,7 @@ impl Response {
         text.trim()
             .parse::<f64>()
             .ok()
-            .filter(|s| s.is_finite() && *s >= 0.0)
-            .map(Duration::from_secs_f64)
+            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
     }
 }
 
@@ -75,13 +76,33 @@ pub enum NetError {
     },
 }
 
-/// A client for one API: base URL, fixed headers, schedule.
+/// How long a server is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// One request, until its answer is there whole.
+    pub request: Duration,
+    /// A server that gives no answer at all, over all tries. After it the
+    /// server is not asked again for as long, so that a run with many requests
+    /// does not wait for each of them.
+    pub silence: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { request: Duration::from_secs(30), silence: Duration::from_secs(60) }
+    }
+}
+
+/// A client for one API: base URL, fixed headers, schedule, time limits.
 #[derive(Debug, Clone)]
 pub struct Client {
     inner: reqwest::Client,
     base: BaseUrl,
     headers: HeaderMap,
     schedule: Schedule,
+    limits: Limits,
+    /// When the server was given up; shared by all copies.
+    silent: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Client {
@@ -96,12 +117,35 @@ impl Client {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let inner = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(10))
-            .timeout(Duration::from_secs(60))
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("handoff/", env!("CARGO_PKG_VERSION")))
             .build()
             .expect("a client without custom certificates can always be built");
-        Self { inner, base, headers, schedule }
+        let (limits, silent) = (Limits::default(), Arc::default());
+        Self { inner, base, headers, schedule, limits, silent }
+    }
+
+    /// The same client with other time limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How long the server is waited for.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Does not ask the server again for a while.
+    pub fn give_up(&self) {
+        *self.silent.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn is_given_up(&self) -> bool {
+        let silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+        silent.is_some_and(|since| since.elapsed() < self.limits.silence)
     }
 
     /// The base URL.
@@ -145,9 +189,22 @@ impl Client {
         path: &str,
         body: Option<(&str, Vec<u8>)>,
     ) -> Result<Response, NetError> {
+        if self.is_given_up() {
+            let url = self.base.join(path.split('?').next().unwrap_or_default());
+            let why =
+                "it gave no answer to the requests before, and was not asked again".to_owned();
+            return Err(NetError::NotReached { method, url, why });
+        }
+        let begun = Instant::now();
         let mut retry = 0;
         loop {
             let result = self.send_once(&method, path, body.as_ref()).await;
+            if matches!(result, Err(NetError::Unclear { .. }))
+                && begun.elapsed() + self.limits.request > self.limits.silence
+            {
+                self.give_up();
+                return result;
+            }
             let again = match &result {
                 Ok(response) => match response.status.as_u16() {
                     429 => Some(response.retry_after()),
@@ -180,6 +237,7 @@ impl Client {
         let full = self.base.join(path);
         let url = || full.split('?').next().unwrap_or_default().to_owned();
         let mut request = self.inner.request(method.clone(), &full).headers(self.headers.clone());
+        request = request.timeout(self.limits.request);
         if let Some((content_type, bytes)) = body {
             request = request.header(http::header::CONTENT_TYPE, *content_type).body(bytes.clone());
         }

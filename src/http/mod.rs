@@ -7,6 +7,6 @@ mod pages;
 mod schedule;
 
 pub use base_url::{BaseUrl, BaseUrlError};
-pub use client::{Client, NetError, Response, Semantics};
+pub use client::{Client, Limits, NetError, Response, Semantics};
 pub use pages::{Page, PageWalk, PagesFault};
 pub use schedule::Schedule;

@@ -182,6 +182,8 @@ fn handoff_of(
         timeline: stored.timeline.clone(),
         missing: drafted.missing.iter().cloned().map(gap).collect(),
         changes: Vec::new(),
+        told: None,
+        brief_blob: None,
         url,
         commit: commit.map_or_else(String::new, |id| id.to_string()),
     })

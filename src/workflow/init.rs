@@ -132,19 +132,12 @@ fn render(template: &str, setup: &Setup, branch: &str) -> Result<String, Workflo
         .filter_map(|name| providers.by_name(name))
         .flat_map(|provider| provider.secret_names().iter().copied())
         .collect();
-    match setup.crm.as_str() {
-        "hubspot" => secrets.push("HUBSPOT_TOKEN"),
-        "salesforce" => secrets.extend(["SALESFORCE_CLIENT_ID", "SALESFORCE_CLIENT_SECRET"]),
-        "pipedrive" => secrets.push("PIPEDRIVE_TOKEN"),
-        _ => {}
-    }
+    let row = crate::crm::row(&setup.crm);
+    secrets.extend(row.into_iter().flat_map(|row| row.workflow_secrets));
     if setup.github.is_some() {
         secrets.push("GITHUB_TOKEN");
     }
-    let map = match setup.crm.as_str() {
-        "file" => "csv",
-        other => other,
-    };
+    let map = row.map_or(setup.crm.as_str(), |row| row.mapping.name);
     let mut environment = Environment::new();
     let mut syntax = SyntaxConfig::builder();
     syntax.keep_trailing_newline(true);

@@ -2,6 +2,7 @@
 //! no vendor is named here.
 
 mod append;
+mod assign;
 mod audit;
 mod backfill;
 mod checkpoints;
@@ -28,6 +29,7 @@ mod push;
 mod recording;
 mod refresh;
 mod remarks;
+mod reminders;
 mod sign;
 mod status;
 mod store;
@@ -36,6 +38,7 @@ mod validate;
 mod voided;
 mod won;
 
+pub use assign::{Assignment, assign};
 pub use audit::{AuditRequest, LedgersAt, RulesOfTime, audit, counted, read_ledgers};
 pub use backfill::{backfill, missing_deals};
 pub use checkpoints::{Chain, Left, Strictness, check_checkpoints, leave_checkpoint};

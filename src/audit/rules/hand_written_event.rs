@@ -13,9 +13,6 @@ pub(super) static RULE: Rule = Rule {
     explain: include_str!("../../../docs/rules/hand-written-event.md"),
 };
 
-/// Clocks of two machines are seldom further apart.
-const CLOCK_SKEW_S: i64 = 60;
-
 pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
     let handoff = case.judged.handoffs.first().copied()?;
     signature(case).or_else(|| {
@@ -27,8 +24,8 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
             words::moment(early.change.at),
             words::time_between(early.change.at, early.at)
         );
-        let apart = (early.at - early.change.at).num_seconds();
-        (apart > CLOCK_SKEW_S).then(|| {
+        let latest = crate::time::deadline(early.change.at, case.policy().clock_skew, None);
+        (early.at > latest).then(|| {
             Finding::new(&RULE, message)
                 .help(format!(
                     "See who wrote it with `git show {}`. An event cannot be recorded before it happened.",

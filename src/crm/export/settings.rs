@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use chrono_tz::Tz;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use crate::model::{DateOrder, DecimalSign};
 
 /// Deals from an export file: `crm.file` in `handoff.yaml`. Only `deals` is
 /// needed for the exports that are recognised.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileSettings {
     /// The CRM's name in keys and briefs; without it the recognised vendor, else `csv`.
@@ -56,7 +57,7 @@ impl FileSettings {
 }
 
 /// What a column of the deals file can be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Column {
     /// The deal's id.
@@ -166,7 +167,7 @@ impl Column {
 }
 
 /// One more file, joined to each deal.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JoinSettings {
     /// The file; a relative path starts at the ledger.
@@ -182,7 +183,7 @@ pub struct JoinSettings {
 }
 
 /// What the rows of a joined file are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JoinRole {
     /// The company of the deal; at most one row.
@@ -194,7 +195,7 @@ pub enum JoinRole {
 }
 
 /// How dates are written.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DateSettings {
     /// The order of day, month and year; without it the column must prove it.
@@ -206,7 +207,7 @@ pub struct DateSettings {
 }
 
 /// How numbers are written.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NumberSettings {
     /// The decimal sign, `.` or `,`; without it the column must prove it.
@@ -215,8 +216,9 @@ pub struct NumberSettings {
 }
 
 /// An IANA time zone such as `America/New_York`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub struct ZoneName(pub Tz);
 
 impl TryFrom<String> for ZoneName {
@@ -230,8 +232,9 @@ impl TryFrom<String> for ZoneName {
 }
 
 /// An ISO 4217 code, three capital letters.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub struct Currency(pub String);
 
 impl TryFrom<String> for Currency {

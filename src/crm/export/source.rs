@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 
 use super::deal::{Builder, Detail};
 use super::every;
@@ -14,7 +13,7 @@ use super::settings::{Column, FileSettings};
 use super::table::Cursor;
 use super::tally::Tally;
 use crate::crm::people::mark_signers;
-use crate::crm::{Check, CheckLevel, ClosedWonUpdate, Crm, CrmError, Progress};
+use crate::crm::{Check, CheckLevel, ClosedWonUpdate, Crm, CrmError, Progress, Signed};
 use crate::model::{
     CrmName, Deal, DealId, Evidence, Gap, Key, Outcome, Population, Properties, Signature, Source,
     Window,
@@ -259,12 +258,7 @@ impl Crm for FileCrm {
         Ok(Population { source, deals: Evidence::new(deals, gaps.collect()) })
     }
 
-    async fn mark_closed_won(
-        &self,
-        _id: &DealId,
-        _signed_at: DateTime<Utc>,
-        _brief_url: Option<&str>,
-    ) -> Result<ClosedWonUpdate, CrmError> {
+    async fn mark_closed_won(&self, _: &Signed<'_>) -> Result<ClosedWonUpdate, CrmError> {
         Ok(ClosedWonUpdate::NotSupported)
     }
 

@@ -14,6 +14,7 @@ use handoff::model::{
     CommitInfo, CrmName, Deal, DealId, DocumentId, Evidence, FolderHistory, Gap, History, Key,
     Money, ObjectId, Outcome, Person, Population, ProviderName, Source, Version, Window,
 };
+use handoff::time::HumanDuration;
 
 /// When the deals of these worlds are signed and won.
 pub(super) const SIGNED: &str = "2026-11-20T15:00:00Z";
@@ -132,7 +133,8 @@ impl World {
         Self {
             deals: Vec::new(),
             population_gaps: Vec::new(),
-            policy: Policy::default(),
+            // The events of a handoff come in one commit here, whenever they happened.
+            policy: Policy { clock_skew: HumanDuration::days(365), ..Policy::default() },
             as_of: at(NOW),
             window: Window::default(),
             checkpoints: Vec::new(),
@@ -272,6 +274,9 @@ impl World {
     /// Moves a folder in one commit.
     pub(super) fn rename(&mut self, from: &str, to: &str, time: &str) {
         let Version { brief, timeline, .. } = self.last(from);
+        if let Some(written) = self.written.get(from).cloned() {
+            self.written.insert(to.to_owned(), written);
+        }
         let commit = self.remove(from, time);
         self.version(to, commit, brief, timeline);
     }

@@ -3,6 +3,7 @@
 
 mod answers;
 mod audited;
+mod bounded;
 mod catch_up;
 mod contract;
 mod crash;

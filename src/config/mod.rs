@@ -141,6 +141,7 @@ impl Config {
     pub fn scope_properties(&self) -> Properties {
         let mut read = Properties::default();
         self.scope.iter().for_each(|rule| read.extend(&rule.when.properties()));
+        self.documents.iter().for_each(|rule| read.extend(&rule.when.properties()));
         read
     }
 

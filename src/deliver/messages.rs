@@ -6,11 +6,11 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use minijinja::value::Serde;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::message_kind::{MessageKind, is_resubmission};
-use super::sink::{DeliveryError, Handoff, SinkContext};
+use super::sink::{DeliveryError, Handoff, OnboardingTask, SinkContext, Who};
 use super::templates::{Medium, Message, TemplateError, web_address};
 use crate::brief::{Event, EventKind, deadline_in_force, deadline_moves, question};
 use crate::model::Money;
@@ -339,16 +339,6 @@ fn task_url(handoff: &Handoff) -> Option<String> {
 
 const TASKS: &str = "tasks.yaml";
 
-/// Who does a task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Who {
-    /// The owner of the first action.
-    Csm,
-    /// The owner of the deal.
-    Rep,
-}
-
 /// One task of the list, before it meets a customer.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -362,17 +352,6 @@ struct TaskSpec {
 /// The onboarding tasks of each customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskList(Vec<TaskSpec>);
-
-/// One task of one customer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct OnboardingTask {
-    /// What to do, on one line.
-    pub what: String,
-    /// By when.
-    pub due: NaiveDate,
-    /// By whom.
-    pub who: Option<Who>,
-}
 
 impl TaskList {
     /// Reads the list in force.

@@ -23,13 +23,14 @@ mod templates;
 mod welcome;
 
 pub use message_kind::{MessageKind, Person, Reminder, answered_part, is_change, is_told};
-pub use messages::{Messages, OnboardingTask, TaskForm, TaskList, Who};
+pub use messages::{Messages, TaskForm, TaskList};
 pub use plan::{Backoff, Circumstances, Plan, Settled, State, Step, WantedDelivery, plan};
 pub use read_back::{Actor, MovedDeadline, Observed, ReadBack, Reader, Reassigned, Roles};
 pub use row::{SinkRow, SinkSettings, Sinks};
 pub use rows::{BuildProblem, DeliverConfig, SINKS, build, readers, secret_names};
 pub use run::{DeliveryResult, Follower, Moment, deliver_one, run};
 pub use sink::{
-    Clock, DeliveryError, Handoff, Mark, Missing, Sink, SinkContext, WholeDays, WorkingDays,
+    Clock, DeliveryError, Handoff, Mark, Missing, OnboardingTask, Sink, SinkContext, Who,
+    WholeDays, WorkingDays,
 };
 pub use templates::{Medium, Message, SHIPPED, TemplateError, Templates};

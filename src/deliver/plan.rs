@@ -254,10 +254,10 @@ fn excuse(timeline: &Timeline, since: Option<DateTime<Utc>>) -> Option<Settled> 
         return Some(Settled::Exempted);
     }
     let signed = [EventKind::Signed, EventKind::Backfilled];
-    let Some(at) = last(&signed) else {
+    if last(&signed).is_none() {
         return Some(Settled::NotSigned);
-    };
-    if last(&[EventKind::Voided]).is_some_and(|voided| voided > at) {
+    }
+    if timeline.is_voided() {
         return Some(Settled::Voided);
     }
     let first = timeline.events.iter().find(|event| signed.contains(&event.event))?.at;

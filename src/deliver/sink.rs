@@ -7,13 +7,34 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, TimeZone as _, Utc};
 use chrono_tz::Tz;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::message_kind::Reminder;
 use super::templates::Templates;
 use crate::brief::{ChangedAnswer, EventKind, Timeline};
 use crate::model::{Check, Key};
+
+/// Who does a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Who {
+    /// The owner of the first action.
+    Csm,
+    /// The owner of the deal.
+    Rep,
+}
+
+/// One onboarding task of one customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OnboardingTask {
+    /// What to do, on one line.
+    pub what: String,
+    /// By when.
+    pub due: NaiveDate,
+    /// By whom.
+    pub who: Option<Who>,
+}
 
 /// One answer a brief does not have yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -157,6 +178,21 @@ pub trait Sink: Send + Sync {
     fn for_reminder(&self, reminder: &Arc<Reminder>) -> Option<Box<dyn Sink>> {
         let _ = reminder;
         None
+    }
+
+    /// The onboarding tasks that it has made, each with what it is known by.
+    fn onboarding(&self, handoff: &Handoff) -> Vec<(String, OnboardingTask)> {
+        let _ = handoff;
+        Vec::new()
+    }
+
+    /// Which of the onboarding tasks are not done, by what they are known by.
+    ///
+    /// # Errors
+    /// When the target cannot be asked; then nothing is known.
+    async fn open_tasks(&self, handoff: &Handoff) -> Result<Vec<String>, DeliveryError> {
+        let _ = handoff;
+        Ok(Vec::new())
     }
 
     /// For sinks that cannot look: whether to send again after an unclear

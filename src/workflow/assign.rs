@@ -86,8 +86,9 @@ pub fn assign(
     Ok(Some(timeline))
 }
 
-/// Records that somebody wrote another CSM into the brief itself. Nothing is
-/// read where the brief is as it was last written.
+/// Records that the brief has another CSM than it was given to: written into
+/// it by hand, or named by the corrected deal. Nothing is read where the brief
+/// is as it was then.
 pub(super) fn notice(
     context: &Context,
     key: &Key,
@@ -95,19 +96,25 @@ pub(super) fn notice(
     remarks: &mut Remarks,
 ) -> Result<Option<Timeline>, WorkflowError> {
     let (Some(brief), Some(blob)) = (&stored.brief, &stored.brief_blob) else { return Ok(None) };
-    // A return notes what the CSM saw and not what they were given.
-    let known = stored.timeline.events.iter().rev().filter(|it| it.event != EventKind::Returned);
-    let Some(known) = known.filter_map(|it| it.brief.as_deref()).next() else { return Ok(None) };
-    if known == blob || !brief.view().is_signed() {
+    let mut events = stored.timeline.events.iter().rev();
+    let gives = [EventKind::Assigned, EventKind::Signed, EventKind::Backfilled];
+    let given = events.find(|it| gives.contains(&it.event) && it.brief.is_some());
+    let Some(given) = given.and_then(|it| it.brief.as_deref()) else { return Ok(None) };
+    if given == blob || !brief.view().is_signed() {
         return Ok(None);
     }
-    let Some(before) = version(context, known) else { return Ok(None) };
+    let Some(before) = version(context, given) else { return Ok(None) };
     let (before, now) = (owner_words(&before), owner_words(brief.json()));
     let is_same = before.iter().any(|word| now.iter().any(|it| it.eq_ignore_ascii_case(word)));
     if before.is_empty() || now.is_empty() || is_same {
         return Ok(None);
     }
-    let mut event = Event::new(context.now, EventKind::Assigned, "brief");
+    // Of a correction the place that it came from is known.
+    let mut events = stored.timeline.events.iter();
+    let written =
+        events.rfind(|it| it.event == EventKind::Corrected && it.brief.as_ref() == Some(blob));
+    let via = written.map_or("brief", |it| it.via.as_str());
+    let mut event = Event::new(context.now, EventKind::Assigned, via);
     event.reference = now.first().cloned();
     event.brief = Some(blob.clone());
     append(context, key, &stored.folder, vec![event], remarks)

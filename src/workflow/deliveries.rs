@@ -142,7 +142,8 @@ pub async fn deliver(
         })
         .map(|sink| sink.describe(&handoff))
         .collect();
-    let reminders = reminders::due(context, &stored, &handoff, at_once);
+    let reminders =
+        reminders::due(context, &stored, &handoff, at_once, &mut delivered.remarks).await;
     delivered.would.extend(
         reminders.iter().map(|sink| format!("remind through {}: {}", sink.via(), sink.subject())),
     );

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::{Remarks, WorkflowError};
 use crate::brief::{Schema, issue_form};
+use crate::disk::{self, Access};
 use crate::ledger::Ledger;
 
 /// What the person who makes the ledger has said.
@@ -154,18 +155,5 @@ fn render(template: &str, setup: &Setup, branch: &str) -> Result<String, Workflo
 
 /// Writes a file whole or not at all.
 pub(super) fn write_whole(file: &Path, bytes: &[u8]) -> Result<(), WorkflowError> {
-    use std::io::Write as _;
-    let failed = |error: std::io::Error| WorkflowError::file(file, &error);
-    let folder = file.parent().unwrap_or(Path::new("."));
-    let mut new =
-        tempfile::Builder::new().permissions(permissions()).tempfile_in(folder).map_err(failed)?;
-    new.write_all(bytes).and_then(|()| new.as_file().sync_all()).map_err(failed)?;
-    new.persist(file).map_err(|error| failed(error.error))?;
-    Ok(())
-}
-
-/// What other files of a checkout have, less the user's mask.
-fn permissions() -> fs::Permissions {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::Permissions::from_mode(0o666)
+    disk::write(file, bytes, Access::Shared).map_err(|error| WorkflowError::file(file, &error))
 }

@@ -2,14 +2,15 @@
 //! on this machine's disk before it is sent, so that a process that dies in
 //! between leaves a trace of it.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::{Context, WorkflowError};
 use crate::deliver::Sink;
+use crate::disk::{self, Access};
 use crate::model::Key;
 
 /// The notes of one handoff. They lie beside the ledger's objects and not in
@@ -30,11 +31,8 @@ impl Intents {
         let path = self.path(sink);
         let line = format!("{}\n", now.to_rfc3339_opts(SecondsFormat::Secs, true));
         let write = || {
-            fs::create_dir_all(&self.folder)?;
-            let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
-            file.write_all(line.as_bytes())?;
-            file.sync_all()?;
-            File::open(&self.folder)?.sync_all()
+            disk::make_folder(&self.folder, Access::Private)?;
+            disk::append(&path, &line, Access::Private)
         };
         write().map_err(|error| WorkflowError::file(&path, &error))
     }

@@ -47,7 +47,7 @@ pub use coverage::coverage;
 pub use crm_sink::CrmSink;
 pub use deal::{DealSource, Found, find_deal};
 pub use deliveries::{Delivered, Horizon, deliver, handoff_of, keys_within};
-pub use documents::documents_within;
+pub use documents::{Decision, DocumentLook, decide, documents_within, look_at_document};
 pub use draft::{Drafted, draft};
 pub use error::WorkflowError;
 pub use init::{Laid, Setup, SetupPerson, init};

@@ -138,10 +138,7 @@ fn read(context: &Context, folder: &Folder) -> Result<Option<Stored>, String> {
 
 fn of_handoff(context: &Context, stored: &Stored) -> Vec<Promise> {
     let Some(brief) = &stored.brief else { return Vec::new() };
-    let mut documents = stored.timeline.events.iter().rev().filter(|event| {
-        matches!(event.event, EventKind::Voided | EventKind::Signed | EventKind::Backfilled)
-    });
-    if documents.next().is_some_and(|event| event.event == EventKind::Voided) {
+    if stored.timeline.is_voided() {
         return Vec::new();
     }
     let view = brief.view();

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::promises::open_promises;
 use super::recording::Recording;
 use super::store::Stored;
-use super::{Context, WorkflowError};
+use super::{Context, Remarks, WorkflowError};
 use crate::brief::{Completeness, EventKind, View, deadline_in_force, deadline_moves};
 use crate::config::{Channel, Due, Lead, Offset, Recipient, Reminder as Rung};
 use crate::deliver::{
@@ -36,26 +36,22 @@ struct Thing {
 
 /// The reminders of one handoff whose time has come and that were not sent,
 /// each with the sink that sends it. `at_once` does not wait after a failure.
-pub(super) fn due(
+pub(super) async fn due(
     context: &Context,
     stored: &Stored,
     handoff: &Handoff,
     at_once: bool,
+    remarks: &mut Remarks,
 ) -> Vec<Box<dyn Sink>> {
-    let things = things(context, stored);
+    let mut things = things(context, stored);
+    let onboarding = context.config.reminders.iter().any(|rung| rung.due == Due::Onboarding);
+    if onboarding && is_open(context, stored) {
+        things.extend(open_tasks(context, stored, handoff, remarks).await);
+    }
     let mut sinks = Vec::new();
     for rung in &context.config.reminders {
         for thing in things.iter().filter(|thing| thing.due == rung.due) {
-            let moment = moment(rung.at, thing.at, context.config.first_touch.calendar.as_ref());
-            let is_stale =
-                moment + TOO_LATE < context.now || (rung.at.before && context.now >= thing.at);
-            if moment > context.now || is_stale {
-                continue;
-            }
-            let id = id(rung, thing);
-            if is_sent(stored, &id) {
-                continue;
-            }
+            let Some(id) = comes(context, stored, rung, thing) else { continue };
             let to = recipients(context, &rung.to, handoff);
             if to.is_empty() {
                 continue;
@@ -71,6 +67,60 @@ pub(super) fn due(
         }
     }
     sinks
+}
+
+/// What a rung is known by, where its time has come and it was not sent.
+fn comes(context: &Context, stored: &Stored, rung: &Rung, thing: &Thing) -> Option<String> {
+    let moment = moment(rung.at, thing.at, context.config.first_touch.calendar.as_ref());
+    let is_stale = moment + TOO_LATE < context.now || (rung.at.before && context.now >= thing.at);
+    if moment > context.now || is_stale {
+        return None;
+    }
+    let id = id(rung, thing);
+    (!is_sent(stored, &id)).then_some(id)
+}
+
+/// The onboarding tasks that are not done. A target is asked only where a
+/// reminder of one of its tasks would be sent now.
+async fn open_tasks(
+    context: &Context,
+    stored: &Stored,
+    handoff: &Handoff,
+    remarks: &mut Remarks,
+) -> Vec<Thing> {
+    let days = WholeDays(context.config.timezone);
+    let rungs: Vec<&Rung> =
+        context.config.reminders.iter().filter(|rung| rung.due == Due::Onboarding).collect();
+    let mut open = Vec::new();
+    for sink in &context.sinks {
+        let mut things: Vec<Thing> = sink
+            .onboarding(handoff)
+            .into_iter()
+            .map(|(which, task)| Thing {
+                due: Due::Onboarding,
+                which,
+                words: format!("the task {}", quoted(&shorten(&task.what, 120))),
+                at: days.end(task.due),
+            })
+            .collect();
+        things
+            .retain(|thing| rungs.iter().any(|rung| comes(context, stored, rung, thing).is_some()));
+        if things.is_empty() {
+            continue;
+        }
+        match sink.open_tasks(handoff).await {
+            Ok(there) => {
+                things.retain(|thing| there.contains(&thing.which));
+                open.extend(things);
+            }
+            Err(error) => remarks.push(format!(
+                "{}: nobody is reminded of onboarding tasks in {}, which were not read: {error}",
+                handoff.key,
+                sink.via()
+            )),
+        }
+    }
+    open
 }
 
 /// Sends them, each recorded as soon as it was sent.
@@ -100,6 +150,19 @@ pub(super) async fn send(
     Ok(results)
 }
 
+/// Whether anybody is to be reminded of anything about this handoff.
+fn is_open(context: &Context, stored: &Stored) -> bool {
+    let Some(view) = stored.brief.as_ref().map(|brief| brief.view()) else { return false };
+    let documents = [EventKind::Voided, EventKind::Signed, EventKind::Backfilled];
+    let mut events = stored.timeline.events.iter().rev();
+    let document = events.find(|it| documents.contains(&it.event)).map(|it| it.event);
+    let is_over = document.is_none_or(|it| it == EventKind::Voided)
+        || stored.timeline.first(EventKind::Exempted).is_some();
+    let since = context.config.deliver.since;
+    let is_old = since.zip(view.signed_at()).is_some_and(|(since, at)| at < since);
+    !is_over && !is_old && view.is_signed()
+}
+
 /// What of a handoff is due, while it is.
 fn things(context: &Context, stored: &Stored) -> Vec<Thing> {
     let (Some(brief), timeline) = (&stored.brief, &stored.timeline) else { return Vec::new() };
@@ -107,12 +170,7 @@ fn things(context: &Context, stored: &Stored) -> Vec<Thing> {
     let last = |kinds: &[EventKind]| {
         timeline.events.iter().rev().find(|it| kinds.contains(&it.event)).map(|it| it.event)
     };
-    let document = last(&[EventKind::Voided, EventKind::Signed, EventKind::Backfilled]);
-    let is_over = document.is_none_or(|it| it == EventKind::Voided)
-        || timeline.first(EventKind::Exempted).is_some();
-    let is_old =
-        context.config.deliver.since.zip(view.signed_at()).is_some_and(|(since, at)| at < since);
-    if is_over || is_old || !view.is_signed() {
+    if !is_open(context, stored) {
         return Vec::new();
     }
     let mut things = Vec::new();
@@ -124,8 +182,14 @@ fn things(context: &Context, stored: &Stored) -> Vec<Thing> {
         if timeline.first(EventKind::Touched).is_none() {
             add(Due::FirstTouch, one(), "the first touch".to_owned(), at);
         }
-        let verdict = last(&[EventKind::Accepted, EventKind::Returned, EventKind::Resubmitted]);
-        if verdict.is_none_or(|it| it == EventKind::Resubmitted) {
+        let verdict = last(&[
+            EventKind::Accepted,
+            EventKind::Returned,
+            EventKind::Resubmitted,
+            EventKind::Corrected,
+            EventKind::Amended,
+        ]);
+        if !matches!(verdict, Some(EventKind::Accepted | EventKind::Returned)) {
             add(Due::Acceptance, one(), "accepting or returning the handoff".to_owned(), at);
         }
         let missing = Completeness::of(&context.schema, brief.json()).missing.len();

@@ -303,11 +303,12 @@ fn judge(timeline: &Timeline, via: &str, act: &Observed) -> Judged {
     if recorded {
         return Judged::Known;
     }
-    let last = timeline
-        .events
-        .iter()
-        .rev()
-        .find(|event| is_verdict(event.event) || event.event == EventKind::Resubmitted);
+    // What changed after an acceptance is accepted anew.
+    let is_later_word = |kind| match kind {
+        EventKind::Corrected | EventKind::Amended => act.kind == EventKind::Accepted,
+        kind => is_verdict(kind) || kind == EventKind::Resubmitted,
+    };
+    let last = timeline.events.iter().rev().find(|event| is_later_word(event.event));
     match last {
         Some(last) if last.event == act.kind && act.kind == EventKind::Accepted => Judged::Known,
         Some(last) if act.at < last.at => Judged::Overtaken,

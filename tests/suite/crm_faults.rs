@@ -58,7 +58,7 @@ pub(crate) fn faults() -> Vec<(u16, Value, usize)> {
     ]
 }
 
-fn of<T: DeserializeOwned>(text: &str) -> T {
+fn of<T: DeserializeOwned + schemars::JsonSchema>(text: &str) -> T {
     settings::read(&yaml::read(text.as_bytes()).expect("yaml")).expect("settings")
 }
 

@@ -13,6 +13,7 @@
 mod architecture;
 mod audit;
 mod audit_cli;
+mod bounded;
 mod brief_mapping;
 mod brief_model;
 mod brief_order;

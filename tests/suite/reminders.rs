@@ -7,7 +7,7 @@ use chrono::{DateTime, Days, Utc};
 use handoff::brief::{EventKind, Timeline};
 
 use crate::killed::killer::At;
-use crate::killed::world::{KEY, World, timeline};
+use crate::killed::world::{KEY, QUIET, World, timeline};
 use crate::sandbox::{Sandbox, fixture};
 
 const DEALS: &str = "Record ID,Deal Name,Deal Stage,Close Date,Deal owner,Amount,Currency,Is Closed Won,Associated Company\n\
@@ -51,6 +51,14 @@ fn ledger(config: &str) -> Sandbox {
     fs::write(&file, format!("{brief}{MORE}")).unwrap();
     sandbox.git("ledger", &["commit", "-qam", "what was promised"]);
     sandbox
+}
+
+/// A world in which people are reminded.
+async fn reminding() -> World {
+    let world = World::new("").await;
+    let file = world.sandbox.join("ledger/handoff.yaml");
+    fs::write(&file, fs::read_to_string(&file).unwrap().replace(QUIET, "")).unwrap();
+    world
 }
 
 fn reminded(sandbox: &Sandbox) -> Vec<(DateTime<Utc>, String)> {
@@ -142,7 +150,7 @@ async fn killed_at_each_reminder_and_run_again_each_is_there_once() {
     let event = fixture("esign/pandadoc-completed-full.body.json").display().to_string();
     let expected = ["notice", "first_touch-4h.csm", "missing_answers-4h.rep", "acceptance+4h.csm"];
     for number in 0..20 {
-        let world = World::new("").await;
+        let world = reminding().await;
         world.run(&["sign", &event, "--now", "2026-10-14T16:00:00Z"], At::Never).await;
         let first = ["deliver", "--now", "2026-10-15T11:43:53Z"];
         let (was_killed, _) = world.run(&first, At::Number(number)).await;
@@ -156,4 +164,29 @@ async fn killed_at_each_reminder_and_run_again_each_is_there_once() {
         }
     }
     panic!("more than twenty requests to send two reminders");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_onboarding_task_that_is_open_past_its_day_reminds_the_csm() {
+    let event = fixture("esign/pandadoc-completed-full.body.json").display().to_string();
+    for is_done in [false, true] {
+        let world = reminding().await;
+        world.run(&["sign", &event, "--now", "2026-10-14T16:00:00Z"], At::Never).await;
+        world.ok(&["accept", KEY, "--by", "csm-ana", "--now", "2026-10-14T17:00:00Z"]);
+        if is_done {
+            let mut vendors = world.vendors.lock().unwrap();
+            let first = vendors
+                .jira
+                .iter_mut()
+                .find(|issue| issue["properties"][0]["value"]["step"] == "task-1");
+            first.unwrap()["fields"]["status"] = "Done".into();
+        }
+        // Its day is 15 October; a day later is over at midnight.
+        for moment in ["2026-10-16T23:00:00Z", "2026-10-17T00:30:00Z", "2026-10-17T01:00:00Z"] {
+            world.ok(&["deliver", KEY, "--now", moment]);
+        }
+        let ids: Vec<String> = reminded(&world.sandbox).into_iter().map(|(_, id)| id).collect();
+        let expected: &[&str] = if is_done { &[] } else { &["onboarding.task-1+1d.csm"] };
+        assert_eq!(ids, expected);
+    }
 }

@@ -14,8 +14,8 @@ use super::adf;
 use super::api::{Api, HELP, JiraSettings, label, time};
 use crate::brief::EventKind;
 use crate::deliver::machine_part::sealed;
-use crate::deliver::messages::{Messages, OnboardingTask, Who, answer};
-use crate::deliver::sink::{DeliveryError, Handoff, Mark, Sink};
+use crate::deliver::messages::{Messages, answer};
+use crate::deliver::sink::{DeliveryError, Handoff, Mark, OnboardingTask, Sink, Who};
 use crate::deliver::templates::Medium;
 use crate::http::Semantics;
 use crate::model::{Check, Key};
@@ -142,6 +142,23 @@ impl Sink for Jira {
     /// JQL sees an issue some seconds after it was made.
     fn look_lag(&self) -> Duration {
         Duration::from_secs(10)
+    }
+
+    fn onboarding(&self, handoff: &Handoff) -> Vec<(String, OnboardingTask)> {
+        let mut events = handoff.timeline.events.iter();
+        if !events.any(|it| it.event == EventKind::ProjectStarted && it.via == "jira") {
+            return Vec::new();
+        }
+        let tasks = self.messages.tasks(handoff).unwrap_or_default().into_iter();
+        tasks.enumerate().map(|(index, task)| (step_of(index), task)).collect()
+    }
+
+    async fn open_tasks(&self, handoff: &Handoff) -> Result<Vec<String>, DeliveryError> {
+        let further = " AND statusCategory != Done";
+        let open = self.api.of_handoff(&self.settings, handoff, further, &["status"]).await?;
+        let step =
+            |issue: &Value| issue["properties"]["handoff"]["step"].as_str().map(str::to_owned);
+        Ok(open.iter().filter_map(step).collect())
     }
 
     fn is_followed_up(&self) -> bool {

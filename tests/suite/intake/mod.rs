@@ -8,6 +8,7 @@ mod catch_up;
 mod contract;
 mod crash;
 mod disk;
+mod documents;
 mod drafted;
 mod folder;
 mod jetstream;

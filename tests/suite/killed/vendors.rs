@@ -169,8 +169,10 @@ impl Vendors {
     fn jira(&mut self, asked: &Asked, path: &str) -> Reply {
         match (asked.method.as_str(), path) {
             ("POST", "rest/api/3/search/jql") => {
+                let open_only = asked.json()["jql"].as_str().unwrap().contains("!= Done");
                 let issues: Vec<Value> = (1..)
                     .zip(&self.jira)
+                    .filter(|(_, issue)| !open_only || issue["fields"]["status"] != "Done")
                     .map(|(number, issue)| {
                         json!({"key": format!("ONB-{number}"), "fields": {"created": "2026-11-20T12:00:01.000-0500"},
                                "properties": {"handoff": issue["properties"][0]["value"]}})

@@ -70,7 +70,9 @@ const CIRCLES: &[&[&str]] = &[
     &["cli/args", "cli/reference"],
     &["cli/form", "cli/sign"],
     &["config/schema", "config/written"],
+    &["crm/config", "crm/hubspot", "crm/pipedrive", "crm/rows", "crm/salesforce", "crm/trigger"],
     &["deliver/github", "deliver/messages"],
+    &["deliver/message_kind", "deliver/sink"],
     &[
         "esign/adobe_sign",
         "esign/batch",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::{AuditInput, DealKey};
+use super::{AuditInput, DealKey, Scope};
 use crate::model::{Deal, DealId, Gap, Key, Outcome, normalise_deal_id};
 use crate::text::quoted;
 
@@ -20,6 +20,8 @@ pub(super) struct Selected<'a> {
     pub(super) key: DealKey,
     /// Why it is outside the scope.
     pub(super) excluded: Option<String>,
+    /// The rules of the scope that could not be decided for it.
+    pub(super) undecided: Vec<String>,
 }
 
 /// The closed-won deals in the window, sorted, and what is wrong with them.
@@ -116,11 +118,12 @@ fn selected<'a>(deal: &'a Deal, input: &AuditInput<'_>) -> (Selected<'a>, Option
         Ok(key) => DealKey::new(key.as_str()),
         Err(_) => DealKey::new(&format!("{}-{}", deal.crm, crate::text::one_line(id.as_str()))),
     };
-    let (excluded, gap) = match (input.exclude)(deal) {
-        Ok(reason) => (reason, None),
-        Err(gap) => (None, Some(gap)),
+    let (scope, gap) = match (input.exclude)(deal) {
+        Ok(scope) => (scope, None),
+        Err(gap) => (Scope::default(), Some(gap)),
     };
-    (Selected { deal, id, key, excluded }, gap)
+    let Scope { excluded, undecided } = scope;
+    (Selected { deal, id, key, excluded, undecided }, gap)
 }
 
 /// The order of two rows with one id; equal when nothing tells them apart.

@@ -72,24 +72,21 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         return Ok(if missing.is_empty() { Exit::Nothing } else { Exit::Clean });
     }
     let done = invocation.block_on(workflow::backfill(&context, &missing))??;
-    for remark in &done.remarks {
-        invocation.say(format!("note: {remark}"));
-    }
     let mut lines = Vec::new();
-    let mut exit = Exit::Clean;
+    let mut exit = invocation.tell("", &done.remarks);
     for (deal, result) in missing.iter().zip(done.results) {
         match result {
             Ok(signed) => {
-                for remark in &signed.remarks {
-                    invocation.say(format!("note: {}: {remark}", signed.key));
-                }
+                let key = signed.key.as_str();
+                exit = exit.max(invocation.tell(key, &signed.remarks));
                 if arguments.deliver {
-                    invocation.block_on(workflow::deliver(
-                        &context,
-                        &signed.key,
-                        false,
-                        false,
-                    ))??;
+                    let delivery = workflow::deliver(&context, &signed.key, false, false);
+                    let delivered = invocation.block_on(delivery)??;
+                    exit = exit.max(invocation.tell(key, &delivered.remarks));
+                    if let Some(held) = &delivered.held {
+                        invocation.warn(format!("warning: {key}: {held}"));
+                        exit = Exit::CouldNot;
+                    }
                 }
                 lines.push(Line {
                     path: Some(signed.path),
@@ -104,7 +101,9 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         }
     }
     if arguments.deliver {
-        context.push(&mut workflow::Remarks::default())?;
+        let mut remarks = workflow::Remarks::default();
+        context.push(&mut remarks)?;
+        exit = exit.max(invocation.tell("", &remarks));
     }
     print(arguments, invocation, &lines, false)?;
     Ok(exit)

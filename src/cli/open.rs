@@ -28,8 +28,7 @@ pub(super) struct Ports {
 
 /// Opens the ledger around the folder of the command line.
 pub(super) fn open(invocation: &Invocation, ports: Ports) -> Result<Context, CliError> {
-    let ledger = Ledger::open(&invocation.folder)?;
-    let (config, schema) = read_settings(&ledger)?;
+    let (ledger, config, schema) = open_ledger(&invocation.folder)?;
     let schema = Arc::new(schema);
     let template = template_of(&ledger, "brief.md.j2")?;
     let renderer = Renderer::new(template.as_deref()).map_err(|error| {
@@ -50,6 +49,17 @@ pub(super) fn open(invocation: &Invocation, ports: Ports) -> Result<Context, Cli
     })
 }
 
+/// The ledger around a folder, on the branch that its settings name.
+pub(super) fn open_ledger(folder: &Path) -> Result<(Ledger, Config, Schema), CliError> {
+    let ledger = Ledger::open(folder)?;
+    let (config, schema) = read_settings(&ledger)?;
+    let ledger = match &config.branch {
+        Some(branch) => ledger.on_branch(branch)?,
+        None => ledger,
+    };
+    Ok((ledger, config, schema))
+}
+
 /// The settings of a ledger, checked against its schema: of its checkout, else
 /// of its tip.
 pub(super) fn read_settings(ledger: &Ledger) -> Result<(Config, Schema), CliError> {
@@ -68,6 +78,12 @@ pub(super) fn read_settings(ledger: &Ledger) -> Result<(Config, Schema), CliErro
     };
     let problems = config.check(&schema);
     if problems.is_empty() { Ok((config, schema)) } else { Err(config_error(&problems)) }
+}
+
+/// The configuration that a commit of a ledger holds, where it holds one.
+pub(super) fn config_at(ledger: &Ledger, commit: &str) -> Result<Option<Config>, CliError> {
+    let Some(bytes) = ledger.snapshot_at(commit)?.read(FILE_NAME)? else { return Ok(None) };
+    Config::parse(&bytes).map(Some).map_err(|problems| config_error(&problems))
 }
 
 fn config_error(problems: &[Problem]) -> CliError {

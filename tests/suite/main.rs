@@ -20,6 +20,7 @@ mod brief_order;
 mod brief_render;
 mod brief_rules;
 mod brief_schema;
+mod cheats;
 mod config;
 mod config_reference;
 mod config_shapes;

@@ -292,7 +292,7 @@ fn a_scope_rule_that_fails_keeps_the_deal_and_makes_the_audit_incomplete() {
         as_of: at(NOW),
         ledger: &ledger,
         more_ledgers: &[],
-        policy: &world.policy,
+        policies: &handoff::audit::Policies::unchanged(world.policy.clone()),
         exclude: &|_| {
             Err(Gap { what: "scope.exclude[0]".into(), why: "undefined value".into(), help: None })
         },

@@ -39,6 +39,8 @@ fn signed_and_not_won_is_found_although_no_won_deal_shows_it() {
     let server = runtime.block_on(MockServer::start());
     let id = runtime.block_on(pandadoc(&server, "77"));
     let sandbox = ledger_with(&server);
+    // The audit reads the settings that are committed.
+    sandbox.git("ledger", &["commit", "-qam", "the settings"]);
     write_deals(&sandbox, "77,Acme,Contract sent,,false,100.00,USD\n");
 
     let without = sandbox.handoff("ledger", &AUDIT[..5]);
@@ -87,6 +89,7 @@ fn a_provider_that_cannot_be_asked_is_never_a_clean_audit() {
     let runtime = runtime();
     let server = runtime.block_on(MockServer::start());
     let sandbox = ledger_with(&server);
+    sandbox.git("ledger", &["commit", "-qam", "the settings"]);
     let ran = sandbox.handoff("ledger", AUDIT).exits(3);
     assert!(ran.stdout.contains("the completed documents of PandaDoc"), "{}", ran.stdout);
     assert!(ran.stdout.contains("PANDADOC_API_KEY"), "{}", ran.stdout);

@@ -37,25 +37,22 @@ pub(super) fn select<'a>(input: &AuditInput<'a>) -> Selection<'a> {
     let mut gaps = source_gaps.to_vec();
     let mut remarks = Vec::new();
 
-    // A source that never says where a deal stands is an export of won deals.
-    // One that says so for some and not for others has left something out.
+    // A deal whose outcome is not known is not counted, and never in silence. A
+    // file says itself which cells do not tell.
     let unknown: Vec<&Deal> = all.iter().filter(|d| d.outcome == Outcome::Unknown).collect();
-    if !unknown.is_empty() && unknown.len() == all.len() {
-        remarks.push("The source has no stage; every deal is counted as won.".to_owned());
-    } else if !unknown.is_empty() {
+    if !unknown.is_empty() && input.population.source.kind != "file" {
         gaps.push(Gap {
             what: format!("the outcome of {}", list_deals(&unknown)),
-            why: "the source does not say whether they were won; they are counted as won"
-                .to_owned(),
-            help: Some(
-                "Fill in the stage of these deals, or leave them out of the export.".to_owned(),
-            ),
+            why: "the source does not say whether they were won; they are not counted".to_owned(),
+            help: Some("Give these deals a stage in the CRM that is open, won or lost.".to_owned()),
         });
     }
 
+    // Won already, and dated ahead: people leave the expected date in the CRM.
+    let future = |deal: &Deal| deal.closed_won_at.is_some_and(|at| at > input.as_of);
     let won = |deal: &&Deal| {
-        matches!(deal.outcome, Outcome::Won | Outcome::Unknown)
-            && deal.closed_won_at.is_none_or(|at| input.window.contains(at) && at <= input.as_of)
+        deal.outcome == Outcome::Won
+            && deal.closed_won_at.is_none_or(|at| input.window.contains(at))
     };
     let mut deals: Vec<(Selected<'a>, Option<Gap>)> =
         all.par_iter().filter(won).map(|deal| selected(deal, input)).collect();
@@ -98,6 +95,13 @@ pub(super) fn select<'a>(input: &AuditInput<'a>) -> Selection<'a> {
         }
     }
 
+    let ahead: Vec<&Deal> = deals.iter().map(|d| d.deal).filter(|deal| future(deal)).collect();
+    if !ahead.is_empty() {
+        remarks.push(format!(
+            "Won already, with a close date in the future; counted: {}.",
+            list_deals(&ahead)
+        ));
+    }
     let undated: Vec<&Deal> =
         deals.iter().map(|d| d.deal).filter(|d| d.closed_won_at.is_none()).collect();
     if !undated.is_empty() {

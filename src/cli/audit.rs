@@ -10,7 +10,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::formats::Formats;
 use super::invocation::Invocation;
-use super::open::{Ports, open, open_deals};
+use super::open::{Ports, company_zone, open, open_deals};
 use super::progress::{Counting, Reading};
 use super::signatures;
 use crate::audit::{AuditReport, Outcome};
@@ -27,7 +27,7 @@ use crate::workflow::{self, AuditRequest, Context, LedgersAt};
 /// The arguments of `audit`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// An export of the deals, CSV or JSON [default: the CRM in handoff.yaml]
+    /// An export of the deals: CSV, JSON or a workbook; - for standard input [default: the CRM in handoff.yaml]
     #[arg(long, value_name = "FILE")]
     pub deals: Option<PathBuf>,
     /// Deals won from this day or moment on
@@ -83,8 +83,7 @@ impl Level {
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let formats = arguments.formats.check()?;
     let (first, more) = ledgers(arguments, invocation)?;
-    let zone =
-        first.config.first_touch.calendar.as_ref().map_or(Tz::UTC, crate::time::Calendar::zone);
+    let zone = company_zone(&first.config).unwrap_or(Tz::UTC);
     let window = parse_window(arguments.from.as_deref(), arguments.to.as_deref(), zone)
         .map_err(|error| CliError::usage(error.to_string()))?;
     let moment = as_of(arguments, &first.ledger, zone, invocation)?;

@@ -1,8 +1,9 @@
 //! Opening the ledger a command works in: repository, configuration, schema,
 //! templates, ports. Every problem of the configuration is told at once.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use chrono_tz::Tz;
 
@@ -111,7 +112,32 @@ pub(super) fn open_crm(
 ) -> Result<Option<Box<dyn Crm>>, CliError> {
     let requested = requested(config);
     let connection = Connection { secrets: &invocation.secrets()?, root, requested: &requested };
-    crm::build(&config.crm, &connection).map_err(CliError::from)
+    let mut crm = config.crm.clone();
+    if let Some(file) = &mut crm.file {
+        file.company_zone = company_zone(config);
+    }
+    crm::build(&crm, &connection).map_err(CliError::from)
+}
+
+/// The zone that the company's days are days of: the calendar's, else that of
+/// the export file; `None` where neither is set.
+pub(super) fn company_zone(config: &Config) -> Option<Tz> {
+    let calendar = config.first_touch.calendar.as_ref().map(crate::time::Calendar::zone);
+    calendar.or_else(|| config.crm.file.as_ref()?.zone())
+}
+
+/// What came on standard input; a command that opens the deals twice reads it once.
+fn standard_input() -> Result<&'static [u8], CliError> {
+    static INPUT: OnceLock<Vec<u8>> = OnceLock::new();
+    if let Some(bytes) = INPUT.get() {
+        return Ok(bytes);
+    }
+    let mut bytes = Vec::new();
+    std::io::stdin().lock().read_to_end(&mut bytes).map_err(|error| {
+        CliError::usage(format!("standard input cannot be read: {error}"))
+            .help("give --deals FILE, an export of your deals")
+    })?;
+    Ok(INPUT.get_or_init(|| bytes))
 }
 
 /// The properties that the configuration reads of deals.
@@ -218,6 +244,15 @@ pub(super) fn open_deals(
                 .help("give --deals FILE, an export of your deals, or connect a CRM under `crm:` in handoff.yaml")
         });
     };
+    let company_zone = company_zone(&context.config);
+    if file.as_os_str() == "-" {
+        let mut settings =
+            context.config.crm.file.clone().unwrap_or_else(|| FileSettings::of(file));
+        settings.deals = PathBuf::from("standard input");
+        settings.company_zone = company_zone;
+        let given = standard_input()?;
+        return Ok(Box::new(crm::open_file(settings, root, Some(given))?.with_detail(detail)));
+    }
     let path = invocation.path(file);
     // The columns, dates and joins of the configuration are meant for this company's exports.
     let mut settings = context.config.crm.file.clone().unwrap_or_else(|| FileSettings::of(file));
@@ -225,7 +260,8 @@ pub(super) fn open_deals(
     let inside = path.canonicalize().ok().zip(root.canonicalize().ok());
     let inside = inside.and_then(|(path, root)| Some(path.strip_prefix(root).ok()?.to_path_buf()));
     settings.deals = inside.unwrap_or(path);
-    Ok(Box::new(crm::open_file(settings, root)?.with_detail(detail)))
+    settings.company_zone = company_zone;
+    Ok(Box::new(crm::open_file(settings, root, None)?.with_detail(detail)))
 }
 
 /// What of the configuration works and may surprise.

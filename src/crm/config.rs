@@ -68,7 +68,7 @@ pub fn build(
         made.push(Box::new(pipedrive.reading(connection.requested.clone())));
     }
     if let Some(settings) = &config.file {
-        made.push(Box::new(open_file(settings.clone(), connection.root)?));
+        made.push(Box::new(open_file(settings.clone(), connection.root, None)?));
     }
     if made.len() > 1 {
         return Err(CrmError::Settings {
@@ -79,13 +79,18 @@ pub fn build(
     Ok(made.pop())
 }
 
-/// An export file as a CRM, with its `won` expression compiled.
+/// An export file as a CRM, with its `won` expression compiled. `given` are the
+/// file's bytes where they came on standard input.
 ///
 /// # Errors
 /// When the expression is none, or the file cannot be read.
-pub fn open_file(settings: FileSettings, root: &Path) -> Result<FileCrm, CrmError> {
+pub fn open_file(
+    settings: FileSettings,
+    root: &Path,
+    given: Option<&[u8]>,
+) -> Result<FileCrm, CrmError> {
     let won = settings.won.as_deref().map(won_test).transpose()?;
-    FileCrm::open(settings, root, won)
+    FileCrm::open_given(settings, root, won, given)
 }
 
 fn won_test(source: &str) -> Result<WonTest, CrmError> {

@@ -102,7 +102,9 @@ pub fn audit(
             .first_touch
             .calendar
             .as_ref()
-            .map_or(chrono_tz::Tz::UTC, crate::time::Calendar::zone),
+            .map(crate::time::Calendar::zone)
+            .or_else(|| config.crm.file.as_ref()?.zone())
+            .unwrap_or(chrono_tz::Tz::UTC),
         expects_task: config.deliver.opens_task(),
         ..Policy::default()
     };

@@ -5,6 +5,7 @@ use super::load::{Loaded, SignRule};
 use super::problems::SHOWN;
 use super::settings::{Column, DateOrder, DecimalSign, FileSettings};
 use super::tally::Tally;
+use crate::model::Gap;
 use crate::text::quoted;
 
 /// A number and its noun: `1 deal`, `2 deals`.
@@ -43,7 +44,7 @@ pub(super) fn all(loaded: &Loaded, settings: &FileSettings, tally: &Tally) -> Ve
 }
 
 fn dates(loaded: &Loaded, settings: &FileSettings, tally: &Tally, remarks: &mut Vec<String>) {
-    if settings.dates.timezone.is_none() {
+    if settings.zone().is_none() {
         let zone = "crm.file.dates.timezone says otherwise.";
         if tally.without_offset > 0 {
             remarks.push(format!(
@@ -84,9 +85,11 @@ fn amounts(loaded: &Loaded, settings: &FileSettings, tally: &Tally, remarks: &mu
             sign_in_words(sign)
         ));
     }
-    if tally.likely_sign > 0 {
+    if let Some((row, read)) = &tally.likely_amount {
         remarks.push(format!(
-            "Amounts such as 1,234, read as whole thousands since nothing in the file says otherwise: {}.",
+            "Amounts with one sign before three digits, read as whole thousands since nothing in the \
+             file proves the sign: {}, the first in row {row}, {read}. \
+             crm.file.numbers.decimal says it for certain.",
             tally.likely_sign
         ));
     }
@@ -116,18 +119,68 @@ fn stages(tally: &Tally, remarks: &mut Vec<String>) {
             words(&tally.by_probability)
         ));
     }
+}
+
+/// What is not known of which deals are won; each makes the audit incomplete.
+pub(super) fn gaps(loaded: &Loaded, tally: &Tally, rows: usize) -> Vec<Gap> {
+    let mut gaps = Vec::new();
     if tally.unknown > 0 {
-        let stages = if tally.unknown_stages.is_empty() {
-            "there is no column that says so".to_owned()
+        let cells = tally.unknown_cells.iter().take(SHOWN).map(|(cell, (count, row))| {
+            if *count == 1 {
+                format!("{cell} (row {row})")
+            } else {
+                format!("{cell} ({count} deals)")
+            }
+        });
+        let more = tally.unknown_cells.len().saturating_sub(SHOWN);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let say = loaded.columns.say_outcome();
+        let why = if say {
+            format!(
+                "nothing says whether these are won: {}{more}",
+                cells.collect::<Vec<_>>().join(", ")
+            )
         } else {
-            format!("the stages are {}", words(&tally.unknown_stages))
+            format!(
+                "the file has no column that says so; its columns are {}",
+                loaded.table.headers_in_words()
+            )
         };
-        remarks.push(format!(
-            "Deals that may be won or not: {}; {stages}. Say which are won: crm.file.won, an \
-             expression such as deal.stage == 'Closed Won'.",
-            tally.unknown
-        ));
+        let stage = tally.unknown_stages.first().map_or("Closed Won", String::as_str);
+        let line =
+            format!("crm.file.won: \"deal.stage == '{}'\"", stage.replace(['\'', '"', '\\'], "?"));
+        let help = if say {
+            format!(
+                "Say in handoff.yaml which deals are won, such as {line}, with the stage that is the won one."
+            )
+        } else {
+            "Add the stage to the export. If every row is a won deal, write crm.file.won: true."
+                .to_owned()
+        };
+        gaps.push(Gap {
+            what: format!("the outcome of {} of {rows}", counted(tally.unknown, "deal")),
+            why,
+            help: Some(help),
+        });
     }
+    for (row, why) in tally.undecided.iter().take(SHOWN) {
+        gaps.push(Gap {
+            what: format!("the outcome of the deal in row {row} of {}", loaded.shown()),
+            why: why.clone(),
+            help: Some(
+                "Correct the row, or say in handoff.yaml which column counts: crm.file.won: \"deal.stage == 'Closed Won'\""
+                    .to_owned(),
+            ),
+        });
+    }
+    if let Some(more) = tally.undecided.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        gaps.push(Gap {
+            what: format!("the outcome of {}", counted(more, "more deal")),
+            why: "their cells contradict each other, too".to_owned(),
+            help: None,
+        });
+    }
+    gaps
 }
 
 /// The sign as people write it.

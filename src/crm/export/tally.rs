@@ -1,10 +1,6 @@
 //! What was assumed while deals were built, counted for the remarks.
 
-use std::collections::BTreeMap;
-
-use super::won::Evidence;
-use crate::model::Deal;
-use crate::text::quoted;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What was assumed while deals were built, counted for the remarks.
 #[derive(Debug, Default)]
@@ -12,8 +8,15 @@ pub(super) struct Tally {
     pub(super) without_offset: usize,
     pub(super) whole_days: usize,
     pub(super) by_probability: BTreeMap<String, usize>,
-    pub(super) unknown_stages: BTreeMap<String, usize>,
+    /// Cells that do not say whether a deal is won: how many, and the first row.
+    pub(super) unknown_cells: BTreeMap<String, (usize, usize)>,
+    pub(super) unknown_stages: BTreeSet<String>,
     pub(super) unknown: usize,
+    /// Rows whose cells contradict each other or cannot be read, with why.
+    pub(super) undecided: Vec<(usize, String)>,
+    /// The first amount that was read as whole thousands, and what came of it.
+    pub(super) likely_amount: Option<(usize, String)>,
+    pub(super) repaired_ids: usize,
     pub(super) without_amount: usize,
     pub(super) without_currency: usize,
     pub(super) weak: usize,
@@ -39,27 +42,17 @@ impl Tally {
         for (stage, n) in other.by_probability {
             *self.by_probability.entry(stage).or_default() += n;
         }
-        for (stage, n) in other.unknown_stages {
-            *self.unknown_stages.entry(stage).or_default() += n;
+        for (cell, (n, row)) in other.unknown_cells {
+            let entry = self.unknown_cells.entry(cell).or_insert((0, row));
+            *entry = (entry.0 + n, entry.1.min(row));
         }
+        self.unknown_stages.extend(other.unknown_stages);
+        self.undecided.extend(other.undecided);
+        self.undecided.sort();
+        self.likely_amount = self.likely_amount.take().into_iter().chain(other.likely_amount).min();
+        self.repaired_ids += other.repaired_ids;
         for (join, n) in other.unjoined {
             *self.unjoined.entry(join).or_default() += n;
         }
-    }
-}
-
-/// Counts a deal whose stage does not say for itself whether it is won.
-pub(super) fn count_stage(deal: &Deal, evidence: Evidence, tally: &mut Tally) {
-    let into = match evidence {
-        Evidence::Said => return,
-        Evidence::Probability => &mut tally.by_probability,
-        Evidence::Nothing => {
-            tally.unknown += 1;
-            &mut tally.unknown_stages
-        }
-    };
-    let stage = deal.stage.as_deref().map(quoted).unwrap_or_default();
-    if !stage.is_empty() {
-        *into.entry(stage).or_default() += 1;
     }
 }

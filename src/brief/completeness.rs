@@ -229,7 +229,7 @@ impl Walk<'_> {
             return;
         }
         match (&field.shape, value) {
-            (Shape::Mapping { fields, other }, Value::Object(entries)) => {
+            (Shape::Mapping { fields, other, .. }, Value::Object(entries)) => {
                 for child in fields {
                     let step = Step::below(&here, At::Field(child));
                     self.visit(child, entries.get(&child.name), step);

@@ -62,6 +62,47 @@ fn at(
     (!merged.is_empty()).then_some(Value::Object(merged))
 }
 
+/// The answers in which a merged brief follows people and not the machine, as
+/// JSON pointers: where `merged` differs from `theirs` and `ours` from `base`.
+/// A list is one answer. The next merge must take them for changed again,
+/// although the merged brief is then the machine's last version.
+#[must_use]
+pub fn kept_answers(
+    base: Option<&Value>,
+    ours: &Value,
+    theirs: &Value,
+    merged: &Value,
+) -> Vec<String> {
+    let mut kept = Vec::new();
+    walk_kept(base, Some(ours), Some(theirs), merged, "", &mut kept);
+    kept
+}
+
+fn walk_kept(
+    base: Option<&Value>,
+    ours: Option<&Value>,
+    theirs: Option<&Value>,
+    merged: &Value,
+    pointer: &str,
+    kept: &mut Vec<String>,
+) {
+    fn inner<'a>(side: Option<&'a Value>, name: &str) -> Option<&'a Value> {
+        side.and_then(|side| side.get(name))
+    }
+    match merged {
+        Value::Object(fields) if unknown(merged).is_none() => {
+            for (name, value) in fields {
+                let pointer = format!("{pointer}/{}", super::answer::escape(name));
+                let (base, ours, theirs) =
+                    (inner(base, name), inner(ours, name), inner(theirs, name));
+                walk_kept(base, ours, theirs, value, &pointer, kept);
+            }
+        }
+        _ if theirs != Some(merged) && ours != base => kept.push(pointer.to_owned()),
+        _ => {}
+    }
+}
+
 /// The value without fields that hold nothing; lists stay as they are.
 fn without_blanks(value: &Value) -> Option<Value> {
     let value = match value {

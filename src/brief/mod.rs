@@ -4,6 +4,7 @@
 mod answer;
 mod changes;
 mod completeness;
+mod expression;
 mod form;
 mod mapping;
 mod merge;
@@ -19,13 +20,16 @@ pub use changes::{ChangedAnswer, changed_answers};
 pub use completeness::{
     Absence, Answer, Completeness, MissingField, QUESTIONS, UnknownAnswer, question,
 };
-pub use form::{FormAnswers, FormProblem, issue_form, read_form};
-pub(crate) use mapping::fold_property;
-pub use mapping::{
-    BASE_MAPPINGS, BaseMapping, Expression, ExpressionError, MappedBrief, Mapping, MappingInput,
-    MappingProblem, Remark,
+pub(crate) use expression::fold_property;
+pub use expression::{
+    Decision, Expression, ExpressionError, Holds, Print, RECORDS, Template, TemplateFault,
 };
-pub use merge::merge;
+pub use form::{FormAnswers, FormProblem, issue_form, read_form};
+pub use mapping::{
+    BASE_MAPPINGS, BaseMapping, FirstTouch, MappedBrief, Mapping, MappingInput, MappingProblem,
+    Remark,
+};
+pub use merge::{kept_answers, merge};
 pub use model::{BRIEF_SCHEMA, Brief};
 pub use render::{DEFAULT_TEMPLATE, RenderError, RenderInput, Renderer};
 pub use rules::{
@@ -37,6 +41,7 @@ pub use schema::{
     Violation,
 };
 pub use timeline::{
-    Event, EventKind, TIMELINE_SCHEMA, Timeline, deadline_in_force, deadline_moves,
+    DecidedBy, Event, EventKind, TIMELINE_SCHEMA, Timeline, TouchEvidence, deadline_in_force,
+    deadline_moves,
 };
 pub use view::{Colleague, Commitment, CustomerContact, View};

@@ -19,6 +19,8 @@ pub enum EventKind {
     Drafted,
     /// The brief has its signature.
     Signed,
+    /// A later document of the same deal was added to the brief.
+    Amended,
     /// The deal was corrected in its CRM, and the brief follows.
     Corrected,
     /// The CSM's first-touch task exists.
@@ -33,6 +35,8 @@ pub enum EventKind {
     Welcomed,
     /// The CRM says Closed Won and links the brief.
     CrmUpdated,
+    /// The handoff has a (new) CSM.
+    Assigned,
     /// The CSM accepted.
     Accepted,
     /// The CSM returned it, with a reason.
@@ -43,6 +47,10 @@ pub enum EventKind {
     Resubmitted,
     /// The CSM knows what it came again with.
     CsmTold,
+    /// Somebody was reminded of what they owe.
+    Reminded,
+    /// Somebody's manager was told of what is overdue.
+    Escalated,
     /// The CSM's first human contact with the customer.
     Touched,
     /// Somebody gave the first touch another deadline.
@@ -57,6 +65,77 @@ pub enum EventKind {
     Backfilled,
     /// A delivery failed for good.
     DeliveryFailed,
+}
+
+impl EventKind {
+    /// The name in timelines, commits and messages.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::Drafted => "drafted",
+            Self::Signed => "signed",
+            Self::Amended => "amended",
+            Self::Corrected => "corrected",
+            Self::TaskOpened => "task_opened",
+            Self::Notified => "notified",
+            Self::Emailed => "emailed",
+            Self::ProjectStarted => "project_started",
+            Self::Welcomed => "welcomed",
+            Self::CrmUpdated => "crm_updated",
+            Self::Assigned => "assigned",
+            Self::Accepted => "accepted",
+            Self::Returned => "returned",
+            Self::RepTold => "rep_told",
+            Self::Resubmitted => "resubmitted",
+            Self::CsmTold => "csm_told",
+            Self::Reminded => "reminded",
+            Self::Escalated => "escalated",
+            Self::Touched => "touched",
+            Self::DeadlineMoved => "deadline_moved",
+            Self::Exempted => "exempted",
+            Self::PromiseKept => "promise_kept",
+            Self::Voided => "voided",
+            Self::Backfilled => "backfilled",
+            Self::DeliveryFailed => "delivery_failed",
+        }
+    }
+
+    /// The name as people read it: `task opened`.
+    #[must_use]
+    pub fn words(self) -> String {
+        self.as_str().replace('_', " ")
+    }
+}
+
+impl std::fmt::Display for EventKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// How well a first touch is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TouchEvidence {
+    /// The CSM says so.
+    Claimed,
+    /// The CRM has an e-mail, call or meeting with a contact of the deal.
+    Crm,
+}
+
+/// What decided that a document is a contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DecidedBy {
+    /// A rule under `documents:`.
+    Rule,
+    /// The deal was won already.
+    Won,
+    /// The document has a total above zero.
+    Total,
+    /// A person, with `--as` or by releasing a held document.
+    Person,
 }
 
 /// One thing that happened.
@@ -83,9 +162,19 @@ pub struct Event {
     /// when the deal is corrected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub brief: Option<String>,
+    /// JSON pointers of the answers that people had changed and that this
+    /// version of the brief therefore kept, beside `brief`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<String>,
     /// The deadline that was set, for `deadline_moved`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<DateTime<Utc>>,
+    /// How well it is known, for `touched`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<TouchEvidence>,
+    /// What decided that the document counts, for `signed`, `amended` and `backfilled`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<DecidedBy>,
 }
 
 impl Event {
@@ -100,7 +189,10 @@ impl Event {
             by: None,
             reason: None,
             brief: None,
+            kept: Vec::new(),
             due: None,
+            evidence: None,
+            decided_by: None,
         }
     }
 }
@@ -183,6 +275,28 @@ pub fn deadline_in_force(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_shipped_schema_knows_every_event_by_the_name_that_timelines_write() {
+        let schema: serde_json::Value =
+            serde_json::from_str(include_str!("../../schema/timeline.schema.json"))
+                .expect("the schema is JSON");
+        let names = schema["properties"]["events"]["items"]["properties"]["event"]["enum"]
+            .as_array()
+            .expect("the names of events");
+        let mut last = None;
+        for name in names {
+            let kind: EventKind = serde_json::from_value(name.clone()).expect("a known event");
+            assert_eq!(name, kind.as_str());
+            assert!(last < Some(kind), "{kind} is out of order");
+            last = Some(kind);
+        }
+        // The last one by order is the last one there is.
+        assert_eq!(
+            (last, names.len()),
+            (Some(EventKind::DeliveryFailed), 1 + EventKind::DeliveryFailed as usize)
+        );
+    }
 
     #[test]
     fn a_deadline_is_moved_before_it_has_passed_or_not_at_all() {

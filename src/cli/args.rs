@@ -10,7 +10,8 @@ use super::exit::Exit;
 use super::invocation::Invocation;
 use super::{
     audit, backfill, catch_up, coverage, deliver, demo, doctor, draft, explain, inbox, init,
-    people, promises, reference, render, schema, serve, sign, status, sync, validate, watch, work,
+    people, promises, reference, refresh, render, schema, serve, sign, status, sync, validate,
+    watch, work,
 };
 use crate::brief::EventKind;
 
@@ -81,6 +82,8 @@ pub enum Command {
     Sign(sign::Arguments),
     /// Make every delivery that is missing
     Deliver(deliver::Arguments),
+    /// Read the deals again: what the CRM corrected becomes commits, and everybody who was told hears of it
+    Refresh(refresh::Arguments),
     /// Check briefs against the schema and the rules
     Validate(validate::Arguments),
     /// Compare the ledger's history with the closed-won deals
@@ -143,6 +146,7 @@ impl Command {
             Self::Draft(arguments) => draft::run(arguments, invocation),
             Self::Sign(arguments) => sign::run(arguments, invocation),
             Self::Deliver(arguments) => deliver::run(arguments, invocation),
+            Self::Refresh(arguments) => refresh::run(arguments, invocation),
             Self::Validate(arguments) => validate::run(arguments, invocation),
             Self::Audit(arguments) => audit::run(arguments, invocation),
             Self::Status(arguments) => status::run(arguments, invocation),

@@ -99,7 +99,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         }
     }
     if arguments.deliver {
-        context.push(&mut Vec::new())?;
+        context.push(&mut workflow::Remarks::default())?;
     }
     print(arguments, invocation, &lines, false)?;
     Ok(exit)

@@ -84,7 +84,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
 
 /// What was merged and written on the remote is looked at, too.
 pub(super) fn catch_up(context: &Context, invocation: &Invocation) {
-    let mut remarks = Vec::new();
+    let mut remarks = workflow::Remarks::default();
     workflow::catch_up(context, &mut remarks);
     for remark in remarks {
         invocation.say(format!("note: {remark}"));
@@ -98,6 +98,17 @@ pub(super) fn parse_key(text: &str) -> Result<Key, CliError> {
             "a key stands behind the last `--` of a brief's folder, such as hubspot-9876543210",
         )
     })
+}
+
+/// Delivers what is due for these handoffs, as a part of another command;
+/// whether all of it was done.
+pub(super) fn follow_up(
+    context: &Context,
+    keys: &[Key],
+    invocation: &Invocation,
+) -> Result<bool, CliError> {
+    let results = invocation.block_on(all(context, keys, false, false, invocation))??;
+    Ok(!results.iter().flat_map(|it| &it.results).any(|result| result.outcome.is_err()))
 }
 
 async fn all(
@@ -118,7 +129,7 @@ async fn all(
         results.push(delivered);
     }
     if wrote {
-        let mut remarks = Vec::new();
+        let mut remarks = workflow::Remarks::default();
         context.push(&mut remarks)?;
         for remark in remarks {
             invocation.say(format!("note: {remark}"));
@@ -167,7 +178,7 @@ fn to_text(results: &[Delivered], dry_run: bool) -> String {
 pub(super) fn lines(delivered: &Delivered) -> Vec<String> {
     let mut lines = Vec::new();
     for result in &delivered.results {
-        let event = workflow::event_word(result.event);
+        let event = result.event.words();
         lines.push(match &result.outcome {
             Ok(mark) => {
                 let remark = mark

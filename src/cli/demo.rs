@@ -270,10 +270,10 @@ fn person(
     invocation: &Invocation,
 ) -> Result<(), CliError> {
     let key = Key::parse(key).map_err(|error| CliError::could_not(error.to_string()))?;
-    workflow::record(context, &key, event, &mut Vec::new())?;
+    workflow::record(context, &key, event, &mut workflow::Remarks::default())?;
     let folder = context.stored(&key, None)?.map(|stored| stored.folder).unwrap_or_default();
     let reason = event.reason.as_deref().map_or_else(String::new, |reason| format!(": {reason}"));
-    let word = workflow::event_word(event.kind);
+    let word = event.kind.words();
     invocation.print(format!(
         "  {}  {:<20} {word} by {}{reason}\n",
         at.format("%m-%d %H:%M"),

@@ -11,7 +11,7 @@ use super::error::CliError;
 use super::hand_over::LedgerHandler;
 use super::inbox_argument::InboxArgument;
 use super::invocation::Invocation;
-use super::open::{Ports, open, read_config};
+use super::open::{Ports, open, read_settings};
 use crate::crm::Triggers;
 use crate::esign::Providers;
 use crate::intake::{Clock, Inbox, Metrics, Worker};
@@ -39,7 +39,7 @@ impl Intake {
         invocation: &Invocation,
     ) -> Result<Self, CliError> {
         let ledger = Ledger::open(&invocation.folder)?;
-        let config = read_config(&ledger)?;
+        let (config, _) = read_settings(&ledger)?;
         let inbox = inbox.open(true, || Ok(ledger.clone()), invocation).await?;
         Ok(Self {
             ledger,

@@ -28,6 +28,7 @@ mod preview;
 mod progress;
 mod promises;
 mod reference;
+mod refresh;
 mod render;
 mod run;
 mod schema;

@@ -31,15 +31,7 @@ pub(super) struct Ports {
 /// Opens the ledger around the folder of the command line.
 pub(super) fn open(invocation: &Invocation, ports: Ports) -> Result<Context, CliError> {
     let ledger = Ledger::open(&invocation.folder)?;
-    let config = read_config(&ledger)?;
-    let schema = match text_of(&ledger, "schema/brief.schema.json")? {
-        Some(bytes) => Schema::compile(&bytes).map_err(|error| {
-            CliError::usage(format!("schema/brief.schema.json: {error}"))
-                .help("mend it, or delete it: then the shipped schema counts")
-        })?,
-        None => Schema::compile(SHIPPED_SCHEMA.as_bytes())
-            .map_err(|error| CliError::could_not(format!("the shipped schema: {error}")))?,
-    };
+    let (config, schema) = read_settings(&ledger)?;
     let schema = Arc::new(schema);
     let template = template_of(&ledger, "brief.md.j2")?;
     let renderer = Renderer::new(template.as_deref()).map_err(|error| {
@@ -60,13 +52,24 @@ pub(super) fn open(invocation: &Invocation, ports: Ports) -> Result<Context, Cli
     })
 }
 
-/// The configuration of a ledger: of its checkout, else of its tip.
-pub(super) fn read_config(ledger: &Ledger) -> Result<Config, CliError> {
+/// The settings of a ledger, checked against its schema: of its checkout, else
+/// of its tip.
+pub(super) fn read_settings(ledger: &Ledger) -> Result<(Config, Schema), CliError> {
     let Some(bytes) = text_of(ledger, FILE_NAME)? else {
         return Err(CliError::usage(format!("{} holds no {FILE_NAME}", ledger.root().display()))
             .help("`handoff init` makes it; `-C DIR` names another ledger"));
     };
-    Config::parse(&bytes).map_err(|problems| config_error(&problems))
+    let config = Config::parse(&bytes).map_err(|problems| config_error(&problems))?;
+    let schema = match text_of(ledger, "schema/brief.schema.json")? {
+        Some(bytes) => Schema::compile(&bytes).map_err(|error| {
+            CliError::usage(format!("schema/brief.schema.json: {error}"))
+                .help("correct it, or delete it: then the shipped schema counts")
+        })?,
+        None => Schema::compile(SHIPPED_SCHEMA.as_bytes())
+            .map_err(|error| CliError::could_not(format!("the shipped schema: {error}")))?,
+    };
+    let problems = config.check(&schema);
+    if problems.is_empty() { Ok((config, schema)) } else { Err(config_error(&problems)) }
 }
 
 fn config_error(problems: &[Problem]) -> CliError {

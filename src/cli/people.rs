@@ -106,7 +106,7 @@ fn record(
         return Err(CliError::usage("--by is empty").help("name who did it"));
     }
     let context = open(invocation, Ports { push: !no_push, ..Ports::default() })?;
-    let mut remarks = Vec::new();
+    let mut remarks = workflow::Remarks::default();
     let recorded = workflow::record(&context, &key, told, &mut remarks)?;
     if recorded.is_some() {
         context.push(&mut remarks)?;
@@ -114,7 +114,7 @@ fn record(
     for remark in remarks {
         invocation.say(format!("note: {remark}"));
     }
-    let word = workflow::event_word(told.kind);
+    let word = told.kind.words();
     let text = match recorded {
         Some(_) => format!("{key}: {word} by {}\n", told.by),
         None => format!("{key}: {word} already, nothing new\n"),

@@ -125,7 +125,7 @@ fn run_keep(keep: &Keep, invocation: &Invocation) -> Result<Exit, CliError> {
     }
     let context = open(invocation, Ports { push: !keep.no_push, ..Ports::default() })?;
     let kept = Kept { at: keep.at.unwrap_or(invocation.now), by: Some(keep.by.clone()) };
-    let mut remarks = Vec::new();
+    let mut remarks = workflow::Remarks::default();
     let recorded = workflow::keep_promise(
         &context,
         &key,

@@ -138,7 +138,7 @@ fn story(row: &StatusRow) -> String {
     );
     text.push_str("\nWhat happened\n");
     for event in &row.events {
-        let word = workflow::event_word(event.event);
+        let word = event.event.words();
         let by = event.by.as_deref().map_or_else(String::new, |by| format!(" by {by}"));
         let reference = event.reference.as_deref().map_or_else(String::new, |r| format!("  {r}"));
         let reason =

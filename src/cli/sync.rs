@@ -54,7 +54,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         exit = Exit::CouldNot;
     }
     if !arguments.dry_run && results.iter().any(|synced| !synced.added.is_empty()) {
-        let mut remarks = Vec::new();
+        let mut remarks = workflow::Remarks::default();
         context.push(&mut remarks)?;
         for remark in remarks {
             invocation.say(format!("note: {remark}"));
@@ -182,7 +182,7 @@ fn to_text(results: &[Synced], dry_run: bool) -> String {
         }
         text.push_str(&format!("{}\n", synced.key));
         for event in &synced.added {
-            let word = workflow::event_word(event.event);
+            let word = event.event.words();
             let by = event.by.as_deref().unwrap_or("somebody");
             let at = event.at.format("%Y-%m-%d %H:%M UTC");
             let reason = event

@@ -1,10 +1,466 @@
-//! `handoff.yaml`: read as it is written, then checked; every problem is
-//! reported at once with its line. Knows the settings of the rooms below and
-//! no vendor by name.
+//! `handoff.yaml`: read as it is written (`written`), then checked (`Config`);
+//! every problem is reported at once with its line. The JSON Schema is made
+//! from the same types (`schema`). Knows the settings of the rooms below and no
+//! vendor by name.
 
-mod parse;
+mod reminders;
+mod schema;
 mod team;
+mod written;
 
-pub use crate::settings::Problem;
-pub use parse::{Config, FILE_NAME, FirstTouch, ScopeRule};
-pub use team::{Assign, Csm, Routing, Team};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use serde::de::DeserializeOwned;
+
+pub use crate::settings::{DocumentKind, Problem};
+pub use reminders::{Channel, Due, Offset, Recipient, Reminder};
+pub use schema::CONFIG_SCHEMA;
+pub use team::{Assign, Csm, Lead, Routing, Team};
+pub use written::{TestDocuments, TouchProof};
+
+use crate::brief::{Expression, ExpressionError, Mapping, MappingProblem, Schema};
+use crate::crm::CrmConfig;
+use crate::deliver::DeliverConfig;
+use crate::esign::EsignConfig;
+use crate::model::Properties;
+use crate::settings::{DocumentRule as WrittenDocumentRule, check_shape, name_path, read_checked};
+use crate::text::quoted;
+use crate::time::{Calendar, CalendarConfig, HumanDuration, deadline};
+use crate::yaml::{Entry, Located, Node, Span, Value, from_node, read};
+use reminders::WrittenReminders;
+use written::{Written, WrittenFirstTouch, WrittenLimits};
+
+/// The configuration's file name in a ledger's root.
+pub const FILE_NAME: &str = "handoff.yaml";
+
+/// What an expression about a deal can read.
+const DEAL_NAMES: [&str; 4] = ["deal", "company", "contacts", "line_items"];
+
+/// What a rule about a document can read.
+const DOCUMENT_NAMES: [&str; 5] = ["signature", "deal", "company", "contacts", "line_items"];
+
+/// By when the CSM makes the first touch.
+#[derive(Debug)]
+pub struct FirstTouch {
+    /// How long after the signature.
+    pub within: HumanDuration,
+    /// In which hours that time runs; `None` is day and night.
+    pub calendar: Option<Calendar>,
+    /// Whether the CSM's word ends the wait, or only evidence of it.
+    pub proof: TouchProof,
+}
+
+impl FirstTouch {
+    /// By when the first touch is due after a signature.
+    #[must_use]
+    pub fn due(&self, signed_at: DateTime<Utc>) -> DateTime<Utc> {
+        deadline(signed_at, self.within, self.calendar.as_ref())
+    }
+}
+
+/// One reason for a won deal to need no handoff.
+#[derive(Debug)]
+pub struct ScopeRule {
+    /// When it applies, over the deal.
+    pub when: Expression,
+    /// Why, for the report.
+    pub reason: String,
+}
+
+/// One rule for completed documents, compiled.
+#[derive(Debug)]
+pub struct DocumentRule {
+    /// When it applies, over `signature`, `deal` and what belongs to the deal.
+    pub when: Expression,
+    /// What the document is.
+    pub is: DocumentKind,
+    /// Why, if the rule says so.
+    pub reason: Option<String>,
+}
+
+/// How long handoff waits for other servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// For the answer to one request.
+    pub request: Duration,
+    /// For all answers that one command needs of a server; `None` is no limit.
+    pub run: Option<Duration>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { request: Duration::from_secs(30), run: None }
+    }
+}
+
+/// The checked configuration of a ledger.
+#[derive(Debug)]
+pub struct Config {
+    /// The strftime pattern of the folders below `briefs/`.
+    pub layout: String,
+    /// The ledger's branch; `None` is the one that HEAD names.
+    pub branch: Option<String>,
+    /// The company's time zone: days begin and end in it.
+    pub timezone: Tz,
+    /// E-sign providers.
+    pub esign: EsignConfig,
+    /// Where deals come from.
+    pub crm: CrmConfig,
+    /// Which default mapping was named.
+    pub map: Option<String>,
+    /// From deal to brief.
+    pub mapping: Mapping,
+    /// Which completed documents are contracts, after the provider's own rules.
+    pub documents: Vec<DocumentRule>,
+    /// Whether documents that are marked as tests count.
+    pub test_documents: TestDocuments,
+    /// How long a document is held whose deal the CRM does not know yet.
+    pub wait_for_deal: HumanDuration,
+    /// Which won deals need no handoff.
+    pub scope: Vec<ScopeRule>,
+    /// Who takes handoffs.
+    pub team: Team,
+    /// By when the first touch is due.
+    pub first_touch: FirstTouch,
+    /// How soon after the signature a brief must be there.
+    pub handoff_within: HumanDuration,
+    /// Who is reminded of what is due; empty when reminders are off.
+    pub reminders: Vec<Reminder>,
+    /// How long handoff waits for other servers.
+    pub limits: Limits,
+    /// What a signed brief sets off.
+    pub deliver: DeliverConfig,
+}
+
+impl Config {
+    /// The properties that `scope` reads: an audit's deals must come with them.
+    #[must_use]
+    pub fn scope_properties(&self) -> Properties {
+        let mut read = Properties::default();
+        self.scope.iter().for_each(|rule| read.extend(&rule.when.properties()));
+        read
+    }
+
+    /// Reads and checks a configuration.
+    ///
+    /// # Errors
+    /// Every problem at once, in the order of the file.
+    pub fn parse(source: &[u8]) -> Result<Self, Vec<Problem>> {
+        let root = read(source).map_err(|error| vec![Problem::from(error)])?;
+        if root.as_map().is_none() {
+            let message = "the configuration is a mapping that begins with `version: 1`";
+            return Err(vec![Problem::at(root.span, message).help("`handoff init` lays one down")]);
+        }
+        let (rest, mut problems) = check_shape(&root, &CONFIG_SCHEMA);
+        let written = read_whole::<Written>(&rest, &mut problems);
+        let esign = section(&rest, "esign", derived::<EsignConfig>, &mut problems);
+        let crm = section(&rest, "crm", derived::<CrmConfig>, &mut problems);
+        let deliver = section(&rest, "deliver", derived::<DeliverConfig>, &mut problems);
+        let config = written
+            .map(|written| Self::check_written(written, &rest, esign, crm, deliver, &mut problems));
+        match config {
+            Some(config) if problems.is_empty() => Ok(config),
+            _ => Err(in_order(problems)),
+        }
+    }
+
+    fn check_written(
+        written: Written,
+        node: &Node,
+        esign: EsignConfig,
+        crm: CrmConfig,
+        deliver: DeliverConfig,
+        problems: &mut Vec<Problem>,
+    ) -> Self {
+        let own_fields = entries(node, "brief");
+        let map = written.map.as_ref().map(|map| map.value.clone());
+        let mut documents = Vec::new();
+        for rule in written.documents.into_iter().flatten() {
+            documents.extend(document_rule(rule, problems));
+        }
+        let mut scope = Vec::new();
+        for rule in written.scope.into_iter().flat_map(|scope| scope.exclude) {
+            if let Some(when) = compile(&rule.when, Some(&DEAL_NAMES), problems) {
+                scope.push(ScopeRule { when, reason: rule.reason });
+            }
+        }
+        let own_zone = written.timezone.map(|zone| zone.0);
+        let first_touch =
+            first_touch(written.first_touch.unwrap_or_default(), own_zone, node, problems);
+        let zone = own_zone.or_else(|| first_touch.calendar.as_ref().map(Calendar::zone));
+        Self {
+            layout: layout(written.layout, problems),
+            branch: branch(written.branch, problems),
+            timezone: zone.unwrap_or(Tz::UTC),
+            esign,
+            crm,
+            mapping: mapping(&own_fields, written.map.as_ref(), problems),
+            map,
+            documents,
+            test_documents: written.test_documents.unwrap_or_default(),
+            wait_for_deal: duration(written.wait_for_deal, HumanDuration::days(2), problems),
+            scope,
+            team: written.team.unwrap_or_default().check(problems),
+            first_touch,
+            handoff_within: duration(written.handoff_within, HumanDuration::hours(1), problems),
+            reminders: WrittenReminders::ladder(written.reminders),
+            limits: limits(written.limits.unwrap_or_default(), problems),
+            deliver,
+        }
+    }
+
+    /// What of the configuration does not fit the ledger's own schema of a
+    /// brief: fields that `brief:` fills or reads, and that rules under
+    /// `team.assign` read.
+    #[must_use]
+    pub fn check(&self, schema: &Schema) -> Vec<Problem> {
+        let mut problems: Vec<Problem> = self
+            .mapping
+            .check(schema)
+            .into_iter()
+            .map(|problem| mapping_problem(problem, Span::default()))
+            .collect();
+        for rule in &self.team.assign {
+            for fault in
+                rule.when.iter().flat_map(|when| when.problems_in_brief(schema.outline(), None))
+            {
+                problems.push(expression_problem(rule.span, fault));
+            }
+        }
+        in_order(problems)
+    }
+}
+
+fn mapping_problem(found: MappingProblem, base: Span) -> Problem {
+    let problem = Problem::at(found.span.unwrap_or(base), found.message);
+    Problem { help: found.help, ..problem }
+}
+
+fn expression_problem(span: Span, error: ExpressionError) -> Problem {
+    Problem { help: error.help, ..Problem::at(span, error.message) }
+}
+
+/// Problems in the order of the file, each once.
+fn in_order(mut problems: Vec<Problem>) -> Vec<Problem> {
+    problems.sort_by_key(|problem| (problem.line, problem.column));
+    let mut seen = BTreeSet::new();
+    problems.retain(|problem| seen.insert((problem.line, problem.column, problem.message.clone())));
+    problems
+}
+
+/// A value whose shape was checked; what cannot be read is left out, so that
+/// everything else is checked, too.
+fn read_whole<T: DeserializeOwned>(node: &Node, problems: &mut Vec<Problem>) -> Option<T> {
+    let (value, found) = read_checked(node);
+    problems.extend(found);
+    value
+}
+
+/// A section that its own room reads.
+fn section<T: Default>(
+    root: &Node,
+    key: &str,
+    read: fn(&Node) -> Result<T, Vec<Problem>>,
+    problems: &mut Vec<Problem>,
+) -> T {
+    let Some(node) = root.get(key).filter(|node| node.value != Value::Null) else {
+        return T::default();
+    };
+    read(node).unwrap_or_else(|found| {
+        problems.extend(found.into_iter().map(|problem| name_path(root, problem)));
+        T::default()
+    })
+}
+
+/// Reads a section whose room has no rows yet: the entries one by one, so that
+/// a problem in one does not hide those in the next.
+fn derived<T: DeserializeOwned>(node: &Node) -> Result<T, Vec<Problem>> {
+    if let Ok(value) = from_node::<T>(node) {
+        return Ok(value);
+    }
+    let alone = |entry: &Entry| Node { value: Value::Map(vec![entry.clone()]), span: node.span };
+    let entries = node.as_map().unwrap_or_default().iter();
+    Err(entries.flat_map(|entry| read_checked::<T>(&alone(entry)).1).collect())
+}
+
+fn entries(root: &Node, key: &str) -> Vec<Entry> {
+    root.get(key).and_then(Node::as_map).unwrap_or_default().to_vec()
+}
+
+/// Compiles an expression. `names` are the records it can read; without them
+/// it reads a brief, which [`Config::check`] looks at.
+fn compile(
+    written: &Located<String>,
+    names: Option<&[&str]>,
+    problems: &mut Vec<Problem>,
+) -> Option<Expression> {
+    let expression = match Expression::compile(&written.value) {
+        Ok(expression) => expression,
+        Err(mut error) => {
+            error.message = format!("`when` is not a valid expression: {}", error.message);
+            problems.push(expression_problem(written.span, error));
+            return None;
+        }
+    };
+    let faults = names.map(|names| expression.problems(names)).unwrap_or_default();
+    problems.extend(faults.into_iter().map(|fault| expression_problem(written.span, fault)));
+    Some(expression)
+}
+
+fn document_rule(
+    written: WrittenDocumentRule,
+    problems: &mut Vec<Problem>,
+) -> Option<DocumentRule> {
+    let when = compile(&written.when, Some(&DOCUMENT_NAMES), problems)?;
+    Some(DocumentRule { when, is: written.is, reason: written.reason })
+}
+
+fn layout(written: Option<Located<String>>, problems: &mut Vec<Problem>) -> String {
+    let default = "%Y/%m".to_owned();
+    let Some(Located { value: pattern, span }) = written else { return default };
+    let valid = chrono::format::StrftimeItems::new(&pattern)
+        .all(|item| item != chrono::format::Item::Error);
+    let harmless =
+        pattern.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '%' | '/' | '-' | '_'))
+            && !pattern.starts_with('/')
+            && !pattern.ends_with('/')
+            && !pattern.contains("//")
+            && pattern.contains("%Y");
+    if valid && harmless {
+        return pattern;
+    }
+    problems.push(
+        Problem::at(
+            span,
+            "`layout` is a strftime pattern of folders, such as \"%Y/%m\" or \"%Y/%m/%d\"",
+        )
+        .help("use %Y, %m and %d with `/` between them"),
+    );
+    default
+}
+
+/// A branch's name, after the rules of `git check-ref-format --branch`.
+fn branch(written: Option<Located<String>>, problems: &mut Vec<Problem>) -> Option<String> {
+    let Located { value: name, span } = written?;
+    let parts_fit = name
+        .split('/')
+        .all(|part| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock"));
+    let fits = parts_fit
+        && name.len() <= 200
+        && !name.starts_with('-')
+        && !name.ends_with('.')
+        && !name.contains("..")
+        && !name.contains("@{")
+        && name != "@"
+        && name != "HEAD"
+        && !name.chars().any(|c| c.is_whitespace() || c.is_control() || "~^:?*[\\".contains(c));
+    if !fits {
+        problems.push(
+            Problem::at(span, format!("`branch`: {} is not the name of a branch", quoted(&name)))
+                .help("write the name alone, such as main, without refs/heads/ or origin/"),
+        );
+    } else if name.starts_with("refs/") {
+        let short = name.trim_start_matches("refs/").trim_start_matches("heads/");
+        problems.push(
+            Problem::at(span, "`branch` is the name of a branch, not a ref")
+                .help(format!("write {short}")),
+        );
+    }
+    Some(name)
+}
+
+fn mapping(own: &[Entry], base: Option<&Located<String>>, problems: &mut Vec<Problem>) -> Mapping {
+    let overrides: Vec<_> = own
+        .iter()
+        .filter_map(|entry| {
+            let expression = entry.node.as_str()?;
+            Some((entry.key.clone(), expression.to_owned(), entry.node.span))
+        })
+        .collect();
+    let base_span = base.map(|base| base.span).unwrap_or_default();
+    match Mapping::compile(base.map(|base| base.value.as_str()), &overrides) {
+        Ok(mapping) => mapping,
+        Err(found) => {
+            problems.extend(found.into_iter().map(|problem| mapping_problem(problem, base_span)));
+            Mapping::compile(None, &[])
+                .unwrap_or_else(|_| unreachable!("an empty mapping has no problem"))
+        }
+    }
+}
+
+/// A duration that is longer than nothing.
+fn duration(
+    written: Option<Located<HumanDuration>>,
+    default: HumanDuration,
+    problems: &mut Vec<Problem>,
+) -> HumanDuration {
+    let Some(Located { value, span }) = written else { return default };
+    if value.is_zero() {
+        problems.push(
+            Problem::at(span, "a duration of nothing: expected one such as 24h, 90m or 2d")
+                .help(format!("leave the setting out for the default, {default}")),
+        );
+    }
+    value
+}
+
+fn limits(written: WrittenLimits, problems: &mut Vec<Problem>) -> Limits {
+    let default = Limits::default();
+    let request = written.request.map(|written| {
+        let longest = HumanDuration::hours(1);
+        if written.value.plain() > longest.plain() {
+            problems.push(
+                Problem::at(written.span, "`limits.request` is at most an hour")
+                    .help("30s is enough for every known CRM"),
+            );
+        }
+        duration(Some(written), HumanDuration::seconds(30), problems)
+    });
+    let run = written.run.map(|run| duration(Some(run), HumanDuration::hours(1), problems));
+    let plain = |length: HumanDuration| length.plain().to_std().unwrap_or_default();
+    Limits { request: request.map_or(default.request, plain), run: run.map(plain) }
+}
+
+fn first_touch(
+    written: WrittenFirstTouch,
+    zone: Option<Tz>,
+    root: &Node,
+    problems: &mut Vec<Problem>,
+) -> FirstTouch {
+    let within = duration(written.within, HumanDuration::hours(24), problems);
+    let calendar = written.calendar.and_then(|written| calendar(written, zone, root, problems));
+    FirstTouch { within, calendar, proof: written.proof }
+}
+
+fn calendar(
+    written: Located<CalendarConfig>,
+    zone: Option<Tz>,
+    root: &Node,
+    problems: &mut Vec<Problem>,
+) -> Option<Calendar> {
+    let Located { value: mut calendar, span } = written;
+    if calendar.timezone.is_empty() {
+        let Some(zone) = zone else {
+            problems.push(Problem::at(span, "`first_touch.calendar` needs `timezone`").help(
+                "write it there, or the company's as `timezone:` in the first lines of the file",
+            ));
+            return None;
+        };
+        calendar.timezone = zone.name().to_owned();
+    }
+    let found = match calendar.check() {
+        Ok(calendar) => return Some(calendar),
+        Err(found) => found,
+    };
+    let node = root.pointer("/first_touch/calendar");
+    for problem in found {
+        let field = node.and_then(|node| node.get(problem.field));
+        let entry = problem.index.and_then(|index| field?.as_list()?.get(index));
+        let span = entry.or(field).map_or(span, |node| node.span);
+        problems.push(Problem::at(span, problem.message));
+    }
+    None
+}

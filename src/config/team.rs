@@ -1,16 +1,27 @@
-//! Who takes handoffs, and who gets which.
+//! `team:`: who takes handoffs, who gets which, and who may approve.
 
+use std::borrow::Cow;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
 
 use super::Problem;
+use super::reminders::is_address;
 use crate::brief::Expression;
-use crate::yaml::{Node, Value, from_node};
+use crate::text::{did_you_mean, nearest, quoted};
+use crate::yaml::{Located, Span};
 
 /// One customer success manager.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(example = serde_json::json!({
+    "name": "Sam Lee", "email": "sam@example.com", "github": "samlee", "slack": "U012"
+}))]
 pub struct Csm {
     /// The full name.
+    #[schemars(length(min = 1))]
     pub name: String,
     /// The e-mail address.
     #[serde(default)]
@@ -21,6 +32,10 @@ pub struct Csm {
     /// The Slack member id, `U012…`.
     #[serde(default)]
     pub slack: Option<String>,
+    /// Whom reminders call the lead: an e-mail address, or the login or full
+    /// name of somebody under `csms`.
+    #[serde(default)]
+    pub lead: Option<String>,
 }
 
 impl Csm {
@@ -28,10 +43,13 @@ impl Csm {
     /// e-mail address or the full name.
     #[must_use]
     pub fn is(&self, word: &str) -> bool {
-        let same = |text: &String| text.eq_ignore_ascii_case(word);
-        self.github.as_ref().is_some_and(same)
-            || self.email.as_ref().is_some_and(same)
-            || same(&self.name)
+        self.words().any(|own| own.eq_ignore_ascii_case(word.trim()))
+    }
+
+    fn words(&self) -> impl Iterator<Item = &str> {
+        [self.github.as_deref(), self.email.as_deref(), Some(self.name.as_str())]
+            .into_iter()
+            .flatten()
     }
 }
 
@@ -40,6 +58,9 @@ impl Csm {
 pub enum Routing {
     /// Whoever of the whole team has the fewest open handoffs.
     LeastOpen,
+    /// Whoever has the customer's earlier handoffs; where there is none, the
+    /// rule does not apply and the next one is asked.
+    SameCustomer,
     /// Whoever of these has the fewest open handoffs; indices into the team.
     Among(Vec<usize>),
 }
@@ -49,8 +70,19 @@ pub enum Routing {
 pub struct Assign {
     /// When it applies, over the brief's sections; always, if absent.
     pub when: Option<Expression>,
+    /// Where `when` stands, else the rule.
+    pub span: Span,
     /// Who gets it.
     pub to: Routing,
+}
+
+/// The lead of a CSM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lead<'a> {
+    /// Somebody of the team.
+    Csm(&'a Csm),
+    /// Somebody else, by e-mail address.
+    Address(&'a str),
 }
 
 /// The team and its routing.
@@ -62,151 +94,246 @@ pub struct Team {
     pub assign: Vec<Assign>,
     /// Who gets what no rule takes: an index into the team.
     pub fallback: Option<usize>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawAssign {
-    #[serde(default)]
-    when: Option<String>,
-    to: To,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum To {
-    Word(String),
-    Several(Vec<String>),
+    /// Who may approve exemptions and acceptances: GitHub logins, e-mail
+    /// addresses or words for people of the team. Ask [`Team::is_approver`].
+    pub approvers: Vec<String>,
 }
 
 impl Team {
-    /// Reads the `team:` section; problems are added to the list.
-    pub(super) fn read(node: &Node, problems: &mut Vec<Problem>) -> Self {
-        let mut team = Self::default();
-        let Some(entries) = node.as_map() else {
-            problems.push(Problem::at(
-                node.span,
-                "`team` is a mapping with `csms`, `assign` and `fallback`",
-            ));
-            return team;
-        };
-        if let Some(csms) = node.get("csms") {
-            for item in csms.as_list().unwrap_or_default() {
-                match from_node::<Csm>(item) {
-                    Ok(csm) => team.csms.push(csm),
-                    Err(error) => problems.push(error.into()),
-                }
-            }
-            if csms.as_list().is_none() {
-                problems.push(Problem::at(
-                    csms.span,
-                    "`csms` is a list of people: name, email, github, slack",
-                ));
-            }
-        }
-        for entry in entries {
-            match entry.key.as_str() {
-                "csms" => {}
-                "assign" => match entry.node.as_list() {
-                    Some(rules) => {
-                        team.assign =
-                            rules.iter().filter_map(|rule| team.rule(rule, problems)).collect()
-                    }
-                    None => problems.push(Problem::at(
-                        entry.node.span,
-                        "`assign` is a list of rules `{when: …, to: …}`",
-                    )),
-                },
-                "fallback" => match entry.node.as_str().and_then(|word| team.find(word)) {
-                    Some(index) => team.fallback = Some(index),
-                    None => problems.push(team.nobody(&entry.node)),
-                },
-                other => problems.push(
-                    Problem::at(entry.key_span, format!("`team` has no key `{other}`"))
-                        .help("its keys are csms, assign and fallback"),
-                ),
-            }
-        }
-        for (index, rule) in team.assign.iter().enumerate() {
-            if rule.when.is_none() && index + 1 < team.assign.len() {
-                let place = node
-                    .get("assign")
-                    .and_then(Node::as_list)
-                    .map_or(node.span, |rules| rules[index + 1].span);
-                problems.push(
-                    Problem::at(
-                        place,
-                        "this rule is never reached: the one before it takes every handoff",
-                    )
-                    .help("move the rule without `when` to the end"),
-                );
-                break;
-            }
-        }
-        team
-    }
-
-    fn rule(&self, node: &Node, problems: &mut Vec<Problem>) -> Option<Assign> {
-        let raw: RawAssign = match from_node(node) {
-            Ok(raw) => raw,
-            Err(error) => {
-                problems.push(error.into());
-                return None;
-            }
-        };
-        let when = match raw.when.as_deref().map(Expression::compile).transpose() {
-            Ok(when) => when,
-            Err(error) => {
-                let span = node.get("when").map_or(node.span, |when| when.span);
-                problems
-                    .push(Problem::at(span, format!("`when` is not a valid expression: {error}")));
-                return None;
-            }
-        };
-        let to = match raw.to {
-            To::Word(word) if word == "least_open" => Routing::LeastOpen,
-            To::Word(word) => Routing::Among(self.indices(&[word], node, problems)?),
-            To::Several(words) => Routing::Among(self.indices(&words, node, problems)?),
-        };
-        Some(Assign { when, to })
-    }
-
-    fn indices(
-        &self,
-        words: &[String],
-        node: &Node,
-        problems: &mut Vec<Problem>,
-    ) -> Option<Vec<usize>> {
-        let to = node.get("to").unwrap_or(node);
-        let mut found = Vec::new();
-        for (index, word) in words.iter().enumerate() {
-            match self.find(word) {
-                Some(csm) => found.push(csm),
-                None => {
-                    let item = match &to.value {
-                        Value::List(items) => items.get(index).unwrap_or(to),
-                        _ => to,
-                    };
-                    problems.push(self.nobody(item));
-                }
-            }
-        }
-        (!found.is_empty()).then_some(found)
-    }
-
     /// Who is meant by a login, an e-mail address or a full name.
     #[must_use]
     pub fn find(&self, word: &str) -> Option<usize> {
         self.csms.iter().position(|csm| csm.is(word))
     }
 
-    fn nobody(&self, node: &Node) -> Problem {
-        let known: Vec<&str> =
-            self.csms.iter().map(|csm| csm.github.as_deref().unwrap_or(&csm.name)).collect();
-        let who = node.as_str().unwrap_or("this");
-        Problem::at(node.span, format!("`{who}` is nobody under `csms`")).help(format!(
-            "name a login, an e-mail address or a full name of: {}",
-            known.join(", ")
-        ))
+    /// The lead of a CSM, if one is named.
+    #[must_use]
+    pub fn lead(&self, csm: &Csm) -> Option<Lead<'_>> {
+        let word = csm.lead.as_deref()?;
+        let own = self.csms.iter().find(|csm| csm.lead.as_deref() == Some(word))?;
+        match self.find(word).and_then(|index| self.csms.get(index)) {
+            Some(lead) => Some(Lead::Csm(lead)),
+            None => own.lead.as_deref().map(Lead::Address),
+        }
     }
+
+    /// Whether somebody, known by a login, an e-mail address or a name, is
+    /// among the approvers, under whichever of their words they are named.
+    #[must_use]
+    pub fn is_approver(&self, word: &str) -> bool {
+        let person = self.find(word).and_then(|index| self.csms.get(index));
+        self.approvers.iter().any(|approver| {
+            approver.eq_ignore_ascii_case(word.trim())
+                || person.is_some_and(|person| person.is(approver))
+        })
+    }
+}
+
+/// Who takes handoffs, who gets which, and who may approve.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenTeam {
+    /// The customer success managers.
+    #[serde(default)]
+    csms: Vec<Located<Csm>>,
+    /// Rules that say who gets a handoff; the first that applies decides.
+    #[serde(default)]
+    assign: Vec<Located<WrittenAssign>>,
+    /// Who gets what no rule takes: the login, e-mail address or full name of
+    /// somebody under `csms`.
+    #[serde(default)]
+    fallback: Option<Located<String>>,
+    /// Who may approve an exemption: logins, e-mail addresses or full names of
+    /// people under `csms`, and GitHub logins or e-mail addresses of others.
+    #[serde(default)]
+    approvers: Vec<Located<String>>,
+}
+
+/// One rule that says who gets a handoff.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(example = serde_json::json!({
+    "when": "customer.tier == 'enterprise'", "to": ["samlee"]
+}))]
+struct WrittenAssign {
+    /// When it applies: an expression over the brief, such as
+    /// `customer.tier == 'enterprise'`. Absent: always.
+    #[serde(default)]
+    when: Option<Located<String>>,
+    /// Who gets it: `same_customer` (whoever has the customer's earlier
+    /// handoffs), `least_open` (whoever has the fewest open ones), or one or
+    /// several people under `csms`.
+    to: Located<To>,
+}
+
+#[derive(Debug)]
+enum To {
+    Word(String),
+    Several(Vec<Located<String>>),
+}
+
+impl<'de> Deserialize<'de> for To {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct WordOrList;
+        impl<'de> Visitor<'de> for WordOrList {
+            type Value = To;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`same_customer`, `least_open`, a person or a list of people")
+            }
+
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<To, E> {
+                Ok(To::Word(word.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<To, A::Error> {
+                let mut words = Vec::new();
+                while let Some(word) = list.next_element()? {
+                    words.push(word);
+                }
+                Ok(To::Several(words))
+            }
+        }
+        deserializer.deserialize_any(WordOrList)
+    }
+}
+
+impl JsonSchema for To {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "AssignTo".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"anyOf": [
+            {"type": "string"},
+            {"type": "array", "minItems": 1, "items": {"type": "string"}},
+        ]})
+    }
+}
+
+impl WrittenTeam {
+    /// What is meant; problems are added to the list.
+    pub(super) fn check(self, problems: &mut Vec<Problem>) -> Team {
+        let mut team = Team {
+            csms: self.csms.iter().map(|csm| csm.value.clone()).collect(),
+            ..Team::default()
+        };
+        for (index, csm) in self.csms.iter().enumerate() {
+            let earlier = &team.csms[..index];
+            let twice = csm.value.words().find(|word| earlier.iter().any(|other| other.is(word)));
+            if let Some(word) = twice {
+                problems.push(
+                    Problem::at(csm.span, format!("`{word}` means two people under team.csms"))
+                        .help("give each person names of their own, or remove one entry"),
+                );
+            }
+            if let Some(lead) = &csm.value.lead
+                && !is_address(lead)
+                && team.find(lead).is_none()
+            {
+                problems.push(team.not_listed(lead, csm.span).help(
+                    "name the lead by e-mail address, or somebody under team.csms by login or full name",
+                ));
+            }
+        }
+        let last = self.assign.len().saturating_sub(1);
+        for (index, rule) in self.assign.into_iter().enumerate() {
+            let always = rule.value.when.is_none()
+                && !matches!(&rule.value.to.value, To::Word(word) if word == "same_customer");
+            if always && index < last {
+                problems.push(
+                    Problem::at(
+                        rule.span,
+                        "the rules after this one are never reached: it takes every handoff",
+                    )
+                    .help("move the rule without `when` to the end"),
+                );
+            }
+            team.assign.extend(team.rule(rule, problems));
+        }
+        if let Some(word) = self.fallback {
+            team.fallback = team.index_of(&word.value, word.span, problems);
+        }
+        for word in self.approvers {
+            if team.find(&word.value).is_none()
+                && !is_address(&word.value)
+                && !is_login(&word.value)
+            {
+                problems.push(
+                    Problem::at(
+                        word.span,
+                        format!(
+                            "{} is neither a GitHub login nor an e-mail address",
+                            quoted(&word.value)
+                        ),
+                    )
+                    .help(
+                        "name an approver by login or e-mail address, or somebody under team.csms",
+                    ),
+                );
+            }
+            team.approvers.push(word.value);
+        }
+        team
+    }
+}
+
+impl Team {
+    fn rule(&self, written: Located<WrittenAssign>, problems: &mut Vec<Problem>) -> Option<Assign> {
+        let Located { value: written, span } = written;
+        let span = written.when.as_ref().map_or(span, |when| when.span);
+        let when = match written.when {
+            None => None,
+            Some(when) => Some(super::compile(&when, None, problems)?),
+        };
+        let to = match written.to.value {
+            To::Word(word) if word == "least_open" => Routing::LeastOpen,
+            To::Word(word) if word == "same_customer" => Routing::SameCustomer,
+            To::Word(word) => match self.find(&word) {
+                Some(index) => Routing::Among(vec![index]),
+                None => {
+                    let ways = ["least_open", "same_customer"];
+                    let mut problem = self.not_listed(&word, written.to.span);
+                    if let Some(way) = nearest(&word, ways) {
+                        problem.help = Some(format!("did you mean `{way}`?"));
+                    }
+                    problems.push(problem);
+                    return None;
+                }
+            },
+            To::Several(words) => Routing::Among(
+                words
+                    .iter()
+                    .filter_map(|word| self.index_of(&word.value, word.span, problems))
+                    .collect(),
+            ),
+        };
+        Some(Assign { when, span, to })
+    }
+
+    fn index_of(&self, word: &str, span: Span, problems: &mut Vec<Problem>) -> Option<usize> {
+        let index = self.find(word);
+        if index.is_none() {
+            problems.push(self.not_listed(word, span));
+        }
+        index
+    }
+
+    fn not_listed(&self, word: &str, span: Span) -> Problem {
+        let problem = Problem::at(span, format!("{} is not listed under team.csms", quoted(word)));
+        if self.csms.is_empty() {
+            return problem.help("list the people under `team: {csms: […]}` first");
+        }
+        let words: Vec<&str> = self.csms.iter().flat_map(Csm::words).collect();
+        problem.help(did_you_mean(word, words))
+    }
+}
+
+/// Whether a text can be a GitHub login.
+fn is_login(text: &str) -> bool {
+    (1..=39).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }

@@ -101,7 +101,7 @@ fn won_test(source: &str) -> Result<WonTest, CrmError> {
     };
     let expression =
         Expression::compile(source).map_err(|error| settings(error.message, error.help))?;
-    if let Some(unknown) = expression.unknown_names(&["deal"]).into_iter().next() {
+    if let Some(unknown) = expression.problems(&["deal"]).into_iter().next() {
         return Err(settings(unknown.message, unknown.help));
     }
     Ok(Box::new(move |deal: &Deal| {

@@ -1,6 +1,8 @@
 //! What every CRM can do.
 
-use crate::model::{Check, CrmName, Deal, DealId, Population, Properties, Signature, Window};
+use crate::model::{
+    Check, CrmName, Deal, DealId, Evidence, Population, Properties, Signature, Window,
+};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
@@ -113,6 +115,20 @@ pub trait Crm: Send + Sync {
         window: Window,
         progress: &dyn Progress,
     ) -> Result<Population, CrmError>;
+
+    /// The deals that were changed since a moment, for reading them again;
+    /// `None` where the source cannot tell, and each deal has to be looked at.
+    /// A superset is fine.
+    ///
+    /// # Errors
+    /// When nothing can be read at all.
+    async fn changed_since(
+        &self,
+        since: DateTime<Utc>,
+    ) -> Result<Option<Evidence<DealId>>, CrmError> {
+        let _ = since;
+        Ok(None)
+    }
 
     /// Keeps the CRM true after a signature: moves an open deal to Closed Won
     /// where configured, notes the link to the brief. Never moves a deal that

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{DeliveryError, event_name};
+use super::DeliveryError;
 use crate::brief::{Event, EventKind};
 use crate::text;
 
@@ -52,7 +52,7 @@ pub(super) fn event(
         DeliveryError::Unclear { message } => format!("{UNCLEAR}{message}"),
     };
     let mut event = Event::new(at, EventKind::DeliveryFailed, via);
-    event.reference = Some(event_name(missing));
+    event.reference = Some(missing.to_string());
     event.reason = Some(text::shorten(&text::one_line(&reason), 500));
     event
 }

@@ -41,13 +41,3 @@ pub use slack::SlackSettings;
 pub use tasks::{OnboardingTask, TaskList, Who};
 pub use templates::{Medium, Message, SHIPPED, TemplateError, Templates};
 pub use welcome::WelcomeSettings;
-
-use crate::brief::EventKind;
-
-/// An event's name as timelines write it, `task_opened`.
-fn event_name(kind: EventKind) -> String {
-    match serde_json::to_value(kind) {
-        Ok(serde_json::Value::String(name)) => name,
-        _ => unreachable!("an event kind is written as a text"),
-    }
-}

@@ -7,10 +7,7 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use serde::Deserialize;
 
-use super::{
-    DeliveryError, Handoff, Mark, Medium, Message, MessageKind, Messages, Sink, TaskForm,
-    event_name,
-};
+use super::{DeliveryError, Handoff, Mark, Medium, Message, MessageKind, Messages, Sink, TaskForm};
 use crate::brief::EventKind;
 use crate::model::Check;
 
@@ -57,11 +54,8 @@ pub(super) fn sinks(
         .map(|event| match Outbox::new(settings, event, letters.clone()) {
             Some(sink) => Ok(Box::new(sink) as Box<dyn Sink>),
             None => {
-                let known = EVENTS.map(event_name).join(", ");
-                Err(format!(
-                    "events: nothing is sent for {}; choose among {known}",
-                    event_name(event)
-                ))
+                let known = EVENTS.map(EventKind::as_str).join(", ");
+                Err(format!("events: nothing is sent for {}; choose among {known}", event))
             }
         })
         .collect()
@@ -89,7 +83,7 @@ impl Outbox {
     fn file(&self, handoff: &Handoff) -> PathBuf {
         let extension = if self.event == EventKind::Welcomed { "json" } else { "md" };
         // Each return is told of in a file of its own: `06-returned-2.md`.
-        let step = MessageKind::of(self.event).step(handoff, &event_name(self.event));
+        let step = MessageKind::of(self.event).step(handoff, self.event.as_str());
         let name = format!("{:02}-{step}.{extension}", self.number);
         Path::new(handoff.key.as_str()).join(name)
     }
@@ -157,7 +151,7 @@ impl Sink for Outbox {
     }
 
     async fn checks(&self, _offline: bool) -> Vec<Check> {
-        let what = format!("outbox: {}", event_name(self.event));
+        let what = format!("outbox: {}", self.event);
         let place = self.root.display();
         vec![match std::fs::metadata(&self.root) {
             Ok(found) if found.is_dir() => Check::ok(what, format!("files go to {place}")),

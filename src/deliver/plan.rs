@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use super::failure::Failure;
-use super::{Sink, answered_part, event_name};
+use super::{Sink, answered_part};
 use crate::brief::{Event, EventKind, Timeline};
 
 /// One delivery that the configuration asks for.
@@ -153,7 +153,7 @@ impl Step {
 impl std::fmt::Display for Step {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let time = |at: &DateTime<Utc>| at.format("%Y-%m-%d %H:%M UTC").to_string();
-        write!(f, "{} via {}: ", event_name(self.event), self.via)?;
+        write!(f, "{} via {}: ", self.event, self.via)?;
         match &self.state {
             State::Done { at, reference: Some(reference) } => {
                 write!(f, "done {}, {reference}", time(at))

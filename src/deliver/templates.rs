@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
-use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 
+use crate::brief::{Template, TemplateFault};
 use crate::text;
 
 /// The shipped texts by file name, as `init` lays them down.
@@ -100,9 +101,8 @@ impl Templates {
             return Err(TemplateError::Unknown { name: name.to_owned() });
         };
         if name.ends_with(".j2") {
-            environment(Medium::Plain)
-                .template_from_named_str(name, &own)
-                .map_err(|error| template_error(name, &error))?;
+            Template::compile(name, &own, syntax(), &environment(Medium::Plain))
+                .map_err(|fault| template_error(name, fault))?;
         }
         Arc::make_mut(&mut self.0).insert(known, Cow::Owned(own));
         Ok(self)
@@ -155,40 +155,27 @@ fn fill(
     context: &Value,
 ) -> Result<String, TemplateError> {
     let environment = environment(medium);
-    environment
-        .template_from_named_str(name, source)
-        .and_then(|template| template.render(context))
-        .map_err(|error| template_error(name, &error))
+    let print = move |value: &Value| medium.harmless(&value.to_string());
+    Template::compile(name, source, syntax(), &environment)
+        .and_then(|template| template.render(&environment, context.clone(), &print))
+        .map_err(|fault| template_error(name, fault))
 }
 
-fn template_error(name: &str, error: &minijinja::Error) -> TemplateError {
-    TemplateError::Template {
-        name: name.to_owned(),
-        line: error.line().unwrap_or(1),
-        message: error.detail().map_or_else(|| error.kind().to_string(), str::to_owned),
-    }
+fn template_error(name: &str, TemplateFault { line, message }: TemplateFault) -> TemplateError {
+    TemplateError::Template { name: name.to_owned(), line, message }
+}
+
+fn syntax() -> SyntaxConfig {
+    SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .build()
+        .expect("the usual delimiters are valid")
 }
 
 fn environment(medium: Medium) -> Environment<'static> {
     let mut environment = Environment::new();
-    environment.set_syntax(
-        SyntaxConfig::builder()
-            .trim_blocks(true)
-            .lstrip_blocks(true)
-            .build()
-            .expect("the usual delimiters are valid"),
-    );
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
-    environment.set_fuel(Some(200_000));
-    environment.set_auto_escape_callback(|_| AutoEscape::Custom(Cow::Borrowed("medium")));
-    environment.set_formatter(move |out, _, value| {
-        if value.is_undefined() || value.is_none() {
-            return Ok(());
-        }
-        let text = value.to_string();
-        let text = if value.is_safe() { text } else { medium.harmless(&text) };
-        out.write_str(&text).map_err(minijinja::Error::from)
-    });
     environment.add_function("link", move |label: String, url: String| {
         Value::from_safe_string(medium.link(&label, &url))
     });

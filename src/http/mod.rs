@@ -3,8 +3,10 @@
 
 mod base_url;
 mod client;
+mod pages;
 mod schedule;
 
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use client::{Client, NetError, Response, Semantics};
+pub use pages::{Page, PageWalk, PagesFault};
 pub use schedule::Schedule;

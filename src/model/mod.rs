@@ -5,6 +5,7 @@ mod amounts;
 mod check;
 mod dates;
 mod deal;
+mod deal_reference;
 mod evidence;
 mod history;
 mod key;
@@ -21,6 +22,7 @@ pub use amounts::{
 pub use check::{Check, CheckLevel};
 pub use dates::{DateFault, Moment, OrderProof, Written as WrittenDate, read as read_date};
 pub use deal::{Company, Contact, CrmName, Deal, DealId, DealRef, LineItem, Outcome, Person};
+pub use deal_reference::ReferenceRule;
 pub use evidence::{Evidence, Gap};
 pub use history::{CommitInfo, FolderHistory, History, ObjectId, ObjectIdError, Version};
 pub use key::{Key, KeyError, normalise_deal_id};

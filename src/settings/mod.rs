@@ -3,10 +3,12 @@
 //! a connector brings its own section. Knows no section and no vendor. May use
 //! floors below (`yaml`, `text`).
 
+mod documents;
 mod problem;
 mod read;
-mod section;
+mod shape;
 
+pub use documents::{DocumentKind, DocumentRule};
 pub use problem::Problem;
-pub use read::read;
-pub use section::SettingsReader;
+pub use read::{SettingsReader, name_path, read, read_checked, schema_generator};
+pub use shape::check_shape;

@@ -2,21 +2,30 @@
 
 use chrono::{NaiveDate, NaiveTime, Weekday};
 use chrono_tz::Tz;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::Calendar;
 use super::calendar::OpenHours;
-use crate::text::quoted;
+use crate::text::{did_you_mean, nearest, quoted};
 
-/// A business calendar as it is written:
-/// `{timezone: America/New_York, days: [mon, tue, wed, thu, fri], hours: "09:00-17:00", holidays: [2026-11-26]}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Business hours: when the time of a deadline runs. A day is a working day,
+/// an hour is an hour within the opening hours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(example = serde_json::json!({
+    "timezone": "America/New_York", "days": ["mon", "tue", "wed", "thu", "fri"],
+    "hours": "09:00-17:00", "holidays": ["2026-11-26"]
+}))]
 pub struct CalendarConfig {
-    /// An IANA time zone, such as `Europe/Berlin`.
+    /// The IANA time zone of the hours, such as `Europe/Berlin`. Absent: the
+    /// company's `timezone`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(min = 1))]
     pub timezone: String,
-    /// The working days: `mon` to `sun`.
+    /// The working days.
     #[serde(default = "monday_to_friday")]
+    #[schemars(schema_with = "weekdays", length(min = 1))]
     pub days: Vec<String>,
     /// The opening hours, `09:00-17:00`; several spans with commas between
     /// them, `24:00` for the end of the day, `22:00-06:00` over midnight.
@@ -25,6 +34,26 @@ pub struct CalendarConfig {
     /// Days without work, `2026-11-26`.
     #[serde(default)]
     pub holidays: Vec<String>,
+}
+
+const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+
+fn weekdays(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "array", "items": {"type": "string", "enum": DAYS}})
+}
+
+/// An IANA time zone such as `America/New_York`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(with = "String")]
+pub struct ZoneName(pub Tz);
+
+impl TryFrom<String> for ZoneName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.trim().parse().map(Self).map_err(|_| unknown_zone(&text))
+    }
 }
 
 fn monday_to_friday() -> Vec<String> {
@@ -73,10 +102,7 @@ impl CalendarConfig {
                 Err(_) => problem(
                     "days",
                     Some(index),
-                    format!(
-                        "{} is not a day; write mon, tue, wed, thu, fri, sat or sun.",
-                        quoted(text)
-                    ),
+                    format!("{} is not a day; {}", quoted(text), did_you_mean(text, DAYS)),
                 ),
             }
         }
@@ -125,15 +151,10 @@ pub(super) fn parse_day(text: &str) -> Option<NaiveDate> {
 }
 
 fn unknown_zone(text: &str) -> String {
-    let wanted = text.trim().to_lowercase();
-    let nearest = chrono_tz::TZ_VARIANTS
-        .iter()
-        .map(|zone| (strsim::jaro_winkler(&zone.name().to_lowercase(), &wanted), zone.name()))
-        .max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)))
-        .filter(|(likeness, _)| *likeness > 0.8);
-    match nearest {
-        Some((_, name)) => {
-            format!("{} is not a known time zone; did you mean {name}?", quoted(text))
+    let zones = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
+    match nearest(text.trim(), zones) {
+        Some(name) => {
+            format!("{} is not a known time zone; did you mean `{name}`?", quoted(text))
         }
         None => format!(
             "{} is not a known time zone; write an IANA name such as America/New_York or UTC.",

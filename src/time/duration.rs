@@ -1,8 +1,10 @@
 //! Durations as people write and read them.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -203,6 +205,21 @@ impl<'de> Deserialize<'de> for HumanDuration {
             }
         }
         deserializer.deserialize_any(Text)
+    }
+}
+
+impl JsonSchema for HumanDuration {
+    fn schema_name() -> Cow<'static, str> {
+        "Duration".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "title": "a duration such as 24h, 90m or 2d",
+            "description": "A duration such as 24h, 90m or 2d: days, hours, minutes and seconds, the largest first. With a calendar a day is a working day.",
+            "pattern": "^\\s*[0-9]+\\s*[A-Za-z]",
+        })
     }
 }
 

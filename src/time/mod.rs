@@ -8,6 +8,6 @@ mod moment;
 mod wall;
 
 pub use calendar::{Calendar, deadline};
-pub use config::{CalendarConfig, CalendarProblem};
+pub use config::{CalendarConfig, CalendarProblem, ZoneName};
 pub use duration::{DurationError, HumanDuration, describe_seconds};
 pub use moment::{Edge, MomentError, parse_moment, parse_window};

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, SecondsFormat, Utc};
+use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
 
 use super::deal::Found;
-use super::owner;
-use crate::brief::{Brief, MappingInput, View, merge};
+use super::{Context, owner};
+use crate::brief::{Brief, FirstTouch, MappingInput, View, merge};
 use crate::config::{Config, Csm};
+use crate::time::Calendar;
 
 /// A brief as handoff would write it if nobody had written one.
 #[derive(Debug)]
@@ -16,30 +19,25 @@ pub(super) struct Composed {
     pub remarks: Vec<String>,
 }
 
-impl Composed {
-    /// With what people have answered, which comes before what the deal says.
-    pub(super) fn with_answers(mut self, answers: Option<&Map<String, Value>>) -> Self {
-        if let Some(answers) = answers {
-            self.brief = merge(None, &Value::Object(answers.clone()), &self.brief);
-        }
-        self
-    }
-}
-
 /// Makes the brief. `before` is what the ledger has: its owner is kept, so
-/// that a correction does not move the handoff to somebody else.
+/// that a correction does not move the handoff to somebody else. `answers` are
+/// what people wrote in a form; they come before what the deal says.
 pub(super) fn compose(
-    config: &Config,
+    context: &Context,
     found: &Found,
     signed: bool,
     before: Option<&Value>,
+    answers: Option<&Map<String, Value>>,
     open: &dyn Fn() -> BTreeMap<usize, usize>,
 ) -> Composed {
-    let words = in_words(&config.first_touch.within.to_string());
+    let config = &context.config;
+    let signed_at = found.signature.signed_at.filter(|_| signed);
     let mapped = config.mapping.apply(&MappingInput {
         signature: signed.then_some(&found.signature),
         deal: found.deal.as_ref(),
-        first_touch: Some(&words),
+        first_touch: Some(&first_touch(config, signed_at)),
+        answers,
+        schema: Some(&context.schema),
     });
     let mut remarks = found.remarks.clone();
     remarks.extend(
@@ -55,7 +53,29 @@ pub(super) fn compose(
         signature.retain(|name, _| matches!(name.as_str(), "provider" | "signed_at"));
     }
     first_action(config, found, &mut sections, before, open, &mut remarks);
-    Composed { brief: Brief::new(&found.key, sections).into_json(), remarks }
+    let brief = Brief::new(&found.key, sections).into_json();
+    let brief = match answers {
+        Some(answers) => merge(None, &Value::Object(answers.clone()), &brief),
+        None => brief,
+    };
+    Composed { brief, remarks }
+}
+
+/// The deadline of the first touch: text, task and calendar entry all come
+/// from this one moment.
+fn first_touch(config: &Config, signed_at: Option<DateTime<Utc>>) -> FirstTouch {
+    let limit = &config.first_touch;
+    let due = signed_at.map(|signed_at| limit.due(signed_at));
+    let zone = limit.calendar.as_ref().map_or(Tz::UTC, Calendar::zone);
+    let within = in_words(&limit.within.to_string());
+    FirstTouch {
+        by: due.map(|due| due.with_timezone(&zone).format("%a %-d %b %Y, %H:%M %Z").to_string()),
+        due: due.map(|due| due.to_rfc3339_opts(SecondsFormat::Secs, true)),
+        within: match (&limit.calendar, within.split_once(' ')) {
+            (Some(_), Some((count, unit))) => format!("{count} business {unit}"),
+            _ => within,
+        },
+    }
 }
 
 fn first_action(
@@ -86,10 +106,7 @@ fn first_action(
             found.signature.signed_at.filter(|_| brief.get("signature").is_some())
     {
         let due = config.first_touch.due(signed_at);
-        action.insert(
-            "due".to_owned(),
-            json!(due.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)),
-        );
+        action.insert("due".to_owned(), json!(due.to_rfc3339_opts(SecondsFormat::Secs, true)));
     }
     if action.is_empty() {
         sections.remove("first_action");

@@ -58,11 +58,10 @@ pub async fn coverage(
                     continue;
                 }
             };
-        let mapped = context.config.mapping.apply(&MappingInput {
-            signature: None,
-            deal: found.deal.as_ref(),
-            first_touch: None,
-        });
+        let mapped = context
+            .config
+            .mapping
+            .apply(&MappingInput { deal: found.deal.as_ref(), ..MappingInput::default() });
         let brief = Brief::new(&found.key, mapped.sections);
         let missing = Completeness::of(&context.schema, brief.json()).missing;
         let lacks = |field: &str| {

@@ -2,20 +2,18 @@
 
 use chrono::{DateTime, Utc};
 
-use super::context::{LOCK_WAIT, Stored};
 use super::delivery_lock::DeliveryLock;
 use super::recording::Recording;
-use super::sign::{event_name, version};
-use super::{Context, WorkflowError, pending_pull_request};
+use super::store::{Stored, version};
+use super::{Context, Remarks, WorkflowError, pending_pull_request};
 use crate::brief::{
-    ChangedAnswer, Completeness, Event, EventKind, MissingField, Timeline, changed_answers,
+    ChangedAnswer, Completeness, EventKind, MissingField, Timeline, changed_answers,
 };
 use crate::deliver::{
     self, Backoff, Circumstances, DeliveryResult, Handoff, Missing, Plan, State, WantedDelivery,
-    answered_part,
 };
 use crate::http::Schedule;
-use crate::ledger::{BRIEFS, Change, month_for};
+use crate::ledger::month_for;
 use crate::model::{Gap, Key, ObjectId};
 
 /// Which handoffs are reconciled when none is named.
@@ -39,7 +37,7 @@ pub struct Delivered {
     /// The timeline afterwards.
     pub timeline: Timeline,
     /// What a person should know.
-    pub remarks: Vec<String>,
+    pub remarks: Remarks,
 }
 
 /// The keys of the handoffs within the horizon, and what could not be read.
@@ -116,7 +114,7 @@ pub async fn deliver(
         would: Vec::new(),
         results: Vec::new(),
         timeline: stored.timeline.clone(),
-        remarks: Vec::new(),
+        remarks: Remarks::default(),
         plan,
     };
     let Some(handoff) = handoff_of(context, key, &stored)? else { return Ok(delivered) };
@@ -216,82 +214,4 @@ fn tip_of(context: &Context, stored: &Stored) -> Result<Option<ObjectId>, Workfl
 pub(super) fn gap(field: MissingField) -> Missing {
     let MissingField { question, field, ask, example, .. } = field;
     Missing { question, field, ask, example }
-}
-
-/// Appends events to a timeline in one commit. What another writer recorded
-/// in the meantime stays, and nothing is recorded twice.
-///
-/// # Errors
-/// When the ledger cannot be read or written.
-pub(super) fn append(
-    context: &Context,
-    key: &Key,
-    folder: &str,
-    events: Vec<Event>,
-    remarks: &mut Vec<String>,
-) -> Result<Option<Timeline>, WorkflowError> {
-    if events.is_empty() {
-        return Ok(None);
-    }
-    let mut writer = context.ledger.lock(LOCK_WAIT)?;
-    let stored = pending_pull_request::find(context, &writer.snapshot()?, key, month_in(folder))?;
-    let seen = stored.as_ref().and_then(|stored| stored.brief_blob.clone());
-    let (mut timeline, customer, path, branch) = match stored {
-        Some(stored) => {
-            let customer =
-                stored.brief.as_ref().and_then(|b| b.view().customer_name().map(str::to_owned));
-            (stored.timeline, customer, stored.folder, stored.branch)
-        }
-        None => (Timeline::new(key.clone()), None, folder.to_owned(), None),
-    };
-    let mut new: Vec<Event> =
-        events.into_iter().filter(|event| !is_recorded(&timeline, event)).collect();
-    // What a CSM returns is the brief as they see it; what comes again is compared with it.
-    for event in new.iter_mut().filter(|event| event.event == EventKind::Returned) {
-        event.brief.clone_from(&seen);
-    }
-    if new.is_empty() {
-        return Ok(Some(timeline));
-    }
-    let mut names: Vec<String> = new.iter().map(|event| event_name(event.event)).collect();
-    names.dedup();
-    timeline.events.extend(new);
-    let change =
-        Change::of_handoff(path, customer.as_deref().unwrap_or("customer"), key, context.now)
-            .trailer("Handoff-Event", names.join(" "))
-            .put("timeline.yaml", timeline.to_yaml());
-    let committed = match &branch {
-        Some(branch) => writer.commit_on_branch(branch, &change)?,
-        None => writer.commit(&change)?,
-    };
-    if let Some(committed) = committed {
-        remarks.extend(committed.remarks.iter().map(ToString::to_string));
-    }
-    Ok(Some(timeline))
-}
-
-/// The layout's part of a folder, where the search begins.
-fn month_in(folder: &str) -> Option<&str> {
-    let inner = folder.strip_prefix(BRIEFS)?.strip_prefix('/')?;
-    inner.rsplit_once('/').map(|(month, _)| month)
-}
-
-/// Whether a timeline has this event: a delivery is made once by each sink,
-/// whoever made it; anything else may happen again at another time.
-fn is_recorded(timeline: &Timeline, event: &Event) -> bool {
-    let delivery = matches!(
-        event.event,
-        EventKind::TaskOpened
-            | EventKind::Notified
-            | EventKind::Emailed
-            | EventKind::ProjectStarted
-            | EventKind::Welcomed
-            | EventKind::CrmUpdated
-            | EventKind::RepTold
-            | EventKind::CsmTold
-    );
-    let events = answered_part(event.event, &timeline.events).unwrap_or(&timeline.events);
-    events.iter().any(|other| {
-        other == event || (delivery && other.event == event.event && other.via == event.via)
-    })
 }

@@ -4,13 +4,12 @@
 use serde_json::{Map, Value};
 
 use super::compose::{compose, identity};
-use super::context::{LOCK_WAIT, Stored, stored_in};
 use super::deal::{DealSource, Found, find_draft_deal};
 use super::deliveries::gap;
-use super::draft_branch::{Drafts, stored_draft};
 use super::open_handoffs::OpenHandoffs;
-use super::sign::{event_name, machine_version};
-use super::{Context, WorkflowError, pending_pull_request};
+use super::pending_pull_request::{Drafts, stored_draft};
+use super::store::{LOCK_WAIT, Stored, machine_version, stored_in};
+use super::{Context, Remarks, WorkflowError, pending_pull_request};
 use crate::brief::{Brief, Completeness, Event, EventKind, MissingField, Timeline, View, merge};
 use crate::deliver::{DeliveryError, Handoff, Mark, Sink};
 use crate::ledger::{Change, Ledger, Writer, blob_id, folder_for};
@@ -35,7 +34,7 @@ pub struct Drafted {
     /// target for it is configured, or the branch is not on the remote.
     pub request: Option<Result<Mark, DeliveryError>>,
     /// What a person should know.
-    pub remarks: Vec<String>,
+    pub remarks: Remarks,
 }
 
 /// Writes or renews a draft: the brief without a signature, on the branch
@@ -52,7 +51,7 @@ pub async fn draft(
     asking: Option<&dyn Sink>,
 ) -> Result<Drafted, WorkflowError> {
     let found = find_draft_deal(source, context.crm.as_deref()).await?;
-    let mut remarks = Vec::new();
+    let mut remarks = Remarks::default();
     let drafts = Drafts::look(context, &mut remarks);
     drafts.combine(&found.key, &mut remarks)?;
     let (mut drafted, mut stored) = {
@@ -109,8 +108,7 @@ fn write(
     }
     let before = stored.as_ref().and_then(|stored| stored.brief.as_ref());
     let open = || OpenHandoffs::default().count(context, &snapshot, context.now);
-    let composed = compose(&context.config, found, false, before.map(Brief::json), &open);
-    let composed = composed.with_answers(answers);
+    let composed = compose(context, found, false, before.map(Brief::json), answers, &open);
     let brief = match before {
         Some(before) => {
             let (there, here) = (identity(before.view()), identity(View::of(&composed.brief)));
@@ -138,7 +136,7 @@ fn write(
         created: stored.is_none(),
         missing: missing(context, &brief),
         request: None,
-        remarks: composed.remarks,
+        remarks: composed.remarks.into(),
     };
     let mut timeline =
         stored.map_or_else(|| Timeline::new(found.key.clone()), |stored| stored.timeline);
@@ -150,7 +148,7 @@ fn write(
         event.brief = Some(blob_id(text.as_bytes()).to_string());
         timeline.events.push(event);
         let change = Change::of_handoff(&folder, &customer, &found.key, context.now)
-            .trailer("Handoff-Event", event_name(EventKind::Drafted))
+            .trailer("Handoff-Event", EventKind::Drafted.as_str())
             .put("timeline.yaml", timeline.to_yaml())
             .put("README.md", context.render(&brief)?)
             .put("brief.yaml", text);
@@ -223,7 +221,7 @@ fn record(
         &drafted.key,
         context.now,
     )
-    .trailer("Handoff-Event", event_name(EventKind::Drafted))
+    .trailer("Handoff-Event", EventKind::Drafted.as_str())
     .put("timeline.yaml", stored.timeline.to_yaml());
     context.ledger.lock(LOCK_WAIT)?.commit_on_branch(&drafted.branch, &change)?;
     Ok(true)

@@ -9,7 +9,7 @@ use minijinja::value::{Serde, Value};
 use minijinja::{Environment, context};
 use serde::Serialize;
 
-use super::WorkflowError;
+use super::{Remarks, WorkflowError};
 use crate::brief::{Schema, issue_form};
 use crate::ledger::Ledger;
 
@@ -47,7 +47,7 @@ pub struct Laid {
     /// Files that were there already and stay as they are.
     pub kept: Vec<String>,
     /// What a person should know.
-    pub remarks: Vec<String>,
+    pub remarks: Remarks,
 }
 
 const FILES: &[(&str, &str)] = &[
@@ -119,7 +119,7 @@ pub fn init(dir: &Path, setup: &Setup, now: DateTime<Utc>) -> Result<Laid, Workf
         laid.made.push(path.to_owned());
     }
     if !made.is_empty() {
-        laid.remarks.extend(super::context::commit_setup(&ledger, made, now)?);
+        laid.remarks.extend(super::store::commit_setup(&ledger, made, now)?);
     }
     Ok(laid)
 }

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use super::sign::event_name;
 use super::{Context, WorkflowError};
 use crate::brief::EventKind;
 use crate::model::Key;
@@ -68,7 +67,7 @@ impl Intents {
     }
 
     fn path(&self, event: EventKind, via: &str) -> PathBuf {
-        let name = format!("{}--{}--{via}", self.key, event_name(event));
+        let name = format!("{}--{}--{via}", self.key, event);
         Path::new(&self.folder).join(name)
     }
 }

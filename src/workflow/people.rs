@@ -2,9 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::deliveries::append;
-use super::sign::event_name;
-use super::{Context, WorkflowError};
+use super::append::append;
+use super::{Context, Remarks, WorkflowError};
 use crate::brief::{Event, EventKind, Timeline};
 use crate::ledger::folder_for;
 use crate::model::Key;
@@ -39,7 +38,7 @@ pub fn record(
     context: &Context,
     key: &Key,
     told: &PersonEvent,
-    remarks: &mut Vec<String>,
+    remarks: &mut Remarks,
 ) -> Result<Option<Timeline>, WorkflowError> {
     let at = told.at.unwrap_or(context.now);
     let stored = context.stored(key, None)?;
@@ -112,7 +111,14 @@ fn fits(
 fn repeats(timeline: &Timeline, told: &PersonEvent) -> bool {
     let same_matter: &[EventKind] = match told.kind {
         EventKind::Accepted | EventKind::Returned | EventKind::Resubmitted => {
-            &[EventKind::Accepted, EventKind::Returned, EventKind::Resubmitted]
+            // What changed after the acceptance is accepted anew.
+            &[
+                EventKind::Accepted,
+                EventKind::Returned,
+                EventKind::Resubmitted,
+                EventKind::Corrected,
+                EventKind::Amended,
+            ]
         }
         EventKind::Touched => &[EventKind::Touched],
         EventKind::Exempted => &[EventKind::Exempted],
@@ -124,10 +130,4 @@ fn repeats(timeline: &Timeline, told: &PersonEvent) -> bool {
             && (told.kind != EventKind::Returned
                 || last.reason.as_deref() == told.reason.as_deref())
     })
-}
-
-/// What a person reads of an event: `accepted`, `returned`.
-#[must_use]
-pub fn event_word(kind: EventKind) -> String {
-    event_name(kind).replace('_', " ")
 }

@@ -3,9 +3,9 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
-use super::context::Stored;
-use super::deliveries::append;
-use super::{Context, WorkflowError};
+use super::append::append;
+use super::store::Stored;
+use super::{Context, Remarks, WorkflowError};
 use crate::brief::{Brief, Commitment, Event, EventKind, Timeline};
 use crate::ledger::Folder;
 use crate::model::{Gap, Key};
@@ -87,7 +87,7 @@ pub fn keep_promise(
     number: usize,
     kept: &Kept,
     reason: Option<&str>,
-    remarks: &mut Vec<String>,
+    remarks: &mut Remarks,
 ) -> Result<Option<Promise>, WorkflowError> {
     let Some(stored) = context.stored(key, None)? else {
         return Err(WorkflowError::NoHandoff(key.clone()));

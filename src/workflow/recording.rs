@@ -5,9 +5,9 @@
 use std::cell::RefCell;
 use std::ops::ControlFlow;
 
-use super::deliveries::append;
+use super::append::append;
 use super::intents::Intents;
-use super::{Context, WorkflowError};
+use super::{Context, Remarks, WorkflowError};
 use crate::brief::{Event, Timeline};
 use crate::deliver::{DeliveryError, DeliveryResult, Follower, Moment, Sink, answered_part};
 use crate::model::Key;
@@ -26,7 +26,7 @@ struct State {
     /// What was done and is not in the ledger yet.
     pending: Vec<Event>,
     timeline: Option<Timeline>,
-    remarks: Vec<String>,
+    remarks: Remarks,
     failed: Option<WorkflowError>,
 }
 
@@ -69,10 +69,7 @@ impl<'a> Recording<'a> {
     }
 
     /// Records the rest; gives the timeline where something was written.
-    pub(super) fn finish(
-        self,
-        remarks: &mut Vec<String>,
-    ) -> Result<Option<Timeline>, WorkflowError> {
+    pub(super) fn finish(self, remarks: &mut Remarks) -> Result<Option<Timeline>, WorkflowError> {
         let flushed = self.flush();
         let state = self.state.into_inner();
         remarks.extend(state.remarks);

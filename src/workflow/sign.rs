@@ -4,12 +4,13 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::compose::{compose, identity};
-use super::context::{LOCK_WAIT, Stored, stored_in};
+use super::correction::Correction;
 use super::deal::{DealSource, Found, find_deal};
-use super::draft_branch::{Drafts, stored_draft};
 use super::open_handoffs::OpenHandoffs;
-use super::{Context, WorkflowError, pending_pull_request};
-use crate::brief::{Brief, Completeness, Event, EventKind, MissingField, Timeline, View, merge};
+use super::pending_pull_request::{Drafts, stored_draft};
+use super::store::{LOCK_WAIT, Stored, stored_in};
+use super::{Context, Remarks, WorkflowError, pending_pull_request, refresh};
+use crate::brief::{Brief, Completeness, Event, EventKind, MissingField, Timeline, View};
 use crate::ledger::{Change, Ledger, LedgerError, Snapshot, blob_id, folder_for, month_for};
 use crate::model::{Key, ObjectId};
 
@@ -38,7 +39,7 @@ pub struct Signed {
     /// What is missing.
     pub missing: Vec<MissingField>,
     /// What a person should know.
-    pub remarks: Vec<String>,
+    pub remarks: Remarks,
 }
 
 /// Hands over one signature: finds the deal, writes the brief, commits and
@@ -62,7 +63,10 @@ pub async fn sign_with_answers(
     answers: Option<&Map<String, Value>>,
 ) -> Result<Signed, WorkflowError> {
     let found = find_deal(request.source.clone(), context.crm.as_deref(), context.now).await?;
-    let mut remarks = Vec::new();
+    if let Some(signed) = refreshed(context, &found)? {
+        return Ok(signed);
+    }
+    let mut remarks = Remarks::default();
     let drafts = Drafts::look(context, &mut remarks);
     drafts.combine(&found.key, &mut remarks)?;
     let (mut signed, onto) = {
@@ -100,13 +104,35 @@ pub async fn sign_with_answers(
     Ok(signed)
 }
 
+/// A deal on the CRM's word that was handed over with a document: the word
+/// adds no signature, and what the deal says now corrects the brief.
+fn refreshed(context: &Context, found: &Found) -> Result<Option<Signed>, WorkflowError> {
+    let Some(deal) = found.deal.as_ref().filter(|_| found.is_on_the_crms_word()) else {
+        return Ok(None);
+    };
+    let Some(stored) = context.stored(&found.key, None)? else { return Ok(None) };
+    let document = stored.brief.as_ref().and_then(|brief| brief.view().document_id());
+    let Some(document) = document else { return Ok(None) };
+    let mut refreshed = refresh::with_deal(context, &found.key, deal.clone(), false)?;
+    refreshed.remarks.push(format!("it was handed over with the document {document}, which stays"));
+    context.push(&mut refreshed.remarks)?;
+    Ok(Some(Signed {
+        key: refreshed.key,
+        path: stored.folder,
+        commit: refreshed.commit,
+        created: false,
+        missing: refreshed.missing,
+        remarks: refreshed.remarks,
+    }))
+}
+
 /// What became of many signatures.
 #[derive(Debug)]
 pub struct SignedMany {
     /// One for each request, in their order.
     pub results: Vec<Result<Signed, WorkflowError>>,
     /// What a person should know of all of them together: the checkout, the push.
-    pub remarks: Vec<String>,
+    pub remarks: Remarks,
 }
 
 /// Hands over many signatures, one commit each, durable together at the end.
@@ -124,9 +150,9 @@ pub async fn sign_many(
         for request in requests {
             results.push(sign(context, request).await);
         }
-        return Ok(SignedMany { results, remarks: Vec::new() });
+        return Ok(SignedMany { results, remarks: Remarks::default() });
     }
-    let mut remarks = Vec::new();
+    let mut remarks = Remarks::default();
     let mut found = Vec::with_capacity(requests.len());
     for request in requests {
         found.push(find_deal(request.source.clone(), context.crm.as_deref(), context.now).await);
@@ -135,8 +161,8 @@ pub async fn sign_many(
     let mut committed = Vec::new();
     let mut landed = Vec::new();
     let drafts = Drafts::look(context, &mut remarks);
-    for found in found.iter_mut().flatten() {
-        drafts.combine(&found.key, &mut found.remarks)?;
+    for found in found.iter().flatten() {
+        drafts.combine(&found.key, &mut remarks)?;
     }
     {
         let mut writer = context.ledger.lock(LOCK_WAIT)?;
@@ -239,25 +265,25 @@ fn prepare(
             commit: None,
             created: false,
             missing: Completeness::of(&context.schema, brief.json()).missing,
-            remarks: vec![remark],
+            remarks: vec![remark].into(),
         };
         return Ok(Prepared { change: None, signed, onto });
     }
     let counts = || open.count(context, snapshot, signed_at);
-    let composed = compose(&context.config, found, true, before.map(Brief::json), &counts);
-    let composed = composed.with_answers(answers);
+    let composed = compose(context, found, true, before.map(Brief::json), answers, &counts);
     if let Some(before) = before
         && !same_handoff(before.view(), View::of(&composed.brief))
     {
         let (there, here) = (identity(before.view()), identity(View::of(&composed.brief)));
         return Err(WorkflowError::KeyCollision { key: found.key.clone(), there, here });
     }
-    let base = stored.as_ref().and_then(|stored| machine_version(context, &stored.timeline));
-    let brief = match before {
-        Some(before) => merge(base.as_ref(), before.json(), &composed.brief),
-        None => composed.brief,
+    let (brief, kept) = match (before, &stored) {
+        (Some(before), Some(stored)) => {
+            let correction = Correction::of(context, &stored.timeline, before, &composed.brief);
+            (correction.brief, correction.kept)
+        }
+        _ => (Brief::from_json(context.schema.in_order(&composed.brief)), Vec::new()),
     };
-    let brief = Brief::from_json(context.schema.in_order(&brief));
     let customer = brief.view().customer_name().unwrap_or("customer").to_owned();
     let folder = match &stored {
         Some(stored) => stored.folder.clone(),
@@ -269,7 +295,7 @@ fn prepare(
         commit: None,
         created: before.is_none_or(|brief| !brief.view().is_signed()),
         missing: Completeness::of(&context.schema, brief.json()).missing,
-        remarks: composed.remarks,
+        remarks: composed.remarks.into(),
     };
     let unchanged = before.is_some_and(|before| before.json() == brief.json());
     let mut timeline =
@@ -293,9 +319,10 @@ fn prepare(
     }
     let mut written = event(context.now, kind);
     written.brief = Some(blob_id(text.as_bytes()).to_string());
+    written.kept = kept;
     timeline.events.push(written);
     let mut change = Change::of_handoff(&folder, &customer, &found.key, context.now)
-        .trailer("Handoff-Event", event_name(kind))
+        .trailer("Handoff-Event", kind.as_str())
         .trailer(
             "Handoff-Signature",
             format!("{}:{}", found.signature.provider, found.signature.document_id),
@@ -346,27 +373,5 @@ fn same_handoff(before: View<'_>, now: View<'_>) -> bool {
         // A draft of a document that went out names no document yet.
         (None, None) => !before.is_signed() || before.document_id() == now.document_id(),
         _ => true,
-    }
-}
-
-/// The brief as the machine last wrote it, to tell what people have changed.
-pub(super) fn machine_version(context: &Context, timeline: &Timeline) -> Option<Value> {
-    // A return notes what people saw, which they may have changed.
-    let mut written = timeline.events.iter().rev().filter(|it| it.event != EventKind::Returned);
-    version(context, written.find_map(|event| event.brief.as_deref())?)
-}
-
-/// The brief in a blob that an event names.
-pub(super) fn version(context: &Context, blob: &str) -> Option<Value> {
-    let id: ObjectId = blob.parse().ok()?;
-    let bytes = context.ledger.blob(id).ok()??;
-    Brief::parse(&bytes).ok().map(Brief::into_json)
-}
-
-/// An event's name as timelines write it.
-pub(super) fn event_name(kind: EventKind) -> String {
-    match serde_json::to_value(kind) {
-        Ok(Value::String(name)) => name,
-        _ => unreachable!("an event kind is written as a text"),
     }
 }

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::context::Stored;
 use super::deliveries::{Horizon, keys_within};
+use super::store::Stored;
 use super::{Context, WorkflowError};
 use crate::brief::{Completeness, Event, EventKind, View, deadline_in_force, deadline_moves};
 use crate::model::{Gap, Key};

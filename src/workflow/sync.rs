@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use super::deliveries::{Horizon, append, handoff_of, keys_within};
-use super::{Context, WorkflowError};
+use super::append::append;
+use super::deliveries::{Horizon, handoff_of, keys_within};
+use super::{Context, Remarks, WorkflowError};
 use crate::brief::{Event, EventKind, Timeline, View, deadline_in_force, deadline_moves};
 use crate::deliver::{DeliveryError, Handoff, MovedDeadline, Observed, ReadBack, Reader};
 use crate::model::{Gap, Key};
@@ -34,7 +35,7 @@ pub struct Synced {
     /// What could not be read. Nothing said about it means nothing known.
     pub not_read: Vec<NotRead>,
     /// What a person should know.
-    pub remarks: Vec<String>,
+    pub remarks: Remarks,
 }
 
 /// Reads what people did about one handoff's deliveries and records what is
@@ -58,7 +59,7 @@ pub async fn sync(
         read: 0,
         added: Vec::new(),
         not_read: Vec::new(),
-        remarks: Vec::new(),
+        remarks: Remarks::default(),
     };
     let Some(handoff) = handoff_of(context, key, &stored)? else { return Ok(synced) };
     let is_signed = stored.brief.as_ref().is_some_and(|brief| brief.view().is_signed());
@@ -84,7 +85,7 @@ pub async fn sync(
                         Judged::Known => {}
                         Judged::Overtaken => synced.remarks.push(format!(
                             "{} by {} on {} came before what is recorded already: not counted ({})",
-                            super::people::event_word(act.kind),
+                            act.kind.words(),
                             act.by,
                             act.at.format("%Y-%m-%d %H:%M UTC"),
                             act.reference

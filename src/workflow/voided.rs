@@ -1,8 +1,8 @@
 //! A document was voided, declined or deleted.
 
+use super::append::append;
 use super::deal::choose;
-use super::deliveries::append;
-use super::{Context, WorkflowError};
+use super::{Context, Remarks, WorkflowError};
 use crate::brief::{Event, EventKind};
 use crate::model::{Key, Signature};
 use crate::text::{one_line, shorten};
@@ -17,7 +17,7 @@ pub fn record_voided(
     context: &Context,
     signature: &Signature,
     what: &str,
-    remarks: &mut Vec<String>,
+    remarks: &mut Remarks,
 ) -> Result<Option<Key>, WorkflowError> {
     let crm = context.crm.as_deref();
     let reference = choose(signature, crm, &mut Vec::new());

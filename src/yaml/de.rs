@@ -1,8 +1,15 @@
-//! Nodes to typed values; an error keeps the place of the value it is about.
+//! Nodes to typed values; an error keeps the place of the value it is about,
+//! and so does a [`Located`] value.
 
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::value::StringDeserializer;
 use serde::de::{
-    self, DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+    self, Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, Expected, IntoDeserializer,
+    MapAccess, SeqAccess, Unexpected, Visitor,
 };
 
 use super::node::{Entry, Node, Span, Value};
@@ -16,8 +23,92 @@ use super::read::Error;
 pub fn from_node<T: DeserializeOwned>(node: &Node) -> Result<T, Error> {
     T::deserialize(De(node)).map_err(|mut fault| {
         let span = fault.span.take().unwrap_or(node.span);
-        Error::at(span, fault.message)
+        Error { is_missing_key: fault.is_missing_key, ..Error::at(span, fault.message) }
     })
+}
+
+/// A value that knows where it stands in its file. Written outside of YAML
+/// (or inside an untagged enum, which forgets places) it stands nowhere: line 0.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Located<T> {
+    /// The value.
+    pub value: T,
+    /// Its place.
+    pub span: Span,
+}
+
+/// The name by which [`Located`] asks [`De`] for the place.
+const LOCATED: &str = "$handoff::yaml::Located";
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Located<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct WithPlace<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for WithPlace<T> {
+            type Value = Located<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Located<T>, A::Error> {
+                let absent = || de::Error::custom("a value without its place");
+                let [line, column, end_line, end_column] =
+                    parts.next_element()?.ok_or_else(absent)?;
+                let value = parts.next_element()?.ok_or_else(absent)?;
+                Ok(Located { value, span: Span { line, column, end_line, end_column } })
+            }
+
+            fn visit_newtype_struct<D: Deserializer<'de>>(
+                self,
+                deserializer: D,
+            ) -> Result<Located<T>, D::Error> {
+                let value = T::deserialize(deserializer)?;
+                Ok(Located { value, span: Span::default() })
+            }
+        }
+        deserializer.deserialize_newtype_struct(LOCATED, WithPlace(PhantomData))
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Located<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn schema_id() -> Cow<'static, str> {
+        T::schema_id()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}
+
+/// The two parts of a [`Located`]: the place, then the value.
+struct PlaceThenValue<'a> {
+    node: &'a Node,
+    place_given: bool,
+}
+
+impl<'de> SeqAccess<'de> for PlaceThenValue<'_> {
+    type Error = Fault;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, Fault> {
+        if std::mem::replace(&mut self.place_given, true) {
+            return seed.deserialize(De(self.node)).map(Some);
+        }
+        let span = self.node.span;
+        let place = [span.line, span.column, span.end_line, span.end_column];
+        let place = place.map(|number| u64::try_from(number).unwrap_or(u64::MAX));
+        seed.deserialize(de::value::SeqDeserializer::new(place.into_iter())).map(Some)
+    }
 }
 
 /// A message that gets the place of the innermost value it passes.
@@ -25,6 +116,7 @@ pub fn from_node<T: DeserializeOwned>(node: &Node) -> Result<T, Error> {
 struct Fault {
     message: String,
     span: Option<Span>,
+    is_missing_key: bool,
 }
 
 impl Fault {
@@ -44,7 +136,57 @@ impl std::error::Error for Fault {}
 
 impl de::Error for Fault {
     fn custom<T: std::fmt::Display>(message: T) -> Self {
-        Self { message: message.to_string(), span: None }
+        Self { message: message.to_string(), span: None, is_missing_key: false }
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self { is_missing_key: true, ..de::Error::custom(format!("missing field `{field}`")) }
+    }
+
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        let found = in_words(&found);
+        de::Error::custom(format!("expected {}; this is {found}", expected_in_words(expected)))
+    }
+
+    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::invalid_type(found, expected)
+    }
+}
+
+/// What a value is, in the words of a settings file.
+fn in_words(found: &Unexpected<'_>) -> String {
+    match found {
+        Unexpected::Unit | Unexpected::Option => "empty".to_owned(),
+        Unexpected::Bool(flag) => flag.to_string(),
+        Unexpected::Unsigned(number) => format!("the number {number}"),
+        Unexpected::Signed(number) => format!("the number {number}"),
+        Unexpected::Float(number) => format!("the number {number}"),
+        Unexpected::Str(text) => format!("the text {}", crate::text::quoted(text)),
+        Unexpected::Seq => "a list".to_owned(),
+        Unexpected::Map => "a mapping".to_owned(),
+        _ => "something else".to_owned(),
+    }
+}
+
+/// What was wanted, without the names of Rust's types.
+fn expected_in_words(expected: &dyn Expected) -> String {
+    let words = expected.to_string();
+    match words.as_str() {
+        "a string" | "a character" | "str" | "string" => "a text".to_owned(),
+        "a boolean" => "true or false".to_owned(),
+        "a sequence" | "a tuple" => "a list".to_owned(),
+        "a map" => "a mapping".to_owned(),
+        "f32" | "f64" => "a number".to_owned(),
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number that is not negative".to_owned(),
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number".to_owned(),
+        words if words.starts_with("struct ") => "a mapping".to_owned(),
+        words if words.contains("enum ") || words.starts_with("variant ") => {
+            "one of the known words".to_owned()
+        }
+        words if words.starts_with("tuple ") || words.starts_with("an array") => {
+            "a list".to_owned()
+        }
+        _ => words,
     }
 }
 
@@ -85,10 +227,14 @@ impl<'de> de::Deserializer<'de> for De<'_> {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Fault> {
         let span = self.0.span;
+        if name == LOCATED {
+            let parts = PlaceThenValue { node: self.0, place_given: false };
+            return visitor.visit_seq(parts).map_err(|fault| fault.within(span));
+        }
         visitor.visit_newtype_struct(self).map_err(|fault| fault.within(span))
     }
 

@@ -7,7 +7,7 @@ mod node;
 mod read;
 mod write;
 
-pub use de::from_node;
+pub use de::{Located, from_node};
 pub use node::{Entry, Node, Span, Value};
 pub use read::{Error, read};
 pub use write::write;

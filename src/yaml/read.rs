@@ -21,11 +21,18 @@ pub struct Error {
     pub line: usize,
     /// The column, from 1, in characters.
     pub column: usize,
+    /// Whether a mapping lacks a key that its type needs.
+    pub is_missing_key: bool,
 }
 
 impl Error {
     pub(super) fn at(span: Span, message: impl Into<String>) -> Self {
-        Self { message: message.into(), line: span.line, column: span.column }
+        Self {
+            message: message.into(),
+            line: span.line,
+            column: span.column,
+            is_missing_key: false,
+        }
     }
 }
 
@@ -44,7 +51,8 @@ pub fn read(source: &[u8]) -> Result<Node, Error> {
     let text = std::str::from_utf8(source).map_err(|error| {
         let before = &source[..error.valid_up_to()];
         let line = before.iter().filter(|&&b| b == b'\n').count() + 1;
-        Error { message: "the file is not UTF-8 from here on".into(), line, column: 1 }
+        let span = Span { line, column: 1, end_line: line, end_column: 1 };
+        Error::at(span, "the file is not UTF-8 from here on")
     })?;
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     Builder::default().build(&mut Parser::new_from_str(text))
@@ -81,6 +89,7 @@ impl Builder {
                 message: format!("this is not valid YAML: {}", error.info()),
                 line: error.marker().line(),
                 column: error.marker().col() + 1,
+                is_missing_key: false,
             })?;
             let span = to_span(&span);
             match event {
@@ -193,7 +202,7 @@ impl Builder {
                     };
                     if !seen.insert(text.clone()) {
                         let message = format!(
-                            "the key `{}` stands here a second time; keep one",
+                            "duplicate key `{}`; remove one",
                             crate::text::shorten(&text, 60)
                         );
                         return Err(Error::at(node.span, message));

@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use handoff::brief::{
-    BASE_MAPPINGS, Brief, Completeness, Expression, MappedBrief, Mapping, MappingInput, Schema,
+    BASE_MAPPINGS, Brief, Completeness, Expression, FirstTouch, MappedBrief, Mapping, MappingInput,
+    Schema,
 };
 use handoff::model::{
     Company, Contact, CrmName, Deal, DealId, DocumentId, Key, LineItem, Money, Person,
@@ -157,7 +158,8 @@ fn apply(mapping: &Mapping, deal: &Deal, signature: &Signature) -> MappedBrief {
     mapping.apply(&MappingInput {
         signature: Some(signature),
         deal: Some(deal),
-        first_touch: Some("24 hours"),
+        first_touch: Some(&FirstTouch { within: "24 hours".to_owned(), ..FirstTouch::default() }),
+        ..MappingInput::default()
     })
 }
 
@@ -479,8 +481,8 @@ fn conditions_over_deals_and_briefs() {
     let brief = json!({"customer": {"tier": "enterprise"}});
     let condition = over("customer.tier == 'enterprise'");
     assert!(condition.is_true(&brief).expect("evaluates"));
-    assert_eq!(condition.unknown_names(&["customer"]), []);
-    let help = over("custmer.tier").unknown_names(&["customer", "purchase"])[0].help.clone();
+    assert_eq!(condition.problems(&["customer"]), []);
+    let help = over("custmer.tier").problems(&["customer", "purchase"])[0].help.clone();
     assert_eq!(help.as_deref(), Some("did you mean `customer`?"));
     let error = Expression::compile(&"a or ".repeat(2_000)).expect_err("too long");
     assert!(error.message.contains("bytes"), "{error}");

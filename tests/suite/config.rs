@@ -88,3 +88,187 @@ fn a_broken_configuration_stops_a_command_with_every_line() {
     let ran = sandbox.handoff(".", &["validate"]).exits(3);
     assert!(ran.stderr.contains("help:"), "what to do outside a ledger is said: {}", ran.stderr);
 }
+
+/// Wrong settings: what is wrong, the lines below `version: 1`, the line that
+/// is told, and what is said there.
+const WRONG: [(&str, &str, usize, &str); 34] = [
+    ("a text for a mapping", "first_touch: 48h", 2, "write `first_touch: {within: 24h}`"),
+    (
+        "a list for a mapping",
+        "scope: [renewal]",
+        2,
+        "`scope` is a mapping with `exclude`; this is a list",
+    ),
+    (
+        "a mapping for a list",
+        "scope:\n  exclude: {when: deal.name, reason: x}",
+        3,
+        "`scope.exclude` is a list of mappings; this is a mapping",
+    ),
+    ("a word for a mapping", "brief: yes", 2, "`brief` is a mapping; this is the text \"yes\""),
+    ("a number for a word", "map: 5", 2, "`map` is one of `hubspot`"),
+    ("a number for a text", "layout: 5", 2, "write it in quotes: `layout: \"5\"`"),
+    (
+        "one CSM for a list",
+        "team:\n  csms: {name: Sam Lee}",
+        3,
+        "`team.csms` is a list of mappings",
+    ),
+    ("a misspelt section", "esing: {pandadoc: {}}", 2, "did you mean `esign`?"),
+    (
+        "a misspelt key in a list",
+        "team:\n  csms:\n    - name: Sam Lee\n      gihub: samlee",
+        5,
+        "did you mean `github`?",
+    ),
+    (
+        "somebody who is not listed",
+        "team:\n  csms: [{name: Sam Lee, github: samlee}]\n  fallback: samle",
+        4,
+        "did you mean `samlee`?",
+    ),
+    ("a rule for nobody", "team: {assign: [{to: least_opne}]}", 2, "did you mean `least_open`?"),
+    ("a number for a duration", "handoff_within: 1", 2, "a duration such as 24h"),
+    ("a duration without a unit", "handoff_within: \"90\"", 2, "write 90h for hours"),
+    ("a duration of nothing", "wait_for_deal: 0h", 2, "the default, 2d"),
+    (
+        "a field that no brief has",
+        "brief:\n  customer.teir: deal.name",
+        3,
+        "did you mean `customer.tier`?",
+    ),
+    (
+        "a field inside of one value",
+        "brief:\n  customer.tier.x: deal.name",
+        3,
+        "map `customer.tier` as a whole",
+    ),
+    ("a second CRM", "crm:\n  hubspot: {}\n  pipedrive: {}", 4, "keep one of them"),
+    (
+        "an unknown time zone",
+        "first_touch:\n  calendar: {timezone: Amercia/New_York}",
+        3,
+        "did you mean `America/New_York`?",
+    ),
+    ("an unknown time zone", "timezone: Europe/Berln", 2, "did you mean `Europe/Berlin`?"),
+    (
+        "an unknown kind of document",
+        "documents:\n  - {when: \"signature.total\", is: contrat}",
+        3,
+        "did you mean `contract`?",
+    ),
+    (
+        "a rule without its kind",
+        "documents:\n  - {when: \"signature.total\"}",
+        3,
+        "entry 1 of `documents` needs `is`",
+    ),
+    ("a word that is not off", "reminders: on", 2, "`reminders` is `off`"),
+    (
+        "an unknown reminder",
+        "reminders:\n  - {for: fist_touch, at: -4h, to: csm}",
+        3,
+        "did you mean `first_touch`?",
+    ),
+    ("a misspelt limit", "limits: {requst: 30s}", 2, "did you mean `request`?"),
+    (
+        "an unknown name in an expression",
+        "scope:\n  exclude:\n    - {when: \"dael.name\", reason: x}",
+        4,
+        "did you mean `deal`?",
+    ),
+    (
+        "an attribute that no deal has",
+        "scope:\n  exclude:\n    - {when: \"deal.nmae == 'x'\", reason: x}",
+        4,
+        "did you mean `deal.name`?",
+    ),
+    (
+        "an attribute that money has not",
+        "brief:\n  customer.tier: deal.amount.value",
+        3,
+        "did you mean `deal.amount.amount`?",
+    ),
+    (
+        "a rule over a field that no brief has",
+        "team:\n  csms: [{name: Sam Lee}]\n  assign:\n    - {when: \"customer.teir == 'x'\", to: Sam Lee}",
+        5,
+        "did you mean `customer.tier`?",
+    ),
+    (
+        "an attribute of a signature that is not there",
+        "documents:\n  - {when: \"signature.templat == 'x'\", is: contract}",
+        3,
+        "did you mean `signature.template`?",
+    ),
+    ("a misspelt target", "deliver: {slakc: {}}", 2, "did you mean `slack`?"),
+    ("a word for true or false", "esign:\n  pandadoc: {drafts: ja}", 3, "write `drafts: true`"),
+    ("a misspelt mapping", "map: hubspt", 2, "did you mean `hubspot`?"),
+    ("a ref for a branch", "branch: refs/heads/main", 2, "write main"),
+    (
+        "a filter that is not there",
+        "brief:\n  customer.tier: deal.name | uper",
+        3,
+        "did you mean `upper`?",
+    ),
+];
+
+#[test]
+fn wrong_settings_are_refused_by_every_command_with_line_and_suggestion() {
+    let sandbox = Sandbox::new();
+    sandbox.handoff(".", &["init", "l", "--yes"]).exits(0);
+    sandbox.write("deals.csv", "Record ID,Deal Name,Amount\n1,Acme,5\n");
+    sandbox.write("event.json", "{}");
+    let commands: [&[&str]; 4] = [
+        &["audit", "--deals", "../deals.csv"],
+        &["sign", "../event.json"],
+        &["doctor", "--offline"],
+        &["validate"],
+    ];
+    let mut wrong = Vec::new();
+    for (what, settings, line, said) in WRONG {
+        sandbox.write("l/handoff.yaml", format!("version: 1\n{settings}\n"));
+        for command in commands {
+            let ran = sandbox.handoff("l", command);
+            let place = format!("handoff.yaml:{line}:");
+            let told = ran.stderr.contains(&place) && ran.stderr.contains(said);
+            if ran.code != 2 || !told {
+                wrong.push(format!(
+                    "{what}: `{}` ends with {} and says\n{}",
+                    command.join(" "),
+                    ran.code,
+                    ran.stderr
+                ));
+                break;
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn all_wrong_settings_are_told_at_once() {
+    let sandbox = Sandbox::new();
+    sandbox.handoff(".", &["init", "l", "--yes"]).exits(0);
+    let mut text = "version: 1\n".to_owned();
+    let mut places = Vec::new();
+    let mut sections = std::collections::BTreeSet::new();
+    for (_, settings, line, _) in WRONG {
+        let section = settings.split(':').next().unwrap();
+        // A field that the schema does not have is looked for in settings that are right.
+        if settings.contains("customer.t") && !settings.contains("uper")
+            || !sections.insert(section)
+        {
+            continue;
+        }
+        places.push(format!("handoff.yaml:{}:", text.lines().count() + line - 1));
+        text.push_str(settings);
+        text.push('\n');
+    }
+    sandbox.write("l/handoff.yaml", &text);
+    let ran = sandbox.handoff("l", &["validate"]).exits(2);
+    for place in &places {
+        assert!(ran.stderr.contains(place), "{place} is missing:\n{text}\n{}", ran.stderr);
+    }
+    assert!(places.len() >= 12, "{places:?}");
+}

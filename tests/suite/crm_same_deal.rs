@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use handoff::brief::{Mapping, MappingInput, Schema};
+use handoff::brief::{FirstTouch, Mapping, MappingInput, Schema};
 use handoff::crm::{Connection, CrmConfig, RequestedProperties, build};
 use handoff::model::{DealId, Secrets, Signature};
 use handoff::yaml;
@@ -55,7 +55,8 @@ async fn brief(crm: &str, config: &str, root: &Path, id: &str) -> (Value, Value)
     let mapped = mapping.apply(&MappingInput {
         signature: Some(&signature),
         deal: Some(&deal),
-        first_touch: Some("24 hours"),
+        first_touch: Some(&FirstTouch { within: "24 hours".to_owned(), ..FirstTouch::default() }),
+        ..MappingInput::default()
     });
     assert_eq!(mapped.remarks, [], "{crm}");
     let mut sections = mapped.sections;

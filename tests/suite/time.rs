@@ -136,9 +136,9 @@ fn all_problems_of_a_calendar_come_at_once() {
         .map(|problem| format!("{} {:?} {}", problem.field, problem.index, problem.message))
         .collect();
     insta::assert_snapshot!(text.join("\n"), @r#"
-    timezone None "Amerika/New_York" is not a known time zone; did you mean America/New_York?
+    timezone None "Amerika/New_York" is not a known time zone; did you mean `America/New_York`?
     days Some(1) "monday" is there twice.
-    days Some(2) "someday" is not a day; write mon, tue, wed, thu, fri, sat or sun.
+    days Some(2) "someday" is not a day; one of mon, tue, wed, thu, fri, sat, sun
     hours None "17:00-17:00" opens and closes at the same time; write 00:00-24:00 for the whole day.
     holidays Some(0) "26.11.2026" is not a day; write it as 2026-11-26.
     "#);

@@ -7,9 +7,11 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::compile::{Leaf, Mapping};
-use super::values;
 use crate::brief::answer::{is_blank, is_placeholder};
-use crate::model::{Deal, Signature};
+use crate::brief::expression::{LOCALE, locale_value};
+use crate::brief::merge::merge;
+use crate::brief::schema::Schema;
+use crate::model::{Deal, Money, Signature};
 use crate::text::{quoted, shorten};
 
 /// The longest text that is kept, in characters; the longest list.
@@ -24,8 +26,27 @@ pub struct MappingInput<'a> {
     pub signature: Option<&'a Signature>,
     /// The deal; `None` when the document names none.
     pub deal: Option<&'a Deal>,
-    /// The limit of the first touch in words, such as `24 hours`.
-    pub first_touch: Option<&'a str>,
+    /// By when the first touch is due.
+    pub first_touch: Option<&'a FirstTouch>,
+    /// What people have answered already: expressions over `brief` see it.
+    pub answers: Option<&'a Map<String, Value>>,
+    /// The ledger's schema. What a default mapping fills and an older copy of
+    /// the schema has no place for is left out.
+    pub schema: Option<&'a Schema>,
+}
+
+/// By when the first touch is due, in words and as a moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct FirstTouch {
+    /// The moment in words and in the calendar's zone: `Thu 3 Dec 2026,
+    /// 17:00 EST`; absent before the signature.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// The same moment, RFC 3339 in UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due: Option<String>,
+    /// The configured limit in words: `24 hours`, `24 business hours`.
+    pub within: String,
 }
 
 /// One answer that was not taken over as it was, and why.
@@ -58,12 +79,26 @@ impl Mapping {
         if let Some(signature) = input.signature {
             sections.insert("signature".to_owned(), signature_section(signature));
         }
+        if let Some(schema) = input.schema {
+            for name in ["deal", "signature"] {
+                if let Some(section) = sections.remove(name)
+                    && let Some(section) = schema.fitting(&[name.to_owned()], section)
+                {
+                    sections.insert(name.to_owned(), section);
+                }
+            }
+        }
         let mut context = context(input);
         let mut remarks = Vec::new();
         let mut with_brief = false;
         for leaf in &self.leaves {
             if leaf.reads_brief && !with_brief {
-                context.push(("brief", Jinja::from(Serde(&sections))));
+                let known = Value::Object(sections.clone());
+                let known = match input.answers {
+                    Some(answers) => merge(None, &Value::Object(answers.clone()), &known),
+                    None => known,
+                };
+                context.push(("brief", Jinja::from(Serde(&known))));
                 with_brief = true;
             }
             let value = match evaluate(leaf, &context) {
@@ -87,7 +122,14 @@ impl Mapping {
                 let message = "the source holds more than a brief can; the rest was cut".to_owned();
                 remarks.push(Remark { field: leaf.field(), message });
             }
-            set(&mut sections, &leaf.path, value);
+            if leaf.own.is_none()
+                && let Some(schema) = input.schema
+            {
+                let Some(value) = schema.fitting(&leaf.path, value) else { continue };
+                set(&mut sections, &leaf.path, value);
+            } else {
+                set(&mut sections, &leaf.path, value);
+            }
         }
         remarks.sort_by(|a, b| a.field.cmp(&b.field));
         MappedBrief { sections, remarks }
@@ -107,16 +149,16 @@ fn context(input: &MappingInput<'_>) -> Vec<(&'static str, Jinja)> {
         context.push(("deal", deal));
     }
     let locale = input.deal.map(|deal| deal.locale).unwrap_or_default();
-    context.push((values::LOCALE, values::locale_value(locale)));
+    context.push((LOCALE, locale_value(locale)));
     if let Some(limit) = input.first_touch {
-        context.push(("first_touch", Jinja::from(limit)));
+        context.push(("first_touch", Jinja::from(Serde(limit))));
     }
     context
 }
 
 fn evaluate(leaf: &Leaf, context: &[(&'static str, Jinja)]) -> Result<Option<Value>, String> {
     let context = Jinja::from_pairs(context.iter().map(|(name, value)| (*name, value.clone())));
-    let result = leaf.expression.eval(context).map_err(|error| error.message)?;
+    let result = leaf.expression.eval(context).map_err(|error| error.sentence())?;
     if result.is_undefined() || result.is_none() {
         return Ok(None);
     }
@@ -210,5 +252,19 @@ fn signature_section(signature: &Signature) -> Value {
     put("document_id", Some(signature.document_id.as_str().into()));
     put("document_name", signature.document_name.as_deref().map(|name| name.trim().into()));
     put("signed_at", signature.signed_at.and_then(|at| serde_json::to_value(at).ok()));
+    put("url", signature.url.as_deref().filter(|url| is_web_address(url)).map(Into::into));
+    put("total", signature.total.as_ref().and_then(money_section));
     Value::Object(section)
+}
+
+/// What the schema takes as a link.
+fn is_web_address(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    host.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace))
+}
+
+/// Money with a currency; an amount without one says too little to be kept.
+fn money_section(money: &Money) -> Option<Value> {
+    money.currency.as_ref()?;
+    serde_json::to_value(money).ok()
 }

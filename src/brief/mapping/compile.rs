@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 
 use super::BASE_MAPPINGS;
-use super::expression::Expression;
+use crate::brief::expression::{Expression, ExpressionError};
+use crate::brief::schema::{Schema, Shape};
 use crate::model::Properties;
-use crate::text::quoted;
+use crate::text::{did_you_mean, nearest, quoted};
 use crate::yaml::{self, Span};
 
 /// What an expression can read.
@@ -24,7 +25,7 @@ pub struct MappingProblem {
     pub field: Option<String>,
     /// What is wrong.
     pub message: String,
-    /// How to mend it.
+    /// How to fix it.
     pub help: Option<String>,
     /// Where the expression stands; `None` for `map:`.
     pub span: Option<Span>,
@@ -43,8 +44,8 @@ pub(super) struct Leaf {
     pub expression: Expression,
     /// Whether it reads answers that other leaves give, and so comes after them.
     pub reads_brief: bool,
-    /// Whether the company's own configuration names it.
-    pub own: bool,
+    /// Where the company's own configuration names it.
+    pub own: Option<Span>,
 }
 
 impl Leaf {
@@ -90,7 +91,7 @@ impl Mapping {
                 continue;
             }
             match leaf(field, source) {
-                Ok(leaf) => own.push(Leaf { own: true, ..leaf }),
+                Ok(leaf) => own.push(Leaf { own: Some(*span), ..leaf }),
                 Err(faults) => {
                     for fault in faults {
                         problem(format!("`{field}`: {}", fault.message), fault.help);
@@ -119,7 +120,34 @@ impl Mapping {
     /// what a CRM must have, because somebody named it.
     #[must_use]
     pub fn own_properties(&self) -> Properties {
-        properties_of(self.leaves.iter().filter(|leaf| leaf.own))
+        properties_of(self.leaves.iter().filter(|leaf| leaf.own.is_some()))
+    }
+
+    /// What the company's own lines fill or read that the ledger's schema does
+    /// not have: a misspelt field would go into every signed brief.
+    #[must_use]
+    pub fn check(&self, schema: &Schema) -> Vec<MappingProblem> {
+        let mut problems = Vec::new();
+        for leaf in &self.leaves {
+            let Some(span) = leaf.own else { continue };
+            let mut problem = |message: String, help: String| {
+                let field = Some(leaf.field());
+                problems.push(MappingProblem {
+                    field,
+                    message,
+                    help: Some(help),
+                    span: Some(span),
+                });
+            };
+            if let Some((message, help)) = absent_from(schema, &leaf.path) {
+                problem(message, help);
+            }
+            for fault in leaf.expression.problems_in_brief(schema.outline(), Some("brief")) {
+                let help = fault.help.unwrap_or_default();
+                problem(format!("`{}`: {}", leaf.field(), fault.message), help);
+            }
+        }
+        problems
     }
 
     /// The fields it fills, dotted, sorted.
@@ -158,20 +186,56 @@ fn base_leaves(name: &str) -> Result<Vec<Leaf>, MappingProblem> {
         .collect())
 }
 
-fn leaf(field: &str, source: &str) -> Result<Leaf, Vec<super::ExpressionError>> {
+fn leaf(field: &str, source: &str) -> Result<Leaf, Vec<ExpressionError>> {
     let expression = Expression::compile(source).map_err(|error| vec![error])?;
-    let unknown = expression.unknown_names(&NAMES);
-    if !unknown.is_empty() {
-        return Err(unknown);
+    let problems = expression.problems(&NAMES);
+    if !problems.is_empty() {
+        return Err(problems);
     }
-    let reads_brief =
-        expression.reads().iter().any(|name| name == "brief" || name.starts_with("brief."));
+    let reads_brief = expression.reads("brief");
     Ok(Leaf {
         path: field.split('.').map(str::to_owned).collect(),
         expression,
         reads_brief,
-        own: false,
+        own: None,
     })
+}
+
+/// Where a path leaves the schema, and what was meant.
+fn absent_from(schema: &Schema, path: &[String]) -> Option<(String, String)> {
+    let mut fields = schema.outline().fields();
+    let mut other = None;
+    for (at, name) in path.iter().enumerate() {
+        let above = path[..at].join(".");
+        let Some(field) = fields.iter().find(|field| field.name == *name).or(other) else {
+            let names = fields.iter().map(|field| field.name.as_str());
+            let help = match nearest(name, names.clone()) {
+                Some(near) if above.is_empty() => format!("did you mean `{near}`?"),
+                Some(near) => format!("did you mean `{above}.{near}`?"),
+                None => format!(
+                    "{}; a field of your own goes into schema/brief.schema.json first",
+                    did_you_mean(name, names)
+                ),
+            };
+            return Some((format!("the ledger's schema has no `{}`", path.join(".")), help));
+        };
+        match &field.shape {
+            Shape::Mapping { fields: inside, other: further, closed } => {
+                if !closed && further.is_none() {
+                    return None;
+                }
+                fields = inside;
+                other = further.as_deref();
+            }
+            Shape::Value | Shape::List(_) if at + 1 < path.len() => {
+                let whole = path[..=at].join(".");
+                let message = format!("`{whole}` of the ledger's schema has no fields inside");
+                return Some((message, format!("map `{whole}` as a whole")));
+            }
+            Shape::Value | Shape::List(_) => {}
+        }
+    }
+    None
 }
 
 fn check_field(field: &str) -> Result<(), (String, String)> {

@@ -1,26 +1,11 @@
 //! From deal and signature to brief: where each answer comes from, as
-//! expressions. The CRM's text is data and is never compiled.
-
-#![expect(
-    clippy::needless_pass_by_value,
-    reason = "minijinja hands filters their arguments by value"
-)]
+//! expressions.
 
 mod apply;
 mod compile;
-mod expression;
-mod filters;
-mod people;
-mod promises;
-mod properties;
-mod reads;
-mod record;
-mod values;
 
-pub use apply::{MappedBrief, MappingInput, Remark};
+pub use apply::{FirstTouch, MappedBrief, MappingInput, Remark};
 pub use compile::{Mapping, MappingProblem};
-pub use expression::{Expression, ExpressionError};
-pub(crate) use record::fold as fold_property;
 
 /// A default mapping that is compiled in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

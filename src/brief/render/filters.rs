@@ -2,37 +2,33 @@
 //! and the filters that a page needs.
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior, Value};
+use minijinja::{Environment, UndefinedBehavior, Value};
 use rust_decimal::Decimal;
 use url::Url;
 
 use crate::model::grouped;
 use crate::text;
 
-/// An environment whose every output is inert Markdown.
-pub(super) fn environment() -> Environment<'static> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
-    let syntax = SyntaxConfig::builder()
+/// How templates are written.
+pub(super) fn syntax() -> SyntaxConfig {
+    SyntaxConfig::builder()
         .trim_blocks(true)
         .lstrip_blocks(true)
         .keep_trailing_newline(true)
         .build()
-        .expect("the default delimiters are valid");
-    environment.set_syntax(syntax);
-    environment.set_auto_escape_callback(|_| AutoEscape::Custom("markdown".into()));
-    // The escaping of a block (`autoescape false`) is not asked: only what
-    // these filters made is printed as it is.
-    environment.set_formatter(|out, _, value| {
-        if value.is_undefined() || value.is_none() {
-            return Ok(());
-        }
-        match value.as_str() {
-            Some(text) if value.is_safe() => out.write_str(text).map_err(Error::from),
-            Some(text) => out.write_str(&text::markdown(text)).map_err(Error::from),
-            None => out.write_str(&text::markdown(&value.to_string())).map_err(Error::from),
-        }
-    });
+        .expect("the default delimiters are valid")
+}
+
+/// What a template prints as it is printed: only what the filters below made
+/// is Markdown already.
+pub(super) fn harmless(value: &Value) -> String {
+    text::markdown(&plain(value))
+}
+
+/// The filters of a page.
+pub(super) fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
     // What would mark customer text as harmless without making it so.
     for name in ["safe", "escape", "e", "tojson", "urlencode", "indent"] {
         environment.remove_filter(name);

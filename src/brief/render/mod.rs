@@ -7,15 +7,12 @@ mod show;
 
 use minijinja::Environment;
 
+use super::expression::{Template, TemplateFault};
 use super::{Brief, Completeness, Schema};
-use crate::text::quoted;
 
 /// The template that is compiled in; `handoff init` lays it down, and a
 /// ledger's own copy wins.
 pub const DEFAULT_TEMPLATE: &str = include_str!("../../../templates/brief.md.j2");
-
-/// Instructions that one page may take; a brief with 500 promises takes under a tenth.
-const FUEL: u64 = 2_000_000;
 
 /// The longest page: GitHub stops rendering Markdown at 512 KiB.
 const LONGEST: usize = 500 * 1024;
@@ -57,6 +54,7 @@ pub enum RenderError {
 #[derive(Debug)]
 pub struct Renderer {
     environment: Environment<'static>,
+    template: Template,
 }
 
 const NAME: &str = "brief.md.j2";
@@ -69,15 +67,12 @@ impl Renderer {
     /// # Errors
     /// When the template is not valid, or uses a filter that is not there.
     pub fn new(template: Option<&str>) -> Result<Self, RenderError> {
-        let mut environment = filters::environment();
-        environment.set_fuel(Some(FUEL));
-        let source = template.unwrap_or(DEFAULT_TEMPLATE).to_owned();
-        environment.add_template_owned(NAME, source).map_err(|error| RenderError::Template {
-            line: error.line().unwrap_or(1),
-            message: in_words(&error),
-        })?;
-        let renderer = Self { environment };
-        // A misspelt filter shows only when it is used: a page of nothing finds most of them.
+        let environment = filters::environment();
+        let source = template.unwrap_or(DEFAULT_TEMPLATE);
+        let template = Template::compile(NAME, source, filters::syntax(), &environment)
+            .map_err(|TemplateFault { line, message }| RenderError::Template { line, message })?;
+        let renderer = Self { environment, template };
+        // What fails on every page is the template's fault, and said before any brief comes.
         let empty = Brief::from_json(serde_json::json!({}));
         let trial = RenderInput { brief: &empty, schema: Schema::shipped() };
         match renderer.readme(&trial) {
@@ -104,24 +99,15 @@ impl Renderer {
         input: &RenderInput<'_>,
         completeness: &Completeness,
     ) -> Result<String, RenderError> {
-        let failed = |error: &minijinja::Error| RenderError::Failed {
-            line: error.line().unwrap_or(1),
-            message: in_words(error),
-        };
-        let template = self.environment.get_template(NAME).map_err(|error| failed(&error))?;
-        let page =
-            template.render(page::context(input, completeness)).map_err(|error| failed(&error))?;
+        let context = page::context(input, completeness);
+        let page = self
+            .template
+            .render(&self.environment, context, &filters::harmless)
+            .map_err(|TemplateFault { line, message }| RenderError::Failed { line, message })?;
         let page = page::tidy(&page);
         if page.len() > LONGEST {
             return Err(RenderError::TooLong(page.len()));
         }
         Ok(page)
-    }
-}
-
-fn in_words(error: &minijinja::Error) -> String {
-    match error.detail() {
-        Some(detail) => crate::text::shorten(detail, 200),
-        None => quoted(&error.kind().to_string()),
     }
 }

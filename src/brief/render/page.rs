@@ -166,16 +166,29 @@ fn section(field: &Field, value: &Value) -> Option<Section> {
             section.table = table(item, &rows);
             section.kind = "table";
         }
-        (Shape::Mapping { fields, other }, Value::Object(entries)) => {
-            let of_people = |field: &Field| matches!(field.shape, Shape::Mapping { .. });
+        (Shape::Mapping { fields, other, .. }, Value::Object(entries)) => {
+            let is_person = |field: &Field| matches!(field.shape, Shape::Mapping { .. });
+            // `others` beside the roles: a list of people who stand for themselves.
+            let of_people = |field: &Field| match &field.shape {
+                Shape::List(item) => is_person(item),
+                _ => is_person(field),
+            };
             let all_alike = fields.len() > 1
                 && fields.iter().all(of_people)
-                && other.as_deref().is_some_and(of_people);
+                && other.as_deref().is_some_and(is_person);
             if let (true, Some(other)) = (all_alike, other) {
-                let rows: Vec<_> = entries
-                    .iter()
-                    .map(|(name, value)| (Some(title_of(fields, name)), value))
-                    .collect();
+                let mut rows: Vec<(Option<String>, &Value)> = Vec::new();
+                for (name, value) in entries {
+                    let title = title_of(fields, name);
+                    let Value::Array(people) = value else {
+                        rows.push((Some(title), value));
+                        continue;
+                    };
+                    rows.extend(people.iter().map(|person| {
+                        let role = person.get("role").and_then(Value::as_str);
+                        (Some(role.map_or_else(|| title.clone(), str::to_owned)), person)
+                    }));
+                }
                 section.table = table(other, &rows);
                 section.kind = "table";
             } else {

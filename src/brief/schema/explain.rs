@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::check::Violation;
 use super::outline::{Field, Outline, Shape};
 use crate::brief::answer::{dotted, escape};
-use crate::text::{quoted, shorten};
+use crate::text::{nearest, quoted, shorten};
 
 /// The form of an honest gap.
 const UNKNOWN: &str = "{unknown: {why: …, owner: …, resolve_by: YYYY-MM-DD}}";
@@ -61,13 +61,8 @@ pub(super) fn unexpected(pointer: &str, key: &str, outline: &Outline) -> Violati
         "" => outline.fields().iter().map(|field| field.name.as_str()).collect(),
         _ => outline.field(pointer).map(names_inside).unwrap_or_default(),
     };
-    let nearest = known
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(name, key), *name))
-        .filter(|(distance, name)| *distance <= 2.max(name.len() / 3))
-        .min();
-    let help = match nearest {
-        Some((_, name)) => format!("did you mean `{name}`?"),
+    let help = match nearest(key, known.iter().copied()) {
+        Some(name) => format!("did you mean `{name}`?"),
         None if known.is_empty() => {
             "remove it, or add the field to schema/brief.schema.json".to_owned()
         }

@@ -3,12 +3,13 @@
 //! how to say it.
 
 mod check;
+mod cost;
 mod explain;
 mod outline;
 
 use std::sync::LazyLock;
 
-use jsonschema::Validator;
+use jsonschema::{PatternOptions, Validator};
 use serde_json::{Map, Value};
 
 pub use check::Violation;
@@ -57,6 +58,14 @@ pub enum SchemaError {
         /// What is wrong there.
         message: String,
     },
+    /// It is a schema that takes too long to check with.
+    #[error("the schema is too large: {message}{}", at(.pointer))]
+    TooLarge {
+        /// Where in the schema, as a JSON pointer.
+        pointer: String,
+        /// What is too much, and what to do.
+        message: String,
+    },
     /// It does not describe a brief.
     #[error("the schema describes no brief: {message}")]
     NotABrief {
@@ -89,9 +98,13 @@ impl Schema {
                 column: error.column(),
                 message: error.to_string(),
             })?;
+        cost::check(source.len(), &document)?;
         let validator = jsonschema::options()
             .with_draft(jsonschema::Draft::Draft202012)
             .should_validate_formats(true)
+            .with_pattern_options(
+                PatternOptions::fancy_regex().backtrack_limit(100_000).size_limit(1 << 20),
+            )
             .offline()
             .build(&document)
             .map_err(|error| SchemaError::Invalid {
@@ -138,11 +151,52 @@ impl Schema {
         check::violations(&self.validator, &self.outline, brief.json())
     }
 
+    /// What of a value the schema has a place for at a path; `None` when it
+    /// has none. Older copies of the schema lack fields that handoff fills.
+    #[must_use]
+    pub fn fitting(&self, path: &[String], value: Value) -> Option<Value> {
+        let (first, inside) = path.split_first()?;
+        let Some(mut field) = self.outline.fields().iter().find(|field| field.name == *first)
+        else {
+            let open = self.document.get("additionalProperties") != Some(&Value::Bool(false));
+            return open.then_some(value);
+        };
+        for name in inside {
+            match (field.child(name), &field.shape) {
+                (Some(child), _) => field = child,
+                (None, Shape::Mapping { closed: true, .. }) => return None,
+                (None, _) => return Some(value),
+            }
+        }
+        fitting(field, value)
+    }
+
     /// The same values with keys in the schema's order, so that a brief reads
     /// the same whichever CRM it came from; keys of no field come last.
     #[must_use]
     pub fn in_order(&self, brief: &Value) -> Value {
         in_order(self.outline.fields(), None, brief)
+    }
+}
+
+fn fitting(field: &Field, value: Value) -> Option<Value> {
+    match (&field.shape, value) {
+        (Shape::Mapping { .. }, Value::Array(_)) => None,
+        (Shape::Mapping { closed, .. }, Value::Object(entries)) => {
+            let entries: Map<String, Value> = entries
+                .into_iter()
+                .filter_map(|(name, value)| match field.child(&name) {
+                    Some(child) => fitting(child, value).map(|value| (name, value)),
+                    None if *closed => None,
+                    None => Some((name, value)),
+                })
+                .collect();
+            (!entries.is_empty()).then_some(Value::Object(entries))
+        }
+        (Shape::List(item), Value::Array(items)) => {
+            Some(Value::Array(items.into_iter().filter_map(|value| fitting(item, value)).collect()))
+        }
+        (_, value) => Some(value),
     }
 }
 
@@ -169,7 +223,7 @@ fn in_order_below(field: &Field, value: &Value) -> Value {
         return value.clone();
     }
     match (&field.shape, value) {
-        (Shape::Mapping { fields, other }, Value::Object(_)) => {
+        (Shape::Mapping { fields, other, .. }, Value::Object(_)) => {
             in_order(fields, other.as_deref(), value)
         }
         (Shape::List(item), Value::Array(items)) => {

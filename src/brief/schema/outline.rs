@@ -71,8 +71,10 @@ pub enum Shape {
     Mapping {
         /// Those the schema names, in its order.
         fields: Vec<Field>,
-        /// What any further field looks like, where the schema allows it.
+        /// What any further field looks like, where the schema says it.
         other: Option<Box<Field>>,
+        /// Whether the schema refuses further fields.
+        closed: bool,
     },
     /// A list of like items.
     List(Box<Field>),
@@ -139,7 +141,7 @@ impl Field {
     #[must_use]
     pub fn child(&self, token: &str) -> Option<&Field> {
         match &self.shape {
-            Shape::Mapping { fields, other } => {
+            Shape::Mapping { fields, other, .. } => {
                 fields.iter().find(|field| field.name == token).or(other.as_deref())
             }
             Shape::List(item) => token.parse::<usize>().ok().map(|_| &**item),
@@ -303,7 +305,10 @@ impl<'a> Reader<'a> {
             .find_map(|layer| layer.get("additionalProperties"))
             .filter(|schema| schema.as_object().is_some_and(|schema| !schema.is_empty()))
             .map(|schema| Box::new(self.field("", schema, false, inherited, depth)));
-        if any || other.is_some() { Shape::Mapping { fields, other } } else { Shape::Value }
+        let closed = layers
+            .iter()
+            .any(|layer| layer.get("additionalProperties") == Some(&Value::Bool(false)));
+        if any || other.is_some() { Shape::Mapping { fields, other, closed } } else { Shape::Value }
     }
 }
 

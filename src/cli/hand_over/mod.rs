@@ -55,7 +55,7 @@ impl Handler for LedgerHandler {
                 return;
             }
         };
-        let mut remarks = Vec::new();
+        let mut remarks = workflow::Remarks::default();
         workflow::catch_up(&context, &mut remarks);
         remark(None, &remarks);
         match workflow::keys_within(&context, Horizon { since: context.now - RECENT }) {
@@ -120,7 +120,7 @@ fn voided(context: &Context, task: &Task, verdict: &mut Verdict) {
     let News::Signatures(events) = &task.news else { return };
     for event in events {
         let SignatureEvent::Voided { signature, what } = event else { continue };
-        let mut remarks = Vec::new();
+        let mut remarks = workflow::Remarks::default();
         let recorded = workflow::record_voided(context, signature, what, &mut remarks);
         match &recorded {
             Ok(Some(key)) => {
@@ -168,7 +168,7 @@ async fn deliver(context: &Context, keys: &[Key]) {
         }
     }
     if wrote {
-        let mut remarks = Vec::new();
+        let mut remarks = workflow::Remarks::default();
         if let Err(error) = context.push(&mut remarks) {
             tracing::error!(%error, "what was delivered is recorded here and was not pushed");
         }

@@ -12,7 +12,7 @@ use crate::model::{AmountFault, Locale, Money};
 use crate::text::quoted;
 
 /// The name under which an expression's context holds the deal's locale.
-pub(super) const LOCALE: &str = "__locale";
+pub(crate) const LOCALE: &str = "__locale";
 
 #[derive(Debug)]
 struct DealLocale(Locale);
@@ -20,13 +20,13 @@ struct DealLocale(Locale);
 impl Object for DealLocale {}
 
 /// A deal's locale for the context.
-pub(super) fn locale_value(locale: Locale) -> Value {
+pub(crate) fn locale_value(locale: Locale) -> Value {
     Value::from_object(DealLocale(locale))
 }
 
 fn locale(state: &State<'_, '_>) -> Locale {
     state
-        .lookup(LOCALE)
+        .get_temp(LOCALE)
         .and_then(|value| value.downcast_object_ref::<DealLocale>().map(|held| held.0))
         .unwrap_or_default()
 }
@@ -104,7 +104,7 @@ fn plain(text: &str) -> Option<Decimal> {
 
 /// Whether this text is the deal's amount, which has been read once already.
 fn is_deal_amount(state: &State<'_, '_>, text: &str) -> bool {
-    let amount = state.lookup("deal").and_then(|deal| deal.get_attr("amount").ok());
+    let amount = state.get_temp("deal").and_then(|deal| deal.get_attr("amount").ok());
     amount
         .and_then(|amount| amount.get_attr("amount").ok())
         .is_some_and(|amount| amount.as_str() == Some(text))
@@ -148,6 +148,30 @@ pub(super) fn quantity(value: &Value) -> Result<Value, Error> {
     plain(&text).map(shortest).ok_or_else(|| refused(AmountFault::NotANumber.words(&quoted(&text))))
 }
 
+/// A number, or a text that is one wherever it comes from.
+pub(super) fn read_number(value: &Value) -> Option<Value> {
+    if value.is_number() {
+        return Some(value.clone());
+    }
+    Locale::default().number(&text_of(value)?).ok().map(shortest)
+}
+
+/// The price of a line, which was read with the deal, in the deal's currency.
+pub(super) fn money_in(value: &Value, currency: &str) -> Result<Value, Error> {
+    let text = text_of(value).unwrap_or_default();
+    let amount =
+        plain(&text).ok_or_else(|| refused(AmountFault::NotAnAmount.words(&quoted(&text))))?;
+    let currency =
+        Money::parse("0", Some(currency)).map_err(|error| refused(error.to_string()))?.currency;
+    Ok(as_value(Money::settled(amount, currency)))
+}
+
+fn as_value(money: Money) -> Value {
+    let mut fields = vec![("amount", Value::from(money.amount.to_string()))];
+    fields.extend(money.currency.map(|code| ("currency", Value::from(code))));
+    Value::from_pairs(fields)
+}
+
 /// `money` or `money(currency="USD")`: `{amount, currency}` with at least the
 /// decimals of the currency. Takes money as deals and signatures hold it, or a
 /// text such as `1.500,50 €`.
@@ -182,10 +206,7 @@ pub(super) fn money(
         (Some(code), _) => Some(code),
         (None, mark) => mark.and_then(|mark| mark.code()).map(str::to_owned),
     };
-    let money = Money::settled(amount, currency);
-    let mut fields = vec![("amount", Value::from(money.amount.to_string()))];
-    fields.extend(money.currency.map(|code| ("currency", Value::from(code))));
-    Ok(Some(Value::from_pairs(fields)))
+    Ok(Some(as_value(Money::settled(amount, currency))))
 }
 
 /// `months`: `12`, `P12M`, `P1Y`, `12 months`, `3 Jahre` as a number of months.

@@ -1,12 +1,41 @@
-//! Handoffs whose task is a pull request: signed, on a branch of their own,
-//! until somebody merges them onto the ledger's branch.
+//! What waits in a pull request: drafts, and signed handoffs whose task is a
+//! pull request, each on a branch of its own until somebody merges it.
 
-use super::context::{LOCK_WAIT, Stored, stored_in};
-use super::draft_branch::stored_draft;
-use super::{Context, WorkflowError};
+mod branches;
+
+pub use branches::catch_up;
+pub(super) use branches::{Drafts, publish};
+
+use super::context::Context;
+use super::error::WorkflowError;
+use super::store::{Stored, stored_in};
 use crate::ledger::{Ledger, Snapshot, web_links};
 use crate::model::{Gap, Key};
-use crate::text::shorten;
+
+impl Context {
+    /// The handoff with this key at the tip; else the signed one that waits
+    /// on its own branch.
+    ///
+    /// # Errors
+    /// When the ledger or one of the two files cannot be read.
+    pub fn stored(&self, key: &Key, month: Option<&str>) -> Result<Option<Stored>, WorkflowError> {
+        find(self, &self.ledger.snapshot()?, key, month)
+    }
+}
+
+/// The draft of a key with its branch; `None` where there is none.
+///
+/// # Errors
+/// When the branch or the draft's files cannot be read.
+pub(super) fn stored_draft(
+    context: &Context,
+    key: &Key,
+) -> Result<Option<(String, Stored)>, WorkflowError> {
+    let branch = Ledger::draft_branch(key);
+    let Some(snapshot) = context.ledger.snapshot_of_branch(&branch)? else { return Ok(None) };
+    let stored = stored_in(&snapshot, key, None)?;
+    Ok(stored.map(|stored| (branch.clone(), Stored { branch: Some(branch), ..stored })))
+}
 
 /// Whether signed briefs wait for the merge of their pull request.
 pub(super) fn is_mode(context: &Context) -> bool {
@@ -59,55 +88,6 @@ pub(super) fn all(context: &Context, snapshot: &Snapshot) -> Result<Waiting, Wor
         }
     }
     Ok((waiting, gaps))
-}
-
-/// Pushes the branch of a handoff that waits, and leaves it to the remote,
-/// where people change it; tells whether the remote has it.
-///
-/// # Errors
-/// When the two sides contradict each other, or the ledger cannot be written.
-pub(super) fn publish(
-    context: &Context,
-    key: &Key,
-    remarks: &mut Vec<String>,
-) -> Result<bool, WorkflowError> {
-    let Some(remote) = context.remote() else { return Ok(false) };
-    let branch = Ledger::draft_branch(key);
-    let pushed = context.push_branch(&branch, remarks)?;
-    if pushed {
-        context.ledger.leave_to_remote(&remote, &branch, LOCK_WAIT)?;
-    }
-    Ok(pushed)
-}
-
-/// Publishes every handoff that waits and has a branch in this clone.
-///
-/// # Errors
-/// As for [`publish`].
-pub(super) fn publish_all(
-    context: &Context,
-    remarks: &mut Vec<String>,
-) -> Result<(), WorkflowError> {
-    if !is_mode(context) || context.remote().is_none() {
-        return Ok(());
-    }
-    let snapshot = context.ledger.snapshot()?;
-    for key in context.ledger.local_draft_keys()? {
-        if find(context, &snapshot, &key, None)?.is_some_and(|stored| stored.branch.is_some()) {
-            publish(context, &key, remarks)?;
-        }
-    }
-    Ok(())
-}
-
-/// Takes over what was merged and what people wrote on the remote, where
-/// signed briefs wait there. A remote that does not answer is a remark.
-pub fn catch_up(context: &Context, remarks: &mut Vec<String>) {
-    let Some(remote) = context.remote().filter(|_| is_mode(context)) else { return };
-    if let Err(error) = context.ledger.catch_up(&remote, context.now) {
-        remarks
-            .push(format!("{remote} was not asked for news: {}", shorten(&error.to_string(), 200)));
-    }
 }
 
 /// Where people read a handoff's folder on the forge.

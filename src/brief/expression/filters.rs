@@ -8,9 +8,9 @@ use super::{people, promises, record, values};
 use crate::text::quoted;
 
 /// The filters of [`register`], sorted.
-const OWN: [&str; 17] = [
-    "choice", "dated", "day", "each", "lines", "money", "months", "number", "person", "plain",
-    "products", "promises", "property", "role", "time", "website", "words",
+const OWN: [&str; 18] = [
+    "choice", "dated", "day", "each", "lines", "money", "months", "number", "others", "person",
+    "plain", "products", "promises", "property", "role", "time", "website", "words",
 ];
 
 /// Filters and tests of minijinja that mappings often use.
@@ -49,6 +49,7 @@ pub(super) fn register(environment: &mut Environment<'static>) {
     environment.add_filter("money", values::money);
     environment.add_filter("months", values::months);
     environment.add_filter("number", values::number);
+    environment.add_filter("others", people::others);
     environment.add_filter("person", people::person);
     environment.add_filter("plain", plain);
     environment.add_filter("products", record::products);

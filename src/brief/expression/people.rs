@@ -41,6 +41,38 @@ fn has_role(contact: &Value, role: &str) -> bool {
     roles.iter().any(|own| own.as_str() == Some(role))
 }
 
+/// `contacts | others(brief.contacts.signer, …)`: everybody who is not one of
+/// these, with their roles in words: `Technical owner`.
+pub(super) fn others(contacts: &Value, named: Rest<Value>) -> Option<Value> {
+    let same = |a: &Value, b: &Value| {
+        let both = |name: &str| {
+            let folded = |value: &Value| attr(value, name).map(|text| text.to_lowercase());
+            folded(a).zip(folded(b))
+        };
+        both("email").or_else(|| both("name")).is_some_and(|(a, b)| a == b)
+    };
+    let others: Vec<Value> = items(contacts)
+        .iter()
+        .filter(|contact| !named.iter().any(|named| !is_absent(named) && same(contact, named)))
+        .filter_map(|contact| {
+            let person = person(contact)?;
+            attr(&person, "name")?;
+            let roles = contact.get_attr("roles").map(|roles| items(&roles)).unwrap_or_default();
+            let roles: Vec<String> = roles.iter().filter_map(text_of).collect();
+            let mut fields: Vec<(&str, Value)> = ["name", "email", "title", "phone"]
+                .into_iter()
+                .filter_map(|name| Some((name, Value::from(attr(&person, name)?))))
+                .collect();
+            if !roles.is_empty() {
+                let words = crate::brief::schema::humanise(&roles.join(", "));
+                fields.push(("role", Value::from(words)));
+            }
+            Some(Value::from_pairs(fields))
+        })
+        .collect();
+    (!others.is_empty()).then(|| Value::from(others))
+}
+
 /// `signer(signature, contacts, deal)`: who signed for the customer. Of those
 /// who signed, the contact with that e-mail address; else a signer from
 /// another domain than the rep's. Without a signature, the contact with the

@@ -101,10 +101,22 @@ fn bracketed(item: &str) -> Option<(&str, Vec<(String, Value)>)> {
             noted.push(("stretch".to_owned(), Value::from(true)));
             continue;
         }
+        if part.eq_ignore_ascii_case("in contract") {
+            noted.push(("in_contract".to_owned(), Value::from("yes")));
+            continue;
+        }
         let (name, value) = part.split_once(':')?;
-        let name = name.trim().to_lowercase();
-        if !["owner", "due", "on", "made_by", "made_to"].contains(&name.as_str()) {
+        let name = name.trim().to_lowercase().replace(' ', "_");
+        if !["owner", "due", "on", "made_by", "made_to", "in_contract"].contains(&name.as_str()) {
             return None;
+        }
+        if name == "in_contract" {
+            let value = value.trim().to_lowercase();
+            if !["yes", "no", "unknown"].contains(&value.as_str()) {
+                return None;
+            }
+            noted.push((name, Value::from(value)));
+            continue;
         }
         noted.push((name, Value::from(value.trim())));
     }

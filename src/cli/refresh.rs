@@ -1,0 +1,172 @@
+//! `handoff refresh`: the deals are read again, and what is told follows.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Days, Utc};
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::deliver::{self, parse_key};
+use super::error::CliError;
+use super::exit::Exit;
+use super::formats::ResultFormat;
+use super::invocation::Invocation;
+use super::open::{Ports, open};
+use crate::model::{Gap, Key, normalise_deal_id};
+use crate::report::count;
+use crate::workflow::{self, Context, Horizon, Refreshed, RefreshedHandoff, WorkflowError};
+
+/// Without a key, handoffs of so many days are looked at.
+const DAYS: u64 = 120;
+
+/// The arguments of `refresh`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  handoff refresh\n  handoff refresh hubspot-9876543210\n  \
+    handoff refresh --changed-since 2026-11-20T00:00:00Z --dry-run")]
+pub struct Arguments {
+    /// The handoffs [default: those of the last 120 days]
+    #[arg(value_name = "KEY")]
+    keys: Vec<String>,
+    /// Only deals that the CRM says were changed since then
+    #[arg(long, value_name = "TIME", conflicts_with = "keys")]
+    changed_since: Option<DateTime<Utc>>,
+    /// Say what would change; write and send nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not tell anybody; `handoff deliver` does it later
+    #[arg(long)]
+    no_deliver: bool,
+    /// Do not push
+    #[arg(long)]
+    no_push: bool,
+    /// What to print
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    format: ResultFormat,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
+    let tells = !arguments.dry_run && !arguments.no_deliver;
+    let context = open(invocation, Ports { crm: true, sinks: tells, push: !arguments.no_push })?;
+    if context.crm.is_none() {
+        return Err(WorkflowError::NoCrm.into());
+    }
+    let (keys, gaps) = invocation.block_on(choose(arguments, &context))??;
+    for gap in &gaps {
+        invocation.warn(format!("warning: {} was not read: {}", gap.what, gap.why));
+    }
+    let mut failed = !gaps.is_empty();
+    let mut read = Vec::new();
+    invocation.block_on(async {
+        for key in &keys {
+            match workflow::refresh(&context, key, arguments.dry_run).await {
+                Ok(refreshed) => read.push(refreshed),
+                // A key that was named is wrong; one of many only keeps itself back.
+                Err(error) if !arguments.keys.is_empty() => return Err(CliError::from(error)),
+                Err(error) => {
+                    failed = true;
+                    invocation.warn(format!("warning: {key} was not read: {error}"));
+                }
+            }
+        }
+        Ok(())
+    })??;
+    for refreshed in &read {
+        for remark in &refreshed.remarks {
+            invocation.say(format!("note: {}: {remark}", refreshed.key));
+        }
+    }
+    let written: Vec<Key> =
+        read.iter().filter(|it| it.commit.is_some()).map(|it| it.key.clone()).collect();
+    if !written.is_empty() {
+        let mut remarks = workflow::Remarks::default();
+        context.push(&mut remarks)?;
+        for remark in remarks {
+            invocation.say(format!("note: {remark}"));
+        }
+    }
+    if tells && !written.is_empty() {
+        failed |= !deliver::follow_up(&context, &written, invocation)?;
+    }
+    invocation.emit(
+        arguments.format,
+        || to_json(&read, arguments.dry_run),
+        || crate::text::terminal(&to_text(&read, arguments.dry_run)),
+    )?;
+    Ok(match (failed, read.is_empty() && !arguments.keys.is_empty()) {
+        (true, _) => Exit::CouldNot,
+        (false, true) => Exit::Nothing,
+        (false, false) => Exit::Clean,
+    })
+}
+
+/// The handoffs to look at, and what of the ledger or the CRM's list could
+/// not be read.
+async fn choose(
+    arguments: &Arguments,
+    context: &Context,
+) -> Result<(Vec<Key>, Vec<Gap>), CliError> {
+    if !arguments.keys.is_empty() {
+        let keys = arguments.keys.iter().map(|key| parse_key(key)).collect::<Result<_, _>>()?;
+        return Ok((keys, Vec::new()));
+    }
+    let since = context.now - Days::new(DAYS);
+    let (keys, mut gaps) = workflow::keys_within(context, Horizon { since })?;
+    let (Some(since), Some(crm)) = (arguments.changed_since, &context.crm) else {
+        return Ok((keys, gaps));
+    };
+    let changed = crm.changed_since(since).await.map_err(WorkflowError::from)?;
+    let Some(changed) = changed else { return Ok((keys, gaps)) };
+    let (changed, missing) = changed.into_parts();
+    gaps.extend(missing);
+    let changed: BTreeSet<Key> = changed
+        .iter()
+        .filter_map(|id| Key::for_deal(crm.name(), &normalise_deal_id(crm.name(), id)).ok())
+        .collect();
+    Ok((keys.into_iter().filter(|key| changed.contains(key)).collect(), gaps))
+}
+
+fn to_json(read: &[RefreshedHandoff], dry_run: bool) -> Value {
+    let handoffs: Vec<Value> = read
+        .iter()
+        .map(|it| {
+            json!({
+                "key": it.key, "result": it.result, "missing": it.missing.len(),
+                "commit": it.commit.as_ref().map(ToString::to_string), "remarks": it.remarks,
+            })
+        })
+        .collect();
+    json!({"version": 1, "dry_run": dry_run, "handoffs": handoffs})
+}
+
+fn to_text(read: &[RefreshedHandoff], dry_run: bool) -> String {
+    let mut text = String::new();
+    let mut corrected = 0;
+    for it in read {
+        match &it.result {
+            Refreshed::Unchanged => {}
+            Refreshed::Skipped { why } => text.push_str(&format!("{}: skipped: {why}\n", it.key)),
+            Refreshed::NoLongerWon { why } => {
+                text.push_str(&format!("{}: {why}; the brief stays\n", it.key));
+            }
+            Refreshed::Corrected { changed } => {
+                corrected += 1;
+                text.push_str(&format!("{}: corrected\n", it.key));
+                for answer in changed {
+                    let told = |answer: &Option<String>| {
+                        answer.clone().unwrap_or_else(|| "no answer".to_owned())
+                    };
+                    text.push_str(&format!(
+                        "  {}: {} → {}\n",
+                        answer.field,
+                        told(&answer.before),
+                        told(&answer.after)
+                    ));
+                }
+            }
+        }
+    }
+    let word = if dry_run { "would be corrected" } else { "corrected" };
+    text.push_str(&format!("{} read, {corrected} {word}\n", count(read.len(), "deal")));
+    text
+}

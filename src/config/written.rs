@@ -1,0 +1,206 @@
+//! `handoff.yaml` as it is written. The doc comments are the descriptions of
+//! the JSON Schema and of docs/configuration.md: write them for operators.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+
+use super::reminders::WrittenReminders;
+use super::schema::{crm_section, deliver_section, esign_section};
+use super::team::WrittenTeam;
+use crate::brief::BASE_MAPPINGS;
+use crate::settings::DocumentRule;
+use crate::time::{CalendarConfig, HumanDuration, ZoneName};
+use crate::yaml::Located;
+
+/// The settings of a ledger: `handoff.yaml` in its root.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "handoff.yaml")]
+pub(super) struct Written {
+    /// The version of this format: `1`.
+    #[expect(dead_code, reason = "that it is 1 is all there is to know")]
+    #[schemars(required)]
+    version: Option<Version>,
+    /// The strftime pattern of the folders below `briefs/`. Default `%Y/%m`.
+    #[serde(default)]
+    pub layout: Option<Located<String>>,
+    /// The ledger's branch. Absent: the branch that the repository's HEAD names.
+    #[serde(default)]
+    pub branch: Option<Located<String>>,
+    /// The company's IANA time zone, such as `Europe/Berlin`: in it days begin
+    /// and end for exports, audit windows and deadlines. Default: the
+    /// calendar's, else `UTC`.
+    #[serde(default)]
+    pub timezone: Option<ZoneName>,
+    /// Which e-signatures begin a handoff: a section for each provider in use.
+    #[serde(default)]
+    #[schemars(schema_with = "esign_section")]
+    #[expect(dead_code, reason = "read by the rows of the room, see Config::parse")]
+    esign: Section,
+    /// Where deals come from: one section at most.
+    #[serde(default)]
+    #[schemars(schema_with = "crm_section")]
+    #[expect(dead_code, reason = "read by the rows of the room, see Config::parse")]
+    crm: Section,
+    /// The default mapping from deal to brief.
+    #[serde(default)]
+    #[schemars(schema_with = "map_names")]
+    pub map: Option<Located<String>>,
+    /// What differs from the default mapping: a field of the brief, dotted, and
+    /// an expression over `signature`, `deal`, `company`, `contacts` and
+    /// `line_items`.
+    #[serde(default)]
+    #[schemars(schema_with = "fields_and_expressions")]
+    #[expect(dead_code, reason = "Config::parse reads it with the places of its keys")]
+    brief: Section,
+    /// Which completed documents are contracts, for every provider; the first
+    /// rule that applies decides. A provider's own rules come first. What no
+    /// rule decides is a contract if the deal is won already or the document
+    /// has a total above zero, else it is held.
+    #[serde(default)]
+    pub documents: Option<Vec<DocumentRule>>,
+    /// What happens with documents that a provider marks as tests. Default `ignore`.
+    #[serde(default)]
+    pub test_documents: Option<TestDocuments>,
+    /// How long a document is held whose deal the CRM does not know yet.
+    /// Default `2d`.
+    #[serde(default)]
+    pub wait_for_deal: Option<Located<HumanDuration>>,
+    /// Which won deals need a handoff.
+    #[serde(default)]
+    pub scope: Option<WrittenScope>,
+    /// Who takes handoffs.
+    #[serde(default)]
+    pub team: Option<WrittenTeam>,
+    /// By when the CSM makes the first touch.
+    #[serde(default)]
+    pub first_touch: Option<WrittenFirstTouch>,
+    /// How soon after the signature the brief must be there. Default `1h`.
+    #[serde(default)]
+    pub handoff_within: Option<Located<HumanDuration>>,
+    /// Who is reminded of what is due: a list of reminders, or `off`. Absent:
+    /// the shipped reminders.
+    #[serde(default)]
+    pub reminders: Option<WrittenReminders>,
+    /// How long handoff waits for other servers.
+    #[serde(default)]
+    pub limits: Option<WrittenLimits>,
+    /// What a signed brief sets off: a section for each target.
+    #[serde(default)]
+    #[schemars(schema_with = "deliver_section")]
+    #[expect(dead_code, reason = "read by the rows of the room, see Config::parse")]
+    deliver: Section,
+}
+
+/// The format's version; other versions are refused by the schema.
+#[derive(Debug, Deserialize)]
+struct Version(#[expect(dead_code, reason = "always 1")] u8);
+
+impl JsonSchema for Version {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Version".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"const": 1})
+    }
+}
+
+/// A section that is read from the file's nodes, for its rows or its keys.
+#[derive(Debug, Default)]
+struct Section;
+
+impl<'de> Deserialize<'de> for Section {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serde::de::IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
+}
+
+fn map_names(_: &mut SchemaGenerator) -> Schema {
+    let names: Vec<&str> = BASE_MAPPINGS.iter().map(|base| base.name).collect();
+    json_schema!({"anyOf": [{"type": "string", "enum": names}, {"type": "null"}]})
+}
+
+fn fields_and_expressions(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": ["object", "null"], "additionalProperties": {"type": "string"}})
+}
+
+/// Which won deals need a handoff.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenScope {
+    /// Deals that need none; the first rule that applies gives the reason.
+    #[serde(default)]
+    pub exclude: Vec<WrittenExclusion>,
+}
+
+/// One reason for a won deal to need no handoff.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(example = serde_json::json!({
+    "when": "deal.properties.dealtype == 'renewal'", "reason": "renewal"
+}))]
+pub(super) struct WrittenExclusion {
+    /// When it applies: an expression over `deal`, `company`, `contacts` and `line_items`.
+    pub when: Located<String>,
+    /// Why, for reports.
+    pub reason: String,
+}
+
+/// By when the CSM makes the first touch.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(example = serde_json::json!({"within": "24h"}))]
+pub(super) struct WrittenFirstTouch {
+    /// How long after the signature; with a calendar in its hours. Default `24h`.
+    #[serde(default)]
+    pub within: Option<Located<HumanDuration>>,
+    /// In which hours that time runs. Absent: day and night.
+    #[serde(default)]
+    pub calendar: Option<Located<CalendarConfig>>,
+    /// What ends the wait: the CSM's word, or evidence of it. Default `claimed`.
+    #[serde(default)]
+    pub proof: TouchProof,
+}
+
+/// What counts as a first touch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TouchProof {
+    /// The CSM says so: `/touched`, the button, closing the task as completed.
+    #[default]
+    Claimed,
+    /// The CRM shows it: an e-mail, call or meeting of the CSM with a contact of the deal.
+    Evidenced,
+}
+
+/// What happens with documents that a provider marks as tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TestDocuments {
+    /// They are recorded and set nothing off.
+    #[default]
+    Ignore,
+    /// They count like any other document.
+    Accept,
+}
+
+/// How long handoff waits for other servers.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(example = serde_json::json!({"request": "30s", "run": "20m"}))]
+pub(super) struct WrittenLimits {
+    /// How long one request may take. Default `30s`.
+    #[serde(default)]
+    pub request: Option<Located<HumanDuration>>,
+    /// How long a command may wait for a server's answers in all, such as an
+    /// audit that reads many pages. Absent: no limit.
+    #[serde(default)]
+    pub run: Option<Located<HumanDuration>>,
+}

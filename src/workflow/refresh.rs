@@ -1,0 +1,309 @@
+//! The deal of a handoff is read again: what the CRM corrected becomes a
+//! commit that names the answers, and what people wrote stays.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::compose::compose;
+use super::correction::Correction;
+use super::deal::Found;
+use super::open_handoffs::OpenHandoffs;
+use super::store::{LOCK_WAIT, Stored, machine_version};
+use super::{Context, Remarks, WorkflowError, pending_pull_request};
+use crate::brief::{Brief, ChangedAnswer, Completeness, Event, EventKind, MissingField, Timeline};
+use crate::crm::{Crm, CrmError};
+use crate::ledger::Change;
+use crate::model::{
+    Deal, DealId, Key, Money, ObjectId, Outcome, Signature, Signer, normalise_deal_id,
+};
+use crate::text::{one_line, quoted, shorten};
+
+/// What reading a deal again has come to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "outcome")]
+pub enum Refreshed {
+    /// The CRM says what the brief says.
+    Unchanged,
+    /// The brief follows the CRM.
+    Corrected {
+        /// The answers that are other ones now.
+        changed: Vec<ChangedAnswer>,
+    },
+    /// The deal is lost, deleted or merged since; the brief stays as it is.
+    NoLongerWon {
+        /// What the CRM says.
+        why: String,
+    },
+    /// There is nothing to read: no brief, no deal, another CRM.
+    Skipped {
+        /// Why.
+        why: String,
+    },
+}
+
+/// One handoff whose deal was read again.
+#[derive(Debug, Clone)]
+pub struct RefreshedHandoff {
+    /// The handoff.
+    pub key: Key,
+    /// What it has come to.
+    pub result: Refreshed,
+    /// The commit that was made; `None` when nothing was new.
+    pub commit: Option<ObjectId>,
+    /// Answers that are still missing.
+    pub missing: Vec<MissingField>,
+    /// What a person should know.
+    pub remarks: Remarks,
+}
+
+/// Reads the deal of a handoff again and merges what has changed. Nothing is
+/// pushed; with `dry_run` nothing is written either.
+///
+/// # Errors
+/// When there is no such handoff, the CRM cannot be asked, or the ledger
+/// cannot be read or written. Nothing is half written.
+pub async fn refresh(
+    context: &Context,
+    key: &Key,
+    dry_run: bool,
+) -> Result<RefreshedHandoff, WorkflowError> {
+    let stored = context.stored(key, None)?.ok_or_else(|| WorkflowError::NoHandoff(key.clone()))?;
+    let read = match readable(context, &stored) {
+        Ok((crm, id)) => {
+            let signature =
+                stored.brief.as_ref().map(|brief| signature_of(context, &stored, brief));
+            (crm, crm.deal(&id, signature.as_ref()).await, id)
+        }
+        Err(why) => return Ok(done(context, key, &stored, Refreshed::Skipped { why })),
+    };
+    let (crm, deal, id) = read;
+    match deal {
+        Ok(deal) => with_deal(context, key, deal, dry_run),
+        Err(CrmError::NotFound { .. }) => {
+            let why = format!("{} has no deal {id} any more", crm.name());
+            no_longer_won(context, key, why, dry_run)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Merges a deal that was read a moment ago into its signed handoff.
+///
+/// # Errors
+/// As [`refresh`].
+pub(super) fn with_deal(
+    context: &Context,
+    key: &Key,
+    mut deal: Deal,
+    dry_run: bool,
+) -> Result<RefreshedHandoff, WorkflowError> {
+    if let Some(why) = gone(context, &deal) {
+        return no_longer_won(context, key, why, dry_run);
+    }
+    let mut writer = context.ledger.lock(LOCK_WAIT)?;
+    let snapshot = writer.snapshot()?;
+    let stored = pending_pull_request::find(context, &snapshot, key, None)?
+        .ok_or_else(|| WorkflowError::NoHandoff(key.clone()))?;
+    let Some(before) = &stored.brief else {
+        let why = "it has no brief".to_owned();
+        return Ok(done(context, key, &stored, Refreshed::Skipped { why }));
+    };
+    let mut remarks = Remarks::default();
+    if let Some((_, id)) = before.view().deal()
+        && id != normalise_deal_id(&deal.crm, &deal.id)
+    {
+        remarks.push(format!("deal {id} was merged into {}", deal.id));
+        // The handoff keeps its identity.
+        deal.id = before.view().deal_id().unwrap_or(id);
+    }
+    let signature = signature_of(context, &stored, before);
+    let reference = deal.id.as_str().to_owned();
+    let crm = deal.crm.as_str().to_owned();
+    let signed_at = signature.signed_at.unwrap_or(context.now);
+    let found = Found { key: key.clone(), deal: Some(deal), signature, remarks: Vec::new() };
+    let open = OpenHandoffs::default();
+    let counts = || open.count(context, &snapshot, signed_at);
+    let composed = compose(context, &found, true, Some(before.json()), None, &counts);
+    let mut theirs = composed.brief;
+    // Who signed what is no matter of the deal.
+    for section in ["signature", "amendments"] {
+        match (before.json().get(section), theirs.as_object_mut()) {
+            (Some(kept), Some(fields)) => drop(fields.insert(section.to_owned(), kept.clone())),
+            (None, Some(fields)) => drop(fields.shift_remove(section)),
+            _ => {}
+        }
+    }
+    let correction = Correction::of(context, &stored.timeline, before, &theirs);
+    for pointer in &correction.kept {
+        remarks.push(format!("{pointer}: what a person wrote stays; the CRM says something else"));
+    }
+    remarks.extend(composed.remarks);
+    if !correction.is_change {
+        let result = Refreshed::Unchanged;
+        return Ok(RefreshedHandoff { remarks, ..done(context, key, &stored, result) });
+    }
+    let result = Refreshed::Corrected { changed: correction.changed.clone() };
+    let missing = Completeness::of(&context.schema, correction.brief.json()).missing;
+    if dry_run {
+        return Ok(RefreshedHandoff { key: key.clone(), result, commit: None, missing, remarks });
+    }
+    let fields = changed_fields(&correction, before);
+    let (text, blob) = correction.file(&stored.folder);
+    let mut event = Event::new(context.now, kind_of(&stored.timeline), crm);
+    event.reference = Some(reference);
+    event.reason = Some(shorten(&fields, 1_000));
+    event.brief = Some(blob);
+    event.kept = correction.kept.clone();
+    let mut timeline = stored.timeline.clone();
+    let customer = correction.brief.view().customer_name().unwrap_or("customer").to_owned();
+    let change = Change::of_handoff(&stored.folder, &customer, key, context.now)
+        .trailer("Handoff-Event", event.event.as_str())
+        .trailer("Handoff-Fields", shorten(&fields, 500))
+        .put("README.md", context.render(&correction.brief)?)
+        .put("brief.yaml", text);
+    timeline.events.push(event);
+    let change = change.put("timeline.yaml", timeline.to_yaml());
+    let committed = match &stored.branch {
+        Some(branch) => writer.commit_on_branch(branch, &change)?,
+        None => writer.commit(&change)?,
+    };
+    let commit = committed.as_ref().map(|committed| committed.id);
+    if let Some(committed) = committed {
+        remarks.extend(committed.remarks.iter().map(ToString::to_string));
+    }
+    Ok(RefreshedHandoff { key: key.clone(), result, commit, missing, remarks })
+}
+
+/// A deal that is lost, deleted or merged: said once in the timeline, and
+/// nothing is taken away.
+fn no_longer_won(
+    context: &Context,
+    key: &Key,
+    why: String,
+    dry_run: bool,
+) -> Result<RefreshedHandoff, WorkflowError> {
+    let stored = context.stored(key, None)?.ok_or_else(|| WorkflowError::NoHandoff(key.clone()))?;
+    let crm = stored.brief.as_ref().and_then(|brief| brief.view().deal_crm());
+    let via = crm.as_ref().map_or("crm", |crm| crm.as_str());
+    let mut of_crm = stored
+        .timeline
+        .events
+        .iter()
+        .rev()
+        .filter(|event| event.event == EventKind::Corrected && event.via == via);
+    let is_known = of_crm.next().is_some_and(|event| event.reason.as_deref() == Some(&*why));
+    let mut refreshed = done(context, key, &stored, Refreshed::NoLongerWon { why: why.clone() });
+    if is_known || dry_run {
+        return Ok(refreshed);
+    }
+    let mut event = Event::new(context.now, EventKind::Corrected, via);
+    event.reference =
+        stored.brief.as_ref().and_then(|brief| Some(brief.view().deal_id()?.as_str().to_owned()));
+    event.reason = Some(why);
+    super::append::append(context, key, &stored.folder, vec![event], &mut refreshed.remarks)?;
+    refreshed.commit = context.ledger.tip()?;
+    Ok(refreshed)
+}
+
+/// What the CRM says of a deal that nobody needs a handoff for any more.
+fn gone(context: &Context, deal: &Deal) -> Option<String> {
+    let crm = context.crm.as_ref().map_or("the CRM", |crm| crm.name().as_str());
+    match deal.outcome {
+        Outcome::Lost => {
+            let stage = deal
+                .stage
+                .as_deref()
+                .map_or_else(String::new, |stage| format!(" (stage {})", quoted(stage)));
+            Some(format!("{crm} says deal {} is lost{stage}", deal.id))
+        }
+        Outcome::Gone => Some(format!("{crm} says deal {} is deleted or archived", deal.id)),
+        Outcome::Won | Outcome::Open | Outcome::Unknown => None,
+    }
+}
+
+/// The CRM and the deal to ask it for, or why there is nothing to ask.
+fn readable<'a>(context: &'a Context, stored: &Stored) -> Result<(&'a dyn Crm, DealId), String> {
+    let brief = stored.brief.as_ref().ok_or("it has no brief")?;
+    if !brief.view().is_signed() {
+        return Err("it is a draft; `handoff draft` reads its deal again".to_owned());
+    }
+    let crm = context.crm.as_deref().ok_or("`crm:` in handoff.yaml connects no CRM")?;
+    let (name, id) = brief.view().deal().ok_or("the brief names no deal")?;
+    if &name != crm.name() {
+        return Err(format!("it is a deal of {name}, and {} is connected", crm.name()));
+    }
+    Ok((crm, brief.view().deal_id().unwrap_or(id)))
+}
+
+/// The signature as far as the brief tells it: enough for the mapping to give
+/// the same answers from the same deal.
+fn signature_of(context: &Context, stored: &Stored, brief: &Brief) -> Signature {
+    let view = brief.view();
+    let text = |brief: &Value, pointer: &str| {
+        brief.pointer(pointer).and_then(Value::as_str).map(str::to_owned)
+    };
+    let provider = view.provider().unwrap_or_else(|| crate::model::ProviderName::new(""));
+    let document = view
+        .document_id()
+        .or_else(|| view.deal_id().map(|id| crate::model::DocumentId::new(id.as_str())));
+    let document = document.unwrap_or_else(|| crate::model::DocumentId::new(""));
+    let mut signature = Signature::new(provider, document);
+    signature.document_name = text(brief.json(), "/signature/document_name");
+    signature.url = text(brief.json(), "/signature/url");
+    signature.signed_at = view.signed_at();
+    signature.total = text(brief.json(), "/signature/total/amount").and_then(|amount| {
+        Money::parse(&amount, text(brief.json(), "/signature/total/currency").as_deref()).ok()
+    });
+    // As the machine wrote it: a person's correction of the signer is not who signed.
+    let written = machine_version(context, &stored.timeline);
+    let written = written.as_ref().unwrap_or(brief.json());
+    let signer = Signer {
+        name: text(written, "/contacts/signer/name"),
+        email: text(written, "/contacts/signer/email"),
+        signed: Some(true),
+        ..Signer::default()
+    };
+    signature.signers = Some(signer)
+        .filter(|signer| signer.name.is_some() || signer.email.is_some())
+        .into_iter()
+        .collect();
+    signature
+}
+
+/// A returned handoff comes again; any other is corrected.
+fn kind_of(timeline: &Timeline) -> EventKind {
+    let verdict = timeline.events.iter().rev().find(|event| {
+        matches!(event.event, EventKind::Accepted | EventKind::Returned | EventKind::Resubmitted)
+    });
+    match verdict {
+        Some(event) if event.event == EventKind::Returned => EventKind::Resubmitted,
+        _ => EventKind::Corrected,
+    }
+}
+
+/// The changed answers by name; for changes of the deal's own data the sections.
+fn changed_fields(correction: &Correction, before: &Brief) -> String {
+    let mut fields: Vec<String> =
+        correction.changed.iter().map(|answer| answer.field.clone()).collect();
+    if fields.is_empty()
+        && let Some(sections) = correction.brief.json().as_object()
+    {
+        let differs = |(name, value): &(&String, &Value)| before.json().get(*name) != Some(value);
+        fields.extend(sections.iter().filter(differs).map(|(name, _)| name.clone()));
+    }
+    one_line(&fields.join(", ")).into()
+}
+
+fn done(context: &Context, key: &Key, stored: &Stored, result: Refreshed) -> RefreshedHandoff {
+    let missing = stored
+        .brief
+        .as_ref()
+        .map_or_else(Vec::new, |brief| Completeness::of(&context.schema, brief.json()).missing);
+    RefreshedHandoff {
+        key: key.clone(),
+        result,
+        commit: None,
+        missing,
+        remarks: Remarks::default(),
+    }
+}

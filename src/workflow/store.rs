@@ -1,0 +1,99 @@
+//! Handoffs as the ledger has them: one read from a commit, and the versions
+//! that timelines name.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::context::Context;
+use super::error::WorkflowError;
+use crate::brief::{Brief, EventKind, Timeline};
+use crate::ledger::{Change, Ledger, Snapshot, blob_id};
+use crate::model::{Key, ObjectId};
+
+/// How long to wait for another writer of the same clone.
+pub(super) const LOCK_WAIT: Duration = Duration::from_secs(60);
+
+/// One handoff as the ledger has it at the tip.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// Its folder.
+    pub folder: String,
+    /// The branch on which it waits for its pull request to be merged; `None`
+    /// for one on the ledger's own branch.
+    pub branch: Option<String>,
+    /// The brief, if there is one.
+    pub brief: Option<Brief>,
+    /// The git blob of its file, hex.
+    pub brief_blob: Option<String>,
+    /// What happened.
+    pub timeline: Timeline,
+}
+
+/// The handoff with this key in one commit of the ledger.
+///
+/// # Errors
+/// When the commit or one of the two files cannot be read.
+pub(super) fn stored_in(
+    snapshot: &Snapshot,
+    key: &Key,
+    month: Option<&str>,
+) -> Result<Option<Stored>, WorkflowError> {
+    let Some(folder) = snapshot.find(key, month)? else { return Ok(None) };
+    let files = snapshot.handoff(&folder)?;
+    let read =
+        |name: &str, error| WorkflowError::File { file: format!("{}/{name}", folder.path), error };
+    let brief = files
+        .brief
+        .as_deref()
+        .map(Brief::parse)
+        .transpose()
+        .map_err(|error| read("brief.yaml", error))?;
+    let timeline = match files.timeline.as_deref() {
+        Some(bytes) => Timeline::parse(bytes).map_err(|error| read("timeline.yaml", error))?,
+        None => Timeline::new(key.clone()),
+    };
+    let brief_blob = files.brief.as_deref().map(|bytes| blob_id(bytes).to_string());
+    Ok(Some(Stored { folder: folder.path, branch: None, brief, brief_blob, timeline }))
+}
+
+/// The brief as the machine last wrote it, to tell what people have changed:
+/// without the answers that it kept because people had changed them before.
+pub(super) fn machine_version(context: &Context, timeline: &Timeline) -> Option<Value> {
+    // A return notes what people saw, which they may have changed.
+    let mut written = timeline.events.iter().rev().filter(|it| it.event != EventKind::Returned);
+    let event = written.find(|event| event.brief.is_some())?;
+    let mut brief = version(context, event.brief.as_deref()?)?;
+    for pointer in &event.kept {
+        let Some((above, name)) = pointer.rsplit_once('/') else { continue };
+        let name = name.replace("~1", "/").replace("~0", "~");
+        if let Some(Value::Object(fields)) = brief.pointer_mut(above) {
+            fields.remove(&name);
+        }
+    }
+    Some(brief)
+}
+
+/// The brief in a blob that an event names.
+pub(super) fn version(context: &Context, blob: &str) -> Option<Value> {
+    let id: ObjectId = blob.parse().ok()?;
+    let bytes = context.ledger.blob(id).ok()??;
+    Brief::parse(&bytes).ok().map(Brief::into_json)
+}
+
+/// Commits what `init` laid down, and nothing else.
+pub(super) fn commit_setup(
+    ledger: &Ledger,
+    files: Vec<(String, String)>,
+    now: DateTime<Utc>,
+) -> Result<Vec<String>, WorkflowError> {
+    let mut change = Change::new("", "handoff: set up the ledger", now);
+    for (path, text) in files {
+        change = change.put(path, text);
+    }
+    let committed = ledger.lock(LOCK_WAIT)?.commit(&change)?;
+    Ok(committed.map_or_else(Vec::new, |committed| {
+        committed.remarks.iter().map(ToString::to_string).collect()
+    }))
+}

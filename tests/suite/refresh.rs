@@ -1,0 +1,189 @@
+//! `handoff refresh`: the deal is read again, and what people wrote stays.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::sandbox::{Sandbox, fixture};
+
+const KEY: &str = "hubspot-18640329741";
+const METRIC: &str = "Late deliveries under 1% by 2027-03-31";
+
+fn deals(amount: &str, metric: &str, stage: &str) -> String {
+    let is_won = stage == "Closed Won";
+    format!(
+        "Record ID,Deal Name,Deal Stage,Close Date,Deal owner,Amount,Currency,Is Closed Won,Associated Company,Handoff: success metric\n\
+         18640329741,Brightwater - Growth 2026,{stage},2026-10-14 15:44,Marcus Oyelaran,{amount},USD,{is_won},Brightwater Logistics Ltd,{metric}\n\
+         77,Other deal,Closed Won,2026-10-14 15:44,Marcus Oyelaran,1.00,USD,true,Other Ltd,none\n"
+    )
+}
+
+/// A ledger with one signed handoff.
+fn signed() -> Sandbox {
+    let sandbox = Sandbox::new();
+    let init = ["init", "ledger", "--crm", "file", "--csm", "Sam Lee <sam@example.com> @samlee"];
+    sandbox.handoff(".", &init).exits(0);
+    sandbox.write("ledger/deals.csv", deals("48000.00", METRIC, "Closed Won"));
+    let event = fixture("esign/pandadoc-completed-full.body.json").display().to_string();
+    sandbox.handoff("ledger", &["sign", &event]).exits(0);
+    sandbox
+}
+
+fn file(sandbox: &Sandbox, name: &str) -> String {
+    let files = sandbox.git("ledger", &["ls-files", &format!("briefs/*{KEY}/{name}")]);
+    fs::read_to_string(sandbox.join("ledger").join(files.trim())).unwrap()
+}
+
+fn refresh(sandbox: &Sandbox) -> Value {
+    sandbox.handoff("ledger", &["refresh", KEY, "--format", "json"]).exits(0).json()["handoffs"][0]
+        .clone()
+}
+
+fn commits(sandbox: &Sandbox) -> usize {
+    sandbox.git("ledger", &["rev-list", "HEAD"]).lines().count()
+}
+
+/// A person changes the brief by hand and commits it.
+fn edit(sandbox: &Sandbox, from: &str, to: &str) {
+    let path = sandbox.git("ledger", &["ls-files", &format!("briefs/*{KEY}/brief.yaml")]);
+    let path = sandbox.join("ledger").join(path.trim());
+    let brief = fs::read_to_string(&path).unwrap();
+    assert!(brief.contains(from), "{brief}");
+    fs::write(&path, brief.replace(from, to)).unwrap();
+    sandbox.git("ledger", &["commit", "-qam", "a person's answer"]);
+}
+
+#[test]
+fn a_correction_is_one_event_and_one_commit_that_names_the_answers() {
+    let sandbox = signed();
+    assert_eq!(refresh(&sandbox)["result"]["outcome"], "unchanged");
+    let before = commits(&sandbox);
+    sandbox.write("ledger/deals.csv", deals("52000.00", METRIC, "Closed Won"));
+
+    let planned = sandbox.handoff("ledger", &["refresh", "--dry-run"]).exits(0);
+    assert!(planned.stdout.contains("1 would be corrected"), "{}", planned.stdout);
+    assert_eq!(commits(&sandbox), before, "a dry run writes nothing");
+
+    let corrected = sandbox.handoff("ledger", &["refresh", "--no-deliver"]).exits(0);
+    assert!(
+        corrected.stdout.contains("48000.00") && corrected.stdout.contains("52000.00"),
+        "before and after: {}",
+        corrected.stdout
+    );
+    assert_eq!(commits(&sandbox), before + 1);
+    let trailers = sandbox.git("ledger", &["log", "-1", "--format=%(trailers)"]);
+    assert!(trailers.contains("Handoff-Event: corrected"), "{trailers}");
+    assert!(trailers.contains("Handoff-Fields: purchase.contract_value"), "{trailers}");
+    assert!(file(&sandbox, "brief.yaml").contains("52000.00"));
+    assert!(file(&sandbox, "README.md").contains("52,000"), "the page follows");
+    assert_eq!(file(&sandbox, "timeline.yaml").matches("event: corrected").count(), 1);
+    assert_eq!(refresh(&sandbox)["result"]["outcome"], "unchanged");
+    assert_eq!(commits(&sandbox), before + 1, "nothing new makes nothing");
+    sandbox.handoff("ledger", &["validate"]);
+    assert_eq!(sandbox.git("ledger", &["fsck", "--strict", "--no-dangling"]), "");
+}
+
+#[test]
+fn what_a_person_wrote_outlasts_every_later_correction() {
+    let sandbox = signed();
+    edit(&sandbox, METRIC, "Two days to the first order");
+    for amount in ["52000.00", "53000.00", "54000.00"] {
+        sandbox.write("ledger/deals.csv", deals(amount, METRIC, "Closed Won"));
+        assert_eq!(refresh(&sandbox)["result"]["outcome"], "corrected");
+        let brief = file(&sandbox, "brief.yaml");
+        assert!(brief.contains("Two days to the first order"), "after {amount}: {brief}");
+        assert!(brief.contains(amount), "{brief}");
+    }
+    // The signature that comes once more, after a correction, keeps it too.
+    sandbox.write("ledger/deals.csv", deals("55000.00", METRIC, "Closed Won"));
+    let event = fixture("esign/pandadoc-completed-full.body.json").display().to_string();
+    sandbox.handoff("ledger", &["sign", &event]).exits(0);
+    let brief = file(&sandbox, "brief.yaml");
+    assert!(brief.contains("Two days to the first order") && brief.contains("55000.00"), "{brief}");
+    // Both sides agree again, and from then on the CRM's answer is followed.
+    edit(&sandbox, "Two days to the first order", METRIC);
+    sandbox.write("ledger/deals.csv", deals("56000.00", METRIC, "Closed Won"));
+    refresh(&sandbox);
+    sandbox.write("ledger/deals.csv", deals("56000.00", "Under 0.5%", "Closed Won"));
+    refresh(&sandbox);
+    assert!(file(&sandbox, "brief.yaml").contains("Under 0.5%"));
+}
+
+#[test]
+fn an_answer_that_the_correction_empties_stays() {
+    let sandbox = signed();
+    sandbox.write("ledger/deals.csv", deals("48000.00", "", "Closed Won"));
+    refresh(&sandbox);
+    assert!(file(&sandbox, "brief.yaml").contains(METRIC));
+    let before = commits(&sandbox);
+    assert_eq!(refresh(&sandbox)["result"]["outcome"], "unchanged");
+    assert_eq!(commits(&sandbox), before);
+}
+
+#[test]
+fn a_deal_lost_or_deleted_afterwards_is_said_once_and_nothing_goes() {
+    let sandbox = signed();
+    let brief = file(&sandbox, "brief.yaml");
+    sandbox.write("ledger/deals.csv", deals("1.00", METRIC, "Closed Lost"));
+    for _ in 0..3 {
+        let read = refresh(&sandbox);
+        assert_eq!(read["result"]["outcome"], "no_longer_won", "{read}");
+        assert!(read["result"]["why"].as_str().unwrap().contains("is lost"), "{read}");
+    }
+    assert_eq!(file(&sandbox, "timeline.yaml").matches("event: corrected").count(), 1);
+    let all = deals("1.00", METRIC, "Closed Won");
+    let without: Vec<&str> = all.lines().filter(|line| !line.contains("1864032974")).collect();
+    sandbox.write("ledger/deals.csv", without.join("\n"));
+    for _ in 0..2 {
+        let read = refresh(&sandbox);
+        assert!(read["result"]["why"].as_str().unwrap().contains("any more"), "{read}");
+    }
+    assert_eq!(file(&sandbox, "timeline.yaml").matches("event: corrected").count(), 2);
+    assert_eq!(file(&sandbox, "brief.yaml"), brief, "nothing is removed");
+}
+
+#[test]
+fn the_remedy_for_drift_corrects_and_the_csm_accepts_again() {
+    let sandbox = signed();
+    let accept = ["accept", KEY, "--by", "samlee"];
+    sandbox.handoff("ledger", &accept).exits(0);
+    sandbox.handoff("ledger", &accept).exits(0);
+    assert_eq!(file(&sandbox, "timeline.yaml").matches("event: accepted").count(), 1);
+    sandbox.write("ledger/deals.csv", deals("60000.00", METRIC, "Closed Won"));
+    sandbox.handoff("ledger", &["sign", "--deal", "18640329741"]).exits(0);
+    let timeline = file(&sandbox, "timeline.yaml");
+    assert_eq!(timeline.matches("event: corrected").count(), 1, "{timeline}");
+    assert_eq!(timeline.matches("event: signed").count(), 1, "one signature: {timeline}");
+    assert!(file(&sandbox, "brief.yaml").contains("60000.00"));
+    assert!(file(&sandbox, "brief.yaml").contains("document_id"), "the document stays");
+    for _ in 0..2 {
+        let later = [&["--now", "2026-11-20T18:00:00Z"][..], &accept].concat();
+        sandbox.handoff("ledger", &later).exits(0);
+    }
+    assert_eq!(file(&sandbox, "timeline.yaml").matches("event: accepted").count(), 2);
+}
+
+#[test]
+fn a_returned_handoff_whose_deal_is_corrected_comes_again() {
+    let sandbox = signed();
+    let reason = ["--by", "samlee", "--reason", "wrong"];
+    sandbox.handoff("ledger", &[&["return", KEY][..], &reason].concat()).exits(0);
+    sandbox.write("ledger/deals.csv", deals("61000.00", METRIC, "Closed Won"));
+    refresh(&sandbox);
+    let timeline = file(&sandbox, "timeline.yaml");
+    assert_eq!(timeline.matches("event: resubmitted").count(), 1, "{timeline}");
+}
+
+#[test]
+fn what_cannot_be_read_is_named() {
+    let sandbox = signed();
+    let unknown = sandbox.handoff("ledger", &["refresh", "hubspot-1"]);
+    assert_ne!(unknown.code, 0, "{}", unknown.stderr);
+    assert!(unknown.stderr.contains("hubspot-1"), "{}", unknown.stderr);
+    fs::remove_file(sandbox.join("ledger/deals.csv")).unwrap();
+    sandbox.handoff("ledger", &["refresh", KEY]).exits(2);
+    sandbox.write("ledger/handoff.yaml", "version: 1\n");
+    let none = sandbox.handoff("ledger", &["refresh"]);
+    assert_ne!(none.code, 0, "{}", none.stderr);
+    assert!(none.stderr.contains("crm:"), "{}", none.stderr);
+}

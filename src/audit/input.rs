@@ -16,6 +16,9 @@ pub struct AuditInput<'a> {
     pub window: Window,
     /// The moment the audit speaks of.
     pub as_of: DateTime<Utc>,
+    /// Whether that moment is now, and the deals are those of now: a won deal
+    /// dated ahead counts then. In the past it was not won yet.
+    pub at_present: bool,
     /// The ledger, read as it was at `as_of`.
     pub ledger: &'a LedgerInput,
     /// Further ledgers, when several were given.
@@ -34,6 +37,11 @@ pub struct AuditInput<'a> {
 }
 
 impl<'a> AuditInput<'a> {
+    /// Whether a won deal with this close date is won at the audit's moment.
+    pub(super) fn is_there(&self, closed_won_at: Option<DateTime<Utc>>) -> bool {
+        self.at_present || closed_won_at.is_none_or(|at| at <= self.as_of)
+    }
+
     /// All ledgers.
     pub(super) fn ledgers(&self) -> impl Iterator<Item = &'a LedgerInput> {
         std::iter::once(self.ledger).chain(self.more_ledgers)

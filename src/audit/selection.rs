@@ -40,11 +40,12 @@ pub(super) fn select<'a>(input: &AuditInput<'a>) -> Selection<'a> {
     // A deal whose outcome is not known is not counted, and never in silence. A
     // file says itself which cells do not tell.
     let unknown: Vec<&Deal> = all.iter().filter(|d| d.outcome == Outcome::Unknown).collect();
-    if !unknown.is_empty() && input.population.source.kind != "file" {
+    let told = source_gaps.iter().any(|gap| gap.what.starts_with("the outcome of "));
+    if !unknown.is_empty() && !told {
         gaps.push(Gap {
             what: format!("the outcome of {}", list_deals(&unknown)),
             why: "the source does not say whether they were won; they are not counted".to_owned(),
-            help: Some("Give these deals a stage in the CRM that is open, won or lost.".to_owned()),
+            help: Some("Give these deals a stage that is open, won or lost.".to_owned()),
         });
     }
 
@@ -52,6 +53,7 @@ pub(super) fn select<'a>(input: &AuditInput<'a>) -> Selection<'a> {
     let future = |deal: &Deal| deal.closed_won_at.is_some_and(|at| at > input.as_of);
     let won = |deal: &&Deal| {
         deal.outcome == Outcome::Won
+            && input.is_there(deal.closed_won_at)
             && deal.closed_won_at.is_none_or(|at| input.window.contains(at))
     };
     let mut deals: Vec<(Selected<'a>, Option<Gap>)> =
@@ -98,7 +100,7 @@ pub(super) fn select<'a>(input: &AuditInput<'a>) -> Selection<'a> {
     let ahead: Vec<&Deal> = deals.iter().map(|d| d.deal).filter(|deal| future(deal)).collect();
     if !ahead.is_empty() {
         remarks.push(format!(
-            "Won already, with a close date in the future; counted: {}.",
+            "Won, with a close date in the future; counted where --as-of is not given: {}.",
             list_deals(&ahead)
         ));
     }

@@ -156,7 +156,7 @@ impl<'a> Known<'a> {
             for id in ids(deal) {
                 // Of two records with one id the won one counts.
                 let kept = deals.entry(id).or_insert(deal);
-                if is_won(deal, input.as_of) && !is_won(kept, input.as_of) {
+                if is_won(deal, input) && !is_won(kept, input) {
                     *kept = deal;
                 }
             }
@@ -175,9 +175,8 @@ impl<'a> Known<'a> {
     }
 }
 
-fn is_won(deal: &Deal, as_of: DateTime<Utc>) -> bool {
-    matches!(deal.outcome, Outcome::Won | Outcome::Unknown)
-        && deal.closed_won_at.is_none_or(|at| at <= as_of)
+fn is_won(deal: &Deal, input: &AuditInput<'_>) -> bool {
+    matches!(deal.outcome, Outcome::Won | Outcome::Unknown) && input.is_there(deal.closed_won_at)
 }
 
 /// Puts every completed document into its class. The order of documents and
@@ -248,7 +247,7 @@ fn row(
     let within = |time: TimeDelta| signature.signed_at.is_some_and(|at| input.as_of - at < time);
     let in_time =
         signature.signed_at.is_some_and(|at| input.as_of <= input.policy.in_time_until(at, false));
-    let lost_or_open = deal.filter(|deal| !is_won(deal, input.as_of));
+    let lost_or_open = deal.filter(|deal| !is_won(deal, input));
     let class = match (lost_or_open, deal, has_handoff) {
         _ if is_excluded || (is_exempt && !has_handoff) => SignatureClass::NotNeeded,
         (Some(_), _, _) if within(TIME_TO_CLOSE) => SignatureClass::Pending,

@@ -10,7 +10,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::formats::Formats;
 use super::invocation::Invocation;
-use super::open::{Ports, company_zone, open, open_deals};
+use super::open::{Ports, open, open_deals};
 use super::progress::{Counting, Reading};
 use super::signatures;
 use crate::audit::{AuditReport, Outcome};
@@ -83,7 +83,7 @@ impl Level {
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let formats = arguments.formats.check()?;
     let (first, more) = ledgers(arguments, invocation)?;
-    let zone = company_zone(&first.config).unwrap_or(Tz::UTC);
+    let zone = workflow::company_zone(&first.config).unwrap_or(Tz::UTC);
     let window = parse_window(arguments.from.as_deref(), arguments.to.as_deref(), zone)
         .map_err(|error| CliError::usage(error.to_string()))?;
     let moment = as_of(arguments, &first.ledger, zone, invocation)?;
@@ -123,6 +123,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         signatures: signatures.as_ref(),
         window,
         as_of: moment.as_of,
+        at_present: arguments.as_of.is_none(),
         command: &command,
     };
     let report = workflow::audit(&ledgers, &first.config, &request)?;
@@ -160,6 +161,7 @@ pub(super) fn run_demo(invocation: &Invocation) -> Result<Exit, CliError> {
         signatures: None,
         window: Window::default(),
         as_of: invocation.now,
+        at_present: false,
         command: "handoff audit --deals deals.csv --as-of 2026-11-20T17:00:00Z",
     };
     let report = workflow::audit(&ledgers, &context.config, &request)?;

@@ -11,7 +11,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::invocation::Invocation;
-use super::open::{Ports, company_zone, open, open_deals};
+use super::open::{Ports, open, open_deals};
 use crate::crm::export::Detail;
 use crate::report::count;
 use crate::time::parse_window;
@@ -47,7 +47,7 @@ pub struct Arguments {
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let mut context =
         open(invocation, Ports { push: !arguments.no_push, sinks: arguments.deliver, crm: false })?;
-    let zone = company_zone(&context.config).unwrap_or(chrono_tz::Tz::UTC);
+    let zone = workflow::company_zone(&context.config).unwrap_or(chrono_tz::Tz::UTC);
     let window = parse_window(arguments.from.as_deref(), arguments.to.as_deref(), zone)
         .map_err(|error| CliError::usage(error.to_string()))?;
     let population =

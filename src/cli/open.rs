@@ -17,7 +17,7 @@ use crate::deliver::{self, Messages, Sink, SinkContext, Templates};
 use crate::ledger::Ledger;
 use crate::model::Check;
 use crate::time::{HumanDuration, deadline};
-use crate::workflow::{Context, CrmSink};
+use crate::workflow::{self, Context, CrmSink};
 
 /// Which ports a command needs; what it does not need is not opened, so that
 /// `validate` asks for no secret.
@@ -117,16 +117,9 @@ pub(super) fn open_crm(
     let connection = Connection { secrets: &invocation.secrets()?, root, requested: &requested };
     let mut crm = config.crm.clone();
     if let Some(file) = &mut crm.file {
-        file.company_zone = company_zone(config);
+        file.company_zone = workflow::company_zone(config);
     }
     crm::build(&crm, &connection).map_err(CliError::from)
-}
-
-/// The zone that the company's days are days of: the calendar's, else that of
-/// the export file; `None` where neither is set.
-pub(super) fn company_zone(config: &Config) -> Option<Tz> {
-    let calendar = config.first_touch.calendar.as_ref().map(crate::time::Calendar::zone);
-    calendar.or_else(|| config.crm.file.as_ref()?.zone())
 }
 
 /// What came on standard input; a command that opens the deals twice reads it once.
@@ -247,7 +240,7 @@ pub(super) fn open_deals(
                 .help("give --deals FILE, an export of your deals, or connect a CRM under `crm:` in handoff.yaml")
         });
     };
-    let company_zone = company_zone(&context.config);
+    let company_zone = workflow::company_zone(&context.config);
     if file.as_os_str() == "-" {
         let mut settings =
             context.config.crm.file.clone().unwrap_or_else(|| FileSettings::of(file));

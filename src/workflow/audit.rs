@@ -43,6 +43,8 @@ pub struct AuditRequest<'a> {
     pub window: Window,
     /// The moment the audit speaks of; that of the ledgers.
     pub as_of: DateTime<Utc>,
+    /// Whether that moment is now: a won deal dated ahead counts then.
+    pub at_present: bool,
     /// The command that gives this audit again.
     pub command: &'a str,
 }
@@ -98,13 +100,7 @@ pub fn audit(
         handoff_within: config.handoff_within,
         first_touch_within: config.first_touch.within,
         calendar: config.first_touch.calendar.clone(),
-        zone: config
-            .first_touch
-            .calendar
-            .as_ref()
-            .map(crate::time::Calendar::zone)
-            .or_else(|| config.crm.file.as_ref()?.zone())
-            .unwrap_or(chrono_tz::Tz::UTC),
+        zone: company_zone(config).unwrap_or(chrono_tz::Tz::UTC),
         expects_task: config.deliver.opens_task(),
         ..Policy::default()
     };
@@ -113,6 +109,7 @@ pub fn audit(
         signatures: request.signatures,
         window: request.window,
         as_of: request.as_of,
+        at_present: request.at_present,
         ledger: first,
         more_ledgers: more,
         policy: &policy,
@@ -120,6 +117,14 @@ pub fn audit(
         generated_by: concat!("handoff ", env!("CARGO_PKG_VERSION")),
         command: request.command,
     }))
+}
+
+/// The zone that the company's days are days of, else that of its export file;
+/// `None` where neither is set.
+#[must_use]
+pub fn company_zone(config: &Config) -> Option<chrono_tz::Tz> {
+    let own = Some(config.timezone).filter(|zone| *zone != chrono_tz::Tz::UTC);
+    own.or_else(|| config.crm.file.as_ref()?.zone())
 }
 
 /// What the expressions of `scope:` see.

@@ -35,7 +35,9 @@ mod validate;
 mod voided;
 mod won;
 
-pub use audit::{AuditRequest, LedgersAt, audit, counted, leave_checkpoint, read_ledgers};
+pub use audit::{
+    AuditRequest, LedgersAt, audit, company_zone, counted, leave_checkpoint, read_ledgers,
+};
 pub use backfill::{backfill, missing_deals};
 pub use context::Context;
 pub use coverage::coverage;

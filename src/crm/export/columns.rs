@@ -323,11 +323,13 @@ impl Columns {
                     "There is no column with the deal's id; the columns are {}",
                     table.headers_in_words()
                 ))
-                .help(
+                .help(format!(
                     "Add the id to the export (Record ID, Opportunity ID, ID), or name its column \
-                     under crm.file.columns.id. Without an id, deals are told apart by company, \
-                     name and close date, and the file needs all three.",
-                ),
+                     in handoff.yaml: crm: {{file: {{deals: FILE, columns: {{id: {}}}}}}}. Without \
+                     an id, deals are told apart by company, name and close date, and the file \
+                     needs all three.",
+                    quoted(&table.headers[likely_id(&table.headers)])
+                )),
             );
         }
         if !problems.is_empty() {
@@ -376,6 +378,14 @@ impl Columns {
             self.of(column)
         })
     }
+}
+
+/// The header that may well be an id's, for a proposal; else the first one.
+fn likely_id(headers: &[String]) -> usize {
+    let is_id = |header: &String| {
+        normal(header).split(' ').any(|word| matches!(word, "id" | "no" | "nr" | "number" | "key"))
+    };
+    headers.iter().position(is_id).unwrap_or_default()
 }
 
 /// Columns with one header cannot be told apart, where one of them is read.

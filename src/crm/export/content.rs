@@ -232,14 +232,15 @@ fn nothing_to_read(bytes: &[u8]) -> Option<Problem> {
         );
     }
     let text = String::from_utf8_lossy(head);
-    let start = text.trim_start_matches('\u{feff}').trim_start().to_lowercase();
+    let written = text.trim_start_matches('\u{feff}').trim_start();
+    let start = written.to_ascii_lowercase();
     if start.starts_with("<!doctype html")
         || start.starts_with("<html")
         || start.starts_with("<table")
     {
-        let title = start.split_once("<title>").and_then(|(_, rest)| rest.split_once("</title>"));
-        let title =
-            title.map_or_else(String::new, |(title, _)| format!(" ({})", quoted(title.trim())));
+        let title = start.find("<title>").map(|at| at + "<title>".len());
+        let title = title.zip(start.find("</title>")).and_then(|(from, to)| written.get(from..to));
+        let title = title.map_or_else(String::new, |title| format!(" ({})", quoted(title.trim())));
         return Some(if start.contains("<table") {
             Problem::file("This is a web page with a table, though it may be named .xls")
                 .help("Open it in a spreadsheet and save it as \"CSV UTF-8\", or choose CSV when you export.")

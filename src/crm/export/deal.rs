@@ -110,6 +110,16 @@ impl Builder<'_> {
             problems.push(problem);
             return None;
         }
+        if let Some(column) = loaded.columns.of(Column::Id) {
+            let cell = loaded.table.cell(cursor, column);
+            if let Some(whole) = ids::repaired(&cell) {
+                tally.repaired_ids += 1;
+                tally.repaired_id.get_or_insert_with(|| {
+                    let read = format!("{} as {}", quoted(&cell), quoted(&whole));
+                    (loaded.table.number(row), read)
+                });
+            }
+        }
         let mut deal = Deal::new(loaded.name.clone(), id);
         deal.name = self.text(cursor, Column::Name);
         let cells = [
@@ -215,7 +225,7 @@ impl Builder<'_> {
                     (Column::Probability, signs.probability),
                 ];
                 let said = said.into_iter().find(|(_, text)| !text.is_empty());
-                let words = said.map_or_else(|| "nothing".to_owned(), cell);
+                let words = said.map_or_else(|| self.empty_cell(), cell);
                 tally.unknown_cells.entry(words).or_insert((0, number)).0 += 1;
                 if !signs.stage.is_empty() {
                     tally.unknown_stages.insert(signs.stage.to_owned());
@@ -230,6 +240,16 @@ impl Builder<'_> {
                 tally.undecided.push((number, format!("{} is neither true nor false", cell(said))));
             }
         }
+    }
+
+    /// The words for a row whose stage and status are empty.
+    fn empty_cell(&self) -> String {
+        let columns = [Column::Stage, Column::Status, Column::IsWon, Column::Probability];
+        let found = columns.into_iter().find_map(|column| self.loaded.columns.of(column));
+        found.map_or_else(
+            || "no cell".to_owned(),
+            |at| format!("an empty cell in column {}", quoted(&self.loaded.table.headers[at])),
+        )
     }
 
     fn check_id(&self, id: &DealId, row: usize) -> Result<(), Problem> {

@@ -135,7 +135,10 @@ impl Builder<'_> {
         let sign = match written {
             WrittenAmount::One(..) => configured,
             WrittenAmount::Either { sign, .. } => match self.loaded.sign(configured) {
-                SignRule::Known(known) => Some(known),
+                SignRule::Known(known) => {
+                    tally.proved_sign += usize::from(configured.is_none());
+                    Some(known)
+                }
                 SignRule::Likely(likely)
                     if likely != sign && !self.may_have_three_decimals(mark) =>
                 {

@@ -24,8 +24,14 @@ pub(super) fn all(loaded: &Loaded, settings: &FileSettings, tally: &Tally) -> Ve
         remarks.push(format!("{path} was joined; its SHA-256 is {sha256}."));
     }
     dates(loaded, settings, tally, &mut remarks);
-    amounts(loaded, settings, tally, &mut remarks);
+    amounts(loaded, tally, &mut remarks);
     stages(tally, &mut remarks);
+    if let Some((row, read)) = &tally.repaired_id {
+        remarks.push(format!(
+            "Ids that a spreadsheet had changed, read as they were: {}, the first in row {row}, {read}.",
+            tally.repaired_ids
+        ));
+    }
     let say = |count: usize, what: &str| (count > 0).then(|| format!("{what}: {count}."));
     remarks.extend(say(
         tally.weak,
@@ -78,8 +84,8 @@ fn dates(loaded: &Loaded, settings: &FileSettings, tally: &Tally, remarks: &mut 
     }
 }
 
-fn amounts(loaded: &Loaded, settings: &FileSettings, tally: &Tally, remarks: &mut Vec<String>) {
-    if let (None, Some(SignRule::Known(sign))) = (settings.numbers.decimal, loaded.decided_sign()) {
+fn amounts(loaded: &Loaded, tally: &Tally, remarks: &mut Vec<String>) {
+    if let Some(SignRule::Known(sign)) = loaded.decided_sign().filter(|_| tally.proved_sign > 0) {
         remarks.push(format!(
             "Amounts such as 1,234 and 1.234 were read with {} before the decimals, as the other amounts have it.",
             sign_in_words(sign)
@@ -149,7 +155,10 @@ pub(super) fn gaps(loaded: &Loaded, tally: &Tally, rows: usize) -> Vec<Gap> {
         let stage = tally.unknown_stages.first().map_or("Closed Won", String::as_str);
         let line =
             format!("crm.file.won: \"deal.stage == '{}'\"", stage.replace(['\'', '"', '\\'], "?"));
-        let help = if say {
+        let help = if say && tally.unknown_stages.is_empty() {
+            "Fill in the stage or the status of these deals, or take what is no deal out of the export."
+                .to_owned()
+        } else if say {
             format!(
                 "Say in handoff.yaml which deals are won, such as {line}, with the stage that is the won one."
             )

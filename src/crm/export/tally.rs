@@ -17,12 +17,16 @@ pub(super) struct Tally {
     /// The first amount that was read as whole thousands, and what came of it.
     pub(super) likely_amount: Option<(usize, String)>,
     pub(super) repaired_ids: usize,
+    /// The first of them, its row and what came of it.
+    pub(super) repaired_id: Option<(usize, String)>,
     pub(super) without_amount: usize,
     pub(super) without_currency: usize,
     pub(super) weak: usize,
     pub(super) several_companies: usize,
     pub(super) unjoined: BTreeMap<usize, usize>,
     pub(super) likely_sign: usize,
+    /// Amounts whose sign the other amounts proved.
+    pub(super) proved_sign: usize,
     pub(super) won_without_date: usize,
     pub(super) controls: usize,
 }
@@ -37,6 +41,7 @@ impl Tally {
         self.weak += other.weak;
         self.several_companies += other.several_companies;
         self.likely_sign += other.likely_sign;
+        self.proved_sign += other.proved_sign;
         self.won_without_date += other.won_without_date;
         self.controls += other.controls;
         for (stage, n) in other.by_probability {
@@ -51,6 +56,7 @@ impl Tally {
         self.undecided.sort();
         self.likely_amount = self.likely_amount.take().into_iter().chain(other.likely_amount).min();
         self.repaired_ids += other.repaired_ids;
+        self.repaired_id = self.repaired_id.take().into_iter().chain(other.repaired_id).min();
         for (join, n) in other.unjoined {
             *self.unjoined.entry(join).or_default() += n;
         }

@@ -113,6 +113,7 @@ pub(super) struct World {
     pub(super) population_gaps: Vec<Gap>,
     pub(super) policy: Policy,
     pub(super) as_of: DateTime<Utc>,
+    pub(super) at_present: bool,
     pub(super) window: Window,
     pub(super) checkpoints: Vec<Checkpoint>,
     pub(super) history: History,
@@ -129,6 +130,7 @@ impl World {
             population_gaps: Vec::new(),
             policy: Policy::default(),
             as_of: at(NOW),
+            at_present: false,
             window: Window::default(),
             checkpoints: Vec::new(),
             history: History {
@@ -284,6 +286,7 @@ impl World {
             signatures: self.signatures.as_ref(),
             window: self.window,
             as_of: self.as_of,
+            at_present: self.at_present,
             ledger,
             more_ledgers: &[],
             policy: &self.policy,

@@ -24,10 +24,10 @@ use chrono::{DateTime, Utc};
 use handoff::crm::{CrmConfig, Triggers};
 use handoff::esign::{EsignConfig, Providers};
 use handoff::intake::{
-    Claimed, Counts, Envelope, EventName, FolderInbox, Inbox, InboxError, Listed, Metrics, Put,
-    Service, State, router,
+    Claimed, Connections, Counts, Envelope, EventName, FolderInbox, Inbox, InboxError, Listed,
+    Metrics, Put, Senders, Service, State, router, serve,
 };
-use handoff::model::Secrets;
+use handoff::model::{DocumentKind, Secrets};
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 use tokio::sync::Notify;
@@ -107,7 +107,12 @@ impl Inbox for PlainInbox {
     async fn find(&self, _: &str, _: DateTime<Utc>) -> Result<Listed, InboxError> {
         Err(InboxError::Closed)
     }
-    async fn retry(&self, _: &EventName, _: DateTime<Utc>) -> Result<(), InboxError> {
+    async fn retry(
+        &self,
+        _: &EventName,
+        _: DateTime<Utc>,
+        _: Option<DocumentKind>,
+    ) -> Result<(), InboxError> {
         Err(InboxError::Closed)
     }
     async fn discard(&self, _: &EventName, _: DateTime<Utc>) -> Result<(), InboxError> {
@@ -174,18 +179,26 @@ fn measure(inbox: Arc<dyn Inbox>, round: usize) -> (f64, Vec<Duration>) {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let secret = ("PANDADOC_WEBHOOK_KEY".to_owned(), secrecy::SecretString::from(KEY));
-    let service = Service {
-        providers: Arc::new(Providers::new(&EsignConfig::default())),
+    let connections = Connections {
+        providers: Arc::new(Providers::new(&EsignConfig::default(), &[])),
         triggers: Arc::new(Triggers::new(&CrmConfig::default())),
         secrets: Secrets::new([secret]),
+    };
+    let service = Service {
+        senders: Arc::new(Senders::new(
+            connections.clone(),
+            Arc::new(move || Ok(connections.clone())),
+        )),
         inbox,
         metrics: Arc::new(Metrics::default()),
         clock: Arc::new(Utc::now),
         ledger: Arc::new(|| Ok(())),
+        trusted_proxies: Vec::new(),
     };
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap();
-    runtime.spawn(async move { axum::serve(listener, router(Arc::new(service))).await });
+    let (_stop, stopped) = tokio::sync::watch::channel(false);
+    runtime.spawn(async move { serve(listener, router(Arc::new(service)), stopped).await });
     let mut mac = Hmac::<Sha256>::new_from_slice(KEY.as_bytes()).unwrap();
     mac.update(SAMPLE.as_bytes());
     let signature = hex::encode(mac.finalize().into_bytes());

@@ -11,7 +11,7 @@
 //! floor 3   audit  esign  crm  ledger  deliver
 //! floor 2   brief  http  settings  webhook
 //! floor 1   finding  time  yaml
-//! floor 0   model  text
+//! floor 0   disk  model  text
 //! ```
 
 pub mod audit;
@@ -20,6 +20,7 @@ pub mod cli;
 pub mod config;
 pub mod crm;
 pub mod deliver;
+pub mod disk;
 pub mod esign;
 pub mod finding;
 pub mod http;

@@ -233,6 +233,22 @@ impl Timeline {
         yaml::write(&serde_json::to_value(self).expect("a timeline is plain data"))
     }
 
+    /// Whether the document that the handoff stands on was voided. An amendment
+    /// that was voided says nothing of the contract.
+    #[must_use]
+    pub fn is_voided(&self) -> bool {
+        let signed =
+            |event: &Event| matches!(event.event, EventKind::Signed | EventKind::Backfilled);
+        let Some(at) = self.events.iter().rposition(signed) else {
+            return self.first(EventKind::Voided).is_some();
+        };
+        let document = &self.events[at].reference;
+        self.events[at..].iter().any(|event| {
+            event.event == EventKind::Voided
+                && (event.reference.is_none() || event.reference == *document)
+        })
+    }
+
     /// The first event of a kind.
     #[must_use]
     pub fn first(&self, kind: EventKind) -> Option<&Event> {

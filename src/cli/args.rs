@@ -104,6 +104,8 @@ pub enum Command {
     Resubmit(people::Arguments),
     /// The CSM's first human contact with the customer
     Touch(people::Arguments),
+    /// Give a handoff to another CSM
+    Assign(people::AssignArguments),
     /// List what reps have promised, kept or open; record that one is kept
     Promises(promises::Arguments),
     /// Read first touches, acceptances and returns back from the targets
@@ -159,6 +161,7 @@ impl Command {
             }
             Self::Resubmit(arguments) => people::run(EventKind::Resubmitted, arguments, invocation),
             Self::Touch(arguments) => people::run(EventKind::Touched, arguments, invocation),
+            Self::Assign(arguments) => people::run_assign(arguments, invocation),
             Self::Promises(arguments) => promises::run(arguments, invocation),
             Self::Sync(arguments) => sync::run(arguments, invocation),
             Self::Exempt(arguments) => {

@@ -100,7 +100,7 @@ fn chosen<'a>(
     arguments: &Arguments,
     intake: &'a Intake,
 ) -> Result<Vec<&'a dyn Provider>, CliError> {
-    let providers = &intake.providers;
+    let providers = &intake.connections.providers;
     if arguments.provider.is_empty() {
         let configured: Vec<_> = providers.configured().collect();
         if configured.is_empty() {
@@ -133,29 +133,35 @@ async fn ask(
     let mut asked = Asked { gaps, ..Asked::default() };
     for provider in providers {
         let named = !arguments.provider.is_empty();
-        let (documents, gaps) =
-            match completed(*provider, &intake.secrets, arguments.since, invocation.now).await {
-                Ok(told) => told,
-                Err(Unasked::NoApi) if named => {
-                    return Err(CliError::usage(format!(
-                        "{} has no API that could be asked",
-                        provider.title()
-                    )));
-                }
-                Err(Unasked::NoApi) => {
-                    invocation
-                        .say(format!("note: {} has no API that could be asked", provider.title()));
-                    continue;
-                }
-                Err(Unasked::NotSetUp(error)) => {
-                    asked.gaps.push(Gap {
-                        what: provider.title().to_owned(),
-                        why: error.to_string(),
-                        help: None,
-                    });
-                    continue;
-                }
-            };
+        let (documents, gaps) = match completed(
+            *provider,
+            &intake.connections.secrets,
+            arguments.since,
+            invocation.now,
+        )
+        .await
+        {
+            Ok(told) => told,
+            Err(Unasked::NoApi) if named => {
+                return Err(CliError::usage(format!(
+                    "{} has no API that could be asked",
+                    provider.title()
+                )));
+            }
+            Err(Unasked::NoApi) => {
+                invocation
+                    .say(format!("note: {} has no API that could be asked", provider.title()));
+                continue;
+            }
+            Err(Unasked::NotSetUp(error)) => {
+                asked.gaps.push(Gap {
+                    what: provider.title().to_owned(),
+                    why: error.to_string(),
+                    help: None,
+                });
+                continue;
+            }
+        };
         asked.providers.push(provider.name());
         asked.gaps.extend(gaps);
         asked.completed += documents.len();
@@ -193,7 +199,7 @@ fn to_json(arguments: &Arguments, asked: &Asked, tally: Tally) -> Value {
     json!({
         "version": 1, "dry_run": arguments.dry_run, "providers": asked.providers, "complete": asked.gaps.is_empty(),
         "completed": asked.completed, "missing": missing,
-        "handed_over": tally.done, "again": tally.again, "failed": tally.failed,
+        "handed_over": tally.done, "held": tally.held, "again": tally.again, "failed": tally.failed,
     })
 }
 
@@ -211,8 +217,8 @@ fn to_text(arguments: &Arguments, asked: &Asked, tally: Tally) -> String {
         (0, _) => ": each one is in the ledger\n".to_owned(),
         (missing, true) => format!(": {missing} not in the ledger\n"),
         (missing, false) => format!(
-            ": {missing} not in the ledger; {} handed over, {} to be tried again, {} failed\n",
-            tally.done, tally.again, tally.failed
+            ": {missing} not in the ledger; {} worked off, {} held, {} to be tried again, {} failed\n",
+            tally.done, tally.held, tally.again, tally.failed
         ),
     });
     terminal(&text)

@@ -149,7 +149,7 @@ fn sign_one(
     arrives: DateTime<Utc>,
     invocation: &Invocation,
 ) -> Result<(), CliError> {
-    let providers = Providers::new(&context.config.esign);
+    let providers = Providers::new(&context.config.esign, &crate::crm::reference_rules());
     let provider = providers
         .by_name(webhook.provider)
         .ok_or_else(|| CliError::could_not("a demo provider is gone"))?;

@@ -11,6 +11,7 @@ use super::invocation::Invocation;
 use super::open::{Ports, config_checks, open, open_crm, open_sinks, requested};
 use crate::crm::Triggers;
 use crate::esign::Providers;
+use crate::intake::Spool;
 use crate::model::{Check, CheckLevel, Secrets};
 use crate::report::count;
 use crate::webhook::{self, Route};
@@ -27,6 +28,29 @@ pub struct Arguments {
     format: ResultFormat,
 }
 
+/// What waits in the inbox for a person; nothing where there is none.
+fn inbox(context: &Context, invocation: &Invocation) -> Option<Check> {
+    let root = context.ledger.git_dir().join("handoff").join("inbox");
+    if !root.is_dir() {
+        return None;
+    }
+    let counts = Spool::open(&root).and_then(|spool| spool.counts(invocation.now));
+    Some(match counts {
+        Ok(counts) if counts.failed > 0 => Check::failed(
+            "inbox",
+            format!("{} failed", count(counts.failed, "event")),
+            "`handoff inbox list --state failed` says why; `handoff inbox retry --failed` tries again",
+        ),
+        Ok(counts) if counts.held > 0 => Check::warning(
+            "inbox",
+            format!("{} held: it is not certain what they are", count(counts.held, "event")),
+            "`handoff inbox list --state held` says why; add a rule under `documents:`, or `handoff inbox release ID --as contract`",
+        ),
+        Ok(_) => Check::ok("inbox", "nothing waits for a person"),
+        Err(error) => Check::failed("inbox", error.to_string(), "make it readable again"),
+    })
+}
+
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let context = open(invocation, Ports::default())?;
@@ -34,6 +58,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     checks.extend(config_checks(&context));
     checks.extend(ledger(&context));
     checks.extend(webhooks(&context, invocation)?);
+    checks.extend(inbox(&context, invocation));
     invocation.block_on(async {
         match open_crm(invocation, &context.config, context.ledger.root()) {
             Ok(Some(crm)) => {
@@ -118,7 +143,7 @@ fn ledger(context: &Context) -> Vec<Check> {
 /// Values are never shown.
 fn webhooks(context: &Context, invocation: &Invocation) -> Result<Vec<Check>, CliError> {
     let secrets = invocation.secrets()?;
-    let providers = Providers::new(&context.config.esign);
+    let providers = Providers::new(&context.config.esign, &crate::crm::reference_rules());
     let mut checks = Vec::new();
     for provider in providers.configured() {
         let what = format!("esign {}", provider.name());
@@ -139,6 +164,10 @@ fn webhooks(context: &Context, invocation: &Invocation) -> Result<Vec<Check>, Cl
 
 /// Whether one webhook has what it needs.
 fn webhook(route: &dyn Route, secrets: &Secrets, what: String, refused: &str) -> Check {
+    if let Some(why) = webhook::unusable(route, secrets) {
+        let remedy = "set the whole key; several keys are separated by commas".to_owned();
+        return Check::warning(what, format!("{why}: {refused}"), remedy);
+    }
     let lacks = webhook::lacks(route, secrets);
     let Some(names) = (!lacks.is_empty()).then(|| lacks.join(" and ")) else {
         let keys = route.secret_names().first().map_or(0, |name| secrets.list(name).len());

@@ -7,42 +7,28 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
-use crate::crm::{CrmConfig, Triggers};
-use crate::esign::Providers;
+use crate::crm;
+use crate::deliver;
+use crate::esign;
 use crate::model::Secrets;
 
 /// Names that may hold a secret, beside those that the doors of webhooks ask
 /// for; `<NAME>_FILE` names a file that does.
-const SECRET_NAMES: &[&str] = &[
-    "HUBSPOT_TOKEN",
-    "SALESFORCE_CLIENT_ID",
-    "SALESFORCE_CLIENT_SECRET",
-    "SALESFORCE_PRIVATE_KEY",
-    "PIPEDRIVE_TOKEN",
-    "GITHUB_TOKEN",
-    "GITHUB_APP_ID",
-    "GITHUB_APP_PRIVATE_KEY",
-    "SLACK_BOT_TOKEN",
-    "SLACK_WEBHOOK_URL",
-    "SMTP_URL",
-    "ASANA_TOKEN",
-    "JIRA_EMAIL",
-    "JIRA_TOKEN",
-    "WELCOME_SECRET",
-    "NATS_CREDS",
-    "NATS_USER",
-    "NATS_PASSWORD",
-    "NATS_TOKEN",
-];
+const SECRET_NAMES: &[&str] = &["NATS_CREDS", "NATS_USER", "NATS_PASSWORD", "NATS_TOKEN"];
 
-/// All of them. Each door names its own, so that a new one needs no line here.
-fn secret_names() -> BTreeSet<&'static str> {
-    let (providers, triggers) = (Providers::default(), Triggers::new(&CrmConfig::default()));
-    let of_providers = providers
-        .iter()
-        .flat_map(|provider| [provider.secret_names(), provider.api_secret_names()].concat());
-    let of_triggers = triggers.iter().flat_map(|trigger| trigger.secret_names().to_vec());
-    SECRET_NAMES.iter().copied().chain(of_providers).chain(of_triggers).collect()
+/// What the names of the secrets of senders end with that settings describe.
+const SENDER_SECRET: &str = "_WEBHOOK_SECRET";
+
+/// All of them. Each route names its own, so that a new one needs no line here.
+fn secret_names(variables: &BTreeMap<String, String>) -> BTreeSet<String> {
+    let of_rows = crm::secret_names().into_iter().chain(deliver::secret_names());
+    let known = SECRET_NAMES.iter().copied().chain(of_rows).map(str::to_owned);
+    let of_senders = variables
+        .keys()
+        .map(|name| name.strip_suffix("_FILE").unwrap_or(name))
+        .filter(|name| name.len() > SENDER_SECRET.len() && name.ends_with(SENDER_SECRET))
+        .map(str::to_owned);
+    known.chain(esign::secret_names()).chain(of_senders).collect()
 }
 
 /// The moment it is, for what runs on.
@@ -107,14 +93,14 @@ impl Environment {
     /// The name of the variable and the cause, when a named file cannot be read.
     pub fn secrets(&self) -> Result<Secrets, (String, std::io::Error)> {
         let mut found = Vec::new();
-        for name in secret_names() {
+        for name in secret_names(&self.variables) {
             let file_variable = format!("{name}_FILE");
-            if let Some(value) = self.get(name) {
-                found.push((name.to_owned(), SecretString::from(value)));
+            if let Some(value) = self.get(&name) {
+                found.push((name, SecretString::from(value)));
             } else if let Some(path) = self.get(&file_variable) {
                 let value = std::fs::read_to_string(self.cwd.join(path))
                     .map_err(|error| (file_variable, error))?;
-                found.push((name.to_owned(), SecretString::from(value)));
+                found.push((name, SecretString::from(value)));
             }
         }
         Ok(Secrets::new(found))

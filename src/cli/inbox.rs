@@ -9,10 +9,14 @@ use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::inbox_argument::InboxArgument;
 use super::invocation::Invocation;
-use crate::intake::{Inbox, Listed, State};
+use crate::intake::{Envelope, Inbox, Listed, State};
 use crate::ledger::Ledger;
+use crate::model::DocumentKind;
 use crate::report::{Options, count, table};
 use crate::text::terminal;
+
+/// What `release --as` takes.
+const KINDS: [&str; 5] = ["contract", "amendment", "new", "ignored", "drop"];
 
 /// The arguments of `inbox`.
 #[derive(Debug, Args)]
@@ -28,10 +32,10 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// List events: those that wait, are in hand, or failed
+    /// List events: those that wait, are in hand, are held, or failed
     List {
         /// Only those in this state
-        #[arg(long, value_name = "STATE", value_parser = ["new", "work", "failed", "done"])]
+        #[arg(long, value_name = "STATE", value_parser = State::ALL.map(State::word))]
         state: Option<String>,
         /// Those that are done, too
         #[arg(long, conflicts_with = "state")]
@@ -51,6 +55,15 @@ enum Action {
         /// All that failed
         #[arg(long)]
         failed: bool,
+    },
+    /// Decide what held documents are; they are worked off at once
+    Release {
+        /// The events: their ids, or the beginnings
+        #[arg(value_name = "ID", required = true)]
+        ids: Vec<String>,
+        /// What they are; `drop` gives them up
+        #[arg(long = "as", value_name = "KIND", value_parser = KINDS)]
+        kind: String,
     },
     /// Give events up for good; no handoff is made of them
     Drop {
@@ -79,9 +92,20 @@ async fn act(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, Cli
                 false => find_all(inbox, ids, invocation).await?,
             };
             for event in &events {
-                inbox.retry(&event.name, now).await?;
+                inbox.retry(&event.name, now, None).await?;
             }
             done("retry", "is tried again", &events, json, invocation)
+        }
+        Action::Release { ids, kind } => {
+            let events = find_all(inbox, ids, invocation).await?;
+            for event in &events {
+                match DocumentKind::parse(kind) {
+                    Some(kind) => inbox.retry(&event.name, now, Some(kind)).await?,
+                    None => inbox.discard(&event.name, now).await?,
+                }
+            }
+            let words = if kind == "drop" { "is dropped" } else { "is released" };
+            done("release", words, &events, json, invocation)
         }
         Action::Drop { ids } => {
             let events = find_all(inbox, ids, invocation).await?;
@@ -148,17 +172,11 @@ async fn list(
                 row.push(
                     envelope
                         .not_before
-                        .filter(|_| event.state == State::New)
+                        .filter(|_| matches!(event.state, State::New | State::Held))
                         .map(minute)
                         .unwrap_or_default(),
                 );
-                row.push(
-                    envelope
-                        .errors
-                        .last()
-                        .map(|trouble| trouble.message.clone())
-                        .unwrap_or_default(),
-                );
+                row.push(why(event.state, envelope).unwrap_or_default());
             }
             Err(error) => {
                 row.extend([String::new(), String::new(), String::new(), error.to_string()]);
@@ -169,6 +187,13 @@ async fn list(
     invocation
         .print(table.render(&Options { color: invocation.color, width: invocation.width() }))?;
     Ok(Exit::Clean)
+}
+
+/// Why an event is where it is.
+fn why(state: State, envelope: &Envelope) -> Option<String> {
+    let held = envelope.held.as_ref().filter(|_| state == State::Held);
+    let problem = || envelope.errors.last().map(|trouble| trouble.message.clone());
+    held.map(|hold| hold.reason.clone()).or_else(problem)
 }
 
 fn show(event: &Listed, json: bool, invocation: &Invocation) -> Result<Exit, CliError> {
@@ -190,7 +215,15 @@ fn show(event: &Listed, json: bool, invocation: &Invocation) -> Result<Exit, Cli
     if envelope.attempts > 0 {
         text.push_str(&format!("tries      {}\n", envelope.attempts));
     }
-    if let Some(due) = envelope.not_before.filter(|_| event.state == State::New) {
+    if let Some(hold) = &envelope.held {
+        text.push_str(&format!("held       {}  {}\n", minute(hold.since), hold.reason));
+    }
+    if let Some(kind) = envelope.decided {
+        text.push_str(&format!("decided    {}\n", kind.as_str()));
+    }
+    if let Some(due) =
+        envelope.not_before.filter(|_| matches!(event.state, State::New | State::Held))
+    {
         text.push_str(&format!("due        {}\n", minute(due)));
     }
     for trouble in &envelope.errors {
@@ -218,7 +251,7 @@ fn done(
         }
         if events.is_empty() {
             invocation.print("no event failed\n")?;
-        } else if action == "retry" {
+        } else if action == "retry" || words == "is released" {
             invocation.say(format!(
                 "{}: a running `serve`, `work` or `watch` takes them up, or the next one",
                 count(events.len(), "event")
@@ -241,6 +274,8 @@ fn to_json(event: &Listed) -> Value {
             value["attempts"] = json!(envelope.attempts);
             value["not_before"] = json!(envelope.not_before);
             value["errors"] = json!(envelope.errors);
+            value["held"] = json!(envelope.held);
+            value["decided"] = json!(envelope.decided);
         }
         Err(error) => value["problem"] = json!(error.to_string()),
     }

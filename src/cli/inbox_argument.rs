@@ -11,7 +11,7 @@ use crate::intake::{Inbox, InboxError, InboxLocation, NatsAccess, open_inbox};
 use crate::ledger::Ledger;
 
 /// `--inbox`, for every command that has one.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct InboxArgument {
     /// The folder that holds what was received, or nats://HOST:PORT/NAME for
     /// NATS JetStream [default: handoff/inbox in the git folder]

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use dialoguer::{Input, MultiSelect, Select};
 
 use super::error::CliError;
 use super::exit::Exit;
 use super::invocation::Invocation;
+use crate::crm::CRMS;
 use crate::webhook::Route;
 use crate::workflow::{self, Laid};
 
@@ -17,8 +19,8 @@ pub struct Arguments {
     /// The folder; made if it is not there [default: the current one]
     dir: Option<PathBuf>,
     /// Where deals come from
-    #[arg(long, value_name = "CRM")]
-    crm: Option<CrmChoice>,
+    #[arg(long, value_name = "CRM", value_parser = crm_parser())]
+    crm: Option<String>,
     /// The export file, for `--crm file`
     #[arg(long, value_name = "FILE", default_value = "deals.csv")]
     deals: String,
@@ -36,28 +38,20 @@ pub struct Arguments {
     yes: bool,
 }
 
-/// Where deals come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum CrmChoice {
-    /// HubSpot.
-    Hubspot,
-    /// Salesforce.
-    Salesforce,
-    /// Pipedrive.
-    Pipedrive,
-    /// An export file, CSV or JSON.
-    File,
-    /// No CRM.
-    None,
+/// The word for no CRM.
+const NO_CRM: &str = "none";
+
+/// Where deals may come from: a word for `--crm` each, and a title for people.
+fn crm_choices() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let none = (NO_CRM, "none: briefs hold what the signed document says");
+    CRMS.iter().map(|row| (row.name, row.title)).chain([none])
 }
 
-const CRMS: &[(CrmChoice, &str)] = &[
-    (CrmChoice::Hubspot, "HubSpot"),
-    (CrmChoice::Salesforce, "Salesforce"),
-    (CrmChoice::Pipedrive, "Pipedrive"),
-    (CrmChoice::File, "an export file (CSV or JSON)"),
-    (CrmChoice::None, "none: briefs hold what the signed document says"),
-];
+fn crm_parser() -> PossibleValuesParser {
+    PossibleValuesParser::new(
+        crm_choices().map(|(name, title)| PossibleValue::new(name).help(title)),
+    )
+}
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
@@ -75,10 +69,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         && !dir.join(crate::config::FILE_NAME).exists();
     let answers = if asks { ask(arguments)? } else { Answers::from_flags(arguments)? };
     let setup = workflow::Setup {
-        crm: answers
-            .crm
-            .to_possible_value()
-            .map_or_else(String::new, |value| value.get_name().to_owned()),
+        crm: answers.crm,
         deals: arguments.deals.clone(),
         esign: answers.esign,
         github: answers.github,
@@ -89,7 +80,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
 }
 
 struct Answers {
-    crm: CrmChoice,
+    crm: String,
     esign: Vec<String>,
     github: Option<String>,
     csms: Vec<workflow::SetupPerson>,
@@ -110,7 +101,7 @@ impl Answers {
             }
         }
         Ok(Self {
-            crm: arguments.crm.unwrap_or(CrmChoice::None),
+            crm: arguments.crm.clone().unwrap_or_else(|| NO_CRM.to_owned()),
             esign,
             github: arguments.github.as_deref().map(repository).transpose()?,
             csms: arguments.csm.iter().map(|text| person(text)).collect::<Result<_, _>>()?,
@@ -123,10 +114,10 @@ fn ask(arguments: &Arguments) -> Result<Answers, CliError> {
         CliError::usage(format!("the question was not answered: {error}"))
             .help("pass --yes, or the flags of `handoff init --help`")
     };
-    let names: Vec<&str> = CRMS.iter().map(|(_, name)| *name).collect();
+    let (words, titles): (Vec<&str>, Vec<&str>) = crm_choices().unzip();
     let crm = Select::new()
         .with_prompt("Where do your deals live?")
-        .items(&names)
+        .items(&titles)
         .default(0)
         .interact()
         .map_err(asked)?;
@@ -147,7 +138,7 @@ fn ask(arguments: &Arguments) -> Result<Answers, CliError> {
         .interact_text()
         .map_err(asked)?;
     Ok(Answers {
-        crm: CRMS[crm].0,
+        crm: words[crm].to_owned(),
         esign: picked.into_iter().map(|index| providers[index].to_owned()).collect(),
         github: Some(github.trim())
             .filter(|text| !text.is_empty())

@@ -1,6 +1,7 @@
 //! What the commands around the inbox share: ledger, providers and inbox, and a
 //! worker beside what receives.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -14,20 +15,22 @@ use super::invocation::Invocation;
 use super::open::{Ports, open, read_settings};
 use crate::crm::Triggers;
 use crate::esign::Providers;
-use crate::intake::{Clock, Inbox, Metrics, Worker};
+use crate::intake::{Clock, Connections, Inbox, Metrics, Reread, Senders, Worker};
 use crate::ledger::Ledger;
-use crate::model::Secrets;
+use crate::text::one_line;
 
 /// How long what is in hand may take once the end is wanted.
 pub(super) const GRACE: Duration = Duration::from_secs(25);
+
+/// How long to wait before a worker that broke off begins anew.
+const RESTART: Duration = Duration::from_secs(5);
 
 /// What stands between the outside and the ledger.
 pub(super) struct Intake {
     pub(super) ledger: Ledger,
     pub(super) inbox: Arc<dyn Inbox>,
-    pub(super) providers: Arc<Providers>,
-    pub(super) triggers: Arc<Triggers>,
-    pub(super) secrets: Secrets,
+    pub(super) connections: Connections,
+    reread: Reread,
     pub(super) metrics: Arc<Metrics>,
     pub(super) clock: Clock,
 }
@@ -39,17 +42,21 @@ impl Intake {
         invocation: &Invocation,
     ) -> Result<Self, CliError> {
         let ledger = Ledger::open(&invocation.folder)?;
-        let (config, _) = read_settings(&ledger)?;
         let inbox = inbox.open(true, || Ok(ledger.clone()), invocation).await?;
-        Ok(Self {
-            ledger,
-            inbox,
-            providers: Arc::new(Providers::new(&config.esign)),
-            triggers: Arc::new(Triggers::new(&config.crm)),
-            secrets: invocation.secrets()?,
-            metrics: Arc::default(),
-            clock: invocation.clock(),
-        })
+        let connections = connect(&ledger, invocation)?;
+        let reread: Reread = {
+            let (ledger, invocation) = (ledger.clone(), invocation.clone());
+            Arc::new(move || {
+                connect(&ledger, &invocation).map_err(|error| one_line(&error.render(false)))
+            })
+        };
+        let (metrics, clock) = (Arc::default(), invocation.clock());
+        Ok(Self { ledger, inbox, connections, reread, metrics, clock })
+    }
+
+    /// What the receiving routes are made from, read again by and by.
+    pub(super) fn senders(&self) -> Senders {
+        Senders::new(self.connections.clone(), Arc::clone(&self.reread))
     }
 
     /// A worker for this inbox. What is wrong with CRM or deliveries is said
@@ -58,20 +65,39 @@ impl Intake {
         &self,
         push: bool,
         invocation: &Invocation,
-    ) -> impl FnOnce() -> Worker + Send + 'static {
+    ) -> impl Fn() -> Worker + Send + 'static {
         if let Err(error) = open(invocation, Ports { crm: true, sinks: true, push }) {
             invocation.warn(format!(
                 "warning: events are kept and not worked off until this is mended:\n{}",
                 error.render(false)
             ));
         }
-        let handler =
-            LedgerHandler { invocation: invocation.clone(), clock: Arc::clone(&self.clock), push };
-        let (inbox, providers, metrics) =
-            (Arc::clone(&self.inbox), Arc::clone(&self.providers), Arc::clone(&self.metrics));
-        let (clock, secrets) = (Arc::clone(&self.clock), self.secrets.clone());
-        move || Worker::new(inbox, providers, &secrets, Box::new(handler), clock, metrics)
+        let (inbox, metrics) = (Arc::clone(&self.inbox), Arc::clone(&self.metrics));
+        let (clock, invocation) = (Arc::clone(&self.clock), invocation.clone());
+        let (connections, reread) = (self.connections.clone(), Arc::clone(&self.reread));
+        move || {
+            let invocation = invocation.clone();
+            let handler = LedgerHandler { invocation, clock: Arc::clone(&clock), push };
+            Worker::new(
+                Arc::clone(&inbox),
+                connections.clone(),
+                Arc::clone(&reread),
+                Box::new(handler),
+                Arc::clone(&clock),
+                Arc::clone(&metrics),
+            )
+        }
     }
+}
+
+/// Who may send, as the ledger's settings and the secrets are now.
+fn connect(ledger: &Ledger, invocation: &Invocation) -> Result<Connections, CliError> {
+    let (config, _) = read_settings(ledger)?;
+    Ok(Connections {
+        providers: Arc::new(Providers::new(&config.esign, &crate::crm::reference_rules())),
+        triggers: Arc::new(Triggers::new(&config.crm)),
+        secrets: invocation.secrets()?,
+    })
 }
 
 /// A worker in a thread of its own, so that commits keep no request waiting.
@@ -83,15 +109,27 @@ pub(super) struct Working {
 impl Working {
     /// Starts it.
     pub(super) fn start(
-        make: impl FnOnce() -> Worker + Send + 'static,
-        stop: watch::Receiver<bool>,
+        make: impl Fn() -> Worker + Send + 'static,
+        mut stop: watch::Receiver<bool>,
     ) -> Result<Self, CliError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (done, ended) = oneshot::channel();
         let thread = std::thread::Builder::new().name("worker".to_owned()).spawn(move || {
             // Dropped at the end, however the thread ends.
             let _done: oneshot::Sender<()> = done;
-            runtime.block_on(make().run(stop));
+            // A bug must not end the service: what was in hand is returned when the
+            // worker is made anew, and one event at fault goes to `failed/` by itself.
+            while std::panic::catch_unwind(AssertUnwindSafe(|| {
+                runtime.block_on(make().run(stop.clone()));
+            }))
+            .is_err()
+            {
+                tracing::error!("the worker broke off, which is a bug of handoff; it begins anew");
+                runtime.block_on(async {
+                    // An error means that nobody is left who could say stop.
+                    let _ = tokio::time::timeout(RESTART, stop.wait_for(|stop| *stop)).await;
+                });
+            }
         })?;
         Ok(Self { thread, ended })
     }

@@ -5,8 +5,6 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use chrono_tz::Tz;
-
 use super::error::CliError;
 use super::invocation::Invocation;
 use crate::brief::{Renderer, SHIPPED_SCHEMA, Schema};
@@ -14,6 +12,7 @@ use crate::config::{Config, FILE_NAME, Problem};
 use crate::crm::export::{Detail, FileSettings};
 use crate::crm::{self, Connection, Crm, RequestedProperties};
 use crate::deliver::{self, Messages, Sink, SinkContext, Templates};
+use crate::http::Limits;
 use crate::ledger::Ledger;
 use crate::model::Check;
 use crate::time::{HumanDuration, deadline};
@@ -114,12 +113,14 @@ pub(super) fn open_crm(
     root: &Path,
 ) -> Result<Option<Box<dyn Crm>>, CliError> {
     let requested = requested(config);
-    let connection = Connection { secrets: &invocation.secrets()?, root, requested: &requested };
-    let mut crm = config.crm.clone();
-    if let Some(file) = &mut crm.file {
-        file.company_zone = workflow::company_zone(config);
-    }
-    crm::build(&crm, &connection).map_err(CliError::from)
+    let connection = Connection {
+        secrets: &invocation.secrets()?,
+        root,
+        requested: &requested,
+        limits: Limits::default(),
+        company_zone: workflow::company_zone(config),
+    };
+    crm::build(&config.crm, &connection).map_err(CliError::from)
 }
 
 /// What came on standard input; a command that opens the deals twice reads it once.
@@ -174,23 +175,19 @@ pub(super) fn open_draft_request(
     invocation: &Invocation,
     context: &Context,
 ) -> Result<Option<Box<dyn Sink>>, CliError> {
-    let Some(settings) = &context.config.deliver.github else { return Ok(None) };
-    let letters = open_letters(invocation, context)?;
-    deliver::draft_pull_request(settings, &invocation.secrets()?, letters).map(Some).map_err(
-        |problems| {
-            let mut error = CliError::usage(format!(
-                "{FILE_NAME}: `deliver.github` cannot be used as it stands"
-            ));
-            for problem in problems {
-                error = error.detail(problem);
-            }
-            error.help("mend it, or pass --no-request: then the draft is written and pushed only")
-        },
-    )
+    let messages = open_messages(invocation, context)?;
+    context.config.deliver.draft_request(&invocation.secrets()?, &messages).map_err(|problems| {
+        let mut error =
+            CliError::usage(format!("{FILE_NAME}: `deliver:` cannot be used as it stands"));
+        for problem in problems {
+            error = error.detail(problem.to_string());
+        }
+        error.help("fix it, or pass --no-request: then the draft is written and pushed only")
+    })
 }
 
 /// What people would be told; asks for no secret.
-pub(super) fn open_letters(
+pub(super) fn open_messages(
     invocation: &Invocation,
     context: &Context,
 ) -> Result<Messages, CliError> {
@@ -211,7 +208,7 @@ fn site(
         }
     }
     let calendar = config.first_touch.calendar.clone();
-    let timezone = calendar.as_ref().map_or(Tz::UTC, crate::time::Calendar::zone);
+    let timezone = config.timezone;
     let now = invocation.now;
     Ok(SinkContext {
         templates,
@@ -243,7 +240,7 @@ pub(super) fn open_deals(
     let company_zone = workflow::company_zone(&context.config);
     if file.as_os_str() == "-" {
         let mut settings =
-            context.config.crm.file.clone().unwrap_or_else(|| FileSettings::of(file));
+            context.config.crm.file().cloned().unwrap_or_else(|| FileSettings::of(file));
         settings.deals = PathBuf::from("standard input");
         settings.company_zone = company_zone;
         let given = standard_input()?;
@@ -251,7 +248,7 @@ pub(super) fn open_deals(
     }
     let path = invocation.path(file);
     // The columns, dates and joins of the configuration are meant for this company's exports.
-    let mut settings = context.config.crm.file.clone().unwrap_or_else(|| FileSettings::of(file));
+    let mut settings = context.config.crm.file().cloned().unwrap_or_else(|| FileSettings::of(file));
     // A path inside the ledger is told as such, so that a report says the same wherever it was made.
     let inside = path.canonicalize().ok().zip(root.canonicalize().ok());
     let inside = inside.and_then(|(path, root)| Some(path.strip_prefix(root).ok()?.to_path_buf()));

@@ -1,4 +1,4 @@
-//! `handoff accept`, `return`, `touch`, `exempt`: what people add, with who and why.
+//! `handoff accept`, `return`, `touch`, `assign`, `exempt`: what people add, with who and why.
 
 use chrono::{DateTime, Utc};
 use clap::Args;
@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::invocation::Invocation;
 use super::open::{Ports, open};
 use crate::brief::EventKind;
-use crate::workflow::{self, PersonEvent};
+use crate::workflow::{self, Assignment, PersonEvent, Remarks};
 
 /// The arguments of `accept` and `touch`.
 #[derive(Debug, Args)]
@@ -52,6 +52,65 @@ pub struct WithReason {
     /// Do not push
     #[arg(long)]
     no_push: bool,
+}
+
+/// The arguments of `assign`.
+#[derive(Debug, Args)]
+pub struct AssignArguments {
+    /// The handoff
+    #[arg(value_name = "KEY")]
+    key: String,
+    /// The new CSM: a login, an e-mail address or a name of `team.csms`
+    #[arg(value_name = "WHO")]
+    to: String,
+    /// Who says so: a login, an e-mail address or a name
+    #[arg(long, value_name = "WHO")]
+    by: String,
+    /// A word on it
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// When, if not now
+    #[arg(long, value_name = "TIME")]
+    at: Option<DateTime<Utc>>,
+    /// Do not push
+    #[arg(long)]
+    no_push: bool,
+}
+
+/// Runs `assign`.
+pub(super) fn run_assign(
+    arguments: &AssignArguments,
+    invocation: &Invocation,
+) -> Result<Exit, CliError> {
+    let key = parse_key(&arguments.key)?;
+    if arguments.by.trim().is_empty() {
+        return Err(CliError::usage("--by is empty").help("name who says so"));
+    }
+    let context = open(invocation, Ports { push: !arguments.no_push, ..Ports::default() })?;
+    let told = Assignment {
+        to: arguments.to.clone(),
+        by: Some(arguments.by.clone()),
+        at: arguments.at,
+        via: "cli".to_owned(),
+        reason: arguments.reason.clone(),
+    };
+    let mut remarks = Remarks::default();
+    let assigned = workflow::assign(&context, &key, &told, &mut remarks)?;
+    if assigned.is_some() {
+        context.push(&mut remarks)?;
+    }
+    for remark in remarks {
+        invocation.say(format!("note: {remark}"));
+    }
+    let text = match assigned {
+        Some(_) => format!(
+            "{key}: assigned to {}; `handoff deliver {key}` moves the task and tells both\n",
+            told.to
+        ),
+        None => format!("{key}: {} has it already, nothing new\n", told.to),
+    };
+    invocation.print(crate::text::terminal(&text))?;
+    Ok(Exit::Clean)
 }
 
 /// Runs `accept` or `touch`.

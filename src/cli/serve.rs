@@ -1,6 +1,6 @@
 //! `handoff serve`: webhooks are received, stored, answered, worked off.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use clap::Args;
@@ -12,7 +12,7 @@ use super::exit::Exit;
 use super::inbox_argument::InboxArgument;
 use super::intake::{GRACE, Intake, Working, told_to_stop};
 use super::invocation::Invocation;
-use crate::intake::{Service, router};
+use crate::intake::{Senders, Service, router, serve as receive};
 use crate::webhook::{self, Route};
 
 /// The arguments of `serve`.
@@ -21,6 +21,9 @@ pub struct Arguments {
     /// Where to listen; port 0 takes a free one. TLS is a proxy's task
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// A proxy whose X-Forwarded-For is believed; may be given several times
+    #[arg(long, value_name = "IP")]
+    trusted_proxy: Vec<IpAddr>,
     #[command(flatten)]
     inbox: InboxArgument,
     /// Receive only; `handoff work` elsewhere works the inbox off
@@ -59,14 +62,9 @@ async fn serve(
     };
     introduce(intake, invocation);
     invocation.print(format!("listening on http://{address}\n"))?;
-    let mut until = stopped.clone();
-    let server = axum::serve(listener, router(Arc::new(service(intake)))).with_graceful_shutdown(
-        async move {
-            // An error means that the sender is gone, which is the end as well.
-            let _ = until.wait_for(|stop| *stop).await;
-        },
-    );
-    let server = tokio::spawn(async move { server.await });
+    let service = Arc::new(service(arguments, intake));
+    let hangup = tokio::spawn(read_again_when_told(Arc::clone(&service.senders)));
+    let server = tokio::spawn(receive(listener, router(service), stopped.clone()));
     let broke_off = tokio::select! {
         told = told_to_stop() => told.map(|()| false)?,
         () = async { match &mut working { Some(working) => working.ended().await, None => std::future::pending().await } } => true,
@@ -74,8 +72,9 @@ async fn serve(
     tracing::info!("ending: no more requests are taken, what is in hand is finished");
     // Both sides listen to this; neither can be gone yet.
     let _ = stop.send(true);
+    hangup.abort();
     match tokio::time::timeout(GRACE, server).await {
-        Ok(Ok(served)) => served?,
+        Ok(Ok(())) => {}
         Ok(Err(_)) => {
             return Err(CliError::could_not("the server broke off")
                 .help("start again; every event is still in the inbox"));
@@ -94,38 +93,56 @@ async fn serve(
     Ok(())
 }
 
-fn service(intake: &Intake) -> Service {
+fn service(arguments: &Arguments, intake: &Intake) -> Service {
     let ledger = intake.ledger.clone();
     Service {
-        providers: Arc::clone(&intake.providers),
-        triggers: Arc::clone(&intake.triggers),
-        secrets: intake.secrets.clone(),
+        senders: Arc::new(intake.senders()),
         inbox: Arc::clone(&intake.inbox),
         metrics: Arc::clone(&intake.metrics),
         clock: Arc::clone(&intake.clock),
         ledger: Arc::new(move || ledger.tip().map(|_| ()).map_err(|error| error.to_string())),
+        trusted_proxies: arguments.trusted_proxy.iter().map(IpAddr::to_canonical).collect(),
     }
 }
 
-/// Says which doors are open, and which refuse for want of a secret or setting.
+/// SIGHUP: settings and secrets are read again at once.
+async fn read_again_when_told(senders: Arc<Senders>) {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+        while hangup.recv().await.is_some() {
+            senders.read_again();
+            tracing::info!("settings and secrets are read again");
+        }
+    }
+    #[cfg(not(unix))]
+    drop(senders);
+}
+
+/// Says which routes are open, and which refuse for want of a secret or setting.
 fn introduce(intake: &Intake, invocation: &Invocation) {
     invocation.say(format!("inbox: {}", intake.inbox.location()));
-    let configured: Vec<&str> = intake.providers.configured().map(Route::name).collect();
+    let configured: Vec<&str> =
+        intake.connections.providers.configured().map(Route::name).collect();
     let mut unset = Vec::new();
-    let providers = intake.providers.iter().map(|provider| {
+    let providers = intake.connections.providers.iter().map(|provider| {
         let route: &dyn Route = provider;
         (route, configured.contains(&route.name()), "accepted")
     });
-    let trigger = intake.triggers.connected().map(|trigger| {
-        let lacks = webhook::lacks(trigger, &intake.secrets);
+    let trigger = intake.connections.triggers.connected().map(|trigger| {
+        let lacks = webhook::lacks(trigger, &intake.connections.secrets);
         let has_secret = !trigger.secret_names().iter().any(|name| lacks.contains(name));
         let route: &dyn Route = trigger;
         (route, trigger.is_configured() || has_secret, "won deals accepted")
     });
     for (route, is_wanted, accepted) in providers.chain(trigger) {
         let (title, name) = (route.title(), route.name());
-        let lacks = webhook::lacks(route, &intake.secrets).join(" and ");
-        if lacks.is_empty() {
+        let lacks = webhook::lacks(route, &intake.connections.secrets).join(" and ");
+        if let Some(why) = webhook::unusable(route, &intake.connections.secrets) {
+            invocation
+                .warn(format!("warning: {title}: /webhooks/{name} refuses everything: {why}"));
+        } else if lacks.is_empty() {
             invocation.say(format!("{title}: {accepted} at /webhooks/{name}"));
         } else if is_wanted {
             invocation.warn(format!(

@@ -11,13 +11,15 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::form::{form_answers, signature_of};
 use super::formats::ResultFormat;
+use super::inbox_argument::InboxArgument;
 use super::invocation::Invocation;
 use super::open::{Ports, open};
 use crate::brief::question;
 use crate::esign::{Authenticity, DeliveryId, Providers, Verified, confirm};
-use crate::model::{DealId, SignatureEvent};
+use crate::intake::Completed;
+use crate::model::{DealId, DocumentKind, Signature, SignatureEvent};
 use crate::report::count;
-use crate::workflow::{self, Context, DealSource, Delivered, SignRequest, Signed};
+use crate::workflow::{self, Context, DealSource, Delivered, DocumentLook, SignRequest, Signed};
 
 /// The largest payload that is read.
 const MOST_BYTES: u64 = 32 * 1024 * 1024;
@@ -38,6 +40,14 @@ pub struct Arguments {
     /// The provider; recognised by the payload if not given
     #[arg(long, value_name = "NAME", conflicts_with = "deal")]
     provider: Option<String>,
+    /// What the document is, whatever the rules under `documents` say
+    #[arg(
+        long = "as",
+        value_name = "KIND",
+        value_parser = ["contract", "amendment", "new"],
+        conflicts_with_all = ["deal", "issue"]
+    )]
+    kind: Option<String>,
     /// When the payload arrived, for a webhook received elsewhere [default: now]
     #[arg(long, value_name = "TIME")]
     received_at: Option<DateTime<Utc>>,
@@ -68,7 +78,14 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         Ports { crm: true, sinks: !arguments.no_deliver, push: !arguments.no_push },
     )?;
     let sources = match (&payload, &arguments.deal) {
-        (Some(payload), _) => documents(arguments, payload, &context, invocation)?,
+        (Some(payload), _) => {
+            let documents = documents(arguments, payload, &context, invocation)?;
+            let sources = decide(arguments, documents, &context, invocation)?;
+            if sources.is_empty() {
+                return Ok(Exit::Nothing);
+            }
+            sources
+        }
         (None, Some(id)) => vec![DealSource::Deal(DealId::new(id.trim()))],
         (None, None) => match &arguments.issue {
             Some(issue) => {
@@ -83,7 +100,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let all = async {
         let mut results = Vec::with_capacity(sources.len());
         for source in sources {
-            let by_signature = matches!(source, DealSource::Signature(_));
+            let by_signature = matches!(source, DealSource::Signature(_) | DealSource::Found(_));
             let request = SignRequest {
                 source,
                 received_at: by_signature
@@ -166,14 +183,12 @@ fn documents(
     payload: &[u8],
     context: &Context,
     invocation: &Invocation,
-) -> Result<Vec<DealSource>, CliError> {
+) -> Result<Vec<Signature>, CliError> {
     let mut sources = Vec::new();
     let mut passed = Vec::new();
     for event in events_of(arguments.provider.as_deref(), payload, context, invocation)? {
         match event {
-            SignatureEvent::Completed(signature) => {
-                sources.push(DealSource::Signature(Box::new(signature)))
-            }
+            SignatureEvent::Completed(signature) => sources.push(signature),
             SignatureEvent::Sent(_) => passed.push("sent, not signed yet".to_owned()),
             SignatureEvent::Voided { what, .. } | SignatureEvent::Ignored { what } => {
                 passed.push(what);
@@ -191,6 +206,63 @@ fn documents(
     Ok(sources)
 }
 
+/// The documents that count, for each of their deals. What is ignored is said;
+/// what is held goes into the inbox, where it waits for a person or new facts.
+fn decide(
+    arguments: &Arguments,
+    documents: Vec<Signature>,
+    context: &Context,
+    invocation: &Invocation,
+) -> Result<Vec<DealSource>, CliError> {
+    let person = arguments.kind.as_deref().and_then(DocumentKind::parse);
+    let received_at = arguments.received_at.unwrap_or(invocation.now);
+    let (mut sources, mut held) = (Vec::new(), Vec::new());
+    for document in documents {
+        let look = workflow::look_at_document(context, &document, person, received_at);
+        match invocation.block_on(look)?? {
+            DocumentLook::HandOver(all) => {
+                sources.extend(all.into_iter().map(|found| DealSource::Found(Box::new(found))));
+            }
+            DocumentLook::Ignored(why) => invocation
+                .say(format!("ignored: {} {}: {why}", document.provider, document.document_id)),
+            DocumentLook::Held { reason, deals } => {
+                let mut envelope = Completed(document).envelope(received_at);
+                envelope.hold(invocation.now, &reason, deals);
+                held.push((envelope, reason));
+            }
+        }
+    }
+    if held.is_empty() {
+        return Ok(sources);
+    }
+    let inbox = InboxArgument::default();
+    let open = inbox.open(true, || Ok(context.ledger.clone()), invocation);
+    let keep = async {
+        let inbox = open.await?;
+        let mut names = Vec::new();
+        for (envelope, reason) in held {
+            let name = envelope.name();
+            inbox.put(envelope).await?;
+            names.push((name, reason));
+        }
+        Ok::<_, CliError>(names)
+    };
+    let names = invocation.block_on(keep)??;
+    for (name, reason) in &names {
+        invocation.warn(format!("held: {name}: {reason}"));
+    }
+    if !sources.is_empty() {
+        return Ok(sources);
+    }
+    let ids: Vec<&str> = names.iter().map(|(name, _)| name.as_str()).collect();
+    Err(CliError::could_not("nothing is handed over: it is not certain what the document is").help(
+        format!(
+            "it waits in the inbox: `handoff inbox release {} --as contract` hands it over, `handoff work --once` looks again, and a rule under `documents:` in handoff.yaml decides for all like it",
+            ids.join(" ")
+        ),
+    ))
+}
+
 /// What a payload tells of; asks the provider's API where its secret is there.
 pub(super) fn events_of(
     provider: Option<&str>,
@@ -198,7 +270,7 @@ pub(super) fn events_of(
     context: &Context,
     invocation: &Invocation,
 ) -> Result<Vec<SignatureEvent>, CliError> {
-    let providers = Providers::new(&context.config.esign);
+    let providers = Providers::new(&context.config.esign, &crate::crm::reference_rules());
     let (provider, events) = providers.parse(provider, payload).map_err(|error| {
         CliError::usage(error.to_string())
             .help("give the payload as it was received, and --provider if it is not recognised")

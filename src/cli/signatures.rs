@@ -9,8 +9,8 @@ use crate::audit::SignaturesInput;
 use crate::crm::{Crm, CrmError};
 use crate::esign::Providers;
 use crate::intake::{Completed, Unasked, completed_with_deals};
-use crate::model::{Gap, Population, ProviderName, Signature, Window};
-use crate::workflow::Context;
+use crate::model::{Deal, Gap, Population, ProviderName, Signature, Window, normalise_deal_id};
+use crate::workflow::{self, Context, Decision};
 
 /// Asks the configured providers for what was completed in the window, and the
 /// source of the deals for those that the population does not hold. What
@@ -27,7 +27,7 @@ pub(super) async fn read(
         return Err(CliError::usage("--signatures needs --from: providers are asked for a window")
             .help("name the first day, such as --from 2026-11-01"));
     };
-    let providers = Providers::new(&context.config.esign);
+    let providers = Providers::new(&context.config.esign, &crate::crm::reference_rules());
     if providers.configured().next().is_none() {
         return Err(CliError::usage("`esign:` in handoff.yaml names no provider to be asked")
             .help("add one, such as `esign: {pandadoc: {}}`, or leave --signatures out"));
@@ -61,7 +61,48 @@ pub(super) async fn read(
     }
     let window = Window { from: Some(from), to: Some(until) };
     let signatures = within(signatures, window);
+    let signatures = counted(context, signatures, (population, &deals), &mut gaps, invocation);
     Ok(SignaturesInput { window, providers: asked, signatures, crm, deals, gaps })
+}
+
+/// The documents that count as contracts. What is ignored is said; where
+/// nothing decides, the audit cannot tell whether a handoff is missing.
+fn counted(
+    context: &Context,
+    signatures: Vec<Signature>,
+    (population, asked): (&Population, &[Deal]),
+    gaps: &mut Vec<Gap>,
+    invocation: &Invocation,
+) -> Vec<Signature> {
+    let (won, _) = population.deals.parts();
+    let deal_of = |signature: &Signature| {
+        won.iter().chain(asked).find(|deal| {
+            let ids = || std::iter::once(&deal.id).chain(&deal.merged_ids);
+            signature.deal_refs.iter().any(|reference| {
+                reference.crm.as_ref().is_none_or(|crm| *crm == deal.crm)
+                    && ids().any(|id| {
+                        normalise_deal_id(&deal.crm, id)
+                            == normalise_deal_id(&deal.crm, &reference.id)
+                    })
+            })
+        })
+    };
+    let mut kept = Vec::with_capacity(signatures.len());
+    for signature in signatures {
+        let document = format!("document {} of {}", signature.document_id, signature.provider);
+        match workflow::decide(&context.config, &signature, deal_of(&signature), None) {
+            Decision::Counts(..) => kept.push(signature),
+            Decision::Ignored { reason } => {
+                invocation.say(format!("note: {document} is ignored: {reason}"));
+            }
+            Decision::Held { reason } => gaps.push(Gap {
+                what: format!("whether {document} is a contract"),
+                why: reason,
+                help: Some("Add a rule for it under `documents:` in handoff.yaml.".to_owned()),
+            }),
+        }
+    }
+    kept
 }
 
 /// Some APIs tell more than they are asked for.

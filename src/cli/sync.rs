@@ -89,15 +89,18 @@ fn open_readers(
     context: &Context,
     invocation: &Invocation,
 ) -> Result<Vec<Box<dyn Reader>>, CliError> {
-    let readers = deliver::readers(&context.config.deliver, &invocation.secrets()?, days(context))
-        .map_err(|problems| {
-            let mut error =
-                CliError::usage("`deliver:` in handoff.yaml cannot be used as it stands");
-            for problem in problems {
-                error = error.detail(problem.to_string());
-            }
-            error
-        })?;
+    let readers = deliver::readers(
+        &context.config.deliver,
+        &invocation.secrets()?,
+        WholeDays(context.config.timezone),
+    )
+    .map_err(|problems| {
+        let mut error = CliError::usage("`deliver:` in handoff.yaml cannot be used as it stands");
+        for problem in problems {
+            error = error.detail(problem.to_string());
+        }
+        error
+    })?;
     if readers.is_empty() {
         return Err(CliError::usage(
             "`deliver:` in handoff.yaml names no target that can be read back",
@@ -105,12 +108,6 @@ fn open_readers(
         .help("add `deliver: {github: {repository: owner/name}}`, or record by hand with `handoff touch`, `accept` and `return`"));
     }
     Ok(readers)
-}
-
-/// Days as the calendar of the first touch counts them.
-fn days(context: &Context) -> WholeDays {
-    let calendar = context.config.first_touch.calendar.as_ref();
-    WholeDays(calendar.map_or(chrono_tz::Tz::UTC, crate::time::Calendar::zone))
 }
 
 fn choose(

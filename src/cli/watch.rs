@@ -26,6 +26,9 @@ pub struct Arguments {
     /// Move files here once they are in the inbox [default: they stay]
     #[arg(long, value_name = "DIR")]
     move_done: Option<PathBuf>,
+    /// Folders below it as well
+    #[arg(long)]
+    recursive: bool,
     #[command(flatten)]
     inbox: InboxArgument,
     /// Do not push
@@ -39,6 +42,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         folder: invocation.path(&arguments.dir),
         poll: arguments.poll.map(Duration::from_secs),
         move_done: arguments.move_done.as_deref().map(|path| invocation.path(path)),
+        recursive: arguments.recursive,
     };
     if !settings.folder.is_dir() {
         return Err(CliError::usage(format!("{} is no folder", arguments.dir.display()))
@@ -67,7 +71,7 @@ async fn run_until_stopped(
     invocation.print(format!("watching {}\n", settings.folder.display()))?;
     let watch = FolderWatch::new(
         settings,
-        Arc::clone(&intake.providers),
+        Arc::new(intake.senders()),
         Arc::clone(&intake.inbox),
         Arc::clone(&intake.clock),
     );

@@ -48,11 +48,12 @@ async fn once(
     let tally = worker.drain().await?;
     invocation.emit(
         arguments.format,
-        || json!({"version": 1, "done": tally.done, "again": tally.again, "failed": tally.failed}),
+        || json!({"version": 1, "done": tally.done, "held": tally.held, "again": tally.again, "failed": tally.failed}),
         || {
             format!(
-                "{} done, {} to be tried again, {} failed\n",
+                "{} done, {} held, {} to be tried again, {} failed\n",
                 count(tally.done, "event"),
+                tally.held,
                 tally.again,
                 tally.failed
             )

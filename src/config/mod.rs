@@ -29,7 +29,7 @@ use crate::model::Properties;
 use crate::settings::{DocumentRule as WrittenDocumentRule, check_shape, name_path, read_checked};
 use crate::text::quoted;
 use crate::time::{Calendar, CalendarConfig, HumanDuration, deadline};
-use crate::yaml::{Entry, Located, Node, Span, Value, from_node, read};
+use crate::yaml::{Entry, Located, Node, Span, Value, read};
 use reminders::WrittenReminders;
 use written::{Written, WrittenFirstTouch, WrittenLimits};
 
@@ -141,6 +141,7 @@ impl Config {
     pub fn scope_properties(&self) -> Properties {
         let mut read = Properties::default();
         self.scope.iter().for_each(|rule| read.extend(&rule.when.properties()));
+        self.documents.iter().for_each(|rule| read.extend(&rule.when.properties()));
         read
     }
 
@@ -156,9 +157,9 @@ impl Config {
         }
         let (rest, mut problems) = check_shape(&root, &CONFIG_SCHEMA);
         let written = read_whole::<Written>(&rest, &mut problems);
-        let esign = section(&rest, "esign", derived::<EsignConfig>, &mut problems);
-        let crm = section(&rest, "crm", derived::<CrmConfig>, &mut problems);
-        let deliver = section(&rest, "deliver", derived::<DeliverConfig>, &mut problems);
+        let esign = section(&rest, "esign", EsignConfig::read, &mut problems);
+        let crm = section(&rest, "crm", CrmConfig::read, &mut problems);
+        let deliver = section(&rest, "deliver", DeliverConfig::read, &mut problems);
         let config = written
             .map(|written| Self::check_written(written, &rest, esign, crm, deliver, &mut problems));
         match config {
@@ -273,17 +274,6 @@ fn section<T: Default>(
         problems.extend(found.into_iter().map(|problem| name_path(root, problem)));
         T::default()
     })
-}
-
-/// Reads a section whose room has no rows yet: the entries one by one, so that
-/// a problem in one does not hide those in the next.
-fn derived<T: DeserializeOwned>(node: &Node) -> Result<T, Vec<Problem>> {
-    if let Ok(value) = from_node::<T>(node) {
-        return Ok(value);
-    }
-    let alone = |entry: &Entry| Node { value: Value::Map(vec![entry.clone()]), span: node.span };
-    let entries = node.as_map().unwrap_or_default().iter();
-    Err(entries.flat_map(|entry| read_checked::<T>(&alone(entry)).1).collect())
 }
 
 fn entries(root: &Node, key: &str) -> Vec<Entry> {

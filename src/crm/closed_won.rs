@@ -4,8 +4,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::note::leads_to;
-use super::{ClosedWonUpdate, CrmError};
+use super::{ClosedWonUpdate, CrmError, Signed};
 use crate::model::{Deal, DealId, Outcome};
 use crate::text::quoted;
 
@@ -17,6 +16,9 @@ pub(super) trait Target: Sync {
 
     /// Whether it may be written to: the setting `update_closed_won`.
     fn may_write(&self) -> bool;
+
+    /// The stages from which a deal may be moved, by label or id; none for any.
+    fn from_stages(&self) -> &[String];
 
     /// The deal as it is now; its own record is enough.
     async fn look(&self, id: &DealId) -> Result<Deal, CrmError>;
@@ -39,12 +41,13 @@ pub(super) trait Target: Sync {
 /// rules keep back; and whatever the CRM answers.
 pub(super) async fn keep(
     target: &dyn Target,
-    id: &DealId,
-    signed_at: DateTime<Utc>,
-    brief_url: Option<&str>,
+    signed: &Signed<'_>,
 ) -> Result<ClosedWonUpdate, CrmError> {
+    let Signed { id, signed_at, brief_url, is_contract } = *signed;
     let deal = target.look(id).await?;
-    let update = if moves(&deal, target.vendor(), target.may_write())? {
+    let may_move = target.may_write() && is_contract;
+    let update = if moves(&deal, target.vendor(), may_move)? {
+        allowed(&deal, target)?;
         target.win(&deal, signed_at).await?;
         ClosedWonUpdate::Updated
     } else if deal.outcome == Outcome::Won {
@@ -59,6 +62,29 @@ pub(super) async fn keep(
         }
     }
     Ok(update)
+}
+
+/// An error for a deal in a stage from which none is moved.
+fn allowed(deal: &Deal, target: &dyn Target) -> Result<(), CrmError> {
+    let from = target.from_stages();
+    let id = ["dealstage", "stage_id", "StageName"].iter().find_map(|n| deal.properties.get(*n));
+    let id = id.and_then(crate::crm::failure::cursor);
+    let stage = deal.stage.as_deref();
+    let is_in = from.iter().any(|name| Some(name.as_str()) == stage || Some(name) == id.as_ref());
+    if from.is_empty() || is_in {
+        return Ok(());
+    }
+    Err(CrmError::Refused {
+        crm: deal.crm.clone(),
+        message: format!(
+            "the deal is in the stage {}, and crm.{}.closed_won_from allows {}. Move it in {}, or \
+             add the stage there.",
+            quoted(stage.unwrap_or("unknown")),
+            deal.crm,
+            from.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", "),
+            target.vendor()
+        ),
+    })
 }
 
 /// Whether a deal is to be moved. One that was won or lost never is.
@@ -80,4 +106,44 @@ fn moves(deal: &Deal, vendor: &str, may_write: bool) -> Result<bool, CrmError> {
         }
     };
     Err(CrmError::Refused { crm: deal.crm.clone(), message })
+}
+
+/// When a deal that is won was won, at the latest: people set dates in the
+/// future, and a deal that was won in its last change was won by then.
+pub(super) fn not_after(
+    at: DateTime<Utc>,
+    evidence: &str,
+    last_change: Option<DateTime<Utc>>,
+) -> (DateTime<Utc>, String) {
+    match last_change {
+        Some(changed) if changed < at => (changed, format!("last change ({evidence} is later)")),
+        _ => (at, evidence.to_owned()),
+    }
+}
+
+/// The note in HTML, as CRMs keep notes.
+pub(super) fn note(url: &str) -> String {
+    let url = html(url);
+    format!("<p>Handoff to customer success: <a href=\"{url}\">{url}</a></p>")
+}
+
+/// Whether a note leads to this brief.
+fn leads_to(note: &str, url: &str) -> bool {
+    note.contains(&html(url)) || note.contains(url)
+}
+
+/// A text inside HTML.
+fn html(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            c if c.is_control() => {}
+            c => out.push(c),
+        }
+    }
+    out
 }

@@ -1,38 +1,137 @@
-//! The `crm:` section and the CRM it stands for: one line for each kind.
+//! The `crm:` section of the configuration: one CRM or an export file, read
+//! through the rows.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use serde::Deserialize;
+use schemars::{Schema, SchemaGenerator, json_schema};
+use serde_json::{Map, Value};
 
 use super::export::{FileCrm, FileSettings, WonTest};
-use super::hubspot::{HubSpot, HubSpotSettings};
-use super::pipedrive::{Pipedrive, PipedriveSettings};
-use super::salesforce::{Salesforce, SalesforceSettings};
-use super::{Crm, CrmError, RequestedProperties};
+use super::rows::{CRMS, CrmRow};
+use super::{Crm, CrmError, RequestedProperties, Trigger};
 use crate::brief::Expression;
+use crate::http::Limits;
 use crate::model::{Deal, Secrets};
+use crate::settings::Problem;
+use crate::text::did_you_mean;
+use crate::yaml::{self, Node};
 
-/// Where deals come from; at most one of them is connected.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct CrmConfig {
-    /// HubSpot.
-    pub hubspot: Option<HubSpotSettings>,
-    /// Salesforce.
-    pub salesforce: Option<SalesforceSettings>,
-    /// Pipedrive.
-    pub pipedrive: Option<PipedriveSettings>,
-    /// An export file.
-    pub file: Option<FileSettings>,
+/// What the settings of a CRM lead to.
+pub trait CrmSettings: std::fmt::Debug + Send + Sync {
+    /// Connects the CRM; nothing is sent yet.
+    ///
+    /// # Errors
+    /// When settings or secrets do not do.
+    fn connect(&self, connection: &Connection<'_>) -> Result<Box<dyn Crm>, CrmError>;
+
+    /// The CRM's webhook, where it has one.
+    fn trigger(&self) -> Option<Box<dyn Trigger>> {
+        None
+    }
+
+    /// Whether a signature moves an open deal to Closed Won.
+    fn updates_closed_won(&self) -> bool {
+        false
+    }
+
+    /// The settings of an export file, if these are they.
+    fn as_file(&self) -> Option<&FileSettings> {
+        None
+    }
 }
 
+/// Where deals come from, if from anywhere.
+#[derive(Debug, Clone, Default)]
+pub struct CrmConfig(Option<(&'static CrmRow, Arc<dyn CrmSettings>)>);
+
 impl CrmConfig {
+    /// Reads the section.
+    ///
+    /// # Errors
+    /// Every problem: an unknown CRM, a second one, and what is wrong in its settings.
+    pub fn read(node: &Node) -> Result<Self, Vec<Problem>> {
+        if node.value == yaml::Value::Null {
+            return Ok(Self::default());
+        }
+        let names = || CRMS.iter().map(|row| row.name);
+        let list = names().collect::<Vec<_>>().join(", ");
+        let Some(entries) = node.as_map() else {
+            return Err(vec![
+                Problem::at(node.span, "expected a CRM with its settings, such as `hubspot: {}`")
+                    .help(format!("the CRMs are {list}")),
+            ]);
+        };
+        let (mut problems, mut read) = (Vec::new(), None);
+        for (at, entry) in entries.iter().enumerate() {
+            let Some(row) = CRMS.iter().find(|row| row.name == entry.key) else {
+                problems.push(
+                    Problem::at(entry.key_span, format!("unknown CRM `{}`", entry.key))
+                        .help(did_you_mean(&entry.key, names())),
+                );
+                continue;
+            };
+            if at > 0 {
+                problems.push(
+                    Problem::at(
+                        entry.key_span,
+                        format!("a second CRM `{}` beside `{}`", row.name, entries[0].key),
+                    )
+                    .help("keep one: a handoff's key begins with its CRM's name"),
+                );
+            }
+            if entry.node.value == yaml::Value::Null {
+                problems.push(
+                    Problem::at(entry.key_span, format!("`{}` has no settings", row.name))
+                        .help(format!("write `{}: {{}}` to take the defaults", row.name)),
+                );
+                continue;
+            }
+            match row.settings.read(&entry.node) {
+                Ok(settings) => read = Some((row, Arc::from(settings))),
+                Err(found) => problems.extend(found),
+            }
+        }
+        if problems.is_empty() { Ok(Self(read)) } else { Err(problems) }
+    }
+
+    /// The section's JSON Schema.
+    pub fn schema(generator: &mut SchemaGenerator) -> Schema {
+        let sections: Map<String, Value> = CRMS
+            .iter()
+            .map(|row| (row.name.to_owned(), row.settings.schema(generator).to_value()))
+            .collect();
+        json_schema!({
+            "description": "Where deals come from: one CRM, or an export file.",
+            "type": ["object", "null"],
+            "properties": sections,
+            "additionalProperties": false,
+            "maxProperties": 1,
+        })
+    }
+
+    /// The row of the CRM that is configured.
+    #[must_use]
+    pub fn row(&self) -> Option<&'static CrmRow> {
+        self.0.as_ref().map(|(row, _)| *row)
+    }
+
+    /// The settings of the CRM that is configured.
+    #[must_use]
+    pub fn settings(&self) -> Option<&dyn CrmSettings> {
+        self.0.as_ref().map(|(_, settings)| settings.as_ref())
+    }
+
     /// Whether a signature is to be followed by Closed Won in the CRM.
     #[must_use]
     pub fn updates_closed_won(&self) -> bool {
-        self.hubspot.as_ref().is_some_and(|settings| settings.update_closed_won)
-            || self.salesforce.as_ref().is_some_and(|settings| settings.update_closed_won)
-            || self.pipedrive.as_ref().is_some_and(|settings| settings.update_closed_won)
+        self.settings().is_some_and(CrmSettings::updates_closed_won)
+    }
+
+    /// The settings of the export file, if deals come from one.
+    #[must_use]
+    pub fn file(&self) -> Option<&FileSettings> {
+        self.settings().and_then(CrmSettings::as_file)
     }
 }
 
@@ -44,39 +143,38 @@ pub struct Connection<'a> {
     pub root: &'a Path,
     /// The properties that the configuration reads.
     pub requested: &'a RequestedProperties,
+    /// How long the CRM is waited for.
+    pub limits: Limits,
+    /// The zone that the company's days are days of, where it is set.
+    pub company_zone: Option<chrono_tz::Tz>,
 }
 
 /// Connects the configured CRM.
 ///
 /// # Errors
-/// When more than one is configured, or its settings or secrets do not do.
+/// When its settings or secrets do not do.
 pub fn build(
     config: &CrmConfig,
     connection: &Connection<'_>,
 ) -> Result<Option<Box<dyn Crm>>, CrmError> {
-    let mut made: Vec<Box<dyn Crm>> = Vec::new();
-    if let Some(settings) = &config.hubspot {
-        let hubspot = HubSpot::new(settings.clone(), connection.secrets)?;
-        made.push(Box::new(hubspot.reading(connection.requested.clone())));
+    config.settings().map(|settings| settings.connect(connection)).transpose()
+}
+
+impl CrmSettings for FileSettings {
+    fn connect(&self, connection: &Connection<'_>) -> Result<Box<dyn Crm>, CrmError> {
+        let settings = Self { company_zone: connection.company_zone, ..self.clone() };
+        Ok(Box::new(open_file(settings, connection.root, None)?))
     }
-    if let Some(settings) = &config.salesforce {
-        let salesforce = Salesforce::new(settings.clone(), connection.secrets)?;
-        made.push(Box::new(salesforce.reading(connection.requested.clone())));
+
+    fn as_file(&self) -> Option<&FileSettings> {
+        Some(self)
     }
-    if let Some(settings) = &config.pipedrive {
-        let pipedrive = Pipedrive::new(settings.clone(), connection.secrets)?;
-        made.push(Box::new(pipedrive.reading(connection.requested.clone())));
+}
+
+impl From<FileSettings> for Box<dyn CrmSettings> {
+    fn from(settings: FileSettings) -> Self {
+        Box::new(settings)
     }
-    if let Some(settings) = &config.file {
-        made.push(Box::new(open_file(settings.clone(), connection.root, None)?));
-    }
-    if made.len() > 1 {
-        return Err(CrmError::Settings {
-            message: "`crm:` names more than one place".to_owned(),
-            help: "keep one: a handoff's key begins with its CRM's name".to_owned(),
-        });
-    }
-    Ok(made.pop())
 }
 
 /// An export file as a CRM, with its `won` expression compiled. `given` are the

@@ -1,12 +1,12 @@
 //! What a failed request of any CRM's API is: its status, the error, and the
 //! gap it leaves. Words from outside come without secrets.
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
 use super::CrmError;
-use crate::http::{NetError, Response};
+use crate::http::{NetError, PagesFault, Response};
 use crate::model::{DealId, Gap};
 use crate::text::{one_line, shorten};
 
@@ -15,6 +15,9 @@ use crate::text::{one_line, shorten};
 pub(super) struct Failure {
     pub(super) status: Option<StatusCode>,
     pub(super) error: CrmError,
+    /// The place in a list is not known any more: the list may be read once
+    /// more from its start.
+    pub(super) starts_again: bool,
 }
 
 impl From<Failure> for CrmError {
@@ -24,29 +27,73 @@ impl From<Failure> for CrmError {
 }
 
 impl Failure {
+    pub(super) fn new(status: Option<StatusCode>, error: CrmError) -> Self {
+        Self { status, error, starts_again: false }
+    }
+
     /// No answer came.
     pub(super) fn unreachable(error: &NetError, setting: &str, secrets: &[&SecretString]) -> Self {
-        Self {
-            status: None,
-            error: CrmError::Unavailable {
+        Self::new(
+            None,
+            CrmError::Unavailable {
                 message: format!("{}.", clean(&error.to_string(), secrets)),
                 help: format!("Check the network and {setting}, and run it again."),
             },
-        }
+        )
     }
 
     /// An answer that is not what was asked for, such as a proxy's page.
-    pub(super) fn nonsense(crm: &str, path: &str, answer: &Response, why: &str) -> Self {
-        Self {
-            status: Some(answer.status),
-            error: CrmError::Unavailable {
-                message: format!(
-                    "{crm}'s answer to {} {why}.",
-                    path.split('?').next().unwrap_or_default()
-                ),
+    pub(super) fn nonsense(crm: &str, path: &str, status: StatusCode, why: &str) -> Self {
+        Self::new(
+            Some(status),
+            CrmError::Unavailable {
+                message: format!("{crm}'s answer to {} {why}.", without_query(path)),
                 help: format!("Run it again; if it stays so, a proxy may answer in {crm}'s place."),
             },
+        )
+    }
+
+    /// An answer that leads to another address. It is not followed, because
+    /// the request carries credentials.
+    pub(super) fn redirected(
+        crm: &str,
+        path: &str,
+        answer: &Response,
+        setting: &str,
+    ) -> Option<Self> {
+        if !answer.status.is_redirection() {
+            return None;
         }
+        let target = answer.headers.get(header::LOCATION).and_then(|to| to.to_str().ok());
+        let target = target.map_or_else(
+            || "nowhere".to_owned(),
+            |to| shorten(&one_line(without_query(to.split('#').next().unwrap_or_default())), 200),
+        );
+        Some(Self::new(
+            Some(answer.status),
+            CrmError::Unavailable {
+                message: format!(
+                    "{crm}'s answer to {} is a redirect ({}) to {target}, which was not followed.",
+                    without_query(path),
+                    answer.status.as_u16()
+                ),
+                help: format!(
+                    "Check {setting}: it must be the address of {crm}'s API itself. A login page \
+                     or a proxy may stand in between."
+                ),
+            },
+        ))
+    }
+
+    /// A list that is not whole although each of its pages came.
+    pub(super) fn of_list(crm: &str, fault: &PagesFault) -> Self {
+        Self::new(
+            None,
+            CrmError::Unavailable {
+                message: format!("{crm}'s list is not whole: {fault}."),
+                help: "Run it again.".to_owned(),
+            },
+        )
     }
 
     /// Whether the answer had this status.
@@ -65,11 +112,61 @@ impl Failure {
     }
 }
 
-/// The answer as JSON.
-pub(super) fn json(crm: &str, path: &str, answer: &Response) -> Result<Value, Failure> {
-    answer
-        .json()
-        .map_err(|error| Failure::nonsense(crm, path, answer, &format!("is no JSON: {error}")))
+/// The answer's JSON object. Nothing else is an answer of a CRM: a list or a
+/// text would be read as one that holds nothing.
+pub(super) fn object(crm: &str, path: &str, answer: &Response) -> Result<Value, Failure> {
+    let nonsense = |why: &str| Failure::nonsense(crm, path, answer.status, why);
+    match answer.json() {
+        Ok(object @ Value::Object(_)) => Ok(object),
+        Ok(other) => Err(nonsense(&format!("is {} and not an object", kind(&other)))),
+        Err(_) if answer.body.trim_ascii_start().starts_with(b"<") => {
+            Err(nonsense("is a web page and not JSON, such as one for login or maintenance"))
+        }
+        Err(error) => Err(nonsense(&format!("is not JSON: {error}"))),
+    }
+}
+
+/// The list of this name in an answer. One that is not there, or that holds
+/// something else than records, is a failure and never an empty list.
+pub(super) fn list(
+    crm: &str,
+    path: &str,
+    answer: &mut Value,
+    name: &str,
+) -> Result<Vec<Value>, Failure> {
+    let nonsense = |why: String| Failure::nonsense(crm, path, StatusCode::OK, &why);
+    match answer.get_mut(name).map(Value::take) {
+        Some(Value::Array(records)) => match records.iter().find(|record| !record.is_object()) {
+            None => Ok(records),
+            Some(other) => Err(nonsense(format!("has {} among its {name}", kind(other)))),
+        },
+        Some(Value::Null) | None => Err(nonsense(format!("has no {name}"))),
+        Some(other) => Err(nonsense(format!("has {} as its {name}", kind(&other)))),
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nothing",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// A cursor, which servers write as a text or a number; empty is none.
+pub(super) fn cursor(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+fn without_query(path: &str) -> &str {
+    path.split('?').next().unwrap_or_default()
 }
 
 /// The header that carries a token. It shows in no log.

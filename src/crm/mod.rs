@@ -1,27 +1,26 @@
-//! Deals in: one file per CRM. A vendor's field names stop at the door of its
-//! own file. May use floors below (`brief`, `webhook`, `model`, `finding`, `time`, `text`, `yaml`, `http`).
+//! Deals in: one folder and one row per CRM. A vendor's field names stop at the
+//! door of its folder. May use floors below (`brief`, `http`, `settings`, `webhook`, `finding`,
+//! `time`, `yaml`, `model`, `text`).
 
 mod amount;
-mod checks;
 mod closed_won;
 mod config;
 pub mod export;
 mod failure;
 pub mod hubspot;
-mod note;
 mod people;
 pub mod pipedrive;
 mod port;
 mod reading;
 mod requested_properties;
+mod rows;
 pub mod salesforce;
 mod trigger;
-mod triggers;
 
-pub use config::{Connection, CrmConfig, build, open_file};
-pub use port::{ClosedWonUpdate, Crm, CrmError, Progress};
+pub use config::{Connection, CrmConfig, CrmSettings, build, open_file};
+pub use port::{ClosedWonUpdate, Crm, CrmError, Progress, Signed};
 pub use requested_properties::RequestedProperties;
-pub use trigger::{DealNews, Told, Trigger};
-pub use triggers::Triggers;
+pub use rows::{CRMS, CrmRow, reference_rules, row, secret_names};
+pub use trigger::{DealNews, Told, Trigger, Triggers};
 
 pub use crate::model::{Check, CheckLevel};

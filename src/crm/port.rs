@@ -27,6 +27,20 @@ pub enum ClosedWonUpdate {
     NotSupported,
 }
 
+/// A signed deal, of which the CRM is to say that it is won.
+#[derive(Debug, Clone, Copy)]
+pub struct Signed<'a> {
+    /// The deal.
+    pub id: &'a DealId,
+    /// When it was signed.
+    pub signed_at: DateTime<Utc>,
+    /// Where people read the brief, for the note on the deal.
+    pub brief_url: Option<&'a str>,
+    /// Whether a rule under `documents:` said that what was signed is a
+    /// contract. Nothing else moves a deal.
+    pub is_contract: bool,
+}
+
 /// Why a CRM did not give what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum CrmError {
@@ -136,12 +150,7 @@ pub trait Crm: Send + Sync {
     ///
     /// # Errors
     /// See [`CrmError`]; `Refused` with the CRM's own words.
-    async fn mark_closed_won(
-        &self,
-        id: &DealId,
-        signed_at: DateTime<Utc>,
-        brief_url: Option<&str>,
-    ) -> Result<ClosedWonUpdate, CrmError>;
+    async fn mark_closed_won(&self, signed: &Signed<'_>) -> Result<ClosedWonUpdate, CrmError>;
 
     /// Connection, permissions, stages and properties, for `doctor`.
     /// `named` is what the configuration reads of deals and of the records

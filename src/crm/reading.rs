@@ -1,39 +1,38 @@
 //! What is gathered while a population is read page by page.
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::failure::Failure;
 use super::{CrmError, Progress};
+use crate::http::{Page, PageWalk};
 use crate::model::{CrmName, Deal, Evidence, Gap, Population, Source};
-
-/// One page of a list.
-#[derive(Debug)]
-pub(super) struct Page {
-    pub(super) records: Vec<Value>,
-    /// As they came, for the population's hash.
-    pub(super) bytes: Bytes,
-    /// How many records the list has in all, where the CRM says.
-    pub(super) total: Option<usize>,
-    /// Where the next page is.
-    pub(super) next: Option<String>,
-}
-
-/// Takes the list of this name out of an answer.
-pub(super) fn take_list(answer: &mut Value, name: &str) -> Vec<Value> {
-    match answer[name].take() {
-        Value::Array(records) => records,
-        _ => Vec::new(),
-    }
-}
 
 /// Where pages come from: a CRM's own way of naming them.
 #[async_trait]
 pub(super) trait Pages: Sync {
+    /// The CRM for people: `HubSpot`.
+    fn crm(&self) -> &'static str;
+
     /// The page at this place; `before` records were on those before it.
     async fn page(&self, at: &str, before: usize) -> Result<Page, Failure>;
+}
+
+/// Every record of a list.
+///
+/// # Errors
+/// When it cannot be read whole.
+pub(super) async fn whole(pages: &dyn Pages, first: String) -> Result<Vec<Value>, Failure> {
+    let mut records = Vec::new();
+    let mut walk = PageWalk::new(first);
+    while let Some(at) = walk.next() {
+        let page = pages.page(&at, records.len()).await?;
+        walk.take(&page).map_err(|fault| Failure::of_list(pages.crm(), &fault))?;
+        records.extend(page.records);
+    }
+    walk.finish().map_err(|fault| Failure::of_list(pages.crm(), &fault))?;
+    Ok(records)
 }
 
 /// What becomes of a page's records; an error ends the reading.
@@ -69,8 +68,9 @@ impl Reading {
         self.gaps.push(failure.gap(format!("page {page} of {what}, and those behind it")));
     }
 
-    /// Every page of a list, one after the other. One that fails is a gap, and
-    /// so are records that the CRM counts and does not give.
+    /// Every page of a list, one after the other. Whatever keeps the list from
+    /// being whole is a gap with its page. `keep` may get a record twice: a
+    /// list whose place was forgotten is read once more from its start.
     ///
     /// # Errors
     /// The failure of the first page in `Ok(Some(_))`, which may mean that
@@ -83,31 +83,36 @@ impl Reading {
         progress: &dyn Progress,
         keep: Keep<'_>,
     ) -> Result<Option<Failure>, CrmError> {
-        let (mut next, mut page, mut read, mut total) = (Some(first), 0, 0, None);
-        while let Some(at) = next.take() {
-            page += 1;
-            let found = match pages.page(&at, read).await {
-                Ok(found) => found,
+        let mut walk = PageWalk::new(first.clone());
+        let mut again = false;
+        while let Some(at) = walk.next() {
+            let page = match pages.page(&at, walk.read()).await {
+                Ok(page) => page,
+                // What came is kept: `keep` takes a record twice as once.
+                Err(failure) if failure.starts_again && !again => {
+                    again = true;
+                    walk = PageWalk::new(first.clone());
+                    continue;
+                }
                 Err(failure) => {
-                    self.lost_page(page, what, &failure);
-                    return Ok((page == 1).then_some(failure));
+                    self.lost_page(walk.page(), what, &failure);
+                    return Ok((walk.page() == 1).then_some(failure));
                 }
             };
-            self.bytes(&found.bytes);
-            total = total.or(found.total);
-            // A place behind nothing, or behind itself, would go on for ever.
-            let goes_on = !found.records.is_empty() && found.next.as_ref() != Some(&at);
-            read += found.records.len();
-            next = found.next.filter(|_| goes_on);
-            keep(self, found.records)?;
-            progress.read(read, total);
+            self.bytes(&page.bytes);
+            let behind = walk.take(&page);
+            keep(self, page.records)?;
+            progress.read(walk.read(), walk.total());
+            if let Err(fault) = behind {
+                let failure = Failure::of_list(pages.crm(), &fault);
+                self.gaps.push(failure.gap(format!("what follows page {} of {what}", walk.page())));
+                return Ok(None);
+            }
         }
-        if let Some(total) = total.filter(|total| read < *total) {
-            self.gaps.push(Gap {
-                what: format!("{} of {what}", total - read),
-                why: format!("{total} are counted, and the pages held {read}"),
-                help: Some("Run the audit again.".to_owned()),
-            });
+        if let Err(fault) = walk.finish() {
+            let failure = Failure::of_list(pages.crm(), &fault);
+            let missing = walk.total().unwrap_or_default().saturating_sub(walk.read());
+            self.gaps.push(failure.gap(format!("a part of {what} ({missing})")));
         }
         Ok(None)
     }

@@ -2,6 +2,7 @@
 //! looked up; its Message-ID is the same at every try, so that many mail
 //! stores keep one copy of two.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,18 +10,23 @@ use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Mailbox, Message, MultiPart};
 use lettre::transport::smtp::AsyncSmtpTransportBuilder;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use url::Url;
 
-use super::messages::answer;
-use super::{DeliveryError, Handoff, Mark, Medium, MessageKind, Messages, Sink};
+use super::message_kind::{MessageKind, Reminder};
+use super::messages::{Messages, answer};
+use super::row::{SinkRow, SinkSettings, Sinks};
+use super::sink::{DeliveryError, Handoff, Mark, Sink};
+use super::templates::Medium;
 use crate::brief::EventKind;
 use crate::model::{Check, Secrets};
+use crate::settings::SettingsReader;
 use crate::text;
 
 /// `deliver.email`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EmailSettings {
     /// The sender's address.
@@ -46,36 +52,45 @@ fn yes() -> bool {
 type Transport = AsyncSmtpTransport<Tokio1Executor>;
 
 /// Sends one mail for each handoff.
+#[derive(Clone)]
 struct Email {
     from: Mailbox,
     list: Vec<Mailbox>,
     settings: EmailSettings,
     builder: AsyncSmtpTransportBuilder,
-    letters: Messages,
-    occasion: MessageKind,
+    messages: Messages,
+    kind: MessageKind,
 }
 
-/// The sinks that send mail, one for each occasion.
-///
-/// # Errors
-/// When `SMTP_URL` is missing or unsafe, or an address is none.
-pub(super) fn sinks(
-    settings: &EmailSettings,
-    secrets: &Secrets,
-    letters: &Messages,
-) -> Result<Vec<Box<dyn Sink>>, Vec<String>> {
-    let mut sinks = Vec::new();
-    for occasion in MessageKind::ALL {
-        sinks.push(sink(settings, secrets, letters.clone(), occasion)?);
+pub(super) const ROW: SinkRow = SinkRow {
+    name: "email",
+    title: "e-mail",
+    secrets: &["SMTP_URL"],
+    events: &[EventKind::Emailed, EventKind::RepTold, EventKind::CsmTold],
+    medium: Medium::Plain,
+    settings: SettingsReader::<dyn SinkSettings>::of::<EmailSettings>(),
+};
+
+impl From<EmailSettings> for Box<dyn SinkSettings> {
+    fn from(settings: EmailSettings) -> Self {
+        Box::new(settings)
     }
-    Ok(sinks)
+}
+
+impl SinkSettings for EmailSettings {
+    fn sinks(&self, secrets: &Secrets, messages: &Messages, _: &[EventKind]) -> Sinks {
+        MessageKind::ALL
+            .map(|kind| sink(self, secrets, messages.clone(), kind))
+            .into_iter()
+            .collect()
+    }
 }
 
 fn sink(
     settings: &EmailSettings,
     secrets: &Secrets,
-    letters: Messages,
-    occasion: MessageKind,
+    messages: Messages,
+    kind: MessageKind,
 ) -> Result<Box<dyn Sink>, Vec<String>> {
     let mut problems = Vec::new();
     let mut mailbox = |field: &str, address: &str| {
@@ -94,14 +109,9 @@ fn sink(
         }
     };
     match (from, builder) {
-        (Some(from), Some(builder)) if problems.is_empty() => Ok(Box::new(Email {
-            from,
-            list,
-            settings: settings.clone(),
-            builder,
-            letters,
-            occasion,
-        })),
+        (Some(from), Some(builder)) if problems.is_empty() => {
+            Ok(Box::new(Email { from, list, settings: settings.clone(), builder, messages, kind }))
+        }
         _ => Err(problems),
     }
 }
@@ -141,11 +151,14 @@ impl Email {
     /// Who gets it; addresses of the brief that are none are left out and named.
     fn recipients(&self, handoff: &Handoff) -> (Vec<Mailbox>, Vec<String>) {
         let (mut to, mut remarks) = (Vec::<Mailbox>::new(), Vec::new());
-        let (csm, rep) = match self.occasion {
+        if let MessageKind::Reminder(reminder) = &self.kind {
+            return to_remind(reminder);
+        }
+        let (csm, rep) = match &self.kind {
             MessageKind::Signed => (self.settings.to_csm, self.settings.to_rep),
             // To whom the word is: settings about new handoffs do not keep it back.
             MessageKind::Returned => (false, true),
-            MessageKind::Resubmitted => (true, false),
+            MessageKind::Changed | MessageKind::Reminder(_) => (true, false),
         };
         for (wanted, at) in [(csm, "first_action.owner"), (rep, "deal.owner")] {
             let address = answer(&handoff.brief, &format!("{at}.email")).filter(|_| wanted);
@@ -159,7 +172,11 @@ impl Email {
                 Err(_) => remarks.push(format!("{at}: {} is no address", text::quoted(&address))),
             }
         }
-        if self.occasion == MessageKind::Signed || to.is_empty() {
+        // Whom it was taken from learns it, too.
+        let before = handoff.previous_owner().filter(|_| self.kind == MessageKind::Changed);
+        let before = before.and_then(|it| it["email"].as_str()?.trim().parse::<Address>().ok());
+        to.extend(before.map(|address| Mailbox::new(None, address)));
+        if self.kind == MessageKind::Signed || to.is_empty() {
             to.extend(self.list.iter().cloned());
         }
         let mut seen = std::collections::BTreeSet::new();
@@ -168,16 +185,19 @@ impl Email {
     }
 
     fn message_id(&self, handoff: &Handoff) -> String {
-        let step = self.occasion.step(handoff, "brief");
+        self.id_of(handoff, &self.kind.step(handoff, "brief"))
+    }
+
+    fn id_of(&self, handoff: &Handoff, step: &str) -> String {
         format!("<handoff.{}.{step}@{}>", handoff.key, self.from.email.domain())
     }
 
     fn message(&self, handoff: &Handoff, to: Vec<Mailbox>) -> Result<Message, DeliveryError> {
-        let letter = |medium| match self.occasion {
-            MessageKind::Signed => self.letters.mail(handoff, medium),
-            again => self.letters.again(handoff, again, medium, None),
+        let message = |medium| match &self.kind {
+            MessageKind::Signed => self.messages.mail(handoff, medium),
+            again => self.messages.again(handoff, again, medium, None),
         };
-        let (markdown, plain) = (letter(Medium::Markdown)?, letter(Medium::Plain)?);
+        let (markdown, plain) = (message(Medium::Markdown)?, message(Medium::Plain)?);
         // Raw HTML stays off, as it is by default.
         let html = comrak::markdown_to_html(&markdown.body, &comrak::Options::default());
         let generated = HeaderValue::new(
@@ -188,8 +208,13 @@ impl Email {
             .from(self.from.clone())
             .subject(plain.title)
             .message_id(Some(self.message_id(handoff)))
-            .date((self.letters.site().clock)().into())
+            .date((self.messages.context().clock)().into())
             .raw_header(generated);
+        if self.kind != MessageKind::Signed {
+            // One thread in the reader's mailbox.
+            let first = self.id_of(handoff, "brief");
+            builder = builder.in_reply_to(first.clone()).references(first);
+        }
         for mailbox in to {
             builder = builder.to(mailbox);
         }
@@ -213,7 +238,7 @@ impl Email {
 #[async_trait]
 impl Sink for Email {
     fn event(&self) -> EventKind {
-        self.occasion.event(EventKind::Emailed)
+        self.kind.event(EventKind::Emailed)
     }
 
     fn via(&self) -> &'static str {
@@ -226,6 +251,16 @@ impl Sink for Email {
 
     fn repeats_when_unclear(&self) -> bool {
         self.settings.repeat
+    }
+
+    fn subject(&self) -> &str {
+        self.kind.subject()
+    }
+
+    fn for_reminder(&self, reminder: &Arc<Reminder>) -> Option<Box<dyn Sink>> {
+        let kind = MessageKind::Reminder(reminder.clone());
+        (self.kind == MessageKind::Signed)
+            .then(|| Box::new(Self { kind, ..self.clone() }) as Box<dyn Sink>)
     }
 
     fn describe(&self, handoff: &Handoff) -> String {
@@ -259,7 +294,7 @@ impl Sink for Email {
 
     async fn checks(&self, offline: bool) -> Vec<Check> {
         // The same server for all of them.
-        if self.occasion != MessageKind::Signed {
+        if self.kind != MessageKind::Signed {
             return Vec::new();
         }
         let what = "email: SMTP_URL";
@@ -274,6 +309,22 @@ impl Sink for Email {
             }
         }]
     }
+}
+
+/// Those of a reminder who have an address.
+fn to_remind(reminder: &Reminder) -> (Vec<Mailbox>, Vec<String>) {
+    let (mut to, mut remarks) = (Vec::new(), Vec::new());
+    for person in &reminder.to {
+        let name = person.name.as_deref().map(|name| text::shorten(&text::one_line(name), 80));
+        match person.email.as_deref().map(|email| email.trim().parse::<Address>()) {
+            Some(Ok(address)) => to.push(Mailbox::new(name, address)),
+            Some(Err(_)) | None => remarks.push(format!(
+                "{} has no address",
+                text::quoted(person.name.as_deref().unwrap_or("somebody"))
+            )),
+        }
+    }
+    (to, remarks)
 }
 
 fn words(error: &lettre::transport::smtp::Error) -> String {

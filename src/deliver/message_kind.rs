@@ -1,74 +1,170 @@
-//! What people are told about: a new handoff, its return, its coming again.
+//! What people are told about: a new handoff, its return, what changed since,
+//! what is due.
 
-use super::Handoff;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::sink::Handoff;
 use crate::brief::{Event, EventKind};
 
+/// Somebody who is to be reminded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Person {
+    /// The full name.
+    pub name: Option<String>,
+    /// The e-mail address.
+    pub email: Option<String>,
+    /// The Slack member id.
+    pub slack: Option<String>,
+}
+
+/// One reminder that is to be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reminder {
+    /// What it is known by, the same at every run: `first_touch-4h.csm`.
+    pub id: String,
+    /// Whether it goes past the people of the handoff, to a lead.
+    pub escalates: bool,
+    /// What is due, in words: `the first touch`.
+    pub what: String,
+    /// By when.
+    pub due: DateTime<Utc>,
+    /// Whom it is for.
+    pub to: Vec<Person>,
+}
+
 /// What a message is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MessageKind {
     /// The contract was signed: the CSM learns of the handoff.
     Signed,
     /// The CSM returned it: the rep learns why.
     Returned,
-    /// It came again: the CSM learns what changed.
-    Resubmitted,
+    /// It came again, was corrected, amended or given to somebody else: the
+    /// CSM learns what changed.
+    Changed,
+    /// Something is due.
+    Reminder(Arc<Reminder>),
 }
 
 impl MessageKind {
-    /// Every one of them, in the order of the story.
-    pub const ALL: [Self; 3] = [Self::Signed, Self::Returned, Self::Resubmitted];
+    /// Those that every handoff can have, in the order of the story.
+    pub const ALL: [Self; 3] = [Self::Signed, Self::Returned, Self::Changed];
 
-    /// What this message answers; a new handoff is told of once and answers
-    /// nothing.
-    #[must_use]
-    pub fn trigger(self) -> Option<EventKind> {
-        match self {
-            Self::Signed => None,
-            Self::Returned => Some(EventKind::Returned),
-            Self::Resubmitted => Some(EventKind::Resubmitted),
-        }
-    }
-
-    /// The occasion of which such a delivery tells.
+    /// The kind of message that such a delivery is.
     #[must_use]
     pub fn of(delivery: EventKind) -> Self {
         match delivery {
             EventKind::RepTold => Self::Returned,
-            EventKind::CsmTold => Self::Resubmitted,
+            EventKind::CsmTold => Self::Changed,
             _ => Self::Signed,
         }
     }
 
     /// The event that records such a message; `new` is the one of a new handoff.
     #[must_use]
-    pub fn event(self, new: EventKind) -> EventKind {
+    pub fn event(&self, new: EventKind) -> EventKind {
         match self {
             Self::Signed => new,
             Self::Returned => EventKind::RepTold,
-            Self::Resubmitted => EventKind::CsmTold,
+            Self::Changed => EventKind::CsmTold,
+            Self::Reminder(reminder) if reminder.escalates => EventKind::Escalated,
+            Self::Reminder(_) => EventKind::Reminded,
+        }
+    }
+
+    /// What tells two messages of this kind apart, where there can be two at once.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        match self {
+            Self::Reminder(reminder) => &reminder.id,
+            _ => "",
         }
     }
 
     /// The step that a mark names, another one for each return: `returned-2`.
-    pub(super) fn step(self, handoff: &Handoff, new: &str) -> String {
-        let count = |kind| handoff.timeline.events.iter().filter(|it| it.event == kind).count();
-        match self.trigger() {
-            None => new.to_owned(),
-            Some(EventKind::Returned) => format!("returned-{}", count(EventKind::Returned)),
-            Some(kind) => format!("resubmitted-{}", count(kind)),
+    pub(super) fn step(&self, handoff: &Handoff, new: &str) -> String {
+        let events = &handoff.timeline.events;
+        let count =
+            |kinds: &[EventKind]| events.iter().filter(|it| kinds.contains(&it.event)).count();
+        match self {
+            Self::Signed => new.to_owned(),
+            Self::Returned => format!("returned-{}", count(&[EventKind::Returned])),
+            Self::Changed if is_resubmission(events) => {
+                format!("resubmitted-{}", count(&[EventKind::Resubmitted]))
+            }
+            Self::Changed => format!("changed-{}", count(CHANGES)),
+            Self::Reminder(reminder) => reminder.id.clone(),
         }
     }
+}
+
+/// Events after which a handoff is another than people were told.
+const CHANGES: &[EventKind] =
+    &[EventKind::Resubmitted, EventKind::Corrected, EventKind::Amended, EventKind::Assigned];
+
+/// Whether a handoff is another than people were told after this event.
+#[must_use]
+pub fn is_change(event: EventKind) -> bool {
+    CHANGES.contains(&event)
+}
+
+/// Whether the last change is that it came again after a return.
+pub(super) fn is_resubmission(events: &[Event]) -> bool {
+    let last = events.iter().rev().find(|event| CHANGES.contains(&event.event));
+    last.is_some_and(|event| event.event == EventKind::Resubmitted)
 }
 
 /// The part of a timeline in which a delivery is to be looked for: all of it,
 /// or what was recorded behind the last event that the delivery answers.
 /// `None` where there is nothing to answer: never returned, or returned and
-/// meanwhile settled.
+/// meanwhile settled; nothing changed that this sink has told of before.
 #[must_use]
-pub fn answered_part(delivery: EventKind, events: &[Event]) -> Option<&[Event]> {
-    let Some(trigger) = MessageKind::of(delivery).trigger() else { return Some(events) };
+pub fn answered_part<'a>(
+    delivery: EventKind,
+    via: &str,
+    events: &'a [Event],
+) -> Option<&'a [Event]> {
     let verdicts = [EventKind::Returned, EventKind::Resubmitted, EventKind::Accepted];
-    let last = events.iter().rposition(|event| verdicts.contains(&event.event))?;
-    let is_open = events.get(last).is_some_and(|event| event.event == trigger);
-    is_open.then(|| events.get(last + 1..).unwrap_or_default())
+    let last = |kinds: &[EventKind]| events.iter().rposition(|it| kinds.contains(&it.event));
+    let behind = |at: usize| events.get(at + 1..).unwrap_or_default();
+    match MessageKind::of(delivery) {
+        MessageKind::Signed | MessageKind::Reminder(_) => Some(events),
+        MessageKind::Returned => {
+            let at = last(&verdicts)?;
+            (events.get(at)?.event == EventKind::Returned).then(|| behind(at))
+        }
+        MessageKind::Changed => {
+            let at = last(CHANGES)?;
+            let wanted = match events.get(at)?.event {
+                // Who has accepted or returned what came again knows it.
+                EventKind::Resubmitted => last(&verdicts) == Some(at),
+                _ => events.get(..at)?.iter().any(|it| it.via == via && is_told(it.event)),
+            };
+            wanted.then(|| behind(at))
+        }
+    }
+}
+
+/// Events by which a sink has told people of a handoff.
+#[must_use]
+pub fn is_told(event: EventKind) -> bool {
+    matches!(
+        event,
+        EventKind::TaskOpened
+            | EventKind::Notified
+            | EventKind::Emailed
+            | EventKind::ProjectStarted
+            | EventKind::CsmTold
+    )
+}
+
+/// Whether a change is to be told of through this sink.
+pub(super) fn is_to_be_told(handoff: &Handoff, via: &str) -> bool {
+    let part = answered_part(EventKind::CsmTold, via, &handoff.timeline.events);
+    part.is_some_and(|events| {
+        !events.iter().any(|it| it.event == EventKind::CsmTold && it.via == via)
+    })
 }

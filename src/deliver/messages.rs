@@ -1,35 +1,49 @@
 //! What people are told about one handoff: the texts of `templates/`, filled
-//! in. The same letters go to every sink and into the outbox.
+//! in. The same messages go to every sink and into the outbox. Here are also the
+//! onboarding tasks: a list in YAML, due so many working days after the
+//! signature.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use minijinja::value::Serde;
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::templates::web_address;
-use super::{
-    DeliveryError, Handoff, Medium, Message, MessageKind, OnboardingTask, SinkContext, TaskForm,
-    TaskList, TemplateError,
-};
+use super::message_kind::{MessageKind, is_resubmission};
+use super::sink::{DeliveryError, Handoff, OnboardingTask, SinkContext, Who};
+use super::templates::{Medium, Message, TemplateError, web_address};
 use crate::brief::{Event, EventKind, deadline_in_force, deadline_moves, question};
 use crate::model::Money;
+use crate::yaml;
 
-/// Writes the letters.
+/// The form of the first-touch task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskForm {
+    /// An issue, assigned to the CSM.
+    #[default]
+    Issue,
+    /// A pull request that the CSM reviews; merging it accepts the handoff.
+    PullRequest,
+}
+
+/// Writes the messages.
 #[derive(Clone)]
 pub struct Messages {
-    site: SinkContext,
+    context: SinkContext,
 }
 
 impl Messages {
     /// With these texts, clock and calendar.
     #[must_use]
-    pub fn new(site: SinkContext) -> Self {
-        Self { site }
+    pub fn new(context: SinkContext) -> Self {
+        Self { context }
     }
 
     /// The surroundings.
     #[must_use]
-    pub fn site(&self) -> &SinkContext {
-        &self.site
+    pub fn context(&self) -> &SinkContext {
+        &self.context
     }
 
     /// The CSM's first-touch task.
@@ -42,9 +56,28 @@ impl Messages {
         form: TaskForm,
         medium: Medium,
     ) -> Result<Message, DeliveryError> {
-        let mut context = self.context(handoff);
-        context["pull_request"] = json!(form == TaskForm::PullRequest);
-        self.letter("task.md.j2", medium, Serde(context))
+        let mut values = self.values(handoff);
+        values["pull_request"] = json!(form == TaskForm::PullRequest);
+        self.fill("task.md.j2", medium, Serde(values))
+    }
+
+    /// The text that stands for an event, without a mention of anybody.
+    ///
+    /// # Errors
+    /// When a ledger's own template fails.
+    pub fn of_event(
+        &self,
+        event: EventKind,
+        handoff: &Handoff,
+        medium: Medium,
+    ) -> Result<Message, DeliveryError> {
+        match event {
+            EventKind::Drafted => self.draft(handoff),
+            EventKind::TaskOpened => self.task(handoff, TaskForm::Issue, medium),
+            EventKind::Emailed => self.mail(handoff, medium),
+            EventKind::ProjectStarted => self.project(handoff, medium),
+            event => self.again(handoff, &MessageKind::of(event), medium, None),
+        }
     }
 
     /// The text of a draft's pull request, in Markdown.
@@ -52,7 +85,7 @@ impl Messages {
     /// # Errors
     /// When a ledger's own template fails.
     pub fn draft(&self, handoff: &Handoff) -> Result<Message, DeliveryError> {
-        self.letter("draft.md.j2", Medium::Markdown, Serde(self.context(handoff)))
+        self.fill("draft.md.j2", Medium::Markdown, Serde(self.values(handoff)))
     }
 
     /// The chat message. `mention` is our own markup that addresses the CSM.
@@ -66,8 +99,8 @@ impl Messages {
         mention: Option<String>,
     ) -> Result<Message, DeliveryError> {
         let mention = mention.map(minijinja::Value::from_safe_string);
-        let context = minijinja::context! { mention, ..Serde(self.context(handoff)) };
-        self.letter("notice.slack.j2", medium, context)
+        let context = minijinja::context! { mention, ..Serde(self.values(handoff)) };
+        self.fill("notice.slack.j2", medium, context)
     }
 
     /// What people are told when a handoff was returned or came again;
@@ -78,14 +111,17 @@ impl Messages {
     pub fn again(
         &self,
         handoff: &Handoff,
-        occasion: MessageKind,
+        kind: &MessageKind,
         medium: Medium,
         mention: Option<String>,
     ) -> Result<Message, DeliveryError> {
-        let name = match occasion {
+        let events = &handoff.timeline.events;
+        let name = match kind {
             MessageKind::Signed => return self.notice(handoff, medium, mention),
             MessageKind::Returned => "returned.md.j2",
-            MessageKind::Resubmitted => "resubmitted.md.j2",
+            MessageKind::Changed if is_resubmission(events) => "resubmitted.md.j2",
+            MessageKind::Changed => "changed.md.j2",
+            MessageKind::Reminder(_) => "reminder.md.j2",
         };
         let mention = mention.map(minijinja::Value::from_safe_string);
         let returned = handoff.timeline.last(EventKind::Returned);
@@ -97,15 +133,28 @@ impl Messages {
                        "before": it.before, "after": it.after})
             })
             .collect();
-        let mut values = self.context(handoff);
+        let mut values = self.values(handoff);
         values["changes"] = json!(changes);
         values["returned"] = json!({
             "by": returned.and_then(|event| event.by.as_ref()),
             "reason": returned.and_then(|event| event.reason.as_ref()),
-            "at": returned.map(|event| self.site.in_words(event.at)),
+            "at": returned.map(|event| self.context.in_words(event.at)),
         });
+        let person = |owner: Option<&Value>| {
+            let owner = owner?;
+            let of = |name: &str| answer(owner, name);
+            Some(json!({"name": of("name").or_else(|| of("email")), "email": of("email")}))
+        };
+        values["previous_owner"] = json!(person(handoff.previous_owner()));
+        let amended = handoff.timeline.last(EventKind::Amended);
+        values["amended"] = json!(amended.map(|event| self.context.in_words(event.at)));
+        if let MessageKind::Reminder(reminder) = kind {
+            values["reminder"] = json!(reminder.as_ref());
+            values["late"] = json!(reminder.due < (self.context.clock)());
+            values["reminder"]["due"] = json!(self.context.in_words(reminder.due));
+        }
         let context = minijinja::context! { mention, ..Serde(values) };
-        self.letter(name, medium, context)
+        self.fill(name, medium, context)
     }
 
     /// The mail, in Markdown or plain text.
@@ -113,7 +162,7 @@ impl Messages {
     /// # Errors
     /// When a ledger's own template fails.
     pub fn mail(&self, handoff: &Handoff, medium: Medium) -> Result<Message, DeliveryError> {
-        self.letter("mail.md.j2", medium, Serde(self.context(handoff)))
+        self.fill("mail.md.j2", medium, Serde(self.values(handoff)))
     }
 
     /// The onboarding project's name and description.
@@ -121,15 +170,15 @@ impl Messages {
     /// # Errors
     /// When a ledger's own template fails.
     pub fn project(&self, handoff: &Handoff, medium: Medium) -> Result<Message, DeliveryError> {
-        let mut context = self.context(handoff);
-        context["tasks"] = json!(self.tasks(handoff)?);
-        self.letter("project.md.j2", medium, Serde(context))
+        let mut values = self.values(handoff);
+        values["tasks"] = json!(self.tasks(handoff)?);
+        self.fill("project.md.j2", medium, Serde(values))
     }
 
     /// The day of the first touch's deadline, for targets that know days only.
     #[must_use]
     pub fn due_day(&self, handoff: &Handoff) -> Option<NaiveDate> {
-        due(handoff).map(|due| self.site.days().of(due))
+        due(handoff).map(|due| self.context.days().of(due))
     }
 
     /// The onboarding tasks of this handoff.
@@ -137,9 +186,9 @@ impl Messages {
     /// # Errors
     /// When `tasks.yaml` is not valid.
     pub fn tasks(&self, handoff: &Handoff) -> Result<Vec<OnboardingTask>, DeliveryError> {
-        let signed = signed_at(handoff).unwrap_or_else(|| (self.site.clock)());
-        TaskList::read(&self.site)
-            .and_then(|list| list.tasks(&self.site, signed, &self.context(handoff)))
+        let signed = signed_at(handoff).unwrap_or_else(|| (self.context.clock)());
+        TaskList::read(&self.context)
+            .and_then(|list| list.tasks(&self.context, signed, &self.values(handoff)))
             .map_err(|error| template_fault(&error))
     }
 
@@ -164,17 +213,17 @@ impl Messages {
         })
     }
 
-    fn letter(
+    fn fill(
         &self,
         name: &str,
         medium: Medium,
-        context: impl Into<minijinja::Value>,
+        values: impl Into<minijinja::Value>,
     ) -> Result<Message, DeliveryError> {
-        self.site.templates.letter(name, medium, context).map_err(|error| template_fault(&error))
+        self.context.templates.message(name, medium, values).map_err(|error| template_fault(&error))
     }
 
     /// The names that stand in templates; docs/deliveries.md lists them.
-    fn context(&self, handoff: &Handoff) -> Value {
+    fn values(&self, handoff: &Handoff) -> Value {
         let brief = &handoff.brief;
         let due = due(handoff);
         let missing: Vec<Value> = handoff
@@ -195,7 +244,7 @@ impl Messages {
             }
         });
         let short = due.map(|due| {
-            due.with_timezone(&self.site.timezone).format("%a %-d %b %H:%M %Z").to_string()
+            due.with_timezone(&self.context.timezone).format("%a %-d %b %H:%M %Z").to_string()
         });
         json!({
             "key": handoff.key,
@@ -206,7 +255,7 @@ impl Messages {
             "url": handoff.url.as_deref().and_then(web_address),
             "task_url": task_url(handoff),
             "instruction": answer(brief, "first_action.instruction"),
-            "due": due.map(|due| self.site.in_words(due)),
+            "due": due.map(|due| self.context.in_words(due)),
             "due_short": short,
             "due_at": due,
             "owner": {"name": answer(brief, "first_action.owner.name"),
@@ -286,4 +335,60 @@ fn task_url(handoff: &Handoff) -> Option<String> {
         .rev()
         .filter(|event| event.event == EventKind::TaskOpened)
         .find_map(|event| web_address(event.reference.as_deref()?))
+}
+
+const TASKS: &str = "tasks.yaml";
+
+/// One task of the list, before it meets a customer.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TaskSpec {
+    task: String,
+    days: u32,
+    #[serde(default)]
+    who: Option<Who>,
+}
+
+/// The onboarding tasks of each customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskList(Vec<TaskSpec>);
+
+impl TaskList {
+    /// Reads the list in force.
+    ///
+    /// # Errors
+    /// When it is not valid YAML, or no list of tasks; with the line.
+    pub fn read(context: &SinkContext) -> Result<Self, TemplateError> {
+        let source = context.templates.source(TASKS);
+        let read = yaml::read(source.as_bytes())
+            .and_then(|node| yaml::from_node::<Vec<TaskSpec>>(&node))
+            .map_err(|error| TemplateError::Template {
+                name: TASKS.to_owned(),
+                line: error.line,
+                message: error.message.clone(),
+            })?;
+        Ok(Self(read))
+    }
+
+    /// The tasks of one customer, with their days.
+    ///
+    /// # Errors
+    /// When a task's text is no valid template.
+    pub fn tasks(
+        &self,
+        context: &SinkContext,
+        signed_at: DateTime<Utc>,
+        values: &serde_json::Value,
+    ) -> Result<Vec<OnboardingTask>, TemplateError> {
+        self.0
+            .iter()
+            .map(|spec| {
+                Ok(OnboardingTask {
+                    what: context.templates.line(TASKS, &spec.task, values)?,
+                    due: (context.working_days)(signed_at, spec.days),
+                    who: spec.who,
+                })
+            })
+            .collect()
+    }
 }

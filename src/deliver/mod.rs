@@ -1,43 +1,36 @@
-//! Deliveries out: one file per sink, and the planner that decides what is
-//! missing. A vendor's field names stop at the door of its own file. May use
-//! floors below (`brief`, `model`, `finding`, `time`, `text`, `yaml`, `http`).
+//! Deliveries out: one folder or file per sink with its row, and the planner
+//! that decides what is missing. A vendor's field names stop at the door of
+//! its own folder. May use floors below (`brief`, `model`, `finding`, `time`,
+//! `text`, `yaml`, `http`, `settings`).
 
-mod answer;
 mod asana;
-mod command;
-mod config;
 mod email;
-mod failure;
 mod github;
+mod http_answer;
 mod jira;
+mod machine_part;
 mod message_kind;
 mod messages;
-mod observations;
 mod outbox;
 mod plan;
-mod port;
-mod reader;
+mod read_back;
+mod row;
+mod rows;
 mod run;
-mod sink_context;
+mod sink;
 mod slack;
-mod tasks;
 mod templates;
 mod welcome;
 
-pub use asana::AsanaSettings;
-pub use config::{BuildProblem, DeliverConfig, build, readers};
-pub use email::EmailSettings;
-pub use github::{GithubSettings, ProjectSettings, Repository, TaskForm, draft_pull_request};
-pub use jira::JiraSettings;
-pub use message_kind::{MessageKind, answered_part};
-pub use messages::Messages;
-pub use outbox::OutboxSettings;
+pub use message_kind::{MessageKind, Person, Reminder, answered_part, is_change, is_told};
+pub use messages::{Messages, TaskForm, TaskList};
 pub use plan::{Backoff, Circumstances, Plan, Settled, State, Step, WantedDelivery, plan};
-pub use port::{DeliveryError, Handoff, Mark, Missing, Sink};
-pub use reader::{MovedDeadline, Observed, ReadBack, Reader};
-pub use run::{DeliveryResult, Follower, Moment, run};
-pub use sink_context::{Clock, SinkContext, WholeDays, WorkingDays};
-pub use slack::SlackSettings;
-pub use tasks::{OnboardingTask, TaskList, Who};
+pub use read_back::{Actor, MovedDeadline, Observed, ReadBack, Reader, Reassigned, Roles};
+pub use row::{SinkRow, SinkSettings, Sinks};
+pub use rows::{BuildProblem, DeliverConfig, SINKS, build, readers, secret_names};
+pub use run::{DeliveryResult, Follower, Moment, deliver_one, run};
+pub use sink::{
+    Clock, DeliveryError, Handoff, Mark, Missing, OnboardingTask, Sink, SinkContext, Who,
+    WholeDays, WorkingDays,
+};
 pub use templates::{Medium, Message, SHIPPED, TemplateError, Templates};
-pub use welcome::WelcomeSettings;

@@ -3,16 +3,23 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
-use super::{DeliveryError, Handoff, Mark, Medium, Message, MessageKind, Messages, Sink, TaskForm};
+use super::message_kind::{MessageKind, Reminder};
+use super::messages::Messages;
+use super::row::{SinkRow, SinkSettings, Sinks};
+use super::sink::{DeliveryError, Handoff, Mark, Sink};
+use super::templates::{Medium, Message};
 use crate::brief::EventKind;
-use crate::model::Check;
+use crate::model::{Check, Secrets};
+use crate::settings::SettingsReader;
 
 /// The events an outbox can hold, in the order of their numbers.
-const EVENTS: [EventKind; 7] = [
+const EVENTS: &[EventKind] = &[
     EventKind::TaskOpened,
     EventKind::Notified,
     EventKind::Emailed,
@@ -23,7 +30,7 @@ const EVENTS: [EventKind; 7] = [
 ];
 
 /// `deliver.outbox`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OutboxSettings {
     /// The folder, from the ledger's folder; `outbox` when absent.
@@ -31,6 +38,7 @@ pub struct OutboxSettings {
     pub dir: PathBuf,
     /// Which events go there; absent: those that no other sink delivers.
     #[serde(default)]
+    #[schemars(schema_with = "event_names")]
     pub events: Option<Vec<EventKind>>,
 }
 
@@ -38,52 +46,83 @@ fn default_dir() -> PathBuf {
     PathBuf::from("outbox")
 }
 
-/// The outbox's sinks: one for each event that is named, or that no other sink delivers.
-///
-/// # Errors
-/// When an event is named that nothing is sent for.
-pub(super) fn sinks(
-    settings: &OutboxSettings,
-    others: &[EventKind],
-    letters: &Messages,
-) -> Result<Vec<Box<dyn Sink>>, String> {
-    let rest = || EVENTS.into_iter().filter(|event| !others.contains(event)).collect();
-    let events: Vec<EventKind> = settings.events.clone().unwrap_or_else(rest);
-    events
-        .into_iter()
-        .map(|event| match Outbox::new(settings, event, letters.clone()) {
-            Some(sink) => Ok(Box::new(sink) as Box<dyn Sink>),
-            None => {
-                let known = EVENTS.map(EventKind::as_str).join(", ");
-                Err(format!("events: nothing is sent for {}; choose among {known}", event))
-            }
-        })
-        .collect()
+fn names() -> Vec<&'static str> {
+    EVENTS.iter().map(|event| event.as_str()).collect()
+}
+
+fn event_names(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": ["array", "null"], "items": {"type": "string", "enum": names()}})
+}
+
+pub(super) const ROW: SinkRow = SinkRow {
+    name: "outbox",
+    title: "the outbox",
+    secrets: &[],
+    events: EVENTS,
+    medium: Medium::Markdown,
+    settings: SettingsReader::<dyn SinkSettings>::of::<OutboxSettings>(),
+};
+
+impl From<OutboxSettings> for Box<dyn SinkSettings> {
+    fn from(settings: OutboxSettings) -> Self {
+        Box::new(settings)
+    }
+}
+
+impl SinkSettings for OutboxSettings {
+    /// One for each event that is named, or that no other sink delivers.
+    fn sinks(&self, _: &Secrets, messages: &Messages, others: &[EventKind]) -> Sinks {
+        let rest = || EVENTS.iter().copied().filter(|event| !others.contains(event)).collect();
+        let events: Vec<EventKind> = self.events.clone().unwrap_or_else(rest);
+        events
+            .into_iter()
+            .map(|event| match Outbox::new(self, event, messages.clone()) {
+                Some(sink) => Ok(Box::new(sink) as Box<dyn Sink>),
+                None => {
+                    let known = names().join(", ");
+                    Err(vec![format!("events: nothing is sent for {event}; choose among {known}")])
+                }
+            })
+            .collect()
+    }
+
+    fn takes_the_rest(&self) -> bool {
+        true
+    }
 }
 
 /// One event's files in the outbox.
+#[derive(Clone)]
 struct Outbox {
     event: EventKind,
+    kind: MessageKind,
     number: usize,
     /// As configured, for marks.
     dir: PathBuf,
     /// Where it is on this machine.
     root: PathBuf,
-    letters: Messages,
+    messages: Messages,
 }
 
 impl Outbox {
     /// The outbox for one of [`EVENTS`]; `None` for another event.
-    fn new(settings: &OutboxSettings, event: EventKind, letters: Messages) -> Option<Self> {
+    fn new(settings: &OutboxSettings, event: EventKind, messages: Messages) -> Option<Self> {
         let number = EVENTS.iter().position(|known| *known == event)? + 1;
-        let root = letters.site().folder.join(&settings.dir);
-        Some(Self { event, number, dir: settings.dir.clone(), root, letters })
+        let root = messages.context().folder.join(&settings.dir);
+        Some(Self {
+            event,
+            kind: MessageKind::of(event),
+            number,
+            dir: settings.dir.clone(),
+            root,
+            messages,
+        })
     }
 
     fn file(&self, handoff: &Handoff) -> PathBuf {
         let extension = if self.event == EventKind::Welcomed { "json" } else { "md" };
         // Each return is told of in a file of its own: `06-returned-2.md`.
-        let step = MessageKind::of(self.event).step(handoff, self.event.as_str());
+        let step = self.kind.step(handoff, self.event.as_str());
         let name = format!("{:02}-{step}.{extension}", self.number);
         Path::new(handoff.key.as_str()).join(name)
     }
@@ -96,24 +135,14 @@ impl Outbox {
     }
 
     fn text(&self, handoff: &Handoff) -> Result<String, DeliveryError> {
-        let letter = match self.event {
-            EventKind::TaskOpened => {
-                self.letters.task(handoff, TaskForm::Issue, Medium::Markdown)?
-            }
-            EventKind::Notified => self.letters.notice(handoff, Medium::Markdown, None)?,
-            EventKind::Emailed => self.letters.mail(handoff, Medium::Markdown)?,
-            EventKind::ProjectStarted => self.letters.project(handoff, Medium::Markdown)?,
-            EventKind::RepTold | EventKind::CsmTold => {
-                let occasion = MessageKind::of(self.event);
-                self.letters.again(handoff, occasion, Medium::Markdown, None)?
-            }
-            _ => {
-                let mut json = format!("{:#}", self.letters.welcome(handoff));
-                json.push('\n');
-                return Ok(json);
-            }
+        if self.event == EventKind::Welcomed {
+            return Ok(format!("{:#}\n", self.messages.welcome(handoff)));
+        }
+        let message = match self.kind {
+            MessageKind::Signed => self.messages.of_event(self.event, handoff, Medium::Markdown)?,
+            _ => self.messages.again(handoff, &self.kind, Medium::Markdown, None)?,
         };
-        let Message { title, body } = letter;
+        let Message { title, body } = message;
         let title = Medium::Markdown.harmless(&title);
         Ok(format!("<!-- {} -->\n\n# {title}\n\n{body}\n", handoff.key))
     }
@@ -127,6 +156,17 @@ impl Sink for Outbox {
 
     fn via(&self) -> &'static str {
         "outbox"
+    }
+
+    fn subject(&self) -> &str {
+        self.kind.subject()
+    }
+
+    fn for_reminder(&self, reminder: &Arc<Reminder>) -> Option<Box<dyn Sink>> {
+        let kind = MessageKind::Reminder(reminder.clone());
+        let (event, number) = (kind.event(self.event), EVENTS.len() + 1);
+        (self.event == EventKind::Notified)
+            .then(|| Box::new(Self { event, kind, number, ..self.clone() }) as Box<dyn Sink>)
     }
 
     fn describe(&self, handoff: &Handoff) -> String {

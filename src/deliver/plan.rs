@@ -6,9 +6,10 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
-use super::failure::Failure;
-use super::{Sink, answered_part};
+use super::message_kind::{answered_part, is_told};
+use super::sink::{DeliveryError, Sink};
 use crate::brief::{Event, EventKind, Timeline};
+use crate::text;
 
 /// One delivery that the configuration asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct WantedDelivery {
     pub via: &'static str,
     /// Whether a second try after an unclear outcome is safe or allowed.
     pub again_when_unclear: bool,
+    /// Whether it is to be made again whenever the brief is another.
+    pub follows_brief: bool,
 }
 
 impl WantedDelivery {
@@ -29,6 +32,7 @@ impl WantedDelivery {
             event: sink.event(),
             via: sink.via(),
             again_when_unclear: sink.can_look_up() || sink.repeats_when_unclear(),
+            follows_brief: sink.follows_brief(),
         }
     }
 }
@@ -61,13 +65,15 @@ pub struct Circumstances {
     /// Handoffs signed before this moment are left alone; for a company that
     /// adds a sink to a ledger with a past.
     pub since: Option<DateTime<Utc>>,
+    /// The git blob of the brief as it is, hex.
+    pub brief_blob: Option<String>,
 }
 
 impl Circumstances {
     /// A plain run at this moment.
     #[must_use]
     pub fn at(now: DateTime<Utc>) -> Self {
-        Self { now, backoff: Backoff::default(), at_once: false, since: None }
+        Self { now, backoff: Backoff::default(), at_once: false, since: None, brief_blob: None }
     }
 }
 
@@ -205,7 +211,7 @@ pub fn plan(wanted: &[WantedDelivery], timeline: &Timeline, circumstances: &Circ
         .iter()
         // Nobody is told of a return that there was not.
         .filter_map(|wanted| {
-            let events = answered_part(wanted.event, &timeline.events)?;
+            let events = part(wanted, &timeline.events, circumstances.brief_blob.as_deref())?;
             let state = state(wanted, events, circumstances, excuse.as_ref());
             Some(Step { event: wanted.event, via: wanted.via, state })
         })
@@ -216,6 +222,31 @@ pub fn plan(wanted: &[WantedDelivery], timeline: &Timeline, circumstances: &Circ
     Plan { steps }
 }
 
+/// The part of the timeline in which a delivery is to be looked for; `None`
+/// where there is nothing to do.
+fn part<'a>(
+    wanted: &WantedDelivery,
+    events: &'a [Event],
+    brief_blob: Option<&str>,
+) -> Option<&'a [Event]> {
+    let answered = answered_part(wanted.event, wanted.via, events);
+    if !wanted.follows_brief {
+        return answered;
+    }
+    let is_done = answered
+        .is_none_or(|part| part.iter().any(|it| it.event == wanted.event && it.via == wanted.via));
+    if !is_done {
+        return answered;
+    }
+    // Every change was told of; people may have edited the brief since.
+    let told = events.iter().rposition(|it| it.via == wanted.via && is_told(it.event))?;
+    let made_of = events.get(told)?.brief.as_deref()?;
+    if brief_blob.is_some_and(|now| now != made_of) {
+        return events.get(told + 1..);
+    }
+    answered
+}
+
 /// Why this handoff as a whole wants no deliveries.
 fn excuse(timeline: &Timeline, since: Option<DateTime<Utc>>) -> Option<Settled> {
     let last = |kinds: &[EventKind]| timeline.events.iter().rposition(|e| kinds.contains(&e.event));
@@ -223,10 +254,10 @@ fn excuse(timeline: &Timeline, since: Option<DateTime<Utc>>) -> Option<Settled> 
         return Some(Settled::Exempted);
     }
     let signed = [EventKind::Signed, EventKind::Backfilled];
-    let Some(at) = last(&signed) else {
+    if last(&signed).is_none() {
         return Some(Settled::NotSigned);
-    };
-    if last(&[EventKind::Voided]).is_some_and(|voided| voided > at) {
+    }
+    if timeline.is_voided() {
         return Some(Settled::Voided);
     }
     let first = timeline.events.iter().find(|event| signed.contains(&event.event))?.at;
@@ -272,4 +303,57 @@ fn state(
     } else {
         State::Waiting { until, failures: count, reason }
     }
+}
+
+const UNCLEAR: &str = "unclear: ";
+
+/// What a `delivery_failed` event says: `via` is the sink, `ref` the event
+/// that is missing, and `reason` begins with the class of the failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Failure {
+    event: EventKind,
+    via: String,
+    /// `refused: …`, `unavailable: …` or `unclear: …`.
+    reason: String,
+}
+
+impl Failure {
+    /// Reads a `delivery_failed` event; `None` for any other.
+    fn read(event: &Event) -> Option<Self> {
+        if event.event != EventKind::DeliveryFailed {
+            return None;
+        }
+        let missing = event.reference.as_deref()?;
+        let kind = serde_json::from_value(serde_json::Value::from(missing)).ok()?;
+        let reason = event.reason.clone().unwrap_or_default();
+        Some(Self { event: kind, via: event.via.clone(), reason })
+    }
+
+    /// Whether it may have been made all the same.
+    fn is_unclear(&self) -> bool {
+        self.reason.starts_with(UNCLEAR)
+    }
+}
+
+/// The event that records a failure.
+pub(super) fn failed_event(
+    at: DateTime<Utc>,
+    missing: EventKind,
+    subject: &str,
+    via: &str,
+    error: &DeliveryError,
+) -> Event {
+    let reason = match error {
+        DeliveryError::Permanent { message, help } if help.is_empty() => {
+            format!("refused: {message}")
+        }
+        DeliveryError::Permanent { message, help } => format!("refused: {message} ({help})"),
+        DeliveryError::Transient { message, .. } => format!("unavailable: {message}"),
+        DeliveryError::Unclear { message } => format!("{UNCLEAR}{message}"),
+    };
+    let mut event = Event::new(at, EventKind::DeliveryFailed, via);
+    let colon = if subject.is_empty() { "" } else { ":" };
+    event.reference = Some(format!("{missing}{colon}{subject}"));
+    event.reason = Some(text::shorten(&text::one_line(&reason), 500));
+    event
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::{DeliveryError, Handoff, Mark, Plan, Sink, failure};
+use super::plan::{Plan, failed_event};
+use super::sink::{DeliveryError, Handoff, Mark, Sink};
 use crate::brief::{Event, EventKind};
 use crate::http::Schedule;
 use crate::text;
@@ -51,21 +52,46 @@ pub struct DeliveryResult {
     pub outcome: Result<Mark, DeliveryError>,
     /// Whether the mark was found from an earlier run instead of made now.
     pub found: bool,
+    /// The git blob of the brief that it was made of, where it follows the brief.
+    pub brief: Option<String>,
+    /// What tells it apart from others of its event and sink; may be empty.
+    pub subject: String,
 }
 
 impl DeliveryResult {
+    /// Of a delivery that stands for itself.
+    #[must_use]
+    pub fn new(event: EventKind, via: &'static str, outcome: Result<Mark, DeliveryError>) -> Self {
+        Self { event, via, outcome, found: false, brief: None, subject: String::new() }
+    }
+
+    /// What became of a sink's delivery.
+    #[must_use]
+    pub fn of(sink: &dyn Sink, handoff: &Handoff, outcome: Result<Mark, DeliveryError>) -> Self {
+        // What is opened of a brief is followed up by the same sink.
+        let follows = sink.follows_brief() || sink.is_followed_up();
+        Self {
+            brief: handoff.brief_blob.clone().filter(|_| follows),
+            subject: sink.subject().to_owned(),
+            ..Self::new(sink.event(), sink.via(), outcome)
+        }
+    }
+
     /// The event for the timeline: the delivery's own, or `delivery_failed`.
     #[must_use]
     pub fn to_event(&self, now: DateTime<Utc>) -> Event {
         match &self.outcome {
             Ok(mark) => {
                 let mut event = Event::new(mark.at.unwrap_or(now), self.event, self.via);
-                event.reference = Some(mark.reference.clone());
+                let is_only_one = self.subject.is_empty();
+                let reference = if is_only_one { &mark.reference } else { &self.subject };
+                event.reference = Some(reference.clone());
+                event.brief.clone_from(&self.brief);
                 event.reason =
                     mark.remark.as_deref().map(|r| text::shorten(&text::one_line(r), 500));
                 event
             }
-            Err(error) => failure::event(now, self.event, self.via, error),
+            Err(error) => failed_event(now, self.event, &self.subject, self.via, error),
         }
     }
 }
@@ -86,7 +112,7 @@ pub async fn run(
     for step in plan.steps.iter().filter(|step| step.is_due()) {
         let sink = sinks.iter().find(|s| s.event() == step.event && s.via() == step.via);
         let Some(sink) = sink else { continue };
-        let Some(result) = deliver(sink.as_ref(), &handoff, schedule, follower).await else {
+        let Some(result) = deliver_one(sink.as_ref(), &handoff, schedule, follower).await else {
             break;
         };
         handoff.timeline.events.push(result.to_event(now));
@@ -99,8 +125,8 @@ pub async fn run(
     results
 }
 
-/// One step with its retries; `None` when the run was cut.
-async fn deliver(
+/// One delivery with its retries; `None` when the run was cut.
+pub async fn deliver_one(
     sink: &dyn Sink,
     handoff: &Handoff,
     schedule: &Schedule,
@@ -151,7 +177,7 @@ async fn deliver(
     if cut(Moment::Record) {
         return None;
     }
-    Some(DeliveryResult { event: sink.event(), via: sink.via(), outcome, found })
+    Some(DeliveryResult { found, ..DeliveryResult::of(sink, handoff, outcome) })
 }
 
 /// The wait before the next try, if there is to be one.

@@ -22,6 +22,8 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("mail.md.j2", include_str!("../../templates/mail.md.j2")),
     ("returned.md.j2", include_str!("../../templates/returned.md.j2")),
     ("resubmitted.md.j2", include_str!("../../templates/resubmitted.md.j2")),
+    ("changed.md.j2", include_str!("../../templates/changed.md.j2")),
+    ("reminder.md.j2", include_str!("../../templates/reminder.md.j2")),
     ("project.md.j2", include_str!("../../templates/project.md.j2")),
     ("tasks.yaml", include_str!("../../templates/tasks.yaml")),
 ];
@@ -118,7 +120,7 @@ impl Templates {
     ///
     /// # Errors
     /// When the template fails.
-    pub fn letter(
+    pub fn message(
         &self,
         name: &str,
         medium: Medium,

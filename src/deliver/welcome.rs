@@ -6,22 +6,28 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::redirect::Policy;
+use schemars::JsonSchema;
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use standardwebhooks::Webhook;
 use url::{Host, Url};
 
-use super::{DeliveryError, Handoff, Mark, Messages, Sink};
+use super::messages::Messages;
+use super::row::{SinkRow, SinkSettings, Sinks};
+use super::sink::{DeliveryError, Handoff, Mark, Sink};
+use super::templates::Medium;
 use crate::brief::EventKind;
 use crate::http::{BaseUrl, Response};
 use crate::model::{Check, Secrets};
+use crate::settings::SettingsReader;
 use crate::text;
 
 /// `deliver.welcome`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WelcomeSettings {
     /// Where the request goes; `https`, with path and query as the receiver gave it.
+    #[schemars(with = "String")]
     pub url: Url,
     /// Whether it may be an address of a private network or of this machine.
     #[serde(default)]
@@ -33,43 +39,52 @@ struct Welcome {
     url: Url,
     allow_private: bool,
     webhook: Webhook,
-    letters: Messages,
+    messages: Messages,
 }
 
-/// The sink that triggers the welcome.
-///
-/// # Errors
-/// When the secret is missing or no Standard Webhooks secret, or the URL is not safe.
-pub(super) fn sink(
-    settings: &WelcomeSettings,
-    secrets: &Secrets,
-    letters: Messages,
-) -> Result<Box<dyn Sink>, Vec<String>> {
-    let mut problems = Vec::new();
-    // The query belongs to the receiver; scheme, host and user are checked without it.
-    let mut bare = settings.url.clone();
-    bare.set_query(None);
-    if let Err(problem) = BaseUrl::parse(bare.as_str()) {
-        problems.push(format!("url: {problem}"));
-    } else if settings.url.scheme() == "http" && !settings.allow_private {
-        problems.push("url: plain http needs allow_private: true, and is for tests".to_owned());
+pub(super) const ROW: SinkRow = SinkRow {
+    name: "welcome",
+    title: "the welcome webhook",
+    secrets: &["WELCOME_SECRET"],
+    events: &[EventKind::Welcomed],
+    medium: Medium::Plain,
+    settings: SettingsReader::<dyn SinkSettings>::of::<WelcomeSettings>(),
+};
+
+impl From<WelcomeSettings> for Box<dyn SinkSettings> {
+    fn from(settings: WelcomeSettings) -> Self {
+        Box::new(settings)
     }
-    let webhook = match secrets.get("WELCOME_SECRET") {
-        None => Err("set WELCOME_SECRET to the receiver's signing secret, whsec_…".to_owned()),
-        Some(secret) => Webhook::new(secret.expose_secret())
-            .map_err(|_| "WELCOME_SECRET is not whsec_ followed by base64".to_owned()),
-    };
-    match webhook {
-        Ok(webhook) if problems.is_empty() => Ok(Box::new(Welcome {
-            url: settings.url.clone(),
-            allow_private: settings.allow_private,
-            webhook,
-            letters,
-        })),
-        Ok(_) => Err(problems),
-        Err(problem) => {
-            problems.push(problem);
-            Err(problems)
+}
+
+impl SinkSettings for WelcomeSettings {
+    fn sinks(&self, secrets: &Secrets, messages: &Messages, _: &[EventKind]) -> Sinks {
+        let mut problems = Vec::new();
+        // The query belongs to the receiver; scheme, host and user are checked without it.
+        let mut bare = self.url.clone();
+        bare.set_query(None);
+        if let Err(problem) = BaseUrl::parse(bare.as_str()) {
+            problems.push(format!("url: {problem}"));
+        } else if self.url.scheme() == "http" && !self.allow_private {
+            problems.push("url: plain http needs allow_private: true, and is for tests".to_owned());
+        }
+        let webhook = match secrets.get("WELCOME_SECRET") {
+            None => Err("set WELCOME_SECRET to the receiver's signing secret, whsec_…".to_owned()),
+            Some(secret) => Webhook::new(secret.expose_secret())
+                .map_err(|_| "WELCOME_SECRET is not whsec_ followed by base64".to_owned()),
+        };
+        match webhook {
+            Ok(webhook) if problems.is_empty() => Ok(vec![Box::new(Welcome {
+                url: self.url.clone(),
+                allow_private: self.allow_private,
+                webhook,
+                messages: messages.clone(),
+            })]),
+            Ok(_) => Err(problems),
+            Err(problem) => {
+                problems.push(problem);
+                Err(problems)
+            }
         }
     }
 }
@@ -163,8 +178,8 @@ impl Sink for Welcome {
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
         let client = self.client().await?;
         let id = Self::id(handoff);
-        let body = self.letters.welcome(handoff).to_string();
-        let stamp = (self.letters.site().clock)().timestamp();
+        let body = self.messages.welcome(handoff).to_string();
+        let stamp = (self.messages.context().clock)().timestamp();
         let signature = self
             .webhook
             .sign(&id, stamp, body.as_bytes())

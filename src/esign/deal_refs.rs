@@ -1,51 +1,63 @@
 //! References to deals, found in what senders put on a document.
 
+use std::sync::Arc;
+
 use minijinja::Environment;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::model::{CrmName, DealId, DealRef, Signature, normalise_deal_id};
+use super::metadata::folded;
+use crate::model::{CrmName, DealId, DealRef, ReferenceRule, Signature, normalise_deal_id};
+use crate::text;
 use crate::webhook::json;
 
-/// Names under which senders (and the CRMs' own integrations) keep a deal's
-/// id, compared without case and punctuation, with the CRM each one names.
-const KNOWN_NAMES: &[(&str, &str)] = &[
-    ("hubspotdealid", "hubspot"),
-    ("hubspotdeal", "hubspot"),
-    ("hsdealid", "hubspot"),
-    ("salesforceopportunityid", "salesforce"),
-    ("salesforceopportunity", "salesforce"),
-    ("sfdcopportunityid", "salesforce"),
-    ("pipedrivedealid", "pipedrive"),
-    ("pipedrivedeal", "pipedrive"),
-    ("freshsalesdealid", "freshsales"),
-    ("msdynamicsopportunityid", "ms-dynamics"),
+/// Names under which the integrations of CRMs that have no row here keep a
+/// deal's id, compared without case and punctuation.
+const OTHER_CRMS: &[(&str, &str)] =
+    &[("freshsalesdealid", "freshsales"), ("msdynamicsopportunityid", "ms-dynamics")];
+
+/// Names that hold a deal's id and leave its CRM to another field or rule.
+const PLAIN_NAMES: &[&str] = &[
+    "crmdealid",
+    "deal",
+    "dealid",
+    "dealids",
+    "dealrecordid",
+    "deals",
+    "handoffdealid",
+    "opportunities",
+    "opportunity",
+    "opportunityid",
+    "opportunityids",
+    "opportunityrecordid",
+    "recordid",
 ];
 
-/// Names that hold a deal's id and leave its CRM to another field.
-const PLAIN_NAMES: &[&str] = &["dealid", "opportunityid", "crmdealid", "handoffdealid"];
+/// Those of them under which a deal's name is as likely as its id.
+const NAMES_OF_EITHER: &[&str] = &["deal", "deals", "opportunities", "opportunity"];
 
 /// Names that say which CRM a plain id belongs to.
 const CRM_NAMES: &[&str] = &["crm", "crmname", "crmprovider", "dealcrm"];
 
-/// Where the deal's id is taken from when the provider has no link of its own.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// How much of a text is searched for pasted addresses.
+const MOST_TEXT: usize = 4_000;
+
+/// Where the deal's id is, when the provider has no link of its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct DealSettings {
-    /// The CRM the ids below belong to; absent when there is only one.
-    #[serde(default)]
+    /// The CRM the ids below belong to; leave it out when there is only one.
     pub crm: Option<String>,
     /// Names of metadata, custom fields or tokens that hold the deal's id.
-    #[serde(default)]
     pub fields: Vec<String>,
     /// An expression over `signature` that gives the deal's id, such as
     /// `signature.document_name | split('#') | last`.
-    #[serde(default)]
     pub id: Option<Expression>,
 }
 
 /// A minijinja expression that compiles.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 pub struct Expression(String);
 
@@ -75,14 +87,24 @@ impl Expression {
     }
 }
 
-/// A reference with the CRM's name brought to this product's form.
+/// A reference with the CRM's name brought to this product's form; nothing when
+/// the text cannot be an id.
 pub(super) fn reference(crm: Option<&str>, id: &str) -> Option<DealRef> {
     let id = id.trim();
     let plain = !id.is_empty()
         && id.chars().count() <= 100
+        && !id.contains("://")
+        && !id.contains(',')
         && !id.chars().any(|c| c.is_control() || c.is_whitespace());
     let crm = crm.map(crm_name).filter(|name| !name.as_str().is_empty());
     plain.then(|| DealRef { crm, id: DealId::new(id) })
+}
+
+/// Whether a record is a deal, in the words of CRMs and their integrations.
+pub(super) fn is_deal(kind: &str) -> bool {
+    ["deal", "deals", "opportunity", "opportunities"]
+        .iter()
+        .any(|known| kind.trim().eq_ignore_ascii_case(known))
 }
 
 /// The product's name for a CRM, whatever a vendor calls it.
@@ -121,89 +143,213 @@ pub(super) fn add(references: &mut Vec<DealRef>, new: DealRef) {
     references.push(new);
 }
 
-/// The references that a text of the form `hubspot:deal:1864`, `hubspot:1864`
-/// or a bare id makes.
-pub(super) fn from_text(text: &str, crm: Option<&str>) -> Option<DealRef> {
-    let parts: Vec<&str> = text.split(':').map(str::trim).collect();
-    match parts.as_slice() {
-        [id] => reference(crm, id),
-        [named, id] => reference(Some(named), id),
-        [named, kind, id]
-            if ["deal", "opportunity"].iter().any(|known| kind.eq_ignore_ascii_case(known)) =>
-        {
-            reference(Some(named), id)
-        }
-        _ => None,
-    }
+/// Finds deals by the settings of one provider and the CRMs' rules.
+#[derive(Debug, Clone, Default)]
+pub(super) struct DealFinder {
+    settings: DealSettings,
+    rules: Arc<[ReferenceRule]>,
 }
 
-/// Finds what the settings and the well-known names point to and adds it after
-/// what the signature has: first the configured fields, then the expression,
-/// then the well-known names.
-pub(super) fn find(signature: &mut Signature, settings: &DealSettings) {
-    let mut found = Vec::new();
-    let crm = settings.crm.as_deref();
-    for field in &settings.fields {
-        for (name, value) in &signature.metadata {
-            if folded(name) == folded(field) {
-                from_value(value, crm, &mut found);
+/// A reference and where it was read, for remarks.
+type Found = (DealRef, String);
+
+impl DealFinder {
+    pub(super) fn new(settings: DealSettings, rules: &[ReferenceRule]) -> Self {
+        Self { settings, rules: rules.into() }
+    }
+
+    /// The reference that a text makes: a pasted address of a record,
+    /// `hubspot:deal:1864`, `hubspot:1864` or an id alone.
+    pub(super) fn in_text(&self, text: &str, crm: Option<&str>) -> Option<DealRef> {
+        if text.contains("://") {
+            return self.in_address(text);
+        }
+        let parts: Vec<&str> = text.split(':').map(str::trim).collect();
+        match parts.as_slice() {
+            [id] => reference(crm, id),
+            [named, id] => reference(Some(named), id),
+            [named, kind, id] if is_deal(kind) => reference(Some(named), id),
+            _ => None,
+        }
+    }
+
+    fn in_address(&self, text: &str) -> Option<DealRef> {
+        self.rules.iter().find_map(|rule| {
+            let id = (rule.of_address)(text.trim())?;
+            Some(DealRef { crm: Some(CrmName::new(rule.crm)), id })
+        })
+    }
+
+    /// Adds what the settings, the known names and pasted addresses point to
+    /// behind what the provider's own links gave. A deal that better evidence
+    /// does not name is added and remarked.
+    pub(super) fn find(&self, signature: &mut Signature) {
+        let mut levels: Vec<Vec<Found>> = Vec::new();
+        let linked = std::mem::take(&mut signature.deal_refs);
+        levels.push(linked.into_iter().map(|r| (r, "its link to the CRM".to_owned())).collect());
+        levels.push(self.configured(signature));
+        levels.push(self.named(&signature.metadata));
+        levels.push(self.pasted(&signature.metadata));
+        let mut best: Vec<Found> = Vec::new();
+        for level in levels {
+            let before = best.len();
+            for (reference, source) in level {
+                let known = signature.deal_refs.len();
+                add(&mut signature.deal_refs, reference.clone());
+                if signature.deal_refs.len() == known {
+                    continue;
+                }
+                let same_crm = |other: &&Found| match (&other.0.crm, &reference.crm) {
+                    (Some(a), Some(b)) => a == b,
+                    _ => true,
+                };
+                if let Some((first, first_source)) = best[..before].iter().find(same_crm) {
+                    signature.remarks.push(format!(
+                        "the document names two deals: {first_source} names {}, and {source} names {}",
+                        shown(first),
+                        shown(&reference)
+                    ));
+                }
+                best.push((reference, source));
             }
         }
     }
-    if let Some(expression) = &settings.id {
-        match expression.value(signature) {
-            Ok(Some(value)) => from_value(&value, crm, &mut found),
-            Ok(None) => {}
-            Err(error) => {
-                signature.remarks.push(format!("the expression for the deal's id failed: {error}"));
+
+    fn configured(&self, signature: &mut Signature) -> Vec<Found> {
+        let crm = self.settings.crm.as_deref();
+        let mut found = Vec::new();
+        for field in &self.settings.fields {
+            for (name, value) in &signature.metadata {
+                if folded(name) == folded(field) || name == field {
+                    self.add_value(name, value, crm, &mut found);
+                }
             }
         }
+        if let Some(expression) = &self.settings.id {
+            match expression.value(signature) {
+                Ok(Some(value)) => {
+                    for reference in self.in_value(&value, crm) {
+                        found.push((reference, "the expression `deal.id`".to_owned()));
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    let remark = format!("the expression for the deal's id failed: {error}");
+                    signature.remarks.push(remark);
+                }
+            }
+        }
+        found
     }
-    from_known_names(&signature.metadata, crm, &mut found);
-    for reference in found {
-        add(&mut signature.deal_refs, reference);
-    }
-}
 
-fn from_known_names(metadata: &Map<String, Value>, default: Option<&str>, into: &mut Vec<DealRef>) {
-    let named = |names: &[&str]| {
-        metadata
+    fn named(&self, metadata: &Map<String, Value>) -> Vec<Found> {
+        let mut found = Vec::new();
+        let is_plain = |name: &str| PLAIN_NAMES.contains(&name);
+        let rule_of = |name: &str| {
+            let names =
+                |rule: &&ReferenceRule| rule.names.iter().any(|known| folded(known) == name);
+            self.rules.iter().find(names).map(|rule| rule.crm)
+        };
+        for (name, value) in metadata {
+            let key = folded(name);
+            let other = OTHER_CRMS.iter().find(|(known, _)| *known == key).map(|(_, crm)| *crm);
+            if let Some(crm) = rule_of(&key).filter(|_| !is_plain(&key)).or(other) {
+                self.add_value(name, value, Some(crm), &mut found);
+            }
+        }
+        let crm = metadata
             .iter()
-            .find(|(name, _)| names.contains(&folded(name).as_str()))
-            .and_then(|(_, value)| json::scalar(value))
-    };
-    for (name, value) in metadata {
-        let name = folded(name);
-        if let Some((_, crm)) = KNOWN_NAMES.iter().find(|(known, _)| *known == name) {
-            from_value(value, Some(crm), into);
+            .find(|(name, _)| CRM_NAMES.contains(&folded(name).as_str()))
+            .and_then(|(_, value)| json::scalar(value));
+        for (name, value) in metadata {
+            let key = folded(name);
+            if !is_plain(&key) {
+                continue;
+            }
+            let crm = crm.as_deref().or(self.settings.crm.as_deref()).or_else(|| rule_of(&key));
+            let mut here = Vec::new();
+            self.add_value(name, value, crm, &mut here);
+            let may_be_name = NAMES_OF_EITHER.contains(&key.as_str());
+            here.retain(|(reference, _)| {
+                !may_be_name || reference.id.as_str().chars().any(|c| c.is_ascii_digit())
+            });
+            found.extend(here);
+        }
+        found
+    }
+
+    /// Addresses of deals that somebody pasted into any text.
+    fn pasted(&self, metadata: &Map<String, Value>) -> Vec<Found> {
+        let mut found = Vec::new();
+        for (name, value) in metadata {
+            let texts: Vec<&str> = match value {
+                Value::Array(values) => values.iter().filter_map(Value::as_str).collect(),
+                value => value.as_str().into_iter().collect(),
+            };
+            for text in texts {
+                let end = text.char_indices().nth(MOST_TEXT).map_or(text.len(), |(at, _)| at);
+                let words = text[..end].split(|c: char| c.is_whitespace() || "<>()\"'".contains(c));
+                for word in words.filter(|word| word.contains("://")) {
+                    let word = word.trim_end_matches(['.', ',', ';']);
+                    let reference = self.in_address(word);
+                    found.extend(
+                        reference.map(|r| (r, format!("the address in {}", text::quoted(name)))),
+                    );
+                }
+            }
+        }
+        found
+    }
+
+    fn add_value(&self, name: &str, value: &Value, crm: Option<&str>, into: &mut Vec<Found>) {
+        for reference in self.in_value(value, crm) {
+            into.push((reference, format!("its field {}", text::quoted(name))));
         }
     }
-    let crm = named(CRM_NAMES);
-    for (name, value) in metadata {
-        if PLAIN_NAMES.contains(&folded(name).as_str()) {
-            from_value(value, crm.as_deref().or(default), into);
+
+    /// Ids come as texts, as numbers and as lists of either; several may stand
+    /// in one text, with `; ` or `, ` between them.
+    pub(super) fn in_value(&self, value: &Value, crm: Option<&str>) -> Vec<DealRef> {
+        match value {
+            Value::Array(values) => {
+                values.iter().flat_map(|value| self.in_value(value, crm)).collect()
+            }
+            value => json::scalar(value)
+                .iter()
+                // A comma alone may be a thousands separator.
+                .flat_map(|text| text.split(';').flat_map(|part| part.split(", ")))
+                .filter_map(|text| self.in_text(text, crm))
+                .collect(),
         }
     }
 }
 
-/// Ids come as texts, as numbers and as lists of either.
-fn from_value(value: &Value, crm: Option<&str>, into: &mut Vec<DealRef>) {
-    match value {
-        Value::Array(values) => values.iter().for_each(|value| from_value(value, crm, into)),
-        value => {
-            into.extend(json::scalar(value).and_then(|text| from_text(&text, crm)));
-        }
+fn shown(reference: &DealRef) -> String {
+    match &reference.crm {
+        Some(crm) => format!("{crm} deal {}", reference.id),
+        None => format!("deal {}", reference.id),
     }
-}
-
-/// A name without case and punctuation: `HubSpot.Deal_ID` is `hubspotdealid`.
-fn folded(name: &str) -> String {
-    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const RULES: &[ReferenceRule] = &[
+        ReferenceRule {
+            crm: "hubspot",
+            names: &["hubspot.deal_id"],
+            of_address: |text| {
+                let (_, id) = text.split_once("hubspot.example/record/0-3/")?;
+                Some(DealId::new(id))
+            },
+        },
+        ReferenceRule {
+            crm: "salesforce",
+            names: &["salesforce_opportunity_id", "OpportunityId"],
+            of_address: |_| None,
+        },
+    ];
 
     fn refs(metadata: &Value, settings: &str) -> Vec<String> {
         let settings: DealSettings =
@@ -212,7 +358,7 @@ mod tests {
         let mut signature = super::super::blank("pandadoc", "doc-1");
         signature.document_name = Some("Order #77".to_owned());
         signature.metadata = metadata.as_object().expect("an object").clone();
-        find(&mut signature, &settings);
+        DealFinder::new(settings, RULES).find(&mut signature);
         signature
             .deal_refs
             .iter()

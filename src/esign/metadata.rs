@@ -1,23 +1,12 @@
-//! What senders put on a document, flattened to name and value.
+//! What senders put on a document, flattened to name and value, and what can
+//! be read from it in every provider's words: total, customer, name.
 
+use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
+use super::redact::{has_private_name, is_private};
+use crate::model::{Money, Person, Signature};
 use crate::webhook::json;
-
-/// Ends of names whose values open something or say where somebody was; they
-/// never leave the provider's file.
-const NEVER_KEPT: &[&str] = &[
-    "accesscode",
-    "accesstoken",
-    "apikey",
-    "ipaddress",
-    "passcode",
-    "password",
-    "sharedlink",
-    "signinglink",
-    "signingurl",
-    "signurl",
-];
 
 /// Adds a value under a name unless the name is taken, blank or one that must
 /// not be kept. Texts, numbers, flags and lists of them are kept; other values
@@ -49,7 +38,7 @@ pub(super) fn add_object(metadata: &mut Map<String, Value>, object: Option<&Valu
 /// Adds the values of a list of `{name, value}`, under whichever of the keys
 /// gives a name.
 pub(super) fn add_named(metadata: &mut Map<String, Value>, items: &[Value], keys: &[&str]) {
-    for item in items {
+    for item in items.iter().filter(|item| !has_private_name(item)) {
         let Some(value) = item.get("value") else { continue };
         for key in keys {
             if let Some(name) = json::text(item, &[key]) {
@@ -57,12 +46,6 @@ pub(super) fn add_named(metadata: &mut Map<String, Value>, items: &[Value], keys
             }
         }
     }
-}
-
-fn is_private(name: &str) -> bool {
-    let folded: String =
-        name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
-    NEVER_KEPT.iter().any(|part| folded.ends_with(part))
 }
 
 fn plain(value: &Value) -> Option<Value> {
@@ -78,4 +61,133 @@ fn plain(value: &Value) -> Option<Value> {
         }
         Value::Null | Value::Object(_) => None,
     }
+}
+
+/// An amount with its currency. `Ok(None)` when there is none or it is zero:
+/// a document without prices has the total 0.00 and is not worth nothing.
+///
+/// # Errors
+/// With a remark for people when it is no amount.
+pub(super) fn total(
+    amount: Option<&Value>,
+    currency: Option<&str>,
+) -> Result<Option<Money>, String> {
+    let text = match amount {
+        Some(Value::Number(number)) => number.to_string(),
+        Some(value) => match json::scalar(value) {
+            Some(text) => text,
+            None => return Ok(None),
+        },
+        None => return Ok(None),
+    };
+    match Money::parse(&text, currency) {
+        Ok(money) if money.amount == Decimal::ZERO => Ok(None),
+        Ok(money) => Ok(Some(money)),
+        Err(error) => Err(format!("the document's total was left out: {error}")),
+    }
+}
+
+/// Names under which senders keep the customer's company, compared without case
+/// and punctuation, the clearest first.
+const CUSTOMER_NAMES: &[&str] = &[
+    "customercompany",
+    "customercompanyname",
+    "customername",
+    "clientcompany",
+    "clientcompanyname",
+    "clientname",
+    "accountname",
+    "companyname",
+    "account",
+    "company",
+    "organisation",
+    "organization",
+];
+
+/// The customer's company: the one that the signers name, else the one that the
+/// sender put on the document. Companies of the sender's own people do not
+/// count, and two different ones are no answer.
+pub(super) fn customer(
+    signature: &Signature,
+    companies: &[(Option<&str>, &str)],
+) -> Option<String> {
+    let domain =
+        |email: &str| email.rsplit_once('@').map(|(_, domain)| domain.to_ascii_lowercase());
+    let own = signature.sender.as_ref().and_then(|sender| sender.email.as_deref()).and_then(domain);
+    let is_own = |email: Option<&str>| own.is_some() && email.and_then(domain) == own;
+    let own_companies: Vec<String> = companies
+        .iter()
+        .filter(|(email, _)| is_own(*email))
+        .map(|(_, company)| company.trim().to_lowercase())
+        .collect();
+    let mut named: Vec<&str> = companies
+        .iter()
+        .filter(|(email, _)| !is_own(*email))
+        .map(|(_, company)| company.trim())
+        .filter(|company| !company.is_empty() && !own_companies.contains(&company.to_lowercase()))
+        .collect();
+    named.dedup_by_key(|company| company.to_lowercase());
+    if let [company] = named[..] {
+        return Some(company.to_owned());
+    }
+    if !named.is_empty() {
+        return None;
+    }
+    CUSTOMER_NAMES.iter().find_map(|known| {
+        let (_, value) = signature.metadata.iter().find(|(name, _)| folded(name) == *known)?;
+        // A bare number is a record's id and no name.
+        value.as_str().filter(|text| text.chars().any(char::is_alphabetic)).map(str::to_owned)
+    })
+}
+
+/// A document's name without what a provider puts before it in its mails'
+/// subjects, in whatever language: everything up to a colon behind the
+/// provider's own name, as in "Complete with Docusign: Order form".
+pub(super) fn document_name(name: &str) -> Option<&str> {
+    const BRANDS: &[&str] =
+        &["docusign", "adobe sign", "acrobat sign", "dropbox sign", "hellosign", "pandadoc"];
+    let name = name.trim();
+    let cleaned = match name.char_indices().find(|(_, c)| matches!(c, ':' | '\u{ff1a}')) {
+        Some((at, colon)) if at < 100 => {
+            let subject = name[..at].to_lowercase();
+            let is_prefix = BRANDS.iter().any(|brand| subject.contains(brand));
+            if is_prefix { name[at + colon.len_utf8()..].trim() } else { name }
+        }
+        _ => name,
+    };
+    (!cleaned.is_empty()).then_some(cleaned)
+}
+
+/// A person, when there is anything to say of one.
+pub(super) fn person(name: Option<&str>, email: Option<&str>) -> Option<Person> {
+    let person = Person { name: name.map(str::to_owned), email: email.map(str::to_owned) };
+    (person != Person::default()).then_some(person)
+}
+
+/// A name without case and punctuation: `HubSpot.Deal_ID` is `hubspotdealid`.
+pub(super) fn folded(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// Whether a flag is set: `true`, `1` or either as text. Vendors write them all.
+pub(super) fn is_set(flag: Option<&Value>) -> bool {
+    match flag {
+        Some(Value::Bool(flag)) => *flag,
+        Some(Value::Number(number)) => number.as_f64() == Some(1.0),
+        Some(Value::String(text)) => {
+            matches!(text.trim().to_ascii_lowercase().as_str(), "true" | "1")
+        }
+        _ => false,
+    }
+}
+
+/// Whether an API's root is a sandbox's or a demo's.
+pub(super) fn is_test_host(base: Option<&crate::http::BaseUrl>, hosts: &[&str]) -> bool {
+    let host = base.map(|base| {
+        let rest = base.as_str().split("://").nth(1).unwrap_or_default();
+        rest.split(['/', ':']).next().unwrap_or_default().to_ascii_lowercase()
+    });
+    host.is_some_and(|host| {
+        hosts.iter().any(|known| host == *known || host.ends_with(&format!(".{known}")))
+    })
 }

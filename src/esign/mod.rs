@@ -1,29 +1,30 @@
-//! Signatures in: one file or folder per e-sign provider. A vendor's field
-//! names stop at its own door. May use floors below (`webhook`, `model`, `text`, `yaml`, `http`).
+//! Signatures in: a folder for each e-sign provider, and senders that are
+//! described by settings. A vendor's field names stop in its own folder. May
+//! use floors below (`settings`, `http`, `webhook`, `time`, `yaml`, `model`, `text`).
 
 pub mod adobe_sign;
-mod batch;
+mod api;
 mod config;
+mod confirm;
 mod deal_refs;
 pub mod docusign;
 pub mod dropbox_sign;
-mod enrich;
-mod error;
-pub mod fetch;
 mod metadata;
 pub mod pandadoc;
-mod port;
-mod registry;
-pub mod standard_webhooks;
-mod total;
+mod provider;
+mod providers;
+mod redact;
+pub mod sender;
 
+pub use api::{FetchError, Fetcher};
 pub use config::EsignConfig;
+pub use confirm::{Confirmed, confirm};
 pub use deal_refs::{DealSettings, Expression};
-pub use enrich::{Confirmed, confirm};
-pub use error::ParseError;
-pub use fetch::{FetchError, Fetcher};
-pub use port::{Authenticity, Provider, Received, Verified};
-pub use registry::Providers;
+pub use provider::{
+    Authenticity, PROVIDERS, Provider, ProviderRow, ProviderSettings, Received, Verified,
+    secret_names,
+};
+pub use providers::{ParseError, Providers};
 
 pub use crate::webhook::{Answer, BODY_LIMIT, DeliveryId, Malformed, Rejection, Request, Route};
 

@@ -1,12 +1,14 @@
 //! Where an API lives.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
 /// The root of an API: `https`, or plain `http` on loopback only; without
 /// user, password, query or fragment; paths are joined below it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub struct BaseUrl(Url);
 
 /// Why a text is no base URL.

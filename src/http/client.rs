@@ -1,9 +1,12 @@
 //! One request with its retries.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use chrono::DateTime;
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::{BaseUrl, Schedule};
 
@@ -37,15 +40,94 @@ impl Response {
         serde_json::from_slice(&self.body)
     }
 
-    /// How long the server asks to wait, from `Retry-After` in seconds.
+    /// How long the server asks to wait: `Retry-After` in seconds, or as a time,
+    /// which is measured from the answer's own `Date`.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        let text = self.headers.get(http::header::RETRY_AFTER)?.to_str().ok()?;
-        text.trim()
-            .parse::<f64>()
-            .ok()
-            .filter(|s| s.is_finite() && *s >= 0.0)
-            .map(Duration::from_secs_f64)
+        let header = |name| self.headers.get(name)?.to_str().ok();
+        let text = header(http::header::RETRY_AFTER)?.trim();
+        if let Ok(seconds) = text.parse::<f64>() {
+            return Duration::try_from_secs_f64(seconds).ok();
+        }
+        let time = |text: &str| DateTime::parse_from_rfc2822(text).ok();
+        (time(text)? - time(header(http::header::DATE)?)?).to_std().ok()
+    }
+}
+
+/// What kept an answer from coming, told apart so that each gets its remedy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// Nothing came in time.
+    #[error("it took too long")]
+    Timeout,
+    /// Nobody listens there.
+    #[error("the connection was refused; check host and port")]
+    Refused,
+    /// The host's name has no address.
+    #[error("the host's name cannot be resolved; check its spelling and the DNS")]
+    Dns,
+    /// The certificate or the TLS connection is not accepted.
+    #[error("the TLS connection failed: {0}; SSL_CERT_FILE names further certificates")]
+    Tls(String),
+    /// The proxy did not let it through.
+    #[error(
+        "the proxy did not let it through: {0}; HTTPS_PROXY and NO_PROXY say which one is used"
+    )]
+    Proxy(String),
+    /// The server points elsewhere, where the credentials must not go by themselves.
+    #[error(
+        "it redirects to {0}, which is not followed with credentials; name that address in the settings"
+    )]
+    Redirect(String),
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Fault {
+    /// Whether the same may succeed a moment later.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        !matches!(self, Self::Tls(_) | Self::Redirect(_))
+    }
+
+    /// Reads a client's error: by the types of its causes, and where the
+    /// client keeps those to itself, by the names it gives its own steps.
+    #[must_use]
+    pub fn of(error: &reqwest::Error) -> Self {
+        if error.is_timeout() {
+            return Self::Timeout;
+        }
+        // The outer causes repeat the URL with its query.
+        let (mut cause, mut innermost): (Option<&dyn std::error::Error>, String) =
+            (std::error::Error::source(error), "no answer came".to_owned());
+        let (mut kind, mut step) = (None, "");
+        while let Some(inner) = cause {
+            innermost = inner.to_string();
+            if let Some(io) = inner.downcast_ref::<std::io::Error>() {
+                kind = Some(io.kind());
+                if io.get_ref().is_some_and(|it| it.is::<rustls::Error>()) {
+                    step = "tls";
+                }
+            }
+            if inner.is::<rustls::Error>() {
+                step = "tls";
+            }
+            match innermost.as_str() {
+                "dns error" => step = "dns",
+                it if it.starts_with("tunnel error") || it.starts_with("proxy") => step = "proxy",
+                _ => {}
+            }
+            cause = inner.source();
+        }
+        match (step, kind) {
+            ("tls", _) => Self::Tls(innermost),
+            ("dns", _) => Self::Dns,
+            ("proxy", _) => Self::Proxy(innermost),
+            (_, Some(std::io::ErrorKind::ConnectionRefused)) => Self::Refused,
+            (_, Some(std::io::ErrorKind::TimedOut)) => Self::Timeout,
+            _ => Self::Other(innermost),
+        }
     }
 }
 
@@ -53,7 +135,7 @@ impl Response {
 /// header or body.
 #[derive(Debug, thiserror::Error)]
 pub enum NetError {
-    /// The server was not reached: nothing happened there.
+    /// The server was not reached, or sent elsewhere: nothing happened there.
     #[error("{method} {url}: the server was not reached: {why}")]
     NotReached {
         /// The method.
@@ -61,7 +143,7 @@ pub enum NetError {
         /// The URL without its query.
         url: String,
         /// The cause.
-        why: String,
+        why: Fault,
     },
     /// The request may or may not have been acted upon.
     #[error("{method} {url}: no complete answer came: {why}")]
@@ -71,17 +153,37 @@ pub enum NetError {
         /// The URL without its query.
         url: String,
         /// The cause.
-        why: String,
+        why: Fault,
     },
 }
 
-/// A client for one API: base URL, fixed headers, schedule.
+/// How long a server is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// One request, until its answer is there whole.
+    pub request: Duration,
+    /// A server that gives no answer at all, over all tries. After it the
+    /// server is not asked again for as long, so that a run with many requests
+    /// does not wait for each of them.
+    pub silence: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { request: Duration::from_secs(30), silence: Duration::from_secs(60) }
+    }
+}
+
+/// A client for one API: base URL, fixed headers, schedule, time limits.
 #[derive(Debug, Clone)]
 pub struct Client {
     inner: reqwest::Client,
     base: BaseUrl,
     headers: HeaderMap,
     schedule: Schedule,
+    limits: Limits,
+    /// When the server was given up; shared by all copies.
+    silent: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Client {
@@ -96,12 +198,35 @@ impl Client {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let inner = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(10))
-            .timeout(Duration::from_secs(60))
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("handoff/", env!("CARGO_PKG_VERSION")))
             .build()
             .expect("a client without custom certificates can always be built");
-        Self { inner, base, headers, schedule }
+        let (limits, silent) = (Limits::default(), Arc::default());
+        Self { inner, base, headers, schedule, limits, silent }
+    }
+
+    /// The same client with other time limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How long the server is waited for.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Does not ask the server again for a while.
+    pub fn give_up(&self) {
+        *self.silent.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn is_given_up(&self) -> bool {
+        let silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+        silent.is_some_and(|since| since.elapsed() < self.limits.silence)
     }
 
     /// The base URL.
@@ -145,9 +270,23 @@ impl Client {
         path: &str,
         body: Option<(&str, Vec<u8>)>,
     ) -> Result<Response, NetError> {
+        if self.is_given_up() {
+            let url = self.base.join(path.split('?').next().unwrap_or_default());
+            let why = Fault::Other(
+                "it gave no answer to the requests before, and was not asked again".to_owned(),
+            );
+            return Err(NetError::NotReached { method, url, why });
+        }
+        let begun = Instant::now();
         let mut retry = 0;
         loop {
             let result = self.send_once(&method, path, body.as_ref()).await;
+            if matches!(result, Err(NetError::Unclear { .. }))
+                && begun.elapsed() + self.limits.request > self.limits.silence
+            {
+                self.give_up();
+                return result;
+            }
             let again = match &result {
                 Ok(response) => match response.status.as_u16() {
                     429 => Some(response.retry_after()),
@@ -157,9 +296,9 @@ impl Client {
                     }
                     _ => None,
                 },
-                Err(NetError::NotReached { .. }) => Some(None),
-                Err(NetError::Unclear { .. }) => {
-                    (semantics == Semantics::Idempotent).then_some(None)
+                Err(NetError::NotReached { why, .. }) => why.may_pass().then_some(None),
+                Err(NetError::Unclear { why, .. }) => {
+                    (semantics == Semantics::Idempotent && why.may_pass()).then_some(None)
                 }
             };
             let Some(wait) = again.and_then(|asked| self.schedule.wait(retry, asked)) else {
@@ -180,32 +319,38 @@ impl Client {
         let full = self.base.join(path);
         let url = || full.split('?').next().unwrap_or_default().to_owned();
         let mut request = self.inner.request(method.clone(), &full).headers(self.headers.clone());
+        request = request.timeout(self.limits.request);
         if let Some((content_type, bytes)) = body {
             request = request.header(http::header::CONTENT_TYPE, *content_type).body(bytes.clone());
         }
-        let unclear = |error: reqwest::Error| NetError::Unclear {
-            method: method.clone(),
-            url: url(),
-            why: root_cause(&error),
-        };
+        let unclear = |why| NetError::Unclear { method: method.clone(), url: url(), why };
+        let not_reached = |why| NetError::NotReached { method: method.clone(), url: url(), why };
         let response = request.send().await.map_err(|error| {
-            if error.is_connect() || error.is_builder() {
-                NetError::NotReached { method: method.clone(), url: url(), why: root_cause(&error) }
-            } else {
-                unclear(error)
-            }
+            let why = Fault::of(&error);
+            if error.is_connect() || error.is_builder() { not_reached(why) } else { unclear(why) }
         })?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = response.bytes().await.map_err(unclear)?;
+        if let (301 | 302 | 303 | 307 | 308, Some(to)) =
+            (status.as_u16(), headers.get(http::header::LOCATION))
+        {
+            let why = Fault::Redirect(target(&full, to));
+            // 303 is the answer to something that was done.
+            return Err(if status.as_u16() == 303 { unclear(why) } else { not_reached(why) });
+        }
+        let body = response.bytes().await.map_err(|error| unclear(Fault::of(&error)))?;
         Ok(Response { status, headers, body })
     }
 }
 
-/// The innermost cause; the outer ones repeat the URL with its query.
-fn root_cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
+/// Where a redirect points, without query.
+fn target(from: &str, location: &http::HeaderValue) -> String {
+    let location = location.to_str().unwrap_or_default();
+    match url::Url::parse(from).and_then(|from| from.join(location)) {
+        Ok(mut to) => {
+            to.set_query(None);
+            to.set_fragment(None);
+            to.to_string()
+        }
+        Err(_) => crate::text::quoted(location),
     }
-    if error.is_timeout() { "it took too long".to_owned() } else { cause.to_string() }
 }

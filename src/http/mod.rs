@@ -1,5 +1,7 @@
 //! The one HTTP client for APIs: timeouts everywhere, retries as a schedule,
-//! `Retry-After` respected and clamped, errors without secrets. Knows no vendor.
+//! `Retry-After` respected and clamped, faults told apart in one place, errors
+//! without secrets. HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE count, as reqwest and
+//! rustls read them. Knows no vendor.
 
 mod base_url;
 mod client;
@@ -7,6 +9,6 @@ mod pages;
 mod schedule;
 
 pub use base_url::{BaseUrl, BaseUrlError};
-pub use client::{Client, NetError, Response, Semantics};
+pub use client::{Client, Fault, Limits, NetError, Response, Semantics};
 pub use pages::{Page, PageWalk, PagesFault};
 pub use schedule::Schedule;

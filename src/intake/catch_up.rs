@@ -83,9 +83,10 @@ pub async fn completed_with_deals(
     for (at, told) in unclear.into_iter().zip(told) {
         match told {
             Ok(SignatureEvent::Completed(whole)) => {
-                signatures[at].deal_refs = whole.deal_refs;
-                signatures[at].document_name =
-                    signatures[at].document_name.take().or(whole.document_name);
+                let listed = &mut signatures[at];
+                let signed_at = whole.signed_at.or(listed.signed_at);
+                let document_name = listed.document_name.take().or(whole.document_name.clone());
+                *listed = Signature { signed_at, document_name, ..whole };
             }
             // Something else by now; it was completed in the window all the same.
             Ok(_) => {}

@@ -39,7 +39,7 @@ const COUNTERS: &[(Counter, &str, &[&str], &str)] = &[
         Counter::Processed,
         "handoff_inbox_processed_total",
         &["provider", "outcome"],
-        "Events taken from the inbox: done, again, or failed.",
+        "Events taken from the inbox: done, held, again, or failed.",
     ),
 ];
 

@@ -3,7 +3,6 @@
 //! set off comes in as a [`Handler`]; no room above their senders is known.
 
 mod catch_up;
-mod handler;
 mod http;
 mod inbox;
 mod metrics;
@@ -11,17 +10,17 @@ mod watch;
 mod worker;
 
 pub use catch_up::{Completed, Unasked, completed, completed_with_deals};
-pub use handler::{Handler, News, Task, Verdict};
-pub use http::{Service, router};
+pub use http::{Senders, Service, router, serve};
 #[cfg(feature = "jetstream")]
 pub use inbox::JetStreamInbox;
 pub use inbox::{
-    Backoff, Body, Claimed, Content, Counts, Envelope, EventName, FolderInbox, Inbox, InboxError,
-    InboxLocation, Listed, NatsAccess, NatsAddress, Put, Spool, State, Trouble, open_inbox,
+    Backoff, Body, Claimed, Content, Counts, Envelope, EventName, FolderInbox, Hold, Inbox,
+    InboxError, InboxLocation, Listed, NatsAccess, NatsAddress, Put, Spool, State, Trouble,
+    open_inbox,
 };
 pub use metrics::Metrics;
 pub use watch::{FolderWatch, WatchSettings};
-pub use worker::{Tally, Worker};
+pub use worker::{Connections, Handler, News, Reread, Tally, Task, Verdict, Worker};
 
 use std::sync::Arc;
 

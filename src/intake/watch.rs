@@ -2,19 +2,20 @@
 //! whole. What is seen decides, not what the system tells: its messages only
 //! say when to look, and a look every few seconds makes up for lost ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::{mpsc, watch};
 
 use super::Clock;
-use super::inbox::{Envelope, Inbox, Put};
-use crate::esign::{DeliveryId, ParseError, Providers};
+use super::http::Senders;
+use super::inbox::{Envelope, EventName, Inbox, Put, State};
+use crate::esign::{DeliveryId, ParseError};
 use crate::model::{ProviderName, SignatureEvent};
 use crate::text::{quoted, terminal};
 
@@ -24,6 +25,10 @@ const UNCLEAR: Duration = Duration::from_millis(700);
 const ANYWAY: Duration = Duration::from_secs(5);
 /// So many files are put into the inbox together.
 const TOGETHER: usize = 256;
+/// So many files whose events may still be held are remembered.
+const REMEMBERED: usize = 10_000;
+/// So deep are folders looked into.
+const DEEPEST: usize = 16;
 /// The largest file that is read.
 const MOST_BYTES: u64 = 32 * 1024 * 1024;
 
@@ -36,6 +41,8 @@ pub struct WatchSettings {
     pub poll: Option<Duration>,
     /// Where files go once they are in the inbox; they stay where they are otherwise.
     pub move_done: Option<PathBuf>,
+    /// Whether folders below it are watched as well.
+    pub recursive: bool,
 }
 
 /// Size and time of a file, by which a change shows.
@@ -52,10 +59,14 @@ enum Seen {
 /// Watches a folder.
 pub struct FolderWatch {
     settings: WatchSettings,
-    providers: Arc<Providers>,
+    senders: Arc<Senders>,
     inbox: Arc<dyn Inbox>,
     clock: Clock,
     seen: BTreeMap<PathBuf, Seen>,
+    /// Where the files are whose events were put in and may be held.
+    taken: Mutex<BTreeMap<EventName, PathBuf>>,
+    /// Entries that could not be read, each said once.
+    unreadable: BTreeSet<PathBuf>,
     gone: bool,
 }
 
@@ -64,11 +75,20 @@ impl FolderWatch {
     #[must_use]
     pub fn new(
         settings: WatchSettings,
-        providers: Arc<Providers>,
+        senders: Arc<Senders>,
         inbox: Arc<dyn Inbox>,
         clock: Clock,
     ) -> Self {
-        Self { settings, providers, inbox, clock, seen: BTreeMap::new(), gone: false }
+        Self {
+            settings,
+            senders,
+            inbox,
+            clock,
+            seen: BTreeMap::new(),
+            taken: Mutex::default(),
+            unreadable: BTreeSet::new(),
+            gone: false,
+        }
     }
 
     /// Watches until `stop` says so; what is there already comes first.
@@ -107,7 +127,11 @@ impl FolderWatch {
             let _ = tell.try_send(removed);
         });
         let watched = made.and_then(|mut watcher| {
-            watcher.watch(&self.settings.folder, RecursiveMode::NonRecursive)?;
+            let mode = match self.settings.recursive {
+                true => RecursiveMode::Recursive,
+                false => RecursiveMode::NonRecursive,
+            };
+            watcher.watch(&self.settings.folder, mode)?;
             Ok(watcher)
         });
         watched
@@ -118,11 +142,22 @@ impl FolderWatch {
     /// Looks at the folder once; whether it is there.
     async fn look(&mut self) -> bool {
         let folder = self.settings.folder.clone();
-        let listed = tokio::task::spawn_blocking(move || list(&folder))
+        let recursive = self.settings.recursive;
+        let aside = self.aside();
+        let listed = tokio::task::spawn_blocking(move || list(&folder, recursive, &aside))
             .await
             .unwrap_or_else(|error| Err(io::Error::other(error)));
         let files = match listed {
-            Ok(files) => files,
+            Ok((files, unreadable)) => {
+                for (path, error) in &unreadable {
+                    if !self.unreadable.contains(path) {
+                        let file = quoted(&path.to_string_lossy());
+                        tracing::warn!(file, %error, "cannot be looked at; the others are taken");
+                    }
+                }
+                self.unreadable = unreadable.into_iter().map(|(path, _)| path).collect();
+                files
+            }
             Err(error) => {
                 if !self.gone {
                     tracing::warn!(folder = %self.settings.folder.display(), %error, "the folder cannot be read; it is waited for");
@@ -151,13 +186,47 @@ impl FolderWatch {
                 };
             }
         }
+        self.move_held().await;
         true
+    }
+
+    /// The folders within the watched one that hold what was dealt with.
+    fn aside(&self) -> Vec<PathBuf> {
+        let mut aside = vec![self.held_folder()];
+        aside.extend(self.settings.move_done.clone());
+        aside
+    }
+
+    /// Where files go whose documents are held: seen by whoever looks.
+    fn held_folder(&self) -> PathBuf {
+        self.settings.move_done.as_ref().unwrap_or(&self.settings.folder).join("held")
+    }
+
+    /// Moves the files aside whose events are held.
+    async fn move_held(&self) {
+        if self.taken().is_empty() {
+            return;
+        }
+        // What cannot be told now is told by the next look.
+        let Ok(held) = self.inbox.list(&[State::Held], (self.clock)()).await else { return };
+        for event in held {
+            let Some(path) = self.taken().remove(&event.name) else { continue };
+            let why = event.envelope.ok().and_then(|it| it.held).map(|hold| hold.reason);
+            let file = terminal(&path.file_name().unwrap_or_default().to_string_lossy());
+            tracing::warn!(file, why = terminal(&why.unwrap_or_default()), "held; moved to held/");
+            self.put_away(&path, &self.held_folder());
+        }
+    }
+
+    fn taken(&self) -> MutexGuard<'_, BTreeMap<EventName, PathBuf>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes one file; `None` for one that is to be looked at again as if it were new.
     async fn take(&self, path: &Path, stamp: Stamp) -> Option<Seen> {
         let name = terminal(&path.file_name().unwrap_or_default().to_string_lossy());
-        let owned = path.to_path_buf();
+        let owned_path = path.to_path_buf();
+        let owned = owned_path.clone();
         let bytes = match tokio::task::spawn_blocking(move || read(&owned)).await {
             Ok(Ok(bytes)) => bytes,
             Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => return None,
@@ -172,11 +241,18 @@ impl FolderWatch {
             }
             Err(error) => return Some(self.unclear(path, stamp, &name, &error.to_string())),
         };
+        let event = envelope.name();
         match self.inbox.put(envelope).await {
             Ok(put) => {
                 let what = if put == Put::Stored { "stored" } else { "known" };
                 tracing::info!(file = name, what, "taken");
-                self.put_away(path);
+                let to = self.settings.move_done.as_ref();
+                let path = to.and_then(|to| self.put_away(path, to));
+                let path = path.unwrap_or_else(|| owned_path.clone());
+                let mut taken = self.taken();
+                if put != Put::Known(State::Done) && taken.len() < REMEMBERED {
+                    taken.insert(event, path);
+                }
                 Some(Seen::Settled(stamp))
             }
             Err(error) => {
@@ -202,7 +278,8 @@ impl FolderWatch {
 
     /// The event of a payload; nothing when it is of no interest.
     fn envelope(&self, bytes: &[u8]) -> Result<Option<Envelope>, ParseError> {
-        let (provider, events) = self.providers.parse(None, bytes)?;
+        let senders = self.senders.now();
+        let (provider, events) = senders.providers.parse(None, bytes)?;
         if events.iter().all(|event| matches!(event, SignatureEvent::Ignored { .. })) {
             return Ok(None);
         }
@@ -212,13 +289,13 @@ impl FolderWatch {
             &id,
             None,
             (self.clock)(),
-            bytes.to_vec(),
+            provider.redact(bytes),
         )))
     }
 
-    fn put_away(&self, path: &Path) {
-        let Some(folder) = &self.settings.move_done else { return };
-        let Some(name) = path.file_name() else { return };
+    /// Moves a file into a folder; where it is then.
+    fn put_away(&self, path: &Path, folder: &Path) -> Option<PathBuf> {
+        let name = path.file_name()?;
         let mut to = folder.join(name);
         for number in 2.. {
             if !to.exists() {
@@ -233,34 +310,67 @@ impl FolderWatch {
             }
             other => other,
         });
-        if let Err(error) = moved {
-            tracing::warn!(file = quoted(&path.to_string_lossy()), %error, "is in the inbox and could not be moved away");
+        match moved {
+            Ok(()) => Some(to),
+            Err(error) => {
+                tracing::warn!(file = quoted(&path.to_string_lossy()), %error, "is in the inbox and could not be moved away");
+                None
+            }
         }
     }
 }
 
+/// Files with their stamps, and entries that could not be looked at.
+type Files = (BTreeMap<PathBuf, Stamp>, Vec<(PathBuf, io::Error)>);
+
 /// The files of a folder that may be payloads. Hidden files and those that
-/// browsers and copying programs are still writing are not.
-fn list(folder: &Path) -> io::Result<BTreeMap<PathBuf, Stamp>> {
-    let mut files = BTreeMap::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().to_lowercase();
-        let unfinished = [".tmp", ".part", ".partial", ".crdownload", ".filepart", "~"];
-        if name.starts_with('.') || unfinished.iter().any(|ending| name.ends_with(ending)) {
-            continue;
-        }
-        match fs::metadata(entry.path()) {
-            Ok(data) if data.is_file() => {
-                files.insert(entry.path(), (data.len(), data.modified().ok()));
+/// browsers and copying programs are still writing are not. One entry that
+/// cannot be read keeps no other back.
+fn list(folder: &Path, recursive: bool, aside: &[PathBuf]) -> io::Result<Files> {
+    let (mut files, mut unreadable) = (BTreeMap::new(), Vec::new());
+    let mut open = vec![(folder.to_path_buf(), 0)];
+    while let Some((folder, depth)) = open.pop() {
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if depth == 0 => return Err(error),
+            Err(error) => {
+                unreadable.push((folder, error));
+                continue;
             }
-            Ok(_) => {}
-            // Moved away meanwhile.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
+        };
+        for entry in entries {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    unreadable.push((folder.clone(), error));
+                    break;
+                }
+            };
+            let name = entry.file_name().to_string_lossy().to_lowercase();
+            let unfinished = [".tmp", ".part", ".partial", ".crdownload", ".filepart", "~"];
+            if name.starts_with('.') || unfinished.iter().any(|ending| name.ends_with(ending)) {
+                continue;
+            }
+            let path = entry.path();
+            match fs::metadata(&path) {
+                Ok(data) if data.is_file() => {
+                    files.insert(path, (data.len(), data.modified().ok()));
+                }
+                // A link to a folder may lead in a circle: it is not followed.
+                Ok(data) if data.is_dir() && recursive && depth < DEEPEST => {
+                    let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+                    if !is_link && !aside.contains(&path) {
+                        open.push((path, depth + 1));
+                    }
+                }
+                Ok(_) => {}
+                // Moved away meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => unreadable.push((path, error)),
+            }
         }
     }
-    Ok(files)
+    Ok((files, unreadable))
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {

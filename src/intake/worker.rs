@@ -1,18 +1,82 @@
-//! Takes due events from the inbox, has them confirmed, and hands them on.
+//! Takes due events from the inbox, has them confirmed, and hands them on to
+//! whoever acts upon them.
 
+use std::any::Any;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt as _;
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::watch;
 
 use super::Clock;
-use super::handler::{Handler, News, Task, Verdict};
 use super::inbox::{Backoff, Claimed, Content, Envelope, Inbox, InboxError, State};
 use super::metrics::{Counter, Metrics};
+use crate::crm::Triggers;
 use crate::esign::{FetchError, Fetcher, Provider, Providers, Verified, confirm};
-use crate::model::{DealId, ProviderName, Secrets, Signature, SignatureEvent};
+use crate::model::{DealId, DocumentKind, ProviderName, Secrets, Signature, SignatureEvent};
+
+/// One delivery, as far as it may be acted upon.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// Who says so.
+    pub provider: ProviderName,
+    /// When it arrived.
+    pub received_at: DateTime<Utc>,
+    /// What it tells.
+    pub news: News,
+    /// What kind of document a person said it is.
+    pub decided: Option<DocumentKind>,
+}
+
+/// What a delivery tells.
+#[derive(Debug, Clone)]
+pub enum News {
+    /// Confirmed events of an e-sign provider.
+    Signatures(Vec<SignatureEvent>),
+    /// Deals that may have been won, as the provider, a CRM, says. A hint: the
+    /// CRM is to be asked.
+    Deals(Vec<DealId>),
+}
+
+/// What became of a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is done, or there was nothing to do.
+    Done,
+    /// It is genuine, and what it means is not certain: it waits, for a person
+    /// or for new facts.
+    Held {
+        /// What is not certain, and what to do.
+        reason: String,
+        /// The deals it names: news of one of them is a reason to look again.
+        deals: Vec<DealId>,
+    },
+    /// It may succeed later, by itself.
+    Again(String),
+    /// A person must mend something first.
+    Never(String),
+}
+
+/// Acts upon events. It may be given the same task again and makes nothing twice.
+#[async_trait(?Send)]
+pub trait Handler {
+    /// Acts upon tasks that are due together; one verdict for each, in their order.
+    async fn hand_over(&self, tasks: &[Task]) -> Vec<Verdict>;
+
+    /// The settings that decide what documents are, in whatever form: when they
+    /// change, what is held is looked at again.
+    fn rules(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// Looks whether something slipped, every few minutes.
+    async fn reconcile(&self);
+}
 
 /// The most events that are handed on together.
 const BATCH: usize = 64;
@@ -30,11 +94,27 @@ const RECONCILE: Duration = Duration::from_secs(5 * 60);
 pub struct Tally {
     /// Worked off.
     pub done: usize,
+    /// Held, until their meaning is certain.
+    pub held: usize,
     /// To be tried again later.
     pub again: usize,
     /// Put aside for a person.
     pub failed: usize,
 }
+
+/// Who may send, as settings and secrets have it now.
+#[derive(Clone)]
+pub struct Connections {
+    /// The e-sign providers with their settings.
+    pub providers: Arc<Providers>,
+    /// The CRMs' webhooks with their settings.
+    pub triggers: Arc<Triggers>,
+    /// The secrets.
+    pub secrets: Secrets,
+}
+
+/// Reads [`Connections`] again; fails with the reason to go on with the old ones.
+pub type Reread = Arc<dyn Fn() -> Result<Connections, String> + Send + Sync>;
 
 /// What a provider's API is reached through, or why it is not.
 type Api = Result<Option<Box<dyn Fetcher>>, FetchError>;
@@ -42,12 +122,28 @@ type Api = Result<Option<Box<dyn Fetcher>>, FetchError>;
 /// Works events off.
 pub struct Worker {
     inbox: Arc<dyn Inbox>,
-    providers: Arc<Providers>,
-    apis: BTreeMap<&'static str, Api>,
+    connections: RefCell<Arc<Open>>,
+    reread: Reread,
     handler: Box<dyn Handler>,
     backoff: Backoff,
     clock: Clock,
     metrics: Arc<Metrics>,
+    /// The rules by which what is held was last looked at; none before the first look.
+    rules: RefCell<Option<Vec<u8>>>,
+}
+
+/// The providers and their APIs for one batch.
+struct Open {
+    connections: Connections,
+    apis: BTreeMap<String, Api>,
+}
+
+impl Open {
+    fn new(connections: Connections) -> Arc<Self> {
+        let api = |provider: &dyn Provider| provider.fetcher(&connections.secrets);
+        let apis = connections.providers.iter().map(|it| (it.name().to_owned(), api(it))).collect();
+        Arc::new(Self { connections, apis })
+    }
 }
 
 impl Worker {
@@ -55,15 +151,34 @@ impl Worker {
     #[must_use]
     pub fn new(
         inbox: Arc<dyn Inbox>,
-        providers: Arc<Providers>,
-        secrets: &Secrets,
+        connections: Connections,
+        reread: Reread,
         handler: Box<dyn Handler>,
         clock: Clock,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let apis =
-            providers.iter().map(|provider| (provider.name(), provider.fetcher(secrets))).collect();
-        Self { inbox, providers, apis, handler, backoff: Backoff::default(), clock, metrics }
+        Self {
+            inbox,
+            connections: RefCell::new(Open::new(connections)),
+            reread,
+            handler,
+            backoff: Backoff::default(),
+            clock,
+            metrics,
+            rules: RefCell::default(),
+        }
+    }
+
+    /// What settings and secrets say now; what cannot be read is said, and the
+    /// old ones are used.
+    fn open(&self) -> Arc<Open> {
+        match (self.reread)() {
+            Ok(connections) => *self.connections.borrow_mut() = Open::new(connections),
+            Err(why) => {
+                tracing::error!(why, "the settings cannot be read; the former ones are used")
+            }
+        }
+        Arc::clone(&self.connections.borrow())
     }
 
     /// Works until `stop` says so: what is in hand then is finished first.
@@ -114,6 +229,7 @@ impl Worker {
                 return Ok(total);
             }
             total.done += tally.done;
+            total.held += tally.held;
             total.again += tally.again;
             total.failed += tally.failed;
         }
@@ -132,9 +248,19 @@ impl Worker {
 
     /// Works off one batch.
     async fn work(&self, stop: Option<&watch::Receiver<bool>>) -> Result<Tally, InboxError> {
+        self.look_at_held(None).await?;
         let mut claimed = self.inbox.claim((self.clock)(), BATCH).await?;
+        if claimed.is_empty() {
+            return Ok(Tally::default());
+        }
+        let open = self.open();
         let read: Vec<Result<Task, Verdict>> = futures_util::stream::iter(&claimed)
-            .map(|event| self.confirmed(&event.envelope))
+            .map(|event| async {
+                let confirmed = AssertUnwindSafe(self.confirmed(&open, &event.envelope));
+                let broke_off =
+                    |panic: Box<dyn Any + Send>| Err(Verdict::Never(broke_off(panic.as_ref())));
+                confirmed.catch_unwind().await.unwrap_or_else(broke_off)
+            })
             .buffered(CONFIRMED_AT_ONCE)
             .collect()
             .await;
@@ -156,16 +282,81 @@ impl Worker {
                 Err(verdict) => verdict,
             });
         }
-        if !tasks.is_empty() {
-            for (index, verdict) in places.into_iter().zip(self.handler.hand_over(&tasks).await) {
-                verdicts[index] = verdict;
-            }
+        for (index, verdict) in places.into_iter().zip(self.hand_over(&tasks).await) {
+            verdicts[index] = verdict;
         }
         let mut tally = Tally::default();
         for (event, verdict) in claimed.iter_mut().zip(verdicts) {
             self.settle(event, verdict, &mut tally).await?;
         }
+        let told: Vec<DealId> = tasks
+            .into_iter()
+            .filter_map(|task| match task.news {
+                News::Deals(ids) => Some(ids),
+                News::Signatures(_) => None,
+            })
+            .flatten()
+            .collect();
+        if !told.is_empty() {
+            self.look_at_held(Some(&told)).await?;
+        }
         Ok(tally)
+    }
+
+    /// Hands tasks on. When that breaks off, each is handed on alone, so that
+    /// only the one at fault fails.
+    async fn hand_over(&self, tasks: &[Task]) -> Vec<Verdict> {
+        if tasks.is_empty() {
+            return Vec::new();
+        }
+        match AssertUnwindSafe(self.handler.hand_over(tasks)).catch_unwind().await {
+            Ok(verdicts) => verdicts,
+            Err(panic) if tasks.len() == 1 => vec![Verdict::Never(broke_off(panic.as_ref()))],
+            Err(_) => {
+                let mut verdicts = Vec::with_capacity(tasks.len());
+                for task in tasks.chunks(1) {
+                    let alone = AssertUnwindSafe(self.handler.hand_over(task)).catch_unwind().await;
+                    verdicts.extend(
+                        alone.unwrap_or_else(|panic| {
+                            vec![Verdict::Never(broke_off(panic.as_ref()))]
+                        }),
+                    );
+                }
+                verdicts
+            }
+        }
+    }
+
+    /// Makes held events due that are to be looked at again: those whose time
+    /// has come, all of them at the start and after the rules have changed, and
+    /// those of deals that were told of.
+    async fn look_at_held(&self, told: Option<&[DealId]>) -> Result<(), InboxError> {
+        let now = (self.clock)();
+        let rules = self.handler.rules();
+        let changed = self.rules.borrow().as_ref() != Some(&rules);
+        for held in self.inbox.list(&[State::Held], now).await? {
+            let is_due = match (&held.envelope, told) {
+                (Ok(envelope), Some(told)) => {
+                    let deals = envelope.held.iter().flat_map(|hold| &hold.deals);
+                    deals.into_iter().any(|deal| told.contains(deal))
+                }
+                (Ok(envelope), None) => changed || envelope.due() <= now,
+                // It is put aside for a person when it is claimed.
+                (Err(_), _) => changed,
+            };
+            if is_due {
+                match self.inbox.retry(&held.name, now, None).await {
+                    // Another process was faster.
+                    Ok(()) | Err(InboxError::Unknown(_) | InboxError::NotHere { .. }) => {}
+                    Err(InboxError::Damaged { place, why }) => {
+                        tracing::error!(place, why, "a held event cannot be read");
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        *self.rules.borrow_mut() = Some(rules);
+        Ok(())
     }
 
     async fn settle(
@@ -181,6 +372,12 @@ impl Worker {
                 tracing::info!(event = %name, "done");
                 tally.done += 1;
                 "done"
+            }
+            Verdict::Held { reason, deals } => {
+                self.inbox.hold(event, now, &reason, deals).await?;
+                tracing::warn!(event = %name, reason, "held; `handoff inbox release` decides it");
+                tally.held += 1;
+                "held"
             }
             Verdict::Again(why) => {
                 match self.inbox.try_later(event, now, &why, &self.backoff).await? {
@@ -209,20 +406,20 @@ impl Worker {
     }
 
     /// The e-sign provider that an event comes from.
-    fn provider(&self, envelope: &Envelope) -> Result<&dyn Provider, Verdict> {
+    fn provider<'a>(open: &'a Open, envelope: &Envelope) -> Result<&'a dyn Provider, Verdict> {
         let name = envelope.provider.as_str();
-        let found = self.providers.by_name(name);
+        let found = open.connections.providers.by_name(name);
         found.ok_or_else(|| Verdict::Never(format!("there is no provider {name}")))
     }
 
     /// What an event says, as far as it may be acted upon.
-    async fn confirmed(&self, envelope: &Envelope) -> Result<Task, Verdict> {
+    async fn confirmed(&self, open: &Open, envelope: &Envelope) -> Result<Task, Verdict> {
         let never = |why: String| Verdict::Never(why);
         let bytes = envelope.body.bytes().map_err(never)?;
         let (provider, events) = match envelope.content {
             Content::Deals => return deals(envelope, &bytes).map_err(never),
             Content::Notification => {
-                let provider = self.provider(envelope)?;
+                let provider = Self::provider(open, envelope)?;
                 let events = provider
                     .parse(&bytes, envelope.content_type.as_deref())
                     .map_err(|error| never(error.to_string()))?;
@@ -231,13 +428,13 @@ impl Worker {
             Content::Signature => {
                 let signature: Signature = serde_json::from_slice(&bytes)
                     .map_err(|error| never(format!("its body is no signature: {error}")))?;
-                (self.provider(envelope)?, vec![SignatureEvent::Completed(signature)])
+                (Self::provider(open, envelope)?, vec![SignatureEvent::Completed(signature)])
             }
         };
         let id = envelope.delivery_id().map_err(never)?;
         // Only what was verified, or was told by the provider's API, gets into the inbox.
         let verified = Verified::vouched(provider, id, events, provider.authenticity());
-        let api = self.apis.get(provider.name());
+        let api = open.apis.get(provider.name());
         let fetcher = api.and_then(|api| api.as_ref().ok()).and_then(Option::as_deref);
         let confirmed = confirm(verified, fetcher).await.map_err(|error| match (error, api) {
             // Why there is nobody to ask says more than that there is nobody.
@@ -250,8 +447,19 @@ impl Worker {
         }
         let provider: ProviderName = confirmed.provider;
         let news = News::Signatures(confirmed.events);
-        Ok(Task { provider, received_at: envelope.received_at, news })
+        let (received_at, decided) = (envelope.received_at, envelope.decided);
+        Ok(Task { provider, received_at, news, decided })
     }
+}
+
+/// What is said of a panic: its own words, for whoever reports it.
+fn broke_off(panic: &(dyn Any + Send)) -> String {
+    let words = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("without words");
+    format!("handoff broke off over it, which is a bug of handoff: {words}")
 }
 
 /// What a CRM's webhook named; whoever hands over asks the CRM.
@@ -259,5 +467,5 @@ fn deals(envelope: &Envelope, bytes: &[u8]) -> Result<Task, String> {
     let ids: Vec<DealId> = serde_json::from_slice(bytes)
         .map_err(|error| format!("its body is no list of deals: {error}"))?;
     let (provider, received_at) = (envelope.provider.clone(), envelope.received_at);
-    Ok(Task { provider, received_at, news: News::Deals(ids) })
+    Ok(Task { provider, received_at, news: News::Deals(ids), decided: None })
 }

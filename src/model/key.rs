@@ -70,6 +70,15 @@ impl Key {
         Self::join(crm.as_str(), normalise_deal_id(crm, id).as_str())
     }
 
+    /// The key of a further handoff of a deal, such as a renewal: the deal's key
+    /// and the document.
+    ///
+    /// # Errors
+    /// As for [`Key::for_deal`].
+    pub fn for_renewal(deal: &Self, document: &DocumentId) -> Result<Self, KeyError> {
+        Self::join(deal.as_str(), document.as_str())
+    }
+
     /// The key of a handoff that has a signed document and no deal.
     ///
     /// # Errors

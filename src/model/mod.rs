@@ -34,4 +34,4 @@ pub use money::{
 pub use population::{Population, Source, Window};
 pub use properties::{Properties, RecordKind};
 pub use secrets::Secrets;
-pub use signature::{DocumentId, ProviderName, Signature, SignatureEvent, Signer};
+pub use signature::{DocumentId, DocumentKind, ProviderName, Signature, SignatureEvent, Signer};

@@ -117,6 +117,54 @@ impl Signature {
     }
 }
 
+/// What a completed document is.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum DocumentKind {
+    /// A contract: it begins the deal's handoff, or amends the one there is.
+    Contract,
+    /// A change to a contract: it is added to the deal's handoff and never begins one.
+    Amendment,
+    /// Nothing for handoff, such as an NDA. It is recorded with the reason.
+    Ignored,
+    /// A contract that begins a handoff of its own although its deal has one, such as a renewal.
+    New,
+}
+
+impl DocumentKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Contract, Self::Amendment, Self::New, Self::Ignored];
+
+    /// As settings and `--as` write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Contract => "contract",
+            Self::Amendment => "amendment",
+            Self::New => "new",
+            Self::Ignored => "ignored",
+        }
+    }
+
+    /// The kind of this name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
 /// What one notification says. One request may hold several.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SignatureEvent {

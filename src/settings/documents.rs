@@ -5,6 +5,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use crate::model::DocumentKind;
 use crate::yaml::Located;
 
 /// One rule for completed documents; the first that applies decides.
@@ -22,31 +23,4 @@ pub struct DocumentRule {
     /// Why, for reports and for whoever looks for the document.
     #[serde(default)]
     pub reason: Option<String>,
-}
-
-/// What a completed document is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DocumentKind {
-    /// A contract: it begins the deal's handoff, or amends the one there is.
-    Contract,
-    /// A change to a contract: it is added to the deal's handoff and never begins one.
-    Amendment,
-    /// Nothing for handoff, such as an NDA. It is recorded with the reason.
-    Ignored,
-    /// A contract that begins a handoff of its own although its deal has one, such as a renewal.
-    New,
-}
-
-impl DocumentKind {
-    /// The word in `handoff.yaml`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Contract => "contract",
-            Self::Amendment => "amendment",
-            Self::Ignored => "ignored",
-            Self::New => "new",
-        }
-    }
 }

@@ -56,16 +56,18 @@ pub fn quoted(text: &str) -> String {
     format!("\"{}\"", shorten(&one_line(text), 60))
 }
 
-/// A folder name's readable part: lower-case ASCII letters, digits and `-`,
-/// at most `most` characters, never empty.
+/// A folder name's readable part: lower-case ASCII letters, digits and `-`, at
+/// most `most` characters. Other scripts are transliterated; `customer` where
+/// nothing is left.
 #[must_use]
 pub fn slug(text: &str, most: usize) -> String {
     let mut slug = String::new();
-    for c in text.nfkd() {
+    let whole: String = text.nfkc().collect();
+    for c in any_ascii::any_ascii(&whole).chars() {
         let c = c.to_ascii_lowercase();
         if c.is_ascii_lowercase() || c.is_ascii_digit() {
             slug.push(c);
-        } else if c.is_ascii() && !slug.is_empty() && !slug.ends_with('-') && c != '\'' {
+        } else if !slug.is_empty() && !slug.ends_with('-') && c != '\'' {
             slug.push('-');
         }
         if slug.len() >= most {

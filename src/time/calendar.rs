@@ -89,6 +89,30 @@ impl Calendar {
         DateTime::<Utc>::MAX_UTC
     }
 
+    /// The latest moment from which so much working time passes until `end`.
+    #[must_use]
+    pub fn before(&self, end: DateTime<Utc>, within: HumanDuration) -> DateTime<Utc> {
+        let seconds = within.in_seconds(self.day_s());
+        // Weeks suffice for all but the strangest calendars.
+        for reach in [Days::new(30), Days::new(400), Days::new(4_000)] {
+            let Some(from) = end.checked_sub_days(reach) else { break };
+            let spans: Vec<_> = self
+                .openings(from)
+                .take_while(|(open, _)| *open < end)
+                .map(|(open, close)| (open.max(from), close.min(end)))
+                .collect();
+            let mut left = seconds;
+            for (open, close) in spans.into_iter().rev() {
+                let length = (close - open).num_seconds().max(0);
+                if left <= length {
+                    return close - TimeDelta::seconds(left);
+                }
+                left -= length;
+            }
+        }
+        DateTime::<Utc>::MIN_UTC
+    }
+
     /// The working seconds between two moments; negative when `end` comes first.
     #[must_use]
     pub fn between(&self, start: DateTime<Utc>, end: DateTime<Utc>) -> i64 {

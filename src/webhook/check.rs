@@ -1,16 +1,19 @@
 //! What is checked the same way at every route before the sender's own proof.
 
 use http::Method;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::rejection::Rejection;
-use super::request::{BODY_LIMIT, Request};
-use super::route::Route;
+use super::route::{BODY_LIMIT, Request, Route};
 use crate::model::Secrets;
 use crate::text;
 
-/// Settings, the presence of a secret, method and size; gives the keys of the
-/// first secret the route names.
+/// Keys of fewer characters can be guessed; one is most often a paste that lost
+/// its rest. Every vendor's own keys are far longer.
+const SHORTEST_KEY: usize = 8;
+
+/// Settings, a usable secret, method and size; gives the keys of the first
+/// secret the route names.
 ///
 /// # Errors
 /// With the first of them that is not as it should be.
@@ -31,6 +34,9 @@ pub fn check(
     if keys.is_empty() {
         return Err(Rejection::NoSecret { provider, secret });
     }
+    if let Some(rejection) = unusable(route, secrets) {
+        return Err(rejection);
+    }
     if request.method != Method::POST {
         return Err(Rejection::WrongMethod { provider });
     }
@@ -47,6 +53,25 @@ pub fn check(
 pub fn lacks(route: &dyn Route, secrets: &Secrets) -> Vec<&'static str> {
     let secret = route.secret_names().first().copied().filter(|name| secrets.list(name).is_empty());
     route.missing_setting().into_iter().chain(secret).collect()
+}
+
+/// Why the secret that is set cannot be used: one of its keys is empty behind
+/// its prefix or too short. Such a route refuses everything.
+#[must_use]
+pub fn unusable(route: &dyn Route, secrets: &Secrets) -> Option<Rejection> {
+    let secret = route.secret_names().first().copied()?;
+    let is_short = |key: &SecretString| {
+        let key = key.expose_secret();
+        let bare = key.strip_prefix("whsec_").or_else(|| key.strip_prefix("whpk_")).unwrap_or(key);
+        bare.chars().count() < SHORTEST_KEY
+    };
+    secrets.list(secret).iter().any(is_short).then(|| Rejection::UnusableSecret {
+        secret,
+        why: format!(
+            "a key in it has fewer than {SHORTEST_KEY} characters; copy the whole key that {} shows",
+            route.title()
+        ),
+    })
 }
 
 /// That the body claims to be of this type, such as `application/json`, or of

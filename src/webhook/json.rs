@@ -4,9 +4,11 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::malformed::Malformed;
+use super::rejection::Malformed;
 
-/// The body as JSON, a byte order mark at its start allowed.
+/// The body as JSON, a byte order mark at its start allowed. Half of a
+/// surrogate pair, which senders leave when they cut a text in the middle of an
+/// emoji, is read as the replacement character.
 ///
 /// # Errors
 /// When it is empty, cut off or no JSON.
@@ -15,7 +17,14 @@ pub fn read(body: &[u8]) -> Result<Value, Malformed> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Err(Malformed::Empty);
     }
-    serde_json::from_slice(body).map_err(|error| {
+    let whole = match serde_json::from_slice(body) {
+        Err(_) => match with_whole_surrogates(body) {
+            Some(mended) => serde_json::from_slice(&mended),
+            None => serde_json::from_slice(body),
+        },
+        whole => whole,
+    };
+    whole.map_err(|error| {
         let (line, column) = (error.line(), error.column());
         if error.is_eof() {
             return Malformed::Truncated { line, column };
@@ -24,6 +33,34 @@ pub fn read(body: &[u8]) -> Result<Value, Malformed> {
         let why = why.split(" at line ").next().unwrap_or_default().to_owned();
         Malformed::NotJson { line, column, why }
     })
+}
+
+/// The body with each lone surrogate escape as `\ufffd`; nothing when there is
+/// none. The length stays, and so do the places in messages.
+fn with_whole_surrogates(body: &[u8]) -> Option<Vec<u8>> {
+    let unit = |at: usize| {
+        let escape = body.get(at..at + 6)?.strip_prefix(b"\\u")?;
+        u16::from_str_radix(std::str::from_utf8(escape).ok()?, 16).ok()
+    };
+    let mut mended = None;
+    let mut at = 0;
+    while at < body.len() {
+        if body[at] != b'\\' {
+            at += 1;
+            continue;
+        }
+        match (unit(at), unit(at + 6)) {
+            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => at += 12,
+            (Some(0xD800..=0xDFFF), _) => {
+                let body = mended.get_or_insert_with(|| body.to_vec());
+                body[at..at + 6].copy_from_slice(b"\\ufffd");
+                at += 6;
+            }
+            // Skips the escaped character, so that `\\ud800` stays as it is.
+            _ => at += 2,
+        }
+    }
+    mended
 }
 
 /// The text at a path of keys, trimmed, `None` when empty.
@@ -59,14 +96,15 @@ pub fn word(text: &str) -> String {
     crate::text::shorten(&crate::text::one_line(text), 60)
 }
 
-/// A point in time: RFC 3339 with any number of fraction digits, or Unix
-/// seconds as a number or as text.
+/// A point in time: RFC 3339 with any number of fraction digits, or Unix time
+/// as a number or as text, in seconds, or in milliseconds where seconds would
+/// lie beyond the year 5000.
 pub fn time(value: &Value) -> Option<DateTime<Utc>> {
     match value {
         Value::String(text) => {
             let text = text.trim();
             match text.parse::<i64>() {
-                Ok(seconds) => DateTime::from_timestamp(seconds, 0),
+                Ok(number) => unix(number),
                 Err(_) => DateTime::parse_from_rfc3339(text)
                     // Adobe documents an offset without a colon.
                     .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"))
@@ -74,8 +112,16 @@ pub fn time(value: &Value) -> Option<DateTime<Utc>> {
                     .map(|time| time.with_timezone(&Utc)),
             }
         }
-        Value::Number(number) => DateTime::from_timestamp(number.as_i64()?, 0),
+        Value::Number(number) => unix(number.as_i64()?),
         _ => None,
+    }
+}
+
+fn unix(number: i64) -> Option<DateTime<Utc>> {
+    if number.abs() < 100_000_000_000 {
+        DateTime::from_timestamp(number, 0)
+    } else {
+        DateTime::from_timestamp_millis(number)
     }
 }
 

@@ -1,8 +1,6 @@
-//! Why a webhook request is not accepted.
+//! Why a webhook request is not accepted, and why a body is not understood.
 
 use chrono::{DateTime, Utc};
-
-use super::malformed::Malformed;
 
 /// Why a request was refused. The words are for the log of whoever runs
 /// `handoff`, and hold neither secret nor signature.
@@ -63,6 +61,18 @@ pub enum Rejection {
         what: &'static str,
         /// The secret's name.
         secret: &'static str,
+        /// The provider's title.
+        provider: &'static str,
+    },
+    /// It carries something where the proof should be that is none.
+    #[error(
+        "the {what} is not {expected}; see that nothing between {provider} and here rewrites or shortens it"
+    )]
+    MalformedSignature {
+        /// What was to be compared.
+        what: &'static str,
+        /// What it should be, such as `base64`.
+        expected: &'static str,
         /// The provider's title.
         provider: &'static str,
     },
@@ -129,6 +139,7 @@ impl Rejection {
             Self::NotConnected { .. } => 404,
             Self::Unsigned { .. }
             | Self::BadSignature { .. }
+            | Self::MalformedSignature { .. }
             | Self::OtherAccount { .. }
             | Self::Stale { .. } => 401,
             Self::WrongMethod { .. } => 405,
@@ -148,6 +159,7 @@ impl Rejection {
             Self::UnusableSecret { .. } => "unusable_secret",
             Self::Unsigned { .. } => "unsigned",
             Self::BadSignature { .. } => "bad_signature",
+            Self::MalformedSignature { .. } => "malformed_signature",
             Self::OtherAccount { .. } => "other_account",
             Self::Stale { .. } => "stale",
             Self::WrongMethod { .. } => "wrong_method",
@@ -156,4 +168,76 @@ impl Rejection {
             Self::Malformed(_) => "malformed",
         }
     }
+}
+
+/// Why a body is no notification that can be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// Nothing at all.
+    #[error("the payload is empty; save the provider's request body to the file, byte for byte")]
+    Empty,
+    /// The JSON ends in the middle.
+    #[error("the JSON is cut off at line {line}, column {column}; save the whole request body")]
+    Truncated {
+        /// The line.
+        line: usize,
+        /// The column.
+        column: usize,
+    },
+    /// Not JSON.
+    #[error("this is not JSON: {why} at line {line}, column {column}")]
+    NotJson {
+        /// The line.
+        line: usize,
+        /// The column.
+        column: usize,
+        /// The reader's words.
+        why: String,
+    },
+    /// Not XML, or XML that is not taken.
+    #[error("this XML is not accepted: {why}, at byte {at}")]
+    NotXml {
+        /// How many bytes were read before.
+        at: u64,
+        /// What is wrong.
+        why: String,
+    },
+    /// A form that cannot be taken apart.
+    #[error(
+        "the form could not be read: {why}; {provider} puts its JSON into the form field \"json\""
+    )]
+    BadForm {
+        /// The provider's title.
+        provider: &'static str,
+        /// What is wrong.
+        why: String,
+    },
+    /// JSON of another shape than this provider's.
+    #[error("this is not a notification of {provider}: {why}")]
+    NotMine {
+        /// The provider's title.
+        provider: &'static str,
+        /// What is missing or different.
+        why: String,
+    },
+    /// A field without which nothing can be done.
+    #[error(
+        "{provider}: the notification has no {field}, without which the document cannot be told"
+    )]
+    Missing {
+        /// The provider's title.
+        provider: &'static str,
+        /// The field's path.
+        field: &'static str,
+    },
+    /// An older form that is refused.
+    #[error("{provider}: {what}; {help}")]
+    Legacy {
+        /// The provider's title.
+        provider: &'static str,
+        /// What came.
+        what: &'static str,
+        /// What to switch to.
+        help: &'static str,
+    },
 }

@@ -1,8 +1,40 @@
-//! What every sender of webhooks has in common.
+//! A webhook's route: the request as it came, what every sender has in common,
+//! and the answer.
 
-use super::answer::Answer;
+use http::{HeaderMap, Method};
+
 use super::rejection::Rejection;
-use super::request::Request;
+
+/// The largest body any notification may have. One megabyte is ample without
+/// documents inside, and documents are never wanted here.
+pub const BODY_LIMIT: usize = 1024 * 1024;
+
+/// One webhook request as it came, before anything about it is believed.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// The method.
+    pub method: &'a Method,
+    /// The headers.
+    pub headers: &'a HeaderMap,
+    /// The query without its `?`. It may hold a signature: keep it out of logs.
+    pub query: Option<&'a str>,
+    /// The body, byte for byte.
+    pub body: &'a [u8],
+}
+
+impl<'a> Request<'a> {
+    /// A header's first value, trimmed, when it is text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&'a str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim)
+    }
+
+    /// The content type with its parameters.
+    #[must_use]
+    pub fn content_type(&self) -> Option<&'a str> {
+        self.header("content-type")
+    }
+}
 
 /// The route of one sender: its names, what it needs, how it is answered. What
 /// it tells of is the matter of the room that makes the route.
@@ -20,7 +52,7 @@ pub trait Route: Send + Sync {
 
     /// The secrets that verify its requests, the needed one first. Without it
     /// every request is refused.
-    fn secret_names(&self) -> &'static [&'static str];
+    fn secret_names(&self) -> &[&'static str];
 
     /// The setting of `handoff.yaml`, such as `crm.hubspot.webhook.url`, that
     /// is needed and not there. Without it every request is refused.
@@ -38,5 +70,67 @@ pub trait Route: Send + Sync {
     /// take as "unsubscribe".
     fn rejected(&self, rejection: &Rejection) -> Answer {
         Answer::refusal(rejection)
+    }
+}
+
+/// One answer: status, content type, headers, body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The content type.
+    pub content_type: &'static str,
+    /// Further headers, such as Adobe's echo of the client id.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: String,
+}
+
+impl Answer {
+    /// A plain success.
+    #[must_use]
+    pub fn ok() -> Self {
+        Self::text(200, "received\n")
+    }
+
+    /// A plain text.
+    #[must_use]
+    pub fn text(status: u16, body: impl Into<String>) -> Self {
+        Self {
+            status,
+            content_type: "text/plain; charset=utf-8",
+            headers: Vec::new(),
+            body: body.into(),
+        }
+    }
+
+    /// The answer to a request that was rejected. It says as much as a
+    /// stranger may know; the log says the rest.
+    #[must_use]
+    pub fn refusal(rejection: &Rejection) -> Self {
+        let text = match rejection {
+            Rejection::NoSecret { .. }
+            | Rejection::UnusableSecret { .. }
+            | Rejection::NoSetting { .. } => "this webhook is not configured yet\n",
+            Rejection::NotConnected { .. } => "this sender is not the one that is connected here\n",
+            Rejection::Unsigned { .. }
+            | Rejection::BadSignature { .. }
+            | Rejection::MalformedSignature { .. }
+            | Rejection::OtherAccount { .. }
+            | Rejection::Stale { .. } => "not accepted\n",
+            Rejection::WrongMethod { .. } => "send a POST request\n",
+            Rejection::WrongContentType { .. } => "this content type is not expected here\n",
+            Rejection::TooLarge { .. } => "the body is too large\n",
+            Rejection::Malformed(_) => "the body could not be read\n",
+        };
+        Self::text(rejection.status(), text)
+    }
+
+    /// The answer when an accepted event could not be stored: come again.
+    #[must_use]
+    pub fn try_again() -> Self {
+        let mut answer = Self::text(503, "not stored; please send it again\n");
+        answer.headers.push(("retry-after", "60".to_owned()));
+        answer
     }
 }

@@ -71,19 +71,22 @@ fn month_in(folder: &str) -> Option<&str> {
 /// Whether a timeline has this event: a delivery is made once by each sink,
 /// whoever made it; anything else may happen again at another time.
 fn is_recorded(timeline: &Timeline, event: &Event) -> bool {
-    let delivery = matches!(
-        event.event,
+    let events = answered_part(event.event, &event.via, &timeline.events);
+    let events = events.unwrap_or(&timeline.events);
+    let is_same = |other: &Event| match event.event {
         EventKind::TaskOpened
-            | EventKind::Notified
-            | EventKind::Emailed
-            | EventKind::ProjectStarted
-            | EventKind::Welcomed
-            | EventKind::CrmUpdated
-            | EventKind::RepTold
-            | EventKind::CsmTold
-    );
-    let events = answered_part(event.event, &timeline.events).unwrap_or(&timeline.events);
+        | EventKind::Notified
+        | EventKind::Emailed
+        | EventKind::ProjectStarted
+        | EventKind::Welcomed
+        | EventKind::CrmUpdated
+        | EventKind::RepTold => true,
+        // What follows the brief is made again when the brief is another.
+        EventKind::CsmTold => other.brief == event.brief,
+        EventKind::Reminded | EventKind::Escalated => other.reference == event.reference,
+        _ => false,
+    };
     events.iter().any(|other| {
-        other == event || (delivery && other.event == event.event && other.via == event.via)
+        other == event || (other.event == event.event && other.via == event.via && is_same(other))
     })
 }

@@ -124,7 +124,7 @@ pub fn audit(
 #[must_use]
 pub fn company_zone(config: &Config) -> Option<chrono_tz::Tz> {
     let own = Some(config.timezone).filter(|zone| *zone != chrono_tz::Tz::UTC);
-    own.or_else(|| config.crm.file.as_ref()?.zone())
+    own.or_else(|| config.crm.file()?.zone())
 }
 
 /// What the expressions of `scope:` see.

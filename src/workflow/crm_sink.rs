@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 
 use crate::brief::{EventKind, View};
-use crate::crm::{ClosedWonUpdate, Crm, CrmError};
+use crate::crm::{ClosedWonUpdate, Crm, CrmError, Signed};
 use crate::deliver::{DeliveryError, Handoff, Mark, Sink};
 
 /// Keeps the CRM at Closed Won after a signature. Doing it twice changes
@@ -54,7 +54,9 @@ impl Sink for CrmSink {
             return Err(no("the brief has no time of signature".to_owned(), "sign it again"));
         };
         let url = handoff.url.as_deref();
-        let done = self.crm.mark_closed_won(&id, signed_at, url).await.map_err(failure)?;
+        // A handoff is made of contracts only.
+        let signed = Signed { id: &id, signed_at, brief_url: url, is_contract: true };
+        let done = self.crm.mark_closed_won(&signed).await.map_err(failure)?;
         let remark = match done {
             ClosedWonUpdate::Updated => None,
             ClosedWonUpdate::AlreadyWon => Some("it was won already".to_owned()),

@@ -3,16 +3,20 @@
 use chrono::{DateTime, Utc};
 
 use super::WorkflowError;
+use crate::brief::DecidedBy;
 use crate::crm::{Crm, CrmError};
 use crate::model::{
-    Deal, DealId, DealRef, Key, Outcome, ProviderName, Signature, normalise_deal_id,
+    Deal, DealId, DealRef, DocumentKind, Key, Money, Outcome, ProviderName, Signature,
+    normalise_deal_id,
 };
 
 /// Where a handoff begins.
 #[derive(Debug, Clone)]
 pub enum DealSource {
-    /// A signed document.
+    /// A document that a person says is a contract.
     Signature(Box<Signature>),
+    /// A document for one of its deals, as [`super::look_at_document`] found it.
+    Found(Box<Found>),
     /// A deal that the CRM says is won, without an e-signature.
     Deal(DealId),
     /// The same, read from the CRM a moment ago.
@@ -28,6 +32,12 @@ pub struct Found {
     pub deal: Option<Deal>,
     /// The signature; for a deal without one, on the CRM's word.
     pub signature: Signature,
+    /// What the document is for the deal.
+    pub kind: DocumentKind,
+    /// What decided that; nothing for a deal without a document.
+    pub decided_by: Option<DecidedBy>,
+    /// Whether the CRM has the deal: not one that only the document names.
+    pub is_known: bool,
     /// What a person should know.
     pub remarks: Vec<String>,
 }
@@ -53,7 +63,12 @@ pub async fn find_deal(
     now: DateTime<Utc>,
 ) -> Result<Found, WorkflowError> {
     match source {
-        DealSource::Signature(signature) => of_signature(*signature, crm).await,
+        DealSource::Signature(signature) => {
+            let mut found = of_signature(*signature, crm).await?;
+            found.decided_by = Some(DecidedBy::Person);
+            Ok(found)
+        }
+        DealSource::Found(found) => Ok(*found),
         DealSource::Deal(id) => {
             let crm = crm.ok_or(WorkflowError::NoCrm)?;
             on_the_crms_word(crm, crm.deal(&id, None).await?, now)
@@ -75,6 +90,7 @@ pub(super) async fn find_draft_deal(
     let connected = || crm.ok_or(WorkflowError::NoCrm);
     let (crm, deal) = match source {
         DealSource::Signature(signature) => return of_signature(*signature, crm).await,
+        DealSource::Found(found) => return Ok(*found),
         DealSource::Deal(id) => (connected()?, connected()?.deal(&id, None).await?),
         DealSource::Read(deal) => (connected()?, *deal),
     };
@@ -93,7 +109,7 @@ pub(super) async fn find_draft_deal(
         Outcome::Open | Outcome::Unknown => {}
     }
     let signature = on_its_word(crm, &deal, None);
-    Ok(Found { key, deal: Some(deal), signature, remarks })
+    Ok(Found::on_its_word(key, deal, signature, remarks))
 }
 
 /// What stands for a document where there is none.
@@ -102,12 +118,49 @@ fn on_its_word(crm: &dyn Crm, deal: &Deal, signed_at: Option<DateTime<Utc>>) -> 
     Signature { signed_at, ..Signature::new(ProviderName::new(crm.name().as_str()), document_id) }
 }
 
+/// The first deal that a document names, else the document alone.
 async fn of_signature(signature: Signature, crm: Option<&dyn Crm>) -> Result<Found, WorkflowError> {
+    let mut found = of_document(&signature, crm).await?;
+    Ok(found.remove(0))
+}
+
+/// A document once for each deal that it names in the connected CRM; once,
+/// without a deal, where it names none. Never empty.
+///
+/// # Errors
+/// When the CRM cannot be asked, or an id gives no key.
+pub(super) async fn of_document(
+    signature: &Signature,
+    crm: Option<&dyn Crm>,
+) -> Result<Vec<Found>, WorkflowError> {
     let mut remarks = signature.remarks.clone();
-    let Some(reference) = choose(&signature, crm, &mut remarks) else {
+    let references = references(signature, crm, &mut remarks);
+    if references.is_empty() {
         let key = Key::for_document(&signature.provider, &signature.document_id)?;
-        return Ok(Found { key, deal: None, signature, remarks });
-    };
+        return Ok(vec![Found::of_document(key, None, signature, remarks)]);
+    }
+    let mut all: Vec<Found> = Vec::new();
+    for reference in &references {
+        let found = of_reference(signature, reference, crm, remarks.clone()).await?;
+        // Two ids may be one deal, after a merge.
+        if !all.iter().any(|other| other.key == found.key) {
+            all.push(found);
+        }
+    }
+    if all.len() > 1 {
+        let names: Vec<String> = references.iter().map(|it| it.id.to_string()).collect();
+        let remark = format!("the document names the deals {}", names.join(", "));
+        all.iter_mut().for_each(|found| found.remarks.push(remark.clone()));
+    }
+    Ok(all)
+}
+
+async fn of_reference(
+    signature: &Signature,
+    reference: &DealRef,
+    crm: Option<&dyn Crm>,
+    mut remarks: Vec<String>,
+) -> Result<Found, WorkflowError> {
     let (Some(crm), Some(name)) =
         (crm, crm.map(|crm| crm.name().clone()).or_else(|| reference.crm.clone()))
     else {
@@ -116,20 +169,24 @@ async fn of_signature(signature: Signature, crm: Option<&dyn Crm>) -> Result<Fou
             let key = Key::for_document(&signature.provider, &signature.document_id)?;
             remarks
                 .push(format!("the document names deal {} and no CRM is configured", reference.id));
-            return Ok(Found { key, deal: None, signature, remarks });
+            return Ok(Found::of_document(key, None, signature, remarks));
         };
         let id = normalise_deal_id(&name, &reference.id);
         let key = Key::for_deal(&name, &id)?;
-        return Ok(Found { key, deal: Some(Deal::new(name, id)), signature, remarks });
+        return Ok(Found::of_document(key, Some(Deal::new(name, id)), signature, remarks));
     };
-    let deal = match crm.deal(&reference.id, Some(&signature)).await {
+    let deal = match crm.deal(&reference.id, Some(signature)).await {
         Ok(deal) => deal,
         Err(CrmError::NotFound { help, .. }) => {
+            let id = normalise_deal_id(&name, &reference.id);
             remarks.push(format!(
                 "{name} has no deal {} (yet); the brief holds what the document says. {help}",
                 reference.id
             ));
-            Deal::new(name.clone(), normalise_deal_id(&name, &reference.id))
+            let key = Key::for_deal(&name, &id)?;
+            let deal = Some(Deal::new(name, id));
+            let found = Found::of_document(key, deal, signature, remarks);
+            return Ok(Found { is_known: false, ..found });
         }
         Err(error) => return Err(error.into()),
     };
@@ -143,20 +200,62 @@ async fn of_signature(signature: Signature, crm: Option<&dyn Crm>) -> Result<Fou
         )),
         Outcome::Won | Outcome::Open | Outcome::Unknown => {}
     }
+    if let (Some(total), Some(amount)) = (&signature.total, &deal.amount)
+        && differ(total, amount)
+    {
+        remarks.push(format!(
+            "the document's total is {}, and {name} says deal {} has the amount {}",
+            shown(total),
+            deal.id,
+            shown(amount)
+        ));
+    }
     let key = Key::for_deal(&name, &deal.id)?;
-    Ok(Found { key, deal: Some(deal), signature, remarks })
+    Ok(Found::of_document(key, Some(deal), signature, remarks))
 }
 
-/// The reference that fits the connected CRM, else the first.
-pub(super) fn choose(
+/// Whether two amounts differ; one without a currency is of whichever one.
+fn differ(one: &Money, other: &Money) -> bool {
+    let currencies = one.currency.as_ref().zip(other.currency.as_ref());
+    one.amount != other.amount || currencies.is_some_and(|(one, other)| one != other)
+}
+
+fn shown(money: &Money) -> String {
+    format!("{} {}", money.currency.as_deref().unwrap_or_default(), money.amount).trim().to_owned()
+}
+
+impl Found {
+    pub(super) fn of_document(
+        key: Key,
+        deal: Option<Deal>,
+        signature: &Signature,
+        remarks: Vec<String>,
+    ) -> Self {
+        let (kind, signature) = (DocumentKind::Contract, signature.clone());
+        Self { key, deal, signature, kind, decided_by: None, is_known: true, remarks }
+    }
+
+    fn on_its_word(key: Key, deal: Deal, signature: Signature, remarks: Vec<String>) -> Self {
+        Self { deal: Some(deal), ..Self::of_document(key, None, &signature, remarks) }
+    }
+}
+
+/// The references that fit the connected CRM, else the first one.
+pub(super) fn references(
     signature: &Signature,
     crm: Option<&dyn Crm>,
     remarks: &mut Vec<String>,
-) -> Option<DealRef> {
-    let Some(crm) = crm else { return signature.deal_refs.first().cloned() };
+) -> Vec<DealRef> {
+    let Some(crm) = crm else { return signature.deal_refs.first().cloned().into_iter().collect() };
     let fits = |reference: &&DealRef| reference.crm.as_ref().is_none_or(|name| name == crm.name());
-    let chosen = signature.deal_refs.iter().find(fits).cloned();
-    if chosen.is_none() {
+    let mut chosen: Vec<DealRef> = Vec::new();
+    for reference in signature.deal_refs.iter().filter(fits) {
+        let id = normalise_deal_id(crm.name(), &reference.id);
+        if !chosen.iter().any(|other| normalise_deal_id(crm.name(), &other.id) == id) {
+            chosen.push(reference.clone());
+        }
+    }
+    if chosen.is_empty() {
         match signature.deal_refs.first() {
             Some(other) => remarks.push(format!(
                 "the document names deal {} of {}, and {} is connected: the brief holds what the document says",
@@ -188,5 +287,5 @@ fn on_the_crms_word(crm: &dyn Crm, deal: Deal, now: DateTime<Utc>) -> Result<Fou
         ));
     }
     let signature = on_its_word(crm, &deal, Some(deal.closed_won_at.unwrap_or(now)));
-    Ok(Found { key, deal: Some(deal), signature, remarks })
+    Ok(Found::on_its_word(key, deal, signature, remarks))
 }

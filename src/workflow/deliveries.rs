@@ -1,9 +1,14 @@
 //! Reconciling: every signed brief gets all its deliveries.
 
-use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use super::assign;
 use super::delivery_lock::DeliveryLock;
 use super::recording::Recording;
+use super::reminders;
 use super::store::{Stored, version};
 use super::{Context, Remarks, WorkflowError, pending_pull_request};
 use crate::brief::{
@@ -11,6 +16,7 @@ use crate::brief::{
 };
 use crate::deliver::{
     self, Backoff, Circumstances, DeliveryResult, Handoff, Missing, Plan, State, WantedDelivery,
+    is_change, is_told,
 };
 use crate::http::Schedule;
 use crate::ledger::month_for;
@@ -96,10 +102,14 @@ pub async fn deliver(
     };
     let folder = stored.folder.clone();
     let recording = Recording::new(context, key, &folder);
+    let mut remarks = Remarks::default();
     let unsettled = if dry_run { None } else { recording.settle(&stored.timeline)? };
     // What just turned out to be unclear is asked for again by a person who knows.
     let at_once = at_once && unsettled.is_none();
     stored.timeline = unsettled.unwrap_or(stored.timeline);
+    if !dry_run && let Some(timeline) = assign::notice(context, key, &stored, &mut remarks)? {
+        stored.timeline = timeline;
+    }
     let wanted: Vec<WantedDelivery> =
         context.sinks.iter().map(|sink| WantedDelivery::from_sink(sink.as_ref())).collect();
     let circumstances = Circumstances {
@@ -107,6 +117,7 @@ pub async fn deliver(
         backoff: Backoff::default(),
         at_once,
         since: context.config.deliver.since,
+        brief_blob: stored.brief_blob.clone(),
     };
     let plan = deliver::plan(&wanted, &stored.timeline, &circumstances);
     let mut delivered = Delivered {
@@ -114,7 +125,7 @@ pub async fn deliver(
         would: Vec::new(),
         results: Vec::new(),
         timeline: stored.timeline.clone(),
-        remarks: Remarks::default(),
+        remarks,
         plan,
     };
     let Some(handoff) = handoff_of(context, key, &stored)? else { return Ok(delivered) };
@@ -128,7 +139,12 @@ pub async fn deliver(
         })
         .map(|sink| sink.describe(&handoff))
         .collect();
-    if dry_run || delivered.plan.is_idle() {
+    let reminders =
+        reminders::due(context, &stored, &handoff, at_once, &mut delivered.remarks).await;
+    delivered.would.extend(
+        reminders.iter().map(|sink| format!("remind through {}: {}", sink.via(), sink.subject())),
+    );
+    if dry_run || (delivered.plan.is_idle() && reminders.is_empty()) {
         return Ok(delivered);
     }
     if stored.branch.is_some() {
@@ -144,6 +160,10 @@ pub async fn deliver(
         &recording,
     )
     .await;
+    // What failed to be recorded above ends here, too.
+    if !recording.has_failed() {
+        delivered.results.extend(reminders::send(&reminders, &handoff, &recording).await?);
+    }
     if let Some(timeline) = recording.finish(&mut delivered.remarks)? {
         delivered.timeline = timeline;
     }
@@ -177,6 +197,7 @@ pub fn handoff_of(
 ) -> Result<Option<Handoff>, WorkflowError> {
     let Some(brief) = &stored.brief else { return Ok(None) };
     let missing = Completeness::of(&context.schema, brief.json()).missing;
+    let told = told(context, stored);
     Ok(Some(Handoff {
         key: key.clone(),
         folder: stored.folder.clone(),
@@ -185,18 +206,45 @@ pub fn handoff_of(
         brief: brief.json().clone(),
         timeline: stored.timeline.clone(),
         missing: missing.into_iter().map(gap).collect(),
-        changes: changes(context, stored),
+        changes: changes(context, stored, told.as_ref()),
+        told,
+        brief_blob: stored.brief_blob.clone(),
         url: pending_pull_request::web_url(context, stored),
         commit: tip_of(context, stored)?.map_or_else(String::new, |id| id.to_string()),
     }))
 }
 
-/// What changed between the version that the CSM returned and the present one.
-fn changes(context: &Context, stored: &Stored) -> Vec<ChangedAnswer> {
-    let returned = stored.timeline.last(EventKind::Returned);
-    let before = returned.and_then(|event| event.brief.as_deref());
-    let before = before.and_then(|blob| version(context, blob));
-    match (&before, &stored.brief) {
+/// The brief as it was when people were last told of it: the oldest of what
+/// the sinks know, else as it was before it last changed.
+fn told(context: &Context, stored: &Stored) -> Option<Value> {
+    let events = &stored.timeline.events;
+    let mut last: BTreeMap<&str, (usize, &str)> = BTreeMap::new();
+    for (index, event) in events.iter().enumerate().filter(|(_, it)| is_told(it.event)) {
+        if let Some(blob) = event.brief.as_deref() {
+            last.insert(&event.via, (index, blob));
+        }
+    }
+    let known = last.into_values().min().map(|(_, blob)| blob);
+    let before_change = || {
+        let at = events.iter().rposition(|it| is_change(it.event))?;
+        events.get(..at)?.iter().rev().find_map(|it| it.brief.as_deref())
+    };
+    let blob = known.or_else(before_change)?;
+    match (&stored.brief, &stored.brief_blob) {
+        (Some(brief), Some(now)) if now == blob => Some(brief.json().clone()),
+        _ => version(context, blob),
+    }
+}
+
+/// The answers that are others than people were told; of one that came again,
+/// others than the CSM returned.
+fn changes(context: &Context, stored: &Stored, told: Option<&Value>) -> Vec<ChangedAnswer> {
+    let events = &stored.timeline.events;
+    let change = events.iter().rev().find(|it| is_change(it.event)).map(|it| it.event);
+    let returned = stored.timeline.last(EventKind::Returned).and_then(|it| it.brief.as_deref());
+    let returned = returned.filter(|_| change.is_none_or(|it| it == EventKind::Resubmitted));
+    let returned = returned.and_then(|blob| version(context, blob));
+    match (returned.as_ref().or(told), &stored.brief) {
         (Some(before), Some(now)) => changed_answers(&context.schema, before, now.json()),
         _ => Vec::new(),
     }

@@ -1,10 +1,10 @@
 //! One deliverer at a time for a handoff in this clone: between looking and
 //! recording nobody else may make the same delivery.
 
-use std::fs::{File, OpenOptions, TryLockError};
 use std::time::Duration;
 
 use super::{Context, WorkflowError};
+use crate::disk::{self, Access, FileLock};
 use crate::model::Key;
 
 /// So many handoffs can be delivered at once; a fixed number, so that the
@@ -16,7 +16,7 @@ const PATIENCE: u32 = 20 * 60 * 10;
 
 /// The right to deliver a handoff; the system takes it back when the process ends.
 pub(super) struct DeliveryLock {
-    _file: File,
+    _lock: FileLock,
 }
 
 impl DeliveryLock {
@@ -30,18 +30,11 @@ impl DeliveryLock {
             % TURNS;
         let path = folder.join(format!("deliver-{turn:02}.lock"));
         let failed = |error: &std::io::Error| WorkflowError::file(&path, error);
-        std::fs::create_dir_all(&folder).map_err(|error| failed(&error))?;
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(|error| failed(&error))?;
+        disk::make_folder(&folder, Access::Shared).map_err(|error| failed(&error))?;
         for _ in 0..PATIENCE {
-            match file.try_lock() {
-                Ok(()) => return Ok(Self { _file: file }),
-                Err(TryLockError::WouldBlock) => tokio::time::sleep(PAUSE).await,
-                Err(TryLockError::Error(error)) => return Err(failed(&error)),
+            match FileLock::try_take(&path).map_err(|error| failed(&error))? {
+                Some(lock) => return Ok(Self { _lock: lock }),
+                None => tokio::time::sleep(PAUSE).await,
             }
         }
         Err(WorkflowError::DoesNotFit {

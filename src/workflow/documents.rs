@@ -1,12 +1,218 @@
-//! Which documents the ledger has handed over.
+//! What a completed document is: a contract, an amendment, nothing for us, or
+//! not certain. One decision for `serve`, `watch`, `catch-up`, `sign`, drafts and
+//! `audit --signatures`. Also which documents the ledger has handed over.
 
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use serde::Serialize;
 
+use super::audit::exclusion;
+use super::deal::{Found, of_document};
 use super::{Context, Horizon, WorkflowError, keys_within};
-use crate::brief::EventKind;
-use crate::model::{DocumentId, Evidence, Gap, ProviderName};
+use crate::brief::{DecidedBy, EventKind};
+use crate::config::{Config, TestDocuments};
+use crate::model::{
+    Company, Contact, Deal, DealId, DocumentId, DocumentKind, Evidence, Gap, LineItem, Outcome,
+    ProviderName, Signature,
+};
+
+/// What a completed document is for one deal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// It is handed over, as this kind; never [`DocumentKind::Ignored`].
+    Counts(DocumentKind, DecidedBy),
+    /// It is nothing for us.
+    Ignored {
+        /// Why.
+        reason: String,
+    },
+    /// Nothing decides what it is.
+    Held {
+        /// What is missing, and what to do.
+        reason: String,
+    },
+}
+
+/// What an expression under `documents` reads.
+#[derive(Serialize)]
+struct Input<'a> {
+    signature: &'a Signature,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deal: Option<&'a Deal>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    company: Option<&'a Company>,
+    contacts: &'a [Contact],
+    line_items: &'a [LineItem],
+}
+
+/// Decides what a document is: what a person said, then whether it is a test,
+/// the scope of its deal, the rules under `documents:`; what none of them
+/// decides is a contract if the deal is won or the document has a total above
+/// zero, else it is held. `deal` is nothing where the CRM does not have it.
+#[must_use]
+pub fn decide(
+    config: &Config,
+    signature: &Signature,
+    deal: Option<&Deal>,
+    person: Option<DocumentKind>,
+) -> Decision {
+    match person {
+        Some(DocumentKind::Ignored) => {
+            return Decision::Ignored { reason: "a person said so".to_owned() };
+        }
+        Some(kind) => return Decision::Counts(kind, DecidedBy::Person),
+        None => {}
+    }
+    if signature.test && config.test_documents != TestDocuments::Accept {
+        let reason = format!(
+            "it is a test document of {}; `test_documents: accept` in handoff.yaml would take it",
+            signature.provider
+        );
+        return Decision::Ignored { reason };
+    }
+    match deal.map(|deal| exclusion(config, deal)) {
+        Some(Ok(Some(reason))) => {
+            return Decision::Ignored { reason: format!("its deal is out of scope: {reason}") };
+        }
+        Some(Err(gap)) => return Decision::Held { reason: format!("{}: {}", gap.what, gap.why) },
+        Some(Ok(None)) | None => {}
+    }
+    let input = Input {
+        signature,
+        deal,
+        company: deal.and_then(|deal| deal.company.as_ref()),
+        contacts: deal.map_or(&[], |deal| deal.contacts.as_slice()),
+        line_items: deal.map_or(&[], |deal| deal.line_items.as_slice()),
+    };
+    for rule in &config.documents {
+        match rule.when.is_true(&input) {
+            Ok(false) => {}
+            Ok(true) if rule.is == DocumentKind::Ignored => {
+                let reason = rule.reason.clone();
+                let reason = reason.unwrap_or_else(|| format!("`{}` holds", rule.when.source()));
+                return Decision::Ignored { reason };
+            }
+            Ok(true) => return Decision::Counts(rule.is, DecidedBy::Rule),
+            Err(error) => {
+                let rule = rule.when.source();
+                let reason =
+                    format!("the rule `{rule}` under `documents:` cannot be decided: {error}");
+                return Decision::Held { reason };
+            }
+        }
+    }
+    if deal.is_some_and(|deal| deal.outcome == Outcome::Won) {
+        return Decision::Counts(DocumentKind::Contract, DecidedBy::Won);
+    }
+    if signature.total.as_ref().is_some_and(|total| total.amount > Decimal::ZERO) {
+        return Decision::Counts(DocumentKind::Contract, DecidedBy::Total);
+    }
+    let deal = match deal {
+        Some(deal) => format!("its deal {} is not won", deal.id),
+        None => "it has no deal that is won".to_owned(),
+    };
+    let reason = format!(
+        "no rule under `documents:` in handoff.yaml says what it is, {deal}, and it has no total above zero"
+    );
+    Decision::Held { reason }
+}
+
+/// What becomes of a completed document.
+#[derive(Debug, Clone)]
+pub enum DocumentLook {
+    /// It is handed over, once for each of its deals.
+    HandOver(Vec<Found>),
+    /// It is nothing for us, for this reason.
+    Ignored(String),
+    /// It waits.
+    Held {
+        /// For what, and what to do.
+        reason: String,
+        /// The deals it names: news of one of them may decide it.
+        deals: Vec<DealId>,
+    },
+}
+
+/// Finds the deals of a document and decides what it is. A document whose
+/// deal the CRM does not have waits for it, for as long as `wait_for_deal` says
+/// from `waiting_since` on; after that, and where a person has decided, it is
+/// handed over with what it says itself.
+///
+/// # Errors
+/// When the CRM cannot be asked or the ledger cannot be read.
+pub async fn look_at_document(
+    context: &Context,
+    signature: &Signature,
+    person: Option<DocumentKind>,
+    waiting_since: DateTime<Utc>,
+) -> Result<DocumentLook, WorkflowError> {
+    let config = &context.config;
+    // What the document alone says is no reason to ask the CRM.
+    if let Decision::Ignored { reason } = decide(config, signature, None, person) {
+        return Ok(DocumentLook::Ignored(reason));
+    }
+    let all = of_document(signature, context.crm.as_deref()).await?;
+    let deals: Vec<DealId> =
+        all.iter().filter_map(|it| it.deal.as_ref()).map(|deal| deal.id.clone()).collect();
+    let patience = config.wait_for_deal.plain();
+    let until = waiting_since.checked_add_signed(patience).unwrap_or(DateTime::<Utc>::MAX_UTC);
+    let (mut counts, mut ignored, mut held) = (Vec::new(), Vec::new(), Vec::new());
+    for mut found in all {
+        let deal = found.deal.as_ref().filter(|_| found.is_known && context.crm.is_some());
+        let named = found.deal.as_ref().map(|deal| deal.id.clone());
+        match decide(config, signature, deal, person) {
+            Decision::Ignored { reason } => ignored.push(reason),
+            Decision::Held { reason } => held.push(reason),
+            Decision::Counts(DocumentKind::Amendment, _)
+                if context.stored(&found.key, None)?.is_none() =>
+            {
+                held.push(format!(
+                    "it is an amendment, and the ledger has no handoff {}",
+                    found.key
+                ));
+            }
+            Decision::Counts(..) if !found.is_known && person.is_none() && context.now < until => {
+                let crm = found.deal.as_ref().map_or("the CRM", |deal| deal.crm.as_str());
+                let deal = named.as_ref().map_or("of it", |id| id.as_str());
+                held.push(format!(
+                    "{crm} has no deal {deal} (yet); it is asked again until {}",
+                    until.format("%Y-%m-%d %H:%M UTC")
+                ));
+            }
+            Decision::Counts(kind, by) => {
+                (found.kind, found.decided_by) = (kind, Some(by));
+                if !found.is_known {
+                    // The first remark says so already; this one says what to do.
+                    found.remarks.push(
+                        "when the deal appears, `handoff sign --deal ID` fills in the brief"
+                            .to_owned(),
+                    );
+                }
+                counts.push(found);
+            }
+        }
+    }
+    if !held.is_empty() {
+        let mut reason = held.join("; ");
+        if deals.len() > 1 {
+            let names: Vec<&str> = deals.iter().map(DealId::as_str).collect();
+            reason = format!("it names the deals {}: {reason}", names.join(", "));
+        }
+        return Ok(DocumentLook::Held { reason, deals });
+    }
+    if counts.is_empty() {
+        ignored.dedup();
+        return Ok(DocumentLook::Ignored(ignored.join("; ")));
+    }
+    for found in &mut counts {
+        found
+            .remarks
+            .extend(ignored.iter().map(|why| format!("one of its deals is left out: {why}")));
+    }
+    Ok(DocumentLook::HandOver(counts))
+}
 
 /// The documents of the handoffs in the months from `since` on, and what could
 /// not be read.
@@ -33,7 +239,7 @@ pub fn documents_within(
             }
         };
         for event in stored.timeline.events {
-            if matches!(event.event, EventKind::Signed | EventKind::Backfilled)
+            if matches!(event.event, EventKind::Signed | EventKind::Amended | EventKind::Backfilled)
                 && let Some(document) = event.reference
             {
                 documents.insert((ProviderName::new(event.via), DocumentId::new(document)));

@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value};
 
+use super::audit::exclusion;
 use super::compose::{compose, identity};
 use super::deal::{DealSource, Found, find_draft_deal};
 use super::deliveries::gap;
@@ -51,6 +52,14 @@ pub async fn draft(
     asking: Option<&dyn Sink>,
 ) -> Result<Drafted, WorkflowError> {
     let found = find_draft_deal(source, context.crm.as_deref()).await?;
+    if let Some(deal) = found.deal.as_ref().filter(|_| found.is_known) {
+        let excluded = exclusion(&context.config, deal);
+        let why = excluded.unwrap_or_else(|gap| Some(format!("{}: {}", gap.what, gap.why)));
+        if let Some(why) = why {
+            let message = format!("its deal is out of scope: {why}");
+            return Err(WorkflowError::DoesNotFit { key: found.key.clone(), message });
+        }
+    }
     let mut remarks = Remarks::default();
     let drafts = Drafts::look(context, &mut remarks);
     drafts.combine(&found.key, &mut remarks)?;
@@ -182,6 +191,8 @@ fn handoff_of(
         timeline: stored.timeline.clone(),
         missing: drafted.missing.iter().cloned().map(gap).collect(),
         changes: Vec::new(),
+        told: None,
+        brief_blob: None,
         url,
         commit: commit.map_or_else(String::new, |id| id.to_string()),
     })

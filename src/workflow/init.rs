@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::{Remarks, WorkflowError};
 use crate::brief::{Schema, issue_form};
+use crate::disk::{self, Access};
 use crate::ledger::Ledger;
 
 /// What the person who makes the ledger has said.
@@ -132,19 +133,12 @@ fn render(template: &str, setup: &Setup) -> Result<String, WorkflowError> {
         .filter_map(|name| providers.by_name(name))
         .flat_map(|provider| provider.secret_names().iter().copied())
         .collect();
-    match setup.crm.as_str() {
-        "hubspot" => secrets.push("HUBSPOT_TOKEN"),
-        "salesforce" => secrets.extend(["SALESFORCE_CLIENT_ID", "SALESFORCE_CLIENT_SECRET"]),
-        "pipedrive" => secrets.push("PIPEDRIVE_TOKEN"),
-        _ => {}
-    }
+    let row = crate::crm::row(&setup.crm);
+    secrets.extend(row.into_iter().flat_map(|row| row.workflow_secrets));
     if setup.github.is_some() {
         secrets.push("GITHUB_TOKEN");
     }
-    let map = match setup.crm.as_str() {
-        "file" => "csv",
-        other => other,
-    };
+    let map = row.map_or(setup.crm.as_str(), |row| row.mapping.name);
     let mut environment = Environment::new();
     let mut syntax = SyntaxConfig::builder();
     syntax.keep_trailing_newline(true);
@@ -161,18 +155,5 @@ fn render(template: &str, setup: &Setup) -> Result<String, WorkflowError> {
 
 /// Writes a file whole or not at all.
 pub(super) fn write_whole(file: &Path, bytes: &[u8]) -> Result<(), WorkflowError> {
-    use std::io::Write as _;
-    let failed = |error: std::io::Error| WorkflowError::file(file, &error);
-    let folder = file.parent().unwrap_or(Path::new("."));
-    let mut new =
-        tempfile::Builder::new().permissions(permissions()).tempfile_in(folder).map_err(failed)?;
-    new.write_all(bytes).and_then(|()| new.as_file().sync_all()).map_err(failed)?;
-    new.persist(file).map_err(|error| failed(error.error))?;
-    Ok(())
-}
-
-/// What other files of a checkout have, less the user's mask.
-fn permissions() -> fs::Permissions {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::Permissions::from_mode(0o666)
+    disk::write(file, bytes, Access::Shared).map_err(|error| WorkflowError::file(file, &error))
 }

@@ -2,14 +2,15 @@
 //! on this machine's disk before it is sent, so that a process that dies in
 //! between leaves a trace of it.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::{Context, WorkflowError};
-use crate::brief::EventKind;
+use crate::deliver::Sink;
+use crate::disk::{self, Access};
 use crate::model::Key;
 
 /// The notes of one handoff. They lie beside the ledger's objects and not in
@@ -26,28 +27,20 @@ impl Intents {
     }
 
     /// Notes that a delivery is about to be sent; on the disk when it returns.
-    pub(super) fn write(
-        &self,
-        event: EventKind,
-        via: &str,
-        now: DateTime<Utc>,
-    ) -> Result<(), WorkflowError> {
-        let path = self.path(event, via);
+    pub(super) fn write(&self, sink: &dyn Sink, now: DateTime<Utc>) -> Result<(), WorkflowError> {
+        let path = self.path(sink);
         let line = format!("{}\n", now.to_rfc3339_opts(SecondsFormat::Secs, true));
         let write = || {
-            fs::create_dir_all(&self.folder)?;
-            let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
-            file.write_all(line.as_bytes())?;
-            file.sync_all()?;
-            File::open(&self.folder)?.sync_all()
+            disk::make_folder(&self.folder, Access::Private)?;
+            disk::append(&path, &line, Access::Private)
         };
         write().map_err(|error| WorkflowError::file(&path, &error))
     }
 
     /// How many runs began to send a delivery and died before they recorded
     /// what became of it.
-    pub(super) fn left(&self, event: EventKind, via: &str) -> Result<usize, WorkflowError> {
-        let path = self.path(event, via);
+    pub(super) fn left(&self, sink: &dyn Sink) -> Result<usize, WorkflowError> {
+        let path = self.path(sink);
         match fs::read_to_string(&path) {
             Ok(text) => Ok(text.lines().count()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
@@ -56,8 +49,8 @@ impl Intents {
     }
 
     /// Forgets a delivery of which the timeline now tells what became.
-    pub(super) fn clear(&self, event: EventKind, via: &str) -> Result<(), WorkflowError> {
-        let path = self.path(event, via);
+    pub(super) fn clear(&self, sink: &dyn Sink) -> Result<(), WorkflowError> {
+        let path = self.path(sink);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(WorkflowError::file(&path, &error))
@@ -66,8 +59,17 @@ impl Intents {
         }
     }
 
-    fn path(&self, event: EventKind, via: &str) -> PathBuf {
-        let name = format!("{}--{}--{via}", self.key, event);
+    fn path(&self, sink: &dyn Sink) -> PathBuf {
+        let name = format!("{}--{}--{}", self.key, sink.event(), sink.via());
+        let name = match sink.subject() {
+            "" => name,
+            // Only what every file system takes.
+            subject => {
+                let plain =
+                    |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' };
+                format!("{name}--{}", subject.chars().map(plain).collect::<String>())
+            }
+        };
         Path::new(&self.folder).join(name)
     }
 }

@@ -2,6 +2,7 @@
 //! no vendor is named here.
 
 mod append;
+mod assign;
 mod audit;
 mod backfill;
 mod compose;
@@ -27,6 +28,7 @@ mod push;
 mod recording;
 mod refresh;
 mod remarks;
+mod reminders;
 mod sign;
 mod status;
 mod store;
@@ -35,6 +37,7 @@ mod validate;
 mod voided;
 mod won;
 
+pub use assign::{Assignment, assign};
 pub use audit::{
     AuditRequest, LedgersAt, audit, company_zone, counted, leave_checkpoint, read_ledgers,
 };
@@ -44,7 +47,7 @@ pub use coverage::coverage;
 pub use crm_sink::CrmSink;
 pub use deal::{DealSource, Found, find_deal};
 pub use deliveries::{Delivered, Horizon, deliver, handoff_of, keys_within};
-pub use documents::documents_within;
+pub use documents::{Decision, DocumentLook, decide, documents_within, look_at_document};
 pub use draft::{Drafted, draft};
 pub use error::WorkflowError;
 pub use init::{Laid, Setup, SetupPerson, init};

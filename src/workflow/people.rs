@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 
 use super::append::append;
 use super::{Context, Remarks, WorkflowError};
-use crate::brief::{Event, EventKind, Timeline};
+use crate::brief::{Brief, Event, EventKind, Timeline, TouchEvidence};
+use crate::deliver::{Actor, Roles};
 use crate::ledger::folder_for;
 use crate::model::Key;
 use crate::text::{one_line, shorten};
@@ -61,6 +62,9 @@ pub fn record(
             at,
             context.now,
         )?;
+        if let Some(brief) = &stored.brief {
+            may(key, brief, told, at)?;
+        }
         if repeats(&stored.timeline, told) {
             return Ok(None);
         }
@@ -73,7 +77,29 @@ pub fn record(
         .map(|reason| shorten(&one_line(reason), 1_000))
         .filter(|r| !r.is_empty());
     event.reference.clone_from(&told.reference);
+    event.evidence = (told.kind == EventKind::Touched).then_some(TouchEvidence::Claimed);
     append(context, key, &folder, vec![event], remarks)
+}
+
+/// Whether it can have happened then, and whether it is theirs to say.
+fn may(
+    key: &Key,
+    brief: &Brief,
+    told: &PersonEvent,
+    at: DateTime<Utc>,
+) -> Result<(), WorkflowError> {
+    if !matches!(told.kind, EventKind::Accepted | EventKind::Returned | EventKind::Touched) {
+        return Ok(());
+    }
+    let no = |message: String| WorkflowError::DoesNotFit { key: key.clone(), message };
+    if let Some(signed_at) = brief.view().signed_at().filter(|signed| at < *signed) {
+        let time = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M UTC").to_string();
+        let (at, signed_at) = (time(at), time(signed_at));
+        return Err(no(format!("{at} lies before the signature of {signed_at}")));
+    }
+    let actor = Actor { id: &told.by, name: &told.by, is_person: true, is_outsider: false };
+    let roles = Roles::of_brief(brief.json());
+    roles.counts(&actor).map_err(|why| no(why.unwrap_or_else(|| "not a person".to_owned())))
 }
 
 /// Whether an event makes sense after what has happened.

@@ -138,21 +138,13 @@ fn read(context: &Context, folder: &Folder) -> Result<Option<Stored>, String> {
 
 fn of_handoff(context: &Context, stored: &Stored) -> Vec<Promise> {
     let Some(brief) = &stored.brief else { return Vec::new() };
-    let mut documents = stored.timeline.events.iter().rev().filter(|event| {
-        matches!(event.event, EventKind::Voided | EventKind::Signed | EventKind::Backfilled)
-    });
-    if documents.next().is_some_and(|event| event.event == EventKind::Voided) {
+    if stored.timeline.is_voided() {
         return Vec::new();
     }
     let view = brief.view();
     let commitments = view.commitments();
     let kept = kept(&commitments, &stored.timeline);
-    let zone = context
-        .config
-        .first_touch
-        .calendar
-        .as_ref()
-        .map_or(chrono_tz::Tz::UTC, crate::time::Calendar::zone);
+    let zone = context.config.timezone;
     let today = context.now.with_timezone(&zone).date_naive();
     let owned = |text: Option<&str>| text.map(one_line).filter(|text| !text.is_empty());
     commitments
@@ -173,6 +165,14 @@ fn of_handoff(context: &Context, stored: &Stored) -> Vec<Promise> {
             folder: stored.folder.clone(),
         })
         .collect()
+}
+
+/// The promises that are not kept and have a day: number, words, day.
+pub(super) fn open_promises(brief: &Brief, timeline: &Timeline) -> Vec<(usize, String, NaiveDate)> {
+    let commitments = brief.view().commitments();
+    let kept = kept(&commitments, timeline);
+    let open = commitments.iter().zip(kept).filter(|(_, kept)| kept.is_none());
+    open.filter_map(|(it, _)| Some((it.index + 1, words(it), it.due?))).collect()
 }
 
 /// What was promised, on one line.

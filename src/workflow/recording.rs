@@ -45,27 +45,37 @@ impl<'a> Recording<'a> {
         let mut settled = Vec::new();
         for sink in self.context.sinks.iter().filter(|sink| !sink.can_look_up()) {
             let (event, via) = (sink.event(), sink.via());
-            let tries = self.intents.left(event, via)?;
+            let tries = self.intents.left(sink.as_ref())?;
             if tries == 0 || (tries == 1 && sink.repeats_when_unclear()) {
                 continue;
             }
-            settled.push((event, via));
-            let part = answered_part(event, &timeline.events).unwrap_or(&timeline.events);
+            settled.push(sink);
+            let part = answered_part(event, via, &timeline.events).unwrap_or(&timeline.events);
             if part.iter().any(|known| known.event == event && known.via == via) {
                 continue;
             }
             let message =
                 "the run that sent it ended before it could record what became of it".to_owned();
             let outcome = Err(DeliveryError::Unclear { message });
-            let result = DeliveryResult { event, via, outcome, found: false };
+            let result = DeliveryResult::new(event, via, outcome);
             events.push(result.to_event(self.context.now));
         }
         let mut state = self.state.borrow_mut();
         let after = append(self.context, self.key, self.folder, events, &mut state.remarks)?;
-        for (event, via) in settled {
-            self.intents.clear(event, via)?;
+        for sink in settled {
+            self.intents.clear(sink.as_ref())?;
         }
         Ok(after)
+    }
+
+    /// Whether something could not be recorded, so that nothing more is sent.
+    pub(super) fn has_failed(&self) -> bool {
+        self.state.borrow().failed.is_some()
+    }
+
+    /// How many runs began to send this and never recorded what became of it.
+    pub(super) fn left(&self, sink: &dyn Sink) -> Result<usize, WorkflowError> {
+        self.intents.left(sink)
     }
 
     /// Records the rest; gives the timeline where something was written.
@@ -108,7 +118,7 @@ impl Follower for Recording<'_> {
             return ControlFlow::Continue(());
         }
         // Not sent where it cannot be noted: a full disk must not send mail for ever.
-        self.go_on(self.intents.write(sink.event(), sink.via(), self.context.now))
+        self.go_on(self.intents.write(sink, self.context.now))
     }
 
     fn after(&self, sink: &dyn Sink, result: &DeliveryResult) -> ControlFlow<()> {
@@ -116,7 +126,7 @@ impl Follower for Recording<'_> {
         if sink.can_look_up() {
             return ControlFlow::Continue(());
         }
-        let done = self.flush().and_then(|()| self.intents.clear(sink.event(), sink.via()));
+        let done = self.flush().and_then(|()| self.intents.clear(sink));
         self.go_on(done)
     }
 }

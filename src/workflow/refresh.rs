@@ -120,7 +120,7 @@ pub(super) fn with_deal(
     let reference = deal.id.as_str().to_owned();
     let crm = deal.crm.as_str().to_owned();
     let signed_at = signature.signed_at.unwrap_or(context.now);
-    let found = Found { key: key.clone(), deal: Some(deal), signature, remarks: Vec::new() };
+    let found = Found::of_document(key.clone(), Some(deal), &signature, Vec::new());
     let open = OpenHandoffs::default();
     let counts = || open.count(context, &snapshot, signed_at);
     let composed = compose(context, &found, true, Some(before.json()), None, &counts);

@@ -1,7 +1,7 @@
 //! A signature becomes a brief in the ledger.
 
-use chrono::{DateTime, Utc};
-use serde_json::{Map, Value};
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Map, Value, json};
 
 use super::compose::{compose, identity};
 use super::correction::Correction;
@@ -12,7 +12,7 @@ use super::store::{LOCK_WAIT, Stored, stored_in};
 use super::{Context, Remarks, WorkflowError, pending_pull_request, refresh};
 use crate::brief::{Brief, Completeness, Event, EventKind, MissingField, Timeline, View};
 use crate::ledger::{Change, Ledger, LedgerError, Snapshot, blob_id, folder_for, month_for};
-use crate::model::{Key, ObjectId};
+use crate::model::{DocumentKind, Key, ObjectId, Signature, Signer};
 
 /// One signature to hand over.
 #[derive(Debug, Clone)]
@@ -235,6 +235,14 @@ fn prepare(
     answers: Option<&Map<String, Value>>,
     open: &OpenHandoffs,
 ) -> Result<Prepared, WorkflowError> {
+    let renewal;
+    let found = match renewal_key(snapshot, found)? {
+        Some(key) => {
+            renewal = Found { key, ..found.clone() };
+            &renewal
+        }
+        None => found,
+    };
     let signed_at = found.signature.signed_at.unwrap_or(context.now);
     let layout = context.config.layout.as_str();
     let month = month_for(layout, signed_at)?;
@@ -253,9 +261,12 @@ fn prepare(
         }
     };
     let before = stored.as_ref().and_then(|stored| stored.brief.as_ref());
+    // The document that the handoff began with, where another one comes now.
+    let first = stored.as_ref().and_then(|stored| first_document(stored, found));
     if found.is_on_the_crms_word()
         && let (Some(stored), Some(brief)) = (&stored, before)
         && let Some(document) = brief.view().document_id()
+        && brief.view().deal_name().is_some()
     {
         // The word of the CRM adds nothing to a document that everybody has signed.
         let remark = format!("it was handed over with the document {document}, which stays");
@@ -269,8 +280,26 @@ fn prepare(
         };
         return Ok(Prepared { change: None, signed, onto });
     }
+    let with_first = first.is_some();
+    let amendment = with_first && !found.is_on_the_crms_word();
+    let document = found;
+    let of_first;
+    let found = match first {
+        Some(signature) => {
+            of_first = Found { signature, ..found.clone() };
+            &of_first
+        }
+        None => found,
+    };
     let counts = || open.count(context, snapshot, signed_at);
-    let composed = compose(context, found, true, before.map(Brief::json), answers, &counts);
+    let mut composed = compose(context, found, true, before.map(Brief::json), answers, &counts);
+    if amendment && let Some(before) = before {
+        composed.brief["amendments"] = amendments(before, &document.signature);
+        composed.remarks.push(format!(
+            "{} {} is added as an amendment; the first signature and its deadline stay",
+            document.signature.provider, document.signature.document_id
+        ));
+    }
     if let Some(before) = before
         && !same_handoff(before.view(), View::of(&composed.brief))
     {
@@ -300,7 +329,8 @@ fn prepare(
     let unchanged = before.is_some_and(|before| before.json() == brief.json());
     let mut timeline =
         stored.map_or_else(|| Timeline::new(found.key.clone()), |stored: Stored| stored.timeline);
-    let Some(kind) = next_event(&timeline, found, unchanged, request.backfilled) else {
+    let Some(kind) = next_event(&timeline, document, with_first, unchanged, request.backfilled)
+    else {
         return Ok(Prepared { change: None, signed, onto });
     };
     if signed.created {
@@ -308,24 +338,27 @@ fn prepare(
     }
     let text = brief.to_yaml(Context::depth(&folder));
     let event = |at, kind| {
-        let mut event = Event::new(at, kind, found.signature.provider.as_str());
-        event.reference = Some(found.signature.document_id.as_str().to_owned());
+        let mut event = Event::new(at, kind, document.signature.provider.as_str());
+        event.reference = Some(document.signature.document_id.as_str().to_owned());
         event
     };
-    if kind == EventKind::Signed
+    if matches!(kind, EventKind::Signed | EventKind::Amended)
         && let Some(received_at) = request.received_at
     {
         timeline.events.push(event(received_at, EventKind::Received));
     }
     let mut written = event(context.now, kind);
     written.brief = Some(blob_id(text.as_bytes()).to_string());
+    if matches!(kind, EventKind::Signed | EventKind::Amended | EventKind::Backfilled) {
+        written.decided_by = document.decided_by;
+    }
     written.kept = kept;
     timeline.events.push(written);
     let mut change = Change::of_handoff(&folder, &customer, &found.key, context.now)
         .trailer("Handoff-Event", kind.as_str())
         .trailer(
             "Handoff-Signature",
-            format!("{}:{}", found.signature.provider, found.signature.document_id),
+            format!("{}:{}", document.signature.provider, document.signature.document_id),
         )
         .put("timeline.yaml", timeline.to_yaml());
     if !unchanged {
@@ -334,21 +367,100 @@ fn prepare(
     Ok(Prepared { change: Some(change), signed, onto })
 }
 
+/// The key of a handoff of its own, for a document that a rule or a person
+/// says is one although its deal has a handoff with another document.
+fn renewal_key(snapshot: &Snapshot, found: &Found) -> Result<Option<Key>, WorkflowError> {
+    if found.kind != DocumentKind::New {
+        return Ok(None);
+    }
+    let Some(stored) = stored_in(snapshot, &found.key, None)? else { return Ok(None) };
+    let other = stored.brief.as_ref().is_some_and(|brief| brief.view().is_signed())
+        && !has_document(&stored.timeline, &found.signature);
+    Ok(other.then(|| Key::for_renewal(&found.key, &found.signature.document_id)).transpose()?)
+}
+
+/// Whether a timeline tells that this document was taken.
+fn has_document(timeline: &Timeline, signature: &Signature) -> bool {
+    timeline.events.iter().any(|event| {
+        matches!(event.event, EventKind::Signed | EventKind::Amended | EventKind::Backfilled)
+            && event.reference.as_deref() == Some(signature.document_id.as_str())
+            && event.via == signature.provider.as_str()
+    })
+}
+
+/// The document that a handoff began with, where it is another one than the
+/// one that comes now and was not voided.
+fn first_document(stored: &Stored, found: &Found) -> Option<Signature> {
+    let brief = stored.brief.as_ref()?;
+    let (view, json) = (brief.view(), brief.json());
+    let (provider, document_id) = (view.provider()?, view.document_id()?);
+    let is_same =
+        provider == found.signature.provider && document_id == found.signature.document_id;
+    if is_same || stored.timeline.is_voided() {
+        return None;
+    }
+    let text = |pointer: &str| json.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    let signer = Signer {
+        name: text("/contacts/signer/name"),
+        email: text("/contacts/signer/email"),
+        signed: Some(true),
+        ..Signer::default()
+    };
+    Some(Signature {
+        document_name: text("/signature/document_name"),
+        signed_at: view.signed_at(),
+        url: text("/signature/url"),
+        signers: if signer.name.is_some() || signer.email.is_some() {
+            vec![signer]
+        } else {
+            Vec::new()
+        },
+        customer: text("/customer/name"),
+        ..Signature::new(provider, document_id)
+    })
+}
+
+/// The amendments of a brief with this document, oldest first.
+fn amendments(before: &Brief, document: &Signature) -> Value {
+    let mut all = before.json().get("amendments").and_then(Value::as_array).cloned();
+    let all = all.get_or_insert_default();
+    let is_this = |it: &Value| {
+        it["provider"] == document.provider.as_str()
+            && it["document_id"] == document.document_id.as_str()
+    };
+    if !all.iter().any(is_this) {
+        let mut new = json!({"provider": document.provider, "document_id": document.document_id});
+        if let Some(name) = &document.document_name {
+            new["document_name"] = json!(name);
+        }
+        if let Some(at) = document.signed_at {
+            new["signed_at"] = json!(at.to_rfc3339_opts(SecondsFormat::Secs, true));
+        }
+        if let Some(url) = &document.url {
+            new["url"] = json!(url);
+        }
+        all.push(new);
+    }
+    all.sort_by_key(|it| it["signed_at"].as_str().unwrap_or_default().to_owned());
+    Value::Array(std::mem::take(all))
+}
+
 /// What is to be recorded, if anything is new.
 fn next_event(
     timeline: &Timeline,
-    found: &Found,
+    document: &Found,
+    with_first: bool,
     unchanged: bool,
     backfilled: bool,
 ) -> Option<EventKind> {
-    let document = found.signature.document_id.as_str();
-    let known = timeline.events.iter().any(|event| {
-        matches!(event.event, EventKind::Signed | EventKind::Backfilled)
-            && event.reference.as_deref() == Some(document)
-            && event.via == found.signature.provider.as_str()
-    });
-    if !known {
-        return Some(if backfilled { EventKind::Backfilled } else { EventKind::Signed });
+    // The CRM knows the deal of a signed document now: no second signature.
+    let heals = document.is_on_the_crms_word() && with_first;
+    if !has_document(timeline, &document.signature) && !heals {
+        return Some(match (with_first, backfilled) {
+            (true, _) => EventKind::Amended,
+            (false, true) => EventKind::Backfilled,
+            (false, false) => EventKind::Signed,
+        });
     }
     if unchanged {
         return None;

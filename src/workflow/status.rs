@@ -202,8 +202,7 @@ fn standing(
     if timeline.first(EventKind::Exempted).is_some() {
         return Standing::Exempted;
     }
-    let document = last(&[EventKind::Voided, EventKind::Signed, EventKind::Backfilled]);
-    if document.is_some_and(|event| event.event == EventKind::Voided) {
+    if timeline.is_voided() {
         return Standing::Voided;
     }
     if !stored.brief.as_ref().is_some_and(|brief| brief.view().is_signed()) {

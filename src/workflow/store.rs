@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::context::Context;
 use super::error::WorkflowError;
-use crate::brief::{Brief, EventKind, Timeline};
+use crate::brief::{Brief, Event, EventKind, Timeline};
 use crate::ledger::{Change, Ledger, Snapshot, blob_id};
 use crate::model::{Key, ObjectId};
 
@@ -61,8 +61,19 @@ pub(super) fn stored_in(
 /// The brief as the machine last wrote it, to tell what people have changed:
 /// without the answers that it kept because people had changed them before.
 pub(super) fn machine_version(context: &Context, timeline: &Timeline) -> Option<Value> {
-    // A return notes what people saw, which they may have changed.
-    let mut written = timeline.events.iter().rev().filter(|it| it.event != EventKind::Returned);
+    // Other events note what people saw or wrote.
+    let is_machine = |event: &&Event| {
+        matches!(
+            event.event,
+            EventKind::Drafted
+                | EventKind::Signed
+                | EventKind::Amended
+                | EventKind::Corrected
+                | EventKind::Resubmitted
+                | EventKind::Backfilled
+        )
+    };
+    let mut written = timeline.events.iter().rev().filter(is_machine);
     let event = written.find(|event| event.brief.is_some())?;
     let mut brief = version(context, event.brief.as_deref()?)?;
     for pointer in &event.kept {

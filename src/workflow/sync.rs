@@ -3,12 +3,17 @@
 use chrono::{DateTime, Utc};
 
 use super::append::append;
+use super::assign::{self, Assignment, assign};
 use super::deliveries::{Horizon, handoff_of, keys_within};
 use super::{Context, Remarks, WorkflowError};
-use crate::brief::{Event, EventKind, Timeline, View, deadline_in_force, deadline_moves};
-use crate::deliver::{DeliveryError, Handoff, MovedDeadline, Observed, ReadBack, Reader};
+use crate::brief::{
+    Event, EventKind, Timeline, TouchEvidence, View, deadline_in_force, deadline_moves,
+};
+use crate::deliver::{
+    DeliveryError, Handoff, MovedDeadline, Observed, ReadBack, Reader, Reassigned,
+};
 use crate::model::{Gap, Key};
-use crate::text::{one_line, shorten};
+use crate::text::{one_line, quoted, shorten};
 
 /// A task that could not be read, so that nothing is known about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,10 +72,11 @@ pub async fn sync(
         return Ok(synced);
     }
     let mut timeline = stored.timeline.clone();
+    let mut given = Vec::new();
     for reader in readers {
         let Some(reference) = task_of(&timeline, reader.as_ref()) else { continue };
         match reader.read_back(&handoff, &reference).await {
-            Ok(ReadBack::Seen { observed, deadline, remarks }) => {
+            Ok(ReadBack::Seen { observed, deadline, assigned, remarks }) => {
                 synced.read += 1;
                 synced.remarks.extend(remarks);
                 if let Some(moved) = deadline
@@ -80,7 +86,12 @@ pub async fn sync(
                     timeline.events.push(event.clone());
                     synced.added.push(event);
                 }
+                given.extend(assigned.map(|assigned| (reader.via(), assigned)));
                 for act in &observed {
+                    if let Some(why) = impossible(&handoff, act, context.now) {
+                        synced.remarks.push(why);
+                        continue;
+                    }
                     match judge(&timeline, reader.via(), act) {
                         Judged::Known => {}
                         Judged::Overtaken => synced.remarks.push(format!(
@@ -118,8 +129,67 @@ pub async fn sync(
     }
     if record {
         append(context, key, &stored.folder, synced.added.clone(), &mut synced.remarks)?;
+        assign::notice(context, key, &stored, &mut synced.remarks)?;
+    }
+    // Where two targets name somebody, the later word counts.
+    if let Some((via, given)) = given.into_iter().max_by_key(|(_, given)| given.at) {
+        take_over(context, key, via, &given, record, &mut synced)?;
     }
     Ok(synced)
+}
+
+/// Records that somebody gave the task to another CSM.
+fn take_over(
+    context: &Context,
+    key: &Key,
+    via: &'static str,
+    given: &Reassigned,
+    record: bool,
+    synced: &mut Synced,
+) -> Result<(), WorkflowError> {
+    let told = Assignment {
+        to: given.to.clone(),
+        by: given.by.clone(),
+        at: Some(given.at),
+        via: via.to_owned(),
+        reason: None,
+    };
+    let mut event = Event::new(given.at, EventKind::Assigned, via);
+    event.reference = Some(given.to.clone());
+    event.by = given.by.clone();
+    if !record {
+        synced.added.push(event);
+        return Ok(());
+    }
+    match assign(context, key, &told, &mut synced.remarks) {
+        Ok(Some(timeline)) => synced.added.extend(timeline.events.last().cloned()),
+        Ok(None) => {}
+        Err(WorkflowError::DoesNotFit { message, .. }) => synced.remarks.push(format!(
+            "the task was given to {} on {via} and stays with the CSM of the brief: {message}",
+            quoted(&given.to)
+        )),
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// Why an act cannot be what it claims to be, if so: nobody touches, accepts
+/// or returns before the signature, or after the moment of the reading.
+fn impossible(handoff: &Handoff, act: &Observed, now: DateTime<Utc>) -> Option<String> {
+    let time = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M UTC");
+    let signed_at = View::of(&handoff.brief).signed_at().filter(|signed| act.at < *signed);
+    let why = match signed_at {
+        Some(signed_at) => format!("before the signature of {}", time(signed_at)),
+        None if act.at > now => format!("after this reading of {}", time(now)),
+        None => return None,
+    };
+    Some(format!(
+        "{} by {} on {} lies {why}: not counted ({})",
+        act.kind.words(),
+        act.by,
+        time(act.at),
+        act.reference
+    ))
 }
 
 /// The handoff whose task has this address, and what could not be read on the
@@ -171,6 +241,7 @@ fn event_of(via: &str, act: &Observed) -> Event {
     event.reference = Some(act.reference.clone());
     event.by = Some(shorten(&one_line(&act.by), 200));
     event.reason = act.reason.clone();
+    event.evidence = (act.kind == EventKind::Touched).then_some(TouchEvidence::Claimed);
     event
 }
 
@@ -232,11 +303,12 @@ fn judge(timeline: &Timeline, via: &str, act: &Observed) -> Judged {
     if recorded {
         return Judged::Known;
     }
-    let last = timeline
-        .events
-        .iter()
-        .rev()
-        .find(|event| is_verdict(event.event) || event.event == EventKind::Resubmitted);
+    // What changed after an acceptance is accepted anew.
+    let is_later_word = |kind| match kind {
+        EventKind::Corrected | EventKind::Amended => act.kind == EventKind::Accepted,
+        kind => is_verdict(kind) || kind == EventKind::Resubmitted,
+    };
+    let last = timeline.events.iter().rev().find(|event| is_later_word(event.event));
     match last {
         Some(last) if last.event == act.kind && act.kind == EventKind::Accepted => Judged::Known,
         Some(last) if act.at < last.at => Judged::Overtaken,

@@ -1,15 +1,15 @@
 //! A document was voided, declined or deleted.
 
 use super::append::append;
-use super::deal::choose;
+use super::deal::references;
 use super::{Context, Remarks, WorkflowError};
 use crate::brief::{Event, EventKind};
 use crate::model::{Key, Signature};
 use crate::text::{one_line, shorten};
 
-/// Records in its handoff's timeline that a document was voided or declined;
-/// gives the handoff's key. `None` when no handoff is about this document, or
-/// it is recorded already.
+/// Records in the timelines of its handoffs that a document was voided or
+/// declined; gives their keys. None where no handoff is about this document,
+/// or it is recorded already. Other documents of the same deal stay as they are.
 ///
 /// # Errors
 /// When the ledger cannot be read or written.
@@ -18,16 +18,21 @@ pub fn record_voided(
     signature: &Signature,
     what: &str,
     remarks: &mut Remarks,
-) -> Result<Option<Key>, WorkflowError> {
+) -> Result<Vec<Key>, WorkflowError> {
     let crm = context.crm.as_deref();
-    let reference = choose(signature, crm, &mut Vec::new());
-    let of_deal = reference.and_then(|reference| {
-        let name = crm.map(|crm| crm.name().clone()).or(reference.crm)?;
-        Key::for_deal(&name, &reference.id).ok()
-    });
-    let of_document = Key::for_document(&signature.provider, &signature.document_id).ok();
+    let mut keys = Vec::new();
+    for reference in references(signature, crm, &mut Vec::new()) {
+        let name = crm.map(|crm| crm.name().clone()).or(reference.crm);
+        let Some(key) = name.and_then(|name| Key::for_deal(&name, &reference.id).ok()) else {
+            continue;
+        };
+        keys.extend(Key::for_renewal(&key, &signature.document_id).ok());
+        keys.push(key);
+    }
+    keys.extend(Key::for_document(&signature.provider, &signature.document_id).ok());
     let (provider, document) = (signature.provider.as_str(), signature.document_id.as_str());
-    for key in [of_deal, of_document].into_iter().flatten() {
+    let mut recorded = Vec::new();
+    for key in keys {
         let Some(stored) = context.stored(&key, None)? else { continue };
         let about =
             |event: &&Event| event.via == provider && event.reference.as_deref() == Some(document);
@@ -40,7 +45,7 @@ pub fn record_voided(
         event.reference = Some(document.to_owned());
         event.reason = Some(shorten(&one_line(what), 200));
         append(context, &key, &stored.folder, vec![event], remarks)?;
-        return Ok(Some(key));
+        recorded.push(key);
     }
-    Ok(None)
+    Ok(recorded)
 }

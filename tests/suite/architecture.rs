@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const FLOORS: &[&[&str]] = &[
-    &["model", "text"],
+    &["disk", "model", "text"],
     &["finding", "time", "yaml"],
     &["brief", "http", "settings", "webhook"],
     &["audit", "esign", "crm", "ledger", "deliver"],

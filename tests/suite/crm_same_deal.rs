@@ -5,6 +5,7 @@ use std::path::Path;
 
 use handoff::brief::{FirstTouch, Mapping, MappingInput, Schema};
 use handoff::crm::{Connection, CrmConfig, RequestedProperties, build};
+use handoff::http::Limits;
 use handoff::model::{DealId, Secrets, Signature};
 use handoff::yaml;
 use serde_json::{Value, json};
@@ -32,7 +33,7 @@ fn signature() -> Signature {
 /// The brief of a deal, without the section that names the deal itself.
 async fn brief(crm: &str, config: &str, root: &Path, id: &str) -> (Value, Value) {
     let config: CrmConfig =
-        yaml::from_node(&yaml::read(config.as_bytes()).expect("yaml")).expect("settings");
+        CrmConfig::read(&yaml::read(config.as_bytes()).expect("yaml")).expect("settings");
     let map = if crm == "file" { "csv" } else { crm };
     let mapping = Mapping::compile(Some(map), &[]).expect("a shipped mapping");
     let secrets = [
@@ -47,7 +48,13 @@ async fn brief(crm: &str, config: &str, root: &Path, id: &str) -> (Value, Value)
         own: mapping.own_properties(),
         ..RequestedProperties::default()
     };
-    let connection = Connection { secrets: &Secrets::new(secrets), root, requested: &requested };
+    let connection = Connection {
+        secrets: &Secrets::new(secrets),
+        root,
+        requested: &requested,
+        limits: Limits::default(),
+        company_zone: None,
+    };
     let connected = build(&config, &connection).expect("settings that do").expect("a CRM");
     let signature = signature();
     let deal = connected.deal(&DealId::new(id), Some(&signature)).await;
@@ -200,7 +207,22 @@ async fn the_same_deal_told_by_all_gives_the_same_brief() {
 fn similar(one: &Value, other: &Value, crm: &str) {
     let (one, other) = (one.as_object().expect("a brief"), other.as_object().expect("a brief"));
     let names: std::collections::BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+    // The samples differ in the role of who is left over, and only two say how a line is billed.
+    let comparable = |value: Option<&Value>| {
+        let mut value = value.cloned().unwrap_or_default();
+        for other in value.get_mut("others").and_then(Value::as_array_mut).into_iter().flatten() {
+            other.as_object_mut().expect("a person").remove("role");
+        }
+        for line in value.get_mut("products").and_then(Value::as_array_mut).into_iter().flatten() {
+            line.as_object_mut().expect("a line").remove("billing");
+        }
+        value
+    };
     for name in names {
-        assert_eq!(one.get(name), other.get(name), "{name}: hubspot and {crm} differ");
+        assert_eq!(
+            comparable(one.get(name)),
+            comparable(other.get(name)),
+            "{name}: hubspot and {crm} differ"
+        );
     }
 }

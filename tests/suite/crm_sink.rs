@@ -1,9 +1,8 @@
 //! The CRM as a target: what became of Closed Won is what the timeline says.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use handoff::brief::{EventKind, Timeline};
-use handoff::crm::{Check, ClosedWonUpdate, Crm, CrmError, Progress};
+use handoff::crm::{Check, ClosedWonUpdate, Crm, CrmError, Progress, Signed};
 use handoff::deliver::{DeliveryError, Handoff, Sink};
 use handoff::model::{CrmName, Deal, DealId, Key, Population, Properties, Signature, Window};
 use handoff::workflow::CrmSink;
@@ -26,15 +25,10 @@ impl Crm for Answers {
         unreachable!("nobody asks")
     }
 
-    async fn mark_closed_won(
-        &self,
-        id: &DealId,
-        signed_at: DateTime<Utc>,
-        brief_url: Option<&str>,
-    ) -> Result<ClosedWonUpdate, CrmError> {
-        assert_eq!(id.as_str(), "7");
-        assert_eq!(signed_at.to_rfc3339(), "2026-11-20T15:01:58+00:00");
-        assert_eq!(brief_url, Some("https://git.example/briefs/7"));
+    async fn mark_closed_won(&self, signed: &Signed<'_>) -> Result<ClosedWonUpdate, CrmError> {
+        assert_eq!(signed.id.as_str(), "7");
+        assert_eq!(signed.signed_at.to_rfc3339(), "2026-11-20T15:01:58+00:00");
+        assert_eq!(signed.brief_url, Some("https://git.example/briefs/7"));
         (self.1)()
     }
 
@@ -57,6 +51,8 @@ fn handoff(crm: &str) -> Handoff {
         timeline: Timeline::new(key),
         missing: Vec::new(),
         changes: Vec::new(),
+        told: None,
+        brief_blob: None,
         url: Some("https://git.example/briefs/7".to_owned()),
         commit: String::new(),
     }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use handoff::crm::export::{Counted, Detail, FileCrm, FileSettings, WonTest};
-use handoff::crm::{ClosedWonUpdate, Crm as _, CrmError};
+use handoff::crm::{ClosedWonUpdate, Crm as _, CrmError, Signed};
 use handoff::model::{Deal, DealId, Outcome, Population, Signature, Window};
 use handoff::yaml;
 
@@ -306,7 +306,14 @@ async fn a_file_that_changes_is_read_again() {
 async fn an_export_is_never_written() {
     let at = "2026-11-20T15:00:00Z".parse().expect("time");
     let crm = vendor("hubspot-export");
-    let update = crm.mark_closed_won(&DealId::new("31874500101"), at, Some("x")).await;
+    let update = crm
+        .mark_closed_won(&Signed {
+            id: &DealId::new("31874500101"),
+            signed_at: at,
+            brief_url: Some("x"),
+            is_contract: true,
+        })
+        .await;
     assert_eq!(update.expect("no error"), ClosedWonUpdate::NotSupported);
 }
 

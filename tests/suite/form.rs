@@ -182,9 +182,15 @@ fn a_company_with_neither_crm_nor_e_signature_hands_over_by_issue() {
     let path = signed["path"].as_str().unwrap();
     assert!(path.contains("acme-corp--github-12"), "{path}");
     let read = || fs::read_to_string(sandbox.join("ledger").join(path).join("brief.yaml")).unwrap();
-    for words in
-        ["name: Acme Corp", "Ship in a day", "size: 120", "issue 12", "2026-11-20T15:00:00Z"]
-    {
+    for words in [
+        "name: Acme Corp",
+        "Ship in a day",
+        "size: 120",
+        "issue 12",
+        "2026-11-20T15:00:00Z",
+        "Introduce yourself to Acme Corp by ",
+        "reference their primary goal: Ship in a day",
+    ] {
         assert!(read().contains(words), "the brief has {words}:\n{}", read());
     }
 
@@ -239,7 +245,7 @@ fn a_preview_shows_what_each_target_would_be_sent() {
     );
     let shown = sandbox.handoff("ledger", &["render", key, "--preview"]).exits(0).stdout;
     assert!(
-        shown.contains("==> task, to github") && shown.contains("==> message, to slack"),
+        shown.contains("==> task, to GitHub:") && shown.contains("==> message, to Slack:"),
         "no secret is asked for:\n{shown}"
     );
     sandbox.handoff("ledger", &["render", "hubspot-404", "--preview"]).exits(4);

@@ -23,8 +23,10 @@ struct People {
     task: Value,
     comments: Vec<Value>,
     changes: Vec<Value>,
-    /// Tasks of the epic that somebody has begun, with their changes.
+    /// Tasks of the epic that are done, with their changes.
     begun: Vec<(String, Value)>,
+    /// As what they are done.
+    resolution: &'static str,
     duedate: Option<&'static str>,
     gone: bool,
     /// Statuses that answer the next requests instead.
@@ -110,8 +112,14 @@ impl People {
             ("POST", "/jira/rest/api/3/search/jql")
                 if asked.json()["jql"].as_str().unwrap().contains("statusCategory") =>
             {
-                let issues: Vec<Value> =
-                    self.begun.iter().map(|(key, _)| json!({"key": key})).collect();
+                let issues: Vec<Value> = self
+                    .begun
+                    .iter()
+                    .map(|(key, _)| {
+                        json!({"key": key, "fields": {"resolution": {"name": self.resolution}},
+                               "properties": {"handoff": {"step": "task-1"}}})
+                    })
+                    .collect();
                 Reply::Json(200, json!({"issues": issues}))
             }
             _ => return None,
@@ -229,10 +237,11 @@ async fn asana_tells_the_first_touch_the_verdict_and_not_what_handoff_itself_did
     let setup = Setup::new("asana").await;
     setup.with(|people| {
         people.stories = vec![
-            story(1, BOT, "2026-10-14T16:00:00.000Z", "made by handoff"),
+            story(1, BOT, "2026-10-14T16:00:00.000Z", "/accept"),
             json!({"gid": "52", "type": "system", "resource_subtype": "assigned", "created_at": "2026-10-14T16:01:00.000Z", "created_by": null}),
             story(3, SAM, "2026-10-15T09:00:00.000Z", "/return wrong: <b>x</b> @team\nmore"),
-            story(4, SAM, "2026-10-15T10:00:00.000Z", "Called Dana"),
+            story(2, SAM, "2026-10-15T09:30:00.000Z", "who is this?"),
+            story(4, SAM, "2026-10-15T10:00:00.000Z", "/touched, called Dana"),
             story(5, SAM, "2026-10-15T11:00:00.000Z", "/accept"),
         ];
         people.faults = vec![429, 503];
@@ -275,7 +284,7 @@ async fn a_completed_task_is_a_touch_and_a_project_that_is_gone_is_unknown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jira_tells_comments_changes_of_status_and_begun_tasks() {
+async fn jira_tells_comments_and_the_first_task_done() {
     let setup = Setup::new("jira").await;
     let bot = || account("acc-bot", "Handoff", "atlassian");
     setup.with(|people| {
@@ -311,7 +320,12 @@ async fn jira_tells_comments_changes_of_status_and_begun_tasks() {
             change(21, sam(), "2026-10-15T11:30:00.000+0000", "status", "3"),
         )];
         people.faults = vec![503, 429];
+        people.resolution = "Won't Do";
     });
+    setup.run(&["sync", "--dry-run"]).exits(0);
+    let dropped = setup.run(&["sync", "--dry-run", "--format", "json"]).exits(0).json();
+    assert!(!dropped.to_string().contains("touched"), "a task that was dropped is none: {dropped}");
+    setup.with(|people| people.resolution = "Done");
     setup.run(&["sync"]).exits(0);
     assert_eq!(
         setup.read_back(),
@@ -381,7 +395,7 @@ async fn a_touch_before_at_and_after_the_deadline_is_read_right() {
     ] {
         let setup = Setup::new("asana").await;
         assert!(audit_rules(&setup).contains(&"first-touch-overdue".to_owned()), "nobody has yet");
-        setup.with(|people| people.stories = vec![story(1, SAM, at, "Called Dana")]);
+        setup.with(|people| people.stories = vec![story(1, SAM, at, "/touched")]);
         setup.run(&["sync"]).exits(0);
         let rules = audit_rules(&setup);
         assert_eq!(rules.contains(&"first-touch-late".to_owned()), late, "{at}: {rules:?}");
@@ -393,7 +407,7 @@ async fn a_touch_before_at_and_after_the_deadline_is_read_right() {
         people.task = json!({"due_at": "2026-10-20T12:00:00.000Z"});
         people.stories = vec![
             moved_story(SAM, "2026-10-15T09:00:00.000Z"),
-            story(1, SAM, "2026-10-19T09:00:00.000Z", "Called Dana"),
+            story(1, SAM, "2026-10-19T09:00:00.000Z", "/touched"),
         ];
     });
     setup.run(&["sync"]).exits(0);

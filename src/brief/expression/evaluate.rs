@@ -4,22 +4,19 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock};
 
-use minijinja::value::{Enumerator, Kwargs, Object, ValueKind};
+use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Environment, State, Value};
 
-use super::syntax::{Argument, Comparison, Macro, Node, Operator};
-use super::{ExpressionError, compare, in_words};
-
-/// The largest value that is made, in bytes: text, or everything in a list.
-pub(super) const LARGEST: usize = 4 << 20;
+use super::compare;
+use super::error::{ExpressionError, in_words};
+use super::objects::{Loop, Namespace};
+use super::size::{Bounded, DEEPEST, LARGEST, weigh};
+use super::tree::{Argument, Comparison, Macro, Node, Operator};
 
 /// All that one evaluation may make or go through, in bytes.
 const TOTAL: usize = 32 << 20;
-
-/// Values in values in values; a template's macros and parts in each other.
-const DEEPEST: usize = 64;
 
 /// One evaluation and what it may still use.
 pub(super) struct Run<'e> {
@@ -189,7 +186,7 @@ impl<'e> Run<'e> {
                 for (key, value) in entries {
                     made.push((self.eval(key)?, self.eval(value)?));
                 }
-                self.made(Value::from_iter(made))
+                self.made(Value::from_pairs(made))
             }
         }
     }
@@ -466,116 +463,4 @@ pub(super) fn attribute(of: &Value, name: &str) -> Value {
         return Value::UNDEFINED;
     }
     of.get_attr(name).unwrap_or_default()
-}
-
-/// Whether a value fits into what is left.
-fn weigh(value: &Value, depth: usize, left: &mut usize) -> bool {
-    let mut take = |size: usize| match left.checked_sub(size) {
-        Some(rest) => {
-            *left = rest;
-            true
-        }
-        None => false,
-    };
-    if depth > DEEPEST {
-        return false;
-    }
-    match value.kind() {
-        ValueKind::String => take(16 + value.as_str().map_or(0, str::len)),
-        ValueKind::Bytes => take(16 + value.as_bytes().map_or(0, <[u8]>::len)),
-        ValueKind::Seq | ValueKind::Iterable => {
-            take(16)
-                && value
-                    .try_iter()
-                    .is_ok_and(|mut items| items.all(|item| weigh(&item, depth + 1, left)))
-        }
-        ValueKind::Map => {
-            take(16)
-                && value.try_iter().is_ok_and(|mut keys| {
-                    keys.all(|key| {
-                        weigh(&key, depth + 1, left)
-                            && value
-                                .get_item(&key)
-                                .is_ok_and(|inside| weigh(&inside, depth + 1, left))
-                    })
-                })
-        }
-        _ => take(16),
-    }
-}
-
-/// A text that refuses to become too large.
-struct Bounded(String);
-
-impl std::fmt::Write for Bounded {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        if self.0.len() + text.len() > LARGEST {
-            return Err(std::fmt::Error);
-        }
-        self.0.push_str(text);
-        Ok(())
-    }
-}
-
-/// `namespace(total=0)`: what a template sets inside of a loop and reads after it.
-#[derive(Debug)]
-pub(super) struct Namespace(Mutex<BTreeMap<String, Value>>);
-
-impl Namespace {
-    fn of(named: Option<&Value>) -> Value {
-        let keys = named.and_then(|named| named.try_iter().ok()).into_iter().flatten();
-        let values =
-            keys.filter_map(|key| Some((key.as_str()?.to_owned(), named?.get_item(&key).ok()?)));
-        Value::from_object(Self(Mutex::new(values.collect())))
-    }
-
-    pub(super) fn set(&self, name: &str, value: Value) {
-        if let Ok(mut values) = self.0.lock() {
-            values.insert(name.to_owned(), value);
-        }
-    }
-}
-
-impl Object for Namespace {
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.0.lock().ok()?.get(key.as_str()?).cloned()
-    }
-
-    // Nothing to list: a namespace that holds itself would have no end.
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::NonEnumerable
-    }
-}
-
-/// `loop` inside of `{% for %}`.
-#[derive(Debug)]
-pub(super) struct Loop {
-    pub index: usize,
-    pub length: usize,
-    pub depth: usize,
-    pub before: Value,
-    pub after: Value,
-}
-
-impl Object for Loop {
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        Some(match key.as_str()? {
-            "index" => Value::from(self.index + 1),
-            "index0" => Value::from(self.index),
-            "revindex" => Value::from(self.length - self.index),
-            "revindex0" => Value::from(self.length - self.index - 1),
-            "first" => Value::from(self.index == 0),
-            "last" => Value::from(self.index + 1 == self.length),
-            "length" => Value::from(self.length),
-            "depth" => Value::from(self.depth + 1),
-            "depth0" => Value::from(self.depth),
-            "previtem" => self.before.clone(),
-            "nextitem" => self.after.clone(),
-            _ => return None,
-        })
-    }
-
-    fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::NonEnumerable
-    }
 }

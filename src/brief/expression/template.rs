@@ -6,9 +6,12 @@ use std::sync::Arc;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Value};
 
-use super::evaluate::{LARGEST, Loop, Namespace, Run};
-use super::syntax::{self, Kind, Macro, Node, Statement, Target};
-use super::{ExpressionError, filter_or_test_problem};
+use super::error::{ExpressionError, in_words};
+use super::evaluate::Run;
+use super::objects::{Loop, Namespace};
+use super::size::LARGEST;
+use super::tree::{Kind, Macro, Node, Statement, Target};
+use super::{filter_or_test_problem, syntax};
 
 /// Steps that one page may take; a brief with 500 promises takes under a tenth.
 const STEPS: usize = 1_000_000;
@@ -217,7 +220,7 @@ impl Run<'_> {
         let over = self.eval(over)?;
         let mut items = Vec::new();
         if !over.is_undefined() && !over.is_none() {
-            let listed = over.try_iter().map_err(|e| ExpressionError::new(super::in_words(&e)))?;
+            let listed = over.try_iter().map_err(|e| ExpressionError::new(in_words(&e)))?;
             for item in listed {
                 self.step()?;
                 let taken = match only {

@@ -217,7 +217,11 @@ fn absent_from(schema: &Schema, path: &[String]) -> Option<(String, String)> {
                     did_you_mean(name, names)
                 ),
             };
-            return Some((format!("the ledger's schema has no `{}`", path.join(".")), help));
+            let mut message = format!("the ledger's schema has no field `{}`", path.join("."));
+            if !above.is_empty() {
+                message.push_str(&format!(": `{above}` has no `{name}`"));
+            }
+            return Some((message, help));
         };
         match &field.shape {
             Shape::Mapping { fields: inside, other: further, closed } => {
@@ -229,8 +233,9 @@ fn absent_from(schema: &Schema, path: &[String]) -> Option<(String, String)> {
             }
             Shape::Value | Shape::List(_) if at + 1 < path.len() => {
                 let whole = path[..=at].join(".");
-                let message = format!("`{whole}` of the ledger's schema has no fields inside");
-                return Some((message, format!("map `{whole}` as a whole")));
+                let inside = &path[at + 1];
+                let message = format!("`{whole}` has no fields inside: there is no `{inside}`");
+                return Some((message, format!("map `{whole}` itself")));
             }
             Shape::Value | Shape::List(_) => {}
         }

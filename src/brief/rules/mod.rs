@@ -12,15 +12,14 @@ mod placeholder_answer;
 mod schema_violation;
 mod stale_rendering;
 mod subject;
-mod team;
 mod unanswered_question;
 mod unknown_overdue;
 mod vague_first_action;
 
 use chrono::{DateTime, Utc};
 
+pub use owner_not_in_team::{Member, Team};
 pub use subject::{FolderSummary, HandoffFiles};
-pub use team::{Member, Team};
 
 use super::{Brief, RenderError, RenderInput, Renderer, Schema};
 use crate::finding::{Finding, Rule};
@@ -136,7 +135,7 @@ pub struct Fix {
     pub file: String,
     /// Its new text.
     pub contents: String,
-    /// The rule whose finding it mends.
+    /// The rule whose finding it fixes.
     pub rule: &'static str,
 }
 

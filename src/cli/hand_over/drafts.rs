@@ -8,7 +8,7 @@ use crate::deliver::{DeliveryError, Sink};
 use crate::intake::{News, Task, Verdict};
 use crate::model::{Signature, SignatureEvent};
 use crate::text::{one_line, terminal};
-use crate::workflow::{self, Context, DealSource, WorkflowError};
+use crate::workflow::{self, Context, DealSource, DocumentLook, WorkflowError};
 
 /// Writes or renews the drafts of everything that went out. The same again
 /// makes nothing new.
@@ -29,7 +29,7 @@ pub(super) async fn write(
                 worsen(verdict, Verdict::Again(why.clone()));
             }
             let sink = asking.as_ref().ok().and_then(Option::as_deref);
-            if let Err(found) = draft(context, signature, sink).await {
+            if let Err(found) = draft(context, task, signature, sink).await {
                 worsen(verdict, found);
             }
         }
@@ -44,11 +44,26 @@ fn open(invocation: &Invocation, context: &Context) -> Result<Option<Box<dyn Sin
     open_draft_request(invocation, context).map_err(|error| one_line(&error.render(false)))
 }
 
+/// A draft where the document counts. One of which nothing decides what it is
+/// gets none: it is decided when it is signed.
 async fn draft(
     context: &Context,
+    task: &Task,
     signature: &Signature,
     asking: Option<&dyn Sink>,
 ) -> Result<(), Verdict> {
+    let look = workflow::look_at_document(context, signature, task.decided, task.received_at);
+    let why = match look.await {
+        Ok(DocumentLook::HandOver(_)) => None,
+        Ok(DocumentLook::Ignored(why)) => Some(why),
+        Ok(DocumentLook::Held { reason, .. }) => Some(reason),
+        Err(error) => return Err(failed(&error)),
+    };
+    if let Some(why) = why {
+        let document = terminal(signature.document_id.as_str());
+        tracing::info!(provider = %signature.provider, document, why = terminal(&why), "no draft");
+        return Ok(());
+    }
     let source = DealSource::Signature(Box::new(signature.clone()));
     let drafted = match workflow::draft(context, source, None, asking).await {
         Ok(drafted) => drafted,

@@ -9,8 +9,10 @@ use chrono::Days;
 
 use super::error::CliError;
 use super::invocation::Invocation;
-use super::open::{Ports, open};
+use super::open::{Ports, open, text_of};
+use crate::config::FILE_NAME;
 use crate::intake::{Clock, Handler, News, Task, Verdict};
+use crate::ledger::Ledger;
 use crate::model::{Key, SignatureEvent};
 use crate::text::{one_line, terminal};
 use crate::workflow::{self, Context, Horizon, SignRequest, WorkflowError};
@@ -42,6 +44,14 @@ impl Handler for LedgerHandler {
         keys.dedup();
         deliver(&context, &keys).await;
         verdicts
+    }
+
+    /// The configuration as it is written: what of it decides over a document
+    /// is not worth telling apart.
+    fn rules(&self) -> Vec<u8> {
+        let ledger = Ledger::open(&self.invocation.folder);
+        let config = ledger.ok().and_then(|ledger| text_of(&ledger, FILE_NAME).ok().flatten());
+        config.unwrap_or_default()
     }
 
     async fn reconcile(&self) {
@@ -123,20 +133,19 @@ fn voided(context: &Context, task: &Task, verdict: &mut Verdict) {
         let mut remarks = workflow::Remarks::default();
         let recorded = workflow::record_voided(context, signature, what, &mut remarks);
         match &recorded {
-            Ok(Some(key)) => {
-                tracing::warn!(
-                    key = key.as_str(),
-                    what = terminal(what),
-                    "its document was voided"
-                );
-            }
-            Ok(None) => {
+            Ok(keys) if keys.is_empty() => {
                 tracing::info!(what = terminal(what), "a document without a handoff was voided");
+            }
+            Ok(keys) => {
+                for key in keys {
+                    let (key, what) = (key.as_str(), terminal(what));
+                    tracing::warn!(key, what, "its document was voided");
+                }
             }
             Err(error) => worsen(verdict, failed(error)),
         }
         let pushed = context.push(&mut remarks);
-        remark(recorded.ok().flatten().as_ref(), &remarks);
+        remark(recorded.ok().and_then(|keys| keys.into_iter().next()).as_ref(), &remarks);
         if let Err(error) = pushed {
             worsen(verdict, failed(&error));
         }
@@ -195,10 +204,24 @@ fn failed(error: &WorkflowError) -> Verdict {
     }
 }
 
-/// A task fails as its worst part does, and what was done of it is not done twice.
+/// A task fares as its worst part does, and what was done of it is not done twice.
 fn worsen(verdict: &mut Verdict, found: Verdict) {
-    match (&*verdict, &found) {
-        (Verdict::Never(_), _) | (_, Verdict::Done) => {}
-        _ => *verdict = found,
+    let weight = |verdict: &Verdict| match verdict {
+        Verdict::Done => 0,
+        Verdict::Held { .. } => 1,
+        Verdict::Again(_) => 2,
+        Verdict::Never(_) => 3,
+    };
+    match (&mut *verdict, found) {
+        // Each of several documents says why it waits.
+        (Verdict::Held { reason, deals }, Verdict::Held { reason: other, deals: named }) => {
+            reason.push_str("; ");
+            reason.push_str(&other);
+            deals.extend(named);
+        }
+        (before, found) if weight(&found) >= weight(before) && weight(&found) > 0 => {
+            *before = found;
+        }
+        _ => {}
     }
 }

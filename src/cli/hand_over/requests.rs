@@ -4,9 +4,11 @@
 use super::{failed, worsen};
 use crate::crm::CrmError;
 use crate::intake::{News, Task, Verdict};
-use crate::model::{Deal, DealId, ProviderName, SignatureEvent};
+use crate::model::{Deal, DealId, ProviderName, Signature, SignatureEvent};
 use crate::text::terminal;
-use crate::workflow::{self, Context, DealSource, SignRequest, WonLook, WorkflowError};
+use crate::workflow::{
+    self, Context, DealSource, DocumentLook, Found, SignRequest, WonLook, WorkflowError,
+};
 
 /// A request, and the place of the task it comes from.
 pub(super) type Owned = (usize, SignRequest);
@@ -27,8 +29,10 @@ pub(super) async fn collect(
         match &task.news {
             News::Signatures(events) => {
                 for event in events {
-                    if let SignatureEvent::Completed(signature) = event {
-                        add(DealSource::Signature(Box::new(signature.clone())));
+                    let SignatureEvent::Completed(signature) = event else { continue };
+                    match look(context, task, signature).await {
+                        Ok(all) => all.into_iter().for_each(|it| add(DealSource::Found(it))),
+                        Err(verdict) => worsen(&mut verdicts[index], verdict),
                     }
                 }
             }
@@ -44,6 +48,26 @@ pub(super) async fn collect(
         }
     }
     requests
+}
+
+/// The document with its deals, where it is to be handed over.
+async fn look(
+    context: &Context,
+    task: &Task,
+    signature: &Signature,
+) -> Result<Vec<Box<Found>>, Verdict> {
+    let look = workflow::look_at_document(context, signature, task.decided, task.received_at).await;
+    match look {
+        Ok(DocumentLook::HandOver(all)) => Ok(all.into_iter().map(Box::new).collect()),
+        Ok(DocumentLook::Ignored(why)) => {
+            let document = terminal(signature.document_id.as_str());
+            let why = terminal(&why);
+            tracing::info!(provider = %signature.provider, document, why, "ignored");
+            Ok(Vec::new())
+        }
+        Ok(DocumentLook::Held { reason, deals }) => Err(Verdict::Held { reason, deals }),
+        Err(error) => Err(failed(&error)),
+    }
 }
 
 /// The deal, if it is won and needs a handoff. One that the CRM does not show

@@ -21,7 +21,6 @@ mod rows;
 mod settings;
 mod source;
 mod table;
-mod tally;
 
 pub use deal::{Counted, Detail};
 pub use settings::{

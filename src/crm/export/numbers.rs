@@ -5,9 +5,9 @@ use rust_decimal::Decimal;
 use super::deal::Builder;
 use super::load::SignRule;
 use super::problems::Problem;
+use super::remarks::Tally;
 use super::settings::Column;
 use super::table::Cursor;
-use super::tally::Tally;
 use crate::model::{
     AmountFault, CurrencyMark, DateFault, Deal, Locale, Money, Outcome, WrittenAmount, WrittenDate,
     currency_decimals, currency_mark, read_amount, read_date,

@@ -4,17 +4,16 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 
 use super::deal::{Builder, Detail};
 use super::every;
 use super::load::{Loaded, many};
+use super::remarks::Tally;
 use super::remarks::{self, counted};
 use super::settings::{Column, FileSettings};
 use super::table::Cursor;
-use super::tally::Tally;
 use crate::crm::people::mark_signers;
-use crate::crm::{Check, CheckLevel, ClosedWonUpdate, Crm, CrmError, Progress};
+use crate::crm::{Check, CheckLevel, ClosedWonUpdate, Crm, CrmError, Progress, Signed};
 use crate::model::{
     CrmName, Deal, DealId, Evidence, Gap, Key, Outcome, Population, Properties, Signature, Source,
     Window,
@@ -300,12 +299,7 @@ impl Crm for FileCrm {
         Ok(Population { source, deals: Evidence::new(deals, gaps) })
     }
 
-    async fn mark_closed_won(
-        &self,
-        _id: &DealId,
-        _signed_at: DateTime<Utc>,
-        _brief_url: Option<&str>,
-    ) -> Result<ClosedWonUpdate, CrmError> {
+    async fn mark_closed_won(&self, _: &Signed<'_>) -> Result<ClosedWonUpdate, CrmError> {
         Ok(ClosedWonUpdate::NotSupported)
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use http::{Method, header};
+use http::{Method, StatusCode, header};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -14,10 +14,10 @@ use super::read;
 use super::settings::HubSpotSettings;
 use crate::crm::CrmError;
 pub(super) use crate::crm::failure::Failure;
-use crate::crm::failure::{clean, json, secret_header};
-use crate::crm::reading::{Page, Pages, take_list};
+use crate::crm::failure::{clean, list, object, secret_header};
+use crate::crm::reading::{Pages, whole};
 use crate::crm::requested_properties::Known;
-use crate::http::{Client, NetError, Response, Schedule, Semantics};
+use crate::http::{Client, Limits, NetError, Page, Response, Schedule, Semantics};
 use crate::model::{CrmName, RecordKind};
 
 /// A client for one account.
@@ -30,11 +30,16 @@ pub(super) struct Api {
 }
 
 impl Api {
-    pub(super) fn new(settings: &HubSpotSettings, token: SecretString) -> Result<Self, CrmError> {
+    pub(super) fn new(
+        settings: &HubSpotSettings,
+        token: SecretString,
+        limits: Limits,
+    ) -> Result<Self, CrmError> {
         let bearer = format!("Bearer {}", token.expose_secret());
         let headers = secret_header(header::AUTHORIZATION, &bearer, "HUBSPOT_TOKEN")?;
         // HubSpot's waits depend on its bodies, so the tries are counted here.
         let client = Client::new(settings.base_url.clone(), headers, Schedule::once());
+        let client = client.with_limits(limits);
         Ok(Self {
             client,
             token,
@@ -53,7 +58,19 @@ impl Api {
     pub(super) async fn get(&self, area: &str, rest: &str) -> Result<Value, Failure> {
         let path = self.path(area, rest);
         let answer = self.send(Semantics::Idempotent, Method::GET, &path, None).await?;
-        json("HubSpot", &path, &answer)
+        self.object(&path, &answer)
+    }
+
+    /// Every record of a list.
+    pub(super) async fn list(&self, area: &str, rest: &str) -> Result<Vec<Value>, Failure> {
+        whole(self, self.path(area, rest)).await
+    }
+
+    /// An answer's object. One that says `status: error` is an error whatever
+    /// its HTTP status.
+    fn object(&self, path: &str, answer: &Response) -> Result<Value, Failure> {
+        let object = object("HubSpot", path, answer)?;
+        if object["status"] == "error" { Err(self.failure(answer)) } else { Ok(object) }
     }
 
     /// Reads with a body; gives the bytes too, for the population's hash.
@@ -65,7 +82,7 @@ impl Api {
     ) -> Result<(Value, bytes::Bytes), Failure> {
         let path = self.path(area, rest);
         let answer = self.send(Semantics::Idempotent, Method::POST, &path, Some(body)).await?;
-        Ok((json("HubSpot", &path, &answer)?, answer.body))
+        Ok((self.object(&path, &answer)?, answer.body))
     }
 
     /// As [`Api::read`], no faster than an account may search.
@@ -84,18 +101,18 @@ impl Api {
     pub(super) async fn patch(&self, rest: &str, body: &Value) -> Result<Value, Failure> {
         let path = self.path("crm/objects", rest);
         let answer = self.send(Semantics::Idempotent, Method::PATCH, &path, Some(body)).await?;
-        json("HubSpot", &path, &answer)
+        self.object(&path, &answer)
     }
 
     /// Creates a record; not repeated where it may have been created.
     pub(super) async fn create(&self, rest: &str, body: &Value) -> Result<Value, Failure> {
         let path = self.path("crm/objects", rest);
         let answer = self.send(Semantics::Creates, Method::POST, &path, Some(body)).await?;
-        json("HubSpot", &path, &answer)
+        self.object(&path, &answer)
     }
 
     /// `crm/objects` and `deals/1?x=y` become `crm/objects/2026-09/deals/1?x=y`.
-    fn path(&self, area: &str, rest: &str) -> String {
+    pub(super) fn path(&self, area: &str, rest: &str) -> String {
         format!("{area}/{}/{rest}", self.version)
     }
 
@@ -108,12 +125,24 @@ impl Api {
     ) -> Result<Response, Failure> {
         let repeatable = semantics == Semantics::Idempotent;
         let mut attempt = 1;
+        let begun = Instant::now();
         loop {
             let result = self.client.send(semantics, method.clone(), path, json).await;
             let wait = match &result {
+                // HubSpot still works on it.
+                Ok(answer) if answer.status == StatusCode::ACCEPTED && repeatable => {
+                    (attempt < self.pace.tries).then(|| self.pace.server * attempt)
+                }
                 Ok(answer) if answer.status.is_success() => None,
                 Ok(answer) => self.pace.wait(attempt, answer, repeatable),
                 Err(NetError::Unclear { .. }) if !repeatable => None,
+                Err(NetError::Unclear { .. })
+                    if begun.elapsed() + self.client.limits().request
+                        > self.client.limits().silence =>
+                {
+                    self.client.give_up();
+                    None
+                }
                 Err(_) => (attempt < self.pace.tries).then(|| self.pace.server * attempt),
             };
             if let Some(wait) = wait {
@@ -123,8 +152,16 @@ impl Api {
                 continue;
             }
             return match result {
+                Ok(answer) if answer.status == StatusCode::ACCEPTED && repeatable => {
+                    let why = "is not ready: HubSpot still works on it (202)";
+                    Err(Failure::nonsense("HubSpot", path, answer.status, why))
+                }
                 Ok(answer) if answer.status.is_success() => Ok(answer),
-                Ok(answer) => Err(self.failure(&answer)),
+                Ok(answer) => {
+                    let setting = "crm.hubspot.base_url";
+                    let redirected = Failure::redirected("HubSpot", path, &answer, setting);
+                    Err(redirected.unwrap_or_else(|| self.failure(&answer)))
+                }
                 Err(error) => {
                     Err(Failure::unreachable(&error, "crm.hubspot.base_url", &[&self.token]))
                 }
@@ -164,12 +201,16 @@ impl Api {
                 help: "Other integrations may be using the account's limit; run it again later."
                     .to_owned(),
             },
+            200..=299 => CrmError::Unavailable {
+                message: format!("HubSpot says that the request failed: {said}"),
+                help: "Run it again; status.hubspot.com tells of outages.".to_owned(),
+            },
             status => CrmError::Unavailable {
                 message: format!("HubSpot answered {status}: {said}"),
                 help: "Run it again; status.hubspot.com tells of outages.".to_owned(),
             },
         };
-        Failure { status: Some(answer.status), error }
+        Failure::new(Some(answer.status), error)
     }
 
     fn clean(&self, text: &str) -> String {
@@ -202,13 +243,20 @@ impl Known for Api {
 /// Lists of objects, by `deals?limit=100&…` with the cursor behind it.
 #[async_trait]
 impl Pages for Api {
+    fn crm(&self) -> &'static str {
+        "HubSpot"
+    }
+
     async fn page(&self, at: &str, _: usize) -> Result<Page, Failure> {
-        let path = self.path("crm/objects", at);
-        let answer = self.send(Semantics::Idempotent, Method::GET, &path, None).await?;
-        let mut list = json("HubSpot", &path, &answer)?;
+        let answer = self.send(Semantics::Idempotent, Method::GET, at, None).await?;
+        let mut body = self.object(at, &answer)?;
+        read::absent(at, &body)?;
         let first = at.split("&after=").next().unwrap_or(at);
-        let next = read::next(&list).map(|cursor| format!("{first}&after={cursor}"));
-        let records = take_list(&mut list, "results");
+        let next = read::next(&body).map(|cursor| {
+            let joint = if first.contains('?') { '&' } else { '?' };
+            format!("{first}{joint}after={cursor}")
+        });
+        let records = list("HubSpot", at, &mut body, "results")?;
         Ok(Page { records, bytes: answer.body, total: None, next })
     }
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::api::{Api, Failure};
 use super::read;
 use super::settings::HubSpotSettings;
-use crate::crm::checks::{self as shared, failed};
+use crate::crm::requested_properties::{check_properties, failed};
 use crate::crm::{Check, CrmError};
 use crate::model::Properties;
 
@@ -59,7 +59,7 @@ pub(super) async fn all(api: &Api, settings: &HubSpotSettings, named: &Propertie
             Err(error) => failed(&what, &error),
         });
     }
-    checks.extend(shared::properties(api, named).await);
+    checks.extend(check_properties(api, named).await);
     if settings.update_closed_won {
         for (pipeline, won) in &told {
             if won.len() > 1 && !settings.won_stages.iter().any(|n| won.contains(&n.as_str())) {

@@ -27,9 +27,9 @@ pub(super) async fn find(
     }
     let ids = [text.to_owned()];
     for archived in [false, true] {
-        let read = read::records(api, "deals", &ids, properties, &["dealstage"], archived).await;
+        let read = read::batch(api, "deals", &ids, properties, &["dealstage"], archived).await;
         let records = match read {
-            Ok(records) => records,
+            Ok(batch) => batch.records,
             Err(failure) if failure.status == Some(StatusCode::NOT_FOUND) => continue,
             Err(failure) => return Err(failure.into()),
         };

@@ -14,7 +14,6 @@ mod update;
 mod webhook;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 pub use pace::Pace;
@@ -22,13 +21,69 @@ pub use settings::{ApiVersion, HubSpotSettings, PipelineSettings};
 pub use webhook::{TargetUrl, Webhook, WebhookSettings};
 
 use self::api::Api;
+use crate::brief::BaseMapping;
+use crate::crm::rows::{CrmRow, path_of};
 use crate::crm::{
-    Check, ClosedWonUpdate, Crm, CrmError, Progress, RequestedProperties, closed_won,
+    Check, ClosedWonUpdate, Connection, Crm, CrmError, CrmSettings, Progress, RequestedProperties,
+    Signed, Trigger, closed_won,
 };
-use crate::model::{CrmName, Deal, DealId, Population, Properties, Secrets, Signature, Window};
+use crate::http::Limits;
+use crate::model::{
+    CrmName, Deal, DealId, Population, Properties, ReferenceRule, Secrets, Signature, Window,
+};
+use crate::settings::SettingsReader;
 
 /// The name of the token among the secrets.
 const TOKEN: &str = "HUBSPOT_TOKEN";
+
+/// HubSpot in the list of CRMs.
+pub(super) const ROW: CrmRow = CrmRow {
+    name: "hubspot",
+    title: "HubSpot",
+    secrets: &[TOKEN, webhook::SECRET],
+    workflow_secrets: &[TOKEN],
+    settings: SettingsReader::of::<HubSpotSettings>(),
+    mapping: BaseMapping {
+        name: "hubspot",
+        source: include_str!("../../../templates/mapping/hubspot.yaml"),
+    },
+    references: Some(ReferenceRule {
+        crm: "hubspot",
+        names: &["hubspot_deal_id", "hubspot_deal", "hs_deal_id", "hubspot_record_id"],
+        of_address,
+    }),
+    trigger: Some(|| Box::new(Webhook::new(None))),
+};
+
+/// `https://app.hubspot.com/contacts/1/record/0-3/9876543210` and the older
+/// `…/contacts/1/deal/9876543210`.
+fn of_address(address: &str) -> Option<DealId> {
+    let path = path_of(address, |host| host == "hubspot.com" || host.ends_with(".hubspot.com"))?;
+    let at = path.iter().position(|part| matches!(*part, "0-3" | "deal"))?;
+    let id = path.get(at + 1)?;
+    (!id.is_empty() && id.bytes().all(|c| c.is_ascii_digit())).then(|| DealId::new(*id))
+}
+
+impl CrmSettings for HubSpotSettings {
+    fn connect(&self, connection: &Connection<'_>) -> Result<Box<dyn Crm>, CrmError> {
+        let hubspot = HubSpot::connect(self.clone(), connection.secrets, connection.limits)?;
+        Ok(Box::new(hubspot.reading(connection.requested.clone())))
+    }
+
+    fn trigger(&self) -> Option<Box<dyn Trigger>> {
+        Some(Box::new(Webhook::new(Some(self.clone()))))
+    }
+
+    fn updates_closed_won(&self) -> bool {
+        self.update_closed_won
+    }
+}
+
+impl From<HubSpotSettings> for Box<dyn CrmSettings> {
+    fn from(settings: HubSpotSettings) -> Self {
+        Box::new(settings)
+    }
+}
 
 /// A HubSpot account.
 #[derive(Debug)]
@@ -45,6 +100,14 @@ impl HubSpot {
     /// # Errors
     /// When there is no token, or none that can be one.
     pub fn new(settings: HubSpotSettings, secrets: &Secrets) -> Result<Self, CrmError> {
+        Self::connect(settings, secrets, Limits::default())
+    }
+
+    fn connect(
+        settings: HubSpotSettings,
+        secrets: &Secrets,
+        limits: Limits,
+    ) -> Result<Self, CrmError> {
         let token: SecretString = secrets.get(TOKEN).ok_or_else(|| CrmError::Denied {
             message: format!("{TOKEN} is not set."),
             help: format!(
@@ -52,7 +115,7 @@ impl HubSpot {
                  (Settings, Integrations, Service Keys)."
             ),
         })?;
-        let api = Api::new(&settings, token)?;
+        let api = Api::new(&settings, token, limits)?;
         Ok(Self {
             name: CrmName::new("hubspot"),
             settings,
@@ -112,16 +175,11 @@ impl Crm for HubSpot {
         reader.read(window).await
     }
 
-    async fn mark_closed_won(
-        &self,
-        id: &DealId,
-        signed_at: DateTime<Utc>,
-        brief_url: Option<&str>,
-    ) -> Result<ClosedWonUpdate, CrmError> {
+    async fn mark_closed_won(&self, signed: &Signed<'_>) -> Result<ClosedWonUpdate, CrmError> {
         let account = read::account(&self.api, &self.settings).await?;
         let (api, settings, crm) = (&self.api, &self.settings, &self.name);
-        let signed = update::Signed { api, settings, crm, account: &account };
-        closed_won::keep(&signed, id, signed_at, brief_url).await
+        let target = update::Target { api, settings, crm, account: &account };
+        closed_won::keep(&target, signed).await
     }
 
     async fn checks(&self, named: &Properties, offline: bool) -> Vec<Check> {

@@ -3,15 +3,19 @@
 
 use std::collections::BTreeMap;
 
+use async_trait::async_trait;
+use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::api::Api;
+use super::api::{Api, Failure};
 use super::deal::{self, with};
 use super::read;
 use super::record::{self, Account, DEAL};
 use super::settings::HubSpotSettings;
-use crate::crm::reading::Reading;
+use crate::crm::failure::{cursor, list, without_id};
+use crate::crm::reading::{Pages, Reading};
 use crate::crm::{CrmError, Progress};
+use crate::http::Page;
 use crate::model::{CrmName, Deal, Gap, Population, Properties, RecordKind, Window};
 use crate::text::quoted;
 
@@ -94,8 +98,7 @@ impl<'a> Reader<'a> {
         Ok(self.reading.finish(self.crm, self.api.base(), query, deals))
     }
 
-    /// Every result of a search. One search gives 10,000 at most, so each page
-    /// asks for the ids behind the last one instead of following `after`.
+    /// Every result of a search.
     async fn search(
         &mut self,
         groups: &[Vec<Value>],
@@ -103,82 +106,25 @@ impl<'a> Reader<'a> {
         counts: bool,
         found: &mut BTreeMap<u64, Deal>,
     ) -> Result<(), CrmError> {
-        let (mut last, mut page, mut total) = ("0".to_owned(), 0, None);
-        let mut read_here = 0;
-        loop {
-            page += 1;
-            let groups: Vec<Value> = groups
-                .iter()
-                .map(|filters| {
-                    let mut filters = filters.clone();
-                    filters.push(filter("hs_object_id", "GT", &last));
-                    json!({"filters": filters})
-                })
-                .collect();
-            let body = json!({
-                "filterGroups": groups,
-                "sorts": sorts(),
-                "properties": DEAL,
-                "limit": PAGE,
-            });
-            let (answer, bytes) = match self.api.search(&body).await {
-                Ok(answer) => answer,
-                Err(failure) if page == 1 && counts => return Err(failure.into()),
-                Err(failure) => {
-                    self.reading.lost_page(page, &format!("the search for {what}"), &failure);
-                    return Ok(());
-                }
-            };
-            self.reading.bytes(&bytes);
-            if page == 1 {
-                total = answer["total"].as_u64().and_then(|n| usize::try_from(n).ok());
-            }
-            let results = answer["results"].as_array().map_or(&[][..], Vec::as_slice);
-            let mut furthest = 0;
-            for record in results {
-                // HubSpot's ids are numbers, and sorted as such.
-                let number = record::id(&record["id"]).and_then(|id| id.parse::<u64>().ok());
-                let Some(number) = number else {
-                    self.reading.gaps.push(Gap {
-                        what: format!("a deal on page {page} of the search for {what}"),
-                        why: "its id is no number".to_owned(),
-                        help: None,
-                    });
-                    continue;
-                };
-                furthest = furthest.max(number);
-                let deal = record::deal(self.crm, record, self.account)?;
+        let search = Search { api: self.api, groups };
+        let (crm, account) = (self.crm, self.account);
+        let mut keep = |reading: &mut Reading, records: Vec<Value>| {
+            for record in &records {
+                let deal = record::deal(crm, record, account)?;
+                let number = deal.id.as_str().parse().map_err(|_| without_id("HubSpot"))?;
                 if found.insert(number, deal).is_none() {
-                    self.reading.rows += 1;
+                    reading.rows += 1;
                 }
-                read_here += 1;
             }
-            self.progress.read(found.len(), if counts { total } else { None });
-            let before: u64 = last.parse().unwrap_or_default();
-            if results.is_empty() || furthest <= before {
-                break;
-            }
-            last = furthest.to_string();
-            // Each page's total counts what is left from it on.
-            let left = answer["total"].as_u64().and_then(|n| usize::try_from(n).ok());
-            if left.is_some_and(|left| left <= results.len()) {
-                break;
-            }
+            Ok(())
+        };
+        let progress: &dyn Progress = if counts { self.progress } else { &() };
+        let what = format!("the search for {what}");
+        let first = "0".to_owned();
+        match self.reading.pages(&search, first, &what, progress, &mut keep).await? {
+            Some(failure) if counts => Err(failure.into()),
+            _ => Ok(()),
         }
-        // New deals may have come meanwhile, but none can have gone missing.
-        if let Some(total) = total
-            && read_here < total
-        {
-            self.reading.gaps.push(Gap {
-                what: format!("{} of the {what}", total - read_here),
-                why: format!("HubSpot counts {total}, and its pages held {read_here}"),
-                help: Some(
-                    "HubSpot's search lags behind changes for a few moments; run it again."
-                        .to_owned(),
-                ),
-            });
-        }
-        Ok(())
     }
 
     /// Searches for deals that entered a won stage and are not won now. Only
@@ -234,17 +180,22 @@ impl<'a> Reader<'a> {
         let ids: Vec<String> = found.keys().map(u64::to_string).collect();
         let mut done = 0;
         for chunk in ids.chunks(50) {
-            let read = read::records(self.api, "deals", chunk, &properties, &["dealstage"], false);
+            let read = read::batch(self.api, "deals", chunk, &properties, &["dealstage"], false);
             match read.await {
-                Ok(records) => {
+                Ok(batch) => {
                     for id in chunk {
                         let number = id.parse().unwrap_or_default();
-                        match records.get(id) {
+                        match batch.records.get(id) {
                             Some(record) => {
                                 self.reading.bytes(record.to_string());
                                 let deal = record::deal(self.crm, record, self.account)?;
                                 found.insert(number, deal);
                             }
+                            None if batch.untold.contains(id) => self.reading.gaps.push(Gap {
+                                what: format!("the stage history of deal {id}"),
+                                why: "HubSpot's answer leaves it out without a word".to_owned(),
+                                help: Some("Run the audit again.".to_owned()),
+                            }),
                             None => self.reading.remarks.push(format!(
                                 "Deal {id} was deleted or merged while it was read, and is \
                                  counted as the search told it."
@@ -271,9 +222,12 @@ impl<'a> Reader<'a> {
         found: &BTreeMap<u64, Deal>,
     ) -> Result<Vec<Deal>, CrmError> {
         // A page with history holds no more than half as many.
-        let first = format!(
-            "deals?archived=true&limit=50&propertiesWithHistory=dealstage&properties={}",
-            self.properties().join(",")
+        let first = self.api.path(
+            "crm/objects",
+            &format!(
+                "deals?archived=true&limit=50&propertiesWithHistory=dealstage&properties={}",
+                self.properties().join(",")
+            ),
         );
         let (crm, account) = (self.crm, self.account);
         let mut deals = Vec::new();
@@ -305,9 +259,11 @@ impl<'a> Reader<'a> {
                     deal.owner = id.and_then(|id| owners.get(id)).cloned();
                 }
             }
-            Err(failure) => {
+            // Without the scope for owners the reps stay unknown.
+            Err(failure) if failure.is_hidden() => {
                 self.reading.remarks.push(format!("The reps could not be read: {}", failure.error));
             }
+            Err(failure) => self.reading.gaps.push(failure.gap("the reps of the deals".to_owned())),
         }
     }
 }
@@ -318,4 +274,59 @@ fn filter(property: &str, operator: &str, value: &str) -> Value {
 
 fn sorts() -> Value {
     json!([{"propertyName": "hs_object_id", "direction": "ASCENDING"}])
+}
+
+/// The pages of a search. One search gives 10,000 results at most, so each
+/// page asks for the ids behind the last one instead of following `after`.
+struct Search<'a> {
+    api: &'a Api,
+    groups: &'a [Vec<Value>],
+}
+
+#[async_trait]
+impl Pages for Search<'_> {
+    fn crm(&self) -> &'static str {
+        "HubSpot"
+    }
+
+    async fn page(&self, behind: &str, _: usize) -> Result<Page, Failure> {
+        let groups: Vec<Value> = self
+            .groups
+            .iter()
+            .map(|filters| {
+                let mut filters = filters.clone();
+                filters.push(filter("hs_object_id", "GT", behind));
+                json!({"filters": filters})
+            })
+            .collect();
+        let body = json!({
+            "filterGroups": groups,
+            "sorts": sorts(),
+            "properties": DEAL,
+            "limit": PAGE,
+        });
+        let (mut answer, bytes) = self.api.search(&body).await?;
+        let total = answer["total"].as_u64().and_then(|n| usize::try_from(n).ok());
+        let path = "deals/search";
+        read::absent(path, &answer)?;
+        let records = list("HubSpot", path, &mut answer, "results")?;
+        if total.is_none() && records.is_empty() && behind == "0" {
+            let why = "does not say how many deals there are";
+            return Err(Failure::nonsense("HubSpot", path, StatusCode::OK, why));
+        }
+        let mut furthest = 0;
+        for record in &records {
+            // HubSpot's ids are numbers, and sorted as such.
+            let number = cursor(&record["id"]).and_then(|id| id.parse::<u64>().ok());
+            let Some(number) = number else {
+                let why = "has a deal whose id is not a number";
+                return Err(Failure::nonsense("HubSpot", path, StatusCode::OK, why));
+            };
+            furthest = furthest.max(number);
+        }
+        // Each page's total counts what is left from it on.
+        let last = records.is_empty() || total.is_some_and(|left| left <= records.len());
+        let next = (!last).then(|| furthest.to_string());
+        Ok(Page { records, bytes, total, next })
+    }
 }

@@ -10,7 +10,10 @@ use super::record::{self, Account, Owners};
 use super::settings::HubSpotSettings;
 use super::stages::Stages;
 use crate::crm::CrmError;
+use crate::crm::failure::{cursor, list};
+use crate::http::{Page, PageWalk};
 use crate::model::{Person, RecordKind};
+use crate::text::{one_line, shorten};
 
 /// Inputs of one batch read; fewer where history is asked for.
 const BATCH: usize = 100;
@@ -61,6 +64,10 @@ pub(super) async fn account(api: &Api, settings: &HubSpotSettings) -> Result<Acc
         Err(failure) => return Err(failure.into()),
     };
     let portal = details["portalId"].as_u64();
+    if portal.is_none() && !details.is_null() {
+        let why = "does not say which account it is of";
+        return Err(Failure::nonsense("HubSpot", "account-info", StatusCode::OK, why).into());
+    }
     if let (Some(requested), Some(actual)) = (settings.portal_id, portal)
         && requested != actual
     {
@@ -81,24 +88,41 @@ pub(super) async fn account(api: &Api, settings: &HubSpotSettings) -> Result<Acc
 
 /// The names of all properties of an object.
 pub(super) async fn property_names(api: &Api, object: &str) -> Result<BTreeSet<String>, Failure> {
-    let answer = api.get("crm/properties", object).await?;
-    let list = answer["results"].as_array().into_iter().flatten();
+    let list = api.list("crm/properties", object).await?;
+    if list.is_empty() {
+        let why = "names no property";
+        return Err(Failure::nonsense("HubSpot", "crm/properties", StatusCode::OK, why));
+    }
     Ok(list
+        .iter()
         .filter(|property| property["archived"] != true)
         .filter_map(|property| property["name"].as_str().map(str::to_owned))
         .collect())
 }
 
-/// Records by id. Ids that HubSpot does not have are simply not in the answer.
-pub(super) async fn records(
+/// What a batch read gave.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) records: BTreeMap<String, Value>,
+    /// Those that HubSpot neither gave nor said that it does not have.
+    pub(super) untold: BTreeSet<String>,
+}
+
+/// Records by id, and which of them HubSpot leaves out without a word. Those
+/// that it says it does not have are in neither.
+///
+/// # Errors
+/// When a request fails, or when HubSpot says that it could not read a record
+/// that it has (status 207).
+pub(super) async fn batch(
     api: &Api,
     object: &str,
     ids: &[String],
     properties: &[&str],
     history: &[&str],
     archived: bool,
-) -> Result<BTreeMap<String, Value>, Failure> {
-    let mut records = BTreeMap::new();
+) -> Result<Batch, Failure> {
+    let mut batch = Batch::default();
     let size = if history.is_empty() { BATCH } else { BATCH_WITH_HISTORY };
     let path = format!("{object}/batch/read{}", if archived { "?archived=true" } else { "" });
     for ids in ids.chunks(size) {
@@ -108,14 +132,74 @@ pub(super) async fn records(
             "properties": properties,
             "propertiesWithHistory": history,
         });
-        let (answer, _) = api.read("crm/objects", &path, &body).await?;
-        for record in answer["results"].as_array().into_iter().flatten() {
-            if let Some(id) = record::id(&record["id"]) {
-                records.insert(id, record.clone());
+        let (mut answer, _) = api.read("crm/objects", &path, &body).await?;
+        let mut told = absent(&path, &answer)?;
+        for record in list("HubSpot", &path, &mut answer, "results")? {
+            // The survivor of a merge answers for the ids that were merged into it.
+            let merged = record["properties"]["hs_merged_object_ids"].as_str().unwrap_or_default();
+            told.extend(merged.split(';').map(|id| id.trim().to_owned()));
+            if let Some(id) = cursor(&record["id"]) {
+                told.insert(id.clone());
+                batch.records.insert(id, record);
             }
         }
+        batch.untold.extend(ids.iter().filter(|id| !told.contains(*id)).cloned());
     }
-    Ok(records)
+    Ok(batch)
+}
+
+/// As [`batch`], where no record may be left out without a word.
+pub(super) async fn records(
+    api: &Api,
+    object: &str,
+    ids: &[String],
+    properties: &[&str],
+    history: &[&str],
+    archived: bool,
+) -> Result<BTreeMap<String, Value>, Failure> {
+    let Batch { records, untold } = batch(api, object, ids, properties, history, archived).await?;
+    match untold.first() {
+        None => Ok(records),
+        Some(id) => {
+            let why = format!("leaves out {} records without a word, such as {id}", untold.len());
+            Err(Failure::nonsense("HubSpot", object, StatusCode::OK, &why))
+        }
+    }
+}
+
+/// The ids of which an answer in parts (status 207) says that there is nothing.
+///
+/// # Errors
+/// When it says of any that they could not be read.
+pub(super) fn absent(path: &str, answer: &Value) -> Result<BTreeSet<String>, Failure> {
+    let status = StatusCode::MULTI_STATUS;
+    let errors = answer["errors"].as_array().map_or(&[][..], Vec::as_slice);
+    let mut ids = BTreeSet::new();
+    for error in errors {
+        let named = || {
+            let lists = ["ids", "fromObjectId"].map(|name| error["context"][name].as_array());
+            lists.into_iter().flatten().flatten().filter_map(cursor)
+        };
+        if error["category"] == "OBJECT_NOT_FOUND" {
+            ids.extend(named());
+            continue;
+        }
+        let message = error["message"].as_str().unwrap_or("it does not say why");
+        let named: Vec<String> = named().take(5).collect();
+        let why = format!(
+            "leaves out records ({}): {}",
+            if named.is_empty() { "it does not say which".to_owned() } else { named.join(", ") },
+            shorten(&one_line(message), 200).trim_end_matches('.')
+        );
+        return Err(Failure::nonsense("HubSpot", path, status, &why));
+    }
+    match answer["numErrors"].as_u64() {
+        Some(count) if count > 0 && errors.is_empty() => {
+            let why = format!("speaks of {count} errors and names none");
+            Err(Failure::nonsense("HubSpot", path, status, &why))
+        }
+        _ => Ok(ids),
+    }
 }
 
 /// The associations of deals, by deal.
@@ -129,19 +213,23 @@ pub(super) async fn links(
     for ids in ids.chunks(BATCH_ASSOCIATIONS) {
         let mut inputs: Vec<Value> = ids.iter().map(|id| json!({"id": id})).collect();
         // An input with very many associations comes in pages of its own.
+        let mut walks: BTreeMap<String, PageWalk> = BTreeMap::new();
         while !inputs.is_empty() {
             let body = json!({"inputs": inputs});
-            let (answer, _) = api.read("crm/associations", &path, &body).await?;
+            let (mut answer, _) = api.read("crm/associations", &path, &body).await?;
+            absent(&path, &answer)?;
             inputs = Vec::new();
-            for result in answer["results"].as_array().into_iter().flatten() {
-                let Some(from) = record::id(&result["from"]["id"]) else { continue };
+            for mut result in list("HubSpot", &path, &mut answer, "results")? {
+                let Some(from) = cursor(&result["from"]["id"]) else { continue };
+                let next = cursor(&result["paging"]["next"]["after"]);
+                let records = list("HubSpot", &path, &mut result, "to")?;
                 let links = found.entry(from.clone()).or_default();
-                for to in result["to"].as_array().into_iter().flatten() {
-                    add_link(links, to);
-                }
-                if let Some(after) = record::id(&result["paging"]["next"]["after"]) {
-                    inputs.push(json!({"id": from, "after": after}));
-                }
+                records.iter().for_each(|to| add_link(links, to));
+                let walk = walks.entry(from.clone()).or_insert_with(|| PageWalk::new(""));
+                walk.next();
+                let page = Page { records, next: next.clone(), ..Page::default() };
+                walk.take(&page).map_err(|fault| Failure::of_list("HubSpot", &fault))?;
+                inputs.extend(next.map(|after| json!({"id": from, "after": after})));
             }
         }
     }
@@ -149,7 +237,7 @@ pub(super) async fn links(
 }
 
 fn add_link(links: &mut Vec<Link>, to: &Value) {
-    let Some(id) = record::id(&to["toObjectId"]) else { return };
+    let Some(id) = cursor(&to["toObjectId"]) else { return };
     let types = || to["associationTypes"].as_array().into_iter().flatten();
     let labels = types().filter(|t| t["category"] == "USER_DEFINED");
     let labels = labels.filter_map(|t| t["label"].as_str().map(str::to_owned)).collect();
@@ -180,18 +268,9 @@ pub(super) async fn owner(api: &Api, id: &str) -> Result<Option<Person>, Failure
 pub(super) async fn owners(api: &Api) -> Result<Owners, Failure> {
     let mut owners = Owners::new();
     for archived in ["true", "false"] {
-        let mut after = String::new();
-        loop {
-            let rest = format!("?limit=100&archived={archived}{after}");
-            let answer = api.get("crm/owners", &rest).await?;
-            for record in answer["results"].as_array().into_iter().flatten() {
-                if let Some(id) = record::id(&record["id"]) {
-                    owners.insert(id, record::owner(record));
-                }
-            }
-            match next(&answer) {
-                Some(cursor) => after = format!("&after={cursor}"),
-                None => break,
+        for record in api.list("crm/owners", &format!("?limit=100&archived={archived}")).await? {
+            if let Some(id) = cursor(&record["id"]) {
+                owners.insert(id, record::owner(&record));
             }
         }
     }
@@ -200,7 +279,7 @@ pub(super) async fn owners(api: &Api) -> Result<Owners, Failure> {
 
 /// The cursor of the next page; HubSpot gives it ready for a URL.
 pub(super) fn next(answer: &Value) -> Option<String> {
-    let cursor = record::id(&answer["paging"]["next"]["after"])?;
+    let cursor = cursor(&answer["paging"]["next"]["after"])?;
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'%' | b'-' | b'_' | b'.' | b'~');
     if cursor.bytes().all(plain) {
         Some(cursor)

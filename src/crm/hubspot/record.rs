@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 use super::stages::Stages;
 use crate::crm::CrmError;
 use crate::crm::amount::settle;
-use crate::crm::failure::{bad_field, without_id};
+use crate::crm::closed_won::not_after;
+use crate::crm::failure::{bad_field, cursor, without_id};
 use crate::crm::people::{add_role, role_word, website};
 use crate::model::{Company, Contact, CrmName, Deal, DealId, LineItem, Outcome, Person};
 
@@ -88,18 +89,9 @@ fn owned(properties: &Map<String, Value>, name: &str) -> Option<String> {
     text(properties, name).map(str::to_owned)
 }
 
-/// An id: HubSpot writes them as texts, and in places as numbers.
-pub(super) fn id(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) if !text.is_empty() => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
-}
-
 /// A deal's own record; people, company and products are added later.
 pub(super) fn deal(crm: &CrmName, record: &Value, account: &Account) -> Result<Deal, CrmError> {
-    let Some(id) = id(&record["id"]) else {
+    let Some(id) = cursor(&record["id"]) else {
         return Err(without_id("HubSpot"));
     };
     let properties = properties(record);
@@ -187,7 +179,8 @@ fn won_at(
     ] {
         if let Some(written) = text(properties, name) {
             let at = time(written).ok_or_else(|| bad(name, written, "time"))?;
-            return Ok(Some((at, evidence.to_owned())));
+            let changed = text(properties, "hs_lastmodifieddate").and_then(time);
+            return Ok(Some(not_after(at, evidence, changed)));
         }
     }
     Ok(None)
@@ -206,7 +199,7 @@ pub(super) fn company(record: &Value) -> Company {
     let properties = properties(record);
     let site = text(&properties, "website").or_else(|| text(&properties, "domain")).map(website);
     Company {
-        id: id(&record["id"]),
+        id: cursor(&record["id"]),
         name: owned(&properties, "name"),
         website: site,
         industry: owned(&properties, "industry"),
@@ -222,7 +215,7 @@ pub(super) fn contact(record: &Value, labels: &[String]) -> Contact {
     let names = [text(&properties, "firstname"), text(&properties, "lastname")];
     let name = names.into_iter().flatten().collect::<Vec<_>>().join(" ");
     let mut contact = Contact {
-        id: id(&record["id"]),
+        id: cursor(&record["id"]),
         name: (!name.is_empty()).then_some(name),
         email: owned(&properties, "email"),
         title: owned(&properties, "jobtitle"),

@@ -1,12 +1,13 @@
 //! The `crm.hubspot` section of the configuration.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::webhook::WebhookSettings;
 use crate::http::BaseUrl;
 
 /// HubSpot: `crm.hubspot` in `handoff.yaml`; the token is `HUBSPOT_TOKEN`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct HubSpotSettings {
     /// Where the API is; another one for sandboxes behind a proxy and tests.
@@ -15,6 +16,8 @@ pub struct HubSpotSettings {
     pub api_version: ApiVersion,
     /// Whether a signature moves an open deal to its pipeline's won stage.
     pub update_closed_won: bool,
+    /// The stages from which a deal is moved, by label or id; any open stage without it.
+    pub closed_won_from: Vec<String>,
     /// The account that the token must belong to.
     pub portal_id: Option<u64>,
     /// Which pipelines count; all of them without it.
@@ -31,6 +34,7 @@ impl Default for HubSpotSettings {
             base_url: BaseUrl::parse("https://api.hubapi.com").expect("a fixed URL is valid"),
             api_version: ApiVersion("2026-09".to_owned()),
             update_closed_won: false,
+            closed_won_from: Vec::new(),
             portal_id: None,
             pipelines: PipelineSettings::default(),
             won_stages: Vec::new(),
@@ -40,7 +44,7 @@ impl Default for HubSpotSettings {
 }
 
 /// Which pipelines count, by label or id.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PipelineSettings {
     /// Only these; all of them when it is empty.
@@ -58,8 +62,9 @@ impl PipelineSettings {
 }
 
 /// A version such as `2026-09`: HubSpot dates its API's paths.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub struct ApiVersion(String);
 
 impl ApiVersion {

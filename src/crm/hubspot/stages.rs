@@ -35,9 +35,9 @@ pub(super) struct Stage {
 impl Stages {
     /// Reads them.
     pub(super) async fn read(api: &Api) -> Result<Self, CrmError> {
-        let answer = api.get("crm/pipelines", "deals").await?;
+        let pipelines = api.list("crm/pipelines", "deals").await?;
         let mut stages = Self::default();
-        for pipeline in answer["results"].as_array().into_iter().flatten() {
+        for pipeline in &pipelines {
             let id = pipeline["id"].as_str().unwrap_or_default().to_owned();
             let list = pipeline["stages"].as_array().into_iter().flatten();
             let read = Pipeline {

@@ -11,16 +11,15 @@ use super::read;
 use super::record::{self, Account};
 use super::settings::HubSpotSettings;
 use crate::crm::CrmError;
-use crate::crm::closed_won::Target;
-use crate::crm::note;
+use crate::crm::closed_won::{self, note};
 use crate::model::{CrmName, Deal, DealId};
 use crate::text::quoted;
 
 /// The association of a note with a deal, as HubSpot numbers it.
 const NOTE_TO_DEAL: u32 = 214;
 
-/// A signed deal of an account.
-pub(super) struct Signed<'a> {
+/// Signed deals of an account.
+pub(super) struct Target<'a> {
     pub(super) api: &'a Api,
     pub(super) settings: &'a HubSpotSettings,
     pub(super) crm: &'a CrmName,
@@ -28,13 +27,17 @@ pub(super) struct Signed<'a> {
 }
 
 #[async_trait]
-impl Target for Signed<'_> {
+impl closed_won::Target for Target<'_> {
     fn vendor(&self) -> &'static str {
         "HubSpot"
     }
 
     fn may_write(&self) -> bool {
         self.settings.update_closed_won
+    }
+
+    fn from_stages(&self) -> &[String] {
+        &self.settings.closed_won_from
     }
 
     async fn look(&self, id: &DealId) -> Result<Deal, CrmError> {
@@ -79,7 +82,7 @@ impl Target for Signed<'_> {
         let note = json!({
             "properties": {
                 "hs_timestamp": at.to_rfc3339_opts(SecondsFormat::Millis, true),
-                "hs_note_body": note::text(url),
+                "hs_note_body": note(url),
             },
             "associations": [{
                 "to": {"id": deal.id.as_str()},

@@ -1,11 +1,16 @@
-//! HubSpot's webhook: an array of events, signed (version 3) over method, URL,
-//! raw body and time. Facts: developers.hubspot.com, `request-validation` and
-//! the webhooks guide.
+//! HubSpot's webhooks: an app's array of events, signed (version 3) over
+//! method, URL, raw body and time; and a workflow's "Send a webhook", one
+//! object, signed (version 2) over secret, method, URL and body. Facts:
+//! developers.hubspot.com, `request-validation` and the webhooks guide.
 
 use base64::Engine as _;
 use chrono::{DateTime, TimeDelta, Utc};
+use schemars::JsonSchema;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
 use url::Url;
 
 use super::HubSpotSettings;
@@ -15,7 +20,7 @@ use crate::model::{DealId, Secrets};
 use crate::webhook::{self, Malformed, Rejection, Request, Route, json, mac};
 
 const TITLE: &str = "HubSpot";
-const SECRET: &str = "HUBSPOT_CLIENT_SECRET";
+pub(super) const SECRET: &str = "HUBSPOT_CLIENT_SECRET";
 /// How far the time may be off, both ways; HubSpot's own value.
 const TOLERANCE: TimeDelta = TimeDelta::minutes(5);
 /// The type of deals in events of the general form, `object.propertyChange`:
@@ -39,7 +44,7 @@ const DECODED: [(&str, char); 12] = [
 
 /// `crm.hubspot.webhook` in `handoff.yaml`; the app's client secret is
 /// `HUBSPOT_CLIENT_SECRET`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookSettings {
     /// The target URL as HubSpot has it: what stands before the proxy. It is
@@ -48,8 +53,9 @@ pub struct WebhookSettings {
 }
 
 /// A target URL exactly as it was entered at HubSpot, without a query.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub struct TargetUrl(String);
 
 impl TryFrom<String> for TargetUrl {
@@ -122,10 +128,24 @@ impl Trigger for Webhook {
         let keys = webhook::check(self, request, secrets)?;
         let TargetUrl(url) = self.url().expect("the check asks for the setting");
         webhook::expect_content_type(self, request, "application/json")?;
-        let (Some(given), Some(stamp)) = (
-            request.header("x-hubspot-signature-v3"),
-            request.header("x-hubspot-request-timestamp"),
-        ) else {
+        let v3 = request.header("x-hubspot-signature-v3");
+        let version = request.header("x-hubspot-signature-version").map(str::trim);
+        if let (None, Some(version), Some(given)) =
+            (v3, version, request.header("x-hubspot-signature"))
+            && version.eq_ignore_ascii_case("v2")
+        {
+            if !is_signed_v2(&keys, request, url, given) {
+                return Err(Rejection::BadSignature {
+                    what: "signature of version 2 (over secret, method, crm.hubspot.webhook.url and body)",
+                    secret: SECRET,
+                    provider: TITLE,
+                });
+            }
+            // Version 2 signs no time; the deal is asked for anyway, and a
+            // repetition changes nothing.
+            return read(request, settings.portal_id);
+        }
+        let (Some(given), Some(stamp)) = (v3, request.header("x-hubspot-request-timestamp")) else {
             return Err(Rejection::Unsigned {
                 what: "X-HubSpot-Signature-v3 header with its X-HubSpot-Request-Timestamp",
                 help: "HubSpot sends both: see that the proxy in front keeps them",
@@ -149,18 +169,38 @@ impl Trigger for Webhook {
         if (now - sent).abs() > TOLERANCE {
             return Err(Rejection::Stale { sent, now });
         }
-        read(request.body, settings.portal_id)
+        read(request, settings.portal_id)
+    }
+}
+
+/// Version 2: `hex(SHA-256(client secret + method + URL + body))`, with the URL
+/// as it is, nothing decoded.
+fn is_signed_v2(keys: &[SecretString], request: &Request<'_>, url: &str, given: &str) -> bool {
+    let Ok(given) = hex::decode(given.trim()) else { return false };
+    let message =
+        [request.method.as_str().as_bytes(), with_query(request, url).as_bytes(), request.body]
+            .concat();
+    keys.iter().fold(false, |found, key| {
+        let digest = Sha256::new()
+            .chain_update(key.expose_secret().as_bytes())
+            .chain_update(&message)
+            .finalize();
+        found | bool::from(digest[..].ct_eq(&given))
+    })
+}
+
+/// The URL as it was entered, with the query of the request.
+fn with_query(request: &Request<'_>, url: &str) -> String {
+    match request.query.filter(|query| !query.is_empty()) {
+        Some(query) => format!("{url}?{query}"),
+        None => url.to_owned(),
     }
 }
 
 /// What is signed: method, URL as it was entered with the query of the
 /// request, body, time.
 fn message(request: &Request<'_>, url: &str, stamp: &str) -> Vec<u8> {
-    let mut full = url.to_owned();
-    if let Some(query) = request.query.filter(|query| !query.is_empty()) {
-        full.push('?');
-        full.push_str(query);
-    }
+    let full = with_query(request, url);
     let method = request.method.as_str().as_bytes();
     [method, decoded(&full).as_bytes(), request.body, stamp.as_bytes()].concat()
 }
@@ -186,13 +226,16 @@ fn decoded(url: &str) -> String {
     text
 }
 
-fn read(body: &[u8], portal: Option<u64>) -> Result<Told, Rejection> {
-    let body = json::read(body)?;
+fn read(request: &Request<'_>, portal: Option<u64>) -> Result<Told, Rejection> {
+    let body = json::read(request.body)?;
+    if body.is_object() {
+        return of_workflow(&body, request, portal);
+    }
     let events = body.as_array().filter(|events| events.iter().all(Value::is_object));
     let Some(events) = events else {
         return Err(Malformed::NotMine {
             provider: TITLE,
-            why: "its notifications are an array of events".to_owned(),
+            why: "its notifications are an array of events, or a workflow's object".to_owned(),
         }
         .into());
     };
@@ -202,6 +245,44 @@ fn read(body: &[u8], portal: Option<u64>) -> Result<Told, Rejection> {
         return Err(Malformed::Missing { provider: TITLE, field: "objectId" }.into());
     }
     Ok(Told::new(news))
+}
+
+/// What a workflow sends: the deal as HubSpot's API gives it, or properties
+/// that the workflow's author chose. Whether it is won is asked of HubSpot.
+fn of_workflow(
+    body: &Value,
+    request: &Request<'_>,
+    portal: Option<u64>,
+) -> Result<Told, Rejection> {
+    let at = |path: &[&str]| json::at(body, path).and_then(json::scalar);
+    let sent = at(&["portalId"]).or_else(|| at(&["portal-id"]));
+    if let (Some(expected), Some(got)) = (portal, &sent)
+        && expected.to_string() != *got
+    {
+        return Err(Rejection::OtherAccount {
+            provider: TITLE,
+            setting: "crm.hubspot.portal_id",
+            got: crate::text::quoted(got),
+        });
+    }
+    let kind = at(&["objectTypeId"]).or_else(|| at(&["objectType"]));
+    if let Some(kind) = kind.filter(|kind| kind != DEAL && !kind.eq_ignore_ascii_case("deal")) {
+        let what = json::word(&format!("a workflow's message of a {kind}"));
+        return Ok(Told::new(vec![DealNews::Ignored { what }]));
+    }
+    let property = |name: &'static str| {
+        // The older form has `{"value": …}`, the newer the value itself.
+        at(&["properties", name])
+            .or_else(|| at(&["properties", name, "value"]))
+            .or_else(|| at(&[name]))
+    };
+    let id = property("hs_object_id").or_else(|| at(&["objectId"])).or_else(|| at(&["dealId"]));
+    let id = id.filter(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()));
+    let id = id.ok_or(Malformed::Missing { provider: TITLE, field: "hs_object_id" })?;
+    // The object has no id of its own: the same text at the same time is one message.
+    let sent = request.header("x-hubspot-request-timestamp").unwrap_or_default();
+    let mark = format!("workflow\u{1f}{sent}\u{1f}{}", hex::encode(Sha256::digest(request.body)));
+    Ok(Told::new(vec![DealNews::MayBeWon { id: DealId::new(id), mark }]))
 }
 
 /// What one event says; nothing when its deal cannot be told.

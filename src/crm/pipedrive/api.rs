@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::settings::{HOST, PipedriveSettings};
 use crate::crm::CrmError;
-use crate::crm::failure::{Failure, clean, json, secret_header};
-use crate::crm::reading::{Page, Pages, take_list};
-use crate::http::{Client, Response, Schedule, Semantics};
+use crate::crm::failure::{Failure, clean, cursor, list, object, secret_header};
+use crate::crm::reading::{Pages, whole};
+use crate::http::{Client, Limits, Page, Response, Schedule, Semantics};
 use crate::model::CrmName;
 
 /// Records of one page, at most.
@@ -44,6 +44,11 @@ impl Api {
         Self::new(settings, self.token, schedule)
     }
 
+    /// The same with other time limits.
+    pub(super) fn with_limits(self, limits: Limits) -> Self {
+        Self { client: self.client.with_limits(limits), ..self }
+    }
+
     /// The base URL, for the evidence.
     pub(super) fn base(&self) -> &str {
         self.client.base().as_str()
@@ -62,25 +67,24 @@ impl Api {
     /// Reads, with the bytes for the population's hash.
     pub(super) async fn read(&self, path: &str) -> Result<(Value, bytes::Bytes), Failure> {
         let answer = self.send(Semantics::Idempotent, Method::GET, path, None).await?;
-        Ok((json("Pipedrive", path, &answer)?, answer.body))
+        Ok((self.object(path, &answer)?, answer.body))
     }
 
     /// Reads what an answer holds under `data`.
     pub(super) async fn get(&self, path: &str) -> Result<Value, Failure> {
-        Ok(self.read(path).await?.0["data"].take())
+        let (mut answer, _) = self.read(path).await?;
+        Ok(answer.get_mut("data").map(Value::take).unwrap_or_default())
     }
 
     /// Every record of a list, however many pages it has.
     pub(super) async fn list(&self, path: &str) -> Result<Vec<Value>, Failure> {
-        let mut records = Vec::new();
-        let mut next = Some(first(path));
-        while let Some(at) = next.take() {
-            let page = self.page(&at, records.len()).await?;
-            // A cursor behind nothing would go on for ever.
-            next = page.next.filter(|_| !page.records.is_empty());
-            records.extend(page.records);
-        }
-        Ok(records)
+        whole(self, first(path)).await
+    }
+
+    /// An answer's object. `success: false` is an error whatever the status.
+    fn object(&self, path: &str, answer: &Response) -> Result<Value, Failure> {
+        let object = object("Pipedrive", path, answer)?;
+        if object["success"] == false { Err(self.failure(answer)) } else { Ok(object) }
     }
 
     /// Records by id, a hundred in a request.
@@ -98,12 +102,14 @@ impl Api {
     /// Changes one record; the same change again gives the same record.
     pub(super) async fn patch(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         let answer = self.send(Semantics::Idempotent, Method::PATCH, path, Some(body)).await?;
-        Ok(json("Pipedrive", path, &answer)?["data"].take())
+        let mut changed = self.object(path, &answer)?;
+        Ok(changed.get_mut("data").map(Value::take).unwrap_or_default())
     }
 
     /// Creates a record; not repeated where it may have been created.
     pub(super) async fn create(&self, path: &str, body: &Value) -> Result<(), Failure> {
-        self.send(Semantics::Creates, Method::POST, path, Some(body)).await.map(|_| ())
+        let answer = self.send(Semantics::Creates, Method::POST, path, Some(body)).await?;
+        self.object(path, &answer).map(|_| ())
     }
 
     async fn send(
@@ -117,7 +123,11 @@ impl Api {
         let answer = answer.map_err(|error| {
             Failure::unreachable(&error, "crm.pipedrive.base_url", &[&self.token])
         })?;
-        if answer.status.is_success() { Ok(answer) } else { Err(self.failure(&answer)) }
+        if answer.status.is_success() {
+            return Ok(answer);
+        }
+        let redirected = Failure::redirected("Pipedrive", path, &answer, "crm.pipedrive.base_url");
+        Err(redirected.unwrap_or_else(|| self.failure(&answer)))
     }
 
     fn failure(&self, answer: &Response) -> Failure {
@@ -151,12 +161,16 @@ impl Api {
                        midnight; run it again later."
                     .to_owned(),
             },
+            200..=299 => CrmError::Unavailable {
+                message: format!("Pipedrive says that the request failed: {said}."),
+                help: "Run it again; status.pipedrive.com tells of outages.".to_owned(),
+            },
             status => CrmError::Unavailable {
                 message: format!("Pipedrive answered {status}: {said}."),
                 help: "Run it again; status.pipedrive.com tells of outages.".to_owned(),
             },
         };
-        Failure { status: Some(answer.status), error }
+        Failure::new(Some(answer.status), error)
     }
 }
 
@@ -169,21 +183,35 @@ impl std::fmt::Debug for Api {
 /// Pages of a list: version 2 has cursors, version 1 counts.
 #[async_trait]
 impl Pages for Api {
+    fn crm(&self) -> &'static str {
+        "Pipedrive"
+    }
+
     async fn page(&self, at: &str, before: usize) -> Result<Page, Failure> {
         let (mut answer, bytes) = self.read(at).await?;
-        let records = take_list(&mut answer, "data");
         let more = &answer["additional_data"];
-        let cursor = more["next_cursor"].as_str().filter(|cursor| !cursor.is_empty());
+        let next_cursor = cursor(&more["next_cursor"]);
         let counts = more["pagination"]["more_items_in_collection"] == true;
-        let list = at.split("&cursor=").next().unwrap_or(at);
-        let list = list.split("&start=").next().unwrap_or(list);
-        let next = match cursor {
+        let records = match &answer["data"] {
+            // Version 1 writes null where a deal has no participants or notes.
+            Value::Null
+                if answer["success"] == true
+                    && !counts
+                    && (at.contains("/participants") || at.contains("notes?")) =>
+            {
+                Vec::new()
+            }
+            _ => list("Pipedrive", at, &mut answer, "data")?,
+        };
+        let of_list = at.split("&cursor=").next().unwrap_or(at);
+        let of_list = of_list.split("&start=").next().unwrap_or(of_list);
+        let next = match next_cursor {
             Some(cursor) => {
                 let cursor: String =
                     url::form_urlencoded::byte_serialize(cursor.as_bytes()).collect();
-                Some(format!("{list}&cursor={cursor}"))
+                Some(format!("{of_list}&cursor={cursor}"))
             }
-            None => counts.then(|| format!("{list}&start={}", before + records.len())),
+            None => counts.then(|| format!("{of_list}&start={}", before + records.len())),
         };
         Ok(Page { records, bytes, total: None, next })
     }

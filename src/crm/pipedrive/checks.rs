@@ -4,7 +4,7 @@ use super::api::Api;
 use super::deal;
 use super::settings::PipedriveSettings;
 use crate::crm::Check;
-use crate::crm::checks::{self as shared, failed};
+use crate::crm::requested_properties::{check_properties, failed};
 use crate::model::Properties;
 
 /// All checks, in the order in which they should be mended.
@@ -42,6 +42,6 @@ pub(super) async fn all(api: &Api, settings: &PipedriveSettings, named: &Propert
             Err(failure) => failed(&what, &failure.error),
         });
     }
-    checks.extend(shared::properties(api, named).await);
+    checks.extend(check_properties(api, named).await);
     checks
 }

@@ -17,7 +17,11 @@ use crate::model::{CrmName, Deal, DealId, Signature};
 /// The company's fields, pipelines and stages. A token of another company than
 /// the configured one is refused before anything is read.
 pub(super) async fn account(api: &Api, settings: &PipedriveSettings) -> Result<Account, CrmError> {
-    let me = api.get(&api.v1("users/me")).await?;
+    let path = api.v1("users/me");
+    let me = api.get(&path).await?;
+    if !me.is_object() {
+        return Err(Failure::nonsense("Pipedrive", &path, StatusCode::OK, "names no user").into());
+    }
     let actual = me["company_id"].as_u64();
     if let (Some(requested), Some(actual)) = (settings.company_id, actual)
         && requested != actual

@@ -12,23 +12,76 @@ mod update;
 mod webhook;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 
 pub use settings::PipedriveSettings;
 pub use webhook::Webhook;
 
 use self::api::Api;
+use crate::brief::BaseMapping;
 use crate::crm::reading::Reading;
+use crate::crm::rows::{CrmRow, path_of};
 use crate::crm::{
-    Check, ClosedWonUpdate, Crm, CrmError, Progress, RequestedProperties, closed_won,
+    Check, ClosedWonUpdate, Connection, Crm, CrmError, CrmSettings, Progress, RequestedProperties,
+    Signed, Trigger, closed_won,
 };
 use crate::http::Schedule;
 use crate::model::{
-    CrmName, Deal, DealId, Population, Properties, RecordKind, Secrets, Signature, Window,
+    CrmName, Deal, DealId, Population, Properties, RecordKind, ReferenceRule, Secrets, Signature,
+    Window,
 };
+use crate::settings::SettingsReader;
 
 /// The name of the token among the secrets.
 const TOKEN: &str = "PIPEDRIVE_TOKEN";
+
+/// Pipedrive in the list of CRMs.
+pub(super) const ROW: CrmRow = CrmRow {
+    name: "pipedrive",
+    title: "Pipedrive",
+    secrets: &[TOKEN, webhook::SECRET],
+    workflow_secrets: &[TOKEN],
+    settings: SettingsReader::of::<PipedriveSettings>(),
+    mapping: BaseMapping {
+        name: "pipedrive",
+        source: include_str!("../../../templates/mapping/pipedrive.yaml"),
+    },
+    references: Some(ReferenceRule {
+        crm: "pipedrive",
+        names: &["pipedrive_deal_id", "pipedrive_deal"],
+        of_address,
+    }),
+    trigger: Some(|| Box::new(Webhook::new(None))),
+};
+
+/// `https://acme.pipedrive.com/deal/42`.
+fn of_address(address: &str) -> Option<DealId> {
+    let path = path_of(address, |host| host.ends_with(".pipedrive.com"))?;
+    let at = path.iter().position(|part| *part == "deal")?;
+    let id = path.get(at + 1)?;
+    (!id.is_empty() && id.bytes().all(|c| c.is_ascii_digit())).then(|| DealId::new(*id))
+}
+
+impl CrmSettings for PipedriveSettings {
+    fn connect(&self, connection: &Connection<'_>) -> Result<Box<dyn Crm>, CrmError> {
+        let mut pipedrive = Pipedrive::new(self.clone(), connection.secrets)?;
+        pipedrive.api = pipedrive.api.with_limits(connection.limits);
+        Ok(Box::new(pipedrive.reading(connection.requested.clone())))
+    }
+
+    fn trigger(&self) -> Option<Box<dyn Trigger>> {
+        Some(Box::new(Webhook::new(Some(self.clone()))))
+    }
+
+    fn updates_closed_won(&self) -> bool {
+        self.update_closed_won
+    }
+}
+
+impl From<PipedriveSettings> for Box<dyn CrmSettings> {
+    fn from(settings: PipedriveSettings) -> Self {
+        Box::new(settings)
+    }
+}
 
 /// A Pipedrive company.
 #[derive(Debug)]
@@ -112,16 +165,11 @@ impl Crm for Pipedrive {
         reader.read(window).await
     }
 
-    async fn mark_closed_won(
-        &self,
-        id: &DealId,
-        signed_at: DateTime<Utc>,
-        brief_url: Option<&str>,
-    ) -> Result<ClosedWonUpdate, CrmError> {
+    async fn mark_closed_won(&self, signed: &Signed<'_>) -> Result<ClosedWonUpdate, CrmError> {
         let account = deal::account(&self.api, &self.settings).await?;
         let (api, settings, crm) = (&self.api, &self.settings, &self.name);
-        let signed = update::Signed { api, settings, crm, account: &account };
-        closed_won::keep(&signed, id, signed_at, brief_url).await
+        let target = update::Target { api, settings, crm, account: &account };
+        closed_won::keep(&target, signed).await
     }
 
     async fn checks(&self, named: &Properties, offline: bool) -> Vec<Check> {

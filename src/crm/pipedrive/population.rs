@@ -152,9 +152,11 @@ impl Reader<'_> {
                     deal.owner = owner.and_then(|id| users.get(&id)).map(|u| record::person(u));
                 }
             }
-            Err(failure) => {
+            // A user who may not see the others leaves the reps unknown.
+            Err(failure) if failure.is_hidden() => {
                 self.reading.remarks.push(format!("The reps could not be read: {}", failure.error));
             }
+            Err(failure) => self.reading.gaps.push(failure.gap("the reps of the deals".to_owned())),
         }
     }
 

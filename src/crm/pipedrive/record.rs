@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::fields::Fields;
 use crate::crm::CrmError;
 use crate::crm::amount::{number, settle};
+use crate::crm::closed_won::not_after;
 use crate::crm::failure::{bad_field, without_id};
 use crate::crm::people::{add_role, role_word, website};
 use crate::model::{Company, Contact, CrmName, Deal, DealId, LineItem, Outcome, Person};
@@ -70,7 +71,9 @@ pub(super) fn deal(crm: &CrmName, record: &Value, account: &Account) -> Result<D
     for (field, evidence) in [("first_won_time", "first won time"), ("won_time", "won time")] {
         if let Some(written) = text(record, field) {
             let at = time(&written).ok_or_else(|| bad(field, "time"))?;
-            won_at(&mut deal, at, evidence);
+            let changed = text(record, "update_time").and_then(|text| time(&text));
+            let (at, evidence) = not_after(at, evidence, changed);
+            won_at(&mut deal, at, &evidence);
             break;
         }
     }

@@ -10,32 +10,35 @@ use super::deal;
 use super::record::{self, Account};
 use super::settings::PipedriveSettings;
 use crate::crm::CrmError;
-use crate::crm::closed_won::Target;
-use crate::crm::note;
+use crate::crm::closed_won::{self, note};
 use crate::model::{CrmName, Deal, DealId};
 
-/// A signed deal of a company.
-pub(super) struct Signed<'a> {
+/// Signed deals of a company.
+pub(super) struct Target<'a> {
     pub(super) api: &'a Api,
     pub(super) settings: &'a PipedriveSettings,
     pub(super) crm: &'a CrmName,
     pub(super) account: &'a Account,
 }
 
-impl Signed<'_> {
+impl Target<'_> {
     fn refused(&self, message: &str) -> CrmError {
         CrmError::Refused { crm: self.crm.clone(), message: message.to_owned() }
     }
 }
 
 #[async_trait]
-impl Target for Signed<'_> {
+impl closed_won::Target for Target<'_> {
     fn vendor(&self) -> &'static str {
         "Pipedrive"
     }
 
     fn may_write(&self) -> bool {
         self.settings.update_closed_won
+    }
+
+    fn from_stages(&self) -> &[String] {
+        &self.settings.closed_won_from
     }
 
     async fn look(&self, id: &DealId) -> Result<Deal, CrmError> {
@@ -69,7 +72,7 @@ impl Target for Signed<'_> {
     async fn add_note(&self, deal: &Deal, url: &str, _: DateTime<Utc>) -> Result<(), CrmError> {
         let number: u64 =
             deal.id.as_str().parse().expect("the id of a deal that was read is a number");
-        let note = json!({"deal_id": number, "content": note::text(url)});
+        let note = json!({"deal_id": number, "content": note(url)});
         Ok(self.api.create(&self.api.v1("notes"), &note).await?)
     }
 }

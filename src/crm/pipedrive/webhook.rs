@@ -12,7 +12,7 @@ use crate::model::{DealId, Secrets};
 use crate::webhook::{self, Answer, Malformed, Rejection, Request, Route, json, mac};
 
 const TITLE: &str = "Pipedrive";
-const SECRET: &str = "PIPEDRIVE_WEBHOOK_LOGIN";
+pub(super) const SECRET: &str = "PIPEDRIVE_WEBHOOK_LOGIN";
 
 /// Pipedrive's webhook; user and password as they were given when it was made
 /// are `PIPEDRIVE_WEBHOOK_LOGIN`, `user:password`.

@@ -13,8 +13,9 @@ use tokio::time::{Instant, sleep};
 use super::api::Api;
 use super::describe::Holds;
 use crate::crm::failure::Failure;
-use crate::crm::reading::{Page, Pages};
+use crate::crm::reading::Pages;
 use crate::crm::{CrmError, Progress};
+use crate::http::Page;
 use crate::text::{one_line, shorten};
 
 /// Records of one page. Salesforce would give far more, but a page is held in
@@ -91,8 +92,14 @@ impl<'a> Job<'a> {
             let records = records.and_then(|n| usize::try_from(n).ok());
             match job["state"].as_str().unwrap_or_default() {
                 "JobComplete" => {
-                    self.total = records;
                     self.done = true;
+                    self.total = records;
+                    if records.is_none() {
+                        return Err(ended(format!(
+                            "Salesforce does not say how many records its bulk job {} has.",
+                            self.id
+                        )));
+                    }
                     return Ok(());
                 }
                 state @ ("Failed" | "Aborted") => {
@@ -136,23 +143,27 @@ impl<'a> Job<'a> {
 }
 
 fn ended(message: String) -> Failure {
-    Failure {
-        status: None,
-        error: CrmError::Unavailable {
-            message,
-            help: "Run it again; Setup, Bulk Data Load Jobs shows the org's jobs.".to_owned(),
-        },
-    }
+    let help = "Run it again; Setup, Bulk Data Load Jobs shows the org's jobs.".to_owned();
+    Failure::new(None, CrmError::Unavailable { message, help })
 }
 
 #[async_trait]
 impl Pages for Job<'_> {
+    fn crm(&self) -> &'static str {
+        "Salesforce"
+    }
+
     async fn page(&self, at: &str, _: usize) -> Result<Page, Failure> {
         let answer = self.api.answer(at).await?;
-        let nonsense = |why: String| Failure::nonsense("Salesforce", at, &answer, &why);
+        let nonsense = |why: String| Failure::nonsense("Salesforce", at, answer.status, &why);
         let mut records = Vec::new();
         let mut rows = csv::Reader::from_reader(answer.body.as_ref());
-        let headers = rows.headers().map_err(|error| nonsense(format!("is no CSV: {error}")))?;
+        let headers = rows.headers().map_err(|error| nonsense(format!("is not CSV: {error}")))?;
+        if self.total != Some(0)
+            && !headers.iter().any(|name| matches!(name, "Id" | "OpportunityId"))
+        {
+            return Err(nonsense("is not a CSV file with the column Id".to_owned()));
+        }
         let columns: Vec<(String, Holds)> = headers
             .iter()
             .map(|name| (name.to_owned(), self.holds.get(name).copied().unwrap_or(Holds::Text)))
@@ -184,23 +195,28 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 /// A row as the REST API would give it: `Account.Name` is inside `Account`,
 /// empty is null, numbers and truths are what they are.
 fn record(columns: &[(String, Holds)], row: &csv::StringRecord) -> Value {
-    let mut record = Value::Object(Map::new());
+    let mut record = Map::new();
     for ((name, holds), text) in columns.iter().zip(row) {
         put(&mut record, name, value(*holds, text));
     }
-    record
+    Value::Object(record)
 }
 
 /// Sets a field, also of a record beside; one of which nothing is told is null.
-fn put(record: &mut Value, name: &str, value: Value) {
-    match name.split_once('.') {
-        Some((beside, _)) if value.is_null() => {
-            if record[beside].is_null() {
-                record[beside] = Value::Null;
-            }
-        }
-        Some((beside, field)) => put(&mut record[beside], field, value),
-        None => record[name] = value,
+fn put(record: &mut Map<String, Value>, name: &str, value: Value) {
+    let Some((beside, field)) = name.split_once('.') else {
+        record.insert(name.to_owned(), value);
+        return;
+    };
+    let beside = record.entry(beside.to_owned()).or_insert(Value::Null);
+    if value.is_null() {
+        return;
+    }
+    if !beside.is_object() {
+        *beside = Value::Object(Map::new());
+    }
+    if let Value::Object(fields) = beside {
+        put(fields, field, value);
     }
 }
 

@@ -2,9 +2,10 @@
 
 use super::api::Api;
 use super::deal;
+use super::describe::describe;
 use super::settings::SalesforceSettings;
 use crate::crm::Check;
-use crate::crm::checks::{self as shared, failed};
+use crate::crm::requested_properties::{check_properties, failed};
 use crate::model::Properties;
 
 /// Objects that are read, each with what it is for.
@@ -16,6 +17,9 @@ const OBJECTS: [&str; 6] = [
     "Account",
     "Contact",
 ];
+
+/// Fields of opportunities on which an audit's figures depend.
+const FIELDS: [&str; 6] = ["Amount", "CloseDate", "IsClosed", "IsWon", "Name", "StageName"];
 
 /// All checks, in the order in which they should be mended.
 pub(super) async fn all(
@@ -63,8 +67,30 @@ pub(super) async fn all(
         }
         Err(failure) => checks.push(failed("salesforce: won stages", &failure.error)),
     }
-    checks.extend(shared::properties(api, named).await);
+    checks.extend(fields(api).await);
+    checks.extend(check_properties(api, named).await);
     checks
+}
+
+/// The fields that every audit reads. Salesforce leaves those out of its
+/// description that field-level security hides from the app's user.
+async fn fields(api: &Api) -> Vec<Check> {
+    let what = "salesforce: fields of opportunities";
+    let described = match describe(api, "Opportunity").await {
+        Ok(described) => described,
+        Err(failure) => return vec![failed(what, &failure.error)],
+    };
+    let hidden: Vec<&str> =
+        FIELDS.into_iter().filter(|name| !described.fields.contains_key(*name)).collect();
+    if hidden.is_empty() {
+        return vec![Check::ok(what, "all that an audit reads can be seen")];
+    }
+    vec![Check::failed(
+        what,
+        format!("the app's user cannot see {}", hidden.join(", ")),
+        "Permit reading them: Setup, Object Manager, Opportunity, Fields, Set Field-Level Security, \
+         or the permission set of the app's user.",
+    )]
 }
 
 /// The requests left, where the org says.

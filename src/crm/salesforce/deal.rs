@@ -79,9 +79,9 @@ pub(super) async fn read(
     let mut record = find(api, crm, id, &select).await?;
     let mut deal = record::deal(crm, &record, org)?;
     // A child that is empty is null; a long one has pages of its own.
-    let roles = api.whole(record["OpportunityContactRoles"].take()).await?;
+    let roles = api.below(taken(&mut record, "OpportunityContactRoles")).await?;
     deal.contacts = record::contacts(&roles);
-    let items = api.whole(record["OpportunityLineItems"].take()).await?;
+    let items = api.below(taken(&mut record, "OpportunityLineItems")).await?;
     deal.line_items = items.iter().map(record::line_item).collect();
     let soql = format!("{HISTORY} WHERE OpportunityId = {}", soql::quote(deal.id.as_str()));
     let mut first = FirstWon::default();
@@ -93,6 +93,11 @@ pub(super) async fn read(
     }
     mark_signers(&mut deal.contacts, signature);
     Ok(deal)
+}
+
+/// A list inside of a record; null where it is empty.
+fn taken(record: &mut Value, name: &str) -> Value {
+    record.get_mut(name).map(Value::take).unwrap_or_default()
 }
 
 /// The history of stages, before its condition.

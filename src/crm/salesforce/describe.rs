@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::api::Api;
-use crate::crm::failure::Failure;
+use crate::crm::failure::{Failure, list};
 use crate::crm::requested_properties::Known;
 use crate::model::RecordKind;
 
@@ -29,8 +29,10 @@ pub(super) struct Described {
 
 /// Asks the org which fields and children an object has.
 pub(super) async fn describe(api: &Api, object: &str) -> Result<Described, Failure> {
-    let answer = api.get(&format!("sobjects/{object}/describe")).await?;
-    let list = |name: &str| answer[name].as_array().into_iter().flatten();
+    let path = format!("sobjects/{object}/describe");
+    let mut answer = api.get(&path).await?;
+    let fields = list("Salesforce", &path, &mut answer, "fields")?;
+    let children = list("Salesforce", &path, &mut answer, "childRelationships")?;
     let field = |field: &Value| {
         let holds = match field["type"].as_str().unwrap_or_default() {
             "boolean" => Holds::Truth,
@@ -42,8 +44,8 @@ pub(super) async fn describe(api: &Api, object: &str) -> Result<Described, Failu
     };
     let child = |child: &Value| child["relationshipName"].as_str().map(str::to_owned);
     Ok(Described {
-        fields: list("fields").filter_map(field).collect(),
-        children: list("childRelationships").filter_map(child).collect(),
+        fields: fields.iter().filter_map(field).collect(),
+        children: children.iter().filter_map(child).collect(),
     })
 }
 

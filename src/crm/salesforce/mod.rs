@@ -18,7 +18,6 @@ mod update;
 mod webhook;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 
 pub use bulk::BulkPace;
 pub use settings::{ApiVersion, SalesforceSettings};
@@ -26,14 +25,79 @@ pub use webhook::{OrganizationId, Webhook, WebhookSettings};
 
 use self::api::Api;
 use self::describe::describe;
+use crate::brief::BaseMapping;
 use crate::crm::reading::Reading;
+use crate::crm::rows::{CrmRow, path_of};
 use crate::crm::{
-    Check, ClosedWonUpdate, Crm, CrmError, Progress, RequestedProperties, closed_won,
+    Check, ClosedWonUpdate, Connection, Crm, CrmError, CrmSettings, Progress, RequestedProperties,
+    Signed, Trigger, closed_won,
 };
 use crate::http::Schedule;
 use crate::model::{
-    CrmName, Deal, DealId, Population, Properties, RecordKind, Secrets, Signature, Window,
+    CrmName, Deal, DealId, Population, Properties, RecordKind, ReferenceRule, Secrets, Signature,
+    Window,
 };
+use crate::settings::SettingsReader;
+
+/// Salesforce in the list of CRMs.
+pub(super) const ROW: CrmRow = CrmRow {
+    name: "salesforce",
+    title: "Salesforce",
+    secrets: &[session::CLIENT_ID, session::CLIENT_SECRET, session::PRIVATE_KEY, webhook::SECRET],
+    workflow_secrets: &[session::CLIENT_ID, session::CLIENT_SECRET],
+    settings: SettingsReader::of::<SalesforceSettings>(),
+    mapping: BaseMapping {
+        name: "salesforce",
+        source: include_str!("../../../templates/mapping/salesforce.yaml"),
+    },
+    references: Some(ReferenceRule {
+        crm: "salesforce",
+        names: &[
+            "salesforce_opportunity_id",
+            "salesforce_opportunity",
+            "sfdc_opportunity_id",
+            "opportunity_id",
+        ],
+        of_address,
+    }),
+    trigger: Some(|| Box::new(Webhook::new(None))),
+};
+
+/// `https://acme.lightning.force.com/lightning/r/Opportunity/0065g…/view` and
+/// the classic `https://acme.my.salesforce.com/0065g…`.
+fn of_address(address: &str) -> Option<DealId> {
+    let path =
+        path_of(address, |host| host.ends_with(".force.com") || host.ends_with(".salesforce.com"))?;
+    // Ids of opportunities begin with 006.
+    let is_id = |part: &&&str| {
+        matches!(part.len(), 15 | 18)
+            && part.starts_with("006")
+            && part.bytes().all(|c| c.is_ascii_alphanumeric())
+    };
+    path.iter().find(is_id).map(|id| DealId::new(*id))
+}
+
+impl CrmSettings for SalesforceSettings {
+    fn connect(&self, connection: &Connection<'_>) -> Result<Box<dyn Crm>, CrmError> {
+        let mut salesforce = Salesforce::new(self.clone(), connection.secrets)?;
+        salesforce.api.session.limits = connection.limits;
+        Ok(Box::new(salesforce.reading(connection.requested.clone())))
+    }
+
+    fn trigger(&self) -> Option<Box<dyn Trigger>> {
+        Some(Box::new(Webhook::new(Some(self.clone()))))
+    }
+
+    fn updates_closed_won(&self) -> bool {
+        self.update_closed_won
+    }
+}
+
+impl From<SalesforceSettings> for Box<dyn CrmSettings> {
+    fn from(settings: SalesforceSettings) -> Self {
+        Box::new(settings)
+    }
+}
 
 /// A Salesforce org.
 #[derive(Debug)]
@@ -122,16 +186,11 @@ impl Crm for Salesforce {
         reader.read(window).await
     }
 
-    async fn mark_closed_won(
-        &self,
-        id: &DealId,
-        signed_at: DateTime<Utc>,
-        brief_url: Option<&str>,
-    ) -> Result<ClosedWonUpdate, CrmError> {
+    async fn mark_closed_won(&self, signed: &Signed<'_>) -> Result<ClosedWonUpdate, CrmError> {
         let org = deal::org(&self.api, &self.settings).await?;
         let (api, settings, crm) = (&self.api, &self.settings, &self.name);
-        let signed = update::Signed { api, settings, crm, org: &org };
-        closed_won::keep(&signed, id, signed_at, brief_url).await
+        let target = update::Target { api, settings, crm, org: &org };
+        closed_won::keep(&target, signed).await
     }
 
     async fn checks(&self, named: &Properties, offline: bool) -> Vec<Check> {

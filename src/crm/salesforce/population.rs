@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use http::StatusCode;
 use serde_json::Value;
 
 use super::api::Api;
@@ -18,7 +19,8 @@ use crate::crm::failure::Failure;
 use crate::crm::reading::{Keep, Reading};
 use crate::crm::{CrmError, Progress};
 use crate::model::{
-    CrmName, Deal, DealId, Outcome, Population, Properties, RecordKind, Window, normalise_deal_id,
+    CrmName, Deal, DealId, Gap, Outcome, Population, Properties, RecordKind, Window,
+    normalise_deal_id,
 };
 
 /// Ids of one query: a URL has 16,384 bytes at most.
@@ -76,6 +78,7 @@ impl Reader<'_> {
         if let Some(failure) = self.deals(&mut bulk, &query, &mut found).await? {
             return Err(failure.into());
         }
+        self.hidden_fields();
         let history = self.history(&mut bulk, &touched).await?;
         let before: Vec<&str> =
             history.0.keys().filter(|id| !found.contains_key(*id)).map(DealId::as_str).collect();
@@ -99,6 +102,29 @@ impl Reader<'_> {
         Ok(self.reading.finish(self.crm, &self.org.base, query, deals))
     }
 
+    /// Fields that the app's user may not see and on which the figures depend.
+    fn hidden_fields(&mut self) {
+        let known = &self.described.fields;
+        let help = || Some("Run `handoff doctor`: it names what to permit.".to_owned());
+        if !known.contains_key("IsWon") || !known.contains_key("IsClosed") {
+            self.reading.gaps.push(Gap {
+                what: "which opportunities are won".to_owned(),
+                why: hidden("IsWon and IsClosed"),
+                help: help(),
+            });
+        }
+        if !known.contains_key("CloseDate") && !known.contains_key("LastStageChangeDate") {
+            self.reading.gaps.push(Gap {
+                what: "when opportunities were won that have no history".to_owned(),
+                why: hidden("CloseDate and LastStageChangeDate"),
+                help: help(),
+            });
+        }
+        if !known.contains_key("Amount") {
+            self.reading.remarks.push(format!("{}: no deal has an amount.", hidden("Amount")));
+        }
+    }
+
     /// The fields of a population: the standard ones without long texts, and
     /// those that the configuration names.
     fn fields(&self) -> Vec<String> {
@@ -112,9 +138,13 @@ impl Reader<'_> {
     /// Counts first, and says whether the Bulk API is worth it.
     async fn bulk(&mut self, condition: &str) -> Result<Option<Bulk>, CrmError> {
         let count = format!("SELECT COUNT() FROM Opportunity WHERE {condition}");
-        let (answer, _) = self.api.read(&self.api.query_path(&count, true)).await?;
+        let path = self.api.query_path(&count, true);
+        let (answer, _) = self.api.read(&path).await?;
         let expected = answer["totalSize"].as_u64().and_then(|n| usize::try_from(n).ok());
-        let expected = expected.unwrap_or_default();
+        let expected = expected.ok_or_else(|| {
+            let why = "does not say how many opportunities there are";
+            Failure::nonsense("Salesforce", &path, StatusCode::OK, why)
+        })?;
         if expected < self.bulk_from {
             return Ok(None);
         }
@@ -191,14 +221,15 @@ impl Reader<'_> {
     ) -> Result<Option<Failure>, CrmError> {
         let (crm, org) = (self.crm, self.org);
         let mut keep = |reading: &mut Reading, records: Vec<Value>| {
-            reading.rows += records.len();
             for record in &records {
                 if record::text(record, "Id").is_none() {
                     reading.nameless("it has no id");
                     continue;
                 }
                 let deal = record::deal(crm, record, org)?;
-                found.insert(deal.id.clone(), deal);
+                if found.insert(deal.id.clone(), deal).is_none() {
+                    reading.rows += 1;
+                }
             }
             Ok(())
         };
@@ -317,6 +348,8 @@ impl Reader<'_> {
         for rows in below.values_mut() {
             // A job's results have no order.
             rows.sort_by_cached_key(|row| record::text(row, "Id"));
+            // A list that was read once more from its start has rows twice.
+            rows.dedup_by(|a, b| a["Id"] == b["Id"] && !a["Id"].is_null());
             for fields in rows.iter_mut().filter_map(Value::as_object_mut) {
                 fields.shift_remove("OpportunityId");
                 fields.shift_remove("Id");
@@ -334,6 +367,10 @@ impl Reader<'_> {
             ));
         }
     }
+}
+
+fn hidden(fields: &str) -> String {
+    format!("{fields} of opportunities cannot be seen by the app's user (field-level security)")
 }
 
 /// Winning touches an opportunity, so this is a superset of what was won since

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::stages::Stages;
 use crate::crm::CrmError;
 use crate::crm::amount::{number, settle};
+use crate::crm::closed_won::not_after;
 use crate::crm::failure::{bad_field, without_id};
 use crate::crm::people::{add_role, role_word, website};
 use crate::model::{
@@ -81,7 +82,10 @@ pub(super) fn deal(crm: &CrmName, record: &Value, org: &Org) -> Result<Deal, Crm
             won_at(&mut deal, at, "last stage change");
         } else if let Some(written) = closed {
             let day: NaiveDate = written.parse().map_err(|_| bad("CloseDate", "day"))?;
-            won_at(&mut deal, day.and_time(chrono::NaiveTime::MIN).and_utc(), "close date");
+            let midnight = day.and_time(chrono::NaiveTime::MIN).and_utc();
+            let changed = text(record, "SystemModstamp").and_then(|text| time(&text));
+            let (at, evidence) = not_after(midnight, "close date", changed);
+            won_at(&mut deal, at, &evidence);
         }
     }
     let owner = &record["Owner"];

@@ -11,12 +11,12 @@ use url::form_urlencoded;
 use super::settings::SalesforceSettings;
 use crate::crm::CrmError;
 use crate::crm::failure::{Failure, clean};
-use crate::http::{BaseUrl, Client, Schedule, Semantics};
+use crate::http::{BaseUrl, Client, Limits, Schedule, Semantics};
 use crate::model::Secrets;
 
 pub(super) const CLIENT_ID: &str = "SALESFORCE_CLIENT_ID";
-const CLIENT_SECRET: &str = "SALESFORCE_CLIENT_SECRET";
-const PRIVATE_KEY: &str = "SALESFORCE_PRIVATE_KEY";
+pub(super) const CLIENT_SECRET: &str = "SALESFORCE_CLIENT_SECRET";
+pub(super) const PRIVATE_KEY: &str = "SALESFORCE_PRIVATE_KEY";
 
 /// How long a JWT is valid; Salesforce's pages say three or five minutes at most.
 const JWT_SECONDS: u64 = 180;
@@ -33,6 +33,7 @@ pub(super) struct Session {
     client_id: SecretString,
     grant: Grant,
     pub(super) schedule: Schedule,
+    pub(super) limits: Limits,
     open: Mutex<Option<Open>>,
 }
 
@@ -89,6 +90,7 @@ impl Session {
             client_id,
             grant,
             schedule: Schedule::interactive(),
+            limits: Limits::default(),
             open: Mutex::new(None),
         })
     }
@@ -141,14 +143,20 @@ impl Session {
     async fn login(&self) -> Result<Open, Failure> {
         let (form, secret) = self.form()?;
         let body = ("application/x-www-form-urlencoded", form.into_bytes());
-        let client = Client::new(self.login_url.clone(), HeaderMap::new(), self.schedule.clone());
+        let client = Client::new(self.login_url.clone(), HeaderMap::new(), self.schedule.clone())
+            .with_limits(self.limits);
         let path = "services/oauth2/token";
         // A second token does no harm.
         let sent = client.send_bytes(Semantics::Idempotent, Method::POST, path, Some(body)).await;
         let answer = sent.map_err(|error| {
             Failure::unreachable(&error, "crm.salesforce.login_url", &[&secret, &self.client_id])
         })?;
-        let failure = |error: CrmError| Failure { status: Some(answer.status), error };
+        if let Some(failure) =
+            Failure::redirected("Salesforce", path, &answer, "crm.salesforce.login_url")
+        {
+            return Err(failure);
+        }
+        let failure = |error: CrmError| Failure::new(Some(answer.status), error);
         let said = answer.json().unwrap_or_default();
         let text = |name: &str| said[name].as_str().unwrap_or_default();
         if !answer.status.is_success() {
@@ -189,7 +197,8 @@ impl Session {
         };
         bearer.set_sensitive(true);
         let headers = HeaderMap::from_iter([(header::AUTHORIZATION, bearer)]);
-        Ok(Open { client: Client::new(instance, headers, self.schedule.clone()), token })
+        let client = Client::new(instance, headers, self.schedule.clone()).with_limits(self.limits);
+        Ok(Open { client, token })
     }
 
     /// The JWT of a login. Its end is measured from the machine's clock, as a
@@ -208,7 +217,7 @@ impl Session {
         });
         jsonwebtoken::encode(&Header::new(Algorithm::RS256), &claims, key)
             .map(SecretString::from)
-            .map_err(|_| Failure { status: None, error: unusable_key() })
+            .map_err(|_| Failure::new(None, unusable_key()))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The `crm.salesforce` section of the configuration.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::webhook::WebhookSettings;
@@ -8,7 +9,7 @@ use crate::http::BaseUrl;
 /// Salesforce: `crm.salesforce` in `handoff.yaml`. The secrets are
 /// `SALESFORCE_CLIENT_ID` with `SALESFORCE_CLIENT_SECRET`, or with
 /// `SALESFORCE_PRIVATE_KEY` and the setting `username`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SalesforceSettings {
     /// Where tokens are asked for: the org's My Domain. All other requests go
@@ -24,6 +25,8 @@ pub struct SalesforceSettings {
     pub audience: Option<String>,
     /// Whether a signature moves an open opportunity to the won stage.
     pub update_closed_won: bool,
+    /// The stages from which a deal is moved, by label or id; any open stage without it.
+    pub closed_won_from: Vec<String>,
     /// The won stage to set, where the org has several.
     pub stage: Option<String>,
     /// The currency of an org that has only one: its records do not say.
@@ -44,6 +47,7 @@ impl Default for SalesforceSettings {
             username: None,
             audience: None,
             update_closed_won: false,
+            closed_won_from: Vec::new(),
             stage: None,
             currency: None,
             bulk_from: 10_000,
@@ -72,8 +76,9 @@ impl SalesforceSettings {
 }
 
 /// A version such as `v66.0`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub struct ApiVersion(String);
 
 impl ApiVersion {

@@ -28,8 +28,7 @@ impl Stages {
     pub(super) async fn read(api: &Api) -> Result<Self, Failure> {
         let soql = "SELECT MasterLabel, ApiName, IsActive, IsClosed, IsWon FROM OpportunityStage \
                     ORDER BY SortOrder";
-        let (answer, _) = api.read(&api.query_path(soql, false)).await?;
-        let records = api.whole(answer).await?;
+        let records = api.all(&api.query_path(soql, false)).await?;
         Ok(Self(records.iter().map(stage).collect()))
     }
 

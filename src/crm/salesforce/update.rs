@@ -12,14 +12,14 @@ use super::record::{self, Org};
 use super::settings::SalesforceSettings;
 use super::soql;
 use crate::crm::CrmError;
-use crate::crm::closed_won::Target;
+use crate::crm::closed_won;
 use crate::model::{CrmName, Deal, DealId, Properties};
 
 /// The subject by which the task is found again.
 const SUBJECT: &str = "Handoff to customer success";
 
 /// A signed opportunity of an org.
-pub(super) struct Signed<'a> {
+pub(super) struct Target<'a> {
     pub(super) api: &'a Api,
     pub(super) settings: &'a SalesforceSettings,
     pub(super) crm: &'a CrmName,
@@ -27,13 +27,17 @@ pub(super) struct Signed<'a> {
 }
 
 #[async_trait]
-impl Target for Signed<'_> {
+impl closed_won::Target for Target<'_> {
     fn vendor(&self) -> &'static str {
         "Salesforce"
     }
 
     fn may_write(&self) -> bool {
         self.settings.update_closed_won
+    }
+
+    fn from_stages(&self) -> &[String] {
+        &self.settings.closed_won_from
     }
 
     async fn look(&self, id: &DealId) -> Result<Deal, CrmError> {

@@ -3,6 +3,7 @@
 //! expected. Facts: the Outbound Messaging chapter of the SOAP API guide.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::SalesforceSettings;
@@ -12,7 +13,7 @@ use crate::model::{CrmName, DealId, Secrets, normalise_deal_id};
 use crate::webhook::{self, Answer, Rejection, Request, Route, mac};
 
 pub(super) const TITLE: &str = "Salesforce";
-const SECRET: &str = "SALESFORCE_WEBHOOK_TOKEN";
+pub(super) const SECRET: &str = "SALESFORCE_WEBHOOK_TOKEN";
 const ORGANIZATION: &str = "crm.salesforce.webhook.organization_id";
 /// The one answer that ends the retries.
 const ACK: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
@@ -27,7 +28,7 @@ const ACK: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 
 /// `crm.salesforce.webhook` in `handoff.yaml`; the token in the endpoint's URL
 /// is `SALESFORCE_WEBHOOK_TOKEN`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookSettings {
     /// The organization that messages must come from.
@@ -36,8 +37,9 @@ pub struct WebhookSettings {
 
 /// An organization's id: 15 or 18 characters that begin with `00D`, kept as
 /// the 18.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub struct OrganizationId(String);
 
 impl OrganizationId {

@@ -3,322 +3,51 @@
 //! by which they are found again.
 
 mod api;
+mod follow;
+mod project;
 mod read_back;
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use api::{Api, AsanaSettings};
+use follow::AsanaFollow;
+use project::Asana;
+use read_back::AsanaReader;
 
-use async_trait::async_trait;
-use http::Method;
-use serde::Deserialize;
-use serde_json::{Value, json};
-
-use api::Api;
-
-use super::messages::{answer, due, signed_at};
-use super::{DeliveryError, Handoff, Mark, Medium, Messages, Reader, Sink, TaskForm, WholeDays};
+use super::messages::Messages;
+use super::read_back::Reader;
+use super::row::{SinkRow, SinkSettings, Sinks};
+use super::sink::WholeDays;
+use super::templates::Medium;
 use crate::brief::EventKind;
-use crate::http::{BaseUrl, Semantics};
-use crate::model::{Check, Secrets};
-use crate::text;
+use crate::model::Secrets;
+use crate::settings::SettingsReader;
 
-/// `deliver.asana`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AsanaSettings {
-    /// The id of the project template.
-    pub template: String,
-    /// The id of the workspace, in which projects are looked up.
-    pub workspace: String,
-    /// The id of the team that gets the project; the template's when absent.
-    #[serde(default)]
-    pub team: Option<String>,
-    /// Who takes each role of the template, by the role's name: an e-mail
-    /// address or id. Roles that are not named go to the CSM.
-    #[serde(default)]
-    pub roles: BTreeMap<String, String>,
-    /// Whether the first-touch task is added to the project.
-    #[serde(default = "yes")]
-    pub first_touch_task: bool,
-    /// Another place of the API, for tests.
-    #[serde(default)]
-    pub base_url: Option<BaseUrl>,
-}
+pub(super) const ROW: SinkRow = SinkRow {
+    name: "asana",
+    title: "Asana",
+    secrets: &["ASANA_TOKEN"],
+    events: &[EventKind::ProjectStarted, EventKind::CsmTold],
+    medium: Medium::Plain,
+    settings: SettingsReader::<dyn SinkSettings>::of::<AsanaSettings>(),
+};
 
-fn yes() -> bool {
-    true
-}
-
-/// Makes one project for each handoff.
-struct Asana {
-    api: Api,
-    settings: AsanaSettings,
-    letters: Messages,
-}
-
-/// The sink that starts the project.
-///
-/// # Errors
-/// When the token is missing, or an id is none.
-pub(super) fn sink(
-    settings: &AsanaSettings,
-    secrets: &Secrets,
-    letters: Messages,
-) -> Result<Box<dyn Sink>, Vec<String>> {
-    let api = connect(settings, secrets)?;
-    Ok(Box::new(Asana { api, settings: settings.clone(), letters }))
-}
-
-/// What reads back what people did in the project.
-///
-/// # Errors
-/// As for [`sink`].
-pub(super) fn reader(
-    settings: &AsanaSettings,
-    secrets: &Secrets,
-    days: WholeDays,
-) -> Result<Box<dyn Reader>, Vec<String>> {
-    Ok(Box::new(read_back::AsanaReader::new(connect(settings, secrets)?, days)))
-}
-
-fn connect(settings: &AsanaSettings, secrets: &Secrets) -> Result<Api, Vec<String>> {
-    let mut problems = Vec::new();
-    let ids = [
-        ("template", Some(&settings.template)),
-        ("workspace", Some(&settings.workspace)),
-        ("team", settings.team.as_ref()),
-    ];
-    for (field, id) in ids {
-        if id.is_some_and(|id| id.is_empty() || !id.bytes().all(|b| b.is_ascii_digit())) {
-            problems
-                .push(format!("{field}: give the id as it stands in Asana's addresses, in quotes"));
-        }
-    }
-    match Api::new(settings, secrets) {
-        Ok(api) if problems.is_empty() => Ok(api),
-        Ok(_) => Err(problems),
-        Err(problem) => {
-            problems.push(problem);
-            Err(problems)
-        }
+impl From<AsanaSettings> for Box<dyn SinkSettings> {
+    fn from(settings: AsanaSettings) -> Self {
+        Box::new(settings)
     }
 }
 
-/// The end of the names of everything that belongs to a handoff.
-fn ending(handoff: &Handoff) -> String {
-    format!("[{}]", handoff.key)
-}
-
-/// Whether a project or task is a handoff's own.
-fn is_ours(named: &Value, handoff: &Handoff) -> bool {
-    named["name"].as_str().is_some_and(|name| name.ends_with(&ending(handoff)))
-}
-
-const HELP: &str = "check ASANA_TOKEN and the ids in deliver.asana";
-
-/// The waits between two looks at a job: two minutes in all.
-fn job_waits() -> impl Iterator<Item = Duration> {
-    [250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000, 30_000, 30_000]
-        .into_iter()
-        .map(Duration::from_millis)
-}
-
-impl Asana {
-    /// The dates and roles that the template asks for: every date is the day
-    /// of the signature, every role the CSM's or as configured.
-    fn wishes(&self, template: &Value, handoff: &Handoff) -> (Vec<Value>, Vec<Value>) {
-        let day = signed_at(handoff).unwrap_or_else(|| (self.letters.site().clock)());
-        let day = day.with_timezone(&self.letters.site().timezone).format("%Y-%m-%d").to_string();
-        let list = |name: &str| template[name].as_array().cloned().unwrap_or_default();
-        let dates = list("requested_dates")
-            .iter()
-            .map(|date| json!({"gid": date["gid"], "value": day}))
-            .collect();
-        let csm = answer(&handoff.brief, "first_action.owner.email");
-        let roles = list("requested_roles")
-            .iter()
-            .filter_map(|role| {
-                let named = role["name"].as_str().and_then(|name| self.settings.roles.get(name));
-                let who = named.or(csm.as_ref())?;
-                Some(json!({"gid": role["gid"], "value": who}))
-            })
-            .collect();
-        (dates, roles)
+impl SinkSettings for AsanaSettings {
+    fn sinks(&self, secrets: &Secrets, messages: &Messages, _: &[EventKind]) -> Sinks {
+        let (api, messages) = (Api::new(self, secrets)?, messages.clone());
+        let follow = AsanaFollow { api: api.clone(), messages: messages.clone() };
+        Ok(vec![Box::new(Asana { api, settings: self.clone(), messages }), Box::new(follow)])
     }
 
-    /// The handoff's project, among all of the workspace.
-    async fn find(&self, handoff: &Handoff) -> Result<Option<Value>, DeliveryError> {
-        let path = format!(
-            "/projects?workspace={}&limit=100&opt_fields=name,created_at,permalink_url",
-            self.settings.workspace
-        );
-        self.api.first(&path, |project| is_ours(project, handoff)).await
-    }
-
-    /// The first-touch task of a project.
-    async fn task(&self, project: &str, handoff: &Handoff) -> Result<Option<Value>, DeliveryError> {
-        let path = format!("/projects/{project}/tasks?limit=100&opt_fields=name");
-        self.api.first(&path, |task| is_ours(task, handoff)).await
-    }
-
-    /// Makes the project; gives its id.
-    async fn create(&self, handoff: &Handoff, title: &str) -> Result<String, DeliveryError> {
-        let template = &self.settings.template;
-        let wanted = format!(
-            "/project_templates/{template}?opt_fields=requested_dates,requested_roles,requested_roles.name"
-        );
-        let found = self.api.read(&wanted).await?;
-        let (dates, roles) = self.wishes(&found["data"], handoff);
-        let name = format!("{} {}", text::shorten(title, 120), ending(handoff));
-        let mut data = json!({"name": name, "is_strict": false, "requested_dates": dates, "requested_roles": roles});
-        if let Some(team) = &self.settings.team {
-            data["team"] = json!(team);
-        }
-        let path = format!("/project_templates/{template}/instantiateProject");
-        let job = self.api.ask(Semantics::Creates, Method::POST, &path, Some(data)).await?;
-        let Some(job) = job["data"]["gid"].as_str() else {
-            return Err(DeliveryError::Unclear {
-                message: "Asana's answer names no job".to_owned(),
-            });
-        };
-        self.wait_for(job).await
-    }
-
-    /// Makes the first-touch task; without its assignee where Asana refuses
-    /// the person, which makes nothing.
-    async fn create_task(
+    fn reader(
         &self,
-        project: &str,
-        handoff: &Handoff,
-        remarks: &mut Vec<String>,
-    ) -> Result<(), DeliveryError> {
-        let letter = self.letters.task(handoff, TaskForm::Issue, Medium::Plain)?;
-        let name = format!("{} {}", text::shorten(&letter.title, 120), ending(handoff));
-        let mut data = json!({"name": name, "notes": letter.body, "projects": [project]});
-        if let Some(due) = due(handoff) {
-            data["due_at"] = json!(due.to_rfc3339_opts(chrono::SecondsFormat::Millis, true));
-        }
-        let csm = answer(&handoff.brief, "first_action.owner.email");
-        if let Some(csm) = &csm {
-            data["assignee"] = json!(csm);
-        }
-        let path = "/tasks?opt_fields=name";
-        let made = self.api.ask(Semantics::Creates, Method::POST, path, Some(data.clone())).await;
-        match made {
-            Err(DeliveryError::Permanent { message, .. }) if csm.is_some() => {
-                remarks.push(format!("the first-touch task is assigned to nobody: {message}"));
-                data["assignee"] = Value::Null;
-                self.api.ask(Semantics::Creates, Method::POST, path, Some(data)).await.map(drop)
-            }
-            made => made.map(drop),
-        }
+        secrets: &Secrets,
+        days: WholeDays,
+    ) -> Result<Option<Box<dyn Reader>>, Vec<String>> {
+        Ok(Some(Box::new(AsanaReader::new(Api::new(self, secrets)?, days))))
     }
-
-    /// Waits for the job that makes the project.
-    async fn wait_for(&self, job: &str) -> Result<String, DeliveryError> {
-        let path = format!("/jobs/{job}?opt_fields=status,new_project,new_project.name");
-        for wait in job_waits() {
-            tokio::time::sleep(wait).await;
-            let answer = self.api.read(&path).await.map_err(|error| DeliveryError::Unclear {
-                message: format!("Asana makes the project, and its job cannot be read: {error}"),
-            })?;
-            match answer["data"]["status"].as_str() {
-                Some("succeeded") => {
-                    let project = answer["data"]["new_project"]["gid"].as_str();
-                    return project.map(str::to_owned).ok_or_else(|| DeliveryError::Unclear {
-                        message: "Asana's job has succeeded and names no project".to_owned(),
-                    });
-                }
-                Some("failed") => {
-                    return Err(DeliveryError::Permanent {
-                        message: "Asana could not make the project from the template".to_owned(),
-                        help: "make a project from the template by hand to see why".to_owned(),
-                    });
-                }
-                _ => {}
-            }
-        }
-        Err(DeliveryError::Unclear {
-            message: "Asana still makes the project after two minutes".to_owned(),
-        })
-    }
-}
-
-#[async_trait]
-impl Sink for Asana {
-    fn event(&self) -> EventKind {
-        EventKind::ProjectStarted
-    }
-
-    fn via(&self) -> &'static str {
-        "asana"
-    }
-
-    /// A project is there some seconds after it was asked for.
-    fn look_lag(&self) -> Duration {
-        Duration::from_secs(10)
-    }
-
-    fn describe(&self, _: &Handoff) -> String {
-        format!("make an Asana project from template {}", self.settings.template)
-    }
-
-    async fn look_up(&self, handoff: &Handoff) -> Result<Option<Mark>, DeliveryError> {
-        let Some(project) = self.find(handoff).await? else { return Ok(None) };
-        let gid = project["gid"].as_str().unwrap_or_default();
-        // The task is made last: a project without it was cut short.
-        let whole = !self.settings.first_touch_task || self.task(gid, handoff).await?.is_some();
-        Ok(whole.then(|| mark(&project)))
-    }
-
-    async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
-        let letter = self.letters.project(handoff, Medium::Plain)?;
-        let mut remarks = Vec::new();
-        let gid = match self.find(handoff).await? {
-            Some(project) => project["gid"].as_str().unwrap_or_default().to_owned(),
-            None => self.create(handoff, &letter.title).await?,
-        };
-        // The project is made; a description that cannot be set is a remark.
-        let path = format!("/projects/{gid}?opt_fields=name,created_at,permalink_url");
-        let notes = json!({"notes": letter.body});
-        let project =
-            match self.api.ask(Semantics::Idempotent, Method::PUT, &path, Some(notes)).await {
-                Ok(answer) => answer["data"].clone(),
-                Err(error) => {
-                    remarks.push(format!("the project has no description: {error}"));
-                    Value::Null
-                }
-            };
-        if self.settings.first_touch_task && self.task(&gid, handoff).await?.is_none() {
-            self.create_task(&gid, handoff, &mut remarks).await?;
-        }
-        let remark = (!remarks.is_empty()).then(|| remarks.join("; "));
-        Ok(Mark { reference: link(&project, &gid), remark, ..mark(&project) })
-    }
-
-    async fn checks(&self, offline: bool) -> Vec<Check> {
-        let what = format!("asana: template {}", self.settings.template);
-        if offline {
-            return vec![Check::ok(what, "ASANA_TOKEN is set, Asana was not asked")];
-        }
-        let path = format!("/project_templates/{}?opt_fields=name", self.settings.template);
-        vec![match self.api.read(&path).await {
-            Ok(found) => {
-                let name = found["data"]["name"].as_str().unwrap_or_default();
-                Check::ok(what, format!("the template is {}", text::quoted(name)))
-            }
-            Err(error) => Check::failed(what, error.to_string(), HELP),
-        }]
-    }
-}
-
-fn link(project: &Value, gid: &str) -> String {
-    let permalink = project["permalink_url"].as_str().and_then(super::templates::web_address);
-    permalink.unwrap_or_else(|| format!("https://app.asana.com/0/{gid}"))
-}
-
-fn mark(project: &Value) -> Mark {
-    let gid = project["gid"].as_str().unwrap_or_default();
-    let at = project["created_at"].as_str().and_then(|at| at.parse().ok());
-    Mark { reference: link(project, gid), at, remark: None }
 }

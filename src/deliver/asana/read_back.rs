@@ -1,5 +1,5 @@
-//! What people did in the onboarding project: completed tasks, and comments
-//! and the deadline of its first-touch task.
+//! What people did about the first-touch task of the onboarding project:
+//! comments, its completion, its deadline, whom it was given to.
 //! <https://developers.asana.com/reference/getstoriesfortask>
 
 use async_trait::async_trait;
@@ -8,12 +8,13 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 use url::Url;
 
-use super::api::Api;
-use super::is_ours;
+use super::api::{Api, is_ours};
 use crate::brief::EventKind;
 use crate::deliver::messages::{answer, due_at_target};
-use crate::deliver::observations::Observations;
-use crate::deliver::{DeliveryError, Handoff, MovedDeadline, ReadBack, Reader, WholeDays};
+use crate::deliver::read_back::{
+    Actor, MovedDeadline, Observations, ReadBack, Reader, Reassigned, Roles, last_assigned,
+};
+use crate::deliver::sink::{DeliveryError, Handoff, WholeDays};
 use crate::text;
 
 /// Reads the projects that handoff made.
@@ -29,26 +30,20 @@ struct Person {
     name: String,
 }
 
-/// Whose acts count in one handoff.
-struct People {
-    own: Option<String>,
-    csm: Option<String>,
-    rep: Option<String>,
-}
-
 impl AsanaReader {
     pub(super) fn new(api: Api, days: WholeDays) -> Self {
         Self { api, days, own: OnceCell::new() }
     }
 
-    async fn people(&self, handoff: &Handoff) -> Result<People, DeliveryError> {
+    async fn roles(&self, handoff: &Handoff) -> Result<Roles, DeliveryError> {
         let own = self.own.get_or_try_init(|| self.gid("me")).await?.clone();
         let gid_of = async |path: &str| match answer(&handoff.brief, path) {
             Some(email) => self.gid(&email).await,
             None => Ok(None),
         };
-        let csm = gid_of("first_action.owner.email").await?;
-        Ok(People { own, csm, rep: gid_of("deal.owner.email").await? })
+        let csm = gid_of("first_action.owner.email").await?.into_iter().collect();
+        let rep = gid_of("deal.owner.email").await?.into_iter().collect();
+        Ok(Roles { own, csm, rep })
     }
 
     /// The id of somebody that Asana knows by this address.
@@ -64,29 +59,41 @@ impl AsanaReader {
         project: &str,
         task: &Value,
         handoff: &Handoff,
-        people: &People,
         seen: &mut Observations,
     ) -> Result<(), DeliveryError> {
         let gid = task["gid"].as_str().unwrap_or_default();
         let path = format!(
             "/tasks/{gid}/stories?limit=100&opt_fields=created_at,created_by,created_by.name,resource_subtype,text,type"
         );
-        let mut moved = None;
+        let (mut moved, mut given) = (None, None);
         for story in self.api.all(&path).await? {
             let Some(at) = time(&story["created_at"]) else { continue };
             let kind = story["resource_subtype"].as_str().unwrap_or_default();
             if kind == "due_date_changed" {
                 let by = person(&story["created_by"]);
-                let is_own = by.as_ref().is_some_and(|by| people.own.as_ref() == Some(&by.gid));
+                let is_own = by.as_ref().is_some_and(|by| seen.is_own(&by.gid));
                 moved = (!is_own).then_some((at, by));
             }
+            if kind == "assigned" {
+                let by = person(&story["created_by"]);
+                given = by.filter(|by| !seen.is_own(&by.gid)).map(|by| (at, by));
+            }
             if (story["type"] == "comment" || kind == "comment_added")
-                && let Some(by) = people.counted(&story["created_by"], seen)
+                && let Some(by) = person(&story["created_by"])
             {
                 let url = story_url(project, gid, story["gid"].as_str().unwrap_or_default());
                 let words = story["text"].as_str().unwrap_or_default();
-                seen.comment(words, at, &by.name, &url);
+                seen.comment(words, &by.actor(), at, &url);
             }
+        }
+        if let Some((at, by)) = given
+            && let Some(new) = person(&task["assignee"])
+            && !seen.is_csm(&new.gid)
+            && last_assigned(handoff).is_none_or(|known| at > known)
+        {
+            let to = task["assignee"]["email"].as_str().map_or(new.name, str::to_owned);
+            let reference = task_url(project, gid);
+            seen.assigned(Reassigned { to, at, by: Some(by.name), reference });
         }
         let due = self.new_deadline(task, due_at_target(handoff, "asana"));
         if let (Some((at, by)), Some(due)) = (moved, due) {
@@ -108,19 +115,10 @@ impl AsanaReader {
     }
 }
 
-impl People {
-    /// Somebody whose acts count: neither handoff itself nor the rep.
-    fn counted(&self, who: &Value, seen: &mut Observations) -> Option<Person> {
-        let who = person(who)?;
-        let is = |other: &Option<String>| other.as_ref() == Some(&who.gid);
-        if is(&self.own) {
-            seen.remark(format!(
-                "handoff uses the token of {}, whose own acts cannot be told from it: not counted; give handoff an account of its own",
-                text::quoted(&who.name)
-            ));
-            return None;
-        }
-        (!is(&self.rep) || is(&self.csm)).then_some(who)
+impl Person {
+    /// Asana's own acts have no account at all.
+    fn actor(&self) -> Actor<'_> {
+        Actor { id: &self.gid, name: &self.name, is_person: true, is_outsider: false }
     }
 }
 
@@ -145,7 +143,7 @@ fn story_url(project: &str, task: &str, story: &str) -> String {
 
 /// The project's id in an address of Asana, old (`/0/12/list`) or new
 /// (`/1/5/project/12`).
-fn project_of(reference: &str) -> Option<String> {
+pub(super) fn project_of(reference: &str) -> Option<String> {
     let url = Url::parse(reference).ok()?;
     let parts: Vec<&str> = url.path_segments()?.collect();
     let (["0", gid, ..] | ["1", _, "project", gid, ..]) = parts.as_slice() else { return None };
@@ -177,21 +175,18 @@ impl Reader for AsanaReader {
                 "the project {reference} is not there any more, or the token may not see it"
             ));
         }
-        let people = self.people(handoff).await?;
-        let mut seen = Observations::default();
+        let mut seen = Observations::new(self.roles(handoff).await?);
         let path = format!(
-            "/projects/{project}/tasks?limit=100&opt_fields=name,completed,completed_at,completed_by,completed_by.name,due_at,due_on"
+            "/projects/{project}/tasks?limit=100&opt_fields=name,completed,completed_at,completed_by,completed_by.name,due_at,due_on,assignee,assignee.name,assignee.email"
         );
-        for task in self.api.all(&path).await? {
+        for task in self.api.all(&path).await?.iter().filter(|task| is_ours(task, handoff)) {
             if let Some(at) = time(&task["completed_at"])
-                && let Some(by) = people.counted(&task["completed_by"], &mut seen)
+                && let Some(by) = person(&task["completed_by"])
             {
                 let url = task_url(&project, task["gid"].as_str().unwrap_or_default());
-                seen.see(EventKind::Touched, at, &by.name, &url, None);
+                seen.see(EventKind::Touched, &by.actor(), at, &url, None);
             }
-            if is_ours(&task, handoff) {
-                self.first_touch_task(&project, &task, handoff, &people, &mut seen).await?;
-            }
+            self.first_touch_task(&project, task, handoff, &mut seen).await?;
         }
         Ok(seen.into_read_back())
     }

@@ -1,5 +1,10 @@
-//! GitHub's REST API through octocrab: credentials, pace, limits, and what an
-//! answer means. Nothing is repeated here but reads.
+//! GitHub's REST API through octocrab: credentials, the App's installation,
+//! pace, limits, and what an answer means, by its status and error codes.
+//! Nothing is repeated here but reads. The calls go by path instead of
+//! octocrab's typed builders, for those keep an answer's headers to themselves
+//! (which say how long a limit lasts) and read it with models that are too
+//! strict, see `model`. Projects and the readiness of a draft exist in GraphQL
+//! only.
 
 use std::time::Duration;
 
@@ -8,12 +13,13 @@ use octocrab::Octocrab;
 use octocrab::models::{AppId, InstallationId};
 use octocrab::service::middleware::retry::RetryConfig;
 use secrecy::{ExposeSecret as _, SecretString};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::{Mutex, OnceCell};
 use tokio::time::Instant;
 
-use super::{GithubSettings, Repository};
-use crate::deliver::DeliveryError;
+use super::settings::{GithubSettings, Repository};
+use crate::deliver::sink::DeliveryError;
 use crate::http::Schedule;
 use crate::model::Secrets;
 use crate::text;
@@ -37,6 +43,43 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Value,
+}
+
+/// A write that came to nothing, as far as one can tell.
+pub(super) struct Fault {
+    /// The status of a refusal.
+    pub(super) status: Option<StatusCode>,
+    /// The fields that GitHub names as the reason, `assignees`.
+    fields: Vec<String>,
+    pub(super) error: DeliveryError,
+}
+
+impl Fault {
+    /// Whether GitHub refused because of this field; then nothing was made.
+    pub(super) fn refuses_field(&self, field: &str) -> bool {
+        self.is_unprocessable() && self.fields.iter().any(|it| it == field)
+    }
+
+    /// Whether GitHub understood the request and refused what it asks for;
+    /// then nothing was made.
+    pub(super) fn is_unprocessable(&self) -> bool {
+        self.status == Some(StatusCode::UNPROCESSABLE_ENTITY)
+    }
+
+    /// Whether GitHub names no field as the reason.
+    pub(super) fn names_no_field(&self) -> bool {
+        self.fields.is_empty()
+    }
+
+    fn without_answer(error: DeliveryError) -> Self {
+        Self { status: None, fields: Vec::new(), error }
+    }
+}
+
+impl From<Fault> for DeliveryError {
+    fn from(fault: Fault) -> Self {
+        fault.error
+    }
 }
 
 /// Why there is no answer.
@@ -128,14 +171,33 @@ impl Api {
         }
     }
 
+    /// Every item of a list, page by page.
+    pub(super) async fn list<T: DeserializeOwned>(
+        &self,
+        path: &str,
+    ) -> Result<Vec<T>, DeliveryError> {
+        let mut all = Vec::new();
+        let joint = if path.contains('?') { '&' } else { '?' };
+        for page in 1.. {
+            let address = format!("{path}{joint}per_page=100&page={page}");
+            let answer = self.get(&address).await?.ok()?;
+            let more = answer.has_next_page();
+            all.extend(answer.read::<Vec<T>>()?);
+            if !more {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
     /// Writes, once, not sooner than the pause after the last write.
     pub(super) async fn write(
         &self,
         method: Method,
         path: &str,
         body: &Value,
-    ) -> Result<Answer, DeliveryError> {
-        let clients = self.clients().await?;
+    ) -> Result<Answer, Fault> {
+        let clients = self.clients().await.map_err(Fault::without_answer)?;
         let client = if path == "/graphql" { &clients.graphql } else { &clients.rest };
         let mut last = self.last_write.lock().await;
         if let Some(last) = *last {
@@ -146,9 +208,15 @@ impl Api {
         drop(last);
         match result {
             Ok(answer) if answer.status.is_success() => Ok(answer),
-            Ok(answer) => Err(answer.fault()),
-            Err(none) if none.reached => Err(DeliveryError::Unclear { message: none.why }),
-            Err(none) => Err(transient(none.why)),
+            Ok(answer) => Err(Fault {
+                status: Some(answer.status),
+                fields: answer.refused_fields(),
+                error: answer.fault(),
+            }),
+            Err(none) if none.reached => {
+                Err(Fault::without_answer(DeliveryError::Unclear { message: none.why }))
+            }
+            Err(none) => Err(Fault::without_answer(transient(none.why))),
         }
     }
 
@@ -259,7 +327,7 @@ impl Answer {
     }
 
     /// Whether a list goes on.
-    pub(super) fn has_next_page(&self) -> bool {
+    fn has_next_page(&self) -> bool {
         let links = self.headers.get(http::header::LINK).and_then(|v| v.to_str().ok());
         links.is_some_and(|links| links.contains("rel=\"next\""))
     }
@@ -283,10 +351,32 @@ impl Answer {
             });
             return Some(wait.map_or(PATIENCE, |seconds| Duration::from_secs(seconds + 1)));
         }
-        // GitHub tells its secondary limit from a lack of rights by words alone.
-        let words = self.body["message"].as_str().unwrap_or_default().to_ascii_lowercase();
-        let secondary = words.contains("secondary rate limit") || words.contains("abuse detection");
+        // Where a limit has no header, GitHub links to its page on limits:
+        // <https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api>
+        let page = self.body["documentation_url"].as_str().unwrap_or_default();
+        let secondary = page.contains("rate-limit") || page.contains("rate_limit");
         (self.status == StatusCode::TOO_MANY_REQUESTS || secondary).then_some(PATIENCE)
+    }
+
+    /// The fields that GitHub refuses, by
+    /// <https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api#validation-failed>.
+    fn refused_fields(&self) -> Vec<String> {
+        let errors = self.body["errors"].as_array().into_iter().flatten();
+        let fields = errors.filter_map(|error| error["field"].as_str());
+        fields.filter(|field| !field.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// The answer as what it should be.
+    pub(super) fn read<T: DeserializeOwned>(self) -> Result<T, DeliveryError> {
+        let (method, path) = (self.method, self.path);
+        serde_json::from_value(self.body).map_err(|error| {
+            let message = format!("{method} {path}: GitHub's answer cannot be read: {error}");
+            // What was read can be read again; what was written may be there.
+            match method {
+                Method::GET => transient(message),
+                _ => DeliveryError::Unclear { message },
+            }
+        })
     }
 
     /// What GitHub says is wrong, with the fields it names.
@@ -298,11 +388,6 @@ impl Answer {
             words.push_str(&format!("; {} {why}", part("field")));
         }
         text::shorten(&text::one_line(&words), 300)
-    }
-
-    /// Whether GitHub refused because of this field.
-    pub(super) fn refuses_field(error: &DeliveryError, field: &str) -> bool {
-        matches!(error, DeliveryError::Permanent { message, .. } if message.contains(&format!("; {field} ")))
     }
 
     /// What a status that is no success means.

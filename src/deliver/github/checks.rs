@@ -1,7 +1,9 @@
 //! What `doctor` asks GitHub.
 
 use super::api::Api;
-use super::{GithubSettings, TaskForm};
+use super::settings::GithubSettings;
+use crate::deliver::messages::TaskForm;
+use crate::deliver::sink::DeliveryError;
 use crate::model::Check;
 
 /// Repository, issues, rights and labels.
@@ -15,7 +17,7 @@ pub(super) async fn of(api: &Api, settings: &GithubSettings, offline: bool) -> V
         Ok(answer) => answer,
         Err(error) => {
             let help = match &error {
-                crate::deliver::DeliveryError::Permanent { help, .. } => help.clone(),
+                DeliveryError::Permanent { help, .. } => help.clone(),
                 _ => "check the network and try again".to_owned(),
             };
             return vec![Check::failed(what, error.to_string(), help)];

@@ -5,56 +5,29 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use http::Method;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::api::{Answer, Api};
-use super::marker::{holds, marker, sealed};
-use super::people::assignee;
-use super::{GithubSettings, TaskForm, checks, project};
+use super::api::Api;
+use super::marker::{STEP, holds, marker, sealed};
+use super::model::Issue;
+use super::settings::{GithubSettings, assignee};
+use super::{checks, project};
 use crate::brief::EventKind;
-use crate::deliver::messages::signed_at;
-use crate::deliver::{DeliveryError, Handoff, Mark, Medium, Messages, Sink};
+use crate::deliver::messages::{Messages, TaskForm, signed_at};
+use crate::deliver::sink::{DeliveryError, Handoff, Mark, Sink};
+use crate::deliver::templates::Medium;
 use crate::model::Check;
 
-/// The step that the marker names.
-const STEP: &str = "task";
-
 /// Opens one issue for each handoff.
-pub(in crate::deliver) struct GithubIssue {
+pub(super) struct GithubIssue {
     api: Arc<Api>,
     settings: GithubSettings,
-    letters: Messages,
-}
-
-/// The few fields of an issue that matter here.
-#[derive(Debug, Deserialize)]
-struct Issue {
-    number: u64,
-    html_url: String,
-    node_id: Option<String>,
-    created_at: DateTime<Utc>,
-    #[serde(default)]
-    body: Option<String>,
-    #[serde(default)]
-    labels: Vec<Named>,
-    #[serde(default)]
-    assignees: Vec<Named>,
-    #[serde(default)]
-    milestone: Option<Value>,
-    #[serde(default)]
-    pull_request: Option<Value>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Named {
-    #[serde(alias = "login")]
-    name: String,
+    messages: Messages,
 }
 
 impl GithubIssue {
-    pub(super) fn new(api: Arc<Api>, settings: GithubSettings, letters: Messages) -> Self {
-        Self { api, settings, letters }
+    pub(super) fn new(api: Arc<Api>, settings: GithubSettings, messages: Messages) -> Self {
+        Self { api, settings, messages }
     }
 
     /// All issues with this handoff's mark, oldest first. Lists with the label
@@ -77,24 +50,11 @@ impl GithubIssue {
         label: Option<&str>,
     ) -> Result<Vec<Issue>, DeliveryError> {
         let mark = marker(&handoff.key, STEP);
-        let query = query(handoff, label);
-        let mut found = Vec::new();
-        for page in 1.. {
-            let path = self.api.repository().path(&format!("/issues?{query}&page={page}"));
-            let answer = self.api.get(&path).await?.ok()?;
-            let more = answer.has_next_page();
-            let issues: Vec<Issue> =
-                serde_json::from_value(answer.body).map_err(|error| DeliveryError::Transient {
-                    message: format!("page {page} of GitHub's issues cannot be read: {error}"),
-                    retry_after: None,
-                })?;
-            found.extend(issues.into_iter().filter(|issue| {
-                issue.pull_request.is_none() && holds(issue.body.as_deref().unwrap_or(""), &mark)
-            }));
-            if !more {
-                break;
-            }
-        }
+        let path = self.api.repository().path(&format!("/issues?{}", query(handoff, label)));
+        let mut found: Vec<Issue> = self.api.list(&path).await?;
+        found.retain(|issue| {
+            issue.pull_request.is_none() && holds(issue.body.as_deref().unwrap_or(""), &mark)
+        });
         found.sort_by_key(|issue| issue.number);
         Ok(found)
     }
@@ -108,8 +68,8 @@ impl GithubIssue {
     ) -> Result<Issue, DeliveryError> {
         let path = self.api.repository().path("/issues");
         let mut result = self.api.write(Method::POST, &path, request).await;
-        if let Err(error) = &result
-            && Answer::refuses_field(error, "assignees")
+        if let Err(fault) = &result
+            && fault.refuses_field("assignees")
         {
             remarks.push(format!(
                 "assigned to nobody: {} may not be assigned in {}; give them access to it",
@@ -119,9 +79,7 @@ impl GithubIssue {
             request["assignees"] = json!([]);
             result = self.api.write(Method::POST, &path, request).await;
         }
-        serde_json::from_value(result?.body).map_err(|error| DeliveryError::Unclear {
-            message: format!("POST {path}: GitHub's answer cannot be read: {error}"),
-        })
+        result?.read()
     }
 
     /// Another machine may have opened the same task at the same moment. The
@@ -138,8 +96,8 @@ impl GithubIssue {
         let close = json!({"state": "closed", "state_reason": "not_planned", "body": body, "assignees": []});
         let remark = match self.api.write(Method::PATCH, &path, &close).await {
             Ok(_) => format!("opened twice at the same moment; #{} is closed", made.number),
-            Err(error) => {
-                format!("opened twice at the same moment; close #{}: {error}", made.number)
+            Err(fault) => {
+                format!("opened twice at the same moment; close #{}: {}", made.number, fault.error)
             }
         };
         Ok(Some(Mark {
@@ -160,11 +118,15 @@ impl Sink for GithubIssue {
         "github"
     }
 
+    fn is_followed_up(&self) -> bool {
+        true
+    }
+
     fn describe(&self, handoff: &Handoff) -> String {
         let title = self
-            .letters
+            .messages
             .task(handoff, TaskForm::Issue, Medium::Markdown)
-            .map(|letter| letter.title);
+            .map(|message| message.title);
         format!("open an issue in {}: {}", self.settings.repository, title.unwrap_or_default())
     }
 
@@ -179,15 +141,15 @@ impl Sink for GithubIssue {
     }
 
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
-        let letter = self.letters.task(handoff, TaskForm::Issue, Medium::Markdown)?;
+        let message = self.messages.task(handoff, TaskForm::Issue, Medium::Markdown)?;
         let mut remarks = Vec::new();
         let assignee = assignee(handoff)
             .map_err(|why| remarks.push(format!("assigned to nobody: {why}")))
             .ok();
         let mark = marker(&handoff.key, STEP);
         let mut request = json!({
-            "title": letter.title,
-            "body": sealed(&letter.body, &mark, handoff.url.as_deref()),
+            "title": message.title,
+            "body": sealed(&message.body, &mark, handoff.url.as_deref()),
             "labels": self.settings.labels,
             "assignees": assignee.iter().collect::<Vec<_>>(),
         });
@@ -201,7 +163,7 @@ impl Sink for GithubIssue {
         remarks.extend(dropped(&request, &issue));
         if let (Some(project), Some(node)) = (&self.settings.project, &issue.node_id)
             && let Err(error) =
-                project::add(&self.api, project, node, self.letters.due_day(handoff)).await
+                project::add(&self.api, project, node, self.messages.due_day(handoff)).await
         {
             remarks.push(format!("not put on the project: {error}"));
         }
@@ -218,7 +180,7 @@ impl Sink for GithubIssue {
 fn query(handoff: &Handoff, label: Option<&str>) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     query.append_pair("state", "all").append_pair("sort", "created");
-    query.append_pair("direction", "asc").append_pair("per_page", "100");
+    query.append_pair("direction", "asc");
     if let Some(since) = earliest(handoff) {
         query.append_pair("since", &since.to_rfc3339_opts(SecondsFormat::Secs, true));
     }
@@ -239,13 +201,15 @@ fn earliest(handoff: &Handoff) -> Option<DateTime<Utc>> {
 /// What GitHub left out in silence, as it does when a token may not set it.
 fn dropped(asked: &Value, issue: &Issue) -> Vec<String> {
     let mut remarks = Vec::new();
-    for (what, got) in [("labels", &issue.labels), ("assignees", &issue.assignees)] {
+    let labels: Vec<&str> = issue.labels.iter().map(|label| label.name.as_str()).collect();
+    let assignees: Vec<&str> = issue.assignees.iter().map(|it| it.login.as_str()).collect();
+    for (what, got) in [("labels", labels), ("assignees", assignees)] {
         let missing: Vec<&str> = asked[what]
             .as_array()
             .into_iter()
             .flatten()
             .filter_map(Value::as_str)
-            .filter(|asked| !got.iter().any(|got| got.name.eq_ignore_ascii_case(asked)))
+            .filter(|asked| !got.iter().any(|got| got.eq_ignore_ascii_case(asked)))
             .collect();
         if !missing.is_empty() {
             remarks.push(format!(
@@ -254,7 +218,7 @@ fn dropped(asked: &Value, issue: &Issue) -> Vec<String> {
             ));
         }
     }
-    if asked.get("milestone").is_some() && issue.milestone.as_ref().is_none_or(Value::is_null) {
+    if asked.get("milestone").is_some() && issue.milestone.is_none() {
         remarks.push("GitHub did not set the milestone; the token may lack the right to".into());
     }
     remarks

@@ -1,88 +1,100 @@
 //! GitHub: the first-touch task as an issue or a pull request.
 
-mod acts;
 mod api;
 mod checks;
-mod comment;
-mod deadline;
+mod follow;
 mod issue;
 mod marker;
-mod people;
+mod model;
 mod project;
 mod pull;
 mod read_back;
 mod settings;
 mod task_url;
 
-pub use settings::{GithubSettings, ProjectSettings, Repository, TaskForm};
-
 use std::sync::Arc;
 
-use super::{Messages, Reader, Sink, WholeDays};
-use crate::model::Secrets;
 use api::Api;
+use follow::GithubFollow;
+use issue::GithubIssue;
 use pull::{GithubPull, Purpose};
+use read_back::GithubReader;
+use settings::GithubSettings;
 
-/// The sinks: one opens the task, in the configured form, one comments on it.
-///
-/// # Errors
-/// When a credential is missing or a value cannot be used; every problem is named.
-pub(super) fn sinks(
-    settings: &GithubSettings,
-    secrets: &Secrets,
-    letters: &Messages,
-) -> Result<Vec<Box<dyn Sink>>, Vec<String>> {
-    let (api, settings) = connect(settings, secrets)?;
-    let comment = comment::GithubComment { api: api.clone(), letters: letters.clone() };
-    let letters = letters.clone();
-    let task: Box<dyn Sink> = match settings.form {
-        TaskForm::Issue => Box::new(issue::GithubIssue::new(api, settings, letters)),
-        TaskForm::PullRequest => {
-            Box::new(GithubPull { api, settings, letters, purpose: Purpose::Task })
-        }
-    };
-    Ok(vec![task, Box::new(comment)])
+use super::messages::{Messages, TaskForm};
+use super::read_back::Reader;
+use super::row::{SinkRow, SinkSettings, Sinks};
+use super::sink::{Sink, WholeDays};
+use super::templates::Medium;
+use crate::brief::EventKind;
+use crate::model::Secrets;
+use crate::settings::SettingsReader;
+
+pub(super) const ROW: SinkRow = SinkRow {
+    name: "github",
+    title: "GitHub",
+    secrets: &["GITHUB_TOKEN", "GITHUB_APP_ID", "GITHUB_APP_PRIVATE_KEY"],
+    events: &[EventKind::TaskOpened, EventKind::CsmTold],
+    medium: Medium::Markdown,
+    settings: SettingsReader::<dyn SinkSettings>::of::<GithubSettings>(),
+};
+
+impl From<GithubSettings> for Box<dyn SinkSettings> {
+    fn from(settings: GithubSettings) -> Self {
+        Box::new(settings)
+    }
 }
 
-/// The sink for a brief before its signature: a draft pull request of the
-/// branch `handoff/<key>`, recorded as `drafted`. It belongs to the use case
-/// of drafting and to no plan.
-///
-/// # Errors
-/// As for the task: a credential is missing or a value cannot be used.
-pub fn draft_pull_request(
-    settings: &GithubSettings,
-    secrets: &Secrets,
-    letters: Messages,
-) -> Result<Box<dyn Sink>, Vec<String>> {
-    let (api, settings) = connect(settings, secrets)?;
-    Ok(Box::new(GithubPull { api, settings, letters, purpose: Purpose::Draft }))
+impl SinkSettings for GithubSettings {
+    /// One opens the task, in the configured form, one keeps it in line.
+    fn sinks(&self, secrets: &Secrets, messages: &Messages, _: &[EventKind]) -> Sinks {
+        let (api, settings) = (connect(self, secrets)?, self.clone());
+        let messages = messages.clone();
+        let follow = GithubFollow {
+            api: api.clone(),
+            settings: settings.clone(),
+            messages: messages.clone(),
+        };
+        let task: Box<dyn Sink> = match settings.form {
+            TaskForm::Issue => Box::new(GithubIssue::new(api, settings, messages)),
+            TaskForm::PullRequest => {
+                Box::new(GithubPull { api, settings, messages, purpose: Purpose::Task })
+            }
+        };
+        Ok(vec![task, Box::new(follow)])
+    }
+
+    fn reader(
+        &self,
+        secrets: &Secrets,
+        days: WholeDays,
+    ) -> Result<Option<Box<dyn Reader>>, Vec<String>> {
+        let api = connect(self, secrets)?;
+        Ok(Some(Box::new(GithubReader::new(api, self.clone(), days))))
+    }
+
+    /// A draft pull request of the branch `handoff/<key>`, recorded as
+    /// `drafted`. It belongs to the use case of drafting and to no plan.
+    fn draft_request(
+        &self,
+        secrets: &Secrets,
+        messages: &Messages,
+    ) -> Result<Option<Box<dyn Sink>>, Vec<String>> {
+        let (api, settings, messages) = (connect(self, secrets)?, self.clone(), messages.clone());
+        Ok(Some(Box::new(GithubPull { api, settings, messages, purpose: Purpose::Draft })))
+    }
+
+    fn task_form(&self) -> TaskForm {
+        self.form
+    }
 }
 
-/// What reads back what people did about the tasks.
-///
-/// # Errors
-/// As for the sink: a credential is missing or a value cannot be used.
-pub(super) fn reader(
-    settings: &GithubSettings,
-    secrets: &Secrets,
-    days: WholeDays,
-) -> Result<Box<dyn Reader>, Vec<String>> {
-    let (api, settings) = connect(settings, secrets)?;
-    Ok(Box::new(read_back::GithubReader::new(api, settings, days)))
-}
-
-fn connect(
-    settings: &GithubSettings,
-    secrets: &Secrets,
-) -> Result<(Arc<Api>, GithubSettings), Vec<String>> {
+fn connect(settings: &GithubSettings, secrets: &Secrets) -> Result<Arc<Api>, Vec<String>> {
     let mut problems = settings.problems();
     match Api::new(settings, secrets) {
-        Ok(api) if problems.is_empty() => Ok((Arc::new(api), settings.clone())),
-        Ok(_) => Err(problems),
-        Err(problem) => {
-            problems.push(problem);
-            Err(problems)
-        }
+        Ok(api) if problems.is_empty() => return Ok(Arc::new(api)),
+        Ok(_) => {}
+        Err(problem) => problems.push(problem),
     }
+    Err(problems)
 }

@@ -1,12 +1,18 @@
-//! Puts a task on a GitHub project, with its deadline. Only GraphQL can.
+//! A task on a GitHub project, which only GraphQL can reach, and the deadline
+//! that people give it: the date field of its project, or the milestone that
+//! somebody put it in.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use http::Method;
 use serde_json::{Value, json};
 
 use super::api::Api;
-use super::settings::ProjectSettings;
-use crate::deliver::DeliveryError;
+use super::model::{IssueEvent, Milestone};
+use super::settings::{GithubSettings, ProjectSettings};
+use super::task_url::TaskUrl;
+use crate::deliver::messages::due_at_target;
+use crate::deliver::read_back::MovedDeadline;
+use crate::deliver::sink::{DeliveryError, Handoff, WholeDays};
 use crate::text;
 
 const FIND: &str = "query($owner: String!, $number: Int!, $field: String!) {
@@ -65,4 +71,86 @@ pub(super) async fn ask(api: &Api, query: &str, variables: &Value) -> Result<Val
         });
     }
     Ok(answer["data"].take())
+}
+
+/// The task's part in projects, by
+/// <https://docs.github.com/en/graphql/reference/objects#projectv2itemfielddatevalue>.
+const READ: &str = "query($task: ID!, $field: String!) {
+  node(id: $task) {
+    ... on Issue { projectItems(first: 50) { nodes { ...day } } }
+    ... on PullRequest { projectItems(first: 50) { nodes { ...day } } }
+  }
+}
+fragment day on ProjectV2Item {
+  project { number owner { ... on Organization { login } ... on User { login } } }
+  fieldValueByName(name: $field) { ... on ProjectV2ItemFieldDateValue { date createdAt updatedAt } }
+}";
+
+/// What of a task tells of its deadline: its id for GraphQL and its milestone.
+pub(super) type Dated<'a> = (Option<&'a str>, Option<&'a Milestone>);
+
+/// The milestone's day, where it is not the one that tasks are put in and the
+/// day is not the deadline already.
+pub(super) fn deadline_of_milestone(
+    (_, milestone): Dated<'_>,
+    settings: &GithubSettings,
+    handoff: &Handoff,
+    days: WholeDays,
+) -> Option<DateTime<Utc>> {
+    let milestone = milestone?;
+    if settings.milestone == Some(milestone.number) {
+        return None;
+    }
+    // GitHub keeps a day, as some hour of it in California.
+    let day = milestone.due_on?.date_naive();
+    let known = due_at_target(handoff, "github").is_some_and(|due| days.is_day_of(day, due));
+    (!known).then(|| days.end(day))
+}
+
+/// Who put the task in its milestone, and when.
+pub(super) fn milestoned(
+    due: DateTime<Utc>,
+    events: &[IssueEvent],
+    own_login: Option<&str>,
+    task: &TaskUrl,
+) -> Option<MovedDeadline> {
+    let last = events.iter().rev().find(|event| event.event == "milestoned");
+    let by = last.and_then(|event| event.actor.as_ref()).map(|actor| actor.login.clone());
+    let is_own = own_login.zip(by.as_deref()).is_some_and(|(own, by)| own.eq_ignore_ascii_case(by));
+    let at = last.map(|event| event.created_at);
+    (!is_own).then(|| MovedDeadline { due, at, by, reference: task.address() })
+}
+
+/// The day in the project's date field, where it was changed after it was set.
+pub(super) async fn deadline_of_project(
+    api: &Api,
+    settings: &GithubSettings,
+    (node, _): Dated<'_>,
+    handoff: &Handoff,
+    days: WholeDays,
+    task: &TaskUrl,
+) -> Result<Option<MovedDeadline>, DeliveryError> {
+    let (Some(project), Some(node)) = (&settings.project, node) else { return Ok(None) };
+    let Some(field) = &project.due_field else { return Ok(None) };
+    let read = ask(api, READ, &json!({"task": node, "field": field})).await?;
+    let items = read["node"]["projectItems"]["nodes"].as_array();
+    let is_ours = |item: &&Value| {
+        let owner = item["project"]["owner"]["login"].as_str().unwrap_or_default();
+        item["project"]["number"] == project.number && owner.eq_ignore_ascii_case(&project.owner)
+    };
+    let Some(item) = items.into_iter().flatten().find(is_ours) else { return Ok(None) };
+    let value = &item["fieldValueByName"];
+    let text = |name: &str| value[name].as_str().unwrap_or_default();
+    let (Ok(day), Ok(updated)) = (text("date").parse(), text("updatedAt").parse::<DateTime<Utc>>())
+    else {
+        return Ok(None);
+    };
+    let is_untouched = text("createdAt").parse::<DateTime<Utc>>().is_ok_and(|made| updated <= made);
+    let known = due_at_target(handoff, "github").is_some_and(|due| days.is_day_of(day, due));
+    Ok((!is_untouched && !known).then(|| MovedDeadline {
+        due: days.end(day),
+        at: Some(updated),
+        by: None,
+        reference: task.address(),
+    }))
 }

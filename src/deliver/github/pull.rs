@@ -4,17 +4,18 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use http::Method;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::api::{Answer, Api};
-use super::marker::{holds, marker, sealed};
-use super::people::assignee;
-use super::{GithubSettings, TaskForm, checks, project};
+use super::api::{Api, Fault};
+use super::marker::{STEP, holds, marker, sealed};
+use super::model::Pull;
+use super::settings::{GithubSettings, assignee};
+use super::{checks, project};
 use crate::brief::EventKind;
-use crate::deliver::{DeliveryError, Handoff, Mark, Medium, Message, Messages, Sink};
+use crate::deliver::messages::{Messages, TaskForm};
+use crate::deliver::sink::{DeliveryError, Handoff, Mark, Sink};
+use crate::deliver::templates::{Medium, Message};
 use crate::model::Check;
 
 /// What the pull request is for.
@@ -30,7 +31,7 @@ impl Purpose {
     fn step(self) -> &'static str {
         match self {
             Self::Draft => "draft",
-            Self::Task => "task",
+            Self::Task => STEP,
         }
     }
 }
@@ -39,24 +40,8 @@ impl Purpose {
 pub(super) struct GithubPull {
     pub(super) api: Arc<Api>,
     pub(super) settings: GithubSettings,
-    pub(super) letters: Messages,
+    pub(super) messages: Messages,
     pub(super) purpose: Purpose,
-}
-
-/// The few fields of a pull request that matter here.
-#[derive(Debug, Deserialize)]
-struct Pull {
-    number: u64,
-    html_url: String,
-    node_id: Option<String>,
-    created_at: DateTime<Utc>,
-    state: String,
-    #[serde(default)]
-    draft: bool,
-    #[serde(default)]
-    body: Option<String>,
-    #[serde(default)]
-    labels: Vec<Value>,
 }
 
 const READY: &str = "mutation($id: ID!) {
@@ -72,12 +57,8 @@ impl GithubPull {
     async fn find(&self, handoff: &Handoff) -> Result<Vec<Pull>, DeliveryError> {
         let head = format!("{}:{}", self.settings.repository.owner(), Self::branch(handoff));
         let head = percent_encoding::utf8_percent_encode(&head, percent_encoding::NON_ALPHANUMERIC);
-        let path = format!("/pulls?head={head}&state=all&per_page=100");
-        let answer = self.api.get(&self.settings.repository.path(&path)).await?.ok()?;
-        serde_json::from_value(answer.body).map_err(|error| DeliveryError::Transient {
-            message: format!("GitHub's list of pull requests cannot be read: {error}"),
-            retry_after: None,
-        })
+        let path = format!("/pulls?head={head}&state=all");
+        self.api.list(&self.settings.repository.path(&path)).await
     }
 
     fn marked(&self, handoff: &Handoff, pull: &Pull) -> bool {
@@ -88,24 +69,24 @@ impl GithubPull {
     /// The label is set last; a task without it was cut short.
     fn finished(&self, pull: &Pull) -> bool {
         let first = self.settings.labels.first();
-        let labelled = pull.labels.iter().any(|l| l["name"].as_str() == first.map(String::as_str));
+        let labelled = pull.labels.iter().any(|l| Some(&l.name) == first);
         pull.state != "open" || labelled || self.purpose == Purpose::Draft
     }
 
-    fn letter(&self, handoff: &Handoff) -> Result<Message, DeliveryError> {
+    fn message(&self, handoff: &Handoff) -> Result<Message, DeliveryError> {
         match self.purpose {
-            Purpose::Draft => self.letters.draft(handoff),
-            Purpose::Task => self.letters.task(handoff, TaskForm::PullRequest, Medium::Markdown),
+            Purpose::Draft => self.messages.draft(handoff),
+            Purpose::Task => self.messages.task(handoff, TaskForm::PullRequest, Medium::Markdown),
         }
     }
 
     /// Title and body, with the mark.
     fn text(&self, handoff: &Handoff) -> Result<Value, DeliveryError> {
-        let letter = self.letter(handoff)?;
+        let message = self.message(handoff)?;
         let mark = marker(&handoff.key, self.purpose.step());
         Ok(json!({
-            "title": letter.title,
-            "body": sealed(&letter.body, &mark, handoff.url.as_deref()),
+            "title": message.title,
+            "body": sealed(&message.body, &mark, handoff.url.as_deref()),
         }))
     }
 
@@ -131,24 +112,28 @@ impl GithubPull {
     async fn open(
         &self,
         handoff: &Handoff,
-        letter: &Value,
+        message: &Value,
         remarks: &mut Vec<String>,
     ) -> Result<Pull, DeliveryError> {
-        let mut request = letter.clone();
+        let mut request = message.clone();
         request["head"] = json!(Self::branch(handoff));
         request["base"] = json!(self.base().await?);
         request["draft"] = json!(self.purpose == Purpose::Draft || !handoff.missing.is_empty());
         let path = self.settings.repository.path("/pulls");
         let mut result = self.api.write(Method::POST, &path, &request).await;
-        if let Err(DeliveryError::Permanent { message, .. }) = &result
+        // A plan without drafts refuses them and names no field; nothing was made.
+        if let Err(fault) = &result
             && request["draft"] == true
-            && message.to_ascii_lowercase().contains("draft pull requests are not supported")
+            && fault.is_unprocessable()
+            && !["head", "base"].iter().any(|field| fault.refuses_field(field))
         {
-            remarks.push("opened as ready: this repository has no draft pull requests".to_owned());
             request["draft"] = json!(false);
             result = self.api.write(Method::POST, &path, &request).await;
+            if result.is_ok() {
+                remarks.push("opened as ready: this repository has no draft pull requests".into());
+            }
         }
-        read(result.map_err(|error| explain(error, &Self::branch(handoff)))?)
+        result.map_err(|fault| explain(fault, &Self::branch(handoff)))?.read()
     }
 
     /// Reviewer, labels and readiness; what is refused is a remark, since the
@@ -165,50 +150,45 @@ impl GithubPull {
             Ok(login) => {
                 let path = repository.path(&format!("/pulls/{}/requested_reviewers", pull.number));
                 let wish = json!({"reviewers": [login]});
-                if let Err(error) = self.api.write(Method::POST, &path, &wish).await {
-                    remarks.push(format!("nobody is asked to review: {error}"));
+                if let Err(fault) = self.api.write(Method::POST, &path, &wish).await {
+                    remarks.push(format!("nobody is asked to review: {}", fault.error));
                 }
             }
             Err(why) => remarks.push(format!("nobody is asked to review: {why}")),
         }
         if let (Some(settings), Some(node)) = (&self.settings.project, &pull.node_id)
             && let Err(error) =
-                project::add(&self.api, settings, node, self.letters.due_day(handoff)).await
+                project::add(&self.api, settings, node, self.messages.due_day(handoff)).await
         {
             remarks.push(format!("not put on the project: {error}"));
         }
         if let Some(milestone) = self.settings.milestone {
             let path = repository.path(&format!("/issues/{}", pull.number));
             let wish = json!({"milestone": milestone});
-            if let Err(error) = self.api.write(Method::PATCH, &path, &wish).await {
-                remarks.push(format!("not in the milestone: {error}"));
+            if let Err(fault) = self.api.write(Method::PATCH, &path, &wish).await {
+                remarks.push(format!("not in the milestone: {}", fault.error));
             }
         }
         let path = repository.path(&format!("/issues/{}/labels", pull.number));
         let labels = json!({"labels": self.settings.labels});
-        if let Err(error) = self.api.write(Method::POST, &path, &labels).await {
-            remarks.push(format!("no labels: {error}"));
+        if let Err(fault) = self.api.write(Method::POST, &path, &labels).await {
+            remarks.push(format!("no labels: {}", fault.error));
         }
     }
 }
 
-fn read(answer: Answer) -> Result<Pull, DeliveryError> {
-    serde_json::from_value(answer.body).map_err(|error| DeliveryError::Unclear {
-        message: format!("GitHub's answer about the pull request cannot be read: {error}"),
-    })
-}
-
 /// GitHub's 422s about a branch in words of this product.
-fn explain(error: DeliveryError, branch: &str) -> DeliveryError {
-    match error {
-        DeliveryError::Permanent { message, .. } if message.contains("already exists") => {
-            DeliveryError::Unclear { message }
-        }
-        DeliveryError::Permanent { message, .. } if message.contains("; head ") => {
+fn explain(fault: Fault, branch: &str) -> DeliveryError {
+    let is_branch = fault.refuses_field("head");
+    let is_there = fault.is_unprocessable() && fault.names_no_field();
+    match fault.error {
+        DeliveryError::Permanent { message, .. } if is_branch => {
             let help = format!("the branch {branch} is not on GitHub; push the ledger first");
             DeliveryError::Permanent { message, help }
         }
-        other => other,
+        // One without a field is most often the request that is there already: look again.
+        DeliveryError::Permanent { message, .. } if is_there => DeliveryError::Unclear { message },
+        error => error,
     }
 }
 
@@ -225,8 +205,12 @@ impl Sink for GithubPull {
         "github"
     }
 
+    fn is_followed_up(&self) -> bool {
+        self.purpose == Purpose::Task
+    }
+
     fn describe(&self, handoff: &Handoff) -> String {
-        let title = self.letter(handoff).map(|letter| letter.title).unwrap_or_default();
+        let title = self.message(handoff).map(|message| message.title).unwrap_or_default();
         format!("open a pull request in {}: {title}", self.settings.repository)
     }
 
@@ -249,7 +233,7 @@ impl Sink for GithubPull {
             Some(pull) if self.purpose == Purpose::Task && self.marked(handoff, &pull) => pull,
             Some(pull) => {
                 let path = self.settings.repository.path(&format!("/pulls/{}", pull.number));
-                read(self.api.write(Method::PATCH, &path, &text).await?)?
+                self.api.write(Method::PATCH, &path, &text).await?.read()?
             }
             None => self.open(handoff, &text, &mut remarks).await?,
         };

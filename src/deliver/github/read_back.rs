@@ -8,19 +8,21 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
 
-use super::GithubSettings;
-use super::acts::{Acts, Comment, Issue, Pull, Review};
-use super::api::{Answer, Api};
-use super::deadline::{self, Dated, IssueEvent};
-use super::people::assignee;
+use super::api::Api;
+use super::model::{Account, Comment, Issue, IssueEvent, Pull, Review};
+use super::project::{self, Dated};
+use super::settings::{GithubSettings, assignee};
 use super::task_url::TaskUrl;
 use crate::brief::EventKind;
 use crate::deliver::messages::answer;
-use crate::deliver::{DeliveryError, Handoff, ReadBack, Reader, WholeDays};
+use crate::deliver::read_back::{
+    Command, Observations, ReadBack, Reader, Reassigned, Roles, last_assigned,
+};
+use crate::deliver::sink::{DeliveryError, Handoff, WholeDays};
 use crate::text;
 
 /// Reads the tasks that handoff opened.
-pub(in crate::deliver) struct GithubReader {
+pub(super) struct GithubReader {
     api: Arc<Api>,
     settings: GithubSettings,
     days: WholeDays,
@@ -89,7 +91,7 @@ impl GithubReader {
                 "record what was done there with `handoff touch`, `accept` or `return`",
             );
         }
-        read(path, answer).map(Ok)
+        answer.read().map(Ok)
     }
 
     /// The deadline that somebody gave the task; of two the later word. One
@@ -98,46 +100,106 @@ impl GithubReader {
         &self,
         handoff: &Handoff,
         task: &TaskUrl,
-        dated: &Dated,
-        acts: &mut Acts,
+        dated: Dated<'_>,
+        seen: &mut Observations,
     ) -> Result<(), DeliveryError> {
         let mut moved = Vec::new();
-        if let Some(due) = deadline::of_milestone(dated, &self.settings, handoff, self.days) {
-            let events: Vec<IssueEvent> = self.list(&task.api("issues", "/events")).await?;
-            moved.extend(deadline::milestoned(due, &events, self.own_login().await?, task));
+        if let Some(due) = project::deadline_of_milestone(dated, &self.settings, handoff, self.days)
+        {
+            let events: Vec<IssueEvent> = self.api.list(&task.api("issues", "/events")).await?;
+            moved.extend(project::milestoned(due, &events, self.own_login().await?, task));
         }
-        let of_project =
-            deadline::of_project(&self.api, &self.settings, dated, handoff, self.days, task);
+        let of_project = project::deadline_of_project(
+            &self.api,
+            &self.settings,
+            dated,
+            handoff,
+            self.days,
+            task,
+        );
         match of_project.await {
             Ok(of_project) => moved.extend(of_project),
-            Err(error) => acts.remark(format!("the deadline on the project was not read: {error}")),
+            Err(error) => seen.remark(format!("the deadline on the project was not read: {error}")),
         }
         if let Some(moved) = moved.into_iter().max_by_key(|moved| moved.at) {
-            acts.deadline(moved);
+            seen.deadline(moved);
         }
         Ok(())
     }
 
-    /// Every page of a list.
-    async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, DeliveryError> {
-        let mut all = Vec::new();
-        for page in 1.. {
-            let answer = self.api.get(&format!("{path}?per_page=100&page={page}")).await?.ok()?;
-            let more = answer.has_next_page();
-            all.extend(read::<Vec<T>>(path, answer)?);
-            if !more {
-                break;
-            }
+    /// Whom a person gave the task to, after it was last given to somebody.
+    async fn assigned(
+        &self,
+        handoff: &Handoff,
+        task: &TaskUrl,
+        assignees: &[Account],
+        seen: &mut Observations,
+    ) -> Result<(), DeliveryError> {
+        let Ok(csm) = assignee(handoff) else { return Ok(()) };
+        if assignees.is_empty() || assignees.iter().any(|it| it.login.eq_ignore_ascii_case(&csm)) {
+            return Ok(());
         }
-        Ok(all)
+        let events: Vec<IssueEvent> = self.api.list(&task.api("issues", "/events")).await?;
+        let known = last_assigned(handoff);
+        let by_person = events.into_iter().rev().find_map(|event| {
+            let (actor, to) = (event.actor?, event.assignee?);
+            let is_new = event.event == "assigned" && known.is_none_or(|at| event.created_at > at);
+            let is_there = assignees.iter().any(|it| it.login == to.login);
+            let is_person = actor.actor(None).is_person && !seen.is_own(&actor.login);
+            (is_new && is_there && is_person).then(|| Reassigned {
+                to: to.login,
+                at: event.created_at,
+                by: Some(actor.login),
+                reference: task.address(),
+            })
+        });
+        if let Some(assigned) = by_person {
+            seen.assigned(assigned);
+        }
+        Ok(())
     }
 }
 
-fn read<T: DeserializeOwned>(path: &str, answer: Answer) -> Result<T, DeliveryError> {
-    serde_json::from_value(answer.body).map_err(|error| DeliveryError::Transient {
-        message: format!("GET {path}: GitHub's answer cannot be read: {error}"),
-        retry_after: None,
-    })
+/// Closing as completed is a touch; as not planned or as a duplicate it is
+/// none. Issues from before 2022 have no reason.
+fn see_issue(issue: &Issue, seen: &mut Observations) {
+    let Some(at) = issue.closed_at else { return };
+    if matches!(issue.state_reason.as_deref(), Some("not_planned" | "duplicate")) {
+        return;
+    }
+    match &issue.closed_by {
+        None => {
+            let remark = "the task is closed, and GitHub does not say by whom: not counted";
+            seen.remark(remark.to_owned());
+        }
+        // Closing takes rights that an outsider does not have.
+        Some(by) => seen.see(EventKind::Touched, &by.actor(None), at, &issue.html_url, None),
+    }
+}
+
+/// Approving accepts, asking for changes returns, any other review is a
+/// comment. None of them is contact with the customer.
+fn see_review(review: &Review, seen: &mut Observations) {
+    let (Some(at), Some(user)) = (review.submitted_at, &review.user) else { return };
+    let actor = user.actor(review.author_association.as_deref());
+    let body = review.body.as_deref().unwrap_or_default();
+    let url = &review.html_url;
+    match review.state.as_str() {
+        "CHANGES_REQUESTED" => {
+            let reason = match Command::read(body) {
+                Some(Command::Return(reason)) => reason,
+                _ => Some(text::shorten(&text::one_line(body), 1_000)).filter(|it| !it.is_empty()),
+            };
+            seen.see(EventKind::Returned, &actor, at, url, reason);
+        }
+        "APPROVED" => {
+            seen.see(EventKind::Accepted, &actor, at, url, None);
+            if Command::read(body) == Some(Command::Touched) {
+                seen.see(EventKind::Touched, &actor, at, url, None);
+            }
+        }
+        _ => seen.comment(body, &actor, at, url),
+    }
 }
 
 #[async_trait]
@@ -161,31 +223,51 @@ impl Reader for GithubReader {
                 help: "record what was done with `handoff touch`, `accept` or `return`".to_owned(),
             });
         };
-        let mut acts = Acts::new(
-            self.own_login().await?,
-            assignee(handoff).ok(),
-            answer(&handoff.brief, "deal.owner.github"),
-        );
+        let roles = |assignees: &[Account], own: Option<&str>| {
+            let csm = assignee(handoff).into_iter();
+            Roles {
+                own: own.map(str::to_owned),
+                // Whom the task was given to on GitHub, too.
+                csm: csm.chain(assignees.iter().map(|it| it.login.clone())).collect(),
+                rep: answer(&handoff.brief, "deal.owner.github").into_iter().collect(),
+            }
+        };
+        let own = self.own_login().await?;
+        let mut seen;
         if task.is_pull_request() {
             let pull: Pull = match self.task(&task.api("pulls", ""), &task).await? {
                 Ok(pull) => pull,
                 Err(unknown) => return Ok(unknown),
             };
-            let reviews: Vec<Review> = self.list(&task.api("pulls", "/reviews")).await?;
-            acts.pull(&pull);
-            self.deadline(handoff, &task, &pull.dated, &mut acts).await?;
-            reviews.iter().for_each(|review| acts.review(review));
+            seen = Observations::new(roles(&pull.assignees, own));
+            // Merging accepts the brief. Closing without merging is nothing.
+            if let (Some(at), Some(by)) = (pull.merged_at, &pull.merged_by) {
+                seen.see(EventKind::Accepted, &by.actor(None), at, &pull.html_url, None);
+            }
+            let reviews: Vec<Review> = self.api.list(&task.api("pulls", "/reviews")).await?;
+            reviews.iter().for_each(|review| see_review(review, &mut seen));
+            let dated = (pull.node_id.as_deref(), pull.milestone.as_ref());
+            self.deadline(handoff, &task, dated, &mut seen).await?;
+            self.assigned(handoff, &task, &pull.assignees, &mut seen).await?;
         } else {
             let issue: Issue = match self.task(&task.api("issues", ""), &task).await? {
                 Ok(issue) => issue,
                 Err(unknown) => return Ok(unknown),
             };
-            acts.issue(&issue);
-            self.deadline(handoff, &task, &issue.dated, &mut acts).await?;
+            seen = Observations::new(roles(&issue.assignees, own));
+            see_issue(&issue, &mut seen);
+            let dated = (issue.node_id.as_deref(), issue.milestone.as_ref());
+            self.deadline(handoff, &task, dated, &mut seen).await?;
+            self.assigned(handoff, &task, &issue.assignees, &mut seen).await?;
         }
         // The conversation below a pull request is that of an issue.
-        let comments: Vec<Comment> = self.list(&task.api("issues", "/comments")).await?;
-        comments.iter().for_each(|comment| acts.comment(comment));
-        Ok(acts.into_read_back())
+        let comments: Vec<Comment> = self.api.list(&task.api("issues", "/comments")).await?;
+        for comment in &comments {
+            let Some(user) = &comment.user else { continue };
+            let actor = user.actor(comment.author_association.as_deref());
+            let words = comment.body.as_deref().unwrap_or_default();
+            seen.comment(words, &actor, comment.created_at, &comment.html_url);
+        }
+        Ok(seen.into_read_back())
     }
 }

@@ -1,19 +1,12 @@
-//! `deliver.github`: what a company configures.
+//! `deliver.github`: what a company configures, and whom the task is given to.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::deliver::messages::{TaskForm, answer};
+use crate::deliver::sink::Handoff;
 use crate::http::BaseUrl;
-
-/// The form of the first-touch task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TaskForm {
-    /// An issue, assigned to the CSM.
-    #[default]
-    Issue,
-    /// A pull request that the CSM reviews; merging it accepts the handoff.
-    PullRequest,
-}
+use crate::text;
 
 /// A repository, `owner/name`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -75,7 +68,7 @@ impl std::fmt::Display for Repository {
 }
 
 /// A project (the new kind, of an organisation or a person) that tasks are put on.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProjectSettings {
     /// The organisation or person that owns it.
@@ -88,10 +81,11 @@ pub struct ProjectSettings {
 }
 
 /// `deliver.github`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GithubSettings {
     /// Where the tasks are opened, `owner/name`.
+    #[schemars(with = "String", regex(pattern = r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$"))]
     pub repository: Repository,
     /// An issue or a pull request.
     #[serde(default, rename = "as")]
@@ -110,6 +104,7 @@ pub struct GithubSettings {
     pub base: Option<String>,
     /// The API of GitHub Enterprise, `https://github.example.com/api/v3`.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     pub base_url: Option<BaseUrl>,
     /// The pause between two writes; GitHub asks for one second.
     #[serde(default = "default_pause")]
@@ -136,10 +131,29 @@ impl GithubSettings {
             if !fits || label.contains(',') {
                 problems.push(format!(
                     "labels: {} is no label; GitHub takes 1 to 50 characters without a comma",
-                    crate::text::quoted(label)
+                    text::quoted(label)
                 ));
             }
         }
         problems
     }
+}
+
+/// The login of the brief's owner, or why there is none. Whether it may be
+/// assigned is asked by assigning it: GitHub refuses the whole task when not,
+/// and that refusal makes nothing, so the task is sent again without.
+pub(super) fn assignee(handoff: &Handoff) -> Result<String, String> {
+    let Some(login) = answer(&handoff.brief, "first_action.owner.github") else {
+        return Err("the brief's owner has no GitHub login".to_owned());
+    };
+    let login = self::login(&login);
+    let plain = !login.is_empty()
+        && login.len() <= 100
+        && login.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+    if plain { Ok(login) } else { Err(format!("{} is no GitHub login", text::quoted(&login))) }
+}
+
+/// A login as GitHub writes it.
+pub(super) fn login(text: &str) -> String {
+    text.trim().trim_start_matches('@').to_owned()
 }

@@ -1,6 +1,6 @@
 //! A task's address as the timeline keeps it.
 
-use super::Repository;
+use super::settings::Repository;
 
 /// An issue or a pull request.
 #[derive(Debug, Clone, PartialEq, Eq)]

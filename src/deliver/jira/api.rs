@@ -1,33 +1,90 @@
-//! Jira Cloud's REST API, version 3.
+//! Jira Cloud's REST API, version 3, and the settings of one's access to it.
 //! <https://developer.atlassian.com/cloud/jira/platform/rest/v3/>
 
-use base64::Engine as _;
-use http::Method;
-use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::{HELP, JiraSettings};
-use crate::deliver::{DeliveryError, answer};
+use base64::Engine as _;
+use chrono::{DateTime, Utc};
+use http::Method;
+use schemars::JsonSchema;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::deliver::http_answer;
+use crate::deliver::sink::{DeliveryError, Handoff};
 use crate::http::{BaseUrl, Client, Schedule, Semantics};
 use crate::model::Secrets;
 
+/// `deliver.jira`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JiraSettings {
+    /// The site, `https://acme.atlassian.net`.
+    #[schemars(with = "String")]
+    pub base_url: BaseUrl,
+    /// The key of the project that holds the epics.
+    pub project: String,
+    /// The name of the issue type of an epic.
+    #[serde(default = "epic")]
+    pub epic_type: String,
+    /// The name of the issue type of a task.
+    #[serde(default = "task")]
+    pub task_type: String,
+    /// Account ids by e-mail address, for people whose address Jira hides.
+    #[serde(default)]
+    pub accounts: BTreeMap<String, String>,
+}
+
+fn epic() -> String {
+    "Epic".to_owned()
+}
+
+fn task() -> String {
+    "Task".to_owned()
+}
+
+pub(super) const HELP: &str =
+    "check JIRA_EMAIL, JIRA_TOKEN and deliver.jira: project, epic_type, task_type";
+
 /// The API, as one account sees it.
+#[derive(Clone)]
 pub(super) struct Api {
-    client: Client,
+    client: Arc<Client>,
 }
 
 impl Api {
-    /// With the account among the secrets; the error says what is wanted.
-    pub(super) fn new(settings: &JiraSettings, secrets: &Secrets) -> Result<Self, String> {
+    /// With the account among the secrets.
+    ///
+    /// # Errors
+    /// When a secret is missing, or the project's key is none.
+    pub(super) fn new(settings: &JiraSettings, secrets: &Secrets) -> Result<Self, Vec<String>> {
+        let mut problems = Vec::new();
+        let plain = settings.project.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        if settings.project.is_empty() || !plain {
+            problems.push("project: give the project's key, such as ONB".to_owned());
+        }
+        match Self::connect(settings, secrets) {
+            Ok(api) if problems.is_empty() => return Ok(api),
+            Ok(_) => {}
+            Err(problem) => problems.push(problem),
+        }
+        Err(problems)
+    }
+
+    fn connect(settings: &JiraSettings, secrets: &Secrets) -> Result<Self, String> {
         let (Some(email), Some(token)) = (secrets.get("JIRA_EMAIL"), secrets.get("JIRA_TOKEN"))
         else {
             return Err("set JIRA_EMAIL and JIRA_TOKEN".to_owned());
         };
         let pair = format!("{}:{}", email.expose_secret(), token.expose_secret());
         let basic = base64::engine::general_purpose::STANDARD.encode(pair);
-        let headers = answer::authorization("Basic", &SecretString::from(basic), "JIRA_TOKEN")?;
+        let headers =
+            http_answer::authorization("Basic", &SecretString::from(basic), "JIRA_TOKEN")?;
         let base = settings.base_url.clone();
-        Ok(Self { client: Client::new(base, headers, Schedule::interactive()) })
+        Ok(Self { client: Arc::new(Client::new(base, headers, Schedule::interactive())) })
     }
 
     /// The site.
@@ -47,8 +104,8 @@ impl Api {
             .client
             .send(semantics, method, &path, body)
             .await
-            .map_err(|error| answer::no_answer(&error))?;
-        answer::json("Jira", &response, HELP)
+            .map_err(|error| http_answer::no_answer(&error))?;
+        http_answer::json("Jira", &response, HELP)
     }
 
     pub(super) async fn read(&self, path: &str) -> Result<Value, DeliveryError> {
@@ -63,11 +120,11 @@ impl Api {
             .client
             .send(Semantics::Idempotent, Method::GET, &path, None)
             .await
-            .map_err(|error| answer::no_answer(&error))?;
+            .map_err(|error| http_answer::no_answer(&error))?;
         if response.status.as_u16() == 404 {
             return Ok(None);
         }
-        answer::json("Jira", &response, HELP).map(Some)
+        http_answer::json("Jira", &response, HELP).map(Some)
     }
 
     /// Every item of a list with `startAt` and `total`, named `items` in the answer.
@@ -92,6 +149,60 @@ impl Api {
         }
     }
 
+    /// Writes where no answer is wanted: Jira says 204 and nothing more.
+    pub(super) async fn send(
+        &self,
+        semantics: Semantics,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(), DeliveryError> {
+        let path = format!("/rest/api/3{path}");
+        let response = self
+            .client
+            .send(semantics, method, &path, body)
+            .await
+            .map_err(|error| http_answer::no_answer(&error))?;
+        if response.status.is_success() {
+            return Ok(());
+        }
+        http_answer::json("Jira", &response, HELP).map(drop)
+    }
+
+    /// The issues with a handoff's label, oldest first, with its property;
+    /// `further` is more JQL.
+    pub(super) async fn of_handoff(
+        &self,
+        settings: &JiraSettings,
+        handoff: &Handoff,
+        further: &str,
+        fields: &[&str],
+    ) -> Result<Vec<Value>, DeliveryError> {
+        let jql = format!(
+            "project = \"{}\" AND labels = \"{}\"{further} ORDER BY created ASC",
+            settings.project,
+            label(handoff)
+        );
+        let mut issues = Vec::new();
+        let mut token: Option<String> = None;
+        loop {
+            let mut body =
+                json!({"jql": jql, "fields": fields, "properties": ["handoff"], "maxResults": 100});
+            if let Some(token) = &token {
+                body["nextPageToken"] = json!(token);
+            }
+            let search = "/search/jql";
+            let mut page =
+                self.ask(Semantics::Idempotent, Method::POST, search, Some(&body)).await?;
+            issues.extend(page["issues"].as_array_mut().map(std::mem::take).into_iter().flatten());
+            let next = page["nextPageToken"].as_str().map(str::to_owned);
+            if next.is_none() || next == token {
+                return Ok(issues);
+            }
+            token = next;
+        }
+    }
+
     /// The account of somebody, by the configured map or by an address that
     /// exactly one person has.
     pub(super) async fn account(
@@ -112,5 +223,52 @@ impl Api {
         });
         let first = matching.next().and_then(|person| person["accountId"].as_str());
         Ok(if matching.next().is_none() { first.map(str::to_owned) } else { None })
+    }
+}
+
+/// The label of every issue of a handoff.
+pub(super) fn label(handoff: &Handoff) -> String {
+    format!("handoff-{}", handoff.key)
+}
+
+/// Jira's times have an offset without a colon.
+pub(super) fn time(value: &Value) -> Option<DateTime<Utc>> {
+    let parsed = DateTime::parse_from_str(value.as_str()?, "%Y-%m-%dT%H:%M:%S%.f%z").ok()?;
+    Some(parsed.to_utc())
+}
+
+/// `ONB-12`; nothing else may stand in a path.
+pub(super) fn is_key(key: &str) -> bool {
+    key.split_once('-').is_some_and(|(project, number)| {
+        !project.is_empty()
+            && project.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+            && !number.is_empty()
+            && number.bytes().all(|b| b.is_ascii_digit())
+    })
+}
+
+/// The issue's key in its address.
+pub(super) fn key_of(reference: &str) -> Option<String> {
+    let url = Url::parse(reference).ok()?;
+    let parts: Vec<&str> = url.path_segments()?.collect();
+    let [.., "browse", key] = parts.as_slice() else { return None };
+    is_key(key).then(|| (*key).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::key_of;
+
+    #[test]
+    fn an_address_names_an_issue_or_nothing() {
+        assert_eq!(key_of("https://acme.atlassian.net/browse/ONB-12").as_deref(), Some("ONB-12"));
+        for nothing in [
+            "",
+            "ONB-12",
+            "https://acme.atlassian.net/browse/",
+            "https://x.example/browse/../a-1?x",
+        ] {
+            assert_eq!(key_of(nothing), None, "{nothing}");
+        }
     }
 }

@@ -1,329 +1,56 @@
 //! Jira Cloud: the onboarding as one epic with its tasks. Each carries the
-//! label `handoff-<key>` and a property that names its step; a run that was
-//! cut goes on with the tasks that are missing.
+//! label `handoff-<key>` and a property that names its step.
 
 mod adf;
 mod api;
+mod epic;
+mod follow;
 mod read_back;
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use api::{Api, JiraSettings};
+use epic::Jira;
+use follow::JiraFollow;
+use read_back::JiraReader;
 
-use api::Api;
-use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use http::Method;
-use serde::Deserialize;
-use serde_json::{Value, json};
-
-use super::messages::answer;
-use super::{
-    DeliveryError, Handoff, Mark, Medium, Messages, OnboardingTask, Reader, Sink, Who, WholeDays,
-};
+use super::messages::Messages;
+use super::read_back::Reader;
+use super::row::{SinkRow, SinkSettings, Sinks};
+use super::sink::WholeDays;
+use super::templates::Medium;
 use crate::brief::EventKind;
-use crate::http::{BaseUrl, Semantics};
-use crate::model::{Check, Key, Secrets};
-use crate::text;
+use crate::model::Secrets;
+use crate::settings::SettingsReader;
 
-/// `deliver.jira`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct JiraSettings {
-    /// The site, `https://acme.atlassian.net`.
-    pub base_url: BaseUrl,
-    /// The key of the project that holds the epics.
-    pub project: String,
-    /// The name of the issue type of an epic.
-    #[serde(default = "epic")]
-    pub epic_type: String,
-    /// The name of the issue type of a task.
-    #[serde(default = "task")]
-    pub task_type: String,
-    /// Account ids by e-mail address, for people whose address Jira hides.
-    #[serde(default)]
-    pub accounts: BTreeMap<String, String>,
-}
+pub(super) const ROW: SinkRow = SinkRow {
+    name: "jira",
+    title: "Jira",
+    secrets: &["JIRA_EMAIL", "JIRA_TOKEN"],
+    events: &[EventKind::ProjectStarted, EventKind::CsmTold],
+    medium: Medium::Plain,
+    settings: SettingsReader::<dyn SinkSettings>::of::<JiraSettings>(),
+};
 
-fn epic() -> String {
-    "Epic".to_owned()
-}
-
-fn task() -> String {
-    "Task".to_owned()
-}
-
-/// Makes one epic with its tasks for each handoff.
-struct Jira {
-    api: Api,
-    settings: JiraSettings,
-    letters: Messages,
-    /// What this process made itself: JQL sees it only some seconds later, and
-    /// a try that failed half-way must not begin anew in between.
-    made: Mutex<BTreeMap<(Key, String), String>>,
-}
-
-/// The sink that starts the epic.
-///
-/// # Errors
-/// When a secret is missing, or the project's key is none.
-pub(super) fn sink(
-    settings: &JiraSettings,
-    secrets: &Secrets,
-    letters: Messages,
-) -> Result<Box<dyn Sink>, Vec<String>> {
-    let api = connect(settings, secrets)?;
-    let made = Mutex::default();
-    Ok(Box::new(Jira { api, settings: settings.clone(), letters, made }))
-}
-
-/// What reads back what people did about the epic and its tasks.
-///
-/// # Errors
-/// As for [`sink`].
-pub(super) fn reader(
-    settings: &JiraSettings,
-    secrets: &Secrets,
-    days: WholeDays,
-) -> Result<Box<dyn Reader>, Vec<String>> {
-    let api = connect(settings, secrets)?;
-    Ok(Box::new(read_back::JiraReader::new(api, settings.clone(), days)))
-}
-
-fn connect(settings: &JiraSettings, secrets: &Secrets) -> Result<Api, Vec<String>> {
-    let mut problems = Vec::new();
-    let plain = settings.project.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    if settings.project.is_empty() || !plain {
-        problems.push("project: give the project's key, such as ONB".to_owned());
-    }
-    match Api::new(settings, secrets) {
-        Ok(api) if problems.is_empty() => Ok(api),
-        Ok(_) => Err(problems),
-        Err(problem) => {
-            problems.push(problem);
-            Err(problems)
-        }
+impl From<JiraSettings> for Box<dyn SinkSettings> {
+    fn from(settings: JiraSettings) -> Self {
+        Box::new(settings)
     }
 }
 
-const HELP: &str = "check JIRA_EMAIL, JIRA_TOKEN and deliver.jira: project, epic_type, task_type";
-const EPIC: &str = "epic";
-
-/// What of a handoff is in Jira already.
-#[derive(Default)]
-struct Found {
-    /// Issue keys by step.
-    steps: BTreeMap<String, String>,
-    epic_at: Option<DateTime<Utc>>,
-}
-
-impl Jira {
-    /// All issues with this handoff's label, by the step their property names.
-    /// Where several carry one step, the oldest counts.
-    async fn find(&self, handoff: &Handoff) -> Result<Found, DeliveryError> {
-        let jql = format!(
-            "project = \"{}\" AND labels = \"{}\" ORDER BY created ASC",
-            self.settings.project,
-            label(handoff)
-        );
-        let mut found = Found::default();
-        let mut token: Option<String> = None;
-        loop {
-            let mut body = json!({"jql": jql, "fields": ["created"], "properties": ["handoff"], "maxResults": 100});
-            if let Some(token) = &token {
-                body["nextPageToken"] = json!(token);
-            }
-            let semantics = Semantics::Idempotent;
-            let page = self.api.ask(semantics, Method::POST, "/search/jql", Some(&body)).await?;
-            for issue in page["issues"].as_array().into_iter().flatten() {
-                let property = &issue["properties"]["handoff"];
-                let ours = property["id"] == handoff.key.as_str();
-                let (Some(step), Some(key)) = (property["step"].as_str(), issue["key"].as_str())
-                else {
-                    continue;
-                };
-                if ours && !found.steps.contains_key(step) {
-                    found.steps.insert(step.to_owned(), key.to_owned());
-                    if step == EPIC {
-                        found.epic_at = time(&issue["fields"]["created"]);
-                    }
-                }
-            }
-            let next = page["nextPageToken"].as_str().map(str::to_owned);
-            if next.is_none() || next == token {
-                break;
-            }
-            token = next;
-        }
-        let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        for ((_, step), issue) in made.iter().filter(|((key, _), _)| *key == handoff.key) {
-            found.steps.entry(step.clone()).or_insert_with(|| issue.clone());
-        }
-        Ok(found)
+impl SinkSettings for JiraSettings {
+    fn sinks(&self, secrets: &Secrets, messages: &Messages, _: &[EventKind]) -> Sinks {
+        let (api, messages) = (Api::new(self, secrets)?, messages.clone());
+        let made = std::sync::Mutex::default();
+        let settings = self.clone();
+        let follow =
+            JiraFollow { api: api.clone(), settings: settings.clone(), messages: messages.clone() };
+        Ok(vec![Box::new(Jira { api, settings, messages, made }), Box::new(follow)])
     }
 
-    async fn create(
+    fn reader(
         &self,
-        handoff: &Handoff,
-        step: &str,
-        mut fields: Value,
-    ) -> Result<String, DeliveryError> {
-        fields["project"] = json!({"key": self.settings.project});
-        fields["labels"] = json!([label(handoff)]);
-        let property = json!({"v": 1, "id": handoff.key, "step": step});
-        let body = json!({"fields": fields, "properties": [{"key": "handoff", "value": property}]});
-        let made = self.api.ask(Semantics::Creates, Method::POST, "/issue", Some(&body)).await?;
-        let Some(issue) = made["key"].as_str().map(str::to_owned) else {
-            let message = "Jira's answer names no issue".to_owned();
-            return Err(DeliveryError::Unclear { message });
-        };
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        made.insert((handoff.key.clone(), step.to_owned()), issue.clone());
-        Ok(issue)
-    }
-
-    async fn create_epic(&self, handoff: &Handoff) -> Result<String, DeliveryError> {
-        let letter = self.letters.project(handoff, Medium::Plain)?;
-        let link = handoff.url.as_deref().map(|url| ("Open the brief", url));
-        let mut fields = json!({
-            "issuetype": {"name": self.settings.epic_type},
-            "summary": text::shorten(&letter.title, 250),
-            "description": adf::document(&letter.body, link),
-        });
-        if let Some(due) = self.letters.due_day(handoff) {
-            fields["duedate"] = json!(due);
-        }
-        self.create(handoff, EPIC, fields).await
-    }
-
-    async fn create_task(
-        &self,
-        handoff: &Handoff,
-        epic: &str,
-        (step, task): (&str, &OnboardingTask),
-        assignee: Option<&str>,
-    ) -> Result<String, DeliveryError> {
-        let mut fields = json!({
-            "issuetype": {"name": self.settings.task_type},
-            "parent": {"key": epic},
-            "summary": text::shorten(&task.what, 250),
-            "duedate": task.due,
-        });
-        if let Some(assignee) = assignee {
-            fields["assignee"] = json!({"id": assignee});
-        }
-        self.create(handoff, step, fields).await
-    }
-
-    fn mark(&self, epic: &str, at: Option<DateTime<Utc>>, remark: Option<String>) -> Mark {
-        Mark { reference: self.api.base().join(&format!("/browse/{epic}")), at, remark }
-    }
-}
-
-/// The label of every issue of a handoff.
-fn label(handoff: &Handoff) -> String {
-    format!("handoff-{}", handoff.key)
-}
-
-/// A task's step; the list's order is its identity.
-fn step_of(index: usize) -> String {
-    format!("task-{}", index + 1)
-}
-
-/// Jira's times have an offset without a colon.
-fn time(value: &Value) -> Option<DateTime<Utc>> {
-    let parsed = DateTime::parse_from_str(value.as_str()?, "%Y-%m-%dT%H:%M:%S%.f%z").ok()?;
-    Some(parsed.to_utc())
-}
-
-#[async_trait]
-impl Sink for Jira {
-    fn event(&self) -> EventKind {
-        EventKind::ProjectStarted
-    }
-
-    fn via(&self) -> &'static str {
-        "jira"
-    }
-
-    /// JQL sees an issue some seconds after it was made.
-    fn look_lag(&self) -> Duration {
-        Duration::from_secs(10)
-    }
-
-    fn describe(&self, _: &Handoff) -> String {
-        format!("make an epic with its tasks in Jira project {}", self.settings.project)
-    }
-
-    async fn look_up(&self, handoff: &Handoff) -> Result<Option<Mark>, DeliveryError> {
-        let found = self.find(handoff).await?;
-        let tasks = self.letters.tasks(handoff)?.len();
-        let whole = (0..tasks).all(|index| found.steps.contains_key(&step_of(index)));
-        let epic = found.steps.get(EPIC).filter(|_| whole);
-        Ok(epic.map(|epic| self.mark(epic, found.epic_at, None)))
-    }
-
-    async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
-        let found = self.find(handoff).await?;
-        let tasks = self.letters.tasks(handoff)?;
-        let mut remarks = Vec::new();
-        let mut accounts = BTreeMap::new();
-        for (who, at) in [(Who::Csm, "first_action.owner.email"), (Who::Rep, "deal.owner.email")] {
-            if !tasks.iter().any(|task| task.who == Some(who)) {
-                continue;
-            }
-            let Some(email) = answer(&handoff.brief, at) else { continue };
-            match self.api.account(&self.settings, &email).await? {
-                Some(account) => drop(accounts.insert(who, account)),
-                None => remarks.push(format!(
-                    "tasks of {} are assigned to nobody: Jira shows no single account; name it in deliver.jira.accounts",
-                    text::quoted(&email)
-                )),
-            }
-        }
-        let epic = match found.steps.get(EPIC) {
-            Some(epic) => epic.clone(),
-            None => self.create_epic(handoff).await?,
-        };
-        for (index, task) in tasks.iter().enumerate() {
-            let step = step_of(index);
-            if !found.steps.contains_key(&step) {
-                let assignee = task.who.and_then(|who| accounts.get(&who)).map(String::as_str);
-                self.create_task(handoff, &epic, (&step, task), assignee).await?;
-            }
-        }
-        let remark = (!remarks.is_empty()).then(|| remarks.join("; "));
-        Ok(self.mark(&epic, found.epic_at, remark))
-    }
-
-    async fn checks(&self, offline: bool) -> Vec<Check> {
-        let what = format!("jira: project {}", self.settings.project);
-        if offline {
-            return vec![Check::ok(what, "JIRA_EMAIL and JIRA_TOKEN are set, Jira was not asked")];
-        }
-        let path = format!("/issue/createmeta/{}/issuetypes", self.settings.project);
-        let answer = match self.api.ask(Semantics::Idempotent, Method::GET, &path, None).await {
-            Ok(answer) => answer,
-            Err(error) => return vec![Check::failed(what, error.to_string(), HELP)],
-        };
-        let types: Vec<&str> = answer["issueTypes"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|kind| kind["name"].as_str())
-            .collect();
-        let wanted = [&self.settings.epic_type, &self.settings.task_type];
-        let missing: Vec<&str> =
-            wanted.iter().map(|w| w.as_str()).filter(|wanted| !types.contains(wanted)).collect();
-        vec![if missing.is_empty() {
-            Check::ok(what, "issues of the configured types can be made")
-        } else {
-            let detail = format!(
-                "there is no issue type {}; there are {}",
-                missing.join(", "),
-                types.join(", ")
-            );
-            Check::failed(what, detail, "mend deliver.jira.epic_type or task_type")
-        }]
+        secrets: &Secrets,
+        days: WholeDays,
+    ) -> Result<Option<Box<dyn Reader>>, Vec<String>> {
+        Ok(Some(Box::new(JiraReader::new(Api::new(self, secrets)?, self.clone(), days))))
     }
 }

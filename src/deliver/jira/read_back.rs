@@ -1,21 +1,23 @@
-//! What people did about the epic and its tasks: comments, changes of status,
-//! the epic's due date.
+//! What people did about the epic and its tasks: comments, the first task done
+//! or given to somebody else, the epic's due date.
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
-use http::Method;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::OnceCell;
-use url::Url;
 
-use super::api::Api;
-use super::{JiraSettings, adf, label, time};
+use super::adf;
+use super::api::{Api, JiraSettings, is_key, key_of, time};
 use crate::brief::EventKind;
 use crate::deliver::messages::{answer, due_at_target};
-use crate::deliver::observations::Observations;
-use crate::deliver::{DeliveryError, Handoff, MovedDeadline, ReadBack, Reader, WholeDays};
-use crate::http::Semantics;
+use crate::deliver::read_back::{
+    Actor, MovedDeadline, Observations, ReadBack, Reader, Reassigned, Roles, last_assigned,
+};
+use crate::deliver::sink::{DeliveryError, Handoff, WholeDays};
 use crate::text;
+
+/// The step of the onboarding task that is the first touch.
+const FIRST_TOUCH: &str = "task-1";
 
 /// Reads the epics that handoff made.
 pub(super) struct JiraReader {
@@ -25,19 +27,12 @@ pub(super) struct JiraReader {
     own: OnceCell<Option<String>>,
 }
 
-/// Whose acts count in one handoff, by account.
-struct People {
-    own: Option<String>,
-    csm: Option<String>,
-    rep: Option<String>,
-}
-
 impl JiraReader {
     pub(super) fn new(api: Api, settings: JiraSettings, days: WholeDays) -> Self {
         Self { api, settings, days, own: OnceCell::new() }
     }
 
-    async fn people(&self, handoff: &Handoff) -> Result<People, DeliveryError> {
+    async fn roles(&self, handoff: &Handoff) -> Result<Roles, DeliveryError> {
         let own = self
             .own
             .get_or_try_init(|| async {
@@ -50,64 +45,34 @@ impl JiraReader {
             Some(email) => self.api.account(&self.settings, &email).await,
             None => Ok(None),
         };
-        let csm = account("first_action.owner.email").await?;
-        Ok(People { own, csm, rep: account("deal.owner.email").await? })
+        let csm = account("first_action.owner.email").await?.into_iter().collect();
+        let rep = account("deal.owner.email").await?.into_iter().collect();
+        Ok(Roles { own, csm, rep })
     }
 
-    /// The tasks below the epic that somebody has begun.
-    async fn begun(&self, handoff: &Handoff, epic: &str) -> Result<Vec<String>, DeliveryError> {
-        let jql = format!(
-            "project = \"{}\" AND labels = \"{}\" AND statusCategory != \"To Do\" ORDER BY created ASC",
-            self.settings.project,
-            label(handoff)
-        );
-        let mut begun = Vec::new();
-        let mut token: Option<String> = None;
-        loop {
-            let mut body = json!({"jql": jql, "fields": ["status"], "maxResults": 100});
-            if let Some(token) = &token {
-                body["nextPageToken"] = json!(token);
-            }
-            let search = "/search/jql";
-            let page =
-                self.api.ask(Semantics::Idempotent, Method::POST, search, Some(&body)).await?;
-            let keys = page["issues"].as_array().into_iter().flatten();
-            let keys = keys.filter_map(|issue| issue["key"].as_str());
-            begun.extend(keys.filter(|key| *key != epic && is_key(key)).map(str::to_owned));
-            let next = page["nextPageToken"].as_str().map(str::to_owned);
-            if next.is_none() || next == token {
-                return Ok(begun);
-            }
-            token = next;
+    /// The first onboarding task, where it is done as done is meant.
+    async fn first_touch_done(&self, handoff: &Handoff) -> Result<Option<String>, DeliveryError> {
+        let (further, fields) = (" AND statusCategory = Done", ["status", "resolution"]);
+        let done = self.api.of_handoff(&self.settings, handoff, further, &fields).await?;
+        let first = done.iter().find(|issue| issue["properties"]["handoff"]["step"] == FIRST_TOUCH);
+        let Some(first) = first else { return Ok(None) };
+        // Jira has no state for it: these are the names of a new site's resolutions.
+        let resolution = first["fields"]["resolution"]["name"].as_str().unwrap_or_default();
+        let dropped = ["won't do", "won't fix", "duplicate", "cannot reproduce", "declined"];
+        if dropped.contains(&resolution.to_lowercase().as_str()) {
+            return Ok(None);
         }
+        Ok(first["key"].as_str().filter(|key| is_key(key)).map(str::to_owned))
     }
 
-    /// Changes of an issue's status are touches; gives the last change of its
-    /// due date.
-    async fn changes(
-        &self,
-        key: &str,
-        people: &People,
-        seen: &mut Observations,
-    ) -> Result<Option<Value>, DeliveryError> {
-        let mut dated = None;
-        for change in self.api.all(&format!("/issue/{key}/changelog"), "values").await? {
-            let Some(at) = time(&change["created"]) else { continue };
-            let has = |field: &str| {
-                let items = change["items"].as_array().into_iter().flatten();
-                items.clone().any(|item| item["field"] == field)
-            };
-            if has("status")
-                && let Some(by) = people.counted(&change["author"], seen)
-            {
-                let url = self.url(key, &format!("#history-{}", id(&change)));
-                seen.see(EventKind::Touched, at, &by, &url, None);
-            }
-            if has("duedate") {
-                dated = Some(change);
-            }
-        }
-        Ok(dated)
+    /// The last change of one field of an issue.
+    async fn last_change(&self, key: &str, field: &str) -> Result<Option<Value>, DeliveryError> {
+        let changes = self.api.all(&format!("/issue/{key}/changelog"), "values").await?;
+        let has = |change: &Value| {
+            let items = change["items"].as_array().into_iter().flatten();
+            items.clone().any(|item| item["field"] == field)
+        };
+        Ok(changes.into_iter().rev().find(|change| has(change)))
     }
 
     /// The epic's due date, where a person has changed it.
@@ -116,14 +81,14 @@ impl JiraReader {
         (key, epic): (&str, &Value),
         change: &Value,
         handoff: &Handoff,
-        people: &People,
+        seen: &Observations,
     ) -> Option<MovedDeadline> {
         let day: NaiveDate = epic["fields"]["duedate"].as_str()?.parse().ok()?;
         if due_at_target(handoff, "jira").is_some_and(|due| self.days.is_day_of(day, due)) {
             return None;
         }
         let author = &change["author"];
-        let is_own = people.own.as_deref().is_some_and(|own| author["accountId"] == own);
+        let is_own = author["accountId"].as_str().is_some_and(|id| seen.is_own(id));
         (!is_own && is_person(author)).then(|| MovedDeadline {
             due: self.days.end(day),
             at: time(&change["created"]),
@@ -132,19 +97,51 @@ impl JiraReader {
         })
     }
 
-    async fn comments(
-        &self,
-        key: &str,
-        people: &People,
-        seen: &mut Observations,
-    ) -> Result<(), DeliveryError> {
+    async fn comments(&self, key: &str, seen: &mut Observations) -> Result<(), DeliveryError> {
         for comment in self.api.all(&format!("/issue/{key}/comment"), "comments").await? {
             let Some(at) = time(&comment["created"]) else { continue };
-            if let Some(by) = people.counted(&comment["author"], seen) {
+            if let Some(person) = Author::of(&comment["author"]) {
                 let url = self.url(key, &format!("?focusedCommentId={}", id(&comment)));
-                seen.comment(&adf::plain(&comment["body"]), at, &by, &url);
+                seen.comment(&adf::plain(&comment["body"]), &person.actor(), at, &url);
             }
         }
+        Ok(())
+    }
+
+    /// Whom a person gave the first onboarding task to, after it was last given
+    /// to somebody.
+    async fn assigned(
+        &self,
+        handoff: &Handoff,
+        seen: &mut Observations,
+    ) -> Result<(), DeliveryError> {
+        let issues = self.api.of_handoff(&self.settings, handoff, "", &["assignee"]).await?;
+        let is_first = |issue: &&Value| issue["properties"]["handoff"]["step"] == FIRST_TOUCH;
+        let Some(task) = issues.iter().find(is_first) else { return Ok(()) };
+        let assignee = &task["fields"]["assignee"];
+        let (Some(account), Some(key)) = (assignee["accountId"].as_str(), task["key"].as_str())
+        else {
+            return Ok(());
+        };
+        if seen.is_csm(account) || !is_key(key) {
+            return Ok(());
+        }
+        let Some(change) = self.last_change(key, "assignee").await? else { return Ok(()) };
+        let Some(at) = time(&change["created"]) else { return Ok(()) };
+        let author = &change["author"];
+        let is_own = author["accountId"].as_str().is_some_and(|id| seen.is_own(id));
+        if is_own || !is_person(author) || last_assigned(handoff).is_some_and(|known| at <= known) {
+            return Ok(());
+        }
+        let email = assignee["emailAddress"].as_str().map(str::to_owned);
+        let configured = self.settings.accounts.iter().find(|(_, it)| *it == account);
+        let email = email.or_else(|| configured.map(|(email, _)| email.clone()));
+        seen.assigned(Reassigned {
+            to: email.or_else(|| name(assignee)).unwrap_or_else(|| account.to_owned()),
+            at,
+            by: name(author),
+            reference: self.url(key, ""),
+        });
         Ok(())
     }
 
@@ -153,21 +150,23 @@ impl JiraReader {
     }
 }
 
-impl People {
-    /// The name of somebody whose acts count: a person, neither handoff
-    /// itself nor the rep.
-    fn counted(&self, who: &Value, seen: &mut Observations) -> Option<String> {
-        let account = who["accountId"].as_str().filter(|_| is_person(who))?;
-        let is = |other: &Option<String>| other.as_deref() == Some(account);
-        let name = name(who).unwrap_or_else(|| account.to_owned());
-        if is(&self.own) {
-            seen.remark(format!(
-                "handoff uses the account of {}, whose own acts cannot be told from it: not counted; give handoff an account of its own",
-                text::quoted(&name)
-            ));
-            return None;
-        }
-        (!is(&self.rep) || is(&self.csm)).then_some(name)
+/// Somebody who did something.
+struct Author {
+    account: String,
+    name: String,
+    is_person: bool,
+}
+
+impl Author {
+    fn of(who: &Value) -> Option<Self> {
+        let account = who["accountId"].as_str()?.to_owned();
+        let name = name(who).unwrap_or_else(|| account.clone());
+        Some(Self { account, name, is_person: is_person(who) })
+    }
+
+    fn actor(&self) -> Actor<'_> {
+        let (is_person, is_outsider) = (self.is_person, false);
+        Actor { id: &self.account, name: &self.name, is_person, is_outsider }
     }
 }
 
@@ -182,24 +181,6 @@ fn name(who: &Value) -> Option<String> {
 
 fn id(value: &Value) -> &str {
     value["id"].as_str().unwrap_or_default()
-}
-
-/// `ONB-12`; nothing else may stand in a path.
-fn is_key(key: &str) -> bool {
-    key.split_once('-').is_some_and(|(project, number)| {
-        !project.is_empty()
-            && project.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-            && !number.is_empty()
-            && number.bytes().all(|b| b.is_ascii_digit())
-    })
-}
-
-/// The issue's key in its address.
-fn key_of(reference: &str) -> Option<String> {
-    let url = Url::parse(reference).ok()?;
-    let parts: Vec<&str> = url.path_segments()?.collect();
-    let [.., "browse", key] = parts.as_slice() else { return None };
-    is_key(key).then(|| (*key).to_owned())
 }
 
 #[async_trait]
@@ -229,39 +210,24 @@ impl Reader for JiraReader {
         if let Some(now) = epic["key"].as_str().filter(|now| *now != key) {
             return unknown(format!("{key} was moved to {}", text::quoted(now)));
         }
-        let people = self.people(handoff).await?;
-        let mut seen = Observations::default();
-        self.comments(&key, &people, &mut seen).await?;
-        let dated = self.changes(&key, &people, &mut seen).await?;
-        let moved =
-            dated.and_then(|change| self.deadline((&key, &epic), &change, handoff, &people));
+        let mut seen = Observations::new(self.roles(handoff).await?);
+        self.comments(&key, &mut seen).await?;
+        let dated = self.last_change(&key, "duedate").await?;
+        let moved = dated.and_then(|change| self.deadline((&key, &epic), &change, handoff, &seen));
         if let Some(moved) = moved {
             seen.deadline(moved);
         }
-        // Tasks can only tell of a first touch that is not known yet.
-        if handoff.timeline.first(EventKind::Touched).is_none() {
-            for task in self.begun(handoff, &key).await? {
-                self.changes(&task, &people, &mut seen).await?;
-            }
+        // It can only tell of a first touch that is not known yet.
+        if handoff.timeline.first(EventKind::Touched).is_none()
+            && let Some(task) = self.first_touch_done(handoff).await?
+            && let Some(change) = self.last_change(&task, "status").await?
+            && let (Some(at), Some(author)) =
+                (time(&change["created"]), Author::of(&change["author"]))
+        {
+            let url = self.url(&task, &format!("#history-{}", id(&change)));
+            seen.see(EventKind::Touched, &author.actor(), at, &url, None);
         }
+        self.assigned(handoff, &mut seen).await?;
         Ok(seen.into_read_back())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::key_of;
-
-    #[test]
-    fn an_address_names_an_issue_or_nothing() {
-        assert_eq!(key_of("https://acme.atlassian.net/browse/ONB-12").as_deref(), Some("ONB-12"));
-        for nothing in [
-            "",
-            "ONB-12",
-            "https://acme.atlassian.net/browse/",
-            "https://x.example/browse/../a-1?x",
-        ] {
-            assert_eq!(key_of(nothing), None, "{nothing}");
-        }
     }
 }

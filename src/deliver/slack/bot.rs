@@ -1,5 +1,7 @@
 //! A Slack bot: posts with metadata, and finds its message again by it.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use http::Method;
@@ -7,13 +9,12 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use super::SlackSettings;
-use super::message::message;
+use super::message::{SlackSettings, message};
 use crate::brief::EventKind;
-use crate::deliver::messages::answer;
-use crate::deliver::{
-    DeliveryError, Handoff, Mark, MessageKind, Messages, Sink, answer as http_answer,
-};
+use crate::deliver::http_answer;
+use crate::deliver::message_kind::{MessageKind, Reminder};
+use crate::deliver::messages::{Messages, answer};
+use crate::deliver::sink::{DeliveryError, Handoff, Mark, Sink};
 use crate::http::{BaseUrl, Client, Schedule, Semantics};
 use crate::model::Check;
 
@@ -22,20 +23,21 @@ const EVENT_TYPE: &str = "handoff_posted";
 const STEP: &str = "notice";
 
 /// Posts one message for each handoff.
+#[derive(Clone)]
 pub(super) struct SlackBot {
-    client: Client,
+    client: Arc<Client>,
     channel: String,
-    channel_id: OnceCell<String>,
-    letters: Messages,
-    occasion: MessageKind,
+    channel_id: Arc<OnceCell<String>>,
+    messages: Messages,
+    kind: MessageKind,
 }
 
 impl SlackBot {
     pub(super) fn new(
         settings: &SlackSettings,
         token: &SecretString,
-        letters: Messages,
-        occasion: MessageKind,
+        messages: Messages,
+        kind: MessageKind,
     ) -> Result<Self, String> {
         let channel = settings.channel.as_deref().map(str::trim).unwrap_or_default();
         if channel.is_empty() {
@@ -48,11 +50,11 @@ impl SlackBot {
         });
         let headers = http_answer::authorization("Bearer", token, "SLACK_BOT_TOKEN")?;
         Ok(Self {
-            client: Client::new(base, headers, Schedule::interactive()),
+            client: Arc::new(Client::new(base, headers, Schedule::interactive())),
             channel: channel.to_owned(),
-            channel_id: OnceCell::new(),
-            letters,
-            occasion,
+            channel_id: Arc::default(),
+            messages,
+            kind,
         })
     }
 
@@ -106,19 +108,40 @@ impl SlackBot {
         Ok(id)
     }
 
+    /// The first message about the handoff, below which the later ones go.
+    fn thread<'a>(&self, handoff: &'a Handoff, channel: &str) -> Option<&'a str> {
+        if !matches!(self.kind, MessageKind::Changed | MessageKind::Reminder(_)) {
+            return None;
+        }
+        let events = handoff.timeline.events.iter();
+        let first = events.filter(|it| it.event == EventKind::Notified && it.via == "slack").last();
+        let (at, ts) = first?.reference.as_deref()?.split_once('/')?;
+        (at == channel && ts.bytes().all(|b| b.is_ascii_digit() || b == b'.')).then_some(ts)
+    }
+
     /// The user id of whom the message is for; one without mention is better
     /// than none.
     async fn mention(&self, handoff: &Handoff) -> Option<String> {
-        let who = match self.occasion {
+        let who = match &self.kind {
             MessageKind::Returned => "deal.owner",
-            MessageKind::Signed | MessageKind::Resubmitted => "first_action.owner",
+            MessageKind::Signed | MessageKind::Changed => "first_action.owner",
+            MessageKind::Reminder(reminder) => {
+                let person = reminder.to.first()?;
+                return self.user(person.slack.clone(), person.email.clone()).await;
+            }
         };
+        let of = |name: &str| answer(&handoff.brief, &format!("{who}.{name}"));
+        self.user(of("slack"), of("email")).await
+    }
+
+    /// The user of this id, else of this address.
+    async fn user(&self, id: Option<String>, email: Option<String>) -> Option<String> {
         let plain =
             |id: &str| id.starts_with(['U', 'W']) && id.bytes().all(|b| b.is_ascii_alphanumeric());
-        if let Some(id) = answer(&handoff.brief, &format!("{who}.slack")) {
+        if let Some(id) = id {
             return Some(id).filter(|id| plain(id));
         }
-        let email = answer(&handoff.brief, &format!("{who}.email"))?;
+        let email = email?;
         let user = self.read("users.lookupByEmail", &[("email", &email)]).await.ok()?;
         user["user"]["id"].as_str().filter(|id| plain(id)).map(str::to_owned)
     }
@@ -127,11 +150,21 @@ impl SlackBot {
 #[async_trait]
 impl Sink for SlackBot {
     fn event(&self) -> EventKind {
-        self.occasion.event(EventKind::Notified)
+        self.kind.event(EventKind::Notified)
     }
 
     fn via(&self) -> &'static str {
         "slack"
+    }
+
+    fn subject(&self) -> &str {
+        self.kind.subject()
+    }
+
+    fn for_reminder(&self, reminder: &Arc<Reminder>) -> Option<Box<dyn Sink>> {
+        let kind = MessageKind::Reminder(reminder.clone());
+        (self.kind == MessageKind::Signed)
+            .then(|| Box::new(Self { kind, ..self.clone() }) as Box<dyn Sink>)
     }
 
     fn describe(&self, _: &Handoff) -> String {
@@ -152,8 +185,17 @@ impl Sink for SlackBot {
             if !cursor.is_empty() {
                 form.push(("cursor", &cursor));
             }
-            let step = self.occasion.step(handoff, STEP);
-            let page = self.read("conversations.history", &form).await?;
+            let step = self.kind.step(handoff, STEP);
+            // What changed and what is due is told in the thread of the first message.
+            let thread = self.thread(handoff, &channel);
+            let method = match thread {
+                Some(ts) => {
+                    form.push(("ts", ts));
+                    "conversations.replies"
+                }
+                None => "conversations.history",
+            };
+            let page = self.read(method, &form).await?;
             let mut messages = page["messages"].as_array().into_iter().flatten();
             let ours = messages.find(|message| {
                 let metadata = &message["metadata"];
@@ -173,12 +215,15 @@ impl Sink for SlackBot {
 
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
         let mention = self.mention(handoff).await;
-        let mut body = message(&self.letters, handoff, self.occasion, mention.as_deref())?;
+        let mut body = message(&self.messages, handoff, &self.kind, mention.as_deref())?;
         body["channel"] = json!(self.channel_id().await?);
         body["metadata"] = json!({
             "event_type": EVENT_TYPE,
-            "event_payload": {"id": handoff.key, "step": self.occasion.step(handoff, STEP)},
+            "event_payload": {"id": handoff.key, "step": self.kind.step(handoff, STEP)},
         });
+        if let Some(ts) = self.thread(handoff, self.channel_id().await?) {
+            body["thread_ts"] = json!(ts);
+        }
         let method = "chat.postMessage";
         let body = Some(("application/json; charset=utf-8", body.to_string().into_bytes()));
         let response = self
@@ -198,7 +243,7 @@ impl Sink for SlackBot {
 
     async fn checks(&self, offline: bool) -> Vec<Check> {
         // The same bot and channel for all of them.
-        if self.occasion != MessageKind::Signed {
+        if self.kind != MessageKind::Signed {
             return Vec::new();
         }
         let what = format!("slack: {}", self.channel);

@@ -4,55 +4,57 @@ mod bot;
 mod message;
 mod webhook;
 
-use serde::Deserialize;
+use bot::SlackBot;
+use message::SlackSettings;
+use webhook::SlackWebhook;
 
-use super::{MessageKind, Messages, Sink};
-use crate::http::BaseUrl;
+use super::message_kind::MessageKind;
+use super::messages::Messages;
+use super::row::{SinkRow, SinkSettings, Sinks};
+use super::sink::Sink;
+use super::templates::Medium;
+use crate::brief::EventKind;
 use crate::model::Secrets;
+use crate::settings::SettingsReader;
 
-/// `deliver.slack`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SlackSettings {
-    /// The channel, `#name` or id; needed for a bot, a webhook has its own.
-    #[serde(default)]
-    pub channel: Option<String>,
-    /// Whether a webhook's message is sent again after an unclear outcome.
-    #[serde(default)]
-    pub repeat: bool,
-    /// Another place of the Web API, for tests.
-    #[serde(default)]
-    pub base_url: Option<BaseUrl>,
+pub(super) const ROW: SinkRow = SinkRow {
+    name: "slack",
+    title: "Slack",
+    secrets: &["SLACK_BOT_TOKEN", "SLACK_WEBHOOK_URL"],
+    events: &[EventKind::Notified, EventKind::RepTold, EventKind::CsmTold],
+    medium: Medium::Slack,
+    settings: SettingsReader::<dyn SinkSettings>::of::<SlackSettings>(),
+};
+
+impl From<SlackSettings> for Box<dyn SinkSettings> {
+    fn from(settings: SlackSettings) -> Self {
+        Box::new(settings)
+    }
 }
 
-/// The sinks, one for each occasion: a bot where there is a token, else a
-/// webhook.
-///
-/// # Errors
-/// When neither secret is set, or a value cannot be used.
-pub(super) fn sinks(
-    settings: &SlackSettings,
-    secrets: &Secrets,
-    letters: &Messages,
-) -> Result<Vec<Box<dyn Sink>>, Vec<String>> {
-    MessageKind::ALL
-        .into_iter()
-        .map(|occasion| sink(settings, secrets, letters.clone(), occasion))
-        .collect::<Result<_, String>>()
-        .map_err(|problem| vec![problem])
+impl SinkSettings for SlackSettings {
+    /// One for each kind of message: a bot where there is a token, else a
+    /// webhook.
+    fn sinks(&self, secrets: &Secrets, messages: &Messages, _: &[EventKind]) -> Sinks {
+        MessageKind::ALL
+            .into_iter()
+            .map(|kind| sink(self, secrets, messages.clone(), kind))
+            .collect::<Result<_, String>>()
+            .map_err(|problem| vec![problem])
+    }
 }
 
 fn sink(
     settings: &SlackSettings,
     secrets: &Secrets,
-    letters: Messages,
-    occasion: MessageKind,
+    messages: Messages,
+    kind: MessageKind,
 ) -> Result<Box<dyn Sink>, String> {
     if let Some(token) = secrets.get("SLACK_BOT_TOKEN") {
-        return Ok(Box::new(bot::SlackBot::new(settings, &token, letters, occasion)?));
+        return Ok(Box::new(SlackBot::new(settings, &token, messages, kind)?));
     }
     let Some(url) = secrets.get("SLACK_WEBHOOK_URL") else {
         return Err("set SLACK_BOT_TOKEN, or SLACK_WEBHOOK_URL".to_owned());
     };
-    Ok(Box::new(webhook::SlackWebhook::new(settings, &url, letters, occasion)?))
+    Ok(Box::new(SlackWebhook::new(settings, &url, messages, kind)?))
 }

@@ -1,35 +1,40 @@
 //! An incoming webhook: says `ok` and nothing more, so nothing can be looked
 //! up, and its URL is a secret.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use http::{HeaderMap, Method};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use super::SlackSettings;
-use super::message::message;
+use super::message::{SlackSettings, message};
 use crate::brief::EventKind;
-use crate::deliver::{DeliveryError, Handoff, Mark, MessageKind, Messages, Sink, answer};
+use crate::deliver::http_answer;
+use crate::deliver::message_kind::{MessageKind, Reminder};
+use crate::deliver::messages::Messages;
+use crate::deliver::sink::{DeliveryError, Handoff, Mark, Sink};
 use crate::http::{BaseUrl, Client, NetError, Schedule, Semantics};
 use crate::model::Check;
 use crate::text;
 
 /// Posts one message for each handoff, at most once unless told to repeat.
+#[derive(Clone)]
 pub(super) struct SlackWebhook {
-    client: Client,
+    client: Arc<Client>,
     /// The path of the URL; the client is for its host alone.
     path: String,
     repeat: bool,
-    letters: Messages,
-    occasion: MessageKind,
+    messages: Messages,
+    kind: MessageKind,
 }
 
 impl SlackWebhook {
     pub(super) fn new(
         settings: &SlackSettings,
         url: &SecretString,
-        letters: Messages,
-        occasion: MessageKind,
+        messages: Messages,
+        kind: MessageKind,
     ) -> Result<Self, String> {
         let told = |error: &dyn std::fmt::Display| format!("SLACK_WEBHOOK_URL: {error}");
         // Checked whole first: no user, query or fragment is lost below.
@@ -38,15 +43,15 @@ impl SlackWebhook {
         let path = host.path().to_owned();
         host.set_path("");
         let base = BaseUrl::parse(host.as_str()).map_err(|error| told(&error))?;
-        let client = Client::new(base, HeaderMap::new(), Schedule::interactive());
-        Ok(Self { client, path, repeat: settings.repeat, letters, occasion })
+        let client = Arc::new(Client::new(base, HeaderMap::new(), Schedule::interactive()));
+        Ok(Self { client, path, repeat: settings.repeat, messages, kind })
     }
 }
 
 #[async_trait]
 impl Sink for SlackWebhook {
     fn event(&self) -> EventKind {
-        self.occasion.event(EventKind::Notified)
+        self.kind.event(EventKind::Notified)
     }
 
     fn via(&self) -> &'static str {
@@ -61,6 +66,16 @@ impl Sink for SlackWebhook {
         self.repeat
     }
 
+    fn subject(&self) -> &str {
+        self.kind.subject()
+    }
+
+    fn for_reminder(&self, reminder: &Arc<Reminder>) -> Option<Box<dyn Sink>> {
+        let kind = MessageKind::Reminder(reminder.clone());
+        (self.kind == MessageKind::Signed)
+            .then(|| Box::new(Self { kind, ..self.clone() }) as Box<dyn Sink>)
+    }
+
     fn describe(&self, _: &Handoff) -> String {
         "post a message through the incoming webhook".to_owned()
     }
@@ -70,7 +85,7 @@ impl Sink for SlackWebhook {
     }
 
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
-        let body = message(&self.letters, handoff, self.occasion, None)?;
+        let body = message(&self.messages, handoff, &self.kind, None)?;
         // Errors of the client name the URL, which is a secret here.
         let sent =
             self.client.send(Semantics::Creates, Method::POST, &self.path, Some(&body)).await;
@@ -95,11 +110,11 @@ impl Sink for SlackWebhook {
             }
             _ => "see what Slack says",
         };
-        Err(answer::fault("the Slack webhook", &response, &words, help))
+        Err(http_answer::fault("the Slack webhook", &response, &words, help))
     }
 
     async fn checks(&self, _offline: bool) -> Vec<Check> {
-        if self.occasion != MessageKind::Signed {
+        if self.kind != MessageKind::Signed {
             return Vec::new();
         }
         vec![Check::warning(

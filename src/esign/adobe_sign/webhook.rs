@@ -6,30 +6,16 @@ use chrono::{DateTime, Utc};
 use http::Method;
 use serde_json::Value;
 
-use super::agreement;
-use super::settings::Settings;
-use crate::esign::fetch::{self, FetchError, Fetcher};
-use crate::esign::port::{Authenticity, Provider, Received, Verified};
+use super::api::AdobeSignApi;
+use super::{AdobeSign, CLIENT_ID, TITLE, TOKEN, document};
+use crate::esign::api::{FetchError, Fetcher};
+use crate::esign::provider::{Authenticity, Provider, Received, Verified};
 use crate::model::{Secrets, SignatureEvent};
 use crate::webhook::{self, Answer, DeliveryId, Malformed, Rejection, Request, Route, json, mac};
 
-const TITLE: &str = "Adobe Acrobat Sign";
-const KEY: &str = "ADOBE_SIGN_CLIENT_ID";
 const HEADER: &str = "x-adobesign-clientid";
 
-/// Adobe Acrobat Sign.
-#[derive(Debug, Clone)]
-pub struct AdobeSign {
-    settings: Settings,
-}
-
 impl AdobeSign {
-    /// Adobe Acrobat Sign with these settings.
-    #[must_use]
-    pub fn new(settings: Settings) -> Self {
-        Self { settings }
-    }
-
     fn events(&self, body: &Value) -> Result<Vec<SignatureEvent>, Malformed> {
         let agreement = body.get("agreement").unwrap_or(&Value::Null);
         let event = json::text(body, &["event"])
@@ -41,7 +27,7 @@ impl AdobeSign {
             });
         };
         let signature = || {
-            agreement::signature(agreement, &self.settings)
+            document::signature(agreement, self)
                 .ok_or(Malformed::Missing { provider: TITLE, field: "agreement.id" })
         };
         Ok(vec![match event {
@@ -74,8 +60,8 @@ impl Route for AdobeSign {
         &["adobe_sign", "acrobat-sign"]
     }
 
-    fn secret_names(&self) -> &'static [&'static str] {
-        &[KEY]
+    fn secret_names(&self) -> &[&'static str] {
+        &[CLIENT_ID]
     }
 
     fn accepted(&self, request: &Request<'_>) -> Answer {
@@ -89,8 +75,8 @@ impl Route for AdobeSign {
 }
 
 impl Provider for AdobeSign {
-    fn api_secret_names(&self) -> &'static [&'static str] {
-        &[fetch::ADOBE_SIGN_TOKEN]
+    fn api_secret_names(&self) -> &[&'static str] {
+        &[TOKEN]
     }
 
     fn authenticity(&self) -> Authenticity {
@@ -128,7 +114,7 @@ impl Provider for AdobeSign {
         if !mac::any_equals(&expected, given.as_bytes()) {
             return Err(Rejection::BadSignature {
                 what: "client id in the header",
-                secret: KEY,
+                secret: CLIENT_ID,
                 provider: TITLE,
             });
         }
@@ -153,6 +139,6 @@ impl Provider for AdobeSign {
     }
 
     fn fetcher(&self, secrets: &Secrets) -> Result<Option<Box<dyn Fetcher>>, FetchError> {
-        Ok(Some(Box::new(fetch::AdobeSignApi::new(self.settings.clone(), secrets)?)))
+        Ok(Some(Box::new(AdobeSignApi::new(self.clone(), secrets)?)))
     }
 }

@@ -3,17 +3,16 @@
 
 use base64::Engine as _;
 use chrono::{DateTime, Utc};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
-use super::envelope;
-use super::settings::Settings;
-use crate::esign::fetch::{self, FetchError, Fetcher};
-use crate::esign::port::{Authenticity, Provider, Received, Verified};
+use super::api::DocuSignApi;
+use super::{DocuSign, HMAC_KEY, TITLE, TOKEN, document};
+use crate::esign::api::{FetchError, Fetcher};
+use crate::esign::provider::{Authenticity, Provider, Received, Verified};
 use crate::model::{Secrets, SignatureEvent};
 use crate::webhook::{self, DeliveryId, Malformed, Rejection, Request, Route, json, mac};
 
-const TITLE: &str = "DocuSign";
-const KEY: &str = "DOCUSIGN_HMAC_KEY";
 const LEGACY: Malformed = Malformed::Legacy {
     provider: TITLE,
     what: "this is a message of Connect's legacy aggregate format",
@@ -22,19 +21,7 @@ const LEGACY: Malformed = Malformed::Legacy {
 /// DocuSign allows 100 keys.
 const MOST_SIGNATURES: usize = 100;
 
-/// DocuSign Connect.
-#[derive(Debug, Clone)]
-pub struct DocuSign {
-    settings: Settings,
-}
-
 impl DocuSign {
-    /// DocuSign with these settings.
-    #[must_use]
-    pub fn new(settings: Settings) -> Self {
-        Self { settings }
-    }
-
     fn events(&self, body: &[u8]) -> Result<Vec<SignatureEvent>, Malformed> {
         if is_xml(body) {
             return Err(LEGACY);
@@ -59,7 +46,13 @@ impl DocuSign {
         let id = json::text(&message, &["data", "envelopeId"])
             .ok_or(Malformed::Missing { provider: TITLE, field: "data.envelopeId" })?;
         let summary = json::at(&message, &["data", "envelopeSummary"]).filter(|s| s.is_object());
-        let signature = || envelope::signature(id, summary, &self.settings);
+        let signature = || {
+            let mut signature = document::signature(id, summary, self);
+            if document::is_demo(&message) {
+                document::mark_demo(&mut signature);
+            }
+            signature
+        };
         // SIM reports the event; a summary's status may be ahead of it.
         Ok(vec![match event {
             "envelope-completed" => {
@@ -98,14 +91,14 @@ impl Route for DocuSign {
         TITLE
     }
 
-    fn secret_names(&self) -> &'static [&'static str] {
-        &[KEY]
+    fn secret_names(&self) -> &[&'static str] {
+        &[HMAC_KEY]
     }
 }
 
 impl Provider for DocuSign {
-    fn api_secret_names(&self) -> &'static [&'static str] {
-        &[fetch::DOCUSIGN_TOKEN]
+    fn api_secret_names(&self) -> &[&'static str] {
+        &[TOKEN]
     }
 
     fn recognises(&self, body: &[u8]) -> bool {
@@ -131,26 +124,37 @@ impl Provider for DocuSign {
             return Err(LEGACY.into());
         }
         webhook::expect_content_type(self, request, "application/json")?;
-        let given: Vec<Vec<u8>> = request
+        let headers: Vec<&[u8]> = request
             .headers
             .iter()
             .filter(|(name, _)| name.as_str().starts_with("x-docusign-signature-"))
             .take(MOST_SIGNATURES)
-            .filter_map(|(_, value)| {
-                base64::engine::general_purpose::STANDARD.decode(value.as_bytes()).ok()
-            })
+            .map(|(_, value)| value.as_bytes())
             .collect();
-        if given.is_empty() {
+        if headers.is_empty() {
             return Err(Rejection::Unsigned {
                 what: "X-DocuSign-Signature header",
                 help: "switch on \"Include HMAC Signature\" in the Connect configuration",
             });
         }
-        if !mac::any_matches(&keys, request.body, &given) {
-            return Err(Rejection::BadSignature {
+        let base64 = base64::engine::general_purpose::STANDARD;
+        let given: Vec<Vec<u8>> =
+            headers.iter().filter_map(|value| base64.decode(value.trim_ascii()).ok()).collect();
+        if given.is_empty() {
+            return Err(Rejection::MalformedSignature {
                 what: "signature in the headers",
-                secret: KEY,
+                expected: "base64",
                 provider: TITLE,
+            });
+        }
+        if !mac::any_matches(&keys, request.body, &given) {
+            return Err(match mistyped(&keys, request.body, &given) {
+                Some(why) => Rejection::UnusableSecret { secret: HMAC_KEY, why: why.to_owned() },
+                None => Rejection::BadSignature {
+                    what: "signature in the headers",
+                    secret: HMAC_KEY,
+                    provider: TITLE,
+                },
             });
         }
         let events = self.events(request.body)?;
@@ -167,8 +171,29 @@ impl Provider for DocuSign {
     }
 
     fn fetcher(&self, secrets: &Secrets) -> Result<Option<Box<dyn Fetcher>>, FetchError> {
-        Ok(Some(Box::new(fetch::DocuSignApi::new(self.settings.clone(), secrets)?)))
+        Ok(Some(Box::new(DocuSignApi::new(self.clone(), secrets)?)))
     }
+}
+
+/// Whether one of the keys would fit with the `=` at its end that people leave
+/// out when they copy it, or without white space or quotes around it.
+fn mistyped(keys: &[SecretString], body: &[u8], given: &[Vec<u8>]) -> Option<&'static str> {
+    let fits = |changed: &dyn Fn(&str) -> String| {
+        let keys: Vec<SecretString> =
+            keys.iter().map(|key| SecretString::from(changed(key.expose_secret()))).collect();
+        mac::any_matches(&keys, body, given)
+    };
+    let bare = |key: &str| key.trim_matches(['"', '\'', '=', ' ']).to_owned();
+    let ends = ["", "=", "=="];
+    let lacks_end = ends[1..].iter().any(|end| fits(&|key| format!("{key}{end}")));
+    if lacks_end {
+        return Some(
+            "the `=` at the end of the key is missing; copy the whole key that DocuSign shows",
+        );
+    }
+    ends.iter().any(|end| fits(&|key| format!("{}{end}", bare(key)))).then_some(
+        "it holds more than the key, such as quotes; keep only the key that DocuSign shows",
+    )
 }
 
 /// DocuSign gives deliveries no id. A retry differs in `retryCount` alone, so

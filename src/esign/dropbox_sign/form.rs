@@ -67,5 +67,5 @@ fn multipart(body: &[u8], boundary: String) -> Result<Vec<u8>, Malformed> {
 }
 
 fn bad(why: String) -> Malformed {
-    Malformed::BadForm { provider: super::webhook::TITLE, why }
+    Malformed::BadForm { provider: super::TITLE, why }
 }

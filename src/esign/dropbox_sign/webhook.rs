@@ -4,52 +4,34 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
-use super::settings::Settings;
-use super::{form, signature_request};
-use crate::esign::fetch::{self, FetchError, Fetcher};
-use crate::esign::port::{Authenticity, Provider, Received, Verified};
+use super::api::DropboxSignApi;
+use super::{DropboxSign, KEY, TITLE, document, form};
+use crate::esign::api::{FetchError, Fetcher};
+use crate::esign::provider::{Authenticity, Provider, Received, Verified};
+use crate::esign::redact;
 use crate::model::{Secrets, SignatureEvent};
 use crate::text;
 use crate::webhook::{self, Answer, DeliveryId, Malformed, Rejection, Request, Route, json, mac};
 
-pub(super) const TITLE: &str = "Dropbox Sign";
-const KEY: &str = "DROPBOX_SIGN_API_KEY";
 /// Retries go on for about three days; what is older is a replay.
 const OLDEST: TimeDelta = TimeDelta::days(4);
 /// How far a clock may be ahead of ours.
 const AHEAD: TimeDelta = TimeDelta::minutes(5);
 
-/// Dropbox Sign.
-#[derive(Debug, Clone)]
-pub struct DropboxSign {
-    settings: Settings,
-}
-
 impl DropboxSign {
-    /// Dropbox Sign with these settings.
-    #[must_use]
-    pub fn new(settings: Settings) -> Self {
-        Self { settings }
-    }
-
     fn events(&self, body: &Value) -> Result<Vec<SignatureEvent>, Malformed> {
         let kind = json::text(body, &["event", "event_type"]).ok_or_else(|| {
             Malformed::NotMine { provider: TITLE, why: "it has no event.event_type".to_owned() }
         })?;
         let request = body.get("signature_request").unwrap_or(&Value::Null);
         let signature = || {
-            signature_request::signature(request, &self.settings).ok_or(Malformed::Missing {
+            document::signature(request, self).ok_or(Malformed::Missing {
                 provider: TITLE,
                 field: "signature_request.signature_request_id",
             })
         };
         let what = kind.trim_start_matches("signature_request_");
         Ok(vec![match what {
-            "all_signed" | "sent" | "declined" | "canceled" | "expired" | "destroyed"
-                if signature_request::is_unwanted_test(request, &self.settings) =>
-            {
-                SignatureEvent::Ignored { what: signature_request::TEST_MODE.to_owned() }
-            }
             "all_signed" => {
                 let mut signature = signature()?;
                 signature.signed_at =
@@ -80,7 +62,7 @@ impl Route for DropboxSign {
         &["dropbox_sign", "hellosign"]
     }
 
-    fn secret_names(&self) -> &'static [&'static str] {
+    fn secret_names(&self) -> &[&'static str] {
         &[KEY]
     }
 
@@ -91,7 +73,7 @@ impl Route for DropboxSign {
 }
 
 impl Provider for DropboxSign {
-    fn api_secret_names(&self) -> &'static [&'static str] {
+    fn api_secret_names(&self) -> &[&'static str] {
         &[KEY]
     }
 
@@ -161,7 +143,9 @@ impl Provider for DropboxSign {
         body: &[u8],
         content_type: Option<&str>,
     ) -> Result<Vec<SignatureEvent>, Malformed> {
+        // What was redacted keeps the content type of its form.
         let form = content_type
+            .filter(|_| !is_event(body))
             .and_then(|content_type| form::json_of(body, content_type))
             .or_else(|| form::json_of_file(body));
         match form {
@@ -171,8 +155,15 @@ impl Provider for DropboxSign {
         }
     }
 
+    fn redact(&self, body: &[u8]) -> Vec<u8> {
+        match form::json_of_file(body) {
+            Some(Ok(json)) => redact::json(&json, &[]),
+            _ => redact::json(body, &[]),
+        }
+    }
+
     fn fetcher(&self, secrets: &Secrets) -> Result<Option<Box<dyn Fetcher>>, FetchError> {
-        Ok(Some(Box::new(fetch::DropboxSignApi::new(self.settings.clone(), secrets)?)))
+        Ok(Some(Box::new(DropboxSignApi::new(self.clone(), secrets)?)))
     }
 }
 

@@ -3,10 +3,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::settings::Settings;
-use crate::esign::total::total;
+use super::PandaDoc;
+use crate::esign::metadata::total;
 use crate::esign::{blank, deal_refs, metadata};
-use crate::model::{Signature, SignatureEvent, Signer};
+use crate::model::{Money, Signature, SignatureEvent, Signer};
 use crate::text;
 use crate::webhook::json;
 
@@ -14,13 +14,13 @@ use crate::webhook::json;
 const SANDBOX: &str = "[DEV]";
 
 /// What a document's status says, with the document's facts.
-pub(in crate::esign) fn event(document: &Value, settings: &Settings) -> Option<SignatureEvent> {
-    let signature = signature(document, settings)?;
+pub(super) fn event(document: &Value, provider: &PandaDoc) -> Option<SignatureEvent> {
+    let signature = signature(document, provider)?;
     let status = json::text(document, &["status"]).unwrap_or("unknown");
     let state = status.trim_start_matches("document.");
     Some(match state {
-        _ if settings.is_trigger(status) => SignatureEvent::Completed(signature),
-        "sent" if settings.drafts => SignatureEvent::Sent(signature),
+        _ if provider.settings.is_trigger(status) => SignatureEvent::Completed(signature),
+        "sent" if provider.settings.drafts => SignatureEvent::Sent(signature),
         "voided" | "declined" | "cancelled" | "expired" | "deleted" => {
             SignatureEvent::Voided { signature, what: state.to_owned() }
         }
@@ -29,12 +29,13 @@ pub(in crate::esign) fn event(document: &Value, settings: &Settings) -> Option<S
 }
 
 /// The document's facts; nothing when it has no id.
-pub(in crate::esign) fn signature(document: &Value, settings: &Settings) -> Option<Signature> {
+pub(super) fn signature(document: &Value, provider: &PandaDoc) -> Option<Signature> {
     let id = document.get("id").and_then(json::scalar)?;
     let mut signature = blank("pandadoc", &id);
     name(document, &mut signature);
     // The address people use is known for PandaDoc's default host only.
-    signature.url = settings
+    signature.url = provider
+        .settings
         .base_url
         .is_none()
         .then(|| format!("https://app.pandadoc.com/a/#/documents/{}", encoded(&id)));
@@ -48,9 +49,34 @@ pub(in crate::esign) fn signature(document: &Value, settings: &Settings) -> Opti
         Ok(amount) => signature.total = amount,
         Err(remark) => signature.remarks.push(remark),
     }
-    signature.metadata = flatten(document);
-    linked_deals(document, &mut signature);
-    deal_refs::find(&mut signature, &settings.deal);
+    if signature.total.is_none() {
+        signature.total = priced(document);
+    }
+    signature.template = json::text(document, &["template", "name"]).map(str::to_owned);
+    signature.template_id =
+        document.get("template").and_then(|t| t.get("id")).and_then(json::scalar);
+    // The folder's name is asked for apart; its id is what a document holds.
+    signature.folder = json::text(document, &["folder", "name"])
+        .or_else(|| json::text(document, &["folder_uuid"]))
+        .map(str::to_owned);
+    signature.tags = json::list(document, &["tags"]).iter().filter_map(json::scalar).collect();
+    let sender = document.get("sent_by").filter(|by| by.is_object());
+    signature.sender = sender
+        .or_else(|| document.get("owner").filter(|by| by.is_object()))
+        .or_else(|| document.get("created_by").filter(|by| by.is_object()))
+        .map(signer)
+        .and_then(|by| metadata::person(by.name.as_deref(), by.email.as_deref()));
+    signature.metadata = flatten(document, &signature);
+    linked_deals(json::list(document, &["linked_objects"]), &mut signature, 0);
+    provider.deals.find(&mut signature);
+    let companies: Vec<(Option<&str>, &str)> = json::list(document, &["recipients"])
+        .iter()
+        .filter_map(|person| {
+            let company = json::text(person, &["company"])?;
+            Some((json::text(person, &["email"]), company))
+        })
+        .collect();
+    signature.customer = metadata::customer(&signature, &companies);
     Some(signature)
 }
 
@@ -63,11 +89,12 @@ fn name(document: &Value, signature: &mut Signature) {
     let name = match name.strip_prefix(SANDBOX) {
         Some(rest) => {
             signature.remarks.push("sent from PandaDoc's sandbox".to_owned());
+            signature.test = true;
             rest.trim()
         }
         None => name,
     };
-    signature.document_name = (!name.is_empty()).then(|| name.to_owned());
+    signature.document_name = metadata::document_name(name).map(str::to_owned);
 }
 
 /// The people who were to sign; a group counts as one that any member signs for.
@@ -137,7 +164,7 @@ fn signer(recipient: &Value) -> Signer {
 
 /// Metadata first, then tokens, then filled fields, then what PandaDoc itself
 /// says of the document, under `document.…`.
-fn flatten(document: &Value) -> Map<String, Value> {
+fn flatten(document: &Value, signature: &Signature) -> Map<String, Value> {
     let mut flat = Map::new();
     metadata::add_object(&mut flat, document.get("metadata"));
     for token in json::list(document, &["tokens"]) {
@@ -148,13 +175,12 @@ fn flatten(document: &Value) -> Map<String, Value> {
         }
     }
     metadata::add_named(&mut flat, json::list(document, &["fields"]), &["field_id", "name"]);
-    metadata::add_text(&mut flat, "document.template", json::text(document, &["template", "name"]));
+    metadata::add_text(&mut flat, "document.template", signature.template.as_deref());
     if let Some(tags) = document.get("tags") {
         metadata::add(&mut flat, "document.tags", tags);
     }
     metadata::add_text(&mut flat, "document.number", json::text(document, &["ref_number"]));
-    let sender = document.get("sent_by").filter(|by| by.is_object());
-    if let Some(sender) = sender.or_else(|| document.get("created_by")).map(signer) {
+    if let Some(sender) = &signature.sender {
         metadata::add_text(&mut flat, "document.sender_name", sender.name.as_deref());
         metadata::add_text(&mut flat, "document.sender_email", sender.email.as_deref());
     }
@@ -190,19 +216,30 @@ fn line_items(document: &Value) -> Vec<Value> {
     rows
 }
 
-/// PandaDoc's own links to CRM records, the best evidence there is.
-fn linked_deals(document: &Value, signature: &mut Signature) {
-    for link in json::list(document, &["linked_objects"]) {
-        let kind = json::text(link, &["entity_type"]).unwrap_or_default();
-        if !["deal", "opportunity"].iter().any(|known| kind.eq_ignore_ascii_case(known)) {
-            continue;
+/// The total of the pricing tables, for documents without a grand total.
+fn priced(document: &Value) -> Option<Money> {
+    let amount = json::at(document, &["pricing", "total"]);
+    let currency = json::list(document, &["pricing", "tables"])
+        .iter()
+        .find_map(|table| json::text(table, &["currency"]));
+    total(amount, currency).ok().flatten()
+}
+
+/// PandaDoc's own links to CRM records and to what hangs below them, the best
+/// evidence there is.
+fn linked_deals(links: &[Value], signature: &mut Signature, depth: usize) {
+    for link in links {
+        if deal_refs::is_deal(json::text(link, &["entity_type"]).unwrap_or_default()) {
+            let reference = link
+                .get("entity_id")
+                .and_then(json::scalar)
+                .and_then(|id| deal_refs::reference(json::text(link, &["provider"]), &id));
+            if let Some(reference) = reference {
+                deal_refs::add(&mut signature.deal_refs, reference);
+            }
         }
-        let reference = link
-            .get("entity_id")
-            .and_then(json::scalar)
-            .and_then(|id| deal_refs::reference(json::text(link, &["provider"]), &id));
-        if let Some(reference) = reference {
-            deal_refs::add(&mut signature.deal_refs, reference);
+        if depth < 4 {
+            linked_deals(json::list(link, &["children"]), signature, depth + 1);
         }
     }
 }

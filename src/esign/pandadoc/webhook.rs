@@ -4,36 +4,21 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::document;
-use super::settings::Settings;
-use crate::esign::fetch::{self, FetchError, Fetcher};
-use crate::esign::port::{Authenticity, Provider, Received, Verified};
+use super::api::PandaDocApi;
+use super::{API_KEY, PandaDoc, TITLE, WEBHOOK_KEY, document};
+use crate::esign::api::{FetchError, Fetcher};
+use crate::esign::provider::{Authenticity, Provider, Received, Verified};
 use crate::model::{Secrets, SignatureEvent};
 use crate::webhook::{self, DeliveryId, Malformed, Rejection, Request, Route, json, mac};
 
-const TITLE: &str = "PandaDoc";
-const KEY: &str = "PANDADOC_WEBHOOK_KEY";
-
-/// PandaDoc.
-#[derive(Debug, Clone)]
-pub struct PandaDoc {
-    settings: Settings,
-}
-
 impl PandaDoc {
-    /// PandaDoc with these settings.
-    #[must_use]
-    pub fn new(settings: Settings) -> Self {
-        Self { settings }
-    }
-
     fn event(&self, notification: &Value) -> Option<SignatureEvent> {
         let event = json::text(notification, &["event"])?;
         let data = notification.get("data")?;
         match event {
-            "document_state_changed" => document::event(data, &self.settings),
+            "document_state_changed" => document::event(data, self),
             "document_deleted" => {
-                let signature = document::signature(data, &self.settings)?;
+                let signature = document::signature(data, self)?;
                 Some(SignatureEvent::Voided { signature, what: "deleted".to_owned() })
             }
             // Among them `recipient_completed` (one person, not the document) and
@@ -77,6 +62,15 @@ fn is_notification(item: &Value) -> bool {
             .is_some_and(|data| !data.contains_key("envelopeId"))
 }
 
+/// Whether the event is named as PandaDoc names its own; others, too, send an
+/// event with data.
+fn is_known(item: &Value) -> bool {
+    let event = json::text(item, &["event"]).unwrap_or_default();
+    ["document_", "recipient_", "quote_", "template_", "content_library_"]
+        .iter()
+        .any(|start| event.starts_with(start))
+}
+
 impl Route for PandaDoc {
     fn name(&self) -> &'static str {
         "pandadoc"
@@ -86,20 +80,20 @@ impl Route for PandaDoc {
         TITLE
     }
 
-    fn secret_names(&self) -> &'static [&'static str] {
-        &[KEY]
+    fn secret_names(&self) -> &[&'static str] {
+        &[WEBHOOK_KEY]
     }
 }
 
 impl Provider for PandaDoc {
-    fn api_secret_names(&self) -> &'static [&'static str] {
-        &[fetch::PANDADOC_KEY]
+    fn api_secret_names(&self) -> &[&'static str] {
+        &[API_KEY]
     }
 
     fn recognises(&self, body: &[u8]) -> bool {
         json::read(body).is_ok_and(|body| {
             let items = notifications(&body);
-            !items.is_empty() && items.iter().all(is_notification)
+            !items.is_empty() && items.iter().all(|item| is_notification(item) && is_known(item))
         })
     }
 
@@ -111,7 +105,14 @@ impl Provider for PandaDoc {
     ) -> Result<Received, Rejection> {
         let keys = webhook::check(self, request, secrets)?;
         webhook::expect_content_type(self, request, "application/json")?;
-        let given = signatures(request);
+        let (given, malformed) = signatures(request);
+        if given.is_empty() && malformed {
+            return Err(Rejection::MalformedSignature {
+                what: "signature in the query",
+                expected: "hexadecimal",
+                provider: TITLE,
+            });
+        }
         if given.is_empty() {
             return Err(Rejection::Unsigned {
                 what: "signature in its query",
@@ -121,7 +122,7 @@ impl Provider for PandaDoc {
         if !mac::any_matches(&keys, request.body, &given) {
             return Err(Rejection::BadSignature {
                 what: "signature in the query",
-                secret: KEY,
+                secret: WEBHOOK_KEY,
                 provider: TITLE,
             });
         }
@@ -138,21 +139,24 @@ impl Provider for PandaDoc {
     }
 
     fn fetcher(&self, secrets: &Secrets) -> Result<Option<Box<dyn Fetcher>>, FetchError> {
-        Ok(Some(Box::new(fetch::PandaDocApi::new(self.settings.clone(), secrets)?)))
+        Ok(Some(Box::new(PandaDocApi::new(self.clone(), secrets)?)))
     }
 }
 
-/// The signatures of the query; else the one in the header that some
-/// integrations see, though PandaDoc's pages do not name it.
-fn signatures(request: &Request<'_>) -> Vec<Vec<u8>> {
-    let mut given: Vec<Vec<u8>> =
+/// The signatures of the query, else the one in the header that some
+/// integrations see, though PandaDoc's pages do not name it; and whether
+/// something else stood there.
+fn signatures(request: &Request<'_>) -> (Vec<Vec<u8>>, bool) {
+    let mut texts: Vec<String> =
         url::form_urlencoded::parse(request.query.unwrap_or_default().as_bytes())
             .filter(|(name, value)| name == "signature" && !value.trim().is_empty())
-            .filter_map(|(_, value)| hex::decode(value.trim()).ok())
+            .map(|(_, value)| value.trim().to_owned())
             .take(4)
             .collect();
-    if given.is_empty() {
-        given.extend(request.header("x-pandadoc-signature").and_then(|hex| hex::decode(hex).ok()));
+    if texts.is_empty() {
+        texts.extend(request.header("x-pandadoc-signature").map(str::to_owned));
     }
-    given
+    let given: Vec<Vec<u8>> = texts.iter().filter_map(|text| hex::decode(text).ok()).collect();
+    let malformed = given.len() < texts.len();
+    (given, malformed)
 }

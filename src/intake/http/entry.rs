@@ -1,15 +1,15 @@
-//! Which door a request came to, and what of it goes into the inbox.
+//! Which sender a request is from, and what of it goes into the inbox.
 
 use chrono::{DateTime, Utc};
 
 use super::super::inbox::{Content, Envelope};
-use super::router::Service;
+use super::super::worker::Connections;
 use crate::crm::Trigger;
 use crate::esign::{Authenticity, Provider, Received};
 use crate::model::{ProviderName, Secrets, SignatureEvent};
 use crate::webhook::{DeliveryId, Rejection, Request, Route};
 
-/// A door of the server.
+/// A sender's route.
 #[derive(Clone, Copy)]
 pub(super) enum Entry<'a> {
     /// An e-sign provider, which tells of signatures.
@@ -29,13 +29,13 @@ pub(super) enum Admitted {
 }
 
 impl<'a> Entry<'a> {
-    /// The door with this name or alias.
-    pub(super) fn find(service: &'a Service, name: &str) -> Option<Self> {
-        let deals = || service.triggers.by_name(name).map(Self::Deals);
-        service.providers.by_name(name).map(Self::Signatures).or_else(deals)
+    /// The sender with this name or alias.
+    pub(super) fn find(senders: &'a Connections, name: &str) -> Option<Self> {
+        let deals = || senders.triggers.by_name(name).map(Self::Deals);
+        senders.providers.by_name(name).map(Self::Signatures).or_else(deals)
     }
 
-    /// The door itself.
+    /// The route itself.
     pub(super) fn route(self) -> &'a dyn Route {
         match self {
             Self::Signatures(provider) => provider,
@@ -57,7 +57,7 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// The notification is kept byte for byte.
+/// The notification is kept without signing links, access codes and addresses.
 fn signatures(
     provider: &dyn Provider,
     request: &Request<'_>,
@@ -76,7 +76,7 @@ fn signatures(
         verified.delivery_id(),
         request.content_type().map(str::to_owned),
         now,
-        request.body.to_vec(),
+        provider.redact(request.body),
     )))
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::super::inbox::{Counts, InboxError, State as EventState};
 use super::super::metrics;
-use super::router::Service;
+use super::Service;
 
 /// `/healthz`: alive. Degraded, and still 200, when events wait for a person:
 /// to start the process anew would mend nothing.

@@ -2,7 +2,109 @@
 
 mod entry;
 mod health;
-mod router;
+mod serve;
 mod webhook;
 
-pub use router::{Service, router};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{any, get};
+use http::StatusCode;
+
+use super::Clock;
+use super::inbox::Inbox;
+use super::metrics::{Counter, Metrics};
+use super::worker::{Connections, Reread};
+use crate::text;
+
+pub use serve::serve;
+
+/// Settings and secrets are read again at most so often.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Who may send: as settings and secrets have it, read again by and by.
+pub struct Senders {
+    reread: Reread,
+    state: Mutex<(Arc<Connections>, Instant, String)>,
+}
+
+impl Senders {
+    /// These senders now, and what reads them again.
+    #[must_use]
+    pub fn new(connections: Connections, reread: Reread) -> Self {
+        let state = Mutex::new((Arc::new(connections), Instant::now(), String::new()));
+        Self { reread, state }
+    }
+
+    /// The senders as they were at most a second ago.
+    pub(super) fn now(&self) -> Arc<Connections> {
+        let age = self.lock().1.elapsed();
+        if age > FRESH { self.read_again() } else { Arc::clone(&self.lock().0) }
+    }
+
+    /// Reads settings and secrets again. What cannot be read is said once, and
+    /// the former ones are used.
+    pub fn read_again(&self) -> Arc<Connections> {
+        self.lock().1 = Instant::now();
+        let read = (self.reread)();
+        let mut state = self.lock();
+        match read {
+            Ok(connections) => {
+                state.0 = Arc::new(connections);
+                state.2.clear();
+            }
+            Err(why) if state.2 != why => {
+                tracing::error!(why, "the settings cannot be read; the former ones are used");
+                state.2 = why;
+            }
+            Err(_) => {}
+        }
+        Arc::clone(&state.0)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, (Arc<Connections>, Instant, String)> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the paths of the server share.
+pub struct Service {
+    /// Who may send.
+    pub senders: Arc<Senders>,
+    /// The inbox.
+    pub inbox: Arc<dyn Inbox>,
+    /// The counts.
+    pub metrics: Arc<Metrics>,
+    /// The clock.
+    pub clock: Clock,
+    /// Whether the ledger can be read.
+    pub ledger: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
+    /// The proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+}
+
+/// The paths of the server.
+pub fn router(service: Arc<Service>) -> Router {
+    Router::new()
+        // Every method: which ones a provider uses is its own affair.
+        .route("/webhooks/{provider}", any(webhook::receive))
+        // Some forms add a slash by themselves.
+        .route("/webhooks/{provider}/", any(webhook::receive))
+        .route("/healthz", get(health::health))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .fallback(not_found)
+        .with_state(service)
+}
+
+async fn not_found(State(service): State<Arc<Service>>, request: Request) -> Response {
+    service.metrics.count(Counter::Rejected, &["unknown", "no_such_path"]);
+    let path = text::quoted(request.uri().path());
+    let remote = serve::remote(&request, &service.trusted_proxies);
+    tracing::warn!(path, remote, "there is no such path; webhooks go to /webhooks/NAME");
+    (StatusCode::NOT_FOUND, "there is no such path\n").into_response()
+}

@@ -1,18 +1,21 @@
 //! One webhook: read, verified, stored, answered; in this order.
 
+use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Path, Request as HttpRequest, State};
 use axum::response::{IntoResponse as _, Response};
+use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use futures_util::StreamExt as _;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use super::super::inbox::Put;
 use super::super::metrics::Counter;
 use super::entry::{Admitted, Entry};
-use super::router::Service;
+use super::{Service, serve};
+use crate::model::Secrets;
 use crate::text;
 use crate::webhook::{self, Answer, BODY_LIMIT, Rejection, Request, Route};
 
@@ -28,32 +31,55 @@ pub(super) async fn receive(
     Path(name): Path<String>,
     request: HttpRequest,
 ) -> Response {
-    let Some(entry) = Entry::find(&service, &name) else {
+    let senders = service.senders.now();
+    let from = From::of(&request, &service);
+    let Some(entry) = Entry::find(&senders, &name) else {
         service.metrics.count(Counter::Rejected, &["unknown", "unknown_provider"]);
-        tracing::warn!(name = text::quoted(&name), "there is no provider of this name");
+        let (name, remote) = (text::quoted(&name), &from.remote);
+        tracing::warn!(name, remote, "there is no provider of this name");
         return respond(&Answer::text(404, "there is no such provider\n"));
     };
     let route = entry.route();
     service.metrics.count(Counter::Received, &[route.name()]);
     let (parts, body) = request.into_parts();
     let body = match tokio::time::timeout(BODY_TIME, read(body)).await {
-        Ok(Ok(Read::Whole(body))) => body,
-        Ok(Ok(Read::TooLarge(bytes))) => {
-            return respond(&reject(&service, route, &too_large(&service, route, bytes)));
+        Ok(Ok(Received::Whole(body))) => body,
+        Ok(Ok(Received::TooLarge(bytes))) => {
+            let rejection = too_large(&senders.secrets, route, bytes);
+            return respond(&reject(&service, route, &from, &rejection));
         }
         Ok(Err(error)) => {
             service.metrics.count(Counter::Rejected, &[route.name(), "cut_off"]);
-            tracing::warn!(provider = route.name(), %error, "the sender hung up within the body");
+            let remote = &from.remote;
+            tracing::warn!(provider = route.name(), remote, %error, "the sender hung up within the body");
             return respond(&Answer::text(400, "the body could not be read\n"));
         }
         Err(_) => {
             service.metrics.count(Counter::Rejected, &[route.name(), "too_slow"]);
             tracing::warn!(
                 provider = route.name(),
+                remote = from.remote,
                 seconds = BODY_TIME.as_secs(),
                 "the sender was too slow"
             );
             return respond(&Answer::text(408, "the body did not come in time\n"));
+        }
+    };
+    let encoding = parts.headers.get(header::CONTENT_ENCODING).and_then(|it| it.to_str().ok());
+    let body = match decoded(body, encoding.unwrap_or("identity")) {
+        Ok(body) => body,
+        Err(Undecoded::TooLarge) => {
+            let rejection = too_large(&senders.secrets, route, BODY_LIMIT + 1);
+            return respond(&reject(&service, route, &from, &rejection));
+        }
+        Err(why) => {
+            let (status, why) = match why {
+                Undecoded::Damaged => (400, "its body is not what its Content-Encoding says"),
+                _ => (415, "its Content-Encoding is neither gzip nor deflate"),
+            };
+            service.metrics.count(Counter::Rejected, &[route.name(), "encoding"]);
+            tracing::warn!(provider = route.name(), remote = from.remote, "refused: {why}");
+            return respond(&Answer::text(status, "the body's encoding cannot be read\n"));
         }
     };
     let request = Request {
@@ -62,12 +88,41 @@ pub(super) async fn receive(
         query: parts.uri.query(),
         body: &body,
     };
-    respond(&answer(&service, entry, &request).await)
+    respond(&answer(&service, &senders.secrets, entry, &from, &request).await)
 }
 
-async fn answer(service: &Service, entry: Entry<'_>, request: &Request<'_>) -> Answer {
+/// Where a request is from, for the log.
+struct From {
+    remote: String,
+    delivery: String,
+}
+
+impl From {
+    fn of(request: &HttpRequest, service: &Service) -> Self {
+        // The names that senders use for a delivery's id all end like this.
+        let is_id = |name: &str| {
+            ["-event-id", "-delivery-id", "webhook-id", "-delivery"]
+                .iter()
+                .any(|it| name.ends_with(it))
+        };
+        let headers = request.headers().iter().filter(|(name, _)| is_id(name.as_str()));
+        let ids = headers.filter_map(|(_, value)| value.to_str().ok()).map(text::quoted);
+        Self {
+            remote: serve::remote(request, &service.trusted_proxies),
+            delivery: ids.collect::<Vec<_>>().join(" "),
+        }
+    }
+}
+
+async fn answer(
+    service: &Service,
+    secrets: &Secrets,
+    entry: Entry<'_>,
+    from: &From,
+    request: &Request<'_>,
+) -> Answer {
     let (route, now) = (entry.route(), (service.clock)());
-    let envelope = match entry.admit(request, &service.secrets, now) {
+    let envelope = match entry.admit(request, secrets, now) {
         Ok(Admitted::Kept(envelope)) => envelope,
         Ok(Admitted::Test) => {
             service.metrics.count(Counter::Accepted, &[route.name(), "test"]);
@@ -79,7 +134,7 @@ async fn answer(service: &Service, entry: Entry<'_>, request: &Request<'_>) -> A
             tracing::debug!(provider = route.name(), %delivery, "of no interest");
             return route.accepted(request);
         }
-        Err(rejection) => return reject(service, route, &rejection),
+        Err(rejection) => return reject(service, route, from, &rejection),
     };
     let event = envelope.name();
     match service.inbox.put(envelope).await {
@@ -97,13 +152,15 @@ async fn answer(service: &Service, entry: Entry<'_>, request: &Request<'_>) -> A
     }
 }
 
-fn reject(service: &Service, route: &dyn Route, rejection: &Rejection) -> Answer {
+fn reject(service: &Service, route: &dyn Route, from: &From, rejection: &Rejection) -> Answer {
     service.metrics.count(Counter::Rejected, &[route.name(), rejection.kind()]);
     let answer = route.rejected(rejection);
     tracing::warn!(
         provider = route.name(),
         reason = rejection.kind(),
         status = answer.status,
+        remote = from.remote,
+        delivery = from.delivery,
         "refused: {}",
         text::terminal(&rejection.to_string())
     );
@@ -112,21 +169,21 @@ fn reject(service: &Service, route: &dyn Route, rejection: &Rejection) -> Answer
 
 /// A body that is too large is refused like any other, which is with 503 while
 /// nothing is configured: the provider tries again then.
-fn too_large(service: &Service, route: &dyn Route, bytes: usize) -> Rejection {
+fn too_large(secrets: &Secrets, route: &dyn Route, bytes: usize) -> Rejection {
     let (method, headers) = (&Method::POST, &HeaderMap::new());
     let without_body = Request { method, headers, query: None, body: b"" };
-    match webhook::check(route, &without_body, &service.secrets) {
+    match webhook::check(route, &without_body, secrets) {
         Err(rejection) => rejection,
         Ok(_) => Rejection::TooLarge { provider: route.title(), bytes, limit: BODY_LIMIT },
     }
 }
 
-enum Read {
+enum Received {
     Whole(Vec<u8>),
     TooLarge(usize),
 }
 
-async fn read(body: Body) -> Result<Read, axum::Error> {
+async fn read(body: Body) -> Result<Received, axum::Error> {
     let mut stream = body.into_data_stream();
     let (mut bytes, mut length) = (Vec::new(), 0);
     while let Some(part) = stream.next().await {
@@ -138,7 +195,39 @@ async fn read(body: Body) -> Result<Read, axum::Error> {
             break;
         }
     }
-    Ok(if length > BODY_LIMIT { Read::TooLarge(length) } else { Read::Whole(bytes) })
+    Ok(if length > BODY_LIMIT { Received::TooLarge(length) } else { Received::Whole(bytes) })
+}
+
+/// Why an encoded body is not read.
+enum Undecoded {
+    TooLarge,
+    Unknown,
+    Damaged,
+}
+
+/// The body as it was before it was compressed, which is what senders sign;
+/// never more than a plain body may have.
+fn decoded(body: Vec<u8>, encoding: &str) -> Result<Vec<u8>, Undecoded> {
+    let limit = BODY_LIMIT as u64 + 1;
+    let mut plain = Vec::new();
+    let read = match encoding.trim().to_ascii_lowercase().as_str() {
+        "" | "identity" => return Ok(body),
+        "gzip" | "x-gzip" => MultiGzDecoder::new(&body[..]).take(limit).read_to_end(&mut plain),
+        // By the standard with zlib's header; some send it without.
+        "deflate" => match ZlibDecoder::new(&body[..]).take(limit).read_to_end(&mut plain) {
+            Err(_) => {
+                plain.clear();
+                DeflateDecoder::new(&body[..]).take(limit).read_to_end(&mut plain)
+            }
+            read => read,
+        },
+        _ => return Err(Undecoded::Unknown),
+    };
+    match read {
+        Ok(_) if plain.len() > BODY_LIMIT => Err(Undecoded::TooLarge),
+        Ok(_) => Ok(plain),
+        Err(_) => Err(Undecoded::Damaged),
+    }
 }
 
 fn respond(answer: &Answer) -> Response {

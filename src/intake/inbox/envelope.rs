@@ -7,9 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::backoff::Backoff;
-use super::port::State;
-use crate::model::ProviderName;
+use super::port::{Backoff, State};
+use crate::model::{DealId, DocumentKind, ProviderName};
 use crate::webhook::DeliveryId;
 
 /// The version of the file's form.
@@ -37,6 +36,20 @@ pub struct Trouble {
     pub at: DateTime<Utc>,
     /// Why.
     pub message: String,
+}
+
+/// Why an event is held, and since when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// When it was held first.
+    pub since: DateTime<Utc>,
+    /// What is not certain, and what to do.
+    pub reason: String,
+    /// The deals it names: news of one of them is a reason to look again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deals: Vec<DealId>,
+    /// How often it was looked at.
+    pub looks: u32,
 }
 
 /// A body: readable in the file where it is text.
@@ -93,6 +106,12 @@ pub struct Envelope {
     /// modification time decides, which is set to this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<DateTime<Utc>>,
+    /// Why it is held, for one that is or was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Hold>,
+    /// What kind of document a person said it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided: Option<DocumentKind>,
     /// What went wrong, newest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Trouble>,
@@ -120,6 +139,8 @@ impl Envelope {
             received_at,
             attempts: 0,
             not_before: None,
+            held: None,
+            decided: None,
             errors: Vec::new(),
             body: Body::new(body),
         }
@@ -162,9 +183,26 @@ impl Envelope {
         if wait.is_some() { State::New } else { State::Failed }
     }
 
+    /// Where it is put first: one that whoever puts it has looked at is held.
+    pub(super) fn first_state(&self) -> State {
+        if self.held.is_some() { State::Held } else { State::New }
+    }
+
+    /// Notes why it is held, and when it is looked at again: soon at first,
+    /// every six hours at last.
+    pub fn hold(&mut self, now: DateTime<Utc>, why: &str, deals: Vec<DealId>) {
+        let minutes = [1, 5, 30, 120];
+        let (since, looks) = self.held.as_ref().map_or((now, 0), |held| (held.since, held.looks));
+        let wait = minutes.get(looks as usize).copied().unwrap_or(6 * 60);
+        let reason = crate::text::shorten(&crate::text::one_line(why), 1_000);
+        self.held = Some(Hold { since, reason, deals, looks: looks.saturating_add(1) });
+        self.not_before = Some(now + chrono::TimeDelta::minutes(wait));
+    }
+
     /// Makes it due at once, as if it had never been tried.
-    pub(super) fn begin_anew(&mut self, now: DateTime<Utc>) {
+    pub(super) fn begin_anew(&mut self, now: DateTime<Utc>, decided: Option<DocumentKind>) {
         self.attempts = 0;
+        self.decided = decided.or(self.decided);
         self.not_before = Some(now);
     }
 

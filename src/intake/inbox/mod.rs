@@ -3,7 +3,6 @@
 //! JetStream that several machines share; both are an [`Inbox`].
 
 mod address;
-mod backoff;
 mod envelope;
 mod error;
 mod folder;
@@ -13,11 +12,10 @@ mod location;
 mod port;
 
 pub use address::NatsAddress;
-pub use backoff::Backoff;
-pub use envelope::{Body, Content, Envelope, EventName, Trouble};
+pub use envelope::{Body, Content, Envelope, EventName, Hold, Trouble};
 pub use error::InboxError;
 pub use folder::{FolderInbox, Spool};
 #[cfg(feature = "jetstream")]
 pub use jetstream::JetStreamInbox;
 pub use location::{InboxLocation, NatsAccess, open_inbox};
-pub use port::{Claimed, Counts, Inbox, Listed, Put, State};
+pub use port::{Backoff, Claimed, Counts, Inbox, Listed, Put, State};

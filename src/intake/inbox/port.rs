@@ -1,4 +1,4 @@
-//! What an inbox does, wherever it is.
+//! What an inbox does, wherever it is, and when an event is tried again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
-use super::backoff::Backoff;
 use super::envelope::{Envelope, EventName};
 use super::error::InboxError;
+use crate::model::{DealId, DocumentKind};
 
 /// Where an event is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,6 +18,9 @@ pub enum State {
     New,
     /// A process has it in hand.
     Work,
+    /// It is genuine, and what it means is not certain: it waits for a person
+    /// or for new facts, and is looked at again from time to time.
+    Held,
     /// It was given up and waits for a person.
     Failed,
     /// It was worked off, or dropped.
@@ -26,7 +29,7 @@ pub enum State {
 
 impl State {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::New, Self::Work, Self::Failed, Self::Done];
+    pub const ALL: [Self; 5] = [Self::New, Self::Work, Self::Held, Self::Failed, Self::Done];
 
     /// The word for it, which is also the name of its folder.
     #[must_use]
@@ -34,6 +37,7 @@ impl State {
         match self {
             Self::New => "new",
             Self::Work => "work",
+            Self::Held => "held",
             Self::Failed => "failed",
             Self::Done => "done",
         }
@@ -94,6 +98,8 @@ pub struct Counts {
     pub new: usize,
     /// In hand.
     pub work: usize,
+    /// Whose meaning is not certain.
+    pub held: usize,
     /// That wait for a person.
     pub failed: usize,
     /// That are remembered.
@@ -109,6 +115,7 @@ impl Counts {
         match state {
             State::New => self.new,
             State::Work => self.work,
+            State::Held => self.held,
             State::Failed => self.failed,
             State::Done => self.done,
         }
@@ -148,7 +155,7 @@ pub trait Inbox: Send + Sync {
     async fn give_all_back(&self) -> Result<usize, InboxError>;
 
     /// Puts an event in hand where it belongs now, as its envelope says: `New`
-    /// waits until it is due, `Failed` waits for a person, `Done` is remembered.
+    /// waits until it is due, `Held` until its meaning is certain, `Failed` waits for a person, `Done` is remembered.
     /// When this fails the event is worked off again, which makes nothing new.
     async fn settle(&self, claimed: &Claimed, to: State) -> Result<(), InboxError>;
 
@@ -162,8 +169,14 @@ pub trait Inbox: Send + Sync {
     /// The one event with this name or delivery id, or whose begins with it.
     async fn find(&self, id: &str, now: DateTime<Utc>) -> Result<Listed, InboxError>;
 
-    /// Makes an event that failed, or that waits, due at once.
-    async fn retry(&self, name: &EventName, now: DateTime<Utc>) -> Result<(), InboxError>;
+    /// Makes an event that failed, is held, or waits, due at once. A person may
+    /// have said what kind of document it is.
+    async fn retry(
+        &self,
+        name: &EventName,
+        now: DateTime<Utc>,
+        decided: Option<DocumentKind>,
+    ) -> Result<(), InboxError>;
 
     /// Gives an event up for good. It stays known for as long as those that
     /// were worked off, so that the provider's own retry does not bring it back.
@@ -180,6 +193,18 @@ pub trait Inbox: Send + Sync {
     ) -> Result<State, InboxError> {
         let to = claimed.envelope.failed(now, why, Some(backoff));
         self.settle(claimed, to).await.map(|()| to)
+    }
+
+    /// An event whose meaning is not certain.
+    async fn hold(
+        &self,
+        claimed: &mut Claimed,
+        now: DateTime<Utc>,
+        why: &str,
+        deals: Vec<DealId>,
+    ) -> Result<(), InboxError> {
+        claimed.envelope.hold(now, why, deals);
+        self.settle(claimed, State::Held).await
     }
 
     /// An event that needs a person.
@@ -214,5 +239,62 @@ pub(super) fn choose(
         0 => Err(InboxError::Unknown(crate::text::quoted(id))),
         1 => Ok(found.remove(0)),
         count => Err(InboxError::Ambiguous { id: crate::text::quoted(id), count }),
+    }
+}
+
+/// How far apart an event is tried again; as many retries as there are waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backoff {
+    waits: Vec<Duration>,
+}
+
+/// Each wait is made shorter or longer by at most this part of it, so that
+/// events which failed together do not come back together.
+const JITTER: f64 = 0.1;
+
+impl Default for Backoff {
+    /// A minute at first, a day at last: a CRM that is down for a weekend is outlived.
+    fn default() -> Self {
+        const MINUTE: u64 = 60;
+        const HOUR: u64 = 60 * MINUTE;
+        let waits =
+            [MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 24 * HOUR, 24 * HOUR];
+        Self { waits: waits.map(Duration::from_secs).to_vec() }
+    }
+}
+
+impl Backoff {
+    /// A schedule of these waits.
+    #[must_use]
+    pub fn new(waits: Vec<Duration>) -> Self {
+        Self { waits }
+    }
+
+    /// The wait after so many failed attempts (from 1); `None` when no more
+    /// are due. `chance` is a random number from 0 to 1.
+    #[must_use]
+    pub fn wait(&self, attempts: u32, chance: f64) -> Option<Duration> {
+        let wait = *self.waits.get(usize::try_from(attempts).ok()?.checked_sub(1)?)?;
+        Some(wait.mul_f64(1.0 + JITTER * (2.0 * chance.clamp(0.0, 1.0) - 1.0)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_are_spread_and_end() {
+        let backoff = Backoff::default();
+        let waits: Vec<Duration> = (1..).map_while(|attempt| backoff.wait(attempt, 0.5)).collect();
+        assert_eq!(waits.first(), Some(&Duration::from_secs(60)));
+        assert!(waits.windows(2).all(|pair| pair[0] <= pair[1]), "{waits:?}");
+        assert!(
+            waits.iter().sum::<Duration>() > Duration::from_secs(60 * 60 * 60),
+            "a weekend is outlived: {waits:?}"
+        );
+        assert_eq!(backoff.wait(1, 0.0), Some(Duration::from_secs(54)));
+        assert_eq!(backoff.wait(1, 1.0), Some(Duration::from_secs(66)));
+        assert_eq!(backoff.wait(0, 0.5), None);
     }
 }

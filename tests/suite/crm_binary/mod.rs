@@ -2,6 +2,7 @@
 //! connected to it, and what people see.
 
 mod closed_won;
+mod faults;
 mod pages;
 mod secrets;
 mod stories;

@@ -2,13 +2,13 @@
 
 use std::sync::{Arc, Mutex};
 
-use handoff::deliver::{DeliverConfig, DeliveryError, Sink, build};
+use handoff::deliver::{DeliveryError, Sink, build};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::run_once::deliver;
-use super::sample::{handoff, hostile, secrets, sinks, site};
+use super::sample::{deliver_config, handoff, hostile, secrets, sinks, site};
 
 /// What the server does with one mail.
 #[derive(Clone, Copy, PartialEq)]
@@ -178,7 +178,7 @@ async fn hostile_text_makes_no_header_and_no_markup() {
 #[test]
 fn mail_leaves_the_machine_encrypted_or_not_at_all() {
     let site = site(std::path::Path::new("."));
-    let config: DeliverConfig = serde_json::from_value(config(true)).expect("a configuration");
+    let config = deliver_config(&config(true)).expect("a configuration");
     for (url, accepted) in [
         ("smtp://mail.example.com", false),
         ("smtps://user:pw@mail.example.com", true),

@@ -4,6 +4,7 @@ mod config;
 mod email;
 pub(crate) mod fake;
 mod github;
+mod github_follow;
 mod outbox;
 mod plan;
 mod projects;

@@ -9,18 +9,24 @@ use handoff::deliver::{
 
 use super::sample::{handoff, now, time};
 
-const GITHUB: WantedDelivery =
-    WantedDelivery { event: EventKind::TaskOpened, via: "github", again_when_unclear: true };
-const WEBHOOK: WantedDelivery =
-    WantedDelivery { event: EventKind::Notified, via: "slack", again_when_unclear: false };
+const fn wanted(
+    event: EventKind,
+    via: &'static str,
+    again_when_unclear: bool,
+    follows_brief: bool,
+) -> WantedDelivery {
+    WantedDelivery { event, via, again_when_unclear, follows_brief }
+}
+
+const GITHUB: WantedDelivery = wanted(EventKind::TaskOpened, "github", true, false);
+const WEBHOOK: WantedDelivery = wanted(EventKind::Notified, "slack", false, false);
 
 fn timeline() -> Timeline {
     handoff("hubspot-1").timeline
 }
 
 fn failed(wanted: WantedDelivery, at: &str, error: DeliveryError) -> Event {
-    DeliveryResult { event: wanted.event, via: wanted.via, outcome: Err(error), found: false }
-        .to_event(time(at))
+    DeliveryResult::new(wanted.event, wanted.via, Err(error)).to_event(time(at))
 }
 
 fn unavailable() -> DeliveryError {
@@ -49,8 +55,7 @@ fn what_is_recorded_is_done_whatever_failed_before() {
     timeline.events.push(failed(GITHUB, "2026-11-20T15:03:00Z", unavailable()));
     let mark =
         Mark { reference: "https://github.example/1".to_owned(), at: Some(now()), remark: None };
-    let result =
-        DeliveryResult { event: GITHUB.event, via: GITHUB.via, outcome: Ok(mark), found: true };
+    let result = DeliveryResult::new(GITHUB.event, GITHUB.via, Ok(mark));
     timeline.events.push(result.to_event(now()));
     let reference = Some("https://github.example/1".to_owned());
     assert_eq!(
@@ -160,4 +165,51 @@ fn a_failure_in_the_timeline_survives_its_file() {
         states(&[GITHUB], &read, &circumstances),
         states(&[GITHUB], &timeline, &circumstances)
     );
+}
+
+#[test]
+fn what_changed_is_told_once_by_whoever_told_of_it_before() {
+    let (slack, email) = (
+        wanted(EventKind::CsmTold, "slack", true, false),
+        wanted(EventKind::CsmTold, "email", true, false),
+    );
+    let mut timeline = timeline();
+    let told = |kind: EventKind, via: &str| Event::new(now(), kind, via);
+    timeline.events.push(told(EventKind::Notified, "slack"));
+    let circumstances = Circumstances::at(now());
+    assert_eq!(states(&[slack, email], &timeline, &circumstances), [], "nothing has changed");
+    for change in [EventKind::Corrected, EventKind::Amended, EventKind::Assigned] {
+        timeline.events.push(told(change, "cli"));
+        // The mail was never sent: it will say how things are then.
+        assert_eq!(
+            states(&[slack, email], &timeline, &circumstances),
+            [State::Due { failures: 0 }],
+            "{change}"
+        );
+        timeline.events.push(told(EventKind::CsmTold, "slack"));
+        let states = states(&[slack, email], &timeline, &circumstances);
+        assert!(matches!(states[..], [State::Done { .. }]), "{change}: {states:?}");
+    }
+}
+
+#[test]
+fn a_task_follows_every_version_of_the_brief() {
+    let follow = wanted(EventKind::CsmTold, "github", true, true);
+    let mut timeline = timeline();
+    let at = |blob: &str| Circumstances {
+        brief_blob: Some(blob.to_owned()),
+        ..Circumstances::at(now())
+    };
+    assert_eq!(states(&[follow], &timeline, &at("b")), [], "there is no task yet");
+    let made_of = |kind, blob: &str| {
+        let mut event = Event::new(now(), kind, "github");
+        event.brief = Some(blob.to_owned());
+        event
+    };
+    timeline.events.push(made_of(EventKind::TaskOpened, "a"));
+    assert_eq!(states(&[follow], &timeline, &at("a")), []);
+    assert_eq!(states(&[follow], &timeline, &at("b")), [State::Due { failures: 0 }]);
+    timeline.events.push(made_of(EventKind::CsmTold, "b"));
+    assert_eq!(states(&[follow], &timeline, &at("b")), []);
+    assert_eq!(states(&[follow], &timeline, &at("c")), [State::Due { failures: 0 }]);
 }

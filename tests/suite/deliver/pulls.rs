@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use handoff::deliver::{DeliverConfig, DeliveryError, Messages, Sink, build, draft_pull_request};
+use handoff::deliver::{DeliveryError, Messages, Sink, build};
 use serde_json::{Value, json};
 
 use super::fake::{Asked, Fake, Reply};
 use super::run_once::deliver;
-use super::sample::{handoff, hostile, secrets, site};
+use super::sample::{deliver_config, handoff, hostile, secrets, site};
 
 const PULLS: &str = "/repos/acme/handoffs/pulls";
 
@@ -107,14 +107,13 @@ async fn setup(github: Github) -> Setup {
     let state = github.clone();
     let fake = Fake::serve(move |asked| state.lock().expect("not poisoned").answer(asked)).await;
     let folder = tempfile::tempdir().expect("a folder");
-    let config: DeliverConfig = serde_json::from_value(json!({"github": {
+    let config = deliver_config(&json!({"github": {
         "repository": "acme/handoffs", "as": "pull_request", "base_url": fake.url, "seconds_between_writes": 0
-    }}))
-    .expect("a configuration");
+    }})).expect("a configuration");
     let (secrets, site) = (secrets(&[("GITHUB_TOKEN", "t")]), site(folder.path()));
     let sinks = build(&config, &secrets, &site).expect("sinks");
-    let settings = config.github.expect("there");
-    let draft = draft_pull_request(&settings, &secrets, Messages::new(site)).expect("a sink");
+    let draft = config.draft_request(&secrets, &Messages::new(site)).expect("a sink");
+    let draft = draft.expect("GitHub opens drafts");
     Setup { github, fake, sinks, draft, _folder: folder }
 }
 

@@ -7,6 +7,7 @@ use chrono::{DateTime, Days, Utc};
 use handoff::brief::{Event, EventKind, Timeline};
 use handoff::deliver::{DeliverConfig, Handoff, Missing, Sink, SinkContext, Templates, build};
 use handoff::model::{Key, Secrets};
+use handoff::settings::Problem;
 use serde_json::{Value, json};
 
 /// All that customer text could try, for one field.
@@ -55,6 +56,8 @@ pub(crate) fn handoff(key: &str) -> Handoff {
             example: Some("Median days to productive".to_owned()),
         }],
         changes: Vec::new(),
+        told: None,
+        brief_blob: None,
         url: Some("https://github.example/acme/handoffs/tree/main/briefs/2026/11/acme".to_owned()),
         commit: "0123456789abcdef0123456789abcdef01234567".to_owned(),
     }
@@ -90,8 +93,14 @@ pub(crate) fn secrets(values: &[(&str, &str)]) -> Secrets {
     Secrets::new(values.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())))
 }
 
+/// A `deliver:` section; JSON is YAML.
+pub(crate) fn deliver_config(section: &Value) -> Result<DeliverConfig, Vec<Problem>> {
+    let node = handoff::yaml::read(section.to_string().as_bytes()).expect("YAML");
+    DeliverConfig::read(&node)
+}
+
 /// The sinks of a `deliver:` section.
 pub(crate) fn sinks(config: Value, secrets: &Secrets, folder: &Path) -> Vec<Box<dyn Sink>> {
-    let config: DeliverConfig = serde_json::from_value(config).expect("a configuration");
+    let config = deliver_config(&config).expect("a configuration");
     build(&config, secrets, &site(folder)).expect("sinks can be built")
 }

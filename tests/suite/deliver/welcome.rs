@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
-use handoff::deliver::{DeliverConfig, DeliveryError, Sink, build};
+use handoff::deliver::{DeliveryError, Sink, build};
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 
 use super::fake::{Asked, Fake, Reply};
 use super::run_once::deliver;
-use super::sample::{handoff, hostile, secrets, sinks, site};
+use super::sample::{deliver_config, handoff, hostile, secrets, sinks, site};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -91,8 +91,7 @@ async fn private_addresses_are_refused_unless_allowed_and_secrets_are_not_told()
     for url in
         ["http://hooks.example.com/", "https://user:pw@hooks.example.com/", "ftp://x.example/"]
     {
-        let config: DeliverConfig =
-            serde_json::from_value(json!({"welcome": {"url": url}})).expect("a configuration");
+        let config = deliver_config(&json!({"welcome": {"url": url}})).expect("a configuration");
         assert!(build(&config, &secrets, &site(folder.path())).is_err(), "{url}");
     }
     let closed = at("http://127.0.0.1:1/hooks?token=verysecret", folder.path());

@@ -4,8 +4,10 @@
 use std::fs;
 use std::path::Path;
 
-use handoff::esign::{EsignConfig, Providers};
+use handoff::esign::PROVIDERS;
 use handoff::model::SignatureEvent;
+
+use super::samples::{providers, with};
 
 fn page() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/esign.md");
@@ -23,7 +25,7 @@ fn blocks(page: &str, language: &str) -> Vec<String> {
 #[test]
 fn every_provider_and_secret_is_described() {
     let page = page();
-    for provider in Providers::default().iter() {
+    for provider in providers().iter() {
         assert!(page.contains(&format!("\n## {}", provider.title().trim_end_matches(" Connect"))));
         assert!(page.contains(&format!("`{}`", provider.name())), "{}", provider.name());
         for secret in provider.secret_names().iter().chain(provider.api_secret_names()) {
@@ -34,24 +36,37 @@ fn every_provider_and_secret_is_described() {
 
 #[test]
 fn every_configuration_example_is_accepted() {
-    #[derive(serde::Deserialize)]
-    struct Example {
-        esign: EsignConfig,
-    }
     let examples = blocks(&page(), "yaml");
-    assert_eq!(examples.len(), 6, "an example for deals and one for each provider");
+    assert!(examples.len() >= 8, "examples for deals, each provider and senders");
     for example in examples {
         let node = handoff::yaml::read(example.as_bytes()).expect("yaml");
-        let read: Example =
-            handoff::yaml::from_node(&node).unwrap_or_else(|error| panic!("{error}\n{example}"));
-        assert_eq!(Providers::new(&read.esign).configured().count(), 1, "{example}");
+        let section = node.get("esign").unwrap_or_else(|| panic!("no esign: {example}"));
+        let written = handoff::yaml::write(&section.to_json());
+        assert!(with(&written).configured().count() >= 1, "{example}");
+    }
+}
+
+#[test]
+fn every_row_has_its_section_and_every_shipped_sender_its_line() {
+    let page = page();
+    for row in PROVIDERS {
+        assert!(page.contains(&format!("\n## {}", row.title)), "{}", row.title);
+        for secret in row.secrets {
+            assert!(page.contains(&format!("`{secret}`")), "{secret} is not described");
+        }
+    }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/senders");
+    for entry in fs::read_dir(folder).expect("the senders") {
+        let file = entry.expect("an entry").file_name().to_string_lossy().into_owned();
+        let name = file.trim_end_matches(".yaml");
+        assert!(page.contains(&format!("`{name}`")), "{name} is not described");
     }
 }
 
 #[test]
 fn the_payload_example_is_a_completion_with_its_deal() {
     let page = page();
-    let providers = Providers::default();
+    let providers = providers();
     for example in blocks(&page, "json") {
         let (provider, events) = providers.parse(None, example.as_bytes()).expect("it is read");
         assert_eq!(provider.name(), "standard-webhooks");

@@ -1,16 +1,13 @@
 //! The providers' APIs, answered by a server in this process.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use handoff::esign::{
-    Authenticity, DeliveryId, EsignConfig, FetchError, Fetcher, Providers, Received, Verified,
-    confirm,
-};
+use handoff::esign::{Authenticity, DeliveryId, FetchError, Fetcher, Providers, Verified, confirm};
 use handoff::model::{DocumentId, Secrets, Signature, SignatureEvent};
 use serde_json::{Value, json};
 use wiremock::matchers::{header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use super::samples::{Sample, file, json_file, now, sample};
+use super::samples::{Sample, file, json_file, now, providers, sample};
 
 /// A key for every API; none of them may appear in any message.
 fn secrets() -> Secrets {
@@ -24,18 +21,16 @@ fn secrets() -> Secrets {
 }
 
 /// All providers with their API at this server.
-fn providers(server: &MockServer) -> Providers {
+fn providers_at(server: &MockServer) -> Providers {
     let settings = format!(
         "pandadoc: {{base_url: '{0}'}}\ndocusign: {{base_url: '{0}', account_id: acc-1}}\ndropbox_sign: {{base_url: '{0}/v3'}}\nadobe_sign: {{base_url: '{0}'}}\n",
         server.uri()
     );
-    let node = handoff::yaml::read(settings.as_bytes()).expect("yaml");
-    let config: EsignConfig = handoff::yaml::from_node(&node).expect("settings");
-    Providers::new(&config)
+    super::samples::with(&settings)
 }
 
 pub(super) fn fetcher(server: &MockServer, name: &str) -> Box<dyn Fetcher> {
-    let providers = providers(server);
+    let providers = providers_at(server);
     let provider = providers.by_name(name).expect("a provider");
     provider.fetcher(&secrets()).expect("its secret is set").expect("it has an API")
 }
@@ -106,7 +101,12 @@ async fn a_signed_webhook_stands_when_the_api_does_not_answer() {
     assert!(!told.contains("key-of-tests"), "{told}");
     // Without any API as well; and one that has everything asks nothing.
     completed(&confirm(lean(), None).await.expect("it stands").events);
-    let full = sample("pandadoc-completed-full").verified();
+    let full = String::from_utf8(sample("pandadoc-completed-full").body).expect("text");
+    let full = full.replacen("\"id\":", "\"folder_uuid\":\"f-1\",\"id\":", 1);
+    let providers = providers();
+    let (provider, events) = providers.parse(None, full.as_bytes()).expect("it is read");
+    let id = DeliveryId::of(&[full.as_bytes()]);
+    let full = Verified::vouched(provider, id, events, Authenticity::Body);
     let confirmed = confirm(full, Some(api.as_ref())).await.expect("it stands");
     assert!(confirmed.not_enriched.is_empty());
 }
@@ -161,7 +161,7 @@ async fn a_hint_without_confirmation_is_not_acted_upon() {
 
 #[tokio::test]
 async fn a_file_that_somebody_vouches_for_needs_no_api() {
-    let providers = Providers::default();
+    let providers = providers();
     let (provider, events) = providers.parse(None, &dropbox().body).expect("it is read");
     let id = DeliveryId::of(&[&dropbox().body]);
     let vouched = Verified::vouched(provider, id, events, Authenticity::Body);
@@ -277,7 +277,7 @@ async fn docusign_envelopes_fill_a_message_without_data() {
     let summary = json_file("docusign-completed-full.body.json")["data"]["envelopeSummary"].clone();
     Mock::given(method("GET"))
         .and(path("/restapi/v2.1/accounts/acc-1/envelopes/a70a5ef2-0000-4000-8000-b84134dce420"))
-        .and(query_param("include", "custom_fields,recipients,documents,tabs"))
+        .and(query_param("include", "custom_fields,recipients,documents,folders,powerform,tabs"))
         .and(header("authorization", "Bearer key-of-tests"))
         .respond_with(ResponseTemplate::new(200).set_body_json(summary))
         .mount(&server)
@@ -424,21 +424,69 @@ async fn limits_are_waited_for() {
     assert!(matches!(event, SignatureEvent::Completed(_)));
 }
 
-#[test]
-fn what_an_api_needs_is_named() {
-    let none = Secrets::default();
-    for provider in Providers::default().iter() {
-        let told = match provider.fetcher(&none) {
-            Err(error) => error.to_string(),
-            Ok(api) => {
-                assert!(api.is_none(), "{}", provider.name());
-                assert!(provider.api_secret_names().is_empty());
-                continue;
-            }
-        };
-        let named = provider.api_secret_names().iter().any(|name| told.contains(name));
-        assert!(named || told.contains("base_url"), "{}: {told}", provider.name());
-    }
-    let handshake = sample("dropboxsign-callback-test").send();
-    assert!(matches!(handshake, Ok(Received::Handshake)));
+#[tokio::test]
+async fn what_notifications_lack_of_templates_and_folders_comes_from_the_api() {
+    let server = MockServer::start().await;
+    // PandaDoc: the folder's name, by its id.
+    let mut details = json_file("pandadoc-details.response.json");
+    details["folder_uuid"] = "folder-2".into();
+    let pandadoc = "/public/v1/documents/f9CbJKS4ZAs6nU629cuowb/details";
+    answer(&server, pandadoc, &details).await;
+    let folders = json!({"results": [{"uuid": "folder-1", "name": "NDAs"}, {"uuid": "folder-2", "name": "Orders"}]});
+    answer(&server, "/public/v1/documents/folders", &folders).await;
+    let api = fetcher(&server, "pandadoc");
+    let verified = sample("pandadoc-completed-full").verified();
+    let confirmed = confirm(verified, Some(api.as_ref())).await.expect("confirmed");
+    let signature = completed(&confirmed.events);
+    assert_eq!(signature.folder.as_deref(), Some("Orders"));
+    assert_eq!(signature.template.as_deref(), Some("Order Form v7"));
+    // DocuSign: the templates' names, and the PowerForm's where there is none.
+    let envelope = "/restapi/v2.1/accounts/acc-1/envelopes/a70a5ef2-0000-4000-8000-b84134dce420";
+    let mut summary =
+        json_file("docusign-completed-full.body.json")["data"]["envelopeSummary"].clone();
+    summary["powerForm"] = json!({"name": "Order PowerForm", "powerFormId": "pf-1"});
+    answer(&server, envelope, &summary).await;
+    let api = fetcher(&server, "docusign");
+    let verified = sample("docusign-completed-minimal").verified();
+    let confirmed = confirm(verified, Some(api.as_ref())).await.expect("confirmed");
+    assert_eq!(completed(&confirmed.events).template.as_deref(), Some("Order PowerForm"));
+    let templates = json!({"templates": [{"templateId": "t-1", "name": "Order form"}]});
+    answer(&server, &format!("{envelope}/templates"), &templates).await;
+    let verified = sample("docusign-completed-full").verified();
+    let confirmed = confirm(verified, Some(api.as_ref())).await.expect("confirmed");
+    let signature = completed(&confirmed.events);
+    assert_eq!(signature.template.as_deref(), Some("Order form"));
+    assert_eq!(signature.template_id.as_deref(), Some("t-1"));
+    // Dropbox Sign: the template's title.
+    let mut request = json_file("dropboxsign-all-signed.json")["signature_request"].clone();
+    request["template_ids"] = json!(["tpl-1"]);
+    answer(&server, REQUEST, &json!({"signature_request": request})).await;
+    answer(&server, "/v3/template/tpl-1", &json!({"template": {"title": "Order form"}})).await;
+    let api = fetcher(&server, "dropbox-sign");
+    let confirmed = confirm(dropbox().verified(), Some(api.as_ref())).await.expect("confirmed");
+    let signature = completed(&confirmed.events);
+    assert_eq!(signature.template.as_deref(), Some("Order form"));
+    assert_eq!(signature.template_id.as_deref(), Some("tpl-1"));
+    assert!(signature.sender.as_ref().and_then(|by| by.email.as_deref()).is_some());
+}
+
+#[tokio::test]
+async fn adobe_tells_workflow_and_library_document() {
+    let server = MockServer::start().await;
+    let root = format!("/api/rest/v6/agreements/{AGREEMENT}");
+    let mut info = json_file("adobe-completed-full.body.json")["agreement"].clone();
+    info["workflowId"] = "wf/1".into();
+    info["fileInfos"] = json!([{"label": "x"}, {"libraryDocumentId": "lib-1"}]);
+    let members = info["participantSetsInfo"].clone();
+    answer(&server, &root, &info).await;
+    answer(&server, &format!("{root}/members"), &members).await;
+    answer(&server, &format!("{root}/events"), &json!({"events": []})).await;
+    answer(&server, "/api/rest/v6/libraryDocuments/lib-1", &json!({"name": "Order form"})).await;
+    let api = fetcher(&server, "adobe-sign");
+    let event = api.document(&DocumentId::new(AGREEMENT)).await.expect("told");
+    let SignatureEvent::Completed(signature) = &event else { panic!("{event:?}") };
+    assert_eq!(signature.template.as_deref(), Some("Order form"));
+    assert_eq!(signature.template_id.as_deref(), Some("lib-1"));
+    // The workflow's name could not be read; its id is still something to go by.
+    assert_eq!(signature.folder.as_deref(), Some("wf/1"));
 }

@@ -7,5 +7,6 @@ mod parse;
 mod receive;
 mod refuse;
 mod samples;
+mod senders;
 mod specification;
 mod vectors;

@@ -4,13 +4,7 @@ use handoff::esign::{EsignConfig, ParseError, Providers, Route};
 use handoff::model::{Signature, SignatureEvent};
 use serde_json::{Value, json};
 
-use super::samples::{all, file, json_file};
-
-fn with(settings: &str) -> Providers {
-    let node = handoff::yaml::read(settings.as_bytes()).expect("yaml");
-    let config: EsignConfig = handoff::yaml::from_node(&node).expect("settings");
-    Providers::new(&config)
-}
+use super::samples::{all, file, json_file, providers, with};
 
 fn read(providers: &Providers, provider: &str, body: &Value) -> Vec<SignatureEvent> {
     let body = body.to_string();
@@ -22,7 +16,7 @@ fn read(providers: &Providers, provider: &str, body: &Value) -> Vec<SignatureEve
 
 fn pandadoc(data: &Value) -> SignatureEvent {
     let body = json!([{"event": "document_state_changed", "data": data}]);
-    read(&Providers::default(), "pandadoc", &body).remove(0)
+    read(&providers(), "pandadoc", &body).remove(0)
 }
 
 fn completed(event: SignatureEvent) -> Signature {
@@ -33,7 +27,7 @@ fn completed(event: SignatureEvent) -> Signature {
 }
 
 fn error(name: Option<&str>, body: &[u8]) -> String {
-    match Providers::default().parse(name, body) {
+    match providers().parse(name, body) {
         Ok((provider, events)) => panic!("read as {}: {events:?}", provider.name()),
         Err(error) => error.to_string(),
     }
@@ -41,7 +35,7 @@ fn error(name: Option<&str>, body: &[u8]) -> String {
 
 #[test]
 fn every_sample_is_recognised_as_its_own_provider_s_and_no_other_s() {
-    let providers = Providers::default();
+    let providers = providers();
     for sample in all().into_iter().filter(|sample| !sample.body.is_empty()) {
         let expected = sample.provider(&providers).name();
         let knows: Vec<&str> = providers
@@ -81,14 +75,14 @@ fn damage_is_named_with_its_place() {
     assert!(unknown.contains("pandadoc, docusign, dropbox-sign, adobe-sign, standard-webhooks"));
     let nobody = error(Some("pandadocs"), b"{}");
     assert!(nobody.contains("there is no e-sign provider \"pandadocs\""), "{nobody}");
-    let providers = Providers::default();
+    let providers = providers();
     let (found, _) = providers
         .parse(Some("generic"), &file("standardwebhooks-contract-signed.body.json"))
         .expect("the alias");
     assert_eq!(found.name(), "standard-webhooks");
     // A byte order mark is no damage.
     let marked = [b"\xEF\xBB\xBF".as_slice(), &whole].concat();
-    assert!(Providers::default().parse(None, &marked).is_ok());
+    assert!(providers.parse(None, &marked).is_ok());
 }
 
 #[test]
@@ -122,7 +116,7 @@ fn one_bad_notification_does_not_hold_back_its_batch() {
         {"event": "document_state_changed", "data": {"id": "b", "status": "document.completed"}},
         {"event": "something_new", "data": {"id": "b"}},
     ]);
-    let events = read(&Providers::default(), "pandadoc", &body);
+    let events = read(&providers(), "pandadoc", &body);
     assert!(matches!(&events[0], SignatureEvent::Completed(s) if s.document_id.as_str() == "b"));
     assert_eq!(events[1], SignatureEvent::Ignored { what: "something_new".to_owned() });
 }
@@ -197,7 +191,7 @@ fn amounts_are_decimals_and_odd_ones_are_remarked() {
 fn settings_decide_what_counts() {
     let paid = json!([{"event": "document_state_changed", "data": {"id": "a", "status": "document.paid"}}]);
     let sent = json!([{"event": "document_state_changed", "data": {"id": "a", "status": "document.sent"}}]);
-    let defaults = Providers::default();
+    let defaults = providers();
     for body in [&paid, &sent] {
         let events = read(&defaults, "pandadoc", body);
         assert!(matches!(events[0], SignatureEvent::Ignored { .. }), "{events:?}");
@@ -211,7 +205,7 @@ fn settings_decide_what_counts() {
 
 #[test]
 fn an_end_without_signatures_is_told_apart() {
-    let defaults = Providers::default();
+    let defaults = providers();
     let cases = [
         (
             "pandadoc",
@@ -251,14 +245,183 @@ fn an_end_without_signatures_is_told_apart() {
 }
 
 #[test]
-fn test_requests_have_no_legal_value_and_are_ignored_unless_wanted() {
-    let mut body = json_file("dropboxsign-all-signed.json");
-    body["signature_request"]["test_mode"] = true.into();
-    let events = read(&Providers::default(), "dropbox-sign", &body);
-    assert!(matches!(&events[0], SignatureEvent::Ignored { what } if what.contains("test mode")));
-    let wanted = with("{dropbox-sign: {accept_test_mode: true}}");
-    let signature = completed(read(&wanted, "dropbox-sign", &body).remove(0));
-    assert!(signature.remarks[0].contains("no legal value"));
+fn tests_and_sandboxes_are_told_as_such_by_every_provider() {
+    let dropbox = |flag: Value| {
+        let mut body = json_file("dropboxsign-all-signed.json");
+        body["signature_request"]["test_mode"] = flag;
+        completed(read(&providers(), "dropbox-sign", &body).remove(0))
+    };
+    for flag in [json!(true), json!(1), json!("1"), json!("true")] {
+        let signature = dropbox(flag.clone());
+        assert!(signature.test, "{flag}");
+        assert!(signature.remarks[0].contains("no legal value"));
+    }
+    for flag in [json!(false), json!(0), json!(null), json!("0")] {
+        assert!(!dropbox(flag.clone()).test, "{flag}");
+    }
+    let named = |name: &str| {
+        completed(pandadoc(&json!({"id": "a", "status": "document.completed", "name": name}))).test
+    };
+    assert!(named("[DEV] Order") && !named("Order [DEV]"));
+    let docusign = json_file("docusign-completed-full.body.json");
+    let live = completed(read(&providers(), "docusign", &docusign).remove(0));
+    assert!(!live.test && live.url.expect("a link").starts_with("https://app.docusign.com/"));
+    let demo = with("{docusign: {base_url: 'https://demo.docusign.net', account_id: a}}");
+    let demo = completed(read(&demo, "docusign", &docusign).remove(0));
+    assert!(demo.test && demo.url.is_none() && demo.remarks[0].contains("demo"));
+    let mut told = docusign.clone();
+    told["data"]["envelopeSummary"]["envelopeUri"] = "https://demo.docusign.net/restapi/x".into();
+    assert!(completed(read(&providers(), "docusign", &told).remove(0)).test);
+    let adobe = json_file("adobe-completed-full.body.json");
+    assert!(!completed(read(&providers(), "adobe-sign", &adobe).remove(0)).test);
+    let sandbox = with("{adobe_sign: {base_url: 'https://api.na1.adobesignsandbox.com'}}");
+    assert!(completed(read(&sandbox, "adobe-sign", &adobe).remove(0)).test);
+    for extra in
+        [json!({"livemode": false}), json!({"environment": "sandbox"}), json!({"test": true})]
+    {
+        let mut data = json!({"id": "a"});
+        data.as_object_mut().expect("an object").extend(extra.as_object().expect("one").clone());
+        let body = json!({"type": "contract.signed", "data": data});
+        assert!(
+            completed(read(&providers(), "standard-webhooks", &body).remove(0)).test,
+            "{extra}"
+        );
+    }
+}
+
+#[test]
+fn names_lose_what_a_mail_s_subject_has_before_them_in_any_language() {
+    let named = |subject: &str| {
+        let body = json!({"event": "envelope-completed", "data": {"envelopeId": "a", "envelopeSummary": {
+            "emailSubject": subject, "envelopeDocuments": [{"documentId": "1", "name": "Order.pdf"}]}}});
+        completed(read(&providers(), "docusign", &body).remove(0)).document_name.expect("a name")
+    };
+    for (subject, name) in [
+        ("Complete with Docusign: CE TEMPLATE 01.pdf", "CE TEMPLATE 01.pdf"),
+        ("Please DocuSign: Order form: Acme", "Order form: Acme"),
+        ("Mit DocuSign abschließen: Rahmenvertrag", "Rahmenvertrag"),
+        ("Complétez avec Docusign : Bon de commande", "Bon de commande"),
+        ("Docusignで完了：注文書", "注文書"),
+        ("Complete with Docusign:", "Order.pdf"),
+        ("Order form: Acme", "Order form: Acme"),
+        ("Acme", "Acme"),
+    ] {
+        assert_eq!(named(subject), name, "{subject}");
+    }
+}
+
+#[test]
+fn the_customer_is_a_company_that_the_provider_knows_and_never_a_subject() {
+    let adobe = json_file("adobe-completed-full.body.json");
+    let signature = completed(read(&providers(), "adobe-sign", &adobe).remove(0));
+    assert_eq!(signature.customer.as_deref(), Some("Brightwater Logistics Ltd"));
+    assert_eq!(
+        signature.sender.expect("who sent it").email.as_deref(),
+        Some("marcus.oyelaran@acme-cloud.example")
+    );
+    let tokens = json_file("pandadoc-completed-full.body.json");
+    let signature = completed(read(&providers(), "pandadoc", &tokens).remove(0));
+    assert_eq!(signature.customer.as_deref(), Some("Brightwater Logistics Ltd"));
+    assert_eq!(signature.template.as_deref(), Some("Order Form v7"));
+    assert_eq!(signature.template_id.as_deref(), Some("gZRVmyHiQV5riXSCMKsku2"));
+    assert_eq!(signature.tags, ["order-form"]);
+    let tabs = |companies: &[(&str, &str)]| {
+        let signers: Vec<Value> = companies
+            .iter()
+            .map(|(email, company)| json!({"email": email, "tabs": {"companyTabs": [{"tabLabel": "c", "value": company}]}}))
+            .collect();
+        let body = json!({"event": "envelope-completed", "data": {"envelopeId": "a", "envelopeSummary": {
+            "emailSubject": "Complete with Docusign: x.pdf", "sender": {"userName": "Rae", "email": "rae@ours.example"},
+            "recipients": {"signers": signers}}}});
+        completed(read(&providers(), "docusign", &body).remove(0)).customer
+    };
+    assert_eq!(
+        tabs(&[("pat@acme.example", "Acme"), ("rae@ours.example", "Ours")]).as_deref(),
+        Some("Acme")
+    );
+    assert_eq!(
+        tabs(&[("pat@acme.example", "Acme"), ("bo@else.example", "Else")]),
+        None,
+        "two are no answer"
+    );
+    assert_eq!(tabs(&[("rae@ours.example", "Ours")]), None);
+    assert_eq!(tabs(&[]), None);
+}
+
+/// The deals a PandaDoc document names, and its remarks.
+fn named_deals(document: Value) -> (Vec<String>, Vec<String>) {
+    let mut whole = json!({"id": "a", "status": "document.completed"});
+    whole.as_object_mut().expect("an object").extend(document.as_object().expect("one").clone());
+    let signature = completed(pandadoc(&whole));
+    let refs = signature
+        .deal_refs
+        .iter()
+        .map(|r| format!("{}:{}", r.crm.as_ref().map_or("?", |crm| crm.as_str()), r.id))
+        .collect();
+    (refs, signature.remarks)
+}
+
+#[test]
+fn every_deal_that_a_document_names_is_found() {
+    let link = |id: &str| json!({"provider": "hubspot", "entity_type": "deal", "entity_id": id});
+    let (refs, remarks) = named_deals(json!({"linked_objects": [link("101"), link("102")]}));
+    assert_eq!(
+        (refs, remarks.len()),
+        (vec!["hubspot:101".to_owned(), "hubspot:102".to_owned()], 0)
+    );
+    let parent = json!({"provider": "hubspot", "entity_type": "company", "entity_id": "9", "children": [link("103")]});
+    assert_eq!(named_deals(json!({"linked_objects": [parent]})).0, ["hubspot:103"]);
+    let plural = json!({"provider": "hubspot", "entity_type": "Deals", "entity_id": "104"});
+    assert_eq!(named_deals(json!({"linked_objects": [plural]})).0, ["hubspot:104"]);
+    for (metadata, expected) in [
+        (json!({"Deals": [1, "2"], "crm": "hubspot"}), vec!["hubspot:1", "hubspot:2"]),
+        (json!({"Deals": "Acme-New"}), vec![]),
+        (json!({"Deal Record ID": "77"}), vec!["?:77"]),
+        (json!({"HubSpot Record ID": "78"}), vec!["hubspot:78"]),
+        (json!({"OpportunityId": "0065g00000XyZ12"}), vec!["salesforce:0065g00000XyZ12"]),
+        (json!({"deal_id": "5; 6"}), vec!["?:5", "?:6"]),
+        (json!({"deal_id": "1,234"}), vec![]),
+        (
+            json!({"hubspot_deal_id": "https://app.hubspot.com/contacts/1/record/0-3/99?x=1"}),
+            vec!["hubspot:99"],
+        ),
+        (
+            json!({"notes": "see https://app-eu1.hubspot.com/contacts/1/deal/98/."}),
+            vec!["hubspot:98"],
+        ),
+        (
+            json!({"link": "https://acme.lightning.force.com/lightning/r/Opportunity/0065g00000XyZ12AAF/view"}),
+            vec!["salesforce:0065g00000XyZ12AAF"],
+        ),
+        (json!({"link": "https://acme.pipedrive.com/deal/42"}), vec!["pipedrive:42"]),
+        (json!({"link": "https://evil.example/deal/42", "deal_id": "https://x.example/7"}), vec![]),
+    ] {
+        assert_eq!(named_deals(json!({"metadata": metadata})).0, expected, "{metadata}");
+    }
+}
+
+#[test]
+fn a_reference_that_disagrees_with_another_is_said_with_both() {
+    let link = json!([{"provider": "hubspot", "entity_type": "deal", "entity_id": "101"}]);
+    let (refs, remarks) =
+        named_deals(json!({"linked_objects": link, "metadata": {"hubspot.deal_id": "208"}}));
+    assert_eq!(refs, ["hubspot:101", "hubspot:208"]);
+    let [remark] = &remarks[..] else { panic!("{remarks:?}") };
+    assert!(remark.contains("hubspot deal 101") && remark.contains("hubspot deal 208"), "{remark}");
+    assert!(remark.contains("hubspot.deal_id"), "{remark}");
+    let (refs, remarks) =
+        named_deals(json!({"linked_objects": link, "metadata": {"hubspot.deal_id": "101"}}));
+    assert_eq!((refs.len(), remarks.len()), (1, 0), "{remarks:?}");
+}
+
+#[test]
+fn half_a_surrogate_pair_is_read_and_other_damage_is_not() {
+    let body = r#"[{"event": "document_state_changed", "data": {"id": "a", "status": "document.completed", "name": "Order \ud83d form \ude00 \ud83d\ude00 \\ud83d"}}]"#;
+    let providers = providers();
+    let (_, mut events) = providers.parse(Some("pandadoc"), body.as_bytes()).expect("read");
+    let name = completed(events.remove(0)).document_name.expect("a name");
+    assert_eq!(name, "Order \u{fffd} form \u{fffd} \u{1f600} \\ud83d");
+    assert!(error(None, br#"{"a": "\ud83x"}"#).contains("not JSON"));
 }
 
 #[test]
@@ -286,7 +449,7 @@ fn docusign_choices_are_read_and_private_tabs_are_not() {
             "textTabs": [{"tabLabel": "accessCode", "value": "4711"}, {"tabLabel": "Goal", "value": "faster"}],
         }}]},
     }}});
-    let signature = completed(read(&Providers::default(), "docusign", &body).remove(0));
+    let signature = completed(read(&providers(), "docusign", &body).remove(0));
     let expected = json!({"Region": "EMEA", "Goal": "faster", "SSO": true, "Plan": "L"});
     assert_eq!(Value::Object(signature.metadata), expected);
     let without = with("{docusign: {tabs: false}}");
@@ -302,14 +465,14 @@ fn an_unknown_setting_is_refused_with_its_place() {
         "docusign: {base_url: 'http://x.example'}\n",
     ] {
         let node = handoff::yaml::read(text.as_bytes()).expect("yaml");
-        let error = handoff::yaml::from_node::<EsignConfig>(&node).expect_err(text);
-        assert_eq!(error.line, 1, "{error}");
+        let found = EsignConfig::read(&node).expect_err(text);
+        assert_eq!(found[0].line, 1, "{found:?}");
     }
 }
 
 #[test]
 fn parse_errors_are_told_apart() {
-    let providers = Providers::default();
+    let providers = providers();
     let wrong = providers.parse(Some("docusign"), &file("pandadoc-batch.body.json"));
     assert!(matches!(
         wrong.map(|(provider, _)| provider.name()),

@@ -1,10 +1,10 @@
 //! Every sample as it is: accepted, read rightly, and answered as documented.
 
-use handoff::esign::{Authenticity, Providers, Received};
+use handoff::esign::{Authenticity, Received};
 use handoff::model::{Signature, SignatureEvent};
 use serde_json::Value;
 
-use super::samples::{all, json_file, sample};
+use super::samples::{all, json_file, providers, sample};
 
 /// What a sample holds: its events in a word each.
 fn kinds(events: &[SignatureEvent]) -> Vec<String> {
@@ -43,7 +43,7 @@ fn every_sample_is_accepted_for_what_it_is() {
 
 #[test]
 fn every_sample_gets_the_answer_its_provider_wants() {
-    let providers = Providers::default();
+    let providers = providers();
     for sample in all() {
         let answer = sample.provider(&providers).accepted(&sample.request());
         assert!((200..300).contains(&answer.status), "{}: {answer:?}", sample.name);

@@ -2,10 +2,10 @@
 //! answer that the provider understands and that is never 410.
 
 use chrono::TimeDelta;
-use handoff::esign::{BODY_LIMIT, Providers, Received, Rejection};
+use handoff::esign::{BODY_LIMIT, Received, Rejection};
 use http::Method;
 
-use super::samples::{Sample, all, now, sample};
+use super::samples::{Sample, all, now, providers, sample};
 
 /// Sends it and gives the reason and status of the refusal.
 fn refused(sample: &Sample, how: &str) -> (&'static str, u16) {
@@ -16,7 +16,7 @@ fn refused(sample: &Sample, how: &str) -> (&'static str, u16) {
 }
 
 fn told(sample: &Sample, rejection: &Rejection) -> (&'static str, u16) {
-    let providers = Providers::default();
+    let providers = providers();
     let answer = sample.provider(&providers).rejected(rejection);
     assert_ne!(answer.status, 410, "{}: 410 switches webhooks off", sample.name);
     let words = format!("{rejection} {}", answer.body);
@@ -53,7 +53,10 @@ fn keys_can_be_rotated() {
     for sample in posts() {
         let key = sample.secrets[0].1.clone();
         let first = key.split(',').next().expect("a key").to_owned();
-        for keys in [format!("bmV3LWtleS1vZi1oYW5kb2Zm,{first}"), format!("{first}, bmV3")] {
+        for keys in [
+            format!("bmV3LWtleS1vZi1oYW5kb2Zm,{first}"),
+            format!("{first}, bmV3LWtleS1vZi1oYW5kb2Zm"),
+        ] {
             let rotated = sample.clone().with_key(&keys);
             assert!(rotated.send().is_ok(), "{} with two keys", sample.name);
         }
@@ -112,10 +115,12 @@ fn dropbox_sign_events_cannot_change_their_type_or_time() {
 #[test]
 fn what_carries_no_proof_is_refused() {
     let mut pandadoc = sample("pandadoc-completed-lean");
-    for query in [None, Some("signature=".to_owned()), Some("signature=zz&x=1".to_owned())] {
+    for query in [None, Some("signature=".to_owned())] {
         pandadoc.query = query;
         assert_eq!(refused(&pandadoc, "unsigned"), ("unsigned", 401));
     }
+    pandadoc.query = Some("signature=zz&x=1".to_owned());
+    assert_eq!(refused(&pandadoc, "with no hexadecimal"), ("malformed_signature", 401));
     let mut docusign = sample("docusign-completed-full");
     docusign.headers.remove("x-docusign-signature-1");
     docusign.headers.remove("x-docusign-signature-2");
@@ -211,4 +216,66 @@ fn a_key_that_is_no_key_is_said_to_be_that() {
         let sample = standard.clone().with_key(key);
         assert_eq!(refused(&sample, key), ("unusable_secret", 503));
     }
+}
+
+#[test]
+fn an_empty_or_short_key_refuses_the_route_and_is_named() {
+    for sample in posts() {
+        let providers = providers();
+        let provider = sample.provider(&providers);
+        for key in ["whsec_", "whpk_", "short", "whsec_short", "a-good-long-key,x"] {
+            let sample = sample.clone().with_key(key);
+            assert_eq!(refused(&sample, key), ("unusable_secret", 503));
+            let why = handoff::webhook::unusable(provider, &sample.secrets()).expect("a reason");
+            let why = why.to_string();
+            assert!(why.contains(provider.secret_names()[0]), "{why}");
+            assert!(why.contains("fewer than 8 characters"), "{why}");
+        }
+        assert!(handoff::webhook::unusable(provider, &sample.secrets()).is_none());
+    }
+}
+
+#[test]
+fn a_docusign_key_that_was_copied_badly_is_said_to_be_that() {
+    let body = br#"{"event":"envelope-completed","data":{"envelopeId":"a"}}"#.to_vec();
+    let key = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY=";
+    let mut sample = sample("docusign-completed-minimal").with_key(key);
+    sample.headers.remove("x-docusign-signature-2");
+    // HMAC-SHA256 of the body with the key as text, made by another program.
+    let signature = "NNArjiOhm6LNFxGqsSdIdNJQ7+mb3JV1S2SJwy/uKZs=";
+    sample.body = body;
+    sample.headers.insert("x-docusign-signature-1", signature.parse().expect("a value"));
+    assert!(sample.send().is_ok(), "the whole key");
+    for (typed, expected) in [
+        (key.trim_end_matches('='), "`=` at the end of the key is missing"),
+        ("\"QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY=\"", "more than the key"),
+    ] {
+        let sample = sample.clone().with_key(typed);
+        let rejection = sample.send().expect_err("refused");
+        assert_eq!(told(&sample, &rejection), ("unusable_secret", 503));
+        assert!(rejection.to_string().contains(expected), "{rejection}");
+    }
+    sample.headers.insert("x-docusign-signature-1", "not base64!".parse().expect("a value"));
+    let rejection = sample.send().expect_err("refused");
+    assert_eq!(told(&sample, &rejection), ("malformed_signature", 401));
+    assert!(rejection.to_string().contains("is not base64"), "{rejection}");
+}
+
+#[test]
+fn what_an_api_needs_is_named() {
+    let none = handoff::model::Secrets::default();
+    for provider in providers().iter() {
+        let told = match provider.fetcher(&none) {
+            Err(error) => error.to_string(),
+            Ok(api) => {
+                assert!(api.is_none(), "{}", provider.name());
+                assert!(provider.api_secret_names().is_empty());
+                continue;
+            }
+        };
+        let named = provider.api_secret_names().iter().any(|name| told.contains(name));
+        assert!(named || told.contains("base_url"), "{}: {told}", provider.name());
+    }
+    let handshake = sample("dropboxsign-callback-test").send();
+    assert!(matches!(handshake, Ok(Received::Handshake)));
 }

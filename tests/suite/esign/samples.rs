@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
-use handoff::esign::{Provider, Providers};
+use handoff::esign::{EsignConfig, Provider, Providers};
 use handoff::esign::{Received, Rejection, Request, Verified};
 use handoff::model::Secrets;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -25,6 +25,19 @@ pub(super) fn file(name: &str) -> Vec<u8> {
 
 pub(super) fn json_file(name: &str) -> Value {
     serde_json::from_slice(&file(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// All providers with default settings, and with the CRMs' rules as the program
+/// has them.
+pub(super) fn providers() -> Providers {
+    with("{}")
+}
+
+/// All providers with this `esign:` section.
+pub(super) fn with(settings: &str) -> Providers {
+    let node = handoff::yaml::read(settings.as_bytes()).expect("yaml");
+    let config = EsignConfig::read(&node).unwrap_or_else(|found| panic!("{found:?}\n{settings}"));
+    Providers::new(&config, &handoff::crm::reference_rules())
 }
 
 /// One request, to be sent as it is or spoiled first.
@@ -126,7 +139,7 @@ impl Sample {
     }
 
     pub(super) fn send_at(&self, now: DateTime<Utc>) -> Result<Received, Rejection> {
-        let providers = Providers::default();
+        let providers = providers();
         self.provider(&providers).receive(&self.request(), &self.secrets(), now)
     }
 

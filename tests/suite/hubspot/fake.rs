@@ -47,6 +47,8 @@ pub(crate) struct Account {
     /// The deals that pass a group without its bound on the id; forgotten when
     /// anything changes.
     passing: BTreeMap<String, Vec<u64>>,
+    /// Results of one page of a search, where it gives fewer than were asked for.
+    pub(crate) search_page: Option<usize>,
     next_id: u64,
 }
 
@@ -379,7 +381,7 @@ fn search(account: &mut Account, json: &Value, length: usize) -> Response {
     let page: Vec<Value> = hits
         .iter()
         .skip(start)
-        .take(usize::try_from(limit).expect("fits"))
+        .take(account.search_page.unwrap_or(usize::MAX).min(usize::try_from(limit).expect("fits")))
         .map(|id| shown(&deals[id], &json["properties"], &Value::Null))
         .collect();
     json_answer(200, &json!({"total": hits.len(), "results": page}))
@@ -436,12 +438,14 @@ fn associations(account: &Account, to: &str, json: &Value) -> Response {
     if inputs.len() > 1_000 {
         return refused("too many inputs");
     }
-    let (mut results, mut errors) = (Vec::new(), 0);
+    let (mut results, mut errors) = (Vec::new(), Vec::new());
     for input in inputs {
         let id = input["id"].as_str().expect("id");
         let links = account.links.get(to).and_then(|links| links.get(id));
         let Some(links) = links else {
-            errors += 1;
+            errors.push(json!({"status": "error", "category": "OBJECT_NOT_FOUND",
+                "subCategory": "crm.associations.NO_ASSOCIATIONS_FOUND",
+                "message": "Nothing is associated", "context": {"fromObjectId": [id]}}));
             continue;
         };
         let start: usize =
@@ -453,8 +457,13 @@ fn associations(account: &Account, to: &str, json: &Value) -> Response {
         }
         results.push(result);
     }
-    let status = if errors == 0 { 200 } else { 207 };
-    json_answer(status, &json!({"status": "COMPLETE", "results": results, "numErrors": errors}))
+    let status = if errors.is_empty() { 200 } else { 207 };
+    let mut answer = json!({"status": "COMPLETE", "results": results});
+    if !errors.is_empty() {
+        answer["numErrors"] = json!(errors.len());
+        answer["errors"] = Value::Array(errors);
+    }
+    json_answer(status, &answer)
 }
 
 fn list(

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 
 use handoff::crm::hubspot::{HubSpot, HubSpotSettings, Pace};
 use handoff::crm::{
-    Check, CheckLevel, ClosedWonUpdate, Crm as _, CrmError, Progress, RequestedProperties,
+    Check, CheckLevel, ClosedWonUpdate, Crm as _, CrmError, Progress, RequestedProperties, Signed,
 };
 use handoff::model::{Deal, DealId, Outcome, Properties, Secrets, Signature, Window};
 use handoff::yaml;
@@ -284,9 +284,25 @@ async fn an_open_deal_is_moved_to_the_won_stage_of_its_own_pipeline_with_one_not
     let crm = connect(&fake, "update_closed_won: true");
     let (id, signed) = (DealId::new("5001"), at("2026-11-20T15:01:58Z"));
     let url = "https://github.com/acme/handoffs/tree/main/briefs/2026/11/a?b&\"c\"";
-    let update = crm.mark_closed_won(&id, signed, Some(url)).await.expect("updated");
+    let update = crm
+        .mark_closed_won(&Signed {
+            id: &id,
+            signed_at: signed,
+            brief_url: Some(url),
+            is_contract: true,
+        })
+        .await
+        .expect("updated");
     assert_eq!(update, ClosedWonUpdate::Updated);
-    let again = crm.mark_closed_won(&id, signed, Some(url)).await.expect("again");
+    let again = crm
+        .mark_closed_won(&Signed {
+            id: &id,
+            signed_at: signed,
+            brief_url: Some(url),
+            is_contract: true,
+        })
+        .await
+        .expect("again");
     assert_eq!(again, ClosedWonUpdate::AlreadyWon);
     let writes = fake.writes();
     assert_eq!(writes.len(), 2, "one change and one note, however often: {writes:#?}");
@@ -304,9 +320,23 @@ async fn a_note_whose_creation_was_answered_by_an_error_is_not_written_twice() {
     fake.plan("objects/2026-09/notes?", [Planned::ActAndFail(500)]);
     let crm = connect(&fake, "update_closed_won: true");
     let (id, signed) = (DealId::new("31874500101"), at("2026-11-20T15:01:58Z"));
-    let error = crm.mark_closed_won(&id, signed, Some("https://x.example/b")).await;
+    let error = crm
+        .mark_closed_won(&Signed {
+            id: &id,
+            signed_at: signed,
+            brief_url: Some("https://x.example/b"),
+            is_contract: true,
+        })
+        .await;
     assert!(error.is_err(), "the outcome is unclear");
-    let again = crm.mark_closed_won(&id, signed, Some("https://x.example/b")).await;
+    let again = crm
+        .mark_closed_won(&Signed {
+            id: &id,
+            signed_at: signed,
+            brief_url: Some("https://x.example/b"),
+            is_contract: true,
+        })
+        .await;
     assert_eq!(again.expect("again"), ClosedWonUpdate::AlreadyWon);
     assert_eq!(fake.writes().len(), 1);
 }
@@ -319,12 +349,34 @@ async fn a_deal_that_is_won_or_lost_or_not_to_be_moved_is_left_alone() {
     fake.state().add("deals", lost);
     let signed = at("2026-11-20T15:01:58Z");
     let crm = connect(&fake, "update_closed_won: true");
-    let won = crm.mark_closed_won(&DealId::new("31874500102"), signed, None).await;
+    let won = crm
+        .mark_closed_won(&Signed {
+            id: &DealId::new("31874500102"),
+            signed_at: signed,
+            brief_url: None,
+            is_contract: true,
+        })
+        .await;
     assert_eq!(won.expect("won"), ClosedWonUpdate::AlreadyWon);
-    let error = crm.mark_closed_won(&DealId::new("5002"), signed, None).await.expect_err("lost");
+    let error = crm
+        .mark_closed_won(&Signed {
+            id: &DealId::new("5002"),
+            signed_at: signed,
+            brief_url: None,
+            is_contract: true,
+        })
+        .await
+        .expect_err("lost");
     assert!(error.to_string().contains("is lost (its stage is \"Closed Lost\")"), "{error}");
     let reader = connect(&fake, "");
-    let open = reader.mark_closed_won(&DealId::new("31874500107"), signed, Some("x")).await;
+    let open = reader
+        .mark_closed_won(&Signed {
+            id: &DealId::new("31874500107"),
+            signed_at: signed,
+            brief_url: Some("x"),
+            is_contract: true,
+        })
+        .await;
     assert_eq!(open.expect("not configured"), ClosedWonUpdate::NotSupported);
     assert!(fake.writes().is_empty());
 }
@@ -336,8 +388,15 @@ async fn a_refusal_by_the_accounts_own_rules_names_the_property() {
     fake.plan("deals/31874500107", [refusal]);
     let crm = connect(&fake, "update_closed_won: true");
     let signed = at("2026-11-20T15:01:58Z");
-    let error =
-        crm.mark_closed_won(&DealId::new("31874500107"), signed, None).await.expect_err("refused");
+    let error = crm
+        .mark_closed_won(&Signed {
+            id: &DealId::new("31874500107"),
+            signed_at: signed,
+            brief_url: None,
+            is_contract: true,
+        })
+        .await
+        .expect_err("refused");
     assert_eq!(
         error.to_string(),
         "hubspot refused: Property values were not valid: closedate is required when dealstage is closedwon."

@@ -46,7 +46,7 @@ pub(super) async fn a_delivery_is_known_wherever_it_is(inbox: &dyn Inbox) {
     assert_eq!(put().await, Put::Known(State::Work));
     inbox.give_up(&mut claimed[0], now(), "no").await.unwrap();
     assert_eq!(put().await, Put::Known(State::Failed));
-    inbox.retry(&event("a").name(), now()).await.unwrap();
+    inbox.retry(&event("a").name(), now(), None).await.unwrap();
     assert_eq!(put().await, Put::Known(State::New));
     let claimed = inbox.claim(now(), 10).await.unwrap();
     inbox.settle(&claimed[0], State::Done).await.unwrap();
@@ -90,7 +90,7 @@ pub(super) async fn what_fails_comes_back_and_is_given_up_and_a_person_decides(i
 
     let found = inbox.find(&failed.name.delivery()[..4], at).await.unwrap();
     assert_eq!((found.name, found.state), (name.clone(), State::Failed));
-    inbox.retry(&name, at).await.unwrap();
+    inbox.retry(&name, at, None).await.unwrap();
     let claimed = claim_soon(inbox, at, 1).await;
     assert_eq!(claimed[0].envelope.attempts, 0, "a person's retry begins anew");
     let refused = inbox.discard(&name, at).await.unwrap_err();

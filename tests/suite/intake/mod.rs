@@ -3,10 +3,12 @@
 
 mod answers;
 mod audited;
+mod bounded;
 mod catch_up;
 mod contract;
 mod crash;
 mod disk;
+mod documents;
 mod drafted;
 mod folder;
 mod jetstream;

@@ -314,10 +314,10 @@ fn what_a_webhook_lacks_is_named_before_it_is_missed() {
     let check = doctor(&[]);
     assert_eq!(check["level"], "warning");
     assert!(check["detail"].as_str().unwrap().contains("HUBSPOT_CLIENT_SECRET is not set"));
-    let check = doctor(&[("HUBSPOT_CLIENT_SECRET", "old,new")]);
+    let check = doctor(&[("HUBSPOT_CLIENT_SECRET", "older-secret,newer-secret")]);
     assert_eq!((&check["level"], &check["detail"]), (&json!("ok"), &json!("2 keys set")));
     sandbox.write("ledger/handoff.yaml", "version: 1\ncrm: {hubspot: {}}\nmap: hubspot\n");
     assert!(doctor(&[])["detail"].as_str().unwrap().starts_with("not set up"));
-    let check = doctor(&[("HUBSPOT_CLIENT_SECRET", "x")]);
+    let check = doctor(&[("HUBSPOT_CLIENT_SECRET", "any-secret")]);
     assert!(check["detail"].as_str().unwrap().contains("crm.hubspot.webhook.url is not set"));
 }

@@ -57,6 +57,20 @@ impl Vendors {
                 self.comments.push(comment.clone());
                 Reply::Json(201, comment)
             }
+            ("GET", "repos/acme/handoffs/issues/1") => Reply::Json(200, self.issues[0].clone()),
+            ("PATCH", "repos/acme/handoffs/issues/1") => {
+                for (name, value) in asked.json().as_object().unwrap() {
+                    let named = |key: &str| -> Value {
+                        value.as_array().unwrap().iter().map(|it| json!({key: it})).collect()
+                    };
+                    self.issues[0][name] = match name.as_str() {
+                        "labels" => named("name"),
+                        "assignees" => named("login"),
+                        _ => value.clone(),
+                    };
+                }
+                Reply::Json(200, self.issues[0].clone())
+            }
             ("GET", "repos/acme/handoffs/issues") => Reply::Json(200, json!(self.issues)),
             ("POST", "repos/acme/handoffs/issues") => {
                 let body = asked.json();
@@ -85,7 +99,9 @@ impl Vendors {
                 "conversations.list" => {
                     json!({"ok": true, "channels": [{"id": "C1", "name": "cs-handoffs"}]})
                 }
-                "conversations.history" => json!({"ok": true, "messages": self.messages}),
+                "conversations.history" | "conversations.replies" => {
+                    json!({"ok": true, "messages": self.messages})
+                }
                 "users.lookupByEmail" => json!({"ok": true, "user": {"id": "U42"}}),
                 "chat.postMessage" => {
                     let mut message = asked.json();
@@ -125,6 +141,13 @@ impl Vendors {
                 project["notes"] = asked.json()["data"]["notes"].clone();
                 Reply::Json(200, told(project))
             }
+            ("GET", "projects/90") => Reply::Json(200, told(&self.projects[0])),
+            ("PUT", "tasks/70") => {
+                for (name, value) in asked.json()["data"].as_object().unwrap() {
+                    self.asana_tasks[0][name] = value.clone();
+                }
+                Reply::Json(200, told(&self.asana_tasks[0]))
+            }
             ("GET", path) if path.starts_with("projects/9") && path.ends_with("/tasks") => {
                 Reply::Json(200, json!({"data": self.asana_tasks}))
             }
@@ -138,11 +161,18 @@ impl Vendors {
         }
     }
 
+    /// The place of `…/issue/ONB-1`.
+    fn index(path: &str) -> usize {
+        path.rsplit('-').next().unwrap().parse::<usize>().unwrap() - 1
+    }
+
     fn jira(&mut self, asked: &Asked, path: &str) -> Reply {
         match (asked.method.as_str(), path) {
             ("POST", "rest/api/3/search/jql") => {
+                let open_only = asked.json()["jql"].as_str().unwrap().contains("!= Done");
                 let issues: Vec<Value> = (1..)
                     .zip(&self.jira)
+                    .filter(|(_, issue)| !open_only || issue["fields"]["status"] != "Done")
                     .map(|(number, issue)| {
                         json!({"key": format!("ONB-{number}"), "fields": {"created": "2026-11-20T12:00:01.000-0500"},
                                "properties": {"handoff": issue["properties"][0]["value"]}})
@@ -151,6 +181,15 @@ impl Vendors {
                 Reply::Json(200, json!({"issues": issues}))
             }
             ("GET", "rest/api/3/user/search") => Reply::Json(200, json!([])),
+            ("GET", path) if path.starts_with("rest/api/3/issue/ONB-") => {
+                Reply::Json(200, self.jira[Self::index(path)].clone())
+            }
+            ("PUT", path) if path.starts_with("rest/api/3/issue/ONB-") => {
+                for (name, value) in asked.json()["fields"].as_object().unwrap() {
+                    self.jira[Self::index(path)]["fields"][name] = value.clone();
+                }
+                Reply::Text(204, "")
+            }
             ("POST", "rest/api/3/issue") => {
                 self.jira.push(asked.json());
                 let key = format!("ONB-{}", self.jira.len());

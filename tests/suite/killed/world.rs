@@ -14,6 +14,8 @@ use crate::deliver::fake::{Fake, Reply};
 use crate::sandbox::{NOW, Ran, Sandbox, fixture};
 
 pub(crate) const KEY: &str = "hubspot-18640329741";
+/// Its clock is five weeks after the signature: nobody is reminded of the past.
+pub(crate) const QUIET: &str = "reminders: off\n";
 const DEALS: &str = "Record ID,Deal Name,Deal Stage,Close Date,Deal owner,Amount,Currency,Is Closed Won,Associated Company\n\
     18640329741,Brightwater - Growth 2026,Closed Won,2026-10-14 15:44,Marcus Oyelaran,48000.00,USD,true,Brightwater Logistics Ltd\n";
 
@@ -58,7 +60,7 @@ impl World {
         let url = &fake.url;
         let smtp = mail::serve(killer.clone(), mails.take());
         let sandbox = ledger(&format!(
-            "deliver:\n\
+            "{QUIET}deliver:\n\
              \x20 github: {{repository: acme/handoffs, base_url: \"{url}/github\", seconds_between_writes: 0}}\n\
              \x20 slack: {{channel: \"#cs-handoffs\", base_url: \"{url}/slack\"}}\n\
              \x20 email: {{from: handoff@example.com, list: [cs@example.test]{mail}}}\n\

@@ -5,7 +5,7 @@ pub(crate) mod fake;
 use std::collections::BTreeMap;
 
 use handoff::crm::pipedrive::{Pipedrive, PipedriveSettings};
-use handoff::crm::{CheckLevel, ClosedWonUpdate, Crm as _, CrmError, RequestedProperties};
+use handoff::crm::{CheckLevel, ClosedWonUpdate, Crm as _, CrmError, RequestedProperties, Signed};
 use handoff::http::Schedule;
 use handoff::model::{Deal, DealId, Gap, Outcome, Properties, Secrets, Signature, Window};
 use handoff::yaml;
@@ -311,9 +311,15 @@ async fn pipedrive_an_open_deal_is_won_with_one_note() {
     let (id, signed) = (DealId::new("7050"), at("2026-11-20T15:01:58Z"));
     let crm = connect(&fake, "update_closed_won: true");
     let url = Some("https://git.example/a?b&\"c\"");
-    let update = crm.mark_closed_won(&id, signed, url).await.expect("won");
+    let update = crm
+        .mark_closed_won(&Signed { id: &id, signed_at: signed, brief_url: url, is_contract: true })
+        .await
+        .expect("won");
     assert_eq!(update, ClosedWonUpdate::Updated);
-    let again = crm.mark_closed_won(&id, signed, url).await.expect("again");
+    let again = crm
+        .mark_closed_won(&Signed { id: &id, signed_at: signed, brief_url: url, is_contract: true })
+        .await
+        .expect("again");
     assert_eq!(again, ClosedWonUpdate::AlreadyWon);
     let writes = fake.writes();
     assert_eq!(writes.len(), 2, "one change and one note, however often: {writes:#?}");
@@ -331,14 +337,29 @@ async fn pipedrive_a_deal_that_is_won_or_lost_or_not_to_be_moved_is_left_alone()
     add(json!({"id": 2, "status": "open", "is_archived": true}));
     let signed = at("2026-11-20T15:01:58Z");
     let crm = connect(&fake, "update_closed_won: true");
-    let mark = async |id: &str| crm.mark_closed_won(&DealId::new(id), signed, None).await;
+    let mark = async |id: &str| {
+        crm.mark_closed_won(&Signed {
+            id: &DealId::new(id),
+            signed_at: signed,
+            brief_url: None,
+            is_contract: true,
+        })
+        .await
+    };
     assert_eq!(mark("7002").await.expect("won"), ClosedWonUpdate::AlreadyWon);
     for (id, why) in [("1", "is lost"), ("2", "is archived"), ("7010", "is deleted or archived")] {
         let error = mark(id).await.expect_err(why);
         assert!(error.to_string().contains(why), "{error}");
     }
     let reader = connect(&fake, "");
-    let open = reader.mark_closed_won(&DealId::new("7050"), signed, Some("x")).await;
+    let open = reader
+        .mark_closed_won(&Signed {
+            id: &DealId::new("7050"),
+            signed_at: signed,
+            brief_url: Some("x"),
+            is_contract: true,
+        })
+        .await;
     assert_eq!(open.expect("not configured"), ClosedWonUpdate::NotSupported);
     assert!(fake.writes().is_empty());
     let words = json!({"success": false, "error": "Contract date is required to win a deal"});

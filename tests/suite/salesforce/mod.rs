@@ -8,7 +8,7 @@ mod soql;
 use std::collections::BTreeMap;
 
 use handoff::crm::salesforce::{Salesforce, SalesforceSettings};
-use handoff::crm::{CheckLevel, ClosedWonUpdate, Crm as _, CrmError, RequestedProperties};
+use handoff::crm::{CheckLevel, ClosedWonUpdate, Crm as _, CrmError, RequestedProperties, Signed};
 use handoff::http::Schedule;
 use handoff::model::{Deal, DealId, Gap, Outcome, Properties, Secrets, Signature, Window};
 use handoff::yaml;
@@ -324,11 +324,25 @@ async fn salesforce_an_open_deal_is_moved_to_the_won_stage_with_one_task() {
     let crm = connect(&fake, "update_closed_won: true");
     let url = Some("https://git.example/briefs/it's");
     assert_eq!(
-        crm.mark_closed_won(&id, signed, url).await.expect("moved"),
+        crm.mark_closed_won(&Signed {
+            id: &id,
+            signed_at: signed,
+            brief_url: url,
+            is_contract: true
+        })
+        .await
+        .expect("moved"),
         ClosedWonUpdate::Updated
     );
     assert_eq!(
-        crm.mark_closed_won(&id, signed, url).await.expect("again"),
+        crm.mark_closed_won(&Signed {
+            id: &id,
+            signed_at: signed,
+            brief_url: url,
+            is_contract: true
+        })
+        .await
+        .expect("again"),
         ClosedWonUpdate::AlreadyWon
     );
     let writes = fake.writes();
@@ -346,21 +360,58 @@ async fn salesforce_a_deal_that_is_won_or_lost_or_not_to_be_moved_is_left_alone(
     }));
     let signed = at("2026-11-20T15:01:58Z");
     let crm = connect(&fake, "update_closed_won: true");
-    let won = crm.mark_closed_won(&DealId::new("006Hs00000aB2cD"), signed, None).await;
+    let won = crm
+        .mark_closed_won(&Signed {
+            id: &DealId::new("006Hs00000aB2cD"),
+            signed_at: signed,
+            brief_url: None,
+            is_contract: true,
+        })
+        .await;
     assert_eq!(won.expect("won"), ClosedWonUpdate::AlreadyWon);
-    let lost = crm.mark_closed_won(&DealId::new("006Hs00000aBLcDIAS"), signed, None).await;
+    let lost = crm
+        .mark_closed_won(&Signed {
+            id: &DealId::new("006Hs00000aBLcDIAS"),
+            signed_at: signed,
+            brief_url: None,
+            is_contract: true,
+        })
+        .await;
     let lost = lost.expect_err("lost").to_string();
     assert!(lost.contains("the deal is lost (its stage is \"Closed Lost\")"), "{lost}");
     let open = DealId::new("006Hs00000aB7cDIAS");
-    let reader = connect(&fake, "").mark_closed_won(&open, signed, Some("x")).await;
+    let reader = connect(&fake, "")
+        .mark_closed_won(&Signed {
+            id: &open,
+            signed_at: signed,
+            brief_url: Some("x"),
+            is_contract: true,
+        })
+        .await;
     assert_eq!(reader.expect("not configured"), ClosedWonUpdate::NotSupported);
     let crm = connect(&fake, "update_closed_won: true\nstage: Gewonnen (alt)");
-    let inactive = crm.mark_closed_won(&open, signed, None).await.expect_err("inactive");
+    let inactive = crm
+        .mark_closed_won(&Signed {
+            id: &open,
+            signed_at: signed,
+            brief_url: None,
+            is_contract: true,
+        })
+        .await
+        .expect_err("inactive");
     assert!(help(&inactive).contains("\"Closed Won\""), "{inactive}");
     assert!(fake.writes().is_empty());
     fake.plan("sobjects/Opportunity/006", [(400, sample("error-400-validation"))]);
     let crm = connect(&fake, "update_closed_won: true");
-    let refused = crm.mark_closed_won(&open, signed, None).await.expect_err("a rule");
+    let refused = crm
+        .mark_closed_won(&Signed {
+            id: &open,
+            signed_at: signed,
+            brief_url: None,
+            is_contract: true,
+        })
+        .await
+        .expect_err("a rule");
     assert_eq!(
         refused.to_string(),
         "salesforce refused: Success criteria must be filled before Closed Won (Success_Criteria__c)."
@@ -380,11 +431,86 @@ async fn salesforce_limits_end_the_day_and_concurrent_ones_are_waited_for() {
     let crm = connect(&fake, "");
     crm.deal(&DealId::new(FIRST), None).await.expect("deal");
     fake.plan("describe", [(403, sample("error-403-request-limit"))]);
+    fake.state().limit_info = Some("api-usage=118000/118000");
     let calls = fake.state().calls.len();
     let error = crm.deal(&DealId::new(FIRST), None).await.expect_err("the day is over");
     assert!(matches!(error, CrmError::Unavailable { .. }));
     assert!(error.to_string().contains("limit of requests is used up"), "{error}");
     assert_eq!(fake.state().calls.len(), calls + 1);
+}
+
+#[tokio::test]
+async fn salesforce_a_slow_query_and_a_forgotten_place_are_asked_again() {
+    let said = |code: &str| json!([{"errorCode": code, "message": "in any language"}]);
+    let fake = Fake::start().await;
+    let crm = connect(&fake, "");
+    let whole = crm.population(Window::default(), &()).await.expect("population");
+    let (deals, gaps) = whole.deals.into_parts();
+    assert_eq!(gaps, []);
+    fake.state().cursors.clear();
+    fake.plan("IsWon = true", vec![(400, said("QUERY_TIMEOUT")); 2]);
+    fake.plan("query/0001", [(400, said("INVALID_QUERY_LOCATOR"))]);
+    let again = crm.population(Window::default(), &()).await.expect("population");
+    assert_eq!(again.source.rows, deals.len(), "no record counts twice");
+    assert_eq!(again.deals.into_parts(), (deals, Vec::new()));
+    let planned = fake.state().planned.iter().map(|(_, left)| left.len()).sum::<usize>();
+    assert_eq!(planned, 0, "each fault came");
+}
+
+#[tokio::test]
+async fn salesforce_a_locked_opportunity_is_waited_for() {
+    let fake = Fake::start().await;
+    let locked = json!([{"errorCode": "UNABLE_TO_LOCK_ROW", "message": "besetzt", "fields": []}]);
+    fake.plan("sobjects/Opportunity/006", vec![(400, locked.clone()); 2]);
+    let crm = connect(&fake, "update_closed_won: true");
+    let id = DealId::new("006Hs00000aB7cDIAS");
+    let signed = Signed {
+        id: &id,
+        signed_at: "2026-11-20T15:01:58Z".parse().expect("a time"),
+        brief_url: None,
+        is_contract: true,
+    };
+    assert_eq!(crm.mark_closed_won(&signed).await.expect("moved"), ClosedWonUpdate::Updated);
+    let fake = Fake::start().await;
+    fake.plan("sobjects/Opportunity/006", vec![(400, locked); 9]);
+    let crm = connect(&fake, "update_closed_won: true");
+    let error = crm.mark_closed_won(&signed).await.expect_err("locked");
+    assert!(matches!(error, CrmError::Unavailable { .. }), "it is tried again later: {error}");
+    assert!(error.to_string().contains("UNABLE_TO_LOCK_ROW"), "{error}");
+}
+
+#[tokio::test]
+async fn salesforce_a_hidden_field_is_a_finding_of_doctor_and_told_in_an_audit() {
+    let fake = Fake::start().await;
+    for name in ["Amount", "CloseDate", "LastStageChangeDate"] {
+        fake.state().fields.remove(name);
+    }
+    let crm = connect(&fake, "");
+    let checks = crm.checks(&Properties::default(), false).await;
+    let what = "salesforce: fields of opportunities";
+    let check = checks.iter().find(|check| check.what == what).expect("a check");
+    assert_eq!(check.level, CheckLevel::Failed);
+    assert_eq!(check.detail, "the app's user cannot see Amount, CloseDate");
+    let population = crm.population(Window::default(), &()).await.expect("population");
+    let remarks = population.source.remarks.join("\n");
+    assert!(remarks.contains("no deal has an amount"), "{remarks}");
+    let (_, gaps) = population.deals.into_parts();
+    assert!(gaps.iter().any(|gap| gap.what.contains("when opportunities were won")), "{gaps:?}");
+}
+
+#[tokio::test]
+async fn salesforce_a_close_date_in_the_future_is_not_when_it_was_won() {
+    let fake = Fake::start().await;
+    let id = "006Hs00000aB9cDIAS";
+    fake.state().history.retain(|row| row["OpportunityId"] != id);
+    fake.state().add(json!({"Id": id, "CloseDate": "2027-01-31", "LastStageChangeDate": null}));
+    let population = connect(&fake, "").population(Window::default(), &()).await.expect("read");
+    let (deals, _) = population.deals.into_parts();
+    let deal = deals.iter().find(|deal| deal.id.as_str() == id).expect("there");
+    assert_eq!(deal.outcome, Outcome::Won);
+    assert_eq!(deal.closed_won_at, Some("2026-10-20T09:30:00Z".parse().expect("a time")));
+    let evidence = deal.closed_won_evidence.as_deref();
+    assert_eq!(evidence, Some("last change (close date is later)"));
 }
 
 #[tokio::test]

@@ -26,6 +26,50 @@ fn the_vectors_of_version_3_hold() {
     }
 }
 
+/// A workflow's "Send a webhook", signed with version 2.
+fn workflow(body: &str) -> super::samples::Sample {
+    use sha2::Digest as _;
+    let mut sample = hubspot()
+        .without_header("x-hubspot-signature-v3")
+        .without_header("x-hubspot-request-timestamp");
+    sample.body = body.as_bytes().to_vec();
+    let signed = format!("{CLIENT_SECRET}POST{}{body}", super::samples::URL);
+    let proof = hex::encode(sha2::Sha256::digest(signed.as_bytes()));
+    sample
+        .with_header("x-hubspot-signature-version", "v2")
+        .with_header("x-hubspot-signature", &proof)
+}
+
+#[test]
+fn a_workflow_is_signed_with_version_2_and_sends_an_object() {
+    let file: Value =
+        serde_json::from_slice(&body("hubspot/webhook-signature-vectors.json")).unwrap();
+    let vectors = file["vectors"].as_array().unwrap().iter();
+    assert!(vectors.filter(|vector| vector["version"] == "v2").count() > 0, "HubSpot's own");
+    for body in [
+        r#"{"portalId":24681012,"objectTypeId":"0-3","objectId":42,"properties":{"dealstage":{"value":"closedwon"}}}"#,
+        r#"{"hs_object_id":"42"}"#,
+        r#"{"properties":{"hs_object_id":"42","hs_is_closed_won":"true"}}"#,
+        r#"{"objectType":"DEAL","properties":{"hs_object_id":{"value":42}}}"#,
+    ] {
+        assert_eq!(workflow(body).deals(), ["42"], "{body}");
+    }
+    let good = r#"{"hs_object_id":"42"}"#;
+    let mut tampered = workflow(good);
+    tampered.body = good.replace("42", "43").into_bytes();
+    assert_eq!(tampered.refused("another deal"), ("bad_signature", 401));
+    let sample = workflow(good).with_header("x-hubspot-signature", "no hex");
+    assert_eq!(sample.refused("no signature"), ("bad_signature", 401));
+    let sample = workflow(good).with_header("x-hubspot-signature-version", "v1");
+    assert_eq!(sample.refused("version 1 signs no URL"), ("unsigned", 401));
+    assert_eq!(workflow(r#"{"hs_object_id":""}"#).refused("no id"), ("malformed", 400));
+    assert_eq!(workflow(r#"{"hs_object_id":"../1"}"#).refused("no id"), ("malformed", 400));
+    let other = r#"{"portalId":1,"hs_object_id":"42"}"#;
+    assert_eq!(workflow(other).refused("another account"), ("other_account", 401));
+    let none: [&str; 0] = [];
+    assert_eq!(workflow(r#"{"objectTypeId":"0-1","objectId":7}"#).deals(), none, "a contact");
+}
+
 #[test]
 fn everything_that_is_signed_counts() {
     let tampered = |change: &dyn Fn(&mut super::samples::Sample)| {
@@ -131,7 +175,7 @@ fn the_target_url_is_checked_where_it_is_written() {
     ] {
         let text = format!("hubspot: {{webhook: {{url: '{url}'}}}}");
         let node = yaml::read(text.as_bytes()).unwrap();
-        let error = yaml::from_node::<CrmConfig>(&node).expect_err(url);
-        assert_eq!(error.line, 1, "{error}");
+        let problems = CrmConfig::read(&node).expect_err(url);
+        assert_eq!(problems[0].line, 1, "{problems:?}");
     }
 }

@@ -123,8 +123,14 @@ impl Sample {
     }
 
     fn triggers(&self) -> Triggers {
-        let node = yaml::read(self.settings.as_bytes()).expect("yaml");
-        Triggers::new(&yaml::from_node::<CrmConfig>(&node).expect("settings"))
+        let mut node = yaml::read(self.settings.as_bytes()).expect("yaml");
+        // A company connects one CRM; the settings of the others go.
+        if let yaml::Value::Map(entries) = &mut node.value
+            && entries.iter().any(|entry| entry.key == self.crm)
+        {
+            entries.retain(|entry| entry.key == self.crm);
+        }
+        Triggers::new(&CrmConfig::read(&node).expect("settings"))
     }
 
     pub(crate) fn request(&self) -> Request<'_> {

@@ -24,6 +24,7 @@ impl Spool {
         Ok(Counts {
             new: self.names(State::New)?.len(),
             work: self.names(State::Work)?.len(),
+            held: self.names(State::Held)?.len(),
             failed: self.names(State::Failed)?.len(),
             done: self.names(State::Done)?.len(),
             oldest_due: due.first().and_then(|(at, _)| age(at)),
@@ -86,7 +87,7 @@ impl Spool {
     fn folders(&self, state: State) -> Result<Vec<PathBuf>, InboxError> {
         let folder = self.folder(state);
         if state == State::Work {
-            worker_claims::desks(&folder).map_err(InboxError::io("listing", &folder))
+            worker_claims::folders(&folder).map_err(InboxError::io("listing", &folder))
         } else {
             Ok(vec![folder])
         }
@@ -97,8 +98,8 @@ pub(super) fn names_in(folder: &Path) -> Result<Vec<(EventName, SystemTime)>, In
     let failed = InboxError::io;
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
-        // A desk whose process has ended meanwhile; the four folders themselves must be there.
-        Err(error) if error.kind() == io::ErrorKind::NotFound && is_desk(folder) => {
+        // The claims of a process that has ended meanwhile; the five folders themselves must be there.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && is_claims(folder) => {
             return Ok(Vec::new());
         }
         Err(error) => return Err(failed("listing", folder)(error)),
@@ -117,6 +118,6 @@ pub(super) fn names_in(folder: &Path) -> Result<Vec<(EventName, SystemTime)>, In
     Ok(names)
 }
 
-fn is_desk(folder: &Path) -> bool {
+fn is_claims(folder: &Path) -> bool {
     folder.parent().and_then(Path::file_name).is_some_and(|name| name == State::Work.word())
 }

@@ -1,8 +1,7 @@
 //! The inbox as a folder of plain files that the processes of one machine
-//! share: `new/` waits, `work/<process>/` is in hand, `failed/` waits for a
-//! person, `done/` is remembered for thirty days.
+//! share: `new/` waits, `work/<process>/` is in hand, `held/` waits for
+//! certainty, `failed/` for a person, `done/` is remembered for thirty days.
 
-mod durable;
 mod listing;
 mod settle;
 mod shared;

@@ -13,6 +13,7 @@ use super::spool::Spool;
 use crate::intake::inbox::envelope::EventName;
 use crate::intake::inbox::error::InboxError;
 use crate::intake::inbox::port::{Claimed, State};
+use crate::model::DocumentKind;
 
 /// So long a delivery that comes again is recognised.
 const REMEMBERED: Days = Days::new(30);
@@ -58,7 +59,7 @@ impl Spool {
     /// # Errors
     /// When the files cannot be moved.
     pub fn give_all_back(&self) -> Result<usize, InboxError> {
-        let claims = self.at_desk(|claims| Ok(claims.path.clone()))?;
+        let claims = self.with_claims(|claims| Ok(claims.path.clone()))?;
         let mut returned = 0;
         for (name, _) in names_in(&claims)? {
             let to = self.file(State::New, &name);
@@ -123,13 +124,20 @@ impl Spool {
         Ok(forgotten)
     }
 
-    /// Makes an event that failed, or that waits, due at once.
+    /// Makes an event that failed, is held, or waits, due at once; a person may
+    /// have said what kind of document it is.
     ///
     /// # Errors
-    /// When it is neither, or its file cannot be written.
-    pub fn retry(&self, name: &EventName, now: DateTime<Utc>) -> Result<(), InboxError> {
-        let (mut claimed, _) = self.take_up(name)?;
-        claimed.envelope.begin_anew(now);
+    /// When it is none of these, or its file cannot be written.
+    pub fn retry(
+        &self,
+        name: &EventName,
+        now: DateTime<Utc>,
+        decided: Option<DocumentKind>,
+    ) -> Result<(), InboxError> {
+        // What was ignored may be decided otherwise later.
+        let (mut claimed, _) = self.take_up(name, decided.is_some())?;
+        claimed.envelope.begin_anew(now, decided);
         self.rewrite(&claimed)?;
         self.move_to(State::New, name)
     }
@@ -138,18 +146,19 @@ impl Spool {
     /// were worked off, so that the provider's own retry does not bring it back.
     ///
     /// # Errors
-    /// When it is neither new nor failed, or its file cannot be written.
+    /// When it is neither new, held nor failed, or its file cannot be written.
     pub fn discard(&self, name: &EventName, now: DateTime<Utc>) -> Result<(), InboxError> {
-        let (mut claimed, state) = self.take_up(name)?;
+        let (mut claimed, state) = self.take_up(name, false)?;
         claimed.envelope.drop_by_hand(now, state);
         self.rewrite(&claimed)?;
         self.move_to(State::Done, name)
     }
 
     /// Takes an event in hand for a person, so that no worker has it meanwhile.
-    fn take_up(&self, name: &EventName) -> Result<(Claimed, State), InboxError> {
+    fn take_up(&self, name: &EventName, done: bool) -> Result<(Claimed, State), InboxError> {
         let state = self.state_of(name)?.ok_or_else(|| InboxError::Unknown(name.to_string()))?;
-        if !matches!(state, State::New | State::Failed) {
+        let may = matches!(state, State::New | State::Held | State::Failed);
+        if !may && !(done && state == State::Done) {
             return Err(InboxError::NotHere { id: name.to_string(), state: state.word() });
         }
         let from = self.file(state, name);
@@ -160,7 +169,7 @@ impl Spool {
     }
 
     fn rewrite(&self, claimed: &Claimed) -> Result<(), InboxError> {
-        let scratch = self.at_desk(|claims| Ok(claims.scratch()))?;
+        let scratch = self.with_claims(|claims| Ok(claims.scratch()))?;
         self.write_over(&scratch, &self.in_hand(&claimed.envelope.name())?, &claimed.envelope)
     }
 
@@ -171,6 +180,6 @@ impl Spool {
 
     /// Where an event is while this process has it in hand.
     fn in_hand(&self, name: &EventName) -> Result<PathBuf, InboxError> {
-        self.at_desk(|claims| Ok(claims.path.join(name.file())))
+        self.with_claims(|claims| Ok(claims.path.join(name.file())))
     }
 }

@@ -13,6 +13,7 @@ use super::writer::SpoolWriter;
 use crate::intake::inbox::envelope::{Envelope, EventName};
 use crate::intake::inbox::error::InboxError;
 use crate::intake::inbox::port::{Claimed, Counts, Inbox, Listed, Put, State};
+use crate::model::DocumentKind;
 
 /// An inbox that is a folder.
 #[derive(Debug)]
@@ -104,9 +105,16 @@ impl Inbox for FolderInbox {
         self.aside(move |spool| spool.find(&id)).await
     }
 
-    async fn retry(&self, name: &EventName, now: DateTime<Utc>) -> Result<(), InboxError> {
+    async fn retry(
+        &self,
+        name: &EventName,
+        now: DateTime<Utc>,
+        decided: Option<DocumentKind>,
+    ) -> Result<(), InboxError> {
         let name = name.clone();
-        self.aside(move |spool| spool.retry(&name, now)).await
+        self.aside(move |spool| spool.retry(&name, now, decided)).await?;
+        self.stored().notify_one();
+        Ok(())
     }
 
     async fn discard(&self, name: &EventName, now: DateTime<Utc>) -> Result<(), InboxError> {

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::durable::{sync_folder, write_synced};
 use super::worker_claims::{self, WorkerClaims};
+use crate::disk::{self, Access, sync_folder, write_synced};
 use crate::intake::inbox::envelope::{Envelope, EventName};
 use crate::intake::inbox::error::InboxError;
 use crate::intake::inbox::port::{Put, State};
@@ -33,8 +33,11 @@ impl Spool {
     pub fn open(root: &Path) -> Result<Self, InboxError> {
         for state in State::ALL {
             let path = root.join(state.word());
-            fs::create_dir_all(&path).map_err(InboxError::io("making the inbox folder", &path))?;
+            disk::make_folder(&path, Access::Private)
+                .map_err(InboxError::io("making the inbox folder", &path))?;
         }
+        // An inbox of an earlier version may be open to others: payloads hold names and addresses.
+        disk::make_folder(root, Access::Private).map_err(InboxError::io("closing", root))?;
         sync_folder(root).map_err(InboxError::io("making durable", root))?;
         Ok(Self { root: root.to_path_buf(), claims: Mutex::new(None), queue: Mutex::default() })
     }
@@ -53,12 +56,12 @@ impl Spool {
         self.folder(state).join(name.file())
     }
 
-    /// This process's desk, made when it is first needed.
-    pub(super) fn at_desk<T>(
+    /// This process's own folder below `work/`, made when it is first needed.
+    pub(super) fn with_claims<T>(
         &self,
         act: impl FnOnce(&WorkerClaims) -> Result<T, InboxError>,
     ) -> Result<T, InboxError> {
-        let mut claims = self.hold_desk();
+        let mut claims = self.claims_guard();
         if claims.as_ref().is_none_or(|claims| !claims.path.is_dir()) {
             let work = self.folder(State::Work);
             let made = WorkerClaims::set_up(&work, &self.folder(State::New));
@@ -67,7 +70,7 @@ impl Spool {
         act(claims.as_ref().expect("it was just set up"))
     }
 
-    fn hold_desk(&self) -> MutexGuard<'_, Option<WorkerClaims>> {
+    fn claims_guard(&self) -> MutexGuard<'_, Option<WorkerClaims>> {
         self.claims.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -78,11 +81,11 @@ impl Spool {
             return Ok(Some(State::New));
         }
         let work = self.folder(State::Work);
-        let desks = worker_claims::desks(&work).map_err(InboxError::io("listing", &work))?;
-        if desks.iter().any(|claims| claims.join(name.file()).exists()) {
+        let folders = worker_claims::folders(&work).map_err(InboxError::io("listing", &work))?;
+        if folders.iter().any(|claims| claims.join(name.file()).exists()) {
             return Ok(Some(State::Work));
         }
-        for state in [State::Failed, State::Done, State::New] {
+        for state in [State::Held, State::Failed, State::Done, State::New] {
             if self.file(state, name).exists() {
                 return Ok(Some(state));
             }
@@ -95,7 +98,7 @@ impl Spool {
     /// # Errors
     /// When the folders cannot be read or written.
     pub fn recover(&self) -> Result<usize, InboxError> {
-        let own = self.hold_desk().as_ref().map(|claims| claims.path.clone());
+        let own = self.claims_guard().as_ref().map(|claims| claims.path.clone());
         let work = self.folder(State::Work);
         worker_claims::clear_abandoned(&work, &self.folder(State::New), own.as_deref())
             .map_err(InboxError::io("recovering", &work))
@@ -108,7 +111,7 @@ impl Spool {
     pub fn check_writable(&self) -> Result<(), InboxError> {
         let new = self.folder(State::New);
         fs::metadata(&new).map_err(InboxError::io("looking at", &new))?;
-        let scratch = self.at_desk(|claims| Ok(claims.scratch()))?;
+        let scratch = self.with_claims(|claims| Ok(claims.scratch()))?;
         fs::write(&scratch, b"probe\n").map_err(InboxError::io("writing", &scratch))?;
         fs::remove_file(&scratch).map_err(InboxError::io("removing", &scratch))
     }
@@ -149,8 +152,15 @@ impl Spool {
         }
         // A known one may have been put by a process that has not got this far yet.
         let new = self.folder(State::New);
-        if let Err(error) = sync_folder(&new).map_err(InboxError::io("making durable", &new)) {
-            results.fill(Err(error));
+        let held = self.folder(State::Held);
+        let is_held = |envelope: &Envelope| envelope.first_state() == State::Held;
+        let folders = [Some(&new), envelopes.iter().any(is_held).then_some(&held)];
+        for folder in folders.into_iter().flatten() {
+            if let Err(error) =
+                sync_folder(folder).map_err(InboxError::io("making durable", folder))
+            {
+                results.fill(Err(error));
+            }
         }
         for (index, name) in names.iter().enumerate() {
             let original = first[name];
@@ -166,8 +176,12 @@ impl Spool {
     fn write_new(&self, fresh: &[usize], envelopes: &[Envelope]) -> Vec<Result<(), InboxError>> {
         let write = |index: &usize| {
             let envelope = &envelopes[*index];
-            let scratch = self.at_desk(|claims| Ok(claims.scratch()))?;
-            self.write_over(&scratch, &self.file(State::New, &envelope.name()), envelope)
+            let scratch = self.with_claims(|claims| Ok(claims.scratch()))?;
+            self.write_over(
+                &scratch,
+                &self.file(envelope.first_state(), &envelope.name()),
+                envelope,
+            )
         };
         if fresh.len() < 2 {
             return fresh.iter().map(write).collect();
@@ -192,11 +206,16 @@ impl Spool {
         path: &Path,
         envelope: &Envelope,
     ) -> Result<(), InboxError> {
-        let written = write_synced(scratch, &envelope.to_json(), envelope.due().into())
-            .map_err(InboxError::io("writing", scratch))
-            .and_then(|()| fs::rename(scratch, path).map_err(InboxError::io("writing", path)));
+        let written = write_synced(
+            scratch,
+            &envelope.to_json(),
+            Access::Private,
+            Some(envelope.due().into()),
+        )
+        .map_err(InboxError::io("writing", scratch))
+        .and_then(|()| fs::rename(scratch, path).map_err(InboxError::io("writing", path)));
         if written.is_err() {
-            // It may never have been made; what is left of it goes with the desk.
+            // It may never have been made; what is left of it goes with the claims.
             let _ = fs::remove_file(scratch);
         }
         written

@@ -1,11 +1,13 @@
 //! A process's own folder below `work/`: what it has in hand. A lock that ends
 //! with the process tells others when its owner is gone.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The lock's name within a desk.
+use crate::disk::{self, Access, FileLock};
+
+/// The lock's name within the folder.
 const LOCK: &str = ".lock";
 
 /// A process's own folder; gone with its content returned when it is dropped.
@@ -13,19 +15,17 @@ const LOCK: &str = ".lock";
 pub(super) struct WorkerClaims {
     pub(super) path: PathBuf,
     new: PathBuf,
-    _lock: File,
+    _lock: FileLock,
 }
 
 impl WorkerClaims {
-    /// Makes a desk below `work/`; what is on it returns to `new` in the end.
+    /// Makes a folder below `work/`; what is in it returns to `new` in the end.
     pub(super) fn set_up(work: &Path, new: &Path) -> io::Result<Self> {
         let name = format!("{}-{:08x}", std::process::id(), fastrand::u32(..));
         // Locked before it has its name, so that nobody takes it for one whose owner is gone.
         let unnamed = work.join(format!(".{name}"));
-        fs::create_dir(&unnamed)?;
-        let lock =
-            OpenOptions::new().write(true).create(true).truncate(false).open(unnamed.join(LOCK))?;
-        lock.try_lock().map_err(io::Error::from)?;
+        disk::make_folder(&unnamed, Access::Private)?;
+        let lock = FileLock::try_take(&unnamed.join(LOCK))?.ok_or(io::ErrorKind::WouldBlock)?;
         let path = work.join(name);
         fs::rename(&unnamed, &path)?;
         Ok(Self { path, new: new.to_path_buf(), _lock: lock })
@@ -39,12 +39,12 @@ impl WorkerClaims {
 
 impl Drop for WorkerClaims {
     fn drop(&mut self) {
-        // What cannot be returned here is returned by whoever finds the desk without its owner.
+        // What cannot be returned here is returned by whoever finds the folder without its owner.
         let _ = clear(&self.path, &self.new);
     }
 }
 
-/// Returns what desks without an owner hold to `new`; gives how many events.
+/// Returns what claims without an owner hold to `new`; gives how many events.
 pub(super) fn clear_abandoned(work: &Path, new: &Path, own: Option<&Path>) -> io::Result<usize> {
     let mut returned = 0;
     for entry in fs::read_dir(work)? {
@@ -53,29 +53,22 @@ pub(super) fn clear_abandoned(work: &Path, new: &Path, own: Option<&Path>) -> io
         if hidden || own == Some(path.as_path()) {
             continue;
         }
-        let lock = match OpenOptions::new().write(true).open(path.join(LOCK)) {
-            Ok(lock) => lock,
+        match FileLock::try_take_existing(&path.join(LOCK)) {
+            Ok(Some(_lock)) => returned += clear(&path, new)?,
+            Ok(None) => {}
             Err(error)
                 if matches!(
                     error.kind(),
                     io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                ) =>
-            {
-                continue;
-            }
+                ) => {}
             Err(error) => return Err(error),
-        };
-        match lock.try_lock() {
-            Ok(()) => returned += clear(&path, new)?,
-            Err(fs::TryLockError::WouldBlock) => {}
-            Err(fs::TryLockError::Error(error)) => return Err(error),
         }
     }
     Ok(returned)
 }
 
-/// The desks there are.
-pub(super) fn desks(work: &Path) -> io::Result<Vec<PathBuf>> {
+/// The claims folders there are.
+pub(super) fn folders(work: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(work)? {
         let entry = entry?;

@@ -73,7 +73,7 @@ impl Drop for SpoolWriter {
     fn drop(&mut self) {
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
-            // Waited for: a process that ends earlier would leave its desk behind.
+            // Waited for: a process that ends earlier would leave its claims behind.
             let _ = thread.join();
         }
     }

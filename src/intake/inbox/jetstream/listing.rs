@@ -14,6 +14,7 @@ use super::streams::Lane;
 use crate::intake::inbox::envelope::{Envelope, EventName};
 use crate::intake::inbox::error::InboxError;
 use crate::intake::inbox::port::{Counts, Listed, State, choose};
+use crate::model::DocumentKind;
 
 /// So many messages are asked for at a time.
 const AT_ONCE: usize = 16;
@@ -48,6 +49,7 @@ impl JetStreamInbox {
         Ok(Counts {
             new: waiting - work,
             work,
+            held: self.size(&self.streams.held).await?,
             failed: self.size(&self.streams.failed).await?,
             done: self.size(&self.streams.done).await?,
             oldest_due: self
@@ -94,7 +96,7 @@ impl JetStreamInbox {
         self.connected()?;
         // A queue may hold an event twice for a moment; the newer copy is shown.
         let mut events: BTreeMap<(State, EventName), Listed> = BTreeMap::new();
-        for stream in [&self.streams.queue, &self.streams.failed, &self.streams.done] {
+        for stream in self.streams.all() {
             let is_queue = std::ptr::eq(stream, &self.streams.queue);
             if !states.iter().any(|state| self.stream_of(*state, stream)) {
                 continue;
@@ -121,6 +123,7 @@ impl JetStreamInbox {
         let mut events = Vec::new();
         for (stream, state) in [
             (&self.streams.queue, State::New),
+            (&self.streams.held, State::Held),
             (&self.streams.failed, State::Failed),
             (&self.streams.done, State::Done),
         ] {
@@ -134,15 +137,16 @@ impl JetStreamInbox {
         Ok(Listed { name, state: found.state, envelope: found.envelope() })
     }
 
-    /// Makes an event that failed, or that waits, due at once.
+    /// Makes an event that failed, is held, or waits, due at once.
     pub(super) async fn try_now(
         &self,
         name: &EventName,
         now: DateTime<Utc>,
+        decided: Option<DocumentKind>,
     ) -> Result<(), InboxError> {
-        let found = self.take_up(name, now).await?;
+        let found = self.take_up(name, now, decided.is_some()).await?;
         let mut envelope = found.envelope()?;
-        envelope.begin_anew(now);
+        envelope.begin_anew(now, decided);
         self.publish(Lane::Again, &envelope, false).await?;
         self.stored.notify_one();
         self.remove(&found).await
@@ -154,7 +158,7 @@ impl JetStreamInbox {
         name: &EventName,
         now: DateTime<Utc>,
     ) -> Result<(), InboxError> {
-        let found = self.take_up(name, now).await?;
+        let found = self.take_up(name, now, false).await?;
         if let Ok(mut envelope) = found.envelope() {
             envelope.drop_by_hand(now, found.state);
             self.publish(Lane::Done, &envelope, false).await?;
@@ -163,11 +167,17 @@ impl JetStreamInbox {
     }
 
     /// An event that a person may change.
-    async fn take_up(&self, name: &EventName, now: DateTime<Utc>) -> Result<Found<'_>, InboxError> {
+    async fn take_up(
+        &self,
+        name: &EventName,
+        now: DateTime<Utc>,
+        done: bool,
+    ) -> Result<Found<'_>, InboxError> {
         self.connected()?;
         let found = self.locate(name, now).await?;
         match found.state {
-            State::New | State::Failed => Ok(found),
+            State::New | State::Held | State::Failed => Ok(found),
+            State::Done if done => Ok(found),
             other => Err(InboxError::NotHere { id: name.to_string(), state: other.word() }),
         }
     }
@@ -179,7 +189,7 @@ impl JetStreamInbox {
 
     async fn locate(&self, name: &EventName, now: DateTime<Utc>) -> Result<Found<'_>, InboxError> {
         let subject = self.streams.anywhere(name);
-        for stream in [&self.streams.queue, &self.streams.failed, &self.streams.done] {
+        for stream in self.streams.all() {
             if let Some(message) = self.last(stream, &subject).await? {
                 let handed_out = self.handed_out().await?;
                 let state = self.state_of(stream, &message, handed_out, now);
@@ -194,6 +204,7 @@ impl JetStreamInbox {
             stream,
             match state {
                 State::New | State::Work => &self.streams.queue,
+                State::Held => &self.streams.held,
                 State::Failed => &self.streams.failed,
                 State::Done => &self.streams.done,
             },
@@ -209,11 +220,9 @@ impl JetStreamInbox {
         handed_out: u64,
         now: DateTime<Utc>,
     ) -> State {
-        if self.stream_of(State::Failed, stream) {
-            return State::Failed;
-        }
-        if self.stream_of(State::Done, stream) {
-            return State::Done;
+        let aside = [State::Held, State::Failed, State::Done];
+        if let Some(state) = aside.into_iter().find(|state| self.stream_of(*state, stream)) {
+            return state;
         }
         let envelope = message::read(&found.subject, Some(&found.headers), &found.payload).ok();
         let due = envelope.and_then(|envelope| envelope.not_before);

@@ -22,7 +22,7 @@ use crate::esign::BODY_LIMIT;
 use crate::intake::inbox::address::NatsAddress;
 use crate::intake::inbox::envelope::{Envelope, EventName};
 use crate::intake::inbox::error::InboxError;
-use crate::intake::inbox::place::NatsAccess;
+use crate::intake::inbox::location::NatsAccess;
 use crate::intake::inbox::port::{Claimed, Put, State};
 
 /// How long the server may take to hand out what is there.
@@ -111,8 +111,12 @@ impl JetStreamInbox {
             let state = if self.hands().contains_key(name) { State::Work } else { State::New };
             return Ok(Some(state));
         }
-        if self.last(&self.streams.failed, &subject).await?.is_some() {
-            return Ok(Some(State::Failed));
+        for (stream, state) in
+            [(&self.streams.held, State::Held), (&self.streams.failed, State::Failed)]
+        {
+            if self.last(stream, &subject).await?.is_some() {
+                return Ok(Some(state));
+            }
         }
         Ok(self.last(&self.streams.done, &subject).await?.map(|_| State::Done))
     }
@@ -123,7 +127,8 @@ impl JetStreamInbox {
         if let Some(state) = self.known(&envelope.name()).await? {
             return Ok(Put::Known(state));
         }
-        let ack = self.publish(Lane::New, envelope, true).await?;
+        let lane = if envelope.first_state() == State::Held { Lane::Held } else { Lane::New };
+        let ack = self.publish(lane, envelope, true).await?;
         self.stored.notify_one();
         // Another process put the same event at the same moment.
         Ok(if ack.duplicate { Put::Known(State::New) } else { Put::Stored })
@@ -260,6 +265,7 @@ impl JetStreamInbox {
         let message = message.ok_or_else(|| InboxError::Unknown(name.to_string()))?;
         let lane = match to {
             State::New | State::Work => Lane::Again,
+            State::Held => Lane::Held,
             State::Failed => Lane::Failed,
             State::Done => Lane::Done,
         };

@@ -10,6 +10,7 @@ use super::queue::JetStreamInbox;
 use crate::intake::inbox::envelope::{Envelope, EventName};
 use crate::intake::inbox::error::InboxError;
 use crate::intake::inbox::port::{Claimed, Counts, Inbox, Listed, Put, State};
+use crate::model::DocumentKind;
 
 #[async_trait]
 impl Inbox for JetStreamInbox {
@@ -65,8 +66,13 @@ impl Inbox for JetStreamInbox {
         self.look_up(id, now).await
     }
 
-    async fn retry(&self, name: &EventName, now: DateTime<Utc>) -> Result<(), InboxError> {
-        self.try_now(name, now).await
+    async fn retry(
+        &self,
+        name: &EventName,
+        now: DateTime<Utc>,
+        decided: Option<DocumentKind>,
+    ) -> Result<(), InboxError> {
+        self.try_now(name, now, decided).await
     }
 
     async fn discard(&self, name: &EventName, now: DateTime<Utc>) -> Result<(), InboxError> {

@@ -29,6 +29,8 @@ pub(super) enum Lane {
     New,
     /// In the queue, after a try that failed or a person's wish.
     Again,
+    /// Its meaning is not certain.
+    Held,
     /// A dead letter.
     Failed,
     /// Remembered.
@@ -40,6 +42,7 @@ impl Lane {
         match self {
             Self::New => "new",
             Self::Again => "again",
+            Self::Held => "held",
             Self::Failed => "failed",
             Self::Done => "done",
         }
@@ -49,7 +52,7 @@ impl Lane {
     pub(super) fn of_subject(subject: &str) -> Option<(Self, &str)> {
         let (front, event) = subject.rsplit_once('.')?;
         let (_, word) = front.rsplit_once('.')?;
-        let lanes = [Self::New, Self::Again, Self::Failed, Self::Done];
+        let lanes = [Self::New, Self::Again, Self::Held, Self::Failed, Self::Done];
         lanes.into_iter().find(|lane| lane.word() == word).map(|lane| (lane, event))
     }
 }
@@ -61,6 +64,8 @@ pub(super) struct Streams {
     place: String,
     /// Events that wait or are in hand.
     pub(super) queue: Stream,
+    /// Events whose meaning is not certain.
+    pub(super) held: Stream,
     /// Dead letters.
     pub(super) failed: Stream,
     /// What was worked off or dropped.
@@ -78,7 +83,12 @@ impl Streams {
     ) -> Result<Self, InboxError> {
         let queue = open_stream(context, queue(address), address, make).await?;
         check_queue(&queue, address)?;
-        let failed = open_stream(context, failed(address), address, make).await?;
+        // An inbox of an earlier version has no such stream: it is made whoever opens it.
+        let certain = waiting(address, "held", "handoff: events whose meaning is not certain");
+        let held = open_stream(context, certain, address, true).await?;
+        check_kept(&held, address)?;
+        let person = waiting(address, "failed", "handoff: events that wait for a person");
+        let failed = open_stream(context, person, address, make).await?;
         check_kept(&failed, address)?;
         let done = open_stream(context, done(address), address, make).await?;
         let consumer = queue
@@ -98,6 +108,7 @@ impl Streams {
             name: address.name.clone(),
             place: address.to_string(),
             queue,
+            held,
             failed,
             done,
             consumer,
@@ -107,6 +118,11 @@ impl Streams {
     /// Where this is, without secrets.
     pub(super) fn location(&self) -> &str {
         &self.place
+    }
+
+    /// The streams that hold events, in the order in which events move.
+    pub(super) fn all(&self) -> [&Stream; 4] {
+        [&self.queue, &self.held, &self.failed, &self.done]
     }
 
     /// The subject of an event.
@@ -150,12 +166,13 @@ fn queue(address: &NatsAddress) -> Config {
     }
 }
 
-fn failed(address: &NatsAddress) -> Config {
+/// A stream beside the queue in which one lane's events wait.
+fn waiting(address: &NatsAddress, lane: &str, what: &str) -> Config {
     let name = &address.name;
     Config {
-        name: format!("{name}-failed"),
-        subjects: vec![format!("{name}.failed.*")],
-        description: Some("handoff: events that wait for a person".to_owned()),
+        name: format!("{name}-{lane}"),
+        subjects: vec![format!("{name}.{lane}.*")],
+        description: Some(what.to_owned()),
         max_messages_per_subject: 1,
         discard: DiscardPolicy::New,
         storage: StorageType::File,

@@ -1,0 +1,237 @@
+//! The onboarding project, made from a project template, with the first-touch
+//! task in it.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::Method;
+use serde_json::{Value, json};
+
+use super::api::{Api, AsanaSettings, HELP, ending, is_ours};
+use crate::brief::EventKind;
+use crate::deliver::machine_part::sealed;
+use crate::deliver::messages::{Messages, TaskForm, answer, due, signed_at};
+use crate::deliver::sink::{DeliveryError, Handoff, Mark, Sink};
+use crate::deliver::templates::{Medium, web_address};
+use crate::http::Semantics;
+use crate::model::Check;
+use crate::text;
+
+/// Makes one project for each handoff.
+pub(super) struct Asana {
+    pub(super) api: Api,
+    pub(super) settings: AsanaSettings,
+    pub(super) messages: Messages,
+}
+
+/// The waits between two looks at a job: two minutes in all.
+fn job_waits() -> impl Iterator<Item = Duration> {
+    [250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000, 30_000, 30_000]
+        .into_iter()
+        .map(Duration::from_millis)
+}
+
+impl Asana {
+    /// The dates and roles that the template asks for: every date is the day
+    /// of the signature, every role the CSM's or as configured.
+    fn wishes(&self, template: &Value, handoff: &Handoff) -> (Vec<Value>, Vec<Value>) {
+        let day = signed_at(handoff).unwrap_or_else(|| (self.messages.context().clock)());
+        let day =
+            day.with_timezone(&self.messages.context().timezone).format("%Y-%m-%d").to_string();
+        let list = |name: &str| template[name].as_array().cloned().unwrap_or_default();
+        let dates = list("requested_dates")
+            .iter()
+            .map(|date| json!({"gid": date["gid"], "value": day}))
+            .collect();
+        let csm = answer(&handoff.brief, "first_action.owner.email");
+        let roles = list("requested_roles")
+            .iter()
+            .filter_map(|role| {
+                let named = role["name"].as_str().and_then(|name| self.settings.roles.get(name));
+                let who = named.or(csm.as_ref())?;
+                Some(json!({"gid": role["gid"], "value": who}))
+            })
+            .collect();
+        (dates, roles)
+    }
+
+    /// The handoff's project, among all of the workspace.
+    async fn find(&self, handoff: &Handoff) -> Result<Option<Value>, DeliveryError> {
+        let path = format!(
+            "/projects?workspace={}&limit=100&opt_fields=name,created_at,permalink_url",
+            self.settings.workspace
+        );
+        self.api.first(&path, |project| is_ours(project, handoff)).await
+    }
+
+    /// The first-touch task of a project.
+    async fn task(&self, project: &str, handoff: &Handoff) -> Result<Option<Value>, DeliveryError> {
+        let path = format!("/projects/{project}/tasks?limit=100&opt_fields=name");
+        self.api.first(&path, |task| is_ours(task, handoff)).await
+    }
+
+    /// Makes the project; gives its id.
+    async fn create(&self, handoff: &Handoff, title: &str) -> Result<String, DeliveryError> {
+        let template = &self.settings.template;
+        let wanted = format!(
+            "/project_templates/{template}?opt_fields=requested_dates,requested_roles,requested_roles.name"
+        );
+        let found = self.api.read(&wanted).await?;
+        let (dates, roles) = self.wishes(&found["data"], handoff);
+        let name = format!("{} {}", text::shorten(title, 120), ending(handoff));
+        let mut data = json!({"name": name, "is_strict": false, "requested_dates": dates, "requested_roles": roles});
+        if let Some(team) = &self.settings.team {
+            data["team"] = json!(team);
+        }
+        let path = format!("/project_templates/{template}/instantiateProject");
+        let job = self.api.ask(Semantics::Creates, Method::POST, &path, Some(data)).await?;
+        let Some(job) = job["data"]["gid"].as_str() else {
+            return Err(DeliveryError::Unclear {
+                message: "Asana's answer names no job".to_owned(),
+            });
+        };
+        self.wait_for(job).await
+    }
+
+    /// Makes the first-touch task; without its assignee where Asana refuses
+    /// the person, which makes nothing.
+    async fn create_task(
+        &self,
+        project: &str,
+        handoff: &Handoff,
+        remarks: &mut Vec<String>,
+    ) -> Result<(), DeliveryError> {
+        let message = self.messages.task(handoff, TaskForm::Issue, Medium::Plain)?;
+        let name = format!("{} {}", text::shorten(&message.title, 120), ending(handoff));
+        let mut data = json!({"name": name, "notes": sealed(&message.body), "projects": [project]});
+        if let Some(due) = due(handoff) {
+            data["due_at"] = json!(due.to_rfc3339_opts(chrono::SecondsFormat::Millis, true));
+        }
+        let csm = answer(&handoff.brief, "first_action.owner.email");
+        if let Some(csm) = &csm {
+            data["assignee"] = json!(csm);
+        }
+        let path = "/tasks?opt_fields=name";
+        let made = self.api.ask(Semantics::Creates, Method::POST, path, Some(data.clone())).await;
+        match made {
+            Err(DeliveryError::Permanent { message, .. }) if csm.is_some() => {
+                remarks.push(format!("the first-touch task is assigned to nobody: {message}"));
+                data["assignee"] = Value::Null;
+                self.api.ask(Semantics::Creates, Method::POST, path, Some(data)).await.map(drop)
+            }
+            made => made.map(drop),
+        }
+    }
+
+    /// Waits for the job that makes the project.
+    async fn wait_for(&self, job: &str) -> Result<String, DeliveryError> {
+        let path = format!("/jobs/{job}?opt_fields=status,new_project,new_project.name");
+        for wait in job_waits() {
+            tokio::time::sleep(wait).await;
+            let answer = self.api.read(&path).await.map_err(|error| DeliveryError::Unclear {
+                message: format!("Asana makes the project, and its job cannot be read: {error}"),
+            })?;
+            match answer["data"]["status"].as_str() {
+                Some("succeeded") => {
+                    let project = answer["data"]["new_project"]["gid"].as_str();
+                    return project.map(str::to_owned).ok_or_else(|| DeliveryError::Unclear {
+                        message: "Asana's job has succeeded and names no project".to_owned(),
+                    });
+                }
+                Some("failed") => {
+                    return Err(DeliveryError::Permanent {
+                        message: "Asana could not make the project from the template".to_owned(),
+                        help: "make a project from the template by hand to see why".to_owned(),
+                    });
+                }
+                _ => {}
+            }
+        }
+        Err(DeliveryError::Unclear {
+            message: "Asana still makes the project after two minutes".to_owned(),
+        })
+    }
+}
+
+#[async_trait]
+impl Sink for Asana {
+    fn event(&self) -> EventKind {
+        EventKind::ProjectStarted
+    }
+
+    fn via(&self) -> &'static str {
+        "asana"
+    }
+
+    /// A project is there some seconds after it was asked for.
+    fn look_lag(&self) -> Duration {
+        Duration::from_secs(10)
+    }
+
+    fn is_followed_up(&self) -> bool {
+        true
+    }
+
+    fn describe(&self, _: &Handoff) -> String {
+        format!("make an Asana project from template {}", self.settings.template)
+    }
+
+    async fn look_up(&self, handoff: &Handoff) -> Result<Option<Mark>, DeliveryError> {
+        let Some(project) = self.find(handoff).await? else { return Ok(None) };
+        let gid = project["gid"].as_str().unwrap_or_default();
+        // The task is made last: a project without it was cut short.
+        let whole = !self.settings.first_touch_task || self.task(gid, handoff).await?.is_some();
+        Ok(whole.then(|| mark(&project)))
+    }
+
+    async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
+        let message = self.messages.project(handoff, Medium::Plain)?;
+        let mut remarks = Vec::new();
+        let gid = match self.find(handoff).await? {
+            Some(project) => project["gid"].as_str().unwrap_or_default().to_owned(),
+            None => self.create(handoff, &message.title).await?,
+        };
+        // The project is made; a description that cannot be set is a remark.
+        let path = format!("/projects/{gid}?opt_fields=name,created_at,permalink_url");
+        let notes = json!({"notes": sealed(&message.body)});
+        let project =
+            match self.api.ask(Semantics::Idempotent, Method::PUT, &path, Some(notes)).await {
+                Ok(answer) => answer["data"].clone(),
+                Err(error) => {
+                    remarks.push(format!("the project has no description: {error}"));
+                    Value::Null
+                }
+            };
+        if self.settings.first_touch_task && self.task(&gid, handoff).await?.is_none() {
+            self.create_task(&gid, handoff, &mut remarks).await?;
+        }
+        let remark = (!remarks.is_empty()).then(|| remarks.join("; "));
+        Ok(Mark { reference: link(&project, &gid), remark, ..mark(&project) })
+    }
+
+    async fn checks(&self, offline: bool) -> Vec<Check> {
+        let what = format!("asana: template {}", self.settings.template);
+        if offline {
+            return vec![Check::ok(what, "ASANA_TOKEN is set, Asana was not asked")];
+        }
+        let path = format!("/project_templates/{}?opt_fields=name", self.settings.template);
+        vec![match self.api.read(&path).await {
+            Ok(found) => {
+                let name = found["data"]["name"].as_str().unwrap_or_default();
+                Check::ok(what, format!("the template is {}", text::quoted(name)))
+            }
+            Err(error) => Check::failed(what, error.to_string(), HELP),
+        }]
+    }
+}
+
+fn link(project: &Value, gid: &str) -> String {
+    let permalink = project["permalink_url"].as_str().and_then(web_address);
+    permalink.unwrap_or_else(|| format!("https://app.asana.com/0/{gid}"))
+}
+
+fn mark(project: &Value) -> Mark {
+    let gid = project["gid"].as_str().unwrap_or_default();
+    let at = project["created_at"].as_str().and_then(|at| at.parse().ok());
+    Mark { reference: link(project, gid), at, remark: None }
+}

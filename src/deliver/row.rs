@@ -1,0 +1,84 @@
+//! What a sink's row says, and what its settings can make.
+
+use std::fmt::Debug;
+
+use super::messages::{Messages, TaskForm};
+use super::read_back::Reader;
+use super::sink::{Sink, WholeDays};
+use super::templates::Medium;
+use crate::brief::EventKind;
+use crate::model::Secrets;
+use crate::settings::SettingsReader;
+
+/// One kind of sink: everything that lists sinks reads these rows.
+pub struct SinkRow {
+    /// Its key below `deliver:`, and the `via` of its events.
+    pub name: &'static str,
+    /// The product's name, for people.
+    pub title: &'static str,
+    /// The names of all secrets that it may read.
+    pub secrets: &'static [&'static str],
+    /// The events that it makes; one that opens the CSM's first-touch task
+    /// makes `task_opened`.
+    pub events: &'static [EventKind],
+    /// What its texts are written in.
+    pub medium: Medium,
+    /// Its section of the settings.
+    pub settings: SettingsReader<dyn SinkSettings>,
+}
+
+impl Debug for SinkRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// Sinks, or every reason why there are none.
+pub type Sinks = Result<Vec<Box<dyn Sink>>, Vec<String>>;
+
+/// The settings of one sink.
+pub trait SinkSettings: Debug + Send + Sync {
+    /// Makes the sinks. `others` are the events that the sinks before it
+    /// deliver.
+    ///
+    /// # Errors
+    /// With every problem there is: missing secrets, values that cannot be used.
+    fn sinks(&self, secrets: &Secrets, messages: &Messages, others: &[EventKind]) -> Sinks;
+
+    /// Makes what reads back what people did; `None` where nothing can be read.
+    ///
+    /// # Errors
+    /// As [`SinkSettings::sinks`].
+    fn reader(
+        &self,
+        secrets: &Secrets,
+        days: WholeDays,
+    ) -> Result<Option<Box<dyn Reader>>, Vec<String>> {
+        let _ = (secrets, days);
+        Ok(None)
+    }
+
+    /// Makes what opens the pull request of a draft; `None` where there are
+    /// no pull requests.
+    ///
+    /// # Errors
+    /// As [`SinkSettings::sinks`].
+    fn draft_request(
+        &self,
+        secrets: &Secrets,
+        messages: &Messages,
+    ) -> Result<Option<Box<dyn Sink>>, Vec<String>> {
+        let _ = (secrets, messages);
+        Ok(None)
+    }
+
+    /// The form of the task that it opens.
+    fn task_form(&self) -> TaskForm {
+        TaskForm::Issue
+    }
+
+    /// Whether it takes what no other sink delivers.
+    fn takes_the_rest(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,233 @@
+//! The sinks there are, and the `deliver:` section, which is read through
+//! their rows.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use schemars::{Schema, SchemaGenerator, json_schema};
+use serde_json::{Map, Value, json};
+
+use super::messages::{Messages, TaskForm, TaskList};
+use super::read_back::Reader;
+use super::row::{SinkRow, SinkSettings};
+use super::sink::{Sink, SinkContext, WholeDays};
+use super::{asana, email, github, jira, outbox, slack, welcome};
+use crate::brief::EventKind;
+use crate::model::Secrets;
+use crate::settings::Problem;
+use crate::text;
+use crate::yaml::{Node, Value as Yaml, from_node};
+
+/// Every kind of sink, in the order in which sinks are made.
+pub const SINKS: &[SinkRow] = &[
+    github::ROW,
+    slack::ROW,
+    email::ROW,
+    asana::ROW,
+    jira::ROW,
+    welcome::ROW,
+    // Last: it takes what no other delivers.
+    outbox::ROW,
+];
+
+/// The names of the secrets that sinks may read.
+pub fn secret_names() -> impl Iterator<Item = &'static str> {
+    SINKS.iter().flat_map(|row| row.secrets.iter().copied())
+}
+
+/// `deliver:`: the configured sinks.
+#[derive(Debug, Default)]
+pub struct DeliverConfig {
+    /// Handoffs signed before this moment are left alone.
+    pub since: Option<DateTime<Utc>>,
+    sinks: Vec<(&'static SinkRow, Box<dyn SinkSettings>)>,
+}
+
+/// Why a sink cannot be used as it is configured.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("deliver.{sink}: {message}")]
+pub struct BuildProblem {
+    /// The sink's name in the configuration.
+    pub sink: &'static str,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+const SINCE: &str = "since";
+
+impl DeliverConfig {
+    /// Reads the section.
+    ///
+    /// # Errors
+    /// Every problem in it, with its line.
+    pub fn read(node: &Node) -> Result<Self, Vec<Problem>> {
+        let mut config = Self::default();
+        if node.value == Yaml::Null {
+            return Ok(config);
+        }
+        let Some(entries) = node.as_map() else {
+            let names = SINKS.iter().map(|row| row.name).collect::<Vec<_>>().join(", ");
+            let problem = Problem::at(node.span, "expected a mapping of sinks");
+            return Err(vec![problem.help(format!("the sinks are {names}"))]);
+        };
+        let mut problems = Vec::new();
+        for entry in entries {
+            if entry.key == SINCE {
+                match from_node::<Option<DateTime<Utc>>>(&entry.node) {
+                    Ok(since) => config.since = since,
+                    Err(error) => problems.push(error.into()),
+                }
+                continue;
+            }
+            let Some(row) = SINKS.iter().find(|row| row.name == entry.key) else {
+                let keys = SINKS.iter().map(|row| row.name).chain([SINCE]);
+                let problem =
+                    Problem::at(entry.key_span, format!("there is no sink `{}`", entry.key));
+                problems.push(problem.help(text::did_you_mean(&entry.key, keys)));
+                continue;
+            };
+            match row.settings.read(&entry.node) {
+                Ok(settings) => config.sinks.push((row, settings)),
+                Err(found) => problems.extend(found),
+            }
+        }
+        let place = |name| SINKS.iter().position(|row| row.name == name);
+        config.sinks.sort_by_key(|(row, _)| place(row.name));
+        if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+
+    /// The section's JSON Schema.
+    #[must_use]
+    pub fn schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut properties = Map::new();
+        properties.insert(
+            SINCE.to_owned(),
+            json!({
+                "description": "Handoffs signed before this moment are left alone.",
+                "type": ["string", "null"],
+                "format": "date-time",
+            }),
+        );
+        for row in SINKS {
+            properties.insert(row.name.to_owned(), row.settings.schema(generator).into());
+        }
+        json_schema!({
+            "description": "What a signed brief sets off.",
+            "type": "object",
+            "properties": Value::Object(properties),
+            "additionalProperties": false,
+        })
+    }
+
+    /// The rows of the configured sinks.
+    pub fn rows(&self) -> impl Iterator<Item = &'static SinkRow> + '_ {
+        self.sinks.iter().map(|(row, _)| *row)
+    }
+
+    /// Whether the task is a pull request, on whose branch a signed brief waits.
+    #[must_use]
+    pub fn opens_pull_request(&self) -> bool {
+        self.task_form() == TaskForm::PullRequest
+    }
+
+    /// The form of the first-touch task.
+    #[must_use]
+    pub fn task_form(&self) -> TaskForm {
+        let mut tasks = self.sinks.iter().filter(|(row, _)| opens_task(row));
+        tasks.next().map_or(TaskForm::Issue, |(_, settings)| settings.task_form())
+    }
+
+    /// Whether some sink opens the CSM's first-touch task.
+    #[must_use]
+    pub fn opens_task(&self) -> bool {
+        self.rows().any(opens_task)
+    }
+
+    /// Who gets the text of an event: the sinks that make it, else the one
+    /// that takes the rest.
+    #[must_use]
+    pub fn targets(&self, event: EventKind) -> Vec<&'static SinkRow> {
+        let makes = |row: &SinkRow| row.events.contains(&event);
+        let of = |rest: bool| -> Vec<&'static SinkRow> {
+            let sinks = self.sinks.iter().filter(|(_, it)| it.takes_the_rest() == rest);
+            sinks.map(|(row, _)| *row).filter(|row| makes(row)).collect()
+        };
+        let targets = of(false);
+        if targets.is_empty() { of(true) } else { targets }
+    }
+
+    /// Makes what opens the pull request of a draft; `None` where no target is
+    /// configured.
+    ///
+    /// # Errors
+    /// With every problem there is, as [`build`].
+    pub fn draft_request(
+        &self,
+        secrets: &Secrets,
+        messages: &Messages,
+    ) -> Result<Option<Box<dyn Sink>>, Vec<BuildProblem>> {
+        for (row, settings) in &self.sinks {
+            if let Some(sink) =
+                settings.draft_request(secrets, messages).map_err(|found| told(row, found))?
+            {
+                return Ok(Some(sink));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn opens_task(row: &SinkRow) -> bool {
+    row.events.contains(&EventKind::TaskOpened)
+}
+
+fn told(row: &SinkRow, found: Vec<String>) -> Vec<BuildProblem> {
+    found.into_iter().map(|message| BuildProblem { sink: row.name, message }).collect()
+}
+
+/// Makes the configured sinks.
+///
+/// # Errors
+/// With every problem there is: missing secrets, values that cannot be used,
+/// a broken list of tasks.
+pub fn build(
+    config: &DeliverConfig,
+    secrets: &Secrets,
+    context: &SinkContext,
+) -> Result<Vec<Box<dyn Sink>>, Vec<BuildProblem>> {
+    let messages = Messages::new(context.clone());
+    let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
+    let mut problems: Vec<BuildProblem> = Vec::new();
+    for (row, settings) in &config.sinks {
+        let others: BTreeSet<EventKind> = sinks.iter().map(|sink| sink.event()).collect();
+        match settings.sinks(secrets, &messages, &Vec::from_iter(others)) {
+            Ok(made) => sinks.extend(made),
+            Err(found) => problems.extend(told(row, found)),
+        }
+    }
+    if let Err(error) = TaskList::read(context) {
+        problems.push(BuildProblem { sink: "tasks", message: error.to_string() });
+    }
+    if problems.is_empty() { Ok(sinks) } else { Err(problems) }
+}
+
+/// Makes what reads back what people did about the deliveries. `days` are
+/// those of the deadlines.
+///
+/// # Errors
+/// With every problem there is, as [`build`].
+pub fn readers(
+    config: &DeliverConfig,
+    secrets: &Secrets,
+    days: WholeDays,
+) -> Result<Vec<Box<dyn Reader>>, Vec<BuildProblem>> {
+    let mut readers: Vec<Box<dyn Reader>> = Vec::new();
+    let mut problems: Vec<BuildProblem> = Vec::new();
+    for (row, settings) in &config.sinks {
+        match settings.reader(secrets, days) {
+            Ok(made) => readers.extend(made),
+            Err(found) => problems.extend(told(row, found)),
+        }
+    }
+    if problems.is_empty() { Ok(readers) } else { Err(problems) }
+}

@@ -1,0 +1,193 @@
+//! What every e-sign provider can do, and the list of them.
+
+use chrono::{DateTime, Utc};
+
+use super::api::{FetchError, Fetcher};
+use super::{adobe_sign, docusign, dropbox_sign, pandadoc, redact, sender};
+use crate::model::{ProviderName, ReferenceRule, Secrets, SignatureEvent};
+use crate::settings::{DocumentRule, SettingsReader};
+use crate::webhook::{DeliveryId, Malformed, Rejection, Request, Route};
+
+/// One e-sign provider: all that the rest of the program has to know of it.
+pub struct ProviderRow {
+    /// Its key under `esign:` in `handoff.yaml`.
+    pub name: &'static str,
+    /// The name people know it by.
+    pub title: &'static str,
+    /// The names of all secrets it may read.
+    pub secrets: &'static [&'static str],
+    /// Its section of `handoff.yaml`, and how the provider is made of it.
+    pub settings: SettingsReader<dyn ProviderSettings>,
+    /// The events to switch on at the provider, in its own words.
+    pub events: &'static [&'static str],
+}
+
+/// Every provider there is, in the order in which payloads are looked at. A new
+/// one is its folder and a row here.
+pub static PROVIDERS: &[ProviderRow] =
+    &[pandadoc::ROW, docusign::ROW, dropbox_sign::ROW, adobe_sign::ROW, sender::STANDARD_WEBHOOKS];
+
+/// A provider's section of `handoff.yaml`, read and checked.
+pub trait ProviderSettings: std::fmt::Debug + Send + Sync {
+    /// The provider with these settings, and with the CRMs' rules for how
+    /// documents name deals.
+    fn provider(&self, rules: &[ReferenceRule]) -> Box<dyn Provider>;
+
+    /// Its own rules for which documents are contracts.
+    fn documents(&self) -> &[DocumentRule];
+}
+
+impl<S: ProviderSettings + 'static> From<S> for Box<dyn ProviderSettings> {
+    fn from(settings: S) -> Self {
+        Box::new(settings)
+    }
+}
+
+/// The names of all secrets that any provider or known sender reads.
+#[must_use]
+pub fn secret_names() -> Vec<String> {
+    let rows = PROVIDERS.iter().flat_map(|row| row.secrets).map(|name| (*name).to_owned());
+    rows.chain(sender::known_names().map(sender::secret_name)).collect()
+}
+
+/// What a believed request was for.
+#[derive(Debug, Clone)]
+pub enum Received {
+    /// It tells of documents.
+    Notification(Verified),
+    /// It only tests the address (`callback_test`, a verification of intent):
+    /// answer as accepted and do nothing.
+    Handshake,
+}
+
+/// How much of a notification its sender's proof covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Authenticity {
+    /// Every byte of the body.
+    Body,
+    /// Not the body: the notification is a hint, and the provider's API is
+    /// asked before anything is done (Dropbox Sign, Adobe Acrobat Sign).
+    HintOnly,
+}
+
+/// A notification whose sender was verified. What acts takes this and nothing
+/// less; its events come out through [`confirm`](super::confirm) alone, which
+/// asks the provider's API where the proof does not cover the body.
+#[derive(Debug, Clone)]
+pub struct Verified {
+    provider: ProviderName,
+    delivery_id: DeliveryId,
+    events: Vec<SignatureEvent>,
+    authenticity: Authenticity,
+}
+
+impl Verified {
+    /// A notification that `receive` has just verified.
+    pub(super) fn new(
+        provider: &'static str,
+        delivery_id: DeliveryId,
+        events: Vec<SignatureEvent>,
+        authenticity: Authenticity,
+    ) -> Self {
+        let events = super::confirm::collapse(events);
+        Self { provider: ProviderName::new(provider), delivery_id, events, authenticity }
+    }
+
+    /// A notification somebody with access to this machine stands for: a file
+    /// given to `sign`, or one read back from the inbox, which only verified
+    /// requests get into. The one way to a `Verified` without a signature.
+    #[must_use]
+    pub fn vouched(
+        provider: &dyn Provider,
+        delivery_id: DeliveryId,
+        events: Vec<SignatureEvent>,
+        authenticity: Authenticity,
+    ) -> Self {
+        Self::new(provider.name(), delivery_id, events, authenticity)
+    }
+
+    /// Who sent it.
+    #[must_use]
+    pub fn provider(&self) -> &ProviderName {
+        &self.provider
+    }
+
+    /// The delivery's identity: the same for every retry of it.
+    #[must_use]
+    pub fn delivery_id(&self) -> &DeliveryId {
+        &self.delivery_id
+    }
+
+    /// Whether the body itself can be believed.
+    #[must_use]
+    pub fn authenticity(&self) -> Authenticity {
+        self.authenticity
+    }
+
+    /// What it says, for logs and counts. To act on it, take what
+    /// [`confirm`](super::confirm) gives.
+    #[must_use]
+    pub fn claims(&self) -> &[SignatureEvent] {
+        &self.events
+    }
+
+    /// The parts, for `confirm`.
+    pub(super) fn into_parts(self) -> (ProviderName, Vec<SignatureEvent>, Authenticity) {
+        (self.provider, self.events, self.authenticity)
+    }
+}
+
+/// One e-sign provider with its settings. Pure: no clock, no network, no file.
+pub trait Provider: Route {
+    /// The secrets its API needs; empty when it has none that is asked.
+    fn api_secret_names(&self) -> &[&'static str] {
+        &[]
+    }
+
+    /// How much of a notification its signature covers.
+    fn authenticity(&self) -> Authenticity {
+        Authenticity::Body
+    }
+
+    /// Whether a body looks like one of this provider's notifications.
+    fn recognises(&self, body: &[u8]) -> bool;
+
+    /// Verifies a request and reads it. Raw bytes, constant time, several keys.
+    ///
+    /// # Errors
+    /// With the reason; [`Route::rejected`] turns it into the answer.
+    fn receive(
+        &self,
+        request: &Request<'_>,
+        secrets: &Secrets,
+        now: DateTime<Utc>,
+    ) -> Result<Received, Rejection>;
+
+    /// Reads a body without verifying it: a file somebody gave by hand, or one
+    /// that was verified before it was stored.
+    ///
+    /// # Errors
+    /// When it is not one of this provider's notifications.
+    fn parse(
+        &self,
+        body: &[u8],
+        content_type: Option<&str>,
+    ) -> Result<Vec<SignatureEvent>, Malformed>;
+
+    /// The body without what must not lie on a disk: signing links, access
+    /// codes, addresses, file contents, secrets. [`Provider::parse`] reads the
+    /// same from it, whatever the content type.
+    fn redact(&self, body: &[u8]) -> Vec<u8> {
+        redact::json(body, &[])
+    }
+
+    /// The provider's API, where it has one that is asked; `None` when it has
+    /// none.
+    ///
+    /// # Errors
+    /// When its secret or a setting it needs is missing.
+    fn fetcher(&self, secrets: &Secrets) -> Result<Option<Box<dyn Fetcher>>, FetchError> {
+        let _ = secrets;
+        Ok(None)
+    }
+}

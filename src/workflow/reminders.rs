@@ -1,0 +1,345 @@
+//! Reminders: what is due by when, who is reminded of it, and that each is
+//! reminded once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use serde_json::Value;
+
+use super::promises::open_promises;
+use super::recording::Recording;
+use super::store::Stored;
+use super::{Context, Remarks, WorkflowError};
+use crate::brief::{Completeness, EventKind, View, deadline_in_force, deadline_moves};
+use crate::config::{Channel, Due, Lead, Offset, Recipient, Reminder as Rung};
+use crate::deliver::{
+    Backoff, DeliveryError, DeliveryResult, Follower as _, Handoff, Person, Reminder, Sink,
+    WholeDays, deliver_one,
+};
+use crate::http::Schedule;
+use crate::text::{one_line, quoted, shorten};
+use crate::time::{Calendar, deadline};
+
+/// What should have been sent longer ago is not sent any more: who turns
+/// reminders on, or was away, is not flooded with the past.
+const TOO_LATE: TimeDelta = TimeDelta::days(7);
+
+/// Something that is due.
+struct Thing {
+    due: Due,
+    /// Which of several, `2` for the second promise; empty where there is one.
+    which: String,
+    words: String,
+    at: DateTime<Utc>,
+}
+
+/// The reminders of one handoff whose time has come and that were not sent,
+/// each with the sink that sends it. `at_once` does not wait after a failure.
+pub(super) async fn due(
+    context: &Context,
+    stored: &Stored,
+    handoff: &Handoff,
+    at_once: bool,
+    remarks: &mut Remarks,
+) -> Vec<Box<dyn Sink>> {
+    let mut things = things(context, stored);
+    let onboarding = context.config.reminders.iter().any(|rung| rung.due == Due::Onboarding);
+    if onboarding && is_open(context, stored) {
+        things.extend(open_tasks(context, stored, handoff, remarks).await);
+    }
+    let mut sinks = Vec::new();
+    for rung in &context.config.reminders {
+        for thing in things.iter().filter(|thing| thing.due == rung.due) {
+            let Some(id) = comes(context, stored, rung, thing) else { continue };
+            let to = recipients(context, &rung.to, handoff);
+            if to.is_empty() {
+                continue;
+            }
+            let escalates = matches!(rung.to, Recipient::Lead | Recipient::Addresses(_));
+            let words = thing.words.clone();
+            let reminder = Arc::new(Reminder { id, escalates, what: words, due: thing.at, to });
+            if let Some(sink) = sink(context, rung, &reminder)
+                && (at_once || !rests(stored, sink.as_ref(), context.now))
+            {
+                sinks.push(sink);
+            }
+        }
+    }
+    sinks
+}
+
+/// What a rung is known by, where its time has come and it was not sent.
+fn comes(context: &Context, stored: &Stored, rung: &Rung, thing: &Thing) -> Option<String> {
+    let moment = moment(rung.at, thing.at, context.config.first_touch.calendar.as_ref());
+    let is_stale = moment + TOO_LATE < context.now || (rung.at.before && context.now >= thing.at);
+    if moment > context.now || is_stale {
+        return None;
+    }
+    let id = id(rung, thing);
+    (!is_sent(stored, &id)).then_some(id)
+}
+
+/// The onboarding tasks that are not done. A target is asked only where a
+/// reminder of one of its tasks would be sent now.
+async fn open_tasks(
+    context: &Context,
+    stored: &Stored,
+    handoff: &Handoff,
+    remarks: &mut Remarks,
+) -> Vec<Thing> {
+    let days = WholeDays(context.config.timezone);
+    let rungs: Vec<&Rung> =
+        context.config.reminders.iter().filter(|rung| rung.due == Due::Onboarding).collect();
+    let mut open = Vec::new();
+    for sink in &context.sinks {
+        let mut things: Vec<Thing> = sink
+            .onboarding(handoff)
+            .into_iter()
+            .map(|(which, task)| Thing {
+                due: Due::Onboarding,
+                which,
+                words: format!("the task {}", quoted(&shorten(&task.what, 120))),
+                at: days.end(task.due),
+            })
+            .collect();
+        things
+            .retain(|thing| rungs.iter().any(|rung| comes(context, stored, rung, thing).is_some()));
+        if things.is_empty() {
+            continue;
+        }
+        match sink.open_tasks(handoff).await {
+            Ok(there) => {
+                things.retain(|thing| there.contains(&thing.which));
+                open.extend(things);
+            }
+            Err(error) => remarks.push(format!(
+                "{}: nobody is reminded of onboarding tasks in {}, which were not read: {error}",
+                handoff.key,
+                sink.via()
+            )),
+        }
+    }
+    open
+}
+
+/// Sends them, each recorded as soon as it was sent.
+pub(super) async fn send(
+    sinks: &[Box<dyn Sink>],
+    handoff: &Handoff,
+    recording: &Recording<'_>,
+) -> Result<Vec<DeliveryResult>, WorkflowError> {
+    let mut results = Vec::new();
+    for sink in sinks {
+        let tries = if sink.can_look_up() { 0 } else { recording.left(sink.as_ref())? };
+        let result = if tries > 1 || (tries == 1 && !sink.repeats_when_unclear()) {
+            let message =
+                "the run that sent it ended before it could record what became of it".to_owned();
+            let outcome = Err(DeliveryError::Unclear { message });
+            Some(DeliveryResult::of(sink.as_ref(), handoff, outcome))
+        } else {
+            deliver_one(sink.as_ref(), handoff, &Schedule::interactive(), recording).await
+        };
+        let Some(result) = result else { break };
+        let goes_on = recording.after(sink.as_ref(), &result).is_continue();
+        results.push(result);
+        if !goes_on {
+            break;
+        }
+    }
+    Ok(results)
+}
+
+/// Whether anybody is to be reminded of anything about this handoff.
+fn is_open(context: &Context, stored: &Stored) -> bool {
+    let Some(view) = stored.brief.as_ref().map(|brief| brief.view()) else { return false };
+    let documents = [EventKind::Voided, EventKind::Signed, EventKind::Backfilled];
+    let mut events = stored.timeline.events.iter().rev();
+    let document = events.find(|it| documents.contains(&it.event)).map(|it| it.event);
+    let is_over = document.is_none_or(|it| it == EventKind::Voided)
+        || stored.timeline.first(EventKind::Exempted).is_some();
+    let since = context.config.deliver.since;
+    let is_old = since.zip(view.signed_at()).is_some_and(|(since, at)| at < since);
+    !is_over && !is_old && view.is_signed()
+}
+
+/// What of a handoff is due, while it is.
+fn things(context: &Context, stored: &Stored) -> Vec<Thing> {
+    let (Some(brief), timeline) = (&stored.brief, &stored.timeline) else { return Vec::new() };
+    let view = brief.view();
+    let last = |kinds: &[EventKind]| {
+        timeline.events.iter().rev().find(|it| kinds.contains(&it.event)).map(|it| it.event)
+    };
+    if !is_open(context, stored) {
+        return Vec::new();
+    }
+    let mut things = Vec::new();
+    let mut add =
+        |due, which: String, words: String, at| things.push(Thing { due, which, words, at });
+    let told = view.first_action_due();
+    if let Some(at) = deadline_in_force(told, deadline_moves(&timeline.events)) {
+        let one = String::new;
+        if timeline.first(EventKind::Touched).is_none() {
+            add(Due::FirstTouch, one(), "the first touch".to_owned(), at);
+        }
+        let verdict = last(&[
+            EventKind::Accepted,
+            EventKind::Returned,
+            EventKind::Resubmitted,
+            EventKind::Corrected,
+            EventKind::Amended,
+        ]);
+        if !matches!(verdict, Some(EventKind::Accepted | EventKind::Returned)) {
+            add(Due::Acceptance, one(), "accepting or returning the handoff".to_owned(), at);
+        }
+        let missing = Completeness::of(&context.schema, brief.json()).missing.len();
+        if missing > 0 {
+            let words = match missing {
+                1 => "1 missing answer".to_owned(),
+                more => format!("{more} missing answers"),
+            };
+            add(Due::MissingAnswers, one(), words, at);
+        }
+    }
+    let days = WholeDays(context.config.timezone);
+    for (number, promise, day) in open_promises(brief, timeline) {
+        let words = format!("the promise {}", quoted(&shorten(&promise, 120)));
+        add(Due::Promise, number.to_string(), words, days.end(day));
+    }
+    for (field, why, day) in unknowns(brief.json()) {
+        let words = format!("the open answer {field}{why}");
+        add(Due::Unknown, field, words, days.end(day));
+    }
+    things
+}
+
+/// The honest gaps with a day: the field, why in brackets, the day.
+fn unknowns(brief: &Value) -> Vec<(String, String, NaiveDate)> {
+    let mut found = Vec::new();
+    let mut open = vec![(String::new(), brief)];
+    while let Some((path, value)) = open.pop() {
+        let Some(fields) = value.as_object() else { continue };
+        if let Some(gap) = fields.get("unknown") {
+            let day = gap["resolve_by"].as_str().and_then(|day| day.parse().ok());
+            let why = gap["why"].as_str().map(|why| format!(" ({})", shorten(&one_line(why), 120)));
+            found.extend(day.map(|day| (path.clone(), why.unwrap_or_default(), day)));
+            continue;
+        }
+        for (name, value) in fields {
+            let dot = if path.is_empty() { "" } else { "." };
+            open.push((format!("{path}{dot}{name}"), value));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// `first_touch-4h.csm`, `promise.2+1d.lead`: the same at every run.
+fn id(rung: &Rung, thing: &Thing) -> String {
+    let what = match rung.due {
+        Due::FirstTouch => "first_touch",
+        Due::Acceptance => "acceptance",
+        Due::MissingAnswers => "missing_answers",
+        Due::Promise => "promise",
+        Due::Unknown => "unknown",
+        Due::Onboarding => "onboarding",
+    };
+    let dot = if thing.which.is_empty() { "" } else { "." };
+    let to = match rung.to {
+        Recipient::Csm => "csm",
+        Recipient::Rep => "rep",
+        Recipient::Lead => "lead",
+        Recipient::Addresses(_) => "list",
+    };
+    // It stands in file names, mail headers and marks.
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' };
+    let which: String = thing.which.chars().map(plain).collect();
+    format!("{what}{dot}{which}{}.{to}", rung.at)
+}
+
+/// When a rung's time has come, in business time where there is a calendar.
+fn moment(at: Offset, due: DateTime<Utc>, calendar: Option<&Calendar>) -> DateTime<Utc> {
+    match (at.before, calendar) {
+        (false, calendar) => deadline(due, at.distance, calendar),
+        (true, Some(calendar)) => calendar.before(due, at.distance),
+        (true, None) => due.checked_sub_signed(at.distance.plain()).unwrap_or(due),
+    }
+}
+
+fn is_sent(stored: &Stored, id: &str) -> bool {
+    stored.timeline.events.iter().any(|event| {
+        matches!(event.event, EventKind::Reminded | EventKind::Escalated)
+            && event.reference.as_deref() == Some(id)
+    })
+}
+
+/// Whether it failed and its next try is still to come, or there is none.
+fn rests(stored: &Stored, sink: &dyn Sink, now: DateTime<Utc>) -> bool {
+    let reference = format!("{}:{}", sink.event(), sink.subject());
+    let failed: Vec<DateTime<Utc>> = stored
+        .timeline
+        .events
+        .iter()
+        .filter(|it| it.event == EventKind::DeliveryFailed && it.via == sink.via())
+        .filter(|it| it.reference.as_ref() == Some(&reference))
+        .map(|it| it.at)
+        .collect();
+    let Some(last) = failed.last() else { return false };
+    match Backoff::default().waits.get(failed.len() - 1) {
+        Some(wait) => TimeDelta::from_std(*wait).is_ok_and(|wait| *last + wait > now),
+        None => true,
+    }
+}
+
+/// The people of a rung, as far as somebody is known.
+fn recipients(context: &Context, to: &Recipient, handoff: &Handoff) -> Vec<Person> {
+    let of_brief = |at: &str| {
+        let owner = handoff.brief.pointer(at)?;
+        let of = |name: &str| owner[name].as_str().map(str::to_owned);
+        let person = Person { name: of("name"), email: of("email"), slack: of("slack") };
+        (person.name.is_some() || person.email.is_some()).then_some(person)
+    };
+    let team = &context.config.team;
+    match to {
+        Recipient::Csm => of_brief("/first_action/owner").into_iter().collect(),
+        Recipient::Rep => of_brief("/deal/owner").into_iter().collect(),
+        Recipient::Lead => {
+            let owner = View::of(&handoff.brief).first_action_owner();
+            let words = owner.iter().flat_map(|it| [it.github, it.email, it.name]).flatten();
+            let csm = words.filter_map(|word| team.find(word)).next();
+            let lead = csm.and_then(|index| team.lead(team.csms.get(index)?));
+            let lead = lead.map(|lead| match lead {
+                Lead::Csm(csm) => Person {
+                    name: Some(csm.name.clone()),
+                    email: csm.email.clone(),
+                    slack: csm.slack.clone(),
+                },
+                Lead::Address(email) => {
+                    Person { name: None, email: Some(email.to_owned()), slack: None }
+                }
+            });
+            lead.into_iter().collect()
+        }
+        Recipient::Addresses(list) => list
+            .iter()
+            .map(|email| Person { name: None, email: Some(email.clone()), slack: None })
+            .collect(),
+    }
+}
+
+/// The sink that sends it: the configured channel; else the first that can,
+/// where a list of addresses needs mail.
+fn sink(context: &Context, rung: &Rung, reminder: &Arc<Reminder>) -> Option<Box<dyn Sink>> {
+    let mut made: BTreeMap<&'static str, Box<dyn Sink>> = BTreeMap::new();
+    for sink in &context.sinks {
+        if let Some(sink) = sink.for_reminder(reminder) {
+            made.entry(sink.via()).or_insert(sink);
+        }
+    }
+    let wanted: &[&str] = match (rung.by, &rung.to) {
+        (Some(Channel::Slack), _) => &["slack", "outbox"],
+        (Some(Channel::Email), _) | (None, Recipient::Addresses(_)) => &["email", "outbox"],
+        (None, _) => &["slack", "email", "outbox"],
+    };
+    wanted.iter().find_map(|via| made.remove(via))
+}

@@ -1,0 +1,144 @@
+//! Everybody who was told follows a handoff that changed: the real binary and
+//! fakes of the vendors.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::killed::killer::At;
+use crate::killed::world::{KEY, World, timeline};
+
+/// Runs the reconciler again and again; nothing may be asked or sent.
+async fn idle(world: &World) {
+    for _ in 0..5 {
+        let (_, points) = world.run(&["deliver"], At::Never).await;
+        assert_eq!(points, [], "everything is recorded");
+    }
+}
+
+/// Signed and delivered, by a team of two.
+async fn signed() -> World {
+    let world = World::new("").await;
+    world.sign(At::Never).await;
+    let file = world.sandbox.join("ledger/handoff.yaml");
+    let config = fs::read_to_string(&file).unwrap();
+    let noor = "csms:\n    - {name: Noor Hassan, email: noor@example.com, github: noorh}";
+    fs::write(&file, config.replacen("csms:", noor, 1)).unwrap();
+    world
+}
+
+fn messages(world: &World) -> Vec<Value> {
+    world.vendors.lock().unwrap().messages.clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_csm_has_the_task_everywhere_and_both_are_told_once() {
+    let world = signed().await;
+    let before = (messages(&world).len(), world.mails.all().len());
+    {
+        let mut vendors = world.vendors.lock().unwrap();
+        let body = vendors.issues[0]["body"].as_str().unwrap().to_owned();
+        let ticked = body.replacen("- [ ] Read the brief", "- [x] Read the brief", 1);
+        vendors.issues[0]["body"] = json!(format!("Mind the time zone\n{ticked}\nI called Dana"));
+        vendors.asana_tasks[0]["notes"] =
+            json!(format!("{}\nAsk Dana", vendors.asana_tasks[0]["notes"].as_str().unwrap()));
+    }
+    world.ok(&["assign", KEY, "noorh", "--by", "boss", "--reason", "holiday"]);
+    world.ok(&["assign", KEY, "noor@example.com", "--by", "boss"]);
+    assert_eq!(timeline(&world.sandbox).matches("ref: noorh").count(), 1);
+    let row = world.ok(&["status", KEY, "--format", "json"]).json();
+    assert_eq!(row["handoffs"][0]["csm"], "Noor Hassan");
+    world.ok(&["deliver"]);
+    let vendors = world.vendors.lock().unwrap();
+    let issue = &vendors.issues[0];
+    assert_eq!(issue["assignees"], json!([{"login": "noorh"}]));
+    let body = issue["body"].as_str().unwrap();
+    assert!(
+        body.starts_with("Mind the time zone\n") && body.ends_with("\nI called Dana"),
+        "{body}"
+    );
+    assert!(body.contains("- [x] Read the brief"), "what was ticked stays: {body}");
+    assert!(body.contains("**Owner:** Noor Hassan") && !body.contains("Sam Lee"), "{body}");
+    let comment = vendors.comments.last().unwrap()["body"].as_str().unwrap();
+    assert!(comment.contains("you take over the handoff"), "{comment}");
+    let task = &vendors.asana_tasks[0];
+    assert_eq!(task["assignee"], "noor@example.com");
+    let notes = task["notes"].as_str().unwrap();
+    assert!(notes.contains("Noor Hassan") && notes.ends_with("\nAsk Dana"), "{notes}");
+    let epic = vendors.jira[0]["fields"]["description"].to_string();
+    assert!(epic.contains("Noor Hassan") && !epic.contains("Sam Lee"), "{epic}");
+    let message = vendors.messages.last().unwrap().clone();
+    assert_eq!(vendors.messages.len(), before.0 + 1);
+    assert_eq!(message["thread_ts"], vendors.messages[0]["ts"], "below the first message");
+    drop(vendors);
+    let mails = world.mails.all();
+    assert_eq!(mails.len(), before.1 + 1);
+    let mail = mails.last().unwrap();
+    for words in ["noor@example.com", "sam@example.com", "In-Reply-To: <handoff."] {
+        assert!(mail.contains(words), "{words}: {mail}");
+    }
+    idle(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_found_later_is_no_longer_missing_in_the_task_and_bothers_nobody() {
+    let world = signed().await;
+    let before = (messages(&world).len(), world.mails.all().len());
+    let missing = |world: &World| {
+        let vendors = world.vendors.lock().unwrap();
+        let body = vendors.issues[0]["body"].as_str().unwrap();
+        body.contains("success.metric")
+    };
+    assert!(missing(&world));
+    let files = world.sandbox.git("ledger", &["ls-files", "briefs/*brief.yaml"]);
+    let file = world.sandbox.join("ledger").join(files.trim());
+    let brief = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{brief}success:\n  metric: Pick error rate\n")).unwrap();
+    world.sandbox.git("ledger", &["commit", "-qam", "the metric"]);
+    world.ok(&["deliver"]);
+    assert!(!missing(&world));
+    assert!(world.vendors.lock().unwrap().comments.is_empty());
+    assert_eq!((messages(&world).len(), world.mails.all().len()), before);
+    idle(&world).await;
+    // The CSM is written into the brief by hand: the same as `assign`.
+    let brief = fs::read_to_string(&file).unwrap();
+    let other =
+        brief.replace("Sam Lee", "Noor Hassan").replace("sam@example.com", "noor@example.com");
+    fs::write(&file, other.replace("csm-ana", "noorh")).unwrap();
+    world.sandbox.git("ledger", &["commit", "-qam", "another CSM"]);
+    world.ok(&["deliver"]);
+    assert!(timeline(&world.sandbox).contains("event: assigned"), "{}", timeline(&world.sandbox));
+    let vendors = world.vendors.lock().unwrap().issues[0]["assignees"].clone();
+    assert_eq!(vendors, json!([{"login": "noorh"}]));
+    idle(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_while_everybody_is_told_and_run_again_each_was_told_once() {
+    for point in [
+        "PATCH /github/repos/acme/handoffs/issues/1",
+        "POST /github/repos/acme/handoffs/issues/1/comments",
+        "POST /slack/chat.postMessage",
+        "SMTP DATA",
+        "PUT /asana/projects/90",
+        "PUT /asana/tasks/70",
+        "PUT /jira/rest/api/3/issue/ONB-1",
+    ] {
+        let world = signed().await;
+        let before = (messages(&world).len(), world.mails.all().len());
+        world.ok(&["assign", KEY, "noorh", "--by", "boss"]);
+        let (killed, _) = world.run(&["deliver"], At::Behind(point)).await;
+        assert!(killed, "{point}");
+        world.ok(&["deliver", KEY]);
+        let vendors = world.vendors.lock().unwrap();
+        assert_eq!(vendors.messages.len(), before.0 + 1, "{point}");
+        assert_eq!(vendors.comments.len(), 1, "{point}");
+        assert_eq!(vendors.issues[0]["assignees"], json!([{"login": "noorh"}]), "{point}");
+        assert_eq!(vendors.asana_tasks[0]["assignee"], "noor@example.com", "{point}");
+        drop(vendors);
+        let mails = world.mails.all().len() - before.1;
+        assert_eq!(mails, if point == "SMTP DATA" { 2 } else { 1 }, "{point}: one repeat at most");
+        let events = timeline(&world.sandbox);
+        assert_eq!(events.matches("event: csm_told").count(), 5, "{point}: {events}");
+    }
+}

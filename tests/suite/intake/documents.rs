@@ -1,0 +1,189 @@
+//! Which documents are contracts: an NDA, an offer letter and a test document,
+//! on an open deal, through every way in; then the rule that takes one of them.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::server::{KEY, Running, briefs, document, eventually, get, ledger, pandadoc};
+use crate::sandbox::Sandbox;
+
+/// A ledger whose file of deals has one that is open.
+fn open_deal() -> Sandbox {
+    let sandbox = ledger();
+    sandbox.write(
+        "ledger/deals.csv",
+        "Record ID,Deal Name,Deal Stage,Close Date,Is Closed Won,Amount,Currency\n\
+         42,Acme platform,Qualified,2026-12-20,false,12000,USD\n",
+    );
+    sandbox
+}
+
+fn add_rule(sandbox: &Sandbox, rule: &str) {
+    let file = sandbox.join("ledger/handoff.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{text}\ndocuments:\n  - {rule}\n")).unwrap();
+}
+
+/// A document of deal 42 without a total.
+fn of_deal(id: &str, name: &str, test: bool) -> Vec<u8> {
+    let mut event: Value = serde_json::from_slice(&document(id)).unwrap();
+    let data = &mut event[0]["data"];
+    data["name"] = json!(if test { format!("[DEV] {name}") } else { name.to_owned() });
+    data["metadata"] = json!({"hubspot_deal_id": "42"});
+    data["grand_total"] = Value::Null;
+    data["total"] = Value::Null;
+    event.to_string().into_bytes()
+}
+
+fn listed(sandbox: &Sandbox) -> Vec<Value> {
+    let json = sandbox.handoff("ledger", &["inbox", "list", "--all", "--format", "json"]).json();
+    json["events"].as_array().unwrap().clone()
+}
+
+#[test]
+fn an_nda_and_an_offer_letter_are_held_and_a_rule_lets_one_go() {
+    let sandbox = open_deal();
+    let mut server = Running::serve(&sandbox);
+    for (event, name) in [("e1", "Mutual NDA - Acme"), ("e2", "Offer letter - Acme")] {
+        let answer = pandadoc(server.address(), KEY, event, &of_deal(event, name, false)).unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+    let health = server.wait_until_idle();
+    assert_eq!((&health["inbox"]["held"], briefs(&sandbox).len()), (&json!(2), 0), "{health}");
+    let metrics = get(server.address(), "/metrics").body;
+    assert!(metrics.contains("handoff_inbox_events{state=\"held\"} 2"), "{metrics}");
+    for event in listed(&sandbox) {
+        let reason = event["held"]["reason"].as_str().unwrap();
+        assert!(reason.contains("no rule under `documents:`"), "{reason}");
+        assert!(reason.contains("42 is not won"), "{reason}");
+        assert_eq!(event["held"]["deals"], json!(["42"]));
+    }
+    let doctor = sandbox.handoff("ledger", &["doctor", "--offline"]).stdout;
+    assert!(doctor.contains("2 events held"), "{doctor}");
+
+    // The running server reads the rule; nobody sends anything again.
+    add_rule(&sandbox, "{when: \"'Offer' in signature.document_name\", is: contract}");
+    eventually("the rule lets the offer go", || (briefs(&sandbox).len() == 1).then_some(()));
+    let health = server.wait_until_idle();
+    assert_eq!(health["inbox"]["held"], json!(1), "the NDA still waits: {health}");
+    let timeline = format!("HEAD:{}/timeline.yaml", briefs(&sandbox)[0]);
+    let timeline = sandbox.git("ledger", &["show", &timeline]);
+    assert!(timeline.contains("decided_by: rule"), "{timeline}");
+
+    let nda = listed(&sandbox).into_iter().find(|it| it["state"] == "held").unwrap();
+    let id = nda["event"].as_str().unwrap();
+    sandbox.handoff("ledger", &["inbox", "release", id, "--as", "ignored"]).exits(0);
+    eventually("a person decides", || {
+        (get(server.address(), "/healthz").json()["inbox"]["held"] == 0).then_some(())
+    });
+    assert_eq!(server.wait_until_idle()["inbox"]["failed"], json!(0));
+    assert_eq!(briefs(&sandbox).len(), 1);
+    assert_eq!(server.terminate(), Some(0));
+}
+
+#[test]
+fn a_held_document_goes_when_its_deal_is_won() {
+    let sandbox = open_deal();
+    sandbox.write("nda.json", of_deal("d1", "Order form", false));
+    let held = sandbox.handoff("ledger", &["sign", "../nda.json"]);
+    assert_eq!(held.code, 3, "{}", held.stderr);
+    assert!(
+        held.stderr.contains("inbox release") && held.stderr.contains("not won"),
+        "{}",
+        held.stderr
+    );
+    assert!(briefs(&sandbox).is_empty());
+    let deals = fs::read_to_string(sandbox.join("ledger/deals.csv")).unwrap();
+    let won = deals.replace("Qualified,2026-12-20,false", "Closed Won,2026-11-19,true");
+    sandbox.write("ledger/deals.csv", won);
+    let worked = sandbox.handoff("ledger", &["work", "--once", "--format", "json"]).exits(0).json();
+    assert_eq!((&worked["done"], &worked["held"]), (&json!(1), &json!(0)), "{worked}");
+    assert_eq!(briefs(&sandbox).len(), 1);
+    let timeline = format!("HEAD:{}/timeline.yaml", briefs(&sandbox)[0]);
+    assert!(sandbox.git("ledger", &["show", &timeline]).contains("decided_by: won"));
+}
+
+#[test]
+fn a_person_decides_and_a_later_document_is_an_amendment() {
+    let sandbox = open_deal();
+    sandbox.write("first.json", of_deal("d1", "Order form", false));
+    sandbox.handoff("ledger", &["sign", "../first.json", "--as", "contract"]).exits(0);
+    let brief = || {
+        let path = format!("HEAD:{}/brief.yaml", briefs(&sandbox)[0]);
+        sandbox.git("ledger", &["show", &path])
+    };
+    let before = brief();
+    sandbox.write("second.json", of_deal("d2", "More seats", false));
+    for _ in 0..2 {
+        sandbox.handoff("ledger", &["sign", "../second.json", "--as", "contract"]).exits(0);
+    }
+    let after = brief();
+    let signature = |text: &str| {
+        let from = text.find("\nsignature:").unwrap();
+        text[from..]
+            .split("\ncustomer:")
+            .next()
+            .unwrap()
+            .split("\namendments:")
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(signature(&before), signature(&after), "the first signature stays");
+    assert_eq!(after.matches("document_id: d2").count(), 1, "{after}");
+    let timeline = format!("HEAD:{}/timeline.yaml", briefs(&sandbox)[0]);
+    let timeline = sandbox.git("ledger", &["show", &timeline]);
+    assert_eq!(timeline.matches("event: amended").count(), 1, "{timeline}");
+    assert_eq!(timeline.matches("event: signed").count(), 1, "{timeline}");
+    sandbox.handoff("ledger", &["validate"]).exits(1);
+
+    sandbox.write("renewal.json", of_deal("d3", "Renewal", false));
+    sandbox.handoff("ledger", &["sign", "../renewal.json", "--as", "new"]).exits(0);
+    sandbox.handoff("ledger", &["sign", "../renewal.json", "--as", "new"]).exits(0);
+    let all = briefs(&sandbox);
+    assert_eq!(all.len(), 2, "{all:?}");
+    assert!(all.iter().any(|path| path.ends_with("hubspot-42-d3")), "{all:?}");
+}
+
+#[test]
+fn a_watched_nda_is_moved_aside_and_an_unreadable_entry_stops_nothing() {
+    let sandbox = open_deal();
+    sandbox.write("drop/nda.json", of_deal("w1", "NDA", false));
+    sandbox.write("drop/below/nda.json", of_deal("w2", "NDA", false));
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("circle", sandbox.join("drop/circle")).unwrap();
+    let running = Running::start(&sandbox, &["watch", "../drop", "--recursive"], &[]);
+    eventually("both are aside", || {
+        let held = fs::read_dir(sandbox.join("drop/held")).ok()?;
+        (held.count() == 2).then_some(())
+    });
+    assert!(briefs(&sandbox).is_empty(), "{}", running.log());
+    assert!(running.log().contains("no rule under"), "{}", running.log());
+}
+
+#[test]
+fn a_document_whose_deal_is_not_known_waits_for_it() {
+    let sandbox = ledger();
+    sandbox.write("late.json", of_deal("l1", "Order form", false));
+    let mut event: Value = serde_json::from_slice(&of_deal("l1", "Order form", false)).unwrap();
+    event[0]["data"]["grand_total"] = json!({"amount": "12000.00", "currency": "USD"});
+    sandbox.write("late.json", event.to_string());
+    let held = sandbox.handoff("ledger", &["sign", "../late.json"]);
+    assert_eq!(held.code, 3, "{}", held.stderr);
+    assert!(held.stderr.contains("no deal 42 (yet)"), "{}", held.stderr);
+    let later = ["--now", "2026-11-23T17:00:00Z"];
+    let worked = [&later[..], &["work", "--once"]].concat();
+    sandbox.handoff("ledger", &worked).exits(0);
+    let all = briefs(&sandbox);
+    assert_eq!(all.len(), 1, "after two days it is handed over with what it says");
+    sandbox.write(
+        "ledger/deals.csv",
+        "Record ID,Deal Name,Deal Stage,Close Date,Is Closed Won,Amount,Currency,Associated Company\n\
+         42,Acme platform,Closed Won,2026-11-19,true,12000,USD,Acme Corp\n",
+    );
+    sandbox.handoff("ledger", &[&later[..], &["sign", "--deal", "42"]].concat()).exits(0);
+    let brief = sandbox.git("ledger", &["show", &format!("HEAD:{}/brief.yaml", all[0])]);
+    assert!(brief.contains("Acme Corp") && brief.contains("document_id: l1"), "{brief}");
+    assert_eq!(briefs(&sandbox), all, "one handoff");
+}

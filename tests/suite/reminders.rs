@@ -1,0 +1,192 @@
+//! Reminders over thirty days, with the shipped ladder.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use chrono::{DateTime, Days, Utc};
+use handoff::brief::{EventKind, Timeline};
+
+use crate::killed::killer::At;
+use crate::killed::world::{KEY, QUIET, World, timeline};
+use crate::sandbox::{Sandbox, fixture};
+
+const DEALS: &str = "Record ID,Deal Name,Deal Stage,Close Date,Deal owner,Amount,Currency,Is Closed Won,Associated Company\n\
+    18640329741,Brightwater - Growth 2026,Closed Won,2026-10-14 15:44,Marcus Oyelaran,48000.00,USD,true,Brightwater Logistics Ltd\n";
+const CONFIG: &str = r#"version: 1
+esign: {pandadoc: {}}
+crm: {file: {deals: deals.csv}}
+map: csv
+team:
+  csms:
+    - {name: Sam Lee, email: sam@example.com, github: samlee, lead: boss@example.com}
+  fallback: samlee
+first_touch:
+  within: 24h
+  calendar: {timezone: Europe/Berlin, days: [mon, tue, wed, thu, fri], hours: "09:00-17:00"}
+deliver: {outbox: {dir: outbox}}
+"#;
+/// What the brief is told besides.
+const MORE: &str = r#"commitments:
+  - {promise: SSO before go-live, made_by: Marcus Oyelaran, due: 2026-10-30, owner: Sam Lee}
+success:
+  metric: {unknown: {why: asked Dana, owner: Sam Lee, resolve_by: 2026-11-05}}
+"#;
+
+fn time(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+/// A ledger with one handoff that was signed on Wednesday 14 October at 17:43
+/// in Berlin, after hours: 24 working hours end on Monday 19 at 17:00.
+fn ledger(config: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.handoff(".", &["init", "ledger", "--crm", "file", "--yes"]).exits(0);
+    sandbox.write("ledger/deals.csv", DEALS);
+    sandbox.write("ledger/handoff.yaml", config);
+    let event = fixture("esign/pandadoc-completed-full.body.json").display().to_string();
+    sandbox.handoff("ledger", &["sign", &event, "--now", "2026-10-14T16:00:00Z"]).exits(0);
+    let file = sandbox.git("ledger", &["ls-files", "briefs/*brief.yaml"]);
+    let file = sandbox.join("ledger").join(file.trim());
+    let brief = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{brief}{MORE}")).unwrap();
+    sandbox.git("ledger", &["commit", "-qam", "what was promised"]);
+    sandbox
+}
+
+/// A world in which people are reminded.
+async fn reminding() -> World {
+    let world = World::new("").await;
+    let file = world.sandbox.join("ledger/handoff.yaml");
+    fs::write(&file, fs::read_to_string(&file).unwrap().replace(QUIET, "")).unwrap();
+    world
+}
+
+fn reminded(sandbox: &Sandbox) -> Vec<(DateTime<Utc>, String)> {
+    let timeline = Timeline::parse(timeline(sandbox).as_bytes()).unwrap();
+    let events = timeline.events.into_iter();
+    let sent = events.filter(|it| matches!(it.event, EventKind::Reminded | EventKind::Escalated));
+    sent.map(|it| {
+        let id = it.reference.unwrap();
+        let is_up = id.ends_with(".lead");
+        assert_eq!(it.event == EventKind::Escalated, is_up, "{id}");
+        (it.at, id)
+    })
+    .collect()
+}
+
+/// The hours at which something can be due, on every day of a month.
+fn clock() -> Vec<String> {
+    let first = time("2026-10-14T00:00:00Z");
+    let mut moments = Vec::new();
+    for day in 0..30 {
+        for hour in ["07:59:59", "08:00:00", "11:00:00", "15:00:00", "16:00:00"] {
+            let day = (first + Days::new(day)).date_naive();
+            moments.push(format!("{day}T{hour}Z"));
+        }
+    }
+    moments.retain(|moment| time(moment) > time("2026-10-14T16:00:00Z"));
+    moments
+}
+
+#[test]
+fn over_thirty_days_each_is_reminded_once_at_its_time() {
+    let sandbox = ledger(CONFIG);
+    for moment in clock() {
+        sandbox.handoff("ledger", &["deliver", KEY, "--now", &moment]).exits(0);
+    }
+    let expected: Vec<(DateTime<Utc>, String)> = [
+        ("2026-10-19T11:00:00Z", "first_touch-4h.csm"),
+        ("2026-10-19T11:00:00Z", "missing_answers-4h.rep"),
+        ("2026-10-20T08:00:00Z", "first_touch+1h.lead"),
+        ("2026-10-20T11:00:00Z", "acceptance+4h.csm"),
+        ("2026-10-21T15:00:00Z", "acceptance+2d.lead"),
+        ("2026-10-29T08:00:00Z", "promise.1-2d.csm"),
+        ("2026-11-02T16:00:00Z", "promise.1+1d.lead"),
+        ("2026-11-05T08:00:00Z", "unknown.success.metric-1d.csm"),
+    ]
+    .map(|(at, id)| (time(at), id.to_owned()))
+    .to_vec();
+    assert_eq!(reminded(&sandbox), expected);
+    let whom = BTreeMap::from([("csm", "Sam Lee"), ("rep", "Marcus Oyelaran"), ("lead", "Hello")]);
+    for (_, id) in expected {
+        let file = sandbox.join(&format!("ledger/outbox/{KEY}/08-{id}.md"));
+        let text = fs::read_to_string(&file).unwrap_or_else(|why| panic!("{id}: {why}"));
+        let who = whom[id.rsplit('.').next().unwrap()];
+        assert!(text.contains(&format!("\n{who}, ")), "{id} is for {who}: {text}");
+    }
+}
+
+#[test]
+fn what_is_done_and_what_is_switched_off_reminds_nobody() {
+    let off = ledger(&format!("{CONFIG}reminders: off\n"));
+    let done = ledger(CONFIG);
+    let at = ["--now", "2026-10-16T12:00:00Z"];
+    for verb in ["touch", "accept"] {
+        done.handoff("ledger", &[&[verb, KEY, "--by", "samlee"][..], &at].concat()).exits(0);
+    }
+    for moment in ["2026-10-19T11:00:00Z", "2026-10-20T08:00:00Z", "2026-10-21T15:00:00Z"] {
+        for sandbox in [&off, &done] {
+            sandbox.handoff("ledger", &["deliver", KEY, "--now", moment]).exits(0);
+        }
+    }
+    assert_eq!(reminded(&off), []);
+    let ids: Vec<String> = reminded(&done).into_iter().map(|(_, id)| id).collect();
+    assert_eq!(ids, ["missing_answers-4h.rep"]);
+    // Who comes back after a month is not flooded with the past.
+    let late = ledger(CONFIG);
+    late.handoff("ledger", &["deliver", KEY, "--now", "2026-11-20T08:00:00Z"]).exits(0);
+    assert_eq!(reminded(&late), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_each_reminder_and_run_again_each_is_there_once() {
+    let steps = |world: &World| -> Vec<String> {
+        let vendors = world.vendors.lock().unwrap();
+        let steps = vendors.messages.iter().map(|message| {
+            message["metadata"]["event_payload"]["step"].as_str().unwrap().to_owned()
+        });
+        steps.collect()
+    };
+    let event = fixture("esign/pandadoc-completed-full.body.json").display().to_string();
+    let expected = ["notice", "first_touch-4h.csm", "missing_answers-4h.rep", "acceptance+4h.csm"];
+    for number in 0..20 {
+        let world = reminding().await;
+        world.run(&["sign", &event, "--now", "2026-10-14T16:00:00Z"], At::Never).await;
+        let first = ["deliver", "--now", "2026-10-15T11:43:53Z"];
+        let (was_killed, _) = world.run(&first, At::Number(number)).await;
+        world.run(&[&first[..], &[KEY]].concat(), At::Never).await;
+        world.run(&["deliver", "--now", "2026-10-15T19:43:53Z"], At::Never).await;
+        assert_eq!(steps(&world), expected, "killed at {number}");
+        let ids: Vec<String> = reminded(&world.sandbox).into_iter().map(|(_, id)| id).collect();
+        assert_eq!(ids, expected[1..], "killed at {number}");
+        if !was_killed {
+            return;
+        }
+    }
+    panic!("more than twenty requests to send two reminders");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_onboarding_task_that_is_open_past_its_day_reminds_the_csm() {
+    let event = fixture("esign/pandadoc-completed-full.body.json").display().to_string();
+    for is_done in [false, true] {
+        let world = reminding().await;
+        world.run(&["sign", &event, "--now", "2026-10-14T16:00:00Z"], At::Never).await;
+        world.ok(&["accept", KEY, "--by", "csm-ana", "--now", "2026-10-14T17:00:00Z"]);
+        if is_done {
+            let mut vendors = world.vendors.lock().unwrap();
+            let first = vendors
+                .jira
+                .iter_mut()
+                .find(|issue| issue["properties"][0]["value"]["step"] == "task-1");
+            first.unwrap()["fields"]["status"] = "Done".into();
+        }
+        // Its day is 15 October; a day later is over at midnight.
+        for moment in ["2026-10-16T23:00:00Z", "2026-10-17T00:30:00Z", "2026-10-17T01:00:00Z"] {
+            world.ok(&["deliver", KEY, "--now", moment]);
+        }
+        let ids: Vec<String> = reminded(&world.sandbox).into_iter().map(|(_, id)| id).collect();
+        let expected: &[&str] = if is_done { &[] } else { &["onboarding.task-1+1d.csm"] };
+        assert_eq!(ids, expected);
+    }
+}

@@ -15,6 +15,9 @@ pub struct AuditInput<'a> {
     pub window: Window,
     /// The moment the audit speaks of.
     pub as_of: DateTime<Utc>,
+    /// Whether that moment is now, and the deals are those of now: a won deal
+    /// dated ahead counts then. In the past it was not won yet.
+    pub at_present: bool,
     /// The ledger, read as it was at `as_of`.
     pub ledger: &'a LedgerInput,
     /// Further ledgers, when several were given.
@@ -57,6 +60,11 @@ impl<'a> AuditInput<'a> {
     /// The rules in force when a deal was won.
     pub(super) fn policy_of(&self, deal: &Deal) -> &'a Policy {
         &self.policies.at(deal.closed_won_at).policy
+    }
+
+    /// Whether a won deal with this close date is won at the audit's moment.
+    pub(super) fn is_there(&self, closed_won_at: Option<DateTime<Utc>>) -> bool {
+        self.at_present || closed_won_at.is_none_or(|at| at <= self.as_of)
     }
 
     /// All ledgers.

@@ -39,25 +39,24 @@ pub(super) fn select<'a>(input: &AuditInput<'a>) -> Selection<'a> {
     let mut gaps = source_gaps.to_vec();
     let mut remarks = Vec::new();
 
-    // A source that never says where a deal stands is an export of won deals.
-    // One that says so for some and not for others has left something out.
+    // A deal whose outcome is not known is not counted, and never in silence. A
+    // file says itself which cells do not tell.
     let unknown: Vec<&Deal> = all.iter().filter(|d| d.outcome == Outcome::Unknown).collect();
-    if !unknown.is_empty() && unknown.len() == all.len() {
-        remarks.push("The source has no stage; every deal is counted as won.".to_owned());
-    } else if !unknown.is_empty() {
+    let told = source_gaps.iter().any(|gap| gap.what.starts_with("the outcome of "));
+    if !unknown.is_empty() && !told {
         gaps.push(Gap {
             what: format!("the outcome of {}", list_deals(&unknown)),
-            why: "the source does not say whether they were won; they are counted as won"
-                .to_owned(),
-            help: Some(
-                "Fill in the stage of these deals, or leave them out of the export.".to_owned(),
-            ),
+            why: "the source does not say whether they were won; they are not counted".to_owned(),
+            help: Some("Give these deals a stage that is open, won or lost.".to_owned()),
         });
     }
 
+    // Won already, and dated ahead: people leave the expected date in the CRM.
+    let future = |deal: &Deal| deal.closed_won_at.is_some_and(|at| at > input.as_of);
     let won = |deal: &&Deal| {
-        matches!(deal.outcome, Outcome::Won | Outcome::Unknown)
-            && deal.closed_won_at.is_none_or(|at| input.window.contains(at) && at <= input.as_of)
+        deal.outcome == Outcome::Won
+            && input.is_there(deal.closed_won_at)
+            && deal.closed_won_at.is_none_or(|at| input.window.contains(at))
     };
     let mut deals: Vec<(Selected<'a>, Option<Gap>)> =
         all.par_iter().filter(won).map(|deal| selected(deal, input)).collect();
@@ -100,6 +99,13 @@ pub(super) fn select<'a>(input: &AuditInput<'a>) -> Selection<'a> {
         }
     }
 
+    let ahead: Vec<&Deal> = deals.iter().map(|d| d.deal).filter(|deal| future(deal)).collect();
+    if !ahead.is_empty() {
+        remarks.push(format!(
+            "Won, with a close date in the future; counted where --as-of is not given: {}.",
+            list_deals(&ahead)
+        ));
+    }
     let undated: Vec<&Deal> =
         deals.iter().map(|d| d.deal).filter(|d| d.closed_won_at.is_none()).collect();
     if !undated.is_empty() {

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 
 use super::{
     AskedProvider, AuditInput, DealKey, HandoffFacts, SignatureClass, SignatureRow,
@@ -67,7 +67,7 @@ impl<'a> Known<'a> {
             for id in ids(deal) {
                 // Of two records with one id the won one counts.
                 let kept = deals.entry(id).or_insert(deal);
-                if is_won(deal, input.as_of) && !is_won(kept, input.as_of) {
+                if is_won(deal, input) && !is_won(kept, input) {
                     *kept = deal;
                 }
             }
@@ -86,9 +86,8 @@ impl<'a> Known<'a> {
     }
 }
 
-fn is_won(deal: &Deal, as_of: DateTime<Utc>) -> bool {
-    matches!(deal.outcome, Outcome::Won | Outcome::Unknown)
-        && deal.closed_won_at.is_none_or(|at| at <= as_of)
+fn is_won(deal: &Deal, input: &AuditInput<'_>) -> bool {
+    matches!(deal.outcome, Outcome::Won | Outcome::Unknown) && input.is_there(deal.closed_won_at)
 }
 
 /// Puts every completed document into its class. The order of documents and
@@ -161,7 +160,7 @@ fn row(
     let in_time = signature
         .signed_at
         .is_some_and(|at| input.as_of <= input.policy().in_time_until(at, false));
-    let lost_or_open = deal.filter(|deal| !is_won(deal, input.as_of));
+    let lost_or_open = deal.filter(|deal| !is_won(deal, input));
     let class = match (lost_or_open, deal, has_handoff) {
         _ if is_excluded || (is_exempt && !has_handoff) => SignatureClass::NotNeeded,
         (Some(_), _, _) if within(TIME_TO_CLOSE) => SignatureClass::Pending,

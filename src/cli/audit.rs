@@ -27,7 +27,7 @@ use crate::workflow::{self, AuditRequest, Context, LedgersAt, RulesOfTime, Stric
 /// The arguments of `audit`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// An export of the deals, CSV or JSON [default: the CRM in handoff.yaml]
+    /// An export of the deals: CSV, JSON or a workbook; - for standard input [default: the CRM in handoff.yaml]
     #[arg(long, value_name = "FILE")]
     pub deals: Option<PathBuf>,
     /// Deals won from this day or moment on
@@ -154,6 +154,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         signatures: signatures.as_ref(),
         window,
         as_of: moment.as_of,
+        at_present: arguments.as_of.is_none(),
         command: &command,
     };
     let report = workflow::audit(&ledgers, &first.config, &rules, &request)?;
@@ -215,6 +216,7 @@ pub(super) fn run_demo(invocation: &Invocation) -> Result<Exit, CliError> {
         signatures: None,
         window: Window::default(),
         as_of: invocation.now,
+        at_present: false,
         command: "handoff audit --deals deals.csv --as-of 2026-11-20T17:00:00Z",
     };
     let rules = RulesOfTime::of(&context.ledger, &ledgers[0], &context.config)?;
@@ -284,7 +286,7 @@ fn read_population(
 
 /// The time zone of days without a time.
 fn zone(context: &Context) -> Tz {
-    context.config.first_touch.calendar.as_ref().map_or(Tz::UTC, crate::time::Calendar::zone)
+    workflow::company_zone(&context.config).unwrap_or(Tz::UTC)
 }
 
 struct AsOf {

@@ -20,7 +20,7 @@ use crate::workflow;
 /// The arguments of `backfill`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// An export of the deals, CSV or JSON [default: the CRM in handoff.yaml]
+    /// An export of the deals: CSV, JSON or a workbook; - for standard input [default: the CRM in handoff.yaml]
     #[arg(long, value_name = "FILE")]
     deals: Option<PathBuf>,
     /// Deals won from this day or moment on
@@ -47,12 +47,7 @@ pub struct Arguments {
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let mut context =
         open(invocation, Ports { push: !arguments.no_push, sinks: arguments.deliver, crm: false })?;
-    let zone = context
-        .config
-        .first_touch
-        .calendar
-        .as_ref()
-        .map_or(chrono_tz::Tz::UTC, crate::time::Calendar::zone);
+    let zone = workflow::company_zone(&context.config).unwrap_or(chrono_tz::Tz::UTC);
     let window = parse_window(arguments.from.as_deref(), arguments.to.as_deref(), zone)
         .map_err(|error| CliError::usage(error.to_string()))?;
     let population =

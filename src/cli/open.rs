@@ -1,8 +1,9 @@
 //! Opening the ledger a command works in: repository, configuration, schema,
 //! templates, ports. Every problem of the configuration is told at once.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::error::CliError;
 use super::invocation::Invocation;
@@ -15,7 +16,7 @@ use crate::http::Limits;
 use crate::ledger::Ledger;
 use crate::model::Check;
 use crate::time::{HumanDuration, deadline};
-use crate::workflow::{Context, CrmSink};
+use crate::workflow::{self, Context, CrmSink};
 
 /// Which ports a command needs; what it does not need is not opened, so that
 /// `validate` asks for no secret.
@@ -133,8 +134,23 @@ pub(super) fn open_crm(
         root,
         requested: &requested,
         limits: Limits::default(),
+        company_zone: workflow::company_zone(config),
     };
     crm::build(&config.crm, &connection).map_err(CliError::from)
+}
+
+/// What came on standard input; a command that opens the deals twice reads it once.
+fn standard_input() -> Result<&'static [u8], CliError> {
+    static INPUT: OnceLock<Vec<u8>> = OnceLock::new();
+    if let Some(bytes) = INPUT.get() {
+        return Ok(bytes);
+    }
+    let mut bytes = Vec::new();
+    std::io::stdin().lock().read_to_end(&mut bytes).map_err(|error| {
+        CliError::usage(format!("standard input cannot be read: {error}"))
+            .help("give --deals FILE, an export of your deals")
+    })?;
+    Ok(INPUT.get_or_init(|| bytes))
 }
 
 /// The properties that the configuration reads of deals.
@@ -237,6 +253,15 @@ pub(super) fn open_deals(
                 .help("give --deals FILE, an export of your deals, or connect a CRM under `crm:` in handoff.yaml")
         });
     };
+    let company_zone = workflow::company_zone(&context.config);
+    if file.as_os_str() == "-" {
+        let mut settings =
+            context.config.crm.file().cloned().unwrap_or_else(|| FileSettings::of(file));
+        settings.deals = PathBuf::from("standard input");
+        settings.company_zone = company_zone;
+        let given = standard_input()?;
+        return Ok(Box::new(crm::open_file(settings, root, Some(given))?.with_detail(detail)));
+    }
     let path = invocation.path(file);
     // The columns, dates and joins of the configuration are meant for this company's exports.
     let mut settings = context.config.crm.file().cloned().unwrap_or_else(|| FileSettings::of(file));
@@ -244,7 +269,8 @@ pub(super) fn open_deals(
     let inside = path.canonicalize().ok().zip(root.canonicalize().ok());
     let inside = inside.and_then(|(path, root)| Some(path.strip_prefix(root).ok()?.to_path_buf()));
     settings.deals = inside.unwrap_or(path);
-    Ok(Box::new(crm::open_file(settings, root)?.with_detail(detail)))
+    settings.company_zone = company_zone;
+    Ok(Box::new(crm::open_file(settings, root, None)?.with_detail(detail)))
 }
 
 /// What of the configuration works and may surprise.

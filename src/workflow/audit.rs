@@ -44,6 +44,8 @@ pub struct AuditRequest<'a> {
     pub window: Window,
     /// The moment the audit speaks of; that of the ledgers.
     pub as_of: DateTime<Utc>,
+    /// Whether that moment is now: a won deal dated ahead counts then.
+    pub at_present: bool,
     /// The command that gives this audit again.
     pub command: &'a str,
 }
@@ -160,7 +162,7 @@ fn policy_of(config: &Config) -> Policy {
     Policy {
         handoff_within: config.handoff_within,
         first_touch_within: config.first_touch.within,
-        zone: calendar.as_ref().map_or(chrono_tz::Tz::UTC, crate::time::Calendar::zone),
+        zone: company_zone(config).unwrap_or(chrono_tz::Tz::UTC),
         calendar,
         expects_task: config.deliver.opens_task(),
         waits_in_pull_request: config.deliver.opens_pull_request(),
@@ -206,6 +208,7 @@ pub fn audit(
         signatures: request.signatures,
         window: request.window,
         as_of: request.as_of,
+        at_present: request.at_present,
         ledger: first,
         more_ledgers: more,
         policies: &rules.policies,
@@ -213,6 +216,14 @@ pub fn audit(
         generated_by: concat!("handoff ", env!("CARGO_PKG_VERSION")),
         command: request.command,
     }))
+}
+
+/// The zone that the company's days are days of, else that of its export file;
+/// `None` where neither is set.
+#[must_use]
+pub fn company_zone(config: &Config) -> Option<chrono_tz::Tz> {
+    let own = Some(config.timezone).filter(|zone| *zone != chrono_tz::Tz::UTC);
+    own.or_else(|| config.crm.file()?.zone())
 }
 
 /// What the expressions of `scope:` see.

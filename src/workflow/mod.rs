@@ -39,7 +39,7 @@ mod voided;
 mod won;
 
 pub use assign::{Assignment, assign};
-pub use audit::{AuditRequest, LedgersAt, RulesOfTime, audit, counted, read_ledgers};
+pub use audit::{AuditRequest, LedgersAt, RulesOfTime, audit, company_zone, counted, read_ledgers};
 pub use backfill::{backfill, missing_deals};
 pub use checkpoints::{Chain, Left, Strictness, check_checkpoints, leave_checkpoint};
 pub use context::Context;

@@ -29,6 +29,7 @@ mod crm_config;
 mod crm_faults;
 mod crm_same_deal;
 mod crm_sink;
+mod deals_cli;
 mod deals_file;
 mod deliver;
 mod demo;

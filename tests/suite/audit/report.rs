@@ -295,6 +295,7 @@ fn several_ledgers_are_one_audit() {
         signatures: None,
         window: first.window,
         as_of,
+        at_present: false,
         ledger: &americas,
         more_ledgers: &[second.ledger(Some("emea"))],
         policies: &handoff::audit::Policies::unchanged(first.policy.clone()),

@@ -114,6 +114,7 @@ pub(super) struct World {
     pub(super) population_gaps: Vec<Gap>,
     pub(super) policy: Policy,
     pub(super) as_of: DateTime<Utc>,
+    pub(super) at_present: bool,
     pub(super) window: Window,
     pub(super) checkpoints: Vec<Checkpoint>,
     pub(super) history: History,
@@ -136,6 +137,7 @@ impl World {
             // The events of a handoff come in one commit here, whenever they happened.
             policy: Policy { clock_skew: HumanDuration::days(365), ..Policy::default() },
             as_of: at(NOW),
+            at_present: false,
             window: Window::default(),
             checkpoints: Vec::new(),
             history: History {
@@ -324,6 +326,7 @@ impl World {
             signatures: self.signatures.as_ref(),
             window: self.window,
             as_of: self.as_of,
+            at_present: self.at_present,
             ledger,
             more_ledgers: &[],
             policies: &self.policies(),

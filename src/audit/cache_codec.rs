@@ -5,63 +5,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::brief_facts::{BriefFacts, DealAsWritten, SignatureAsWritten, UnansweredField};
-use super::events::Events;
+use super::events::{Events, Moment, kept_moment, moment_of};
 use crate::model::{CrmName, DealId, DocumentId, Key, Money, Person, ProviderName};
 
 /// The form of [`Kept`]; it grows when the form changes, or the way in which
 /// a brief is judged.
 pub const KEPT_FORMAT: u32 = 3;
-
-/// Seconds and nanoseconds; `DateTime` itself would be kept as text.
-pub(super) mod moment {
-    use chrono::{DateTime, Utc};
-    use serde::de::Error as _;
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
-
-    pub(in crate::audit) fn serialize<S: Serializer>(
-        at: &DateTime<Utc>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        (at.timestamp(), at.timestamp_subsec_nanos()).serialize(serializer)
-    }
-
-    pub(in crate::audit) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<DateTime<Utc>, D::Error> {
-        let (seconds, nanos) = <(i64, u32)>::deserialize(deserializer)?;
-        DateTime::from_timestamp(seconds, nanos).ok_or_else(|| D::Error::custom("no such moment"))
-    }
-}
-
-/// The same for a moment that may be absent.
-pub(super) mod maybe_moment {
-    use chrono::{DateTime, Utc};
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
-
-    pub(in crate::audit) fn serialize<S: Serializer>(
-        at: &Option<DateTime<Utc>>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        super::kept_moment(*at).serialize(serializer)
-    }
-
-    pub(in crate::audit) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<DateTime<Utc>>, D::Error> {
-        Ok(super::moment_of(super::Moment::deserialize(deserializer)?))
-    }
-}
-
-/// A moment that may be absent.
-type Moment = Option<(i64, u32)>;
-
-fn kept_moment(at: Option<chrono::DateTime<chrono::Utc>>) -> Moment {
-    at.map(|at| (at.timestamp(), at.timestamp_subsec_nanos()))
-}
-
-fn moment_of(kept: Moment) -> Option<chrono::DateTime<chrono::Utc>> {
-    kept.and_then(|(seconds, nanos)| chrono::DateTime::from_timestamp(seconds, nanos))
-}
 
 /// The part of a digest that comes from the files.
 #[derive(Serialize, Deserialize)]
@@ -73,6 +22,10 @@ pub(super) struct Kept<'a> {
     #[serde(borrow)]
     pub(super) tip: KeptTip<'a>,
     pub(super) events: &'a [u8],
+    /// The version since when an event is gone, and which.
+    pub(super) rewritten: Option<(u32, &'a str)>,
+    /// The version that holds an event of a later time.
+    pub(super) ahead: Option<(u32, (i64, u32))>,
 }
 
 /// The brief at the tip.

@@ -87,10 +87,15 @@ fn handed_over(
     let written = handoff.signature().and_then(|signature| signature.signed_at);
     let only_the_day =
         (handoff.is_on_crm_word() || written.is_none()) && policy.is_only_a_day(signed);
-    let class = if delivered_at <= policy.in_time_until(signed, only_the_day) {
-        Class::OnTime
-    } else {
+    let until = policy.in_time_until(signed, only_the_day);
+    let since_won = closed_won_at.map(|won| policy.in_time_until(won, policy.is_only_a_day(won)));
+    let class = if delivered_at > until {
         Class::Late
+    } else if since_won.is_some_and(|until| delivered_at > until) {
+        let reason = "counted from when it was won, which is before its signature";
+        return Verdict::new(Class::Late, reason.to_owned());
+    } else {
+        Class::OnTime
     };
     Verdict::new(class, only_the_day.then(|| "the CRM gives only the day it was won".to_owned()))
 }

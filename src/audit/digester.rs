@@ -8,10 +8,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::brief_facts::BriefFacts;
 use super::cache_codec::{Kept, KeptBrief, KeptTip};
-use super::digest::{Blobs, digest};
-use super::events::Events;
-use super::folder_digest::{AtTip, BriefVersion, Change, Delivery, FolderDigest};
-use crate::model::{FolderHistory, History, Key, ObjectId, Version};
+use super::events::{Events, TimelineFacts};
+use super::folder_digest::{AtTip, BriefVersion, Change, Delivery, Early, FolderDigest, Rewritten};
+use crate::model::{FolderHistory, Gap, History, Key, ObjectId, Version};
 
 /// Digests the folders of one history. The history is taken as it is: for an
 /// audit of the past it must have been scanned as of then.
@@ -89,7 +88,23 @@ impl<'a> Digester<'a> {
             AtTip::Unreadable => return None,
         };
         let key = digest.key.as_ref().map(Key::as_str);
-        Some(Kept { key, delivered, tip, events: digest.events.bytes() }.to_bytes())
+        let place = |change: &Change| {
+            let place = folder.versions.iter().position(|v| v.commit == change.order)?;
+            u32::try_from(place).ok()
+        };
+        let rewritten = match &digest.rewritten {
+            None => None,
+            Some(rewritten) => Some((place(&rewritten.change)?, rewritten.event.as_str())),
+        };
+        let ahead = match &digest.ahead {
+            None => None,
+            Some(early) => {
+                let at = (early.at.timestamp(), early.at.timestamp_subsec_nanos());
+                Some((place(&early.change)?, at))
+            }
+        };
+        let events = digest.events.bytes();
+        Some(Kept { key, delivered, tip, events, rewritten, ahead }.to_bytes())
     }
 
     /// The digest of a folder from the bytes that [`Digester::pack`] gave for
@@ -110,7 +125,18 @@ impl<'a> Digester<'a> {
             KeptTip::AsDelivered => AtTip::AsDelivered,
             KeptTip::Changed(brief) => AtTip::Changed(Arc::new(brief.facts()?)),
         };
-        Some(self.assemble(folder, key, delivered, tip, kept.events()?))
+        let change = |place: u32| {
+            folder.versions.get(usize::try_from(place).ok()?).map(|version| self.change(version))
+        };
+        let mut digest = self.assemble(folder, key, delivered, tip, kept.events()?);
+        if let Some((place, event)) = kept.rewritten {
+            digest.rewritten = Some(Rewritten { change: change(place)?, event: event.to_owned() });
+        }
+        if let Some((place, (seconds, nanos))) = kept.ahead {
+            let at = DateTime::from_timestamp(seconds, nanos)?;
+            digest.ahead = Some(Early { change: change(place)?, at });
+        }
+        Some(digest)
     }
 
     /// A digest from what the files say and what the history says.
@@ -140,11 +166,23 @@ impl<'a> Digester<'a> {
             events,
             timeline_at_tip: folder.versions.last().is_some_and(|v| v.timeline.is_some()),
             unreadable: Vec::new(),
+            rewritten: None,
+            ahead: None,
+            gone: self.gone(folder),
         };
         if digest.delivered.is_some() && !digest.is_signed_at_tip() {
             digest.removed = removal(folder).map(|version| self.change(version));
         }
         digest
+    }
+
+    /// From which commit to which the folder's brief was gone, for the first time.
+    fn gone(&self, folder: &FolderHistory) -> Option<(Change, Change)> {
+        let there = folder.versions.iter().position(|version| version.brief.is_some())?;
+        let mut after = folder.versions[there..].iter();
+        let gone = after.find(|version| version.brief.is_none())?;
+        let back = after.find(|version| version.brief.is_some())?;
+        Some((self.change(gone), self.change(back)))
     }
 
     pub(super) fn delivery(
@@ -194,4 +232,191 @@ fn removal(folder: &FolderHistory) -> Option<&Version> {
     let last = folder.versions.last()?.brief;
     let kept = folder.versions.iter().rposition(|version| version.brief != last);
     folder.versions.get(kept.map_or(0, |at| at + 1))
+}
+
+/// Reads the blobs of a ledger.
+pub trait Blobs {
+    /// A version of `brief.yaml`, judged by the schema of its time (`None`:
+    /// the ledger had none, so the shipped one counts).
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    fn brief(
+        &mut self,
+        blob: ObjectId,
+        schema: Option<ObjectId>,
+    ) -> Result<Arc<BriefFacts>, ReadError>;
+
+    /// A version of `timeline.yaml`.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    fn timeline(&mut self, blob: ObjectId) -> Result<TimelineFacts, ReadError>;
+}
+
+/// Why a blob says nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The object is not there or damaged.
+    #[error("the git object cannot be read: {0}")]
+    Object(String),
+    /// It is there and no brief or timeline.
+    #[error("{0}")]
+    Content(String),
+}
+
+/// What could not be read, as gaps of the audit.
+#[must_use]
+pub fn gaps_of(digests: &[FolderDigest]) -> Vec<Gap> {
+    let gap = |(what, why): &(String, String)| Gap {
+        what: what.clone(),
+        why: why.clone(),
+        help: Some(
+            "Run `handoff validate` and mend the file, or `git fsck` and restore the object."
+                .to_owned(),
+        ),
+    };
+    let mut gaps: Vec<Gap> =
+        digests.iter().flat_map(|digest| digest.unreadable.iter().map(gap)).collect();
+    gaps.extend(
+        digests.iter().filter(|digest| digest.key.is_none() && digest.tip != AtTip::Gone).map(
+            |digest| Gap {
+                what: digest.path.clone(),
+                why: "neither its files nor its name say which handoff it is".to_owned(),
+                help: Some(
+                    "Give brief.yaml its key, or move the folder out of briefs/.".to_owned(),
+                ),
+            },
+        ),
+    );
+    gaps
+}
+
+/// Digests one folder from its files.
+fn digest(digester: &Digester<'_>, folder: &FolderHistory, blobs: &mut impl Blobs) -> FolderDigest {
+    let mut unreadable = Vec::new();
+    let delivered = first_signed(digester, folder, blobs, &mut unreadable);
+    let tip = at_tip(digester, folder, blobs, delivered.as_ref(), &mut unreadable);
+
+    let Timelines { last: timeline, rewritten, ahead } =
+        timelines(digester, folder, blobs, &mut unreadable);
+
+    let named = |brief: &BriefFacts| brief.key.clone();
+    let key = match &tip {
+        AtTip::Changed(brief) => named(brief),
+        _ => None,
+    };
+    let key = key
+        .or_else(|| delivered.as_ref().and_then(|delivery| named(&delivery.brief)))
+        .or_else(|| timeline.as_ref().map(|timeline| timeline.key.clone()))
+        .or_else(|| folder.key_text.as_deref().and_then(|text| Key::parse(text).ok()));
+    let events = timeline.map(|timeline| timeline.events).unwrap_or_default();
+    let digest = digester.assemble(folder, key, delivered, tip, events);
+    FolderDigest { unreadable, rewritten, ahead, ..digest }
+}
+
+/// What a folder's timelines say, one after the other.
+#[derive(Default)]
+struct Timelines {
+    last: Option<TimelineFacts>,
+    rewritten: Option<Rewritten>,
+    ahead: Option<Early>,
+}
+
+fn timelines(
+    digester: &Digester<'_>,
+    folder: &FolderHistory,
+    blobs: &mut impl Blobs,
+    unreadable: &mut Vec<(String, String)>,
+) -> Timelines {
+    let mut found = Timelines::default();
+    let mut seen = None;
+    let at_tip = folder.versions.last().and_then(|version| version.timeline);
+    for version in &folder.versions {
+        let Some(blob) = version.timeline else { continue };
+        if seen.replace(blob) == Some(blob) {
+            continue;
+        }
+        let change = digester.change(version);
+        let timeline = match blobs.timeline(blob) {
+            Ok(timeline) => timeline,
+            // A broken one that is gone or was mended since hides nothing: the
+            // next one is compared with the one before it.
+            Err(ReadError::Content(_)) if at_tip != Some(blob) => continue,
+            Err(error) => {
+                unreadable.push((format!("{}/timeline.yaml", folder.path), error.to_string()));
+                if at_tip == Some(blob) {
+                    found.last = None;
+                }
+                continue;
+            }
+        };
+        if let Some(before) = &found.last
+            && found.rewritten.is_none()
+            && let Some(event) = before.events.missing_from(&timeline.events)
+        {
+            let event = event.event.as_str().to_owned();
+            found.rewritten = Some(Rewritten { change, event });
+        }
+        let latest = timeline.events.iter().map(|event| event.at).max();
+        if let Some(at) = latest.filter(|at| *at > change.at)
+            && found.ahead.is_none_or(|early| at - change.at > early.at - early.change.at)
+        {
+            found.ahead = Some(Early { change, at });
+        }
+        found.last = Some(timeline);
+    }
+    found
+}
+
+/// The first version with a signature. An earlier version that is no brief is
+/// no obstacle: what counts is when a readable one arrived.
+fn first_signed(
+    digester: &Digester<'_>,
+    folder: &FolderHistory,
+    blobs: &mut impl Blobs,
+    unreadable: &mut Vec<(String, String)>,
+) -> Option<Delivery> {
+    let mut seen = None;
+    for version in &folder.versions {
+        let Some(blob) = version.brief else { continue };
+        if seen.replace(blob) == Some(blob) {
+            continue;
+        }
+        match blobs.brief(blob, digester.schema_at(version)) {
+            Ok(brief) if brief.signature.is_some() => {
+                return Some(digester.delivery(version, blob, brief));
+            }
+            Ok(_) | Err(ReadError::Content(_)) => {}
+            Err(ReadError::Object(why)) => {
+                let commit = digester.change(version).commit;
+                unreadable.push((format!("{}/brief.yaml in commit {commit}", folder.path), why));
+            }
+        }
+    }
+    None
+}
+
+fn at_tip(
+    digester: &Digester<'_>,
+    folder: &FolderHistory,
+    blobs: &mut impl Blobs,
+    delivered: Option<&Delivery>,
+    unreadable: &mut Vec<(String, String)>,
+) -> AtTip {
+    let Some((version, blob)) =
+        folder.versions.last().and_then(|version| Some((version, version.brief?)))
+    else {
+        return AtTip::Gone;
+    };
+    if delivered.is_some_and(|delivery| delivery.blob == blob) {
+        return AtTip::AsDelivered;
+    }
+    match blobs.brief(blob, digester.schema_at(version)) {
+        Ok(brief) => AtTip::Changed(brief),
+        Err(error) => {
+            unreadable.push((format!("{}/brief.yaml", folder.path), error.to_string()));
+            AtTip::Unreadable
+        }
+    }
 }

@@ -13,7 +13,7 @@ use crate::model::Key;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Happened<'a> {
     /// When.
-    #[serde(with = "super::cache_codec::moment")]
+    #[serde(with = "moment")]
     pub at: DateTime<Utc>,
     /// What.
     pub event: EventKind,
@@ -22,12 +22,14 @@ pub struct Happened<'a> {
     /// The task's URL or id, or the signed document's; what other references
     /// say no audit tells.
     pub reference: Option<&'a str>,
+    /// The brief that was written, hex, for what writes a signed one.
+    pub brief: Option<&'a str>,
     /// Who did it, for what people do.
     pub by: Option<&'a str>,
     /// Why, in their words.
     pub reason: Option<&'a str>,
     /// The deadline that was set, for `deadline_moved`.
-    #[serde(with = "super::cache_codec::maybe_moment")]
+    #[serde(with = "maybe_moment")]
     pub due: Option<DateTime<Utc>>,
 }
 
@@ -38,11 +40,63 @@ impl<'a> From<&'a Event> for Happened<'a> {
             event: event.event,
             via: &event.via,
             reference: event.reference.as_deref().filter(|_| tells_reference(event.event)),
+            brief: event.brief.as_deref().filter(|_| writes_signed(event.event)),
             by: event.by.as_deref(),
             reason: event.reason.as_deref(),
             due: event.due,
         }
     }
+}
+
+/// Seconds and nanoseconds; `DateTime` itself would be kept as text.
+mod moment {
+    use chrono::{DateTime, Utc};
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    pub(in crate::audit) fn serialize<S: Serializer>(
+        at: &DateTime<Utc>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        (at.timestamp(), at.timestamp_subsec_nanos()).serialize(serializer)
+    }
+
+    pub(in crate::audit) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<DateTime<Utc>, D::Error> {
+        let (seconds, nanos) = <(i64, u32)>::deserialize(deserializer)?;
+        DateTime::from_timestamp(seconds, nanos).ok_or_else(|| D::Error::custom("no such moment"))
+    }
+}
+
+/// The same for a moment that may be absent.
+mod maybe_moment {
+    use chrono::{DateTime, Utc};
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    pub(in crate::audit) fn serialize<S: Serializer>(
+        at: &Option<DateTime<Utc>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        super::kept_moment(*at).serialize(serializer)
+    }
+
+    pub(in crate::audit) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<DateTime<Utc>>, D::Error> {
+        Ok(super::moment_of(super::Moment::deserialize(deserializer)?))
+    }
+}
+
+/// A moment that may be absent.
+pub(super) type Moment = Option<(i64, u32)>;
+
+pub(super) fn kept_moment(at: Option<chrono::DateTime<chrono::Utc>>) -> Moment {
+    at.map(|at| (at.timestamp(), at.timestamp_subsec_nanos()))
+}
+
+pub(super) fn moment_of(kept: Moment) -> Option<chrono::DateTime<chrono::Utc>> {
+    kept.and_then(|(seconds, nanos)| chrono::DateTime::from_timestamp(seconds, nanos))
 }
 
 /// The events of one handoff in their order, packed.
@@ -87,6 +141,17 @@ impl Events {
         self.kinds & bit(kind) != 0
     }
 
+    /// The first event that `later` lacks; events may be added anywhere, as two
+    /// clones' timelines are merged by time.
+    #[must_use]
+    pub(super) fn missing_from<'a>(&'a self, later: &'a Self) -> Option<Happened<'a>> {
+        if later.packed.starts_with(&self.packed) {
+            return None;
+        }
+        let mut rest = later.iter();
+        self.iter().find(|event| !rest.any(|other| other == *event))
+    }
+
     pub(super) fn bytes(&self) -> &[u8] {
         &self.packed
     }
@@ -105,6 +170,10 @@ impl Events {
 
 fn tells_reference(kind: EventKind) -> bool {
     matches!(kind, EventKind::TaskOpened | EventKind::Signed | EventKind::Backfilled)
+}
+
+fn writes_signed(kind: EventKind) -> bool {
+    matches!(kind, EventKind::Signed | EventKind::Backfilled)
 }
 
 fn bit(kind: EventKind) -> u32 {

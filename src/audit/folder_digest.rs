@@ -58,6 +58,24 @@ pub enum AtTip {
     Unreadable,
 }
 
+/// An event that a timeline no longer held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rewritten {
+    /// The commit since when it is gone.
+    pub change: Change,
+    /// What it was, `accepted`.
+    pub event: String,
+}
+
+/// An event that was committed before it can have happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Early {
+    /// The commit that brought it.
+    pub change: Change,
+    /// When it is said to have happened.
+    pub at: DateTime<Utc>,
+}
+
 /// One folder's history, digested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FolderDigest {
@@ -79,6 +97,12 @@ pub struct FolderDigest {
     pub timeline_at_tip: bool,
     /// What could not be read: what, and why.
     pub unreadable: Vec<(String, String)>,
+    /// The first event that was taken out of the timeline again.
+    pub rewritten: Option<Rewritten>,
+    /// The event that was committed the longest before its own time.
+    pub ahead: Option<Early>,
+    /// From which commit to which the brief was gone for the first time.
+    pub gone: Option<(Change, Change)>,
 }
 
 impl FolderDigest {

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::brief_facts::{BriefFacts, DealAsWritten, SignatureAsWritten};
 use super::events::{Events, Happened};
-use super::folder_digest::{BriefVersion, Change, Delivery, FolderDigest};
+use super::folder_digest::{BriefVersion, Change, Delivery, Early, FolderDigest, Rewritten};
 use crate::brief::EventKind;
 use crate::model::Key;
 
@@ -35,6 +35,13 @@ pub struct HandoffFacts {
     pub events: Events,
     /// Whether the timeline is at the tip; an exemption counts only there.
     pub timeline_at_tip: bool,
+    /// The first event that was taken out of a timeline again.
+    pub rewritten: Option<Rewritten>,
+    /// The event that was committed the longest before its own time.
+    pub ahead: Option<Early>,
+    /// From which commit to which the brief was gone, for one folder alone:
+    /// one that was moved was never gone.
+    pub gone: Option<(Change, Change)>,
 }
 
 /// One path of a handoff.
@@ -210,6 +217,14 @@ fn join(key: Key, mut digests: Vec<FolderDigest>, as_of: DateTime<Utc>) -> Hando
         digests.iter().filter_map(|digest| digest.removed).max_by_key(|change| change.order)
     };
     let timeline_at_tip = digests.iter().any(|digest| digest.timeline_at_tip);
+    let rewritten = digests.iter().filter_map(|digest| digest.rewritten.clone());
+    let rewritten = rewritten.min_by_key(|rewritten| rewritten.change.order);
+    let ahead = digests.iter().filter_map(|digest| digest.ahead);
+    let ahead = ahead.max_by_key(|early| early.at - early.change.at);
+    let gone = match &digests[..] {
+        [only] => only.gone,
+        _ => None,
+    };
 
     let mut delivered: Option<Delivery> = None;
     let mut versions = Vec::new();
@@ -248,5 +263,8 @@ fn join(key: Key, mut digests: Vec<FolderDigest>, as_of: DateTime<Utc>) -> Hando
         versions,
         events,
         timeline_at_tip,
+        rewritten,
+        ahead,
+        gone,
     }
 }

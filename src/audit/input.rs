@@ -1,12 +1,11 @@
 //! What an audit is given.
 
-use chrono::{DateTime, NaiveDateTime, NaiveTime, Offset as _, TimeZone as _, Utc};
-use chrono_tz::Tz;
-use rust_decimal::Decimal;
+use chrono::{DateTime, Utc};
 
-use super::{Checkpoint, FolderDigest, HandoffFacts, Settings, SignaturesInput, combine, gaps_of};
-use crate::model::{CommitInfo, Deal, Gap, History, ObjectId, Population, Window};
-use crate::time::{Calendar, HumanDuration};
+use super::{Checkpoint, FolderDigest, HandoffFacts, Policies, Policy, combine, gaps_of};
+use crate::model::{
+    CommitInfo, CrmName, Deal, Gap, History, ObjectId, Population, ProviderName, Signature, Window,
+};
 
 /// All that an audit rests on.
 pub struct AuditInput<'a> {
@@ -16,28 +15,79 @@ pub struct AuditInput<'a> {
     pub window: Window,
     /// The moment the audit speaks of.
     pub as_of: DateTime<Utc>,
+    /// Whether that moment is now, and the deals are those of now: a won deal
+    /// dated ahead counts then. In the past it was not won yet.
+    pub at_present: bool,
     /// The ledger, read as it was at `as_of`.
     pub ledger: &'a LedgerInput,
     /// Further ledgers, when several were given.
     pub more_ledgers: &'a [LedgerInput],
     /// What the e-sign providers completed, where they were asked.
     pub signatures: Option<&'a SignaturesInput>,
-    /// What is on time and late.
-    pub policy: &'a Policy,
+    /// What is on time and late, at each time.
+    pub policies: &'a Policies,
     /// Whether a deal is outside the scope, with the reason. A rule that
     /// cannot be evaluated keeps the deal in scope and makes the audit incomplete.
-    pub exclude: &'a (dyn Fn(&Deal) -> Result<Option<String>, Gap> + Sync),
+    pub exclude: &'a (dyn Fn(&Deal) -> Result<Scope, Gap> + Sync),
     /// The program and its version, `handoff 0.1.0`.
     pub generated_by: &'a str,
     /// The command that gives this audit again.
     pub command: &'a str,
 }
 
+/// What the rules under `scope.exclude` say about one deal.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Why it is outside the scope.
+    pub excluded: Option<String>,
+    /// The rules that could not be decided for it, as they are written; they
+    /// leave it in scope.
+    pub undecided: Vec<String>,
+}
+
+impl From<Option<String>> for Scope {
+    fn from(excluded: Option<String>) -> Self {
+        Self { excluded, undecided: Vec::new() }
+    }
+}
+
 impl<'a> AuditInput<'a> {
+    /// The rules in force at the end.
+    pub(super) fn policy(&self) -> &'a Policy {
+        &self.policies.last().policy
+    }
+
+    /// The rules in force when a deal was won.
+    pub(super) fn policy_of(&self, deal: &Deal) -> &'a Policy {
+        &self.policies.at(deal.closed_won_at).policy
+    }
+
+    /// Whether a won deal with this close date is won at the audit's moment.
+    pub(super) fn is_there(&self, closed_won_at: Option<DateTime<Utc>>) -> bool {
+        self.at_present || closed_won_at.is_none_or(|at| at <= self.as_of)
+    }
+
     /// All ledgers.
     pub(super) fn ledgers(&self) -> impl Iterator<Item = &'a LedgerInput> {
         std::iter::once(self.ledger).chain(self.more_ledgers)
     }
+}
+
+/// What the providers told, and what the CRM said of the deals they name.
+#[derive(Debug, Clone)]
+pub struct SignaturesInput {
+    /// From when until when documents were asked for.
+    pub window: Window,
+    /// Who was asked.
+    pub providers: Vec<ProviderName>,
+    /// The completed documents.
+    pub signatures: Vec<Signature>,
+    /// The CRM whose deals they name.
+    pub crm: CrmName,
+    /// Named deals that the population does not hold, asked for one by one.
+    pub deals: Vec<Deal>,
+    /// What could not be asked.
+    pub gaps: Vec<Gap>,
 }
 
 /// One ledger as it was read.
@@ -59,6 +109,16 @@ pub struct LedgerInput {
     pub gaps: Vec<Gap>,
     /// What earlier audits left behind.
     pub checkpoints: Vec<Checkpoint>,
+    /// What is wrong with their chain as a whole.
+    pub checkpoint_faults: Vec<String>,
+    /// The versions of the schema, as [`History::schemas`].
+    pub schemas: Vec<(u32, Option<ObjectId>)>,
+    /// The versions of the settings, as [`History::settings`].
+    pub settings: Vec<(u32, Option<ObjectId>)>,
+    /// What a person should know of how it was read.
+    pub notes: Vec<String>,
+    /// How many commits only this clone has, where a remote counts.
+    pub unpushed: usize,
 }
 
 impl LedgerInput {
@@ -84,77 +144,11 @@ impl LedgerInput {
             handoffs: combine(digests, as_of, repository),
             gaps,
             checkpoints: Vec::new(),
+            checkpoint_faults: Vec::new(),
+            schemas: history.schemas,
+            settings: history.settings,
+            notes: Vec::new(),
+            unpushed: 0,
         }
-    }
-}
-
-/// What is on time and late, and how far two records may differ.
-#[derive(Debug, Clone)]
-pub struct Policy {
-    /// How long a handoff may take from the signature on; in plain time,
-    /// because a machine makes it.
-    pub handoff_within: HumanDuration,
-    /// How long the first touch may take, where the brief names no deadline.
-    pub first_touch_within: HumanDuration,
-    /// The business calendar of the first touch and of the business times in the metrics.
-    pub calendar: Option<Calendar>,
-    /// The time zone for months and for dates without a time; the calendar's
-    /// where there is one.
-    pub zone: Tz,
-    /// Whether a first-touch task is expected: some sink that opens one is configured.
-    pub expects_task: bool,
-    /// How far the amounts of deal and brief may differ before it is drift.
-    pub amount_tolerance: Decimal,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            handoff_within: HumanDuration::hours(1),
-            first_touch_within: HumanDuration::hours(24),
-            calendar: None,
-            zone: Tz::UTC,
-            expects_task: true,
-            amount_tolerance: Decimal::ONE,
-        }
-    }
-}
-
-impl Policy {
-    /// The policy in the report's words.
-    #[must_use]
-    pub fn settings(&self) -> Settings {
-        Settings {
-            handoff_within: self.handoff_within.to_string(),
-            first_touch_within: self.first_touch_within.to_string(),
-            calendar: self.calendar.as_ref().map(ToString::to_string),
-        }
-    }
-
-    /// Until when a handoff is in time that begins at `start`. A start of
-    /// which only the day is known counts from the end of that day.
-    #[must_use]
-    pub(super) fn in_time_until(&self, start: DateTime<Utc>, only_the_day: bool) -> DateTime<Utc> {
-        let start = if only_the_day {
-            crate::time::deadline(start, HumanDuration::days(1), None)
-        } else {
-            start
-        };
-        crate::time::deadline(start, self.handoff_within, None)
-    }
-
-    /// What the clock in the configured zone shows; UTC at the ends of all time.
-    #[must_use]
-    pub(super) fn local(&self, moment: DateTime<Utc>) -> NaiveDateTime {
-        let utc = moment.naive_utc();
-        let offset = self.zone.offset_from_utc_datetime(&utc).fix();
-        utc.checked_add_offset(offset).unwrap_or(utc)
-    }
-
-    /// Whether a moment looks like a date without a time: midnight in UTC or
-    /// in the configured zone, which is how CRMs and exports write a bare date.
-    #[must_use]
-    pub(super) fn is_only_a_day(&self, moment: DateTime<Utc>) -> bool {
-        moment.time() == NaiveTime::MIN || self.local(moment).time() == NaiveTime::MIN
     }
 }

@@ -7,7 +7,6 @@ mod cache_codec;
 mod class;
 mod classify;
 mod coverage;
-mod digest;
 mod digester;
 mod events;
 mod folder_digest;
@@ -17,6 +16,7 @@ mod matching;
 mod metric_values;
 mod metrics;
 mod orphans;
+mod policy;
 mod report;
 mod row;
 mod rows;
@@ -33,23 +33,22 @@ pub use coverage::{
     COVERAGE_VERSION, CoverageInput, CoverageReport, DealAnswers, FieldCoverage, QuestionCoverage,
     RepCoverage, RequiredField, measure_coverage,
 };
-pub use digest::{Blobs, ReadError, gaps_of};
-pub use digester::Digester;
+pub use digester::{Blobs, Digester, ReadError, gaps_of};
 pub use events::{Events, Happened, TimelineFacts};
-pub use folder_digest::{AtTip, BriefVersion, Change, Delivery, FolderDigest};
+pub use folder_digest::{AtTip, BriefVersion, Change, Delivery, Early, FolderDigest, Rewritten};
 pub use handoff_facts::{Folder, HandoffFacts, combine};
-pub use input::{AuditInput, LedgerInput, Policy};
+pub use input::{AuditInput, LedgerInput, Scope, SignaturesInput};
 pub use metric_values::{
     Coverage, FieldCount, Figures, Group, Latencies, Latency, LatencyFigures, Metrics,
     QuestionCount, ReturnCount, Sample, Share, ValueShare,
 };
+pub use policy::{Policies, Policy, PolicyVersion};
 pub use report::{
-    AuditReport, Checkpoint, Exclusion, LedgerReport, Outcome, PopulationReport, REPORT_VERSION,
-    Settings, SourceReport,
+    AskedProvider, AuditReport, Checkpoint, CheckpointDeal, Exclusion, LedgerReport, Outcome,
+    PopulationReport, REPORT_VERSION, Settings, SignaturesReport, SourceReport, UndecidedRule,
 };
-pub use row::{DealKey, DealRow, Matched, Orphan, OrphanWhy, Suggestion};
+pub use row::{
+    DealKey, DealRow, Matched, Orphan, OrphanWhy, SignatureClass, SignatureRow, Suggestion,
+};
 pub use rules::rules;
 pub use run::audit;
-pub use signatures::{
-    AskedProvider, SignatureClass, SignatureRow, SignaturesInput, SignaturesReport,
-};

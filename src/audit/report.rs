@@ -1,11 +1,15 @@
 //! What an audit found: the report's data in the shape of its JSON.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{Counts, DealKey, DealRow, Metrics, Orphan, SignaturesReport, Values, ValuesByClass};
+use super::{
+    Counts, DealKey, DealRow, Metrics, Orphan, SignatureClass, SignatureRow, Values, ValuesByClass,
+};
 use crate::finding::{Finding, Severity};
-use crate::model::{Gap, ObjectId, Window};
+use crate::model::{Gap, ObjectId, ProviderName, Window};
 
 /// The version of the JSON shape; it changes when a reader would break.
 pub const REPORT_VERSION: u32 = 1;
@@ -102,6 +106,16 @@ pub struct Settings {
     /// The business calendar in one line; absent when plain hours count.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calendar: Option<String>,
+    /// The blob of the `handoff.yaml` that these are from; absent where no commit holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blob: Option<ObjectId>,
+    /// The blob of the schema; absent for the shipped one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema_blob: Option<ObjectId>,
+    /// The blobs of the `handoff.yaml` before, oldest first: a deal is judged
+    /// by the one in force when it was won.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<ObjectId>,
 }
 
 /// Where the deals came from.
@@ -155,6 +169,21 @@ pub struct PopulationReport {
     pub value: Values,
     /// The reasons for exclusion.
     pub exclusions: Vec<Exclusion>,
+    /// The rules of the scope that could not be decided for some deals, which
+    /// therefore stay in scope.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub undecided: Vec<UndecidedRule>,
+}
+
+/// A rule of the scope that asks for what some deals do not say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UndecidedRule {
+    /// The condition as it is written.
+    pub rule: String,
+    /// For how many deals.
+    pub count: usize,
+    /// Which.
+    pub deals: Vec<DealKey>,
 }
 
 /// The ledger that was read.
@@ -174,6 +203,14 @@ pub struct LedgerReport {
     /// Checkpoints that earlier audits left.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub checkpoints: Vec<Checkpoint>,
+    /// Commits that only this clone has; they do not count.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unpushed: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// What an earlier audit left behind to be compared with.
@@ -187,4 +224,54 @@ pub struct Checkpoint {
     pub tip: ObjectId,
     /// Whether the history read now still contains that tip.
     pub contained: bool,
+    /// Whether it has a signature, of whomever.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_signed: bool,
+    /// Who of those trusted signed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signer: Option<String>,
+    /// What is wrong with it, as the end of a sentence.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<String>,
+    /// The deals it saw.
+    #[serde(skip)]
+    pub deals: Vec<CheckpointDeal>,
+}
+
+/// One deal as an earlier audit saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckpointDeal {
+    /// The deal.
+    pub key: String,
+    /// Its class then, `on_time`.
+    pub class: String,
+    /// What it was worth.
+    pub value: Option<String>,
+    /// When it was won.
+    pub won_at: Option<DateTime<Utc>>,
+}
+
+/// How many documents one provider told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AskedProvider {
+    /// The provider.
+    pub provider: ProviderName,
+    /// Its completed documents.
+    pub completed: usize,
+}
+
+/// The completed documents of an audit. The classes add up to `completed`, and
+/// so do the providers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SignaturesReport {
+    /// From when until when documents were asked for.
+    pub window: Window,
+    /// Who was asked.
+    pub providers: Vec<AskedProvider>,
+    /// How many documents they told.
+    pub completed: usize,
+    /// How many each class has.
+    pub summary: BTreeMap<SignatureClass, usize>,
+    /// The documents, by provider and id.
+    pub documents: Vec<SignatureRow>,
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
 use super::Class;
-use crate::model::{CrmName, DealId, Money, ObjectId};
+use crate::model::{CrmName, DealId, DocumentId, Money, ObjectId, ProviderName};
 
 /// A deal's name in the report: the key its handoff has or would have. Cheap
 /// to copy, because every number of the report keeps the deals behind it.
@@ -214,4 +214,53 @@ pub struct Orphan {
     /// A deal that looks like this brief's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub suggestion: Option<Suggestion>,
+}
+
+/// Where a completed document stands; exactly one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignatureClass {
+    /// Its deal, or it alone, has a signed brief.
+    HandedOver,
+    /// Not yet, and still within the time allowed.
+    Pending,
+    /// Its deal is out of scope or exempt.
+    NotNeeded,
+    /// Its deal is won and has no handoff.
+    WithoutHandoff,
+    /// Its deal is not Closed Won.
+    NotWon,
+    /// Its deal cannot be told, and it has no handoff.
+    NoDeal,
+}
+
+/// One completed document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SignatureRow {
+    /// The provider.
+    pub provider: ProviderName,
+    /// The document.
+    pub document_id: DocumentId,
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub document_name: Option<String>,
+    /// When it was completed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_at: Option<DateTime<Utc>>,
+    /// A link for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Where it stands.
+    pub class: SignatureClass,
+    /// The key its handoff has or would have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<DealKey>,
+    /// The deal it names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deal_id: Option<DealId>,
+    /// The deal's stage, where it is not won.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stage: Option<String>,
+    /// Whether it has a signed brief.
+    pub has_handoff: bool,
 }

@@ -67,7 +67,7 @@ pub(super) fn judge<'a>(
         selected.excluded.as_deref(),
         deal.closed_won_at,
         &handoffs,
-        input.policy,
+        input.policy_of(deal),
         input.as_of,
     );
     let mut row = bare_row(selected, &verdict);
@@ -79,7 +79,7 @@ pub(super) fn judge<'a>(
         row.brief = Some(handoff.location());
         fill_from_handoff(&mut row, input, deal, handoff);
     }
-    let times = times(&row, input.policy);
+    let times = times(&row, input.policy_of(deal));
     Judged { row, deal, handoffs, times }
 }
 
@@ -157,9 +157,9 @@ fn fill_from_handoff(
     row.complete = Some(delivery.brief.complete);
     row.unanswered =
         delivery.brief.unanswered.iter().map(|missing| missing.field.clone()).collect();
-    row.first_touch_due = first_touch_due(input, handoff, row.signed_at);
+    row.first_touch_due = first_touch_due(input.policy_of(deal), handoff, row.signed_at);
     if let Some(signed) = row.signed_at {
-        let elapsed = Elapsed::between(signed, delivery.change.at, input.policy);
+        let elapsed = Elapsed::between(signed, delivery.change.at, input.policy_of(deal));
         row.latency_s = Some(elapsed.seconds);
         row.business_latency_s = elapsed.business_seconds;
     }
@@ -168,12 +168,11 @@ fn fill_from_handoff(
 /// When the first touch is due: as the delivered brief told the CSM, else by
 /// the configuration; moved where somebody moved it in time.
 fn first_touch_due(
-    input: &AuditInput<'_>,
+    policy: &Policy,
     handoff: &HandoffFacts,
     signed_at: Option<DateTime<Utc>>,
 ) -> Option<DateTime<Utc>> {
     let told = handoff.delivered.as_ref().and_then(|delivery| delivery.brief.due);
-    let policy = input.policy;
     let told = told.or_else(|| {
         Some(crate::time::deadline(signed_at?, policy.first_touch_within, policy.calendar.as_ref()))
     });

@@ -13,8 +13,9 @@ use super::selection::{Selection, select};
 use super::signatures::judge_signatures;
 use super::suggest::Suggestions;
 use super::{
-    AuditInput, AuditReport, Class, Counts, Exclusion, HandoffFacts, LedgerInput, LedgerReport,
-    PopulationReport, REPORT_VERSION, SourceReport, Values, ValuesByClass,
+    AuditInput, AuditReport, Class, Counts, DealKey, Exclusion, HandoffFacts, LedgerInput,
+    LedgerReport, PopulationReport, REPORT_VERSION, SourceReport, UndecidedRule, Values,
+    ValuesByClass,
 };
 use crate::model::Gap;
 
@@ -52,7 +53,7 @@ pub fn audit(input: &AuditInput<'_>) -> AuditReport {
     let signatures = judge_signatures(input, &handoffs);
     let documents = signatures.as_ref().map_or(&[][..], |told| &told.documents);
     let findings = check_all(input, &mut judged, &orphans, documents, &gaps);
-    let metrics = measure(&judged, input.policy);
+    let metrics = measure(&judged, input.policy());
     let population = population(input, &selection, &judged);
     let (mut summary, mut values) = (Counts::default(), ValuesByClass::default());
     for row in judged.iter().map(|judged| &judged.row) {
@@ -67,7 +68,7 @@ pub fn audit(input: &AuditInput<'_>) -> AuditReport {
         complete: gaps.is_empty(),
         as_of: input.as_of,
         window: input.window,
-        settings: input.policy.settings(),
+        settings: input.policies.settings(),
         population,
         ledger: ledger_report(input.ledger),
         more_ledgers: input.more_ledgers.iter().map(ledger_report).collect(),
@@ -141,7 +142,22 @@ fn population(
         without_amount,
         value,
         exclusions: exclusions.into_values().collect(),
+        undecided: undecided(selection),
     }
+}
+
+/// How many deals each rule of the scope could not be decided for.
+fn undecided(selection: &Selection<'_>) -> Vec<UndecidedRule> {
+    let mut rules: BTreeMap<&str, Vec<DealKey>> = BTreeMap::new();
+    for selected in &selection.deals {
+        for rule in &selected.undecided {
+            rules.entry(rule).or_default().push(selected.key.clone());
+        }
+    }
+    let rules = rules.into_iter();
+    rules
+        .map(|(rule, deals)| UndecidedRule { rule: rule.to_owned(), count: deals.len(), deals })
+        .collect()
 }
 
 fn ledger_report(ledger: &LedgerInput) -> LedgerReport {
@@ -152,5 +168,6 @@ fn ledger_report(ledger: &LedgerInput) -> LedgerReport {
         commits: ledger.walked,
         briefs: ledger.handoffs.iter().filter(|handoff| handoff.signed_at_tip).count(),
         checkpoints: ledger.checkpoints.clone(),
+        unpushed: ledger.unpushed,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::{AuditInput, DealKey};
+use super::{AuditInput, DealKey, Scope};
 use crate::model::{Deal, DealId, Gap, Key, Outcome, normalise_deal_id};
 use crate::text::quoted;
 
@@ -20,6 +20,8 @@ pub(super) struct Selected<'a> {
     pub(super) key: DealKey,
     /// Why it is outside the scope.
     pub(super) excluded: Option<String>,
+    /// The rules of the scope that could not be decided for it.
+    pub(super) undecided: Vec<String>,
 }
 
 /// The closed-won deals in the window, sorted, and what is wrong with them.
@@ -37,25 +39,24 @@ pub(super) fn select<'a>(input: &AuditInput<'a>) -> Selection<'a> {
     let mut gaps = source_gaps.to_vec();
     let mut remarks = Vec::new();
 
-    // A source that never says where a deal stands is an export of won deals.
-    // One that says so for some and not for others has left something out.
+    // A deal whose outcome is not known is not counted, and never in silence. A
+    // file says itself which cells do not tell.
     let unknown: Vec<&Deal> = all.iter().filter(|d| d.outcome == Outcome::Unknown).collect();
-    if !unknown.is_empty() && unknown.len() == all.len() {
-        remarks.push("The source has no stage; every deal is counted as won.".to_owned());
-    } else if !unknown.is_empty() {
+    let told = source_gaps.iter().any(|gap| gap.what.starts_with("the outcome of "));
+    if !unknown.is_empty() && !told {
         gaps.push(Gap {
             what: format!("the outcome of {}", list_deals(&unknown)),
-            why: "the source does not say whether they were won; they are counted as won"
-                .to_owned(),
-            help: Some(
-                "Fill in the stage of these deals, or leave them out of the export.".to_owned(),
-            ),
+            why: "the source does not say whether they were won; they are not counted".to_owned(),
+            help: Some("Give these deals a stage that is open, won or lost.".to_owned()),
         });
     }
 
+    // Won already, and dated ahead: people leave the expected date in the CRM.
+    let future = |deal: &Deal| deal.closed_won_at.is_some_and(|at| at > input.as_of);
     let won = |deal: &&Deal| {
-        matches!(deal.outcome, Outcome::Won | Outcome::Unknown)
-            && deal.closed_won_at.is_none_or(|at| input.window.contains(at) && at <= input.as_of)
+        deal.outcome == Outcome::Won
+            && input.is_there(deal.closed_won_at)
+            && deal.closed_won_at.is_none_or(|at| input.window.contains(at))
     };
     let mut deals: Vec<(Selected<'a>, Option<Gap>)> =
         all.par_iter().filter(won).map(|deal| selected(deal, input)).collect();
@@ -98,6 +99,13 @@ pub(super) fn select<'a>(input: &AuditInput<'a>) -> Selection<'a> {
         }
     }
 
+    let ahead: Vec<&Deal> = deals.iter().map(|d| d.deal).filter(|deal| future(deal)).collect();
+    if !ahead.is_empty() {
+        remarks.push(format!(
+            "Won, with a close date in the future; counted where --as-of is not given: {}.",
+            list_deals(&ahead)
+        ));
+    }
     let undated: Vec<&Deal> =
         deals.iter().map(|d| d.deal).filter(|d| d.closed_won_at.is_none()).collect();
     if !undated.is_empty() {
@@ -116,11 +124,12 @@ fn selected<'a>(deal: &'a Deal, input: &AuditInput<'_>) -> (Selected<'a>, Option
         Ok(key) => DealKey::new(key.as_str()),
         Err(_) => DealKey::new(&format!("{}-{}", deal.crm, crate::text::one_line(id.as_str()))),
     };
-    let (excluded, gap) = match (input.exclude)(deal) {
-        Ok(reason) => (reason, None),
-        Err(gap) => (None, Some(gap)),
+    let (scope, gap) = match (input.exclude)(deal) {
+        Ok(scope) => (scope, None),
+        Err(gap) => (Scope::default(), Some(gap)),
     };
-    (Selected { deal, id, key, excluded }, gap)
+    let Scope { excluded, undecided } = scope;
+    (Selected { deal, id, key, excluded, undecided }, gap)
 }
 
 /// The order of two rows with one id; equal when nothing tells them apart.

@@ -4,110 +4,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
-use serde::Serialize;
+use chrono::TimeDelta;
 
-use super::{AuditInput, DealKey, HandoffFacts};
+use super::{
+    AskedProvider, AuditInput, DealKey, HandoffFacts, SignatureClass, SignatureRow,
+    SignaturesInput, SignaturesReport,
+};
 use crate::brief::EventKind;
 use crate::model::{
-    CrmName, Deal, DealId, DocumentId, Gap, Key, Outcome, Population, ProviderName, Signature,
-    Window, normalise_deal_id,
+    CrmName, Deal, DealId, DocumentId, Key, Outcome, Population, ProviderName, Signature,
+    normalise_deal_id,
 };
 
 /// So long after its signature a deal may still be open: the two systems can
 /// be a while apart.
 const TIME_TO_CLOSE: TimeDelta = TimeDelta::days(1);
-
-/// What the providers told, and what the CRM said of the deals they name.
-#[derive(Debug, Clone)]
-pub struct SignaturesInput {
-    /// From when until when documents were asked for.
-    pub window: Window,
-    /// Who was asked.
-    pub providers: Vec<ProviderName>,
-    /// The completed documents.
-    pub signatures: Vec<Signature>,
-    /// The CRM whose deals they name.
-    pub crm: CrmName,
-    /// Named deals that the population does not hold, asked for one by one.
-    pub deals: Vec<Deal>,
-    /// What could not be asked.
-    pub gaps: Vec<Gap>,
-}
-
-/// Where a completed document stands; exactly one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SignatureClass {
-    /// Its deal, or it alone, has a signed brief.
-    HandedOver,
-    /// Not yet, and still within the time allowed.
-    Pending,
-    /// Its deal is out of scope or exempt.
-    NotNeeded,
-    /// Its deal is won and has no handoff.
-    WithoutHandoff,
-    /// Its deal is not Closed Won.
-    NotWon,
-    /// Its deal cannot be told, and it has no handoff.
-    NoDeal,
-}
-
-/// One completed document.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SignatureRow {
-    /// The provider.
-    pub provider: ProviderName,
-    /// The document.
-    pub document_id: DocumentId,
-    /// Its name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub document_name: Option<String>,
-    /// When it was completed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub signed_at: Option<DateTime<Utc>>,
-    /// A link for people.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
-    /// Where it stands.
-    pub class: SignatureClass,
-    /// The key its handoff has or would have.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub key: Option<DealKey>,
-    /// The deal it names.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub deal_id: Option<DealId>,
-    /// The deal's stage, where it is not won.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub stage: Option<String>,
-    /// Whether it has a signed brief.
-    pub has_handoff: bool,
-}
-
-/// How many documents one provider told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct AskedProvider {
-    /// The provider.
-    pub provider: ProviderName,
-    /// Its completed documents.
-    pub completed: usize,
-}
-
-/// The completed documents of an audit. The classes add up to `completed`, and
-/// so do the providers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SignaturesReport {
-    /// From when until when documents were asked for.
-    pub window: Window,
-    /// Who was asked.
-    pub providers: Vec<AskedProvider>,
-    /// How many documents they told.
-    pub completed: usize,
-    /// How many each class has.
-    pub summary: BTreeMap<SignatureClass, usize>,
-    /// The documents, by provider and id.
-    pub documents: Vec<SignatureRow>,
-}
 
 impl SignaturesInput {
     /// The deals that these documents name and the population does not hold:
@@ -156,7 +67,7 @@ impl<'a> Known<'a> {
             for id in ids(deal) {
                 // Of two records with one id the won one counts.
                 let kept = deals.entry(id).or_insert(deal);
-                if is_won(deal, input.as_of) && !is_won(kept, input.as_of) {
+                if is_won(deal, input) && !is_won(kept, input) {
                     *kept = deal;
                 }
             }
@@ -175,9 +86,8 @@ impl<'a> Known<'a> {
     }
 }
 
-fn is_won(deal: &Deal, as_of: DateTime<Utc>) -> bool {
-    matches!(deal.outcome, Outcome::Won | Outcome::Unknown)
-        && deal.closed_won_at.is_none_or(|at| at <= as_of)
+fn is_won(deal: &Deal, input: &AuditInput<'_>) -> bool {
+    matches!(deal.outcome, Outcome::Won | Outcome::Unknown) && input.is_there(deal.closed_won_at)
 }
 
 /// Puts every completed document into its class. The order of documents and
@@ -244,11 +154,13 @@ fn row(
     let has_handoff = handoffs.iter().any(|handoff| handoff.signed_at_tip);
     let is_exempt = handoffs.iter().any(|handoff| handoff.exemption().is_some());
     // A scope that cannot be decided keeps the deal in scope; the deals' own gaps say so.
-    let is_excluded = deal.is_some_and(|deal| matches!((input.exclude)(deal), Ok(Some(_))));
+    let is_excluded = deal
+        .is_some_and(|deal| matches!((input.exclude)(deal), Ok(scope) if scope.excluded.is_some()));
     let within = |time: TimeDelta| signature.signed_at.is_some_and(|at| input.as_of - at < time);
-    let in_time =
-        signature.signed_at.is_some_and(|at| input.as_of <= input.policy.in_time_until(at, false));
-    let lost_or_open = deal.filter(|deal| !is_won(deal, input.as_of));
+    let in_time = signature
+        .signed_at
+        .is_some_and(|at| input.as_of <= input.policy().in_time_until(at, false));
+    let lost_or_open = deal.filter(|deal| !is_won(deal, input));
     let class = match (lost_or_open, deal, has_handoff) {
         _ if is_excluded || (is_exempt && !has_handoff) => SignatureClass::NotNeeded,
         (Some(_), _, _) if within(TIME_TO_CLOSE) => SignatureClass::Pending,

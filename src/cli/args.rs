@@ -11,7 +11,7 @@ use super::invocation::Invocation;
 use super::{
     audit, backfill, catch_up, coverage, deliver, demo, doctor, draft, explain, inbox, init,
     people, promises, reference, refresh, render, schema, serve, sign, status, sync, validate,
-    watch, work,
+    verify, watch, work,
 };
 use crate::brief::EventKind;
 
@@ -88,6 +88,8 @@ pub enum Command {
     Validate(validate::Arguments),
     /// Compare the ledger's history with the closed-won deals
     Audit(audit::Arguments),
+    /// Check the checkpoints that audits left: their chain, signers and history
+    Verify(verify::Arguments),
     /// Show where handoffs stand, or one handoff's story
     Status(status::Arguments),
     /// Make the briefs that an audit found missing
@@ -151,6 +153,7 @@ impl Command {
             Self::Refresh(arguments) => refresh::run(arguments, invocation),
             Self::Validate(arguments) => validate::run(arguments, invocation),
             Self::Audit(arguments) => audit::run(arguments, invocation),
+            Self::Verify(arguments) => verify::run(arguments, invocation),
             Self::Status(arguments) => status::run(arguments, invocation),
             Self::Backfill(arguments) => backfill::run(arguments, invocation),
             Self::Coverage(arguments) => coverage::run(arguments, invocation),

@@ -10,7 +10,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::formats::Formats;
 use super::invocation::Invocation;
-use super::open::{Ports, open, open_deals};
+use super::open::{Ports, config_at, open, open_deals, open_ledger};
 use super::progress::{Counting, Reading};
 use super::signatures;
 use crate::audit::{AuditReport, Outcome};
@@ -22,12 +22,12 @@ use crate::model::{Population, Window};
 use crate::report::{Format, render_audit, write_audit};
 use crate::text::shorten;
 use crate::time::{Edge, parse_moment, parse_window};
-use crate::workflow::{self, AuditRequest, Context, LedgersAt};
+use crate::workflow::{self, AuditRequest, Context, LedgersAt, RulesOfTime, Strictness};
 
 /// The arguments of `audit`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// An export of the deals, CSV or JSON [default: the CRM in handoff.yaml]
+    /// An export of the deals: CSV, JSON or a workbook; - for standard input [default: the CRM in handoff.yaml]
     #[arg(long, value_name = "FILE")]
     pub deals: Option<PathBuf>,
     /// Deals won from this day or moment on
@@ -48,9 +48,18 @@ pub struct Arguments {
     /// Exit 1 for findings of this severity or worse
     #[arg(long, value_name = "SEVERITY", default_value = "error")]
     fail_level: Level,
-    /// Leave a checkpoint: later audits notice when this history is gone
+    /// Leave a signed checkpoint and push it: later audits notice what was changed since
     #[arg(long)]
     checkpoint: bool,
+    /// Fail where there is no checkpoint, or one that is not signed by somebody in --trust
+    #[arg(long, requires = "trust")]
+    require_checkpoint: bool,
+    /// Who may sign checkpoints: a file of git's allowed signers, kept outside of the ledger
+    #[arg(long, value_name = "FILE")]
+    trust: Option<PathBuf>,
+    /// Do not ask the ledger's remote for checkpoints, and push none
+    #[arg(long)]
+    offline: bool,
     /// Read everything anew, without the cache in the git folder
     #[arg(long)]
     no_cache: bool,
@@ -82,26 +91,47 @@ impl Level {
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let formats = arguments.formats.check()?;
-    let (first, more) = ledgers(arguments, invocation)?;
-    let zone =
-        first.config.first_touch.calendar.as_ref().map_or(Tz::UTC, crate::time::Calendar::zone);
-    let window = parse_window(arguments.from.as_deref(), arguments.to.as_deref(), zone)
-        .map_err(|error| CliError::usage(error.to_string()))?;
-    let moment = as_of(arguments, &first.ledger, zone, invocation)?;
+    let (mut first, more) = ledgers(arguments, invocation)?;
+    let moment = as_of(arguments, &first.ledger, zone(&first), invocation)?;
+    let trust = arguments.trust.as_deref().map(|file| invocation.path(file));
     let at = LedgersAt {
         as_of: moment.as_of,
         cut: moment.cut,
         revision: moment.revision.as_deref(),
         cache: !arguments.no_cache,
+        checkpoints: Strictness {
+            ask_remote: !arguments.offline,
+            required: arguments.require_checkpoint,
+            trust: trust.as_deref(),
+        },
     };
     let all: Vec<Ledger> = std::iter::once(first.ledger.clone()).chain(more).collect();
     let counting = Counting::start("reading the ledger's history", invocation);
     let ledgers = workflow::read_ledgers(&all, &at, &|commits| counting.at(commits))?;
     counting.finish();
+    // The settings of the audited commit count, never those of the checkout.
+    if let Some(head) = ledgers.first().map(|ledger| ledger.head)
+        && let Some(config) = config_at(&first.ledger, &head.to_string())?
+    {
+        first.config = config;
+    }
+    let window = parse_window(arguments.from.as_deref(), arguments.to.as_deref(), zone(&first))
+        .map_err(|error| CliError::usage(error.to_string()))?;
+    let rules = RulesOfTime::of(&first.ledger, &ledgers[0], &first.config)?;
+    for note in ledgers.iter().flat_map(|ledger| &ledger.notes) {
+        invocation.warn(format!("warning: {note}"));
+    }
+    for ledger in ledgers.iter().filter(|ledger| ledger.unpushed > 0) {
+        invocation.warn(format!(
+            "warning: {} of this clone are not on {} and do not count; `handoff deliver` pushes them",
+            crate::report::count(ledger.unpushed, "commit"),
+            ledger.branch
+        ));
+    }
     // A document may name its deal by whatever property the deal has.
     let detail = match arguments.signatures {
         true => Detail::Whole,
-        false => workflow::counted(&first.config, &ledgers),
+        false => workflow::counted(&first.config, &rules, &ledgers),
     };
     let source = open_deals(arguments.deals.as_ref(), detail, invocation, &first)?;
     let population = read_population(source.as_ref(), window, invocation)?;
@@ -124,34 +154,59 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         signatures: signatures.as_ref(),
         window,
         as_of: moment.as_of,
+        at_present: arguments.as_of.is_none(),
         command: &command,
     };
-    let report = workflow::audit(&ledgers, &first.config, &request)?;
+    let report = workflow::audit(&ledgers, &first.config, &rules, &request)?;
     Formats::write(&formats, invocation, |format, options, out| {
         write_audit(format, &report, options, out)
     })?;
+    let mut exit = exit(&report, arguments.fail_level.severity());
     if arguments.checkpoint {
-        if report.complete {
-            let name = workflow::leave_checkpoint(&first.ledger, &report, invocation.now)?;
-            invocation
-                .say(format!("left the checkpoint {name}; push it with: git push origin {name}"));
-        } else {
-            invocation
-                .warn("warning: no checkpoint was left, because the audit did not see everything");
-        }
+        exit = exit.max(checkpoint(&first, &report, !arguments.offline, invocation)?);
     }
-    let exit = exit(&report, arguments.fail_level.severity());
     // The process ends here: to give a hundred thousand deals back one by one
     // takes as long as to judge them.
     std::mem::forget((ledgers, population, report));
     Ok(exit)
 }
 
+/// Leaves a checkpoint; exit 3 where it is not on the remote.
+fn checkpoint(
+    context: &Context,
+    report: &AuditReport,
+    push: bool,
+    invocation: &Invocation,
+) -> Result<Exit, CliError> {
+    if !report.complete {
+        invocation
+            .warn("warning: no checkpoint was left, because the audit did not see everything");
+        return Ok(Exit::Clean);
+    }
+    let left = workflow::leave_checkpoint(context, report, push)?;
+    invocation.say(format!("left the checkpoint {}", left.name));
+    if !left.is_signed {
+        invocation.warn("warning: the checkpoint is not signed: anybody who may push can replace it; set git's user.signingkey (and gpg.format ssh)");
+    }
+    let Some(why) = left.not_pushed else { return Ok(Exit::Clean) };
+    invocation.warn(format!(
+        "warning: the checkpoint is not on the remote: {why}; push it with: git push origin {}",
+        left.name
+    ));
+    Ok(Exit::CouldNot)
+}
+
 /// The audit of the demo: as of the story's moment, as text.
 pub(super) fn run_demo(invocation: &Invocation) -> Result<Exit, CliError> {
     invocation.print("\nhandoff audit --deals deals.csv\n")?;
     let context = open(invocation, Ports::default())?;
-    let at = LedgersAt { as_of: invocation.now, cut: true, revision: None, cache: true };
+    let at = LedgersAt {
+        as_of: invocation.now,
+        cut: true,
+        revision: None,
+        cache: true,
+        checkpoints: Strictness::default(),
+    };
     let ledgers = workflow::read_ledgers(std::slice::from_ref(&context.ledger), &at, &|_| ())?;
     let deals = PathBuf::from("deals.csv");
     let population =
@@ -161,9 +216,11 @@ pub(super) fn run_demo(invocation: &Invocation) -> Result<Exit, CliError> {
         signatures: None,
         window: Window::default(),
         as_of: invocation.now,
+        at_present: false,
         command: "handoff audit --deals deals.csv --as-of 2026-11-20T17:00:00Z",
     };
-    let report = workflow::audit(&ledgers, &context.config, &request)?;
+    let rules = RulesOfTime::of(&context.ledger, &ledgers[0], &context.config)?;
+    let report = workflow::audit(&ledgers, &context.config, &rules, &request)?;
     let page = invocation.folder.join("audit.html");
     std::fs::write(&page, render_audit(Format::Html, &report, &crate::report::Options::default()))?;
     let options = crate::report::Options { color: invocation.color, width: invocation.width() };
@@ -199,7 +256,9 @@ fn ledgers(
         None => open(invocation, ports)?,
         Some(folder) => open(&Invocation { folder, ..invocation.clone() }, ports)?,
     };
-    let more = folders.map(|folder| Ledger::open(&folder)).collect::<Result<Vec<_>, _>>()?;
+    let more = folders
+        .map(|folder| open_ledger(&folder).map(|opened| opened.0))
+        .collect::<Result<Vec<_>, _>>()?;
     Ok((first, more))
 }
 
@@ -225,6 +284,11 @@ fn read_population(
     Ok(population)
 }
 
+/// The time zone of days without a time.
+fn zone(context: &Context) -> Tz {
+    workflow::company_zone(&context.config).unwrap_or(Tz::UTC)
+}
+
 struct AsOf {
     as_of: DateTime<Utc>,
     cut: bool,
@@ -247,7 +311,8 @@ fn as_of(
             Err(CliError::usage(format!("--as-of {text} is in the future"))
                 .help("name a moment of the past"))
         }
-        Ok(as_of) => Ok(AsOf { as_of, cut: true, revision: None }),
+        // Of a day that is not over, what has happened so far.
+        Ok(as_of) => Ok(AsOf { as_of: as_of.min(invocation.now), cut: true, revision: None }),
         Err(error) => match ledger.commit_time(text)? {
             Some(as_of) => Ok(AsOf { as_of, cut: false, revision: Some(text.to_owned()) }),
             None => Err(CliError::usage(format!("--as-of {}: {error}", shorten(text, 60))).help(

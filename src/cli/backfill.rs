@@ -20,7 +20,7 @@ use crate::workflow;
 /// The arguments of `backfill`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// An export of the deals, CSV or JSON [default: the CRM in handoff.yaml]
+    /// An export of the deals: CSV, JSON or a workbook; - for standard input [default: the CRM in handoff.yaml]
     #[arg(long, value_name = "FILE")]
     deals: Option<PathBuf>,
     /// Deals won from this day or moment on
@@ -47,12 +47,7 @@ pub struct Arguments {
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let mut context =
         open(invocation, Ports { push: !arguments.no_push, sinks: arguments.deliver, crm: false })?;
-    let zone = context
-        .config
-        .first_touch
-        .calendar
-        .as_ref()
-        .map_or(chrono_tz::Tz::UTC, crate::time::Calendar::zone);
+    let zone = workflow::company_zone(&context.config).unwrap_or(chrono_tz::Tz::UTC);
     let window = parse_window(arguments.from.as_deref(), arguments.to.as_deref(), zone)
         .map_err(|error| CliError::usage(error.to_string()))?;
     let population =
@@ -72,24 +67,21 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         return Ok(if missing.is_empty() { Exit::Nothing } else { Exit::Clean });
     }
     let done = invocation.block_on(workflow::backfill(&context, &missing))??;
-    for remark in &done.remarks {
-        invocation.say(format!("note: {remark}"));
-    }
     let mut lines = Vec::new();
-    let mut exit = Exit::Clean;
+    let mut exit = invocation.tell("", &done.remarks);
     for (deal, result) in missing.iter().zip(done.results) {
         match result {
             Ok(signed) => {
-                for remark in &signed.remarks {
-                    invocation.say(format!("note: {}: {remark}", signed.key));
-                }
+                let key = signed.key.as_str();
+                exit = exit.max(invocation.tell(key, &signed.remarks));
                 if arguments.deliver {
-                    invocation.block_on(workflow::deliver(
-                        &context,
-                        &signed.key,
-                        false,
-                        false,
-                    ))??;
+                    let delivery = workflow::deliver(&context, &signed.key, false, false);
+                    let delivered = invocation.block_on(delivery)??;
+                    exit = exit.max(invocation.tell(key, &delivered.remarks));
+                    if let Some(held) = &delivered.held {
+                        invocation.warn(format!("warning: {key}: {held}"));
+                        exit = Exit::CouldNot;
+                    }
                 }
                 lines.push(Line {
                     path: Some(signed.path),
@@ -104,7 +96,9 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         }
     }
     if arguments.deliver {
-        context.push(&mut workflow::Remarks::default())?;
+        let mut remarks = workflow::Remarks::default();
+        context.push(&mut remarks)?;
+        exit = exit.max(invocation.tell("", &remarks));
     }
     print(arguments, invocation, &lines, false)?;
     Ok(exit)

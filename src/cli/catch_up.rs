@@ -11,7 +11,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::inbox_argument::InboxArgument;
-use super::intake::Intake;
+use super::intake::{Intake, TO_THE_END};
 use super::invocation::Invocation;
 use super::open::{Ports, open};
 use crate::esign::Provider;
@@ -91,7 +91,7 @@ async fn ask_and_hand_over(
             invocation.say(format!("note: {name} is in the inbox already ({})", state.word()));
         }
     }
-    let worker = intake.worker(!arguments.no_push, invocation)();
+    let worker = intake.worker(!arguments.no_push, TO_THE_END, invocation)();
     let tally = worker.drain().await?;
     Ok((asked, tally))
 }

@@ -21,7 +21,7 @@ use crate::workflow;
 /// The arguments of `coverage`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// An export of the deals, CSV or JSON [default: the CRM in handoff.yaml]
+    /// An export of the deals: CSV, JSON or a workbook; - for standard input [default: the CRM in handoff.yaml]
     #[arg(long, value_name = "FILE")]
     deals: Option<PathBuf>,
     /// How many of the last won deals count

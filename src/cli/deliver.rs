@@ -60,16 +60,12 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     };
     let results =
         invocation.block_on(all(&context, &keys, named, arguments.dry_run, invocation))??;
-    if results
-        .iter()
-        .any(|delivered| delivered.results.iter().any(|result| result.outcome.is_err()))
-    {
-        exit = Exit::CouldNot;
-    }
+    let (results, told) = results;
+    exit = exit.max(told);
     let to_json = || {
         let handoffs: Vec<Value> = results
             .iter()
-            .map(|d| json!({"key": d.key, "steps": d.plan.steps, "would": d.would, "deliveries": deliveries_json(d)}))
+            .map(|d| json!({"key": d.key, "steps": d.plan.steps, "would": d.would, "held": d.held, "deliveries": deliveries_json(d)}))
             .collect();
         json!({"version": 1, "dry_run": arguments.dry_run, "handoffs": handoffs})
     };
@@ -86,9 +82,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
 pub(super) fn catch_up(context: &Context, invocation: &Invocation) {
     let mut remarks = workflow::Remarks::default();
     workflow::catch_up(context, &mut remarks);
-    for remark in remarks {
-        invocation.say(format!("note: {remark}"));
-    }
+    invocation.tell("", &remarks);
 }
 
 /// A key of the command line.
@@ -107,8 +101,8 @@ pub(super) fn follow_up(
     keys: &[Key],
     invocation: &Invocation,
 ) -> Result<bool, CliError> {
-    let results = invocation.block_on(all(context, keys, false, false, invocation))??;
-    Ok(!results.iter().flat_map(|it| &it.results).any(|result| result.outcome.is_err()))
+    let (_, exit) = invocation.block_on(all(context, keys, false, false, invocation))??;
+    Ok(exit == Exit::Clean)
 }
 
 async fn all(
@@ -117,25 +111,27 @@ async fn all(
     at_once: bool,
     dry_run: bool,
     invocation: &Invocation,
-) -> Result<Vec<Delivered>, CliError> {
+) -> Result<(Vec<Delivered>, Exit), CliError> {
     let mut results = Vec::new();
-    let mut wrote = false;
+    let mut exit = Exit::Clean;
     for key in keys {
         let delivered = workflow::deliver(context, key, at_once, dry_run).await?;
-        for remark in &delivered.remarks {
-            invocation.say(format!("note: {remark}"));
+        exit = exit.max(invocation.tell("", &delivered.remarks));
+        if let Some(held) = &delivered.held {
+            invocation.warn(format!("warning: {key}: {held}"));
+            exit = Exit::CouldNot;
         }
-        wrote |= !delivered.results.is_empty();
+        if delivered.results.iter().any(|result| result.outcome.is_err()) {
+            exit = Exit::CouldNot;
+        }
         results.push(delivered);
     }
-    if wrote {
+    if !dry_run {
         let mut remarks = workflow::Remarks::default();
         context.push(&mut remarks)?;
-        for remark in remarks {
-            invocation.say(format!("note: {remark}"));
-        }
+        exit = exit.max(invocation.tell("", &remarks));
     }
-    Ok(results)
+    Ok((results, exit))
 }
 
 fn to_text(results: &[Delivered], dry_run: bool) -> String {

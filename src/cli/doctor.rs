@@ -56,7 +56,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let context = open(invocation, Ports::default())?;
     let mut checks = vec![Check::ok("handoff.yaml", "read and valid")];
     checks.extend(config_checks(&context));
-    checks.extend(ledger(&context));
+    checks.extend(ledger(&context, arguments.offline));
     checks.extend(webhooks(&context, invocation)?);
     checks.extend(inbox(&context, invocation));
     invocation.block_on(async {
@@ -107,7 +107,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     })
 }
 
-fn ledger(context: &Context) -> Vec<Check> {
+fn ledger(context: &Context, offline: bool) -> Vec<Check> {
     let mut checks = Vec::new();
     match context.ledger.tip() {
         Ok(Some(tip)) => checks.push(Check::ok(
@@ -127,9 +127,7 @@ fn ledger(context: &Context) -> Vec<Check> {
         ));
     }
     match context.ledger.remote() {
-        Some(remote) => {
-            checks.push(Check::ok("remote", format!("what is written is pushed to {remote}")))
-        }
+        Some(remote) => checks.push(push(context, &remote, offline)),
         None => checks.push(Check::warning(
             "remote",
             "there is none: the ledger lives on this machine alone",
@@ -137,6 +135,40 @@ fn ledger(context: &Context) -> Vec<Check> {
         )),
     }
     checks
+}
+
+/// Whether the remote takes what is written, and has it.
+fn push(context: &Context, remote: &str, offline: bool) -> Check {
+    let unpushed = match context.ledger.unpushed() {
+        Ok(unpushed) => unpushed,
+        Err(error) => return Check::failed("remote", error.to_string(), error.help()),
+    };
+    let behind = unpushed.map(|unpushed| unpushed.to_string());
+    let probed = if offline { Ok(None) } else { context.ledger.probe_push() };
+    match (probed, behind) {
+        (Err(error), behind) => {
+            let behind = behind.map_or_else(String::new, |behind| format!("; {behind}"));
+            Check::failed(
+                "remote",
+                format!("{remote} does not answer: {error}{behind}"),
+                error.help(),
+            )
+        }
+        (Ok(Some(Err(why))), behind) => {
+            let behind = behind.map_or_else(String::new, |behind| format!("; {behind}"));
+            Check::failed(
+                "remote",
+                format!("{remote} refuses a push to {}: {why}{behind}", context.ledger.branch()),
+                "allow this account to push to the branch (branch protection, hooks, permissions)",
+            )
+        }
+        (Ok(_), Some(behind)) => Check::failed(
+            "remote",
+            behind,
+            "run `handoff deliver`, which pushes them, or any other command that writes",
+        ),
+        (Ok(_), None) => Check::ok("remote", format!("what is written is pushed to {remote}")),
+    }
 }
 
 /// The webhooks of the configured providers and of the CRM: what they need.

@@ -65,9 +65,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         Ok::<_, CliError>(results)
     };
     for drafted in invocation.block_on(all)?? {
-        for remark in &drafted.remarks {
-            invocation.say(format!("note: {remark}"));
-        }
+        exit = exit.max(invocation.tell("", &drafted.remarks));
         if let Some(Err(error)) = &drafted.request {
             exit = Exit::CouldNot;
             let help = match error {

@@ -9,10 +9,11 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 use super::error::CliError;
+use super::exit::Exit;
 use super::hand_over::LedgerHandler;
 use super::inbox_argument::InboxArgument;
 use super::invocation::Invocation;
-use super::open::{Ports, open, read_settings};
+use super::open::{Ports, open, open_ledger, read_settings};
 use crate::crm::Triggers;
 use crate::esign::Providers;
 use crate::intake::{Clock, Connections, Inbox, Metrics, Reread, Senders, Worker};
@@ -21,6 +22,10 @@ use crate::text::one_line;
 
 /// How long what is in hand may take once the end is wanted.
 pub(super) const GRACE: Duration = Duration::from_secs(25);
+/// How long a batch waits for the ledger's remote while more may arrive.
+pub(super) const A_MOMENT: Duration = Duration::from_secs(3);
+/// How long it waits when nothing runs on afterwards: for as long as git may take.
+pub(super) const TO_THE_END: Duration = Duration::from_secs(300);
 
 /// How long to wait before a worker that broke off begins anew.
 const RESTART: Duration = Duration::from_secs(5);
@@ -41,7 +46,7 @@ impl Intake {
         inbox: &InboxArgument,
         invocation: &Invocation,
     ) -> Result<Self, CliError> {
-        let ledger = Ledger::open(&invocation.folder)?;
+        let (ledger, ..) = open_ledger(&invocation.folder)?;
         let inbox = inbox.open(true, || Ok(ledger.clone()), invocation).await?;
         let connections = connect(&ledger, invocation)?;
         let reread: Reread = {
@@ -64,6 +69,7 @@ impl Intake {
     pub(super) fn worker(
         &self,
         push: bool,
+        patience: Duration,
         invocation: &Invocation,
     ) -> impl Fn() -> Worker + Send + 'static {
         if let Err(error) = open(invocation, Ports { crm: true, sinks: true, push }) {
@@ -77,7 +83,7 @@ impl Intake {
         let (connections, reread) = (self.connections.clone(), Arc::clone(&self.reread));
         move || {
             let invocation = invocation.clone();
-            let handler = LedgerHandler { invocation, clock: Arc::clone(&clock), push };
+            let handler = LedgerHandler::new(invocation, Arc::clone(&clock), push, patience);
             Worker::new(
                 Arc::clone(&inbox),
                 connections.clone(),
@@ -87,6 +93,15 @@ impl Intake {
                 Arc::clone(&metrics),
             )
         }
+    }
+
+    /// Exit 3, and a warning, where the ledger's remote lacks what is committed.
+    pub(super) fn on_remote(&self, push: bool, invocation: &Invocation) -> Result<Exit, CliError> {
+        let Some(unpushed) = self.ledger.unpushed()?.filter(|_| push) else {
+            return Ok(Exit::Clean);
+        };
+        invocation.warn(format!("warning: {unpushed}; `handoff doctor` says why"));
+        Ok(Exit::CouldNot)
     }
 }
 

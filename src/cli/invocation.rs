@@ -10,9 +10,11 @@ use chrono::{DateTime, Utc};
 
 use super::environment::Environment;
 use super::error::CliError;
+use super::exit::Exit;
 use crate::intake::Clock;
 use crate::model::Secrets;
 use crate::text::terminal;
+use crate::workflow::Remarks;
 
 /// What a command needs beside its own arguments: the surroundings, and how
 /// to speak. Standard output is the result, standard error the commentary.
@@ -69,6 +71,18 @@ impl Invocation {
     pub fn warn(&self, line: impl AsRef<str>) {
         // Nobody is left to tell when standard error is gone.
         let _ = writeln!(std::io::stderr().lock(), "{}", terminal(line.as_ref()));
+    }
+
+    /// Tells the remarks of a run, each behind `of` where that is not empty.
+    /// What the remote does not have is told even when quiet, and is exit 3.
+    pub fn tell(&self, of: &str, remarks: &Remarks) -> Exit {
+        let of = if of.is_empty() { String::new() } else { format!("{of}: ") };
+        for remark in remarks {
+            self.say(format!("note: {of}{remark}"));
+        }
+        let Some(why) = remarks.not_pushed() else { return Exit::Clean };
+        self.warn(format!("warning: {of}{why}"));
+        Exit::CouldNot
     }
 
     /// The width of the terminal for results; `None` when it is none.

@@ -38,6 +38,7 @@ mod signatures;
 mod status;
 mod sync;
 mod validate;
+mod verify;
 mod watch;
 mod words;
 mod work;

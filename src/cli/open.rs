@@ -1,8 +1,9 @@
 //! Opening the ledger a command works in: repository, configuration, schema,
 //! templates, ports. Every problem of the configuration is told at once.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::error::CliError;
 use super::invocation::Invocation;
@@ -15,7 +16,7 @@ use crate::http::Limits;
 use crate::ledger::Ledger;
 use crate::model::Check;
 use crate::time::{HumanDuration, deadline};
-use crate::workflow::{Context, CrmSink};
+use crate::workflow::{self, Context, CrmSink};
 
 /// Which ports a command needs; what it does not need is not opened, so that
 /// `validate` asks for no secret.
@@ -28,8 +29,7 @@ pub(super) struct Ports {
 
 /// Opens the ledger around the folder of the command line.
 pub(super) fn open(invocation: &Invocation, ports: Ports) -> Result<Context, CliError> {
-    let ledger = Ledger::open(&invocation.folder)?;
-    let (config, schema) = read_settings(&ledger)?;
+    let (ledger, config, schema) = open_ledger(&invocation.folder)?;
     let schema = Arc::new(schema);
     let template = template_of(&ledger, "brief.md.j2")?;
     let renderer = Renderer::new(template.as_deref()).map_err(|error| {
@@ -50,6 +50,17 @@ pub(super) fn open(invocation: &Invocation, ports: Ports) -> Result<Context, Cli
     })
 }
 
+/// The ledger around a folder, on the branch that its settings name.
+pub(super) fn open_ledger(folder: &Path) -> Result<(Ledger, Config, Schema), CliError> {
+    let ledger = Ledger::open(folder)?;
+    let (config, schema) = read_settings(&ledger)?;
+    let ledger = match &config.branch {
+        Some(branch) => ledger.on_branch(branch)?,
+        None => ledger,
+    };
+    Ok((ledger, config, schema))
+}
+
 /// The settings of a ledger, checked against its schema: of its checkout, else
 /// of its tip.
 pub(super) fn read_settings(ledger: &Ledger) -> Result<(Config, Schema), CliError> {
@@ -68,6 +79,12 @@ pub(super) fn read_settings(ledger: &Ledger) -> Result<(Config, Schema), CliErro
     };
     let problems = config.check(&schema);
     if problems.is_empty() { Ok((config, schema)) } else { Err(config_error(&problems)) }
+}
+
+/// The configuration that a commit of a ledger holds, where it holds one.
+pub(super) fn config_at(ledger: &Ledger, commit: &str) -> Result<Option<Config>, CliError> {
+    let Some(bytes) = ledger.snapshot_at(commit)?.read(FILE_NAME)? else { return Ok(None) };
+    Config::parse(&bytes).map(Some).map_err(|problems| config_error(&problems))
 }
 
 fn config_error(problems: &[Problem]) -> CliError {
@@ -117,8 +134,23 @@ pub(super) fn open_crm(
         root,
         requested: &requested,
         limits: Limits::default(),
+        company_zone: workflow::company_zone(config),
     };
     crm::build(&config.crm, &connection).map_err(CliError::from)
+}
+
+/// What came on standard input; a command that opens the deals twice reads it once.
+fn standard_input() -> Result<&'static [u8], CliError> {
+    static INPUT: OnceLock<Vec<u8>> = OnceLock::new();
+    if let Some(bytes) = INPUT.get() {
+        return Ok(bytes);
+    }
+    let mut bytes = Vec::new();
+    std::io::stdin().lock().read_to_end(&mut bytes).map_err(|error| {
+        CliError::usage(format!("standard input cannot be read: {error}"))
+            .help("give --deals FILE, an export of your deals")
+    })?;
+    Ok(INPUT.get_or_init(|| bytes))
 }
 
 /// The properties that the configuration reads of deals.
@@ -221,6 +253,15 @@ pub(super) fn open_deals(
                 .help("give --deals FILE, an export of your deals, or connect a CRM under `crm:` in handoff.yaml")
         });
     };
+    let company_zone = workflow::company_zone(&context.config);
+    if file.as_os_str() == "-" {
+        let mut settings =
+            context.config.crm.file().cloned().unwrap_or_else(|| FileSettings::of(file));
+        settings.deals = PathBuf::from("standard input");
+        settings.company_zone = company_zone;
+        let given = standard_input()?;
+        return Ok(Box::new(crm::open_file(settings, root, Some(given))?.with_detail(detail)));
+    }
     let path = invocation.path(file);
     // The columns, dates and joins of the configuration are meant for this company's exports.
     let mut settings = context.config.crm.file().cloned().unwrap_or_else(|| FileSettings::of(file));
@@ -228,7 +269,8 @@ pub(super) fn open_deals(
     let inside = path.canonicalize().ok().zip(root.canonicalize().ok());
     let inside = inside.and_then(|(path, root)| Some(path.strip_prefix(root).ok()?.to_path_buf()));
     settings.deals = inside.unwrap_or(path);
-    Ok(Box::new(crm::open_file(settings, root)?.with_detail(detail)))
+    settings.company_zone = company_zone;
+    Ok(Box::new(crm::open_file(settings, root, None)?.with_detail(detail)))
 }
 
 /// What of the configuration works and may surprise.

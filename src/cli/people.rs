@@ -96,12 +96,8 @@ pub(super) fn run_assign(
     };
     let mut remarks = Remarks::default();
     let assigned = workflow::assign(&context, &key, &told, &mut remarks)?;
-    if assigned.is_some() {
-        context.push(&mut remarks)?;
-    }
-    for remark in remarks {
-        invocation.say(format!("note: {remark}"));
-    }
+    context.push(&mut remarks)?;
+    let exit = invocation.tell("", &remarks);
     let text = match assigned {
         Some(_) => format!(
             "{key}: assigned to {}; `handoff deliver {key}` moves the task and tells both\n",
@@ -110,7 +106,7 @@ pub(super) fn run_assign(
         None => format!("{key}: {} has it already, nothing new\n", told.to),
     };
     invocation.print(crate::text::terminal(&text))?;
-    Ok(Exit::Clean)
+    Ok(exit)
 }
 
 /// Runs `accept` or `touch`.
@@ -167,17 +163,13 @@ fn record(
     let context = open(invocation, Ports { push: !no_push, ..Ports::default() })?;
     let mut remarks = workflow::Remarks::default();
     let recorded = workflow::record(&context, &key, told, &mut remarks)?;
-    if recorded.is_some() {
-        context.push(&mut remarks)?;
-    }
-    for remark in remarks {
-        invocation.say(format!("note: {remark}"));
-    }
+    context.push(&mut remarks)?;
+    let exit = invocation.tell("", &remarks);
     let word = told.kind.words();
     let text = match recorded {
         Some(_) => format!("{key}: {word} by {}\n", told.by),
         None => format!("{key}: {word} already, nothing new\n"),
     };
     invocation.print(crate::text::terminal(&text))?;
-    Ok(Exit::Clean)
+    Ok(exit)
 }

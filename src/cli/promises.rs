@@ -134,12 +134,8 @@ fn run_keep(keep: &Keep, invocation: &Invocation) -> Result<Exit, CliError> {
         keep.reason.as_deref(),
         &mut remarks,
     )?;
-    if recorded.is_some() {
-        context.push(&mut remarks)?;
-    }
-    for remark in remarks {
-        invocation.say(format!("note: {remark}"));
-    }
+    context.push(&mut remarks)?;
+    let exit = invocation.tell("", &remarks);
     let text = match recorded {
         Some(promise) => {
             format!("{key}: promise {} kept, says {}: {}\n", keep.number, keep.by, promise.promise)
@@ -147,7 +143,7 @@ fn run_keep(keep: &Keep, invocation: &Invocation) -> Result<Exit, CliError> {
         None => format!("{key}: promise {} is kept already, nothing new\n", keep.number),
     };
     invocation.print(crate::text::terminal(&text))?;
-    Ok(Exit::Clean)
+    Ok(exit)
 }
 
 /// `open`, `overdue` or `kept`.

@@ -81,9 +81,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     if !written.is_empty() {
         let mut remarks = workflow::Remarks::default();
         context.push(&mut remarks)?;
-        for remark in remarks {
-            invocation.say(format!("note: {remark}"));
-        }
+        failed |= invocation.tell("", &remarks) != super::exit::Exit::Clean;
     }
     if tells && !written.is_empty() {
         failed |= !deliver::follow_up(&context, &written, invocation)?;

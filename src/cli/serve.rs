@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::error::CliError;
 use super::exit::Exit;
 use super::inbox_argument::InboxArgument;
-use super::intake::{GRACE, Intake, Working, told_to_stop};
+use super::intake::{A_MOMENT, GRACE, Intake, Working, told_to_stop};
 use super::invocation::Invocation;
 use crate::intake::{Senders, Service, router, serve as receive};
 use crate::webhook::{self, Route};
@@ -56,9 +56,10 @@ async fn serve(
     let (stop, stopped) = watch::channel(false);
     let mut working = match arguments.no_work {
         true => None,
-        false => {
-            Some(Working::start(intake.worker(!arguments.no_push, invocation), stopped.clone())?)
-        }
+        false => Some(Working::start(
+            intake.worker(!arguments.no_push, A_MOMENT, invocation),
+            stopped.clone(),
+        )?),
     };
     introduce(intake, invocation);
     invocation.print(format!("listening on http://{address}\n"))?;

@@ -112,10 +112,12 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         Ok::<_, CliError>(results)
     };
     let mut printed = Vec::new();
-    for (signed, delivered) in invocation.block_on(all)?? {
-        for remark in signed.remarks.iter().chain(delivered.iter().flat_map(|d| &d.remarks)) {
-            invocation.say(format!("note: {remark}"));
+    for (mut signed, delivered) in invocation.block_on(all)?? {
+        if let Some(delivered) = &delivered {
+            signed.remarks.take_over(delivered.remarks.clone());
+            signed.remarks.extend(&delivered.held);
         }
+        exit = exit.max(invocation.tell("", &signed.remarks));
         if delivered
             .as_ref()
             .is_some_and(|d| d.results.iter().any(|result| result.outcome.is_err()))
@@ -299,6 +301,8 @@ fn to_json(signed: &Signed, delivered: Option<&Delivered>) -> Value {
         "path": signed.path,
         "commit": signed.commit,
         "created": signed.created,
+        "pushed": signed.pushed,
+        "not_pushed": signed.remarks.not_pushed().map(|why| &why.reason),
         "complete": signed.missing.is_empty(),
         "missing": signed.missing.iter().map(|field| field.field.as_str()).collect::<Vec<_>>(),
         "deliveries": delivered.map_or_else(|| json!([]), deliveries_json),

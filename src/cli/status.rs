@@ -60,7 +60,15 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         (Some(_), [row]) => crate::text::terminal(&story(row)),
         _ => list(&rows, invocation),
     };
-    invocation.emit(arguments.format, || json!({"version": 1, "handoffs": rows}), to_text)?;
+    let unpushed = workflow::unpushed(&context)?;
+    if let Some(unpushed) = &unpushed {
+        invocation.warn(format!("warning: {unpushed}; `handoff doctor` says why"));
+    }
+    invocation.emit(
+        arguments.format,
+        || json!({"version": 1, "handoffs": rows, "unpushed": unpushed}),
+        to_text,
+    )?;
     Ok(if rows.is_empty() { Exit::Nothing } else { Exit::Clean })
 }
 

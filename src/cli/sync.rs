@@ -53,12 +53,10 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     if results.iter().any(|synced| !synced.not_read.is_empty()) {
         exit = Exit::CouldNot;
     }
-    if !arguments.dry_run && results.iter().any(|synced| !synced.added.is_empty()) {
+    if !arguments.dry_run {
         let mut remarks = workflow::Remarks::default();
         context.push(&mut remarks)?;
-        for remark in remarks {
-            invocation.say(format!("note: {remark}"));
-        }
+        exit = exit.max(invocation.tell("", &remarks));
     }
     invocation.emit(
         arguments.format,

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::error::CliError;
 use super::exit::Exit;
 use super::inbox_argument::InboxArgument;
-use super::intake::{GRACE, Intake, Working, told_to_stop};
+use super::intake::{A_MOMENT, GRACE, Intake, Working, told_to_stop};
 use super::invocation::Invocation;
 use crate::intake::{FolderWatch, WatchSettings};
 
@@ -67,7 +67,7 @@ async fn run_until_stopped(
 ) -> Result<(), CliError> {
     let (stop, stopped) = watch::channel(false);
     let mut working =
-        Working::start(intake.worker(!arguments.no_push, invocation), stopped.clone())?;
+        Working::start(intake.worker(!arguments.no_push, A_MOMENT, invocation), stopped.clone())?;
     invocation.print(format!("watching {}\n", settings.folder.display()))?;
     let watch = FolderWatch::new(
         settings,

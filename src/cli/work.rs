@@ -8,7 +8,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::inbox_argument::InboxArgument;
-use super::intake::{Intake, Working, told_to_stop};
+use super::intake::{A_MOMENT, Intake, TO_THE_END, Working, told_to_stop};
 use super::invocation::Invocation;
 use crate::report::count;
 
@@ -44,7 +44,7 @@ async fn once(
     intake: &Intake,
     invocation: &Invocation,
 ) -> Result<Exit, CliError> {
-    let worker = intake.worker(!arguments.no_push, invocation)();
+    let worker = intake.worker(!arguments.no_push, TO_THE_END, invocation)();
     let tally = worker.drain().await?;
     invocation.emit(
         arguments.format,
@@ -59,7 +59,8 @@ async fn once(
             )
         },
     )?;
-    Ok(if tally.again + tally.failed == 0 { Exit::Clean } else { Exit::CouldNot })
+    let exit = intake.on_remote(!arguments.no_push, invocation)?;
+    Ok(if tally.again + tally.failed == 0 { exit } else { Exit::CouldNot })
 }
 
 async fn until_stopped(
@@ -68,7 +69,8 @@ async fn until_stopped(
     invocation: &Invocation,
 ) -> Result<Exit, CliError> {
     let (stop, stopped) = watch::channel(false);
-    let mut working = Working::start(intake.worker(!arguments.no_push, invocation), stopped)?;
+    let mut working =
+        Working::start(intake.worker(!arguments.no_push, A_MOMENT, invocation), stopped)?;
     invocation.print(format!("working off {}\n", intake.inbox.location()))?;
     let broke_off = tokio::select! {
         told = told_to_stop() => told.map(|()| false)?,

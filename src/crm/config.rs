@@ -145,6 +145,8 @@ pub struct Connection<'a> {
     pub requested: &'a RequestedProperties,
     /// How long the CRM is waited for.
     pub limits: Limits,
+    /// The zone that the company's days are days of, where it is set.
+    pub company_zone: Option<chrono_tz::Tz>,
 }
 
 /// Connects the configured CRM.
@@ -160,7 +162,8 @@ pub fn build(
 
 impl CrmSettings for FileSettings {
     fn connect(&self, connection: &Connection<'_>) -> Result<Box<dyn Crm>, CrmError> {
-        Ok(Box::new(open_file(self.clone(), connection.root)?))
+        let settings = Self { company_zone: connection.company_zone, ..self.clone() };
+        Ok(Box::new(open_file(settings, connection.root, None)?))
     }
 
     fn as_file(&self) -> Option<&FileSettings> {
@@ -174,13 +177,18 @@ impl From<FileSettings> for Box<dyn CrmSettings> {
     }
 }
 
-/// An export file as a CRM, with its `won` expression compiled.
+/// An export file as a CRM, with its `won` expression compiled. `given` are the
+/// file's bytes where they came on standard input.
 ///
 /// # Errors
 /// When the expression is none, or the file cannot be read.
-pub fn open_file(settings: FileSettings, root: &Path) -> Result<FileCrm, CrmError> {
+pub fn open_file(
+    settings: FileSettings,
+    root: &Path,
+    given: Option<&[u8]>,
+) -> Result<FileCrm, CrmError> {
     let won = settings.won.as_deref().map(won_test).transpose()?;
-    FileCrm::open(settings, root, won)
+    FileCrm::open_given(settings, root, won, given)
 }
 
 fn won_test(source: &str) -> Result<WonTest, CrmError> {

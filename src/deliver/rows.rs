@@ -40,6 +40,8 @@ pub fn secret_names() -> impl Iterator<Item = &'static str> {
 pub struct DeliverConfig {
     /// Handoffs signed before this moment are left alone.
     pub since: Option<DateTime<Utc>>,
+    /// Whether deliveries go out before the brief is on the ledger's remote.
+    pub before_push: bool,
     sinks: Vec<(&'static SinkRow, Box<dyn SinkSettings>)>,
 }
 
@@ -54,6 +56,7 @@ pub struct BuildProblem {
 }
 
 const SINCE: &str = "since";
+const BEFORE_PUSH: &str = "before_push";
 
 impl DeliverConfig {
     /// Reads the section.
@@ -79,8 +82,15 @@ impl DeliverConfig {
                 }
                 continue;
             }
+            if entry.key == BEFORE_PUSH {
+                match from_node::<bool>(&entry.node) {
+                    Ok(before_push) => config.before_push = before_push,
+                    Err(error) => problems.push(error.into()),
+                }
+                continue;
+            }
             let Some(row) = SINKS.iter().find(|row| row.name == entry.key) else {
-                let keys = SINKS.iter().map(|row| row.name).chain([SINCE]);
+                let keys = SINKS.iter().map(|row| row.name).chain([SINCE, BEFORE_PUSH]);
                 let problem =
                     Problem::at(entry.key_span, format!("there is no sink `{}`", entry.key));
                 problems.push(problem.help(text::did_you_mean(&entry.key, keys)));
@@ -106,6 +116,14 @@ impl DeliverConfig {
                 "description": "Handoffs signed before this moment are left alone.",
                 "type": ["string", "null"],
                 "format": "date-time",
+            }),
+        );
+        properties.insert(
+            BEFORE_PUSH.to_owned(),
+            json!({
+                "description": "Whether deliveries go out before the brief is on the ledger's remote. Default: false, they wait for the push.",
+                "type": "boolean",
+                "default": false,
             }),
         );
         for row in SINKS {

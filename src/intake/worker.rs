@@ -76,6 +76,11 @@ pub trait Handler {
 
     /// Looks whether something slipped, every few minutes.
     async fn reconcile(&self);
+
+    /// Whether there is reason to look now.
+    fn wants_to_reconcile(&self) -> bool {
+        false
+    }
 }
 
 /// The most events that are handed on together.
@@ -203,7 +208,8 @@ impl Worker {
             if worked {
                 continue;
             }
-            if reconciled.is_none_or(|at| at.elapsed() > RECONCILE) {
+            let is_due = reconciled.is_none_or(|at| at.elapsed() > RECONCILE);
+            if is_due || self.handler.wants_to_reconcile() {
                 self.handler.reconcile().await;
                 reconciled = Some(Instant::now());
                 continue;

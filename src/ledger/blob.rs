@@ -47,4 +47,18 @@ impl Ledger {
         };
         Ok(DateTime::from_timestamp(commit.committer().when().seconds(), 0))
     }
+
+    /// The author of a commit, `Riley Ross <riley@example.com>`.
+    ///
+    /// # Errors
+    /// When the commit cannot be read.
+    pub fn commit_author(&self, commit: ObjectId) -> Result<String, LedgerError> {
+        let repo = hold(self.shared());
+        let id = git2::Oid::from_bytes(&commit.0).expect("twenty bytes are an id");
+        let failed = LedgerError::git("reading a commit", self.root());
+        let commit = repo.find_commit(id).map_err(failed)?;
+        let author = commit.author();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok(format!("{} <{}>", text(author.name_bytes()), text(author.email_bytes())))
+    }
 }

@@ -33,9 +33,23 @@ impl Ledger {
             })
             .transpose()
     }
-}
 
-impl Ledger {
+    /// The ledger as a remote's branch had it when it was last seen; `None` if
+    /// there is no such branch.
+    ///
+    /// # Errors
+    /// When the branch cannot be read.
+    pub fn snapshot_on_remote(
+        &self,
+        remote: &str,
+        branch: &str,
+    ) -> Result<Option<Snapshot>, LedgerError> {
+        check_branch(branch)?;
+        let Some(commit) = self.on_remote(remote, branch)? else { return Ok(None) };
+        let (repo, names) = (Arc::clone(self.shared()), Arc::clone(self.names()));
+        Snapshot::new(repo, names, self.root(), Some(commit)).map(Some)
+    }
+
     /// The keys that have a branch of their own, here or as last fetched from
     /// the usual remote; sorted.
     ///

@@ -37,6 +37,42 @@ pub enum LedgerError {
         /// What was looked at.
         why: String,
     },
+    /// It is not certain which branch is the ledger's.
+    #[error("it is not certain that {branch} is the branch of the ledger in {}: {why}", path.display())]
+    DoubtfulBranch {
+        /// The repository.
+        path: PathBuf,
+        /// The branch that it may be.
+        branch: String,
+        /// What speaks against it.
+        why: String,
+    },
+    /// The remote's branch no longer holds what was pushed to it.
+    #[error(
+        "{branch} on {remote} no longer holds what was pushed to it: it was {was} and is {is} now, without {missing} of its commits"
+    )]
+    HistoryReplaced {
+        /// The remote.
+        remote: String,
+        /// The branch.
+        branch: String,
+        /// The commit it had, whole.
+        was: String,
+        /// The commit it has, short.
+        is: String,
+        /// How many commits are gone.
+        missing: usize,
+    },
+    /// The remote no longer has the branch.
+    #[error("{remote} no longer has the branch {branch}{}", renamed(default.as_deref()))]
+    BranchGone {
+        /// The remote.
+        remote: String,
+        /// The branch.
+        branch: String,
+        /// The default branch it has now.
+        default: Option<String>,
+    },
     /// A branch, commit or other revision does not exist.
     #[error("there is no revision {} in {}", quoted(name), path.display())]
     UnknownRevision {
@@ -213,7 +249,17 @@ impl LedgerError {
                 "run handoff as the owner of the files, or trust the folder: git config --global --add safe.directory {}",
                 path.display()
             ),
-            Self::NoBranch { .. } => "name the branch in handoff.yaml, or check it out".into(),
+            Self::NoBranch { .. } => "add `branch: NAME` to handoff.yaml, or check the branch out".into(),
+            Self::DoubtfulBranch { .. } => "add `branch: NAME` to handoff.yaml, or run `git remote set-head origin --auto` where there is a remote".into(),
+            Self::HistoryReplaced { remote, branch, was, .. } => format!(
+                "get back what is gone with `git push {remote} {was}:refs/heads/lost-{branch}`, and find out who removed it; only where it was meant, run `git update-ref -d refs/handoff/pushed/{branch}` and put your own commits on top by hand"
+            ),
+            Self::BranchGone { remote, branch, default } => match default {
+                Some(default) => format!(
+                    "where it was renamed, set `branch: {default}` in handoff.yaml and run `git branch -m {branch} {default}`; otherwise bring it back with `git push {remote} {branch}`"
+                ),
+                None => format!("bring it back with `git push {remote} {branch}`"),
+            },
             Self::UnknownRevision { .. } => {
                 "check the spelling; in a shallow or single-branch clone, fetch it first".into()
             }
@@ -249,6 +295,10 @@ impl LedgerError {
 
 fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
+}
+
+fn renamed(default: Option<&str>) -> String {
+    default.map_or_else(String::new, |name| format!("; its default branch is {name}"))
 }
 
 fn known_remotes(known: &[String]) -> String {

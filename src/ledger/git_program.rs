@@ -75,6 +75,9 @@ fn run_with(
     }
     // Messages are read here, so they must be in one language.
     git.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C").env("LANGUAGE", "C");
+    // Its helper for HTTP outlives it: that one gives up by itself.
+    git.env("GIT_HTTP_LOW_SPEED_LIMIT", "1")
+        .env("GIT_HTTP_LOW_SPEED_TIME", timeout.as_secs().max(1).to_string());
     git.stdin(pass(&stdin)?).stdout(pass(&stdout)?).stderr(pass(&stderr)?);
     let mut child = git.spawn().map_err(|source| LedgerError::NoProgram { source })?;
     let start = Instant::now();
@@ -99,21 +102,6 @@ fn run_with(
         String::from_utf8_lossy(&bytes).into_owned()
     };
     Ok(Ran { status, stdout: text(&mut stdout), stderr: tell(&text(&mut stderr)) })
-}
-
-/// The same, where anything but success is an error.
-pub(super) fn run_well(
-    root: &Path,
-    args: &[&str],
-    timeout: Duration,
-) -> Result<String, LedgerError> {
-    let ran = run(root, args, b"", timeout)?;
-    if ran.status.success() {
-        return Ok(ran.stdout);
-    }
-    let command = args.first().copied().unwrap_or("git").to_owned();
-    let why = if ran.stderr.is_empty() { ran.status.to_string() } else { ran.stderr };
-    Err(LedgerError::Program { command, why })
 }
 
 /// Which of some paths a sparse checkout wants.

@@ -238,7 +238,10 @@ fn find_head(
                 .and_then(|reference| reference.resolve().ok())
                 .and_then(|reference| reference.target());
             let id = found.ok_or(HistoryError::NoBranch { branch: branch.clone(), path })?;
-            let short = branch.strip_prefix("refs/heads/").unwrap_or(branch);
+            let short = branch
+                .strip_prefix("refs/heads/")
+                .or_else(|| branch.strip_prefix("refs/remotes/"))
+                .unwrap_or(branch);
             Ok((id_of(id), short.to_owned()))
         }
         ScanAt::Revision(revision) => {

@@ -45,7 +45,8 @@ pub use cache::KeptDigests;
 pub use change::Change;
 pub use checkout::Remark;
 pub use checkpoint::{
-    Checkpoint, Containment, find_containment, is_contained, list_checkpoints, write_checkpoint,
+    Checkpoint, CheckpointDeal, CheckpointFacts, Containment, find_containment, is_contained,
+    list_checkpoints, merkle_root, write_checkpoint,
 };
 pub use error::LedgerError;
 pub use history::{HistoryError, ScanAt, Scanned, scan, scan_cold};
@@ -53,6 +54,7 @@ pub use identity::Identity;
 pub use merge::merge_timelines;
 pub use path::{BRIEFS, folder_for, key_of, month_for};
 pub use push::Pushed;
+pub use remote::Unpushed;
 pub use repository::Ledger;
 pub use snapshot::{Folder, HandoffFiles, Snapshot};
 pub use web_url::{WebLinks, web_links};

@@ -8,8 +8,6 @@ use chrono::{DateTime, Utc};
 use git2::Oid;
 
 use super::checkout::Remark;
-use super::git_program::run;
-use super::remote::NETWORK;
 use super::repository::{branch_commit, check_branch, hold};
 use super::snapshot::object_id;
 use super::{Ledger, LedgerError};
@@ -69,32 +67,38 @@ impl Ledger {
             done.tip = Some(object_id(tip));
             let before = self.on_remote(remote, branch)?;
             if before == Some(tip) {
+                self.note_pushed(branch, tip)?;
                 return Ok(done);
             }
+            self.check_pushed(remote, branch, before)?;
+            if let Some(upstream) = before
+                && !self.has(tip, upstream)?
+            {
+                let mut writer = self.lock(LOCK)?;
+                let at = now + start.elapsed();
+                let refname = format!("refs/heads/{branch}");
+                let replayed = writer.replay(&refname, remote, upstream, at)?;
+                done.merged.extend(replayed.merged);
+                done.remarks.extend(replayed.remarks);
+                continue;
+            }
             done.tries += 1;
-            let Some(why) = self.try_push(remote, branch, tip)? else { return Ok(done) };
+            let Some(why) = self.try_push(remote, branch, before, tip)? else {
+                self.note_pushed(branch, tip)?;
+                return Ok(done);
+            };
             // Before the fetch and not behind it: what was fetched is to be pushed onto at once.
             sleep(pause(tip, done.tries));
             self.fetch_branch(remote, branch, before.is_some())?;
-            match self.on_remote(remote, branch)? {
-                Some(upstream) if !self.has(tip, upstream)? => {
-                    let mut writer = self.lock(LOCK)?;
-                    let at = now + start.elapsed();
-                    let refname = format!("refs/heads/{branch}");
-                    let replayed = writer.replay(&refname, remote, upstream, at)?;
-                    done.merged.extend(replayed.merged);
-                    done.remarks.extend(replayed.remarks);
-                }
+            if self.on_remote(remote, branch)? == before {
                 // The remote has not moved: it does not want this, or was busy for a moment.
-                _ => {
-                    refusals += 1;
-                    if refusals >= REFUSALS {
-                        return Err(LedgerError::Rejected {
-                            remote: remote.to_owned(),
-                            branch: branch.to_owned(),
-                            why,
-                        });
-                    }
+                refusals += 1;
+                if refusals >= REFUSALS {
+                    return Err(LedgerError::Rejected {
+                        remote: remote.to_owned(),
+                        branch: branch.to_owned(),
+                        why,
+                    });
                 }
             }
         }
@@ -114,11 +118,14 @@ impl Ledger {
     pub fn catch_up(&self, remote: &str, now: DateTime<Utc>) -> Result<Pushed, LedgerError> {
         self.fetch(remote)?;
         let mut done = Pushed::default();
-        if let Some(upstream) = self.on_remote(remote, self.branch())? {
+        let upstream = self.on_remote(remote, self.branch())?;
+        self.check_pushed(remote, self.branch(), upstream)?;
+        if let Some(upstream) = upstream {
             let mut writer = self.lock(LOCK)?;
             let refname = format!("refs/heads/{}", self.branch());
             let replayed = writer.replay(&refname, remote, upstream, now)?;
             done = Pushed { merged: replayed.merged, remarks: replayed.remarks, ..done };
+            self.note_pushed(self.branch(), upstream)?;
         }
         done.tip = self.local(self.branch())?.map(object_id);
         Ok(done)
@@ -134,11 +141,11 @@ impl Ledger {
         self.known_remote(remote)?;
         let target = format!(":refs/heads/{branch}");
         let args = ["push", "--porcelain", "--quiet", "--", remote, &target];
-        let ran = run(self.root(), &args, b"", NETWORK)?;
+        let ran = self.git(&args)?;
         if ran.status.success() {
             return Ok(());
         }
-        self.fetch_pruned(remote)?;
+        self.fetch(remote)?;
         if self.on_remote(remote, branch)?.is_none() {
             return Ok(());
         }
@@ -149,6 +156,62 @@ impl Ledger {
         })
     }
 
+    /// Refuses a remote whose branch no longer holds what was pushed to it.
+    fn check_pushed(
+        &self,
+        remote: &str,
+        branch: &str,
+        upstream: Option<Oid>,
+    ) -> Result<(), LedgerError> {
+        if branch != self.branch() {
+            return Ok(());
+        }
+        let pushed = branch_commit(&hold(self.shared()), &pushed_ref(branch), self.root())?;
+        let Some(pushed) = pushed else { return Ok(()) };
+        let Some(upstream) = upstream else {
+            return Err(LedgerError::BranchGone {
+                remote: remote.to_owned(),
+                branch: branch.to_owned(),
+                default: self.remote_default(remote),
+            });
+        };
+        if self.has(upstream, pushed)? {
+            return Ok(());
+        }
+        let missing = hold(self.shared()).graph_ahead_behind(pushed, upstream);
+        let (missing, _) =
+            missing.map_err(LedgerError::git("comparing with the remote", self.root()))?;
+        Err(LedgerError::HistoryReplaced {
+            remote: remote.to_owned(),
+            branch: branch.to_owned(),
+            was: pushed.to_string(),
+            is: upstream.to_string()[..10].to_owned(),
+            missing,
+        })
+    }
+
+    /// Remembers what the remote has, so that it is missed when it is gone.
+    fn note_pushed(&self, branch: &str, tip: Oid) -> Result<(), LedgerError> {
+        if branch != self.branch() {
+            return Ok(());
+        }
+        let repo = hold(self.shared());
+        let name = pushed_ref(branch);
+        if branch_commit(&repo, &name, self.root())? == Some(tip) {
+            return Ok(());
+        }
+        repo.reference(&name, tip, true, "handoff: pushed")
+            .map(drop)
+            .map_err(LedgerError::git("remembering what was pushed", self.root()))
+    }
+
+    /// The default branch of a remote, where it says so.
+    fn remote_default(&self, remote: &str) -> Option<String> {
+        let ran = self.git(&["ls-remote", "--symref", "--", remote, "HEAD"]).ok()?;
+        let line = ran.stdout.lines().find_map(|line| line.strip_prefix("ref: refs/heads/"))?;
+        line.split_once('\t').map(|(name, _)| name.to_owned())
+    }
+
     /// Fetches one branch in the least time; all of them while the remote may not have it.
     fn fetch_branch(&self, remote: &str, branch: &str, is_there: bool) -> Result<(), LedgerError> {
         if !is_there {
@@ -156,12 +219,11 @@ impl Ledger {
         }
         let spec = format!("+refs/heads/{branch}:refs/remotes/{remote}/{branch}");
         let args = ["fetch", "--quiet", "--no-tags", "--no-auto-maintenance", "--", remote, &spec];
-        super::git_program::run_well(self.root(), &args, NETWORK).map(drop)
-    }
-
-    fn fetch_pruned(&self, remote: &str) -> Result<(), LedgerError> {
-        let args = ["fetch", "--quiet", "--no-tags", "--prune", "--", remote];
-        super::git_program::run_well(self.root(), &args, NETWORK).map(drop)
+        match self.git_well(&args) {
+            // The branch may be gone, which only a look at all of them tells.
+            Err(LedgerError::Program { .. }) => self.fetch(remote).map(drop),
+            other => other.map(drop),
+        }
     }
 
     fn local(&self, branch: &str) -> Result<Option<Oid>, LedgerError> {
@@ -169,7 +231,7 @@ impl Ledger {
     }
 
     /// Whether a commit has another one in its history.
-    fn has(&self, commit: Oid, other: Oid) -> Result<bool, LedgerError> {
+    pub(super) fn has(&self, commit: Oid, other: Oid) -> Result<bool, LedgerError> {
         if commit == other {
             return Ok(true);
         }
@@ -183,11 +245,17 @@ impl Ledger {
         &self,
         remote: &str,
         branch: &str,
+        before: Option<Oid>,
         tip: Oid,
     ) -> Result<Option<String>, LedgerError> {
         let target = format!("{tip}:refs/heads/{branch}");
-        let args = ["push", "--porcelain", "--", remote, &target];
-        let ran = run(self.root(), &args, b"", NETWORK)?;
+        // Never by force: the commit has `before` in its history. The lease makes
+        // git look whether the branch is still as it was seen, so that one that
+        // is gone or was replaced is noticed and not made again in silence.
+        let seen = before.map_or_else(String::new, |id| id.to_string());
+        let lease = format!("--force-with-lease=refs/heads/{branch}:{seen}");
+        let args = ["push", "--porcelain", &lease, "--", remote, &target];
+        let ran = self.git(&args)?;
         if ran.status.success() {
             return Ok(None);
         }
@@ -203,6 +271,10 @@ impl Ledger {
             None => Err(LedgerError::Program { command: "push".into(), why: ran.stderr }),
         }
     }
+}
+
+fn pushed_ref(branch: &str) -> String {
+    format!("refs/handoff/pushed/{branch}")
 }
 
 /// Longer with each try, and different for each clone, whose commits differ.

@@ -1,18 +1,16 @@
 //! The remotes of a ledger, and what was fetched from them.
 
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
+use chrono::{DateTime, Utc};
 use git2::{Oid, Repository};
 
-use super::git_program::{run_well, without_secrets};
+use super::git_program::{Ran, run, without_secrets};
 use super::repository::{branch_commit, hold};
 use super::snapshot::object_id;
 use super::web_url::{WebLinks, web_links};
 use super::{Ledger, LedgerError};
 use crate::model::ObjectId;
-
-/// A slow line and a large first fetch fit; a server that hangs does not hold a writer for ever.
-pub(super) const NETWORK: Duration = Duration::from_secs(120);
 
 /// `origin`, else the only remote there is.
 pub(super) fn usual_remote(repo: &Repository) -> Option<String> {
@@ -32,6 +30,29 @@ fn names(repo: &Repository) -> Vec<String> {
         remotes.iter().filter_map(|name| name.ok().flatten().map(str::to_owned)).collect();
     names.sort();
     names
+}
+
+/// What only this clone has.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Unpushed {
+    /// The remote that lacks it.
+    pub remote: String,
+    /// How many commits.
+    pub commits: usize,
+    /// When the oldest of them was made.
+    pub since: DateTime<Utc>,
+}
+
+impl std::fmt::Display for Unpushed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { remote, commits, since } = self;
+        let (are, s) = if *commits == 1 { ("is", "") } else { ("are", "s") };
+        write!(
+            f,
+            "{commits} commit{s} {are} not on {remote} since {}",
+            since.format("%Y-%m-%d %H:%M UTC")
+        )
+    }
 }
 
 impl Ledger {
@@ -78,8 +99,103 @@ impl Ledger {
     /// When there is no such remote, or git fails.
     pub fn fetch(&self, remote: &str) -> Result<Option<ObjectId>, LedgerError> {
         self.known_remote(remote)?;
-        run_well(self.root(), &["fetch", "--quiet", "--no-tags", "--", remote], NETWORK)?;
+        self.git_well(&["fetch", "--quiet", "--no-tags", "--prune", "--", remote])?;
         Ok(self.on_remote(remote, self.branch())?.map(object_id))
+    }
+
+    /// Runs git for the network. Who has waited once for a remote in vain does
+    /// not wait again in the same run.
+    pub(super) fn git(&self, args: &[&str]) -> Result<Ran, LedgerError> {
+        let (limit, is_silent) = (self.network().limit, &self.network().is_silent);
+        if is_silent.load(Ordering::Relaxed) {
+            let command = args.first().copied().unwrap_or("git").to_owned();
+            return Err(LedgerError::TimedOut { command, after: limit });
+        }
+        let ran = run(self.root(), args, b"", limit);
+        if matches!(ran, Err(LedgerError::TimedOut { .. })) {
+            is_silent.store(true, Ordering::Relaxed);
+        }
+        ran
+    }
+
+    /// The same, where anything but success is an error.
+    pub(super) fn git_well(&self, args: &[&str]) -> Result<String, LedgerError> {
+        let ran = self.git(args)?;
+        if ran.status.success() {
+            return Ok(ran.stdout);
+        }
+        let command = args.first().copied().unwrap_or("git").to_owned();
+        let why = if ran.stderr.is_empty() { ran.status.to_string() } else { ran.stderr };
+        Err(LedgerError::Program { command, why })
+    }
+
+    /// The ledger's branch as the usual remote had it when it was last seen:
+    /// the ref's full name, where there is one.
+    ///
+    /// # Errors
+    /// When the branch cannot be read.
+    pub fn remote_branch(&self) -> Result<Option<String>, LedgerError> {
+        let Some(remote) = self.remote() else { return Ok(None) };
+        let there = self.on_remote(&remote, self.branch())?;
+        Ok(there.map(|_| format!("refs/remotes/{remote}/{}", self.branch())))
+    }
+
+    /// The commits of this clone that the usual remote is not known to have;
+    /// `None` where there is no remote or it has them all.
+    ///
+    /// # Errors
+    /// When the branches or commits cannot be read.
+    pub fn unpushed(&self) -> Result<Option<Unpushed>, LedgerError> {
+        let Some(remote) = self.remote() else { return Ok(None) };
+        let repo = hold(self.shared());
+        let failed = |error| LedgerError::git("listing commits", self.root())(error);
+        let mut walk = repo.revwalk().map_err(failed)?;
+        let mut ours = 0;
+        let own = format!("refs/heads/{}", self.branch());
+        if let Some(tip) = branch_commit(&repo, &own, self.root())? {
+            walk.push(tip).map_err(failed)?;
+            ours += 1;
+        }
+        for reference in repo.references_glob("refs/heads/handoff/*").map_err(failed)? {
+            if let Some(tip) = reference.map_err(failed)?.target() {
+                walk.push(tip).map_err(failed)?;
+                ours += 1;
+            }
+        }
+        if ours == 0 {
+            return Ok(None);
+        }
+        walk.hide_glob(&format!("refs/remotes/{remote}/*")).map_err(failed)?;
+        let (mut commits, mut since) = (0, i64::MAX);
+        for id in walk {
+            let commit = id.and_then(|id| repo.find_commit(id)).map_err(failed)?;
+            commits += 1;
+            since = since.min(commit.committer().when().seconds());
+        }
+        let since = DateTime::from_timestamp(since, 0).unwrap_or_default();
+        Ok((commits > 0).then_some(Unpushed { remote, commits, since }))
+    }
+
+    /// Asks the usual remote whether it would take the ledger's branch now,
+    /// without sending anything; why not, if not. `None` where there is no
+    /// remote, or no commit yet.
+    ///
+    /// # Errors
+    /// When the branch cannot be read or git cannot be run.
+    pub fn probe_push(&self) -> Result<Option<Result<(), String>>, LedgerError> {
+        let Some(remote) = self.remote() else { return Ok(None) };
+        let refname = format!("refs/heads/{}", self.branch());
+        let Some(tip) = branch_commit(&hold(self.shared()), &refname, self.root())? else {
+            return Ok(None);
+        };
+        // Behind the remote is no refusal: what is there is taken over first.
+        let tip = match self.on_remote(&remote, self.branch())? {
+            Some(upstream) if !self.has(tip, upstream)? => upstream,
+            _ => tip,
+        };
+        let target = format!("{tip}:{refname}");
+        let ran = self.git(&["push", "--dry-run", "--porcelain", "--", &remote, &target])?;
+        Ok(Some(if ran.status.success() { Ok(()) } else { Err(ran.stderr) }))
     }
 
     /// The commit that a branch had on a remote when it was last seen.

@@ -1,7 +1,9 @@
 //! Finding, opening and making the repository, and which branch is the ledger's.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use git2::{Config, ErrorClass, ErrorCode, Reference, Repository, RepositoryInitOptions};
 
@@ -28,8 +30,21 @@ pub struct Ledger {
     root: PathBuf,
     common: PathBuf,
     branch: String,
+    /// Why it is not certain that this is the branch; such a ledger is not written.
+    doubt: Option<String>,
     identity: Identity,
+    network: Network,
 }
+
+/// How long git may take for the network, and whether it took that long already.
+#[derive(Debug, Clone)]
+pub(super) struct Network {
+    pub(super) limit: Duration,
+    pub(super) is_silent: Arc<AtomicBool>,
+}
+
+/// A remote that takes longer is treated as one that is not there.
+const NETWORK: Duration = Duration::from_secs(30);
 
 impl std::fmt::Debug for Ledger {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -80,14 +95,16 @@ impl Ledger {
         let root = absolute(repo.workdir().unwrap_or(repo.path()))?;
         let config = repo.config().map_err(LedgerError::git("reading the configuration", &root))?;
         let identity = Identity::from_config(&config);
-        let branch = default_branch(&repo, &root)?;
+        let (branch, doubt) = default_branch(&repo, &root)?;
         Ok(Self {
             repo: Arc::new(Mutex::new(repo)),
             names: Arc::default(),
             root,
             common,
             branch,
+            doubt,
             identity,
+            network: Network { limit: NETWORK, is_silent: Arc::default() },
         })
     }
 
@@ -98,7 +115,15 @@ impl Ledger {
     pub fn on_branch(mut self, name: &str) -> Result<Self, LedgerError> {
         check_branch(name)?;
         name.clone_into(&mut self.branch);
+        self.doubt = None;
         Ok(self)
+    }
+
+    /// The same ledger with another time limit for each fetch and push than 30 s.
+    #[must_use]
+    pub fn with_time_limit(mut self, limit: Duration) -> Self {
+        self.network = Network { limit, is_silent: Arc::default() };
+        self
     }
 
     /// The same ledger with another name in the commits than git's configuration has.
@@ -197,6 +222,22 @@ impl Ledger {
         self.snapshot()?.handoff(folder)
     }
 
+    pub(super) fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// Refuses a ledger whose branch is a guess.
+    pub(super) fn certain_branch(&self) -> Result<(), LedgerError> {
+        match &self.doubt {
+            None => Ok(()),
+            Some(why) => Err(LedgerError::DoubtfulBranch {
+                path: self.root.clone(),
+                branch: self.branch.clone(),
+                why: why.clone(),
+            }),
+        }
+    }
+
     pub(super) fn shared(&self) -> &Shared {
         &self.repo
     }
@@ -253,29 +294,38 @@ pub(super) fn check_branch(name: &str) -> Result<(), LedgerError> {
     }
 }
 
-fn default_branch(repo: &Repository, root: &Path) -> Result<String, LedgerError> {
+/// The branch that is most likely the ledger's, and why that is not certain.
+fn default_branch(repo: &Repository, root: &Path) -> Result<(String, Option<String>), LedgerError> {
     if let Ok(origin) = repo.find_reference("refs/remotes/origin/HEAD")
         && let Ok(Some(target)) = origin.symbolic_target()
         && let Some(name) = target.strip_prefix("refs/remotes/origin/")
     {
-        return Ok(name.to_owned());
+        return Ok((name.to_owned(), None));
     }
-    let head = repo.find_reference("HEAD").map_err(LedgerError::git("reading HEAD", root))?;
-    if let Ok(Some(target)) = head.symbolic_target()
-        && let Some(name) = target.strip_prefix("refs/heads/")
-    {
-        return Ok(name.to_owned());
-    }
+    let mut usual = None;
     for name in ["main", "master"] {
-        if branch_or_remote(repo, name, root)?.is_some() {
-            return Ok(name.to_owned());
+        if usual.is_none() && branch_or_remote(repo, name, root)?.is_some() {
+            usual = Some(name.to_owned());
         }
     }
-    Err(LedgerError::NoBranch {
-        path: root.to_path_buf(),
-        why: "HEAD is detached, origin/HEAD is not set, and there is neither main nor master"
-            .into(),
-    })
+    let head = repo.find_reference("HEAD").map_err(LedgerError::git("reading HEAD", root))?;
+    let target = head.symbolic_target().ok().flatten();
+    match (target.and_then(|target| target.strip_prefix("refs/heads/")), usual) {
+        (Some(name), Some(usual)) if name != "main" && name != "master" => {
+            let why = format!("{name} is checked out, and there is a branch {usual}");
+            Ok((name.to_owned(), Some(why)))
+        }
+        (Some(name), _) => Ok((name.to_owned(), None)),
+        (None, Some(usual)) => {
+            let why = "no branch is checked out (HEAD is detached)".to_owned();
+            Ok((usual, Some(why)))
+        }
+        (None, None) => Err(LedgerError::NoBranch {
+            path: root.to_path_buf(),
+            why: "HEAD is detached, origin/HEAD is not set, and there is neither main nor master"
+                .into(),
+        }),
+    }
 }
 
 /// The commit of a local branch.

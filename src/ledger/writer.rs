@@ -54,6 +54,7 @@ impl Ledger {
     /// When another process holds the lock for longer than `timeout`, or the
     /// repository cannot be written.
     pub fn lock(&self, timeout: Duration) -> Result<Writer, LedgerError> {
+        self.certain_branch()?;
         let lock = WriterLock::acquire(self.git_dir(), timeout)?;
         branch_ref::recover(self.git_dir())?;
         let repo = self.reopen()?;

@@ -104,4 +104,6 @@ pub struct History {
     /// The versions of `schema/brief.schema.json`, oldest first: from which
     /// commit (index) which blob; `None` while there is none.
     pub schemas: Vec<(u32, Option<ObjectId>)>,
+    /// The versions of `handoff.yaml`, in the same way.
+    pub settings: Vec<(u32, Option<ObjectId>)>,
 }

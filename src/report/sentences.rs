@@ -157,6 +157,14 @@ pub(super) fn evidence(report: &AuditReport) -> Vec<(&'static str, String)> {
             lines.push(("of these", format!("{} {what}", count(number, "deal"))));
         }
     }
+    for undecided in &population.undecided {
+        let deals = count(undecided.count, "deal");
+        let rule = crate::text::quoted(&undecided.rule);
+        lines.push((
+            "undecided",
+            format!("{deals} in scope, because {rule} cannot be decided for them"),
+        ));
+    }
     lines.push(("sha-256", population.sha256.clone()));
     for remark in &source.remarks {
         lines.push(("remark", remark.clone()));
@@ -175,6 +183,14 @@ pub(super) fn evidence(report: &AuditReport) -> Vec<(&'static str, String)> {
             settings.calendar.as_deref().unwrap_or("plain hours")
         ),
     ));
+    if let Some(blob) = settings.blob {
+        let schema = settings.schema_blob.map_or_else(String::new, |id| format!(", schema {id}"));
+        let earlier = match settings.earlier.len() {
+            0 => String::new(),
+            n => format!(", after {}", crate::report::count_of(n, "earlier one", "earlier ones")),
+        };
+        lines.push(("read from", format!("handoff.yaml {blob}{schema}{earlier}")));
+    }
     lines.push(("version", report.generated_by.clone()));
     lines.push(("run again", report.command.clone()));
     lines
@@ -193,6 +209,10 @@ fn ledger(ledger: &LedgerReport) -> Vec<(&'static str, String)> {
             count(ledger.briefs, "signed brief")
         ),
     )];
+    if ledger.unpushed > 0 {
+        let commits = count(ledger.unpushed, "commit");
+        lines.push(("not counted", format!("{commits} that only this clone has")));
+    }
     for checkpoint in &ledger.checkpoints {
         let held =
             if checkpoint.contained { "still in the history" } else { "GONE from the history" };

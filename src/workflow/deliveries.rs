@@ -42,6 +42,8 @@ pub struct Delivered {
     pub results: Vec<DeliveryResult>,
     /// The timeline afterwards.
     pub timeline: Timeline,
+    /// Why nothing was delivered yet: the remote does not have the brief.
+    pub held: Option<String>,
     /// What a person should know.
     pub remarks: Remarks,
 }
@@ -125,6 +127,7 @@ pub async fn deliver(
         would: Vec::new(),
         results: Vec::new(),
         timeline: stored.timeline.clone(),
+        held: None,
         remarks,
         plan,
     };
@@ -145,6 +148,10 @@ pub async fn deliver(
         reminders.iter().map(|sink| format!("remind through {}: {}", sink.via(), sink.subject())),
     );
     if dry_run || (delivered.plan.is_idle() && reminders.is_empty()) {
+        return Ok(delivered);
+    }
+    delivered.held = context.not_on_remote(key, &stored, &mut delivered.remarks)?;
+    if delivered.held.is_some() {
         return Ok(delivered);
     }
     if stored.branch.is_some() {

@@ -140,8 +140,8 @@ fn save(
     Ok(())
 }
 
-/// The versions of the folders' briefs with their schemas, and each folder's
-/// last timeline; sorted.
+/// The versions of the folders' briefs with their schemas, and of their
+/// timelines; sorted.
 fn wanted(digester: &Digester<'_>, folders: &[&FolderHistory]) -> Vec<Wanted> {
     let mut wanted = Vec::new();
     for folder in folders {
@@ -152,8 +152,11 @@ fn wanted(digester: &Digester<'_>, folders: &[&FolderHistory]) -> Vec<Wanted> {
             }
             before = version.brief;
         }
-        if let Some(timeline) = folder.versions.iter().rev().find_map(|version| version.timeline) {
-            wanted.push((timeline, None));
+        let mut before = None;
+        for timeline in folder.versions.iter().filter_map(|version| version.timeline) {
+            if before.replace(timeline) != Some(timeline) {
+                wanted.push((timeline, None));
+            }
         }
     }
     wanted.sort_unstable();

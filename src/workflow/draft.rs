@@ -67,7 +67,7 @@ pub async fn draft(
         let mut writer = context.ledger.lock(LOCK_WAIT)?;
         write(context, &mut writer, &found, answers)?
     };
-    drafted.remarks.extend(remarks);
+    drafted.remarks.take_over(remarks);
     let on_remote = drafts.combine(&found.key, &mut drafted.remarks)?;
     let Some(asking) = asking.filter(|_| on_remote) else { return Ok(drafted) };
     let handoff = handoff_of(context, &drafted, &stored)?;

@@ -102,7 +102,7 @@ pub fn init(dir: &Path, setup: &Setup, now: DateTime<Utc>) -> Result<Laid, Workf
     let mut made = Vec::new();
     let rendered = RENDERED
         .iter()
-        .map(|(path, template)| Ok((*path, render(template, setup)?)))
+        .map(|(path, template)| Ok((*path, render(template, setup, ledger.branch())?)))
         .collect::<Result<Vec<_>, WorkflowError>>()?;
     let form = (FORM, issue_form(schema_of(dir)?.as_ref().unwrap_or(Schema::shipped())));
     let plain = FILES.iter().map(|(path, text)| (*path, (*text).to_owned()));
@@ -125,7 +125,7 @@ pub fn init(dir: &Path, setup: &Setup, now: DateTime<Utc>) -> Result<Laid, Workf
     Ok(laid)
 }
 
-fn render(template: &str, setup: &Setup) -> Result<String, WorkflowError> {
+fn render(template: &str, setup: &Setup, branch: &str) -> Result<String, WorkflowError> {
     let providers = crate::esign::Providers::default();
     let mut secrets: Vec<&str> = setup
         .esign
@@ -144,7 +144,7 @@ fn render(template: &str, setup: &Setup) -> Result<String, WorkflowError> {
     syntax.keep_trailing_newline(true);
     environment.set_syntax(syntax.build().expect("the usual delimiters are valid"));
     let values = context! {
-        map, secrets,
+        map, secrets, branch,
         repository => env!("CARGO_PKG_REPOSITORY"), version => env!("CARGO_PKG_VERSION"),
         ..Value::from(Serde(setup))
     };

@@ -2,9 +2,10 @@
 
 use super::context::Context;
 use super::error::WorkflowError;
-use super::remarks::Remarks;
+use super::remarks::{NotPushed, Remarks};
 use super::store::{LOCK_WAIT, Stored, stored_in};
-use crate::ledger::{Change, LedgerError};
+use crate::ledger::{Change, LedgerError, Unpushed};
+use crate::model::Key;
 use crate::text::shorten;
 
 impl Context {
@@ -48,21 +49,65 @@ impl Context {
                 if branch == self.ledger.branch() && self.render_merged(&pushed.merged)? {
                     self.ledger.push_branch(&remote, branch, self.now)?;
                 }
+                remarks.pushed();
                 Ok(true)
             }
             Err(
                 error @ (LedgerError::TimedOut { .. }
                 | LedgerError::Program { .. }
                 | LedgerError::Outrun { .. }
-                | LedgerError::Rejected { .. }),
+                | LedgerError::Rejected { .. }
+                | LedgerError::HistoryReplaced { .. }
+                | LedgerError::BranchGone { .. }),
             ) => {
-                remarks.push(format!(
-                    "the commit is safe here and was not pushed to {remote}: {}; the next run pushes it",
-                    shorten(&error.to_string(), 200)
-                ));
+                let reason = shorten(&error.to_string(), 300);
+                remarks.not_pushed_yet(NotPushed { remote, reason, help: error.help() });
                 Ok(false)
             }
             Err(error) => Err(error.into()),
         }
     }
+
+    /// Why the deliveries of a handoff have to wait: the remote does not have
+    /// its brief. Pushes it first, where a push is wanted.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read, or the two sides contradict each other.
+    pub(super) fn not_on_remote(
+        &self,
+        key: &Key,
+        stored: &Stored,
+        remarks: &mut Remarks,
+    ) -> Result<Option<String>, WorkflowError> {
+        if self.config.deliver.before_push {
+            return Ok(None);
+        }
+        let Some(remote) = self.ledger.remote() else { return Ok(None) };
+        let branch = stored.branch.as_deref().unwrap_or(self.ledger.branch());
+        let has_brief = || -> Result<bool, WorkflowError> {
+            let Some(there) = self.ledger.snapshot_on_remote(&remote, branch)? else {
+                return Ok(false);
+            };
+            if stored.branch.is_none() && there.commit() == self.ledger.tip()? {
+                return Ok(true);
+            }
+            let there = stored_in(&there, key, None)?;
+            Ok(there.is_some_and(|there| there.brief_blob == stored.brief_blob))
+        };
+        if has_brief()? || (self.push_branch(branch, remarks)? && has_brief()?) {
+            return Ok(None);
+        }
+        Ok(Some(format!(
+            "its deliveries wait until the brief is on {remote}; `deliver: {{before_push: true}}` in handoff.yaml lets them go before"
+        )))
+    }
+}
+
+/// What only this clone has of a ledger; `None` where there is no remote or it
+/// has everything that was last seen of it.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub fn unpushed(context: &Context) -> Result<Option<Unpushed>, WorkflowError> {
+    Ok(context.ledger.unpushed()?)
 }

@@ -82,7 +82,7 @@ impl<'a> Recording<'a> {
     pub(super) fn finish(self, remarks: &mut Remarks) -> Result<Option<Timeline>, WorkflowError> {
         let flushed = self.flush();
         let state = self.state.into_inner();
-        remarks.extend(state.remarks);
+        remarks.take_over(state.remarks);
         flushed?;
         match state.failed {
             Some(error) => Err(error),

@@ -2,15 +2,70 @@
 
 use std::ops::Deref;
 
-/// Sentences for a person, in the order they came up.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
-#[serde(transparent)]
-pub struct Remarks(Vec<String>);
+/// Sentences for a person, in the order they came up, and whether the remote
+/// has what was written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Remarks {
+    notes: Vec<String>,
+    not_pushed: Option<NotPushed>,
+}
+
+/// What is committed here and is not on the remote: not done yet.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct NotPushed {
+    /// The remote.
+    pub remote: String,
+    /// Why it does not have it.
+    pub reason: String,
+    /// What to do.
+    pub help: String,
+}
+
+impl std::fmt::Display for NotPushed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { remote, reason, help } = self;
+        write!(
+            f,
+            "the commit is safe here and is not on {remote}: {reason}; {help}; every later handoff command tries it again"
+        )
+    }
+}
 
 impl Remarks {
     /// Adds one.
     pub fn push(&mut self, remark: impl Into<String>) {
-        self.0.push(remark.into());
+        self.notes.push(remark.into());
+    }
+
+    /// Notes that the remote does not have what was written.
+    pub(super) fn not_pushed_yet(&mut self, why: NotPushed) {
+        self.not_pushed.get_or_insert(why);
+    }
+
+    /// Notes that the remote has it after all.
+    pub(super) fn pushed(&mut self) {
+        self.not_pushed = None;
+    }
+
+    /// Why the remote does not have what was written; `None` where it has, or
+    /// where no push was wanted.
+    #[must_use]
+    pub fn not_pushed(&self) -> Option<&NotPushed> {
+        self.not_pushed.as_ref()
+    }
+
+    /// Takes over what was remarked elsewhere.
+    pub fn take_over(&mut self, other: Self) {
+        self.notes.extend(other.notes);
+        if let Some(why) = other.not_pushed {
+            self.not_pushed_yet(why);
+        }
+    }
+}
+
+impl serde::Serialize for Remarks {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.notes.serialize(serializer)
     }
 }
 
@@ -18,28 +73,25 @@ impl Deref for Remarks {
     type Target = [String];
 
     fn deref(&self) -> &[String] {
-        &self.0
+        &self.notes
     }
 }
 
 impl From<Vec<String>> for Remarks {
-    fn from(remarks: Vec<String>) -> Self {
-        Self(remarks)
+    fn from(notes: Vec<String>) -> Self {
+        Self { notes, not_pushed: None }
     }
 }
 
-impl<T: Into<String>> Extend<T> for Remarks {
-    fn extend<I: IntoIterator<Item = T>>(&mut self, remarks: I) {
-        self.0.extend(remarks.into_iter().map(Into::into));
+impl Extend<String> for Remarks {
+    fn extend<I: IntoIterator<Item = String>>(&mut self, remarks: I) {
+        self.notes.extend(remarks);
     }
 }
 
-impl IntoIterator for Remarks {
-    type Item = String;
-    type IntoIter = std::vec::IntoIter<String>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+impl<'a> Extend<&'a String> for Remarks {
+    fn extend<I: IntoIterator<Item = &'a String>>(&mut self, remarks: I) {
+        self.notes.extend(remarks.into_iter().cloned());
     }
 }
 
@@ -48,6 +100,6 @@ impl<'a> IntoIterator for &'a Remarks {
     type IntoIter = std::slice::Iter<'a, String>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
+        self.notes.iter()
     }
 }

@@ -36,6 +36,8 @@ pub struct Signed {
     pub commit: Option<ObjectId>,
     /// Whether the handoff is new.
     pub created: bool,
+    /// Whether the remote has it; `None` where there is no remote.
+    pub pushed: Option<bool>,
     /// What is missing.
     pub missing: Vec<MissingField>,
     /// What a person should know.
@@ -91,7 +93,7 @@ pub async fn sign_with_answers(
         }
         (signed, onto)
     };
-    signed.remarks.extend(remarks);
+    signed.remarks.take_over(remarks);
     let pushed = context.push_branch(context.ledger.branch(), &mut signed.remarks)?;
     match onto {
         Onto::Landing(_) if pushed => drafts.retire(&signed.key, &mut signed.remarks),
@@ -101,7 +103,18 @@ pub async fn sign_with_answers(
         }
         _ => {}
     }
+    signed.pushed = is_pushed(context, &signed)?;
     Ok(signed)
+}
+
+/// Whether the remote is known to have a handoff as it is here.
+fn is_pushed(context: &Context, signed: &Signed) -> Result<Option<bool>, WorkflowError> {
+    let Some(remote) = context.ledger.remote() else { return Ok(None) };
+    let Some(here) = context.stored(&signed.key, None)? else { return Ok(None) };
+    let branch = here.branch.as_deref().unwrap_or(context.ledger.branch());
+    let there = context.ledger.snapshot_on_remote(&remote, branch)?;
+    let there = there.map(|there| stored_in(&there, &signed.key, None)).transpose()?.flatten();
+    Ok(Some(there.is_some_and(|there| there.brief_blob == here.brief_blob)))
 }
 
 /// A deal on the CRM's word that was handed over with a document: the word
@@ -116,14 +129,17 @@ fn refreshed(context: &Context, found: &Found) -> Result<Option<Signed>, Workflo
     let mut refreshed = refresh::with_deal(context, &found.key, deal.clone(), false)?;
     refreshed.remarks.push(format!("it was handed over with the document {document}, which stays"));
     context.push(&mut refreshed.remarks)?;
-    Ok(Some(Signed {
+    let mut signed = Signed {
         key: refreshed.key,
         path: stored.folder,
         commit: refreshed.commit,
+        pushed: None,
         created: false,
         missing: refreshed.missing,
         remarks: refreshed.remarks,
-    }))
+    };
+    signed.pushed = is_pushed(context, &signed)?;
+    Ok(Some(signed))
 }
 
 /// What became of many signatures.
@@ -274,6 +290,7 @@ fn prepare(
             key: found.key.clone(),
             path: stored.folder.clone(),
             commit: None,
+            pushed: None,
             created: false,
             missing: Completeness::of(&context.schema, brief.json()).missing,
             remarks: vec![remark].into(),
@@ -322,6 +339,7 @@ fn prepare(
         key: found.key.clone(),
         path: folder.clone(),
         commit: None,
+        pushed: None,
         created: before.is_none_or(|brief| !brief.view().is_signed()),
         missing: Completeness::of(&context.schema, brief.json()).missing,
         remarks: composed.remarks.into(),

@@ -53,7 +53,9 @@ impl World {
             config.replace("exclude: []", rule).replace("outbox: {dir: outbox}", "{}"),
         );
         sandbox.write("l/deals.csv", export());
-        Self { sandbox }
+        let world = Self { sandbox };
+        world.git_at("2026-11-01T00:00:00Z", &["commit", "-qam", "the settings"]);
+        world
     }
 
     /// Signs a deal at its time of winning; the webhook arrives at `now`.
@@ -100,12 +102,12 @@ impl World {
         self.git_at("2026-11-09T12:00:00Z", &["commit", "-qm", "rename"]);
         // On a branch in time, merged too late: it counts where it was merged.
         self.git_at("2026-11-10T09:00:00Z", &["checkout", "-qb", "side"]);
-        self.git_at(
-            "2026-11-10T09:00:00Z",
-            &["symbolic-ref", "refs/remotes/origin/HEAD", "refs/heads/side"],
-        );
+        let settings = fs::read_to_string(self.sandbox.join("l/handoff.yaml")).unwrap();
+        let on_side = settings.replace("branch: \"main\"", "branch: side");
+        assert_ne!(settings, on_side);
+        self.sandbox.write("l/handoff.yaml", on_side);
         self.sign("7", "2026-11-10T10:00:00Z", "2026-11-10T10:05:00Z");
-        self.git_at("2026-11-10T10:06:00Z", &["symbolic-ref", "-d", "refs/remotes/origin/HEAD"]);
+        self.sandbox.write("l/handoff.yaml", settings);
         self.git_at("2026-11-10T10:06:00Z", &["checkout", "-q", "main"]);
         self.git_at(
             "2026-11-10T15:00:00Z",

@@ -134,6 +134,8 @@ fn an_expression_of_the_settings_ends_whatever_it_says() {
             .map(|line| format!("{line}\n"))
             .collect();
         sandbox.write("l/handoff.yaml", without.clone() + &rule);
+        // An audit reads the settings that are committed.
+        sandbox.git("l", &["commit", "-qam", "the settings"]);
         refuses(&bounded(&sandbox, &["audit", "--deals", "deals.csv"]), source, &REFUSED);
         let mapped = format!("\nbrief:\n  success.metric: {quoted}\n");
         let without: String = without

@@ -53,6 +53,7 @@ async fn brief(crm: &str, config: &str, root: &Path, id: &str) -> (Value, Value)
         root,
         requested: &requested,
         limits: Limits::default(),
+        company_zone: None,
     };
     let connected = build(&config, &connection).expect("settings that do").expect("a CRM");
     let signature = signature();

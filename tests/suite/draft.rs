@@ -194,15 +194,16 @@ fn without_a_remote_the_draft_stays_here_until_it_lands() {
 fn a_remote_that_cannot_be_reached_keeps_no_draft_and_no_signature_back() {
     let sandbox = ledger(None);
     sandbox.git("ledger", &["remote", "set-url", "origin", "../nowhere.git"]);
-    let drafted = run(&sandbox, &["draft", "--deal", "18640329741"]).exits(0);
+    // Both are safe here, and neither is done: exit 3.
+    let drafted = run(&sandbox, &["draft", "--deal", "18640329741"]).exits(3);
     assert!(drafted.stderr.contains("origin was not asked for news"), "{}", drafted.stderr);
-    let signed = run(&sandbox, &["sign", &event(), "--format", "json"]).exits(0);
+    let signed = run(&sandbox, &["sign", &event(), "--format", "json"]).exits(3);
     assert!(
         signed.json()["path"].as_str().unwrap().starts_with("briefs/2026/11/"),
         "{}",
         signed.stdout
     );
-    assert!(signed.stderr.contains("was not pushed"), "{}", signed.stderr);
+    assert!(signed.stderr.contains("is not on origin"), "{}", signed.stderr);
 }
 
 #[test]

@@ -235,8 +235,8 @@ async fn without_the_remote_the_brief_is_safe_here_and_the_next_run_goes_on() {
     let setup = Setup::new().await;
     setup.sandbox.git("ledger", &["remote", "set-url", "origin", "../nowhere.git"]);
     let event = fixture("esign/pandadoc-completed-full.body.json").display().to_string();
-    let signed = setup.run(&["sign", &event, "--no-deliver"]).exits(0);
-    assert!(signed.stderr.contains("was not pushed"), "{}", signed.stderr);
+    let signed = setup.run(&["sign", &event, "--no-deliver"]).exits(3);
+    assert!(signed.stderr.contains("is not on origin"), "{}", signed.stderr);
     assert!(setup.sandbox.git("ledger", &["branch", "--list", "handoff/*"]).contains(BRANCH));
     setup.sandbox.git("ledger", &["remote", "set-url", "origin", "../remote.git"]);
     setup.run(&["deliver"]).exits(0);

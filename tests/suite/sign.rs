@@ -166,9 +166,15 @@ fn a_document_without_a_deal_or_with_an_unknown_one_still_becomes_a_handoff() {
     assert_eq!(signed["key"], "pandadoc-f9cbjks4zas6nu629cuowb");
     assert_eq!(signed["complete"], false);
 
-    let unknown = event(|data| data["linked_objects"][0]["entity_id"] = json!("18640329742"));
+    let unknown = event(|data| {
+        data["linked_objects"][0]["entity_id"] = json!("18640329742");
+        data["metadata"] = json!({});
+    });
     let path = sandbox.write("event.json", unknown).display().to_string();
-    let ran = sandbox.handoff("ledger", &["sign", &path, "--format", "json"]).exits(0);
+    let held = sandbox.handoff("ledger", &["sign", &path]).exits(3);
+    assert!(held.stderr.contains("no deal 18640329742 (yet)"), "{}", held.stderr);
+    let line = ["sign", &path, "--as", "contract", "--format", "json"];
+    let ran = sandbox.handoff("ledger", &line).exits(0);
     assert_eq!(ran.json()["key"], "hubspot-18640329742");
     assert!(ran.stderr.contains("18640329742"), "what is odd is said: {}", ran.stderr);
 }

@@ -40,7 +40,7 @@ pub(super) fn check_deal(case: &Case<'_>) -> Option<Finding> {
         && delivery.not_before > delivery.change.at
         // A commit dated in the future says nothing about those behind it.
         && delivery.not_before <= case.input.as_of
-        && delivery.not_before > case.input.policy.in_time_until(signed, false)
+        && delivery.not_before > case.policy().in_time_until(signed, false)
     {
         let message = format!(
             "The brief of {deal} is on time by commit {commit} alone, which is dated {} and stands behind a commit of {}.",

@@ -53,7 +53,7 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
 
 fn amount(now: &Money, then: &Money, case: &Case<'_>) -> Option<String> {
     let apart = now.amount.saturating_sub(then.amount).abs();
-    let too_far = apart > case.input.policy.amount_tolerance;
+    let too_far = apart > case.policy().amount_tolerance;
     let other_currency =
         now.currency.is_some() && then.currency.is_some() && now.currency != then.currency;
     (too_far || other_currency)

@@ -18,7 +18,7 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
         return None;
     }
     let deal = words::deal(case);
-    let allowed = case.input.policy.handoff_within;
+    let allowed = case.policy().handoff_within;
     let message = match (row.signed_at, row.delivered_at) {
         (Some(signed), Some(delivered)) if row.backfilled => format!(
             "{deal} was backfilled {} after its signature on {}.",

@@ -7,23 +7,29 @@
 
 mod audit_incomplete;
 mod backdated_commit;
+mod checkpoint_contradicted;
 mod deal_drift;
 mod delivery_failed;
 mod duplicate_handoff;
 mod edited_after_acceptance;
 mod first_touch_late;
 mod first_touch_overdue;
+mod hand_written_event;
 mod handoff_returned;
 mod history_rewritten;
 mod incomplete_handoff;
 mod late_handoff;
 mod missing_handoff;
 mod orphan_brief;
+mod policy_loosened;
 mod removed_handoff;
+mod self_approved;
 mod signature_without_deal;
 mod signature_without_handoff;
+mod signed_after_won;
 mod signed_not_won;
 mod task_not_opened;
+mod timeline_rewritten;
 mod words;
 
 use std::cmp::Reverse;
@@ -33,7 +39,7 @@ use rayon::prelude::*;
 
 use super::orphans::FoundOrphan;
 use super::rows::Judged;
-use super::{AuditInput, Class, HandoffFacts, LedgerInput, SignatureRow};
+use super::{AuditInput, Class, HandoffFacts, LedgerInput, Policy, SignatureRow};
 use crate::finding::{Finding, Rule};
 use crate::model::{Gap, Key};
 
@@ -45,6 +51,10 @@ enum Check {
     Orphan(fn(&FoundOrphan<'_>) -> Finding),
     /// One document that an e-sign provider completed.
     Signature(fn(&SignatureRow) -> Option<Finding>),
+    /// All deals together.
+    Rows(fn(&AuditInput<'_>, &[Judged<'_>]) -> Vec<Finding>),
+    /// The rules of each time.
+    Policies(fn(&AuditInput<'_>) -> Vec<Finding>),
     /// One ledger.
     Ledger(fn(&LedgerInput) -> Vec<Finding>),
     /// One thing that could not be read.
@@ -58,6 +68,11 @@ struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
+    /// The rules in force when the deal was won.
+    fn policy(&self) -> &'a Policy {
+        self.input.policy_of(self.judged.deal)
+    }
+
     /// The handoff that counts, for a deal that has been handed over.
     fn handed_over(&self) -> Option<&'a HandoffFacts> {
         self.judged.handed_over()
@@ -65,9 +80,11 @@ impl<'a> Case<'a> {
 }
 
 /// Every rule of the audit, in the order in which findings of one severity are told.
-static TABLE: [(&Rule, Check); 20] = [
+static TABLE: [(&Rule, Check); 27] = [
     (&audit_incomplete::RULE, Check::Gap(audit_incomplete::check)),
     (&history_rewritten::RULE, Check::Ledger(history_rewritten::check)),
+    (&checkpoint_contradicted::RULE, Check::Ledger(checkpoint_contradicted::check_ledger)),
+    (&checkpoint_contradicted::RULE, Check::Rows(checkpoint_contradicted::check_deals)),
     (&missing_handoff::RULE, Check::Deal(missing_handoff::check)),
     (&signature_without_handoff::RULE, Check::Signature(signature_without_handoff::check)),
     (&signed_not_won::RULE, Check::Signature(signed_not_won::check)),
@@ -76,6 +93,11 @@ static TABLE: [(&Rule, Check); 20] = [
     (&duplicate_handoff::RULE, Check::Deal(duplicate_handoff::check)),
     (&backdated_commit::RULE, Check::Deal(backdated_commit::check_deal)),
     (&backdated_commit::RULE, Check::Ledger(backdated_commit::check_ledger)),
+    (&hand_written_event::RULE, Check::Deal(hand_written_event::check)),
+    (&timeline_rewritten::RULE, Check::Deal(timeline_rewritten::check)),
+    (&self_approved::RULE, Check::Deal(self_approved::check)),
+    (&policy_loosened::RULE, Check::Policies(policy_loosened::check)),
+    (&signed_after_won::RULE, Check::Deal(signed_after_won::check)),
     (&first_touch_overdue::RULE, Check::Deal(first_touch_overdue::check)),
     (&task_not_opened::RULE, Check::Deal(task_not_opened::check)),
     (&delivery_failed::RULE, Check::Deal(delivery_failed::check)),
@@ -112,9 +134,14 @@ pub(super) fn check_all(
             check_deal(&Case { input, judged })
         })
         .collect();
-    let of_signatures = check_signatures(signatures);
+    let mut by_row = check_signatures(signatures);
+    for (_, check) in &TABLE {
+        if let Check::Rows(check) = check {
+            by_row.extend(check(input, judged));
+        }
+    }
     let mut by_key: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for finding in &of_signatures {
+    for finding in &by_row {
         if let Some(key) = &finding.key {
             by_key.entry(key.as_str()).or_default().push(finding.rule);
         }
@@ -124,11 +151,12 @@ pub(super) fn check_all(
         fired.extend(by_key.get(judged.row.key.as_str()).into_iter().flatten());
         judged.row.findings = fired.into_iter().collect();
     }
-    let mut findings: Vec<Finding> = of_deals.into_iter().flatten().chain(of_signatures).collect();
+    let mut findings: Vec<Finding> = of_deals.into_iter().flatten().chain(by_row).collect();
     for (_, check) in &TABLE {
         match check {
-            Check::Deal(_) | Check::Signature(_) => {}
+            Check::Deal(_) | Check::Signature(_) | Check::Rows(_) => {}
             Check::Orphan(check) => findings.extend(orphans.iter().map(check)),
+            Check::Policies(check) => findings.extend(check(input)),
             Check::Ledger(check) => findings.extend(input.ledgers().flat_map(check)),
             Check::Gap(check) => findings.extend(gaps.iter().map(check)),
         }
@@ -162,7 +190,12 @@ fn check_deal(case: &Case<'_>) -> Vec<Finding> {
         .iter()
         .filter_map(|(_, check)| match check {
             Check::Deal(check) => check(case),
-            Check::Orphan(_) | Check::Signature(_) | Check::Ledger(_) | Check::Gap(_) => None,
+            Check::Orphan(_)
+            | Check::Signature(_)
+            | Check::Rows(_)
+            | Check::Policies(_)
+            | Check::Ledger(_)
+            | Check::Gap(_) => None,
         })
         .map(|mut finding| {
             finding.key = finding.key.or_else(|| key.clone());

@@ -16,7 +16,7 @@ pub(super) static RULE: Rule = Rule {
 pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
     let row = &case.judged.row;
     if row.class != Class::Removed {
-        return None;
+        return brought_back(case);
     }
     let handoff = case.judged.handoffs.iter().find(|handoff| handoff.delivered.is_some())?;
     let deal = words::deal(case);
@@ -48,4 +48,24 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
         words::moment(removed.at)
     );
     Some(Finding::new(&RULE, message).help(help).at(Location::file(handoff.location())))
+}
+
+/// A brief that was gone for a while; the deal's class stays.
+fn brought_back(case: &Case<'_>) -> Option<Finding> {
+    let handoff = case.handed_over()?;
+    let (gone, back) = handoff.gone?;
+    let message = format!(
+        "The brief of {} was gone for {}, from commit {} of {} to commit {}.",
+        words::deal(case),
+        words::time_between(gone.at, back.at),
+        short(gone.commit),
+        words::moment(gone.at),
+        short(back.commit)
+    );
+    Some(
+        Finding::new(&RULE, message)
+            .severity(Severity::Warning)
+            .help(format!("See who removed it with `git show {}`.", short(gone.commit)))
+            .at(words::brief(case)),
+    )
 }

@@ -15,7 +15,7 @@ pub(super) static RULE: Rule = Rule {
 pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
     let handoff = case.handed_over()?;
     let delivered = handoff.delivered.as_ref()?.change.at;
-    let policy = case.input.policy;
+    let policy = case.policy();
     let done = [EventKind::TaskOpened, EventKind::Touched, EventKind::Accepted]
         .into_iter()
         .any(|kind| handoff.first(kind).is_some());

@@ -36,6 +36,16 @@ pub(super) async fn write(
     }
 }
 
+/// Leaves drafts for later: the ledger's remote does not answer.
+pub(super) fn wait(tasks: &[Task], verdicts: &mut [Verdict]) {
+    for (task, verdict) in tasks.iter().zip(verdicts) {
+        let News::Signatures(events) = &task.news else { continue };
+        if events.iter().any(|event| matches!(event, SignatureEvent::Sent(_))) {
+            worsen(verdict, Verdict::Again("the ledger's remote does not answer".to_owned()));
+        }
+    }
+}
+
 /// What opens requests; without a push there is no branch to open one for.
 fn open(invocation: &Invocation, context: &Context) -> Result<Option<Box<dyn Sink>>, String> {
     if !context.push {

@@ -2,11 +2,13 @@
 //! deliveries, push.
 
 mod drafts;
+mod publisher;
 mod requests;
 
 use async_trait::async_trait;
 use chrono::Days;
 
+use self::publisher::Publisher;
 use super::error::CliError;
 use super::invocation::Invocation;
 use super::open::{Ports, open, text_of};
@@ -22,28 +24,44 @@ const RECENT: Days = Days::new(14);
 
 /// Hands over to the ledger around the folder of the command line.
 pub(super) struct LedgerHandler {
-    pub(super) invocation: Invocation,
-    pub(super) clock: Clock,
-    pub(super) push: bool,
+    invocation: Invocation,
+    clock: Clock,
+    push: bool,
+    publisher: Publisher,
 }
 
 #[async_trait(?Send)]
 impl Handler for LedgerHandler {
     async fn hand_over(&self, tasks: &[Task]) -> Vec<Verdict> {
-        let context = match self.context() {
+        let mut context = match self.context() {
             Ok(context) => context,
             Err(error) => return vec![Verdict::Again(one_line(&error.render(false))); tasks.len()],
         };
         let mut verdicts = vec![Verdict::Done; tasks.len()];
+        let answers = self.publish(&context, true).await;
         let mut keys = sign(&context, tasks, &mut verdicts).await;
-        drafts::write(&self.invocation, &context, tasks, &mut verdicts).await;
+        if answers {
+            // A draft is of use where the rep can answer it, which is on the remote.
+            context.push = self.push;
+            drafts::write(&self.invocation, &context, tasks, &mut verdicts).await;
+            context.push = false;
+        } else {
+            drafts::wait(tasks, &mut verdicts);
+        }
         for (task, verdict) in tasks.iter().zip(&mut verdicts) {
             voided(&context, task, verdict);
         }
         keys.sort();
         keys.dedup();
-        deliver(&context, &keys).await;
+        self.publish(&context, false).await;
+        if deliver(&context, &keys).await {
+            self.publish(&context, false).await;
+        }
         verdicts
+    }
+
+    fn wants_to_reconcile(&self) -> bool {
+        self.publisher.has_ended()
     }
 
     /// The configuration as it is written: what of it decides over a document
@@ -65,15 +83,15 @@ impl Handler for LedgerHandler {
                 return;
             }
         };
-        let mut remarks = workflow::Remarks::default();
-        workflow::catch_up(&context, &mut remarks);
-        remark(None, &remarks);
+        self.publish(&context, true).await;
         match workflow::keys_within(&context, Horizon { since: context.now - RECENT }) {
             Ok((keys, gaps)) => {
                 for gap in gaps {
                     tracing::warn!("{} was not read: {}", terminal(&gap.what), terminal(&gap.why));
                 }
-                deliver(&context, &keys).await;
+                if deliver(&context, &keys).await {
+                    self.publish(&context, false).await;
+                }
             }
             Err(error) => tracing::error!(%error, "the handoffs of the last days cannot be read"),
         }
@@ -81,10 +99,33 @@ impl Handler for LedgerHandler {
 }
 
 impl LedgerHandler {
+    /// `patience` is how long a batch waits for the ledger's remote.
+    pub(super) fn new(
+        invocation: Invocation,
+        clock: Clock,
+        push: bool,
+        patience: std::time::Duration,
+    ) -> Self {
+        Self { invocation, clock, push, publisher: Publisher::new(patience) }
+    }
+
+    fn invocation(&self) -> Invocation {
+        Invocation { now: (self.clock)(), ..self.invocation.clone() }
+    }
+
     /// The ledger as it is now: what was changed in its configuration counts.
+    /// It commits and never waits for the network; the publisher pushes.
     fn context(&self) -> Result<Context, CliError> {
-        let invocation = Invocation { now: (self.clock)(), ..self.invocation.clone() };
-        open(&invocation, Ports { crm: true, sinks: true, push: self.push })
+        open(&self.invocation(), Ports { crm: true, sinks: true, push: false })
+    }
+
+    /// Brings this clone and its remote together; whether that was done, or
+    /// there is no remote.
+    async fn publish(&self, context: &Context, fetch: bool) -> bool {
+        if !self.push || context.ledger.remote().is_none() {
+            return true;
+        }
+        self.publisher.run(&self.invocation(), fetch).await
     }
 }
 
@@ -144,19 +185,16 @@ fn voided(context: &Context, task: &Task, verdict: &mut Verdict) {
             }
             Err(error) => worsen(verdict, failed(error)),
         }
-        let pushed = context.push(&mut remarks);
         remark(recorded.ok().and_then(|keys| keys.into_iter().next()).as_ref(), &remarks);
-        if let Err(error) = pushed {
-            worsen(verdict, failed(&error));
-        }
     }
 }
 
 /// Makes the deliveries that are missing. What fails is in the timeline, and
 /// is tried again by the next reconciliation.
-async fn deliver(context: &Context, keys: &[Key]) {
+/// Whether something was recorded.
+async fn deliver(context: &Context, keys: &[Key]) -> bool {
     if context.sinks.is_empty() {
-        return;
+        return false;
     }
     let mut wrote = false;
     for key in keys {
@@ -170,23 +208,23 @@ async fn deliver(context: &Context, keys: &[Key]) {
                     tracing::info!(key = key.as_str(), "{}", terminal(line));
                 }
                 remark(Some(key), &delivered.remarks);
+                if let Some(held) = &delivered.held {
+                    tracing::warn!(key = key.as_str(), "{}", terminal(held));
+                }
             }
             Err(error) => {
                 tracing::error!(key = key.as_str(), %error, "its deliveries were not made; they are tried again");
             }
         }
     }
-    if wrote {
-        let mut remarks = workflow::Remarks::default();
-        if let Err(error) = context.push(&mut remarks) {
-            tracing::error!(%error, "what was delivered is recorded here and was not pushed");
-        }
-        remark(None, &remarks);
-    }
+    wrote
 }
 
 /// Says what a person should know: of one handoff, or of several together.
-fn remark(key: Option<&Key>, remarks: &[String]) {
+fn remark(key: Option<&Key>, remarks: &workflow::Remarks) {
+    if let Some(why) = remarks.not_pushed() {
+        tracing::warn!(key = key.map(Key::as_str), "{}", terminal(&why.to_string()));
+    }
     for remark in remarks {
         match key {
             Some(key) => tracing::info!(key = key.as_str(), "note: {}", terminal(remark)),

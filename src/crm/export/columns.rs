@@ -1,15 +1,230 @@
-//! Which column holds what: configured, else by the names that vendors and
-//! people give it; and under which names its cells are kept for the mapping.
+//! Whose export a file is, and which of its columns holds what: configured, else
+//! by the names that vendors and people give it. The names are data, one file a
+//! vendor in `templates/columns`.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
 
 use super::problems::Problem;
 use super::settings::Column;
 use super::table::Table;
-use super::vendor;
-use super::vendor_columns::{ANYBODY, Known, Vendor};
 use crate::crm::people::role_word;
+use crate::model::{Outcome, currency_code};
 use crate::text::quoted;
+
+/// A vendor's columns, as `templates/columns` has them.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Vendor {
+    /// The CRM's name in keys.
+    pub(super) name: String,
+    /// What its ids are: `digits`, or how they begin.
+    #[serde(default)]
+    ids: String,
+    /// What stands before a label, in the vendor's languages.
+    #[serde(default)]
+    prefixes: Vec<String>,
+    /// Groups of labels that no other vendor has; one must be there.
+    #[serde(default)]
+    own: Vec<Vec<String>>,
+    /// Groups of labels that others have too; two groups must be there in all.
+    #[serde(default)]
+    shared: Vec<Vec<String>>,
+    /// How its probabilities are written.
+    #[serde(default)]
+    pub(super) probability: Option<Scale>,
+    /// Whether a won deal keeps the probability that it had.
+    #[serde(default)]
+    pub(super) probability_stays: bool,
+    /// Its own words in the status column.
+    #[serde(default)]
+    pub(super) words: Words,
+    columns: Vec<Known>,
+}
+
+/// A vendor's words for where a deal stands.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Words {
+    open: Vec<String>,
+    won: Vec<String>,
+    lost: Vec<String>,
+}
+
+impl Words {
+    /// The outcome of a word in lower case.
+    pub(super) fn outcome(&self, word: &str) -> Option<Outcome> {
+        [(&self.open, Outcome::Open), (&self.won, Outcome::Won), (&self.lost, Outcome::Lost)]
+            .into_iter()
+            .find_map(|(words, outcome)| words.iter().any(|it| it == word).then_some(outcome))
+    }
+}
+
+/// How probabilities are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Scale {
+    /// 1 is certain.
+    Part,
+    /// 100 is certain.
+    Percent,
+}
+
+/// One column that is known.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Known {
+    #[serde(default)]
+    column: Option<Column>,
+    /// The API's name for it; empty where there is none.
+    #[serde(default)]
+    api: String,
+    /// Its labels in lower case; the better one comes first.
+    labels: Vec<String>,
+    /// Whether its amounts are in the smallest unit.
+    #[serde(default)]
+    cents: bool,
+}
+
+impl Known {
+    fn has(&self, forms: &Forms) -> bool {
+        self.labels.iter().any(|label| forms.are(label))
+    }
+}
+
+fn table_of(source: &str) -> Vendor {
+    let node = crate::yaml::read(source.as_bytes()).expect("a shipped table is YAML");
+    crate::yaml::from_node(&node).expect("a shipped table has the fields of a table")
+}
+
+macro_rules! shipped {
+    ($($file:literal),*) => {
+        vec![$(table_of(include_str!(concat!("../../../templates/columns/", $file, ".yaml")))),*]
+    };
+}
+
+static VENDORS: LazyLock<Vec<Vendor>> = LazyLock::new(|| {
+    shipped![
+        "hubspot",
+        "salesforce",
+        "pipedrive",
+        "zoho",
+        "attio",
+        "close",
+        "dynamics",
+        "odoo",
+        "freshsales",
+        "monday"
+    ]
+});
+
+static ANYBODY: LazyLock<Vendor> =
+    LazyLock::new(|| table_of(include_str!("../../../templates/columns/any.yaml")));
+
+/// A header as the labels have it: lower case, one space between words, without
+/// the star of a required column; and with the words of `CamelCase` apart.
+#[derive(Debug)]
+pub(super) struct Forms {
+    plain: String,
+    apart: String,
+}
+
+impl Forms {
+    pub(super) fn of(header: &str) -> Self {
+        let mut apart = String::new();
+        let mut before = ' ';
+        for c in header.chars() {
+            if c.is_uppercase() && before.is_lowercase() {
+                apart.push(' ');
+            }
+            apart.push(c);
+            before = c;
+        }
+        Self { plain: normal(header), apart: normal(&apart) }
+    }
+
+    fn are(&self, label: &str) -> bool {
+        self.plain == label || self.apart == label
+    }
+
+    fn without_prefix(self, prefixes: &[String]) -> Self {
+        let bare = |text: String| {
+            prefixes
+                .iter()
+                .find_map(|prefix| text.strip_prefix(prefix.as_str()))
+                .map(str::to_owned)
+                .unwrap_or(text)
+        };
+        Self { plain: bare(self.plain), apart: bare(self.apart) }
+    }
+}
+
+/// A header in the form the labels have.
+pub(super) fn normal(header: &str) -> String {
+    let lower = header.to_lowercase().replace('_', " ").replace('\u{2019}', "'");
+    let words: Vec<&str> = lower.trim_end_matches('*').split_whitespace().collect();
+    words.join(" ")
+}
+
+/// Whether a header is one that a deals file has.
+pub(super) fn is_known(header: &str) -> bool {
+    let forms = Forms::of(header);
+    VENDORS.iter().chain([&*ANYBODY]).any(|vendor| {
+        let bare = |known: &Known| {
+            known.column.is_some()
+                && (known.has(&forms)
+                    || vendor.prefixes.iter().any(|p| forms.plain.starts_with(p.as_str())))
+        };
+        vendor.columns.iter().any(bare)
+    })
+}
+
+/// Whose export a table is, by labels that no other vendor has.
+pub(super) fn recognise(table: &Table) -> Option<&'static Vendor> {
+    let forms: Vec<Forms> = table.headers.iter().map(|header| Forms::of(header)).collect();
+    let has =
+        |group: &&Vec<String>| group.iter().any(|label| forms.iter().any(|forms| forms.are(label)));
+    let mut found: Vec<(usize, &Vendor)> = VENDORS
+        .iter()
+        .filter_map(|vendor| {
+            let prefixed = forms
+                .iter()
+                .filter(|f| vendor.prefixes.iter().any(|p| f.plain.starts_with(p.as_str())))
+                .count();
+            let own = vendor.own.iter().filter(has).count() + prefixed;
+            let all = own + vendor.shared.iter().filter(has).count();
+            (own > 0 && all > 1 && vendor.owns_ids(table, &forms)).then_some((own + all, vendor))
+        })
+        .collect();
+    found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+    match found.as_slice() {
+        [] => None,
+        [(_, vendor)] => Some(vendor),
+        [(first, vendor), (second, _), ..] => (first > second).then_some(*vendor),
+    }
+}
+
+impl Vendor {
+    /// Whether the first id of the table can be one of this vendor's.
+    fn owns_ids(&self, table: &Table, forms: &[Forms]) -> bool {
+        let ids = self.columns.iter().filter(|known| known.column == Some(Column::Id));
+        let column = ids
+            .flat_map(|known| &known.labels)
+            .find_map(|label| forms.iter().position(|forms| forms.are(label)));
+        let Some(column) = column.filter(|_| !self.ids.is_empty()) else { return true };
+        let Some(id) = table.first_cell(column) else { return true };
+        let id = super::ids::repaired(&id).unwrap_or(id);
+        match self.ids.as_str() {
+            // What a spreadsheet made of digits is told later.
+            "digits" => id
+                .bytes()
+                .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b',' | b'+' | b'E' | b'e')),
+            start => id.starts_with(start),
+        }
+    }
+}
 
 /// The columns of a deals file.
 #[derive(Debug)]
@@ -24,6 +239,10 @@ pub(super) struct Columns {
     pub(super) company: Vec<(usize, Vec<String>)>,
     /// The currency of the amount, where a column beside it says so.
     pub(super) currency: Option<usize>,
+    /// The currency that the amount's own header names.
+    pub(super) header_currency: Option<&'static str>,
+    /// Columns whose amounts are in the smallest unit.
+    pub(super) cents: Vec<usize>,
     pub(super) merged_ids: Option<usize>,
     /// Deal types are told in the vendor's API as words without spaces.
     pub(super) deal_type: Option<usize>,
@@ -33,21 +252,13 @@ impl Columns {
     /// Finds the columns, and everything that is wrong with them.
     pub(super) fn find(
         table: &Table,
-        vendor: Option<Vendor>,
+        vendor: Option<&'static Vendor>,
         configured: &BTreeMap<Column, String>,
     ) -> Result<Self, Vec<Problem>> {
-        let normals: Vec<String> = table
-            .headers
-            .iter()
-            .map(|header| {
-                let normal = vendor::normal(header);
-                match vendor {
-                    Some(Vendor::Pipedrive) => vendor::without_prefix(&normal).to_owned(),
-                    _ => normal,
-                }
-            })
-            .collect();
-        let mut problems = doubled(table);
+        let prefixes = vendor.map_or(&[][..], |vendor| &vendor.prefixes);
+        let forms: Vec<Forms> =
+            table.headers.iter().map(|header| Forms::of(header).without_prefix(prefixes)).collect();
+        let mut problems = Vec::new();
         let mut by_use: BTreeMap<Column, Vec<usize>> = BTreeMap::new();
         for (column, header) in configured {
             match table.column(header) {
@@ -63,20 +274,19 @@ impl Columns {
                 ),
             }
         }
-        let vendors = vendor.map_or(&[][..], Vendor::columns);
-        for known in vendors.iter().chain(ANYBODY) {
+        let vendors = vendor.map_or(&[][..], |vendor| &vendor.columns);
+        let has_status = vendors.iter().any(|known| known.column == Some(Column::Status));
+        for known in vendors.iter().chain(&ANYBODY.columns) {
             let Some(column) = known.column.filter(|column| !configured.contains_key(column))
             else {
                 continue;
             };
             // HubSpot and Salesforce have stages; a `Status` there is of something else.
-            let elsewhere = column == Column::Status
-                && matches!(vendor, Some(Vendor::HubSpot | Vendor::Salesforce));
-            if elsewhere {
+            if column == Column::Status && vendor.is_some() && !has_status {
                 continue;
             }
-            for label in known.labels {
-                if let Some(at) = normals.iter().position(|normal| normal == label) {
+            for label in &known.labels {
+                if let Some(at) = forms.iter().position(|forms| forms.are(label)) {
                     let found = by_use.entry(column).or_default();
                     if !found.contains(&at) {
                         found.push(at);
@@ -84,6 +294,26 @@ impl Columns {
                 }
             }
         }
+        let mut header_currency = None;
+        if !by_use.contains_key(&Column::Amount) {
+            // `amount_usd`, `Amount (EUR)`, `Value in CHF`.
+            let labels = |label: &str| {
+                vendors.iter().chain(&ANYBODY.columns).any(|k| {
+                    k.column == Some(Column::Amount) && k.labels.iter().any(|l| l == label)
+                })
+            };
+            let found = forms.iter().enumerate().find_map(|(at, forms)| {
+                let text = forms.plain.trim_end_matches([')', ']']);
+                let code = currency_code(text.get(text.len().checked_sub(3)?..)?)?;
+                let base = text[..text.len() - 3].trim_end_matches([' ', '(', '[', '-', ':']);
+                labels(base.strip_suffix(" in").unwrap_or(base)).then_some((at, code))
+            });
+            if let Some((at, code)) = found {
+                by_use.insert(Column::Amount, vec![at]);
+                header_currency = Some(code);
+            }
+        }
+        problems.extend(doubled(table, &by_use));
         let keyed_weakly = by_use.contains_key(&Column::Name)
             && by_use.contains_key(&Column::Company)
             && by_use.contains_key(&Column::ClosedWonAt);
@@ -93,27 +323,35 @@ impl Columns {
                     "There is no column with the deal's id; the columns are {}",
                     table.headers_in_words()
                 ))
-                .help(
+                .help(format!(
                     "Add the id to the export (Record ID, Opportunity ID, ID), or name its column \
-                     under crm.file.columns.id. Without an id, deals are told apart by company, \
-                     name and close date, and the file needs all three.",
-                ),
+                     in handoff.yaml: crm: {{file: {{deals: FILE, columns: {{id: {}}}}}}}. Without \
+                     an id, deals are told apart by company, name and close date, and the file \
+                     needs all three.",
+                    quoted(&table.headers[likely_id(&table.headers)])
+                )),
             );
         }
         if !problems.is_empty() {
             return Err(problems);
         }
-        let currency = currency_beside(&by_use, &normals, configured);
+        let currency = currency_beside(&by_use, &forms, configured);
         let api = |name: &str| {
             let known = vendors.iter().find(|known| known.api == name)?;
-            normals.iter().position(|normal| known.labels.contains(&normal.as_str()))
+            forms.iter().position(|forms| known.has(forms))
         };
+        let cents: Vec<usize> = vendors
+            .iter()
+            .filter(|known| known.cents)
+            .filter_map(|known| forms.iter().position(|forms| known.has(forms)))
+            .collect();
         let merged_ids = api("hs_merged_object_ids");
         let deal_type = api("dealtype");
-        let names = names(table, &normals, vendors);
+        let names = names(table, &forms, vendors);
         let company = of_company(table);
-        let by_use = Column::ALL.map(|column| by_use.remove(&column).unwrap_or_default()).into();
-        Ok(Self { by_use, names, company, currency, merged_ids, deal_type })
+        let by_use =
+            Column::ALL.iter().map(|column| by_use.remove(column).unwrap_or_default()).collect();
+        Ok(Self { by_use, names, company, currency, header_currency, cents, merged_ids, deal_type })
     }
 
     /// The best column for a use.
@@ -126,35 +364,47 @@ impl Columns {
         &self.by_use[column as usize]
     }
 
+    /// Whether any column says where a deal stands.
+    pub(super) fn say_outcome(&self) -> bool {
+        [Column::Stage, Column::Status, Column::IsWon, Column::IsClosed, Column::Probability]
+            .into_iter()
+            .any(|column| self.of(column).is_some())
+    }
+
     /// A column by its header, or by its name in the configuration; for joins.
     pub(super) fn named(&self, table: &Table, name: &str) -> Option<usize> {
         table.column(name).or_else(|| {
-            let column = Column::ALL.into_iter().find(|column| column.key() == name)?;
+            let column = Column::ALL.iter().copied().find(|column| column.key() == name)?;
             self.of(column)
         })
     }
 }
 
-/// Columns with one header cannot be told apart.
-fn doubled(table: &Table) -> Vec<Problem> {
-    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+/// The header that may well be an id's, for a proposal; else the first one.
+fn likely_id(headers: &[String]) -> usize {
+    let is_id = |header: &String| {
+        normal(header).split(' ').any(|word| matches!(word, "id" | "no" | "nr" | "number" | "key"))
+    };
+    headers.iter().position(is_id).unwrap_or_default()
+}
+
+/// Columns with one header cannot be told apart, where one of them is read.
+fn doubled(table: &Table, by_use: &BTreeMap<Column, Vec<usize>>) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for (at, header) in table.headers.iter().enumerate() {
-        if header.is_empty() {
-            continue;
-        }
-        if let Some(first) = seen.insert(header.to_lowercase(), at) {
-            problems.push(
-                Problem::column(
-                    header,
-                    format!(
-                        "The column stands there twice, as column {} and {}",
-                        first + 1,
-                        at + 1
-                    ),
-                )
-                .help("Take one of the two out of the export, or rename it."),
-            );
+    for at in by_use.values().flatten() {
+        let header = table.headers[*at].to_lowercase();
+        let other =
+            table.headers.iter().enumerate().find(|(n, h)| n != at && h.to_lowercase() == header);
+        if let Some((other, header)) = other {
+            let (first, second) = (other.min(*at) + 1, other.max(*at) + 1);
+            let problem = Problem::column(
+                header,
+                format!("The column stands there twice, as column {first} and {second}"),
+            )
+            .help("Take one of the two out of the export, or rename it.");
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
         }
     }
     problems
@@ -164,7 +414,7 @@ fn doubled(table: &Table) -> Vec<Problem> {
 /// each amount, `Amount (converted) Currency` beside `Amount (converted)`.
 fn currency_beside(
     by_use: &BTreeMap<Column, Vec<usize>>,
-    normals: &[String],
+    forms: &[Forms],
     configured: &BTreeMap<Column, String>,
 ) -> Option<usize> {
     let general = by_use.get(&Column::Currency).and_then(|at| at.first().copied());
@@ -172,12 +422,11 @@ fn currency_beside(
         return general;
     }
     let amount = *by_use.get(&Column::Amount)?.first()?;
-    let paired = format!("{} currency", normals[amount]);
-    let of = format!("currency of {}", normals[amount]);
-    let beside = normals.iter().position(|normal| *normal == paired || *normal == of);
+    let own = &forms[amount].plain;
+    let (paired, of) = (format!("{own} currency"), format!("currency of {own}"));
+    let beside = forms.iter().position(|forms| forms.are(&paired) || forms.are(&of));
     // What is converted is not in the deal's own currency.
-    let converted =
-        normals[amount].contains("convert") || normals[amount].contains("company currency");
+    let converted = own.contains("convert") || own.contains("company currency");
     beside.or(if converted { None } else { general })
 }
 
@@ -189,7 +438,7 @@ fn of_company(table: &Table) -> Vec<(usize, Vec<String>)> {
             .into_iter()
             .find(|prefix| lower.starts_with(prefix));
         let Some(own) = prefix.and_then(|prefix| header.get(prefix.len()..)) else { continue };
-        let mut names = vec![own.to_owned(), snake(&vendor::normal(own), own)];
+        let mut names = vec![own.to_owned(), snake(&normal(own), own)];
         names.dedup();
         columns.push((at, names));
     }
@@ -211,22 +460,31 @@ pub(super) fn did_you_mean(name: &str, table: &Table) -> String {
     }
 }
 
-fn names(table: &Table, normals: &[String], vendor: &[Known]) -> Vec<Vec<String>> {
+fn names(table: &Table, forms: &[Forms], vendor: &[Known]) -> Vec<Vec<String>> {
     let mut taken = std::collections::BTreeSet::new();
     let mut names: Vec<Vec<String>> = Vec::with_capacity(table.headers.len());
     // Headers first: what a column is called by itself is never another's name.
     for (at, header) in table.headers.iter().enumerate() {
-        let header = if header.is_empty() { format!("column {}", at + 1) } else { header.clone() };
+        let doubled = table.headers.iter().filter(|other| *other == header).count() > 1;
+        let header = match (header.is_empty(), doubled) {
+            (true, _) => format!("column {}", at + 1),
+            (false, true) => format!("{header} (column {})", at + 1),
+            (false, false) => header.clone(),
+        };
         taken.insert(header.clone());
         names.push(vec![header]);
     }
-    for (at, normal) in normals.iter().enumerate() {
+    for (at, forms) in forms.iter().enumerate() {
+        let doubled = table.headers.iter().filter(|other| **other == table.headers[at]).count() > 1;
+        if doubled {
+            continue;
+        }
         let api = vendor
             .iter()
-            .find(|known| known.labels.contains(&normal.as_str()) && !known.api.is_empty())
-            .map(|known| known.api.to_owned())
+            .find(|known| known.has(forms) && !known.api.is_empty())
+            .map(|known| known.api.clone())
             .or_else(|| custom_field(&table.headers[at]));
-        let snake = snake(normal, &table.headers[at]);
+        let snake = snake(&forms.plain, &table.headers[at]);
         for name in [api, Some(snake)].into_iter().flatten() {
             if !name.is_empty() && taken.insert(name.clone()) {
                 names[at].push(name);

@@ -6,16 +6,17 @@ use std::collections::{BTreeSet, HashSet};
 use chrono_tz::Tz;
 use serde_json::{Map, Value};
 
+use super::ids;
 use super::load::Loaded;
+use super::outcome::{self, Evidence, Reading, Signs};
 use super::problems::Problem;
 use super::record;
+use super::remarks::Tally;
 use super::settings::{Column, FileSettings};
 use super::source::WonTest;
 use super::table::{Cursor, without_controls};
-use super::tally::{Tally, count_stage};
-use super::won::{self, Signs};
 use crate::crm::people::website;
-use crate::model::{Company, Deal, DealId, Key, Outcome, Person};
+use crate::model::{Company, Deal, DealId, Key, Locale, Outcome, Person};
 use crate::text::quoted;
 
 /// How much of each deal is wanted.
@@ -85,7 +86,7 @@ impl<'a> Builder<'a> {
             let others = columns_with(&|name| !counted.properties.contains(*name));
             (others, &counted.documents)
         });
-        let zone = settings.dates.timezone.map_or(Tz::UTC, |zone| zone.0);
+        let zone = settings.zone().unwrap_or(Tz::UTC);
         Self { loaded, settings, won, zone, every, detail, kept, others }
     }
 }
@@ -109,14 +110,37 @@ impl Builder<'_> {
             problems.push(problem);
             return None;
         }
+        if let Some(column) = loaded.columns.of(Column::Id) {
+            let cell = loaded.table.cell(cursor, column);
+            if let Some(whole) = ids::repaired(&cell) {
+                tally.repaired_ids += 1;
+                tally.repaired_id.get_or_insert_with(|| {
+                    let read = format!("{} as {}", quoted(&cell), quoted(&whole));
+                    (loaded.table.number(row), read)
+                });
+            }
+        }
         let mut deal = Deal::new(loaded.name.clone(), id);
         deal.name = self.text(cursor, Column::Name);
-        let signs =
-            [Column::IsWon, Column::IsClosed, Column::Status, Column::Stage, Column::Probability]
-                .map(|column| self.cell(cursor, column));
-        let [is_won, is_closed, status, stage, probability] = &signs;
-        let (outcome, evidence) =
-            won::outcome(Signs { is_won, is_closed, status, stage, probability });
+        let cells = [
+            Column::IsWon,
+            Column::IsClosed,
+            Column::Deleted,
+            Column::Active,
+            Column::Status,
+            Column::Stage,
+            Column::Probability,
+        ]
+        .map(|column| self.cell(cursor, column));
+        let [is_won, is_closed, deleted, active, status, stage, probability] =
+            cells.each_ref().map(|cell| &**cell);
+        let signs = Signs { is_won, is_closed, deleted, active, status, stage, probability };
+        let reading = Reading {
+            scale: if probability.is_empty() { None } else { loaded.scale() },
+            probability_stays: loaded.vendor.is_some_and(|vendor| vendor.probability_stays),
+            words: loaded.vendor.map(|vendor| &vendor.words),
+        };
+        let (outcome, evidence) = outcome::outcome(&signs, &reading);
         deal.outcome = outcome;
         let weak = loaded.columns.of(Column::Id).is_none();
         let keeps_all = self.every || self.won.is_some();
@@ -157,9 +181,75 @@ impl Builder<'_> {
             tally.weak += 1;
         }
         if self.won.is_none() {
-            count_stage(&deal, evidence, tally);
+            self.count_outcome(&deal, &signs, evidence, row, tally);
+        }
+        if *self.detail == Detail::Whole {
+            deal.locale = loaded.locale(self.settings);
         }
         Some(deal)
+    }
+
+    /// Counts a deal whose cells do not say for certain whether it is won.
+    fn count_outcome(
+        &self,
+        deal: &Deal,
+        signs: &Signs<'_>,
+        evidence: Evidence<'_>,
+        row: usize,
+        tally: &mut Tally,
+    ) {
+        let table = &self.loaded.table;
+        let cell = |(column, text): (Column, &str)| {
+            let at = self.loaded.columns.all(column).iter().copied().find(|at| {
+                let mut cursor = Cursor::default();
+                table.seek(row, &mut cursor);
+                table.cell(&cursor, *at) == text
+            });
+            let header = at.map_or(column.key(), |at| table.headers[at].as_str());
+            format!("{} in column {}", quoted(text), quoted(header))
+        };
+        let number = table.number(row);
+        match evidence {
+            Evidence::Said => {}
+            Evidence::Probability => {
+                let stage = deal.stage.as_deref().map(quoted).unwrap_or_default();
+                if !stage.is_empty() {
+                    *tally.by_probability.entry(stage).or_default() += 1;
+                }
+            }
+            Evidence::Nothing => {
+                tally.unknown += 1;
+                let said = [
+                    (Column::Stage, signs.stage),
+                    (Column::Status, signs.status),
+                    (Column::Probability, signs.probability),
+                ];
+                let said = said.into_iter().find(|(_, text)| !text.is_empty());
+                let words = said.map_or_else(|| self.empty_cell(), cell);
+                tally.unknown_cells.entry(words).or_insert((0, number)).0 += 1;
+                if !signs.stage.is_empty() {
+                    tally.unknown_stages.insert(signs.stage.to_owned());
+                }
+            }
+            Evidence::Contradiction(first, second) => {
+                tally
+                    .undecided
+                    .push((number, format!("{} contradicts {}", cell(first), cell(second))));
+            }
+            Evidence::Unread(said) => {
+                tally.undecided.push((number, format!("{} is neither true nor false", cell(said))));
+            }
+        }
+    }
+
+    /// The words for a row whose stage and status are empty.
+    fn empty_cell(&self) -> String {
+        let columns = [Column::Stage, Column::Status, Column::IsWon, Column::Probability];
+        let found = columns.into_iter().find_map(|column| self.loaded.columns.of(column));
+        found.map_or_else(
+            || "no cell".to_owned(),
+            |at| format!("an empty cell in column {}", quoted(&self.loaded.table.headers[at])),
+        )
     }
 
     fn check_id(&self, id: &DealId, row: usize) -> Result<(), Problem> {
@@ -182,20 +272,9 @@ impl Builder<'_> {
             return Err(Problem::cell(number, header, "The row has no id")
                 .help("Each deal needs its id; a row that is no deal must go."));
         }
-        let mangled = text.contains(['.', ','])
-            && text.to_ascii_uppercase().split_once("E+").is_some_and(|(a, b)| {
-                a.bytes().all(|c| c.is_ascii_digit() || matches!(c, b'.' | b','))
-                    && b.bytes().all(|c| c.is_ascii_digit())
-            });
-        if mangled {
-            return Err(Problem::cell(
-                number,
-                header,
-                format!("A spreadsheet has rounded the id to {}", quoted(text)),
-            )
-            .help(
-                "Export again and do not save the file from a spreadsheet; its digits are lost.",
-            ));
+        if let Err(fault) = ids::read(text) {
+            let (what, help) = fault.words(&quoted(text));
+            return Err(Problem::cell(number, header, what).help(help));
         }
         // What every vendor writes is a key already; the rest is asked.
         if text.len() > 60 || !text.bytes().all(|b| b.is_ascii_alphanumeric()) {
@@ -253,6 +332,10 @@ impl Builder<'_> {
                 only.email.get_or_insert(email);
             }
         }
+        let locale = match self.detail {
+            Detail::Whole => loaded.locale(self.settings),
+            Detail::Counted(_) => Locale::default(),
+        };
         if let Some(children) = loaded.table.children(cursor) {
             if let Some(company) = &children.company {
                 record::fill_company(deal.company.get_or_insert_default(), company.clone());
@@ -260,7 +343,9 @@ impl Builder<'_> {
             for contact in &children.contacts {
                 record::merge_contact(&mut deal.contacts, record::contact(contact.clone()));
             }
-            deal.line_items.extend(children.line_items.iter().cloned().map(record::line_item));
+            deal.line_items.extend(
+                children.line_items.iter().cloned().map(|item| record::line_item(item, locale)),
+            );
         }
         for (at, join) in loaded.joined.iter().enumerate() {
             let found = join.apply(
@@ -269,6 +354,7 @@ impl Builder<'_> {
                 &mut deal.company,
                 &mut deal.contacts,
                 &mut deal.line_items,
+                locale,
             );
             *tally.unjoined.entry(at).or_default() += usize::from(!found);
         }

@@ -8,8 +8,8 @@ use rayon::prelude::*;
 use super::deal::Builder;
 use super::load::PIECE;
 use super::problems::{self, Problem, SHOWN};
+use super::remarks::Tally;
 use super::table::Cursor;
-use super::tally::Tally;
 use crate::crm::{CrmError, Progress};
 use crate::model::Deal;
 

@@ -10,8 +10,7 @@ use super::problems::Problem;
 use super::record;
 use super::settings::{JoinRole, JoinSettings};
 use super::table::{Cursor, Table};
-use super::vendor;
-use crate::model::{Company, Contact, CrmName, DealId, LineItem, normalise_deal_id};
+use crate::model::{Company, Contact, CrmName, DealId, LineItem, Locale, normalise_deal_id};
 
 /// A joined file with its rows by key.
 #[derive(Debug)]
@@ -67,7 +66,7 @@ impl Joined {
             names.push(vec![header.clone()]);
         }
         for (at, header) in table.headers.iter().enumerate() {
-            let snake = crate::crm::people::role_word(&vendor::normal(header));
+            let snake = crate::crm::people::role_word(&columns::normal(header));
             if !snake.is_empty() && taken.insert(snake.clone()) {
                 names[at].push(snake);
             }
@@ -128,6 +127,7 @@ impl Joined {
         company: &mut Option<Company>,
         contacts: &mut Vec<Contact>,
         line_items: &mut Vec<LineItem>,
+        locale: Locale,
     ) -> bool {
         let records = self.records(deals, cursor);
         let found = !records.is_empty();
@@ -142,7 +142,9 @@ impl Joined {
                     record::merge_contact(contacts, record::contact(properties));
                 }
             }
-            JoinRole::LineItems => line_items.extend(records.into_iter().map(record::line_item)),
+            JoinRole::LineItems => {
+                line_items.extend(records.into_iter().map(|item| record::line_item(item, locale)))
+            }
         }
         found
     }
@@ -162,7 +164,9 @@ impl Joined {
 /// A key in the one form: case and white space do not count, and a Salesforce
 /// id of 15 characters is the one of 18.
 fn fold(crm: &CrmName, key: &str) -> String {
-    let id = normalise_deal_id(crm, &DealId::new(key.trim()));
+    let repaired = super::ids::repaired(key);
+    let key = repaired.as_deref().unwrap_or(key).trim();
+    let id = normalise_deal_id(crm, &DealId::new(key));
     crate::text::one_line(id.as_str()).to_lowercase()
 }
 

@@ -6,7 +6,9 @@ use std::borrow::Cow;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
+use super::content::error_answer;
 use super::problems::Problem;
+use crate::text::quoted;
 
 /// What a JSON file holds.
 #[derive(Debug)]
@@ -46,12 +48,13 @@ impl Record {
 }
 
 /// Where API answers keep their records.
-const LISTS: [&str; 4] = ["results", "records", "data", "deals"];
+const LISTS: [&str; 7] = ["results", "records", "data", "deals", "opportunities", "value", "items"];
 
 /// Reads a JSON text.
 pub(super) fn read(text: &str) -> Result<Parsed, Problem> {
     let mut cut_off = None;
     let mut items = Vec::new();
+    let (mut total, mut listed) = (None, false);
     // One value, or one object a line (and pages of answers one after another).
     for value in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
         let value = value.map_err(|error| {
@@ -70,14 +73,46 @@ pub(super) fn read(text: &str) -> Result<Parsed, Problem> {
                     LISTS.iter().find(|name| object.get(**name).is_some_and(Value::is_array));
                 match list.and_then(|name| object.remove(*name)) {
                     Some(Value::Array(list)) => {
+                        listed = true;
                         cut_off = more_pages(&object);
+                        total = said_total(&object).or(total);
                         items.extend(list);
                     }
-                    _ => items.push(Value::Object(object)),
+                    _ => {
+                        let nothing = LISTS
+                            .iter()
+                            .find(|name| object.get(**name).is_some_and(Value::is_null));
+                        let object = Value::Object(object);
+                        if let Some(problem) = error_answer(&object) {
+                            return Err(problem);
+                        }
+                        if let Some(name) = nothing {
+                            return Err(Problem::file(format!(
+                                "This is an API's answer without a list: {} is null",
+                                quoted(name)
+                            ))
+                            .help("Ask the API again, and save its answer once it lists deals."));
+                        }
+                        items.push(object);
+                    }
                 }
             }
             other => items.push(other),
         }
+    }
+    if let Some((name, count)) = total.filter(|(_, count)| *count > items.len()) {
+        cut_off.get_or_insert(format!("{name}: {count}"));
+    }
+    if let [only] = items.as_slice()
+        && let Some(problem) = error_answer(only)
+    {
+        return Err(problem);
+    }
+    if items.is_empty() {
+        let what =
+            if listed { "This is an API's answer with an empty list" } else { "The list is empty" };
+        return Err(Problem::file(format!("{what}: it holds no deals and no columns"))
+            .help("Ask for the deals again; an export of no deals as CSV has a line of headers."));
     }
     let mut headers: IndexMap<String, usize> = IndexMap::new();
     let mut records = Vec::with_capacity(items.len());
@@ -99,19 +134,48 @@ fn said(error: &serde_json::Error) -> String {
     words.split(" at line ").next().unwrap_or_default().to_owned()
 }
 
-/// What an answer says of further pages: HubSpot, Salesforce, Pipedrive.
+/// What an answer says of further pages: HubSpot, Salesforce, Pipedrive (both
+/// versions), Close, Zoho, Dynamics, monday and APIs like them.
 fn more_pages(answer: &Map<String, Value>) -> Option<String> {
-    let said = |pointer: &str| {
-        let mut value = None;
-        for (n, part) in pointer.split('/').enumerate() {
-            value = if n == 0 { answer.get(part) } else { value.and_then(|v: &Value| v.get(part)) };
-        }
-        value.is_some_and(|v| !v.is_null() && v != &Value::Bool(false))
+    let at = |pointer: &str| {
+        let mut parts = pointer.split('/');
+        let first = answer.get(parts.next()?)?;
+        parts.try_fold(first, |value, part| value.get(part))
     };
-    ["paging/next", "nextRecordsUrl", "additional_data/next_cursor"]
+    let says_more = |pointer: &str| {
+        at(pointer).is_some_and(|value| match value {
+            Value::Null | Value::Bool(false) => false,
+            Value::String(text) => !text.is_empty(),
+            _ => true,
+        })
+    };
+    let found = [
+        "paging/next",
+        "nextRecordsUrl",
+        "has_more",
+        "hasMore",
+        "additional_data/next_cursor",
+        "additional_data/pagination/more_items_in_collection",
+        "info/more_records",
+        "@odata.nextLink",
+        "links/next",
+        "next_page",
+        "next_page_token",
+        "next",
+    ]
+    .into_iter()
+    .find(|pointer| says_more(pointer))
+    .map(|pointer| pointer.replace('/', "."));
+    found.or_else(|| {
+        (answer.get("done") == Some(&Value::Bool(false))).then(|| "done: false".to_owned())
+    })
+}
+
+/// How many records an answer says there are in all.
+fn said_total(answer: &Map<String, Value>) -> Option<(&'static str, usize)> {
+    ["total", "totalSize", "total_results", "totalResults", "total_count", "@odata.count"]
         .into_iter()
-        .find(|pointer| said(pointer))
-        .map(|pointer| pointer.replace('/', "."))
+        .find_map(|name| Some((name, usize::try_from(answer.get(name)?.as_u64()?).ok()?)))
 }
 
 /// Puts an object's values under headers: nested records become `Account.Name`,

@@ -9,18 +9,24 @@ use std::time::SystemTime;
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
-use super::columns::Columns;
+use super::columns::{self, Columns, Scale, Vendor};
+use super::ids;
 use super::join::Joined;
+use super::outcome::ScaleProof;
 use super::problems::{self, Problem};
 use super::settings::{Column, DateOrder, DecimalSign, FileSettings};
 use super::table::{Cursor, Table};
-use super::vendor;
-use super::vendor_columns::Vendor;
 use crate::crm::CrmError;
-use crate::model::{CrmName, DealId, OrderProof, SignProof, normalise_deal_id};
+use crate::model::{
+    CrmName, DealId, Locale, NumberForm, OrderProof, SignProof, WrittenDate, normalise_deal_id,
+    read_amount, read_date,
+};
 
 /// Rows are worked on in pieces of this many.
 pub(super) const PIECE: usize = 8_192;
+
+/// Rows that tell what a column holds.
+const SAMPLE: usize = 1_000;
 
 /// A file and the state it was in when it was read.
 pub(super) type Stamp = (PathBuf, u64, Option<SystemTime>);
@@ -44,7 +50,7 @@ pub(super) struct Loaded {
     /// The file as it is configured: messages are the same on every machine.
     pub(super) path: PathBuf,
     pub(super) name: CrmName,
-    pub(super) vendor: Option<Vendor>,
+    pub(super) vendor: Option<&'static Vendor>,
     pub(super) table: Table,
     pub(super) columns: Columns,
     pub(super) joined: Vec<Joined>,
@@ -53,23 +59,40 @@ pub(super) struct Loaded {
     ids: Vec<(u64, u32)>,
     orders: HashMap<usize, OnceLock<Option<DateOrder>>>,
     sign: OnceLock<SignRule>,
+    locale: OnceLock<Locale>,
+    scale: OnceLock<Option<Scale>>,
 }
 
 impl Loaded {
     /// Reads the files.
-    pub(super) fn read(settings: &FileSettings, root: &Path) -> Result<Self, CrmError> {
+    pub(super) fn read(
+        settings: &FileSettings,
+        root: &Path,
+        given: Option<&[u8]>,
+    ) -> Result<Self, CrmError> {
         let path = settings.deals.clone();
-        let (table, stamp) = read_table(root, &path, "deals")?;
-        let vendor = vendor::recognise(&table.headers);
-        let name = settings.name.as_deref().or(vendor.map(Vendor::name)).unwrap_or("csv");
+        let (table, stamp) = match given {
+            Some(bytes) => {
+                let table = Table::read(bytes.to_vec(), settings)
+                    .map_err(|problem| many(&path, &[problem]))?;
+                (table, None)
+            }
+            None => {
+                let (table, stamp) = read_table(root, &path, "deals", settings)?;
+                (table, Some(stamp))
+            }
+        };
+        let vendor = columns::recognise(&table);
+        let name =
+            settings.name.as_deref().or(vendor.map(|vendor| vendor.name.as_str())).unwrap_or("csv");
         let name = CrmName::new(name);
         let columns = Columns::find(&table, vendor, &settings.columns)
             .map_err(|found| many(&path, &found))?;
-        let mut stamps = vec![stamp];
+        let mut stamps: Vec<Stamp> = stamp.into_iter().collect();
         let mut joined = Vec::new();
         for join in &settings.join {
             let path = join.file.clone();
-            let (other, stamp) = read_table(root, &path, "join")?;
+            let (other, stamp) = read_table(root, &path, "join", settings)?;
             if !other.broken.is_empty() {
                 return Err(many(&path, &other.broken));
             }
@@ -92,6 +115,8 @@ impl Loaded {
             ids: Vec::new(),
             orders,
             sign: OnceLock::new(),
+            locale: OnceLock::new(),
+            scale: OnceLock::new(),
         };
         loaded.ids = loaded.index();
         Ok(loaded)
@@ -172,15 +197,8 @@ impl Loaded {
     /// The one form of an id: out of a spreadsheet's `="…"`, without the `.0`
     /// that makes a number of it, a Salesforce id with 18 characters.
     pub(super) fn normal_id(&self, cell: &str) -> DealId {
-        let mut id = cell.trim();
-        if let Some(inner) = id.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"')) {
-            id = inner.trim();
-        }
-        if let Some(whole) = id.strip_suffix(".0")
-            && whole.bytes().all(|b| b.is_ascii_digit())
-        {
-            id = whole;
-        }
+        let repaired = ids::repaired(cell);
+        let id = repaired.as_deref().unwrap_or(cell).trim();
         normalise_deal_id(&self.name, &DealId::new(id))
     }
 
@@ -288,7 +306,8 @@ impl Loaded {
                 proof.see(&self.table.cell(&cursor, column), self.table.number(row));
             }
             // HubSpot's exports and JSON know the point only.
-            let point = self.vendor == Some(Vendor::HubSpot) || self.table.is_json();
+            let hubspot = self.vendor.is_some_and(|vendor| vendor.name == "hubspot");
+            let point = hubspot || self.table.is_typed();
             match (proof.sign(), proof.point, self.table.delimiter()) {
                 (Some(sign), _, _) => SignRule::Known(sign),
                 (None, Some(_), _) => SignRule::Mixed,
@@ -302,6 +321,74 @@ impl Loaded {
     /// What was found of the decimal sign without its being configured.
     pub(super) fn decided_sign(&self) -> Option<SignRule> {
         self.sign.get().copied()
+    }
+
+    /// How the file writes dates and numbers, all columns together.
+    pub(super) fn locale(&self, settings: &FileSettings) -> Locale {
+        *self.locale.get_or_init(|| {
+            let numbers = match self.sign(settings.numbers.decimal) {
+                _ if self.table.is_json() => NumberForm::Plain,
+                SignRule::Known(sign) => NumberForm::Sign(sign),
+                SignRule::Likely(_) | SignRule::Mixed => self.other_numbers(),
+            };
+            let order = settings.dates.order.or_else(|| self.unanimous_order());
+            Locale { order, numbers, zone: settings.zone() }
+        })
+    }
+
+    /// The order that all date columns of the file agree on.
+    fn unanimous_order(&self) -> Option<DateOrder> {
+        let mut cursor = Cursor::default();
+        let found: Vec<OrderProof> = (0..self.table.headers.len())
+            .filter(|at| {
+                (0..self.table.len().min(SAMPLE)).any(|row| {
+                    self.table.seek_until(row, *at, &mut cursor);
+                    matches!(
+                        read_date(&self.table.cell(&cursor, *at)),
+                        Ok(WrittenDate::Two { .. } | WrittenDate::Short { .. })
+                    )
+                })
+            })
+            .map(|at| self.date_proof(at))
+            .filter(|proof| proof.day_first.is_some() || proof.month_first.is_some())
+            .collect();
+        let first = found.first()?.order()?;
+        found.iter().all(|proof| proof.order() == Some(first)).then_some(first)
+    }
+
+    /// The decimal sign that columns of numbers other than the amount agree on.
+    fn other_numbers(&self) -> NumberForm {
+        let mut cursor = Cursor::default();
+        let mut proof = SignProof::default();
+        for at in 0..self.table.headers.len() {
+            let mut own = SignProof::default();
+            let mut all = true;
+            for row in 0..self.table.len().min(SAMPLE) {
+                self.table.seek_until(row, at, &mut cursor);
+                let cell = self.table.cell(&cursor, at);
+                all &= cell.is_empty() || read_amount(&cell).is_ok();
+                own.see(&cell, row);
+            }
+            if all {
+                proof = proof.and(own);
+            }
+        }
+        proof.sign().map_or(NumberForm::Undecided, NumberForm::Sign)
+    }
+
+    /// How the file's probabilities are written: as the vendor does, else as
+    /// the column proves.
+    pub(super) fn scale(&self) -> Option<Scale> {
+        *self.scale.get_or_init(|| {
+            let column = self.columns.of(Column::Probability)?;
+            let mut cursor = Cursor::default();
+            let mut proof = ScaleProof::default();
+            for row in 0..self.table.len() {
+                self.table.seek_until(row, column, &mut cursor);
+                proof.see(&self.table.cell(&cursor, column));
+            }
+            proof.scale().or_else(|| self.vendor.and_then(|vendor| vendor.probability))
+        })
     }
 
     /// The ids nearest to one that is not there.
@@ -362,7 +449,12 @@ fn stamp(path: &Path) -> std::io::Result<Stamp> {
     Ok((path.to_owned(), meta.len(), meta.modified().ok()))
 }
 
-fn read_table(root: &Path, path: &Path, setting: &str) -> Result<(Table, Stamp), CrmError> {
+fn read_table(
+    root: &Path,
+    path: &Path,
+    setting: &str,
+    settings: &FileSettings,
+) -> Result<(Table, Stamp), CrmError> {
     let full = root.join(path);
     let read = stamp(&full).and_then(|stamp| Ok((std::fs::read(&full)?, stamp)));
     let (bytes, stamp) = read.map_err(|error| CrmError::Settings {
@@ -371,6 +463,6 @@ fn read_table(root: &Path, path: &Path, setting: &str) -> Result<(Table, Stamp),
             "Put the export there, or name another file under crm.file.{setting}; a relative path starts at the ledger."
         ),
     })?;
-    let table = Table::read(bytes).map_err(|problem| many(path, &[problem]))?;
+    let table = Table::read(bytes, settings).map_err(|problem| many(path, &[problem]))?;
     Ok((table, stamp))
 }

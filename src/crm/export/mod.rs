@@ -1,16 +1,19 @@
-//! Deals from an export file, CSV or JSON: HubSpot's, Salesforce's and
-//! Pipedrive's are recognised, any other is described by its columns. What
-//! cannot be read exactly is refused with file, row and column.
+//! Deals from an export file: CSV, JSON or a workbook. The exports of ten CRMs are
+//! recognised, any other is described by its columns. What cannot be read
+//! exactly is refused with file, row and column.
 
 mod columns;
+mod content;
 mod deal;
 mod encoding;
 mod every;
 mod footer;
+mod ids;
 mod join;
 mod json;
 mod load;
 mod numbers;
+mod outcome;
 mod problems;
 mod record;
 mod remarks;
@@ -18,10 +21,6 @@ mod rows;
 mod settings;
 mod source;
 mod table;
-mod tally;
-mod vendor;
-mod vendor_columns;
-mod won;
 
 pub use deal::{Counted, Detail};
 pub use settings::{

@@ -5,9 +5,9 @@ use rust_decimal::Decimal;
 use super::deal::Builder;
 use super::load::SignRule;
 use super::problems::Problem;
+use super::remarks::Tally;
 use super::settings::Column;
 use super::table::Cursor;
-use super::tally::Tally;
 use crate::model::{
     AmountFault, CurrencyMark, DateFault, Deal, Locale, Money, Outcome, WrittenAmount, WrittenDate,
     currency_decimals, currency_mark, read_amount, read_date,
@@ -25,9 +25,9 @@ impl Builder<'_> {
         problems: &mut Vec<Problem>,
     ) {
         let loaded = self.loaded;
-        let found = loaded.columns.of(Column::Amount).and_then(|at| {
-            let cell = loaded.table.cell(cursor, at);
-            (!cell.is_empty()).then_some((at, cell))
+        let found = loaded.columns.all(Column::Amount).iter().find_map(|at| {
+            let cell = loaded.table.cell(cursor, *at);
+            (!cell.is_empty()).then_some((*at, cell))
         });
         let Some((column, cell)) = found else {
             tally.without_amount += 1;
@@ -37,7 +37,7 @@ impl Builder<'_> {
         let refused = |column: usize, what: String, help: &str| {
             Problem::cell(number, &loaded.table.headers[column], what).help(help)
         };
-        let (amount, mark) = match self.amount(&cell, tally) {
+        let (amount, mark) = match self.amount(&cell, number, tally) {
             Ok(read) => read,
             Err(fault) => {
                 let help = match fault {
@@ -55,6 +55,11 @@ impl Builder<'_> {
         };
         match self.currency(&cell, mark, cursor) {
             Ok(currency) => {
+                let amount = if loaded.columns.cents.contains(&column) {
+                    amount / Decimal::from(10_u32.pow(currency_decimals(currency)))
+                } else {
+                    amount
+                };
                 tally.without_currency += usize::from(currency.is_none());
                 deal.amount = Some(Money::settled(amount, currency.map(str::to_owned)));
             }
@@ -99,11 +104,14 @@ impl Builder<'_> {
                 };
                 (format!("column {} says", quoted(&loaded.table.headers[*at])), Some(code))
             }
-            None => (
-                "crm.file.currency says".to_owned(),
-                mark.and_then(CurrencyMark::code)
-                    .or_else(|| configured.and_then(CurrencyMark::code)),
-            ),
+            None => match loaded.columns.header_currency {
+                Some(code) => ("the column's header says".to_owned(), Some(code)),
+                None => (
+                    "crm.file.currency says".to_owned(),
+                    mark.and_then(CurrencyMark::code)
+                        .or_else(|| configured.and_then(CurrencyMark::code)),
+                ),
+            },
         };
         match (code, mark) {
             (Some(code), Some(mark)) if !mark.fits(code) => Err((
@@ -118,6 +126,7 @@ impl Builder<'_> {
     fn amount(
         &self,
         cell: &str,
+        row: usize,
         tally: &mut Tally,
     ) -> Result<(Decimal, Option<CurrencyMark>), AmountFault> {
         let configured = self.settings.numbers.decimal;
@@ -126,11 +135,17 @@ impl Builder<'_> {
         let sign = match written {
             WrittenAmount::One(..) => configured,
             WrittenAmount::Either { sign, .. } => match self.loaded.sign(configured) {
-                SignRule::Known(known) => Some(known),
+                SignRule::Known(known) => {
+                    tally.proved_sign += usize::from(configured.is_none());
+                    Some(known)
+                }
                 SignRule::Likely(likely)
                     if likely != sign && !self.may_have_three_decimals(mark) =>
                 {
                     tally.likely_sign += 1;
+                    let read = written.resolve(Some(likely))?;
+                    let first = Some((row, format!("{} as {read}", quoted(cell))));
+                    tally.likely_amount = tally.likely_amount.take().into_iter().chain(first).min();
                     Some(likely)
                 }
                 SignRule::Likely(_) | SignRule::Mixed => None,
@@ -178,7 +193,10 @@ impl Builder<'_> {
         };
         let header = &loaded.table.headers[column];
         let locale = Locale { order, zone: Some(self.zone), ..Locale::default() };
-        match locale.moment(&cell) {
+        let days = Locale { zone: self.settings.day_zone(), ..locale };
+        let read = locale.moment(&cell);
+        // A day is the company's day, whatever zone the file's times are in.
+        match if read.as_ref().is_ok_and(|it| !it.has_time) { days.moment(&cell) } else { read } {
             Ok(moment) => {
                 deal.closed_won_at = Some(moment.at);
                 deal.closed_won_evidence = Some(header.clone());

@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
 use crate::crm::people::{add_role, role_word, website};
-use crate::model::{Company, Contact, LineItem, Locale, Money, NumberForm};
+use crate::model::{Company, Contact, LineItem, Locale, Money};
 
 /// The first property with one of these names, as text. Names are compared as
 /// words joined by `_`.
@@ -119,22 +119,21 @@ pub(super) fn merge_contact(contacts: &mut Vec<Contact>, new: Contact) {
 }
 
 /// What was bought, from a record.
-pub(super) fn line_item(properties: Map<String, Value>) -> LineItem {
+pub(super) fn line_item(properties: Map<String, Value>, locale: Locale) -> LineItem {
     let get = |names: &[&str]| text(&properties, names);
     LineItem {
         name: get(&["product2_name", "product_name", "product", "name", "line_item_name"]),
         sku: get(&["sku", "hs_sku", "product_code", "productcode", "code"]),
-        quantity: get(&["quantity", "qty"]).map(|text| plain(&text, |n| n.normalize())),
+        quantity: get(&["quantity", "qty"]).map(|text| plain(&text, locale, |n| n.normalize())),
         price: get(&["unitprice", "unit_price", "price", "sales_price", "item_price"])
-            .map(|text| plain(&text, |n| Money::settled(n, None).amount)),
+            .map(|text| plain(&text, locale, |n| Money::settled(n, None).amount)),
         properties,
     }
 }
 
 /// A number as a plain decimal text; what cannot be read for certain stays as
 /// it is written.
-fn plain(text: &str, form: impl Fn(Decimal) -> Decimal) -> String {
-    let locale = Locale { numbers: NumberForm::Undecided, ..Locale::default() };
+fn plain(text: &str, locale: Locale, form: impl Fn(Decimal) -> Decimal) -> String {
     match locale.amount(text) {
         Ok((number, _)) => form(number).to_string(),
         Err(_) => text.to_owned(),

@@ -1,11 +1,75 @@
-//! What a reader of the report should know about how a file was read.
+//! What a reader of the report should know about how a file was read: what was
+//! assumed is counted while deals are built, and told as remarks and gaps.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::join;
 use super::load::{Loaded, SignRule};
 use super::problems::SHOWN;
 use super::settings::{Column, DateOrder, DecimalSign, FileSettings};
-use super::tally::Tally;
+use crate::model::Gap;
 use crate::text::quoted;
+
+/// What was assumed while deals were built, counted for the remarks.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) without_offset: usize,
+    pub(super) whole_days: usize,
+    pub(super) by_probability: BTreeMap<String, usize>,
+    /// Cells that do not say whether a deal is won: how many, and the first row.
+    pub(super) unknown_cells: BTreeMap<String, (usize, usize)>,
+    pub(super) unknown_stages: BTreeSet<String>,
+    pub(super) unknown: usize,
+    /// Rows whose cells contradict each other or cannot be read, with why.
+    pub(super) undecided: Vec<(usize, String)>,
+    /// The first amount that was read as whole thousands, and what came of it.
+    pub(super) likely_amount: Option<(usize, String)>,
+    pub(super) repaired_ids: usize,
+    /// The first of them, its row and what came of it.
+    pub(super) repaired_id: Option<(usize, String)>,
+    pub(super) without_amount: usize,
+    pub(super) without_currency: usize,
+    pub(super) weak: usize,
+    pub(super) several_companies: usize,
+    pub(super) unjoined: BTreeMap<usize, usize>,
+    pub(super) likely_sign: usize,
+    /// Amounts whose sign the other amounts proved.
+    pub(super) proved_sign: usize,
+    pub(super) won_without_date: usize,
+    pub(super) controls: usize,
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, other: Self) {
+        self.without_offset += other.without_offset;
+        self.whole_days += other.whole_days;
+        self.unknown += other.unknown;
+        self.without_amount += other.without_amount;
+        self.without_currency += other.without_currency;
+        self.weak += other.weak;
+        self.several_companies += other.several_companies;
+        self.likely_sign += other.likely_sign;
+        self.proved_sign += other.proved_sign;
+        self.won_without_date += other.won_without_date;
+        self.controls += other.controls;
+        for (stage, n) in other.by_probability {
+            *self.by_probability.entry(stage).or_default() += n;
+        }
+        for (cell, (n, row)) in other.unknown_cells {
+            let entry = self.unknown_cells.entry(cell).or_insert((0, row));
+            *entry = (entry.0 + n, entry.1.min(row));
+        }
+        self.unknown_stages.extend(other.unknown_stages);
+        self.undecided.extend(other.undecided);
+        self.undecided.sort();
+        self.likely_amount = self.likely_amount.take().into_iter().chain(other.likely_amount).min();
+        self.repaired_ids += other.repaired_ids;
+        self.repaired_id = self.repaired_id.take().into_iter().chain(other.repaired_id).min();
+        for (join, n) in other.unjoined {
+            *self.unjoined.entry(join).or_default() += n;
+        }
+    }
+}
 
 /// A number and its noun: `1 deal`, `2 deals`.
 pub(super) fn counted(count: usize, noun: &str) -> String {
@@ -23,8 +87,14 @@ pub(super) fn all(loaded: &Loaded, settings: &FileSettings, tally: &Tally) -> Ve
         remarks.push(format!("{path} was joined; its SHA-256 is {sha256}."));
     }
     dates(loaded, settings, tally, &mut remarks);
-    amounts(loaded, settings, tally, &mut remarks);
+    amounts(loaded, tally, &mut remarks);
     stages(tally, &mut remarks);
+    if let Some((row, read)) = &tally.repaired_id {
+        remarks.push(format!(
+            "Ids that a spreadsheet had changed, read as they were: {}, the first in row {row}, {read}.",
+            tally.repaired_ids
+        ));
+    }
     let say = |count: usize, what: &str| (count > 0).then(|| format!("{what}: {count}."));
     remarks.extend(say(
         tally.weak,
@@ -43,7 +113,7 @@ pub(super) fn all(loaded: &Loaded, settings: &FileSettings, tally: &Tally) -> Ve
 }
 
 fn dates(loaded: &Loaded, settings: &FileSettings, tally: &Tally, remarks: &mut Vec<String>) {
-    if settings.dates.timezone.is_none() {
+    if settings.zone().is_none() {
         let zone = "crm.file.dates.timezone says otherwise.";
         if tally.without_offset > 0 {
             remarks.push(format!(
@@ -77,16 +147,18 @@ fn dates(loaded: &Loaded, settings: &FileSettings, tally: &Tally, remarks: &mut 
     }
 }
 
-fn amounts(loaded: &Loaded, settings: &FileSettings, tally: &Tally, remarks: &mut Vec<String>) {
-    if let (None, Some(SignRule::Known(sign))) = (settings.numbers.decimal, loaded.decided_sign()) {
+fn amounts(loaded: &Loaded, tally: &Tally, remarks: &mut Vec<String>) {
+    if let Some(SignRule::Known(sign)) = loaded.decided_sign().filter(|_| tally.proved_sign > 0) {
         remarks.push(format!(
             "Amounts such as 1,234 and 1.234 were read with {} before the decimals, as the other amounts have it.",
             sign_in_words(sign)
         ));
     }
-    if tally.likely_sign > 0 {
+    if let Some((row, read)) = &tally.likely_amount {
         remarks.push(format!(
-            "Amounts such as 1,234, read as whole thousands since nothing in the file says otherwise: {}.",
+            "Amounts with one sign before three digits, read as whole thousands since nothing in the \
+             file proves the sign: {}, the first in row {row}, {read}. \
+             crm.file.numbers.decimal says it for certain.",
             tally.likely_sign
         ));
     }
@@ -102,7 +174,7 @@ fn amounts(loaded: &Loaded, settings: &FileSettings, tally: &Tally, remarks: &mu
 }
 
 fn stages(tally: &Tally, remarks: &mut Vec<String>) {
-    let words = |stages: &std::collections::BTreeMap<String, usize>| {
+    let words = |stages: &BTreeMap<String, usize>| {
         let told = stages.iter().take(SHOWN).map(|(stage, n)| format!("{stage} ({n})"));
         let told = told.collect::<Vec<_>>().join(", ");
         match stages.len().saturating_sub(SHOWN) {
@@ -116,18 +188,71 @@ fn stages(tally: &Tally, remarks: &mut Vec<String>) {
             words(&tally.by_probability)
         ));
     }
+}
+
+/// What is not known of which deals are won; each makes the audit incomplete.
+pub(super) fn gaps(loaded: &Loaded, tally: &Tally, rows: usize) -> Vec<Gap> {
+    let mut gaps = Vec::new();
     if tally.unknown > 0 {
-        let stages = if tally.unknown_stages.is_empty() {
-            "there is no column that says so".to_owned()
+        let cells = tally.unknown_cells.iter().take(SHOWN).map(|(cell, (count, row))| {
+            if *count == 1 {
+                format!("{cell} (row {row})")
+            } else {
+                format!("{cell} ({count} deals)")
+            }
+        });
+        let more = tally.unknown_cells.len().saturating_sub(SHOWN);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let say = loaded.columns.say_outcome();
+        let why = if say {
+            format!(
+                "nothing says whether these are won: {}{more}",
+                cells.collect::<Vec<_>>().join(", ")
+            )
         } else {
-            format!("the stages are {}", words(&tally.unknown_stages))
+            format!(
+                "the file has no column that says so; its columns are {}",
+                loaded.table.headers_in_words()
+            )
         };
-        remarks.push(format!(
-            "Deals that may be won or not: {}; {stages}. Say which are won: crm.file.won, an \
-             expression such as deal.stage == 'Closed Won'.",
-            tally.unknown
-        ));
+        let stage = tally.unknown_stages.first().map_or("Closed Won", String::as_str);
+        let line =
+            format!("crm.file.won: \"deal.stage == '{}'\"", stage.replace(['\'', '"', '\\'], "?"));
+        let help = if say && tally.unknown_stages.is_empty() {
+            "Fill in the stage or the status of these deals, or take what is no deal out of the export."
+                .to_owned()
+        } else if say {
+            format!(
+                "Say in handoff.yaml which deals are won, such as {line}, with the stage that is the won one."
+            )
+        } else {
+            "Add the stage to the export. If every row is a won deal, write crm.file.won: true."
+                .to_owned()
+        };
+        gaps.push(Gap {
+            what: format!("the outcome of {} of {rows}", counted(tally.unknown, "deal")),
+            why,
+            help: Some(help),
+        });
     }
+    for (row, why) in tally.undecided.iter().take(SHOWN) {
+        gaps.push(Gap {
+            what: format!("the outcome of the deal in row {row} of {}", loaded.shown()),
+            why: why.clone(),
+            help: Some(
+                "Correct the row, or say in handoff.yaml which column counts: crm.file.won: \"deal.stage == 'Closed Won'\""
+                    .to_owned(),
+            ),
+        });
+    }
+    if let Some(more) = tally.undecided.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        gaps.push(Gap {
+            what: format!("the outcome of {}", counted(more, "more deal")),
+            why: "their cells contradict each other, too".to_owned(),
+            help: None,
+        });
+    }
+    gaps
 }
 
 /// The sign as people write it.

@@ -114,21 +114,22 @@ pub(super) fn find_delimiter(text: &str) -> (u8, usize) {
     let mut best = (0, 0, b',');
     for delimiter in [b',', b';', b'\t', b'|'] {
         let mut cells = Vec::new();
-        let (mut at, mut columns, mut even, mut rows) = (0, 0, 0, 0);
-        while at < text.len() && rows < 20 {
+        let (mut at, mut rows) = (0, 0);
+        let mut widths = std::collections::BTreeMap::new();
+        while at < text.len() && rows < 30 {
             let Ok(next) = read_row(text, at, delimiter, &mut cells) else { break };
             at = next;
             if cells.iter().all(|cell| cell.is_blank(text)) {
                 continue;
             }
             rows += 1;
-            if columns == 0 {
-                columns = cells.len();
-            }
-            even += usize::from(cells.len() == columns);
+            *widths.entry(cells.len()).or_insert(0) += 1;
         }
-        // A text without the delimiter is even too: it must cut to count.
-        let score = if columns > 1 { (even, columns, delimiter) } else { (0, 0, delimiter) };
+        // A text without the delimiter is even too: it must cut to count. A
+        // report's title above its headers is not cut.
+        let even = widths.into_iter().filter(|(columns, _)| *columns > 1);
+        let (columns, even) = even.max_by_key(|(_, rows)| *rows).unwrap_or((0, 0));
+        let score = (even, columns, delimiter);
         if (score.0, score.1) > (best.0, best.1) {
             best = score;
         }

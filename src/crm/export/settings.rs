@@ -1,16 +1,18 @@
 //! The `crm.file` section of the configuration.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use chrono_tz::Tz;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer};
 
 pub use crate::model::{DateOrder, DecimalSign};
 
-/// Deals from an export file: `crm.file` in `handoff.yaml`. Only `deals` is
-/// needed for the exports that are recognised.
+/// Deals from an export file: CSV, JSON or a workbook, plain or compressed.
+/// Only `deals` is needed for the exports that are recognised.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileSettings {
@@ -22,8 +24,11 @@ pub struct FileSettings {
     /// Which column holds what, by header; the rest is found by its usual names.
     #[serde(default)]
     pub columns: BTreeMap<Column, String>,
-    /// An expression over `deal` that says whether a row is won.
-    #[serde(default)]
+    /// An expression over `deal` that says whether a row is won, such as
+    /// `deal.stage == 'Signed'`; `true` for a file of won deals alone that has
+    /// no column with their stage or status.
+    #[serde(default, deserialize_with = "won")]
+    #[schemars(with = "Option<WonWritten>")]
     pub won: Option<String>,
     /// More files, joined to each deal.
     #[serde(default)]
@@ -37,6 +42,9 @@ pub struct FileSettings {
     /// The ISO 4217 code of amounts that have none of their own.
     #[serde(default)]
     pub currency: Option<Currency>,
+    /// The company's time zone, which days are days of; not written here.
+    #[serde(skip)]
+    pub company_zone: Option<Tz>,
 }
 
 impl FileSettings {
@@ -52,118 +60,126 @@ impl FileSettings {
             dates: DateSettings::default(),
             numbers: NumberSettings::default(),
             currency: None,
+            company_zone: None,
         }
+    }
+
+    /// The zone of times without an offset: the file's own, else the company's.
+    #[must_use]
+    pub fn zone(&self) -> Option<Tz> {
+        self.dates.timezone.map(|zone| zone.0).or(self.company_zone)
+    }
+
+    /// The zone that days are days of: the company's, else the file's.
+    #[must_use]
+    pub fn day_zone(&self) -> Option<Tz> {
+        self.company_zone.or_else(|| self.zone())
     }
 }
 
-/// What a column of the deals file can be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Column {
+/// An expression, or `true`.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it describes the schema of `won` alone")]
+enum WonWritten {
+    Expression(String),
+    Every(bool),
+}
+
+fn won<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    struct Won;
+    impl Visitor<'_> for Won {
+        type Value = Option<String>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an expression such as deal.stage == 'Signed', or true")
+        }
+        fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+            Ok(Some(text.to_owned()))
+        }
+        fn visit_bool<E: Error>(self, flag: bool) -> Result<Self::Value, E> {
+            Ok(Some(flag.to_string()))
+        }
+        fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+        fn visit_none<E: Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+    }
+    deserializer.deserialize_any(Won)
+}
+
+macro_rules! columns {
+    ($($(#[doc = $doc:literal])* $name:ident $key:literal;)*) => {
+        /// What a column of the deals file can be.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+        pub enum Column {
+            $($(#[doc = $doc])* #[serde(rename = $key)] $name,)*
+        }
+
+        impl Column {
+            /// All of them, in their order.
+            pub(super) const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The name in the configuration.
+            pub(super) fn key(self) -> &'static str {
+                match self { $(Self::$name => $key,)* }
+            }
+        }
+    };
+}
+
+columns! {
     /// The deal's id.
-    Id,
+    Id "id";
     /// The deal's name.
-    Name,
+    Name "name";
     /// What it is worth.
-    Amount,
+    Amount "amount";
     /// The amount's ISO 4217 code.
-    Currency,
+    Currency "currency";
     /// The stage's label.
-    Stage,
+    Stage "stage";
     /// The pipeline's label.
-    Pipeline,
+    Pipeline "pipeline";
     /// Won, lost or open, in one word.
-    Status,
+    Status "status";
     /// Whether it is won, true or false.
-    IsWon,
+    IsWon "is_won";
     /// Whether it is closed, true or false.
-    IsClosed,
-    /// The probability in per cent.
-    Probability,
+    IsClosed "is_closed";
+    /// Whether it is deleted or archived, true or false.
+    Deleted "deleted";
+    /// Whether it is still there, true or false; the opposite of `deleted`.
+    Active "active";
+    /// The probability in per cent, or as a part of one.
+    Probability "probability";
     /// When it was won, else the close date.
-    ClosedWonAt,
+    ClosedWonAt "closed_won_at";
     /// The rep's name.
-    Owner,
+    Owner "owner";
     /// The rep's e-mail address.
-    OwnerEmail,
+    OwnerEmail "owner_email";
     /// The company's name.
-    Company,
+    Company "company";
     /// The company's id.
-    CompanyId,
+    CompanyId "company_id";
     /// The company's website.
-    Website,
+    Website "website";
     /// The company's industry.
-    Industry,
+    Industry "industry";
     /// The company's number of employees.
-    Employees,
+    Employees "employees";
     /// The people, as `Name (e-mail);Name (e-mail)`.
-    Contacts,
+    Contacts "contacts";
     /// The people's ids, in the same order.
-    ContactIds,
+    ContactIds "contact_ids";
     /// The e-mail address of the one person.
-    ContactEmail,
+    ContactEmail "contact_email";
     /// A link to the deal.
-    Url,
+    Url "url";
     /// New business, renewal, …; the same as `deal.properties.type`.
-    Type,
-}
-
-impl Column {
-    /// All of them, in their order.
-    pub(super) const ALL: [Self; 23] = [
-        Self::Id,
-        Self::Name,
-        Self::Amount,
-        Self::Currency,
-        Self::Stage,
-        Self::Pipeline,
-        Self::Status,
-        Self::IsWon,
-        Self::IsClosed,
-        Self::Probability,
-        Self::ClosedWonAt,
-        Self::Owner,
-        Self::OwnerEmail,
-        Self::Company,
-        Self::CompanyId,
-        Self::Website,
-        Self::Industry,
-        Self::Employees,
-        Self::Contacts,
-        Self::ContactIds,
-        Self::ContactEmail,
-        Self::Url,
-        Self::Type,
-    ];
-
-    /// The name in the configuration.
-    pub(super) fn key(self) -> &'static str {
-        match self {
-            Self::Id => "id",
-            Self::Name => "name",
-            Self::Amount => "amount",
-            Self::Currency => "currency",
-            Self::Stage => "stage",
-            Self::Pipeline => "pipeline",
-            Self::Status => "status",
-            Self::IsWon => "is_won",
-            Self::IsClosed => "is_closed",
-            Self::Probability => "probability",
-            Self::ClosedWonAt => "closed_won_at",
-            Self::Owner => "owner",
-            Self::OwnerEmail => "owner_email",
-            Self::Company => "company",
-            Self::CompanyId => "company_id",
-            Self::Website => "website",
-            Self::Industry => "industry",
-            Self::Employees => "employees",
-            Self::Contacts => "contacts",
-            Self::ContactIds => "contact_ids",
-            Self::ContactEmail => "contact_email",
-            Self::Url => "url",
-            Self::Type => "type",
-        }
-    }
+    Type "type";
 }
 
 /// One more file, joined to each deal.
@@ -198,10 +214,10 @@ pub enum JoinRole {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DateSettings {
-    /// The order of day, month and year; without it the column must prove it.
+    /// The order of day, month and year; without it the file must prove it.
     #[serde(default)]
     pub order: Option<DateOrder>,
-    /// The time zone of times without an offset; UTC without it.
+    /// The time zone of times without an offset; without it the company's, else UTC.
     #[serde(default)]
     pub timezone: Option<ZoneName>,
 }
@@ -210,7 +226,7 @@ pub struct DateSettings {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NumberSettings {
-    /// The decimal sign, `.` or `,`; without it the column must prove it.
+    /// The decimal sign, `.` or `,`; without it the file must prove it.
     #[serde(default)]
     pub decimal: Option<DecimalSign>,
 }

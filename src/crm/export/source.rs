@@ -8,10 +8,10 @@ use async_trait::async_trait;
 use super::deal::{Builder, Detail};
 use super::every;
 use super::load::{Loaded, many};
+use super::remarks::Tally;
 use super::remarks::{self, counted};
 use super::settings::{Column, FileSettings};
 use super::table::Cursor;
-use super::tally::Tally;
 use crate::crm::people::mark_signers;
 use crate::crm::{Check, CheckLevel, ClosedWonUpdate, Crm, CrmError, Progress, Signed};
 use crate::model::{
@@ -30,6 +30,8 @@ pub struct FileCrm {
     won: Option<WonTest>,
     name: CrmName,
     detail: Detail,
+    /// Whether the file was given as bytes, which cannot be read again.
+    given: bool,
     loaded: Mutex<Arc<Loaded>>,
 }
 
@@ -43,6 +45,20 @@ impl FileCrm {
         settings: FileSettings,
         root: impl Into<PathBuf>,
         won: Option<WonTest>,
+    ) -> Result<Self, CrmError> {
+        Self::open_given(settings, root, won, None)
+    }
+
+    /// The same, with the bytes of the deals file given, as of standard input;
+    /// `settings.deals` names it in messages.
+    ///
+    /// # Errors
+    /// As [`FileCrm::open`].
+    pub fn open_given(
+        settings: FileSettings,
+        root: impl Into<PathBuf>,
+        won: Option<WonTest>,
+        given: Option<&[u8]>,
     ) -> Result<Self, CrmError> {
         let root = root.into();
         if let Some(name) = &settings.name {
@@ -58,10 +74,30 @@ impl FileCrm {
                 });
             }
         }
-        let loaded = Loaded::read(&settings, &root)?;
+        let loaded = Loaded::read(&settings, &root, given)?;
+        if settings.won.as_deref().is_some_and(|won| won.trim() == "true")
+            && loaded.columns.say_outcome()
+        {
+            return Err(CrmError::Settings {
+                message: format!(
+                    "crm.file.won: `true` counts every row of {} as won, and the file has columns that say which are",
+                    loaded.shown()
+                ),
+                help: "Leave `won` out, or write an expression such as deal.stage == 'Signed'."
+                    .to_owned(),
+            });
+        }
         let name = loaded.name.clone();
         let loaded = Mutex::new(Arc::new(loaded));
-        Ok(Self { settings, root, won, name, detail: Detail::Whole, loaded })
+        Ok(Self {
+            settings,
+            root,
+            won,
+            name,
+            detail: Detail::Whole,
+            given: given.is_some(),
+            loaded,
+        })
     }
 
     /// The same, giving in a population so much of each deal; [`Crm::deal`]
@@ -75,8 +111,8 @@ impl FileCrm {
     /// The files as they are now; read again when one has changed.
     fn current(&self) -> Result<Arc<Loaded>, CrmError> {
         let mut held = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        if !held.is_current() {
-            let fresh = Loaded::read(&self.settings, &self.root)?;
+        if !self.given && !held.is_current() {
+            let fresh = Loaded::read(&self.settings, &self.root, None)?;
             if fresh.name != self.name {
                 return Err(CrmError::Settings {
                     message: format!(
@@ -239,14 +275,19 @@ impl Crm for FileCrm {
     ) -> Result<Population, CrmError> {
         let loaded = self.current()?;
         let (deals, tally) = self.build_all(&loaded, progress)?;
-        let gaps = loaded.table.cut_off.iter().map(|said| Gap {
+        let mut gaps = if self.won.is_none() {
+            remarks::gaps(&loaded, &tally, loaded.table.len())
+        } else {
+            Vec::new()
+        };
+        gaps.extend(loaded.table.cut_off.iter().map(|said| Gap {
             what: format!("the pages behind {}", loaded.shown()),
             why: format!(
                 "the file says in {} that there are more records",
                 crate::text::quoted(said)
             ),
             help: Some("Export all pages into one file.".to_owned()),
-        });
+        }));
         let source = Source {
             kind: "file".to_owned(),
             location: self.settings.deals.display().to_string(),
@@ -255,7 +296,7 @@ impl Crm for FileCrm {
             sha256: loaded.table.sha256.clone(),
             remarks: remarks::all(&loaded, &self.settings, &tally),
         };
-        Ok(Population { source, deals: Evidence::new(deals, gaps.collect()) })
+        Ok(Population { source, deals: Evidence::new(deals, gaps) })
     }
 
     async fn mark_closed_won(&self, _: &Signed<'_>) -> Result<ClosedWonUpdate, CrmError> {

@@ -5,11 +5,14 @@ use std::borrow::Cow;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+use super::columns;
+use super::content;
 use super::encoding;
 use super::footer;
 use super::json;
 use super::problems::Problem;
 use super::rows::{self, Cell, Fault};
+use super::settings::FileSettings;
 use crate::text::quoted;
 
 /// A file's rows under their headers. What could not be read is in `broken`.
@@ -18,6 +21,8 @@ pub(super) struct Table {
     /// The headers, trimmed, as they are written.
     pub(super) headers: Vec<String>,
     body: Body,
+    /// Whether its cells came with a type, as those of a workbook do.
+    typed: bool,
     /// Rows that cannot be read; they are never skipped in silence.
     pub(super) broken: Vec<Problem>,
     /// What was left out or assumed, for the report.
@@ -56,17 +61,28 @@ impl Cursor {
 }
 
 impl Table {
-    /// Reads a file's bytes: JSON by its first character, else delimited text.
-    pub(super) fn read(bytes: Vec<u8>) -> Result<Self, Problem> {
+    /// Reads a file's bytes: unpacked where they are packed, JSON by its first
+    /// character, else delimited text.
+    pub(super) fn read(bytes: Vec<u8>, settings: &FileSettings) -> Result<Self, Problem> {
         // What is not plain UTF-8 is hashed before it is decoded, the rest
         // while its rows are found: that takes as long.
-        let plain = !bytes.starts_with(b"\xEF\xBB\xBF") && std::str::from_utf8(&bytes).is_ok();
+        let plain = bytes.first().is_some_and(|b| b.is_ascii_graphic() && *b != b'P')
+            && std::str::from_utf8(&bytes).is_ok();
         let early = (!plain).then(|| sha256(&bytes));
-        let decoded = encoding::decode(bytes).map_err(|fault| {
+        let content = content::open(bytes)?;
+        let decoded = encoding::decode(content.bytes).map_err(|fault| {
             Problem::row(fault.line, fault.what)
                 .help("Export the file again as UTF-8, or save it as \"CSV UTF-8\".")
         })?;
         let text = decoded.text;
+        // A stray one is a damaged cell; many are no text.
+        let head = &text.as_bytes()[..text.len().min(4096)];
+        if head.iter().filter(|b| **b == 0).count() * 20 > head.len() {
+            return Err(Problem::file(
+                "This is not a text file, and no kind of file that is known",
+            )
+            .help("Name a CSV or JSON export of the deals, or a workbook (.xlsx)."));
+        }
         let mut table = match text.trim_start().as_bytes().first() {
             None => {
                 return Err(Problem::file("The file is empty")
@@ -77,14 +93,17 @@ impl Table {
                 Self {
                     headers: parsed.headers,
                     body: Body::Json { records: parsed.records },
+                    typed: true,
                     broken: Vec::new(),
                     remarks: Vec::new(),
                     cut_off: parsed.cut_off,
                     sha256: early.unwrap_or_else(|| sha256(text.as_bytes())),
                 }
             }
-            Some(_) => Self::read_text(text, early)?,
+            Some(_) => Self::read_text(text, early, settings)?,
         };
+        table.typed |= content.typed;
+        table.remarks.splice(0..0, content.remarks);
         table.remarks.extend(decoded.remark);
         if table.len() == 0 && table.broken.is_empty() {
             table.remarks.push("The file holds headers and no rows.".to_owned());
@@ -92,17 +111,22 @@ impl Table {
         Ok(table)
     }
 
-    fn read_text(text: String, early: Option<String>) -> Result<Self, Problem> {
+    fn read_text(
+        text: String,
+        early: Option<String>,
+        settings: &FileSettings,
+    ) -> Result<Self, Problem> {
         let (found, sha256) = rayon::join(
-            || Found::rows_of(&text),
+            || Found::rows_of(&text, settings),
             || early.unwrap_or_else(|| sha256(text.as_bytes())),
         );
         let found = found?;
         let mut table = Self {
             headers: found.headers,
             body: Body::Text { text, delimiter: found.delimiter, rows: found.rows },
+            typed: false,
             broken: found.broken,
-            remarks: Vec::new(),
+            remarks: found.above.into_iter().collect(),
             cut_off: None,
             sha256,
         };
@@ -155,6 +179,21 @@ impl Table {
     /// Whether this was JSON.
     pub(super) fn is_json(&self) -> bool {
         matches!(self.body, Body::Json { .. })
+    }
+
+    /// Whether numbers came with a type, so that they have a point.
+    pub(super) fn is_typed(&self) -> bool {
+        self.typed
+    }
+
+    /// The first cell of a column that is not empty, among the first rows.
+    pub(super) fn first_cell(&self, column: usize) -> Option<String> {
+        let mut cursor = Cursor::default();
+        (0..self.len().min(100)).find_map(|row| {
+            self.seek_until(row, column, &mut cursor);
+            let cell = self.cell(&cursor, column);
+            (!cell.is_empty()).then(|| cell.into_owned())
+        })
     }
 
     /// The delimiter of a text.
@@ -256,25 +295,64 @@ struct Found {
     ragged: Vec<(usize, usize)>,
     broken: Vec<Problem>,
     blank: usize,
+    /// What was left out above the headers.
+    above: Option<String>,
 }
 
 impl Found {
-    fn rows_of(text: &str) -> Result<Self, Problem> {
-        let (delimiter, mut at) = rows::find_delimiter(text);
-        let mut number = u32::from(at > 0);
+    /// The headers, where the rows behind them start, the headers' row number,
+    /// and what stands above them: a report's title, date and filters. The
+    /// headers are the first row with two names that deals files have, else the
+    /// first row with any text.
+    #[expect(clippy::type_complexity, reason = "one caller takes it apart at once")]
+    fn headers(
+        text: &str,
+        start: usize,
+        delimiter: u8,
+        settings: &FileSettings,
+    ) -> Result<(Vec<String>, usize, u32, Option<String>), Problem> {
         let mut cells = Vec::with_capacity(32);
-        // Blank lines may stand before the headers.
-        let headers: Vec<String> = loop {
+        let (mut at, mut number) = (start, u32::from(start > 0));
+        let mut first: Option<(Vec<String>, usize, u32)> = None;
+        let mut above: Vec<String> = Vec::new();
+        while at < text.len() && above.len() < 30 {
             number += 1;
-            at = rows::read_row(text, at, delimiter, &mut cells)
-                .map_err(|fault| fault_problem(fault, number))?;
-            if !cells.iter().all(|cell| cell.is_blank(text)) {
-                break cells.iter().map(|c| crate::text::one_line(&c.text(text))).collect();
+            match rows::read_row(text, at, delimiter, &mut cells) {
+                Ok(next) => at = next,
+                Err(fault) if first.is_none() => return Err(fault_problem(fault, number)),
+                Err(_) => break,
             }
-            if at >= text.len() {
-                return Err(Problem::file("The file holds nothing but blank lines"));
+            if cells.iter().all(|cell| cell.is_blank(text)) {
+                continue;
             }
-        };
+            let row: Vec<String> =
+                cells.iter().map(|cell| crate::text::one_line(&cell.text(text))).collect();
+            let known = |header: &&String| {
+                columns::is_known(header)
+                    || settings.columns.values().any(|named| named.eq_ignore_ascii_case(header))
+            };
+            if row.iter().filter(known).count() >= 2 {
+                let words: Vec<String> = above.iter().map(|words| quoted(words)).collect();
+                let remark = (!words.is_empty()).then(|| {
+                    format!("Lines above the headers were left out: {}.", words.join(", "))
+                });
+                return Ok((row, at, number, remark));
+            }
+            above.push(
+                row.iter().filter(|cell| !cell.is_empty()).cloned().collect::<Vec<_>>().join(" "),
+            );
+            first.get_or_insert((row, at, number));
+        }
+        match first {
+            Some((row, at, number)) => Ok((row, at, number, None)),
+            None => Err(Problem::file("The file holds nothing but blank lines")),
+        }
+    }
+
+    fn rows_of(text: &str, settings: &FileSettings) -> Result<Self, Problem> {
+        let (delimiter, at) = rows::find_delimiter(text);
+        let mut cells = Vec::with_capacity(32);
+        let (headers, mut at, mut number, above) = Self::headers(text, at, delimiter, settings)?;
         let mut found = Self {
             headers,
             delimiter,
@@ -282,6 +360,7 @@ impl Found {
             ragged: Vec::new(),
             broken: Vec::new(),
             blank: 0,
+            above,
         };
         let columns = found.headers.len();
         while at < text.len() {

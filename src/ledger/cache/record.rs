@@ -9,7 +9,7 @@ use crate::model::{CommitInfo, ObjectId};
 use super::file::{Cursor, body, load, save};
 
 const MAGIC: &[u8; 16] = b"handoff history\n";
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The record of the last scan; `None` when there is none that fits.
 pub(in crate::ledger) fn load_record(common: &Path) -> Option<Record> {
@@ -43,10 +43,12 @@ fn encode(record: &Record, out: &mut dyn Write) -> std::io::Result<()> {
         out.write_all(&[u8::from(commit.parent_committed_at.is_some())])?;
         out.write_all(&commit.parent_committed_at.unwrap_or_default().to_le_bytes())?;
     }
-    out.write_all(&count(record.schemas.len()))?;
-    for (at, slot) in &record.schemas {
-        out.write_all(&at.to_le_bytes())?;
-        encode_slot(*slot, None, out)?;
+    for versions in [&record.schemas, &record.settings] {
+        out.write_all(&count(versions.len()))?;
+        for (at, slot) in versions {
+            out.write_all(&at.to_le_bytes())?;
+            encode_slot(*slot, None, out)?;
+        }
     }
     out.write_all(&count(record.folders.len()))?;
     for (path, states) in &record.folders {
@@ -103,11 +105,16 @@ fn decode(body: &[u8]) -> Option<Record> {
         let parent_committed_at = has_parent.then_some(parent);
         commits.push((at, CommitInfo { id, committed_at, parent_committed_at }));
     }
-    let count = from.count(5)?;
-    let mut schemas = Vec::with_capacity(count);
-    for _ in 0..count {
-        schemas.push((from.number().filter(|at| *at < walked)?, decode_slot(&mut from, None)?));
-    }
+    let mut versions = || {
+        let count = from.count(5)?;
+        let mut versions = Vec::with_capacity(count);
+        for _ in 0..count {
+            versions
+                .push((from.number().filter(|at| *at < walked)?, decode_slot(&mut from, None)?));
+        }
+        Some(versions)
+    };
+    let (schemas, settings) = (versions()?, versions()?);
     let count = from.count(8)?;
     let mut folders = Vec::with_capacity(count);
     for _ in 0..count {
@@ -124,5 +131,5 @@ fn decode(body: &[u8]) -> Option<Record> {
         }
         folders.push((path, states));
     }
-    from.0.is_empty().then_some(Record { tip, walked, commits, folders, schemas })
+    from.0.is_empty().then_some(Record { tip, walked, commits, folders, schemas, settings })
 }

@@ -32,6 +32,8 @@ pub(super) enum What {
     Folder(u32, File),
     /// `schema/brief.schema.json`.
     Schema,
+    /// `handoff.yaml`.
+    Settings,
 }
 
 /// One change: where in the chain, what, and what is there from then on.
@@ -42,11 +44,16 @@ pub(super) struct Change {
     pub(super) slot: Slot,
 }
 
-/// The two directories the ledger's root is looked at for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// What the ledger's root is looked at for: two directories and the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Root {
     briefs: Option<Id>,
     schema: Option<Id>,
+    settings: Slot,
+}
+
+impl Root {
+    const EMPTY: Self = Self { briefs: None, schema: None, settings: Slot::Absent };
 }
 
 /// Compares commits, newest first, and collects what they changed.
@@ -86,13 +93,16 @@ impl Differ {
         if Some(new) == old {
             return;
         }
-        let before = old.map_or_else(Root::default, |id| self.root(id));
+        let before = old.map_or(Root::EMPTY, |id| self.root(id));
         let after = self.root(new);
         self.last_root = old.map(|id| (*id, before));
         if before.briefs != after.briefs {
             self.path.clear();
             self.path.extend_from_slice(b"briefs");
             self.directory(at, after.briefs, before.briefs, 0);
+        }
+        if before.settings != after.settings {
+            self.changes.push(Change { at, what: What::Settings, slot: after.settings });
         }
         if before.schema != after.schema {
             let (new, old) = (self.schema(after.schema), self.schema(before.schema));
@@ -121,11 +131,18 @@ impl Differ {
             let found = tree::find(&bytes, name)?;
             Ok(found.filter(|entry| entry.form == Form::Directory).map(|entry| entry.id))
         };
-        match (directory(b"briefs"), directory(b"schema")) {
-            (Ok(briefs), Ok(schema)) => Root { briefs, schema },
-            (Err(tree::Malformed), _) | (_, Err(tree::Malformed)) => {
+        let settings = || {
+            let found = tree::find(&bytes, b"handoff.yaml")?;
+            let found = found.filter(|entry| entry.form != Form::Directory);
+            Ok(found.map_or(Slot::Absent, |entry| slot(&entry)))
+        };
+        match (directory(b"briefs"), directory(b"schema"), settings()) {
+            (Ok(briefs), Ok(schema), Ok(settings)) => Root { briefs, schema, settings },
+            (Err(tree::Malformed), ..)
+            | (_, Err(tree::Malformed), _)
+            | (.., Err(tree::Malformed)) => {
                 self.malformed(id);
-                Root::default()
+                Root::EMPTY
             }
         }
     }

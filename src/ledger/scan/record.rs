@@ -49,6 +49,7 @@ pub(in crate::ledger) struct Record {
     /// The folders by path.
     pub(in crate::ledger) folders: Vec<(Vec<u8>, Vec<State>)>,
     pub(in crate::ledger) schemas: Vec<(u32, Slot)>,
+    pub(in crate::ledger) settings: Vec<(u32, Slot)>,
 }
 
 impl Record {
@@ -60,6 +61,7 @@ impl Record {
             commits: Vec::new(),
             folders: Vec::new(),
             schemas: Vec::new(),
+            settings: Vec::new(),
         }
     }
 
@@ -93,6 +95,7 @@ impl Record {
         let walked = self.walked;
         self.commits.retain(|(at, _)| *at < walked);
         self.schemas.retain(|(at, _)| *at < walked);
+        self.settings.retain(|(at, _)| *at < walked);
         self.folders.retain_mut(|(_, states)| {
             states.retain(|state| state.at < walked);
             !states.is_empty()
@@ -119,6 +122,7 @@ impl Record {
             for change in part.changes.iter().rev() {
                 match change.what {
                     What::Schema => self.schemas.push((change.at, change.slot)),
+                    What::Settings => self.settings.push((change.at, change.slot)),
                     What::Folder(folder, file) => {
                         let folder = folders[usize::try_from(folder).expect("a number in memory")];
                         set(&mut self.folders[folder].1, change.at, file, change.slot);
@@ -135,7 +139,8 @@ impl Record {
     pub(in crate::ledger) fn blobs(&self) -> impl Iterator<Item = Id> {
         let states = self.folders.iter().flat_map(|(_, states)| states);
         let slots = states.flat_map(|state| [state.brief, state.timeline]);
-        slots.chain(self.schemas.iter().map(|schema| schema.1)).filter_map(|slot| match slot {
+        let rules = self.schemas.iter().chain(&self.settings).map(|(_, slot)| *slot);
+        slots.chain(rules).filter_map(|slot| match slot {
             Slot::Blob(id) => Some(id),
             Slot::Absent | Slot::Other => None,
         })
@@ -159,6 +164,9 @@ impl Record {
         }
         if self.schemas.last().is_some_and(|schema| schema.1 == Slot::Other) {
             gaps.push(odd("schema/brief.schema.json".to_owned()));
+        }
+        if self.settings.last().is_some_and(|settings| settings.1 == Slot::Other) {
+            gaps.push(odd("handoff.yaml".to_owned()));
         }
         gaps
     }
@@ -187,14 +195,19 @@ impl Record {
                 folders.push(FolderHistory { path, key_text, versions });
             }
         }
-        let mut schemas: Vec<(u32, Option<ObjectId>)> = Vec::new();
-        for (at, found) in self.schemas {
-            let blob = found.blob();
-            if schemas.last().and_then(|last| last.1) != blob {
-                index[slot(at)] = USED;
-                schemas.push((at, blob));
+        let mut versions_of = |found: Vec<(u32, Slot)>| {
+            let mut versions: Vec<(u32, Option<ObjectId>)> = Vec::new();
+            for (at, found) in found {
+                let blob = found.blob();
+                if versions.last().and_then(|last| last.1) != blob {
+                    index[slot(at)] = USED;
+                    versions.push((at, blob));
+                }
             }
-        }
+            versions
+        };
+        let mut schemas = versions_of(self.schemas);
+        let mut settings = versions_of(self.settings);
         let mut commits = Vec::with_capacity(self.commits.len());
         for (at, commit) in self.commits {
             let backdated = commit.parent_committed_at.is_some_and(|p| commit.committed_at < p);
@@ -206,10 +219,13 @@ impl Record {
         for version in folders.iter_mut().flat_map(|folder| &mut folder.versions) {
             version.commit = index[slot(version.commit)];
         }
-        schemas.iter_mut().for_each(|schema| schema.0 = index[slot(schema.0)]);
+        for version in schemas.iter_mut().chain(&mut settings) {
+            version.0 = index[slot(version.0)];
+        }
         // Paths that are not UTF-8 may sort differently as text.
         folders.sort_by(|a, b| a.path.cmp(&b.path));
-        History { head: ObjectId(self.tip), branch, walked: length, commits, folders, schemas }
+        let head = ObjectId(self.tip);
+        History { head, branch, walked: length, commits, folders, schemas, settings }
     }
 }
 

@@ -3,8 +3,8 @@
 
 use super::super::context::Context;
 use super::super::error::WorkflowError;
-use super::super::remarks::Remarks;
-use super::super::store::LOCK_WAIT;
+use super::super::remarks::{NotPushed, Remarks};
+use super::super::store::{LOCK_WAIT, stored_in};
 use super::{find, is_mode};
 use crate::ledger::Ledger;
 use crate::model::Key;
@@ -61,6 +61,37 @@ pub(in crate::workflow) fn publish_all(
     Ok(())
 }
 
+/// Brings this clone and its remote together, for a process that commits
+/// without waiting for the network: `fetch` first takes over what others have
+/// pushed; then what is committed here is pushed, and the branches of drafts
+/// that have landed go.
+///
+/// # Errors
+/// As for [`Context::push`]; a remote that does not answer is in the remarks.
+pub fn publish_everything(
+    context: &Context,
+    fetch: bool,
+    remarks: &mut Remarks,
+) -> Result<(), WorkflowError> {
+    let Some(remote) = context.remote() else { return Ok(()) };
+    if fetch {
+        Drafts::look(context, remarks);
+    }
+    context.push(remarks)?;
+    if is_mode(context) || remarks.not_pushed().is_some() {
+        return Ok(());
+    }
+    let snapshot = context.ledger.snapshot()?;
+    let drafts = Drafts { context, remote: Some(remote), silent: None };
+    for key in context.ledger.draft_keys()? {
+        let landed = stored_in(&snapshot, &key, None)?;
+        if landed.and_then(|it| it.brief).is_some_and(|brief| brief.view().is_signed()) {
+            drafts.retire(&key, remarks);
+        }
+    }
+    Ok(())
+}
+
 /// Takes over what was merged and what people wrote on the remote, where
 /// signed briefs wait there. A remote that does not answer is a remark.
 pub fn catch_up(context: &Context, remarks: &mut Remarks) {
@@ -75,6 +106,8 @@ pub fn catch_up(context: &Context, remarks: &mut Remarks) {
 pub(in crate::workflow) struct Drafts<'a> {
     context: &'a Context,
     remote: Option<String>,
+    /// Why the remote was not asked; what is drafted now is not there.
+    silent: Option<NotPushed>,
 }
 
 impl<'a> Drafts<'a> {
@@ -83,15 +116,19 @@ impl<'a> Drafts<'a> {
     /// remark says so.
     pub(in crate::workflow) fn look(context: &'a Context, remarks: &mut Remarks) -> Self {
         let remote = context.remote();
-        let Some(name) = &remote else { return Self { context, remote } };
-        match context.ledger.catch_up(name, context.now) {
-            Ok(_) => Self { context, remote },
+        let Some(name) = remote.clone() else {
+            return Self { context, remote, silent: None };
+        };
+        match context.ledger.catch_up(&name, context.now) {
+            Ok(_) => Self { context, remote, silent: None },
             Err(error) => {
                 remarks.push(format!(
                     "{name} was not asked for news: {}",
                     shorten(&error.to_string(), 200)
                 ));
-                Self { context, remote: None }
+                let reason = shorten(&error.to_string(), 300);
+                let silent = Some(NotPushed { remote: name, reason, help: error.help() });
+                Self { context, remote: None, silent }
             }
         }
     }
@@ -105,7 +142,13 @@ impl<'a> Drafts<'a> {
         key: &Key,
         remarks: &mut Remarks,
     ) -> Result<bool, WorkflowError> {
-        if self.remote.is_none() { Ok(false) } else { publish(self.context, key, remarks) }
+        if self.remote.is_some() {
+            return publish(self.context, key, remarks);
+        }
+        if let Some(why) = &self.silent {
+            remarks.not_pushed_yet(why.clone());
+        }
+        Ok(false)
     }
 
     /// Deletes the remote's branch of a draft that has landed.

@@ -3,8 +3,8 @@
 
 mod branches;
 
-pub use branches::catch_up;
 pub(super) use branches::{Drafts, publish};
+pub use branches::{catch_up, publish_everything};
 
 use super::context::Context;
 use super::error::WorkflowError;

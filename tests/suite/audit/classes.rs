@@ -193,6 +193,20 @@ fn deals_and_events_after_the_moment_are_not_there() {
 }
 
 #[test]
+fn a_won_deal_dated_ahead_counts_now_and_not_in_the_past() {
+    let mut world = World::handed_over();
+    world.deals.push(won_deal("2"));
+    world.deals[1].closed_won_at = Some(at("2026-12-31T00:00:00Z"));
+    assert_eq!(world.audit().summary.total(), 1);
+    world.at_present = true;
+    let report = world.audit();
+    assert_eq!(report.summary.total(), 2);
+    assert!(report.complete);
+    let remark = report.population.source.remarks.last().expect("a remark");
+    assert!(remark.starts_with("Won, with a close date in the future"), "{remark}");
+}
+
+#[test]
 fn the_window_takes_its_beginning_and_not_its_end() {
     let mut world = World::new();
     for (id, won) in [
@@ -224,7 +238,7 @@ fn a_won_deal_without_a_date_is_counted_and_makes_the_audit_incomplete() {
 }
 
 #[test]
-fn deals_that_are_not_won_are_not_counted_and_an_export_without_stages_is_one_of_won_deals() {
+fn deals_that_are_not_won_are_not_counted_and_unknown_ones_make_the_audit_incomplete() {
     let mut world = World::new();
     for (id, outcome) in [("1", Outcome::Open), ("2", Outcome::Lost), ("3", Outcome::Gone)] {
         let mut deal = won_deal(id);
@@ -236,10 +250,16 @@ fn deals_that_are_not_won_are_not_counted_and_an_export_without_stages_is_one_of
     let mut world = World::handed_over();
     world.deals[0].outcome = Outcome::Unknown;
     let report = world.audit();
-    assert!(report.complete && report.summary.on_time == 1);
-    assert_eq!(report.population.source.remarks.len(), 1);
-    world.deals.push(won_deal("2"));
-    assert!(!world.audit().complete, "one deal has a stage and the other has none");
+    assert_eq!(report.summary.total(), 0, "what is not known is not counted");
+    assert_eq!(report.outcome(Severity::Error), Came::Incomplete);
+    assert!(report.gaps[0].what.starts_with("the outcome of"), "{:?}", report.gaps);
+    // What the source tells of them is not told twice.
+    world.population_gaps.push(Gap {
+        what: "the outcome of 1 deal of 1".to_owned(),
+        why: "\"Talking\" in column \"Stage\"".to_owned(),
+        help: None,
+    });
+    assert_eq!(world.audit().gaps.len(), 1);
 }
 
 #[test]
@@ -290,9 +310,10 @@ fn a_scope_rule_that_fails_keeps_the_deal_and_makes_the_audit_incomplete() {
         signatures: None,
         window: world.window,
         as_of: at(NOW),
+        at_present: false,
         ledger: &ledger,
         more_ledgers: &[],
-        policy: &world.policy,
+        policies: &handoff::audit::Policies::unchanged(world.policy.clone()),
         exclude: &|_| {
             Err(Gap { what: "scope.exclude[0]".into(), why: "undefined value".into(), help: None })
         },

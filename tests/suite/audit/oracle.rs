@@ -51,6 +51,13 @@ fn tell(steps: &[Step]) -> BTreeMap<u32, Story> {
     stories
 }
 
+/// When a deal was won; the end of the day where only that is known.
+fn won(deal: &Deal) -> Option<DateTime<Utc>> {
+    let won = deal.closed_won_at?;
+    let only_the_day = won.time() == chrono::NaiveTime::MIN;
+    Some(won + if only_the_day { TimeDelta::days(1) } else { TimeDelta::zero() })
+}
+
 fn class(
     deal: &Deal,
     excluded: bool,
@@ -78,8 +85,9 @@ fn class(
     if let Some((story, (delivered, brief))) =
         first.and_then(|story| Some((story, story.delivered?)))
     {
-        let in_time =
-            delivered <= brief.signed + hour && happened(story, EventKind::Backfilled).is_none();
+        let in_time = delivered <= brief.signed + hour
+            && won(deal).is_none_or(|won| delivered <= won + hour)
+            && happened(story, EventKind::Backfilled).is_none();
         return if in_time { Class::OnTime } else { Class::Late };
     }
     let exempted = |story: &&&Story| {
@@ -95,11 +103,7 @@ fn class(
         return Class::Removed;
     }
     let received = stories.iter().filter_map(|story| happened(story, EventKind::Received)).min();
-    let won = deal.closed_won_at.map(|won| {
-        let only_the_day = won.time() == chrono::NaiveTime::MIN;
-        won + if only_the_day { TimeDelta::days(1) } else { TimeDelta::zero() }
-    });
-    match received.or(won) {
+    match received.or(won(deal)) {
         Some(start) if as_of <= start + hour => Class::Pending,
         _ => Class::Missing,
     }

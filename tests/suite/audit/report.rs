@@ -81,6 +81,10 @@ fn november() -> World {
         at: at("2026-11-01T06:00:00Z"),
         tip: ObjectId([3; 20]),
         contained: false,
+        is_signed: false,
+        signer: None,
+        faults: Vec::new(),
+        deals: Vec::new(),
     });
     world
 }
@@ -291,10 +295,11 @@ fn several_ledgers_are_one_audit() {
         signatures: None,
         window: first.window,
         as_of,
+        at_present: false,
         ledger: &americas,
         more_ledgers: &[second.ledger(Some("emea"))],
-        policy: &first.policy,
-        exclude: &|_| Ok(None),
+        policies: &handoff::audit::Policies::unchanged(first.policy.clone()),
+        exclude: &|_| Ok(handoff::audit::Scope::default()),
         generated_by: "handoff 0.0.0",
         command: "handoff audit",
     });

@@ -43,23 +43,29 @@ fn every_rule_has_an_id_a_page_and_a_place_in_the_documentation() {
     insta::assert_snapshot!(ids.into_iter().collect::<Vec<_>>().join("\n"), @r#"
     audit-incomplete
     backdated-commit
+    checkpoint-contradicted
     deal-drift
     delivery-failed
     duplicate-handoff
     edited-after-acceptance
     first-touch-late
     first-touch-overdue
+    hand-written-event
     handoff-returned
     history-rewritten
     incomplete-handoff
     late-handoff
     missing-handoff
     orphan-brief
+    policy-loosened
     removed-handoff
+    self-approved
     signature-without-deal
     signature-without-handoff
+    signed-after-won
     signed-not-won
     task-not-opened
+    timeline-rewritten
     "#);
     let overview = include_str!("../../../docs/audit.md");
     for rule in rules {

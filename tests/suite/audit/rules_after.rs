@@ -225,6 +225,10 @@ fn history_rewritten() {
         at: at("2026-11-01T06:00:00Z"),
         tip: ObjectId([3; 20]),
         contained: true,
+        is_signed: false,
+        signer: None,
+        faults: Vec::new(),
+        deals: Vec::new(),
     });
     assert_eq!(count(&world, "history-rewritten"), 0);
     world.checkpoints[0].contained = false;

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use handoff::audit::{
     AuditInput, AuditReport, Blobs, BriefFacts, Checkpoint, Class, DealAsWritten, DealRow,
-    Digester, FolderDigest, HandoffFacts, LedgerInput, Policy, ReadError, SignatureAsWritten,
-    SignaturesInput, TimelineFacts, combine,
+    Digester, FolderDigest, HandoffFacts, LedgerInput, Policies, Policy, PolicyVersion, ReadError,
+    SignatureAsWritten, SignaturesInput, TimelineFacts, combine,
 };
 use handoff::brief::{Event, EventKind, Timeline};
 use handoff::model::{
     CommitInfo, CrmName, Deal, DealId, DocumentId, Evidence, FolderHistory, Gap, History, Key,
     Money, ObjectId, Outcome, Person, Population, ProviderName, Source, Version, Window,
 };
+use handoff::time::HumanDuration;
 
 /// When the deals of these worlds are signed and won.
 pub(super) const SIGNED: &str = "2026-11-20T15:00:00Z";
@@ -113,6 +114,7 @@ pub(super) struct World {
     pub(super) population_gaps: Vec<Gap>,
     pub(super) policy: Policy,
     pub(super) as_of: DateTime<Utc>,
+    pub(super) at_present: bool,
     pub(super) window: Window,
     pub(super) checkpoints: Vec<Checkpoint>,
     pub(super) history: History,
@@ -120,6 +122,11 @@ pub(super) struct World {
     pub(super) signatures: Option<SignaturesInput>,
     /// Deals with these ids are outside the scope.
     pub(super) excluded: BTreeMap<String, String>,
+    /// The rules of each time, where they change.
+    pub(super) rules: Vec<PolicyVersion>,
+    /// By folder, what a `signed` event says that handoff itself writes:
+    /// provider, document, brief.
+    written: BTreeMap<String, (String, Option<String>, String)>,
 }
 
 impl World {
@@ -127,8 +134,10 @@ impl World {
         Self {
             deals: Vec::new(),
             population_gaps: Vec::new(),
-            policy: Policy::default(),
+            // The events of a handoff come in one commit here, whenever they happened.
+            policy: Policy { clock_skew: HumanDuration::days(365), ..Policy::default() },
             as_of: at(NOW),
+            at_present: false,
             window: Window::default(),
             checkpoints: Vec::new(),
             history: History {
@@ -138,10 +147,13 @@ impl World {
                 commits: Vec::new(),
                 folders: Vec::new(),
                 schemas: Vec::new(),
+                settings: Vec::new(),
             },
             blobs: BTreeMap::new(),
             signatures: None,
             excluded: BTreeMap::new(),
+            rules: Vec::new(),
+            written: BTreeMap::new(),
         }
     }
 
@@ -208,7 +220,14 @@ impl World {
         events: Vec<Event>,
     ) -> u32 {
         let commit = self.commit(time);
+        let signature = brief.as_ref().and_then(|brief| brief.signature.clone());
         let brief = brief.map(|brief| self.blob(Blob::Brief(Box::new(brief))));
+        if let (Some(signature), Some(blob)) = (signature, brief) {
+            let document = signature.document_id.map(|id| id.as_str().to_owned());
+            let written = (signature.provider.as_str().to_owned(), document, blob.to_string());
+            self.written.entry(path.to_owned()).or_insert(written);
+        }
+        let events = self.as_handoff_writes(path, events);
         let timeline = self.blob(timeline(path, events));
         self.version(path, commit, brief, Some(timeline));
         commit
@@ -218,8 +237,28 @@ impl World {
     pub(super) fn put_events(&mut self, path: &str, time: &str, events: Vec<Event>) {
         let commit = self.commit(time);
         let brief = self.last(path).brief;
+        let events = self.as_handoff_writes(path, events);
         let timeline = self.blob(timeline(path, events));
         self.version(path, commit, brief, Some(timeline));
+    }
+
+    /// Events as handoff writes them: a signature names its document and brief.
+    fn as_handoff_writes(&self, path: &str, mut events: Vec<Event>) -> Vec<Event> {
+        let Some((provider, document, brief)) = self.written.get(path) else { return events };
+        for event in &mut events {
+            let signs = matches!(event.event, EventKind::Signed | EventKind::Backfilled);
+            if signs && event.brief.is_none() && event.reference.is_none() {
+                event.via.clone_from(provider);
+                event.reference.clone_from(document);
+                event.brief = Some(brief.clone());
+            }
+        }
+        events
+    }
+
+    fn policies(&self) -> Policies {
+        Policies::new(self.rules.clone())
+            .unwrap_or_else(|| Policies::unchanged(self.policy.clone()))
     }
 
     pub(super) fn last(&self, path: &str) -> Version {
@@ -237,6 +276,9 @@ impl World {
     /// Moves a folder in one commit.
     pub(super) fn rename(&mut self, from: &str, to: &str, time: &str) {
         let Version { brief, timeline, .. } = self.last(from);
+        if let Some(written) = self.written.get(from).cloned() {
+            self.written.insert(to.to_owned(), written);
+        }
         let commit = self.remove(from, time);
         self.version(to, commit, brief, timeline);
     }
@@ -284,10 +326,11 @@ impl World {
             signatures: self.signatures.as_ref(),
             window: self.window,
             as_of: self.as_of,
+            at_present: self.at_present,
             ledger,
             more_ledgers: &[],
-            policy: &self.policy,
-            exclude: &|deal| Ok(self.excluded.get(deal.id.as_str()).cloned()),
+            policies: &self.policies(),
+            exclude: &|deal| Ok(self.excluded.get(deal.id.as_str()).cloned().into()),
             generated_by: "handoff 0.0.0",
             command: "handoff audit --deals deals.csv",
         })

@@ -110,7 +110,8 @@ impl World {
         let (start, end) = (text.find("\ncrm:\n").unwrap(), text.find("\n# From deal to").unwrap());
         let section = format!("\ncrm:\n  {}: {{base_url: '{base}'{settings}}}\n", self.crm);
         let text = format!("{}{section}{}", &text[..start], &text[end..]);
-        fs::write(path, text.replace("outbox: {dir: outbox}", "{}")).unwrap();
+        // Its remote is a name alone: nothing is ever pushed.
+        fs::write(path, text.replace("outbox: {dir: outbox}", "before_push: true")).unwrap();
     }
 
     /// Connects to a port on which nobody listens.
@@ -120,6 +121,12 @@ impl World {
         let start = text.find("http://127.0.0.1:").unwrap();
         let end = start + text[start..].find('\'').unwrap();
         fs::write(path, format!("{}http://127.0.0.1:1{}", &text[..start], &text[end..])).unwrap();
+        self.commit_settings();
+    }
+
+    /// An audit reads the settings that are committed.
+    fn commit_settings(&self) {
+        self.sandbox.git("l", &["commit", "-qam", "the settings"]);
     }
 
     /// Changes handoff.yaml.
@@ -128,6 +135,7 @@ impl World {
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.contains(from), "{from} stands in\n{text}");
         fs::write(path, text.replace(from, to)).unwrap();
+        self.commit_settings();
     }
 
     pub(super) fn run(&self, arguments: &[&str]) -> Ran {

@@ -39,6 +39,8 @@ fn signed_and_not_won_is_found_although_no_won_deal_shows_it() {
     let server = runtime.block_on(MockServer::start());
     let id = runtime.block_on(pandadoc(&server, "77"));
     let sandbox = ledger_with(&server);
+    // The audit reads the settings that are committed.
+    sandbox.git("ledger", &["commit", "-qam", "the settings"]);
     write_deals(&sandbox, "77,Acme,Contract sent,,false,100.00,USD\n");
 
     let without = sandbox.handoff("ledger", &AUDIT[..5]);
@@ -74,6 +76,7 @@ fn signed_and_not_won_is_found_although_no_won_deal_shows_it() {
     body[0]["data"]["id"] = json!(id);
     body[0]["data"]["linked_objects"] =
         json!([{"provider": "hubspot", "entity_type": "deal", "entity_id": "77"}]);
+    body[0]["data"]["metadata"] = json!({});
     sandbox.write("ledger/../event.json", body.to_string());
     write_deals(&sandbox, "77,Acme,Closed Won,2026-10-14 16:00,true,100.00,USD\n");
     sandbox.handoff("ledger", &["sign", "../event.json"]).exits(0);
@@ -86,6 +89,7 @@ fn a_provider_that_cannot_be_asked_is_never_a_clean_audit() {
     let runtime = runtime();
     let server = runtime.block_on(MockServer::start());
     let sandbox = ledger_with(&server);
+    sandbox.git("ledger", &["commit", "-qam", "the settings"]);
     let ran = sandbox.handoff("ledger", AUDIT).exits(3);
     assert!(ran.stdout.contains("the completed documents of PandaDoc"), "{}", ran.stdout);
     assert!(ran.stdout.contains("PANDADOC_API_KEY"), "{}", ran.stdout);

@@ -75,7 +75,11 @@ fn what_the_provider_completed_and_the_ledger_lacks_is_handed_over_once() {
         "nothing is written"
     );
     let done = sandbox.handoff_with("ledger", &line[..5], &secrets).exits(0).json();
-    assert_eq!((&done["handed_over"], &done["failed"]), (&json!(1), &json!(0)), "{done}");
+    // The export does not have its deal yet: it waits for two days.
+    assert_eq!((&done["held"], &done["failed"]), (&json!(1), &json!(0)), "{done}");
+    let later = ["--now", "2026-11-23T17:00:00Z", "work", "--once", "--format", "json"];
+    let done = sandbox.handoff_with("ledger", &later, &secrets).exits(0).json();
+    assert_eq!((&done["done"], &done["failed"]), (&json!(1), &json!(0)), "{done}");
     assert_eq!(briefs(&sandbox).len(), 1);
     let again = sandbox.handoff_with("ledger", &line[..5], &secrets).exits(0).json();
     assert_eq!((&again["completed"], &again["missing"]), (&json!(1), &json!([])), "{again}");

@@ -3,9 +3,11 @@
 use chrono::{DateTime, Utc};
 use handoff::ledger::blobs::Blobs;
 use handoff::ledger::checkpoint::{
-    Containment, find_containment, is_contained, list_checkpoints, write_checkpoint,
+    CheckpointFacts, Containment, find_containment, is_contained, list_checkpoints,
+    write_checkpoint,
 };
-use serde_json::json;
+use handoff::model::ObjectId;
+use serde_json::{Value, json};
 
 use super::repo::{Repo, Stream};
 
@@ -13,6 +15,17 @@ const A: &[u8] = b"briefs/2026/11/acme--hubspot-1/brief.yaml";
 
 fn now(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_790_000_000 + seconds, 0).expect("a time")
+}
+
+fn facts(tip: ObjectId, summary: &Value) -> CheckpointFacts {
+    CheckpointFacts {
+        tip,
+        population_sha256: "ab12".to_owned(),
+        summary: summary.clone(),
+        settings: None,
+        schema: None,
+        deals: Vec::new(),
+    }
 }
 
 /// Three commits.
@@ -33,7 +46,7 @@ fn a_checkpoint_is_read_as_it_was_written() {
     assert_eq!(list_checkpoints(repo.path()).expect("lists"), []);
     let summary = json!({"on_time": 3, "missing": 1, "value": {"USD": "12.50"}});
     let write = |tip: &str, at| {
-        write_checkpoint(repo.path(), repo.id(tip), "ab12", &summary, now(at)).expect("writes")
+        write_checkpoint(repo.path(), &facts(repo.id(tip), &summary), now(at)).expect("writes")
     };
     let later = write("main", 60);
     let one = write("main~1", 0);
@@ -41,7 +54,7 @@ fn a_checkpoint_is_read_as_it_was_written() {
     assert_eq!(one.name, "refs/handoff/audit/20260921T141320Z");
     assert_eq!(two.name, "refs/handoff/audit/20260921T141320Z-1");
     assert_eq!(list_checkpoints(repo.path()).expect("lists"), [one.clone(), two, later]);
-    assert_eq!((one.tip, one.summary), (repo.id("main~1"), summary));
+    assert_eq!((one.facts.tip, one.facts.summary), (repo.id("main~1"), summary));
     repo.git(&["fsck", "--strict"]);
 }
 
@@ -49,7 +62,7 @@ fn a_checkpoint_is_read_as_it_was_written() {
 fn what_a_checkpoint_saw_survives_a_rewrite_and_the_collector() {
     let repo = ledger();
     let tip = repo.id("main");
-    write_checkpoint(repo.path(), tip, "ab12", &json!({}), now(0)).expect("writes");
+    write_checkpoint(repo.path(), &facts(tip, &json!({})), now(0)).expect("writes");
     assert!(is_contained(repo.path(), tip, repo.id("main")).expect("reads"));
     assert!(is_contained(repo.path(), repo.id("main~2"), tip).expect("reads"));
     let mut stream = Stream::default();
@@ -61,7 +74,7 @@ fn what_a_checkpoint_saw_survives_a_rewrite_and_the_collector() {
     let found = find_containment(repo.path(), tip, repo.id("main")).expect("reads");
     assert_eq!(found, Containment::Gone);
     let [kept] = &list_checkpoints(repo.path()).expect("lists")[..] else { panic!("one") };
-    let evidence = repo.id(&format!("{}:{}", kept.tip, String::from_utf8_lossy(A)));
+    let evidence = repo.id(&format!("{}:{}", kept.facts.tip, String::from_utf8_lossy(A)));
     let bytes = Blobs::open(repo.path()).expect("opens").read(evidence).expect("is kept");
     assert_eq!(bytes, b"version 2");
 }

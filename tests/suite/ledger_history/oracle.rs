@@ -13,11 +13,17 @@ pub(super) fn expected(repo: &Repo, revision: &str, branch: &str) -> History {
     let commits = commits(repo, revision);
     let mut folders: BTreeMap<Vec<u8>, Vec<(usize, Files)>> = BTreeMap::new();
     let mut schemas: Vec<(usize, Option<ObjectId>)> = Vec::new();
+    let mut settings: Vec<(usize, Option<ObjectId>)> = Vec::new();
     for (at, commit) in commits.iter().enumerate() {
         for (path, blob) in &commit.changes {
-            if path == b"schema/brief.schema.json" {
-                if schemas.last().and_then(|s| s.1) != *blob {
-                    schemas.push((at, *blob));
+            let versions = match path.as_slice() {
+                b"schema/brief.schema.json" => Some(&mut schemas),
+                b"handoff.yaml" => Some(&mut settings),
+                _ => None,
+            };
+            if let Some(versions) = versions {
+                if versions.last().and_then(|s| s.1) != *blob {
+                    versions.push((at, *blob));
                 }
                 continue;
             }
@@ -47,7 +53,7 @@ pub(super) fn expected(repo: &Repo, revision: &str, branch: &str) -> History {
     let backdated = (1..commits.len()).filter(|at| commits[*at].time < commits[at - 1].time);
     let mut used: BTreeSet<usize> = backdated.collect();
     used.extend(folders.values().flatten().map(|v| v.0));
-    used.extend(schemas.iter().map(|s| s.0));
+    used.extend(schemas.iter().chain(&settings).map(|s| s.0));
     let places: Vec<usize> = used.into_iter().collect();
     let index = |at: usize| u32::try_from(places.binary_search(&at).expect("used")).expect("small");
     let mut folders: Vec<FolderHistory> = folders
@@ -80,6 +86,7 @@ pub(super) fn expected(repo: &Repo, revision: &str, branch: &str) -> History {
             .collect(),
         folders,
         schemas: schemas.into_iter().map(|(at, blob)| (index(at), blob)).collect(),
+        settings: settings.into_iter().map(|(at, blob)| (index(at), blob)).collect(),
     }
 }
 

@@ -1,0 +1,222 @@
+//! The rules that decide on time, late and in scope, as they were at each
+//! moment: what was committed then, not what is checked out now.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, NaiveDateTime, NaiveTime, Offset as _, TimeZone as _, Utc};
+use chrono_tz::Tz;
+use rust_decimal::Decimal;
+
+use super::Settings;
+use crate::model::ObjectId;
+use crate::time::{Calendar, HumanDuration};
+
+/// What is on time and late, and how far two records may differ.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// How long a handoff may take from the signature on; in plain time,
+    /// because a machine makes it.
+    pub handoff_within: HumanDuration,
+    /// How long the first touch may take, where the brief names no deadline.
+    pub first_touch_within: HumanDuration,
+    /// The business calendar of the first touch and of the business times in the metrics.
+    pub calendar: Option<Calendar>,
+    /// The time zone for months and for dates without a time; the calendar's
+    /// where there is one.
+    pub zone: Tz,
+    /// Whether a first-touch task is expected: some sink that opens one is configured.
+    pub expects_task: bool,
+    /// Whether signed briefs wait in a pull request, where people may change them
+    /// before they arrive.
+    pub waits_in_pull_request: bool,
+    /// Who may approve exemptions; anybody but the deal's rep while it is empty.
+    pub approvers: Vec<String>,
+    /// How much later than its commit an event may be: clocks of two machines
+    /// are seldom further apart.
+    pub clock_skew: HumanDuration,
+    /// How far the amounts of deal and brief may differ before it is drift.
+    pub amount_tolerance: Decimal,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            handoff_within: HumanDuration::hours(1),
+            first_touch_within: HumanDuration::hours(24),
+            calendar: None,
+            zone: Tz::UTC,
+            expects_task: true,
+            waits_in_pull_request: false,
+            approvers: Vec::new(),
+            clock_skew: HumanDuration::seconds(60),
+            amount_tolerance: Decimal::ONE,
+        }
+    }
+}
+
+/// The rules from one commit on.
+#[derive(Debug, Clone)]
+pub struct PolicyVersion {
+    /// From when on: the latest date of the commit and all before it.
+    pub from: DateTime<Utc>,
+    /// The commit that brought them; `None` for settings that no commit holds.
+    pub commit: Option<ObjectId>,
+    /// Who made it, `Riley Ross <riley@example.com>`.
+    pub by: String,
+    /// The blob of `handoff.yaml`.
+    pub settings: Option<ObjectId>,
+    /// The blob of `schema/brief.schema.json`; `None` for the shipped one.
+    pub schema: Option<ObjectId>,
+    /// What is on time and late.
+    pub policy: Policy,
+    /// The conditions under `scope.exclude`, as they are written.
+    pub scope: Vec<String>,
+    /// The answers that every brief has to have.
+    pub required: BTreeSet<String>,
+}
+
+/// The rules of each time, oldest first.
+#[derive(Debug, Clone)]
+pub struct Policies(Vec<PolicyVersion>);
+
+impl Policies {
+    /// Rules that never changed and that no commit holds.
+    #[must_use]
+    pub fn unchanged(policy: Policy) -> Self {
+        Self(vec![PolicyVersion {
+            from: DateTime::<Utc>::MIN_UTC,
+            commit: None,
+            by: String::new(),
+            settings: None,
+            schema: None,
+            policy,
+            scope: Vec::new(),
+            required: BTreeSet::new(),
+        }])
+    }
+
+    /// Rules that changed, oldest first; `None` where there are none.
+    #[must_use]
+    pub fn new(versions: Vec<PolicyVersion>) -> Option<Self> {
+        (!versions.is_empty()).then_some(Self(versions))
+    }
+
+    /// All of them, oldest first.
+    #[must_use]
+    pub fn versions(&self) -> &[PolicyVersion] {
+        &self.0
+    }
+
+    /// The place of the rules in force at a moment. What was won before there
+    /// were any, or has no time, is judged by the last ones: who sets up a
+    /// ledger for a year that has passed says once what counts in it.
+    #[must_use]
+    pub fn place_at(&self, moment: Option<DateTime<Utc>>) -> usize {
+        let last = self.0.len().saturating_sub(1);
+        let Some(moment) = moment else { return last };
+        self.0.partition_point(|version| version.from <= moment).checked_sub(1).unwrap_or(last)
+    }
+
+    /// The rules in force at a moment.
+    #[must_use]
+    pub fn at(&self, moment: Option<DateTime<Utc>>) -> &PolicyVersion {
+        &self.0[self.place_at(moment)]
+    }
+
+    /// The rules in force at the end.
+    #[must_use]
+    pub fn last(&self) -> &PolicyVersion {
+        self.at(None)
+    }
+
+    /// The last rules in the report's words, and how many there were before.
+    #[must_use]
+    pub(super) fn settings(&self) -> Settings {
+        let last = self.last();
+        Settings {
+            handoff_within: last.policy.handoff_within.to_string(),
+            first_touch_within: last.policy.first_touch_within.to_string(),
+            calendar: last.policy.calendar.as_ref().map(ToString::to_string),
+            blob: last.settings,
+            schema_blob: last.schema,
+            earlier: self.0[..self.0.len() - 1].iter().filter_map(|it| it.settings).collect(),
+        }
+    }
+}
+
+impl PolicyVersion {
+    /// What these rules allow that the ones before them did not, in words.
+    #[must_use]
+    pub(super) fn laxer_than(&self, before: &Self) -> Vec<String> {
+        let (now, then) = (&self.policy, &before.policy);
+        let mut laxer = Vec::new();
+        for (name, now, then) in [
+            ("handoff_within", now.handoff_within, then.handoff_within),
+            ("first_touch.within", now.first_touch_within, then.first_touch_within),
+        ] {
+            if length(now, self.from) > length(then, self.from) {
+                laxer.push(format!("{name} went from {then} to {now}"));
+            }
+        }
+        match (&now.calendar, &then.calendar) {
+            (Some(_), None) => laxer.push("a calendar now stops the clock".to_owned()),
+            (Some(now), Some(then)) if now != then => {
+                let year = self.from + chrono::TimeDelta::days(366);
+                let (hours, before) = (now.between(self.from, year), then.between(self.from, year));
+                if hours < before {
+                    laxer.push("the calendar has fewer hours".to_owned());
+                }
+            }
+            _ => {}
+        }
+        for rule in self.scope.iter().filter(|rule| !before.scope.contains(rule)) {
+            laxer.push(format!("scope now leaves out deals where {}", crate::text::quoted(rule)));
+        }
+        let gone: Vec<&str> =
+            before.required.difference(&self.required).map(String::as_str).collect();
+        if !gone.is_empty() {
+            laxer.push(format!("{} no longer has to be answered", gone.join(", ")));
+        }
+        if then.expects_task && !now.expects_task {
+            laxer.push("no first-touch task is opened any more".to_owned());
+        }
+        let more = now.approvers.iter().any(|who| !then.approvers.contains(who));
+        if !then.approvers.is_empty() && (now.approvers.is_empty() || more) {
+            laxer.push("more people may approve exemptions".to_owned());
+        }
+        laxer
+    }
+}
+
+fn length(span: HumanDuration, from: DateTime<Utc>) -> chrono::TimeDelta {
+    crate::time::deadline(from, span, None) - from
+}
+
+impl Policy {
+    /// Until when a handoff is in time that begins at `start`. A start of
+    /// which only the day is known counts from the end of that day.
+    #[must_use]
+    pub(super) fn in_time_until(&self, start: DateTime<Utc>, only_the_day: bool) -> DateTime<Utc> {
+        let start = if only_the_day {
+            crate::time::deadline(start, HumanDuration::days(1), None)
+        } else {
+            start
+        };
+        crate::time::deadline(start, self.handoff_within, None)
+    }
+
+    /// What the clock in the configured zone shows; UTC at the ends of all time.
+    #[must_use]
+    pub(super) fn local(&self, moment: DateTime<Utc>) -> NaiveDateTime {
+        let utc = moment.naive_utc();
+        let offset = self.zone.offset_from_utc_datetime(&utc).fix();
+        utc.checked_add_offset(offset).unwrap_or(utc)
+    }
+
+    /// Whether a moment looks like a date without a time: midnight in UTC or
+    /// in the configured zone, which is how CRMs and exports write a bare date.
+    #[must_use]
+    pub(super) fn is_only_a_day(&self, moment: DateTime<Utc>) -> bool {
+        moment.time() == NaiveTime::MIN || self.local(moment).time() == NaiveTime::MIN
+    }
+}

@@ -1,0 +1,86 @@
+//! `checkpoint-contradicted`: an earlier audit saw something else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::words;
+use crate::audit::rows::Judged;
+use crate::audit::{AuditInput, Class, LedgerInput};
+use crate::finding::{Finding, Rule, RuleKind, Severity};
+use crate::model::Key;
+
+pub(super) static RULE: Rule = Rule {
+    id: "checkpoint-contradicted",
+    kind: RuleKind::Audit,
+    severity: Severity::Error,
+    summary: "A checkpoint is missing, replaced or not signed, or this audit contradicts what it kept.",
+    explain: include_str!("../../../docs/rules/checkpoint-contradicted.md"),
+};
+
+/// What is wrong with the chain itself.
+pub(super) fn check_ledger(ledger: &LedgerInput) -> Vec<Finding> {
+    let of_each = ledger.checkpoints.iter().flat_map(|checkpoint| {
+        let told = move |fault: &String| {
+            format!("The checkpoint of {} {fault}.", words::moment(checkpoint.at))
+        };
+        checkpoint.faults.iter().map(told)
+    });
+    let of_chain = ledger.checkpoint_faults.iter().map(|fault| format!("{fault}."));
+    let help = "Find out who changed it: `handoff verify` shows the whole chain, and a clone that has the earlier one still holds it.";
+    of_each.chain(of_chain).map(|message| Finding::new(&RULE, message).help(help)).collect()
+}
+
+/// What is gone from the population, and whose class became better than it
+/// can: time that has passed does not come back.
+pub(super) fn check_deals(input: &AuditInput<'_>, judged: &[Judged<'_>]) -> Vec<Finding> {
+    let now: BTreeMap<&str, Class> =
+        judged.iter().map(|judged| (judged.row.key.as_str(), judged.row.class)).collect();
+    let mut findings = Vec::new();
+    let mut seen = BTreeSet::new();
+    let checkpoints = input.ledgers().flat_map(|ledger| ledger.checkpoints.iter().rev());
+    for checkpoint in checkpoints {
+        for deal in &checkpoint.deals {
+            if !seen.insert(deal.key.as_str()) {
+                continue;
+            }
+            let when = words::moment(checkpoint.at);
+            let key = Key::parse(&deal.key).ok();
+            let what = match now.get(deal.key.as_str()) {
+                None if deal
+                    .won_at
+                    .is_some_and(|at| !input.window.contains(at) || at > input.as_of) =>
+                {
+                    continue;
+                }
+                None => format!("and is no longer in the population ({})", deal.class),
+                Some(class) if is_better(&deal.class, *class) => {
+                    format!("as {} and is {} now", deal.class, class.as_str())
+                }
+                Some(_) => continue,
+            };
+            let value = deal.value.as_deref().map_or_else(String::new, |it| format!(" ({it})"));
+            let finding = Finding::new(
+                &RULE,
+                format!("The audit of {when} saw deal {}{value} {what}.", deal.key),
+            )
+            .help(format!(
+                "See what changed in the CRM and in the ledger since; the checkpoint {} keeps what was seen.",
+                checkpoint.name
+            ));
+            findings.push(match key {
+                Some(key) => finding.key(&key),
+                None => finding,
+            });
+        }
+    }
+    findings
+}
+
+/// Whether a class cannot have become this one by what happened since.
+fn is_better(before: &str, now: Class) -> bool {
+    match before {
+        "late" | "missing" | "removed" => {
+            matches!(now, Class::OnTime | Class::Pending | Class::Excluded)
+        }
+        _ => false,
+    }
+}

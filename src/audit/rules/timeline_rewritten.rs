@@ -1,0 +1,32 @@
+//! `timeline-rewritten`: an event was changed or taken away again.
+
+use super::{Case, words};
+use crate::audit::classify::short;
+use crate::finding::{Finding, Location, Rule, RuleKind, Severity};
+
+pub(super) static RULE: Rule = Rule {
+    id: "timeline-rewritten",
+    kind: RuleKind::Audit,
+    severity: Severity::Error,
+    summary: "An event that a timeline held was changed or removed.",
+    explain: include_str!("../../../docs/rules/timeline-rewritten.md"),
+};
+
+pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
+    let handoff = case.judged.handoffs.iter().find(|handoff| handoff.rewritten.is_some())?;
+    let rewritten = handoff.rewritten.as_ref()?;
+    let commit = short(rewritten.change.commit);
+    let message = format!(
+        "Commit {commit} of {} took `{}` out of the timeline of {}.",
+        words::moment(rewritten.change.at),
+        rewritten.event,
+        words::deal(case)
+    );
+    Some(
+        Finding::new(&RULE, message)
+            .help(format!(
+                "Timelines only grow. See what it said with `git show {commit}`, and bring it back with a commit of its own."
+            ))
+            .at(Location::file(format!("{}/timeline.yaml", handoff.location()))),
+    )
+}

@@ -1,0 +1,88 @@
+//! `handoff verify`: the chain of checkpoints, their signers, and whether the
+//! ledger's history still holds what they saw.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::error::CliError;
+use super::exit::Exit;
+use super::formats::ResultFormat;
+use super::invocation::Invocation;
+use super::open::{Ports, open};
+use crate::report::count;
+use crate::workflow::{self, Chain, Strictness};
+
+/// The arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Who may sign checkpoints: a file of git's allowed signers, kept outside of the ledger
+    #[arg(long, value_name = "FILE")]
+    trust: Option<PathBuf>,
+    /// Look at what this clone has and do not ask the remote
+    #[arg(long)]
+    offline: bool,
+    /// What to print
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    format: ResultFormat,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
+    let context = open(invocation, Ports::default())?;
+    let branch = match context.ledger.remote_branch()? {
+        Some(branch) => Some(branch),
+        None => context.ledger.tip()?.map(|tip| tip.to_string()),
+    };
+    let head = branch.map(|branch| context.ledger.snapshot_at(&branch)).transpose()?;
+    let Some(head) = head.and_then(|snapshot| snapshot.commit()) else {
+        return Err(CliError::nothing("the ledger has no commit"));
+    };
+    let trust = arguments.trust.as_deref().map(|file| invocation.path(file));
+    let strictness =
+        Strictness { ask_remote: !arguments.offline, required: false, trust: trust.as_deref() };
+    let chain = workflow::check_checkpoints(&context.ledger, head, invocation.now, strictness)?;
+    for note in &chain.notes {
+        invocation.warn(format!("warning: {note}"));
+    }
+    invocation.emit(
+        arguments.format,
+        || json!({"version": 1, "head": head, "checkpoints": chain.checkpoints, "faults": chain.faults, "notes": chain.notes}),
+        || crate::text::terminal(&to_text(&chain)),
+    )?;
+    let is_sound = chain.faults.is_empty()
+        && chain.checkpoints.iter().all(|it| it.contained && it.faults.is_empty());
+    Ok(match (is_sound, chain.checkpoints.is_empty(), chain.notes.is_empty()) {
+        (false, ..) => Exit::Findings,
+        (true, _, false) => Exit::CouldNot,
+        (true, true, true) => Exit::Nothing,
+        (true, false, true) => Exit::Clean,
+    })
+}
+
+fn to_text(chain: &Chain) -> String {
+    let mut text = String::new();
+    for checkpoint in &chain.checkpoints {
+        let signed = match (&checkpoint.signer, checkpoint.is_signed) {
+            (Some(signer), _) => format!("signed by {signer}"),
+            (None, true) => "signed".to_owned(),
+            (None, false) => "not signed".to_owned(),
+        };
+        let at = checkpoint.at.format("%Y-%m-%d %H:%M UTC");
+        let tip = &checkpoint.tip.to_string()[..10];
+        let deals = count(checkpoint.deals.len(), "deal");
+        text.push_str(&format!("{at}  {tip}  {deals}, {signed}\n"));
+        if !checkpoint.contained {
+            text.push_str("  the history no longer contains it\n");
+        }
+        for fault in &checkpoint.faults {
+            text.push_str(&format!("  it {fault}\n"));
+        }
+    }
+    for fault in &chain.faults {
+        text.push_str(&format!("{fault}\n"));
+    }
+    text.push_str(&format!("{}\n", count(chain.checkpoints.len(), "checkpoint")));
+    text
+}

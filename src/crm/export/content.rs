@@ -1,0 +1,304 @@
+//! What a file is, by its first bytes: text, compressed text, a workbook, or
+//! something that holds no table, which is named with what to do.
+
+use std::io::{Cursor, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use calamine::{Data, DataType as _, Range, Reader as _};
+
+use super::columns;
+use super::problems::Problem;
+use crate::text::quoted;
+
+/// The most that a compressed file may grow to: an export of ten million deals.
+const LARGEST: u64 = 4 << 30;
+/// A file that grows more than this is no export: text shrinks ten to fifty times.
+const MOST_GROWTH: u64 = 1_000;
+/// What may be in a workbook, unpacked.
+const LARGEST_WORKBOOK: u64 = 1 << 30;
+
+/// A file's bytes as far as they are text.
+pub(super) struct Content {
+    pub(super) bytes: Vec<u8>,
+    /// Whether its cells came with a type, so that numbers have a point.
+    pub(super) typed: bool,
+    pub(super) remarks: Vec<String>,
+}
+
+/// Unpacks what is packed, and refuses what holds no table.
+pub(super) fn open(bytes: Vec<u8>) -> Result<Content, Problem> {
+    let text = |bytes, remark: String| Content { bytes, typed: false, remarks: vec![remark] };
+    if bytes.starts_with(b"\x1f\x8b") {
+        let limit = limit(bytes.len());
+        let inner = bounded(flate2::read::MultiGzDecoder::new(bytes.as_slice()), limit, "gzip")?;
+        let mut content = open(inner)?;
+        content.remarks.insert(0, "The file was unpacked (gzip).".to_owned());
+        return Ok(content);
+    }
+    if bytes.starts_with(b"PK\x03\x04") {
+        return match from_zip(&bytes)? {
+            Some((name, inner)) => {
+                Ok(text(inner, format!("The file was unpacked (zip): {}.", quoted(&name))))
+            }
+            None => workbook(bytes),
+        };
+    }
+    if bytes.starts_with(b"\xD0\xCF\x11\xE0") {
+        return workbook(bytes);
+    }
+    match nothing_to_read(&bytes) {
+        Some(problem) => Err(problem),
+        None => Ok(Content { bytes, typed: false, remarks: Vec::new() }),
+    }
+}
+
+fn limit(packed: usize) -> u64 {
+    (packed as u64).saturating_mul(MOST_GROWTH).clamp(16 << 20, LARGEST)
+}
+
+fn bounded(reader: impl Read, limit: u64, kind: &str) -> Result<Vec<u8>, Problem> {
+    let mut bytes = Vec::new();
+    reader.take(limit + 1).read_to_end(&mut bytes).map_err(|error| {
+        Problem::file(format!("The {kind} file cannot be unpacked: {error}"))
+            .help("Download it again; it may be cut off.")
+    })?;
+    if bytes.len() as u64 > limit {
+        return Err(Problem::file(format!(
+            "The {kind} file grows to more than {} MiB when it is unpacked, which no export does",
+            limit >> 20
+        ))
+        .help("Unpack it yourself and name the file with the deals."));
+    }
+    Ok(bytes)
+}
+
+/// The one table in an archive; `None` for a workbook, which is one too.
+fn from_zip(bytes: &[u8]) -> Result<Option<(String, Vec<u8>)>, Problem> {
+    let broken = |error: zip::result::ZipError| {
+        Problem::file(format!("The zip file cannot be unpacked: {error}"))
+            .help("Download it again; it may be cut off or protected by a password.")
+    };
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(broken)?;
+    let names: Vec<String> = archive
+        .file_names()
+        .map(|name| name.map(|name| name.into_owned()))
+        .collect::<Result<_, _>>()
+        .map_err(broken)?;
+    if names.iter().any(|name| name == "[Content_Types].xml" || name == "content.xml") {
+        // A workbook's reader trusts its sizes, so they are counted first.
+        let mut left = LARGEST_WORKBOOK;
+        for at in 0..archive.len() {
+            let file = archive.by_index(at).map_err(broken)?;
+            let read = std::io::copy(&mut file.take(left + 1), &mut std::io::sink());
+            left = read.ok().and_then(|read| left.checked_sub(read)).ok_or_else(|| {
+                Problem::file("The workbook is larger than 1 GiB when it is unpacked, or damaged")
+                    .help("Save the sheet with the deals as \"CSV UTF-8\".")
+            })?;
+        }
+        return Ok(None);
+    }
+    let mut tables: Vec<&String> = names
+        .iter()
+        .filter(|name| {
+            let lower = name.to_lowercase();
+            !name.starts_with("__MACOSX/")
+                && [".csv", ".json", ".jsonl", ".tsv", ".txt"]
+                    .iter()
+                    .any(|end| lower.ends_with(end))
+        })
+        .collect();
+    // A data export has one file for each object.
+    let deals: Vec<&String> = tables
+        .iter()
+        .copied()
+        .filter(|name| {
+            let lower = name.to_lowercase();
+            ["deal", "opportunit", "potential"].iter().any(|word| lower.contains(word))
+        })
+        .collect();
+    if tables.len() > 1 && deals.len() == 1 {
+        tables = deals;
+    }
+    let [name] = tables.as_slice() else {
+        let told: Vec<String> = names.iter().take(20).map(|name| quoted(name)).collect();
+        return Err(Problem::file(format!(
+            "The zip file does not hold one table of deals; it holds {}",
+            told.join(", ")
+        ))
+        .help("Unpack it and name the file with the deals."));
+    };
+    let file = archive.by_name(name).map_err(broken)?;
+    let inner = bounded(file, limit(bytes.len()), "zip")?;
+    Ok(Some(((*name).clone(), inner)))
+}
+
+/// A workbook's sheet with the deals, as delimited text.
+fn workbook(bytes: Vec<u8>) -> Result<Content, Problem> {
+    let unreadable = |why: String| {
+        Problem::file(format!("The workbook cannot be read: {why}"))
+            .help("Open it in a spreadsheet and save the sheet with the deals as \"CSV UTF-8\".")
+    };
+    // Damaged workbooks have made their reader panic.
+    let sheets = catch_unwind(AssertUnwindSafe(|| {
+        let mut workbook = calamine::open_workbook_auto_from_rs(Cursor::new(bytes))
+            .map_err(|error| error.to_string())?;
+        Ok::<_, String>(workbook.worksheets())
+    }))
+    .map_err(|_| unreadable("it is damaged".to_owned()))?
+    .map_err(unreadable)?;
+    let score = |range: &Range<Data>| {
+        let rows = range.rows().take(30);
+        let known = |row: &[Data]| {
+            row.iter().filter(|cell| cell.get_string().is_some_and(columns::is_known)).count()
+        };
+        rows.map(known).max().unwrap_or_default()
+    };
+    let mut scored: Vec<(usize, &(String, Range<Data>))> =
+        sheets.iter().map(|sheet| (score(&sheet.1), sheet)).filter(|it| it.0 > 0).collect();
+    scored.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+    let names: Vec<String> = sheets.iter().map(|(name, _)| quoted(name)).collect();
+    let (name, range) = match scored.as_slice() {
+        [(_, sheet)] => sheet,
+        [(first, sheet), (second, _), ..] if first > second => sheet,
+        [] => {
+            return Err(Problem::file(format!(
+                "No sheet of the workbook has columns of deals; its sheets are {}",
+                names.join(", ")
+            ))
+            .help("Save the sheet with the deals as \"CSV UTF-8\", with a line of headers."));
+        }
+        _ => {
+            return Err(Problem::file(format!(
+                "Several sheets of the workbook have columns of deals; its sheets are {}",
+                names.join(", ")
+            ))
+            .help("Save the one with the deals as \"CSV UTF-8\"."));
+        }
+    };
+    let mut text = String::new();
+    // Rows above the range are empty, and numbered all the same.
+    for _ in 0..range.start().map_or(0, |(row, _)| row) {
+        text.push('\n');
+    }
+    for row in range.rows() {
+        for (at, cell) in row.iter().enumerate() {
+            if at > 0 {
+                text.push(',');
+            }
+            let cell = cell_text(cell);
+            if cell.contains([',', '"', '\n', '\r']) {
+                text.push('"');
+                text.push_str(&cell.replace('"', "\"\""));
+                text.push('"');
+            } else {
+                text.push_str(&cell);
+            }
+        }
+        text.push('\n');
+    }
+    let mut remarks = Vec::new();
+    if sheets.len() > 1 {
+        remarks.push(format!(
+            "Of the workbook's sheets {} was read; its sheets are {}.",
+            quoted(name),
+            names.join(", ")
+        ));
+    }
+    Ok(Content { bytes: text.into_bytes(), typed: true, remarks })
+}
+
+fn cell_text(cell: &Data) -> String {
+    match cell {
+        Data::Empty => String::new(),
+        Data::Float(number) if number.fract() == 0.0 && number.abs() < 1e15 => {
+            format!("{number:.0}")
+        }
+        Data::DateTime(_) => match cell.as_datetime() {
+            Some(time) if time.time() == chrono::NaiveTime::MIN => time.date().to_string(),
+            Some(time) => time.format("%Y-%m-%d %H:%M:%S").to_string(),
+            None => cell.to_string(),
+        },
+        other => other.to_string(),
+    }
+}
+
+/// What a file is that holds no table.
+fn nothing_to_read(bytes: &[u8]) -> Option<Problem> {
+    let head = &bytes[..bytes.len().min(4096)];
+    if head.starts_with(b"%PDF") {
+        return Some(
+            Problem::file("This is a PDF document, not a table of deals")
+                .help("Export the deals as CSV."),
+        );
+    }
+    let text = String::from_utf8_lossy(head);
+    let written = text.trim_start_matches('\u{feff}').trim_start();
+    let start = written.to_ascii_lowercase();
+    if start.starts_with("<!doctype html")
+        || start.starts_with("<html")
+        || start.starts_with("<table")
+    {
+        let title = start.find("<title>").map(|at| at + "<title>".len());
+        let title = title.zip(start.find("</title>")).and_then(|(from, to)| written.get(from..to));
+        let title = title.map_or_else(String::new, |title| format!(" ({})", quoted(title.trim())));
+        return Some(if start.contains("<table") {
+            Problem::file("This is a web page with a table, though it may be named .xls")
+                .help("Open it in a spreadsheet and save it as \"CSV UTF-8\", or choose CSV when you export.")
+        } else {
+            Problem::file(format!(
+                "This is a web page{title}, not an export; the download may have asked to sign in"
+            ))
+            .help("Sign in and download the export again, as CSV.")
+        });
+    }
+    if start.starts_with("<?xml") || (start.starts_with('<') && start.contains("</")) {
+        return Some(
+            Problem::file("This is an XML file, not a table of deals")
+                .help("Export the deals as CSV."),
+        );
+    }
+    for (magic, what) in [
+        (&b"PAR1"[..], "a Parquet file"),
+        (b"SQLite format 3", "a SQLite database"),
+        (b"\x28\xb5\x2f\xfd", "a zstd archive"),
+        (b"BZh", "a bzip2 archive"),
+        (b"\xfd7zXZ", "an xz archive"),
+        (b"7z\xbc\xaf", "a 7z archive"),
+        (b"Rar!", "a RAR archive"),
+        (b"\x89PNG", "a picture"),
+        (b"\xff\xd8\xff", "a picture"),
+    ] {
+        if head.starts_with(magic) {
+            return Some(
+                Problem::file(format!("This is {what}, not a table of deals"))
+                    .help("Name a CSV or JSON export of the deals, or a workbook (.xlsx)."),
+            );
+        }
+    }
+    None
+}
+
+/// What an API's answer is that holds no list of records.
+pub(super) fn error_answer(value: &serde_json::Value) -> Option<Problem> {
+    let text = |name: &str| value.get(name).and_then(serde_json::Value::as_str);
+    let is_error = text("status").is_some_and(|status| status.eq_ignore_ascii_case("error"))
+        || value.get("success") == Some(&serde_json::Value::Bool(false))
+        || ["errorCode", "error", "errors", "error_description", "error_info"]
+            .iter()
+            .any(|name| value.get(*name).is_some_and(|error| !error.is_null()));
+    if !is_error {
+        return None;
+    }
+    let nested = value.get("error").and_then(|error| error.get("message"));
+    let words = text("message")
+        .or_else(|| text("error_description"))
+        .or_else(|| nested.and_then(serde_json::Value::as_str))
+        .or_else(|| text("error"))
+        .or_else(|| text("errorCode"))
+        .unwrap_or("without words");
+    Some(
+        Problem::file(format!("This is an API's error, not its deals: {}", quoted(words))).help(
+            "Ask the API again with valid credentials, and save its answer once it lists deals.",
+        ),
+    )
+}

@@ -1,0 +1,408 @@
+//! Where a deal stands, decided from all columns that say something about it.
+//! What they contradict, and what no column says in words that are known, is
+//! unknown; nothing is won because a column is missing.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use super::columns::{Scale, Words};
+use super::settings::Column;
+use crate::model::Outcome;
+
+/// One cell that says something, with its column.
+pub(super) type Said<'a> = (Column, &'a str);
+
+/// How an outcome was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Evidence<'a> {
+    /// A column says so.
+    Said,
+    /// A stage that nobody knows, with a probability of 100.
+    Probability,
+    /// Nothing that is known.
+    Nothing,
+    /// Two cells contradict each other.
+    Contradiction(Said<'a>, Said<'a>),
+    /// A cell that should be true or false is neither.
+    Unread(Said<'a>),
+}
+
+/// What a row's cells say, each empty where there is none.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Signs<'a> {
+    pub(super) is_won: &'a str,
+    pub(super) is_closed: &'a str,
+    pub(super) deleted: &'a str,
+    pub(super) active: &'a str,
+    pub(super) status: &'a str,
+    pub(super) stage: &'a str,
+    pub(super) probability: &'a str,
+}
+
+/// What the file and its vendor say about all rows.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Reading<'a> {
+    /// How probabilities are written; `None` where nothing proves it.
+    pub(super) scale: Option<Scale>,
+    /// Whether a won deal keeps the probability that it had.
+    pub(super) probability_stays: bool,
+    /// The vendor's own words for a status.
+    pub(super) words: Option<&'a Words>,
+}
+
+/// Shipped names of stages and statuses: English, German, French, Spanish,
+/// Portuguese, Italian, Dutch, Japanese, Chinese, Korean.
+#[rustfmt::skip]
+const WON: &[&str] = &[
+    "closed won", "closedwon", "won", "win", "gewonnen", "geschlossen gewonnen",
+    "abgeschlossen gewonnen", "abgeschlossen und gewonnen", "gagné", "gagnée", "fermé gagné",
+    "fermée gagnée", "conclu gagné", "conclue gagnée", "clôturé gagné", "ganado", "ganada",
+    "cerrado ganado", "cierre ganado", "cerrada ganada", "ganho", "ganha", "fechado ganho",
+    "fechada ganha", "vinto", "vinta", "chiuso vinto", "chiusa vinta", "gesloten gewonnen",
+    "成約", "受注", "受注済み", "成約済み", "赢单", "已赢单", "成交", "수주", "성사",
+];
+#[rustfmt::skip]
+const LOST: &[&str] = &[
+    "closed lost", "closedlost", "lost", "verloren", "geschlossen verloren",
+    "abgeschlossen verloren", "abgeschlossen und verloren", "perdu", "perdue", "fermé perdu",
+    "fermée perdue", "conclu perdu", "clôturé perdu", "perdido", "perdida", "cerrado perdido",
+    "cierre perdido", "cerrada perdida", "fechado perdido", "fechada perdida", "perso", "persa",
+    "chiuso perso", "chiusa persa", "gesloten verloren", "omitted", "disqualified",
+    "失注", "不成約", "输单", "已输单", "실주",
+];
+#[rustfmt::skip]
+const OPEN: &[&str] = &[
+    "open", "in progress", "offen", "in bearbeitung", "en cours", "ouvert", "ouverte", "abierto",
+    "abierta", "aberto", "aberta", "aperto", "aperta", "in corso", "商談中", "進行中",
+    // The open stages that HubSpot and Salesforce ship.
+    "appointment scheduled", "appointmentscheduled", "qualified to buy", "qualifiedtobuy",
+    "presentation scheduled", "presentationscheduled", "decision maker bought in",
+    "decisionmakerboughtin", "contract sent", "contractsent", "prospecting", "qualification",
+    "needs analysis", "value proposition", "id. decision makers", "perception analysis",
+    "proposal price quote", "negotiation review",
+];
+#[rustfmt::skip]
+const GONE: &[&str] = &[
+    "deleted", "archived", "gelöscht", "archiviert", "supprimé", "archivé", "eliminado",
+    "archivado", "excluído", "arquivado", "eliminato", "archiviato", "verwijderd", "削除",
+];
+
+static BY_WORD: LazyLock<HashMap<&'static str, Outcome>> = LazyLock::new(|| {
+    let lists =
+        [(WON, Outcome::Won), (LOST, Outcome::Lost), (OPEN, Outcome::Open), (GONE, Outcome::Gone)];
+    lists.into_iter().flat_map(|(words, it)| words.iter().map(move |word| (*word, it))).collect()
+});
+
+/// A label in the form of the lists: lower case, words with one space between
+/// them, without pictures, and without what stands between them: `Closed-Won`,
+/// `Closed / Won`, `Won 🎉`.
+fn folded(label: &str) -> String {
+    let mut out = String::with_capacity(label.len());
+    for c in label.chars() {
+        if c.is_alphanumeric() || matches!(c, '.' | '%') {
+            out.extend(c.to_lowercase());
+        } else if !out.ends_with(' ') && !out.is_empty() {
+            out.push(' ');
+        }
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
+/// The outcome a label names. HubSpot writes a stage with its pipeline in
+/// brackets: `Closed Won (Sales pipeline)`.
+fn named(label: &str) -> Option<Outcome> {
+    if label.is_empty() {
+        return None;
+    }
+    let find = |label: &str| BY_WORD.get(folded(label).as_str()).copied();
+    find(label).or_else(|| {
+        let (stage, _) = label.trim_end().strip_suffix(')')?.rsplit_once('(')?;
+        find(stage)
+    })
+}
+
+/// True or false as exports write it.
+fn flag(text: &str) -> Option<bool> {
+    const YES: &[&str] = &[
+        "true",
+        "yes",
+        "y",
+        "t",
+        "1",
+        "1.0",
+        "x",
+        "ja",
+        "wahr",
+        "oui",
+        "vrai",
+        "o",
+        "sí",
+        "si",
+        "verdadero",
+        "sim",
+        "verdadeiro",
+        "vero",
+        "waar",
+        "はい",
+        "是",
+        "예",
+        "checked",
+        "✓",
+        "✔",
+    ];
+    const NO: &[&str] = &[
+        "false",
+        "no",
+        "n",
+        "f",
+        "0",
+        "0.0",
+        "nein",
+        "falsch",
+        "non",
+        "faux",
+        "falso",
+        "não",
+        "nao",
+        "nee",
+        "onwaar",
+        "いいえ",
+        "否",
+        "아니요",
+        "unchecked",
+    ];
+    let text = text.to_lowercase();
+    let text = text.trim();
+    if YES.contains(&text) {
+        Some(true)
+    } else if NO.contains(&text) {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+/// A probability in per cent, in the scale of its column; `None` where it is
+/// not a number or the scale is not known.
+fn percent(text: &str, scale: Option<Scale>) -> Option<f64> {
+    let text = text.trim();
+    let number: f64 = text.trim_end_matches('%').trim().replace(',', ".").parse().ok()?;
+    if text.ends_with('%') || number == 0.0 || number > 1.0 {
+        return Some(number);
+    }
+    match scale? {
+        Scale::Part => Some(number * 100.0),
+        Scale::Percent => Some(number),
+    }
+}
+
+/// What the probabilities of a column prove about their scale: a number above
+/// one is per cent, one between nought and one a part.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct ScaleProof {
+    percent: bool,
+    part: bool,
+}
+
+impl ScaleProof {
+    /// Takes one cell into account.
+    pub(super) fn see(&mut self, text: &str) {
+        let Ok(number) = text.trim().replace(',', ".").parse::<f64>() else { return };
+        self.percent |= number > 1.0;
+        self.part |= number > 0.0 && number < 1.0;
+        // `1.0` beside whole numbers is how a part of one is told.
+        self.part |= number == 1.0 && text.contains(['.', ',']);
+    }
+
+    /// The scale, where the column proves one.
+    pub(super) fn scale(self) -> Option<Scale> {
+        match (self.percent, self.part) {
+            // Half a per cent is rare, and 40 is never a part of one.
+            (true, _) => Some(Scale::Percent),
+            (false, true) => Some(Scale::Part),
+            (false, false) => None,
+        }
+    }
+}
+
+/// Where a deal stands.
+pub(super) fn outcome<'a>(signs: &Signs<'a>, reading: &Reading<'_>) -> (Outcome, Evidence<'a>) {
+    let unknown = |evidence| (Outcome::Unknown, evidence);
+    let mut flags = [None; 4];
+    for (at, said) in [
+        (Column::Deleted, signs.deleted),
+        (Column::Active, signs.active),
+        (Column::IsWon, signs.is_won),
+        (Column::IsClosed, signs.is_closed),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        if said.1.is_empty() {
+            continue;
+        }
+        match flag(said.1) {
+            Some(flag) => flags[at] = Some((flag, said)),
+            None => return unknown(Evidence::Unread(said)),
+        }
+    }
+    let [deleted, active, is_won, is_closed] = flags;
+    if deleted.is_some_and(|(flag, _)| flag) {
+        return (Outcome::Gone, Evidence::Said);
+    }
+    // Everything that says an outcome in words, and everything that excludes one.
+    let status = reading
+        .words
+        .and_then(|words| words.outcome(&folded(signs.status)))
+        .or_else(|| named(signs.status))
+        .map(|outcome| (outcome, (Column::Status, signs.status)));
+    let stage = named(signs.stage).map(|outcome| (outcome, (Column::Stage, signs.stage)));
+    let won_flag = is_won.filter(|(flag, _)| *flag).map(|(_, said)| (Outcome::Won, said));
+    let probability = percent(signs.probability, reading.scale);
+    let chance = (Column::Probability, signs.probability);
+
+    // Stages are positions: an open one beside a deal that a flag or status
+    // says is closed tells only where it stood.
+    let decided = won_flag.or(status.filter(|(outcome, _)| *outcome != Outcome::Open));
+    let stage = stage.filter(|(outcome, _)| *outcome != Outcome::Open || decided.is_none());
+    let words: Vec<(Outcome, Said<'a>)> = [won_flag, status, stage].into_iter().flatten().collect();
+    let is = |wanted: Outcome| words.iter().find(|(outcome, _)| *outcome == wanted).map(|it| it.1);
+
+    if let Some(won) = is(Outcome::Won) {
+        let against = [Outcome::Lost, Outcome::Gone, Outcome::Open]
+            .into_iter()
+            .find_map(is)
+            .or_else(|| is_won.filter(|(flag, _)| !flag).map(|(_, said)| said))
+            .or_else(|| is_closed.filter(|(flag, _)| !flag).map(|(_, said)| said))
+            .or_else(|| {
+                let excluded = probability == Some(0.0) && !reading.probability_stays;
+                excluded.then_some(chance)
+            });
+        return match against {
+            Some(said) => unknown(Evidence::Contradiction(won, said)),
+            None => (Outcome::Won, Evidence::Said),
+        };
+    }
+    if is(Outcome::Gone).is_some() {
+        return (Outcome::Gone, Evidence::Said);
+    }
+    let full = probability == Some(100.0) && !reading.probability_stays;
+    if let Some(lost) = is(Outcome::Lost) {
+        return if full && is_won.is_none() {
+            unknown(Evidence::Contradiction(lost, chance))
+        } else {
+            (Outcome::Lost, Evidence::Said)
+        };
+    }
+    // Odoo archives what is lost; an archived record that nothing calls won is gone.
+    if active.is_some_and(|(flag, _)| !flag) {
+        return (Outcome::Gone, Evidence::Said);
+    }
+    if let Some((false, said)) = is_won {
+        if full {
+            return unknown(Evidence::Contradiction(said, chance));
+        }
+        let closed = is_closed.is_some_and(|(flag, _)| flag);
+        return (if closed { Outcome::Lost } else { Outcome::Open }, Evidence::Said);
+    }
+    if let Some((false, said)) = is_closed {
+        return if full {
+            unknown(Evidence::Contradiction(said, chance))
+        } else {
+            (Outcome::Open, Evidence::Said)
+        };
+    }
+    if let Some(open) = is(Outcome::Open) {
+        if full {
+            return unknown(Evidence::Contradiction(open, chance));
+        }
+        return match is_closed {
+            Some((_, said)) => unknown(Evidence::Contradiction(open, said)),
+            None => (Outcome::Open, Evidence::Said),
+        };
+    }
+    let closed = is_closed.is_some();
+    match probability.filter(|_| !reading.probability_stays) {
+        Some(100.0) => (Outcome::Won, Evidence::Probability),
+        Some(0.0) if closed => (Outcome::Lost, Evidence::Said),
+        // Lost, or not begun: not won.
+        Some(part) if !closed && (0.0..100.0).contains(&part) => (Outcome::Open, Evidence::Said),
+        _ => unknown(Evidence::Nothing),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outcomes_by_what_all_columns_say() {
+        let none = Signs::default();
+        let part = Reading { scale: Some(Scale::Part), ..Reading::default() };
+        let any = Reading::default();
+        let stays = Reading { probability_stays: true, scale: Some(Scale::Percent), ..any };
+        for (signs, reading, wanted) in [
+            (Signs { is_won: "true", stage: "Renewed", ..none }, any, Outcome::Won),
+            (Signs { is_won: "0", is_closed: "1", ..none }, any, Outcome::Lost),
+            (Signs { is_won: "false", stage: "Closed Lost", ..none }, any, Outcome::Lost),
+            (Signs { is_won: "f", stage: "Talking", ..none }, any, Outcome::Open),
+            (Signs { is_won: "VERDADERO", stage: "Signed", ..none }, any, Outcome::Won),
+            (Signs { is_won: "はい", ..none }, any, Outcome::Won),
+            (Signs { is_won: "maybe", stage: "Closed Won", ..none }, any, Outcome::Unknown),
+            // What contradicts itself is not decided.
+            (Signs { is_won: "false", stage: "Closed Won", ..none }, any, Outcome::Unknown),
+            (Signs { is_won: "true", is_closed: "false", ..none }, any, Outcome::Unknown),
+            (Signs { status: "Open", stage: "Closed Won", ..none }, any, Outcome::Unknown),
+            (Signs { status: "Archived", stage: "Closed Won", ..none }, any, Outcome::Unknown),
+            (Signs { status: "Won", stage: "Closed Lost", ..none }, any, Outcome::Unknown),
+            (Signs { stage: "Closed Won", probability: "0", ..none }, any, Outcome::Unknown),
+            (Signs { stage: "Closed Lost", probability: "100%", ..none }, any, Outcome::Unknown),
+            // Pipedrive: won is a status, whatever the stage and the chance were.
+            (Signs { status: "Won", stage: "Contract sent", ..none }, any, Outcome::Won),
+            (Signs { status: "Won", probability: "0", ..none }, stays, Outcome::Won),
+            (Signs { status: "GAGNÉ", ..none }, any, Outcome::Won),
+            (Signs { status: "deleted", ..none }, any, Outcome::Gone),
+            (
+                Signs { deleted: "true", stage: "Closed Won", is_won: "true", ..none },
+                any,
+                Outcome::Gone,
+            ),
+            (Signs { deleted: "false", stage: "Closed Won", ..none }, any, Outcome::Won),
+            (Signs { active: "False", probability: "0", ..none }, any, Outcome::Gone),
+            (Signs { stage: "Closed  Won", ..none }, any, Outcome::Won),
+            (Signs { stage: "Closed\u{a0}Won", ..none }, any, Outcome::Won),
+            (Signs { stage: "closed/won", ..none }, any, Outcome::Won),
+            (Signs { stage: "Won 🎉", ..none }, any, Outcome::Won),
+            (Signs { stage: "Closed Won (Sales Pipeline)", ..none }, any, Outcome::Won),
+            (Signs { stage: "成約", ..none }, any, Outcome::Won),
+            (Signs { stage: "失注", ..none }, any, Outcome::Lost),
+            (Signs { stage: "Angebot verschickt", ..none }, any, Outcome::Unknown),
+            (Signs { stage: "Renewed", probability: "100", ..none }, any, Outcome::Won),
+            (Signs { stage: "Renewed", probability: "100%", ..none }, any, Outcome::Won),
+            (Signs { stage: "Renewed", probability: "1.0", ..none }, part, Outcome::Won),
+            (Signs { stage: "Renewed", probability: "1", ..none }, part, Outcome::Won),
+            (Signs { stage: "Renewed", probability: "1", ..none }, any, Outcome::Unknown),
+            (Signs { stage: "Talking", probability: "40%", ..none }, any, Outcome::Open),
+            (Signs { stage: "Talking", probability: "0,4", ..none }, part, Outcome::Open),
+            (Signs { stage: "Closed Lost", probability: "0", ..none }, any, Outcome::Lost),
+            (Signs { stage: "Gone quiet", probability: "0", ..none }, any, Outcome::Open),
+            (none, any, Outcome::Unknown),
+        ] {
+            assert_eq!(outcome(&signs, &reading).0, wanted, "{signs:?}");
+        }
+    }
+
+    #[test]
+    fn a_column_proves_the_scale_of_its_probabilities() {
+        let scale = |cells: &[&str]| {
+            let mut proof = ScaleProof::default();
+            cells.iter().for_each(|cell| proof.see(cell));
+            proof.scale()
+        };
+        assert_eq!(scale(&["1", "0.9", "0"]), Some(Scale::Part));
+        assert_eq!(scale(&["1.0", "0"]), Some(Scale::Part));
+        assert_eq!(scale(&["1", "40"]), Some(Scale::Percent));
+        assert_eq!(scale(&["1", "0"]), None);
+    }
+}

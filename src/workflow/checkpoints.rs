@@ -1,0 +1,200 @@
+//! Checkpoints as a use case: brought together with the remote, checked
+//! against each other and against those who may sign them.
+
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+
+use super::context::Context;
+use super::error::WorkflowError;
+use crate::audit::{self, AuditReport};
+use crate::ledger::{
+    self, CheckpointDeal, CheckpointFacts, Containment, Ledger, find_containment, list_checkpoints,
+};
+use crate::model::ObjectId;
+use crate::text::shorten;
+
+/// The checkpoints of a ledger, and what is wrong with the chain.
+#[derive(Debug, Clone, Default)]
+pub struct Chain {
+    /// The checkpoints, oldest first.
+    pub checkpoints: Vec<audit::Checkpoint>,
+    /// What is wrong with no single one of them.
+    pub faults: Vec<String>,
+    /// What could not be looked at, in words.
+    pub notes: Vec<String>,
+}
+
+/// How strictly checkpoints are looked at.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Strictness<'a> {
+    /// Whether the remote is asked for its checkpoints.
+    pub ask_remote: bool,
+    /// Whether there has to be one.
+    pub required: bool,
+    /// Who may have signed them: a file outside of the ledger.
+    pub trust: Option<&'a Path>,
+}
+
+/// Reads and checks the checkpoints up to a moment, for a history that ends
+/// with `head`.
+///
+/// # Errors
+/// When the ledger cannot be read, or a ref holds no checkpoint.
+pub fn check_checkpoints(
+    ledger: &Ledger,
+    head: ObjectId,
+    as_of: DateTime<Utc>,
+    strictness: Strictness<'_>,
+) -> Result<Chain, WorkflowError> {
+    let mut chain = Chain::default();
+    let mut replaced = Vec::new();
+    if strictness.ask_remote
+        && let Some(remote) = ledger.remote()
+    {
+        match meet(ledger, &remote) {
+            Ok(found) => {
+                for name in found.only_here {
+                    chain.notes.push(format!("the checkpoint {name} is not on {remote}"));
+                }
+                replaced = found.replaced;
+            }
+            Err(error) => chain.notes.push(format!(
+                "the checkpoints of {remote} could not be fetched: {}",
+                shorten(&error.to_string(), 200)
+            )),
+        }
+    }
+    let listed = list_checkpoints(ledger.git_dir())?;
+    let mut before: Option<&ledger::Checkpoint> = None;
+    for checkpoint in listed.iter().filter(|checkpoint| checkpoint.at <= as_of) {
+        let mut faults = Vec::new();
+        let expected = before.map(|before| before.id);
+        if !checkpoint.is_unchained && checkpoint.previous != expected {
+            faults.push(match (checkpoint.previous, before) {
+                (Some(_), _) => {
+                    "follows one that is not here: it was removed or replaced".to_owned()
+                }
+                (None, Some(before)) => {
+                    format!("does not follow the one of {}", before.at.format("%Y-%m-%d %H:%M UTC"))
+                }
+                (None, None) => unreachable!("nothing equals nothing"),
+            });
+        }
+        if !checkpoint.is_whole && !checkpoint.is_unchained {
+            faults.push("holds other deals than its root stands for".to_owned());
+        }
+        if replaced.contains(&checkpoint.name) {
+            faults.push("is another one on the remote".to_owned());
+        }
+        let signer =
+            match strictness.trust.map(|trust| ledger.verify_checkpoint(checkpoint.id, trust)) {
+                None => None,
+                Some(Ok(signer)) => Some(signer),
+                Some(Err(why)) => {
+                    faults.push(format!(
+                        "is not signed by anybody who is trusted: {}",
+                        shorten(&why, 200)
+                    ));
+                    None
+                }
+            };
+        let tip = checkpoint.facts.tip;
+        let contained = find_containment(ledger.git_dir(), tip, head)? != Containment::Gone;
+        let deals = checkpoint.facts.deals.clone();
+        chain.checkpoints.push(audit::Checkpoint {
+            name: checkpoint.name.clone(),
+            at: checkpoint.at,
+            tip,
+            contained,
+            is_signed: checkpoint.is_signed,
+            signer,
+            faults,
+            deals: deals.into_iter().map(from_kept).collect(),
+        });
+        before = Some(checkpoint);
+    }
+    if strictness.required && chain.checkpoints.is_empty() {
+        chain.faults.push("There is no checkpoint, and one is required".to_owned());
+    }
+    Ok(chain)
+}
+
+fn from_kept(deal: CheckpointDeal) -> audit::CheckpointDeal {
+    let CheckpointDeal { key, class, value, won_at } = deal;
+    audit::CheckpointDeal { key, class, value, won_at }
+}
+
+/// What this clone and a remote have not in common.
+struct Met {
+    only_here: Vec<String>,
+    replaced: Vec<String>,
+}
+
+/// Fetches the checkpoints that only the remote has.
+fn meet(ledger: &Ledger, remote: &str) -> Result<Met, WorkflowError> {
+    let there = ledger.remote_checkpoints(remote)?;
+    let here: std::collections::BTreeMap<String, ObjectId> = list_checkpoints(ledger.git_dir())?
+        .into_iter()
+        .map(|checkpoint| (checkpoint.name, checkpoint.id))
+        .collect();
+    let missing: Vec<String> =
+        there.keys().filter(|name| !here.contains_key(*name)).cloned().collect();
+    if !missing.is_empty() {
+        ledger.fetch_checkpoints(remote, &missing)?;
+    }
+    let differ = |(name, id): &(&String, &ObjectId)| there.get(*name).is_some_and(|it| it != *id);
+    Ok(Met {
+        replaced: here.iter().filter(differ).map(|(name, _)| name.clone()).collect(),
+        only_here: here.keys().filter(|name| !there.contains_key(*name)).cloned().collect(),
+    })
+}
+
+/// A checkpoint that was left.
+#[derive(Debug, Clone)]
+pub struct Left {
+    /// Its ref.
+    pub name: String,
+    /// Whether git signed it.
+    pub is_signed: bool,
+    /// Why the remote does not have it; `None` where it has, or where there is none.
+    pub not_pushed: Option<String>,
+}
+
+/// Leaves a checkpoint of a report, signed where git has a key, and pushes it.
+///
+/// # Errors
+/// When it cannot be written or signed.
+pub fn leave_checkpoint(
+    context: &Context,
+    report: &AuditReport,
+    push: bool,
+) -> Result<Left, WorkflowError> {
+    let ledger = &context.ledger;
+    let value = |money: &crate::model::Money| match &money.currency {
+        Some(currency) => format!("{} {currency}", money.amount),
+        None => money.amount.to_string(),
+    };
+    let deals = report.deals.iter().map(|row| CheckpointDeal {
+        key: row.key.as_str().to_owned(),
+        class: row.class.as_str().to_owned(),
+        value: row.value.as_ref().map(value),
+        won_at: row.closed_won_at,
+    });
+    let facts = CheckpointFacts {
+        tip: report.ledger.head,
+        population_sha256: report.population.sha256.clone(),
+        summary: serde_json::to_value(report.summary).unwrap_or_default(),
+        settings: report.settings.blob,
+        schema: report.settings.schema_blob,
+        deals: deals.collect(),
+    };
+    let left = ledger.leave_checkpoint(&facts, context.now)?;
+    let remote = ledger.remote().filter(|_| push);
+    let pushed = remote.map(|remote| ledger.push_checkpoint(&remote, &left.name));
+    Ok(Left {
+        name: left.name,
+        is_signed: left.is_signed,
+        not_pushed: pushed.and_then(Result::err).map(|error| shorten(&error.to_string(), 300)),
+    })
+}

@@ -1,0 +1,141 @@
+//! A chain of checkpoints over twelve months, broken in each of its parts.
+
+use std::fs;
+use std::process::Command;
+
+use super::Ledger;
+use crate::sandbox::Ran;
+
+/// Twelve monthly audits with signed checkpoints; the deal is late in each.
+struct Year {
+    ledger: Ledger,
+    names: Vec<String>,
+}
+
+impl Year {
+    fn new() -> Option<Self> {
+        let ledger = Ledger::late();
+        let key = ledger.sandbox.join("signer");
+        let made = Command::new("ssh-keygen")
+            .args(["-q", "-t", "ed25519", "-N", "", "-C", "auditor", "-f"])
+            .arg(&key)
+            .status();
+        // Git signs with ssh-keygen; without it there is nothing to test here.
+        if !made.is_ok_and(|status| status.success()) {
+            return None;
+        }
+        let public = fs::read_to_string(key.with_extension("pub")).unwrap();
+        ledger.sandbox.write("trust", format!("auditor@example.com {public}"));
+        ledger.git_at("2026-11-02T13:00:00Z", &["config", "gpg.format", "ssh"]);
+        let key = key.display().to_string();
+        ledger.git_at("2026-11-02T13:00:00Z", &["config", "user.signingkey", &key]);
+        let mut names = Vec::new();
+        for month in 1..=12 {
+            let now = format!("2027-{month:02}-01T06:00:00Z");
+            let empty = ["commit", "-q", "--allow-empty", "-m", "a month"];
+            ledger.git_at(&now, &empty);
+            let audit = [
+                "--now",
+                &now,
+                "audit",
+                "--deals",
+                "../deals.csv",
+                "--checkpoint",
+                "--format",
+                "csv",
+            ];
+            ledger.sandbox.handoff("l", &audit).exits(1);
+            names.push(format!("refs/handoff/audit/2027{month:02}01T060000Z"));
+        }
+        Some(Self { ledger, names })
+    }
+
+    fn verify(&self) -> Ran {
+        let verify = ["--now", "2028-01-01T00:00:00Z", "verify", "--trust", "../trust"];
+        self.ledger.sandbox.handoff("l", &verify)
+    }
+
+    fn audit(&self) -> serde_json::Value {
+        let audit = [
+            "--now",
+            "2028-01-01T00:00:00Z",
+            "audit",
+            "--deals",
+            "../deals.csv",
+            "--format",
+            "json",
+            "--require-checkpoint",
+            "--trust",
+            "../trust",
+        ];
+        self.ledger.sandbox.handoff("l", &audit).exits(1).json()
+    }
+
+    #[track_caller]
+    fn is_contradicted(&self, words: &str) {
+        let findings = self.audit()["findings"].to_string();
+        assert!(findings.contains("checkpoint-contradicted"), "{findings}");
+        assert!(findings.contains(words), "{words:?} is not in {findings}");
+    }
+}
+
+#[test]
+fn twelve_months_hold_together_and_each_break_is_named() {
+    let Some(year) = Year::new() else { return };
+    let told = year.verify().exits(0).stdout;
+    assert_eq!(told.matches("signed by auditor@example.com").count(), 12, "{told}");
+    assert!(!year.audit()["findings"].to_string().contains("checkpoint-contradicted"));
+
+    // One of the middle is taken out.
+    let git = |arguments: &[&str]| year.ledger.git_at("2027-12-02T00:00:00Z", arguments);
+    let id = git(&["rev-parse", &year.names[5]]);
+    git(&["update-ref", "-d", &year.names[5]]);
+    assert!(year.verify().exits(1).stdout.contains("was removed or replaced"));
+    year.is_contradicted("follows one that is not here");
+    // One that is signed, and not where it was, is no better.
+    git(&["update-ref", &year.names[5], &year.names[6]]);
+    year.is_contradicted("follows one that is not here");
+    git(&["update-ref", &year.names[5], id.trim()]);
+    year.verify().exits(0);
+
+    // One is written anew without the key: text changed, signature gone.
+    let text = git(&["cat-file", "tag", &year.names[11]]);
+    let (body, _) = text.split_once("-----BEGIN").unwrap();
+    let forged = year.ledger.sandbox.write("forged", body.replace("\"late\"", "\"on_time\""));
+    let forged = git(&["hash-object", "-t", "tag", "-w", &forged.display().to_string()]);
+    let id = git(&["rev-parse", &year.names[11]]);
+    git(&["update-ref", &year.names[11], forged.trim()]);
+    year.is_contradicted("is not signed by anybody who is trusted");
+    year.is_contradicted("holds other deals than its root stands for");
+    git(&["update-ref", &year.names[11], id.trim()]);
+
+    // A signer whom nobody trusts.
+    let trust = year.ledger.sandbox.join("trust");
+    let trusted = fs::read_to_string(&trust).unwrap();
+    fs::write(&trust, "").unwrap();
+    year.is_contradicted("is not signed by anybody who is trusted");
+    fs::write(&trust, trusted).unwrap();
+
+    // The deal vanishes from the population; another one keeps the list from being empty.
+    let other = "2,Other,Closed Won,2026-11-03 10:00,Riley Ross,100.00,USD,true,New";
+    year.ledger.deals(&[other]);
+    year.is_contradicted(
+        "saw deal hubspot-1 (100.00 USD) and is no longer in the population (late)",
+    );
+    // Its history is replaced by one in which it came in time.
+    year.ledger.deals(&["1,Acme,Closed Won,2026-11-02 12:30,Riley Ross,100.00,USD,true,New"]);
+    git(&["checkout", "-q", "--orphan", "anew", "main~13"]);
+    git(&["commit", "-qm", "the settings"]);
+    git(&["branch", "-qf", "main", "anew"]);
+    git(&["checkout", "-q", "main"]);
+    year.ledger.sign("1", "2026-11-02T12:30:00Z", "2026-11-02T13:00:00Z");
+    let findings = year.audit()["findings"].to_string();
+    assert!(findings.contains("history-rewritten"), "{findings}");
+
+    // All of them are gone.
+    for name in &year.names {
+        git(&["update-ref", "-d", name]);
+    }
+    year.verify().exits(4);
+    year.is_contradicted("There is no checkpoint, and one is required");
+}

@@ -1,0 +1,261 @@
+//! Each way to bend the number with real git commands, and the finding that
+//! names it. What cannot be found this way stands in docs/threat-model.md.
+
+mod checkpoints;
+mod remotes;
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::sandbox::{Ran, Sandbox};
+
+const HEADER: &str = "Record ID,Deal Name,Deal Stage,Close Date,Deal owner,Amount,Currency,Is Closed Won,Deal Type\n";
+
+/// A ledger with one deal, which is signed on 2 November at 10:00 and whose
+/// webhook arrives three hours later: late by the rules, which allow one hour.
+struct Ledger {
+    sandbox: Sandbox,
+}
+
+impl Ledger {
+    fn new() -> Self {
+        let sandbox = Sandbox::new();
+        let init = ["--now", "2026-11-01T00:00:00Z", "init", "l", "--crm", "file"];
+        sandbox.handoff(".", &init).exits(0);
+        let settings = fs::read_to_string(sandbox.join("l/handoff.yaml")).unwrap();
+        sandbox.write("l/handoff.yaml", settings.replace("outbox: {dir: outbox}", "{}"));
+        let ledger = Self { sandbox };
+        ledger.deals(&["1,Acme,Closed Won,2026-11-02 10:00,Riley Ross,100.00,USD,true,New"]);
+        // As if it had been laid down so: a task that is no longer opened is a finding.
+        ledger.git_at("2026-11-01T00:00:00Z", &["commit", "-qa", "--amend", "--no-edit"]);
+        ledger
+    }
+
+    fn deals(&self, rows: &[&str]) {
+        self.sandbox.write("deals.csv", format!("{HEADER}{}\n", rows.join("\n")));
+    }
+
+    fn late() -> Self {
+        let ledger = Self::new();
+        ledger.sign("1", "2026-11-02T10:00:00Z", "2026-11-02T13:00:00Z");
+        ledger
+    }
+
+    fn event(&self, id: &str, signed_at: &str) -> String {
+        let event = json!({"type": "contract.signed", "timestamp": signed_at, "data": {
+            "id": format!("doc-{id}"), "name": format!("Contract {id}"), "signed_at": signed_at,
+            "signers": [], "crm": {"provider": "hubspot", "entity_type": "deal", "entity_id": id}}});
+        self.sandbox.write("event.json", event.to_string()).display().to_string()
+    }
+
+    /// The folder of the brief.
+    fn sign(&self, id: &str, signed_at: &str, now: &str) -> String {
+        let path = self.event(id, signed_at);
+        let deals = self.sandbox.join("deals.csv");
+        fs::copy(&deals, self.sandbox.join("l/deals.csv")).unwrap();
+        let sign = ["--now", now, "sign", &path, "--format", "json"];
+        let ran = self.sandbox.handoff("l", &sign).exits(0);
+        fs::remove_file(self.sandbox.join("l/deals.csv")).unwrap();
+        ran.json()["path"].as_str().unwrap().to_owned()
+    }
+
+    /// Runs git at a moment that the user claims.
+    fn git_at(&self, when: &str, arguments: &[&str]) -> String {
+        let mut command = self.sandbox.command("git", self.sandbox.join("l"));
+        command.args(arguments);
+        command.env("GIT_COMMITTER_DATE", when).env("GIT_AUTHOR_DATE", when);
+        let output = command.output().unwrap();
+        crate::sandbox::ran(&output, format!("git {arguments:?}")).exits(0).stdout
+    }
+
+    fn commit(&self, when: &str, message: &str) {
+        self.git_at(when, &["add", "-A", "."]);
+        self.git_at(when, &["commit", "-qm", message]);
+    }
+
+    fn change(&self, path: &str, from: &str, to: &str) {
+        let file = self.sandbox.join("l").join(path);
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.contains(from), "{path} holds {from}:\n{text}");
+        fs::write(file, text.replace(from, to)).unwrap();
+    }
+
+    fn audit(&self, more: &[&str]) -> Ran {
+        let mut arguments = vec!["audit", "--deals", "../deals.csv", "--format", "json"];
+        arguments.extend(more);
+        self.sandbox.handoff("l", &arguments)
+    }
+
+    /// The class of the first deal and the rules that fired, with their messages.
+    fn audited(&self) -> (String, Vec<(String, String)>) {
+        let report = self.audit(&[]).json();
+        let class = report["deals"][0]["class"].as_str().unwrap().to_owned();
+        let findings = report["findings"].as_array().unwrap().iter().map(|finding| {
+            let text = |name: &str| finding[name].as_str().unwrap_or_default().to_owned();
+            (text("rule"), text("message"))
+        });
+        (class, findings.collect())
+    }
+
+    #[track_caller]
+    fn is_found(&self, rule: &str, words: &str) -> String {
+        let (class, findings) = self.audited();
+        let found = findings.iter().any(|(id, message)| id == rule && message.contains(words));
+        assert!(found, "{rule} with {words:?} is not among {findings:#?}");
+        class
+    }
+}
+
+#[test]
+fn the_honest_ledger_says_late_and_accuses_nobody() {
+    let (class, findings) = Ledger::late().audited();
+    assert_eq!(class, "late");
+    let rules: Vec<&str> = findings.iter().map(|(rule, _)| rule.as_str()).collect();
+    for rule in ["hand-written-event", "timeline-rewritten", "policy-loosened", "signed-after-won"]
+    {
+        assert!(!rules.contains(&rule), "{findings:?}");
+    }
+}
+
+#[test]
+fn a_limit_that_is_raised_afterwards_helps_no_earlier_deal_and_is_named() {
+    let ledger = Ledger::late();
+    ledger.change("handoff.yaml", "handoff_within: 1h", "handoff_within: 48h");
+    let (class, _) = ledger.audited();
+    assert_eq!(class, "late", "what is not committed does not count");
+    ledger.commit("2026-11-10T09:00:00Z", "more time");
+    let class = ledger.is_found("policy-loosened", "handoff_within went from 1h to 48h");
+    assert_eq!(class, "late");
+    // A date that is claimed does not reach further back than the history before it.
+    let ledger = Ledger::late();
+    ledger.change("handoff.yaml", "handoff_within: 1h", "handoff_within: 48h");
+    ledger.commit("2026-11-01T00:00:00Z", "always so");
+    assert_eq!(ledger.is_found("policy-loosened", "by Test <test@example.com>"), "late");
+}
+
+#[test]
+fn a_scope_that_leaves_deals_out_afterwards_leaves_them_in() {
+    let ledger = Ledger::late();
+    let rule = "exclude:\n    - {when: \"deal.properties.deal_type == 'New'\", reason: new}";
+    ledger.change("handoff.yaml", "exclude: []", rule);
+    ledger.commit("2026-11-10T09:00:00Z", "only renewals");
+    assert_eq!(ledger.is_found("policy-loosened", "scope now leaves out deals"), "late");
+}
+
+#[test]
+fn an_answer_that_need_not_be_given_any_more_is_named() {
+    let ledger = Ledger::late();
+    let schema = ledger.sandbox.join("l/schema/brief.schema.json");
+    let mut text: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(&schema).unwrap()).unwrap();
+    text["required"].as_array_mut().unwrap().retain(|field| field != "success");
+    fs::write(&schema, text.to_string()).unwrap();
+    ledger.commit("2026-11-10T09:00:00Z", "fewer questions");
+    ledger.is_found("policy-loosened", "no longer has to be answered");
+}
+
+#[test]
+fn a_later_signature_in_the_brief_does_not_make_a_late_handoff_punctual() {
+    let ledger = Ledger::new();
+    // The brief is written with a signature three hours later than the contract's.
+    ledger.sign("1", "2026-11-02T12:55:00Z", "2026-11-02T13:00:00Z");
+    assert_eq!(ledger.is_found("signed-after-won", "signed 2 h 55 min later"), "late");
+}
+
+#[test]
+fn a_brief_that_was_written_by_hand_is_told_apart() {
+    let ledger = Ledger::new();
+    let folder = ledger.sign("1", "2026-11-02T10:00:00Z", "2026-11-02T10:05:00Z");
+    ledger.git_at("2026-11-02T10:06:00Z", &["reset", "-q", "--hard", "HEAD~1"]);
+    ledger.git_at("2026-11-02T10:06:00Z", &["checkout", "-q", "ORIG_HEAD", "--", &folder]);
+    ledger.change(&format!("{folder}/brief.yaml"), "100.00", "100.01");
+    ledger.commit("2026-11-02T10:06:00Z", "mine is better");
+    ledger.is_found("hand-written-event", "records another brief than the one that arrived");
+    fs::remove_file(ledger.sandbox.join("l").join(&folder).join("timeline.yaml")).unwrap();
+    ledger.git_at("2026-11-02T10:06:00Z", &["reset", "-q", "--soft", "HEAD~1"]);
+    ledger.commit("2026-11-02T10:06:00Z", "no timeline at all");
+    ledger.is_found("hand-written-event", "no event of its timeline tells of that signature");
+}
+
+#[test]
+fn an_event_that_is_taken_out_again_is_missed() {
+    let ledger = Ledger::late();
+    let key = "hubspot-1";
+    let back =
+        ["--now", "2026-11-03T09:00:00Z", "return", key, "--by", "samlee", "--reason", "wrong"];
+    ledger.sandbox.handoff("l", &back).exits(0);
+    ledger.git_at("2026-11-04T09:00:00Z", &["checkout", "-q", "HEAD~1", "--", "briefs"]);
+    ledger.commit("2026-11-04T09:00:00Z", "tidy");
+    ledger.is_found("timeline-rewritten", "took `returned` out of the timeline");
+}
+
+#[test]
+fn an_event_of_the_future_was_not_written_by_handoff() {
+    let ledger = Ledger::late();
+    let folder = ledger.sandbox.git("l", &["ls-files", "briefs/*timeline.yaml"]);
+    let timeline = folder.trim();
+    let file = ledger.sandbox.join("l").join(timeline);
+    let text = fs::read_to_string(&file).unwrap();
+    let touched = "- at: 2026-11-05T09:00:00Z\n  event: touched\n  via: cli\n  by: samlee\n";
+    let indent = if text.contains("\n  - at") { "  " } else { "" };
+    let touched: String = touched.lines().map(|line| format!("{indent}{line}\n")).collect();
+    fs::write(&file, format!("{text}{touched}")).unwrap();
+    ledger.commit("2026-11-02T14:00:00Z", "first touch");
+    ledger.is_found("hand-written-event", "which is 2 d 19 h earlier");
+}
+
+#[test]
+fn a_rep_does_not_exempt_their_own_deal() {
+    let ledger = Ledger::new();
+    let exempt = |by: &str| {
+        let exempt = [
+            "--now",
+            "2026-11-03T09:00:00Z",
+            "exempt",
+            "hubspot-1",
+            "--by",
+            by,
+            "--reason",
+            "pilot",
+            "--customer",
+            "Acme",
+        ];
+        ledger.sandbox.handoff("l", &exempt).exits(0);
+    };
+    exempt("riley ross");
+    assert_eq!(ledger.is_found("self-approved", "who is the deal's own rep"), "exempt");
+}
+
+#[test]
+fn a_brief_that_was_gone_says_for_how_long() {
+    let ledger = Ledger::late();
+    ledger.git_at("2026-11-03T09:00:00Z", &["rm", "-rq", "briefs"]);
+    ledger.git_at("2026-11-03T09:00:00Z", &["commit", "-qm", "gone"]);
+    ledger.git_at("2026-11-05T09:00:00Z", &["revert", "--no-edit", "HEAD"]);
+    assert_eq!(ledger.is_found("removed-handoff", "was gone for 2 d"), "late");
+}
+
+#[test]
+fn an_audit_of_today_is_the_same_number_tomorrow() {
+    let ledger = Ledger::late();
+    let today = ledger.audit(&["--as-of", "2026-11-20"]).stdout;
+    let command = serde_json::from_str::<serde_json::Value>(&today).unwrap();
+    let command = command["command"].as_str().unwrap().to_owned();
+    assert!(command.contains("--as-of 2026-11-20T17:00:00Z"), "{command}");
+    ledger.change("handoff.yaml", "handoff_within: 1h", "handoff_within: 48h");
+    ledger.commit("2026-12-01T09:00:00Z", "more time");
+    let again = [
+        "--now",
+        "2027-11-20T17:00:00Z",
+        "audit",
+        "--deals",
+        "../deals.csv",
+        "--as-of",
+        "2026-11-20T17:00:00Z",
+        "--format",
+        "json",
+    ];
+    let later = ledger.sandbox.handoff("l", &again).stdout;
+    assert_eq!(today, later, "a year later, after the settings changed");
+}

@@ -1,0 +1,145 @@
+//! Remotes that refuse, hang, vanish or are replaced: nothing is told before
+//! the remote has it, and all of it is there after the fault is gone.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use super::Ledger;
+
+/// The ledger with a bare remote beside it.
+fn with_remote() -> Ledger {
+    let ledger = Ledger::new();
+    ledger.change("handoff.yaml", "deliver:\n  {}", "deliver:\n  outbox: {dir: outbox}");
+    ledger.commit("2026-11-01T00:00:00Z", "an outbox");
+    ledger.sandbox.git(".", &["init", "-q", "--bare", "-b", "main", "remote.git"]);
+    ledger.sandbox.git("l", &["remote", "add", "origin", "../remote.git"]);
+    ledger.sandbox.git("l", &["push", "-q", "origin", "main"]);
+    fs::copy(ledger.sandbox.join("deals.csv"), ledger.sandbox.join("l/deals.csv")).unwrap();
+    ledger
+}
+
+/// Has the remote refuse each push, or take them again.
+fn refuse(ledger: &Ledger, refuse: bool) {
+    let hook = ledger.sandbox.join("remote.git/hooks/pre-receive");
+    if !refuse {
+        return fs::remove_file(hook).unwrap();
+    }
+    fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    fs::write(&hook, "#!/bin/sh\necho the branch is protected >&2\nexit 1\n").unwrap();
+    fs::set_permissions(hook, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn delivered(ledger: &Ledger) -> usize {
+    let outbox = ledger.sandbox.join("l/outbox");
+    fs::read_dir(outbox).map_or(0, |files| files.count())
+}
+
+#[test]
+fn a_refused_push_is_exit_3_and_nothing_is_told_before_the_remote_has_it() {
+    let ledger = with_remote();
+    refuse(&ledger, true);
+    let event = ledger.event("1", "2026-11-02T10:00:00Z");
+    let ran = ledger.sandbox.handoff("l", &["-q", "sign", &event, "--format", "json"]).exits(3);
+    let json = ran.json();
+    assert_eq!(json["pushed"], false, "{json}");
+    assert!(json["not_pushed"].as_str().unwrap().contains("the branch is protected"), "{json}");
+    assert!(ran.stderr.contains("is not on origin"), "quiet keeps the warning: {}", ran.stderr);
+    assert_eq!(delivered(&ledger), 0);
+    let doctor = ledger.sandbox.handoff("l", &["doctor"]).exits(3).stdout;
+    assert!(doctor.contains("is not on origin since 2026-11-20 17:00 UTC"), "{doctor}");
+    let ran = ledger.sandbox.handoff("l", &["deliver"]).exits(3);
+    assert!(ran.stderr.contains("wait until the brief is on origin"), "{}", ran.stderr);
+    assert_eq!(delivered(&ledger), 0);
+    let accept = ["accept", "hubspot-1", "--by", "samlee"];
+    ledger.sandbox.handoff("l", &accept).exits(3);
+    // The fault is gone; no other event is needed.
+    refuse(&ledger, false);
+    ledger.sandbox.handoff("l", &["deliver"]).exits(0);
+    assert!(delivered(&ledger) > 0);
+    let tip = ledger.sandbox.git("l", &["rev-parse", "main"]);
+    assert_eq!(ledger.sandbox.git("remote.git", &["rev-parse", "main"]), tip);
+    ledger.sandbox.handoff("l", &["doctor", "--offline"]);
+}
+
+#[test]
+fn deliveries_before_the_push_are_for_those_who_ask_for_them() {
+    let ledger = with_remote();
+    ledger.change(
+        "handoff.yaml",
+        "outbox: {dir: outbox}",
+        "before_push: true\n  outbox: {dir: outbox}",
+    );
+    refuse(&ledger, true);
+    let event = ledger.event("1", "2026-11-02T10:00:00Z");
+    ledger.sandbox.handoff("l", &["sign", &event]).exits(3);
+    assert!(delivered(&ledger) > 0);
+}
+
+#[test]
+fn what_only_this_clone_has_does_not_count() {
+    let ledger = with_remote();
+    refuse(&ledger, true);
+    let event = ledger.event("1", "2026-11-02T10:00:00Z");
+    ledger.sandbox.handoff("l", &["--now", "2026-11-02T10:05:00Z", "sign", &event]).exits(3);
+    let ran = ledger.audit(&[]);
+    let report = ran.json();
+    assert_eq!(report["deals"][0]["class"], "missing", "{report}");
+    assert_eq!(report["ledger"]["branch"], "origin/main");
+    assert_eq!(report["ledger"]["unpushed"], 1);
+    assert!(ran.stderr.contains("do not count"), "{}", ran.stderr);
+}
+
+#[test]
+fn nothing_is_replayed_onto_a_remote_that_lost_what_was_pushed() {
+    let ledger = with_remote();
+    ledger.sign("1", "2026-11-02T10:00:00Z", "2026-11-02T10:05:00Z");
+    fs::copy(ledger.sandbox.join("deals.csv"), ledger.sandbox.join("l/deals.csv")).unwrap();
+    ledger.sandbox.git(".", &["clone", "-q", "remote.git", "other"]);
+    ledger.sandbox.git("other", &["reset", "-q", "--hard", "HEAD~2"]);
+    ledger.sandbox.git("other", &["commit", "-q", "--allow-empty", "-m", "another story"]);
+    ledger.sandbox.git("other", &["push", "-qf", "origin", "main"]);
+    let replaced = ledger.sandbox.git("remote.git", &["rev-parse", "main"]);
+    let ran = ledger.sandbox.handoff("l", &["touch", "hubspot-1", "--by", "samlee"]).exits(3);
+    assert!(ran.stderr.contains("no longer holds what was pushed"), "{}", ran.stderr);
+    assert_eq!(ledger.sandbox.git("remote.git", &["rev-parse", "main"]), replaced);
+    // The help works: what is gone comes back under a name of its own.
+    let was = ledger.sandbox.git("l", &["rev-parse", "refs/handoff/pushed/main"]);
+    let rescue = format!("{}:refs/heads/lost-main", was.trim());
+    assert!(ran.stderr.contains(&format!("git push origin {rescue}")), "{}", ran.stderr);
+    ledger.sandbox.git("l", &["push", "-q", "origin", &rescue]);
+}
+
+#[test]
+fn a_branch_that_was_renamed_on_the_remote_is_not_made_again() {
+    let ledger = with_remote();
+    ledger.sign("1", "2026-11-02T10:00:00Z", "2026-11-02T10:05:00Z");
+    ledger.sandbox.git("remote.git", &["branch", "-m", "main", "trunk"]);
+    ledger.sandbox.git("remote.git", &["symbolic-ref", "HEAD", "refs/heads/trunk"]);
+    let ran = ledger.sandbox.handoff("l", &["touch", "hubspot-1", "--by", "samlee"]).exits(3);
+    assert!(ran.stderr.contains("no longer has the branch main"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("branch: trunk"), "{}", ran.stderr);
+    assert_eq!(ledger.sandbox.git("remote.git", &["branch", "--list", "main"]), "");
+}
+
+#[test]
+fn another_branch_and_a_detached_head_are_not_written_in_silence() {
+    let ledger = Ledger::late();
+    let before = ledger.sandbox.git("l", &["rev-parse", "main"]);
+    ledger.sandbox.git("l", &["checkout", "-q", "-b", "side"]);
+    let touch = ["touch", "hubspot-1", "--by", "samlee"];
+    ledger.sandbox.handoff("l", &touch).exits(0);
+    assert_ne!(ledger.sandbox.git("l", &["rev-parse", "main"]), before, "the setting counts");
+    assert_eq!(ledger.sandbox.git("l", &["rev-parse", "side"]), before);
+    // Without the setting nothing says which of the two it is.
+    ledger.change("handoff.yaml", "branch: \"main\"\n", "");
+    let accept = ["accept", "hubspot-1", "--by", "samlee"];
+    let ran = ledger.sandbox.handoff("l", &accept).exits(3);
+    assert!(
+        ran.stderr.contains("side is checked out, and there is a branch main"),
+        "{}",
+        ran.stderr
+    );
+    ledger.sandbox.git("l", &["checkout", "-q", "--detach"]);
+    let ran = ledger.sandbox.handoff("l", &accept).exits(3);
+    assert!(ran.stderr.contains("HEAD is detached"), "{}", ran.stderr);
+}

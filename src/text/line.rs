@@ -91,7 +91,7 @@ mod tests {
     fn a_slug_stays_in_its_folder() {
         assert_eq!(slug("../../x", 40), "x");
         assert_eq!(slug("Café Lumière & Söhne's", 40), "cafe-lumiere-sohnes");
-        assert_eq!(slug("株式会社", 40), "customer");
+        assert_eq!(slug("株式会社", 40), "zhushihuishe");
         assert!(slug(&"a b".repeat(300), 40).len() <= 40);
     }
 }

@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 
-use crate::brief::{EventKind, View};
+use crate::brief::{DecidedBy, EventKind, Timeline, View};
 use crate::crm::{ClosedWonUpdate, Crm, CrmError, Signed};
 use crate::deliver::{DeliveryError, Handoff, Mark, Sink};
 
@@ -54,8 +54,8 @@ impl Sink for CrmSink {
             return Err(no("the brief has no time of signature".to_owned(), "sign it again"));
         };
         let url = handoff.url.as_deref();
-        // A handoff is made of contracts only.
-        let signed = Signed { id: &id, signed_at, brief_url: url, is_contract: true };
+        let is_contract = is_told_to_be_a_contract(&handoff.timeline);
+        let signed = Signed { id: &id, signed_at, brief_url: url, is_contract };
         let done = self.crm.mark_closed_won(&signed).await.map_err(failure)?;
         let remark = match done {
             ClosedWonUpdate::Updated => None,
@@ -70,6 +70,16 @@ impl Sink for CrmSink {
         let reference = view.deal_url().map_or_else(|| format!("{crm} deal {id}"), str::to_owned);
         Ok(Mark { reference, at: None, remark })
     }
+}
+
+/// Whether a rule under `documents:` or a person said that the signed document
+/// is a contract. That a deal was won already, or that a document has a total,
+/// is enough for a handoff, and not for moving the deal.
+fn is_told_to_be_a_contract(timeline: &Timeline) -> bool {
+    timeline.events.iter().any(|event| {
+        matches!(event.event, EventKind::Signed | EventKind::Backfilled)
+            && matches!(event.decided_by, Some(DecidedBy::Rule | DecidedBy::Person))
+    })
 }
 
 /// What a CRM's refusal means for a delivery.

@@ -21,6 +21,8 @@ fn ledger(file: &str, text: &[u8], file_settings: &str, more: &str) -> Sandbox {
         .replace(line, &format!("    deals: {file}\n{file_settings}"))
         .replace("outbox: {dir: outbox}", "{}");
     sandbox.write("l/handoff.yaml", format!("{config}{more}"));
+    // An audit reads the settings that are committed.
+    sandbox.git("l", &["commit", "-qam", "the settings"]);
     sandbox
 }
 

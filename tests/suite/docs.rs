@@ -75,3 +75,15 @@ fn collect(folder: &Path, pages: &mut Vec<PathBuf>) {
         }
     }
 }
+
+#[test]
+fn every_path_of_the_recipes_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("CONTRIBUTING.md")).unwrap();
+    let recipes = text.split("## Recipes").nth(1).unwrap().split("## Words").next().unwrap();
+    let paths: Vec<&str> =
+        recipes.split('`').skip(1).step_by(2).filter(|word| word.contains('/')).collect();
+    assert!(paths.len() > 15, "{paths:?}");
+    let gone: Vec<&&str> = paths.iter().filter(|path| !root.join(path).exists()).collect();
+    assert!(gone.is_empty(), "CONTRIBUTING names what is not there: {gone:?}");
+}

@@ -78,7 +78,7 @@ impl Session {
             return Err(CrmError::Settings {
                 message: format!(
                     "Client credentials are not valid on {}.",
-                    settings.login_url.as_str()
+                    settings.login().as_str()
                 ),
                 help: "Set crm.salesforce.login_url to the org's My Domain, such as \
                        https://acme.my.salesforce.com."
@@ -86,7 +86,7 @@ impl Session {
             });
         }
         Ok(Self {
-            login_url: settings.login_url.clone(),
+            login_url: settings.login().clone(),
             client_id,
             grant,
             schedule: Schedule::interactive(),

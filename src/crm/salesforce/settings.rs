@@ -14,8 +14,9 @@ use crate::http::BaseUrl;
 pub struct SalesforceSettings {
     /// Where tokens are asked for: the org's My Domain. All other requests go
     /// to the `instance_url` that the answer names.
-    #[serde(alias = "base_url")]
     pub login_url: BaseUrl,
+    /// The same by the name that every other vendor's section has for it.
+    pub base_url: Option<BaseUrl>,
     /// The version of the API.
     pub api_version: ApiVersion,
     /// The user a JWT speaks for.
@@ -43,6 +44,7 @@ impl Default for SalesforceSettings {
     fn default() -> Self {
         Self {
             login_url: BaseUrl::parse("https://login.salesforce.com").expect("a fixed URL"),
+            base_url: None,
             api_version: ApiVersion("v66.0".to_owned()),
             username: None,
             audience: None,
@@ -57,16 +59,21 @@ impl Default for SalesforceSettings {
 }
 
 impl SalesforceSettings {
+    /// Where tokens are asked for.
+    pub(super) fn login(&self) -> &BaseUrl {
+        self.base_url.as_ref().unwrap_or(&self.login_url)
+    }
+
     /// Whether the URL is a login page that serves every org: client
     /// credentials are not valid there.
     pub(super) fn is_shared_login(&self) -> bool {
         ["https://login.salesforce.com", "https://test.salesforce.com"]
-            .contains(&self.login_url.as_str())
+            .contains(&self.login().as_str())
     }
 
     /// Whom a JWT addresses.
     pub(super) fn audience(&self) -> String {
-        let url = self.login_url.as_str();
+        let url = self.login().as_str();
         let sandbox = url.contains(".sandbox.") || url == "https://test.salesforce.com";
         self.audience.clone().unwrap_or_else(|| {
             let name = if sandbox { "test" } else { "login" };

@@ -108,7 +108,10 @@ impl World {
         let path = self.sandbox.join("l/handoff.yaml");
         let text = fs::read_to_string(&path).unwrap();
         let (start, end) = (text.find("\ncrm:\n").unwrap(), text.find("\n# From deal to").unwrap());
-        let section = format!("\ncrm:\n  {}: {{base_url: '{base}'{settings}}}\n", self.crm);
+        let section = format!(
+            "\ndocuments:\n  - {{when: \"'Contract' in signature.document_name\", is: contract}}\ncrm:\n  {}: {{base_url: '{base}'{settings}}}\n",
+            self.crm
+        );
         let text = format!("{}{section}{}", &text[..start], &text[end..]);
         // Its remote is a name alone: nothing is ever pushed.
         fs::write(path, text.replace("outbox: {dir: outbox}", "before_push: true")).unwrap();

@@ -280,7 +280,7 @@ fn route(
             json_answer(200, &sample("pipelines-deals"))
         }
         ("GET", ["crm", "properties", "2026-09", object]) => {
-            let empty = json!({"results": []});
+            let empty = json!({"results": [{"name": "hs_object_id"}]});
             json_answer(200, account.properties.get(*object).unwrap_or(&empty))
         }
         ("GET", ["crm", "owners", "2026-09"]) => {

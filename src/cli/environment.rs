@@ -21,7 +21,7 @@ const SENDER_SECRET: &str = "_WEBHOOK_SECRET";
 
 /// All of them. Each route names its own, so that a new one needs no line here.
 fn secret_names(variables: &BTreeMap<String, String>) -> BTreeSet<String> {
-    let of_rows = crm::secret_names().into_iter().chain(deliver::secret_names());
+    let of_rows = crm::secret_names().chain(deliver::secret_names());
     let known = SECRET_NAMES.iter().copied().chain(of_rows).map(str::to_owned);
     let of_senders = variables
         .keys()

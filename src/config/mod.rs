@@ -202,11 +202,19 @@ impl Config {
             map,
             documents,
             test_documents: written.test_documents.unwrap_or_default(),
-            wait_for_deal: duration(written.wait_for_deal, HumanDuration::days(2), problems),
+            wait_for_deal: duration(
+                written.wait_for_deal.as_ref(),
+                HumanDuration::days(2),
+                problems,
+            ),
             scope,
             team: written.team.unwrap_or_default().check(problems),
             first_touch,
-            handoff_within: duration(written.handoff_within, HumanDuration::hours(1), problems),
+            handoff_within: duration(
+                written.handoff_within.as_ref(),
+                HumanDuration::hours(1),
+                problems,
+            ),
             reminders: WrittenReminders::ladder(written.reminders),
             limits: limits(written.limits.unwrap_or_default(), problems),
             deliver,
@@ -383,18 +391,18 @@ fn mapping(own: &[Entry], base: Option<&Located<String>>, problems: &mut Vec<Pro
 
 /// A duration that is longer than nothing.
 fn duration(
-    written: Option<Located<HumanDuration>>,
+    written: Option<&Located<HumanDuration>>,
     default: HumanDuration,
     problems: &mut Vec<Problem>,
 ) -> HumanDuration {
     let Some(Located { value, span }) = written else { return default };
     if value.is_zero() {
         problems.push(
-            Problem::at(span, "a duration of nothing: expected one such as 24h, 90m or 2d")
+            Problem::at(*span, "a duration of nothing: expected one such as 24h, 90m or 2d")
                 .help(format!("leave the setting out for the default, {default}")),
         );
     }
-    value
+    *value
 }
 
 fn limits(written: WrittenLimits, problems: &mut Vec<Problem>) -> Limits {
@@ -407,9 +415,9 @@ fn limits(written: WrittenLimits, problems: &mut Vec<Problem>) -> Limits {
                     .help("30s is enough for every known CRM"),
             );
         }
-        duration(Some(written), HumanDuration::seconds(30), problems)
+        duration(Some(&written), HumanDuration::seconds(30), problems)
     });
-    let run = written.run.map(|run| duration(Some(run), HumanDuration::hours(1), problems));
+    let run = written.run.map(|run| duration(Some(&run), HumanDuration::hours(1), problems));
     let plain = |length: HumanDuration| length.plain().to_std().unwrap_or_default();
     Limits { request: request.map_or(default.request, plain), run: run.map(plain) }
 }
@@ -420,7 +428,7 @@ fn first_touch(
     root: &Node,
     problems: &mut Vec<Problem>,
 ) -> FirstTouch {
-    let within = duration(written.within, HumanDuration::hours(24), problems);
+    let within = duration(written.within.as_ref(), HumanDuration::hours(24), problems);
     let calendar = written.calendar.and_then(|written| calendar(written, zone, root, problems));
     FirstTouch { within, calendar, proof: written.proof }
 }

@@ -18,7 +18,7 @@ pub(super) trait Target: Sync {
     fn may_write(&self) -> bool;
 
     /// The stages from which a deal may be moved, by label or id; none for any.
-    fn from_stages(&self) -> &[String];
+    fn stages_to_move_from(&self) -> &[String];
 
     /// The deal as it is now; its own record is enough.
     async fn look(&self, id: &DealId) -> Result<Deal, CrmError>;
@@ -66,7 +66,7 @@ pub(super) async fn keep(
 
 /// An error for a deal in a stage from which none is moved.
 fn allowed(deal: &Deal, target: &dyn Target) -> Result<(), CrmError> {
-    let from = target.from_stages();
+    let from = target.stages_to_move_from();
     let id = ["dealstage", "stage_id", "StageName"].iter().find_map(|n| deal.properties.get(*n));
     let id = id.and_then(crate::crm::failure::cursor);
     let stage = deal.stage.as_deref();

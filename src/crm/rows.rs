@@ -71,7 +71,7 @@ pub fn reference_rules() -> Vec<ReferenceRule> {
 }
 
 /// The parts of an https address's path, when its host fits.
-pub(super) fn path_of<'a>(address: &'a str, fits: impl Fn(&str) -> bool) -> Option<Vec<&'a str>> {
+pub(super) fn path_of(address: &str, fits: impl Fn(&str) -> bool) -> Option<Vec<&str>> {
     let rest = address.trim().strip_prefix("https://")?;
     let rest = rest.split(['?', '#']).next().unwrap_or_default();
     let mut parts = rest.split('/');

@@ -49,8 +49,8 @@ pub(super) fn json(body: &[u8], paths: &[&str]) -> Vec<u8> {
     for path in paths {
         let (parent, last) =
             path.rsplit_once('.').map_or(("", *path), |(parent, last)| (parent, last));
-        let keys = parent.split('.').filter(|key| !key.is_empty());
-        let parent = keys.fold(Some(&mut value), |value, key| value?.get_mut(key));
+        let mut keys = parent.split('.').filter(|key| !key.is_empty());
+        let parent = keys.try_fold(&mut value, |value, key| value.get_mut(key));
         if let Some(members) = parent.and_then(Value::as_object_mut) {
             members.remove(last);
         }

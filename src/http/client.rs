@@ -106,7 +106,10 @@ impl Fault {
             innermost = inner.to_string();
             if let Some(io) = inner.downcast_ref::<std::io::Error>() {
                 kind = Some(io.kind());
-                if io.get_ref().is_some_and(|it| it.is::<rustls::Error>()) {
+                if io
+                    .get_ref()
+                    .is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
+                {
                     step = "tls";
                 }
             }

@@ -405,7 +405,7 @@ fn clock(rest: &str) -> Result<Clock, DateFault> {
 fn time_of_day<'a>(digits: &str, mut zone: &'a str) -> Option<(NaiveTime, &'a str)> {
     let mut parts = digits.split(':');
     let mut hour: u32 = parts.next()?.parse().ok()?;
-    let half = zone.split(|c: char| c == ' ' || c == '(').next().unwrap_or_default();
+    let half = zone.split([' ', '(']).next().unwrap_or_default();
     let bare = half.to_ascii_uppercase().replace('.', "");
     let is_half = matches!(bare.as_str(), "AM" | "PM");
     let minute: u32 = match parts.next() {

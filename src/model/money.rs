@@ -107,7 +107,7 @@ pub fn currency_code(text: &str) -> Option<&'static str> {
 #[must_use]
 pub fn currency_decimals(code: Option<&str>) -> u32 {
     code.and_then(iso_currency::Currency::from_code)
-        .and_then(|currency| currency.exponent())
+        .and_then(iso_currency::Currency::exponent)
         .map_or(2, u32::from)
 }
 

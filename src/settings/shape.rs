@@ -189,7 +189,7 @@ impl<'a> ShapeCheck<'a> {
             self.path.push(Step::Key(entry.key.clone()));
             // An empty value stands somewhere behind its key; people look at the key.
             let empty = entry.node.value == Value::Null;
-            let empty = empty.then(|| Node { value: Value::Null, span: entry.key_span });
+            let empty = empty.then_some(Node { value: Value::Null, span: entry.key_span });
             match self.value(empty.as_ref().unwrap_or(&entry.node), schema) {
                 Some(node) => kept.push(Entry { node, ..entry.clone() }),
                 None => usable &= !required.contains(&entry.key.as_str()),
@@ -208,7 +208,7 @@ impl<'a> ShapeCheck<'a> {
         }
         // Of the file itself everything else is read on, so that all problems are reported.
         let usable = usable || self.path.is_empty();
-        usable.then(|| Node { value: Value::Map(kept), span: node.span })
+        usable.then_some(Node { value: Value::Map(kept), span: node.span })
     }
 
     fn unknown_key(&mut self, entry: &Entry, known: &[&str]) {
@@ -241,7 +241,12 @@ impl<'a> ShapeCheck<'a> {
         self.refuse(node, message, help);
     }
 
-    fn refuse(&mut self, node: &Node, what: String, help: Option<String>) -> Option<Node> {
+    fn refuse(
+        &mut self,
+        node: &Node,
+        what: impl std::fmt::Display,
+        help: Option<String>,
+    ) -> Option<Node> {
         let mut problem = Problem::at(node.span, format!("{} {what}", self.label()));
         problem.help = help;
         self.problems.push(problem);

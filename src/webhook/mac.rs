@@ -61,7 +61,7 @@ fn matches<M: Mac + hmac::digest::KeyInit + Clone, K: AsRef<[u8]>>(
 /// values for the message.
 #[must_use]
 pub fn any_matches(keys: &[SecretString], message: &[u8], given: &[Vec<u8>]) -> bool {
-    let keys: Vec<&str> = keys.iter().map(|key| key.expose_secret()).collect();
+    let keys: Vec<&str> = keys.iter().map(secrecy::ExposeSecret::expose_secret).collect();
     Algorithm::Sha256.any_matches(&keys, message, given)
 }
 

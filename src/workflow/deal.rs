@@ -109,7 +109,7 @@ pub(super) async fn find_draft_deal(
         Outcome::Open | Outcome::Unknown => {}
     }
     let signature = on_its_word(crm, &deal, None);
-    Ok(Found::on_its_word(key, deal, signature, remarks))
+    Ok(Found::on_its_word(key, deal, &signature, remarks))
 }
 
 /// What stands for a document where there is none.
@@ -235,8 +235,8 @@ impl Found {
         Self { key, deal, signature, kind, decided_by: None, is_known: true, remarks }
     }
 
-    fn on_its_word(key: Key, deal: Deal, signature: Signature, remarks: Vec<String>) -> Self {
-        Self { deal: Some(deal), ..Self::of_document(key, None, &signature, remarks) }
+    fn on_its_word(key: Key, deal: Deal, signature: &Signature, remarks: Vec<String>) -> Self {
+        Self { deal: Some(deal), ..Self::of_document(key, None, signature, remarks) }
     }
 }
 
@@ -287,5 +287,5 @@ fn on_the_crms_word(crm: &dyn Crm, deal: Deal, now: DateTime<Utc>) -> Result<Fou
         ));
     }
     let signature = on_its_word(crm, &deal, Some(deal.closed_won_at.unwrap_or(now)));
-    Ok(Found::on_its_word(key, deal, signature, remarks))
+    Ok(Found::on_its_word(key, deal, &signature, remarks))
 }

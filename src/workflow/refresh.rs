@@ -291,7 +291,7 @@ fn changed_fields(correction: &Correction, before: &Brief) -> String {
         let differs = |(name, value): &(&String, &Value)| before.json().get(*name) != Some(value);
         fields.extend(sections.iter().filter(differs).map(|(name, _)| name.clone()));
     }
-    one_line(&fields.join(", ")).into()
+    one_line(&fields.join(", "))
 }
 
 fn done(context: &Context, key: &Key, stored: &Stored, result: Refreshed) -> RefreshedHandoff {

@@ -84,7 +84,6 @@ pub(crate) fn deal(crm: &str) -> Deal {
         price: Some(price.into()),
         quantity: Some(quantity.into()),
         properties: map(properties),
-        ..LineItem::default()
     };
     deal.contacts = vec![
         contact("Dana Okafor", "Chief Operating Officer", &["decision_maker", "budget_holder"]),

@@ -22,7 +22,10 @@ fn ledger(file: &str, text: &[u8], file_settings: &str, more: &str) -> Sandbox {
         .replace("outbox: {dir: outbox}", "{}");
     sandbox.write("l/handoff.yaml", format!("{config}{more}"));
     // An audit reads the settings that are committed.
-    sandbox.git("l", &["commit", "-qam", "the settings"]);
+    let early = "2026-01-02T00:00:00Z";
+    let mut commit = sandbox.command("git", sandbox.join("l"));
+    commit.env("GIT_COMMITTER_DATE", early).env("GIT_AUTHOR_DATE", early);
+    assert!(commit.args(["commit", "-qam", "the settings"]).status().unwrap().success());
     sandbox
 }
 

@@ -49,28 +49,29 @@ async fn another_csm_has_the_task_everywhere_and_both_are_told_once() {
     let row = world.ok(&["status", KEY, "--format", "json"]).json();
     assert_eq!(row["handoffs"][0]["csm"], "Noor Hassan");
     world.ok(&["deliver"]);
-    let vendors = world.vendors.lock().unwrap();
-    let issue = &vendors.issues[0];
-    assert_eq!(issue["assignees"], json!([{"login": "noorh"}]));
-    let body = issue["body"].as_str().unwrap();
-    assert!(
-        body.starts_with("Mind the time zone\n") && body.ends_with("\nI called Dana"),
-        "{body}"
-    );
-    assert!(body.contains("- [x] Read the brief"), "what was ticked stays: {body}");
-    assert!(body.contains("**Owner:** Noor Hassan") && !body.contains("Sam Lee"), "{body}");
-    let comment = vendors.comments.last().unwrap()["body"].as_str().unwrap();
-    assert!(comment.contains("you take over the handoff"), "{comment}");
-    let task = &vendors.asana_tasks[0];
-    assert_eq!(task["assignee"], "noor@example.com");
-    let notes = task["notes"].as_str().unwrap();
-    assert!(notes.contains("Noor Hassan") && notes.ends_with("\nAsk Dana"), "{notes}");
-    let epic = vendors.jira[0]["fields"]["description"].to_string();
-    assert!(epic.contains("Noor Hassan") && !epic.contains("Sam Lee"), "{epic}");
-    let message = vendors.messages.last().unwrap().clone();
-    assert_eq!(vendors.messages.len(), before.0 + 1);
-    assert_eq!(message["thread_ts"], vendors.messages[0]["ts"], "below the first message");
-    drop(vendors);
+    {
+        let vendors = world.vendors.lock().unwrap();
+        let issue = &vendors.issues[0];
+        assert_eq!(issue["assignees"], json!([{"login": "noorh"}]));
+        let body = issue["body"].as_str().unwrap();
+        assert!(
+            body.starts_with("Mind the time zone\n") && body.ends_with("\nI called Dana"),
+            "{body}"
+        );
+        assert!(body.contains("- [x] Read the brief"), "what was ticked stays: {body}");
+        assert!(body.contains("**Owner:** Noor Hassan") && !body.contains("Sam Lee"), "{body}");
+        let comment = vendors.comments.last().unwrap()["body"].as_str().unwrap();
+        assert!(comment.contains("you take over the handoff"), "{comment}");
+        let task = &vendors.asana_tasks[0];
+        assert_eq!(task["assignee"], "noor@example.com");
+        let notes = task["notes"].as_str().unwrap();
+        assert!(notes.contains("Noor Hassan") && notes.ends_with("\nAsk Dana"), "{notes}");
+        let epic = vendors.jira[0]["fields"]["description"].to_string();
+        assert!(epic.contains("Noor Hassan") && !epic.contains("Sam Lee"), "{epic}");
+        let message = vendors.messages.last().unwrap().clone();
+        assert_eq!(vendors.messages.len(), before.0 + 1);
+        assert_eq!(message["thread_ts"], vendors.messages[0]["ts"], "below the first message");
+    }
     let mails = world.mails.all();
     assert_eq!(mails.len(), before.1 + 1);
     let mail = mails.last().unwrap();

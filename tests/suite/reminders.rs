@@ -109,7 +109,7 @@ fn over_thirty_days_each_is_reminded_once_at_its_time() {
     assert_eq!(reminded(&sandbox), expected);
     let whom = BTreeMap::from([("csm", "Sam Lee"), ("rep", "Marcus Oyelaran"), ("lead", "Hello")]);
     for (_, id) in expected {
-        let file = sandbox.join(&format!("ledger/outbox/{KEY}/08-{id}.md"));
+        let file = sandbox.join(format!("ledger/outbox/{KEY}/08-{id}.md"));
         let text = fs::read_to_string(&file).unwrap_or_else(|why| panic!("{id}: {why}"));
         let who = whom[id.rsplit('.').next().unwrap()];
         assert!(text.contains(&format!("\n{who}, ")), "{id} is for {who}: {text}");

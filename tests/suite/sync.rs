@@ -437,6 +437,7 @@ async fn several_open_handoffs_are_read_in_one_run() {
     let text = std::fs::read_to_string(fixture("esign/pandadoc-completed-full.body.json")).unwrap();
     let mut event: Value = serde_json::from_str(&text).unwrap();
     event[0]["data"]["linked_objects"][0]["entity_id"] = json!("18640329742");
+    event[0]["data"]["metadata"] = json!({});
     event[0]["data"]["id"] = json!("another-document");
     let path = setup.sandbox.write("second.json", event.to_string()).display().to_string();
     setup.run(&["sign", &path]).exits(0);

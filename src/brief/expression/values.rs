@@ -205,7 +205,7 @@ pub(super) fn money(
             return Err(refused(format!("{} is not an amount in {code}", quoted(&text))));
         }
         (Some(code), _) => Some(code),
-        (None, mark) => mark.and_then(|mark| mark.code()).map(str::to_owned),
+        (None, mark) => mark.and_then(crate::model::CurrencyMark::code).map(str::to_owned),
     };
     Ok(Some(as_value(Money::settled(amount, currency))))
 }

@@ -3,6 +3,7 @@
 //! vendor in `templates/columns`.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
@@ -295,7 +296,7 @@ impl Columns {
             }
         }
         let mut header_currency = None;
-        if !by_use.contains_key(&Column::Amount) {
+        if let Entry::Vacant(amount) = by_use.entry(Column::Amount) {
             // `amount_usd`, `Amount (EUR)`, `Value in CHF`.
             let labels = |label: &str| {
                 vendors.iter().chain(&ANYBODY.columns).any(|k| {
@@ -309,7 +310,7 @@ impl Columns {
                 labels(base.strip_suffix(" in").unwrap_or(base)).then_some((at, code))
             });
             if let Some((at, code)) = found {
-                by_use.insert(Column::Amount, vec![at]);
+                amount.insert(vec![at]);
                 header_currency = Some(code);
             }
         }

@@ -81,7 +81,7 @@ fn from_zip(bytes: &[u8]) -> Result<Option<(String, Vec<u8>)>, Problem> {
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(broken)?;
     let names: Vec<String> = archive
         .file_names()
-        .map(|name| name.map(|name| name.into_owned()))
+        .map(|name| name.map(std::borrow::Cow::into_owned))
         .collect::<Result<_, _>>()
         .map_err(broken)?;
     if names.iter().any(|name| name == "[Content_Types].xml" || name == "content.xml") {

@@ -304,7 +304,6 @@ impl Found {
     /// and what stands above them: a report's title, date and filters. The
     /// headers are the first row with two names that deals files have, else the
     /// first row with any text.
-    #[expect(clippy::type_complexity, reason = "one caller takes it apart at once")]
     fn headers(
         text: &str,
         start: usize,

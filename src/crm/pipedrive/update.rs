@@ -37,7 +37,7 @@ impl closed_won::Target for Target<'_> {
         self.settings.update_closed_won
     }
 
-    fn from_stages(&self) -> &[String] {
+    fn stages_to_move_from(&self) -> &[String] {
         &self.settings.closed_won_from
     }
 

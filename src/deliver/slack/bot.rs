@@ -113,8 +113,8 @@ impl SlackBot {
         if !matches!(self.kind, MessageKind::Changed | MessageKind::Reminder(_)) {
             return None;
         }
-        let events = handoff.timeline.events.iter();
-        let first = events.filter(|it| it.event == EventKind::Notified && it.via == "slack").last();
+        let mut events = handoff.timeline.events.iter();
+        let first = events.rfind(|it| it.event == EventKind::Notified && it.via == "slack");
         let (at, ts) = first?.reference.as_deref()?.split_once('/')?;
         (at == channel && ts.bytes().all(|b| b.is_ascii_digit() || b == b'.')).then_some(ts)
     }

@@ -25,7 +25,7 @@ pub(super) enum Admitted {
     /// Nothing in it is of interest.
     Ignored(DeliveryId),
     /// It is to be kept.
-    Kept(Envelope),
+    Kept(Box<Envelope>),
 }
 
 impl<'a> Entry<'a> {
@@ -71,13 +71,13 @@ fn signatures(
     if verified.authenticity() == Authenticity::Body && verified.claims().iter().all(ignored) {
         return Ok(Admitted::Ignored(verified.delivery_id().clone()));
     }
-    Ok(Admitted::Kept(Envelope::new(
+    Ok(Admitted::Kept(Box::new(Envelope::new(
         verified.provider().clone(),
         verified.delivery_id(),
         request.content_type().map(str::to_owned),
         now,
         provider.redact(request.body),
-    )))
+    ))))
 }
 
 /// Only the deals' ids are kept: the CRM is asked for everything else, and
@@ -101,5 +101,5 @@ fn deals(
     let crm = ProviderName::new(trigger.name());
     let mut envelope = Envelope::new(crm, told.delivery_id(), kind, now, body);
     envelope.content = Content::Deals;
-    Ok(Admitted::Kept(envelope))
+    Ok(Admitted::Kept(Box::new(envelope)))
 }

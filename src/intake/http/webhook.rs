@@ -123,7 +123,7 @@ async fn answer(
 ) -> Answer {
     let (route, now) = (entry.route(), (service.clock)());
     let envelope = match entry.admit(request, secrets, now) {
-        Ok(Admitted::Kept(envelope)) => envelope,
+        Ok(Admitted::Kept(envelope)) => *envelope,
         Ok(Admitted::Test) => {
             service.metrics.count(Counter::Accepted, &[route.name(), "test"]);
             tracing::info!(provider = route.name(), "the provider tested the address");

@@ -31,7 +31,7 @@ fn refuse(ledger: &Ledger, refuse: bool) {
 
 fn delivered(ledger: &Ledger) -> usize {
     let outbox = ledger.sandbox.join("l/outbox");
-    fs::read_dir(outbox).map_or(0, |files| files.count())
+    fs::read_dir(outbox).map_or(0, std::iter::Iterator::count)
 }
 
 #[test]

@@ -231,6 +231,8 @@ fn signed_document() -> Vec<u8> {
     let mut event: Value = serde_json::from_str(&text).unwrap();
     event[0]["data"]["linked_objects"] =
         json!([{"provider": "hubspot", "entity_type": "deal", "entity_id": WON}]);
+    // Its metadata name another deal.
+    event[0]["data"]["metadata"] = json!({});
     event.to_string().into_bytes()
 }
 

@@ -158,7 +158,7 @@ impl Spool {
     fn take_up(&self, name: &EventName, done: bool) -> Result<(Claimed, State), InboxError> {
         let state = self.state_of(name)?.ok_or_else(|| InboxError::Unknown(name.to_string()))?;
         let may = matches!(state, State::New | State::Held | State::Failed);
-        if !may && !(done && state == State::Done) {
+        if !(may || done && state == State::Done) {
             return Err(InboxError::NotHere { id: name.to_string(), state: state.word() });
         }
         let from = self.file(state, name);

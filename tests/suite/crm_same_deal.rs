@@ -207,7 +207,8 @@ async fn the_same_deal_told_by_all_gives_the_same_brief() {
 fn similar(one: &Value, other: &Value, crm: &str) {
     let (one, other) = (one.as_object().expect("a brief"), other.as_object().expect("a brief"));
     let names: std::collections::BTreeSet<&String> = one.keys().chain(other.keys()).collect();
-    // The samples differ in the role and title of who is left over, and only two say how a line is billed.
+    // The samples differ in the role and title of who is left over, and not all say how a line
+    // is billed or what its number is.
     let comparable = |value: Option<&Value>| {
         let mut value = value.cloned().unwrap_or_default();
         for other in value.get_mut("others").and_then(Value::as_array_mut).into_iter().flatten() {
@@ -216,15 +217,20 @@ fn similar(one: &Value, other: &Value, crm: &str) {
             person.remove("title");
         }
         for line in value.get_mut("products").and_then(Value::as_array_mut).into_iter().flatten() {
-            line.as_object_mut().expect("a line").remove("billing");
+            let line = line.as_object_mut().expect("a line");
+            line.remove("billing");
+            line.remove("sku");
         }
         value
     };
     for name in names {
-        assert_eq!(
-            comparable(one.get(name)),
-            comparable(other.get(name)),
-            "{name}: hubspot and {crm} differ"
-        );
+        let (mut one, mut other) = (comparable(one.get(name)), comparable(other.get(name)));
+        // The export's sample has nobody but the people with a role.
+        if one.get("others").is_none() || other.get("others").is_none() {
+            for side in [&mut one, &mut other].into_iter().filter_map(Value::as_object_mut) {
+                side.remove("others");
+            }
+        }
+        assert_eq!(one, other, "{name}: hubspot and {crm} differ");
     }
 }

@@ -440,7 +440,7 @@ async fn several_open_handoffs_are_read_in_one_run() {
     event[0]["data"]["metadata"] = json!({});
     event[0]["data"]["id"] = json!("another-document");
     let path = setup.sandbox.write("second.json", event.to_string()).display().to_string();
-    setup.run(&["sign", &path]).exits(0);
+    setup.run(&["sign", &path, "--as", "contract"]).exits(0);
     setup.with(|github| {
         github.comments = vec![comment(1, "samlee", "2026-11-19T12:00:00Z", "/touched")];
     });

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::intake::inbox::address::NatsAddress;
 use crate::intake::inbox::error::InboxError;
-use crate::intake::inbox::place::NatsAccess;
+use crate::intake::inbox::location::NatsAccess;
 
 /// How long a server may take to answer the first time.
 const CONNECT_TIME: Duration = Duration::from_secs(5);

@@ -9,8 +9,9 @@ use super::formats::ResultFormat;
 use super::invocation::Invocation;
 use super::open::{Ports, open, open_draft_request};
 use crate::brief::{MissingField, question};
+use crate::crm;
 use crate::deliver::DeliveryError;
-use crate::model::{DealId, SignatureEvent};
+use crate::model::SignatureEvent;
 use crate::report::count;
 use crate::workflow::{self, DealSource, Drafted};
 
@@ -50,7 +51,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     };
     let sources = match (&arguments.event, &arguments.deal) {
         (Some(path), _) => sent(path, arguments.provider.as_deref(), &context, invocation)?,
-        (None, Some(id)) => vec![DealSource::Deal(DealId::new(id.trim()))],
+        (None, Some(id)) => vec![DealSource::Deal(crm::deal_id(id))],
         (None, None) => return Err(CliError::usage("name an EVENT file or a --deal")),
     };
     let answers = super::form::form_answers(arguments.form.as_deref(), &context, invocation)?;

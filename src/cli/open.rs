@@ -133,7 +133,7 @@ pub(super) fn open_crm(
         secrets: &invocation.secrets()?,
         root,
         requested: &requested,
-        limits: Limits::default(),
+        limits: Limits { request: config.limits.request, ..Limits::default() },
         company_zone: workflow::company_zone(config),
     };
     crm::build(&config.crm, &connection).map_err(CliError::from)

@@ -15,9 +15,10 @@ use super::inbox_argument::InboxArgument;
 use super::invocation::Invocation;
 use super::open::{Ports, open};
 use crate::brief::question;
+use crate::crm;
 use crate::esign::{Authenticity, DeliveryId, Providers, Verified, confirm};
 use crate::intake::Completed;
-use crate::model::{DealId, DocumentKind, Signature, SignatureEvent};
+use crate::model::{DocumentKind, Signature, SignatureEvent};
 use crate::report::count;
 use crate::workflow::{self, Context, DealSource, Delivered, DocumentLook, SignRequest, Signed};
 
@@ -86,7 +87,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
             }
             sources
         }
-        (None, Some(id)) => vec![DealSource::Deal(DealId::new(id.trim()))],
+        (None, Some(id)) => vec![DealSource::Deal(crm::deal_id(id))],
         (None, None) => match &arguments.issue {
             Some(issue) => {
                 vec![signature_of(issue, arguments.received_at, &context, invocation)?]

@@ -25,7 +25,7 @@ use crate::brief::{Expression, ExpressionError, Mapping, MappingProblem, Schema}
 use crate::crm::CrmConfig;
 use crate::deliver::DeliverConfig;
 use crate::esign::EsignConfig;
-use crate::model::Properties;
+use crate::model::{Properties, ProviderName};
 use crate::settings::{DocumentRule as WrittenDocumentRule, check_shape, name_path, read_checked};
 use crate::text::quoted;
 use crate::time::{Calendar, CalendarConfig, HumanDuration, deadline};
@@ -115,6 +115,8 @@ pub struct Config {
     pub mapping: Mapping,
     /// Which completed documents are contracts, after the provider's own rules.
     pub documents: Vec<DocumentRule>,
+    /// The rules of each provider and sender, which come first.
+    pub provider_documents: Vec<(ProviderName, Vec<DocumentRule>)>,
     /// Whether documents that are marked as tests count.
     pub test_documents: TestDocuments,
     /// How long a document is held whose deal the CRM does not know yet.
@@ -141,8 +143,15 @@ impl Config {
     pub fn scope_properties(&self) -> Properties {
         let mut read = Properties::default();
         self.scope.iter().for_each(|rule| read.extend(&rule.when.properties()));
-        self.documents.iter().for_each(|rule| read.extend(&rule.when.properties()));
+        let own = self.provider_documents.iter().flat_map(|(_, rules)| rules);
+        own.chain(&self.documents).for_each(|rule| read.extend(&rule.when.properties()));
         read
+    }
+
+    /// The rules for a provider's documents: its own, then those for all.
+    pub fn documents_of(&self, provider: &ProviderName) -> impl Iterator<Item = &DocumentRule> {
+        let own = self.provider_documents.iter().filter(move |(name, _)| name == provider);
+        own.flat_map(|(_, rules)| rules).chain(&self.documents)
     }
 
     /// Reads and checks a configuration.
@@ -178,10 +187,12 @@ impl Config {
     ) -> Self {
         let own_fields = entries(node, "brief");
         let map = written.map.as_ref().map(|map| map.value.clone());
-        let mut documents = Vec::new();
-        for rule in written.documents.into_iter().flatten() {
-            documents.extend(document_rule(rule, problems));
-        }
+        let written_documents = written.documents.as_deref().unwrap_or_default();
+        let documents = document_rules(written_documents, problems);
+        let provider_documents = esign
+            .documents()
+            .map(|(provider, rules)| (provider, document_rules(rules, problems)))
+            .collect();
         let mut scope = Vec::new();
         for rule in written.scope.into_iter().flat_map(|scope| scope.exclude) {
             if let Some(when) = compile(&rule.when, Some(&DEAL_NAMES), problems) {
@@ -201,6 +212,7 @@ impl Config {
             mapping: mapping(&own_fields, written.map.as_ref(), problems),
             map,
             documents,
+            provider_documents,
             test_documents: written.test_documents.unwrap_or_default(),
             wait_for_deal: duration(
                 written.wait_for_deal.as_ref(),
@@ -308,12 +320,17 @@ fn compile(
     Some(expression)
 }
 
-fn document_rule(
-    written: WrittenDocumentRule,
+fn document_rules(
+    written: &[WrittenDocumentRule],
     problems: &mut Vec<Problem>,
-) -> Option<DocumentRule> {
-    let when = compile(&written.when, Some(&DOCUMENT_NAMES), problems)?;
-    Some(DocumentRule { when, is: written.is, reason: written.reason })
+) -> Vec<DocumentRule> {
+    let mut rules = Vec::new();
+    for rule in written {
+        if let Some(when) = compile(&rule.when, Some(&DOCUMENT_NAMES), problems) {
+            rules.push(DocumentRule { when, is: rule.is, reason: rule.reason.clone() });
+        }
+    }
+    rules
 }
 
 fn layout(written: Option<Located<String>>, problems: &mut Vec<Problem>) -> String {

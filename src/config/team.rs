@@ -161,7 +161,7 @@ struct WrittenAssign {
     #[serde(default)]
     when: Option<Located<String>>,
     /// Who gets it: `same_customer` (whoever has the customer's earlier
-    /// handoffs), `least_open` (whoever has the fewest open ones), or one or
+    /// handoffs; not looked up yet: the rule is passed over with a remark), `least_open` (whoever has the fewest open ones), or one or
     /// several people under `csms`.
     to: Located<To>,
 }

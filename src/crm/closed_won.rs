@@ -52,6 +52,8 @@ pub(super) async fn keep(
         ClosedWonUpdate::Updated
     } else if deal.outcome == Outcome::Won {
         ClosedWonUpdate::AlreadyWon
+    } else if target.may_write() {
+        return Ok(ClosedWonUpdate::NotAContract);
     } else {
         return Ok(ClosedWonUpdate::NotSupported);
     };

@@ -20,7 +20,7 @@ mod trigger;
 pub use config::{Connection, CrmConfig, CrmSettings, build, open_file};
 pub use port::{ClosedWonUpdate, Crm, CrmError, Progress, Signed};
 pub use requested_properties::RequestedProperties;
-pub use rows::{CRMS, CrmRow, reference_rules, row, secret_names};
+pub use rows::{CRMS, CrmRow, deal_id, reference_rules, row, secret_names};
 pub use trigger::{DealNews, Told, Trigger, Triggers};
 
 pub use crate::model::{Check, CheckLevel};

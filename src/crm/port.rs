@@ -23,6 +23,9 @@ pub enum ClosedWonUpdate {
     AlreadyWon,
     /// It was moved.
     Updated,
+    /// It is open and was not moved: neither a rule nor a person called the
+    /// document a contract.
+    NotAContract,
     /// The source cannot be written (an export file).
     NotSupported,
 }

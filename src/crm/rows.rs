@@ -3,7 +3,7 @@
 use super::export::FileSettings;
 use super::{CrmSettings, Trigger, hubspot, pipedrive, salesforce};
 use crate::brief::BaseMapping;
-use crate::model::ReferenceRule;
+use crate::model::{DealId, ReferenceRule};
 use crate::settings::SettingsReader;
 
 /// One CRM.
@@ -68,6 +68,14 @@ pub fn secret_names() -> impl Iterator<Item = &'static str> {
 #[must_use]
 pub fn reference_rules() -> Vec<ReferenceRule> {
     CRMS.iter().filter_map(|row| row.references).collect()
+}
+
+/// A deal as a person names it: its id, or the address of its record.
+#[must_use]
+pub fn deal_id(text: &str) -> DealId {
+    let text = text.trim();
+    let of_address = reference_rules().iter().find_map(|rule| (rule.of_address)(text));
+    of_address.unwrap_or_else(|| DealId::new(text))
 }
 
 /// The parts of an https address's path, when its host fits.

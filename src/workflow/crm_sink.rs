@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use crate::brief::{DecidedBy, EventKind, Timeline, View};
 use crate::crm::{ClosedWonUpdate, Crm, CrmError, Signed};
 use crate::deliver::{DeliveryError, Handoff, Mark, Sink};
+use crate::model::DocumentId;
 
 /// Keeps the CRM at Closed Won after a signature. Doing it twice changes
 /// nothing: a deal that is won is not moved, and the note is looked for first.
@@ -54,12 +55,20 @@ impl Sink for CrmSink {
             return Err(no("the brief has no time of signature".to_owned(), "sign it again"));
         };
         let url = handoff.url.as_deref();
-        let is_contract = is_told_to_be_a_contract(&handoff.timeline);
+        let is_contract = is_told_to_be_a_contract(&handoff.timeline, view);
         let signed = Signed { id: &id, signed_at, brief_url: url, is_contract };
         let done = self.crm.mark_closed_won(&signed).await.map_err(failure)?;
         let remark = match done {
             ClosedWonUpdate::Updated => None,
             ClosedWonUpdate::AlreadyWon => Some("it was won already".to_owned()),
+            ClosedWonUpdate::NotAContract => {
+                return Err(no(
+                    format!(
+                        "{crm} deal {id} is not moved: neither a rule under `documents:` nor a person called the document a contract"
+                    ),
+                    "move the deal to Closed Won by hand; a rule `is: contract` under `documents:` in handoff.yaml lets the next ones be moved",
+                ));
+            }
             ClosedWonUpdate::NotSupported => {
                 return Err(no(
                     format!("{crm} does not say that deal {id} is won, and is not to be changed"),
@@ -75,9 +84,11 @@ impl Sink for CrmSink {
 /// Whether a rule under `documents:` or a person said that the signed document
 /// is a contract. That a deal was won already, or that a document has a total,
 /// is enough for a handoff, and not for moving the deal.
-fn is_told_to_be_a_contract(timeline: &Timeline) -> bool {
+fn is_told_to_be_a_contract(timeline: &Timeline, view: View<'_>) -> bool {
+    let document = view.document_id();
     timeline.events.iter().any(|event| {
         matches!(event.event, EventKind::Signed | EventKind::Backfilled)
+            && event.reference.as_deref() == document.as_ref().map(DocumentId::as_str)
             && matches!(event.decided_by, Some(DecidedBy::Rule | DecidedBy::Person))
     })
 }

@@ -86,7 +86,7 @@ pub fn decide(
         contacts: deal.map_or(&[], |deal| deal.contacts.as_slice()),
         line_items: deal.map_or(&[], |deal| deal.line_items.as_slice()),
     };
-    for rule in &config.documents {
+    for rule in config.documents_of(&signature.provider) {
         match rule.when.is_true(&input) {
             Ok(false) => {}
             Ok(true) if rule.is == DocumentKind::Ignored => {

@@ -30,8 +30,13 @@ pub(super) fn choose<'a>(
         }
         let chosen = match &rule.to {
             Routing::Among(people) => least_open(people, open),
-            // Whoever knows the customer's earlier handoffs decides; nobody is asked yet.
-            Routing::SameCustomer => None,
+            Routing::SameCustomer => {
+                remarks.push(format!(
+                    "team.assign rule {} was passed over: `same_customer` is not looked up yet",
+                    index + 1
+                ));
+                None
+            }
             Routing::LeastOpen => least_open(&Vec::from_iter(0..team.csms.len()), open),
         };
         if let Some(index) = chosen {

@@ -1,7 +1,9 @@
 //! The CRM as a target: what became of Closed Won is what the timeline says.
 
+use std::sync::{Arc, Mutex};
+
 use async_trait::async_trait;
-use handoff::brief::{EventKind, Timeline};
+use handoff::brief::{DecidedBy, Event, EventKind, Timeline};
 use handoff::crm::{Check, ClosedWonUpdate, Crm, CrmError, Progress, Signed};
 use handoff::deliver::{DeliveryError, Handoff, Sink};
 use handoff::model::{CrmName, Deal, DealId, Key, Population, Properties, Signature, Window};
@@ -98,4 +100,66 @@ async fn a_refusal_is_told_in_the_crms_words_and_not_repeated() {
 async fn a_deal_of_another_crm_is_never_touched() {
     let sink = sink(|| panic!("it must not be asked"));
     assert!(matches!(sink.act(&handoff("salesforce")).await, Err(DeliveryError::Permanent { .. })));
+}
+
+/// Records whether it was told that the document is a contract.
+struct Told(Arc<Mutex<Vec<bool>>>, CrmName);
+
+#[async_trait]
+impl Crm for Told {
+    fn name(&self) -> &CrmName {
+        &self.1
+    }
+
+    async fn deal(&self, id: &DealId, _: Option<&Signature>) -> Result<Deal, CrmError> {
+        Ok(Deal::new(self.1.clone(), id.clone()))
+    }
+
+    async fn population(&self, _: Window, _: &dyn Progress) -> Result<Population, CrmError> {
+        unreachable!("nobody asks")
+    }
+
+    async fn mark_closed_won(&self, signed: &Signed<'_>) -> Result<ClosedWonUpdate, CrmError> {
+        self.0.lock().unwrap().push(signed.is_contract);
+        Ok(if signed.is_contract {
+            ClosedWonUpdate::Updated
+        } else {
+            ClosedWonUpdate::NotAContract
+        })
+    }
+
+    async fn checks(&self, _: &Properties, _: bool) -> Vec<Check> {
+        Vec::new()
+    }
+}
+
+#[tokio::test]
+async fn only_a_rule_or_a_person_lets_a_deal_be_moved() {
+    for (decided_by, document, is_contract) in [
+        (Some(DecidedBy::Rule), "d", true),
+        (Some(DecidedBy::Person), "d", true),
+        (Some(DecidedBy::Won), "d", false),
+        (Some(DecidedBy::Total), "d", false),
+        (None, "d", false),
+        (Some(DecidedBy::Rule), "another", false),
+    ] {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let crm = Told(told.clone(), CrmName::new("hubspot"));
+        let mut handoff = handoff("hubspot");
+        let at = "2026-11-20T15:02:00Z".parse().unwrap();
+        let mut event = Event::new(at, EventKind::Signed, "pandadoc");
+        event.reference = Some(document.to_owned());
+        event.decided_by = decided_by;
+        handoff.timeline.events.push(event);
+        let done = CrmSink::new(Box::new(crm)).act(&handoff).await;
+        assert_eq!(*told.lock().unwrap(), [is_contract], "{decided_by:?} of {document}");
+        match done {
+            Ok(_) => assert!(is_contract),
+            Err(DeliveryError::Permanent { message, help }) => {
+                assert!(!is_contract && message.contains("`documents:`"), "{message}");
+                assert!(help.contains("by hand") && help.contains("is: contract"), "{help}");
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+    }
 }

@@ -85,7 +85,9 @@ fn kinds(sandbox: &Sandbox) -> Vec<String> {
 fn a_draft_is_on_its_branch_and_the_signature_lands_it_with_what_the_rep_wrote() {
     let sandbox = ledger(None);
     let main = sandbox.git("ledger", &["rev-parse", "main"]);
-    let ran = run(&sandbox, &["draft", "--deal", "18640329741"]).exits(0);
+    // As a rep names it: by the address of the record.
+    let address = "https://app.hubspot.com/contacts/123/record/0-3/18640329741";
+    let ran = run(&sandbox, &["draft", "--deal", address]).exits(0);
     for words in [
         "drafted",
         BRANCH,

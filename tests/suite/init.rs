@@ -37,6 +37,8 @@ fn an_empty_folder_becomes_a_ledger_that_validates() {
     let config = fs::read_to_string(sandbox.join("ledger/handoff.yaml")).unwrap();
     assert!(config.contains("acme/handoffs") && config.contains("samlee"), "{config}");
     assert!(!config.contains("{{") && !config.contains("{%"), "{config}");
+    let is_set = |line: &str| line.trim_start().starts_with("update_closed_won");
+    assert!(!config.lines().any(is_set), "nobody asked to write to the CRM:\n{config}");
     let workflow =
         fs::read_to_string(sandbox.join("ledger/.github/workflows/handoff-sign.yml")).unwrap();
     assert!(workflow.contains("${{ secrets.GITHUB_TOKEN }}"), "{workflow}");

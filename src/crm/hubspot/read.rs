@@ -214,13 +214,18 @@ pub(super) async fn links(
         let mut inputs: Vec<Value> = ids.iter().map(|id| json!({"id": id})).collect();
         // An input with very many associations comes in pages of its own.
         let mut walks: BTreeMap<String, PageWalk> = BTreeMap::new();
+        // HubSpot says of an input without associations that it has none.
+        let mut untold: BTreeSet<String> = ids.iter().cloned().collect();
         while !inputs.is_empty() {
             let body = json!({"inputs": inputs});
             let (mut answer, _) = api.read("crm/associations", &path, &body).await?;
-            absent(&path, &answer)?;
+            for none in absent(&path, &answer)? {
+                untold.remove(&none);
+            }
             inputs = Vec::new();
             for mut result in list("HubSpot", &path, &mut answer, "results")? {
                 let Some(from) = cursor(&result["from"]["id"]) else { continue };
+                untold.remove(&from);
                 let next = cursor(&result["paging"]["next"]["after"]);
                 let records = list("HubSpot", &path, &mut result, "to")?;
                 let links = found.entry(from.clone()).or_default();
@@ -231,6 +236,11 @@ pub(super) async fn links(
                 walk.take(&page).map_err(|fault| Failure::of_list("HubSpot", &fault))?;
                 inputs.extend(next.map(|after| json!({"id": from, "after": after})));
             }
+        }
+        if let Some(id) = untold.first() {
+            let why =
+                format!("says nothing of {} of {} deals, such as {id}", untold.len(), ids.len());
+            return Err(Failure::nonsense("HubSpot", &path, StatusCode::OK, &why));
         }
     }
     Ok(found)

@@ -55,8 +55,15 @@ impl closed_won::Target for Target<'_> {
         }});
         let changed = self.api.patch(&format!("deals/{}", deal.id), &change).await?;
         let now = changed["properties"]["dealstage"].as_str();
-        match now.filter(|stage| *stage != won.id) {
-            None => Ok(()),
+        match now {
+            Some(now) if now == won.id => Ok(()),
+            None => Err(CrmError::Unavailable {
+                message: format!(
+                    "HubSpot does not say in which stage deal {} is after the change.",
+                    deal.id
+                ),
+                help: "It is looked at again.".to_owned(),
+            }),
             Some(now) => Err(CrmError::Refused {
                 crm: self.crm.clone(),
                 message: format!(

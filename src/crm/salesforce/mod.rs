@@ -79,6 +79,12 @@ fn of_address(address: &str) -> Option<DealId> {
 
 impl CrmSettings for SalesforceSettings {
     fn connect(&self, connection: &Connection<'_>) -> Result<Box<dyn Crm>, CrmError> {
+        if self.has_two_addresses() {
+            return Err(CrmError::Settings {
+                message: "crm.salesforce has both `login_url` and `base_url`.".to_owned(),
+                help: "Keep one: they are two names for one address.".to_owned(),
+            });
+        }
         let mut salesforce = Salesforce::new(self.clone(), connection.secrets)?;
         salesforce.api.session.limits = connection.limits;
         Ok(Box::new(salesforce.reading(connection.requested.clone())))

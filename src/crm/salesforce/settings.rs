@@ -59,6 +59,12 @@ impl Default for SalesforceSettings {
 }
 
 impl SalesforceSettings {
+    /// Whether both names of the login address are used, and differ.
+    pub(super) fn has_two_addresses(&self) -> bool {
+        let is_set = self.login_url != Self::default().login_url;
+        is_set && self.base_url.as_ref().is_some_and(|base| *base != self.login_url)
+    }
+
     /// Where tokens are asked for.
     pub(super) fn login(&self) -> &BaseUrl {
         self.base_url.as_ref().unwrap_or(&self.login_url)

@@ -507,3 +507,32 @@ async fn doctor_sees_token_scopes_stages_and_properties() {
     let offline = crm.checks(&Properties::default(), true).await;
     assert_eq!(offline.len(), 1);
 }
+
+#[tokio::test]
+async fn associations_that_an_answer_is_silent_about_are_not_taken_for_none() {
+    for status in [200, 207] {
+        let fake = Fake::start().await;
+        let silent = json!({"status": "COMPLETE", "results": []});
+        fake.plan("deals/contacts/batch/read", [Planned::Answer(status, vec![], silent)]);
+        let read = connect(&fake, "").deal(&DealId::new("31874500101"), None).await;
+        let error = read.expect_err("nobody knows whether it has contacts").to_string();
+        assert!(error.contains("says nothing of 1 of 1 deals"), "{status}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_change_whose_outcome_is_not_told_is_not_taken_for_done() {
+    let fake = Fake::start().await;
+    let silent = Planned::Answer(200, vec![], json!({"id": "31874500107"}));
+    fake.plan("deals/31874500107", [silent]);
+    let crm = connect(&fake, "update_closed_won: true");
+    let done = crm
+        .mark_closed_won(&Signed {
+            id: &DealId::new("31874500107"),
+            signed_at: at("2026-11-20T15:01:58Z"),
+            brief_url: None,
+            is_contract: true,
+        })
+        .await;
+    assert!(matches!(done, Err(CrmError::Unavailable { .. })), "{done:?}");
+}

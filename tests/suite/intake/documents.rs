@@ -189,3 +189,30 @@ fn a_document_whose_deal_is_not_known_waits_for_it() {
     assert!(brief.contains("Acme Corp") && brief.contains("document_id: l1"), "{brief}");
     assert_eq!(briefs(&sandbox), all, "one handoff");
 }
+
+#[test]
+fn a_test_document_is_ignored_unless_it_is_wanted_and_a_provider_has_its_own_rules() {
+    let sandbox = open_deal();
+    let signed = |name: &str, test: bool| {
+        let file = sandbox.write("event.json", of_deal(name, name, test)).display().to_string();
+        sandbox.handoff("ledger", &["sign", &file, "--no-deliver"])
+    };
+    add_rule(&sandbox, "{when: \"'Order' in signature.document_name\", is: contract}");
+    let ignored = signed("Order form", true);
+    assert_eq!(ignored.code, 4, "{}", ignored.stderr);
+    assert!(ignored.stderr.contains("test document"), "{}", ignored.stderr);
+    assert_eq!(briefs(&sandbox).len(), 0);
+    // The provider's own rule comes before the one for all.
+    let file = sandbox.join("ledger/handoff.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    let own = "esign:\n  pandadoc:\n    documents:\n      - {when: \"'Order' in signature.document_name\", is: ignored, reason: not from here}\n";
+    let start = text.find("\nesign:").unwrap() + 1;
+    let end = start + text[start..].find("\n#").unwrap_or(text.len() - start);
+    fs::write(&file, format!("{}{own}{}", &text[..start], &text[end..])).unwrap();
+    let refused = signed("Order form", false);
+    assert_eq!(refused.code, 4, "{}", refused.stderr);
+    assert!(refused.stderr.contains("not from here"), "{}", refused.stderr);
+    fs::write(&file, text).unwrap();
+    signed("Order form", false).exits(0);
+    assert_eq!(briefs(&sandbox).len(), 1);
+}

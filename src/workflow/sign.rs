@@ -277,8 +277,10 @@ fn prepare(
         }
     };
     let before = stored.as_ref().and_then(|stored| stored.brief.as_ref());
-    // The document that the handoff began with, where another one comes now.
-    let first = stored.as_ref().and_then(|stored| first_document(stored, found));
+    // The document that the handoff began with, where another one of the same deal comes now.
+    // Without a deal nothing but the key joins two documents, and keys may fall together.
+    let first = stored.as_ref().filter(|_| found.deal.is_some());
+    let first = first.and_then(|stored| first_document(stored, found));
     if found.is_on_the_crms_word()
         && let (Some(stored), Some(brief)) = (&stored, before)
         && let Some(document) = brief.view().document_id()

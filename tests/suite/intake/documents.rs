@@ -216,3 +216,19 @@ fn a_test_document_is_ignored_unless_it_is_wanted_and_a_provider_has_its_own_rul
     signed("Order form", false).exits(0);
     assert_eq!(briefs(&sandbox).len(), 1);
 }
+
+#[test]
+fn two_documents_without_a_deal_whose_ids_fall_together_are_no_amendment() {
+    let sandbox = ledger();
+    let sign = |id: &str| {
+        let file = sandbox.write("event.json", document(id)).display().to_string();
+        sandbox.handoff("ledger", &["sign", &file, "--no-deliver"])
+    };
+    sign("doc1").exits(0);
+    let refused = sign("DOC1");
+    assert_ne!(refused.code, 0, "{}", refused.stdout);
+    assert!(refused.stderr.contains("same key"), "{}", refused.stderr);
+    let path = briefs(&sandbox)[0].clone();
+    let brief = sandbox.git("ledger", &["show", &format!("HEAD:{path}/brief.yaml")]);
+    assert!(brief.contains("doc1") && !brief.contains("DOC1"), "{brief}");
+}

@@ -2,16 +2,12 @@
 //! synced, moved into place, and the folders synced after that.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use super::LedgerError;
-
-/// A journaling file system answers all syncs that wait at once with one
-/// journal commit, so the files of a commit are to wait together.
-const AT_ONCE: usize = 32;
+use crate::disk;
 
 /// Moves files into place, in their order, so that each is there whole or not
 /// at all, also after a power failure. `staying` is synced with them and stays.
@@ -58,21 +54,5 @@ pub(super) fn sync_folders(folders: &BTreeSet<PathBuf>) -> Result<(), LedgerErro
 }
 
 fn sync_all(paths: &BTreeSet<&Path>) -> Result<(), LedgerError> {
-    let sync = |path: &Path| {
-        File::open(path).and_then(|file| file.sync_all()).map_err(LedgerError::io("syncing", path))
-    };
-    let paths: Vec<&Path> = paths.iter().copied().collect();
-    if let [path] = paths[..] {
-        return sync(path);
-    }
-    let share = paths.len().div_ceil(AT_ONCE).max(1);
-    thread::scope(|scope| {
-        let workers: Vec<_> = paths
-            .chunks(share)
-            .map(|share| scope.spawn(move || share.iter().try_for_each(|path| sync(path))))
-            .collect();
-        workers
-            .into_iter()
-            .try_for_each(|worker| worker.join().expect("syncing a file does not panic"))
-    })
+    disk::sync_all(paths).map_err(|(path, error)| LedgerError::io("syncing", &path)(error))
 }

@@ -10,7 +10,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::formats::Formats;
 use super::invocation::Invocation;
-use super::open::{Ports, config_at, open, open_deals, open_ledger};
+use super::open::{Ports, config_at, open, open_deals, open_ledger, uncommitted_settings};
 use super::progress::{Counting, Reading};
 use super::signatures;
 use crate::audit::{AuditReport, Outcome};
@@ -110,10 +110,15 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let ledgers = workflow::read_ledgers(&all, &at, &|commits| counting.at(commits))?;
     counting.finish();
     // The settings of the audited commit count, never those of the checkout.
-    if let Some(head) = ledgers.first().map(|ledger| ledger.head)
-        && let Some(config) = config_at(&first.ledger, &head.to_string())?
-    {
-        first.config = config;
+    if let Some(head) = ledgers.first().map(|ledger| ledger.head.to_string()) {
+        if let Some(config) = config_at(&first.ledger, &head)? {
+            first.config = config;
+        }
+        if arguments.as_of.is_none()
+            && let Some(warning) = uncommitted_settings(&first.ledger, &head)?
+        {
+            invocation.warn(warning);
+        }
     }
     let window = parse_window(arguments.from.as_deref(), arguments.to.as_deref(), zone(&first))
         .map_err(|error| CliError::usage(error.to_string()))?;

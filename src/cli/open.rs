@@ -87,6 +87,28 @@ pub(super) fn config_at(ledger: &Ledger, commit: &str) -> Result<Option<Config>,
     Config::parse(&bytes).map(Some).map_err(|problems| config_error(&problems))
 }
 
+/// A warning where the checkout's settings are not those of a commit, which
+/// are the ones that count in an audit. A commit without any leaves them to
+/// the checkout.
+pub(super) fn uncommitted_settings(
+    ledger: &Ledger,
+    commit: &str,
+) -> Result<Option<String>, CliError> {
+    // A checkout may end its lines in another way than the repository.
+    let plain = |bytes: Option<Vec<u8>>| {
+        bytes.map(|bytes| bytes.into_iter().filter(|byte| *byte != b'\r').collect::<Vec<u8>>())
+    };
+    Ok(match plain(ledger.snapshot_at(commit)?.read(FILE_NAME)?) {
+        None => Some(format!(
+            "warning: {FILE_NAME} is not committed: the audit goes by the one of the checkout, and gives another number when it changes; commit it"
+        )),
+        committed if plain(text_of(ledger, FILE_NAME)?) == committed => None,
+        Some(_) => Some(format!(
+            "warning: {FILE_NAME} differs from the committed one, and an audit goes by the committed settings; commit it for the change to count"
+        )),
+    })
+}
+
 fn config_error(problems: &[Problem]) -> CliError {
     let count = crate::report::count(problems.len(), "problem");
     let mut error = CliError::usage(format!("{FILE_NAME} has {count}"));

@@ -124,6 +124,8 @@ fn a_limit_that_is_raised_afterwards_helps_no_earlier_deal_and_is_named() {
     ledger.change("handoff.yaml", "handoff_within: 1h", "handoff_within: 48h");
     let (class, _) = ledger.audited();
     assert_eq!(class, "late", "what is not committed does not count");
+    let ran = ledger.audit(&["-q"]);
+    assert!(ran.stderr.contains("handoff.yaml differs from the committed one"), "{}", ran.stderr);
     ledger.commit("2026-11-10T09:00:00Z", "more time");
     let class = ledger.is_found("policy-loosened", "handoff_within went from 1h to 48h");
     assert_eq!(class, "late");

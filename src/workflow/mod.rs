@@ -20,6 +20,7 @@ mod draft;
 mod error;
 mod init;
 mod intents;
+mod loose_documents;
 mod open_handoffs;
 mod owner;
 mod pending_pull_request;

@@ -4,7 +4,7 @@
 mod answers;
 mod audited;
 mod bounded;
-mod catch_up;
+pub(crate) mod catch_up;
 mod contract;
 mod crash;
 mod disk;
@@ -13,7 +13,7 @@ mod drafted;
 mod folder;
 mod jetstream;
 mod load;
-mod server;
+pub(crate) mod server;
 mod stored;
 mod watched;
 mod won;

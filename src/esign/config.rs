@@ -123,7 +123,7 @@ impl EsignConfig {
         let twice: Vec<Value> = PROVIDERS
             .iter()
             .filter(|row| row.name.contains('_'))
-            .map(|row| json!({"not": {"required": [row.name, dashed(row.name)]}}))
+            .map(|row| json!({"not": {"type": "object", "required": [row.name, dashed(row.name)]}}))
             .collect();
         json_schema!({
             "description": "The e-signature providers whose documents are handed over, each with its settings.",

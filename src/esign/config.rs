@@ -6,7 +6,8 @@ use std::sync::Arc;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
-use super::provider::{PROVIDERS, ProviderRow, ProviderSettings};
+use super::provider::{ProviderRow, ProviderSettings};
+use super::rows::PROVIDERS;
 use super::sender::{self, SenderSettings};
 use crate::model::ProviderName;
 use crate::settings::{DocumentRule, Problem, read};

@@ -1,9 +1,9 @@
-//! One clean line: no controls, no direction overrides, bounded.
+//! One clean line, and text on a terminal: no controls, no direction overrides.
 
 use unicode_normalization::UnicodeNormalization as _;
 
 /// Characters that reorder or hide what a reader sees.
-pub(super) fn is_deceptive(c: char) -> bool {
+fn is_deceptive(c: char) -> bool {
     matches!(c,
         '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}'
         | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
@@ -76,6 +76,22 @@ pub fn slug(text: &str, most: usize) -> String {
     }
     let slug = slug.trim_matches('-');
     if slug.is_empty() { "customer".to_owned() } else { slug.to_owned() }
+}
+
+/// The text with every control character (but a line feed) and direction
+/// override shown as a visible escape, so that it cannot move the cursor,
+/// set colours or reorder what is read.
+#[must_use]
+pub fn terminal(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if (c.is_control() && c != '\n') || is_deceptive(c) {
+            out.extend(c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 #[cfg(test)]

@@ -4,9 +4,7 @@
 mod line;
 mod markdown;
 mod nearest;
-mod terminal;
 
-pub use line::{one_line, quoted, shorten, slug};
+pub use line::{one_line, quoted, shorten, slug, terminal};
 pub use markdown::{code, markdown, markdown_block};
 pub use nearest::{did_you_mean, nearest};
-pub use terminal::terminal;

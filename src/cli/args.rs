@@ -10,8 +10,8 @@ use super::exit::Exit;
 use super::invocation::Invocation;
 use super::{
     audit, backfill, catch_up, coverage, deliver, demo, doctor, draft, explain, inbox, init,
-    people, promises, reference, refresh, render, schema, serve, sign, status, sync, validate,
-    verify, watch, work,
+    people, plan, promises, reference, refresh, render, schema, serve, sign, status, sync,
+    validate, verify, watch, work,
 };
 use crate::brief::EventKind;
 
@@ -96,6 +96,8 @@ pub enum Command {
     Backfill(backfill::Arguments),
     /// Show which questions the CRM's data can answer, by field and rep
     Coverage(coverage::Arguments),
+    /// Show what a change of settings, schema or templates would do, before it is merged
+    Plan(plan::Arguments),
     /// Check every connection, secret, permission and mapping
     Doctor(doctor::Arguments),
     /// The CSM accepts a handoff
@@ -157,6 +159,7 @@ impl Command {
             Self::Status(arguments) => status::run(arguments, invocation),
             Self::Backfill(arguments) => backfill::run(arguments, invocation),
             Self::Coverage(arguments) => coverage::run(arguments, invocation),
+            Self::Plan(arguments) => plan::run(arguments, invocation),
             Self::Doctor(arguments) => doctor::run(arguments, invocation),
             Self::Accept(arguments) => people::run(EventKind::Accepted, arguments, invocation),
             Self::Return(arguments) => {

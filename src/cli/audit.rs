@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use super::error::CliError;
 use super::exit::Exit;
 use super::formats::Formats;
+use super::inbox_argument::inbox_counts;
 use super::invocation::Invocation;
 use super::open::{Ports, config_at, open, open_deals, open_ledger, uncommitted_settings};
 use super::progress::{Counting, Reading};
@@ -131,6 +132,20 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
             "warning: {} of this clone are not on {} and do not count; `handoff deliver` pushes them",
             crate::report::count(ledger.unpushed, "commit"),
             ledger.branch
+        ));
+    }
+    if arguments.as_of.is_none()
+        && let Some(Ok(counts)) = inbox_counts(&first.ledger, invocation)
+        && counts.held + counts.failed > 0
+    {
+        invocation.warn(format!(
+            "warning: {} in this clone's inbox: what is a contract among them is not in the ledger; `handoff inbox list` says why",
+            [(counts.held, "held"), (counts.failed, "failed")]
+                .iter()
+                .filter(|(number, _)| *number > 0)
+                .map(|(number, state)| format!("{} {state}", crate::report::count(*number, "event")))
+                .collect::<Vec<_>>()
+                .join(" and ")
         ));
     }
     // A document may name its deal by whatever property the deal has.
@@ -278,7 +293,7 @@ pub(super) fn population(
     read_population(open_deals(deals, detail, invocation, context)?.as_ref(), window, invocation)
 }
 
-fn read_population(
+pub(super) fn read_population(
     source: &dyn Crm,
     window: Window,
     invocation: &Invocation,

@@ -7,7 +7,7 @@ use clap::builder::TypedValueParser as _;
 
 use super::error::CliError;
 use super::invocation::Invocation;
-use crate::intake::{Inbox, InboxError, InboxLocation, NatsAccess, open_inbox};
+use crate::intake::{Counts, Inbox, InboxError, InboxLocation, NatsAccess, Spool, open_inbox};
 use crate::ledger::Ledger;
 
 /// `--inbox`, for every command that has one.
@@ -40,6 +40,16 @@ impl InboxArgument {
         };
         Ok(open_inbox(&context, &access(invocation)?, make).await?)
     }
+}
+
+/// The counts of the inbox within the ledger's git folder; nothing where there
+/// is none.
+pub(super) fn inbox_counts(
+    ledger: &Ledger,
+    invocation: &Invocation,
+) -> Option<Result<Counts, InboxError>> {
+    let root = ledger.git_dir().join("handoff").join("inbox");
+    root.is_dir().then(|| Spool::open(&root).and_then(|spool| spool.counts(invocation.now)))
 }
 
 /// What a NATS server is signed in to with.

@@ -24,6 +24,7 @@ mod intake;
 mod invocation;
 mod open;
 mod people;
+mod plan;
 mod preview;
 mod progress;
 mod promises;

@@ -5,6 +5,8 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use chrono::{DateTime, Utc};
+
 use super::error::CliError;
 use super::invocation::Invocation;
 use crate::brief::{Renderer, SHIPPED_SCHEMA, Schema};
@@ -30,11 +32,7 @@ pub(super) struct Ports {
 pub(super) fn open(invocation: &Invocation, ports: Ports) -> Result<Context, CliError> {
     let (ledger, config, schema) = open_ledger(&invocation.folder)?;
     let schema = Arc::new(schema);
-    let template = template_of(&ledger, "brief.md.j2")?;
-    let renderer = Renderer::new(template.as_deref()).map_err(|error| {
-        CliError::usage(error.to_string())
-            .help("mend it, or delete it: then the shipped template counts")
-    })?;
+    let renderer = renderer_of(template_of(&ledger, "brief.md.j2")?.as_deref())?;
     let crm = if ports.crm { open_crm(invocation, &config, ledger.root())? } else { None };
     let sinks = if ports.sinks { open_sinks(invocation, &config, &ledger)? } else { Vec::new() };
     Ok(Context {
@@ -46,6 +44,13 @@ pub(super) fn open(invocation: &Invocation, ports: Ports) -> Result<Context, Cli
         sinks,
         now: invocation.now,
         push: ports.push,
+    })
+}
+
+fn renderer_of(template: Option<&str>) -> Result<Renderer, CliError> {
+    Renderer::new(template).map_err(|error| {
+        CliError::usage(error.to_string())
+            .help("mend it, or delete it: then the shipped template counts")
     })
 }
 
@@ -63,12 +68,21 @@ pub(super) fn open_ledger(folder: &Path) -> Result<(Ledger, Config, Schema), Cli
 /// The settings of a ledger, checked against its schema: of its checkout, else
 /// of its tip.
 pub(super) fn read_settings(ledger: &Ledger) -> Result<(Config, Schema), CliError> {
-    let Some(bytes) = text_of(ledger, FILE_NAME)? else {
-        return Err(CliError::usage(format!("{} holds no {FILE_NAME}", ledger.root().display()))
-            .help("`handoff init` makes it; `-C DIR` names another ledger"));
-    };
+    let settings = settings_of(&|path| text_of(ledger, path))?;
+    settings.ok_or_else(|| {
+        CliError::usage(format!("{} holds no {FILE_NAME}", ledger.root().display()))
+            .help("`handoff init` makes it; `-C DIR` names another ledger")
+    })
+}
+
+/// How the settings of a ledger are read: of its checkout or of a commit.
+type ReadFile<'a> = &'a dyn Fn(&str) -> Result<Option<Vec<u8>>, CliError>;
+
+/// Settings and schema; `None` without settings.
+fn settings_of(read: ReadFile<'_>) -> Result<Option<(Config, Schema)>, CliError> {
+    let Some(bytes) = read(FILE_NAME)? else { return Ok(None) };
     let config = Config::parse(&bytes).map_err(|problems| config_error(&problems))?;
-    let schema = match text_of(ledger, "schema/brief.schema.json")? {
+    let schema = match read("schema/brief.schema.json")? {
         Some(bytes) => Schema::compile(&bytes).map_err(|error| {
             CliError::usage(format!("schema/brief.schema.json: {error}"))
                 .help("correct it, or delete it: then the shipped schema counts")
@@ -77,7 +91,32 @@ pub(super) fn read_settings(ledger: &Ledger) -> Result<(Config, Schema), CliErro
             .map_err(|error| CliError::could_not(format!("the shipped schema: {error}")))?,
     };
     let problems = config.check(&schema);
-    if problems.is_empty() { Ok((config, schema)) } else { Err(config_error(&problems)) }
+    if problems.is_empty() { Ok(Some((config, schema))) } else { Err(config_error(&problems)) }
+}
+
+/// The same ledger with the settings, schema and templates of a commit, and
+/// without ports: for comparing.
+pub(super) fn open_at(
+    ledger: &Ledger,
+    revision: &str,
+    now: DateTime<Utc>,
+) -> Result<Context, CliError> {
+    let snapshot = ledger.snapshot_at(revision)?;
+    let read = |path: &str| Ok(snapshot.read(path)?);
+    let Some((config, schema)) = settings_of(&read)? else {
+        return Err(CliError::could_not(format!("{revision} holds no {FILE_NAME}"))
+            .help("name a revision that has one with --base"));
+    };
+    Ok(Context {
+        ledger: ledger.clone(),
+        config,
+        schema: Arc::new(schema),
+        renderer: renderer_of(template(&read, "brief.md.j2")?.as_deref())?,
+        crm: None,
+        sinks: Vec::new(),
+        now,
+        push: false,
+    })
 }
 
 /// The configuration that a commit of a ledger holds, where it holds one.
@@ -135,8 +174,12 @@ pub(super) fn text_of(ledger: &Ledger, path: &str) -> Result<Option<Vec<u8>>, Cl
 }
 
 fn template_of(ledger: &Ledger, name: &str) -> Result<Option<String>, CliError> {
+    template(&|path| text_of(ledger, path), name)
+}
+
+fn template(read: ReadFile<'_>, name: &str) -> Result<Option<String>, CliError> {
     let path = format!("templates/{name}");
-    text_of(ledger, &path)?
+    read(&path)?
         .map(|bytes| {
             String::from_utf8(bytes).map_err(|_| CliError::usage(format!("{path} is not UTF-8")))
         })
@@ -149,11 +192,20 @@ pub(super) fn open_crm(
     config: &Config,
     root: &Path,
 ) -> Result<Option<Box<dyn Crm>>, CliError> {
-    let requested = requested(config);
+    open_crm_for(invocation, config, &requested(config), root)
+}
+
+/// As [`open_crm`], asking for these properties.
+pub(super) fn open_crm_for(
+    invocation: &Invocation,
+    config: &Config,
+    requested: &RequestedProperties,
+    root: &Path,
+) -> Result<Option<Box<dyn Crm>>, CliError> {
     let connection = Connection {
         secrets: &invocation.secrets()?,
         root,
-        requested: &requested,
+        requested,
         limits: config.limits,
         company_zone: workflow::company_zone(config),
     };

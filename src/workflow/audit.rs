@@ -123,8 +123,14 @@ impl RulesOfTime {
         }
         Ok(match Policies::new(versions) {
             Some(policies) => Self { policies, configs },
-            None => Self { policies: Policies::unchanged(policy_of(config)), configs: Vec::new() },
+            None => Self::always(config),
         })
+    }
+
+    /// These rules at all times, as if they had never been others.
+    #[must_use]
+    pub fn always(config: &Config) -> Self {
+        Self { policies: Policies::unchanged(policy_of(config)), configs: Vec::new() }
     }
 
     /// The settings in force when a deal was won.

@@ -55,6 +55,7 @@ mod ledger_remote;
 mod ledger_world;
 mod ledger_write;
 mod pipedrive;
+mod plan;
 mod promises;
 mod pull_request;
 mod refresh;

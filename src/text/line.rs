@@ -50,6 +50,20 @@ pub fn shorten(text: &str, most: usize) -> String {
     short
 }
 
+/// Whether a text is a plain e-mail address that no medium could read
+/// otherwise.
+#[must_use]
+pub fn is_address(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '+' | '-' | '%');
+    text.len() <= 254
+        && text.split_once('@').is_some_and(|(user, host)| {
+            !user.is_empty()
+                && user.chars().all(allowed)
+                && host.contains('.')
+                && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'))
+        })
+}
+
 /// Somebody else's words inside a message of ours: one line, shortened, quoted.
 #[must_use]
 pub fn quoted(text: &str) -> String {

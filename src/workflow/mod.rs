@@ -20,6 +20,8 @@ mod draft;
 mod error;
 mod init;
 mod intents;
+mod link_page;
+mod links;
 mod open_handoffs;
 mod owner;
 mod pending_pull_request;
@@ -51,6 +53,8 @@ pub use documents::{Decision, DocumentLook, decide, documents_within, look_at_do
 pub use draft::{Drafted, draft};
 pub use error::WorkflowError;
 pub use init::{Laid, Setup, SetupPerson, init};
+pub use link_page::{FormFields, LINK_PAGE_STYLE, LinkReply, link_page, stored_anywhere};
+pub use links::{Revocation, revoke_links};
 pub use pending_pull_request::{catch_up, publish_everything as publish};
 pub use people::{PersonEvent, record};
 pub use promises::{Kept, Promise, keep_promise, promises};

@@ -271,7 +271,7 @@ fn signature_of(context: &Context, stored: &Stored, brief: &Brief) -> Signature 
 }
 
 /// A returned handoff comes again; any other is corrected.
-fn kind_of(timeline: &Timeline) -> EventKind {
+pub(super) fn kind_of(timeline: &Timeline) -> EventKind {
     let verdict = timeline.events.iter().rev().find(|event| {
         matches!(event.event, EventKind::Accepted | EventKind::Returned | EventKind::Resubmitted)
     });

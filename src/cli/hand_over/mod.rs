@@ -109,6 +109,23 @@ impl LedgerHandler {
         Self { invocation, clock, push, publisher: Publisher::new(patience) }
     }
 
+    /// Pushes what was written to these handoffs, and makes what is missing of
+    /// their deliveries.
+    pub(super) async fn follow(&self, keys: &[Key]) {
+        let context = match self.context() {
+            Ok(context) => context,
+            Err(error) => {
+                let why = terminal(&one_line(&error.render(false)));
+                tracing::error!("deliveries cannot be looked at: {why}");
+                return;
+            }
+        };
+        self.publish(&context, true).await;
+        if deliver(&context, keys).await {
+            self.publish(&context, false).await;
+        }
+    }
+
     fn invocation(&self) -> Invocation {
         Invocation { now: (self.clock)(), ..self.invocation.clone() }
     }

@@ -12,6 +12,7 @@ mod documents;
 mod drafted;
 mod folder;
 mod jetstream;
+mod links;
 mod load;
 mod server;
 mod stored;

@@ -19,6 +19,8 @@ pub struct Policy {
     pub handoff_within: HumanDuration,
     /// How long the first touch may take, where the brief names no deadline.
     pub first_touch_within: HumanDuration,
+    /// Whether only a first touch that the CRM shows counts.
+    pub first_touch_needs_evidence: bool,
     /// The business calendar of the first touch and of the business times in the metrics.
     pub calendar: Option<Calendar>,
     /// The time zone for months and for dates without a time; the calendar's
@@ -43,6 +45,7 @@ impl Default for Policy {
         Self {
             handoff_within: HumanDuration::hours(1),
             first_touch_within: HumanDuration::hours(24),
+            first_touch_needs_evidence: false,
             calendar: None,
             zone: Tz::UTC,
             expects_task: true,
@@ -176,6 +179,9 @@ impl PolicyVersion {
             before.required.difference(&self.required).map(String::as_str).collect();
         if !gone.is_empty() {
             laxer.push(format!("{} no longer has to be answered", gone.join(", ")));
+        }
+        if then.first_touch_needs_evidence && !now.first_touch_needs_evidence {
+            laxer.push("a first touch no longer needs evidence".to_owned());
         }
         if then.expects_task && !now.expects_task {
             laxer.push("no first-touch task is opened any more".to_owned());

@@ -10,6 +10,7 @@ use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::invocation::Invocation;
 use super::open::{Ports, open};
+use crate::brief::TouchEvidence;
 use crate::report::table::{Column, Table};
 use crate::report::{Options, count};
 use crate::time::describe_seconds;
@@ -146,7 +147,12 @@ fn story(row: &StatusRow) -> String {
     );
     text.push_str("\nWhat happened\n");
     for event in &row.events {
-        let word = event.event.words();
+        let proof = match event.evidence {
+            Some(TouchEvidence::Claimed) => ", claimed",
+            Some(TouchEvidence::Crm) => ", shown by the CRM",
+            None => "",
+        };
+        let word = format!("{}{proof}", event.event.words());
         let by = event.by.as_deref().map_or_else(String::new, |by| format!(" by {by}"));
         let reference = event.reference.as_deref().map_or_else(String::new, |r| format!("  {r}"));
         let reason =

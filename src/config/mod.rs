@@ -54,6 +54,12 @@ pub struct FirstTouch {
 }
 
 impl FirstTouch {
+    /// Whether only a touch that the CRM shows ends the wait.
+    #[must_use]
+    pub fn needs_evidence(&self) -> bool {
+        self.proof == TouchProof::Evidenced
+    }
+
     /// By when the first touch is due after a signature.
     #[must_use]
     pub fn due(&self, signed_at: DateTime<Utc>) -> DateTime<Utc> {

@@ -45,7 +45,7 @@ impl OpenHandoffs {
             pending_pull_request::all(context, snapshot).map(|(all, _)| all).unwrap_or_default()
         {
             let csm = stored.brief.as_ref().and_then(|brief| csm(context, brief));
-            if let Some(csm) = csm.filter(|_| !is_settled(&stored.timeline)) {
+            if let Some(csm) = csm.filter(|_| !is_settled(context, &stored.timeline)) {
                 *open.entry(csm).or_insert(0) += 1;
             }
         }
@@ -72,7 +72,7 @@ fn read(context: &Context, snapshot: &Snapshot, month: &str) -> Counts {
     for folder in folders {
         let Ok(files) = snapshot.handoff(&folder) else { continue };
         let timeline = files.timeline.as_deref().and_then(|bytes| Timeline::parse(bytes).ok());
-        let settled = timeline.as_ref().is_some_and(is_settled);
+        let settled = timeline.as_ref().is_some_and(|timeline| is_settled(context, timeline));
         let brief = files.brief.as_deref().filter(|_| !settled);
         let brief = brief.and_then(|bytes| Brief::parse(bytes).ok());
         if let Some(csm) = brief.and_then(|brief| csm(context, &brief)) {
@@ -82,8 +82,9 @@ fn read(context: &Context, snapshot: &Snapshot, month: &str) -> Counts {
     open
 }
 
-fn is_settled(timeline: &Timeline) -> bool {
-    timeline.first(EventKind::Touched).is_some() || timeline.first(EventKind::Exempted).is_some()
+fn is_settled(context: &Context, timeline: &Timeline) -> bool {
+    let needs_evidence = context.config.first_touch.needs_evidence();
+    timeline.first_touch(needs_evidence).is_some() || timeline.first(EventKind::Exempted).is_some()
 }
 
 /// The place in the team of whoever has the first action.

@@ -68,4 +68,5 @@ mod sign;
 mod sync;
 mod sync_projects;
 mod time;
+mod touches;
 mod triggers;

@@ -72,7 +72,7 @@ fn touched(due: Option<&str>, touched: Option<&str>) -> World {
 #[test]
 fn first_touch_late() {
     insta::assert_snapshot!(told(&touched(None, Some("2026-11-21T20:10:00Z")), "first-touch-late"), @r#"
-    warning: The first touch of "Acme 1" (USD 48,000.00, Riley Ross) by Sam Lee came 5 h 10 min after its deadline of 2026-11-21 15:00 UTC.
+    warning: The first touch of "Acme 1" (USD 48,000.00, Riley Ross) by Sam Lee (claimed) came 5 h 10 min after its deadline of 2026-11-21 15:00 UTC.
       briefs/2026/11/acme--hubspot-1/brief.yaml
       See `handoff status hubspot-1` for what it waited on.
     "#);
@@ -107,7 +107,7 @@ fn first_touch_overdue() {
     insta::assert_snapshot!(told(&world, "first-touch-overdue"), @r#"
     error: "Acme 1" (USD 48,000.00, Riley Ross) has had no first touch; it was due on 2026-11-21 15:00 UTC, 2 d ago.
       briefs/2026/11/acme--hubspot-1/brief.yaml
-      Sam Lee contacts the customer now and records it with `handoff touch hubspot-1`, or by closing the task.
+      Sam Lee contacts the customer now and records it with `handoff touch hubspot-1 --by WHO`, or by closing the task.
     "#);
     world.as_of = at("2026-11-21T15:00:00Z");
     assert_eq!(count(&world, "first-touch-overdue"), 0);

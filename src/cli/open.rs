@@ -12,7 +12,6 @@ use crate::config::{Config, FILE_NAME, Problem};
 use crate::crm::export::{Detail, FileSettings};
 use crate::crm::{self, Connection, Crm, RequestedProperties};
 use crate::deliver::{self, LinkSettings, Links, Messages, Sink, SinkContext, Templates};
-use crate::http::Limits;
 use crate::ledger::Ledger;
 use crate::link::{LINK_KEY, LinkKeys};
 use crate::model::Check;
@@ -156,7 +155,7 @@ pub(super) fn open_crm(
         secrets: &invocation.secrets()?,
         root,
         requested: &requested,
-        limits: Limits { request: config.limits.request, ..Limits::default() },
+        limits: config.limits,
         company_zone: workflow::company_zone(config),
     };
     crm::build(&config.crm, &connection).map_err(CliError::from)

@@ -9,7 +9,6 @@ mod team;
 mod written;
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -25,6 +24,7 @@ use crate::brief::{Expression, ExpressionError, Mapping, MappingProblem, Schema}
 use crate::crm::CrmConfig;
 use crate::deliver::DeliverConfig;
 use crate::esign::EsignConfig;
+use crate::http::Limits;
 use crate::model::{Properties, ProviderName};
 use crate::settings::{DocumentRule as WrittenDocumentRule, check_shape, name_path, read_checked};
 use crate::text::quoted;
@@ -85,21 +85,6 @@ pub struct DocumentRule {
     pub is: DocumentKind,
     /// Why, if the rule says so.
     pub reason: Option<String>,
-}
-
-/// How long handoff waits for other servers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// For the answer to one request.
-    pub request: Duration,
-    /// For all answers that one command needs of a server; `None` is no limit.
-    pub run: Option<Duration>,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { request: Duration::from_secs(30), run: None }
-    }
 }
 
 /// The checked configuration of a ledger.
@@ -442,7 +427,7 @@ fn limits(written: WrittenLimits, problems: &mut Vec<Problem>) -> Limits {
     });
     let run = written.run.map(|run| duration(Some(&run), HumanDuration::hours(1), problems));
     let plain = |length: HumanDuration| length.plain().to_std().unwrap_or_default();
-    Limits { request: request.map_or(default.request, plain), run: run.map(plain) }
+    Limits { request: request.map_or(default.request, plain), run: run.map(plain), ..default }
 }
 
 fn first_touch(

@@ -5,10 +5,8 @@ mod line;
 mod markdown;
 mod nearest;
 mod rendered;
-mod terminal;
 
-pub use line::{is_address, one_line, quoted, shorten, slug};
+pub use line::{is_address, one_line, quoted, shorten, slug, terminal};
 pub use markdown::{code, markdown, markdown_block};
 pub use nearest::{did_you_mean, nearest};
 pub use rendered::{Look, html, markdown_to_html, markdown_to_plain};
-pub use terminal::terminal;

@@ -22,6 +22,7 @@ mod init;
 mod intents;
 mod link_page;
 mod links;
+mod loose_documents;
 mod open_handoffs;
 mod owner;
 mod pending_pull_request;

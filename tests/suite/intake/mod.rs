@@ -4,7 +4,7 @@
 mod answers;
 mod audited;
 mod bounded;
-mod catch_up;
+pub(crate) mod catch_up;
 mod contract;
 mod crash;
 mod disk;
@@ -14,7 +14,7 @@ mod folder;
 mod jetstream;
 mod links;
 mod load;
-mod server;
+pub(crate) mod server;
 mod stored;
 mod watched;
 mod won;

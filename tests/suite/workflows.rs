@@ -475,7 +475,10 @@ fn workflows_are_green_from_the_first_push_on_and_hand_over_what_was_signed() {
         let (_, code, said) = said.last().unwrap();
         assert!([0, 1].contains(code), "an audit's findings are the only reason to be red: {said}");
         let tags = sandbox.git("remote.git", &["for-each-ref", "refs/handoff"]);
-        assert!(tags.contains("refs/handoff/audit/"), "the audit left a checkpoint on the remote: {said}");
+        assert!(
+            tags.contains("refs/handoff/audit/"),
+            "the audit left a checkpoint on the remote: {said}"
+        );
     }
 }
 

@@ -192,7 +192,8 @@ fn measure(inbox: Arc<dyn Inbox>, round: usize) -> (f64, Vec<Duration>) {
         inbox,
         metrics: Arc::new(Metrics::default()),
         clock: Arc::new(Utc::now),
-        ledger: Arc::new(|| Ok(())),
+        ledger: Arc::new(|| Ok(0)),
+        links: None,
         trusted_proxies: Vec::new(),
     };
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();

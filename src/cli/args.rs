@@ -9,9 +9,9 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::invocation::Invocation;
 use super::{
-    audit, backfill, catch_up, coverage, deliver, demo, doctor, draft, explain, inbox, init,
-    people, plan, promises, reference, refresh, render, schema, serve, sign, status, sync,
-    validate, verify, watch, work,
+    audit, backfill, catch_up, coverage, deliver, demo, doctor, draft, explain, inbox, init, links,
+    people, plan, promises, reference, refresh, render, schema, serve, sign, status, sync, validate,
+    verify, watch, work,
 };
 use crate::brief::EventKind;
 
@@ -53,6 +53,9 @@ pub struct Global {
     /// More on standard error; twice for debugging. Never shows a secret
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,
+    /// How the log on standard error is written
+    #[arg(long, value_name = "FORMAT", default_value = "text", global = true)]
+    pub log_format: LogFormat,
     /// The moment to take for now; for tests and re-runs
     #[arg(long, hide = true, global = true, value_name = "TIME")]
     pub now: Option<DateTime<Utc>>,
@@ -67,6 +70,15 @@ pub enum ColorChoice {
     Always,
     /// Never.
     Never,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// A line for people.
+    Text,
+    /// A JSON object on each line.
+    Json,
 }
 
 /// The commands, one file each.
@@ -112,6 +124,8 @@ pub enum Command {
     Assign(people::AssignArguments),
     /// List what reps have promised, kept or open; record that one is kept
     Promises(promises::Arguments),
+    /// Links by which a CSM or a rep answers in a browser, without an account
+    Links(links::Arguments),
     /// Read first touches, acceptances and returns back from the targets
     Sync(sync::Arguments),
     /// Record that a deal needs no handoff, with reason and approver
@@ -169,6 +183,7 @@ impl Command {
             Self::Touch(arguments) => people::run(EventKind::Touched, arguments, invocation),
             Self::Assign(arguments) => people::run_assign(arguments, invocation),
             Self::Promises(arguments) => promises::run(arguments, invocation),
+            Self::Links(arguments) => links::run(arguments, invocation),
             Self::Sync(arguments) => sync::run(arguments, invocation),
             Self::Exempt(arguments) => {
                 people::run_with_reason(EventKind::Exempted, arguments, invocation)

@@ -8,6 +8,7 @@ mod email;
 mod github;
 mod http_answer;
 mod jira;
+mod links;
 mod machine_part;
 mod message_kind;
 mod messages;
@@ -22,11 +23,12 @@ mod slack;
 mod templates;
 mod welcome;
 
+pub use links::{LinkSettings, Links, person};
 pub use message_kind::{MessageKind, Person, Reminder, answered_part, is_change, is_told};
-pub use messages::{Messages, TaskForm, TaskList};
+pub use messages::{Audience, Messages, TaskForm, TaskList};
 pub use plan::{Backoff, Circumstances, Plan, Settled, State, Step, WantedDelivery, plan};
 pub use read_back::{Actor, MovedDeadline, Observed, ReadBack, Reader, Reassigned, Roles};
-pub use row::{SinkRow, SinkSettings, Sinks};
+pub use row::{SinkRow, SinkSettings, Sinks, WorkflowNeeds};
 pub use rows::{BuildProblem, DeliverConfig, SINKS, build, readers, secret_names};
 pub use run::{DeliveryResult, Follower, Moment, deliver_one, run};
 pub use sink::{

@@ -10,8 +10,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use super::message_kind::{MessageKind, Reminder};
-use super::messages::Messages;
-use super::row::{SinkRow, SinkSettings, Sinks};
+use super::messages::{Audience, Messages};
+use super::row::{SinkRow, SinkSettings, Sinks, WorkflowNeeds};
 use super::sink::{DeliveryError, Handoff, Mark, Sink};
 use super::templates::{Medium, Message};
 use crate::brief::EventKind;
@@ -86,6 +86,10 @@ impl SinkSettings for OutboxSettings {
             .collect()
     }
 
+    fn workflow_needs(&self) -> WorkflowNeeds {
+        WorkflowNeeds { keeps_files: true, ..WorkflowNeeds::default() }
+    }
+
     fn takes_the_rest(&self) -> bool {
         true
     }
@@ -140,7 +144,10 @@ impl Outbox {
         }
         let message = match self.kind {
             MessageKind::Signed => self.messages.of_event(self.event, handoff, Medium::Markdown)?,
-            _ => self.messages.again(handoff, &self.kind, Medium::Markdown, None)?,
+            _ => {
+                let (kind, medium) = (&self.kind, Medium::Markdown);
+                self.messages.again(handoff, kind, medium, Audience::Shared, None)?
+            }
         };
         let Message { title, body } = message;
         let title = Medium::Markdown.harmless(&title);

@@ -11,6 +11,7 @@ mod context;
 mod correction;
 mod coverage;
 mod crm_sink;
+mod customers;
 mod deal;
 mod deliveries;
 mod delivery_lock;
@@ -18,8 +19,11 @@ mod digests;
 mod documents;
 mod draft;
 mod error;
+mod github_workflows;
 mod init;
 mod intents;
+mod link_page;
+mod links;
 mod loose_documents;
 mod open_handoffs;
 mod owner;
@@ -47,18 +51,25 @@ pub use checkpoints::{Chain, Left, Strictness, check_checkpoints, leave_checkpoi
 pub use context::Context;
 pub use coverage::coverage;
 pub use crm_sink::CrmSink;
+pub use customers::handoffs_of_customer;
 pub use deal::{DealSource, Found, find_deal};
 pub use deliveries::{Delivered, Horizon, deliver, handoff_of, keys_within};
 pub use documents::{Decision, DocumentLook, decide, documents_within, look_at_document};
 pub use draft::{Drafted, draft};
 pub use error::WorkflowError;
+pub use github_workflows::{InstallFrom, check_workflows};
 pub use init::{Laid, Setup, SetupPerson, init};
+pub use link_page::{FormFields, LINK_PAGE_STYLE, LinkReply, link_page, stored_anywhere};
+pub use links::{Revocation, revoke_links};
 pub use pending_pull_request::{catch_up, publish_everything as publish};
 pub use people::{PersonEvent, record};
 pub use plan::{ChangeKind, Plan, PlanChange, PlanGap, PlanRequest, plan};
 pub use promises::{Kept, Promise, keep_promise, promises};
 pub use push::unpushed;
-pub use refresh::{Refreshed, RefreshedHandoff, refresh};
+pub use refresh::{
+    Refreshed, RefreshedHandoff, RefreshedMany, changed_handoffs, refresh, refresh_changed,
+    refresh_deal,
+};
 pub use remarks::{NotPushed, Remarks};
 pub use sign::{SignRequest, Signed, SignedMany, sign, sign_many, sign_with_answers};
 pub use status::{Return, Standing, StatusRow, status, status_of};

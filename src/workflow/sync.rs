@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::append::append;
 use super::assign::{self, Assignment, assign};
 use super::deliveries::{Horizon, handoff_of, keys_within};
+use super::people::changed_since_acceptance;
 use super::{Context, Remarks, WorkflowError};
 use crate::brief::{
     Event, EventKind, Timeline, TouchEvidence, View, deadline_in_force, deadline_moves,
@@ -27,6 +28,8 @@ pub struct NotRead {
     pub why: String,
     /// What to do.
     pub help: Option<String>,
+    /// Whether the task is gone, so that asking again tells no more.
+    pub for_good: bool,
 }
 
 /// What reading one handoff back came to.
@@ -72,6 +75,7 @@ pub async fn sync(
     if !is_signed || stored.timeline.first(EventKind::Exempted).is_some() {
         return Ok(synced);
     }
+    let is_changed = changed_since_acceptance(&stored);
     let mut timeline = stored.timeline.clone();
     let mut given = Vec::new();
     for reader in readers {
@@ -93,7 +97,7 @@ pub async fn sync(
                         synced.remarks.push(why);
                         continue;
                     }
-                    match judge(&timeline, reader.via(), act) {
+                    match judge(&timeline, reader.via(), act, is_changed) {
                         Judged::Known => {}
                         Judged::Overtaken => synced.remarks.push(format!(
                             "{} by {} on {} came before what is recorded already: not counted ({})",
@@ -110,13 +114,13 @@ pub async fn sync(
                     }
                 }
             }
+            Ok(ReadBack::Gone { why, help }) => {
+                let (via, help) = (reader.via().to_owned(), Some(help));
+                synced.not_read.push(NotRead { via, reference, why, help, for_good: true });
+            }
             Ok(ReadBack::Unknown { why, help }) => {
-                synced.not_read.push(NotRead {
-                    via: reader.via().to_owned(),
-                    reference,
-                    why,
-                    help: Some(help),
-                });
+                let (via, help) = (reader.via().to_owned(), Some(help));
+                synced.not_read.push(NotRead { via, reference, why, help, for_good: false });
             }
             Err(error) => {
                 let help = match &error {
@@ -125,7 +129,7 @@ pub async fn sync(
                 };
                 let why = error.to_string();
                 let via = reader.via().to_owned();
-                synced.not_read.push(NotRead { via, reference, why, help });
+                synced.not_read.push(NotRead { via, reference, why, help, for_good: false });
             }
         }
     }
@@ -194,7 +198,7 @@ async fn touched(
         let why = format!("{what} could not be read: {why}");
         if matters {
             let (via, reference) = (via.to_owned(), deal.as_str().to_owned());
-            synced.not_read.push(NotRead { via, reference, why, help });
+            synced.not_read.push(NotRead { via, reference, why, help, for_good: false });
         } else {
             let help = help.map_or_else(String::new, |help| format!(" {help}"));
             synced.remarks.push(format!("{why}{help}"));
@@ -351,7 +355,7 @@ enum Judged {
 }
 
 /// What an act adds to a timeline.
-fn judge(timeline: &Timeline, via: &str, act: &Observed) -> Judged {
+fn judge(timeline: &Timeline, via: &str, act: &Observed, is_changed: bool) -> Judged {
     let is_verdict = |kind| matches!(kind, EventKind::Accepted | EventKind::Returned);
     if act.kind == EventKind::Touched {
         // The first touch happens once, whoever recorded it.
@@ -374,7 +378,14 @@ fn judge(timeline: &Timeline, via: &str, act: &Observed) -> Judged {
     };
     let last = timeline.events.iter().rev().find(|event| is_later_word(event.event));
     match last {
-        Some(last) if last.event == act.kind && act.kind == EventKind::Accepted => Judged::Known,
+        // A brief that was edited by hand since is accepted anew.
+        Some(last)
+            if last.event == act.kind
+                && act.kind == EventKind::Accepted
+                && !(is_changed && act.at > last.at) =>
+        {
+            Judged::Known
+        }
         Some(last) if act.at < last.at => Judged::Overtaken,
         _ => Judged::New,
     }

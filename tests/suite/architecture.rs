@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["disk", "model", "text"],
     &["finding", "time", "yaml"],
-    &["brief", "http", "settings", "webhook"],
+    &["brief", "http", "link", "settings", "webhook"],
     &["audit", "esign", "crm", "ledger", "deliver"],
     &["config", "report"],
     &["workflow", "intake"],

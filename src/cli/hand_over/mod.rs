@@ -5,22 +5,30 @@ mod drafts;
 mod publisher;
 mod requests;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use chrono::Days;
+use chrono::{DateTime, Days, Utc};
 
 use self::publisher::Publisher;
 use super::error::CliError;
 use super::invocation::Invocation;
 use super::open::{Ports, open, text_of};
+use crate::brief::EventKind;
 use crate::config::FILE_NAME;
-use crate::intake::{Clock, Handler, News, Task, Verdict};
+use crate::intake::{Clock, Counter, Degraded, Handler, Metrics, News, Task, Verdict};
 use crate::ledger::Ledger;
 use crate::model::{Key, SignatureEvent};
 use crate::text::{one_line, terminal};
-use crate::workflow::{self, Context, Horizon, SignRequest, WorkflowError};
+use crate::workflow::{
+    self, Context, Delivered, Horizon, Refreshed, RefreshedHandoff, SignRequest, WorkflowError,
+};
 
 /// Handoffs of so many days are looked at for deliveries that are missing.
 const RECENT: Days = Days::new(14);
+
+/// Deals of handoffs of so many days are read again when they change.
+const OPEN: Days = Days::new(120);
 
 /// Hands over to the ledger around the folder of the command line.
 pub(super) struct LedgerHandler {
@@ -28,6 +36,7 @@ pub(super) struct LedgerHandler {
     clock: Clock,
     push: bool,
     publisher: Publisher,
+    metrics: Arc<Metrics>,
 }
 
 #[async_trait(?Send)]
@@ -54,7 +63,7 @@ impl Handler for LedgerHandler {
         keys.sort();
         keys.dedup();
         self.publish(&context, false).await;
-        if deliver(&context, &keys).await {
+        if deliver(&context, &keys, &self.metrics).await {
             self.publish(&context, false).await;
         }
         verdicts
@@ -84,12 +93,13 @@ impl Handler for LedgerHandler {
             }
         };
         self.publish(&context, true).await;
+        refresh(&context).await;
         match workflow::keys_within(&context, Horizon { since: context.now - RECENT }) {
             Ok((keys, gaps)) => {
                 for gap in gaps {
                     tracing::warn!("{} was not read: {}", terminal(&gap.what), terminal(&gap.why));
                 }
-                if deliver(&context, &keys).await {
+                if deliver(&context, &keys, &self.metrics).await {
                     self.publish(&context, false).await;
                 }
             }
@@ -105,8 +115,27 @@ impl LedgerHandler {
         clock: Clock,
         push: bool,
         patience: std::time::Duration,
+        metrics: Arc<Metrics>,
     ) -> Self {
-        Self { invocation, clock, push, publisher: Publisher::new(patience) }
+        let publisher = Publisher::new(patience, Arc::clone(&metrics));
+        Self { invocation, clock, push, publisher, metrics }
+    }
+
+    /// Pushes what was written to these handoffs, and makes what is missing of
+    /// their deliveries.
+    pub(super) async fn follow(&self, keys: &[Key]) {
+        let context = match self.context() {
+            Ok(context) => context,
+            Err(error) => {
+                let why = terminal(&one_line(&error.render(false)));
+                tracing::error!("deliveries cannot be looked at: {why}");
+                return;
+            }
+        };
+        self.publish(&context, true).await;
+        if deliver(&context, keys, &self.metrics).await {
+            self.publish(&context, false).await;
+        }
     }
 
     fn invocation(&self) -> Invocation {
@@ -116,7 +145,10 @@ impl LedgerHandler {
     /// The ledger as it is now: what was changed in its configuration counts.
     /// It commits and never waits for the network; the publisher pushes.
     fn context(&self) -> Result<Context, CliError> {
-        open(&self.invocation(), Ports { crm: true, sinks: true, push: false })
+        let opened = open(&self.invocation(), Ports { crm: true, sinks: true, push: false });
+        let why = opened.as_ref().err().map(|error| one_line(&error.render(false)));
+        self.metrics.degraded(Degraded::Settings, why);
+        opened
     }
 
     /// Brings this clone and its remote together; whether that was done, or
@@ -129,11 +161,44 @@ impl LedgerHandler {
     }
 }
 
+/// Says what reading a deal again came to.
+fn say_refreshed(refreshed: &RefreshedHandoff) {
+    let key = refreshed.key.as_str();
+    match &refreshed.result {
+        Refreshed::Unchanged => tracing::info!(key, "its deal was read again: nothing new"),
+        Refreshed::Corrected { changed } => {
+            let fields: Vec<&str> = changed.iter().map(|it| it.field.as_str()).collect();
+            let fields = terminal(&fields.join(", "));
+            tracing::info!(key, fields, "corrected: its deal was read again");
+        }
+        Refreshed::NoLongerWon { why } | Refreshed::Skipped { why } => {
+            tracing::warn!(key, "its deal was read again: {}", terminal(why));
+        }
+    }
+    remark(Some(&refreshed.key), &refreshed.remarks);
+}
+
+/// Reads the deals again that the CRM says were changed; those that could not
+/// be read are tried again the next time.
+async fn refresh(context: &Context) {
+    match workflow::refresh_changed(context, Horizon { since: context.now - OPEN }).await {
+        Ok(done) => {
+            done.read.iter().for_each(say_refreshed);
+            for gap in &done.gaps {
+                tracing::warn!("{} was not read: {}", terminal(&gap.what), terminal(&gap.why));
+            }
+        }
+        Err(error) => {
+            tracing::error!(%error, "the CRM does not say which deals have changed; it is asked again")
+        }
+    }
+}
+
 /// Hands over what is completed or won; gives the keys.
 async fn sign(context: &Context, tasks: &[Task], verdicts: &mut [Verdict]) -> Vec<Key> {
-    let collected = requests::collect(context, tasks, verdicts).await;
+    let (collected, mut keys) = requests::collect(context, tasks, verdicts).await;
     if collected.is_empty() {
-        return Vec::new();
+        return keys;
     }
     let (owners, requests): (Vec<usize>, Vec<SignRequest>) = collected.into_iter().unzip();
     let done = match workflow::sign_many(context, &requests).await {
@@ -142,10 +207,9 @@ async fn sign(context: &Context, tasks: &[Task], verdicts: &mut [Verdict]) -> Ve
             for owner in owners {
                 worsen(&mut verdicts[owner], failed(&error));
             }
-            return Vec::new();
+            return keys;
         }
     };
-    let mut keys = Vec::new();
     for (owner, result) in owners.into_iter().zip(done.results) {
         match result {
             Ok(signed) => {
@@ -192,7 +256,7 @@ fn voided(context: &Context, task: &Task, verdict: &mut Verdict) {
 /// Makes the deliveries that are missing. What fails is in the timeline, and
 /// is tried again by the next reconciliation.
 /// Whether something was recorded.
-async fn deliver(context: &Context, keys: &[Key]) -> bool {
+async fn deliver(context: &Context, keys: &[Key], metrics: &Metrics) -> bool {
     if context.sinks.is_empty() {
         return false;
     }
@@ -201,6 +265,7 @@ async fn deliver(context: &Context, keys: &[Key]) -> bool {
         match workflow::deliver(context, key, false, false).await {
             Ok(delivered) => {
                 wrote |= !delivered.results.is_empty();
+                measure(&delivered, context.now, metrics);
                 for line in super::deliver::lines(&delivered)
                     .iter()
                     .filter(|_| !delivered.results.is_empty())
@@ -218,6 +283,29 @@ async fn deliver(context: &Context, keys: &[Key]) -> bool {
         }
     }
     wrote
+}
+
+/// Counts what was delivered, and how old the signature was.
+fn measure(delivered: &Delivered, now: DateTime<Utc>, metrics: &Metrics) {
+    let signed_at = delivered.timeline.first(EventKind::Signed).map(|event| event.at);
+    for result in &delivered.results {
+        let outcome = match (&result.outcome, result.found) {
+            (Err(_), _) => "failed",
+            (Ok(_), true) => "found",
+            (Ok(_), false) => "made",
+        };
+        if matches!(result.event, EventKind::Reminded | EventKind::Escalated) {
+            metrics.count(Counter::Reminded, &[result.via, outcome]);
+            continue;
+        }
+        metrics.count(Counter::Delivered, &[result.via, result.event.as_str(), outcome]);
+        if outcome == "made"
+            && let Some(at) = signed_at
+        {
+            let age = u64::try_from((now - at).num_seconds()).unwrap_or_default();
+            metrics.delivered_after(result.via, age);
+        }
+    }
 }
 
 /// Says what a person should know: of one handoff, or of several together.

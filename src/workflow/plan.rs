@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::audit::{AuditRequest, RulesOfTime, audit};
-use super::compose::compose;
+use super::compose::{Known, compose};
 use super::deal::{DealSource, find_deal};
 use super::{Context, Horizon, WorkflowError, keys_within};
 use crate::audit::{Class, DealRow, LedgerInput};
@@ -199,7 +199,7 @@ fn classes(
             at_present: true,
             command: "",
         };
-        audit(request.ledgers, &side.config, &RulesOfTime::always(&side.config), &asked)
+        audit(request.ledgers, &side.config, &RulesOfTime::unchanged(&side.config), &asked)
     };
     let (before, after) = (run(base)?, run(head)?);
     gaps.extend(before.gaps);
@@ -258,8 +258,10 @@ async fn answers(
             }
         };
         composed += 1;
-        // Nobody has an open handoff yet, on either side.
-        let made = |side: &Context| compose(side, &found, true, None, None, &BTreeMap::new).brief;
+        // On both sides nobody has an open handoff, and the customer no earlier one.
+        let known = |_: &serde_json::Value| Known::default();
+        let made =
+            |side: &Context| compose(side, &found, true, None, None, &BTreeMap::new, &known).brief;
         let (before, after) = (made(base), made(head));
         let value = rows.get(found.key.as_str()).and_then(|row| row.value.as_ref());
         let blank = PlanChange {

@@ -72,6 +72,20 @@ pub trait SinkSettings: Debug + Send + Sync {
         Ok(None)
     }
 
+    /// Makes what tells the rep of a draft what it lacks; `None` where people
+    /// are not told that way.
+    ///
+    /// # Errors
+    /// As [`SinkSettings::sinks`].
+    fn draft_notice(
+        &self,
+        secrets: &Secrets,
+        messages: &Messages,
+    ) -> Result<Option<Box<dyn Sink>>, Vec<String>> {
+        let _ = (secrets, messages);
+        Ok(None)
+    }
+
     /// The form of the task that it opens.
     fn task_form(&self) -> TaskForm {
         TaskForm::Issue

@@ -15,6 +15,7 @@ mod jetstream;
 mod links;
 mod links_browser;
 mod load;
+mod operations;
 pub(crate) mod server;
 mod stored;
 mod watched;

@@ -133,25 +133,6 @@ fn rendered(mut handoff: handoff::deliver::Handoff) -> handoff::deliver::Handoff
     handoff
 }
 
-/// The HTML of a mail as it is sent, for those who look at it.
-pub(crate) fn a_mail() -> String {
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    runtime.block_on(async {
-        let (url, mails) = smtp(vec![]).await;
-        let mut handoff = handoff("hubspot-1");
-        handoff.brief["deal"]["url"] = json!("https://crm.example/deal/1");
-        handoff.brief["signature"]["url"] = json!("https://sign.example/d1");
-        handoff.brief["commitments"] = json!([
-            {"promise": "SSO with their Okta before go-live", "made_by": "Riley Ross", "owner": "Platform team", "due": "2027-01-15"},
-            {"promise": "A named solution architect for 90 days", "made_by": "Riley Ross", "owner": "Services"},
-        ]);
-        handoff.brief["implementation"] = json!({"complexity": "medium", "integrations": ["Okta", "NetSuite"]});
-        deliver(&mailer(&url, true), &rendered(handoff)).await.outcome.expect("sent");
-        let mail = received(&mails.lock().expect("not poisoned")[0]);
-        parsed(&mail).body_html(0).expect("HTML").into_owned()
-    })
-}
-
 #[tokio::test]
 async fn csm_rep_and_list_get_one_mail_with_the_brief_in_it_and_the_deadline_for_the_calendar() {
     let (url, mails) = smtp(vec![]).await;

@@ -1,7 +1,7 @@
 //! Deliveries out: the planner, each sink against faults, hostile text.
 
 mod config;
-pub(crate) mod email;
+mod email;
 mod events;
 pub(crate) mod fake;
 mod github;

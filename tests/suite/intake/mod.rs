@@ -13,7 +13,6 @@ mod drafted;
 mod folder;
 mod jetstream;
 mod links;
-mod links_browser;
 mod load;
 mod operations;
 pub(crate) mod server;

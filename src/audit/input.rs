@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Checkpoint, FolderDigest, HandoffFacts, Policies, Policy, combine, gaps_of};
+use super::{
+    Checkpoint, FolderDigest, HandoffFacts, Policies, Policy, WebAddress, combine, gaps_of,
+};
 use crate::model::{
     CommitInfo, CrmName, Deal, Gap, History, ObjectId, Population, ProviderName, Signature, Window,
 };
@@ -119,6 +121,11 @@ pub struct LedgerInput {
     pub notes: Vec<String>,
     /// How many commits only this clone has, where a remote counts.
     pub unpushed: usize,
+    /// Why there is no history to read, where there is none: no ledger yet, or
+    /// none at that moment. Then no deal has a handoff.
+    pub absent: Option<String>,
+    /// Where people read it in their browser.
+    pub web: Option<WebAddress>,
 }
 
 impl LedgerInput {
@@ -149,6 +156,30 @@ impl LedgerInput {
             settings: history.settings,
             notes: Vec::new(),
             unpushed: 0,
+            absent: None,
+            web: None,
+        }
+    }
+
+    /// No ledger, or none at that moment; `why` is a sentence without its stop.
+    #[must_use]
+    pub fn absent(why: impl Into<String>) -> Self {
+        Self {
+            repository: None,
+            head: ObjectId([0; 20]),
+            branch: String::new(),
+            walked: 0,
+            commits: Vec::new(),
+            handoffs: Vec::new(),
+            gaps: Vec::new(),
+            checkpoints: Vec::new(),
+            checkpoint_faults: Vec::new(),
+            schemas: Vec::new(),
+            settings: Vec::new(),
+            notes: Vec::new(),
+            unpushed: 0,
+            absent: Some(why.into()),
+            web: None,
         }
     }
 }

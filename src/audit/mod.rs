@@ -46,6 +46,7 @@ pub use policy::{Policies, Policy, PolicyVersion};
 pub use report::{
     AskedProvider, AuditReport, Checkpoint, CheckpointDeal, Exclusion, LedgerReport, Outcome,
     PopulationReport, REPORT_VERSION, Settings, SignaturesReport, SourceReport, UndecidedRule,
+    WebAddress,
 };
 pub use row::{
     DealKey, DealRow, Matched, Orphan, OrphanWhy, SignatureClass, SignatureRow, Suggestion,

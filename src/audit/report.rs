@@ -206,11 +206,27 @@ pub struct LedgerReport {
     /// Commits that only this clone has; they do not count.
     #[serde(skip_serializing_if = "is_zero")]
     pub unpushed: usize,
+    /// Why there was no history to read; then `head` is all zeros.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub absent: Option<String>,
+    /// Where people read it, for links; no part of the contract, as it differs
+    /// from clone to clone.
+    #[serde(skip)]
+    pub web: Option<WebAddress>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_zero(count: &usize) -> bool {
     *count == 0
+}
+
+/// The addresses of a ledger on its forge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebAddress {
+    /// What stands before a folder's path.
+    pub folders: String,
+    /// What stands before a commit's id.
+    pub commits: String,
 }
 
 /// What an earlier audit left behind to be compared with.

@@ -30,7 +30,7 @@ pub use form::{
 };
 pub use mapping::{
     BASE_MAPPINGS, BaseMapping, FirstTouch, MappedBrief, Mapping, MappingInput, MappingProblem,
-    Remark,
+    Proposal, Remark, propose,
 };
 pub use merge::{kept_answers, merge};
 pub use model::{BRIEF_SCHEMA, Brief};

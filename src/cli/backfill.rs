@@ -48,8 +48,9 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let mut context =
         open(invocation, Ports { push: !arguments.no_push, sinks: arguments.deliver, crm: false })?;
     let zone = workflow::company_zone(&context.config).unwrap_or(chrono_tz::Tz::UTC);
-    let window = parse_window(arguments.from.as_deref(), arguments.to.as_deref(), zone)
-        .map_err(|error| CliError::usage(error.to_string()))?;
+    let window =
+        parse_window(arguments.from.as_deref(), arguments.to.as_deref(), zone, invocation.now)
+            .map_err(|error| CliError::usage(error.to_string()))?;
     let population =
         population(arguments.deals.as_ref(), Detail::Whole, window, &context, invocation)?;
     let (_, gaps) = population.deals.parts();

@@ -11,13 +11,13 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
-use super::deliver::parse_key;
 use super::error::CliError;
 use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::hand_over::LedgerHandler;
 use super::intake::{A_MOMENT, Intake};
 use super::invocation::Invocation;
+use super::keys::find_key;
 use super::open::{Ports, links, open};
 use crate::deliver::Links;
 use crate::intake::{Clock, Fields, LinkDesk, LinkRoute, Metrics};
@@ -129,8 +129,8 @@ fn link(
 }
 
 fn run_make(make: &Make, invocation: &Invocation) -> Result<Exit, CliError> {
-    let key = parse_key(&make.key)?;
     let context = open(invocation, Ports::default())?;
+    let key = find_key(&make.key, &context)?;
     let mut made = configured(invocation, &context)?;
     if let Some(valid_for) = make.valid_for {
         made.valid_for = valid_for.plain();
@@ -151,8 +151,8 @@ fn run_make(make: &Make, invocation: &Invocation) -> Result<Exit, CliError> {
 }
 
 fn run_show(show: &Show, invocation: &Invocation) -> Result<Exit, CliError> {
-    let key = parse_key(&show.key)?;
     let context = open(invocation, Ports::default())?;
+    let key = find_key(&show.key, &context)?;
     let made = configured(invocation, &context)?;
     let mut found = Vec::new();
     for role in [LinkRole::Csm, LinkRole::Rep] {

@@ -22,7 +22,9 @@ mod inbox_argument;
 mod init;
 mod intake;
 mod invocation;
+mod keys;
 mod links;
+mod offered;
 mod open;
 mod people;
 mod preview;
@@ -42,6 +44,7 @@ mod sync;
 mod validate;
 mod verify;
 mod watch;
+mod when;
 mod words;
 mod work;
 

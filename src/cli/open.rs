@@ -9,10 +9,10 @@ use super::error::CliError;
 use super::invocation::Invocation;
 use crate::brief::{Renderer, SHIPPED_SCHEMA, Schema};
 use crate::config::{Config, FILE_NAME, Problem};
-use crate::crm::export::{Detail, FileSettings};
+use crate::crm::export::{Detail, FileCrm, FileSettings};
 use crate::crm::{self, Connection, Crm, RequestedProperties};
 use crate::deliver::{self, LinkSettings, Links, Messages, Sink, SinkContext, Templates};
-use crate::ledger::Ledger;
+use crate::ledger::{BRIEFS, Ledger, LedgerError};
 use crate::link::{LINK_KEY, LinkKeys};
 use crate::model::Check;
 use crate::time::{HumanDuration, deadline};
@@ -30,12 +30,18 @@ pub(super) struct Ports {
 /// Opens the ledger around the folder of the command line.
 pub(super) fn open(invocation: &Invocation, ports: Ports) -> Result<Context, CliError> {
     let (ledger, config, schema) = open_ledger(&invocation.folder)?;
+    invocation.note(format!(
+        "ledger {}, branch {}, settings {FILE_NAME}",
+        ledger.root().display(),
+        ledger.branch()
+    ));
     let schema = Arc::new(schema);
     let template = template_of(&ledger, "brief.md.j2")?;
     let renderer = Renderer::new(template.as_deref()).map_err(|error| {
         CliError::usage(error.to_string())
             .help("mend it, or delete it: then the shipped template counts")
     })?;
+    let renderer = renderer.in_zone(config.timezone);
     let crm = if ports.crm { open_crm(invocation, &config, ledger.root())? } else { None };
     let sinks = if ports.sinks { open_sinks(invocation, &config, &ledger)? } else { Vec::new() };
     Ok(Context {
@@ -48,6 +54,39 @@ pub(super) fn open(invocation: &Invocation, ports: Ports) -> Result<Context, Cli
         now: invocation.now,
         push: ports.push,
     })
+}
+
+/// Whether there is a ledger around a folder: a repository that holds settings
+/// or briefs, in its checkout or at its tip.
+pub(super) fn is_in_ledger(folder: &Path) -> Result<bool, CliError> {
+    let ledger = match Ledger::open(folder) {
+        Ok(ledger) => ledger,
+        Err(LedgerError::NotFound { .. }) => return Ok(false),
+        // A repository of something else.
+        Err(LedgerError::NoBranch { .. } | LedgerError::DoubtfulBranch { .. })
+            if !folder.join(FILE_NAME).exists() =>
+        {
+            return Ok(false);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if !ledger.is_bare() && [FILE_NAME, BRIEFS].iter().any(|name| ledger.root().join(name).exists())
+    {
+        return Ok(true);
+    }
+    if ledger.tip()?.is_none() {
+        return Ok(false);
+    }
+    Ok(ledger.read(FILE_NAME)?.is_some() || !ledger.folders(None)?.into_parts().0.is_empty())
+}
+
+/// The settings of a folder that is no ledger: its own file, else the defaults.
+pub(super) fn settings_beside(folder: &Path) -> Result<Config, CliError> {
+    match std::fs::read(folder.join(FILE_NAME)) {
+        Ok(bytes) => Config::parse(&bytes).map_err(|problems| config_error(&problems)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Config::empty()),
+        Err(error) => Err(CliError::could_not(format!("{FILE_NAME} cannot be read: {error}"))),
+    }
 }
 
 /// The ledger around a folder, on the branch that its settings name.
@@ -316,24 +355,35 @@ pub(super) fn open_deals(
                 .help("give --deals FILE, an export of your deals, or connect a CRM under `crm:` in handoff.yaml")
         });
     };
-    let company_zone = workflow::company_zone(&context.config);
+    Ok(Box::new(open_export(file, detail, invocation, &context.config, root)?))
+}
+
+/// The deals of an export file, read with the settings of `crm.file`.
+pub(super) fn open_export(
+    file: &Path,
+    detail: Detail,
+    invocation: &Invocation,
+    config: &Config,
+    root: &Path,
+) -> Result<FileCrm, CliError> {
+    invocation.note(format!("deals from {}", file.display()));
+    let company_zone = workflow::company_zone(config);
     if file.as_os_str() == "-" {
-        let mut settings =
-            context.config.crm.file().cloned().unwrap_or_else(|| FileSettings::of(file));
+        let mut settings = config.crm.file().cloned().unwrap_or_else(|| FileSettings::of(file));
         settings.deals = PathBuf::from("standard input");
         settings.company_zone = company_zone;
         let given = standard_input()?;
-        return Ok(Box::new(crm::open_file(settings, root, Some(given))?.with_detail(detail)));
+        return Ok(crm::open_file(settings, root, Some(given))?.with_detail(detail));
     }
     let path = invocation.path(file);
     // The columns, dates and joins of the configuration are meant for this company's exports.
-    let mut settings = context.config.crm.file().cloned().unwrap_or_else(|| FileSettings::of(file));
+    let mut settings = config.crm.file().cloned().unwrap_or_else(|| FileSettings::of(file));
     // A path inside the ledger is told as such, so that a report says the same wherever it was made.
     let inside = path.canonicalize().ok().zip(root.canonicalize().ok());
     let inside = inside.and_then(|(path, root)| Some(path.strip_prefix(root).ok()?.to_path_buf()));
     settings.deals = inside.unwrap_or(path);
     settings.company_zone = company_zone;
-    Ok(Box::new(crm::open_file(settings, root, None)?.with_detail(detail)))
+    Ok(crm::open_file(settings, root, None)?.with_detail(detail))
 }
 
 /// What of the configuration works and may surprise.

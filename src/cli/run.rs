@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::FromArgMatches as _;
 
 use super::args::{Cli, ColorChoice, Command, LogFormat};
 use super::environment::Environment;
@@ -29,7 +29,7 @@ pub fn run(
     arguments: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>,
     environment: Environment,
 ) -> Exit {
-    let matches = match Cli::command().try_get_matches_from(arguments) {
+    let matches = match super::args::command().try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(error) => {
             // Help and version are results; the rest is wrong usage.
@@ -65,6 +65,7 @@ pub fn run(
         color: choose(environment.stdout_is_terminal),
         color_stderr: choose(environment.stderr_is_terminal),
         quiet: cli.global.quiet,
+        verbose: cli.global.verbose,
         public_url: None,
         environment,
     };

@@ -15,6 +15,7 @@ use super::inbox_argument::InboxArgument;
 use super::invocation::Invocation;
 use super::open::{Ports, open};
 use super::relayed::Relayed;
+use super::when::When;
 use crate::brief::question;
 use crate::crm;
 use crate::esign::{Authenticity, DeliveryId, Providers, Verified, confirm};
@@ -52,7 +53,7 @@ pub struct Arguments {
     kind: Option<String>,
     /// When the payload arrived, for a webhook received elsewhere [default: now]
     #[arg(long, value_name = "TIME")]
-    received_at: Option<DateTime<Utc>>,
+    received_at: Option<When>,
     /// Answers from a filled issue form: its body, or the event of a workflow; `-` for standard input
     #[arg(long, value_name = "FILE")]
     form: Option<String>,
@@ -82,8 +83,8 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         invocation,
         Ports { crm: true, sinks: !arguments.no_deliver, push: !arguments.no_push },
     )?;
-    let received_at = arguments
-        .received_at
+    let given = When::of_act(arguments.received_at.as_ref(), &context.config, invocation.now)?;
+    let received_at = given
         .or(payload.as_ref().and_then(|payload| payload.received_at))
         .unwrap_or(invocation.now);
     let sources = match (&mut payload, &arguments.deal) {
@@ -100,7 +101,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         (None, Some(id)) => vec![DealSource::Deal(crm::deal_id(id))],
         (None, None) => match &arguments.issue {
             Some(issue) => {
-                vec![signature_of(issue, arguments.received_at, &context, invocation)?]
+                vec![signature_of(issue, given, &context, invocation)?]
             }
             None => return Err(CliError::usage("name an EVENT file, a --deal or an --issue")),
         },
@@ -177,7 +178,10 @@ pub(super) fn read_payload(path: &str, invocation: &Invocation) -> Result<Vec<u8
             opened.and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes)),
         )
     };
-    read.map_err(|error| CliError::could_not(format!("{name} cannot be read: {error}")))?;
+    read.map_err(|error| {
+        CliError::usage(format!("{name} cannot be read: {error}"))
+            .help("name the file of a payload, or - for standard input")
+    })?;
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(CliError::usage(format!("{name} is empty"))
             .help("give the provider's payload as it was received"));

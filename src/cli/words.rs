@@ -7,7 +7,12 @@ use crate::workflow::WorkflowError;
 
 impl From<LedgerError> for CliError {
     fn from(error: LedgerError) -> Self {
-        Self::could_not(error.to_string()).help(error.help())
+        let message = error.to_string();
+        let told = match error {
+            LedgerError::NotFound { .. } => Self::usage(message),
+            _ => Self::could_not(message),
+        };
+        told.help(error.help())
     }
 }
 

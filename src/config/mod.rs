@@ -129,6 +129,25 @@ pub struct Config {
 }
 
 impl Config {
+    /// The settings of a folder that has none: everything by default.
+    ///
+    /// # Panics
+    /// Never: the text is a constant.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::parse(b"version: 1\n").expect("a version alone is a configuration")
+    }
+
+    /// The mapping for deals of an export file: the chosen one, else that of
+    /// export files, with the company's own lines.
+    pub fn map_for_export(&mut self) {
+        let of_files = crate::crm::row("file").map(|row| row.mapping);
+        if let (None, None, Some(base)) = (&self.map, self.crm.file(), of_files) {
+            let none = Mapping::compile(None, &[]).unwrap_or_else(|_| unreachable!("it is empty"));
+            self.mapping = std::mem::replace(&mut self.mapping, none).on_base(&base);
+        }
+    }
+
     /// The properties that `scope` reads: an audit's deals must come with them.
     #[must_use]
     pub fn scope_properties(&self) -> Properties {
@@ -194,13 +213,15 @@ impl Config {
         let first_touch =
             first_touch(written.first_touch.unwrap_or_default(), own_zone, node, problems);
         let zone = own_zone.or_else(|| first_touch.calendar.as_ref().map(Calendar::zone));
+        // The mapping of the CRM that is connected, where none is chosen.
+        let of_crm = crm.row().map_or("none", |row| row.mapping.name);
         Self {
             layout: layout(written.layout, problems),
             branch: branch(written.branch, problems),
             timezone: zone.unwrap_or(Tz::UTC),
             esign,
             crm,
-            mapping: mapping(&own_fields, written.map.as_ref(), problems),
+            mapping: mapping(&own_fields, written.map.as_ref(), of_crm, problems),
             map,
             documents,
             provider_documents,
@@ -378,7 +399,12 @@ fn branch(written: Option<Located<String>>, problems: &mut Vec<Problem>) -> Opti
     Some(name)
 }
 
-fn mapping(own: &[Entry], base: Option<&Located<String>>, problems: &mut Vec<Problem>) -> Mapping {
+fn mapping(
+    own: &[Entry],
+    base: Option<&Located<String>>,
+    of_crm: &str,
+    problems: &mut Vec<Problem>,
+) -> Mapping {
     let overrides: Vec<_> = own
         .iter()
         .filter_map(|entry| {
@@ -387,7 +413,7 @@ fn mapping(own: &[Entry], base: Option<&Located<String>>, problems: &mut Vec<Pro
         })
         .collect();
     let base_span = base.map(|base| base.span).unwrap_or_default();
-    match Mapping::compile(base.map(|base| base.value.as_str()), &overrides) {
+    match Mapping::compile(Some(base.map_or(of_crm, |base| base.value.as_str())), &overrides) {
         Ok(mapping) => mapping,
         Err(found) => {
             problems.extend(found.into_iter().map(|problem| mapping_problem(problem, base_span)));

@@ -43,7 +43,9 @@ pub(super) struct Written {
     #[schemars(schema_with = "crate::crm::CrmConfig::schema")]
     #[expect(dead_code, reason = "read by the rows of the room, see Config::parse")]
     crm: Section,
-    /// The default mapping from deal to brief.
+    /// The default mapping from deal to brief. Absent: that of the CRM or
+    /// export under `crm:`, else `none`, which reads the signed document. What
+    /// a deal does not say, each of them takes from the document.
     #[serde(default)]
     #[schemars(schema_with = "map_names")]
     pub map: Option<Located<String>>,

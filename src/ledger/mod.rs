@@ -52,7 +52,7 @@ pub use error::LedgerError;
 pub use history::{HistoryError, ScanAt, Scanned, scan, scan_cold};
 pub use identity::Identity;
 pub use merge::merge_timelines;
-pub use path::{BRIEFS, folder_for, key_of, month_for};
+pub use path::{BRIEFS, LONGEST_SLUG, folder_for, key_of, month_for};
 pub use push::Pushed;
 pub use remote::Unpushed;
 pub use repository::Ledger;

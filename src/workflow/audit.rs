@@ -11,12 +11,12 @@ use super::checkpoints::{Strictness, check_checkpoints};
 use super::digests::digest;
 use crate::audit::{
     self, AuditInput, AuditReport, LedgerInput, Policies, Policy, PolicyVersion, Scope,
-    SignaturesInput,
+    SignaturesInput, WebAddress,
 };
 use crate::brief::{Completeness, Decision, Schema};
 use crate::config::Config;
 use crate::crm::export::{Counted, Detail};
-use crate::ledger::{Ledger, ScanAt, scan, scan_cold};
+use crate::ledger::{HistoryError, Ledger, ScanAt, scan, scan_cold};
 use crate::model::{Company, Contact, Deal, Gap, LineItem, ObjectId, Population, Window};
 
 /// As of when ledgers are read, and how.
@@ -123,8 +123,14 @@ impl RulesOfTime {
         }
         Ok(match Policies::new(versions) {
             Some(policies) => Self { policies, configs },
-            None => Self { policies: Policies::unchanged(policy_of(config)), configs: Vec::new() },
+            None => Self::unchanged(config),
         })
+    }
+
+    /// The rules of a folder without a ledger: `config` counts for all times.
+    #[must_use]
+    pub fn unchanged(config: &Config) -> Self {
+        Self { policies: Policies::unchanged(policy_of(config)), configs: Vec::new() }
     }
 
     /// The settings in force when a deal was won.
@@ -288,7 +294,15 @@ fn read_ledger(
         None => ScanAt::Branch(branch),
     };
     let scanned =
-        if read.cache { scan(git_dir, &at, progress) } else { scan_cold(git_dir, &at, progress) }?;
+        if read.cache { scan(git_dir, &at, progress) } else { scan_cold(git_dir, &at, progress) };
+    let scanned = match scanned {
+        Err(HistoryError::BeforeHistory { branch, first, .. }) => {
+            let why = format!("{branch} had no commit yet; its first one is dated {first}");
+            let repository = repository.map(str::to_owned);
+            return Ok(LedgerInput { repository, branch, ..LedgerInput::absent(why) });
+        }
+        other => other?,
+    };
     // What an audit of the past makes would push out what the present one needs.
     let keep = read.cache && matches!(at, ScanAt::Branch(_)) && scanned.gaps.is_empty();
     let history = scanned.history;
@@ -298,6 +312,10 @@ fn read_ledger(
     input.checkpoints = chain.checkpoints;
     input.checkpoint_faults = chain.faults;
     input.notes = chain.notes;
+    input.web = ledger.web_links().map(|links| WebAddress {
+        folders: format!("{}/", links.folder("").trim_end_matches('/')),
+        commits: format!("{}/commit/", links.project()),
+    });
     if remote.is_some() {
         input.unpushed = ledger.unpushed()?.map_or(0, |unpushed| unpushed.commits);
     }

@@ -167,7 +167,7 @@ fn write(
         None => composed.brief,
     };
     let brief = Brief::from_json(context.schema.in_order(&brief));
-    let customer = brief.view().customer_name().unwrap_or("customer").to_owned();
+    let customer = brief.view().title().unwrap_or("customer").to_owned();
     let folder = match &stored {
         Some(stored) => stored.folder.clone(),
         None => folder_for(&context.config.layout, context.now, &customer, &found.key)?,

@@ -29,6 +29,14 @@ pub struct Setup {
     pub github: Option<String>,
     /// The first CSMs.
     pub csms: Vec<SetupPerson>,
+    /// The company's time zone.
+    pub timezone: Option<String>,
+    /// The working hours, Monday to Friday; none are day and night.
+    pub hours: Option<String>,
+    /// Words in the names of documents that are contracts.
+    pub contracts: Vec<String>,
+    /// Whether a contract moves its deal to Closed Won.
+    pub update_closed_won: bool,
     /// Where the workflows get handoff from; what is in the ledger where `None`.
     #[serde(skip)]
     pub install_from: Option<InstallFrom>,
@@ -64,6 +72,7 @@ pub struct Laid {
 const FILES: &[(&str, &str)] = &[
     ("README.md", include_str!("../../templates/init/README.md")),
     (".gitattributes", include_str!("../../templates/init/gitattributes")),
+    (".gitignore", include_str!("../../templates/init/gitignore")),
     (".github/CODEOWNERS", include_str!("../../templates/init/CODEOWNERS")),
     ("schema/brief.schema.json", include_str!("../../schema/brief.schema.json")),
     ("schema/timeline.schema.json", include_str!("../../schema/timeline.schema.json")),

@@ -48,7 +48,7 @@ pub use audit::{AuditRequest, LedgersAt, RulesOfTime, audit, company_zone, count
 pub use backfill::{backfill, missing_deals};
 pub use checkpoints::{Chain, Left, Strictness, check_checkpoints, leave_checkpoint};
 pub use context::Context;
-pub use coverage::coverage;
+pub use coverage::{CoverageRequest, Unused, coverage, unused_columns};
 pub use crm_sink::CrmSink;
 pub use customers::handoffs_of_customer;
 pub use deal::{DealSource, Found, find_deal};
@@ -71,7 +71,7 @@ pub use refresh::{
 pub use remarks::{NotPushed, Remarks};
 pub use sign::{SignRequest, Signed, SignedMany, sign, sign_many, sign_with_answers};
 pub use status::{Return, Standing, StatusRow, status, status_of};
-pub use store::Stored;
+pub use store::{Stored, commit_files};
 pub use sync::{NotRead, Synced, key_of_task, sync};
 pub use validate::{Validated, Which, validate};
 pub use voided::record_voided;

@@ -258,7 +258,7 @@ pub(super) fn with_deal(
     event.brief = Some(blob);
     event.kept = correction.kept.clone();
     let mut timeline = stored.timeline.clone();
-    let customer = correction.brief.view().customer_name().unwrap_or("customer").to_owned();
+    let customer = correction.brief.view().title().unwrap_or("customer").to_owned();
     let change = Change::of_handoff(&stored.folder, &customer, key, context.now)
         .trailer("Handoff-Event", event.event.as_str())
         .trailer("Handoff-Fields", shorten(&fields, 500))

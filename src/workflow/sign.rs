@@ -338,7 +338,7 @@ fn prepare(
         }
         _ => (Brief::from_json(context.schema.in_order(&composed.brief)), Vec::new()),
     };
-    let customer = brief.view().customer_name().unwrap_or("customer").to_owned();
+    let customer = brief.view().title().unwrap_or("customer").to_owned();
     let folder = match &stored {
         Some(stored) => stored.folder.clone(),
         None => folder_for(layout, signed_at, &customer, &found.key)?,

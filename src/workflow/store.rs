@@ -93,6 +93,24 @@ pub(super) fn version(context: &Context, blob: &str) -> Option<Value> {
     Brief::parse(&bytes).ok().map(Brief::into_json)
 }
 
+/// Commits files of a folder that is a ledger, as the demo makes them.
+///
+/// # Errors
+/// When the ledger cannot be written.
+pub fn commit_files(
+    dir: &std::path::Path,
+    subject: &str,
+    files: Vec<(String, String)>,
+    now: DateTime<Utc>,
+) -> Result<(), WorkflowError> {
+    let mut change = Change::new("", subject, now);
+    for (path, text) in files {
+        change = change.put(path, text);
+    }
+    Ledger::open(dir)?.lock(LOCK_WAIT)?.commit(&change)?;
+    Ok(())
+}
+
 /// Commits what `init` laid down, and nothing else.
 pub(super) fn commit_setup(
     ledger: &Ledger,

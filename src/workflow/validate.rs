@@ -7,11 +7,15 @@ use rayon::prelude::*;
 
 use super::{Context, WorkflowError};
 use crate::brief::{
-    CheckContext, FolderSummary, HandoffCheck, HandoffFiles, Member, Team as Members,
+    Brief, CheckContext, FolderSummary, HandoffCheck, HandoffFiles, Member, Team as Members,
     check_handoff, check_ledger, fixes,
 };
 use crate::finding::{Finding, Location};
-use crate::ledger::{BRIEFS, Folder, LedgerError, key_of};
+use crate::ledger::{BRIEFS, Folder, LONGEST_SLUG, LedgerError, key_of};
+use crate::text::slug;
+
+/// What a folder is called that no name was known for.
+const NAMELESS: &str = "customer";
 
 /// Which briefs are checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +37,8 @@ pub struct Validated {
     pub findings: Vec<Finding>,
     /// The files that were mended.
     pub fixed: Vec<String>,
+    /// The folders that were renamed, from and to.
+    pub renamed: Vec<(String, String)>,
     /// Why more than what changed was checked.
     pub remarks: Vec<String>,
 }
@@ -95,6 +101,21 @@ pub fn validate(context: &Context, which: &Which, fix: bool) -> Result<Validated
             .collect::<Result<_, WorkflowError>>()?
     };
     loaded.retain(|loaded| loaded.brief.is_some() || loaded.timeline.is_some());
+    for one in &mut loaded {
+        let Some(better) = better_name(one) else { continue };
+        if fix && !bare && !root.join(&better).exists() {
+            let from = root.join(&one.folder);
+            std::fs::rename(&from, root.join(&better))
+                .map_err(|error| WorkflowError::file(&from, &error))?;
+            validated.renamed.push((one.folder.clone(), better.clone()));
+            one.folder = better;
+        } else {
+            validated.remarks.push(format!(
+                "{} is named before its customer was known; `handoff validate --fix` renames it to {better}",
+                one.folder
+            ));
+        }
+    }
     let members = members(context);
     let due = |signed_at| context.config.first_touch.due(signed_at);
     let check_context = CheckContext {
@@ -136,6 +157,16 @@ pub fn validate(context: &Context, which: &Which, fix: bool) -> Result<Validated
     }));
     validated.findings.extend(check_ledger(&summaries));
     Ok(validated)
+}
+
+/// Where a folder belongs that is called `customer` for want of a name, once
+/// its brief has one.
+fn better_name(one: &Loaded) -> Option<String> {
+    let (parent, name) = one.folder.rsplit_once('/')?;
+    let key = name.strip_prefix(NAMELESS)?.strip_prefix("--")?;
+    let brief = Brief::parse(one.brief.as_deref()?).ok()?;
+    let better = slug(brief.view().title()?, LONGEST_SLUG);
+    (better != NAMELESS).then(|| format!("{parent}/{better}--{key}"))
 }
 
 fn members(context: &Context) -> Members {

@@ -333,6 +333,8 @@ pub(crate) fn report(mut rows: Vec<DealRow>) -> AuditReport {
             branch: "main".to_owned(),
             commits: rows.len() * 3,
             unpushed: 0,
+            absent: None,
+            web: None,
             briefs: rows.iter().filter(|row| row.brief.is_some()).count() + 1,
             checkpoints: vec![Checkpoint {
                 name: "refs/handoff/checkpoints/2026-10-31".to_owned(),

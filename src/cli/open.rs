@@ -300,19 +300,34 @@ pub(super) fn open_sinks(
     Ok(sinks)
 }
 
-/// What opens the request for a draft; `None` where no target is configured.
-pub(super) fn open_draft_request(
+/// What asks the rep for what a draft lacks.
+#[derive(Default)]
+pub(super) struct DraftSinks {
+    /// Opens the request, where a target for it is configured.
+    pub asking: Option<Box<dyn Sink>>,
+    /// Tells the rep.
+    pub telling: Vec<Box<dyn Sink>>,
+}
+
+/// What asks the rep for what a draft lacks.
+pub(super) fn open_draft_sinks(
     invocation: &Invocation,
     context: &Context,
-) -> Result<Option<Box<dyn Sink>>, CliError> {
-    let messages = open_messages(invocation, context)?;
-    context.config.deliver.draft_request(&invocation.secrets()?, &messages).map_err(|problems| {
+) -> Result<DraftSinks, CliError> {
+    let links = links(invocation, &context.config)?;
+    let messages = Messages::new(site(invocation, &context.config, &context.ledger, links)?);
+    let (secrets, deliver) = (invocation.secrets()?, &context.config.deliver);
+    let told = |problems: Vec<deliver::BuildProblem>| {
         let mut error =
             CliError::usage(format!("{FILE_NAME}: `deliver:` cannot be used as it stands"));
         for problem in problems {
             error = error.detail(problem.to_string());
         }
         error.help("fix it, or pass --no-request: then the draft is written and pushed only")
+    };
+    Ok(DraftSinks {
+        asking: deliver.draft_request(&secrets, &messages).map_err(told)?,
+        telling: deliver.draft_notices(&secrets, &messages).map_err(told)?,
     })
 }
 

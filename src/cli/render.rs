@@ -8,7 +8,7 @@ use super::invocation::Invocation;
 use super::keys::find_key;
 use super::open::{Ports, open};
 use crate::brief::Brief;
-use crate::workflow::WorkflowError;
+use crate::workflow::{WorkflowError, stored_anywhere};
 
 /// The arguments of `render`.
 #[derive(Debug, Args)]
@@ -26,8 +26,8 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let context = open(invocation, Ports::default())?;
     if arguments.preview {
         let key = find_key(&arguments.brief, &context)?;
-        let stored =
-            context.stored(&key, None)?.ok_or_else(|| WorkflowError::NoHandoff(key.clone()))?;
+        let stored = stored_anywhere(&context, &key)?
+            .ok_or_else(|| WorkflowError::NoHandoff(key.clone()))?;
         let text = super::preview::preview(&context, &key, &stored, invocation)?;
         invocation.print(crate::text::terminal(&text))?;
         return Ok(Exit::Clean);
@@ -42,8 +42,8 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         parse(&std::fs::read(&file)?, &file.display().to_string())?
     } else {
         let key = find_key(&arguments.brief, &context)?;
-        let stored =
-            context.stored(&key, None)?.ok_or_else(|| WorkflowError::NoHandoff(key.clone()))?;
+        let stored = stored_anywhere(&context, &key)?
+            .ok_or_else(|| WorkflowError::NoHandoff(key.clone()))?;
         stored.brief.ok_or_else(|| CliError::nothing(format!("{key} has no brief")))?
     };
     invocation.print(context.render(&brief)?)?;

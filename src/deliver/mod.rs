@@ -5,8 +5,10 @@
 
 mod asana;
 mod email;
+mod events;
 mod github;
 mod http_answer;
+mod incoming_webhook;
 mod jira;
 mod links;
 mod machine_part;
@@ -18,8 +20,10 @@ mod read_back;
 mod row;
 mod rows;
 mod run;
+mod signed_webhook;
 mod sink;
 mod slack;
+mod teams;
 mod templates;
 mod welcome;
 

@@ -83,6 +83,20 @@ pub trait SinkSettings: Debug + Send + Sync {
         Ok(None)
     }
 
+    /// Makes what tells the rep of a draft what it lacks; `None` where people
+    /// are not told that way.
+    ///
+    /// # Errors
+    /// As [`SinkSettings::sinks`].
+    fn draft_notice(
+        &self,
+        secrets: &Secrets,
+        messages: &Messages,
+    ) -> Result<Option<Box<dyn Sink>>, Vec<String>> {
+        let _ = (secrets, messages);
+        Ok(None)
+    }
+
     /// What it needs of the workflows of a ledger on GitHub.
     fn workflow_needs(&self) -> WorkflowNeeds {
         WorkflowNeeds::default()

@@ -12,7 +12,7 @@ use super::messages::{Messages, TaskForm, TaskList};
 use super::read_back::Reader;
 use super::row::{SinkRow, SinkSettings, WorkflowNeeds};
 use super::sink::{Sink, SinkContext, WholeDays};
-use super::{asana, email, github, jira, outbox, slack, welcome};
+use super::{asana, email, events, github, jira, outbox, slack, teams, welcome};
 use crate::brief::EventKind;
 use crate::link::LINK_KEY;
 use crate::model::Secrets;
@@ -24,10 +24,12 @@ use crate::yaml::{Node, Value as Yaml, from_node};
 pub const SINKS: &[SinkRow] = &[
     github::ROW,
     slack::ROW,
+    teams::ROW,
     email::ROW,
     asana::ROW,
     jira::ROW,
     welcome::ROW,
+    events::ROW,
     // Last: it takes what no other delivers.
     outbox::ROW,
 ];
@@ -210,6 +212,24 @@ impl DeliverConfig {
             }
         }
         Ok(None)
+    }
+}
+
+impl DeliverConfig {
+    /// Makes what tells the rep of a draft what it lacks.
+    ///
+    /// # Errors
+    /// With every problem there is, as [`build`].
+    pub fn draft_notices(
+        &self,
+        secrets: &Secrets,
+        messages: &Messages,
+    ) -> Result<Vec<Box<dyn Sink>>, Vec<BuildProblem>> {
+        let mut notices = Vec::new();
+        for (row, settings) in &self.sinks {
+            notices.extend(settings.draft_notice(secrets, messages).map_err(|it| told(row, it))?);
+        }
+        Ok(notices)
     }
 }
 

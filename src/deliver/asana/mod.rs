@@ -4,6 +4,7 @@
 
 mod api;
 mod follow;
+mod notes;
 mod project;
 mod read_back;
 

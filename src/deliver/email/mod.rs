@@ -99,6 +99,14 @@ impl SinkSettings for EmailSettings {
             .into_iter()
             .collect()
     }
+
+    fn draft_notice(
+        &self,
+        secrets: &Secrets,
+        messages: &Messages,
+    ) -> Result<Option<Box<dyn Sink>>, Vec<String>> {
+        sink(self, secrets, messages.clone(), MessageKind::Drafted).map(Some)
+    }
 }
 
 fn sink(
@@ -173,7 +181,7 @@ impl Email {
         let (csm, rep) = match &self.kind {
             MessageKind::Signed => (self.settings.to_csm, self.settings.to_rep),
             // To whom the word is: settings about new handoffs do not keep it back.
-            MessageKind::Returned => (false, true),
+            MessageKind::Returned | MessageKind::Drafted => (false, true),
             MessageKind::Changed | MessageKind::Reminder(_) => (true, false),
         };
         for (wanted, at) in [(csm, "first_action.owner"), (rep, "deal.owner")] {
@@ -232,7 +240,7 @@ impl Email {
     /// Who is to be answered: the rep by the CSM, and the other way round.
     fn reply_to(&self, handoff: &Handoff) -> Option<Mailbox> {
         let at = match self.kind {
-            MessageKind::Returned => "first_action.owner",
+            MessageKind::Returned | MessageKind::Drafted => "first_action.owner",
             _ => "deal.owner",
         };
         let address = answer(&handoff.brief, &format!("{at}.email"))?;
@@ -261,7 +269,7 @@ impl Email {
         if let Some(reply_to) = self.reply_to(handoff) {
             builder = builder.reply_to(reply_to);
         }
-        if self.kind != MessageKind::Signed {
+        if !matches!(self.kind, MessageKind::Signed | MessageKind::Drafted) {
             // One thread in the reader's mailbox.
             let first = self.id_of(handoff, "brief");
             builder = builder.in_reply_to(first.clone()).references(first);

@@ -123,7 +123,7 @@ impl SlackBot {
     /// than none.
     async fn mention(&self, handoff: &Handoff) -> Option<String> {
         let who = match &self.kind {
-            MessageKind::Returned => "deal.owner",
+            MessageKind::Returned | MessageKind::Drafted => "deal.owner",
             MessageKind::Signed | MessageKind::Changed => "first_action.owner",
             MessageKind::Reminder(reminder) => {
                 let person = reminder.to.first()?;

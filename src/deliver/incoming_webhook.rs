@@ -1,61 +1,86 @@
-//! An incoming webhook: says `ok` and nothing more, so nothing can be looked
-//! up, and its URL is a secret.
+//! An incoming webhook of a chat: takes a message and says nothing that could
+//! be looked up, and its address is a secret.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::{HeaderMap, Method};
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
 use url::Url;
 
-use super::message::{SlackSettings, message};
+use super::http_answer;
+use super::message_kind::{MessageKind, Reminder};
+use super::messages::Messages;
+use super::sink::{DeliveryError, Handoff, Mark, Sink};
 use crate::brief::EventKind;
-use crate::deliver::http_answer;
-use crate::deliver::message_kind::{MessageKind, Reminder};
-use crate::deliver::messages::Messages;
-use crate::deliver::sink::{DeliveryError, Handoff, Mark, Sink};
 use crate::http::{BaseUrl, Client, NetError, Schedule, Semantics};
 use crate::model::Check;
 use crate::text;
 
+/// One product's incoming webhooks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Chat {
+    /// The `via` of its events.
+    pub via: &'static str,
+    /// In messages: `the Slack webhook`.
+    pub what: &'static str,
+    /// The secret that holds the address.
+    pub secret: &'static str,
+    /// Whether the address has a query.
+    pub has_query: bool,
+    /// For `doctor`: what gives each message exactly once, if anything does.
+    pub better: &'static str,
+    /// The body of a message.
+    pub body: fn(&Messages, &Handoff, &MessageKind) -> Result<Value, DeliveryError>,
+}
+
 /// Posts one message for each handoff, at most once unless told to repeat.
 #[derive(Clone)]
-pub(super) struct SlackWebhook {
+pub(super) struct IncomingWebhook {
+    chat: Chat,
     client: Arc<Client>,
-    /// The path of the URL; the client is for its host alone.
+    /// The path and query of the URL; the client is for its host alone.
     path: String,
     repeat: bool,
     messages: Messages,
     kind: MessageKind,
 }
 
-impl SlackWebhook {
+impl IncomingWebhook {
     pub(super) fn new(
-        settings: &SlackSettings,
+        chat: Chat,
+        repeat: bool,
         url: &SecretString,
         messages: Messages,
         kind: MessageKind,
     ) -> Result<Self, String> {
-        let told = |error: &dyn std::fmt::Display| format!("SLACK_WEBHOOK_URL: {error}");
-        // Checked whole first: no user, query or fragment is lost below.
-        BaseUrl::parse(url.expose_secret()).map_err(|error| told(&error))?;
+        let told = |error: &dyn std::fmt::Display| format!("{}: {error}", chat.secret);
         let mut host = Url::parse(url.expose_secret()).map_err(|error| told(&error))?;
-        let path = host.path().to_owned();
+        let mut path = host.path().to_owned();
+        if chat.has_query {
+            if let Some(query) = host.query() {
+                path = format!("{path}?{query}");
+            }
+            host.set_query(None);
+        }
+        // Checked whole first: no user, query or fragment is lost below.
+        BaseUrl::parse(host.as_str()).map_err(|error| told(&error))?;
         host.set_path("");
         let base = BaseUrl::parse(host.as_str()).map_err(|error| told(&error))?;
         let client = Arc::new(Client::new(base, HeaderMap::new(), Schedule::interactive()));
-        Ok(Self { client, path, repeat: settings.repeat, messages, kind })
+        Ok(Self { chat, client, path, repeat, messages, kind })
     }
 }
 
 #[async_trait]
-impl Sink for SlackWebhook {
+impl Sink for IncomingWebhook {
     fn event(&self) -> EventKind {
         self.kind.event(EventKind::Notified)
     }
 
     fn via(&self) -> &'static str {
-        "slack"
+        self.chat.via
     }
 
     fn can_look_up(&self) -> bool {
@@ -77,7 +102,7 @@ impl Sink for SlackWebhook {
     }
 
     fn describe(&self, _: &Handoff) -> String {
-        "post a message through the incoming webhook".to_owned()
+        format!("post a message through {}", self.chat.what)
     }
 
     async fn look_up(&self, _: &Handoff) -> Result<Option<Mark>, DeliveryError> {
@@ -85,18 +110,19 @@ impl Sink for SlackWebhook {
     }
 
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
-        let body = message(&self.messages, handoff, &self.kind, None)?;
+        let what = self.chat.what;
+        let body = (self.chat.body)(&self.messages, handoff, &self.kind)?;
         // Errors of the client name the URL, which is a secret here.
         let sent =
             self.client.send(Semantics::Creates, Method::POST, &self.path, Some(&body)).await;
         let response = match sent {
             Ok(response) => response,
             Err(NetError::NotReached { why, .. }) => {
-                let message = format!("the Slack webhook was not reached: {why}");
+                let message = format!("{what} was not reached: {why}");
                 return Err(DeliveryError::Transient { message, retry_after: None });
             }
             Err(NetError::Unclear { why, .. }) => {
-                let message = format!("no complete answer came from the Slack webhook: {why}");
+                let message = format!("no complete answer came from {what}: {why}");
                 return Err(DeliveryError::Unclear { message });
             }
         };
@@ -105,22 +131,28 @@ impl Sink for SlackWebhook {
         }
         let words = text::quoted(&String::from_utf8_lossy(&response.body));
         let help = match response.status.as_u16() {
-            403 | 404 | 410 => {
-                "the webhook or its channel is gone; make a new one and set SLACK_WEBHOOK_URL"
+            401 | 403 | 404 | 410 => {
+                format!(
+                    "the webhook or its channel is gone; make a new one and set {}",
+                    self.chat.secret
+                )
             }
-            _ => "see what Slack says",
+            _ => "see what the answer says".to_owned(),
         };
-        Err(http_answer::fault("the Slack webhook", &response, &words, help))
+        Err(http_answer::fault(what, &response, &words, &help))
     }
 
     async fn checks(&self, _offline: bool) -> Vec<Check> {
         if self.kind != MessageKind::Signed {
             return Vec::new();
         }
+        let Chat { via, secret, better, .. } = self.chat;
         vec![Check::warning(
-            "slack: webhook",
-            "SLACK_WEBHOOK_URL is set; a webhook can only be tried by posting, and its messages cannot be found again",
-            "use a bot (SLACK_BOT_TOKEN) to have each message exactly once",
+            format!("{via}: webhook"),
+            format!(
+                "{secret} is set; a webhook can only be tried by posting, and its messages cannot be found again"
+            ),
+            better,
         )]
     }
 }

@@ -136,7 +136,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     // A document may name its deal by whatever property the deal has.
     let detail = match arguments.signatures {
         true => Detail::Whole,
-        false => workflow::counted(&first.config, &rules, &ledgers),
+        false => workflow::counted(&first.config, Some(&rules), &ledgers),
     };
     let source = open_deals(arguments.deals.as_ref(), detail, invocation, &first)?;
     let population = read_population(source.as_ref(), window, invocation)?;
@@ -278,7 +278,7 @@ pub(super) fn population(
     read_population(open_deals(deals, detail, invocation, context)?.as_ref(), window, invocation)
 }
 
-fn read_population(
+pub(super) fn read_population(
     source: &dyn Crm,
     window: Window,
     invocation: &Invocation,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::audit::population;
+use super::audit::read_population;
 use super::error::CliError;
 use super::exit::Exit;
 use super::formats::ResultFormat;
@@ -12,7 +12,6 @@ use super::invocation::Invocation;
 use super::open::{Ports, open, open_deals};
 use crate::audit::{CoverageReport, QuestionCoverage, Share};
 use crate::brief::question;
-use crate::crm::export::Detail;
 use crate::model::Window;
 use crate::report::table::{Column, Table};
 use crate::report::{Options, count};
@@ -35,14 +34,11 @@ pub struct Arguments {
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let mut context = open(invocation, Ports::default())?;
-    let deals = population(
-        arguments.deals.as_ref(),
-        Detail::Whole,
-        Window::default(),
-        &context,
-        invocation,
-    )?;
-    context.crm = Some(open_deals(arguments.deals.as_ref(), Detail::Whole, invocation, &context)?);
+    // The list says which deals are the last; each of those is then read whole.
+    let detail = workflow::counted(&context.config, None, &[]);
+    let source = open_deals(arguments.deals.as_ref(), detail, invocation, &context)?;
+    let deals = read_population(source.as_ref(), Window::default(), invocation)?;
+    context.crm = Some(source);
     let report = invocation.block_on(workflow::coverage(&context, &deals, arguments.last))??;
     for gap in &report.gaps {
         invocation.warn(format!("warning: {}: {}", gap.what, gap.why));

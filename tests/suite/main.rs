@@ -39,6 +39,7 @@ mod esign;
 mod expressions;
 mod follows;
 mod form;
+mod fuzzed;
 mod hubspot;
 mod init;
 mod intake;

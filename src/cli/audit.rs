@@ -173,7 +173,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     // A document may name its deal by whatever property the deal has.
     let detail = match arguments.signatures {
         true => Detail::Whole,
-        false => workflow::counted(&first.config, &rules, &ledgers),
+        false => workflow::counted(&first.config, Some(&rules), &ledgers),
     };
     let source = open_deals(arguments.deals.as_ref(), detail, invocation, &first)?;
     let population = read_population(source.as_ref(), window, invocation)?;

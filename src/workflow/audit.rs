@@ -178,11 +178,13 @@ fn policy_of(config: &Config) -> Policy {
     }
 }
 
-/// What an audit of these ledgers needs of each deal of an export file.
+/// What an audit of these ledgers needs of each deal of an export file; with
+/// neither rules of other times nor ledgers, what the scope needs.
 #[must_use]
-pub fn counted(config: &Config, rules: &RulesOfTime, ledgers: &[LedgerInput]) -> Detail {
+pub fn counted(config: &Config, rules: Option<&RulesOfTime>, ledgers: &[LedgerInput]) -> Detail {
     let mut properties = BTreeSet::new();
-    for rule in std::iter::once(config).chain(&rules.configs).flat_map(|config| &config.scope) {
+    let earlier = rules.into_iter().flat_map(|rules| &rules.configs);
+    for rule in std::iter::once(config).chain(earlier).flat_map(|config| &config.scope) {
         match rule.when.deal_properties() {
             Some(names) => properties.extend(names),
             None => return Detail::Whole,

@@ -42,6 +42,7 @@ mod expressions;
 mod follows;
 mod form;
 mod getting_started;
+mod fuzzed;
 mod hubspot;
 mod init;
 mod intake;

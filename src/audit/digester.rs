@@ -200,6 +200,7 @@ impl<'a> Digester<'a> {
                 .is_some_and(|parent| commit.committed_at < parent),
             blob,
             brief,
+            arrival: None,
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::brief_facts::BriefFacts;
+use super::clock::Arrival;
 use super::events::Events;
 use crate::model::{Key, ObjectId};
 
@@ -43,6 +44,16 @@ pub struct Delivery {
     pub blob: ObjectId,
     /// The brief as it was then.
     pub brief: Arc<BriefFacts>,
+    /// When it arrived by another clock than the committer's, where one tells.
+    pub arrival: Option<Arrival>,
+}
+
+impl Delivery {
+    /// When it counts as delivered: by the second clock, else by the committer's.
+    #[must_use]
+    pub fn at(&self) -> DateTime<Utc> {
+        self.arrival.as_ref().map_or(self.change.at, |arrival| arrival.at)
+    }
 }
 
 /// The brief at the tip.

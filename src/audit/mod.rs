@@ -6,6 +6,7 @@ mod brief_facts;
 mod cache_codec;
 mod class;
 mod classify;
+mod clock;
 mod coverage;
 mod digester;
 mod events;
@@ -29,6 +30,7 @@ mod suggest;
 pub use brief_facts::{BriefFacts, DealAsWritten, SignatureAsWritten, UnansweredField};
 pub use cache_codec::KEPT_FORMAT;
 pub use class::{Class, Counts, Values, ValuesByClass};
+pub use clock::{Arrival, Arrivals, ClockReport, LostPush, Proof, PushClock};
 pub use coverage::{
     COVERAGE_VERSION, CoverageInput, CoverageReport, DealAnswers, FieldCoverage, QuestionCoverage,
     RepCoverage, RequiredField, measure_coverage,

@@ -6,10 +6,11 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{
-    Counts, DealKey, DealRow, Metrics, Orphan, SignatureClass, SignatureRow, Values, ValuesByClass,
+    ClockReport, Counts, DealKey, DealRow, Metrics, Orphan, SignatureClass, SignatureRow, Values,
+    ValuesByClass,
 };
 use crate::finding::{Finding, Severity};
-use crate::model::{Gap, ObjectId, ProviderName, Window};
+use crate::model::{Gap, ObjectId, ProviderName, Push, Window};
 
 /// The version of the JSON shape; it changes when a reader would break.
 pub const REPORT_VERSION: u32 = 1;
@@ -206,6 +207,16 @@ pub struct LedgerReport {
     /// Commits that only this clone has; they do not count.
     #[serde(skip_serializing_if = "is_zero")]
     pub unpushed: usize,
+    /// The second clocks that decide when a commit arrived.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub clocks: Vec<ClockReport>,
+    /// What they recorded, for a checkpoint to keep.
+    #[serde(skip)]
+    pub pushes: Vec<Push>,
+    /// Whether the remote was asked for its branch right before it was read,
+    /// or there is none.
+    #[serde(skip)]
+    pub is_current: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
@@ -233,6 +244,10 @@ pub struct Checkpoint {
     /// What is wrong with it, as the end of a sentence.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<String>,
+    /// Whether it had asked the remote for its branch, so that what it did not
+    /// see was not there yet.
+    #[serde(skip)]
+    pub is_current: bool,
     /// The deals it saw.
     #[serde(skip)]
     pub deals: Vec<CheckpointDeal>,

@@ -33,6 +33,9 @@ pub struct Arguments {
     /// A CSM: `Sam Lee <sam@example.com> @samlee`; may be given several times
     #[arg(long, value_name = "PERSON")]
     csm: Vec<String>,
+    /// Make no ledger: have the git server's repository DIR keep who pushed what, and when
+    #[arg(long, conflicts_with_all = ["crm", "esign", "github", "csm", "yes"])]
+    server_hook: bool,
     /// Ask nothing; take the defaults
     #[arg(short, long)]
     yes: bool,
@@ -59,6 +62,9 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         .dir
         .as_ref()
         .map_or_else(|| invocation.folder.clone(), |dir| invocation.folder.join(dir));
+    if arguments.server_hook {
+        return lay_server_hook(&dir, invocation);
+    }
     let environment = &invocation.environment;
     let asks = !arguments.yes
         && environment.stdin_is_terminal
@@ -77,6 +83,28 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     };
     let laid = workflow::init(&dir, &setup, invocation.now)?;
     report(&dir, &laid, &setup, invocation)
+}
+
+/// A second clock for `handoff audit`, on a git server of one's own.
+fn lay_server_hook(dir: &Path, invocation: &Invocation) -> Result<Exit, CliError> {
+    let laid = crate::ledger::lay_hook(dir)?;
+    let log = laid.repository.join(crate::ledger::PUSH_LOG);
+    invocation.print(crate::text::terminal(&format!(
+        "Every push is noted in {}.\nCopy it to whoever audits: handoff audit --clock {}\n",
+        log.display(),
+        crate::ledger::PUSH_LOG
+    )))?;
+    if laid.is_run {
+        return Ok(Exit::Clean);
+    }
+    Err(CliError::could_not(format!(
+        "git runs another hooks/post-receive there, so {} is not run yet",
+        crate::ledger::HOOK
+    ))
+    .help(format!(
+        "put these two lines behind its first one: lines=$(cat) and printf '%s\\n' \"$lines\" | \"$(dirname \"$0\")/{}\"; what follows reads \"$lines\"",
+        crate::ledger::HOOK
+    )))
 }
 
 struct Answers {

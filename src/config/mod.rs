@@ -19,7 +19,7 @@ pub use crate::settings::{DocumentKind, Problem};
 pub use reminders::{Channel, Due, Offset, Recipient, Reminder};
 pub use schema::CONFIG_SCHEMA;
 pub use team::{Assign, Csm, Lead, Routing, Team};
-pub use written::{TestDocuments, TouchProof};
+pub use written::{AuditClock, TestDocuments, TouchProof};
 
 use crate::brief::{Expression, ExpressionError, Mapping, MappingProblem, Schema};
 use crate::crm::CrmConfig;
@@ -88,11 +88,14 @@ pub struct Limits {
     pub request: Duration,
     /// For all answers that one command needs of a server; `None` is no limit.
     pub run: Option<Duration>,
+    /// For one fetch or push of the ledger.
+    pub remote: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { request: Duration::from_secs(30), run: None }
+        let wait = Duration::from_secs(30);
+        Self { request: wait, run: None, remote: wait }
     }
 }
 
@@ -129,6 +132,8 @@ pub struct Config {
     pub first_touch: FirstTouch,
     /// How soon after the signature a brief must be there.
     pub handoff_within: HumanDuration,
+    /// Whose clock every audit asks, if any.
+    pub audit_clock: Option<AuditClock>,
     /// Who is reminded of what is due; empty when reminders are off.
     pub reminders: Vec<Reminder>,
     /// How long handoff waits for other servers.
@@ -227,6 +232,7 @@ impl Config {
                 HumanDuration::hours(1),
                 problems,
             ),
+            audit_clock: written.audit.and_then(|audit| audit.clock),
             reminders: WrittenReminders::ladder(written.reminders),
             limits: limits(written.limits.unwrap_or_default(), problems),
             deliver,
@@ -424,19 +430,23 @@ fn duration(
 
 fn limits(written: WrittenLimits, problems: &mut Vec<Problem>) -> Limits {
     let default = Limits::default();
-    let request = written.request.map(|written| {
-        let longest = HumanDuration::hours(1);
-        if written.value.plain() > longest.plain() {
-            problems.push(
-                Problem::at(written.span, "`limits.request` is at most an hour")
-                    .help("30s is enough for every known CRM"),
-            );
+    let mut one = |written: Option<Located<HumanDuration>>, name: &str, help: &str| {
+        let written = written?;
+        if written.value.plain() > HumanDuration::hours(1).plain() {
+            let message = format!("`limits.{name}` is at most an hour");
+            problems.push(Problem::at(written.span, message).help(help));
         }
-        duration(Some(&written), HumanDuration::seconds(30), problems)
-    });
+        Some(duration(Some(&written), HumanDuration::seconds(30), problems))
+    };
+    let request = one(written.request, "request", "30s is enough for every known CRM");
+    let remote = one(written.remote, "remote", "30s is enough for a ledger's remote");
     let run = written.run.map(|run| duration(Some(&run), HumanDuration::hours(1), problems));
     let plain = |length: HumanDuration| length.plain().to_std().unwrap_or_default();
-    Limits { request: request.map_or(default.request, plain), run: run.map(plain) }
+    Limits {
+        request: request.map_or(default.request, plain),
+        run: run.map(plain),
+        remote: remote.map_or(default.remote, plain),
+    }
 }
 
 fn first_touch(

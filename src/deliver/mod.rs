@@ -22,6 +22,7 @@ mod slack;
 mod templates;
 mod welcome;
 
+pub use github::Forge;
 pub use message_kind::{MessageKind, Person, Reminder, answered_part, is_change, is_told};
 pub use messages::{Messages, TaskForm, TaskList};
 pub use plan::{Backoff, Circumstances, Plan, Settled, State, Step, WantedDelivery, plan};

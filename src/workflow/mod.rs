@@ -39,9 +39,11 @@ mod voided;
 mod won;
 
 pub use assign::{Assignment, assign};
-pub use audit::{AuditRequest, LedgersAt, RulesOfTime, audit, company_zone, counted, read_ledgers};
+pub use audit::{
+    AuditRequest, Clocks, LedgersAt, RulesOfTime, audit, company_zone, counted, read_ledgers,
+};
 pub use backfill::{backfill, missing_deals};
-pub use checkpoints::{Chain, Left, Strictness, check_checkpoints, leave_checkpoint};
+pub use checkpoints::{Chain, Left, Strictness, leave_checkpoint, read_chain};
 pub use context::Context;
 pub use coverage::coverage;
 pub use crm_sink::CrmSink;

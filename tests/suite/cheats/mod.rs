@@ -2,6 +2,7 @@
 //! names it. What cannot be found this way stands in docs/threat-model.md.
 
 mod checkpoints;
+mod clocks;
 mod remotes;
 
 use std::fs;
@@ -105,6 +106,25 @@ impl Ledger {
         assert!(found, "{rule} with {words:?} is not among {findings:#?}");
         class
     }
+}
+
+/// Gives git a key to sign with, whom `trust` in the sandbox trusts; whether
+/// the machine can make one.
+fn signing_key(ledger: &Ledger) -> bool {
+    let key = ledger.sandbox.join("signer");
+    let made = std::process::Command::new("ssh-keygen")
+        .args(["-q", "-t", "ed25519", "-N", "", "-C", "auditor", "-f"])
+        .arg(&key)
+        .status();
+    // Git signs with ssh-keygen; without it there is nothing to test.
+    if !made.is_ok_and(|status| status.success()) {
+        return false;
+    }
+    let public = fs::read_to_string(key.with_extension("pub")).unwrap();
+    ledger.sandbox.write("trust", format!("auditor@example.com {public}"));
+    ledger.sandbox.git("l", &["config", "gpg.format", "ssh"]);
+    ledger.sandbox.git("l", &["config", "user.signingkey", &key.display().to_string()]);
+    true
 }
 
 #[test]

@@ -9,52 +9,13 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Serialize;
 
-use super::Checkpoint;
+use super::folder_digest::{Arrival, Proof};
+use super::report::ClockReport;
 use crate::model::{CommitInfo, Gap, ObjectId, Push, PushRecord};
 
 /// Two machines' clocks are seldom further apart.
 pub(super) const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(60);
-
-/// When a commit arrived, by a second clock.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Arrival {
-    /// The moment; with [`Proof::NotBefore`] the earliest that is possible.
-    pub at: DateTime<Utc>,
-    /// Whose clock it is, in a reader's words.
-    pub source: Arc<str>,
-    /// The account that pushed it, where that was recorded.
-    pub by: Option<Arc<str>>,
-    /// What is known of the moment.
-    pub proof: Proof,
-}
-
-/// What a second clock knows of a commit's arrival.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Proof {
-    /// The push that brought it was recorded.
-    Recorded,
-    /// A push that is not in the record brought it; this is the next one, which had it.
-    BehindGap,
-    /// It came after this moment, at which the branch did not have it.
-    NotBefore,
-}
-
-/// What the report says of one second clock.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ClockReport {
-    /// Whose record it is, in a reader's words.
-    pub source: String,
-    /// The pushes that brought what the audited history holds.
-    pub pushes: usize,
-    /// The first of them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub from: Option<DateTime<Utc>>,
-    /// The last of them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub until: Option<DateTime<Utc>>,
-}
 
 /// A push that took away what the branch had.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,17 +128,14 @@ impl<'a> PushClock<'a> {
         self.chain.get(place).map(|(id, _)| *id)
     }
 
-    /// When commits arrived. Checkpoints tell what was not there yet; of those
-    /// only the ones that had just asked the remote, and that nothing is wrong with.
+    /// When commits arrived. Of checkpoints, `seen` has tip and moment: what
+    /// is not behind the tip was not there yet.
     #[must_use]
-    pub fn arrivals(&self, commits: &[CommitInfo], checkpoints: &[Checkpoint]) -> Arrivals {
+    pub fn arrivals(&self, commits: &[CommitInfo], seen: &[(ObjectId, DateTime<Utc>)]) -> Arrivals {
         let sources: Vec<Arc<str>> =
             self.records.iter().map(|record| record.source.as_str().into()).collect();
-        let mut sights: Vec<(usize, DateTime<Utc>)> = checkpoints
-            .iter()
-            .filter(|checkpoint| checkpoint.is_current && checkpoint.faults.is_empty())
-            .filter_map(|checkpoint| Some((*self.places.get(&checkpoint.tip)?, checkpoint.at)))
-            .collect();
+        let placed = seen.iter().filter_map(|(tip, at)| Some((*self.places.get(tip)?, *at)));
+        let mut sights: Vec<(usize, DateTime<Utc>)> = placed.collect();
         sights.sort_unstable();
         // For each place the latest moment at which a shorter history was seen.
         let mut latest = DateTime::<Utc>::MIN_UTC;
@@ -205,7 +163,7 @@ impl<'a> PushClock<'a> {
                         told.faults.push(format!(
                             "{} has commit {} since {}, and {source} did not see it",
                             recorded.source,
-                            super::classify::short(commit.id),
+                            &commit.id.to_string()[..10],
                             recorded.at.format("%Y-%m-%d %H:%M UTC")
                         ));
                     }

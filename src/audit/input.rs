@@ -1,6 +1,6 @@
 //! What an audit is given.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
@@ -122,6 +122,8 @@ pub struct LedgerInput {
     pub notes: Vec<String>,
     /// How many commits only this clone has, where a remote counts.
     pub unpushed: usize,
+    /// Who made the commits that brought exemptions, `Riley Ross <riley@example.com>`.
+    pub authors: BTreeMap<ObjectId, String>,
     /// What second clocks say of its commits.
     pub arrivals: Arrivals,
     /// What they recorded, for a checkpoint to keep.
@@ -158,6 +160,7 @@ impl LedgerInput {
             settings: history.settings,
             notes: Vec::new(),
             unpushed: 0,
+            authors: BTreeMap::new(),
             arrivals: Arrivals::default(),
             pushes: Vec::new(),
             is_current: false,

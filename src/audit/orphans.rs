@@ -147,7 +147,7 @@ fn signed_or_delivered(handoff: &HandoffFacts) -> Option<DateTime<Utc>> {
 
 /// Whether a moment lies in the window and no closer than a day to its ends:
 /// CRMs write days in their own zone.
-fn well_inside(input: &AuditInput<'_>, moment: Option<DateTime<Utc>>) -> bool {
+pub(super) fn well_inside(input: &AuditInput<'_>, moment: Option<DateTime<Utc>>) -> bool {
     let day = TimeDelta::days(1);
     let window = input.window;
     moment.is_none_or(|at| {

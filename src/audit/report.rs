@@ -6,8 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{
-    ClockReport, Counts, DealKey, DealRow, Metrics, Orphan, SignatureClass, SignatureRow, Values,
-    ValuesByClass,
+    Counts, DealKey, DealRow, Metrics, Orphan, SignatureClass, SignatureRow, Values, ValuesByClass,
 };
 use crate::finding::{Finding, Severity};
 use crate::model::{Gap, ObjectId, ProviderName, Push, Window};
@@ -264,6 +263,21 @@ pub struct CheckpointDeal {
     pub value: Option<String>,
     /// When it was won.
     pub won_at: Option<DateTime<Utc>>,
+}
+
+/// What the report says of one second clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ClockReport {
+    /// Whose record it is, in a reader's words.
+    pub source: String,
+    /// The pushes that brought what the audited history holds.
+    pub pushes: usize,
+    /// The first of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<DateTime<Utc>>,
+    /// The last of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<DateTime<Utc>>,
 }
 
 /// How many documents one provider told.

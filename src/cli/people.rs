@@ -7,7 +7,7 @@ use super::deliver::parse_key;
 use super::error::CliError;
 use super::exit::Exit;
 use super::invocation::Invocation;
-use super::open::{Ports, open};
+use super::open::{Ports, open, open_crm};
 use crate::brief::EventKind;
 use crate::workflow::{self, Assignment, PersonEvent, Remarks};
 
@@ -123,6 +123,7 @@ pub(super) fn run(
         via: "cli".to_owned(),
         reference: None,
         customer: None,
+        proven: proven(invocation),
     };
     record(&arguments.key, &told, arguments.no_push, invocation)
 }
@@ -146,8 +147,17 @@ pub(super) fn run_with_reason(
         via: "cli".to_owned(),
         reference: None,
         customer: arguments.customer.clone(),
+        proven: proven(invocation),
     };
     record(&arguments.key, &told, arguments.no_push, invocation)
+}
+
+/// What GitHub says of who started its workflow.
+fn proven(invocation: &Invocation) -> Vec<String> {
+    let get = |name| invocation.environment.get(name).map(str::to_owned);
+    let is_workflow = get("GITHUB_ACTIONS").is_some_and(|value| value == "true");
+    let actor = get("GITHUB_TRIGGERING_ACTOR").or_else(|| get("GITHUB_ACTOR"));
+    actor.filter(|_| is_workflow).into_iter().collect()
 }
 
 fn record(
@@ -160,8 +170,18 @@ fn record(
     if told.by.trim().is_empty() {
         return Err(CliError::usage("--by is empty").help("name who did it"));
     }
-    let context = open(invocation, Ports { push: !no_push, ..Ports::default() })?;
+    let mut context = open(invocation, Ports { push: !no_push, ..Ports::default() })?;
     let mut remarks = workflow::Remarks::default();
+    if told.kind == EventKind::Exempted {
+        match open_crm(invocation, &context.config, context.ledger.root()) {
+            Ok(crm) => context.crm = crm,
+            Err(error) => {
+                invocation.warn(format!("warning: the CRM cannot be asked: {}", error.message))
+            }
+        }
+        let checked = workflow::check_exemption(&context, &key, told, &mut remarks);
+        invocation.block_on(checked)??;
+    }
     let recorded = workflow::record(&context, &key, told, &mut remarks)?;
     context.push(&mut remarks)?;
     let exit = invocation.tell("", &remarks);

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::ObjectId;
-use crate::text::{one_line, quoted, shorten};
 
 /// One move of a branch, as the server that holds it recorded it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -127,17 +126,18 @@ impl Activity {
     ) -> Result<Self, String> {
         let id = |text: &str| -> Result<Option<ObjectId>, String> {
             let id: ObjectId =
-                text.parse().map_err(|_| format!("{} is no commit", quoted(&shorten(text, 60))))?;
+                text.parse().map_err(|_| "it names no commit of forty digits".to_owned())?;
             Ok(Some(id).filter(|id| id.0 != [0; 20]))
         };
         let at = DateTime::parse_from_rfc3339(time)
-            .map_err(|_| format!("{} is no time", quoted(&shorten(time, 60))))?;
-        let who = who.map(one_line).filter(|who| !who.is_empty());
+            .map_err(|_| "its time is none, such as 2026-11-20T15:02:11Z".to_owned())?;
+        let plain = |who: &str| who.chars().filter(|c| !c.is_control()).take(100).collect();
+        let who: Option<String> = who.map(plain).filter(|who: &String| !who.is_empty());
         let push = Push {
             at: at.with_timezone(&Utc),
             before: id(before)?,
             after: id(after)?,
-            by: who.map(|who| shorten(&who, 100)),
+            by: who,
             is_forced: kind == "force_push",
         };
         Ok(Self { name: name.to_owned(), push })

@@ -191,10 +191,24 @@ fn policy_of(config: &Config) -> Policy {
         calendar,
         expects_task: config.deliver.opens_task(),
         waits_in_pull_request: config.deliver.opens_pull_request(),
-        approvers: config.team.approvers.clone(),
+        approvers: approvers(config),
         asks_clock: config.audit_clock.is_some(),
         ..Policy::default()
     }
+}
+
+/// The approvers under each of their words.
+fn approvers(config: &Config) -> Vec<String> {
+    let team = &config.team;
+    let mut words = team.approvers.clone();
+    for csm in team.approvers.iter().filter_map(|word| team.csms.get(team.find(word)?)) {
+        words.extend(
+            [csm.github.clone(), csm.email.clone(), Some(csm.name.clone())].into_iter().flatten(),
+        );
+    }
+    let mut seen = BTreeSet::new();
+    words.retain(|word| seen.insert(word.to_lowercase()));
+    words
 }
 
 /// What an audit of these ledgers needs of each deal of an export file.
@@ -347,6 +361,9 @@ fn read_ledger(
     chain.compare(ledger, history.head)?;
     let mut input = LedgerInput::new(history, digests, scanned.gaps, read.as_of, repository);
     input.checkpoints = chain.checkpoints;
+    for change in input.handoffs.iter().filter_map(|handoff| handoff.exempted) {
+        input.authors.insert(change.commit, ledger.commit_author(change.commit)?);
+    }
     input.checkpoint_faults = chain.faults;
     input.notes = chain.notes;
     input.gaps.extend(clocks.gaps.iter().cloned());
@@ -357,7 +374,10 @@ fn read_ledger(
         // A revision is dated before the push that brought it.
         let until = if read.revision.is_some() { DateTime::<Utc>::MAX_UTC } else { read.as_of };
         let clock = PushClock::new(&history_of_branch, &records, until);
-        let arrivals = clock.arrivals(&input.commits, &input.checkpoints);
+        // Only what had just asked the remote, and what nothing is wrong with.
+        let believed = input.checkpoints.iter().filter(|it| it.is_current && it.faults.is_empty());
+        let seen: Vec<_> = believed.map(|checkpoint| (checkpoint.tip, checkpoint.at)).collect();
+        let arrivals = clock.arrivals(&input.commits, &seen);
         input.set_arrivals(arrivals);
         let kept = |push: &&Push| push.at <= read.as_of;
         let pushes = clocks.records.iter().flat_map(|record| &record.pushes).filter(kept);

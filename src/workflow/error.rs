@@ -77,6 +77,16 @@ pub enum WorkflowError {
         /// Why.
         message: String,
     },
+    /// Somebody may not do this.
+    #[error("{key}: {message}")]
+    NotAllowed {
+        /// The handoff.
+        key: Key,
+        /// Who may not, and why.
+        message: String,
+        /// Who may.
+        help: String,
+    },
     /// A template of the ledger fails.
     #[error("{0}")]
     Template(String),

@@ -54,7 +54,7 @@ pub use draft::{Drafted, draft};
 pub use error::WorkflowError;
 pub use init::{Laid, Setup, SetupPerson, init};
 pub use pending_pull_request::{catch_up, publish_everything as publish};
-pub use people::{PersonEvent, record};
+pub use people::{PersonEvent, check_exemption, record};
 pub use promises::{Kept, Promise, keep_promise, promises};
 pub use push::unpushed;
 pub use refresh::{Refreshed, RefreshedHandoff, refresh};

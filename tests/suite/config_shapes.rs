@@ -25,8 +25,14 @@ const ONLY_THE_PROGRAM: [(&str, &str); 12] = [
 ];
 
 /// Settings that are durations.
-const DURATIONS: [&str; 5] =
-    ["/wait_for_deal", "/first_touch/within", "/handoff_within", "/limits/request", "/limits/run"];
+const DURATIONS: [&str; 6] = [
+    "/wait_for_deal",
+    "/first_touch/within",
+    "/handoff_within",
+    "/limits/request",
+    "/limits/remote",
+    "/limits/run",
+];
 
 /// Words of Rust and serde that nobody should read in a message.
 const JARGON: [&str; 14] = [

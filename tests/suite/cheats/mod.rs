@@ -4,6 +4,7 @@
 mod checkpoints;
 mod clocks;
 mod remotes;
+mod separation;
 
 use std::fs;
 
@@ -225,28 +226,6 @@ fn an_event_of_the_future_was_not_written_by_handoff() {
     fs::write(&file, format!("{text}{touched}")).unwrap();
     ledger.commit("2026-11-02T14:00:00Z", "first touch");
     ledger.is_found("hand-written-event", "which is 2 d 19 h earlier");
-}
-
-#[test]
-fn a_rep_does_not_exempt_their_own_deal() {
-    let ledger = Ledger::new();
-    let exempt = |by: &str| {
-        let exempt = [
-            "--now",
-            "2026-11-03T09:00:00Z",
-            "exempt",
-            "hubspot-1",
-            "--by",
-            by,
-            "--reason",
-            "pilot",
-            "--customer",
-            "Acme",
-        ];
-        ledger.sandbox.handoff("l", &exempt).exits(0);
-    };
-    exempt("riley ross");
-    assert_eq!(ledger.is_found("self-approved", "who is the deal's own rep"), "exempt");
 }
 
 #[test]

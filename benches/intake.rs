@@ -193,6 +193,7 @@ fn measure(inbox: Arc<dyn Inbox>, round: usize) -> (f64, Vec<Duration>) {
         metrics: Arc::new(Metrics::default()),
         clock: Arc::new(Utc::now),
         ledger: Arc::new(|| Ok(())),
+        links: None,
         trusted_proxies: Vec::new(),
     };
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();

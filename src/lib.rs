@@ -9,7 +9,7 @@
 //! floor 5   workflow  intake
 //! floor 4   config  report
 //! floor 3   audit  esign  crm  ledger  deliver
-//! floor 2   brief  http  settings  webhook
+//! floor 2   brief  http  link  settings  webhook
 //! floor 1   finding  time  yaml
 //! floor 0   disk  model  text
 //! ```
@@ -26,6 +26,7 @@ pub mod finding;
 pub mod http;
 pub mod intake;
 pub mod ledger;
+pub mod link;
 pub mod model;
 pub mod report;
 pub mod settings;

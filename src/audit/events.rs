@@ -6,7 +6,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::brief::{Event, EventKind, Timeline};
+use crate::brief::{Event, EventKind, Timeline, TouchEvidence};
 use crate::model::Key;
 
 /// One thing that happened, as far as the audit needs it.
@@ -31,6 +31,8 @@ pub struct Happened<'a> {
     /// The deadline that was set, for `deadline_moved`.
     #[serde(with = "maybe_moment")]
     pub due: Option<DateTime<Utc>>,
+    /// How well it is known, for `touched`.
+    pub evidence: Option<TouchEvidence>,
 }
 
 impl<'a> From<&'a Event> for Happened<'a> {
@@ -44,6 +46,7 @@ impl<'a> From<&'a Event> for Happened<'a> {
             by: event.by.as_deref(),
             reason: event.reason.as_deref(),
             due: event.due,
+            evidence: event.evidence,
         }
     }
 }

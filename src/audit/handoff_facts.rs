@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::brief_facts::{BriefFacts, DealAsWritten, SignatureAsWritten};
 use super::events::{Events, Happened};
 use super::folder_digest::{BriefVersion, Change, Delivery, Early, FolderDigest, Rewritten};
-use crate::brief::EventKind;
+use crate::brief::{EventKind, TouchEvidence};
 use crate::model::Key;
 
 /// What the audit knows of one handoff, up to the moment it speaks of.
@@ -106,6 +106,16 @@ impl HandoffFacts {
     #[must_use]
     pub fn first(&self, kind: EventKind) -> Option<Happened<'_>> {
         self.events.of(kind).next()
+    }
+
+    /// The earliest first touch; where evidence is needed, of those that the
+    /// CRM shows.
+    #[must_use]
+    pub fn first_touch(&self, needs_evidence: bool) -> Option<Happened<'_>> {
+        let touches = self.events.of(EventKind::Touched);
+        touches
+            .filter(|event| !needs_evidence || event.evidence == Some(TouchEvidence::Crm))
+            .min_by_key(|event| event.at)
     }
 
     /// The last event of a kind.

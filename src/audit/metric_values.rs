@@ -185,6 +185,8 @@ pub struct Metrics {
     pub latency: Latencies<Latency>,
     /// How many briefs were complete when they were delivered.
     pub first_pass_complete: Share,
+    /// Of the first touches, how many the CRM shows; the others are claimed.
+    pub first_touch_evidenced: Share,
     /// What was unanswered, by question.
     pub unanswered: Vec<QuestionCount>,
     /// Why briefs were returned, most frequent first.

@@ -10,7 +10,7 @@ use super::metric_values::{
 };
 use super::rows::{Elapsed, Judged};
 use super::{Class, DealKey, Policy};
-use crate::brief::EventKind;
+use crate::brief::{EventKind, TouchEvidence};
 use crate::model::Money;
 
 /// What a group is called where the record does not say.
@@ -35,6 +35,7 @@ pub(super) fn measure(judged: &[Judged<'_>], policy: &Policy) -> Metrics {
             signature_to_acceptance: latency(&in_scope, |times| times.signature_to_acceptance),
         },
         first_pass_complete: first_pass(&in_scope),
+        first_touch_evidenced: evidenced(&in_scope),
         unanswered: unanswered(&in_scope),
         returns: returns(&in_scope),
         by_csm: groups(&in_scope, |judged| judged.row.csm.clone()),
@@ -121,6 +122,17 @@ fn first_pass(judged: &[&Judged<'_>]) -> Share {
     for judged in judged {
         if judged.handed_over().is_some() {
             share.count_in(&judged.row.key, judged.row.complete == Some(true));
+        }
+    }
+    share
+}
+
+/// Of the deals whose CSM has touched the customer, those of which the CRM shows it.
+fn evidenced(judged: &[&Judged<'_>]) -> Share {
+    let mut share = Share::default();
+    for judged in judged.iter().filter(|judged| judged.handed_over().is_some()) {
+        if let Some(evidence) = judged.row.first_touch_evidence {
+            share.count_in(&judged.row.key, evidence == TouchEvidence::Crm);
         }
     }
     share

@@ -19,6 +19,8 @@ pub struct Policy {
     pub handoff_within: HumanDuration,
     /// How long the first touch may take, where the brief names no deadline.
     pub first_touch_within: HumanDuration,
+    /// Whether only a first touch that the CRM shows counts.
+    pub first_touch_needs_evidence: bool,
     /// The business calendar of the first touch and of the business times in the metrics.
     pub calendar: Option<Calendar>,
     /// The time zone for months and for dates without a time; the calendar's
@@ -45,6 +47,7 @@ impl Default for Policy {
         Self {
             handoff_within: HumanDuration::hours(1),
             first_touch_within: HumanDuration::hours(24),
+            first_touch_needs_evidence: false,
             calendar: None,
             zone: Tz::UTC,
             expects_task: true,
@@ -182,6 +185,9 @@ impl PolicyVersion {
         }
         if then.asks_clock && !now.asks_clock {
             laxer.push("no second clock is asked any more (`audit.clock`)".to_owned());
+        }
+        if then.first_touch_needs_evidence && !now.first_touch_needs_evidence {
+            laxer.push("a first touch no longer needs evidence".to_owned());
         }
         if then.expects_task && !now.expects_task {
             laxer.push("no first-touch task is opened any more".to_owned());

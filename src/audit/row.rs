@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
 use super::Class;
+use crate::brief::TouchEvidence;
 use crate::model::{CrmName, DealId, DocumentId, Money, ObjectId, ProviderName};
 
 /// A deal's name in the report: the key its handoff has or would have. Cheap
@@ -142,9 +143,13 @@ pub struct DealRow {
     /// When the first touch is due.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_touch_due: Option<DateTime<Utc>>,
-    /// When the CSM first touched the customer.
+    /// When the CSM first touched the customer, as far as it counts: where
+    /// evidence is needed, a claim alone does not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_touch_at: Option<DateTime<Utc>>,
+    /// Whether the CRM shows a first touch, or somebody only says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_touch_evidence: Option<TouchEvidence>,
     /// When the CSM accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accepted_at: Option<DateTime<Utc>>,

@@ -7,7 +7,7 @@ use super::matching::Match;
 use super::selection::Selected;
 use super::suggest::Suggestions;
 use super::{AuditInput, Class, DealRow, HandoffFacts, Latencies, Policy, UnansweredField};
-use crate::brief::{EventKind, deadline_in_force};
+use crate::brief::{EventKind, TouchEvidence, deadline_in_force};
 use crate::model::Deal;
 
 /// A deal that was judged, with what its line rests on.
@@ -126,6 +126,7 @@ fn bare_row(selected: &Selected<'_>, verdict: &Verdict) -> DealRow {
         task_at: None,
         first_touch_due: None,
         first_touch_at: None,
+        first_touch_evidence: None,
         accepted_at: None,
         complete: None,
         unanswered: Vec::new(),
@@ -149,7 +150,12 @@ fn fill_from_handoff(
     let task = handoff.first(EventKind::TaskOpened);
     row.task = task.map(|event| event.reference.unwrap_or(event.via).to_owned());
     row.task_at = task.map(|event| event.at);
-    row.first_touch_at = handoff.first(EventKind::Touched).map(|event| event.at);
+    let needs_evidence = input.policy_of(deal).first_touch_needs_evidence;
+    row.first_touch_at = handoff.first_touch(needs_evidence).map(|event| event.at);
+    row.first_touch_evidence = handoff
+        .first_touch(true)
+        .or_else(|| handoff.first_touch(false))
+        .map(|event| event.evidence.unwrap_or(TouchEvidence::Claimed));
     row.accepted_at = handoff.first(EventKind::Accepted).map(|event| event.at);
 
     let Some(delivery) = &handoff.delivered else { return };

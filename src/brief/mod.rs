@@ -24,7 +24,10 @@ pub(crate) use expression::fold_property;
 pub use expression::{
     Decision, Expression, ExpressionError, Holds, Print, RECORDS, Template, TemplateFault,
 };
-pub use form::{FormAnswers, FormProblem, issue_form, read_form};
+pub use form::{
+    AskedAnswer, FormAnswers, FormProblem, asked_answer, asked_answers, issue_form, put_answer,
+    read_answer, read_form, unknown_answer,
+};
 pub use mapping::{
     BASE_MAPPINGS, BaseMapping, FirstTouch, MappedBrief, Mapping, MappingInput, MappingProblem,
     Remark,

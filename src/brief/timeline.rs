@@ -255,6 +255,16 @@ impl Timeline {
         self.events.iter().find(|event| event.event == kind)
     }
 
+    /// The earliest first touch; where evidence is needed, of those that the
+    /// CRM shows.
+    #[must_use]
+    pub fn first_touch(&self, needs_evidence: bool) -> Option<&Event> {
+        let touches = self.events.iter().filter(|event| event.event == EventKind::Touched);
+        touches
+            .filter(|event| !needs_evidence || event.evidence == Some(TouchEvidence::Crm))
+            .min_by_key(|event| event.at)
+    }
+
     /// The last event of a kind.
     #[must_use]
     pub fn last(&self, kind: EventKind) -> Option<&Event> {

@@ -9,7 +9,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::invocation::Invocation;
 use super::{
-    audit, backfill, catch_up, coverage, deliver, demo, doctor, draft, explain, inbox, init,
+    audit, backfill, catch_up, coverage, deliver, demo, doctor, draft, explain, inbox, init, links,
     people, promises, reference, refresh, render, schema, serve, sign, status, sync, validate,
     verify, watch, work,
 };
@@ -110,6 +110,8 @@ pub enum Command {
     Assign(people::AssignArguments),
     /// List what reps have promised, kept or open; record that one is kept
     Promises(promises::Arguments),
+    /// Links by which a CSM or a rep answers in a browser, without an account
+    Links(links::Arguments),
     /// Read first touches, acceptances and returns back from the targets
     Sync(sync::Arguments),
     /// Record that a deal needs no handoff, with reason and approver
@@ -166,6 +168,7 @@ impl Command {
             Self::Touch(arguments) => people::run(EventKind::Touched, arguments, invocation),
             Self::Assign(arguments) => people::run_assign(arguments, invocation),
             Self::Promises(arguments) => promises::run(arguments, invocation),
+            Self::Links(arguments) => links::run(arguments, invocation),
             Self::Sync(arguments) => sync::run(arguments, invocation),
             Self::Exempt(arguments) => {
                 people::run_with_reason(EventKind::Exempted, arguments, invocation)

@@ -319,6 +319,7 @@ fn at(dir: &Path, now: DateTime<Utc>, invocation: &Invocation) -> Invocation {
         color: invocation.color,
         color_stderr: invocation.color_stderr,
         quiet: invocation.quiet,
+        public_url: None,
     }
 }
 

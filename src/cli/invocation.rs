@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use super::environment::Environment;
 use super::error::CliError;
 use super::exit::Exit;
+use crate::http::BaseUrl;
 use crate::intake::Clock;
 use crate::model::Secrets;
 use crate::text::terminal;
@@ -32,6 +33,8 @@ pub struct Invocation {
     pub color_stderr: bool,
     /// Whether commentary is kept to warnings.
     pub quiet: bool,
+    /// Where people reach this server, where that was said.
+    pub public_url: Option<BaseUrl>,
 }
 
 impl Invocation {

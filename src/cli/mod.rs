@@ -22,6 +22,7 @@ mod inbox_argument;
 mod init;
 mod intake;
 mod invocation;
+mod links;
 mod open;
 mod people;
 mod preview;

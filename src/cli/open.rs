@@ -11,9 +11,9 @@ use crate::brief::{Renderer, SHIPPED_SCHEMA, Schema};
 use crate::config::{Config, FILE_NAME, Problem};
 use crate::crm::export::{Detail, FileSettings};
 use crate::crm::{self, Connection, Crm, RequestedProperties};
-use crate::deliver::{self, Messages, Sink, SinkContext, Templates};
-use crate::http::Limits;
+use crate::deliver::{self, LinkSettings, Links, Messages, Sink, SinkContext, Templates};
 use crate::ledger::Ledger;
+use crate::link::{LINK_KEY, LinkKeys};
 use crate::model::Check;
 use crate::time::{HumanDuration, deadline};
 use crate::workflow::{self, Context, CrmSink};
@@ -58,7 +58,7 @@ pub(super) fn open_ledger(folder: &Path) -> Result<(Ledger, Config, Schema), Cli
         Some(branch) => ledger.on_branch(branch)?,
         None => ledger,
     };
-    Ok((ledger.with_time_limit(config.limits.remote), config, schema))
+    Ok((ledger.with_time_limit(config.remote_limit), config, schema))
 }
 
 /// The settings of a ledger, checked against its schema: of its checkout, else
@@ -155,7 +155,7 @@ pub(super) fn open_crm(
         secrets: &invocation.secrets()?,
         root,
         requested: &requested,
-        limits: Limits { request: config.limits.request, ..Limits::default() },
+        limits: config.limits,
         company_zone: workflow::company_zone(config),
     };
     crm::build(&config.crm, &connection).map_err(CliError::from)
@@ -190,7 +190,7 @@ pub(super) fn open_sinks(
     config: &Config,
     ledger: &Ledger,
 ) -> Result<Vec<Box<dyn Sink>>, CliError> {
-    let site = site(invocation, config, ledger)?;
+    let site = site(invocation, config, ledger, links(invocation, config)?)?;
     let mut sinks =
         deliver::build(&config.deliver, &invocation.secrets()?, &site).map_err(|problems| {
             let mut error =
@@ -229,7 +229,9 @@ pub(super) fn open_messages(
     invocation: &Invocation,
     context: &Context,
 ) -> Result<Messages, CliError> {
-    Ok(Messages::new(site(invocation, &context.config, &context.ledger)?))
+    // What people would be told is shown without the secret, too; then without links.
+    let links = links(invocation, &context.config).ok().flatten();
+    Ok(Messages::new(site(invocation, &context.config, &context.ledger, links)?))
 }
 
 /// What the sinks are given beside their settings.
@@ -237,6 +239,7 @@ fn site(
     invocation: &Invocation,
     config: &Config,
     ledger: &Ledger,
+    links: Option<Links>,
 ) -> Result<SinkContext, CliError> {
     let mut templates = Templates::shipped();
     for (name, _) in deliver::SHIPPED {
@@ -258,7 +261,30 @@ fn site(
                 .date_naive()
         }),
         folder: ledger.root().to_path_buf(),
+        links,
     })
+}
+
+/// What makes links to a person's page; `None` where no page is served.
+pub(super) fn links(invocation: &Invocation, config: &Config) -> Result<Option<Links>, CliError> {
+    let said = invocation.public_url.clone();
+    let settings = match (said, config.deliver.links.clone()) {
+        (None, None) => return Ok(None),
+        (None, Some(settings)) => settings,
+        (Some(public_url), Some(settings)) => LinkSettings { public_url, ..settings },
+        (Some(public_url), None) => LinkSettings::at(public_url),
+    };
+    let keys = LinkKeys::of(&invocation.secrets()?).map_err(CliError::usage)?;
+    match keys {
+        Some(keys) => Ok(Some(Links::new(&settings, keys))),
+        None => Err(CliError::usage(format!(
+            "links to {} are signed, and {LINK_KEY} is not set",
+            settings.public_url.as_str()
+        ))
+        .help(format!(
+            "set {LINK_KEY}, such as `openssl rand -hex 32` prints, wherever handoff runs"
+        ))),
+    }
 }
 
 /// The deals of an export file that was named, or of the configured CRM.

@@ -9,7 +9,10 @@ use super::exit::Exit;
 use super::invocation::Invocation;
 use super::open::{Ports, open, open_crm};
 use crate::brief::EventKind;
-use crate::workflow::{self, Assignment, PersonEvent, Remarks};
+use crate::model::Key;
+use crate::report::count;
+use crate::text::one_line;
+use crate::workflow::{self, Assignment, Context, PersonEvent, Refreshed, Remarks};
 
 /// The arguments of `accept` and `touch`.
 #[derive(Debug, Args)]
@@ -160,6 +163,40 @@ fn proven(invocation: &Invocation) -> Vec<String> {
     actor.filter(|_| is_workflow).into_iter().collect()
 }
 
+/// What comes again comes with the deal as it is now: the CSM is told of what
+/// the rep corrected in the CRM. A machine without the CRM's secret records
+/// the word alone.
+fn read_again(context: &mut Context, key: &Key, invocation: &Invocation) -> Result<(), CliError> {
+    match open_crm(invocation, &context.config, context.ledger.root()) {
+        Ok(crm) => context.crm = crm,
+        Err(error) => {
+            invocation.say(format!(
+                "note: the deal is not read again: {}",
+                one_line(&error.render(false))
+            ));
+            return Ok(());
+        }
+    }
+    let is_returned = workflow::status_of(context, key)?
+        .is_some_and(|row| row.standing == workflow::Standing::Returned);
+    if context.crm.is_none() || !is_returned {
+        return Ok(());
+    }
+    let refreshed = invocation.block_on(workflow::refresh(context, key, false))??;
+    for remark in &refreshed.remarks {
+        invocation.say(format!("note: {key}: {remark}"));
+    }
+    match &refreshed.result {
+        Refreshed::Corrected { changed } => invocation.say(format!(
+            "note: {key}: read from the CRM again, {} changed",
+            count(changed.len(), "answer")
+        )),
+        Refreshed::NoLongerWon { why } => invocation.warn(format!("warning: {key}: {why}")),
+        Refreshed::Unchanged | Refreshed::Skipped { .. } => {}
+    }
+    Ok(())
+}
+
 fn record(
     key: &str,
     told: &PersonEvent,
@@ -181,6 +218,9 @@ fn record(
         }
         let checked = workflow::check_exemption(&context, &key, told, &mut remarks);
         invocation.block_on(checked)??;
+    }
+    if told.kind == EventKind::Resubmitted {
+        read_again(&mut context, &key, invocation)?;
     }
     let recorded = workflow::record(&context, &key, told, &mut remarks)?;
     context.push(&mut remarks)?;

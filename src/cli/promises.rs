@@ -132,6 +132,7 @@ fn run_keep(keep: &Keep, invocation: &Invocation) -> Result<Exit, CliError> {
         keep.number,
         &kept,
         keep.reason.as_deref(),
+        "cli",
         &mut remarks,
     )?;
     context.push(&mut remarks)?;

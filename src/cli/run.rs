@@ -65,6 +65,7 @@ pub fn run(
         color: choose(environment.stdout_is_terminal),
         color_stderr: choose(environment.stderr_is_terminal),
         quiet: cli.global.quiet,
+        public_url: None,
         environment,
     };
     if cli.global.directory.is_some() && !invocation.folder.is_dir() {

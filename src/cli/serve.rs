@@ -12,7 +12,9 @@ use super::exit::Exit;
 use super::inbox_argument::InboxArgument;
 use super::intake::{A_MOMENT, GRACE, Intake, Working, told_to_stop};
 use super::invocation::Invocation;
-use crate::intake::{Senders, Service, router, serve as receive};
+use super::links::Desk;
+use crate::http::BaseUrl;
+use crate::intake::{LinkRoute, Senders, Service, router, serve as receive};
 use crate::webhook::{self, Route};
 
 /// The arguments of `serve`.
@@ -24,6 +26,11 @@ pub struct Arguments {
     /// A proxy whose X-Forwarded-For is believed; may be given several times
     #[arg(long, value_name = "IP")]
     trusted_proxy: Vec<IpAddr>,
+    /// Where people reach this server, such as https://handoff.example.com: then
+    /// it offers the page behind a link, and what is sent holds links to it
+    /// (default: `deliver.links.public_url`)
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
     #[command(flatten)]
     inbox: InboxArgument,
     /// Receive only; `handoff work` elsewhere works the inbox off
@@ -36,6 +43,12 @@ pub struct Arguments {
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
+    let public_url = arguments.public_url.as_deref().map(BaseUrl::parse).transpose();
+    let public_url = public_url.map_err(|why| {
+        CliError::usage(format!("--public-url: {why}"))
+            .help("give what people open in a browser, such as https://handoff.example.com")
+    })?;
+    let invocation = &Invocation { public_url, ..invocation.clone() };
     invocation.block_on(async {
         let intake = Intake::open(&arguments.inbox, invocation).await?;
         serve(arguments, &intake, invocation).await
@@ -63,7 +76,8 @@ async fn serve(
     };
     introduce(intake, invocation);
     invocation.print(format!("listening on http://{address}\n"))?;
-    let service = Arc::new(service(arguments, intake));
+    let desk = Desk::open(!arguments.no_push, intake, invocation)?;
+    let service = Arc::new(service(arguments, intake, desk));
     let hangup = tokio::spawn(read_again_when_told(Arc::clone(&service.senders)));
     let server = tokio::spawn(receive(listener, router(service), stopped.clone()));
     let broke_off = tokio::select! {
@@ -94,7 +108,7 @@ async fn serve(
     Ok(())
 }
 
-fn service(arguments: &Arguments, intake: &Intake) -> Service {
+fn service(arguments: &Arguments, intake: &Intake, links: Option<LinkRoute>) -> Service {
     let ledger = intake.ledger.clone();
     Service {
         senders: Arc::new(intake.senders()),
@@ -103,6 +117,7 @@ fn service(arguments: &Arguments, intake: &Intake) -> Service {
         clock: Arc::clone(&intake.clock),
         ledger: Arc::new(move || ledger.tip().map(|_| ()).map_err(|error| error.to_string())),
         trusted_proxies: arguments.trusted_proxy.iter().map(IpAddr::to_canonical).collect(),
+        links,
     }
 }
 

@@ -9,10 +9,12 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::invocation::Invocation;
-use super::open::{Ports, open};
+use super::open::{Ports, open, open_crm};
+use crate::crm::Crm;
 use crate::deliver::{self, Reader, WholeDays};
 use crate::model::Key;
 use crate::report::count;
+use crate::text::one_line;
 use crate::workflow::{self, Context, Horizon, Synced};
 
 /// Without a key, handoffs of so many days are looked at.
@@ -43,7 +45,8 @@ pub struct Arguments {
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
-    let context = open(invocation, Ports { push: !arguments.no_push, ..Ports::default() })?;
+    let mut context = open(invocation, Ports { push: !arguments.no_push, ..Ports::default() })?;
+    context.crm = crm_of_touches(&context, invocation)?;
     let readers = open_readers(&context, invocation)?;
     super::deliver::catch_up(&context, invocation);
     let mut exit = Exit::Clean;
@@ -64,6 +67,28 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         || crate::text::terminal(&to_text(&results, arguments.dry_run)),
     )?;
     Ok(exit)
+}
+
+/// The CRM that may show first touches. Where they need no evidence, a CRM
+/// that this machine has no secret for is left out.
+fn crm_of_touches(
+    context: &Context,
+    invocation: &Invocation,
+) -> Result<Option<Box<dyn Crm>>, CliError> {
+    let config = &context.config;
+    if config.crm.file().is_some() {
+        return Ok(None);
+    }
+    match open_crm(invocation, config, context.ledger.root()) {
+        Err(error) if !config.first_touch.needs_evidence() => {
+            invocation.say(format!(
+                "note: the CRM is not asked for first touches: {}",
+                one_line(&error.render(false))
+            ));
+            Ok(None)
+        }
+        crm => crm,
+    }
 }
 
 /// One after the other, as GitHub asks.
@@ -99,7 +124,7 @@ fn open_readers(
         }
         error
     })?;
-    if readers.is_empty() {
+    if readers.is_empty() && context.crm.is_none() {
         return Err(CliError::usage(
             "`deliver:` in handoff.yaml names no target that can be read back",
         )

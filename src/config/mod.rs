@@ -25,6 +25,7 @@ use crate::brief::{Expression, ExpressionError, Mapping, MappingProblem, Schema}
 use crate::crm::CrmConfig;
 use crate::deliver::DeliverConfig;
 use crate::esign::EsignConfig;
+use crate::http::Limits;
 use crate::model::{Properties, ProviderName};
 use crate::settings::{DocumentRule as WrittenDocumentRule, check_shape, name_path, read_checked};
 use crate::text::quoted;
@@ -54,6 +55,12 @@ pub struct FirstTouch {
 }
 
 impl FirstTouch {
+    /// Whether only a touch that the CRM shows ends the wait.
+    #[must_use]
+    pub fn needs_evidence(&self) -> bool {
+        self.proof == TouchProof::Evidenced
+    }
+
     /// By when the first touch is due after a signature.
     #[must_use]
     pub fn due(&self, signed_at: DateTime<Utc>) -> DateTime<Utc> {
@@ -81,23 +88,8 @@ pub struct DocumentRule {
     pub reason: Option<String>,
 }
 
-/// How long handoff waits for other servers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// For the answer to one request.
-    pub request: Duration,
-    /// For all answers that one command needs of a server; `None` is no limit.
-    pub run: Option<Duration>,
-    /// For one fetch or push of the ledger.
-    pub remote: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        let wait = Duration::from_secs(30);
-        Self { request: wait, run: None, remote: wait }
-    }
-}
+/// How long a ledger's remote is waited for.
+const REMOTE_LIMIT: Duration = Duration::from_secs(30);
 
 /// The checked configuration of a ledger.
 #[derive(Debug)]
@@ -138,6 +130,8 @@ pub struct Config {
     pub reminders: Vec<Reminder>,
     /// How long handoff waits for other servers.
     pub limits: Limits,
+    /// How long one fetch or push of the ledger may take.
+    pub remote_limit: Duration,
     /// What a signed brief sets off.
     pub deliver: DeliverConfig,
 }
@@ -198,6 +192,7 @@ impl Config {
             .documents()
             .map(|(provider, rules)| (provider, document_rules(rules, problems)))
             .collect();
+        let (limits, remote_limit) = limits(written.limits.unwrap_or_default(), problems);
         let mut scope = Vec::new();
         for rule in written.scope.into_iter().flat_map(|scope| scope.exclude) {
             if let Some(when) = compile(&rule.when, Some(&DEAL_NAMES), problems) {
@@ -234,7 +229,8 @@ impl Config {
             ),
             audit_clock: written.audit.and_then(|audit| audit.clock),
             reminders: WrittenReminders::ladder(written.reminders),
-            limits: limits(written.limits.unwrap_or_default(), problems),
+            limits,
+            remote_limit,
             deliver,
         }
     }
@@ -428,7 +424,8 @@ fn duration(
     *value
 }
 
-fn limits(written: WrittenLimits, problems: &mut Vec<Problem>) -> Limits {
+/// The limits of APIs, and that of the ledger's remote.
+fn limits(written: WrittenLimits, problems: &mut Vec<Problem>) -> (Limits, Duration) {
     let default = Limits::default();
     let mut one = |written: Option<Located<HumanDuration>>, name: &str, help: &str| {
         let written = written?;
@@ -442,11 +439,9 @@ fn limits(written: WrittenLimits, problems: &mut Vec<Problem>) -> Limits {
     let remote = one(written.remote, "remote", "30s is enough for a ledger's remote");
     let run = written.run.map(|run| duration(Some(&run), HumanDuration::hours(1), problems));
     let plain = |length: HumanDuration| length.plain().to_std().unwrap_or_default();
-    Limits {
-        request: request.map_or(default.request, plain),
-        run: run.map(plain),
-        remote: remote.map_or(default.remote, plain),
-    }
+    let limits =
+        Limits { request: request.map_or(default.request, plain), run: run.map(plain), ..default };
+    (limits, remote.map_or(REMOTE_LIMIT, plain))
 }
 
 fn first_touch(

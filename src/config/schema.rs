@@ -2,7 +2,6 @@
 
 use std::sync::LazyLock;
 
-use schemars::{Schema, SchemaGenerator};
 use serde_json::Value;
 
 use super::written::Written;
@@ -17,17 +16,3 @@ pub static CONFIG_SCHEMA: LazyLock<Value> = LazyLock::new(|| {
     );
     schema.to_value()
 });
-
-// The sections of the rooms below describe themselves by their rows.
-
-pub(super) fn esign_section(generator: &mut SchemaGenerator) -> Schema {
-    crate::esign::EsignConfig::schema(generator)
-}
-
-pub(super) fn crm_section(generator: &mut SchemaGenerator) -> Schema {
-    crate::crm::CrmConfig::schema(generator)
-}
-
-pub(super) fn deliver_section(generator: &mut SchemaGenerator) -> Schema {
-    crate::deliver::DeliverConfig::schema(generator)
-}

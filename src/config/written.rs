@@ -7,7 +7,6 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use super::reminders::WrittenReminders;
-use super::schema::{crm_section, deliver_section, esign_section};
 use super::team::WrittenTeam;
 use crate::brief::BASE_MAPPINGS;
 use crate::settings::DocumentRule;
@@ -36,12 +35,12 @@ pub(super) struct Written {
     pub timezone: Option<ZoneName>,
     /// Which e-signatures begin a handoff: a section for each provider in use.
     #[serde(default)]
-    #[schemars(schema_with = "esign_section")]
+    #[schemars(schema_with = "crate::esign::EsignConfig::schema")]
     #[expect(dead_code, reason = "read by the rows of the room, see Config::parse")]
     esign: Section,
     /// Where deals come from: one section at most.
     #[serde(default)]
-    #[schemars(schema_with = "crm_section")]
+    #[schemars(schema_with = "crate::crm::CrmConfig::schema")]
     #[expect(dead_code, reason = "read by the rows of the room, see Config::parse")]
     crm: Section,
     /// The default mapping from deal to brief.
@@ -92,7 +91,7 @@ pub(super) struct Written {
     pub limits: Option<WrittenLimits>,
     /// What a signed brief sets off: a section for each target.
     #[serde(default)]
-    #[schemars(schema_with = "deliver_section")]
+    #[schemars(schema_with = "crate::deliver::DeliverConfig::schema")]
     #[expect(dead_code, reason = "read by the rows of the room, see Config::parse")]
     deliver: Section,
 }

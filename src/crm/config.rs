@@ -88,7 +88,14 @@ impl CrmConfig {
                 continue;
             }
             match row.settings.read(&entry.node) {
-                Ok(settings) => read = Some((row, Arc::from(settings))),
+                Ok(settings) => {
+                    let won = settings.as_file().and_then(|file| file.won.as_deref());
+                    if let Some(Err((message, help))) = won.map(won_test) {
+                        let span = entry.node.get("won").map_or(entry.key_span, |won| won.span);
+                        problems.push(Problem::at(span, message).help(help));
+                    }
+                    read = Some((row, Arc::from(settings)));
+                }
                 Err(found) => problems.extend(found),
             }
         }
@@ -187,20 +194,24 @@ pub fn open_file(
     root: &Path,
     given: Option<&[u8]>,
 ) -> Result<FileCrm, CrmError> {
-    let won = settings.won.as_deref().map(won_test).transpose()?;
+    let won = settings.won.as_deref().map(won_test).transpose();
+    let won = won.map_err(|(message, help)| CrmError::Settings {
+        message: format!("crm.file.won: {message}"),
+        help,
+    })?;
     FileCrm::open_given(settings, root, won, given)
 }
 
-fn won_test(source: &str) -> Result<WonTest, CrmError> {
-    let settings = |message: String, help: Option<String>| CrmError::Settings {
-        message: format!("crm.file.won: {message}"),
-        help: help
-            .unwrap_or_else(|| "write an expression such as deal.stage == 'Signed'".to_owned()),
+/// Compiles `crm.file.won`; else what is wrong, and what to write instead.
+fn won_test(source: &str) -> Result<WonTest, (String, String)> {
+    let told = |message: String, help: Option<String>| {
+        let example = || "write an expression such as deal.stage == 'Signed'".to_owned();
+        (message, help.unwrap_or_else(example))
     };
     let expression =
-        Expression::compile(source).map_err(|error| settings(error.message, error.help))?;
+        Expression::compile(source).map_err(|error| told(error.message, error.help))?;
     if let Some(unknown) = expression.problems(&["deal"]).into_iter().next() {
-        return Err(settings(unknown.message, unknown.help));
+        return Err(told(unknown.message, unknown.help));
     }
     Ok(Box::new(move |deal: &Deal| {
         expression.is_true(serde_json::json!({ "deal": deal })).map_err(|error| error.message)

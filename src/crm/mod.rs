@@ -2,6 +2,7 @@
 //! door of its folder. May use floors below (`brief`, `http`, `settings`, `webhook`, `finding`,
 //! `time`, `yaml`, `model`, `text`).
 
+mod activities;
 mod amount;
 mod closed_won;
 mod config;
@@ -18,7 +19,9 @@ pub mod salesforce;
 mod trigger;
 
 pub use config::{Connection, CrmConfig, CrmSettings, build, open_file};
-pub use port::{ClosedWonUpdate, Crm, CrmError, Progress, Signed};
+pub use port::{
+    ActivitiesOf, Activity, ActivityKind, ClosedWonUpdate, Crm, CrmError, Progress, Signed,
+};
 pub use requested_properties::RequestedProperties;
 pub use rows::{CRMS, CrmRow, deal_id, reference_rules, row, secret_names};
 pub use trigger::{DealNews, Told, Trigger, Triggers};

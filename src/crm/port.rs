@@ -1,10 +1,59 @@
 //! What every CRM can do.
 
 use crate::model::{
-    Check, CrmName, Deal, DealId, Evidence, Population, Properties, Signature, Window,
+    Check, CrmName, Deal, DealId, Evidence, Person, Population, Properties, Signature, Window,
 };
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+
+/// Whose contacts with the customer of a deal are asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct ActivitiesOf<'a> {
+    /// The deal.
+    pub deal: &'a DealId,
+    /// The colleague, by e-mail address, else by full name.
+    pub by: &'a Person,
+    /// What lies before is left out: the signature.
+    pub since: DateTime<Utc>,
+    /// What lies behind is left out: a planned meeting is no contact yet.
+    pub until: DateTime<Utc>,
+}
+
+/// How somebody spoke with the customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ActivityKind {
+    /// An e-mail that was sent.
+    Email,
+    /// A call.
+    Call,
+    /// A meeting that took place.
+    Meeting,
+}
+
+impl ActivityKind {
+    /// For people, in the timeline.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Email => "e-mail",
+            Self::Call => "call",
+            Self::Meeting => "meeting",
+        }
+    }
+}
+
+/// One contact of a colleague with a contact of a deal, as the CRM has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Activity {
+    /// How.
+    pub kind: ActivityKind,
+    /// When, as the CRM says.
+    pub at: DateTime<Utc>,
+    /// When it was entered, where the CRM says: people log calls afterwards.
+    pub logged_at: Option<DateTime<Utc>>,
+    /// The record, so that it can be found again: its address, or `calls/512`.
+    pub reference: String,
+}
 
 /// Told as pages come in; a progress bar at the command line, nothing in tests.
 pub trait Progress: Send + Sync {
@@ -101,6 +150,21 @@ pub enum CrmError {
     },
 }
 
+impl CrmError {
+    /// What to do about it.
+    #[must_use]
+    pub fn help(&self) -> Option<&str> {
+        match self {
+            Self::NotFound { help, .. }
+            | Self::BadData { help, .. }
+            | Self::Settings { help, .. }
+            | Self::Denied { help, .. }
+            | Self::Unavailable { help, .. } => Some(help.as_str()),
+            Self::Refused { .. } => None,
+        }
+    }
+}
+
 /// A CRM, or an export of one.
 #[async_trait]
 pub trait Crm: Send + Sync {
@@ -144,6 +208,20 @@ pub trait Crm: Send + Sync {
         since: DateTime<Utc>,
     ) -> Result<Option<Evidence<DealId>>, CrmError> {
         let _ = since;
+        Ok(None)
+    }
+
+    /// The e-mails, calls and meetings of a colleague with the contacts of a
+    /// deal, the earliest first; `None` where the source has none to read.
+    /// What cannot be read is a gap: then nothing is known of it.
+    ///
+    /// # Errors
+    /// When nothing can be read at all.
+    async fn activities(
+        &self,
+        asked: &ActivitiesOf<'_>,
+    ) -> Result<Option<Evidence<Activity>>, CrmError> {
+        let _ = asked;
         Ok(None)
     }
 

@@ -13,7 +13,9 @@ use super::message_kind::{MessageKind, is_resubmission};
 use super::sink::{DeliveryError, Handoff, OnboardingTask, SinkContext, Who};
 use super::templates::{Medium, Message, TemplateError, web_address};
 use crate::brief::{Event, EventKind, deadline_in_force, deadline_moves, question};
+use crate::link::LinkRole;
 use crate::model::Money;
+use crate::text;
 use crate::yaml;
 
 /// The form of the first-touch task.
@@ -25,6 +27,17 @@ pub enum TaskForm {
     Issue,
     /// A pull request that the CSM reviews; merging it accepts the handoff.
     PullRequest,
+}
+
+/// Who reads a text, which decides whose link it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Everybody who may see a repository or a list: no link.
+    Public,
+    /// A channel, or a task that is given to one person.
+    Shared,
+    /// One person alone.
+    Person(LinkRole),
 }
 
 /// Writes the messages.
@@ -56,9 +69,18 @@ impl Messages {
         form: TaskForm,
         medium: Medium,
     ) -> Result<Message, DeliveryError> {
-        let mut values = self.values(handoff);
+        let mut values = self.values(handoff, None);
         values["pull_request"] = json!(form == TaskForm::PullRequest);
         self.fill("task.md.j2", medium, Serde(values))
+    }
+
+    /// The same for a task that only the CSM's team sees, with their link.
+    ///
+    /// # Errors
+    /// When a ledger's own template fails.
+    pub fn csm_task(&self, handoff: &Handoff, medium: Medium) -> Result<Message, DeliveryError> {
+        let link = self.link(handoff, Audience::Person(LinkRole::Csm), LinkRole::Csm);
+        self.fill("task.md.j2", medium, Serde(self.values(handoff, link.as_deref())))
     }
 
     /// The text that stands for an event, without a mention of anybody.
@@ -73,10 +95,13 @@ impl Messages {
     ) -> Result<Message, DeliveryError> {
         match event {
             EventKind::Drafted => self.draft(handoff),
-            EventKind::TaskOpened => self.task(handoff, TaskForm::Issue, medium),
-            EventKind::Emailed => self.mail(handoff, medium),
+            EventKind::TaskOpened => self.csm_task(handoff, medium),
+            EventKind::Emailed => self.mail(handoff, medium, Audience::Person(LinkRole::Csm)),
             EventKind::ProjectStarted => self.project(handoff, medium),
-            event => self.again(handoff, &MessageKind::of(event), medium, None),
+            event => {
+                let kind = MessageKind::of(event);
+                self.again(handoff, &kind, medium, Audience::Shared, None)
+            }
         }
     }
 
@@ -85,7 +110,7 @@ impl Messages {
     /// # Errors
     /// When a ledger's own template fails.
     pub fn draft(&self, handoff: &Handoff) -> Result<Message, DeliveryError> {
-        self.fill("draft.md.j2", Medium::Markdown, Serde(self.values(handoff)))
+        self.fill("draft.md.j2", Medium::Markdown, Serde(self.values(handoff, None)))
     }
 
     /// The chat message. `mention` is our own markup that addresses the CSM.
@@ -96,10 +121,13 @@ impl Messages {
         &self,
         handoff: &Handoff,
         medium: Medium,
+        audience: Audience,
         mention: Option<String>,
     ) -> Result<Message, DeliveryError> {
         let mention = mention.map(minijinja::Value::from_safe_string);
-        let context = minijinja::context! { mention, ..Serde(self.values(handoff)) };
+        let link = self.link(handoff, audience, LinkRole::Csm);
+        let context =
+            minijinja::context! { mention, ..Serde(self.values(handoff, link.as_deref())) };
         self.fill("notice.slack.j2", medium, context)
     }
 
@@ -113,11 +141,12 @@ impl Messages {
         handoff: &Handoff,
         kind: &MessageKind,
         medium: Medium,
+        audience: Audience,
         mention: Option<String>,
     ) -> Result<Message, DeliveryError> {
         let events = &handoff.timeline.events;
         let name = match kind {
-            MessageKind::Signed => return self.notice(handoff, medium, mention),
+            MessageKind::Signed => return self.notice(handoff, medium, audience, mention),
             MessageKind::Returned => "returned.md.j2",
             MessageKind::Changed if is_resubmission(events) => "resubmitted.md.j2",
             MessageKind::Changed => "changed.md.j2",
@@ -133,7 +162,11 @@ impl Messages {
                        "before": it.before, "after": it.after})
             })
             .collect();
-        let mut values = self.values(handoff);
+        let role = match kind {
+            MessageKind::Returned => LinkRole::Rep,
+            _ => LinkRole::Csm,
+        };
+        let mut values = self.values(handoff, self.link(handoff, audience, role).as_deref());
         values["changes"] = json!(changes);
         values["returned"] = json!({
             "by": returned.and_then(|event| event.by.as_ref()),
@@ -157,12 +190,26 @@ impl Messages {
         self.fill(name, medium, context)
     }
 
-    /// The mail, in Markdown or plain text.
+    /// The mail, with the brief's own page in it.
     ///
     /// # Errors
     /// When a ledger's own template fails.
-    pub fn mail(&self, handoff: &Handoff, medium: Medium) -> Result<Message, DeliveryError> {
-        self.fill("mail.md.j2", medium, Serde(self.values(handoff)))
+    pub fn mail(
+        &self,
+        handoff: &Handoff,
+        medium: Medium,
+        audience: Audience,
+    ) -> Result<Message, DeliveryError> {
+        let to = match audience {
+            Audience::Person(role) => Some(role.as_str()),
+            Audience::Public | Audience::Shared => None,
+        };
+        let link = self.link(handoff, audience, LinkRole::Csm);
+        // The page is harmless Markdown already.
+        let page = minijinja::Value::from_safe_string(handoff.readme.clone());
+        let context =
+            minijinja::context! { page, to, ..Serde(self.values(handoff, link.as_deref())) };
+        self.fill("mail.md.j2", medium, context)
     }
 
     /// The onboarding project's name and description.
@@ -170,7 +217,8 @@ impl Messages {
     /// # Errors
     /// When a ledger's own template fails.
     pub fn project(&self, handoff: &Handoff, medium: Medium) -> Result<Message, DeliveryError> {
-        let mut values = self.values(handoff);
+        let link = self.link(handoff, Audience::Person(LinkRole::Csm), LinkRole::Csm);
+        let mut values = self.values(handoff, link.as_deref());
         values["tasks"] = json!(self.tasks(handoff)?);
         self.fill("project.md.j2", medium, Serde(values))
     }
@@ -188,7 +236,7 @@ impl Messages {
     pub fn tasks(&self, handoff: &Handoff) -> Result<Vec<OnboardingTask>, DeliveryError> {
         let signed = signed_at(handoff).unwrap_or_else(|| (self.context.clock)());
         TaskList::read(&self.context)
-            .and_then(|list| list.tasks(&self.context, signed, &self.values(handoff)))
+            .and_then(|list| list.tasks(&self.context, signed, &self.values(handoff, None)))
             .map_err(|error| template_fault(&error))
     }
 
@@ -197,7 +245,7 @@ impl Messages {
     pub fn welcome(&self, handoff: &Handoff) -> Value {
         // Receivers take 20 KB; the brief itself bounds no answer.
         let told =
-            |path: &str| answer(&handoff.brief, path).map(|text| crate::text::shorten(&text, 500));
+            |path: &str| answer(&handoff.brief, path).map(|words| text::shorten(&words, 500));
         let person = |at: &str| json!({"name": told(&format!("{at}.name")), "email": told(&format!("{at}.email"))});
         json!({
             "type": "handoff.welcome_sequence.requested",
@@ -222,8 +270,22 @@ impl Messages {
         self.context.templates.message(name, medium, values).map_err(|error| template_fault(&error))
     }
 
+    /// The link of whoever reads a text: their own, or in a channel that of the
+    /// `role` that is spoken to.
+    #[must_use]
+    pub fn link(&self, handoff: &Handoff, audience: Audience, role: LinkRole) -> Option<String> {
+        let links = self.context.links.as_ref()?;
+        let role = match audience {
+            Audience::Public => return None,
+            Audience::Shared => Some(role).filter(|_| links.in_channels)?,
+            Audience::Person(role) => role,
+        };
+        let now = (self.context.clock)();
+        links.grant(&handoff.key, &handoff.brief, role, now).map(|grant| links.url(&grant))
+    }
+
     /// The names that stand in templates; docs/deliveries.md lists them.
-    fn values(&self, handoff: &Handoff) -> Value {
+    fn values(&self, handoff: &Handoff, answer_url: Option<&str>) -> Value {
         let brief = &handoff.brief;
         let due = due(handoff);
         let missing: Vec<Value> = handoff
@@ -265,9 +327,40 @@ impl Messages {
             "goal": answer(brief, "success.primary_goal"),
             "value": money,
             "missing": missing,
+            "contact": contact(brief),
+            "promises": promises(brief),
+            "deal_url": answer(brief, "deal.url").as_deref().and_then(web_address),
+            "document_url": answer(brief, "signature.url").as_deref().and_then(web_address),
+            "answer_url": answer_url,
             "brief": brief,
         })
     }
+}
+
+/// Whom at the customer to write to first.
+fn contact(brief: &Value) -> Option<Value> {
+    let others = brief.pointer("/contacts/others").and_then(Value::as_array);
+    let roles = ["day_to_day", "signer", "economic_buyer"];
+    let people = roles.iter().filter_map(|role| brief.pointer(&format!("/contacts/{role}")));
+    people.chain(others.into_iter().flatten()).find_map(|person| {
+        let (name, email) = (answer(person, "name"), answer(person, "email"));
+        (name.is_some() || email.is_some())
+            .then(|| json!({"name": name, "email": email, "title": answer(person, "title")}))
+    })
+}
+
+/// What was promised; a text holds so many, the brief has them all.
+fn promises(brief: &Value) -> Vec<Value> {
+    let list = brief.pointer("/commitments").and_then(Value::as_array);
+    let told = list.into_iter().flatten().filter_map(|it| {
+        let what = match it {
+            Value::String(words) => Some(words.clone()),
+            it => answer(it, "promise"),
+        };
+        let what = text::shorten(&text::one_line(&what?), 300);
+        Some(json!({"what": what, "due": answer(it, "due"), "owner": answer(it, "owner")}))
+    });
+    told.take(10).collect()
 }
 
 /// A broken template is the ledger's to mend; sending nothing is the only
@@ -297,7 +390,7 @@ pub(super) fn answer(brief: &Value, path: &str) -> Option<String> {
 pub(super) fn customer(handoff: &Handoff) -> String {
     answer(&handoff.brief, "customer.name")
         .or_else(|| answer(&handoff.brief, "deal.name"))
-        .map(|name| crate::text::shorten(&crate::text::one_line(&name), 120))
+        .map(|name| text::shorten(&text::one_line(&name), 120))
         .filter(|name| !name.is_empty())
         .unwrap_or_else(|| handoff.key.to_string())
 }

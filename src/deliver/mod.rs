@@ -8,6 +8,7 @@ mod email;
 mod github;
 mod http_answer;
 mod jira;
+mod links;
 mod machine_part;
 mod message_kind;
 mod messages;
@@ -23,8 +24,9 @@ mod templates;
 mod welcome;
 
 pub use github::Forge;
+pub use links::{LinkSettings, Links, person};
 pub use message_kind::{MessageKind, Person, Reminder, answered_part, is_change, is_told};
-pub use messages::{Messages, TaskForm, TaskList};
+pub use messages::{Audience, Messages, TaskForm, TaskList};
 pub use plan::{Backoff, Circumstances, Plan, Settled, State, Step, WantedDelivery, plan};
 pub use read_back::{Actor, MovedDeadline, Observed, ReadBack, Reader, Reassigned, Roles};
 pub use row::{SinkRow, SinkSettings, Sinks};

@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use super::message_kind::{MessageKind, Reminder};
-use super::messages::Messages;
+use super::messages::{Audience, Messages};
 use super::row::{SinkRow, SinkSettings, Sinks};
 use super::sink::{DeliveryError, Handoff, Mark, Sink};
 use super::templates::{Medium, Message};
@@ -140,7 +140,10 @@ impl Outbox {
         }
         let message = match self.kind {
             MessageKind::Signed => self.messages.of_event(self.event, handoff, Medium::Markdown)?,
-            _ => self.messages.again(handoff, &self.kind, Medium::Markdown, None)?,
+            _ => {
+                let (kind, medium) = (&self.kind, Medium::Markdown);
+                self.messages.again(handoff, kind, medium, Audience::Shared, None)?
+            }
         };
         let Message { title, body } = message;
         let title = Medium::Markdown.harmless(&title);

@@ -217,8 +217,12 @@ pub fn plan(wanted: &[WantedDelivery], timeline: &Timeline, circumstances: &Circ
         })
         .collect();
     // The kinds are declared in the order of the story; the task comes first,
-    // so that what follows can link to it.
-    steps.sort_by_key(|step| step.event);
+    // so that what follows can link to it. Who is mentioned in a channel finds
+    // the brief in the mailbox already.
+    steps.sort_by_key(|step| match step.event {
+        EventKind::Notified => (EventKind::Emailed, 1),
+        event => (event, 0),
+    });
     Plan { steps }
 }
 

@@ -7,14 +7,16 @@ use chrono::{DateTime, Utc};
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
+use super::links::LinkSettings;
 use super::messages::{Messages, TaskForm, TaskList};
 use super::read_back::Reader;
 use super::row::{SinkRow, SinkSettings};
 use super::sink::{Sink, SinkContext, WholeDays};
 use super::{asana, email, github, jira, outbox, slack, welcome};
 use crate::brief::EventKind;
+use crate::link::LINK_KEY;
 use crate::model::Secrets;
-use crate::settings::Problem;
+use crate::settings::{self, Problem};
 use crate::text;
 use crate::yaml::{Node, Value as Yaml, from_node};
 
@@ -32,7 +34,7 @@ pub const SINKS: &[SinkRow] = &[
 
 /// The names of the secrets that sinks may read.
 pub fn secret_names() -> impl Iterator<Item = &'static str> {
-    SINKS.iter().flat_map(|row| row.secrets.iter().copied())
+    SINKS.iter().flat_map(|row| row.secrets.iter().copied()).chain([LINK_KEY])
 }
 
 /// `deliver:`: the configured sinks.
@@ -42,6 +44,8 @@ pub struct DeliverConfig {
     pub since: Option<DateTime<Utc>>,
     /// Whether deliveries go out before the brief is on the ledger's remote.
     pub before_push: bool,
+    /// The page behind a link.
+    pub links: Option<LinkSettings>,
     sinks: Vec<(&'static SinkRow, Box<dyn SinkSettings>)>,
 }
 
@@ -57,6 +61,7 @@ pub struct BuildProblem {
 
 const SINCE: &str = "since";
 const BEFORE_PUSH: &str = "before_push";
+const LINKS: &str = "links";
 
 impl DeliverConfig {
     /// Reads the section.
@@ -89,8 +94,15 @@ impl DeliverConfig {
                 }
                 continue;
             }
+            if entry.key == LINKS {
+                match settings::read::<LinkSettings>(&entry.node) {
+                    Ok(links) => config.links = Some(links),
+                    Err(found) => problems.extend(found),
+                }
+                continue;
+            }
             let Some(row) = SINKS.iter().find(|row| row.name == entry.key) else {
-                let keys = SINKS.iter().map(|row| row.name).chain([SINCE, BEFORE_PUSH]);
+                let keys = SINKS.iter().map(|row| row.name).chain([SINCE, BEFORE_PUSH, LINKS]);
                 let problem =
                     Problem::at(entry.key_span, format!("there is no sink `{}`", entry.key));
                 problems.push(problem.help(text::did_you_mean(&entry.key, keys)));
@@ -126,6 +138,7 @@ impl DeliverConfig {
                 "default": false,
             }),
         );
+        properties.insert(LINKS.to_owned(), generator.subschema_for::<LinkSettings>().into());
         for row in SINKS {
             properties.insert(row.name.to_owned(), row.settings.schema(generator).into());
         }

@@ -10,6 +10,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::links::Links;
 use super::message_kind::Reminder;
 use super::templates::Templates;
 use crate::brief::{ChangedAnswer, EventKind, Timeline};
@@ -259,6 +260,8 @@ pub struct SinkContext {
     pub working_days: WorkingDays,
     /// The ledger's folder, from which relative folders are meant.
     pub folder: PathBuf,
+    /// Makes the links to a person's page; `None` where nothing serves it.
+    pub links: Option<Links>,
 }
 
 /// Turns the deadline of a target that knows days only into a moment, and

@@ -187,10 +187,29 @@ fn environment(medium: Medium) -> Environment<'static> {
             _ => medium.harmless(&line),
         })
     });
+    environment.add_function("email", move |address: String| {
+        Value::from_safe_string(medium.email(&address))
+    });
     environment
 }
 
 impl Medium {
+    /// An address that can be clicked and copied; what is no plain address is
+    /// customer text.
+    #[must_use]
+    pub fn email(self, address: &str) -> String {
+        let address = address.trim();
+        match self {
+            _ if !text::is_address(address) => self.harmless(address),
+            Self::Markdown => {
+                format!("[{}](mailto:{address})", address.replace('_', "\\_"))
+            }
+            Self::Slack => format!("<mailto:{address}|{address}>"),
+            Self::Title => self.harmless(address),
+            Self::Plain => address.to_owned(),
+        }
+    }
+
     /// Customer text as one harmless line of this medium.
     #[must_use]
     pub fn harmless(self, customer_text: &str) -> String {

@@ -27,7 +27,7 @@ use crate::text;
 #[serde(deny_unknown_fields)]
 pub struct WelcomeSettings {
     /// Where the request goes; `https`, with path and query as the receiver gave it.
-    #[schemars(with = "String")]
+    #[schemars(with = "String", extend("format" = "uri"))]
     pub url: Url,
     /// Whether it may be an address of a private network or of this machine.
     #[serde(default)]

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
-use super::provider::{PROVIDERS, ProviderRow, ProviderSettings};
+use super::provider::{ProviderRow, ProviderSettings};
+use super::rows::PROVIDERS;
 use super::sender::{self, SenderSettings};
 use crate::model::ProviderName;
 use crate::settings::{DocumentRule, Problem, read};
@@ -123,7 +124,7 @@ impl EsignConfig {
         let twice: Vec<Value> = PROVIDERS
             .iter()
             .filter(|row| row.name.contains('_'))
-            .map(|row| json!({"not": {"required": [row.name, dashed(row.name)]}}))
+            .map(|row| json!({"not": {"type": "object", "required": [row.name, dashed(row.name)]}}))
             .collect();
         json_schema!({
             "description": "The e-signature providers whose documents are handed over, each with its settings.",

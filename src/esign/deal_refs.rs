@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::metadata::folded;
+use super::folded;
 use crate::model::{CrmName, DealId, DealRef, ReferenceRule, Signature, normalise_deal_id};
 use crate::text;
 use crate::webhook::json;

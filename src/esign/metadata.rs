@@ -4,6 +4,7 @@
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
+use super::folded;
 use super::redact::{has_private_name, is_private};
 use crate::model::{Money, Person, Signature};
 use crate::webhook::json;
@@ -162,11 +163,6 @@ pub(super) fn document_name(name: &str) -> Option<&str> {
 pub(super) fn person(name: Option<&str>, email: Option<&str>) -> Option<Person> {
     let person = Person { name: name.map(str::to_owned), email: email.map(str::to_owned) };
     (person != Person::default()).then_some(person)
-}
-
-/// A name without case and punctuation: `HubSpot.Deal_ID` is `hubspotdealid`.
-pub(super) fn folded(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 /// Whether a flag is set: `true`, `1` or either as text. Vendors write them all.

@@ -9,22 +9,22 @@ mod confirm;
 mod deal_refs;
 pub mod docusign;
 pub mod dropbox_sign;
+mod merge;
 mod metadata;
 pub mod pandadoc;
 mod provider;
 mod providers;
 mod redact;
+mod rows;
 pub mod sender;
 
 pub use api::{FetchError, Fetcher};
 pub use config::EsignConfig;
 pub use confirm::{Confirmed, confirm};
 pub use deal_refs::{DealSettings, Expression};
-pub use provider::{
-    Authenticity, PROVIDERS, Provider, ProviderRow, ProviderSettings, Received, Verified,
-    secret_names,
-};
+pub use provider::{Authenticity, Provider, ProviderRow, ProviderSettings, Received, Verified};
 pub use providers::{ParseError, Providers};
+pub use rows::{PROVIDERS, secret_names};
 
 pub use crate::webhook::{Answer, BODY_LIMIT, DeliveryId, Malformed, Rejection, Request, Route};
 
@@ -33,4 +33,9 @@ use crate::model::{DocumentId, ProviderName, Signature};
 /// A signature of which nothing but its document is known.
 fn blank(provider: &'static str, document_id: &str) -> Signature {
     Signature::new(ProviderName::new(provider), DocumentId::new(document_id))
+}
+
+/// A name without case and punctuation: `HubSpot.Deal_ID` is `hubspotdealid`.
+fn folded(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }

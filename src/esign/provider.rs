@@ -1,9 +1,9 @@
-//! What every e-sign provider can do, and the list of them.
+//! What every e-sign provider can do, and what a verified notification is.
 
 use chrono::{DateTime, Utc};
 
 use super::api::{FetchError, Fetcher};
-use super::{adobe_sign, docusign, dropbox_sign, pandadoc, redact, sender};
+use super::{merge, redact};
 use crate::model::{ProviderName, ReferenceRule, Secrets, SignatureEvent};
 use crate::settings::{DocumentRule, SettingsReader};
 use crate::webhook::{DeliveryId, Malformed, Rejection, Request, Route};
@@ -22,11 +22,6 @@ pub struct ProviderRow {
     pub events: &'static [&'static str],
 }
 
-/// Every provider there is, in the order in which payloads are looked at. A new
-/// one is its folder and a row here.
-pub static PROVIDERS: &[ProviderRow] =
-    &[pandadoc::ROW, docusign::ROW, dropbox_sign::ROW, adobe_sign::ROW, sender::STANDARD_WEBHOOKS];
-
 /// A provider's section of `handoff.yaml`, read and checked.
 pub trait ProviderSettings: std::fmt::Debug + Send + Sync {
     /// The provider with these settings, and with the CRMs' rules for how
@@ -41,13 +36,6 @@ impl<S: ProviderSettings + 'static> From<S> for Box<dyn ProviderSettings> {
     fn from(settings: S) -> Self {
         Box::new(settings)
     }
-}
-
-/// The names of all secrets that any provider or known sender reads.
-#[must_use]
-pub fn secret_names() -> Vec<String> {
-    let rows = PROVIDERS.iter().flat_map(|row| row.secrets).map(|name| (*name).to_owned());
-    rows.chain(sender::known_names().map(sender::secret_name)).collect()
 }
 
 /// What a believed request was for.
@@ -89,7 +77,7 @@ impl Verified {
         events: Vec<SignatureEvent>,
         authenticity: Authenticity,
     ) -> Self {
-        let events = super::confirm::collapse(events);
+        let events = merge::collapse(events);
         Self { provider: ProviderName::new(provider), delivery_id, events, authenticity }
     }
 

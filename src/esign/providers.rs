@@ -4,7 +4,8 @@
 use serde_json::Value;
 
 use super::config::{EsignConfig, dashed};
-use super::provider::{PROVIDERS, Provider};
+use super::provider::Provider;
+use super::rows::PROVIDERS;
 use super::sender::{self, Sender};
 use crate::model::{ReferenceRule, SignatureEvent};
 use crate::text;

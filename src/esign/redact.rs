@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::metadata::folded;
+use super::folded;
 use crate::webhook::json;
 
 /// Ends of names (without case and punctuation) whose values open something,

@@ -60,6 +60,9 @@ pub enum Fault {
     /// Nothing came in time.
     #[error("it took too long")]
     Timeout,
+    /// The time for all requests of a run is over.
+    #[error("the whole run has taken longer than `limits.run` in handoff.yaml allows")]
+    RunIsOver,
     /// Nobody listens there.
     #[error("the connection was refused; check host and port")]
     Refused,
@@ -88,7 +91,7 @@ impl Fault {
     /// Whether the same may succeed a moment later.
     #[must_use]
     pub fn may_pass(&self) -> bool {
-        !matches!(self, Self::Tls(_) | Self::Redirect(_))
+        !matches!(self, Self::Tls(_) | Self::Redirect(_) | Self::RunIsOver)
     }
 
     /// Reads a client's error: by the types of its causes, and where the
@@ -169,11 +172,13 @@ pub struct Limits {
     /// server is not asked again for as long, so that a run with many requests
     /// does not wait for each of them.
     pub silence: Duration,
+    /// All requests of a client together, from when it was made; `None` is no limit.
+    pub run: Option<Duration>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { request: Duration::from_secs(30), silence: Duration::from_secs(60) }
+        Self { request: Duration::from_secs(30), silence: Duration::from_secs(60), run: None }
     }
 }
 
@@ -185,6 +190,7 @@ pub struct Client {
     headers: HeaderMap,
     schedule: Schedule,
     limits: Limits,
+    made: Instant,
     /// When the server was given up; shared by all copies.
     silent: Arc<Mutex<Option<Instant>>>,
 }
@@ -206,7 +212,7 @@ impl Client {
             .build()
             .expect("a client without custom certificates can always be built");
         let (limits, silent) = (Limits::default(), Arc::default());
-        Self { inner, base, headers, schedule, limits, silent }
+        Self { inner, base, headers, schedule, limits, made: Instant::now(), silent }
     }
 
     /// The same client with other time limits.
@@ -230,6 +236,13 @@ impl Client {
     fn is_given_up(&self) -> bool {
         let silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
         silent.is_some_and(|since| since.elapsed() < self.limits.silence)
+    }
+
+    /// How long the next request may take; nothing where the run is over.
+    fn time_left(&self) -> Option<Duration> {
+        let Some(run) = self.limits.run else { return Some(self.limits.request) };
+        let left = run.checked_sub(self.made.elapsed()).filter(|left| !left.is_zero())?;
+        Some(left.min(self.limits.request))
     }
 
     /// The base URL.
@@ -322,14 +335,19 @@ impl Client {
         let full = self.base.join(path);
         let url = || full.split('?').next().unwrap_or_default().to_owned();
         let mut request = self.inner.request(method.clone(), &full).headers(self.headers.clone());
-        request = request.timeout(self.limits.request);
         if let Some((content_type, bytes)) = body {
             request = request.header(http::header::CONTENT_TYPE, *content_type).body(bytes.clone());
         }
         let unclear = |why| NetError::Unclear { method: method.clone(), url: url(), why };
         let not_reached = |why| NetError::NotReached { method: method.clone(), url: url(), why };
+        let Some(time) = self.time_left() else { return Err(not_reached(Fault::RunIsOver)) };
+        request = request.timeout(time);
+        let fault = |error: &reqwest::Error| match Fault::of(error) {
+            Fault::Timeout if time < self.limits.request => Fault::RunIsOver,
+            fault => fault,
+        };
         let response = request.send().await.map_err(|error| {
-            let why = Fault::of(&error);
+            let why = fault(&error);
             if error.is_connect() || error.is_builder() { not_reached(why) } else { unclear(why) }
         })?;
         let (status, headers) = (response.status(), response.headers().clone());
@@ -340,7 +358,7 @@ impl Client {
             // 303 is the answer to something that was done.
             return Err(if status.as_u16() == 303 { unclear(why) } else { not_reached(why) });
         }
-        let body = response.bytes().await.map_err(|error| unclear(Fault::of(&error)))?;
+        let body = response.bytes().await.map_err(|error| unclear(fault(&error)))?;
         Ok(Response { status, headers, body })
     }
 }

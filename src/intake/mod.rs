@@ -10,7 +10,7 @@ mod watch;
 mod worker;
 
 pub use catch_up::{Completed, Unasked, completed, completed_with_deals};
-pub use http::{Senders, Service, router, serve};
+pub use http::{Fields, LinkDesk, LinkRoute, Senders, Service, router, serve};
 #[cfg(feature = "jetstream")]
 pub use inbox::JetStreamInbox;
 pub use inbox::{
@@ -20,7 +20,7 @@ pub use inbox::{
 };
 pub use metrics::Metrics;
 pub use watch::{FolderWatch, WatchSettings};
-pub use worker::{Connections, Handler, News, Reread, Tally, Task, Verdict, Worker};
+pub use worker::{Connections, DealsTold, Handler, News, Reread, Tally, Task, Verdict, Worker};
 
 use std::sync::Arc;
 

@@ -35,11 +35,11 @@ pub struct HandoffFiles {
 /// One commit of the ledger, or the emptiness before the first.
 #[derive(Clone)]
 pub struct Snapshot {
-    repo: Shared,
+    pub(super) repo: Shared,
     names: Arc<Names>,
     root: PathBuf,
     commit: Option<Oid>,
-    tree: Option<Oid>,
+    pub(super) tree: Option<Oid>,
 }
 
 impl Snapshot {
@@ -77,6 +77,12 @@ impl Snapshot {
     pub fn read(&self, path: &str) -> Result<Option<Vec<u8>>, LedgerError> {
         let Some(tree) = self.tree else { return Ok(None) };
         read_file(&hold(&self.repo), tree, path)
+    }
+
+    /// The ledger's tree; `None` before the first commit.
+    #[must_use]
+    pub fn tree(&self) -> Option<ObjectId> {
+        self.tree.map(object_id)
     }
 
     /// The handoff folders, sorted by path, by reading names only; of one

@@ -3,9 +3,21 @@
 //! other amounts; where nothing says it, the text is refused.
 
 use rust_decimal::Decimal;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-use super::DecimalSign;
 use super::money::CurrencyMark;
+
+/// The sign before the decimals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum DecimalSign {
+    /// 48,000.00
+    #[serde(rename = ".")]
+    Point,
+    /// 48.000,00
+    #[serde(rename = ",")]
+    Comma,
+}
 
 /// An amount as it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

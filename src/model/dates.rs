@@ -5,8 +5,20 @@ use chrono::{
     DateTime, FixedOffset, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone as _, Utc,
 };
 use chrono_tz::Tz;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-use super::DateOrder;
+/// The order of day, month and year.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DateOrder {
+    /// 10/30/2026
+    Mdy,
+    /// 30/10/2026
+    Dmy,
+    /// 2026/10/30
+    Ymd,
+}
 
 /// A date as it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,11 +5,9 @@
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
-use schemars::JsonSchema;
-use serde::Deserialize;
 
-use super::amounts::{self, AmountFault};
-use super::dates::{self, DateFault, Moment};
+use super::amounts::{self, AmountFault, DecimalSign};
+use super::dates::{self, DateFault, DateOrder, Moment};
 use super::money::CurrencyMark;
 
 /// How dates and numbers are written. The default is what an API writes: ISO
@@ -36,29 +34,6 @@ pub enum NumberForm {
     Undecided,
     /// The sign is known.
     Sign(DecimalSign),
-}
-
-/// The order of day, month and year.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum DateOrder {
-    /// 10/30/2026
-    Mdy,
-    /// 30/10/2026
-    Dmy,
-    /// 2026/10/30
-    Ymd,
-}
-
-/// The sign before the decimals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-pub enum DecimalSign {
-    /// 48,000.00
-    #[serde(rename = ".")]
-    Point,
-    /// 48.000,00
-    #[serde(rename = ",")]
-    Comma,
 }
 
 impl Locale {

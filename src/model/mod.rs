@@ -5,7 +5,6 @@ mod amounts;
 mod check;
 mod dates;
 mod deal;
-mod deal_reference;
 mod evidence;
 mod history;
 mod key;
@@ -18,16 +17,19 @@ mod secrets;
 mod signature;
 
 pub use amounts::{
-    AmountFault, SignProof, Written as WrittenAmount, is_rounded, read as read_amount,
+    AmountFault, DecimalSign, SignProof, Written as WrittenAmount, is_rounded, read as read_amount,
 };
 pub use check::{Check, CheckLevel};
-pub use dates::{DateFault, Moment, OrderProof, Written as WrittenDate, read as read_date};
-pub use deal::{Company, Contact, CrmName, Deal, DealId, DealRef, LineItem, Outcome, Person};
-pub use deal_reference::ReferenceRule;
+pub use dates::{
+    DateFault, DateOrder, Moment, OrderProof, Written as WrittenDate, read as read_date,
+};
+pub use deal::{
+    Company, Contact, CrmName, Deal, DealId, DealRef, LineItem, Outcome, Person, ReferenceRule,
+};
 pub use evidence::{Evidence, Gap};
 pub use history::{CommitInfo, FolderHistory, History, ObjectId, ObjectIdError, Version};
 pub use key::{Key, KeyError, normalise_deal_id};
-pub use locale::{DateOrder, DecimalSign, Locale, NumberForm};
+pub use locale::{Locale, NumberForm};
 pub use money::{
     CurrencyMark, CurrencySign, Money, MoneyError, currency_code, currency_decimals, currency_mark,
     grouped,

@@ -1,9 +1,11 @@
 //! Whether a value has the shape that a JSON Schema describes, with messages
 //! that say where, what, and what to write instead. It knows the keywords
-//! that the types of settings make; patterns and formats are left to the
-//! types themselves, which say better what is wrong.
+//! that the types of settings make; patterns are left to the types themselves,
+//! which say better what is wrong.
 
+use chrono::DateTime;
 use serde_json::Value as Json;
+use url::Url;
 
 use super::Problem;
 use crate::text::{did_you_mean, quoted, shorten};
@@ -122,7 +124,17 @@ impl<'a> ShapeCheck<'a> {
                 if (text.chars().count() as u64) < least {
                     return self.refuse(node, "is empty".to_owned(), None);
                 }
-                Some(node.clone())
+                // The readers of these two say only what their parser stumbled over.
+                let example = match schema["format"].as_str() {
+                    Some("date-time") if DateTime::parse_from_rfc3339(text).is_err() => {
+                        "a time such as 2026-11-20T15:00:00Z"
+                    }
+                    Some("uri") if Url::parse(text).is_err() => {
+                        "a URL such as https://hooks.example.com/handoff"
+                    }
+                    _ => return Some(node.clone()),
+                };
+                self.refuse(node, format!("is {example}; this is {}", found(node)), None)
             }
             Value::Number(number) => {
                 let number = number.as_f64().unwrap_or(f64::NAN);

@@ -1,4 +1,4 @@
-//! One clean line: no controls, no direction overrides, bounded.
+//! One clean line, and text on a terminal: no controls, no direction overrides.
 
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -50,6 +50,20 @@ pub fn shorten(text: &str, most: usize) -> String {
     short
 }
 
+/// Whether a text is a plain e-mail address that no medium could read
+/// otherwise.
+#[must_use]
+pub fn is_address(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '+' | '-' | '%');
+    text.len() <= 254
+        && text.split_once('@').is_some_and(|(user, host)| {
+            !user.is_empty()
+                && user.chars().all(allowed)
+                && host.contains('.')
+                && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'))
+        })
+}
+
 /// Somebody else's words inside a message of ours: one line, shortened, quoted.
 #[must_use]
 pub fn quoted(text: &str) -> String {
@@ -76,6 +90,22 @@ pub fn slug(text: &str, most: usize) -> String {
     }
     let slug = slug.trim_matches('-');
     if slug.is_empty() { "customer".to_owned() } else { slug.to_owned() }
+}
+
+/// The text with every control character (but a line feed) and direction
+/// override shown as a visible escape, so that it cannot move the cursor,
+/// set colours or reorder what is read.
+#[must_use]
+pub fn terminal(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if (c.is_control() && c != '\n') || is_deceptive(c) {
+            out.extend(c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 #[cfg(test)]

@@ -4,9 +4,9 @@
 mod line;
 mod markdown;
 mod nearest;
-mod terminal;
+mod rendered;
 
-pub use line::{one_line, quoted, shorten, slug};
+pub use line::{is_address, one_line, quoted, shorten, slug, terminal};
 pub use markdown::{code, markdown, markdown_block};
 pub use nearest::{did_you_mean, nearest};
-pub use terminal::terminal;
+pub use rendered::{Look, html, markdown_to_html, markdown_to_plain};

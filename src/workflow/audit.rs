@@ -187,6 +187,7 @@ fn policy_of(config: &Config) -> Policy {
     Policy {
         handoff_within: config.handoff_within,
         first_touch_within: config.first_touch.within,
+        first_touch_needs_evidence: config.first_touch.needs_evidence(),
         zone: company_zone(config).unwrap_or(chrono_tz::Tz::UTC),
         calendar,
         expects_task: config.deliver.opens_task(),

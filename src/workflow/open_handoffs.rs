@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Days, Utc};
 
+use super::customers::Customers;
 use super::{Context, pending_pull_request};
 use crate::brief::{Brief, EventKind, Timeline};
 use crate::ledger::{Snapshot, month_for};
@@ -16,7 +17,11 @@ type Counts = BTreeMap<usize, usize>;
 /// The counts of the months that were asked for. Each month is read once;
 /// what is made of it afterwards is added.
 #[derive(Debug, Default)]
-pub(super) struct OpenHandoffs(RefCell<BTreeMap<String, Counts>>);
+pub(super) struct OpenHandoffs {
+    months: RefCell<BTreeMap<String, Counts>>,
+    /// The customers, which the same run asks for.
+    pub(super) customers: Customers,
+}
 
 impl OpenHandoffs {
     /// Over this month and the one before, and those that wait for their
@@ -33,7 +38,7 @@ impl OpenHandoffs {
             .filter_map(|when| month_for(layout, when).ok())
             .collect();
         months.dedup();
-        let (mut known, mut open) = (self.0.borrow_mut(), Counts::new());
+        let (mut known, mut open) = (self.months.borrow_mut(), Counts::new());
         for month in months {
             let counts =
                 known.entry(month).or_insert_with_key(|month| read(context, snapshot, month));
@@ -45,7 +50,7 @@ impl OpenHandoffs {
             pending_pull_request::all(context, snapshot).map(|(all, _)| all).unwrap_or_default()
         {
             let csm = stored.brief.as_ref().and_then(|brief| csm(context, brief));
-            if let Some(csm) = csm.filter(|_| !is_settled(&stored.timeline)) {
+            if let Some(csm) = csm.filter(|_| !is_settled(context, &stored.timeline)) {
                 *open.entry(csm).or_insert(0) += 1;
             }
         }
@@ -57,7 +62,7 @@ impl OpenHandoffs {
         let month = folder.split_once('/').and_then(|(_, path)| path.rsplit_once('/'));
         let month = month.map_or("", |(month, _)| month);
         // A month that was not read yet is read with this one in it.
-        if let Some(counts) = self.0.borrow_mut().get_mut(month)
+        if let Some(counts) = self.months.borrow_mut().get_mut(month)
             && let Some(csm) = csm(context, brief)
         {
             *counts.entry(csm).or_insert(0) += 1;
@@ -72,7 +77,7 @@ fn read(context: &Context, snapshot: &Snapshot, month: &str) -> Counts {
     for folder in folders {
         let Ok(files) = snapshot.handoff(&folder) else { continue };
         let timeline = files.timeline.as_deref().and_then(|bytes| Timeline::parse(bytes).ok());
-        let settled = timeline.as_ref().is_some_and(is_settled);
+        let settled = timeline.as_ref().is_some_and(|timeline| is_settled(context, timeline));
         let brief = files.brief.as_deref().filter(|_| !settled);
         let brief = brief.and_then(|bytes| Brief::parse(bytes).ok());
         if let Some(csm) = brief.and_then(|brief| csm(context, &brief)) {
@@ -82,8 +87,9 @@ fn read(context: &Context, snapshot: &Snapshot, month: &str) -> Counts {
     open
 }
 
-fn is_settled(timeline: &Timeline) -> bool {
-    timeline.first(EventKind::Touched).is_some() || timeline.first(EventKind::Exempted).is_some()
+fn is_settled(context: &Context, timeline: &Timeline) -> bool {
+    let needs_evidence = context.config.first_touch.needs_evidence();
+    timeline.first_touch(needs_evidence).is_some() || timeline.first(EventKind::Exempted).is_some()
 }
 
 /// The place in the team of whoever has the first action.

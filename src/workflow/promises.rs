@@ -67,7 +67,7 @@ pub fn promises(context: &Context) -> Result<(Vec<Promise>, Vec<Gap>), WorkflowE
                 continue;
             }
         };
-        all.extend(of_handoff(context, &stored));
+        all.extend(promises_of(context, &stored));
     }
     all.sort_by(|a, b| {
         (a.due.is_none(), a.due, &a.key, a.number).cmp(&(b.due.is_none(), b.due, &b.key, b.number))
@@ -87,13 +87,14 @@ pub fn keep_promise(
     number: usize,
     kept: &Kept,
     reason: Option<&str>,
+    via: &str,
     remarks: &mut Remarks,
 ) -> Result<Option<Promise>, WorkflowError> {
     let Some(stored) = context.stored(key, None)? else {
         return Err(WorkflowError::NoHandoff(key.clone()));
     };
     let no = |message: String| Err(WorkflowError::DoesNotFit { key: key.clone(), message });
-    let of_this = of_handoff(context, &stored);
+    let of_this = promises_of(context, &stored);
     let Some(promise) = of_this.iter().find(|promise| promise.number == number) else {
         let there = match of_this.len() {
             0 => "its brief holds no promise".to_owned(),
@@ -107,7 +108,7 @@ pub fn keep_promise(
     if promise.kept.is_some() {
         return Ok(None);
     }
-    let mut event = Event::new(kept.at, EventKind::PromiseKept, "cli");
+    let mut event = Event::new(kept.at, EventKind::PromiseKept, via);
     event.reference = Some(reference(number, &promise.promise));
     event.by = kept.by.as_deref().map(|by| shorten(&one_line(by), 200));
     event.reason =
@@ -136,7 +137,8 @@ fn read(context: &Context, folder: &Folder) -> Result<Option<Stored>, String> {
     }))
 }
 
-fn of_handoff(context: &Context, stored: &Stored) -> Vec<Promise> {
+/// The promises of one handoff.
+pub(super) fn promises_of(context: &Context, stored: &Stored) -> Vec<Promise> {
     let Some(brief) = &stored.brief else { return Vec::new() };
     if stored.timeline.is_voided() {
         return Vec::new();

@@ -179,7 +179,8 @@ fn things(context: &Context, stored: &Stored) -> Vec<Thing> {
     let told = view.first_action_due();
     if let Some(at) = deadline_in_force(told, deadline_moves(&timeline.events)) {
         let one = String::new;
-        if timeline.first(EventKind::Touched).is_none() {
+        let needs_evidence = context.config.first_touch.needs_evidence();
+        if timeline.first_touch(needs_evidence).is_none() {
             add(Due::FirstTouch, one(), "the first touch".to_owned(), at);
         }
         let verdict = last(&[

@@ -3,9 +3,10 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 
-use super::compose::{compose, identity};
+use super::compose::{Known, compose, identity};
 use super::correction::Correction;
 use super::deal::{DealSource, Found, find_deal};
+use super::loose_documents::LooseDocuments;
 use super::open_handoffs::OpenHandoffs;
 use super::pending_pull_request::{Drafts, stored_draft};
 use super::store::{LOCK_WAIT, Stored, stored_in};
@@ -64,7 +65,8 @@ pub async fn sign_with_answers(
     request: &SignRequest,
     answers: Option<&Map<String, Value>>,
 ) -> Result<Signed, WorkflowError> {
-    let found = find_deal(request.source.clone(), context.crm.as_deref(), context.now).await?;
+    let mut found = find_deal(request.source.clone(), context.crm.as_deref(), context.now).await?;
+    LooseDocuments::default().join(context, &mut found)?;
     if let Some(signed) = refreshed(context, &found)? {
         return Ok(signed);
     }
@@ -170,8 +172,10 @@ pub async fn sign_many(
     }
     let mut remarks = Remarks::default();
     let mut found = Vec::with_capacity(requests.len());
+    let loose = LooseDocuments::default();
     for request in requests {
-        found.push(find_deal(request.source.clone(), context.crm.as_deref(), context.now).await);
+        let one = find_deal(request.source.clone(), context.crm.as_deref(), context.now).await;
+        found.push(one.and_then(|mut one| loose.join(context, &mut one).map(|()| one)));
     }
     let mut results: Vec<Result<Signed, WorkflowError>> = Vec::with_capacity(requests.len());
     let mut committed = Vec::new();
@@ -311,7 +315,9 @@ fn prepare(
         None => found,
     };
     let counts = || open.count(context, snapshot, signed_at);
-    let mut composed = compose(context, found, true, before.map(Brief::json), answers, &counts);
+    let known = |brief: &Value| Known::of(context, snapshot, &open.customers, &found.key, brief);
+    let mut composed =
+        compose(context, found, true, before.map(Brief::json), answers, &counts, &known);
     if amendment && let Some(before) = before {
         composed.brief["amendments"] = amendments(before, &document.signature);
         composed.remarks.push(format!(

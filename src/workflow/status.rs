@@ -6,7 +6,9 @@ use serde::Serialize;
 use super::deliveries::{Horizon, keys_within};
 use super::store::Stored;
 use super::{Context, WorkflowError};
-use crate::brief::{Completeness, Event, EventKind, View, deadline_in_force, deadline_moves};
+use crate::brief::{
+    Completeness, Event, EventKind, TouchEvidence, View, deadline_in_force, deadline_moves,
+};
 use crate::model::{Gap, Key};
 
 /// Where one handoff stands.
@@ -88,8 +90,10 @@ pub struct StatusRow {
     pub signed_at: Option<DateTime<Utc>>,
     /// By when the first touch is due.
     pub due: Option<DateTime<Utc>>,
-    /// When it was made.
+    /// When it was made; where `first_touch.proof` wants evidence, as the CRM shows it.
     pub touched_at: Option<DateTime<Utc>>,
+    /// Whether somebody says so or the CRM shows it.
+    pub touch_evidence: Option<TouchEvidence>,
     /// The last return, and how long the rep took or has taken.
     pub returned: Option<Return>,
     /// The fields without an answer.
@@ -141,7 +145,9 @@ pub fn status(
 
 fn row(context: &Context, key: &Key, stored: &Stored) -> StatusRow {
     let events = stored.timeline.events.clone();
-    let touched_at = stored.timeline.first(EventKind::Touched).map(|event| event.at);
+    let needs_evidence = context.config.first_touch.needs_evidence();
+    let touch = stored.timeline.first_touch(needs_evidence);
+    let touched_at = touch.map(|event| event.at);
     let brief = stored.brief.as_ref();
     let view = brief.map(crate::brief::Brief::view);
     let owned = |text: Option<&str>| text.map(str::to_owned);
@@ -168,6 +174,7 @@ fn row(context: &Context, key: &Key, stored: &Stored) -> StatusRow {
         signed_at: view.and_then(crate::brief::View::signed_at),
         due,
         touched_at,
+        touch_evidence: touch.and_then(|event| event.evidence),
         returned: last_return(&events, context.now),
         missing,
         events,

@@ -1,26 +1,28 @@
 //! Reading back: what people did about the deliveries becomes events.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::append::append;
 use super::assign::{self, Assignment, assign};
 use super::deliveries::{Horizon, handoff_of, keys_within};
+use super::people::changed_since_acceptance;
 use super::{Context, Remarks, WorkflowError};
 use crate::brief::{
     Event, EventKind, Timeline, TouchEvidence, View, deadline_in_force, deadline_moves,
 };
+use crate::crm::{ActivitiesOf, Crm};
 use crate::deliver::{
     DeliveryError, Handoff, MovedDeadline, Observed, ReadBack, Reader, Reassigned,
 };
-use crate::model::{Gap, Key};
+use crate::model::{Gap, Key, Person};
 use crate::text::{one_line, quoted, shorten};
 
 /// A task that could not be read, so that nothing is known about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotRead {
     /// Where it was to be read, `github`.
-    pub via: &'static str,
-    /// The task.
+    pub via: String,
+    /// The task; of a CRM the deal.
     pub reference: String,
     /// What happened.
     pub why: String,
@@ -71,6 +73,7 @@ pub async fn sync(
     if !is_signed || stored.timeline.first(EventKind::Exempted).is_some() {
         return Ok(synced);
     }
+    let is_changed = changed_since_acceptance(&stored);
     let mut timeline = stored.timeline.clone();
     let mut given = Vec::new();
     for reader in readers {
@@ -92,7 +95,7 @@ pub async fn sync(
                         synced.remarks.push(why);
                         continue;
                     }
-                    match judge(&timeline, reader.via(), act) {
+                    match judge(&timeline, reader.via(), act, is_changed) {
                         Judged::Known => {}
                         Judged::Overtaken => synced.remarks.push(format!(
                             "{} by {} on {} came before what is recorded already: not counted ({})",
@@ -111,7 +114,7 @@ pub async fn sync(
             }
             Ok(ReadBack::Unknown { why, help }) => {
                 synced.not_read.push(NotRead {
-                    via: reader.via(),
+                    via: reader.via().to_owned(),
                     reference,
                     why,
                     help: Some(help),
@@ -123,9 +126,13 @@ pub async fn sync(
                     DeliveryError::Transient { .. } | DeliveryError::Unclear { .. } => None,
                 };
                 let why = error.to_string();
-                synced.not_read.push(NotRead { via: reader.via(), reference, why, help });
+                let via = reader.via().to_owned();
+                synced.not_read.push(NotRead { via, reference, why, help });
             }
         }
+    }
+    if let Some(crm) = context.crm.as_deref() {
+        touched(context, crm, &handoff, &timeline, &mut synced).await;
     }
     if record {
         append(context, key, &stored.folder, synced.added.clone(), &mut synced.remarks)?;
@@ -136,6 +143,65 @@ pub async fn sync(
         take_over(context, key, via, &given, record, &mut synced)?;
     }
     Ok(synced)
+}
+
+/// What the CRM shows of the CSM's first contact with the customer. Asked for
+/// until it shows one: a claim is not evidence.
+async fn touched(
+    context: &Context,
+    crm: &dyn Crm,
+    handoff: &Handoff,
+    timeline: &Timeline,
+    synced: &mut Synced,
+) {
+    let view = View::of(&handoff.brief);
+    let of_crm = view.deal().is_some_and(|(name, _)| name == *crm.name());
+    let (Some(deal), Some(since), Some(csm)) =
+        (view.deal_id().filter(|_| of_crm), view.signed_at(), view.first_action_owner())
+    else {
+        return;
+    };
+    if timeline.first_touch(true).is_some() {
+        return;
+    }
+    let owned = |text: Option<&str>| text.map(str::to_owned);
+    let by = Person { name: owned(csm.name), email: owned(csm.email) };
+    let asked = ActivitiesOf { deal: &deal, by: &by, since, until: context.now };
+    let (found, gaps) = match crm.activities(&asked).await {
+        Ok(None) => return,
+        Ok(Some(found)) => found.into_parts(),
+        Err(error) => {
+            let help = error.help().map(str::to_owned);
+            let what = format!("the activities of deal {deal}");
+            (Vec::new(), vec![Gap { what, why: error.to_string(), help }])
+        }
+    };
+    let via = crm.name().as_str();
+    if gaps.is_empty() || !found.is_empty() {
+        synced.read += 1;
+    }
+    if let Some(first) = found.first() {
+        let mut event = Event::new(first.at, EventKind::Touched, via);
+        event.reference = Some(first.reference.clone());
+        event.by = by.name.or(by.email).map(|by| shorten(&one_line(&by), 200));
+        // Who logs a call days later has still called on the day they say.
+        let late = first.logged_at.filter(|logged| *logged - first.at > TimeDelta::hours(1));
+        let logged = late.map(|at| format!(", logged on {}", at.format("%Y-%m-%d %H:%M UTC")));
+        event.reason = Some(format!("{}{}", first.kind.words(), logged.unwrap_or_default()));
+        event.evidence = Some(TouchEvidence::Crm);
+        synced.added.push(event);
+    }
+    let matters = found.is_empty() && context.config.first_touch.needs_evidence();
+    for Gap { what, why, help } in gaps {
+        let why = format!("{what} could not be read: {why}");
+        if matters {
+            let (via, reference) = (via.to_owned(), deal.as_str().to_owned());
+            synced.not_read.push(NotRead { via, reference, why, help });
+        } else {
+            let help = help.map_or_else(String::new, |help| format!(" {help}"));
+            synced.remarks.push(format!("{why}{help}"));
+        }
+    }
 }
 
 /// Records that somebody gave the task to another CSM.
@@ -287,7 +353,7 @@ enum Judged {
 }
 
 /// What an act adds to a timeline.
-fn judge(timeline: &Timeline, via: &str, act: &Observed) -> Judged {
+fn judge(timeline: &Timeline, via: &str, act: &Observed, is_changed: bool) -> Judged {
     let is_verdict = |kind| matches!(kind, EventKind::Accepted | EventKind::Returned);
     if act.kind == EventKind::Touched {
         // The first touch happens once, whoever recorded it.
@@ -310,7 +376,14 @@ fn judge(timeline: &Timeline, via: &str, act: &Observed) -> Judged {
     };
     let last = timeline.events.iter().rev().find(|event| is_later_word(event.event));
     match last {
-        Some(last) if last.event == act.kind && act.kind == EventKind::Accepted => Judged::Known,
+        // A brief that was edited by hand since is accepted anew.
+        Some(last)
+            if last.event == act.kind
+                && act.kind == EventKind::Accepted
+                && !(is_changed && act.at > last.at) =>
+        {
+            Judged::Known
+        }
         Some(last) if act.at < last.at => Judged::Overtaken,
         _ => Judged::New,
     }

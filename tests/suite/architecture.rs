@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["disk", "model", "text"],
     &["finding", "time", "yaml"],
-    &["brief", "http", "settings", "webhook"],
+    &["brief", "http", "link", "settings", "webhook"],
     &["audit", "esign", "crm", "ledger", "deliver"],
     &["config", "report"],
     &["workflow", "intake"],
@@ -69,24 +69,12 @@ fn rooms_import_from_lower_floors_only() {
 const CIRCLES: &[&[&str]] = &[
     &["cli/args", "cli/reference"],
     &["cli/form", "cli/sign"],
-    &["config/schema", "config/written"],
     &["crm/config", "crm/hubspot", "crm/pipedrive", "crm/rows", "crm/salesforce", "crm/trigger"],
     &["deliver/github", "deliver/messages"],
     &["deliver/message_kind", "deliver/sink"],
-    &[
-        "esign/adobe_sign",
-        "esign/confirm",
-        "esign/docusign",
-        "esign/dropbox_sign",
-        "esign/pandadoc",
-        "esign/provider",
-        "esign/sender",
-    ],
-    &["esign/metadata", "esign/redact"],
     &["ledger/branch_ref", "ledger/staging"],
     &["ledger/cache", "ledger/history"],
     &["ledger/names", "ledger/remote", "ledger/repository", "ledger/snapshot"],
-    &["model/amounts", "model/dates", "model/locale"],
 ];
 
 #[test]

@@ -1,6 +1,7 @@
 //! `first-touch-late`: a first touch after its deadline.
 
 use super::{Case, words};
+use crate::brief::TouchEvidence;
 use crate::finding::{Finding, Rule, RuleKind, Severity};
 
 pub(super) static RULE: Rule = Rule {
@@ -22,8 +23,12 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
         .csm
         .as_deref()
         .map_or_else(String::new, |csm| format!(" by {}", crate::text::one_line(csm)));
+    let proof = match row.first_touch_evidence {
+        Some(TouchEvidence::Crm) => "shown by the CRM",
+        _ => "claimed",
+    };
     let message = format!(
-        "The first touch of {}{who} came {} after its deadline of {}.",
+        "The first touch of {}{who} ({proof}) came {} after its deadline of {}.",
         words::deal(case),
         words::time_between(due, touched),
         words::moment(due)

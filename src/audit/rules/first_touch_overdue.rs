@@ -2,6 +2,7 @@
 
 use super::{Case, words};
 use crate::finding::{Finding, Rule, RuleKind, Severity};
+use crate::text::one_line;
 
 pub(super) static RULE: Rule = Rule {
     id: "first-touch-overdue",
@@ -12,25 +13,38 @@ pub(super) static RULE: Rule = Rule {
 };
 
 pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
-    case.handed_over()?;
+    let handoff = case.handed_over()?;
     let row = &case.judged.row;
     let due = row.first_touch_due?;
     if row.first_touch_at.is_some() || case.input.as_of <= due {
         return None;
     }
+    // Somebody says so, and that does not do here.
+    let claimed = handoff.first_touch(false);
+    let what = claimed.map_or_else(
+        || "no first touch".to_owned(),
+        |event| {
+            let by = event.by.map_or_else(String::new, |by| format!(" by {}", one_line(by)));
+            let at = words::moment(event.at);
+            format!("no first touch that the CRM shows (one was claimed{by} on {at})")
+        },
+    );
     let message = format!(
-        "{} has had no first touch; it was due on {}, {} ago.",
+        "{} has had {what}; it was due on {}, {} ago.",
         words::deal(case),
         words::moment(due),
         words::time_between(due, case.input.as_of)
     );
-    let who = row.csm.as_deref().map_or_else(|| "The CSM".to_owned(), crate::text::one_line);
-    Some(
-        Finding::new(&RULE, message)
-            .help(format!(
-                "{who} contacts the customer now and records it with `handoff touch {}`, or by closing the task.",
-                row.key
-            ))
-            .at(words::brief(case)),
-    )
+    let who = row.csm.as_deref().map_or_else(|| "The CSM".to_owned(), one_line);
+    let key = &row.key;
+    let help = if case.policy().first_touch_needs_evidence {
+        format!(
+            "{who} writes to or calls a contact of the deal, logged in the CRM; `handoff sync {key}` reads it."
+        )
+    } else {
+        format!(
+            "{who} contacts the customer now and records it with `handoff touch {key} --by WHO`, or by closing the task."
+        )
+    };
+    Some(Finding::new(&RULE, message).help(help).at(words::brief(case)))
 }

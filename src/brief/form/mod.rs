@@ -2,9 +2,13 @@
 //! makes the form from a schema, `read` turns what people filled in back into
 //! answers. Both walk the same list of inputs.
 
+mod answer;
 mod read;
 mod write;
 
+pub use answer::{
+    AskedAnswer, asked_answer, asked_answers, put_answer, read_answer, unknown_answer,
+};
 pub use read::{FormAnswers, FormProblem, read_form};
 pub use write::issue_form;
 

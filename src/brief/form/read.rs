@@ -116,7 +116,7 @@ fn put(sections: &mut Map<String, Value>, path: &[&str], value: Value) {
 }
 
 /// An answer in the shape that the schema wants.
-fn value(field: &Field, text: &str) -> Result<Value, String> {
+pub(super) fn value(field: &Field, text: &str) -> Result<Value, String> {
     if field.allows_none && text.trim_end_matches('.').eq_ignore_ascii_case("none") {
         return Ok("none".into());
     }

@@ -70,7 +70,7 @@ fn element(index: usize, input: &Input<'_>) -> Value {
 }
 
 /// What belongs there, and how to write more than one thing.
-fn description(field: &Field) -> Option<String> {
+pub(super) fn description(field: &Field) -> Option<String> {
     let how = match &field.shape {
         Shape::List(_) if field.allows_none => Some("One on each line, or `none`."),
         Shape::List(_) => Some("One on each line."),
@@ -82,7 +82,7 @@ fn description(field: &Field) -> Option<String> {
 }
 
 /// A good answer in the form in which it is to be written.
-fn placeholder(field: &Field) -> Option<String> {
+pub(super) fn placeholder(field: &Field) -> Option<String> {
     match &field.shape {
         Shape::Mapping { fields, .. } => {
             let example = field.example.as_ref();

@@ -74,14 +74,7 @@ pub(super) fn instant(text: &str) -> String {
 
 /// An address that can be clicked and copied; what is no plain address is text.
 pub(super) fn email(text: &str) -> String {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '+' | '-' | '%');
-    let plain = text.split_once('@').is_some_and(|(user, host)| {
-        !user.is_empty()
-            && user.chars().all(allowed)
-            && host.contains('.')
-            && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'))
-    });
-    if plain && text.len() <= 254 {
+    if text::is_address(text) {
         let shown = text.replace('_', "\\_");
         format!("[{shown}](mailto:{text})")
     } else {

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use chrono_tz::Tz;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
@@ -23,6 +23,7 @@ pub struct FileSettings {
     pub deals: PathBuf,
     /// Which column holds what, by header; the rest is found by its usual names.
     #[serde(default)]
+    #[schemars(schema_with = "columns_by_key")]
     pub columns: BTreeMap<Column, String>,
     /// An expression over `deal` that says whether a row is won, such as
     /// `deal.stage == 'Signed'`; `true` for a file of won deals alone that has
@@ -107,6 +108,15 @@ fn won<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::
         }
     }
     deserializer.deserialize_any(Won)
+}
+
+fn columns_by_key(_: &mut SchemaGenerator) -> Schema {
+    let keys: Vec<&str> = Column::ALL.iter().map(|column| column.key()).collect();
+    json_schema!({
+        "type": "object",
+        "propertyNames": {"enum": keys},
+        "additionalProperties": {"type": "string"},
+    })
 }
 
 macro_rules! columns {

@@ -136,6 +136,11 @@ impl Api {
                 Ok(answer) if answer.status.is_success() => None,
                 Ok(answer) => self.pace.wait(attempt, answer, repeatable),
                 Err(NetError::Unclear { .. }) if !repeatable => None,
+                Err(NetError::NotReached { why, .. } | NetError::Unclear { why, .. })
+                    if !why.may_pass() =>
+                {
+                    None
+                }
                 Err(NetError::Unclear { .. })
                     if begun.elapsed() + self.client.limits().request
                         > self.client.limits().silence =>

@@ -108,7 +108,7 @@ async fn linked(
     };
     let properties = with(always, requested.of(kind).unwrap_or(&none));
     let object = read::object(kind);
-    let links = read::links(api, deals, object).await?;
+    let links = read::links(api, "deals", deals, object).await?;
     let needed = links.values().flat_map(|links| match kind {
         RecordKind::Company if deals.len() > 1 => primary(links).into_iter().cloned().collect(),
         _ => links.iter().map(|link| link.to.clone()).collect::<Vec<_>>(),

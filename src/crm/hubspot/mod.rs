@@ -1,6 +1,7 @@
 //! HubSpot: deals by id, the closed-won population, and Closed Won kept true.
 //! Vendor facts are from developers.hubspot.com, `/2026-09/`.
 
+mod activities;
 mod api;
 mod checks;
 mod deal;
@@ -14,6 +15,7 @@ mod update;
 mod webhook;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 pub use pace::Pace;
@@ -24,12 +26,13 @@ use self::api::Api;
 use crate::brief::BaseMapping;
 use crate::crm::rows::{CrmRow, path_of};
 use crate::crm::{
-    Check, ClosedWonUpdate, Connection, Crm, CrmError, CrmSettings, Progress, RequestedProperties,
-    Signed, Trigger, closed_won,
+    ActivitiesOf, Activity, Check, ClosedWonUpdate, Connection, Crm, CrmError, CrmSettings,
+    Progress, RequestedProperties, Signed, Trigger, closed_won,
 };
 use crate::http::Limits;
 use crate::model::{
-    CrmName, Deal, DealId, Population, Properties, ReferenceRule, Secrets, Signature, Window,
+    CrmName, Deal, DealId, Evidence, Population, Properties, ReferenceRule, Secrets, Signature,
+    Window,
 };
 use crate::settings::SettingsReader;
 
@@ -173,6 +176,20 @@ impl Crm for HubSpot {
             progress,
         );
         reader.read(window).await
+    }
+
+    async fn changed_since(
+        &self,
+        since: DateTime<Utc>,
+    ) -> Result<Option<Evidence<DealId>>, CrmError> {
+        population::changed_since(&self.api, since).await.map(Some)
+    }
+
+    async fn activities(
+        &self,
+        asked: &ActivitiesOf<'_>,
+    ) -> Result<Option<Evidence<Activity>>, CrmError> {
+        activities::read(&self.api, asked).await.map(Some)
     }
 
     async fn mark_closed_won(&self, signed: &Signed<'_>) -> Result<ClosedWonUpdate, CrmError> {

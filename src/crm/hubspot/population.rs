@@ -1,9 +1,10 @@
 //! All deals that were won: past the 10,000 results of one search, with the
 //! archived ones, those that were reopened, and what could not be read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -16,7 +17,9 @@ use crate::crm::failure::{cursor, list, without_id};
 use crate::crm::reading::{Pages, Reading};
 use crate::crm::{CrmError, Progress};
 use crate::http::Page;
-use crate::model::{CrmName, Deal, Gap, Population, Properties, RecordKind, Window};
+use crate::model::{
+    CrmName, Deal, DealId, Evidence, Gap, Population, Properties, RecordKind, Window,
+};
 use crate::text::quoted;
 
 const PAGE: usize = 200;
@@ -274,6 +277,46 @@ fn filter(property: &str, operator: &str, value: &str) -> Value {
 
 fn sorts() -> Value {
     json!([{"propertyName": "hs_object_id", "direction": "ASCENDING"}])
+}
+
+/// The deals that were changed or archived since a moment, and those that were
+/// merged into them. The search does not know archived ones.
+pub(super) async fn changed_since(
+    api: &Api,
+    since: DateTime<Utc>,
+) -> Result<Evidence<DealId>, CrmError> {
+    let mut reading = Reading::default();
+    let from = since.timestamp_millis().to_string();
+    let groups = [vec![filter("hs_lastmodifieddate", "GTE", &from)]];
+    let mut changed = BTreeSet::new();
+    let mut keep = |_: &mut Reading, records: Vec<Value>| {
+        for record in &records {
+            changed.extend(cursor(&record["id"]));
+            let merged = record["properties"]["hs_merged_object_ids"].as_str().unwrap_or_default();
+            let merged = merged.split(';').map(str::trim).filter(|id| !id.is_empty());
+            changed.extend(merged.map(str::to_owned));
+        }
+        Ok(())
+    };
+    let search = Search { api, groups: &groups };
+    let what = "the search for changed deals";
+    if let Some(failure) = reading.pages(&search, "0".to_owned(), what, &(), &mut keep).await? {
+        return Err(failure.into());
+    }
+    let mut keep = |_: &mut Reading, records: Vec<Value>| {
+        for record in &records {
+            let at = ["archivedAt", "updatedAt"].iter().find_map(|name| record[*name].as_str());
+            // One that does not say when is looked at.
+            if at.and_then(record::time).is_none_or(|at| at >= since) {
+                changed.extend(cursor(&record["id"]));
+            }
+        }
+        Ok(())
+    };
+    let first = api.path("crm/objects", "deals?archived=true&limit=100");
+    reading.pages(api, first, "the archived deals", &(), &mut keep).await?;
+    let ids = changed.into_iter().map(DealId::new).collect();
+    Ok(Evidence::new(ids, reading.gaps))
 }
 
 /// The pages of a search. One search gives 10,000 results at most, so each

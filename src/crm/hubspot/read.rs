@@ -202,14 +202,15 @@ pub(super) fn absent(path: &str, answer: &Value) -> Result<BTreeSet<String>, Fai
     }
 }
 
-/// The associations of deals, by deal.
+/// The associations of records, by record.
 pub(super) async fn links(
     api: &Api,
+    of: &str,
     ids: &[String],
     to: &str,
 ) -> Result<BTreeMap<String, Vec<Link>>, Failure> {
     let mut found: BTreeMap<String, Vec<Link>> = BTreeMap::new();
-    let path = format!("deals/{to}/batch/read");
+    let path = format!("{of}/{to}/batch/read");
     for ids in ids.chunks(BATCH_ASSOCIATIONS) {
         let mut inputs: Vec<Value> = ids.iter().map(|id| json!({"id": id})).collect();
         // An input with very many associations comes in pages of its own.
@@ -239,7 +240,7 @@ pub(super) async fn links(
         }
         if let Some(id) = untold.first() {
             let why =
-                format!("says nothing of {} of {} deals, such as {id}", untold.len(), ids.len());
+                format!("says nothing of {} of {} {of}, such as {id}", untold.len(), ids.len());
             return Err(Failure::nonsense("HubSpot", &path, StatusCode::OK, &why));
         }
     }

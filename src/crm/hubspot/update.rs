@@ -76,7 +76,7 @@ impl closed_won::Target for Target<'_> {
     }
 
     async fn notes(&self, deal: &Deal) -> Result<Vec<String>, CrmError> {
-        let links = read::links(self.api, &[deal.id.as_str().to_owned()], "notes").await?;
+        let links = read::links(self.api, "deals", &[deal.id.as_str().to_owned()], "notes").await?;
         let ids: Vec<String> = links.into_values().flatten().map(|link| link.to).collect();
         let notes = read::records(self.api, "notes", &ids, &["hs_note_body"], &[], false).await?;
         let body = |note: &serde_json::Value| {

@@ -193,11 +193,13 @@ impl Pages for Api {
         let next_cursor = cursor(&more["next_cursor"]);
         let counts = more["pagination"]["more_items_in_collection"] == true;
         let records = match &answer["data"] {
-            // Version 1 writes null where a deal has no participants or notes.
+            // Version 1 writes null where a deal has no participants, mails or notes.
             Value::Null
                 if answer["success"] == true
                     && !counts
-                    && (at.contains("/participants") || at.contains("notes?")) =>
+                    && ["/participants", "/mailMessages", "notes?"]
+                        .iter()
+                        .any(|list| at.contains(list)) =>
             {
                 Vec::new()
             }

@@ -145,17 +145,7 @@ pub(super) async fn add_companies(api: &Api, deals: &mut [Deal]) -> Result<(), F
 pub(super) async fn add_contacts(api: &Api, deals: &mut [Deal]) -> Result<(), Failure> {
     let mut on_deals: Vec<Vec<u64>> = Vec::with_capacity(deals.len());
     for deal in deals.iter() {
-        let mut ids: Vec<u64> = number(deal, "person_id").into_iter().collect();
-        let path = api.v1(&format!("deals/{}/participants", deal.id));
-        for participant in api.list(&path).await? {
-            let person = participant["person_id"]["value"].as_u64();
-            if let Some(person) = person.or_else(|| participant["person"]["id"].as_u64())
-                && !ids.contains(&person)
-            {
-                ids.push(person);
-            }
-        }
-        on_deals.push(ids);
+        on_deals.push(in_order(api, deal.id.as_str(), number(deal, "person_id")).await?);
     }
     let all: BTreeSet<u64> = on_deals.iter().flatten().copied().collect();
     let people = api.by_ids("persons", &all.into_iter().collect::<Vec<_>>()).await?;
@@ -166,6 +156,29 @@ pub(super) async fn add_contacts(api: &Api, deals: &mut [Deal]) -> Result<(), Fa
         deal.contacts = people.map(|person| record::contact(person, &fields)).collect();
     }
     Ok(())
+}
+
+/// The person of a deal and its participants, each once.
+async fn in_order(api: &Api, deal: &str, person: Option<u64>) -> Result<Vec<u64>, Failure> {
+    let mut ids: Vec<u64> = person.into_iter().collect();
+    for participant in api.list(&api.v1(&format!("deals/{deal}/participants"))).await? {
+        let person = participant["person_id"]["value"].as_u64();
+        if let Some(person) = person.or_else(|| participant["person"]["id"].as_u64())
+            && !ids.contains(&person)
+        {
+            ids.push(person);
+        }
+    }
+    Ok(ids)
+}
+
+/// The people of a deal.
+pub(super) async fn people(
+    api: &Api,
+    deal: u64,
+    person: Option<u64>,
+) -> Result<BTreeSet<u64>, Failure> {
+    Ok(in_order(api, &deal.to_string(), person).await?.into_iter().collect())
 }
 
 /// Gives each deal its products, of a hundred deals in a request.

@@ -1,6 +1,7 @@
 //! Pipedrive: deals by id, the closed-won population, and Closed Won kept
 //! true. Vendor facts are from developers.pipedrive.com, API v2 (v1 where v2 has none).
 
+mod activities;
 mod api;
 mod checks;
 mod deal;
@@ -12,6 +13,7 @@ mod update;
 mod webhook;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 pub use settings::PipedriveSettings;
 pub use webhook::Webhook;
@@ -21,13 +23,13 @@ use crate::brief::BaseMapping;
 use crate::crm::reading::Reading;
 use crate::crm::rows::{CrmRow, path_of};
 use crate::crm::{
-    Check, ClosedWonUpdate, Connection, Crm, CrmError, CrmSettings, Progress, RequestedProperties,
-    Signed, Trigger, closed_won,
+    ActivitiesOf, Activity, Check, ClosedWonUpdate, Connection, Crm, CrmError, CrmSettings,
+    Progress, RequestedProperties, Signed, Trigger, closed_won,
 };
 use crate::http::Schedule;
 use crate::model::{
-    CrmName, Deal, DealId, Population, Properties, RecordKind, ReferenceRule, Secrets, Signature,
-    Window,
+    CrmName, Deal, DealId, Evidence, Population, Properties, RecordKind, ReferenceRule, Secrets,
+    Signature, Window,
 };
 use crate::settings::SettingsReader;
 
@@ -163,6 +165,20 @@ impl Crm for Pipedrive {
             reading: Reading::default(),
         };
         reader.read(window).await
+    }
+
+    async fn changed_since(
+        &self,
+        since: DateTime<Utc>,
+    ) -> Result<Option<Evidence<DealId>>, CrmError> {
+        population::changed_since(&self.api, since).await.map(Some)
+    }
+
+    async fn activities(
+        &self,
+        asked: &ActivitiesOf<'_>,
+    ) -> Result<Option<Evidence<Activity>>, CrmError> {
+        activities::read(&self.api, &self.name, asked).await.map(Some)
     }
 
     async fn mark_closed_won(&self, signed: &Signed<'_>) -> Result<ClosedWonUpdate, CrmError> {

@@ -1,9 +1,9 @@
 //! All deals that were won: the lists by cursor, the archived and deleted
 //! ones, those that were reopened, and what could not be read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::SecondsFormat;
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::Value;
 
 use super::api::{Api, first};
@@ -13,7 +13,9 @@ use super::settings::PipedriveSettings;
 use crate::crm::failure::Failure;
 use crate::crm::reading::Reading;
 use crate::crm::{CrmError, Progress};
-use crate::model::{CrmName, Deal, DealId, Outcome, Population, Properties, RecordKind, Window};
+use crate::model::{
+    CrmName, Deal, DealId, Evidence, Outcome, Population, Properties, RecordKind, Window,
+};
 
 type Found = BTreeMap<u64, Deal>;
 
@@ -182,6 +184,42 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// The deals that were changed since a moment, whatever became of them.
+pub(super) async fn changed_since(
+    api: &Api,
+    since: DateTime<Utc>,
+) -> Result<Evidence<DealId>, CrmError> {
+    let since = since.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let mut reading = Reading::default();
+    let mut changed = BTreeSet::new();
+    let mut keep = |reading: &mut Reading, records: Vec<Value>| {
+        for record in &records {
+            match record["id"].as_u64() {
+                Some(id) => drop(changed.insert(id)),
+                None => reading.nameless("its id is no number"),
+            }
+        }
+        Ok(())
+    };
+    for (index, (list, what)) in [
+        ("deals?", "the changed deals"),
+        ("deals?status=deleted&", "the deleted deals"),
+        ("deals/archived?", "the archived deals"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let path = api.v2(&format!("{list}updated_since={since}&sort_by=id"));
+        match reading.pages(api, first(&path), what, &(), &mut keep).await? {
+            // The first page tells whether anything can be read at all.
+            Some(failure) if index == 0 => return Err(failure.into()),
+            _ => {}
+        }
+    }
+    let ids = changed.into_iter().map(|id| DealId::new(id.to_string())).collect();
+    Ok(Evidence::new(ids, reading.gaps))
 }
 
 /// Whether a deal was still worked on, or not yet made, a day after it is said

@@ -1,6 +1,7 @@
 //! Salesforce: opportunities by id, the closed-won population, and Closed Won
 //! kept true. Vendor facts are from developer.salesforce.com, REST API v66.0.
 
+mod activities;
 mod api;
 mod bulk;
 mod checks;
@@ -18,6 +19,7 @@ mod update;
 mod webhook;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 pub use bulk::BulkPace;
 pub use settings::{ApiVersion, SalesforceSettings};
@@ -29,13 +31,13 @@ use crate::brief::BaseMapping;
 use crate::crm::reading::Reading;
 use crate::crm::rows::{CrmRow, path_of};
 use crate::crm::{
-    Check, ClosedWonUpdate, Connection, Crm, CrmError, CrmSettings, Progress, RequestedProperties,
-    Signed, Trigger, closed_won,
+    ActivitiesOf, Activity, Check, ClosedWonUpdate, Connection, Crm, CrmError, CrmSettings,
+    Progress, RequestedProperties, Signed, Trigger, closed_won,
 };
 use crate::http::Schedule;
 use crate::model::{
-    CrmName, Deal, DealId, Population, Properties, RecordKind, ReferenceRule, Secrets, Signature,
-    Window,
+    CrmName, Deal, DealId, Evidence, Population, Properties, RecordKind, ReferenceRule, Secrets,
+    Signature, Window,
 };
 use crate::settings::SettingsReader;
 
@@ -190,6 +192,27 @@ impl Crm for Salesforce {
             reading: Reading::default(),
         };
         reader.read(window).await
+    }
+
+    async fn changed_since(
+        &self,
+        since: DateTime<Utc>,
+    ) -> Result<Option<Evidence<DealId>>, CrmError> {
+        // Deleted ones are changed ones, too.
+        let since = soql::moment(since);
+        let changed = self
+            .api
+            .query(&format!("SELECT Id FROM Opportunity WHERE SystemModstamp >= {since}"))
+            .await?;
+        let ids = changed.iter().filter_map(|record| record::text(record, "Id"));
+        Ok(Some(Evidence::complete(ids.map(DealId::new).collect())))
+    }
+
+    async fn activities(
+        &self,
+        asked: &ActivitiesOf<'_>,
+    ) -> Result<Option<Evidence<Activity>>, CrmError> {
+        activities::read(&self.api, &self.name, asked).await.map(Some)
     }
 
     async fn mark_closed_won(&self, signed: &Signed<'_>) -> Result<ClosedWonUpdate, CrmError> {

@@ -9,7 +9,7 @@ use super::api::{Api, ending, is_ours};
 use super::read_back::project_of;
 use crate::brief::EventKind;
 use crate::deliver::machine_part::renewed;
-use crate::deliver::messages::{Messages, TaskForm, answer, due};
+use crate::deliver::messages::{Messages, answer, due};
 use crate::deliver::sink::{DeliveryError, Handoff, Mark, Sink};
 use crate::deliver::templates::Medium;
 use crate::http::Semantics;
@@ -39,7 +39,7 @@ impl AsanaFollow {
         task: &Value,
         remarks: &mut Vec<String>,
     ) -> Result<Map<String, Value>, DeliveryError> {
-        let message = self.messages.task(handoff, TaskForm::Issue, Medium::Plain)?;
+        let message = self.messages.csm_task(handoff, Medium::Plain)?;
         let name = format!("{} {}", text::shorten(&message.title, 120), ending(handoff));
         let mut change = Map::new();
         if task["name"] != name.as_str() {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::api::{Api, AsanaSettings, HELP, ending, is_ours};
 use crate::brief::EventKind;
 use crate::deliver::machine_part::sealed;
-use crate::deliver::messages::{Messages, TaskForm, answer, due, signed_at};
+use crate::deliver::messages::{Messages, answer, due, signed_at};
 use crate::deliver::sink::{DeliveryError, Handoff, Mark, Sink};
 use crate::deliver::templates::{Medium, web_address};
 use crate::http::Semantics;
@@ -101,7 +101,7 @@ impl Asana {
         handoff: &Handoff,
         remarks: &mut Vec<String>,
     ) -> Result<(), DeliveryError> {
-        let message = self.messages.task(handoff, TaskForm::Issue, Medium::Plain)?;
+        let message = self.messages.csm_task(handoff, Medium::Plain)?;
         let name = format!("{} {}", text::shorten(&message.title, 120), ending(handoff));
         let mut data = json!({"name": name, "notes": sealed(&message.body), "projects": [project]});
         if let Some(due) = due(handoff) {

@@ -16,7 +16,7 @@ use super::settings::{GithubSettings, assignee, login};
 use super::task_url::TaskUrl;
 use crate::brief::EventKind;
 use crate::deliver::message_kind::{MessageKind, is_to_be_told};
-use crate::deliver::messages::{Messages, TaskForm};
+use crate::deliver::messages::{Audience, Messages, TaskForm};
 use crate::deliver::sink::{DeliveryError, Handoff, Mark, Sink};
 use crate::deliver::templates::Medium;
 
@@ -185,8 +185,8 @@ impl Sink for GithubFollow {
         if !is_to_be_told(handoff, "github") {
             return Ok(Mark { reference: issue.html_url, at: None, remark });
         }
-        let message =
-            self.messages.again(handoff, &MessageKind::Changed, Medium::Markdown, None)?;
+        let (kind, medium) = (&MessageKind::Changed, Medium::Markdown);
+        let message = self.messages.again(handoff, kind, medium, Audience::Public, None)?;
         let body = sealed(&message.body, &Self::mark(handoff), handoff.url.as_deref());
         let path = task.api("issues", "/comments");
         let made = self.api.write(Method::POST, &path, &json!({"body": body})).await?;

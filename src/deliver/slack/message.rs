@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::deliver::message_kind::MessageKind;
-use crate::deliver::messages::Messages;
+use crate::deliver::messages::{Audience, Messages};
 use crate::deliver::sink::{DeliveryError, Handoff};
 use crate::deliver::templates::Medium;
 use crate::http::BaseUrl;
@@ -40,7 +40,7 @@ pub(super) fn message(
     mention: Option<&str>,
 ) -> Result<Value, DeliveryError> {
     let mention = mention.map(|id| format!("<@{id}>"));
-    let message = messages.again(handoff, kind, Medium::Slack, mention)?;
+    let message = messages.again(handoff, kind, Medium::Slack, Audience::Shared, mention)?;
     let section = if message.body.is_empty() { "-".to_owned() } else { cut(&message.body) };
     Ok(json!({
         "text": Medium::Slack.harmless(&message.title),

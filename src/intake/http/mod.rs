@@ -2,6 +2,7 @@
 
 mod entry;
 mod health;
+mod link;
 mod serve;
 mod webhook;
 
@@ -21,6 +22,7 @@ use super::metrics::{Counter, Metrics};
 use super::worker::{Connections, Reread};
 use crate::text;
 
+pub use link::{Fields, LinkDesk, LinkRoute};
 pub use serve::serve;
 
 /// Settings and secrets are read again at most so often.
@@ -85,6 +87,8 @@ pub struct Service {
     pub ledger: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
     /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// The page behind a link, where one is offered.
+    pub links: Option<LinkRoute>,
 }
 
 /// The paths of the server.
@@ -94,6 +98,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/webhooks/{provider}", any(webhook::receive))
         // Some forms add a slash by themselves.
         .route("/webhooks/{provider}/", any(webhook::receive))
+        .route("/h/{token}", any(link::page))
         .route("/healthz", get(health::health))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
@@ -103,7 +108,9 @@ pub fn router(service: Arc<Service>) -> Router {
 
 async fn not_found(State(service): State<Arc<Service>>, request: Request) -> Response {
     service.metrics.count(Counter::Rejected, &["unknown", "no_such_path"]);
-    let path = text::quoted(request.uri().path());
+    // What stands behind `/h/` may be somebody's link.
+    let path = request.uri().path();
+    let path = if path.starts_with("/h/") { "\"/h/…\"".to_owned() } else { text::quoted(path) };
     let remote = serve::remote(&request, &service.trusted_proxies);
     tracing::warn!(path, remote, "there is no such path; webhooks go to /webhooks/NAME");
     (StatusCode::NOT_FOUND, "there is no such path\n").into_response()

@@ -164,6 +164,15 @@ fn times(out: &mut String, report: &AuditReport, options: &Options) {
             percent_or_dash(complete)
         ));
     }
+    let evidenced = &report.metrics.first_touch_evidenced;
+    if evidenced.of > 0 {
+        out.push_str(&format!(
+            "first touches that the CRM shows: {} of {} ({}); the others are claimed\n",
+            thousands(evidenced.count),
+            thousands(evidenced.of),
+            percent_or_dash(evidenced)
+        ));
+    }
 }
 
 fn time_cells(name: &str, figures: &LatencyFigures, business: bool) -> Vec<String> {

@@ -69,3 +69,18 @@ fn crm_binary_each_fault_on_a_page_of_deals_ends_with_three_and_is_named() {
         }
     }
 }
+
+#[test]
+fn crm_binary_a_run_that_takes_longer_than_it_may_ends_with_three_and_names_the_setting() {
+    // It takes connections and never answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let base = format!("http://{}", silent.local_addr().unwrap());
+    for crm in CRMS {
+        let world = World::of(crm, "");
+        world.edit(world.base(), &base);
+        world.edit("\ncrm:\n", "\nlimits: {run: 1s}\ncrm:\n");
+        let ran = world.run(&["audit"]).exits(3);
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(said.contains("longer than `limits.run` in handoff.yaml allows"), "{crm}: {said}");
+    }
+}

@@ -2,6 +2,7 @@
 //! connected to it, and what people see.
 
 mod closed_won;
+mod documents;
 mod faults;
 mod pages;
 mod secrets;
@@ -35,8 +36,8 @@ pub(super) struct World {
     pub(super) fake: Fake,
     pub(super) sandbox: Sandbox,
     pub(super) secrets: Vec<(&'static str, String)>,
-    // What the fake lives in.
-    _runtime: Runtime,
+    /// What the fake lives in.
+    pub(super) runtime: Runtime,
 }
 
 impl World {
@@ -81,24 +82,16 @@ impl World {
         let csm = "Sam Lee <sam@example.com> @samlee";
         sandbox.handoff(".", &["init", "l", "--crm", crm, "--csm", csm]).exits(0);
         sandbox.git("l", &["remote", "add", "origin", &format!("{LEDGER}.git")]);
-        let (base, secrets) = match &fake {
-            Fake::HubSpot(fake) => {
-                (&fake.base, vec![("HUBSPOT_TOKEN", hubspot::fake::TOKEN.to_owned())])
-            }
-            Fake::Salesforce(fake) => (
-                &fake.base,
-                vec![
-                    ("SALESFORCE_CLIENT_ID", salesforce::fake::CLIENT_ID.to_owned()),
-                    ("SALESFORCE_CLIENT_SECRET", salesforce::fake::CLIENT_SECRET.to_owned()),
-                ],
-            ),
-            Fake::Pipedrive(fake) => {
-                (&fake.base, vec![("PIPEDRIVE_TOKEN", pipedrive::fake::TOKEN.to_owned())])
-            }
+        let secrets = match &fake {
+            Fake::HubSpot(_) => vec![("HUBSPOT_TOKEN", hubspot::fake::TOKEN.to_owned())],
+            Fake::Salesforce(_) => vec![
+                ("SALESFORCE_CLIENT_ID", salesforce::fake::CLIENT_ID.to_owned()),
+                ("SALESFORCE_CLIENT_SECRET", salesforce::fake::CLIENT_SECRET.to_owned()),
+            ],
+            Fake::Pipedrive(_) => vec![("PIPEDRIVE_TOKEN", pipedrive::fake::TOKEN.to_owned())],
         };
-        let base = base.as_str().to_owned();
-        let world = Self { crm, fake, sandbox, secrets, _runtime: runtime };
-        world.connect(&base, settings);
+        let world = Self { crm, fake, sandbox, secrets, runtime };
+        world.connect(world.base(), settings);
         world.sandbox.git("l", &["commit", "-qam", "connected"]);
         world
     }
@@ -115,6 +108,15 @@ impl World {
         let text = format!("{}{section}{}", &text[..start], &text[end..]);
         // Its remote is a name alone: nothing is ever pushed.
         fs::write(path, text.replace("outbox: {dir: outbox}", "before_push: true")).unwrap();
+    }
+
+    /// Where the CRM listens.
+    pub(super) fn base(&self) -> &str {
+        match &self.fake {
+            Fake::HubSpot(fake) => fake.base.as_str(),
+            Fake::Salesforce(fake) => fake.base.as_str(),
+            Fake::Pipedrive(fake) => fake.base.as_str(),
+        }
     }
 
     /// Connects to a port on which nobody listens.

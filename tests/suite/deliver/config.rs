@@ -96,8 +96,8 @@ fn every_row_is_complete_and_its_sinks_make_no_other_events() {
     }
     let schema = DeliverConfig::schema(&mut schemars::SchemaGenerator::default());
     let properties = schema.as_value()["properties"].as_object().expect("properties").clone();
-    // Beside the sinks: `since` and `before_push`.
-    assert_eq!(properties.len(), SINKS.len() + 2);
+    // Beside the sinks: `since`, `before_push` and `links`.
+    assert_eq!(properties.len(), SINKS.len() + 3);
 }
 
 #[test]

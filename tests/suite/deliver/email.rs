@@ -92,10 +92,54 @@ fn headers(mail: &str) -> Vec<String> {
     head.replace("\r\n ", " ").split("\r\n").map(str::to_owned).collect()
 }
 
+/// What a server hands on: without the full stop that ends the data, and those
+/// doubled at the beginning of a line.
+fn received(mail: &str) -> String {
+    let whole = mail.strip_suffix("\r\n.\r\n").expect("ended");
+    whole.replace("\r\n..", "\r\n.")
+}
+
+/// A mail as a strict reader of mail sees it.
+fn parsed(mail: &str) -> mail_parser::Message<'_> {
+    mail_parser::MessageParser::default().parse(mail.as_bytes()).expect("a mail")
+}
+
+/// The properties of the one entry in a calendar, unfolded and unescaped.
+fn entry(mail: &mail_parser::Message<'_>) -> Vec<(String, String)> {
+    let part = mail.attachments().next().expect("an attachment");
+    let kind = mail_parser::MimeHeaders::content_type(part).expect("a type");
+    assert_eq!((kind.ctype(), kind.subtype()), ("text", Some("calendar")));
+    let text = part.text_contents().expect("text").replace("\r\n", "\n").replace("\n ", "");
+    let inner = text.split("BEGIN:VEVENT\n").nth(1).expect("an entry");
+    assert_eq!(text.matches("BEGIN:").count(), 2, "a calendar and one entry:\n{text}");
+    let lines = inner.split("END:VEVENT").next().expect("its end").lines();
+    lines
+        .map(|line| line.split_once(':').expect("a property"))
+        .map(|(name, value)| (name.to_owned(), value.replace("\\,", ",").replace("\\;", ";")))
+        .collect()
+}
+
+fn property(entry: &[(String, String)], name: &str) -> String {
+    entry.iter().find(|(it, _)| it == name).map(|(_, value)| value.clone()).unwrap_or_default()
+}
+
+/// A handoff whose page is really rendered.
+fn rendered(mut handoff: handoff::deliver::Handoff) -> handoff::deliver::Handoff {
+    let brief = handoff::brief::Brief::from_json(handoff.brief.clone());
+    let renderer = handoff::brief::Renderer::new(None).expect("the shipped template");
+    let schema = handoff::brief::Schema::shipped();
+    let input = handoff::brief::RenderInput { brief: &brief, schema };
+    handoff.readme = renderer.readme(&input).expect("a page");
+    handoff
+}
+
 #[tokio::test]
-async fn csm_rep_and_list_get_one_mail_with_text_html_and_the_brief() {
+async fn csm_rep_and_list_get_one_mail_with_the_brief_in_it_and_the_deadline_for_the_calendar() {
     let (url, mails) = smtp(vec![]).await;
-    let mark = deliver(&mailer(&url, true), &handoff("hubspot-1")).await.outcome.expect("sent");
+    let mut handoff = rendered(handoff("hubspot-1"));
+    handoff.brief["deal"]["url"] = json!("https://crm.example/deal/1");
+    handoff.brief["signature"]["url"] = json!("https://sign.example/d1");
+    let mark = deliver(&mailer(&url, true), &handoff).await.outcome.expect("sent");
     assert_eq!(mark.reference, "<handoff.hubspot-1.brief@example.com>");
     let mails = mails.lock().expect("not poisoned").clone();
     assert_eq!(mails.len(), 1);
@@ -108,13 +152,121 @@ async fn csm_rep_and_list_get_one_mail_with_text_html_and_the_brief() {
     ] {
         assert!(headers.iter().any(|h| h == wanted), "{wanted} is not in {headers:#?}");
     }
-    let to = headers.iter().find(|h| h.starts_with("To: ")).expect("recipients");
-    for address in ["ana@example.test", "riley@example.com", "cs@example.test"] {
-        assert!(to.contains(address), "{to}");
+    let mail = received(&mails[0]);
+    let mail = parsed(&mail);
+    let to: Vec<&str> = mail.to().expect("readers").iter().filter_map(|it| it.address()).collect();
+    assert_eq!(to, ["ana@example.test", "riley@example.com", "cs@example.test"]);
+    let reply_to = mail.reply_to().and_then(|it| it.first()?.address()).map(str::to_owned);
+    assert_eq!(reply_to.as_deref(), Some("riley@example.com"));
+    let (text, html) = (mail.body_text(0).expect("text"), mail.body_html(0).expect("HTML"));
+    for words in [
+        "Introduce yourself to Acme Corp within 24 hours",
+        "dana@acme.example",
+        "riley@example.com",
+        "Ask",
+        "Saturday 21 November 2026, 10:01 EST",
+        "https://crm.example/deal/1",
+        "https://sign.example/d1",
+        "https://github.example/acme/handoffs/tree/main/briefs/2026/11/acme",
+    ] {
+        assert!(text.contains(words), "{words} is not in\n{text}");
+        assert!(html.contains(words), "{words} is not in\n{html}");
     }
-    for part in ["text/plain", "text/html", "text/markdown", "hubspot-1.md"] {
-        assert!(mails[0].contains(part), "{part} is not in\n{}", mails[0]);
+    assert!(!text.contains("**") && !text.contains("]("), "{text}");
+    assert!(
+        html.contains("prefers-color-scheme:dark") && html.contains("style=\"margin"),
+        "{html}"
+    );
+    assert_eq!(mail.attachments().count(), 1, "the deadline alone");
+    let entry = entry(&mail);
+    for (name, value) in [
+        ("UID", "handoff-hubspot-1@example.com"),
+        ("SEQUENCE", "0"),
+        ("DTSTAMP", "20261120T151000Z"),
+        ("DTSTART", "20261121T143158Z"),
+        ("DTEND", "20261121T150158Z"),
+        ("SUMMARY", "First touch due: Acme Corp"),
+    ] {
+        assert_eq!(property(&entry, name), value, "{name} in {entry:#?}");
     }
+}
+
+#[tokio::test]
+async fn a_change_is_told_in_the_same_thread_and_moves_the_entry_in_the_calendar() {
+    let (url, mails) = smtp(vec![]).await;
+    let mut handoff = rendered(handoff("hubspot-1"));
+    let sinks = mailer(&url, true);
+    let told = sinks.iter().find(|sink| sink.event() == handoff::brief::EventKind::CsmTold);
+    let mut event = handoff::brief::Event::new(
+        super::sample::time("2026-11-20T16:00:00Z"),
+        handoff::brief::EventKind::Corrected,
+        "hubspot",
+    );
+    event.reason = Some("first_action.due".to_owned());
+    handoff.timeline.events.push(event);
+    handoff.brief["first_action"]["due"] = json!("2026-11-23T15:01:58Z");
+    told.expect("a sink").act(&handoff).await.expect("sent");
+    let mails = mails.lock().expect("not poisoned").clone();
+    let mail = received(&mails[0]);
+    let mail = parsed(&mail);
+    let thread = "handoff.hubspot-1.brief@example.com";
+    assert_eq!(mail.in_reply_to().as_text(), Some(thread));
+    assert_eq!(mail.references().as_text(), Some(thread));
+    assert_ne!(mail.message_id(), Some(thread));
+    let entry = entry(&mail);
+    assert_eq!(property(&entry, "UID"), "handoff-hubspot-1@example.com", "the same entry");
+    assert_eq!(
+        (property(&entry, "SEQUENCE"), property(&entry, "DTEND")),
+        ("1".into(), "20261123T150158Z".into())
+    );
+}
+
+#[tokio::test]
+async fn each_gets_their_own_link_and_nobody_that_of_another() {
+    let (url, mails) = smtp(vec![Fault::None, Fault::Busy451, Fault::None]).await;
+    let keys = handoff::link::LinkKeys::of(&secrets(&[(
+        handoff::link::LINK_KEY,
+        "0123456789abcdef0123456789abcdef",
+    )]));
+    let keys = keys.expect("long enough").expect("set");
+    let settings = deliver_config(&json!({"links": {"public_url": "https://handoff.example.com"}}));
+    let settings = settings.expect("settings").links.expect("links");
+    let mut site = site(std::path::Path::new("."));
+    site.links = Some(handoff::deliver::Links::new(&settings, keys.clone()));
+    let config = deliver_config(&config(true)).expect("a configuration");
+    let sinks = build(&config, &secrets(&[("SMTP_URL", &url)]), &site).expect("sinks");
+    deliver(&sinks, &rendered(handoff("hubspot-1"))).await.outcome.expect("sent");
+    let mails = mails.lock().expect("not poisoned").clone();
+    assert_eq!(mails.len(), 3, "the one that was put off is sent again, and no other");
+    let mut seen = Vec::new();
+    for mail in &mails {
+        let mail = received(mail);
+        let mail = parsed(&mail);
+        let to = mail.to().and_then(|it| it.first()?.address()).expect("a reader").to_owned();
+        let text = mail.body_text(0).expect("text").replace(['\n', '\r'], " ");
+        let links: Vec<&str> = text
+            .split_whitespace()
+            .filter_map(|word| {
+                word.trim_matches(['<', '>']).strip_prefix("https://handoff.example.com/h/")
+            })
+            .collect();
+        let grants: Vec<String> = links
+            .iter()
+            .map(|token| keys.read(token, super::sample::now()).expect("signed"))
+            .map(|grant| format!("{} {} {}", grant.key, grant.role, grant.person))
+            .collect();
+        assert_eq!(mail.attachments().count(), usize::from(!to.starts_with("riley")), "{to}");
+        assert!(links.len() == usize::from(!to.starts_with("cs@")), "{to}: {text}");
+        seen.push((to, grants));
+    }
+    assert_eq!(
+        seen,
+        [
+            ("ana@example.test".to_owned(), vec!["hubspot-1 csm ana@example.test".to_owned()]),
+            ("riley@example.com".to_owned(), vec!["hubspot-1 rep riley@example.com".to_owned()]),
+            ("cs@example.test".to_owned(), vec![]),
+        ]
+    );
 }
 
 #[tokio::test]
@@ -149,7 +301,7 @@ async fn the_servers_own_words_are_certain_and_a_broken_answer_is_not() {
 #[tokio::test]
 async fn hostile_text_makes_no_header_and_no_markup() {
     let (url, mails) = smtp(vec![]).await;
-    let mut hostile = hostile("hubspot-1");
+    let mut hostile = rendered(hostile("hubspot-1"));
     hostile.brief["deal"]["owner"]["email"] = json!("a@b.example\r\nBcc: all@evil.example");
     let mark = deliver(&mailer(&url, true), &hostile).await.outcome.expect("sent");
     let remark = mark.remark.expect("the bad address is named");
@@ -162,14 +314,13 @@ async fn hostile_text_makes_no_header_and_no_markup() {
     );
     let subject = headers(&mails[0]).into_iter().find(|h| h.starts_with("Subject: ")).expect("one");
     assert!(!subject.contains("=0D") && !subject.contains("=0A"), "{subject}");
-    let whole = mails[0].replace("=\r\n", "");
-    let html = whole
-        .split("text/html")
-        .nth(1)
-        .expect("an HTML part")
-        .split("text/markdown")
-        .next()
-        .expect("a part");
+    let mail = received(&mails[0]);
+    let mail = parsed(&mail);
+    let html = mail.body_html(0).expect("an HTML part").into_owned();
+    assert!(!html.contains('\u{200B}') && !html.contains('\u{202E}'), "{html}");
+    let entry = entry(&mail);
+    assert!(property(&entry, "SUMMARY").contains("Evil <!channel>"), "{entry:#?}");
+    assert!(entry.iter().all(|(name, _)| !name.starts_with("Bcc")), "{entry:#?}");
     for bad in ["<script", "<img", "href=3D\"javascript", "href=\"javascript", "<!--"] {
         assert!(!html.contains(bad), "{bad} is in\n{html}");
     }

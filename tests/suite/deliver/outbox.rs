@@ -26,8 +26,8 @@ async fn every_event_becomes_a_file_that_is_found_again() {
         marks,
         [
             "outbox/hubspot-1/01-task_opened.md",
-            "outbox/hubspot-1/02-notified.md",
             "outbox/hubspot-1/03-emailed.md",
+            "outbox/hubspot-1/02-notified.md",
             "outbox/hubspot-1/04-project_started.md",
             "outbox/hubspot-1/05-welcomed.json"
         ]

@@ -86,6 +86,7 @@ pub(crate) fn site(folder: &Path) -> SinkContext {
         clock: Arc::new(now),
         working_days: Arc::new(|from, days| from.date_naive() + Days::new(u64::from(days))),
         folder: folder.to_owned(),
+        links: None,
     }
 }
 

@@ -37,7 +37,7 @@ pub(crate) struct Call {
 pub(crate) struct Account {
     /// Objects by kind and id; deals carry `propertiesWithHistory`.
     pub(crate) objects: BTreeMap<&'static str, BTreeMap<u64, Value>>,
-    /// Associations by kind and deal: what `to` holds.
+    /// Associations by kind and deal, `contacts/calls` by contact: what `to` holds.
     pub(crate) links: BTreeMap<String, BTreeMap<String, Vec<Value>>>,
     pub(crate) owners: BTreeMap<String, Value>,
     pub(crate) properties: BTreeMap<String, Value>,
@@ -297,6 +297,9 @@ fn route(
         }
         ("POST", ["crm", "associations", "2026-09", "deals", to, "batch", "read"]) => {
             associations(account, to, json)
+        }
+        ("POST", ["crm", "associations", "2026-09", of, to, "batch", "read"]) => {
+            associations(account, &format!("{of}/{to}"), json)
         }
         ("POST", ["crm", "objects", "2026-09", "deals", "search"]) => search(account, json, length),
         ("POST", ["crm", "objects", "2026-09", object, "batch", "read"]) => {

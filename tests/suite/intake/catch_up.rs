@@ -31,7 +31,7 @@ pub(super) fn ledger_with(server: &MockServer) -> Sandbox {
     sandbox
 }
 
-pub(super) async fn answers(server: &MockServer, at: &str, status: u16, body: &Value) {
+pub(crate) async fn answers(server: &MockServer, at: &str, status: u16, body: &Value) {
     Mock::given(method("GET"))
         .and(path(at))
         .respond_with(ResponseTemplate::new(status).set_body_json(body))

@@ -16,10 +16,10 @@ use sha2::Sha256;
 
 use crate::sandbox::{NOW, Sandbox, fixture};
 
-pub(super) const KEY: &str = "handoff-test-shared-key";
+pub(crate) const KEY: &str = "handoff-test-shared-key";
 
 /// A ledger with a file of deals and nothing to deliver to.
-pub(super) fn ledger() -> Sandbox {
+pub(crate) fn ledger() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox
         .handoff(
@@ -38,7 +38,7 @@ pub(super) fn ledger() -> Sandbox {
 }
 
 /// PandaDoc's sample as another document, without a deal.
-pub(super) fn document(id: &str) -> Vec<u8> {
+pub(crate) fn document(id: &str) -> Vec<u8> {
     let text = std::fs::read_to_string(fixture("esign/pandadoc-completed-full.body.json")).unwrap();
     let mut event: Value = serde_json::from_str(&text).unwrap();
     let data = &mut event[0]["data"];
@@ -49,28 +49,28 @@ pub(super) fn document(id: &str) -> Vec<u8> {
 }
 
 /// PandaDoc's proof over a body.
-pub(super) fn proof(key: &str, body: &[u8]) -> String {
+pub(crate) fn proof(key: &str, body: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap();
     mac.update(body);
     hex::encode(mac.finalize().into_bytes())
 }
 
 /// A program that runs on; killed when it is dropped.
-pub(super) struct Running {
+pub(crate) struct Running {
     child: Child,
     /// What it said first.
-    pub(super) first: String,
+    pub(crate) first: String,
     log: std::path::PathBuf,
 }
 
 impl Running {
     /// Starts it and waits for its first line.
-    pub(super) fn start(sandbox: &Sandbox, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(sandbox: &Sandbox, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         Self::start_in("ledger", sandbox, arguments, variables)
     }
 
     /// As [`Running::start`], in another clone.
-    pub(super) fn start_in(
+    pub(crate) fn start_in(
         folder: &str,
         sandbox: &Sandbox,
         arguments: &[&str],
@@ -100,7 +100,7 @@ impl Running {
     }
 
     /// Starts `serve` on a free port, with PandaDoc's key.
-    pub(super) fn serve(sandbox: &Sandbox) -> Self {
+    pub(crate) fn serve(sandbox: &Sandbox) -> Self {
         Self::start(
             sandbox,
             &["serve", "--listen", "127.0.0.1:0"],
@@ -108,24 +108,24 @@ impl Running {
         )
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         let text = self.first.trim().strip_prefix("listening on http://");
         text.unwrap_or_else(|| panic!("no address: {}", self.first)).parse().unwrap()
     }
 
-    pub(super) fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
     /// Ends it as a power cut would.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// Asks it to end and gives its exit code.
     #[cfg(unix)]
-    pub(super) fn terminate(&mut self) -> Option<i32> {
+    pub(crate) fn terminate(&mut self) -> Option<i32> {
         let asked = std::process::Command::new("kill")
             .args(["-TERM", &self.child.id().to_string()])
             .status()
@@ -135,7 +135,7 @@ impl Running {
     }
 
     /// Waits until the inbox has nothing left to do.
-    pub(super) fn wait_until_idle(&self) -> Value {
+    pub(crate) fn wait_until_idle(&self) -> Value {
         let start = Instant::now();
         loop {
             let health = get(self.address(), "/healthz").json();
@@ -163,7 +163,7 @@ impl Drop for Running {
 /// Every start in a sandbox is five minutes after the one before, so that what
 /// one process stored is due for the next. Other tests of the same process do
 /// not count: proofs are valid for a few minutes only.
-pub(super) fn next_now(sandbox: &Sandbox) -> String {
+pub(crate) fn next_now(sandbox: &Sandbox) -> String {
     static STARTS: Mutex<BTreeMap<PathBuf, i32>> = Mutex::new(BTreeMap::new());
     let mut starts = STARTS.lock().unwrap();
     let count = starts.entry(sandbox.join("")).or_default();
@@ -178,7 +178,7 @@ const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Waits for something.
 #[track_caller]
-pub(super) fn eventually<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn eventually<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
         if let Some(value) = check() {
@@ -189,21 +189,21 @@ pub(super) fn eventually<T>(what: &str, mut check: impl FnMut() -> Option<T>) ->
     }
 }
 
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) head: String,
-    pub(super) body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body)
             .unwrap_or_else(|error| panic!("no JSON ({error}): {}", self.body))
     }
 }
 
 /// Sends one request over a connection of its own.
-pub(super) fn send(
+pub(crate) fn send(
     address: SocketAddr,
     method: &str,
     path: &str,
@@ -231,12 +231,12 @@ pub(super) fn send(
     Ok(Answer { status, head: head.to_owned(), body: body.to_owned() })
 }
 
-pub(super) fn get(address: SocketAddr, path: &str) -> Answer {
+pub(crate) fn get(address: SocketAddr, path: &str) -> Answer {
     send(address, "GET", path, &[], b"").unwrap()
 }
 
 /// Sends a body as PandaDoc does, under this event id and with this key.
-pub(super) fn pandadoc(
+pub(crate) fn pandadoc(
     address: SocketAddr,
     key: &str,
     event: &str,
@@ -253,12 +253,12 @@ pub(super) fn pandadoc(
 }
 
 /// The folders of the briefs at the ledger's tip.
-pub(super) fn briefs(sandbox: &Sandbox) -> Vec<String> {
+pub(crate) fn briefs(sandbox: &Sandbox) -> Vec<String> {
     briefs_in("ledger", sandbox)
 }
 
 /// As [`briefs`], of another clone.
-pub(super) fn briefs_in(folder: &str, sandbox: &Sandbox) -> Vec<String> {
+pub(crate) fn briefs_in(folder: &str, sandbox: &Sandbox) -> Vec<String> {
     let listed = sandbox.git(folder, &["ls-tree", "-r", "--name-only", "HEAD", "briefs"]);
     listed.lines().filter_map(|line| line.strip_suffix("/brief.yaml")).map(str::to_owned).collect()
 }

@@ -37,6 +37,11 @@ pub(crate) struct Company {
     pub(crate) organizations: Vec<Value>,
     pub(crate) changelogs: BTreeMap<u64, Vec<Value>>,
     pub(crate) notes: Vec<Value>,
+    /// Users beside those of the samples.
+    pub(crate) users: Vec<Value>,
+    pub(crate) activities: Vec<Value>,
+    /// Mails by deal.
+    pub(crate) mails: Vec<(u64, Value)>,
     /// Records of one page.
     pub(crate) page: usize,
     /// Answers to give before the real one, for requests that contain the text.
@@ -216,7 +221,26 @@ fn route(
     let missing = || json_answer(404, &sample("error-404"));
     match (method.as_str(), parts) {
         ("GET", ["v1", "users", "me"]) => json_answer(200, &sample("users-me-v1")),
-        ("GET", ["v1", "users"]) => json_answer(200, &sample("users-v1")),
+        ("GET", ["v1", "users"]) => {
+            let mut users = sample("users-v1");
+            users["data"].as_array_mut().expect("users").extend(company.users.iter().cloned());
+            json_answer(200, &users)
+        }
+        ("GET", ["v2", "activities"]) => {
+            let of = |record: &&Value| {
+                ["deal_id", "person_id", "owner_id"]
+                    .iter()
+                    .all(|name| query.get(*name).is_none_or(|id| record[*name].to_string() == *id))
+                    && query.get("done").is_none_or(|done| record["done"].to_string() == *done)
+            };
+            page(company, &company.activities.iter().filter(of).cloned().collect::<Vec<_>>(), query)
+        }
+        ("GET", ["v1", "deals", id, "mailMessages"]) => {
+            let of = company.mails.iter().filter(|(deal, _)| deal.to_string() == *id);
+            let mails: Vec<Value> =
+                of.map(|(_, mail)| json!({"object": "mailMessage", "data": mail})).collect();
+            if mails.is_empty() { found(&Value::Null) } else { counted(company, &mails, query) }
+        }
         ("GET", ["v1", "users", id]) => {
             let users = data("users-v1");
             users.iter().find(|user| user["id"].to_string() == *id).map_or_else(missing, found)
@@ -279,10 +303,14 @@ fn route(
 
 fn deals(company: &Company, list: &str, query: &BTreeMap<String, String>) -> Response {
     let archived = list == "deals/archived";
-    let status = query["status"].as_str();
+    let status = query.get("status").map(String::as_str);
     let held = |deal: &&Value| {
         let deleted = deal["is_deleted"] == true;
-        let same = if status == "deleted" { deleted } else { !deleted && deal["status"] == status };
+        let same = match status {
+            Some("deleted") => deleted,
+            // Without one it lists all that are not deleted.
+            status => !deleted && status.is_none_or(|status| deal["status"] == status),
+        };
         let changed = deal["update_time"].as_str().unwrap_or_default();
         same && (deal["is_archived"] == true) == archived
             && query.get("updated_since").is_none_or(|since| changed >= since.as_str())

@@ -136,6 +136,7 @@ fn deal(at: usize, dice: &mut Dice, class: Class) -> DealRow {
         task: covered.then(|| format!("https://github.com/acme/handoffs/issues/{at}")),
         task_at: covered.then(|| delivered + TimeDelta::seconds(3)),
         first_touch_due: covered.then(|| won + TimeDelta::hours(24)),
+        first_touch_evidence: None,
         first_touch_at: touched.then(|| {
             won + TimeDelta::minutes(i64::try_from(30 + dice.roll(2_000)).expect("small"))
         }),
@@ -279,6 +280,7 @@ pub(crate) fn report(mut rows: Vec<DealRow>) -> AuditReport {
         coverage: coverage(&scope),
         latency: latencies(&scope),
         first_pass_complete,
+        first_touch_evidenced: handoff::audit::Share::default(),
         unanswered,
         returns: vec![ReturnCount {
             reason: "unanswered".to_owned(),

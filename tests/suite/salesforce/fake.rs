@@ -43,6 +43,8 @@ pub(crate) struct Org {
     pub(crate) stages: Vec<Value>,
     pub(crate) fields: BTreeSet<String>,
     pub(crate) tasks: Vec<Value>,
+    /// Users, tasks, events and relations of e-mails, by object.
+    pub(crate) people: BTreeMap<&'static str, Vec<Value>>,
     /// Accounts that no opportunity has any more, or that stayed of a merge.
     pub(crate) accounts: BTreeMap<String, Value>,
     /// Records of one page.

@@ -134,6 +134,31 @@ pub(super) fn rows(org: &Org, soql: &str, all: bool) -> Result<(Vec<String>, Vec
             };
             org.history.iter().filter(held).cloned().collect()
         }
+        "User" => {
+            let users = org.people.get("User").into_iter().flatten();
+            let named = |user: &&Value| named.iter().any(|text| user["Email"] == text.as_str());
+            users.filter(named).cloned().collect()
+        }
+        "Task" | "Event" if condition.contains("OwnerId IN ") => {
+            let held = |record: &&Value| {
+                let is = |name: &str| named.iter().any(|text| record[name] == text.as_str());
+                let open = condition.contains("IsClosed = true") && record["IsClosed"] != true;
+                is("OwnerId") && is("WhoId") && !open && recent(record)
+            };
+            org.people.get(object).into_iter().flatten().filter(held).cloned().collect()
+        }
+        "EmailMessageRelation" => {
+            let held = |record: &&Value| {
+                named.iter().any(|text| record["RelationId"] == text.as_str())
+                    && named.iter().any(|text| record["RelationType"] == text.as_str())
+                    && record["EmailMessage"]["Incoming"] == false
+            };
+            org.people.get(object).into_iter().flatten().filter(held).cloned().collect()
+        }
+        "OpportunityContactRole" if condition.contains("OpportunityId = ") => {
+            let of = org.opportunities.get(&named[0]).cloned().unwrap_or_default();
+            of["OpportunityContactRoles"]["records"].as_array().cloned().unwrap_or_default()
+        }
         "Task" => org.tasks.clone(),
         "Account" => {
             // What was merged or deleted is there for `queryAll`.

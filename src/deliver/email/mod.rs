@@ -1,11 +1,15 @@
-//! E-mail by SMTP: HTML and plain text, the brief attached. A mail cannot be
-//! looked up; its Message-ID is the same at every try, so that many mail
-//! stores keep one copy of two.
+//! E-mail by SMTP: the brief as HTML and plain text, with the deadline for the
+//! calendar. A mail cannot be looked up; its Message-ID is the same at every
+//! try, so that many mail stores keep one copy of two.
 
-use std::sync::Arc;
+mod letter;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use letter::{Letter, calendar};
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Mailbox, Message, MultiPart};
 use lettre::transport::smtp::AsyncSmtpTransportBuilder;
@@ -15,12 +19,14 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use url::Url;
 
-use super::message_kind::{MessageKind, Reminder};
-use super::messages::{Messages, answer};
-use super::row::{SinkRow, SinkSettings, Sinks};
-use super::sink::{DeliveryError, Handoff, Mark, Sink};
-use super::templates::Medium;
 use crate::brief::EventKind;
+use crate::deliver::links::person;
+use crate::deliver::message_kind::{MessageKind, Reminder};
+use crate::deliver::messages::{Audience, Messages, answer};
+use crate::deliver::row::{SinkRow, SinkSettings, Sinks};
+use crate::deliver::sink::{DeliveryError, Handoff, Mark, Sink};
+use crate::deliver::templates::Medium;
+use crate::link::LinkRole;
 use crate::model::{Check, Secrets};
 use crate::settings::SettingsReader;
 use crate::text;
@@ -60,6 +66,15 @@ struct Email {
     builder: AsyncSmtpTransportBuilder,
     messages: Messages,
     kind: MessageKind,
+    /// What went out in this run, so that a retry for one person is none for
+    /// the others.
+    sent: Arc<Mutex<BTreeSet<String>>>,
+}
+
+/// One mail's readers, and whose link it holds.
+struct Addressees {
+    audience: Audience,
+    to: Vec<Mailbox>,
 }
 
 pub(super) const ROW: SinkRow = SinkRow {
@@ -67,7 +82,7 @@ pub(super) const ROW: SinkRow = SinkRow {
     title: "e-mail",
     secrets: &["SMTP_URL"],
     events: &[EventKind::Emailed, EventKind::RepTold, EventKind::CsmTold],
-    medium: Medium::Plain,
+    medium: Medium::Markdown,
     settings: SettingsReader::<dyn SinkSettings>::of::<EmailSettings>(),
 };
 
@@ -110,7 +125,8 @@ fn sink(
     };
     match (from, builder) {
         (Some(from), Some(builder)) if problems.is_empty() => {
-            Ok(Box::new(Email { from, list, settings: settings.clone(), builder, messages, kind }))
+            let (settings, sent) = (settings.clone(), Arc::default());
+            Ok(Box::new(Email { from, list, settings, builder, messages, kind, sent }))
         }
         _ => Err(problems),
     }
@@ -192,46 +208,122 @@ impl Email {
         format!("<handoff.{}.{step}@{}>", handoff.key, self.from.email.domain())
     }
 
-    fn message(&self, handoff: &Handoff, to: Vec<Mailbox>) -> Result<Message, DeliveryError> {
-        let message = |medium| match &self.kind {
-            MessageKind::Signed => self.messages.mail(handoff, medium),
-            again => self.messages.again(handoff, again, medium, None),
+    /// One mail for all; where links are made one for each of them who has a
+    /// link, since whoever has a link answers in that person's name.
+    fn addressees(&self, handoff: &Handoff, to: Vec<Mailbox>) -> Vec<Addressees> {
+        let mut groups: Vec<Addressees> = Vec::new();
+        let has_links = self.messages.context().links.is_some();
+        for mailbox in to {
+            let is = |role: &LinkRole| {
+                let person = person(&handoff.brief, *role).filter(|_| has_links);
+                person.is_some_and(|it| mailbox.email.to_string().eq_ignore_ascii_case(&it))
+            };
+            // A reminder goes to leads as well; who is no party to the handoff has no link.
+            let role = [LinkRole::Csm, LinkRole::Rep].into_iter().find(is);
+            let audience = role.map_or(Audience::Public, Audience::Person);
+            match groups.iter_mut().find(|group| group.audience == audience) {
+                Some(group) => group.to.push(mailbox),
+                None => groups.push(Addressees { audience, to: vec![mailbox] }),
+            }
+        }
+        groups
+    }
+
+    /// Who is to be answered: the rep by the CSM, and the other way round.
+    fn reply_to(&self, handoff: &Handoff) -> Option<Mailbox> {
+        let at = match self.kind {
+            MessageKind::Returned => "first_action.owner",
+            _ => "deal.owner",
         };
-        let (markdown, plain) = (message(Medium::Markdown)?, message(Medium::Plain)?);
-        // Raw HTML stays off, as it is by default.
-        let html = comrak::markdown_to_html(&markdown.body, &comrak::Options::default());
+        let address = answer(&handoff.brief, &format!("{at}.email"))?;
+        let name = answer(&handoff.brief, &format!("{at}.name"));
+        let name = name.map(|name| text::shorten(&text::one_line(&name), 80));
+        Some(Mailbox::new(name, address.trim().parse().ok()?))
+    }
+
+    fn message(&self, handoff: &Handoff, group: &Addressees) -> Result<Message, DeliveryError> {
+        let medium = Medium::Markdown;
+        let message = match &self.kind {
+            MessageKind::Signed => self.messages.mail(handoff, medium, group.audience)?,
+            again => self.messages.again(handoff, again, medium, group.audience, None)?,
+        };
+        let letter = Letter::of(&message);
         let generated = HeaderValue::new(
             HeaderName::new_from_ascii_str("Auto-Submitted"),
             "auto-generated".to_owned(),
         );
         let mut builder = Message::builder()
             .from(self.from.clone())
-            .subject(plain.title)
+            .subject(letter.subject)
             .message_id(Some(self.message_id(handoff)))
             .date((self.messages.context().clock)().into())
             .raw_header(generated);
+        if let Some(reply_to) = self.reply_to(handoff) {
+            builder = builder.reply_to(reply_to);
+        }
         if self.kind != MessageKind::Signed {
             // One thread in the reader's mailbox.
             let first = self.id_of(handoff, "brief");
             builder = builder.in_reply_to(first.clone()).references(first);
         }
-        for mailbox in to {
-            builder = builder.to(mailbox);
+        for mailbox in &group.to {
+            builder = builder.to(mailbox.clone());
         }
-        let markdown_type = ContentType::parse("text/markdown; charset=utf-8")
-            .expect("a constant content type is valid");
-        let brief = Attachment::new(format!("{}.md", handoff.key))
-            .body(handoff.readme.clone(), markdown_type);
-        builder
-            .multipart(
-                MultiPart::mixed()
-                    .multipart(MultiPart::alternative_plain_html(plain.body, html))
-                    .singlepart(brief),
-            )
-            .map_err(|error| DeliveryError::Permanent {
-                message: format!("the mail cannot be made: {error}"),
-                help: "check deliver.email and the addresses in the brief".to_owned(),
-            })
+        let words = MultiPart::alternative_plain_html(letter.plain, letter.html);
+        // The deadline is the CSM's.
+        let has_deadline = matches!(self.kind, MessageKind::Signed | MessageKind::Changed)
+            && group.audience != Audience::Person(LinkRole::Rep);
+        let entry = Some(self.from.email.domain()).filter(|_| has_deadline);
+        let entry = entry.and_then(|domain| calendar(handoff, &self.messages, domain));
+        let built = match entry {
+            Some(entry) => {
+                let kind = ContentType::parse("text/calendar; charset=utf-8; method=PUBLISH")
+                    .expect("a constant content type is valid");
+                let entry = Attachment::new("first-touch.ics".to_owned()).body(entry, kind);
+                builder.multipart(MultiPart::mixed().multipart(words).singlepart(entry))
+            }
+            None => builder.multipart(words),
+        };
+        built.map_err(|error| DeliveryError::Permanent {
+            message: format!("the mail cannot be made: {error}"),
+            help: "check deliver.email and the addresses in the brief".to_owned(),
+        })
+    }
+
+    /// Sends each mail that did not go out in this run yet. Somebody whom the
+    /// server refuses keeps nobody else from theirs, and is named.
+    async fn send(
+        &self,
+        handoff: &Handoff,
+        groups: &[Addressees],
+        remarks: &mut Vec<String>,
+    ) -> Result<(), DeliveryError> {
+        let transport = self.transport();
+        let (mut reached, mut refused) = (false, None);
+        for group in groups {
+            let to: Vec<String> = group.to.iter().map(|it| it.email.to_string()).collect();
+            let mail = format!("{} {}", self.message_id(handoff), to.join(" "));
+            let sent = || self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+            if sent().contains(&mail) {
+                reached = true;
+                continue;
+            }
+            match transport.send(self.message(handoff, group)?).await.map_err(|it| judge(&it)) {
+                Ok(_) => {
+                    sent().insert(mail);
+                    reached = true;
+                }
+                Err(error @ DeliveryError::Permanent { .. }) => {
+                    remarks.push(format!("not to {}: {error}", to.join(", ")));
+                    refused.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        match refused {
+            Some(error) if !reached => Err(error),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -277,7 +369,7 @@ impl Sink for Email {
     }
 
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
-        let (to, remarks) = self.recipients(handoff);
+        let (to, mut remarks) = self.recipients(handoff);
         if to.is_empty() {
             return Err(DeliveryError::Permanent {
                 message: format!("nobody to send to: {}", remarks.join("; ")),
@@ -286,8 +378,8 @@ impl Sink for Email {
                         .into(),
             });
         }
-        let message = self.message(handoff, to)?;
-        self.transport().send(message).await.map_err(|error| judge(&error))?;
+        let groups = self.addressees(handoff, to);
+        self.send(handoff, &groups, &mut remarks).await?;
         let remark = (!remarks.is_empty()).then(|| remarks.join("; "));
         Ok(Mark { reference: self.message_id(handoff), at: None, remark })
     }

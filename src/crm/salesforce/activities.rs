@@ -1,0 +1,168 @@
+//! Tasks, events and e-mails of a colleague with the contacts of an opportunity.
+//! Facts: the Object Reference (`Task`, `Event`, `EmailMessageRelation`).
+
+use serde_json::Value;
+
+use super::api::Api;
+use super::record::{text, time};
+use super::soql;
+use crate::crm::activities::{Found, is_address_of};
+use crate::crm::failure::Failure;
+use crate::crm::{ActivitiesOf, Activity, ActivityKind, CrmError};
+use crate::model::{CrmName, Evidence, normalise_deal_id};
+
+/// Contacts of one query: a URL holds 16,384 bytes.
+const AT_ONCE: usize = 200;
+
+pub(super) async fn read(
+    api: &Api,
+    crm: &CrmName,
+    asked: &ActivitiesOf<'_>,
+) -> Result<Evidence<Activity>, CrmError> {
+    let mut found = Found::new("Salesforce", asked);
+    let who = match (&asked.by.email, &asked.by.name) {
+        (Some(email), _) => format!("Email = {}", soql::quote(email)),
+        (None, Some(name)) => format!("Name = {}", soql::quote(name)),
+        (None, None) => return Ok(found.nobody()),
+    };
+    let users = api.query(&format!("SELECT Id FROM User WHERE {who}")).await?;
+    let users = ids(&users, "Id");
+    if users.is_empty() {
+        return Ok(found.nobody());
+    }
+    let deal = normalise_deal_id(crm, asked.deal);
+    let roles = api
+        .query(&format!(
+            "SELECT ContactId FROM OpportunityContactRole WHERE OpportunityId = {} AND IsDeleted = false",
+            soql::quote(deal.as_str())
+        ))
+        .await?;
+    let contacts = ids(&roles, "ContactId");
+    if contacts.is_empty() {
+        return Ok(found.without_contacts());
+    }
+    let base = api.base().await?;
+    for contacts in contacts.chunks(AT_ONCE) {
+        let read = Asked { asked, users: &users, contacts };
+        for (what, result) in [
+            ("tasks", read.tasks(api, &base, &mut found).await),
+            ("events", read.events(api, &base, &mut found).await),
+            ("e-mails", read.emails(api, &base, &mut found).await),
+        ] {
+            if let Err(failure) = result {
+                found.unread(what, &failure);
+            }
+        }
+    }
+    Ok(found.finish())
+}
+
+fn ids(records: &[Value], field: &str) -> Vec<String> {
+    let mut ids: Vec<String> = records.iter().filter_map(|record| text(record, field)).collect();
+    ids.sort();
+    ids.dedup();
+    ids
+}
+
+struct Asked<'a> {
+    asked: &'a ActivitiesOf<'a>,
+    users: &'a [String],
+    contacts: &'a [String],
+}
+
+impl Asked<'_> {
+    /// The user's, with one of the contacts, touched since the signature.
+    fn condition(&self) -> String {
+        format!(
+            "OwnerId IN {} AND WhoId IN {} AND IsDeleted = false AND SystemModstamp >= {}",
+            soql::list(self.users.iter().map(String::as_str)),
+            soql::list(self.contacts.iter().map(String::as_str)),
+            soql::moment(self.asked.since)
+        )
+    }
+
+    /// Completed ones: when one was completed the org says, the day that it is
+    /// due people write.
+    async fn tasks(&self, api: &Api, base: &str, found: &mut Found<'_>) -> Result<(), Failure> {
+        let soql = format!(
+            "SELECT Id, TaskSubtype, Type, CompletedDateTime, CreatedDate FROM Task WHERE {} \
+             AND IsClosed = true \
+             AND (TaskSubtype IN ('Call', 'Email') OR Type IN ('Call', 'Email', 'Meeting'))",
+            self.condition()
+        );
+        for task in api.query(&soql).await? {
+            let is = |word: &str| task["TaskSubtype"] == word || task["Type"] == word;
+            let kind = match () {
+                () if is("Email") => ActivityKind::Email,
+                () if is("Meeting") => ActivityKind::Meeting,
+                () => ActivityKind::Call,
+            };
+            add(found, kind, base, "Task", &task, &["CompletedDateTime", "CreatedDate"]);
+        }
+        Ok(())
+    }
+
+    /// An event has no outcome: one in a calendar that has passed is a meeting.
+    async fn events(&self, api: &Api, base: &str, found: &mut Found<'_>) -> Result<(), Failure> {
+        let soql = format!(
+            "SELECT Id, StartDateTime, EndDateTime, CreatedDate FROM Event WHERE {}",
+            self.condition()
+        );
+        for event in api.query(&soql).await? {
+            // One that still goes on is not over.
+            let ends = text(&event, "EndDateTime").and_then(|text| time(&text));
+            if ends.is_none_or(|ends| ends <= self.asked.until) {
+                add(found, ActivityKind::Meeting, base, "Event", &event, &["StartDateTime"]);
+            }
+        }
+        Ok(())
+    }
+
+    /// E-mails with Enhanced Email, through their relations: without it they
+    /// are tasks alone.
+    async fn emails(&self, api: &Api, base: &str, found: &mut Found<'_>) -> Result<(), Failure> {
+        let soql = format!(
+            "SELECT EmailMessageId, EmailMessage.MessageDate, EmailMessage.CreatedDate, \
+             EmailMessage.Status, EmailMessage.FromAddress, EmailMessage.CreatedById \
+             FROM EmailMessageRelation WHERE RelationId IN {} \
+             AND RelationType IN ('ToAddress', 'CcAddress') AND IsDeleted = false \
+             AND EmailMessage.Incoming = false AND EmailMessage.MessageDate >= {}",
+            soql::list(self.contacts.iter().map(String::as_str)),
+            soql::moment(self.asked.since)
+        );
+        for relation in api.query(&soql).await? {
+            let mut email = relation["EmailMessage"].clone();
+            // 5 is a draft.
+            if email["Status"] == "5" {
+                continue;
+            }
+            let by = |id: String| self.users.contains(&id);
+            let is_own = match (text(&email, "FromAddress"), &self.asked.by.email) {
+                (Some(sender), Some(_)) => is_address_of(&sender, self.asked.by),
+                _ => text(&email, "CreatedById").is_some_and(by),
+            };
+            if is_own {
+                email["Id"] = relation["EmailMessageId"].clone();
+                add(found, ActivityKind::Email, base, "EmailMessage", &email, &["MessageDate"]);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn add(
+    found: &mut Found<'_>,
+    kind: ActivityKind,
+    base: &str,
+    object: &str,
+    record: &Value,
+    times: &[&str],
+) {
+    let of = |name: &str| text(record, name).and_then(|text| time(&text));
+    let id = text(record, "Id").unwrap_or_default();
+    let reference = format!("{base}/lightning/r/{object}/{id}/view");
+    match times.iter().find_map(|name| of(name)) {
+        Some(at) => found.add(kind, at, of("CreatedDate"), reference),
+        None => found.undated(&reference),
+    }
+}

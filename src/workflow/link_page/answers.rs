@@ -1,0 +1,210 @@
+//! What a rep answers: taken over like a person's edit of the brief, in one
+//! commit. An answer that somebody else gave since the page was opened is
+//! shown and not overwritten, and what the rep wrote stays in the form.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::super::pending_pull_request::{self, Drafts, stored_draft};
+use super::super::refresh::kind_of;
+use super::super::store::{LOCK_WAIT, Stored, version};
+use super::super::{Context, Remarks, WorkflowError};
+use super::{FormFields, VIA, answer_in_words, field};
+use crate::brief::{
+    AskedAnswer, Brief, Event, asked_answers, put_answer, read_answer, unknown_answer,
+};
+use crate::ledger::Change;
+use crate::link::Grant;
+use crate::text::{one_line, shorten};
+
+/// What came of a form of answers.
+#[derive(Debug, Default)]
+pub(super) struct Answered {
+    /// How many answers were saved.
+    pub saved: usize,
+    /// Answers that the brief says already.
+    pub known: usize,
+    /// What is wrong with an answer, by pointer.
+    pub problems: BTreeMap<String, String>,
+    /// What somebody else answered since, by pointer.
+    pub conflicts: BTreeMap<String, String>,
+    /// What the rep wrote and the brief does not have, by input.
+    pub written: BTreeMap<String, String>,
+}
+
+impl Answered {
+    /// All that was written, of a form that could not be taken.
+    pub(super) fn refused(form: &FormFields) -> Self {
+        Self { written: form.iter().cloned().collect(), ..Self::default() }
+    }
+
+    pub(super) fn words(&self) -> (u16, String) {
+        let saved = match self.saved {
+            0 => String::new(),
+            1 => "One answer is saved, and the CSM is told. ".to_owned(),
+            count => format!("{count} answers are saved, and the CSM is told. "),
+        };
+        if !self.conflicts.is_empty() {
+            let words = "Somebody answered in the meantime: see both answers below, and send yours again if it is the right one.";
+            return (409, format!("{saved}{words}"));
+        }
+        if !self.problems.is_empty() {
+            return (422, format!("{saved}Some answers could not be read; they are marked below."));
+        }
+        match (self.saved, self.known) {
+            (0, 0) => (422, "Nothing was changed: no answer was given.".to_owned()),
+            (0, _) => (200, "These answers are saved already; nothing new.".to_owned()),
+            _ => (200, format!("{saved}Thank you.")),
+        }
+    }
+}
+
+/// The answer of one input, in the shape that the schema wants.
+fn given(
+    context: &Context,
+    form: &FormFields,
+    asked: &AskedAnswer,
+) -> Result<Option<Value>, String> {
+    let at = |prefix: &str| field(form, &format!("{prefix}:{}", asked.pointer));
+    if let Some(value) = read_answer(&context.schema, &asked.pointer, at("a"))? {
+        return Ok(Some(value));
+    }
+    if asked.allows_none && at("none") == "none" {
+        return Ok(Some("none".into()));
+    }
+    let (who, until, why) = (at("who"), at("until"), at("why"));
+    if who.is_empty() && until.is_empty() && why.is_empty() {
+        return Ok(None);
+    }
+    if !asked.allows_unknown {
+        return Err("this answer cannot be left open".to_owned());
+    }
+    if who.is_empty() || until.is_empty() {
+        return Err("say who finds out, and until when".to_owned());
+    }
+    if chrono::NaiveDate::parse_from_str(until, "%Y-%m-%d").is_err() {
+        return Err("write the day as in 2026-12-05".to_owned());
+    }
+    let why = if why.is_empty() { "Not known yet" } else { why };
+    Ok(Some(unknown_answer(&one_line(why), &one_line(who), until)))
+}
+
+/// Takes over what a form answers.
+pub(super) fn take(
+    context: &Context,
+    grant: &Grant,
+    form: &FormFields,
+    remarks: &mut Remarks,
+) -> Result<Answered, WorkflowError> {
+    let key = &grant.key;
+    let no =
+        |message: &str| WorkflowError::DoesNotFit { key: key.clone(), message: message.to_owned() };
+    // A draft lives on the remote, where there is one.
+    let is_draft = context.stored(key, None)?.is_none();
+    let drafts = is_draft.then(|| Drafts::look(context, remarks));
+    if let Some(drafts) = &drafts {
+        drafts.combine(key, remarks)?;
+    }
+    let mut answered = Answered::default();
+    {
+        let mut writer = context.ledger.lock(LOCK_WAIT)?;
+        let snapshot = writer.snapshot()?;
+        let stored = match pending_pull_request::find(context, &snapshot, key, None)? {
+            Some(stored) => Some(stored),
+            None => stored_draft(context, key)?.map(|(_, stored)| stored),
+        };
+        let Some(Stored { folder, branch, brief: Some(brief), brief_blob, mut timeline }) = stored
+        else {
+            return Err(WorkflowError::NoHandoff(key.clone()));
+        };
+        let seen = field(form, "seen");
+        let before = match brief_blob.as_deref() == Some(seen) {
+            true => Some(brief.json().clone()),
+            false => version(context, seen),
+        };
+        let before =
+            before.ok_or_else(|| no("the page that was sent is not known here; open it again"))?;
+        let mut json = brief.json().clone();
+        let mut fields = Vec::new();
+        for asked in asked_answers(&context.schema, &before) {
+            let pointer = asked.pointer.clone();
+            let value = match given(context, form, &asked) {
+                Ok(Some(value)) => value,
+                Ok(None) => continue,
+                Err(why) => {
+                    answered.problems.insert(pointer, why);
+                    continue;
+                }
+            };
+            let (then, now) = (before.pointer(&pointer), json.pointer(&pointer));
+            if now == Some(&value) {
+                answered.known += 1;
+                continue;
+            }
+            if now != then {
+                let theirs = answer_in_words(&json, &pointer);
+                answered.conflicts.insert(pointer, theirs.unwrap_or_default());
+                continue;
+            }
+            let mut tried = json.clone();
+            if let Err(why) = put_answer(&mut tried, &pointer, value) {
+                answered.problems.insert(pointer, why);
+                continue;
+            }
+            match violation(context, &tried, &pointer) {
+                Some(why) => drop(answered.problems.insert(pointer, why)),
+                None => {
+                    json = tried;
+                    fields.push(pointer.trim_start_matches('/').replace('/', "."));
+                }
+            }
+        }
+        let open = |name: &str| {
+            let pointer = name.split_once(':').map(|(_, pointer)| pointer).unwrap_or_default();
+            answered.problems.contains_key(pointer) || answered.conflicts.contains_key(pointer)
+        };
+        let written: BTreeMap<String, String> =
+            form.iter().filter(|(name, _)| open(name)).cloned().collect();
+        answered.written = written;
+        answered.saved = fields.len();
+        if fields.is_empty() {
+            return Ok(answered);
+        }
+        let brief = Brief::from_json(context.schema.in_order(&json));
+        let mut event = Event::new(context.now, kind_of(&timeline), VIA);
+        event.by = Some(grant.person.clone());
+        event.reason = Some(shorten(&one_line(&fields.join(", ")), 1_000));
+        let customer = brief.view().customer_name().unwrap_or("customer").to_owned();
+        let change = Change::of_handoff(&folder, &customer, key, context.now)
+            .trailer("Handoff-Event", event.event.as_str())
+            .trailer("Handoff-Fields", shorten(&one_line(&fields.join(", ")), 500));
+        timeline.events.push(event);
+        let change = change
+            .put("timeline.yaml", timeline.to_yaml())
+            .put("README.md", context.render(&brief)?)
+            .put("brief.yaml", brief.to_yaml(Context::depth(&folder)));
+        let committed = match &branch {
+            Some(branch) => writer.commit_on_branch(branch, &change)?,
+            None => writer.commit(&change)?,
+        };
+        if let Some(committed) = committed {
+            remarks.extend(committed.remarks.iter().map(ToString::to_string));
+        }
+    }
+    if let Some(drafts) = &drafts {
+        drafts.combine(key, remarks)?;
+    }
+    Ok(answered)
+}
+
+/// What the schema says against the answer at a pointer, or inside of it.
+fn violation(context: &Context, brief: &Value, pointer: &str) -> Option<String> {
+    let violations = context.schema.check(&Brief::from_json(brief.clone()));
+    let inside = format!("{pointer}/");
+    let found = violations
+        .into_iter()
+        .find(|it| (it.pointer == pointer || it.pointer.starts_with(&inside)) && !it.absent)?;
+    let help = found.help.map(|help| format!(" {help}")).unwrap_or_default();
+    Some(format!("{}{help}", found.message))
+}

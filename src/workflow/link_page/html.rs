@@ -1,0 +1,273 @@
+//! The page as HTML: markup and style are in `templates/link/`, every value is
+//! escaped, and nothing needs a script.
+
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use serde::Serialize;
+
+use super::answers::Answered;
+use super::{LinkReply, answer_in_words};
+use crate::brief::{EventKind, asked_answer, asked_answers, question};
+use crate::link::{Grant, LinkRole};
+use crate::text::{self, Look};
+use crate::workflow::promises::promises_of;
+use crate::workflow::store::Stored;
+use crate::workflow::{Context, WorkflowError};
+
+/// The style sheet, as it stands in the page: its hash is in the policy.
+pub const STYLE: &str = include_str!("../../../templates/link/page.css");
+
+/// What the page says on top.
+#[derive(Debug, Serialize)]
+pub(super) struct Notice {
+    is_error: bool,
+    words: String,
+}
+
+impl Notice {
+    pub(super) fn done(words: &str) -> Self {
+        Self { is_error: false, words: words.to_owned() }
+    }
+
+    pub(super) fn error(words: &str) -> Self {
+        Self { is_error: true, words: words.to_owned() }
+    }
+}
+
+/// One answer that is asked for.
+#[derive(Debug, Serialize)]
+struct Input {
+    /// For the names of its inputs.
+    pointer: String,
+    /// For `id` and `for`.
+    id: String,
+    /// The question, where it differs from the input before.
+    heading: Option<String>,
+    label: String,
+    description: Option<String>,
+    example: Option<String>,
+    choices: Vec<String>,
+    kind: &'static str,
+    allows_none: bool,
+    allows_unknown: bool,
+    /// What was written and not taken over.
+    written: String,
+    none: bool,
+    who: String,
+    until: String,
+    why: String,
+    /// What is known so far: an honest gap.
+    now: Option<String>,
+    problem: Option<String>,
+    conflict: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct OpenPromise {
+    number: usize,
+    words: String,
+    due: Option<String>,
+    owner: Option<String>,
+}
+
+/// All that the page shows.
+#[derive(Debug, Serialize)]
+pub(super) struct View {
+    title: String,
+    style: &'static str,
+    notice: Option<Notice>,
+    customer: String,
+    person: String,
+    role: &'static str,
+    is_theirs: bool,
+    is_signed: bool,
+    due: Option<String>,
+    state: String,
+    is_returned: bool,
+    return_reason: Option<String>,
+    is_touched: bool,
+    seen: String,
+    inputs: Vec<Input>,
+    promises: Vec<OpenPromise>,
+    people: Vec<String>,
+    team: Vec<String>,
+    url: Option<String>,
+    deal_url: Option<String>,
+    written_reason: String,
+    brief: String,
+}
+
+impl View {
+    pub(super) fn of(
+        context: &Context,
+        grant: &Grant,
+        stored: &Stored,
+        is_theirs: bool,
+        notice: Option<Notice>,
+        answered: Option<&Answered>,
+    ) -> Result<Self, WorkflowError> {
+        let Some(brief) = &stored.brief else {
+            return Err(WorkflowError::NoHandoff(grant.key.clone()));
+        };
+        let view = brief.view();
+        let customer = view.customer_name().or_else(|| view.deal_name()).unwrap_or("Handoff");
+        let customer = text::shorten(&text::one_line(customer), 120);
+        let timeline = &stored.timeline;
+        let verdict = timeline.events.iter().rev().find(|event| {
+            let verdicts = [EventKind::Accepted, EventKind::Returned, EventKind::Resubmitted];
+            verdicts.contains(&event.event)
+        });
+        let is_returned = verdict.is_some_and(|it| it.event == EventKind::Returned);
+        let zone = context.config.timezone;
+        let in_words = |at: chrono::DateTime<chrono::Utc>| {
+            at.with_timezone(&zone).format("%A %-d %B %Y, %H:%M %Z").to_string()
+        };
+        let state = match verdict {
+            None if !view.is_signed() => "draft: the contract is not signed yet".to_owned(),
+            None => "waits for the CSM".to_owned(),
+            Some(event) => {
+                let by = event.by.as_deref().map(|by| format!(" by {by}")).unwrap_or_default();
+                format!("{}{by} on {}", event.event.words(), in_words(event.at))
+            }
+        };
+        let due = crate::brief::deadline_in_force(
+            view.first_action_due(),
+            crate::brief::deadline_moves(&timeline.events),
+        );
+        let promises = promises_of(context, stored)
+            .into_iter()
+            .filter(|promise| promise.kept.is_none())
+            .map(|promise| OpenPromise {
+                number: promise.number,
+                words: promise.promise,
+                due: promise.due.map(|due| due.to_string()),
+                owner: promise.owner,
+            });
+        let people = view.contacts().into_iter().filter_map(|it| it.name.or(it.email));
+        let team = context.config.team.csms.iter().map(|csm| csm.name.clone());
+        let readme = context.render(brief)?;
+        let link = |url: Option<&str>| {
+            let parsed = url::Url::parse(url?).ok()?;
+            matches!(parsed.scheme(), "http" | "https").then(|| parsed.to_string())
+        };
+        let url = crate::workflow::pending_pull_request::web_url(context, stored);
+        Ok(Self {
+            title: format!("Handoff: {customer}"),
+            style: STYLE,
+            notice,
+            person: grant.person.clone(),
+            role: grant.role.as_str(),
+            is_theirs,
+            is_signed: view.is_signed(),
+            due: due.map(in_words),
+            state,
+            is_returned,
+            return_reason: verdict.filter(|_| is_returned).and_then(|it| it.reason.clone()),
+            is_touched: timeline.first(EventKind::Touched).is_some(),
+            seen: stored.brief_blob.clone().unwrap_or_default(),
+            inputs: match grant.role {
+                LinkRole::Rep => inputs(context, stored, answered),
+                LinkRole::Csm => Vec::new(),
+            },
+            promises: promises.collect(),
+            people: people.map(str::to_owned).collect(),
+            team: team.collect(),
+            url: link(url.as_deref()),
+            deal_url: link(view.deal_url()),
+            written_reason: answered
+                .and_then(|it| it.written.get("reason").cloned())
+                .unwrap_or_default(),
+            brief: text::markdown_to_html(&readme, Look::Page),
+            customer,
+        })
+    }
+
+    pub(super) fn page(&self) -> String {
+        fill(include_str!("../../../templates/link/page.html"), self)
+    }
+}
+
+fn inputs(context: &Context, stored: &Stored, answered: Option<&Answered>) -> Vec<Input> {
+    let Some(brief) = &stored.brief else { return Vec::new() };
+    let nothing = Answered::default();
+    let answered = answered.unwrap_or(&nothing);
+    let mut asked = asked_answers(&context.schema, brief.json());
+    // What somebody else has answered meanwhile is asked for once more, beside their answer.
+    for pointer in answered.conflicts.keys() {
+        if !asked.iter().any(|it| it.pointer == *pointer) {
+            asked.extend(asked_answer(&context.schema, pointer, None));
+        }
+    }
+    asked.sort_by_key(|it| it.question);
+    let mut last = 0;
+    asked
+        .into_iter()
+        .enumerate()
+        .map(|(index, it)| {
+            let heading = (it.question != last)
+                .then(|| format!("{}. {}", it.question, question(it.question).unwrap_or_default()));
+            last = it.question;
+            let written = |prefix: &str| {
+                let name = format!("{prefix}:{}", it.pointer);
+                answered.written.get(&name).cloned().unwrap_or_default()
+            };
+            let kind = match it.format.as_deref() {
+                _ if !it.choices.is_empty() => "choice",
+                _ if it.is_long => "long",
+                Some("date") => "date",
+                Some("email") => "email",
+                _ => "text",
+            };
+            Input {
+                id: format!("q{index}"),
+                heading,
+                label: it.label,
+                description: it.description,
+                example: it.example,
+                choices: it.choices,
+                kind,
+                allows_none: it.allows_none,
+                allows_unknown: it.allows_unknown,
+                written: written("a"),
+                none: written("none") == "none",
+                who: written("who"),
+                until: written("until"),
+                why: written("why"),
+                now: gap(brief.json(), &it.pointer),
+                problem: answered.problems.get(&it.pointer).cloned(),
+                conflict: answered.conflicts.get(&it.pointer).cloned(),
+                pointer: it.pointer,
+            }
+        })
+        .collect()
+}
+
+/// An honest gap in words: who finds out, and until when.
+fn gap(brief: &serde_json::Value, pointer: &str) -> Option<String> {
+    let at = |name: &str| answer_in_words(brief, &format!("{pointer}/unknown/{name}"));
+    let (who, until) = (at("owner")?, at("resolve_by")?);
+    Some(format!("not known yet; {who} finds out by {until}"))
+}
+
+#[derive(Serialize)]
+struct Short<'a> {
+    title: &'a str,
+    words: &'a str,
+    style: &'static str,
+}
+
+/// A page that says one thing.
+pub(super) fn message(status: u16, title: &str, words: &str) -> LinkReply {
+    let short = Short { title, words, style: STYLE };
+    let html = fill(include_str!("../../../templates/link/message.html"), &short);
+    LinkReply { status, html, changed: None }
+}
+
+fn fill(template: &'static str, values: &impl Serialize) -> String {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+    environment
+        .render_str(template, Serde(values))
+        .expect("the templates are compiled in, and tests render each of their parts")
+}

@@ -1,0 +1,329 @@
+//! The page behind a link: what a CSM or a rep sees of one handoff, and what
+//! they do there. Seeing changes nothing. What they do is recorded with the
+//! link's person, and never with more than the brief gives that person now.
+
+mod answers;
+mod html;
+
+use serde_json::Value;
+
+use self::answers::Answered;
+pub use self::html::STYLE as LINK_PAGE_STYLE;
+use self::html::{Notice, View, message};
+use super::assign::{Assignment, assign};
+use super::links::is_revoked;
+use super::pending_pull_request::stored_draft;
+use super::people::{PersonEvent, record};
+use super::promises::{Kept, keep_promise, promises_of};
+use super::store::Stored;
+use super::{Context, Remarks, WorkflowError};
+use crate::brief::{Brief, EventKind};
+use crate::deliver::person;
+use crate::link::{Grant, LinkFault, LinkKeys, LinkRole};
+use crate::model::Key;
+use crate::text::{one_line, quoted};
+
+/// What happened through a link, in timelines.
+pub(super) const VIA: &str = "link";
+
+/// The fields of a form, in their order.
+pub type FormFields = [(String, String)];
+
+/// The page that answers a request.
+#[derive(Debug, Clone)]
+pub struct LinkReply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The page.
+    pub html: String,
+    /// The handoff that was changed, if one was.
+    pub changed: Option<Key>,
+}
+
+/// Answers a request: without a form it shows, with one it acts.
+#[must_use]
+pub fn link_page(
+    context: &Context,
+    keys: &LinkKeys,
+    token: &str,
+    form: Option<&FormFields>,
+) -> LinkReply {
+    let found = open(context, keys, token);
+    let (grant, stored) = match found {
+        Ok(found) => found,
+        Err(reply) => return reply,
+    };
+    let Some(form) = form else { return shown(context, &grant, &stored, 200, None, None) };
+    if !is_theirs(&grant, &stored) {
+        let words = "Nothing was changed: this handoff is somebody else's now.";
+        return shown(context, &grant, &stored, 403, Some(Notice::error(words)), None);
+    }
+    let mut remarks = Remarks::default();
+    let done = match grant.role {
+        LinkRole::Csm => csm(context, &grant, &stored, form, &mut remarks),
+        LinkRole::Rep => rep(context, &grant, &stored, form, &mut remarks),
+    };
+    for remark in &remarks {
+        tracing::info!(key = grant.key.as_str(), "note: {}", crate::text::terminal(remark));
+    }
+    match done {
+        Ok(Done { notice, status, answered, changed }) => {
+            let now = stored_anywhere(context, &grant.key).ok().flatten();
+            let stored = now.unwrap_or(stored);
+            let reply = shown(context, &grant, &stored, status, Some(notice), answered.as_ref());
+            LinkReply { changed: changed.then(|| grant.key.clone()), ..reply }
+        }
+        Err(error) => {
+            let (status, words) = fault(&grant.key, &error);
+            // What they wrote is not lost with it.
+            let kept = Answered::refused(form);
+            shown(context, &grant, &stored, status, Some(Notice::error(&words)), Some(&kept))
+        }
+    }
+}
+
+/// What came of a form.
+struct Done {
+    status: u16,
+    notice: Notice,
+    /// What a rep wrote that was not taken over.
+    answered: Option<Answered>,
+    changed: bool,
+}
+
+impl Done {
+    fn well(words: &str) -> Self {
+        Self { status: 200, notice: Notice::done(words), answered: None, changed: true }
+    }
+
+    fn nothing(words: &str) -> Self {
+        Self { changed: false, ..Self::well(words) }
+    }
+
+    fn refused(status: u16, words: &str) -> Self {
+        let notice = Notice::error(words);
+        Self { status, notice, answered: None, changed: false }
+    }
+}
+
+/// The grant of a token and its handoff. Every answer before that is the same
+/// whether the handoff exists or not.
+fn open(context: &Context, keys: &LinkKeys, token: &str) -> Result<(Grant, Stored), LinkReply> {
+    const INVALID: &str = "This link is not valid. Open it again from the message it came in, whole; or ask for a new one.";
+    let grant = keys.read(token, context.now).map_err(|fault| match fault {
+        LinkFault::Invalid => message(403, "This link is not valid", INVALID),
+        LinkFault::Expired => {
+            message(403, "This link has expired", "Its time is over. Ask for a new one.")
+        }
+    })?;
+    let unavailable = |error: &WorkflowError| {
+        tracing::error!(%error, "a page behind a link cannot be shown");
+        message(503, "Not now", "The handoff cannot be read at the moment. Try again in a minute.")
+    };
+    if is_revoked(context, &grant).map_err(|error| unavailable(&error))? {
+        let words = "Somebody withdrew it. Ask for a new one.";
+        return Err(message(403, "This link was withdrawn", words));
+    }
+    let stored = stored_anywhere(context, &grant.key).map_err(|error| unavailable(&error))?;
+    match stored.filter(|stored| stored.brief.is_some()) {
+        Some(stored) => Ok((grant, stored)),
+        None => Err(message(403, "This link is not valid", INVALID)),
+    }
+}
+
+/// The handoff: signed, or a draft on its branch.
+///
+/// # Errors
+/// When the ledger or one of the two files cannot be read.
+pub fn stored_anywhere(context: &Context, key: &Key) -> Result<Option<Stored>, WorkflowError> {
+    match context.stored(key, None)? {
+        Some(stored) => Ok(Some(stored)),
+        None => Ok(stored_draft(context, key)?.map(|(_, stored)| stored)),
+    }
+}
+
+/// Whether the brief still names the link's person in its role.
+fn is_theirs(grant: &Grant, stored: &Stored) -> bool {
+    let brief = stored.brief.as_ref().map(Brief::json);
+    brief.and_then(|brief| person(brief, grant.role)).is_some_and(|it| it == grant.person)
+}
+
+fn shown(
+    context: &Context,
+    grant: &Grant,
+    stored: &Stored,
+    status: u16,
+    notice: Option<Notice>,
+    answered: Option<&Answered>,
+) -> LinkReply {
+    let view = View::of(context, grant, stored, is_theirs(grant, stored), notice, answered);
+    match view {
+        Ok(view) => LinkReply { status, html: view.page(), changed: None },
+        Err(error) => {
+            tracing::error!(%error, "a page behind a link cannot be shown");
+            let words = "The handoff cannot be shown at the moment. Try again in a minute.";
+            message(503, "Not now", words)
+        }
+    }
+}
+
+/// What an error says to a person who has no shell.
+fn fault(key: &Key, error: &WorkflowError) -> (u16, String) {
+    match error {
+        WorkflowError::DoesNotFit { message, .. } => {
+            (409, format!("Nothing was changed: {message}."))
+        }
+        error => {
+            tracing::error!(key = key.as_str(), %error, "what was sent through a link was not recorded");
+            let words = "It could not be recorded at the moment. What you wrote is still below; send it again in a minute.";
+            (503, words.to_owned())
+        }
+    }
+}
+
+pub(super) fn field<'a>(form: &'a FormFields, name: &str) -> &'a str {
+    let found = form.iter().find(|(it, _)| it == name);
+    found.map(|(_, value)| value.trim()).unwrap_or_default()
+}
+
+/// Whether the brief is the one that the page showed.
+fn is_as_seen(form: &FormFields, stored: &Stored) -> bool {
+    let seen = field(form, "seen");
+    seen.is_empty() || stored.brief_blob.as_deref() == Some(seen)
+}
+
+fn csm(
+    context: &Context,
+    grant: &Grant,
+    stored: &Stored,
+    form: &FormFields,
+    remarks: &mut Remarks,
+) -> Result<Done, WorkflowError> {
+    let told = |kind: EventKind, reason: Option<String>| PersonEvent {
+        proven: Vec::new(),
+        kind,
+        by: grant.person.clone(),
+        reason,
+        at: None,
+        via: VIA.to_owned(),
+        reference: None,
+        customer: None,
+    };
+    let mut put = |event: &PersonEvent, done: &str, again: &str| {
+        let recorded = record(context, &grant.key, event, remarks)?;
+        Ok(if recorded.is_some() { Done::well(done) } else { Done::nothing(again) })
+    };
+    match field(form, "do") {
+        "accept" if !is_as_seen(form, stored) => Ok(Done::refused(
+            409,
+            "The brief has changed since you opened this page. Nothing was accepted: read it again below, then accept.",
+        )),
+        "accept" => put(
+            &told(EventKind::Accepted, None),
+            "You have accepted the handoff.",
+            "You had accepted it already; nothing new.",
+        ),
+        "return" => {
+            let reason = field(form, "reason");
+            if reason.is_empty() {
+                let words = "Say what is missing or wrong: the rep is told in your words.";
+                return Ok(Done::refused(422, words));
+            }
+            let done = "You have returned the handoff. The rep is told, in your words.";
+            let again = "You had returned it with these words already; nothing new.";
+            put(&told(EventKind::Returned, Some(reason.to_owned())), done, again)
+        }
+        "touch" => {
+            let (how, whom) = (field(form, "how"), field(form, "whom"));
+            if how.is_empty() || whom.is_empty() {
+                return Ok(Done::refused(422, "Say how you were in touch, and with whom."));
+            }
+            let reason = one_line(&format!("{how} with {whom}"));
+            let done = "Your first touch is recorded.";
+            put(&told(EventKind::Touched, Some(reason)), done, "It was recorded already.")
+        }
+        "assign" => {
+            let assignment = Assignment {
+                to: field(form, "to").to_owned(),
+                by: Some(grant.person.clone()),
+                at: None,
+                via: VIA.to_owned(),
+                reason: Some(field(form, "reason").to_owned()).filter(|it| !it.is_empty()),
+            };
+            let given = assign(context, &grant.key, &assignment, remarks)?;
+            Ok(match given {
+                Some(_) => {
+                    Done::well("You have given the handoff to somebody else; both of you are told.")
+                }
+                None => Done::nothing("They have it already; nothing new."),
+            })
+        }
+        "keep" => {
+            let number = field(form, "number").parse::<usize>().unwrap_or_default();
+            // The list may have been reordered since the page was opened.
+            let words = field(form, "promise");
+            let is_meant = promises_of(context, stored)
+                .iter()
+                .any(|it| it.number == number && (words.is_empty() || it.promise == words));
+            if !is_meant {
+                let words = "The promises have changed since you opened this page. Nothing was recorded: look again below.";
+                return Ok(Done::refused(409, words));
+            }
+            let kept = Kept { at: context.now, by: Some(grant.person.clone()) };
+            let reason = Some(field(form, "reason")).filter(|it| !it.is_empty());
+            let recorded = keep_promise(context, &grant.key, number, &kept, reason, VIA, remarks)?;
+            Ok(match recorded {
+                Some(promise) => Done::well(&format!("Kept: {}", quoted(&promise.promise))),
+                None => Done::nothing("It was recorded as kept already."),
+            })
+        }
+        _ => Ok(Done::refused(400, "Nothing was changed: the form said nothing.")),
+    }
+}
+
+fn rep(
+    context: &Context,
+    grant: &Grant,
+    stored: &Stored,
+    form: &FormFields,
+    remarks: &mut Remarks,
+) -> Result<Done, WorkflowError> {
+    match field(form, "do") {
+        "answer" => {
+            let answered = answers::take(context, grant, form, remarks)?;
+            let (status, words) = answered.words();
+            let notice = if status == 200 { Notice::done(&words) } else { Notice::error(&words) };
+            let changed = answered.saved > 0;
+            Ok(Done { status, notice, answered: Some(answered), changed })
+        }
+        "resubmit" => {
+            let reason = Some(field(form, "reason").to_owned()).filter(|it| !it.is_empty());
+            let event = PersonEvent {
+                proven: Vec::new(),
+                kind: EventKind::Resubmitted,
+                by: grant.person.clone(),
+                reason,
+                at: None,
+                via: VIA.to_owned(),
+                reference: None,
+                customer: None,
+            };
+            let _ = stored;
+            Ok(match record(context, &grant.key, &event, remarks)? {
+                Some(_) => Done::well("The CSM is told that the handoff comes again."),
+                None => Done::nothing("The CSM was told already."),
+            })
+        }
+        _ => Ok(Done::refused(400, "Nothing was changed: the form said nothing.")),
+    }
+}
+
+/// The answer that a brief gives at a pointer now, for people.
+pub(super) fn answer_in_words(brief: &Value, pointer: &str) -> Option<String> {
+    let value = brief.pointer(pointer)?;
+    Some(match value {
+        Value::String(text) => one_line(text),
+        other => one_line(&other.to_string()),
+    })
+    .filter(|text| !text.is_empty() && text != "null")
+}

@@ -53,6 +53,9 @@ pub struct Global {
     /// More on standard error; twice for debugging. Never shows a secret
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,
+    /// How the log on standard error is written
+    #[arg(long, value_name = "FORMAT", default_value = "text", global = true)]
+    pub log_format: LogFormat,
     /// The moment to take for now; for tests and re-runs
     #[arg(long, hide = true, global = true, value_name = "TIME")]
     pub now: Option<DateTime<Utc>>,
@@ -67,6 +70,15 @@ pub enum ColorChoice {
     Always,
     /// Never.
     Never,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// A line for people.
+    Text,
+    /// A JSON object on each line.
+    Json,
 }
 
 /// The commands, one file each.

@@ -72,9 +72,6 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     invocation.emit(arguments.format, to_json, || {
         crate::text::terminal(&to_text(&results, arguments.dry_run))
     })?;
-    if results.is_empty() && exit == Exit::Clean {
-        return Ok(Exit::Nothing);
-    }
     Ok(exit)
 }
 

@@ -57,6 +57,11 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let mut checks = vec![Check::ok("handoff.yaml", "read and valid")];
     checks.extend(config_checks(&context));
     checks.extend(ledger(&context, arguments.offline));
+    checks.extend(crate::workflow::check_workflows(
+        context.ledger.root(),
+        &context.config,
+        context.ledger.branch(),
+    ));
     checks.extend(webhooks(&context, invocation)?);
     checks.extend(inbox(&context, invocation));
     invocation.block_on(async {

@@ -36,6 +36,12 @@ pub struct Arguments {
     /// Make no ledger: have the git server's repository DIR keep who pushed what, and when
     #[arg(long, conflicts_with_all = ["crm", "esign", "github", "csm", "yes"])]
     server_hook: bool,
+    /// Make the workflows again as handoff.yaml asks for them, and nothing else
+    #[arg(long, conflicts_with_all = ["crm", "esign", "github", "csm"])]
+    workflows: bool,
+    /// Where the workflows get handoff from: `https://…#sha256=…`, a file in the ledger, or `cargo`
+    #[arg(long, value_name = "URL|PATH|cargo")]
+    install_from: Option<String>,
     /// Ask nothing; take the defaults
     #[arg(short, long)]
     yes: bool,
@@ -66,7 +72,16 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         return lay_server_hook(&dir, invocation);
     }
     let environment = &invocation.environment;
+    let install_from = arguments.install_from.as_deref().map(workflow::InstallFrom::parse);
+    let install_from = install_from
+        .transpose()
+        .map_err(|why| CliError::usage(format!("--install-from: {why}")))?;
+    if arguments.workflows && !dir.join(crate::config::FILE_NAME).exists() {
+        return Err(CliError::usage(format!("{} holds no handoff.yaml", dir.display()))
+            .help("run `handoff init` first, without --workflows"));
+    }
     let asks = !arguments.yes
+        && !arguments.workflows
         && environment.stdin_is_terminal
         && environment.stderr_is_terminal
         && arguments.crm.is_none()
@@ -80,6 +95,8 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         esign: answers.esign,
         github: answers.github,
         csms: answers.csms,
+        install_from,
+        workflows: arguments.workflows,
     };
     let laid = workflow::init(&dir, &setup, invocation.now)?;
     report(&dir, &laid, &setup, invocation)
@@ -224,6 +241,21 @@ fn report(
 ) -> Result<Exit, CliError> {
     let mut text = String::new();
     let shown = dir.display();
+    if setup.workflows {
+        for (word, files) in [("made", &laid.made), ("removed", &laid.removed)] {
+            for file in files {
+                text.push_str(&format!("{word:<8} {file}\n"));
+            }
+        }
+        if laid.made.is_empty() && laid.removed.is_empty() {
+            text.push_str("the workflows are as handoff.yaml asks for; nothing was changed\n");
+        }
+        for remark in &laid.remarks {
+            invocation.warn(format!("note: {remark}"));
+        }
+        invocation.print(text)?;
+        return Ok(Exit::Clean);
+    }
     if laid.made.is_empty() {
         text.push_str(&format!("{shown} is a ledger already; nothing was missing.\n"));
     } else {

@@ -20,7 +20,7 @@ use super::intake::{A_MOMENT, Intake};
 use super::invocation::Invocation;
 use super::open::{Ports, links, open};
 use crate::deliver::Links;
-use crate::intake::{Clock, Fields, LinkDesk, LinkRoute};
+use crate::intake::{Clock, Fields, LinkDesk, LinkRoute, Metrics};
 use crate::link::LinkRole;
 use crate::model::Key;
 use crate::text::{is_address, one_line, quoted, terminal};
@@ -232,7 +232,12 @@ impl Desk {
         let clock = Arc::clone(&intake.clock);
         follow(
             keys,
-            LedgerParts { invocation: invocation.clone(), clock: Arc::clone(&clock), push },
+            LedgerParts {
+                invocation: invocation.clone(),
+                clock: Arc::clone(&clock),
+                push,
+                metrics: Arc::clone(&intake.metrics),
+            },
         )?;
         let desk = Arc::new(Self { invocation: invocation.clone(), clock, push, changed });
         let hash = STANDARD.encode(Sha256::digest(LINK_PAGE_STYLE));
@@ -244,6 +249,7 @@ struct LedgerParts {
     invocation: Invocation,
     clock: Clock,
     push: bool,
+    metrics: Arc<Metrics>,
 }
 
 /// A thread that pushes and delivers what was changed, so that no page waits
@@ -251,8 +257,8 @@ struct LedgerParts {
 fn follow(mut keys: mpsc::UnboundedReceiver<Key>, parts: LedgerParts) -> Result<(), CliError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let work = move || {
-        let LedgerParts { invocation, clock, push } = parts;
-        let handler = LedgerHandler::new(invocation, clock, push, A_MOMENT);
+        let LedgerParts { invocation, clock, push, metrics } = parts;
+        let handler = LedgerHandler::new(invocation, clock, push, A_MOMENT, metrics);
         runtime.block_on(async {
             while let Some(key) = keys.recv().await {
                 let mut keys_now = vec![key];

@@ -30,6 +30,7 @@ mod progress;
 mod promises;
 mod reference;
 mod refresh;
+mod relayed;
 mod render;
 mod run;
 mod schema;

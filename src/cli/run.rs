@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 
-use super::args::{Cli, ColorChoice, Command};
+use super::args::{Cli, ColorChoice, Command, LogFormat};
 use super::environment::Environment;
 use super::error::CliError;
 use super::exit::Exit;
@@ -96,13 +96,16 @@ fn start_logging(cli: &Cli, environment: &Environment) {
         _ => "handoff=debug,info",
     };
     let filter = environment.get("HANDOFF_LOG").unwrap_or(level);
-    // In tests a subscriber may stand already.
-    let _ = tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
         .with_writer(std::io::stderr)
         .with_ansi(environment.stderr_is_terminal && environment.get("NO_COLOR").is_none())
-        .with_target(false)
-        .try_init();
+        .with_target(false);
+    // In tests a subscriber may stand already.
+    let _ = match cli.global.log_format {
+        LogFormat::Text => log.try_init(),
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    };
 }
 
 fn eprint_raw(text: &str) {

@@ -71,6 +71,7 @@ async fn serve(
         true => None,
         false => Some(Working::start(
             intake.worker(!arguments.no_push, A_MOMENT, invocation),
+            Arc::clone(&intake.metrics),
             stopped.clone(),
         )?),
     };
@@ -115,7 +116,12 @@ fn service(arguments: &Arguments, intake: &Intake, links: Option<LinkRoute>) -> 
         inbox: Arc::clone(&intake.inbox),
         metrics: Arc::clone(&intake.metrics),
         clock: Arc::clone(&intake.clock),
-        ledger: Arc::new(move || ledger.tip().map(|_| ()).map_err(|error| error.to_string())),
+        ledger: Arc::new(move || {
+            let unpushed = ledger.tip().and_then(|_| ledger.unpushed());
+            unpushed
+                .map(|unpushed| unpushed.map_or(0, |unpushed| unpushed.commits))
+                .map_err(|error| error.to_string())
+        }),
         trusted_proxies: arguments.trusted_proxy.iter().map(IpAddr::to_canonical).collect(),
         links,
     }

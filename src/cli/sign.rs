@@ -14,6 +14,7 @@ use super::formats::ResultFormat;
 use super::inbox_argument::InboxArgument;
 use super::invocation::Invocation;
 use super::open::{Ports, open};
+use super::relayed::Relayed;
 use crate::brief::question;
 use crate::crm;
 use crate::esign::{Authenticity, DeliveryId, Providers, Verified, confirm};
@@ -28,7 +29,7 @@ const MOST_BYTES: u64 = 32 * 1024 * 1024;
 /// The arguments of `sign`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The provider's payload, as it was received; `-` for standard input
+    /// The provider's payload, as it was received or as a workflow's event carries it; `-` for standard input
     #[arg(
         value_name = "EVENT",
         required_unless_present_any = ["deal", "issue"],
@@ -52,7 +53,7 @@ pub struct Arguments {
     /// When the payload arrived, for a webhook received elsewhere [default: now]
     #[arg(long, value_name = "TIME")]
     received_at: Option<DateTime<Utc>>,
-    /// Answers from a filled issue form, its body as GitHub gives it; `-` for standard input
+    /// Answers from a filled issue form: its body, or the event of a workflow; `-` for standard input
     #[arg(long, value_name = "FILE")]
     form: Option<String>,
     /// The number of the issue that the form was filled in: it stands for the
@@ -72,16 +73,25 @@ pub struct Arguments {
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
-    let payload =
-        arguments.event.as_deref().map(|path| read_payload(path, invocation)).transpose()?;
+    let mut payload = arguments
+        .event
+        .as_deref()
+        .map(|path| Relayed::read(read_payload(path, invocation)?))
+        .transpose()?;
     let context = open(
         invocation,
         Ports { crm: true, sinks: !arguments.no_deliver, push: !arguments.no_push },
     )?;
-    let sources = match (&payload, &arguments.deal) {
+    let received_at = arguments
+        .received_at
+        .or(payload.as_ref().and_then(|payload| payload.received_at))
+        .unwrap_or(invocation.now);
+    let sources = match (&mut payload, &arguments.deal) {
         (Some(payload), _) => {
+            let providers = Providers::new(&context.config.esign, &crate::crm::reference_rules());
+            payload.verify(&providers, &invocation.secrets()?, invocation)?;
             let documents = documents(arguments, payload, &context, invocation)?;
-            let sources = decide(arguments, documents, &context, invocation)?;
+            let sources = decide(arguments, documents, received_at, &context, invocation)?;
             if sources.is_empty() {
                 return Ok(Exit::Nothing);
             }
@@ -104,8 +114,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
             let by_signature = matches!(source, DealSource::Signature(_) | DealSource::Found(_));
             let request = SignRequest {
                 source,
-                received_at: by_signature
-                    .then_some(arguments.received_at.unwrap_or(invocation.now)),
+                received_at: by_signature.then_some(received_at),
                 backfilled: false,
             };
             results.push(hand_over(&context, &request, answers.as_ref()).await?);
@@ -183,13 +192,14 @@ pub(super) fn read_payload(path: &str, invocation: &Invocation) -> Result<Vec<u8
 /// The completed documents of a payload.
 fn documents(
     arguments: &Arguments,
-    payload: &[u8],
+    payload: &Relayed,
     context: &Context,
     invocation: &Invocation,
 ) -> Result<Vec<Signature>, CliError> {
+    let provider = arguments.provider.as_deref().or(payload.provider.as_deref());
     let mut sources = Vec::new();
     let mut passed = Vec::new();
-    for event in events_of(arguments.provider.as_deref(), payload, context, invocation)? {
+    for event in events_of(provider, &payload.body, context, invocation)? {
         match event {
             SignatureEvent::Completed(signature) => sources.push(signature),
             SignatureEvent::Sent(_) => passed.push("sent, not signed yet".to_owned()),
@@ -214,11 +224,11 @@ fn documents(
 fn decide(
     arguments: &Arguments,
     documents: Vec<Signature>,
+    received_at: DateTime<Utc>,
     context: &Context,
     invocation: &Invocation,
 ) -> Result<Vec<DealSource>, CliError> {
     let person = arguments.kind.as_deref().and_then(DocumentKind::parse);
-    let received_at = arguments.received_at.unwrap_or(invocation.now);
     let (mut sources, mut held) = (Vec::new(), Vec::new());
     for document in documents {
         let look = workflow::look_at_document(context, &document, person, received_at);

@@ -53,7 +53,11 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let keys = choose(arguments, &context, &readers, invocation, &mut exit)?;
     let results =
         invocation.block_on(all(&context, &readers, &keys, arguments.dry_run, invocation))??;
-    if results.iter().any(|synced| !synced.not_read.is_empty()) {
+    // A task that is gone is told each time; an hourly run is not red for it, which
+    // would hide what can be mended.
+    let named = !arguments.keys.is_empty() || arguments.task.is_some();
+    let unread = |task: &workflow::NotRead| named || !task.for_good;
+    if results.iter().any(|synced| synced.not_read.iter().any(unread)) {
         exit = Exit::CouldNot;
     }
     if !arguments.dry_run {
@@ -183,7 +187,7 @@ fn to_json(results: &[Synced], dry_run: bool) -> Value {
             let unknown: Vec<Value> = synced
                 .not_read
                 .iter()
-                .map(|task| json!({"via": task.via, "ref": task.reference, "why": task.why, "help": task.help}))
+                .map(|task| json!({"via": task.via, "ref": task.reference, "why": task.why, "help": task.help, "gone": task.for_good}))
                 .collect();
             json!({
                 "key": synced.key, "tasks_read": synced.read, "added": synced.added,

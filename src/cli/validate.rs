@@ -77,6 +77,9 @@ fn check(
     }
     if validated.checked.is_empty() {
         match which {
+            Which::Since(_) if !validated.remarks.is_empty() => {
+                invocation.say("the ledger holds no brief yet");
+            }
             Which::Since(revision) => invocation.say(format!("no brief changed since {revision}")),
             Which::All => invocation
                 .say("the ledger holds no brief yet; `handoff sign EVENT` makes the first"),
@@ -86,7 +89,11 @@ fn check(
         Formats::write(&formats, invocation, |format, options, out| {
             out.write_all(&render_findings(format, &report, options))
         })?;
-        return Ok(Exit::Nothing);
+        // That nothing changed is what a workflow sees most of the time.
+        return Ok(match which {
+            Which::At(_) => Exit::Nothing,
+            Which::All | Which::Since(_) => Exit::Clean,
+        });
     }
     if !validated.fixed.is_empty() {
         invocation

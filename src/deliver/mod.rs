@@ -29,7 +29,7 @@ pub use message_kind::{MessageKind, Person, Reminder, answered_part, is_change, 
 pub use messages::{Audience, Messages, TaskForm, TaskList};
 pub use plan::{Backoff, Circumstances, Plan, Settled, State, Step, WantedDelivery, plan};
 pub use read_back::{Actor, MovedDeadline, Observed, ReadBack, Reader, Reassigned, Roles};
-pub use row::{SinkRow, SinkSettings, Sinks};
+pub use row::{SinkRow, SinkSettings, Sinks, WorkflowNeeds};
 pub use rows::{BuildProblem, DeliverConfig, SINKS, build, readers, secret_names};
 pub use run::{DeliveryResult, Follower, Moment, deliver_one, run};
 pub use sink::{

@@ -34,6 +34,17 @@ impl Debug for SinkRow {
     }
 }
 
+/// What a target needs of the workflows of a ledger on GitHub.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WorkflowNeeds {
+    /// The label of handoff's own tasks, where they are on GitHub itself.
+    pub label: Option<String>,
+    /// Whether what people did is read back.
+    pub reads_back: bool,
+    /// Whether its deliveries are files on the machine.
+    pub keeps_files: bool,
+}
+
 /// Sinks, or every reason why there are none.
 pub type Sinks = Result<Vec<Box<dyn Sink>>, Vec<String>>;
 
@@ -71,6 +82,11 @@ pub trait SinkSettings: Debug + Send + Sync {
     ) -> Result<Option<Box<dyn Sink>>, Vec<String>> {
         let _ = (secrets, messages);
         Ok(None)
+    }
+
+    /// What it needs of the workflows of a ledger on GitHub.
+    fn workflow_needs(&self) -> WorkflowNeeds {
+        WorkflowNeeds::default()
     }
 
     /// The form of the task that it opens.

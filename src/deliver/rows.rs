@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::links::LinkSettings;
 use super::messages::{Messages, TaskForm, TaskList};
 use super::read_back::Reader;
-use super::row::{SinkRow, SinkSettings};
+use super::row::{SinkRow, SinkSettings, WorkflowNeeds};
 use super::sink::{Sink, SinkContext, WholeDays};
 use super::{asana, email, github, jira, outbox, slack, welcome};
 use crate::brief::EventKind;
@@ -153,6 +153,11 @@ impl DeliverConfig {
     /// The rows of the configured sinks.
     pub fn rows(&self) -> impl Iterator<Item = &'static SinkRow> + '_ {
         self.sinks.iter().map(|(row, _)| *row)
+    }
+
+    /// What each configured sink needs of the workflows of a ledger on GitHub.
+    pub fn workflow_needs(&self) -> impl Iterator<Item = (&'static SinkRow, WorkflowNeeds)> + '_ {
+        self.sinks.iter().map(|(row, settings)| (*row, settings.workflow_needs()))
     }
 
     /// Whether the task is a pull request, on whose branch a signed brief waits.

@@ -18,7 +18,7 @@ pub use inbox::{
     InboxError, InboxLocation, Listed, NatsAccess, NatsAddress, Put, Spool, State, Trouble,
     open_inbox,
 };
-pub use metrics::Metrics;
+pub use metrics::{Counter, Degraded, Metrics};
 pub use watch::{FolderWatch, WatchSettings};
 pub use worker::{Connections, DealsTold, Handler, News, Reread, Tally, Task, Verdict, Worker};
 

@@ -87,6 +87,14 @@ pub enum WorkflowError {
         /// Who may.
         help: String,
     },
+    /// The settings that are there cannot be used.
+    #[error("handoff.yaml:{line}: {problem}")]
+    Settings {
+        /// The line of the first problem.
+        line: usize,
+        /// The first problem.
+        problem: String,
+    },
     /// A template of the ledger fails.
     #[error("{0}")]
     Template(String),

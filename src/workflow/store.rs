@@ -97,11 +97,15 @@ pub(super) fn version(context: &Context, blob: &str) -> Option<Value> {
 pub(super) fn commit_setup(
     ledger: &Ledger,
     files: Vec<(String, String)>,
+    removed: Vec<String>,
     now: DateTime<Utc>,
 ) -> Result<Vec<String>, WorkflowError> {
     let mut change = Change::new("", "handoff: set up the ledger", now);
     for (path, text) in files {
         change = change.put(path, text);
+    }
+    for path in removed {
+        change = change.delete(path);
     }
     let committed = ledger.lock(LOCK_WAIT)?.commit(&change)?;
     Ok(committed.map_or_else(Vec::new, |committed| {

@@ -11,7 +11,7 @@ use crate::brief::{
     check_handoff, check_ledger, fixes,
 };
 use crate::finding::{Finding, Location};
-use crate::ledger::{BRIEFS, Folder, key_of};
+use crate::ledger::{BRIEFS, Folder, LedgerError, key_of};
 
 /// Which briefs are checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -196,8 +196,23 @@ fn since(
     others: &mut Vec<String>,
     remarks: &mut Vec<String>,
 ) -> Result<Vec<String>, WorkflowError> {
+    if is_commit_id(revision) && revision.bytes().all(|byte| byte == b'0') {
+        // What GitHub gives for the commit before a branch's first push.
+        remarks.push("there is no commit before this one, so every brief is checked".to_owned());
+        return all_folders(context, root);
+    }
     for decisive in ["schema/brief.schema.json", "templates/brief.md.j2"] {
-        if context.ledger.differs_since(revision, decisive)? {
+        let differs = match context.ledger.differs_since(revision, decisive) {
+            // A name may be mistyped; a whole id is one that a force push left behind.
+            Err(LedgerError::UnknownRevision { .. }) if is_commit_id(revision) => {
+                remarks.push(format!(
+                    "this clone does not have {revision}, as after a force push, so every brief is checked"
+                ));
+                return all_folders(context, root);
+            }
+            differs => differs?,
+        };
+        if differs {
             remarks.push(format!("{decisive} changed since {revision}, so every brief is checked"));
             return all_folders(context, root);
         }
@@ -209,6 +224,11 @@ fn since(
         folders.into_iter().map(|folder| folder.path).filter(|path| !seen.contains(path.as_str())),
     );
     Ok(changed)
+}
+
+/// Whether a revision is the whole id of a commit.
+fn is_commit_id(revision: &str) -> bool {
+    matches!(revision.len(), 40 | 64) && revision.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn named(root: &Path, paths: &[PathBuf]) -> Result<Vec<String>, WorkflowError> {

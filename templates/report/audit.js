@@ -227,7 +227,7 @@
   };
   const change = () => { write(); show(); };
 
-  byId("heads").append(make("th", { class: "first noprint" }, make("span", { class: "sr", text: "Details" })));
+  byId("heads").replaceChildren(make("th", { class: "first noprint" }, make("span", { class: "sr", text: "Details" })));
   for (const column of columns) {
     const button = make("button", { type: "button" }, column.title, make("span", { "data-mark": "", "aria-hidden": "true" }));
     button.addEventListener("click", () => {

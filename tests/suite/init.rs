@@ -33,7 +33,7 @@ fn an_empty_folder_becomes_a_ledger_that_validates() {
     }
     assert_eq!(sandbox.git("ledger", &["status", "--porcelain"]), "", "what was made is committed");
     assert_eq!(sandbox.git("ledger", &["fsck", "--strict"]), "");
-    sandbox.handoff("ledger", &["validate"]).exits(4);
+    sandbox.handoff("ledger", &["validate"]).exits(0);
     let config = fs::read_to_string(sandbox.join("ledger/handoff.yaml")).unwrap();
     assert!(config.contains("acme/handoffs") && config.contains("samlee"), "{config}");
     assert!(!config.contains("{{") && !config.contains("{%"), "{config}");
@@ -41,7 +41,7 @@ fn an_empty_folder_becomes_a_ledger_that_validates() {
     assert!(!config.lines().any(is_set), "nobody asked to write to the CRM:\n{config}");
     let workflow =
         fs::read_to_string(sandbox.join("ledger/.github/workflows/handoff-sign.yml")).unwrap();
-    assert!(workflow.contains("${{ secrets.GITHUB_TOKEN }}"), "{workflow}");
+    assert!(workflow.contains("|| github.token }}"), "{workflow}");
 }
 
 #[test]

@@ -72,3 +72,5 @@ mod sync_projects;
 mod time;
 mod touches;
 mod triggers;
+#[cfg(unix)]
+mod workflows;

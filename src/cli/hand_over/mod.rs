@@ -5,20 +5,23 @@ mod drafts;
 mod publisher;
 mod requests;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use chrono::Days;
+use chrono::{DateTime, Days, Utc};
 
 use self::publisher::Publisher;
 use super::error::CliError;
 use super::invocation::Invocation;
 use super::open::{Ports, open, text_of};
+use crate::brief::EventKind;
 use crate::config::FILE_NAME;
-use crate::intake::{Clock, Handler, News, Task, Verdict};
+use crate::intake::{Clock, Counter, Degraded, Handler, Metrics, News, Task, Verdict};
 use crate::ledger::Ledger;
 use crate::model::{Key, SignatureEvent};
 use crate::text::{one_line, terminal};
 use crate::workflow::{
-    self, Context, Horizon, Refreshed, RefreshedHandoff, SignRequest, WorkflowError,
+    self, Context, Delivered, Horizon, Refreshed, RefreshedHandoff, SignRequest, WorkflowError,
 };
 
 /// Handoffs of so many days are looked at for deliveries that are missing.
@@ -33,6 +36,7 @@ pub(super) struct LedgerHandler {
     clock: Clock,
     push: bool,
     publisher: Publisher,
+    metrics: Arc<Metrics>,
 }
 
 #[async_trait(?Send)]
@@ -59,7 +63,7 @@ impl Handler for LedgerHandler {
         keys.sort();
         keys.dedup();
         self.publish(&context, false).await;
-        if deliver(&context, &keys).await {
+        if deliver(&context, &keys, &self.metrics).await {
             self.publish(&context, false).await;
         }
         verdicts
@@ -95,7 +99,7 @@ impl Handler for LedgerHandler {
                 for gap in gaps {
                     tracing::warn!("{} was not read: {}", terminal(&gap.what), terminal(&gap.why));
                 }
-                if deliver(&context, &keys).await {
+                if deliver(&context, &keys, &self.metrics).await {
                     self.publish(&context, false).await;
                 }
             }
@@ -111,8 +115,10 @@ impl LedgerHandler {
         clock: Clock,
         push: bool,
         patience: std::time::Duration,
+        metrics: Arc<Metrics>,
     ) -> Self {
-        Self { invocation, clock, push, publisher: Publisher::new(patience) }
+        let publisher = Publisher::new(patience, Arc::clone(&metrics));
+        Self { invocation, clock, push, publisher, metrics }
     }
 
     /// Pushes what was written to these handoffs, and makes what is missing of
@@ -127,7 +133,7 @@ impl LedgerHandler {
             }
         };
         self.publish(&context, true).await;
-        if deliver(&context, keys).await {
+        if deliver(&context, keys, &self.metrics).await {
             self.publish(&context, false).await;
         }
     }
@@ -139,7 +145,10 @@ impl LedgerHandler {
     /// The ledger as it is now: what was changed in its configuration counts.
     /// It commits and never waits for the network; the publisher pushes.
     fn context(&self) -> Result<Context, CliError> {
-        open(&self.invocation(), Ports { crm: true, sinks: true, push: false })
+        let opened = open(&self.invocation(), Ports { crm: true, sinks: true, push: false });
+        let why = opened.as_ref().err().map(|error| one_line(&error.render(false)));
+        self.metrics.degraded(Degraded::Settings, why);
+        opened
     }
 
     /// Brings this clone and its remote together; whether that was done, or
@@ -247,7 +256,7 @@ fn voided(context: &Context, task: &Task, verdict: &mut Verdict) {
 /// Makes the deliveries that are missing. What fails is in the timeline, and
 /// is tried again by the next reconciliation.
 /// Whether something was recorded.
-async fn deliver(context: &Context, keys: &[Key]) -> bool {
+async fn deliver(context: &Context, keys: &[Key], metrics: &Metrics) -> bool {
     if context.sinks.is_empty() {
         return false;
     }
@@ -256,6 +265,7 @@ async fn deliver(context: &Context, keys: &[Key]) -> bool {
         match workflow::deliver(context, key, false, false).await {
             Ok(delivered) => {
                 wrote |= !delivered.results.is_empty();
+                measure(&delivered, context.now, metrics);
                 for line in super::deliver::lines(&delivered)
                     .iter()
                     .filter(|_| !delivered.results.is_empty())
@@ -273,6 +283,29 @@ async fn deliver(context: &Context, keys: &[Key]) -> bool {
         }
     }
     wrote
+}
+
+/// Counts what was delivered, and how old the signature was.
+fn measure(delivered: &Delivered, now: DateTime<Utc>, metrics: &Metrics) {
+    let signed_at = delivered.timeline.first(EventKind::Signed).map(|event| event.at);
+    for result in &delivered.results {
+        let outcome = match (&result.outcome, result.found) {
+            (Err(_), _) => "failed",
+            (Ok(_), true) => "found",
+            (Ok(_), false) => "made",
+        };
+        if matches!(result.event, EventKind::Reminded | EventKind::Escalated) {
+            metrics.count(Counter::Reminded, &[result.via, outcome]);
+            continue;
+        }
+        metrics.count(Counter::Delivered, &[result.via, result.event.as_str(), outcome]);
+        if outcome == "made"
+            && let Some(at) = signed_at
+        {
+            let age = u64::try_from((now - at).num_seconds()).unwrap_or_default();
+            metrics.delivered_after(result.via, age);
+        }
+    }
 }
 
 /// Says what a person should know: of one handoff, or of several together.

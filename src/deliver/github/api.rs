@@ -26,6 +26,8 @@ use crate::text;
 
 /// Where GitHub is when no base URL is configured.
 const PUBLIC: &str = "https://api.github.com";
+/// So many redirects are followed.
+const REDIRECTS: usize = 3;
 /// What GitHub asks to wait when it says no more than "slow down".
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -161,7 +163,7 @@ impl Api {
         let clients = self.clients().await?;
         let mut retry = 0;
         loop {
-            let result = send(&clients.rest, Method::GET, path, None).await;
+            let result = send(&clients.rest, &self.base, Method::GET, path, None).await;
             let (error, asked) = match result {
                 Ok(answer) => match answer.limit() {
                     Some(wait) => (answer.fault(), Some(wait)),
@@ -208,7 +210,7 @@ impl Api {
         if let Some(last) = *last {
             tokio::time::sleep_until(last + self.pause).await;
         }
-        let result = send(client, method, path, Some(body)).await;
+        let result = send(client, &self.base, method, path, Some(body)).await;
         *last = Some(Instant::now());
         drop(last);
         match result {
@@ -235,7 +237,7 @@ impl Api {
                     return Ok(Clients { rest, graphql });
                 }
                 let path = self.repository.path("/installation");
-                let answer = send(&rest, Method::GET, &path, None)
+                let answer = send(&rest, &self.base, Method::GET, &path, None)
                     .await
                     .map_err(|none| transient(none.why))?
                     .ok()?;
@@ -274,7 +276,29 @@ impl Api {
     }
 }
 
+/// Sends a request, and sends it to where the repository is now where GitHub
+/// says that it has another name: with the same method and body, which is what
+/// GitHub asks of writes, too
+/// (<https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects>).
 async fn send(
+    client: &Octocrab,
+    base: &str,
+    method: Method,
+    path: &str,
+    body: Option<&Value>,
+) -> Result<Answer, NoAnswer> {
+    let mut path = path.to_owned();
+    for _ in 0..REDIRECTS {
+        let answer = send_once(client, method.clone(), &path, body).await?;
+        match answer.moved_to(base) {
+            Some(there) if there != path => path = there,
+            _ => return Ok(answer),
+        }
+    }
+    send_once(client, method, &path, body).await
+}
+
+async fn send_once(
     client: &Octocrab,
     method: Method,
     path: &str,
@@ -326,6 +350,21 @@ fn broken(error: &octocrab::Error) -> DeliveryError {
 }
 
 impl Answer {
+    /// The path that a redirect names, where it stays at the same API: the
+    /// token goes nowhere else.
+    fn moved_to(&self, base: &str) -> Option<String> {
+        if !matches!(self.status.as_u16(), 301 | 307 | 308) {
+            return None;
+        }
+        let location = self.headers.get(http::header::LOCATION)?.to_str().ok()?;
+        let path = match location.strip_prefix(base.trim_end_matches('/')) {
+            Some(path) => path,
+            None if location.starts_with('/') && !location.starts_with("//") => location,
+            None => return None,
+        };
+        path.starts_with('/').then(|| path.to_owned())
+    }
+
     /// The answer, or what its status means.
     pub(super) fn ok(self) -> Result<Self, DeliveryError> {
         if self.status.is_success() { Ok(self) } else { Err(self.fault()) }

@@ -25,7 +25,7 @@ use settings::GithubSettings;
 
 use super::messages::{Messages, TaskForm};
 use super::read_back::Reader;
-use super::row::{SinkRow, SinkSettings, Sinks};
+use super::row::{SinkRow, SinkSettings, Sinks, WorkflowNeeds};
 use super::sink::{Sink, WholeDays};
 use super::templates::Medium;
 use crate::brief::EventKind;
@@ -65,6 +65,14 @@ impl SinkSettings for GithubSettings {
             }
         };
         Ok(vec![task, Box::new(follow)])
+    }
+
+    fn workflow_needs(&self) -> WorkflowNeeds {
+        WorkflowNeeds {
+            label: self.labels.first().cloned(),
+            reads_back: true,
+            ..WorkflowNeeds::default()
+        }
     }
 
     fn reader(

@@ -195,7 +195,7 @@ fn document_of(handoff: &HandoffFacts) -> Option<&str> {
 /// Which of a deal's handoffs counts: a signed one at the tip, then an
 /// exemption, then one that was delivered once; among equals the first delivered.
 fn precedence(handoff: &HandoffFacts) -> impl Ord + use<> {
-    let delivered = handoff.delivered.as_ref().map(|delivery| delivery.change.at);
+    let delivered = handoff.delivered.as_ref().map(super::Delivery::at);
     (
         !handoff.signed_at_tip,
         !handoff.signed_at_tip && handoff.exemption().is_none(),

@@ -171,5 +171,8 @@ fn ledger_report(ledger: &LedgerInput) -> LedgerReport {
         unpushed: ledger.unpushed,
         absent: ledger.absent.clone(),
         web: ledger.web.clone(),
+        clocks: ledger.arrivals.clocks.clone(),
+        pushes: ledger.pushes.clone(),
+        is_current: ledger.is_current,
     }
 }

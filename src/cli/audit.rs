@@ -18,15 +18,16 @@ use super::open::{
 use super::progress::{Counting, Reading};
 use super::signatures;
 use crate::audit::{AuditReport, LedgerInput, Outcome};
+use crate::config::AuditClock;
 use crate::crm::Crm;
 use crate::crm::export::Detail;
 use crate::finding::Severity;
 use crate::ledger::Ledger;
-use crate::model::{Population, Window};
+use crate::model::{Gap, Population, PushRecord, Window, read_push_log};
 use crate::report::{Format, audit_summary, render_audit, write_audit};
 use crate::text::shorten;
 use crate::time::{Edge, MomentError, parse_window, read_moment};
-use crate::workflow::{self, AuditRequest, Context, LedgersAt, RulesOfTime, Strictness};
+use crate::workflow::{self, AuditRequest, Clocks, Context, LedgersAt, RulesOfTime, Strictness};
 
 /// The arguments of `audit`.
 #[derive(Debug, Args)]
@@ -61,6 +62,10 @@ pub struct Arguments {
     /// Who may sign checkpoints: a file of git's allowed signers, kept outside of the ledger
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
+    /// Whose clock decides when a brief arrived, instead of the dates in the commits: `github`, or a
+    /// record of pushes; may be given several times [default: `audit.clock` in handoff.yaml]
+    #[arg(long, value_name = "github|FILE")]
+    clock: Vec<PathBuf>,
     /// Do not ask the ledger's remote for checkpoints, and push none
     #[arg(long)]
     offline: bool,
@@ -108,18 +113,20 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let (mut first, more) = ledgers(arguments, invocation)?;
     let moment = as_of(arguments, &first.ledger, zone(&first), invocation)?;
     let trust = arguments.trust.as_deref().map(|file| invocation.path(file));
+    let all: Vec<Ledger> = std::iter::once(first.ledger.clone()).chain(more).collect();
+    let clocks = read_clocks(arguments, &first, &all, invocation)?;
     let at = LedgersAt {
         as_of: moment.as_of,
         cut: moment.cut,
         revision: moment.revision.as_deref(),
         cache: !arguments.no_cache,
+        clocks: &clocks,
         checkpoints: Strictness {
             ask_remote: !arguments.offline,
             required: arguments.require_checkpoint,
             trust: trust.as_deref(),
         },
     };
-    let all: Vec<Ledger> = std::iter::once(first.ledger.clone()).chain(more).collect();
     let counting = Counting::start("reading the ledger's history", invocation);
     let ledgers = workflow::read_ledgers(&all, &at, &|commits| counting.at(commits))?;
     counting.finish();
@@ -227,6 +234,7 @@ pub(super) fn run_plain(deals: PathBuf, invocation: &Invocation) -> Result<Exit,
         require_checkpoint: false,
         trust: None,
         offline: true,
+        clock: Vec::new(),
         no_cache: false,
         formats: Formats::default(),
     };
@@ -266,7 +274,7 @@ fn without_ledger(
     let ledger = LedgerInput::absent("there is no ledger yet");
     let rules = RulesOfTime::unchanged(&config);
     let ledgers = [ledger];
-    let detail = workflow::counted(&config, &rules, &ledgers);
+    let detail = workflow::counted(&config, Some(&rules), &ledgers);
     let source = open_export(deals, detail, invocation, &config, &invocation.folder)?;
     let population = read_population(&source, window, invocation)?;
     let command = again(arguments, None, as_of);
@@ -291,6 +299,96 @@ fn without_ledger(
          handoff init                               make this folder a ledger; from then on handoffs are found",
     ));
     Ok(exit(&report, arguments.fail_level.severity()))
+}
+
+/// What second clocks recorded of each ledger. One that cannot be asked is a
+/// gap; a file that cannot be read is an error.
+fn read_clocks(
+    arguments: &Arguments,
+    context: &Context,
+    ledgers: &[Ledger],
+    invocation: &Invocation,
+) -> Result<Vec<Clocks>, CliError> {
+    let is_github = |name: &PathBuf| name.as_os_str() == GITHUB;
+    let mut asks_github = arguments.clock.iter().any(is_github);
+    if arguments.clock.is_empty() {
+        let branch = context.ledger.remote_branch()?;
+        let committed = match branch.as_deref() {
+            Some(branch) => config_at(&context.ledger, branch)?,
+            None => match context.ledger.tip()? {
+                Some(tip) => config_at(&context.ledger, &tip.to_string())?,
+                None => None,
+            },
+        };
+        let config = committed.as_ref().unwrap_or(&context.config);
+        asks_github = config.audit_clock == Some(AuditClock::Github);
+    }
+    let mut all = Vec::new();
+    for ledger in ledgers {
+        let is_current = ledger.remote().is_none() || !arguments.offline;
+        let mut clocks = Clocks { is_current, ..Clocks::default() };
+        // A checkpoint says what was not there yet only when it has just looked.
+        if let Some(remote) = ledger.remote().filter(|_| arguments.checkpoint && !arguments.offline)
+            && let Err(error) = ledger.fetch(&remote)
+        {
+            clocks.is_current = false;
+            let why = shorten(&error.to_string(), 200);
+            invocation.warn(format!(
+                "warning: {remote} could not be asked for its branch, so the checkpoint says nothing of what came later: {why}"
+            ));
+        }
+        for file in arguments.clock.iter().filter(|name| !is_github(name)) {
+            let shown = file.display();
+            let bytes = std::fs::read(invocation.path(file)).map_err(|error| {
+                CliError::could_not(format!("--clock {shown}: it cannot be read: {error}")).help(
+                    "name the log that the hook of `handoff init --server-hook` writes, or a saved answer of GitHub's activity",
+                )
+            })?;
+            let pushes = read_push_log(&bytes, ledger.branch()).map_err(|fault| {
+                CliError::could_not(format!("{shown}:{}: {}", fault.line, fault.why))
+                    .help("copy the record again: one that was changed proves nothing")
+            })?;
+            clocks.records.push(PushRecord { source: format!("the push log {shown}"), pushes });
+        }
+        if asks_github {
+            match ask_github(context, ledger, invocation)? {
+                Ok(record) => clocks.records.push(record),
+                Err(gap) => clocks.gaps.push(gap),
+            }
+        }
+        all.push(clocks);
+    }
+    Ok(all)
+}
+
+/// The word of `--clock` that is no file.
+const GITHUB: &str = "github";
+
+fn ask_github(
+    context: &Context,
+    ledger: &Ledger,
+    invocation: &Invocation,
+) -> Result<Result<PushRecord, Gap>, CliError> {
+    let gap = |why: String, help: &str| Gap {
+        what: "when commits reached the branch, by GitHub's record of pushes".to_owned(),
+        why: shorten(&why, 300),
+        help: Some(help.to_owned()),
+    };
+    let access = "Set GITHUB_TOKEN to a token that may read the contents of the ledger's repository, or give --clock FILE with a record that was saved.";
+    let Some(links) = ledger.web_links() else {
+        let why = "the ledger has no remote on GitHub".to_owned();
+        return Ok(Err(gap(
+            why,
+            "Give --clock FILE: the log of `handoff init --server-hook` on the server that holds the ledger.",
+        )));
+    };
+    let deliver = &context.config.deliver;
+    let forge = match deliver.forge(links.project(), &invocation.secrets()?) {
+        Ok(forge) => forge,
+        Err(why) => return Ok(Err(gap(why, access))),
+    };
+    let asked = invocation.block_on(forge.pushes(ledger.branch()))?;
+    Ok(asked.map_err(|error| gap(error.to_string(), access)))
 }
 
 /// Leaves a checkpoint; exit 3 where it is not on the remote.
@@ -328,6 +426,7 @@ pub(super) fn of_demo(invocation: &Invocation, as_of: &str) -> Result<AuditRepor
         revision: None,
         cache: true,
         checkpoints: Strictness::default(),
+        clocks: &[],
     };
     let ledgers = workflow::read_ledgers(std::slice::from_ref(&context.ledger), &at, &|_| ())?;
     let deals = PathBuf::from("deals.csv");
@@ -471,8 +570,20 @@ fn again(arguments: &Arguments, ledger: Option<&Ledger>, as_of: DateTime<Utc>) -
     for repo in &arguments.repo {
         option("repo", &repo.display().to_string());
     }
-    if arguments.signatures {
-        words.push("--signatures".to_owned());
+    for clock in &arguments.clock {
+        option("clock", &clock.display().to_string());
+    }
+    if let Some(trust) = &arguments.trust {
+        option("trust", &trust.display().to_string());
+    }
+    for (given, word) in [
+        (arguments.signatures, "--signatures"),
+        (arguments.require_checkpoint, "--require-checkpoint"),
+        (arguments.offline, "--offline"),
+    ] {
+        if given {
+            words.push(word.to_owned());
+        }
     }
     words.join(" ")
 }

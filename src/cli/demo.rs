@@ -328,6 +328,7 @@ fn people() -> Vec<(&'static str, PersonEvent)> {
         via: "cli".to_owned(),
         reference: None,
         customer: None,
+        proven: Vec::new(),
     };
     let exempted = PersonEvent {
         customer: Some("Hartline Media".to_owned()),

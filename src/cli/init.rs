@@ -51,6 +51,9 @@ pub struct Arguments {
     /// Words in the names of documents that are contracts; may be given several times
     #[arg(long, value_name = "WORDS", value_delimiter = ',')]
     contract: Vec<String>,
+    /// Make no ledger: have the git server's repository DIR keep who pushed what, and when
+    #[arg(long, conflicts_with_all = ["crm", "esign", "github", "csm", "yes"])]
+    server_hook: bool,
     /// Make the workflows again as handoff.yaml asks for them, and nothing else
     #[arg(long, conflicts_with_all = ["crm", "esign", "github", "csm"])]
     workflows: bool,
@@ -87,6 +90,9 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         .dir
         .as_ref()
         .map_or_else(|| invocation.folder.clone(), |dir| invocation.folder.join(dir));
+    if arguments.server_hook {
+        return lay_server_hook(&dir, invocation);
+    }
     let environment = &invocation.environment;
     let install_from = arguments.install_from.as_deref().map(workflow::InstallFrom::parse);
     let install_from = install_from
@@ -127,6 +133,28 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         return first_audit(&dir, &setup.deals, invocation);
     }
     Ok(Exit::Clean)
+}
+
+/// A second clock for `handoff audit`, on a git server of one's own.
+fn lay_server_hook(dir: &Path, invocation: &Invocation) -> Result<Exit, CliError> {
+    let laid = crate::ledger::lay_hook(dir)?;
+    let log = laid.repository.join(crate::ledger::PUSH_LOG);
+    invocation.print(crate::text::terminal(&format!(
+        "Every push is noted in {}.\nCopy it to whoever audits: handoff audit --clock {}\n",
+        log.display(),
+        crate::ledger::PUSH_LOG
+    )))?;
+    if laid.is_run {
+        return Ok(Exit::Clean);
+    }
+    Err(CliError::could_not(format!(
+        "git runs another hooks/post-receive there, so {} is not run yet",
+        crate::ledger::HOOK
+    ))
+    .help(format!(
+        "put these two lines behind its first one: lines=$(cat) and printf '%s\\n' \"$lines\" | \"$(dirname \"$0\")/{}\"; what follows reads \"$lines\"",
+        crate::ledger::HOOK
+    )))
 }
 
 /// Listens for interrupts as long as it is held: then one does not end the program.

@@ -102,7 +102,7 @@ pub(super) fn open_ledger(folder: &Path) -> Result<(Ledger, Config, Schema), Cli
         Some(branch) => ledger.on_branch(branch)?,
         None => ledger,
     };
-    Ok((ledger, config, schema))
+    Ok((ledger.with_time_limit(config.remote_limit), config, schema))
 }
 
 /// The settings of a ledger, checked against its schema: of its checkout, else

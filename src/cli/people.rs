@@ -126,6 +126,7 @@ pub(super) fn run(
         via: "cli".to_owned(),
         reference: None,
         customer: None,
+        proven: proven(invocation),
     };
     record(&arguments.key, told, arguments.at.as_ref(), arguments.no_push, invocation)
 }
@@ -149,8 +150,17 @@ pub(super) fn run_with_reason(
         via: "cli".to_owned(),
         reference: None,
         customer: arguments.customer.clone(),
+        proven: proven(invocation),
     };
     record(&arguments.key, told, arguments.at.as_ref(), arguments.no_push, invocation)
+}
+
+/// What GitHub says of who started its workflow.
+fn proven(invocation: &Invocation) -> Vec<String> {
+    let get = |name| invocation.environment.get(name).map(str::to_owned);
+    let is_workflow = get("GITHUB_ACTIONS").is_some_and(|value| value == "true");
+    let actor = get("GITHUB_TRIGGERING_ACTOR").or_else(|| get("GITHUB_ACTOR"));
+    actor.filter(|_| is_workflow).into_iter().collect()
 }
 
 /// What comes again comes with the deal as it is now: the CSM is told of what
@@ -204,6 +214,16 @@ fn record(
     };
     told.at = When::of_act(at, &context.config, invocation.now)?;
     let mut remarks = workflow::Remarks::default();
+    if told.kind == EventKind::Exempted {
+        match open_crm(invocation, &context.config, context.ledger.root()) {
+            Ok(crm) => context.crm = crm,
+            Err(error) => {
+                invocation.warn(format!("warning: the CRM cannot be asked: {}", error.message))
+            }
+        }
+        let checked = workflow::check_exemption(&context, &key, &told, &mut remarks);
+        invocation.block_on(checked)??;
+    }
     if told.kind == EventKind::Resubmitted {
         read_again(&mut context, &key, invocation)?;
     }

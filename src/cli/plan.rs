@@ -110,6 +110,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         revision: None,
         cache: true,
         checkpoints: Strictness::default(),
+        clocks: &[],
     };
     let counting = Counting::start("reading the ledger's history", invocation);
     let ledgers = workflow::read_ledgers(std::slice::from_ref(&head.ledger), &at, &|commits| {

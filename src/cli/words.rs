@@ -49,6 +49,7 @@ impl From<WorkflowError> for CliError {
             WorkflowError::NoHandoff(_) => Self { exit: super::Exit::Nothing, ..Self::could_not(message) }
                 .help("`handoff status` lists the open handoffs with their keys"),
             WorkflowError::DoesNotFit { .. } => Self::could_not(message).help("`handoff status KEY` shows what has happened so far"),
+            WorkflowError::NotAllowed { help, .. } => Self::usage(message).help(help),
             WorkflowError::Settings { .. } => Self::usage(message).help("correct it; `handoff doctor --offline` shows every problem"),
             WorkflowError::Schema(_) | WorkflowError::Template(_) => {
                 Self::usage(message).help("mend it, or delete the ledger's copy: then the shipped one counts")

@@ -81,6 +81,9 @@ pub(super) struct Written {
     /// How soon after the signature the brief must be there. Default `1h`.
     #[serde(default)]
     pub handoff_within: Option<Located<HumanDuration>>,
+    /// What audits rest on.
+    #[serde(default)]
+    pub audit: Option<WrittenAudit>,
     /// Who is reminded of what is due: a list of reminders, or `off`. Absent:
     /// the shipped reminders.
     #[serde(default)]
@@ -192,6 +195,25 @@ pub enum TestDocuments {
     Accept,
 }
 
+/// What audits rest on.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(example = serde_json::json!({"clock": "github"}))]
+pub(super) struct WrittenAudit {
+    /// Whose clock decides when a brief reached the ledger's remote, instead of
+    /// the dates in the commits. Absent: none but those of `handoff audit --clock`.
+    #[serde(default)]
+    pub clock: Option<AuditClock>,
+}
+
+/// A clock that every audit asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AuditClock {
+    /// GitHub's record of who pushed what to the ledger's remote, and when.
+    Github,
+}
+
 /// How long handoff waits for other servers.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -204,4 +226,7 @@ pub(super) struct WrittenLimits {
     /// audit that reads many pages. Absent: no limit.
     #[serde(default)]
     pub run: Option<Located<HumanDuration>>,
+    /// How long one fetch or push of the ledger may take. Default `30s`.
+    #[serde(default)]
+    pub remote: Option<Located<HumanDuration>>,
 }

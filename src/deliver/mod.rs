@@ -27,6 +27,7 @@ mod teams;
 mod templates;
 mod welcome;
 
+pub use github::Forge;
 pub use links::{LinkSettings, Links, person};
 pub use message_kind::{MessageKind, Person, Reminder, answered_part, is_change, is_told};
 pub use messages::{Audience, Messages, TaskForm, TaskList};

@@ -7,6 +7,7 @@ use super::read_back::Reader;
 use super::sink::{Sink, WholeDays};
 use super::templates::Medium;
 use crate::brief::EventKind;
+use crate::http::BaseUrl;
 use crate::model::Secrets;
 use crate::settings::SettingsReader;
 
@@ -105,6 +106,11 @@ pub trait SinkSettings: Debug + Send + Sync {
     /// The form of the task that it opens.
     fn task_form(&self) -> TaskForm {
         TaskForm::Issue
+    }
+
+    /// The API of the forge it delivers to, where the settings name one.
+    fn forge_api(&self) -> Option<&BaseUrl> {
+        None
     }
 
     /// Whether it takes what no other sink delivers.

@@ -194,6 +194,15 @@ impl DeliverConfig {
         if targets.is_empty() { of(true) } else { targets }
     }
 
+    /// The forge that a ledger's remote lies on, to be asked about it.
+    ///
+    /// # Errors
+    /// When it is none that can be asked, or no credentials are there.
+    pub fn forge(&self, project: &str, secrets: &Secrets) -> Result<github::Forge, String> {
+        let base_url = self.sinks.iter().find_map(|(_, settings)| settings.forge_api());
+        github::Forge::new(project, base_url, secrets)
+    }
+
     /// Makes what opens the pull request of a draft; `None` where no target is
     /// configured.
     ///

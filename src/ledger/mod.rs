@@ -30,6 +30,7 @@ mod remote;
 mod replay;
 mod repository;
 mod scan;
+mod server_hook;
 mod snapshot;
 mod staging;
 mod tree_cache;
@@ -50,13 +51,14 @@ pub use checkpoint::{
     list_checkpoints, merkle_root, write_checkpoint,
 };
 pub use error::LedgerError;
-pub use history::{HistoryError, ScanAt, Scanned, scan, scan_cold};
+pub use history::{HistoryError, ScanAt, Scanned, first_parents, scan, scan_cold};
 pub use identity::Identity;
 pub use merge::merge_timelines;
 pub use path::{BRIEFS, LONGEST_SLUG, folder_for, key_of, month_for};
 pub use push::Pushed;
 pub use remote::Unpushed;
 pub use repository::Ledger;
+pub use server_hook::{HOOK, HookLaid, PUSH_LOG, lay_hook};
 pub use snapshot::{Folder, HandoffFiles, Snapshot};
 pub use web_url::{WebLinks, web_links};
 pub use writer::{Committed, Writer};

@@ -4,7 +4,7 @@
 use chrono::{DateTime, NaiveTime, SecondsFormat, Utc};
 
 use super::findings::tally;
-use super::{count, thousands};
+use super::{count, count_of, thousands};
 use crate::audit::{
     AuditReport, Class, Coverage, Group, LedgerReport, Share, SignatureClass, SignaturesReport,
     Values,
@@ -210,7 +210,7 @@ pub(super) fn evidence(report: &AuditReport) -> Vec<(&'static str, String)> {
         let schema = settings.schema_blob.map_or_else(String::new, |id| format!(", schema {id}"));
         let earlier = match settings.earlier.len() {
             0 => String::new(),
-            n => format!(", after {}", crate::report::count_of(n, "earlier one", "earlier ones")),
+            n => format!(", after {}", count_of(n, "earlier one", "earlier ones")),
         };
         lines.push(("read from", format!("handoff.yaml {blob}{schema}{earlier}")));
     }
@@ -238,6 +238,14 @@ fn ledger(ledger: &LedgerReport) -> Vec<(&'static str, String)> {
     if ledger.unpushed > 0 {
         let commits = count(ledger.unpushed, "commit");
         lines.push(("not counted", format!("{commits} that only this clone has")));
+    }
+    for clock in &ledger.clocks {
+        let pushes = count_of(clock.pushes, "push", "pushes");
+        let span = match (clock.from, clock.until) {
+            (Some(from), Some(until)) => format!(" from {} until {}", moment(from), moment(until)),
+            _ => String::new(),
+        };
+        lines.push(("clock", format!("{}: {pushes}{span}", clock.source)));
     }
     for checkpoint in &ledger.checkpoints {
         let held =

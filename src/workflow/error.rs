@@ -77,6 +77,16 @@ pub enum WorkflowError {
         /// Why.
         message: String,
     },
+    /// Somebody may not do this.
+    #[error("{key}: {message}")]
+    NotAllowed {
+        /// The handoff.
+        key: Key,
+        /// Who may not, and why.
+        message: String,
+        /// Who may.
+        help: String,
+    },
     /// The settings that are there cannot be used.
     #[error("handoff.yaml:{line}: {problem}")]
     Settings {

@@ -45,9 +45,11 @@ mod voided;
 mod won;
 
 pub use assign::{Assignment, assign};
-pub use audit::{AuditRequest, LedgersAt, RulesOfTime, audit, company_zone, counted, read_ledgers};
+pub use audit::{
+    AuditRequest, Clocks, LedgersAt, RulesOfTime, audit, company_zone, counted, read_ledgers,
+};
 pub use backfill::{backfill, missing_deals};
-pub use checkpoints::{Chain, Left, Strictness, check_checkpoints, leave_checkpoint};
+pub use checkpoints::{Chain, Left, Strictness, leave_checkpoint, read_chain};
 pub use context::Context;
 pub use coverage::{CoverageRequest, Unused, coverage, unused_columns};
 pub use crm_sink::CrmSink;
@@ -62,7 +64,7 @@ pub use init::{Laid, Setup, SetupPerson, init};
 pub use link_page::{FormFields, LINK_PAGE_STYLE, LinkReply, link_page, stored_anywhere};
 pub use links::{Revocation, revoke_links};
 pub use pending_pull_request::{catch_up, publish_everything as publish};
-pub use people::{PersonEvent, record};
+pub use people::{PersonEvent, check_exemption, record};
 pub use plan::{ChangeKind, Plan, PlanChange, PlanGap, PlanRequest, plan};
 pub use promises::{Kept, Promise, keep_promise, promises};
 pub use push::unpushed;

@@ -36,12 +36,13 @@ const ONLY_THE_PROGRAM: [(&str, &str); 21] = [
 ];
 
 /// Settings that are durations.
-const DURATIONS: [&str; 6] = [
+const DURATIONS: [&str; 7] = [
     "/deliver/links/valid_for",
     "/wait_for_deal",
     "/first_touch/within",
     "/handoff_within",
     "/limits/request",
+    "/limits/remote",
     "/limits/run",
 ];
 

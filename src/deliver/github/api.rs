@@ -147,6 +147,11 @@ impl Api {
         &self.repository
     }
 
+    /// Whether this is the public GitHub.
+    pub(super) fn is_public(&self) -> bool {
+        self.base == PUBLIC
+    }
+
     /// Where the API is, for messages.
     pub(super) fn base(&self) -> &str {
         &self.base
@@ -366,9 +371,18 @@ impl Answer {
     }
 
     /// Whether a list goes on.
-    fn has_next_page(&self) -> bool {
+    pub(super) fn has_next_page(&self) -> bool {
         let links = self.headers.get(http::header::LINK).and_then(|v| v.to_str().ok());
         links.is_some_and(|links| links.contains("rel=\"next\""))
+    }
+
+    /// The cursor of the next page, of a list that is not paged by number.
+    pub(super) fn next_cursor(&self) -> Option<String> {
+        let links = self.headers.get(http::header::LINK).and_then(|v| v.to_str().ok())?;
+        let next = links.split(',').find(|link| link.contains("rel=\"next\""))?;
+        let address = next.split_once('<')?.1.split_once('>')?.0;
+        let url = url::Url::parse(address).ok()?;
+        url.query_pairs().find(|(name, _)| name == "after").map(|(_, value)| value.into_owned())
     }
 
     /// How long GitHub asks to wait, where it limits.

@@ -200,6 +200,7 @@ fn csm(
     remarks: &mut Remarks,
 ) -> Result<Done, WorkflowError> {
     let told = |kind: EventKind, reason: Option<String>| PersonEvent {
+        proven: Vec::new(),
         kind,
         by: grant.person.clone(),
         reason,
@@ -298,6 +299,7 @@ fn rep(
         "resubmit" => {
             let reason = Some(field(form, "reason").to_owned()).filter(|it| !it.is_empty());
             let event = PersonEvent {
+                proven: Vec::new(),
                 kind: EventKind::Resubmitted,
                 by: grant.person.clone(),
                 reason,

@@ -227,6 +227,7 @@ fn history_rewritten() {
         contained: true,
         is_signed: false,
         signer: None,
+        is_current: false,
         faults: Vec::new(),
         deals: Vec::new(),
     });

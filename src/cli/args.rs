@@ -28,7 +28,7 @@ use crate::brief::EventKind;
 #[command(
     after_help = "Start with `handoff demo`: a small company end to end, in a folder of its own.\n\
     Your own export: `handoff audit --deals export.csv`, in any folder.\n\
-    Exit codes: 0 done and clean · 1 findings at or above --fail-level · 2 usage or configuration · 3 could not do or could not check all of it · 4 nothing matched."
+    Exit codes: 0 done and clean · 1 findings at or above --fail-level · 2 usage or configuration · 3 could not do or could not check all of it · 4 a name that was given matches nothing."
 )]
 pub struct Cli {
     /// What every command takes.
@@ -128,6 +128,14 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
             ("handoff deliver --dry-run", "what would be made"),
             ("handoff deliver hubspot-9876543210", "for one handoff"),
             ("handoff deliver --since 2026-11", "for all of November and later"),
+        ],
+    ),
+    (
+        "plan",
+        &[
+            ("handoff plan --deals deals.csv", "what the changed files of the checkout would do"),
+            ("handoff plan --base HEAD --format markdown", "for a comment on a pull request"),
+            ("handoff plan --base HEAD --fail-on class", "exit 1 when a deal changes its class"),
         ],
     ),
     (

@@ -21,6 +21,19 @@ type Reading<'a> = &'a dyn Fn(&Key, &str) -> bool;
 /// # Errors
 /// When nothing or more than one handoff fits.
 pub(super) fn find_key(text: &str, context: &Context) -> Result<Key, CliError> {
+    find(text, context, true)
+}
+
+/// The same for a command that records something: the beginning of a key or a
+/// name is not enough, as `hubspot-1` may be meant and `hubspot-12` be there.
+///
+/// # Errors
+/// As for [`find_key`].
+pub(super) fn find_whole_key(text: &str, context: &Context) -> Result<Key, CliError> {
+    find(text, context, false)
+}
+
+fn find(text: &str, context: &Context, beginnings: bool) -> Result<Key, CliError> {
     let text = text.trim();
     let parsed = Key::parse(text);
     if let Ok(key) = &parsed
@@ -54,7 +67,8 @@ pub(super) fn find_key(text: &str, context: &Context) -> Result<Key, CliError> {
         &|key, _| key.as_str().starts_with(&lower),
         &|_, customer| !lower.is_empty() && customer.starts_with(&wanted),
     ];
-    for fits in readings {
+    let whole = if beginnings { readings.len() } else { 2 };
+    for fits in &readings[..whole] {
         let found: Vec<&(Key, String)> =
             known.iter().filter(|(key, customer)| fits(key, customer)).collect();
         match found.as_slice() {
@@ -99,7 +113,7 @@ pub(super) fn find_or_new_key(text: &str, context: &Context) -> Result<Key, CliE
     let text = text.trim();
     match Key::parse(text) {
         Ok(key) if text.contains('-') => Ok(key),
-        _ => find_key(text, context),
+        _ => find_whole_key(text, context),
     }
 }
 

@@ -17,7 +17,7 @@ use super::formats::ResultFormat;
 use super::hand_over::LedgerHandler;
 use super::intake::{A_MOMENT, Intake};
 use super::invocation::Invocation;
-use super::keys::find_key;
+use super::keys::find_whole_key;
 use super::open::{Ports, links, open};
 use crate::deliver::Links;
 use crate::intake::{Clock, Fields, LinkDesk, LinkRoute, Metrics};
@@ -130,7 +130,7 @@ fn link(
 
 fn run_make(make: &Make, invocation: &Invocation) -> Result<Exit, CliError> {
     let context = open(invocation, Ports::default())?;
-    let key = find_key(&make.key, &context)?;
+    let key = find_whole_key(&make.key, &context)?;
     let mut made = configured(invocation, &context)?;
     if let Some(valid_for) = make.valid_for {
         made.valid_for = valid_for.plain();
@@ -152,7 +152,7 @@ fn run_make(make: &Make, invocation: &Invocation) -> Result<Exit, CliError> {
 
 fn run_show(show: &Show, invocation: &Invocation) -> Result<Exit, CliError> {
     let context = open(invocation, Ports::default())?;
-    let key = find_key(&show.key, &context)?;
+    let key = find_whole_key(&show.key, &context)?;
     let made = configured(invocation, &context)?;
     let mut found = Vec::new();
     for role in [LinkRole::Csm, LinkRole::Rep] {

@@ -5,7 +5,7 @@ use clap::Args;
 use super::error::CliError;
 use super::exit::Exit;
 use super::invocation::Invocation;
-use super::keys::{find_key, find_or_new_key};
+use super::keys::{find_or_new_key, find_whole_key};
 use super::open::{Ports, open, open_crm};
 use super::when::When;
 use crate::brief::EventKind;
@@ -89,7 +89,7 @@ pub(super) fn run_assign(
         return Err(CliError::usage("--by is empty").help("name who says so"));
     }
     let context = open(invocation, Ports { push: !arguments.no_push, ..Ports::default() })?;
-    let key = find_key(&arguments.key, &context)?;
+    let key = find_whole_key(&arguments.key, &context)?;
     let told = Assignment {
         to: arguments.to.clone(),
         by: Some(arguments.by.clone()),
@@ -210,7 +210,7 @@ fn record(
     let mut context = open(invocation, Ports { push: !no_push, ..Ports::default() })?;
     let key = match told.kind {
         EventKind::Exempted => find_or_new_key(key, &context)?,
-        _ => find_key(key, &context)?,
+        _ => find_whole_key(key, &context)?,
     };
     told.at = When::of_act(at, &context.config, invocation.now)?;
     let mut remarks = workflow::Remarks::default();

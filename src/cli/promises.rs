@@ -7,7 +7,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::invocation::Invocation;
-use super::keys::find_key;
+use super::keys::find_whole_key;
 use super::open::{Ports, open};
 use super::when::When;
 use crate::report::table::{Column, Table};
@@ -125,7 +125,7 @@ fn run_keep(keep: &Keep, invocation: &Invocation) -> Result<Exit, CliError> {
         return Err(CliError::usage("--by is empty").help("name who says so"));
     }
     let context = open(invocation, Ports { push: !keep.no_push, ..Ports::default() })?;
-    let key = find_key(&keep.key, &context)?;
+    let key = find_whole_key(&keep.key, &context)?;
     let at = When::of_act(keep.at.as_ref(), &context.config, invocation.now)?;
     let kept = Kept { at: at.unwrap_or(invocation.now), by: Some(keep.by.clone()) };
     let mut remarks = workflow::Remarks::default();

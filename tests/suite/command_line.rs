@@ -126,6 +126,11 @@ fn a_handoff_is_found_by_whatever_people_call_it() {
     let ran = sandbox.handoff("d", &["status", "acne-corp"]).exits(4);
     assert!(ran.stderr.contains("did you mean `acme-corp`?"), "{}", ran.stderr);
     sandbox.handoff("d", &["status", "salesforce-006000000000001aaa"]).exits(4);
+    // What records something takes no beginning of a key.
+    let ran = sandbox.handoff("d", &["accept", "hubspot-987654321", "--by", "Sam Lee"]);
+    assert_eq!(ran.code, 4, "{}", ran.stdout);
+    assert!(ran.stderr.contains("did you mean `hubspot-9876543210`?"), "{}", ran.stderr);
+    sandbox.handoff("d", &["touch", "acm", "--by", "Sam Lee"]).exits(4);
     // A task is found by its address.
     let timeline = "briefs/2026/11/acme-corp--hubspot-9876543210/timeline.yaml";
     let text = fs::read_to_string(sandbox.join("d").join(timeline)).unwrap();

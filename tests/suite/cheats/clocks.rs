@@ -113,7 +113,11 @@ fn an_honest_push_is_on_time_by_the_log_and_accuses_nobody() {
     assert_eq!(report["deals"][0]["delivered_at"], "2026-11-02T10:05:02Z");
     let findings = report["findings"].as_array().unwrap();
     let rules: Vec<&str> = findings.iter().map(|it| it["rule"].as_str().unwrap()).collect();
-    assert_eq!(rules, ["first-touch-overdue", "incomplete-handoff"], "{findings:#?}");
+    assert_eq!(
+        rules,
+        ["first-touch-overdue", "incomplete-handoff", "never-accepted"],
+        "{findings:#?}"
+    );
 }
 
 #[test]

@@ -138,7 +138,9 @@ async fn every_sink_has_a_check_that_asks_nobody_when_offline() {
         let tells_again = matches!(sink.event(), EventKind::RepTold | EventKind::CsmTold);
         assert_eq!(checks.is_empty(), tells_again, "{} {:?}", sink.via(), sink.event());
         for check in checks {
-            assert_eq!(check.level, CheckLevel::Ok, "{check:?}");
+            // A Teams webhook can only be tried by posting.
+            let level = if sink.via() == "teams" { CheckLevel::Warning } else { CheckLevel::Ok };
+            assert_eq!(check.level, level, "{check:?}");
         }
     }
     assert!(!folder.path().join("outbox").exists(), "a check makes nothing");

@@ -33,15 +33,14 @@ impl Page {
         // What is told of in the background makes no commits between two looks.
         let settings = sandbox.join("ledger/handoff.yaml");
         let text = std::fs::read_to_string(&settings).unwrap();
-        let lines = text.lines().filter(|line| !line.trim_start().starts_with("outbox:"));
-        std::fs::write(&settings, lines.map(|line| format!("{line}\n")).collect::<String>())
-            .unwrap();
+        let text = text.replace("outbox: {dir: outbox}", "before_push: false");
+        std::fs::write(&settings, text).unwrap();
         sandbox.write(
             "ledger/deals.csv",
             "Record ID,Deal Name,Deal Stage,Close Date,Is Closed Won,Amount,Currency\n",
         );
         let event = fixture("esign/pandadoc-completed-full.body.json").display().to_string();
-        sandbox.handoff("ledger", &["sign", &event, "--as", "contract"]);
+        sandbox.handoff("ledger", &["sign", &event, "--as", "contract"]).exits(0);
         let file = sandbox.git("ledger", &["ls-files", "briefs/*brief.yaml"]).trim().to_owned();
         let folder = file.rsplit('/').nth(1).expect("a folder");
         let key = folder.split_once("--").expect("a key").1.to_owned();

@@ -198,7 +198,7 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
             ("handoff doctor --offline", "settings and secrets alone"),
         ],
     ),
-    ("accept", &[("handoff accept acme --by samlee", "the CSM takes it")]),
+    ("accept", &[("handoff accept acme-corp --by samlee", "the CSM takes it")]),
     (
         "return",
         &[(
@@ -226,7 +226,7 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
                 "handoff promises --due-before 2027-02 --owner platform --format csv",
                 "for a spreadsheet",
             ),
-            ("handoff promises keep acme 1 --by samlee", "one is kept"),
+            ("handoff promises keep acme-corp 1 --by samlee", "one is kept"),
         ],
     ),
     (
@@ -250,7 +250,7 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         "links",
         &[
             ("handoff links show acme", "everybody who can answer, with a link each"),
-            ("handoff links make acme --as rep", "one link"),
+            ("handoff links make acme-corp --as rep", "one link"),
         ],
     ),
     (

@@ -141,8 +141,10 @@ fn assert_harmless(page: &Answer) {
 #[test]
 fn a_csm_accepts_touches_keeps_a_promise_and_opening_changes_nothing() {
     let page = Page::new();
+    // The link first: it writes settings, which the server reads as it starts.
+    let token = page.token("csm", &[]);
     let serve = page.serve();
-    let (address, token) = (serve.address(), page.token("csm", &[]));
+    let address = serve.address();
     let before = page.head();
     let shown = get(address, &token);
     assert_eq!(shown.status, 200, "{}", shown.body);
@@ -204,8 +206,10 @@ impl Page {
 #[test]
 fn a_return_needs_its_reason_and_another_csm_takes_over() {
     let page = Page::new();
+    // The link first: it writes settings, which the server reads as it starts.
+    let token = page.token("csm", &[]);
     let serve = page.serve();
-    let (address, token) = (serve.address(), page.token("csm", &[]));
+    let address = serve.address();
     assert_eq!(post(address, &token, &[("do", "return"), ("reason", " ")]).status, 422);
     let reason = format!("no target {HOSTILE}");
     let returned = post(address, &token, &[("do", "return"), ("reason", &reason)]);
@@ -237,8 +241,10 @@ fn a_return_needs_its_reason_and_another_csm_takes_over() {
 #[test]
 fn a_rep_answers_once_in_one_commit_and_overwrites_nobody() {
     let page = Page::new();
+    // The link first: it writes settings, which the server reads as it starts.
+    let token = page.token("rep", &[]);
     let serve = page.serve();
-    let (address, token) = (serve.address(), page.token("rep", &[]));
+    let address = serve.address();
     let shown = get(address, &token);
     assert_eq!(shown.status, 200, "{}", shown.body);
     assert_harmless(&shown);
@@ -311,6 +317,7 @@ fn a_rep_answers_once_in_one_commit_and_overwrites_nobody() {
 #[test]
 fn no_fault_of_a_link_tells_whether_there_is_a_handoff() {
     let page = Page::new();
+    page.token("csm", &[]);
     let serve = page.serve();
     let address = serve.address();
     let token = page.token("csm", &[]);

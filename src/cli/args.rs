@@ -202,22 +202,28 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     (
         "return",
         &[(
-            "handoff return brightwater --by noorh --reason \"unanswered: no success metric\"",
+            "handoff return brightwater-logistics --by noorh --reason \"unanswered: no success metric\"",
             "back to the rep",
         )],
     ),
     (
         "resubmit",
-        &[("handoff resubmit brightwater --by \"Priya Raman\"", "the rep has completed the brief")],
+        &[(
+            "handoff resubmit brightwater-logistics --by \"Priya Raman\"",
+            "the rep has completed the brief",
+        )],
     ),
     (
         "touch",
         &[(
-            "handoff touch northwind --by samlee --at yesterday",
+            "handoff touch northwind-robotics --by samlee --at yesterday",
             "the first contact with the customer",
         )],
     ),
-    ("assign", &[("handoff assign northwind noorh --by \"Alex Kim\"", "another CSM takes it")]),
+    (
+        "assign",
+        &[("handoff assign northwind-robotics noorh --by \"Alex Kim\"", "another CSM takes it")],
+    ),
     (
         "promises",
         &[
@@ -249,7 +255,7 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     (
         "links",
         &[
-            ("handoff links show acme", "everybody who can answer, with a link each"),
+            ("handoff links show acme-corp", "everybody who can answer, with a link each"),
             ("handoff links make acme-corp --as rep", "one link"),
         ],
     ),

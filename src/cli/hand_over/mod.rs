@@ -5,6 +5,7 @@ mod drafts;
 mod publisher;
 mod requests;
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -37,6 +38,8 @@ pub(super) struct LedgerHandler {
     push: bool,
     publisher: Publisher,
     metrics: Arc<Metrics>,
+    /// Whether changed deals wait to be read.
+    goes_on: Cell<bool>,
 }
 
 #[async_trait(?Send)]
@@ -70,7 +73,7 @@ impl Handler for LedgerHandler {
     }
 
     fn wants_to_reconcile(&self) -> bool {
-        self.publisher.has_ended()
+        self.publisher.has_ended() || self.goes_on.get()
     }
 
     /// The configuration as it is written: what of it decides over a document
@@ -93,7 +96,7 @@ impl Handler for LedgerHandler {
             }
         };
         self.publish(&context, true).await;
-        refresh(&context).await;
+        self.goes_on.set(refresh(&context).await);
         match workflow::keys_within(&context, Horizon { since: context.now - RECENT }) {
             Ok((keys, gaps)) => {
                 for gap in gaps {
@@ -118,7 +121,7 @@ impl LedgerHandler {
         metrics: Arc<Metrics>,
     ) -> Self {
         let publisher = Publisher::new(patience, Arc::clone(&metrics));
-        Self { invocation, clock, push, publisher, metrics }
+        Self { invocation, clock, push, publisher, metrics, goes_on: Cell::new(false) }
     }
 
     /// Pushes what was written to these handoffs, and makes what is missing of
@@ -180,16 +183,19 @@ fn say_refreshed(refreshed: &RefreshedHandoff) {
 
 /// Reads the deals again that the CRM says were changed; those that could not
 /// be read are tried again the next time.
-async fn refresh(context: &Context) {
+/// Gives whether more wait that can be read at once.
+async fn refresh(context: &Context) -> bool {
     match workflow::refresh_changed(context, Horizon { since: context.now - OPEN }).await {
         Ok(done) => {
             done.read.iter().for_each(say_refreshed);
             for gap in &done.gaps {
                 tracing::warn!("{} was not read: {}", terminal(&gap.what), terminal(&gap.why));
             }
+            done.goes_on
         }
         Err(error) => {
-            tracing::error!(%error, "the CRM does not say which deals have changed; it is asked again")
+            tracing::error!(%error, "the CRM does not say which deals have changed; it is asked again");
+            false
         }
     }
 }

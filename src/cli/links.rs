@@ -20,7 +20,7 @@ use super::invocation::Invocation;
 use super::keys::find_whole_key;
 use super::open::{Ports, links, open};
 use crate::deliver::Links;
-use crate::intake::{Clock, Fields, LinkDesk, LinkRoute, Metrics};
+use crate::intake::{Clock, Fields, LinkHandler, LinkRoute, Metrics};
 use crate::link::LinkRole;
 use crate::model::Key;
 use crate::text::{is_address, one_line, quoted, terminal};
@@ -208,14 +208,14 @@ fn run_revoke(revoke: &Revoke, invocation: &Invocation) -> Result<Exit, CliError
 }
 
 /// Answers the requests of links in `serve`.
-pub(super) struct Desk {
+pub(super) struct LedgerLinks {
     invocation: Invocation,
     clock: Clock,
     push: bool,
     changed: mpsc::UnboundedSender<Key>,
 }
 
-impl Desk {
+impl LedgerLinks {
     /// The route, where links are configured.
     pub(super) fn open(
         push: bool,
@@ -239,9 +239,9 @@ impl Desk {
                 metrics: Arc::clone(&intake.metrics),
             },
         )?;
-        let desk = Arc::new(Self { invocation: invocation.clone(), clock, push, changed });
+        let handler = Arc::new(Self { invocation: invocation.clone(), clock, push, changed });
         let hash = STANDARD.encode(Sha256::digest(LINK_PAGE_STYLE));
-        Ok(Some(LinkRoute::new(desk, origin, format!("'sha256-{hash}'"))))
+        Ok(Some(LinkRoute::new(handler, origin, format!("'sha256-{hash}'"))))
     }
 }
 
@@ -276,7 +276,7 @@ fn follow(mut keys: mpsc::UnboundedReceiver<Key>, parts: LedgerParts) -> Result<
 }
 
 #[async_trait]
-impl LinkDesk for Desk {
+impl LinkHandler for LedgerLinks {
     async fn answer(&self, token: String, form: Option<Fields>) -> (u16, String) {
         let invocation = Invocation { now: (self.clock)(), ..self.invocation.clone() };
         let push = self.push && form.is_some();

@@ -12,7 +12,7 @@ use super::exit::Exit;
 use super::inbox_argument::InboxArgument;
 use super::intake::{A_MOMENT, GRACE, Intake, Working, told_to_stop};
 use super::invocation::Invocation;
-use super::links::Desk;
+use super::links::LedgerLinks;
 use crate::http::BaseUrl;
 use crate::intake::{LinkRoute, Senders, Service, router, serve as receive};
 use crate::webhook::{self, Route};
@@ -77,8 +77,8 @@ async fn serve(
     };
     introduce(intake, invocation);
     invocation.print(format!("listening on http://{address}\n"))?;
-    let desk = Desk::open(!arguments.no_push, intake, invocation)?;
-    let service = Arc::new(service(arguments, intake, desk));
+    let handler = LedgerLinks::open(!arguments.no_push, intake, invocation)?;
+    let service = Arc::new(service(arguments, intake, handler));
     let hangup = tokio::spawn(read_again_when_told(Arc::clone(&service.senders)));
     let server = tokio::spawn(receive(listener, router(service), stopped.clone()));
     let broke_off = tokio::select! {

@@ -10,7 +10,7 @@ mod watch;
 mod worker;
 
 pub use catch_up::{Completed, Unasked, completed, completed_with_deals};
-pub use http::{Fields, LinkDesk, LinkRoute, Senders, Service, router, serve};
+pub use http::{Fields, LinkHandler, LinkRoute, Senders, Service, router, serve};
 #[cfg(feature = "jetstream")]
 pub use inbox::JetStreamInbox;
 pub use inbox::{

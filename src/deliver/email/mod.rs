@@ -2,18 +2,18 @@
 //! calendar. A mail cannot be looked up; its Message-ID is the same at every
 //! try, so that many mail stores keep one copy of two.
 
-mod letter;
+mod mail_text;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use letter::{Letter, calendar};
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Mailbox, Message, MultiPart};
 use lettre::transport::smtp::AsyncSmtpTransportBuilder;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
+use mail_text::{MailText, calendar};
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
@@ -255,14 +255,14 @@ impl Email {
             MessageKind::Signed => self.messages.mail(handoff, medium, group.audience)?,
             again => self.messages.again(handoff, again, medium, group.audience, None)?,
         };
-        let letter = Letter::of(&message);
+        let mail = MailText::of(&message);
         let generated = HeaderValue::new(
             HeaderName::new_from_ascii_str("Auto-Submitted"),
             "auto-generated".to_owned(),
         );
         let mut builder = Message::builder()
             .from(self.from.clone())
-            .subject(letter.subject)
+            .subject(mail.subject)
             .message_id(Some(self.message_id(handoff)))
             .date((self.messages.context().clock)().into())
             .raw_header(generated);
@@ -277,7 +277,7 @@ impl Email {
         for mailbox in &group.to {
             builder = builder.to(mailbox.clone());
         }
-        let words = MultiPart::alternative_plain_html(letter.plain, letter.html);
+        let words = MultiPart::alternative_plain_html(mail.plain, mail.html);
         // The deadline is the CSM's.
         let has_deadline = matches!(self.kind, MessageKind::Signed | MessageKind::Changed)
             && group.audience != Audience::Person(LinkRole::Rep);

@@ -22,7 +22,7 @@ use super::metrics::{Counter, Metrics};
 use super::worker::{Connections, Reread};
 use crate::text;
 
-pub use link::{Fields, LinkDesk, LinkRoute};
+pub use link::{Fields, LinkHandler, LinkRoute};
 pub use serve::serve;
 
 /// Settings and secrets are read again at most so often.

@@ -84,11 +84,13 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
                         exit = Exit::CouldNot;
                     }
                 }
-                lines.push(Line {
-                    path: Some(signed.path),
-                    missing: Some(signed.missing.len()),
-                    ..Line::planned(deal)
-                });
+                if signed.commit.is_some() {
+                    lines.push(Line {
+                        path: Some(signed.path),
+                        missing: Some(signed.missing.len()),
+                        ..Line::planned(deal)
+                    });
+                }
             }
             Err(error) => {
                 invocation.warn(format!("warning: deal {} was not backfilled: {error}", deal.id));

@@ -96,9 +96,8 @@ impl Sink for IncomingWebhook {
     }
 
     fn for_reminder(&self, reminder: &Arc<Reminder>) -> Option<Box<dyn Sink>> {
-        let kind = MessageKind::Reminder(reminder.clone());
-        (self.kind == MessageKind::Signed)
-            .then(|| Box::new(Self { kind, ..self.clone() }) as Box<dyn Sink>)
+        let kind = self.kind.reminding(reminder)?;
+        Some(Box::new(Self { kind, ..self.clone() }))
     }
 
     fn describe(&self, _: &Handoff) -> String {

@@ -89,6 +89,11 @@ impl MessageKind {
         }
     }
 
+    /// The reminder, for whatever tells of new handoffs: it reminds, too.
+    pub(super) fn reminding(&self, reminder: &Arc<Reminder>) -> Option<Self> {
+        (*self == Self::Signed).then(|| Self::Reminder(Arc::clone(reminder)))
+    }
+
     /// What tells two messages of this kind apart, where there can be two at once.
     #[must_use]
     pub fn subject(&self) -> &str {

@@ -146,7 +146,7 @@ impl DeliverConfig {
         }
         json_schema!({
             "description": "What a signed brief sets off.",
-            "type": "object",
+            "type": ["object", "null"],
             "properties": Value::Object(properties),
             "additionalProperties": false,
         })

@@ -16,6 +16,7 @@ use super::WorkflowError;
 use crate::config::Config;
 use crate::deliver::TaskForm;
 use crate::esign::{Provider, Providers};
+use crate::link::LINK_KEY;
 use crate::model::Check;
 
 /// The composite action that puts handoff on a runner.
@@ -252,7 +253,10 @@ impl Facts {
             branch: branch.to_owned(),
             esign,
             asked,
-            deliver: sinks(|_| true),
+            deliver: {
+                let links = config.deliver.links.as_ref().map(|_| LINK_KEY.to_owned());
+                sinks(|_| true).into_iter().chain(links).collect()
+            },
             readers: sinks(|needs| needs.reads_back),
             reads_back: needs().any(|(_, needs)| needs.reads_back),
             // A runner is thrown away, and with it what an outbox has written.

@@ -358,9 +358,8 @@ impl Sink for Email {
     }
 
     fn for_reminder(&self, reminder: &Arc<Reminder>) -> Option<Box<dyn Sink>> {
-        let kind = MessageKind::Reminder(reminder.clone());
-        (self.kind == MessageKind::Signed)
-            .then(|| Box::new(Self { kind, ..self.clone() }) as Box<dyn Sink>)
+        let kind = self.kind.reminding(reminder)?;
+        Some(Box::new(Self { kind, ..self.clone() }))
     }
 
     fn describe(&self, handoff: &Handoff) -> String {

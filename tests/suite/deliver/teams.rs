@@ -33,13 +33,17 @@ fn at(fake: &Fake, repeat: bool, has_links: bool) -> Vec<Box<dyn Sink>> {
     let secrets = secrets(&values);
     let mut config = json!({"teams": {"repeat": repeat}});
     if has_links {
-        config["links"] = json!({"public_url": "https://handoff.example.com"});
+        config["links"] = json!({"public_url": "https://handoff.example.com", "in_channels": true});
     }
-    let config = deliver_config(&config).expect("a configuration");
+    built(&config, &secrets)
+}
+
+fn built(config: &Value, secrets: &handoff::model::Secrets) -> Vec<Box<dyn Sink>> {
+    let config = deliver_config(config).expect("a configuration");
     let mut site = site(std::path::Path::new("."));
-    let keys = handoff::link::LinkKeys::of(&secrets).expect("long enough").expect("set");
+    let keys = handoff::link::LinkKeys::of(secrets).expect("long enough").expect("set");
     site.links = config.links.as_ref().map(|it| handoff::deliver::Links::new(it, keys));
-    build(&config, &secrets, &site).expect("sinks")
+    build(&config, secrets, &site).expect("sinks")
 }
 
 /// All texts of a card that Teams could read as Markdown.
@@ -50,6 +54,20 @@ fn texts(card: &Value) -> Vec<String> {
         block["inlines"].as_array().expect("runs")
     });
     runs.map(|run| run["text"].as_str().expect("a text").to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_channel_holds_no_link_that_answers_in_somebodys_name_unless_it_is_told_to() {
+    let fake = Fake::serve(receive).await;
+    let url = format!("{}{PATH}", fake.url);
+    let secrets = secrets(&[
+        ("TEAMS_WEBHOOK_URL", &*url),
+        ("HANDOFF_LINK_KEY", "0123456789abcdef0123456789abcdef"),
+    ]);
+    let config = json!({"teams": {}, "links": {"public_url": "https://handoff.example.com"}});
+    deliver(&built(&config, &secrets), &handoff("hubspot-1")).await.outcome.expect("taken");
+    let card = fake.asked()[0].json().to_string();
+    assert!(!card.contains("/h/"), "{card}");
 }
 
 #[tokio::test]

@@ -163,19 +163,22 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
             ledger.branch
         ));
     }
-    if arguments.as_of.is_none()
-        && let Some(Ok(counts)) = inbox_counts(&first.ledger, invocation)
-        && counts.held + counts.failed > 0
-    {
-        invocation.warn(format!(
-            "warning: {} in this clone's inbox: what is a contract among them is not in the ledger; `handoff inbox list` says why",
-            [(counts.held, "held"), (counts.failed, "failed")]
-                .iter()
-                .filter(|(number, _)| *number > 0)
-                .map(|(number, state)| format!("{} {state}", crate::report::count(*number, "event")))
-                .collect::<Vec<_>>()
-                .join(" and ")
-        ));
+    let waiting = inbox_counts(&first.ledger, invocation).filter(|_| arguments.as_of.is_none());
+    match waiting {
+        Some(Ok(counts)) => {
+            for (number, state) in [(counts.held, "held"), (counts.failed, "failed")] {
+                if number > 0 {
+                    invocation.warn(format!(
+                        "warning: {} {state} in this clone's inbox: what is a contract among them is not in the ledger; `handoff inbox list` says why",
+                        crate::report::count(number, "event")
+                    ));
+                }
+            }
+        }
+        Some(Err(error)) => invocation.warn(format!(
+            "warning: whether documents are held is not known: this clone's inbox cannot be read: {error}"
+        )),
+        None => {}
     }
     // A document may name its deal by whatever property the deal has.
     let detail = match arguments.signatures {

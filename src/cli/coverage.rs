@@ -15,7 +15,6 @@ use crate::audit::{CoverageReport, QuestionCoverage, Share};
 use crate::brief::{Proposal, Schema, question};
 use crate::config::{Config, FILE_NAME};
 use crate::crm::Crm;
-use crate::crm::export::Detail;
 use crate::disk::{self, Access};
 use crate::model::Window;
 use crate::report::table::{Column, Table};
@@ -58,7 +57,9 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let export = match &arguments.deals {
         Some(file) => {
             config.map_for_export();
-            Some(open_export(file, Detail::Whole, invocation, &config, &root)?)
+            // The list says which deals are the last; each of those is then read whole.
+            let detail = workflow::counted(&config, None, &[]);
+            Some(open_export(file, detail, invocation, &config, &root)?)
         }
         None => None,
     };
@@ -84,9 +85,9 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         last: arguments.last,
         now: invocation.now,
     };
-    let report = invocation.block_on(workflow::coverage(&request))??;
+    let (report, measured) = invocation.block_on(workflow::coverage(&request))??;
     let unused = match &export {
-        Some(export) => workflow::unused_columns(&request, &export.headers()?),
+        Some(export) => workflow::unused_columns(&request, &export.headers()?, &measured),
         None => Unused::default(),
     };
     for gap in &report.gaps {

@@ -174,7 +174,8 @@ fn story(dir: &Path) -> Result<String, CliError> {
 fn excerpt(page: &str, lines: usize) -> Vec<String> {
     let plain = |line: &str| {
         let bare = line.trim_start_matches(['>', '#', ' ']);
-        let bare = bare.replace("**", "").replace("\\(", "(").replace("\\)", ")");
+        let bare = without_links(&bare.replace("**", ""));
+        let bare = bare.replace("\\(", "(").replace("\\)", ")");
         crate::text::shorten(&bare.replace("\\_", "_").replace("&#8203;", ""), 92)
     };
     page.lines()
@@ -183,6 +184,23 @@ fn excerpt(page: &str, lines: usize) -> Vec<String> {
         .filter(|line| !line.trim().is_empty())
         .take(lines)
         .collect()
+}
+
+/// Each link's words without its address.
+fn without_links(line: &str) -> String {
+    let (mut text, mut rest) = (String::new(), line);
+    while let Some((before, from)) = rest.split_once('[') {
+        let Some((words, (_, after))) = from
+            .split_once("](")
+            .and_then(|(words, address)| Some((words, address.split_once(')')?)))
+        else {
+            break;
+        };
+        text.push_str(before);
+        text.push_str(words);
+        rest = after;
+    }
+    text + rest
 }
 
 /// What the audit found, a line each.

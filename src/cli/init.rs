@@ -462,6 +462,8 @@ fn person(text: &str) -> Result<workflow::SetupPerson, CliError> {
 
 fn report(dir: &Path, laid: &Laid, setup: &Setup, invocation: &Invocation) -> Result<(), CliError> {
     let mut text = String::new();
+    // Without the `.` of `handoff init .`.
+    let dir: PathBuf = dir.components().collect();
     let shown = dir.display();
     if setup.workflows {
         for (word, files) in [("made", &laid.made), ("removed", &laid.removed)] {
@@ -493,7 +495,7 @@ fn report(dir: &Path, laid: &Laid, setup: &Setup, invocation: &Invocation) -> Re
         invocation.warn(format!("note: {remark}"));
     }
     text.push_str("\nNext:\n");
-    for (command, what) in next(dir, setup) {
+    for (command, what) in next(&dir, setup) {
         text.push_str(&format!("  {command:<44}  {what}\n"));
     }
     if setup.csms.is_empty() {

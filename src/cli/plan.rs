@@ -6,7 +6,7 @@ use chrono::Months;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser as _};
 
-use super::audit::population;
+use super::audit::read_population;
 use super::error::CliError;
 use super::exit::Exit;
 use super::invocation::Invocation;
@@ -87,22 +87,16 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let of_base = requested(&base.config);
     wanted.mapping.extend(&of_base.mapping);
     wanted.scope.extend(&of_base.scope);
-    let (population, source) = match &arguments.deals {
-        Some(_) => {
-            let deals = arguments.deals.as_ref();
-            let read = population(deals, Detail::Whole, window, &head, invocation)?;
-            (read, open_deals(deals, Detail::Whole, invocation, &head)?)
-        }
-        None => {
-            let root = head.ledger.root();
-            let source = open_crm_for(invocation, &head.config, &wanted, root)?;
-            let source = match source {
-                Some(source) => source,
-                None => open_deals(None, Detail::Whole, invocation, &head)?,
-            };
-            (super::audit::read_population(source.as_ref(), window, invocation)?, source)
-        }
+    let root = head.ledger.root();
+    let connected = match &arguments.deals {
+        Some(_) => None,
+        None => open_crm_for(invocation, &head.config, &wanted, root)?,
     };
+    let source = match connected {
+        Some(connected) => connected,
+        None => open_deals(arguments.deals.as_ref(), Detail::Whole, invocation, &head)?,
+    };
+    let population = read_population(source.as_ref(), window, invocation)?;
     head.crm = Some(source);
     let at = LedgersAt {
         as_of: invocation.now,

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use chrono::SubsecRound as _;
 use clap::FromArgMatches as _;
 
 use super::args::{Cli, ColorChoice, Command, LogFormat};
@@ -60,7 +61,8 @@ pub fn run(
     };
     start_logging(&cli, &environment);
     let invocation = Invocation {
-        now: cli.global.now.unwrap_or(environment.now),
+        // What is recorded and printed has whole seconds; so has the command that gives it again.
+        now: cli.global.now.unwrap_or(environment.now).trunc_subsecs(0),
         folder: environment.cwd.clone(),
         color: choose(environment.stdout_is_terminal),
         color_stderr: choose(environment.stderr_is_terminal),

@@ -41,9 +41,14 @@ pub struct Unused {
 }
 
 /// Looks through the columns of an export that neither handoff itself nor the
-/// mapping reads. `headers` are all of them, with whether handoff knows each.
+/// mapping reads. `headers` are all of them, with whether handoff knows each;
+/// `deals` are those that were measured.
 #[must_use]
-pub fn unused_columns(request: &CoverageRequest<'_>, headers: &[(String, bool)]) -> Unused {
+pub fn unused_columns(
+    request: &CoverageRequest<'_>,
+    headers: &[(String, bool)],
+    deals: &[Deal],
+) -> Unused {
     let read = request.config.mapping.properties();
     let scope = request.config.scope_properties();
     let kinds = [Some(&read.deal), read.company.as_ref(), Some(&scope.deal)];
@@ -54,9 +59,8 @@ pub fn unused_columns(request: &CoverageRequest<'_>, headers: &[(String, bool)])
         .filter(|(header, known)| !known && !read.contains(&fold_property(header)))
         .map(|(header, _)| header.clone())
         .collect();
-    let deals = newest_won(request.population);
-    let deals = &deals[..deals.len().min(request.last)];
-    let proposals = propose(&columns, deals, &request.config.mapping);
+    let deals: Vec<&Deal> = deals.iter().collect();
+    let proposals = propose(&columns, &deals, &request.config.mapping);
     Unused { columns, proposals }
 }
 
@@ -69,11 +73,14 @@ fn newest_won(population: &Population) -> Vec<&Deal> {
 
 /// Maps each won deal in scope as `sign` would, and counts which fields get an
 /// answer. `last` is how many of the newest deals count. A CRM that gives
-/// less in a list than for one deal is asked for each.
+/// less in a list than for one deal is asked for each. Gives the measured deals,
+/// whole, beside the report.
 ///
 /// # Errors
 /// When the CRM cannot be asked.
-pub async fn coverage(request: &CoverageRequest<'_>) -> Result<CoverageReport, WorkflowError> {
+pub async fn coverage(
+    request: &CoverageRequest<'_>,
+) -> Result<(CoverageReport, Vec<Deal>), WorkflowError> {
     let (_, gaps) = request.population.deals.parts();
     let mut gaps = gaps.to_vec();
     let empty = Brief::new(&Key::parse("none-1")?, serde_json::Map::new());
@@ -86,7 +93,7 @@ pub async fn coverage(request: &CoverageRequest<'_>) -> Result<CoverageReport, W
         })
         .map(|field| RequiredField { question: Some(field.question), field: field.field })
         .collect();
-    let mut answers = Vec::new();
+    let (mut answers, mut measured) = (Vec::new(), Vec::new());
     for deal in newest_won(request.population) {
         if answers.len() >= request.last {
             break;
@@ -139,11 +146,8 @@ pub async fn coverage(request: &CoverageRequest<'_>) -> Result<CoverageReport, W
                 .filter(|field| !lacks(field))
                 .collect(),
         });
+        measured.extend(found.deal);
     }
-    Ok(measure_coverage(&CoverageInput {
-        fields: &fields,
-        deals: &answers,
-        last: None,
-        gaps: &gaps,
-    }))
+    let input = CoverageInput { fields: &fields, deals: &answers, last: None, gaps: &gaps };
+    Ok((measure_coverage(&input), measured))
 }

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::promises::open_promises;
 use super::store::{Stored, stored_at};
@@ -245,8 +246,13 @@ impl Index {
 
     fn load(context: &Context) -> Option<Self> {
         let bytes = fs::read(path(context)).ok()?;
+        let (sum, body) = bytes.split_first_chunk::<32>()?;
+        // One that was cut or changed is read anew, like no file.
+        if Sha256::digest(body)[..] != sum[..] {
+            return None;
+        }
         let (format, tree, entries): (u32, String, BTreeMap<String, Entry>) =
-            postcard::from_bytes(&bytes).ok()?;
+            postcard::from_bytes(body).ok()?;
         let tree = tree.parse().ok().filter(|_| format == FORMAT)?;
         Some(Self { tree: Some(tree), entries, news: 0 })
     }
@@ -256,7 +262,8 @@ impl Index {
         let Some(tree) = self.tree else { return false };
         let path = path(context);
         let bytes = postcard::to_stdvec(&(FORMAT, tree.to_string(), &self.entries));
-        let Ok(bytes) = bytes else { return false };
+        let Ok(body) = bytes else { return false };
+        let bytes = [&Sha256::digest(&body)[..], &body].concat();
         disk::make_folder(path.parent().unwrap_or(&path), Access::Private).is_ok()
             && disk::write(&path, &bytes, Access::Private).is_ok()
     }

@@ -1,7 +1,7 @@
 //! What a change of settings, schema, mapping or templates would do, before it
 //! is merged: two sets of settings over the same deals, histories and briefs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -164,7 +164,9 @@ pub async fn plan(
     let briefs = pages(base, head, request.window, &mut changes, &mut gaps)?;
     changes.sort();
     changes.dedup();
-    gaps.dedup();
+    // What both sides read is missing for both.
+    let mut told = BTreeSet::new();
+    gaps.retain(|gap| told.insert((gap.what.clone(), gap.why.clone())));
     let mut summary = BTreeMap::new();
     for change in &changes {
         *summary.entry(change.kind).or_insert(0) += 1;

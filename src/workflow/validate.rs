@@ -184,12 +184,7 @@ fn members(context: &Context) -> Members {
 
 fn all_folders(context: &Context, root: &Path) -> Result<Vec<String>, WorkflowError> {
     if context.ledger.is_bare() {
-        let snapshot = context.ledger.snapshot()?;
-        let (folders, gaps) = snapshot.folders(None).into_parts();
-        if let Some(gap) = gaps.first() {
-            return Err(WorkflowError::Io { path: gap.what.clone(), why: gap.why.clone() });
-        }
-        return Ok(folders.into_iter().map(|folder| folder.path).collect());
+        return tip_folders(context);
     }
     let mut folders = Vec::new();
     let briefs = root.join(BRIEFS);
@@ -198,6 +193,16 @@ fn all_folders(context: &Context, root: &Path) -> Result<Vec<String>, WorkflowEr
     }
     folders.sort();
     Ok(folders)
+}
+
+/// The handoff folders of the tip. One that cannot be listed could hold a key a
+/// second time, so nothing is said of the others.
+fn tip_folders(context: &Context) -> Result<Vec<String>, WorkflowError> {
+    let (folders, gaps) = context.ledger.folders(None)?.into_parts();
+    if let Some(gap) = gaps.first() {
+        return Err(WorkflowError::Io { path: gap.what.clone(), why: gap.why.clone() });
+    }
+    Ok(folders.into_iter().map(|folder| folder.path).collect())
 }
 
 /// Handoff folders below a folder of the disk: those that directly hold a
@@ -250,10 +255,7 @@ fn since(
     }
     let changed = context.ledger.changed_since(revision, true)?;
     let seen: BTreeSet<&str> = changed.iter().map(String::as_str).collect();
-    let (folders, _) = context.ledger.folders(None)?.into_parts();
-    others.extend(
-        folders.into_iter().map(|folder| folder.path).filter(|path| !seen.contains(path.as_str())),
-    );
+    others.extend(tip_folders(context)?.into_iter().filter(|path| !seen.contains(path.as_str())));
     Ok(changed)
 }
 

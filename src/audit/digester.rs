@@ -282,7 +282,7 @@ pub fn gaps_of(digests: &[FolderDigest]) -> Vec<Gap> {
         what: what.clone(),
         why: why.clone(),
         help: Some(
-            "Run `handoff validate` and mend the file, or `git fsck` and restore the object."
+            "Run `handoff validate` and fix the file, or `git fsck` and restore the object."
                 .to_owned(),
         ),
     };
@@ -351,7 +351,7 @@ fn timelines(
         let change = digester.change(version);
         let timeline = match blobs.timeline(blob) {
             Ok(timeline) => timeline,
-            // A broken one that is gone or was mended since hides nothing: the
+            // A broken one that is gone or was fixed since hides nothing: the
             // next one is compared with the one before it.
             Err(ReadError::Content(_)) if at_tip != Some(blob) => continue,
             Err(error) => {

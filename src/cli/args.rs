@@ -346,7 +346,7 @@ pub enum Command {
     Accept(people::Arguments),
     /// The CSM returns a handoff to the rep, with the reason
     Return(people::WithReason),
-    /// The rep has mended a returned brief: it comes again, with what changed
+    /// The rep has fixed a returned brief: it comes again, with what changed
     Resubmit(people::Arguments),
     /// The CSM's first human contact with the customer
     Touch(people::Arguments),
@@ -370,7 +370,7 @@ pub enum Command {
     Inbox(inbox::Arguments),
     /// Ask the providers for signed documents that never arrived
     CatchUp(catch_up::Arguments),
-    /// Explain a rule: why it matters, an example, how to mend it
+    /// Explain a rule: why it matters, an example, how to fix it
     Explain(explain::Arguments),
     /// List all rules
     Rules(explain::ListArguments),

@@ -83,7 +83,7 @@ pub(super) enum Level {
     Info,
     /// Should be looked at.
     Warning,
-    /// Must be mended.
+    /// Must be fixed.
     Error,
 }
 

@@ -71,7 +71,7 @@ impl From<InboxError> for CliError {
         let message = error.to_string();
         match error {
             InboxError::Io { .. } => Self::could_not(message).help("check that the disk has room and the folder may be written, or name another one with --inbox"),
-            InboxError::Damaged { .. } => Self::could_not(message).help("mend the file by hand, or delete it if the provider has sent the event again"),
+            InboxError::Damaged { .. } => Self::could_not(message).help("fix the file by hand, or delete it if the provider has sent the event again"),
             InboxError::Unknown(_) => Self::nothing(message),
             InboxError::Missing(_) => Self::nothing(message)
                 .help("`handoff serve` and `handoff watch` make one; --inbox names another"),

@@ -65,7 +65,7 @@ impl Intake {
     }
 
     /// A worker for this inbox. What is wrong with CRM or deliveries is said
-    /// now, and is no reason not to receive: events are kept until it is mended.
+    /// now, and is no reason not to receive: events are kept until it is fixed.
     pub(super) fn worker(
         &self,
         push: bool,
@@ -74,7 +74,7 @@ impl Intake {
     ) -> impl Fn() -> Worker + Send + 'static {
         if let Err(error) = open(invocation, Ports { crm: true, sinks: true, push }) {
             invocation.warn(format!(
-                "warning: events are kept and not worked off until this is mended:\n{}",
+                "warning: events are kept and not worked off until this is fixed:\n{}",
                 error.render(false)
             ));
         }

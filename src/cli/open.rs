@@ -56,7 +56,7 @@ pub(super) fn open(invocation: &Invocation, ports: Ports) -> Result<Context, Cli
 fn renderer_of(template: Option<&str>, config: &Config) -> Result<Renderer, CliError> {
     let renderer = Renderer::new(template).map_err(|error| {
         CliError::usage(error.to_string())
-            .help("mend it, or delete it: then the shipped template counts")
+            .help("fix it, or delete it: then the shipped template counts")
     })?;
     Ok(renderer.in_zone(config.timezone))
 }

@@ -55,7 +55,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let results =
         invocation.block_on(all(&context, &readers, &keys, arguments.dry_run, invocation))??;
     // A task that is gone is told each time; an hourly run is not red for it, which
-    // would hide what can be mended.
+    // would hide what can be fixed.
     let named = !arguments.keys.is_empty() || arguments.task.is_some();
     let unread = |task: &workflow::NotRead| named || !task.for_good;
     if results.iter().any(|synced| synced.not_read.iter().any(unread)) {

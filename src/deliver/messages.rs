@@ -383,12 +383,12 @@ fn promises(brief: &Value) -> Vec<Value> {
     told.take(10).collect()
 }
 
-/// A broken template is the ledger's to mend; sending nothing is the only
+/// A broken template is the ledger's to fix; sending nothing is the only
 /// thing left to do.
 fn template_fault(error: &TemplateError) -> DeliveryError {
     DeliveryError::Permanent {
         message: error.to_string(),
-        help: "mend the ledger's copy, or delete it to use the shipped text".to_owned(),
+        help: "fix the ledger's copy, or delete it to use the shipped text".to_owned(),
     }
 }
 

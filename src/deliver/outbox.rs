@@ -213,7 +213,7 @@ impl Sink for Outbox {
             Err(error) => Check::failed(
                 what,
                 format!("{place}: {error}"),
-                "mend the rights, or give another folder as deliver.outbox.dir",
+                "fix the rights, or give another folder as deliver.outbox.dir",
             ),
         }]
     }

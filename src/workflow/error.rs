@@ -109,7 +109,7 @@ pub enum WorkflowError {
 }
 
 impl WorkflowError {
-    /// Whether the same may succeed later without anybody mending anything: a
+    /// Whether the same may succeed later without anybody fixing anything: a
     /// CRM that is down, another writer, a full disk, a remote out of reach.
     #[must_use]
     pub fn may_pass(&self) -> bool {

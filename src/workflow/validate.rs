@@ -35,7 +35,7 @@ pub struct Validated {
     pub checked: Vec<String>,
     /// What was found.
     pub findings: Vec<Finding>,
-    /// The files that were mended.
+    /// The files that were fixed.
     pub fixed: Vec<String>,
     /// The folders that were renamed, from and to.
     pub renamed: Vec<(String, String)>,
@@ -62,7 +62,7 @@ impl Loaded {
     }
 }
 
-/// Checks briefs. With `fix`, mends first what can be mended without losing
+/// Checks briefs. With `fix`, fixes first what can be fixed without losing
 /// anything, in the checkout.
 ///
 /// # Errors
@@ -130,11 +130,11 @@ pub fn validate(context: &Context, which: &Which, fix: bool) -> Result<Validated
         for one in &mut loaded {
             let found = fixes(&one.files(), &check_context)
                 .map_err(|error| WorkflowError::Template(error.to_string()))?;
-            for mended in found {
-                let path = root.join(&mended.file);
-                super::init::write_whole(&path, mended.contents.as_bytes())?;
-                one.readme = Some(mended.contents.into_bytes());
-                validated.fixed.push(mended.file);
+            for fixed in found {
+                let path = root.join(&fixed.file);
+                super::init::write_whole(&path, fixed.contents.as_bytes())?;
+                one.readme = Some(fixed.contents.into_bytes());
+                validated.fixed.push(fixed.file);
             }
         }
     }

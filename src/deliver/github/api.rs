@@ -466,7 +466,7 @@ impl Answer {
                 "check deliver.github.repository, and that the token or app may see this repository"
             }
             410 => "issues are turned off in this repository; turn them on in its settings",
-            422 => "the request was refused as it is; mend what GitHub names",
+            422 => "the request was refused as it is; fix what GitHub names",
             _ => "see what GitHub says",
         };
         DeliveryError::Permanent { message, help: help.to_owned() }

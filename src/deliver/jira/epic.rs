@@ -240,7 +240,7 @@ impl Sink for Jira {
                 missing.join(", "),
                 types.join(", ")
             );
-            Check::failed(what, detail, "mend deliver.jira.epic_type or task_type")
+            Check::failed(what, detail, "fix deliver.jira.epic_type or task_type")
         }]
     }
 }

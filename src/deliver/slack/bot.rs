@@ -290,7 +290,7 @@ fn judge(method: &str, body: Value) -> Result<Value, DeliveryError> {
         }
         // "Some aspect of the operation may have succeeded."
         "fatal_error" | "internal_error" => return Err(DeliveryError::Unclear { message }),
-        "channel_not_found" | "not_in_channel" => "invite the bot to the channel, or mend its name",
+        "channel_not_found" | "not_in_channel" => "invite the bot to the channel, or fix its name",
         "is_archived" => "the channel is archived; choose another",
         "invalid_auth" | "not_authed" | "account_inactive" | "token_revoked" | "token_expired" => {
             "SLACK_BOT_TOKEN is wrong or was revoked; install the app again"

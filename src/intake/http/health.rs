@@ -16,7 +16,7 @@ use super::Service;
 const LOOKED_AT: usize = 1_000;
 
 /// `/healthz`: alive. Degraded, and still 200, when something waits for a person:
-/// to start the process anew would mend nothing.
+/// to start the process anew would fix nothing.
 pub(super) async fn health(State(service): State<Arc<Service>>) -> Response {
     let counts = match counts(&service).await {
         Ok(counts) => counts,
@@ -64,7 +64,7 @@ pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
     }
 }
 
-/// What a person has to mend, each in a sentence.
+/// What a person has to fix, each in a sentence.
 fn problems(service: &Service, unpushed: Result<&usize, &String>) -> Vec<String> {
     let mut problems: Vec<String> =
         service.metrics.degradations().into_iter().map(|(_, why)| why).collect();

@@ -12,8 +12,8 @@ use super::formats::Formats;
 use super::inbox_argument::inbox_counts;
 use super::invocation::Invocation;
 use super::open::{
-    Ports, config_at, is_in_ledger, open, open_deals, open_export, open_ledger, settings_beside,
-    uncommitted_settings,
+    Ports, check_columns, config_at, is_in_ledger, open, open_deals, open_export, open_ledger,
+    settings_beside, uncommitted_settings,
 };
 use super::progress::{Counting, Reading};
 use super::signatures;
@@ -136,13 +136,14 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         .filter(|ledger| ledger.absent.is_none())
         .map(|ledger| ledger.head.to_string())
     {
-        if let Some(config) = config_at(&first.ledger, &head)? {
-            first.config = config;
-        }
         if arguments.as_of.is_none()
             && let Some(warning) = uncommitted_settings(&first.ledger, &head)?
         {
+            check_columns(&first)?;
             invocation.warn(warning);
+        }
+        if let Some(config) = config_at(&first.ledger, &head)? {
+            first.config = config;
         }
     }
     let window = parse_window(

@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::inbox_argument::inbox_counts;
 use super::invocation::Invocation;
-use super::open::{Ports, config_checks, open, open_crm, open_sinks, requested};
+use super::open::{Ports, check_columns, config_checks, open, open_crm, open_sinks, requested};
 use crate::crm::Triggers;
 use crate::esign::Providers;
 use crate::model::{Check, CheckLevel, Secrets};
@@ -49,6 +49,7 @@ fn inbox(context: &Context, invocation: &Invocation) -> Option<Check> {
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let context = open(invocation, Ports::default())?;
+    check_columns(&context)?;
     let mut checks = vec![Check::ok("handoff.yaml", "read and valid")];
     checks.extend(config_checks(&context));
     checks.extend(ledger(&context, arguments.offline));

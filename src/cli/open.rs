@@ -250,7 +250,29 @@ pub(super) fn open_crm_for(
         limits: config.limits,
         company_zone: workflow::company_zone(config),
     };
-    crm::build(&config.crm, &connection).map_err(CliError::from)
+    let crm = crm::build(&config.crm, &connection).map_err(CliError::from)?;
+    if let Some(crm) = crm.as_deref() {
+        refuse_absent_columns(config, crm)?;
+    }
+    Ok(crm)
+}
+
+/// Refuses settings that read columns which an export does not have.
+fn refuse_absent_columns(config: &Config, crm: &dyn Crm) -> Result<(), CliError> {
+    let problems = crm.columns().map(|columns| config.check_columns(&columns)).unwrap_or_default();
+    if problems.is_empty() { Ok(()) } else { Err(config_error(&problems)) }
+}
+
+/// As whoever reads the deals of the connected export: settings that read columns
+/// which it does not have are refused. An export that is not there, or cannot be
+/// read, is for those who read deals.
+pub(super) fn check_columns(context: &Context) -> Result<(), CliError> {
+    let (config, root) = (&context.config, context.ledger.root());
+    let Some(settings) = config.crm.file() else { return Ok(()) };
+    match crm::open_file(settings.clone(), root, None) {
+        Ok(export) => refuse_absent_columns(config, &export),
+        Err(_) => Ok(()),
+    }
 }
 
 /// What came on standard input; a command that opens the deals twice reads it once.
@@ -408,7 +430,12 @@ pub(super) fn open_deals(
                 .help("give --deals FILE, an export of your deals, or connect a CRM under `crm:` in handoff.yaml")
         });
     };
-    Ok(Box::new(open_export(file, detail, invocation, &context.config, root)?))
+    let export = open_export(file, detail, invocation, &context.config, root)?;
+    // Of another CRM than the connected one an export may have other columns.
+    if context.config.crm.file().is_some() {
+        refuse_absent_columns(&context.config, &export)?;
+    }
+    Ok(Box::new(export))
 }
 
 /// The deals of an export file, read with the settings of `crm.file`.

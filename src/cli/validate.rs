@@ -9,7 +9,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::formats::Formats;
 use super::invocation::Invocation;
-use super::open::{Ports, open};
+use super::open::{Ports, check_columns, open};
 use crate::brief::brief_rules;
 use crate::finding::Severity;
 use crate::report::{FindingsReport, count, render_findings};
@@ -68,6 +68,7 @@ fn check(
 ) -> Result<Exit, CliError> {
     let formats = formats.check()?;
     let context = open(invocation, Ports::default())?;
+    check_columns(&context)?;
     let validated = workflow::validate(&context, which, fix)?;
     for remark in &validated.remarks {
         invocation.say(format!("note: {remark}"));

@@ -21,14 +21,14 @@ pub use schema::CONFIG_SCHEMA;
 pub use team::{Assign, Csm, Lead, Routing, Team};
 pub use written::{AuditClock, TestDocuments, TouchProof};
 
-use crate::brief::{Expression, ExpressionError, Mapping, MappingProblem, Schema};
+use crate::brief::{Expression, ExpressionError, Mapping, MappingProblem, Schema, fold_property};
 use crate::crm::CrmConfig;
 use crate::deliver::DeliverConfig;
 use crate::esign::EsignConfig;
 use crate::http::Limits;
 use crate::model::{Properties, ProviderName};
 use crate::settings::{DocumentRule as WrittenDocumentRule, check_shape, name_path, read_checked};
-use crate::text::quoted;
+use crate::text::{did_you_mean, quoted};
 use crate::time::{Calendar, CalendarConfig, HumanDuration, deadline};
 use crate::yaml::{Entry, Located, Node, Span, Value, read};
 use reminders::WrittenReminders;
@@ -75,6 +75,8 @@ pub struct ScopeRule {
     pub when: Expression,
     /// Why, for the report.
     pub reason: String,
+    /// Where it stands.
+    pub span: Span,
 }
 
 /// One rule for completed documents, compiled.
@@ -86,6 +88,8 @@ pub struct DocumentRule {
     pub is: DocumentKind,
     /// Why, if the rule says so.
     pub reason: Option<String>,
+    /// Where it stands.
+    pub span: Span,
 }
 
 /// How long a ledger's remote is waited for.
@@ -215,7 +219,7 @@ impl Config {
         let mut scope = Vec::new();
         for rule in written.scope.into_iter().flat_map(|scope| scope.exclude) {
             if let Some(when) = compile(&rule.when, Some(&DEAL_NAMES), problems) {
-                scope.push(ScopeRule { when, reason: rule.reason });
+                scope.push(ScopeRule { when, reason: rule.reason, span: rule.when.span });
             }
         }
         let own_zone = written.timezone.map(|zone| zone.0);
@@ -272,6 +276,25 @@ impl Config {
                 rule.when.iter().flat_map(|when| when.problems_in_brief(schema.outline(), None))
             {
                 problems.push(expression_problem(rule.span, fault));
+            }
+        }
+        in_order(problems)
+    }
+
+    /// The properties of a deal that the company's own lines and rules read and
+    /// that an export with these columns does not have.
+    #[must_use]
+    pub fn check_columns(&self, columns: &[String]) -> Vec<Problem> {
+        let known: BTreeSet<String> = columns.iter().map(|name| fold_property(name)).collect();
+        let own = self.provider_documents.iter().flat_map(|(_, rules)| rules);
+        let documents = own.chain(&self.documents).map(|rule| (rule.when.properties(), rule.span));
+        let scope = self.scope.iter().map(|rule| (rule.when.properties(), rule.span));
+        let mut problems = Vec::new();
+        for (read, span) in self.mapping.own_lines().chain(scope).chain(documents) {
+            for name in read.deal.iter().filter(|name| !known.contains(&fold_property(name))) {
+                let message = format!("`deal.properties.{name}`: the export has no such column");
+                let names = columns.iter().map(String::as_str);
+                problems.push(Problem::at(span, message).help(did_you_mean(name, names)));
             }
         }
         in_order(problems)
@@ -350,7 +373,12 @@ fn document_rules(
     let mut rules = Vec::new();
     for rule in written {
         if let Some(when) = compile(&rule.when, Some(&DOCUMENT_NAMES), problems) {
-            rules.push(DocumentRule { when, is: rule.is, reason: rule.reason.clone() });
+            rules.push(DocumentRule {
+                when,
+                is: rule.is,
+                reason: rule.reason.clone(),
+                span: rule.when.span,
+            });
         }
     }
     rules

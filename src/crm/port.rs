@@ -233,6 +233,11 @@ pub trait Crm: Send + Sync {
     /// See [`CrmError`]; `Refused` with the CRM's own words.
     async fn mark_closed_won(&self, signed: &Signed<'_>) -> Result<ClosedWonUpdate, CrmError>;
 
+    /// The columns that a deal's properties are read from, where they are fixed: an export's.
+    fn columns(&self) -> Option<Vec<String>> {
+        None
+    }
+
     /// Connection, permissions, stages and properties, for `doctor`.
     /// `named` is what the configuration reads of deals and of the records
     /// beside them, and so must be there.

@@ -91,7 +91,7 @@ fn a_broken_configuration_stops_a_command_with_every_line() {
 
 /// Wrong settings: what is wrong, the lines below `version: 1`, the line that
 /// is told, and what is said there.
-const WRONG: [(&str, &str, usize, &str); 34] = [
+const WRONG: [(&str, &str, usize, &str); 36] = [
     ("a text for a mapping", "first_touch: 48h", 2, "write `first_touch: {within: 24h}`"),
     (
         "a list for a mapping",
@@ -211,13 +211,27 @@ const WRONG: [(&str, &str, usize, &str); 34] = [
         3,
         "did you mean `upper`?",
     ),
+    (
+        "a column that the export does not have",
+        "crm: {file: {deals: deals.csv}}\nmap: csv\nbrief:\n  customer.tier: deal.properties.deal_tpye",
+        5,
+        "did you mean `deal_type`?",
+    ),
+    (
+        "a column that the export does not have, in a rule",
+        "crm: {file: {deals: deals.csv}}\nscope:\n  exclude:\n    - {when: \"deal.properties.deal_tpye == 'renewal'\", reason: x}",
+        5,
+        "did you mean `deal_type`?",
+    ),
 ];
 
 #[test]
 fn wrong_settings_are_refused_by_every_command_with_line_and_suggestion() {
     let sandbox = Sandbox::new();
     sandbox.handoff(".", &["init", "l", "--yes"]).exits(0);
-    sandbox.write("deals.csv", "Record ID,Deal Name,Amount\n1,Acme,5\n");
+    for export in ["deals.csv", "l/deals.csv"] {
+        sandbox.write(export, "Record ID,Deal Name,Amount,Deal Type\n1,Acme,5,new\n");
+    }
     sandbox.write("event.json", "{}");
     let commands: [&[&str]; 4] = [
         &["audit", "--deals", "../deals.csv"],
@@ -255,8 +269,10 @@ fn all_wrong_settings_are_told_at_once() {
     let mut sections = std::collections::BTreeSet::new();
     for (_, settings, line, _) in WRONG {
         let section = settings.split(':').next().unwrap();
-        // A field that the schema does not have is looked for in settings that are right.
-        if settings.contains("customer.t") && !settings.contains("uper")
+        // A field that the schema does not have, and a column that the export does not
+        // have, are looked for in settings that are right.
+        if (settings.contains("customer.t") && !settings.contains("uper"))
+            || settings.contains("tpye")
             || !sections.insert(section)
         {
             continue;

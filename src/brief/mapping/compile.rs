@@ -143,6 +143,11 @@ impl Mapping {
         properties_of(self.leaves.iter().filter(|leaf| leaf.own.is_some()))
     }
 
+    /// What each of the company's own lines reads, and where it stands.
+    pub fn own_lines(&self) -> impl Iterator<Item = (Properties, Span)> {
+        self.leaves.iter().filter_map(|leaf| Some((leaf.expression.properties(), leaf.own?)))
+    }
+
     /// What the company's own lines fill or read that the ledger's schema does
     /// not have: a misspelt field would go into every signed brief.
     #[must_use]

@@ -186,7 +186,7 @@ impl FileCrm {
     }
 
     /// What `doctor` says of the content, once it can be read.
-    fn content_checks(&self, loaded: &Loaded, named: &Properties) -> Vec<Check> {
+    fn content_checks(&self, loaded: &Loaded) -> Vec<Check> {
         let file = |what: &str| format!("{}: {what}", loaded.shown());
         let mut checks = Vec::new();
         match self.build_all(loaded, &()) {
@@ -222,25 +222,6 @@ impl FileCrm {
                     remedy: help,
                 });
             }
-        }
-        let missing: Vec<&String> = named
-            .deal
-            .iter()
-            .filter(|name| !loaded.columns.names.iter().flatten().any(|known| known == *name))
-            .collect();
-        for name in missing {
-            checks.push(Check {
-                what: file(name),
-                // An export has the columns somebody chose; its answers stay open.
-                level: CheckLevel::Warning,
-                detail: format!(
-                    "The mapping reads deal.properties.{name}, and the file has no such column"
-                ),
-                remedy: Some(format!(
-                    "Add the column to the export, or change the mapping. The columns are {}.",
-                    loaded.table.headers_in_words()
-                )),
-            });
         }
         checks
     }
@@ -319,9 +300,14 @@ impl Crm for FileCrm {
         Ok(ClosedWonUpdate::NotSupported)
     }
 
-    async fn checks(&self, named: &Properties, _offline: bool) -> Vec<Check> {
+    fn columns(&self) -> Option<Vec<String>> {
+        let loaded = self.current().ok()?;
+        Some(loaded.columns.names.iter().flatten().cloned().collect())
+    }
+
+    async fn checks(&self, _named: &Properties, _offline: bool) -> Vec<Check> {
         match self.current() {
-            Ok(loaded) => self.content_checks(&loaded, named),
+            Ok(loaded) => self.content_checks(&loaded),
             Err(error) => vec![Check {
                 what: format!("{}: file", self.settings.deals.display()),
                 level: CheckLevel::Failed,

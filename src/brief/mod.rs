@@ -1,8 +1,6 @@
 //! The brief: model, schema check, rules, mapping, rendering. Pure: no file,
 //! clock, network, environment or git.
 
-mod answer;
-mod changes;
 mod completeness;
 mod expression;
 mod form;
@@ -15,10 +13,8 @@ mod schema;
 mod timeline;
 mod view;
 
-pub use answer::is_placeholder;
-pub use changes::{ChangedAnswer, changed_answers};
 pub use completeness::{
-    Absence, Answer, Completeness, MissingField, QUESTIONS, UnknownAnswer, question,
+    Absence, Answer, Completeness, MissingField, QUESTIONS, UnknownAnswer, is_placeholder, question,
 };
 pub(crate) use expression::fold_property;
 pub use expression::{
@@ -32,7 +28,7 @@ pub use mapping::{
     BASE_MAPPINGS, BaseMapping, FirstTouch, MappedBrief, Mapping, MappingInput, MappingProblem,
     Proposal, Remark, propose,
 };
-pub use merge::{kept_answers, merge};
+pub use merge::{ChangedAnswer, changed_answers, kept_answers, merge};
 pub use model::{BRIEF_SCHEMA, Brief};
 pub use render::{DEFAULT_TEMPLATE, RenderError, RenderInput, Renderer};
 pub use rules::{

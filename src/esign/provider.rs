@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::api::{FetchError, Fetcher};
-use super::{merge, redact};
+use super::{confirm, metadata};
 use crate::model::{ProviderName, ReferenceRule, Secrets, SignatureEvent};
 use crate::settings::{DocumentRule, SettingsReader};
 use crate::webhook::{DeliveryId, Malformed, Rejection, Request, Route};
@@ -77,7 +77,7 @@ impl Verified {
         events: Vec<SignatureEvent>,
         authenticity: Authenticity,
     ) -> Self {
-        let events = merge::collapse(events);
+        let events = confirm::collapse(events);
         Self { provider: ProviderName::new(provider), delivery_id, events, authenticity }
     }
 
@@ -166,7 +166,7 @@ pub trait Provider: Route {
     /// codes, addresses, file contents, secrets. [`Provider::parse`] reads the
     /// same from it, whatever the content type.
     fn redact(&self, body: &[u8]) -> Vec<u8> {
-        redact::json(body, &[])
+        metadata::redacted(body, &[])
     }
 
     /// The provider's API, where it has one that is asked; `None` when it has

@@ -3,16 +3,15 @@
 //! `time`, `yaml`, `model`, `text`).
 
 mod activities;
-mod amount;
 mod closed_won;
 mod config;
 pub mod export;
 mod failure;
 pub mod hubspot;
-mod people;
 pub mod pipedrive;
 mod port;
 mod reading;
+mod record;
 mod requested_properties;
 mod rows;
 pub mod salesforce;

@@ -1,115 +1,11 @@
-//! What counts as an answer, which of the seven questions a brief answers, and
-//! what is missing.
+//! Which of the seven questions a brief answers, and what is missing: all of
+//! it computed from the schema.
 
 use serde::Serialize;
 use serde_json::Value;
 
+use super::answer::{dotted, escape, is_blank, is_placeholder, unknown};
 use super::schema::{Field, Outline, Schema, Shape, flow};
-
-/// Words that fill a field and answer nothing. Compared without case, white
-/// space at the ends, and the punctuation around them. The one list of them.
-const PLACEHOLDERS: &[&str] = &[
-    "tbd",
-    "tba",
-    "tbc",
-    "t.b.d",
-    "t.b.c",
-    "to be defined",
-    "to be determined",
-    "to be decided",
-    "to be confirmed",
-    "to be announced",
-    "to be discussed",
-    "to follow",
-    "not confirmed",
-    "not yet confirmed",
-    "not known",
-    "not sure",
-    "not available",
-    "not applicable",
-    "n/a",
-    "n.a",
-    "unknown",
-    "unclear",
-    "pending",
-    "todo",
-    "to do",
-    "fixme",
-    "xxx",
-    "see notes",
-    "see crm",
-    "ask rep",
-    "ask sales",
-    "dunno",
-    "idk",
-    "placeholder",
-    "lorem ipsum",
-    "asdf",
-];
-
-/// Whether the text only fills the field: `TBD`, `?`, `to be confirmed`, `-`.
-#[must_use]
-pub fn is_placeholder(text: &str) -> bool {
-    let text = text.trim();
-    if text.is_empty() || text.chars().count() > 40 {
-        return false;
-    }
-    let core = text.trim_matches(|c: char| !c.is_alphanumeric());
-    if core.is_empty() {
-        // Nothing but `?`, `-`, `...`: punctuation, yet not an emoji or a sign in another script.
-        return text.chars().all(|c| c.is_ascii_punctuation() || c == '…' || c == '–' || c == '—');
-    }
-    let folded = core.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
-    PLACEHOLDERS.contains(&folded.as_str())
-}
-
-/// Whether nothing is there: null, an empty text, list or mapping.
-#[must_use]
-pub(super) fn is_blank(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::String(text) => text.trim().is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(fields) => fields.is_empty(),
-        Value::Bool(_) | Value::Number(_) => false,
-    }
-}
-
-/// The inside of `{unknown: {why, owner, resolve_by}}`.
-#[must_use]
-pub(super) fn unknown(value: &Value) -> Option<&Value> {
-    let fields = value.as_object()?;
-    if fields.len() == 1 { fields.get("unknown").filter(|inside| inside.is_object()) } else { None }
-}
-
-/// One segment of a JSON pointer.
-#[must_use]
-pub(super) fn escape(token: &str) -> String {
-    token.replace('~', "~0").replace('/', "~1")
-}
-
-/// A JSON pointer as people write it: `/commitments/0/due` is `commitments[0].due`.
-#[must_use]
-pub(super) fn dotted(pointer: &str) -> String {
-    let mut out = String::new();
-    for token in pointer.split('/').skip(1) {
-        let token = token.replace("~1", "/").replace("~0", "~");
-        if !out.is_empty() && token.bytes().all(|b| b.is_ascii_digit()) {
-            out.push('[');
-            out.push_str(&token);
-            out.push(']');
-        } else {
-            if !out.is_empty() {
-                out.push('.');
-            }
-            out.push_str(&token);
-        }
-    }
-    out
-}
-
-// Which of the seven questions a brief answers, and what is missing: all of
-// it computed from the schema.
 
 /// The seven questions; their wording is part of the product.
 pub const QUESTIONS: [&str; 7] = [
@@ -396,39 +292,5 @@ impl Walk<'_> {
             .map(str::trim)
             .filter(|name| !name.is_empty());
         name.map_or_else(|| role.title.clone(), str::to_owned)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn placeholders_are_recognised_and_answers_are_not() {
-        for text in ["TBD", " tbc. ", "N/A", "?", "???", "(to be  confirmed)", "-", "Unknown", "…"]
-        {
-            assert!(is_placeholder(text), "{text:?} answers nothing");
-        }
-        for text in [
-            "none",
-            "no",
-            "0",
-            "TBD Systems",
-            "Pending approvals must drop by half",
-            "株式会社",
-            "🎉",
-            "X",
-            "NA",
-            "Testing",
-            "",
-        ] {
-            assert!(!is_placeholder(text), "{text:?} is an answer");
-        }
-    }
-
-    #[test]
-    fn pointers_read_as_people_write_them() {
-        assert_eq!(dotted("/commitments/0/due"), "commitments[0].due");
-        assert_eq!(dotted("/a~1b"), "a/b");
     }
 }

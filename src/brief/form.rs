@@ -6,7 +6,8 @@ use comrak::nodes::NodeValue;
 use comrak::{Arena, Options, parse_document};
 use serde_json::{Map, Number, Value, json};
 
-use super::completeness::{Completeness, is_blank, is_placeholder};
+use super::answer::{is_blank, is_placeholder};
+use super::completeness::Completeness;
 use super::question;
 use super::schema::{Field, Schema, Shape, flow, humanise};
 use crate::text::quoted;

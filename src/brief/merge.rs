@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::completeness::{is_blank, unknown};
+use super::answer::{is_blank, unknown};
 use super::schema::{Outline, Schema, flow};
 use crate::text::{one_line, shorten};
 
@@ -67,7 +67,7 @@ impl Walk<'_> {
             for name in names.flat_map(|object| object.keys()).filter(|name| seen.insert(*name)) {
                 let of = |value: Option<&'_ Value>| value.and_then(|it| it.get(name)).cloned();
                 let (before, after) = (of(before), of(after));
-                let pointer = format!("{pointer}/{}", super::completeness::escape(name));
+                let pointer = format!("{pointer}/{}", super::answer::escape(name));
                 self.visit(
                     &format!("{dotted}.{name}"),
                     &pointer,
@@ -175,7 +175,7 @@ fn walk_kept(
     match merged {
         Value::Object(fields) if unknown(merged).is_none() => {
             for (name, value) in fields {
-                let pointer = format!("{pointer}/{}", super::completeness::escape(name));
+                let pointer = format!("{pointer}/{}", super::answer::escape(name));
                 let (base, ours, theirs) =
                     (inner(base, name), inner(ours, name), inner(theirs, name));
                 walk_kept(base, ours, theirs, value, &pointer, kept);

@@ -1,6 +1,7 @@
 //! The brief: model, schema check, rules, mapping, rendering. Pure: no file,
 //! clock, network, environment or git.
 
+mod answer;
 mod completeness;
 mod expression;
 mod form;
@@ -13,8 +14,9 @@ mod schema;
 mod timeline;
 mod view;
 
+pub use answer::is_placeholder;
 pub use completeness::{
-    Absence, Answer, Completeness, MissingField, QUESTIONS, UnknownAnswer, is_placeholder, question,
+    Absence, Answer, Completeness, MissingField, QUESTIONS, UnknownAnswer, question,
 };
 pub(crate) use expression::fold_property;
 pub use expression::{
@@ -25,8 +27,8 @@ pub use form::{
     read_answer, read_form, unknown_answer,
 };
 pub use mapping::{
-    BASE_MAPPINGS, BaseMapping, FirstTouch, MappedBrief, Mapping, MappingInput, MappingProblem,
-    Proposal, Remark, propose,
+    BaseMapping, FirstTouch, MappedBrief, Mapping, MappingInput, MappingProblem, Proposal, Remark,
+    propose,
 };
 pub use merge::{ChangedAnswer, changed_answers, kept_answers, merge};
 pub use model::{BRIEF_SCHEMA, Brief};

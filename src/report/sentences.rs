@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, NaiveTime, SecondsFormat, Utc};
 
-use super::findings::tally;
 use crate::audit::{
     AuditReport, Class, Coverage, Group, LedgerReport, Share, SignatureClass, SignaturesReport,
     Values,
 };
-use crate::finding::Severity;
+use crate::brief;
+use crate::finding::{Finding, Severity};
 use crate::model::{Money, grouped};
-use crate::{brief, text};
+use crate::text;
 
 // Numbers with their words.
 
@@ -33,6 +33,21 @@ pub fn count_of(number: usize, one: &str, many: &str) -> String {
 #[must_use]
 pub fn thousands(number: usize) -> String {
     grouped(&number.to_string())
+}
+
+/// How many findings there are of each severity, `3 errors, 1 warning`; `no
+/// problems` when there are none.
+pub(super) fn tally(findings: &[Finding]) -> String {
+    let parts: Vec<String> = [Severity::Error, Severity::Warning, Severity::Info]
+        .into_iter()
+        .map(|severity| {
+            let number = findings.iter().filter(|finding| finding.severity == severity).count();
+            (number, count(number, severity.as_str()))
+        })
+        .filter(|(number, _)| *number > 0)
+        .map(|(_, words)| words)
+        .collect();
+    if parts.is_empty() { "no problems".to_owned() } else { parts.join(", ") }
 }
 
 // What every format says about an audit in the same words: headline,

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use unicode_width::UnicodeWidthStr as _;
 
-use super::findings::{location, tally};
+use super::findings::location;
 use super::sentences::{
     Touches, class_severity, closing, currencies, currency_title, evidence, footing, headline,
-    percent_or_dash, question, sum,
+    percent_or_dash, question, sum, tally,
 };
 use super::table::{Column, Paint, Table, inert};
 use super::{FindingsReport, Options, count, thousands};

@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::HumanDuration;
-use super::moment::{first_instant, last_instant};
+use super::moment::{first_instant, last_instant, parse_day};
 use crate::text::{did_you_mean, nearest, quoted};
 
 /// Business hours: when the time of a deadline runs. A day is a working day,
@@ -141,17 +141,6 @@ impl CalendarConfig {
             _ => Err(problems),
         }
     }
-}
-
-/// A day as `2026-11-26` and in no other form.
-pub(super) fn parse_day(text: &str) -> Option<NaiveDate> {
-    let text = text.trim();
-    let shape = text.len() == 10
-        && text.bytes().enumerate().all(|(at, c)| match at {
-            4 | 7 => c == b'-',
-            _ => c.is_ascii_digit(),
-        });
-    if shape { text.parse().ok() } else { None }
 }
 
 fn unknown_zone(text: &str) -> String {

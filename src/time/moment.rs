@@ -8,7 +8,6 @@ use chrono::{
 use chrono_tz::Tz;
 
 use super::HumanDuration;
-use super::calendar::parse_day;
 use crate::model::Window;
 use crate::text::quoted;
 
@@ -267,4 +266,15 @@ fn parse_local(text: &str) -> Option<Option<NaiveDateTime>> {
     let time = NaiveTime::parse_from_str(time, "%H:%M:%S")
         .or_else(|_| NaiveTime::parse_from_str(time, "%H:%M"));
     Some(parse_day(day).and_then(|day| time.ok().map(|time| day.and_time(time))))
+}
+
+/// A day as `2026-11-26` and in no other form.
+pub(super) fn parse_day(text: &str) -> Option<NaiveDate> {
+    let text = text.trim();
+    let shape = text.len() == 10
+        && text.bytes().enumerate().all(|(at, c)| match at {
+            4 | 7 => c == b'-',
+            _ => c.is_ascii_digit(),
+        });
+    if shape { text.parse().ok() } else { None }
 }

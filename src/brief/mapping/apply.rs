@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::Mapping;
-use crate::brief::completeness::{is_blank, is_placeholder};
+use crate::brief::answer::{is_blank, is_placeholder};
 use crate::brief::expression::{Expression, LOCALE, locale_value};
 use crate::brief::merge::merge;
 use crate::brief::schema::Schema;

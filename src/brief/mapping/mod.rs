@@ -25,23 +25,11 @@ pub struct BaseMapping {
     pub source: &'static str,
 }
 
-/// The default mappings: one line and one file each.
-pub const BASE_MAPPINGS: [BaseMapping; 5] = [
-    BaseMapping {
-        name: "hubspot",
-        source: include_str!("../../../templates/mapping/hubspot.yaml"),
-    },
-    BaseMapping {
-        name: "salesforce",
-        source: include_str!("../../../templates/mapping/salesforce.yaml"),
-    },
-    BaseMapping {
-        name: "pipedrive",
-        source: include_str!("../../../templates/mapping/pipedrive.yaml"),
-    },
-    BaseMapping { name: "csv", source: include_str!("../../../templates/mapping/csv.yaml") },
-    BaseMapping { name: "none", source: include_str!("../../../templates/mapping/none.yaml") },
-];
+impl BaseMapping {
+    /// The one that reads the signed document alone; a CRM's own stands in its row.
+    pub const DOCUMENT: Self =
+        Self { name: "none", source: include_str!("../../../templates/mapping/none.yaml") };
+}
 
 // A default mapping and a company's changes to it, compiled; every problem
 // reported at once.
@@ -52,9 +40,6 @@ const NAMES: [&str; 7] =
 
 /// What handoff itself writes into a brief.
 const RESERVED: [&str; 4] = ["schema", "key", "deal", "signature"];
-
-/// The default mapping that reads the signed document alone.
-const OF_DOCUMENT: &str = "none";
 
 /// One thing that is wrong with a mapping.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -96,26 +81,18 @@ impl Leaf {
 }
 
 impl Mapping {
-    /// Compiles a default (`hubspot`, `salesforce`, `pipedrive`, `csv`,
-    /// `none`) and what differs from it: dotted field, expression, and where
-    /// the expression stands in the configuration. Without a default only the
-    /// given fields are mapped.
+    /// Compiles a default and what differs from it: dotted field, expression,
+    /// and where the expression stands in the configuration. Without a default
+    /// only the given fields are mapped.
     ///
     /// # Errors
     /// Every problem there is, with its place.
     pub fn compile(
-        base: Option<&str>,
+        base: Option<&BaseMapping>,
         overrides: &[(String, String, Span)],
     ) -> Result<Self, Vec<MappingProblem>> {
         let mut problems = Vec::new();
-        let leaves = match base.map(base_leaves) {
-            None => Vec::new(),
-            Some(Ok(leaves)) => leaves,
-            Some(Err(problem)) => {
-                problems.push(problem);
-                Vec::new()
-            }
-        };
+        let leaves = base.map(base_leaves).unwrap_or_default();
         let mut seen = BTreeSet::new();
         let mut own = Vec::new();
         for (field, source, span) in overrides {
@@ -157,12 +134,9 @@ impl Mapping {
 
     /// The company's own lines on another default, such as that of an export
     /// file beside a CRM.
-    ///
-    /// # Panics
-    /// When there is no such default.
     #[must_use]
     pub fn on_base(self, base: &BaseMapping) -> Self {
-        let leaves = base_leaves(base.name).expect("a default mapping is in the list");
+        let leaves = base_leaves(base);
         Self::of_leaves(leaves, self.leaves.into_iter().filter(|leaf| leaf.own.is_some()).collect())
     }
 
@@ -221,21 +195,12 @@ fn properties_of<'a>(leaves: impl Iterator<Item = &'a Leaf>) -> Properties {
     read
 }
 
-fn base_leaves(name: &str) -> Result<Vec<Leaf>, MappingProblem> {
-    let Some(base) = BASE_MAPPINGS.iter().find(|base| base.name == name) else {
-        let names: Vec<_> = BASE_MAPPINGS.iter().map(|base| base.name).collect();
-        return Err(MappingProblem {
-            field: None,
-            message: format!("there is no default mapping {}", quoted(name)),
-            help: Some(format!("one of {}", names.join(", "))),
-            span: None,
-        });
-    };
+fn base_leaves(base: &BaseMapping) -> Vec<Leaf> {
     let mut leaves = shipped_leaves(base);
-    let document = BASE_MAPPINGS.iter().find(|other| other.name == OF_DOCUMENT);
-    for of_document in
-        document.filter(|other| other.name != name).map(shipped_leaves).into_iter().flatten()
-    {
+    if *base == BaseMapping::DOCUMENT {
+        return leaves;
+    }
+    for of_document in shipped_leaves(&BaseMapping::DOCUMENT) {
         let same = leaves.iter_mut().find(|leaf| leaf.path == of_document.path);
         match same {
             // What reads the document already has weighed it against the deal.
@@ -246,7 +211,7 @@ fn base_leaves(name: &str) -> Result<Vec<Leaf>, MappingProblem> {
             None => leaves.push(of_document),
         }
     }
-    Ok(leaves)
+    leaves
 }
 
 fn shipped_leaves(base: &BaseMapping) -> Vec<Leaf> {

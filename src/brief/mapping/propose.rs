@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::{Mapping, MappingInput};
-use crate::brief::completeness::is_blank;
+use crate::brief::answer::is_blank;
 use crate::model::Deal;
 use crate::yaml::Span;
 

@@ -9,9 +9,8 @@ use serde_json::Value;
 
 use super::RenderInput;
 use super::show::show;
-use crate::brief::completeness::{
-    Absence, Answer, Completeness, MissingField, is_blank, question, unknown,
-};
+use crate::brief::answer::{is_blank, unknown};
+use crate::brief::completeness::{Absence, Answer, Completeness, MissingField, question};
 use crate::brief::schema::{Field, Shape, humanise};
 use crate::text::markdown;
 

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 use url::Url;
 
-use crate::brief::completeness::{is_blank, unknown};
+use crate::brief::answer::{is_blank, unknown};
 use crate::brief::schema::{Field, humanise};
 use crate::model::grouped;
 use crate::text;

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use serde_json::Value;
 
 use super::subject::Subject;
-use crate::brief::completeness::{escape, is_blank, is_placeholder};
+use crate::brief::answer::{escape, is_blank, is_placeholder};
 use crate::brief::{Absence, question};
 use crate::finding::{Finding, Rule, RuleKind, Severity};
 use crate::text::quoted;

@@ -1,6 +1,6 @@
 //! What the rules look at: one folder's files, read once.
 
-use crate::brief::completeness::dotted;
+use crate::brief::answer::dotted;
 use crate::brief::{Brief, Completeness, EventKind, Timeline, View};
 use crate::finding::{Finding, Location, Rule, Severity};
 use crate::model::{CrmName, DealId, DocumentId, Key, ProviderName};

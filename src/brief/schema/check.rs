@@ -8,7 +8,7 @@ use jsonschema::{JsonType, ValidationError, Validator};
 use serde_json::Value;
 
 use super::outline::{Field, Outline, Shape};
-use crate::brief::completeness::{dotted, escape, is_blank};
+use crate::brief::answer::{dotted, escape, is_blank};
 use crate::text::{nearest, quoted, shorten};
 
 /// The form of an honest gap.

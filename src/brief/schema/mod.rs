@@ -218,7 +218,7 @@ fn in_order(fields: &[Field], other: Option<&Field>, value: &Value) -> Value {
 }
 
 fn in_order_below(field: &Field, value: &Value) -> Value {
-    if super::completeness::unknown(value).is_some() {
+    if super::answer::unknown(value).is_some() {
         return value.clone();
     }
     match (&field.shape, value) {

@@ -18,8 +18,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use self::api::{Api, Failure};
+use super::connector::{CrmRow, path_of};
 use super::requested_properties::{check_properties, failed};
-use super::rows::{CrmRow, path_of};
 use super::{
     ActivitiesOf, Activity, Check, ClosedWonUpdate, Connection, Crm, CrmError, CrmSettings,
     Progress, RequestedProperties, Signed, Trigger, closed_won,

@@ -16,9 +16,9 @@ use serde_json::json;
 use self::api::Api;
 use self::record::Account;
 use super::closed_won::note;
+use super::connector::{CrmRow, path_of};
 use super::reading::Reading;
 use super::requested_properties::{check_properties, failed};
-use super::rows::{CrmRow, path_of};
 use super::{
     ActivitiesOf, Activity, Check, ClosedWonUpdate, Connection, Crm, CrmError, CrmSettings,
     Progress, RequestedProperties, Signed, Trigger, closed_won,

@@ -16,9 +16,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use self::api::{Api, describe};
+use super::connector::{CrmRow, path_of};
 use super::reading::Reading;
 use super::requested_properties::{check_properties, failed};
-use super::rows::{CrmRow, path_of};
 use super::{
     ActivitiesOf, Activity, Check, ClosedWonUpdate, Connection, Crm, CrmError, CrmSettings,
     Progress, RequestedProperties, Signed, Trigger, closed_won,

@@ -13,10 +13,11 @@ use crate::esign::api::{FetchError, Fetcher};
 use crate::esign::metadata;
 use crate::esign::provider::{Authenticity, Provider, Received, Verified};
 use crate::model::{Secrets, SignatureEvent};
+use crate::text;
+use crate::webhook;
 use crate::webhook::{
     Answer, DeliveryId, Malformed, Rejection, Request, Route, essence, json, mac,
 };
-use crate::{text, webhook};
 
 // The form around Dropbox Sign's JSON: `multipart/form-data` as it is sent,
 // `application/x-www-form-urlencoded` as one of its pages may be read, and

@@ -11,7 +11,8 @@ use minijinja::{AutoEscape, Environment};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::findings::{location, tally, worst_first};
+use super::findings::{location, worst_first};
+use super::sentences::tally;
 use super::{FindingsReport, count};
 use crate::finding::{Finding, Severity};
 use crate::text;

@@ -11,7 +11,7 @@ use super::invocation::Invocation;
 use super::{
     audit, backfill, catch_up, coverage, deliver, demo, doctor, draft, explain, inbox, init, links,
     people, promises, reference, refresh, render, schema, serve, sign, status, sync, validate,
-    verify, watch, work,
+    verify, watch, why, work,
 };
 use crate::brief::EventKind;
 
@@ -92,6 +92,8 @@ pub enum Command {
     Verify(verify::Arguments),
     /// Show where handoffs stand, or one handoff's story
     Status(status::Arguments),
+    /// Show where the answers of a brief come from, and what they said before
+    Why(why::Arguments),
     /// Make the briefs that an audit found missing
     Backfill(backfill::Arguments),
     /// Show which questions the CRM's data can answer, by field and rep
@@ -157,6 +159,7 @@ impl Command {
             Self::Audit(arguments) => audit::run(arguments, invocation),
             Self::Verify(arguments) => verify::run(arguments, invocation),
             Self::Status(arguments) => status::run(arguments, invocation),
+            Self::Why(arguments) => why::run(arguments, invocation),
             Self::Backfill(arguments) => backfill::run(arguments, invocation),
             Self::Coverage(arguments) => coverage::run(arguments, invocation),
             Self::Doctor(arguments) => doctor::run(arguments, invocation),

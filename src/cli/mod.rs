@@ -41,6 +41,7 @@ mod sync;
 mod validate;
 mod verify;
 mod watch;
+mod why;
 mod words;
 mod work;
 

@@ -40,6 +40,7 @@ mod store;
 mod sync;
 mod validate;
 mod voided;
+mod why;
 mod won;
 
 pub use assign::{Assignment, assign};
@@ -73,4 +74,5 @@ pub use store::Stored;
 pub use sync::{NotRead, Synced, key_of_task, sync};
 pub use validate::{Validated, Which, validate};
 pub use voided::record_voided;
+pub use why::{AnswerSource, EarlierAnswer, SourceKind, Sources, WrittenIn, why};
 pub use won::{WonLook, look_at_won};

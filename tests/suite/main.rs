@@ -72,3 +72,4 @@ mod sync_projects;
 mod time;
 mod touches;
 mod triggers;
+mod why;

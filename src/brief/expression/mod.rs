@@ -141,7 +141,8 @@ impl Expression {
     }
 
     /// Whether it reads something below this name.
-    pub(super) fn reads(&self, name: &str) -> bool {
+    #[must_use]
+    pub fn reads(&self, name: &str) -> bool {
         self.analysis.paths.iter().any(|path| path.first().is_some_and(|first| first == name))
     }
 

@@ -37,6 +37,18 @@ pub struct Mapping {
     pub(super) leaves: Vec<Leaf>,
 }
 
+/// The line of a mapping that gives an answer.
+#[derive(Debug, Clone)]
+pub struct MappingLine<'a> {
+    /// The field that it fills, dotted.
+    pub field: String,
+    /// Its expression.
+    pub expression: &'a Expression,
+    /// Where it stands in the company's configuration; `None` for a line of
+    /// the default mapping.
+    pub own: Option<Span>,
+}
+
 /// One field and its expression.
 #[derive(Debug)]
 pub(super) struct Leaf {
@@ -148,6 +160,18 @@ impl Mapping {
             }
         }
         problems
+    }
+
+    /// The line that gives an answer: that of the field itself, else of the
+    /// nearest field around it.
+    #[must_use]
+    pub fn line_of(&self, field: &str) -> Option<MappingLine<'_>> {
+        let path: Vec<&str> = field.split('.').collect();
+        let gives = |leaf: &&Leaf| {
+            leaf.path.len() <= path.len() && leaf.path.iter().zip(&path).all(|(a, b)| a == b)
+        };
+        let leaf = self.leaves.iter().filter(gives).max_by_key(|leaf| leaf.path.len())?;
+        Some(MappingLine { field: leaf.field(), expression: &leaf.expression, own: leaf.own })
     }
 
     /// The fields it fills, dotted, sorted.

@@ -5,7 +5,7 @@ mod apply;
 mod compile;
 
 pub use apply::{FirstTouch, MappedBrief, MappingInput, Remark};
-pub use compile::{Mapping, MappingProblem};
+pub use compile::{Mapping, MappingLine, MappingProblem};
 
 /// A default mapping that is compiled in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -192,7 +192,7 @@ fn measure(inbox: Arc<dyn Inbox>, round: usize) -> (f64, Vec<Duration>) {
         inbox,
         metrics: Arc::new(Metrics::default()),
         clock: Arc::new(Utc::now),
-        ledger: Arc::new(|| Ok(())),
+        ledger: Arc::new(|| Ok(0)),
         links: None,
         trusted_proxies: Vec::new(),
     };

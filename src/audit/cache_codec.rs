@@ -10,7 +10,7 @@ use crate::model::{CrmName, DealId, DocumentId, Key, Money, Person, ProviderName
 
 /// The form of [`Kept`]; it grows when the form changes, or the way in which
 /// a brief is judged.
-pub const KEPT_FORMAT: u32 = 5;
+pub const KEPT_FORMAT: u32 = 6;
 
 /// The part of a digest that comes from the files.
 #[derive(Serialize, Deserialize)]
@@ -26,6 +26,8 @@ pub(super) struct Kept<'a> {
     pub(super) rewritten: Option<(u32, &'a str)>,
     /// The version that holds an event of a later time.
     pub(super) ahead: Option<(u32, (i64, u32))>,
+    /// The version that brought the last exemption.
+    pub(super) exempted: Option<u32>,
 }
 
 /// The brief at the tip.

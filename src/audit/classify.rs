@@ -49,7 +49,7 @@ pub(super) fn classify(
         && handoff.signed_at_tip
         && let Some(delivery) = &handoff.delivered
     {
-        return handed_over(handoff, delivery.change.at, closed_won_at, policy);
+        return handed_over(handoff, delivery.at(), closed_won_at, policy);
     }
     if let Some((reason, approver)) = handoffs.iter().find_map(|handoff| handoff.exemption()) {
         return Verdict {

@@ -10,6 +10,7 @@ use super::brief_facts::BriefFacts;
 use super::cache_codec::{Kept, KeptBrief, KeptTip};
 use super::events::{Events, TimelineFacts};
 use super::folder_digest::{AtTip, BriefVersion, Change, Delivery, Early, FolderDigest, Rewritten};
+use crate::brief::EventKind;
 use crate::model::{FolderHistory, Gap, History, Key, ObjectId, Version};
 
 /// Digests the folders of one history. The history is taken as it is: for an
@@ -103,8 +104,12 @@ impl<'a> Digester<'a> {
                 Some((place(&early.change)?, at))
             }
         };
+        let exempted = match &digest.exempted {
+            None => None,
+            Some(change) => Some(place(change)?),
+        };
         let events = digest.events.bytes();
-        Some(Kept { key, delivered, tip, events, rewritten, ahead }.to_bytes())
+        Some(Kept { key, delivered, tip, events, rewritten, ahead, exempted }.to_bytes())
     }
 
     /// The digest of a folder from the bytes that [`Digester::pack`] gave for
@@ -135,6 +140,9 @@ impl<'a> Digester<'a> {
         if let Some((place, (seconds, nanos))) = kept.ahead {
             let at = DateTime::from_timestamp(seconds, nanos)?;
             digest.ahead = Some(Early { change: change(place)?, at });
+        }
+        if let Some(place) = kept.exempted {
+            digest.exempted = Some(change(place)?);
         }
         Some(digest)
     }
@@ -168,6 +176,7 @@ impl<'a> Digester<'a> {
             unreadable: Vec::new(),
             rewritten: None,
             ahead: None,
+            exempted: None,
             gone: self.gone(folder),
         };
         if digest.delivered.is_some() && !digest.is_signed_at_tip() {
@@ -200,6 +209,7 @@ impl<'a> Digester<'a> {
                 .is_some_and(|parent| commit.committed_at < parent),
             blob,
             brief,
+            arrival: None,
         }
     }
 
@@ -272,7 +282,7 @@ pub fn gaps_of(digests: &[FolderDigest]) -> Vec<Gap> {
         what: what.clone(),
         why: why.clone(),
         help: Some(
-            "Run `handoff validate` and mend the file, or `git fsck` and restore the object."
+            "Run `handoff validate` and fix the file, or `git fsck` and restore the object."
                 .to_owned(),
         ),
     };
@@ -298,7 +308,7 @@ fn digest(digester: &Digester<'_>, folder: &FolderHistory, blobs: &mut impl Blob
     let delivered = first_signed(digester, folder, blobs, &mut unreadable);
     let tip = at_tip(digester, folder, blobs, delivered.as_ref(), &mut unreadable);
 
-    let Timelines { last: timeline, rewritten, ahead } =
+    let Timelines { last: timeline, rewritten, ahead, exempted } =
         timelines(digester, folder, blobs, &mut unreadable);
 
     let named = |brief: &BriefFacts| brief.key.clone();
@@ -312,7 +322,7 @@ fn digest(digester: &Digester<'_>, folder: &FolderHistory, blobs: &mut impl Blob
         .or_else(|| folder.key_text.as_deref().and_then(|text| Key::parse(text).ok()));
     let events = timeline.map(|timeline| timeline.events).unwrap_or_default();
     let digest = digester.assemble(folder, key, delivered, tip, events);
-    FolderDigest { unreadable, rewritten, ahead, ..digest }
+    FolderDigest { unreadable, rewritten, ahead, exempted, ..digest }
 }
 
 /// What a folder's timelines say, one after the other.
@@ -321,6 +331,7 @@ struct Timelines {
     last: Option<TimelineFacts>,
     rewritten: Option<Rewritten>,
     ahead: Option<Early>,
+    exempted: Option<Change>,
 }
 
 fn timelines(
@@ -340,7 +351,7 @@ fn timelines(
         let change = digester.change(version);
         let timeline = match blobs.timeline(blob) {
             Ok(timeline) => timeline,
-            // A broken one that is gone or was mended since hides nothing: the
+            // A broken one that is gone or was fixed since hides nothing: the
             // next one is compared with the one before it.
             Err(ReadError::Content(_)) if at_tip != Some(blob) => continue,
             Err(error) => {
@@ -363,6 +374,10 @@ fn timelines(
             && found.ahead.is_none_or(|early| at - change.at > early.at - early.change.at)
         {
             found.ahead = Some(Early { change, at });
+        }
+        let exemptions = |it: &TimelineFacts| it.events.of(EventKind::Exempted).count();
+        if exemptions(&timeline) > found.last.as_ref().map_or(0, exemptions) {
+            found.exempted = Some(change);
         }
         found.last = Some(timeline);
     }

@@ -29,6 +29,30 @@ pub struct BriefVersion {
     pub blob: ObjectId,
 }
 
+/// When a commit arrived, by a second clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrival {
+    /// The moment; with [`Proof::NotBefore`] the earliest that is possible.
+    pub at: DateTime<Utc>,
+    /// Whose clock it is, in a reader's words.
+    pub source: Arc<str>,
+    /// The account that pushed it, where that was recorded.
+    pub by: Option<Arc<str>>,
+    /// What is known of the moment.
+    pub proof: Proof,
+}
+
+/// What a second clock knows of a commit's arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// The push that brought it was recorded.
+    Recorded,
+    /// A push that is not in the record brought it; this is the next one, which had it.
+    BehindGap,
+    /// It came after this moment, at which the branch did not have it.
+    NotBefore,
+}
+
 /// The first arrival of a brief with a signature on the default branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
@@ -43,6 +67,16 @@ pub struct Delivery {
     pub blob: ObjectId,
     /// The brief as it was then.
     pub brief: Arc<BriefFacts>,
+    /// When it arrived by another clock than the committer's, where one tells.
+    pub arrival: Option<Arrival>,
+}
+
+impl Delivery {
+    /// When it counts as delivered: by the second clock, else by the committer's.
+    #[must_use]
+    pub fn at(&self) -> DateTime<Utc> {
+        self.arrival.as_ref().map_or(self.change.at, |arrival| arrival.at)
+    }
 }
 
 /// The brief at the tip.
@@ -103,6 +137,8 @@ pub struct FolderDigest {
     pub ahead: Option<Early>,
     /// From which commit to which the brief was gone for the first time.
     pub gone: Option<(Change, Change)>,
+    /// The commit that brought the last exemption.
+    pub exempted: Option<Change>,
 }
 
 impl FolderDigest {

@@ -42,6 +42,8 @@ pub struct HandoffFacts {
     /// From which commit to which the brief was gone, for one folder alone:
     /// one that was moved was never gone.
     pub gone: Option<(Change, Change)>,
+    /// The commit that brought the last exemption.
+    pub exempted: Option<Change>,
 }
 
 /// One path of a handoff.
@@ -231,6 +233,8 @@ fn join(key: Key, mut digests: Vec<FolderDigest>, as_of: DateTime<Utc>) -> Hando
     let rewritten = rewritten.min_by_key(|rewritten| rewritten.change.order);
     let ahead = digests.iter().filter_map(|digest| digest.ahead);
     let ahead = ahead.max_by_key(|early| early.at - early.change.at);
+    let exempted = digests.iter().filter_map(|digest| digest.exempted);
+    let exempted = exempted.max_by_key(|change| change.order);
     let gone = match &digests[..] {
         [only] => only.gone,
         _ => None,
@@ -276,5 +280,6 @@ fn join(key: Key, mut digests: Vec<FolderDigest>, as_of: DateTime<Utc>) -> Hando
         rewritten,
         ahead,
         gone,
+        exempted,
     }
 }

@@ -1,10 +1,16 @@
 //! What an audit is given.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, Utc};
 
-use super::{Checkpoint, FolderDigest, HandoffFacts, Policies, Policy, combine, gaps_of};
+use super::{
+    Arrivals, Checkpoint, FolderDigest, HandoffFacts, Policies, Policy, WebAddress, combine,
+    gaps_of,
+};
 use crate::model::{
-    CommitInfo, CrmName, Deal, Gap, History, ObjectId, Population, ProviderName, Signature, Window,
+    CommitInfo, CrmName, Deal, Gap, History, ObjectId, Population, ProviderName, Push, Signature,
+    Window,
 };
 
 /// All that an audit rests on.
@@ -119,6 +125,19 @@ pub struct LedgerInput {
     pub notes: Vec<String>,
     /// How many commits only this clone has, where a remote counts.
     pub unpushed: usize,
+    /// Why there is no history to read, where there is none: no ledger yet, or
+    /// none at that moment. Then no deal has a handoff.
+    pub absent: Option<String>,
+    /// Where people read it in their browser.
+    pub web: Option<WebAddress>,
+    /// Who made the commits that brought exemptions, `Riley Ross <riley@example.com>`.
+    pub authors: BTreeMap<ObjectId, String>,
+    /// What second clocks say of its commits.
+    pub arrivals: Arrivals,
+    /// What they recorded, for a checkpoint to keep.
+    pub pushes: Vec<Push>,
+    /// Whether the remote was asked for its branch right before, or there is none.
+    pub is_current: bool,
 }
 
 impl LedgerInput {
@@ -149,6 +168,74 @@ impl LedgerInput {
             settings: history.settings,
             notes: Vec::new(),
             unpushed: 0,
+            absent: None,
+            web: None,
+            authors: BTreeMap::new(),
+            arrivals: Arrivals::default(),
+            pushes: Vec::new(),
+            is_current: false,
         }
+    }
+
+    /// No ledger, or none at that moment; `why` is a sentence without its stop.
+    #[must_use]
+    pub fn absent(why: impl Into<String>) -> Self {
+        Self {
+            repository: None,
+            head: ObjectId([0; 20]),
+            branch: String::new(),
+            walked: 0,
+            commits: Vec::new(),
+            handoffs: Vec::new(),
+            gaps: Vec::new(),
+            checkpoints: Vec::new(),
+            checkpoint_faults: Vec::new(),
+            schemas: Vec::new(),
+            settings: Vec::new(),
+            notes: Vec::new(),
+            unpushed: 0,
+            absent: Some(why.into()),
+            web: None,
+            authors: BTreeMap::new(),
+            arrivals: Arrivals::default(),
+            pushes: Vec::new(),
+            is_current: false,
+        }
+    }
+
+    /// Lets second clocks decide when briefs were delivered. A delivery that
+    /// stands behind the end of a record is a gap: nobody can tell its time.
+    pub fn set_arrivals(&mut self, arrivals: Arrivals) {
+        let arrival = |order: u32| arrivals.commits.get(usize::try_from(order).ok()?)?.clone();
+        for delivery in self.handoffs.iter_mut().filter_map(|it| it.delivered.as_mut()) {
+            delivery.arrival = arrival(delivery.change.order);
+        }
+        let deliveries = self.handoffs.iter().filter_map(|handoff| handoff.delivered.as_ref());
+        let unrecorded: BTreeSet<ObjectId> = deliveries
+            .filter(|delivery| arrivals.unrecorded.contains(&delivery.change.order))
+            .map(|delivery| delivery.change.commit)
+            .collect();
+        let names: Vec<&str> = arrivals.clocks.iter().map(|it| it.source.as_str()).collect();
+        let until = arrivals.clocks.iter().filter_map(|it| it.until).max();
+        if let (Some(first), Some(until)) = (unrecorded.first(), until) {
+            let others = match unrecorded.len() - 1 {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            self.gaps.push(Gap {
+                what: format!("when commit {first}{others} reached the branch"),
+                why: format!(
+                    "{} ends with the push of {}, which does not have it",
+                    names.join(" and "),
+                    until.format("%Y-%m-%d %H:%M UTC")
+                ),
+                help: Some(
+                    "Read the record again, and audit again; what was pushed is in it.".to_owned(),
+                ),
+            });
+        }
+        self.gaps.extend(arrivals.gaps.iter().cloned());
+        self.checkpoint_faults.extend(arrivals.faults.iter().cloned());
+        self.arrivals = arrivals;
     }
 }

@@ -9,9 +9,6 @@ use super::selection::Selected;
 use super::{HandoffFacts, Matched};
 use crate::model::{DealId, DocumentId, Key, normalise_deal_id};
 
-/// A document id shorter than this could be any number in any property.
-const SHORTEST_DOCUMENT_ID: usize = 8;
-
 /// The handoffs of one deal, the one that counts first.
 #[derive(Default)]
 pub(super) struct Match {
@@ -122,9 +119,9 @@ fn by_documents(
     for (at, handoff) in handoffs.iter().enumerate() {
         if !taken[at]
             && let Some(document) = document_of(handoff)
-            && document.len() >= SHORTEST_DOCUMENT_ID
+            && document.tells_deal()
         {
-            waiting.entry(document).or_default().push(at);
+            waiting.entry(document.as_str()).or_default().push(at);
         }
     }
     if waiting.is_empty() {
@@ -188,14 +185,14 @@ fn same_documents(handoffs: &[&HandoffFacts], of_deals: &mut [Match], taken: &mu
     }
 }
 
-fn document_of(handoff: &HandoffFacts) -> Option<&str> {
-    handoff.signature()?.document_id.as_ref().map(DocumentId::as_str)
+fn document_of(handoff: &HandoffFacts) -> Option<&DocumentId> {
+    handoff.signature()?.document_id.as_ref()
 }
 
 /// Which of a deal's handoffs counts: a signed one at the tip, then an
 /// exemption, then one that was delivered once; among equals the first delivered.
 fn precedence(handoff: &HandoffFacts) -> impl Ord + use<> {
-    let delivered = handoff.delivered.as_ref().map(|delivery| delivery.change.at);
+    let delivered = handoff.delivered.as_ref().map(super::Delivery::at);
     (
         !handoff.signed_at_tip,
         !handoff.signed_at_tip && handoff.exemption().is_none(),

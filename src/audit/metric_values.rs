@@ -20,7 +20,7 @@ pub struct Share {
 
 impl Share {
     /// Counts one more deal.
-    pub(super) fn count_in(&mut self, key: &DealKey, counts: bool) {
+    pub fn count_in(&mut self, key: &DealKey, counts: bool) {
         self.of += 1;
         if counts {
             self.count += 1;

@@ -6,6 +6,7 @@ mod brief_facts;
 mod cache_codec;
 mod class;
 mod classify;
+mod clock;
 mod coverage;
 mod digester;
 mod events;
@@ -29,13 +30,16 @@ mod suggest;
 pub use brief_facts::{BriefFacts, DealAsWritten, SignatureAsWritten, UnansweredField};
 pub use cache_codec::KEPT_FORMAT;
 pub use class::{Class, Counts, Values, ValuesByClass};
+pub use clock::{Arrivals, LostPush, PushClock};
 pub use coverage::{
     COVERAGE_VERSION, CoverageInput, CoverageReport, DealAnswers, FieldCoverage, QuestionCoverage,
     RepCoverage, RequiredField, measure_coverage,
 };
 pub use digester::{Blobs, Digester, ReadError, gaps_of};
 pub use events::{Events, Happened, TimelineFacts};
-pub use folder_digest::{AtTip, BriefVersion, Change, Delivery, Early, FolderDigest, Rewritten};
+pub use folder_digest::{
+    Arrival, AtTip, BriefVersion, Change, Delivery, Early, FolderDigest, Proof, Rewritten,
+};
 pub use handoff_facts::{Folder, HandoffFacts, combine};
 pub use input::{AuditInput, LedgerInput, Scope, SignaturesInput};
 pub use metric_values::{
@@ -44,8 +48,9 @@ pub use metric_values::{
 };
 pub use policy::{Policies, Policy, PolicyVersion};
 pub use report::{
-    AskedProvider, AuditReport, Checkpoint, CheckpointDeal, Exclusion, LedgerReport, Outcome,
-    PopulationReport, REPORT_VERSION, Settings, SignaturesReport, SourceReport, UndecidedRule,
+    AskedProvider, AuditReport, Checkpoint, CheckpointDeal, ClockReport, Exclusion, LedgerReport,
+    Outcome, PopulationReport, REPORT_VERSION, Settings, SignaturesReport, SourceReport,
+    UndecidedRule, WebAddress,
 };
 pub use row::{
     DealKey, DealRow, Matched, Orphan, OrphanWhy, SignatureClass, SignatureRow, Suggestion,

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::suggest::Suggestions;
-use super::{AuditInput, DealKey, HandoffFacts, Orphan, OrphanWhy};
+use super::{AuditInput, DealKey, Delivery, HandoffFacts, Orphan, OrphanWhy};
 use crate::model::{Deal, DealId, Outcome, normalise_deal_id};
 
 /// An orphan with the handoff it came from.
@@ -134,7 +134,7 @@ fn judge<'a>(
         customer: brief.and_then(|brief| brief.customer.clone()),
         value: brief.and_then(|brief| brief.value.clone()),
         signed_at: handoff.signature().and_then(|signature| signature.signed_at),
-        delivered_at: handoff.delivered.as_ref().map(|delivery| delivery.change.at),
+        delivered_at: handoff.delivered.as_ref().map(Delivery::at),
         suggestion: (why == OrphanWhy::Unknown).then(|| suggestions.for_brief(handoff)).flatten(),
     };
     Some(FoundOrphan { orphan, handoff, deal, merged_into: survivor })
@@ -142,12 +142,12 @@ fn judge<'a>(
 
 fn signed_or_delivered(handoff: &HandoffFacts) -> Option<DateTime<Utc>> {
     let signed = handoff.signature().and_then(|signature| signature.signed_at);
-    signed.or(handoff.delivered.as_ref().map(|delivery| delivery.change.at))
+    signed.or(handoff.delivered.as_ref().map(Delivery::at))
 }
 
 /// Whether a moment lies in the window and no closer than a day to its ends:
 /// CRMs write days in their own zone.
-fn well_inside(input: &AuditInput<'_>, moment: Option<DateTime<Utc>>) -> bool {
+pub(super) fn well_inside(input: &AuditInput<'_>, moment: Option<DateTime<Utc>>) -> bool {
     let day = TimeDelta::days(1);
     let window = input.window;
     moment.is_none_or(|at| {

@@ -33,6 +33,8 @@ pub struct Policy {
     pub waits_in_pull_request: bool,
     /// Who may approve exemptions; anybody but the deal's rep while it is empty.
     pub approvers: Vec<String>,
+    /// Whether a second clock is asked when briefs arrived.
+    pub asks_clock: bool,
     /// How much later than its commit an event may be: clocks of two machines
     /// are seldom further apart.
     pub clock_skew: HumanDuration,
@@ -51,6 +53,7 @@ impl Default for Policy {
             expects_task: true,
             waits_in_pull_request: false,
             approvers: Vec::new(),
+            asks_clock: false,
             clock_skew: HumanDuration::seconds(60),
             amount_tolerance: Decimal::ONE,
         }
@@ -179,6 +182,9 @@ impl PolicyVersion {
             before.required.difference(&self.required).map(String::as_str).collect();
         if !gone.is_empty() {
             laxer.push(format!("{} no longer has to be answered", gone.join(", ")));
+        }
+        if then.asks_clock && !now.asks_clock {
+            laxer.push("no second clock is asked any more (`audit.clock`)".to_owned());
         }
         if then.first_touch_needs_evidence && !now.first_touch_needs_evidence {
             laxer.push("a first touch no longer needs evidence".to_owned());

@@ -9,7 +9,7 @@ use super::{
     Counts, DealKey, DealRow, Metrics, Orphan, SignatureClass, SignatureRow, Values, ValuesByClass,
 };
 use crate::finding::{Finding, Severity};
-use crate::model::{Gap, ObjectId, ProviderName, Window};
+use crate::model::{Gap, ObjectId, ProviderName, Push, Window};
 
 /// The version of the JSON shape; it changes when a reader would break.
 pub const REPORT_VERSION: u32 = 1;
@@ -206,11 +206,37 @@ pub struct LedgerReport {
     /// Commits that only this clone has; they do not count.
     #[serde(skip_serializing_if = "is_zero")]
     pub unpushed: usize,
+    /// Why there was no history to read; then `head` is all zeros.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub absent: Option<String>,
+    /// Where people read it, for links; no part of the contract, as it differs
+    /// from clone to clone.
+    #[serde(skip)]
+    pub web: Option<WebAddress>,
+    /// The second clocks that decide when a commit arrived.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub clocks: Vec<ClockReport>,
+    /// What they recorded, for a checkpoint to keep.
+    #[serde(skip)]
+    pub pushes: Vec<Push>,
+    /// Whether the remote was asked for its branch right before it was read,
+    /// or there is none.
+    #[serde(skip)]
+    pub is_current: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_zero(count: &usize) -> bool {
     *count == 0
+}
+
+/// The addresses of a ledger on its forge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebAddress {
+    /// What stands before a folder's path.
+    pub folders: String,
+    /// What stands before a commit's id.
+    pub commits: String,
 }
 
 /// What an earlier audit left behind to be compared with.
@@ -233,6 +259,10 @@ pub struct Checkpoint {
     /// What is wrong with it, as the end of a sentence.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<String>,
+    /// Whether it had asked the remote for its branch, so that what it did not
+    /// see was not there yet.
+    #[serde(skip)]
+    pub is_current: bool,
     /// The deals it saw.
     #[serde(skip)]
     pub deals: Vec<CheckpointDeal>,
@@ -249,6 +279,21 @@ pub struct CheckpointDeal {
     pub value: Option<String>,
     /// When it was won.
     pub won_at: Option<DateTime<Utc>>,
+}
+
+/// What the report says of one second clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ClockReport {
+    /// Whose record it is, in a reader's words.
+    pub source: String,
+    /// The pushes that brought what the audited history holds.
+    pub pushes: usize,
+    /// The first of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<DateTime<Utc>>,
+    /// The last of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<DateTime<Utc>>,
 }
 
 /// How many documents one provider told.

@@ -115,9 +115,16 @@ pub struct DealRow {
     /// When the signature's event arrived.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub received_at: Option<DateTime<Utc>>,
-    /// When the signed brief first was on the default branch.
+    /// When the signed brief first was on the default branch: by a second clock
+    /// where one tells, else by the committer's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delivered_at: Option<DateTime<Utc>>,
+    /// The committer's time of that commit, where another clock decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub committed_at: Option<DateTime<Utc>>,
+    /// The clock that decides instead of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock: Option<String>,
     /// The commit that brought it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delivered_commit: Option<ObjectId>,

@@ -117,6 +117,8 @@ fn bare_row(selected: &Selected<'_>, verdict: &Verdict) -> DealRow {
         signed_at: None,
         received_at: None,
         delivered_at: None,
+        committed_at: None,
+        clock: None,
         delivered_commit: None,
         latency_s: None,
         business_latency_s: None,
@@ -158,14 +160,18 @@ fn fill_from_handoff(
 
     let Some(delivery) = &handoff.delivered else { return };
     row.signed_at = signed_at(Some(handoff), deal.closed_won_at);
-    row.delivered_at = Some(delivery.change.at);
+    row.delivered_at = Some(delivery.at());
+    if let Some(arrival) = &delivery.arrival {
+        row.committed_at = Some(delivery.change.at);
+        row.clock = Some(arrival.source.to_string());
+    }
     row.delivered_commit = Some(delivery.change.commit);
     row.complete = Some(delivery.brief.complete);
     row.unanswered =
         delivery.brief.unanswered.iter().map(|missing| missing.field.clone()).collect();
     row.first_touch_due = first_touch_due(input.policy_of(deal), handoff, row.signed_at);
     if let Some(signed) = row.signed_at {
-        let elapsed = Elapsed::between(signed, delivery.change.at, input.policy_of(deal));
+        let elapsed = Elapsed::between(signed, delivery.at(), input.policy_of(deal));
         row.latency_s = Some(elapsed.seconds);
         row.business_latency_s = elapsed.business_seconds;
     }

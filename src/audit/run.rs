@@ -169,5 +169,10 @@ fn ledger_report(ledger: &LedgerInput) -> LedgerReport {
         briefs: ledger.handoffs.iter().filter(|handoff| handoff.signed_at_tip).count(),
         checkpoints: ledger.checkpoints.clone(),
         unpushed: ledger.unpushed,
+        absent: ledger.absent.clone(),
+        web: ledger.web.clone(),
+        clocks: ledger.arrivals.clocks.clone(),
+        pushes: ledger.pushes.clone(),
+        is_current: ledger.is_current,
     }
 }

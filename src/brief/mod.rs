@@ -29,8 +29,8 @@ pub use form::{
     read_answer, read_form, unknown_answer,
 };
 pub use mapping::{
-    BASE_MAPPINGS, BaseMapping, FirstTouch, MappedBrief, Mapping, MappingInput, MappingLine,
-    MappingProblem, Remark,
+    BASE_MAPPINGS, BaseMapping, FirstTouch, MappedBrief, Mapping, MappingInput, MappingProblem,
+    Proposal, Remark, propose,
 };
 pub use merge::{kept_answers, merge};
 pub use model::{BRIEF_SCHEMA, Brief};

@@ -63,6 +63,8 @@ pub enum EventKind {
     Voided,
     /// The brief was made afterwards, for a handoff that an audit found missing.
     Backfilled,
+    /// A receiver of events has all that happened so far.
+    EventsSent,
     /// A delivery failed for good.
     DeliveryFailed,
 }
@@ -97,6 +99,7 @@ impl EventKind {
             Self::PromiseKept => "promise_kept",
             Self::Voided => "voided",
             Self::Backfilled => "backfilled",
+            Self::EventsSent => "events_sent",
             Self::DeliveryFailed => "delivery_failed",
         }
     }

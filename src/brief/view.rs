@@ -146,6 +146,15 @@ impl<'a> View<'a> {
         self.text("/customer/name")
     }
 
+    /// The best name there is for what was handed over: the customer's, else
+    /// the deal's, else the document's.
+    #[must_use]
+    pub fn title(self) -> Option<&'a str> {
+        self.customer_name()
+            .or_else(|| self.deal_name())
+            .or_else(|| self.text("/signature/document_name"))
+    }
+
     /// How this customer is served, in the company's own word.
     #[must_use]
     pub fn customer_tier(self) -> Option<&'a str> {

@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use super::error::CliError;
 use super::exit::Exit;
 use super::invocation::Invocation;
 use super::{
     audit, backfill, catch_up, coverage, deliver, demo, doctor, draft, explain, inbox, init, links,
-    people, promises, reference, refresh, render, schema, serve, sign, status, sync, validate,
-    verify, watch, why, work,
+    people, plan, promises, reference, refresh, render, schema, serve, sign, status, sync,
+    validate, verify, watch, why, work,
 };
 use crate::brief::EventKind;
 
@@ -27,7 +27,8 @@ use crate::brief::EventKind;
 )]
 #[command(
     after_help = "Start with `handoff demo`: a small company end to end, in a folder of its own.\n\
-    Exit codes: 0 clean · 1 findings · 2 usage or configuration · 3 could not do or check · 4 nothing matched."
+    Your own export: `handoff audit --deals export.csv`, in any folder.\n\
+    Exit codes: 0 done and clean · 1 findings at or above --fail-level · 2 usage or configuration · 3 could not do or could not check all of it · 4 a name that was given matches nothing."
 )]
 pub struct Cli {
     /// What every command takes.
@@ -42,17 +43,20 @@ pub struct Cli {
 #[derive(Debug, Args)]
 pub struct Global {
     /// The ledger's folder, or one inside it (found upwards like git does)
-    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true)]
+    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true, help_heading = EVERYWHERE)]
     pub directory: Option<PathBuf>,
     /// When to colour
-    #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
+    #[arg(long, value_name = "WHEN", default_value = "auto", global = true, help_heading = EVERYWHERE)]
     pub color: ColorChoice,
     /// Only warnings and errors on standard error
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE)]
     pub quiet: bool,
-    /// More on standard error; twice for debugging. Never shows a secret
-    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    /// Say what is read and done; twice for debugging. Never shows a secret
+    #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = EVERYWHERE)]
     pub verbose: u8,
+    /// How the log on standard error is written
+    #[arg(long, value_name = "FORMAT", default_value = "text", global = true, help_heading = EVERYWHERE)]
+    pub log_format: LogFormat,
     /// The moment to take for now; for tests and re-runs
     #[arg(long, hide = true, global = true, value_name = "TIME")]
     pub now: Option<DateTime<Utc>>,
@@ -67,6 +71,244 @@ pub enum ColorChoice {
     Always,
     /// Never.
     Never,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// A line for people.
+    Text,
+    /// A JSON object on each line.
+    Json,
+}
+
+/// The heading of what every command takes; its own options come first.
+const EVERYWHERE: &str = "Everywhere";
+
+/// Lines that work in the demo's folder, with what each does, for the help of
+/// each command.
+pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
+    (
+        "init",
+        &[
+            ("handoff init", "asks, and makes this folder a ledger"),
+            (
+                "handoff init acme --crm hubspot --esign pandadoc --github acme/handoffs",
+                "asks nothing that is said",
+            ),
+        ],
+    ),
+    (
+        "demo",
+        &[
+            ("handoff demo", "a small company's story in the folder handoff-demo"),
+            ("handoff demo elsewhere --verbose", "all of it, in another folder"),
+        ],
+    ),
+    (
+        "draft",
+        &[(
+            "handoff draft --deal 9876543214",
+            "a brief before the signature, and who is asked for what is missing",
+        )],
+    ),
+    (
+        "sign",
+        &[
+            (
+                "handoff sign events/01-acme-corp.pandadoc.json",
+                "the payload of a provider's webhook",
+            ),
+            ("handoff sign --deal 9876543214", "a deal that is won without an e-signature"),
+        ],
+    ),
+    (
+        "deliver",
+        &[
+            ("handoff deliver --dry-run", "what would be made"),
+            ("handoff deliver hubspot-9876543210", "for one handoff"),
+            ("handoff deliver --since 2026-11", "for all of November and later"),
+        ],
+    ),
+    (
+        "plan",
+        &[
+            ("handoff plan --deals deals.csv", "what the changed files of the checkout would do"),
+            ("handoff plan --base HEAD --format markdown", "for a comment on a pull request"),
+            ("handoff plan --base HEAD --fail-on class", "exit 1 when a deal changes its class"),
+        ],
+    ),
+    (
+        "refresh",
+        &[
+            ("handoff refresh", "every deal of the last 120 days"),
+            ("handoff refresh acme --dry-run", "what would change in one brief"),
+            ("handoff refresh --changed-since 7d", "what the CRM says was changed in a week"),
+        ],
+    ),
+    (
+        "validate",
+        &[
+            ("handoff validate", "every brief"),
+            (
+                "handoff validate --since HEAD~1 --format github",
+                "what a pull request changed, as annotations",
+            ),
+            ("handoff validate --fix", "renders pages that are not up to date"),
+        ],
+    ),
+    (
+        "audit",
+        &[
+            ("handoff audit --deals deals.csv", "an export is enough, in any folder"),
+            ("handoff audit --deals deals.csv --from 2026-11 -o audit.html", "November as a page"),
+            (
+                "handoff audit --as-of 2026-11-20T17:00:00Z --format json",
+                "the CRM of handoff.yaml, as it stood then",
+            ),
+        ],
+    ),
+    ("verify", &[("handoff verify --trust ../allowed-signers", "who signed the checkpoints")]),
+    (
+        "status",
+        &[
+            ("handoff status", "every open handoff"),
+            ("handoff status acme", "one handoff's story, by customer, key, deal id or task"),
+            ("handoff status --all --since 30d", "those that are done, too"),
+        ],
+    ),
+    (
+        "backfill",
+        &[("handoff backfill --deals deals.csv --dry-run", "what is missing and would be made")],
+    ),
+    (
+        "coverage",
+        &[
+            ("handoff coverage --deals deals.csv", "an export is enough, in any folder"),
+            (
+                "handoff coverage --deals deals.csv --write",
+                "puts lines that answer more into handoff.yaml",
+            ),
+        ],
+    ),
+    (
+        "doctor",
+        &[
+            ("handoff doctor", "asks each server"),
+            ("handoff doctor --offline", "settings and secrets alone"),
+        ],
+    ),
+    ("accept", &[("handoff accept acme-corp --by samlee", "the CSM takes it")]),
+    (
+        "return",
+        &[(
+            "handoff return brightwater-logistics --by noorh --reason \"unanswered: no success metric\"",
+            "back to the rep",
+        )],
+    ),
+    (
+        "resubmit",
+        &[(
+            "handoff resubmit brightwater-logistics --by \"Priya Raman\"",
+            "the rep has completed the brief",
+        )],
+    ),
+    (
+        "touch",
+        &[(
+            "handoff touch northwind-robotics --by samlee --at yesterday",
+            "the first contact with the customer",
+        )],
+    ),
+    (
+        "assign",
+        &[("handoff assign northwind-robotics noorh --by \"Alex Kim\"", "another CSM takes it")],
+    ),
+    (
+        "promises",
+        &[
+            ("handoff promises", "the open ones, what is due first"),
+            (
+                "handoff promises --due-before 2027-02 --owner platform --format csv",
+                "for a spreadsheet",
+            ),
+            ("handoff promises keep acme-corp 1 --by samlee", "one is kept"),
+        ],
+    ),
+    (
+        "sync",
+        &[
+            ("handoff sync --dry-run", "what people did on their tasks"),
+            ("handoff sync --since 7d", "of the last week's handoffs"),
+        ],
+    ),
+    (
+        "exempt",
+        &[(
+            "handoff exempt hubspot-9876543214 --by \"Alex Kim\" --reason \"a paid pilot\" --customer \"Garnet Mutual\"",
+            "this deal needs none",
+        )],
+    ),
+    ("serve", &[("handoff serve --listen 127.0.0.1:8080", "webhooks come in, handoffs go out")]),
+    ("work", &[("handoff work --once", "what is due now, then it ends")]),
+    ("watch", &[("handoff watch /srv/signed --poll 30", "a folder into which payloads are put")]),
+    (
+        "links",
+        &[
+            ("handoff links show acme-corp", "everybody who can answer, with a link each"),
+            ("handoff links make acme-corp --as rep", "one link"),
+        ],
+    ),
+    (
+        "inbox",
+        &[
+            ("handoff inbox list", "what waits or failed"),
+            ("handoff inbox retry --failed", "all that failed, again"),
+        ],
+    ),
+    ("catch-up", &[("handoff catch-up --since 7d --dry-run", "documents that never arrived")]),
+    ("explain", &[("handoff explain missing-handoff", "why it matters and what to do")]),
+    ("rules", &[("handoff rules", "every rule"), ("handoff rules --format json", "for programs")]),
+    ("schema", &[("handoff schema brief", "the schema of briefs")]),
+    (
+        "render",
+        &[
+            ("handoff render acme", "the page"),
+            ("handoff render acme --preview", "what each target would be sent"),
+        ],
+    ),
+    (
+        "completions",
+        &[(
+            "handoff completions bash",
+            "put it where your shell looks, such as ~/.local/share/bash-completion/completions/handoff",
+        )],
+    ),
+    ("man", &[("handoff man audit", "one command's page: handoff man audit | man -l -")]),
+];
+
+/// The whole command line as it is run and described.
+#[must_use]
+pub(super) fn command() -> clap::Command {
+    let mut command = Cli::command();
+    for (name, examples) in EXAMPLES {
+        command = command.mut_subcommand(name, |command| {
+            let takes_time = command.get_arguments().any(|argument| {
+                argument
+                    .get_value_names()
+                    .is_some_and(|names| names.iter().any(|name| name.as_str().contains("TIME")))
+            });
+            let mut text = "Examples:\n".to_owned();
+            for (line, what) in *examples {
+                text.push_str(&format!("  {line}\n      {what}\n"));
+            }
+            if takes_time {
+                text.push_str(&format!("\n{}\n", super::when::HELP));
+            }
+            command.after_help(text.trim_end().to_owned())
+        });
+    }
+    command
 }
 
 /// The commands, one file each.
@@ -98,13 +340,15 @@ pub enum Command {
     Backfill(backfill::Arguments),
     /// Show which questions the CRM's data can answer, by field and rep
     Coverage(coverage::Arguments),
+    /// Show what a change of settings, schema or templates would do, before it is merged
+    Plan(plan::Arguments),
     /// Check every connection, secret, permission and mapping
     Doctor(doctor::Arguments),
     /// The CSM accepts a handoff
     Accept(people::Arguments),
     /// The CSM returns a handoff to the rep, with the reason
     Return(people::WithReason),
-    /// The rep has mended a returned brief: it comes again, with what changed
+    /// The rep has fixed a returned brief: it comes again, with what changed
     Resubmit(people::Arguments),
     /// The CSM's first human contact with the customer
     Touch(people::Arguments),
@@ -128,7 +372,7 @@ pub enum Command {
     Inbox(inbox::Arguments),
     /// Ask the providers for signed documents that never arrived
     CatchUp(catch_up::Arguments),
-    /// Explain a rule: why it matters, an example, how to mend it
+    /// Explain a rule: why it matters, an example, how to fix it
     Explain(explain::Arguments),
     /// List all rules
     Rules(explain::ListArguments),
@@ -138,8 +382,8 @@ pub enum Command {
     Render(render::Arguments),
     /// Print the completions of a shell
     Completions(reference::CompletionsArguments),
-    /// Print the manual page
-    Man,
+    /// Print the manual page of handoff or of one command
+    Man(reference::ManArguments),
 }
 
 impl Command {
@@ -162,6 +406,7 @@ impl Command {
             Self::Why(arguments) => why::run(arguments, invocation),
             Self::Backfill(arguments) => backfill::run(arguments, invocation),
             Self::Coverage(arguments) => coverage::run(arguments, invocation),
+            Self::Plan(arguments) => plan::run(arguments, invocation),
             Self::Doctor(arguments) => doctor::run(arguments, invocation),
             Self::Accept(arguments) => people::run(EventKind::Accepted, arguments, invocation),
             Self::Return(arguments) => {
@@ -186,7 +431,7 @@ impl Command {
             Self::Schema(arguments) => schema::run(arguments, invocation),
             Self::Render(arguments) => render::run(arguments, invocation),
             Self::Completions(arguments) => reference::completions(arguments, invocation),
-            Self::Man => reference::man(invocation),
+            Self::Man(arguments) => reference::man(arguments, invocation),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `handoff audit`: the ledger's history against the closed-won deals.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -9,20 +9,25 @@ use clap::{Args, ValueEnum};
 use super::error::CliError;
 use super::exit::Exit;
 use super::formats::Formats;
+use super::inbox_argument::inbox_counts;
 use super::invocation::Invocation;
-use super::open::{Ports, config_at, open, open_deals, open_ledger, uncommitted_settings};
+use super::open::{
+    Ports, config_at, is_in_ledger, open, open_deals, open_export, open_ledger, settings_beside,
+    uncommitted_settings,
+};
 use super::progress::{Counting, Reading};
 use super::signatures;
-use crate::audit::{AuditReport, Outcome};
+use crate::audit::{AuditReport, LedgerInput, Outcome};
+use crate::config::AuditClock;
 use crate::crm::Crm;
 use crate::crm::export::Detail;
 use crate::finding::Severity;
 use crate::ledger::Ledger;
-use crate::model::{Population, Window};
-use crate::report::{Format, render_audit, write_audit};
+use crate::model::{Gap, Population, PushRecord, Window, read_push_log};
+use crate::report::{Format, audit_summary, render_audit, write_audit};
 use crate::text::shorten;
-use crate::time::{Edge, parse_moment, parse_window};
-use crate::workflow::{self, AuditRequest, Context, LedgersAt, RulesOfTime, Strictness};
+use crate::time::{Edge, MomentError, parse_window, read_moment};
+use crate::workflow::{self, AuditRequest, Clocks, Context, LedgersAt, RulesOfTime, Strictness};
 
 /// The arguments of `audit`.
 #[derive(Debug, Args)]
@@ -57,6 +62,10 @@ pub struct Arguments {
     /// Who may sign checkpoints: a file of git's allowed signers, kept outside of the ledger
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
+    /// Whose clock decides when a brief arrived, instead of the dates in the commits: `github`, or a
+    /// record of pushes; may be given several times [default: `audit.clock` in handoff.yaml]
+    #[arg(long, value_name = "github|FILE")]
+    clock: Vec<PathBuf>,
     /// Do not ask the ledger's remote for checkpoints, and push none
     #[arg(long)]
     offline: bool,
@@ -74,7 +83,7 @@ pub(super) enum Level {
     Info,
     /// Should be looked at.
     Warning,
-    /// Must be mended.
+    /// Must be fixed.
     Error,
 }
 
@@ -91,26 +100,42 @@ impl Level {
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let formats = arguments.formats.check()?;
+    if arguments.repo.is_empty() && !is_in_ledger(&invocation.folder)? {
+        return match &arguments.deals {
+            Some(deals) => without_ledger(deals, arguments, &formats, invocation),
+            None => {
+                Err(CliError::usage(format!("{} is no ledger", invocation.folder.display())).help(
+                    "give an export of your deals: handoff audit --deals export.csv\nor run `handoff init` to make a ledger here, or name one with `-C DIR`",
+                ))
+            }
+        };
+    }
     let (mut first, more) = ledgers(arguments, invocation)?;
     let moment = as_of(arguments, &first.ledger, zone(&first), invocation)?;
     let trust = arguments.trust.as_deref().map(|file| invocation.path(file));
+    let all: Vec<Ledger> = std::iter::once(first.ledger.clone()).chain(more).collect();
+    let clocks = read_clocks(arguments, &first, &all, invocation)?;
     let at = LedgersAt {
         as_of: moment.as_of,
         cut: moment.cut,
         revision: moment.revision.as_deref(),
         cache: !arguments.no_cache,
+        clocks: &clocks,
         checkpoints: Strictness {
             ask_remote: !arguments.offline,
             required: arguments.require_checkpoint,
             trust: trust.as_deref(),
         },
     };
-    let all: Vec<Ledger> = std::iter::once(first.ledger.clone()).chain(more).collect();
     let counting = Counting::start("reading the ledger's history", invocation);
     let ledgers = workflow::read_ledgers(&all, &at, &|commits| counting.at(commits))?;
     counting.finish();
     // The settings of the audited commit count, never those of the checkout.
-    if let Some(head) = ledgers.first().map(|ledger| ledger.head.to_string()) {
+    if let Some(head) = ledgers
+        .first()
+        .filter(|ledger| ledger.absent.is_none())
+        .map(|ledger| ledger.head.to_string())
+    {
         if let Some(config) = config_at(&first.ledger, &head)? {
             first.config = config;
         }
@@ -120,8 +145,13 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
             invocation.warn(warning);
         }
     }
-    let window = parse_window(arguments.from.as_deref(), arguments.to.as_deref(), zone(&first))
-        .map_err(|error| CliError::usage(error.to_string()))?;
+    let window = parse_window(
+        arguments.from.as_deref(),
+        arguments.to.as_deref(),
+        zone(&first),
+        invocation.now,
+    )
+    .map_err(|error| CliError::usage(error.to_string()))?;
     let rules = RulesOfTime::of(&first.ledger, &ledgers[0], &first.config)?;
     for note in ledgers.iter().flat_map(|ledger| &ledger.notes) {
         invocation.warn(format!("warning: {note}"));
@@ -133,10 +163,27 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
             ledger.branch
         ));
     }
+    let waiting = inbox_counts(&first.ledger, invocation).filter(|_| arguments.as_of.is_none());
+    match waiting {
+        Some(Ok(counts)) => {
+            for (number, state) in [(counts.held, "held"), (counts.failed, "failed")] {
+                if number > 0 {
+                    invocation.warn(format!(
+                        "warning: {} {state} in this clone's inbox: what is a contract among them is not in the ledger; `handoff inbox list` says why",
+                        crate::report::count(number, "event")
+                    ));
+                }
+            }
+        }
+        Some(Err(error)) => invocation.warn(format!(
+            "warning: whether documents are held is not known: this clone's inbox cannot be read: {error}"
+        )),
+        None => {}
+    }
     // A document may name its deal by whatever property the deal has.
     let detail = match arguments.signatures {
         true => Detail::Whole,
-        false => workflow::counted(&first.config, &rules, &ledgers),
+        false => workflow::counted(&first.config, Some(&rules), &ledgers),
     };
     let source = open_deals(arguments.deals.as_ref(), detail, invocation, &first)?;
     let population = read_population(source.as_ref(), window, invocation)?;
@@ -153,7 +200,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     } else {
         None
     };
-    let command = again(arguments, &first.ledger, moment.as_of);
+    let command = again(arguments, Some(&first.ledger), moment.as_of);
     let request = AuditRequest {
         population: &population,
         signatures: signatures.as_ref(),
@@ -163,7 +210,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         command: &command,
     };
     let report = workflow::audit(&ledgers, &first.config, &rules, &request)?;
-    Formats::write(&formats, invocation, |format, options, out| {
+    Formats::write(&formats, invocation, &audit_summary(&report), |format, options, out| {
         write_audit(format, &report, options, out)
     })?;
     let mut exit = exit(&report, arguments.fail_level.severity());
@@ -174,6 +221,177 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     // takes as long as to judge them.
     std::mem::forget((ledgers, population, report));
     Ok(exit)
+}
+
+/// An audit of an export with nothing else asked for, as text.
+pub(super) fn run_plain(deals: PathBuf, invocation: &Invocation) -> Result<Exit, CliError> {
+    let arguments = Arguments {
+        deals: Some(deals),
+        from: None,
+        to: None,
+        as_of: None,
+        repo: Vec::new(),
+        signatures: false,
+        fail_level: Level::Error,
+        checkpoint: false,
+        require_checkpoint: false,
+        trust: None,
+        offline: true,
+        clock: Vec::new(),
+        no_cache: false,
+        formats: Formats::default(),
+    };
+    run(&arguments, invocation)
+}
+
+/// An audit in a folder that is no ledger: every deal of the export is without
+/// a handoff. Nothing is written but the reports that were asked for.
+fn without_ledger(
+    deals: &Path,
+    arguments: &Arguments,
+    formats: &[(Format, Option<PathBuf>)],
+    invocation: &Invocation,
+) -> Result<Exit, CliError> {
+    let needs_ledger = [
+        ("--signatures", arguments.signatures),
+        ("--checkpoint", arguments.checkpoint),
+        ("--require-checkpoint", arguments.require_checkpoint),
+    ];
+    if let Some((option, _)) = needs_ledger.into_iter().find(|(_, given)| *given) {
+        let folder = invocation.folder.display();
+        return Err(CliError::usage(format!("{option} needs a ledger, and {folder} is none"))
+            .help("run `handoff init` to make one here, or leave the option out"));
+    }
+    let config = settings_beside(&invocation.folder)?;
+    let zone = workflow::company_zone(&config).unwrap_or(Tz::UTC);
+    let usage = |error: MomentError| CliError::usage(error.to_string());
+    let as_of = match arguments.as_of.as_deref() {
+        Some(text) => {
+            read_moment(text, zone, Edge::End, invocation.now).map_err(usage)?.min(invocation.now)
+        }
+        None => invocation.now,
+    };
+    let window =
+        parse_window(arguments.from.as_deref(), arguments.to.as_deref(), zone, invocation.now)
+            .map_err(usage)?;
+    let ledger = LedgerInput::absent("there is no ledger yet");
+    let rules = RulesOfTime::unchanged(&config);
+    let ledgers = [ledger];
+    let detail = workflow::counted(&config, Some(&rules), &ledgers);
+    let source = open_export(deals, detail, invocation, &config, &invocation.folder)?;
+    let population = read_population(&source, window, invocation)?;
+    let command = again(arguments, None, as_of);
+    let request = AuditRequest {
+        population: &population,
+        signatures: None,
+        window,
+        as_of,
+        at_present: arguments.as_of.is_none(),
+        command: &command,
+    };
+    let report = workflow::audit(&ledgers, &config, &rules, &request)?;
+    Formats::write(formats, invocation, &audit_summary(&report), |format, options, out| {
+        write_audit(format, &report, options, out)
+    })?;
+    let file = quote(&deals.display().to_string());
+    invocation.say(format!(
+        "\nNext\n  \
+         handoff coverage --deals {file}            which of the seven questions this export answers\n  \
+         handoff audit --deals {file} -o audit.html  the same as a page\n  \
+         handoff demo                               what a handoff is, in a folder of its own\n  \
+         handoff init                               make this folder a ledger; from then on handoffs are found",
+    ));
+    Ok(exit(&report, arguments.fail_level.severity()))
+}
+
+/// What second clocks recorded of each ledger. One that cannot be asked is a
+/// gap; a file that cannot be read is an error.
+fn read_clocks(
+    arguments: &Arguments,
+    context: &Context,
+    ledgers: &[Ledger],
+    invocation: &Invocation,
+) -> Result<Vec<Clocks>, CliError> {
+    let is_github = |name: &PathBuf| name.as_os_str() == GITHUB;
+    let mut asks_github = arguments.clock.iter().any(is_github);
+    if arguments.clock.is_empty() {
+        let branch = context.ledger.remote_branch()?;
+        let committed = match branch.as_deref() {
+            Some(branch) => config_at(&context.ledger, branch)?,
+            None => match context.ledger.tip()? {
+                Some(tip) => config_at(&context.ledger, &tip.to_string())?,
+                None => None,
+            },
+        };
+        let config = committed.as_ref().unwrap_or(&context.config);
+        asks_github = config.audit_clock == Some(AuditClock::Github);
+    }
+    let mut all = Vec::new();
+    for ledger in ledgers {
+        let is_current = ledger.remote().is_none() || !arguments.offline;
+        let mut clocks = Clocks { is_current, ..Clocks::default() };
+        // A checkpoint says what was not there yet only when it has just looked.
+        if let Some(remote) = ledger.remote().filter(|_| arguments.checkpoint && !arguments.offline)
+            && let Err(error) = ledger.fetch(&remote)
+        {
+            clocks.is_current = false;
+            let why = shorten(&error.to_string(), 200);
+            invocation.warn(format!(
+                "warning: {remote} could not be asked for its branch, so the checkpoint says nothing of what came later: {why}"
+            ));
+        }
+        for file in arguments.clock.iter().filter(|name| !is_github(name)) {
+            let shown = file.display();
+            let bytes = std::fs::read(invocation.path(file)).map_err(|error| {
+                CliError::could_not(format!("--clock {shown}: it cannot be read: {error}")).help(
+                    "name the log that the hook of `handoff init --server-hook` writes, or a saved answer of GitHub's activity",
+                )
+            })?;
+            let pushes = read_push_log(&bytes, ledger.branch()).map_err(|fault| {
+                CliError::could_not(format!("{shown}:{}: {}", fault.line, fault.why))
+                    .help("copy the record again: one that was changed proves nothing")
+            })?;
+            clocks.records.push(PushRecord { source: format!("the push log {shown}"), pushes });
+        }
+        if asks_github {
+            match ask_github(context, ledger, invocation)? {
+                Ok(record) => clocks.records.push(record),
+                Err(gap) => clocks.gaps.push(gap),
+            }
+        }
+        all.push(clocks);
+    }
+    Ok(all)
+}
+
+/// The word of `--clock` that is no file.
+const GITHUB: &str = "github";
+
+fn ask_github(
+    context: &Context,
+    ledger: &Ledger,
+    invocation: &Invocation,
+) -> Result<Result<PushRecord, Gap>, CliError> {
+    let gap = |why: String, help: &str| Gap {
+        what: "when commits reached the branch, by GitHub's record of pushes".to_owned(),
+        why: shorten(&why, 300),
+        help: Some(help.to_owned()),
+    };
+    let access = "Set GITHUB_TOKEN to a token that may read the contents of the ledger's repository, or give --clock FILE with a record that was saved.";
+    let Some(links) = ledger.web_links() else {
+        let why = "the ledger has no remote on GitHub".to_owned();
+        return Ok(Err(gap(
+            why,
+            "Give --clock FILE: the log of `handoff init --server-hook` on the server that holds the ledger.",
+        )));
+    };
+    let deliver = &context.config.deliver;
+    let forge = match deliver.forge(links.project(), &invocation.secrets()?) {
+        Ok(forge) => forge,
+        Err(why) => return Ok(Err(gap(why, access))),
+    };
+    let asked = invocation.block_on(forge.pushes(ledger.branch()))?;
+    Ok(asked.map_err(|error| gap(error.to_string(), access)))
 }
 
 /// Leaves a checkpoint; exit 3 where it is not on the remote.
@@ -201,9 +419,9 @@ fn checkpoint(
     Ok(Exit::CouldNot)
 }
 
-/// The audit of the demo: as of the story's moment, as text.
-pub(super) fn run_demo(invocation: &Invocation) -> Result<Exit, CliError> {
-    invocation.print("\nhandoff audit --deals deals.csv\n")?;
+/// The audit of the demo, as of the story's moment; its page is written, and
+/// all of it printed where that is asked for.
+pub(super) fn of_demo(invocation: &Invocation, as_of: &str) -> Result<AuditReport, CliError> {
     let context = open(invocation, Ports::default())?;
     let at = LedgersAt {
         as_of: invocation.now,
@@ -211,6 +429,7 @@ pub(super) fn run_demo(invocation: &Invocation) -> Result<Exit, CliError> {
         revision: None,
         cache: true,
         checkpoints: Strictness::default(),
+        clocks: &[],
     };
     let ledgers = workflow::read_ledgers(std::slice::from_ref(&context.ledger), &at, &|_| ())?;
     let deals = PathBuf::from("deals.csv");
@@ -222,16 +441,13 @@ pub(super) fn run_demo(invocation: &Invocation) -> Result<Exit, CliError> {
         window: Window::default(),
         as_of: invocation.now,
         at_present: false,
-        command: "handoff audit --deals deals.csv --as-of 2026-11-20T17:00:00Z",
+        command: &format!("handoff audit --deals deals.csv --as-of {as_of}"),
     };
     let rules = RulesOfTime::of(&context.ledger, &ledgers[0], &context.config)?;
     let report = workflow::audit(&ledgers, &context.config, &rules, &request)?;
     let page = invocation.folder.join("audit.html");
     std::fs::write(&page, render_audit(Format::Html, &report, &crate::report::Options::default()))?;
-    let options = crate::report::Options { color: invocation.color, width: invocation.width() };
-    invocation.print(render_audit(Format::Text, &report, &options))?;
-    invocation.print(format!("The same as one page, with charts: {}\n", page.display()))?;
-    Ok(exit(&report, Severity::Error))
+    Ok(report)
 }
 
 /// The same context, with paths meant from its folder.
@@ -278,7 +494,7 @@ pub(super) fn population(
     read_population(open_deals(deals, detail, invocation, context)?.as_ref(), window, invocation)
 }
 
-fn read_population(
+pub(super) fn read_population(
     source: &dyn Crm,
     window: Window,
     invocation: &Invocation,
@@ -286,6 +502,12 @@ fn read_population(
     let reading = Reading::start(invocation);
     let population = invocation.block_on(source.population(window, &reading))??;
     reading.finish();
+    let source = &population.source;
+    invocation.note(format!(
+        "read {} of {}",
+        crate::report::count(source.rows, "row"),
+        source.location
+    ));
     Ok(population)
 }
 
@@ -310,7 +532,7 @@ fn as_of(
     let Some(text) = arguments.as_of.as_deref() else {
         return Ok(AsOf { as_of: invocation.now, cut: false, revision: None });
     };
-    let moment = parse_moment(text, zone, Edge::End);
+    let moment = read_moment(text, zone, Edge::End, invocation.now);
     match moment {
         Ok(as_of) if as_of > invocation.now + chrono::TimeDelta::days(1) => {
             Err(CliError::usage(format!("--as-of {text} is in the future"))
@@ -328,7 +550,7 @@ fn as_of(
 }
 
 /// The command that gives this audit again: with the moment spelled out.
-fn again(arguments: &Arguments, ledger: &Ledger, as_of: DateTime<Utc>) -> String {
+fn again(arguments: &Arguments, ledger: Option<&Ledger>, as_of: DateTime<Utc>) -> String {
     let mut words = vec!["handoff".to_owned(), "audit".to_owned()];
     let mut option = |name: &str, value: &str| {
         words.push(format!("--{name}"));
@@ -342,21 +564,35 @@ fn again(arguments: &Arguments, ledger: &Ledger, as_of: DateTime<Utc>) -> String
             option(name, value);
         }
     }
-    let revision =
-        arguments.as_of.as_deref().filter(|text| ledger.commit_time(text).ok().flatten().is_some());
+    let revision = arguments
+        .as_of
+        .as_deref()
+        .filter(|text| ledger.is_some_and(|it| it.commit_time(text).ok().flatten().is_some()));
     let moment = as_of.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     option("as-of", revision.unwrap_or(&moment));
     for repo in &arguments.repo {
         option("repo", &repo.display().to_string());
     }
-    if arguments.signatures {
-        words.push("--signatures".to_owned());
+    for clock in &arguments.clock {
+        option("clock", &clock.display().to_string());
+    }
+    if let Some(trust) = &arguments.trust {
+        option("trust", &trust.display().to_string());
+    }
+    for (given, word) in [
+        (arguments.signatures, "--signatures"),
+        (arguments.require_checkpoint, "--require-checkpoint"),
+        (arguments.offline, "--offline"),
+    ] {
+        if given {
+            words.push(word.to_owned());
+        }
     }
     words.join(" ")
 }
 
 /// A word as a shell takes it for one.
-fn quote(word: &str) -> String {
+pub(super) fn quote(word: &str) -> String {
     let plain = |c: char| {
         c.is_ascii_alphanumeric()
             || matches!(c, '-' | '_' | '.' | '/' | ':' | '+' | '~' | '^' | '@')

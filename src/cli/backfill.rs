@@ -48,8 +48,9 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let mut context =
         open(invocation, Ports { push: !arguments.no_push, sinks: arguments.deliver, crm: false })?;
     let zone = workflow::company_zone(&context.config).unwrap_or(chrono_tz::Tz::UTC);
-    let window = parse_window(arguments.from.as_deref(), arguments.to.as_deref(), zone)
-        .map_err(|error| CliError::usage(error.to_string()))?;
+    let window =
+        parse_window(arguments.from.as_deref(), arguments.to.as_deref(), zone, invocation.now)
+            .map_err(|error| CliError::usage(error.to_string()))?;
     let population =
         population(arguments.deals.as_ref(), Detail::Whole, window, &context, invocation)?;
     let (_, gaps) = population.deals.parts();
@@ -83,11 +84,13 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
                         exit = Exit::CouldNot;
                     }
                 }
-                lines.push(Line {
-                    path: Some(signed.path),
-                    missing: Some(signed.missing.len()),
-                    ..Line::planned(deal)
-                });
+                if signed.commit.is_some() {
+                    lines.push(Line {
+                        path: Some(signed.path),
+                        missing: Some(signed.missing.len()),
+                        ..Line::planned(deal)
+                    });
+                }
             }
             Err(error) => {
                 invocation.warn(format!("warning: deal {} was not backfilled: {error}", deal.id));

@@ -14,6 +14,7 @@ use super::inbox_argument::InboxArgument;
 use super::intake::{Intake, TO_THE_END};
 use super::invocation::Invocation;
 use super::open::{Ports, open};
+use super::when::When;
 use crate::esign::Provider;
 use crate::intake::{Completed, Put, Tally, Unasked, completed};
 use crate::model::{Gap, Signature};
@@ -28,9 +29,9 @@ const DRAFTED_BEFORE: Days = Days::new(92);
 /// The arguments of `catch-up`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Documents completed from this moment on, such as 2026-11-01T00:00:00Z
+    /// Documents completed from this moment on, such as 2026-11-01 or 30d
     #[arg(long, value_name = "TIME")]
-    since: DateTime<Utc>,
+    since: When,
     /// Ask only this provider; may be given several times [default: all that are configured]
     #[arg(long, value_name = "NAME")]
     provider: Vec<String>,
@@ -50,6 +51,7 @@ pub struct Arguments {
 /// What the providers told.
 #[derive(Default)]
 struct Asked {
+    since: DateTime<Utc>,
     providers: Vec<&'static str>,
     completed: usize,
     missing: Vec<Completed>,
@@ -58,9 +60,6 @@ struct Asked {
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
-    if arguments.since >= invocation.now {
-        return Err(CliError::usage("--since is in the future"));
-    }
     let (asked, tally) = invocation.block_on(ask_and_hand_over(arguments, invocation))??;
     print(arguments, &asked, tally, invocation)?;
     for gap in &asked.gaps {
@@ -127,41 +126,38 @@ async fn ask(
     invocation: &Invocation,
 ) -> Result<Asked, CliError> {
     let context = open(invocation, Ports::default())?;
-    let (known, gaps) =
-        workflow::documents_within(&context, arguments.since - DRAFTED_BEFORE)?.into_parts();
+    let since = arguments.since.start(&context.config, invocation.now)?;
+    if since >= invocation.now {
+        return Err(CliError::usage("--since is in the future"));
+    }
+    let (known, gaps) = workflow::documents_within(&context, since - DRAFTED_BEFORE)?.into_parts();
     let known: BTreeSet<_> = known.into_iter().collect();
-    let mut asked = Asked { gaps, ..Asked::default() };
+    let mut asked = Asked { since, gaps, ..Asked::default() };
     for provider in providers {
         let named = !arguments.provider.is_empty();
-        let (documents, gaps) = match completed(
-            *provider,
-            &intake.connections.secrets,
-            arguments.since,
-            invocation.now,
-        )
-        .await
-        {
-            Ok(told) => told,
-            Err(Unasked::NoApi) if named => {
-                return Err(CliError::usage(format!(
-                    "{} has no API that could be asked",
-                    provider.title()
-                )));
-            }
-            Err(Unasked::NoApi) => {
-                invocation
-                    .say(format!("note: {} has no API that could be asked", provider.title()));
-                continue;
-            }
-            Err(Unasked::NotSetUp(error)) => {
-                asked.gaps.push(Gap {
-                    what: provider.title().to_owned(),
-                    why: error.to_string(),
-                    help: None,
-                });
-                continue;
-            }
-        };
+        let (documents, gaps) =
+            match completed(*provider, &intake.connections.secrets, since, invocation.now).await {
+                Ok(told) => told,
+                Err(Unasked::NoApi) if named => {
+                    return Err(CliError::usage(format!(
+                        "{} has no API that could be asked",
+                        provider.title()
+                    )));
+                }
+                Err(Unasked::NoApi) => {
+                    invocation
+                        .say(format!("note: {} has no API that could be asked", provider.title()));
+                    continue;
+                }
+                Err(Unasked::NotSetUp(error)) => {
+                    asked.gaps.push(Gap {
+                        what: provider.title().to_owned(),
+                        why: error.to_string(),
+                        help: None,
+                    });
+                    continue;
+                }
+            };
         asked.providers.push(provider.name());
         asked.gaps.extend(gaps);
         asked.completed += documents.len();
@@ -211,7 +207,7 @@ fn to_text(arguments: &Arguments, asked: &Asked, tally: Tally) -> String {
     text.push_str(&format!(
         "{} completed since {}",
         count(asked.completed, "document"),
-        arguments.since.format("%Y-%m-%d %H:%M UTC")
+        asked.since.format("%Y-%m-%d %H:%M UTC")
     ));
     text.push_str(&match (asked.missing.len(), arguments.dry_run) {
         (0, _) => ": each one is in the ledger\n".to_owned(),

@@ -1,22 +1,26 @@
 //! `handoff coverage`: which questions the CRM's data can answer.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde_json::json;
 
-use super::audit::population;
+use super::audit::{quote, read_population};
 use super::error::CliError;
 use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::invocation::Invocation;
-use super::open::{Ports, open, open_deals};
+use super::open::{Ports, is_in_ledger, open, open_crm, open_export, settings_beside};
 use crate::audit::{CoverageReport, QuestionCoverage, Share};
-use crate::brief::question;
-use crate::crm::export::Detail;
+use crate::brief::{Proposal, Schema, question};
+use crate::config::{Config, FILE_NAME};
+use crate::crm::Crm;
+use crate::disk::{self, Access};
 use crate::model::Window;
 use crate::report::table::{Column, Table};
 use crate::report::{Options, count};
-use crate::workflow;
+use crate::text::quoted;
+use crate::workflow::{self, CoverageRequest, Unused};
 
 /// The arguments of `coverage`.
 #[derive(Debug, Args)]
@@ -27,34 +31,202 @@ pub struct Arguments {
     /// How many of the last won deals count
     #[arg(long, value_name = "N", default_value_t = 200)]
     last: usize,
+    /// Put the lines that answer more into handoff.yaml
+    #[arg(long)]
+    write: bool,
     /// What to print
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     format: ResultFormat,
 }
 
-/// Runs the command.
+/// Runs the command. An export is enough: without a ledger the shipped schema
+/// and mapping are measured.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
-    let mut context = open(invocation, Ports::default())?;
-    let deals = population(
-        arguments.deals.as_ref(),
-        Detail::Whole,
-        Window::default(),
-        &context,
-        invocation,
-    )?;
-    context.crm = Some(open_deals(arguments.deals.as_ref(), Detail::Whole, invocation, &context)?);
-    let report = invocation.block_on(workflow::coverage(&context, &deals, arguments.last))??;
+    let ledger = match &arguments.deals {
+        Some(_) if !is_in_ledger(&invocation.folder)? => None,
+        _ => Some(open(invocation, Ports::default())?),
+    };
+    let (mut config, schema, root) = match ledger {
+        Some(context) => (context.config, context.schema, context.ledger.root().to_path_buf()),
+        None => {
+            let schema = Schema::compile(crate::brief::SHIPPED_SCHEMA.as_bytes())
+                .map_err(|error| CliError::could_not(format!("the shipped schema: {error}")))?;
+            (settings_beside(&invocation.folder)?, schema.into(), invocation.folder.clone())
+        }
+    };
+    let export = match &arguments.deals {
+        Some(file) => {
+            config.map_for_export();
+            // The list says which deals are the last; each of those is then read whole.
+            let detail = workflow::counted(&config, None, &[]);
+            Some(open_export(file, detail, invocation, &config, &root)?)
+        }
+        None => None,
+    };
+    let connected = match export {
+        Some(_) => None,
+        None => Some(open_crm(invocation, &config, &root)?.ok_or_else(|| {
+            CliError::usage("there are no deals to read").help(
+                "give --deals FILE, an export of your deals, or connect a CRM under `crm:` in handoff.yaml",
+            )
+        })?),
+    };
+    let crm: &dyn Crm = match (&export, &connected) {
+        (Some(export), _) => export,
+        (None, Some(connected)) => connected.as_ref(),
+        (None, None) => return Err(CliError::usage("there are no deals to read")),
+    };
+    let population = read_population(crm, Window::default(), invocation)?;
+    let request = CoverageRequest {
+        config: &config,
+        schema: &schema,
+        crm,
+        population: &population,
+        last: arguments.last,
+        now: invocation.now,
+    };
+    let (report, measured) = invocation.block_on(workflow::coverage(&request))??;
+    let unused = match &export {
+        Some(export) => workflow::unused_columns(&request, &export.headers()?, &measured),
+        None => Unused::default(),
+    };
     for gap in &report.gaps {
         invocation.warn(format!("warning: {}: {}", gap.what, gap.why));
     }
-    let json =
+    let mut json =
         serde_json::to_value(&report).map_err(|error| CliError::could_not(error.to_string()))?;
-    invocation.emit(arguments.format, || json, || text(&report, invocation))?;
+    if export.is_some() {
+        json["unused_columns"] = json!(unused.columns);
+        json["proposals"] = json!(unused.proposals);
+    }
+    let again = arguments.deals.as_ref().filter(|_| !arguments.write);
+    invocation.emit(
+        arguments.format,
+        || json,
+        || {
+            let mut text = text(&report, invocation);
+            text.push_str(&more(&unused, report.deals, again.map(PathBuf::as_path)));
+            text
+        },
+    )?;
+    if arguments.write {
+        write(&root, arguments.deals.as_deref(), &unused.proposals, invocation)?;
+    }
     Ok(match (report.complete, report.deals) {
         (false, _) => Exit::CouldNot,
         (true, 0) => Exit::Nothing,
         (true, _) => Exit::Clean,
     })
+}
+
+/// The columns without a use, and the lines that would use some.
+fn more(unused: &Unused, deals: usize, file: Option<&Path>) -> String {
+    let mut text = String::new();
+    if !unused.columns.is_empty() {
+        let names: Vec<String> = unused.columns.iter().map(|name| quoted(name)).collect();
+        text.push_str(&format!("\nColumns that no answer uses: {}\n", names.join(", ")));
+    }
+    if unused.proposals.is_empty() {
+        return text;
+    }
+    match file {
+        Some(file) => text.push_str(&format!(
+            "\nThese lines answer more. Put them into {FILE_NAME}, or let `handoff coverage --deals {} --write` do it:\n\n",
+            quote(&file.display().to_string())
+        )),
+        None => text.push_str("\nThese lines answer more:\n\n"),
+    }
+    text.push_str("brief:\n");
+    for line in lines(&unused.proposals, deals) {
+        text.push_str(&format!("{line}\n"));
+    }
+    text
+}
+
+/// The lines below `brief:`, each with what it fills.
+fn lines(proposals: &[Proposal], deals: usize) -> Vec<String> {
+    let line = |proposal: &Proposal| {
+        let before = match proposal.now {
+            0 => String::new(),
+            some => format!("; {some} without it"),
+        };
+        let expression = proposal.expression.replace('\'', "''");
+        format!("  {}: '{expression}'   # {} of {deals}{before}", proposal.field, proposal.fills)
+    };
+    proposals.iter().map(line).collect()
+}
+
+/// Puts the lines into the settings; a file that is not there is made.
+fn write(
+    root: &Path,
+    deals: Option<&Path>,
+    proposals: &[Proposal],
+    invocation: &Invocation,
+) -> Result<(), CliError> {
+    if proposals.is_empty() {
+        invocation.say(format!("{FILE_NAME} stays as it is: no unused column answers more"));
+        return Ok(());
+    }
+    let file = root.join(FILE_NAME);
+    let own: Vec<String> = proposals
+        .iter()
+        .map(|it| format!("  {}: '{}'", it.field, it.expression.replace('\'', "''")))
+        .collect();
+    let own = own.join("\n");
+    let text = match std::fs::read_to_string(&file) {
+        Ok(text) => with_lines(&text, &own).ok_or_else(|| {
+            CliError::could_not(format!(
+                "`brief:` in {FILE_NAME} is written in a form that cannot be added to"
+            ))
+            .help("write it as a block, one field a line, or paste the lines above")
+        })?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let export =
+                deals.filter(|deals| deals.as_os_str() != "-").map_or_else(String::new, |deals| {
+                    format!("crm:\n  file:\n    deals: {}\n", json!(deals.display().to_string()))
+                });
+            format!("version: 1\n{export}brief:\n{own}\n")
+        }
+        Err(error) => {
+            return Err(CliError::could_not(format!("{FILE_NAME} cannot be read: {error}")));
+        }
+    };
+    if let Err(problems) = Config::parse(text.as_bytes()) {
+        let first = problems.first().map(|problem| problem.message.clone()).unwrap_or_default();
+        return Err(CliError::could_not(format!(
+            "{FILE_NAME} was not changed: with the lines it would not be valid: {first}"
+        ))
+        .help("paste the lines above by hand"));
+    }
+    disk::write(&file, text.as_bytes(), Access::Shared)?;
+    invocation.say(format!("wrote {} into {}", count(proposals.len(), "line"), file.display()));
+    Ok(())
+}
+
+/// The settings with more lines below `brief:`; `None` where it is no block.
+/// A field that has a line already keeps it, as the proposals are for others.
+fn with_lines(text: &str, own: &str) -> Option<String> {
+    let mut out = String::with_capacity(text.len() + own.len());
+    let mut added = false;
+    for line in text.lines() {
+        let value =
+            line.strip_prefix("brief:").map(|rest| rest.split(" #").next().unwrap_or("").trim());
+        match value {
+            Some("" | "{}") => {
+                out.push_str(&format!("brief:\n{own}\n"));
+                added = true;
+            }
+            Some(_) => return None,
+            None => {
+                out.push_str(line);
+                out.push('\n');
+            }
+        }
+    }
+    if !added {
+        out.push_str(&format!("brief:\n{own}\n"));
+    }
+    Some(out)
 }
 
 fn text(report: &CoverageReport, invocation: &Invocation) -> String {
@@ -78,7 +250,8 @@ fn text(report: &CoverageReport, invocation: &Invocation) -> String {
         }
     }
     let mut text = format!(
-        "What the CRM can answer by itself, over the last {}; what it cannot, somebody is asked.\n\n{}\n",
+        "What the CRM can answer by itself, over the last {}; what it cannot, somebody is asked.\n\n{}\
+         7. What should CS do first, and by when? handoff itself fills in.\n\n",
         count(report.deals, "won deal"),
         table.render(&options)
     );

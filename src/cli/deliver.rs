@@ -1,6 +1,6 @@
 //! `handoff deliver`: every delivery that is missing is made.
 
-use chrono::{DateTime, Days, Utc};
+use chrono::Days;
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -8,7 +8,9 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::invocation::Invocation;
+use super::keys::find_key;
 use super::open::{Ports, open};
+use super::when::When;
 use crate::deliver::State;
 use crate::model::Key;
 use crate::report::count;
@@ -25,7 +27,7 @@ pub struct Arguments {
     keys: Vec<String>,
     /// Without a key: look back to this moment
     #[arg(long, value_name = "TIME", conflicts_with = "keys")]
-    since: Option<DateTime<Utc>>,
+    since: Option<When>,
     /// Print the plan and make nothing
     #[arg(long)]
     dry_run: bool,
@@ -48,9 +50,10 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let named = !arguments.keys.is_empty();
     let mut exit = Exit::Clean;
     let keys = if named {
-        arguments.keys.iter().map(|text| parse_key(text)).collect::<Result<Vec<_>, _>>()?
+        arguments.keys.iter().map(|text| find_key(text, &context)).collect::<Result<Vec<_>, _>>()?
     } else {
-        let since = arguments.since.unwrap_or(invocation.now - Days::new(DAYS));
+        let since = When::of_act(arguments.since.as_ref(), &context.config, invocation.now)?
+            .unwrap_or(invocation.now - Days::new(DAYS));
         let (keys, gaps) = workflow::keys_within(&context, Horizon { since })?;
         for gap in gaps {
             invocation.warn(format!("warning: {} was not read: {}", gap.what, gap.why));
@@ -72,9 +75,6 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     invocation.emit(arguments.format, to_json, || {
         crate::text::terminal(&to_text(&results, arguments.dry_run))
     })?;
-    if results.is_empty() && exit == Exit::Clean {
-        return Ok(Exit::Nothing);
-    }
     Ok(exit)
 }
 
@@ -83,15 +83,6 @@ pub(super) fn catch_up(context: &Context, invocation: &Invocation) {
     let mut remarks = workflow::Remarks::default();
     workflow::catch_up(context, &mut remarks);
     invocation.tell("", &remarks);
-}
-
-/// A key of the command line.
-pub(super) fn parse_key(text: &str) -> Result<Key, CliError> {
-    Key::parse(text.trim()).map_err(|error| {
-        CliError::usage(error.to_string()).help(
-            "a key stands behind the last `--` of a brief's folder, such as hubspot-9876543210",
-        )
-    })
 }
 
 /// Delivers what is due for these handoffs, as a part of another command;

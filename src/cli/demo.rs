@@ -14,9 +14,11 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::invocation::Invocation;
 use super::open::{Ports, open};
+use crate::audit::AuditReport;
 use crate::brief::EventKind;
 use crate::esign::{Providers, Received, Request, confirm};
 use crate::model::{Key, Secrets, SignatureEvent};
+use crate::report::Options;
 use crate::workflow::{self, Context, DealSource, PersonEvent, SignRequest};
 
 const FOLDER: &str = "handoff-demo";
@@ -93,12 +95,11 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         .help(format!("delete it, or name another folder: handoff demo {FOLDER}-2")));
     }
     lay_out(&dir, invocation)?;
-    invocation.print(format!(
-        "Tidewater Software sells a platform. Its contracts are signed, and this is what happens.\n\
-         Everything below went through the real code; the story is told as of {}.\n\n",
-        as_of().format("%Y-%m-%d %H:%M UTC")
-    ))?;
-    invocation.print("What happened\n")?;
+    let tell = |line: String| match invocation.verbose {
+        0 => Ok(()),
+        _ => invocation.print(line),
+    };
+    tell("What happened\n".to_owned())?;
     let mut acts: Vec<(DateTime<Utc>, Act)> =
         WEBHOOKS.iter().map(|w| (moment(w.arrives), Act::Webhook(w))).collect();
     acts.extend(
@@ -110,35 +111,145 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     for (at, act) in acts {
         let context = open_at(&dir, at, invocation)?;
         match act {
-            Act::Webhook(webhook) => sign_one(&context, webhook, at, invocation)?,
-            Act::Person(key, event) => person(&context, key, &event, at, invocation)?,
+            Act::Webhook(webhook) => tell(sign_one(&context, webhook, at, invocation)?)?,
+            Act::Person(key, event) => tell(person(&context, key, &event, at)?)?,
         }
     }
-    invocation.print("\nhandoff validate\n")?;
     let here = at(&dir, as_of(), invocation);
-    let shown = super::validate::run_default(&here)?;
-    debug_assert!(shown <= Exit::Findings, "the demo's briefs can be read");
-    super::audit::run_demo(&here)?;
-    next(&arguments.dir, invocation)?;
+    if invocation.verbose > 0 {
+        invocation.print("\nhandoff validate\n")?;
+        let shown = super::validate::run_default(&here)?;
+        debug_assert!(shown <= Exit::Findings, "the demo's briefs can be read");
+        invocation.print("\n")?;
+    }
+    let report = super::audit::of_demo(&here, AS_OF)?;
+    invocation.print(story(&dir)?)?;
+    invocation.print(found(&report, invocation))?;
+    let made = files_below(&dir, &["outbox", "audit.html"])?;
+    workflow::commit_files(&dir, "demo: what would have been sent, and the audit", made, as_of())?;
+    invocation.print(look(&arguments.dir, invocation))?;
     Ok(Exit::Clean)
 }
 
-fn lay_out(dir: &Path, invocation: &Invocation) -> Result<(), CliError> {
-    std::fs::create_dir_all(dir)?;
-    for (name, text) in FILES {
-        std::fs::write(dir.join(name), text)?;
+/// The handoff that the story follows.
+const FOLLOWED: &str = "hubspot-9876543210";
+
+/// The contract, the brief, the task and the message of one handoff, each from
+/// the file that holds it.
+fn story(dir: &Path) -> Result<String, CliError> {
+    let brief = "briefs/2026/11/acme-corp--hubspot-9876543210/README.md";
+    let mut text =
+        "Tidewater Software sells a platform. One of its contracts is signed, and this is what\n\
+                    happens without a step for anybody; all of it went through the real code.\n"
+            .to_owned();
+    let mut part = |title: &str, file: &str, lines: Vec<String>| {
+        text.push_str(&format!("\n{title}   {file}\n"));
+        for line in lines {
+            text.push_str(&format!("  | {line}\n"));
+        }
+    };
+    part(
+        "1. The contract",
+        "events/01-acme-corp.pandadoc.json",
+        vec![
+            "PandaDoc says: \"Acme Corp order form\" is signed by Dana Wu, USD 48,000.00"
+                .to_owned(),
+        ],
+    );
+    let page = std::fs::read_to_string(dir.join(brief))?;
+    part("2. The brief", brief, excerpt(&page, 9));
+    let sent = |name: &str| -> Result<(String, String), CliError> {
+        let file = format!("outbox/{FOLLOWED}/{name}");
+        let text = std::fs::read_to_string(dir.join(&file))?;
+        Ok((file, text))
+    };
+    let (file, task) = sent("01-task_opened.md")?;
+    part("3. The CSM's task", &file, excerpt(&task, 5));
+    let (file, message) = sent("02-notified.md")?;
+    part("4. The team's message", &file, excerpt(&message, 3));
+    Ok(text)
+}
+
+/// The first lines of a page, as plain text that fits a terminal.
+fn excerpt(page: &str, lines: usize) -> Vec<String> {
+    let plain = |line: &str| {
+        let bare = line.trim_start_matches(['>', '#', ' ']);
+        let bare = without_links(&bare.replace("**", ""));
+        let bare = bare.replace("\\(", "(").replace("\\)", ")");
+        crate::text::shorten(&bare.replace("\\_", "_").replace("&#8203;", ""), 92)
+    };
+    page.lines()
+        .filter(|line| !line.starts_with("<!--") && !line.contains("[!"))
+        .map(plain)
+        .filter(|line| !line.trim().is_empty())
+        .take(lines)
+        .collect()
+}
+
+/// Each link's words without its address.
+fn without_links(line: &str) -> String {
+    let (mut text, mut rest) = (String::new(), line);
+    while let Some((before, from)) = rest.split_once('[') {
+        let Some((words, (_, after))) = from
+            .split_once("](")
+            .and_then(|(words, address)| Some((words, address.split_once(')')?)))
+        else {
+            break;
+        };
+        text.push_str(before);
+        text.push_str(words);
+        rest = after;
     }
-    std::fs::create_dir_all(dir.join("events"))?;
-    for webhook in WEBHOOKS {
-        std::fs::write(dir.join("events").join(webhook.name), webhook.body)?;
+    text + rest
+}
+
+/// What the audit found, a line each.
+fn found(report: &AuditReport, invocation: &Invocation) -> String {
+    let options = Options { color: invocation.color, width: None };
+    let mut text = "\n5. A week later, the audit   audit.html\n".to_owned();
+    for line in crate::report::audit_in_short(report, &options, 92) {
+        text.push_str(&format!("  | {line}\n"));
+    }
+    text
+}
+
+/// The files at or below these places, as text.
+fn files_below(dir: &Path, places: &[&str]) -> Result<Vec<(String, String)>, CliError> {
+    let mut open: Vec<PathBuf> = places.iter().map(|place| dir.join(place)).collect();
+    let mut files = Vec::new();
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            for entry in path.read_dir()? {
+                open.push(entry?.path());
+            }
+        } else {
+            let shown = path.strip_prefix(dir).unwrap_or(&path).display().to_string();
+            files.push((shown, std::fs::read_to_string(&path)?));
+        }
+    }
+    Ok(files)
+}
+
+fn lay_out(dir: &Path, invocation: &Invocation) -> Result<(), CliError> {
+    let started = moment("2026-11-02T09:00:00Z");
+    let events = WEBHOOKS.iter().map(|it| (format!("events/{}", it.name), it.body.to_owned()));
+    let files = FILES.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+    let files: Vec<(String, String)> = files.chain(events).collect();
+    for (name, text) in &files {
+        let file = dir.join(name);
+        std::fs::create_dir_all(file.parent().unwrap_or(dir))?;
+        std::fs::write(file, text)?;
     }
     let setup = workflow::Setup {
         crm: "file".to_owned(),
         deals: "deals.csv".to_owned(),
         ..workflow::Setup::default()
     };
-    workflow::init(dir, &setup, moment("2026-11-02T09:00:00Z"))?;
-    invocation.say(format!("made {}", dir.display()));
+    workflow::init(dir, &setup, started)?;
+    workflow::commit_files(dir, "demo: the company's settings and exports", files, started)?;
+    if invocation.verbose > 0 {
+        invocation.say(format!("made {}", dir.display()));
+    }
     Ok(())
 }
 
@@ -148,7 +259,8 @@ fn sign_one(
     webhook: &Webhook,
     arrives: DateTime<Utc>,
     invocation: &Invocation,
-) -> Result<(), CliError> {
+) -> Result<String, CliError> {
+    let mut told = String::new();
     let providers = Providers::new(&context.config.esign, &crate::crm::reference_rules());
     let provider = providers
         .by_name(webhook.provider)
@@ -163,7 +275,7 @@ fn sign_one(
     let received = provider
         .receive(&request, &secrets(), arrives)
         .map_err(|rejection| CliError::could_not(format!("{}: {rejection}", webhook.name)))?;
-    let Received::Notification(verified) = received else { return Ok(()) };
+    let Received::Notification(verified) = received else { return Ok(told) };
     let confirmed = invocation
         .block_on(confirm(verified, None))?
         .map_err(|error| CliError::could_not(format!("{}: {error}", webhook.name)))?;
@@ -187,12 +299,12 @@ fn sign_one(
         let title = provider.title();
         let outbox = crate::report::count_of(sent, "delivery", "deliveries");
         let when = arrives.format("%m-%d %H:%M");
-        invocation.print(format!(
+        told.push_str(&format!(
             "  {when}  {:<20} signed ({title}); {brief}; {outbox} in the outbox\n",
             customer(&signed.path)
-        ))?;
+        ));
     }
-    Ok(())
+    Ok(told)
 }
 
 /// What the provider proves its requests with.
@@ -234,6 +346,7 @@ fn people() -> Vec<(&'static str, PersonEvent)> {
         via: "cli".to_owned(),
         reference: None,
         customer: None,
+        proven: Vec::new(),
     };
     let exempted = PersonEvent {
         customer: Some("Hartline Media".to_owned()),
@@ -267,14 +380,13 @@ fn person(
     key: &str,
     event: &PersonEvent,
     at: DateTime<Utc>,
-    invocation: &Invocation,
-) -> Result<(), CliError> {
+) -> Result<String, CliError> {
     let key = Key::parse(key).map_err(|error| CliError::could_not(error.to_string()))?;
     workflow::record(context, &key, event, &mut workflow::Remarks::default())?;
     let folder = context.stored(&key, None)?.map(|stored| stored.folder).unwrap_or_default();
     let reason = event.reason.as_deref().map_or_else(String::new, |reason| format!(": {reason}"));
     let word = event.kind.words();
-    invocation.print(format!(
+    Ok(format!(
         "  {}  {:<20} {word} by {}{reason}\n",
         at.format("%m-%d %H:%M"),
         customer(&folder),
@@ -288,17 +400,20 @@ fn customer(folder: &str) -> &str {
     name.rsplit_once("--").map_or(name, |(customer, _)| customer)
 }
 
-fn next(dir: &Path, invocation: &Invocation) -> Result<(), CliError> {
+/// Where to look, with commands that run as they stand.
+fn look(dir: &Path, invocation: &Invocation) -> String {
+    let handoff = invocation.environment.program_from(&invocation.folder.join(dir));
     let dir = dir.display();
-    invocation.print(format!(
-        "\nWhat to do next\n\
+    format!(
+        "\nWhere to look\n\
          \x20 cd {dir}\n\
-         \x20 git log --stat                        what was written, commit by commit\n\
-         \x20 ls briefs/2026/11 outbox              the briefs; what would have been sent\n\
-         \x20 handoff status                        every open handoff\n\
-         \x20 handoff audit --deals deals.csv --as-of {AS_OF}\n\
-         \x20 handoff backfill --deals deals.csv --dry-run\n"
-    ))
+         \x20 git log --stat                     what was written, commit by commit\n\
+         \x20 {handoff} status --all\n\
+         \x20 {handoff} status {FOLLOWED}\n\
+         \x20 {handoff} audit --deals deals.csv --as-of {AS_OF}\n\
+         \x20 {handoff} backfill --deals deals.csv --dry-run\n\
+         audit.html is the audit as a page. The whole story: handoff demo --verbose\n"
+    )
 }
 
 fn open_at(dir: &Path, now: DateTime<Utc>, invocation: &Invocation) -> Result<Context, CliError> {
@@ -318,6 +433,7 @@ fn at(dir: &Path, now: DateTime<Utc>, invocation: &Invocation) -> Invocation {
         color: invocation.color,
         color_stderr: invocation.color_stderr,
         quiet: invocation.quiet,
+        verbose: 0,
         public_url: None,
     }
 }

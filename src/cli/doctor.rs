@@ -7,11 +7,11 @@ use serde_json::json;
 use super::error::CliError;
 use super::exit::Exit;
 use super::formats::ResultFormat;
+use super::inbox_argument::inbox_counts;
 use super::invocation::Invocation;
 use super::open::{Ports, config_checks, open, open_crm, open_sinks, requested};
 use crate::crm::Triggers;
 use crate::esign::Providers;
-use crate::intake::Spool;
 use crate::model::{Check, CheckLevel, Secrets};
 use crate::report::count;
 use crate::webhook::{self, Route};
@@ -30,12 +30,7 @@ pub struct Arguments {
 
 /// What waits in the inbox for a person; nothing where there is none.
 fn inbox(context: &Context, invocation: &Invocation) -> Option<Check> {
-    let root = context.ledger.git_dir().join("handoff").join("inbox");
-    if !root.is_dir() {
-        return None;
-    }
-    let counts = Spool::open(&root).and_then(|spool| spool.counts(invocation.now));
-    Some(match counts {
+    Some(match inbox_counts(&context.ledger, invocation)? {
         Ok(counts) if counts.failed > 0 => Check::failed(
             "inbox",
             format!("{} failed", count(counts.failed, "event")),
@@ -57,6 +52,11 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let mut checks = vec![Check::ok("handoff.yaml", "read and valid")];
     checks.extend(config_checks(&context));
     checks.extend(ledger(&context, arguments.offline));
+    checks.extend(crate::workflow::check_workflows(
+        context.ledger.root(),
+        &context.config,
+        context.ledger.branch(),
+    ));
     checks.extend(webhooks(&context, invocation)?);
     checks.extend(inbox(&context, invocation));
     invocation.block_on(async {

@@ -7,7 +7,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::invocation::Invocation;
-use super::open::{Ports, open, open_draft_request};
+use super::open::{DraftSinks, Ports, open, open_draft_sinks};
 use crate::brief::{MissingField, question};
 use crate::crm;
 use crate::deliver::DeliveryError;
@@ -44,10 +44,10 @@ pub struct Arguments {
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let context = open(invocation, Ports { crm: true, sinks: false, push: !arguments.no_push })?;
-    let asking = if arguments.no_push || arguments.no_request {
-        None
+    let sinks = if arguments.no_push || arguments.no_request {
+        DraftSinks::default()
     } else {
-        open_draft_request(invocation, &context)?
+        open_draft_sinks(invocation, &context)?
     };
     let sources = match (&arguments.event, &arguments.deal) {
         (Some(path), _) => sent(path, arguments.provider.as_deref(), &context, invocation)?,
@@ -60,7 +60,14 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         let mut results = Vec::with_capacity(sources.len());
         for source in sources {
             results.push(
-                workflow::draft(&context, source, answers.as_ref(), asking.as_deref()).await?,
+                workflow::draft(
+                    &context,
+                    source,
+                    answers.as_ref(),
+                    sinks.asking.as_deref(),
+                    &sinks.telling,
+                )
+                .await?,
             );
         }
         Ok::<_, CliError>(results)

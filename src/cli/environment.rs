@@ -31,6 +31,11 @@ fn secret_names(variables: &BTreeMap<String, String>) -> BTreeSet<String> {
     known.chain(esign::secret_names()).chain(of_senders).collect()
 }
 
+/// Every secret that some connector may read, by name.
+pub(super) fn all_secret_names() -> BTreeSet<String> {
+    secret_names(&BTreeMap::new())
+}
+
 /// The moment it is, for what runs on.
 #[expect(
     clippy::disallowed_methods,
@@ -45,6 +50,8 @@ pub(super) fn wall_clock() -> DateTime<Utc> {
 pub struct Environment {
     /// The moment the run began.
     pub now: DateTime<Utc>,
+    /// The program itself.
+    pub program: PathBuf,
     /// The folder it runs in.
     pub cwd: PathBuf,
     /// The environment's variables that are texts.
@@ -69,6 +76,7 @@ impl Environment {
     pub fn read() -> std::io::Result<Self> {
         Ok(Self {
             now: Utc::now(),
+            program: std::env::current_exe().unwrap_or_else(|_| "handoff".into()),
             cwd: std::env::current_dir()?,
             variables: std::env::vars_os()
                 .filter_map(|(name, value)| {
@@ -79,6 +87,29 @@ impl Environment {
             stderr_is_terminal: std::io::stderr().is_terminal(),
             stdin_is_terminal: std::io::stdin().is_terminal(),
         })
+    }
+
+    /// How this program is called from a folder: by its name where the shell
+    /// finds it, else by its path.
+    #[must_use]
+    pub fn program_from(&self, folder: &std::path::Path) -> String {
+        let on_path = self.variables.get("PATH").is_some_and(|path| {
+            std::env::split_paths(path).any(|dir| dir.join("handoff") == self.program)
+        });
+        if on_path {
+            return "handoff".to_owned();
+        }
+        // A build in the checkout is called from the folder below it.
+        let mut up = String::new();
+        for above in folder.ancestors() {
+            if let Ok(rest) = self.program.strip_prefix(above)
+                && up.len() <= 9
+            {
+                return format!("{up}{}", rest.display());
+            }
+            up.push_str("../");
+        }
+        self.program.display().to_string()
     }
 
     /// A variable that is set and not empty.

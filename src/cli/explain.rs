@@ -7,6 +7,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::invocation::Invocation;
+use super::offered::Offered;
 use crate::finding::{Rule, RuleKind};
 use crate::report::Options;
 use crate::report::table::{Column, Table};
@@ -15,7 +16,7 @@ use crate::report::table::{Column, Table};
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The rule's id, such as `missing-handoff`
-    #[arg(value_name = "RULE")]
+    #[arg(value_name = "RULE", value_parser = Offered(rule_ids))]
     rule: String,
 }
 
@@ -25,6 +26,10 @@ pub struct ListArguments {
     /// What to print
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     format: ResultFormat,
+}
+
+fn rule_ids() -> Vec<&'static str> {
+    all_rules().into_iter().map(|rule| rule.id).collect()
 }
 
 /// Every rule there is, brief rules first.
@@ -39,13 +44,10 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         invocation.print(format!("{}\n", rule.explain.trim_end()))?;
         return Ok(Exit::Clean);
     }
-    let near = rules
-        .iter()
-        .map(|rule| (strsim::jaro_winkler(rule.id, &arguments.rule), rule.id))
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .filter(|(likeness, _)| *likeness > 0.75);
-    Err(CliError::usage(format!("there is no rule `{}`", arguments.rule)).help(match near {
-        Some((_, id)) => format!("did you mean `{id}`? `handoff rules` lists all"),
+    let near = crate::text::nearest(&arguments.rule, rule_ids());
+    let named = crate::text::quoted(&arguments.rule);
+    Err(CliError::usage(format!("there is no rule {named}")).help(match near {
+        Some(id) => format!("did you mean `{id}`? `handoff rules` lists all"),
         None => "`handoff rules` lists all".to_owned(),
     }))
 }

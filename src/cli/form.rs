@@ -22,7 +22,11 @@ pub(super) fn form_answers(
 ) -> Result<Option<Map<String, Value>>, CliError> {
     let Some(path) = path else { return Ok(None) };
     let bytes = read_payload(path, invocation)?;
-    let answers = crate::brief::read_form(&context.schema, &String::from_utf8_lossy(&bytes))
+    // The event of a workflow has the body in it.
+    let event: Option<Value> = serde_json::from_slice(&bytes).ok();
+    let body = event.as_ref().and_then(|event| event["issue"]["body"].as_str());
+    let body = body.map_or_else(|| String::from_utf8_lossy(&bytes).into_owned(), str::to_owned);
+    let answers = crate::brief::read_form(&context.schema, &body)
         .ok_or_else(|| {
             CliError::usage(format!("{path} is no filled handoff form")).help(
                 "give the body of an issue made with .github/ISSUE_TEMPLATE/handoff.yml, such as `gh issue view 12 --json body --jq .body`",

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::error::CliError;
 use super::invocation::Invocation;
+use super::offered::Offered;
 use crate::report::{Format, Options};
 
 /// `--format` of a command whose result is no report.
@@ -61,7 +62,9 @@ impl Args for Formats {
                     .long("format")
                     .value_name("FORMAT")
                     .action(ArgAction::Append)
-                    .help("What to print: text, json, markdown, html, csv, github, sarif, junit; may be given several times"),
+                    .value_parser(Offered(|| Format::all().map(Format::as_str).collect()))
+                    .help_heading("Output")
+                    .help("What to print; may be given several times"),
             )
             .arg(
                 Arg::new("output")
@@ -70,6 +73,7 @@ impl Args for Formats {
                     .value_name("FILE")
                     .action(ArgAction::Append)
                     .value_parser(clap::value_parser!(PathBuf))
+                    .help_heading("Output")
                     .help("Write the format named before it to this file; without one, the file's name tells"),
             )
     }
@@ -151,7 +155,7 @@ impl Formats {
         Ok(checked)
     }
 
-    /// Writes each format to where it belongs. A file is replaced whole or not
+    /// Writes each format to where it belongs; of a file a line says what is in it. A file is replaced whole or not
     /// at all; `/dev/…` and pipes are written to.
     ///
     /// # Errors
@@ -159,6 +163,7 @@ impl Formats {
     pub(super) fn write(
         checked: &[(Format, Option<PathBuf>)],
         invocation: &Invocation,
+        summary: &str,
         render: impl Fn(Format, &Options, &mut dyn Write) -> std::io::Result<()>,
     ) -> Result<(), CliError> {
         for (format, output) in checked {
@@ -169,14 +174,15 @@ impl Formats {
             let render = |out: &mut dyn Write| render(*format, &options, out);
             match output {
                 None => invocation.print_with(render)?,
-                Some(path) => {
-                    let path = invocation.path(path);
+                Some(given) => {
+                    let path = invocation.path(given);
                     write_whole(&path, render).map_err(|error| {
                         CliError::could_not(format!(
                             "{} cannot be written: {error}",
                             path.display()
                         ))
                     })?;
+                    invocation.say(format!("wrote {}: {summary}", given.display()));
                 }
             }
         }

@@ -7,7 +7,7 @@ use clap::builder::TypedValueParser as _;
 
 use super::error::CliError;
 use super::invocation::Invocation;
-use crate::intake::{Inbox, InboxError, InboxLocation, NatsAccess, open_inbox};
+use crate::intake::{Counts, Inbox, InboxError, InboxLocation, NatsAccess, Spool, open_inbox};
 use crate::ledger::Ledger;
 
 /// `--inbox`, for every command that has one.
@@ -42,6 +42,16 @@ impl InboxArgument {
     }
 }
 
+/// The counts of the inbox within the ledger's git folder; nothing where there
+/// is none.
+pub(super) fn inbox_counts(
+    ledger: &Ledger,
+    invocation: &Invocation,
+) -> Option<Result<Counts, InboxError>> {
+    let root = ledger.git_dir().join("handoff").join("inbox");
+    root.is_dir().then(|| Spool::open(&root).and_then(|spool| spool.counts(invocation.now)))
+}
+
 /// What a NATS server is signed in to with.
 fn access(invocation: &Invocation) -> Result<NatsAccess, CliError> {
     let file = |name| invocation.environment.get(name).map(|path| invocation.path(path.as_ref()));
@@ -61,7 +71,7 @@ impl From<InboxError> for CliError {
         let message = error.to_string();
         match error {
             InboxError::Io { .. } => Self::could_not(message).help("check that the disk has room and the folder may be written, or name another one with --inbox"),
-            InboxError::Damaged { .. } => Self::could_not(message).help("mend the file by hand, or delete it if the provider has sent the event again"),
+            InboxError::Damaged { .. } => Self::could_not(message).help("fix the file by hand, or delete it if the provider has sent the event again"),
             InboxError::Unknown(_) => Self::nothing(message),
             InboxError::Missing(_) => Self::nothing(message)
                 .help("`handoff serve` and `handoff watch` make one; --inbox names another"),

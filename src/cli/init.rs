@@ -2,16 +2,25 @@
 
 use std::path::{Path, PathBuf};
 
+use chrono_tz::{TZ_VARIANTS, Tz};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser};
-use dialoguer::{Input, MultiSelect, Select};
+use dialoguer::console::Term;
+use dialoguer::theme::SimpleTheme;
+use dialoguer::{Confirm, Input, MultiSelect, Select};
 
 use super::error::CliError;
 use super::exit::Exit;
 use super::invocation::Invocation;
+use super::offered::Offered;
+use crate::config::FILE_NAME;
 use crate::crm::CRMS;
+use crate::crm::export::FileSettings;
+use crate::ledger::Ledger;
+use crate::text::{nearest, quoted};
+use crate::time::CalendarConfig;
 use crate::webhook::Route;
-use crate::workflow::{self, Laid};
+use crate::workflow::{self, Laid, Setup};
 
 /// The arguments of `init`.
 #[derive(Debug, Args)]
@@ -25,7 +34,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE", default_value = "deals.csv")]
     deals: String,
     /// Which e-signatures start a handoff; may be given several times
-    #[arg(long, value_name = "PROVIDER", value_delimiter = ',')]
+    #[arg(long, value_name = "PROVIDER", value_delimiter = ',', value_parser = Offered(providers))]
     esign: Vec<String>,
     /// The GitHub repository for the CSM's tasks
     #[arg(long, value_name = "OWNER/REPO")]
@@ -33,7 +42,25 @@ pub struct Arguments {
     /// A CSM: `Sam Lee <sam@example.com> @samlee`; may be given several times
     #[arg(long, value_name = "PERSON")]
     csm: Vec<String>,
-    /// Ask nothing; take the defaults
+    /// The company's time zone, such as Europe/Berlin [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    timezone: Option<String>,
+    /// The hours in which the first touch is due, Monday to Friday: `09:00-17:00` [default: day and night]
+    #[arg(long, value_name = "HOURS")]
+    hours: Option<String>,
+    /// Words in the names of documents that are contracts; may be given several times
+    #[arg(long, value_name = "WORDS", value_delimiter = ',')]
+    contract: Vec<String>,
+    /// Make no ledger: have the git server's repository DIR keep who pushed what, and when
+    #[arg(long, conflicts_with_all = ["crm", "esign", "github", "csm", "yes"])]
+    server_hook: bool,
+    /// Make the workflows again as handoff.yaml asks for them, and nothing else
+    #[arg(long, conflicts_with_all = ["crm", "esign", "github", "csm"])]
+    workflows: bool,
+    /// Where the workflows get handoff from: `https://…#sha256=…`, a file in the ledger, or `cargo`
+    #[arg(long, value_name = "URL|PATH|cargo")]
+    install_from: Option<String>,
+    /// Ask nothing; take the defaults. Never lets handoff write to the CRM
     #[arg(short, long)]
     yes: bool,
 }
@@ -53,105 +80,350 @@ fn crm_parser() -> PossibleValuesParser {
     )
 }
 
+fn providers() -> Vec<&'static str> {
+    crate::esign::Providers::default().iter().map(Route::name).collect()
+}
+
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let dir = arguments
         .dir
         .as_ref()
         .map_or_else(|| invocation.folder.clone(), |dir| invocation.folder.join(dir));
+    if arguments.server_hook {
+        return lay_server_hook(&dir, invocation);
+    }
     let environment = &invocation.environment;
+    let install_from = arguments.install_from.as_deref().map(workflow::InstallFrom::parse);
+    let install_from = install_from
+        .transpose()
+        .map_err(|why| CliError::usage(format!("--install-from: {why}")))?;
+    if arguments.workflows && !dir.join(crate::config::FILE_NAME).exists() {
+        return Err(CliError::usage(format!("{} holds no handoff.yaml", dir.display()))
+            .help("run `handoff init` first, without --workflows"));
+    }
     let asks = !arguments.yes
+        && !arguments.workflows
         && environment.stdin_is_terminal
         && environment.stderr_is_terminal
         && arguments.crm.is_none()
         && arguments.esign.is_empty()
         && arguments.csm.is_empty()
-        && !dir.join(crate::config::FILE_NAME).exists();
-    let answers = if asks { ask(arguments)? } else { Answers::from_flags(arguments)? };
-    let setup = workflow::Setup {
-        crm: answers.crm,
-        deals: arguments.deals.clone(),
-        esign: answers.esign,
-        github: answers.github,
-        csms: answers.csms,
-    };
+        && !dir.join(FILE_NAME).exists();
+    let mut setup = from_flags(arguments)?;
+    setup.install_from = install_from;
+    setup.workflows = arguments.workflows;
+    if asks {
+        // A key that interrupts ends a prompt, and never the program in the middle of one.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let _within = runtime.enter();
+        let _interrupts = interrupts()?;
+        let asked = Conversation { dir: &dir, invocation }.hold(&mut setup);
+        // A prompt that was left hides the cursor; nobody is told when the terminal is gone.
+        let _ = Term::stderr().show_cursor();
+        asked.map_err(|error| {
+            CliError::usage(format!("init was left before its end, and nothing was made: {error}"))
+                .help("run `handoff init` again, or say everything at once: handoff init --help")
+        })?;
+    }
     let laid = workflow::init(&dir, &setup, invocation.now)?;
-    report(&dir, &laid, &setup, invocation)
+    report(&dir, &laid, &setup, invocation)?;
+    let export = dir.join(&setup.deals);
+    if asks && setup.crm == "file" && export.is_file() && audit_now(&setup.deals) {
+        return first_audit(&dir, &setup.deals, invocation);
+    }
+    Ok(Exit::Clean)
 }
 
-struct Answers {
-    crm: String,
-    esign: Vec<String>,
-    github: Option<String>,
-    csms: Vec<workflow::SetupPerson>,
+/// A second clock for `handoff audit`, on a git server of one's own.
+fn lay_server_hook(dir: &Path, invocation: &Invocation) -> Result<Exit, CliError> {
+    let laid = crate::ledger::lay_hook(dir)?;
+    let log = laid.repository.join(crate::ledger::PUSH_LOG);
+    invocation.print(crate::text::terminal(&format!(
+        "Every push is noted in {}.\nCopy it to whoever audits: handoff audit --clock {}\n",
+        log.display(),
+        crate::ledger::PUSH_LOG
+    )))?;
+    if laid.is_run {
+        return Ok(Exit::Clean);
+    }
+    Err(CliError::could_not(format!(
+        "git runs another hooks/post-receive there, so {} is not run yet",
+        crate::ledger::HOOK
+    ))
+    .help(format!(
+        "put these two lines behind its first one: lines=$(cat) and printf '%s\\n' \"$lines\" | \"$(dirname \"$0\")/{}\"; what follows reads \"$lines\"",
+        crate::ledger::HOOK
+    )))
 }
 
-impl Answers {
-    fn from_flags(arguments: &Arguments) -> Result<Self, CliError> {
-        let esign = if arguments.esign.is_empty() {
-            vec!["pandadoc".to_owned()]
-        } else {
-            arguments.esign.clone()
-        };
+/// Listens for interrupts as long as it is held: then one does not end the program.
+#[cfg(unix)]
+fn interrupts() -> std::io::Result<tokio::signal::unix::Signal> {
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())
+}
+
+#[cfg(not(unix))]
+fn interrupts() -> std::io::Result<()> {
+    Ok(())
+}
+
+fn audit_now(deals: &str) -> bool {
+    let asked = Confirm::new()
+        .with_prompt(format!("Audit {deals} now? It writes nothing"))
+        .default(true)
+        .interact();
+    // The ledger is made; an answer that does not come is no.
+    let _ = Term::stderr().show_cursor();
+    asked.unwrap_or(false)
+}
+
+/// The audit that the last question offers.
+fn first_audit(dir: &Path, deals: &str, invocation: &Invocation) -> Result<Exit, CliError> {
+    let mut inside = invocation.clone();
+    inside.folder = dir.to_path_buf();
+    inside.environment.cwd = dir.to_path_buf();
+    super::audit::run_plain(deals.into(), &inside)
+}
+
+/// What the flags say, checked; the rest by its default.
+fn from_flags(arguments: &Arguments) -> Result<Setup, CliError> {
+    let esign = match arguments.esign.is_empty() {
+        true => vec!["pandadoc".to_owned()],
+        false => arguments.esign.clone(),
+    };
+    let known: Vec<&str> = crate::esign::Providers::default().iter().map(Route::name).collect();
+    for name in &esign {
+        if !known.contains(&name.as_str()) {
+            return Err(CliError::usage(format!("--esign {name}: there is no such provider"))
+                .help(format!("the providers are {}", known.join(", "))));
+        }
+    }
+    let usage = |option: &str, problem: String| CliError::usage(format!("{option}: {problem}"));
+    Ok(Setup {
+        crm: arguments.crm.clone().unwrap_or_else(|| NO_CRM.to_owned()),
+        deals: arguments.deals.clone(),
+        esign,
+        github: arguments.github.as_deref().map(repository).transpose()?,
+        csms: arguments.csm.iter().map(|text| person(text)).collect::<Result<_, _>>()?,
+        timezone: match &arguments.timezone {
+            Some(zone) => Some(time_zone(zone).map_err(|it| usage("--timezone", it))?),
+            None => None,
+        },
+        hours: match &arguments.hours {
+            Some(hours) => Some(working_hours(hours).map_err(|it| usage("--hours", it))?),
+            None => None,
+        },
+        contracts: match arguments.contract.iter().map(|text| contract_words(text)).collect() {
+            Ok(words) => words,
+            Err(problem) => return Err(usage("--contract", problem)),
+        },
+        update_closed_won: false,
+        install_from: None,
+        workflows: false,
+    })
+}
+
+/// The questions of `init`, each checked before the next is asked.
+struct Conversation<'a> {
+    dir: &'a Path,
+    invocation: &'a Invocation,
+}
+
+impl Conversation<'_> {
+    fn hold(&self, setup: &mut Setup) -> Result<(), dialoguer::Error> {
+        let exports = self.exports();
+        let (words, titles): (Vec<&str>, Vec<&str>) = crm_choices().unzip();
+        // An export that lies here is the likeliest answer.
+        let likely = words.iter().position(|word| *word == "file").filter(|_| !exports.is_empty());
+        let crm = Select::with_theme(&SimpleTheme)
+            .with_prompt("Where do your deals live?")
+            .items(&titles)
+            .default(likely.unwrap_or(0))
+            .interact()?;
+        setup.crm = words[crm].to_owned();
+        if setup.crm == "file" {
+            setup.deals = self.export(&exports)?;
+        }
         let known: Vec<&str> = crate::esign::Providers::default().iter().map(Route::name).collect();
-        for name in &esign {
-            if !known.contains(&name.as_str()) {
-                return Err(CliError::usage(format!("--esign {name}: there is no such provider"))
-                    .help(format!("the providers are {}", known.join(", "))));
+        let picked = MultiSelect::with_theme(&SimpleTheme)
+            .with_prompt("Which e-signatures start a handoff? (space chooses, return goes on)")
+            .items(&known)
+            .interact()?;
+        setup.esign = picked.into_iter().map(|index| known[index].to_owned()).collect();
+        setup.contracts = self.contracts()?;
+        let api = crate::crm::row(&setup.crm).is_some_and(|row| !row.secrets.is_empty());
+        if api && !setup.contracts.is_empty() {
+            setup.update_closed_won = Confirm::with_theme(&SimpleTheme)
+                .with_prompt("May a signed contract move its deal to Closed Won in the CRM?")
+                .default(false)
+                .interact()?;
+        }
+        setup.timezone = Some(self.text("The company's time zone", Some(self.zone()), |text| {
+            time_zone(text).map(|_| ())
+        })?);
+        let hours = self.text(
+            "In which hours is a first touch due, Monday to Friday? (24h for day and night)",
+            Some("09:00-17:00".to_owned()),
+            |text| match text {
+                "24h" => Ok(()),
+                text => working_hours(text).map(|_| ()),
+            },
+        )?;
+        setup.hours = Some(hours).filter(|hours| hours != "24h");
+        let github = self.text(
+            "GitHub repository for the CSM's tasks, owner/repo (empty: none yet)",
+            self.remote(),
+            |text| match text {
+                "" => Ok(()),
+                text => repository(text).map(|_| ()).map_err(words_of),
+            },
+        )?;
+        setup.github = Some(github).filter(|text| !text.is_empty());
+        setup.csms = self.csms()?;
+        Ok(())
+    }
+
+    /// A line of text, asked again until it is right.
+    fn text(
+        &self,
+        prompt: &str,
+        default: Option<String>,
+        check: impl Fn(&str) -> Result<(), String> + Clone,
+    ) -> Result<String, dialoguer::Error> {
+        let mut input = Input::<String>::with_theme(&SimpleTheme)
+            .with_prompt(prompt)
+            .allow_empty(true)
+            .validate_with(move |text: &String| check(text.trim()));
+        if let Some(default) = default {
+            input = input.default(default);
+        }
+        input.interact_text().map(|text| text.trim().to_owned())
+    }
+
+    /// The files here that read as exports of deals.
+    fn exports(&self) -> Vec<String> {
+        let Ok(entries) = self.dir.read_dir() else { return Vec::new() };
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut names: Vec<String> = names.filter(|name| self.check_export(name).is_ok()).collect();
+        names.sort();
+        names
+    }
+
+    fn check_export(&self, name: &str) -> Result<(), String> {
+        let lower = name.to_lowercase();
+        if ![".csv", ".json", ".xlsx", ".zip", ".gz"].iter().any(|end| lower.ends_with(end)) {
+            return Err("an export is a .csv, .json or .xlsx file".to_owned());
+        }
+        match crate::crm::open_file(FileSettings::of(name), self.dir, None) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(crate::text::one_line(&error.to_string())),
+        }
+    }
+
+    fn export(&self, found: &[String]) -> Result<String, dialoguer::Error> {
+        let default = found.first().cloned().unwrap_or_else(|| "deals.csv".to_owned());
+        let there = self.dir.to_path_buf();
+        let later = default.clone();
+        self.text("Which export?", Some(default), move |text| {
+            // The default may be put there later; another name must be right.
+            if text == later && !there.join(text).exists() {
+                return Ok(());
+            }
+            Conversation { dir: &there, invocation: self.invocation }.check_export(text)
+        })
+    }
+
+    fn contracts(&self) -> Result<Vec<String>, dialoguer::Error> {
+        let text = self.text(
+            "Words in the names of your contracts, such as: order form, agreement (empty: decide later)",
+            None,
+            |text| contract_words(text).map(|_| ()),
+        )?;
+        Ok(text.split(',').map(str::trim).filter(|it| !it.is_empty()).map(str::to_owned).collect())
+    }
+
+    fn csms(&self) -> Result<Vec<workflow::SetupPerson>, dialoguer::Error> {
+        let mut csms = Vec::new();
+        loop {
+            let prompt = match csms.len() {
+                0 => "A CSM: Sam Lee <sam@example.com> @samlee (empty: none yet)",
+                _ => "Another CSM (empty: that is all)",
+            };
+            let text = self.text(prompt, None, |text| match text {
+                "" => Ok(()),
+                text => person(text).map(|_| ()).map_err(words_of),
+            })?;
+            match person(&text) {
+                Ok(person) if !text.is_empty() => csms.push(person),
+                _ => return Ok(csms),
             }
         }
-        Ok(Self {
-            crm: arguments.crm.clone().unwrap_or_else(|| NO_CRM.to_owned()),
-            esign,
-            github: arguments.github.as_deref().map(repository).transpose()?,
-            csms: arguments.csm.iter().map(|text| person(text)).collect::<Result<_, _>>()?,
-        })
+    }
+
+    /// The repository that this folder is pushed to, where it is one of GitHub's.
+    fn remote(&self) -> Option<String> {
+        let ledger = Ledger::open(self.dir).ok()?;
+        let url = ledger.web_url("")?;
+        let rest = url.strip_prefix("https://github.com/")?;
+        let mut parts = rest.split('/');
+        let name = format!("{}/{}", parts.next()?, parts.next()?);
+        repository(&name).ok()
+    }
+
+    /// The zone of this machine, where it says so.
+    fn zone(&self) -> String {
+        let told = self.invocation.environment.get("TZ").map(|zone| zone.trim_start_matches(':'));
+        let linked = std::fs::read_link("/etc/localtime").ok();
+        let linked = linked.as_deref().and_then(Path::to_str);
+        let linked = linked.and_then(|path| path.split("zoneinfo/").nth(1));
+        let zone = told.or(linked).filter(|zone| zone.parse::<Tz>().is_ok());
+        zone.unwrap_or("UTC").to_owned()
     }
 }
 
-fn ask(arguments: &Arguments) -> Result<Answers, CliError> {
-    let asked = |error: dialoguer::Error| {
-        CliError::usage(format!("the question was not answered: {error}"))
-            .help("pass --yes, or the flags of `handoff init --help`")
+/// An error in one line, for a prompt.
+#[expect(clippy::needless_pass_by_value, reason = "it is what map_err gives")]
+fn words_of(error: CliError) -> String {
+    match &error.help {
+        Some(help) => format!("{}; {help}", error.message),
+        None => error.message.clone(),
+    }
+}
+
+/// Words that stand in a rule as they are.
+fn contract_words(text: &str) -> Result<String, String> {
+    match text.contains(['\'', '"', '\\', '{', '}']) {
+        true => Err("write the words alone, with commas between them".to_owned()),
+        false => Ok(text.trim().to_owned()),
+    }
+}
+
+fn time_zone(text: &str) -> Result<String, String> {
+    if text.parse::<Tz>().is_ok() {
+        return Ok(text.to_owned());
+    }
+    let names = TZ_VARIANTS.iter().map(|zone| zone.name());
+    let tail =
+        |name: &&str| name.rsplit('/').next().is_some_and(|it| it.eq_ignore_ascii_case(text));
+    let near = names.clone().find(tail).or_else(|| nearest(text, names));
+    let meant = near.map_or_else(String::new, |name| format!("; did you mean {name}?"));
+    Err(format!("{} is not a time zone such as Europe/Berlin{meant}", quoted(text)))
+}
+
+fn working_hours(text: &str) -> Result<String, String> {
+    let calendar = CalendarConfig {
+        timezone: "UTC".to_owned(),
+        days: vec!["mon".to_owned()],
+        hours: text.to_owned(),
+        holidays: Vec::new(),
     };
-    let (words, titles): (Vec<&str>, Vec<&str>) = crm_choices().unzip();
-    let crm = Select::new()
-        .with_prompt("Where do your deals live?")
-        .items(&titles)
-        .default(0)
-        .interact()
-        .map_err(asked)?;
-    let providers: Vec<&str> = crate::esign::Providers::default().iter().map(Route::name).collect();
-    let picked = MultiSelect::new()
-        .with_prompt("Which e-signatures start a handoff? (space to choose)")
-        .items(&providers)
-        .interact()
-        .map_err(asked)?;
-    let github: String = Input::new()
-        .with_prompt("GitHub repository for the CSM's tasks (owner/repo; empty for none yet)")
-        .allow_empty(true)
-        .interact_text()
-        .map_err(asked)?;
-    let csm: String = Input::new()
-        .with_prompt("The first CSM: Sam Lee <sam@example.com> @samlee (empty for none yet)")
-        .allow_empty(true)
-        .interact_text()
-        .map_err(asked)?;
-    Ok(Answers {
-        crm: words[crm].to_owned(),
-        esign: picked.into_iter().map(|index| providers[index].to_owned()).collect(),
-        github: Some(github.trim())
-            .filter(|text| !text.is_empty())
-            .map(repository)
-            .transpose()?
-            .or_else(|| arguments.github.clone()),
-        csms: Some(csm.trim())
-            .filter(|text| !text.is_empty())
-            .map(person)
-            .transpose()?
-            .into_iter()
-            .collect(),
-    })
+    match calendar.check() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(problems) => {
+            Err(problems.into_iter().map(|it| it.message).collect::<Vec<_>>().join("; "))
+        }
+    }
 }
 
 /// `owner/repo`, checked.
@@ -162,7 +434,7 @@ fn repository(text: &str) -> Result<String, CliError> {
     };
     match text.split_once('/') {
         Some((owner, name)) if valid(owner) && valid(name) => Ok(text.to_owned()),
-        _ => Err(CliError::usage(format!("`{text}` is no GitHub repository"))
+        _ => Err(CliError::usage(format!("`{text}` is not a GitHub repository"))
             .help("write it as owner/repo, such as acme/handoffs")),
     }
 }
@@ -188,14 +460,26 @@ fn person(text: &str) -> Result<workflow::SetupPerson, CliError> {
     Ok(person)
 }
 
-fn report(
-    dir: &Path,
-    laid: &Laid,
-    setup: &workflow::Setup,
-    invocation: &Invocation,
-) -> Result<Exit, CliError> {
+fn report(dir: &Path, laid: &Laid, setup: &Setup, invocation: &Invocation) -> Result<(), CliError> {
     let mut text = String::new();
+    // Without the `.` of `handoff init .`.
+    let dir: PathBuf = dir.components().collect();
     let shown = dir.display();
+    if setup.workflows {
+        for (word, files) in [("made", &laid.made), ("removed", &laid.removed)] {
+            for file in files {
+                text.push_str(&format!("{word:<8} {file}\n"));
+            }
+        }
+        if laid.made.is_empty() && laid.removed.is_empty() {
+            text.push_str("the workflows are as handoff.yaml asks for; nothing was changed\n");
+        }
+        for remark in &laid.remarks {
+            invocation.warn(format!("note: {remark}"));
+        }
+        invocation.print(text)?;
+        return Ok(());
+    }
     if laid.made.is_empty() {
         text.push_str(&format!("{shown} is a ledger already; nothing was missing.\n"));
     } else {
@@ -211,15 +495,42 @@ fn report(
         invocation.warn(format!("note: {remark}"));
     }
     text.push_str("\nNext:\n");
+    for (command, what) in next(&dir, setup) {
+        text.push_str(&format!("  {command:<44}  {what}\n"));
+    }
     if setup.csms.is_empty() {
-        text.push_str("  name your CSMs in handoff.yaml, under `team:`\n");
+        text.push_str(
+            "Name your CSMs in handoff.yaml, under `team:`; until then nobody is assigned.\n",
+        );
     }
-    if setup.crm == "file" && !dir.join(&setup.deals).exists() {
-        text.push_str(&format!("  put an export of your deals at {}\n", setup.deals));
+    invocation.print(text)
+}
+
+/// The three commands that come next, for what was chosen.
+fn next(dir: &Path, setup: &Setup) -> [(String, &'static str); 3] {
+    let own = |line: &str| line.to_owned();
+    if setup.crm != "file" {
+        let first = match setup.crm.as_str() {
+            NO_CRM => (own("handoff render --help"), "see how a brief becomes a page"),
+            _ => (own("handoff coverage"), "which questions the CRM's data answers"),
+        };
+        return [
+            (own("handoff doctor --offline"), "which secrets are still to be set"),
+            first,
+            (own("handoff demo"), "see it all once, in a folder of its own"),
+        ];
     }
-    text.push_str("  handoff sign EVENT.json     hand over a signed contract\n");
-    text.push_str("  handoff validate            check every brief\n");
-    text.push_str("  handoff demo                see it all once, in a folder of its own\n");
-    invocation.print(text)?;
-    Ok(Exit::Clean)
+    let file = super::audit::quote(&setup.deals);
+    if !dir.join(&setup.deals).exists() {
+        return [
+            (format!("cp EXPORT {file}"), "put an export of your deals here"),
+            (own("handoff doctor --offline"), "what the settings still lack"),
+            (own("handoff demo"), "see it all once, in a folder of its own"),
+        ];
+    }
+    [
+        (format!("handoff coverage --deals {file} --write"), "maps your own columns"),
+        (format!("handoff backfill --deals {file} --dry-run"), "which briefs would be made"),
+        (format!("handoff audit --deals {file}"), "every deal in one class"),
+    ]
 }

@@ -16,7 +16,7 @@ use super::invocation::Invocation;
 use super::open::{Ports, open, open_ledger, read_settings};
 use crate::crm::Triggers;
 use crate::esign::Providers;
-use crate::intake::{Clock, Connections, Inbox, Metrics, Reread, Senders, Worker};
+use crate::intake::{Clock, Connections, Counter, Inbox, Metrics, Reread, Senders, Worker};
 use crate::ledger::Ledger;
 use crate::text::one_line;
 
@@ -65,7 +65,7 @@ impl Intake {
     }
 
     /// A worker for this inbox. What is wrong with CRM or deliveries is said
-    /// now, and is no reason not to receive: events are kept until it is mended.
+    /// now, and is no reason not to receive: events are kept until it is fixed.
     pub(super) fn worker(
         &self,
         push: bool,
@@ -74,7 +74,7 @@ impl Intake {
     ) -> impl Fn() -> Worker + Send + 'static {
         if let Err(error) = open(invocation, Ports { crm: true, sinks: true, push }) {
             invocation.warn(format!(
-                "warning: events are kept and not worked off until this is mended:\n{}",
+                "warning: events are kept and not worked off until this is fixed:\n{}",
                 error.render(false)
             ));
         }
@@ -83,7 +83,13 @@ impl Intake {
         let (connections, reread) = (self.connections.clone(), Arc::clone(&self.reread));
         move || {
             let invocation = invocation.clone();
-            let handler = LedgerHandler::new(invocation, Arc::clone(&clock), push, patience);
+            let handler = LedgerHandler::new(
+                invocation,
+                Arc::clone(&clock),
+                push,
+                patience,
+                Arc::clone(&metrics),
+            );
             Worker::new(
                 Arc::clone(&inbox),
                 connections.clone(),
@@ -125,6 +131,7 @@ impl Working {
     /// Starts it.
     pub(super) fn start(
         make: impl Fn() -> Worker + Send + 'static,
+        metrics: Arc<Metrics>,
         mut stop: watch::Receiver<bool>,
     ) -> Result<Self, CliError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -140,6 +147,7 @@ impl Working {
             .is_err()
             {
                 tracing::error!("the worker broke off, which is a bug of handoff; it begins anew");
+                metrics.count(Counter::Restarted, &[]);
                 runtime.block_on(async {
                     // An error means that nobody is left who could say stop.
                     let _ = tokio::time::timeout(RESTART, stop.wait_for(|stop| *stop)).await;

@@ -33,6 +33,8 @@ pub struct Invocation {
     pub color_stderr: bool,
     /// Whether commentary is kept to warnings.
     pub quiet: bool,
+    /// How often `--verbose` was given.
+    pub verbose: u8,
     /// Where people reach this server, where that was said.
     pub public_url: Option<BaseUrl>,
 }
@@ -67,6 +69,13 @@ impl Invocation {
     pub fn say(&self, line: impl AsRef<str>) {
         if !self.quiet {
             self.warn(line);
+        }
+    }
+
+    /// Says what is read and done, with `--verbose`.
+    pub fn note(&self, line: impl AsRef<str>) {
+        if self.verbose > 0 {
+            self.say(line);
         }
     }
 

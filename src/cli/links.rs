@@ -11,16 +11,16 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
-use super::deliver::parse_key;
 use super::error::CliError;
 use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::hand_over::LedgerHandler;
 use super::intake::{A_MOMENT, Intake};
 use super::invocation::Invocation;
+use super::keys::find_whole_key;
 use super::open::{Ports, links, open};
 use crate::deliver::Links;
-use crate::intake::{Clock, Fields, LinkDesk, LinkRoute};
+use crate::intake::{Clock, Fields, LinkHandler, LinkRoute, Metrics};
 use crate::link::LinkRole;
 use crate::model::Key;
 use crate::text::{is_address, one_line, quoted, terminal};
@@ -129,8 +129,8 @@ fn link(
 }
 
 fn run_make(make: &Make, invocation: &Invocation) -> Result<Exit, CliError> {
-    let key = parse_key(&make.key)?;
     let context = open(invocation, Ports::default())?;
+    let key = find_whole_key(&make.key, &context)?;
     let mut made = configured(invocation, &context)?;
     if let Some(valid_for) = make.valid_for {
         made.valid_for = valid_for.plain();
@@ -151,8 +151,8 @@ fn run_make(make: &Make, invocation: &Invocation) -> Result<Exit, CliError> {
 }
 
 fn run_show(show: &Show, invocation: &Invocation) -> Result<Exit, CliError> {
-    let key = parse_key(&show.key)?;
     let context = open(invocation, Ports::default())?;
+    let key = find_whole_key(&show.key, &context)?;
     let made = configured(invocation, &context)?;
     let mut found = Vec::new();
     for role in [LinkRole::Csm, LinkRole::Rep] {
@@ -208,14 +208,14 @@ fn run_revoke(revoke: &Revoke, invocation: &Invocation) -> Result<Exit, CliError
 }
 
 /// Answers the requests of links in `serve`.
-pub(super) struct Desk {
+pub(super) struct LedgerLinks {
     invocation: Invocation,
     clock: Clock,
     push: bool,
     changed: mpsc::UnboundedSender<Key>,
 }
 
-impl Desk {
+impl LedgerLinks {
     /// The route, where links are configured.
     pub(super) fn open(
         push: bool,
@@ -232,11 +232,16 @@ impl Desk {
         let clock = Arc::clone(&intake.clock);
         follow(
             keys,
-            LedgerParts { invocation: invocation.clone(), clock: Arc::clone(&clock), push },
+            LedgerParts {
+                invocation: invocation.clone(),
+                clock: Arc::clone(&clock),
+                push,
+                metrics: Arc::clone(&intake.metrics),
+            },
         )?;
-        let desk = Arc::new(Self { invocation: invocation.clone(), clock, push, changed });
+        let handler = Arc::new(Self { invocation: invocation.clone(), clock, push, changed });
         let hash = STANDARD.encode(Sha256::digest(LINK_PAGE_STYLE));
-        Ok(Some(LinkRoute::new(desk, origin, format!("'sha256-{hash}'"))))
+        Ok(Some(LinkRoute::new(handler, origin, format!("'sha256-{hash}'"))))
     }
 }
 
@@ -244,6 +249,7 @@ struct LedgerParts {
     invocation: Invocation,
     clock: Clock,
     push: bool,
+    metrics: Arc<Metrics>,
 }
 
 /// A thread that pushes and delivers what was changed, so that no page waits
@@ -251,8 +257,8 @@ struct LedgerParts {
 fn follow(mut keys: mpsc::UnboundedReceiver<Key>, parts: LedgerParts) -> Result<(), CliError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let work = move || {
-        let LedgerParts { invocation, clock, push } = parts;
-        let handler = LedgerHandler::new(invocation, clock, push, A_MOMENT);
+        let LedgerParts { invocation, clock, push, metrics } = parts;
+        let handler = LedgerHandler::new(invocation, clock, push, A_MOMENT, metrics);
         runtime.block_on(async {
             while let Some(key) = keys.recv().await {
                 let mut keys_now = vec![key];
@@ -270,7 +276,7 @@ fn follow(mut keys: mpsc::UnboundedReceiver<Key>, parts: LedgerParts) -> Result<
 }
 
 #[async_trait]
-impl LinkDesk for Desk {
+impl LinkHandler for LedgerLinks {
     async fn answer(&self, token: String, form: Option<Fields>) -> (u16, String) {
         let invocation = Invocation { now: (self.clock)(), ..self.invocation.clone() };
         let push = self.push && form.is_some();

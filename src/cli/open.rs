@@ -5,14 +5,16 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use chrono::{DateTime, Utc};
+
 use super::error::CliError;
 use super::invocation::Invocation;
 use crate::brief::{Renderer, SHIPPED_SCHEMA, Schema};
 use crate::config::{Config, FILE_NAME, Problem};
-use crate::crm::export::{Detail, FileSettings};
+use crate::crm::export::{Detail, FileCrm, FileSettings};
 use crate::crm::{self, Connection, Crm, RequestedProperties};
 use crate::deliver::{self, LinkSettings, Links, Messages, Sink, SinkContext, Templates};
-use crate::ledger::Ledger;
+use crate::ledger::{BRIEFS, Ledger, LedgerError};
 use crate::link::{LINK_KEY, LinkKeys};
 use crate::model::Check;
 use crate::time::{HumanDuration, deadline};
@@ -30,12 +32,13 @@ pub(super) struct Ports {
 /// Opens the ledger around the folder of the command line.
 pub(super) fn open(invocation: &Invocation, ports: Ports) -> Result<Context, CliError> {
     let (ledger, config, schema) = open_ledger(&invocation.folder)?;
+    invocation.note(format!(
+        "ledger {}, branch {}, settings {FILE_NAME}",
+        ledger.root().display(),
+        ledger.branch()
+    ));
     let schema = Arc::new(schema);
-    let template = template_of(&ledger, "brief.md.j2")?;
-    let renderer = Renderer::new(template.as_deref()).map_err(|error| {
-        CliError::usage(error.to_string())
-            .help("mend it, or delete it: then the shipped template counts")
-    })?;
+    let renderer = renderer_of(template_of(&ledger, "brief.md.j2")?.as_deref(), &config)?;
     let crm = if ports.crm { open_crm(invocation, &config, ledger.root())? } else { None };
     let sinks = if ports.sinks { open_sinks(invocation, &config, &ledger)? } else { Vec::new() };
     Ok(Context {
@@ -50,6 +53,47 @@ pub(super) fn open(invocation: &Invocation, ports: Ports) -> Result<Context, Cli
     })
 }
 
+fn renderer_of(template: Option<&str>, config: &Config) -> Result<Renderer, CliError> {
+    let renderer = Renderer::new(template).map_err(|error| {
+        CliError::usage(error.to_string())
+            .help("fix it, or delete it: then the shipped template counts")
+    })?;
+    Ok(renderer.in_zone(config.timezone))
+}
+
+/// Whether there is a ledger around a folder: a repository that holds settings
+/// or briefs, in its checkout or at its tip.
+pub(super) fn is_in_ledger(folder: &Path) -> Result<bool, CliError> {
+    let ledger = match Ledger::open(folder) {
+        Ok(ledger) => ledger,
+        Err(LedgerError::NotFound { .. }) => return Ok(false),
+        // A repository of something else.
+        Err(LedgerError::NoBranch { .. } | LedgerError::DoubtfulBranch { .. })
+            if !folder.join(FILE_NAME).exists() =>
+        {
+            return Ok(false);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if !ledger.is_bare() && [FILE_NAME, BRIEFS].iter().any(|name| ledger.root().join(name).exists())
+    {
+        return Ok(true);
+    }
+    if ledger.tip()?.is_none() {
+        return Ok(false);
+    }
+    Ok(ledger.read(FILE_NAME)?.is_some() || !ledger.folders(None)?.into_parts().0.is_empty())
+}
+
+/// The settings of a folder that is no ledger: its own file, else the defaults.
+pub(super) fn settings_beside(folder: &Path) -> Result<Config, CliError> {
+    match std::fs::read(folder.join(FILE_NAME)) {
+        Ok(bytes) => Config::parse(&bytes).map_err(|problems| config_error(&problems)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Config::empty()),
+        Err(error) => Err(CliError::could_not(format!("{FILE_NAME} cannot be read: {error}"))),
+    }
+}
+
 /// The ledger around a folder, on the branch that its settings name.
 pub(super) fn open_ledger(folder: &Path) -> Result<(Ledger, Config, Schema), CliError> {
     let ledger = Ledger::open(folder)?;
@@ -58,18 +102,27 @@ pub(super) fn open_ledger(folder: &Path) -> Result<(Ledger, Config, Schema), Cli
         Some(branch) => ledger.on_branch(branch)?,
         None => ledger,
     };
-    Ok((ledger, config, schema))
+    Ok((ledger.with_time_limit(config.remote_limit), config, schema))
 }
 
 /// The settings of a ledger, checked against its schema: of its checkout, else
 /// of its tip.
 pub(super) fn read_settings(ledger: &Ledger) -> Result<(Config, Schema), CliError> {
-    let Some(bytes) = text_of(ledger, FILE_NAME)? else {
-        return Err(CliError::usage(format!("{} holds no {FILE_NAME}", ledger.root().display()))
-            .help("`handoff init` makes it; `-C DIR` names another ledger"));
-    };
+    let settings = settings_of(&|path| text_of(ledger, path))?;
+    settings.ok_or_else(|| {
+        CliError::usage(format!("{} holds no {FILE_NAME}", ledger.root().display()))
+            .help("`handoff init` makes it; `-C DIR` names another ledger")
+    })
+}
+
+/// How the settings of a ledger are read: of its checkout or of a commit.
+type ReadFile<'a> = &'a dyn Fn(&str) -> Result<Option<Vec<u8>>, CliError>;
+
+/// Settings and schema; `None` without settings.
+fn settings_of(read: ReadFile<'_>) -> Result<Option<(Config, Schema)>, CliError> {
+    let Some(bytes) = read(FILE_NAME)? else { return Ok(None) };
     let config = Config::parse(&bytes).map_err(|problems| config_error(&problems))?;
-    let schema = match text_of(ledger, "schema/brief.schema.json")? {
+    let schema = match read("schema/brief.schema.json")? {
         Some(bytes) => Schema::compile(&bytes).map_err(|error| {
             CliError::usage(format!("schema/brief.schema.json: {error}"))
                 .help("correct it, or delete it: then the shipped schema counts")
@@ -78,7 +131,33 @@ pub(super) fn read_settings(ledger: &Ledger) -> Result<(Config, Schema), CliErro
             .map_err(|error| CliError::could_not(format!("the shipped schema: {error}")))?,
     };
     let problems = config.check(&schema);
-    if problems.is_empty() { Ok((config, schema)) } else { Err(config_error(&problems)) }
+    if problems.is_empty() { Ok(Some((config, schema))) } else { Err(config_error(&problems)) }
+}
+
+/// The same ledger with the settings, schema and templates of a commit, and
+/// without ports: for comparing.
+pub(super) fn open_at(
+    ledger: &Ledger,
+    revision: &str,
+    now: DateTime<Utc>,
+) -> Result<Context, CliError> {
+    let snapshot = ledger.snapshot_at(revision)?;
+    let read = |path: &str| Ok(snapshot.read(path)?);
+    let Some((config, schema)) = settings_of(&read)? else {
+        return Err(CliError::could_not(format!("{revision} holds no {FILE_NAME}"))
+            .help("name a revision that has one with --base"));
+    };
+    let renderer = renderer_of(template(&read, "brief.md.j2")?.as_deref(), &config)?;
+    Ok(Context {
+        ledger: ledger.clone(),
+        config,
+        schema: Arc::new(schema),
+        renderer,
+        crm: None,
+        sinks: Vec::new(),
+        now,
+        push: false,
+    })
 }
 
 /// The configuration that a commit of a ledger holds, where it holds one.
@@ -136,8 +215,12 @@ pub(super) fn text_of(ledger: &Ledger, path: &str) -> Result<Option<Vec<u8>>, Cl
 }
 
 fn template_of(ledger: &Ledger, name: &str) -> Result<Option<String>, CliError> {
+    template(&|path| text_of(ledger, path), name)
+}
+
+fn template(read: ReadFile<'_>, name: &str) -> Result<Option<String>, CliError> {
     let path = format!("templates/{name}");
-    text_of(ledger, &path)?
+    read(&path)?
         .map(|bytes| {
             String::from_utf8(bytes).map_err(|_| CliError::usage(format!("{path} is not UTF-8")))
         })
@@ -150,11 +233,20 @@ pub(super) fn open_crm(
     config: &Config,
     root: &Path,
 ) -> Result<Option<Box<dyn Crm>>, CliError> {
-    let requested = requested(config);
+    open_crm_for(invocation, config, &requested(config), root)
+}
+
+/// As [`open_crm`], asking for these properties.
+pub(super) fn open_crm_for(
+    invocation: &Invocation,
+    config: &Config,
+    requested: &RequestedProperties,
+    root: &Path,
+) -> Result<Option<Box<dyn Crm>>, CliError> {
     let connection = Connection {
         secrets: &invocation.secrets()?,
         root,
-        requested: &requested,
+        requested,
         limits: config.limits,
         company_zone: workflow::company_zone(config),
     };
@@ -208,19 +300,34 @@ pub(super) fn open_sinks(
     Ok(sinks)
 }
 
-/// What opens the request for a draft; `None` where no target is configured.
-pub(super) fn open_draft_request(
+/// What asks the rep for what a draft lacks.
+#[derive(Default)]
+pub(super) struct DraftSinks {
+    /// Opens the request, where a target for it is configured.
+    pub asking: Option<Box<dyn Sink>>,
+    /// Tells the rep.
+    pub telling: Vec<Box<dyn Sink>>,
+}
+
+/// What asks the rep for what a draft lacks.
+pub(super) fn open_draft_sinks(
     invocation: &Invocation,
     context: &Context,
-) -> Result<Option<Box<dyn Sink>>, CliError> {
-    let messages = open_messages(invocation, context)?;
-    context.config.deliver.draft_request(&invocation.secrets()?, &messages).map_err(|problems| {
+) -> Result<DraftSinks, CliError> {
+    let links = links(invocation, &context.config)?;
+    let messages = Messages::new(site(invocation, &context.config, &context.ledger, links)?);
+    let (secrets, deliver) = (invocation.secrets()?, &context.config.deliver);
+    let told = |problems: Vec<deliver::BuildProblem>| {
         let mut error =
             CliError::usage(format!("{FILE_NAME}: `deliver:` cannot be used as it stands"));
         for problem in problems {
             error = error.detail(problem.to_string());
         }
         error.help("fix it, or pass --no-request: then the draft is written and pushed only")
+    };
+    Ok(DraftSinks {
+        asking: deliver.draft_request(&secrets, &messages).map_err(told)?,
+        telling: deliver.draft_notices(&secrets, &messages).map_err(told)?,
     })
 }
 
@@ -301,24 +408,35 @@ pub(super) fn open_deals(
                 .help("give --deals FILE, an export of your deals, or connect a CRM under `crm:` in handoff.yaml")
         });
     };
-    let company_zone = workflow::company_zone(&context.config);
+    Ok(Box::new(open_export(file, detail, invocation, &context.config, root)?))
+}
+
+/// The deals of an export file, read with the settings of `crm.file`.
+pub(super) fn open_export(
+    file: &Path,
+    detail: Detail,
+    invocation: &Invocation,
+    config: &Config,
+    root: &Path,
+) -> Result<FileCrm, CliError> {
+    invocation.note(format!("deals from {}", file.display()));
+    let company_zone = workflow::company_zone(config);
     if file.as_os_str() == "-" {
-        let mut settings =
-            context.config.crm.file().cloned().unwrap_or_else(|| FileSettings::of(file));
+        let mut settings = config.crm.file().cloned().unwrap_or_else(|| FileSettings::of(file));
         settings.deals = PathBuf::from("standard input");
         settings.company_zone = company_zone;
         let given = standard_input()?;
-        return Ok(Box::new(crm::open_file(settings, root, Some(given))?.with_detail(detail)));
+        return Ok(crm::open_file(settings, root, Some(given))?.with_detail(detail));
     }
     let path = invocation.path(file);
     // The columns, dates and joins of the configuration are meant for this company's exports.
-    let mut settings = context.config.crm.file().cloned().unwrap_or_else(|| FileSettings::of(file));
+    let mut settings = config.crm.file().cloned().unwrap_or_else(|| FileSettings::of(file));
     // A path inside the ledger is told as such, so that a report says the same wherever it was made.
     let inside = path.canonicalize().ok().zip(root.canonicalize().ok());
     let inside = inside.and_then(|(path, root)| Some(path.strip_prefix(root).ok()?.to_path_buf()));
     settings.deals = inside.unwrap_or(path);
     settings.company_zone = company_zone;
-    Ok(Box::new(crm::open_file(settings, root, None)?.with_detail(detail)))
+    Ok(crm::open_file(settings, root, None)?.with_detail(detail))
 }
 
 /// What of the configuration works and may surprise.

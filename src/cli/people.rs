@@ -1,13 +1,13 @@
 //! `handoff accept`, `return`, `touch`, `assign`, `exempt`: what people add, with who and why.
 
-use chrono::{DateTime, Utc};
 use clap::Args;
 
-use super::deliver::parse_key;
 use super::error::CliError;
 use super::exit::Exit;
 use super::invocation::Invocation;
+use super::keys::{find_or_new_key, find_whole_key};
 use super::open::{Ports, open, open_crm};
+use super::when::When;
 use crate::brief::EventKind;
 use crate::model::Key;
 use crate::report::count;
@@ -28,7 +28,7 @@ pub struct Arguments {
     reason: Option<String>,
     /// When, if not now
     #[arg(long, value_name = "TIME")]
-    at: Option<DateTime<Utc>>,
+    at: Option<When>,
     /// Do not push
     #[arg(long)]
     no_push: bool,
@@ -48,7 +48,7 @@ pub struct WithReason {
     reason: String,
     /// When, if not now
     #[arg(long, value_name = "TIME")]
-    at: Option<DateTime<Utc>>,
+    at: Option<When>,
     /// The customer's name, for an exemption of a deal that has no brief
     #[arg(long, value_name = "NAME")]
     customer: Option<String>,
@@ -74,7 +74,7 @@ pub struct AssignArguments {
     reason: Option<String>,
     /// When, if not now
     #[arg(long, value_name = "TIME")]
-    at: Option<DateTime<Utc>>,
+    at: Option<When>,
     /// Do not push
     #[arg(long)]
     no_push: bool,
@@ -85,15 +85,15 @@ pub(super) fn run_assign(
     arguments: &AssignArguments,
     invocation: &Invocation,
 ) -> Result<Exit, CliError> {
-    let key = parse_key(&arguments.key)?;
     if arguments.by.trim().is_empty() {
         return Err(CliError::usage("--by is empty").help("name who says so"));
     }
     let context = open(invocation, Ports { push: !arguments.no_push, ..Ports::default() })?;
+    let key = find_whole_key(&arguments.key, &context)?;
     let told = Assignment {
         to: arguments.to.clone(),
         by: Some(arguments.by.clone()),
-        at: arguments.at,
+        at: When::of_act(arguments.at.as_ref(), &context.config, invocation.now)?,
         via: "cli".to_owned(),
         reason: arguments.reason.clone(),
     };
@@ -122,12 +122,13 @@ pub(super) fn run(
         kind,
         by: arguments.by.clone(),
         reason: arguments.reason.clone(),
-        at: arguments.at,
+        at: None,
         via: "cli".to_owned(),
         reference: None,
         customer: None,
+        proven: proven(invocation),
     };
-    record(&arguments.key, &told, arguments.no_push, invocation)
+    record(&arguments.key, told, arguments.at.as_ref(), arguments.no_push, invocation)
 }
 
 /// Runs `return` or `exempt`.
@@ -145,12 +146,21 @@ pub(super) fn run_with_reason(
         kind,
         by: arguments.by.clone(),
         reason: Some(arguments.reason.clone()),
-        at: arguments.at,
+        at: None,
         via: "cli".to_owned(),
         reference: None,
         customer: arguments.customer.clone(),
+        proven: proven(invocation),
     };
-    record(&arguments.key, &told, arguments.no_push, invocation)
+    record(&arguments.key, told, arguments.at.as_ref(), arguments.no_push, invocation)
+}
+
+/// What GitHub says of who started its workflow.
+fn proven(invocation: &Invocation) -> Vec<String> {
+    let get = |name| invocation.environment.get(name).map(str::to_owned);
+    let is_workflow = get("GITHUB_ACTIONS").is_some_and(|value| value == "true");
+    let actor = get("GITHUB_TRIGGERING_ACTOR").or_else(|| get("GITHUB_ACTOR"));
+    actor.filter(|_| is_workflow).into_iter().collect()
 }
 
 /// What comes again comes with the deal as it is now: the CSM is told of what
@@ -189,20 +199,35 @@ fn read_again(context: &mut Context, key: &Key, invocation: &Invocation) -> Resu
 
 fn record(
     key: &str,
-    told: &PersonEvent,
+    mut told: PersonEvent,
+    at: Option<&When>,
     no_push: bool,
     invocation: &Invocation,
 ) -> Result<Exit, CliError> {
-    let key = parse_key(key)?;
     if told.by.trim().is_empty() {
         return Err(CliError::usage("--by is empty").help("name who did it"));
     }
     let mut context = open(invocation, Ports { push: !no_push, ..Ports::default() })?;
+    let key = match told.kind {
+        EventKind::Exempted => find_or_new_key(key, &context)?,
+        _ => find_whole_key(key, &context)?,
+    };
+    told.at = When::of_act(at, &context.config, invocation.now)?;
     let mut remarks = workflow::Remarks::default();
+    if told.kind == EventKind::Exempted {
+        match open_crm(invocation, &context.config, context.ledger.root()) {
+            Ok(crm) => context.crm = crm,
+            Err(error) => {
+                invocation.warn(format!("warning: the CRM cannot be asked: {}", error.message))
+            }
+        }
+        let checked = workflow::check_exemption(&context, &key, &told, &mut remarks);
+        invocation.block_on(checked)??;
+    }
     if told.kind == EventKind::Resubmitted {
         read_again(&mut context, &key, invocation)?;
     }
-    let recorded = workflow::record(&context, &key, told, &mut remarks)?;
+    let recorded = workflow::record(&context, &key, &told, &mut remarks)?;
     context.push(&mut remarks)?;
     let exit = invocation.tell("", &remarks);
     let word = told.kind.words();

@@ -1,15 +1,15 @@
 //! `handoff promises`: what reps have promised, and that one was kept.
 
-use chrono::{DateTime, NaiveDate, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
-use super::deliver::parse_key;
 use super::error::CliError;
 use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::invocation::Invocation;
+use super::keys::find_whole_key;
 use super::open::{Ports, open};
+use super::when::When;
 use crate::report::table::{Column, Table};
 use crate::report::{Options, count, csv_table};
 use crate::text::shorten;
@@ -31,8 +31,8 @@ pub struct Arguments {
     #[arg(long, value_name = "WHO")]
     owner: Option<String>,
     /// Only those that are due before this day
-    #[arg(long, value_name = "DAY")]
-    due_before: Option<NaiveDate>,
+    #[arg(long, value_name = "TIME")]
+    due_before: Option<When>,
     /// What to print
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     format: PromisesFormat,
@@ -74,7 +74,7 @@ struct Keep {
     reason: Option<String>,
     /// When, if not now
     #[arg(long, value_name = "TIME")]
-    at: Option<DateTime<Utc>>,
+    at: Option<When>,
     /// Do not push
     #[arg(long)]
     no_push: bool,
@@ -95,13 +95,15 @@ fn list(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError
         invocation.warn(format!("warning: {} was not read: {}", gap.what, gap.why));
     }
     let owner = arguments.owner.as_ref().map(|owner| owner.trim().to_lowercase());
+    let due_before = When::of_act(arguments.due_before.as_ref(), &context.config, invocation.now)?
+        .map(|at| at.with_timezone(&context.config.timezone).date_naive());
     promises.retain(|promise| {
         let is_owner = |owner: &String| {
             promise.owner.as_ref().is_some_and(|it| it.to_lowercase().contains(owner.as_str()))
         };
         (arguments.all || promise.kept.is_none())
             && owner.as_ref().is_none_or(is_owner)
-            && arguments.due_before.is_none_or(|day| promise.due.is_some_and(|due| due < day))
+            && due_before.is_none_or(|day| promise.due.is_some_and(|due| due < day))
     });
     let complete = gaps.is_empty();
     let to_json = || json!({"version": 1, "complete": complete, "promises": promises});
@@ -119,12 +121,13 @@ fn list(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError
 }
 
 fn run_keep(keep: &Keep, invocation: &Invocation) -> Result<Exit, CliError> {
-    let key = parse_key(&keep.key)?;
     if keep.by.trim().is_empty() {
         return Err(CliError::usage("--by is empty").help("name who says so"));
     }
     let context = open(invocation, Ports { push: !keep.no_push, ..Ports::default() })?;
-    let kept = Kept { at: keep.at.unwrap_or(invocation.now), by: Some(keep.by.clone()) };
+    let key = find_whole_key(&keep.key, &context)?;
+    let at = When::of_act(keep.at.as_ref(), &context.config, invocation.now)?;
+    let kept = Kept { at: at.unwrap_or(invocation.now), by: Some(keep.by.clone()) };
     let mut remarks = workflow::Remarks::default();
     let recorded = workflow::keep_promise(
         &context,
@@ -196,7 +199,7 @@ fn to_text(promises: &[Promise], invocation: &Invocation) -> String {
         Column::text("state"),
         Column::text("owner"),
         Column::text("customer"),
-        Column::text("handoff"),
+        Column::whole("handoff"),
         Column::number("n"),
         Column::text("promise"),
     ]);

@@ -1,12 +1,16 @@
 //! `handoff completions` and `handoff man`: made from the commands themselves.
 
-use clap::{Args, CommandFactory as _};
+use clap::Args;
 use clap_complete::Shell;
+use clap_mangen::roff::{Roff, bold, roman};
 
-use super::args::Cli;
+use super::args::command;
+use super::environment;
 use super::error::CliError;
 use super::exit::Exit;
 use super::invocation::Invocation;
+use super::offered::Offered;
+use crate::text::did_you_mean;
 
 /// The arguments of `completions`.
 #[derive(Debug, Args)]
@@ -16,25 +20,100 @@ pub struct CompletionsArguments {
     shell: Shell,
 }
 
+/// The arguments of `man`.
+#[derive(Debug, Args)]
+pub struct ManArguments {
+    /// The command [default: handoff itself, with all of them]
+    #[arg(value_name = "COMMAND", value_parser = Offered(command_names))]
+    command: Option<String>,
+}
+
+fn command_names() -> Vec<&'static str> {
+    super::args::EXAMPLES.iter().map(|(name, _)| *name).collect()
+}
+
 /// Runs `completions`.
 pub(super) fn completions(
     arguments: &CompletionsArguments,
     invocation: &Invocation,
 ) -> Result<Exit, CliError> {
     let mut bytes = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Cli::command(), "handoff", &mut bytes);
+    clap_complete::generate(arguments.shell, &mut command(), "handoff", &mut bytes);
     invocation.print(bytes)?;
     Ok(Exit::Clean)
 }
 
-/// Runs `man`: one page with every command.
-pub(super) fn man(invocation: &Invocation) -> Result<Exit, CliError> {
+/// What a manual page says beside options: name and meaning.
+const VARIABLES: &[(&str, &str)] = &[
+    ("NO_COLOR", "No colours, whatever the terminal."),
+    ("COLUMNS", "The width that tables are fitted to."),
+    ("HANDOFF_LOG", "What is logged, such as handoff=debug; see --verbose."),
+    ("HTTPS_PROXY, NO_PROXY", "The proxy for CRM, e-sign and targets."),
+    ("GIT_SSH_COMMAND, GIT_ASKPASS", "How git reaches the ledger's remote."),
+];
+
+const FILES: &[(&str, &str)] = &[
+    ("handoff.yaml", "The settings, in the ledger's root."),
+    ("briefs/", "A folder for each handoff: brief.yaml, timeline.yaml and the page README.md."),
+    (
+        "schema/brief.schema.json",
+        "What a brief must answer; the shipped schema where it is absent.",
+    ),
+    ("templates/", "The ledger's own templates; the shipped ones where they are absent."),
+    (
+        ".git/handoff/inbox",
+        "What was received and is not worked off, where --inbox names no other place.",
+    ),
+];
+
+const CODES: &[(&str, &str)] = &[
+    ("0", "Done and clean."),
+    ("1", "Findings at or above --fail-level."),
+    ("2", "Wrong usage or configuration."),
+    ("3", "Could not do it, or could not check all of it."),
+    ("4", "Nothing matched."),
+];
+
+/// Runs `man`.
+pub(super) fn man(arguments: &ManArguments, invocation: &Invocation) -> Result<Exit, CliError> {
+    let mut all = command();
+    all.build();
+    let page = match &arguments.command {
+        None => all,
+        Some(name) => {
+            let Some(found) = all.find_subcommand(name) else {
+                return Err(CliError::usage(format!(
+                    "there is no command {}",
+                    crate::text::quoted(name)
+                ))
+                .help(did_you_mean(name, command_names())));
+            };
+            found.clone()
+        }
+    };
+    let title = page.get_display_name().unwrap_or("handoff").replace(' ', "-");
     let mut bytes = Vec::new();
-    clap_mangen::Man::new(Cli::command()).render(&mut bytes)?;
-    for command in Cli::command().get_subcommands().filter(|command| !command.is_hide_set()) {
-        let title = format!("handoff-{}", command.get_name());
-        clap_mangen::Man::new(command.clone()).title(title).render(&mut bytes)?;
+    clap_mangen::Man::new(page).title(title).render(&mut bytes)?;
+    let mut roff = Roff::default();
+    let secrets: Vec<(String, String)> = environment::all_secret_names()
+        .into_iter()
+        .map(|name| (name, "A secret; NAME_FILE may name a file that holds it.".to_owned()))
+        .collect();
+    let own = |lines: &[(&str, &str)]| -> Vec<(String, String)> {
+        lines.iter().map(|(name, what)| ((*name).to_owned(), (*what).to_owned())).collect()
+    };
+    let variables = own(VARIABLES).into_iter().chain(secrets).collect();
+    for (heading, lines) in
+        [("ENVIRONMENT", variables), ("FILES", own(FILES)), ("EXIT STATUS", own(CODES))]
+    {
+        roff.control("SH", [heading]);
+        for (name, what) in lines {
+            roff.control("TP", []);
+            roff.text([bold(name)]);
+            roff.text([roman(what)]);
+        }
     }
+    roff.to_writer(&mut bytes)?;
     invocation.print(bytes)?;
     Ok(Exit::Clean)
 }

@@ -1,15 +1,17 @@
 //! `handoff refresh`: the deals are read again, and what is told follows.
 
-use chrono::{DateTime, Days, Utc};
+use chrono::Days;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::deliver::{self, parse_key};
+use super::deliver;
 use super::error::CliError;
 use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::invocation::Invocation;
+use super::keys::find_key;
 use super::open::{Ports, open};
+use super::when::When;
 use crate::model::{Gap, Key};
 use crate::report::count;
 use crate::workflow::{self, Context, Horizon, Refreshed, RefreshedHandoff, WorkflowError};
@@ -19,15 +21,13 @@ const DAYS: u64 = 120;
 
 /// The arguments of `refresh`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  handoff refresh\n  handoff refresh hubspot-9876543210\n  \
-    handoff refresh --changed-since 2026-11-20T00:00:00Z --dry-run")]
 pub struct Arguments {
     /// The handoffs [default: those of the last 120 days]
     #[arg(value_name = "KEY")]
     keys: Vec<String>,
     /// Only deals that the CRM says were changed since then
     #[arg(long, value_name = "TIME", conflicts_with = "keys")]
-    changed_since: Option<DateTime<Utc>>,
+    changed_since: Option<When>,
     /// Say what would change; write and send nothing
     #[arg(long)]
     dry_run: bool,
@@ -103,12 +103,14 @@ async fn choose(
     context: &Context,
 ) -> Result<(Vec<Key>, Vec<Gap>), CliError> {
     if !arguments.keys.is_empty() {
-        let keys = arguments.keys.iter().map(|key| parse_key(key)).collect::<Result<_, _>>()?;
+        let keys =
+            arguments.keys.iter().map(|key| find_key(key, context)).collect::<Result<_, _>>()?;
         return Ok((keys, Vec::new()));
     }
     let since = context.now - Days::new(DAYS);
     let horizon = Horizon { since };
-    Ok(match arguments.changed_since {
+    let changed = When::of_act(arguments.changed_since.as_ref(), &context.config, context.now)?;
+    Ok(match changed {
         Some(since) => workflow::changed_handoffs(context, since, horizon).await?,
         None => workflow::keys_within(context, horizon)?,
     })

@@ -2,13 +2,13 @@
 
 use clap::Args;
 
-use super::deliver::parse_key;
 use super::error::CliError;
 use super::exit::Exit;
 use super::invocation::Invocation;
+use super::keys::find_key;
 use super::open::{Ports, open};
 use crate::brief::Brief;
-use crate::workflow::WorkflowError;
+use crate::workflow::{WorkflowError, stored_anywhere};
 
 /// The arguments of `render`.
 #[derive(Debug, Args)]
@@ -25,9 +25,9 @@ pub struct Arguments {
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let context = open(invocation, Ports::default())?;
     if arguments.preview {
-        let key = parse_key(&arguments.brief)?;
-        let stored =
-            context.stored(&key, None)?.ok_or_else(|| WorkflowError::NoHandoff(key.clone()))?;
+        let key = find_key(&arguments.brief, &context)?;
+        let stored = stored_anywhere(&context, &key)?
+            .ok_or_else(|| WorkflowError::NoHandoff(key.clone()))?;
         let text = super::preview::preview(&context, &key, &stored, invocation)?;
         invocation.print(crate::text::terminal(&text))?;
         return Ok(Exit::Clean);
@@ -41,9 +41,9 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     } else if file.is_file() {
         parse(&std::fs::read(&file)?, &file.display().to_string())?
     } else {
-        let key = parse_key(&arguments.brief)?;
-        let stored =
-            context.stored(&key, None)?.ok_or_else(|| WorkflowError::NoHandoff(key.clone()))?;
+        let key = find_key(&arguments.brief, &context)?;
+        let stored = stored_anywhere(&context, &key)?
+            .ok_or_else(|| WorkflowError::NoHandoff(key.clone()))?;
         stored.brief.ok_or_else(|| CliError::nothing(format!("{key} has no brief")))?
     };
     invocation.print(context.render(&brief)?)?;

@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, FromArgMatches as _};
+use chrono::SubsecRound as _;
+use clap::FromArgMatches as _;
 
-use super::args::{Cli, ColorChoice, Command};
+use super::args::{Cli, ColorChoice, Command, LogFormat};
 use super::environment::Environment;
 use super::error::CliError;
 use super::exit::Exit;
@@ -29,7 +30,7 @@ pub fn run(
     arguments: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>,
     environment: Environment,
 ) -> Exit {
-    let matches = match Cli::command().try_get_matches_from(arguments) {
+    let matches = match super::args::command().try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(error) => {
             // Help and version are results; the rest is wrong usage.
@@ -60,11 +61,13 @@ pub fn run(
     };
     start_logging(&cli, &environment);
     let invocation = Invocation {
-        now: cli.global.now.unwrap_or(environment.now),
+        // What is recorded and printed has whole seconds; so has the command that gives it again.
+        now: cli.global.now.unwrap_or(environment.now).trunc_subsecs(0),
         folder: environment.cwd.clone(),
         color: choose(environment.stdout_is_terminal),
         color_stderr: choose(environment.stderr_is_terminal),
         quiet: cli.global.quiet,
+        verbose: cli.global.verbose,
         public_url: None,
         environment,
     };
@@ -96,13 +99,16 @@ fn start_logging(cli: &Cli, environment: &Environment) {
         _ => "handoff=debug,info",
     };
     let filter = environment.get("HANDOFF_LOG").unwrap_or(level);
-    // In tests a subscriber may stand already.
-    let _ = tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
         .with_writer(std::io::stderr)
         .with_ansi(environment.stderr_is_terminal && environment.get("NO_COLOR").is_none())
-        .with_target(false)
-        .try_init();
+        .with_target(false);
+    // In tests a subscriber may stand already.
+    let _ = match cli.global.log_format {
+        LogFormat::Text => log.try_init(),
+        LogFormat::Json => log.json().flatten_event(true).try_init(),
+    };
 }
 
 fn eprint_raw(text: &str) {

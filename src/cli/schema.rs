@@ -25,6 +25,8 @@ enum Name {
     Config,
     /// What `handoff audit --format json` prints.
     Audit,
+    /// What `handoff plan --format json` prints.
+    Plan,
 }
 
 /// Runs the command.
@@ -34,6 +36,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         Name::Timeline => include_str!("../../schema/timeline.schema.json"),
         Name::Config => include_str!("../../schema/config.schema.json"),
         Name::Audit => include_str!("../../schema/audit.schema.json"),
+        Name::Plan => include_str!("../../schema/plan.schema.json"),
     })?;
     Ok(Exit::Clean)
 }

@@ -12,7 +12,7 @@ use super::exit::Exit;
 use super::inbox_argument::InboxArgument;
 use super::intake::{A_MOMENT, GRACE, Intake, Working, told_to_stop};
 use super::invocation::Invocation;
-use super::links::Desk;
+use super::links::LedgerLinks;
 use crate::http::BaseUrl;
 use crate::intake::{LinkRoute, Senders, Service, router, serve as receive};
 use crate::webhook::{self, Route};
@@ -71,13 +71,14 @@ async fn serve(
         true => None,
         false => Some(Working::start(
             intake.worker(!arguments.no_push, A_MOMENT, invocation),
+            Arc::clone(&intake.metrics),
             stopped.clone(),
         )?),
     };
     introduce(intake, invocation);
     invocation.print(format!("listening on http://{address}\n"))?;
-    let desk = Desk::open(!arguments.no_push, intake, invocation)?;
-    let service = Arc::new(service(arguments, intake, desk));
+    let handler = LedgerLinks::open(!arguments.no_push, intake, invocation)?;
+    let service = Arc::new(service(arguments, intake, handler));
     let hangup = tokio::spawn(read_again_when_told(Arc::clone(&service.senders)));
     let server = tokio::spawn(receive(listener, router(service), stopped.clone()));
     let broke_off = tokio::select! {
@@ -115,7 +116,12 @@ fn service(arguments: &Arguments, intake: &Intake, links: Option<LinkRoute>) -> 
         inbox: Arc::clone(&intake.inbox),
         metrics: Arc::clone(&intake.metrics),
         clock: Arc::clone(&intake.clock),
-        ledger: Arc::new(move || ledger.tip().map(|_| ()).map_err(|error| error.to_string())),
+        ledger: Arc::new(move || {
+            let unpushed = ledger.tip().and_then(|_| ledger.unpushed());
+            unpushed
+                .map(|unpushed| unpushed.map_or(0, |unpushed| unpushed.commits))
+                .map_err(|error| error.to_string())
+        }),
         trusted_proxies: arguments.trusted_proxy.iter().map(IpAddr::to_canonical).collect(),
         links,
     }

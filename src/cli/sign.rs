@@ -14,6 +14,8 @@ use super::formats::ResultFormat;
 use super::inbox_argument::InboxArgument;
 use super::invocation::Invocation;
 use super::open::{Ports, open};
+use super::relayed::Relayed;
+use super::when::When;
 use crate::brief::question;
 use crate::crm;
 use crate::esign::{Authenticity, DeliveryId, Providers, Verified, confirm};
@@ -28,7 +30,7 @@ const MOST_BYTES: u64 = 32 * 1024 * 1024;
 /// The arguments of `sign`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The provider's payload, as it was received; `-` for standard input
+    /// The provider's payload, as it was received or as a workflow's event carries it; `-` for standard input
     #[arg(
         value_name = "EVENT",
         required_unless_present_any = ["deal", "issue"],
@@ -51,8 +53,8 @@ pub struct Arguments {
     kind: Option<String>,
     /// When the payload arrived, for a webhook received elsewhere [default: now]
     #[arg(long, value_name = "TIME")]
-    received_at: Option<DateTime<Utc>>,
-    /// Answers from a filled issue form, its body as GitHub gives it; `-` for standard input
+    received_at: Option<When>,
+    /// Answers from a filled issue form: its body, or the event of a workflow; `-` for standard input
     #[arg(long, value_name = "FILE")]
     form: Option<String>,
     /// The number of the issue that the form was filled in: it stands for the
@@ -72,16 +74,25 @@ pub struct Arguments {
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
-    let payload =
-        arguments.event.as_deref().map(|path| read_payload(path, invocation)).transpose()?;
+    let mut payload = arguments
+        .event
+        .as_deref()
+        .map(|path| Relayed::read(read_payload(path, invocation)?))
+        .transpose()?;
     let context = open(
         invocation,
         Ports { crm: true, sinks: !arguments.no_deliver, push: !arguments.no_push },
     )?;
-    let sources = match (&payload, &arguments.deal) {
+    let given = When::of_act(arguments.received_at.as_ref(), &context.config, invocation.now)?;
+    let received_at = given
+        .or(payload.as_ref().and_then(|payload| payload.received_at))
+        .unwrap_or(invocation.now);
+    let sources = match (&mut payload, &arguments.deal) {
         (Some(payload), _) => {
+            let providers = Providers::new(&context.config.esign, &crate::crm::reference_rules());
+            payload.verify(&providers, &invocation.secrets()?, invocation)?;
             let documents = documents(arguments, payload, &context, invocation)?;
-            let sources = decide(arguments, documents, &context, invocation)?;
+            let sources = decide(arguments, documents, received_at, &context, invocation)?;
             if sources.is_empty() {
                 return Ok(Exit::Nothing);
             }
@@ -90,7 +101,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         (None, Some(id)) => vec![DealSource::Deal(crm::deal_id(id))],
         (None, None) => match &arguments.issue {
             Some(issue) => {
-                vec![signature_of(issue, arguments.received_at, &context, invocation)?]
+                vec![signature_of(issue, given, &context, invocation)?]
             }
             None => return Err(CliError::usage("name an EVENT file, a --deal or an --issue")),
         },
@@ -104,8 +115,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
             let by_signature = matches!(source, DealSource::Signature(_) | DealSource::Found(_));
             let request = SignRequest {
                 source,
-                received_at: by_signature
-                    .then_some(arguments.received_at.unwrap_or(invocation.now)),
+                received_at: by_signature.then_some(received_at),
                 backfilled: false,
             };
             results.push(hand_over(&context, &request, answers.as_ref()).await?);
@@ -168,7 +178,10 @@ pub(super) fn read_payload(path: &str, invocation: &Invocation) -> Result<Vec<u8
             opened.and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes)),
         )
     };
-    read.map_err(|error| CliError::could_not(format!("{name} cannot be read: {error}")))?;
+    read.map_err(|error| {
+        CliError::usage(format!("{name} cannot be read: {error}"))
+            .help("name the file of a payload, or - for standard input")
+    })?;
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(CliError::usage(format!("{name} is empty"))
             .help("give the provider's payload as it was received"));
@@ -183,13 +196,14 @@ pub(super) fn read_payload(path: &str, invocation: &Invocation) -> Result<Vec<u8
 /// The completed documents of a payload.
 fn documents(
     arguments: &Arguments,
-    payload: &[u8],
+    payload: &Relayed,
     context: &Context,
     invocation: &Invocation,
 ) -> Result<Vec<Signature>, CliError> {
+    let provider = arguments.provider.as_deref().or(payload.provider.as_deref());
     let mut sources = Vec::new();
     let mut passed = Vec::new();
-    for event in events_of(arguments.provider.as_deref(), payload, context, invocation)? {
+    for event in events_of(provider, &payload.body, context, invocation)? {
         match event {
             SignatureEvent::Completed(signature) => sources.push(signature),
             SignatureEvent::Sent(_) => passed.push("sent, not signed yet".to_owned()),
@@ -214,11 +228,11 @@ fn documents(
 fn decide(
     arguments: &Arguments,
     documents: Vec<Signature>,
+    received_at: DateTime<Utc>,
     context: &Context,
     invocation: &Invocation,
 ) -> Result<Vec<DealSource>, CliError> {
     let person = arguments.kind.as_deref().and_then(DocumentKind::parse);
-    let received_at = arguments.received_at.unwrap_or(invocation.now);
     let (mut sources, mut held) = (Vec::new(), Vec::new());
     for document in documents {
         let look = workflow::look_at_document(context, &document, person, received_at);

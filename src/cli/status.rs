@@ -4,12 +4,13 @@ use chrono::{DateTime, Days, Utc};
 use clap::Args;
 use serde_json::json;
 
-use super::deliver::parse_key;
 use super::error::CliError;
 use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::invocation::Invocation;
+use super::keys::find_key;
 use super::open::{Ports, open};
+use super::when::When;
 use crate::brief::TouchEvidence;
 use crate::report::table::{Column, Table};
 use crate::report::{Options, count};
@@ -27,7 +28,7 @@ pub struct Arguments {
     key: Option<String>,
     /// Look back to this moment [default: 120 days]
     #[arg(long, value_name = "TIME", conflicts_with = "key")]
-    since: Option<DateTime<Utc>>,
+    since: Option<When>,
     /// Those that are done, too
     #[arg(long, conflicts_with = "key")]
     all: bool,
@@ -52,11 +53,12 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
             rows
         }
         (Some(key), _) => {
-            let key = parse_key(key)?;
+            let key = find_key(key, &context)?;
             vec![workflow::status_of(&context, &key)?.ok_or(WorkflowError::NoHandoff(key))?]
         }
         (None, None) => {
-            let since = arguments.since.unwrap_or(invocation.now - Days::new(DAYS));
+            let since = When::of_act(arguments.since.as_ref(), &context.config, invocation.now)?
+                .unwrap_or(invocation.now - Days::new(DAYS));
             let (rows, gaps) = workflow::status(&context, Horizon { since })?;
             for gap in &gaps {
                 invocation.warn(format!("warning: {} was not read: {}", gap.what, gap.why));
@@ -95,7 +97,7 @@ fn list(rows: &[StatusRow], none: &str, invocation: &Invocation) -> String {
         return format!("{none}\n");
     }
     let mut table = Table::new([
-        Column::text("handoff"),
+        Column::whole("handoff"),
         Column::text("customer"),
         Column::text("csm"),
         Column::text("stands at"),

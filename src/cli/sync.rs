@@ -1,15 +1,16 @@
 //! `handoff sync`: what people did about the deliveries is read back.
 
-use chrono::{DateTime, Days, Utc};
+use chrono::Days;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::deliver::parse_key;
 use super::error::CliError;
 use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::invocation::Invocation;
+use super::keys::find_key;
 use super::open::{Ports, open, open_crm};
+use super::when::When;
 use crate::crm::Crm;
 use crate::deliver::{self, Reader, WholeDays};
 use crate::model::Key;
@@ -31,7 +32,7 @@ pub struct Arguments {
     task: Option<String>,
     /// Without a key: look back to this moment
     #[arg(long, value_name = "TIME", conflicts_with = "keys")]
-    since: Option<DateTime<Utc>>,
+    since: Option<When>,
     /// Print what is new and record nothing
     #[arg(long)]
     dry_run: bool,
@@ -53,7 +54,11 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let keys = choose(arguments, &context, &readers, invocation, &mut exit)?;
     let results =
         invocation.block_on(all(&context, &readers, &keys, arguments.dry_run, invocation))??;
-    if results.iter().any(|synced| !synced.not_read.is_empty()) {
+    // A task that is gone is told each time; an hourly run is not red for it, which
+    // would hide what can be fixed.
+    let named = !arguments.keys.is_empty() || arguments.task.is_some();
+    let unread = |task: &workflow::NotRead| named || !task.for_good;
+    if results.iter().any(|synced| synced.not_read.iter().any(unread)) {
         exit = Exit::CouldNot;
     }
     if !arguments.dry_run {
@@ -141,9 +146,10 @@ fn choose(
     exit: &mut Exit,
 ) -> Result<Vec<Key>, CliError> {
     if !arguments.keys.is_empty() {
-        return arguments.keys.iter().map(|text| parse_key(text)).collect();
+        return arguments.keys.iter().map(|text| find_key(text, context)).collect();
     }
-    let horizon = Horizon { since: arguments.since.unwrap_or(invocation.now - Days::new(DAYS)) };
+    let since = When::of_act(arguments.since.as_ref(), &context.config, invocation.now)?;
+    let horizon = Horizon { since: since.unwrap_or(invocation.now - Days::new(DAYS)) };
     let mut warn = |gaps: Vec<crate::model::Gap>| {
         for gap in gaps {
             invocation.warn(format!("warning: {} was not read: {}", gap.what, gap.why));
@@ -183,7 +189,7 @@ fn to_json(results: &[Synced], dry_run: bool) -> Value {
             let unknown: Vec<Value> = synced
                 .not_read
                 .iter()
-                .map(|task| json!({"via": task.via, "ref": task.reference, "why": task.why, "help": task.help}))
+                .map(|task| json!({"via": task.via, "ref": task.reference, "why": task.why, "help": task.help, "gone": task.for_good}))
                 .collect();
             json!({
                 "key": synced.key, "tasks_read": synced.read, "added": synced.added,

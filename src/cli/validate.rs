@@ -24,7 +24,7 @@ pub struct Arguments {
     /// Only briefs that changed since this revision, with uncommitted changes
     #[arg(long, value_name = "REV", conflicts_with = "paths")]
     since: Option<String>,
-    /// Mend what can be mended without losing anything: render pages anew
+    /// Fix what can be fixed without losing anything: render pages, rename folders called `customer`
     #[arg(long)]
     fix: bool,
     /// Exit 1 for findings of this severity or worse
@@ -75,25 +75,35 @@ fn check(
     for file in &validated.fixed {
         invocation.say(format!("fixed {file}"));
     }
+    for (from, to) in &validated.renamed {
+        invocation.say(format!("renamed {from} to {to}; commit both"));
+    }
     if validated.checked.is_empty() {
         match which {
+            Which::Since(_) if !validated.remarks.is_empty() => {
+                invocation.say("the ledger holds no brief yet");
+            }
             Which::Since(revision) => invocation.say(format!("no brief changed since {revision}")),
             Which::All => invocation
                 .say("the ledger holds no brief yet; `handoff sign EVENT` makes the first"),
             Which::At(_) => invocation.say("there is no brief at these paths"),
         }
         let report = FindingsReport::new(Vec::new(), Vec::new(), brief_rules());
-        Formats::write(&formats, invocation, |format, options, out| {
+        Formats::write(&formats, invocation, &report.summary(), |format, options, out| {
             out.write_all(&render_findings(format, &report, options))
         })?;
-        return Ok(Exit::Nothing);
+        // That nothing changed is what a workflow sees most of the time.
+        return Ok(match which {
+            Which::At(_) => Exit::Nothing,
+            Which::All | Which::Since(_) => Exit::Clean,
+        });
     }
     if !validated.fixed.is_empty() {
         invocation
             .say(format!("{} rendered anew; commit them", count(validated.fixed.len(), "page")));
     }
     let report = FindingsReport::new(validated.checked, validated.findings, brief_rules());
-    Formats::write(&formats, invocation, |format, options, out| {
+    Formats::write(&formats, invocation, &report.summary(), |format, options, out| {
         out.write_all(&render_findings(format, &report, options))
     })?;
     Ok(if report.worst().is_some_and(|worst| worst >= fail_level) {

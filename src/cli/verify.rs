@@ -42,7 +42,8 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let trust = arguments.trust.as_deref().map(|file| invocation.path(file));
     let strictness =
         Strictness { ask_remote: !arguments.offline, required: false, trust: trust.as_deref() };
-    let chain = workflow::check_checkpoints(&context.ledger, head, invocation.now, strictness)?;
+    let mut chain = workflow::read_chain(&context.ledger, invocation.now, strictness)?;
+    chain.compare(&context.ledger, head)?;
     for note in &chain.notes {
         invocation.warn(format!("warning: {note}"));
     }

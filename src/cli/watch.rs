@@ -66,8 +66,11 @@ async fn run_until_stopped(
     invocation: &Invocation,
 ) -> Result<(), CliError> {
     let (stop, stopped) = watch::channel(false);
-    let mut working =
-        Working::start(intake.worker(!arguments.no_push, A_MOMENT, invocation), stopped.clone())?;
+    let mut working = Working::start(
+        intake.worker(!arguments.no_push, A_MOMENT, invocation),
+        std::sync::Arc::clone(&intake.metrics),
+        stopped.clone(),
+    )?;
     invocation.print(format!("watching {}\n", settings.folder.display()))?;
     let watch = FolderWatch::new(
         settings,

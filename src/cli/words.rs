@@ -7,7 +7,12 @@ use crate::workflow::WorkflowError;
 
 impl From<LedgerError> for CliError {
     fn from(error: LedgerError) -> Self {
-        Self::could_not(error.to_string()).help(error.help())
+        let message = error.to_string();
+        let told = match error {
+            LedgerError::NotFound { .. } => Self::usage(message),
+            _ => Self::could_not(message),
+        };
+        told.help(error.help())
     }
 }
 
@@ -40,12 +45,14 @@ impl From<WorkflowError> for CliError {
                 .help("a deal without a signed document is handed over once the CRM says it is won; with one, run `handoff sign EVENT`"),
             WorkflowError::KeyCollision { .. } => Self::could_not(message)
                 .help("two ids differ only in case or in signs that a key cannot hold; rename one under `crm.file.name`, or hand it over from another ledger"),
-            WorkflowError::File { .. } => Self::could_not(message).help("mend the file by hand; `handoff validate` shows the line"),
+            WorkflowError::File { .. } => Self::could_not(message).help("fix the file by hand; `handoff validate` shows the line"),
             WorkflowError::NoHandoff(_) => Self { exit: super::Exit::Nothing, ..Self::could_not(message) }
                 .help("`handoff status` lists the open handoffs with their keys"),
             WorkflowError::DoesNotFit { .. } => Self::could_not(message).help("`handoff status KEY` shows what has happened so far"),
+            WorkflowError::NotAllowed { help, .. } => Self::usage(message).help(help),
+            WorkflowError::Settings { .. } => Self::usage(message).help("correct it; `handoff doctor --offline` shows every problem"),
             WorkflowError::Schema(_) | WorkflowError::Template(_) => {
-                Self::usage(message).help("mend it, or delete the ledger's copy: then the shipped one counts")
+                Self::usage(message).help("fix it, or delete the ledger's copy: then the shipped one counts")
             }
             WorkflowError::Key(_) | WorkflowError::Io { .. } => Self::could_not(message),
         }

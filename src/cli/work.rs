@@ -69,8 +69,11 @@ async fn until_stopped(
     invocation: &Invocation,
 ) -> Result<Exit, CliError> {
     let (stop, stopped) = watch::channel(false);
-    let mut working =
-        Working::start(intake.worker(!arguments.no_push, A_MOMENT, invocation), stopped)?;
+    let mut working = Working::start(
+        intake.worker(!arguments.no_push, A_MOMENT, invocation),
+        std::sync::Arc::clone(&intake.metrics),
+        stopped,
+    )?;
     invocation.print(format!("working off {}\n", intake.inbox.location()))?;
     let broke_off = tokio::select! {
         told = told_to_stop() => told.map(|()| false)?,

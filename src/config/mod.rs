@@ -9,6 +9,7 @@ mod team;
 mod written;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -18,7 +19,7 @@ pub use crate::settings::{DocumentKind, Problem};
 pub use reminders::{Channel, Due, Offset, Recipient, Reminder};
 pub use schema::CONFIG_SCHEMA;
 pub use team::{Assign, Csm, Lead, Routing, Team};
-pub use written::{TestDocuments, TouchProof};
+pub use written::{AuditClock, TestDocuments, TouchProof};
 
 use crate::brief::{Expression, ExpressionError, Mapping, MappingProblem, Schema};
 use crate::crm::CrmConfig;
@@ -87,6 +88,9 @@ pub struct DocumentRule {
     pub reason: Option<String>,
 }
 
+/// How long a ledger's remote is waited for.
+const REMOTE_LIMIT: Duration = Duration::from_secs(30);
+
 /// The checked configuration of a ledger.
 #[derive(Debug)]
 pub struct Config {
@@ -120,15 +124,38 @@ pub struct Config {
     pub first_touch: FirstTouch,
     /// How soon after the signature a brief must be there.
     pub handoff_within: HumanDuration,
+    /// Whose clock every audit asks, if any.
+    pub audit_clock: Option<AuditClock>,
     /// Who is reminded of what is due; empty when reminders are off.
     pub reminders: Vec<Reminder>,
     /// How long handoff waits for other servers.
     pub limits: Limits,
+    /// How long one fetch or push of the ledger may take.
+    pub remote_limit: Duration,
     /// What a signed brief sets off.
     pub deliver: DeliverConfig,
 }
 
 impl Config {
+    /// The settings of a folder that has none: everything by default.
+    ///
+    /// # Panics
+    /// Never: the text is a constant.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::parse(b"version: 1\n").expect("a version alone is a configuration")
+    }
+
+    /// The mapping for deals of an export file: the chosen one, else that of
+    /// export files, with the company's own lines.
+    pub fn map_for_export(&mut self) {
+        let of_files = crate::crm::row("file").map(|row| row.mapping);
+        if let (None, None, Some(base)) = (&self.map, self.crm.file(), of_files) {
+            let none = Mapping::compile(None, &[]).unwrap_or_else(|_| unreachable!("it is empty"));
+            self.mapping = std::mem::replace(&mut self.mapping, none).on_base(&base);
+        }
+    }
+
     /// The properties that `scope` reads: an audit's deals must come with them.
     #[must_use]
     pub fn scope_properties(&self) -> Properties {
@@ -184,6 +211,7 @@ impl Config {
             .documents()
             .map(|(provider, rules)| (provider, document_rules(rules, problems)))
             .collect();
+        let (limits, remote_limit) = limits(written.limits.unwrap_or_default(), problems);
         let mut scope = Vec::new();
         for rule in written.scope.into_iter().flat_map(|scope| scope.exclude) {
             if let Some(when) = compile(&rule.when, Some(&DEAL_NAMES), problems) {
@@ -194,13 +222,15 @@ impl Config {
         let first_touch =
             first_touch(written.first_touch.unwrap_or_default(), own_zone, node, problems);
         let zone = own_zone.or_else(|| first_touch.calendar.as_ref().map(Calendar::zone));
+        // The mapping of the CRM that is connected, where none is chosen.
+        let of_crm = crm.row().map_or("none", |row| row.mapping.name);
         Self {
             layout: layout(written.layout, problems),
             branch: branch(written.branch, problems),
             timezone: zone.unwrap_or(Tz::UTC),
             esign,
             crm,
-            mapping: mapping(&own_fields, written.map.as_ref(), problems),
+            mapping: mapping(&own_fields, written.map.as_ref(), of_crm, problems),
             map,
             documents,
             provider_documents,
@@ -218,8 +248,10 @@ impl Config {
                 HumanDuration::hours(1),
                 problems,
             ),
+            audit_clock: written.audit.and_then(|audit| audit.clock),
             reminders: WrittenReminders::ladder(written.reminders),
-            limits: limits(written.limits.unwrap_or_default(), problems),
+            limits,
+            remote_limit,
             deliver,
         }
     }
@@ -378,7 +410,12 @@ fn branch(written: Option<Located<String>>, problems: &mut Vec<Problem>) -> Opti
     Some(name)
 }
 
-fn mapping(own: &[Entry], base: Option<&Located<String>>, problems: &mut Vec<Problem>) -> Mapping {
+fn mapping(
+    own: &[Entry],
+    base: Option<&Located<String>>,
+    of_crm: &str,
+    problems: &mut Vec<Problem>,
+) -> Mapping {
     let overrides: Vec<_> = own
         .iter()
         .filter_map(|entry| {
@@ -387,7 +424,7 @@ fn mapping(own: &[Entry], base: Option<&Located<String>>, problems: &mut Vec<Pro
         })
         .collect();
     let base_span = base.map(|base| base.span).unwrap_or_default();
-    match Mapping::compile(base.map(|base| base.value.as_str()), &overrides) {
+    match Mapping::compile(Some(base.map_or(of_crm, |base| base.value.as_str())), &overrides) {
         Ok(mapping) => mapping,
         Err(found) => {
             problems.extend(found.into_iter().map(|problem| mapping_problem(problem, base_span)));
@@ -413,21 +450,24 @@ fn duration(
     *value
 }
 
-fn limits(written: WrittenLimits, problems: &mut Vec<Problem>) -> Limits {
+/// The limits of APIs, and that of the ledger's remote.
+fn limits(written: WrittenLimits, problems: &mut Vec<Problem>) -> (Limits, Duration) {
     let default = Limits::default();
-    let request = written.request.map(|written| {
-        let longest = HumanDuration::hours(1);
-        if written.value.plain() > longest.plain() {
-            problems.push(
-                Problem::at(written.span, "`limits.request` is at most an hour")
-                    .help("30s is enough for every known CRM"),
-            );
+    let mut one = |written: Option<Located<HumanDuration>>, name: &str, help: &str| {
+        let written = written?;
+        if written.value.plain() > HumanDuration::hours(1).plain() {
+            let message = format!("`limits.{name}` is at most an hour");
+            problems.push(Problem::at(written.span, message).help(help));
         }
-        duration(Some(&written), HumanDuration::seconds(30), problems)
-    });
+        Some(duration(Some(&written), HumanDuration::seconds(30), problems))
+    };
+    let request = one(written.request, "request", "30s is enough for every known CRM");
+    let remote = one(written.remote, "remote", "30s is enough for a ledger's remote");
     let run = written.run.map(|run| duration(Some(&run), HumanDuration::hours(1), problems));
     let plain = |length: HumanDuration| length.plain().to_std().unwrap_or_default();
-    Limits { request: request.map_or(default.request, plain), run: run.map(plain), ..default }
+    let limits =
+        Limits { request: request.map_or(default.request, plain), run: run.map(plain), ..default };
+    (limits, remote.map_or(REMOTE_LIMIT, plain))
 }
 
 fn first_touch(

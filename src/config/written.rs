@@ -43,7 +43,9 @@ pub(super) struct Written {
     #[schemars(schema_with = "crate::crm::CrmConfig::schema")]
     #[expect(dead_code, reason = "read by the rows of the room, see Config::parse")]
     crm: Section,
-    /// The default mapping from deal to brief.
+    /// The default mapping from deal to brief. Absent: that of the CRM or
+    /// export under `crm:`, else `none`, which reads the signed document. What
+    /// a deal does not say, each of them takes from the document.
     #[serde(default)]
     #[schemars(schema_with = "map_names")]
     pub map: Option<Located<String>>,
@@ -79,6 +81,9 @@ pub(super) struct Written {
     /// How soon after the signature the brief must be there. Default `1h`.
     #[serde(default)]
     pub handoff_within: Option<Located<HumanDuration>>,
+    /// What audits rest on.
+    #[serde(default)]
+    pub audit: Option<WrittenAudit>,
     /// Who is reminded of what is due: a list of reminders, or `off`. Absent:
     /// the shipped reminders.
     #[serde(default)]
@@ -190,6 +195,25 @@ pub enum TestDocuments {
     Accept,
 }
 
+/// What audits rest on.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(example = serde_json::json!({"clock": "github"}))]
+pub(super) struct WrittenAudit {
+    /// Whose clock decides when a brief reached the ledger's remote, instead of
+    /// the dates in the commits. Absent: none but those of `handoff audit --clock`.
+    #[serde(default)]
+    pub clock: Option<AuditClock>,
+}
+
+/// A clock that every audit asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AuditClock {
+    /// GitHub's record of who pushed what to the ledger's remote, and when.
+    Github,
+}
+
 /// How long handoff waits for other servers.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -202,4 +226,7 @@ pub(super) struct WrittenLimits {
     /// audit that reads many pages. Absent: no limit.
     #[serde(default)]
     pub run: Option<Located<HumanDuration>>,
+    /// How long one fetch or push of the ledger may take. Default `30s`.
+    #[serde(default)]
+    pub remote: Option<Located<HumanDuration>>,
 }

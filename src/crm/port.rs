@@ -129,7 +129,7 @@ pub enum CrmError {
     Denied {
         /// What was refused, in the CRM's words.
         message: String,
-        /// Which secret or scope to mend.
+        /// Which secret or scope to fix.
         help: String,
     },
     /// A rule of the CRM refused the change; trying again will not help.

@@ -23,20 +23,16 @@ pub struct LinkSettings {
     #[serde(default)]
     pub valid_for: Option<HumanDuration>,
     /// Whether messages in channels (Slack, Teams) hold the link, too. Whoever
-    /// reads the channel can then answer in the person's name. Default: true.
-    #[serde(default = "yes")]
+    /// reads the channel can then answer in the person's name. Default: false.
+    #[serde(default)]
     pub in_channels: bool,
-}
-
-fn yes() -> bool {
-    true
 }
 
 impl LinkSettings {
     /// As they are where nothing but the address is said.
     #[must_use]
     pub fn at(public_url: BaseUrl) -> Self {
-        Self { public_url, valid_for: None, in_channels: yes() }
+        Self { public_url, valid_for: None, in_channels: false }
     }
 }
 

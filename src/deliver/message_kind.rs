@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::sink::Handoff;
 use crate::brief::{Event, EventKind};
+use crate::link::LinkRole;
 
 /// Somebody who is to be reminded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,6 +39,8 @@ pub struct Reminder {
 /// What a message is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MessageKind {
+    /// The contract is out for signature: the rep learns what the draft lacks.
+    Drafted,
     /// The contract was signed: the CSM learns of the handoff.
     Signed,
     /// The CSM returned it: the rep learns why.
@@ -57,6 +60,7 @@ impl MessageKind {
     #[must_use]
     pub fn of(delivery: EventKind) -> Self {
         match delivery {
+            EventKind::Drafted => Self::Drafted,
             EventKind::RepTold => Self::Returned,
             EventKind::CsmTold => Self::Changed,
             _ => Self::Signed,
@@ -67,12 +71,27 @@ impl MessageKind {
     #[must_use]
     pub fn event(&self, new: EventKind) -> EventKind {
         match self {
+            Self::Drafted => EventKind::Drafted,
             Self::Signed => new,
             Self::Returned => EventKind::RepTold,
             Self::Changed => EventKind::CsmTold,
             Self::Reminder(reminder) if reminder.escalates => EventKind::Escalated,
             Self::Reminder(_) => EventKind::Reminded,
         }
+    }
+
+    /// Whose link it holds in a channel.
+    #[must_use]
+    pub fn role(&self) -> LinkRole {
+        match self {
+            Self::Drafted | Self::Returned => LinkRole::Rep,
+            Self::Signed | Self::Changed | Self::Reminder(_) => LinkRole::Csm,
+        }
+    }
+
+    /// The reminder, for whatever tells of new handoffs: it reminds, too.
+    pub(super) fn reminding(&self, reminder: &Arc<Reminder>) -> Option<Self> {
+        (*self == Self::Signed).then(|| Self::Reminder(Arc::clone(reminder)))
     }
 
     /// What tells two messages of this kind apart, where there can be two at once.
@@ -90,6 +109,7 @@ impl MessageKind {
         let count =
             |kinds: &[EventKind]| events.iter().filter(|it| kinds.contains(&it.event)).count();
         match self {
+            Self::Drafted => "draft".to_owned(),
             Self::Signed => new.to_owned(),
             Self::Returned => format!("returned-{}", count(&[EventKind::Returned])),
             Self::Changed if is_resubmission(events) => {
@@ -131,7 +151,7 @@ pub fn answered_part<'a>(
     let last = |kinds: &[EventKind]| events.iter().rposition(|it| kinds.contains(&it.event));
     let behind = |at: usize| events.get(at + 1..).unwrap_or_default();
     match MessageKind::of(delivery) {
-        MessageKind::Signed | MessageKind::Reminder(_) => Some(events),
+        MessageKind::Drafted | MessageKind::Signed | MessageKind::Reminder(_) => Some(events),
         MessageKind::Returned => {
             let at = last(&verdicts)?;
             (events.get(at)?.event == EventKind::Returned).then(|| behind(at))

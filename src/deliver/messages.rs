@@ -147,6 +147,7 @@ impl Messages {
         let events = &handoff.timeline.events;
         let name = match kind {
             MessageKind::Signed => return self.notice(handoff, medium, audience, mention),
+            MessageKind::Drafted => "asked.md.j2",
             MessageKind::Returned => "returned.md.j2",
             MessageKind::Changed if is_resubmission(events) => "resubmitted.md.j2",
             MessageKind::Changed => "changed.md.j2",
@@ -162,10 +163,7 @@ impl Messages {
                        "before": it.before, "after": it.after})
             })
             .collect();
-        let role = match kind {
-            MessageKind::Returned => LinkRole::Rep,
-            _ => LinkRole::Csm,
-        };
+        let role = kind.role();
         let mut values = self.values(handoff, self.link(handoff, audience, role).as_deref());
         values["changes"] = json!(changes);
         values["returned"] = json!({
@@ -284,6 +282,28 @@ impl Messages {
         links.grant(&handoff.key, &handoff.brief, role, now).map(|grant| links.url(&grant))
     }
 
+    /// The links of a message as buttons: what each is called, and where it goes.
+    #[must_use]
+    pub fn buttons(
+        &self,
+        handoff: &Handoff,
+        kind: &MessageKind,
+        audience: Audience,
+    ) -> Vec<(&'static str, String)> {
+        let answer_label = match kind.role() {
+            LinkRole::Csm => "Accept or return",
+            LinkRole::Rep => "Answer what is missing",
+        };
+        let deal = answer(&handoff.brief, "deal.url");
+        let links = [
+            (answer_label, self.link(handoff, audience, kind.role())),
+            ("Brief", handoff.url.as_deref().and_then(web_address)),
+            ("First-touch task", task_url(handoff)),
+            ("Deal", deal.as_deref().and_then(web_address)),
+        ];
+        links.into_iter().filter_map(|(label, url)| Some((label, url?))).collect()
+    }
+
     /// The names that stand in templates; docs/deliveries.md lists them.
     fn values(&self, handoff: &Handoff, answer_url: Option<&str>) -> Value {
         let brief = &handoff.brief;
@@ -363,12 +383,12 @@ fn promises(brief: &Value) -> Vec<Value> {
     told.take(10).collect()
 }
 
-/// A broken template is the ledger's to mend; sending nothing is the only
+/// A broken template is the ledger's to fix; sending nothing is the only
 /// thing left to do.
 fn template_fault(error: &TemplateError) -> DeliveryError {
     DeliveryError::Permanent {
         message: error.to_string(),
-        help: "mend the ledger's copy, or delete it to use the shipped text".to_owned(),
+        help: "fix the ledger's copy, or delete it to use the shipped text".to_owned(),
     }
 }
 

@@ -5,8 +5,10 @@
 
 mod asana;
 mod email;
+mod events;
 mod github;
 mod http_answer;
+mod incoming_webhook;
 mod jira;
 mod links;
 mod machine_part;
@@ -18,17 +20,20 @@ mod read_back;
 mod row;
 mod rows;
 mod run;
+mod signed_webhook;
 mod sink;
 mod slack;
+mod teams;
 mod templates;
 mod welcome;
 
+pub use github::Forge;
 pub use links::{LinkSettings, Links, person};
 pub use message_kind::{MessageKind, Person, Reminder, answered_part, is_change, is_told};
 pub use messages::{Audience, Messages, TaskForm, TaskList};
 pub use plan::{Backoff, Circumstances, Plan, Settled, State, Step, WantedDelivery, plan};
 pub use read_back::{Actor, MovedDeadline, Observed, ReadBack, Reader, Reassigned, Roles};
-pub use row::{SinkRow, SinkSettings, Sinks};
+pub use row::{SinkRow, SinkSettings, Sinks, WorkflowNeeds};
 pub use rows::{BuildProblem, DeliverConfig, SINKS, build, readers, secret_names};
 pub use run::{DeliveryResult, Follower, Moment, deliver_one, run};
 pub use sink::{

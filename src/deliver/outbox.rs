@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::message_kind::{MessageKind, Reminder};
 use super::messages::{Audience, Messages};
-use super::row::{SinkRow, SinkSettings, Sinks};
+use super::row::{SinkRow, SinkSettings, Sinks, WorkflowNeeds};
 use super::sink::{DeliveryError, Handoff, Mark, Sink};
 use super::templates::{Medium, Message};
 use crate::brief::EventKind;
@@ -84,6 +84,10 @@ impl SinkSettings for OutboxSettings {
                 }
             })
             .collect()
+    }
+
+    fn workflow_needs(&self) -> WorkflowNeeds {
+        WorkflowNeeds { keeps_files: true, ..WorkflowNeeds::default() }
     }
 
     fn takes_the_rest(&self) -> bool {
@@ -209,7 +213,7 @@ impl Sink for Outbox {
             Err(error) => Check::failed(
                 what,
                 format!("{place}: {error}"),
-                "mend the rights, or give another folder as deliver.outbox.dir",
+                "fix the rights, or give another folder as deliver.outbox.dir",
             ),
         }]
     }

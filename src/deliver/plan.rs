@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
+use super::events::unsent;
 use super::message_kind::{answered_part, is_told};
 use super::sink::{DeliveryError, Sink};
 use crate::brief::{Event, EventKind, Timeline};
@@ -233,6 +234,11 @@ fn part<'a>(
     events: &'a [Event],
     brief_blob: Option<&str>,
 ) -> Option<&'a [Event]> {
+    if wanted.event == EventKind::EventsSent {
+        // Whatever has happened since is to be sent.
+        let last = events.iter().rposition(|it| it.event == wanted.event).unwrap_or_default();
+        return if unsent(events).0.is_empty() { Some(events) } else { events.get(last + 1..) };
+    }
     let answered = answered_part(wanted.event, wanted.via, events);
     if !wanted.follows_brief {
         return answered;

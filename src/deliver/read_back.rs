@@ -72,6 +72,14 @@ pub enum ReadBack {
         /// What was seen, was not counted, and should be known.
         remarks: Vec<String>,
     },
+    /// The task is gone for good, or where other people have other rights. What
+    /// people did is not known, and asking again tells no more.
+    Gone {
+        /// What became of the task.
+        why: String,
+        /// What to do.
+        help: String,
+    },
     /// The task is not where it was. What people did is not known; it is not
     /// known to be nothing.
     Unknown {

@@ -7,6 +7,7 @@ use super::read_back::Reader;
 use super::sink::{Sink, WholeDays};
 use super::templates::Medium;
 use crate::brief::EventKind;
+use crate::http::BaseUrl;
 use crate::model::Secrets;
 use crate::settings::SettingsReader;
 
@@ -31,6 +32,17 @@ impl Debug for SinkRow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name)
     }
+}
+
+/// What a target needs of the workflows of a ledger on GitHub.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WorkflowNeeds {
+    /// The label of handoff's own tasks, where they are on GitHub itself.
+    pub label: Option<String>,
+    /// Whether what people did is read back.
+    pub reads_back: bool,
+    /// Whether its deliveries are files on the machine.
+    pub keeps_files: bool,
 }
 
 /// Sinks, or every reason why there are none.
@@ -72,9 +84,33 @@ pub trait SinkSettings: Debug + Send + Sync {
         Ok(None)
     }
 
+    /// Makes what tells the rep of a draft what it lacks; `None` where people
+    /// are not told that way.
+    ///
+    /// # Errors
+    /// As [`SinkSettings::sinks`].
+    fn draft_notice(
+        &self,
+        secrets: &Secrets,
+        messages: &Messages,
+    ) -> Result<Option<Box<dyn Sink>>, Vec<String>> {
+        let _ = (secrets, messages);
+        Ok(None)
+    }
+
+    /// What it needs of the workflows of a ledger on GitHub.
+    fn workflow_needs(&self) -> WorkflowNeeds {
+        WorkflowNeeds::default()
+    }
+
     /// The form of the task that it opens.
     fn task_form(&self) -> TaskForm {
         TaskForm::Issue
+    }
+
+    /// The API of the forge it delivers to, where the settings name one.
+    fn forge_api(&self) -> Option<&BaseUrl> {
+        None
     }
 
     /// Whether it takes what no other sink delivers.

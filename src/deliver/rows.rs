@@ -10,9 +10,9 @@ use serde_json::{Map, Value, json};
 use super::links::LinkSettings;
 use super::messages::{Messages, TaskForm, TaskList};
 use super::read_back::Reader;
-use super::row::{SinkRow, SinkSettings};
+use super::row::{SinkRow, SinkSettings, WorkflowNeeds};
 use super::sink::{Sink, SinkContext, WholeDays};
-use super::{asana, email, github, jira, outbox, slack, welcome};
+use super::{asana, email, events, github, jira, outbox, slack, teams, welcome};
 use crate::brief::EventKind;
 use crate::link::LINK_KEY;
 use crate::model::Secrets;
@@ -24,10 +24,12 @@ use crate::yaml::{Node, Value as Yaml, from_node};
 pub const SINKS: &[SinkRow] = &[
     github::ROW,
     slack::ROW,
+    teams::ROW,
     email::ROW,
     asana::ROW,
     jira::ROW,
     welcome::ROW,
+    events::ROW,
     // Last: it takes what no other delivers.
     outbox::ROW,
 ];
@@ -144,7 +146,7 @@ impl DeliverConfig {
         }
         json_schema!({
             "description": "What a signed brief sets off.",
-            "type": "object",
+            "type": ["object", "null"],
             "properties": Value::Object(properties),
             "additionalProperties": false,
         })
@@ -153,6 +155,11 @@ impl DeliverConfig {
     /// The rows of the configured sinks.
     pub fn rows(&self) -> impl Iterator<Item = &'static SinkRow> + '_ {
         self.sinks.iter().map(|(row, _)| *row)
+    }
+
+    /// What each configured sink needs of the workflows of a ledger on GitHub.
+    pub fn workflow_needs(&self) -> impl Iterator<Item = (&'static SinkRow, WorkflowNeeds)> + '_ {
+        self.sinks.iter().map(|(row, settings)| (*row, settings.workflow_needs()))
     }
 
     /// Whether the task is a pull request, on whose branch a signed brief waits.
@@ -187,6 +194,15 @@ impl DeliverConfig {
         if targets.is_empty() { of(true) } else { targets }
     }
 
+    /// The forge that a ledger's remote lies on, to be asked about it.
+    ///
+    /// # Errors
+    /// When it is none that can be asked, or no credentials are there.
+    pub fn forge(&self, project: &str, secrets: &Secrets) -> Result<github::Forge, String> {
+        let base_url = self.sinks.iter().find_map(|(_, settings)| settings.forge_api());
+        github::Forge::new(project, base_url, secrets)
+    }
+
     /// Makes what opens the pull request of a draft; `None` where no target is
     /// configured.
     ///
@@ -205,6 +221,24 @@ impl DeliverConfig {
             }
         }
         Ok(None)
+    }
+}
+
+impl DeliverConfig {
+    /// Makes what tells the rep of a draft what it lacks.
+    ///
+    /// # Errors
+    /// With every problem there is, as [`build`].
+    pub fn draft_notices(
+        &self,
+        secrets: &Secrets,
+        messages: &Messages,
+    ) -> Result<Vec<Box<dyn Sink>>, Vec<BuildProblem>> {
+        let mut notices = Vec::new();
+        for (row, settings) in &self.sinks {
+            notices.extend(settings.draft_notice(secrets, messages).map_err(|it| told(row, it))?);
+        }
+        Ok(notices)
     }
 }
 

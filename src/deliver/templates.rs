@@ -18,6 +18,7 @@ use crate::text;
 pub const SHIPPED: &[(&str, &str)] = &[
     ("task.md.j2", include_str!("../../templates/task.md.j2")),
     ("draft.md.j2", include_str!("../../templates/draft.md.j2")),
+    ("asked.md.j2", include_str!("../../templates/asked.md.j2")),
     ("notice.slack.j2", include_str!("../../templates/notice.slack.j2")),
     ("mail.md.j2", include_str!("../../templates/mail.md.j2")),
     ("returned.md.j2", include_str!("../../templates/returned.md.j2")),

@@ -71,7 +71,7 @@ pub enum FetchError {
         provider: &'static str,
         /// Its words, shortened.
         message: String,
-        /// The secret to mend.
+        /// The secret to fix.
         secret: &'static str,
     },
     /// It could not be reached, is limited, or answered nonsense.
@@ -86,7 +86,7 @@ pub enum FetchError {
 
 impl FetchError {
     /// Whether the same question may be answered later without anybody
-    /// mending anything.
+    /// fixing anything.
     #[must_use]
     pub fn may_pass(&self) -> bool {
         matches!(self, Self::NotCompleted { .. } | Self::Unavailable { .. })

@@ -22,7 +22,7 @@ pub struct Rule {
     pub severity: Severity,
     /// One sentence for lists.
     pub summary: &'static str,
-    /// A page for `handoff explain`: why it matters, an example, how to mend
+    /// A page for `handoff explain`: why it matters, an example, how to fix
     /// it. Markdown.
     pub explain: &'static str,
 }

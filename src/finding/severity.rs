@@ -10,7 +10,7 @@ pub enum Severity {
     Info,
     /// Should be looked at.
     Warning,
-    /// Must be mended.
+    /// Must be fixed.
     Error,
 }
 

@@ -1,5 +1,6 @@
 //! One request with its retries.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -182,6 +183,16 @@ impl Default for Limits {
     }
 }
 
+/// The requests of this process, by host and outcome. Clients are made anew for
+/// each batch of work, and the counts outlive them.
+static REQUESTS: Mutex<BTreeMap<(String, &'static str), u64>> = Mutex::new(BTreeMap::new());
+
+/// How many requests there were, by host and outcome.
+#[must_use]
+pub fn requests() -> BTreeMap<(String, &'static str), u64> {
+    REQUESTS.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
 /// A client for one API: base URL, fixed headers, schedule, time limits.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -327,6 +338,30 @@ impl Client {
     }
 
     async fn send_once(
+        &self,
+        method: &Method,
+        path: &str,
+        body: Option<&(&str, Vec<u8>)>,
+    ) -> Result<Response, NetError> {
+        let result = self.exchange(method, path, body).await;
+        let outcome = match &result {
+            Ok(response) => match response.status.as_u16() {
+                429 => "limited",
+                500.. => "server_error",
+                400.. => "refused",
+                _ => "answered",
+            },
+            Err(_) => "no_answer",
+        };
+        let host = url::Url::parse(self.base.as_str()).ok();
+        let host = host.as_ref().and_then(url::Url::host_str).unwrap_or_default().to_owned();
+        let mut counts = REQUESTS.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts.entry((host, outcome)).or_default() += 1;
+        drop(counts);
+        result
+    }
+
+    async fn exchange(
         &self,
         method: &Method,
         path: &str,

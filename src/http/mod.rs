@@ -9,6 +9,6 @@ mod pages;
 mod schedule;
 
 pub use base_url::{BaseUrl, BaseUrlError};
-pub use client::{Client, Fault, Limits, NetError, Response, Semantics};
+pub use client::{Client, Fault, Limits, NetError, Response, Semantics, requests};
 pub use pages::{Page, PageWalk, PagesFault};
 pub use schedule::Schedule;

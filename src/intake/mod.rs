@@ -10,7 +10,7 @@ mod watch;
 mod worker;
 
 pub use catch_up::{Completed, Unasked, completed, completed_with_deals};
-pub use http::{Fields, LinkDesk, LinkRoute, Senders, Service, router, serve};
+pub use http::{Fields, LinkHandler, LinkRoute, Senders, Service, router, serve};
 #[cfg(feature = "jetstream")]
 pub use inbox::JetStreamInbox;
 pub use inbox::{
@@ -18,7 +18,7 @@ pub use inbox::{
     InboxError, InboxLocation, Listed, NatsAccess, NatsAddress, Put, Spool, State, Trouble,
     open_inbox,
 };
-pub use metrics::Metrics;
+pub use metrics::{Counter, Degraded, Metrics};
 pub use watch::{FolderWatch, WatchSettings};
 pub use worker::{Connections, DealsTold, Handler, News, Reread, Tally, Task, Verdict, Worker};
 

@@ -88,7 +88,7 @@ pub enum Verdict {
     },
     /// It may succeed later, by itself.
     Again(String),
-    /// A person must mend something first.
+    /// A person must fix something first.
     Never(String),
 }
 
@@ -432,7 +432,7 @@ impl Worker {
             }
             Verdict::Never(why) => {
                 self.inbox.give_up(event, now, &why).await?;
-                tracing::error!(event = %name, why, "failed; mend it, then `handoff inbox retry`");
+                tracing::error!(event = %name, why, "failed; fix it, then `handoff inbox retry`");
                 tally.failed += 1;
                 "failed"
             }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::model::ObjectId;
+use crate::model::{ObjectId, Push};
 
 use super::git_program::run;
 use super::history::HistoryError;
@@ -60,6 +60,11 @@ pub struct CheckpointFacts {
     pub schema: Option<ObjectId>,
     /// The audited deals, sorted by key.
     pub deals: Vec<CheckpointDeal>,
+    /// Whether the remote was asked for its branch right before, or there is
+    /// none: then what is not behind the tip was not there yet.
+    pub is_current: bool,
+    /// The pushes that a server recorded since the checkpoint before.
+    pub pushes: Vec<Push>,
 }
 
 /// What an audit saw.
@@ -102,6 +107,10 @@ struct Message {
     root: String,
     #[serde(default)]
     deals: Vec<CheckpointDeal>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_current: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pushes: Vec<Push>,
 }
 
 /// The root of the Merkle tree over deals: each leaf is the SHA-256 of a deal's
@@ -176,6 +185,8 @@ fn leave(
         summary: facts.summary.clone(),
         root: merkle_root(&facts.deals),
         deals: facts.deals.clone(),
+        is_current: facts.is_current,
+        pushes: facts.pushes.clone(),
     };
     let text = serde_json::to_string_pretty(&message).map_err(|error| fail(error.to_string()))?;
     let git = &repository.git;
@@ -387,6 +398,8 @@ pub fn list_checkpoints(git_dir: &Path) -> Result<Vec<Checkpoint>, HistoryError>
                 settings: message.settings,
                 schema: message.brief_schema,
                 deals: message.deals,
+                is_current: message.is_current,
+                pushes: message.pushes,
             },
         });
     }

@@ -276,7 +276,7 @@ impl LedgerError {
             Self::Conflict { file, .. } => format!(
                 "run `git pull --rebase`, decide on {file}, `git add` it, `git rebase --continue`, and run this again"
             ),
-            Self::Timeline { .. } => "mend the file in a commit of your own, and run this again".into(),
+            Self::Timeline { .. } => "fix the file in a commit of your own, and run this again".into(),
             Self::ForeignCommit { .. } => "run `git pull --rebase` to put your own commits on top, and run this again".into(),
             Self::UnknownRemote { .. } => "see `git remote -v`".into(),
             Self::Rejected { .. } => {

@@ -137,6 +137,21 @@ pub fn scan_cold(
     run(git_dir, at, false, progress)
 }
 
+/// The whole first-parent history of a branch or commit with its committer
+/// times, oldest first, as far as it can be read: [`scan`] tells what cannot.
+///
+/// # Errors
+/// As for [`scan`].
+pub fn first_parents(git_dir: &Path, at: &ScanAt) -> Result<Vec<(ObjectId, i64)>, HistoryError> {
+    let repository = Repository::open(git_dir)
+        .map_err(|why| HistoryError::Open { path: git_dir.to_owned(), why })?;
+    let (head, _) = find_head(&repository, git_dir, at)?;
+    let mut reader = repository.objects.reader(1 << 20);
+    let chain = scan::walk(&repository, &mut reader, head, None)
+        .map_err(|fault| unreadable(head, &fault))?;
+    Ok(chain.links.iter().map(|link| (ObjectId(link.id), link.committed_at)).collect())
+}
+
 fn run(
     git_dir: &Path,
     at: &ScanAt,

@@ -9,6 +9,7 @@ use git2::{ObjectType, Oid, Repository, Tree};
 use super::LedgerError;
 use super::path::key_of;
 use super::snapshot::Folder;
+use super::tree_cache::TreeCache;
 use crate::model::{Gap, Key};
 
 /// A layout has a handful of levels; more is a mistake or an attack.
@@ -28,9 +29,31 @@ struct Listing {
 #[derive(Default)]
 pub(super) struct Names {
     known: Mutex<HashMap<Oid, Arc<Listing>>>,
+    trees: TreeCache,
 }
 
 impl Names {
+    /// The parsed trees that reads share.
+    pub(super) fn trees(&self) -> &TreeCache {
+        &self.trees
+    }
+
+    /// The folder of a key below one month's tree.
+    pub(super) fn find_in(
+        &self,
+        repo: &Repository,
+        id: Oid,
+        path: &str,
+        key: &Key,
+    ) -> Result<Option<Folder>, LedgerError> {
+        let suffix = format!("--{key}");
+        let tree = self.trees.tree(repo, id)?;
+        let mut names = tree.folders().filter_map(|name| std::str::from_utf8(name).ok());
+        Ok(names
+            .find(|name| name.ends_with(&suffix))
+            .map(|name| Folder { path: format!("{path}/{name}"), key: Some(key.clone()) }))
+    }
+
     /// The folder of a key below a tree, passing by one tree that was searched already.
     pub(super) fn find(
         &self,
@@ -96,24 +119,6 @@ fn list(repo: &Repository, id: Oid) -> Result<Listing, LedgerError> {
 
 fn is_folder(tree: &Tree<'_>) -> bool {
     ["brief.yaml", "timeline.yaml"].iter().any(|name| tree.get_name(name).is_some())
-}
-
-/// The folder of a key below one month's tree, without remembering anything.
-pub(super) fn find_in(
-    repo: &Repository,
-    id: Oid,
-    path: &str,
-    key: &Key,
-) -> Result<Option<Folder>, LedgerError> {
-    let tree = repo.find_tree(id).map_err(LedgerError::git("reading a folder", repo.path()))?;
-    let suffix = format!("--{key}");
-    Ok(tree
-        .iter()
-        .filter(|entry| entry.kind() == Some(ObjectType::Tree))
-        .find_map(|entry| {
-            entry.name().ok().filter(|name| name.ends_with(&suffix)).map(str::to_owned)
-        })
-        .map(|name| Folder { path: format!("{path}/{name}"), key: Some(key.clone()) }))
 }
 
 /// All folders below a tree.

@@ -12,7 +12,8 @@ use crate::text::slug;
 pub const BRIEFS: &str = "briefs";
 
 const LONGEST_PART: usize = 255;
-const LONGEST_SLUG: usize = 60;
+/// The longest readable part of a folder's name.
+pub const LONGEST_SLUG: usize = 60;
 
 /// The folder of a handoff, such as `briefs/2026/11/acme-corp--hubspot-9876543210`.
 ///

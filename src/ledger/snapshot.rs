@@ -10,6 +10,7 @@ use super::LedgerError;
 use super::names::{self, Names};
 use super::path::BRIEFS;
 use super::repository::{Shared, hold};
+use super::tree_cache::TreeCache;
 use crate::model::{Evidence, Gap, Key, ObjectId};
 
 /// A handoff's folder.
@@ -76,7 +77,11 @@ impl Snapshot {
     /// When an object cannot be read.
     pub fn read(&self, path: &str) -> Result<Option<Vec<u8>>, LedgerError> {
         let Some(tree) = self.tree else { return Ok(None) };
-        read_file(&hold(&self.repo), tree, path)
+        let repo = hold(&self.repo);
+        match self.names.trees().entry_at(&repo, tree, path)? {
+            Some((id, ObjectType::Blob)) => read_blob(&repo, id).map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// The ledger's tree; `None` before the first commit.
@@ -92,7 +97,7 @@ impl Snapshot {
         let Some(tree) = self.tree else { return Evidence::complete(Vec::new()) };
         let repo = hold(&self.repo);
         let start = month.map_or_else(|| BRIEFS.to_owned(), |month| format!("{BRIEFS}/{month}"));
-        let top = match entry_at(&repo, tree, &start) {
+        let top = match self.names.trees().entry_at(&repo, tree, &start) {
             Ok(Some((id, ObjectType::Tree))) => id,
             Ok(_) => return Evidence::complete(Vec::new()),
             Err(error) => {
@@ -119,14 +124,16 @@ impl Snapshot {
         let mut seen = None;
         if let Some(month) = month {
             let start = format!("{BRIEFS}/{month}");
-            if let Some((id, ObjectType::Tree)) = entry_at(&repo, tree, &start)? {
-                if let Some(folder) = names::find_in(&repo, id, &start, key)? {
+            if let Some((id, ObjectType::Tree)) =
+                self.names.trees().entry_at(&repo, tree, &start)?
+            {
+                if let Some(folder) = self.names.find_in(&repo, id, &start, key)? {
                     return Ok(Some(folder));
                 }
                 seen = Some(id);
             }
         }
-        match entry_at(&repo, tree, BRIEFS)? {
+        match self.names.trees().entry_at(&repo, tree, BRIEFS)? {
             Some((top, ObjectType::Tree)) => self.names.find(&repo, top, BRIEFS, key, seen),
             _ => Ok(None),
         }
@@ -166,37 +173,13 @@ pub(super) fn tree_of(repo: &Repository, commit: Oid) -> Result<Oid, LedgerError
         .map_err(LedgerError::git("reading a commit", repo.path()))
 }
 
-/// What a tree has at a path.
+/// What a tree has at a path, for one look.
 pub(super) fn entry_at(
     repo: &Repository,
     tree: Oid,
     path: &str,
 ) -> Result<Option<(Oid, ObjectType)>, LedgerError> {
-    let failed = |error| LedgerError::git("reading a folder", repo.path())(error);
-    let mut at = (tree, ObjectType::Tree);
-    for part in path.split('/') {
-        if at.1 != ObjectType::Tree {
-            return Ok(None);
-        }
-        let folder = repo.find_tree(at.0).map_err(failed)?;
-        match folder.get_name(part) {
-            Some(entry) => at = (entry.id(), entry.kind().unwrap_or(ObjectType::Any)),
-            None => return Ok(None),
-        }
-    }
-    Ok(Some(at))
-}
-
-/// A file of a tree.
-pub(super) fn read_file(
-    repo: &Repository,
-    tree: Oid,
-    path: &str,
-) -> Result<Option<Vec<u8>>, LedgerError> {
-    match entry_at(repo, tree, path)? {
-        Some((id, ObjectType::Blob)) => read_blob(repo, id).map(Some),
-        _ => Ok(None),
-    }
+    TreeCache::default().entry_at(repo, tree, path)
 }
 
 /// A blob's bytes.

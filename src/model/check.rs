@@ -23,7 +23,7 @@ pub struct Check {
     pub level: CheckLevel,
     /// What was seen.
     pub detail: String,
-    /// The remedy, where there is something to mend.
+    /// The remedy, where there is something to fix.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
 }

@@ -12,6 +12,7 @@ mod locale;
 mod money;
 mod population;
 mod properties;
+mod push;
 mod secrets;
 mod signature;
 
@@ -35,5 +36,6 @@ pub use money::{
 };
 pub use population::{Population, Source, Window};
 pub use properties::{Properties, RecordKind};
+pub use push::{LogFault, Push, PushRecord, push_of_activity, read_push_log};
 pub use secrets::Secrets;
 pub use signature::{DocumentId, DocumentKind, ProviderName, Signature, SignatureEvent, Signer};

@@ -18,6 +18,15 @@ text_id! {
     DocumentId
 }
 
+impl DocumentId {
+    /// Whether the id, alone in a property of a deal, tells that the document
+    /// is the deal's; a shorter one could be any number.
+    #[must_use]
+    pub fn tells_deal(&self) -> bool {
+        self.as_str().len() >= 8
+    }
+}
+
 /// One person who was asked to sign.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signer {

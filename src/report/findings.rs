@@ -18,6 +18,12 @@ pub struct FindingsReport {
 }
 
 impl FindingsReport {
+    /// In one line: `12 briefs checked, 3 errors`.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        format!("{} checked, {}", super::count(self.checked.len(), "brief"), tally(&self.findings))
+    }
+
     /// Brings findings into the order in which every format shows them: by
     /// file, line and column; what has no file comes last.
     #[must_use]

@@ -29,6 +29,10 @@ pub(super) fn findings(report: &FindingsReport) -> Vec<u8> {
     page.finish("handoff validate --format json")
 }
 
+/// How many findings are listed: a summary is read from the top, and a longer
+/// table hides what comes after it.
+const FINDINGS: usize = 100;
+
 /// How many groups of one kind are listed.
 const GROUPS: usize = 50;
 
@@ -177,15 +181,45 @@ fn findings_table(page: &mut Page, findings: &[Finding]) {
         return;
     }
     page.push("\n| | Rule | Where | What is wrong, and what to do |\n|---|---|---|---|\n");
-    page.rows("finding", &worst_first(findings), |finding| {
-        let mut told = text::markdown(&finding.message);
+    let sorted = worst_first(findings);
+    let shown = &sorted[..sorted.len().min(FINDINGS)];
+    if sorted.len() > shown.len() {
+        page.left_out.push(count(sorted.len() - shown.len(), "finding"));
+    }
+    page.rows("finding", shown, |finding| {
+        let mut told = with_code(&finding.message);
         if let Some(help) = &finding.help {
+            let lines = help.lines().map(with_code).filter(|line| !line.is_empty());
             told.push_str("<br>*help:* ");
-            told.push_str(&text::markdown_block(help));
+            told.push_str(&lines.collect::<Vec<_>>().join("<br>"));
         }
         let place = location(finding).map(|place| cell_code(&place)).unwrap_or_default();
         format!("| {} | `{}` | {place} | {told} |\n", sign(Some(finding.severity)), finding.rule)
     });
+}
+
+/// A sentence of ours: what stands in backticks stays code, the rest is inert.
+fn with_code(given: &str) -> String {
+    let parts: Vec<&str> = given.split('`').collect();
+    // A backtick without its other half is a character like any other.
+    if parts.len().is_multiple_of(2)
+        || parts.iter().skip(1).step_by(2).any(|part| part.trim().is_empty())
+    {
+        return text::markdown(given);
+    }
+    let mut out = String::new();
+    for (at, part) in parts.iter().enumerate() {
+        if at % 2 == 1 {
+            out.push_str(&cell_code(part));
+            continue;
+        }
+        let blank = |has: bool| if has { " " } else { "" };
+        let inner = text::markdown(part);
+        out.push_str(blank(part.starts_with(' ')));
+        out.push_str(&inner);
+        out.push_str(blank(!inner.is_empty() && part.ends_with(' ')));
+    }
+    out
 }
 
 /// A code span inside a table's cell, where a bare `|` would end the cell even so.
@@ -236,7 +270,7 @@ impl Page {
         if !self.left_out.is_empty() {
             let left = self.left_out.join(" and ");
             self.text.push_str(&format!(
-                "\n> **{left} left out:** a job summary holds 1 MiB. All of them: {}\n",
+                "\n> **{left} left out:** a summary shows the worst {FINDINGS} and holds 1 MiB. All of them: {}\n",
                 text::code(all)
             ));
         }

@@ -47,6 +47,25 @@ pub fn render_findings(format: Format, report: &FindingsReport, options: &Option
     }
 }
 
+/// An audit in one line: `92.0 % handed over, 3 errors`.
+#[must_use]
+pub fn audit_summary(report: &AuditReport) -> String {
+    let share = &report.metrics.coverage.handed_over;
+    let told = findings::tally(&report.findings);
+    let told = if report.complete { told } else { format!("{told}, incomplete") };
+    match sentences::percent(share.count, share.of) {
+        Some(percent) => format!("{percent} handed over, {told}"),
+        None => format!("no deal was due, {told}"),
+    }
+}
+
+/// An audit in a few lines: the one number, and a line of at most so many
+/// characters for each finding.
+#[must_use]
+pub fn audit_in_short(report: &AuditReport, options: &Options, width: usize) -> Vec<String> {
+    text::in_short(report, options, width)
+}
+
 /// Writes an audit as [`render_audit`] gives it; JSON as it is made, without
 /// holding all of it.
 ///

@@ -133,7 +133,8 @@ fn descriptors(findings: &[&Finding], known: &[&Rule]) -> Vec<s::ReportingDescri
             .build();
         let descriptor = s::ReportingDescriptor::builder()
             .id(rule.id)
-            .name(rule.id.to_owned())
+            .name(name(rule.id))
+            .help_uri(help_uri(rule.id))
             .short_description(words(rule.summary, None))
             .full_description(words(rule.summary, None))
             .help(words(rule.explain, Some(rule.explain)))
@@ -143,6 +144,24 @@ fn descriptors(findings: &[&Finding], known: &[&Rule]) -> Vec<s::ReportingDescri
         rules.insert(rule.id, descriptor);
     }
     rules.into_values().collect()
+}
+
+/// A rule's name as SARIF wants it, which is not its id: `MissingHandoff`.
+fn name(id: &str) -> String {
+    let capital = |word: &str| {
+        let mut letters = word.chars();
+        letters.next().map_or_else(String::new, |first| {
+            format!("{}{}", first.to_ascii_uppercase(), letters.as_str())
+        })
+    };
+    id.split('-').map(capital).collect()
+}
+
+/// The rule's page in the version that found it.
+fn help_uri(id: &str) -> String {
+    const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
+    const VERSION: &str = env!("CARGO_PKG_VERSION");
+    format!("{REPOSITORY}/blob/v{VERSION}/docs/rules/{id}.md")
 }
 
 /// One finding.

@@ -4,9 +4,10 @@
 use chrono::{DateTime, NaiveTime, SecondsFormat, Utc};
 
 use super::findings::tally;
-use super::{count, thousands};
+use super::{count, count_of, thousands};
 use crate::audit::{
-    AuditReport, Class, Coverage, LedgerReport, Share, SignatureClass, SignaturesReport, Values,
+    AuditReport, Class, Coverage, Group, LedgerReport, Share, SignatureClass, SignaturesReport,
+    Values,
 };
 use crate::brief;
 use crate::finding::Severity;
@@ -29,6 +30,28 @@ pub(super) fn percent(part: usize, of: usize) -> Option<String> {
 /// A share in percent, or words for none.
 pub(super) fn percent_or_dash(share: &Share) -> String {
     percent(share.count, share.of).unwrap_or_else(|| "–".to_owned())
+}
+
+/// The first touches of a group that were due by the audit's moment.
+pub(super) struct Touches {
+    /// Those that came in time.
+    pub(super) on_time: Share,
+}
+
+impl Touches {
+    /// Counts the deals whose first touch was made, or was due by then.
+    pub(super) fn of(report: &AuditReport, group: &Group) -> Self {
+        let mut on_time = Share::default();
+        for deal in group.deals.iter().filter_map(|key| report.deal(key.as_str())) {
+            let Some(due) = deal.first_touch_due else { continue };
+            match deal.first_touch_at {
+                Some(at) => on_time.count_in(&deal.key, at <= due),
+                None if due < report.as_of => on_time.count_in(&deal.key, false),
+                None => {}
+            }
+        }
+        Self { on_time }
+    }
 }
 
 /// The one number, in a sentence.
@@ -187,7 +210,7 @@ pub(super) fn evidence(report: &AuditReport) -> Vec<(&'static str, String)> {
         let schema = settings.schema_blob.map_or_else(String::new, |id| format!(", schema {id}"));
         let earlier = match settings.earlier.len() {
             0 => String::new(),
-            n => format!(", after {}", crate::report::count_of(n, "earlier one", "earlier ones")),
+            n => format!(", after {}", count_of(n, "earlier one", "earlier ones")),
         };
         lines.push(("read from", format!("handoff.yaml {blob}{schema}{earlier}")));
     }
@@ -199,6 +222,9 @@ pub(super) fn evidence(report: &AuditReport) -> Vec<(&'static str, String)> {
 fn ledger(ledger: &LedgerReport) -> Vec<(&'static str, String)> {
     let repository =
         ledger.repository.as_deref().map(|name| format!("{name}: ")).unwrap_or_default();
+    if let Some(why) = &ledger.absent {
+        return vec![("ledger", format!("{repository}none: {why}"))];
+    }
     let mut lines = vec![(
         "ledger",
         format!(
@@ -212,6 +238,14 @@ fn ledger(ledger: &LedgerReport) -> Vec<(&'static str, String)> {
     if ledger.unpushed > 0 {
         let commits = count(ledger.unpushed, "commit");
         lines.push(("not counted", format!("{commits} that only this clone has")));
+    }
+    for clock in &ledger.clocks {
+        let pushes = count_of(clock.pushes, "push", "pushes");
+        let span = match (clock.from, clock.until) {
+            (Some(from), Some(until)) => format!(" from {} until {}", moment(from), moment(until)),
+            _ => String::new(),
+        };
+        lines.push(("clock", format!("{}: {pushes}{span}", clock.source)));
     }
     for checkpoint in &ledger.checkpoints {
         let held =

@@ -1,6 +1,8 @@
 //! Lists of other commands (`status`, `coverage`, `doctor`, `inbox`) as tables.
 
-use comfy_table::{CellAlignment, ContentArrangement, LineStyle, TableStyle, presets};
+use comfy_table::{
+    CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, TableStyle, presets,
+};
 
 use super::Options;
 use super::screen::{Paint, inert};
@@ -10,17 +12,23 @@ use super::screen::{Paint, inert};
 pub struct Column {
     title: String,
     right: bool,
+    whole: bool,
 }
 
 impl Column {
     /// A column of words.
     pub fn text(title: impl Into<String>) -> Self {
-        Self { title: title.into(), right: false }
+        Self { title: title.into(), right: false, whole: false }
+    }
+
+    /// A column of words that people copy, such as keys: never broken.
+    pub fn whole(title: impl Into<String>) -> Self {
+        Self { title: title.into(), right: false, whole: true }
     }
 
     /// A column of numbers, aligned to the right.
     pub fn number(title: impl Into<String>) -> Self {
-        Self { title: title.into(), right: true }
+        Self { title: title.into(), right: true, whole: false }
     }
 }
 
@@ -76,6 +84,9 @@ impl Table {
         for (at, column) in self.columns.iter().enumerate() {
             if let Some(drawn) = table.column_mut(at) {
                 drawn.set_padding((0, if at == last { 0 } else { 2 }));
+                if column.whole {
+                    drawn.set_constraint(ColumnConstraint::ContentWidth);
+                }
                 if column.right {
                     drawn.set_cell_alignment(CellAlignment::Right);
                 }

@@ -21,6 +21,9 @@ pub enum Look {
     Mail,
     /// For a page with a style sheet of its own.
     Page,
+    /// For Asana's rich text: XML of few elements, in which lines end with line
+    /// feeds. <https://developers.asana.com/docs/rich-text>
+    Asana,
 }
 
 /// The fragment of HTML that a Markdown text gives.
@@ -131,7 +134,7 @@ fn words<'a>(node: &'a AstNode<'a>, depth: usize, out: &mut String) {
     let (inside, more) = match &node.data.borrow().value {
         NodeValue::Text(text) => (shown(text), false),
         NodeValue::Code(code) => (shown(&code.literal), false),
-        NodeValue::SoftBreak => (" ".to_owned(), false),
+        NodeValue::SoftBreak => ("\n".to_owned(), false),
         NodeValue::LineBreak => ("\n".to_owned(), false),
         NodeValue::HtmlInline(literal) if is_break(literal) => ("\n".to_owned(), false),
         NodeValue::HtmlInline(_) | NodeValue::HtmlBlock(_) | NodeValue::Raw(_) => {
@@ -280,7 +283,7 @@ impl Html {
     /// An opening tag with class, and with style where the look wants it.
     fn open(&mut self, tag: &str, class: &str, style: &str, more: &str) {
         let _ = write!(self.out, "<{tag}");
-        if !class.is_empty() {
+        if !class.is_empty() && self.look != Look::Asana {
             let _ = write!(self.out, " class=\"{class}\"");
         }
         if self.look == Look::Mail && !style.is_empty() {
@@ -319,8 +322,8 @@ impl Html {
                 self.out.push_str("</code>");
             }
             NodeValue::SoftBreak => self.out.push('\n'),
-            NodeValue::LineBreak => self.out.push_str("<br>"),
-            NodeValue::HtmlInline(literal) if is_break(&literal) => self.out.push_str("<br>"),
+            NodeValue::LineBreak => self.line_break(),
+            NodeValue::HtmlInline(literal) if is_break(&literal) => self.line_break(),
             NodeValue::HtmlInline(_) | NodeValue::Raw(_) => {}
             NodeValue::HtmlBlock(block) => {
                 if let Some(words) = summary(&block.literal) {
@@ -358,13 +361,29 @@ impl Html {
                 }
                 self.out.push_str("</td></tr></table>\n");
             }
+            NodeValue::Paragraph if self.look == Look::Asana => {
+                self.children(node, depth + 1, false);
+                if !tight {
+                    self.out.push('\n');
+                }
+            }
+            NodeValue::ThematicBreak if self.look == Look::Asana => self.out.push_str("<hr/>\n"),
+            NodeValue::Alert(_) if self.look == Look::Asana => {
+                self.children(node, depth + 1, tight);
+            }
+            NodeValue::Heading(_) if self.look == Look::Asana => {
+                self.around(node, ("h2", "", ""), depth);
+                self.out.push('\n');
+            }
             NodeValue::Paragraph if tight => self.children(node, depth + 1, false),
             NodeValue::Paragraph => {
                 self.around(node, ("p", "p", "margin:0 0 12px 0"), depth);
                 self.out.push('\n');
             }
             NodeValue::Heading(heading) => {
-                let (tag, style) = match heading.level {
+                // A page has a heading of its own above the brief's.
+                let level = heading.level + u8::from(self.look == Look::Page);
+                let (tag, style) = match level {
                     1 => ("h1", "margin:8px 0 12px 0;font-size:22px;line-height:28px"),
                     2 => ("h2", "margin:20px 0 8px 0;font-size:18px;line-height:24px"),
                     _ => ("h3", HEADING),
@@ -403,6 +422,10 @@ impl Html {
             NodeValue::Table(_) => self.table(node, depth),
             _ => self.children(node, depth + 1, tight),
         }
+    }
+
+    fn line_break(&mut self) {
+        self.out.push_str(if self.look == Look::Asana { "\n" } else { "<br>" });
     }
 
     /// A box. Outlook draws the ground and the padding of table cells only.

@@ -10,4 +10,4 @@ mod wall;
 pub use calendar::{Calendar, deadline};
 pub use config::{CalendarConfig, CalendarProblem, ZoneName};
 pub use duration::{DurationError, HumanDuration, describe_seconds};
-pub use moment::{Edge, MomentError, parse_moment, parse_window};
+pub use moment::{Edge, MomentError, parse_moment, parse_window, read_moment};

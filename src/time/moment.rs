@@ -6,6 +6,7 @@ use chrono::{
 };
 use chrono_tz::Tz;
 
+use super::HumanDuration;
 use super::config::parse_day;
 use super::wall::first_instant;
 use crate::model::Window;
@@ -25,7 +26,7 @@ pub enum Edge {
 pub enum MomentError {
     /// It has no known form.
     #[error(
-        "{text} is not a moment; write a day (2026-11-30), a month (2026-11), a quarter (2026-Q4) or a time (2026-11-30T15:00:00Z)"
+        "{text} is not a moment; write a day (2026-11-30), a month (2026-11), a quarter (2026-Q4), a year (2026), a time (2026-11-30T15:00:00Z), how long ago (30d) or a word (yesterday)"
     )]
     NotUnderstood {
         /// What was written.
@@ -71,8 +72,39 @@ pub enum MomentError {
     },
 }
 
+/// Reads a moment of the command line: what [`parse_moment`] reads, and what
+/// is counted from `now`: `30d` ago, `today`, `yesterday`.
+///
+/// # Errors
+/// As for [`parse_moment`].
+pub fn read_moment(
+    text: &str,
+    zone: Tz,
+    edge: Edge,
+    now: DateTime<Utc>,
+) -> Result<DateTime<Utc>, MomentError> {
+    let word = text.trim().to_ascii_lowercase();
+    let today = now.with_timezone(&zone).date_naive();
+    let days_ago = match word.as_str() {
+        "now" => return Ok(now),
+        "today" => 0,
+        "yesterday" => 1,
+        _ => {
+            let ago: Option<HumanDuration> = word.parse().ok();
+            return match ago.and_then(|ago| now.checked_sub_signed(ago.plain())) {
+                Some(moment) => Ok(moment),
+                None => parse_moment(text, zone, edge),
+            };
+        }
+    };
+    let first = today.checked_sub_days(Days::new(days_ago)).unwrap_or(today);
+    let after = first.checked_add_days(Days::new(1)).unwrap_or(first);
+    let day = if edge == Edge::Start { first } else { after };
+    Ok(first_instant(zone, day.and_time(NaiveTime::MIN)))
+}
+
 /// Reads a moment: RFC 3339, a time without offset (then on the clock of
-/// `zone`), a day, a month or a quarter.
+/// `zone`), a day, a month, a quarter or a year.
 ///
 /// # Errors
 /// When the text has no such form, or the clock of `zone` shows the time
@@ -109,10 +141,15 @@ pub fn parse_moment(text: &str, zone: Tz, edge: Edge) -> Result<DateTime<Utc>, M
 ///
 /// # Errors
 /// As for [`parse_moment`], and when the window is empty.
-pub fn parse_window(from: Option<&str>, to: Option<&str>, zone: Tz) -> Result<Window, MomentError> {
+pub fn parse_window(
+    from: Option<&str>,
+    to: Option<&str>,
+    zone: Tz,
+    now: DateTime<Utc>,
+) -> Result<Window, MomentError> {
     let window = Window {
-        from: from.map(|text| parse_moment(text, zone, Edge::Start)).transpose()?,
-        to: to.map(|text| parse_moment(text, zone, Edge::End)).transpose()?,
+        from: from.map(|text| read_moment(text, zone, Edge::Start, now)).transpose()?,
+        to: to.map(|text| read_moment(text, zone, Edge::End, now)).transpose()?,
     };
     if let (Some(begins), Some(ends)) = (window.from, window.to)
         && begins >= ends
@@ -138,6 +175,10 @@ impl Period {
                 .then(|| part.parse::<u32>().ok())
                 .flatten()
         };
+        if let Some(year) = digits(text, 4) {
+            let first = NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, 1, 1);
+            return Some(Self::Months { first, count: 12 });
+        }
         let (year, rest) = text.split_once('-')?;
         let year_number = i32::try_from(digits(year, 4)?).ok()?;
         let month = |month| NaiveDate::from_ymd_opt(year_number, month, 1);

@@ -19,7 +19,7 @@ pub fn read(body: &[u8]) -> Result<Value, Malformed> {
     }
     let whole = match serde_json::from_slice(body) {
         Err(_) => match with_whole_surrogates(body) {
-            Some(mended) => serde_json::from_slice(&mended),
+            Some(fixed) => serde_json::from_slice(&fixed),
             None => serde_json::from_slice(body),
         },
         whole => whole,
@@ -42,7 +42,7 @@ fn with_whole_surrogates(body: &[u8]) -> Option<Vec<u8>> {
         let escape = body.get(at..at + 6)?.strip_prefix(b"\\u")?;
         u16::from_str_radix(std::str::from_utf8(escape).ok()?, 16).ok()
     };
-    let mut mended = None;
+    let mut fixed = None;
     let mut at = 0;
     while at < body.len() {
         if body[at] != b'\\' {
@@ -52,7 +52,7 @@ fn with_whole_surrogates(body: &[u8]) -> Option<Vec<u8>> {
         match (unit(at), unit(at + 6)) {
             (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => at += 12,
             (Some(0xD800..=0xDFFF), _) => {
-                let body = mended.get_or_insert_with(|| body.to_vec());
+                let body = fixed.get_or_insert_with(|| body.to_vec());
                 body[at..at + 6].copy_from_slice(b"\\ufffd");
                 at += 6;
             }
@@ -60,7 +60,7 @@ fn with_whole_surrogates(body: &[u8]) -> Option<Vec<u8>> {
             _ => at += 2,
         }
     }
-    mended
+    fixed
 }
 
 /// The text at a path of keys, trimmed, `None` when empty.

@@ -70,7 +70,7 @@ pub fn assign(
     event.reason = told.reason.as_deref().map(|reason| shorten(&one_line(reason), 1_000));
     event.brief = Some(blob_id(text.as_bytes()).to_string());
     timeline.events.push(event);
-    let customer = brief.view().customer_name().unwrap_or("customer").to_owned();
+    let customer = brief.view().title().unwrap_or("customer").to_owned();
     let change = Change::of_handoff(&folder, &customer, key, context.now)
         .trailer("Handoff-Event", EventKind::Assigned.as_str())
         .put("timeline.yaml", timeline.to_yaml())

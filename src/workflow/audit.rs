@@ -7,17 +7,19 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::WorkflowError;
-use super::checkpoints::{Strictness, check_checkpoints};
+use super::checkpoints::{Strictness, read_chain};
 use super::digests::digest;
 use crate::audit::{
-    self, AuditInput, AuditReport, LedgerInput, Policies, Policy, PolicyVersion, Scope,
-    SignaturesInput,
+    self, AuditInput, AuditReport, LedgerInput, Policies, Policy, PolicyVersion, PushClock, Scope,
+    SignaturesInput, WebAddress,
 };
 use crate::brief::{Completeness, Decision, Schema};
 use crate::config::Config;
 use crate::crm::export::{Counted, Detail};
-use crate::ledger::{Ledger, ScanAt, scan, scan_cold};
-use crate::model::{Company, Contact, Deal, Gap, LineItem, ObjectId, Population, Window};
+use crate::ledger::{HistoryError, Ledger, ScanAt, first_parents, scan, scan_cold};
+use crate::model::{
+    Company, Contact, Deal, Gap, LineItem, ObjectId, Population, Push, PushRecord, Window,
+};
 
 /// As of when ledgers are read, and how.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +34,19 @@ pub struct LedgersAt<'a> {
     pub cache: bool,
     /// How strictly checkpoints are looked at.
     pub checkpoints: Strictness<'a>,
+    /// What second clocks recorded of each ledger, in their order.
+    pub clocks: &'a [Clocks],
+}
+
+/// What second clocks recorded of one ledger.
+#[derive(Debug, Clone, Default)]
+pub struct Clocks {
+    /// The records.
+    pub records: Vec<PushRecord>,
+    /// The records that could not be read.
+    pub gaps: Vec<Gap>,
+    /// Whether the remote was asked for its branch right before, or there is none.
+    pub is_current: bool,
 }
 
 /// What is audited against the ledgers.
@@ -61,9 +76,14 @@ pub fn read_ledgers(
     progress: &dyn Fn(usize),
 ) -> Result<Vec<LedgerInput>, WorkflowError> {
     let name = |ledger: &Ledger| (ledgers.len() > 1).then(|| ledger.root().display().to_string());
+    let none = Clocks::default();
     ledgers
         .iter()
-        .map(|ledger| read_ledger(ledger, name(ledger).as_deref(), at, progress))
+        .enumerate()
+        .map(|(place, ledger)| {
+            let clocks = at.clocks.get(place).unwrap_or(&none);
+            read_ledger(ledger, name(ledger).as_deref(), at, clocks, progress)
+        })
         .collect()
 }
 
@@ -104,6 +124,11 @@ impl RulesOfTime {
                 from =
                     from.max(commit.committed_at).max(commit.parent_committed_at.unwrap_or(from));
             }
+            // A date that a second clock contradicts brings no rule forward.
+            let arrivals = input.arrivals.commits.get(passed..=place).unwrap_or_default();
+            for arrival in arrivals.iter().flatten() {
+                from = from.max(arrival.at.timestamp());
+            }
             passed = place + 1;
             let (settings, schema) = (at(&input.settings, change), at(&input.schemas, change));
             let Some(config) = parse_settings(ledger, settings)? else { continue };
@@ -123,8 +148,14 @@ impl RulesOfTime {
         }
         Ok(match Policies::new(versions) {
             Some(policies) => Self { policies, configs },
-            None => Self { policies: Policies::unchanged(policy_of(config)), configs: Vec::new() },
+            None => Self::unchanged(config),
         })
+    }
+
+    /// These rules at all times: those of a folder without a ledger, or of a plan.
+    #[must_use]
+    pub fn unchanged(config: &Config) -> Self {
+        Self { policies: Policies::unchanged(policy_of(config)), configs: Vec::new() }
     }
 
     /// The settings in force when a deal was won.
@@ -167,16 +198,33 @@ fn policy_of(config: &Config) -> Policy {
         calendar,
         expects_task: config.deliver.opens_task(),
         waits_in_pull_request: config.deliver.opens_pull_request(),
-        approvers: config.team.approvers.clone(),
+        approvers: approvers(config),
+        asks_clock: config.audit_clock.is_some(),
         ..Policy::default()
     }
 }
 
-/// What an audit of these ledgers needs of each deal of an export file.
+/// The approvers under each of their words.
+fn approvers(config: &Config) -> Vec<String> {
+    let team = &config.team;
+    let mut words = team.approvers.clone();
+    for csm in team.approvers.iter().filter_map(|word| team.csms.get(team.find(word)?)) {
+        words.extend(
+            [csm.github.clone(), csm.email.clone(), Some(csm.name.clone())].into_iter().flatten(),
+        );
+    }
+    let mut seen = BTreeSet::new();
+    words.retain(|word| seen.insert(word.to_lowercase()));
+    words
+}
+
+/// What an audit of these ledgers needs of each deal of an export file; with
+/// neither rules of other times nor ledgers, what the scope needs.
 #[must_use]
-pub fn counted(config: &Config, rules: &RulesOfTime, ledgers: &[LedgerInput]) -> Detail {
+pub fn counted(config: &Config, rules: Option<&RulesOfTime>, ledgers: &[LedgerInput]) -> Detail {
     let mut properties = BTreeSet::new();
-    for rule in std::iter::once(config).chain(&rules.configs).flat_map(|config| &config.scope) {
+    let earlier = rules.into_iter().flat_map(|rules| &rules.configs);
+    for rule in std::iter::once(config).chain(earlier).flat_map(|config| &config.scope) {
         match rule.when.deal_properties() {
             Some(names) => properties.extend(names),
             None => return Detail::Whole,
@@ -276,28 +324,88 @@ fn read_ledger(
     ledger: &Ledger,
     repository: Option<&str>,
     read: &LedgersAt<'_>,
+    clocks: &Clocks,
     progress: &dyn Fn(usize),
 ) -> Result<LedgerInput, WorkflowError> {
     let git_dir = ledger.git_dir();
     // What the remote has counts; what only this clone has is named.
     let remote = ledger.remote_branch()?;
     let branch = remote.clone().unwrap_or_else(|| ledger.branch().to_owned());
-    let at = match read.revision {
-        Some(revision) => ScanAt::Revision(revision.to_owned()),
-        None if read.cut => ScanAt::AsOf { branch, at: read.as_of },
-        None => ScanAt::Branch(branch),
+    let mut chain = read_chain(ledger, read.as_of, read.checkpoints)?;
+    let mut records = clocks.records.clone();
+    // What a trusted auditor kept of a record counts when the record is gone.
+    if !chain.pushes.is_empty() {
+        let source = "the record that signed checkpoints keep".to_owned();
+        records.push(PushRecord { source, pushes: std::mem::take(&mut chain.pushes) });
+    }
+    let mut history_of_branch = Vec::new();
+    let mut recorded_tip = None;
+    if !records.is_empty() || !chain.checkpoints.is_empty() {
+        let at = match read.revision {
+            Some(revision) => ScanAt::Revision(revision.to_owned()),
+            None => ScanAt::Branch(branch.clone()),
+        };
+        history_of_branch = first_parents(git_dir, &at)?;
+        if read.cut && read.revision.is_none() {
+            let whole = PushClock::new(&history_of_branch, &records, DateTime::<Utc>::MAX_UTC);
+            recorded_tip = whole.tip_at(read.as_of);
+        }
+    }
+    let at = match (read.revision, recorded_tip) {
+        (Some(revision), _) => ScanAt::Revision(revision.to_owned()),
+        (None, Some(tip)) => ScanAt::Revision(tip.to_string()),
+        (None, None) if read.cut => ScanAt::AsOf { branch: branch.clone(), at: read.as_of },
+        (None, None) => ScanAt::Branch(branch.clone()),
     };
     let scanned =
-        if read.cache { scan(git_dir, &at, progress) } else { scan_cold(git_dir, &at, progress) }?;
+        if read.cache { scan(git_dir, &at, progress) } else { scan_cold(git_dir, &at, progress) };
+    let scanned = match scanned {
+        Err(HistoryError::BeforeHistory { branch, first, .. }) => {
+            let why = format!("{branch} had no commit yet; its first one is dated {first}");
+            let repository = repository.map(str::to_owned);
+            return Ok(LedgerInput { repository, branch, ..LedgerInput::absent(why) });
+        }
+        other => other?,
+    };
     // What an audit of the past makes would push out what the present one needs.
     let keep = read.cache && matches!(at, ScanAt::Branch(_)) && scanned.gaps.is_empty();
-    let history = scanned.history;
+    let mut history = scanned.history;
+    if recorded_tip.is_some() {
+        let short = branch.strip_prefix("refs/remotes/").unwrap_or(&branch);
+        history.branch = short.to_owned();
+    }
     let digests = digest(git_dir, &history, read.cache, keep)?;
-    let chain = check_checkpoints(ledger, history.head, read.as_of, read.checkpoints)?;
+    chain.compare(ledger, history.head)?;
     let mut input = LedgerInput::new(history, digests, scanned.gaps, read.as_of, repository);
     input.checkpoints = chain.checkpoints;
+    for change in input.handoffs.iter().filter_map(|handoff| handoff.exempted) {
+        input.authors.insert(change.commit, ledger.commit_author(change.commit)?);
+    }
     input.checkpoint_faults = chain.faults;
     input.notes = chain.notes;
+    input.web = ledger.web_links().map(|links| WebAddress {
+        folders: format!("{}/", links.folder("").trim_end_matches('/')),
+        commits: format!("{}/commit/", links.project()),
+    });
+    input.gaps.extend(clocks.gaps.iter().cloned());
+    input.is_current = clocks.is_current;
+    if !history_of_branch.is_empty() {
+        let end = history_of_branch.iter().rposition(|(id, _)| *id == input.head);
+        history_of_branch.truncate(end.map_or(0, |end| end + 1));
+        // A revision is dated before the push that brought it.
+        let until = if read.revision.is_some() { DateTime::<Utc>::MAX_UTC } else { read.as_of };
+        let clock = PushClock::new(&history_of_branch, &records, until);
+        // Only what had just asked the remote, and what nothing is wrong with.
+        let believed = input.checkpoints.iter().filter(|it| it.is_current && it.faults.is_empty());
+        let seen: Vec<_> = believed.map(|checkpoint| (checkpoint.tip, checkpoint.at)).collect();
+        let arrivals = clock.arrivals(&input.commits, &seen);
+        input.set_arrivals(arrivals);
+        let kept = |push: &&Push| push.at <= read.as_of;
+        let pushes = clocks.records.iter().flat_map(|record| &record.pushes).filter(kept);
+        input.pushes = pushes.cloned().collect();
+        input.pushes.sort_by_key(|push| push.at);
+        input.pushes.dedup();
+    }
     if remote.is_some() {
         input.unpushed = ledger.unpushed()?.map_or(0, |unpushed| unpushed.commits);
     }

@@ -1,5 +1,7 @@
 //! The briefs an audit found missing, made afterwards and marked as such.
 
+use std::collections::BTreeSet;
+
 use super::audit::exclusion;
 use super::deal::DealSource;
 use super::sign::{SignRequest, SignedMany, sign_many};
@@ -19,9 +21,18 @@ pub fn missing_deals(
     if let Some(gap) = gaps.first() {
         return Err(unread(gap));
     }
-    let known: std::collections::BTreeSet<Key> =
-        folders.into_iter().filter_map(|folder| folder.key).collect();
+    let mut known: BTreeSet<Key> = folders.into_iter().filter_map(|folder| folder.key).collect();
     let (deals, _) = population.deals.parts();
+    let crms: BTreeSet<String> = deals.iter().map(|deal| format!("{}-", deal.crm)).collect();
+    // A deal may have joined the handoff that its document began under another key.
+    let others = known.iter().filter(|key| !crms.iter().any(|crm| key.as_str().starts_with(crm)));
+    let mut joined = Vec::new();
+    for key in others {
+        let stored = context.stored(key, None)?;
+        let deal = stored.and_then(|stored| stored.brief).and_then(|brief| brief.view().deal());
+        joined.extend(deal.map(|(crm, id)| Key::for_deal(&crm, &id)).transpose()?);
+    }
+    known.extend(joined);
     let mut missing = Vec::new();
     for deal in deals {
         let in_window =

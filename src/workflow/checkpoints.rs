@@ -11,7 +11,7 @@ use crate::audit::{self, AuditReport};
 use crate::ledger::{
     self, CheckpointDeal, CheckpointFacts, Containment, Ledger, find_containment, list_checkpoints,
 };
-use crate::model::ObjectId;
+use crate::model::{ObjectId, Push};
 use crate::text::shorten;
 
 /// The checkpoints of a ledger, and what is wrong with the chain.
@@ -23,6 +23,22 @@ pub struct Chain {
     pub faults: Vec<String>,
     /// What could not be looked at, in words.
     pub notes: Vec<String>,
+    /// The pushes that checkpoints of trusted signers keep.
+    pub pushes: Vec<Push>,
+}
+
+impl Chain {
+    /// Looks which checkpoints' tips a history still holds.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub fn compare(&mut self, ledger: &Ledger, head: ObjectId) -> Result<(), WorkflowError> {
+        for checkpoint in &mut self.checkpoints {
+            let found = find_containment(ledger.git_dir(), checkpoint.tip, head)?;
+            checkpoint.contained = found != Containment::Gone;
+        }
+        Ok(())
+    }
 }
 
 /// How strictly checkpoints are looked at.
@@ -36,14 +52,13 @@ pub struct Strictness<'a> {
     pub trust: Option<&'a Path>,
 }
 
-/// Reads and checks the checkpoints up to a moment, for a history that ends
-/// with `head`.
+/// Reads and checks the checkpoints up to a moment; [`Chain::compare`] holds
+/// them against a history.
 ///
 /// # Errors
 /// When the ledger cannot be read, or a ref holds no checkpoint.
-pub fn check_checkpoints(
+pub fn read_chain(
     ledger: &Ledger,
-    head: ObjectId,
     as_of: DateTime<Utc>,
     strictness: Strictness<'_>,
 ) -> Result<Chain, WorkflowError> {
@@ -100,16 +115,19 @@ pub fn check_checkpoints(
                 }
             };
         let tip = checkpoint.facts.tip;
-        let contained = find_containment(ledger.git_dir(), tip, head)? != Containment::Gone;
+        if signer.is_some() && faults.is_empty() {
+            chain.pushes.extend(checkpoint.facts.pushes.iter().cloned());
+        }
         let deals = checkpoint.facts.deals.clone();
         chain.checkpoints.push(audit::Checkpoint {
             name: checkpoint.name.clone(),
             at: checkpoint.at,
             tip,
-            contained,
+            contained: true,
             is_signed: checkpoint.is_signed,
             signer,
             faults,
+            is_current: checkpoint.facts.is_current,
             deals: deals.into_iter().map(from_kept).collect(),
         });
         before = Some(checkpoint);
@@ -161,6 +179,18 @@ pub struct Left {
     pub not_pushed: Option<String>,
 }
 
+/// The pushes that no earlier checkpoint keeps.
+fn new_pushes(ledger: &Ledger, pushes: &[Push]) -> Result<Vec<Push>, WorkflowError> {
+    if pushes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let listed = list_checkpoints(ledger.git_dir())?;
+    let kept: Vec<&Push> = listed.iter().flat_map(|it| &it.facts.pushes).collect();
+    let last = kept.iter().map(|push| push.at).max();
+    let is_new = |push: &&Push| last.is_none_or(|last| push.at >= last) && !kept.contains(push);
+    Ok(pushes.iter().filter(is_new).cloned().collect())
+}
+
 /// Leaves a checkpoint of a report, signed where git has a key, and pushes it.
 ///
 /// # Errors
@@ -188,6 +218,8 @@ pub fn leave_checkpoint(
         settings: report.settings.blob,
         schema: report.settings.schema_blob,
         deals: deals.collect(),
+        is_current: report.ledger.is_current,
+        pushes: new_pushes(ledger, &report.ledger.pushes)?,
     };
     let left = ledger.leave_checkpoint(&facts, context.now)?;
     let remote = ledger.remote().filter(|_| push);

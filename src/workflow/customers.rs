@@ -10,9 +10,10 @@ use std::path::PathBuf;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::promises::open_promises;
-use super::store::{Stored, stored_in};
+use super::store::{Stored, stored_at};
 use super::{Context, WorkflowError, pending_pull_request};
 use crate::brief::{Brief, View};
 use crate::disk::{self, Access};
@@ -149,6 +150,8 @@ struct Index {
 #[derive(Debug, Clone)]
 pub(super) struct Earlier {
     key: Key,
+    /// Where it is at the tip; `None` for one that waits in a pull request.
+    folder: Option<String>,
     by: MatchedBy,
     csm: Vec<String>,
     signed_at: DateTime<Utc>,
@@ -172,19 +175,22 @@ impl Customers {
     ) -> Result<Vec<Earlier>, WorkflowError> {
         let customer = Identity::of(brief);
         let mut found = Vec::new();
-        let mut add = |entry: &Entry| {
+        let mut add = |folder: Option<&String>, entry: &Entry| {
             if entry.key != key.as_str()
                 && let Some(by) = customer.same(&entry.customer)
                 && let Ok(key) = Key::parse(&entry.key)
             {
                 let signed_at = DateTime::from_timestamp(entry.signed_at, 0).unwrap_or_default();
-                found.push(Earlier { key, by, csm: entry.csm.clone(), signed_at });
+                let (folder, csm) = (folder.cloned(), entry.csm.clone());
+                found.push(Earlier { key, folder, by, csm, signed_at });
             }
         };
-        self.with(context, snapshot, |index| index.entries.values().for_each(&mut add))?;
+        self.with(context, snapshot, |index| {
+            index.entries.iter().for_each(|(folder, entry)| add(Some(folder), entry));
+        })?;
         for (_, stored) in pending_pull_request::all(context, snapshot)?.0 {
             if let Some(entry) = stored.brief.as_ref().and_then(Entry::of) {
-                add(&entry);
+                add(None, &entry);
             }
         }
         found.sort_by(|a, b| (b.signed_at, &b.key).cmp(&(a.signed_at, &a.key)));
@@ -240,8 +246,13 @@ impl Index {
 
     fn load(context: &Context) -> Option<Self> {
         let bytes = fs::read(path(context)).ok()?;
+        let (sum, body) = bytes.split_first_chunk::<32>()?;
+        // One that was cut or changed is read anew, like no file.
+        if Sha256::digest(body)[..] != sum[..] {
+            return None;
+        }
         let (format, tree, entries): (u32, String, BTreeMap<String, Entry>) =
-            postcard::from_bytes(&bytes).ok()?;
+            postcard::from_bytes(body).ok()?;
         let tree = tree.parse().ok().filter(|_| format == FORMAT)?;
         Some(Self { tree: Some(tree), entries, news: 0 })
     }
@@ -251,7 +262,8 @@ impl Index {
         let Some(tree) = self.tree else { return false };
         let path = path(context);
         let bytes = postcard::to_stdvec(&(FORMAT, tree.to_string(), &self.entries));
-        let Ok(bytes) = bytes else { return false };
+        let Ok(body) = bytes else { return false };
+        let bytes = [&Sha256::digest(&body)[..], &body].concat();
         disk::make_folder(path.parent().unwrap_or(&path), Access::Private).is_ok()
             && disk::write(&path, &bytes, Access::Private).is_ok()
     }
@@ -281,7 +293,10 @@ pub(super) fn section(
             row.insert("key".to_owned(), json!(it.key));
             let at = it.signed_at.to_rfc3339_opts(SecondsFormat::Secs, true);
             row.insert("signed_at".to_owned(), json!(at));
-            let stored = stored_in(snapshot, &it.key, None).ok().flatten();
+            let stored = it.folder.clone().and_then(|path| {
+                let folder = Folder { path, key: Some(it.key.clone()) };
+                stored_at(snapshot, folder, &it.key).ok()
+            });
             let brief = stored.as_ref().and_then(|stored| stored.brief.as_ref());
             let csm = brief.and_then(|brief| brief.view().first_action_owner());
             if let Some(csm) = csm.and_then(|csm| csm.name.or(csm.github).or(csm.email)) {

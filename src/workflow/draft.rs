@@ -42,6 +42,7 @@ pub struct Drafted {
 /// Writes or renews a draft: the brief without a signature, on the branch
 /// `handoff/<key>`. Pushes it, and opens the request where `asking` is given.
 /// What people have written in the draft is kept; `answers` are those of a form.
+/// `telling` tells the rep, each once, where something is missing.
 ///
 /// # Errors
 /// See [`WorkflowError`]; when the handoff is on the ledger's branch already,
@@ -51,6 +52,7 @@ pub async fn draft(
     source: DealSource,
     answers: Option<&Map<String, Value>>,
     asking: Option<&dyn Sink>,
+    telling: &[Box<dyn Sink>],
 ) -> Result<Drafted, WorkflowError> {
     let found = find_draft_deal(source, context.crm.as_deref()).await?;
     if let Some(deal) = found.deal.as_ref().filter(|_| found.is_known) {
@@ -70,16 +72,47 @@ pub async fn draft(
     };
     drafted.remarks.take_over(remarks);
     let on_remote = drafts.combine(&found.key, &mut drafted.remarks)?;
-    let Some(asking) = asking.filter(|_| on_remote) else { return Ok(drafted) };
-    let handoff = handoff_of(context, &drafted, &stored)?;
-    let asked = ask(asking, &handoff, drafted.commit.is_some()).await;
-    if let Ok(mark) = &asked
-        && record(context, &drafted, &mut stored, asking, mark)?
-    {
+    let mut is_new = false;
+    if let Some(asking) = asking.filter(|_| on_remote) {
+        let handoff = handoff_of(context, &drafted, &stored)?;
+        let asked = ask(asking, &handoff, drafted.commit.is_some()).await;
+        if let Ok(mark) = &asked {
+            is_new |= record(context, &drafted, &mut stored, asking, mark)?;
+        }
+        drafted.request = Some(asked);
+    }
+    // Of use where it can be answered: on the remote, where there is one.
+    if on_remote || context.ledger.remote().is_none() {
+        is_new |= tell(context, &mut drafted, &mut stored, telling).await?;
+    }
+    if is_new {
         drafts.combine(&found.key, &mut drafted.remarks)?;
     }
-    drafted.request = Some(asked);
     Ok(drafted)
+}
+
+/// Tells the rep what is missing, once through each sink.
+async fn tell(
+    context: &Context,
+    drafted: &mut Drafted,
+    stored: &mut Stored,
+    telling: &[Box<dyn Sink>],
+) -> Result<bool, WorkflowError> {
+    let mut is_new = false;
+    for sink in telling.iter().map(AsRef::as_ref).filter(|_| !drafted.missing.is_empty()) {
+        let mut events = stored.timeline.events.iter();
+        if events.any(|it| it.event == EventKind::Drafted && it.via == sink.via()) {
+            continue;
+        }
+        let handoff = handoff_of(context, drafted, stored)?;
+        match ask(sink, &handoff, false).await {
+            Ok(mark) => is_new |= record(context, drafted, stored, sink, &mark)?,
+            Err(error) => drafted
+                .remarks
+                .push(format!("the rep was not told through {}: {error}", sink.via())),
+        }
+    }
+    Ok(is_new)
 }
 
 /// What is missing from a draft: the deadline of the first touch comes with
@@ -134,7 +167,7 @@ fn write(
         None => composed.brief,
     };
     let brief = Brief::from_json(context.schema.in_order(&brief));
-    let customer = brief.view().customer_name().unwrap_or("customer").to_owned();
+    let customer = brief.view().title().unwrap_or("customer").to_owned();
     let folder = match &stored {
         Some(stored) => stored.folder.clone(),
         None => folder_for(&context.config.layout, context.now, &customer, &found.key)?,

@@ -77,6 +77,24 @@ pub enum WorkflowError {
         /// Why.
         message: String,
     },
+    /// Somebody may not do this.
+    #[error("{key}: {message}")]
+    NotAllowed {
+        /// The handoff.
+        key: Key,
+        /// Who may not, and why.
+        message: String,
+        /// Who may.
+        help: String,
+    },
+    /// The settings that are there cannot be used.
+    #[error("handoff.yaml:{line}: {problem}")]
+    Settings {
+        /// The line of the first problem.
+        line: usize,
+        /// The first problem.
+        problem: String,
+    },
     /// A template of the ledger fails.
     #[error("{0}")]
     Template(String),
@@ -91,7 +109,7 @@ pub enum WorkflowError {
 }
 
 impl WorkflowError {
-    /// Whether the same may succeed later without anybody mending anything: a
+    /// Whether the same may succeed later without anybody fixing anything: a
     /// CRM that is down, another writer, a full disk, a remote out of reach.
     #[must_use]
     pub fn may_pass(&self) -> bool {

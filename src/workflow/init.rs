@@ -9,8 +9,10 @@ use minijinja::value::{Serde, Value};
 use minijinja::{Environment, context};
 use serde::Serialize;
 
+use super::github_workflows::{InstallFrom, make, renewal, wants_form};
 use super::{Remarks, WorkflowError};
 use crate::brief::{Schema, issue_form};
+use crate::config::Config;
 use crate::disk::{self, Access};
 use crate::ledger::Ledger;
 
@@ -27,6 +29,20 @@ pub struct Setup {
     pub github: Option<String>,
     /// The first CSMs.
     pub csms: Vec<SetupPerson>,
+    /// The company's time zone.
+    pub timezone: Option<String>,
+    /// The working hours, Monday to Friday; none are day and night.
+    pub hours: Option<String>,
+    /// Words in the names of documents that are contracts.
+    pub contracts: Vec<String>,
+    /// Whether a contract moves its deal to Closed Won.
+    pub update_closed_won: bool,
+    /// Where the workflows get handoff from; what is in the ledger where `None`.
+    #[serde(skip)]
+    pub install_from: Option<InstallFrom>,
+    /// Whether the workflows are made again, and nothing else.
+    #[serde(skip)]
+    pub workflows: bool,
 }
 
 /// One CSM, as told.
@@ -45,6 +61,8 @@ pub struct SetupPerson {
 pub struct Laid {
     /// Files that were made, relative to the ledger.
     pub made: Vec<String>,
+    /// Workflows that nothing asks for any more.
+    pub removed: Vec<String>,
     /// Files that were there already and stay as they are.
     pub kept: Vec<String>,
     /// What a person should know.
@@ -54,28 +72,17 @@ pub struct Laid {
 const FILES: &[(&str, &str)] = &[
     ("README.md", include_str!("../../templates/init/README.md")),
     (".gitattributes", include_str!("../../templates/init/gitattributes")),
+    (".gitignore", include_str!("../../templates/init/gitignore")),
     (".github/CODEOWNERS", include_str!("../../templates/init/CODEOWNERS")),
     ("schema/brief.schema.json", include_str!("../../schema/brief.schema.json")),
     ("schema/timeline.schema.json", include_str!("../../schema/timeline.schema.json")),
     ("schema/config.schema.json", include_str!("../../schema/config.schema.json")),
+    (".github/dependabot.yml", include_str!("../../templates/init/dependabot.yml")),
     ("templates/brief.md.j2", include_str!("../../templates/brief.md.j2")),
     ("templates/task.md.j2", include_str!("../../templates/task.md.j2")),
 ];
 
-const RENDERED: &[(&str, &str)] = &[
-    ("handoff.yaml", include_str!("../../templates/init/handoff.yaml.j2")),
-    (
-        ".github/workflows/handoff-validate.yml",
-        include_str!("../../templates/init/workflows/validate.yml"),
-    ),
-    (".github/workflows/handoff-sign.yml", include_str!("../../templates/init/workflows/sign.yml")),
-    (".github/workflows/handoff-form.yml", include_str!("../../templates/init/workflows/form.yml")),
-    (".github/workflows/handoff-sync.yml", include_str!("../../templates/init/workflows/sync.yml")),
-    (
-        ".github/workflows/handoff-audit.yml",
-        include_str!("../../templates/init/workflows/audit.yml"),
-    ),
-];
+const CONFIG: &str = "handoff.yaml";
 
 /// The form for companies without a CRM; made from the ledger's own schema.
 const FORM: &str = ".github/ISSUE_TEMPLATE/handoff.yml";
@@ -91,38 +98,85 @@ fn schema_of(dir: &Path) -> Result<Option<Schema>, WorkflowError> {
 }
 
 /// Makes or completes a ledger in a folder; never changes a file that is
-/// there. The new files are committed in one commit of their own.
+/// there, but workflows that are as they were made where [`Setup::workflows`]
+/// asks for it. What is new is committed in one commit of its own.
 ///
 /// # Errors
-/// When the folder or the repository cannot be written.
+/// When the folder or the repository cannot be written, or the settings that
+/// are there cannot be used.
 pub fn init(dir: &Path, setup: &Setup, now: DateTime<Utc>) -> Result<Laid, WorkflowError> {
     fs::create_dir_all(dir).map_err(|error| WorkflowError::file(dir, &error))?;
     let ledger = Ledger::init(dir)?;
     let mut laid = Laid::default();
-    let mut made = Vec::new();
-    let rendered = RENDERED
-        .iter()
-        .map(|(path, template)| Ok((*path, render(template, setup, ledger.branch())?)))
-        .collect::<Result<Vec<_>, WorkflowError>>()?;
-    let form = (FORM, issue_form(schema_of(dir)?.as_ref().unwrap_or(Schema::shipped())));
-    let plain = FILES.iter().map(|(path, text)| (*path, (*text).to_owned()));
-    for (path, text) in rendered.into_iter().chain(plain).chain([form]) {
-        let file = dir.join(path);
-        if file.symlink_metadata().is_ok() {
-            laid.kept.push(path.to_owned());
+    let written = match fs::read(dir.join(CONFIG)) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let template = include_str!("../../templates/init/handoff.yaml.j2");
+            render(template, setup, ledger.branch())?.into_bytes()
+        }
+        Err(error) => return Err(WorkflowError::file(&dir.join(CONFIG), &error)),
+    };
+    let config = Config::parse(&written).map_err(|problems| WorkflowError::Settings {
+        line: problems.first().map_or(1, |problem| problem.line),
+        problem: problems.first().map_or_else(String::new, |problem| problem.message.clone()),
+    })?;
+    let branch = config.branch.clone().unwrap_or_else(|| ledger.branch().to_owned());
+    let workflows = make(dir, &config, &branch, setup.install_from.as_ref())?;
+    let mut change = Vec::new();
+    let mut removed = Vec::new();
+    let mut files: Vec<(String, String)> = Vec::new();
+    if setup.workflows {
+        let renewal = renewal(dir, &workflows.files);
+        for (path, text) in renewal.write {
+            put(dir, path, &text)?;
+            laid.made.push(path.to_owned());
+            change.push((path.to_owned(), text));
+        }
+        for path in renewal.remove {
+            let file = dir.join(path);
+            fs::remove_file(&file).map_err(|error| WorkflowError::file(&file, &error))?;
+            laid.removed.push(path.to_owned());
+            removed.push(path.to_owned());
+        }
+        for path in renewal.changed {
+            laid.remarks.push(format!(
+                "{path} was changed by hand and stays as it is; delete it and run `handoff init --workflows` for a new one"
+            ));
+        }
+    } else {
+        let text = String::from_utf8_lossy(&written).into_owned();
+        files.push((CONFIG.to_owned(), text));
+        files.extend(workflows.files.into_iter().map(|(path, text)| (path.to_owned(), text)));
+        files.extend(FILES.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())));
+    }
+    if wants_form(&config) {
+        let form = issue_form(schema_of(dir)?.as_ref().unwrap_or(Schema::shipped()));
+        files.push((FORM.to_owned(), form));
+    }
+    for (path, text) in files {
+        if dir.join(&path).symlink_metadata().is_ok() {
+            laid.kept.push(path);
             continue;
         }
-        if let Some(parent) = file.parent() {
-            fs::create_dir_all(parent).map_err(|error| WorkflowError::file(parent, &error))?;
-        }
-        write_whole(&file, text.as_bytes())?;
-        made.push((path.to_owned(), text));
-        laid.made.push(path.to_owned());
+        put(dir, &path, &text)?;
+        laid.made.push(path.clone());
+        change.push((path, text));
     }
-    if !made.is_empty() {
-        laid.remarks.extend(super::store::commit_setup(&ledger, made, now)?);
+    if !change.is_empty() || !removed.is_empty() {
+        if setup.workflows || laid.made.iter().any(|path| path.ends_with("action.yml")) {
+            laid.remarks.extend(workflows.remarks);
+        }
+        laid.remarks.extend(super::store::commit_setup(&ledger, change, removed, now)?);
     }
     Ok(laid)
+}
+
+fn put(dir: &Path, path: &str, text: &str) -> Result<(), WorkflowError> {
+    let file = dir.join(path);
+    if let Some(parent) = file.parent() {
+        fs::create_dir_all(parent).map_err(|error| WorkflowError::file(parent, &error))?;
+    }
+    write_whole(&file, text.as_bytes())
 }
 
 fn render(template: &str, setup: &Setup, branch: &str) -> Result<String, WorkflowError> {
@@ -145,7 +199,6 @@ fn render(template: &str, setup: &Setup, branch: &str) -> Result<String, Workflo
     environment.set_syntax(syntax.build().expect("the usual delimiters are valid"));
     let values = context! {
         map, secrets, branch,
-        repository => env!("CARGO_PKG_REPOSITORY"), version => env!("CARGO_PKG_VERSION"),
         ..Value::from(Serde(setup))
     };
     environment

@@ -2,7 +2,7 @@
 //! later that a deal is won, the deal may be theirs: it joins that handoff, and
 //! the customer is handed over once.
 
-use std::cell::OnceCell;
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Days, Utc};
@@ -11,22 +11,19 @@ use serde_json::Value;
 use super::deal::Found;
 use super::{Context, Horizon, WorkflowError, keys_within};
 use crate::brief::View;
-use crate::model::{CrmName, Deal, DealId, Key, Money};
+use crate::model::{CrmName, Deal, DealId, DocumentId, Key, Money};
 
 /// So long before the deal was won its document may have been signed.
 const BEFORE: Days = Days::new(60);
 
-/// A document id shorter than this could be any number in any property.
-const SHORTEST_DOCUMENT_ID: usize = 8;
-
 /// The handoffs that began without a deal, read once for a run.
 #[derive(Debug, Default)]
-pub(super) struct LooseDocuments(OnceCell<Vec<Loose>>);
+pub(super) struct LooseDocuments(RefCell<Option<Vec<Loose>>>);
 
 #[derive(Debug)]
 struct Loose {
     key: Key,
-    document_id: String,
+    document_id: DocumentId,
     /// The deal that it was joined with before.
     deal: Option<(CrmName, DealId)>,
     emails: BTreeSet<String>,
@@ -45,13 +42,12 @@ impl LooseDocuments {
         if context.stored(&found.key, None)?.is_some() {
             return Ok(());
         }
-        let loose = match self.0.get() {
+        let mut held = self.0.borrow_mut();
+        let loose = match held.take() {
             Some(loose) => loose,
-            None => {
-                let read = read(context, &deal.crm, found.signature.signed_at)?;
-                self.0.get_or_init(|| read)
-            }
+            None => read(context, &deal.crm, found.signature.signed_at)?,
         };
+        let loose = held.insert(loose);
         let id = (deal.crm.clone(), deal.id.clone());
         let is_of = |loose: &&Loose| {
             loose.deal.as_ref().map_or_else(|| is_named_by(loose, deal), |joined| *joined == id)
@@ -69,6 +65,10 @@ impl LooseDocuments {
             found
                 .remarks
                 .push(format!("the deal joins the handoff {key}, which its document began"));
+            // The next deal of the same run is another one.
+            if let Some(taken) = loose.iter_mut().find(|loose| loose.key == key) {
+                taken.deal = Some(id);
+            }
             found.key = key;
         } else if !by_signer.is_empty() {
             let keys: Vec<&str> = by_signer.iter().map(|loose| loose.key.as_str()).collect();
@@ -102,7 +102,7 @@ fn read(
         if let Some(document_id) = view.document_id() {
             loose.push(Loose {
                 key,
-                document_id: document_id.as_str().to_owned(),
+                document_id,
                 deal: view.deal(),
                 emails: emails(view),
                 total: total(brief.json()).or_else(|| view.contract_value()),
@@ -121,15 +121,10 @@ fn total(brief: &Value) -> Option<Money> {
     Money::parse(text("amount")?, text("currency")).ok()
 }
 
-/// Whether a property of the deal is the document's id, or an address of it.
+/// Whether a property of the deal is the document's id, as the audit reads it.
 fn is_named_by(loose: &Loose, deal: &Deal) -> bool {
-    let id = loose.document_id.as_str();
-    id.len() >= SHORTEST_DOCUMENT_ID
-        && deal.properties.values().filter_map(Value::as_str).any(|text| {
-            text.trim() == id
-                || (text.contains("://")
-                    && text.split(['/', '?', '=', '&', '#']).any(|it| it == id))
-        })
+    let mut texts = deal.properties.values().filter_map(Value::as_str);
+    loose.document_id.tells_deal() && texts.any(|text| text.trim() == loose.document_id.as_str())
 }
 
 fn has_signer_of(loose: &Loose, deal: &Deal) -> bool {

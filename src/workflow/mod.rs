@@ -19,6 +19,7 @@ mod digests;
 mod documents;
 mod draft;
 mod error;
+mod github_workflows;
 mod init;
 mod intents;
 mod link_page;
@@ -28,6 +29,7 @@ mod open_handoffs;
 mod owner;
 mod pending_pull_request;
 mod people;
+mod plan;
 mod promises;
 mod push;
 mod recording;
@@ -44,11 +46,13 @@ mod why;
 mod won;
 
 pub use assign::{Assignment, assign};
-pub use audit::{AuditRequest, LedgersAt, RulesOfTime, audit, company_zone, counted, read_ledgers};
+pub use audit::{
+    AuditRequest, Clocks, LedgersAt, RulesOfTime, audit, company_zone, counted, read_ledgers,
+};
 pub use backfill::{backfill, missing_deals};
-pub use checkpoints::{Chain, Left, Strictness, check_checkpoints, leave_checkpoint};
+pub use checkpoints::{Chain, Left, Strictness, leave_checkpoint, read_chain};
 pub use context::Context;
-pub use coverage::coverage;
+pub use coverage::{CoverageRequest, Unused, coverage, unused_columns};
 pub use crm_sink::CrmSink;
 pub use customers::handoffs_of_customer;
 pub use deal::{DealSource, Found, find_deal};
@@ -56,11 +60,13 @@ pub use deliveries::{Delivered, Horizon, deliver, handoff_of, keys_within};
 pub use documents::{Decision, DocumentLook, decide, documents_within, look_at_document};
 pub use draft::{Drafted, draft};
 pub use error::WorkflowError;
+pub use github_workflows::{InstallFrom, check_workflows};
 pub use init::{Laid, Setup, SetupPerson, init};
 pub use link_page::{FormFields, LINK_PAGE_STYLE, LinkReply, link_page, stored_anywhere};
 pub use links::{Revocation, revoke_links};
 pub use pending_pull_request::{catch_up, publish_everything as publish};
-pub use people::{PersonEvent, record};
+pub use people::{PersonEvent, check_exemption, record};
+pub use plan::{ChangeKind, Plan, PlanChange, PlanGap, PlanRequest, plan};
 pub use promises::{Kept, Promise, keep_promise, promises};
 pub use push::unpushed;
 pub use refresh::{
@@ -70,7 +76,7 @@ pub use refresh::{
 pub use remarks::{NotPushed, Remarks};
 pub use sign::{SignRequest, Signed, SignedMany, sign, sign_many, sign_with_answers};
 pub use status::{Return, Standing, StatusRow, status, status_of};
-pub use store::Stored;
+pub use store::{Stored, commit_files};
 pub use sync::{NotRead, Synced, key_of_task, sync};
 pub use validate::{Validated, Which, validate};
 pub use voided::record_voided;

@@ -21,7 +21,7 @@ impl Context {
             else {
                 continue;
             };
-            let customer = brief.view().customer_name().unwrap_or("customer").to_owned();
+            let customer = brief.view().title().unwrap_or("customer").to_owned();
             let change = Change::of_handoff(folder, &customer, &key, self.now)
                 .trailer("Handoff-Event", "merged")
                 .put("README.md", self.render(&brief)?);

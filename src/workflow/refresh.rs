@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use serde::Serialize;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::compose::{Known, compose};
@@ -27,6 +28,8 @@ use crate::text::{one_line, quoted, shorten};
 
 /// How far back the first look goes.
 const FIRST_LOOK: TimeDelta = TimeDelta::days(1);
+/// Deals that are read before somebody else has their turn.
+const AT_ONCE: usize = 20;
 /// A CRM's lists lag behind what was written to it.
 const OVERLAP: TimeDelta = TimeDelta::minutes(10);
 
@@ -123,6 +126,8 @@ pub struct RefreshedMany {
     pub read: Vec<RefreshedHandoff>,
     /// What could not be read.
     pub gaps: Vec<Gap>,
+    /// Whether more of them can be read at once.
+    pub goes_on: bool,
 }
 
 /// The handoffs within the horizon whose deals the CRM says were changed since
@@ -151,9 +156,36 @@ pub async fn changed_handoffs(
     Ok((keys.into_iter().filter(|key| changed.contains(key)).collect(), gaps))
 }
 
-/// Reads the deals again that were changed since the last time; a CRM that
-/// cannot tell which is not asked. The moment is kept beside the ledger's
-/// objects, and moves on when everything was read.
+/// What is still to be read, kept beside the ledger's objects.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Cursor {
+    /// Up to when everything was read.
+    since: Option<DateTime<Utc>>,
+    /// Up to when it will be, once nothing is left.
+    until: Option<DateTime<Utc>>,
+    left: Vec<Key>,
+}
+
+impl Cursor {
+    /// One that cannot be read begins anew.
+    fn load(path: &Path) -> Self {
+        let bytes = fs::read(path).ok();
+        bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+    }
+
+    fn save(&self, path: &Path) -> Result<(), WorkflowError> {
+        let bytes = serde_json::to_vec(self).expect("keys and times are plain data");
+        let write = || {
+            disk::make_folder(path.parent().unwrap_or(path), Access::Private)?;
+            disk::write(path, &bytes, Access::Private)
+        };
+        write().map_err(|error| WorkflowError::file(path, &error))
+    }
+}
+
+/// Reads deals again that were changed since the last time, so many at once
+/// that new signatures do not wait for them; a CRM that cannot tell which is
+/// not asked. What could not be read for now is tried again.
 ///
 /// # Errors
 /// When the CRM cannot be asked, or the ledger cannot be read at all.
@@ -166,26 +198,32 @@ pub async fn refresh_changed(
         return Ok(done);
     }
     let path = context.ledger.git_dir().join("handoff").join("refreshed");
-    let last = fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
-    let since: DateTime<Utc> = last.unwrap_or(context.now - FIRST_LOOK);
-    let (keys, gaps) = changed_handoffs(context, since - OVERLAP, horizon).await?;
-    done.gaps = gaps;
-    for key in keys {
+    let mut cursor = Cursor::load(&path);
+    if cursor.left.is_empty() {
+        let since = cursor.since.unwrap_or(context.now - FIRST_LOOK);
+        let (keys, gaps) = changed_handoffs(context, since - OVERLAP, horizon).await?;
+        // A list that is not whole is asked for again.
+        cursor.until = gaps.is_empty().then_some(context.now);
+        (cursor.left, done.gaps) = (keys, gaps);
+    }
+    let now: Vec<Key> = cursor.left.drain(..cursor.left.len().min(AT_ONCE)).collect();
+    for key in now {
         match refresh(context, &key, false).await {
             Ok(refreshed) => done.read.push(refreshed),
             Err(error) => {
-                done.gaps.push(Gap { what: key.to_string(), why: error.to_string(), help: None });
+                let why = error.to_string();
+                done.gaps.push(Gap { what: key.to_string(), why, help: None });
+                if error.may_pass() {
+                    cursor.left.push(key);
+                }
             }
         }
     }
-    if done.gaps.is_empty() {
-        let text = format!("{}\n", context.now.to_rfc3339_opts(SecondsFormat::Secs, true));
-        let write = || {
-            disk::make_folder(path.parent().unwrap_or(&path), Access::Private)?;
-            disk::write(&path, text.as_bytes(), Access::Private)
-        };
-        write().map_err(|error| WorkflowError::file(&path, &error))?;
+    if cursor.left.is_empty() {
+        cursor.since = cursor.until.take().or(cursor.since);
     }
+    done.goes_on = !cursor.left.is_empty() && done.gaps.is_empty();
+    cursor.save(&path)?;
     Ok(done)
 }
 
@@ -258,7 +296,7 @@ pub(super) fn with_deal(
     event.brief = Some(blob);
     event.kept = correction.kept.clone();
     let mut timeline = stored.timeline.clone();
-    let customer = correction.brief.view().customer_name().unwrap_or("customer").to_owned();
+    let customer = correction.brief.view().title().unwrap_or("customer").to_owned();
     let change = Change::of_handoff(&stored.folder, &customer, key, context.now)
         .trailer("Handoff-Event", event.event.as_str())
         .trailer("Handoff-Fields", shorten(&fields, 500))

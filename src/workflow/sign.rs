@@ -126,7 +126,8 @@ fn refreshed(context: &Context, found: &Found) -> Result<Option<Signed>, Workflo
         return Ok(None);
     };
     let Some(stored) = context.stored(&found.key, None)? else { return Ok(None) };
-    let document = stored.brief.as_ref().and_then(|brief| brief.view().document_id());
+    let brief = stored.brief.as_ref().filter(|brief| is_of_deal(brief.view(), found));
+    let document = brief.and_then(|brief| brief.view().document_id());
     let Some(document) = document else { return Ok(None) };
     let mut refreshed = refresh::with_deal(context, &found.key, deal.clone(), false)?;
     refreshed.remarks.push(format!("it was handed over with the document {document}, which stays"));
@@ -289,6 +290,7 @@ fn prepare(
         && let (Some(stored), Some(brief)) = (&stored, before)
         && let Some(document) = brief.view().document_id()
         && brief.view().deal_name().is_some()
+        && is_of_deal(brief.view(), found)
     {
         // The word of the CRM adds nothing to a document that everybody has signed.
         let remark = format!("it was handed over with the document {document}, which stays");
@@ -338,7 +340,7 @@ fn prepare(
         }
         _ => (Brief::from_json(context.schema.in_order(&composed.brief)), Vec::new()),
     };
-    let customer = brief.view().customer_name().unwrap_or("customer").to_owned();
+    let customer = brief.view().title().unwrap_or("customer").to_owned();
     let folder = match &stored {
         Some(stored) => stored.folder.clone(),
         None => folder_for(layout, signed_at, &customer, &found.key)?,
@@ -496,6 +498,16 @@ fn next_event(
     });
     let returned = settled.is_some_and(|event| event.event == EventKind::Returned);
     Some(if returned { EventKind::Resubmitted } else { EventKind::Corrected })
+}
+
+/// Whether a brief is of the deal that was found, or of none yet.
+fn is_of_deal(brief: View<'_>, found: &Found) -> bool {
+    let deal = found.deal.as_ref();
+    brief.deal().is_none_or(|(crm, id)| {
+        deal.is_some_and(|deal| {
+            deal.crm == crm && crate::model::normalise_deal_id(&crm, &deal.id) == id
+        })
+    })
 }
 
 /// The same document may be known under its deal later; the same deal may be

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::deliveries::{Horizon, keys_within};
+use super::link_page::stored_anywhere;
 use super::store::Stored;
 use super::{Context, WorkflowError};
 use crate::brief::{
@@ -117,7 +118,7 @@ impl StatusRow {
 /// # Errors
 /// When it cannot be read.
 pub fn status_of(context: &Context, key: &Key) -> Result<Option<StatusRow>, WorkflowError> {
-    Ok(context.stored(key, None)?.map(|stored| row(context, key, &stored)))
+    Ok(stored_anywhere(context, key)?.map(|stored| row(context, key, &stored)))
 }
 
 /// The handoffs within the horizon, what is most urgent first, and what could
@@ -129,7 +130,11 @@ pub fn status(
     context: &Context,
     horizon: Horizon,
 ) -> Result<(Vec<StatusRow>, Vec<Gap>), WorkflowError> {
-    let (keys, mut gaps) = keys_within(context, horizon)?;
+    let (mut keys, mut gaps) = keys_within(context, horizon)?;
+    // Drafts have no day by which they could be too old.
+    keys.extend(context.ledger.draft_keys()?);
+    keys.sort();
+    keys.dedup();
     let mut rows = Vec::with_capacity(keys.len());
     for key in keys {
         match status_of(context, &key) {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::context::Context;
 use super::error::WorkflowError;
 use crate::brief::{Brief, Event, EventKind, Timeline};
-use crate::ledger::{Change, Ledger, Snapshot, blob_id};
+use crate::ledger::{Change, Folder, Ledger, Snapshot, blob_id};
 use crate::model::{Key, ObjectId};
 
 /// How long to wait for another writer of the same clone.
@@ -40,7 +40,19 @@ pub(super) fn stored_in(
     key: &Key,
     month: Option<&str>,
 ) -> Result<Option<Stored>, WorkflowError> {
-    let Some(folder) = snapshot.find(key, month)? else { return Ok(None) };
+    let folder = snapshot.find(key, month)?;
+    folder.map(|folder| stored_at(snapshot, folder, key)).transpose()
+}
+
+/// The handoff in this folder of one commit.
+///
+/// # Errors
+/// When one of its files cannot be read.
+pub(super) fn stored_at(
+    snapshot: &Snapshot,
+    folder: Folder,
+    key: &Key,
+) -> Result<Stored, WorkflowError> {
     let files = snapshot.handoff(&folder)?;
     let read =
         |name: &str, error| WorkflowError::File { file: format!("{}/{name}", folder.path), error };
@@ -55,7 +67,7 @@ pub(super) fn stored_in(
         None => Timeline::new(key.clone()),
     };
     let brief_blob = files.brief.as_deref().map(|bytes| blob_id(bytes).to_string());
-    Ok(Some(Stored { folder: folder.path, branch: None, brief, brief_blob, timeline }))
+    Ok(Stored { folder: folder.path, branch: None, brief, brief_blob, timeline })
 }
 
 /// The brief as the machine last wrote it, to tell what people have changed:
@@ -93,15 +105,37 @@ pub(super) fn version(context: &Context, blob: &str) -> Option<Value> {
     Brief::parse(&bytes).ok().map(Brief::into_json)
 }
 
+/// Commits files of a folder that is a ledger, as the demo makes them.
+///
+/// # Errors
+/// When the ledger cannot be written.
+pub fn commit_files(
+    dir: &std::path::Path,
+    subject: &str,
+    files: Vec<(String, String)>,
+    now: DateTime<Utc>,
+) -> Result<(), WorkflowError> {
+    let mut change = Change::new("", subject, now);
+    for (path, text) in files {
+        change = change.put(path, text);
+    }
+    Ledger::open(dir)?.lock(LOCK_WAIT)?.commit(&change)?;
+    Ok(())
+}
+
 /// Commits what `init` laid down, and nothing else.
 pub(super) fn commit_setup(
     ledger: &Ledger,
     files: Vec<(String, String)>,
+    removed: Vec<String>,
     now: DateTime<Utc>,
 ) -> Result<Vec<String>, WorkflowError> {
     let mut change = Change::new("", "handoff: set up the ledger", now);
     for (path, text) in files {
         change = change.put(path, text);
+    }
+    for path in removed {
+        change = change.delete(path);
     }
     let committed = ledger.lock(LOCK_WAIT)?.commit(&change)?;
     Ok(committed.map_or_else(Vec::new, |committed| {

@@ -28,6 +28,8 @@ pub struct NotRead {
     pub why: String,
     /// What to do.
     pub help: Option<String>,
+    /// Whether the task is gone, so that asking again tells no more.
+    pub for_good: bool,
 }
 
 /// What reading one handoff back came to.
@@ -112,13 +114,13 @@ pub async fn sync(
                     }
                 }
             }
+            Ok(ReadBack::Gone { why, help }) => {
+                let (via, help) = (reader.via().to_owned(), Some(help));
+                synced.not_read.push(NotRead { via, reference, why, help, for_good: true });
+            }
             Ok(ReadBack::Unknown { why, help }) => {
-                synced.not_read.push(NotRead {
-                    via: reader.via().to_owned(),
-                    reference,
-                    why,
-                    help: Some(help),
-                });
+                let (via, help) = (reader.via().to_owned(), Some(help));
+                synced.not_read.push(NotRead { via, reference, why, help, for_good: false });
             }
             Err(error) => {
                 let help = match &error {
@@ -127,7 +129,7 @@ pub async fn sync(
                 };
                 let why = error.to_string();
                 let via = reader.via().to_owned();
-                synced.not_read.push(NotRead { via, reference, why, help });
+                synced.not_read.push(NotRead { via, reference, why, help, for_good: false });
             }
         }
     }
@@ -196,7 +198,7 @@ async fn touched(
         let why = format!("{what} could not be read: {why}");
         if matters {
             let (via, reference) = (via.to_owned(), deal.as_str().to_owned());
-            synced.not_read.push(NotRead { via, reference, why, help });
+            synced.not_read.push(NotRead { via, reference, why, help, for_good: false });
         } else {
             let help = help.map_or_else(String::new, |help| format!(" {help}"));
             synced.remarks.push(format!("{why}{help}"));

@@ -7,11 +7,15 @@ use rayon::prelude::*;
 
 use super::{Context, WorkflowError};
 use crate::brief::{
-    CheckContext, FolderSummary, HandoffCheck, HandoffFiles, Member, Team as Members,
+    Brief, CheckContext, FolderSummary, HandoffCheck, HandoffFiles, Member, Team as Members,
     check_handoff, check_ledger, fixes,
 };
 use crate::finding::{Finding, Location};
-use crate::ledger::{BRIEFS, Folder, key_of};
+use crate::ledger::{BRIEFS, Folder, LONGEST_SLUG, LedgerError, key_of};
+use crate::text::slug;
+
+/// What a folder is called that no name was known for.
+const NAMELESS: &str = "customer";
 
 /// Which briefs are checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +35,10 @@ pub struct Validated {
     pub checked: Vec<String>,
     /// What was found.
     pub findings: Vec<Finding>,
-    /// The files that were mended.
+    /// The files that were fixed.
     pub fixed: Vec<String>,
+    /// The folders that were renamed, from and to.
+    pub renamed: Vec<(String, String)>,
     /// Why more than what changed was checked.
     pub remarks: Vec<String>,
 }
@@ -56,7 +62,7 @@ impl Loaded {
     }
 }
 
-/// Checks briefs. With `fix`, mends first what can be mended without losing
+/// Checks briefs. With `fix`, fixes first what can be fixed without losing
 /// anything, in the checkout.
 ///
 /// # Errors
@@ -95,6 +101,21 @@ pub fn validate(context: &Context, which: &Which, fix: bool) -> Result<Validated
             .collect::<Result<_, WorkflowError>>()?
     };
     loaded.retain(|loaded| loaded.brief.is_some() || loaded.timeline.is_some());
+    for one in &mut loaded {
+        let Some(better) = better_name(one) else { continue };
+        if fix && !bare && !root.join(&better).exists() {
+            let from = root.join(&one.folder);
+            std::fs::rename(&from, root.join(&better))
+                .map_err(|error| WorkflowError::file(&from, &error))?;
+            validated.renamed.push((one.folder.clone(), better.clone()));
+            one.folder = better;
+        } else {
+            validated.remarks.push(format!(
+                "{} is named before its customer was known; `handoff validate --fix` renames it to {better}",
+                one.folder
+            ));
+        }
+    }
     let members = members(context);
     let due = |signed_at| context.config.first_touch.due(signed_at);
     let check_context = CheckContext {
@@ -109,11 +130,11 @@ pub fn validate(context: &Context, which: &Which, fix: bool) -> Result<Validated
         for one in &mut loaded {
             let found = fixes(&one.files(), &check_context)
                 .map_err(|error| WorkflowError::Template(error.to_string()))?;
-            for mended in found {
-                let path = root.join(&mended.file);
-                super::init::write_whole(&path, mended.contents.as_bytes())?;
-                one.readme = Some(mended.contents.into_bytes());
-                validated.fixed.push(mended.file);
+            for fixed in found {
+                let path = root.join(&fixed.file);
+                super::init::write_whole(&path, fixed.contents.as_bytes())?;
+                one.readme = Some(fixed.contents.into_bytes());
+                validated.fixed.push(fixed.file);
             }
         }
     }
@@ -138,6 +159,16 @@ pub fn validate(context: &Context, which: &Which, fix: bool) -> Result<Validated
     Ok(validated)
 }
 
+/// Where a folder belongs that is called `customer` for want of a name, once
+/// its brief has one.
+fn better_name(one: &Loaded) -> Option<String> {
+    let (parent, name) = one.folder.rsplit_once('/')?;
+    let key = name.strip_prefix(NAMELESS)?.strip_prefix("--")?;
+    let brief = Brief::parse(one.brief.as_deref()?).ok()?;
+    let better = slug(brief.view().title()?, LONGEST_SLUG);
+    (better != NAMELESS).then(|| format!("{parent}/{better}--{key}"))
+}
+
 fn members(context: &Context) -> Members {
     let csms = context.config.team.csms.iter();
     Members::new(
@@ -153,12 +184,7 @@ fn members(context: &Context) -> Members {
 
 fn all_folders(context: &Context, root: &Path) -> Result<Vec<String>, WorkflowError> {
     if context.ledger.is_bare() {
-        let snapshot = context.ledger.snapshot()?;
-        let (folders, gaps) = snapshot.folders(None).into_parts();
-        if let Some(gap) = gaps.first() {
-            return Err(WorkflowError::Io { path: gap.what.clone(), why: gap.why.clone() });
-        }
-        return Ok(folders.into_iter().map(|folder| folder.path).collect());
+        return tip_folders(context);
     }
     let mut folders = Vec::new();
     let briefs = root.join(BRIEFS);
@@ -167,6 +193,16 @@ fn all_folders(context: &Context, root: &Path) -> Result<Vec<String>, WorkflowEr
     }
     folders.sort();
     Ok(folders)
+}
+
+/// The handoff folders of the tip. One that cannot be listed could hold a key a
+/// second time, so nothing is said of the others.
+fn tip_folders(context: &Context) -> Result<Vec<String>, WorkflowError> {
+    let (folders, gaps) = context.ledger.folders(None)?.into_parts();
+    if let Some(gap) = gaps.first() {
+        return Err(WorkflowError::Io { path: gap.what.clone(), why: gap.why.clone() });
+    }
+    Ok(folders.into_iter().map(|folder| folder.path).collect())
 }
 
 /// Handoff folders below a folder of the disk: those that directly hold a
@@ -196,19 +232,36 @@ fn since(
     others: &mut Vec<String>,
     remarks: &mut Vec<String>,
 ) -> Result<Vec<String>, WorkflowError> {
+    if is_commit_id(revision) && revision.bytes().all(|byte| byte == b'0') {
+        // What GitHub gives for the commit before a branch's first push.
+        remarks.push("there is no commit before this one, so every brief is checked".to_owned());
+        return all_folders(context, root);
+    }
     for decisive in ["schema/brief.schema.json", "templates/brief.md.j2"] {
-        if context.ledger.differs_since(revision, decisive)? {
+        let differs = match context.ledger.differs_since(revision, decisive) {
+            // A name may be mistyped; a whole id is one that a force push left behind.
+            Err(LedgerError::UnknownRevision { .. }) if is_commit_id(revision) => {
+                remarks.push(format!(
+                    "this clone does not have {revision}, as after a force push, so every brief is checked"
+                ));
+                return all_folders(context, root);
+            }
+            differs => differs?,
+        };
+        if differs {
             remarks.push(format!("{decisive} changed since {revision}, so every brief is checked"));
             return all_folders(context, root);
         }
     }
     let changed = context.ledger.changed_since(revision, true)?;
     let seen: BTreeSet<&str> = changed.iter().map(String::as_str).collect();
-    let (folders, _) = context.ledger.folders(None)?.into_parts();
-    others.extend(
-        folders.into_iter().map(|folder| folder.path).filter(|path| !seen.contains(path.as_str())),
-    );
+    others.extend(tip_folders(context)?.into_iter().filter(|path| !seen.contains(path.as_str())));
     Ok(changed)
+}
+
+/// Whether a revision is the whole id of a commit.
+fn is_commit_id(revision: &str) -> bool {
+    matches!(revision.len(), 40 | 64) && revision.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn named(root: &Path, paths: &[PathBuf]) -> Result<Vec<String>, WorkflowError> {

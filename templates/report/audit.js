@@ -1,10 +1,17 @@
 // The table of deals: filter, sort, unfold. Every link of the page that names
 // deals ends in `#deals?set=…&class=…&q=…`, so that the address bar always
 // holds what is shown, and back goes back.
-(() => {
+(async () => {
   "use strict";
   const STEP = 100;
-  const data = JSON.parse(document.getElementById("data").textContent);
+  // The data of very many deals is packed.
+  const unpack = async (text) => {
+    const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Response(stream).text();
+  };
+  const holder = document.getElementById("data");
+  const data = JSON.parse(holder.dataset.packed ? await unpack(holder.textContent) : holder.textContent);
   const byId = (id) => document.getElementById(id);
   const make = (tag, props = {}, ...children) => {
     const node = document.createElement(tag);
@@ -44,9 +51,31 @@
   };
   const day = (moment) => (moment ? moment.slice(0, 10) : "");
   const minute = (moment) => (moment ? `${moment.slice(0, 10)} ${moment.slice(11, 16)} UTC` : "");
+  const isOverdue = (deal) => !deal.touched && Boolean(deal.touch_due) && deal.touch_due < data.as_of;
   const touch = (deal) => {
-    if (deal.touched) return day(deal.touched);
+    if (deal.touched) return `${day(deal.touched)}${deal.touch_due && deal.touched > deal.touch_due ? ", late" : ""}`;
+    if (isOverdue(deal)) return `overdue since ${day(deal.touch_due)}`;
     return deal.touch_due ? `due ${day(deal.touch_due)}` : "";
+  };
+  // Sums are exact: amounts are decimals of up to four places.
+  const units = (amount) => {
+    const [whole, part = ""] = amount.replace("-", "").split(".");
+    const number = BigInt(whole + part.slice(0, 4).padEnd(4, "0"));
+    return amount.startsWith("-") ? -number : number;
+  };
+  const sums = (places) => {
+    const totals = new Map();
+    for (const at of places) {
+      const deal = data.deals[at];
+      if (deal.amount === undefined) continue;
+      const currency = deal.currency || "no currency";
+      totals.set(currency, (totals.get(currency) || 0n) + units(deal.amount));
+    }
+    return [...totals].sort().map(([currency, total]) => {
+      const size = total < 0n ? -total : total;
+      const cents = (size % 10000n).toString().padStart(4, "0").replace(/00$/, "");
+      return `${currency} ${total < 0n ? "-" : ""}${whole.format(size / 10000n)}.${cents}`;
+    }).join(" · ");
   };
   const findingsOf = (deal) => (deal.findings || []);
   const worst = (deal) => findingsOf(deal).reduce((most, found) => Math.max(most, ["info", "warning", "error"].indexOf(found[0])), -1);
@@ -55,7 +84,7 @@
   const columns = [
     { id: "class", title: "Class", sort: (d) => order.indexOf(d.class) },
     { id: "name", title: "Deal", sort: (d) => (d.name || d.key).toLowerCase() },
-    { id: "value", title: "Value", number: true, sort: (d) => (d.amount === undefined ? undefined : Number(d.amount)) },
+    { id: "value", title: "Value", number: true, sort: (d) => (d.amount === undefined ? undefined : Number(d.amount)), group: (d) => d.currency || "" },
     { id: "won", title: "Won", sort: (d) => d.won },
     { id: "owner", title: "Rep", sort: (d) => (d.owner || "").toLowerCase() || undefined },
     { id: "csm", title: "CSM", sort: (d) => (d.csm || "").toLowerCase() || undefined },
@@ -106,7 +135,11 @@
     if (column) {
       const turn = state.down ? -1 : 1;
       const keyed = found.map((at) => [column.sort(data.deals[at]), at]);
+      // Two currencies cannot be compared: values are sorted within theirs.
+      const group = (at) => (column.group ? column.group(data.deals[at]) : "");
       keyed.sort(([a, x], [b, y]) => {
+        const [of, other] = [group(x), group(y)];
+        if (of !== other && a !== undefined && b !== undefined) return of < other ? -1 : 1;
         if (a === b) return x - y;
         if (a === undefined) return 1;
         if (b === undefined) return -1;
@@ -128,15 +161,19 @@
       list.append(make("div", {}, make("dt", { text: title }), make("dd", { dir: "auto" }, value)));
     };
     add("Deal", deal.url ? link(deal.url, deal.id) : deal.id);
+    add("Rep", deal.owner);
+    add("CSM", deal.csm);
     add("Reason", deal.reason);
     add("Approved by", deal.approver);
     add("Tier", deal.tier);
     add("Won", deal.won && `${minute(deal.won)}${deal.won_from ? ` (from ${deal.won_from})` : ""}`);
     add("Signed", minute(deal.signed));
     add("Event received", minute(deal.received));
-    add("Brief on the default branch", deal.delivered && `${minute(deal.delivered)}${deal.commit ? `, commit ${deal.commit.slice(0, 10)}` : ""}`);
+    add("Brief on the default branch", minute(deal.delivered));
+    add("Commit", deal.commit && (data.commits ? link(data.commits + deal.commit, deal.commit.slice(0, 10)) : make("code", { text: deal.commit.slice(0, 10) })));
     add("Signature to brief", deal.latency === undefined ? "" : span(deal.latency) + (deal.business === undefined ? "" : `, ${span(deal.business)} business`));
-    add("Brief", deal.brief && make("code", { text: deal.brief }));
+    const path = (text) => text.split("/").map(encodeURIComponent).join("/");
+    add("Brief", deal.brief && (data.folders ? link(data.folders + path(deal.brief), deal.brief) : make("code", { text: deal.brief })));
     add("First-touch task", deal.task && link(deal.task, deal.task));
     add("First touch due", minute(deal.touch_due));
     add("First touch", minute(deal.touched));
@@ -168,7 +205,7 @@
       make("td", { dir: "auto", text: deal.owner || "" }),
       make("td", { dir: "auto", text: deal.csm || "" }),
       make("td", { class: "n", text: span(deal.latency) }),
-      make("td", { class: "mono", text: touch(deal) }),
+      make("td", { class: isOverdue(deal) ? "mono overdue" : "mono", text: touch(deal) }),
       make("td", { class: "n rulecount" }, counts.length ? make("span", { class: `badge ${level}`, title: counts.map((it) => it[1]).join(", "), text: String(counts.length) }) : ""),
     ];
     const line = make("tr", { class: "row" }, ...cells);
@@ -209,6 +246,8 @@
     select();
     draw();
     byId("count").textContent = found.length === data.deals.length ? whole.format(found.length) : `${whole.format(found.length)} of ${whole.format(data.deals.length)}`;
+    const total = sums(found);
+    byId("sums").textContent = total ? `Worth ${total}` : "";
     byId("words").value = state.words;
     for (const chip of byId("chips").children) chip.setAttribute("aria-pressed", String(state.classes.has(chip.dataset.class)));
     const set = byId("set");
@@ -227,7 +266,7 @@
   };
   const change = () => { write(); show(); };
 
-  byId("heads").append(make("th", { class: "first noprint" }, make("span", { class: "sr", text: "Details" })));
+  byId("heads").replaceChildren(make("th", { class: "first noprint" }, make("span", { class: "sr", text: "Details" })));
   for (const column of columns) {
     const button = make("button", { type: "button" }, column.title, make("span", { "data-mark": "", "aria-hidden": "true" }));
     button.addEventListener("click", () => {
@@ -260,14 +299,48 @@
   });
   byId("set").addEventListener("click", () => { state.set = ""; change(); });
   byId("clear").addEventListener("click", () => { state.set = ""; state.words = ""; state.classes.clear(); change(); });
+  // What is shown, as a spreadsheet reads it; a text that it would compute stands behind an apostrophe.
+  const csv = () => {
+    const cell = (value) => {
+      const text = value === undefined ? "" : String(value);
+      const safe = /^[=+\-@\t\r\n]/.test(text) && !/^-?[0-9.]+$/.test(text) ? `'${text}` : text;
+      return /[",\r\n]/.test(safe) ? `"${safe.replace(/"/g, '""')}"` : safe;
+    };
+    const head = ["key", "class", "name", "deal_id", "url", "owner", "csm", "tier", "amount", "currency", "closed_won_at", "brief", "delivered_at", "first_touch_due", "first_touch_at", "findings"];
+    const lines = found.map((at) => {
+      const deal = data.deals[at];
+      return [deal.key, deal.class, deal.name, deal.id, deal.url, deal.owner, deal.csm, deal.tier, deal.amount, deal.currency, deal.won, deal.brief, deal.delivered, deal.touch_due, deal.touched, findingsOf(deal).map((it) => it[1]).join("; ")];
+    });
+    return [head, ...lines].map((line) => line.map(cell).join(",")).join("\r\n") + "\r\n";
+  };
+  byId("csv").addEventListener("click", () => {
+    const url = URL.createObjectURL(new Blob([csv()], { type: "text/csv;charset=utf-8" }));
+    make("a", { href: url, download: "deals.csv" }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 10000);
+  });
+  byId("copy").addEventListener("click", async () => {
+    write();
+    const told = (text) => {
+      byId("copy").textContent = text;
+      setTimeout(() => { byId("copy").textContent = "Copy link"; }, 2000);
+    };
+    try {
+      await navigator.clipboard.writeText(location.href);
+      told("Copied");
+    } catch {
+      // Where the browser refuses, the address bar has it.
+      told("Copy it from the address bar");
+    }
+  });
   const grow = (limit) => { const from = state.limit; state.limit = limit; draw(from); };
   byId("more").addEventListener("click", () => grow(state.limit + STEP));
   byId("all").addEventListener("click", () => grow(found.length));
-  // Paper has no button for more.
+  // Paper has no button for more: it says what it leaves out.
   addEventListener("beforeprint", () => {
-    if (found.length > state.limit) grow(found.length);
-    for (const fold of document.querySelectorAll("details")) fold.open = true;
+    const left = found.length - state.limit;
+    if (left > 0) byId("sums").textContent += ` · the first ${whole.format(state.limit)} of ${whole.format(found.length)} deals; the CSV has all`;
   });
+  addEventListener("afterprint", () => show());
 
   const tabs = [...document.querySelectorAll("[role=tab]")];
   const pick = (chosen) => {

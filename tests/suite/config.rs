@@ -85,7 +85,7 @@ fn a_broken_configuration_stops_a_command_with_every_line() {
         "{}",
         ran.stderr
     );
-    let ran = sandbox.handoff(".", &["validate"]).exits(3);
+    let ran = sandbox.handoff(".", &["validate"]).exits(2);
     assert!(ran.stderr.contains("help:"), "what to do outside a ledger is said: {}", ran.stderr);
 }
 

@@ -41,6 +41,14 @@ fn config_reference_the_schema_is_made_from_the_types() {
 }
 
 #[test]
+fn config_reference_the_schema_of_a_plan_is_made_from_its_types() {
+    let schema = schemars::schema_for!(handoff::workflow::Plan);
+    let mut text = serde_json::to_string_pretty(&schema).unwrap();
+    text.push('\n');
+    holds("schema/plan.schema.json", &text);
+}
+
+#[test]
 fn config_reference_the_page_is_made_from_the_types() {
     let page = fs::read_to_string(path("docs/configuration.md")).unwrap();
     let (before, rest) = page.split_once(BEGIN).expect("the page has the first mark");

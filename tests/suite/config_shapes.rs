@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 /// What the schema takes and the program refuses: settings by the beginning of
 /// their path, and why a schema cannot say it.
-const ONLY_THE_PROGRAM: [(&str, &str); 20] = [
+const ONLY_THE_PROGRAM: [(&str, &str); 21] = [
     ("/layout", "a strftime pattern that names the year"),
     ("/branch", "git's rules for the names of branches"),
     ("/brief", "expressions and fields are compiled"),
@@ -27,6 +27,7 @@ const ONLY_THE_PROGRAM: [(&str, &str); 20] = [
     ("*timezone", "the names of the time zone database"),
     ("*api_version", "how a vendor counts its versions"),
     ("*base_url", "an address, plain http on loopback only"),
+    ("*public_url", "the same"),
     ("*login_url", "the same"),
     ("*/url", "the same"),
     ("*/when", "expressions are compiled"),
@@ -35,8 +36,15 @@ const ONLY_THE_PROGRAM: [(&str, &str); 20] = [
 ];
 
 /// Settings that are durations.
-const DURATIONS: [&str; 5] =
-    ["/wait_for_deal", "/first_touch/within", "/handoff_within", "/limits/request", "/limits/run"];
+const DURATIONS: [&str; 7] = [
+    "/deliver/links/valid_for",
+    "/wait_for_deal",
+    "/first_touch/within",
+    "/handoff_within",
+    "/limits/request",
+    "/limits/remote",
+    "/limits/run",
+];
 
 /// Words of Rust and serde that nobody should read in a message.
 const JARGON: [&str; 14] = [

@@ -40,8 +40,8 @@ async fn another_csm_has_the_task_everywhere_and_both_are_told_once() {
         let body = vendors.issues[0]["body"].as_str().unwrap().to_owned();
         let ticked = body.replacen("- [ ] Read the brief", "- [x] Read the brief", 1);
         vendors.issues[0]["body"] = json!(format!("Mind the time zone\n{ticked}\nI called Dana"));
-        vendors.asana_tasks[0]["notes"] =
-            json!(format!("{}\nAsk Dana", vendors.asana_tasks[0]["notes"].as_str().unwrap()));
+        let notes = vendors.asana_tasks[0]["html_notes"].as_str().unwrap().to_owned();
+        vendors.asana_tasks[0]["html_notes"] = json!(notes.replace("</body>", "\nAsk Dana</body>"));
     }
     world.ok(&["assign", KEY, "noorh", "--by", "boss", "--reason", "holiday"]);
     world.ok(&["assign", KEY, "noor@example.com", "--by", "boss"]);
@@ -64,8 +64,8 @@ async fn another_csm_has_the_task_everywhere_and_both_are_told_once() {
         assert!(comment.contains("you take over the handoff"), "{comment}");
         let task = &vendors.asana_tasks[0];
         assert_eq!(task["assignee"], "noor@example.com");
-        let notes = task["notes"].as_str().unwrap();
-        assert!(notes.contains("Noor Hassan") && notes.ends_with("\nAsk Dana"), "{notes}");
+        let notes = task["html_notes"].as_str().unwrap();
+        assert!(notes.contains("Noor Hassan") && notes.ends_with("\nAsk Dana</body>"), "{notes}");
         let epic = vendors.jira[0]["fields"]["description"].to_string();
         assert!(epic.contains("Noor Hassan") && !epic.contains("Sam Lee"), "{epic}");
         let message = vendors.messages.last().unwrap().clone();

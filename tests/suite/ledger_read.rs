@@ -110,6 +110,43 @@ fn an_unreadable_folder_is_a_gap_and_an_error_never_an_absence() {
 }
 
 #[test]
+fn the_briefs_of_a_month_are_read_with_one_reading_of_its_folder() {
+    let world = World::new();
+    let root = world.path("clone");
+    world.ledger("clone");
+    let month = root.join("briefs/2026/11");
+    // Names that git sorts otherwise than bytes do: a folder counts as if it ended in a slash.
+    let names = (0..150).map(|n| format!("customer-{n}--hubspot-{n}"));
+    let names: Vec<String> = names.chain(["a--b-1".to_owned(), "a--b-1.old".to_owned()]).collect();
+    for name in &names {
+        fs::create_dir_all(month.join(name)).expect("made");
+        fs::write(month.join(name).join("brief.yaml"), format!("of: {name}\n")).expect("written");
+    }
+    fs::write(month.join("a--b-1-note"), "a file between\n").expect("written");
+    world.git(&root, &["add", "."]);
+    world.git(&root, &["commit", "-q", "-m", "a month"]);
+
+    let ledger = Ledger::open(&root).expect("opened");
+    let snapshot = ledger.snapshot().expect("read");
+    let read = |name: &str| snapshot.read(&format!("briefs/2026/11/{name}/brief.yaml"));
+    assert!(read(&names[0]).expect("read").is_some());
+    // Whoever asks the object store for the month again finds nothing.
+    let tree = world.git(&root, &["rev-parse", "main:briefs/2026/11"]);
+    let (a, b) = tree.trim().split_at(2);
+    fs::remove_file(root.join(".git/objects").join(a).join(b)).expect("removed");
+    for name in &names {
+        assert_eq!(read(name).expect("read"), Some(format!("of: {name}\n").into_bytes()));
+    }
+    let note = snapshot.read("briefs/2026/11/a--b-1-note").expect("read");
+    assert_eq!(note.as_deref(), Some(&b"a file between\n"[..]));
+    assert_eq!(snapshot.read("briefs/2026/11/a--b-1-not/brief.yaml").expect("read"), None);
+    assert_eq!(snapshot.read("briefs/2026/11/a--b-1").expect("a folder is no file"), None);
+    let key = Key::parse("hubspot-77").expect("a key");
+    let found = ledger.find(&key, Some("2026/11")).expect("read").expect("found");
+    assert_eq!(found.path, "briefs/2026/11/customer-77--hubspot-77");
+}
+
+#[test]
 fn the_repository_is_found_upwards_in_worktrees_and_bare() {
     let world = World::new();
     let ledger = world.ledger("clone");

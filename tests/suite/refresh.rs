@@ -206,9 +206,9 @@ fn what_a_rep_gives_back_comes_with_the_deal_as_it_is_now() {
 #[test]
 fn what_cannot_be_read_is_named() {
     let sandbox = signed();
-    let unknown = sandbox.handoff("ledger", &["refresh", "hubspot-1"]);
+    let unknown = sandbox.handoff("ledger", &["refresh", "hubspot-2"]);
     assert_ne!(unknown.code, 0, "{}", unknown.stderr);
-    assert!(unknown.stderr.contains("hubspot-1"), "{}", unknown.stderr);
+    assert!(unknown.stderr.contains("hubspot-2"), "{}", unknown.stderr);
     fs::remove_file(sandbox.join("ledger/deals.csv")).unwrap();
     sandbox.handoff("ledger", &["refresh", KEY]).exits(2);
     sandbox.write("ledger/handoff.yaml", "version: 1\n");

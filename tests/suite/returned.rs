@@ -74,7 +74,7 @@ async fn a_return_tells_the_rep_once_and_what_comes_again_says_what_changed() {
     let answered = world.ok(&["status", KEY]).stdout;
     assert!(answered.contains("answered after 2 h"), "the clock has stopped: {answered}");
 
-    // Once more, mended by hand in the ledger.
+    // Once more, fixed by hand in the ledger.
     let again = ["--reason", "wrong", "--at", "2026-11-20T17:00:00Z"];
     world.ok(&[&["return", KEY, "--by", "csm-ana"][..], &again].concat());
     let files = world.sandbox.git("ledger", &["ls-files", "briefs/*brief.yaml"]);

@@ -291,3 +291,41 @@ fn the_same_event_five_times_at_once_is_handed_over_and_delivered_once() {
         assert_eq!(times, 1, "{event} happens once:\n{timeline}");
     }
 }
+
+#[test]
+fn two_won_deals_of_one_run_never_join_the_same_document() {
+    let sandbox = ledger();
+    sandbox.write(
+        "ledger/deals.csv",
+        "Record ID,Deal Name,Deal Stage,Close Date,Amount,Currency,Is Closed Won,Contact Email\n",
+    );
+    let body = event(|data| {
+        data["linked_objects"] = json!([]);
+        data["metadata"] = json!({});
+        data["recipients"].as_array_mut().unwrap().truncate(1);
+    });
+    let file = sandbox.write("event.json", body).display().to_string();
+    sandbox.handoff("ledger", &["sign", &file, "--as", "contract", "--no-deliver"]).exits(0);
+    let row = |id: &str, day: &str| {
+        format!(
+            "{id},Brightwater {id},Closed Won,2026-10-{day},48000.00,USD,true,dana.whitfield@brightwater.example\n"
+        )
+    };
+    let header = fs::read_to_string(sandbox.join("ledger/deals.csv")).unwrap();
+    let deals = format!("{header}{}{}", row("7001", "15"), row("7002", "16"));
+    sandbox.write("ledger/deals.csv", deals);
+    sandbox.handoff("ledger", &["backfill", "--deals", "deals.csv"]).exits(0);
+    let listed = sandbox.git("ledger", &["ls-tree", "-r", "--name-only", "HEAD", "briefs"]);
+    let briefs: Vec<&str> = listed.lines().filter(|line| line.ends_with("brief.yaml")).collect();
+    assert_eq!(briefs.len(), 2, "{briefs:?}");
+    let report =
+        sandbox.handoff("ledger", &["audit", "--deals", "deals.csv", "--format", "json"]).json();
+    assert_eq!(
+        (&report["summary"]["missing"], &report["orphans"]),
+        (&json!(0), &json!([])),
+        "{report}"
+    );
+    // Whole seconds: what is printed is what the printed command gives.
+    assert!(!report["as_of"].as_str().unwrap().contains('.'), "{report}");
+    sandbox.handoff("ledger", &["backfill", "--deals", "deals.csv"]).exits(4);
+}

@@ -24,6 +24,8 @@ struct Github {
     events: Vec<Value>,
     /// The date field of the task's part in the project.
     day: Value,
+    /// Where the repository is now, by its id, below this address.
+    renamed: Option<String>,
 }
 
 impl Github {
@@ -40,8 +42,19 @@ impl Github {
     }
 
     fn answer(&mut self, asked: &Asked) -> Reply {
-        let path = asked.path.strip_prefix(REPOSITORY).unwrap_or(&asked.path).to_owned();
+        if let (Some(base), Some(rest)) = (&self.renamed, asked.path.strip_prefix(REPOSITORY)) {
+            let query =
+                if asked.query.is_empty() { String::new() } else { format!("?{}", asked.query) };
+            let to = format!("{base}/repositories/7{rest}{query}");
+            let status = if asked.method == "GET" { 301 } else { 307 };
+            return Reply::To(status, to, json!({"message": "Moved Permanently"}));
+        }
+        let path = asked.path.strip_prefix(REPOSITORY).unwrap_or(&asked.path);
+        let path = path.strip_prefix("/repositories/7").unwrap_or(path).to_owned();
         match (asked.method.as_str(), path.as_str()) {
+            ("GET", "") if self.renamed.is_some() => {
+                Reply::Json(200, json!({"id": 7, "full_name": "acme/renamed"}))
+            }
             ("GET", "/user") => match self.own_login {
                 Some(login) => Reply::Json(200, json!({"login": login, "type": "User"})),
                 None => {
@@ -115,6 +128,7 @@ impl Setup {
             own_login: Some("handoff-machine"),
             events: Vec::new(),
             day: Value::Null,
+            renamed: None,
         }));
         let state = github.clone();
         let fake = Fake::serve(move |asked| state.lock().unwrap().answer(asked)).await;
@@ -295,9 +309,12 @@ async fn closing_counts_by_its_reason_and_by_whom() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_that_is_gone_is_unknown_and_never_no_touch() {
     let setup = Setup::new().await;
-    for status in [404, 410] {
+    // A 404 may be the token's lack of access; 410 is for good, told and not red.
+    for (status, code) in [(404, 3), (410, 0)] {
         setup.with(|github| github.gone = Some(status));
-        let ran = setup.run(&["sync", "--format", "json"]).exits(3);
+        setup.run(&["sync", KEY]).exits(3);
+        let ran = setup.run(&["sync", "--format", "json"]).exits(code);
+        assert_eq!(ran.json()["handoffs"][0]["unknown"][0]["gone"], code == 0);
         let json = ran.json();
         assert_eq!(json["handoffs"][0]["unknown"][0]["ref"], TASK, "{json}");
         assert!(ran.stderr.contains("unknown what people did"), "{}", ran.stderr);
@@ -312,6 +329,37 @@ async fn a_task_that_is_gone_is_unknown_and_never_no_touch() {
     setup.with(|github| github.gone = Some(401));
     setup.run(&["sync"]).exits(3);
     assert_eq!(setup.events(), Vec::<Value>::new());
+}
+
+/// GitHub whose repository has another name now: it sends every request on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renamed_repository_is_followed_for_reading_and_for_writing() {
+    let setup = Setup::new().await;
+    let url = setup.fake.url.clone();
+    setup.with(|github| {
+        github.renamed = Some(url);
+        github.task["html_url"] = json!("https://github.example/acme/renamed/issues/1");
+        github.comments.push(comment(1, "samlee", "2026-11-20T16:00:00Z", "/touched"));
+    });
+    setup.run(&["sync"]).exits(0);
+    assert!(setup.events().iter().any(|event| event["event"] == "touched"));
+    // The same answer from a repository of its own is a task that was moved.
+    setup.with(|github| github.renamed = None);
+    let moved = setup.run(&["sync", KEY]).exits(3);
+    assert!(moved.stdout.contains("was moved to"), "{}", moved.stdout);
+    // A write is sent on with its body.
+    setup.with(|github| {
+        github.renamed = Some(setup.fake.url.clone());
+        github.task = Value::Null;
+    });
+    let other =
+        std::fs::read_to_string(fixture("esign/pandadoc-completed-full.body.json")).unwrap();
+    let other =
+        other.replace("18640329741", "18640329742").replace("f9CbJKS4ZAs6nU629cuowb", "another");
+    let event = setup.sandbox.write("other.json", other).display().to_string();
+    setup.sandbox.write("ledger/deals.csv", DEALS.replace("18640329741", "18640329742"));
+    setup.run(&["sign", &event]);
+    setup.with(|github| assert!(github.task["body"].is_string(), "the issue is opened there"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

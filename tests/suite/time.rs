@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use handoff::time::{
     Calendar, CalendarConfig, Edge, HumanDuration, MomentError, deadline, describe_seconds,
-    parse_moment, parse_window,
+    parse_moment, parse_window, read_moment,
 };
 use proptest::prelude::*;
 
@@ -271,28 +271,30 @@ fn moments_are_read_on_the_clock_of_the_zone() {
     .map(|text| parse_moment(text, zone, Edge::Start).expect_err(text).to_string())
     .collect();
     insta::assert_snapshot!(errors.join("\n"), @r#"
-    "" is not a moment; write a day (2026-11-30), a month (2026-11), a quarter (2026-Q4) or a time (2026-11-30T15:00:00Z)
-    "yesterday" is not a moment; write a day (2026-11-30), a month (2026-11), a quarter (2026-Q4) or a time (2026-11-30T15:00:00Z)
+    "" is not a moment; write a day (2026-11-30), a month (2026-11), a quarter (2026-Q4), a year (2026), a time (2026-11-30T15:00:00Z), how long ago (30d) or a word (yesterday)
+    "yesterday" is not a moment; write a day (2026-11-30), a month (2026-11), a quarter (2026-Q4), a year (2026), a time (2026-11-30T15:00:00Z), how long ago (30d) or a word (yesterday)
     "2026-02-30" does not exist in the calendar
     "2026-13" does not exist in the calendar
     "2026-Q5" does not exist in the calendar
     "2026-11-01 01:30" happens twice in America/New_York; write 2026-11-01T01:30:00-04:00 or 2026-11-01T01:30:00-05:00
     "2026-03-08 02:30" does not exist in America/New_York: the clock is put forward over it; write the time with its offset, as in 2026-11-30T15:00:00Z
     "2026-11-20 25:00" does not exist in the calendar
-    "11/20/2026" is not a moment; write a day (2026-11-30), a month (2026-11), a quarter (2026-Q4) or a time (2026-11-30T15:00:00Z)
-    "main" is not a moment; write a day (2026-11-30), a month (2026-11), a quarter (2026-Q4) or a time (2026-11-30T15:00:00Z)
-    "v2026-11-20" is not a moment; write a day (2026-11-30), a month (2026-11), a quarter (2026-Q4) or a time (2026-11-30T15:00:00Z)
-    "26-11-20" is not a moment; write a day (2026-11-30), a month (2026-11), a quarter (2026-Q4) or a time (2026-11-30T15:00:00Z)
+    "11/20/2026" is not a moment; write a day (2026-11-30), a month (2026-11), a quarter (2026-Q4), a year (2026), a time (2026-11-30T15:00:00Z), how long ago (30d) or a word (yesterday)
+    "main" is not a moment; write a day (2026-11-30), a month (2026-11), a quarter (2026-Q4), a year (2026), a time (2026-11-30T15:00:00Z), how long ago (30d) or a word (yesterday)
+    "v2026-11-20" is not a moment; write a day (2026-11-30), a month (2026-11), a quarter (2026-Q4), a year (2026), a time (2026-11-30T15:00:00Z), how long ago (30d) or a word (yesterday)
+    "26-11-20" is not a moment; write a day (2026-11-30), a month (2026-11), a quarter (2026-Q4), a year (2026), a time (2026-11-30T15:00:00Z), how long ago (30d) or a word (yesterday)
     "#);
 }
 
 #[test]
 fn an_empty_window_is_refused() {
-    let window = parse_window(Some("2026-11-01"), Some("2026-11-01"), Tz::UTC).expect("one day");
+    let window =
+        parse_window(Some("2026-11-01"), Some("2026-11-01"), Tz::UTC, now()).expect("one day");
     assert!(
         window.contains(at("2026-11-01T23:59:59Z")) && !window.contains(at("2026-11-02T00:00:00Z"))
     );
-    let error = parse_window(Some("2026-11-02"), Some("2026-11-01"), Tz::UTC).expect_err("empty");
+    let error =
+        parse_window(Some("2026-11-02"), Some("2026-11-01"), Tz::UTC, now()).expect_err("empty");
     assert!(matches!(error, MomentError::EmptyWindow { .. }), "{error}");
 }
 
@@ -318,5 +320,31 @@ proptest! {
         let _ = text.parse::<HumanDuration>();
         let _ = parse_moment(&text, Tz::UTC, Edge::End);
         let _ = CalendarConfig { timezone: text.clone(), days: vec![text.clone()], hours: text.clone(), holidays: vec![text] }.check();
+    }
+}
+
+fn now() -> DateTime<Utc> {
+    at("2026-11-28T12:00:00Z")
+}
+
+#[test]
+fn moments_may_be_counted_from_now() {
+    let berlin = chrono_tz::Europe::Berlin;
+    for (text, start, end) in [
+        ("30d", "2026-10-29T12:00:00Z", "2026-10-29T12:00:00Z"),
+        ("90m", "2026-11-28T10:30:00Z", "2026-11-28T10:30:00Z"),
+        ("today", "2026-11-27T23:00:00Z", "2026-11-28T23:00:00Z"),
+        ("Yesterday", "2026-11-26T23:00:00Z", "2026-11-27T23:00:00Z"),
+        ("now", "2026-11-28T12:00:00Z", "2026-11-28T12:00:00Z"),
+        ("2026", "2025-12-31T23:00:00Z", "2026-12-31T23:00:00Z"),
+        ("2026-11", "2026-10-31T23:00:00Z", "2026-11-30T23:00:00Z"),
+        ("2026-11-20T17:00:00Z", "2026-11-20T17:00:00Z", "2026-11-20T17:00:00Z"),
+    ] {
+        for (edge, moment) in [(Edge::Start, start), (Edge::End, end)] {
+            assert_eq!(read_moment(text, berlin, edge, now()), Ok(at(moment)), "{text} {edge:?}");
+        }
+    }
+    for text in ["tomorrow", "30", "d", "-3d", "2026-13", "99999999999999d"] {
+        assert!(read_moment(text, berlin, Edge::Start, now()).is_err(), "{text}");
     }
 }

@@ -16,6 +16,6 @@ pub(super) fn check(gap: &Gap) -> Finding {
     let finding = Finding::new(&RULE, format!("Could not read {}: {why}.", gap.what));
     match &gap.help {
         Some(help) => finding.help(help),
-        None => finding.help("Mend the cause and run the audit again."),
+        None => finding.help("Fix the cause and run the audit again."),
     }
 }

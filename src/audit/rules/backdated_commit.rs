@@ -1,10 +1,11 @@
 //! `backdated-commit`: a commit that claims to be older than it can be.
 
-use chrono::{DateTime, Timelike as _};
+use chrono::{DateTime, Timelike as _, Utc};
 
 use super::{Case, words};
 use crate::audit::classify::short;
-use crate::audit::{Class, LedgerInput};
+use crate::audit::clock::CLOCK_SKEW;
+use crate::audit::{Arrival, Class, Delivery, LedgerInput, Proof};
 use crate::finding::{Finding, Rule, RuleKind, Severity};
 use crate::time::describe_seconds;
 
@@ -15,9 +16,6 @@ pub(super) static RULE: Rule = Rule {
     summary: "A commit is dated before its parent, or a delivery before its signature.",
     explain: include_str!("../../../docs/rules/backdated-commit.md"),
 };
-
-/// Clocks of two machines are seldom further apart; so little is worth a note only.
-const CLOCK_SKEW_S: i64 = 60;
 
 /// A delivery dated before its signature, or in time only by a date that
 /// cannot be true: the class of the deal rests on it.
@@ -36,6 +34,8 @@ pub(super) fn check_deal(case: &Case<'_>) -> Option<Finding> {
             words::moment(signed)
         );
         (Severity::Error, message)
+    } else if let Some(arrival) = &delivery.arrival {
+        (RULE.severity, contradicted(case, delivery, arrival, signed)?)
     } else if case.judged.row.class == Class::OnTime
         && delivery.not_before > delivery.change.at
         // A commit dated in the future says nothing about those behind it.
@@ -63,6 +63,45 @@ pub(super) fn check_deal(case: &Case<'_>) -> Option<Finding> {
     )
 }
 
+/// A committer date that a second clock contradicts, in a way that matters.
+fn contradicted(
+    case: &Case<'_>,
+    delivery: &Delivery,
+    arrival: &Arrival,
+    signed: DateTime<Utc>,
+) -> Option<String> {
+    let policy = case.policy();
+    let until = policy.in_time_until(signed, false);
+    let won = case.judged.deal.closed_won_at.filter(|won| !policy.is_only_a_day(*won));
+    let until = won.map_or(until, |won| until.min(policy.in_time_until(won, false)));
+    let (claimed, deal) = (delivery.change.at, words::deal(case));
+    let commit = short(delivery.change.commit);
+    let (date, at) = (words::moment(claimed), words::moment(arrival.at));
+    let source = &arrival.source;
+    let by = arrival
+        .by
+        .as_deref()
+        .map_or_else(String::new, |by| format!(", pushed by {}", crate::text::quoted(by)));
+    if claimed <= until && arrival.at > until {
+        let what = match arrival.proof {
+            Proof::Recorded => format!("{source} has it only since {at}{by}"),
+            Proof::BehindGap => format!(
+                "{source} has it since {at} at the latest{by}; the push that brought it is not recorded"
+            ),
+            Proof::NotBefore => format!("{source} did not have it at {at}"),
+        };
+        return Some(format!(
+            "The brief of {deal} came in commit {commit}, which is dated {date}, in time, and {what}: that counts."
+        ));
+    }
+    (claimed > arrival.at + CLOCK_SKEW && arrival.proof == Proof::Recorded).then(|| {
+        let after = words::time_between(arrival.at, claimed);
+        format!(
+            "The brief of {deal} came in commit {commit}, which is dated {date}, {after} after {source} has it{by}."
+        )
+    })
+}
+
 /// Commits dated before their parent, whatever they hold.
 pub(super) fn check_ledger(ledger: &LedgerInput) -> Vec<Finding> {
     let backdated = ledger.commits.iter().filter_map(|commit| {
@@ -78,7 +117,7 @@ pub(super) fn check_ledger(ledger: &LedgerInput) -> Vec<Finding> {
                 "Commit {id} is dated {at}, {} before its parent.",
                 describe_seconds(before)
             );
-            let skew = before <= CLOCK_SKEW_S;
+            let skew = before <= CLOCK_SKEW.num_seconds();
             Finding::new(&RULE, message)
                 .severity(if skew { Severity::Info } else { RULE.severity })
                 .help(if skew {

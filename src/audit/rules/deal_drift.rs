@@ -10,7 +10,7 @@ pub(super) static RULE: Rule = Rule {
     id: "deal-drift",
     kind: RuleKind::Audit,
     severity: Severity::Warning,
-    summary: "The deal and its brief differ in amount, currency, name, close date or owner.",
+    summary: "The deal and its brief differ in amount, currency, name, close date, owner or customer.",
     explain: include_str!("../../../docs/rules/deal-drift.md"),
 };
 
@@ -35,6 +35,7 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
         differences.extend(name(deal, written));
         differences.extend(close_date(deal, written));
         differences.extend(owner(deal, written));
+        differences.extend(customer(deal, brief.customer.as_deref()));
     }
     if differences.is_empty() {
         return None;
@@ -75,6 +76,21 @@ fn close_date(deal: &Deal, written: &DealAsWritten) -> Option<String> {
             "the deal was won on {}, by the brief on {}, {days} days apart",
             now.date_naive(),
             then.date_naive()
+        )
+    })
+}
+
+/// Another customer's brief under this deal's name.
+fn customer(deal: &Deal, written: Option<&str>) -> Option<String> {
+    let (now, then) = (deal.company.as_ref()?.name.as_deref()?, written?);
+    let is_part =
+        |a: &str, b: &str| one_line(a).to_lowercase().contains(&one_line(b).to_lowercase());
+    let differs = differ(now, then) && !is_part(now, then) && !is_part(then, now);
+    differs.then(|| {
+        format!(
+            "the deal's company is {}, the brief is of the customer {}",
+            quoted(now),
+            quoted(then)
         )
     })
 }

@@ -44,7 +44,7 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         Finding::new(&RULE, message)
             .help(format!(
-                "Mend the cause (`handoff doctor` helps), then run `handoff deliver {}`.",
+                "Fix the cause (`handoff doctor` helps), then run `handoff deliver {}`.",
                 handoff.key
             ))
             .at(words::brief(case)),

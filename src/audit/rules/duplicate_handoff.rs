@@ -1,13 +1,19 @@
 //! `duplicate-handoff`: more than one signed brief for one deal.
 
+use std::collections::BTreeMap;
+
 use super::{Case, words};
+use crate::audit::AuditInput;
+use crate::audit::rows::Judged;
 use crate::finding::{Finding, Rule, RuleKind, Severity};
+use crate::model::Key;
+use crate::text::{quoted, shorten};
 
 pub(super) static RULE: Rule = Rule {
     id: "duplicate-handoff",
     kind: RuleKind::Audit,
     severity: Severity::Error,
-    summary: "One deal has more than one signed brief.",
+    summary: "One deal has more than one signed brief, or one document is the signature of several deals.",
     explain: include_str!("../../../docs/rules/duplicate-handoff.md"),
 };
 
@@ -40,4 +46,38 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
             ))
             .at(words::brief(case)),
     )
+}
+
+/// One signed document that several deals were handed over with.
+pub(super) fn check_documents(_: &AuditInput<'_>, judged: &[Judged<'_>]) -> Vec<Finding> {
+    let mut deals: BTreeMap<(&str, &str), Vec<&Judged<'_>>> = BTreeMap::new();
+    for judged in judged {
+        if let Some(handoff) = judged.handed_over()
+            && !handoff.is_on_crm_word()
+            && let Some(signature) = handoff.signature()
+            && let Some(document) = &signature.document_id
+        {
+            let document = (signature.provider.as_str(), document.as_str());
+            deals.entry(document).or_default().push(judged);
+        }
+    }
+    let several = deals.into_iter().filter(|(_, deals)| deals.len() > 1);
+    several
+        .map(|((provider, document), deals)| {
+            let keys: Vec<String> = deals.iter().map(|it| it.row.key.to_string()).collect();
+            let message = format!(
+                "The {provider} document {} is the signature of {} deals: {}.",
+                quoted(document),
+                keys.len(),
+                shorten(&keys.join(", "), 300)
+            );
+            let finding = Finding::new(&RULE, message)
+                .severity(Severity::Warning)
+                .help("Fine when one contract covers all of them; else somebody copied a brief. See whose name is in the document.");
+            match Key::parse(deals[0].row.key.as_str()) {
+                Ok(key) => finding.key(&key),
+                Err(_) => finding,
+            }
+        })
+        .collect()
 }

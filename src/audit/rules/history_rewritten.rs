@@ -1,8 +1,8 @@
 //! `history-rewritten`: the history no longer holds what an earlier audit saw.
 
 use super::words;
-use crate::audit::LedgerInput;
 use crate::audit::classify::short;
+use crate::audit::{LedgerInput, LostPush};
 use crate::finding::{Finding, Rule, RuleKind, Severity};
 
 pub(super) static RULE: Rule = Rule {
@@ -14,7 +14,7 @@ pub(super) static RULE: Rule = Rule {
 };
 
 pub(super) fn check(ledger: &LedgerInput) -> Vec<Finding> {
-    ledger
+    let of_checkpoints = ledger
         .checkpoints
         .iter()
         .filter(|checkpoint| !checkpoint.contained)
@@ -33,6 +33,22 @@ pub(super) fn check(ledger: &LedgerInput) -> Vec<Finding> {
                 short(ledger.head),
                 checkpoint.name
             ))
-        })
-        .collect()
+        });
+    of_checkpoints.chain(ledger.arrivals.lost.iter().map(forced)).collect()
+}
+
+/// A push that took away what the branch had, as its server recorded it.
+fn forced(lost: &LostPush) -> Finding {
+    let LostPush { push, source } = lost;
+    let by = push.by.as_deref().map_or_else(|| "somebody".to_owned(), crate::text::quoted);
+    let was = push.before.map(short).unwrap_or_default();
+    let what = match push.after.map(short) {
+        Some(now) => format!("force-pushed the branch from {was} to {now}"),
+        None => format!("deleted the branch, which was at {was}"),
+    };
+    let at = words::moment(push.at);
+    Finding::new(&RULE, format!("{by} {what} on {at}, by {source}."))
+        .help(format!(
+            "Ask why, and bring back what is gone: `git log {was}` in a clone that still has it. Protect the branch against forced pushes and deletion."
+        ))
 }

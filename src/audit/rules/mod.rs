@@ -43,7 +43,7 @@ use super::orphans::FoundOrphan;
 use super::rows::Judged;
 use super::{AuditInput, Class, HandoffFacts, LedgerInput, Policy, SignatureRow};
 use crate::finding::{Finding, Rule};
-use crate::model::{Gap, Key};
+use crate::model::{Gap, Key, ObjectId};
 
 /// What a rule looks at.
 enum Check {
@@ -75,6 +75,11 @@ impl<'a> Case<'a> {
         self.input.policy_of(self.judged.deal)
     }
 
+    /// Who made a commit, where that was read.
+    fn author(&self, commit: ObjectId) -> Option<&'a str> {
+        self.input.ledgers().find_map(|ledger| ledger.authors.get(&commit)).map(String::as_str)
+    }
+
     /// The handoff that counts, for a deal that has been handed over.
     fn handed_over(&self) -> Option<&'a HandoffFacts> {
         self.judged.handed_over()
@@ -82,7 +87,7 @@ impl<'a> Case<'a> {
 }
 
 /// Every rule of the audit, in the order in which findings of one severity are told.
-static TABLE: [(&Rule, Check); 29] = [
+static TABLE: [(&Rule, Check); 31] = [
     (&audit_incomplete::RULE, Check::Gap(audit_incomplete::check)),
     (&history_rewritten::RULE, Check::Ledger(history_rewritten::check)),
     (&checkpoint_contradicted::RULE, Check::Ledger(checkpoint_contradicted::check_ledger)),
@@ -93,11 +98,13 @@ static TABLE: [(&Rule, Check); 29] = [
     (&signature_without_deal::RULE, Check::Signature(signature_without_deal::check)),
     (&removed_handoff::RULE, Check::Deal(removed_handoff::check)),
     (&duplicate_handoff::RULE, Check::Deal(duplicate_handoff::check)),
+    (&duplicate_handoff::RULE, Check::Rows(duplicate_handoff::check_documents)),
     (&backdated_commit::RULE, Check::Deal(backdated_commit::check_deal)),
     (&backdated_commit::RULE, Check::Ledger(backdated_commit::check_ledger)),
     (&hand_written_event::RULE, Check::Deal(hand_written_event::check)),
     (&timeline_rewritten::RULE, Check::Deal(timeline_rewritten::check)),
     (&self_approved::RULE, Check::Deal(self_approved::check)),
+    (&self_approved::RULE, Check::Rows(self_approved::check_rows)),
     (&policy_loosened::RULE, Check::Policies(policy_loosened::check)),
     (&signed_after_won::RULE, Check::Deal(signed_after_won::check)),
     (&first_touch_overdue::RULE, Check::Deal(first_touch_overdue::check)),

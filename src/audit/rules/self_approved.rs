@@ -1,39 +1,57 @@
-//! `self-approved`: an exemption by the deal's own rep, or by nobody who may.
+//! `self-approved`: an exemption or acceptance by the deal's own rep, or by
+//! somebody who may not.
+
+use std::collections::BTreeSet;
 
 use super::{Case, words};
-use crate::audit::Class;
+use crate::audit::orphans::well_inside;
+use crate::audit::rows::Judged;
+use crate::audit::{AuditInput, Class, HandoffFacts};
+use crate::brief::EventKind;
 use crate::finding::{Finding, Location, Rule, RuleKind, Severity};
+use crate::model::{Deal, Key};
 use crate::text::quoted;
 
 pub(super) static RULE: Rule = Rule {
     id: "self-approved",
     kind: RuleKind::Audit,
     severity: Severity::Error,
-    summary: "An exemption was approved by the deal's own rep, or by somebody who may not.",
+    summary: "An exemption or acceptance by the deal's own rep, or by somebody who may not.",
     explain: include_str!("../../../docs/rules/self-approved.md"),
 };
 
 pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
+    exempted(case).or_else(|| accepted(case))
+}
+
+/// Whether somebody is the deal's rep, by name or address.
+fn is_rep(case: &Case<'_>, who: &str) -> bool {
+    let is = |name: &String| name.trim().eq_ignore_ascii_case(who.trim());
+    let owner = case.judged.deal.owner.as_ref();
+    owner.is_some_and(|owner| [&owner.name, &owner.email].into_iter().flatten().any(is))
+}
+
+fn exempted(case: &Case<'_>) -> Option<Finding> {
     let row = &case.judged.row;
     if row.class != Class::Exempt {
         return None;
     }
     let approver = row.approver.as_deref()?;
+    let handoff = case.judged.handoffs.iter().find(|handoff| handoff.exemption().is_some())?;
     let is = |name: &str| name.trim().eq_ignore_ascii_case(approver.trim());
-    let owner = case.judged.deal.owner.as_ref();
-    let is_rep = owner.is_some_and(|owner| {
-        owner.name.as_deref().is_some_and(is) || owner.email.as_deref().is_some_and(is)
-    });
     let approvers = &case.policy().approvers;
-    let why = if is_rep {
-        "is the deal's own rep".to_owned()
+    let author = handoff.exempted.and_then(|change| case.author(change.commit));
+    let (name, email) = author.and_then(|author| author.split_once(" <")).unwrap_or_default();
+    let why = if is_rep(case, approver) {
+        "who is the deal's own rep".to_owned()
     } else if !approvers.is_empty() && !approvers.iter().any(|name| is(name)) {
-        format!("is not one of the approvers ({})", approvers.join(", "))
+        format!("who is not one of the approvers ({})", approvers.join(", "))
+    } else if is_rep(case, name) || is_rep(case, email.trim_end_matches('>')) {
+        format!("and the deal's own rep, {}, committed it", quoted(name))
     } else {
         return None;
     };
-    let message = format!("{} was exempted by {}, who {why}.", words::deal(case), quoted(approver));
-    let handoff = case.judged.handoffs.iter().find(|handoff| handoff.exemption().is_some())?;
+    let message = format!("{} was exempted by {}, {why}.", words::deal(case), quoted(approver));
     Some(
         Finding::new(&RULE, message)
             .help(format!(
@@ -42,4 +60,63 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
             ))
             .at(Location::file(format!("{}/timeline.yaml", handoff.location()))),
     )
+}
+
+/// The last acceptance, where the rep gave it.
+fn accepted(case: &Case<'_>) -> Option<Finding> {
+    let handoff = case.handed_over()?;
+    let by = handoff.last(EventKind::Accepted)?.by.filter(|by| is_rep(case, by))?;
+    let message = format!(
+        "The handoff of {} was accepted by {}, who is the deal's own rep.",
+        words::deal(case),
+        quoted(by)
+    );
+    Some(
+        Finding::new(&RULE, message)
+            .help(format!(
+                "The CSM accepts or returns it: `handoff accept {} --by …`.",
+                case.judged.row.key
+            ))
+            .at(Location::file(format!("{}/timeline.yaml", handoff.location()))),
+    )
+}
+
+/// Exemptions of keys that no deal has, which wait for a deal of that name.
+pub(super) fn check_rows(input: &AuditInput<'_>, _: &[Judged<'_>]) -> Vec<Finding> {
+    let deals = input.population.deals.parts().0;
+    let loose = |handoff: &&HandoffFacts| handoff.exemption().is_some() && !handoff.signed_at_tip;
+    let exemptions: Vec<&HandoffFacts> =
+        input.ledgers().flat_map(|ledger| &ledger.handoffs).filter(loose).collect();
+    if exemptions.is_empty() {
+        return Vec::new();
+    }
+    let ids = |deal: &Deal| -> Vec<Key> {
+        let ids = std::iter::once(&deal.id).chain(&deal.merged_ids);
+        ids.filter_map(|id| Key::for_deal(&deal.crm, id).ok()).collect()
+    };
+    let keys: BTreeSet<Key> = deals.iter().flat_map(ids).collect();
+    let unknown = exemptions.into_iter().filter(|handoff| !keys.contains(&handoff.key));
+    unknown
+        .filter_map(|handoff| {
+            let at = handoff.last(EventKind::Exempted)?.at;
+            // About deals outside of the window the source says nothing.
+            if !well_inside(input, Some(at)) {
+                return None;
+            }
+            let (_, by) = handoff.exemption()?;
+            let message = format!(
+                "{} was exempted by {} on {}, and no deal that was read has this key.",
+                handoff.key,
+                quoted(by),
+                words::moment(at)
+            );
+            Some(
+                Finding::new(&RULE, message)
+                    .severity(Severity::Warning)
+                    .help("See whose it was meant to be; an exemption waits for every deal that gets its key.")
+                    .key(&handoff.key)
+                    .at(Location::file(format!("{}/timeline.yaml", handoff.location()))),
+            )
+        })
+        .collect()
 }

@@ -14,7 +14,7 @@ pub(super) static RULE: Rule = Rule {
 
 pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
     let handoff = case.handed_over()?;
-    let delivered = handoff.delivered.as_ref()?.change.at;
+    let delivered = handoff.delivered.as_ref()?.at();
     let policy = case.policy();
     let done = [EventKind::TaskOpened, EventKind::Touched, EventKind::Accepted]
         .into_iter()

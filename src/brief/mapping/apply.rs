@@ -6,9 +6,9 @@ use minijinja::value::Serde;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::compile::{Leaf, Mapping};
+use super::compile::Mapping;
 use crate::brief::answer::{is_blank, is_placeholder};
-use crate::brief::expression::{LOCALE, locale_value};
+use crate::brief::expression::{Expression, LOCALE, locale_value};
 use crate::brief::merge::merge;
 use crate::brief::schema::Schema;
 use crate::model::{Deal, Money, Signature};
@@ -101,7 +101,11 @@ impl Mapping {
                 context.push(("brief", Jinja::from(Serde(&known))));
                 with_brief = true;
             }
-            let value = match evaluate(leaf, &context) {
+            let mut given = evaluate(&leaf.expression, &context);
+            if let (Ok(None), Some(of_document)) = (&given, &leaf.of_document) {
+                given = evaluate(of_document, &context);
+            }
+            let value = match given {
                 Ok(Some(value)) => value,
                 Ok(None) => continue,
                 Err(message) => {
@@ -156,9 +160,12 @@ fn context(input: &MappingInput<'_>) -> Vec<(&'static str, Jinja)> {
     context
 }
 
-fn evaluate(leaf: &Leaf, context: &[(&'static str, Jinja)]) -> Result<Option<Value>, String> {
+fn evaluate(
+    expression: &Expression,
+    context: &[(&'static str, Jinja)],
+) -> Result<Option<Value>, String> {
     let context = Jinja::from_pairs(context.iter().map(|(name, value)| (*name, value.clone())));
-    let result = leaf.expression.eval(context).map_err(|error| error.sentence())?;
+    let result = expression.eval(context).map_err(|error| error.sentence())?;
     if result.is_undefined() || result.is_none() {
         return Ok(None);
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::BASE_MAPPINGS;
+use super::{BASE_MAPPINGS, BaseMapping};
 use crate::brief::expression::{Expression, ExpressionError};
 use crate::brief::schema::{Schema, Shape};
 use crate::model::Properties;
@@ -16,6 +16,9 @@ pub(super) const NAMES: [&str; 7] =
 
 /// What handoff itself writes into a brief.
 const RESERVED: [&str; 4] = ["schema", "key", "deal", "signature"];
+
+/// The default mapping that reads the signed document alone.
+pub(super) const OF_DOCUMENT: &str = "none";
 
 /// One thing that is wrong with a mapping.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,6 +61,8 @@ pub(super) struct Leaf {
     pub reads_brief: bool,
     /// Where the company's own configuration names it.
     pub own: Option<Span>,
+    /// What the signed document says, where a default mapping gives nothing.
+    pub of_document: Option<Expression>,
 }
 
 impl Leaf {
@@ -79,7 +84,7 @@ impl Mapping {
         overrides: &[(String, String, Span)],
     ) -> Result<Self, Vec<MappingProblem>> {
         let mut problems = Vec::new();
-        let mut leaves = match base.map(base_leaves) {
+        let leaves = match base.map(base_leaves) {
             None => Vec::new(),
             Some(Ok(leaves)) => leaves,
             Some(Err(problem)) => {
@@ -114,12 +119,27 @@ impl Mapping {
         if !problems.is_empty() {
             return Err(problems);
         }
+        Ok(Self::of_leaves(leaves, own))
+    }
+
+    fn of_leaves(mut leaves: Vec<Leaf>, own: Vec<Leaf>) -> Self {
         // A field takes the place of the default's, and of everything the default has inside it.
         leaves.retain(|leaf| !own.iter().any(|own| leaf.path.starts_with(&own.path)));
         leaves.extend(own);
         // Whole answers first, then what is set inside of them; what reads the brief comes last.
         leaves.sort_by_key(|leaf| (leaf.reads_brief, leaf.path.len()));
-        Ok(Self { leaves })
+        Self { leaves }
+    }
+
+    /// The company's own lines on another default, such as that of an export
+    /// file beside a CRM.
+    ///
+    /// # Panics
+    /// When there is no such default.
+    #[must_use]
+    pub fn on_base(self, base: &BaseMapping) -> Self {
+        let leaves = base_leaves(base.name).expect("a default mapping is in the list");
+        Self::of_leaves(leaves, self.leaves.into_iter().filter(|leaf| leaf.own.is_some()).collect())
     }
 
     /// The properties that the mapping reads, by kind of record: to fetch them.
@@ -199,15 +219,34 @@ fn base_leaves(name: &str) -> Result<Vec<Leaf>, MappingProblem> {
             span: None,
         });
     };
+    let mut leaves = shipped_leaves(base);
+    let document = BASE_MAPPINGS.iter().find(|other| other.name == OF_DOCUMENT);
+    for of_document in
+        document.filter(|other| other.name != name).map(shipped_leaves).into_iter().flatten()
+    {
+        let same = leaves.iter_mut().find(|leaf| leaf.path == of_document.path);
+        match same {
+            // What reads the document already has weighed it against the deal.
+            Some(leaf) if !of_document.reads_brief && !leaf.expression.reads("signature") => {
+                leaf.of_document = Some(of_document.expression);
+            }
+            Some(_) => {}
+            None => leaves.push(of_document),
+        }
+    }
+    Ok(leaves)
+}
+
+fn shipped_leaves(base: &BaseMapping) -> Vec<Leaf> {
     let node = yaml::read(base.source.as_bytes()).expect("the default mappings are tested");
     let entries = node.as_map().expect("a default mapping is a mapping");
-    Ok(entries
+    entries
         .iter()
         .map(|entry| {
             let source = entry.node.as_str().expect("each expression is a text");
             leaf(&entry.key, source).expect("the default mappings are tested to compile")
         })
-        .collect())
+        .collect()
 }
 
 fn leaf(field: &str, source: &str) -> Result<Leaf, Vec<ExpressionError>> {
@@ -222,6 +261,7 @@ fn leaf(field: &str, source: &str) -> Result<Leaf, Vec<ExpressionError>> {
         expression,
         reads_brief,
         own: None,
+        of_document: None,
     })
 }
 

@@ -3,9 +3,11 @@
 
 mod apply;
 mod compile;
+mod propose;
 
 pub use apply::{FirstTouch, MappedBrief, MappingInput, Remark};
-pub use compile::{Mapping, MappingLine, MappingProblem};
+pub use compile::{Mapping, MappingProblem};
+pub use propose::{Proposal, propose};
 
 /// A default mapping that is compiled in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

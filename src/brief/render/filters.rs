@@ -1,6 +1,7 @@
 //! The environment of brief templates: escaping that cannot be turned off,
 //! and the filters that a page needs.
 
+use chrono_tz::Tz;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior, Value};
 use rust_decimal::Decimal;
@@ -26,7 +27,7 @@ pub(super) fn harmless(value: &Value) -> String {
 }
 
 /// The filters of a page.
-pub(super) fn environment() -> Environment<'static> {
+pub(super) fn environment(zone: Tz) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
     // What would mark customer text as harmless without making it so.
@@ -37,7 +38,7 @@ pub(super) fn environment() -> Environment<'static> {
     environment.add_filter("code", |value: &Value| safe(text::code(&plain(value))));
     environment.add_filter("cell", |value: &Value| safe(text::markdown_block(&plain(value))));
     environment.add_filter("date", |value: &Value| safe(day(&plain(value))));
-    environment.add_filter("datetime", |value: &Value| safe(instant(&plain(value))));
+    environment.add_filter("datetime", move |value: &Value| safe(instant(&plain(value), zone)));
     environment.add_filter("email", |value: &Value| safe(email(&plain(value))));
     environment.add_filter("link", link_filter);
     environment.add_filter("decimal", |value: &Value| safe(decimal(&plain(value))));
@@ -64,10 +65,10 @@ pub(super) fn day(text: &str) -> String {
     }
 }
 
-/// A time with its weekday: `Fri 2026-11-20 15:01 UTC`.
-pub(super) fn instant(text: &str) -> String {
+/// A time with its weekday and the zone's short name: `Fri 2026-11-20 10:01 EST`.
+pub(super) fn instant(text: &str, zone: Tz) -> String {
     match chrono::DateTime::parse_from_rfc3339(text) {
-        Ok(time) => time.to_utc().format("%a %Y-%m-%d %H:%M UTC").to_string(),
+        Ok(time) => time.with_timezone(&zone).format("%a %Y-%m-%d %H:%M %Z").to_string(),
         Err(_) => text::markdown(text),
     }
 }

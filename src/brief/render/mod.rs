@@ -5,6 +5,7 @@ mod filters;
 mod page;
 mod show;
 
+use chrono_tz::Tz;
 use minijinja::Environment;
 
 use super::expression::{Template, TemplateFault};
@@ -55,6 +56,7 @@ pub enum RenderError {
 pub struct Renderer {
     environment: Environment<'static>,
     template: Template,
+    zone: Tz,
 }
 
 const NAME: &str = "brief.md.j2";
@@ -67,11 +69,12 @@ impl Renderer {
     /// # Errors
     /// When the template is not valid, or uses a filter that is not there.
     pub fn new(template: Option<&str>) -> Result<Self, RenderError> {
-        let environment = filters::environment();
+        let zone = Tz::UTC;
+        let environment = filters::environment(zone);
         let source = template.unwrap_or(DEFAULT_TEMPLATE);
         let template = Template::compile(NAME, source, filters::syntax(), &environment)
             .map_err(|TemplateFault { line, message }| RenderError::Template { line, message })?;
-        let renderer = Self { environment, template };
+        let renderer = Self { environment, template, zone };
         // What fails on every page is the template's fault, and said before any brief comes.
         let empty = Brief::from_json(serde_json::json!({}));
         let trial = RenderInput { brief: &empty, schema: Schema::shipped() };
@@ -81,6 +84,12 @@ impl Renderer {
             }
             _ => Ok(renderer),
         }
+    }
+
+    /// The same, with times on the clock of a zone instead of UTC.
+    #[must_use]
+    pub fn in_zone(self, zone: Tz) -> Self {
+        Self { environment: filters::environment(zone), zone, ..self }
     }
 
     /// The bytes of a handoff's README.md.
@@ -99,7 +108,7 @@ impl Renderer {
         input: &RenderInput<'_>,
         completeness: &Completeness,
     ) -> Result<String, RenderError> {
-        let context = page::context(input, completeness);
+        let context = page::context(input, completeness, self.zone);
         let page = self
             .template
             .render(&self.environment, context, &filters::harmless)

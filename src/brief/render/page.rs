@@ -1,6 +1,7 @@
 //! What a template gets: the brief as it is, and its sections as the schema
 //! orders and names them.
 
+use chrono_tz::Tz;
 use minijinja::Value as Jinja;
 use minijinja::value::Serde;
 use serde::Serialize;
@@ -9,25 +10,38 @@ use serde_json::Value;
 use super::RenderInput;
 use super::show::show;
 use crate::brief::answer::{is_blank, unknown};
-use crate::brief::completeness::{Absence, Answer, Completeness, question};
+use crate::brief::completeness::{Absence, Answer, Completeness, MissingField, question};
 use crate::brief::schema::{Field, Shape, humanise};
 use crate::text::markdown;
 
 /// One top-level section.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 struct Section {
     name: String,
     title: String,
     question: Option<u8>,
-    /// `rows`, `table` or `line`.
+    /// `rows`, `table`, `list` (a table with long cells) or `line`.
     kind: &'static str,
     rows: Vec<Row>,
     table: Option<Table>,
     line: Option<Jinja>,
 }
 
+/// The longest cell of a table, in characters: on a phone a longer one makes
+/// every column narrow.
+const LONGEST_CELL: usize = 200;
+
+impl Section {
+    fn set_table(&mut self, table: Option<Table>) {
+        let cells = table.iter().flat_map(|table| &table.rows).flatten();
+        let longest = cells.filter_map(|cell| Some(cell.as_str()?.chars().count())).max();
+        self.kind = if longest > Some(LONGEST_CELL) { "list" } else { "table" };
+        self.table = table;
+    }
+}
+
 /// One field with its value.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 struct Row {
     name: String,
     label: String,
@@ -35,10 +49,22 @@ struct Row {
 }
 
 /// Like things beside each other: promises, people.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 struct Table {
     columns: Vec<String>,
     rows: Vec<Vec<Jinja>>,
+}
+
+/// One of the seven, with all that the page says of it.
+#[derive(Debug, Serialize)]
+struct Question {
+    number: u8,
+    title: String,
+    /// `answered`, `none`, `unknown` or `missing`.
+    state: &'static str,
+    sections: Vec<Section>,
+    missing: Vec<Ask>,
+    unknown: Vec<Gap>,
 }
 
 /// Who can tell what is missing.
@@ -56,8 +82,9 @@ struct AskedField {
     placeholder: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 struct Gap {
+    question: Option<u8>,
     label: String,
     value: Jinja,
 }
@@ -70,19 +97,20 @@ struct Page<'a> {
     draft: bool,
     complete: bool,
     answered: usize,
+    questions: Vec<Question>,
     sections: Vec<Section>,
     missing: Vec<Ask>,
     unknown: Vec<Gap>,
 }
 
-pub(super) fn context(input: &RenderInput<'_>, completeness: &Completeness) -> Jinja {
+pub(super) fn context(input: &RenderInput<'_>, completeness: &Completeness, zone: Tz) -> Jinja {
     let brief = input.brief.json();
     let view = input.brief.view();
     let fields = input.schema.outline().fields();
     let known = fields
         .iter()
         .filter(|field| !matches!(field.name.as_str(), "schema" | "key"))
-        .filter_map(|field| section(field, brief.get(&field.name)?));
+        .filter_map(|field| section(field, brief.get(&field.name)?, zone));
     let strange = brief.as_object().into_iter().flatten().filter(|(name, _)| {
         !matches!(name.as_str(), "schema" | "key")
             && !fields.iter().any(|field| field.name == **name)
@@ -95,30 +123,32 @@ pub(super) fn context(input: &RenderInput<'_>, completeness: &Completeness) -> J
             kind: "line",
             rows: Vec::new(),
             table: None,
-            line: Some(safe(show(None, value)?)),
+            line: Some(safe(show(None, value, zone)?)),
         })
     });
+    let unknown: Vec<Gap> = completeness
+        .unknown
+        .iter()
+        .filter_map(|gap| {
+            let value = brief.pointer(&gap.pointer).and_then(|value| show(None, value, zone))?;
+            Some(Gap { question: gap.question, label: gap.label.clone(), value: safe(value) })
+        })
+        .collect();
+    let sections: Vec<Section> = known.chain(strange).collect();
     let page = Page {
+        questions: questions(input, completeness, &sections, &unknown),
         brief,
         title: view
-            .customer_name()
-            .or_else(|| view.deal_name())
+            .title()
             .or_else(|| brief.get("key").and_then(Value::as_str))
             .unwrap_or("Handoff")
             .to_owned(),
         draft: !view.is_signed(),
         complete: completeness.is_complete(),
         answered: completeness.questions.iter().filter(|a| **a != Answer::Unanswered).count(),
-        sections: known.chain(strange).collect(),
-        missing: asks(completeness),
-        unknown: completeness
-            .unknown
-            .iter()
-            .filter_map(|gap| {
-                let value = brief.pointer(&gap.pointer).and_then(|value| show(None, value))?;
-                Some(Gap { label: gap.label.clone(), value: safe(value) })
-            })
-            .collect(),
+        sections,
+        missing: asks(completeness.missing.iter()),
+        unknown,
     };
     Jinja::from(Serde(&page))
 }
@@ -127,9 +157,41 @@ fn safe(markdown: String) -> Jinja {
     Jinja::from_safe_string(markdown)
 }
 
-fn asks(completeness: &Completeness) -> Vec<Ask> {
+/// The questions that the schema asks, in their order.
+fn questions(
+    input: &RenderInput<'_>,
+    completeness: &Completeness,
+    sections: &[Section],
+    unknown: &[Gap],
+) -> Vec<Question> {
+    let brief = input.brief.json();
+    let asked = (1..=7).filter_map(|number| {
+        let fields = input.schema.outline().fields().iter();
+        let fields: Vec<&Field> = fields.filter(|field| field.question == Some(number)).collect();
+        let title = question(number)?.to_owned();
+        let answer = completeness.answer(number)?;
+        let is_none = !fields.is_empty()
+            && fields.iter().all(|field| brief.get(&field.name).is_some_and(|it| it == "none"));
+        Some(Question {
+            number,
+            title,
+            state: match answer {
+                Answer::Unanswered => "missing",
+                Answer::Unknown => "unknown",
+                Answer::Answered if is_none => "none",
+                Answer::Answered => "answered",
+            },
+            sections: sections.iter().filter(|it| it.question == Some(number)).cloned().collect(),
+            missing: asks(completeness.missing.iter().filter(|it| it.question == number)),
+            unknown: unknown.iter().filter(|it| it.question == Some(number)).cloned().collect(),
+        })
+    });
+    asked.collect()
+}
+
+fn asks<'a>(missing: impl Iterator<Item = &'a MissingField>) -> Vec<Ask> {
     let mut asks: Vec<Ask> = Vec::new();
-    for missing in &completeness.missing {
+    for missing in missing {
         let whole = question(missing.question) == Some(missing.label.as_str());
         let field = AskedField {
             // A section that is one answer is called by its key: its title is a question.
@@ -146,7 +208,7 @@ fn asks(completeness: &Completeness) -> Vec<Ask> {
     asks
 }
 
-fn section(field: &Field, value: &Value) -> Option<Section> {
+fn section(field: &Field, value: &Value, zone: Tz) -> Option<Section> {
     if is_blank(value) {
         return None;
     }
@@ -160,11 +222,10 @@ fn section(field: &Field, value: &Value) -> Option<Section> {
         line: None,
     };
     match (&field.shape, value) {
-        _ if unknown(value).is_some() => section.line = show(Some(field), value).map(safe),
+        _ if unknown(value).is_some() => section.line = show(Some(field), value, zone).map(safe),
         (Shape::List(item), Value::Array(items)) if matches!(item.shape, Shape::Mapping { .. }) => {
             let rows: Vec<_> = items.iter().map(|item| (None, item)).collect();
-            section.table = table(item, &rows);
-            section.kind = "table";
+            section.set_table(table(item, &rows, zone));
         }
         (Shape::Mapping { fields, other, .. }, Value::Object(entries)) => {
             let is_person = |field: &Field| matches!(field.shape, Shape::Mapping { .. });
@@ -189,14 +250,13 @@ fn section(field: &Field, value: &Value) -> Option<Section> {
                         (Some(role.map_or_else(|| title.clone(), str::to_owned)), person)
                     }));
                 }
-                section.table = table(other, &rows);
-                section.kind = "table";
+                section.set_table(table(other, &rows, zone));
             } else {
-                section.rows = rows(fields, other.as_deref(), entries);
+                section.rows = rows(fields, other.as_deref(), entries, zone);
                 section.kind = "rows";
             }
         }
-        _ => section.line = show(Some(field), value).map(safe),
+        _ => section.line = show(Some(field), value, zone).map(safe),
     }
     Some(section)
 }
@@ -210,6 +270,7 @@ fn rows(
     fields: &[Field],
     other: Option<&Field>,
     entries: &serde_json::Map<String, Value>,
+    zone: Tz,
 ) -> Vec<Row> {
     let known = fields.iter().filter_map(|field| Some((field, entries.get(&field.name)?)));
     let mut rows: Vec<Row> = known
@@ -217,7 +278,7 @@ fn rows(
             Some(Row {
                 name: field.name.clone(),
                 label: field.title.clone(),
-                value: safe(show(Some(field), value)?),
+                value: safe(show(Some(field), value, zone)?),
             })
         })
         .collect();
@@ -225,7 +286,7 @@ fn rows(
         if fields.iter().any(|field| field.name == *name) {
             continue;
         }
-        if let Some(value) = show(other, value) {
+        if let Some(value) = show(other, value, zone) {
             rows.push(Row { name: name.clone(), label: humanise(name), value: safe(value) });
         }
     }
@@ -249,7 +310,7 @@ fn join_same(rows: Vec<Row>) -> Vec<Row> {
 }
 
 /// The columns are the fields that have a value in some row.
-fn table(item: &Field, rows: &[(Option<String>, &Value)]) -> Option<Table> {
+fn table(item: &Field, rows: &[(Option<String>, &Value)], zone: Tz) -> Option<Table> {
     let Shape::Mapping { fields, .. } = &item.shape else { return None };
     let says = |field: &Field, value: &Value| {
         value.get(&field.name).is_some_and(|value| !is_blank(value) && *value != Value::Bool(false))
@@ -267,11 +328,11 @@ fn table(item: &Field, rows: &[(Option<String>, &Value)]) -> Option<Table> {
         let cell = |(index, field): (usize, &&Field)| {
             if gap {
                 // What is not known stands in the first cell, and the others are empty.
-                let shown = (index == 0).then(|| show(Some(item), value)).flatten();
+                let shown = (index == 0).then(|| show(Some(item), value, zone)).flatten();
                 return safe(shown.unwrap_or_default());
             }
             let shown = if says(field, value) {
-                value.get(&field.name).and_then(|value| show(Some(field), value))
+                value.get(&field.name).and_then(|value| show(Some(field), value, zone))
             } else {
                 None
             };

@@ -1,6 +1,7 @@
 //! One value of a brief as Markdown in one line, after what the schema says
 //! of its field.
 
+use chrono_tz::Tz;
 use serde_json::Value;
 
 use super::filters::{day, decimal, email, instant, link};
@@ -9,7 +10,7 @@ use crate::brief::schema::{Field, humanise};
 use crate::text::markdown;
 
 /// The value of a field; `None` where there is none.
-pub(super) fn show(field: Option<&Field>, value: &Value) -> Option<String> {
+pub(super) fn show(field: Option<&Field>, value: &Value, zone: Tz) -> Option<String> {
     if is_blank(value) {
         return None;
     }
@@ -20,20 +21,20 @@ pub(super) fn show(field: Option<&Field>, value: &Value) -> Option<String> {
         Value::Null => return None,
         Value::Bool(flag) => (if *flag { "yes" } else { "no" }).to_owned(),
         Value::Number(number) => number.to_string(),
-        Value::String(text) => show_text(field, text),
+        Value::String(text) => show_text(field, text, zone),
         Value::Array(items) => {
             let item = field.and_then(|field| field.child("0"));
-            items.iter().filter_map(|value| show(item, value)).collect::<Vec<_>>().join("; ")
+            items.iter().filter_map(|value| show(item, value, zone)).collect::<Vec<_>>().join("; ")
         }
         Value::Object(fields) => {
             if let Some(pattern) = field.and_then(|field| field.show.as_deref())
-                && let Some(line) = after_pattern(pattern, field, value)
+                && let Some(line) = after_pattern(pattern, field, value, zone)
             {
                 return Some(line);
             }
             let parts = fields.iter().filter_map(|(name, value)| {
                 let child = field.and_then(|field| field.child(name));
-                let shown = show(child, value)?;
+                let shown = show(child, value, zone)?;
                 let title = child.map_or_else(|| humanise(name), |child| child.title.clone());
                 Some(format!("{} {shown}", markdown(&title.to_lowercase())))
             });
@@ -43,14 +44,24 @@ pub(super) fn show(field: Option<&Field>, value: &Value) -> Option<String> {
     (!shown.is_empty()).then_some(shown)
 }
 
-fn show_text(field: Option<&Field>, text: &str) -> String {
+fn show_text(field: Option<&Field>, text: &str, zone: Tz) -> String {
     match field.and_then(|field| field.format.as_deref()) {
         Some("date") => day(text),
-        Some("date-time") => instant(text),
+        Some("date-time") => instant(text, zone),
         Some("email") => email(text),
         Some("url") => link(text, None),
         Some("decimal") => decimal(text),
-        _ => markdown(text),
+        _ => isolated(markdown(text)),
+    }
+}
+
+/// Text from right to left keeps its own order beside labels and punctuation
+/// that run from left to right.
+fn isolated(markdown: String) -> String {
+    let is_from_right = |c: char| matches!(u32::from(c), 0x0590..=0x08FF | 0xFB1D..=0xFDFF | 0xFE70..=0xFEFF | 0x1_0800..=0x1_0FFF | 0x1_E800..=0x1_EFFF);
+    match markdown.chars().any(is_from_right) {
+        true => format!("\u{2068}{markdown}\u{2069}"),
+        false => markdown,
     }
 }
 
@@ -75,22 +86,22 @@ fn show_unknown(gap: &Value) -> String {
 
 /// Fills `{months} months[ from {starts}]`. A part in brackets is left out
 /// when a field in it has no value; `None` when one outside has none.
-fn after_pattern(pattern: &str, field: Option<&Field>, value: &Value) -> Option<String> {
+fn after_pattern(pattern: &str, field: Option<&Field>, value: &Value, zone: Tz) -> Option<String> {
     let mut line = String::new();
     let mut rest = pattern;
     while let Some(open) = rest.find('[') {
-        line.push_str(&fill(&rest[..open], field, value)?);
+        line.push_str(&fill(&rest[..open], field, value, zone)?);
         let close = open + rest[open..].find(']')?;
-        if let Some(part) = fill(&rest[open + 1..close], field, value) {
+        if let Some(part) = fill(&rest[open + 1..close], field, value, zone) {
             line.push_str(&part);
         }
         rest = &rest[close + 1..];
     }
-    line.push_str(&fill(rest, field, value)?);
+    line.push_str(&fill(rest, field, value, zone)?);
     Some(line)
 }
 
-fn fill(part: &str, field: Option<&Field>, value: &Value) -> Option<String> {
+fn fill(part: &str, field: Option<&Field>, value: &Value, zone: Tz) -> Option<String> {
     let mut filled = String::new();
     let mut rest = part;
     while let Some(open) = rest.find('{') {
@@ -98,7 +109,7 @@ fn fill(part: &str, field: Option<&Field>, value: &Value) -> Option<String> {
         let name = &rest[open + 1..close];
         let child = field.and_then(|field| field.child(name));
         filled.push_str(&markdown_between(&rest[..open]));
-        filled.push_str(&show(child, value.get(name)?)?);
+        filled.push_str(&show(child, value.get(name)?, zone)?);
         rest = &rest[close + 1..];
     }
     filled.push_str(&markdown_between(rest));

@@ -86,11 +86,7 @@ pub(super) fn check(checked: &Checked<'_>, findings: &mut Vec<Finding>) {
                 index + 1,
                 event.at.format("%Y-%m-%d %H:%M UTC")
             );
-            add(
-                &format!("/events/{index}/at"),
-                message,
-                "mend the time, or the clock that gave it",
-            );
+            add(&format!("/events/{index}/at"), message, "fix the time, or the clock that gave it");
         }
         if timeline.events[..index].contains(event) {
             let message = format!("event {} stands here a second time", index + 1);

@@ -26,7 +26,7 @@ pub(super) fn check(checked: &Checked<'_>, findings: &mut Vec<Finding>) {
         let readable = name.rsplit_once("--").map_or(name, |(readable, _)| readable);
         let message = format!("the folder {} does not end with the brief's key", quoted(name));
         let slash = if parent.is_empty() { "" } else { "/" };
-        let help = format!("rename it to {parent}{slash}{readable}--{key}, or mend `key`");
+        let help = format!("rename it to {parent}{slash}{readable}--{key}, or fix `key`");
         findings.push(subject.finding(&RULE, "/key", message).help(help));
     }
     let Some(layout) = checked.context.layout else { return };

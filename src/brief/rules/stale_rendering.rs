@@ -18,7 +18,7 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let (message, help) = match subject.context.renderer.readme_with(&input, subject.completeness) {
         Err(error) => (
             error.to_string(),
-            "mend templates/brief.md.j2, or remove it to use the one that is built in",
+            "fix templates/brief.md.j2, or remove it to use the one that is built in",
         ),
         Ok(page) if is_same(checked.files.readme, &page) => return,
         Ok(page) => {

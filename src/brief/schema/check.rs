@@ -17,7 +17,7 @@ pub struct Violation {
     pub pointer: String,
     /// What is wrong, a full sentence.
     pub message: String,
-    /// How to mend it.
+    /// How to fix it.
     pub help: Option<String>,
     /// Whether an answer is simply not there (missing, empty, an empty list),
     /// which is unanswered and not wrong.

@@ -2,9 +2,9 @@
 //! so, and the request that asks the rep for what is missing.
 
 use super::super::invocation::Invocation;
-use super::super::open::open_draft_request;
+use super::super::open::{DraftSinks, open_draft_sinks};
 use super::{failed, remark, worsen};
-use crate::deliver::{DeliveryError, Sink};
+use crate::deliver::DeliveryError;
 use crate::intake::{News, Task, Verdict};
 use crate::model::{Signature, SignatureEvent};
 use crate::text::{one_line, terminal};
@@ -18,7 +18,7 @@ pub(super) async fn write(
     tasks: &[Task],
     verdicts: &mut [Verdict],
 ) {
-    let mut asking: Option<Result<Option<Box<dyn Sink>>, String>> = None;
+    let mut asking: Option<Result<DraftSinks, String>> = None;
     for (task, verdict) in tasks.iter().zip(verdicts) {
         let News::Signatures(events) = &task.news else { continue };
         for event in events {
@@ -28,8 +28,9 @@ pub(super) async fn write(
                 // The draft itself is of use without the request.
                 worsen(verdict, Verdict::Again(why.clone()));
             }
-            let sink = asking.as_ref().ok().and_then(Option::as_deref);
-            if let Err(found) = draft(context, task, signature, sink).await {
+            let nothing = DraftSinks::default();
+            let sinks = asking.as_ref().unwrap_or(&nothing);
+            if let Err(found) = draft(context, task, signature, sinks).await {
                 worsen(verdict, found);
             }
         }
@@ -46,12 +47,12 @@ pub(super) fn wait(tasks: &[Task], verdicts: &mut [Verdict]) {
     }
 }
 
-/// What opens requests; without a push there is no branch to open one for.
-fn open(invocation: &Invocation, context: &Context) -> Result<Option<Box<dyn Sink>>, String> {
+/// What asks; without a push there is no branch to ask on.
+fn open(invocation: &Invocation, context: &Context) -> Result<DraftSinks, String> {
     if !context.push {
-        return Ok(None);
+        return Ok(DraftSinks::default());
     }
-    open_draft_request(invocation, context).map_err(|error| one_line(&error.render(false)))
+    open_draft_sinks(invocation, context).map_err(|error| one_line(&error.render(false)))
 }
 
 /// A draft where the document counts. One of which nothing decides what it is
@@ -60,7 +61,7 @@ async fn draft(
     context: &Context,
     task: &Task,
     signature: &Signature,
-    asking: Option<&dyn Sink>,
+    sinks: &DraftSinks,
 ) -> Result<(), Verdict> {
     let look = workflow::look_at_document(context, signature, task.decided, task.received_at);
     let why = match look.await {
@@ -75,7 +76,8 @@ async fn draft(
         return Ok(());
     }
     let source = DealSource::Signature(Box::new(signature.clone()));
-    let drafted = match workflow::draft(context, source, None, asking).await {
+    let (asking, telling) = (sinks.asking.as_deref(), &sinks.telling);
+    let drafted = match workflow::draft(context, source, None, asking, telling).await {
         Ok(drafted) => drafted,
         // It was signed before this was worked off.
         Err(WorkflowError::DoesNotFit { key, message }) => {

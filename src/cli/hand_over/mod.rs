@@ -5,20 +5,24 @@ mod drafts;
 mod publisher;
 mod requests;
 
+use std::cell::Cell;
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use chrono::Days;
+use chrono::{DateTime, Days, Utc};
 
 use self::publisher::Publisher;
 use super::error::CliError;
 use super::invocation::Invocation;
 use super::open::{Ports, open, text_of};
+use crate::brief::EventKind;
 use crate::config::FILE_NAME;
-use crate::intake::{Clock, Handler, News, Task, Verdict};
+use crate::intake::{Clock, Counter, Degraded, Handler, Metrics, News, Task, Verdict};
 use crate::ledger::Ledger;
 use crate::model::{Key, SignatureEvent};
 use crate::text::{one_line, terminal};
 use crate::workflow::{
-    self, Context, Horizon, Refreshed, RefreshedHandoff, SignRequest, WorkflowError,
+    self, Context, Delivered, Horizon, Refreshed, RefreshedHandoff, SignRequest, WorkflowError,
 };
 
 /// Handoffs of so many days are looked at for deliveries that are missing.
@@ -33,6 +37,9 @@ pub(super) struct LedgerHandler {
     clock: Clock,
     push: bool,
     publisher: Publisher,
+    metrics: Arc<Metrics>,
+    /// Whether changed deals wait to be read.
+    goes_on: Cell<bool>,
 }
 
 #[async_trait(?Send)]
@@ -59,14 +66,14 @@ impl Handler for LedgerHandler {
         keys.sort();
         keys.dedup();
         self.publish(&context, false).await;
-        if deliver(&context, &keys).await {
+        if deliver(&context, &keys, &self.metrics).await {
             self.publish(&context, false).await;
         }
         verdicts
     }
 
     fn wants_to_reconcile(&self) -> bool {
-        self.publisher.has_ended()
+        self.publisher.has_ended() || self.goes_on.get()
     }
 
     /// The configuration as it is written: what of it decides over a document
@@ -89,13 +96,13 @@ impl Handler for LedgerHandler {
             }
         };
         self.publish(&context, true).await;
-        refresh(&context).await;
+        self.goes_on.set(refresh(&context).await);
         match workflow::keys_within(&context, Horizon { since: context.now - RECENT }) {
             Ok((keys, gaps)) => {
                 for gap in gaps {
                     tracing::warn!("{} was not read: {}", terminal(&gap.what), terminal(&gap.why));
                 }
-                if deliver(&context, &keys).await {
+                if deliver(&context, &keys, &self.metrics).await {
                     self.publish(&context, false).await;
                 }
             }
@@ -111,8 +118,10 @@ impl LedgerHandler {
         clock: Clock,
         push: bool,
         patience: std::time::Duration,
+        metrics: Arc<Metrics>,
     ) -> Self {
-        Self { invocation, clock, push, publisher: Publisher::new(patience) }
+        let publisher = Publisher::new(patience, Arc::clone(&metrics));
+        Self { invocation, clock, push, publisher, metrics, goes_on: Cell::new(false) }
     }
 
     /// Pushes what was written to these handoffs, and makes what is missing of
@@ -127,7 +136,7 @@ impl LedgerHandler {
             }
         };
         self.publish(&context, true).await;
-        if deliver(&context, keys).await {
+        if deliver(&context, keys, &self.metrics).await {
             self.publish(&context, false).await;
         }
     }
@@ -139,7 +148,10 @@ impl LedgerHandler {
     /// The ledger as it is now: what was changed in its configuration counts.
     /// It commits and never waits for the network; the publisher pushes.
     fn context(&self) -> Result<Context, CliError> {
-        open(&self.invocation(), Ports { crm: true, sinks: true, push: false })
+        let opened = open(&self.invocation(), Ports { crm: true, sinks: true, push: false });
+        let why = opened.as_ref().err().map(|error| one_line(&error.render(false)));
+        self.metrics.degraded(Degraded::Settings, why);
+        opened
     }
 
     /// Brings this clone and its remote together; whether that was done, or
@@ -171,16 +183,19 @@ fn say_refreshed(refreshed: &RefreshedHandoff) {
 
 /// Reads the deals again that the CRM says were changed; those that could not
 /// be read are tried again the next time.
-async fn refresh(context: &Context) {
+/// Gives whether more wait that can be read at once.
+async fn refresh(context: &Context) -> bool {
     match workflow::refresh_changed(context, Horizon { since: context.now - OPEN }).await {
         Ok(done) => {
             done.read.iter().for_each(say_refreshed);
             for gap in &done.gaps {
                 tracing::warn!("{} was not read: {}", terminal(&gap.what), terminal(&gap.why));
             }
+            done.goes_on
         }
         Err(error) => {
-            tracing::error!(%error, "the CRM does not say which deals have changed; it is asked again")
+            tracing::error!(%error, "the CRM does not say which deals have changed; it is asked again");
+            false
         }
     }
 }
@@ -247,7 +262,7 @@ fn voided(context: &Context, task: &Task, verdict: &mut Verdict) {
 /// Makes the deliveries that are missing. What fails is in the timeline, and
 /// is tried again by the next reconciliation.
 /// Whether something was recorded.
-async fn deliver(context: &Context, keys: &[Key]) -> bool {
+async fn deliver(context: &Context, keys: &[Key], metrics: &Metrics) -> bool {
     if context.sinks.is_empty() {
         return false;
     }
@@ -256,6 +271,7 @@ async fn deliver(context: &Context, keys: &[Key]) -> bool {
         match workflow::deliver(context, key, false, false).await {
             Ok(delivered) => {
                 wrote |= !delivered.results.is_empty();
+                measure(&delivered, context.now, metrics);
                 for line in super::deliver::lines(&delivered)
                     .iter()
                     .filter(|_| !delivered.results.is_empty())
@@ -273,6 +289,29 @@ async fn deliver(context: &Context, keys: &[Key]) -> bool {
         }
     }
     wrote
+}
+
+/// Counts what was delivered, and how old the signature was.
+fn measure(delivered: &Delivered, now: DateTime<Utc>, metrics: &Metrics) {
+    let signed_at = delivered.timeline.first(EventKind::Signed).map(|event| event.at);
+    for result in &delivered.results {
+        let outcome = match (&result.outcome, result.found) {
+            (Err(_), _) => "failed",
+            (Ok(_), true) => "found",
+            (Ok(_), false) => "made",
+        };
+        if matches!(result.event, EventKind::Reminded | EventKind::Escalated) {
+            metrics.count(Counter::Reminded, &[result.via, outcome]);
+            continue;
+        }
+        metrics.count(Counter::Delivered, &[result.via, result.event.as_str(), outcome]);
+        if outcome == "made"
+            && let Some(at) = signed_at
+        {
+            let age = u64::try_from((now - at).num_seconds()).unwrap_or_default();
+            metrics.delivered_after(result.via, age);
+        }
+    }
 }
 
 /// Says what a person should know: of one handoff, or of several together.

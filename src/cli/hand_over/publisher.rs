@@ -2,12 +2,14 @@
 //! not delay the next handoff's commit.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use super::super::invocation::Invocation;
 use super::super::open::{Ports, open};
+use crate::intake::{Counter, Metrics};
 use crate::text::{one_line, terminal};
 use crate::workflow::{self, Remarks};
 
@@ -16,11 +18,12 @@ pub(super) struct Publisher {
     running: RefCell<Option<oneshot::Receiver<Result<Remarks, String>>>>,
     /// How long to wait for it before going on without it.
     patience: Duration,
+    metrics: Arc<Metrics>,
 }
 
 impl Publisher {
-    pub(super) fn new(patience: Duration) -> Self {
-        Self { running: RefCell::default(), patience }
+    pub(super) fn new(patience: Duration, metrics: Arc<Metrics>) -> Self {
+        Self { running: RefCell::default(), patience, metrics }
     }
 
     /// Whether a run that was not waited for has ended since.
@@ -31,7 +34,7 @@ impl Publisher {
             Err(oneshot::error::TryRecvError::Empty) => false,
             Ok(result) => {
                 *running = None;
-                tell(&result);
+                self.tell(&result);
                 true
             }
             Err(oneshot::error::TryRecvError::Closed) => {
@@ -60,7 +63,7 @@ impl Publisher {
         }
         match tokio::time::timeout(self.patience, &mut receiver).await {
             Ok(Ok(result)) => {
-                tell(&result);
+                self.tell(&result);
                 result.is_ok_and(|remarks| remarks.not_pushed().is_none())
             }
             Ok(Err(_)) => false,
@@ -68,10 +71,26 @@ impl Publisher {
                 tracing::warn!(
                     "the ledger's remote does not answer; handoffs are committed here, and their deliveries wait until it has them"
                 );
+                self.metrics.count(Counter::Pushed, &["slow"]);
                 *self.running.borrow_mut() = Some(receiver);
                 false
             }
         }
+    }
+
+    fn tell(&self, result: &Result<Remarks, String>) {
+        let outcome = match result {
+            Ok(remarks) => {
+                super::remark(None, remarks);
+                if remarks.not_pushed().is_some() { "refused" } else { "done" }
+            }
+            Err(why) => {
+                let why = terminal(why);
+                tracing::error!("what is committed here is not on the ledger's remote: {why}");
+                "failed"
+            }
+        };
+        self.metrics.count(Counter::Pushed, &[outcome]);
     }
 }
 
@@ -82,14 +101,4 @@ fn publish(invocation: &Invocation, fetch: bool) -> Result<Remarks, String> {
     let mut remarks = Remarks::default();
     workflow::publish(&context, fetch, &mut remarks).map_err(|error| words(&error.into()))?;
     Ok(remarks)
-}
-
-fn tell(result: &Result<Remarks, String>) {
-    match result {
-        Ok(remarks) => super::remark(None, remarks),
-        Err(why) => tracing::error!(
-            "what is committed here is not on the ledger's remote: {}",
-            terminal(why)
-        ),
-    }
 }

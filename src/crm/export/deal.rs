@@ -16,7 +16,7 @@ use super::settings::{Column, FileSettings};
 use super::source::WonTest;
 use super::table::{Cursor, without_controls};
 use crate::crm::people::website;
-use crate::model::{Company, Deal, DealId, Key, Locale, Outcome, Person};
+use crate::model::{Company, Contact, Deal, DealId, Key, Locale, Outcome, Person};
 use crate::text::quoted;
 
 /// How much of each deal is wanted.
@@ -326,10 +326,16 @@ impl Builder<'_> {
         if *self.detail == Detail::Whole || self.won.is_some() {
             let ids = self.cell(cursor, Column::ContactIds);
             deal.contacts = record::contacts_in_cell(&self.cell(cursor, Column::Contacts), &ids);
-            if let ([only], Some(email)) =
-                (deal.contacts.as_mut_slice(), self.text(cursor, Column::ContactEmail))
-            {
-                only.email.get_or_insert(email);
+            if let Some(email) = self.text(cursor, Column::ContactEmail) {
+                match deal.contacts.as_mut_slice() {
+                    [] => {
+                        let email = Some(email);
+                        deal.contacts.push(Contact { email, ..Contact::default() });
+                    }
+                    [only] => drop(only.email.get_or_insert(email)),
+                    // Whose address it is, nobody says.
+                    _ => {}
+                }
             }
         }
         let locale = match self.detail {

@@ -108,6 +108,22 @@ impl FileCrm {
         self
     }
 
+    /// The columns of the deals file in their order, and whether each is one
+    /// that is known: the deal's id, its owner and so on.
+    ///
+    /// # Errors
+    /// When the file has changed and cannot be read any more.
+    pub fn headers(&self) -> Result<Vec<(String, bool)>, CrmError> {
+        let loaded = self.current()?;
+        let known = |at: usize| {
+            Column::ALL.iter().any(|column| loaded.columns.all(*column).contains(&at))
+                || loaded.columns.company.iter().any(|(company, _)| *company == at)
+                || loaded.columns.currency == Some(at)
+        };
+        let headers = loaded.table.headers.iter().enumerate();
+        Ok(headers.map(|(at, header)| (header.clone(), known(at))).collect())
+    }
+
     /// The files as they are now; read again when one has changed.
     fn current(&self) -> Result<Arc<Loaded>, CrmError> {
         let mut held = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);

@@ -10,7 +10,7 @@ use crate::crm::requested_properties::{check_properties, failed};
 use crate::crm::{Check, CrmError};
 use crate::model::Properties;
 
-/// All checks, in the order in which they should be mended.
+/// All checks, in the order in which they should be fixed.
 pub(super) async fn all(api: &Api, settings: &HubSpotSettings, named: &Properties) -> Vec<Check> {
     let mut checks = Vec::new();
     let account = match read::account(api, settings).await {

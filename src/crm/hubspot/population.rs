@@ -279,8 +279,9 @@ fn sorts() -> Value {
     json!([{"propertyName": "hs_object_id", "direction": "ASCENDING"}])
 }
 
-/// The deals that were changed or archived since a moment, and those that were
-/// merged into them. The search does not know archived ones.
+/// The deals that were changed since a moment, and those that were merged into
+/// them. The search does not know archived ones, and their list has no order:
+/// all of it would have to be read each time.
 pub(super) async fn changed_since(
     api: &Api,
     since: DateTime<Utc>,
@@ -303,18 +304,6 @@ pub(super) async fn changed_since(
     if let Some(failure) = reading.pages(&search, "0".to_owned(), what, &(), &mut keep).await? {
         return Err(failure.into());
     }
-    let mut keep = |_: &mut Reading, records: Vec<Value>| {
-        for record in &records {
-            let at = ["archivedAt", "updatedAt"].iter().find_map(|name| record[*name].as_str());
-            // One that does not say when is looked at.
-            if at.and_then(record::time).is_none_or(|at| at >= since) {
-                changed.extend(cursor(&record["id"]));
-            }
-        }
-        Ok(())
-    };
-    let first = api.path("crm/objects", "deals?archived=true&limit=100");
-    reading.pages(api, first, "the archived deals", &(), &mut keep).await?;
     let ids = changed.into_iter().map(DealId::new).collect();
     Ok(Evidence::new(ids, reading.gaps))
 }

@@ -73,7 +73,7 @@ pub(super) async fn account(api: &Api, settings: &HubSpotSettings) -> Result<Acc
     {
         return Err(CrmError::Settings {
             message: format!("The HubSpot token belongs to account {actual}, not to {requested}."),
-            help: "Set HUBSPOT_TOKEN to a token of the right account, or mend \
+            help: "Set HUBSPOT_TOKEN to a token of the right account, or fix \
                    crm.hubspot.portal_id."
                 .to_owned(),
         });

@@ -7,7 +7,7 @@ use crate::crm::Check;
 use crate::crm::requested_properties::{check_properties, failed};
 use crate::model::Properties;
 
-/// All checks, in the order in which they should be mended.
+/// All checks, in the order in which they should be fixed.
 pub(super) async fn all(api: &Api, settings: &PipedriveSettings, named: &Properties) -> Vec<Check> {
     let mut checks = Vec::new();
     let account = match deal::account(api, settings).await {

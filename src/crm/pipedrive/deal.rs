@@ -30,7 +30,7 @@ pub(super) async fn account(api: &Api, settings: &PipedriveSettings) -> Result<A
             message: format!(
                 "The Pipedrive token belongs to company {actual}, not to {requested}."
             ),
-            help: "Set PIPEDRIVE_TOKEN to a token of the right company, or mend \
+            help: "Set PIPEDRIVE_TOKEN to a token of the right company, or fix \
                    crm.pipedrive.company_id."
                 .to_owned(),
         });

@@ -21,7 +21,7 @@ const OBJECTS: [&str; 6] = [
 /// Fields of opportunities on which an audit's figures depend.
 const FIELDS: [&str; 6] = ["Amount", "CloseDate", "IsClosed", "IsWon", "Name", "StageName"];
 
-/// All checks, in the order in which they should be mended.
+/// All checks, in the order in which they should be fixed.
 pub(super) async fn all(
     api: &Api,
     settings: &SalesforceSettings,

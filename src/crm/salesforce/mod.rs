@@ -46,7 +46,7 @@ pub(super) const ROW: CrmRow = CrmRow {
     name: "salesforce",
     title: "Salesforce",
     secrets: &[session::CLIENT_ID, session::CLIENT_SECRET, session::PRIVATE_KEY, webhook::SECRET],
-    workflow_secrets: &[session::CLIENT_ID, session::CLIENT_SECRET],
+    workflow_secrets: &[session::CLIENT_ID, session::CLIENT_SECRET, session::PRIVATE_KEY],
     settings: SettingsReader::of::<SalesforceSettings>(),
     mapping: BaseMapping {
         name: "salesforce",

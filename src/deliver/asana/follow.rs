@@ -6,9 +6,9 @@ use http::Method;
 use serde_json::{Map, Value, json};
 
 use super::api::{Api, ending, is_ours};
+use super::notes::renewed;
 use super::read_back::project_of;
 use crate::brief::EventKind;
-use crate::deliver::machine_part::renewed;
 use crate::deliver::messages::{Messages, answer, due};
 use crate::deliver::sink::{DeliveryError, Handoff, Mark, Sink};
 use crate::deliver::templates::Medium;
@@ -39,7 +39,7 @@ impl AsanaFollow {
         task: &Value,
         remarks: &mut Vec<String>,
     ) -> Result<Map<String, Value>, DeliveryError> {
-        let message = self.messages.csm_task(handoff, Medium::Plain)?;
+        let message = self.messages.csm_task(handoff, Medium::Markdown)?;
         let name = format!("{} {}", text::shorten(&message.title, 120), ending(handoff));
         let mut change = Map::new();
         if task["name"] != name.as_str() {
@@ -67,10 +67,10 @@ fn describe(
     change: &mut Map<String, Value>,
     remarks: &mut Vec<String>,
 ) {
-    let old = there["notes"].as_str().unwrap_or_default();
+    let old = there["html_notes"].as_str().unwrap_or_default();
     match renewed(old, new) {
         Some(new) if new == old => {}
-        Some(new) => drop(change.insert("notes".to_owned(), json!(new))),
+        Some(new) => drop(change.insert("html_notes".to_owned(), json!(new))),
         None => remarks.push(format!("the {what}'s description is left as people changed it")),
     }
 }
@@ -109,12 +109,12 @@ impl Sink for AsanaFollow {
         };
         let mut remarks = Vec::new();
         let path = format!("/projects/{project}");
-        let there = self.api.read(&format!("{path}?opt_fields=name,notes")).await?;
-        let message = self.messages.project(handoff, Medium::Plain)?;
+        let there = self.api.read(&format!("{path}?opt_fields=name,html_notes")).await?;
+        let message = self.messages.project(handoff, Medium::Markdown)?;
         let mut change = Map::new();
         describe(&there["data"], &message.body, "project", &mut change, &mut remarks);
         self.put(&path, change).await?;
-        let tasks = format!("{path}/tasks?limit=100&opt_fields=name,notes");
+        let tasks = format!("{path}/tasks?limit=100&opt_fields=name,html_notes");
         if let Some(task) = self.api.first(&tasks, |task| is_ours(task, handoff)).await? {
             let mut change = self.change(handoff, &task, &mut remarks)?;
             let path = format!("/tasks/{}", task["gid"].as_str().unwrap_or_default());

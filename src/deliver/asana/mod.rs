@@ -4,6 +4,7 @@
 
 mod api;
 mod follow;
+mod notes;
 mod project;
 mod read_back;
 
@@ -14,7 +15,7 @@ use read_back::AsanaReader;
 
 use super::messages::Messages;
 use super::read_back::Reader;
-use super::row::{SinkRow, SinkSettings, Sinks};
+use super::row::{SinkRow, SinkSettings, Sinks, WorkflowNeeds};
 use super::sink::WholeDays;
 use super::templates::Medium;
 use crate::brief::EventKind;
@@ -41,6 +42,10 @@ impl SinkSettings for AsanaSettings {
         let (api, messages) = (Api::new(self, secrets)?, messages.clone());
         let follow = AsanaFollow { api: api.clone(), messages: messages.clone() };
         Ok(vec![Box::new(Asana { api, settings: self.clone(), messages }), Box::new(follow)])
+    }
+
+    fn workflow_needs(&self) -> WorkflowNeeds {
+        WorkflowNeeds { reads_back: true, ..WorkflowNeeds::default() }
     }
 
     fn reader(

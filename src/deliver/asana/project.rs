@@ -8,8 +8,8 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::api::{Api, AsanaSettings, HELP, ending, is_ours};
+use super::notes::sealed;
 use crate::brief::EventKind;
-use crate::deliver::machine_part::sealed;
 use crate::deliver::messages::{Messages, answer, due, signed_at};
 use crate::deliver::sink::{DeliveryError, Handoff, Mark, Sink};
 use crate::deliver::templates::{Medium, web_address};
@@ -101,9 +101,10 @@ impl Asana {
         handoff: &Handoff,
         remarks: &mut Vec<String>,
     ) -> Result<(), DeliveryError> {
-        let message = self.messages.csm_task(handoff, Medium::Plain)?;
+        let message = self.messages.csm_task(handoff, Medium::Markdown)?;
         let name = format!("{} {}", text::shorten(&message.title, 120), ending(handoff));
-        let mut data = json!({"name": name, "notes": sealed(&message.body), "projects": [project]});
+        let mut data =
+            json!({"name": name, "html_notes": sealed(&message.body), "projects": [project]});
         if let Some(due) = due(handoff) {
             data["due_at"] = json!(due.to_rfc3339_opts(chrono::SecondsFormat::Millis, true));
         }
@@ -185,7 +186,7 @@ impl Sink for Asana {
     }
 
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
-        let message = self.messages.project(handoff, Medium::Plain)?;
+        let message = self.messages.project(handoff, Medium::Markdown)?;
         let mut remarks = Vec::new();
         let gid = match self.find(handoff).await? {
             Some(project) => project["gid"].as_str().unwrap_or_default().to_owned(),
@@ -193,7 +194,7 @@ impl Sink for Asana {
         };
         // The project is made; a description that cannot be set is a remark.
         let path = format!("/projects/{gid}?opt_fields=name,created_at,permalink_url");
-        let notes = json!({"notes": sealed(&message.body)});
+        let notes = json!({"html_notes": sealed(&message.body)});
         let project =
             match self.api.ask(Semantics::Idempotent, Method::PUT, &path, Some(notes)).await {
                 Ok(answer) => answer["data"].clone(),

@@ -2,18 +2,18 @@
 //! calendar. A mail cannot be looked up; its Message-ID is the same at every
 //! try, so that many mail stores keep one copy of two.
 
-mod letter;
+mod mail_text;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use letter::{Letter, calendar};
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Mailbox, Message, MultiPart};
 use lettre::transport::smtp::AsyncSmtpTransportBuilder;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
+use mail_text::{MailText, calendar};
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
@@ -99,6 +99,14 @@ impl SinkSettings for EmailSettings {
             .into_iter()
             .collect()
     }
+
+    fn draft_notice(
+        &self,
+        secrets: &Secrets,
+        messages: &Messages,
+    ) -> Result<Option<Box<dyn Sink>>, Vec<String>> {
+        sink(self, secrets, messages.clone(), MessageKind::Drafted).map(Some)
+    }
 }
 
 fn sink(
@@ -173,7 +181,7 @@ impl Email {
         let (csm, rep) = match &self.kind {
             MessageKind::Signed => (self.settings.to_csm, self.settings.to_rep),
             // To whom the word is: settings about new handoffs do not keep it back.
-            MessageKind::Returned => (false, true),
+            MessageKind::Returned | MessageKind::Drafted => (false, true),
             MessageKind::Changed | MessageKind::Reminder(_) => (true, false),
         };
         for (wanted, at) in [(csm, "first_action.owner"), (rep, "deal.owner")] {
@@ -232,7 +240,7 @@ impl Email {
     /// Who is to be answered: the rep by the CSM, and the other way round.
     fn reply_to(&self, handoff: &Handoff) -> Option<Mailbox> {
         let at = match self.kind {
-            MessageKind::Returned => "first_action.owner",
+            MessageKind::Returned | MessageKind::Drafted => "first_action.owner",
             _ => "deal.owner",
         };
         let address = answer(&handoff.brief, &format!("{at}.email"))?;
@@ -247,21 +255,21 @@ impl Email {
             MessageKind::Signed => self.messages.mail(handoff, medium, group.audience)?,
             again => self.messages.again(handoff, again, medium, group.audience, None)?,
         };
-        let letter = Letter::of(&message);
+        let mail = MailText::of(&message);
         let generated = HeaderValue::new(
             HeaderName::new_from_ascii_str("Auto-Submitted"),
             "auto-generated".to_owned(),
         );
         let mut builder = Message::builder()
             .from(self.from.clone())
-            .subject(letter.subject)
+            .subject(mail.subject)
             .message_id(Some(self.message_id(handoff)))
             .date((self.messages.context().clock)().into())
             .raw_header(generated);
         if let Some(reply_to) = self.reply_to(handoff) {
             builder = builder.reply_to(reply_to);
         }
-        if self.kind != MessageKind::Signed {
+        if !matches!(self.kind, MessageKind::Signed | MessageKind::Drafted) {
             // One thread in the reader's mailbox.
             let first = self.id_of(handoff, "brief");
             builder = builder.in_reply_to(first.clone()).references(first);
@@ -269,7 +277,7 @@ impl Email {
         for mailbox in &group.to {
             builder = builder.to(mailbox.clone());
         }
-        let words = MultiPart::alternative_plain_html(letter.plain, letter.html);
+        let words = MultiPart::alternative_plain_html(mail.plain, mail.html);
         // The deadline is the CSM's.
         let has_deadline = matches!(self.kind, MessageKind::Signed | MessageKind::Changed)
             && group.audience != Audience::Person(LinkRole::Rep);
@@ -350,9 +358,8 @@ impl Sink for Email {
     }
 
     fn for_reminder(&self, reminder: &Arc<Reminder>) -> Option<Box<dyn Sink>> {
-        let kind = MessageKind::Reminder(reminder.clone());
-        (self.kind == MessageKind::Signed)
-            .then(|| Box::new(Self { kind, ..self.clone() }) as Box<dyn Sink>)
+        let kind = self.kind.reminding(reminder)?;
+        Some(Box::new(Self { kind, ..self.clone() }))
     }
 
     fn describe(&self, handoff: &Handoff) -> String {

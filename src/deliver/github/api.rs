@@ -26,6 +26,8 @@ use crate::text;
 
 /// Where GitHub is when no base URL is configured.
 const PUBLIC: &str = "https://api.github.com";
+/// So many redirects are followed.
+const REDIRECTS: usize = 3;
 /// What GitHub asks to wait when it says no more than "slow down".
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -145,6 +147,11 @@ impl Api {
         &self.repository
     }
 
+    /// Whether this is the public GitHub.
+    pub(super) fn is_public(&self) -> bool {
+        self.base == PUBLIC
+    }
+
     /// Where the API is, for messages.
     pub(super) fn base(&self) -> &str {
         &self.base
@@ -156,7 +163,7 @@ impl Api {
         let clients = self.clients().await?;
         let mut retry = 0;
         loop {
-            let result = send(&clients.rest, Method::GET, path, None).await;
+            let result = send(&clients.rest, &self.base, Method::GET, path, None).await;
             let (error, asked) = match result {
                 Ok(answer) => match answer.limit() {
                     Some(wait) => (answer.fault(), Some(wait)),
@@ -203,7 +210,7 @@ impl Api {
         if let Some(last) = *last {
             tokio::time::sleep_until(last + self.pause).await;
         }
-        let result = send(client, method, path, Some(body)).await;
+        let result = send(client, &self.base, method, path, Some(body)).await;
         *last = Some(Instant::now());
         drop(last);
         match result {
@@ -230,7 +237,7 @@ impl Api {
                     return Ok(Clients { rest, graphql });
                 }
                 let path = self.repository.path("/installation");
-                let answer = send(&rest, Method::GET, &path, None)
+                let answer = send(&rest, &self.base, Method::GET, &path, None)
                     .await
                     .map_err(|none| transient(none.why))?
                     .ok()?;
@@ -269,7 +276,29 @@ impl Api {
     }
 }
 
+/// Sends a request, and sends it to where the repository is now where GitHub
+/// says that it has another name: with the same method and body, which is what
+/// GitHub asks of writes, too
+/// (<https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api#follow-redirects>).
 async fn send(
+    client: &Octocrab,
+    base: &str,
+    method: Method,
+    path: &str,
+    body: Option<&Value>,
+) -> Result<Answer, NoAnswer> {
+    let mut path = path.to_owned();
+    for _ in 0..REDIRECTS {
+        let answer = send_once(client, method.clone(), &path, body).await?;
+        match answer.moved_to(base) {
+            Some(there) if there != path => path = there,
+            _ => return Ok(answer),
+        }
+    }
+    send_once(client, method, &path, body).await
+}
+
+async fn send_once(
     client: &Octocrab,
     method: Method,
     path: &str,
@@ -321,15 +350,39 @@ fn broken(error: &octocrab::Error) -> DeliveryError {
 }
 
 impl Answer {
+    /// The path that a redirect names, where it stays at the same API: the
+    /// token goes nowhere else.
+    fn moved_to(&self, base: &str) -> Option<String> {
+        if !matches!(self.status.as_u16(), 301 | 307 | 308) {
+            return None;
+        }
+        let location = self.headers.get(http::header::LOCATION)?.to_str().ok()?;
+        let path = match location.strip_prefix(base.trim_end_matches('/')) {
+            Some(path) => path,
+            None if location.starts_with('/') && !location.starts_with("//") => location,
+            None => return None,
+        };
+        path.starts_with('/').then(|| path.to_owned())
+    }
+
     /// The answer, or what its status means.
     pub(super) fn ok(self) -> Result<Self, DeliveryError> {
         if self.status.is_success() { Ok(self) } else { Err(self.fault()) }
     }
 
     /// Whether a list goes on.
-    fn has_next_page(&self) -> bool {
+    pub(super) fn has_next_page(&self) -> bool {
         let links = self.headers.get(http::header::LINK).and_then(|v| v.to_str().ok());
         links.is_some_and(|links| links.contains("rel=\"next\""))
+    }
+
+    /// The cursor of the next page, of a list that is not paged by number.
+    pub(super) fn next_cursor(&self) -> Option<String> {
+        let links = self.headers.get(http::header::LINK).and_then(|v| v.to_str().ok())?;
+        let next = links.split(',').find(|link| link.contains("rel=\"next\""))?;
+        let address = next.split_once('<')?.1.split_once('>')?.0;
+        let url = url::Url::parse(address).ok()?;
+        url.query_pairs().find(|(name, _)| name == "after").map(|(_, value)| value.into_owned())
     }
 
     /// How long GitHub asks to wait, where it limits.
@@ -413,7 +466,7 @@ impl Answer {
                 "check deliver.github.repository, and that the token or app may see this repository"
             }
             410 => "issues are turned off in this repository; turn them on in its settings",
-            422 => "the request was refused as it is; mend what GitHub names",
+            422 => "the request was refused as it is; fix what GitHub names",
             _ => "see what GitHub says",
         };
         DeliveryError::Permanent { message, help: help.to_owned() }

@@ -5,6 +5,7 @@ use super::settings::GithubSettings;
 use crate::deliver::messages::TaskForm;
 use crate::deliver::sink::DeliveryError;
 use crate::model::Check;
+use crate::text;
 
 /// Repository, issues, rights and labels.
 pub(super) async fn of(api: &Api, settings: &GithubSettings, offline: bool) -> Vec<Check> {
@@ -25,6 +26,18 @@ pub(super) async fn of(api: &Api, settings: &GithubSettings, offline: bool) -> V
     };
     let repository = &answer.body;
     let mut checks = vec![Check::ok(what.clone(), "the repository can be read")];
+    if let Some(now) = repository["full_name"].as_str()
+        && !now.eq_ignore_ascii_case(&settings.repository.to_string())
+    {
+        checks.push(Check::warning(
+            what.clone(),
+            format!(
+                "the repository is called {} now; requests are sent on to it",
+                text::quoted(now)
+            ),
+            "write the new name under deliver.github.repository",
+        ));
+    }
     if repository["archived"] == true {
         checks.push(Check::failed(
             what.clone(),

@@ -3,6 +3,7 @@
 mod api;
 mod checks;
 mod follow;
+mod forge;
 mod issue;
 mod marker;
 mod model;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use api::Api;
 use follow::GithubFollow;
+pub use forge::Forge;
 use issue::GithubIssue;
 use pull::{GithubPull, Purpose};
 use read_back::GithubReader;
@@ -23,10 +25,11 @@ use settings::GithubSettings;
 
 use super::messages::{Messages, TaskForm};
 use super::read_back::Reader;
-use super::row::{SinkRow, SinkSettings, Sinks};
+use super::row::{SinkRow, SinkSettings, Sinks, WorkflowNeeds};
 use super::sink::{Sink, WholeDays};
 use super::templates::Medium;
 use crate::brief::EventKind;
+use crate::http::BaseUrl;
 use crate::model::Secrets;
 use crate::settings::SettingsReader;
 
@@ -64,6 +67,14 @@ impl SinkSettings for GithubSettings {
         Ok(vec![task, Box::new(follow)])
     }
 
+    fn workflow_needs(&self) -> WorkflowNeeds {
+        WorkflowNeeds {
+            label: self.labels.first().cloned(),
+            reads_back: true,
+            ..WorkflowNeeds::default()
+        }
+    }
+
     fn reader(
         &self,
         secrets: &Secrets,
@@ -86,6 +97,10 @@ impl SinkSettings for GithubSettings {
 
     fn task_form(&self) -> TaskForm {
         self.form
+    }
+
+    fn forge_api(&self) -> Option<&BaseUrl> {
+        self.base_url.as_ref()
     }
 }
 

@@ -60,10 +60,18 @@ impl GithubReader {
         let answer = self.api.get(path).await?;
         let unknown =
             |why: String, help: &str| Ok(Err(ReadBack::Unknown { why, help: help.to_owned() }));
+        let gone = |why: String, help: &str| Ok(Err(ReadBack::Gone { why, help: help.to_owned() }));
         match answer.status.as_u16() {
             410 => {
-                return unknown(
+                return gone(
                     format!("{task} was deleted"),
+                    "record what was done with `handoff touch`, `accept` or `return`",
+                );
+            }
+            // Whoever sees the repository would see the task.
+            404 if self.name_now(task).await?.is_some() => {
+                return gone(
+                    format!("{task} is not there any more"),
                     "record what was done with `handoff touch`, `accept` or `return`",
                 );
             }
@@ -82,16 +90,28 @@ impl GithubReader {
             _ => {}
         }
         let answer = answer.ok()?;
-        // A moved task is answered from its new place, where other people have other rights.
         if let Some(now) = answer.body["html_url"].as_str()
             && !task.is(now)
         {
-            return unknown(
-                format!("{task} was moved to {}", text::quoted(now)),
-                "record what was done there with `handoff touch`, `accept` or `return`",
-            );
+            // A repository that has another name is the same one. A task that was moved
+            // is answered from its new place, where other people have other rights.
+            let renamed = self.name_now(task).await?;
+            let why = format!("{task} was moved to {}", text::quoted(now));
+            let help = "record what was done there with `handoff touch`, `accept` or `return`";
+            match renamed {
+                Some(name) if task.is_in(&name, now) => {}
+                Some(_) => return gone(why, help),
+                None => return unknown(why, help),
+            }
         }
         answer.read().map(Ok)
+    }
+
+    /// The name that the task's repository has now; `None` where it cannot be seen.
+    async fn name_now(&self, task: &TaskUrl) -> Result<Option<String>, DeliveryError> {
+        let answer = self.api.get(&task.repository().path("")).await?;
+        let name = answer.body["full_name"].as_str().map(str::to_owned);
+        Ok(name.filter(|_| answer.status.is_success()))
     }
 
     /// The deadline that somebody gave the task; of two the later word. One

@@ -120,6 +120,20 @@ fn default_pause() -> u64 {
 }
 
 impl GithubSettings {
+    /// The settings of a repository of which nothing else is said.
+    pub(super) fn of(repository: Repository) -> Self {
+        Self {
+            repository,
+            form: TaskForm::default(),
+            labels: default_labels(),
+            milestone: None,
+            project: None,
+            base: None,
+            base_url: None,
+            seconds_between_writes: default_pause(),
+        }
+    }
+
     /// What is wrong with values that are of the right type.
     pub(in crate::deliver) fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();

@@ -45,6 +45,19 @@ impl TaskUrl {
         })
     }
 
+    /// Its repository, as the address names it.
+    pub(super) fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// Whether an address is this task's in a repository by another name.
+    pub(super) fn is_in(&self, repository: &str, address: &str) -> bool {
+        Self::parse(address).is_some_and(|other| {
+            self.number == other.number
+                && Repository::parse(repository).is_ok_and(|now| now.is(&other.repository))
+        })
+    }
+
     /// The path of something of it in the API; `kind` is `issues` or `pulls`.
     pub(super) fn api(&self, kind: &str, rest: &str) -> String {
         self.repository.path(&format!("/{kind}/{}{rest}", self.number))

@@ -7,8 +7,8 @@ use crate::deliver::templates::web_address;
 use crate::text;
 
 /// A document from plain lines: `- ` begins a bullet, the rest is paragraphs;
-/// the link stands at the end.
-pub(super) fn document(plain: &str, link: Option<(&str, &str)>) -> Value {
+/// the links stand at the end.
+pub(super) fn document(plain: &str, links: &[(&str, String)]) -> Value {
     let mut content: Vec<Value> = Vec::new();
     let mut bullets: Vec<Value> = Vec::new();
     let flush = |bullets: &mut Vec<Value>, content: &mut Vec<Value>| {
@@ -32,9 +32,8 @@ pub(super) fn document(plain: &str, link: Option<(&str, &str)>) -> Value {
         }
     }
     flush(&mut bullets, &mut content);
-    if let Some((label, href)) = link
-        && let Some(href) = web_address(href)
-    {
+    for (label, href) in links {
+        let Some(href) = web_address(href) else { continue };
         content.push(json!({"type": "paragraph", "content": [
             {"type": "text", "text": label, "marks": [{"type": "link", "attrs": {"href": href}}]}
         ]}));

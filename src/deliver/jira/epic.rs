@@ -14,10 +14,12 @@ use super::adf;
 use super::api::{Api, HELP, JiraSettings, label, time};
 use crate::brief::EventKind;
 use crate::deliver::machine_part::sealed;
-use crate::deliver::messages::{Messages, answer};
+use crate::deliver::message_kind::MessageKind;
+use crate::deliver::messages::{Audience, Messages, answer};
 use crate::deliver::sink::{DeliveryError, Handoff, Mark, OnboardingTask, Sink, Who};
 use crate::deliver::templates::Medium;
 use crate::http::Semantics;
+use crate::link::LinkRole;
 use crate::model::{Check, Key};
 use crate::text;
 
@@ -88,11 +90,12 @@ impl Jira {
 
     async fn create_epic(&self, handoff: &Handoff) -> Result<String, DeliveryError> {
         let message = self.messages.project(handoff, Medium::Plain)?;
-        let link = handoff.url.as_deref().map(|url| ("Open the brief", url));
+        let audience = Audience::Person(LinkRole::Csm);
+        let links = self.messages.buttons(handoff, &MessageKind::Signed, audience);
         let mut fields = json!({
             "issuetype": {"name": self.settings.epic_type},
             "summary": text::shorten(&message.title, 250),
-            "description": adf::document(&sealed(&message.body), link),
+            "description": adf::document(&sealed(&message.body), &links),
         });
         if let Some(due) = self.messages.due_day(handoff) {
             fields["duedate"] = json!(due);
@@ -237,7 +240,7 @@ impl Sink for Jira {
                 missing.join(", "),
                 types.join(", ")
             );
-            Check::failed(what, detail, "mend deliver.jira.epic_type or task_type")
+            Check::failed(what, detail, "fix deliver.jira.epic_type or task_type")
         }]
     }
 }

@@ -79,7 +79,7 @@ fn renewed(old: &Value, new: &str) -> Option<Value> {
     if !is_intact(&text(above), &text(seal)) {
         return None;
     }
-    let mut document = adf::document(&sealed(new), None);
+    let mut document = adf::document(&sealed(new), &[]);
     document["content"].as_array_mut()?.extend(below.iter().cloned());
     Some(document)
 }

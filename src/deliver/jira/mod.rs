@@ -14,7 +14,7 @@ use read_back::JiraReader;
 
 use super::messages::Messages;
 use super::read_back::Reader;
-use super::row::{SinkRow, SinkSettings, Sinks};
+use super::row::{SinkRow, SinkSettings, Sinks, WorkflowNeeds};
 use super::sink::WholeDays;
 use super::templates::Medium;
 use crate::brief::EventKind;
@@ -44,6 +44,10 @@ impl SinkSettings for JiraSettings {
         let follow =
             JiraFollow { api: api.clone(), settings: settings.clone(), messages: messages.clone() };
         Ok(vec![Box::new(Jira { api, settings, messages, made }), Box::new(follow)])
+    }
+
+    fn workflow_needs(&self) -> WorkflowNeeds {
+        WorkflowNeeds { reads_back: true, ..WorkflowNeeds::default() }
     }
 
     fn reader(

@@ -123,7 +123,7 @@ impl SlackBot {
     /// than none.
     async fn mention(&self, handoff: &Handoff) -> Option<String> {
         let who = match &self.kind {
-            MessageKind::Returned => "deal.owner",
+            MessageKind::Returned | MessageKind::Drafted => "deal.owner",
             MessageKind::Signed | MessageKind::Changed => "first_action.owner",
             MessageKind::Reminder(reminder) => {
                 let person = reminder.to.first()?;
@@ -162,9 +162,8 @@ impl Sink for SlackBot {
     }
 
     fn for_reminder(&self, reminder: &Arc<Reminder>) -> Option<Box<dyn Sink>> {
-        let kind = MessageKind::Reminder(reminder.clone());
-        (self.kind == MessageKind::Signed)
-            .then(|| Box::new(Self { kind, ..self.clone() }) as Box<dyn Sink>)
+        let kind = self.kind.reminding(reminder)?;
+        Some(Box::new(Self { kind, ..self.clone() }))
     }
 
     fn describe(&self, _: &Handoff) -> String {
@@ -291,7 +290,7 @@ fn judge(method: &str, body: Value) -> Result<Value, DeliveryError> {
         }
         // "Some aspect of the operation may have succeeded."
         "fatal_error" | "internal_error" => return Err(DeliveryError::Unclear { message }),
-        "channel_not_found" | "not_in_channel" => "invite the bot to the channel, or mend its name",
+        "channel_not_found" | "not_in_channel" => "invite the bot to the channel, or fix its name",
         "is_archived" => "the channel is archived; choose another",
         "invalid_auth" | "not_authed" | "account_inactive" | "token_revoked" | "token_expired" => {
             "SLACK_BOT_TOKEN is wrong or was revoked; install the app again"

@@ -2,12 +2,11 @@
 
 mod bot;
 mod message;
-mod webhook;
 
 use bot::SlackBot;
-use message::SlackSettings;
-use webhook::SlackWebhook;
+use message::{SlackSettings, message};
 
+use super::incoming_webhook::{Chat, IncomingWebhook};
 use super::message_kind::MessageKind;
 use super::messages::Messages;
 use super::row::{SinkRow, SinkSettings, Sinks};
@@ -26,6 +25,16 @@ pub(super) const ROW: SinkRow = SinkRow {
     settings: SettingsReader::<dyn SinkSettings>::of::<SlackSettings>(),
 };
 
+/// An incoming webhook: says `ok` and nothing more.
+const WEBHOOK: Chat = Chat {
+    via: "slack",
+    what: "the Slack webhook",
+    secret: "SLACK_WEBHOOK_URL",
+    has_query: false,
+    better: "use a bot (SLACK_BOT_TOKEN) to have each message exactly once",
+    body: |messages, handoff, kind| message(messages, handoff, kind, None),
+};
+
 impl From<SlackSettings> for Box<dyn SinkSettings> {
     fn from(settings: SlackSettings) -> Self {
         Box::new(settings)
@@ -42,6 +51,15 @@ impl SinkSettings for SlackSettings {
             .collect::<Result<_, String>>()
             .map_err(|problem| vec![problem])
     }
+
+    fn draft_notice(
+        &self,
+        secrets: &Secrets,
+        messages: &Messages,
+    ) -> Result<Option<Box<dyn Sink>>, Vec<String>> {
+        let made = sink(self, secrets, messages.clone(), MessageKind::Drafted);
+        made.map(Some).map_err(|problem| vec![problem])
+    }
 }
 
 fn sink(
@@ -56,5 +74,5 @@ fn sink(
     let Some(url) = secrets.get("SLACK_WEBHOOK_URL") else {
         return Err("set SLACK_BOT_TOKEN, or SLACK_WEBHOOK_URL".to_owned());
     };
-    Ok(Box::new(SlackWebhook::new(settings, &url, messages, kind)?))
+    Ok(Box::new(IncomingWebhook::new(WEBHOOK, settings.repeat, &url, messages, kind)?))
 }

@@ -20,7 +20,7 @@ pub type Fields = Vec<(String, String)>;
 
 /// What answers a link's requests.
 #[async_trait]
-pub trait LinkDesk: Send + Sync {
+pub trait LinkHandler: Send + Sync {
     /// Status and page: without a form the handoff is shown, with one it is
     /// acted upon.
     async fn answer(&self, token: String, form: Option<Fields>) -> (u16, String);
@@ -29,7 +29,7 @@ pub trait LinkDesk: Send + Sync {
 /// The page behind a link, as it is offered.
 pub struct LinkRoute {
     /// What answers.
-    pub desk: Arc<dyn LinkDesk>,
+    pub handler: Arc<dyn LinkHandler>,
     /// The origin that people reach this server by: `https://handoff.example.com`.
     pub origin: String,
     /// The Content-Security-Policy's source for the page's style sheet.
@@ -40,8 +40,8 @@ pub struct LinkRoute {
 impl LinkRoute {
     /// A route that nobody has used yet.
     #[must_use]
-    pub fn new(desk: Arc<dyn LinkDesk>, origin: String, style_source: String) -> Self {
-        Self { desk, origin, style_source, limits: Limits::default() }
+    pub fn new(handler: Arc<dyn LinkHandler>, origin: String, style_source: String) -> Self {
+        Self { handler, origin, style_source, limits: Limits::default() }
     }
 }
 
@@ -115,7 +115,7 @@ pub(super) async fn page(
         },
         _ => return plain(StatusCode::METHOD_NOT_ALLOWED, "open the link in a browser\n"),
     };
-    let (status, html) = route.desk.answer(token, form).await;
+    let (status, html) = route.handler.answer(token, form).await;
     if status == 403 {
         route.limits.fault(&remote);
     }

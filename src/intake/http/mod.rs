@@ -22,7 +22,7 @@ use super::metrics::{Counter, Metrics};
 use super::worker::{Connections, Reread};
 use crate::text;
 
-pub use link::{Fields, LinkDesk, LinkRoute};
+pub use link::{Fields, LinkHandler, LinkRoute};
 pub use serve::serve;
 
 /// Settings and secrets are read again at most so often.
@@ -83,8 +83,8 @@ pub struct Service {
     pub metrics: Arc<Metrics>,
     /// The clock.
     pub clock: Clock,
-    /// Whether the ledger can be read.
-    pub ledger: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
+    /// How many commits the ledger's remote lacks, or why the ledger cannot be read.
+    pub ledger: Arc<dyn Fn() -> Result<usize, String> + Send + Sync>,
     /// The proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<IpAddr>,
     /// The page behind a link, where one is offered.

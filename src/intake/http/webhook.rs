@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -11,6 +12,8 @@ use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use futures_util::StreamExt as _;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
+use tracing::Instrument as _;
+
 use super::super::inbox::Put;
 use super::super::metrics::Counter;
 use super::entry::{Admitted, Entry};
@@ -19,18 +22,40 @@ use crate::model::Secrets;
 use crate::text;
 use crate::webhook::{self, Answer, BODY_LIMIT, Rejection, Request, Route};
 
+/// The header that names a request.
+const REQUEST_ID: &str = "x-request-id";
 /// How long a sender may take to send a body.
 const BODY_TIME: Duration = Duration::from_secs(30);
 /// So much of a body that is too large is read and thrown away, so that its
 /// sender hears why it is refused.
 const DRAINED: usize = 32 * 1024 * 1024;
 
-/// `/webhooks/{provider}`.
+/// `/webhooks/{provider}`. Each request has an id: the proxy's, or the next
+/// number. It stands in every line of the log and goes back to the sender.
 pub(super) async fn receive(
     State(service): State<Arc<Service>>,
     Path(name): Path<String>,
     request: HttpRequest,
 ) -> Response {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let given = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    let is_id = |id: &str| {
+        (1..=100).contains(&id.len())
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
+    };
+    let id = match given.filter(|id| is_id(id)) {
+        Some(id) => id.to_owned(),
+        None => NEXT.fetch_add(1, Ordering::Relaxed).to_string(),
+    };
+    let span = tracing::info_span!("webhook", request = id);
+    let mut response = receive_one(service, name, request).instrument(span).await;
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+async fn receive_one(service: Arc<Service>, name: String, request: HttpRequest) -> Response {
     let senders = service.senders.now();
     let from = From::of(&request, &service);
     let Some(entry) = Entry::find(&senders, &name) else {

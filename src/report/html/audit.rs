@@ -55,7 +55,19 @@ struct Page {
     class_names: Vec<&'static str>,
     orphans: Vec<OrphanRow>,
     evidence: Vec<Line>,
+    earlier: Vec<EarlierAudit>,
     data: String,
+    packed: bool,
+}
+
+/// What an earlier audit found, as its checkpoint keeps it.
+#[derive(Serialize)]
+struct EarlierAudit {
+    at: String,
+    percent: String,
+    width: usize,
+    covered: String,
+    due: String,
 }
 
 #[derive(Serialize)]
@@ -84,6 +96,7 @@ pub(in crate::report) fn audit(report: &AuditReport) -> Vec<u8> {
     let share = &coverage.handed_over;
     let figure = percent(share.count, share.of);
     let page = Page {
+        earlier: earlier(report),
         shell: Shell::new(SCRIPT),
         audit_style: STYLE,
         headline: headline(report),
@@ -127,10 +140,46 @@ pub(in crate::report) fn audit(report: &AuditReport) -> Vec<u8> {
             .into_iter()
             .map(|(name, value)| Line { name, value: text::one_line(&value) })
             .collect(),
-        data: data(report, &sets),
+        data: String::new(),
+        packed: false,
     };
-    render(TEMPLATE, &page)
+    let (data, packed) = data(report, &sets);
+    render(TEMPLATE, &Page { data, packed, ..page })
 }
+
+/// The audits before this one, oldest first, and this one.
+fn earlier(report: &AuditReport) -> Vec<EarlierAudit> {
+    let row = |at: String, covered: usize, due: usize| EarlierAudit {
+        at,
+        percent: percent(covered, due).unwrap_or_else(|| "–".to_owned()),
+        width: (covered * 100).checked_div(due).unwrap_or(0),
+        covered: thousands(covered),
+        due: thousands(due),
+    };
+    let mut checkpoints: Vec<_> = report.ledger.checkpoints.iter().collect();
+    checkpoints.sort_by_key(|checkpoint| checkpoint.at);
+    let first = checkpoints.len().saturating_sub(EARLIER);
+    let mut rows: Vec<EarlierAudit> = checkpoints[first..]
+        .iter()
+        .map(|checkpoint| {
+            let of = |test: fn(Class) -> bool| {
+                let classes = Class::ALL.into_iter().filter(|class| test(*class));
+                let names: Vec<&str> = classes.map(Class::as_str).collect();
+                let deals = checkpoint.deals.iter();
+                deals.filter(|deal| names.contains(&deal.class.as_str())).count()
+            };
+            row(day_or_minute(checkpoint.at), of(Class::is_covered), of(Class::is_due))
+        })
+        .collect();
+    if !rows.is_empty() {
+        let share = &report.metrics.coverage.handed_over;
+        rows.push(row(format!("{}, this one", day_or_minute(report.as_of)), share.count, share.of));
+    }
+    rows
+}
+
+/// How many earlier audits are shown: half a year of weeks.
+const EARLIER: usize = 26;
 
 fn gap(gap: &Gap) -> Gap {
     Gap {

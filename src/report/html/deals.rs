@@ -3,6 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use indexmap::{IndexMap, IndexSet};
 use serde::Serialize;
 use url::Url;
@@ -15,6 +19,11 @@ use crate::text;
 /// What the script reads.
 #[derive(Serialize)]
 struct Data<'a> {
+    as_of: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    folders: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commits: Option<&'a str>,
     classes: IndexMap<&'static str, &'static str>,
     deals: Vec<Row<'a>>,
     sets: &'a IndexMap<String, Set>,
@@ -122,8 +131,13 @@ struct Row<'a> {
     findings: Vec<(&'static str, &'static str, String, Option<String>)>,
 }
 
-/// The data as JSON that can stand inside a `<script>` element.
-pub(super) fn data(report: &AuditReport, sets: &Sets<'_>) -> String {
+/// How many deals a page holds as plain JSON; of more, the data is packed, so
+/// that the page can be sent and opened.
+const PLAIN: usize = 5_000;
+
+/// The data of the script, and whether it is packed: JSON that can stand
+/// inside a `<script>` element, else the same as gzip in base64.
+pub(super) fn data(report: &AuditReport, sets: &Sets<'_>) -> (String, bool) {
     let mut by_key: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
     for finding in &report.findings {
         if let Some(key) = &finding.key {
@@ -136,14 +150,30 @@ pub(super) fn data(report: &AuditReport, sets: &Sets<'_>) -> String {
         .map(|deal| row(deal, by_key.get(deal.key.as_str()).map(Vec::as_slice).unwrap_or_default()))
         .collect();
     let classes = Class::ALL.into_iter().map(|class| (class.as_str(), class.label())).collect();
-    let data = Data { classes, deals, sets: &sets.sets };
+    let web = report.ledger.web.as_ref().filter(|_| report.more_ledgers.is_empty());
+    let data = Data {
+        as_of: moment(report.as_of),
+        folders: web.map(|web| web.folders.as_str()),
+        commits: web.map(|web| web.commits.as_str()),
+        classes,
+        deals,
+        sets: &sets.sets,
+    };
+    if report.deals.len() > PLAIN {
+        let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+        serde_json::to_writer(&mut packed, &data).expect("memory takes what is written");
+        let packed = packed.finish().expect("memory takes what is written");
+        return (STANDARD.encode(packed), true);
+    }
     let json = serde_json::to_string(&data).expect("plain data with text keys becomes JSON");
     // Nothing in it may end the element or begin a comment.
-    json.replace('<', "\\u003c")
+    let json = json
+        .replace('<', "\\u003c")
         .replace('>', "\\u003e")
         .replace('&', "\\u0026")
         .replace('\u{2028}', "\\u2028")
-        .replace('\u{2029}', "\\u2029")
+        .replace('\u{2029}', "\\u2029");
+    (json, false)
 }
 
 fn row<'a>(deal: &'a DealRow, findings: &[&Finding]) -> Row<'a> {

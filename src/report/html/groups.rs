@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::deals::Sets;
 use super::standing::scope_classes;
 use crate::audit::{AuditReport, Group};
-use crate::report::sentences::percent_or_dash;
+use crate::report::sentences::{Touches, percent_or_dash};
 use crate::report::thousands;
 use crate::text;
 use crate::time::describe_seconds;
@@ -28,6 +28,8 @@ struct Row {
     not_covered: Option<String>,
     brief: String,
     touch: String,
+    touch_on_time: String,
+    touch_link: Option<String>,
     complete: String,
     returned: String,
     returned_link: String,
@@ -52,7 +54,7 @@ pub(super) fn groupings(report: &AuditReport, sets: &mut Sets<'_>) -> (Vec<Group
     let mut tables = Vec::new();
     for (id, title, heading, groups) in all {
         let rows: Vec<Row> =
-            groups.iter().enumerate().map(|(at, group)| row(id, at, group, sets)).collect();
+            groups.iter().enumerate().map(|(at, group)| row(id, at, group, report, sets)).collect();
         if id == "month" {
             months = rows.iter().map(|row| row.link.clone()).collect();
         }
@@ -63,10 +65,11 @@ pub(super) fn groupings(report: &AuditReport, sets: &mut Sets<'_>) -> (Vec<Group
     (tables, months)
 }
 
-fn row(id: &str, at: usize, group: &Group, sets: &mut Sets<'_>) -> Row {
+fn row(id: &str, at: usize, group: &Group, report: &AuditReport, sets: &mut Sets<'_>) -> Row {
     let name = text::shorten(&text::one_line(&group.name), 120);
     let link = sets.link(&format!("{id}.{at}"), name.clone(), &group.deals);
     let figures = &group.figures;
+    let touches = Touches::of(report, group);
     let told = |seconds: Option<i64>| seconds.map(describe_seconds).unwrap_or_default();
     Row {
         count: thousands(group.deals.len()),
@@ -80,6 +83,11 @@ fn row(id: &str, at: usize, group: &Group, sets: &mut Sets<'_>) -> Row {
         not_covered: (!figures.coverage.handed_over.not.is_empty())
             .then(|| format!("{link}&class=missing,removed")),
         brief: told(figures.latency.signature_to_brief.median_s),
+        touch_on_time: percent_or_dash(&touches.on_time),
+        touch_link: (!touches.on_time.not.is_empty()).then(|| {
+            let label = format!("{name}, first touch late or overdue");
+            sets.link(&format!("{id}.{at}.touch"), label, &touches.on_time.not)
+        }),
         touch: told(figures.latency.signature_to_first_touch.median_s),
         complete: percent_or_dash(&figures.first_pass_complete),
         returned: thousands(figures.returned.len()),

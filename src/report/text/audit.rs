@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 
 use crate::audit::{AuditReport, Class, LatencyFigures, Values};
 use crate::finding::Severity;
+use crate::model::Money;
 use crate::report::screen::{Paint, inert};
 use crate::report::sentences::{
-    class_severity, closing, currencies, currency_title, evidence, footing, headline,
+    Touches, class_severity, closing, currencies, currency_title, evidence, footing, headline,
     percent_or_dash, question, sum,
 };
 use crate::report::table::{Column, Table};
 use crate::report::{Options, count, thousands};
+use crate::text::shorten;
 use crate::time::describe_seconds;
 
 use super::findings::diagnostic;
@@ -19,17 +21,30 @@ use super::findings::diagnostic;
 /// How many findings of one rule are shown; the other formats have all.
 const SHOWN: usize = 20;
 
+/// How many deals without a handoff are listed where there is no ledger yet.
+const LISTED: usize = 100;
+
 /// The whole report.
 pub(in crate::report) fn audit(report: &AuditReport, options: &Options) -> Vec<u8> {
     let mut out = String::new();
     gaps(&mut out, report, options);
-    findings(&mut out, report, options);
     let paint = Paint { color: options.color };
+    match &report.ledger.absent {
+        Some(why) if report.more_ledgers.is_empty() => {
+            out.push_str(&format!(
+                "{}\n\n",
+                paint.bold(&format!("No deal can have a handoff: {}.", inert(why)))
+            ));
+            population(&mut out, report, options);
+        }
+        _ => findings(&mut out, report, options),
+    }
     out.push_str(&paint.bold(&headline(report)));
     out.push_str("\n\n");
     out.push_str(&classes(report, options));
     out.push_str(&format!("\n{}\n", footing(report)));
     times(&mut out, report, options);
+    people(&mut out, report, options);
     unanswered(&mut out, report, options);
     out.push_str(&format!("\n{}\n", paint.bold("Evidence")));
     for (name, value) in evidence(report) {
@@ -46,6 +61,22 @@ pub(in crate::report) fn audit(report: &AuditReport, options: &Options) -> Vec<u
     };
     out.push_str(&format!("\n{closing}\n"));
     out.into_bytes()
+}
+
+/// The one number and a line for each finding, for a screen that has more to show.
+pub(in crate::report) fn in_short(
+    report: &AuditReport,
+    options: &Options,
+    width: usize,
+) -> Vec<String> {
+    let paint = Paint { color: options.color };
+    let mut lines = vec![paint.bold(&headline(report))];
+    for finding in &report.findings {
+        let name = format!("{}: ", finding.rule);
+        let message = shorten(&inert(&finding.message), width.saturating_sub(name.len()));
+        lines.push(format!("{}{message}", paint.severity(finding.severity, &name)));
+    }
+    lines
 }
 
 /// What could not be read, before anything else.
@@ -84,6 +115,58 @@ fn findings(out: &mut String, report: &AuditReport, options: &Options) {
     }
     if cut {
         out.push_str("--format csv, html and json have all of them\n\n");
+    }
+}
+
+/// The deals by month and owner, and each that has no handoff: what an export
+/// says before there is any ledger.
+fn population(out: &mut String, report: &AuditReport, options: &Options) {
+    let currencies = currencies(report);
+    let money = || currencies.iter().map(|currency| Column::number(currency_title(currency)));
+    for (heading, groups) in
+        [("Month", &report.metrics.by_month), ("Owner", &report.metrics.by_rep)]
+    {
+        let columns = [Column::text(heading), Column::number("Deals")];
+        let mut table = Table::new(columns.into_iter().chain(money()));
+        for group in groups {
+            let values = group.figures.values.total();
+            let sums = currencies.iter().map(|currency| sum(&values, currency));
+            let cells = [group.name.clone(), thousands(group.deals.len())];
+            table.row(cells.into_iter().chain(sums));
+        }
+        if !table.is_empty() {
+            out.push_str(&table.render(options));
+            out.push('\n');
+        }
+    }
+    let mut without: Vec<_> =
+        report.deals.iter().filter(|deal| deal.class == Class::Missing).collect();
+    without.sort_by(|a, b| (b.closed_won_at, &a.key).cmp(&(a.closed_won_at, &b.key)));
+    let mut table = Table::new([
+        Column::text("Without a handoff"),
+        Column::text("Won"),
+        Column::text("Owner"),
+        Column::number("Value"),
+        Column::whole("Deal"),
+    ]);
+    for deal in without.iter().take(LISTED) {
+        table.row([
+            deal.name.clone().unwrap_or_default(),
+            deal.closed_won_at.map(|at| at.format("%Y-%m-%d").to_string()).unwrap_or_default(),
+            deal.owner.clone().unwrap_or_default(),
+            deal.value.as_ref().map(Money::shown).unwrap_or_default(),
+            deal.key.to_string(),
+        ]);
+    }
+    if !table.is_empty() {
+        out.push_str(&table.render(options));
+        if without.len() > LISTED {
+            let more = thousands(without.len() - LISTED);
+            out.push_str(&format!(
+                "and {more} more; --format csv, html and json have all of them\n"
+            ));
+        }
+        out.push('\n');
     }
 }
 
@@ -184,6 +267,34 @@ fn time_cells(name: &str, figures: &LatencyFigures, business: bool) -> Vec<Strin
         cells.push(told(figures.business_p90_s));
     }
     cells
+}
+
+/// What each CSM has taken over, and how many first touches came in time.
+fn people(out: &mut String, report: &AuditReport, options: &Options) {
+    if report.ledger.absent.is_some() || report.metrics.by_csm.len() < 2 {
+        return;
+    }
+    let mut table = Table::new([
+        Column::text("CSM"),
+        Column::number("Deals"),
+        Column::number("Handed over"),
+        Column::number("First touch on time"),
+        Column::number("Complete"),
+        Column::number("Returned"),
+    ]);
+    for group in &report.metrics.by_csm {
+        let figures = &group.figures;
+        table.row([
+            group.name.clone(),
+            thousands(group.deals.len()),
+            percent_or_dash(&figures.coverage.handed_over),
+            percent_or_dash(&Touches::of(report, group).on_time),
+            percent_or_dash(&figures.first_pass_complete),
+            thousands(figures.returned.len()),
+        ]);
+    }
+    out.push('\n');
+    out.push_str(&table.render(options));
 }
 
 /// Which questions were unanswered when the briefs were delivered.

@@ -4,5 +4,5 @@ mod audit;
 mod findings;
 mod snippet;
 
-pub(super) use audit::audit;
+pub(super) use audit::{audit, in_short};
 pub(super) use findings::findings;

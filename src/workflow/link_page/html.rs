@@ -267,6 +267,8 @@ fn fill(template: &'static str, values: &impl Serialize) -> String {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+    let head = include_str!("../../../templates/link/head.html");
+    environment.add_template("head.html", head).expect("the templates are compiled in");
     environment
         .render_str(template, Serde(values))
         .expect("the templates are compiled in, and tests render each of their parts")

@@ -61,7 +61,7 @@ pub fn link_page(
     let mut remarks = Remarks::default();
     let done = match grant.role {
         LinkRole::Csm => csm(context, &grant, &stored, form, &mut remarks),
-        LinkRole::Rep => rep(context, &grant, &stored, form, &mut remarks),
+        LinkRole::Rep => rep(context, &grant, form, &mut remarks),
     };
     for remark in &remarks {
         tracing::info!(key = grant.key.as_str(), "note: {}", crate::text::terminal(remark));
@@ -192,14 +192,10 @@ fn is_as_seen(form: &FormFields, stored: &Stored) -> bool {
     seen.is_empty() || stored.brief_blob.as_deref() == Some(seen)
 }
 
-fn csm(
-    context: &Context,
-    grant: &Grant,
-    stored: &Stored,
-    form: &FormFields,
-    remarks: &mut Remarks,
-) -> Result<Done, WorkflowError> {
-    let told = |kind: EventKind, reason: Option<String>| PersonEvent {
+/// What the link's person has done, as it is recorded.
+fn told(grant: &Grant, kind: EventKind, reason: Option<String>) -> PersonEvent {
+    PersonEvent {
+        proven: Vec::new(),
         kind,
         by: grant.person.clone(),
         reason,
@@ -207,7 +203,16 @@ fn csm(
         via: VIA.to_owned(),
         reference: None,
         customer: None,
-    };
+    }
+}
+
+fn csm(
+    context: &Context,
+    grant: &Grant,
+    stored: &Stored,
+    form: &FormFields,
+    remarks: &mut Remarks,
+) -> Result<Done, WorkflowError> {
     let mut put = |event: &PersonEvent, done: &str, again: &str| {
         let recorded = record(context, &grant.key, event, remarks)?;
         Ok(if recorded.is_some() { Done::well(done) } else { Done::nothing(again) })
@@ -218,7 +223,7 @@ fn csm(
             "The brief has changed since you opened this page. Nothing was accepted: read it again below, then accept.",
         )),
         "accept" => put(
-            &told(EventKind::Accepted, None),
+            &told(grant, EventKind::Accepted, None),
             "You have accepted the handoff.",
             "You had accepted it already; nothing new.",
         ),
@@ -230,7 +235,7 @@ fn csm(
             }
             let done = "You have returned the handoff. The rep is told, in your words.";
             let again = "You had returned it with these words already; nothing new.";
-            put(&told(EventKind::Returned, Some(reason.to_owned())), done, again)
+            put(&told(grant, EventKind::Returned, Some(reason.to_owned())), done, again)
         }
         "touch" => {
             let (how, whom) = (field(form, "how"), field(form, "whom"));
@@ -239,7 +244,7 @@ fn csm(
             }
             let reason = one_line(&format!("{how} with {whom}"));
             let done = "Your first touch is recorded.";
-            put(&told(EventKind::Touched, Some(reason)), done, "It was recorded already.")
+            put(&told(grant, EventKind::Touched, Some(reason)), done, "It was recorded already.")
         }
         "assign" => {
             let assignment = Assignment {
@@ -283,7 +288,6 @@ fn csm(
 fn rep(
     context: &Context,
     grant: &Grant,
-    stored: &Stored,
     form: &FormFields,
     remarks: &mut Remarks,
 ) -> Result<Done, WorkflowError> {
@@ -297,16 +301,7 @@ fn rep(
         }
         "resubmit" => {
             let reason = Some(field(form, "reason").to_owned()).filter(|it| !it.is_empty());
-            let event = PersonEvent {
-                kind: EventKind::Resubmitted,
-                by: grant.person.clone(),
-                reason,
-                at: None,
-                via: VIA.to_owned(),
-                reference: None,
-                customer: None,
-            };
-            let _ = stored;
+            let event = told(grant, EventKind::Resubmitted, reason);
             Ok(match record(context, &grant.key, &event, remarks)? {
                 Some(_) => Done::well("The CSM is told that the handoff comes again."),
                 None => Done::nothing("The CSM was told already."),

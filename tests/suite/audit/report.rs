@@ -83,6 +83,7 @@ fn november() -> World {
         contained: false,
         is_signed: false,
         signer: None,
+        is_current: false,
         faults: Vec::new(),
         deals: Vec::new(),
     });

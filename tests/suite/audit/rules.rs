@@ -78,8 +78,8 @@ fn every_rule_has_an_id_a_page_and_a_place_in_the_documentation() {
             rule.id
         );
         assert!(
-            rule.explain.contains("## How to mend it"),
-            "{} does not say how to mend it",
+            rule.explain.contains("## How to fix it"),
+            "{} does not say how to fix it",
             rule.id
         );
         let example = format!("{}[{}]: ", rule.severity.as_str(), rule.id);

@@ -47,7 +47,7 @@ fn delivery_failed() {
     insta::assert_snapshot!(told(&world, "delivery-failed"), @r#"
     error: A delivery of "Acme 1" (USD 48,000.00, Riley Ross) failed: slack on 2026-11-20 15:12 UTC: "channel_not_found".
       briefs/2026/11/acme--hubspot-1/brief.yaml
-      Mend the cause (`handoff doctor` helps), then run `handoff deliver hubspot-1`.
+      Fix the cause (`handoff doctor` helps), then run `handoff deliver hubspot-1`.
     "#);
     let mut made = event(EventKind::Notified, "2026-11-20T16:00:00Z");
     made.via = "slack".to_owned();
@@ -227,6 +227,7 @@ fn history_rewritten() {
         contained: true,
         is_signed: false,
         signer: None,
+        is_current: false,
         faults: Vec::new(),
         deals: Vec::new(),
     });

@@ -1,9 +1,8 @@
 //! A chain of checkpoints over twelve months, broken in each of its parts.
 
 use std::fs;
-use std::process::Command;
 
-use super::Ledger;
+use super::{Ledger, signing_key};
 use crate::sandbox::Ran;
 
 /// Twelve monthly audits with signed checkpoints; the deal is late in each.
@@ -15,20 +14,9 @@ struct Year {
 impl Year {
     fn new() -> Option<Self> {
         let ledger = Ledger::late();
-        let key = ledger.sandbox.join("signer");
-        let made = Command::new("ssh-keygen")
-            .args(["-q", "-t", "ed25519", "-N", "", "-C", "auditor", "-f"])
-            .arg(&key)
-            .status();
-        // Git signs with ssh-keygen; without it there is nothing to test here.
-        if !made.is_ok_and(|status| status.success()) {
+        if !signing_key(&ledger) {
             return None;
         }
-        let public = fs::read_to_string(key.with_extension("pub")).unwrap();
-        ledger.sandbox.write("trust", format!("auditor@example.com {public}"));
-        ledger.git_at("2026-11-02T13:00:00Z", &["config", "gpg.format", "ssh"]);
-        let key = key.display().to_string();
-        ledger.git_at("2026-11-02T13:00:00Z", &["config", "user.signingkey", &key]);
         let mut names = Vec::new();
         for month in 1..=12 {
             let now = format!("2027-{month:02}-01T06:00:00Z");

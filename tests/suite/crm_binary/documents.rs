@@ -169,7 +169,7 @@ fn crm_binary_no_document_that_is_no_contract_writes_to_a_crm_or_tells_anybody()
         assert!(audit.stderr.contains("document dev-1 of pandadoc is ignored"), "{}", audit.stderr);
         nothing_happened(&world, "audit --signatures");
 
-        world.edit("documents:\n", "documents:\n  - {when: \"'NDA' in signature.document_name\", is: ignored, reason: an NDA}\n  - {when: \"'Offer' in signature.document_name\", is: contract}\n");
+        world.edit("\ndocuments:\n", "\ndocuments:\n  - {when: \"'NDA' in signature.document_name\", is: ignored, reason: an NDA}\n  - {when: \"'Offer' in signature.document_name\", is: contract}\n");
         let offer = completed(crm, "offer-1", "Offer letter - Acme").to_string();
         let file = world.sandbox.write("event.json", offer);
         run(&["sign", file.to_str().unwrap(), "--no-push"]).exits(0);

@@ -32,6 +32,8 @@ impl Asked {
 pub(crate) enum Reply {
     Json(u16, Value),
     With(u16, &'static [(&'static str, &'static str)], Value),
+    /// A redirect to an address.
+    To(u16, String, Value),
     Text(u16, &'static str),
     /// The connection ends in the middle of the answer.
     Drop,
@@ -102,6 +104,7 @@ fn respond(reply: Reply) -> Response {
             build(status, &[("content-type", "application/json")], json.to_string().into())
         }
         Reply::With(status, headers, json) => build(status, headers, json.to_string().into()),
+        Reply::To(status, to, json) => build(status, &[("location", &to)], json.to_string().into()),
         Reply::Text(status, text) => build(status, &[], text.into()),
         Reply::Drop => {
             let broken = futures_util::stream::iter([

@@ -2,6 +2,7 @@
 
 mod config;
 mod email;
+mod events;
 pub(crate) mod fake;
 mod github;
 mod github_follow;
@@ -13,5 +14,6 @@ mod run;
 mod run_once;
 mod sample;
 mod slack;
+mod teams;
 pub(crate) mod testkit;
 mod welcome;

@@ -377,6 +377,23 @@ async fn hostile_names_stay_in_asanas_name() {
     });
     let task = setup.state.lock().expect("not poisoned").tasks[0].clone();
     assert!(task["name"].as_str().expect("a name").ends_with(" [hubspot-1]"), "{task}");
-    assert!(task["html_notes"].is_null(), "plain notes: nothing in them is markup");
+    // Asana's rich text: well-formed XML of the elements that it knows, or it answers 400.
+    let notes = task["html_notes"].as_str().expect("rich text");
+    let mut reader = quick_xml::Reader::from_str(notes);
+    let mut seen = std::collections::BTreeSet::new();
+    loop {
+        match reader.read_event().expect("well-formed") {
+            quick_xml::events::Event::Start(tag) => {
+                seen.insert(String::from_utf8(tag.name().as_ref().to_vec()).expect("UTF-8"));
+            }
+            quick_xml::events::Event::Eof => break,
+            _ => {}
+        }
+    }
+    let known =
+        ["body", "strong", "em", "s", "code", "a", "ul", "ol", "li", "h2", "pre", "blockquote"];
+    assert!(seen.iter().all(|tag| known.contains(&tag.as_str())), "{seen:?}");
+    assert!(!notes.contains("**") && !notes.contains("data-asana"), "{notes}");
+    assert!(notes.contains("dana@acme.example") && notes.contains("&lt;script&gt;"), "{notes}");
     each_text(&task, &mut |text| assert!(!text.contains(['\u{202E}', '\u{1b}']), "{text:?}"));
 }

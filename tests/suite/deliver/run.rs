@@ -111,7 +111,7 @@ async fn deliver(
 #[tokio::test]
 async fn one_sink_that_fails_keeps_no_other_from_its_turn() {
     let refused =
-        DeliveryError::Permanent { message: "no such channel".into(), help: "mend".into() };
+        DeliveryError::Permanent { message: "no such channel".into(), help: "fix".into() };
     let slack = Target::new(EventKind::Notified, "slack").failing(vec![refused]);
     let sinks: Vec<Box<dyn Sink>> = vec![
         Box::new(Target::new(EventKind::TaskOpened, "github")),

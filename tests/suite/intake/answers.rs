@@ -82,6 +82,11 @@ fn each_request_gets_its_answer() {
         "handoff_inbox_processed_total{provider=\"pandadoc\",outcome=\"done\"} 2",
         "handoff_inbox_events{state=\"done\"} 2",
         "handoff_inbox_events{state=\"failed\"} 0",
+        "handoff_build_info{version=\"0.1.0\"} 1",
+        "handoff_settings_usable 1",
+        "handoff_unpushed_commits 0",
+        "handoff_inbox_readable 1",
+        "handoff_inbox_oldest_waiting_seconds 0",
     ] {
         assert!(metrics.contains(line), "{line} is missing:\n{metrics}");
     }

@@ -96,6 +96,8 @@ fn a_held_document_goes_when_its_deal_is_won() {
         held.stderr
     );
     assert!(briefs(&sandbox).is_empty());
+    let audit = sandbox.handoff("ledger", &["audit", "-q"]);
+    assert!(audit.stderr.contains("1 event held in this clone's inbox"), "{}", audit.stderr);
     let deals = fs::read_to_string(sandbox.join("ledger/deals.csv")).unwrap();
     let won = deals.replace("Qualified,2026-12-20,false", "Closed Won,2026-11-19,true");
     sandbox.write("ledger/deals.csv", won);

@@ -30,12 +30,17 @@ impl Page {
             ["init", "ledger", "--crm", "file", "--csm", "Sam Lee <sam@example.com> @samlee"];
         let other = ["--csm", "Kim Park <kim@example.com> @kimpark"];
         sandbox.handoff(".", &[&init[..], &other].concat()).exits(0);
+        // What is told of in the background makes no commits between two looks.
+        let settings = sandbox.join("ledger/handoff.yaml");
+        let text = std::fs::read_to_string(&settings).unwrap();
+        let text = text.replace("outbox: {dir: outbox}", "before_push: false");
+        std::fs::write(&settings, text).unwrap();
         sandbox.write(
             "ledger/deals.csv",
             "Record ID,Deal Name,Deal Stage,Close Date,Is Closed Won,Amount,Currency\n",
         );
         let event = fixture("esign/pandadoc-completed-full.body.json").display().to_string();
-        sandbox.handoff("ledger", &["sign", &event, "--as", "contract"]);
+        sandbox.handoff("ledger", &["sign", &event, "--as", "contract"]).exits(0);
         let file = sandbox.git("ledger", &["ls-files", "briefs/*brief.yaml"]).trim().to_owned();
         let folder = file.rsplit('/').nth(1).expect("a folder");
         let key = folder.split_once("--").expect("a key").1.to_owned();
@@ -136,8 +141,10 @@ fn assert_harmless(page: &Answer) {
 #[test]
 fn a_csm_accepts_touches_keeps_a_promise_and_opening_changes_nothing() {
     let page = Page::new();
+    // The link first: it writes settings, which the server reads as it starts.
+    let token = page.token("csm", &[]);
     let serve = page.serve();
-    let (address, token) = (serve.address(), page.token("csm", &[]));
+    let address = serve.address();
     let before = page.head();
     let shown = get(address, &token);
     assert_eq!(shown.status, 200, "{}", shown.body);
@@ -199,8 +206,10 @@ impl Page {
 #[test]
 fn a_return_needs_its_reason_and_another_csm_takes_over() {
     let page = Page::new();
+    // The link first: it writes settings, which the server reads as it starts.
+    let token = page.token("csm", &[]);
     let serve = page.serve();
-    let (address, token) = (serve.address(), page.token("csm", &[]));
+    let address = serve.address();
     assert_eq!(post(address, &token, &[("do", "return"), ("reason", " ")]).status, 422);
     let reason = format!("no target {HOSTILE}");
     let returned = post(address, &token, &[("do", "return"), ("reason", &reason)]);
@@ -232,8 +241,10 @@ fn a_return_needs_its_reason_and_another_csm_takes_over() {
 #[test]
 fn a_rep_answers_once_in_one_commit_and_overwrites_nobody() {
     let page = Page::new();
+    // The link first: it writes settings, which the server reads as it starts.
+    let token = page.token("rep", &[]);
     let serve = page.serve();
-    let (address, token) = (serve.address(), page.token("rep", &[]));
+    let address = serve.address();
     let shown = get(address, &token);
     assert_eq!(shown.status, 200, "{}", shown.body);
     assert_harmless(&shown);
@@ -306,6 +317,7 @@ fn a_rep_answers_once_in_one_commit_and_overwrites_nobody() {
 #[test]
 fn no_fault_of_a_link_tells_whether_there_is_a_handoff() {
     let page = Page::new();
+    page.token("csm", &[]);
     let serve = page.serve();
     let address = serve.address();
     let token = page.token("csm", &[]);

@@ -14,6 +14,7 @@ mod folder;
 mod jetstream;
 mod links;
 mod load;
+mod operations;
 pub(crate) mod server;
 mod stored;
 mod watched;

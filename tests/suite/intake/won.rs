@@ -386,8 +386,9 @@ fn what_no_webhook_told_is_found_by_asking_what_has_changed() {
     });
     let (_, brief) = the_brief(&sandbox, &server);
     assert!(brief.contains("53000.00"), "{brief}");
+    let file = sandbox.join("ledger/.git/handoff/refreshed");
     eventually("the moment", || {
-        fs::read_to_string(sandbox.join("ledger/.git/handoff/refreshed")).ok()
+        fs::read_to_string(&file).ok().filter(|text| text.contains("\"left\":[]"))
     });
     // A list that fails is asked for again, and nothing is passed over.
     drop(server);
@@ -400,6 +401,7 @@ fn what_no_webhook_told_is_found_by_asking_what_has_changed() {
     });
     let now = fs::read_to_string(sandbox.join("ledger/.git/handoff/refreshed")).unwrap();
     assert_eq!(now, kept, "{}", server.log());
+    assert!(kept.contains("\"left\":[]") && kept.contains("\"since\":\"2026"), "{kept}");
 }
 
 /// PandaDoc's sample without a deal, signed by this person, with this total.

@@ -127,7 +127,7 @@ impl Vendors {
             ("POST", "project_templates/1207/instantiateProject") => {
                 let gid = format!("9{}", self.projects.len());
                 self.projects.push(json!({
-                    "gid": gid, "name": asked.json()["data"]["name"], "notes": "",
+                    "gid": gid, "name": asked.json()["data"]["name"], "html_notes": "",
                     "created_at": "2026-11-20T17:00:01.000Z", "permalink_url": format!("https://app.asana.com/0/{gid}"),
                 }));
                 Reply::Json(201, json!({"data": {"gid": "55", "status": "not_started"}}))
@@ -139,7 +139,7 @@ impl Vendors {
             }
             ("PUT", path) if path.starts_with("projects/9") => {
                 let project = self.projects.last_mut().unwrap();
-                project["notes"] = asked.json()["data"]["notes"].clone();
+                project["html_notes"] = asked.json()["data"]["html_notes"].clone();
                 Reply::Json(200, told(project))
             }
             ("GET", "projects/90") => Reply::Json(200, told(&self.projects[0])),

@@ -112,7 +112,10 @@ impl World {
         once("a message in Slack", vendors.messages.len());
         once("a project in Asana", vendors.projects.len());
         once("a first-touch task in Asana", vendors.asana_tasks.len());
-        once("described in Asana", vendors.projects.iter().filter(|it| it["notes"] != "").count());
+        once(
+            "described in Asana",
+            vendors.projects.iter().filter(|it| it["html_notes"] != "").count(),
+        );
         let mut steps: Vec<&str> = vendors.jira.iter().map(step).collect();
         steps.sort_unstable();
         once("no more than an epic and six tasks in Jira", steps.len() / 7);

@@ -19,6 +19,8 @@ fn now(seconds: i64) -> DateTime<Utc> {
 
 fn facts(tip: ObjectId, summary: &Value) -> CheckpointFacts {
     CheckpointFacts {
+        is_current: false,
+        pushes: Vec::new(),
         tip,
         population_sha256: "ab12".to_owned(),
         summary: summary.clone(),

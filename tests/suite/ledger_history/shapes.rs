@@ -103,7 +103,7 @@ fn a_link_where_the_brief_belongs_is_a_gap_while_it_stands_at_the_tip() {
 
         stream.commit("main", 300, &[link]);
         stream.file(&brief(A), "2");
-        assert_eq!(Repo::imported(&stream.bytes).cold().gaps, [], "mended, mode {mode}");
+        assert_eq!(Repo::imported(&stream.bytes).cold().gaps, [], "fixed, mode {mode}");
     }
 }
 

@@ -192,3 +192,103 @@ fn the_same_findings_in_another_order_give_the_same_bytes() {
         );
     }
 }
+
+/// The elements and attributes of Jenkins' schema for JUnit files
+/// (jenkinsci/xunit-plugin, `jenkins-junit.xsd`).
+const JENKINS: &[(&str, &[&str])] = &[
+    ("testsuites", &["name", "time", "tests", "failures", "disabled", "errors"]),
+    (
+        "testsuite",
+        &[
+            "name",
+            "tests",
+            "failures",
+            "errors",
+            "time",
+            "disabled",
+            "skipped",
+            "timestamp",
+            "hostname",
+            "id",
+            "package",
+            "file",
+            "log",
+            "url",
+            "version",
+            "group",
+        ],
+    ),
+    (
+        "testcase",
+        &[
+            "name",
+            "assertions",
+            "time",
+            "classname",
+            "status",
+            "class",
+            "file",
+            "line",
+            "log",
+            "group",
+            "url",
+        ],
+    ),
+    ("failure", &["type", "message"]),
+    ("error", &["type", "message"]),
+    ("skipped", &["type", "message"]),
+    ("system-out", &[]),
+    ("system-err", &[]),
+];
+
+#[test]
+fn junit_is_what_jenkins_takes() {
+    let files = [
+        shown(Format::Junit, &three_briefs()),
+        super::audits::shown(Format::Junit, &super::audits::company(24)),
+    ];
+    for file in files {
+        let mut reader = quick_xml::Reader::from_str(&file);
+        let mut seen = 0;
+        loop {
+            match reader.read_event().unwrap() {
+                quick_xml::events::Event::Eof => break,
+                quick_xml::events::Event::Start(tag) | quick_xml::events::Event::Empty(tag) => {
+                    seen += 1;
+                    let name = String::from_utf8(tag.name().as_ref().to_vec()).unwrap();
+                    let known = JENKINS.iter().find(|(known, _)| *known == name);
+                    let (_, allowed) = known.unwrap_or_else(|| panic!("Jenkins has no {name}"));
+                    let mut has_time = false;
+                    for attribute in tag.attributes() {
+                        let key = attribute.unwrap().key;
+                        let key = String::from_utf8(key.as_ref().to_vec()).unwrap();
+                        assert!(allowed.contains(&key.as_str()), "{name} has no {key}");
+                        has_time |= key == "time";
+                    }
+                    assert!(has_time || !name.starts_with("test"), "{name} has a time");
+                }
+                _ => {}
+            }
+        }
+        assert!(seen > 4);
+    }
+}
+
+#[test]
+fn sarif_names_its_rules_and_where_their_pages_are() {
+    let log = super::audits::shown(Format::Sarif, &super::audits::company(24));
+    let log: serde_json::Value = serde_json::from_str(&log).unwrap();
+    let rules = log["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap();
+    assert!(rules.len() > 5);
+    for rule in rules {
+        let (id, name) = (rule["id"].as_str().unwrap(), rule["name"].as_str().unwrap());
+        assert!(id != name && name.chars().all(char::is_alphanumeric), "{id}: {name}");
+        let page = rule["helpUri"].as_str().unwrap();
+        assert!(page.ends_with(&format!("docs/rules/{id}.md")), "{page}");
+        assert!(
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join(format!("docs/rules/{id}.md"))
+                .is_file()
+        );
+    }
+}

@@ -23,13 +23,13 @@ const MOVES: &[EventKind] = &[
 ];
 
 /// One mail's words.
-pub(super) struct Letter {
+pub(super) struct MailText {
     pub(super) subject: String,
     pub(super) html: String,
     pub(super) plain: String,
 }
 
-impl Letter {
+impl MailText {
     /// From a text in Markdown.
     pub(super) fn of(message: &Message) -> Self {
         // Titles hold zero-width spaces for GitHub, which a reader would copy.

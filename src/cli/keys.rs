@@ -1,0 +1,139 @@
+//! A handoff as people name it: its key or the beginning of it, the deal's id,
+//! the customer, the folder, or the address of the task.
+
+use std::collections::BTreeSet;
+
+use super::error::CliError;
+use crate::ledger::{BRIEFS, LONGEST_SLUG, key_of};
+use crate::model::Key;
+use crate::text::{nearest, quoted, shorten, slug};
+use crate::workflow::{self, Context, Horizon};
+
+/// How many candidates a message lists.
+const SHOWN: usize = 5;
+
+/// One way to understand the text: whether a key and its customer fit it.
+type Reading<'a> = &'a dyn Fn(&Key, &str) -> bool;
+
+/// The handoff that is meant. A key that the ledger does not have is given
+/// back where nothing is near it: it may be on its way.
+///
+/// # Errors
+/// When nothing or more than one handoff fits.
+pub(super) fn find_key(text: &str, context: &Context) -> Result<Key, CliError> {
+    find(text, context, true)
+}
+
+/// The same for a command that records something: the beginning of a key or a
+/// name is not enough, as `hubspot-1` may be meant and `hubspot-12` be there.
+///
+/// # Errors
+/// As for [`find_key`].
+pub(super) fn find_whole_key(text: &str, context: &Context) -> Result<Key, CliError> {
+    find(text, context, false)
+}
+
+fn find(text: &str, context: &Context, beginnings: bool) -> Result<Key, CliError> {
+    let text = text.trim();
+    let parsed = Key::parse(text);
+    if let Ok(key) = &parsed
+        && context.stored(key, None)?.is_some()
+    {
+        return Ok(key.clone());
+    }
+    if text.starts_with("https://") || text.starts_with("http://") {
+        return of_address(text, context);
+    }
+    // A folder or a file in it, as a shell completes it.
+    let of_path = text.split(['/', '\\']).rev().filter(|part| part.contains("--")).find_map(key_of);
+    if let (true, Some(key)) = (text.contains("--"), of_path) {
+        return Ok(key);
+    }
+    let (folders, _) = context.ledger.folders(None)?.into_parts();
+    let known: BTreeSet<(Key, String)> = folders
+        .into_iter()
+        .filter_map(|folder| {
+            let name = folder.path.rsplit('/').next().unwrap_or_default();
+            let customer = name.rsplit_once("--").map_or("", |(customer, _)| customer).to_owned();
+            Some((folder.key?, customer))
+        })
+        .collect();
+    let lower = text.to_lowercase();
+    let wanted = slug(text, LONGEST_SLUG);
+    // The surest reading that fits anything decides.
+    let readings: [Reading<'_>; 4] = [
+        &|key, _| key.as_str().split_once('-').is_some_and(|(_, id)| id == lower),
+        &|_, customer| customer == wanted,
+        &|key, _| key.as_str().starts_with(&lower),
+        &|_, customer| !lower.is_empty() && customer.starts_with(&wanted),
+    ];
+    let whole = if beginnings { readings.len() } else { 2 };
+    for fits in &readings[..whole] {
+        let found: Vec<&(Key, String)> =
+            known.iter().filter(|(key, customer)| fits(key, customer)).collect();
+        match found.as_slice() {
+            [] => {}
+            [(key, _)] => return Ok(key.clone()),
+            several => {
+                let names: Vec<String> = several
+                    .iter()
+                    .take(SHOWN)
+                    .map(|(key, customer)| format!("{key} ({customer})"))
+                    .collect();
+                let more = several.len().saturating_sub(SHOWN);
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                return Err(CliError::usage(format!(
+                    "{} may be {} handoffs: {}{more}",
+                    quoted(text),
+                    several.len(),
+                    names.join(", ")
+                ))
+                .help("write more of the key"));
+            }
+        }
+    }
+    let words = known.iter().flat_map(|(key, customer)| [key.as_str(), customer.as_str()]);
+    match (nearest(&lower, words), parsed) {
+        (Some(near), _) => Err(CliError::nothing(format!("the ledger has no handoff {}", shorten(text, 60)))
+            .help(format!("did you mean `{near}`? `handoff status --all` lists every one"))),
+        (None, Ok(key)) => Ok(key),
+        (None, Err(error)) => Err(CliError::usage(error.to_string()).help(format!(
+            "name a handoff by its key (hubspot-9876543210) or the beginning of it, the deal's id, \
+             the customer, its folder below {BRIEFS}/, or the task's address; `handoff status --all` lists every one"
+        ))),
+    }
+}
+
+/// The same for a deal that need not have a handoff: what is a whole key is
+/// that key, and never the beginning of another.
+///
+/// # Errors
+/// As for [`find_key`].
+pub(super) fn find_or_new_key(text: &str, context: &Context) -> Result<Key, CliError> {
+    let text = text.trim();
+    match Key::parse(text) {
+        Ok(key) if text.contains('-') => Ok(key),
+        _ => find_whole_key(text, context),
+    }
+}
+
+/// The handoff in whose timeline an address stands: its task, its pull request.
+fn of_address(address: &str, context: &Context) -> Result<Key, CliError> {
+    let wanted = address.trim_end_matches('/');
+    let since = chrono::DateTime::UNIX_EPOCH;
+    let (keys, _) = workflow::keys_within(context, Horizon { since })?;
+    for key in keys.into_iter().rev() {
+        let Some(stored) = context.stored(&key, None)? else { continue };
+        let names_it = stored.timeline.events.iter().any(|event| {
+            event.reference.as_deref().is_some_and(|it| it.trim_end_matches('/') == wanted)
+        });
+        if names_it {
+            return Ok(key);
+        }
+    }
+    // A link to the folder or the page on a forge.
+    address.split('/').rev().find_map(key_of).ok_or_else(|| {
+        CliError::nothing(format!("no handoff has a task at {}", quoted(address)))
+            .help("name it by its key; `handoff status --all` lists every one")
+    })
+}

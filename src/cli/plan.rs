@@ -1,0 +1,232 @@
+//! `handoff plan`: what a change of the settings would do, before it is merged.
+
+use std::path::PathBuf;
+
+use chrono::Months;
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser as _};
+
+use super::audit::read_population;
+use super::error::CliError;
+use super::exit::Exit;
+use super::invocation::Invocation;
+use super::open::{Ports, open, open_at, open_crm_for, open_deals, requested};
+use super::progress::Counting;
+use crate::crm::export::Detail;
+use crate::model::Window;
+use crate::report::count;
+use crate::text::{code, markdown, one_line, shorten, terminal};
+use crate::workflow::{self, ChangeKind, LedgersAt, Plan, PlanChange, PlanRequest, Strictness};
+
+/// So many changes of a kind are shown as examples; the JSON has all.
+const EXAMPLES: usize = 5;
+
+/// The arguments of `plan`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Compare with the settings of this revision [default: the ledger's branch, that of the
+    /// remote where there is one]
+    #[arg(long, value_name = "REV")]
+    base: Option<String>,
+    /// An export of the deals: CSV, JSON or a workbook; - for standard input [default: the CRM in
+    /// handoff.yaml]
+    #[arg(long, value_name = "FILE")]
+    deals: Option<PathBuf>,
+    /// Look at the deals and briefs of so many months
+    #[arg(long, value_name = "N", default_value_t = 12)]
+    months: u32,
+    /// Make both briefs for so many of the newest won deals
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    last: usize,
+    /// Exit 1 when there is a change of these kinds; any for all
+    #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = kinds())]
+    fail_on: Vec<FailOn>,
+    /// What to print
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    format: Format,
+}
+
+/// How a plan is printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON value, as schema/plan.schema.json describes it
+    Json,
+    /// For a comment on a pull request
+    Markdown,
+}
+
+/// What `--fail-on` names: one kind of change, or any.
+type FailOn = Option<ChangeKind>;
+
+fn kinds() -> impl clap::builder::TypedValueParser<Value = FailOn> {
+    let words = ChangeKind::ALL.map(|kind| PossibleValue::new(kind.as_str()).help(kind.label()));
+    PossibleValuesParser::new(words.into_iter().chain([PossibleValue::new("any")]))
+        .map(|word| ChangeKind::ALL.into_iter().find(|kind| kind.as_str() == word))
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
+    let mut head = open(invocation, Ports::default())?;
+    let revision = match &arguments.base {
+        Some(revision) => revision.clone(),
+        None => head.ledger.remote_branch()?.unwrap_or_else(|| head.ledger.branch().to_owned()),
+    };
+    let base = open_at(&head.ledger, &revision, invocation.now).map_err(|error| {
+        let why = one_line(&error.render(false));
+        CliError::could_not(format!("the settings of {revision} cannot be read: {why}"))
+            .help("name another revision with --base")
+    })?;
+    let from = invocation.now.checked_sub_months(Months::new(arguments.months));
+    let window = Window { from, to: None };
+
+    // What either side reads must be there for both, else the difference would be made here.
+    let mut wanted = requested(&head.config);
+    let of_base = requested(&base.config);
+    wanted.mapping.extend(&of_base.mapping);
+    wanted.scope.extend(&of_base.scope);
+    let root = head.ledger.root();
+    let connected = match &arguments.deals {
+        Some(_) => None,
+        None => open_crm_for(invocation, &head.config, &wanted, root)?,
+    };
+    let source = match connected {
+        Some(connected) => connected,
+        None => open_deals(arguments.deals.as_ref(), Detail::Whole, invocation, &head)?,
+    };
+    let population = read_population(source.as_ref(), window, invocation)?;
+    head.crm = Some(source);
+    let at = LedgersAt {
+        as_of: invocation.now,
+        cut: false,
+        revision: None,
+        cache: true,
+        checkpoints: Strictness::default(),
+        clocks: &[],
+    };
+    let counting = Counting::start("reading the ledger's history", invocation);
+    let ledgers = workflow::read_ledgers(std::slice::from_ref(&head.ledger), &at, &|commits| {
+        counting.at(commits);
+    })?;
+    counting.finish();
+    let request = PlanRequest {
+        ledgers: &ledgers,
+        population: &population,
+        window,
+        last: arguments.last,
+        base: &revision,
+    };
+    let plan = invocation.block_on(workflow::plan(&base, &head, &request))??;
+    for gap in &plan.gaps {
+        invocation.warn(format!("warning: {}: {}", terminal(&gap.what), terminal(&gap.why)));
+    }
+    let printed = match arguments.format {
+        Format::Text => text(&plan),
+        Format::Markdown => markdown_of(&plan),
+        Format::Json => {
+            let json = serde_json::to_string(&plan);
+            json.map_err(|error| CliError::could_not(error.to_string()))? + "\n"
+        }
+    };
+    invocation.print(printed)?;
+    let fails = |change: &PlanChange| {
+        arguments.fail_on.iter().any(|kind| kind.is_none_or(|kind| kind == change.kind))
+    };
+    Ok(match plan.complete {
+        false => Exit::CouldNot,
+        true if plan.changes.iter().any(fails) => Exit::Findings,
+        true => Exit::Clean,
+    })
+}
+
+/// The changes of each kind that has some.
+fn by_kind(plan: &Plan) -> impl Iterator<Item = (ChangeKind, Vec<&PlanChange>)> {
+    ChangeKind::ALL.into_iter().filter_map(|kind| {
+        let changes: Vec<&PlanChange> =
+            plan.changes.iter().filter(|change| change.kind == kind).collect();
+        (!changes.is_empty()).then_some((kind, changes))
+    })
+}
+
+fn compared(plan: &Plan) -> String {
+    format!(
+        "{}, {} made anew and {} of the ledger compared",
+        count(plan.deals, "won deal"),
+        count(plan.composed, "brief"),
+        count(plan.briefs, "brief")
+    )
+}
+
+fn text(plan: &Plan) -> String {
+    let mut text = match (plan.changes.is_empty(), plan.complete) {
+        (true, true) => format!("Nothing would change against {}.\n", terminal(&plan.base)),
+        (true, false) => "No change was found, and not everything could be read.\n".to_owned(),
+        (false, _) => format!("Against the settings of {}:\n", terminal(&plan.base)),
+    };
+    for (kind, changes) in by_kind(plan) {
+        text.push_str(&format!("\n{} {}\n", changes.len(), kind.label()));
+        for change in changes.iter().take(EXAMPLES) {
+            let what = [&change.name, &change.field, &change.value];
+            let what: Vec<String> = what.into_iter().flatten().map(|it| terminal(it)).collect();
+            text.push_str(&format!("  {}  {}\n", change.key, what.join("  ")));
+            text.push_str(&format!(
+                "    - {}\n    + {}\n",
+                shown(&change.before),
+                shown(&change.after)
+            ));
+        }
+        if changes.len() > EXAMPLES {
+            text.push_str(&format!(
+                "  … and {} more (--format json has all)\n",
+                changes.len() - EXAMPLES
+            ));
+        }
+    }
+    text.push_str(&format!("\n{}\n", compared(plan)));
+    text
+}
+
+fn shown(value: &Option<String>) -> String {
+    value.as_deref().map_or_else(|| "nothing".to_owned(), |text| terminal(&shorten(text, 120)))
+}
+
+fn markdown_of(plan: &Plan) -> String {
+    let mut page = match (plan.changes.is_empty(), plan.complete) {
+        (true, true) => format!("**Nothing would change** against {}.\n", code(&plan.base)),
+        (true, false) => "**Not everything could be read**; no change was found.\n".to_owned(),
+        (false, _) => {
+            let counts: Vec<String> = by_kind(plan)
+                .map(|(kind, changes)| format!("{} {}", changes.len(), kind.label()))
+                .collect();
+            format!("**{}** against {}\n", counts.join(", "), code(&plan.base))
+        }
+    };
+    for (kind, changes) in by_kind(plan) {
+        page.push_str(&format!(
+            "\n#### {} {}\n\n| handoff | what | before | after |\n|---|---|---|---|\n",
+            changes.len(),
+            kind.label()
+        ));
+        for change in changes.iter().take(EXAMPLES) {
+            let cell = |text: &Option<String>| {
+                text.as_deref().map_or_else(|| "–".to_owned(), |text| markdown(&shorten(text, 120)))
+            };
+            let what = [&change.name, &change.field, &change.value];
+            let what: Vec<String> = what.into_iter().flatten().map(|it| markdown(it)).collect();
+            page.push_str(&format!(
+                "| {} | {} | {} | {} |\n",
+                code(&change.key),
+                what.join(" · "),
+                cell(&change.before),
+                cell(&change.after)
+            ));
+        }
+        if changes.len() > EXAMPLES {
+            page.push_str(&format!("\n… and {} more\n", changes.len() - EXAMPLES));
+        }
+    }
+    page.push_str(&format!("\n{}\n", compared(plan)));
+    page
+}

@@ -1,0 +1,170 @@
+//! A provider's payload as somebody passed it on: as it was received, or in
+//! the envelope of a `repository_dispatch`, which takes ten properties and no
+//! raw bytes.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Utc};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde_json::{Map, Value};
+
+use super::error::CliError;
+use super::invocation::Invocation;
+use crate::esign::{Provider, Providers, Received};
+use crate::model::Secrets;
+use crate::text::quoted;
+use crate::webhook::{self, Request};
+
+/// What the envelope with a parsed payload may hold.
+const PARSED: [&str; 3] = ["payload", "provider", "received_at"];
+/// What the envelope with the raw request may hold.
+const RAW: [&str; 5] = ["body_base64", "headers", "query", "provider", "received_at"];
+
+/// A payload out of its envelope.
+pub(super) struct Relayed {
+    pub(super) body: Vec<u8>,
+    /// The provider, where whoever passed it on says so.
+    pub(super) provider: Option<String>,
+    /// When whoever passed it on received it.
+    pub(super) received_at: Option<DateTime<Utc>>,
+    request: Option<(HeaderMap, Option<String>)>,
+}
+
+impl Relayed {
+    /// Takes a payload out of whatever it came in.
+    pub(super) fn read(bytes: Vec<u8>) -> Result<Self, CliError> {
+        let plain = |body| Self { body, provider: None, received_at: None, request: None };
+        let Ok(Value::Object(mut given)) = serde_json::from_slice::<Value>(&bytes) else {
+            return Ok(plain(bytes));
+        };
+        // The whole event of a workflow, as in the file of GITHUB_EVENT_PATH.
+        let is_event = given.contains_key("action") && given.contains_key("repository");
+        if is_event && let Some(inner) = given.remove("client_payload") {
+            let Value::Object(inner) = inner else {
+                return Err(wrong("client_payload is not an object"));
+            };
+            return Self::envelope(&inner).unwrap_or_else(|| {
+                Ok(plain(Value::Object(inner.clone()).to_string().into_bytes()))
+            });
+        }
+        Self::envelope(&given).unwrap_or_else(|| Ok(plain(bytes)))
+    }
+
+    /// `None` where an object is no envelope.
+    fn envelope(given: &Map<String, Value>) -> Option<Result<Self, CliError>> {
+        let has_only = |names: &[&str]| given.keys().all(|key| names.contains(&key.as_str()));
+        if given.contains_key("payload") && has_only(&PARSED) {
+            return Some(Self::parsed(given));
+        }
+        (given.contains_key("body_base64") && has_only(&RAW)).then(|| Self::raw(given))
+    }
+
+    fn parsed(given: &Map<String, Value>) -> Result<Self, CliError> {
+        let body = match &given["payload"] {
+            Value::String(text) => text.clone().into_bytes(),
+            other => other.to_string().into_bytes(),
+        };
+        Self::with(given, body, None)
+    }
+
+    fn raw(given: &Map<String, Value>) -> Result<Self, CliError> {
+        let text = text_at(given, "body_base64")?.unwrap_or_default();
+        let body = STANDARD
+            .decode(text.trim())
+            .map_err(|error| wrong(&format!("body_base64 is not base64: {error}")))?;
+        let mut headers = HeaderMap::new();
+        if let Some(all) = given.get("headers") {
+            let all = all.as_object().ok_or_else(|| wrong("headers is not an object"))?;
+            for (name, value) in all {
+                let value = value.as_str().and_then(|value| HeaderValue::from_str(value).ok());
+                let pair = HeaderName::from_bytes(name.as_bytes()).ok().zip(value);
+                let Some((name, value)) = pair else {
+                    return Err(wrong(&format!("headers.{} is no header", quoted(name))));
+                };
+                headers.append(name, value);
+            }
+        }
+        let query = text_at(given, "query")?
+            .map(|query| query.trim_start_matches('?').to_owned())
+            .filter(|query| !query.is_empty());
+        let has_proof = !headers.is_empty() || query.is_some();
+        Self::with(given, body, has_proof.then_some((headers, query)))
+    }
+
+    fn with(
+        given: &Map<String, Value>,
+        body: Vec<u8>,
+        request: Option<(HeaderMap, Option<String>)>,
+    ) -> Result<Self, CliError> {
+        let received_at = text_at(given, "received_at")?
+            .map(|text| DateTime::parse_from_rfc3339(&text).map(|at| at.with_timezone(&Utc)))
+            .transpose()
+            .map_err(|error| wrong(&format!("received_at: {error}")))?;
+        Ok(Self { body, provider: text_at(given, "provider")?, received_at, request })
+    }
+
+    /// Verifies the request where its headers came along and the secret is set;
+    /// what it says otherwise is on the word of whoever may start a workflow.
+    pub(super) fn verify(
+        &mut self,
+        providers: &Providers,
+        secrets: &Secrets,
+        invocation: &Invocation,
+    ) -> Result<(), CliError> {
+        let Some((headers, query)) = &self.request else { return Ok(()) };
+        let provider: Option<&dyn Provider> = match &self.provider {
+            Some(name) => providers.by_name(name),
+            None => providers.recognise(&self.body),
+        };
+        let Some(provider) = provider else { return Ok(()) };
+        if let [first, ..] = webhook::lacks(provider, secrets).as_slice() {
+            invocation.warn(format!(
+                "warning: the signature of {} was not verified: {first} is not set",
+                provider.title()
+            ));
+        } else {
+            let request = Request {
+                method: &Method::POST,
+                headers,
+                query: query.as_deref(),
+                body: &self.body,
+            };
+            let at = self.received_at.unwrap_or(invocation.now);
+            match provider.receive(&request, secrets, at) {
+                Ok(Received::Notification(_)) => {
+                    invocation.say(format!("{}: the signature is verified", provider.title()));
+                }
+                Ok(Received::Handshake) => {
+                    return Err(CliError::nothing(format!(
+                        "{} only tested the address",
+                        provider.title()
+                    )));
+                }
+                Err(rejection) => {
+                    return Err(CliError::could_not(format!(
+                        "{} is not believed: {rejection}",
+                        provider.title()
+                    ))
+                    .help("pass body, query and headers on byte for byte, with `received_at` where the event waited; nothing was written"));
+                }
+            }
+        }
+        // A form becomes the JSON that it carries.
+        self.body = provider.redact(&self.body);
+        Ok(())
+    }
+}
+
+fn text_at(given: &Map<String, Value>, name: &str) -> Result<Option<String>, CliError> {
+    match given.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(wrong(&format!("{name} is not a text"))),
+    }
+}
+
+fn wrong(why: &str) -> CliError {
+    CliError::usage(format!("the envelope of the payload cannot be read: {why}")).help(
+        "give {\"payload\": …}, or {\"body_base64\": \"…\", \"headers\": {…}, \"query\": \"…\"}; docs/github.md has examples",
+    )
+}

@@ -1,0 +1,157 @@
+//! An incoming webhook of a chat: takes a message and says nothing that could
+//! be looked up, and its address is a secret.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use http::{HeaderMap, Method};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+use url::Url;
+
+use super::http_answer;
+use super::message_kind::{MessageKind, Reminder};
+use super::messages::Messages;
+use super::sink::{DeliveryError, Handoff, Mark, Sink};
+use crate::brief::EventKind;
+use crate::http::{BaseUrl, Client, NetError, Schedule, Semantics};
+use crate::model::Check;
+use crate::text;
+
+/// One product's incoming webhooks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Chat {
+    /// The `via` of its events.
+    pub via: &'static str,
+    /// In messages: `the Slack webhook`.
+    pub what: &'static str,
+    /// The secret that holds the address.
+    pub secret: &'static str,
+    /// Whether the address has a query.
+    pub has_query: bool,
+    /// For `doctor`: what gives each message exactly once, if anything does.
+    pub better: &'static str,
+    /// The body of a message.
+    pub body: fn(&Messages, &Handoff, &MessageKind) -> Result<Value, DeliveryError>,
+}
+
+/// Posts one message for each handoff, at most once unless told to repeat.
+#[derive(Clone)]
+pub(super) struct IncomingWebhook {
+    chat: Chat,
+    client: Arc<Client>,
+    /// The path and query of the URL; the client is for its host alone.
+    path: String,
+    repeat: bool,
+    messages: Messages,
+    kind: MessageKind,
+}
+
+impl IncomingWebhook {
+    pub(super) fn new(
+        chat: Chat,
+        repeat: bool,
+        url: &SecretString,
+        messages: Messages,
+        kind: MessageKind,
+    ) -> Result<Self, String> {
+        let told = |error: &dyn std::fmt::Display| format!("{}: {error}", chat.secret);
+        let mut host = Url::parse(url.expose_secret()).map_err(|error| told(&error))?;
+        let mut path = host.path().to_owned();
+        if chat.has_query {
+            if let Some(query) = host.query() {
+                path = format!("{path}?{query}");
+            }
+            host.set_query(None);
+        }
+        // Checked whole first: no user, query or fragment is lost below.
+        BaseUrl::parse(host.as_str()).map_err(|error| told(&error))?;
+        host.set_path("");
+        let base = BaseUrl::parse(host.as_str()).map_err(|error| told(&error))?;
+        let client = Arc::new(Client::new(base, HeaderMap::new(), Schedule::interactive()));
+        Ok(Self { chat, client, path, repeat, messages, kind })
+    }
+}
+
+#[async_trait]
+impl Sink for IncomingWebhook {
+    fn event(&self) -> EventKind {
+        self.kind.event(EventKind::Notified)
+    }
+
+    fn via(&self) -> &'static str {
+        self.chat.via
+    }
+
+    fn can_look_up(&self) -> bool {
+        false
+    }
+
+    fn repeats_when_unclear(&self) -> bool {
+        self.repeat
+    }
+
+    fn subject(&self) -> &str {
+        self.kind.subject()
+    }
+
+    fn for_reminder(&self, reminder: &Arc<Reminder>) -> Option<Box<dyn Sink>> {
+        let kind = self.kind.reminding(reminder)?;
+        Some(Box::new(Self { kind, ..self.clone() }))
+    }
+
+    fn describe(&self, _: &Handoff) -> String {
+        format!("post a message through {}", self.chat.what)
+    }
+
+    async fn look_up(&self, _: &Handoff) -> Result<Option<Mark>, DeliveryError> {
+        Ok(None)
+    }
+
+    async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
+        let what = self.chat.what;
+        let body = (self.chat.body)(&self.messages, handoff, &self.kind)?;
+        // Errors of the client name the URL, which is a secret here.
+        let sent =
+            self.client.send(Semantics::Creates, Method::POST, &self.path, Some(&body)).await;
+        let response = match sent {
+            Ok(response) => response,
+            Err(NetError::NotReached { why, .. }) => {
+                let message = format!("{what} was not reached: {why}");
+                return Err(DeliveryError::Transient { message, retry_after: None });
+            }
+            Err(NetError::Unclear { why, .. }) => {
+                let message = format!("no complete answer came from {what}: {why}");
+                return Err(DeliveryError::Unclear { message });
+            }
+        };
+        if response.status.is_success() {
+            return Ok(Mark { reference: "incoming-webhook".to_owned(), at: None, remark: None });
+        }
+        let words = text::quoted(&String::from_utf8_lossy(&response.body));
+        let help = match response.status.as_u16() {
+            401 | 403 | 404 | 410 => {
+                format!(
+                    "the webhook or its channel is gone; make a new one and set {}",
+                    self.chat.secret
+                )
+            }
+            _ => "see what the answer says".to_owned(),
+        };
+        Err(http_answer::fault(what, &response, &words, &help))
+    }
+
+    async fn checks(&self, _offline: bool) -> Vec<Check> {
+        if self.kind != MessageKind::Signed {
+            return Vec::new();
+        }
+        let Chat { via, secret, better, .. } = self.chat;
+        vec![Check::warning(
+            format!("{via}: webhook"),
+            format!(
+                "{secret} is set; a webhook can only be tried by posting, and its messages cannot be found again"
+            ),
+            better,
+        )]
+    }
+}

@@ -1,0 +1,128 @@
+//! Microsoft Teams: an Adaptive Card through a workflow with the trigger "When
+//! a Teams webhook request is received".
+//! <https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using>
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::incoming_webhook::{Chat, IncomingWebhook};
+use super::message_kind::MessageKind;
+use super::messages::{Audience, Messages};
+use super::row::{SinkRow, SinkSettings, Sinks};
+use super::sink::{DeliveryError, Handoff, Sink};
+use super::templates::Medium;
+use crate::brief::EventKind;
+use crate::model::Secrets;
+use crate::settings::SettingsReader;
+use crate::text;
+
+/// `deliver.teams`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TeamsSettings {
+    /// Whether a message is sent again after an unclear outcome.
+    #[serde(default)]
+    pub repeat: bool,
+}
+
+const SECRET: &str = "TEAMS_WEBHOOK_URL";
+
+pub(super) const ROW: SinkRow = SinkRow {
+    name: "teams",
+    title: "Microsoft Teams",
+    secrets: &[SECRET],
+    events: &[EventKind::Notified, EventKind::RepTold, EventKind::CsmTold],
+    medium: Medium::Markdown,
+    settings: SettingsReader::<dyn SinkSettings>::of::<TeamsSettings>(),
+};
+
+const CHAT: Chat = Chat {
+    via: "teams",
+    what: "the Teams workflow",
+    secret: SECRET,
+    has_query: true,
+    better: "give the workflow a co-owner: it ends with the account of the person who made it",
+    body: card,
+};
+
+impl From<TeamsSettings> for Box<dyn SinkSettings> {
+    fn from(settings: TeamsSettings) -> Self {
+        Box::new(settings)
+    }
+}
+
+impl SinkSettings for TeamsSettings {
+    fn sinks(&self, secrets: &Secrets, messages: &Messages, _: &[EventKind]) -> Sinks {
+        let url = secrets.get(SECRET).ok_or_else(|| {
+            vec![format!("set {SECRET} to the address that the workflow shows when it is saved")]
+        })?;
+        MessageKind::ALL
+            .into_iter()
+            .map(|kind| {
+                let sink = IncomingWebhook::new(CHAT, self.repeat, &url, messages.clone(), kind);
+                sink.map(|sink| Box::new(sink) as Box<dyn Sink>)
+            })
+            .collect::<Result<_, String>>()
+            .map_err(|problem| vec![problem])
+    }
+
+    fn draft_notice(
+        &self,
+        secrets: &Secrets,
+        messages: &Messages,
+    ) -> Result<Option<Box<dyn Sink>>, Vec<String>> {
+        let Some(url) = secrets.get(SECRET) else { return Ok(None) };
+        let kind = MessageKind::Drafted;
+        let sink = IncomingWebhook::new(CHAT, self.repeat, &url, messages.clone(), kind);
+        sink.map(|sink| Some(Box::new(sink) as Box<dyn Sink>)).map_err(|problem| vec![problem])
+    }
+}
+
+/// Teams takes 28 KB; of text so many characters leave room for the rest.
+const LONGEST: usize = 5_000;
+
+/// The card: customer text stands in text runs alone, which know no markup, and
+/// links are buttons.
+fn card(
+    messages: &Messages,
+    handoff: &Handoff,
+    kind: &MessageKind,
+) -> Result<Value, DeliveryError> {
+    let message = messages.again(handoff, kind, Medium::Markdown, Audience::Shared, None)?;
+    let run = |text: &str, more: Value| {
+        let mut run = json!({"type": "TextRun", "text": text});
+        for (name, value) in more.as_object().into_iter().flatten() {
+            run[name] = value.clone();
+        }
+        json!({"type": "RichTextBlock", "inlines": [run]})
+    };
+    // Titles hold zero-width spaces for GitHub.
+    let title = text::one_line(&message.title);
+    let mut body = vec![run(&title, json!({"weight": "Bolder", "size": "Large"}))];
+    let plain = text::shorten(&text::markdown_to_plain(&message.body), LONGEST);
+    // A line of links is what the buttons are.
+    let lines = plain.lines().map(str::trim).filter(|it| !it.is_empty() && !it.contains("<http"));
+    body.extend(lines.map(|line| run(line, Value::Null)));
+    let actions: Vec<Value> = messages
+        .buttons(handoff, kind, Audience::Shared)
+        .into_iter()
+        .map(|(title, url)| json!({"type": "Action.OpenUrl", "title": title, "url": url}))
+        .collect();
+    let content = json!({
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.4",
+        "msteams": {"width": "Full"},
+        "body": body,
+        "actions": actions,
+    });
+    Ok(json!({
+        "type": "message",
+        "attachments": [{
+            "contentType": "application/vnd.microsoft.card.adaptive",
+            "contentUrl": null,
+            "content": content,
+        }],
+    }))
+}

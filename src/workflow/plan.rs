@@ -1,0 +1,393 @@
+//! What a change of settings, schema, mapping or templates would do, before it
+//! is merged: two sets of settings over the same deals, histories and briefs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::audit::{AuditRequest, RulesOfTime, audit};
+use super::compose::{Known, compose};
+use super::deal::{DealSource, find_deal};
+use super::{Context, Horizon, WorkflowError, keys_within};
+use crate::audit::{Class, DealRow, LedgerInput};
+use crate::brief::{Brief, Completeness, changed_answers};
+use crate::model::{Gap, Key, Money, Outcome, Population, Window};
+
+/// What a plan looks at; both sides share it.
+pub struct PlanRequest<'a> {
+    /// The histories, read once.
+    pub ledgers: &'a [LedgerInput],
+    /// The deals, read once, with what either side reads of them.
+    pub population: &'a Population,
+    /// Which of them, by the time they were won.
+    pub window: Window,
+    /// For how many of the newest deals a brief is made by both sides.
+    pub last: usize,
+    /// The revision whose settings are compared with, as it was named.
+    pub base: &'a str,
+}
+
+/// The kinds of change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ChangeKind {
+    /// A deal is in another class of the audit, or leaves or enters the scope.
+    Class,
+    /// A brief that answered everything would lack an answer.
+    Incomplete,
+    /// A brief that lacked an answer would have all.
+    Complete,
+    /// An answer would be another one.
+    Answer,
+    /// Another CSM would get the handoff.
+    Csm,
+    /// The first touch would be due at another time.
+    Deadline,
+    /// The page of a brief would read differently.
+    Page,
+}
+
+impl ChangeKind {
+    /// All of them, in the order of every output.
+    pub const ALL: [Self; 7] = [
+        Self::Class,
+        Self::Incomplete,
+        Self::Complete,
+        Self::Csm,
+        Self::Deadline,
+        Self::Answer,
+        Self::Page,
+    ];
+
+    /// The word used in JSON and on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Class => "class",
+            Self::Incomplete => "incomplete",
+            Self::Complete => "complete",
+            Self::Answer => "answer",
+            Self::Csm => "csm",
+            Self::Deadline => "deadline",
+            Self::Page => "page",
+        }
+    }
+
+    /// What people read above the changes of this kind.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Class => "deals in another class",
+            Self::Incomplete => "briefs that become incomplete",
+            Self::Complete => "briefs that become complete",
+            Self::Csm => "handoffs for another CSM",
+            Self::Deadline => "deadlines that move",
+            Self::Answer => "answers that change",
+            Self::Page => "pages that read differently",
+        }
+    }
+}
+
+/// One thing that would be different.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+pub struct PlanChange {
+    /// What kind of change it is.
+    pub kind: ChangeKind,
+    /// The handoff's key, or the one it would have.
+    pub key: String,
+    /// The customer or deal, where a name is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The answer's field, dotted; only for answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// With the settings of the base; absent where there was nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    /// With the settings of the checkout; absent where there would be nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// What the deal is worth, as `USD 48,000.00`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+}
+
+/// What could not be compared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct PlanGap {
+    /// What is missing.
+    pub what: String,
+    /// Why.
+    pub why: String,
+}
+
+/// What a change of the settings would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Plan {
+    /// The version of this format: 1.
+    pub version: u8,
+    /// The revision that the checkout is compared with.
+    pub base: String,
+    /// Whether everything could be read. If not, `gaps` says what is missing,
+    /// and a plan without changes says nothing.
+    pub complete: bool,
+    /// Won deals whose class was compared.
+    pub deals: usize,
+    /// Deals for which both sides made a brief, as if they were signed now.
+    pub composed: usize,
+    /// Briefs of the ledger whose completeness and page were compared.
+    pub briefs: usize,
+    /// How many changes there are of each kind; kinds without one are left out.
+    pub summary: BTreeMap<ChangeKind, usize>,
+    /// The changes, by kind and key.
+    pub changes: Vec<PlanChange>,
+    /// What could not be compared.
+    pub gaps: Vec<PlanGap>,
+}
+
+/// Compares what two sets of settings make of the same deals and briefs.
+/// `base` and `head` are the same ledger; `head.crm` is the source of the deals.
+///
+/// # Errors
+/// When the ledger cannot be read, or a template of the ledger fails.
+pub async fn plan(
+    base: &Context,
+    head: &Context,
+    request: &PlanRequest<'_>,
+) -> Result<Plan, WorkflowError> {
+    let mut changes = Vec::new();
+    let mut gaps: Vec<Gap> = Vec::new();
+    let rows = classes(base, head, request, &mut changes, &mut gaps)?;
+    let composed = answers(base, head, request, &rows, &mut changes, &mut gaps).await?;
+    let briefs = pages(base, head, request.window, &mut changes, &mut gaps)?;
+    changes.sort();
+    changes.dedup();
+    // What both sides read is missing for both.
+    let mut told = BTreeSet::new();
+    gaps.retain(|gap| told.insert((gap.what.clone(), gap.why.clone())));
+    let mut summary = BTreeMap::new();
+    for change in &changes {
+        *summary.entry(change.kind).or_insert(0) += 1;
+    }
+    Ok(Plan {
+        version: 1,
+        base: request.base.to_owned(),
+        complete: gaps.is_empty(),
+        deals: rows.len(),
+        composed,
+        briefs,
+        summary,
+        changes,
+        gaps: gaps.into_iter().map(|gap| PlanGap { what: gap.what, why: gap.why }).collect(),
+    })
+}
+
+/// Audits with both settings, as if each had been in force all the time.
+fn classes(
+    base: &Context,
+    head: &Context,
+    request: &PlanRequest<'_>,
+    changes: &mut Vec<PlanChange>,
+    gaps: &mut Vec<Gap>,
+) -> Result<BTreeMap<String, DealRow>, WorkflowError> {
+    let run = |side: &Context| {
+        let asked = AuditRequest {
+            population: request.population,
+            signatures: None,
+            window: request.window,
+            as_of: head.now,
+            at_present: true,
+            command: "",
+        };
+        audit(request.ledgers, &side.config, &RulesOfTime::unchanged(&side.config), &asked)
+    };
+    let (before, after) = (run(base)?, run(head)?);
+    gaps.extend(before.gaps);
+    gaps.extend(after.gaps);
+    let before: BTreeMap<String, DealRow> =
+        before.deals.into_iter().map(|row| (row.key.to_string(), row)).collect();
+    let after: BTreeMap<String, DealRow> =
+        after.deals.into_iter().map(|row| (row.key.to_string(), row)).collect();
+    let told = |row: &DealRow| match (&row.reason, row.class) {
+        (Some(reason), Class::Excluded) => format!("{}: {reason}", row.class.label()),
+        _ => row.class.label().to_owned(),
+    };
+    for (key, row) in &after {
+        let was = before.get(key).map(told);
+        let is = told(row);
+        if was.as_ref() != Some(&is) {
+            changes.push(PlanChange {
+                before: was,
+                after: Some(is),
+                ..of_row(ChangeKind::Class, row)
+            });
+        }
+    }
+    for (_, row) in before.iter().filter(|(key, _)| !after.contains_key(*key)) {
+        changes.push(PlanChange { before: Some(told(row)), ..of_row(ChangeKind::Class, row) });
+    }
+    Ok(after)
+}
+
+/// Makes the brief of each of the newest won deals with both settings, as if
+/// it were handed over now.
+async fn answers(
+    base: &Context,
+    head: &Context,
+    request: &PlanRequest<'_>,
+    rows: &BTreeMap<String, DealRow>,
+    changes: &mut Vec<PlanChange>,
+    gaps: &mut Vec<Gap>,
+) -> Result<usize, WorkflowError> {
+    let (deals, _) = request.population.deals.parts();
+    let mut won: Vec<_> = deals
+        .iter()
+        .filter(|deal| deal.outcome == Outcome::Won)
+        .filter(|deal| deal.closed_won_at.is_none_or(|at| request.window.contains(at)))
+        .collect();
+    won.sort_by(|a, b| (b.closed_won_at, &a.id).cmp(&(a.closed_won_at, &b.id)));
+    let mut composed = 0;
+    for deal in won.into_iter().take(request.last) {
+        let source = DealSource::Deal(deal.id.clone());
+        let found = match find_deal(source, head.crm.as_deref(), head.now).await {
+            Ok(found) => found,
+            Err(error) => {
+                let what = format!("deal {}", deal.id);
+                gaps.push(Gap { what, why: error.to_string(), help: None });
+                continue;
+            }
+        };
+        composed += 1;
+        // On both sides nobody has an open handoff, and the customer no earlier one.
+        let known = |_: &serde_json::Value| Known::default();
+        let made =
+            |side: &Context| compose(side, &found, true, None, None, &BTreeMap::new, &known).brief;
+        let (before, after) = (made(base), made(head));
+        let value = rows.get(found.key.as_str()).and_then(|row| row.value.as_ref());
+        let blank = PlanChange {
+            kind: ChangeKind::Answer,
+            key: found.key.to_string(),
+            name: deal.name.clone(),
+            field: None,
+            before: None,
+            after: None,
+            value: value.map(Money::shown),
+        };
+        completeness((base, &before), (head, &after), &blank, changes);
+        for changed in changed_answers(&head.schema, &before, &after) {
+            let (kind, field) = match changed.field.as_str() {
+                // Its words name the deadline.
+                "first_action.instruction" if due(&before) != due(&after) => continue,
+                "first_action.due" => (ChangeKind::Deadline, None),
+                field if field.starts_with("first_action.owner") => (ChangeKind::Csm, None),
+                field => (ChangeKind::Answer, Some(field.to_owned())),
+            };
+            let (was, is) = match kind {
+                ChangeKind::Csm => (csm(&before), csm(&after)),
+                _ => (changed.before, changed.after),
+            };
+            changes.push(PlanChange { kind, field, before: was, after: is, ..blank.clone() });
+        }
+    }
+    Ok(composed)
+}
+
+/// Looks at the briefs that the ledger has: whether they answer everything, and
+/// their page.
+fn pages(
+    base: &Context,
+    head: &Context,
+    window: Window,
+    changes: &mut Vec<PlanChange>,
+    gaps: &mut Vec<Gap>,
+) -> Result<usize, WorkflowError> {
+    let since = window.from.unwrap_or(DateTime::<Utc>::MIN_UTC);
+    let (keys, unread) = keys_within(head, Horizon { since })?;
+    gaps.extend(unread);
+    let mut briefs = 0;
+    for key in keys {
+        let Some(stored) = head.stored(&key, None)? else { continue };
+        let Some(brief) = stored.brief else { continue };
+        briefs += 1;
+        let blank = of_brief(&key, &brief);
+        completeness((base, brief.json()), (head, brief.json()), &blank, changes);
+        let (was, is) = (base.render(&brief)?, head.render(&brief)?);
+        if was != is {
+            let (before, after) = first_difference(&was, &is);
+            changes.push(PlanChange { kind: ChangeKind::Page, before, after, ..blank });
+        }
+    }
+    Ok(briefs)
+}
+
+/// Whether a brief answers everything that each side asks.
+fn completeness(
+    (base, before): (&Context, &serde_json::Value),
+    (head, after): (&Context, &serde_json::Value),
+    blank: &PlanChange,
+    changes: &mut Vec<PlanChange>,
+) {
+    let missing = |side: &Context, brief| {
+        let missing = Completeness::of(&side.schema, brief).missing;
+        missing.into_iter().map(|field| field.field).collect::<Vec<_>>()
+    };
+    let (lacked, lacks) = (missing(base, before), missing(head, after));
+    let kind = match (lacked.is_empty(), lacks.is_empty()) {
+        (true, false) => ChangeKind::Incomplete,
+        (false, true) => ChangeKind::Complete,
+        _ => return,
+    };
+    let told = |fields: &[String]| match fields {
+        [] => "complete".to_owned(),
+        fields => format!("lacks {}", fields.join(", ")),
+    };
+    let (before, after) = (Some(told(&lacked)), Some(told(&lacks)));
+    changes.push(PlanChange { kind, before, after, ..blank.clone() });
+}
+
+fn of_row(kind: ChangeKind, row: &DealRow) -> PlanChange {
+    PlanChange {
+        kind,
+        key: row.key.to_string(),
+        name: row.name.clone(),
+        field: None,
+        before: None,
+        after: None,
+        value: row.value.as_ref().map(Money::shown),
+    }
+}
+
+fn of_brief(key: &Key, brief: &Brief) -> PlanChange {
+    let view = brief.view();
+    PlanChange {
+        kind: ChangeKind::Page,
+        key: key.to_string(),
+        name: view.customer_name().map(str::to_owned),
+        field: None,
+        before: None,
+        after: None,
+        value: view.contract_value().map(|money| money.shown()),
+    }
+}
+
+fn due(brief: &serde_json::Value) -> Option<&serde_json::Value> {
+    brief.pointer("/first_action/due")
+}
+
+fn csm(brief: &serde_json::Value) -> Option<String> {
+    let name = brief.pointer("/first_action/owner/name")?;
+    name.as_str().map(str::to_owned)
+}
+
+/// The first line in which two pages differ.
+fn first_difference(before: &str, after: &str) -> (Option<String>, Option<String>) {
+    let (mut was, mut is) = (before.lines(), after.lines());
+    loop {
+        match (was.next(), is.next()) {
+            (Some(one), Some(other)) if one == other => {}
+            (one, other) => return (one.map(str::to_owned), other.map(str::to_owned)),
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! An export is enough: audit and coverage in a folder that is no ledger.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::sandbox::Sandbox;
+
+const NOON: &str = "2026-11-28T12:00:00Z";
+
+const EXPORT: &str = "\
+Deal ID,Name,Stage,Closed won at,Owner,Amount,Currency,Customer,What they want,Deal promises made,Complexity of rollout,Lead source\n\
+1,Acme platform,Closed Won,2026-10-05,Riley Ross,48000,USD,Acme Corp,Close the books in three days,SSO before go-live,Medium,Web\n\
+2,Birch pilot,Closed Won,2026-11-12,Riley Ross,12000,USD,Birch Ltd,Fewer picking errors,none,Low,Event\n\
+3,Cedar renewal,Closed Won,2026-11-20,Noor Haddad,7000,EUR,Cedar GmbH,,,high,\n\
+4,Dune,Closed Lost,2026-11-25,Noor Haddad,9000,EUR,Dune SA,x,,,\n";
+
+fn names(sandbox: &Sandbox, folder: &str) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(sandbox.join(folder))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+fn folder_with_export() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("e/export.csv", EXPORT);
+    sandbox
+}
+
+#[test]
+fn an_export_is_audited_where_there_is_no_ledger() {
+    let sandbox = folder_with_export();
+    let ran = sandbox.handoff("e", &["--now", NOON, "audit", "--deals", "export.csv"]).exits(1);
+    let text = &ran.stdout;
+    assert!(text.contains("No deal can have a handoff: there is no ledger yet."), "{text}");
+    for line in
+        ["2026-10", "2026-11", "Riley Ross", "Noor Haddad", "Acme platform", "USD 48,000.00"]
+    {
+        assert!(text.contains(line), "{line} is missing in:\n{text}");
+    }
+    assert!(text.contains("0.0 % handed over: 0 of 3 deals due"), "{text}");
+    assert!(text.contains("ledger      none: there is no ledger yet"), "{text}");
+    for next in ["handoff coverage --deals export.csv", "-o audit.html", "handoff init"] {
+        assert!(ran.stderr.contains(next), "{next} is missing in:\n{}", ran.stderr);
+    }
+    assert_eq!(names(&sandbox, "e"), ["export.csv"], "nothing is written");
+
+    // The same in a repository of something else, and as data.
+    assert!(
+        sandbox.command("git", sandbox.join("e")).args(["init", "-q"]).status().unwrap().success()
+    );
+    let arguments =
+        ["--now", NOON, "audit", "--deals", "export.csv", "--format", "json", "--to", "2026-10"];
+    let report = sandbox.handoff("e", &arguments).exits(1).json();
+    assert_eq!(report["ledger"]["absent"], json!("there is no ledger yet"));
+    assert_eq!(report["summary"]["missing"], json!(1));
+    assert_eq!(report["complete"], json!(true));
+    let schema: serde_json::Value =
+        serde_json::from_str(include_str!("../../schema/audit.schema.json")).unwrap();
+    let errors: Vec<String> = jsonschema::validator_for(&schema)
+        .unwrap()
+        .iter_errors(&report)
+        .map(|error| error.to_string())
+        .collect();
+    assert_eq!(errors, Vec::<String>::new());
+}
+
+#[test]
+fn the_commands_that_an_audit_without_a_ledger_names_work() {
+    let sandbox = folder_with_export();
+    let ran = sandbox.handoff("e", &["--now", NOON, "audit", "--deals", "export.csv"]).exits(1);
+    let next: Vec<&str> =
+        ran.stderr.lines().filter_map(|line| line.trim().strip_prefix("handoff ")).collect();
+    assert_eq!(next.len(), 4, "{}", ran.stderr);
+    for line in next {
+        let command = line.split("  ").next().unwrap();
+        let words: Vec<&str> =
+            ["--now", NOON].into_iter().chain(command.split_whitespace()).collect();
+        let ran = sandbox.handoff("e", &words);
+        let expected = i32::from(command.starts_with("audit"));
+        ran.exits(expected);
+    }
+    assert!(sandbox.join("e/audit.html").exists());
+    assert!(sandbox.join("e/handoff.yaml").exists());
+}
+
+#[test]
+fn what_needs_a_ledger_says_so() {
+    let sandbox = folder_with_export();
+    for option in
+        [&["--signatures"][..], &["--checkpoint"], &["--require-checkpoint", "--trust", "x"]]
+    {
+        let mut arguments = vec!["--now", NOON, "audit", "--deals", "export.csv"];
+        arguments.extend(option);
+        let ran = sandbox.handoff("e", &arguments).exits(2);
+        assert!(ran.stderr.contains(&format!("{} needs a ledger", option[0])), "{}", ran.stderr);
+    }
+    let ran = sandbox.handoff("e", &["--now", NOON, "audit"]).exits(2);
+    assert!(ran.stderr.contains("audit --deals"), "{}", ran.stderr);
+}
+
+#[test]
+fn before_the_first_commit_of_a_ledger_every_deal_is_missing() {
+    let sandbox = folder_with_export();
+    sandbox.handoff(".", &["--now", "2026-11-25T09:00:00Z", "init", "l", "--yes"]).exits(0);
+    sandbox.write("l/export.csv", EXPORT);
+    let arguments = [
+        "--now",
+        NOON,
+        "audit",
+        "--deals",
+        "export.csv",
+        "--as-of",
+        "2026-11-15",
+        "--format",
+        "json",
+    ];
+    let report = sandbox.handoff("l", &arguments).exits(1).json();
+    assert_eq!(report["summary"]["missing"], json!(2), "what was won by then");
+    let why = report["ledger"]["absent"].as_str().unwrap();
+    assert!(why.contains("had no commit yet; its first one is dated 2026-11-25"), "{why}");
+}
+
+#[test]
+fn coverage_of_an_export_proposes_what_its_columns_answer() {
+    let sandbox = folder_with_export();
+    let ran = sandbox.handoff("e", &["--now", NOON, "coverage", "--deals", "export.csv"]).exits(0);
+    for line in [
+        "1. Who is this customer?",
+        "7. What should CS do first, and by when?",
+        "\"Lead source\"",
+        "  commitments: 'deal | property(\"Deal promises made\") | promises(made_by=deal.owner.name)'   # 2 of 3",
+        "  implementation.complexity: 'deal | property(\"Complexity of rollout\") | choice(\"low\", \"medium\", \"high\")'   # 3 of 3",
+        "  success.primary_goal: 'deal | property(\"What they want\") | plain'   # 2 of 3",
+    ] {
+        assert!(ran.stdout.contains(line), "{line} is missing in:\n{}", ran.stdout);
+    }
+    assert_eq!(names(&sandbox, "e"), ["export.csv"], "nothing is written");
+
+    // What is pasted, or written, gives what was said.
+    let arguments = ["--now", NOON, "coverage", "--deals", "export.csv", "--write"];
+    let ran = sandbox.handoff("e", &arguments).exits(0);
+    assert!(ran.stderr.contains("wrote 3 lines into"), "{}", ran.stderr);
+    let json = ["--now", NOON, "coverage", "--deals", "export.csv", "--format", "json"];
+    let report = sandbox.handoff("e", &json).exits(0).json();
+    assert_eq!(report["proposals"], json!([]));
+    assert_eq!(report["unused_columns"], json!(["Lead source"]));
+    let answered = |field: &str| {
+        let questions = report["questions"].as_array().unwrap().iter();
+        let mut fields = questions.flat_map(|question| question["fields"].as_array().unwrap());
+        fields.find(|it| it["field"] == field).unwrap()["answered"]["count"].clone()
+    };
+    assert_eq!(answered("commitments"), json!(2));
+    assert_eq!(answered("implementation.complexity"), json!(3));
+}
+
+#[test]
+fn the_lines_go_into_settings_that_are_there_and_nothing_else_changes() {
+    for (before, after) in [
+        ("version: 1\nmap: csv # ours\nbrief: {} # none yet\nscope: {exclude: []}\n", Some(5)),
+        ("version: 1\nbrief:\n  customer.tier: deal.stage\n", Some(4)),
+        ("version: 1\n# the end\n", Some(3)),
+        ("version: 1\nbrief: {customer.tier: deal.stage}\n", None),
+    ] {
+        let sandbox = folder_with_export();
+        sandbox.write("e/handoff.yaml", before);
+        let ran =
+            sandbox.handoff("e", &["--now", NOON, "coverage", "--deals", "export.csv", "--write"]);
+        let text = fs::read_to_string(sandbox.join("e/handoff.yaml")).unwrap();
+        let Some(_) = after else {
+            ran.exits(3);
+            assert_eq!(text, before);
+            continue;
+        };
+        ran.exits(0);
+        let added: Vec<&str> =
+            text.lines().filter(|line| !before.lines().any(|old| old == *line)).collect();
+        let kept = before.lines().filter(|line| !line.starts_with("brief:"));
+        for line in kept {
+            assert!(text.lines().any(|it| it == line), "{line} is gone from:\n{text}");
+        }
+        assert!(added.iter().filter(|line| line.contains("property(")).count() == 3, "{text}");
+    }
+}
+
+#[test]
+fn a_folder_without_a_name_gets_the_one_its_brief_has() {
+    let sandbox = Sandbox::new();
+    sandbox.handoff(".", &["--now", NOON, "init", "l", "--yes"]).exits(0);
+    let folder = "l/briefs/2026/11/customer--csv-1";
+    sandbox.write(
+        &format!("{folder}/brief.yaml"),
+        "schema: handoff/brief/v1\nkey: csv-1\ndeal: {crm: csv, id: '1', name: Acme platform}\n",
+    );
+    let ran = sandbox.handoff("l", &["--now", NOON, "validate"]);
+    assert!(ran.stderr.contains("`handoff validate --fix` renames it"), "{}", ran.stderr);
+    let ran = sandbox.handoff("l", &["--now", NOON, "validate", "--fix"]);
+    assert!(
+        ran.stderr.contains(
+            "renamed briefs/2026/11/customer--csv-1 to briefs/2026/11/acme-platform--csv-1"
+        ),
+        "{}",
+        ran.stderr
+    );
+    assert!(!sandbox.join(folder).exists());
+    assert!(sandbox.join("l/briefs/2026/11/acme-platform--csv-1/README.md").exists());
+}

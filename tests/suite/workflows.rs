@@ -1,0 +1,601 @@
+//! The workflows that `init` lays down: of each choice parsed and held to what
+//! they may do, and each of their lines run as a runner of GitHub runs it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use crate::deliver::fake::{Asked, Fake, Reply};
+use crate::sandbox::{NOW, Sandbox, fixture, ran};
+
+const DEALS: &str = "Record ID,Deal Name,Deal Stage,Close Date,Deal owner,Amount,Currency,Is Closed Won,Associated Company\n\
+    18640329741,Brightwater - Growth 2026,Closed Won,2026-11-20 16:44,Marcus Oyelaran,48000.00,USD,true,Brightwater Logistics Ltd\n";
+const FOLDER: &str = ".github/workflows";
+const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
+const RELEASE: &str = "https://releases.example.com/handoff.tar.gz#sha256=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+fn read(file: &Path) -> Value {
+    let text = fs::read(file).unwrap();
+    handoff::yaml::read(&text)
+        .unwrap_or_else(|error| panic!("{} is no YAML: {error:?}", file.display()))
+        .to_json()
+}
+
+/// The secrets of each CRM and provider that may stand in a workflow.
+const OWN: &[(&str, &str)] = &[
+    ("hubspot", "HUBSPOT_"),
+    ("salesforce", "SALESFORCE_"),
+    ("pipedrive", "PIPEDRIVE_"),
+    ("pandadoc", "PANDADOC_"),
+    ("docusign", "DOCUSIGN_"),
+    ("dropbox-sign", "DROPBOX_"),
+    ("adobe-sign", "ADOBE_"),
+    ("standard-webhooks", "STANDARD_"),
+];
+
+#[test]
+fn workflows_of_each_choice_hold_what_is_configured_and_no_more() {
+    let sandbox = Sandbox::new();
+    let esign = ["pandadoc", "docusign", "dropbox-sign", "adobe-sign", "standard-webhooks"];
+    let mut looked_at = 0;
+    for crm in ["hubspot", "salesforce", "pipedrive", "file", "none"] {
+        for provider in esign {
+            for github in [false, true] {
+                let ledger = format!("{crm}-{provider}-{github}");
+                let mut arguments = vec!["init", &ledger, "--crm", crm, "--esign", provider];
+                arguments.extend(["--install-from", RELEASE]);
+                if github {
+                    arguments.extend(["--github", "acme/handoffs"]);
+                }
+                sandbox.handoff(".", &arguments).exits(0);
+                let folder = sandbox.join(&ledger).join(FOLDER);
+                let names: Vec<String> = fs::read_dir(&folder)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                    .collect();
+                let has = |name: &str| names.iter().any(|it| it == name);
+                assert_eq!(has("handoff-sync.yml"), github, "{ledger}: {names:?}");
+                let connected = !["file", "none"].contains(&crm);
+                assert_eq!(has("handoff-form.yml"), !connected, "{ledger}: {names:?}");
+                let form = sandbox.join(&ledger).join(".github/ISSUE_TEMPLATE/handoff.yml");
+                assert_eq!(form.is_file(), !connected, "{ledger}: the form goes with its workflow");
+                for name in &names {
+                    looked_at += 1;
+                    held_to_its_rights(&folder.join(name));
+                    let text = fs::read_to_string(folder.join(name)).unwrap();
+                    for (whose, secret) in OWN {
+                        let named = text.contains(&format!("secrets.{secret}"));
+                        let configured = *whose == crm || *whose == provider;
+                        assert!(configured || !named, "{ledger}/{name} names {secret}");
+                    }
+                }
+                let sign = fs::read_to_string(folder.join("handoff-sign.yml")).unwrap();
+                for (whose, secret) in OWN {
+                    if *whose == crm || *whose == provider {
+                        assert!(sign.contains(&format!("secrets.{secret}")), "{ledger}: {secret}");
+                    }
+                }
+            }
+        }
+    }
+    assert!(looked_at > 170, "{looked_at}");
+}
+
+fn held_to_its_rights(file: &Path) {
+    let (workflow, shown) = (read(file), file.display());
+    assert_eq!(workflow["permissions"], json!({}), "{shown}");
+    assert!(workflow["concurrency"]["group"].is_string(), "{shown}");
+    for (name, job) in workflow["jobs"].as_object().unwrap() {
+        let rights = job["permissions"].as_object().unwrap();
+        for (right, level) in rights {
+            let known =
+                ["contents", "issues", "pull-requests", "actions"].contains(&right.as_str());
+            assert!(known && level != "write-all", "{shown}: {right}: {level}");
+        }
+        assert!(job["timeout-minutes"].is_number(), "{shown}: {name}");
+        for step in job["steps"].as_array().unwrap() {
+            if let Some(uses) = step["uses"].as_str() {
+                let pinned = uses.split_once('@').is_some_and(|(_, id)| {
+                    id.len() == 40 && id.bytes().all(|byte| byte.is_ascii_hexdigit())
+                });
+                assert!(pinned || uses == "$/.github/actions/handoff", "{shown}: {uses}");
+                if uses.starts_with("actions/checkout@") {
+                    assert_eq!(step["with"]["persist-credentials"], false, "{shown}");
+                    assert_eq!(step["with"]["fetch-depth"], 0, "{shown}");
+                }
+            }
+            let run = step["run"].as_str().unwrap_or_default();
+            assert!(!run.contains("${{"), "{shown}: an expression within a script: {run}");
+        }
+    }
+    let text = fs::read_to_string(file).unwrap();
+    assert!(!text.contains("handoff-hq"), "{shown} points to an address that nobody owns");
+}
+
+#[test]
+fn workflows_follow_the_settings_and_leave_alone_what_a_person_changed() {
+    let sandbox = Sandbox::new();
+    let flags =
+        ["init", "l", "--crm", "file", "--github", "acme/handoffs", "--install-from", RELEASE];
+    sandbox.handoff(".", &flags).exits(0);
+    let doctor = |words: &str| {
+        let told = sandbox.handoff_with("l", &["doctor", "--offline"], &[("GITHUB_TOKEN", "t")]);
+        assert!(told.stdout.contains(words), "{}", told.stdout);
+    };
+    doctor("workflows: as handoff.yaml asks for");
+    let action = fs::read_to_string(sandbox.join("l/.github/actions/handoff/action.yml")).unwrap();
+    assert!(action.contains(RELEASE), "where from is stored once:\n{action}");
+    // Dependabot raises a pin; that is no change of a person's, and it stays.
+    let sync = sandbox.join("l/.github/workflows/handoff-sync.yml");
+    let text = fs::read_to_string(&sync).unwrap();
+    let pin = text.lines().find(|line| line.contains("uses: actions/checkout@")).unwrap();
+    let raised = "        uses: actions/checkout@1111111111111111111111111111111111111111 # v8.0.0";
+    fs::write(&sync, text.replace(pin, raised)).unwrap();
+    doctor("workflows: as handoff.yaml asks for");
+    let config = fs::read_to_string(sandbox.join("l/handoff.yaml")).unwrap();
+    let changed = config.replace("as: issue", "as: pull_request, labels: [\"it's ours\"]");
+    assert_ne!(config, changed);
+    fs::write(sandbox.join("l/handoff.yaml"), &changed).unwrap();
+    doctor("run `handoff init --workflows`");
+    let made = sandbox.handoff("l", &["init", "--workflows"]).exits(0);
+    assert!(made.stdout.contains("handoff-sync.yml"), "{}", made.stdout);
+    let text = fs::read_to_string(&sync).unwrap();
+    assert!(text.contains("pull_request_review:") && text.contains("'it''s ours'"), "{text}");
+    assert!(text.contains(raised.trim()), "the ledger's own pin stays:\n{text}");
+    doctor("workflows: as handoff.yaml asks for");
+    // What a person changed stays; what nothing asks for any more goes.
+    fs::write(&sync, format!("{text}# ours\n")).unwrap();
+    fs::write(
+        sandbox.join("l/handoff.yaml"),
+        changed
+            .replace("\n  github:", "\n#  github:")
+            .replace("deliver:\n", "deliver:\n  outbox: {dir: outbox}\n"),
+    )
+    .unwrap();
+    let made = sandbox.handoff("l", &["init", "--workflows"]).exits(0);
+    assert!(made.stderr.contains("changed by hand"), "{}", made.stderr);
+    assert!(sync.is_file());
+    fs::write(&sync, text).unwrap();
+    let made = sandbox.handoff("l", &["init", "--workflows"]).exits(0);
+    assert!(made.stdout.contains("removed") && !sync.exists(), "{}", made.stdout);
+    sandbox.handoff("l", &["init", "--workflows"]).exits(0);
+    assert_eq!(sandbox.git("l", &["fsck", "--strict"]), "");
+}
+
+#[test]
+fn where_handoff_comes_from_is_a_release_with_its_checksum_or_a_file_of_the_ledger() {
+    let sandbox = Sandbox::new();
+    for wrong in
+        ["https://x.example/h", "http://x.example/h#sha256=00", "../handoff", "/bin/sh", ""]
+    {
+        let told = sandbox.handoff(".", &["init", "l", "--yes", "--install-from", wrong]).exits(2);
+        assert!(told.stderr.contains("--install-from"), "{wrong}: {}", told.stderr);
+    }
+    sandbox.handoff(".", &["init", "l", "--workflows"]).exits(2);
+    sandbox.write("l/tools/handoff", "#!/bin/sh\necho it is me\n");
+    sandbox.git("l", &["init", "-q", "-b", "main"]);
+    sandbox.handoff("l", &["init", "--yes", "--install-from", "tools/handoff"]).exits(0);
+    sandbox.git("l", &["add", "-A"]);
+    sandbox.git("l", &["commit", "-qm", "the program"]);
+    let runner = Runner::on(&sandbox, "l");
+    let installed = runner.install(&sandbox.join("l"));
+    assert_eq!(installed.0, 0, "{}", installed.1);
+    let program = sandbox.join("runner/temp/handoff/bin/handoff");
+    assert!(fs::metadata(&program).unwrap().permissions().mode() & 0o111 != 0);
+    assert!(fs::read_to_string(sandbox.join("runner/path")).unwrap().contains("handoff/bin"));
+    // Another program in its place is not run.
+    sandbox.write("l/tools/handoff", "#!/bin/sh\necho it is not me\n");
+    assert_ne!(runner.install(&sandbox.join("l")).0, 0);
+    // A release: downloaded, compared, unpacked.
+    sandbox.write("pack/handoff-0.1.0/handoff", "#!/bin/sh\n");
+    sandbox
+        .command("tar", sandbox.join("pack"))
+        .args(["czf", "../h.tar.gz", "handoff-0.1.0"])
+        .output()
+        .unwrap();
+    let sum = sandbox.command("sha256sum", sandbox.join(".")).arg("h.tar.gz").output().unwrap();
+    let sum = String::from_utf8(sum.stdout).unwrap()[..64].to_owned();
+    // What stands for the network: the address is given to it, and where to.
+    runner.program("curl", "while [ \"$1\" != --output ]; do shift; done\ncp \"$ARCHIVE\" \"$2\"");
+    for (sum, good) in [(sum.as_str(), true), (&"0".repeat(64), false)] {
+        let from = format!("https://releases.example.com/h.tar.gz#sha256={sum}");
+        sandbox.handoff("l", &["init", "--workflows", "--install-from", &from]).exits(0);
+        let installed = runner.install(&sandbox.join("l"));
+        assert_eq!(installed.0 == 0, good, "{}", installed.1);
+    }
+}
+
+/// A runner of GitHub with the ledger's remote, as far as the workflows need it.
+struct Runner<'a> {
+    sandbox: &'a Sandbox,
+    remote: std::path::PathBuf,
+    secrets: Mutex<BTreeMap<String, String>>,
+    count: Mutex<usize>,
+    /// Whether each step has a clone of its own: the machine is lost after each.
+    forgetful: bool,
+}
+
+/// The steps of a job that ran: name, exit code, what was printed.
+type Steps = Vec<(String, i32, String)>;
+
+impl<'a> Runner<'a> {
+    /// Gives a ledger a remote and pushes it there.
+    fn on(sandbox: &'a Sandbox, ledger: &str) -> Self {
+        sandbox.git(".", &["clone", "-q", "--bare", ledger, "remote.git"]);
+        let remote = sandbox.join("remote.git");
+        let runner = Self {
+            sandbox,
+            remote,
+            secrets: Mutex::default(),
+            count: Mutex::default(),
+            forgetful: false,
+        };
+        let binary = env!("CARGO_BIN_EXE_handoff");
+        runner.program("handoff", &format!("exec '{binary}' --now {NOW} \"$@\""));
+        // Nobody has uploaded an artifact.
+        runner.program("gh", "exit 1");
+        runner
+    }
+
+    /// A program on the runner's path.
+    fn program(&self, name: &str, script: &str) {
+        let file =
+            self.sandbox.write(&format!("runner/bin/{name}"), format!("#!/bin/sh\n{script}\n"));
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn secret(&self, name: &str, value: &str) {
+        self.secrets.lock().unwrap().insert(name.to_owned(), value.to_owned());
+    }
+
+    fn clone_it(&self) -> std::path::PathBuf {
+        let mut count = self.count.lock().unwrap();
+        *count += 1;
+        let folder = format!("runner/work-{count}");
+        self.sandbox.git(".", &["clone", "-q", self.remote.to_str().unwrap(), &folder]);
+        self.sandbox.join(folder)
+    }
+
+    /// An expression of a workflow: one value, or the first that is there.
+    fn value(&self, expression: &str, event: &Value) -> String {
+        for part in expression.split("||").map(str::trim) {
+            let value = if let Some(name) = part.strip_prefix("secrets.") {
+                self.secrets.lock().unwrap().get(name).cloned().unwrap_or_default()
+            } else if let Some(path) = part.strip_prefix("github.event.") {
+                let found = event.pointer(&format!("/{}", path.replace('.', "/")));
+                found
+                    .map(|it| it.as_str().map_or_else(|| it.to_string(), str::to_owned))
+                    .unwrap_or_default()
+            } else {
+                match part {
+                    "github.token" => "a-token-of-the-workflow".to_owned(),
+                    "github.server_url" => "https://github.com".to_owned(),
+                    "vars.HANDOFF_CHECKPOINT_SIGNERS" | "inputs.first_checkpoint" => String::new(),
+                    other => panic!("the runner does not know {other}"),
+                }
+            };
+            if !value.is_empty() {
+                return value;
+            }
+        }
+        String::new()
+    }
+
+    fn expand(&self, text: &str, event: &Value) -> String {
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once("${{") {
+            let (expression, after) = after.split_once("}}").unwrap();
+            out.push_str(before);
+            out.push_str(&self.value(expression, event));
+            rest = after;
+        }
+        out + rest
+    }
+
+    fn run(&self, step: &Value, work: &Path, event: &Value) -> (i32, String) {
+        let sandbox = self.sandbox;
+        let script = sandbox.write("runner/script.sh", step["run"].as_str().unwrap());
+        let path =
+            format!("{}:{}", sandbox.join("runner/bin").display(), std::env::var("PATH").unwrap());
+        fs::create_dir_all(sandbox.join("runner/temp")).unwrap();
+        let mut command = sandbox.command("bash", work);
+        command
+            .arg("-e")
+            .arg(script)
+            .env("PATH", path)
+            .env("ARCHIVE", sandbox.join("h.tar.gz"))
+            .env("CI", "true")
+            .env("GITHUB_ACTIONS", "true")
+            .env("GITHUB_REPOSITORY", "acme/handoffs")
+            .env("GITHUB_EVENT_PATH", sandbox.write("runner/event.json", event.to_string()))
+            .env("GITHUB_STEP_SUMMARY", sandbox.join("runner/summary.md"))
+            .env("GITHUB_PATH", sandbox.join("runner/path"))
+            .env("RUNNER_TEMP", sandbox.join("runner/temp"));
+        for (name, value) in step["env"].as_object().into_iter().flatten() {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            command.env(name, self.expand(&value, event));
+        }
+        let ran = ran(&command.output().unwrap(), "bash -e".to_owned());
+        (ran.code, format!("{}{}", ran.stdout, ran.stderr))
+    }
+
+    fn install(&self, work: &Path) -> (i32, String) {
+        let action = read(&work.join(".github/actions/handoff/action.yml"));
+        let steps = action["runs"]["steps"].as_array().unwrap();
+        self.run(steps.last().unwrap(), work, &json!({}))
+    }
+
+    /// Runs a workflow's job up to the step that fails.
+    fn job(&self, name: &str, kind: &str, event: &Value) -> Steps {
+        let mut work = self.clone_it();
+        let workflow = read(&work.join(format!("{FOLDER}/handoff-{name}.yml")));
+        assert!(workflow["on"].get(kind).is_some(), "{name} does not run on {kind}");
+        let job = workflow["jobs"].as_object().unwrap().values().next().unwrap();
+        let mut steps = Steps::new();
+        for step in job["steps"].as_array().unwrap() {
+            let wanted = match step["if"].as_str() {
+                None | Some("always()") => true,
+                Some("github.event_name == 'repository_dispatch'") => kind == "repository_dispatch",
+                Some("github.event_name != 'repository_dispatch'") => kind != "repository_dispatch",
+                Some(other) => panic!("the runner does not know {other}"),
+            };
+            if !wanted {
+                continue;
+            }
+            if self.forgetful {
+                work = self.clone_it();
+            }
+            let ran = match step["uses"].as_str() {
+                Some("$/.github/actions/handoff") => self.install(&work),
+                Some(_) => continue,
+                None => self.run(step, &work, event),
+            };
+            let failed = ran.0 != 0;
+            steps.push((step["name"].as_str().unwrap().to_owned(), ran.0, ran.1));
+            if failed {
+                break;
+            }
+        }
+        steps
+    }
+
+    #[track_caller]
+    fn green(&self, name: &str, kind: &str, event: &Value) -> String {
+        let steps = self.job(name, kind, event);
+        assert!(steps.len() > 1, "{name} has run: {steps:?}");
+        assert!(steps.iter().all(|(_, code, _)| *code == 0), "{name} on {kind}: {steps:#?}");
+        steps.iter().map(|(_, _, said)| said.as_str()).collect()
+    }
+
+    #[track_caller]
+    fn red(&self, name: &str, kind: &str, event: &Value) -> (i32, String) {
+        let steps = self.job(name, kind, event);
+        let (_, code, said) = steps.last().unwrap().clone();
+        assert_ne!(code, 0, "{name} on {kind}: {steps:#?}");
+        (code, said)
+    }
+
+    fn head(&self) -> String {
+        self.sandbox.git("remote.git", &["rev-parse", "main"]).trim().to_owned()
+    }
+
+    fn push(&self, before: &str) -> Value {
+        json!({"before": before, "after": self.head()})
+    }
+}
+
+fn dispatch(payload: Value) -> Value {
+    json!({
+        "action": "contract-signed", "branch": "main", "client_payload": payload,
+        "repository": {"full_name": "acme/handoffs"}, "sender": {"login": "relay"},
+    })
+}
+
+fn signed_body() -> Vec<u8> {
+    fs::read(fixture("esign/pandadoc-completed-full.body.json")).unwrap()
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+/// The request as PandaDoc sent it, passed on whole.
+fn raw(body: &[u8]) -> Value {
+    json!({
+        "body_base64": base64(body),
+        "headers": {"content-type": "application/json"},
+        "query": "signature=a77b1bd4a2764f4c866e7d5e6adc19a8eda7eb80eb469f9df485b8064771e692",
+    })
+}
+
+#[test]
+fn workflows_are_green_from_the_first_push_on_and_hand_over_what_was_signed() {
+    for crm in ["none", "file"] {
+        let sandbox = Sandbox::new();
+        sandbox.handoff(".", &["init", "l", "--crm", crm]).exits(0);
+        sandbox.write("l/deals.csv", DEALS);
+        sandbox.git("l", &["add", "-A"]);
+        sandbox.git("l", &["commit", "-qm", "an export"]);
+        let runner = Runner::on(&sandbox, "l");
+        let said = runner.green("validate", "push", &runner.push(NO_COMMIT));
+        assert!(said.contains("no commit before this one"), "{said}");
+        runner.green("sign", "schedule", &json!({"schedule": "17 * * * *"}));
+        // A signature, in each form that it may come in.
+        let before = runner.head();
+        let payload: Value = serde_json::from_slice(&signed_body()).unwrap();
+        let said =
+            runner.green("sign", "repository_dispatch", &dispatch(json!({"payload": payload})));
+        assert!(said.contains("handed over"), "{said}");
+        let signed = runner.head();
+        assert_ne!(before, signed, "the brief is on the remote");
+        for again in [
+            json!({"payload": String::from_utf8(signed_body()).unwrap()}),
+            json!({"provider": "pandadoc", "body_base64": base64(&signed_body())}),
+            raw(&signed_body()),
+        ] {
+            let said = runner.green("sign", "repository_dispatch", &dispatch(again));
+            assert!(said.contains("already handed over"), "{said}");
+        }
+        assert_eq!(runner.head(), signed, "once, however often it is told");
+        // The same with its key: verified, and a forged one refused.
+        runner.secret("PANDADOC_WEBHOOK_KEY", "handoff-test-shared-key");
+        let said = runner.green("sign", "repository_dispatch", &dispatch(raw(&signed_body())));
+        assert!(said.contains("the signature is verified"), "{said}");
+        let forged = String::from_utf8(signed_body()).unwrap().replace("48000", "99000");
+        let (code, said) =
+            runner.red("sign", "repository_dispatch", &dispatch(raw(forged.as_bytes())));
+        assert_eq!(code, 3, "{said}");
+        assert!(said.contains("not believed"), "{said}");
+        // Something else than a signature is no failure.
+        let other = fs::read(fixture("esign/pandadoc-recipient-completed.body.json")).unwrap();
+        let other: Value = serde_json::from_slice(&other).unwrap();
+        runner.green("sign", "repository_dispatch", &dispatch(json!({"payload": other})));
+        // The brief is there and lacks answers, which is what its check says.
+        let (code, said) = runner.red("validate", "push", &runner.push(&before));
+        assert!(code == 1 && said.contains("unanswered-question"), "{said}");
+        // A change that touches no brief, and a push after a force push.
+        sandbox.git("l", &["pull", "-q", "../remote.git", "main"]);
+        sandbox.write("l/NOTES.md", "ours\n");
+        sandbox.git("l", &["add", "-A"]);
+        sandbox.git("l", &["commit", "-qm", "notes"]);
+        sandbox.git("l", &["push", "-q", "../remote.git", "HEAD:main"]);
+        let said = runner.green("validate", "push", &runner.push(&signed));
+        assert!(said.contains("no brief changed"), "{said}");
+        let gone = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
+        let (code, said) = runner.red("validate", "push", &runner.push(&gone.replace('4', "5")));
+        assert!(code == 1 && said.contains("force push"), "every brief is checked: {said}");
+        runner.green("sign", "schedule", &json!({}));
+        let said = runner.job("audit", "workflow_dispatch", &json!({}));
+        let (_, code, said) = said.last().unwrap();
+        assert!([0, 1].contains(code), "an audit's findings are the only reason to be red: {said}");
+        let tags = sandbox.git("remote.git", &["for-each-ref", "refs/handoff"]);
+        assert!(
+            tags.contains("refs/handoff/audit/"),
+            "the audit left a checkpoint on the remote: {said}"
+        );
+    }
+}
+
+#[test]
+fn workflows_of_a_form_hand_over_what_it_says() {
+    let sandbox = Sandbox::new();
+    sandbox.handoff(".", &["init", "l", "--crm", "none"]).exits(0);
+    let runner = Runner::on(&sandbox, "l");
+    let body = "### Customer\n\nAcme Corp\n\n### Contract value\n\n48000.00 USD";
+    let event = json!({"action": "opened", "issue": {
+        "number": 12, "title": "Handoff: Acme Corp", "body": body, "created_at": "2026-11-20T16:00:00Z",
+    }});
+    let said = runner.green("form", "issues", &event);
+    assert!(said.contains("github-12: handed over"), "{said}");
+    let head = runner.head();
+    runner.green("form", "issues", &event);
+    assert_eq!(runner.head(), head, "the same form again makes nothing");
+}
+
+#[test]
+fn workflows_without_the_secret_of_the_crm_are_red_and_name_it() {
+    for (crm, secret) in [
+        ("hubspot", "HUBSPOT_TOKEN"),
+        ("salesforce", "SALESFORCE_CLIENT_ID"),
+        ("pipedrive", "PIPEDRIVE_TOKEN"),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.handoff(".", &["init", "l", "--crm", crm]).exits(0);
+        let runner = Runner::on(&sandbox, "l");
+        let payload: Value = serde_json::from_slice(&signed_body()).unwrap();
+        let (_, said) =
+            runner.red("sign", "repository_dispatch", &dispatch(json!({"payload": payload})));
+        assert!(said.contains(secret), "{crm}: {said}");
+        runner.green("validate", "push", &runner.push(NO_COMMIT));
+        runner.green("sign", "schedule", &json!({}));
+    }
+}
+
+#[test]
+fn an_audit_without_an_export_says_where_one_may_come_from() {
+    let sandbox = Sandbox::new();
+    let told = sandbox.handoff(".", &["init", "l", "--crm", "file"]).exits(0);
+    assert!(told.stderr.contains("HANDOFF_DEALS_URL"), "init says so: {}", told.stderr);
+    let runner = Runner::on(&sandbox, "l");
+    let (code, said) = runner.red("audit", "workflow_dispatch", &json!({}));
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("commit deals.csv"), "{said}");
+    sandbox.write("h.tar.gz", DEALS);
+    runner.program("curl", "while [ \"$1\" != --output ]; do shift; done\ncp \"$ARCHIVE\" \"$2\"");
+    runner.secret("HANDOFF_DEALS_URL", "https://crm.example.com/export");
+    let steps = runner.job("audit", "workflow_dispatch", &json!({}));
+    let audited = steps.last().unwrap();
+    assert!(audited.0.starts_with("Audit"), "the export is there: {steps:#?}");
+}
+
+/// GitHub with the tasks of one repository.
+fn github(tasks: &Mutex<Vec<Value>>, asked: &Asked) -> Reply {
+    let mut tasks = tasks.lock().unwrap();
+    let path = asked.path.strip_prefix("/repos/acme/handoffs").unwrap_or(&asked.path);
+    match (asked.method.as_str(), path) {
+        ("GET", "/user") => Reply::Json(200, json!({"login": "handoff-machine", "type": "User"})),
+        ("POST", "/issues") => {
+            let (body, number) = (asked.json(), tasks.len() + 1);
+            tasks.push(json!({
+                "number": number, "html_url": format!("https://github.example/acme/handoffs/issues/{number}"),
+                "node_id": "I_1", "state": "open", "created_at": "2026-11-20T17:00:00Z", "closed_at": null,
+                "closed_by": null, "state_reason": null, "title": body["title"], "body": body["body"],
+                "labels": [{"name": "handoff"}], "assignees": [],
+            }));
+            Reply::Json(201, tasks[number - 1].clone())
+        }
+        ("GET", "/issues") => Reply::Json(200, json!(*tasks)),
+        ("GET", "/issues/1") => Reply::Json(200, tasks[0].clone()),
+        ("GET", "/issues/1/comments" | "/issues/1/events") => Reply::Json(200, json!([])),
+        _ => Reply::Json(404, json!({"message": "Not Found"})),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workflows_on_runners_that_are_lost_tell_nobody_before_the_remote_has_it() {
+    let tasks = Arc::new(Mutex::new(Vec::new()));
+    let state = tasks.clone();
+    let fake = Fake::serve(move |asked| github(&state, asked)).await;
+    let sandbox = Sandbox::new();
+    let flags = ["init", "l", "--crm", "file", "--github", "acme/handoffs"];
+    sandbox.handoff(".", &flags).exits(0);
+    let config = fs::read_to_string(sandbox.join("l/handoff.yaml")).unwrap();
+    let there = format!("as: issue, base_url: \"{}\", seconds_between_writes: 0", fake.url);
+    sandbox.write("l/handoff.yaml", config.replacen("as: issue", &there, 1));
+    sandbox.write("l/deals.csv", DEALS);
+    sandbox.git("l", &["add", "-A"]);
+    sandbox.git("l", &["commit", "-qm", "an export"]);
+    let runner = Runner { forgetful: true, ..Runner::on(&sandbox, "l") };
+    runner.green("sign", "schedule", &json!({}));
+    runner.green("sync", "schedule", &json!({}));
+    // The remote refuses what is pushed.
+    let hook = sandbox.write("remote.git/hooks/pre-receive", "#!/bin/sh\necho no; exit 1\n");
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    let before = runner.head();
+    let payload: Value = serde_json::from_slice(&signed_body()).unwrap();
+    let event = dispatch(json!({"payload": payload}));
+    let (code, said) = runner.red("sign", "repository_dispatch", &event);
+    assert_eq!(code, 3, "{said}");
+    runner.green("sign", "schedule", &json!({}));
+    assert_eq!(runner.head(), before);
+    assert!(tasks.lock().unwrap().is_empty(), "nobody was told of what the remote does not have");
+    fs::remove_file(hook).unwrap();
+    // The run is started again, with the same event.
+    runner.green("sign", "repository_dispatch", &event);
+    assert_eq!(tasks.lock().unwrap().len(), 1, "one task");
+    runner.green("sign", "repository_dispatch", &event);
+    runner.green("sign", "schedule", &json!({}));
+    let task = json!({"issue": {"html_url": "https://github.example/acme/handoffs/issues/1"}});
+    runner.green("sync", "issue_comment", &task);
+    // The label on something that is no task.
+    let other = json!({"issue": {"html_url": "https://github.example/acme/handoffs/issues/99"}});
+    runner.green("sync", "issues", &other);
+    runner.green("sync", "schedule", &json!({}));
+    assert_eq!(tasks.lock().unwrap().len(), 1, "still one");
+}

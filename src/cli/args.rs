@@ -178,6 +178,14 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "why",
+        &[
+            ("handoff why acme", "each answer of a brief, its source and the line of the mapping"),
+            ("handoff why acme success.metric", "one answer, and what it said before"),
+            ("handoff why acme --check", "asks the CRM again; exit 1 where it says something else"),
+        ],
+    ),
+    (
         "backfill",
         &[("handoff backfill --deals deals.csv --dry-run", "what is missing and would be made")],
     ),

@@ -3,24 +3,28 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::deliver::parse_key;
 use super::error::CliError;
 use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::invocation::Invocation;
+use super::keys::find_key;
 use super::open::{Ports, open};
+use crate::brief::SourceKind;
 use crate::text::{nearest, one_line, quoted, shorten, terminal};
-use crate::workflow::{self, AnswerSource, SourceKind, Sources};
+use crate::workflow::{self, SourcedAnswer, Why};
 
 /// The arguments of `why`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The handoff
+    /// The handoff: key, deal id, customer, folder or task
     #[arg(value_name = "KEY")]
     key: String,
     /// One answer, such as success.metric, or a section [default: all answers]
     #[arg(value_name = "FIELD")]
     field: Option<String>,
+    /// Ask the CRM again whether it still says so
+    #[arg(long)]
+    check: bool,
     /// What to print
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     format: ResultFormat,
@@ -28,81 +32,104 @@ pub struct Arguments {
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
-    let key = parse_key(&arguments.key)?;
-    let context = open(invocation, Ports::default())?;
+    let context = open(invocation, Ports { crm: arguments.check, ..Ports::default() })?;
+    let key = find_key(&arguments.key, &context)?;
     let field = arguments.field.as_deref().map(str::trim);
-    let sources = workflow::why(&context, &key, field)?;
+    let mut why = workflow::why(&context, &key, field)?;
     if let Some(field) = field
-        && sources.answers.is_empty()
+        && why.answers.is_empty()
     {
-        let pointer = format!("/{}", field.replace('.', "/"));
-        if context.schema.outline().field(&pointer).is_some() {
+        if why.fields.iter().any(|known| known == field) {
             return Err(CliError::nothing(format!("{key} has no answer to {}", quoted(field)))
                 .help(format!("`handoff render {key}` shows what is missing")));
         }
         let error = CliError::nothing(format!("{key} has no field {}", quoted(field)));
-        return Err(match nearest(field, sources.fields.iter().map(String::as_str)) {
+        return Err(match nearest(field, why.fields.iter().map(String::as_str)) {
             Some(near) => error.help(format!("did you mean `{near}`?")),
             None => error.help(format!("`handoff why {key}` lists the fields")),
         });
     }
-    if !sources.complete {
-        invocation.warn(
-            "warning: this clone does not have the whole history; `git fetch --unshallow` brings it",
-        );
+    if arguments.check {
+        invocation.block_on(workflow::check_sources(&context, &mut why))??;
     }
-    let to_json = || {
-        json!({
-            "version": 1,
-            "key": sources.key,
-            "folder": sources.folder,
-            "complete": sources.complete,
-            "answers": sources.answers,
-        })
-    };
-    invocation.emit(arguments.format, to_json, || terminal(&to_text(&sources)))?;
-    Ok(if sources.complete { Exit::Clean } else { Exit::CouldNot })
+    for gap in &why.gaps {
+        invocation.warn(format!("warning: {}", terminal(gap)));
+    }
+    invocation.emit(arguments.format, || json!(why), || terminal(&to_text(&why)))?;
+    let is_other = why.answers.iter().any(|it| it.now.as_ref().is_some_and(|now| !now.same));
+    Ok(match (why.complete, is_other) {
+        (false, _) => Exit::CouldNot,
+        (true, true) => Exit::Findings,
+        (true, false) => Exit::Clean,
+    })
 }
 
-fn to_text(sources: &Sources) -> String {
-    let mut text = format!("{} ({})\n", sources.key, sources.folder);
-    for answer in &sources.answers {
+fn to_text(why: &Why) -> String {
+    let mut text = format!("{} ({})\n", why.key, why.folder);
+    for answer in &why.answers {
         text.push_str(&format!("\n{}: {}\n", one_line(&answer.field), words(&answer.answer)));
-        text.push_str(&format!("  from {}\n", origin(answer)));
-        if !answer.reads.is_empty() {
-            text.push_str(&format!("  reads {}\n", one_line(&answer.reads.join(", "))));
+        text.push_str(&format!("  from     {}\n", origin(answer)));
+        for (name, value) in &answer.source.reads {
+            text.push_str(&format!("  read     {} = {}\n", one_line(name), words(value)));
         }
-        if let (Some(line), Some(expression)) = (&answer.line, &answer.expression) {
-            text.push_str(&format!("  through {line}: {}\n", shorten(&one_line(expression), 200)));
+        if let (Some(line), Some(expression)) = (&answer.source.line, &answer.source.expression) {
+            let expression = shorten(&one_line(expression), 200);
+            text.push_str(&format!("  through  {}: {expression}\n", one_line(line)));
         }
         if let Some(since) = &answer.since {
-            text.push_str(&format!("  since {}\n", since.words()));
+            text.push_str(&format!("  since    {} in {}\n", since.at, &since.commit[..10]));
         }
         for earlier in &answer.before {
             let before = earlier.answer.as_ref().map_or_else(|| "no answer".to_owned(), words);
-            let day = earlier.at.format("%Y-%m-%d");
-            text.push_str(&format!("  before {day} ({}): {before}\n", &earlier.until[..10]));
+            let (until, at) = (&earlier.until[..10], &earlier.at);
+            text.push_str(&format!("  before   {before} (until {at} in {until})\n"));
+        }
+        match &answer.now {
+            Some(now) if now.same => text.push_str("  now      the same\n"),
+            Some(now) => {
+                for (name, (then, now)) in &now.differs {
+                    let (then, now) = (words(then), words(now));
+                    let name = one_line(name);
+                    text.push_str(&format!("  now      {name} was {then}, and is {now}\n"));
+                }
+            }
+            None => {}
         }
     }
     text
 }
 
-fn origin(answer: &AnswerSource) -> String {
-    let from = one_line(&answer.from);
-    let reference =
-        answer.reference.as_ref().map_or_else(String::new, |it| format!(" ({})", one_line(it)));
-    match answer.source {
-        SourceKind::Crm => format!("the CRM: {from}{reference}"),
-        SourceKind::Document => format!("the document: {from}{reference}"),
-        SourceKind::Handoff => format!("the settings: {from}"),
-        SourceKind::Link => format!("{from}, through a link"),
-        SourceKind::Person => format!("a person: {from}"),
-        SourceKind::Unrecorded => format!("a source that is not recorded: {from}"),
+fn origin(answer: &SourcedAnswer) -> String {
+    let source = &answer.source;
+    let name = source.name.as_deref().map(one_line);
+    let name = name.as_deref().unwrap_or("not named");
+    let reference = match (&source.reference, source.from) {
+        (Some(it), SourceKind::Person) => format!(", commit {}", shorten(&one_line(it), 11)),
+        (Some(it), _) => format!(" {}", one_line(it)),
+        (None, _) => String::new(),
+    };
+    let at = source.at.map_or_else(String::new, |at| at.format(", %Y-%m-%d %H:%M UTC").to_string());
+    match source.from {
+        SourceKind::Crm => format!("the CRM: {name}{reference}{at}"),
+        SourceKind::Document => format!("the document: {name}{reference}{at}"),
+        SourceKind::Settings => format!("handoff.yaml, {name}{at}"),
+        SourceKind::Ledger => format!("earlier handoffs of the customer{at}"),
+        SourceKind::Form => format!("a form{at}"),
+        SourceKind::Link => format!("{name}, through a link{at}"),
+        SourceKind::Person => format!("a person: {name}{reference}{at}"),
+        SourceKind::Proposed => format!("proposed by {name}{reference}{at}"),
+        SourceKind::Unrecorded => match &answer.note {
+            Some(note) => format!("not recorded: {}", one_line(note)),
+            None => "not recorded".to_owned(),
+        },
     }
 }
 
 /// An answer on one line; customer text stays on it.
 fn words(value: &Value) -> String {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    shorten(&one_line(&text), 200)
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::String(text) => shorten(&one_line(text), 200),
+        other => shorten(&one_line(&other.to_string()), 200),
+    }
 }

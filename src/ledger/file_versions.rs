@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use git2::{Commit, ObjectType, Oid, Repository};
 
+use super::change::is_handoff_message;
 use super::repository::{hold, resolve};
 use super::snapshot::{entry_at, object_id};
 use super::{Ledger, LedgerError};
@@ -21,6 +22,8 @@ pub struct FileVersion {
     pub at: DateTime<Utc>,
     /// The file's blob.
     pub blob: ObjectId,
+    /// Whether handoff made the commit, by the key in its message.
+    pub by_handoff: bool,
 }
 
 /// The versions of a file, oldest first.
@@ -59,7 +62,8 @@ impl Ledger {
             let mut before = None;
             for (number, parent) in commit.parents().enumerate() {
                 let there = blob(&parent)?;
-                if number == 0 {
+                // A branch that brought the file has what was written in it.
+                if number == 0 || matches!(before, Some((_, None))) && there.is_some() {
                     before = Some((parent.id(), there));
                 }
                 if there == here {
@@ -97,5 +101,6 @@ fn version(commit: &Commit<'_>, blob: Oid) -> FileVersion {
         email: String::from_utf8_lossy(author.email_bytes()).into_owned(),
         at: DateTime::from_timestamp(author.when().seconds(), 0).unwrap_or_default(),
         blob: object_id(blob),
+        by_handoff: is_handoff_message(commit.message().unwrap_or_default()),
     }
 }

@@ -141,9 +141,13 @@ impl Expression {
     }
 
     /// Whether it reads something below this name.
-    #[must_use]
-    pub fn reads(&self, name: &str) -> bool {
+    pub(super) fn reads(&self, name: &str) -> bool {
         self.analysis.paths.iter().any(|path| path.first().is_some_and(|first| first == name))
+    }
+
+    /// Every path that it reads: `["deal", "owner", "email"]`.
+    pub(super) fn paths(&self) -> &BTreeSet<Vec<String>> {
+        &self.analysis.paths
     }
 
     /// The properties it reads of a deal and of the records beside it.

@@ -40,18 +40,6 @@ pub struct Mapping {
     pub(super) leaves: Vec<Leaf>,
 }
 
-/// The line of a mapping that gives an answer.
-#[derive(Debug, Clone)]
-pub struct MappingLine<'a> {
-    /// The field that it fills, dotted.
-    pub field: String,
-    /// Its expression.
-    pub expression: &'a Expression,
-    /// Where it stands in the company's configuration; `None` for a line of
-    /// the default mapping.
-    pub own: Option<Span>,
-}
-
 /// One field and its expression.
 #[derive(Debug)]
 pub(super) struct Leaf {
@@ -61,6 +49,8 @@ pub(super) struct Leaf {
     pub reads_brief: bool,
     /// Where the company's own configuration names it.
     pub own: Option<Span>,
+    /// The default mapping that it is of.
+    pub base: Option<&'static str>,
     /// What the signed document says, where a default mapping gives nothing.
     pub of_document: Option<Expression>,
 }
@@ -182,18 +172,6 @@ impl Mapping {
         problems
     }
 
-    /// The line that gives an answer: that of the field itself, else of the
-    /// nearest field around it.
-    #[must_use]
-    pub fn line_of(&self, field: &str) -> Option<MappingLine<'_>> {
-        let path: Vec<&str> = field.split('.').collect();
-        let gives = |leaf: &&Leaf| {
-            leaf.path.len() <= path.len() && leaf.path.iter().zip(&path).all(|(a, b)| a == b)
-        };
-        let leaf = self.leaves.iter().filter(gives).max_by_key(|leaf| leaf.path.len())?;
-        Some(MappingLine { field: leaf.field(), expression: &leaf.expression, own: leaf.own })
-    }
-
     /// The fields it fills, dotted, sorted.
     #[must_use]
     pub fn fields(&self) -> Vec<String> {
@@ -244,7 +222,11 @@ fn shipped_leaves(base: &BaseMapping) -> Vec<Leaf> {
         .iter()
         .map(|entry| {
             let source = entry.node.as_str().expect("each expression is a text");
-            leaf(&entry.key, source).expect("the default mappings are tested to compile")
+            let leaf = leaf(&entry.key, source);
+            Leaf {
+                base: Some(base.name),
+                ..leaf.expect("the default mappings are tested to compile")
+            }
         })
         .collect()
 }
@@ -261,6 +243,7 @@ fn leaf(field: &str, source: &str) -> Result<Leaf, Vec<ExpressionError>> {
         expression,
         reads_brief,
         own: None,
+        base: None,
         of_document: None,
     })
 }

@@ -269,6 +269,9 @@ impl Telling<'_> {
                     told.source = AnswerSource::of(SourceKind::Link).named(by).at(event.at);
                     return Ok(told);
                 }
+                None if self.has_sources(file)? => {
+                    Some("handoff wrote it, and what was recorded is of another version")
+                }
                 None => Some("handoff wrote it before sources were recorded"),
             }
         } else {
@@ -317,6 +320,12 @@ impl Telling<'_> {
                 && event.brief.as_deref() == Some(&*blob)
         };
         file.by_handoff || self.timeline.events.iter().any(writes)
+    }
+
+    /// Whether a commit has recorded sources at all.
+    fn has_sources(&self, file: &FileVersion) -> Result<bool, WorkflowError> {
+        let snapshot = self.context.ledger.snapshot_at(&file.commit.to_string())?;
+        Ok(snapshot.read(&format!("{}/{}", self.folder, BriefSources::FILE))?.is_some())
     }
 
     /// The event of the page behind a link that a commit recorded with a

@@ -11,6 +11,7 @@ mod model;
 mod render;
 mod rules;
 mod schema;
+mod sources;
 mod timeline;
 mod view;
 
@@ -28,7 +29,7 @@ pub use form::{
 };
 pub use mapping::{
     BaseMapping, FirstTouch, MappedBrief, Mapping, MappingInput, MappingProblem, Proposal, Remark,
-    propose,
+    TracedAnswer, propose,
 };
 pub use merge::{ChangedAnswer, changed_answers, kept_answers, merge};
 pub use model::{BRIEF_SCHEMA, Brief};
@@ -40,6 +41,10 @@ pub use rules::{
 pub use schema::{
     Field, Outline, Role, SHIPPED_SCHEMA, Schema, SchemaError, Shape, TIMELINE_JSON_SCHEMA,
     Violation,
+};
+pub use sources::{
+    AnswerSource, BriefAnswer, BriefSources, SOURCES_SCHEMA, SourceKind, brief_answers,
+    nearest_above,
 };
 pub use timeline::{
     DecidedBy, Event, EventKind, TIMELINE_SCHEMA, Timeline, TouchEvidence, deadline_in_force,

@@ -1,7 +1,7 @@
 //! The one way from a verified notification to events that may be acted upon.
 
 use super::api::{FetchError, Fetcher};
-use super::provider::{Authenticity, Verified, fill, signature_of};
+use super::provider::{Authenticity, Verified, collapse, fill, signature_of};
 use crate::model::{ProviderName, Signature, SignatureEvent};
 
 /// Whether an API call could tell more than the notification did.

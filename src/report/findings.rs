@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use super::sentences::tally;
 use crate::audit::AuditReport;
 use crate::finding::{Finding, Rule, Severity};
 

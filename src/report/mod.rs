@@ -47,7 +47,7 @@ pub fn render_findings(format: Format, report: &FindingsReport, options: &Option
 #[must_use]
 pub fn audit_summary(report: &AuditReport) -> String {
     let share = &report.metrics.coverage.handed_over;
-    let told = findings::tally(&report.findings);
+    let told = sentences::tally(&report.findings);
     let told = if report.complete { told } else { format!("{told}, incomplete") };
     match sentences::percent(share.count, share.of) {
         Some(percent) => format!("{percent} handed over, {told}"),

@@ -8,6 +8,7 @@ mod form;
 mod mapping;
 mod merge;
 mod model;
+mod proposed;
 mod render;
 mod rules;
 mod schema;
@@ -33,6 +34,7 @@ pub use mapping::{
 };
 pub use merge::{ChangedAnswer, changed_answers, kept_answers, merge};
 pub use model::{BRIEF_SCHEMA, Brief};
+pub use proposed::{PROPOSED_SCHEMA, Proposals, ProposedAnswer, ToolProposal};
 pub use render::{DEFAULT_TEMPLATE, RenderError, RenderInput, Renderer};
 pub use rules::{
     CheckContext, FirstTouchLimit, Fix, FolderSummary, HandoffCheck, HandoffFiles, Member, Team,

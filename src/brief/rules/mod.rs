@@ -6,6 +6,7 @@ mod answers;
 mod files;
 mod first_action;
 mod subject;
+mod uncited_proposal;
 
 use chrono::{DateTime, Utc};
 
@@ -25,7 +26,7 @@ enum Check {
 }
 
 /// Every rule and how it looks: one line each, sorted by id.
-const TABLE: [(&Rule, Check); 13] = [
+const TABLE: [(&Rule, Check); 14] = [
     (&files::BROKEN_TIMELINE, Check::Folder(files::broken_timeline)),
     (&answers::COMMITMENT_WITHOUT_OWNER, Check::Brief(answers::commitment_without_owner)),
     (&files::DUPLICATE_BRIEF, Check::Ledger(files::duplicate_brief)),
@@ -37,6 +38,7 @@ const TABLE: [(&Rule, Check); 13] = [
     (&files::SCHEMA_VIOLATION, Check::Folder(files::schema_violation)),
     (&files::STALE_RENDERING, Check::Brief(files::stale_rendering)),
     (&answers::UNANSWERED_QUESTION, Check::Brief(answers::unanswered_question)),
+    (&uncited_proposal::RULE, Check::Folder(uncited_proposal::check)),
     (&answers::UNKNOWN_OVERDUE, Check::Brief(answers::unknown_overdue)),
     (&first_action::VAGUE_FIRST_ACTION, Check::Brief(first_action::vague_first_action)),
 ];

@@ -31,6 +31,7 @@ mod plan;
 mod preview;
 mod progress;
 mod promises;
+mod propose;
 mod reference;
 mod refresh;
 mod relayed;
@@ -46,6 +47,7 @@ mod validate;
 mod verify;
 mod watch;
 mod when;
+mod why;
 mod words;
 mod work;
 

@@ -31,17 +31,20 @@ mod pending_pull_request;
 mod people;
 mod plan;
 mod promises;
+mod propose;
 mod push;
 mod recording;
 mod refresh;
 mod remarks;
 mod reminders;
 mod sign;
+mod sources;
 mod status;
 mod store;
 mod sync;
 mod validate;
 mod voided;
+mod why;
 mod won;
 
 pub use assign::{Assignment, assign};
@@ -67,6 +70,7 @@ pub use pending_pull_request::{catch_up, publish_everything as publish};
 pub use people::{PersonEvent, check_exemption, record};
 pub use plan::{ChangeKind, Plan, PlanChange, PlanGap, PlanRequest, plan};
 pub use promises::{Kept, Promise, keep_promise, promises};
+pub use propose::{Proposed, propose};
 pub use push::unpushed;
 pub use refresh::{
     Refreshed, RefreshedHandoff, RefreshedMany, changed_handoffs, refresh, refresh_changed,
@@ -79,4 +83,8 @@ pub use store::{Stored, commit_files};
 pub use sync::{NotRead, Synced, key_of_task, sync};
 pub use validate::{Validated, Which, validate};
 pub use voided::record_voided;
+pub use why::{
+    EarlierAnswer, SOURCE_CHANGED, SourceNow, SourcedAnswer, UNSOURCED_ANSWER, Why, WrittenIn,
+    check_sources, why,
+};
 pub use won::{WonLook, look_at_won};

@@ -61,6 +61,7 @@ mod ledger_write;
 mod pipedrive;
 mod plan;
 mod promises;
+mod propose;
 mod pull_request;
 mod refresh;
 mod remedies;
@@ -77,5 +78,6 @@ mod sync_projects;
 mod time;
 mod touches;
 mod triggers;
+mod why;
 #[cfg(unix)]
 mod workflows;

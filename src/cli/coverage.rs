@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let mut context = open(invocation, Ports::default())?;
     let deals = population(
         arguments.deals.as_ref(),
-        Detail::Whole,
+        workflow::in_scope(&context.config),
         Window::default(),
         &context,
         invocation,

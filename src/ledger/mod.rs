@@ -32,6 +32,7 @@ mod repository;
 mod scan;
 mod snapshot;
 mod staging;
+mod tree_cache;
 mod tree_diff;
 mod tree_edit;
 mod web_url;

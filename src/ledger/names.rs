@@ -9,6 +9,7 @@ use git2::{ObjectType, Oid, Repository, Tree};
 use super::LedgerError;
 use super::path::key_of;
 use super::snapshot::Folder;
+use super::tree_cache::TreeCache;
 use crate::model::{Gap, Key};
 
 /// A layout has a handful of levels; more is a mistake or an attack.
@@ -27,6 +28,7 @@ struct Listing {
 /// Listings by tree, so that a second search reads only what changed.
 #[derive(Default)]
 pub(super) struct Names {
+    pub(super) trees: TreeCache,
     known: Mutex<HashMap<Oid, Arc<Listing>>>,
 }
 

@@ -75,8 +75,36 @@ impl Snapshot {
     /// # Errors
     /// When an object cannot be read.
     pub fn read(&self, path: &str) -> Result<Option<Vec<u8>>, LedgerError> {
+        let repo = hold(&self.repo);
+        match self.entry_at(&repo, path)? {
+            Some((id, ObjectType::Blob)) => read_blob(&repo, id).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// The tree of each folder, where there is one: the same tree has the same
+    /// files, so what was worked out of them can be kept by its id.
+    ///
+    /// # Errors
+    /// When an object cannot be read.
+    pub fn trees(&self, folders: &[Folder]) -> Result<Vec<Option<ObjectId>>, LedgerError> {
+        let repo = hold(&self.repo);
+        let tree = |folder: &Folder| {
+            Ok(match self.entry_at(&repo, &folder.path)? {
+                Some((id, ObjectType::Tree)) => Some(object_id(id)),
+                _ => None,
+            })
+        };
+        folders.iter().map(tree).collect()
+    }
+
+    fn entry_at(
+        &self,
+        repo: &Repository,
+        path: &str,
+    ) -> Result<Option<(Oid, ObjectType)>, LedgerError> {
         let Some(tree) = self.tree else { return Ok(None) };
-        read_file(&hold(&self.repo), tree, path)
+        self.names.trees.entry_at(repo, tree, path)
     }
 
     /// The handoff folders, sorted by path, by reading names only; of one
@@ -179,18 +207,6 @@ pub(super) fn entry_at(
         }
     }
     Ok(Some(at))
-}
-
-/// A file of a tree.
-pub(super) fn read_file(
-    repo: &Repository,
-    tree: Oid,
-    path: &str,
-) -> Result<Option<Vec<u8>>, LedgerError> {
-    match entry_at(repo, tree, path)? {
-        Some((id, ObjectType::Blob)) => read_blob(repo, id).map(Some),
-        _ => Ok(None),
-    }
 }
 
 /// A blob's bytes.

@@ -1,7 +1,7 @@
 //! The audit as a use case: the population and the histories are read, and
 //! judged as they were at one moment.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -175,18 +175,31 @@ fn policy_of(config: &Config) -> Policy {
 /// What an audit of these ledgers needs of each deal of an export file.
 #[must_use]
 pub fn counted(config: &Config, rules: &RulesOfTime, ledgers: &[LedgerInput]) -> Detail {
-    let mut properties = BTreeSet::new();
-    for rule in std::iter::once(config).chain(&rules.configs).flat_map(|config| &config.scope) {
-        match rule.when.deal_properties() {
-            Some(names) => properties.extend(names),
-            None => return Detail::Whole,
-        }
-    }
     let signatures = ledgers
         .iter()
         .flat_map(|ledger| &ledger.handoffs)
         .filter_map(|handoff| handoff.signature()?.document_id.as_ref());
     let documents = signatures.map(|document| document.as_str().to_owned()).collect();
+    read_by_scope(std::iter::once(config).chain(&rules.configs), documents)
+}
+
+/// What is needed of each deal of an export file to tell whether it is in scope.
+#[must_use]
+pub fn in_scope(config: &Config) -> Detail {
+    read_by_scope(std::iter::once(config), HashSet::new())
+}
+
+fn read_by_scope<'a>(
+    configs: impl Iterator<Item = &'a Config>,
+    documents: HashSet<String>,
+) -> Detail {
+    let mut properties = BTreeSet::new();
+    for rule in configs.flat_map(|config| &config.scope) {
+        match rule.when.deal_properties() {
+            Some(names) => properties.extend(names),
+            None => return Detail::Whole,
+        }
+    }
     Detail::Counted(Counted { properties, documents })
 }
 

@@ -18,6 +18,7 @@ mod digests;
 mod documents;
 mod draft;
 mod error;
+mod folder_facts;
 mod init;
 mod intents;
 mod link_page;
@@ -42,7 +43,9 @@ mod voided;
 mod won;
 
 pub use assign::{Assignment, assign};
-pub use audit::{AuditRequest, LedgersAt, RulesOfTime, audit, company_zone, counted, read_ledgers};
+pub use audit::{
+    AuditRequest, LedgersAt, RulesOfTime, audit, company_zone, counted, in_scope, read_ledgers,
+};
 pub use backfill::{backfill, missing_deals};
 pub use checkpoints::{Chain, Left, Strictness, check_checkpoints, leave_checkpoint};
 pub use context::Context;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Days, Utc};
 
+use super::folder_facts::{Kind, facts};
 use super::{Context, pending_pull_request};
 use crate::brief::{Brief, EventKind, Timeline};
 use crate::ledger::{Snapshot, month_for};
@@ -34,9 +35,10 @@ impl OpenHandoffs {
             .collect();
         months.dedup();
         let (mut known, mut open) = (self.0.borrow_mut(), Counts::new());
-        for month in months {
-            let counts =
-                known.entry(month).or_insert_with_key(|month| read(context, snapshot, month));
+        let new: Vec<String> =
+            months.iter().filter(|month| !known.contains_key(*month)).cloned().collect();
+        known.extend(read(context, snapshot, new));
+        for counts in months.iter().filter_map(|month| known.get(month)) {
             for (csm, count) in counts {
                 *open.entry(*csm).or_insert(0) += *count;
             }
@@ -65,21 +67,37 @@ impl OpenHandoffs {
     }
 }
 
-fn read(context: &Context, snapshot: &Snapshot, month: &str) -> Counts {
-    let mut open = Counts::new();
-    // What cannot be read here only makes the counts less even; validate and audit report it.
-    let (folders, _) = snapshot.folders(Some(month)).into_parts();
-    for folder in folders {
-        let Ok(files) = snapshot.handoff(&folder) else { continue };
+/// The counts of these months, read together: what is kept of them is one file.
+fn read(context: &Context, snapshot: &Snapshot, months: Vec<String>) -> BTreeMap<String, Counts> {
+    let mut folders = Vec::new();
+    let mut month_of = Vec::new();
+    for (at, month) in months.iter().enumerate() {
+        // What cannot be read here only makes the counts less even; validate and audit report it.
+        let (some, _) = snapshot.folders(Some(month)).into_parts();
+        month_of.resize(month_of.len() + some.len(), at);
+        folders.extend(some);
+    }
+    let kind =
+        Kind { name: "open", basis: &[u8::from(context.config.first_touch.needs_evidence())] };
+    let owners = facts(context, snapshot, &folders, &kind, |_, files| {
         let timeline = files.timeline.as_deref().and_then(|bytes| Timeline::parse(bytes).ok());
-        let settled = timeline.as_ref().is_some_and(|timeline| is_settled(context, timeline));
-        let brief = files.brief.as_deref().filter(|_| !settled);
-        let brief = brief.and_then(|bytes| Brief::parse(bytes).ok());
-        if let Some(csm) = brief.and_then(|brief| csm(context, &brief)) {
-            *open.entry(csm).or_insert(0) += 1;
+        let brief = files
+            .brief
+            .as_deref()
+            .filter(|_| !timeline.as_ref().is_some_and(|timeline| is_settled(context, timeline)));
+        let brief = brief.map(Brief::parse).transpose().map_err(|error| error.to_string())?;
+        Ok(brief.map_or_else(Vec::new, |brief| {
+            owner(&brief).into_iter().map(str::to_owned).collect::<Vec<String>>()
+        }))
+    });
+    let mut counts = vec![Counts::new(); months.len()];
+    for (month, words) in month_of.into_iter().zip(owners.unwrap_or_default()) {
+        let csm = words.unwrap_or_default().iter().find_map(|word| context.config.team.find(word));
+        if let Some(csm) = csm {
+            *counts[month].entry(csm).or_insert(0) += 1;
         }
     }
-    open
+    months.into_iter().zip(counts).collect()
 }
 
 fn is_settled(context: &Context, timeline: &Timeline) -> bool {
@@ -89,7 +107,11 @@ fn is_settled(context: &Context, timeline: &Timeline) -> bool {
 
 /// The place in the team of whoever has the first action.
 fn csm(context: &Context, brief: &Brief) -> Option<usize> {
+    owner(brief).into_iter().find_map(|word| context.config.team.find(word))
+}
+
+/// What the brief calls whoever has the first action.
+fn owner(brief: &Brief) -> Vec<&str> {
     let owner = brief.view().first_action_owner();
-    let words = owner.iter().flat_map(|owner| [owner.github, owner.email, owner.name]).flatten();
-    words.into_iter().find_map(|word| context.config.team.find(word))
+    owner.iter().flat_map(|owner| [owner.github, owner.email, owner.name]).flatten().collect()
 }

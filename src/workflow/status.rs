@@ -1,14 +1,19 @@
 //! Where handoffs stand, from their briefs and timelines.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::deliveries::{Horizon, keys_within};
-use super::store::Stored;
+use super::folder_facts::{Kind, facts};
+use super::store::{Stored, stored_from};
 use super::{Context, WorkflowError};
 use crate::brief::{
-    Completeness, Event, EventKind, TouchEvidence, View, deadline_in_force, deadline_moves,
+    Brief, Completeness, Event, EventKind, Timeline, TouchEvidence, View, deadline_in_force,
+    deadline_moves,
 };
+use crate::ledger::{Folder, Snapshot};
 use crate::model::{Gap, Key};
 
 /// Where one handoff stands.
@@ -117,7 +122,10 @@ impl StatusRow {
 /// # Errors
 /// When it cannot be read.
 pub fn status_of(context: &Context, key: &Key) -> Result<Option<StatusRow>, WorkflowError> {
-    Ok(context.stored(key, None)?.map(|stored| row(context, key, &stored)))
+    Ok(context.stored(key, None)?.map(|stored| {
+        let folder = stored.folder.clone();
+        row(context, key, folder, Facts::of(context, stored))
+    }))
 }
 
 /// The handoffs within the horizon, what is most urgent first, and what could
@@ -130,8 +138,26 @@ pub fn status(
     horizon: Horizon,
 ) -> Result<(Vec<StatusRow>, Vec<Gap>), WorkflowError> {
     let (keys, mut gaps) = keys_within(context, horizon)?;
+    let snapshot = context.ledger.snapshot()?;
+    let mut places = single_folders(&snapshot);
+    let (keys, others): (Vec<Key>, Vec<Key>) =
+        keys.into_iter().partition(|key| places.contains_key(key));
+    let folders: Vec<Folder> = keys.iter().filter_map(|key| places.remove(key)).collect();
+    let schema = serde_json::to_vec(context.schema.document()).expect("JSON is text");
+    let kind = Kind { name: "status", basis: &schema };
+    let read = facts(context, &snapshot, &folders, &kind, |folder, files| {
+        let key = folder.key.as_ref().expect("it was found by its key");
+        let stored = stored_from(folder, files, key).map_err(|error| error.to_string())?;
+        Ok(Facts::of(context, stored))
+    })?;
     let mut rows = Vec::with_capacity(keys.len());
-    for key in keys {
+    for ((key, folder), read) in keys.into_iter().zip(folders).zip(read) {
+        match read {
+            Ok(facts) => rows.push(row(context, &key, folder.path, facts)),
+            Err(why) => gaps.push(Gap { what: key.to_string(), why, help: None }),
+        }
+    }
+    for key in others {
         match status_of(context, &key) {
             Ok(found) => rows.extend(found),
             Err(error) => {
@@ -143,41 +169,87 @@ pub fn status(
     Ok((rows, gaps))
 }
 
-fn row(context: &Context, key: &Key, stored: &Stored) -> StatusRow {
-    let events = stored.timeline.events.clone();
+/// The folder of each key that has one alone; none where a name could not be
+/// read, since the folder that counts may be behind it.
+fn single_folders(snapshot: &Snapshot) -> BTreeMap<Key, Folder> {
+    let (folders, gaps) = snapshot.folders(None).into_parts();
+    if !gaps.is_empty() {
+        return BTreeMap::new();
+    }
+    let (mut single, mut several) = (BTreeMap::new(), Vec::new());
+    for folder in folders {
+        // A name that is no text is not found by its key either.
+        let named = folder.key.clone().filter(|_| !folder.path.contains('\u{fffd}'));
+        let Some(key) = named else { continue };
+        if single.insert(key.clone(), folder).is_some() {
+            several.push(key);
+        }
+    }
+    for key in several {
+        single.remove(&key);
+    }
+    single
+}
+
+/// What the files of a handoff say, whatever the moment and the settings.
+#[derive(Serialize, Deserialize)]
+struct Facts {
+    customer: Option<String>,
+    csm: Option<String>,
+    rep: Option<String>,
+    is_signed: bool,
+    signed_at: Option<DateTime<Utc>>,
+    /// The deadline in the brief, before anybody moved it.
+    due: Option<DateTime<Utc>>,
+    missing: Vec<String>,
+    timeline: Timeline,
+}
+
+impl Facts {
+    fn of(context: &Context, stored: Stored) -> Self {
+        let view = stored.brief.as_ref().map(Brief::view);
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        Self {
+            customer: view.and_then(|view| owned(view.customer_name())),
+            csm: view
+                .and_then(View::first_action_owner)
+                .and_then(|o| owned(o.name.or(o.github).or(o.email))),
+            rep: view.and_then(View::deal_owner).and_then(|o| owned(o.name.or(o.email))),
+            is_signed: view.is_some_and(View::is_signed),
+            signed_at: view.and_then(View::signed_at),
+            due: view.and_then(View::first_action_due),
+            missing: stored.brief.as_ref().map_or_else(Vec::new, |brief| {
+                Completeness::of(&context.schema, brief.json())
+                    .missing
+                    .into_iter()
+                    .map(|field| field.field)
+                    .collect()
+            }),
+            timeline: stored.timeline,
+        }
+    }
+}
+
+fn row(context: &Context, key: &Key, folder: String, facts: Facts) -> StatusRow {
     let needs_evidence = context.config.first_touch.needs_evidence();
-    let touch = stored.timeline.first_touch(needs_evidence);
+    let touch = facts.timeline.first_touch(needs_evidence);
     let touched_at = touch.map(|event| event.at);
-    let brief = stored.brief.as_ref();
-    let view = brief.map(crate::brief::Brief::view);
-    let owned = |text: Option<&str>| text.map(str::to_owned);
-    let csm = view
-        .and_then(View::first_action_owner)
-        .and_then(|o| owned(o.name.or(o.github).or(o.email)));
-    let rep = view.and_then(View::deal_owner).and_then(|o| owned(o.name.or(o.email)));
-    let told = view.and_then(crate::brief::View::first_action_due);
-    let due = deadline_in_force(told, deadline_moves(&events));
-    let missing = brief.map_or_else(Vec::new, |brief| {
-        Completeness::of(&context.schema, brief.json())
-            .missing
-            .into_iter()
-            .map(|field| field.field)
-            .collect()
-    });
+    let touch_evidence = touch.and_then(|event| event.evidence);
+    let due = deadline_in_force(facts.due, deadline_moves(&facts.timeline.events));
     StatusRow {
         key: key.clone(),
-        folder: stored.folder.clone(),
-        customer: view.and_then(|view| owned(view.customer_name())),
-        csm,
-        rep,
-        standing: standing(stored, due, touched_at, context.now),
-        signed_at: view.and_then(crate::brief::View::signed_at),
+        folder,
+        standing: standing(&facts, due, touched_at, context.now),
+        customer: facts.customer,
+        csm: facts.csm,
+        rep: facts.rep,
+        signed_at: facts.signed_at,
         due,
         touched_at,
-        touch_evidence: touch.and_then(|event| event.evidence),
-        returned: last_return(&events, context.now),
-        missing,
-        events,
+        touch_evidence,
+        returned: last_return(&facts.timeline.events, context.now),
+        missing: facts.missing,
+        events: facts.timeline.events,
     }
 }
 
@@ -197,12 +269,12 @@ fn last_return(events: &[Event], now: DateTime<Utc>) -> Option<Return> {
 }
 
 fn standing(
-    stored: &Stored,
+    facts: &Facts,
     due: Option<DateTime<Utc>>,
     touched_at: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
 ) -> Standing {
-    let timeline = &stored.timeline;
+    let timeline = &facts.timeline;
     let last = |kinds: &[EventKind]| {
         timeline.events.iter().rev().find(|event| kinds.contains(&event.event))
     };
@@ -212,7 +284,7 @@ fn standing(
     if timeline.is_voided() {
         return Standing::Voided;
     }
-    if !stored.brief.as_ref().is_some_and(|brief| brief.view().is_signed()) {
+    if !facts.is_signed {
         return Standing::Draft;
     }
     let verdict = last(&[EventKind::Accepted, EventKind::Returned, EventKind::Resubmitted])

@@ -42,6 +42,7 @@ mod form;
 mod hubspot;
 mod init;
 mod intake;
+mod kept_facts;
 mod killed;
 mod ledger_checkout;
 mod ledger_child;

@@ -23,6 +23,8 @@ pub struct BriefFacts {
     pub csm: Option<String>,
     /// `purchase.contract_value`.
     pub value: Option<Money>,
+    /// `signature.total`: what the signed document adds up to.
+    pub total: Option<Money>,
     /// `first_action.due`.
     pub due: Option<DateTime<Utc>>,
     /// Whether every required question is answered, by the schema of its time.

@@ -10,7 +10,7 @@ use crate::model::{CrmName, DealId, DocumentId, Key, Money, Person, ProviderName
 
 /// The form of [`Kept`]; it grows when the form changes, or the way in which
 /// a brief is judged.
-pub const KEPT_FORMAT: u32 = 4;
+pub const KEPT_FORMAT: u32 = 5;
 
 /// The part of a digest that comes from the files.
 #[derive(Serialize, Deserialize)]
@@ -47,6 +47,7 @@ pub(super) struct KeptBrief<'a> {
     tier: Option<&'a str>,
     csm: Option<&'a str>,
     value: Option<([u8; 16], Option<&'a str>)>,
+    total: Option<([u8; 16], Option<&'a str>)>,
     due: Moment,
     complete: bool,
     #[serde(borrow)]
@@ -81,10 +82,8 @@ impl<'a> From<&'a BriefFacts> for KeptBrief<'a> {
             customer: brief.customer.as_deref(),
             tier: brief.tier.as_deref(),
             csm: brief.csm.as_deref(),
-            value: brief
-                .value
-                .as_ref()
-                .map(|value| (value.amount.serialize(), value.currency.as_deref())),
+            value: brief.value.as_ref().map(kept_money),
+            total: brief.total.as_ref().map(kept_money),
             due: kept_moment(brief.due),
             complete: brief.complete,
             unanswered: brief
@@ -120,10 +119,8 @@ impl KeptBrief<'_> {
             customer: owned(self.customer),
             tier: owned(self.tier),
             csm: owned(self.csm),
-            value: self.value.map(|(amount, currency)| Money {
-                amount: rust_decimal::Decimal::deserialize(amount),
-                currency: owned(currency),
-            }),
+            value: self.value.map(money_of),
+            total: self.total.map(money_of),
             due: moment_of(self.due),
             complete: self.complete,
             unanswered: self
@@ -136,6 +133,15 @@ impl KeptBrief<'_> {
                 .collect(),
         })
     }
+}
+
+fn kept_money(money: &Money) -> ([u8; 16], Option<&str>) {
+    (money.amount.serialize(), money.currency.as_deref())
+}
+
+fn money_of((amount, currency): ([u8; 16], Option<&str>)) -> Money {
+    let amount = rust_decimal::Decimal::deserialize(amount);
+    Money { amount, currency: currency.map(str::to_owned) }
 }
 
 impl Kept<'_> {

@@ -155,8 +155,13 @@ impl<'a> View<'a> {
     /// What the contract is worth.
     #[must_use]
     pub fn contract_value(self) -> Option<Money> {
-        let value = self.0.pointer("/purchase/contract_value")?;
-        Money::parse(text(value.get("amount")?)?, value.get("currency").and_then(text)).ok()
+        money(self.0.pointer("/purchase/contract_value")?)
+    }
+
+    /// What the signed document adds up to.
+    #[must_use]
+    pub fn signed_total(self) -> Option<Money> {
+        money(self.0.pointer("/signature/total")?)
     }
 
     /// What to do first.
@@ -235,6 +240,10 @@ impl<'a> View<'a> {
 
 fn text(value: &Value) -> Option<&str> {
     value.as_str().map(str::trim).filter(|text| !text.is_empty())
+}
+
+fn money(value: &Value) -> Option<Money> {
+    Money::parse(text(value.get("amount")?)?, value.get("currency").and_then(text)).ok()
 }
 
 fn time(text: &str) -> Option<DateTime<Utc>> {

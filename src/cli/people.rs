@@ -7,9 +7,12 @@ use super::deliver::parse_key;
 use super::error::CliError;
 use super::exit::Exit;
 use super::invocation::Invocation;
-use super::open::{Ports, open};
+use super::open::{Ports, open, open_crm};
 use crate::brief::EventKind;
-use crate::workflow::{self, Assignment, PersonEvent, Remarks};
+use crate::model::Key;
+use crate::report::count;
+use crate::text::one_line;
+use crate::workflow::{self, Assignment, Context, PersonEvent, Refreshed, Remarks};
 
 /// The arguments of `accept` and `touch`.
 #[derive(Debug, Args)]
@@ -150,6 +153,40 @@ pub(super) fn run_with_reason(
     record(&arguments.key, &told, arguments.no_push, invocation)
 }
 
+/// What comes again comes with the deal as it is now: the CSM is told of what
+/// the rep corrected in the CRM. A machine without the CRM's secret records
+/// the word alone.
+fn read_again(context: &mut Context, key: &Key, invocation: &Invocation) -> Result<(), CliError> {
+    match open_crm(invocation, &context.config, context.ledger.root()) {
+        Ok(crm) => context.crm = crm,
+        Err(error) => {
+            invocation.say(format!(
+                "note: the deal is not read again: {}",
+                one_line(&error.render(false))
+            ));
+            return Ok(());
+        }
+    }
+    let is_returned = workflow::status_of(context, key)?
+        .is_some_and(|row| row.standing == workflow::Standing::Returned);
+    if context.crm.is_none() || !is_returned {
+        return Ok(());
+    }
+    let refreshed = invocation.block_on(workflow::refresh(context, key, false))??;
+    for remark in &refreshed.remarks {
+        invocation.say(format!("note: {key}: {remark}"));
+    }
+    match &refreshed.result {
+        Refreshed::Corrected { changed } => invocation.say(format!(
+            "note: {key}: read from the CRM again, {} changed",
+            count(changed.len(), "answer")
+        )),
+        Refreshed::NoLongerWon { why } => invocation.warn(format!("warning: {key}: {why}")),
+        Refreshed::Unchanged | Refreshed::Skipped { .. } => {}
+    }
+    Ok(())
+}
+
 fn record(
     key: &str,
     told: &PersonEvent,
@@ -160,8 +197,11 @@ fn record(
     if told.by.trim().is_empty() {
         return Err(CliError::usage("--by is empty").help("name who did it"));
     }
-    let context = open(invocation, Ports { push: !no_push, ..Ports::default() })?;
+    let mut context = open(invocation, Ports { push: !no_push, ..Ports::default() })?;
     let mut remarks = workflow::Remarks::default();
+    if told.kind == EventKind::Resubmitted {
+        read_again(&mut context, &key, invocation)?;
+    }
     let recorded = workflow::record(&context, &key, told, &mut remarks)?;
     context.push(&mut remarks)?;
     let exit = invocation.tell("", &remarks);

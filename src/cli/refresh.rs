@@ -1,7 +1,5 @@
 //! `handoff refresh`: the deals are read again, and what is told follows.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Days, Utc};
 use clap::Args;
 use serde_json::{Value, json};
@@ -12,7 +10,7 @@ use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::invocation::Invocation;
 use super::open::{Ports, open};
-use crate::model::{Gap, Key, normalise_deal_id};
+use crate::model::{Gap, Key};
 use crate::report::count;
 use crate::workflow::{self, Context, Horizon, Refreshed, RefreshedHandoff, WorkflowError};
 
@@ -109,19 +107,11 @@ async fn choose(
         return Ok((keys, Vec::new()));
     }
     let since = context.now - Days::new(DAYS);
-    let (keys, mut gaps) = workflow::keys_within(context, Horizon { since })?;
-    let (Some(since), Some(crm)) = (arguments.changed_since, &context.crm) else {
-        return Ok((keys, gaps));
-    };
-    let changed = crm.changed_since(since).await.map_err(WorkflowError::from)?;
-    let Some(changed) = changed else { return Ok((keys, gaps)) };
-    let (changed, missing) = changed.into_parts();
-    gaps.extend(missing);
-    let changed: BTreeSet<Key> = changed
-        .iter()
-        .filter_map(|id| Key::for_deal(crm.name(), &normalise_deal_id(crm.name(), id)).ok())
-        .collect();
-    Ok((keys.into_iter().filter(|key| changed.contains(key)).collect(), gaps))
+    let horizon = Horizon { since };
+    Ok(match arguments.changed_since {
+        Some(since) => workflow::changed_handoffs(context, since, horizon).await?,
+        None => workflow::keys_within(context, horizon)?,
+    })
 }
 
 fn to_json(read: &[RefreshedHandoff], dry_run: bool) -> Value {

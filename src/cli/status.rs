@@ -31,6 +31,9 @@ pub struct Arguments {
     /// Those that are done, too
     #[arg(long, conflicts_with = "key")]
     all: bool,
+    /// All handoffs of one customer: a name, a domain, or the company's id in the CRM
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["key", "since"])]
+    customer: Option<String>,
     /// What to print
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     format: ResultFormat,
@@ -39,12 +42,20 @@ pub struct Arguments {
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let context = open(invocation, Ports::default())?;
-    let rows = match &arguments.key {
-        Some(key) => {
+    let rows = match (&arguments.key, &arguments.customer) {
+        (None, Some(customer)) => {
+            let keys = workflow::handoffs_of_customer(&context, customer)?;
+            let mut rows = Vec::with_capacity(keys.len());
+            for key in keys {
+                rows.extend(workflow::status_of(&context, &key)?);
+            }
+            rows
+        }
+        (Some(key), _) => {
             let key = parse_key(key)?;
             vec![workflow::status_of(&context, &key)?.ok_or(WorkflowError::NoHandoff(key))?]
         }
-        None => {
+        (None, None) => {
             let since = arguments.since.unwrap_or(invocation.now - Days::new(DAYS));
             let (rows, gaps) = workflow::status(&context, Horizon { since })?;
             for gap in &gaps {
@@ -57,9 +68,15 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
             rows.into_iter().filter(|row| arguments.all || row.standing.is_open()).collect()
         }
     };
+    let none = match &arguments.customer {
+        Some(customer) => {
+            format!("no handoff is of the customer {}", crate::text::quoted(customer))
+        }
+        None => "no handoff is open".to_owned(),
+    };
     let to_text = || match (&arguments.key, rows.as_slice()) {
         (Some(_), [row]) => crate::text::terminal(&story(row)),
-        _ => list(&rows, invocation),
+        _ => list(&rows, &none, invocation),
     };
     let unpushed = workflow::unpushed(&context)?;
     if let Some(unpushed) = &unpushed {
@@ -73,9 +90,9 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     Ok(if rows.is_empty() { Exit::Nothing } else { Exit::Clean })
 }
 
-fn list(rows: &[StatusRow], invocation: &Invocation) -> String {
+fn list(rows: &[StatusRow], none: &str, invocation: &Invocation) -> String {
     if rows.is_empty() {
-        return "no handoff is open\n".to_owned();
+        return format!("{none}\n");
     }
     let mut table = Table::new([
         Column::text("handoff"),

@@ -160,8 +160,8 @@ struct WrittenAssign {
     /// `customer.tier == 'enterprise'`. Absent: always.
     #[serde(default)]
     when: Option<Located<String>>,
-    /// Who gets it: `same_customer` (whoever has the customer's earlier
-    /// handoffs; not looked up yet: the rule is passed over with a remark), `least_open` (whoever has the fewest open ones), or one or
+    /// Who gets it: `same_customer` (whoever has the customer's newest
+    /// earlier handoff; where there is none, the next rule is asked), `least_open` (whoever has the fewest open ones), or one or
     /// several people under `csms`.
     to: Located<To>,
 }

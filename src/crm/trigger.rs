@@ -1,4 +1,4 @@
-//! What every CRM's webhook can do: name deals that may have been won. It is
+//! What every CRM's webhook can do: name deals that may have been won, or changed. It is
 //! a hint only, and the CRM is asked before anything is written.
 
 use chrono::{DateTime, Utc};
@@ -18,6 +18,13 @@ pub enum DealNews {
         /// What makes this part the same whenever it is sent again.
         mark: String,
     },
+    /// A deal was changed or deleted: of interest where it was handed over.
+    Changed {
+        /// The deal.
+        id: DealId,
+        /// What makes this part the same whenever it is sent again.
+        mark: String,
+    },
     /// Recognised and not of interest.
     Ignored {
         /// What it was, such as `a change of amount`.
@@ -30,6 +37,7 @@ pub enum DealNews {
 pub struct Told {
     delivery_id: DeliveryId,
     deals: Vec<DealId>,
+    changed: Vec<DealId>,
     ignored: Vec<String>,
 }
 
@@ -37,11 +45,16 @@ impl Told {
     /// A notification that `receive` has just verified. Neither order nor
     /// repetition of its parts changes its identity.
     pub(super) fn new(news: Vec<DealNews>) -> Self {
-        let (mut deals, mut marks, mut ignored) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut deals, mut changed) = (Vec::new(), Vec::new());
+        let (mut marks, mut ignored) = (Vec::new(), Vec::new());
         for part in news {
             match part {
                 DealNews::MayBeWon { id, mark } => {
                     deals.push(id);
+                    marks.push(mark);
+                }
+                DealNews::Changed { id, mark } => {
+                    changed.push(id);
                     marks.push(mark);
                 }
                 DealNews::Ignored { what } => ignored.push(what),
@@ -51,12 +64,16 @@ impl Told {
             list.sort_unstable();
             list.dedup();
         }
-        deals.sort_unstable();
-        deals.dedup();
-        let readable = deals.first().map_or("", DealId::as_str);
+        for list in [&mut deals, &mut changed] {
+            list.sort_unstable();
+            list.dedup();
+        }
+        // One that may be won is read anyway.
+        changed.retain(|id| !deals.contains(id));
+        let readable = deals.first().or(changed.first()).map_or("", DealId::as_str);
         let parts = std::iter::once(readable).chain(marks.iter().map(String::as_str));
         let parts: Vec<&[u8]> = parts.map(str::as_bytes).collect();
-        Self { delivery_id: DeliveryId::of(&parts), deals, ignored }
+        Self { delivery_id: DeliveryId::of(&parts), deals, changed, ignored }
     }
 
     /// The delivery's identity: the same for every retry of it.
@@ -69,6 +86,12 @@ impl Told {
     #[must_use]
     pub fn deals(&self) -> &[DealId] {
         &self.deals
+    }
+
+    /// The deals that were changed otherwise, each once.
+    #[must_use]
+    pub fn changed(&self) -> &[DealId] {
+        &self.changed
     }
 
     /// What else it told, for logs.

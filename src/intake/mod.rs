@@ -20,7 +20,7 @@ pub use inbox::{
 };
 pub use metrics::Metrics;
 pub use watch::{FolderWatch, WatchSettings};
-pub use worker::{Connections, Handler, News, Reread, Tally, Task, Verdict, Worker};
+pub use worker::{Connections, DealsTold, Handler, News, Reread, Tally, Task, Verdict, Worker};
 
 use std::sync::Arc;
 

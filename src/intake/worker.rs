@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use futures_util::{FutureExt as _, StreamExt as _};
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::Clock;
@@ -38,9 +39,38 @@ pub struct Task {
 pub enum News {
     /// Confirmed events of an e-sign provider.
     Signatures(Vec<SignatureEvent>),
-    /// Deals that may have been won, as the provider, a CRM, says. A hint: the
-    /// CRM is to be asked.
-    Deals(Vec<DealId>),
+    /// What the provider, a CRM, says of deals. A hint: the CRM is to be asked.
+    Deals(DealsTold),
+}
+
+/// The deals that a CRM's webhook named.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DealsTold {
+    /// Those that may have been won.
+    #[serde(default)]
+    pub deals: Vec<DealId>,
+    /// Those that were changed otherwise.
+    #[serde(default)]
+    pub changed: Vec<DealId>,
+}
+
+impl DealsTold {
+    /// The body of an event in the inbox; a plain list where there are none but
+    /// such that may have been won, as older versions read it.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let written = match self.changed.is_empty() {
+            true => serde_json::to_vec(&self.deals),
+            false => serde_json::to_vec(self),
+        };
+        written.expect("ids are plain data")
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, String> {
+        let read = serde_json::from_slice(bytes)
+            .map(|deals| Self { deals, changed: Vec::new() })
+            .or_else(|_| serde_json::from_slice(bytes));
+        read.map_err(|error| format!("its body is no list of deals: {error}"))
+    }
 }
 
 /// What became of a task.
@@ -298,7 +328,7 @@ impl Worker {
         let told: Vec<DealId> = tasks
             .into_iter()
             .filter_map(|task| match task.news {
-                News::Deals(ids) => Some(ids),
+                News::Deals(told) => Some(told.deals),
                 News::Signatures(_) => None,
             })
             .flatten()
@@ -470,8 +500,7 @@ fn broke_off(panic: &(dyn Any + Send)) -> String {
 
 /// What a CRM's webhook named; whoever hands over asks the CRM.
 fn deals(envelope: &Envelope, bytes: &[u8]) -> Result<Task, String> {
-    let ids: Vec<DealId> = serde_json::from_slice(bytes)
-        .map_err(|error| format!("its body is no list of deals: {error}"))?;
+    let told = DealsTold::read(bytes)?;
     let (provider, received_at) = (envelope.provider.clone(), envelope.received_at);
-    Ok(Task { provider, received_at, news: News::Deals(ids), decided: None })
+    Ok(Task { provider, received_at, news: News::Deals(told), decided: None })
 }

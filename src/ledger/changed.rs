@@ -6,9 +6,10 @@ use git2::{ObjectType, Oid, Repository, Status, StatusOptions};
 
 use super::path::{BRIEFS, folder_of_file, key_of};
 use super::repository::{branch_or_remote, hold, resolve};
-use super::snapshot::{entry_at, tree_of};
+use super::snapshot::{Snapshot, entry_at, tree_of};
 use super::tree_diff::{TREE, walk_differences};
 use super::{Ledger, LedgerError};
+use crate::model::ObjectId;
 
 impl Ledger {
     /// The handoff folders, sorted, that differ between what is checked out
@@ -93,6 +94,35 @@ impl Ledger {
             }
         }
         Ok(())
+    }
+}
+
+impl Snapshot {
+    /// The handoff folders that differ from an earlier tree of the ledger,
+    /// those that are gone among them; `None` where the earlier tree is not
+    /// there any more.
+    ///
+    /// # Errors
+    /// When an object of this tree cannot be read.
+    pub fn changed_folders(
+        &self,
+        earlier: ObjectId,
+    ) -> Result<Option<BTreeSet<String>>, LedgerError> {
+        let repo = hold(&self.repo);
+        let briefs = |tree: Oid| {
+            Ok(match entry_at(&repo, tree, BRIEFS)? {
+                Some((id, ObjectType::Tree)) => Some(id),
+                _ => None,
+            })
+        };
+        let Ok(earlier) = Oid::from_bytes(&earlier.0) else { return Ok(None) };
+        if repo.find_tree(earlier).is_err() {
+            return Ok(None);
+        }
+        let mut changed = BTreeSet::new();
+        let now = self.tree.map_or(Ok(None), briefs)?;
+        collect(&repo, briefs(earlier)?, now, &mut changed)?;
+        Ok(Some(changed))
     }
 }
 

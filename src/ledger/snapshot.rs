@@ -35,11 +35,11 @@ pub struct HandoffFiles {
 /// One commit of the ledger, or the emptiness before the first.
 #[derive(Clone)]
 pub struct Snapshot {
-    repo: Shared,
+    pub(super) repo: Shared,
     names: Arc<Names>,
     root: PathBuf,
     commit: Option<Oid>,
-    tree: Option<Oid>,
+    pub(super) tree: Option<Oid>,
 }
 
 impl Snapshot {
@@ -105,6 +105,12 @@ impl Snapshot {
     ) -> Result<Option<(Oid, ObjectType)>, LedgerError> {
         let Some(tree) = self.tree else { return Ok(None) };
         self.names.trees.entry_at(repo, tree, path)
+    }
+
+    /// The ledger's tree; `None` before the first commit.
+    #[must_use]
+    pub fn tree(&self) -> Option<ObjectId> {
+        self.tree.map(object_id)
     }
 
     /// The handoff folders, sorted by path, by reading names only; of one

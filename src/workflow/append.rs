@@ -38,8 +38,10 @@ pub(super) fn append(
     };
     let mut new: Vec<Event> =
         events.into_iter().filter(|event| !is_recorded(&timeline, event)).collect();
-    // What a CSM returns is the brief as they see it; what comes again is compared with it.
-    for event in new.iter_mut().filter(|event| event.event == EventKind::Returned) {
+    // What a CSM returns or accepts is the brief as they see it; what comes again, and what is
+    // accepted again, is compared with it.
+    let verdicts = [EventKind::Returned, EventKind::Accepted];
+    for event in new.iter_mut().filter(|event| verdicts.contains(&event.event)) {
         event.brief.clone_from(&seen);
     }
     if new.is_empty() {

@@ -6,11 +6,40 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
 
+use super::customers::{self, Customers};
 use super::deal::Found;
 use super::{Context, owner};
 use crate::brief::{Brief, FirstTouch, MappingInput, View, merge};
 use crate::config::{Config, Csm};
+use crate::ledger::Snapshot;
+use crate::model::Key;
 use crate::time::Calendar;
+
+/// What the ledger knows of a customer.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// Who has their earlier handoffs: a place in the team.
+    pub csm: Option<usize>,
+    /// Those handoffs, as a brief tells them.
+    pub section: Option<Value>,
+}
+
+impl Known {
+    /// Of the customer of a brief. What cannot be read is not known.
+    pub(super) fn of(
+        context: &Context,
+        snapshot: &Snapshot,
+        customers: &Customers,
+        key: &Key,
+        brief: &Value,
+    ) -> Self {
+        let earlier = customers.earlier(context, snapshot, key, brief).unwrap_or_default();
+        Self {
+            csm: customers::same_csm(context, &earlier),
+            section: customers::section(context, snapshot, &earlier),
+        }
+    }
+}
 
 /// A brief as handoff would write it if nobody had written one.
 #[derive(Debug)]
@@ -21,7 +50,8 @@ pub(super) struct Composed {
 
 /// Makes the brief. `before` is what the ledger has: its owner is kept, so
 /// that a correction does not move the handoff to somebody else. `answers` are
-/// what people wrote in a form; they come before what the deal says.
+/// what people wrote in a form; they come before what the deal says. `known`
+/// gives the customer's earlier handoffs.
 pub(super) fn compose(
     context: &Context,
     found: &Found,
@@ -29,6 +59,7 @@ pub(super) fn compose(
     before: Option<&Value>,
     answers: Option<&Map<String, Value>>,
     open: &dyn Fn() -> BTreeMap<usize, usize>,
+    known: &dyn Fn(&Value) -> Known,
 ) -> Composed {
     let config = &context.config;
     let signed_at = found.signature.signed_at.filter(|_| signed);
@@ -52,7 +83,26 @@ pub(super) fn compose(
         // On the CRM's word there is no document.
         signature.retain(|name, _| matches!(name.as_str(), "provider" | "signed_at"));
     }
-    first_action(config, found, &mut sections, before, open, &mut remarks);
+    let has = |pointer: &str| context.schema.outline().field(pointer).is_some();
+    let company = found.deal.as_ref().and_then(|deal| deal.company.as_ref()?.id.clone());
+    if let (Some(id), Some(Value::Object(deal))) = (company, sections.get_mut("deal"))
+        && has("/deal/company_id")
+        // A brief of before there was this field does not change for it.
+        && before.is_none_or(|it| !View::of(it).is_signed() || it.pointer("/deal/company_id").is_some())
+    {
+        deal.insert("company_id".to_owned(), json!(id));
+    }
+    let Known { csm, section } = known(&Value::Object(sections.clone()));
+    // What stood in the brief when it was made is not told anew.
+    let was_signed = before.is_some_and(|before| View::of(before).is_signed());
+    let section = match before.and_then(|before| before.get("earlier")) {
+        Some(told) => Some(told.clone()),
+        None => section.filter(|_| !was_signed && has("/earlier")),
+    };
+    if let Some(section) = section {
+        sections.insert("earlier".to_owned(), section);
+    }
+    first_action(config, found, &mut sections, before, (open, csm), &mut remarks);
     let brief = Brief::new(&found.key, sections).into_json();
     let brief = match answers {
         Some(answers) => merge(None, &Value::Object(answers.clone()), &brief),
@@ -83,7 +133,7 @@ fn first_action(
     found: &Found,
     sections: &mut Map<String, Value>,
     before: Option<&Value>,
-    open: &dyn Fn() -> BTreeMap<usize, usize>,
+    (open, same): (&dyn Fn() -> BTreeMap<usize, usize>, Option<usize>),
     remarks: &mut Vec<String>,
 ) {
     let kept = before.and_then(|brief| brief.pointer("/first_action/owner")).cloned();
@@ -92,7 +142,7 @@ fn first_action(
     let Some(action) = action.as_object_mut() else { return };
     if !action.contains_key("owner") {
         let chosen =
-            kept.or_else(|| owner::choose(&config.team, &brief, open, remarks).map(person));
+            kept.or_else(|| owner::choose(&config.team, &brief, open, same, remarks).map(person));
         if let Some(chosen) = chosen {
             action.insert("owner".to_owned(), chosen);
         }

@@ -231,6 +231,7 @@ pub(super) fn brief_facts(brief: &Brief, schema: &Schema) -> BriefFacts {
             .first_action_owner()
             .and_then(|owner| owned(owner.name.or(owner.github).or(owner.email))),
         value: view.contract_value(),
+        total: view.signed_total(),
         due: view.first_action_due(),
         complete: completeness.is_complete(),
         unanswered: completeness

@@ -4,7 +4,8 @@
 use serde_json::{Map, Value};
 
 use super::audit::exclusion;
-use super::compose::{compose, identity};
+use super::compose::{Known, compose, identity};
+use super::customers::Customers;
 use super::deal::{DealSource, Found, find_draft_deal};
 use super::deliveries::gap;
 use super::open_handoffs::OpenHandoffs;
@@ -117,7 +118,9 @@ fn write(
     }
     let before = stored.as_ref().and_then(|stored| stored.brief.as_ref());
     let open = || OpenHandoffs::default().count(context, &snapshot, context.now);
-    let composed = compose(context, found, false, before.map(Brief::json), answers, &open);
+    let customers = Customers::default();
+    let known = |brief: &Value| Known::of(context, &snapshot, &customers, &found.key, brief);
+    let composed = compose(context, found, false, before.map(Brief::json), answers, &open, &known);
     let brief = match before {
         Some(before) => {
             let (there, here) = (identity(before.view()), identity(View::of(&composed.brief)));

@@ -11,6 +11,7 @@ mod context;
 mod correction;
 mod coverage;
 mod crm_sink;
+mod customers;
 mod deal;
 mod deliveries;
 mod delivery_lock;
@@ -51,6 +52,7 @@ pub use checkpoints::{Chain, Left, Strictness, check_checkpoints, leave_checkpoi
 pub use context::Context;
 pub use coverage::coverage;
 pub use crm_sink::CrmSink;
+pub use customers::handoffs_of_customer;
 pub use deal::{DealSource, Found, find_deal};
 pub use deliveries::{Delivered, Horizon, deliver, handoff_of, keys_within};
 pub use documents::{Decision, DocumentLook, decide, documents_within, look_at_document};
@@ -63,7 +65,10 @@ pub use pending_pull_request::{catch_up, publish_everything as publish};
 pub use people::{PersonEvent, record};
 pub use promises::{Kept, Promise, keep_promise, promises};
 pub use push::unpushed;
-pub use refresh::{Refreshed, RefreshedHandoff, refresh};
+pub use refresh::{
+    Refreshed, RefreshedHandoff, RefreshedMany, changed_handoffs, refresh, refresh_changed,
+    refresh_deal,
+};
 pub use remarks::{NotPushed, Remarks};
 pub use sign::{SignRequest, Signed, SignedMany, sign, sign_many, sign_with_answers};
 pub use status::{Return, Standing, StatusRow, status, status_of};

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Days, Utc};
 
+use super::customers::Customers;
 use super::folder_facts::{Kind, facts};
 use super::{Context, pending_pull_request};
 use crate::brief::{Brief, EventKind, Timeline};
@@ -17,7 +18,11 @@ type Counts = BTreeMap<usize, usize>;
 /// The counts of the months that were asked for. Each month is read once;
 /// what is made of it afterwards is added.
 #[derive(Debug, Default)]
-pub(super) struct OpenHandoffs(RefCell<BTreeMap<String, Counts>>);
+pub(super) struct OpenHandoffs {
+    months: RefCell<BTreeMap<String, Counts>>,
+    /// The customers, which the same run asks for.
+    pub(super) customers: Customers,
+}
 
 impl OpenHandoffs {
     /// Over this month and the one before, and those that wait for their
@@ -34,7 +39,7 @@ impl OpenHandoffs {
             .filter_map(|when| month_for(layout, when).ok())
             .collect();
         months.dedup();
-        let (mut known, mut open) = (self.0.borrow_mut(), Counts::new());
+        let (mut known, mut open) = (self.months.borrow_mut(), Counts::new());
         let new: Vec<String> =
             months.iter().filter(|month| !known.contains_key(*month)).cloned().collect();
         known.extend(read(context, snapshot, new));
@@ -59,7 +64,7 @@ impl OpenHandoffs {
         let month = folder.split_once('/').and_then(|(_, path)| path.rsplit_once('/'));
         let month = month.map_or("", |(month, _)| month);
         // A month that was not read yet is read with this one in it.
-        if let Some(counts) = self.0.borrow_mut().get_mut(month)
+        if let Some(counts) = self.months.borrow_mut().get_mut(month)
             && let Some(csm) = csm(context, brief)
         {
             *counts.entry(csm).or_insert(0) += 1;

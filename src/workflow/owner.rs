@@ -7,13 +7,15 @@ use serde_json::Value;
 use crate::config::{Csm, Routing, Team};
 
 /// Chooses the CSM: the first rule that applies to the brief, else the
-/// fallback. `open` counts the open handoffs by the CSM's place in the team.
+/// fallback. `open` counts the open handoffs by the CSM's place in the
+/// team; `same_customer` is who has the customer's earlier handoffs.
 /// A rule whose expression fails is passed over with a remark.
 #[must_use]
 pub(super) fn choose<'a>(
     team: &'a Team,
     brief: &Value,
     open: &dyn Fn() -> BTreeMap<usize, usize>,
+    same_customer: Option<usize>,
     remarks: &mut Vec<String>,
 ) -> Option<&'a Csm> {
     for (index, rule) in team.assign.iter().enumerate() {
@@ -30,13 +32,7 @@ pub(super) fn choose<'a>(
         }
         let chosen = match &rule.to {
             Routing::Among(people) => least_open(people, open),
-            Routing::SameCustomer => {
-                remarks.push(format!(
-                    "team.assign rule {} was passed over: `same_customer` is not looked up yet",
-                    index + 1
-                ));
-                None
-            }
+            Routing::SameCustomer => same_customer,
             Routing::LeastOpen => least_open(&Vec::from_iter(0..team.csms.len()), open),
         };
         if let Some(index) = chosen {

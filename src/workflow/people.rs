@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::append::append;
+use super::store::Stored;
 use super::{Context, Remarks, WorkflowError};
 use crate::brief::{Brief, Event, EventKind, Timeline, TouchEvidence};
 use crate::deliver::{Actor, Roles};
@@ -65,7 +66,8 @@ pub fn record(
         if let Some(brief) = &stored.brief {
             may(key, brief, told, at)?;
         }
-        if repeats(&stored.timeline, told) {
+        let is_anew = told.kind == EventKind::Accepted && changed_since_acceptance(stored);
+        if !is_anew && repeats(&stored.timeline, told) {
             return Ok(None);
         }
     }
@@ -131,6 +133,18 @@ fn fits(
         return no(format!("{} is in the future", at.format("%Y-%m-%d %H:%M UTC")));
     }
     Ok(())
+}
+
+/// Whether the brief is another one than the CSM has accepted: somebody edited
+/// it by hand, which no event tells.
+pub(super) fn changed_since_acceptance(stored: &Stored) -> bool {
+    let events = &stored.timeline.events;
+    let Some(at) = events.iter().rposition(|event| event.event == EventKind::Accepted) else {
+        return false;
+    };
+    // An acceptance of before it named its brief was one of the brief last written.
+    let accepted = events[..=at].iter().rev().find_map(|event| event.brief.as_ref());
+    accepted.is_some() && accepted != stored.brief_blob.as_ref()
 }
 
 /// Whether the last word on this matter says the same already.

@@ -1,22 +1,34 @@
 //! The deal of a handoff is read again: what the CRM corrected becomes a
 //! commit that names the answers, and what people wrote stays.
 
+use std::collections::BTreeSet;
+use std::fs;
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::compose::compose;
+use super::compose::{Known, compose};
 use super::correction::Correction;
 use super::deal::Found;
+use super::deliveries::{Horizon, keys_within};
 use super::open_handoffs::OpenHandoffs;
 use super::store::{LOCK_WAIT, Stored, machine_version};
 use super::{Context, Remarks, WorkflowError, pending_pull_request};
 use crate::brief::{Brief, ChangedAnswer, Completeness, Event, EventKind, MissingField, Timeline};
 use crate::crm::{Crm, CrmError};
+use crate::disk::{self, Access};
 use crate::ledger::Change;
 use crate::model::{
-    Deal, DealId, Key, Money, ObjectId, Outcome, Signature, Signer, normalise_deal_id,
+    CrmName, Deal, DealId, Gap, Key, Money, ObjectId, Outcome, ProviderName, Signature, Signer,
+    normalise_deal_id,
 };
 use crate::text::{one_line, quoted, shorten};
+
+/// How far back the first look goes.
+const FIRST_LOOK: TimeDelta = TimeDelta::days(1);
+/// A CRM's lists lag behind what was written to it.
+const OVERLAP: TimeDelta = TimeDelta::minutes(10);
 
 /// What reading a deal again has come to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -87,6 +99,96 @@ pub async fn refresh(
     }
 }
 
+/// Reads a deal that the webhook of `sender` named again, where it was handed
+/// over; else nothing is read.
+///
+/// # Errors
+/// As [`refresh`].
+pub async fn refresh_deal(
+    context: &Context,
+    sender: &ProviderName,
+    id: &DealId,
+) -> Result<Option<RefreshedHandoff>, WorkflowError> {
+    let crm = CrmName::new(sender.as_str());
+    let key = Key::for_deal(&crm, &normalise_deal_id(&crm, id))?;
+    let stored = context.stored(&key, None)?;
+    let is_signed = stored.is_some_and(|it| it.brief.is_some_and(|brief| brief.view().is_signed()));
+    if is_signed { refresh(context, &key, false).await.map(Some) } else { Ok(None) }
+}
+
+/// What reading the changed deals again came to.
+#[derive(Debug, Default)]
+pub struct RefreshedMany {
+    /// The handoffs whose deals were read.
+    pub read: Vec<RefreshedHandoff>,
+    /// What could not be read.
+    pub gaps: Vec<Gap>,
+}
+
+/// The handoffs within the horizon whose deals the CRM says were changed since
+/// a moment, and what could not be read; all of them where it cannot tell.
+///
+/// # Errors
+/// When the CRM cannot be asked or the ledger cannot be read at all.
+pub async fn changed_handoffs(
+    context: &Context,
+    since: DateTime<Utc>,
+    horizon: Horizon,
+) -> Result<(Vec<Key>, Vec<Gap>), WorkflowError> {
+    let crm = context.crm.as_deref().ok_or(WorkflowError::NoCrm)?;
+    let changed = crm.changed_since(since).await?;
+    let Some(changed) = changed else { return keys_within(context, horizon) };
+    let (changed, mut gaps) = changed.into_parts();
+    let changed: BTreeSet<Key> = changed
+        .iter()
+        .filter_map(|id| Key::for_deal(crm.name(), &normalise_deal_id(crm.name(), id)).ok())
+        .collect();
+    if changed.is_empty() {
+        return Ok((Vec::new(), gaps));
+    }
+    let (keys, unread) = keys_within(context, horizon)?;
+    gaps.extend(unread);
+    Ok((keys.into_iter().filter(|key| changed.contains(key)).collect(), gaps))
+}
+
+/// Reads the deals again that were changed since the last time; a CRM that
+/// cannot tell which is not asked. The moment is kept beside the ledger's
+/// objects, and moves on when everything was read.
+///
+/// # Errors
+/// When the CRM cannot be asked, or the ledger cannot be read at all.
+pub async fn refresh_changed(
+    context: &Context,
+    horizon: Horizon,
+) -> Result<RefreshedMany, WorkflowError> {
+    let mut done = RefreshedMany::default();
+    if context.crm.is_none() || context.config.crm.file().is_some() {
+        return Ok(done);
+    }
+    let path = context.ledger.git_dir().join("handoff").join("refreshed");
+    let last = fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
+    let since: DateTime<Utc> = last.unwrap_or(context.now - FIRST_LOOK);
+    let (keys, gaps) = changed_handoffs(context, since - OVERLAP, horizon).await?;
+    done.gaps = gaps;
+    for key in keys {
+        match refresh(context, &key, false).await {
+            Ok(refreshed) => done.read.push(refreshed),
+            Err(error) => {
+                done.gaps.push(Gap { what: key.to_string(), why: error.to_string(), help: None });
+            }
+        }
+    }
+    if done.gaps.is_empty() {
+        let text = format!("{}\n", context.now.to_rfc3339_opts(SecondsFormat::Secs, true));
+        let write = || {
+            disk::make_folder(path.parent().unwrap_or(&path), Access::Private)?;
+            disk::write(&path, text.as_bytes(), Access::Private)
+        };
+        write().map_err(|error| WorkflowError::file(&path, &error))?;
+    }
+    Ok(done)
+}
+
 /// Merges a deal that was read a moment ago into its signed handoff.
 ///
 /// # Errors
@@ -123,10 +225,11 @@ pub(super) fn with_deal(
     let found = Found::of_document(key.clone(), Some(deal), &signature, Vec::new());
     let open = OpenHandoffs::default();
     let counts = || open.count(context, &snapshot, signed_at);
-    let composed = compose(context, &found, true, Some(before.json()), None, &counts);
+    let composed =
+        compose(context, &found, true, Some(before.json()), None, &counts, &|_| Known::default());
     let mut theirs = composed.brief;
-    // Who signed what is no matter of the deal.
-    for section in ["signature", "amendments"] {
+    // Who signed what, and what was before, is no matter of the deal.
+    for section in ["signature", "amendments", "earlier"] {
         match (before.json().get(section), theirs.as_object_mut()) {
             (Some(kept), Some(fields)) => drop(fields.insert(section.to_owned(), kept.clone())),
             (None, Some(fields)) => drop(fields.shift_remove(section)),

@@ -3,7 +3,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 
-use super::compose::{compose, identity};
+use super::compose::{Known, compose, identity};
 use super::correction::Correction;
 use super::deal::{DealSource, Found, find_deal};
 use super::loose_documents::LooseDocuments;
@@ -315,7 +315,9 @@ fn prepare(
         None => found,
     };
     let counts = || open.count(context, snapshot, signed_at);
-    let mut composed = compose(context, found, true, before.map(Brief::json), answers, &counts);
+    let known = |brief: &Value| Known::of(context, snapshot, &open.customers, &found.key, brief);
+    let mut composed =
+        compose(context, found, true, before.map(Brief::json), answers, &counts, &known);
     if amendment && let Some(before) = before {
         composed.brief["amendments"] = amendments(before, &document.signature);
         composed.remarks.push(format!(

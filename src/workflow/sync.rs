@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::append::append;
 use super::assign::{self, Assignment, assign};
 use super::deliveries::{Horizon, handoff_of, keys_within};
+use super::people::changed_since_acceptance;
 use super::{Context, Remarks, WorkflowError};
 use crate::brief::{
     Event, EventKind, Timeline, TouchEvidence, View, deadline_in_force, deadline_moves,
@@ -72,6 +73,7 @@ pub async fn sync(
     if !is_signed || stored.timeline.first(EventKind::Exempted).is_some() {
         return Ok(synced);
     }
+    let is_changed = changed_since_acceptance(&stored);
     let mut timeline = stored.timeline.clone();
     let mut given = Vec::new();
     for reader in readers {
@@ -93,7 +95,7 @@ pub async fn sync(
                         synced.remarks.push(why);
                         continue;
                     }
-                    match judge(&timeline, reader.via(), act) {
+                    match judge(&timeline, reader.via(), act, is_changed) {
                         Judged::Known => {}
                         Judged::Overtaken => synced.remarks.push(format!(
                             "{} by {} on {} came before what is recorded already: not counted ({})",
@@ -351,7 +353,7 @@ enum Judged {
 }
 
 /// What an act adds to a timeline.
-fn judge(timeline: &Timeline, via: &str, act: &Observed) -> Judged {
+fn judge(timeline: &Timeline, via: &str, act: &Observed, is_changed: bool) -> Judged {
     let is_verdict = |kind| matches!(kind, EventKind::Accepted | EventKind::Returned);
     if act.kind == EventKind::Touched {
         // The first touch happens once, whoever recorded it.
@@ -374,7 +376,14 @@ fn judge(timeline: &Timeline, via: &str, act: &Observed) -> Judged {
     };
     let last = timeline.events.iter().rev().find(|event| is_later_word(event.event));
     match last {
-        Some(last) if last.event == act.kind && act.kind == EventKind::Accepted => Judged::Known,
+        // A brief that was edited by hand since is accepted anew.
+        Some(last)
+            if last.event == act.kind
+                && act.kind == EventKind::Accepted
+                && !(is_changed && act.at > last.at) =>
+        {
+            Judged::Known
+        }
         Some(last) if act.at < last.at => Judged::Overtaken,
         _ => Judged::New,
     }

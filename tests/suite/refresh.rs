@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use crate::sandbox::{Sandbox, fixture};
 
-const KEY: &str = "hubspot-18640329741";
-const METRIC: &str = "Late deliveries under 1% by 2027-03-31";
+pub(crate) const KEY: &str = "hubspot-18640329741";
+pub(crate) const METRIC: &str = "Late deliveries under 1% by 2027-03-31";
 
-fn deals(amount: &str, metric: &str, stage: &str) -> String {
+pub(crate) fn deals(amount: &str, metric: &str, stage: &str) -> String {
     let is_won = stage == "Closed Won";
     format!(
         "Record ID,Deal Name,Deal Stage,Close Date,Deal owner,Amount,Currency,Is Closed Won,Associated Company,Handoff: success metric\n\
@@ -18,18 +18,24 @@ fn deals(amount: &str, metric: &str, stage: &str) -> String {
     )
 }
 
-/// A ledger with one signed handoff.
-fn signed() -> Sandbox {
+/// A ledger whose deals are won, and nothing handed over.
+pub(crate) fn ledger() -> Sandbox {
     let sandbox = Sandbox::new();
     let init = ["init", "ledger", "--crm", "file", "--csm", "Sam Lee <sam@example.com> @samlee"];
     sandbox.handoff(".", &init).exits(0);
     sandbox.write("ledger/deals.csv", deals("48000.00", METRIC, "Closed Won"));
+    sandbox
+}
+
+/// A ledger with one signed handoff.
+pub(crate) fn signed() -> Sandbox {
+    let sandbox = ledger();
     let event = fixture("esign/pandadoc-completed-full.body.json").display().to_string();
     sandbox.handoff("ledger", &["sign", &event]).exits(0);
     sandbox
 }
 
-fn file(sandbox: &Sandbox, name: &str) -> String {
+pub(crate) fn file(sandbox: &Sandbox, name: &str) -> String {
     let files = sandbox.git("ledger", &["ls-files", &format!("briefs/*{KEY}/{name}")]);
     fs::read_to_string(sandbox.join("ledger").join(files.trim())).unwrap()
 }
@@ -172,6 +178,29 @@ fn a_returned_handoff_whose_deal_is_corrected_comes_again() {
     refresh(&sandbox);
     let timeline = file(&sandbox, "timeline.yaml");
     assert_eq!(timeline.matches("event: resubmitted").count(), 1, "{timeline}");
+}
+
+#[test]
+fn what_a_rep_gives_back_comes_with_the_deal_as_it_is_now() {
+    let sandbox = signed();
+    let reason = ["--by", "samlee", "--reason", "wrong"];
+    sandbox.handoff("ledger", &[&["return", KEY][..], &reason].concat()).exits(0);
+    sandbox.write("ledger/deals.csv", deals("61000.00", METRIC, "Closed Won"));
+    let resubmit = ["resubmit", KEY, "--by", "Marcus Oyelaran"];
+    let ran = sandbox.handoff("ledger", &resubmit).exits(0);
+    assert!(ran.stderr.contains("read from the CRM again, 1 answer changed"), "{}", ran.stderr);
+    assert!(file(&sandbox, "brief.yaml").contains("61000.00"));
+    assert_eq!(file(&sandbox, "timeline.yaml").matches("event: resubmitted").count(), 1);
+    // Nothing changed: the word alone is recorded.
+    sandbox.handoff("ledger", &[&["return", KEY][..], &reason].concat()).exits(0);
+    sandbox.handoff("ledger", &resubmit).exits(0);
+    assert_eq!(file(&sandbox, "timeline.yaml").matches("event: resubmitted").count(), 2);
+    // A deal that cannot be read leaves it returned.
+    sandbox.handoff("ledger", &[&["return", KEY][..], &reason].concat()).exits(0);
+    fs::remove_file(sandbox.join("ledger/deals.csv")).unwrap();
+    sandbox.handoff("ledger", &resubmit);
+    let row = sandbox.handoff("ledger", &["status", KEY]).exits(0);
+    assert!(row.stdout.contains("what happened") || row.stdout.contains("What happened"));
 }
 
 #[test]

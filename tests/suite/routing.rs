@@ -97,3 +97,49 @@ fn whom_no_rule_takes_goes_to_the_fallback_and_a_rule_that_fails_is_said() {
     assert_eq!(csms, ["Joe Roy"]);
     assert!(remarks.contains("team.assign rule 2 could not be decided"), "{remarks}");
 }
+
+#[test]
+fn four_deals_of_one_company_have_one_csm_and_the_second_brief_shows_the_first() {
+    let companies = ["Acme Corp", "Two", "ACME Inc.", "Acme", "Three", "acme corp."];
+    let sandbox = ledger("  assign: [{to: same_customer}, {to: least_open}]\n", &companies);
+    let (csms, _) = csms(&sandbox, companies.len());
+    assert_eq!(
+        csms,
+        ["Sam Lee", "Ana Diaz", "Sam Lee", "Sam Lee", "Joe Roy", "Sam Lee"],
+        "Acme stays with Sam, the others go to whoever has the fewest"
+    );
+    let file = |key: &str, name: &str| {
+        let path = sandbox.git("ledger", &["ls-files", &format!("briefs/*--{key}/{name}")]);
+        fs::read_to_string(sandbox.join("ledger").join(path.trim())).unwrap()
+    };
+    assert!(
+        !file("hubspot-000", "brief.yaml").contains("earlier:"),
+        "the first has none before it"
+    );
+    let second = file("hubspot-200", "brief.yaml");
+    let (earlier, matched) = (second.find("earlier:").expect("it names them"), "matched_by: name");
+    assert!(second[earlier..].contains("key: hubspot-000") && second.contains(matched), "{second}");
+    assert!(second[earlier..].contains("csm: Sam Lee"), "{second}");
+    let page = file("hubspot-200", "README.md");
+    assert!(page.contains("### Earlier handoffs") && page.contains("hubspot-000"), "{page}");
+    let last = file("hubspot-500", "brief.yaml");
+    assert_eq!(last.matches("matched_by: name").count(), 3, "{last}");
+    sandbox.handoff("ledger", &["validate"]);
+
+    // Given to somebody else, the next one follows.
+    sandbox.handoff("ledger", &["assign", "hubspot-500", "joeroy", "--by", "boss"]).exits(0);
+    let mut deals = fs::read_to_string(sandbox.join("ledger/deals.csv")).unwrap();
+    deals.push_str("900,Acme again,Closed Won,2026-11-19 15:00,1000.00,USD,true,Acme Corp\n");
+    sandbox.write("ledger/deals.csv", deals);
+    sandbox.handoff("ledger", &["sign", "--deal", "900"]).exits(0);
+    let newest = file("hubspot-900", "brief.yaml");
+    assert!(newest.contains("name: Joe Roy"), "{newest}");
+
+    let rows = |name: &str| {
+        let ran = sandbox.handoff("ledger", &["status", "--customer", name, "--format", "json"]);
+        ran.exits(0).json()["handoffs"].as_array().unwrap().len()
+    };
+    assert_eq!((rows("acme"), rows("Acme Corporation"), rows("two")), (5, 5, 1));
+    let none = sandbox.handoff("ledger", &["status", "--customer", "Nobody"]).exits(4);
+    assert!(none.stdout.contains("no handoff is of the customer"), "{}", none.stdout);
+}

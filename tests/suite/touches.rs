@@ -438,6 +438,18 @@ fn where_evidence_is_needed_a_claim_leaves_the_deadline_running() {
     }
 }
 
+/// The remedy for a touch that the CRM has and the timeline lacks.
+pub(crate) fn sync_takes_the_finding_away() {
+    let (world, key) = signed("hubspot", "evidenced");
+    let overdue = || {
+        let ran = world.run(&["audit", "--format", "json", "--now", NOW]);
+        ran.json()["findings"].to_string().contains("first-touch-overdue")
+    };
+    assert!(overdue());
+    world.run(&["sync", &key, "--now", NOW]);
+    assert!(!overdue(), "the CRM shows a touch");
+}
+
 #[test]
 fn a_csm_whom_the_crm_does_not_know_is_named() {
     let (world, key) = signed("hubspot", "evidenced");

@@ -52,11 +52,7 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
 }
 
 fn amount(now: &Money, then: &Money, case: &Case<'_>) -> Option<String> {
-    let apart = now.amount.saturating_sub(then.amount).abs();
-    let too_far = apart > case.policy().amount_tolerance;
-    let other_currency =
-        now.currency.is_some() && then.currency.is_some() && now.currency != then.currency;
-    (too_far || other_currency)
+    words::differ(now, then, case.policy().amount_tolerance)
         .then(|| format!("the deal is worth {}, the brief says {}", now.shown(), then.shown()))
 }
 

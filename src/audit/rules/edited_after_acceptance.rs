@@ -32,7 +32,7 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         Finding::new(&RULE, message)
             .help(format!(
-                "See the change with `git log -p -- {}`; the CSM accepts it again with `handoff accept {}`.",
+                "See the change with `git log -p -- {}`; the CSM accepts it again with `handoff accept {} --by WHO`.",
                 handoff.folder(),
                 handoff.key
             ))

@@ -35,7 +35,7 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         Finding::new(&RULE, message)
             .help(format!(
-                "{rep} mends the brief; then `handoff accept {}` closes the matter.",
+                "{rep} corrects the deal or the brief; then `handoff accept {} --by WHO` closes the matter.",
                 handoff.key
             ))
             .at(words::brief(case)),

@@ -20,6 +20,7 @@ mod history_rewritten;
 mod incomplete_handoff;
 mod late_handoff;
 mod missing_handoff;
+mod never_accepted;
 mod orphan_brief;
 mod policy_loosened;
 mod removed_handoff;
@@ -28,6 +29,7 @@ mod signature_without_deal;
 mod signature_without_handoff;
 mod signed_after_won;
 mod signed_not_won;
+mod signed_total_differs;
 mod task_not_opened;
 mod timeline_rewritten;
 mod words;
@@ -80,7 +82,7 @@ impl<'a> Case<'a> {
 }
 
 /// Every rule of the audit, in the order in which findings of one severity are told.
-static TABLE: [(&Rule, Check); 27] = [
+static TABLE: [(&Rule, Check); 29] = [
     (&audit_incomplete::RULE, Check::Gap(audit_incomplete::check)),
     (&history_rewritten::RULE, Check::Ledger(history_rewritten::check)),
     (&checkpoint_contradicted::RULE, Check::Ledger(checkpoint_contradicted::check_ledger)),
@@ -106,6 +108,8 @@ static TABLE: [(&Rule, Check); 27] = [
     (&handoff_returned::RULE, Check::Deal(handoff_returned::check)),
     (&first_touch_late::RULE, Check::Deal(first_touch_late::check)),
     (&edited_after_acceptance::RULE, Check::Deal(edited_after_acceptance::check)),
+    (&never_accepted::RULE, Check::Deal(never_accepted::check)),
+    (&signed_total_differs::RULE, Check::Deal(signed_total_differs::check)),
     (&deal_drift::RULE, Check::Deal(deal_drift::check)),
     (&orphan_brief::RULE, Check::Orphan(orphan_brief::check)),
 ];

@@ -1,6 +1,7 @@
 //! How deals, money and moments are told in findings.
 
 use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
 
 use super::Case;
 use crate::audit::SignatureRow;
@@ -21,6 +22,14 @@ pub(super) fn deal(case: &Case<'_>) -> String {
         .chain(row.owner.as_deref().map(crate::text::one_line))
         .collect();
     if facts.is_empty() { name } else { format!("{name} ({})", facts.join(", ")) }
+}
+
+/// Whether two amounts are further apart than records may be, or in two
+/// currencies; one without a currency is of whichever one.
+pub(super) fn differ(one: &Money, other: &Money, tolerance: Decimal) -> bool {
+    let currencies = one.currency.as_ref().zip(other.currency.as_ref());
+    one.amount.saturating_sub(other.amount).abs() > tolerance
+        || currencies.is_some_and(|(one, other)| one != other)
 }
 
 /// `2026-11-20 15:02 UTC`.

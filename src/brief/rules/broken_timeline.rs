@@ -69,7 +69,11 @@ pub(super) fn check(checked: &Checked<'_>, findings: &mut Vec<Finding>) {
         }
         if !checked.is_exempted() {
             let message = "there is no brief.yaml, and no event says that the deal is exempt";
-            add("/events", message.to_owned(), "restore brief.yaml, or run `handoff exempt`");
+            add(
+                "/events",
+                message.to_owned(),
+                "restore brief.yaml, or run `handoff exempt KEY --reason WHY --by WHO`",
+            );
         }
     }
     if timeline.events.is_empty() && checked.brief.is_some() {

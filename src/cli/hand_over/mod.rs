@@ -17,10 +17,15 @@ use crate::intake::{Clock, Handler, News, Task, Verdict};
 use crate::ledger::Ledger;
 use crate::model::{Key, SignatureEvent};
 use crate::text::{one_line, terminal};
-use crate::workflow::{self, Context, Horizon, SignRequest, WorkflowError};
+use crate::workflow::{
+    self, Context, Horizon, Refreshed, RefreshedHandoff, SignRequest, WorkflowError,
+};
 
 /// Handoffs of so many days are looked at for deliveries that are missing.
 const RECENT: Days = Days::new(14);
+
+/// Deals of handoffs of so many days are read again when they change.
+const OPEN: Days = Days::new(120);
 
 /// Hands over to the ledger around the folder of the command line.
 pub(super) struct LedgerHandler {
@@ -84,6 +89,7 @@ impl Handler for LedgerHandler {
             }
         };
         self.publish(&context, true).await;
+        refresh(&context).await;
         match workflow::keys_within(&context, Horizon { since: context.now - RECENT }) {
             Ok((keys, gaps)) => {
                 for gap in gaps {
@@ -146,11 +152,44 @@ impl LedgerHandler {
     }
 }
 
+/// Says what reading a deal again came to.
+fn say_refreshed(refreshed: &RefreshedHandoff) {
+    let key = refreshed.key.as_str();
+    match &refreshed.result {
+        Refreshed::Unchanged => tracing::info!(key, "its deal was read again: nothing new"),
+        Refreshed::Corrected { changed } => {
+            let fields: Vec<&str> = changed.iter().map(|it| it.field.as_str()).collect();
+            let fields = terminal(&fields.join(", "));
+            tracing::info!(key, fields, "corrected: its deal was read again");
+        }
+        Refreshed::NoLongerWon { why } | Refreshed::Skipped { why } => {
+            tracing::warn!(key, "its deal was read again: {}", terminal(why));
+        }
+    }
+    remark(Some(&refreshed.key), &refreshed.remarks);
+}
+
+/// Reads the deals again that the CRM says were changed; those that could not
+/// be read are tried again the next time.
+async fn refresh(context: &Context) {
+    match workflow::refresh_changed(context, Horizon { since: context.now - OPEN }).await {
+        Ok(done) => {
+            done.read.iter().for_each(say_refreshed);
+            for gap in &done.gaps {
+                tracing::warn!("{} was not read: {}", terminal(&gap.what), terminal(&gap.why));
+            }
+        }
+        Err(error) => {
+            tracing::error!(%error, "the CRM does not say which deals have changed; it is asked again")
+        }
+    }
+}
+
 /// Hands over what is completed or won; gives the keys.
 async fn sign(context: &Context, tasks: &[Task], verdicts: &mut [Verdict]) -> Vec<Key> {
-    let collected = requests::collect(context, tasks, verdicts).await;
+    let (collected, mut keys) = requests::collect(context, tasks, verdicts).await;
     if collected.is_empty() {
-        return Vec::new();
+        return keys;
     }
     let (owners, requests): (Vec<usize>, Vec<SignRequest>) = collected.into_iter().unzip();
     let done = match workflow::sign_many(context, &requests).await {
@@ -159,10 +198,9 @@ async fn sign(context: &Context, tasks: &[Task], verdicts: &mut [Verdict]) -> Ve
             for owner in owners {
                 worsen(&mut verdicts[owner], failed(&error));
             }
-            return Vec::new();
+            return keys;
         }
     };
-    let mut keys = Vec::new();
     for (owner, result) in owners.into_iter().zip(done.results) {
         match result {
             Ok(signed) => {

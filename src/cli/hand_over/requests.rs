@@ -4,7 +4,7 @@
 use super::{failed, worsen};
 use crate::crm::CrmError;
 use crate::intake::{News, Task, Verdict};
-use crate::model::{Deal, DealId, ProviderName, Signature, SignatureEvent};
+use crate::model::{Deal, DealId, Key, ProviderName, Signature, SignatureEvent};
 use crate::text::terminal;
 use crate::workflow::{
     self, Context, DealSource, DocumentLook, Found, SignRequest, WonLook, WorkflowError,
@@ -13,14 +13,15 @@ use crate::workflow::{
 /// A request, and the place of the task it comes from.
 pub(super) type Owned = (usize, SignRequest);
 
-/// Everything that is to be handed over now. A task whose deal could not be
-/// looked at gets its verdict here.
+/// Everything that is to be handed over now, and the handoffs whose deals were
+/// read again and had changed. A task whose deal could not be looked at gets
+/// its verdict here.
 pub(super) async fn collect(
     context: &Context,
     tasks: &[Task],
     verdicts: &mut [Verdict],
-) -> Vec<Owned> {
-    let mut requests = Vec::new();
+) -> (Vec<Owned>, Vec<Key>) {
+    let (mut requests, mut refreshed) = (Vec::new(), Vec::new());
     for (index, task) in tasks.iter().enumerate() {
         let mut add = |source| {
             let received_at = Some(task.received_at);
@@ -36,8 +37,20 @@ pub(super) async fn collect(
                     }
                 }
             }
-            News::Deals(ids) => {
-                for id in ids {
+            News::Deals(told) => {
+                for id in told.deals.iter().chain(&told.changed) {
+                    match again(context, &task.provider, id).await {
+                        Ok(Some(key)) => {
+                            refreshed.extend(key);
+                            continue;
+                        }
+                        Ok(None) if told.changed.contains(id) => continue,
+                        Ok(None) => {}
+                        Err(verdict) => {
+                            worsen(&mut verdicts[index], verdict);
+                            continue;
+                        }
+                    }
                     match won(context, &task.provider, id).await {
                         Ok(Some(deal)) => add(DealSource::Read(deal)),
                         Ok(None) => {}
@@ -47,7 +60,20 @@ pub(super) async fn collect(
             }
         }
     }
-    requests
+    (requests, refreshed)
+}
+
+/// Reads the deal of a handoff again; nothing where it was not handed over. The
+/// key comes with it where something was written.
+async fn again(
+    context: &Context,
+    sender: &ProviderName,
+    id: &DealId,
+) -> Result<Option<Option<Key>>, Verdict> {
+    let refreshed = workflow::refresh_deal(context, sender, id).await;
+    let Some(refreshed) = refreshed.map_err(|error| failed(&error))? else { return Ok(None) };
+    super::say_refreshed(&refreshed);
+    Ok(Some(refreshed.commit.map(|_| refreshed.key)))
 }
 
 /// The document with its deals, where it is to be handed over.

@@ -291,29 +291,32 @@ fn of_event(event: &Value, portal: Option<u64>) -> Option<DealNews> {
     let text = |name: &str| json::text(event, &[name]);
     let kind = text("subscriptionType").unwrap_or("an event without subscriptionType");
     let ignored = |what: String| Some(DealNews::Ignored { what });
-    let is_change = kind == "deal.propertyChange"
-        || (kind == "object.propertyChange" && text("objectTypeId") == Some(DEAL));
-    if !is_change {
+    let of_deals = |what: &str| {
+        kind.strip_prefix("deal.") == Some(what)
+            || (kind.strip_prefix("object.") == Some(what) && text("objectTypeId") == Some(DEAL))
+    };
+    let is_change = of_deals("propertyChange");
+    if !is_change && !of_deals("deletion") {
         return ignored(json::word(kind));
     }
     if portal.is_some_and(|portal| field("portalId") != Some(portal.to_string())) {
         return ignored("an event of another account".to_owned());
     }
     let (property, value) = (text("propertyName"), field("propertyValue"));
-    match (property, value.as_deref()) {
-        (Some("hs_is_closed_won"), Some("true")) => {}
+    let may_be_won = match (property, value.as_deref()) {
+        (Some("hs_is_closed_won"), won) => won == Some("true"),
         // Which stages are won is known to HubSpot alone, which is asked.
-        (Some("dealstage"), Some(_)) => {}
-        (property, _) => {
-            return ignored(json::word(&format!("{kind} of {}", property.unwrap_or("nothing"))));
-        }
-    }
+        (Some("dealstage"), Some(_)) => true,
+        _ => false,
+    };
     let id = DealId::new(field("objectId")?);
     // `attemptNumber` differs between retries; `eventId` alone is not unique.
     let names = ["portalId", "subscriptionId", "eventId", "occurredAt", "propertyName"];
     let mut mark: Vec<String> = names.iter().map(|name| field(name).unwrap_or_default()).collect();
     mark.extend([id.as_str().to_owned(), value.unwrap_or_default()]);
-    Some(DealNews::MayBeWon { id, mark: mark.join("\u{1f}") })
+    let mark = mark.join("\u{1f}");
+    let may_be_won = may_be_won && is_change;
+    Some(if may_be_won { DealNews::MayBeWon { id, mark } } else { DealNews::Changed { id, mark } })
 }
 
 #[cfg(test)]

@@ -135,7 +135,8 @@ fn read(body: &Value) -> Result<DealNews, Malformed> {
         // A merge is a `delete`, and a `change` of the deal that stays.
         _ => false,
     };
-    if entity != "deal" || !newly_won {
+    let is_change = matches!(action.as_str(), "change" | "delete");
+    if entity != "deal" || !(newly_won || is_change) {
         return Ok(DealNews::Ignored { what: json::word(&format!("{action} of a {entity}")) });
     }
     let id = json::at(body, &["data", "id"]).and_then(json::scalar).or_else(|| meta("entity_id"));
@@ -144,5 +145,6 @@ fn read(body: &Value) -> Result<DealNews, Malformed> {
     let names = ["company_id", "webhook_id", "id", "correlation_id", "timestamp"];
     let mut mark: Vec<String> = names.iter().map(|name| meta(name).unwrap_or_default()).collect();
     mark.push(id.clone());
-    Ok(DealNews::MayBeWon { id: DealId::new(id), mark: mark.join("\u{1f}") })
+    let (id, mark) = (DealId::new(id), mark.join("\u{1f}"));
+    Ok(if newly_won { DealNews::MayBeWon { id, mark } } else { DealNews::Changed { id, mark } })
 }

@@ -163,10 +163,11 @@ fn news(notification: Notification) -> DealNews {
     if object != "Opportunity" {
         return DealNews::Ignored { what: format!("a message of a {object}") };
     }
-    if is_won == Some(false) {
-        return DealNews::Ignored { what: "an opportunity that is not won".to_owned() };
-    }
     let record = in_full(&record_id);
     // The notification's id stays the same over retries; the batches may not.
-    DealNews::MayBeWon { mark: format!("{id}\u{1f}{record}"), id: DealId::new(record) }
+    let (mark, id) = (format!("{id}\u{1f}{record}"), DealId::new(record));
+    match is_won {
+        Some(false) => DealNews::Changed { id, mark },
+        _ => DealNews::MayBeWon { id, mark },
+    }
 }

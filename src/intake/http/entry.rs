@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::super::inbox::{Content, Envelope};
-use super::super::worker::Connections;
+use super::super::worker::{Connections, DealsTold};
 use crate::crm::Trigger;
 use crate::esign::{Authenticity, Provider, Received};
 use crate::model::{ProviderName, Secrets, SignatureEvent};
@@ -93,10 +93,11 @@ fn deals(
     for what in told.ignored() {
         tracing::debug!(provider = trigger.name(), what, "of no interest");
     }
-    if told.deals().is_empty() {
+    if told.deals().is_empty() && told.changed().is_empty() {
         return Ok(Admitted::Ignored(told.delivery_id().clone()));
     }
-    let body = serde_json::to_vec(told.deals()).expect("ids are plain data");
+    let body =
+        DealsTold { deals: told.deals().to_vec(), changed: told.changed().to_vec() }.to_bytes();
     let kind = Some("application/json".to_owned());
     let crm = ProviderName::new(trigger.name());
     let mut envelope = Envelope::new(crm, told.delivery_id(), kind, now, body);

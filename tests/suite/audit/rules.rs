@@ -56,6 +56,7 @@ fn every_rule_has_an_id_a_page_and_a_place_in_the_documentation() {
     incomplete-handoff
     late-handoff
     missing-handoff
+    never-accepted
     orphan-brief
     policy-loosened
     removed-handoff
@@ -64,6 +65,7 @@ fn every_rule_has_an_id_a_page_and_a_place_in_the_documentation() {
     signature-without-handoff
     signed-after-won
     signed-not-won
+    signed-total-differs
     task-not-opened
     timeline-rewritten
     "#);

@@ -132,7 +132,7 @@ fn handoff_returned() {
     insta::assert_snapshot!(told(&world, "handoff-returned"), @r#"
     warning: "Acme 1" (USD 48,000.00, Riley Ross) was returned by Sam Lee 6 h ago: "unanswered: who is the economic buyer?".
       briefs/2026/11/acme--hubspot-1/brief.yaml
-      Riley Ross mends the brief; then `handoff accept hubspot-1` closes the matter.
+      Riley Ross corrects the deal or the brief; then `handoff accept hubspot-1 --by WHO` closes the matter.
     "#);
     for kind in [EventKind::Resubmitted, EventKind::Accepted] {
         let mut events = events.clone();
@@ -155,7 +155,7 @@ fn edited_after_acceptance() {
     insta::assert_snapshot!(told(&edit("2026-11-22T16:20:00Z"), "edited-after-acceptance"), @r#"
     warning: The brief of "Acme 1" (USD 48,000.00, Riley Ross) was accepted on 2026-11-21 09:05 UTC and changed once since, last on 2026-11-22 16:20 UTC in commit 0000000107.
       briefs/2026/11/acme--hubspot-1/brief.yaml
-      See the change with `git log -p -- briefs/2026/11/acme--hubspot-1`; the CSM accepts it again with `handoff accept hubspot-1`.
+      See the change with `git log -p -- briefs/2026/11/acme--hubspot-1`; the CSM accepts it again with `handoff accept hubspot-1 --by WHO`.
     "#);
     assert_eq!(
         count(&edit("2026-11-21T09:05:00Z"), "edited-after-acceptance"),
@@ -297,4 +297,57 @@ fn one_wrong_clock_does_not_put_all_that_comes_after_in_doubt() {
         "nobody lives in 2030 yet"
     );
     assert_eq!(backdated("2026-11-20T15:30:00Z", &[]), None, "it is on time by the later date too");
+}
+
+#[test]
+fn never_accepted() {
+    let mut world = World::new();
+    world.deals.push(won_deal("1"));
+    let mut events = all_done();
+    events.retain(|event| event.event != EventKind::Accepted);
+    world.put(&folder("1"), DELIVERED, Some(signed_brief("1")), events.clone());
+    // Due on 21 November at 15:00.
+    world.as_of = at("2026-11-28T15:00:00Z");
+    assert_eq!(count(&world, "never-accepted"), 0, "a week is not over");
+    world.as_of = at("2026-11-28T15:00:01Z");
+    let finding = told(&world, "never-accepted");
+    assert!(finding.contains("was neither accepted nor returned by Sam Lee"), "{finding}");
+    assert!(finding.contains("`handoff accept hubspot-1 --by WHO`"), "{finding}");
+    for kind in [EventKind::Accepted, EventKind::Returned] {
+        let mut said = events.clone();
+        said.push(event(kind, "2026-11-27T09:00:00Z"));
+        world.put_events(&folder("1"), "2026-11-27T09:00:00Z", said);
+        assert_eq!(count(&world, "never-accepted"), 0, "{kind}");
+    }
+}
+
+#[test]
+fn signed_total_differs() {
+    let of = |total: &str, currency: &str| {
+        let mut world = World::new();
+        world.deals.push(won_deal("1"));
+        let mut brief = signed_brief("1");
+        brief.total = Some(handoff::model::Money::parse(total, Some(currency)).expect("money"));
+        world.put(&folder("1"), DELIVERED, Some(brief), all_done());
+        world
+    };
+    let finding = told(&of("52000.00", "USD"), "signed-total-differs");
+    assert!(
+        finding.contains("adds up to USD 52,000.00, and the deal is worth USD 48,000.00"),
+        "{finding}"
+    );
+    for (total, currency, times) in [
+        ("48000.00", "USD", 0),
+        ("48001.00", "USD", 0),
+        ("48001.01", "USD", 1),
+        ("48000.00", "EUR", 1),
+    ] {
+        let count = count(&of(total, currency), "signed-total-differs");
+        assert_eq!(count, times, "{total} {currency}");
+    }
+    let mut amended = of("52000.00", "USD");
+    let mut events = all_done();
+    events.push(event(EventKind::Amended, "2026-11-22T09:00:00Z"));
+    amended.put_events(&folder("1"), "2026-11-22T09:00:00Z", events);
+    assert_eq!(count(&amended, "signed-total-differs"), 0, "more than one document was signed");
 }

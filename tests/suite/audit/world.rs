@@ -76,6 +76,7 @@ pub(super) fn signed_brief(id: &str) -> BriefFacts {
         customer: Some(format!("Acme {id}")),
         tier: Some("enterprise".to_owned()),
         csm: Some("Sam Lee".to_owned()),
+        total: None,
         value: Some(usd("48000.00")),
         due: None,
         complete: true,

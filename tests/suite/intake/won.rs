@@ -258,7 +258,7 @@ fn a_deal_that_was_signed_is_one_handoff_in_either_order() {
             win();
             assert_eq!(commits(&sandbox), before, "{}", server.log());
             assert_eq!(the_brief(&sandbox, &server), written);
-            let note = "it was handed over with the document";
+            let note = "its deal was read again: nothing new";
             let log = server.log();
             let line =
                 log.lines().find(|line| line.contains(note)).unwrap_or_else(|| panic!("{log}"));
@@ -322,6 +322,84 @@ fn what_a_webhook_lacks_is_named_before_it_is_missed() {
     assert!(doctor(&[])["detail"].as_str().unwrap().starts_with("not set up"));
     let check = doctor(&[("HUBSPOT_CLIENT_SECRET", "any-secret")]);
     assert!(check["detail"].as_str().unwrap().contains("crm.hubspot.webhook.url is not set"));
+}
+
+/// What the CRM says the deal is worth from now on.
+fn worth(fake: &hubspot::fake::Fake, amount: &str) {
+    let mut account = fake.state();
+    let mut deal = account.objects["deals"][&31_874_500_101].clone();
+    deal["properties"]["amount"] = json!(amount);
+    deal["properties"]["hs_lastmodifieddate"] = json!(NOW);
+    account.add("deals", deal);
+}
+
+fn timeline(sandbox: &Sandbox, path: &str) -> String {
+    sandbox.git("ledger", &["show", &format!("HEAD:{path}/timeline.yaml")])
+}
+
+#[test]
+fn a_changed_property_corrects_the_brief_of_a_deal_that_was_handed_over() {
+    let runtime = runtime();
+    let fake = runtime.block_on(hubspot::fake::Fake::start());
+    let sandbox = hubspot_ledger(&fake, "");
+    let server = serve(&sandbox);
+    let change = |event: u64, deal: &str| {
+        let told = json!({"eventId": event, "propertyName": "amount", "propertyValue": "1", "objectId": deal});
+        assert_eq!(tell_hubspot(&server, &told).status, 200);
+        server.wait_until_idle();
+    };
+    // Nobody has a handoff of it, and HubSpot is not asked.
+    let asked =
+        || fake.state().calls.iter().filter(|it| it.path.contains("deals/batch/read")).count();
+    let before = (commits(&sandbox), asked());
+    change(901, WON);
+    assert_eq!((commits(&sandbox), asked()), before, "{}", server.log());
+
+    assert_eq!(tell_hubspot(&server, &json!({})).status, 200);
+    server.wait_until_idle();
+    let (path, _) = the_brief(&sandbox, &server);
+    worth(&fake, "52000.00");
+    change(902, WON);
+    let (_, brief) = the_brief(&sandbox, &server);
+    assert!(brief.contains("52000.00"), "{brief}\n{}", server.log());
+    assert_eq!(timeline(&sandbox, &path).matches("event: corrected").count(), 1);
+    let after = commits(&sandbox);
+    change(903, WON);
+    assert_eq!(commits(&sandbox), after, "nothing new makes nothing: {}", server.log());
+}
+
+#[test]
+fn what_no_webhook_told_is_found_by_asking_what_has_changed() {
+    let runtime = runtime();
+    let fake = runtime.block_on(hubspot::fake::Fake::start());
+    let sandbox = hubspot_ledger(&fake, "");
+    let ran = sandbox.handoff_with(
+        "ledger",
+        &["sign", "--deal", WON, "--format", "json"],
+        &[("HUBSPOT_TOKEN", hubspot::fake::TOKEN)],
+    );
+    let path = ran.exits(0).json()["path"].as_str().unwrap().to_owned();
+    worth(&fake, "53000.00");
+    let server = serve(&sandbox);
+    eventually("the correction", || {
+        timeline(&sandbox, &path).contains("event: corrected").then_some(())
+    });
+    let (_, brief) = the_brief(&sandbox, &server);
+    assert!(brief.contains("53000.00"), "{brief}");
+    eventually("the moment", || {
+        fs::read_to_string(sandbox.join("ledger/.git/handoff/refreshed")).ok()
+    });
+    // A list that fails is asked for again, and nothing is passed over.
+    drop(server);
+    let kept = fs::read_to_string(sandbox.join("ledger/.git/handoff/refreshed")).unwrap();
+    let answer = hubspot::fake::Planned::Answer(403, vec![], json!({"message": "no"}));
+    fake.plan("deals/search", [answer]);
+    let server = serve(&sandbox);
+    eventually("the refusal", || {
+        server.log().contains("the CRM does not say which deals have changed").then_some(())
+    });
+    let now = fs::read_to_string(sandbox.join("ledger/.git/handoff/refreshed")).unwrap();
+    assert_eq!(now, kept, "{}", server.log());
 }
 
 /// PandaDoc's sample without a deal, signed by this person, with this total.

@@ -88,6 +88,7 @@ impl Vendors {
                 self.issues.push(issue.clone());
                 Reply::Json(201, issue)
             }
+            ("GET", _) => Reply::Json(404, json!({"message": "Not Found"})),
             other => panic!("unexpected {other:?}"),
         }
     }
@@ -157,6 +158,7 @@ impl Vendors {
                 self.asana_tasks.push(task.clone());
                 Reply::Json(201, told(&task))
             }
+            ("GET", _) => Reply::Json(404, json!({"errors": [{"message": "Not found"}]})),
             other => panic!("unexpected {other:?}"),
         }
     }
@@ -195,6 +197,7 @@ impl Vendors {
                 let key = format!("ONB-{}", self.jira.len());
                 Reply::Json(201, json!({"id": "1", "key": key}))
             }
+            ("GET", _) => Reply::Json(404, json!({"errorMessages": ["Not found"]})),
             other => panic!("unexpected {other:?}"),
         }
     }

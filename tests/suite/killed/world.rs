@@ -86,6 +86,13 @@ impl World {
         self.sandbox.handoff_with("ledger", arguments, &secrets).exits(0)
     }
 
+    /// Runs the binary, however it ends.
+    pub(crate) fn any(&self, arguments: &[&str]) -> Ran {
+        let secrets: Vec<(&str, &str)> =
+            self.secrets.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        self.sandbox.handoff_with("ledger", arguments, &secrets)
+    }
+
     /// The whole of it: brief and deliveries.
     pub(crate) async fn sign(&self, at: At) -> (bool, Vec<Point>) {
         let event = fixture("esign/pandadoc-completed-full.body.json").display().to_string();
@@ -147,6 +154,7 @@ pub(crate) fn secrets(smtp: &str) -> Vec<(&'static str, String)> {
         ("GITHUB_TOKEN", "ghp_handoff_test"),
         ("SLACK_BOT_TOKEN", "ghp_handoff_test"),
         ("SMTP_URL", smtp),
+        ("HUBSPOT_TOKEN", crate::hubspot::fake::TOKEN),
         ("ASANA_TOKEN", "a"),
         ("JIRA_EMAIL", "bot@example.com"),
         ("JIRA_TOKEN", "j"),

@@ -158,7 +158,7 @@ fn a_retry_is_known_in_whatever_batch_it_comes() {
     };
     let (one, other) = (event(&json!({})), event(&json!({"objectId": 7, "eventId": 9})));
     let again = event(&json!({"attemptNumber": 3}));
-    let ignored = event(&json!({"propertyName": "amount"}));
+    let ignored = event(&json!({"subscriptionType": "contact.propertyChange"}));
     let first = delivery(&[one.clone(), other.clone()]);
     assert_eq!(first, delivery(&[other.clone(), ignored, again]));
     assert_ne!(first, delivery(&[one]));

@@ -43,7 +43,7 @@ mod writer;
 pub use batch::{Batch, BatchDone};
 pub use blob::blob_id;
 pub use blobs::Blobs;
-pub use cache::KeptDigests;
+pub use cache::{FactsKind, FolderGroup, FolderGroups, KeptDigests};
 pub use change::Change;
 pub use checkout::Remark;
 pub use checkpoint::{

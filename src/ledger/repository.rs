@@ -98,7 +98,7 @@ impl Ledger {
         let (branch, doubt) = default_branch(&repo, &root)?;
         Ok(Self {
             repo: Arc::new(Mutex::new(repo)),
-            names: Arc::default(),
+            names: Arc::new(Names::new(&common)),
             root,
             common,
             branch,

@@ -46,6 +46,7 @@ mod getting_started;
 mod hubspot;
 mod init;
 mod intake;
+mod kept_facts;
 mod killed;
 mod ledger_checkout;
 mod ledger_child;

@@ -45,7 +45,10 @@ pub(super) fn facts<T: Serialize + DeserializeOwned + Send>(
     month: Option<&str>,
     kind: &Kind<'_, T>,
 ) -> Facts<(Folder, Result<T, String>)> {
-    select(context, snapshot, month, kind, |folder, facts| Some((folder(), facts)))
+    let mut all = select(context, snapshot, month, kind, |folder, facts| Some((folder(), facts)));
+    // A group may lie inside another one.
+    all.rows.sort_by(|(one, _), (other, _)| one.path.cmp(&other.path));
+    all
 }
 
 /// The same, of those folders alone that are selected.

@@ -79,4 +79,5 @@ mod time;
 mod touches;
 mod triggers;
 #[cfg(unix)]
+mod validate_since;
 mod workflows;

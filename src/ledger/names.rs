@@ -11,9 +11,9 @@ use rayon::prelude::*;
 
 use super::LedgerError;
 use super::cache::{FactsKind, FolderGroup, FolderGroups, KeptGroup};
-use super::path::key_of;
+use super::path::{Folder, key_of};
 use super::repository::{Shared, hold};
-use super::snapshot::{Folder, object_id};
+use super::snapshot::object_id;
 use super::tree_cache::TreeCache;
 use crate::model::{Gap, Key, ObjectId};
 

@@ -9,19 +9,10 @@ use git2::{ErrorCode, ObjectType, Oid, Repository};
 use super::LedgerError;
 use super::cache::{FactsKind, FolderGroups};
 use super::names::{self, Names};
-use super::path::BRIEFS;
+use super::path::{BRIEFS, Folder};
 use super::repository::{Shared, hold};
 use super::tree_cache::TreeCache;
 use crate::model::{Evidence, Gap, Key, ObjectId};
-
-/// A handoff's folder.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Folder {
-    /// Its path, such as `briefs/2026/11/acme-corp--hubspot-9876543210`.
-    pub path: String,
-    /// The key in its name; `None` if the name holds none.
-    pub key: Option<Key>,
-}
 
 /// The files of a handoff, as far as they exist.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

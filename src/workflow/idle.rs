@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::assign::as_given;
-use super::deliveries::{Delivered, Horizon, circumstances, wanted};
-use super::folder_facts::{HandoffFacts, known_handoffs};
+use super::deliveries::{Delivered, Horizon, circumstances, months_within, wanted};
+use super::handoff_facts::{HandoffFacts, known_handoffs};
 use super::intents::Intents;
 use super::{Context, Remarks, WorkflowError, reminders};
 use crate::deliver;
@@ -23,7 +23,7 @@ pub fn idle_deliveries(
     dry_run: bool,
 ) -> Result<BTreeMap<Key, Delivered>, WorkflowError> {
     let mut idle = BTreeMap::new();
-    for (key, (_, facts)) in known_handoffs(context, keys, horizon)? {
+    for (key, (_, facts)) in known_handoffs(context, keys, &months_within(context, horizon)?)? {
         if !dry_run && may_have_news(context, &key, &facts)? {
             continue;
         }

@@ -21,6 +21,7 @@ mod draft;
 mod error;
 mod folder_facts;
 mod github_workflows;
+mod handoff_facts;
 mod idle;
 mod init;
 mod intents;

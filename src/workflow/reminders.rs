@@ -4,10 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use serde_json::Value;
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::folder_facts::HandoffFacts;
+use super::handoff_facts::HandoffFacts;
 use super::recording::Recording;
 use super::store::Stored;
 use super::{Context, Remarks, WorkflowError};
@@ -18,7 +17,7 @@ use crate::deliver::{
     WholeDays, deliver_one,
 };
 use crate::http::Schedule;
-use crate::text::{one_line, quoted, shorten};
+use crate::text::{quoted, shorten};
 use crate::time::{Calendar, deadline};
 
 /// What should have been sent longer ago is not sent any more: who turns
@@ -81,7 +80,14 @@ pub(super) fn may_be_due(context: &Context, facts: &HandoffFacts) -> bool {
 }
 
 fn reminds_of_onboarding(context: &Context) -> bool {
-    context.config.reminders.iter().any(|rung| rung.due == Due::Onboarding)
+    let is_wanted = context.config.reminders.iter().any(|rung| rung.due == Due::Onboarding);
+    is_wanted && project_sinks(context).next().is_some()
+}
+
+/// The sinks that may have made onboarding tasks.
+fn project_sinks(context: &Context) -> impl Iterator<Item = &dyn Sink> {
+    let sinks = context.sinks.iter().map(AsRef::as_ref);
+    sinks.filter(|sink| sink.event() == EventKind::ProjectStarted)
 }
 
 /// What a rung is known by, where its time has come and it was not sent.
@@ -107,7 +113,7 @@ async fn open_tasks(
     let rungs: Vec<&Rung> =
         context.config.reminders.iter().filter(|rung| rung.due == Due::Onboarding).collect();
     let mut open = Vec::new();
-    for sink in &context.sinks {
+    for sink in project_sinks(context) {
         let mut things: Vec<Thing> = sink
             .onboarding(handoff)
             .into_iter()
@@ -226,27 +232,6 @@ fn things(context: &Context, facts: &HandoffFacts) -> Vec<Thing> {
         add(Due::Unknown, field.clone(), words, days.end(*day));
     }
     things
-}
-
-/// The honest gaps with a day: the field, why in brackets, the day.
-pub(super) fn unknowns(brief: &Value) -> Vec<(String, String, NaiveDate)> {
-    let mut found = Vec::new();
-    let mut open = vec![(String::new(), brief)];
-    while let Some((path, value)) = open.pop() {
-        let Some(fields) = value.as_object() else { continue };
-        if let Some(gap) = fields.get("unknown") {
-            let day = gap["resolve_by"].as_str().and_then(|day| day.parse().ok());
-            let why = gap["why"].as_str().map(|why| format!(" ({})", shorten(&one_line(why), 120)));
-            found.extend(day.map(|day| (path.clone(), why.unwrap_or_default(), day)));
-            continue;
-        }
-        for (name, value) in fields {
-            let dot = if path.is_empty() { "" } else { "." };
-            open.push((format!("{path}{dot}{name}"), value));
-        }
-    }
-    found.sort();
-    found
 }
 
 /// `first_touch-4h.csm`, `promise.2+1d.lead`: the same at every run.

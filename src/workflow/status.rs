@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::deliveries::{Horizon, keys_within};
-use super::folder_facts::{HandoffFacts, known_handoffs};
+use super::deliveries::{Horizon, keys_within, months_within};
+use super::handoff_facts::{HandoffFacts, known_handoffs};
 use super::link_page::stored_anywhere;
 use super::{Context, WorkflowError};
 use crate::brief::{Event, EventKind, Timeline, TouchEvidence, deadline_in_force, deadline_moves};
@@ -136,7 +136,7 @@ pub fn status(
     keys.extend(context.ledger.draft_keys()?);
     keys.sort();
     keys.dedup();
-    let mut known = known_handoffs(context, &keys, horizon)?;
+    let mut known = known_handoffs(context, &keys, &months_within(context, horizon)?)?;
     let mut rows = Vec::with_capacity(keys.len());
     for key in keys {
         let found = match known.remove(&key) {

@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::ledger::path::key_of;
-use crate::ledger::snapshot::Folder;
+use crate::ledger::path::{Folder, key_of};
 use crate::model::{Gap, ObjectId};
 
 use super::file::{Cursor, HEADER, body, load, save};

@@ -4,8 +4,8 @@
 #
 #   benches/growth.sh [SIZE…]       sizes in handoffs; default 1000 10000 100000
 #
-# HANDOFF is the binary that is measured (default: a release build), RUNS how
-# often (default 5). A row stops after MOST seconds (default 60), so that the
+# HANDOFF is the binary that is measured (default: a release build; BUILD says
+# what it is otherwise), RUNS how often (default 5). A row stops after MOST seconds (default 60), so that the
 # slowest have fewer runs; the table says how many. The ledgers stay in
 # $BENCH_DIR (default target/bench) and are made once; each way has its own copy.
 set -eu
@@ -119,7 +119,7 @@ for size in "$@"; do
 done
 
 # The section, between the two marks.
-awk -v runs="$runs" -v load="$(cut -d ' ' -f 1-3 /proc/loadavg)" -v cpus="$(nproc)" '
+awk -v runs="$runs" -v build="${BUILD:-release}" -v load="$(cut -d ' ' -f 1-3 /proc/loadavg)" -v cpus="$(nproc)" '
     { size = $1; row = $2; n[size, row] = $3; wall[size, row] = $4; low[size, row] = $5; high[size, row] = $6; cpu[size, row] = $7
       if (!(size in seen)) { seen[size] = 1; sizes[++count] = size } }
     function cell(size, row,   text) {
@@ -137,7 +137,7 @@ awk -v runs="$runs" -v load="$(cut -d ' ' -f 1-3 /proc/loadavg)" -v cpus="$(npro
         printf "\n"
     }
     END {
-        printf "Load average at the end %s on %s cores. Each cell: median (least–most; median of processor seconds).\n\n", load, cpus
+        printf "Build: %s. Load average at the end %s on %s cores. Each cell: median (least–most; median of processor seconds).\n\n", build, load, cpus
         printf "| |"; for (i = 1; i <= count; i++) printf " %s handoffs |", sizes[i]; printf " at the largest |\n|---|"
         for (i = 1; i <= count; i++) printf "---|"; printf "---|\n"
         line("`git log --raw --no-renames -m --first-parent main -- briefs`", "git-log", "", "")

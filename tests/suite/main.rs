@@ -79,7 +79,7 @@ mod sync_projects;
 mod time;
 mod touches;
 mod triggers;
-mod why;
 #[cfg(unix)]
 mod validate_since;
+mod why;
 mod workflows;

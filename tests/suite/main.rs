@@ -46,6 +46,7 @@ mod getting_started;
 mod hubspot;
 mod init;
 mod intake;
+mod kept_facts;
 mod killed;
 mod ledger_checkout;
 mod ledger_child;
@@ -78,6 +79,7 @@ mod sync_projects;
 mod time;
 mod touches;
 mod triggers;
-mod why;
 #[cfg(unix)]
+mod validate_since;
+mod why;
 mod workflows;

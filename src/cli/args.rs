@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::invocation::Invocation;
 use super::{
     audit, backfill, catch_up, coverage, deliver, demo, doctor, draft, explain, inbox, init, links,
-    people, plan, promises, reference, refresh, render, schema, serve, sign, status, sync,
+    mcp, people, plan, promises, reference, refresh, render, schema, serve, sign, status, sync,
     validate, verify, watch, work,
 };
 use crate::brief::EventKind;
@@ -259,6 +259,7 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
             ("handoff links make acme-corp --as rep", "one link"),
         ],
     ),
+    ("mcp", &[("handoff mcp", "an assistant starts it and speaks to it; docs/assistants.md")]),
     (
         "inbox",
         &[
@@ -366,6 +367,8 @@ pub enum Command {
     Work(work::Arguments),
     /// Hand over the payload files of a folder, and those that come
     Watch(watch::Arguments),
+    /// Let an assistant read the ledger, over the Model Context Protocol on standard input and output
+    Mcp(mcp::Arguments),
     /// List, show, retry or drop what was received
     Inbox(inbox::Arguments),
     /// Ask the providers for signed documents that never arrived
@@ -413,6 +416,7 @@ impl Command {
             Self::Touch(arguments) => people::run(EventKind::Touched, arguments, invocation),
             Self::Assign(arguments) => people::run_assign(arguments, invocation),
             Self::Promises(arguments) => promises::run(arguments, invocation),
+            Self::Mcp(arguments) => mcp::run(arguments, invocation),
             Self::Links(arguments) => links::run(arguments, invocation),
             Self::Sync(arguments) => sync::run(arguments, invocation),
             Self::Exempt(arguments) => {

@@ -226,7 +226,10 @@ fn search(invocation: &Invocation, asked: &Search) -> Result<Value, CliError> {
         }
         matching += 1;
         if found.len() < limit {
-            found.push(without_events(&row)?);
+            let mut told = without_events(&row)?;
+            // A list of many says how much; `read_handoff` says what.
+            told["missing"] = json!(row.missing.len());
+            found.push(told);
         }
     }
     Ok(json!({

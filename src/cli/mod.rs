@@ -47,6 +47,7 @@ mod validate;
 mod verify;
 mod watch;
 mod when;
+mod why;
 mod words;
 mod work;
 

@@ -148,6 +148,13 @@ async fn an_assistant_is_told_what_the_commands_tell() {
     assert_eq!(read["status"]["standing"], one["handoffs"][0]["standing"]);
     assert_eq!(read["brief"]["customer"]["name"], "Acme Corp");
     assert!(read["brief"]["commitments"][0]["promise"].is_string(), "{read}");
+    let why = sandbox.handoff("l", &["why", "acme", "--format", "json"]).json();
+    let told = |why: &Value| {
+        let answers = why["answers"].as_array().unwrap().iter();
+        answers.map(|it| (it["field"].clone(), it["source"].clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&read["sources"]), told(&why));
+    assert!(!told(&why).is_empty() && read["sources"]["answers"][0].get("answer").is_none());
 
     let cli = sandbox.handoff("l", &["promises", "--format", "json"]).exits(0).json();
     let listed = session.data("list_promises", json!({"limit": 100})).await;

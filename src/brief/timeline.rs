@@ -55,6 +55,10 @@ pub enum EventKind {
     Touched,
     /// Somebody gave the first touch another deadline.
     DeadlineMoved,
+    /// Open tasks of the onboarding project are past their day, or none is any more.
+    OnboardingSeen,
+    /// Every task of the onboarding project is done.
+    OnboardingDone,
     /// Somebody decided that no handoff is needed.
     Exempted,
     /// A promise was kept.
@@ -95,6 +99,8 @@ impl EventKind {
             Self::Escalated => "escalated",
             Self::Touched => "touched",
             Self::DeadlineMoved => "deadline_moved",
+            Self::OnboardingSeen => "onboarding_seen",
+            Self::OnboardingDone => "onboarding_done",
             Self::Exempted => "exempted",
             Self::PromiseKept => "promise_kept",
             Self::Voided => "voided",
@@ -169,7 +175,8 @@ pub struct Event {
     /// version of the brief therefore kept, beside `brief`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<String>,
-    /// The deadline that was set, for `deadline_moved`.
+    /// The deadline that was set, for `deadline_moved`; for `onboarding_seen` the first day of
+    /// an open task, where that is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<DateTime<Utc>>,
     /// How well it is known, for `touched`.

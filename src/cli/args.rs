@@ -10,8 +10,8 @@ use super::exit::Exit;
 use super::invocation::Invocation;
 use super::{
     audit, backfill, catch_up, coverage, deliver, demo, doctor, draft, explain, inbox, init, links,
-    people, plan, promises, propose, reference, refresh, render, schema, serve, sign, status, sync,
-    validate, verify, watch, why, work,
+    mcp, people, plan, promises, propose, reference, refresh, render, schema, serve, sign, status,
+    sync, validate, verify, watch, why, work,
 };
 use crate::brief::EventKind;
 
@@ -274,6 +274,7 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
             ("handoff links make acme-corp --as rep", "one link"),
         ],
     ),
+    ("mcp", &[("handoff mcp", "an assistant starts it and speaks to it; docs/assistants.md")]),
     (
         "inbox",
         &[
@@ -385,6 +386,8 @@ pub enum Command {
     Work(work::Arguments),
     /// Hand over the payload files of a folder, and those that come
     Watch(watch::Arguments),
+    /// Let an assistant read the ledger, over the Model Context Protocol on standard input and output
+    Mcp(mcp::Arguments),
     /// List, show, retry or drop what was received
     Inbox(inbox::Arguments),
     /// Ask the providers for signed documents that never arrived
@@ -434,6 +437,7 @@ impl Command {
             Self::Touch(arguments) => people::run(EventKind::Touched, arguments, invocation),
             Self::Assign(arguments) => people::run_assign(arguments, invocation),
             Self::Promises(arguments) => promises::run(arguments, invocation),
+            Self::Mcp(arguments) => mcp::run(arguments, invocation),
             Self::Links(arguments) => links::run(arguments, invocation),
             Self::Sync(arguments) => sync::run(arguments, invocation),
             Self::Exempt(arguments) => {

@@ -37,13 +37,13 @@ pub struct Arguments {
     pub deals: Option<PathBuf>,
     /// Deals won from this day or moment on
     #[arg(long, value_name = "TIME")]
-    from: Option<String>,
+    pub from: Option<String>,
     /// Deals won up to the end of this day, or before this moment
     #[arg(long, value_name = "TIME")]
-    to: Option<String>,
+    pub to: Option<String>,
     /// Audit the past: a day, a moment, or a revision of the ledger [default: now]
     #[arg(long, value_name = "TIME|REV")]
-    as_of: Option<String>,
+    pub as_of: Option<String>,
     /// A ledger, if not the one around this folder; may be given several times
     #[arg(long, value_name = "DIR")]
     repo: Vec<PathBuf>,
@@ -110,6 +110,30 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
             }
         };
     }
+    let made = make(arguments, invocation)?;
+    Formats::write(&formats, invocation, &audit_summary(&made.report), |format, options, out| {
+        write_audit(format, &made.report, options, out)
+    })?;
+    let mut exit = exit(&made.report, arguments.fail_level.severity());
+    if arguments.checkpoint {
+        exit = exit.max(checkpoint(&made.context, &made.report, !arguments.offline, invocation)?);
+    }
+    // The process ends here: to give a hundred thousand deals back one by one
+    // takes as long as to judge them.
+    std::mem::forget((made.ledgers, made.population, made.report));
+    Ok(exit)
+}
+
+/// An audit with what it was made from.
+pub(super) struct Made {
+    context: Context,
+    ledgers: Vec<LedgerInput>,
+    population: Population,
+    pub(super) report: AuditReport,
+}
+
+/// Makes the audit that the arguments ask for, in a ledger; writes nothing.
+pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Made, CliError> {
     let (mut first, more) = ledgers(arguments, invocation)?;
     let moment = as_of(arguments, &first.ledger, zone(&first), invocation)?;
     let trust = arguments.trust.as_deref().map(|file| invocation.path(file));
@@ -211,38 +235,34 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         command: &command,
     };
     let report = workflow::audit(&ledgers, &first.config, &rules, &request)?;
-    Formats::write(&formats, invocation, &audit_summary(&report), |format, options, out| {
-        write_audit(format, &report, options, out)
-    })?;
-    let mut exit = exit(&report, arguments.fail_level.severity());
-    if arguments.checkpoint {
-        exit = exit.max(checkpoint(&first, &report, !arguments.offline, invocation)?);
-    }
-    // The process ends here: to give a hundred thousand deals back one by one
-    // takes as long as to judge them.
-    std::mem::forget((ledgers, population, report));
-    Ok(exit)
+    Ok(Made { context: first, ledgers, population, report })
 }
 
 /// An audit of an export with nothing else asked for, as text.
 pub(super) fn run_plain(deals: PathBuf, invocation: &Invocation) -> Result<Exit, CliError> {
-    let arguments = Arguments {
-        deals: Some(deals),
-        from: None,
-        to: None,
-        as_of: None,
-        repo: Vec::new(),
-        signatures: false,
-        fail_level: Level::Error,
-        checkpoint: false,
-        require_checkpoint: false,
-        trust: None,
-        offline: true,
-        clock: Vec::new(),
-        no_cache: false,
-        formats: Formats::default(),
-    };
-    run(&arguments, invocation)
+    run(&Arguments { offline: true, ..Arguments::of(Some(deals)) }, invocation)
+}
+
+impl Arguments {
+    /// What the command line says where nothing but the deals is named.
+    pub(super) fn of(deals: Option<PathBuf>) -> Self {
+        Self {
+            deals,
+            from: None,
+            to: None,
+            as_of: None,
+            repo: Vec::new(),
+            signatures: false,
+            fail_level: Level::Error,
+            checkpoint: false,
+            require_checkpoint: false,
+            trust: None,
+            offline: false,
+            clock: Vec::new(),
+            no_cache: false,
+            formats: Formats::default(),
+        }
+    }
 }
 
 /// An audit in a folder that is no ledger: every deal of the export is without

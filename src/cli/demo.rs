@@ -435,6 +435,7 @@ fn at(dir: &Path, now: DateTime<Utc>, invocation: &Invocation) -> Invocation {
         quiet: invocation.quiet,
         verbose: 0,
         public_url: None,
+        said: None,
     }
 }
 

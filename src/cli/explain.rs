@@ -40,13 +40,21 @@ pub(super) fn all_rules() -> Vec<&'static Rule> {
 
 /// Runs `explain`.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
-    let rules = all_rules();
-    if let Some(rule) = rules.iter().find(|rule| rule.id == arguments.rule) {
-        invocation.print(format!("{}\n", rule.explain.trim_end()))?;
-        return Ok(Exit::Clean);
+    let rule = find_rule(&arguments.rule)?;
+    invocation.print(format!("{}\n", rule.explain.trim_end()))?;
+    Ok(Exit::Clean)
+}
+
+/// The rule with this id.
+///
+/// # Errors
+/// When there is none, with the nearest that there is.
+pub(super) fn find_rule(id: &str) -> Result<&'static Rule, CliError> {
+    if let Some(rule) = all_rules().into_iter().find(|rule| rule.id == id) {
+        return Ok(rule);
     }
-    let near = crate::text::nearest(&arguments.rule, rule_ids());
-    let named = crate::text::quoted(&arguments.rule);
+    let near = crate::text::nearest(id, rule_ids());
+    let named = crate::text::quoted(id);
     Err(CliError::usage(format!("there is no rule {named}")).help(match near {
         Some(id) => format!("did you mean `{id}`? `handoff rules` lists all"),
         None => "`handoff rules` lists all".to_owned(),

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
@@ -37,6 +37,9 @@ pub struct Invocation {
     pub verbose: u8,
     /// Where people reach this server, where that was said.
     pub public_url: Option<BaseUrl>,
+    /// What was said on standard error, for who gives it on; kept nowhere where
+    /// that is absent.
+    pub said: Option<Arc<Mutex<Vec<String>>>>,
 }
 
 impl Invocation {
@@ -81,6 +84,10 @@ impl Invocation {
 
     /// Says something on standard error even when quiet.
     pub fn warn(&self, line: impl AsRef<str>) {
+        if let Some(said) = &self.said {
+            let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+            said.push(line.as_ref().to_owned());
+        }
         // Nobody is left to tell when standard error is gone.
         let _ = writeln!(std::io::stderr().lock(), "{}", terminal(line.as_ref()));
     }

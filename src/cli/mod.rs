@@ -24,6 +24,7 @@ mod intake;
 mod invocation;
 mod keys;
 mod links;
+mod mcp;
 mod offered;
 mod open;
 mod people;

@@ -21,22 +21,27 @@ use crate::workflow::{self, ChangeKind, LedgersAt, Plan, PlanChange, PlanRequest
 /// So many changes of a kind are shown as examples; the JSON has all.
 const EXAMPLES: usize = 5;
 
+/// Deals and briefs of so many months are looked at.
+const MONTHS: u32 = 12;
+/// Both briefs are made for so many of the newest deals.
+const LAST: usize = 200;
+
 /// The arguments of `plan`.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Compare with the settings of this revision [default: the ledger's branch, that of the
     /// remote where there is one]
     #[arg(long, value_name = "REV")]
-    base: Option<String>,
+    pub(super) base: Option<String>,
     /// An export of the deals: CSV, JSON or a workbook; - for standard input [default: the CRM in
     /// handoff.yaml]
     #[arg(long, value_name = "FILE")]
-    deals: Option<PathBuf>,
+    pub(super) deals: Option<PathBuf>,
     /// Look at the deals and briefs of so many months
-    #[arg(long, value_name = "N", default_value_t = 12)]
-    months: u32,
+    #[arg(long, value_name = "N", default_value_t = MONTHS)]
+    pub(super) months: u32,
     /// Make both briefs for so many of the newest won deals
-    #[arg(long, value_name = "N", default_value_t = 200)]
+    #[arg(long, value_name = "N", default_value_t = LAST)]
     last: usize,
     /// Exit 1 when there is a change of these kinds; any for all
     #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = kinds())]
@@ -67,8 +72,44 @@ fn kinds() -> impl clap::builder::TypedValueParser<Value = FailOn> {
         .map(|word| ChangeKind::ALL.into_iter().find(|kind| kind.as_str() == word))
 }
 
+impl Arguments {
+    /// What the command line says where nothing but the deals is named.
+    pub(super) fn of(deals: Option<PathBuf>) -> Self {
+        Self {
+            base: None,
+            deals,
+            months: MONTHS,
+            last: LAST,
+            fail_on: Vec::new(),
+            format: Format::default(),
+        }
+    }
+}
+
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
+    let plan = make(arguments, invocation)?;
+    let printed = match arguments.format {
+        Format::Text => text(&plan),
+        Format::Markdown => markdown_of(&plan),
+        Format::Json => {
+            let json = serde_json::to_string(&plan);
+            json.map_err(|error| CliError::could_not(error.to_string()))? + "\n"
+        }
+    };
+    invocation.print(printed)?;
+    let fails = |change: &PlanChange| {
+        arguments.fail_on.iter().any(|kind| kind.is_none_or(|kind| kind == change.kind))
+    };
+    Ok(match plan.complete {
+        false => Exit::CouldNot,
+        true if plan.changes.iter().any(fails) => Exit::Findings,
+        true => Exit::Clean,
+    })
+}
+
+/// Makes the plan that the arguments ask for; writes nothing.
+pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Plan, CliError> {
     let mut head = open(invocation, Ports::default())?;
     let revision = match &arguments.base {
         Some(revision) => revision.clone(),
@@ -122,23 +163,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     for gap in &plan.gaps {
         invocation.warn(format!("warning: {}: {}", terminal(&gap.what), terminal(&gap.why)));
     }
-    let printed = match arguments.format {
-        Format::Text => text(&plan),
-        Format::Markdown => markdown_of(&plan),
-        Format::Json => {
-            let json = serde_json::to_string(&plan);
-            json.map_err(|error| CliError::could_not(error.to_string()))? + "\n"
-        }
-    };
-    invocation.print(printed)?;
-    let fails = |change: &PlanChange| {
-        arguments.fail_on.iter().any(|kind| kind.is_none_or(|kind| kind == change.kind))
-    };
-    Ok(match plan.complete {
-        false => Exit::CouldNot,
-        true if plan.changes.iter().any(fails) => Exit::Findings,
-        true => Exit::Clean,
-    })
+    Ok(plan)
 }
 
 /// The changes of each kind that has some.

@@ -69,6 +69,7 @@ pub fn run(
         quiet: cli.global.quiet,
         verbose: cli.global.verbose,
         public_url: None,
+        said: None,
         environment,
     };
     if cli.global.directory.is_some() && !invocation.folder.is_dir() {

@@ -11,6 +11,7 @@ use super::invocation::Invocation;
 use super::keys::find_key;
 use super::open::{Ports, open, open_crm};
 use super::when::When;
+use crate::brief::EventKind;
 use crate::crm::Crm;
 use crate::deliver::{self, Reader, WholeDays};
 use crate::model::Key;
@@ -167,8 +168,9 @@ fn choose(
     }
     let (rows, gaps) = workflow::status(context, horizon)?;
     warn(gaps);
-    // What is done was read before; asking about it for ever would use up the target's limits.
-    Ok(rows.into_iter().filter(|row| row.standing.is_open()).map(|row| row.key).collect())
+    // Asking for ever about what is done would use up the target's limits.
+    let wanted = rows.into_iter().filter(|row| workflow::may_tell_more(row, readers));
+    Ok(wanted.map(|row| row.key).collect())
 }
 
 fn tell(synced: &Synced, invocation: &Invocation) {
@@ -209,7 +211,9 @@ fn to_text(results: &[Synced], dry_run: bool) -> String {
         text.push_str(&format!("{}\n", synced.key));
         for event in &synced.added {
             let word = event.event.words();
-            let by = event.by.as_deref().unwrap_or("somebody");
+            let is_read =
+                matches!(event.event, EventKind::OnboardingSeen | EventKind::OnboardingDone);
+            let by = event.by.as_deref().unwrap_or(if is_read { &event.via } else { "somebody" });
             let at = event.at.format("%Y-%m-%d %H:%M UTC");
             let reason = event
                 .reason

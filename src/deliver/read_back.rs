@@ -58,6 +58,28 @@ pub struct Reassigned {
     pub reference: String,
 }
 
+/// The tasks of an onboarding project, without the first touch, which has a
+/// deadline and findings of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Onboarding {
+    /// Where they can be seen.
+    #[serde(rename = "ref")]
+    pub reference: String,
+    /// How many there are.
+    pub tasks: usize,
+    /// Those that are not done.
+    pub open: Vec<OpenTask>,
+}
+
+/// A task that is not done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OpenTask {
+    /// What it is called there.
+    pub name: String,
+    /// When it is due; of a day its end.
+    pub due: Option<DateTime<Utc>>,
+}
+
 /// What one reading came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReadBack {
@@ -69,6 +91,8 @@ pub enum ReadBack {
         deadline: Option<MovedDeadline>,
         /// Whom the task belongs to now, where a person has changed it.
         assigned: Option<Reassigned>,
+        /// The tasks of the onboarding project, where there are some.
+        onboarding: Option<Box<Onboarding>>,
         /// What was seen, was not counted, and should be known.
         remarks: Vec<String>,
     },
@@ -193,12 +217,13 @@ pub(super) struct Observations {
     remarks: BTreeSet<String>,
     deadline: Option<MovedDeadline>,
     assigned: Option<Reassigned>,
+    onboarding: Option<Onboarding>,
 }
 
 impl Observations {
     pub(super) fn new(roles: Roles) -> Self {
         let (observed, remarks) = (Vec::new(), BTreeSet::new());
-        Self { roles, observed, remarks, deadline: None, assigned: None }
+        Self { roles, observed, remarks, deadline: None, assigned: None, onboarding: None }
     }
 
     /// An act, where it is of somebody whose acts count.
@@ -247,6 +272,19 @@ impl Observations {
         self.assigned = Some(assigned);
     }
 
+    /// A task of the onboarding project.
+    pub(super) fn task(&mut self, reference: &str, is_done: bool, task: OpenTask) {
+        let onboarding = self.onboarding.get_or_insert_with(|| Onboarding {
+            reference: reference.to_owned(),
+            tasks: 0,
+            open: Vec::new(),
+        });
+        onboarding.tasks += 1;
+        if !is_done {
+            onboarding.open.push(task);
+        }
+    }
+
     /// Whether it is handoff's own account.
     pub(super) fn is_own(&self, id: &str) -> bool {
         self.roles.own.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(id))
@@ -265,6 +303,7 @@ impl Observations {
             observed: self.observed,
             deadline: self.deadline,
             assigned: self.assigned,
+            onboarding: self.onboarding.map(Box::new),
             remarks: self.remarks.into_iter().collect(),
         }
     }

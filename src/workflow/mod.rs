@@ -84,7 +84,7 @@ pub use remarks::{NotPushed, Remarks};
 pub use sign::{SignRequest, Signed, SignedMany, sign, sign_many, sign_with_answers};
 pub use status::{Return, Standing, StatusRow, status, status_of};
 pub use store::{Stored, commit_files};
-pub use sync::{NotRead, Synced, key_of_task, sync};
+pub use sync::{NotRead, Synced, key_of_task, may_tell_more, sync};
 pub use validate::{Validated, Which, validate};
 pub use voided::record_voided;
 pub use why::{

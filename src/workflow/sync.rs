@@ -6,13 +6,14 @@ use super::append::append;
 use super::assign::{self, Assignment, assign};
 use super::deliveries::{Horizon, handoff_of, keys_within};
 use super::people::changed_since_acceptance;
-use super::{Context, Remarks, WorkflowError};
+use super::{Context, Remarks, Standing, StatusRow, WorkflowError};
 use crate::brief::{
     Event, EventKind, Timeline, TouchEvidence, View, deadline_in_force, deadline_moves,
 };
 use crate::crm::{ActivitiesOf, Crm};
 use crate::deliver::{
-    DeliveryError, Handoff, MovedDeadline, Observed, ReadBack, Reader, Reassigned,
+    DeliveryError, Handoff, MovedDeadline, Observed, Onboarding, OpenTask, ReadBack, Reader,
+    Reassigned,
 };
 use crate::model::{Gap, Key, Person};
 use crate::text::{one_line, quoted, shorten};
@@ -81,9 +82,15 @@ pub async fn sync(
     for reader in readers {
         let Some(reference) = task_of(&timeline, reader.as_ref()) else { continue };
         match reader.read_back(&handoff, &reference).await {
-            Ok(ReadBack::Seen { observed, deadline, assigned, remarks }) => {
+            Ok(ReadBack::Seen { observed, deadline, assigned, onboarding, remarks }) => {
                 synced.read += 1;
                 synced.remarks.extend(remarks);
+                if let Some(event) = onboarding
+                    .and_then(|it| onboarding_event(&timeline, reader.via(), *it, context.now))
+                {
+                    timeline.events.push(event.clone());
+                    synced.added.push(event);
+                }
                 if let Some(moved) = deadline
                     && let Some(event) = moved_event(&timeline, reader.via(), &moved, context.now)
                 {
@@ -331,6 +338,77 @@ fn moved_event(
     event.by = moved.by.as_deref().map(|by| shorten(&one_line(by), 200));
     event.due = Some(moved.due);
     Some(event)
+}
+
+/// What the onboarding project says that the last reading did not: open tasks
+/// are past their day, none is any more, or all are done.
+fn onboarding_event(
+    timeline: &Timeline,
+    via: &str,
+    seen: Onboarding,
+    now: DateTime<Utc>,
+) -> Option<Event> {
+    let is_reading = |it: &&Event| it.via == via && is_onboarding(it.event);
+    let last = timeline.events.iter().rev().find(is_reading);
+    let mut late: Vec<(DateTime<Utc>, &OpenTask)> = seen
+        .open
+        .iter()
+        .filter_map(|task| Some((task.due?, task)))
+        .filter(|(due, _)| *due < now)
+        .collect();
+    late.sort_by(|a, b| (a.0, &a.1.name).cmp(&(b.0, &b.1.name)));
+    let kind = match seen.open.is_empty() {
+        true => EventKind::OnboardingDone,
+        false => EventKind::OnboardingSeen,
+    };
+    let due = late.first().map(|(due, _)| *due);
+    let said = last.map(|last| (last.event, last.due));
+    let was_late = last.is_some_and(|last| last.due.is_some());
+    // That all goes well is said where something did not.
+    if said == Some((kind, due)) || kind == EventKind::OnboardingSeen && due.is_none() && !was_late
+    {
+        return None;
+    }
+    let of = seen.tasks;
+    let reason = match late.len() {
+        0 if kind == EventKind::OnboardingDone => format!("all {of} tasks are done"),
+        0 => format!("{} of {of} tasks open, none past its day", seen.open.len()),
+        count => {
+            let names: Vec<String> = late
+                .iter()
+                .take(5)
+                .map(|(due, task)| format!("{} ({})", quoted(&task.name), due.date_naive()))
+                .collect();
+            let more = if count > names.len() { ", …" } else { "" };
+            format!("{count} of {of} tasks open past their day: {}{more}", names.join(", "))
+        }
+    };
+    let mut event = Event::new(now, kind, via);
+    event.reference = Some(seen.reference);
+    event.reason = Some(shorten(&reason, 1_000));
+    event.due = due;
+    Some(event)
+}
+
+fn is_onboarding(kind: EventKind) -> bool {
+    matches!(kind, EventKind::OnboardingSeen | EventKind::OnboardingDone)
+}
+
+/// Whether a target may still tell of a handoff: what is done was read before,
+/// but for an onboarding project, which goes on after that.
+#[must_use]
+pub fn may_tell_more(row: &StatusRow, readers: &[Box<dyn Reader>]) -> bool {
+    let mut readers = readers.iter();
+    row.standing.is_open()
+        || row.standing == Standing::Done && readers.any(|it| has_open_project(row, it.as_ref()))
+}
+
+fn has_open_project(row: &StatusRow, reader: &dyn Reader) -> bool {
+    let mut of_it = row.events.iter().rev().filter(|event| event.via == reader.via());
+    let last = of_it.clone().find(|event| is_onboarding(event.event)).map(|event| event.event);
+    reader.event() == EventKind::ProjectStarted
+        && of_it.any(|event| event.event == EventKind::ProjectStarted)
+        && last != Some(EventKind::OnboardingDone)
 }
 
 /// Why a deadline that was moved does not count, if it does not.

@@ -11,6 +11,7 @@
 )]
 
 mod architecture;
+mod assistants;
 mod audit;
 mod audit_cli;
 mod bounded;

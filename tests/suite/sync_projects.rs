@@ -29,6 +29,8 @@ struct People {
     resolution: &'static str,
     duedate: Option<&'static str>,
     gone: bool,
+    /// The other tasks of the project, as its vendor tells them.
+    onboarding: Vec<Value>,
     /// Statuses that answer the next requests instead.
     faults: Vec<u16>,
 }
@@ -77,6 +79,7 @@ impl People {
                 for (name, value) in self.task.as_object().into_iter().flatten() {
                     tasks[0][name] = value.clone();
                 }
+                tasks.extend(self.onboarding.iter().cloned());
                 asana_page(&asked.query, &tasks)
             }
             ("GET", "/asana/tasks/70/stories") => asana_page(&asked.query, &self.stories),
@@ -121,6 +124,11 @@ impl People {
                     })
                     .collect();
                 Reply::Json(200, json!({"issues": issues}))
+            }
+            ("POST", "/jira/rest/api/3/search/jql")
+                if asked.json()["fields"].to_string().contains("summary") =>
+            {
+                Reply::Json(200, json!({"issues": self.onboarding}))
             }
             _ => return None,
         })
@@ -412,4 +420,97 @@ async fn a_touch_before_at_and_after_the_deadline_is_read_right() {
     });
     setup.run(&["sync"]).exits(0);
     assert!(!audit_rules(&setup).contains(&"first-touch-late".to_owned()));
+}
+
+/// A task of the onboarding project, as a vendor tells it.
+fn task(vendor: &str, name: &str, due: &str, is_done: bool) -> Value {
+    match vendor {
+        "asana" => {
+            json!({"gid": "81", "name": name, "due_on": due, "due_at": null, "completed": is_done})
+        }
+        _ => json!({"key": "ONB-9", "properties": {"handoff": {"step": "task-3"}}, "fields": {
+            "summary": name, "duedate": due,
+            "status": {"statusCategory": {"key": if is_done { "done" } else { "new" }}},
+        }}),
+    }
+}
+
+impl Setup {
+    fn is_overdue(&self, now: &str) -> bool {
+        let report = self.run(&["audit", "--format", "json", "--now", now]).json();
+        let deals = report["deals"].as_array().unwrap();
+        let deal = deals.iter().find(|deal| deal["key"] == KEY).unwrap();
+        deal["findings"].as_array().unwrap().iter().any(|rule| rule == "onboarding-overdue")
+    }
+
+    /// What a reading of every handoff adds about the project, with its reason.
+    fn onboarding(&self, now: &str) -> Vec<String> {
+        let read = self.run(&["sync", "--format", "json", "--now", now]).exits(0).json();
+        let handoffs = read["handoffs"].as_array().unwrap().iter();
+        let added = handoffs.flat_map(|it| it["added"].as_array().unwrap());
+        added
+            .filter(|it| it["event"].as_str().unwrap().starts_with("onboarding"))
+            .map(|it| {
+                format!("{}: {}", it["event"].as_str().unwrap(), it["reason"].as_str().unwrap())
+            })
+            .collect()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn open_onboarding_tasks_past_their_day_are_found_until_they_are_done() {
+    for vendor in ["asana", "jira"] {
+        let setup = Setup::new(vendor).await;
+        let of = |tasks: [(&str, &str, bool); 3]| {
+            let told = tasks.map(|(name, due, is_done)| task(vendor, name, due, is_done));
+            setup.with(|people| people.onboarding = told.to_vec());
+        };
+        of([
+            ("Kickoff", "2026-11-21", false),
+            ("Import", "2026-11-30", false),
+            ("SSO", "2026-11-01", true),
+        ]);
+        assert_eq!(setup.onboarding("2026-11-20T18:00:00Z"), Vec::<String>::new(), "{vendor}");
+        assert!(!setup.is_overdue("2026-11-25T09:00:00Z"), "{vendor}: nothing is proven yet");
+        let late = "onboarding_seen: 1 of 3 tasks open past their day: \"Kickoff\" (2026-11-21)";
+        assert_eq!(setup.onboarding("2026-11-25T10:00:00Z"), [late], "{vendor}");
+        assert_eq!(setup.onboarding("2026-11-25T10:30:00Z"), Vec::<String>::new(), "said once");
+        assert!(setup.is_overdue("2026-11-25T11:00:00Z"), "{vendor}");
+
+        // Another day: `sync KEY`, as the help says.
+        of([
+            ("Kickoff", "2026-12-01", false),
+            ("Import", "2026-11-30", false),
+            ("SSO", "2026-11-01", true),
+        ]);
+        setup.run(&["sync", KEY, "--now", "2026-11-25T12:00:00Z"]).exits(0);
+        assert!(!setup.is_overdue("2026-11-25T13:00:00Z"), "{vendor}");
+
+        // The CSM is done, and the project goes on.
+        for act in ["touch", "accept"] {
+            let line = [act, KEY, "--by", "samlee", "--now", "2026-11-25T14:00:00Z"];
+            setup.run(&line).exits(0);
+        }
+        let late = "onboarding_seen: 2 of 3 tasks open past their day: \"Import\" (2026-11-30), \"Kickoff\" (2026-12-01)";
+        assert_eq!(setup.onboarding("2026-12-03T10:00:00Z"), [late], "{vendor}");
+        assert!(setup.is_overdue("2026-12-03T11:00:00Z"), "{vendor}");
+        of([
+            ("Kickoff", "2026-12-01", true),
+            ("Import", "2026-11-30", true),
+            ("SSO", "2026-11-01", true),
+        ]);
+        assert_eq!(
+            setup.onboarding("2026-12-03T12:00:00Z"),
+            ["onboarding_done: all 3 tasks are done"],
+            "{vendor}"
+        );
+        assert!(!setup.is_overdue("2026-12-03T13:00:00Z"), "{vendor}");
+        let asked = |setup: &Setup| {
+            setup.fake.count("GET", "/asana/projects/90/tasks")
+                + setup.fake.count("POST", "/jira/rest/api/3/search/jql")
+        };
+        let before = asked(&setup);
+        assert_eq!(setup.onboarding("2026-12-04T12:00:00Z"), Vec::<String>::new(), "{vendor}");
+        assert_eq!(asked(&setup), before, "{vendor}: what is done is not asked about any more");
+    }
 }

@@ -21,6 +21,7 @@ mod incomplete_handoff;
 mod late_handoff;
 mod missing_handoff;
 mod never_accepted;
+mod onboarding_overdue;
 mod orphan_brief;
 mod policy_loosened;
 mod removed_handoff;
@@ -87,7 +88,7 @@ impl<'a> Case<'a> {
 }
 
 /// Every rule of the audit, in the order in which findings of one severity are told.
-static TABLE: [(&Rule, Check); 31] = [
+static TABLE: [(&Rule, Check); 32] = [
     (&audit_incomplete::RULE, Check::Gap(audit_incomplete::check)),
     (&history_rewritten::RULE, Check::Ledger(history_rewritten::check)),
     (&checkpoint_contradicted::RULE, Check::Ledger(checkpoint_contradicted::check_ledger)),
@@ -116,6 +117,7 @@ static TABLE: [(&Rule, Check); 31] = [
     (&first_touch_late::RULE, Check::Deal(first_touch_late::check)),
     (&edited_after_acceptance::RULE, Check::Deal(edited_after_acceptance::check)),
     (&never_accepted::RULE, Check::Deal(never_accepted::check)),
+    (&onboarding_overdue::RULE, Check::Deal(onboarding_overdue::check)),
     (&signed_total_differs::RULE, Check::Deal(signed_total_differs::check)),
     (&deal_drift::RULE, Check::Deal(deal_drift::check)),
     (&orphan_brief::RULE, Check::Orphan(orphan_brief::check)),

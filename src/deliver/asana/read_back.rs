@@ -12,7 +12,8 @@ use super::api::{Api, is_ours};
 use crate::brief::EventKind;
 use crate::deliver::messages::{answer, due_at_target};
 use crate::deliver::read_back::{
-    Actor, MovedDeadline, Observations, ReadBack, Reader, Reassigned, Roles, last_assigned,
+    Actor, MovedDeadline, Observations, OpenTask, ReadBack, Reader, Reassigned, Roles,
+    last_assigned,
 };
 use crate::deliver::sink::{DeliveryError, Handoff, WholeDays};
 use crate::text;
@@ -104,6 +105,12 @@ impl AsanaReader {
         Ok(())
     }
 
+    fn open_task(&self, task: &Value) -> OpenTask {
+        let name = task["name"].as_str().unwrap_or_default();
+        let day = || task["due_on"].as_str()?.parse().ok().map(|day| self.days.end(day));
+        OpenTask { name: name.to_owned(), due: time(&task["due_at"]).or_else(day) }
+    }
+
     /// The task's deadline, where it is not the known one.
     fn new_deadline(&self, task: &Value, known: Option<DateTime<Utc>>) -> Option<DateTime<Utc>> {
         if let Some(due) = time(&task["due_at"]) {
@@ -179,7 +186,14 @@ impl Reader for AsanaReader {
         let path = format!(
             "/projects/{project}/tasks?limit=100&opt_fields=name,completed,completed_at,completed_by,completed_by.name,due_at,due_on,assignee,assignee.name,assignee.email"
         );
-        for task in self.api.all(&path).await?.iter().filter(|task| is_ours(task, handoff)) {
+        for task in &self.api.all(&path).await? {
+            if !is_ours(task, handoff) {
+                // A task that does not say whether it is done proves nothing.
+                if let Some(is_done) = task["completed"].as_bool() {
+                    seen.task(reference, is_done, self.open_task(task));
+                }
+                continue;
+            }
             if let Some(at) = time(&task["completed_at"])
                 && let Some(by) = person(&task["completed_by"])
             {

@@ -33,7 +33,7 @@ pub(super) struct Jira {
     pub(super) made: Mutex<BTreeMap<(Key, String), String>>,
 }
 
-const EPIC: &str = "epic";
+pub(super) const EPIC: &str = "epic";
 
 /// What of a handoff is in Jira already.
 #[derive(Default)]

@@ -8,10 +8,12 @@ use tokio::sync::OnceCell;
 
 use super::adf;
 use super::api::{Api, JiraSettings, is_key, key_of, time};
+use super::epic::EPIC;
 use crate::brief::EventKind;
 use crate::deliver::messages::{answer, due_at_target};
 use crate::deliver::read_back::{
-    Actor, MovedDeadline, Observations, ReadBack, Reader, Reassigned, Roles, last_assigned,
+    Actor, MovedDeadline, Observations, OpenTask, ReadBack, Reader, Reassigned, Roles,
+    last_assigned,
 };
 use crate::deliver::sink::{DeliveryError, Handoff, WholeDays};
 use crate::text;
@@ -113,9 +115,9 @@ impl JiraReader {
     async fn assigned(
         &self,
         handoff: &Handoff,
+        issues: &[Value],
         seen: &mut Observations,
     ) -> Result<(), DeliveryError> {
-        let issues = self.api.of_handoff(&self.settings, handoff, "", &["assignee"]).await?;
         let is_first = |issue: &&Value| issue["properties"]["handoff"]["step"] == FIRST_TOUCH;
         let Some(task) = issues.iter().find(is_first) else { return Ok(()) };
         let assignee = &task["fields"]["assignee"];
@@ -143,6 +145,24 @@ impl JiraReader {
             reference: self.url(key, ""),
         });
         Ok(())
+    }
+
+    /// The tasks behind the first touch. One that does not say whether it is
+    /// done proves nothing.
+    fn onboarding(&self, reference: &str, issues: &[Value], seen: &mut Observations) {
+        for issue in issues {
+            let step = issue["properties"]["handoff"]["step"].as_str();
+            let category = issue["fields"]["status"]["statusCategory"]["key"].as_str();
+            if let (Some(step), Some(category)) = (step, category)
+                && step != EPIC
+                && step != FIRST_TOUCH
+            {
+                let name = issue["fields"]["summary"].as_str().unwrap_or_default().to_owned();
+                let day = issue["fields"]["duedate"].as_str().and_then(|day| day.parse().ok());
+                let due = day.map(|day| self.days.end(day));
+                seen.task(reference, category == "done", OpenTask { name, due });
+            }
+        }
     }
 
     fn url(&self, key: &str, rest: &str) -> String {
@@ -227,7 +247,10 @@ impl Reader for JiraReader {
             let url = self.url(&task, &format!("#history-{}", id(&change)));
             seen.see(EventKind::Touched, &author.actor(), at, &url, None);
         }
-        self.assigned(handoff, &mut seen).await?;
+        let fields = ["assignee", "summary", "duedate", "status"];
+        let issues = self.api.of_handoff(&self.settings, handoff, "", &fields).await?;
+        self.onboarding(reference, &issues, &mut seen);
+        self.assigned(handoff, &issues, &mut seen).await?;
         Ok(seen.into_read_back())
     }
 }

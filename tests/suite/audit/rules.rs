@@ -57,6 +57,7 @@ fn every_rule_has_an_id_a_page_and_a_place_in_the_documentation() {
     late-handoff
     missing-handoff
     never-accepted
+    onboarding-overdue
     orphan-brief
     policy-loosened
     removed-handoff

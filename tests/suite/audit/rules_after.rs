@@ -323,6 +323,45 @@ fn never_accepted() {
 }
 
 #[test]
+fn onboarding_overdue() {
+    let mut world = World::new();
+    world.deals.push(won_deal("1"));
+    world.put(&folder("1"), DELIVERED, Some(signed_brief("1")), all_done());
+    world.as_of = at("2026-12-20T15:00:00Z");
+    let seen = |kind, via: &str, time: &str, due: Option<&str>| {
+        let mut event = event(kind, time);
+        event.via = via.to_owned();
+        event.due = due.map(at);
+        event.reason = due.map(|_| "1 of 6 tasks open past their day: \"Kickoff\"".to_owned());
+        event
+    };
+    let (read, done) = (EventKind::OnboardingSeen, EventKind::OnboardingDone);
+    let late = seen(read, "asana", "2026-12-02T09:00:00Z", Some("2026-12-01T23:59:59Z"));
+    let cases = [
+        (vec![], 0),
+        (vec![late.clone()], 1),
+        // Its day was not over when it was read: what became of it is not known.
+        (vec![seen(read, "asana", "2026-12-02T09:00:00Z", Some("2026-12-03T23:59:59Z"))], 0),
+        (vec![late.clone(), seen(read, "asana", "2026-12-03T09:00:00Z", None)], 0),
+        (vec![late.clone(), seen(done, "asana", "2026-12-03T09:00:00Z", None)], 0),
+        (vec![late, seen(done, "jira", "2026-12-03T09:00:00Z", None)], 1),
+    ];
+    for (more, expected) in cases {
+        let events = [all_done(), more.clone()].concat();
+        world.put_events(&folder("1"), "2026-12-04T09:00:00Z", events);
+        assert_eq!(count(&world, "onboarding-overdue"), expected, "{more:?}");
+        if expected == 1 {
+            let finding = told(&world, "onboarding-overdue");
+            assert!(
+                finding.contains("\"Kickoff\" (asana, as of 2026-12-02 09:00 UTC)"),
+                "{finding}"
+            );
+            assert!(finding.contains("`handoff sync hubspot-1`"), "{finding}");
+        }
+    }
+}
+
+#[test]
 fn signed_total_differs() {
     let of = |total: &str, currency: &str| {
         let mut world = World::new();

@@ -4,6 +4,7 @@
 //! `text`, `yaml`, `http`, `settings`).
 
 mod asana;
+mod crm_task;
 mod email;
 mod events;
 mod github;
@@ -33,11 +34,11 @@ pub use message_kind::{MessageKind, Person, Reminder, answered_part, is_change, 
 pub use messages::{Audience, Messages, TaskForm, TaskList};
 pub use plan::{Backoff, Circumstances, Plan, Settled, State, Step, WantedDelivery, plan};
 pub use read_back::{Actor, MovedDeadline, Observed, ReadBack, Reader, Reassigned, Roles};
-pub use row::{SinkRow, SinkSettings, Sinks, WorkflowNeeds};
+pub use row::{ReaderContext, SinkRow, SinkSettings, Sinks, WorkflowNeeds};
 pub use rows::{BuildProblem, DeliverConfig, SINKS, build, readers, secret_names};
 pub use run::{DeliveryResult, Follower, Moment, deliver_one, run};
 pub use sink::{
-    Clock, DeliveryError, Handoff, Mark, Missing, OnboardingTask, Sink, SinkContext, Who,
-    WholeDays, WorkingDays,
+    Clock, DeliveryError, Handoff, LentCrmTasks, Mark, Missing, OnboardingTask, Sink, SinkContext,
+    Who, WholeDays, WorkingDays,
 };
 pub use templates::{Medium, Message, SHIPPED, TemplateError, Templates};

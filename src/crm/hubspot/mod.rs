@@ -11,6 +11,7 @@ mod read;
 mod record;
 mod settings;
 mod stages;
+mod tasks;
 mod update;
 mod webhook;
 
@@ -31,8 +32,8 @@ use crate::crm::{
 };
 use crate::http::Limits;
 use crate::model::{
-    CrmName, Deal, DealId, Evidence, Population, Properties, ReferenceRule, Secrets, Signature,
-    Window,
+    CrmName, CrmTasks, Deal, DealId, Evidence, Population, Properties, ReferenceRule, Secrets,
+    Signature, Window,
 };
 use crate::settings::SettingsReader;
 
@@ -197,6 +198,10 @@ impl Crm for HubSpot {
         let (api, settings, crm) = (&self.api, &self.settings, &self.name);
         let target = update::Target { api, settings, crm, account: &account };
         closed_won::keep(&target, signed).await
+    }
+
+    fn tasks(&self) -> Option<&dyn CrmTasks<CrmError>> {
+        Some(self)
     }
 
     async fn checks(&self, named: &Properties, offline: bool) -> Vec<Check> {

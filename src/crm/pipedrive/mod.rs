@@ -9,6 +9,7 @@ mod fields;
 mod population;
 mod record;
 mod settings;
+mod tasks;
 mod update;
 mod webhook;
 
@@ -28,8 +29,8 @@ use crate::crm::{
 };
 use crate::http::Schedule;
 use crate::model::{
-    CrmName, Deal, DealId, Evidence, Population, Properties, RecordKind, ReferenceRule, Secrets,
-    Signature, Window,
+    CrmName, CrmTasks, Deal, DealId, Evidence, Population, Properties, RecordKind, ReferenceRule,
+    Secrets, Signature, Window,
 };
 use crate::settings::SettingsReader;
 
@@ -186,6 +187,10 @@ impl Crm for Pipedrive {
         let (api, settings, crm) = (&self.api, &self.settings, &self.name);
         let target = update::Target { api, settings, crm, account: &account };
         closed_won::keep(&target, signed).await
+    }
+
+    fn tasks(&self) -> Option<&dyn CrmTasks<CrmError>> {
+        Some(self)
     }
 
     async fn checks(&self, named: &Properties, offline: bool) -> Vec<Check> {

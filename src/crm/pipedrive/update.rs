@@ -73,6 +73,6 @@ impl closed_won::Target for Target<'_> {
         let number: u64 =
             deal.id.as_str().parse().expect("the id of a deal that was read is a number");
         let note = json!({"deal_id": number, "content": note(url)});
-        Ok(self.api.create(&self.api.v1("notes"), &note).await?)
+        Ok(self.api.create(&self.api.v1("notes"), &note).await.map(drop)?)
     }
 }

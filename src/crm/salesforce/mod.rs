@@ -15,6 +15,7 @@ mod session;
 mod settings;
 mod soql;
 mod stages;
+mod tasks;
 mod update;
 mod webhook;
 
@@ -36,8 +37,8 @@ use crate::crm::{
 };
 use crate::http::Schedule;
 use crate::model::{
-    CrmName, Deal, DealId, Evidence, Population, Properties, RecordKind, ReferenceRule, Secrets,
-    Signature, Window,
+    CrmName, CrmTasks, Deal, DealId, Evidence, Population, Properties, RecordKind, ReferenceRule,
+    Secrets, Signature, Window,
 };
 use crate::settings::SettingsReader;
 
@@ -220,6 +221,10 @@ impl Crm for Salesforce {
         let (api, settings, crm) = (&self.api, &self.settings, &self.name);
         let target = update::Target { api, settings, crm, org: &org };
         closed_won::keep(&target, signed).await
+    }
+
+    fn tasks(&self) -> Option<&dyn CrmTasks<CrmError>> {
+        Some(self)
     }
 
     async fn checks(&self, named: &Properties, offline: bool) -> Vec<Check> {

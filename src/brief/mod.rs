@@ -9,6 +9,7 @@ mod form;
 mod mapping;
 mod merge;
 mod model;
+mod proposed;
 mod render;
 mod rules;
 mod schema;
@@ -35,6 +36,7 @@ pub use mapping::{
 };
 pub use merge::{kept_answers, merge};
 pub use model::{BRIEF_SCHEMA, Brief};
+pub use proposed::{PROPOSED_SCHEMA, Proposals, ProposedAnswer, ToolProposal};
 pub use render::{DEFAULT_TEMPLATE, RenderError, RenderInput, Renderer};
 pub use rules::{
     CheckContext, FirstTouchLimit, Fix, FolderSummary, HandoffCheck, HandoffFiles, Member, Team,

@@ -7,8 +7,8 @@ use rayon::prelude::*;
 
 use super::{Context, WorkflowError};
 use crate::brief::{
-    Brief, CheckContext, FolderSummary, HandoffCheck, HandoffFiles, Member, Team as Members,
-    check_handoff, check_ledger, fixes,
+    Brief, CheckContext, FolderSummary, HandoffCheck, HandoffFiles, Member, Proposals,
+    Team as Members, check_handoff, check_ledger, fixes,
 };
 use crate::finding::{Finding, Location};
 use crate::ledger::{BRIEFS, Folder, LONGEST_SLUG, LedgerError, key_of};
@@ -49,6 +49,7 @@ struct Loaded {
     brief: Option<Vec<u8>>,
     timeline: Option<Vec<u8>>,
     readme: Option<Vec<u8>>,
+    proposed: Option<Vec<u8>>,
 }
 
 impl Loaded {
@@ -58,6 +59,7 @@ impl Loaded {
             brief: self.brief.as_deref(),
             timeline: self.timeline.as_deref(),
             readme: self.readme.as_deref(),
+            proposed: self.proposed.as_deref(),
         }
     }
 }
@@ -86,11 +88,13 @@ pub fn validate(context: &Context, which: &Which, fix: bool) -> Result<Validated
             .map(|folder| {
                 let files =
                     snapshot.handoff(&Folder { path: folder.clone(), key: key_of(folder) })?;
+                let proposed = snapshot.read(&format!("{folder}/{}", Proposals::FILE))?;
                 Ok(Loaded {
                     folder: folder.clone(),
                     brief: files.brief,
                     timeline: files.timeline,
                     readme: files.readme,
+                    proposed,
                 })
             })
             .collect::<Result<_, WorkflowError>>()?
@@ -299,5 +303,6 @@ fn load(root: &Path, folder: &str) -> Result<Loaded, WorkflowError> {
         brief: read("brief.yaml")?,
         timeline: read("timeline.yaml")?,
         readme: read("README.md")?,
+        proposed: read(Proposals::FILE)?,
     })
 }

@@ -64,6 +64,7 @@ mod network;
 mod pipedrive;
 mod plan;
 mod promises;
+mod propose;
 mod pull_request;
 mod refresh;
 mod remedies;

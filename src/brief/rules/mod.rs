@@ -13,6 +13,7 @@ mod schema_violation;
 mod stale_rendering;
 mod subject;
 mod unanswered_question;
+mod uncited_proposal;
 mod unknown_overdue;
 mod vague_first_action;
 
@@ -34,7 +35,7 @@ enum Check {
 }
 
 /// Every rule and how it looks: one line each, sorted by id.
-const TABLE: [(&Rule, Check); 13] = [
+const TABLE: [(&Rule, Check); 14] = [
     (&broken_timeline::RULE, Check::Folder(broken_timeline::check)),
     (&commitment_without_owner::RULE, Check::Brief(commitment_without_owner::check)),
     (&duplicate_brief::RULE, Check::Ledger(duplicate_brief::check)),
@@ -46,6 +47,7 @@ const TABLE: [(&Rule, Check); 13] = [
     (&schema_violation::RULE, Check::Folder(schema_violation::check)),
     (&stale_rendering::RULE, Check::Brief(stale_rendering::check)),
     (&unanswered_question::RULE, Check::Brief(unanswered_question::check)),
+    (&uncited_proposal::RULE, Check::Folder(uncited_proposal::check)),
     (&unknown_overdue::RULE, Check::Brief(unknown_overdue::check)),
     (&vague_first_action::RULE, Check::Brief(vague_first_action::check)),
 ];

@@ -20,6 +20,8 @@ pub struct HandoffFiles<'a> {
     pub timeline: Option<&'a [u8]>,
     /// `README.md`.
     pub readme: Option<&'a [u8]>,
+    /// `proposed.yaml`.
+    pub proposed: Option<&'a [u8]>,
 }
 
 /// What one folder says of itself, for rules that compare folders.

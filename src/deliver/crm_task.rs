@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::machine_part;
-use super::messages::{Messages, TaskForm, answer, due, due_at_target, signed_at};
+use super::messages::{CRM_TASK as VIA, Messages, TaskForm, answer, due, due_at_target, signed_at};
 use super::read_back::{
     Actor, MovedDeadline, Observations, ReadBack, Reader, Reassigned, Roles, last_assigned,
 };
@@ -24,9 +24,6 @@ use crate::model::{
 };
 use crate::settings::SettingsReader;
 use crate::text::{self, Look};
-
-/// `via` of its events.
-pub(super) const VIA: &str = "crm_task";
 
 /// Salesforce takes 32,000 characters of text; the brief has everything.
 const LONGEST: usize = 20_000;

@@ -9,7 +9,6 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::crm_task;
 use super::message_kind::{MessageKind, is_resubmission};
 use super::sink::{DeliveryError, Handoff, OnboardingTask, SinkContext, Who};
 use super::templates::{Medium, Message, TemplateError, web_address};
@@ -452,6 +451,9 @@ pub(super) fn signed_at(handoff: &Handoff) -> Option<DateTime<Utc>> {
         .or_else(|| handoff.timeline.first(EventKind::Signed).map(|event| event.at))
 }
 
+/// `via` of the events of the task in the CRM.
+pub(super) const CRM_TASK: &str = "crm_task";
+
 /// A link to the first-touch task, where it is on the web. Of several the one
 /// on which people can accept and return.
 fn task_url(handoff: &Handoff) -> Option<String> {
@@ -464,7 +466,7 @@ fn tasks_on_the_web(handoff: &Handoff) -> (Option<String>, Option<String>) {
     let last = |is_crm: bool| {
         let opened = handoff.timeline.events.iter().rev();
         let mut opened = opened.filter(|event| {
-            event.event == EventKind::TaskOpened && (event.via == crm_task::VIA) == is_crm
+            event.event == EventKind::TaskOpened && (event.via == CRM_TASK) == is_crm
         });
         opened.find_map(|event| web_address(event.reference.as_deref()?))
     };

@@ -2,7 +2,6 @@
 //! clock, network, environment or git.
 
 mod answer;
-mod changes;
 mod completeness;
 mod expression;
 mod form;
@@ -18,7 +17,6 @@ mod timeline;
 mod view;
 
 pub use answer::is_placeholder;
-pub use changes::{ChangedAnswer, changed_answers};
 pub use completeness::{
     Absence, Answer, Completeness, MissingField, QUESTIONS, UnknownAnswer, question,
 };
@@ -31,10 +29,10 @@ pub use form::{
     read_answer, read_form, unknown_answer,
 };
 pub use mapping::{
-    BASE_MAPPINGS, BaseMapping, FirstTouch, MappedBrief, Mapping, MappingInput, MappingProblem,
-    Proposal, Remark, TracedAnswer, propose,
+    BaseMapping, FirstTouch, MappedBrief, Mapping, MappingInput, MappingProblem, Proposal, Remark,
+    TracedAnswer, propose,
 };
-pub use merge::{kept_answers, merge};
+pub use merge::{ChangedAnswer, changed_answers, kept_answers, merge};
 pub use model::{BRIEF_SCHEMA, Brief};
 pub use proposed::{PROPOSED_SCHEMA, Proposals, ProposedAnswer, ToolProposal};
 pub use render::{DEFAULT_TEMPLATE, RenderError, RenderInput, Renderer};

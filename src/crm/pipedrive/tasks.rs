@@ -10,8 +10,7 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::Pipedrive;
-use super::deal;
-use super::record::{person, text, time};
+use super::record::{self, person, text, time};
 use crate::crm::CrmError;
 use crate::crm::activities::is_colleague;
 use crate::crm::failure::Failure;
@@ -91,7 +90,7 @@ impl Pipedrive {
     /// The deal's page, which lists its activities, with the activity's id.
     async fn reference(&self, deal: u64, id: &str) -> Result<String, Failure> {
         let me = self.api.get(&self.api.v1("users/me")).await?;
-        let page = deal::page(&me);
+        let page = record::page(&me);
         Ok(page.map_or_else(|| format!("{MARK}{id}"), |page| format!("{page}{deal}#{MARK}{id}")))
     }
 }
@@ -111,7 +110,7 @@ impl CrmTasks<CrmError> for Pipedrive {
     }
 
     async fn find(&self, deal: &DealId, ending: &str) -> Result<Option<CrmTask>, CrmError> {
-        let deal = deal::find(&self.api, &self.name, deal).await?["id"].as_u64();
+        let deal = record::find(&self.api, &self.name, deal).await?["id"].as_u64();
         let deal = deal.unwrap_or_default();
         let activities = self.api.list(&self.api.v2(&format!("activities?deal_id={deal}"))).await?;
         let is_ours = |it: &&Value| {
@@ -137,7 +136,7 @@ impl CrmTasks<CrmError> for Pipedrive {
     }
 
     async fn create(&self, deal: &DealId, fields: &TaskFields) -> Result<CrmTask, CrmError> {
-        let found = deal::find(&self.api, &self.name, deal).await?;
+        let found = record::find(&self.api, &self.name, deal).await?;
         let deal = found["id"].as_u64().unwrap_or_default();
         let owner = match &fields.owner {
             Some(person) => self.user_id(person).await?,

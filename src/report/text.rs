@@ -1,22 +1,25 @@
-//! An audit on a terminal: what is wrong, the table, the footing, the times,
-//! the evidence.
+//! Findings and audits for people, on a terminal or in a log.
 
 use std::collections::BTreeMap;
 
-use crate::audit::{AuditReport, Class, LatencyFigures, Values};
-use crate::finding::Severity;
-use crate::model::Money;
-use crate::report::screen::{Paint, inert};
-use crate::report::sentences::{
+use unicode_width::UnicodeWidthStr as _;
+
+use super::findings::location;
+use super::sentences::{
     Touches, class_severity, closing, currencies, currency_title, evidence, footing, headline,
-    percent_or_dash, question, sum,
+    percent_or_dash, question, sum, tally,
 };
-use crate::report::table::{Column, Table};
-use crate::report::{Options, count, thousands};
+use super::table::{Column, Paint, Table, inert};
+use super::{FindingsReport, Options, count, thousands};
+use crate::audit::{AuditReport, Class, LatencyFigures, Values};
+use crate::finding::{Finding, Severity};
+use crate::model::Money;
+use crate::text;
 use crate::text::shorten;
 use crate::time::describe_seconds;
 
-use super::findings::diagnostic;
+// An audit on a terminal: what is wrong, the table, the footing, the times,
+// the evidence.
 
 /// How many findings of one rule are shown; the other formats have all.
 const SHOWN: usize = 20;
@@ -25,7 +28,7 @@ const SHOWN: usize = 20;
 const LISTED: usize = 100;
 
 /// The whole report.
-pub(in crate::report) fn audit(report: &AuditReport, options: &Options) -> Vec<u8> {
+pub(super) fn audit(report: &AuditReport, options: &Options) -> Vec<u8> {
     let mut out = String::new();
     gaps(&mut out, report, options);
     let paint = Paint { color: options.color };
@@ -37,7 +40,7 @@ pub(in crate::report) fn audit(report: &AuditReport, options: &Options) -> Vec<u
             ));
             population(&mut out, report, options);
         }
-        _ => findings(&mut out, report, options),
+        _ => finding_list(&mut out, report, options),
     }
     out.push_str(&paint.bold(&headline(report)));
     out.push_str("\n\n");
@@ -64,11 +67,7 @@ pub(in crate::report) fn audit(report: &AuditReport, options: &Options) -> Vec<u
 }
 
 /// The one number and a line for each finding, for a screen that has more to show.
-pub(in crate::report) fn in_short(
-    report: &AuditReport,
-    options: &Options,
-    width: usize,
-) -> Vec<String> {
+pub(super) fn in_short(report: &AuditReport, options: &Options, width: usize) -> Vec<String> {
     let paint = Paint { color: options.color };
     let mut lines = vec![paint.bold(&headline(report))];
     for finding in &report.findings {
@@ -98,7 +97,7 @@ fn gaps(out: &mut String, report: &AuditReport, options: &Options) {
 }
 
 /// The findings, a bounded number of each rule.
-fn findings(out: &mut String, report: &AuditReport, options: &Options) {
+fn finding_list(out: &mut String, report: &AuditReport, options: &Options) {
     let mut shown: BTreeMap<&str, usize> = BTreeMap::new();
     for finding in &report.findings {
         let number = shown.entry(finding.rule).or_default();
@@ -313,4 +312,184 @@ fn unanswered(out: &mut String, report: &AuditReport, options: &Options) {
     }
     out.push('\n');
     out.push_str(&table.render(options));
+}
+
+// Findings as the Rust compiler shows them: what, where, the line, the help.
+
+/// How wide a line may be when nobody says how wide the screen is.
+const WIDE: usize = 140;
+
+/// Findings one below the other and a closing line.
+pub(super) fn findings(report: &FindingsReport, options: &Options) -> Vec<u8> {
+    let paint = Paint { color: options.color };
+    let mut out = String::new();
+    for finding in report.findings() {
+        diagnostic(&mut out, finding, options);
+        out.push('\n');
+    }
+    let checked = count(report.checked().len(), "brief");
+    let tally = tally(report.findings());
+    let tally = match report.worst() {
+        None => paint.good(&tally),
+        Some(worst) => paint.severity(worst, &tally),
+    };
+    out.push_str(&format!("checked {checked}: {tally}\n"));
+    out.into_bytes()
+}
+
+/// One finding: heading, place, line with underline, help.
+pub(in crate::report) fn diagnostic(out: &mut String, finding: &Finding, options: &Options) {
+    let paint = Paint { color: options.color };
+    let place = &finding.place;
+    let label = format!("{}[{}]", finding.severity.as_str(), finding.rule);
+    let label = paint.severity(finding.severity, &label);
+    let message = paint.bold(&format!(": {}", inert(&finding.message)));
+    out.push_str(&format!("{label}{message}\n"));
+
+    let number = place.line.map(|line| line.to_string()).unwrap_or_default();
+    let gutter = number.len().max(1);
+    if let Some(location) = location(finding) {
+        let arrow = paint.frame(&format!("{}-->", " ".repeat(gutter)));
+        out.push_str(&format!("{arrow} {}\n", inert(&location)));
+    }
+    let bar = paint.frame(&format!("{} |", " ".repeat(gutter)));
+    if let (Some(_), Some(source)) = (place.line, &place.source) {
+        let most = options.width.unwrap_or(WIDE).saturating_sub(gutter + 3);
+        let indent = source.chars().take_while(|c| c.is_whitespace()).count();
+        let column = place.column.unwrap_or(indent + 1);
+        let shown = snippet(source, column, place.width.unwrap_or(1), most);
+        let marks = paint.severity(finding.severity, &"^".repeat(shown.length));
+        let line_bar = paint.frame(&format!("{number} |"));
+        out.push_str(&format!("{bar}\n{line_bar} {}\n", shown.line));
+        out.push_str(&format!("{bar} {}{marks}\n", " ".repeat(shown.indent)));
+    }
+    if let Some(help) = &finding.help {
+        let equals = paint.frame(&format!("{} =", " ".repeat(gutter)));
+        let mut lines = help.lines().map(inert).filter(|line| !line.is_empty());
+        if let Some(first) = lines.next() {
+            out.push_str(&format!("{equals} {} {first}\n", paint.bold("help:")));
+        }
+        for line in lines {
+            out.push_str(&format!("{}         {line}\n", " ".repeat(gutter)));
+        }
+    }
+}
+
+// One line of a file with an underline, cut to what fits.
+
+/// How a tab is shown.
+const TAB: &str = "    ";
+
+/// A line as it is shown, and below it the underline.
+#[derive(Debug, PartialEq, Eq)]
+struct Snippet {
+    /// The line: tabs widened, controls visible, cut with `…`.
+    line: String,
+    /// Columns before the underline.
+    indent: usize,
+    /// Columns of the underline; at least one.
+    length: usize,
+}
+
+/// Shows the part of a line around a column (from 1, in characters) in at most
+/// `most` columns.
+fn snippet(source: &str, column: usize, width: usize, most: usize) -> Snippet {
+    let source = source.trim_end_matches(['\r', '\n']).trim_end();
+    let mut cells: Vec<String> = source.chars().map(show).collect();
+    // GitHub's runner takes `##[…]` for a command wherever it stands in a line.
+    for (at, _) in source.match_indices("##[") {
+        cells[source[..at].chars().count() + 2] = " [".to_owned();
+    }
+    // A finding can point behind the end of a line, where something is missing.
+    let start = column.saturating_sub(1).min(cells.len());
+    let end = start.saturating_add(width).clamp(start, cells.len());
+
+    let (from, to) = window(&cells, start, end, most.max(20));
+    let (head, tail) = (if from > 0 { "…" } else { "" }, if to < cells.len() { "…" } else { "" });
+    let before: String =
+        std::iter::once(head).chain(cells[from..start].iter().map(String::as_str)).collect();
+    let marked = cells[start..end.min(to)].concat();
+    let after: String = cells[end.min(to)..to].iter().map(String::as_str).chain([tail]).collect();
+    Snippet {
+        indent: before.width(),
+        length: marked.width().max(1),
+        line: before + &marked + &after,
+    }
+}
+
+/// One character as it is shown.
+fn show(c: char) -> String {
+    match c {
+        '\t' => TAB.to_owned(),
+        // A line has no line feed; one that is there all the same must not end it.
+        '\n' => "\\n".to_owned(),
+        _ => text::terminal(c.encode_utf8(&mut [0; 4])),
+    }
+}
+
+/// Which cells fit: all if they do, else those from a little before the
+/// underline on.
+fn window(cells: &[String], start: usize, end: usize, most: usize) -> (usize, usize) {
+    let widths: Vec<usize> = cells.iter().map(|cell| cell.width()).collect();
+    if widths.iter().sum::<usize>() <= most {
+        return (0, cells.len());
+    }
+    let inner = most.saturating_sub(2);
+    let reach: usize = widths[..end].iter().sum();
+    let mut from = 0;
+    if reach > inner {
+        let lead = inner / 4;
+        let mut before = 0;
+        from = start;
+        while from > 0 && before + widths[from - 1] <= lead {
+            from -= 1;
+            before += widths[from];
+        }
+    }
+    let mut to = from;
+    let mut used = 0;
+    while to < cells.len() && used + widths[to] <= inner {
+        used += widths[to];
+        to += 1;
+    }
+    (from, to.max(start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(source: &str, column: usize, width: usize, most: usize) -> String {
+        let shown = snippet(source, column, width, most);
+        format!("{}\n{}{}", shown.line, " ".repeat(shown.indent), "^".repeat(shown.length))
+    }
+
+    #[test]
+    fn tabs_and_wide_characters_are_underlined_where_they_stand() {
+        assert_eq!(drawn("\tname: 株式会社", 8, 4, 80), "    name: 株式会社\n          ^^^^^^^^");
+        assert_eq!(drawn("a: b", 1, 1, 80), "a: b\n^");
+    }
+
+    #[test]
+    fn controls_are_shown_and_counted() {
+        assert_eq!(drawn("x: \u{1b}[2J", 4, 1, 80), "x: \\u{1b}[2J\n   ^^^^^^");
+    }
+
+    #[test]
+    fn long_lines_are_cut_around_the_underline() {
+        let long = format!("{}NAME{}", "a".repeat(300), "b".repeat(300));
+        let shown = snippet(&long, 301, 4, 60);
+        assert!(shown.line.starts_with('…') && shown.line.ends_with('…'), "{}", shown.line);
+        assert!(shown.line.width() <= 60);
+        assert_eq!(&shown.line.chars().skip(shown.indent).take(4).collect::<String>(), "NAME");
+        let cut = snippet(&"w".repeat(500), 1, 500, 60);
+        assert_eq!(cut.length, 58);
+    }
+
+    #[test]
+    fn places_outside_the_line_are_harmless() {
+        assert_eq!(drawn("a:", 9, 3, 80), "a:\n  ^");
+        assert_eq!(drawn("", 1, 5, 80), "\n^");
+        assert_eq!(drawn("abc", 0, usize::MAX, 0), "abc\n^^^");
+    }
 }

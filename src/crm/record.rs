@@ -1,6 +1,26 @@
-//! People on a deal: roles in one vocabulary, and the signer told apart.
+//! What every CRM's records have: amounts, people with their roles, websites.
 
-use crate::model::{Contact, Signature};
+use rust_decimal::Decimal;
+use serde_json::Value;
+
+use crate::model::{Contact, Money, Signature};
+
+/// [`Money::settled`].
+pub(super) fn settle(amount: Decimal, currency: Option<String>) -> Money {
+    Money::settled(amount, currency)
+}
+
+/// A number in JSON, or in a text, with all its digits.
+pub(super) fn number(value: &Value) -> Option<Decimal> {
+    let text = match value {
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => text.trim().to_owned(),
+        _ => return None,
+    };
+    text.parse().or_else(|_| Decimal::from_scientific(&text)).ok()
+}
+
+// People on a deal: roles in one vocabulary, and the signer told apart.
 
 /// A role's name in the one vocabulary: lower-case words joined by `_`
 /// (`Economic Buyer` and `ECONOMIC_BUYER` are `economic_buyer`).

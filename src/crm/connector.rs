@@ -1,9 +1,13 @@
-//! The list of CRMs: one row each. Everything that lists them reads it.
+//! What a CRM is to the rest of the house: its row, what its settings lead to,
+//! and what it is connected with.
+
+use std::path::Path;
 
 use super::export::FileSettings;
-use super::{CrmSettings, Trigger, hubspot, pipedrive, salesforce};
+use super::{Crm, CrmError, RequestedProperties, Trigger};
 use crate::brief::BaseMapping;
-use crate::model::{DealId, ReferenceRule};
+use crate::http::Limits;
+use crate::model::{ReferenceRule, Secrets};
 use crate::settings::SettingsReader;
 
 /// One CRM.
@@ -33,49 +37,42 @@ impl std::fmt::Debug for CrmRow {
     }
 }
 
-/// Every CRM there is.
-pub static CRMS: &[CrmRow] = &[
-    hubspot::ROW,
-    salesforce::ROW,
-    pipedrive::ROW,
-    CrmRow {
-        name: "file",
-        title: "an export file (CSV or JSON)",
-        secrets: &[],
-        workflow_secrets: &[],
-        settings: SettingsReader::of::<FileSettings>(),
-        mapping: BaseMapping {
-            name: "csv",
-            source: include_str!("../../templates/mapping/csv.yaml"),
-        },
-        references: None,
-        trigger: None,
-    },
-];
+/// What the settings of a CRM lead to.
+pub trait CrmSettings: std::fmt::Debug + Send + Sync {
+    /// Connects the CRM; nothing is sent yet.
+    ///
+    /// # Errors
+    /// When settings or secrets do not do.
+    fn connect(&self, connection: &Connection<'_>) -> Result<Box<dyn Crm>, CrmError>;
 
-/// The row with this name.
-#[must_use]
-pub fn row(name: &str) -> Option<&'static CrmRow> {
-    CRMS.iter().find(|row| row.name == name)
+    /// The CRM's webhook, where it has one.
+    fn trigger(&self) -> Option<Box<dyn Trigger>> {
+        None
+    }
+
+    /// Whether a signature moves an open deal to Closed Won.
+    fn updates_closed_won(&self) -> bool {
+        false
+    }
+
+    /// The settings of an export file, if these are they.
+    fn as_file(&self) -> Option<&FileSettings> {
+        None
+    }
 }
 
-/// Every secret that a CRM may read.
-pub fn secret_names() -> impl Iterator<Item = &'static str> {
-    CRMS.iter().flat_map(|row| row.secrets.iter().copied())
-}
-
-/// How documents name the deals of each CRM.
-#[must_use]
-pub fn reference_rules() -> Vec<ReferenceRule> {
-    CRMS.iter().filter_map(|row| row.references).collect()
-}
-
-/// A deal as a person names it: its id, or the address of its record.
-#[must_use]
-pub fn deal_id(text: &str) -> DealId {
-    let text = text.trim();
-    let of_address = reference_rules().iter().find_map(|rule| (rule.of_address)(text));
-    of_address.unwrap_or_else(|| DealId::new(text))
+/// What a connector needs beside its settings.
+pub struct Connection<'a> {
+    /// The secrets of the run.
+    pub secrets: &'a Secrets,
+    /// The ledger's folder, where relative paths start.
+    pub root: &'a Path,
+    /// The properties that the configuration reads.
+    pub requested: &'a RequestedProperties,
+    /// How long the CRM is waited for.
+    pub limits: Limits,
+    /// The zone that the company's days are days of, where it is set.
+    pub company_zone: Option<chrono_tz::Tz>,
 }
 
 /// The parts of an https address's path, when its host fits.

@@ -14,13 +14,13 @@ use crate::config::{Config, FILE_NAME, Problem};
 use crate::crm::export::{Detail, FileCrm, FileSettings};
 use crate::crm::{self, Connection, Crm, RequestedProperties};
 use crate::deliver::{
-    self, BranchRequests, LinkSettings, Links, Messages, Sink, SinkContext, Templates,
+    self, BranchRequests, LentCrmTasks, LinkSettings, Links, Messages, Sink, SinkContext, Templates,
 };
 use crate::ledger::{BRIEFS, Ledger, LedgerError};
 use crate::link::{LINK_KEY, LinkKeys};
 use crate::model::Check;
 use crate::time::{HumanDuration, deadline};
-use crate::workflow::{self, Context, CrmSink};
+use crate::workflow::{self, Context, CrmSink, LentTasks};
 
 /// Which ports a command needs; what it does not need is not opened, so that
 /// `validate` asks for no secret.
@@ -306,7 +306,8 @@ pub(super) fn open_sinks(
     config: &Config,
     ledger: &Ledger,
 ) -> Result<Vec<Box<dyn Sink>>, CliError> {
-    let site = site(invocation, config, ledger, links(invocation, config)?)?;
+    let mut site = site(invocation, config, ledger, links(invocation, config)?)?;
+    site.crm_tasks = crm_tasks(invocation, config, ledger.root())?;
     let mut sinks =
         deliver::build(&config.deliver, &invocation.secrets()?, &site).map_err(|problems| {
             let mut error =
@@ -407,7 +408,21 @@ fn site(
         }),
         folder: ledger.root().to_path_buf(),
         links,
+        crm_tasks: None,
     })
+}
+
+/// The tasks of the CRM, where a delivery goes there and it has tasks.
+pub(super) fn crm_tasks(
+    invocation: &Invocation,
+    config: &Config,
+    root: &Path,
+) -> Result<Option<LentCrmTasks>, CliError> {
+    if !config.deliver.writes_to_crm() || config.crm.file().is_some() {
+        return Ok(None);
+    }
+    let crm = open_crm(invocation, config, root)?;
+    Ok(crm.and_then(LentTasks::of).map(|tasks| Arc::new(tasks) as LentCrmTasks))
 }
 
 /// What makes links to a person's page; `None` where no page is served.

@@ -9,11 +9,11 @@ use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::invocation::Invocation;
 use super::keys::find_key;
-use super::open::{Ports, open, open_crm};
+use super::open::{Ports, crm_tasks, open, open_crm};
 use super::when::When;
 use crate::brief::EventKind;
 use crate::crm::Crm;
-use crate::deliver::{self, Reader, WholeDays};
+use crate::deliver::{self, Reader, ReaderContext, WholeDays};
 use crate::model::Key;
 use crate::report::count;
 use crate::text::one_line;
@@ -118,18 +118,21 @@ fn open_readers(
     context: &Context,
     invocation: &Invocation,
 ) -> Result<Vec<Box<dyn Reader>>, CliError> {
-    let readers = deliver::readers(
-        &context.config.deliver,
-        &invocation.secrets()?,
-        WholeDays(context.config.timezone),
-    )
-    .map_err(|problems| {
-        let mut error = CliError::usage("`deliver:` in handoff.yaml cannot be used as it stands");
-        for problem in problems {
-            error = error.detail(problem.to_string());
-        }
-        error
-    })?;
+    let config = &context.config;
+    let reading = ReaderContext {
+        days: WholeDays(config.timezone),
+        crm_tasks: crm_tasks(invocation, config, context.ledger.root())?,
+    };
+    let readers = deliver::readers(&config.deliver, &invocation.secrets()?, &reading).map_err(
+        |problems| {
+            let mut error =
+                CliError::usage("`deliver:` in handoff.yaml cannot be used as it stands");
+            for problem in problems {
+                error = error.detail(problem.to_string());
+            }
+            error
+        },
+    )?;
     if readers.is_empty() && context.crm.is_none() {
         return Err(CliError::usage(
             "`deliver:` in handoff.yaml names no target that can be read back",

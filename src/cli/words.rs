@@ -24,6 +24,9 @@ impl From<CrmError> for CliError {
             | CrmError::BadData { help, .. }
             | CrmError::Denied { help, .. }
             | CrmError::Unavailable { help, .. } => Self::could_not(message).help(help),
+            CrmError::Unclear { .. } => {
+                Self::could_not(message).help("run it again: it is looked at before it is repeated")
+            }
             CrmError::Settings { help, .. } => Self::usage(message).help(help),
             CrmError::Refused { .. } => Self::could_not(message).help(
                 "change the deal in the CRM by hand; handoff does not repeat what was refused",

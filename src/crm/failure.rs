@@ -18,6 +18,8 @@ pub(super) struct Failure {
     /// The place in a list is not known any more: the list may be read once
     /// more from its start.
     pub(super) starts_again: bool,
+    /// No answer came, and what was asked for may have been done.
+    pub(super) may_have_acted: bool,
 }
 
 impl From<Failure> for CrmError {
@@ -28,18 +30,31 @@ impl From<Failure> for CrmError {
 
 impl Failure {
     pub(super) fn new(status: Option<StatusCode>, error: CrmError) -> Self {
-        Self { status, error, starts_again: false }
+        Self { status, error, starts_again: false, may_have_acted: false }
     }
 
     /// No answer came.
     pub(super) fn unreachable(error: &NetError, setting: &str, secrets: &[&SecretString]) -> Self {
-        Self::new(
-            None,
-            CrmError::Unavailable {
-                message: format!("{}.", clean(&error.to_string(), secrets)),
-                help: format!("Check the network and {setting}, and run it again."),
-            },
-        )
+        let told = CrmError::Unavailable {
+            message: format!("{}.", clean(&error.to_string(), secrets)),
+            help: format!("Check the network and {setting}, and run it again."),
+        };
+        let may_have_acted = matches!(error, NetError::Unclear { .. });
+        Self { may_have_acted, ..Self::new(None, told) }
+    }
+
+    /// What the failure of a request that creates is: where the record may be
+    /// there all the same, nobody may ask for it again without a look.
+    pub(super) fn of_creation(self) -> CrmError {
+        let answered = |status: StatusCode| status.is_success() || status.is_server_error();
+        match self.error {
+            CrmError::Unavailable { message, .. }
+                if self.may_have_acted || self.status.is_some_and(answered) =>
+            {
+                CrmError::Unclear { message }
+            }
+            error => error,
+        }
     }
 
     /// An answer that is not what was asked for, such as a proxy's page.

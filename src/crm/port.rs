@@ -1,7 +1,8 @@
 //! What every CRM can do.
 
 use crate::model::{
-    Check, CrmName, Deal, DealId, Evidence, Person, Population, Properties, Signature, Window,
+    Check, CrmName, CrmTasks, Deal, DealId, Evidence, Person, Population, Properties, Signature,
+    Window,
 };
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -140,6 +141,12 @@ pub enum CrmError {
         /// Its words.
         message: String,
     },
+    /// It may or may not have done what was asked: look before asking again.
+    #[error("{message}")]
+    Unclear {
+        /// What happened and where.
+        message: String,
+    },
     /// It could not be reached, is limited, or answered nonsense; later may work.
     #[error("{message}")]
     Unavailable {
@@ -160,7 +167,7 @@ impl CrmError {
             | Self::Settings { help, .. }
             | Self::Denied { help, .. }
             | Self::Unavailable { help, .. } => Some(help.as_str()),
-            Self::Refused { .. } => None,
+            Self::Refused { .. } | Self::Unclear { .. } => None,
         }
     }
 }
@@ -235,6 +242,11 @@ pub trait Crm: Send + Sync {
 
     /// The columns that a deal's properties are read from, where they are fixed: an export's.
     fn columns(&self) -> Option<Vec<String>> {
+        None
+    }
+
+    /// Its tasks; `None` where the source has none to write.
+    fn tasks(&self) -> Option<&dyn CrmTasks<CrmError>> {
         None
     }
 

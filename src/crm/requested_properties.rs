@@ -162,7 +162,7 @@ pub(super) fn failed(what: &str, error: &CrmError) -> Check {
         | CrmError::Settings { help, .. }
         | CrmError::Denied { help, .. }
         | CrmError::Unavailable { help, .. } => help.clone(),
-        CrmError::Refused { .. } => {
+        CrmError::Refused { .. } | CrmError::Unclear { .. } => {
             return Check { remedy: None, ..Check::failed(what, error.to_string(), "") };
         }
     };

@@ -27,6 +27,9 @@ pub enum TaskForm {
     Issue,
     /// A pull request that the CSM reviews; merging it accepts the handoff.
     PullRequest,
+    /// A task of the CRM, which only the CRM's users see.
+    #[serde(skip)]
+    Crm,
 }
 
 /// Who reads a text, which decides whose link it holds.
@@ -69,8 +72,16 @@ impl Messages {
         form: TaskForm,
         medium: Medium,
     ) -> Result<Message, DeliveryError> {
-        let mut values = self.values(handoff, None);
+        let is_crm = form == TaskForm::Crm;
+        // Everybody who sees the deal sees its tasks, the rep among them.
+        let audience = if is_crm { Audience::Shared } else { Audience::Public };
+        let link = self.link(handoff, audience, LinkRole::Csm);
+        let mut values = self.values(handoff, link.as_deref());
         values["pull_request"] = json!(form == TaskForm::PullRequest);
+        values["crm"] = json!(is_crm);
+        if is_crm {
+            values["task_url"] = json!(tasks_on_the_web(handoff).0);
+        }
         self.fill("task.md.j2", medium, Serde(values))
     }
 
@@ -440,14 +451,26 @@ pub(super) fn signed_at(handoff: &Handoff) -> Option<DateTime<Utc>> {
         .or_else(|| handoff.timeline.first(EventKind::Signed).map(|event| event.at))
 }
 
-/// A link to the first-touch task, where it is on the web.
+/// `via` of the events of the task in the CRM.
+pub(super) const CRM_TASK: &str = "crm_task";
+
+/// A link to the first-touch task, where it is on the web. Of several the one
+/// on which people can accept and return.
 fn task_url(handoff: &Handoff) -> Option<String> {
-    let events = &handoff.timeline.events;
-    events
-        .iter()
-        .rev()
-        .filter(|event| event.event == EventKind::TaskOpened)
-        .find_map(|event| web_address(event.reference.as_deref()?))
+    let (elsewhere, of_crm) = tasks_on_the_web(handoff);
+    elsewhere.or(of_crm)
+}
+
+/// The task opened last elsewhere, and the one in the CRM.
+fn tasks_on_the_web(handoff: &Handoff) -> (Option<String>, Option<String>) {
+    let last = |is_crm: bool| {
+        let opened = handoff.timeline.events.iter().rev();
+        let mut opened = opened.filter(|event| {
+            event.event == EventKind::TaskOpened && (event.via == CRM_TASK) == is_crm
+        });
+        opened.find_map(|event| web_address(event.reference.as_deref()?))
+    };
+    (last(false), last(true))
 }
 
 const TASKS: &str = "tasks.yaml";

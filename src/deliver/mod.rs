@@ -4,6 +4,7 @@
 //! `text`, `yaml`, `http`, `settings`).
 
 mod asana;
+mod crm_task;
 mod email;
 mod events;
 mod github;
@@ -35,11 +36,11 @@ pub use plan::{Backoff, Circumstances, Plan, Settled, State, Step, WantedDeliver
 pub use read_back::{
     Actor, MovedDeadline, Observed, Onboarding, OpenTask, ReadBack, Reader, Reassigned, Roles,
 };
-pub use row::{SinkRow, SinkSettings, Sinks, WorkflowNeeds};
+pub use row::{ReaderContext, SinkRow, SinkSettings, Sinks, WorkflowNeeds};
 pub use rows::{BuildProblem, DeliverConfig, SINKS, build, readers, secret_names};
 pub use run::{DeliveryResult, Follower, Moment, deliver_one, run};
 pub use sink::{
-    BranchRequest, BranchRequests, Clock, DeliveryError, Handoff, Mark, Missing, OnboardingTask,
-    Sink, SinkContext, Who, WholeDays, WorkingDays,
+    BranchRequest, BranchRequests, Clock, DeliveryError, Handoff, LentCrmTasks, Mark, Missing,
+    OnboardingTask, Sink, SinkContext, Who, WholeDays, WorkingDays,
 };
 pub use templates::{Medium, Message, SHIPPED, TemplateError, Templates};

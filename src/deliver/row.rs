@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use super::messages::{Messages, TaskForm};
 use super::read_back::Reader;
-use super::sink::{BranchRequests, Sink, WholeDays};
+use super::sink::{BranchRequests, LentCrmTasks, Sink, WholeDays};
 use super::templates::Medium;
 use crate::brief::EventKind;
 use crate::http::BaseUrl;
@@ -43,6 +43,17 @@ pub struct WorkflowNeeds {
     pub reads_back: bool,
     /// Whether its deliveries are files on the machine.
     pub keeps_files: bool,
+    /// Whether it delivers to the CRM that deals come from.
+    pub is_crm: bool,
+}
+
+/// What is read back against.
+#[derive(Clone)]
+pub struct ReaderContext {
+    /// The days of the deadlines.
+    pub days: WholeDays,
+    /// The tasks of the CRM that deals come from; `None` where it has none.
+    pub crm_tasks: Option<LentCrmTasks>,
 }
 
 /// Sinks, or every reason why there are none.
@@ -64,9 +75,9 @@ pub trait SinkSettings: Debug + Send + Sync {
     fn reader(
         &self,
         secrets: &Secrets,
-        days: WholeDays,
+        context: &ReaderContext,
     ) -> Result<Option<Box<dyn Reader>>, Vec<String>> {
-        let _ = (secrets, days);
+        let _ = (secrets, context);
         Ok(None)
     }
 

@@ -10,9 +10,9 @@ use serde_json::{Map, Value, json};
 use super::links::LinkSettings;
 use super::messages::{Messages, TaskForm, TaskList};
 use super::read_back::Reader;
-use super::row::{SinkRow, SinkSettings, WorkflowNeeds};
-use super::sink::{BranchRequests, Sink, SinkContext, WholeDays};
-use super::{asana, email, events, github, jira, outbox, slack, teams, welcome};
+use super::row::{ReaderContext, SinkRow, SinkSettings, WorkflowNeeds};
+use super::sink::{BranchRequests, Sink, SinkContext};
+use super::{asana, crm_task, email, events, github, jira, outbox, slack, teams, welcome};
 use crate::brief::EventKind;
 use crate::link::LINK_KEY;
 use crate::model::Secrets;
@@ -23,6 +23,7 @@ use crate::yaml::{Node, Value as Yaml, from_node};
 /// Every kind of sink, in the order in which sinks are made.
 pub const SINKS: &[SinkRow] = &[
     github::ROW,
+    crm_task::ROW,
     slack::ROW,
     teams::ROW,
     email::ROW,
@@ -162,6 +163,12 @@ impl DeliverConfig {
         self.sinks.iter().map(|(row, settings)| (*row, settings.workflow_needs()))
     }
 
+    /// Whether a sink delivers to the CRM that deals come from.
+    #[must_use]
+    pub fn writes_to_crm(&self) -> bool {
+        self.workflow_needs().any(|(_, needs)| needs.is_crm)
+    }
+
     /// Whether the task is a pull request, on whose branch a signed brief waits.
     #[must_use]
     pub fn opens_pull_request(&self) -> bool {
@@ -296,20 +303,19 @@ pub fn build(
     if problems.is_empty() { Ok(sinks) } else { Err(problems) }
 }
 
-/// Makes what reads back what people did about the deliveries. `days` are
-/// those of the deadlines.
+/// Makes what reads back what people did about the deliveries.
 ///
 /// # Errors
 /// With every problem there is, as [`build`].
 pub fn readers(
     config: &DeliverConfig,
     secrets: &Secrets,
-    days: WholeDays,
+    context: &ReaderContext,
 ) -> Result<Vec<Box<dyn Reader>>, Vec<BuildProblem>> {
     let mut readers: Vec<Box<dyn Reader>> = Vec::new();
     let mut problems: Vec<BuildProblem> = Vec::new();
     for (row, settings) in &config.sinks {
-        match settings.reader(secrets, days) {
+        match settings.reader(secrets, context) {
             Ok(made) => readers.extend(made),
             Err(found) => problems.extend(told(row, found)),
         }

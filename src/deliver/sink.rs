@@ -14,7 +14,7 @@ use super::links::Links;
 use super::message_kind::Reminder;
 use super::templates::Templates;
 use crate::brief::{ChangedAnswer, EventKind, Timeline};
-use crate::model::{Check, Key};
+use crate::model::{Check, CrmTasks, Key};
 
 /// Who does a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -285,7 +285,12 @@ pub struct SinkContext {
     pub folder: PathBuf,
     /// Makes the links to a person's page; `None` where nothing serves it.
     pub links: Option<Links>,
+    /// The tasks of the CRM that deals come from; `None` where it has none.
+    pub crm_tasks: Option<LentCrmTasks>,
 }
+
+/// The tasks of a CRM, as sinks and readers share them.
+pub type LentCrmTasks = Arc<dyn CrmTasks<DeliveryError>>;
 
 /// Turns the deadline of a target that knows days only into a moment, and
 /// back, in the time zone in which deadlines are told.

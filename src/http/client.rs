@@ -193,6 +193,17 @@ pub fn requests() -> BTreeMap<(String, &'static str), u64> {
     REQUESTS.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
+/// What every connection begins with: the proxy and the certificates that the
+/// machine names, and no redirect that takes credentials along.
+pub fn connector() -> reqwest::ClientBuilder {
+    // A second installation is refused and changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .connect_timeout(Duration::from_secs(10))
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("handoff/", env!("CARGO_PKG_VERSION")))
+}
+
 /// A client for one API: base URL, fixed headers, schedule, time limits.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -214,14 +225,8 @@ impl Client {
     /// When the platform's certificate store cannot be opened at all.
     #[must_use]
     pub fn new(base: BaseUrl, headers: HeaderMap, schedule: Schedule) -> Self {
-        // A second installation is refused and changes nothing.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let inner = reqwest::Client::builder()
-            .connect_timeout(Duration::from_secs(10))
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("handoff/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .expect("a client without custom certificates can always be built");
+        let inner =
+            connector().build().expect("a client without custom certificates can always be built");
         let (limits, silent) = (Limits::default(), Arc::default());
         Self { inner, base, headers, schedule, limits, made: Instant::now(), silent }
     }

@@ -9,6 +9,6 @@ mod pages;
 mod schedule;
 
 pub use base_url::{BaseUrl, BaseUrlError};
-pub use client::{Client, Fault, Limits, NetError, Response, Semantics, requests};
+pub use client::{Client, Fault, Limits, NetError, Response, Semantics, connector, requests};
 pub use pages::{Page, PageWalk, PagesFault};
 pub use schedule::Schedule;

@@ -3,6 +3,7 @@
 
 mod amounts;
 mod check;
+mod crm_task;
 mod dates;
 mod deal;
 mod evidence;
@@ -17,6 +18,7 @@ pub use amounts::{
     AmountFault, DecimalSign, SignProof, Written as WrittenAmount, is_rounded, read as read_amount,
 };
 pub use check::{Check, CheckLevel};
+pub use crm_task::{CrmTask, CrmTasks, TaskAct, TaskBody, TaskDeadline, TaskDue, TaskFields};
 pub use dates::{
     DateFault, DateOrder, Moment, OrderProof, Written as WrittenDate, read as read_date,
 };

@@ -1,12 +1,12 @@
 //! The CRM as a target of deliveries: Closed Won is kept true, with a link to
-//! the brief.
+//! the brief; its tasks are lent to the sinks.
 
 use async_trait::async_trait;
 
 use crate::brief::{DecidedBy, EventKind, Timeline, View};
 use crate::crm::{ClosedWonUpdate, Crm, CrmError, Signed};
 use crate::deliver::{DeliveryError, Handoff, Mark, Sink};
-use crate::model::DocumentId;
+use crate::model::{CrmTask, CrmTasks, DealId, DocumentId, TaskBody, TaskFields};
 
 /// Keeps the CRM at Closed Won after a signature. Doing it twice changes
 /// nothing: a deal that is won is not moved, and the note is looked for first.
@@ -57,7 +57,10 @@ impl Sink for CrmSink {
         let url = handoff.url.as_deref();
         let is_contract = is_told_to_be_a_contract(&handoff.timeline, view);
         let signed = Signed { id: &id, signed_at, brief_url: url, is_contract };
-        let done = self.crm.mark_closed_won(&signed).await.map_err(failure)?;
+        let done =
+            self.crm.mark_closed_won(&signed).await.map_err(|error| {
+                failure(error, "move the deal to Closed Won by hand in the CRM")
+            })?;
         let remark = match done {
             ClosedWonUpdate::Updated => None,
             ClosedWonUpdate::AlreadyWon => Some("it was won already".to_owned()),
@@ -93,18 +96,70 @@ fn is_told_to_be_a_contract(timeline: &Timeline, view: View<'_>) -> bool {
     })
 }
 
+/// The tasks of a CRM as the sinks ask for them.
+pub struct LentTasks(Box<dyn Crm>);
+
+impl LentTasks {
+    /// Of a connected CRM; `None` where it has no tasks, as an export file.
+    #[must_use]
+    pub fn of(crm: Box<dyn Crm>) -> Option<Self> {
+        crm.tasks().is_some().then(|| Self(crm))
+    }
+
+    fn tasks(&self) -> &dyn CrmTasks<CrmError> {
+        self.0.tasks().expect("a CRM that has tasks keeps having them")
+    }
+}
+
+fn task_failure(error: CrmError) -> DeliveryError {
+    failure(error, "make the task by hand in the CRM, or change the CRM's rule that refused it")
+}
+
+#[async_trait]
+impl CrmTasks<DeliveryError> for LentTasks {
+    fn crm(&self) -> &str {
+        self.tasks().crm()
+    }
+
+    fn title(&self) -> &str {
+        self.tasks().title()
+    }
+
+    fn body(&self) -> TaskBody {
+        self.tasks().body()
+    }
+
+    async fn find(&self, deal: &DealId, ending: &str) -> Result<Option<CrmTask>, DeliveryError> {
+        self.tasks().find(deal, ending).await.map_err(task_failure)
+    }
+
+    async fn read(&self, reference: &str) -> Result<Option<CrmTask>, DeliveryError> {
+        self.tasks().read(reference).await.map_err(task_failure)
+    }
+
+    async fn create(&self, deal: &DealId, fields: &TaskFields) -> Result<CrmTask, DeliveryError> {
+        self.tasks().create(deal, fields).await.map_err(task_failure)
+    }
+
+    async fn change(&self, reference: &str, fields: &TaskFields) -> Result<bool, DeliveryError> {
+        self.tasks().change(reference, fields).await.map_err(task_failure)
+    }
+
+    async fn check(&self) -> Result<(), DeliveryError> {
+        self.tasks().check().await.map_err(task_failure)
+    }
+}
+
 /// What a CRM's refusal means for a delivery.
-fn failure(error: CrmError) -> DeliveryError {
+fn failure(error: CrmError, refused: &str) -> DeliveryError {
     let message = error.to_string();
     match error {
         CrmError::Unavailable { .. } => DeliveryError::Transient { message, retry_after: None },
+        CrmError::Unclear { .. } => DeliveryError::Unclear { message },
         CrmError::NotFound { help, .. }
         | CrmError::BadData { help, .. }
         | CrmError::Settings { help, .. }
         | CrmError::Denied { help, .. } => DeliveryError::Permanent { message, help },
-        CrmError::Refused { .. } => DeliveryError::Permanent {
-            message,
-            help: "move the deal to Closed Won by hand in the CRM".to_owned(),
-        },
+        CrmError::Refused { .. } => DeliveryError::Permanent { message, help: refused.to_owned() },
     }
 }

@@ -294,7 +294,7 @@ impl Facts {
             delivers => self.delivers,
             // Within an expression a quote is doubled; the text stands in a folded scalar.
             label => self.label.as_ref().map(|label| label.replace('\'', "''")),
-            form => match self.form { TaskForm::Issue => "issue", TaskForm::PullRequest => "pull_request" },
+            form => match self.form { TaskForm::Issue | TaskForm::Crm => "issue", TaskForm::PullRequest => "pull_request" },
             export => self.export.as_deref().map(quoted),
             adhoc => (!self.scheduled).then_some(ADHOC_EXPORT),
             scheduled => self.scheduled,

@@ -58,7 +58,7 @@ pub use backfill::{backfill, missing_deals};
 pub use checkpoints::{Chain, Left, Strictness, leave_checkpoint, read_chain};
 pub use context::Context;
 pub use coverage::{CoverageRequest, Unused, coverage, unused_columns};
-pub use crm_sink::CrmSink;
+pub use crm_sink::{CrmSink, LentTasks};
 pub use customers::handoffs_of_customer;
 pub use deal::{DealSource, Found, find_deal};
 pub use deliveries::{Delivered, Horizon, deliver, handoff_of, keys_within};

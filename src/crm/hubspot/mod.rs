@@ -6,6 +6,7 @@ mod api;
 mod population;
 mod read;
 mod record;
+mod tasks;
 mod update;
 mod webhook;
 
@@ -27,8 +28,8 @@ use super::{
 use crate::brief::BaseMapping;
 use crate::http::{BaseUrl, Limits};
 use crate::model::{
-    CrmName, Deal, DealId, Evidence, Population, Properties, ReferenceRule, Secrets, Signature,
-    Window,
+    CrmName, CrmTasks, Deal, DealId, Evidence, Population, Properties, ReferenceRule, Secrets,
+    Signature, Window,
 };
 use crate::settings::SettingsReader;
 
@@ -196,6 +197,10 @@ impl Crm for HubSpot {
         let (api, settings, crm) = (&self.api, &self.settings, &self.name);
         let target = update::Target { api, settings, crm, account: &account };
         closed_won::keep(&target, signed).await
+    }
+
+    fn tasks(&self) -> Option<&dyn CrmTasks<CrmError>> {
+        Some(self)
     }
 
     async fn checks(&self, named: &Properties, offline: bool) -> Vec<Check> {

@@ -107,9 +107,10 @@ impl Api {
     }
 
     /// Creates a record; not repeated where it may have been created.
-    pub(super) async fn create(&self, path: &str, body: &Value) -> Result<(), Failure> {
+    pub(super) async fn create(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         let answer = self.send(Semantics::Creates, Method::POST, path, Some(body)).await?;
-        self.object(path, &answer).map(|_| ())
+        let mut made = self.object(path, &answer)?;
+        Ok(made.get_mut("data").map(Value::take).unwrap_or_default())
     }
 
     async fn send(

@@ -5,6 +5,7 @@ mod activities;
 mod api;
 mod population;
 mod record;
+mod tasks;
 mod webhook;
 
 use async_trait::async_trait;
@@ -26,8 +27,8 @@ use super::{
 use crate::brief::BaseMapping;
 use crate::http::{BaseUrl, Schedule};
 use crate::model::{
-    CrmName, Deal, DealId, Evidence, Population, Properties, RecordKind, ReferenceRule, Secrets,
-    Signature, Window,
+    CrmName, CrmTasks, Deal, DealId, Evidence, Population, Properties, RecordKind, ReferenceRule,
+    Secrets, Signature, Window,
 };
 use crate::settings::SettingsReader;
 
@@ -188,6 +189,10 @@ impl Crm for Pipedrive {
         closed_won::keep(&target, signed).await
     }
 
+    fn tasks(&self) -> Option<&dyn CrmTasks<CrmError>> {
+        Some(self)
+    }
+
     async fn checks(&self, named: &Properties, offline: bool) -> Vec<Check> {
         if offline {
             let detail = format!("{TOKEN} is set; not tried, because this is offline");
@@ -335,6 +340,6 @@ impl closed_won::Target for Target<'_> {
         let number: u64 =
             deal.id.as_str().parse().expect("the id of a deal that was read is a number");
         let note = json!({"deal_id": number, "content": note(url)});
-        Ok(self.api.create(&self.api.v1("notes"), &note).await?)
+        Ok(self.api.create(&self.api.v1("notes"), &note).await.map(drop)?)
     }
 }

@@ -210,14 +210,19 @@ pub(super) async fn account(api: &Api, settings: &PipedriveSettings) -> Result<A
                 .to_owned(),
         });
     }
-    let domain = text(&me, "company_domain")
-        .filter(|domain| domain.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
     Ok(Account {
-        deal_url: domain.map(|domain| format!("https://{domain}.pipedrive.com/deal/")),
+        deal_url: page(&me),
         fields: Fields::read(api, "deal").await?,
         pipelines: names(api, "pipelines").await?,
         stages: names(api, "stages").await?,
     })
+}
+
+/// Where a person of the company sees a deal, up to its id.
+pub(super) fn page(me: &Value) -> Option<String> {
+    let domain = text(me, "company_domain")
+        .filter(|domain| domain.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
+    domain.map(|domain| format!("https://{domain}.pipedrive.com/deal/"))
 }
 
 async fn names(api: &Api, object: &str) -> Result<BTreeMap<u64, String>, Failure> {

@@ -7,6 +7,7 @@ mod bulk;
 mod population;
 mod record;
 mod soql;
+mod tasks;
 mod update;
 mod webhook;
 
@@ -26,8 +27,8 @@ use super::{
 use crate::brief::BaseMapping;
 use crate::http::{BaseUrl, Schedule};
 use crate::model::{
-    CrmName, Deal, DealId, Evidence, Population, Properties, RecordKind, ReferenceRule, Secrets,
-    Signature, Window,
+    CrmName, CrmTasks, Deal, DealId, Evidence, Population, Properties, RecordKind, ReferenceRule,
+    Secrets, Signature, Window,
 };
 use crate::settings::SettingsReader;
 
@@ -213,6 +214,10 @@ impl Crm for Salesforce {
         let (api, settings, crm) = (&self.api, &self.settings, &self.name);
         let target = update::Target { api, settings, crm, org: &org };
         closed_won::keep(&target, signed).await
+    }
+
+    fn tasks(&self) -> Option<&dyn CrmTasks<CrmError>> {
+        Some(self)
     }
 
     async fn checks(&self, named: &Properties, offline: bool) -> Vec<Check> {

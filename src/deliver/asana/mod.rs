@@ -15,8 +15,7 @@ use read_back::AsanaReader;
 
 use super::messages::Messages;
 use super::read_back::Reader;
-use super::row::{SinkRow, SinkSettings, Sinks, WorkflowNeeds};
-use super::sink::WholeDays;
+use super::row::{ReaderContext, SinkRow, SinkSettings, Sinks, WorkflowNeeds};
 use super::templates::Medium;
 use crate::brief::EventKind;
 use crate::model::Secrets;
@@ -51,8 +50,8 @@ impl SinkSettings for AsanaSettings {
     fn reader(
         &self,
         secrets: &Secrets,
-        days: WholeDays,
+        context: &ReaderContext,
     ) -> Result<Option<Box<dyn Reader>>, Vec<String>> {
-        Ok(Some(Box::new(AsanaReader::new(Api::new(self, secrets)?, days))))
+        Ok(Some(Box::new(AsanaReader::new(Api::new(self, secrets)?, context.days))))
     }
 }

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use super::settings::{GithubSettings, Repository};
 use crate::deliver::sink::DeliveryError;
-use crate::http::Schedule;
+use crate::http::{self as net, Schedule, connector};
 use crate::model::Secrets;
 use crate::text;
 
@@ -254,11 +254,10 @@ impl Api {
 
     fn connect(&self, base: &str) -> Result<Octocrab, DeliveryError> {
         let version = HeaderName::from_static("x-github-api-version");
+        let http = connector().timeout(Duration::from_secs(60)).build();
+        let http = http.map_err(|error| transient(error.to_string()))?;
         let builder = Octocrab::builder()
             .add_retry_config(RetryConfig::None)
-            .set_connect_timeout(Some(Duration::from_secs(10)))
-            .set_read_timeout(Some(Duration::from_secs(60)))
-            .set_write_timeout(Some(Duration::from_secs(60)))
             .add_header(version, "2022-11-28".to_owned())
             .base_uri(base)
             .map_err(|error| broken(&error))?;
@@ -271,7 +270,7 @@ impl Api {
                     help: "make a new private key on the app's settings page".to_owned(),
                 })?,
         }
-        .build()
+        .build_with_reqwest(http)
         .map_err(|error| broken(&error))
     }
 }
@@ -320,19 +319,22 @@ async fn send_once(
 
 /// The words of the innermost cause: the outer ones repeat the whole request.
 fn no_answer(method: &Method, path: &str, error: &octocrab::Error) -> NoAnswer {
+    let told = |reached: bool, why: &str| NoAnswer {
+        reached,
+        why: format!("{method} {path}: no complete answer came: {why}"),
+    };
     let mut cause: &dyn std::error::Error = error;
-    let mut reached = true;
     loop {
-        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
-            reached &= io.kind() != std::io::ErrorKind::ConnectionRefused;
+        if let Some(http) = cause.downcast_ref::<reqwest::Error>() {
+            let reached = !http.is_connect() && !http.is_builder();
+            return told(reached, &net::Fault::of(http).to_string());
         }
         match cause.source() {
             Some(inner) => cause = inner,
             None => break,
         }
     }
-    let why = text::shorten(&text::one_line(&cause.to_string()), 200);
-    NoAnswer { reached, why: format!("{method} {path}: no complete answer came: {why}") }
+    told(true, &text::shorten(&text::one_line(&cause.to_string()), 200))
 }
 
 fn transient(message: String) -> DeliveryError {

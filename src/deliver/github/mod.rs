@@ -25,8 +25,8 @@ use settings::GithubSettings;
 
 use super::messages::{Messages, TaskForm};
 use super::read_back::Reader;
-use super::row::{SinkRow, SinkSettings, Sinks, WorkflowNeeds};
-use super::sink::{BranchRequests, Sink, WholeDays};
+use super::row::{ReaderContext, SinkRow, SinkSettings, Sinks, WorkflowNeeds};
+use super::sink::{BranchRequests, Sink};
 use super::templates::Medium;
 use crate::brief::EventKind;
 use crate::http::BaseUrl;
@@ -59,7 +59,7 @@ impl SinkSettings for GithubSettings {
             messages: messages.clone(),
         };
         let task: Box<dyn Sink> = match settings.form {
-            TaskForm::Issue => Box::new(GithubIssue::new(api, settings, messages)),
+            TaskForm::Issue | TaskForm::Crm => Box::new(GithubIssue::new(api, settings, messages)),
             TaskForm::PullRequest => {
                 Box::new(GithubPull { api, settings, messages, purpose: Purpose::Task })
             }
@@ -78,10 +78,10 @@ impl SinkSettings for GithubSettings {
     fn reader(
         &self,
         secrets: &Secrets,
-        days: WholeDays,
+        context: &ReaderContext,
     ) -> Result<Option<Box<dyn Reader>>, Vec<String>> {
         let api = connect(self, secrets)?;
-        Ok(Some(Box::new(GithubReader::new(api, self.clone(), days))))
+        Ok(Some(Box::new(GithubReader::new(api, self.clone(), context.days))))
     }
 
     /// A draft pull request of the branch `handoff/<key>`, recorded as

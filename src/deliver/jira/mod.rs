@@ -14,8 +14,7 @@ use read_back::JiraReader;
 
 use super::messages::Messages;
 use super::read_back::Reader;
-use super::row::{SinkRow, SinkSettings, Sinks, WorkflowNeeds};
-use super::sink::WholeDays;
+use super::row::{ReaderContext, SinkRow, SinkSettings, Sinks, WorkflowNeeds};
 use super::templates::Medium;
 use crate::brief::EventKind;
 use crate::model::Secrets;
@@ -53,8 +52,8 @@ impl SinkSettings for JiraSettings {
     fn reader(
         &self,
         secrets: &Secrets,
-        days: WholeDays,
+        context: &ReaderContext,
     ) -> Result<Option<Box<dyn Reader>>, Vec<String>> {
-        Ok(Some(Box::new(JiraReader::new(Api::new(self, secrets)?, self.clone(), days))))
+        Ok(Some(Box::new(JiraReader::new(Api::new(self, secrets)?, self.clone(), context.days))))
     }
 }

@@ -1,8 +1,9 @@
 //! What a rep answers: taken over like a person's edit of the brief, in one
-//! commit. An answer that somebody else gave since the page was opened is
+//! commit. They answer what is missing, and change what they answered
+//! themselves. An answer that somebody else gave since the page was opened is
 //! shown and not overwritten, and what the rep wrote stays in the form.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -13,8 +14,8 @@ use super::super::store::{LOCK_WAIT, Stored, version};
 use super::super::{Context, Remarks, WorkflowError};
 use super::{FormFields, VIA, answer_in_words, field};
 use crate::brief::{
-    AnswerSource, AskedAnswer, Brief, BriefSources, Event, SourceKind, asked_answers, put_answer,
-    read_answer, unknown_answer,
+    AnswerSource, AskedAnswer, Brief, BriefSources, Event, EventKind, SourceKind, Timeline,
+    asked_answer, asked_answers, put_answer, read_answer, unknown_answer,
 };
 use crate::ledger::{Change, blob_id};
 use crate::link::Grant;
@@ -33,6 +34,9 @@ pub(super) struct Answered {
     pub conflicts: BTreeMap<String, String>,
     /// What the rep wrote and the brief does not have, by input.
     pub written: BTreeMap<String, String>,
+    /// The brief that the page showed first, where somebody has answered since:
+    /// what was asked for then may still be answered, once theirs was shown.
+    pub first: String,
 }
 
 impl Answered {
@@ -60,6 +64,38 @@ impl Answered {
             _ => (200, format!("{saved}Thank you.")),
         }
     }
+}
+
+/// What a rep is asked for: what is missing, then what they answered by link
+/// themselves, which they may change.
+pub(super) fn asked_of(
+    context: &Context,
+    grant: &Grant,
+    timeline: &Timeline,
+    brief: &Value,
+) -> (Vec<AskedAnswer>, Vec<AskedAnswer>) {
+    let missing = asked_answers(&context.schema, brief);
+    let by_them = timeline.events.iter().filter(|event| {
+        event.via == VIA
+            && event.by.as_deref() == Some(grant.person.as_str())
+            && is_answering(event)
+    });
+    let pointers: BTreeSet<String> = by_them
+        .flat_map(|event| event.reason.as_deref().unwrap_or_default().split(", "))
+        .map(|field| format!("/{}", field.replace('.', "/")))
+        .collect();
+    let own = pointers
+        .into_iter()
+        .filter(|pointer| !missing.iter().any(|it| it.pointer == *pointer))
+        .filter(|pointer| brief.pointer(pointer).is_some())
+        .filter_map(|pointer| asked_answer(&context.schema, &pointer, None))
+        .collect();
+    (missing, own)
+}
+
+/// Whether an event's reason names the answers that were given.
+fn is_answering(event: &Event) -> bool {
+    matches!(event.event, EventKind::Corrected | EventKind::Drafted | EventKind::Resubmitted)
 }
 
 /// The answer of one input, in the shape that the schema wants.
@@ -133,7 +169,19 @@ pub(super) fn take(
             before.ok_or_else(|| no("the page that was sent is not known here; open it again"))?;
         let mut json = brief.json().clone();
         let (mut fields, mut pointers) = (Vec::new(), Vec::new());
-        for asked in asked_answers(&context.schema, &before) {
+        let (mut asked, own) = asked_of(context, grant, &timeline, &before);
+        asked.extend(own);
+        let first = field(form, "first");
+        if let Some(first) =
+            Some(first).filter(|it| !it.is_empty()).and_then(|it| version(context, it))
+        {
+            for then in asked_answers(&context.schema, &first) {
+                if !asked.iter().any(|it| it.pointer == then.pointer) {
+                    asked.push(then);
+                }
+            }
+        }
+        for asked in asked {
             let pointer = asked.pointer.clone();
             let value = match given(context, form, &asked) {
                 Ok(Some(value)) => value,
@@ -174,6 +222,9 @@ pub(super) fn take(
         let written: BTreeMap<String, String> =
             form.iter().filter(|(name, _)| open(name)).cloned().collect();
         answered.written = written;
+        if !answered.conflicts.is_empty() {
+            answered.first = if first.is_empty() { seen } else { first }.to_owned();
+        }
         answered.saved = fields.len();
         if fields.is_empty() {
             return Ok(answered);

@@ -5,9 +5,9 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::Serialize;
 
-use super::answers::Answered;
+use super::answers::{Answered, asked_of};
 use super::{LinkReply, answer_in_words};
-use crate::brief::{EventKind, asked_answer, asked_answers, question};
+use crate::brief::{EventKind, asked_answer, question};
 use crate::link::{Grant, LinkRole};
 use crate::text::{self, Look};
 use crate::workflow::promises::promises_of;
@@ -60,6 +60,8 @@ struct Input {
     now: Option<String>,
     problem: Option<String>,
     conflict: Option<String>,
+    /// Whether they answered it themselves, and may change it.
+    is_own: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -87,6 +89,7 @@ pub(super) struct View {
     return_reason: Option<String>,
     is_touched: bool,
     seen: String,
+    first: String,
     inputs: Vec<Input>,
     promises: Vec<OpenPromise>,
     people: Vec<String>,
@@ -166,9 +169,10 @@ impl View {
             is_touched: timeline.first(EventKind::Touched).is_some(),
             seen: stored.brief_blob.clone().unwrap_or_default(),
             inputs: match grant.role {
-                LinkRole::Rep => inputs(context, stored, answered),
+                LinkRole::Rep => inputs(context, grant, stored, answered),
                 LinkRole::Csm => Vec::new(),
             },
+            first: answered.map(|it| it.first.clone()).unwrap_or_default(),
             promises: promises.collect(),
             people: people.map(str::to_owned).collect(),
             team: team.collect(),
@@ -187,11 +191,16 @@ impl View {
     }
 }
 
-fn inputs(context: &Context, stored: &Stored, answered: Option<&Answered>) -> Vec<Input> {
+fn inputs(
+    context: &Context,
+    grant: &Grant,
+    stored: &Stored,
+    answered: Option<&Answered>,
+) -> Vec<Input> {
     let Some(brief) = &stored.brief else { return Vec::new() };
     let nothing = Answered::default();
     let answered = answered.unwrap_or(&nothing);
-    let mut asked = asked_answers(&context.schema, brief.json());
+    let (mut asked, own) = asked_of(context, grant, &stored.timeline, brief.json());
     // What somebody else has answered meanwhile is asked for once more, beside their answer.
     for pointer in answered.conflicts.keys() {
         if !asked.iter().any(|it| it.pointer == *pointer) {
@@ -199,12 +208,16 @@ fn inputs(context: &Context, stored: &Stored, answered: Option<&Answered>) -> Ve
         }
     }
     asked.sort_by_key(|it| it.question);
+    let own = own.into_iter().filter(|it| !answered.conflicts.contains_key(&it.pointer));
+    let own: Vec<_> = own.map(|it| (it, true)).collect();
     let mut last = 0;
     asked
         .into_iter()
+        .map(|it| (it, false))
+        .chain(own)
         .enumerate()
-        .map(|(index, it)| {
-            let heading = (it.question != last)
+        .map(|(index, (it, is_own))| {
+            let heading = (it.question != last && !is_own)
                 .then(|| format!("{}. {}", it.question, question(it.question).unwrap_or_default()));
             last = it.question;
             let written = |prefix: &str| {
@@ -233,7 +246,9 @@ fn inputs(context: &Context, stored: &Stored, answered: Option<&Answered>) -> Ve
                 who: written("who"),
                 until: written("until"),
                 why: written("why"),
-                now: gap(brief.json(), &it.pointer),
+                now: gap(brief.json(), &it.pointer)
+                    .or_else(|| answer_in_words(brief.json(), &it.pointer).filter(|_| is_own)),
+                is_own,
                 problem: answered.problems.get(&it.pointer).cloned(),
                 conflict: answered.conflicts.get(&it.pointer).cloned(),
                 pointer: it.pointer,

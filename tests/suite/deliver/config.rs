@@ -33,6 +33,7 @@ fn everything(base_url: &str) -> Value {
         "welcome": {"url": "https://hooks.example.com"},
         "teams": {},
         "events": {"url": "https://events.example.com"},
+        "crm_task": {},
         "outbox": {"events": ["task_opened"]},
     })
 }
@@ -130,8 +131,9 @@ async fn every_sink_has_a_check_that_asks_nobody_when_offline() {
     let nobody = "http://127.0.0.1:1";
     let config = deliver_config(&everything(nobody)).expect("a configuration");
     let sinks = build(&config, &secrets(SECRETS), &site(folder.path())).expect("sinks");
-    // Three kinds of message for Slack, Teams and e-mail; GitHub, Asana and Jira follow the brief.
-    assert_eq!(sinks.len(), 9 + 2 + 2 + 2 + 3);
+    // Three kinds of message for Slack, Teams and e-mail; GitHub, the CRM's task,
+    // Asana and Jira follow the brief.
+    assert_eq!(sinks.len(), 10 + 2 + 2 + 2 + 4);
     for sink in &sinks {
         let checks = sink.checks(true).await;
         // One check for each target, however many kinds of message it tells of.

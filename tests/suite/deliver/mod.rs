@@ -1,6 +1,7 @@
 //! Deliveries out: the planner, each sink against faults, hostile text.
 
 mod config;
+mod crm_task;
 mod email;
 mod events;
 pub(crate) mod fake;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Days, Utc};
 use handoff::brief::{Event, EventKind, Timeline};
 use handoff::deliver::{DeliverConfig, Handoff, Missing, Sink, SinkContext, Templates, build};
-use handoff::model::{Key, Secrets};
+use handoff::model::{Key, Secrets, TaskBody};
 use handoff::settings::Problem;
 use serde_json::{Value, json};
 
@@ -87,6 +87,7 @@ pub(crate) fn site(folder: &Path) -> SinkContext {
         working_days: Arc::new(|from, days| from.date_naive() + Days::new(u64::from(days))),
         folder: folder.to_owned(),
         links: None,
+        crm_tasks: Some(Arc::new(super::crm_task::Tasks::new(TaskBody::Html))),
     }
 }
 

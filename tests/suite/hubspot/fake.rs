@@ -13,6 +13,8 @@ use handoff::http::BaseUrl;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Map, Value, json};
 
+use crate::killed::killer::{Killer, When};
+
 pub(crate) const TOKEN: &str = "pat-na1-secret-0000-1111";
 
 /// A sample of HubSpot's answers.
@@ -50,6 +52,8 @@ pub(crate) struct Account {
     /// Results of one page of a search, where it gives fewer than were asked for.
     pub(crate) search_page: Option<usize>,
     next_id: u64,
+    /// Kills the program that asks.
+    pub(crate) killer: Option<Killer>,
 }
 
 /// An answer that is given in the real one's place.
@@ -97,7 +101,8 @@ impl Fake {
     pub(crate) fn writes(&self) -> Vec<Call> {
         let writes = |call: &&Call| {
             call.method == Method::PATCH
-                || (call.method == Method::POST && call.path.ends_with("/notes"))
+                || (call.method == Method::POST
+                    && (call.path.ends_with("/notes") || call.path.ends_with("/tasks")))
         };
         self.state().calls.iter().filter(writes).cloned().collect()
     }
@@ -238,9 +243,18 @@ async fn answer(
         .iter_mut()
         .find(|(part, answers)| full.contains(part.as_str()) && !answers.is_empty())
         .and_then(|(_, answers)| answers.pop_front());
+    let killer = account.killer.clone();
+    let request = format!("{method} {path}");
+    if killer.as_ref().is_some_and(|killer| !killer.pass(When::Received, &request)) {
+        return json_answer(500, &json!({}));
+    }
     match planned {
         None | Some(Planned::Pass) => {
-            route(&mut account, &method, &path, &query, &json, body.len())
+            let answer = route(&mut account, &method, &path, &query, &json, body.len());
+            if let Some(killer) = killer.filter(|_| path.ends_with("/tasks")) {
+                killer.pass(When::Done, &request);
+            }
+            answer
         }
         Some(Planned::Answer(status, headers, body)) => {
             let mut response = json_answer(status, &body);
@@ -309,6 +323,8 @@ fn route(
             list(account, object, has("archived=true"), value("after"), value("limit"))
         }
         ("PATCH", ["crm", "objects", "2026-09", "deals", id]) => patch(account, id, json),
+        ("POST", ["crm", "objects", "2026-09", "tasks"]) => make_task(account, json),
+        ("PATCH", ["crm", "objects", "2026-09", "tasks", id]) => patch_task(account, id, json),
         ("POST", ["crm", "objects", "2026-09", "notes"]) => {
             account.next_id += 1;
             let id = account.next_id.to_string();
@@ -507,4 +523,67 @@ fn patch(account: &mut Account, id: &str, json: &Value) -> Response {
         deal["properties"][name] = value.clone();
     }
     json_answer(200, deal)
+}
+
+/// What the API of an app writes into a property's history.
+fn entry(value: &Value) -> Value {
+    json!({"value": value, "timestamp": "2026-11-20T17:00:01Z", "sourceType": "INTEGRATION"})
+}
+
+/// Why the properties of a task are refused.
+fn task_fault(account: &Account, properties: &Value) -> Option<Response> {
+    let owner = properties["hubspot_owner_id"].as_str();
+    let is_owner = |id: &str| account.owners.get(id).is_some_and(|owner| owner["archived"] != true);
+    owner.filter(|id| !is_owner(id)).map(|id| refused(&format!("{id} is not a valid owner")))
+}
+
+fn make_task(account: &mut Account, json: &Value) -> Response {
+    let properties = &json["properties"];
+    if !properties["hs_timestamp"].is_string() {
+        return refused("Required properties missing: hs_timestamp");
+    }
+    if let Some(fault) = task_fault(account, properties) {
+        return fault;
+    }
+    account.next_id += 1;
+    let id = account.next_id.to_string();
+    let mut properties = properties.clone();
+    let history: Map<String, Value> = properties
+        .as_object()
+        .expect("properties")
+        .iter()
+        .map(|(name, value)| (name.clone(), json!([entry(value)])))
+        .collect();
+    properties["hs_createdate"] = json!("2026-11-20T17:00:01Z");
+    let task = json!({"id": id, "createdAt": "2026-11-20T17:00:01Z", "properties": properties,
+                      "propertiesWithHistory": history});
+    account.add("tasks", task.clone());
+    for association in json["associations"].as_array().expect("associations") {
+        let kind = match association["types"][0]["associationTypeId"].as_u64() {
+            Some(216) => "tasks",
+            Some(192) => "companies/tasks",
+            other => panic!("a task has no association {other:?}"),
+        };
+        let to = association["to"]["id"].as_str().expect("id").to_owned();
+        let links = account.links.entry(kind.to_owned()).or_default();
+        links.entry(to).or_default().push(json!({"toObjectId": id, "associationTypes": []}));
+    }
+    json_answer(201, &task)
+}
+
+fn patch_task(account: &mut Account, id: &str, json: &Value) -> Response {
+    if let Some(fault) = task_fault(account, &json["properties"]) {
+        return fault;
+    }
+    let tasks = account.objects.entry("tasks").or_default();
+    let Some(task) = tasks.get_mut(&id.parse().expect("number")) else {
+        return json_answer(404, &sample("error-404"));
+    };
+    for (name, value) in json["properties"].as_object().expect("properties") {
+        task["properties"][name] = value.clone();
+        let history = task["propertiesWithHistory"][name].as_array().cloned().unwrap_or_default();
+        let all: Vec<Value> = std::iter::once(entry(value)).chain(history).collect();
+        task["propertiesWithHistory"][name] = Value::Array(all);
+    }
+    json_answer(200, task)
 }

@@ -49,7 +49,7 @@ fn help(error: &CrmError) -> String {
         | CrmError::Settings { help, .. }
         | CrmError::Denied { help, .. }
         | CrmError::Unavailable { help, .. } => help.clone(),
-        CrmError::Refused { .. } => String::new(),
+        CrmError::Refused { .. } | CrmError::Unclear { .. } => String::new(),
     }
 }
 

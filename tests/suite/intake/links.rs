@@ -5,13 +5,15 @@ use std::net::SocketAddr;
 use chrono::{DateTime, TimeDelta, Utc};
 use handoff::link::{Grant, LINK_KEY, LinkKeys, LinkRole};
 use handoff::model::{Key, Secrets};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::server::{Answer, Running, send};
 use crate::sandbox::{NOW, Sandbox, fixture};
 
-const SECRET: &str = "0123456789abcdef0123456789abcdef";
+pub(super) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const ORIGIN: &str = "https://handoff.example.com";
+
+const SIGNED: &str = "2026-11-20T15:01:58Z";
 
 /// What customers may try, in every name of a brief.
 const HOSTILE: &str = "<script>alert(1)</script> \"onload=x' {{7*7}} @team";
@@ -23,8 +25,59 @@ pub(super) struct Page {
     file: String,
 }
 
+/// A brief whose rep owes answers, with what customers may try in every name.
+fn hostile(key: &str) -> Value {
+    json!({
+        "schema": "handoff/brief/v1", "key": key,
+        "deal": {"name": HOSTILE, "owner": {"name": "Riley Ross", "email": "riley@example.com"}},
+        "signature": {"provider": "pandadoc", "document_id": "d", "signed_at": SIGNED},
+        "customer": {"name": format!("Acme {HOSTILE}{}", " long".repeat(80)), "industry": "Steel"},
+        "contacts": {"signer": {"name": "Dana Wu", "email": "dana@acme.example"}},
+        "commitments": [{"promise": format!("SSO {HOSTILE}"), "owner": "Platform team", "due": "2027-01-15"}],
+        "success": {"primary_goal": "Cut onboarding time in half", "metric": {"unknown": {"why": "asked", "owner": "Riley", "resolve_by": "2026-12-05"}}},
+        "first_action": {"instruction": "Introduce yourself", "due": "2026-11-21T15:01:58Z",
+            "owner": {"name": "Sam Lee", "email": "sam@example.com", "github": "samlee"}},
+    })
+}
+
+/// A brief as people make them, for the pictures in the docs.
+fn usual(key: &str) -> Value {
+    json!({
+        "schema": "handoff/brief/v1", "key": key,
+        "deal": {"name": "Acme Corp platform", "url": "https://crm.example.com/deals/42",
+                 "owner": {"name": "Riley Ross", "email": "riley@example.com"}},
+        "signature": {"provider": "pandadoc", "document_id": "d", "document_name": "Acme order form",
+                      "signed_at": SIGNED, "url": "https://sign.example.com/d/7"},
+        "customer": {"name": "Acme Corp", "size": 2822, "industry": "Manufacturing", "tier": "enterprise", "website": "https://acme.example"},
+        "purchase": {
+            "products": [{"name": "Platform", "plan": "Business", "quantity": 50, "billing": "yearly"}],
+            "contract_value": {"amount": "48000.00", "currency": "USD"},
+            "term": {"months": 12, "starts": "2026-12-01", "ends": "2027-11-30", "renewal": "auto"},
+            "special_terms": "none",
+        },
+        "contacts": {"signer": {"name": "Dana Wu", "email": "dana@acme.example", "title": "VP Operations"},
+                     "economic_buyer": {"name": "Lee Ortiz", "email": "lee@acme.example", "title": "CFO"}},
+        "commitments": [
+            {"promise": "Single sign-on with their Okta before go-live", "made_by": "Riley Ross", "owner": "Platform team", "due": "2027-01-15"},
+            {"promise": "Import of five years of orders", "made_by": "Riley Ross", "owner": "Onboarding", "due": "2027-02-01"},
+        ],
+        "implementation": {"custom_configuration": "none"},
+        "success": {"primary_goal": "Cut onboarding of new plants from nine weeks to four"},
+        "first_action": {"instruction": "Introduce yourself to Dana Wu and agree on the date of the kick-off",
+            "due": "2026-11-21T15:01:58Z", "owner": {"name": "Sam Lee", "email": "sam@example.com", "github": "samlee"}},
+    })
+}
+
 impl Page {
     pub(super) fn new() -> Self {
+        Self::of(hostile)
+    }
+
+    pub(super) fn fit_to_print() -> Self {
+        Self::of(usual)
+    }
+
+    fn of(brief: fn(&str) -> Value) -> Self {
         let sandbox = Sandbox::new();
         let init =
             ["init", "ledger", "--crm", "file", "--csm", "Sam Lee <sam@example.com> @samlee"];
@@ -44,18 +97,7 @@ impl Page {
         let file = sandbox.git("ledger", &["ls-files", "briefs/*brief.yaml"]).trim().to_owned();
         let folder = file.rsplit('/').nth(1).expect("a folder");
         let key = folder.split_once("--").expect("a key").1.to_owned();
-        let signed = "2026-11-20T15:01:58Z";
-        let brief = json!({
-            "schema": "handoff/brief/v1", "key": key,
-            "deal": {"name": HOSTILE, "owner": {"name": "Riley Ross", "email": "riley@example.com"}},
-            "signature": {"provider": "pandadoc", "document_id": "d", "signed_at": signed},
-            "customer": {"name": format!("Acme {HOSTILE}{}", " long".repeat(80)), "industry": "Steel"},
-            "contacts": {"signer": {"name": "Dana Wu", "email": "dana@acme.example"}},
-            "commitments": [{"promise": format!("SSO {HOSTILE}"), "owner": "Platform team", "due": "2027-01-15"}],
-            "success": {"primary_goal": "Cut onboarding time in half", "metric": {"unknown": {"why": "asked", "owner": "Riley", "resolve_by": "2026-12-05"}}},
-            "first_action": {"instruction": "Introduce yourself", "due": "2026-11-21T15:01:58Z",
-                "owner": {"name": "Sam Lee", "email": "sam@example.com", "github": "samlee"}},
-        });
+        let brief = brief(&key);
         sandbox.write(&format!("ledger/{file}"), brief.to_string());
         sandbox.git("ledger", &["commit", "-qam", "the brief as the test wants it"]);
         Self { sandbox, key, file }
@@ -326,6 +368,92 @@ fn a_rep_answers_once_in_one_commit_and_overwrites_nobody() {
     assert!(conflict.body.contains("<option value=\"high\" selected>"), "{}", conflict.body);
     assert_eq!(page.head(), head);
     assert!(page.file("brief.yaml").contains("complexity: medium"));
+    // Sent again with theirs before their eyes: both are in the history.
+    let hidden = |page: &Answer, name: &str| {
+        let rest = page.body.split(&format!("name=\"{name}\" value=\"")).nth(1).expect("a field");
+        rest.split('"').next().expect("a value").to_owned()
+    };
+    let (now, first) = (seen(&conflict), hidden(&conflict, "first"));
+    let again = [
+        ("do", "answer"),
+        ("seen", &now),
+        ("first", &first),
+        ("a:/implementation/complexity", "high"),
+    ];
+    let saved = post(address, &token, &again);
+    assert_eq!(saved.status, 200, "{}", saved.body);
+    assert!(page.file("brief.yaml").contains("complexity: high"));
+    let history = page.sandbox.git("ledger", &["log", "-p", "--format=%H", "--", &page.file]);
+    assert!(history.contains("complexity: medium") && history.contains("complexity: high"));
+}
+
+#[test]
+fn a_rep_changes_what_they_answered_themselves_and_nothing_else() {
+    let page = Page::new();
+    let token = page.token("rep", &[]);
+    let serve = page.serve();
+    let address = serve.address();
+    let send = |seen: &str, pointer: &str, words: &str| {
+        post(address, &token, &[("do", "answer"), ("seen", seen), (&format!("a:{pointer}"), words)])
+    };
+    let metric = "/success/metric";
+    let saved = send(&seen(&get(address, &token)), metric, "Days to productve");
+    assert_eq!(saved.status, 200, "{}", saved.body);
+    let shown = get(address, &token);
+    assert!(shown.body.contains("Change what you answered"), "{}", shown.body);
+    assert!(shown.body.contains("So far: Days to productve."), "{}", shown.body);
+    // Left as it is, nothing changes.
+    let head = page.head();
+    assert_eq!(send(&seen(&shown), metric, "").status, 422);
+    assert_eq!(send(&seen(&shown), metric, "Days to productve").status, 200);
+    assert_eq!(page.head(), head);
+    let changed = send(&seen(&shown), metric, "Days to productive");
+    assert_eq!(changed.status, 200, "{}", changed.body);
+    let brief = page.file("brief.yaml");
+    assert!(brief.contains("metric: Days to productive"), "{brief}");
+    assert_eq!(page.file("timeline.yaml").matches("event: corrected").count(), 2);
+    // What they did not answer stays as it is: no form of theirs asks for it.
+    let head = page.head();
+    assert_eq!(send(&seen(&changed), "/customer/industry", "Fishing").status, 422);
+    assert_eq!(page.head(), head);
+    // Somebody else corrects the same meanwhile: theirs is shown, nothing is lost.
+    let opened = seen(&changed);
+    let theirs = brief.replace("Days to productive", "Weeks to productive");
+    page.sandbox.write(&format!("ledger/{}", page.file), theirs);
+    page.sandbox.git("ledger", &["commit", "-qam", "the CSM knows better"]);
+    let conflict = send(&opened, metric, "Hours to productive");
+    assert_eq!(conflict.status, 409, "{}", conflict.body);
+    assert!(conflict.body.contains("<strong>Weeks to productive</strong>"), "{}", conflict.body);
+    assert!(conflict.body.contains("Hours to productive"), "{}", conflict.body);
+    assert!(page.file("brief.yaml").contains("Weeks to productive"));
+}
+
+#[test]
+fn two_who_answer_the_same_at_once_are_both_heard() {
+    let page = Page::new();
+    let token = page.token("rep", &[]);
+    let serve = page.serve();
+    let address = serve.address();
+    let opened = seen(&get(address, &token));
+    let answers = ["low", "medium", "high"].map(|words| {
+        let (token, opened) = (token.clone(), opened.clone());
+        std::thread::spawn(move || {
+            let fields =
+                [("do", "answer"), ("seen", &*opened), ("a:/implementation/complexity", words)];
+            (words, post(address, &token, &fields))
+        })
+    });
+    let answers = answers.map(|it| it.join().expect("an answer"));
+    let (saved, others): (Vec<_>, Vec<_>) = answers.iter().partition(|(_, it)| it.status == 200);
+    let [(first, _)] = saved[..] else { panic!("one is first: {}", saved.len()) };
+    assert!(page.file("brief.yaml").contains(&format!("complexity: {first}")));
+    for (words, answer) in others {
+        assert_eq!(answer.status, 409, "{}", answer.body);
+        assert!(answer.body.contains(&format!("<strong>{first}</strong>")), "{}", answer.body);
+        let kept = format!("<option value=\"{words}\" selected>");
+        assert!(answer.body.contains(&kept), "{}", answer.body);
+    }
+    assert_eq!(page.file("timeline.yaml").matches("event: corrected").count(), 1);
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod drafted;
 mod folder;
 mod jetstream;
 mod links;
+mod links_browser;
 mod load;
 mod operations;
 mod receiver;

@@ -43,6 +43,12 @@ struct State {
 #[derive(Clone)]
 pub(crate) struct Killer(Arc<Mutex<State>>);
 
+impl std::fmt::Debug for Killer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Killer")
+    }
+}
+
 impl Killer {
     pub(crate) fn new() -> Self {
         let state = State { child: None, at: At::Never, passed: Vec::new(), late: false };

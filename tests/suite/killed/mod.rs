@@ -4,6 +4,7 @@
 pub(crate) mod killer;
 pub(crate) mod mail;
 mod many;
+mod notices;
 mod testkit;
 pub(crate) mod vendors;
 pub(crate) mod world;

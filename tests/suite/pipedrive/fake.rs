@@ -13,6 +13,8 @@ use handoff::http::BaseUrl;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Value, json};
 
+use crate::killed::killer::{Killer, When};
+
 pub(crate) const TOKEN: &str = "0123456789abcdef-api-token";
 
 /// A sample of Pipedrive's answers.
@@ -46,6 +48,10 @@ pub(crate) struct Company {
     pub(crate) page: usize,
     /// Answers to give before the real one, for requests that contain the text.
     pub(crate) planned: Vec<(String, VecDeque<Planned>)>,
+    /// Kills the program that asks.
+    pub(crate) killer: Option<Killer>,
+    /// So many records more are made, and the answer is lost.
+    pub(crate) lost: usize,
     /// Method, path with query, body.
     pub(crate) calls: Vec<(Method, String, Value)>,
 }
@@ -202,6 +208,22 @@ async fn answer(
             .collect();
     let path = uri.path().trim_start_matches("/api/").to_owned();
     let parts: Vec<&str> = path.split('/').collect();
+    let killer = company.killer.clone();
+    let request = format!("{method} {path}");
+    if killer.as_ref().is_some_and(|killer| !killer.pass(When::Received, &request)) {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
+    if request == "POST v2/activities" {
+        let answer = make_activity(&mut company, json);
+        if let Some(killer) = killer {
+            killer.pass(When::Done, &request);
+        }
+        if company.lost > 0 {
+            company.lost -= 1;
+            return StatusCode::BAD_GATEWAY.into_response();
+        }
+        return answer;
+    }
     route(&mut company, &method, &parts, &query, json)
 }
 
@@ -234,6 +256,22 @@ fn route(
                     && query.get("done").is_none_or(|done| record["done"].to_string() == *done)
             };
             page(company, &company.activities.iter().filter(of).cloned().collect::<Vec<_>>(), query)
+        }
+        ("GET", ["v2", "activities", id]) => {
+            let of = |record: &&Value| record["id"].to_string() == *id;
+            company.activities.iter().find(of).map_or_else(missing, found)
+        }
+        ("PATCH", ["v2", "activities", id]) => {
+            if let Some(fault) = owner_fault(company, &json) {
+                return fault;
+            }
+            let of = |record: &&mut Value| record["id"].to_string() == *id;
+            let Some(record) = company.activities.iter_mut().find(of) else { return missing() };
+            record
+                .as_object_mut()
+                .expect("a record")
+                .extend(json.as_object().expect("fields").clone());
+            found(record)
         }
         ("GET", ["v1", "deals", id, "mailMessages"]) => {
             let of = company.mails.iter().filter(|(deal, _)| deal.to_string() == *id);
@@ -316,4 +354,43 @@ fn deals(company: &Company, list: &str, query: &BTreeMap<String, String>) -> Res
             && query.get("updated_since").is_none_or(|since| changed >= since.as_str())
     };
     page(company, &company.deals.values().filter(held).cloned().collect::<Vec<_>>(), query)
+}
+
+/// The user whose token it is.
+const API_USER: u64 = 9001;
+
+fn owner_fault(company: &Company, record: &Value) -> Option<Response> {
+    let owner = record["owner_id"].as_u64()?;
+    let users = data("users-v1").into_iter().chain(company.users.iter().cloned());
+    let mut active = users.filter(|user| user["active_flag"] != false);
+    (!active.any(|user| user["id"] == owner)).then(|| {
+        json_answer(400, &json!({"success": false, "error": "owner_id is not a user", "code": "ERR_SCHEMA_VALIDATION_FAILED"}))
+    })
+}
+
+fn make_activity(company: &mut Company, mut record: Value) -> Response {
+    if let Some(fault) = owner_fault(company, &record) {
+        return fault;
+    }
+    if !record["subject"].is_string() || !record["type"].is_string() {
+        return json_answer(
+            400,
+            &json!({"success": false, "error": "subject and type are required"}),
+        );
+    }
+    record["id"] = json!(512 + company.activities.len());
+    for (name, value) in [
+        ("creator_user_id", json!(API_USER)),
+        ("done", json!(false)),
+        ("is_deleted", json!(false)),
+        ("add_time", json!("2026-11-20T17:00:01Z")),
+        ("update_time", json!("2026-11-20T17:00:01Z")),
+    ] {
+        record[name] = value;
+    }
+    if record["owner_id"].is_null() {
+        record["owner_id"] = json!(API_USER);
+    }
+    company.activities.push(record.clone());
+    json_answer(201, &json!({"success": true, "data": record}))
 }

@@ -41,7 +41,7 @@ fn help(error: &CrmError) -> &str {
         | CrmError::Settings { help, .. }
         | CrmError::Denied { help, .. }
         | CrmError::Unavailable { help, .. } => help,
-        CrmError::Refused { .. } => "",
+        CrmError::Refused { .. } | CrmError::Unclear { .. } => "",
     }
 }
 

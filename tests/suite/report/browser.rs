@@ -11,19 +11,10 @@ use handoff::report::Format;
 
 use super::audits::{clean, company, hostile, incomplete, shown};
 use super::samples::{self, three_briefs};
+use crate::browser::{self, Look, PHONE, is_here, keep_picture, wanted};
 
-#[allow(
-    clippy::disallowed_methods,
-    reason = "a test that asks the machine whether it has a browser"
-)]
-fn wanted(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-#[allow(clippy::print_stderr, reason = "a test that does not run says so")]
-fn skip(test: &str) {
-    eprintln!("skipped: {test} needs Chromium; set HANDOFF_BROWSER=1 to run it");
-}
+/// No browser lives longer.
+const AT_MOST: [&str; 4] = ["--kill-after=5", "240", "chromium", "--disable-dev-shm-usage"];
 
 struct Browser {
     folder: PathBuf,
@@ -32,8 +23,7 @@ struct Browser {
 
 impl Browser {
     fn start(test: &str) -> Option<Self> {
-        if wanted("HANDOFF_BROWSER").as_deref() != Some("1") {
-            skip(test);
+        if !is_here(test) {
             return None;
         }
         let (folder, kept) = match wanted("HANDOFF_BROWSER_OUT") {
@@ -56,7 +46,8 @@ impl Browser {
     /// The page's elements after its script has run.
     fn dom(&self, page: &Path, hash: &str) -> String {
         let profile = tempfile::tempdir().expect("an empty profile");
-        let output = Command::new("chromium")
+        let output = Command::new("timeout")
+            .args(AT_MOST)
             .args([
                 "--headless",
                 "--no-sandbox",
@@ -138,7 +129,8 @@ fn the_page_can_be_photographed() {
     let page = browser.page("picture.html", &company(456));
     let picture = browser.folder.join("audit.png");
     let profile = tempfile::tempdir().expect("an empty profile");
-    let status = Command::new("chromium")
+    let status = Command::new("timeout")
+        .args(AT_MOST)
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"])
         .args(["--hide-scrollbars", "--virtual-time-budget=4000", "--window-size=1280,1150"])
         .arg(format!("--user-data-dir={}", profile.path().display()))
@@ -148,10 +140,33 @@ fn the_page_can_be_photographed() {
         .expect("chromium runs")
         .status;
     assert!(status.success(), "{status}");
-    let bytes = fs::read(&picture).expect("a picture");
-    assert!(bytes.starts_with(b"\x89PNG"), "it is a picture");
-    if wanted("HANDOFF_UPDATE_PICTURES").as_deref() == Some("1") {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/images");
-        fs::write(folder.join("audit.png"), bytes).expect("the picture can be written");
+    keep_picture("audit.png", &fs::read(&picture).expect("a picture"));
+}
+
+/// On a phone and on paper, in both schemes, with a keyboard and a screen reader.
+#[test]
+fn in_a_browser_both_pages_can_be_read_by_everybody() {
+    let Some(browser) = Browser::start("both pages on a phone and on paper") else { return };
+    let audit = browser.page("everybody.html", &company(60));
+    let findings = browser.folder.join("everybody-findings.html");
+    fs::write(&findings, samples::shown(Format::Html, &three_briefs())).expect("a page");
+    for dark in [false, true] {
+        let mut chromium = browser::Browser::start(Look { dark, ..PHONE });
+        for (name, path) in [("audit.html", &audit), ("validate.html", &findings)] {
+            chromium.open(&format!("file://{}", path.display()));
+            let scheme = if dark { "dark" } else { "light" };
+            chromium.assert_accessible(&format!("{name}, {scheme}"));
+            let back = "getComputedStyle(document.body).backgroundColor";
+            let (paper, shade) = ("rgb(255, 255, 255)", if dark { "rgb(15," } else { "rgb(246," });
+            let seen = chromium.tell(back);
+            assert!(seen.as_str().is_some_and(|it| it.starts_with(shade)), "{name}: {seen}");
+            chromium.screen("print");
+            assert_eq!(chromium.tell(back), paper, "{name}, {scheme}: ink is saved");
+            let shown =
+                "[...document.querySelectorAll('.noprint')].filter(it => it.offsetParent).length";
+            assert_eq!(chromium.tell(shown), 0, "{name}: what only a screen can do");
+            chromium.assert_accessible(&format!("{name}, {scheme}, printed"));
+            chromium.screen("");
+        }
     }
 }

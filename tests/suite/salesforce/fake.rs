@@ -16,6 +16,8 @@ use serde_json::{Value, json};
 use super::jobs::{self, Job};
 use super::soql::soql_query;
 
+use crate::killed::killer::{Killer, When};
+
 pub(crate) const CLIENT_ID: &str = "3MVG9-consumer-key";
 pub(crate) const CLIENT_SECRET: &str = "consumer-secret-4711";
 const TOKEN: &str = "00DHs000002AbCd!SESSION.";
@@ -63,6 +65,12 @@ pub(crate) struct Org {
     /// What `Sforce-Limit-Info` says, where it is not the usual.
     pub(crate) limit_info: Option<&'static str>,
     pub(crate) instance: Option<String>,
+    /// Kills the program that asks.
+    pub(crate) killer: Option<Killer>,
+    /// So many records more are made, and the answer is lost.
+    pub(crate) lost: usize,
+    /// Whether the app's user may not edit tasks.
+    pub(crate) no_tasks: bool,
 }
 
 #[derive(Clone)]
@@ -218,6 +226,11 @@ async fn answer(
     let json: Value = serde_json::from_str(&text).unwrap_or_default();
     let rest = path.strip_prefix("/services/data/v66.0/").unwrap_or_else(|| panic!("{path}"));
     let parts: Vec<&str> = rest.split('/').collect();
+    let killer = org.killer.clone();
+    let request = format!("{method} {path}");
+    if killer.as_ref().is_some_and(|killer| !killer.pass(When::Received, &request)) {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
     match (method.as_str(), parts.as_slice()) {
         ("GET", ["query", locator]) => {
             let at: usize = locator.parse().expect("a locator");
@@ -225,6 +238,14 @@ async fn answer(
         }
         ("GET", [how @ ("query" | "queryAll")]) => soql_query(&mut org, &soql, *how == "queryAll"),
         ("GET", ["limits"]) => json_answer(200, &sample("limits-trimmed")),
+        ("GET", ["sobjects", "Task", "describe"]) => {
+            let fields = if org.no_tasks { "Subject OwnerId" } else { TASK_FIELDS };
+            let fields: Vec<Value> = fields.split(' ').map(|name| json!({"name": name})).collect();
+            json_answer(
+                200,
+                &json!({"createable": true, "updateable": !org.no_tasks, "fields": fields}),
+            )
+        }
         ("GET", ["sobjects", object, "describe"]) => {
             let mut described = sample("describe-opportunity-trimmed");
             described["fields"] = org.described(object);
@@ -253,9 +274,17 @@ async fn answer(
             StatusCode::NO_CONTENT.into_response()
         }
         ("POST", ["sobjects", "Task"]) => {
-            org.tasks.push(json);
-            json_answer(201, &json!({"id": "00T000000000001", "success": true, "errors": []}))
+            let answer = make_task(&mut org, json);
+            if let Some(killer) = killer {
+                killer.pass(When::Done, &request);
+            }
+            if org.lost > 0 {
+                org.lost -= 1;
+                return StatusCode::BAD_GATEWAY.into_response();
+            }
+            answer
         }
+        ("PATCH", ["sobjects", "Task", id]) => patch_task(&mut org, id, &json),
         other => panic!("Salesforce has no {other:?}"),
     }
 }
@@ -301,4 +330,59 @@ pub(super) fn page(org: &mut Org, cursor: usize) -> Response {
             format!("/services/data/v66.0/query/{:04}", at * 1_000 + number + 1).into();
     }
     json_answer(200, &answer)
+}
+
+const TASK_FIELDS: &str =
+    "Id Subject Description ActivityDate OwnerId WhatId IsClosed CompletedDateTime";
+
+/// The user of the app.
+const API_USER: &str = "005Api000000001";
+
+fn task_fault(org: &Org, task: &Value) -> Option<Response> {
+    let owner = task["OwnerId"].as_str()?;
+    let users = org.people.get("User").into_iter().flatten();
+    let mut known = users.filter(|user| user["IsActive"] != false).map(|user| &user["Id"]);
+    let is_known = known.any(|id| id == owner);
+    (!is_known).then(|| {
+        json_answer(
+            400,
+            &json!([{"errorCode": "INVALID_CROSS_REFERENCE_KEY",
+            "message": "invalid cross reference id", "fields": ["OwnerId"]}]),
+        )
+    })
+}
+
+fn make_task(org: &mut Org, mut task: Value) -> Response {
+    if let Some(fault) = task_fault(org, &task) {
+        return fault;
+    }
+    let id = format!("00T{:012}", org.tasks.len() + 1);
+    let is_closed = task["Status"] == "Completed";
+    for (name, value) in [
+        ("Id", json!(id)),
+        ("IsClosed", json!(is_closed)),
+        ("CreatedById", json!(API_USER)),
+        ("LastModifiedById", json!(API_USER)),
+        ("CreatedDate", json!("2026-11-20T17:00:01.000+0000")),
+        ("LastModifiedDate", json!("2026-11-20T17:00:01.000+0000")),
+    ] {
+        task[name] = value;
+    }
+    if task["OwnerId"].is_null() {
+        task["OwnerId"] = json!(API_USER);
+    }
+    org.tasks.push(task);
+    json_answer(201, &json!({"id": id, "success": true, "errors": []}))
+}
+
+fn patch_task(org: &mut Org, id: &str, change: &Value) -> Response {
+    if let Some(fault) = task_fault(org, change) {
+        return fault;
+    }
+    let Some(task) = org.tasks.iter_mut().find(|task| task["Id"] == id) else {
+        return json_answer(404, &sample("error-404-not-found"));
+    };
+    task.as_object_mut().expect("a task").extend(change.as_object().expect("fields").clone());
+    task["LastModifiedById"] = json!(API_USER);
+    StatusCode::NO_CONTENT.into_response()
 }

@@ -136,8 +136,11 @@ pub(super) fn rows(org: &Org, soql: &str, all: bool) -> Result<(Vec<String>, Vec
         }
         "User" => {
             let users = org.people.get("User").into_iter().flatten();
-            let named = |user: &&Value| named.iter().any(|text| user["Email"] == text.as_str());
-            users.filter(named).cloned().collect()
+            let by = if condition.contains("Id IN") { "Id" } else { "Email" };
+            let is_active =
+                |user: &&Value| !condition.contains("IsActive = true") || user["IsActive"] != false;
+            let named = |user: &&Value| named.iter().any(|text| user[by] == text.as_str());
+            users.filter(named).filter(is_active).cloned().collect()
         }
         "Task" | "Event" if condition.contains("OwnerId IN ") => {
             let held = |record: &&Value| {
@@ -159,7 +162,17 @@ pub(super) fn rows(org: &Org, soql: &str, all: bool) -> Result<(Vec<String>, Vec
             let of = org.opportunities.get(&named[0]).cloned().unwrap_or_default();
             of["OpportunityContactRoles"]["records"].as_array().cloned().unwrap_or_default()
         }
-        "Task" => org.tasks.clone(),
+        "Task" => {
+            let is = |task: &&Value| {
+                ["WhatId", "Subject", "Id"].iter().all(|name| {
+                    let wanted = format!("{name} = ");
+                    !condition.split_whitespace().collect::<Vec<_>>().join(" ").contains(&wanted)
+                        || (*name == "Id" && condition.contains("WhatId = "))
+                        || named.iter().any(|text| task[*name] == text.as_str())
+                })
+            };
+            org.tasks.iter().filter(is).filter(|it| it["IsDeleted"] != true).cloned().collect()
+        }
         "Account" => {
             // What was merged or deleted is there for `queryAll`.
             let held = |id: &String| org.accounts.get(id).cloned().or_else(|| org.account(id));

@@ -154,6 +154,8 @@ pub struct Connection<'a> {
     pub limits: Limits,
     /// The zone that the company's days are days of, where it is set.
     pub company_zone: Option<chrono_tz::Tz>,
+    /// A folder outside of the ledger in which settings may name exports.
+    pub exports: Option<&'a Path>,
 }
 
 /// Connects the configured CRM.
@@ -169,7 +171,11 @@ pub fn build(
 
 impl CrmSettings for FileSettings {
     fn connect(&self, connection: &Connection<'_>) -> Result<Box<dyn Crm>, CrmError> {
-        let settings = Self { company_zone: connection.company_zone, ..self.clone() };
+        let settings = Self {
+            company_zone: connection.company_zone,
+            exports: connection.exports.map(Path::to_path_buf),
+            ..self.clone()
+        };
         Ok(Box::new(open_file(settings, connection.root, None)?))
     }
 

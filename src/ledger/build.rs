@@ -2,7 +2,7 @@
 //! touched here.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use git2::{Oid, Repository};
@@ -45,8 +45,9 @@ impl Build {
         repo: &Repository,
         seen: Option<Oid>,
         start: Option<Oid>,
+        signing: Option<PathBuf>,
     ) -> Result<Self, LedgerError> {
-        let staging = Staging::begin(git_dir)?;
+        let staging = Staging::begin(git_dir, signing)?;
         let tree = |commit: Option<Oid>| commit.map(|id| tree_of(repo, id)).transpose();
         let last_time = match start {
             Some(id) => repo

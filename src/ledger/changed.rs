@@ -7,7 +7,7 @@ use git2::{ObjectType, Oid, Repository, Status, StatusOptions};
 use super::path::{BRIEFS, folder_of_file, key_of};
 use super::repository::{branch_or_remote, hold, resolve};
 use super::snapshot::{Snapshot, entry_at, tree_of};
-use super::tree_diff::{TREE, walk_differences};
+use super::tree_diff::{LINK, SUBMODULE, TREE, walk_differences};
 use super::{Ledger, LedgerError};
 use crate::model::ObjectId;
 
@@ -52,6 +52,18 @@ impl Ledger {
         let (base, head) = self.ends(&repo, revision)?;
         let at = |tree: Option<Oid>| tree.map_or(Ok(None), |tree| entry_at(&repo, tree, path));
         Ok(at(base)? != at(head)?)
+    }
+
+    /// The submodules below `briefs/` that the index of the checkout has. Of an
+    /// index that only git reads (split, sparse) there are none; the audit
+    /// reads commits and names them.
+    #[must_use]
+    pub fn submodules(&self) -> Vec<String> {
+        let Ok(index) = hold(self.shared()).index() else { return Vec::new() };
+        let is_submodule = |mode: u32| i32::try_from(mode).is_ok_and(|mode| mode == SUBMODULE);
+        let entries = index.iter().filter(|entry| is_submodule(entry.mode));
+        let paths = entries.map(|entry| String::from_utf8_lossy(&entry.path).into_owned());
+        paths.filter(|path| path == BRIEFS || path.starts_with("briefs/")).collect()
     }
 
     /// The trees of the merge base and of what is checked out.
@@ -141,6 +153,8 @@ fn collect(
         }
         if let Some(folder) = folder_of_file(path) {
             changed.insert(folder.to_owned());
+        } else if new.is_some_and(|(_, mode)| mode == LINK || mode == SUBMODULE) {
+            changed.insert(path.to_owned());
         }
         true
     })

@@ -31,6 +31,7 @@ mod replay;
 mod repository;
 mod scan;
 mod server_hook;
+mod signing;
 mod snapshot;
 mod staging;
 mod tree_cache;

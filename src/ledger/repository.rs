@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use git2::{Config, ErrorClass, ErrorCode, Reference, Repository, RepositoryInitOptions};
@@ -10,6 +10,7 @@ use git2::{Config, ErrorClass, ErrorCode, Reference, Repository, RepositoryInitO
 use super::names::Names;
 use super::snapshot::Snapshot;
 use super::{Identity, LedgerError};
+use crate::disk::{self, Inside};
 use crate::model::{Evidence, Key, ObjectId};
 
 use super::snapshot::{Folder, HandoffFiles};
@@ -34,6 +35,8 @@ pub struct Ledger {
     doubt: Option<String>,
     identity: Identity,
     network: Network,
+    /// Whether commits are signed, once it was asked.
+    signing: Arc<OnceLock<bool>>,
 }
 
 /// How long git may take for the network, and whether it took that long already.
@@ -105,6 +108,7 @@ impl Ledger {
             doubt,
             identity,
             network: Network { limit: NETWORK, is_silent: Arc::default() },
+            signing: Arc::default(),
         })
     }
 
@@ -198,6 +202,20 @@ impl Ledger {
         self.snapshot()?.read(path)
     }
 
+    /// A file of the checkout; `None` where there is none.
+    ///
+    /// # Errors
+    /// When it is a link or lies behind one, or cannot be read.
+    pub fn read_checkout(&self, path: &str) -> Result<Option<Vec<u8>>, LedgerError> {
+        let read = disk::read_inside(&self.root, Path::new(path))
+            .map_err(LedgerError::io("reading", &self.root.join(path)))?;
+        match read {
+            Inside::Nothing => Ok(None),
+            Inside::File(bytes) => Ok(Some(bytes)),
+            Inside::Refused { path, what } => Err(LedgerError::NotFollowed { path, what }),
+        }
+    }
+
     /// The handoff folders at the tip; see [`Snapshot::folders`].
     ///
     /// # Errors
@@ -220,6 +238,10 @@ impl Ledger {
     /// When an object cannot be read.
     pub fn handoff(&self, folder: &Folder) -> Result<HandoffFiles, LedgerError> {
         self.snapshot()?.handoff(folder)
+    }
+
+    pub(super) fn signing(&self) -> &OnceLock<bool> {
+        &self.signing
     }
 
     pub(super) fn network(&self) -> &Network {

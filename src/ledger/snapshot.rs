@@ -11,6 +11,7 @@ use super::names::{self, Names};
 use super::path::BRIEFS;
 use super::repository::{Shared, hold};
 use super::tree_cache::TreeCache;
+use super::tree_diff::{LINK, SUBMODULE, entry_with_mode};
 use crate::model::{Evidence, Gap, Key, ObjectId};
 
 /// A handoff's folder.
@@ -80,8 +81,25 @@ impl Snapshot {
         let repo = hold(&self.repo);
         match self.names.trees().entry_at(&repo, tree, path)? {
             Some((id, ObjectType::Blob)) => read_blob(&repo, id).map(Some),
+            Some((_, ObjectType::Any | ObjectType::Commit)) => {
+                Err(not_followed(&repo, tree, path)?)
+            }
             _ => Ok(None),
         }
+    }
+
+    /// The links and submodules below `briefs/` where a folder on the way to a
+    /// handoff, or the handoff's own folder, belongs; sorted.
+    ///
+    /// # Errors
+    /// When a folder cannot be read.
+    pub fn not_followed(&self) -> Result<Vec<String>, LedgerError> {
+        let Some(tree) = self.tree else { return Ok(Vec::new()) };
+        let repo = hold(&self.repo);
+        let mut found = Vec::new();
+        names::not_followed(&repo, tree, &mut found)?;
+        found.sort();
+        Ok(found)
     }
 
     /// The ledger's tree; `None` before the first commit.
@@ -180,6 +198,20 @@ pub(super) fn entry_at(
     path: &str,
 ) -> Result<Option<(Oid, ObjectType)>, LedgerError> {
     TreeCache::default().entry_at(repo, tree, path)
+}
+
+/// Which part of a path is a link or a submodule.
+fn not_followed(repo: &Repository, tree: Oid, path: &str) -> Result<LedgerError, LedgerError> {
+    let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+    for end in ends {
+        let what = match entry_with_mode(repo, Some(tree), &path[..end])? {
+            Some((_, LINK)) => "a symbolic link",
+            Some((_, SUBMODULE)) => "a submodule",
+            _ => continue,
+        };
+        return Ok(LedgerError::NotFollowed { path: path[..end].to_owned(), what });
+    }
+    Ok(LedgerError::NotFollowed { path: path.to_owned(), what: "not a file" })
 }
 
 /// A blob's bytes.

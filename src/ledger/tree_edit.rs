@@ -7,7 +7,7 @@ use git2::{ObjectType, Oid};
 use super::LedgerError;
 use super::repository::hold;
 use super::staging::Staging;
-use super::tree_diff::TREE;
+use super::tree_diff::{LINK, SUBMODULE, TREE};
 
 /// A file to be in a tree, or (`None`) not to be there.
 pub(super) type Edits = BTreeMap<String, Option<Oid>>;
@@ -52,6 +52,9 @@ fn edit(
                 return Err(in_the_way(above, name, "a folder lies where the file is to be"));
             }
             Some((_, ObjectType::Tree, _)) => continue,
+            Some((.., LINK | SUBMODULE)) if file.is_some() => {
+                return Err(in_the_way(above, name, "a link or a submodule lies there"));
+            }
             Some((_, ObjectType::Blob, mode @ 0o100_755)) => mode,
             _ => FILE,
         };

@@ -162,7 +162,9 @@ impl Writer {
     }
 
     pub(super) fn build(&self, seen: Option<Oid>, tip: Option<Oid>) -> Result<Build, LedgerError> {
-        Build::start(self.ledger.git_dir(), self.ledger.identity(), &self.repo, seen, tip)
+        let ledger = &self.ledger;
+        let signing = ledger.signs_commits().then(|| ledger.root().to_path_buf());
+        Build::start(ledger.git_dir(), ledger.identity(), &self.repo, seen, tip, signing)
     }
 
     pub(super) fn refuse_filters(&self, change: &Change) -> Result<(), LedgerError> {

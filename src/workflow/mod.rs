@@ -77,6 +77,6 @@ pub use sign::{SignRequest, Signed, SignedMany, sign, sign_many, sign_with_answe
 pub use status::{Return, Standing, StatusRow, status, status_of};
 pub use store::{Stored, commit_files};
 pub use sync::{NotRead, Synced, key_of_task, sync};
-pub use validate::{Validated, Which, validate};
+pub use validate::{Validated, Which, path_inside, validate};
 pub use voided::record_voided;
 pub use won::{WonLook, look_at_won};

@@ -56,6 +56,7 @@ impl Files {
             brief: self.brief.as_deref(),
             timeline: self.timeline.as_deref(),
             readme: self.readme.as_deref(),
+            refused: &[],
         }
     }
 }
@@ -284,7 +285,7 @@ proptest! {
         };
         let files = HandoffFiles {
             folder: "briefs/2026/10/x--hubspot-31874500101", brief: Some(yaml.as_bytes()), timeline: None,
-            readme: Some(readme.as_bytes()),
+            readme: Some(readme.as_bytes()), refused: &[],
         };
         let check = check_handoff(&files, &context);
         let stale = check.findings.iter().any(|finding| finding.rule == "stale-rendering");

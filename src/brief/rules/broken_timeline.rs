@@ -21,6 +21,11 @@ const SLACK: Duration = Duration::minutes(10);
 
 pub(super) fn check(checked: &Checked<'_>, findings: &mut Vec<Finding>) {
     let file = "timeline.yaml";
+    if !checked.files.refused.is_empty() {
+        // What is behind a link is not known, so nothing is missing for certain.
+        findings.extend(checked.refused(&RULE, file));
+        return;
+    }
     let (Some(timeline), Some(source)) = (&checked.timeline, checked.files.timeline) else {
         let signed = checked.subject().is_some_and(|subject| !subject.draft);
         if signed || checked.brief.is_none() {

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
 
-use super::subject::Checked;
+use super::subject::{COMMIT_ITSELF, Checked};
 use crate::brief::EventKind;
-use crate::finding::{Finding, Rule, RuleKind, Severity};
+use crate::finding::{Finding, Location, Rule, RuleKind, Severity};
 use crate::text::quoted;
 
 pub(super) static RULE: Rule = Rule {
@@ -18,6 +18,13 @@ pub(super) static RULE: Rule = Rule {
 };
 
 pub(super) fn check(checked: &Checked<'_>, findings: &mut Vec<Finding>) {
+    let inside = format!("{}/", checked.files.folder);
+    for refused in checked.files.refused.iter().filter(|it| !it.path.starts_with(&inside)) {
+        let message =
+            format!("{} is {}, which handoff does not follow", quoted(&refused.path), refused.what);
+        let place = Location::file(refused.path.clone());
+        findings.push(Finding::new(&RULE, message).at(place).help(COMMIT_ITSELF));
+    }
     let Some(subject) = checked.subject() else { return };
     let Some(key) = checked.brief_key() else { return };
     if checked.folder_key() != Some(key.as_str()) {

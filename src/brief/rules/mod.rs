@@ -19,7 +19,7 @@ mod vague_first_action;
 use chrono::{DateTime, Utc};
 
 pub use owner_not_in_team::{Member, Team};
-pub use subject::{FolderSummary, HandoffFiles};
+pub use subject::{FolderSummary, HandoffFiles, Refused};
 
 use super::{Brief, RenderError, RenderInput, Renderer, Schema};
 use crate::finding::{Finding, Rule};
@@ -154,5 +154,8 @@ pub fn fixes(
         return Ok(Vec::new());
     }
     let file = format!("{}/README.md", files.folder);
+    if files.refused.iter().any(|refused| refused.path == file) {
+        return Ok(Vec::new());
+    }
     Ok(vec![Fix { file, contents: page, rule: stale_rendering::RULE.id }])
 }

@@ -12,6 +12,7 @@ pub(super) static RULE: Rule = Rule {
 };
 
 pub(super) fn check(checked: &Checked<'_>, findings: &mut Vec<Finding>) {
+    findings.extend(checked.refused(&RULE, "brief.yaml"));
     match (&checked.brief, checked.files.brief) {
         (Some(Err(error)), Some(source)) => {
             let place = place_of(error, checked.file("brief.yaml"), source);

@@ -15,6 +15,10 @@ pub(super) static RULE: Rule = Rule {
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let input = RenderInput { brief: subject.brief, schema: subject.context.schema };
     let checked = subject.checked;
+    if let Some(refused) = checked.refused(&RULE, "README.md") {
+        findings.push(refused);
+        return;
+    }
     let (message, help) = match subject.context.renderer.readme_with(&input, subject.completeness) {
         Err(error) => (
             error.to_string(),

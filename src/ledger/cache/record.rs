@@ -9,7 +9,7 @@ use crate::model::{CommitInfo, ObjectId};
 use super::file::{Cursor, body, load, save};
 
 const MAGIC: &[u8; 16] = b"handoff history\n";
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// The record of the last scan; `None` when there is none that fits.
 pub(in crate::ledger) fn load_record(common: &Path) -> Option<Record> {

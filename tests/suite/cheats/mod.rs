@@ -3,8 +3,10 @@
 
 mod checkpoints;
 mod clocks;
+mod links;
 mod remotes;
 mod separation;
+mod signing;
 
 use std::fs;
 

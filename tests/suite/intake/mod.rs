@@ -15,6 +15,7 @@ mod jetstream;
 mod links;
 mod load;
 mod operations;
+mod remotes;
 pub(crate) mod server;
 mod stored;
 mod watched;

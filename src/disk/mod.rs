@@ -51,6 +51,15 @@ pub fn write_new(path: &Path, bytes: &[u8], access: Access) -> io::Result<bool> 
     }
 }
 
+/// A new file in a folder, to be written and moved to its name; gone when it
+/// is dropped.
+///
+/// # Errors
+/// When the folder does not take it.
+pub fn temporary_in(folder: &Path, access: Access) -> io::Result<tempfile::NamedTempFile> {
+    temporary(access).tempfile_in(folder)
+}
+
 /// Writes a new file under its own name and syncs it, with this modification
 /// time. The caller renames it and syncs the folders, once for many files.
 ///

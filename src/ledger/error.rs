@@ -260,7 +260,7 @@ impl LedgerError {
                 "keep the ledger in a repository with the SHA-1 object format and files as reference storage, as `git init` makes it by default".into()
             }
             Self::NotOwned { path } => format!(
-                "run handoff as the owner of the files, or trust the folder: git config --global --add safe.directory {}",
+                "run handoff as the owner of the files, or trust the folder: `git config --global --add safe.directory '{}'`",
                 path.display()
             ),
             Self::NoBranch { .. } => "add `branch: NAME` to handoff.yaml, or check the branch out".into(),

@@ -52,7 +52,7 @@ pub use checkpoint::{
     list_checkpoints, merkle_root, write_checkpoint,
 };
 pub use error::LedgerError;
-pub use history::{HistoryError, ScanAt, Scanned, first_parents, scan, scan_cold};
+pub use history::{HistoryError, ScanAt, Scanned, first_parents, scan, scan_cold, scan_in};
 pub use identity::Identity;
 pub use merge::merge_timelines;
 pub use path::{BRIEFS, LONGEST_SLUG, folder_for, key_of, month_for};

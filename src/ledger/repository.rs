@@ -29,6 +29,9 @@ pub struct Ledger {
     repo: Shared,
     names: Arc<Names>,
     root: PathBuf,
+    /// The folder of the repository that is the ledger, such as `teams/cs`;
+    /// empty where all of it is.
+    prefix: String,
     common: PathBuf,
     branch: String,
     /// Why it is not certain that this is the branch; such a ledger is not written.
@@ -57,7 +60,8 @@ impl std::fmt::Debug for Ledger {
 
 impl Ledger {
     /// Opens the repository that a folder lies in, found upwards as git does;
-    /// linked worktrees and bare repositories too. The ledger's branch is the
+    /// linked worktrees and bare repositories too. In a larger repository the
+    /// nearest folder upwards that holds `handoff.yaml` is the ledger. Its branch is the
     /// remote's default branch (`origin/HEAD`) where the clone knows one, else
     /// the one that is checked out, else `main` or `master`.
     ///
@@ -68,11 +72,32 @@ impl Ledger {
             Repository::discover_path(start, std::iter::empty::<&Path>()).map_err(|error| {
                 match error.code() {
                     ErrorCode::NotFound => LedgerError::NotFound { start: start.to_path_buf() },
-                    ErrorCode::Owner => LedgerError::NotOwned { path: start.to_path_buf() },
+                    ErrorCode::Owner => LedgerError::NotOwned { path: top_of(start) },
                     _ => LedgerError::git("looking for the repository", start)(error),
                 }
             })?;
-        Self::from_repository(open_repository(&path)?)
+        let repo = open_repository(&path)?;
+        let prefix = prefix_of(&repo, start, true)?;
+        Self::from_repository(repo, prefix)
+    }
+
+    /// The ledger in a folder that exists: in the repository around it, unless
+    /// that ignores the folder, else in one of its own.
+    ///
+    /// # Errors
+    /// As for [`Ledger::init`].
+    pub fn init_within(dir: &Path) -> Result<Self, LedgerError> {
+        let Ok(path) = Repository::discover_path(dir, std::iter::empty::<&Path>()) else {
+            return Self::init(dir);
+        };
+        let repo = open_repository(&path)?;
+        let prefix = prefix_of(&repo, dir, false)?;
+        if repo.is_bare() && absolute(repo.path())? != absolute(dir)?
+            || !prefix.is_empty() && repo.is_path_ignored(&prefix).unwrap_or(false)
+        {
+            return Self::init(dir);
+        }
+        Self::from_repository(repo, prefix)
     }
 
     /// Makes a repository in a folder, with `main` as its branch, or opens the
@@ -82,7 +107,7 @@ impl Ledger {
     /// When the folder cannot be made or written.
     pub fn init(dir: &Path) -> Result<Self, LedgerError> {
         match open_repository(dir) {
-            Ok(repo) => return Self::from_repository(repo),
+            Ok(repo) => return Self::from_repository(repo, String::new()),
             Err(LedgerError::Git { source, .. }) if source.code() == ErrorCode::NotFound => {}
             Err(error) => return Err(error),
         }
@@ -90,12 +115,13 @@ impl Ledger {
         options.mkpath(true).external_template(false).initial_head("main");
         let repo = Repository::init_opts(dir, &options)
             .map_err(LedgerError::git("making the repository", dir))?;
-        Self::from_repository(repo)
+        Self::from_repository(repo, String::new())
     }
 
-    fn from_repository(repo: Repository) -> Result<Self, LedgerError> {
+    fn from_repository(repo: Repository, prefix: String) -> Result<Self, LedgerError> {
         let common = absolute(repo.commondir())?;
-        let root = absolute(repo.workdir().unwrap_or(repo.path()))?;
+        let top = absolute(repo.workdir().unwrap_or(repo.path()))?;
+        let root = if prefix.is_empty() { top } else { top.join(&prefix) };
         let config = repo.config().map_err(LedgerError::git("reading the configuration", &root))?;
         let identity = Identity::from_config(&config);
         let (branch, doubt) = default_branch(&repo, &root)?;
@@ -103,6 +129,7 @@ impl Ledger {
             repo: Arc::new(Mutex::new(repo)),
             names: Arc::default(),
             root,
+            prefix,
             common,
             branch,
             doubt,
@@ -137,7 +164,19 @@ impl Ledger {
         self
     }
 
-    /// The top folder of the checkout; of a bare repository, itself.
+    /// The folder of the repository that is the ledger, such as `teams/cs`;
+    /// empty where all of it is.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// A path of the ledger as the repository has it.
+    pub(super) fn in_repository(&self, path: &str) -> String {
+        if self.prefix.is_empty() { path.to_owned() } else { format!("{}/{path}", self.prefix) }
+    }
+
+    /// The ledger's folder in the checkout; of a bare repository, itself.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
@@ -182,7 +221,7 @@ impl Ledger {
     /// When the branch or its commit cannot be read.
     pub fn snapshot(&self) -> Result<Snapshot, LedgerError> {
         let commit = branch_or_remote(&hold(&self.repo), &self.branch, &self.root)?;
-        Snapshot::new(Arc::clone(&self.repo), Arc::clone(&self.names), &self.root, commit)
+        Snapshot::of(self, commit)
     }
 
     /// The ledger as it was at a revision: a commit id, a tag, a branch.
@@ -191,7 +230,7 @@ impl Ledger {
     /// When there is no such revision.
     pub fn snapshot_at(&self, revision: &str) -> Result<Snapshot, LedgerError> {
         let commit = resolve(&hold(&self.repo), revision, &self.root)?;
-        Snapshot::new(Arc::clone(&self.repo), Arc::clone(&self.names), &self.root, Some(commit))
+        Snapshot::of(self, Some(commit))
     }
 
     /// A file at the tip, from the commit and never from the checkout.
@@ -275,6 +314,28 @@ impl Ledger {
     }
 }
 
+/// Where in a repository's checkout the ledger lies: the nearest folder from
+/// here upwards with settings (`looks`), else the top; or this very folder.
+fn prefix_of(repo: &Repository, start: &Path, looks: bool) -> Result<String, LedgerError> {
+    let Some(top) = repo.workdir().map(absolute).transpose()? else { return Ok(String::new()) };
+    let here = absolute(start)?;
+    let Ok(inside) = here.strip_prefix(&top) else { return Ok(String::new()) };
+    let has_settings =
+        |folder: &&Path| top.join(folder).join("handoff.yaml").symlink_metadata().is_ok();
+    let folder = match looks {
+        true => inside.ancestors().find(has_settings).unwrap_or(Path::new("")),
+        false => inside,
+    };
+    let parts = folder.components().map(|part| part.as_os_str().to_str());
+    match parts.collect::<Option<Vec<&str>>>() {
+        Some(parts) => Ok(parts.join("/")),
+        None => Err(LedgerError::BadPath {
+            path: folder.to_string_lossy().into_owned(),
+            why: "a folder's name is not UTF-8",
+        }),
+    }
+}
+
 fn absolute(path: &Path) -> Result<PathBuf, LedgerError> {
     std::fs::canonicalize(path).map_err(LedgerError::io("finding", path))
 }
@@ -282,7 +343,7 @@ fn absolute(path: &Path) -> Result<PathBuf, LedgerError> {
 fn open_repository(path: &Path) -> Result<Repository, LedgerError> {
     Repository::open(path).map_err(|error| {
         if error.code() == ErrorCode::Owner {
-            return LedgerError::NotOwned { path: path.to_path_buf() };
+            return LedgerError::NotOwned { path: top_of(path) };
         }
         // libgit2 tells an unknown format only in words; the configuration has it as a fact.
         match foreign_format(path) {
@@ -290,6 +351,19 @@ fn open_repository(path: &Path) -> Result<Repository, LedgerError> {
             None => LedgerError::git("opening the repository", path)(error),
         }
     })
+}
+
+/// The folder that git asks `safe.directory` about: the checkout's, else the
+/// repository's own.
+fn top_of(git_dir: &Path) -> PathBuf {
+    let git_dir = git_dir.canonicalize().unwrap_or_else(|_| git_dir.to_path_buf());
+    // A linked worktree's git folder names the file `.git` of its checkout.
+    let linked = std::fs::read_to_string(git_dir.join("gitdir")).ok();
+    let dot_git = linked.map_or_else(|| git_dir.clone(), |file| PathBuf::from(file.trim()));
+    match dot_git.file_name() {
+        Some(name) if name == ".git" => dot_git.parent().unwrap_or(&dot_git).to_path_buf(),
+        _ => git_dir,
+    }
 }
 
 fn foreign_format(path: &Path) -> Option<String> {

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use git2::{ErrorCode, ObjectType, Oid, Repository};
 
-use super::LedgerError;
 use super::names::{self, Names};
 use super::path::BRIEFS;
 use super::repository::{Shared, hold};
 use super::tree_cache::TreeCache;
 use super::tree_diff::{LINK, SUBMODULE, entry_with_mode};
+use super::{Ledger, LedgerError};
 use crate::model::{Evidence, Gap, Key, ObjectId};
 
 /// A handoff's folder.
@@ -45,20 +45,13 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn new(
-        repo: Shared,
-        names: Arc<Names>,
-        root: &Path,
-        commit: Option<Oid>,
-    ) -> Result<Self, LedgerError> {
+    pub(super) fn of(ledger: &Ledger, commit: Option<Oid>) -> Result<Self, LedgerError> {
+        let (repo, names) = (Arc::clone(ledger.shared()), Arc::clone(ledger.names()));
         let tree = match commit {
             None => None,
-            Some(id) => {
-                let repo = hold(&repo);
-                Some(tree_of(&repo, id)?)
-            }
+            Some(id) => ledger_tree(&hold(&repo), id, ledger.prefix())?,
         };
-        Ok(Self { repo, names, root: root.to_path_buf(), commit, tree })
+        Ok(Self { repo, names, root: ledger.root().to_path_buf(), commit, tree })
     }
 
     /// The same place with a tree that no commit holds yet.
@@ -189,6 +182,23 @@ pub(super) fn tree_of(repo: &Repository, commit: Oid) -> Result<Oid, LedgerError
     repo.find_commit(commit)
         .map(|commit| commit.tree_id())
         .map_err(LedgerError::git("reading a commit", repo.path()))
+}
+
+/// The ledger's own tree in a commit; `None` where the commit has none.
+pub(super) fn ledger_tree(
+    repo: &Repository,
+    commit: Oid,
+    prefix: &str,
+) -> Result<Option<Oid>, LedgerError> {
+    let tree = tree_of(repo, commit)?;
+    if prefix.is_empty() {
+        return Ok(Some(tree));
+    }
+    match entry_at(repo, tree, prefix)? {
+        Some((id, ObjectType::Tree)) => Ok(Some(id)),
+        Some((_, ObjectType::Any | ObjectType::Commit)) => Err(not_followed(repo, tree, prefix)?),
+        _ => Ok(None),
+    }
 }
 
 /// What a tree has at a path, for one look.

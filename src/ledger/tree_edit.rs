@@ -79,6 +79,33 @@ fn edit(
     staging.tree(tree, &changes)
 }
 
+/// Puts a tree in the place of a folder of another one, or (`None`) takes the
+/// folder out.
+///
+/// # Errors
+/// When something that is no folder lies on the way.
+pub(super) fn graft(
+    staging: &mut Staging,
+    whole: Option<Oid>,
+    folder: &str,
+    tree: Option<Oid>,
+) -> Result<Option<Oid>, LedgerError> {
+    let (name, rest) = match folder.split_once('/') {
+        Some((name, rest)) => (name, Some(rest)),
+        None => (folder, None),
+    };
+    let old = match lookup(staging, whole, name)? {
+        Some((id, ObjectType::Tree, _)) => Some(id),
+        Some(_) => return Err(in_the_way("", folder, "a file lies where the ledger is to be")),
+        None => None,
+    };
+    let new = match rest {
+        Some(rest) => graft(staging, old, rest, tree)?,
+        None => tree,
+    };
+    staging.tree(whole, &[(name.to_owned(), new.map(|id| (id, TREE)))])
+}
+
 fn lookup(
     staging: &Staging,
     tree: Option<Oid>,

@@ -3,13 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use git2::{Oid, Repository};
 
 use super::branch_ref::{self, LogLine, Pending, Swap, real_name};
-use super::build::Build;
+use super::build::{Build, Place};
 use super::change::Change;
 use super::checkout::{Remark, follow, following, has_checked_out};
 use super::eol::refuse_filter;
@@ -72,13 +71,7 @@ impl Writer {
     /// # Errors
     /// When the commit cannot be read.
     pub fn snapshot(&self) -> Result<Snapshot, LedgerError> {
-        let ledger = &self.ledger;
-        Snapshot::new(
-            Arc::clone(ledger.shared()),
-            Arc::clone(ledger.names()),
-            ledger.root(),
-            self.seen,
-        )
+        Snapshot::of(&self.ledger, self.seen)
     }
 
     /// What could not be brought into the checkout when earlier work was caught up with.
@@ -164,14 +157,21 @@ impl Writer {
     pub(super) fn build(&self, seen: Option<Oid>, tip: Option<Oid>) -> Result<Build, LedgerError> {
         let ledger = &self.ledger;
         let signing = ledger.signs_commits().then(|| ledger.root().to_path_buf());
-        Build::start(ledger.git_dir(), ledger.identity(), &self.repo, seen, tip, signing)
+        let place = Place {
+            git_dir: ledger.git_dir(),
+            identity: ledger.identity(),
+            prefix: ledger.prefix(),
+            signing,
+        };
+        Build::start(place, &self.repo, seen, tip)
     }
 
     pub(super) fn refuse_filters(&self, change: &Change) -> Result<(), LedgerError> {
         if self.repo.is_bare() {
             return Ok(());
         }
-        change.paths()?.keys().try_for_each(|path| refuse_filter(&self.repo, path))
+        let whole = |path: &String| self.ledger.in_repository(path);
+        change.paths()?.keys().try_for_each(|path| refuse_filter(&self.repo, &whole(path)))
     }
 
     /// Makes what was built part of the repository and moves the branch to it;

@@ -46,7 +46,8 @@ mod won;
 
 pub use assign::{Assignment, assign};
 pub use audit::{
-    AuditRequest, Clocks, LedgersAt, RulesOfTime, audit, company_zone, counted, read_ledgers,
+    AuditRequest, Clocks, LedgersAt, RulesOfTime, audit, company_zone, counted, last_settings,
+    read_ledgers,
 };
 pub use backfill::{backfill, missing_deals};
 pub use checkpoints::{Chain, Left, Strictness, leave_checkpoint, read_chain};

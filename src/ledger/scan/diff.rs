@@ -78,6 +78,8 @@ impl Part {
 /// Compares commits, newest first, and collects what they changed.
 pub(super) struct Differ {
     reader: Reader,
+    /// The names of the folders down to the ledger.
+    prefix: Vec<Vec<u8>>,
     held: Bases<Id, ()>,
     last_root: Option<(Id, Root)>,
     path: Vec<u8>,
@@ -92,9 +94,11 @@ pub(super) struct Differ {
 
 impl Differ {
     /// A differ that reads with this reader.
-    pub(super) fn new(reader: Reader) -> Self {
+    pub(super) fn new(reader: Reader, prefix: &str) -> Self {
+        let parts = prefix.split('/').filter(|part| !part.is_empty());
         Self {
             reader,
+            prefix: parts.map(|part| part.as_bytes().to_vec()).collect(),
             held: Bases::new(HELD_BYTES),
             last_root: None,
             path: Vec::new(),
@@ -139,14 +143,32 @@ impl Differ {
         }
     }
 
+    /// The bytes of the ledger's own directory in a root tree.
+    fn ledger(&mut self, id: &Id) -> Option<Arc<Vec<u8>>> {
+        self.path.clear();
+        let mut id = *id;
+        let mut bytes = self.bytes(&id);
+        for name in self.prefix.clone() {
+            match tree::find(&bytes, &name) {
+                Ok(Some(Entry { form: Form::Directory, id: below, .. })) => id = below,
+                Ok(_) => return None,
+                Err(tree::Malformed) => {
+                    self.malformed(&id);
+                    return None;
+                }
+            }
+            bytes = self.bytes(&id);
+        }
+        Some(bytes)
+    }
+
     fn root(&mut self, id: &Id) -> Root {
         if let Some((known, root)) = self.last_root
             && known == *id
         {
             return root;
         }
-        self.path.clear();
-        let bytes = self.bytes(id);
+        let Some(bytes) = self.ledger(id) else { return Root::EMPTY };
         let directory = |name: &[u8]| {
             let found = tree::find(&bytes, name)?;
             Ok(match found {

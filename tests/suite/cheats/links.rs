@@ -14,7 +14,10 @@ const SECRET: &str = "hunter2-of-another-team";
 /// A signed handoff, and beside the ledger a file with a secret.
 fn ledger() -> (Ledger, String) {
     let ledger = Ledger::new();
+    ledger.change("handoff.yaml", "deliver:\n  {}", "deliver:\n  outbox: {dir: outbox}");
+    ledger.commit("2026-11-01T00:00:00Z", "an outbox");
     let folder = ledger.sign("1", "2026-11-02T10:00:00Z", "2026-11-02T10:05:00Z");
+    fs::copy(ledger.sandbox.join("deals.csv"), ledger.sandbox.join("l/deals.csv")).unwrap();
     ledger.sandbox.write("secret", format!("{SECRET}: x\n"));
     ledger.sandbox.write("outside/brief.yaml", format!("{SECRET}: x\n"));
     ledger.sandbox.git("l", &["config", "note.secret", SECRET]);
@@ -60,6 +63,7 @@ fn link(ledger: &Ledger, path: &str, target: &str) {
 /// A bare clone of a tree in which one entry has another mode: a link or a submodule.
 fn bare(ledger: &Ledger, path: &str, mode: &str) {
     ledger.sandbox.git(".", &["clone", "-q", "--bare", "l", "bare"]);
+    fs::copy(ledger.sandbox.join("deals.csv"), ledger.sandbox.join("bare/deals.csv")).unwrap();
     let id = match mode {
         "120000" => {
             let target = ledger.sandbox.write("target", "../../../../../secret");
@@ -204,7 +208,7 @@ fn settings_name_no_export_outside_of_the_ledger() {
     ] {
         link(&ledger, "linked.csv", "../secret");
         ledger.git_at("2026-11-03T09:00:00Z", &["checkout", "-q", "--", "handoff.yaml"]);
-        ledger.change("handoff.yaml", "deals: deals.csv", &format!("deals: {deals}"));
+        ledger.change("handoff.yaml", "deals: \"deals.csv\"", &format!("deals: {deals}"));
         for command in [&["coverage"][..], &["audit"], &["doctor", "--offline"]] {
             let ran = ledger.sandbox.handoff("l", command);
             check_silent(&ran);

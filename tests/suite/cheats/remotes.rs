@@ -181,6 +181,12 @@ impl Drop for Silent {
 fn a_remote_that_does_not_answer_is_not_waited_for_longer_than_the_limit() {
     let silent = Silent::start();
     let ledger = with_remote();
+    let row = |id: u32| {
+        format!("{id},Deal {id},Closed Won,2026-11-02 10:00,Riley Ross,100.00,USD,true,New")
+    };
+    let rows: Vec<String> = (1..=6).map(row).collect();
+    ledger.deals(&rows.iter().map(String::as_str).collect::<Vec<_>>());
+    fs::copy(ledger.sandbox.join("deals.csv"), ledger.sandbox.join("l/deals.csv")).unwrap();
     ledger.change("handoff.yaml", "version: 1\n", "version: 1\nlimits: {remote: 1s}\n");
     ledger.commit("2026-11-01T00:00:00Z", "a limit");
     ledger.sandbox.git("l", &["push", "-q", "origin", "main"]);

@@ -28,7 +28,7 @@ fn commits_are_signed_by_ssh_where_git_is_told_to() {
     ledger.sandbox.handoff("l", &accept).exits(0);
     assert_eq!(signature(&ledger, "HEAD"), "G auditor@example.com");
     let shown = ledger.sandbox.git("l", &["log", "-1", "--format=%an %ae %at %ct%n%B"]);
-    assert!(shown.starts_with("Test test@example.com"), "{shown}");
+    assert!(shown.starts_with("handoff handoff@localhost 1793617200"), "{shown}");
     assert!(shown.contains("\nHandoff-Key: hubspot-1\n"), "the message is as it was: {shown}");
     ledger.sandbox.git("l", &["fsck", "--strict", "--no-dangling"]);
     let doctor = ledger.sandbox.handoff("l", &["doctor", "--offline"]).stdout;
@@ -91,7 +91,11 @@ fn commits_are_signed_by_openpgp_where_gpg_is_there() {
         eprintln!("skipped: there is no gpg that makes a key");
         return;
     }
-    ledger.sandbox.git("l", &["config", "commit.gpgsign", "true"]);
+    for (key, value) in
+        [("commit.gpgsign", "true"), ("user.name", "Test"), ("user.email", "test@example.com")]
+    {
+        ledger.sandbox.git("l", &["config", key, value]);
+    }
     let event = ledger.event("1", "2026-11-02T10:00:00Z");
     fs::copy(ledger.sandbox.join("deals.csv"), ledger.sandbox.join("l/deals.csv")).unwrap();
     let gnupg = [("GNUPGHOME", home.path().to_str().unwrap())];

@@ -155,7 +155,8 @@ pub(super) async fn of_document(
     Ok(all)
 }
 
-async fn of_reference(
+/// A document for the deal that this reference names.
+pub(super) async fn of_reference(
     signature: &Signature,
     reference: &DealRef,
     crm: Option<&dyn Crm>,
@@ -215,7 +216,7 @@ async fn of_reference(
 }
 
 /// Whether two amounts differ; one without a currency is of whichever one.
-fn differ(one: &Money, other: &Money) -> bool {
+pub(super) fn differ(one: &Money, other: &Money) -> bool {
     let currencies = one.currency.as_ref().zip(other.currency.as_ref());
     one.amount != other.amount || currencies.is_some_and(|(one, other)| one != other)
 }

@@ -1,6 +1,6 @@
-//! Handoffs that began with a document which names no deal. When the CRM says
-//! later that a deal is won, the deal may be theirs: it joins that handoff, and
-//! the customer is handed over once.
+//! A document which names no deal, and a deal that the CRM says is won, may be
+//! of one contract. Whichever comes second joins the handoff that the first
+//! began, and the customer is handed over once.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -8,44 +8,70 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Days, Utc};
 use serde_json::Value;
 
-use super::deal::Found;
+use super::deal::{Found, differ, of_reference};
 use super::{Context, Horizon, WorkflowError, keys_within};
-use crate::brief::View;
-use crate::model::{CrmName, Deal, DealId, DocumentId, Key, Money};
+use crate::model::{CrmName, Deal, DealId, DealRef, DocumentId, Key, Money};
 
-/// So long before the deal was won its document may have been signed.
+/// So long before the second of them the first may have come.
 const BEFORE: Days = Days::new(60);
 
-/// The handoffs that began without a deal, read once for a run.
+/// The handoffs that began with one of the two, read once for a run.
 #[derive(Debug, Default)]
-pub(super) struct LooseDocuments(RefCell<Option<Vec<Loose>>>);
+pub(super) struct LooseDocuments {
+    documents: RefCell<Option<Vec<Loose>>>,
+    deals: RefCell<Option<Vec<Loose>>>,
+}
 
 #[derive(Debug)]
 struct Loose {
     key: Key,
-    document_id: DocumentId,
-    /// The deal that it was joined with before.
+    /// The document that it began with; none where it began on the CRM's word.
+    document_id: Option<DocumentId>,
+    /// The deal that it is of, or was joined with before.
     deal: Option<(CrmName, DealId)>,
     emails: BTreeSet<String>,
     total: Option<Money>,
 }
 
+/// Whose handoffs are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
+    /// Those of documents, by their keys.
+    Documents,
+    /// Those of the CRM's deals, by their keys.
+    Deals,
+}
+
 impl LooseDocuments {
     /// Gives a deal on the CRM's word the key of the handoff that its document
-    /// began, where that is certain: it was joined before, one of the deal's
+    /// began, and a document without a deal the deal of the handoff that the CRM's
+    /// word began; where that is certain: they were joined before, one of the deal's
     /// properties holds the document's id, or signer and total are the deal's and
-    /// no other document's. What is only likely is a remark.
-    pub(super) fn join(&self, context: &Context, found: &mut Found) -> Result<(), WorkflowError> {
-        let Some(deal) = found.deal.as_ref().filter(|_| found.is_on_the_crms_word()) else {
-            return Ok(());
-        };
+    /// nobody else's. What is only likely is a remark.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read, or the CRM not be asked for the deal.
+    pub(super) async fn join(
+        &self,
+        context: &Context,
+        found: &mut Found,
+    ) -> Result<(), WorkflowError> {
         if context.stored(&found.key, None)?.is_some() {
             return Ok(());
         }
-        let mut held = self.0.borrow_mut();
+        match &found.deal {
+            Some(_) if found.is_on_the_crms_word() => self.join_document(context, found),
+            Some(_) => Ok(()),
+            None => self.join_deal(context, found).await,
+        }
+    }
+
+    fn join_document(&self, context: &Context, found: &mut Found) -> Result<(), WorkflowError> {
+        let Some(deal) = &found.deal else { return Ok(()) };
+        let mut held = self.documents.borrow_mut();
         let loose = match held.take() {
             Some(loose) => loose,
-            None => read(context, &deal.crm, found.signature.signed_at)?,
+            None => read(context, Of::Documents, &deal.crm, found.signature.signed_at)?,
         };
         let loose = held.insert(loose);
         let id = (deal.crm.clone(), deal.id.clone());
@@ -53,14 +79,13 @@ impl LooseDocuments {
             loose.deal.as_ref().map_or_else(|| is_named_by(loose, deal), |joined| *joined == id)
         };
         let by_id: Vec<&Loose> = loose.iter().filter(is_of).collect();
-        let free = loose.iter().filter(|loose| loose.deal.is_none());
-        let by_signer: Vec<&Loose> = free.filter(|loose| has_signer_of(loose, deal)).collect();
+        let contacts = lowercase(deal.contacts.iter().filter_map(|it| it.email.as_deref()));
+        let free = loose.iter().filter(|it| it.document_id.is_some() && it.deal.is_none());
+        let by_signer: Vec<&Loose> =
+            free.filter(|loose| !loose.emails.is_disjoint(&contacts)).collect();
         let by_total: Vec<&Loose> =
-            by_signer.iter().copied().filter(|loose| has_total_of(loose, deal)).collect();
-        let joined = match (by_id.as_slice(), by_total.as_slice()) {
-            ([one], _) | ([], [one]) => Some(one.key.clone()),
-            _ => None,
-        };
+            by_signer.iter().copied().filter(|it| is_same(&it.total, &deal.amount)).collect();
+        let joined = certain(&by_id, &by_total);
         if let Some(key) = joined {
             found
                 .remarks
@@ -71,49 +96,109 @@ impl LooseDocuments {
             }
             found.key = key;
         } else if !by_signer.is_empty() {
-            let keys: Vec<&str> = by_signer.iter().map(|loose| loose.key.as_str()).collect();
             found.remarks.push(format!(
                 "a signer of {} is a contact of this deal; whether they are one contract is not certain, and the audit names a handoff without a deal",
-                keys.join(", ")
+                keys(&by_signer)
             ));
         }
         Ok(())
     }
+
+    async fn join_deal(&self, context: &Context, found: &mut Found) -> Result<(), WorkflowError> {
+        let Some(crm) = context.crm.as_deref() else { return Ok(()) };
+        let signers =
+            lowercase(found.signature.signers.iter().filter_map(|it| it.email.as_deref()));
+        let deal = {
+            let mut held = self.deals.borrow_mut();
+            let loose = match held.take() {
+                Some(loose) => loose,
+                None => read(context, Of::Deals, crm.name(), found.signature.signed_at)?,
+            };
+            let loose = held.insert(loose);
+            let document = &found.signature.document_id;
+            let by_id: Vec<&Loose> =
+                loose.iter().filter(|it| it.document_id.as_ref() == Some(document)).collect();
+            let free = loose.iter().filter(|it| it.document_id.is_none());
+            let by_signer: Vec<&Loose> =
+                free.filter(|it| !it.emails.is_disjoint(&signers)).collect();
+            let total = &found.signature.total;
+            let by_total: Vec<&Loose> =
+                by_signer.iter().copied().filter(|it| is_same(&it.total, total)).collect();
+            let joined = certain(&by_id, &by_total);
+            let Some(key) = joined else {
+                if !by_signer.is_empty() {
+                    found.remarks.push(format!(
+                        "a signer of this document is a contact of {}; whether they are one contract is not certain, and the audit names a handoff without a deal",
+                        keys(&by_signer)
+                    ));
+                }
+                return Ok(());
+            };
+            let document = document.clone();
+            let Some(taken) = loose.iter_mut().find(|loose| loose.key == key) else {
+                return Ok(());
+            };
+            // The next document of the same run is of another deal.
+            taken.document_id = Some(document);
+            let Some((crm, id)) = taken.deal.clone() else { return Ok(()) };
+            found
+                .remarks
+                .push(format!("the document joins the handoff {key}, which the CRM's word began"));
+            DealRef { crm: Some(crm), id }
+        };
+        let remarks = std::mem::take(&mut found.remarks);
+        let joined = of_reference(&found.signature, &deal, Some(crm), remarks).await?;
+        *found = Found { kind: found.kind, decided_by: found.decided_by.take(), ..joined };
+        Ok(())
+    }
 }
 
-/// The recent handoffs that a document without a deal began. Those that cannot
-/// be read are nobody's match; `handoff validate` and the audit name them.
+/// The one that an id names, else the one whose signer and total fit; never one of several.
+fn certain(by_id: &[&Loose], by_total: &[&Loose]) -> Option<Key> {
+    match (by_id, by_total) {
+        ([one], _) | ([], [one]) => Some(one.key.clone()),
+        _ => None,
+    }
+}
+
+fn keys(loose: &[&Loose]) -> String {
+    let keys: Vec<&str> = loose.iter().map(|loose| loose.key.as_str()).collect();
+    keys.join(", ")
+}
+
+/// Their recent handoffs. Those that cannot be read are nobody's
+/// match; `handoff validate` and the audit name them.
 fn read(
     context: &Context,
+    of: Of,
     crm: &CrmName,
-    won_at: Option<DateTime<Utc>>,
+    second_at: Option<DateTime<Utc>>,
 ) -> Result<Vec<Loose>, WorkflowError> {
-    let won_at = won_at.unwrap_or(context.now).min(context.now);
-    let since = won_at.checked_sub_days(BEFORE).unwrap_or(won_at);
+    let second_at = second_at.unwrap_or(context.now).min(context.now);
+    let since = second_at.checked_sub_days(BEFORE).unwrap_or(second_at);
     let (keys, _) = keys_within(context, Horizon { since })?;
     let of_deals = format!("{}-", crm.as_str());
+    let is_wanted = |key: &Key| key.as_str().starts_with(&of_deals) == (of == Of::Deals);
     let mut loose = Vec::new();
-    for key in keys.into_iter().filter(|key| !key.as_str().starts_with(&of_deals)) {
+    for key in keys.into_iter().filter(is_wanted) {
         let Ok(Some(stored)) = context.stored(&key, None) else { continue };
         let Some(brief) = stored.brief.as_ref().filter(|_| !stored.timeline.is_voided()) else {
             continue;
         };
         let view = brief.view();
-        if let Some(document_id) = view.document_id() {
-            loose.push(Loose {
-                key,
-                document_id,
-                deal: view.deal(),
-                emails: emails(view),
-                total: total(brief.json()).or_else(|| view.contract_value()),
-            });
-        }
+        loose.push(Loose {
+            key,
+            document_id: view.document_id(),
+            deal: view.deal(),
+            emails: lowercase(view.contact_emails()),
+            total: total(brief.json()).or_else(|| view.contract_value()),
+        });
     }
     Ok(loose)
 }
 
-fn emails(view: View<'_>) -> BTreeSet<String> {
-    view.contact_emails().iter().map(|email| email.to_lowercase()).collect()
+fn lowercase(emails: impl IntoIterator<Item = impl AsRef<str>>) -> BTreeSet<String> {
+    emails.into_iter().map(|email| email.as_ref().to_lowercase()).collect()
 }
 
 fn total(brief: &Value) -> Option<Money> {
@@ -123,18 +208,12 @@ fn total(brief: &Value) -> Option<Money> {
 
 /// Whether a property of the deal is the document's id, as the audit reads it.
 fn is_named_by(loose: &Loose, deal: &Deal) -> bool {
+    let Some(document_id) = &loose.document_id else { return false };
     let mut texts = deal.properties.values().filter_map(Value::as_str);
-    loose.document_id.tells_deal() && texts.any(|text| text.trim() == loose.document_id.as_str())
+    document_id.tells_deal() && texts.any(|text| text.trim() == document_id.as_str())
 }
 
-fn has_signer_of(loose: &Loose, deal: &Deal) -> bool {
-    let contacts = deal.contacts.iter().filter_map(|contact| contact.email.as_ref());
-    contacts.map(|email| email.to_lowercase()).any(|email| loose.emails.contains(&email))
-}
-
-fn has_total_of(loose: &Loose, deal: &Deal) -> bool {
-    loose.total.as_ref().zip(deal.amount.as_ref()).is_some_and(|(total, amount)| {
-        let currencies = total.currency.as_ref().zip(amount.currency.as_ref());
-        total.amount == amount.amount && currencies.is_none_or(|(one, other)| one == other)
-    })
+/// Whether both amounts are known and the same; one without a currency is of whichever one.
+fn is_same(one: &Option<Money>, other: &Option<Money>) -> bool {
+    one.as_ref().zip(other.as_ref()).is_some_and(|(one, other)| !differ(one, other))
 }

@@ -66,7 +66,7 @@ pub async fn sign_with_answers(
     answers: Option<&Map<String, Value>>,
 ) -> Result<Signed, WorkflowError> {
     let mut found = find_deal(request.source.clone(), context.crm.as_deref(), context.now).await?;
-    LooseDocuments::default().join(context, &mut found)?;
+    LooseDocuments::default().join(context, &mut found).await?;
     if let Some(signed) = refreshed(context, &found)? {
         return Ok(signed);
     }
@@ -176,7 +176,10 @@ pub async fn sign_many(
     let loose = LooseDocuments::default();
     for request in requests {
         let one = find_deal(request.source.clone(), context.crm.as_deref(), context.now).await;
-        found.push(one.and_then(|mut one| loose.join(context, &mut one).map(|()| one)));
+        found.push(match one {
+            Ok(mut one) => loose.join(context, &mut one).await.map(|()| one),
+            Err(error) => Err(error),
+        });
     }
     let mut results: Vec<Result<Signed, WorkflowError>> = Vec::with_capacity(requests.len());
     let mut committed = Vec::new();

@@ -16,6 +16,7 @@ mod links;
 mod load;
 mod operations;
 mod remotes;
+mod receiver;
 pub(crate) mod server;
 mod stored;
 mod watched;

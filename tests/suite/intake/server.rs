@@ -123,22 +123,29 @@ impl Running {
         self.child.wait().unwrap();
     }
 
+    /// Sends it a signal.
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = std::process::Command::new("kill").args(["-s", name, &pid]).status().unwrap();
+        assert!(sent.success());
+    }
+
     /// Asks it to end and gives its exit code.
     #[cfg(unix)]
     pub(crate) fn terminate(&mut self) -> Option<i32> {
-        let asked = std::process::Command::new("kill")
-            .args(["-TERM", &self.child.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(asked.success());
+        self.signal("TERM");
         self.child.wait().unwrap().code()
     }
 
-    /// Waits until the inbox has nothing left to do.
+    /// Waits until the inbox has nothing left to do, for as long as it gets on.
     pub(crate) fn wait_until_idle(&self) -> Value {
-        let start = Instant::now();
+        let (mut start, mut inbox) = (Instant::now(), Value::Null);
         loop {
             let health = get(self.address(), "/healthz").json();
+            if health["inbox"] != inbox {
+                (start, inbox) = (Instant::now(), health["inbox"].clone());
+            }
             if health["inbox"]["new"] == 0 && health["inbox"]["work"] == 0 {
                 return health;
             }

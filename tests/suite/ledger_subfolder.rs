@@ -136,12 +136,12 @@ fn the_help_for_a_repository_of_another_user_works_when_it_is_followed() {
         command.env_remove("GIT_CONFIG_GLOBAL").args(arguments);
         ran(&command.output().unwrap(), format!("{program} {}", arguments.join(" ")))
     };
-    let status = ["--now", "2026-11-20T17:00:00Z", "-C", "schema", "status"];
-    let refused = run(env!("CARGO_BIN_EXE_handoff"), &status).exits(3);
+    let check = ["--now", "2026-11-20T17:00:00Z", "-C", "schema", "validate"];
+    let refused = run(env!("CARGO_BIN_EXE_handoff"), &check).exits(3);
     assert!(refused.stderr.contains("belongs to another user"), "{}", refused.stderr);
     let (_, rest) = refused.stderr.split_once('`').unwrap();
     let (command, _) = rest.split_once('`').unwrap();
     assert!(command.starts_with("git config --global --add safe.directory "), "{command}");
     run("sh", &["-c", command]).exits(0);
-    run(env!("CARGO_BIN_EXE_handoff"), &status).exits(0);
+    run(env!("CARGO_BIN_EXE_handoff"), &check).exits(0);
 }

@@ -4,7 +4,10 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
+use serde_json::json;
+
 use super::{Ledger, signing_key};
+use crate::deliver::fake::{Asked, Fake, Reply};
 
 /// What git says of the last commit's signature: `G` for a good one, `N` for none.
 fn signature(ledger: &Ledger, revision: &str) -> String {
@@ -141,4 +144,44 @@ fn what_only_reads_runs_no_program_that_git_was_told_of() {
     ledger.sandbox.handoff("l", &["status"]);
     assert!(!ran.exists(), "a program was run");
     ledger.sandbox.handoff("l", &["accept", "hubspot-1", "--by", "samlee"]).exits(3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_says_that_a_branch_takes_signed_commits_only_and_git_does_not_sign() {
+    let rules = std::sync::Arc::new(std::sync::Mutex::new((200, json!([]))));
+    let answers = std::sync::Arc::clone(&rules);
+    let fake = Fake::serve(move |asked: &Asked| match &*asked.path {
+        "/repos/acme/handoffs/rules/branches/main" => {
+            let (status, body) = answers.lock().unwrap().clone();
+            Reply::Json(status, body)
+        }
+        _ => Reply::Json(404, json!({"message": "Not Found"})),
+    })
+    .await;
+    let ledger = Ledger::new();
+    ledger.sandbox.git("l", &["remote", "add", "origin", "git@github.com:acme/handoffs.git"]);
+    ledger.sandbox.git("l", &["config", "core.sshCommand", "false"]);
+    let github =
+        format!("deliver:\n  github: {{repository: acme/handoffs, base_url: \"{}\"}}", fake.url);
+    ledger.change("handoff.yaml", "deliver:\n  {}", &github);
+    let doctor = || {
+        let token = [("GITHUB_TOKEN", "ghp_secret")];
+        let ran = ledger.sandbox.handoff_with("l", &["doctor", "--format", "json"], &token);
+        let checks = ran.json()["checks"].as_array().unwrap().clone();
+        checks.into_iter().find(|check| check["what"] == "signed commits")
+    };
+    assert_eq!(doctor(), None, "nothing is required and nothing is signed");
+    *rules.lock().unwrap() = (200, json!([{"type": "deletion"}, {"type": "required_signatures"}]));
+    let check = doctor().unwrap();
+    assert_eq!(check["level"], "failed", "{check}");
+    assert!(
+        check["detail"].as_str().unwrap().contains("main takes signed commits only"),
+        "{check}"
+    );
+    let remedy = check["remedy"].as_str().unwrap();
+    assert!(remedy.contains("git config commit.gpgsign true"), "{check}");
+    ledger.sandbox.git("l", &["config", "commit.gpgsign", "true"]);
+    assert_eq!(doctor().unwrap()["level"], "ok");
+    *rules.lock().unwrap() = (403, json!({"message": "Resource not accessible"}));
+    assert_eq!(doctor().unwrap()["level"], "warning", "what GitHub does not say is not known");
 }

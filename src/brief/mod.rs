@@ -12,6 +12,7 @@ mod model;
 mod render;
 mod rules;
 mod schema;
+mod sources;
 mod timeline;
 mod view;
 
@@ -30,7 +31,7 @@ pub use form::{
 };
 pub use mapping::{
     BASE_MAPPINGS, BaseMapping, FirstTouch, MappedBrief, Mapping, MappingInput, MappingProblem,
-    Proposal, Remark, propose,
+    Proposal, Remark, TracedAnswer, propose,
 };
 pub use merge::{kept_answers, merge};
 pub use model::{BRIEF_SCHEMA, Brief};
@@ -42,6 +43,10 @@ pub use rules::{
 pub use schema::{
     Field, Outline, Role, SHIPPED_SCHEMA, Schema, SchemaError, Shape, TIMELINE_JSON_SCHEMA,
     Violation,
+};
+pub use sources::{
+    AnswerSource, BriefAnswer, BriefSources, SOURCES_SCHEMA, SourceKind, brief_answers,
+    nearest_above,
 };
 pub use timeline::{
     DecidedBy, Event, EventKind, TIMELINE_SCHEMA, Timeline, TouchEvidence, deadline_in_force,

@@ -11,7 +11,7 @@ use super::invocation::Invocation;
 use super::{
     audit, backfill, catch_up, coverage, deliver, demo, doctor, draft, explain, inbox, init, links,
     people, plan, promises, reference, refresh, render, schema, serve, sign, status, sync,
-    validate, verify, watch, work,
+    validate, verify, watch, why, work,
 };
 use crate::brief::EventKind;
 
@@ -178,6 +178,14 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "why",
+        &[
+            ("handoff why acme", "each answer of a brief, its source and the line of the mapping"),
+            ("handoff why acme success.metric", "one answer, and what it said before"),
+            ("handoff why acme --check", "asks the CRM again; exit 1 where it says something else"),
+        ],
+    ),
+    (
         "backfill",
         &[("handoff backfill --deals deals.csv --dry-run", "what is missing and would be made")],
     ),
@@ -334,6 +342,8 @@ pub enum Command {
     Verify(verify::Arguments),
     /// Show where handoffs stand, or one handoff's story
     Status(status::Arguments),
+    /// Show where the answers of a brief come from, and what they said before
+    Why(why::Arguments),
     /// Make the briefs that an audit found missing
     Backfill(backfill::Arguments),
     /// Show which questions the CRM's data can answer, by field and rep
@@ -401,6 +411,7 @@ impl Command {
             Self::Audit(arguments) => audit::run(arguments, invocation),
             Self::Verify(arguments) => verify::run(arguments, invocation),
             Self::Status(arguments) => status::run(arguments, invocation),
+            Self::Why(arguments) => why::run(arguments, invocation),
             Self::Backfill(arguments) => backfill::run(arguments, invocation),
             Self::Coverage(arguments) => coverage::run(arguments, invocation),
             Self::Plan(arguments) => plan::run(arguments, invocation),

@@ -34,7 +34,8 @@ fn rule_ids() -> Vec<&'static str> {
 
 /// Every rule there is, brief rules first.
 pub(super) fn all_rules() -> Vec<&'static Rule> {
-    crate::brief::brief_rules().into_iter().chain(crate::audit::rules()).collect()
+    let of_sources = [&crate::workflow::SOURCE_CHANGED, &crate::workflow::UNSOURCED_ANSWER];
+    crate::brief::brief_rules().into_iter().chain(crate::audit::rules()).chain(of_sources).collect()
 }
 
 /// Runs `explain`.
@@ -58,6 +59,7 @@ pub(super) fn list(arguments: &ListArguments, invocation: &Invocation) -> Result
     let kind = |rule: &Rule| match rule.kind {
         RuleKind::Brief => "validate",
         RuleKind::Audit => "audit",
+        RuleKind::Sources => "why --check",
     };
     let to_json = || {
         let rules: Vec<_> = rules

@@ -46,6 +46,7 @@ mod validate;
 mod verify;
 mod watch;
 mod when;
+mod why;
 mod words;
 mod work;
 

@@ -21,12 +21,16 @@ enum Name {
     Brief,
     /// `timeline.yaml`.
     Timeline,
+    /// `sources.yaml`.
+    Sources,
     /// `handoff.yaml`.
     Config,
     /// What `handoff audit --format json` prints.
     Audit,
     /// What `handoff plan --format json` prints.
     Plan,
+    /// What `handoff why --format json` prints.
+    Why,
 }
 
 /// Runs the command.
@@ -34,9 +38,11 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     invocation.print(match arguments.name {
         Name::Brief => include_str!("../../schema/brief.schema.json"),
         Name::Timeline => include_str!("../../schema/timeline.schema.json"),
+        Name::Sources => include_str!("../../schema/sources.schema.json"),
         Name::Config => include_str!("../../schema/config.schema.json"),
         Name::Audit => include_str!("../../schema/audit.schema.json"),
         Name::Plan => include_str!("../../schema/plan.schema.json"),
+        Name::Why => include_str!("../../schema/why.schema.json"),
     })?;
     Ok(Exit::Clean)
 }

@@ -2,13 +2,15 @@
 
 use super::Severity;
 
-/// Whether a rule looks at a brief or at the whole ledger.
+/// Whether a rule looks at a brief, at its sources or at the whole ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RuleKind {
     /// Checked by `handoff validate`.
     Brief,
     /// Checked by `handoff audit`.
     Audit,
+    /// Checked by `handoff why --check`.
+    Sources,
 }
 
 /// One rule: its id is public API.

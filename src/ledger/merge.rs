@@ -136,6 +136,10 @@ fn merge_file(
         // Rendered from the other two; whoever pushes renders it anew.
         return Ok(Some(theirs.to_vec()));
     }
+    if name == "sources.yaml" && folder_of_file(path).is_some() {
+        // It describes a version of the brief that it names; the merged one is neither.
+        return Ok(Some(theirs.to_vec()));
+    }
     if name == "brief.yaml" && is_same_intent(base, ours, theirs) {
         return Ok(Some(theirs.to_vec()));
     }

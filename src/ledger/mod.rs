@@ -15,6 +15,7 @@ mod draft;
 mod durable;
 mod eol;
 mod error;
+mod file_versions;
 mod git_program;
 pub mod history;
 mod identity;
@@ -52,6 +53,7 @@ pub use checkpoint::{
     list_checkpoints, merkle_root, write_checkpoint,
 };
 pub use error::LedgerError;
+pub use file_versions::{FileVersion, FileVersions};
 pub use history::{HistoryError, ScanAt, Scanned, first_parents, scan, scan_cold, scan_in};
 pub use identity::Identity;
 pub use merge::merge_timelines;

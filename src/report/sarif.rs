@@ -121,6 +121,7 @@ fn descriptors(findings: &[&Finding], known: &[&Rule]) -> Vec<s::ReportingDescri
         let kind = match rule.kind {
             RuleKind::Brief => "brief",
             RuleKind::Audit => "audit",
+            RuleKind::Sources => "sources",
         };
         let configuration =
             s::ReportingConfiguration::builder().level(level(rule.severity)).build();

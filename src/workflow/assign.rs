@@ -5,9 +5,10 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::append::append;
+use super::sources::{Earlier, Version};
 use super::store::{LOCK_WAIT, Stored, version};
 use super::{Context, Remarks, WorkflowError, pending_pull_request};
-use crate::brief::{Brief, Event, EventKind, Timeline};
+use crate::brief::{AnswerSource, Brief, BriefSources, Event, EventKind, SourceKind, Timeline};
 use crate::config::Csm;
 use crate::ledger::{Change, blob_id};
 use crate::model::Key;
@@ -43,7 +44,12 @@ pub fn assign(
     let no = |message: String| WorkflowError::DoesNotFit { key: key.clone(), message };
     let csm = find(context, &told.to).map_err(no)?;
     let mut writer = context.ledger.lock(LOCK_WAIT)?;
-    let stored = pending_pull_request::find(context, &writer.snapshot()?, key, None)?;
+    let snapshot = writer.snapshot()?;
+    let stored = pending_pull_request::find(context, &snapshot, key, None)?;
+    let earlier = match &stored {
+        Some(stored) => Earlier::of(context, &snapshot, stored)?,
+        None => None,
+    };
     let Some(Stored { folder, branch, brief, mut timeline, .. }) = stored else {
         return Err(WorkflowError::NoHandoff(key.clone()));
     };
@@ -68,14 +74,24 @@ pub fn assign(
     event.reference = Some(name_of(csm).to_owned());
     event.by = told.by.as_deref().map(|by| shorten(&one_line(by), 200));
     event.reason = told.reason.as_deref().map(|reason| shorten(&one_line(reason), 1_000));
-    event.brief = Some(blob_id(text.as_bytes()).to_string());
+    let blob = blob_id(text.as_bytes()).to_string();
+    event.brief = Some(blob.clone());
+    let given = AnswerSource::of(SourceKind::Person).at(at);
+    let given = match &event.by {
+        Some(by) => given.named(by),
+        None => given.named(format!("somebody, through {}", told.via)),
+    };
+    let version = Version { key, brief: brief.json(), blob: &blob, earlier: earlier.as_ref() };
+    let owner = "/first_action/owner".to_owned();
+    let sources = version.of_person(context, &[owner], &given);
     timeline.events.push(event);
     let customer = brief.view().title().unwrap_or("customer").to_owned();
     let change = Change::of_handoff(&folder, &customer, key, context.now)
         .trailer("Handoff-Event", EventKind::Assigned.as_str())
         .put("timeline.yaml", timeline.to_yaml())
         .put("README.md", context.render(&brief)?)
-        .put("brief.yaml", text);
+        .put("brief.yaml", text)
+        .put(BriefSources::FILE, sources);
     let committed = match &branch {
         Some(branch) => writer.commit_on_branch(branch, &change)?,
         None => writer.commit(&change)?,

@@ -62,14 +62,8 @@ pub(super) fn compose(
     known: &dyn Fn(&Value) -> Known,
 ) -> Composed {
     let config = &context.config;
-    let signed_at = found.signature.signed_at.filter(|_| signed);
-    let mapped = config.mapping.apply(&MappingInput {
-        signature: signed.then_some(&found.signature),
-        deal: found.deal.as_ref(),
-        first_touch: Some(&first_touch(config, signed_at)),
-        answers,
-        schema: Some(&context.schema),
-    });
+    let limit = first_touch_of(context, found, signed);
+    let mapped = config.mapping.apply(&mapping_input(context, found, signed, &limit, answers));
     let mut remarks = found.remarks.clone();
     remarks.extend(
         mapped.remarks.iter().map(|remark| format!("{}: {}", remark.field, remark.message)),
@@ -109,6 +103,28 @@ pub(super) fn compose(
         None => brief,
     };
     Composed { brief, remarks }
+}
+
+/// What the mapping reads.
+pub(super) fn mapping_input<'a>(
+    context: &'a Context,
+    found: &'a Found,
+    signed: bool,
+    limit: &'a FirstTouch,
+    answers: Option<&'a Map<String, Value>>,
+) -> MappingInput<'a> {
+    MappingInput {
+        signature: signed.then_some(&found.signature),
+        deal: found.deal.as_ref(),
+        first_touch: Some(limit),
+        answers,
+        schema: Some(&context.schema),
+    }
+}
+
+/// The deadline of the first touch, once there is a signature.
+pub(super) fn first_touch_of(context: &Context, found: &Found, signed: bool) -> FirstTouch {
+    first_touch(&context.config, found.signature.signed_at.filter(|_| signed))
 }
 
 /// The deadline of the first touch: text, task and calendar entry all come

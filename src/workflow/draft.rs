@@ -10,9 +10,12 @@ use super::deal::{DealSource, Found, find_draft_deal};
 use super::deliveries::gap;
 use super::open_handoffs::OpenHandoffs;
 use super::pending_pull_request::{Drafts, stored_draft};
+use super::sources::{Earlier, Version, composed_sources};
 use super::store::{LOCK_WAIT, Stored, machine_version, stored_in};
 use super::{Context, Remarks, WorkflowError, pending_pull_request};
-use crate::brief::{Brief, Completeness, Event, EventKind, MissingField, Timeline, View, merge};
+use crate::brief::{
+    Brief, BriefSources, Completeness, Event, EventKind, MissingField, Timeline, View, merge,
+};
 use crate::deliver::{DeliveryError, Handoff, Mark, Sink};
 use crate::ledger::{Change, Ledger, Writer, blob_id, folder_for};
 use crate::model::{Key, ObjectId};
@@ -153,7 +156,8 @@ fn write(
     let open = || OpenHandoffs::default().count(context, &snapshot, context.now);
     let customers = Customers::default();
     let known = |brief: &Value| Known::of(context, &snapshot, &customers, &found.key, brief);
-    let composed = compose(context, found, false, before.map(Brief::json), answers, &open, &known);
+    let mut composed =
+        compose(context, found, false, before.map(Brief::json), answers, &open, &known);
     let brief = match before {
         Some(before) => {
             let (there, here) = (identity(before.view()), identity(View::of(&composed.brief)));
@@ -164,7 +168,7 @@ fn write(
                 stored.as_ref().and_then(|stored| machine_version(context, &stored.timeline));
             merge(base.as_ref(), before.json(), &composed.brief)
         }
-        None => composed.brief,
+        None => composed.brief.clone(),
     };
     let brief = Brief::from_json(context.schema.in_order(&brief));
     let customer = brief.view().title().unwrap_or("customer").to_owned();
@@ -181,7 +185,11 @@ fn write(
         created: stored.is_none(),
         missing: missing(context, &brief),
         request: None,
-        remarks: composed.remarks.into(),
+        remarks: std::mem::take(&mut composed.remarks).into(),
+    };
+    let earlier = match stored.as_ref().filter(|_| !unchanged) {
+        Some(stored) => Earlier::of(context, &snapshot, stored)?,
+        None => None,
     };
     let mut timeline =
         stored.map_or_else(|| Timeline::new(found.key.clone()), |stored| stored.timeline);
@@ -190,13 +198,23 @@ fn write(
         let mut event =
             Event::new(context.now, EventKind::Drafted, found.signature.provider.as_str());
         event.reference = Some(found.signature.document_id.as_str().to_owned());
-        event.brief = Some(blob_id(text.as_bytes()).to_string());
+        let blob = blob_id(text.as_bytes()).to_string();
+        event.brief = Some(blob.clone());
         timeline.events.push(event);
+        let version = Version {
+            key: &found.key,
+            brief: brief.json(),
+            blob: &blob,
+            earlier: earlier.as_ref(),
+        };
+        let sources = composed_sources(context, found, false, &composed.brief);
+        let sources = version.of_machine(context, &composed.brief, &sources, answers);
         let change = Change::of_handoff(&folder, &customer, &found.key, context.now)
             .trailer("Handoff-Event", EventKind::Drafted.as_str())
             .put("timeline.yaml", timeline.to_yaml())
             .put("README.md", context.render(&brief)?)
-            .put("brief.yaml", text);
+            .put("brief.yaml", text)
+            .put(BriefSources::FILE, sources);
         if let Some(committed) = writer.commit_on_branch(&branch, &change)? {
             drafted.commit = Some(committed.id);
             drafted.remarks.extend(committed.remarks.iter().map(ToString::to_string));

@@ -37,11 +37,13 @@ mod refresh;
 mod remarks;
 mod reminders;
 mod sign;
+mod sources;
 mod status;
 mod store;
 mod sync;
 mod validate;
 mod voided;
+mod why;
 mod won;
 
 pub use assign::{Assignment, assign};
@@ -80,4 +82,8 @@ pub use store::{Stored, commit_files};
 pub use sync::{NotRead, Synced, key_of_task, sync};
 pub use validate::{Validated, Which, path_inside, validate};
 pub use voided::record_voided;
+pub use why::{
+    EarlierAnswer, SOURCE_CHANGED, SourceNow, SourcedAnswer, UNSOURCED_ANSWER, Why, WrittenIn,
+    check_sources, why,
+};
 pub use won::{WonLook, look_at_won};

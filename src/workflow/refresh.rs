@@ -14,12 +14,15 @@ use super::correction::Correction;
 use super::deal::Found;
 use super::deliveries::{Horizon, keys_within};
 use super::open_handoffs::OpenHandoffs;
+use super::sources::{Earlier, Version, composed_sources, of_deal_alone};
 use super::store::{LOCK_WAIT, Stored, machine_version};
 use super::{Context, Remarks, WorkflowError, pending_pull_request};
-use crate::brief::{Brief, ChangedAnswer, Completeness, Event, EventKind, MissingField, Timeline};
+use crate::brief::{
+    Brief, BriefSources, ChangedAnswer, Completeness, Event, EventKind, MissingField, Timeline,
+};
 use crate::crm::{Crm, CrmError};
 use crate::disk::{self, Access};
-use crate::ledger::Change;
+use crate::ledger::{Change, Snapshot};
 use crate::model::{
     CrmName, Deal, DealId, Gap, Key, Money, ObjectId, Outcome, ProviderName, Signature, Signer,
     normalise_deal_id,
@@ -256,29 +259,14 @@ pub(super) fn with_deal(
         // The handoff keeps its identity.
         deal.id = before.view().deal_id().unwrap_or(id);
     }
-    let signature = signature_of(context, &stored, before);
     let reference = deal.id.as_str().to_owned();
     let crm = deal.crm.as_str().to_owned();
-    let signed_at = signature.signed_at.unwrap_or(context.now);
-    let found = Found::of_document(key.clone(), Some(deal), &signature, Vec::new());
-    let open = OpenHandoffs::default();
-    let counts = || open.count(context, &snapshot, signed_at);
-    let composed =
-        compose(context, &found, true, Some(before.json()), None, &counts, &|_| Known::default());
-    let mut theirs = composed.brief;
-    // Who signed what, and what was before, is no matter of the deal.
-    for section in ["signature", "amendments", "earlier"] {
-        match (before.json().get(section), theirs.as_object_mut()) {
-            (Some(kept), Some(fields)) => drop(fields.insert(section.to_owned(), kept.clone())),
-            (None, Some(fields)) => drop(fields.shift_remove(section)),
-            _ => {}
-        }
-    }
+    let (found, theirs, noted) = composed_again(context, &snapshot, &stored, before, deal);
     let correction = Correction::of(context, &stored.timeline, before, &theirs);
     for pointer in &correction.kept {
         remarks.push(format!("{pointer}: what a person wrote stays; the CRM says something else"));
     }
-    remarks.extend(composed.remarks);
+    remarks.extend(noted);
     if !correction.is_change {
         let result = Refreshed::Unchanged;
         return Ok(RefreshedHandoff { remarks, ..done(context, key, &stored, result) });
@@ -290,10 +278,15 @@ pub(super) fn with_deal(
     }
     let fields = changed_fields(&correction, before);
     let (text, blob) = correction.file(&stored.folder);
+    let earlier = Earlier::of(context, &snapshot, &stored)?;
+    let version =
+        Version { key, brief: correction.brief.json(), blob: &blob, earlier: earlier.as_ref() };
+    let sources = of_deal_alone(composed_sources(context, &found, true, &theirs));
+    let sources = version.of_machine(context, &theirs, &sources, None);
     let mut event = Event::new(context.now, kind_of(&stored.timeline), crm);
     event.reference = Some(reference);
     event.reason = Some(shorten(&fields, 1_000));
-    event.brief = Some(blob);
+    event.brief = Some(blob.clone());
     event.kept = correction.kept.clone();
     let mut timeline = stored.timeline.clone();
     let customer = correction.brief.view().title().unwrap_or("customer").to_owned();
@@ -301,7 +294,8 @@ pub(super) fn with_deal(
         .trailer("Handoff-Event", event.event.as_str())
         .trailer("Handoff-Fields", shorten(&fields, 500))
         .put("README.md", context.render(&correction.brief)?)
-        .put("brief.yaml", text);
+        .put("brief.yaml", text)
+        .put(BriefSources::FILE, sources);
     timeline.events.push(event);
     let change = change.put("timeline.yaml", timeline.to_yaml());
     let committed = match &stored.branch {
@@ -313,6 +307,35 @@ pub(super) fn with_deal(
         remarks.extend(committed.remarks.iter().map(ToString::to_string));
     }
     Ok(RefreshedHandoff { key: key.clone(), result, commit, missing, remarks })
+}
+
+/// The brief of a handoff as handoff would write it from its deal as it is
+/// now, what the deal was found as, and what a person should know.
+pub(super) fn composed_again(
+    context: &Context,
+    snapshot: &Snapshot,
+    stored: &Stored,
+    before: &Brief,
+    deal: Deal,
+) -> (Found, Value, Vec<String>) {
+    let signature = signature_of(context, stored, before);
+    let signed_at = signature.signed_at.unwrap_or(context.now);
+    let key = stored.timeline.key.clone();
+    let found = Found::of_document(key, Some(deal), &signature, Vec::new());
+    let open = OpenHandoffs::default();
+    let counts = || open.count(context, snapshot, signed_at);
+    let composed =
+        compose(context, &found, true, Some(before.json()), None, &counts, &|_| Known::default());
+    let mut theirs = composed.brief;
+    // Who signed what, and what was before, is no matter of the deal.
+    for section in ["signature", "amendments", "earlier"] {
+        match (before.json().get(section), theirs.as_object_mut()) {
+            (Some(kept), Some(fields)) => drop(fields.insert(section.to_owned(), kept.clone())),
+            (None, Some(fields)) => drop(fields.shift_remove(section)),
+            _ => {}
+        }
+    }
+    (found, theirs, composed.remarks)
 }
 
 /// A deal that is lost, deleted or merged: said once in the timeline, and
@@ -363,7 +386,10 @@ fn gone(context: &Context, deal: &Deal) -> Option<String> {
 }
 
 /// The CRM and the deal to ask it for, or why there is nothing to ask.
-fn readable<'a>(context: &'a Context, stored: &Stored) -> Result<(&'a dyn Crm, DealId), String> {
+pub(super) fn readable<'a>(
+    context: &'a Context,
+    stored: &Stored,
+) -> Result<(&'a dyn Crm, DealId), String> {
     let brief = stored.brief.as_ref().ok_or("it has no brief")?;
     if !brief.view().is_signed() {
         return Err("it is a draft; `handoff draft` reads its deal again".to_owned());
@@ -378,7 +404,7 @@ fn readable<'a>(context: &'a Context, stored: &Stored) -> Result<(&'a dyn Crm, D
 
 /// The signature as far as the brief tells it: enough for the mapping to give
 /// the same answers from the same deal.
-fn signature_of(context: &Context, stored: &Stored, brief: &Brief) -> Signature {
+pub(super) fn signature_of(context: &Context, stored: &Stored, brief: &Brief) -> Signature {
     let view = brief.view();
     let text = |brief: &Value, pointer: &str| {
         brief.pointer(pointer).and_then(Value::as_str).map(str::to_owned)

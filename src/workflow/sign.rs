@@ -9,9 +9,12 @@ use super::deal::{DealSource, Found, find_deal};
 use super::loose_documents::LooseDocuments;
 use super::open_handoffs::OpenHandoffs;
 use super::pending_pull_request::{Drafts, stored_draft};
+use super::sources::{Earlier, Version, composed_sources, of_deal_alone};
 use super::store::{LOCK_WAIT, Stored, stored_in};
 use super::{Context, Remarks, WorkflowError, pending_pull_request, refresh};
-use crate::brief::{Brief, Completeness, Event, EventKind, MissingField, Timeline, View};
+use crate::brief::{
+    Brief, BriefSources, Completeness, Event, EventKind, MissingField, Timeline, View,
+};
 use crate::ledger::{Change, Ledger, LedgerError, Snapshot, blob_id, folder_for, month_for};
 use crate::model::{DocumentKind, Key, ObjectId, Signature, Signer};
 
@@ -355,9 +358,13 @@ fn prepare(
         pushed: None,
         created: before.is_none_or(|brief| !brief.view().is_signed()),
         missing: Completeness::of(&context.schema, brief.json()).missing,
-        remarks: composed.remarks.into(),
+        remarks: std::mem::take(&mut composed.remarks).into(),
     };
     let unchanged = before.is_some_and(|before| before.json() == brief.json());
+    let earlier = match stored.as_ref().filter(|_| !unchanged) {
+        Some(stored) => Earlier::of(context, snapshot, stored)?,
+        None => None,
+    };
     let mut timeline =
         stored.map_or_else(|| Timeline::new(found.key.clone()), |stored: Stored| stored.timeline);
     let Some(kind) = next_event(&timeline, document, with_first, unchanged, request.backfilled)
@@ -379,7 +386,8 @@ fn prepare(
         timeline.events.push(event(received_at, EventKind::Received));
     }
     let mut written = event(context.now, kind);
-    written.brief = Some(blob_id(text.as_bytes()).to_string());
+    let blob = blob_id(text.as_bytes()).to_string();
+    written.brief = Some(blob.clone());
     if matches!(kind, EventKind::Signed | EventKind::Amended | EventKind::Backfilled) {
         written.decided_by = document.decided_by;
     }
@@ -393,7 +401,23 @@ fn prepare(
         )
         .put("timeline.yaml", timeline.to_yaml());
     if !unchanged {
-        change = change.put("README.md", context.render(&brief)?).put("brief.yaml", text);
+        let version = Version {
+            key: &found.key,
+            brief: brief.json(),
+            blob: &blob,
+            earlier: earlier.as_ref(),
+        };
+        let mut sources = composed_sources(context, found, true, &composed.brief);
+        if with_first {
+            let later = composed_sources(context, document, true, &composed.brief);
+            sources = of_deal_alone(sources);
+            sources.extend(later.into_iter().filter(|(pointer, _)| pointer == "/amendments"));
+        }
+        let sources = version.of_machine(context, &composed.brief, &sources, answers);
+        change = change
+            .put("README.md", context.render(&brief)?)
+            .put("brief.yaml", text)
+            .put(BriefSources::FILE, sources);
     }
     Ok(Prepared { change: Some(change), signed, onto })
 }

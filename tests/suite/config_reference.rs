@@ -41,11 +41,17 @@ fn config_reference_the_schema_is_made_from_the_types() {
 }
 
 #[test]
-fn config_reference_the_schema_of_a_plan_is_made_from_its_types() {
-    let schema = schemars::schema_for!(handoff::workflow::Plan);
-    let mut text = serde_json::to_string_pretty(&schema).unwrap();
-    text.push('\n');
-    holds("schema/plan.schema.json", &text);
+fn config_reference_the_schemas_of_results_are_made_from_their_types() {
+    let of_results = [
+        ("plan", schemars::schema_for!(handoff::workflow::Plan)),
+        ("sources", schemars::schema_for!(handoff::brief::BriefSources)),
+        ("why", schemars::schema_for!(handoff::workflow::Why)),
+    ];
+    for (name, schema) in of_results {
+        let mut text = serde_json::to_string_pretty(&schema).unwrap();
+        text.push('\n');
+        holds(&format!("schema/{name}.schema.json"), &text);
+    }
 }
 
 #[test]

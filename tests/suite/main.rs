@@ -78,5 +78,6 @@ mod sync_projects;
 mod time;
 mod touches;
 mod triggers;
+mod why;
 #[cfg(unix)]
 mod workflows;

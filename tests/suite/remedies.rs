@@ -26,7 +26,7 @@ enum Proof {
 
 use Proof::{Here, Shows, There};
 
-const REMEDIES: [Remedy; 21] = [
+const REMEDIES: [Remedy; 23] = [
     ("accept KEY --by WHO", Here(accept)),
     ("return KEY --by WHO --reason WHY", Here(give_back)),
     ("touch KEY --by WHO", Here(touch)),
@@ -45,6 +45,8 @@ const REMEDIES: [Remedy; 21] = [
     ("validate", Shows(&["validate"], &[0, 1])),
     ("audit --checkpoint", Shows(&["audit", "--checkpoint"], &[0, 1, 3])),
     ("sign EVENT", Here(sign_event)),
+    ("refresh KEY", There("why.rs", "check_asks_again_and_names_what_the_source_says_now")),
+    ("why KEY --check", There("why.rs", "check_asks_again_and_names_what_the_source_says_now")),
     (
         "audit --signatures",
         There("intake/audited.rs", "signed_and_not_won_is_found_although_no_won_deal_shows_it"),

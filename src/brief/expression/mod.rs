@@ -145,6 +145,11 @@ impl Expression {
         self.analysis.paths.iter().any(|path| path.first().is_some_and(|first| first == name))
     }
 
+    /// Every path that it reads: `["deal", "owner", "email"]`.
+    pub(super) fn paths(&self) -> &BTreeSet<Vec<String>> {
+        &self.analysis.paths
+    }
+
     /// The properties it reads of a deal and of the records beside it.
     #[must_use]
     pub fn properties(&self) -> Properties {

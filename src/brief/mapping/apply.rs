@@ -140,7 +140,7 @@ impl Mapping {
     }
 }
 
-fn context(input: &MappingInput<'_>) -> Vec<(&'static str, Jinja)> {
+pub(super) fn context(input: &MappingInput<'_>) -> Vec<(&'static str, Jinja)> {
     let mut context = Vec::with_capacity(8);
     if let Some(signature) = input.signature {
         context.push(("signature", Jinja::from(Serde(signature))));
@@ -160,7 +160,7 @@ fn context(input: &MappingInput<'_>) -> Vec<(&'static str, Jinja)> {
     context
 }
 
-fn evaluate(
+pub(super) fn evaluate(
     expression: &Expression,
     context: &[(&'static str, Jinja)],
 ) -> Result<Option<Value>, String> {
@@ -175,7 +175,7 @@ fn evaluate(
 }
 
 /// The value without blanks, within bounds; `None` when nothing is left.
-fn clean(value: Value, shortened: &mut bool, depth: usize) -> Option<Value> {
+pub(super) fn clean(value: Value, shortened: &mut bool, depth: usize) -> Option<Value> {
     if depth > DEEPEST {
         *shortened = true;
         return None;

@@ -49,6 +49,8 @@ pub(super) struct Leaf {
     pub reads_brief: bool,
     /// Where the company's own configuration names it.
     pub own: Option<Span>,
+    /// The default mapping that it is of.
+    pub base: Option<&'static str>,
     /// What the signed document says, where a default mapping gives nothing.
     pub of_document: Option<Expression>,
 }
@@ -220,7 +222,11 @@ fn shipped_leaves(base: &BaseMapping) -> Vec<Leaf> {
         .iter()
         .map(|entry| {
             let source = entry.node.as_str().expect("each expression is a text");
-            leaf(&entry.key, source).expect("the default mappings are tested to compile")
+            let leaf = leaf(&entry.key, source);
+            Leaf {
+                base: Some(base.name),
+                ..leaf.expect("the default mappings are tested to compile")
+            }
         })
         .collect()
 }
@@ -237,6 +243,7 @@ fn leaf(field: &str, source: &str) -> Result<Leaf, Vec<ExpressionError>> {
         expression,
         reads_brief,
         own: None,
+        base: None,
         of_document: None,
     })
 }

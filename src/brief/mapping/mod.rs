@@ -4,10 +4,12 @@
 mod apply;
 mod compile;
 mod propose;
+mod trace;
 
 pub use apply::{FirstTouch, MappedBrief, MappingInput, Remark};
 pub use compile::{Mapping, MappingProblem};
 pub use propose::{Proposal, propose};
+pub use trace::TracedAnswer;
 
 /// A default mapping that is compiled in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,13 +8,15 @@ use serde_json::Value;
 
 use super::super::pending_pull_request::{self, Drafts, stored_draft};
 use super::super::refresh::kind_of;
+use super::super::sources::{Earlier, Version};
 use super::super::store::{LOCK_WAIT, Stored, version};
 use super::super::{Context, Remarks, WorkflowError};
 use super::{FormFields, VIA, answer_in_words, field};
 use crate::brief::{
-    AskedAnswer, Brief, Event, asked_answers, put_answer, read_answer, unknown_answer,
+    AnswerSource, AskedAnswer, Brief, BriefSources, Event, SourceKind, asked_answers, put_answer,
+    read_answer, unknown_answer,
 };
-use crate::ledger::Change;
+use crate::ledger::{Change, blob_id};
 use crate::link::Grant;
 use crate::text::{one_line, shorten};
 
@@ -114,6 +116,10 @@ pub(super) fn take(
             Some(stored) => Some(stored),
             None => stored_draft(context, key)?.map(|(_, stored)| stored),
         };
+        let earlier = match &stored {
+            Some(stored) => Earlier::of(context, &snapshot, stored)?,
+            None => None,
+        };
         let Some(Stored { folder, branch, brief: Some(brief), brief_blob, mut timeline }) = stored
         else {
             return Err(WorkflowError::NoHandoff(key.clone()));
@@ -126,7 +132,7 @@ pub(super) fn take(
         let before =
             before.ok_or_else(|| no("the page that was sent is not known here; open it again"))?;
         let mut json = brief.json().clone();
-        let mut fields = Vec::new();
+        let (mut fields, mut pointers) = (Vec::new(), Vec::new());
         for asked in asked_answers(&context.schema, &before) {
             let pointer = asked.pointer.clone();
             let value = match given(context, form, &asked) {
@@ -157,6 +163,7 @@ pub(super) fn take(
                 None => {
                     json = tried;
                     fields.push(pointer.trim_start_matches('/').replace('/', "."));
+                    pointers.push(pointer);
                 }
             }
         }
@@ -172,6 +179,11 @@ pub(super) fn take(
             return Ok(answered);
         }
         let brief = Brief::from_json(context.schema.in_order(&json));
+        let text = brief.to_yaml(Context::depth(&folder));
+        let blob = blob_id(text.as_bytes()).to_string();
+        let given = AnswerSource::of(SourceKind::Link).named(&grant.person).at(context.now);
+        let version = Version { key, brief: brief.json(), blob: &blob, earlier: earlier.as_ref() };
+        let sources = version.of_person(context, &pointers, &given);
         let mut event = Event::new(context.now, kind_of(&timeline), VIA);
         event.by = Some(grant.person.clone());
         event.reason = Some(shorten(&one_line(&fields.join(", ")), 1_000));
@@ -183,7 +195,8 @@ pub(super) fn take(
         let change = change
             .put("timeline.yaml", timeline.to_yaml())
             .put("README.md", context.render(&brief)?)
-            .put("brief.yaml", brief.to_yaml(Context::depth(&folder)));
+            .put("brief.yaml", text)
+            .put(BriefSources::FILE, sources);
         let committed = match &branch {
             Some(branch) => writer.commit_on_branch(branch, &change)?,
             None => writer.commit(&change)?,

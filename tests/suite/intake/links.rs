@@ -300,6 +300,20 @@ fn a_rep_answers_once_in_one_commit_and_overwrites_nobody() {
     assert!(page.file("README.md").contains("NetSuite"), "the page is rendered anew");
     // Sent twice: once.
     let head = page.head();
+    let why = ["why", &page.key, "--format", "json"];
+    let told = page.sandbox.handoff("ledger", &why).exits(0).json();
+    let of = |field: &str| {
+        let answers = told["answers"].as_array().unwrap().iter();
+        answers.filter(|it| it["field"] == field).map(|it| it["source"].clone()).next().unwrap()
+    };
+    for field in ["implementation.complexity", "implementation.integrations", "success.metric"] {
+        let source = of(field);
+        assert_eq!(
+            (&source["from"], &source["name"]),
+            (&json!("link"), &json!("riley@example.com"))
+        );
+    }
+    assert_eq!(of("customer.industry")["from"], "person", "{told:#}");
     let twice = post(address, &token, &answers[..7]);
     assert!(twice.status == 200 && twice.body.contains("saved already"), "{}", twice.body);
     assert_eq!(page.head(), head);

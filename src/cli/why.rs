@@ -1,0 +1,135 @@
+//! `handoff why`: where the answers of a brief come from.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::error::CliError;
+use super::exit::Exit;
+use super::formats::ResultFormat;
+use super::invocation::Invocation;
+use super::keys::find_key;
+use super::open::{Ports, open};
+use crate::brief::SourceKind;
+use crate::text::{nearest, one_line, quoted, shorten, terminal};
+use crate::workflow::{self, SourcedAnswer, Why};
+
+/// The arguments of `why`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The handoff: key, deal id, customer, folder or task
+    #[arg(value_name = "KEY")]
+    key: String,
+    /// One answer, such as success.metric, or a section [default: all answers]
+    #[arg(value_name = "FIELD")]
+    field: Option<String>,
+    /// Ask the CRM again whether it still says so
+    #[arg(long)]
+    check: bool,
+    /// What to print
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    format: ResultFormat,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
+    let context = open(invocation, Ports { crm: arguments.check, ..Ports::default() })?;
+    let key = find_key(&arguments.key, &context)?;
+    let field = arguments.field.as_deref().map(str::trim);
+    let mut why = workflow::why(&context, &key, field)?;
+    if let Some(field) = field
+        && why.answers.is_empty()
+    {
+        if why.fields.iter().any(|known| known == field) {
+            return Err(CliError::nothing(format!("{key} has no answer to {}", quoted(field)))
+                .help(format!("`handoff render {key}` shows what is missing")));
+        }
+        let error = CliError::nothing(format!("{key} has no field {}", quoted(field)));
+        return Err(match nearest(field, why.fields.iter().map(String::as_str)) {
+            Some(near) => error.help(format!("did you mean `{near}`?")),
+            None => error.help(format!("`handoff why {key}` lists the fields")),
+        });
+    }
+    if arguments.check {
+        invocation.block_on(workflow::check_sources(&context, &mut why))??;
+    }
+    for gap in &why.gaps {
+        invocation.warn(format!("warning: {}", terminal(gap)));
+    }
+    invocation.emit(arguments.format, || json!(why), || terminal(&to_text(&why)))?;
+    let is_other = why.answers.iter().any(|it| it.now.as_ref().is_some_and(|now| !now.same));
+    Ok(match (why.complete, is_other) {
+        (false, _) => Exit::CouldNot,
+        (true, true) => Exit::Findings,
+        (true, false) => Exit::Clean,
+    })
+}
+
+fn to_text(why: &Why) -> String {
+    let mut text = format!("{} ({})\n", why.key, why.folder);
+    for answer in &why.answers {
+        text.push_str(&format!("\n{}: {}\n", one_line(&answer.field), words(&answer.answer)));
+        text.push_str(&format!("  from     {}\n", origin(answer)));
+        for (name, value) in &answer.source.reads {
+            text.push_str(&format!("  read     {} = {}\n", one_line(name), words(value)));
+        }
+        if let (Some(line), Some(expression)) = (&answer.source.line, &answer.source.expression) {
+            let expression = shorten(&one_line(expression), 200);
+            text.push_str(&format!("  through  {}: {expression}\n", one_line(line)));
+        }
+        if let Some(since) = &answer.since {
+            text.push_str(&format!("  since    {} in {}\n", since.at, &since.commit[..10]));
+        }
+        for earlier in &answer.before {
+            let before = earlier.answer.as_ref().map_or_else(|| "no answer".to_owned(), words);
+            let (until, at) = (&earlier.until[..10], &earlier.at);
+            text.push_str(&format!("  before   {before} (until {at} in {until})\n"));
+        }
+        match &answer.now {
+            Some(now) if now.same => text.push_str("  now      the same\n"),
+            Some(now) => {
+                for (name, (then, now)) in &now.differs {
+                    let (then, now) = (words(then), words(now));
+                    let name = one_line(name);
+                    text.push_str(&format!("  now      {name} was {then}, and is {now}\n"));
+                }
+            }
+            None => {}
+        }
+    }
+    text
+}
+
+fn origin(answer: &SourcedAnswer) -> String {
+    let source = &answer.source;
+    let name = source.name.as_deref().map(one_line);
+    let name = name.as_deref().unwrap_or("not named");
+    let reference = match (&source.reference, source.from) {
+        (Some(it), SourceKind::Person) => format!(", commit {}", shorten(&one_line(it), 11)),
+        (Some(it), _) => format!(" {}", one_line(it)),
+        (None, _) => String::new(),
+    };
+    let at = source.at.map_or_else(String::new, |at| at.format(", %Y-%m-%d %H:%M UTC").to_string());
+    match source.from {
+        SourceKind::Crm => format!("the CRM: {name}{reference}{at}"),
+        SourceKind::Document => format!("the document: {name}{reference}{at}"),
+        SourceKind::Settings => format!("handoff.yaml, {name}{at}"),
+        SourceKind::Ledger => format!("earlier handoffs of the customer{at}"),
+        SourceKind::Form => format!("a form{at}"),
+        SourceKind::Link => format!("{name}, through a link{at}"),
+        SourceKind::Person => format!("a person: {name}{reference}{at}"),
+        SourceKind::Proposed => format!("proposed by {name}{reference}{at}"),
+        SourceKind::Unrecorded => match &answer.note {
+            Some(note) => format!("not recorded: {}", one_line(note)),
+            None => "not recorded".to_owned(),
+        },
+    }
+}
+
+/// An answer on one line; customer text stays on it.
+fn words(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::String(text) => shorten(&one_line(text), 200),
+        other => shorten(&one_line(&other.to_string()), 200),
+    }
+}

@@ -1,0 +1,481 @@
+//! Where each answer of a brief comes from: as it was recorded when the brief
+//! was written, and for what people wrote the commit. Everything is read from
+//! the ledger itself, so that it holds without the CRM.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::context::Context;
+use super::error::WorkflowError;
+use super::link_page::stored_anywhere;
+use super::refresh::{composed_again, readable, signature_of};
+use super::sources::{composed_sources, read_sources};
+use super::store::Stored;
+use crate::brief::{
+    AnswerSource, Brief, BriefSources, Event, EventKind, Field, Shape, SourceKind, Timeline,
+    brief_answers, nearest_above,
+};
+use crate::crm::CrmError;
+use crate::finding::{Finding, Rule, RuleKind, Severity};
+use crate::ledger::FileVersion;
+use crate::model::Key;
+use crate::text::{one_line, quoted, shorten};
+
+/// The commit in which an answer came to stand as it does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct WrittenIn {
+    /// The commit.
+    pub commit: String,
+    /// The commit's author date, RFC 3339.
+    pub at: String,
+    /// The commit's author.
+    pub author: String,
+    /// The author's address.
+    pub email: String,
+}
+
+/// What an answer was before.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct EarlierAnswer {
+    /// The answer; null where there was none.
+    pub answer: Option<Value>,
+    /// The commit that replaced it.
+    pub until: String,
+    /// When it was replaced: that commit's author date.
+    pub at: String,
+}
+
+/// What the source says at the moment.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct SourceNow {
+    /// Whether it says what it said then.
+    pub same: bool,
+    /// What differs, by the name it was read under: then and now.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub differs: BTreeMap<String, (Value, Value)>,
+}
+
+/// One answer and where it comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct SourcedAnswer {
+    /// The field, dotted.
+    pub field: String,
+    /// The answer as the brief has it.
+    pub answer: Value,
+    /// Where it came from.
+    pub source: AnswerSource,
+    /// Why it is not known, for `unrecorded`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Since when it stands so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<WrittenIn>,
+    /// What it said before, newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<EarlierAnswer>,
+    /// What the source says now, where it was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub now: Option<SourceNow>,
+}
+
+/// The answers of one brief with their sources.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Why {
+    /// The version of this format: 1.
+    pub version: u8,
+    /// The handoff.
+    #[schemars(with = "String")]
+    pub key: Key,
+    /// Its folder.
+    pub folder: String,
+    /// Whether the whole history of the brief could be read.
+    pub complete: bool,
+    /// What could not be read.
+    pub gaps: Vec<String>,
+    /// In the order of the brief.
+    pub answers: Vec<SourcedAnswer>,
+    /// What the rules find; only with `--check`.
+    #[schemars(with = "Vec<Value>")]
+    pub findings: Vec<Finding>,
+    /// Every field that can be asked for: of the ledger's schema and of the brief.
+    #[serde(skip)]
+    pub fields: Vec<String>,
+}
+
+/// Where the answers of a handoff come from; of one field and what is inside
+/// of it, or of all.
+///
+/// # Errors
+/// When there is no such handoff, or its history cannot be read.
+pub fn why(context: &Context, key: &Key, field: Option<&str>) -> Result<Why, WorkflowError> {
+    let none = || WorkflowError::NoHandoff(key.clone());
+    let stored = stored_anywhere(context, key)?.ok_or_else(none)?;
+    let brief = stored.brief.as_ref().ok_or_else(none)?.json().clone();
+    let revision = match &stored.branch {
+        Some(branch) => context.ledger.snapshot_of_branch(branch)?.and_then(|it| it.commit()),
+        None => context.ledger.tip()?,
+    };
+    let revision = revision.ok_or_else(none)?.to_string();
+    let path = format!("{}/brief.yaml", stored.folder);
+    let history = context.ledger.file_versions(&revision, &path)?;
+    let mut gaps = Vec::new();
+    if !history.complete {
+        gaps.push("this clone lacks the older history; `git fetch --unshallow` brings it".into());
+    }
+    let mut versions = Vec::with_capacity(history.versions.len());
+    for file in &history.versions {
+        let read = match context.ledger.blob(file.blob)? {
+            None => Err("its object is not in this clone".to_owned()),
+            Some(bytes) => Brief::parse(&bytes).map(Brief::into_json).map_err(|it| it.to_string()),
+        };
+        if let Err(why) = &read {
+            let commit = &file.commit.to_string()[..10];
+            gaps.push(format!("{path} as of {commit} cannot be read: {}", shorten(why, 200)));
+        }
+        versions.push((file, read.ok()));
+    }
+    let snapshot = context.ledger.snapshot_at(&revision)?;
+    if snapshot.read(&format!("{}/{}", stored.folder, BriefSources::FILE))?.is_some()
+        && read_sources(&snapshot, &stored.folder)?.is_none()
+    {
+        gaps.push(format!("{}/{} cannot be read", stored.folder, BriefSources::FILE));
+    }
+    let told = Telling {
+        context,
+        folder: &stored.folder,
+        timeline: &stored.timeline,
+        complete: history.complete,
+        recorded: read_sources(&snapshot, &stored.folder)?,
+        versions,
+    };
+    let answered = brief_answers(&brief);
+    let mut fields = fields_of(context.schema.outline().fields());
+    fields.extend(answered.iter().map(|answer| answer.field.clone()));
+    let is_meant = |name: &str| {
+        field.is_none_or(|field| {
+            name.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+    };
+    let answers = answered.iter().filter(|answer| is_meant(&answer.field));
+    let answers = answers
+        .map(|answer| told.source(&answer.field, &answer.pointer, answer.value))
+        .collect::<Result<_, _>>()?;
+    Ok(Why {
+        version: 1,
+        key: key.clone(),
+        folder: stored.folder.clone(),
+        complete: gaps.is_empty(),
+        gaps,
+        answers,
+        findings: Vec::new(),
+        fields,
+    })
+}
+
+/// The fields of a schema, dotted; lists are one field.
+fn fields_of(fields: &[Field]) -> Vec<String> {
+    let mut all = Vec::new();
+    for field in fields {
+        all.push(field.name.clone());
+        if let Shape::Mapping { fields, .. } = &field.shape {
+            let inside = fields_of(fields).into_iter();
+            all.extend(inside.map(|name| format!("{}.{name}", field.name)));
+        }
+    }
+    all
+}
+
+struct Telling<'a> {
+    context: &'a Context,
+    folder: &'a str,
+    timeline: &'a Timeline,
+    complete: bool,
+    /// As the newest commit has them.
+    recorded: Option<BriefSources>,
+    /// Oldest first, each with the brief that it held, where that can be read.
+    versions: Vec<(&'a FileVersion, Option<Value>)>,
+}
+
+impl Telling<'_> {
+    fn source(
+        &self,
+        field: &str,
+        pointer: &str,
+        value: &Value,
+    ) -> Result<SourcedAnswer, WorkflowError> {
+        let mut told = SourcedAnswer {
+            field: field.to_owned(),
+            answer: value.clone(),
+            source: AnswerSource::of(SourceKind::Unrecorded),
+            note: None,
+            since: None,
+            before: Vec::new(),
+            now: None,
+        };
+        let readable: Vec<usize> =
+            (0..self.versions.len()).filter(|at| self.versions[*at].1.is_some()).collect();
+        let answer_in = |at: usize| self.versions[at].1.as_ref().and_then(|it| it.pointer(pointer));
+        let mut at = None;
+        for (place, number) in readable.iter().enumerate().rev() {
+            let here = answer_in(*number);
+            let before = place.checked_sub(1).map(|place| readable[place]);
+            if before.is_some_and(|before| answer_in(before) == here) {
+                continue;
+            }
+            if at.is_none() && here == Some(value) {
+                // Whether nothing that cannot be read lies between.
+                let is_sure = before.map_or(0, |before| before + 1) == *number;
+                at = Some((*number, is_sure));
+            }
+            if let Some(before) = before {
+                let file = self.versions[*number].0;
+                told.before.push(EarlierAnswer {
+                    answer: answer_in(before).cloned(),
+                    until: file.commit.to_string(),
+                    at: rfc3339(file.at),
+                });
+            }
+        }
+        let Some((number, is_sure)) = at else {
+            told.note = Some("no commit that can be read has this answer".to_owned());
+            return Ok(told);
+        };
+        let file = self.versions[number].0;
+        told.since = Some(WrittenIn {
+            commit: file.commit.to_string(),
+            at: rfc3339(file.at),
+            author: file.author.clone(),
+            email: file.email.clone(),
+        });
+        if let Some(source) = self.recorded(number, pointer)? {
+            // Of a person the commit is the record, where the source names none.
+            if source.from != SourceKind::Person || source.name.is_some() {
+                told.source = source;
+                return Ok(told);
+            }
+        }
+        let note = if !is_sure {
+            Some("the version before it cannot be read")
+        } else if number == 0 && !self.complete {
+            Some("the history here begins after it was written")
+        } else if self.is_machine(file) {
+            match self.link(file, field)? {
+                Some(event) => {
+                    let by = event.by.unwrap_or_else(|| "a person behind a link".to_owned());
+                    told.source = AnswerSource::of(SourceKind::Link).named(by).at(event.at);
+                    return Ok(told);
+                }
+                None if self.has_sources(file)? => {
+                    Some("handoff wrote it, and what was recorded is of another version")
+                }
+                None => Some("handoff wrote it before sources were recorded"),
+            }
+        } else {
+            None
+        };
+        match note {
+            Some(note) => told.note = Some(note.to_owned()),
+            None => {
+                let person = one_line(&format!("{} <{}>", file.author, file.email));
+                told.source = AnswerSource::of(SourceKind::Person)
+                    .named(person)
+                    .referring_to(file.commit.to_string())
+                    .at(file.at);
+            }
+        }
+        Ok(told)
+    }
+
+    /// What was recorded for an answer that came to stand in a version: by the
+    /// newest record that was made since, else by that version's own.
+    fn recorded(
+        &self,
+        number: usize,
+        pointer: &str,
+    ) -> Result<Option<AnswerSource>, WorkflowError> {
+        let since = |recorded: &BriefSources| {
+            self.versions[number..].iter().any(|(file, _)| file.blob.to_string() == recorded.brief)
+        };
+        if let Some(recorded) = self.recorded.as_ref().filter(|it| since(it))
+            && let Some(source) = recorded.answers.get(pointer)
+        {
+            return Ok(Some(source.clone()));
+        }
+        let file = self.versions[number].0;
+        let snapshot = self.context.ledger.snapshot_at(&file.commit.to_string())?;
+        let own = read_sources(&snapshot, self.folder)?;
+        let own = own.filter(|own| own.brief == file.blob.to_string());
+        Ok(own.and_then(|own| own.answers.get(pointer).cloned()))
+    }
+
+    /// Whether handoff wrote a version, by its commit or by the timeline.
+    fn is_machine(&self, file: &FileVersion) -> bool {
+        let blob = file.blob.to_string();
+        let writes = |event: &Event| {
+            !matches!(event.event, EventKind::Accepted | EventKind::Returned | EventKind::CsmTold)
+                && event.brief.as_deref() == Some(&*blob)
+        };
+        file.by_handoff || self.timeline.events.iter().any(writes)
+    }
+
+    /// Whether a commit has recorded sources at all.
+    fn has_sources(&self, file: &FileVersion) -> Result<bool, WorkflowError> {
+        let snapshot = self.context.ledger.snapshot_at(&file.commit.to_string())?;
+        Ok(snapshot.read(&format!("{}/{}", self.folder, BriefSources::FILE))?.is_some())
+    }
+
+    /// The event of the page behind a link that a commit recorded with a
+    /// version of the brief, if it names the field.
+    fn link(&self, file: &FileVersion, field: &str) -> Result<Option<Event>, WorkflowError> {
+        let snapshot = self.context.ledger.snapshot_at(&file.commit.to_string())?;
+        let timeline = snapshot.read(&format!("{}/timeline.yaml", self.folder))?;
+        let timeline = timeline.and_then(|bytes| Timeline::parse(&bytes).ok());
+        let last = timeline.and_then(|mut timeline| timeline.events.pop());
+        Ok(last.filter(|event| {
+            let names_it = |reason: &String| {
+                reason.split(", ").any(|given| {
+                    field
+                        .strip_prefix(given)
+                        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+                })
+            };
+            event.via == super::link_page::VIA && event.reason.as_ref().is_some_and(names_it)
+        }))
+    }
+}
+
+/// An answer without a source.
+pub static UNSOURCED_ANSWER: Rule = Rule {
+    id: "unsourced-answer",
+    kind: RuleKind::Sources,
+    severity: Severity::Info,
+    summary: "Nothing says where an answer of the brief came from.",
+    explain: include_str!("../../docs/rules/unsourced-answer.md"),
+};
+
+/// An answer whose source says something else now.
+pub static SOURCE_CHANGED: Rule = Rule {
+    id: "source-changed",
+    kind: RuleKind::Sources,
+    severity: Severity::Warning,
+    summary: "The source of an answer says something else than it did when it was read.",
+    explain: include_str!("../../docs/rules/source-changed.md"),
+};
+
+/// Asks the CRM again, says of each answer that came from it whether it still
+/// says so, and adds what the two rules find.
+///
+/// # Errors
+/// When the CRM cannot be asked, or the ledger cannot be read.
+pub async fn check_sources(context: &Context, why: &mut Why) -> Result<(), WorkflowError> {
+    let none = || WorkflowError::NoHandoff(why.key.clone());
+    let stored = stored_anywhere(context, &why.key)?.ok_or_else(none)?;
+    let brief = stored.brief.as_ref().ok_or_else(none)?;
+    let asks = why.answers.iter().any(|answer| answer.source.from == SourceKind::Crm);
+    if asks && let Some(gap) = ask(context, &stored, brief, &mut why.answers).await? {
+        why.gaps.push(gap);
+        why.complete = false;
+    }
+    let file = format!("{}/brief.yaml", stored.folder);
+    for answer in &why.answers {
+        let pointer = format!("/{}", answer.field.replace('.', "/"));
+        let section = answer.field.split('.').next().unwrap_or_default();
+        let question = context.schema.outline().field(&format!("/{section}"));
+        let question = question.and_then(|section| section.question);
+        let finding = |rule, message: String| {
+            let found = Finding::new(rule, message).at(brief.place(&file, &pointer)).key(&why.key);
+            match question {
+                Some(question) => found.question(question),
+                None => found,
+            }
+        };
+        let field = quoted(&answer.field);
+        if answer.source.from == SourceKind::Unrecorded {
+            let because = answer.note.as_ref().map_or_else(String::new, |note| format!(": {note}"));
+            let message = format!("{field} has no recorded source{because}");
+            let help = "the next correction of the deal records where its answers come from";
+            why.findings.push(finding(&UNSOURCED_ANSWER, message).help(help));
+        }
+        for (name, (then, now)) in answer.now.iter().flat_map(|now| &now.differs) {
+            let said = |value: &Value| match value {
+                Value::Null => "nothing".to_owned(),
+                Value::String(text) => quoted(text),
+                other => shorten(&one_line(&other.to_string()), 100),
+            };
+            let message = format!(
+                "{field} came from {}, which said {} and says {} now",
+                quoted(name),
+                said(then),
+                said(now)
+            );
+            let help = format!("`handoff refresh {}` takes over what the CRM says", why.key);
+            why.findings.push(finding(&SOURCE_CHANGED, message).help(help));
+        }
+    }
+    Ok(())
+}
+
+/// What the CRM says now; what kept it from being asked.
+async fn ask(
+    context: &Context,
+    stored: &Stored,
+    brief: &Brief,
+    answers: &mut [SourcedAnswer],
+) -> Result<Option<String>, WorkflowError> {
+    let (crm, id) = match readable(context, stored) {
+        Ok(found) => found,
+        Err(why) => return Ok(Some(format!("the CRM was not asked: {why}"))),
+    };
+    let signature = signature_of(context, stored, brief);
+    let deal = match crm.deal(&id, Some(&signature)).await {
+        Ok(deal) => deal,
+        Err(CrmError::NotFound { .. }) => {
+            return Ok(Some(format!("{} has no deal {id} any more", crm.name())));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let snapshot = context.ledger.snapshot()?;
+    let (found, theirs, _) = composed_again(context, &snapshot, stored, brief, deal);
+    let sources = composed_sources(context, &found, true, &theirs);
+    for answer in answers.iter_mut().filter(|it| it.source.from == SourceKind::Crm) {
+        let pointer = brief_answers(brief.json()).into_iter().find(|it| it.field == answer.field);
+        let Some(pointer) = pointer.map(|it| it.pointer) else { continue };
+        let mut differs = BTreeMap::new();
+        if answer.source.expression.is_some() {
+            let now = nearest_above(&sources, &pointer);
+            for (name, then) in &answer.source.reads {
+                // What the answer was built on has a source of its own.
+                if name.starts_with("brief.") || name.starts_with("first_touch") {
+                    continue;
+                }
+                let now = now.and_then(|now| now.reads.get(name));
+                if now != Some(then) {
+                    let now = now.cloned().unwrap_or(Value::Null);
+                    differs.insert(name.clone(), (then.clone(), now));
+                }
+            }
+            let new = now.into_iter().flat_map(|now| &now.reads);
+            for (name, value) in new.filter(|(name, _)| {
+                !name.starts_with("brief.") && !answer.source.reads.contains_key(*name)
+            }) {
+                differs.insert(name.clone(), (Value::Null, value.clone()));
+            }
+        }
+        // Of records only the names are kept: the answer that they give tells the rest.
+        let now = theirs.pointer(&pointer);
+        if differs.is_empty() && now != Some(&answer.answer) {
+            let now = now.cloned().unwrap_or(Value::Null);
+            differs.insert(answer.field.clone(), (answer.answer.clone(), now));
+        }
+        answer.now = Some(SourceNow { same: differs.is_empty(), differs });
+    }
+    Ok(None)
+}
+
+fn rfc3339(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}

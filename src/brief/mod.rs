@@ -2,13 +2,13 @@
 //! clock, network, environment or git.
 
 mod answer;
-mod changes;
 mod completeness;
 mod expression;
 mod form;
 mod mapping;
 mod merge;
 mod model;
+mod proposed;
 mod render;
 mod rules;
 mod schema;
@@ -17,7 +17,6 @@ mod timeline;
 mod view;
 
 pub use answer::is_placeholder;
-pub use changes::{ChangedAnswer, changed_answers};
 pub use completeness::{
     Absence, Answer, Completeness, MissingField, QUESTIONS, UnknownAnswer, question,
 };
@@ -30,11 +29,12 @@ pub use form::{
     read_answer, read_form, unknown_answer,
 };
 pub use mapping::{
-    BASE_MAPPINGS, BaseMapping, FirstTouch, MappedBrief, Mapping, MappingInput, MappingProblem,
-    Proposal, Remark, TracedAnswer, propose,
+    BaseMapping, FirstTouch, MappedBrief, Mapping, MappingInput, MappingProblem, Proposal, Remark,
+    TracedAnswer, propose,
 };
-pub use merge::{kept_answers, merge};
+pub use merge::{ChangedAnswer, changed_answers, kept_answers, merge};
 pub use model::{BRIEF_SCHEMA, Brief};
+pub use proposed::{PROPOSED_SCHEMA, Proposals, ProposedAnswer, ToolProposal};
 pub use render::{DEFAULT_TEMPLATE, RenderError, RenderInput, Renderer};
 pub use rules::{
     CheckContext, FirstTouchLimit, Fix, FolderSummary, HandoffCheck, HandoffFiles, Member, Refused,

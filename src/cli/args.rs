@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::invocation::Invocation;
 use super::{
     audit, backfill, catch_up, coverage, deliver, demo, doctor, draft, explain, inbox, init, links,
-    people, plan, promises, reference, refresh, render, schema, serve, sign, status, sync,
+    people, plan, promises, propose, reference, refresh, render, schema, serve, sign, status, sync,
     validate, verify, watch, why, work,
 };
 use crate::brief::EventKind;
@@ -186,6 +186,13 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "propose",
+        &[(
+            "handoff propose brightwater-logistics --file answers.yaml --by call-notes --cite \"call 2026-11-03\"",
+            "what a tool would answer, for a person to merge",
+        )],
+    ),
+    (
         "backfill",
         &[("handoff backfill --deals deals.csv --dry-run", "what is missing and would be made")],
     ),
@@ -344,6 +351,8 @@ pub enum Command {
     Status(status::Arguments),
     /// Show where the answers of a brief come from, and what they said before
     Why(why::Arguments),
+    /// Propose answers for a person to confirm, each with its citation, as a branch or pull request
+    Propose(propose::Arguments),
     /// Make the briefs that an audit found missing
     Backfill(backfill::Arguments),
     /// Show which questions the CRM's data can answer, by field and rep
@@ -412,6 +421,7 @@ impl Command {
             Self::Verify(arguments) => verify::run(arguments, invocation),
             Self::Status(arguments) => status::run(arguments, invocation),
             Self::Why(arguments) => why::run(arguments, invocation),
+            Self::Propose(arguments) => propose::run(arguments, invocation),
             Self::Backfill(arguments) => backfill::run(arguments, invocation),
             Self::Coverage(arguments) => coverage::run(arguments, invocation),
             Self::Plan(arguments) => plan::run(arguments, invocation),

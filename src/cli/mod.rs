@@ -31,6 +31,7 @@ mod plan;
 mod preview;
 mod progress;
 mod promises;
+mod propose;
 mod reference;
 mod refresh;
 mod relayed;

@@ -13,7 +13,9 @@ use crate::brief::{Renderer, SHIPPED_SCHEMA, Schema};
 use crate::config::{Config, FILE_NAME, Problem};
 use crate::crm::export::{Detail, FileCrm, FileSettings};
 use crate::crm::{self, Connection, Crm, RequestedProperties};
-use crate::deliver::{self, LinkSettings, Links, Messages, Sink, SinkContext, Templates};
+use crate::deliver::{
+    self, BranchRequests, LinkSettings, Links, Messages, Sink, SinkContext, Templates,
+};
 use crate::ledger::{BRIEFS, Ledger, LedgerError};
 use crate::link::{LINK_KEY, LinkKeys};
 use crate::model::Check;
@@ -331,6 +333,20 @@ pub(super) fn open_draft_sinks(
     Ok(DraftSinks {
         asking: deliver.draft_request(&secrets, &messages).map_err(told)?,
         telling: deliver.draft_notices(&secrets, &messages).map_err(told)?,
+    })
+}
+
+/// What opens the pull request of a proposal, where a target is configured.
+pub(super) fn open_requests(
+    invocation: &Invocation,
+    context: &Context,
+) -> Result<Option<Box<dyn BranchRequests>>, CliError> {
+    let messages = open_messages(invocation, context)?;
+    let deliver = &context.config.deliver;
+    deliver.branch_requests(&invocation.secrets()?, &messages).map_err(|problems| {
+        let error = CliError::usage(format!("{FILE_NAME}: `deliver:` cannot be used as it stands"));
+        let error = problems.iter().fold(error, |error, it| error.detail(it.to_string()));
+        error.help("fix it, or pass --no-push: then the branch is made here and nothing else")
     })
 }
 

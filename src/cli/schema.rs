@@ -23,6 +23,8 @@ enum Name {
     Timeline,
     /// `sources.yaml`.
     Sources,
+    /// `proposed.yaml`.
+    Proposed,
     /// `handoff.yaml`.
     Config,
     /// What `handoff audit --format json` prints.
@@ -39,6 +41,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         Name::Brief => include_str!("../../schema/brief.schema.json"),
         Name::Timeline => include_str!("../../schema/timeline.schema.json"),
         Name::Sources => include_str!("../../schema/sources.schema.json"),
+        Name::Proposed => include_str!("../../schema/proposed.schema.json"),
         Name::Config => include_str!("../../schema/config.schema.json"),
         Name::Audit => include_str!("../../schema/audit.schema.json"),
         Name::Plan => include_str!("../../schema/plan.schema.json"),

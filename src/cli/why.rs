@@ -117,7 +117,14 @@ fn origin(answer: &SourcedAnswer) -> String {
         SourceKind::Form => format!("a form{at}"),
         SourceKind::Link => format!("{name}, through a link{at}"),
         SourceKind::Person => format!("a person: {name}{reference}{at}"),
-        SourceKind::Proposed => format!("proposed by {name}{reference}{at}"),
+        SourceKind::Proposed => {
+            let confirmed = match (&answer.confirmed_by, &answer.note) {
+                (Some(person), _) => format!(", confirmed by {}", one_line(person)),
+                (None, note) => format!("; {}", note.as_deref().unwrap_or("not confirmed")),
+            };
+            let cited = source.reference.as_deref().map_or_else(String::new, one_line);
+            format!("proposed by {name}{at}, taken from {}{confirmed}", quoted(&cited))
+        }
         SourceKind::Unrecorded => match &answer.note {
             Some(note) => format!("not recorded: {}", one_line(note)),
             None => "not recorded".to_owned(),

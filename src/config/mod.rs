@@ -21,8 +21,8 @@ pub use schema::CONFIG_SCHEMA;
 pub use team::{Assign, Csm, Lead, Routing, Team};
 pub use written::{AuditClock, TestDocuments, TouchProof};
 
-use crate::brief::{Expression, ExpressionError, Mapping, MappingProblem, Schema};
-use crate::crm::CrmConfig;
+use crate::brief::{BaseMapping, Expression, ExpressionError, Mapping, MappingProblem, Schema};
+use crate::crm::{CrmConfig, base_mappings};
 use crate::deliver::DeliverConfig;
 use crate::esign::EsignConfig;
 use crate::http::Limits;
@@ -223,7 +223,7 @@ impl Config {
             first_touch(written.first_touch.unwrap_or_default(), own_zone, node, problems);
         let zone = own_zone.or_else(|| first_touch.calendar.as_ref().map(Calendar::zone));
         // The mapping of the CRM that is connected, where none is chosen.
-        let of_crm = crm.row().map_or("none", |row| row.mapping.name);
+        let of_crm = crm.row().map_or(BaseMapping::DOCUMENT, |row| row.mapping);
         Self {
             layout: layout(written.layout, problems),
             branch: branch(written.branch, problems),
@@ -413,7 +413,7 @@ fn branch(written: Option<Located<String>>, problems: &mut Vec<Problem>) -> Opti
 fn mapping(
     own: &[Entry],
     base: Option<&Located<String>>,
-    of_crm: &str,
+    of_crm: BaseMapping,
     problems: &mut Vec<Problem>,
 ) -> Mapping {
     let overrides: Vec<_> = own
@@ -424,7 +424,18 @@ fn mapping(
         })
         .collect();
     let base_span = base.map(|base| base.span).unwrap_or_default();
-    match Mapping::compile(Some(base.map_or(of_crm, |base| base.value.as_str())), &overrides) {
+    let chosen = match base {
+        None => Some(of_crm),
+        Some(base) => base_mappings().find(|known| known.name == base.value),
+    };
+    if let (None, Some(base)) = (chosen, base) {
+        let names: Vec<_> = base_mappings().map(|known| known.name).collect();
+        problems.push(
+            Problem::at(base_span, format!("there is no default mapping {}", quoted(&base.value)))
+                .help(format!("one of {}", names.join(", "))),
+        );
+    }
+    match Mapping::compile(chosen.as_ref(), &overrides) {
         Ok(mapping) => mapping,
         Err(found) => {
             problems.extend(found.into_iter().map(|problem| mapping_problem(problem, base_span)));

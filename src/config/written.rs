@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::reminders::WrittenReminders;
 use super::team::WrittenTeam;
-use crate::brief::BASE_MAPPINGS;
+use crate::crm::base_mappings;
 use crate::settings::DocumentRule;
 use crate::time::{CalendarConfig, HumanDuration, ZoneName};
 use crate::yaml::Located;
@@ -127,7 +127,7 @@ impl<'de> Deserialize<'de> for Section {
 }
 
 fn map_names(_: &mut SchemaGenerator) -> Schema {
-    let names: Vec<&str> = BASE_MAPPINGS.iter().map(|base| base.name).collect();
+    let names: Vec<&str> = base_mappings().map(|base| base.name).collect();
     json_schema!({"anyOf": [{"type": "string", "enum": names}, {"type": "null"}]})
 }
 

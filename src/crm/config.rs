@@ -1,5 +1,5 @@
-//! The `crm:` section of the configuration: one CRM or an export file, read
-//! through the rows.
+//! The list of CRMs, one row each, which everything that lists them reads; and
+//! the `crm:` section of the configuration: one CRM or an export file.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,37 +8,64 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value};
 
 use super::export::{FileCrm, FileSettings, WonTest};
-use super::rows::{CRMS, CrmRow};
-use super::{Crm, CrmError, RequestedProperties, Trigger};
-use crate::brief::Expression;
-use crate::http::Limits;
-use crate::model::{Deal, Secrets};
-use crate::settings::Problem;
+use super::{
+    Connection, Crm, CrmError, CrmRow, CrmSettings, Trigger, hubspot, pipedrive, salesforce,
+};
+use crate::brief::{BaseMapping, Expression};
+use crate::model::{Deal, DealId, ReferenceRule};
+use crate::settings::{Problem, SettingsReader};
 use crate::text::did_you_mean;
 use crate::yaml::{self, Node};
 
-/// What the settings of a CRM lead to.
-pub trait CrmSettings: std::fmt::Debug + Send + Sync {
-    /// Connects the CRM; nothing is sent yet.
-    ///
-    /// # Errors
-    /// When settings or secrets do not do.
-    fn connect(&self, connection: &Connection<'_>) -> Result<Box<dyn Crm>, CrmError>;
+/// Every CRM there is.
+pub static CRMS: &[CrmRow] = &[
+    hubspot::ROW,
+    salesforce::ROW,
+    pipedrive::ROW,
+    CrmRow {
+        name: "file",
+        title: "an export file (CSV or JSON)",
+        secrets: &[],
+        workflow_secrets: &[],
+        settings: SettingsReader::of::<FileSettings>(),
+        mapping: BaseMapping {
+            name: "csv",
+            source: include_str!("../../templates/mapping/csv.yaml"),
+        },
+        references: None,
+        trigger: None,
+    },
+];
 
-    /// The CRM's webhook, where it has one.
-    fn trigger(&self) -> Option<Box<dyn Trigger>> {
-        None
-    }
+/// The row with this name.
+#[must_use]
+pub fn row(name: &str) -> Option<&'static CrmRow> {
+    CRMS.iter().find(|row| row.name == name)
+}
 
-    /// Whether a signature moves an open deal to Closed Won.
-    fn updates_closed_won(&self) -> bool {
-        false
-    }
+/// Every default mapping: that of each CRM, and the one that reads the signed
+/// document alone.
+pub fn base_mappings() -> impl Iterator<Item = BaseMapping> {
+    CRMS.iter().map(|row| row.mapping).chain([BaseMapping::DOCUMENT])
+}
 
-    /// The settings of an export file, if these are they.
-    fn as_file(&self) -> Option<&FileSettings> {
-        None
-    }
+/// Every secret that a CRM may read.
+pub fn secret_names() -> impl Iterator<Item = &'static str> {
+    CRMS.iter().flat_map(|row| row.secrets.iter().copied())
+}
+
+/// How documents name the deals of each CRM.
+#[must_use]
+pub fn reference_rules() -> Vec<ReferenceRule> {
+    CRMS.iter().filter_map(|row| row.references).collect()
+}
+
+/// A deal as a person names it: its id, or the address of its record.
+#[must_use]
+pub fn deal_id(text: &str) -> DealId {
+    let text = text.trim();
+    let of_address = reference_rules().iter().find_map(|rule| (rule.of_address)(text));
+    of_address.unwrap_or_else(|| DealId::new(text))
 }
 
 /// Where deals come from, if from anywhere.
@@ -142,22 +169,6 @@ impl CrmConfig {
     }
 }
 
-/// What a connector needs beside its settings.
-pub struct Connection<'a> {
-    /// The secrets of the run.
-    pub secrets: &'a Secrets,
-    /// The ledger's folder, where relative paths start.
-    pub root: &'a Path,
-    /// The properties that the configuration reads.
-    pub requested: &'a RequestedProperties,
-    /// How long the CRM is waited for.
-    pub limits: Limits,
-    /// The zone that the company's days are days of, where it is set.
-    pub company_zone: Option<chrono_tz::Tz>,
-    /// A folder outside of the ledger in which settings may name exports.
-    pub exports: Option<&'a Path>,
-}
-
 /// Connects the configured CRM.
 ///
 /// # Errors
@@ -222,4 +233,38 @@ fn won_test(source: &str) -> Result<WonTest, (String, String)> {
     Ok(Box::new(move |deal: &Deal| {
         expression.is_true(serde_json::json!({ "deal": deal })).map_err(|error| error.message)
     }))
+}
+
+/// Every CRM's webhook, with its settings. Those of a CRM that is not
+/// connected refuse everything.
+pub struct Triggers(Vec<Box<dyn Trigger>>);
+
+impl Triggers {
+    /// All of them with these settings.
+    #[must_use]
+    pub fn new(config: &CrmConfig) -> Self {
+        let connected = config.row().map(|row| row.name);
+        let own = |row: &CrmRow| config.settings().filter(|_| connected == Some(row.name));
+        let trigger = |row: &CrmRow| {
+            own(row).and_then(CrmSettings::trigger).or_else(|| row.trigger.map(|make| make()))
+        };
+        Self(CRMS.iter().filter_map(trigger).collect())
+    }
+
+    /// The one with this name or alias.
+    #[must_use]
+    pub fn by_name(&self, name: &str) -> Option<&dyn Trigger> {
+        self.iter().find(|trigger| trigger.name() == name || trigger.aliases().contains(&name))
+    }
+
+    /// All of them, in a fixed order.
+    pub fn iter(&self) -> impl Iterator<Item = &dyn Trigger> {
+        self.0.iter().map(AsRef::as_ref)
+    }
+
+    /// That of the CRM that is connected.
+    #[must_use]
+    pub fn connected(&self) -> Option<&dyn Trigger> {
+        self.iter().find(|trigger| trigger.is_connected())
+    }
 }

@@ -3,27 +3,29 @@
 //! `time`, `yaml`, `model`, `text`).
 
 mod activities;
-mod amount;
 mod closed_won;
 mod config;
+mod connector;
 pub mod export;
 mod failure;
 pub mod hubspot;
-mod people;
 pub mod pipedrive;
 mod port;
 mod reading;
+mod record;
 mod requested_properties;
-mod rows;
 pub mod salesforce;
 mod trigger;
 
-pub use config::{Connection, CrmConfig, CrmSettings, build, open_file};
+pub use config::{
+    CRMS, CrmConfig, Triggers, base_mappings, build, deal_id, open_file, reference_rules, row,
+    secret_names,
+};
+pub use connector::{Connection, CrmRow, CrmSettings};
 pub use port::{
     ActivitiesOf, Activity, ActivityKind, ClosedWonUpdate, Crm, CrmError, Progress, Signed,
 };
 pub use requested_properties::RequestedProperties;
-pub use rows::{CRMS, CrmRow, deal_id, reference_rules, row, secret_names};
-pub use trigger::{DealNews, Told, Trigger, Triggers};
+pub use trigger::{DealNews, Told, Trigger};
 
 pub use crate::model::{Check, CheckLevel};

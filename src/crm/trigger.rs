@@ -3,8 +3,6 @@
 
 use chrono::{DateTime, Utc};
 
-use super::rows::{CRMS, CrmRow};
-use super::{CrmConfig, CrmSettings};
 use crate::model::{DealId, Secrets};
 use crate::webhook::{DeliveryId, Rejection, Request, Route};
 
@@ -122,40 +120,6 @@ pub trait Trigger: Route {
         secrets: &Secrets,
         now: DateTime<Utc>,
     ) -> Result<Told, Rejection>;
-}
-
-/// Every CRM's webhook, with its settings. Those of a CRM that is not
-/// connected refuse everything.
-pub struct Triggers(Vec<Box<dyn Trigger>>);
-
-impl Triggers {
-    /// All of them with these settings.
-    #[must_use]
-    pub fn new(config: &CrmConfig) -> Self {
-        let connected = config.row().map(|row| row.name);
-        let own = |row: &CrmRow| config.settings().filter(|_| connected == Some(row.name));
-        let trigger = |row: &CrmRow| {
-            own(row).and_then(CrmSettings::trigger).or_else(|| row.trigger.map(|make| make()))
-        };
-        Self(CRMS.iter().filter_map(trigger).collect())
-    }
-
-    /// The one with this name or alias.
-    #[must_use]
-    pub fn by_name(&self, name: &str) -> Option<&dyn Trigger> {
-        self.iter().find(|trigger| trigger.name() == name || trigger.aliases().contains(&name))
-    }
-
-    /// All of them, in a fixed order.
-    pub fn iter(&self) -> impl Iterator<Item = &dyn Trigger> {
-        self.0.iter().map(AsRef::as_ref)
-    }
-
-    /// That of the CRM that is connected.
-    #[must_use]
-    pub fn connected(&self) -> Option<&dyn Trigger> {
-        self.iter().find(|trigger| trigger.is_connected())
-    }
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub use row::{SinkRow, SinkSettings, Sinks, WorkflowNeeds};
 pub use rows::{BuildProblem, DeliverConfig, SINKS, build, readers, secret_names};
 pub use run::{DeliveryResult, Follower, Moment, deliver_one, run};
 pub use sink::{
-    Clock, DeliveryError, Handoff, Mark, Missing, OnboardingTask, Sink, SinkContext, Who,
-    WholeDays, WorkingDays,
+    BranchRequest, BranchRequests, Clock, DeliveryError, Handoff, Mark, Missing, OnboardingTask,
+    Sink, SinkContext, Who, WholeDays, WorkingDays,
 };
 pub use templates::{Medium, Message, SHIPPED, TemplateError, Templates};

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use super::messages::{Messages, TaskForm};
 use super::read_back::Reader;
-use super::sink::{Sink, WholeDays};
+use super::sink::{BranchRequests, Sink, WholeDays};
 use super::templates::Medium;
 use crate::brief::EventKind;
 use crate::http::BaseUrl;
@@ -80,6 +80,20 @@ pub trait SinkSettings: Debug + Send + Sync {
         secrets: &Secrets,
         messages: &Messages,
     ) -> Result<Option<Box<dyn Sink>>, Vec<String>> {
+        let _ = (secrets, messages);
+        Ok(None)
+    }
+
+    /// Makes what opens pull requests of other branches; `None` where there are
+    /// no pull requests.
+    ///
+    /// # Errors
+    /// As [`SinkSettings::sinks`].
+    fn branch_requests(
+        &self,
+        secrets: &Secrets,
+        messages: &Messages,
+    ) -> Result<Option<Box<dyn BranchRequests>>, Vec<String>> {
         let _ = (secrets, messages);
         Ok(None)
     }

@@ -11,7 +11,7 @@ use super::links::LinkSettings;
 use super::messages::{Messages, TaskForm, TaskList};
 use super::read_back::Reader;
 use super::row::{SinkRow, SinkSettings, WorkflowNeeds};
-use super::sink::{Sink, SinkContext, WholeDays};
+use super::sink::{BranchRequests, Sink, SinkContext, WholeDays};
 use super::{asana, email, events, github, jira, outbox, slack, teams, welcome};
 use crate::brief::EventKind;
 use crate::link::LINK_KEY;
@@ -218,6 +218,26 @@ impl DeliverConfig {
                 settings.draft_request(secrets, messages).map_err(|found| told(row, found))?
             {
                 return Ok(Some(sink));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Makes what opens pull requests of other branches; `None` where no
+    /// target is configured.
+    ///
+    /// # Errors
+    /// With every problem there is, as [`build`].
+    pub fn branch_requests(
+        &self,
+        secrets: &Secrets,
+        messages: &Messages,
+    ) -> Result<Option<Box<dyn BranchRequests>>, Vec<BuildProblem>> {
+        for (row, settings) in &self.sinks {
+            if let Some(opens) =
+                settings.branch_requests(secrets, messages).map_err(|found| told(row, found))?
+            {
+                return Ok(Some(opens));
             }
         }
         Ok(None)

@@ -115,6 +115,29 @@ pub struct Mark {
     pub remark: Option<String>,
 }
 
+/// A branch that people are asked to merge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BranchRequest {
+    /// The handoff that it is about.
+    pub key: Key,
+    /// The branch, on the remote.
+    pub branch: String,
+    /// The title, on one line.
+    pub title: String,
+    /// The text, Markdown in which customer text is harmless.
+    pub body: String,
+}
+
+/// Opens pull requests of branches that are no drafts and no tasks.
+#[async_trait]
+pub trait BranchRequests: Send + Sync {
+    /// Opens one, once for each branch.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or it is not known whether it was.
+    async fn open_request(&self, request: &BranchRequest) -> Result<Mark, DeliveryError>;
+}
+
 /// Why a delivery was not made.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum DeliveryError {

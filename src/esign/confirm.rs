@@ -1,9 +1,7 @@
-//! The one way from a verified notification to events that may be acted upon:
-//! with what the provider's API knows of the document.
+//! The one way from a verified notification to events that may be acted upon.
 
 use super::api::{FetchError, Fetcher};
-use super::merge::{collapse, fill, signature_of};
-use super::provider::{Authenticity, Verified};
+use super::provider::{Authenticity, Verified, collapse, fill, signature_of};
 use crate::model::{ProviderName, Signature, SignatureEvent};
 
 /// Whether an API call could tell more than the notification did.

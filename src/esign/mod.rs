@@ -4,27 +4,21 @@
 
 pub mod adobe_sign;
 mod api;
-mod config;
 mod confirm;
 mod deal_refs;
 pub mod docusign;
 pub mod dropbox_sign;
-mod merge;
 mod metadata;
 pub mod pandadoc;
 mod provider;
 mod providers;
-mod redact;
-mod rows;
 pub mod sender;
 
 pub use api::{FetchError, Fetcher};
-pub use config::EsignConfig;
 pub use confirm::{Confirmed, confirm};
 pub use deal_refs::{DealSettings, Expression};
 pub use provider::{Authenticity, Provider, ProviderRow, ProviderSettings, Received, Verified};
-pub use providers::{ParseError, Providers};
-pub use rows::{PROVIDERS, secret_names};
+pub use providers::{EsignConfig, PROVIDERS, ParseError, Providers, secret_names};
 
 pub use crate::webhook::{Answer, BODY_LIMIT, DeliveryId, Malformed, Rejection, Request, Route};
 

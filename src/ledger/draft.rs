@@ -139,7 +139,9 @@ impl Writer {
     ) -> Result<Option<Committed>, LedgerError> {
         let mut change = change.clone();
         if let Some(draft) = self.ledger().snapshot_of_branch(branch)? {
-            for name in ["brief.yaml", "timeline.yaml", "sources.yaml", "README.md"] {
+            for name in
+                ["brief.yaml", "timeline.yaml", "sources.yaml", "proposed.yaml", "README.md"]
+            {
                 if !change.files.contains_key(name)
                     && let Some(bytes) = draft.read(&format!("{}/{name}", change.folder))?
                 {

@@ -44,6 +44,24 @@ impl Ledger {
     /// # Errors
     /// When there is no such revision, or an object cannot be read.
     pub fn file_versions(&self, revision: &str, path: &str) -> Result<FileVersions, LedgerError> {
+        self.versions(revision, path, false)
+    }
+
+    /// The commits of the branch itself that changed a file: a merge stands
+    /// for all that it brought.
+    ///
+    /// # Errors
+    /// As [`Ledger::file_versions`].
+    pub fn merged_versions(&self, revision: &str, path: &str) -> Result<FileVersions, LedgerError> {
+        self.versions(revision, path, true)
+    }
+
+    fn versions(
+        &self,
+        revision: &str,
+        path: &str,
+        branch_alone: bool,
+    ) -> Result<FileVersions, LedgerError> {
         let path = self.in_repository(path);
         let repo = hold(self.shared());
         let failed = |error| LedgerError::git("reading the history", self.root())(error);
@@ -61,7 +79,8 @@ impl Ledger {
             let here = blob(&commit)?;
             let mut same = None;
             let mut before = None;
-            for (number, parent) in commit.parents().enumerate() {
+            let parents = if branch_alone { 1 } else { usize::MAX };
+            for (number, parent) in commit.parents().enumerate().take(parents) {
                 let there = blob(&parent)?;
                 // A branch that brought the file has what was written in it.
                 if number == 0 || matches!(before, Some((_, None))) && there.is_some() {

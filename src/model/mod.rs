@@ -10,9 +10,6 @@ mod history;
 mod key;
 mod locale;
 mod money;
-mod population;
-mod properties;
-mod push;
 mod secrets;
 mod signature;
 
@@ -24,18 +21,19 @@ pub use dates::{
     DateFault, DateOrder, Moment, OrderProof, Written as WrittenDate, read as read_date,
 };
 pub use deal::{
-    Company, Contact, CrmName, Deal, DealId, DealRef, LineItem, Outcome, Person, ReferenceRule,
+    Company, Contact, CrmName, Deal, DealId, DealRef, LineItem, Outcome, Person, Properties,
+    RecordKind, ReferenceRule,
 };
-pub use evidence::{Evidence, Gap};
-pub use history::{CommitInfo, FolderHistory, History, ObjectId, ObjectIdError, Version};
+pub use evidence::{Evidence, Gap, Population, Source, Window};
+pub use history::{
+    CommitInfo, FolderHistory, History, LogFault, ObjectId, ObjectIdError, Push, PushRecord,
+    Version, push_of_activity, read_push_log,
+};
 pub use key::{Key, KeyError, normalise_deal_id};
 pub use locale::{Locale, NumberForm};
 pub use money::{
     CurrencyMark, CurrencySign, Money, MoneyError, currency_code, currency_decimals, currency_mark,
     grouped,
 };
-pub use population::{Population, Source, Window};
-pub use properties::{Properties, RecordKind};
-pub use push::{LogFault, Push, PushRecord, push_of_activity, read_push_log};
 pub use secrets::Secrets;
 pub use signature::{DocumentId, DocumentKind, ProviderName, Signature, SignatureEvent, Signer};

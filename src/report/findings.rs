@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use super::sentences::tally;
 use crate::audit::AuditReport;
 use crate::finding::{Finding, Rule, Severity};
 
@@ -97,21 +98,6 @@ pub(super) fn in_briefs(report: &AuditReport) -> Vec<Finding> {
         }
     }
     findings
-}
-
-/// How many findings there are of each severity, `3 errors, 1 warning`; `no
-/// problems` when there are none.
-pub(super) fn tally(findings: &[Finding]) -> String {
-    let parts: Vec<String> = [Severity::Error, Severity::Warning, Severity::Info]
-        .into_iter()
-        .map(|severity| {
-            let number = findings.iter().filter(|finding| finding.severity == severity).count();
-            (number, super::count(number, severity.as_str()))
-        })
-        .filter(|(number, _)| *number > 0)
-        .map(|(_, words)| words)
-        .collect();
-    if parts.is_empty() { "no problems".to_owned() } else { parts.join(", ") }
 }
 
 /// `file:line:column` as far as it is known, else the handoff's key.

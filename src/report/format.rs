@@ -1,8 +1,23 @@
-//! The names of the formats.
+//! The formats of a report, and what the command line knows about where it is
+//! printed.
 
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
+
+// What the command line knows about where a result is printed.
+
+/// What the command line knows about where a result is printed. Formats for
+/// programs pay no attention to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Options {
+    /// Whether to use ANSI colours.
+    pub color: bool,
+    /// The terminal's columns; `None` when the result does not go to a terminal.
+    pub width: Option<usize>,
+}
+
+// The names of the formats.
 
 /// One way to show a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

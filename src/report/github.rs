@@ -2,8 +2,8 @@
 //! them from a step's output
 //! (<https://docs.github.com/actions/reference/workflow-commands-for-github-actions>).
 
-use super::findings::{in_briefs, tally, worst_first};
-use super::sentences::{closing, footing, headline};
+use super::findings::{in_briefs, worst_first};
+use super::sentences::{closing, footing, headline, tally};
 use super::{FindingsReport, count};
 use crate::audit::AuditReport;
 use crate::finding::{Finding, Severity};

@@ -1,9 +1,9 @@
 //! Markdown for a GitHub job summary, an issue or a wiki: at most 1 MiB, which
 //! is what a summary holds.
 
-use super::findings::{location, tally, worst_first};
+use super::findings::{location, worst_first};
 use super::sentences::{
-    currencies, currency_title, evidence, footing, headline, percent_or_dash, question, sum,
+    currencies, currency_title, evidence, footing, headline, percent_or_dash, question, sum, tally,
 };
 use super::{FindingsReport, count, thousands};
 use crate::audit::{AuditReport, Class, Group, Values};

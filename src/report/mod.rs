@@ -5,7 +5,6 @@
 //! A new format is one file here, one variant and one row in `format.rs`, one
 //! arm in each `match` below, and one section in `docs/formats.md`.
 
-mod count;
 mod csv;
 mod findings;
 mod format;
@@ -14,18 +13,15 @@ mod html;
 mod json;
 mod junit;
 mod markdown;
-mod options;
 mod sarif;
-mod screen;
 mod sentences;
 pub mod table;
 mod text;
 
-pub use count::{count, count_of, thousands};
 pub use csv::csv_table;
 pub use findings::FindingsReport;
-pub use format::{Format, UnknownFormat};
-pub use options::Options;
+pub use format::{Format, Options, UnknownFormat};
+pub use sentences::{count, count_of, thousands};
 
 use std::io::{self, Write};
 
@@ -51,7 +47,7 @@ pub fn render_findings(format: Format, report: &FindingsReport, options: &Option
 #[must_use]
 pub fn audit_summary(report: &AuditReport) -> String {
     let share = &report.metrics.coverage.handed_over;
-    let told = findings::tally(&report.findings);
+    let told = sentences::tally(&report.findings);
     let told = if report.complete { told } else { format!("{told}, incomplete") };
     match sentences::percent(share.count, share.of) {
         Some(percent) => format!("{percent} handed over, {told}"),

@@ -1,18 +1,57 @@
-//! What every format says about an audit in the same words: headline,
-//! footing, evidence.
+//! What every format says in the same words: numbers, headline, evidence.
 
 use chrono::{DateTime, NaiveTime, SecondsFormat, Utc};
 
-use super::findings::tally;
-use super::{count, count_of, thousands};
 use crate::audit::{
     AuditReport, Class, Coverage, Group, LedgerReport, Share, SignatureClass, SignaturesReport,
     Values,
 };
 use crate::brief;
-use crate::finding::Severity;
+use crate::finding::{Finding, Severity};
 use crate::model::{Money, grouped};
 use crate::text;
+
+// Numbers with their words.
+
+/// A number with its noun, `1 brief`, `12 briefs`, `1,204 deals`.
+#[must_use]
+pub fn count(number: usize, noun: &str) -> String {
+    let plural = match noun.strip_suffix('y') {
+        Some(stem) if !stem.ends_with(['a', 'e', 'i', 'o', 'u']) => format!("{stem}ies"),
+        _ => format!("{noun}s"),
+    };
+    count_of(number, noun, &plural)
+}
+
+/// A number with its noun where the plural is not regular.
+#[must_use]
+pub fn count_of(number: usize, one: &str, many: &str) -> String {
+    format!("{} {}", thousands(number), if number == 1 { one } else { many })
+}
+
+/// A number with commas between its thousands.
+#[must_use]
+pub fn thousands(number: usize) -> String {
+    grouped(&number.to_string())
+}
+
+/// How many findings there are of each severity, `3 errors, 1 warning`; `no
+/// problems` when there are none.
+pub(super) fn tally(findings: &[Finding]) -> String {
+    let parts: Vec<String> = [Severity::Error, Severity::Warning, Severity::Info]
+        .into_iter()
+        .map(|severity| {
+            let number = findings.iter().filter(|finding| finding.severity == severity).count();
+            (number, count(number, severity.as_str()))
+        })
+        .filter(|(number, _)| *number > 0)
+        .map(|(_, words)| words)
+        .collect();
+    if parts.is_empty() { "no problems".to_owned() } else { parts.join(", ") }
+}
+
+// What every format says about an audit in the same words: headline,
+// footing, evidence.
 
 /// A moment as every format writes it.
 pub(super) fn moment(at: DateTime<Utc>) -> String {
@@ -325,7 +364,16 @@ pub(super) fn deal_name(name: Option<&str>, key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::percent;
+    use super::{percent, *};
+
+    #[test]
+    fn numbers_and_nouns_agree() {
+        assert_eq!(count(0, "brief"), "0 briefs");
+        assert_eq!(count(1, "brief"), "1 brief");
+        assert_eq!(count(2, "delivery"), "2 deliveries");
+        assert_eq!(count(2, "day"), "2 days");
+        assert_eq!(count(1_234_567, "deal"), "1,234,567 deals");
+    }
 
     #[test]
     fn only_all_of_them_are_a_hundred_percent() {

@@ -3,10 +3,8 @@
 
 mod line;
 mod markdown;
-mod nearest;
-mod rendered;
 
-pub use line::{is_address, one_line, quoted, shorten, slug, terminal};
-pub use markdown::{code, markdown, markdown_block};
-pub use nearest::{did_you_mean, nearest};
-pub use rendered::{Look, html, markdown_to_html, markdown_to_plain};
+pub use line::{did_you_mean, is_address, nearest, one_line, quoted, shorten, slug, terminal};
+pub use markdown::{
+    Look, code, html, markdown, markdown_block, markdown_to_html, markdown_to_plain,
+};

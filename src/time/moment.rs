@@ -1,16 +1,63 @@
-//! The moments of the command line: `--from`, `--to`, `--as-of`.
+//! The moments of the command line: `--from`, `--to`, `--as-of`, and from the
+//! clock on the wall to an instant.
 
 use chrono::{
     DateTime, Days, MappedLocalTime, Months, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat,
-    TimeZone as _, Utc,
+    TimeDelta, TimeZone as _, Utc,
 };
 use chrono_tz::Tz;
 
 use super::HumanDuration;
-use super::config::parse_day;
-use super::wall::first_instant;
 use crate::model::Window;
 use crate::text::quoted;
+
+// From the clock on the wall to an instant, on nights when the clock jumps.
+
+/// The first instant at which the clock shows this time or, where it jumps
+/// over it, a later one.
+pub(super) fn first_instant(zone: Tz, local: NaiveDateTime) -> DateTime<Utc> {
+    match zone.from_local_datetime(&local) {
+        MappedLocalTime::Single(moment) | MappedLocalTime::Ambiguous(moment, _) => {
+            moment.with_timezone(&Utc)
+        }
+        MappedLocalTime::None => after_jump(zone, local),
+    }
+}
+
+/// The last instant at which the clock shows this time or, where it jumps
+/// over it, the instant of the jump.
+pub(super) fn last_instant(zone: Tz, local: NaiveDateTime) -> DateTime<Utc> {
+    match zone.from_local_datetime(&local) {
+        MappedLocalTime::Single(moment) | MappedLocalTime::Ambiguous(_, moment) => {
+            moment.with_timezone(&Utc)
+        }
+        MappedLocalTime::None => after_jump(zone, local),
+    }
+}
+
+/// The instant at which the clock jumped over a time. No zone is further than
+/// 26 hours from UTC, and no jump longer than a day (Samoa skipped
+/// 2011-12-30), so the instant lies within this reach.
+fn after_jump(zone: Tz, local: NaiveDateTime) -> DateTime<Utc> {
+    const REACH: i64 = 52 * 3600;
+    let middle = local.and_utc();
+    let at = |offset: i64| middle.checked_add_signed(TimeDelta::seconds(offset));
+    let reached = |offset: i64| {
+        at(offset).is_none_or(|moment| moment.with_timezone(&zone).naive_local() >= local)
+    };
+    let (mut before, mut after) = (-REACH, REACH);
+    while after - before > 1 {
+        let half = before + (after - before) / 2;
+        if reached(half) {
+            after = half;
+        } else {
+            before = half;
+        }
+    }
+    at(after).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+// The moments of the command line: `--from`, `--to`, `--as-of`.
 
 /// Which end of a day, month or quarter is meant where only that is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -219,4 +266,15 @@ fn parse_local(text: &str) -> Option<Option<NaiveDateTime>> {
     let time = NaiveTime::parse_from_str(time, "%H:%M:%S")
         .or_else(|_| NaiveTime::parse_from_str(time, "%H:%M"));
     Some(parse_day(day).and_then(|day| time.ok().map(|time| day.and_time(time))))
+}
+
+/// A day as `2026-11-26` and in no other form.
+pub(super) fn parse_day(text: &str) -> Option<NaiveDate> {
+    let text = text.trim();
+    let shape = text.len() == 10
+        && text.bytes().enumerate().all(|(at, c)| match at {
+            4 | 7 => c == b'-',
+            _ => c.is_ascii_digit(),
+        });
+    if shape { text.parse().ok() } else { None }
 }

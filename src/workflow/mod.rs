@@ -31,6 +31,7 @@ mod pending_pull_request;
 mod people;
 mod plan;
 mod promises;
+mod propose;
 mod push;
 mod recording;
 mod refresh;
@@ -70,6 +71,7 @@ pub use pending_pull_request::{catch_up, publish_everything as publish};
 pub use people::{PersonEvent, check_exemption, record};
 pub use plan::{ChangeKind, Plan, PlanChange, PlanGap, PlanRequest, plan};
 pub use promises::{Kept, Promise, keep_promise, promises};
+pub use propose::{Proposed, propose};
 pub use push::unpushed;
 pub use refresh::{
     Refreshed, RefreshedHandoff, RefreshedMany, changed_handoffs, refresh, refresh_changed,

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::{Context, WorkflowError};
 use crate::brief::{
-    Brief, CheckContext, FolderSummary, HandoffCheck, HandoffFiles, Member, Refused,
+    Brief, CheckContext, FolderSummary, HandoffCheck, HandoffFiles, Member, Proposals, Refused,
     Team as Members, check_handoff, check_ledger, fixes,
 };
 use crate::disk::{self, Inside};
@@ -51,6 +51,7 @@ struct Loaded {
     timeline: Option<Vec<u8>>,
     readme: Option<Vec<u8>>,
     refused: Vec<Refused>,
+    proposed: Option<Vec<u8>>,
 }
 
 impl Loaded {
@@ -71,8 +72,8 @@ impl Loaded {
             other => other,
         };
         let (brief, timeline) = (file("brief.yaml")?, file("timeline.yaml")?);
-        let readme = file("README.md")?;
-        Ok(Self { folder: folder.to_owned(), brief, timeline, readme, refused })
+        let (readme, proposed) = (file("README.md")?, file(Proposals::FILE)?);
+        Ok(Self { folder: folder.to_owned(), brief, timeline, readme, refused, proposed })
     }
 
     /// Whether there is anything to check.
@@ -90,6 +91,7 @@ impl Loaded {
             timeline: self.timeline.as_deref(),
             readme: self.readme.as_deref(),
             refused: &self.refused,
+            proposed: self.proposed.as_deref(),
         }
     }
 }
@@ -216,6 +218,7 @@ fn refuse_submodules(
                 brief: None,
                 timeline: None,
                 readme: None,
+                proposed: None,
                 refused: vec![refused],
             }),
         }

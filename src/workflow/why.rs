@@ -16,8 +16,8 @@ use super::refresh::{composed_again, readable, signature_of};
 use super::sources::{composed_sources, read_sources};
 use super::store::Stored;
 use crate::brief::{
-    AnswerSource, Brief, BriefSources, Event, EventKind, Field, Shape, SourceKind, Timeline,
-    brief_answers, nearest_above,
+    AnswerSource, Brief, BriefSources, Event, EventKind, Field, Proposals, Shape, SourceKind,
+    Timeline, brief_answers, nearest_above,
 };
 use crate::crm::CrmError;
 use crate::finding::{Finding, Rule, RuleKind, Severity};
@@ -71,6 +71,9 @@ pub struct SourcedAnswer {
     /// Why it is not known, for `unrecorded`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// Who merged what a tool proposed, where a merge commit says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirmed_by: Option<String>,
     /// Since when it stands so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<WrittenIn>,
@@ -147,6 +150,7 @@ pub fn why(context: &Context, key: &Key, field: Option<&str>) -> Result<Why, Wor
     let told = Telling {
         context,
         folder: &stored.folder,
+        revision: &revision,
         timeline: &stored.timeline,
         complete: history.complete,
         recorded: read_sources(&snapshot, &stored.folder)?,
@@ -192,6 +196,7 @@ fn fields_of(fields: &[Field]) -> Vec<String> {
 struct Telling<'a> {
     context: &'a Context,
     folder: &'a str,
+    revision: &'a str,
     timeline: &'a Timeline,
     complete: bool,
     /// As the newest commit has them.
@@ -212,6 +217,7 @@ impl Telling<'_> {
             answer: value.clone(),
             source: AnswerSource::of(SourceKind::Unrecorded),
             note: None,
+            confirmed_by: None,
             since: None,
             before: Vec::new(),
             now: None,
@@ -257,6 +263,9 @@ impl Telling<'_> {
                 told.source = source;
                 return Ok(told);
             }
+        }
+        if self.proposed(number, &mut told)? {
+            return Ok(told);
         }
         let note = if !is_sure {
             Some("the version before it cannot be read")
@@ -310,6 +319,44 @@ impl Telling<'_> {
         let own = read_sources(&snapshot, self.folder)?;
         let own = own.filter(|own| own.brief == file.blob.to_string());
         Ok(own.and_then(|own| own.answers.get(pointer).cloned()))
+    }
+
+    /// Tells of an answer that a tool proposed in this version, and who merged it.
+    fn proposed(&self, number: usize, told: &mut SourcedAnswer) -> Result<bool, WorkflowError> {
+        let (file, brief) = &self.versions[number];
+        let snapshot = self.context.ledger.snapshot_at(&file.commit.to_string())?;
+        let bytes = snapshot.read(&format!("{}/{}", self.folder, Proposals::FILE))?;
+        let proposals = bytes.and_then(|bytes| Proposals::parse(&bytes).ok());
+        let found = proposals.as_ref().zip(brief.as_ref());
+        let Some((tool, answer)) = found.and_then(|(it, brief)| it.find(&told.field, brief)) else {
+            return Ok(false);
+        };
+        let mut source =
+            AnswerSource::of(SourceKind::Proposed).named(&tool.proposed_by).at(tool.at);
+        source.reference = answer.cite.clone();
+        told.source = source;
+        let path = format!("{}/brief.yaml", self.folder);
+        let merged = self.context.ledger.merged_versions(self.revision, &path)?;
+        // The commit of the ledger's branch since which the version is part of it.
+        let mut since = None;
+        for merge in merged.versions.iter().rev() {
+            let brief = self.context.ledger.blob(merge.blob)?.and_then(|it| Brief::parse(&it).ok());
+            let pointer = format!("/{}", told.field.replace('.', "/"));
+            match brief {
+                Some(brief) if brief.json().pointer(&pointer) == Some(&told.answer) => {
+                    since = Some(merge);
+                }
+                _ => break,
+            }
+        }
+        match since.filter(|merge| merge.commit != file.commit && !merge.by_handoff) {
+            Some(merge) => {
+                let person = one_line(&format!("{} <{}>", merge.author, merge.email));
+                told.confirmed_by = Some(person);
+            }
+            None => told.note = Some("no merge commit says who confirmed it".to_owned()),
+        }
+        Ok(true)
     }
 
     /// Whether handoff wrote a version, by its commit or by the timeline.

@@ -69,7 +69,6 @@ fn rooms_import_from_lower_floors_only() {
 const CIRCLES: &[&[&str]] = &[
     &["cli/args", "cli/reference"],
     &["cli/form", "cli/sign"],
-    &["crm/config", "crm/hubspot", "crm/pipedrive", "crm/rows", "crm/salesforce", "crm/trigger"],
     &["deliver/github", "deliver/messages"],
     &["deliver/message_kind", "deliver/sink"],
     &["ledger/branch_ref", "ledger/staging"],

@@ -1,9 +1,8 @@
 //! From deal to brief: the defaults, a company's changes, and what cannot hurt.
 
 use chrono::{DateTime, Utc};
-use handoff::brief::{
-    BASE_MAPPINGS, Brief, Completeness, FirstTouch, MappedBrief, Mapping, MappingInput, Schema,
-};
+use handoff::brief::{Brief, Completeness, FirstTouch, MappedBrief, Mapping, MappingInput, Schema};
+use handoff::crm::base_mappings;
 use handoff::model::{
     Company, Contact, CrmName, Deal, DealId, DocumentId, Key, LineItem, Money, Person,
     ProviderName, Signature, Signer,
@@ -167,7 +166,8 @@ pub(crate) fn compile(base: Option<&str>, overrides: &[(&str, &str)]) -> Mapping
         .iter()
         .map(|(field, source)| ((*field).to_owned(), (*source).to_owned(), Span::default()))
         .collect();
-    Mapping::compile(base, &overrides).unwrap_or_else(|problems| panic!("{problems:#?}"))
+    let base = base.map(|name| base_mappings().find(|base| base.name == name).expect("a default"));
+    Mapping::compile(base.as_ref(), &overrides).unwrap_or_else(|problems| panic!("{problems:#?}"))
 }
 
 pub(crate) fn apply(mapping: &Mapping, deal: &Deal, signature: &Signature) -> MappedBrief {
@@ -326,7 +326,7 @@ fn every_problem_of_a_mapping_is_told_at_once_with_its_place() {
     let span = |line| Span { line, column: 3, end_line: line, end_column: 9 };
     let own = |field: &str, source: &str, line| (field.to_owned(), source.to_owned(), span(line));
     let problems = Mapping::compile(
-        Some("hubspto"),
+        None,
         &[
             own("customer.tier", "deal.", 1),
             own("customer.size", "dael.amount", 2),
@@ -343,21 +343,20 @@ fn every_problem_of_a_mapping_is_told_at_once_with_its_place() {
         .iter()
         .map(|p| (p.span.map(|span| span.line), p.message.as_str(), p.help.as_deref()))
         .collect();
-    assert_eq!(told.len(), 8, "{told:#?}");
-    assert_eq!(told[0].1, "there is no default mapping \"hubspto\"");
-    assert!(told[1].1.starts_with("`customer.tier`: "), "{told:?}");
+    assert_eq!(told.len(), 7, "{told:#?}");
+    assert!(told[0].1.starts_with("`customer.tier`: "), "{told:?}");
     assert_eq!(
-        told[2],
+        told[1],
         (Some(2), "`customer.size`: nothing here is called `dael`", Some("did you mean `deal`?"))
     );
     assert_eq!(
-        told[3],
+        told[2],
         (Some(3), "`success.metric`: there is no filter `tirm`", Some("did you mean `trim`?"))
     );
-    assert!(told[4].1.contains("written by handoff"), "{told:?}");
-    assert!(told[5].1.contains("not the path of a field"), "{told:?}");
-    assert!(told[6].2.expect("help").contains("without `{{ }}`"), "{told:?}");
-    assert_eq!((told[7].0, told[7].1), (Some(8), "`success.by` is mapped twice"));
+    assert!(told[3].1.contains("written by handoff"), "{told:?}");
+    assert!(told[4].1.contains("not the path of a field"), "{told:?}");
+    assert!(told[5].2.expect("help").contains("without `{{ }}`"), "{told:?}");
+    assert_eq!((told[6].0, told[6].1), (Some(8), "`success.by` is mapped twice"));
 }
 
 #[test]
@@ -380,7 +379,7 @@ fn the_properties_a_mapping_reads_are_known() {
     assert_eq!(read.company.as_ref().map(names).as_deref(), Some("five, not a deal property"));
     assert_eq!((read.contacts, read.line_items), (None, None));
     assert_eq!(mapping.own_properties().deal, read.deal);
-    for base in BASE_MAPPINGS {
+    for base in base_mappings() {
         let mapping = compile(Some(base.name), &[]);
         assert_eq!(mapping.properties().deal.is_empty(), base.name == "none", "{}", base.name);
         assert_eq!(
@@ -394,7 +393,7 @@ fn the_properties_a_mapping_reads_are_known() {
 
 #[test]
 fn the_defaults_fill_only_fields_of_the_shipped_schema() {
-    for base in BASE_MAPPINGS {
+    for base in base_mappings() {
         for field in compile(Some(base.name), &[]).fields() {
             let pointer = format!("/{}", field.replace('.', "/"));
             assert!(

@@ -37,6 +37,7 @@ struct Files {
     brief: Option<Vec<u8>>,
     timeline: Option<Vec<u8>>,
     readme: Option<Vec<u8>>,
+    proposed: Option<Vec<u8>>,
 }
 
 impl Files {
@@ -47,7 +48,8 @@ impl Files {
             let brief = Brief::parse(brief.as_deref()?).ok()?;
             (!without_readme).then(|| render(&brief).into_bytes())
         });
-        Self { folder: folder.to_owned(), brief, timeline, readme }
+        let proposed = fs::read(dir.join("proposed.yaml")).ok();
+        Self { folder: folder.to_owned(), brief, timeline, readme, proposed }
     }
 
     fn borrowed(&self) -> HandoffFiles<'_> {
@@ -57,6 +59,7 @@ impl Files {
             timeline: self.timeline.as_deref(),
             readme: self.readme.as_deref(),
             refused: &[],
+            proposed: self.proposed.as_deref(),
         }
     }
 }
@@ -285,7 +288,7 @@ proptest! {
         };
         let files = HandoffFiles {
             folder: "briefs/2026/10/x--hubspot-31874500101", brief: Some(yaml.as_bytes()), timeline: None,
-            readme: Some(readme.as_bytes()), refused: &[],
+            readme: Some(readme.as_bytes()), refused: &[], proposed: None,
         };
         let check = check_handoff(&files, &context);
         let stale = check.findings.iter().any(|finding| finding.rule == "stale-rendering");

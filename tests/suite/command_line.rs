@@ -33,6 +33,7 @@ fn examples(help: &str) -> Vec<String> {
 #[test]
 fn every_help_has_examples_that_work_and_its_own_options_first() {
     let sandbox = demo();
+    sandbox.write("d/answers.yaml", "success.metric: Forecast error\n");
     let help = sandbox.handoff(".", &["--help"]).exits(0).stdout;
     let commands: Vec<&str> = help
         .split("Commands:\n")

@@ -44,6 +44,7 @@ fn config_reference_the_schema_is_made_from_the_types() {
 fn config_reference_the_schemas_of_results_are_made_from_their_types() {
     let of_results = [
         ("plan", schemars::schema_for!(handoff::workflow::Plan)),
+        ("proposed", schemars::schema_for!(handoff::brief::Proposals)),
         ("sources", schemars::schema_for!(handoff::brief::BriefSources)),
         ("why", schemars::schema_for!(handoff::workflow::Why)),
     ];

@@ -34,8 +34,8 @@ fn signature() -> Signature {
 async fn brief(crm: &str, config: &str, root: &Path, id: &str) -> (Value, Value) {
     let config: CrmConfig =
         CrmConfig::read(&yaml::read(config.as_bytes()).expect("yaml")).expect("settings");
-    let map = if crm == "file" { "csv" } else { crm };
-    let mapping = Mapping::compile(Some(map), &[]).expect("a shipped mapping");
+    let base = handoff::crm::row(crm).map(|row| &row.mapping);
+    let mapping = Mapping::compile(base, &[]).expect("a shipped mapping");
     let secrets = [
         ("HUBSPOT_TOKEN", hubspot::fake::TOKEN),
         ("SALESFORCE_CLIENT_ID", salesforce::fake::CLIENT_ID),

@@ -14,7 +14,7 @@ const BRANCH: &str = "handoff/hubspot-18640329741";
 const PULL: &str = "https://github.example/acme/handoffs/pull/7";
 
 /// An export in which the deal stands at this stage.
-fn deals(stage: &str, amount: &str) -> String {
+pub(crate) fn deals(stage: &str, amount: &str) -> String {
     let won = stage == "Closed Won";
     format!(
         "Record ID,Deal Name,Deal Stage,Close Date,Deal owner,Amount,Currency,Is Closed Won,Associated Company\n\
@@ -23,7 +23,7 @@ fn deals(stage: &str, amount: &str) -> String {
 }
 
 /// A ledger that is pushed to a bare repository beside it.
-fn ledger(github: Option<&str>) -> Sandbox {
+pub(crate) fn ledger(github: Option<&str>) -> Sandbox {
     let sandbox = Sandbox::new();
     let mut init =
         vec!["init", "ledger", "--crm", "file", "--csm", "Sam Lee <sam@example.com> @samlee"];
@@ -49,7 +49,7 @@ fn run(sandbox: &Sandbox, arguments: &[&str]) -> Ran {
     sandbox.handoff_with("ledger", arguments, &[("GITHUB_TOKEN", "t")])
 }
 
-fn event() -> String {
+pub(crate) fn event() -> String {
     fixture("esign/pandadoc-completed-full.body.json").display().to_string()
 }
 

@@ -62,6 +62,7 @@ mod ledger_write;
 mod pipedrive;
 mod plan;
 mod promises;
+mod propose;
 mod pull_request;
 mod refresh;
 mod remedies;

@@ -26,7 +26,7 @@ enum Proof {
 
 use Proof::{Here, Shows, There};
 
-const REMEDIES: [Remedy; 23] = [
+const REMEDIES: [Remedy; 24] = [
     ("accept KEY --by WHO", Here(accept)),
     ("return KEY --by WHO --reason WHY", Here(give_back)),
     ("touch KEY --by WHO", Here(touch)),
@@ -45,6 +45,10 @@ const REMEDIES: [Remedy; 23] = [
     ("validate", Shows(&["validate"], &[0, 1])),
     ("audit --checkpoint", Shows(&["audit", "--checkpoint"], &[0, 1, 3])),
     ("sign EVENT", Here(sign_event)),
+    (
+        "propose",
+        There("propose.rs", "a_proposal_is_a_branch_and_an_answer_only_when_somebody_merges_it"),
+    ),
     ("refresh KEY", There("why.rs", "check_asks_again_and_names_what_the_source_says_now")),
     ("why KEY --check", There("why.rs", "check_asks_again_and_names_what_the_source_says_now")),
     (

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use super::error::ExpressionError;
+use super::ExpressionError;
 use super::shapes::{self, Holds};
-use super::tree::{Comparison, Node};
+use super::syntax::{Comparison, Node};
 use super::values::read_number;
 use crate::model::{Properties, RecordKind};
 use crate::text::did_you_mean;

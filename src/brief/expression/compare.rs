@@ -5,9 +5,9 @@ use std::cmp::Ordering;
 use minijinja::Value;
 use minijinja::value::ValueKind;
 
-use super::error::ExpressionError;
+use super::ExpressionError;
 use super::filters::is_absent;
-use super::tree::Comparison;
+use super::syntax::Comparison;
 use super::values::read_number;
 use crate::text::quoted;
 

@@ -12,19 +12,11 @@
 
 mod analysis;
 mod compare;
-mod decide;
-mod error;
 mod evaluate;
 mod filters;
-mod objects;
-mod people;
-mod promises;
-mod record;
 mod shapes;
-mod size;
 mod syntax;
 mod template;
-mod tree;
 mod values;
 
 use std::collections::BTreeSet;
@@ -36,14 +28,13 @@ use serde::Serialize;
 
 use self::analysis::Analysis;
 use self::evaluate::Run;
-use self::tree::Node;
+use self::syntax::Node;
 use super::schema::{Outline, Shape};
 use crate::model::Properties;
 use crate::text::{did_you_mean, nearest};
 
-pub use decide::Decision;
-pub use error::ExpressionError;
-pub(crate) use record::fold as fold_property;
+pub use evaluate::Decision;
+pub(crate) use filters::fold_property;
 pub use shapes::{Holds, RECORDS};
 pub use template::{Print, Template, TemplateFault};
 pub(super) use values::{LOCALE, locale_value};
@@ -290,4 +281,44 @@ fn absent_field(outline: &Outline, path: &[String], root: Option<&str>) -> Optio
         }
     }
     None
+}
+
+// Why an expression cannot be used, in words.
+
+/// Why an expression cannot be used, or gave nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ExpressionError {
+    /// What is wrong, without the data.
+    pub message: String,
+    /// A way out, such as `did you mean …?`.
+    pub help: Option<String>,
+}
+
+impl ExpressionError {
+    fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), help: None }
+    }
+
+    fn with_help(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { message: message.into(), help: Some(help.into()) }
+    }
+
+    /// What is wrong and the way out, in one sentence.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        match &self.help {
+            Some(help) => format!("{}; {help}", self.message),
+            None => self.message.clone(),
+        }
+    }
+}
+
+/// What minijinja says.
+fn in_words(error: &minijinja::Error) -> String {
+    let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+    match std::error::Error::source(error) {
+        Some(cause) if error.detail().is_none() => format!("{detail}: {cause}"),
+        _ => crate::text::shorten(&detail, 300),
+    }
 }

@@ -6,7 +6,7 @@ use minijinja::value::Serde;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::compile::Mapping;
+use super::Mapping;
 use crate::brief::answer::{is_blank, is_placeholder};
 use crate::brief::expression::{Expression, LOCALE, locale_value};
 use crate::brief::merge::merge;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::apply::{MappingInput, clean, context, evaluate};
-use super::compile::{Leaf, Mapping};
+use super::{BaseMapping, Leaf, Mapping};
 use crate::brief::answer::is_blank;
 use crate::brief::expression::{Expression, fold_property};
 use crate::brief::sources::SourceKind;
@@ -61,7 +61,7 @@ impl Mapping {
             if let (None, Some(of_document)) = (&value, &leaf.of_document) {
                 expression = of_document;
                 value = gives(expression, &whole);
-                base = Some(super::compile::OF_DOCUMENT);
+                base = Some(BaseMapping::DOCUMENT.name);
             }
             let Some(value) = value else { continue };
             let mut reads = readings(expression, &records);

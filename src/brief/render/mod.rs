@@ -1,7 +1,6 @@
 //! A brief as people read it: README.md, a pure function of brief, schema and
 //! template.
 
-mod filters;
 mod page;
 mod show;
 
@@ -70,9 +69,9 @@ impl Renderer {
     /// When the template is not valid, or uses a filter that is not there.
     pub fn new(template: Option<&str>) -> Result<Self, RenderError> {
         let zone = Tz::UTC;
-        let environment = filters::environment(zone);
+        let environment = show::environment(zone);
         let source = template.unwrap_or(DEFAULT_TEMPLATE);
-        let template = Template::compile(NAME, source, filters::syntax(), &environment)
+        let template = Template::compile(NAME, source, show::syntax(), &environment)
             .map_err(|TemplateFault { line, message }| RenderError::Template { line, message })?;
         let renderer = Self { environment, template, zone };
         // What fails on every page is the template's fault, and said before any brief comes.
@@ -89,7 +88,7 @@ impl Renderer {
     /// The same, with times on the clock of a zone instead of UTC.
     #[must_use]
     pub fn in_zone(self, zone: Tz) -> Self {
-        Self { environment: filters::environment(zone), zone, ..self }
+        Self { environment: show::environment(zone), zone, ..self }
     }
 
     /// The bytes of a handoff's README.md.
@@ -111,7 +110,7 @@ impl Renderer {
         let context = page::context(input, completeness, self.zone);
         let page = self
             .template
-            .render(&self.environment, context, &filters::harmless)
+            .render(&self.environment, context, &show::harmless)
             .map_err(|TemplateFault { line, message }| RenderError::Failed { line, message })?;
         let page = page::tidy(&page);
         if page.len() > LONGEST {

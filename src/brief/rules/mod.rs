@@ -1,24 +1,16 @@
-//! The rules for briefs: one file each, one line in the table here, one page
-//! in `docs/rules`, one fixture folder in `tests/fixtures/brief`.
+//! The rules for briefs: a function each, beside those that judge the same
+//! thing; one line in the table here, one page in `docs/rules`, one fixture folder
+//! in `tests/fixtures/brief`.
 
-mod broken_timeline;
-mod commitment_without_owner;
-mod duplicate_brief;
-mod first_action_too_late;
-mod misfiled_brief;
-mod one_person_every_role;
-mod owner_not_in_team;
-mod placeholder_answer;
-mod schema_violation;
-mod stale_rendering;
+mod answers;
+mod files;
+mod first_action;
 mod subject;
-mod unanswered_question;
-mod unknown_overdue;
-mod vague_first_action;
+mod uncited_proposal;
 
 use chrono::{DateTime, Utc};
 
-pub use owner_not_in_team::{Member, Team};
+pub use first_action::{Member, Team};
 pub use subject::{FolderSummary, HandoffFiles, Refused};
 
 use super::{Brief, RenderError, RenderInput, Renderer, Schema};
@@ -34,20 +26,21 @@ enum Check {
 }
 
 /// Every rule and how it looks: one line each, sorted by id.
-const TABLE: [(&Rule, Check); 13] = [
-    (&broken_timeline::RULE, Check::Folder(broken_timeline::check)),
-    (&commitment_without_owner::RULE, Check::Brief(commitment_without_owner::check)),
-    (&duplicate_brief::RULE, Check::Ledger(duplicate_brief::check)),
-    (&first_action_too_late::RULE, Check::Brief(first_action_too_late::check)),
-    (&misfiled_brief::RULE, Check::Folder(misfiled_brief::check)),
-    (&one_person_every_role::RULE, Check::Brief(one_person_every_role::check)),
-    (&owner_not_in_team::RULE, Check::Brief(owner_not_in_team::check)),
-    (&placeholder_answer::RULE, Check::Brief(placeholder_answer::check)),
-    (&schema_violation::RULE, Check::Folder(schema_violation::check)),
-    (&stale_rendering::RULE, Check::Brief(stale_rendering::check)),
-    (&unanswered_question::RULE, Check::Brief(unanswered_question::check)),
-    (&unknown_overdue::RULE, Check::Brief(unknown_overdue::check)),
-    (&vague_first_action::RULE, Check::Brief(vague_first_action::check)),
+const TABLE: [(&Rule, Check); 14] = [
+    (&files::BROKEN_TIMELINE, Check::Folder(files::broken_timeline)),
+    (&answers::COMMITMENT_WITHOUT_OWNER, Check::Brief(answers::commitment_without_owner)),
+    (&files::DUPLICATE_BRIEF, Check::Ledger(files::duplicate_brief)),
+    (&first_action::FIRST_ACTION_TOO_LATE, Check::Brief(first_action::first_action_too_late)),
+    (&files::MISFILED_BRIEF, Check::Folder(files::misfiled_brief)),
+    (&answers::ONE_PERSON_EVERY_ROLE, Check::Brief(answers::one_person_every_role)),
+    (&first_action::OWNER_NOT_IN_TEAM, Check::Brief(first_action::owner_not_in_team)),
+    (&answers::PLACEHOLDER_ANSWER, Check::Brief(answers::placeholder_answer)),
+    (&files::SCHEMA_VIOLATION, Check::Folder(files::schema_violation)),
+    (&files::STALE_RENDERING, Check::Brief(files::stale_rendering)),
+    (&answers::UNANSWERED_QUESTION, Check::Brief(answers::unanswered_question)),
+    (&uncited_proposal::RULE, Check::Folder(uncited_proposal::check)),
+    (&answers::UNKNOWN_OVERDUE, Check::Brief(answers::unknown_overdue)),
+    (&first_action::VAGUE_FIRST_ACTION, Check::Brief(first_action::vague_first_action)),
 ];
 
 /// The rules for briefs, sorted by id.
@@ -150,12 +143,12 @@ pub fn fixes(
 ) -> Result<Vec<Fix>, RenderError> {
     let Some(Ok(brief)) = files.brief.map(Brief::parse) else { return Ok(Vec::new()) };
     let page = context.renderer.readme(&RenderInput { brief: &brief, schema: context.schema })?;
-    if stale_rendering::is_same(files.readme, &page) {
+    if files::is_same(files.readme, &page) {
         return Ok(Vec::new());
     }
     let file = format!("{}/README.md", files.folder);
     if files.refused.iter().any(|refused| refused.path == file) {
         return Ok(Vec::new());
     }
-    Ok(vec![Fix { file, contents: page, rule: stale_rendering::RULE.id }])
+    Ok(vec![Fix { file, contents: page, rule: files::STALE_RENDERING.id }])
 }

@@ -22,6 +22,8 @@ pub struct HandoffFiles<'a> {
     pub readme: Option<&'a [u8]>,
     /// Links and submodules in the place of one of them, or of the folder.
     pub refused: &'a [Refused],
+    /// `proposed.yaml`.
+    pub proposed: Option<&'a [u8]>,
 }
 
 /// Something that is not followed.

@@ -1,10 +1,9 @@
 //! The brief's schema: compiled once, asked many times. `outline` is what it
-//! says about questions and fields, `check` what a brief breaks, `explain`
-//! how to say it.
+//! says about questions and fields, `check` what a brief breaks
+//! and how to say it.
 
 mod check;
 mod cost;
-mod explain;
 mod outline;
 
 use std::sync::LazyLock;
@@ -13,7 +12,7 @@ use jsonschema::{PatternOptions, Validator};
 use serde_json::{Map, Value};
 
 pub use check::Violation;
-pub(super) use explain::flow;
+pub(super) use check::flow;
 pub(super) use outline::humanise;
 pub use outline::{Field, Outline, Role, Shape};
 
@@ -109,7 +108,7 @@ impl Schema {
             .build(&document)
             .map_err(|error| SchemaError::Invalid {
                 pointer: error.instance_path().to_string(),
-                message: explain::schema_fault(&error),
+                message: check::schema_fault(&error),
             })?;
         let outline = Outline::of(&document);
         for name in ["schema", "key"] {

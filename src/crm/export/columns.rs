@@ -8,10 +8,10 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::problems::Problem;
+use super::remarks::Problem;
 use super::settings::Column;
 use super::table::Table;
-use crate::crm::people::role_word;
+use crate::crm::record::role_word;
 use crate::model::{Outcome, currency_code};
 use crate::text::quoted;
 
@@ -216,7 +216,7 @@ impl Vendor {
             .find_map(|label| forms.iter().position(|forms| forms.are(label)));
         let Some(column) = column.filter(|_| !self.ids.is_empty()) else { return true };
         let Some(id) = table.first_cell(column) else { return true };
-        let id = super::ids::repaired(&id).unwrap_or(id);
+        let id = super::record::repaired(&id).unwrap_or(id);
         match self.ids.as_str() {
             // What a spreadsheet made of digits is told later.
             "digits" => id

@@ -4,20 +4,240 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 
 use chrono_tz::Tz;
+use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
-use super::ids;
-use super::load::Loaded;
-use super::outcome::{self, Evidence, Reading, Signs};
-use super::problems::Problem;
-use super::record;
-use super::remarks::Tally;
+use super::load::{Loaded, SignRule};
+use super::outcome::{Evidence, Reading, Signs};
+use super::remarks::{Problem, Tally};
 use super::settings::{Column, FileSettings};
 use super::source::WonTest;
 use super::table::{Cursor, without_controls};
-use crate::crm::people::website;
-use crate::model::{Company, Contact, Deal, DealId, Key, Locale, Outcome, Person};
+use super::{outcome, record};
+use crate::crm::record::website;
+use crate::model::{
+    AmountFault, Company, Contact, CurrencyMark, DateFault, Deal, DealId, Key, Locale, Money,
+    Outcome, Person, WrittenAmount, WrittenDate, currency_decimals, currency_mark, read_amount,
+    read_date,
+};
 use crate::text::quoted;
+
+// The figures of a row: what it is worth, and when it was won.
+
+impl Builder<'_> {
+    /// The amount with its currency.
+    pub(super) fn fill_amount(
+        &self,
+        deal: &mut Deal,
+        row: usize,
+        cursor: &Cursor,
+        tally: &mut Tally,
+        problems: &mut Vec<Problem>,
+    ) {
+        let loaded = self.loaded;
+        let found = loaded.columns.all(Column::Amount).iter().find_map(|at| {
+            let cell = loaded.table.cell(cursor, *at);
+            (!cell.is_empty()).then_some((*at, cell))
+        });
+        let Some((column, cell)) = found else {
+            tally.without_amount += 1;
+            return;
+        };
+        let number = loaded.table.number(row);
+        let refused = |column: usize, what: String, help: &str| {
+            Problem::cell(number, &loaded.table.headers[column], what).help(help)
+        };
+        let (amount, mark) = match self.amount(&cell, number, tally) {
+            Ok(read) => read,
+            Err(fault) => {
+                let help = match fault {
+                    AmountFault::Either(..) => {
+                        "Say which sign stands before the decimals: crm.file.numbers.decimal: \".\" or \",\"."
+                    }
+                    AmountFault::Rounded => {
+                        "Export again and do not save the file from a spreadsheet, or format the column as a number first."
+                    }
+                    _ => "An amount is a number such as 48000.00, 48,000.00 or 48.000,00.",
+                };
+                problems.push(refused(column, fault.words(&quoted(&cell)), help));
+                return;
+            }
+        };
+        match self.currency(&cell, mark, cursor) {
+            Ok(currency) => {
+                let amount = if loaded.columns.cents.contains(&column) {
+                    amount / Decimal::from(10_u32.pow(currency_decimals(currency)))
+                } else {
+                    amount
+                };
+                tally.without_currency += usize::from(currency.is_none());
+                deal.amount = Some(Money::settled(amount, currency.map(str::to_owned)));
+            }
+            Err((at, what, help)) => problems.push(refused(at.unwrap_or(column), what, &help)),
+        }
+    }
+
+    /// The currency of an amount: of its column, of the sign beside the amount,
+    /// of the column's header, or of the settings; they must not contradict.
+    fn currency(
+        &self,
+        amount: &str,
+        mark: Option<CurrencyMark>,
+        cursor: &Cursor,
+    ) -> Result<Option<&'static str>, (Option<usize>, String, String)> {
+        let loaded = self.loaded;
+        let configured = self.settings.currency.as_ref().and_then(|c| currency_mark(&c.0));
+        let beside = loaded.columns.currency.and_then(|at| {
+            let cell = loaded.table.cell(cursor, at);
+            (!cell.is_empty()).then_some((at, cell))
+        });
+        let (said, code) = match &beside {
+            Some((at, cell)) => {
+                let found = currency_mark(cell).ok_or_else(|| {
+                    (
+                        Some(*at),
+                        format!("{} is not an ISO 4217 currency code", quoted(cell)),
+                        "A currency is three letters such as USD.".to_owned(),
+                    )
+                })?;
+                let code = found.code().or_else(|| {
+                    let code = configured.and_then(CurrencyMark::code)?;
+                    found.fits(code).then_some(code)
+                });
+                let Some(code) = code else {
+                    return Err((
+                        Some(*at),
+                        format!("{} can be several currencies", quoted(cell)),
+                        "Name the currency: crm.file.currency: USD, or write codes in the column."
+                            .to_owned(),
+                    ));
+                };
+                (format!("column {} says", quoted(&loaded.table.headers[*at])), Some(code))
+            }
+            None => match loaded.columns.header_currency {
+                Some(code) => ("the column's header says".to_owned(), Some(code)),
+                None => (
+                    "crm.file.currency says".to_owned(),
+                    mark.and_then(CurrencyMark::code)
+                        .or_else(|| configured.and_then(CurrencyMark::code)),
+                ),
+            },
+        };
+        match (code, mark) {
+            (Some(code), Some(mark)) if !mark.fits(code) => Err((
+                None,
+                format!("{} is not an amount in {code}, which {said}", quoted(amount)),
+                "Correct the currency or the amount: they must say the same.".to_owned(),
+            )),
+            (code, _) => Ok(code),
+        }
+    }
+
+    fn amount(
+        &self,
+        cell: &str,
+        row: usize,
+        tally: &mut Tally,
+    ) -> Result<(Decimal, Option<CurrencyMark>), AmountFault> {
+        let configured = self.settings.numbers.decimal;
+        let (written, mark) = read_amount(cell)?;
+        // The column is asked only where the cell does not tell by itself.
+        let sign = match written {
+            WrittenAmount::One(..) => configured,
+            WrittenAmount::Either { sign, .. } => match self.loaded.sign(configured) {
+                SignRule::Known(known) => {
+                    tally.proved_sign += usize::from(configured.is_none());
+                    Some(known)
+                }
+                SignRule::Likely(likely)
+                    if likely != sign && !self.may_have_three_decimals(mark) =>
+                {
+                    tally.likely_sign += 1;
+                    let read = written.resolve(Some(likely))?;
+                    let first = Some((row, format!("{} as {read}", quoted(cell))));
+                    tally.likely_amount = tally.likely_amount.take().into_iter().chain(first).min();
+                    Some(likely)
+                }
+                SignRule::Likely(_) | SignRule::Mixed => None,
+            },
+        };
+        Ok((written.resolve(sign)?, mark))
+    }
+
+    /// Dinars have three decimals, so that a group of three proves nothing.
+    fn may_have_three_decimals(&self, mark: Option<CurrencyMark>) -> bool {
+        let configured = self.settings.currency.as_ref().map(|currency| currency.0.as_str());
+        [configured, mark.and_then(CurrencyMark::code)]
+            .into_iter()
+            .flatten()
+            .any(|code| currency_decimals(Some(code)) == 3)
+    }
+
+    /// When the deal was won, and which column says so.
+    pub(super) fn fill_closing(
+        &self,
+        deal: &mut Deal,
+        row: usize,
+        cursor: &Cursor,
+        tally: &mut Tally,
+        problems: &mut Vec<Problem>,
+    ) {
+        let loaded = self.loaded;
+        let found = loaded.columns.all(Column::ClosedWonAt).iter().find_map(|at| {
+            let cell = loaded.table.cell(cursor, *at);
+            (!cell.is_empty()).then_some((*at, cell))
+        });
+        let counts = self.won.is_some() || matches!(deal.outcome, Outcome::Won | Outcome::Unknown);
+        let Some((column, cell)) = found else {
+            tally.won_without_date += usize::from(deal.outcome == Outcome::Won);
+            return;
+        };
+        if !counts {
+            return;
+        }
+        let order = match read_date(&cell) {
+            Ok(WrittenDate::Two { .. } | WrittenDate::Short { .. }) => {
+                loaded.order(column, self.settings.dates.order)
+            }
+            _ => None,
+        };
+        let header = &loaded.table.headers[column];
+        let locale = Locale { order, zone: Some(self.zone), ..Locale::default() };
+        let days = Locale { zone: self.settings.day_zone(), ..locale };
+        let read = locale.moment(&cell);
+        // A day is the company's day, whatever zone the file's times are in.
+        match if read.as_ref().is_ok_and(|it| !it.has_time) { days.moment(&cell) } else { read } {
+            Ok(moment) => {
+                deal.closed_won_at = Some(moment.at);
+                deal.closed_won_evidence = Some(header.clone());
+                tally.without_offset += usize::from(moment.has_time && !moment.has_offset);
+                tally.whole_days += usize::from(!moment.has_time);
+            }
+            Err(fault) => {
+                let help = match fault {
+                    DateFault::NotADate => {
+                        "A date is written like 2026-10-30, 2026-10-30 16:42 or 10/30/2026."
+                    }
+                    DateFault::Either(..) => {
+                        "Say which comes first: crm.file.dates.order: mdy, dmy or ymd."
+                    }
+                    DateFault::NotInOrder => {
+                        "Look at crm.file.dates.order, and at rows from another source."
+                    }
+                    DateFault::Zone(_) => {
+                        "Leave the zone out and say it once, crm.file.dates.timezone: America/Chicago, or export times with an offset."
+                    }
+                };
+                problems.push(
+                    Problem::cell(loaded.table.number(row), header, fault.words(&quoted(&cell)))
+                        .help(help),
+                );
+            }
+        }
+    }
+}
+
+// One row as a deal.
 
 /// How much of each deal is wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -112,7 +332,7 @@ impl Builder<'_> {
         }
         if let Some(column) = loaded.columns.of(Column::Id) {
             let cell = loaded.table.cell(cursor, column);
-            if let Some(whole) = ids::repaired(&cell) {
+            if let Some(whole) = record::repaired(&cell) {
                 tally.repaired_ids += 1;
                 tally.repaired_id.get_or_insert_with(|| {
                     let read = format!("{} as {}", quoted(&cell), quoted(&whole));
@@ -272,7 +492,7 @@ impl Builder<'_> {
             return Err(Problem::cell(number, header, "The row has no id")
                 .help("Each deal needs its id; a row that is no deal must go."));
         }
-        if let Err(fault) = ids::read(text) {
+        if let Err(fault) = record::read_id(text) {
             let (what, help) = fault.words(&quoted(text));
             return Err(Problem::cell(number, header, what).help(help));
         }

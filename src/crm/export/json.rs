@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::content::error_answer;
-use super::problems::Problem;
+use super::remarks::Problem;
 use crate::text::quoted;
 
 /// What a JSON file holds.

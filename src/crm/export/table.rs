@@ -1,19 +1,299 @@
-//! A file as a table: headers and rows, whether it was delimited text or JSON.
+//! A file as a table: headers, rows and cells, without the rows that are no deals.
 
 use std::borrow::Cow;
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::columns;
-use super::content;
-use super::encoding;
-use super::footer;
-use super::json;
-use super::problems::Problem;
-use super::rows::{self, Cell, Fault};
+use super::remarks::Problem;
 use super::settings::FileSettings;
+use super::{columns, content, json};
 use crate::text::quoted;
+
+// Delimited text to rows and cells (RFC 4180), strictly.
+//
+// Why not the `csv` crate: it forgives a quote that is never closed and takes
+// the rows behind it into one cell. A population that shrinks in silence is
+// the one thing an audit must not have, so here that is an error with its row.
+
+/// One cell: where its text lies, without the quotes around it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cell {
+    start: usize,
+    end: usize,
+    /// Holds doubled quotes.
+    escaped: bool,
+}
+
+impl Cell {
+    /// The cell's text, without white space around it.
+    pub(super) fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let raw = text[self.start..self.end].trim();
+        if self.escaped { Cow::Owned(raw.replace("\"\"", "\"")) } else { Cow::Borrowed(raw) }
+    }
+
+    /// Whether nothing but white space is in it.
+    pub(super) fn is_blank(&self, text: &str) -> bool {
+        self.start == self.end || text[self.start..self.end].trim().is_empty()
+    }
+}
+
+/// Why a row cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// A quote is opened and never closed.
+    Unclosed,
+    /// Text follows a closing quote in the same cell.
+    AfterQuote,
+}
+
+/// Reads the row that starts at `at` into `cells` and gives where the next one
+/// starts. The end of a row is a line feed, a carriage return or both.
+pub(super) fn read_row(
+    text: &str,
+    at: usize,
+    delimiter: u8,
+    cells: &mut Vec<Cell>,
+) -> Result<usize, Fault> {
+    read_cells(text, at, delimiter, usize::MAX, cells)
+}
+
+/// As [`read_row`], but stops behind so many cells; then what it gives is the
+/// end of the last cell.
+pub(super) fn read_cells(
+    text: &str,
+    at: usize,
+    delimiter: u8,
+    most: usize,
+    cells: &mut Vec<Cell>,
+) -> Result<usize, Fault> {
+    cells.clear();
+    let bytes = text.as_bytes();
+    let mut at = at;
+    loop {
+        let mut end;
+        if bytes.get(at) == Some(&b'"') {
+            let start = at + 1;
+            let mut escaped = false;
+            end = start;
+            loop {
+                match bytes.get(end) {
+                    None => return Err(Fault::Unclosed),
+                    Some(b'"') if bytes.get(end + 1) == Some(&b'"') => {
+                        escaped = true;
+                        end += 2;
+                    }
+                    Some(b'"') => break,
+                    Some(_) => end += 1,
+                }
+            }
+            cells.push(Cell { start, end, escaped });
+            end += 1;
+        } else {
+            end = at;
+            while let Some(byte) = bytes.get(end) {
+                if *byte == delimiter || *byte == b'\n' || *byte == b'\r' {
+                    break;
+                }
+                end += 1;
+            }
+            cells.push(Cell { start: at, end, escaped: false });
+        }
+        match bytes.get(end) {
+            Some(_) if cells.len() >= most => return Ok(end),
+            Some(byte) if *byte == delimiter => at = end + 1,
+            Some(b'\r') if bytes.get(end + 1) == Some(&b'\n') => return Ok(end + 2),
+            Some(b'\n' | b'\r') => return Ok(end + 1),
+            None => return Ok(end),
+            Some(_) => return Err(Fault::AfterQuote),
+        }
+    }
+}
+
+/// The delimiter of a text and where its first row starts: said by a line
+/// `sep=;` (as spreadsheets write it), else the one that cuts the first rows
+/// into most columns, evenly.
+pub(super) fn find_delimiter(text: &str) -> (u8, usize) {
+    if let Some(rest) = text.strip_prefix("sep=")
+        && let Some(delimiter) = rest.bytes().next().filter(|byte| b",;\t|:^~".contains(byte))
+        && let Some(line_end) = rest[1..].find('\n')
+        && rest[1..=line_end].trim().is_empty()
+    {
+        return (delimiter, "sep=".len() + 1 + line_end + 1);
+    }
+    let mut best = (0, 0, b',');
+    for delimiter in [b',', b';', b'\t', b'|'] {
+        let mut cells = Vec::new();
+        let (mut at, mut rows) = (0, 0);
+        let mut widths = std::collections::BTreeMap::new();
+        while at < text.len() && rows < 30 {
+            let Ok(next) = read_row(text, at, delimiter, &mut cells) else { break };
+            at = next;
+            if cells.iter().all(|cell| cell.is_blank(text)) {
+                continue;
+            }
+            rows += 1;
+            *widths.entry(cells.len()).or_insert(0) += 1;
+        }
+        // A text without the delimiter is even too: it must cut to count. A
+        // report's title above its headers is not cut.
+        let even = widths.into_iter().filter(|(columns, _)| *columns > 1);
+        let (columns, even) = even.max_by_key(|(_, rows)| *rows).unwrap_or((0, 0));
+        let score = (even, columns, delimiter);
+        if (score.0, score.1) > (best.0, best.1) {
+            best = score;
+        }
+    }
+    (best.2, 0)
+}
+
+// Rows that are no deals: the footer of a Salesforce report and its total
+// rows. Left out only when they truly are, and never without a remark.
+
+/// What only a report's footer says. The lines of the report's name and filters
+/// stand around these.
+const MARKS: [&str; 3] =
+    ["copyright (c) 2000-", "confidential information - do not distribute", "generated by:"];
+
+/// Words in the headers of columns that a report sums up.
+const SUMMED: [&str; 13] = [
+    "amount",
+    "value",
+    "price",
+    "quantity",
+    "probability",
+    "converted",
+    "betrag",
+    "wert",
+    "montant",
+    "valeur",
+    "importe",
+    "valor",
+    "金額",
+];
+
+/// Words of total rows, in the languages of the shipped labels.
+const WORDS: [&str; 18] = [
+    "grand total",
+    "subtotal",
+    "total",
+    "summe",
+    "gesamtsumme",
+    "gesamt",
+    "zwischensumme",
+    "total général",
+    "sous-total",
+    "somme",
+    "total general",
+    "suma",
+    "soma",
+    "totale",
+    "somma",
+    "合計",
+    "小計",
+    "総計",
+];
+/// Words of rows that count the rows above.
+const COUNTS: [&str; 9] = [
+    "count",
+    "record count",
+    "anzahl",
+    "nombre",
+    "recuento",
+    "contagem",
+    "conteggio",
+    "aantal",
+    "件数",
+];
+
+/// Leaves out the footer at the end, and total rows above it.
+pub(super) fn leave_out_footer(table: &mut Table) {
+    let mut cursor = Cursor::default();
+    let mut gone = Vec::new();
+    // The footer: single cells down to the end, with a mark among them. Above
+    // the highest mark stand the report's name and filters: rows of one cell
+    // where a deal has many, or the one behind a blank line.
+    let (mut first, mut marked) = (table.len(), false);
+    for row in (0..table.len()).rev() {
+        let Some(words) = only_cell(table, row, &mut cursor) else { break };
+        let lower = words.to_lowercase();
+        let is_mark = MARKS.iter().any(|mark| lower.starts_with(mark));
+        let behind_blank = row > 0 && table.number(row) > table.number(row - 1) + 1;
+        if marked && !is_mark && cursor.width() > 1 && !behind_blank {
+            break;
+        }
+        marked |= is_mark;
+        first = row;
+    }
+    if marked {
+        let mut words = Vec::new();
+        for row in first..table.len() {
+            words.extend(only_cell(table, row, &mut cursor).map(|w| quoted(&w)));
+            gone.push(row);
+        }
+        table.remarks.push(format!("The report's footer was left out: {}.", words.join(", ")));
+    }
+    let end = if marked { first } else { table.len() };
+    let mut totals = Vec::new();
+    // Totals stand at the end; a report with groups has them in between, and
+    // those are ragged or have blank cells where a deal has its name.
+    for row in (0..end).rev() {
+        match total(table, row, &mut cursor) {
+            Some(words) => {
+                totals.push((row, words));
+            }
+            None => break,
+        }
+    }
+    totals.reverse();
+    if !totals.is_empty() {
+        let words: Vec<String> = totals.iter().map(|(_, words)| quoted(words)).collect();
+        table.remarks.push(format!("Total rows at the end were left out: {}.", words.join(", ")));
+        gone.extend(totals.iter().map(|(row, _)| *row));
+    }
+    table.drop_rows(&gone);
+}
+
+/// The one cell of a row that has text, when it is the first and all others
+/// are missing or blank.
+fn only_cell(table: &Table, row: usize, cursor: &mut Cursor) -> Option<String> {
+    table.seek(row, cursor);
+    let first = table.cell(cursor, 0);
+    let alone = !first.is_empty()
+        && table.headers.len() > 1
+        && (1..table.headers.len().max(cursor.width()))
+            .all(|column| table.cell(cursor, column).is_empty());
+    alone.then(|| first.into_owned())
+}
+
+/// The words of a total row: it says so first, and then holds nothing but
+/// sums. A deal has an id or a date beside its name, so it is never one.
+fn total(table: &Table, row: usize, cursor: &mut Cursor) -> Option<String> {
+    table.seek(row, cursor);
+    let mut cells = (0..table.headers.len().max(cursor.width()))
+        .map(|column| (column, table.cell(cursor, column)))
+        .filter(|(_, cell)| !cell.is_empty());
+    let (_, first) = cells.next()?;
+    let words = first.to_lowercase();
+    let says_so = WORDS.iter().any(|word| {
+        words.strip_prefix(word).is_some_and(|rest| {
+            let rest = rest.strip_prefix('s').unwrap_or(rest).trim();
+            rest.is_empty() || rest.starts_with(['(', ':'])
+        })
+    });
+    let is_count = COUNTS.iter().any(|word| words == *word);
+    let sums = cells.all(|(column, cell)| {
+        table.headers.get(column).is_some_and(|header| {
+            let header = header.to_lowercase();
+            let number = crate::model::read_amount(&cell).is_ok();
+            let is_id = header.split(|c: char| !c.is_alphanumeric()).any(|word| word == "id");
+            !is_id && number && (is_count || SUMMED.iter().any(|word| header.contains(word)))
+        })
+    });
+    ((says_so || is_count) && sums).then(|| first.into_owned())
+}
+
+// A file as a table: headers and rows, whether it was delimited text or JSON.
 
 /// A file's rows under their headers. What could not be read is in `broken`.
 #[derive(Debug)]
@@ -70,7 +350,7 @@ impl Table {
             && std::str::from_utf8(&bytes).is_ok();
         let early = (!plain).then(|| sha256(&bytes));
         let content = content::open(bytes)?;
-        let decoded = encoding::decode(content.bytes).map_err(|fault| {
+        let decoded = content::decode(content.bytes).map_err(|fault| {
             Problem::row(fault.line, fault.what)
                 .help("Export the file again as UTF-8, or save it as \"CSV UTF-8\".")
         })?;
@@ -133,7 +413,7 @@ impl Table {
         if found.blank > 0 {
             table.remarks.push(format!("Rows without any text, left out: {}.", found.blank));
         }
-        footer::leave_out(&mut table);
+        leave_out_footer(&mut table);
         table.set_ragged_apart(&found.ragged);
         Ok(table)
     }
@@ -226,7 +506,7 @@ impl Table {
         cursor.row = row;
         if let Body::Text { text, delimiter, rows } = &self.body {
             // It was read once already, so it can be read again.
-            let _ = rows::read_row(text, rows[row].start, *delimiter, &mut cursor.cells);
+            let _ = read_row(text, rows[row].start, *delimiter, &mut cursor.cells);
         }
     }
 
@@ -235,7 +515,7 @@ impl Table {
         cursor.row = row;
         if let Body::Text { text, delimiter, rows } = &self.body {
             let start = rows[row].start;
-            let _ = rows::read_cells(text, start, *delimiter, column + 1, &mut cursor.cells);
+            let _ = read_cells(text, start, *delimiter, column + 1, &mut cursor.cells);
         }
     }
 
@@ -316,7 +596,7 @@ impl Found {
         let mut above: Vec<String> = Vec::new();
         while at < text.len() && above.len() < 30 {
             number += 1;
-            match rows::read_row(text, at, delimiter, &mut cells) {
+            match read_row(text, at, delimiter, &mut cells) {
                 Ok(next) => at = next,
                 Err(fault) if first.is_none() => return Err(fault_problem(fault, number)),
                 Err(_) => break,
@@ -349,7 +629,7 @@ impl Found {
     }
 
     fn rows_of(text: &str, settings: &FileSettings) -> Result<Self, Problem> {
-        let (delimiter, at) = rows::find_delimiter(text);
+        let (delimiter, at) = find_delimiter(text);
         let mut cells = Vec::with_capacity(32);
         let (headers, mut at, mut number, above) = Self::headers(text, at, delimiter, settings)?;
         let mut found = Self {
@@ -365,7 +645,7 @@ impl Found {
         while at < text.len() {
             number += 1;
             let start = at;
-            match rows::read_row(text, at, delimiter, &mut cells) {
+            match read_row(text, at, delimiter, &mut cells) {
                 Ok(next) => at = next,
                 Err(fault) => {
                     // Where the next row starts cannot be known.
@@ -412,5 +692,41 @@ pub(super) fn without_controls(text: &str) -> String {
         text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
     } else {
         text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(text: &str, delimiter: u8) -> Result<Vec<Vec<String>>, Fault> {
+        let (mut at, mut cells, mut rows) = (0, Vec::new(), Vec::new());
+        while at < text.len() {
+            at = read_row(text, at, delimiter, &mut cells)?;
+            rows.push(cells.iter().map(|cell| cell.text(text).into_owned()).collect());
+        }
+        Ok(rows)
+    }
+
+    #[test]
+    fn quotes_line_ends_and_delimiters_inside_cells() {
+        let rows = all("a,\"b,\"\"c\"\"\"\r\n\"d\ne\",\rf,5\" pipe", b',').expect("rows");
+        assert_eq!(rows, [vec!["a", "b,\"c\""], vec!["d\ne", ""], vec!["f", "5\" pipe"]]);
+    }
+
+    #[test]
+    fn a_quote_that_is_not_closed_is_a_fault() {
+        assert_eq!(all("a,b\n\"c,d\ne,f\n", b','), Err(Fault::Unclosed));
+        assert_eq!(all("a,b\n\"c,d\n\"e\",f\n", b','), Err(Fault::AfterQuote));
+    }
+
+    #[test]
+    fn delimiters_are_found_by_what_cuts_evenly() {
+        assert_eq!(find_delimiter("a;b, c\n1;2\n").0, b';');
+        assert_eq!(find_delimiter("a,b\n1,\"2;3\"\n").0, b',');
+        assert_eq!(find_delimiter("a\tb\tc\n1\t2,5\t3\n").0, b'\t');
+        assert_eq!(find_delimiter("a|b\n1|2\n").0, b'|');
+        assert_eq!(find_delimiter("sep=;\r\na;b\n"), (b';', 7));
+        assert_eq!(find_delimiter("one column\n1\n").0, b',');
     }
 }

@@ -3,38 +3,37 @@
 
 mod activities;
 mod api;
-mod checks;
-mod deal;
-mod pace;
 mod population;
 mod read;
 mod record;
-mod settings;
-mod stages;
 mod update;
 mod webhook;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use http::StatusCode;
+use schemars::JsonSchema;
 use secrecy::SecretString;
+use serde::Deserialize;
+use serde_json::json;
 
-pub use pace::Pace;
-pub use settings::{ApiVersion, HubSpotSettings, PipelineSettings};
-pub use webhook::{TargetUrl, Webhook, WebhookSettings};
-
-use self::api::Api;
-use crate::brief::BaseMapping;
-use crate::crm::rows::{CrmRow, path_of};
-use crate::crm::{
+use self::api::{Api, Failure};
+use super::connector::{CrmRow, path_of};
+use super::requested_properties::{check_properties, failed};
+use super::{
     ActivitiesOf, Activity, Check, ClosedWonUpdate, Connection, Crm, CrmError, CrmSettings,
     Progress, RequestedProperties, Signed, Trigger, closed_won,
 };
-use crate::http::Limits;
+use crate::brief::BaseMapping;
+use crate::http::{BaseUrl, Limits};
 use crate::model::{
     CrmName, Deal, DealId, Evidence, Population, Properties, ReferenceRule, Secrets, Signature,
     Window,
 };
 use crate::settings::SettingsReader;
+
+pub use api::Pace;
+pub use webhook::{TargetUrl, Webhook, WebhookSettings};
 
 /// The name of the token among the secrets.
 const TOKEN: &str = "HUBSPOT_TOKEN";
@@ -152,7 +151,7 @@ impl Crm for HubSpot {
     async fn deal(&self, id: &DealId, signature: Option<&Signature>) -> Result<Deal, CrmError> {
         let account = read::account(&self.api, &self.settings).await?;
         let properties = self.requested.of_deal().resolve(&self.api).await?;
-        deal::read(&self.api, &self.name, id, &account, &properties, signature).await
+        record::read_deal(&self.api, &self.name, id, &account, &properties, signature).await
     }
 
     fn counts(&self, deal: &Deal) -> bool {
@@ -204,6 +203,174 @@ impl Crm for HubSpot {
             let detail = format!("{TOKEN} is set; not tried, because this is offline");
             return vec![Check::ok("hubspot: token", detail)];
         }
-        checks::all(&self.api, &self.settings, named).await
+        checks(&self.api, &self.settings, named).await
+    }
+}
+
+// The `crm.hubspot` section of the configuration.
+
+/// HubSpot: `crm.hubspot` in `handoff.yaml`; the token is `HUBSPOT_TOKEN`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct HubSpotSettings {
+    /// Where the API is; another one for sandboxes behind a proxy and tests.
+    pub base_url: BaseUrl,
+    /// The dated version of the API.
+    pub api_version: ApiVersion,
+    /// Whether a signature moves an open deal to its pipeline's won stage.
+    pub update_closed_won: bool,
+    /// The stages from which a deal is moved, by label or id; any open stage without it.
+    pub closed_won_from: Vec<String>,
+    /// The account that the token must belong to.
+    pub portal_id: Option<u64>,
+    /// Which pipelines count; all of them without it.
+    pub pipelines: PipelineSettings,
+    /// The won stages to set, by label or id, where a pipeline has several.
+    pub won_stages: Vec<String>,
+    /// The webhook that tells of won deals, where one is set up.
+    pub webhook: Option<WebhookSettings>,
+}
+
+impl Default for HubSpotSettings {
+    fn default() -> Self {
+        Self {
+            base_url: BaseUrl::parse("https://api.hubapi.com").expect("a fixed URL is valid"),
+            api_version: ApiVersion("2026-09".to_owned()),
+            update_closed_won: false,
+            closed_won_from: Vec::new(),
+            portal_id: None,
+            pipelines: PipelineSettings::default(),
+            won_stages: Vec::new(),
+            webhook: None,
+        }
+    }
+}
+
+/// Which pipelines count, by label or id.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PipelineSettings {
+    /// Only these; all of them when it is empty.
+    pub include: Vec<String>,
+    /// Not these.
+    pub exclude: Vec<String>,
+}
+
+impl PipelineSettings {
+    /// Whether the pipeline with this id and label counts.
+    fn counts(&self, names: &[Option<&str>]) -> bool {
+        let is_in = |list: &[String]| list.iter().any(|name| names.contains(&Some(name)));
+        (self.include.is_empty() || is_in(&self.include)) && !is_in(&self.exclude)
+    }
+}
+
+/// A version such as `2026-09`: HubSpot dates its API's paths.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(with = "String")]
+pub struct ApiVersion(String);
+
+impl ApiVersion {
+    /// The version as it stands in paths.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for ApiVersion {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        let bytes = text.as_bytes();
+        let dated = bytes.len() == 7
+            && bytes[4] == b'-'
+            && bytes.iter().enumerate().all(|(at, b)| at == 4 || b.is_ascii_digit());
+        if dated {
+            Ok(Self(text))
+        } else {
+            Err(format!("{text:?} is not a version such as 2026-09"))
+        }
+    }
+}
+
+// What `doctor` looks at: token, account, scopes, stages, properties.
+
+/// All checks, in the order in which they should be fixed.
+async fn checks(api: &Api, settings: &HubSpotSettings, named: &Properties) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let account = match read::account(api, settings).await {
+        Ok(account) => account,
+        Err(error) => {
+            checks.push(failed("hubspot: token", &error));
+            return checks;
+        }
+    };
+    let page = account.deal_url.as_deref().unwrap_or("an account that does not say its number");
+    checks.push(Check::ok("hubspot: token", format!("accepted; deals are below {page}")));
+    let told = account.stages.told();
+    for (pipeline, won) in &told {
+        checks.push(match won.as_slice() {
+            [] => Check::warning(
+                format!("hubspot: pipeline {pipeline}"),
+                "it has no won stage, so none of its deals is ever handed over",
+                "Give one of its stages the status Won in HubSpot.",
+            ),
+            won => Check::ok(
+                format!("hubspot: pipeline {pipeline}"),
+                format!("won is {}", won.join(", ")),
+            ),
+        });
+    }
+    match account.stages.counted(&settings.pipelines) {
+        Ok(None) => {}
+        Ok(Some(ids)) => {
+            let labels: Vec<&str> = ids.iter().filter_map(|id| account.stages.label(id)).collect();
+            checks
+                .push(Check::ok("hubspot: pipelines", format!("only {} count", labels.join(", "))));
+        }
+        Err(error) => checks.push(failed("hubspot: pipelines", &error)),
+    }
+    let reads = [
+        ("deals", scope(search(api).await)),
+        ("companies", scope(one_page(api, "companies").await)),
+        ("contacts", scope(one_page(api, "contacts").await)),
+        ("line_items", scope(one_page(api, "line_items").await)),
+        ("owners", scope(api.get("crm/owners", "?limit=1").await.map(|_| ()))),
+    ];
+    for (object, result) in reads {
+        let what = format!("hubspot: read {object}");
+        checks.push(match result {
+            Ok(()) => Check::ok(what, "allowed"),
+            Err(error) => failed(&what, &error),
+        });
+    }
+    checks.extend(check_properties(api, named).await);
+    if settings.update_closed_won {
+        for (pipeline, won) in &told {
+            if won.len() > 1 && !settings.won_stages.iter().any(|n| won.contains(&n.as_str())) {
+                checks.push(Check::warning(
+                    format!("hubspot: won stage of {pipeline}"),
+                    format!("there are several: {}", won.join(", ")),
+                    "Name the one to set under crm.hubspot.won_stages.",
+                ));
+            }
+        }
+    }
+    checks
+}
+
+async fn search(api: &Api) -> Result<(), Failure> {
+    api.search(&json!({"filterGroups": [], "properties": [], "limit": 1})).await.map(|_| ())
+}
+
+async fn one_page(api: &Api, object: &str) -> Result<(), Failure> {
+    api.get("crm/objects", &format!("{object}?limit=1")).await.map(|_| ())
+}
+
+fn scope(result: Result<(), Failure>) -> Result<(), CrmError> {
+    match result {
+        // A refusal for any other reason means that reading is allowed.
+        Err(failure) if failure.status == Some(StatusCode::BAD_REQUEST) => Ok(()),
+        other => other.map_err(CrmError::from),
     }
 }

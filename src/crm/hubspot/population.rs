@@ -9,10 +9,9 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::api::{Api, Failure};
-use super::deal::{self, with};
-use super::read;
-use super::record::{self, Account, DEAL};
-use super::settings::HubSpotSettings;
+use super::record::with;
+use super::record::{Account, DEAL};
+use super::{HubSpotSettings, read, record};
 use crate::crm::failure::{cursor, list, without_id};
 use crate::crm::reading::{Pages, Reading};
 use crate::crm::{CrmError, Progress};
@@ -91,7 +90,7 @@ impl<'a> Reader<'a> {
         for kind in [RecordKind::Company, RecordKind::Contact, RecordKind::LineItem] {
             if self.requested.of(kind).is_some()
                 && let Err(failure) =
-                    deal::add_linked(self.api, kind, self.requested, &mut deals).await
+                    record::add_linked(self.api, kind, self.requested, &mut deals).await
             {
                 self.reading
                     .gaps

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use super::HubSpotSettings;
 use super::api::{Api, Failure};
 use super::record::{self, Account, Owners};
-use super::settings::HubSpotSettings;
-use super::stages::Stages;
+use super::update::Stages;
 use crate::crm::CrmError;
 use crate::crm::failure::{cursor, list};
 use crate::http::{Page, PageWalk};

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::api::Api;
-use super::deal;
+use super::record;
 use super::record::{person, text, time};
 use crate::crm::activities::{Found, is_address_of, is_colleague};
 use crate::crm::failure::Failure;
@@ -38,9 +38,9 @@ pub(super) async fn read(
     if own.is_empty() {
         return Ok(found.nobody());
     }
-    let record = deal::find(api, crm, asked.deal).await?;
+    let record = record::find(api, crm, asked.deal).await?;
     let number = record["id"].as_u64().unwrap_or_default();
-    let people = deal::people(api, number, record["person_id"].as_u64()).await?;
+    let people = record::people(api, number, record["person_id"].as_u64()).await?;
     if people.is_empty() {
         return Ok(found.without_contacts());
     }

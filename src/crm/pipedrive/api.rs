@@ -5,7 +5,7 @@ use http::{HeaderName, Method};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
-use super::settings::{HOST, PipedriveSettings};
+use super::{HOST, PipedriveSettings};
 use crate::crm::CrmError;
 use crate::crm::failure::{Failure, clean, cursor, list, object, secret_header};
 use crate::crm::reading::{Pages, whole};

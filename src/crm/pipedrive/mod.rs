@@ -3,35 +3,35 @@
 
 mod activities;
 mod api;
-mod checks;
-mod deal;
-mod fields;
 mod population;
 mod record;
-mod settings;
-mod update;
 mod webhook;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-
-pub use settings::PipedriveSettings;
-pub use webhook::Webhook;
+use chrono::{DateTime, SecondsFormat, Utc};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
 
 use self::api::Api;
-use crate::brief::BaseMapping;
-use crate::crm::reading::Reading;
-use crate::crm::rows::{CrmRow, path_of};
-use crate::crm::{
+use self::record::Account;
+use super::closed_won::note;
+use super::connector::{CrmRow, path_of};
+use super::reading::Reading;
+use super::requested_properties::{check_properties, failed};
+use super::{
     ActivitiesOf, Activity, Check, ClosedWonUpdate, Connection, Crm, CrmError, CrmSettings,
     Progress, RequestedProperties, Signed, Trigger, closed_won,
 };
-use crate::http::Schedule;
+use crate::brief::BaseMapping;
+use crate::http::{BaseUrl, Schedule};
 use crate::model::{
     CrmName, Deal, DealId, Evidence, Population, Properties, RecordKind, ReferenceRule, Secrets,
     Signature, Window,
 };
 use crate::settings::SettingsReader;
+
+pub use webhook::Webhook;
 
 /// The name of the token among the secrets.
 const TOKEN: &str = "PIPEDRIVE_TOKEN";
@@ -141,10 +141,10 @@ impl Crm for Pipedrive {
     }
 
     async fn deal(&self, id: &DealId, signature: Option<&Signature>) -> Result<Deal, CrmError> {
-        let account = deal::account(&self.api, &self.settings).await?;
+        let account = record::account(&self.api, &self.settings).await?;
         let requested = self.requested.of_deal().whole(&RecordKind::ALL).resolve(&self.api).await?;
         account.fields.told_apart(&requested.deal)?;
-        deal::read(&self.api, &self.name, id, &account, signature).await
+        record::read(&self.api, &self.name, id, &account, signature).await
     }
 
     async fn population(
@@ -152,7 +152,7 @@ impl Crm for Pipedrive {
         window: Window,
         progress: &dyn Progress,
     ) -> Result<Population, CrmError> {
-        let account = deal::account(&self.api, &self.settings).await?;
+        let account = record::account(&self.api, &self.settings).await?;
         let requested = self.requested.of_population().resolve(&self.api).await?;
         account.fields.told_apart(&requested.deal)?;
         let reader = population::Reader {
@@ -182,9 +182,9 @@ impl Crm for Pipedrive {
     }
 
     async fn mark_closed_won(&self, signed: &Signed<'_>) -> Result<ClosedWonUpdate, CrmError> {
-        let account = deal::account(&self.api, &self.settings).await?;
+        let account = record::account(&self.api, &self.settings).await?;
         let (api, settings, crm) = (&self.api, &self.settings, &self.name);
-        let target = update::Target { api, settings, crm, account: &account };
+        let target = Target { api, settings, crm, account: &account };
         closed_won::keep(&target, signed).await
     }
 
@@ -193,6 +193,148 @@ impl Crm for Pipedrive {
             let detail = format!("{TOKEN} is set; not tried, because this is offline");
             return vec![Check::ok("pipedrive: token", detail)];
         }
-        checks::all(&self.api, &self.settings, named).await
+        checks(&self.api, &self.settings, named).await
+    }
+}
+
+// The `crm.pipedrive` section of the configuration.
+
+/// Where every company's API is.
+const HOST: &str = "https://api.pipedrive.com";
+
+/// Pipedrive: `crm.pipedrive` in `handoff.yaml`; the token is `PIPEDRIVE_TOKEN`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PipedriveSettings {
+    /// Where the API is: this, or the company's own domain.
+    pub base_url: BaseUrl,
+    /// The company that the token must belong to.
+    pub company_id: Option<u64>,
+    /// Whether a signature marks an open deal as won.
+    pub update_closed_won: bool,
+    /// The stages from which a deal is moved, by label or id; any open stage without it.
+    pub closed_won_from: Vec<String>,
+    /// Whether an audit reads each won deal's changelog for the real time of
+    /// winning: 20 tokens of the daily budget a deal.
+    pub changelog: bool,
+}
+
+impl Default for PipedriveSettings {
+    fn default() -> Self {
+        Self {
+            base_url: BaseUrl::parse(HOST).expect("a fixed URL is valid"),
+            company_id: None,
+            update_closed_won: false,
+            closed_won_from: Vec::new(),
+            changelog: false,
+        }
+    }
+}
+
+// What `doctor` looks at: token, company, lists, properties.
+
+/// All checks, in the order in which they should be fixed.
+async fn checks(api: &Api, settings: &PipedriveSettings, named: &Properties) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let account = match record::account(api, settings).await {
+        Ok(account) => account,
+        Err(error) => return vec![failed("pipedrive: token", &error)],
+    };
+    let page = account.deal_url.as_deref().unwrap_or("a company that does not say its domain");
+    checks.push(Check::ok("pipedrive: token", format!("accepted; deals are below {page}")));
+    if let Ok(me) = api.get(&api.v1("users/me")).await {
+        let admin = me["access"].as_array().into_iter().flatten().any(|part| part["admin"] == true);
+        let what = "pipedrive: user";
+        checks.push(if admin {
+            Check::ok(what, "an admin, who sees every deal")
+        } else {
+            Check::warning(
+                what,
+                "the token's user is no admin, and deals hidden from them are in no audit",
+                "Use the API token of an admin.",
+            )
+        });
+    }
+    for (object, path) in [
+        ("deals", api.v2("deals?status=won&limit=1")),
+        ("archived deals", api.v2("deals/archived?status=won&limit=1")),
+        ("organizations", api.v2("organizations?limit=1")),
+        ("persons", api.v2("persons?limit=1")),
+        ("users", api.v1("users")),
+    ] {
+        let what = format!("pipedrive: read {object}");
+        checks.push(match api.read(&path).await {
+            Ok(_) => Check::ok(what, "allowed"),
+            Err(failure) => failed(&what, &failure.error),
+        });
+    }
+    checks.extend(check_properties(api, named).await);
+    checks
+}
+
+// Closed Won kept true: the status, the time of winning, and a note with the
+// link to the brief.
+
+/// Signed deals of a company.
+struct Target<'a> {
+    api: &'a Api,
+    settings: &'a PipedriveSettings,
+    crm: &'a CrmName,
+    account: &'a Account,
+}
+
+impl Target<'_> {
+    fn refused(&self, message: &str) -> CrmError {
+        CrmError::Refused { crm: self.crm.clone(), message: message.to_owned() }
+    }
+}
+
+#[async_trait]
+impl closed_won::Target for Target<'_> {
+    fn vendor(&self) -> &'static str {
+        "Pipedrive"
+    }
+
+    fn may_write(&self) -> bool {
+        self.settings.update_closed_won
+    }
+
+    fn stages_to_move_from(&self) -> &[String] {
+        &self.settings.closed_won_from
+    }
+
+    async fn look(&self, id: &DealId) -> Result<Deal, CrmError> {
+        let record = record::find(self.api, self.crm, id).await?;
+        record::deal(self.crm, &record, self.account)
+    }
+
+    async fn win(&self, deal: &Deal, signed_at: DateTime<Utc>) -> Result<(), CrmError> {
+        // An archived deal cannot be edited.
+        if deal.properties.get("is_archived").is_some_and(|archived| archived == true) {
+            return Err(
+                self.refused("the deal is archived. Take it out of the archive in Pipedrive.")
+            );
+        }
+        let change = json!({
+            "status": "won",
+            "won_time": signed_at.to_rfc3339_opts(SecondsFormat::Secs, true),
+        });
+        let changed = self.api.patch(&self.api.v2(&format!("deals/{}", deal.id)), &change).await?;
+        if changed["status"].as_str().is_some_and(|status| status != "won") {
+            return Err(self.refused("the deal is not won after the change."));
+        }
+        Ok(())
+    }
+
+    async fn notes(&self, deal: &Deal) -> Result<Vec<String>, CrmError> {
+        let notes = self.api.list(&self.api.v1(&format!("notes?deal_id={}", deal.id))).await?;
+        Ok(notes.iter().filter_map(|note| record::text(note, "content")).collect())
+    }
+
+    async fn add_note(&self, deal: &Deal, url: &str, _: DateTime<Utc>) -> Result<(), CrmError> {
+        let number: u64 =
+            deal.id.as_str().parse().expect("the id of a deal that was read is a number");
+        let note = json!({"deal_id": number, "content": note(url)});
+        Ok(self.api.create(&self.api.v1("notes"), &note).await?)
     }
 }

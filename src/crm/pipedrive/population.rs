@@ -7,9 +7,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::Value;
 
 use super::api::{Api, first};
-use super::deal;
-use super::record::{self, Account};
-use super::settings::PipedriveSettings;
+use super::record::Account;
+use super::{PipedriveSettings, record};
 use crate::crm::failure::Failure;
 use crate::crm::reading::Reading;
 use crate::crm::{CrmError, Progress};
@@ -123,7 +122,7 @@ impl Reader<'_> {
                 unread += 1;
                 continue;
             }
-            match deal::changelog(self.api, deal.id.as_str()).await {
+            match record::changelog(self.api, deal.id.as_str()).await {
                 Ok(changes) => {
                     if let Some(won) = record::first_won(&changes) {
                         record::won_at(deal, won, "status history");
@@ -148,7 +147,7 @@ impl Reader<'_> {
     async fn add_owners(&mut self, deals: &mut [Deal]) {
         match self.api.list(&self.api.v1("users")).await {
             Ok(users) => {
-                let users = deal::by_id(&users);
+                let users = record::by_id(&users);
                 for deal in deals {
                     let owner = deal.properties.get("owner_id").and_then(Value::as_u64);
                     deal.owner = owner.and_then(|id| users.get(&id)).map(|u| record::person(u));
@@ -174,9 +173,9 @@ impl Reader<'_> {
                 continue;
             }
             let added = match kind {
-                RecordKind::Company => deal::add_companies(self.api, deals).await,
-                RecordKind::Contact => deal::add_contacts(self.api, deals).await,
-                RecordKind::LineItem => deal::add_products(self.api, deals).await,
+                RecordKind::Company => record::add_companies(self.api, deals).await,
+                RecordKind::Contact => record::add_contacts(self.api, deals).await,
+                RecordKind::LineItem => record::add_products(self.api, deals).await,
                 RecordKind::Deal => Ok(()),
             };
             if let Err(failure) = added {

@@ -1,17 +1,398 @@
-//! Pipedrive's records as deals, organizations, people and products.
+//! Pipedrive's records as deals, organizations, people and products, with custom
+//! fields by their names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use async_trait::async_trait;
 use chrono::{DateTime, NaiveDateTime, Utc};
-use serde_json::Value;
+use http::StatusCode;
+use serde_json::{Map, Value};
 
-use super::fields::Fields;
+use super::PipedriveSettings;
+use super::api::Api;
 use crate::crm::CrmError;
-use crate::crm::amount::{number, settle};
 use crate::crm::closed_won::not_after;
-use crate::crm::failure::{bad_field, without_id};
-use crate::crm::people::{add_role, role_word, website};
-use crate::model::{Company, Contact, CrmName, Deal, DealId, LineItem, Outcome, Person};
+use crate::crm::failure::{Failure, bad_field, without_id};
+use crate::crm::record::{add_role, mark_signers, number, role_word, settle, website};
+use crate::crm::requested_properties::Known;
+use crate::model::{
+    Company, Contact, CrmName, Deal, DealId, LineItem, Outcome, Person, RecordKind, Signature,
+};
+
+// Custom fields by their names. Pipedrive keeps them under random keys that
+// differ from company to company, and choices as numbers.
+
+/// One field of an object.
+#[derive(Debug, Default)]
+struct Field {
+    name: String,
+    custom: bool,
+    options: BTreeMap<u64, String>,
+}
+
+/// The fields of an object, by key.
+#[derive(Debug, Default)]
+pub(super) struct Fields(BTreeMap<String, Field>);
+
+impl Fields {
+    /// Asks for the fields of `deal`, `organization` or `person`.
+    pub(super) async fn read(api: &Api, object: &str) -> Result<Self, Failure> {
+        let list = api.list(&api.v2(&format!("{object}Fields"))).await?;
+        let field = |field: &Value| {
+            let options = field["options"].as_array().into_iter().flatten();
+            let options = options.filter_map(|option| {
+                Some((option["id"].as_u64()?, option["label"].as_str()?.to_owned()))
+            });
+            let read = Field {
+                name: field["field_name"].as_str().unwrap_or_default().to_owned(),
+                custom: field["is_custom_field"] == true,
+                options: options.collect(),
+            };
+            Some((field["field_code"].as_str()?.to_owned(), read))
+        };
+        Ok(Self(list.iter().filter_map(field).collect()))
+    }
+
+    /// All names and keys.
+    pub(super) fn names(&self) -> BTreeSet<String> {
+        let names = self.0.iter().flat_map(|(code, field)| [code, &field.name]);
+        names.cloned().collect()
+    }
+
+    /// An error for names among these that several custom fields have.
+    pub(super) fn told_apart(&self, names: &BTreeSet<String>) -> Result<(), CrmError> {
+        for name in names {
+            let keys: Vec<&str> = self
+                .0
+                .iter()
+                .filter(|(_, field)| field.custom && field.name == *name)
+                .map(|(code, _)| code.as_str())
+                .collect();
+            if keys.len() > 1 {
+                return Err(CrmError::Settings {
+                    message: format!(
+                        "handoff.yaml reads {name}, and Pipedrive has {} deal fields of that name.",
+                        keys.len()
+                    ),
+                    help: format!("Use the key of the one that is meant: {}.", keys.join(", ")),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// A record's properties: what it holds itself, its custom fields under
+    /// their names, with the words of choices, and under their keys.
+    pub(super) fn properties(&self, record: &Value) -> Map<String, Value> {
+        let mut properties = Map::new();
+        for (code, value) in record.as_object().into_iter().flatten() {
+            if code != "custom_fields" && holds(value) {
+                properties.insert(code.clone(), value.clone());
+            }
+        }
+        for (code, value) in record["custom_fields"].as_object().into_iter().flatten() {
+            let field = self.0.get(code);
+            let Some(value) = holds(value).then(|| told(value, field)).filter(holds) else {
+                continue;
+            };
+            if let Some(field) = field.filter(|field| !field.name.is_empty()) {
+                properties.entry(field.name.clone()).or_insert_with(|| value.clone());
+            }
+            properties.insert(code.clone(), value);
+        }
+        properties
+    }
+
+    /// The words of choices in a field of Pipedrive's own, such as `label_ids`.
+    pub(super) fn words(&self, code: &str, ids: &Value) -> Vec<String> {
+        let options = self.0.get(code).map(|field| &field.options);
+        let ids = ids.as_array().into_iter().flatten().filter_map(Value::as_u64);
+        ids.filter_map(|id| options?.get(&id).cloned()).collect()
+    }
+}
+
+/// What Pipedrive's deals hold in its own words, whether or not it lists them
+/// as fields, and what [`super::record`] adds.
+const OF_DEALS: [&str; 14] = [
+    "id",
+    "title",
+    "status",
+    "value",
+    "currency",
+    "stage_id",
+    "pipeline_id",
+    "won_time",
+    "first_won_time",
+    "close_time",
+    "expected_close_date",
+    "is_archived",
+    "label_ids",
+    "labels",
+];
+
+#[async_trait]
+impl Known for Api {
+    fn called(&self, kind: RecordKind) -> (&'static str, &'static str) {
+        let records = match kind {
+            RecordKind::Deal => "deals",
+            RecordKind::Company => "organizations",
+            RecordKind::Contact => "persons",
+            RecordKind::LineItem => "products",
+        };
+        ("Pipedrive", records)
+    }
+
+    /// Products on a deal have no list of fields.
+    async fn names(&self, kind: RecordKind) -> Result<Option<BTreeSet<String>>, Failure> {
+        let (object, more): (_, &[&str]) = match kind {
+            RecordKind::Deal => ("deal", &OF_DEALS),
+            RecordKind::Company => ("organization", &[]),
+            RecordKind::Contact => ("person", &[]),
+            RecordKind::LineItem => return Ok(None),
+        };
+        let mut names = Fields::read(self, object).await?.names();
+        names.extend(more.iter().map(|&name| name.to_owned()));
+        Ok(Some(names))
+    }
+}
+
+fn holds(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(list) => !list.is_empty(),
+        _ => true,
+    }
+}
+
+/// A custom field's value for people: a choice's words, an address in one
+/// line, money with its currency.
+fn told(value: &Value, field: Option<&Field>) -> Value {
+    let word = |id: u64| field.and_then(|field| field.options.get(&id)).map(|w| w.clone().into());
+    match value {
+        Value::Object(parts) => {
+            if let Some(label) = parts.get("label").filter(|label| label.is_string()) {
+                return label.clone();
+            }
+            match (parts.get("value"), parts.get("currency").and_then(Value::as_str)) {
+                (Some(Value::Null), _) => Value::Null,
+                (Some(amount), Some(currency)) => format!("{amount} {currency}").into(),
+                (Some(text @ Value::String(_)), None) => text.clone(),
+                _ => value.clone(),
+            }
+        }
+        Value::Array(list) => list.iter().map(|item| told(item, field)).collect(),
+        Value::Number(number) => number.as_u64().and_then(word).unwrap_or_else(|| value.clone()),
+        _ => value.clone(),
+    }
+}
+
+// One deal with all that a brief needs.
+
+/// The company's fields, pipelines and stages. A token of another company than
+/// the configured one is refused before anything is read.
+pub(super) async fn account(api: &Api, settings: &PipedriveSettings) -> Result<Account, CrmError> {
+    let path = api.v1("users/me");
+    let me = api.get(&path).await?;
+    if !me.is_object() {
+        return Err(Failure::nonsense("Pipedrive", &path, StatusCode::OK, "names no user").into());
+    }
+    let actual = me["company_id"].as_u64();
+    if let (Some(requested), Some(actual)) = (settings.company_id, actual)
+        && requested != actual
+    {
+        return Err(CrmError::Settings {
+            message: format!(
+                "The Pipedrive token belongs to company {actual}, not to {requested}."
+            ),
+            help: "Set PIPEDRIVE_TOKEN to a token of the right company, or fix \
+                   crm.pipedrive.company_id."
+                .to_owned(),
+        });
+    }
+    let domain = text(&me, "company_domain")
+        .filter(|domain| domain.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'));
+    Ok(Account {
+        deal_url: domain.map(|domain| format!("https://{domain}.pipedrive.com/deal/")),
+        fields: Fields::read(api, "deal").await?,
+        pipelines: names(api, "pipelines").await?,
+        stages: names(api, "stages").await?,
+    })
+}
+
+async fn names(api: &Api, object: &str) -> Result<BTreeMap<u64, String>, Failure> {
+    let list = api.list(&api.v2(object)).await?;
+    Ok(list.iter().filter_map(|r| Some((r["id"].as_u64()?, text(r, "name")?))).collect())
+}
+
+/// A deal's record. The id of a deal that was merged gives the one it is in now.
+pub(super) async fn find(api: &Api, crm: &CrmName, id: &DealId) -> Result<Value, CrmError> {
+    let not_found =
+        |help: &str| CrmError::NotFound { crm: crm.clone(), id: id.clone(), help: help.to_owned() };
+    let mut number: u64 = id.as_str().trim().parse().map_err(|_| {
+        not_found("Pipedrive's ids are numbers: the one in the address of the deal's page.")
+    })?;
+    for _ in 0..5 {
+        let path = api.v2(&format!(
+            "deals/{number}?include_fields=first_won_time&include_option_labels=true"
+        ));
+        let record = match api.get(&path).await {
+            Ok(record) if record.is_object() => record,
+            Ok(_) => break,
+            Err(failure) if failure.is(StatusCode::NOT_FOUND) => break,
+            Err(failure) => return Err(failure.into()),
+        };
+        match record["merged_to_id"].as_u64() {
+            Some(survivor) if survivor != number => number = survivor,
+            _ => return Ok(record),
+        }
+    }
+    Err(not_found(
+        "It may be deleted for more than 30 days, merged into another deal, or out of sight of \
+         the token's user.",
+    ))
+}
+
+/// The deal with organization, people, products, rep and time of winning.
+pub(super) async fn read(
+    api: &Api,
+    crm: &CrmName,
+    id: &DealId,
+    account: &Account,
+    signature: Option<&Signature>,
+) -> Result<Deal, CrmError> {
+    let record = find(api, crm, id).await?;
+    let mut deal = deal(crm, &record, account)?;
+    if deal.id.as_str() != id.as_str().trim() {
+        deal.merged_ids.push(DealId::new(id.as_str().trim()));
+    }
+    if let Some(owner) = record["owner_id"].as_u64() {
+        deal.owner = match api.get(&api.v1(&format!("users/{owner}"))).await {
+            Ok(user) => Some(person(&user)),
+            Err(failure) if failure.is_hidden() => None,
+            Err(failure) => return Err(failure.into()),
+        };
+    }
+    let one = std::slice::from_mut(&mut deal);
+    add_companies(api, one).await?;
+    add_contacts(api, one).await?;
+    add_products(api, one).await?;
+    match changelog(api, deal.id.as_str()).await {
+        Ok(changes) => {
+            if let Some(at) = first_won(&changes) {
+                won_at(&mut deal, at, "status history");
+            }
+        }
+        // Where the changelog may not be read, the deal's own time stands.
+        Err(failure) if failure.is_hidden() => {}
+        Err(failure) => return Err(failure.into()),
+    }
+    mark_signers(&mut deal.contacts, signature);
+    Ok(deal)
+}
+
+/// A deal's changes; `won_time` can be set by hand, this cannot.
+pub(super) async fn changelog(api: &Api, id: &str) -> Result<Vec<Value>, Failure> {
+    api.list(&api.v1(&format!("deals/{id}/changelog"))).await
+}
+
+/// A number among a deal's own properties.
+fn id_in(deal: &Deal, name: &str) -> Option<u64> {
+    deal.properties.get(name)?.as_u64()
+}
+
+/// Gives each deal its organization, each of which is asked for once.
+pub(super) async fn add_companies(api: &Api, deals: &mut [Deal]) -> Result<(), Failure> {
+    let ids: BTreeSet<u64> = deals.iter().filter_map(|deal| id_in(deal, "org_id")).collect();
+    let ids: Vec<u64> = ids.into_iter().collect();
+    let found = api.by_ids("organizations", &ids).await?;
+    let fields = fields_for(api, "organization", &found).await?;
+    let found = by_id(&found);
+    for deal in deals {
+        let org = id_in(deal, "org_id").and_then(|id| found.get(&id));
+        deal.company = org.map(|org| company(org, &fields));
+    }
+    Ok(())
+}
+
+/// Gives each deal its person and its participants, each once. Participants
+/// are asked for deal by deal: there is no other way.
+pub(super) async fn add_contacts(api: &Api, deals: &mut [Deal]) -> Result<(), Failure> {
+    let mut on_deals: Vec<Vec<u64>> = Vec::with_capacity(deals.len());
+    for deal in deals.iter() {
+        on_deals.push(in_order(api, deal.id.as_str(), id_in(deal, "person_id")).await?);
+    }
+    let all: BTreeSet<u64> = on_deals.iter().flatten().copied().collect();
+    let people = api.by_ids("persons", &all.into_iter().collect::<Vec<_>>()).await?;
+    let fields = fields_for(api, "person", &people).await?;
+    let people = by_id(&people);
+    for (deal, ids) in deals.iter_mut().zip(on_deals) {
+        let people = ids.iter().filter_map(|id| people.get(id));
+        deal.contacts = people.map(|person| contact(person, &fields)).collect();
+    }
+    Ok(())
+}
+
+/// The person of a deal and its participants, each once.
+async fn in_order(api: &Api, deal: &str, person: Option<u64>) -> Result<Vec<u64>, Failure> {
+    let mut ids: Vec<u64> = person.into_iter().collect();
+    for participant in api.list(&api.v1(&format!("deals/{deal}/participants"))).await? {
+        let person = participant["person_id"]["value"].as_u64();
+        if let Some(person) = person.or_else(|| participant["person"]["id"].as_u64())
+            && !ids.contains(&person)
+        {
+            ids.push(person);
+        }
+    }
+    Ok(ids)
+}
+
+/// The people of a deal.
+pub(super) async fn people(
+    api: &Api,
+    deal: u64,
+    person: Option<u64>,
+) -> Result<BTreeSet<u64>, Failure> {
+    Ok(in_order(api, &deal.to_string(), person).await?.into_iter().collect())
+}
+
+/// Gives each deal its products, of a hundred deals in a request.
+pub(super) async fn add_products(api: &Api, deals: &mut [Deal]) -> Result<(), Failure> {
+    for chunk in deals.chunks_mut(100) {
+        let path = match &*chunk {
+            [deal] => format!("deals/{}/products", deal.id),
+            several => {
+                let ids: Vec<&str> = several.iter().map(|deal| deal.id.as_str()).collect();
+                format!("deals/products?deal_ids={}", ids.join(","))
+            }
+        };
+        let products = api.list(&api.v2(&path)).await?;
+        let bought = || products.iter().filter(|product| product["is_enabled"] != false);
+        for deal in chunk {
+            let of = |product: &&Value| {
+                product["deal_id"].as_u64().is_none_or(|id| deal.id.as_str() == id.to_string())
+            };
+            deal.line_items = bought().filter(of).map(line_item).collect();
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn by_id(records: &[Value]) -> BTreeMap<u64, &Value> {
+    records.iter().filter_map(|record| Some((record["id"].as_u64()?, record))).collect()
+}
+
+/// The fields of an object, asked for only where a record needs them.
+async fn fields_for(api: &Api, object: &str, records: &[Value]) -> Result<Fields, Failure> {
+    let filled = |record: &Value| {
+        record["custom_fields"].as_object().is_some_and(|fields| !fields.is_empty())
+            || record["label_ids"].as_array().is_some_and(|labels| !labels.is_empty())
+            || record["industry"].is_number()
+    };
+    if records.iter().any(filled) { Fields::read(api, object).await } else { Ok(Fields::default()) }
+}
+
+// Pipedrive's records as deals, organizations, people and products.
 
 /// What a company's records are read against.
 #[derive(Debug)]

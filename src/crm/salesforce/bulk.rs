@@ -10,8 +10,7 @@ use http::HeaderMap;
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::api::Api;
-use super::describe::Holds;
+use super::api::{Api, Holds};
 use crate::crm::failure::Failure;
 use crate::crm::reading::Pages;
 use crate::crm::{CrmError, Progress};

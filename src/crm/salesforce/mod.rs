@@ -4,49 +4,42 @@
 mod activities;
 mod api;
 mod bulk;
-mod checks;
-mod deal;
-mod describe;
-mod merged;
-mod outbound_message;
 mod population;
 mod record;
-mod session;
-mod settings;
 mod soql;
-mod stages;
 mod update;
 mod webhook;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-pub use bulk::BulkPace;
-pub use settings::{ApiVersion, SalesforceSettings};
-pub use webhook::{OrganizationId, Webhook, WebhookSettings};
-
-use self::api::Api;
-use self::describe::describe;
-use crate::brief::BaseMapping;
-use crate::crm::reading::Reading;
-use crate::crm::rows::{CrmRow, path_of};
-use crate::crm::{
+use self::api::{Api, describe};
+use super::connector::{CrmRow, path_of};
+use super::reading::Reading;
+use super::requested_properties::{check_properties, failed};
+use super::{
     ActivitiesOf, Activity, Check, ClosedWonUpdate, Connection, Crm, CrmError, CrmSettings,
     Progress, RequestedProperties, Signed, Trigger, closed_won,
 };
-use crate::http::Schedule;
+use crate::brief::BaseMapping;
+use crate::http::{BaseUrl, Schedule};
 use crate::model::{
     CrmName, Deal, DealId, Evidence, Population, Properties, RecordKind, ReferenceRule, Secrets,
     Signature, Window,
 };
 use crate::settings::SettingsReader;
 
+pub use bulk::BulkPace;
+pub use webhook::{OrganizationId, Webhook, WebhookSettings};
+
 /// Salesforce in the list of CRMs.
 pub(super) const ROW: CrmRow = CrmRow {
     name: "salesforce",
     title: "Salesforce",
-    secrets: &[session::CLIENT_ID, session::CLIENT_SECRET, session::PRIVATE_KEY, webhook::SECRET],
-    workflow_secrets: &[session::CLIENT_ID, session::CLIENT_SECRET, session::PRIVATE_KEY],
+    secrets: &[api::CLIENT_ID, api::CLIENT_SECRET, api::PRIVATE_KEY, webhook::SECRET],
+    workflow_secrets: &[api::CLIENT_ID, api::CLIENT_SECRET, api::PRIVATE_KEY],
     settings: SettingsReader::of::<SalesforceSettings>(),
     mapping: BaseMapping {
         name: "salesforce",
@@ -168,8 +161,8 @@ impl Crm for Salesforce {
         let requested = self.requested.of_deal().whole(&[RecordKind::Company]);
         let requested = requested.resolve(&self.api).await?;
         let described = describe(&self.api, "Opportunity").await?;
-        let org = deal::org(&self.api, &self.settings).await?;
-        deal::read(&self.api, &self.name, id, &org, &described, &requested, signature).await
+        let org = record::org(&self.api, &self.settings).await?;
+        record::read(&self.api, &self.name, id, &org, &described, &requested, signature).await
     }
 
     async fn population(
@@ -179,7 +172,7 @@ impl Crm for Salesforce {
     ) -> Result<Population, CrmError> {
         let requested = self.requested.of_population().resolve(&self.api).await?;
         let described = describe(&self.api, "Opportunity").await?;
-        let org = deal::org(&self.api, &self.settings).await?;
+        let org = record::org(&self.api, &self.settings).await?;
         let reader = population::Reader {
             api: &self.api,
             crm: &self.name,
@@ -216,7 +209,7 @@ impl Crm for Salesforce {
     }
 
     async fn mark_closed_won(&self, signed: &Signed<'_>) -> Result<ClosedWonUpdate, CrmError> {
-        let org = deal::org(&self.api, &self.settings).await?;
+        let org = record::org(&self.api, &self.settings).await?;
         let (api, settings, crm) = (&self.api, &self.settings, &self.name);
         let target = update::Target { api, settings, crm, org: &org };
         closed_won::keep(&target, signed).await
@@ -227,6 +220,215 @@ impl Crm for Salesforce {
             let detail = "the secrets of a login are set; not tried, because this is offline";
             return vec![Check::ok("salesforce: login", detail)];
         }
-        checks::all(&self.api, &self.settings, named).await
+        checks(&self.api, &self.settings, named).await
     }
+}
+
+// The `crm.salesforce` section of the configuration.
+
+/// Salesforce: `crm.salesforce` in `handoff.yaml`. The secrets are
+/// `SALESFORCE_CLIENT_ID` with `SALESFORCE_CLIENT_SECRET`, or with
+/// `SALESFORCE_PRIVATE_KEY` and the setting `username`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SalesforceSettings {
+    /// Where tokens are asked for: the org's My Domain. All other requests go
+    /// to the `instance_url` that the answer names.
+    pub login_url: BaseUrl,
+    /// The same by the name that every other vendor's section has for it.
+    pub base_url: Option<BaseUrl>,
+    /// The version of the API.
+    pub api_version: ApiVersion,
+    /// The user a JWT speaks for.
+    pub username: Option<String>,
+    /// Whom a JWT addresses; by default the login of production, or that of
+    /// sandboxes for a sandbox's URL.
+    pub audience: Option<String>,
+    /// Whether a signature moves an open opportunity to the won stage.
+    pub update_closed_won: bool,
+    /// The stages from which a deal is moved, by label or id; any open stage without it.
+    pub closed_won_from: Vec<String>,
+    /// The won stage to set, where the org has several.
+    pub stage: Option<String>,
+    /// The currency of an org that has only one: its records do not say.
+    pub currency: Option<String>,
+    /// From how many opportunities on an audit reads by the Bulk API 2.0. Its
+    /// jobs take a while to start and no part of the requests of a day; below
+    /// this, pages of 2,000 are there sooner.
+    pub bulk_from: usize,
+    /// The outbound messages that tell of won opportunities, where they are set up.
+    pub webhook: Option<WebhookSettings>,
+}
+
+impl Default for SalesforceSettings {
+    fn default() -> Self {
+        Self {
+            login_url: BaseUrl::parse("https://login.salesforce.com").expect("a fixed URL"),
+            base_url: None,
+            api_version: ApiVersion("v66.0".to_owned()),
+            username: None,
+            audience: None,
+            update_closed_won: false,
+            closed_won_from: Vec::new(),
+            stage: None,
+            currency: None,
+            bulk_from: 10_000,
+            webhook: None,
+        }
+    }
+}
+
+impl SalesforceSettings {
+    /// Whether both names of the login address are used, and differ.
+    fn has_two_addresses(&self) -> bool {
+        let is_set = self.login_url != Self::default().login_url;
+        is_set && self.base_url.as_ref().is_some_and(|base| *base != self.login_url)
+    }
+
+    /// Where tokens are asked for.
+    fn login(&self) -> &BaseUrl {
+        self.base_url.as_ref().unwrap_or(&self.login_url)
+    }
+
+    /// Whether the URL is a login page that serves every org: client
+    /// credentials are not valid there.
+    fn is_shared_login(&self) -> bool {
+        ["https://login.salesforce.com", "https://test.salesforce.com"]
+            .contains(&self.login().as_str())
+    }
+
+    /// Whom a JWT addresses.
+    fn audience(&self) -> String {
+        let url = self.login().as_str();
+        let sandbox = url.contains(".sandbox.") || url == "https://test.salesforce.com";
+        self.audience.clone().unwrap_or_else(|| {
+            let name = if sandbox { "test" } else { "login" };
+            format!("https://{name}.salesforce.com")
+        })
+    }
+}
+
+/// A version such as `v66.0`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(with = "String")]
+pub struct ApiVersion(String);
+
+impl ApiVersion {
+    /// The version as it stands in paths.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for ApiVersion {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        let parts = text.strip_prefix('v').and_then(|rest| rest.split_once('.'));
+        if parts.is_some_and(|(major, minor)| digits(major) && digits(minor)) {
+            Ok(Self(text))
+        } else {
+            Err(format!("{text:?} is not a version such as v66.0"))
+        }
+    }
+}
+
+// What `doctor` looks at: login, requests left, objects, stages, properties.
+
+/// Objects that are read, each with what it is for.
+const OBJECTS: [&str; 6] = [
+    "Opportunity",
+    "OpportunityHistory",
+    "OpportunityContactRole",
+    "OpportunityLineItem",
+    "Account",
+    "Contact",
+];
+
+/// Fields of opportunities on which an audit's figures depend.
+const FIELDS: [&str; 6] = ["Amount", "CloseDate", "IsClosed", "IsWon", "Name", "StageName"];
+
+/// All checks, in the order in which they should be fixed.
+async fn checks(api: &Api, settings: &SalesforceSettings, named: &Properties) -> Vec<Check> {
+    let mut checks = Vec::new();
+    match api.base().await {
+        Ok(base) => {
+            checks.push(Check::ok("salesforce: login", format!("accepted; the org is {base}")));
+        }
+        Err(failure) => return vec![failed("salesforce: login", &failure.error)],
+    }
+    if let Ok(limits) = api.get("limits").await {
+        checks.extend(requests(&limits["DailyApiRequests"]));
+    }
+    for object in OBJECTS {
+        let what = format!("salesforce: read {object}");
+        let path = api.query_path(&format!("SELECT Id FROM {object} LIMIT 1"), false);
+        checks.push(match api.read(&path).await {
+            Ok(_) => Check::ok(what, "allowed"),
+            Err(failure) => failed(&what, &failure.error),
+        });
+    }
+    match record::org(api, settings).await {
+        Ok(org) => {
+            let what = "salesforce: won stages";
+            let won = org.stages.active_won();
+            checks.push(match won.as_slice() {
+                [] => Check::warning(
+                    what,
+                    "the org has no active won stage, so no opportunity is ever handed over",
+                    "Set a stage to Closed/Won in Setup, Object Manager, Opportunity, Stage.",
+                ),
+                won => Check::ok(what, won.join(", ")),
+            });
+            if settings.update_closed_won {
+                let what = "salesforce: stage to set";
+                checks.push(match org.stages.to_set(settings) {
+                    Ok(stage) => Check::ok(what, stage),
+                    Err(error) => failed(what, &error),
+                });
+            }
+        }
+        Err(failure) => checks.push(failed("salesforce: won stages", &failure.error)),
+    }
+    checks.extend(fields(api).await);
+    checks.extend(check_properties(api, named).await);
+    checks
+}
+
+/// The fields that every audit reads. Salesforce leaves those out of its
+/// description that field-level security hides from the app's user.
+async fn fields(api: &Api) -> Vec<Check> {
+    let what = "salesforce: fields of opportunities";
+    let described = match describe(api, "Opportunity").await {
+        Ok(described) => described,
+        Err(failure) => return vec![failed(what, &failure.error)],
+    };
+    let hidden: Vec<&str> =
+        FIELDS.into_iter().filter(|name| !described.fields.contains_key(*name)).collect();
+    if hidden.is_empty() {
+        return vec![Check::ok(what, "all that an audit reads can be seen")];
+    }
+    vec![Check::failed(
+        what,
+        format!("the app's user cannot see {}", hidden.join(", ")),
+        "Permit reading them: Setup, Object Manager, Opportunity, Fields, Set Field-Level Security, \
+         or the permission set of the app's user.",
+    )]
+}
+
+/// The requests left, where the org says.
+fn requests(limit: &serde_json::Value) -> Option<Check> {
+    let (left, most) = (limit["Remaining"].as_u64()?, limit["Max"].as_u64()?);
+    let (what, detail) = ("salesforce: requests", format!("{left} of {most} are left today"));
+    Some(if left < most / 10 {
+        Check::warning(
+            what,
+            detail,
+            "All integrations of the org share them; look for the greedy one.",
+        )
+    } else {
+        Check::ok(what, detail)
+    })
 }

@@ -8,13 +8,11 @@ use chrono::{DateTime, Utc};
 use http::StatusCode;
 use serde_json::Value;
 
-use super::api::Api;
+use super::api::{Api, Described, Holds, describe, object_of};
 use super::bulk::{BulkPace, Job};
-use super::deal::{FirstWon, HISTORY};
-use super::describe::{Described, Holds, describe, object};
-use super::merged;
-use super::record::{self, Org};
-use super::soql;
+use super::record::Org;
+use super::record::{FirstWon, HISTORY};
+use super::{record, soql};
 use crate::crm::failure::Failure;
 use crate::crm::reading::{Keep, Reading};
 use crate::crm::{CrmError, Progress};
@@ -156,7 +154,7 @@ impl Reader<'_> {
                     RecordKind::Contact => "Contact.",
                     _ => "",
                 };
-                let fields = describe(self.api, object(kind).0).await?.fields;
+                let fields = describe(self.api, object_of(kind).0).await?.fields;
                 holds.extend(fields.into_iter().map(|(name, of)| (format!("{before}{name}"), of)));
             }
         }
@@ -261,7 +259,7 @@ impl Reader<'_> {
     }
 
     async fn follow_merges(&mut self, fields: &[String], deals: &mut [Deal]) {
-        match merged::follow(self.api, fields, deals).await {
+        match record::follow(self.api, fields, deals).await {
             Ok(0) => {}
             Ok(merged) => self.reading.remarks.push(format!(
                 "Opportunities whose account was merged into another, told with the one that \

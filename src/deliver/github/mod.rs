@@ -26,7 +26,7 @@ use settings::GithubSettings;
 use super::messages::{Messages, TaskForm};
 use super::read_back::Reader;
 use super::row::{SinkRow, SinkSettings, Sinks, WorkflowNeeds};
-use super::sink::{Sink, WholeDays};
+use super::sink::{BranchRequests, Sink, WholeDays};
 use super::templates::Medium;
 use crate::brief::EventKind;
 use crate::http::BaseUrl;
@@ -91,6 +91,15 @@ impl SinkSettings for GithubSettings {
         secrets: &Secrets,
         messages: &Messages,
     ) -> Result<Option<Box<dyn Sink>>, Vec<String>> {
+        let (api, settings, messages) = (connect(self, secrets)?, self.clone(), messages.clone());
+        Ok(Some(Box::new(GithubPull { api, settings, messages, purpose: Purpose::Draft })))
+    }
+
+    fn branch_requests(
+        &self,
+        secrets: &Secrets,
+        messages: &Messages,
+    ) -> Result<Option<Box<dyn BranchRequests>>, Vec<String>> {
         let (api, settings, messages) = (connect(self, secrets)?, self.clone(), messages.clone());
         Ok(Some(Box::new(GithubPull { api, settings, messages, purpose: Purpose::Draft })))
     }

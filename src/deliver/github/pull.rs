@@ -14,7 +14,7 @@ use super::settings::{GithubSettings, assignee};
 use super::{checks, project};
 use crate::brief::EventKind;
 use crate::deliver::messages::{Messages, TaskForm};
-use crate::deliver::sink::{DeliveryError, Handoff, Mark, Sink};
+use crate::deliver::sink::{BranchRequest, BranchRequests, DeliveryError, Handoff, Mark, Sink};
 use crate::deliver::templates::{Medium, Message};
 use crate::model::Check;
 
@@ -54,8 +54,8 @@ impl GithubPull {
     }
 
     /// The branch's pull requests, newest first.
-    async fn find(&self, handoff: &Handoff) -> Result<Vec<Pull>, DeliveryError> {
-        let head = format!("{}:{}", self.settings.repository.owner(), Self::branch(handoff));
+    async fn find(&self, branch: &str) -> Result<Vec<Pull>, DeliveryError> {
+        let head = format!("{}:{}", self.settings.repository.owner(), branch);
         let head = percent_encoding::utf8_percent_encode(&head, percent_encoding::NON_ALPHANUMERIC);
         let path = format!("/pulls?head={head}&state=all");
         self.api.list(&self.settings.repository.path(&path)).await
@@ -193,6 +193,30 @@ fn explain(fault: Fault, branch: &str) -> DeliveryError {
 }
 
 #[async_trait]
+impl BranchRequests for GithubPull {
+    async fn open_request(&self, request: &BranchRequest) -> Result<Mark, DeliveryError> {
+        let mark = marker(&request.key, "proposal");
+        let is_ours = |pull: &Pull| holds(pull.body.as_deref().unwrap_or_default(), &mark);
+        let known = self.find(&request.branch).await?.into_iter().find(is_ours);
+        let pull: Pull = match known {
+            Some(pull) => pull,
+            None => {
+                let wish = json!({
+                    "title": request.title,
+                    "body": sealed(&request.body, &mark, None),
+                    "head": request.branch,
+                    "base": self.base().await?,
+                });
+                let path = self.settings.repository.path("/pulls");
+                let made = self.api.write(Method::POST, &path, &wish).await;
+                made.map_err(|fault| explain(fault, &request.branch))?.read()?
+            }
+        };
+        Ok(Mark { reference: pull.html_url, at: Some(pull.created_at), remark: None })
+    }
+}
+
+#[async_trait]
 impl Sink for GithubPull {
     fn event(&self) -> EventKind {
         match self.purpose {
@@ -215,7 +239,7 @@ impl Sink for GithubPull {
     }
 
     async fn look_up(&self, handoff: &Handoff) -> Result<Option<Mark>, DeliveryError> {
-        let found = self.find(handoff).await?;
+        let found = self.find(&Self::branch(handoff)).await?;
         let ours = found.into_iter().find(|pull| self.marked(handoff, pull) && self.finished(pull));
         Ok(ours.map(|pull| Mark {
             reference: pull.html_url,
@@ -227,7 +251,8 @@ impl Sink for GithubPull {
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
         let text = self.text(handoff)?;
         let mut remarks = Vec::new();
-        let open = self.find(handoff).await?.into_iter().find(|pull| pull.state == "open");
+        let open =
+            self.find(&Self::branch(handoff)).await?.into_iter().find(|pull| pull.state == "open");
         let pull = match open {
             // What a draft lacks changes; its checklist follows.
             Some(pull) if self.purpose == Purpose::Task && self.marked(handoff, &pull) => pull,
@@ -249,7 +274,7 @@ impl Sink for GithubPull {
         if self.purpose != Purpose::Task || !handoff.missing.is_empty() {
             return Ok(None);
         }
-        let found = self.find(handoff).await?.into_iter();
+        let found = self.find(&Self::branch(handoff)).await?.into_iter();
         let mut drafts = found.filter(|pull| pull.state == "open" && pull.draft);
         let Some(pull) = drafts.find(|pull| self.marked(handoff, pull)) else { return Ok(None) };
         let text = self.text(handoff)?;

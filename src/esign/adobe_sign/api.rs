@@ -1,13 +1,104 @@
-//! Adobe Acrobat Sign's API, `/api/rest/v6`.
+//! Adobe Acrobat Sign's API, and its agreement as a signature.
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
 
-use super::{AdobeSign, TITLE, TOKEN, document};
+use super::{AdobeSign, TITLE, TOKEN};
 use crate::esign::api::{Api, FetchError, Fetcher, MOST_PAGES, Pages, encoded};
-use crate::model::{DocumentId, Evidence, Secrets, Signature, SignatureEvent};
+use crate::esign::{blank, deal_refs, metadata};
+use crate::model::{DocumentId, Evidence, Secrets, Signature, SignatureEvent, Signer};
 use crate::webhook::json;
+
+// Adobe's agreement, from a webhook or from the API, as a signature.
+
+/// Whether this status means that everybody has done their part.
+pub(super) fn is_final(status: &str) -> bool {
+    ["SIGNED", "APPROVED", "ACCEPTED", "DELIVERED", "FORM_FILLED"].contains(&status)
+}
+
+/// The agreement's facts; nothing when it has no id. When it was completed is
+/// not among them.
+pub(super) fn signature(agreement: &Value, provider: &AdobeSign) -> Option<Signature> {
+    let id = json::text(agreement, &["id"])?;
+    let mut signature = blank("adobe-sign", id);
+    signature.document_name =
+        json::text(agreement, &["name"]).and_then(metadata::document_name).map(str::to_owned);
+    for set in json::list(agreement, &["participantSetsInfo", "participantSets"]) {
+        let role = json::text(set, &["role"]).unwrap_or("SIGNER");
+        if matches!(role, "SENDER" | "CERTIFIED_RECIPIENT" | "SHARE") {
+            continue;
+        }
+        let done = json::text(set, &["status"]).map(|status| status == "COMPLETED");
+        for member in json::list(set, &["memberInfos"]) {
+            if json::text(member, &["status"]) == Some("REPLACED") {
+                continue;
+            }
+            signature.signers.push(Signer {
+                name: json::text(member, &["name"]).map(str::to_owned),
+                email: json::text(member, &["email"]).map(str::to_owned),
+                role: Some(role.to_ascii_lowercase().replace('_', " ")),
+                signed_at: None,
+                signed: done,
+            });
+        }
+    }
+    signature.sender = metadata::person(
+        json::text(agreement, &["senderName"]),
+        json::text(agreement, &["senderEmail"]),
+    );
+    // The API's answers for the names are put in beside the ids.
+    let library = json::list(agreement, &["fileInfos"])
+        .iter()
+        .find_map(|file| json::text(file, &["libraryDocumentId"]));
+    signature.template_id = library.map(str::to_owned);
+    signature.template = json::text(agreement, &["libraryDocumentName"]).map(str::to_owned);
+    signature.folder = json::text(agreement, &["workflowName"])
+        .or_else(|| json::text(agreement, &["workflowId"]))
+        .map(str::to_owned);
+    if metadata::is_test_host(provider.settings.base_url.as_ref(), &["adobesignsandbox.com"]) {
+        signature.test = true;
+        signature.remarks.push("sent from Adobe Acrobat Sign's sandbox".to_owned());
+    }
+    signature.metadata = flatten(agreement);
+    let external = json::text(agreement, &["externalId", "id"]);
+    let crm = provider.settings.deal.crm.as_deref();
+    if let Some(reference) = external.and_then(|text| provider.deals.in_text(text, crm)) {
+        deal_refs::add(&mut signature.deal_refs, reference);
+    }
+    provider.deals.find(&mut signature);
+    signature.customer = metadata::customer(&signature, &companies(agreement));
+    Some(signature)
+}
+
+/// The companies of those who sign, with their addresses.
+fn companies(agreement: &Value) -> Vec<(Option<&str>, &str)> {
+    json::list(agreement, &["participantSetsInfo", "participantSets"])
+        .iter()
+        .flat_map(|set| json::list(set, &["memberInfos"]))
+        .filter_map(|member| {
+            Some((json::text(member, &["email"]), json::text(member, &["company"])?))
+        })
+        .collect()
+}
+
+fn flatten(agreement: &Value) -> Map<String, Value> {
+    let mut flat = Map::new();
+    metadata::add_text(&mut flat, "external_id", json::text(agreement, &["externalId", "id"]));
+    metadata::add_text(&mut flat, "document.message", json::text(agreement, &["message"]));
+    metadata::add_text(&mut flat, "document.sender_email", json::text(agreement, &["senderEmail"]));
+    let files = json::list(agreement, &["documentsInfo", "documents"])
+        .iter()
+        .filter_map(|document| json::text(document, &["name"]).map(Value::from))
+        .collect();
+    metadata::add(&mut flat, "document.files", &Value::Array(files));
+    let companies =
+        companies(agreement).into_iter().map(|(_, company)| Value::from(company)).collect();
+    metadata::add(&mut flat, "document.companies", &Value::Array(companies));
+    flat
+}
+
+// Adobe Acrobat Sign's API, `/api/rest/v6`.
 
 /// The list tells a "display date" and not when an agreement was completed.
 /// Agreements whose date is up to this long before the window are looked at
@@ -93,10 +184,10 @@ impl Fetcher for AdobeSignApi {
             agreement.insert("participantSetsInfo".to_owned(), members);
             agreement.extend(names);
         }
-        let mut signature = document::signature(&agreement, &self.provider)
+        let mut signature = signature(&agreement, &self.provider)
             .ok_or_else(|| self.api.unavailable("the agreement came without its id".to_owned()))?;
         Ok(match status.as_str() {
-            status if document::is_final(status) => {
+            status if is_final(status) => {
                 signature.signed_at = self.completed_at(id).await?;
                 SignatureEvent::Completed(signature)
             }
@@ -134,12 +225,12 @@ impl Fetcher for AdobeSignApi {
                 break;
             };
             for row in rows {
-                let finished = json::text(row, &["status"]).is_some_and(document::is_final);
+                let finished = json::text(row, &["status"]).is_some_and(is_final);
                 let date = json::time_at(row, &["displayDate"]);
                 if !finished || date.is_some_and(|date| date < since - LONGEST_SIGNING) {
                     continue;
                 }
-                let Some(mut signature) = document::signature(row, &self.provider) else {
+                let Some(mut signature) = signature(row, &self.provider) else {
                     let error = self.api.unavailable("one has no id".to_owned());
                     pages.gaps.push(self.api.gap(&format!("a row on page {page}"), &error));
                     continue;

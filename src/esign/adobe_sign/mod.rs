@@ -2,7 +2,6 @@
 //! `src/pages/overview/acrobat_sign_events`.
 
 mod api;
-mod document;
 mod webhook;
 
 use schemars::JsonSchema;

@@ -7,7 +7,7 @@ use http::Method;
 use serde_json::Value;
 
 use super::api::AdobeSignApi;
-use super::{AdobeSign, CLIENT_ID, TITLE, TOKEN, document};
+use super::{AdobeSign, CLIENT_ID, TITLE, TOKEN, api};
 use crate::esign::api::{FetchError, Fetcher};
 use crate::esign::provider::{Authenticity, Provider, Received, Verified};
 use crate::model::{Secrets, SignatureEvent};
@@ -27,7 +27,7 @@ impl AdobeSign {
             });
         };
         let signature = || {
-            document::signature(agreement, self)
+            api::signature(agreement, self)
                 .ok_or(Malformed::Missing { provider: TITLE, field: "agreement.id" })
         };
         Ok(vec![match event {

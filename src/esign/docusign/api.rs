@@ -1,13 +1,200 @@
-//! DocuSign's eSignature API, `/restapi/v2.1`.
+//! DocuSign's eSignature API, and its envelope as a signature.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::{DocuSign, TITLE, TOKEN, document};
+use super::{DocuSign, TITLE, TOKEN};
 use crate::esign::api::{Api, FetchError, Fetcher, MOST_PAGES, Pages, encoded, moment};
-use crate::model::{DocumentId, Evidence, Secrets, Signature, SignatureEvent};
+use crate::esign::{blank, metadata};
+use crate::model::{DocumentId, Evidence, Secrets, Signature, SignatureEvent, Signer};
+use crate::text;
 use crate::webhook::json;
+
+// DocuSign's envelope, from `envelopeSummary` or from the API, as a signature.
+// Numbers and flags inside are texts.
+
+/// The kinds of tabs that hold what a signer filled in. Signatures, initials
+/// and social security numbers are not among them.
+const TABS: &[&str] = &[
+    "textTabs",
+    "numberTabs",
+    "numericalTabs",
+    "dateTabs",
+    "listTabs",
+    "emailTabs",
+    "companyTabs",
+    "titleTabs",
+    "formulaTabs",
+    "noteTabs",
+    "zipTabs",
+];
+
+/// What an envelope's status in the API says.
+pub(super) fn event(envelope: &Value, provider: &DocuSign) -> Option<SignatureEvent> {
+    let id = json::text(envelope, &["envelopeId"])?;
+    let status = json::text(envelope, &["status"]).unwrap_or("unknown").to_ascii_lowercase();
+    let signature = signature(id, Some(envelope), provider);
+    Some(match status.as_str() {
+        "completed" => SignatureEvent::Completed(signature),
+        "sent" | "delivered" if provider.settings.drafts => SignatureEvent::Sent(signature),
+        "voided" | "declined" | "deleted" => SignatureEvent::Voided { signature, what: status },
+        _ => SignatureEvent::Ignored { what: format!("envelope {status}") },
+    })
+}
+
+/// The envelope's facts; without a summary nothing but its id.
+pub(super) fn signature(id: &str, envelope: Option<&Value>, provider: &DocuSign) -> Signature {
+    let mut signature = blank("docusign", id);
+    let is_demo = metadata::is_test_host(provider.settings.base_url.as_ref(), DEMO_HOSTS);
+    if is_demo || envelope.is_some_and(is_demo_envelope) {
+        mark_demo(&mut signature);
+    } else {
+        signature.url = Some(format!("https://app.docusign.com/documents/details/{}", encoded(id)));
+    }
+    let Some(envelope) = envelope else { return signature };
+    let documents: Vec<&str> = json::list(envelope, &["envelopeDocuments"])
+        .iter()
+        // The certificate is DocuSign's own audit summary.
+        .filter(|document| json::text(document, &["documentId"]) != Some("certificate"))
+        .filter_map(|document| json::text(document, &["name"]))
+        .collect();
+    signature.document_name = json::text(envelope, &["emailSubject"])
+        .and_then(metadata::document_name)
+        .or_else(|| documents.first().copied())
+        .map(str::to_owned);
+    for group in ["signers", "inPersonSigners"] {
+        let people = json::list(envelope, &["recipients", group]);
+        signature.signers.extend(people.iter().map(signer));
+    }
+    signature.signed_at = json::time_at(envelope, &["completedDateTime"])
+        .or_else(|| signature.signers.iter().filter_map(|signer| signer.signed_at).max());
+    if let Some(reason) = json::text(envelope, &["voidedReason"]) {
+        signature.remarks.push(format!("voided with the reason {}", text::quoted(reason)));
+    }
+    let sender = |name| json::text(envelope, &["sender", name]);
+    signature.sender = metadata::person(sender("userName"), sender("email"));
+    // Templates come from a call of their own; the API's answer has them put in.
+    let template = json::list(envelope, &["templates"]).first();
+    let power_form = envelope.get("powerForm");
+    let of = |from: Option<&Value>, name: &str| {
+        from.and_then(|from| json::text(from, &[name])).map(str::to_owned)
+    };
+    signature.template = of(template, "name").or_else(|| of(power_form, "name"));
+    signature.template_id = of(template, "templateId").or_else(|| of(power_form, "powerFormId"));
+    signature.folder = json::list(envelope, &["folders"])
+        .iter()
+        .find_map(|folder| json::text(folder, &["name"]))
+        .map(str::to_owned);
+    signature.metadata = flatten(envelope, &documents, provider);
+    metadata::add_text(&mut signature.metadata, "document.template", signature.template.as_deref());
+    provider.deals.find(&mut signature);
+    signature.customer = metadata::customer(&signature, &companies(envelope, provider));
+    signature
+}
+
+/// The hosts of DocuSign's demo environment, whose envelopes bind nobody.
+const DEMO_HOSTS: &[&str] = &["demo.docusign.net", "account-d.docusign.com", "apps-d.docusign.com"];
+
+/// Whether an address in the message, or in the envelope in it, is the demo
+/// environment's.
+pub(super) fn is_demo(message: &Value) -> bool {
+    let summary = json::at(message, &["data", "envelopeSummary"]);
+    names_demo_host(message.get("uri"))
+        || json::at(message, &["data", "uri"]).is_some_and(|uri| names_demo_host(Some(uri)))
+        || summary.is_some_and(is_demo_envelope)
+}
+
+fn is_demo_envelope(envelope: &Value) -> bool {
+    let members = envelope.as_object().into_iter().flatten();
+    let mut uris = members.filter(|(name, _)| name.to_ascii_lowercase().ends_with("uri"));
+    uris.any(|(_, uri)| names_demo_host(Some(uri)))
+}
+
+fn names_demo_host(uri: Option<&Value>) -> bool {
+    let uri = uri.and_then(Value::as_str).unwrap_or_default();
+    let host = uri.split("://").nth(1).and_then(|rest| rest.split(['/', ':']).next());
+    host.is_some_and(|host| DEMO_HOSTS.iter().any(|demo| host.eq_ignore_ascii_case(demo)))
+}
+
+pub(super) fn mark_demo(signature: &mut Signature) {
+    if !signature.test {
+        signature.test = true;
+        signature.url = None;
+        signature.remarks.push("sent from DocuSign's demo environment".to_owned());
+    }
+}
+
+/// What signers wrote into company fields, with their addresses.
+fn companies<'a>(envelope: &'a Value, provider: &DocuSign) -> Vec<(Option<&'a str>, &'a str)> {
+    if !provider.settings.tabs {
+        return Vec::new();
+    }
+    let signers = json::list(envelope, &["recipients", "signers"]).iter();
+    signers
+        .flat_map(|signer| {
+            let email = json::text(signer, &["email"]);
+            let tabs = json::list(signer, &["tabs", "companyTabs"]).iter();
+            tabs.filter_map(move |tab| Some((email, json::text(tab, &["value"])?)))
+        })
+        .collect()
+}
+
+fn signer(recipient: &Value) -> Signer {
+    let text = |name: &str| json::text(recipient, &[name]).map(str::to_owned);
+    Signer {
+        // Who signs in person has a name of their own beside the host's.
+        name: text("signerName").or_else(|| text("name")),
+        email: text("signerEmail").or_else(|| text("email")),
+        role: text("roleName"),
+        signed_at: json::time_at(recipient, &["signedDateTime"]),
+        signed: text("status").map(|status| {
+            status.eq_ignore_ascii_case("completed") || status.eq_ignore_ascii_case("signed")
+        }),
+    }
+}
+
+fn flatten(envelope: &Value, documents: &[&str], provider: &DocuSign) -> Map<String, Value> {
+    let mut flat = Map::new();
+    for list in ["textCustomFields", "listCustomFields"] {
+        metadata::add_named(&mut flat, json::list(envelope, &["customFields", list]), &["name"]);
+    }
+    if provider.settings.tabs {
+        for signer in json::list(envelope, &["recipients", "signers"]) {
+            tabs(signer, &mut flat);
+        }
+    }
+    let documents = documents.iter().map(|name| Value::from(*name)).collect();
+    metadata::add(&mut flat, "document.files", &Value::Array(documents));
+    let sender = |name| json::text(envelope, &["sender", name]);
+    metadata::add_text(&mut flat, "document.sender_name", sender("userName"));
+    metadata::add_text(&mut flat, "document.sender_email", sender("email"));
+    flat
+}
+
+fn tabs(signer: &Value, flat: &mut Map<String, Value>) {
+    for kind in TABS {
+        metadata::add_named(flat, json::list(signer, &["tabs", kind]), &["tabLabel"]);
+    }
+    for tab in json::list(signer, &["tabs", "checkboxTabs"]) {
+        if let (Some(name), Some(ticked)) =
+            (json::text(tab, &["tabLabel"]), json::text(tab, &["selected"]))
+        {
+            metadata::add(flat, name, &Value::Bool(ticked == "true"));
+        }
+    }
+    for group in json::list(signer, &["tabs", "radioGroupTabs"]) {
+        let chosen = json::list(group, &["radios"])
+            .iter()
+            .find(|radio| json::text(radio, &["selected"]) == Some("true"))
+            .and_then(|radio| json::text(radio, &["value"]));
+        if let Some(name) = json::text(group, &["groupName"]) {
+            metadata::add_text(flat, name, chosen);
+        }
+    }
+}
+
+// DocuSign's eSignature API, `/restapi/v2.1`.
 
 const PAGE: usize = 100;
 
@@ -72,7 +259,7 @@ impl Fetcher for DocuSignApi {
         ) {
             envelope.insert("templates".to_owned(), templates.clone());
         }
-        document::event(&envelope, &self.provider)
+        event(&envelope, &self.provider)
             .ok_or_else(|| self.api.unavailable("the envelope came without its id".to_owned()))
     }
 
@@ -106,7 +293,7 @@ impl Fetcher for DocuSignApi {
                     pages.gaps.push(self.api.gap(&what, &error));
                     continue;
                 };
-                let signature = document::signature(id, Some(envelope), &self.provider);
+                let signature = signature(id, Some(envelope), &self.provider);
                 // DocuSign says that its list may hold more than was asked for.
                 let completed = json::text(envelope, &["status"]) == Some("completed");
                 let inside = signature.signed_at.is_none_or(|time| (since..until).contains(&time));

@@ -2,7 +2,6 @@
 //! `developers.docusign.com/platform/webhooks/connect/json-sim-event-model`.
 
 mod api;
-mod document;
 mod webhook;
 
 use schemars::JsonSchema;

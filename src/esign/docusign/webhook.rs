@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
 use super::api::DocuSignApi;
-use super::{DocuSign, HMAC_KEY, TITLE, TOKEN, document};
+use super::{DocuSign, HMAC_KEY, TITLE, TOKEN, api};
 use crate::esign::api::{FetchError, Fetcher};
 use crate::esign::provider::{Authenticity, Provider, Received, Verified};
 use crate::model::{Secrets, SignatureEvent};
@@ -47,9 +47,9 @@ impl DocuSign {
             .ok_or(Malformed::Missing { provider: TITLE, field: "data.envelopeId" })?;
         let summary = json::at(&message, &["data", "envelopeSummary"]).filter(|s| s.is_object());
         let signature = || {
-            let mut signature = document::signature(id, summary, self);
-            if document::is_demo(&message) {
-                document::mark_demo(&mut signature);
+            let mut signature = api::signature(id, summary, self);
+            if api::is_demo(&message) {
+                api::mark_demo(&mut signature);
             }
             signature
         };

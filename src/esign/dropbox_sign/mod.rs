@@ -1,8 +1,6 @@
 //! Dropbox Sign (HelloSign). Facts: `developers.hellosign.com/docs/events/overview/`.
 
 mod api;
-mod document;
-mod form;
 mod webhook;
 
 use schemars::JsonSchema;

@@ -1,17 +1,90 @@
-//! Dropbox Sign's event: JSON in a form field. Its hash covers the event's
-//! time and type alone, so everything else is a hint until the API confirms it.
+//! Dropbox Sign's event, and the form around it.
 
+use std::convert::Infallible;
+
+use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::{FutureExt as _, stream};
 use serde_json::Value;
 
 use super::api::DropboxSignApi;
-use super::{DropboxSign, KEY, TITLE, document, form};
+use super::{DropboxSign, KEY, TITLE, api};
 use crate::esign::api::{FetchError, Fetcher};
+use crate::esign::metadata;
 use crate::esign::provider::{Authenticity, Provider, Received, Verified};
-use crate::esign::redact;
 use crate::model::{Secrets, SignatureEvent};
 use crate::text;
-use crate::webhook::{self, Answer, DeliveryId, Malformed, Rejection, Request, Route, json, mac};
+use crate::webhook;
+use crate::webhook::{
+    Answer, DeliveryId, Malformed, Rejection, Request, Route, essence, json, mac,
+};
+
+// The form around Dropbox Sign's JSON: `multipart/form-data` as it is sent,
+// `application/x-www-form-urlencoded` as one of its pages may be read, and
+// nothing else.
+
+const FIELD: &str = "json";
+/// More parts than a notification ever has.
+const MOST_PARTS: usize = 16;
+
+/// The JSON in the form, when the content type is one that Dropbox Sign sends.
+pub(super) fn json_of(body: &[u8], content_type: &str) -> Option<Result<Vec<u8>, Malformed>> {
+    match essence(content_type).as_str() {
+        "multipart/form-data" => Some(match multer::parse_boundary(content_type) {
+            Ok(boundary) => multipart(body, boundary),
+            Err(error) => Err(bad(error.to_string())),
+        }),
+        "application/x-www-form-urlencoded" => Some(urlencoded(body)),
+        _ => None,
+    }
+}
+
+/// The JSON in a body whose content type nobody kept: a multipart form begins
+/// with its boundary, an urlencoded one with a name.
+pub(super) fn json_of_file(body: &[u8]) -> Option<Result<Vec<u8>, Malformed>> {
+    if let Some(rest) = body.strip_prefix(b"--") {
+        let end = rest.iter().position(|byte| matches!(byte, b'\r' | b'\n'))?;
+        let boundary = std::str::from_utf8(&rest[..end]).ok()?.trim_end().to_owned();
+        let plausible = (1..=70).contains(&boundary.len());
+        return plausible.then(|| multipart(body, boundary));
+    }
+    body.starts_with(b"json=").then(|| urlencoded(body))
+}
+
+fn urlencoded(body: &[u8]) -> Result<Vec<u8>, Malformed> {
+    url::form_urlencoded::parse(body)
+        .find(|(name, _)| name == FIELD)
+        .map(|(_, value)| value.into_owned().into_bytes())
+        .ok_or_else(|| bad("there is no such field".to_owned()))
+}
+
+fn multipart(body: &[u8], boundary: String) -> Result<Vec<u8>, Malformed> {
+    let whole = stream::once(std::future::ready(Ok::<_, Infallible>(Bytes::copy_from_slice(body))));
+    let mut form = multer::Multipart::new(whole, boundary);
+    let read = async {
+        for _ in 0..MOST_PARTS {
+            let Some(field) = form.next_field().await? else { break };
+            if field.name() == Some(FIELD) {
+                return field.bytes().await.map(Some);
+            }
+        }
+        Ok(None)
+    };
+    // All bytes are here, so there is nothing the future could wait for.
+    match read.now_or_never() {
+        Some(Ok(Some(json))) => Ok(json.to_vec()),
+        Some(Ok(None)) => Err(bad("there is no such field".to_owned())),
+        Some(Err(error)) => Err(bad(crate::text::shorten(&error.to_string(), 120))),
+        None => Err(bad("it ends in the middle of a part".to_owned())),
+    }
+}
+
+fn bad(why: String) -> Malformed {
+    Malformed::BadForm { provider: super::TITLE, why }
+}
+
+// Dropbox Sign's event: JSON in a form field. Its hash covers the event's
+// time and type alone, so everything else is a hint until the API confirms it.
 
 /// Retries go on for about three days; what is older is a replay.
 const OLDEST: TimeDelta = TimeDelta::days(4);
@@ -25,7 +98,7 @@ impl DropboxSign {
         })?;
         let request = body.get("signature_request").unwrap_or(&Value::Null);
         let signature = || {
-            document::signature(request, self).ok_or(Malformed::Missing {
+            api::signature(request, self).ok_or(Malformed::Missing {
                 provider: TITLE,
                 field: "signature_request.signature_request_id",
             })
@@ -82,7 +155,7 @@ impl Provider for DropboxSign {
     }
 
     fn recognises(&self, body: &[u8]) -> bool {
-        match form::json_of_file(body) {
+        match json_of_file(body) {
             Some(Ok(json)) => is_event(&json),
             Some(Err(_)) => false,
             None => is_event(body),
@@ -97,13 +170,12 @@ impl Provider for DropboxSign {
     ) -> Result<Received, Rejection> {
         let keys = webhook::check(self, request, secrets)?;
         let content_type = request.content_type().unwrap_or_default();
-        let json = form::json_of(request.body, content_type).ok_or_else(|| {
-            Rejection::WrongContentType {
+        let json =
+            json_of(request.body, content_type).ok_or_else(|| Rejection::WrongContentType {
                 provider: TITLE,
                 expected: "multipart/form-data",
                 got: text::quoted(content_type),
-            }
-        })??;
+            })??;
         let body = json::read(&json)?;
         let field = |name: &str| {
             json::at(&body, &["event", name]).and_then(json::scalar).unwrap_or_default()
@@ -146,8 +218,8 @@ impl Provider for DropboxSign {
         // What was redacted keeps the content type of its form.
         let form = content_type
             .filter(|_| !is_event(body))
-            .and_then(|content_type| form::json_of(body, content_type))
-            .or_else(|| form::json_of_file(body));
+            .and_then(|content_type| json_of(body, content_type))
+            .or_else(|| json_of_file(body));
         match form {
             Some(json) => self.events(&json::read(&json?)?),
             // The JSON part by itself, as somebody may have saved it.
@@ -156,9 +228,9 @@ impl Provider for DropboxSign {
     }
 
     fn redact(&self, body: &[u8]) -> Vec<u8> {
-        match form::json_of_file(body) {
-            Some(Ok(json)) => redact::json(&json, &[]),
-            _ => redact::json(body, &[]),
+        match json_of_file(body) {
+            Some(Ok(json)) => metadata::redacted(&json, &[]),
+            _ => metadata::redacted(body, &[]),
         }
     }
 

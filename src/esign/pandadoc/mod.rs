@@ -2,7 +2,6 @@
 //! `…/docs/webhook-verification.md`, `…/reference/document-details`.
 
 mod api;
-mod document;
 mod webhook;
 
 use schemars::JsonSchema;

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::api::PandaDocApi;
-use super::{API_KEY, PandaDoc, TITLE, WEBHOOK_KEY, document};
+use super::{API_KEY, PandaDoc, TITLE, WEBHOOK_KEY, api};
 use crate::esign::api::{FetchError, Fetcher};
 use crate::esign::provider::{Authenticity, Provider, Received, Verified};
 use crate::model::{Secrets, SignatureEvent};
@@ -16,9 +16,9 @@ impl PandaDoc {
         let event = json::text(notification, &["event"])?;
         let data = notification.get("data")?;
         match event {
-            "document_state_changed" => document::event(data, self),
+            "document_state_changed" => api::event(data, self),
             "document_deleted" => {
-                let signature = document::signature(data, self)?;
+                let signature = api::signature(data, self)?;
                 Some(SignatureEvent::Voided { signature, what: "deleted".to_owned() })
             }
             // Among them `recipient_completed` (one person, not the document) and

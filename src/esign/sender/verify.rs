@@ -1,17 +1,15 @@
 //! How a sender's request is proved.
 
-use base64::Engine as _;
-use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::{Engine as _, alphabet};
 use chrono::{DateTime, TimeDelta, Utc};
 use ed25519_dalek::{Signature as Ed25519Signature, VerifyingKey};
 use secrecy::{ExposeSecret as _, SecretString};
 use standardwebhooks::Webhook;
 use subtle::ConstantTimeEq as _;
 
-use super::Sender;
-use super::read::at;
 use super::settings::{Encoding, HmacSettings, KeyForm, Place, Verify};
+use super::{Sender, at};
 use crate::webhook::{Rejection, Request, json, mac};
 
 /// How far a Standard Webhooks timestamp may be off, both ways; the reference

@@ -1,24 +1,269 @@
-//! An audit as a page.
+//! The audit's page.
 
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
 use serde::Serialize;
 
-use super::chart::{Chart, chart};
-use super::deals::{Sets, data};
-use super::groups::{Grouping, groupings};
-use super::linked::Linked;
-use super::measured::{FirstPass, QuestionRow, TimeRow, first_pass, questions, returns, times};
-use super::standing::{
-    ClassRow, StripPart, Tile, classes, exclusions, mood, scope_classes, strip, strip_label, tiles,
+use super::deals::{Linked, Sets, data, linked, width};
+use super::measured::{
+    Chart, FirstPass, Grouping, QuestionRow, TimeRow, chart, first_pass, groupings, questions,
+    returns, times,
 };
-use super::wrong::{Rule, rules};
 use super::{Shell, render};
-use crate::audit::{AuditReport, Class, Values};
-use crate::model::Gap;
+use crate::audit::{AuditReport, Class, DealKey, Values};
+use crate::finding::{Finding, Severity};
+use crate::model::{Gap, Key};
 use crate::report::sentences::{
-    currencies, currency_title, day_or_minute, evidence, footing, headline, percent, sums, window,
+    currencies, currency_title, day_or_minute, evidence, footing, headline, percent,
+    percent_or_dash, sum, sums, window,
 };
 use crate::report::{count, thousands};
 use crate::text;
+use crate::time::describe_seconds;
+
+// Where every deal stands: the bar below the headline, the tiles, the table
+// of classes.
+
+#[derive(Serialize)]
+pub(super) struct StripPart {
+    class: &'static str,
+    x: String,
+    width: String,
+    title: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct Tile {
+    name: &'static str,
+    value: String,
+    note: String,
+    mood: &'static str,
+    link: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct ClassRow {
+    class: Option<&'static str>,
+    name: &'static str,
+    total: bool,
+    width: String,
+    count: String,
+    link: String,
+    sums: Vec<String>,
+}
+
+/// The classes in scope.
+pub(super) fn scope_classes() -> impl Iterator<Item = Class> {
+    Class::ALL.into_iter().filter(|class| *class != Class::Excluded)
+}
+
+pub(super) fn mood(report: &AuditReport) -> &'static str {
+    let share = &report.metrics.coverage.handed_over;
+    let worst = report.findings.iter().map(|finding| finding.severity).max();
+    if !report.complete || share.count < share.of {
+        "bad"
+    } else if worst.is_some_and(|worst| worst > Severity::Info) {
+        "warn"
+    } else {
+        "good"
+    }
+}
+
+/// The parts of the bar below the headline, in thousandths of its width.
+pub(super) fn strip(report: &AuditReport) -> Vec<StripPart> {
+    let total: usize = scope_classes().map(|class| report.summary.of(class)).sum();
+    let mut before = 0;
+    scope_classes()
+        .filter(|class| report.summary.of(*class) > 0)
+        .map(|class| {
+            let number = report.summary.of(class);
+            let x = before as f64 * 1000.0 / total as f64;
+            before += number;
+            let end = before as f64 * 1000.0 / total as f64;
+            StripPart {
+                class: class.as_str(),
+                x: format!("{x:.2}"),
+                // A few among thousands must still be seen.
+                width: format!("{:.2}", (end - x).max(2.0)),
+                title: format!("{} {}", count(number, "deal"), class.label()),
+            }
+        })
+        .collect()
+}
+
+pub(super) fn strip_label(report: &AuditReport) -> String {
+    let parts: Vec<String> = scope_classes()
+        .map(|class| format!("{} {}", thousands(report.summary.of(class)), class.label()))
+        .collect();
+    format!("Deals in scope: {}", parts.join(", "))
+}
+
+pub(super) fn tiles(report: &AuditReport, sets: &mut Sets<'_>) -> Vec<Tile> {
+    let worth = |classes: &[Class]| {
+        let mut values = Values::default();
+        for class in classes {
+            values.add_all(report.values.of(*class));
+        }
+        match sums(&values) {
+            none if none.is_empty() => "no value".to_owned(),
+            sums => sums,
+        }
+    };
+    let summary = &report.summary;
+    let gone = summary.missing + summary.removed;
+    let coverage = &report.metrics.coverage;
+    let late = sets.link("not-on-time", "due and not on time", &coverage.on_time.not);
+    let touch = &report.metrics.latency.signature_to_first_touch;
+    let touched =
+        sets.link("touched", "with a first touch", touch.samples.iter().map(|it| &it.key));
+    let told = |seconds: Option<i64>| seconds.map_or_else(|| "–".to_owned(), describe_seconds);
+    let on_time_all = coverage.on_time.count == coverage.on_time.of;
+    vec![
+        Tile {
+            name: "Without a handoff",
+            value: thousands(gone),
+            note: worth(&[Class::Missing, Class::Removed]),
+            mood: if gone > 0 { "bad" } else { "good" },
+            link: "class=missing,removed".to_owned(),
+        },
+        Tile {
+            name: "Late",
+            value: thousands(summary.late),
+            note: worth(&[Class::Late]),
+            mood: if summary.late > 0 { "warn" } else { "good" },
+            link: "class=late".to_owned(),
+        },
+        Tile {
+            name: "On time",
+            value: percent_or_dash(&coverage.on_time),
+            note: format!("within {} of the signature", report.settings.handoff_within),
+            mood: if on_time_all { "good" } else { "" },
+            link: late,
+        },
+        Tile {
+            name: "Signature to first touch",
+            value: told(touch.figures.median_s),
+            note: format!("median; p90 {}", told(touch.figures.p90_s)),
+            mood: "",
+            link: touched,
+        },
+    ]
+}
+
+pub(super) fn classes(report: &AuditReport) -> Vec<ClassRow> {
+    let currencies = currencies(report);
+    let most = Class::ALL.into_iter().map(|class| report.summary.of(class)).max().unwrap_or(0);
+    let row = |name, class: Option<Class>, number: usize, values: &Values, link: String| ClassRow {
+        class: class.map(Class::as_str),
+        name,
+        total: class.is_none(),
+        width: width(number, most),
+        count: thousands(number),
+        link,
+        sums: currencies.iter().map(|currency| sum(values, currency)).collect(),
+    };
+    let of = |class: Class| {
+        let link = format!("class={}", class.as_str());
+        row(class.label(), Some(class), report.summary.of(class), report.values.of(class), link)
+    };
+    let mut rows: Vec<ClassRow> = scope_classes().map(of).collect();
+    let mut values = Values::default();
+    for class in scope_classes() {
+        values.add_all(report.values.of(class));
+    }
+    let names: Vec<&str> = scope_classes().map(Class::as_str).collect();
+    let link = format!("class={}", names.join(","));
+    rows.push(row("in scope", None, report.population.in_scope, &values, link));
+    rows.push(of(Class::Excluded));
+    let all = report.values.total();
+    rows.push(row("closed won", None, report.population.closed_won, &all, "class=".to_owned()));
+    rows
+}
+
+pub(super) fn exclusions(report: &AuditReport, sets: &mut Sets<'_>) -> Vec<Linked> {
+    let all = report.population.exclusions.iter().enumerate();
+    all.map(|(at, it)| {
+        let label = format!("excluded: {}", text::one_line(&it.reason));
+        linked(&it.reason, it.count, sets.link(&format!("excluded.{at}"), label, &it.deals))
+    })
+    .collect()
+}
+
+// What is wrong, by rule.
+
+/// How many findings of one rule stand in the page itself; the table has all.
+const SHOWN: usize = 100;
+
+#[derive(Serialize)]
+pub(super) struct Rule {
+    name: &'static str,
+    severity: &'static str,
+    summary: Option<&'static str>,
+    count: String,
+    link: Option<String>,
+    findings: Vec<Shown>,
+    more: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    message: String,
+    help: Option<String>,
+    key: Option<String>,
+    file: Option<String>,
+    link: Option<String>,
+}
+
+/// The rules that fired, in the order of their worst finding.
+pub(super) fn rules(report: &AuditReport, sets: &mut Sets<'_>) -> Vec<Rule> {
+    let mut by_rule: IndexMap<&'static str, Vec<&Finding>> = IndexMap::new();
+    for finding in &report.findings {
+        by_rule.entry(finding.rule).or_default().push(finding);
+    }
+    let known: BTreeMap<&str, &'static str> =
+        crate::audit::rules().map(|rule| (rule.id, rule.summary)).collect();
+    by_rule.into_iter().map(|(name, findings)| rule(name, &findings, &known, sets)).collect()
+}
+
+fn rule(
+    name: &'static str,
+    findings: &[&Finding],
+    known: &BTreeMap<&str, &'static str>,
+    sets: &mut Sets<'_>,
+) -> Rule {
+    let keys: Vec<DealKey> = findings
+        .iter()
+        .filter_map(|finding| finding.key.as_ref())
+        .filter(|key| sets.has(key.as_str()))
+        .map(|key| DealKey::new(key.as_str()))
+        .collect();
+    let link = (!keys.is_empty()).then(|| sets.link(&format!("rule.{name}"), name, &keys));
+    let more = findings.len().saturating_sub(SHOWN);
+    Rule {
+        name,
+        severity: findings.iter().map(|it| it.severity).max().map_or("", |it| it.as_str()),
+        summary: known.get(name).copied(),
+        count: thousands(findings.len()),
+        link,
+        findings: findings.iter().take(SHOWN).map(|finding| shown(finding, sets)).collect(),
+        more: (more > 0).then(|| thousands(more)),
+    }
+}
+
+fn shown(finding: &Finding, sets: &Sets<'_>) -> Shown {
+    let key = finding.key.as_ref().map(Key::as_str);
+    Shown {
+        message: text::one_line(&finding.message),
+        help: finding.help.as_deref().map(text::terminal),
+        key: key.map(ToOwned::to_owned),
+        file: finding.place.file.as_deref().map(text::one_line),
+        // A key has no character that means something in a link.
+        link: key.filter(|key| sets.has(key)).map(|key| format!("q={key}")),
+    }
+}
+
+// An audit as a page.
 
 const TEMPLATE: &str = include_str!("../../../templates/report/audit.html");
 const STYLE: &str = include_str!("../../../templates/report/audit.css");

@@ -1,5 +1,4 @@
-//! The data behind the page's table: every deal, and the sets of deals that
-//! the page's numbers link to.
+//! The table of the deals, and names with numbers that link to it.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +13,35 @@ use url::Url;
 use crate::audit::{AuditReport, Class, DealKey, DealRow};
 use crate::finding::Finding;
 use crate::report::sentences::moment;
+use crate::report::thousands;
 use crate::text;
+
+// A name with a number that links to its deals, and the bar beside it.
+
+/// A name with a number that links to its deals.
+#[derive(Serialize)]
+pub(super) struct Linked {
+    name: String,
+    reason: String,
+    count: String,
+    link: String,
+}
+
+/// A bar's length in percent; what is there at all is seen.
+pub(super) fn width(number: usize, most: usize) -> String {
+    if number == 0 || most == 0 {
+        return "0".to_owned();
+    }
+    format!("{:.2}", (number as f64 * 100.0 / most as f64).max(1.0))
+}
+
+pub(super) fn linked(name: &str, number: usize, link: String) -> Linked {
+    let name = text::one_line(name);
+    Linked { reason: name.clone(), name, count: thousands(number), link }
+}
+
+// The data behind the page's table: every deal, and the sets of deals that
+// the page's numbers link to.
 
 /// What the script reads.
 #[derive(Serialize)]

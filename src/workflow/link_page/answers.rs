@@ -212,7 +212,11 @@ pub(super) fn take(
 }
 
 /// What the schema says against the answer at a pointer, or inside of it.
-fn violation(context: &Context, brief: &Value, pointer: &str) -> Option<String> {
+pub(in crate::workflow) fn violation(
+    context: &Context,
+    brief: &Value,
+    pointer: &str,
+) -> Option<String> {
     let violations = context.schema.check(&Brief::from_json(brief.clone()));
     let inside = format!("{pointer}/");
     let found = violations

@@ -8,6 +8,7 @@ mod html;
 use serde_json::Value;
 
 use self::answers::Answered;
+pub(super) use self::answers::violation;
 pub use self::html::STYLE as LINK_PAGE_STYLE;
 use self::html::{Notice, View, message};
 use super::assign::{Assignment, assign};

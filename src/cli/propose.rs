@@ -1,0 +1,120 @@
+//! `handoff propose`: what a tool would answer, for people to confirm.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::error::CliError;
+use super::exit::Exit;
+use super::formats::ResultFormat;
+use super::invocation::Invocation;
+use super::keys::find_whole_key;
+use super::open::{Ports, open, open_requests};
+use super::sign::read_payload;
+use crate::brief::ProposedAnswer;
+use crate::report::count;
+use crate::workflow::{self, Proposed};
+use crate::yaml;
+
+/// The arguments of `propose`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The handoff: key, deal id, folder or task
+    #[arg(value_name = "KEY")]
+    key: String,
+    /// The answers, YAML: `success.metric: Days to close`, or `{answer: …, cite: …}`; `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    file: String,
+    /// The tool or language model that proposes
+    #[arg(long, value_name = "TOOL")]
+    by: String,
+    /// Where the answers are taken from that have no `cite:` of their own
+    #[arg(long, value_name = "TEXT")]
+    cite: Option<String>,
+    /// Do not push, and open no pull request
+    #[arg(long)]
+    no_push: bool,
+    /// What to print
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    format: ResultFormat,
+}
+
+/// Runs the command.
+pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
+    let context = open(invocation, Ports { push: !arguments.no_push, ..Ports::default() })?;
+    let key = find_whole_key(&arguments.key, &context)?;
+    let bytes = read_payload(&arguments.file, invocation)?;
+    let answers = answers_of(&bytes, arguments)?;
+    let opens = if arguments.no_push { None } else { open_requests(invocation, &context)? };
+    let proposed = workflow::propose(&context, &key, &arguments.by, &answers)?;
+    let mut exit = invocation.tell("", &proposed.remarks);
+    let mut request = None;
+    if let Some(opens) = opens.filter(|_| proposed.pushed == Some(true)) {
+        match invocation.block_on(opens.open_request(&proposed.request))? {
+            Ok(mark) => request = Some(mark.reference),
+            Err(error) => {
+                exit = Exit::CouldNot;
+                invocation.warn(format!(
+                    "warning: no pull request: {error}; run the command again: the branch is there"
+                ));
+            }
+        }
+    }
+    let request = request.as_deref();
+    invocation.emit(
+        arguments.format,
+        || to_json(&proposed, request),
+        || crate::text::terminal(&to_text(&proposed, answers.len(), request)),
+    )?;
+    Ok(exit)
+}
+
+/// The answers of the file, each with its citation.
+fn answers_of(bytes: &[u8], arguments: &Arguments) -> Result<Vec<ProposedAnswer>, CliError> {
+    let node = yaml::read(bytes)
+        .map_err(|error| CliError::usage(format!("{}:{error}", arguments.file)))?;
+    let Value::Object(fields) = node.to_json() else {
+        return Err(CliError::usage(format!("{} holds no answers", arguments.file))
+            .help("write one a line: `success.metric: Days to close`"));
+    };
+    let answers = fields.into_iter().map(|(field, value)| {
+        let is_cited = value.as_object().is_some_and(|value| {
+            value.contains_key("answer")
+                && value.keys().all(|name| matches!(name.as_str(), "answer" | "cite"))
+        });
+        let (answer, cite) = match value {
+            Value::Object(mut value) if is_cited => {
+                let cite = value.get("cite").and_then(Value::as_str).map(str::to_owned);
+                (value.remove("answer").unwrap_or_default(), cite)
+            }
+            value => (value, None),
+        };
+        ProposedAnswer { field, answer, cite: cite.or_else(|| arguments.cite.clone()) }
+    });
+    Ok(answers.collect())
+}
+
+/// The result as the documented JSON, version 1.
+fn to_json(proposed: &Proposed, request: Option<&str>) -> Value {
+    json!({
+        "version": 1,
+        "key": proposed.key,
+        "path": proposed.path,
+        "branch": proposed.branch,
+        "commit": proposed.commit,
+        "pushed": proposed.pushed,
+        "request": request,
+    })
+}
+
+fn to_text(proposed: &Proposed, answers: usize, request: Option<&str>) -> String {
+    let what = match proposed.commit {
+        Some(_) => format!("{} proposed", count(answers, "answer")),
+        None => "proposed already, nothing new".to_owned(),
+    };
+    let mut text = format!("{}: {what}\n  branch   {}\n", proposed.key, proposed.branch);
+    match request {
+        Some(request) => text.push_str(&format!("  request  {request}\n")),
+        None => text.push_str("  nothing is answered until somebody merges the branch\n"),
+    }
+    text
+}

@@ -1,0 +1,87 @@
+//! What a CRM is to the rest of the house: its row, what its settings lead to,
+//! and what it is connected with.
+
+use std::path::Path;
+
+use super::export::FileSettings;
+use super::{Crm, CrmError, RequestedProperties, Trigger};
+use crate::brief::BaseMapping;
+use crate::http::Limits;
+use crate::model::{ReferenceRule, Secrets};
+use crate::settings::SettingsReader;
+
+/// One CRM.
+pub struct CrmRow {
+    /// The key under `crm:`, in keys of handoffs and in briefs.
+    pub name: &'static str,
+    /// Its name for people.
+    pub title: &'static str,
+    /// Every secret it may read.
+    pub secrets: &'static [&'static str],
+    /// Those of them that a run outside of `serve` needs: the ones that
+    /// `init` writes into workflows.
+    pub workflow_secrets: &'static [&'static str],
+    /// How its section is read and described.
+    pub settings: SettingsReader<dyn CrmSettings>,
+    /// Its default mapping.
+    pub mapping: BaseMapping,
+    /// How documents name its deals.
+    pub references: Option<ReferenceRule>,
+    /// Its webhook as long as the CRM is not connected: it refuses everything.
+    pub trigger: Option<fn() -> Box<dyn Trigger>>,
+}
+
+impl std::fmt::Debug for CrmRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CrmRow").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// What the settings of a CRM lead to.
+pub trait CrmSettings: std::fmt::Debug + Send + Sync {
+    /// Connects the CRM; nothing is sent yet.
+    ///
+    /// # Errors
+    /// When settings or secrets do not do.
+    fn connect(&self, connection: &Connection<'_>) -> Result<Box<dyn Crm>, CrmError>;
+
+    /// The CRM's webhook, where it has one.
+    fn trigger(&self) -> Option<Box<dyn Trigger>> {
+        None
+    }
+
+    /// Whether a signature moves an open deal to Closed Won.
+    fn updates_closed_won(&self) -> bool {
+        false
+    }
+
+    /// The settings of an export file, if these are they.
+    fn as_file(&self) -> Option<&FileSettings> {
+        None
+    }
+}
+
+/// What a connector needs beside its settings.
+pub struct Connection<'a> {
+    /// The secrets of the run.
+    pub secrets: &'a Secrets,
+    /// The ledger's folder, where relative paths start.
+    pub root: &'a Path,
+    /// The properties that the configuration reads.
+    pub requested: &'a RequestedProperties,
+    /// How long the CRM is waited for.
+    pub limits: Limits,
+    /// The zone that the company's days are days of, where it is set.
+    pub company_zone: Option<chrono_tz::Tz>,
+    /// A folder outside of the ledger in which settings may name exports.
+    pub exports: Option<&'a Path>,
+}
+
+/// The parts of an https address's path, when its host fits.
+pub(super) fn path_of(address: &str, fits: impl Fn(&str) -> bool) -> Option<Vec<&str>> {
+    let rest = address.trim().strip_prefix("https://")?;
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let mut parts = rest.split('/');
+    let host = parts.next()?.to_ascii_lowercase();
+    fits(&host).then(|| parts.collect())
+}

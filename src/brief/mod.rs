@@ -37,8 +37,8 @@ pub use model::{BRIEF_SCHEMA, Brief};
 pub use proposed::{PROPOSED_SCHEMA, Proposals, ProposedAnswer, ToolProposal};
 pub use render::{DEFAULT_TEMPLATE, RenderError, RenderInput, Renderer};
 pub use rules::{
-    CheckContext, FirstTouchLimit, Fix, FolderSummary, HandoffCheck, HandoffFiles, Member, Team,
-    brief_rules, check_handoff, check_ledger, fixes,
+    CheckContext, FirstTouchLimit, Fix, FolderSummary, HandoffCheck, HandoffFiles, Member, Refused,
+    Team, brief_rules, check_handoff, check_ledger, fixes,
 };
 pub use schema::{
     Field, Outline, Role, SHIPPED_SCHEMA, Schema, SchemaError, Shape, TIMELINE_JSON_SCHEMA,

@@ -166,7 +166,14 @@ pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Mad
             check_columns(&first)?;
             invocation.warn(warning);
         }
-        if let Some(config) = config_at(&first.ledger, &head)? {
+        let config = match config_at(&first.ledger, &head) {
+            // Of a moment at which they could not be read, the ones before count.
+            Err(error) if arguments.as_of.is_some() => {
+                Some(workflow::last_settings(&first.ledger, &ledgers[0])?.ok_or(error)?)
+            }
+            config => config?,
+        };
+        if let Some(config) = config {
             first.config = config;
         }
     }

@@ -17,6 +17,7 @@ use super::open::{Ports, open};
 use crate::audit::AuditReport;
 use crate::brief::EventKind;
 use crate::esign::{Providers, Received, Request, confirm};
+use crate::ledger::Ledger;
 use crate::model::{Key, Secrets, SignatureEvent};
 use crate::report::Options;
 use crate::workflow::{self, Context, DealSource, PersonEvent, SignRequest};
@@ -245,6 +246,8 @@ fn lay_out(dir: &Path, invocation: &Invocation) -> Result<(), CliError> {
         deals: "deals.csv".to_owned(),
         ..workflow::Setup::default()
     };
+    // A repository of its own, wherever the folder lies.
+    Ledger::init(dir)?;
     workflow::init(dir, &setup, started)?;
     workflow::commit_files(dir, "demo: the company's settings and exports", files, started)?;
     if invocation.verbose > 0 {

@@ -53,6 +53,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let mut checks = vec![Check::ok("handoff.yaml", "read and valid")];
     checks.extend(config_checks(&context));
     checks.extend(ledger(&context, arguments.offline));
+    checks.extend(signing(&context, invocation, arguments.offline));
     checks.extend(crate::workflow::check_workflows(
         context.ledger.root(),
         &context.config,
@@ -136,6 +137,34 @@ fn ledger(context: &Context, offline: bool) -> Vec<Check> {
         )),
     }
     checks
+}
+
+/// Whether commits are signed where the branch takes no others.
+fn signing(context: &Context, invocation: &Invocation, offline: bool) -> Option<Check> {
+    let (ledger, what) = (&context.ledger, "signed commits");
+    let signs = ledger.signs_commits();
+    let own = signs.then(|| Check::ok(what, "git signs every commit of handoff (commit.gpgsign)"));
+    let links = ledger.web_links().filter(|_| !offline);
+    let forge = links.map(|links| {
+        let secrets = invocation.secrets().map_err(|error| error.message)?;
+        context.config.deliver.forge(links.project(), &secrets)
+    });
+    // Another forge, or no access to this one: only a push shows what it takes.
+    let Some(Ok(forge)) = forge else { return own };
+    let asked = invocation.block_on(forge.requires_signatures(ledger.branch())).ok()?;
+    Some(match asked {
+        Ok(true) if !signs => Check::failed(
+            what,
+            format!("{} takes signed commits only, and git does not sign here", ledger.branch()),
+            "give git a key and run `git config commit.gpgsign true` (docs/ledger.md)",
+        ),
+        Ok(_) => return own,
+        Err(error) => Check::warning(
+            what,
+            format!("GitHub does not say whether {} requires them: {error}", ledger.branch()),
+            "let the token read the repository's metadata",
+        ),
+    })
 }
 
 /// Whether the remote takes what is written, and has it.

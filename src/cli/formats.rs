@@ -1,7 +1,7 @@
 //! `--format` and `--output`: text or JSON for most commands; for reports,
 //! given several times and read in their order.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::error::CliError;
 use super::invocation::Invocation;
 use super::offered::Offered;
+use crate::disk::{self, Access};
 use crate::report::{Format, Options};
 
 /// `--format` of a command whose result is no report.
@@ -198,12 +199,39 @@ fn write_whole(
     if special {
         return render(&mut std::fs::OpenOptions::new().write(true).open(path)?);
     }
+    // A link stays, and the file that it points at is written.
+    let path = match (path.canonicalize(), path.read_link()) {
+        (Ok(file), _) => file,
+        (Err(_), Ok(target)) => path.parent().unwrap_or(path).join(target),
+        (Err(_), Err(_)) => path.to_path_buf(),
+    };
+    let in_place = || render(&mut std::fs::File::create(&path)?);
     let folder = path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty())
         .unwrap_or(std::path::Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    let there = path.metadata().ok();
+    let mut file = match disk::temporary_in(folder, Access::Shared) {
+        Ok(file) => file,
+        // In a folder that is closed, a file may be open.
+        Err(_) if there.is_some() => return in_place(),
+        Err(error) => return Err(error),
+    };
     render(&mut file)?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    if let Some(there) = there {
+        file.as_file().set_permissions(there.permissions())?;
+    }
+    match file.persist(&path) {
+        Ok(_) => Ok(()),
+        // A file that is mounted by itself cannot be replaced.
+        Err(error)
+            if matches!(
+                error.error.kind(),
+                ErrorKind::ResourceBusy | ErrorKind::CrossesDevices
+            ) =>
+        {
+            in_place()
+        }
+        Err(error) => Err(error.error),
+    }
 }

@@ -209,11 +209,7 @@ pub(super) fn text_of(ledger: &Ledger, path: &str) -> Result<Option<Vec<u8>>, Cl
     if ledger.is_bare() {
         return Ok(ledger.read(path)?);
     }
-    match std::fs::read(ledger.root().join(path)) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(CliError::could_not(format!("{path} cannot be read: {error}"))),
-    }
+    Ok(ledger.read_checkout(path)?)
 }
 
 fn template_of(ledger: &Ledger, name: &str) -> Result<Option<String>, CliError> {
@@ -245,12 +241,14 @@ pub(super) fn open_crm_for(
     requested: &RequestedProperties,
     root: &Path,
 ) -> Result<Option<Box<dyn Crm>>, CliError> {
+    let exports = exports_folder(invocation);
     let connection = Connection {
         secrets: &invocation.secrets()?,
         root,
         requested,
         limits: config.limits,
         company_zone: workflow::company_zone(config),
+        exports: exports.as_deref(),
     };
     let crm = crm::build(&config.crm, &connection).map_err(CliError::from)?;
     if let Some(crm) = crm.as_deref() {
@@ -275,6 +273,11 @@ pub(super) fn check_columns(context: &Context) -> Result<(), CliError> {
         Ok(export) => refuse_absent_columns(config, &export),
         Err(_) => Ok(()),
     }
+}
+
+/// Where settings may name exports outside of the ledger, as the environment says.
+fn exports_folder(invocation: &Invocation) -> Option<PathBuf> {
+    invocation.environment.get("HANDOFF_EXPORTS").map(|folder| invocation.path(folder.as_ref()))
 }
 
 /// What came on standard input; a command that opens the deals twice reads it once.
@@ -482,6 +485,7 @@ pub(super) fn open_export(
     if file.as_os_str() == "-" {
         let mut settings = config.crm.file().cloned().unwrap_or_else(|| FileSettings::of(file));
         settings.deals = PathBuf::from("standard input");
+        settings.exports = exports_folder(invocation);
         settings.company_zone = company_zone;
         let given = standard_input()?;
         return Ok(crm::open_file(settings, root, Some(given))?.with_detail(detail));
@@ -493,6 +497,8 @@ pub(super) fn open_export(
     let inside = path.canonicalize().ok().zip(root.canonicalize().ok());
     let inside = inside.and_then(|(path, root)| Some(path.strip_prefix(root).ok()?.to_path_buf()));
     settings.deals = inside.unwrap_or(path);
+    settings.named = true;
+    settings.exports = exports_folder(invocation);
     settings.company_zone = company_zone;
     Ok(crm::open_file(settings, root, None)?.with_detail(detail))
 }

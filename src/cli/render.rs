@@ -8,7 +8,7 @@ use super::invocation::Invocation;
 use super::keys::find_key;
 use super::open::{Ports, open};
 use crate::brief::Brief;
-use crate::workflow::{WorkflowError, stored_anywhere};
+use crate::workflow::{WorkflowError, path_inside, stored_anywhere};
 
 /// The arguments of `render`.
 #[derive(Debug, Args)]
@@ -34,10 +34,18 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     }
     let path = invocation.path(arguments.brief.as_ref());
     let file = if path.is_dir() { path.join("brief.yaml") } else { path };
+    let inside = path_inside(context.ledger.root(), &file).filter(|_| !context.ledger.is_bare());
+    // Of a link that is no file there would be nothing to say but that no handoff has its name.
+    let own = match &inside {
+        Some(path) => context.ledger.read_checkout(path)?,
+        None => None,
+    };
     let brief = if arguments.brief == "-" {
         let mut bytes = Vec::new();
         std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes)?;
         parse(&bytes, "standard input")?
+    } else if let (Some(bytes), Some(path)) = (own, inside) {
+        parse(&bytes, &path)?
     } else if file.is_file() {
         parse(&std::fs::read(&file)?, &file.display().to_string())?
     } else {

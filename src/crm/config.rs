@@ -182,7 +182,11 @@ pub fn build(
 
 impl CrmSettings for FileSettings {
     fn connect(&self, connection: &Connection<'_>) -> Result<Box<dyn Crm>, CrmError> {
-        let settings = Self { company_zone: connection.company_zone, ..self.clone() };
+        let settings = Self {
+            company_zone: connection.company_zone,
+            exports: connection.exports.map(Path::to_path_buf),
+            ..self.clone()
+        };
         Ok(Box::new(open_file(settings, connection.root, None)?))
     }
 

@@ -73,6 +73,8 @@ pub struct Connection<'a> {
     pub limits: Limits,
     /// The zone that the company's days are days of, where it is set.
     pub company_zone: Option<chrono_tz::Tz>,
+    /// A folder outside of the ledger in which settings may name exports.
+    pub exports: Option<&'a Path>,
 }
 
 /// The parts of an https address's path, when its host fits.

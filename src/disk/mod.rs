@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -51,6 +51,15 @@ pub fn write_new(path: &Path, bytes: &[u8], access: Access) -> io::Result<bool> 
     }
 }
 
+/// A new file in a folder, to be written and moved to its name; gone when it
+/// is dropped.
+///
+/// # Errors
+/// When the folder does not take it.
+pub fn temporary_in(folder: &Path, access: Access) -> io::Result<tempfile::NamedTempFile> {
+    temporary(access).tempfile_in(folder)
+}
+
 /// Writes a new file under its own name and syncs it, with this modification
 /// time. The caller renames it and syncs the folders, once for many files.
 ///
@@ -79,6 +88,69 @@ pub fn append(path: &Path, line: &str, access: Access) -> io::Result<()> {
     file.write_all(line.as_bytes())?;
     file.sync_all()?;
     sync_folder(parent(path))
+}
+
+/// What lies at a path inside a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inside {
+    /// Nothing.
+    Nothing,
+    /// A file with these bytes.
+    File(Vec<u8>),
+    /// Something that is not followed: the part of the path, and what it is.
+    Refused {
+        /// From the folder on, up to what is refused.
+        path: String,
+        /// In words, such as `a symbolic link`.
+        what: &'static str,
+    },
+}
+
+/// Reads a file that has to lie in a folder. A link on the way, a path that
+/// leaves the folder and git's own folder are refused, and nothing of what is
+/// behind them is read.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn read_inside(folder: &Path, path: &Path) -> io::Result<Inside> {
+    let (mut at, mut shown) = (folder.to_path_buf(), PathBuf::new());
+    let parts: Vec<Component<'_>> =
+        path.components().filter(|part| *part != Component::CurDir).collect();
+    let refused = |what| {
+        move |path: &Path| {
+            let path = path.to_string_lossy().replace('\\', "/");
+            Ok(Inside::Refused { path, what })
+        }
+    };
+    for (index, part) in parts.iter().enumerate() {
+        let Component::Normal(name) = part else {
+            return refused("outside of the ledger")(path);
+        };
+        if name.eq_ignore_ascii_case(".git") {
+            return refused("a part of git's own folder")(path);
+        }
+        at.push(name);
+        shown.push(name);
+        let meta = match fs::symlink_metadata(&at) {
+            Ok(meta) => meta,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Inside::Nothing),
+            Err(error) => return Err(error),
+        };
+        let is_last = index + 1 == parts.len();
+        if meta.is_symlink() {
+            return refused("a symbolic link")(&shown);
+        }
+        if is_last && !meta.is_file() {
+            return refused("not a file")(&shown);
+        }
+        if !is_last && !meta.is_dir() {
+            return Ok(Inside::Nothing);
+        }
+    }
+    if parts.is_empty() {
+        return refused("not a file")(path);
+    }
+    fs::read(&at).map(Inside::File)
 }
 
 /// Makes the names in a folder durable.

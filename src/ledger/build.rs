@@ -2,7 +2,7 @@
 //! touched here.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use git2::{Oid, Repository};
@@ -11,10 +11,10 @@ use super::change::Change;
 use super::merge::{Onto, Wish};
 use super::names::Names;
 use super::repository::hold;
-use super::snapshot::{Snapshot, read_blob, tree_of};
+use super::snapshot::{Snapshot, ledger_tree, read_blob, tree_of};
 use super::staging::Staging;
 use super::tree_diff::{TREE, entry_with_mode};
-use super::tree_edit::{Edits, edit_tree};
+use super::tree_edit::{Edits, edit_tree, graft};
 use super::{Identity, LedgerError};
 
 /// A commit is never dated before its parent when the clocks of two machines
@@ -29,7 +29,11 @@ pub(super) struct Build {
     /// One for each change; `None` where it changed nothing.
     pub(super) made: Vec<Option<Oid>>,
     pub(super) onto: Onto,
+    /// The ledger's own tree.
     pub(super) tree: Option<Oid>,
+    /// The repository's tree, where the ledger is a folder of it.
+    whole: Option<Oid>,
+    prefix: String,
     pub(super) last_time: i64,
     identity: Identity,
     tip: Option<Oid>,
@@ -38,16 +42,29 @@ pub(super) struct Build {
     ours: BTreeMap<String, Option<Vec<u8>>>,
 }
 
+/// Where commits are made, and by whom.
+pub(super) struct Place<'a> {
+    pub(super) git_dir: &'a Path,
+    pub(super) identity: &'a Identity,
+    /// The folder of the repository that is the ledger; empty where all of it is.
+    pub(super) prefix: &'a str,
+    /// Where git runs to sign commits; `None` where they are not signed.
+    pub(super) signing: Option<PathBuf>,
+}
+
 impl Build {
     pub(super) fn start(
-        git_dir: &Path,
-        identity: &Identity,
+        place: Place<'_>,
         repo: &Repository,
         seen: Option<Oid>,
         start: Option<Oid>,
     ) -> Result<Self, LedgerError> {
-        let staging = Staging::begin(git_dir)?;
-        let tree = |commit: Option<Oid>| commit.map(|id| tree_of(repo, id)).transpose();
+        let Place { git_dir, identity, prefix, signing } = place;
+        let staging = Staging::begin(git_dir, signing)?;
+        let tree = |commit: Option<Oid>| match commit {
+            Some(id) => ledger_tree(repo, id, prefix),
+            None => Ok(None),
+        };
         let last_time = match start {
             Some(id) => repo
                 .find_commit(id)
@@ -62,6 +79,8 @@ impl Build {
             made: Vec::new(),
             onto: Onto::default(),
             tree: tree(start)?,
+            whole: start.map(|id| tree_of(repo, id)).transpose()?,
+            prefix: prefix.to_owned(),
             seen: if seen == start { None } else { Some(tree(seen)?) },
             last_time,
             identity: identity.clone(),
@@ -132,7 +151,11 @@ impl Build {
         if tree == self.tree {
             return Ok(None);
         }
-        let root = match tree {
+        let whole = match self.prefix.is_empty() {
+            true => tree,
+            false => graft(&mut self.staging, self.whole, &self.prefix, tree)?,
+        };
+        let root = match whole {
             Some(tree) => tree,
             None => self.staging.empty_tree()?,
         };
@@ -148,7 +171,8 @@ impl Build {
         };
         let id = self.staging.commit(&author, &committer, message, root, self.tip)?;
         self.tip = Some(id);
-        self.tree = Some(root);
+        self.whole = Some(root);
+        self.tree = if self.prefix.is_empty() { Some(root) } else { tree };
         self.last_time = at;
         Ok(Some(id))
     }

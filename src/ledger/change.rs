@@ -115,8 +115,13 @@ impl Change {
 
 /// Whether a commit message is one of ours: the last paragraph has the trailer.
 pub(super) fn is_handoff_message(message: &str) -> bool {
+    trailer(message, "Handoff-Key").is_some()
+}
+
+/// What a trailer in the last paragraph of a commit message says.
+pub(super) fn trailer<'a>(message: &'a str, name: &str) -> Option<&'a str> {
     let last = message.trim_end().rsplit("\n\n").next().unwrap_or_default();
-    last.lines().any(|line| line.starts_with("Handoff-Key: "))
+    last.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
 }
 
 #[cfg(test)]

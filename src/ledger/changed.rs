@@ -6,8 +6,8 @@ use git2::{ObjectType, Oid, Repository, Status, StatusOptions};
 
 use super::path::{BRIEFS, folder_of_file, key_of};
 use super::repository::{branch_or_remote, hold, resolve};
-use super::snapshot::{Snapshot, entry_at, tree_of};
-use super::tree_diff::{TREE, walk_differences};
+use super::snapshot::{Snapshot, entry_at, ledger_tree};
+use super::tree_diff::{LINK, SUBMODULE, TREE, walk_differences};
 use super::{Ledger, LedgerError};
 use crate::model::ObjectId;
 
@@ -54,6 +54,20 @@ impl Ledger {
         Ok(at(base)? != at(head)?)
     }
 
+    /// The submodules below `briefs/` that the index of the checkout has. Of an
+    /// index that only git reads (split, sparse) there are none; the audit
+    /// reads commits and names them.
+    #[must_use]
+    pub fn submodules(&self) -> Vec<String> {
+        let Ok(index) = hold(self.shared()).index() else { return Vec::new() };
+        let is_submodule = |mode: u32| i32::try_from(mode).is_ok_and(|mode| mode == SUBMODULE);
+        let entries = index.iter().filter(|entry| is_submodule(entry.mode));
+        let inside = self.in_repository("");
+        let paths = entries.map(|entry| String::from_utf8_lossy(&entry.path).into_owned());
+        let paths = paths.filter_map(|path| path.strip_prefix(&inside).map(str::to_owned));
+        paths.filter(|path| path == BRIEFS || path.starts_with("briefs/")).collect()
+    }
+
     /// The trees of the merge base and of what is checked out.
     fn ends(
         &self,
@@ -66,10 +80,11 @@ impl Ledger {
         } else {
             repo.refname_to_id("HEAD").ok()
         };
-        let Some(head) = head else { return Ok((Some(tree_of(repo, since)?), None)) };
+        let tree = |commit: Oid| ledger_tree(repo, commit, self.prefix());
+        let Some(head) = head else { return Ok((tree(since)?, None)) };
         // Unrelated histories have no base; then everything that differs from the revision counts.
         let base = repo.merge_base(since, head).unwrap_or(since);
-        Ok((Some(tree_of(repo, base)?), Some(tree_of(repo, head)?)))
+        Ok((tree(base)?, tree(head)?))
     }
 
     fn collect_uncommitted(
@@ -79,7 +94,7 @@ impl Ledger {
     ) -> Result<(), LedgerError> {
         let mut options = StatusOptions::new();
         options
-            .pathspec(BRIEFS)
+            .pathspec(self.in_repository(BRIEFS))
             .disable_pathspec_match(true)
             .include_untracked(true)
             .recurse_untracked_dirs(true)
@@ -89,7 +104,8 @@ impl Ledger {
             .map_err(LedgerError::git("looking for uncommitted changes", self.root()))?;
         for entry in statuses.iter().filter(|entry| entry.status() != Status::CURRENT) {
             let path = String::from_utf8_lossy(entry.path_bytes()).into_owned();
-            if let Some(folder) = folder_of_file(&path) {
+            let path = path.strip_prefix(&self.in_repository("")).unwrap_or(&path);
+            if let Some(folder) = folder_of_file(path) {
                 changed.insert(folder.to_owned());
             }
         }
@@ -141,6 +157,8 @@ fn collect(
         }
         if let Some(folder) = folder_of_file(path) {
             changed.insert(folder.to_owned());
+        } else if new.is_some_and(|(_, mode)| mode == LINK || mode == SUBMODULE) {
+            changed.insert(path.to_owned());
         }
         true
     })

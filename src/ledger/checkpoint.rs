@@ -7,7 +7,6 @@
 //! holds the facts as JSON, and names the checkpoint before it.
 
 use std::path::Path;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -20,14 +19,13 @@ use super::git_program::run;
 use super::history::HistoryError;
 use super::repository::hold;
 use super::scan::{self, Repository};
+use super::signing::SIGNING;
 use super::{Ledger, LedgerError};
 
 const PREFIX: &str = "refs/handoff/audit/";
 const SCHEMA: &str = "handoff/checkpoint/v2";
 /// Without chain, settings and deals.
 const SCHEMA_V1: &str = "handoff/checkpoint/v1";
-/// Signing asks an agent or a card; it is not the network.
-const SIGNING: Duration = Duration::from_secs(120);
 
 /// One deal as a checkpoint keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

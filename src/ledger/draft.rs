@@ -1,7 +1,6 @@
 //! Drafts: a handoff before its signature, on a branch of its own.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::change::Change;
@@ -26,12 +25,7 @@ impl Ledger {
     pub fn snapshot_of_branch(&self, branch: &str) -> Result<Option<Snapshot>, LedgerError> {
         check_branch(branch)?;
         let commit = branch_or_remote(&hold(self.shared()), branch, self.root())?;
-        commit
-            .map(|commit| {
-                let (repo, names) = (Arc::clone(self.shared()), Arc::clone(self.names()));
-                Snapshot::new(repo, names, self.root(), Some(commit))
-            })
-            .transpose()
+        commit.map(|commit| Snapshot::of(self, Some(commit))).transpose()
     }
 
     /// The ledger as a remote's branch had it when it was last seen; `None` if
@@ -46,8 +40,7 @@ impl Ledger {
     ) -> Result<Option<Snapshot>, LedgerError> {
         check_branch(branch)?;
         let Some(commit) = self.on_remote(remote, branch)? else { return Ok(None) };
-        let (repo, names) = (Arc::clone(self.shared()), Arc::clone(self.names()));
-        Snapshot::new(repo, names, self.root(), Some(commit)).map(Some)
+        Snapshot::of(self, Some(commit)).map(Some)
     }
 
     /// The keys that have a branch of their own, here or as last fetched from

@@ -89,6 +89,20 @@ pub enum LedgerError {
         /// Which rule it breaks.
         why: &'static str,
     },
+    /// A link or a submodule where a file or folder of the ledger belongs.
+    #[error("{} is {what}, which handoff does not follow", quoted(path))]
+    NotFollowed {
+        /// The link itself, relative to the ledger.
+        path: String,
+        /// What it is.
+        what: &'static str,
+    },
+    /// `commit.gpgsign` is set, and git could not sign a commit.
+    #[error("git could not sign the commit, and nothing was written: {why}")]
+    NotSigned {
+        /// Its words, without secrets.
+        why: String,
+    },
     /// A layout that is no strftime pattern, or does not give a folder.
     #[error("the layout {} is not a strftime pattern for folders", quoted(layout))]
     BadLayout {
@@ -246,7 +260,7 @@ impl LedgerError {
                 "keep the ledger in a repository with the SHA-1 object format and files as reference storage, as `git init` makes it by default".into()
             }
             Self::NotOwned { path } => format!(
-                "run handoff as the owner of the files, or trust the folder: git config --global --add safe.directory {}",
+                "run handoff as the owner of the files, or trust the folder: `git config --global --add safe.directory '{}'`",
                 path.display()
             ),
             Self::NoBranch { .. } => "add `branch: NAME` to handoff.yaml, or check the branch out".into(),
@@ -264,6 +278,10 @@ impl LedgerError {
                 "check the spelling; in a shallow or single-branch clone, fetch it first".into()
             }
             Self::BadPath { .. } => "this is refused so that nothing is written outside of its folder".into(),
+            Self::NotFollowed { .. } => "commit the file or folder itself in its place".into(),
+            Self::NotSigned { .. } => {
+                "check the key with `git commit-tree -S -m test HEAD^{tree}` (user.signingkey, gpg.format, a running agent), or leave the commits of this clone unsigned with `git config commit.gpgsign false`; then run this again".into()
+            }
             Self::BadLayout { .. } => "use a pattern such as \"%Y/%m\" or \"%Y/%m/%d\"".into(),
             Self::BadBranch { .. } => "see `git help check-ref-format` for what a branch may be called".into(),
             Self::Filtered { .. } => "take the filter off the ledger's folders in .gitattributes".into(),

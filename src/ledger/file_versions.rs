@@ -62,10 +62,11 @@ impl Ledger {
         path: &str,
         branch_alone: bool,
     ) -> Result<FileVersions, LedgerError> {
+        let path = self.in_repository(path);
         let repo = hold(self.shared());
         let failed = |error| LedgerError::git("reading the history", self.root())(error);
         let blob = |commit: &Commit<'_>| -> Result<Option<Oid>, LedgerError> {
-            Ok(match entry_at(&repo, commit.tree_id(), path)? {
+            Ok(match entry_at(&repo, commit.tree_id(), &path)? {
                 Some((id, ObjectType::Blob)) => Some(id),
                 _ => None,
             })

@@ -3,6 +3,7 @@
 //! it says is shown without the secrets that a URL may hold.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::Path;
@@ -41,17 +42,20 @@ pub(super) fn run(
     input: &[u8],
     timeout: Duration,
 ) -> Result<Ran, LedgerError> {
-    run_with(root, args, input, timeout, None)
+    run_with(root, args, input, timeout, &[])
 }
 
-fn run_with(
+/// Runs git in a folder with something on its standard input and in its environment.
+pub(super) fn run_with(
     root: &Path,
     args: &[&str],
     input: &[u8],
     timeout: Duration,
-    index: Option<&Path>,
+    variables: &[(&str, &OsStr)],
 ) -> Result<Ran, LedgerError> {
-    let command = args.first().copied().unwrap_or("git");
+    // What is set with `-c` stands before the command.
+    let mut words = args.iter().skip_while(|word| word.starts_with('-') || word.contains('='));
+    let command = words.next().copied().unwrap_or("git");
     let files = || -> std::io::Result<[File; 3]> {
         Ok([tempfile::tempfile()?, tempfile::tempfile()?, tempfile::tempfile()?])
     };
@@ -70,9 +74,7 @@ fn run_with(
     for name in OWN_VARIABLES {
         git.env_remove(name);
     }
-    if let Some(index) = index {
-        git.env("GIT_INDEX_FILE", index);
-    }
+    git.envs(variables.iter().copied());
     // Messages are read here, so they must be in one language.
     git.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C").env("LANGUAGE", "C");
     // Its helper for HTTP outlives it: that one gives up by itself.
@@ -124,7 +126,8 @@ pub(super) fn make_plain(root: &Path, index: &Path) -> bool {
         "update-index",
         "--force-write-index",
     ];
-    run_with(root, &args, b"", Duration::from_secs(60), Some(index))
+    let variables = [("GIT_INDEX_FILE", index.as_os_str())];
+    run_with(root, &args, b"", Duration::from_secs(60), &variables)
         .is_ok_and(|ran| ran.status.success())
 }
 

@@ -121,7 +121,7 @@ pub fn scan(
     at: &ScanAt,
     progress: &dyn Fn(usize),
 ) -> Result<Scanned, HistoryError> {
-    run(git_dir, at, true, progress)
+    scan_in(git_dir, "", at, true, progress)
 }
 
 /// The same as [`scan`], from the commits alone: the cache is neither read nor
@@ -134,7 +134,7 @@ pub fn scan_cold(
     at: &ScanAt,
     progress: &dyn Fn(usize),
 ) -> Result<Scanned, HistoryError> {
-    run(git_dir, at, false, progress)
+    scan_in(git_dir, "", at, false, progress)
 }
 
 /// The whole first-parent history of a branch or commit with its committer
@@ -152,8 +152,13 @@ pub fn first_parents(git_dir: &Path, at: &ScanAt) -> Result<Vec<(ObjectId, i64)>
     Ok(chain.links.iter().map(|link| (ObjectId(link.id), link.committed_at)).collect())
 }
 
-fn run(
+/// As [`scan`] or [`scan_cold`], of a ledger that is a folder of the repository.
+///
+/// # Errors
+/// As for [`scan`].
+pub fn scan_in(
     git_dir: &Path,
+    prefix: &str,
     at: &ScanAt,
     use_cache: bool,
     progress: &dyn Fn(usize),
@@ -164,10 +169,11 @@ fn run(
     // A cache is only ever left by a whole repository; one that has become
     // shallow since must say so, and not live on what it once knew.
     let use_cache = use_cache && repository.is_whole();
-    let known = if use_cache { cache::load_record(&repository.common) } else { None };
+    let known = if use_cache { cache::load_record(&repository.common, prefix) } else { None };
 
     let (mut chain, mut record) = find_start(&repository, head, at, known)?;
-    let (parts, more_gaps) = scan::compare(&repository.objects, &chain, record.walked, progress);
+    let (parts, more_gaps) =
+        scan::compare(&repository.objects, &chain, prefix, record.walked, progress);
     let mut gaps = std::mem::take(&mut chain.gaps);
     gaps.extend(more_gaps);
     let fresh = chain.links.len();
@@ -177,7 +183,7 @@ fn run(
         && gaps.is_empty()
         && cache::is_worth_saving(&record, fresh)
     {
-        cache::save_record(&repository.common, &record);
+        cache::save_record(&repository.common, prefix, &record);
     }
     gaps.extend(scan::wholeness(&repository, record.blobs()));
     gaps.extend(record.oddities());

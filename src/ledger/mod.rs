@@ -32,6 +32,7 @@ mod replay;
 mod repository;
 mod scan;
 mod server_hook;
+mod signing;
 mod snapshot;
 mod staging;
 mod tree_cache;
@@ -53,7 +54,7 @@ pub use checkpoint::{
 };
 pub use error::LedgerError;
 pub use file_versions::{FileVersion, FileVersions};
-pub use history::{HistoryError, ScanAt, Scanned, first_parents, scan, scan_cold};
+pub use history::{HistoryError, ScanAt, Scanned, first_parents, scan, scan_cold, scan_in};
 pub use identity::Identity;
 pub use merge::merge_timelines;
 pub use path::{BRIEFS, Folder, LONGEST_SLUG, folder_for, key_of, month_for};

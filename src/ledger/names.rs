@@ -11,10 +11,11 @@ use rayon::prelude::*;
 
 use super::LedgerError;
 use super::cache::{FactsKind, FolderGroup, FolderGroups, KeptGroup};
-use super::path::{Folder, key_of};
+use super::path::{BRIEFS, Folder, key_of};
 use super::repository::{Shared, hold};
 use super::snapshot::object_id;
 use super::tree_cache::TreeCache;
+use super::tree_diff::{LINK, SUBMODULE, TREE, entry_with_mode};
 use crate::model::{Gap, Key, ObjectId};
 
 /// A layout has a handful of levels; more is a mistake or an attack.
@@ -266,6 +267,38 @@ fn group(
         list.push((name, object_id(entry.id())));
     }
     Ok(FolderGroup::read(path, id, &listed, below, kept))
+}
+
+/// The links and submodules where a folder on the way to a handoff belongs.
+pub(super) fn not_followed(
+    repo: &Repository,
+    tree: Oid,
+    found: &mut Vec<String>,
+) -> Result<(), LedgerError> {
+    let mut open = match entry_with_mode(repo, Some(tree), BRIEFS)? {
+        Some((id, TREE)) => vec![(BRIEFS.to_owned(), id, 0)],
+        Some((_, LINK | SUBMODULE)) => {
+            found.push(BRIEFS.to_owned());
+            Vec::new()
+        }
+        _ => Vec::new(),
+    };
+    while let Some((path, id, depth)) = open.pop() {
+        let tree = repo.find_tree(id).map_err(LedgerError::git("reading a folder", repo.path()))?;
+        for entry in &tree {
+            let name = String::from_utf8_lossy(entry.name_bytes());
+            let is_file = matches!(&*name, "brief.yaml" | "timeline.yaml");
+            match entry.filemode() {
+                // A handoff's own files are looked at with the handoff.
+                LINK | SUBMODULE if !is_file => found.push(format!("{path}/{name}")),
+                TREE if depth < DEEPEST && key_of(&name).is_none() => {
+                    open.push((format!("{path}/{name}"), entry.id(), depth + 1));
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A folder that could not be read, as a gap.

@@ -1,16 +1,18 @@
 //! The remotes of a ledger, and what was fetched from them.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use chrono::{DateTime, Utc};
-use git2::{Oid, Repository};
+use git2::{Commit, Oid, Repository};
 
+use super::change::trailer;
 use super::git_program::{Ran, run, without_secrets};
 use super::repository::{branch_commit, hold};
 use super::snapshot::object_id;
 use super::web_url::{WebLinks, web_links};
 use super::{Ledger, LedgerError};
-use crate::model::ObjectId;
+use crate::model::{Key, ObjectId};
 
 /// `origin`, else the only remote there is.
 pub(super) fn usual_remote(repo: &Repository) -> Option<String> {
@@ -77,7 +79,8 @@ impl Ledger {
         let repo = hold(self.shared());
         let name = usual_remote(&repo)?;
         let remote = repo.find_remote(&name).ok()?;
-        web_links(remote.url().ok()?, self.branch())
+        let links = web_links(remote.url().ok()?, self.branch())?;
+        Some(links.within(self.prefix()))
     }
 
     /// Where people read a folder of the ledger in their browser.
@@ -147,6 +150,38 @@ impl Ledger {
     /// When the branches or commits cannot be read.
     pub fn unpushed(&self) -> Result<Option<Unpushed>, LedgerError> {
         let Some(remote) = self.remote() else { return Ok(None) };
+        let (mut commits, mut since) = (0, i64::MAX);
+        self.each_unpushed(&remote, |commit| {
+            commits += 1;
+            since = since.min(commit.committer().when().seconds());
+        })?;
+        let since = DateTime::from_timestamp(since, 0).unwrap_or_default();
+        Ok((commits > 0).then_some(Unpushed { remote, commits, since }))
+    }
+
+    /// The keys of the handoffs that were signed in commits that the usual
+    /// remote is not known to have.
+    ///
+    /// # Errors
+    /// As for [`Ledger::unpushed`].
+    pub fn unpushed_signed(&self) -> Result<BTreeSet<Key>, LedgerError> {
+        let mut keys = BTreeSet::new();
+        let Some(remote) = self.remote() else { return Ok(keys) };
+        self.each_unpushed(&remote, |commit| {
+            let message = commit.message().unwrap_or_default();
+            if trailer(message, "Handoff-Event") == Some("signed") {
+                keys.extend(trailer(message, "Handoff-Key").and_then(|key| Key::parse(key).ok()));
+            }
+        })?;
+        Ok(keys)
+    }
+
+    /// Looks at each commit of this clone that a remote is not known to have.
+    fn each_unpushed(
+        &self,
+        remote: &str,
+        mut look: impl FnMut(&Commit<'_>),
+    ) -> Result<(), LedgerError> {
         let repo = hold(self.shared());
         let failed = |error| LedgerError::git("listing commits", self.root())(error);
         let mut walk = repo.revwalk().map_err(failed)?;
@@ -163,17 +198,13 @@ impl Ledger {
             }
         }
         if ours == 0 {
-            return Ok(None);
+            return Ok(());
         }
         walk.hide_glob(&format!("refs/remotes/{remote}/*")).map_err(failed)?;
-        let (mut commits, mut since) = (0, i64::MAX);
         for id in walk {
-            let commit = id.and_then(|id| repo.find_commit(id)).map_err(failed)?;
-            commits += 1;
-            since = since.min(commit.committer().when().seconds());
+            look(&id.and_then(|id| repo.find_commit(id)).map_err(failed)?);
         }
-        let since = DateTime::from_timestamp(since, 0).unwrap_or_default();
-        Ok((commits > 0).then_some(Unpushed { remote, commits, since }))
+        Ok(())
     }
 
     /// Asks the usual remote whether it would take the ledger's branch now,

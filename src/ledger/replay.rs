@@ -9,7 +9,7 @@ use git2::{Commit, Oid, Repository, Sort};
 use super::change::is_handoff_message;
 use super::checkout::Remark;
 use super::merge::Wish;
-use super::snapshot::read_blob;
+use super::snapshot::{ledger_tree, read_blob, tree_of};
 use super::tree_diff::{Entry, differing_files};
 use super::writer::Writer;
 use super::{Identity, LedgerError};
@@ -49,7 +49,7 @@ impl Writer {
                 let (files, message, author) = {
                     let repo = self.repo();
                     let commit = find(repo, id)?;
-                    let wishes = wishes(repo, &commit)?;
+                    let wishes = wishes(repo, &commit, self.ledger().prefix())?;
                     let author = author(&commit);
                     let message = commit.message().unwrap_or_default().to_owned();
                     let staged = super::repository::hold(build.staging.repo());
@@ -94,7 +94,8 @@ impl Writer {
         }
         for id in &ids {
             let commit = find(repo, *id)?;
-            let is_ours = is_handoff_message(commit.message().unwrap_or_default());
+            let is_ours = is_handoff_message(commit.message().unwrap_or_default())
+                && is_inside(repo, &commit, self.ledger().prefix())?;
             if !is_ours || commit.parent_count() > 1 {
                 return Err(LedgerError::ForeignCommit {
                     commit: id.to_string()[..10].to_owned(),
@@ -118,15 +119,27 @@ fn author(commit: &Commit<'_>) -> (Identity, i64) {
     (who, author.when().seconds())
 }
 
-/// What a commit changed, file by file.
-fn wishes(repo: &Repository, commit: &Commit<'_>) -> Result<Vec<Wish>, LedgerError> {
+/// Whether a commit changed nothing outside of the ledger's folder.
+fn is_inside(repo: &Repository, commit: &Commit<'_>, prefix: &str) -> Result<bool, LedgerError> {
+    if prefix.is_empty() {
+        return Ok(true);
+    }
+    let before = commit.parent_id(0).ok().map(|id| tree_of(repo, id)).transpose()?;
+    let files = differing_files(repo, before, Some(commit.tree_id()))?;
+    let inside = format!("{prefix}/");
+    Ok(files.iter().all(|file| file.path.starts_with(&inside)))
+}
+
+/// What a commit changed in the ledger, file by file.
+fn wishes(repo: &Repository, commit: &Commit<'_>, prefix: &str) -> Result<Vec<Wish>, LedgerError> {
     let before = match commit.parent_id(0) {
-        Ok(id) => Some(find(repo, id)?.tree_id()),
+        Ok(id) => ledger_tree(repo, id, prefix)?,
         Err(_) => None,
     };
+    let after = ledger_tree(repo, commit.id(), prefix)?;
     let bytes = |side: Option<Entry>| side.map(|(id, _)| read_blob(repo, id)).transpose();
     // By path, so that a folder's files come together.
-    let files: BTreeMap<_, _> = differing_files(repo, before, Some(commit.tree_id()))?
+    let files: BTreeMap<_, _> = differing_files(repo, before, after)?
         .into_iter()
         .map(|file| (file.path.clone(), file))
         .collect();

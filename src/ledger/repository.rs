@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use git2::{Config, ErrorClass, ErrorCode, Reference, Repository, RepositoryInitOptions};
@@ -10,6 +10,7 @@ use git2::{Config, ErrorClass, ErrorCode, Reference, Repository, RepositoryInitO
 use super::names::Names;
 use super::snapshot::Snapshot;
 use super::{Identity, LedgerError};
+use crate::disk::{self, Inside};
 use crate::model::{Evidence, Key, ObjectId};
 
 use super::path::Folder;
@@ -29,12 +30,17 @@ pub struct Ledger {
     repo: Shared,
     names: Arc<Names>,
     root: PathBuf,
+    /// The folder of the repository that is the ledger, such as `teams/cs`;
+    /// empty where all of it is.
+    prefix: String,
     common: PathBuf,
     branch: String,
     /// Why it is not certain that this is the branch; such a ledger is not written.
     doubt: Option<String>,
     identity: Identity,
     network: Network,
+    /// Whether commits are signed, once it was asked.
+    signing: Arc<OnceLock<bool>>,
 }
 
 /// How long git may take for the network, and whether it took that long already.
@@ -55,7 +61,8 @@ impl std::fmt::Debug for Ledger {
 
 impl Ledger {
     /// Opens the repository that a folder lies in, found upwards as git does;
-    /// linked worktrees and bare repositories too. The ledger's branch is the
+    /// linked worktrees and bare repositories too. In a larger repository the
+    /// nearest folder upwards that holds `handoff.yaml` is the ledger. Its branch is the
     /// remote's default branch (`origin/HEAD`) where the clone knows one, else
     /// the one that is checked out, else `main` or `master`.
     ///
@@ -66,11 +73,32 @@ impl Ledger {
             Repository::discover_path(start, std::iter::empty::<&Path>()).map_err(|error| {
                 match error.code() {
                     ErrorCode::NotFound => LedgerError::NotFound { start: start.to_path_buf() },
-                    ErrorCode::Owner => LedgerError::NotOwned { path: start.to_path_buf() },
+                    ErrorCode::Owner => LedgerError::NotOwned { path: top_of(start) },
                     _ => LedgerError::git("looking for the repository", start)(error),
                 }
             })?;
-        Self::from_repository(open_repository(&path)?)
+        let repo = open_repository(&path)?;
+        let prefix = prefix_of(&repo, start, true)?;
+        Self::from_repository(repo, prefix)
+    }
+
+    /// The ledger in a folder that exists: in the repository around it, unless
+    /// that ignores the folder, else in one of its own.
+    ///
+    /// # Errors
+    /// As for [`Ledger::init`].
+    pub fn init_within(dir: &Path) -> Result<Self, LedgerError> {
+        let Ok(path) = Repository::discover_path(dir, std::iter::empty::<&Path>()) else {
+            return Self::init(dir);
+        };
+        let repo = open_repository(&path)?;
+        let prefix = prefix_of(&repo, dir, false)?;
+        if repo.is_bare() && absolute(repo.path())? != absolute(dir)?
+            || !prefix.is_empty() && repo.is_path_ignored(&prefix).unwrap_or(false)
+        {
+            return Self::init(dir);
+        }
+        Self::from_repository(repo, prefix)
     }
 
     /// Makes a repository in a folder, with `main` as its branch, or opens the
@@ -80,7 +108,7 @@ impl Ledger {
     /// When the folder cannot be made or written.
     pub fn init(dir: &Path) -> Result<Self, LedgerError> {
         match open_repository(dir) {
-            Ok(repo) => return Self::from_repository(repo),
+            Ok(repo) => return Self::from_repository(repo, String::new()),
             Err(LedgerError::Git { source, .. }) if source.code() == ErrorCode::NotFound => {}
             Err(error) => return Err(error),
         }
@@ -88,12 +116,13 @@ impl Ledger {
         options.mkpath(true).external_template(false).initial_head("main");
         let repo = Repository::init_opts(dir, &options)
             .map_err(LedgerError::git("making the repository", dir))?;
-        Self::from_repository(repo)
+        Self::from_repository(repo, String::new())
     }
 
-    fn from_repository(repo: Repository) -> Result<Self, LedgerError> {
+    fn from_repository(repo: Repository, prefix: String) -> Result<Self, LedgerError> {
         let common = absolute(repo.commondir())?;
-        let root = absolute(repo.workdir().unwrap_or(repo.path()))?;
+        let top = absolute(repo.workdir().unwrap_or(repo.path()))?;
+        let root = if prefix.is_empty() { top } else { top.join(&prefix) };
         let config = repo.config().map_err(LedgerError::git("reading the configuration", &root))?;
         let identity = Identity::from_config(&config);
         let (branch, doubt) = default_branch(&repo, &root)?;
@@ -101,11 +130,13 @@ impl Ledger {
             repo: Arc::new(Mutex::new(repo)),
             names: Arc::new(Names::new(&common)),
             root,
+            prefix,
             common,
             branch,
             doubt,
             identity,
             network: Network { limit: NETWORK, is_silent: Arc::default() },
+            signing: Arc::default(),
         })
     }
 
@@ -134,7 +165,19 @@ impl Ledger {
         self
     }
 
-    /// The top folder of the checkout; of a bare repository, itself.
+    /// The folder of the repository that is the ledger, such as `teams/cs`;
+    /// empty where all of it is.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// A path of the ledger as the repository has it.
+    pub(super) fn in_repository(&self, path: &str) -> String {
+        if self.prefix.is_empty() { path.to_owned() } else { format!("{}/{path}", self.prefix) }
+    }
+
+    /// The ledger's folder in the checkout; of a bare repository, itself.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
@@ -179,7 +222,7 @@ impl Ledger {
     /// When the branch or its commit cannot be read.
     pub fn snapshot(&self) -> Result<Snapshot, LedgerError> {
         let commit = branch_or_remote(&hold(&self.repo), &self.branch, &self.root)?;
-        Snapshot::new(Arc::clone(&self.repo), Arc::clone(&self.names), &self.root, commit)
+        Snapshot::of(self, commit)
     }
 
     /// The ledger as it was at a revision: a commit id, a tag, a branch.
@@ -188,7 +231,7 @@ impl Ledger {
     /// When there is no such revision.
     pub fn snapshot_at(&self, revision: &str) -> Result<Snapshot, LedgerError> {
         let commit = resolve(&hold(&self.repo), revision, &self.root)?;
-        Snapshot::new(Arc::clone(&self.repo), Arc::clone(&self.names), &self.root, Some(commit))
+        Snapshot::of(self, Some(commit))
     }
 
     /// A file at the tip, from the commit and never from the checkout.
@@ -197,6 +240,20 @@ impl Ledger {
     /// When an object cannot be read.
     pub fn read(&self, path: &str) -> Result<Option<Vec<u8>>, LedgerError> {
         self.snapshot()?.read(path)
+    }
+
+    /// A file of the checkout; `None` where there is none.
+    ///
+    /// # Errors
+    /// When it is a link or lies behind one, or cannot be read.
+    pub fn read_checkout(&self, path: &str) -> Result<Option<Vec<u8>>, LedgerError> {
+        let read = disk::read_inside(&self.root, Path::new(path))
+            .map_err(LedgerError::io("reading", &self.root.join(path)))?;
+        match read {
+            Inside::Nothing => Ok(None),
+            Inside::File(bytes) => Ok(Some(bytes)),
+            Inside::Refused { path, what } => Err(LedgerError::NotFollowed { path, what }),
+        }
     }
 
     /// The handoff folders at the tip; see [`Snapshot::folders`].
@@ -221,6 +278,10 @@ impl Ledger {
     /// When an object cannot be read.
     pub fn handoff(&self, folder: &Folder) -> Result<HandoffFiles, LedgerError> {
         self.snapshot()?.handoff(folder)
+    }
+
+    pub(super) fn signing(&self) -> &OnceLock<bool> {
+        &self.signing
     }
 
     pub(super) fn network(&self) -> &Network {
@@ -254,6 +315,28 @@ impl Ledger {
     }
 }
 
+/// Where in a repository's checkout the ledger lies: the nearest folder from
+/// here upwards with settings (`looks`), else the top; or this very folder.
+fn prefix_of(repo: &Repository, start: &Path, looks: bool) -> Result<String, LedgerError> {
+    let Some(top) = repo.workdir().map(absolute).transpose()? else { return Ok(String::new()) };
+    let here = absolute(start)?;
+    let Ok(inside) = here.strip_prefix(&top) else { return Ok(String::new()) };
+    let has_settings =
+        |folder: &&Path| top.join(folder).join("handoff.yaml").symlink_metadata().is_ok();
+    let folder = match looks {
+        true => inside.ancestors().find(has_settings).unwrap_or(Path::new("")),
+        false => inside,
+    };
+    let parts = folder.components().map(|part| part.as_os_str().to_str());
+    match parts.collect::<Option<Vec<&str>>>() {
+        Some(parts) => Ok(parts.join("/")),
+        None => Err(LedgerError::BadPath {
+            path: folder.to_string_lossy().into_owned(),
+            why: "a folder's name is not UTF-8",
+        }),
+    }
+}
+
 fn absolute(path: &Path) -> Result<PathBuf, LedgerError> {
     std::fs::canonicalize(path).map_err(LedgerError::io("finding", path))
 }
@@ -261,7 +344,7 @@ fn absolute(path: &Path) -> Result<PathBuf, LedgerError> {
 fn open_repository(path: &Path) -> Result<Repository, LedgerError> {
     Repository::open(path).map_err(|error| {
         if error.code() == ErrorCode::Owner {
-            return LedgerError::NotOwned { path: path.to_path_buf() };
+            return LedgerError::NotOwned { path: top_of(path) };
         }
         // libgit2 tells an unknown format only in words; the configuration has it as a fact.
         match foreign_format(path) {
@@ -269,6 +352,19 @@ fn open_repository(path: &Path) -> Result<Repository, LedgerError> {
             None => LedgerError::git("opening the repository", path)(error),
         }
     })
+}
+
+/// The folder that git asks `safe.directory` about: the checkout's, else the
+/// repository's own.
+fn top_of(git_dir: &Path) -> PathBuf {
+    let git_dir = git_dir.canonicalize().unwrap_or_else(|_| git_dir.to_path_buf());
+    // A linked worktree's git folder names the file `.git` of its checkout.
+    let linked = std::fs::read_to_string(git_dir.join("gitdir")).ok();
+    let dot_git = linked.map_or_else(|| git_dir.clone(), |file| PathBuf::from(file.trim()));
+    match dot_git.file_name() {
+        Some(name) if name == ".git" => dot_git.parent().unwrap_or(&dot_git).to_path_buf(),
+        _ => git_dir,
+    }
 }
 
 fn foreign_format(path: &Path) -> Option<String> {

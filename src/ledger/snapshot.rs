@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use git2::{ErrorCode, ObjectType, Oid, Repository};
 
-use super::LedgerError;
 use super::cache::{FactsKind, FolderGroups};
 use super::names::{self, Names};
 use super::path::{BRIEFS, Folder};
 use super::repository::{Shared, hold};
 use super::tree_cache::TreeCache;
+use super::tree_diff::{LINK, SUBMODULE, entry_with_mode};
+use super::{Ledger, LedgerError};
 use crate::model::{Evidence, Gap, Key, ObjectId};
 
 /// The files of a handoff, as far as they exist.
@@ -36,20 +37,13 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn new(
-        repo: Shared,
-        names: Arc<Names>,
-        root: &Path,
-        commit: Option<Oid>,
-    ) -> Result<Self, LedgerError> {
+    pub(super) fn of(ledger: &Ledger, commit: Option<Oid>) -> Result<Self, LedgerError> {
+        let (repo, names) = (Arc::clone(ledger.shared()), Arc::clone(ledger.names()));
         let tree = match commit {
             None => None,
-            Some(id) => {
-                let repo = hold(&repo);
-                Some(tree_of(&repo, id)?)
-            }
+            Some(id) => ledger_tree(&hold(&repo), id, ledger.prefix())?,
         };
-        Ok(Self { repo, names, root: root.to_path_buf(), commit, tree })
+        Ok(Self { repo, names, root: ledger.root().to_path_buf(), commit, tree })
     }
 
     /// The same place with a tree that no commit holds yet.
@@ -72,8 +66,25 @@ impl Snapshot {
         let repo = hold(&self.repo);
         match self.names.trees().entry_at(&repo, tree, path)? {
             Some((id, ObjectType::Blob)) => read_blob(&repo, id).map(Some),
+            Some((_, ObjectType::Any | ObjectType::Commit)) => {
+                Err(not_followed(&repo, tree, path)?)
+            }
             _ => Ok(None),
         }
+    }
+
+    /// The links and submodules below `briefs/` where a folder on the way to a
+    /// handoff, or the handoff's own folder, belongs; sorted.
+    ///
+    /// # Errors
+    /// When a folder cannot be read.
+    pub fn not_followed(&self) -> Result<Vec<String>, LedgerError> {
+        let Some(tree) = self.tree else { return Ok(Vec::new()) };
+        let repo = hold(&self.repo);
+        let mut found = Vec::new();
+        names::not_followed(&repo, tree, &mut found)?;
+        found.sort();
+        Ok(found)
     }
 
     /// The ledger's tree; `None` before the first commit.
@@ -261,6 +272,23 @@ pub(super) fn tree_of(repo: &Repository, commit: Oid) -> Result<Oid, LedgerError
         .map_err(LedgerError::git("reading a commit", repo.path()))
 }
 
+/// The ledger's own tree in a commit; `None` where the commit has none.
+pub(super) fn ledger_tree(
+    repo: &Repository,
+    commit: Oid,
+    prefix: &str,
+) -> Result<Option<Oid>, LedgerError> {
+    let tree = tree_of(repo, commit)?;
+    if prefix.is_empty() {
+        return Ok(Some(tree));
+    }
+    match entry_at(repo, tree, prefix)? {
+        Some((id, ObjectType::Tree)) => Ok(Some(id)),
+        Some((_, ObjectType::Any | ObjectType::Commit)) => Err(not_followed(repo, tree, prefix)?),
+        _ => Ok(None),
+    }
+}
+
 /// What a tree has at a path, for one look.
 pub(super) fn entry_at(
     repo: &Repository,
@@ -268,6 +296,20 @@ pub(super) fn entry_at(
     path: &str,
 ) -> Result<Option<(Oid, ObjectType)>, LedgerError> {
     TreeCache::default().entry_at(repo, tree, path)
+}
+
+/// Which part of a path is a link or a submodule.
+fn not_followed(repo: &Repository, tree: Oid, path: &str) -> Result<LedgerError, LedgerError> {
+    let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+    for end in ends {
+        let what = match entry_with_mode(repo, Some(tree), &path[..end])? {
+            Some((_, LINK)) => "a symbolic link",
+            Some((_, SUBMODULE)) => "a submodule",
+            _ => continue,
+        };
+        return Ok(LedgerError::NotFollowed { path: path[..end].to_owned(), what });
+    }
+    Ok(LedgerError::NotFollowed { path: path.to_owned(), what: "not a file" })
 }
 
 /// A blob's bytes.

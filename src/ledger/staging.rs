@@ -15,6 +15,7 @@ use super::branch_ref::Pending;
 use super::durable::move_into_place;
 use super::loose;
 use super::repository::{Shared, hold};
+use super::signing::{Signing, Unsigned};
 
 /// With as many objects as this, one pack is faster to write and to read than single files.
 const PACK_FROM: usize = 120;
@@ -38,11 +39,13 @@ pub(super) struct Staging {
     /// The new objects, each behind those it names.
     made: Vec<Oid>,
     known: HashSet<Oid>,
+    /// Where git runs to sign the commits; `None` where they are not signed.
+    signing: Option<PathBuf>,
 }
 
 impl Staging {
     /// Starts empty; what a killed writer left behind goes away.
-    pub(super) fn begin(git_dir: &Path) -> Result<Self, LedgerError> {
+    pub(super) fn begin(git_dir: &Path, signing: Option<PathBuf>) -> Result<Self, LedgerError> {
         let dir = workshop(git_dir).join("staging");
         lay_down(git_dir, &dir).map_err(LedgerError::io("preparing", &dir))?;
         let open = || Repository::open_bare(&dir).map_err(LedgerError::git("preparing", &dir));
@@ -59,6 +62,7 @@ impl Staging {
             disk,
             made: Vec::new(),
             known: HashSet::new(),
+            signing,
         })
     }
 
@@ -135,6 +139,19 @@ impl Staging {
         tree: Oid,
         parent: Option<Oid>,
     ) -> Result<Oid, LedgerError> {
+        if let Some(root) = &self.signing {
+            let bytes = {
+                let repo = hold(&self.memory);
+                let (git_dir, dir) = (&self.git_dir, &self.dir);
+                let signing = Signing { root, git_dir, dir, repo: &repo };
+                signing.commit(&Unsigned { author, committer, message, tree, parent })?
+            };
+            let id = hold(&self.memory)
+                .odb()
+                .and_then(|odb| odb.write(ObjectType::Commit, &bytes))
+                .map_err(self.failed())?;
+            return self.note(id);
+        }
         let id = {
             let repo = hold(&self.memory);
             let tree = repo.find_tree(tree).map_err(self.failed())?;

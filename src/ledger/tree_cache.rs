@@ -5,9 +5,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use git2::{ObjectType, Oid, Repository, Tree};
+use git2::{ObjectType, Oid, Repository, Tree, TreeEntry};
 
 use super::LedgerError;
+use super::tree_diff::LINK;
 
 /// Smaller trees stay in libgit2's own cache.
 const LARGE: usize = 32;
@@ -22,7 +23,7 @@ impl ParsedTree {
     fn new(tree: &Tree<'_>) -> Self {
         let mut entries: Vec<_> = tree
             .iter()
-            .map(|entry| (entry.name_bytes().into(), entry.id(), kind(entry.kind())))
+            .map(|entry| (entry.name_bytes().into(), entry.id(), kind(&entry)))
             .collect();
         // Git sorts a folder as if its name ended in a slash.
         entries.sort_unstable_by(|a: &(Box<[u8]>, _, _), b| a.0.cmp(&b.0));
@@ -66,14 +67,15 @@ impl TreeCache {
         let mut at = (tree, ObjectType::Tree);
         for part in path.split('/') {
             if at.1 != ObjectType::Tree {
-                return Ok(None);
+                // What lies behind a link or a submodule is refused and not merely absent.
+                return Ok(Some(at).filter(|(_, kind)| *kind != ObjectType::Blob));
             }
             let found = match self.kept(at.0) {
                 Some(tree) => tree.get(part.as_bytes()),
                 None => {
                     let tree = find_tree(repo, at.0)?;
                     if tree.len() < LARGE {
-                        tree.get_name(part).map(|entry| (entry.id(), kind(entry.kind())))
+                        tree.get_name(part).map(|entry| (entry.id(), kind(&entry)))
                     } else {
                         self.keep(&tree).get(part.as_bytes())
                     }
@@ -127,6 +129,10 @@ fn find_tree(repo: &Repository, id: Oid) -> Result<Tree<'_>, LedgerError> {
     repo.find_tree(id).map_err(LedgerError::git("reading a folder", repo.path()))
 }
 
-fn kind(kind: Option<ObjectType>) -> ObjectType {
-    kind.unwrap_or(ObjectType::Any)
+/// The kind of an entry; `Any` for a symbolic link, `Commit` for a submodule.
+fn kind(entry: &TreeEntry<'_>) -> ObjectType {
+    match entry.filemode() {
+        LINK => ObjectType::Any,
+        _ => entry.kind().unwrap_or(ObjectType::Any),
+    }
 }

@@ -18,6 +18,10 @@ pub(super) struct FileDiff {
 /// The mode of a tree inside a tree.
 pub(super) const TREE: i32 = 0o040_000;
 
+/// The modes of a symbolic link and of a submodule.
+pub(super) const LINK: i32 = 0o120_000;
+pub(super) const SUBMODULE: i32 = 0o160_000;
+
 /// Calls `visit` for each differing entry, which says whether to go below it.
 pub(super) fn walk_differences(
     repo: &Repository,

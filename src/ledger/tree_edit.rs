@@ -7,7 +7,7 @@ use git2::{ObjectType, Oid};
 use super::LedgerError;
 use super::repository::hold;
 use super::staging::Staging;
-use super::tree_diff::TREE;
+use super::tree_diff::{LINK, SUBMODULE, TREE};
 
 /// A file to be in a tree, or (`None`) not to be there.
 pub(super) type Edits = BTreeMap<String, Option<Oid>>;
@@ -52,6 +52,9 @@ fn edit(
                 return Err(in_the_way(above, name, "a folder lies where the file is to be"));
             }
             Some((_, ObjectType::Tree, _)) => continue,
+            Some((.., LINK | SUBMODULE)) if file.is_some() => {
+                return Err(in_the_way(above, name, "a link or a submodule lies there"));
+            }
             Some((_, ObjectType::Blob, mode @ 0o100_755)) => mode,
             _ => FILE,
         };
@@ -74,6 +77,33 @@ fn edit(
         return Ok(tree);
     }
     staging.tree(tree, &changes)
+}
+
+/// Puts a tree in the place of a folder of another one, or (`None`) takes the
+/// folder out.
+///
+/// # Errors
+/// When something that is no folder lies on the way.
+pub(super) fn graft(
+    staging: &mut Staging,
+    whole: Option<Oid>,
+    folder: &str,
+    tree: Option<Oid>,
+) -> Result<Option<Oid>, LedgerError> {
+    let (name, rest) = match folder.split_once('/') {
+        Some((name, rest)) => (name, Some(rest)),
+        None => (folder, None),
+    };
+    let old = match lookup(staging, whole, name)? {
+        Some((id, ObjectType::Tree, _)) => Some(id),
+        Some(_) => return Err(in_the_way("", folder, "a file lies where the ledger is to be")),
+        None => None,
+    };
+    let new = match rest {
+        Some(rest) => graft(staging, old, rest, tree)?,
+        None => tree,
+    };
+    staging.tree(whole, &[(name.to_owned(), new.map(|id| (id, TREE)))])
 }
 
 fn lookup(

@@ -14,9 +14,18 @@ pub struct WebLinks {
     folders: &'static str,
     files: &'static str,
     branch: String,
+    /// The ledger's folder with a slash behind it, or nothing.
+    above: String,
 }
 
 impl WebLinks {
+    /// The same links for a ledger that is a folder of the project.
+    #[must_use]
+    pub fn within(self, prefix: &str) -> Self {
+        let above = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+        Self { above, ..self }
+    }
+
     /// The project's own page, without a slash at the end.
     #[must_use]
     pub fn project(&self) -> &str {
@@ -40,7 +49,7 @@ impl WebLinks {
             "{}/{kind}/{}/{}",
             self.project,
             encode(&self.branch),
-            encode(path.trim_matches('/'))
+            encode(&format!("{}{}", self.above, path.trim_matches('/')))
         )
     }
 }
@@ -74,6 +83,7 @@ pub fn web_links(remote: &str, branch: &str) -> Option<WebLinks> {
         folders,
         files,
         branch: branch.to_owned(),
+        above: String::new(),
     })
 }
 

@@ -4,13 +4,12 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use git2::{Oid, Repository};
 
 use super::branch_ref::{self, LogLine, Pending, Swap, real_name};
-use super::build::Build;
+use super::build::{Build, Place};
 use super::change::Change;
 use super::checkout::{Remark, follow, following, has_checked_out};
 use super::eol::Attributes;
@@ -80,13 +79,7 @@ impl Writer {
     /// # Errors
     /// When the commit cannot be read.
     pub fn snapshot(&self) -> Result<Snapshot, LedgerError> {
-        let ledger = &self.ledger;
-        Snapshot::new(
-            Arc::clone(ledger.shared()),
-            Arc::clone(ledger.names()),
-            ledger.root(),
-            self.seen,
-        )
+        Snapshot::of(&self.ledger, self.seen)
     }
 
     /// What could not be brought into the checkout when earlier work was caught up with.
@@ -170,7 +163,15 @@ impl Writer {
     }
 
     pub(super) fn build(&self, seen: Option<Oid>, tip: Option<Oid>) -> Result<Build, LedgerError> {
-        Build::start(self.ledger.git_dir(), self.ledger.identity(), &self.repo, seen, tip)
+        let ledger = &self.ledger;
+        let signing = ledger.signs_commits().then(|| ledger.root().to_path_buf());
+        let place = Place {
+            git_dir: ledger.git_dir(),
+            identity: ledger.identity(),
+            prefix: ledger.prefix(),
+            signing,
+        };
+        Build::start(place, &self.repo, seen, tip)
     }
 
     pub(super) fn refuse_filters(&self, change: &Change) -> Result<(), LedgerError> {
@@ -184,7 +185,10 @@ impl Writer {
             None => Attributes::open(self.repo.path(), self.ledger.names(), tree)?,
         };
         let attributes = held.insert(attributes);
-        change.paths()?.keys().try_for_each(|path| attributes.refuse_filter(path))
+        change
+            .paths()?
+            .keys()
+            .try_for_each(|path| attributes.refuse_filter(&self.ledger.in_repository(path)))
     }
 
     /// Makes what was built part of the repository and moves the branch to it;

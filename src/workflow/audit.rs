@@ -16,7 +16,7 @@ use crate::audit::{
 use crate::brief::{Completeness, Decision, Schema};
 use crate::config::Config;
 use crate::crm::export::{Counted, Detail};
-use crate::ledger::{HistoryError, Ledger, ScanAt, first_parents, scan, scan_cold};
+use crate::ledger::{HistoryError, Ledger, ScanAt, first_parents, scan_in};
 use crate::model::{
     Company, Contact, Deal, Gap, LineItem, ObjectId, Population, Push, PushRecord, Window,
 };
@@ -162,6 +162,22 @@ impl RulesOfTime {
     fn config<'a>(&'a self, now: &'a Config, deal: &Deal) -> &'a Config {
         self.configs.get(self.policies.place_at(deal.closed_won_at)).unwrap_or(now)
     }
+}
+
+/// The last settings of a history that could be read.
+///
+/// # Errors
+/// When the repository cannot be read.
+pub fn last_settings(
+    ledger: &Ledger,
+    input: &LedgerInput,
+) -> Result<Option<Config>, WorkflowError> {
+    for (_, blob) in input.settings.iter().rev() {
+        if let Some(config) = parse_settings(ledger, *blob)? {
+            return Ok(Some(config));
+        }
+    }
+    Ok(None)
 }
 
 fn parse_settings(
@@ -357,8 +373,7 @@ fn read_ledger(
         (None, None) if read.cut => ScanAt::AsOf { branch: branch.clone(), at: read.as_of },
         (None, None) => ScanAt::Branch(branch.clone()),
     };
-    let scanned =
-        if read.cache { scan(git_dir, &at, progress) } else { scan_cold(git_dir, &at, progress) };
+    let scanned = scan_in(git_dir, ledger.prefix(), &at, read.cache, progress);
     let scanned = match scanned {
         Err(HistoryError::BeforeHistory { branch, first, .. }) => {
             let why = format!("{branch} had no commit yet; its first one is dated {first}");

@@ -29,7 +29,7 @@ const NAME: &str = "audit";
 type Wanted = (ObjectId, Option<Option<ObjectId>>);
 
 /// The schemas of the history by blob; no schema stands for the shipped one.
-type Schemas = BTreeMap<Option<ObjectId>, Result<Option<Schema>, ReadError>>;
+type Schemas = BTreeMap<Option<ObjectId>, Result<Option<Arc<Schema>>, ReadError>>;
 
 /// What a blob came to.
 enum Parsed {
@@ -165,18 +165,30 @@ fn wanted(digester: &Digester<'_>, folders: &[&FolderHistory]) -> Vec<Wanted> {
 }
 
 fn schemas(history: &History, blobs: &Blobs) -> Schemas {
-    let mut schemas = BTreeMap::new();
+    let mut schemas = Schemas::new();
     schemas.insert(None, Ok(None));
+    let at_tip = history.schemas.last().and_then(|(_, id)| *id);
+    // One that could not be used while it was there did nothing, as with the
+    // settings: the one before it counts.
+    let mut usable: Option<Arc<Schema>> = None;
     for (_, id) in &history.schemas {
-        let Some(id) = id else { continue };
-        schemas.entry(Some(*id)).or_insert_with(|| {
+        let Some(id) = id else {
+            usable = None;
+            continue;
+        };
+        let known = schemas.entry(Some(*id)).or_insert_with(|| {
             let bytes = blobs.read(*id).map_err(|error| ReadError::Object(error.to_string()))?;
-            Schema::compile(&bytes).map(Some).map_err(|error| {
-                ReadError::Content(format!(
+            match Schema::compile(&bytes) {
+                Ok(schema) => Ok(Some(Arc::new(schema))),
+                Err(_) if at_tip != Some(*id) => Ok(usable.clone()),
+                Err(error) => Err(ReadError::Content(format!(
                     "the schema of its time, blob {id}, is not usable: {error}"
-                ))
-            })
+                ))),
+            }
         });
+        if let Ok(schema) = known {
+            usable.clone_from(schema);
+        }
     }
     schemas
 }
@@ -193,7 +205,7 @@ fn parse(
         return Ok(Parsed::Timeline(TimelineFacts::from(&timeline)));
     };
     let schema = match schemas.get(&schema) {
-        Some(Ok(Some(schema))) => schema,
+        Some(Ok(Some(schema))) => schema.as_ref(),
         Some(Err(error)) => return Err(error.clone()),
         Some(Ok(None)) | None => Schema::shipped(),
     };

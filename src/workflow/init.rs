@@ -106,7 +106,7 @@ fn schema_of(dir: &Path) -> Result<Option<Schema>, WorkflowError> {
 /// are there cannot be used.
 pub fn init(dir: &Path, setup: &Setup, now: DateTime<Utc>) -> Result<Laid, WorkflowError> {
     fs::create_dir_all(dir).map_err(|error| WorkflowError::file(dir, &error))?;
-    let ledger = Ledger::init(dir)?;
+    let ledger = Ledger::init_within(dir)?;
     let mut laid = Laid::default();
     let written = match fs::read(dir.join(CONFIG)) {
         Ok(bytes) => bytes,
@@ -125,7 +125,8 @@ pub fn init(dir: &Path, setup: &Setup, now: DateTime<Utc>) -> Result<Laid, Workf
     let mut change = Vec::new();
     let mut removed = Vec::new();
     let mut files: Vec<(String, String)> = Vec::new();
-    if setup.workflows {
+    let is_within = !ledger.prefix().is_empty();
+    if setup.workflows && !is_within {
         let renewal = renewal(dir, &workflows.files);
         for (path, text) in renewal.write {
             put(dir, path, &text)?;
@@ -143,7 +144,7 @@ pub fn init(dir: &Path, setup: &Setup, now: DateTime<Utc>) -> Result<Laid, Workf
                 "{path} was changed by hand and stays as it is; delete it and run `handoff init --workflows` for a new one"
             ));
         }
-    } else {
+    } else if !setup.workflows {
         let text = String::from_utf8_lossy(&written).into_owned();
         files.push((CONFIG.to_owned(), text));
         files.extend(workflows.files.into_iter().map(|(path, text)| (path.to_owned(), text)));
@@ -152,6 +153,14 @@ pub fn init(dir: &Path, setup: &Setup, now: DateTime<Utc>) -> Result<Laid, Workf
     if wants_form(&config) {
         let form = issue_form(schema_of(dir)?.as_ref().unwrap_or(Schema::shipped()));
         files.push((FORM.to_owned(), form));
+    }
+    if is_within {
+        files.retain(|(path, _)| !path.starts_with(".github/"));
+        laid.remarks.push(format!(
+            "{} is a folder of a larger repository: GitHub reads workflows, forms and CODEOWNERS at the top only, so none were laid down; docs/ledger.md shows one that runs `handoff -C {}`",
+            ledger.prefix(),
+            ledger.prefix()
+        ));
     }
     for (path, text) in files {
         if dir.join(&path).symlink_metadata().is_ok() {

@@ -52,7 +52,8 @@ mod won;
 
 pub use assign::{Assignment, assign};
 pub use audit::{
-    AuditRequest, Clocks, LedgersAt, RulesOfTime, audit, company_zone, counted, read_ledgers,
+    AuditRequest, Clocks, LedgersAt, RulesOfTime, audit, company_zone, counted, last_settings,
+    read_ledgers,
 };
 pub use backfill::{backfill, missing_deals};
 pub use checkpoints::{Chain, Left, Strictness, leave_checkpoint, read_chain};
@@ -85,7 +86,7 @@ pub use sign::{SignRequest, Signed, SignedMany, sign, sign_many, sign_with_answe
 pub use status::{Return, Standing, StatusRow, status, status_of};
 pub use store::{Stored, commit_files};
 pub use sync::{NotRead, Synced, key_of_task, may_tell_more, sync};
-pub use validate::{Validated, Which, validate};
+pub use validate::{Validated, Which, path_inside, validate};
 pub use voided::record_voided;
 pub use why::{
     EarlierAnswer, SOURCE_CHANGED, SourceNow, SourcedAnswer, UNSOURCED_ANSWER, Why, WrittenIn,

@@ -1,15 +1,16 @@
 //! Checking briefs: those of the checkout, those that changed, or those named.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use rayon::prelude::*;
 
 use super::{Context, WorkflowError};
 use crate::brief::{
-    Brief, CheckContext, FolderSummary, HandoffCheck, HandoffFiles, Member, Proposals,
+    Brief, CheckContext, FolderSummary, HandoffCheck, HandoffFiles, Member, Proposals, Refused,
     Team as Members, check_handoff, check_ledger, fixes,
 };
+use crate::disk::{self, Inside};
 use crate::finding::{Finding, Location};
 use crate::ledger::{BRIEFS, Folder, LONGEST_SLUG, LedgerError, key_of};
 use crate::model::Key;
@@ -50,16 +51,47 @@ struct Loaded {
     brief: Option<Vec<u8>>,
     timeline: Option<Vec<u8>>,
     readme: Option<Vec<u8>>,
+    refused: Vec<Refused>,
     proposed: Option<Vec<u8>>,
 }
 
 impl Loaded {
+    /// Reads a folder's three files; what is a link, or lies behind one, is
+    /// noted and not read.
+    fn read(
+        folder: &str,
+        read: impl Fn(&str) -> Result<Option<Vec<u8>>, LedgerError>,
+    ) -> Result<Self, WorkflowError> {
+        let mut refused: Vec<Refused> = Vec::new();
+        let mut file = |name: &str| match read(&format!("{folder}/{name}")) {
+            Err(LedgerError::NotFollowed { path, what }) => {
+                if refused.last().is_none_or(|last| last.path != path) {
+                    refused.push(Refused { path, what });
+                }
+                Ok(None)
+            }
+            other => other,
+        };
+        let (brief, timeline) = (file("brief.yaml")?, file("timeline.yaml")?);
+        let (readme, proposed) = (file("README.md")?, file(Proposals::FILE)?);
+        Ok(Self { folder: folder.to_owned(), brief, timeline, readme, refused, proposed })
+    }
+
+    /// Whether there is anything to check.
+    fn is_there(&self) -> bool {
+        let readme = format!("{}/README.md", self.folder);
+        self.brief.is_some()
+            || self.timeline.is_some()
+            || self.refused.iter().any(|refused| refused.path != readme)
+    }
+
     fn files(&self) -> HandoffFiles<'_> {
         HandoffFiles {
             folder: &self.folder,
             brief: self.brief.as_deref(),
             timeline: self.timeline.as_deref(),
             readme: self.readme.as_deref(),
+            refused: &self.refused,
             proposed: self.proposed.as_deref(),
         }
     }
@@ -74,35 +106,32 @@ pub fn validate(context: &Context, which: &Which, fix: bool) -> Result<Validated
     let mut validated = Validated::default();
     let root = context.ledger.root().to_path_buf();
     let bare = context.ledger.is_bare();
+    let mut outside = Vec::new();
     let folders = match which {
         Which::All => all_folders(context, &root)?,
         Which::Since(revision) => since(context, &root, revision, &mut validated.remarks)?,
-        Which::At(paths) => named(&root, paths)?,
+        Which::At(paths) => named(&root, paths, &mut outside)?,
     };
     let mut loaded: Vec<Loaded> = if bare {
         let snapshot = context.ledger.snapshot()?;
         folders
             .iter()
-            .map(|folder| {
-                let files =
-                    snapshot.handoff(&Folder { path: folder.clone(), key: key_of(folder) })?;
-                let proposed = snapshot.read(&format!("{folder}/{}", Proposals::FILE))?;
-                Ok(Loaded {
-                    folder: folder.clone(),
-                    brief: files.brief,
-                    timeline: files.timeline,
-                    readme: files.readme,
-                    proposed,
-                })
-            })
+            .map(|folder| Loaded::read(folder, |path| snapshot.read(path)))
             .collect::<Result<_, WorkflowError>>()?
     } else {
+        let outside = outside.as_slice();
         folders
             .par_iter()
-            .map(|folder| load(&root, folder))
+            .map(|folder| match outside.contains(folder) {
+                true => Loaded::read(folder, |path| beside(Path::new(path))),
+                false => Loaded::read(folder, |path| context.ledger.read_checkout(path)),
+            })
             .collect::<Result<_, WorkflowError>>()?
     };
-    loaded.retain(|loaded| loaded.brief.is_some() || loaded.timeline.is_some());
+    if !bare {
+        refuse_submodules(context, which, &folders, &mut loaded);
+    }
+    loaded.retain(Loaded::is_there);
     for one in &mut loaded {
         let Some(better) = better_name(one) else { continue };
         if fix && !bare && !root.join(&better).exists() {
@@ -192,6 +221,40 @@ fn others_of(
     Ok(others)
 }
 
+/// Notes the submodules in the place of what is checked: in a checkout they
+/// are empty folders, and look like nothing at all.
+fn refuse_submodules(
+    context: &Context,
+    which: &Which,
+    folders: &[String],
+    loaded: &mut Vec<Loaded>,
+) {
+    for path in context.ledger.submodules() {
+        let folder = match path.rsplit_once('/') {
+            Some((folder, "brief.yaml" | "timeline.yaml" | "README.md")) => folder.to_owned(),
+            _ => path.clone(),
+        };
+        if *which != Which::All && !folders.contains(&folder) {
+            continue;
+        }
+        let refused = Refused { path, what: "a submodule" };
+        match loaded.iter_mut().find(|loaded| loaded.folder == folder) {
+            Some(loaded) => {
+                loaded.refused.retain(|other| other.path != refused.path);
+                loaded.refused.push(refused);
+            }
+            None => loaded.push(Loaded {
+                folder,
+                brief: None,
+                timeline: None,
+                readme: None,
+                proposed: None,
+                refused: vec![refused],
+            }),
+        }
+    }
+}
+
 /// Where a folder belongs that is called `customer` for want of a name, once
 /// its brief has one.
 fn better_name(one: &Loaded) -> Option<String> {
@@ -217,12 +280,17 @@ fn members(context: &Context) -> Members {
 
 fn all_folders(context: &Context, root: &Path) -> Result<Vec<String>, WorkflowError> {
     if context.ledger.is_bare() {
-        return tip_folders(context);
+        let mut folders = tip_folders(context)?;
+        folders.extend(context.ledger.snapshot()?.not_followed()?);
+        folders.sort();
+        return Ok(folders);
     }
     let mut folders = Vec::new();
     let briefs = root.join(BRIEFS);
-    if briefs.is_dir() {
-        walk(&briefs, BRIEFS, &mut folders)?;
+    match briefs.symlink_metadata() {
+        Ok(meta) if meta.is_symlink() => folders.push(BRIEFS.to_owned()),
+        Ok(meta) if meta.is_dir() => walk(&briefs, BRIEFS, &mut folders)?,
+        _ => {}
     }
     folders.sort();
     Ok(folders)
@@ -239,7 +307,8 @@ fn tip_folders(context: &Context) -> Result<Vec<String>, WorkflowError> {
 }
 
 /// Handoff folders below a folder of the disk: those that directly hold a
-/// brief or a timeline. Links are not followed.
+/// brief or a timeline. A link where a folder belongs is given as one, to be
+/// refused when it is read; what lies beside a handoff's files may be a link.
 fn walk(dir: &Path, shown: &str, found: &mut Vec<String>) -> Result<(), WorkflowError> {
     let entries = std::fs::read_dir(dir).map_err(|error| WorkflowError::file(dir, &error))?;
     let mut is_handoff = false;
@@ -249,8 +318,10 @@ fn walk(dir: &Path, shown: &str, found: &mut Vec<String>) -> Result<(), Workflow
         let kind = entry.file_type().map_err(|error| WorkflowError::file(&entry.path(), &error))?;
         if kind.is_dir() {
             walk(&entry.path(), &format!("{shown}/{name}"), found)?;
-        } else {
-            is_handoff |= matches!(name.as_str(), "brief.yaml" | "timeline.yaml");
+        } else if matches!(name.as_str(), "brief.yaml" | "timeline.yaml") {
+            is_handoff = true;
+        } else if kind.is_symlink() && !shown.split('/').any(|part| key_of(part).is_some()) {
+            found.push(format!("{shown}/{name}"));
         }
     }
     found.extend(is_handoff.then(|| shown.to_owned()));
@@ -293,20 +364,36 @@ fn is_commit_id(revision: &str) -> bool {
     matches!(revision.len(), 40 | 64) && revision.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-fn named(root: &Path, paths: &[PathBuf]) -> Result<Vec<String>, WorkflowError> {
-    let real_root = root.canonicalize().map_err(|error| WorkflowError::file(root, &error))?;
+/// The folders of paths that were named. Those that do not lie in the ledger
+/// are read as they are: whoever names them may read them.
+fn named(
+    root: &Path,
+    paths: &[PathBuf],
+    outside: &mut Vec<String>,
+) -> Result<Vec<String>, WorkflowError> {
     let mut folders = Vec::new();
     for path in paths {
-        let real = path.canonicalize().map_err(|error| WorkflowError::file(path, &error))?;
-        let folder = if real.is_dir() { real.as_path() } else { real.parent().unwrap_or(&real) };
-        let shown = match folder.strip_prefix(&real_root) {
-            Ok(inside) => inside.to_string_lossy().replace('\\', "/"),
-            Err(_) => folder.display().to_string(),
+        let fail = |error| WorkflowError::file(path, &error);
+        let shown = match path_inside(root, path) {
+            Some(inside) => inside,
+            None => path.canonicalize().map_err(fail)?.display().to_string(),
         };
-        if real.is_dir() {
-            walk(folder, &shown, &mut folders)?;
-        } else {
-            folders.push(shown);
+        let is_outside = path_inside(root, path).is_none();
+        let before = folders.len();
+        // The first link on the way, where there is one.
+        let refused = match disk::read_inside(root, Path::new(&shown)).map_err(fail)? {
+            Inside::Refused { path, what: "a symbolic link" } if !is_outside => Some(path),
+            _ => None,
+        };
+        let is_file = path.symlink_metadata().map_err(fail)?.is_file()
+            || ["brief.yaml", "timeline.yaml", "README.md"].iter().any(|it| path.ends_with(it));
+        match (refused, shown.rsplit_once('/')) {
+            (_, Some((folder, _))) if is_file => folders.push(folder.to_owned()),
+            (Some(link), _) => folders.push(link),
+            _ => walk(path, &shown, &mut folders)?,
+        }
+        if is_outside {
+            outside.extend(folders[before..].iter().cloned());
         }
     }
     folders.sort();
@@ -314,20 +401,29 @@ fn named(root: &Path, paths: &[PathBuf]) -> Result<Vec<String>, WorkflowError> {
     Ok(folders)
 }
 
-fn load(root: &Path, folder: &str) -> Result<Loaded, WorkflowError> {
-    let read = |name: &str| {
-        let path = root.join(folder).join(name);
-        match std::fs::read(&path) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(WorkflowError::file(&path, &error)),
+/// A path below the ledger as the ledger names it, without following a link in
+/// the ledger; `None` for one that lies elsewhere.
+#[must_use]
+pub fn path_inside(root: &Path, path: &Path) -> Option<String> {
+    let root = root.canonicalize().ok()?;
+    let above: Vec<&Path> = path.ancestors().collect();
+    let top = above.iter().rev().find(|above| above.canonicalize().is_ok_and(|it| it == root))?;
+    let mut parts: Vec<String> = Vec::new();
+    for part in path.strip_prefix(top).ok()?.components() {
+        match part {
+            Component::Normal(name) => parts.push(name.to_string_lossy().into_owned()),
+            Component::ParentDir => drop(parts.pop()?),
+            _ => {}
         }
-    };
-    Ok(Loaded {
-        folder: folder.to_owned(),
-        brief: read("brief.yaml")?,
-        timeline: read("timeline.yaml")?,
-        readme: read("README.md")?,
-        proposed: read(Proposals::FILE)?,
-    })
+    }
+    Some(parts.join("/"))
+}
+
+/// A file that is not the ledger's.
+fn beside(path: &Path) -> Result<Option<Vec<u8>>, LedgerError> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(LedgerError::Io { doing: "reading", path: path.to_owned(), source }),
+    }
 }

@@ -58,6 +58,7 @@ impl Files {
             brief: self.brief.as_deref(),
             timeline: self.timeline.as_deref(),
             readme: self.readme.as_deref(),
+            refused: &[],
             proposed: self.proposed.as_deref(),
         }
     }
@@ -287,7 +288,7 @@ proptest! {
         };
         let files = HandoffFiles {
             folder: "briefs/2026/10/x--hubspot-31874500101", brief: Some(yaml.as_bytes()), timeline: None,
-            readme: Some(readme.as_bytes()), proposed: None,
+            readme: Some(readme.as_bytes()), refused: &[], proposed: None,
         };
         let check = check_handoff(&files, &context);
         let stale = check.findings.iter().any(|finding| finding.rule == "stale-rendering");

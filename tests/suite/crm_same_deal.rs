@@ -54,6 +54,7 @@ async fn brief(crm: &str, config: &str, root: &Path, id: &str) -> (Value, Value)
         requested: &requested,
         limits: Limits::default(),
         company_zone: None,
+        exports: None,
     };
     let connected = build(&config, &connection).expect("settings that do").expect("a CRM");
     let signature = signature();

@@ -60,6 +60,7 @@ mod ledger_merge;
 mod ledger_race;
 mod ledger_read;
 mod ledger_remote;
+mod ledger_subfolder;
 mod ledger_world;
 mod ledger_write;
 mod network;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::subject::{Checked, FolderSummary, Subject, place_of};
+use super::subject::{COMMIT_ITSELF, Checked, FolderSummary, Subject, place_of};
 use crate::brief::{EventKind, RenderInput, TIMELINE_SCHEMA};
 use crate::finding::{Finding, Location, Rule, RuleKind, Severity};
 use crate::text::{quoted, shorten};
@@ -20,6 +20,7 @@ pub(super) static SCHEMA_VIOLATION: Rule = Rule {
 };
 
 pub(super) fn schema_violation(checked: &Checked<'_>, findings: &mut Vec<Finding>) {
+    findings.extend(checked.refused(&SCHEMA_VIOLATION, "brief.yaml"));
     match (&checked.brief, checked.files.brief) {
         (Some(Err(error)), Some(source)) => {
             let place = place_of(error, checked.file("brief.yaml"), source);
@@ -68,6 +69,13 @@ pub(super) static MISFILED_BRIEF: Rule = Rule {
 };
 
 pub(super) fn misfiled_brief(checked: &Checked<'_>, findings: &mut Vec<Finding>) {
+    let inside = format!("{}/", checked.files.folder);
+    for refused in checked.files.refused.iter().filter(|it| !it.path.starts_with(&inside)) {
+        let message =
+            format!("{} is {}, which handoff does not follow", quoted(&refused.path), refused.what);
+        let place = Location::file(refused.path.clone());
+        findings.push(Finding::new(&MISFILED_BRIEF, message).at(place).help(COMMIT_ITSELF));
+    }
     let Some(subject) = checked.subject() else { return };
     let Some(key) = checked.brief_key() else { return };
     if checked.folder_key() != Some(key.as_str()) {
@@ -179,6 +187,10 @@ pub(super) static STALE_RENDERING: Rule = Rule {
 };
 
 pub(super) fn stale_rendering(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    if let Some(refused) = subject.checked.refused(&STALE_RENDERING, "README.md") {
+        findings.push(refused);
+        return;
+    }
     let input = RenderInput { brief: subject.brief, schema: subject.context.schema };
     let checked = subject.checked;
     let (message, help) = match subject.context.renderer.readme_with(&input, subject.completeness) {
@@ -254,6 +266,11 @@ pub(super) static BROKEN_TIMELINE: Rule = Rule {
 const SLACK: Duration = Duration::minutes(10);
 
 pub(super) fn broken_timeline(checked: &Checked<'_>, findings: &mut Vec<Finding>) {
+    if !checked.files.refused.is_empty() {
+        // What is behind a link is not known, so nothing is missing for certain.
+        findings.extend(checked.refused(&BROKEN_TIMELINE, "timeline.yaml"));
+        return;
+    }
     let file = "timeline.yaml";
     let (Some(timeline), Some(source)) = (&checked.timeline, checked.files.timeline) else {
         let signed = checked.subject().is_some_and(|subject| !subject.draft);

@@ -11,7 +11,7 @@ mod uncited_proposal;
 use chrono::{DateTime, Utc};
 
 pub use first_action::{Member, Team};
-pub use subject::{FolderSummary, HandoffFiles};
+pub use subject::{FolderSummary, HandoffFiles, Refused};
 
 use super::{Brief, RenderError, RenderInput, Renderer, Schema};
 use crate::finding::{Finding, Rule};
@@ -147,5 +147,8 @@ pub fn fixes(
         return Ok(Vec::new());
     }
     let file = format!("{}/README.md", files.folder);
+    if files.refused.iter().any(|refused| refused.path == file) {
+        return Ok(Vec::new());
+    }
     Ok(vec![Fix { file, contents: page, rule: files::STALE_RENDERING.id }])
 }

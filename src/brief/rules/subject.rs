@@ -20,9 +20,23 @@ pub struct HandoffFiles<'a> {
     pub timeline: Option<&'a [u8]>,
     /// `README.md`.
     pub readme: Option<&'a [u8]>,
+    /// Links and submodules in the place of one of them, or of the folder.
+    pub refused: &'a [Refused],
     /// `proposed.yaml`.
     pub proposed: Option<&'a [u8]>,
 }
+
+/// Something that is not followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The link itself, relative to the ledger's root.
+    pub path: String,
+    /// What it is, such as `a symbolic link`.
+    pub what: &'static str,
+}
+
+/// What to do about a link.
+pub(super) const COMMIT_ITSELF: &str = "commit the file or folder itself in its place";
 
 /// What one folder says of itself, for rules that compare folders.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,6 +131,14 @@ impl<'a> Checked<'a> {
             Some(key) => finding.key(&key),
             None => finding,
         }
+    }
+
+    /// The finding about a file of this folder that is not followed.
+    pub(super) fn refused(&self, rule: &'static Rule, name: &str) -> Option<Finding> {
+        let file = self.file(name);
+        let refused = self.files.refused.iter().find(|refused| refused.path == file)?;
+        let message = format!("{name} is {}, which handoff does not follow", refused.what);
+        Some(self.finding(rule, name, message).help(COMMIT_ITSELF))
     }
 
     pub(super) fn is_exempted(&self) -> bool {

@@ -5,7 +5,8 @@ mod drafts;
 mod publisher;
 mod requests;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -40,6 +41,9 @@ pub(super) struct LedgerHandler {
     metrics: Arc<Metrics>,
     /// Whether changed deals wait to be read.
     goes_on: Cell<bool>,
+    /// Handoffs whose deliveries wait for the remote, however long ago they
+    /// were signed.
+    waiting: RefCell<BTreeSet<Key>>,
 }
 
 #[async_trait(?Send)]
@@ -66,7 +70,7 @@ impl Handler for LedgerHandler {
         keys.sort();
         keys.dedup();
         self.publish(&context, false).await;
-        if deliver(&context, &keys, &self.metrics).await {
+        if self.deliver(&context, &keys).await {
             self.publish(&context, false).await;
         }
         verdicts
@@ -109,7 +113,10 @@ impl Handler for LedgerHandler {
                         Err(error) => tracing::error!(%error, "what is due cannot be told"),
                     }
                 }
-                if deliver(&context, &keys, &self.metrics).await {
+                keys.extend(self.waiting.take());
+                keys.sort();
+                keys.dedup();
+                if self.deliver(&context, &keys).await {
                     self.publish(&context, false).await;
                 }
             }
@@ -128,7 +135,8 @@ impl LedgerHandler {
         metrics: Arc<Metrics>,
     ) -> Self {
         let publisher = Publisher::new(patience, Arc::clone(&metrics));
-        Self { invocation, clock, push, publisher, metrics, goes_on: Cell::new(false) }
+        let (goes_on, waiting) = (Cell::new(false), RefCell::default());
+        Self { invocation, clock, push, publisher, metrics, goes_on, waiting }
     }
 
     /// Pushes what was written to these handoffs, and makes what is missing of
@@ -143,7 +151,7 @@ impl LedgerHandler {
             }
         };
         self.publish(&context, true).await;
-        if deliver(&context, keys, &self.metrics).await {
+        if self.deliver(&context, keys).await {
             self.publish(&context, false).await;
         }
     }
@@ -167,7 +175,19 @@ impl LedgerHandler {
         if !self.push || context.ledger.remote().is_none() {
             return true;
         }
+        match context.ledger.unpushed_signed() {
+            Ok(keys) => self.waiting.borrow_mut().extend(keys),
+            Err(error) => tracing::warn!(%error, "what the remote lacks cannot be listed"),
+        }
         self.publisher.run(&self.invocation(), fetch).await
+    }
+
+    /// Makes the deliveries of handoffs that are missing; whether something
+    /// was recorded.
+    async fn deliver(&self, context: &Context, keys: &[Key]) -> bool {
+        let (wrote, held) = deliver(context, keys, &self.metrics).await;
+        self.waiting.borrow_mut().extend(held);
+        wrote
     }
 }
 
@@ -268,12 +288,12 @@ fn voided(context: &Context, task: &Task, verdict: &mut Verdict) {
 
 /// Makes the deliveries that are missing. What fails is in the timeline, and
 /// is tried again by the next reconciliation.
-/// Whether something was recorded.
-async fn deliver(context: &Context, keys: &[Key], metrics: &Metrics) -> bool {
+/// Whether something was recorded, and which wait for the remote.
+async fn deliver(context: &Context, keys: &[Key], metrics: &Metrics) -> (bool, Vec<Key>) {
+    let (mut wrote, mut waiting) = (false, Vec::new());
     if context.sinks.is_empty() {
-        return false;
+        return (wrote, waiting);
     }
-    let mut wrote = false;
     for key in keys {
         match workflow::deliver(context, key, false, false).await {
             Ok(delivered) => {
@@ -288,6 +308,7 @@ async fn deliver(context: &Context, keys: &[Key], metrics: &Metrics) -> bool {
                 remark(Some(key), &delivered.remarks);
                 if let Some(held) = &delivered.held {
                     tracing::warn!(key = key.as_str(), "{}", terminal(held));
+                    waiting.push(key.clone());
                 }
             }
             Err(error) => {
@@ -295,7 +316,7 @@ async fn deliver(context: &Context, keys: &[Key], metrics: &Metrics) -> bool {
             }
         }
     }
-    wrote
+    (wrote, waiting)
 }
 
 /// Counts what was delivered, and how old the signature was.

@@ -16,6 +16,7 @@ use super::settings::{Column, DateOrder, DecimalSign, FileSettings, JoinRole, Jo
 use super::table::{Cursor, Table};
 use super::{columns, record, remarks};
 use crate::crm::CrmError;
+use crate::disk::{self, Inside};
 use crate::model::{
     Company, Contact, CrmName, DealId, LineItem, Locale, NumberForm, OrderProof, SignProof,
     WrittenDate, normalise_deal_id, read_amount, read_date,
@@ -623,13 +624,47 @@ fn read_table(
     settings: &FileSettings,
 ) -> Result<(Table, Stamp), CrmError> {
     let full = root.join(path);
-    let read = stamp(&full).and_then(|stamp| Ok((std::fs::read(&full)?, stamp)));
-    let (bytes, stamp) = read.map_err(|error| CrmError::Settings {
-        message: format!("{}: the file cannot be read: {error}", path.display()),
+    let unreadable = |why: &dyn std::fmt::Display| CrmError::Settings {
+        message: format!("{}: the file cannot be read: {why}", path.display()),
         help: format!(
             "Put the export there, or name another file under crm.file.{setting}; a relative path starts at the ledger."
         ),
-    })?;
+    };
+    let stamp = stamp(&full).map_err(|error| unreadable(&error))?;
+    let may_lie_anywhere = setting == "deals" && settings.named || is_export(&full, settings);
+    let bytes = if may_lie_anywhere {
+        std::fs::read(&full).map_err(|error| unreadable(&error))?
+    } else {
+        match disk::read_inside(root, path).map_err(|error| unreadable(&error))? {
+            Inside::File(bytes) if !is_gits_own(root, path) => bytes,
+            Inside::Nothing => return Err(unreadable(&"there is none")),
+            Inside::File(_) => return Err(refused(path, "a part of git's own folder", setting)),
+            Inside::Refused { what, .. } => return Err(refused(path, what, setting)),
+        }
+    };
     let table = Table::read(bytes, settings).map_err(|problem| many(path, &[problem]))?;
     Ok((table, stamp))
+}
+
+/// What a settings file may not name: whoever changes it would read with the
+/// rights of the machine that checks it.
+fn refused(path: &Path, what: &str, setting: &str) -> CrmError {
+    CrmError::Settings {
+        message: format!("crm.file.{setting}: {} is {what}", path.display()),
+        help: "Put the export into the ledger, give it with --deals FILE, or set HANDOFF_EXPORTS to the folder that holds it.".to_owned(),
+    }
+}
+
+/// Whether a file lies in the folder for exports outside of the ledger.
+fn is_export(full: &Path, settings: &FileSettings) -> bool {
+    let folder = settings.exports.as_deref().and_then(|folder| folder.canonicalize().ok());
+    folder.is_some_and(|folder| full.canonicalize().is_ok_and(|file| file.starts_with(folder)))
+}
+
+/// Whether a file belongs to git: a bare repository is its own git folder.
+fn is_gits_own(root: &Path, path: &Path) -> bool {
+    let first = path.components().next().map(|part| part.as_os_str().to_string_lossy());
+    let is_bare = root.join("objects").is_dir() && root.join("HEAD").is_file();
+    let own = ["config", "HEAD", "packed-refs", "objects", "refs", "logs", "hooks", "info"];
+    is_bare && first.is_some_and(|first| own.contains(&&*first))
 }

@@ -19,7 +19,8 @@ pub struct FileSettings {
     /// The CRM's name in keys and briefs; without it the recognised vendor, else `csv`.
     #[serde(default)]
     pub name: Option<String>,
-    /// The file with the deals; a relative path starts at the ledger.
+    /// The file with the deals, in the ledger or in the folder that
+    /// `HANDOFF_EXPORTS` names; a relative path starts at the ledger.
     pub deals: PathBuf,
     /// Which column holds what, by header; the rest is found by its usual names.
     #[serde(default)]
@@ -46,6 +47,13 @@ pub struct FileSettings {
     /// The company's time zone, which days are days of; not written here.
     #[serde(skip)]
     pub company_zone: Option<Tz>,
+    /// Whether `deals` was named by the person who runs this and may lie
+    /// anywhere; what settings name has to lie in the ledger.
+    #[serde(skip)]
+    pub named: bool,
+    /// A folder outside of the ledger in which settings may name files.
+    #[serde(skip)]
+    pub exports: Option<PathBuf>,
 }
 
 impl FileSettings {
@@ -62,6 +70,8 @@ impl FileSettings {
             numbers: NumberSettings::default(),
             currency: None,
             company_zone: None,
+            named: true,
+            exports: None,
         }
     }
 

@@ -3,17 +3,19 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
+
 use crate::ledger::scan::{Id, Record, Slot, State};
 use crate::model::{CommitInfo, ObjectId};
 
 use super::file::{Cursor, body, load, save};
 
 const MAGIC: &[u8; 16] = b"handoff history\n";
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// The record of the last scan; `None` when there is none that fits.
-pub(in crate::ledger) fn load_record(common: &Path) -> Option<Record> {
-    decode(body(&load(&path(common), MAGIC, FORMAT)?))
+pub(in crate::ledger) fn load_record(common: &Path, prefix: &str) -> Option<Record> {
+    decode(body(&load(&path(common, prefix), MAGIC, FORMAT)?))
 }
 
 /// Whether a record is worth writing after this many new commits.
@@ -23,12 +25,16 @@ pub(in crate::ledger) fn is_worth_saving(record: &Record, fresh: usize) -> bool 
 }
 
 /// Keeps the record for the next scan.
-pub(in crate::ledger) fn save_record(common: &Path, record: &Record) {
-    save(&path(common), MAGIC, FORMAT, |out| encode(record, out));
+pub(in crate::ledger) fn save_record(common: &Path, prefix: &str, record: &Record) {
+    save(&path(common, prefix), MAGIC, FORMAT, |out| encode(record, out));
 }
 
-fn path(common: &Path) -> PathBuf {
-    common.join(super::FOLDER).join("history")
+fn path(common: &Path, prefix: &str) -> PathBuf {
+    let name = match prefix {
+        "" => "history".to_owned(),
+        prefix => format!("history-{}", hex::encode(&Sha256::digest(prefix)[..8])),
+    };
+    common.join(super::FOLDER).join(name)
 }
 
 fn encode(record: &Record, out: &mut dyn Write) -> std::io::Result<()> {

@@ -11,6 +11,7 @@ use super::bases::Bases;
 use super::objects::{Fault, Kind, Reader};
 use super::record::Slot;
 use super::tree::{self, Entry, Form};
+use crate::ledger::path::key_of;
 
 /// Deeper folders are not read; no writer makes them, and a hostile one must
 /// not exhaust the stack.
@@ -47,18 +48,38 @@ pub(super) struct Change {
 /// What the ledger's root is looked at for: two directories and the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Root {
-    briefs: Option<Id>,
-    schema: Option<Id>,
+    briefs: Part,
+    schema: Part,
     settings: Slot,
 }
 
 impl Root {
-    const EMPTY: Self = Self { briefs: None, schema: None, settings: Slot::Absent };
+    const EMPTY: Self = Self { briefs: Part::Absent, schema: Part::Absent, settings: Slot::Absent };
+}
+
+/// What lies where one of the ledger's folders belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Absent,
+    Directory(Id),
+    /// A symbolic link or a submodule.
+    Other,
+}
+
+impl Part {
+    fn id(self) -> Option<Id> {
+        match self {
+            Self::Directory(id) => Some(id),
+            Self::Absent | Self::Other => None,
+        }
+    }
 }
 
 /// Compares commits, newest first, and collects what they changed.
 pub(super) struct Differ {
     reader: Reader,
+    /// The names of the folders down to the ledger.
+    prefix: Vec<Vec<u8>>,
     held: Bases<Id, ()>,
     last_root: Option<(Id, Root)>,
     path: Vec<u8>,
@@ -73,9 +94,11 @@ pub(super) struct Differ {
 
 impl Differ {
     /// A differ that reads with this reader.
-    pub(super) fn new(reader: Reader) -> Self {
+    pub(super) fn new(reader: Reader, prefix: &str) -> Self {
+        let parts = prefix.split('/').filter(|part| !part.is_empty());
         Self {
             reader,
+            prefix: parts.map(|part| part.as_bytes().to_vec()).collect(),
             held: Bases::new(HELD_BYTES),
             last_root: None,
             path: Vec::new(),
@@ -99,7 +122,8 @@ impl Differ {
         if before.briefs != after.briefs {
             self.path.clear();
             self.path.extend_from_slice(b"briefs");
-            self.directory(at, after.briefs, before.briefs, 0);
+            self.not_followed(at, before.briefs == Part::Other, after.briefs == Part::Other);
+            self.directory(at, after.briefs.id(), before.briefs.id(), 0);
         }
         if before.settings != after.settings {
             self.changes.push(Change { at, what: What::Settings, slot: after.settings });
@@ -119,17 +143,39 @@ impl Differ {
         }
     }
 
+    /// The bytes of the ledger's own directory in a root tree.
+    fn ledger(&mut self, id: &Id) -> Option<Arc<Vec<u8>>> {
+        self.path.clear();
+        let mut id = *id;
+        let mut bytes = self.bytes(&id);
+        for name in self.prefix.clone() {
+            match tree::find(&bytes, &name) {
+                Ok(Some(Entry { form: Form::Directory, id: below, .. })) => id = below,
+                Ok(_) => return None,
+                Err(tree::Malformed) => {
+                    self.malformed(&id);
+                    return None;
+                }
+            }
+            bytes = self.bytes(&id);
+        }
+        Some(bytes)
+    }
+
     fn root(&mut self, id: &Id) -> Root {
         if let Some((known, root)) = self.last_root
             && known == *id
         {
             return root;
         }
-        self.path.clear();
-        let bytes = self.bytes(id);
+        let Some(bytes) = self.ledger(id) else { return Root::EMPTY };
         let directory = |name: &[u8]| {
             let found = tree::find(&bytes, name)?;
-            Ok(found.filter(|entry| entry.form == Form::Directory).map(|entry| entry.id))
+            Ok(match found {
+                Some(Entry { form: Form::Directory, id, .. }) => Part::Directory(id),
+                Some(Entry { form: Form::Other, .. }) => Part::Other,
+                _ => Part::Absent,
+            })
         };
         let settings = || {
             let found = tree::find(&bytes, b"handoff.yaml")?;
@@ -147,8 +193,25 @@ impl Differ {
         }
     }
 
-    fn schema(&mut self, directory: Option<Id>) -> Slot {
-        let Some(id) = directory else { return Slot::Absent };
+    /// Notes that a link or submodule came in the place of a folder, or went.
+    /// It counts as a folder of which neither file can be had.
+    fn not_followed(&mut self, at: u32, before: bool, after: bool) {
+        if before == after {
+            return;
+        }
+        let slot = if after { Slot::Other } else { Slot::Absent };
+        let folder = self.folder();
+        for file in [File::Brief, File::Timeline] {
+            self.changes.push(Change { at, what: What::Folder(folder, file), slot });
+        }
+    }
+
+    fn schema(&mut self, directory: Part) -> Slot {
+        let id = match directory {
+            Part::Absent => return Slot::Absent,
+            Part::Other => return Slot::Other,
+            Part::Directory(id) => id,
+        };
         self.path.clear();
         self.path.extend_from_slice(b"schema");
         let bytes = self.bytes(&id);
@@ -198,10 +261,15 @@ impl Differ {
                     self.changes.push(Change { at, what: What::Folder(folder, file), slot });
                 }
             }
-            if is_dir_before || is_dir_after {
+            let (is_other_before, is_other_after) = (is_link(before), is_link(after));
+            if is_dir_before || is_dir_after || is_other_before || is_other_after {
                 let name = after.or(before).map_or(&b""[..], |entry| entry.name);
+                let is_of_handoff = depth > 0 && file(name).is_some() || self.is_in_handoff();
                 self.path.push(b'/');
                 self.path.extend_from_slice(name);
+                if !is_of_handoff {
+                    self.not_followed(at, is_other_before, is_other_after);
+                }
                 let id = |entry: Option<Entry<'_>>| {
                     entry.filter(|e| e.form == Form::Directory).map(|e| e.id)
                 };
@@ -209,6 +277,11 @@ impl Differ {
                 self.path.truncate(length);
             }
         }
+    }
+
+    /// Whether the path is a handoff's folder, by its name, or lies in one.
+    fn is_in_handoff(&self) -> bool {
+        shown(&self.path).split('/').any(|part| key_of(part).is_some())
     }
 
     fn is_sound(&mut self, id: &Id, bytes: &[u8]) -> bool {
@@ -261,6 +334,10 @@ impl Differ {
 
 fn is_directory(entry: Option<Entry<'_>>) -> bool {
     entry.is_some_and(|entry| entry.form == Form::Directory)
+}
+
+fn is_link(entry: Option<Entry<'_>>) -> bool {
+    entry.is_some_and(|entry| entry.form == Form::Other)
 }
 
 fn file(name: &[u8]) -> Option<File> {

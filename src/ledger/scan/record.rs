@@ -151,11 +151,18 @@ impl Record {
         let odd = |path: String| Gap {
             what: path,
             why: "it is a symbolic link or a submodule, which handoff does not follow".to_owned(),
-            help: Some("Commit the file itself in its place.".to_owned()),
+            help: Some("Commit the file or folder itself in its place.".to_owned()),
         };
         let mut gaps = Vec::new();
         for (path, states) in &self.folders {
             let Some(last) = states.last() else { continue };
+            if (last.brief, last.timeline) == (Slot::Other, Slot::Other) {
+                gaps.push(Gap {
+                    why: "it, or each file in it, is a symbolic link or a submodule, which handoff does not follow".to_owned(),
+                    ..odd(shown(path))
+                });
+                continue;
+            }
             for (slot, name) in [(last.brief, "brief.yaml"), (last.timeline, "timeline.yaml")] {
                 if slot == Slot::Other {
                     gaps.push(odd(format!("{}/{name}", shown(path))));

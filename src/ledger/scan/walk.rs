@@ -34,6 +34,7 @@ pub(in crate::ledger) struct Part {
 pub(in crate::ledger) fn compare(
     objects: &Arc<Objects>,
     chain: &Chain,
+    prefix: &str,
     first: u32,
     progress: &dyn Fn(usize),
 ) -> (Vec<Part>, Vec<Gap>) {
@@ -58,7 +59,7 @@ pub(in crate::ledger) fn compare(
                         return;
                     }
                     let piece = pieces - 1 - taken;
-                    let part = compare_piece(objects, chain, first, piece, done);
+                    let part = compare_piece(objects, chain, prefix, first, piece, done);
                     if send.send((piece, part)).is_err() {
                         return;
                     }
@@ -91,12 +92,13 @@ pub(in crate::ledger) fn compare(
 fn compare_piece(
     objects: &Arc<Objects>,
     chain: &Chain,
+    prefix: &str,
     first: u32,
     piece: usize,
     done: &AtomicUsize,
 ) -> Part {
     let range = piece * PIECE..((piece + 1) * PIECE).min(chain.links.len());
-    let mut differ = Differ::new(objects.reader(READER_BYTES));
+    let mut differ = Differ::new(objects.reader(READER_BYTES), prefix);
     for at in range.rev() {
         let link = &chain.links[at];
         let parent: Option<&Link> =

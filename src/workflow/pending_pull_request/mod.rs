@@ -94,5 +94,6 @@ pub(super) fn all(context: &Context, snapshot: &Snapshot) -> Result<Waiting, Wor
 pub(super) fn web_url(context: &Context, stored: &Stored) -> Option<String> {
     let Some(branch) = &stored.branch else { return context.ledger.web_url(&stored.folder) };
     let url = context.ledger.remote_url(&context.ledger.remote()?)?;
-    web_links(&url, branch).map(|links| links.folder(&stored.folder))
+    web_links(&url, branch)
+        .map(|links| links.within(context.ledger.prefix()).folder(&stored.folder))
 }

@@ -3,8 +3,12 @@
 
 mod checkpoints;
 mod clocks;
+mod faults;
+mod links;
 mod remotes;
 mod separation;
+mod signing;
+mod worlds;
 
 use std::fs;
 

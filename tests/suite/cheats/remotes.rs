@@ -143,3 +143,89 @@ fn another_branch_and_a_detached_head_are_not_written_in_silence() {
     let ran = ledger.sandbox.handoff("l", &accept).exits(3);
     assert!(ran.stderr.contains("HEAD is detached"), "{}", ran.stderr);
 }
+
+/// A server that takes connections and never answers; it lets go of them when
+/// it is dropped.
+struct Silent {
+    address: std::net::SocketAddr,
+    held: std::sync::Arc<std::sync::Mutex<Option<Vec<std::net::TcpStream>>>>,
+}
+
+impl Silent {
+    fn start() -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let held = std::sync::Arc::new(std::sync::Mutex::new(Some(Vec::new())));
+        let kept = std::sync::Arc::clone(&held);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                match kept.lock().unwrap().as_mut() {
+                    Some(streams) => streams.push(stream),
+                    None => break,
+                }
+            }
+        });
+        Self { address, held }
+    }
+}
+
+impl Drop for Silent {
+    fn drop(&mut self) {
+        *self.held.lock().unwrap() = None;
+        // Wakes the thread, so that it ends.
+        let _ = std::net::TcpStream::connect(self.address);
+    }
+}
+
+#[test]
+fn a_remote_that_does_not_answer_is_not_waited_for_longer_than_the_limit() {
+    let silent = Silent::start();
+    let ledger = with_remote();
+    let row = |id: u32| {
+        format!("{id},Deal {id},Closed Won,2026-11-02 10:00,Riley Ross,100.00,USD,true,New")
+    };
+    let rows: Vec<String> = (1..=6).map(row).collect();
+    ledger.deals(&rows.iter().map(String::as_str).collect::<Vec<_>>());
+    fs::copy(ledger.sandbox.join("deals.csv"), ledger.sandbox.join("l/deals.csv")).unwrap();
+    ledger.change("handoff.yaml", "version: 1\n", "version: 1\nlimits: {remote: 1s}\n");
+    ledger.commit("2026-11-01T00:00:00Z", "a limit");
+    ledger.sandbox.git("l", &["push", "-q", "origin", "main"]);
+    // A program for SSH that waits until git is gone.
+    let ssh = ledger.sandbox.write("ssh", "#!/bin/sh\ncat >/dev/null\n");
+    fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).unwrap();
+    ledger.sandbox.git("l", &["config", "core.sshCommand", &ssh.display().to_string()]);
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for (number, (url, why)) in [
+        (format!("http://{}/x.git", silent.address), "was stopped after 1.0 s"),
+        (format!("git://{}/x.git", silent.address), "was stopped after 1.0 s"),
+        ("ssh://git@ledger.example/x.git".to_owned(), "was stopped after 1.0 s"),
+        (format!("http://{closed}/x.git"), "unable to access"),
+        (format!("git://{closed}/x.git"), "onnection refused"),
+        ("../nothing.git".to_owned(), "does not appear to be a git repository"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        ledger.sandbox.git("l", &["remote", "set-url", "origin", &url]);
+        let id = (number + 1).to_string();
+        let event = ledger.event(&id, "2026-11-02T10:00:00Z");
+        let ran = ledger.sandbox.handoff("l", &["sign", &event, "--format", "json"]).exits(3);
+        let json = ran.json();
+        assert_eq!(json["pushed"], false, "{url}: {json}");
+        assert!(json["not_pushed"].as_str().unwrap().contains(why), "{url}: {json}");
+        assert!(json["commit"].is_string(), "{url}: the handoff is committed here: {json}");
+        let ran = ledger.sandbox.handoff("l", &["deliver"]).exits(3);
+        assert!(ran.stderr.contains("wait until the brief is on origin"), "{url}: {}", ran.stderr);
+        let doctor = ledger.sandbox.handoff("l", &["doctor"]).exits(3).stdout;
+        let is_said = ["origin does not answer", "origin refuses a push"];
+        assert!(is_said.iter().any(|words| doctor.contains(words)), "{url}: {doctor}");
+        assert!(doctor.contains("not on origin since"), "{url}: {doctor}");
+        assert_eq!(delivered(&ledger), 0, "{url}: nothing is told");
+    }
+    // The fault is gone: all of it is there, without another event.
+    ledger.sandbox.git("l", &["remote", "set-url", "origin", "../remote.git"]);
+    ledger.sandbox.handoff("l", &["deliver"]).exits(0);
+    assert_eq!(delivered(&ledger), 6);
+    let there = ledger.sandbox.git("remote.git", &["ls-tree", "-r", "--name-only", "main"]);
+    assert_eq!(there.matches("/brief.yaml").count(), 6, "{there}");
+}

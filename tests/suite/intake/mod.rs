@@ -17,6 +17,7 @@ mod links_browser;
 mod load;
 mod operations;
 mod receiver;
+mod remotes;
 pub(crate) mod server;
 mod stored;
 mod watched;

@@ -1,0 +1,108 @@
+//! Faults that are over: what was broken and is gone, moved or fixed blocks no
+//! later audit, and reports land where they were asked for.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+use super::Ledger;
+
+/// The audit sees everything, and the deal is late as it always was.
+#[track_caller]
+fn is_whole(ledger: &Ledger, after: &str) {
+    for arguments in [&[][..], &["--no-cache"]] {
+        let ran = ledger.audit(arguments);
+        let report = ran.json();
+        assert_eq!(report["complete"], true, "after {after}: {report}");
+        assert_eq!(report["deals"][0]["class"], "late", "after {after}: {report}");
+        assert_eq!(ran.code, 1, "late is a finding");
+    }
+}
+
+#[test]
+fn what_was_broken_and_is_gone_moved_or_fixed_blocks_no_later_audit() {
+    let ledger = Ledger::late();
+    let folder = ledger.sandbox.git("l", &["ls-files", "briefs/*brief.yaml"]);
+    let folder = folder.trim().strip_suffix("/brief.yaml").unwrap().to_owned();
+    let path = |name: &str| ledger.sandbox.join("l").join(name);
+    let mut hour = 0;
+    let mut commit = |message: &str| {
+        hour += 1;
+        ledger.commit(&format!("2026-11-03T{hour:02}:00:00Z"), message);
+    };
+    for name in ["brief.yaml", "timeline.yaml"] {
+        let file = path(&format!("{folder}/{name}"));
+        let good = fs::read(&file).unwrap();
+        fs::write(&file, "events: [\n\u{0}").unwrap();
+        commit("broken");
+        assert_eq!(ledger.audit(&[]).code, 3, "a broken {name} at the tip is said");
+        fs::write(&file, &good).unwrap();
+        commit("fixed");
+        is_whole(&ledger, &format!("a broken {name} that was fixed"));
+    }
+    // A stranger's broken folder, moved, then removed.
+    let stray = format!("{}/stray--hubspot-9", folder.rsplit_once('/').unwrap().0);
+    ledger.sandbox.write(&format!("l/{stray}/brief.yaml"), "key: [\n");
+    ledger.sandbox.write(&format!("l/{stray}/timeline.yaml"), "\t\n");
+    commit("a stranger");
+    assert_eq!(ledger.audit(&[]).code, 3);
+    let moved = stray.replace("/stray--", "/lost--");
+    fs::rename(path(&stray), path(&moved)).unwrap();
+    commit("moved");
+    assert_eq!(ledger.audit(&[]).code, 3);
+    fs::remove_dir_all(path(&moved)).unwrap();
+    commit("gone");
+    is_whole(&ledger, "a broken folder that was moved and removed");
+    // A link in the brief's place, then the brief again.
+    let file = path(&format!("{folder}/brief.yaml"));
+    let good = fs::read(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    symlink("/etc/passwd", &file).unwrap();
+    commit("a link");
+    assert_eq!(ledger.audit(&[]).code, 3);
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, &good).unwrap();
+    commit("the brief again");
+    is_whole(&ledger, "a link that was replaced");
+    ledger.is_found("removed-handoff", "was gone for 1 h");
+}
+
+#[test]
+fn a_brief_that_came_under_a_schema_that_was_broken_is_judged_by_the_one_before() {
+    let ledger = Ledger::late();
+    let schema = ledger.sandbox.join("l/schema/brief.schema.json");
+    let good = fs::read(&schema).unwrap();
+    ledger.git_at("2026-11-02T12:00:00Z", &["reset", "-q", "--soft", "HEAD~1"]);
+    fs::write(&schema, "{").unwrap();
+    ledger.commit("2026-11-02T13:00:00Z", "a schema that is none, and the brief");
+    fs::write(&schema, &good).unwrap();
+    ledger.commit("2026-11-02T14:00:00Z", "fixed");
+    is_whole(&ledger, "a broken schema that was fixed");
+}
+
+#[test]
+fn reports_go_through_links_and_have_the_mode_that_the_mask_leaves() {
+    let ledger = Ledger::late();
+    let at = |name: &str| ledger.sandbox.join(name);
+    let mode = |name: &str| fs::metadata(at(name)).unwrap().permissions().mode() & 0o777;
+    symlink("real.html", at("linked.html")).unwrap();
+    symlink("nothing-yet.html", at("dangling.html")).unwrap();
+    ledger.sandbox.write("real.html", "before");
+    ledger.sandbox.write("closed.html", "before");
+    fs::set_permissions(at("closed.html"), fs::Permissions::from_mode(0o600)).unwrap();
+    let handoff = env!("CARGO_BIN_EXE_handoff");
+    for name in ["new.html", "linked.html", "dangling.html", "closed.html"] {
+        let line = format!(
+            "umask 027; exec {handoff} --now 2026-11-20T17:00:00Z audit --deals ../deals.csv --format html --output ../{name}"
+        );
+        let mut shell = ledger.sandbox.command("sh", at("l"));
+        let output = shell.args(["-c", &line]).output().unwrap();
+        let ran = crate::sandbox::ran(&output, line).exits(1);
+        assert!(ran.stderr.contains(name), "{}", ran.stderr);
+        assert!(fs::read_to_string(at(name)).unwrap().contains("<html"), "{name}");
+    }
+    for name in ["linked.html", "dangling.html"] {
+        assert!(at(name).symlink_metadata().unwrap().is_symlink(), "{name} stays a link");
+    }
+    assert_eq!((mode("new.html"), mode("nothing-yet.html")), (0o640, 0o640));
+    assert_eq!(mode("closed.html"), 0o600, "what is there keeps its mode");
+}

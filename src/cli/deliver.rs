@@ -1,5 +1,7 @@
 //! `handoff deliver`: every delivery that is missing is made.
 
+use std::collections::BTreeMap;
+
 use chrono::Days;
 use clap::Args;
 use serde_json::{Value, json};
@@ -49,6 +51,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     catch_up(&context, invocation);
     let named = !arguments.keys.is_empty();
     let mut exit = Exit::Clean;
+    let mut idle = BTreeMap::new();
     let keys = if named {
         arguments.keys.iter().map(|text| find_key(text, &context)).collect::<Result<Vec<_>, _>>()?
     } else {
@@ -59,10 +62,11 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
             invocation.warn(format!("warning: {} was not read: {}", gap.what, gap.why));
             exit = Exit::CouldNot;
         }
+        idle = workflow::idle_deliveries(&context, &keys, Horizon { since }, arguments.dry_run)?;
         keys
     };
     let results =
-        invocation.block_on(all(&context, &keys, named, arguments.dry_run, invocation))??;
+        invocation.block_on(all(&context, &keys, idle, named, arguments.dry_run, invocation))??;
     let (results, told) = results;
     exit = exit.max(told);
     let to_json = || {
@@ -92,13 +96,16 @@ pub(super) fn follow_up(
     keys: &[Key],
     invocation: &Invocation,
 ) -> Result<bool, CliError> {
-    let (_, exit) = invocation.block_on(all(context, keys, false, false, invocation))??;
+    let (_, exit) =
+        invocation.block_on(all(context, keys, BTreeMap::new(), false, false, invocation))??;
     Ok(exit == Exit::Clean)
 }
 
+/// `idle` is what is known already of those that have nothing due.
 async fn all(
     context: &Context,
     keys: &[Key],
+    mut idle: BTreeMap<Key, Delivered>,
     at_once: bool,
     dry_run: bool,
     invocation: &Invocation,
@@ -106,7 +113,10 @@ async fn all(
     let mut results = Vec::new();
     let mut exit = Exit::Clean;
     for key in keys {
-        let delivered = workflow::deliver(context, key, at_once, dry_run).await?;
+        let delivered = match idle.remove(key) {
+            Some(delivered) => delivered,
+            None => workflow::deliver(context, key, at_once, dry_run).await?,
+        };
         exit = exit.max(invocation.tell("", &delivered.remarks));
         if let Some(held) = &delivered.held {
             invocation.warn(format!("warning: {key}: {held}"));

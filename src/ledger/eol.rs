@@ -1,9 +1,15 @@
 //! What git would write into a checkout for a text file, and whether a file
 //! there is the one that git has.
 
-use git2::{AttrCheckFlags, AttrValue, Repository};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use git2::{AttrCheckFlags, AttrValue, Index, ObjectType, Oid, Repository};
 
 use super::LedgerError;
+use super::names::Names;
+use super::working_file::bare_entry;
 
 /// How lines end in the checkout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,18 +54,64 @@ pub(super) fn line_ends(repo: &Repository, path: &str) -> LineEnds {
     }
 }
 
-/// Refuses a path whose content is to pass a filter program (encryption, large
-/// files): what is committed here would have passed it by.
-pub(super) fn refuse_filter(repo: &Repository, path: &str) -> Result<(), LedgerError> {
-    let filter = repo
-        .get_attr(std::path::Path::new(path), "filter", AttrCheckFlags::FILE_THEN_INDEX)
-        .ok()
-        .flatten();
-    match AttrValue::from_string(filter) {
-        AttrValue::String(filter) => {
-            Err(LedgerError::Filtered { path: path.to_owned(), filter: filter.to_owned() })
+/// Attributes as git has them for a file that goes into a commit: those of the
+/// checkout, and for what a sparse checkout leaves out those of a commit. The
+/// index, which lists every file of the ledger, is not read for them.
+pub(super) struct Attributes {
+    repo: Repository,
+    /// Stands in for the index: the files with attributes that the commit has.
+    index: Index,
+    names: Arc<Names>,
+    tree: Option<Oid>,
+    looked_at: BTreeSet<String>,
+}
+
+impl Attributes {
+    /// Those of a checkout, by its git folder, and of a tree.
+    pub(super) fn open(
+        git_dir: &Path,
+        names: &Arc<Names>,
+        tree: Option<Oid>,
+    ) -> Result<Self, LedgerError> {
+        let failed = || LedgerError::git("reading attributes", git_dir);
+        let repo = Repository::open(git_dir).map_err(failed())?;
+        let mut index = Index::new().map_err(failed())?;
+        repo.set_index(&mut index).map_err(failed())?;
+        Ok(Self { repo, index, names: Arc::clone(names), tree, looked_at: BTreeSet::new() })
+    }
+
+    /// Whether they are those of this tree.
+    pub(super) fn is_of(&self, tree: Option<Oid>) -> bool {
+        self.tree == tree
+    }
+
+    /// Refuses a path whose content is to pass a filter program (encryption,
+    /// large files): what is committed here would have passed it by.
+    pub(super) fn refuse_filter(&mut self, path: &str) -> Result<(), LedgerError> {
+        let ends = path.char_indices().filter(|(_, c)| *c == '/').map(|(at, _)| at + 1);
+        for end in std::iter::once(0).chain(ends) {
+            let file = format!("{}.gitattributes", &path[..end]);
+            let Some(tree) = self.tree.filter(|_| self.looked_at.insert(file.clone())) else {
+                continue;
+            };
+            let found = self.names.trees().entry_at(&self.repo, tree, &file)?;
+            if let Some((id, ObjectType::Blob)) = found {
+                self.index
+                    .add(&bare_entry(&file, id, 0o100_644))
+                    .map_err(LedgerError::git("reading attributes", self.repo.path()))?;
+            }
         }
-        _ => Ok(()),
+        let filter = self
+            .repo
+            .get_attr(Path::new(path), "filter", AttrCheckFlags::FILE_THEN_INDEX)
+            .ok()
+            .flatten();
+        match AttrValue::from_string(filter) {
+            AttrValue::String(filter) => {
+                Err(LedgerError::Filtered { path: path.to_owned(), filter: filter.to_owned() })
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -83,7 +83,7 @@ impl Onto {
         }
         let Some((briefs, _)) = entry_at(repo, tree, BRIEFS)? else { return Ok(None) };
         let other =
-            Names::default().find(repo, briefs, BRIEFS, &key, None)?.map(|found| found.path);
+            Names::new(repo.path()).find(repo, briefs, BRIEFS, &key, None)?.map(|found| found.path);
         if let Some(other) = &other {
             self.elsewhere.insert(folder.to_owned(), other.clone());
         }

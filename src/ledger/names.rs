@@ -2,18 +2,26 @@
 //! folders and no further, and remembered for trees that have not changed.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use git2::{ObjectType, Oid, Repository, Tree};
+use rayon::prelude::*;
 
 use super::LedgerError;
-use super::path::key_of;
-use super::snapshot::Folder;
+use super::cache::{FactsKind, FolderGroup, FolderGroups, KeptGroup};
+use super::path::{Folder, key_of};
+use super::repository::{Shared, hold};
+use super::snapshot::object_id;
 use super::tree_cache::TreeCache;
-use crate::model::{Gap, Key};
+use crate::model::{Gap, Key, ObjectId};
 
 /// A layout has a handful of levels; more is a mistake or an attack.
 const DEEPEST: usize = 12;
+
+/// A run that searches more often than this makes a table of all keys.
+const SELDOM: usize = 4;
 
 /// What one tree says about folders.
 struct Listing {
@@ -26,16 +34,50 @@ struct Listing {
 }
 
 /// Listings by tree, so that a second search reads only what changed.
-#[derive(Default)]
 pub(super) struct Names {
+    /// Where what is read is kept.
+    git_dir: PathBuf,
     known: Mutex<HashMap<Oid, Arc<Listing>>>,
     trees: TreeCache,
+    /// How often all of the ledger was searched for a key.
+    searches: AtomicUsize,
+    /// The names in the tree that was asked for last.
+    groups: Mutex<Option<(Oid, Arc<FolderGroups>)>>,
 }
 
 impl Names {
     /// The parsed trees that reads share.
     pub(super) fn trees(&self) -> &TreeCache {
         &self.trees
+    }
+
+    pub(super) fn new(git_dir: &Path) -> Self {
+        Self {
+            git_dir: git_dir.to_path_buf(),
+            known: Mutex::default(),
+            trees: TreeCache::default(),
+            searches: AtomicUsize::new(0),
+            groups: Mutex::default(),
+        }
+    }
+
+    pub(super) fn git_dir(&self) -> &Path {
+        &self.git_dir
+    }
+
+    /// Whether looking through the names costs less than a table of all keys.
+    pub(super) fn is_seldom_asked(&self) -> bool {
+        self.searches.fetch_add(1, Ordering::Relaxed) < SELDOM
+    }
+
+    pub(super) fn last_groups(&self, tree: Oid) -> Option<Arc<FolderGroups>> {
+        let held = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        held.as_ref().filter(|(of, _)| *of == tree).map(|(_, groups)| Arc::clone(groups))
+    }
+
+    pub(super) fn keep_groups(&self, tree: Oid, groups: &Arc<FolderGroups>) {
+        let mut held = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        *held = Some((tree, Arc::clone(groups)));
     }
 
     /// The folder of a key below one month's tree.
@@ -156,6 +198,74 @@ pub(super) fn walk(
             }
         }
     }
+}
+
+/// The groups of folders below a tree, with what is kept of each; a group that
+/// is kept as it is now is not read.
+pub(super) fn groups(
+    repo: &Shared,
+    git_dir: &Path,
+    kind: &FactsKind,
+    top: Oid,
+    path: &str,
+) -> FolderGroups {
+    let mut all = FolderGroups::default();
+    let mut level = vec![(path.to_owned(), object_id(top), 0)];
+    while !level.is_empty() {
+        let found: Vec<(usize, Result<FolderGroup, Gap>)> = std::mem::take(&mut level)
+            .into_par_iter()
+            .map(|(path, id, depth)| (depth, group(repo, git_dir, kind, path, id, depth)))
+            .collect();
+        for (depth, group) in found {
+            match group {
+                Ok(group) => {
+                    let below = group.below().iter();
+                    level
+                        .extend(below.map(|(name, id)| {
+                            (format!("{}/{name}", group.path()), *id, depth + 1)
+                        }));
+                    if !group.is_empty() {
+                        all.groups.push(group);
+                    }
+                }
+                Err(gap) => all.gaps.push(gap),
+            }
+        }
+    }
+    all.groups.sort_by(|a, b| a.path().cmp(b.path()));
+    all
+}
+
+fn group(
+    repo: &Shared,
+    git_dir: &Path,
+    kind: &FactsKind,
+    path: String,
+    id: ObjectId,
+    depth: usize,
+) -> Result<FolderGroup, Gap> {
+    let kept = KeptGroup::load(git_dir, kind, &path);
+    let kept = match kept {
+        Some(kept) if kept.tree() == id && depth < DEEPEST => return Ok(kept.into_group(path)),
+        kept => kept,
+    };
+    let repo = hold(repo);
+    let tree = Oid::from_bytes(&id.0)
+        .and_then(|id| repo.find_tree(id))
+        .map_err(|error| unreadable(&path, error.message()))?;
+    if depth > 0 && is_folder(&tree) {
+        return Ok(FolderGroup::read(path, id, &[(String::new(), id)], Vec::new(), None));
+    }
+    if depth >= DEEPEST {
+        return Err(unreadable(&path, "the folders are nested too deeply"));
+    }
+    let (mut listed, mut below) = (Vec::new(), Vec::new());
+    for entry in tree.iter().filter(|entry| entry.kind() == Some(ObjectType::Tree)) {
+        let name = String::from_utf8_lossy(entry.name_bytes()).into_owned();
+        let list = if key_of(&name).is_some() { &mut listed } else { &mut below };
+        list.push((name, object_id(entry.id())));
+    }
+    Ok(FolderGroup::read(path, id, &listed, below, kept))
 }
 
 /// A folder that could not be read, as a gap.

@@ -48,6 +48,15 @@ pub fn month_for(layout: &str, when: DateTime<Utc>) -> Result<String, LedgerErro
     Ok(month.trim_matches('/').to_owned())
 }
 
+/// A handoff's folder.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Folder {
+    /// Its path, such as `briefs/2026/11/acme-corp--hubspot-9876543210`.
+    pub path: String,
+    /// The key in its name; `None` if the name holds none.
+    pub key: Option<Key>,
+}
+
 /// The key in a folder's name: what stands behind the last `--`.
 #[must_use]
 pub fn key_of(folder: &str) -> Option<Key> {

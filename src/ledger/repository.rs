@@ -12,7 +12,8 @@ use super::snapshot::Snapshot;
 use super::{Identity, LedgerError};
 use crate::model::{Evidence, Key, ObjectId};
 
-use super::snapshot::{Folder, HandoffFiles};
+use super::path::Folder;
+use super::snapshot::HandoffFiles;
 
 /// A repository handle that threads take turns with.
 pub(super) type Shared = Arc<Mutex<Repository>>;
@@ -98,7 +99,7 @@ impl Ledger {
         let (branch, doubt) = default_branch(&repo, &root)?;
         Ok(Self {
             repo: Arc::new(Mutex::new(repo)),
-            names: Arc::default(),
+            names: Arc::new(Names::new(&common)),
             root,
             common,
             branch,

@@ -7,20 +7,12 @@ use std::sync::Arc;
 use git2::{ErrorCode, ObjectType, Oid, Repository};
 
 use super::LedgerError;
+use super::cache::{FactsKind, FolderGroups};
 use super::names::{self, Names};
-use super::path::BRIEFS;
+use super::path::{BRIEFS, Folder};
 use super::repository::{Shared, hold};
 use super::tree_cache::TreeCache;
 use crate::model::{Evidence, Gap, Key, ObjectId};
-
-/// A handoff's folder.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Folder {
-    /// Its path, such as `briefs/2026/11/acme-corp--hubspot-9876543210`.
-    pub path: String,
-    /// The key in its name; `None` if the name holds none.
-    pub key: Option<Key>,
-}
 
 /// The files of a handoff, as far as they exist.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -113,6 +105,66 @@ impl Snapshot {
         Evidence::new(folders, gaps)
     }
 
+    /// The handoff folders as [`Snapshot::folders`] gives them, in groups, with
+    /// what is kept of each folder that is the same as it was then. Of a group
+    /// that is kept as it is now nothing is read.
+    pub fn folder_groups(&self, kind: &FactsKind, month: Option<&str>) -> FolderGroups {
+        let start = month.map_or_else(|| BRIEFS.to_owned(), |month| format!("{BRIEFS}/{month}"));
+        let top = {
+            let Some(tree) = self.tree else { return FolderGroups::default() };
+            let repo = hold(&self.repo);
+            match self.names.trees().entry_at(&repo, tree, &start) {
+                Ok(Some((id, ObjectType::Tree))) => id,
+                Ok(_) => return FolderGroups::default(),
+                Err(error) => {
+                    let gaps = vec![names::unreadable(&start, &error.to_string())];
+                    return FolderGroups { groups: Vec::new(), gaps };
+                }
+            }
+        };
+        names::groups(&self.repo, self.names.git_dir(), kind, top, &start)
+    }
+
+    /// The handoff folders by name alone, kept like other facts of them.
+    #[must_use]
+    pub fn folder_names(&self) -> Arc<FolderGroups> {
+        let Some(tree) = self.tree else { return Arc::default() };
+        if let Some(names) = self.names.last_groups(tree) {
+            return names;
+        }
+        let kind = FactsKind::new("names", 1, b"");
+        let names = Arc::new(self.folder_groups(&kind, None));
+        // Only what is on the ledger's branch comes again.
+        if self.commit.is_some() {
+            let git_dir = self.names.git_dir();
+            names.groups.iter().for_each(|group| group.save_names(git_dir, &kind));
+        }
+        self.names.keep_groups(tree, &names);
+        names
+    }
+
+    /// The brief and the timeline in a handoff's folder, by the folder's tree.
+    ///
+    /// # Errors
+    /// When an object cannot be read.
+    pub fn files_in(&self, tree: ObjectId) -> Result<HandoffFiles, LedgerError> {
+        let repo = hold(&self.repo);
+        let tree = Oid::from_bytes(&tree.0)
+            .and_then(|id| repo.find_tree(id))
+            .map_err(LedgerError::git("reading a folder", repo.path()))?;
+        let file = |name: &str| match tree.get_name(name) {
+            Some(entry) if entry.kind() == Some(ObjectType::Blob) => {
+                read_blob(&repo, entry.id()).map(Some)
+            }
+            _ => Ok(None),
+        };
+        Ok(HandoffFiles {
+            brief: file("brief.yaml")?,
+            timeline: file("timeline.yaml")?,
+            readme: None,
+        })
+    }
+
     /// The folder of a key: looked for in the month where it should be, then
     /// everywhere (a brief does not move when it is signed later).
     ///
@@ -120,9 +172,9 @@ impl Snapshot {
     /// When an object cannot be read: a folder that is not seen would be made twice.
     pub fn find(&self, key: &Key, month: Option<&str>) -> Result<Option<Folder>, LedgerError> {
         let Some(tree) = self.tree else { return Ok(None) };
-        let repo = hold(&self.repo);
         let mut seen = None;
         if let Some(month) = month {
+            let repo = hold(&self.repo);
             let start = format!("{BRIEFS}/{month}");
             if let Some((id, ObjectType::Tree)) =
                 self.names.trees().entry_at(&repo, tree, &start)?
@@ -133,10 +185,46 @@ impl Snapshot {
                 seen = Some(id);
             }
         }
+        if self.commit.is_some()
+            && self.names.is_seldom_asked()
+            && let Some(found) = self.find_by_name(key)
+        {
+            return Ok(found);
+        }
+        let repo = hold(&self.repo);
         match self.names.trees().entry_at(&repo, tree, BRIEFS)? {
             Some((top, ObjectType::Tree)) => self.names.find(&repo, top, BRIEFS, key, seen),
             _ => Ok(None),
         }
+    }
+
+    /// The first folder of a key by the names that are kept; `None` where they
+    /// do not say it for certain.
+    fn find_by_name(&self, key: &Key) -> Option<Option<Folder>> {
+        let names = self.folder_names();
+        if !names.gaps.is_empty() {
+            return None;
+        }
+        let mut found: Option<Folder> = None;
+        for group in &names.groups {
+            for (at, name) in group.names().enumerate() {
+                let own = name.rsplit_once("--").map_or("", |(_, own)| own);
+                if !own.eq_ignore_ascii_case(key.as_str()) {
+                    continue;
+                }
+                let folder = group.folder(at);
+                // A name that is no text stands here with other letters.
+                if folder.path.contains(char::REPLACEMENT_CHARACTER) {
+                    return None;
+                }
+                if folder.key.as_ref() == Some(key)
+                    && found.as_ref().is_none_or(|other| folder.path < other.path)
+                {
+                    found = Some(folder);
+                }
+            }
+        }
+        Some(found)
     }
 
     /// The files of a handoff.

@@ -1,6 +1,7 @@
 //! Writing commits: built from the parent's tree, durable on return, with the
 //! checkout following.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,12 +13,12 @@ use super::branch_ref::{self, LogLine, Pending, Swap, real_name};
 use super::build::Build;
 use super::change::Change;
 use super::checkout::{Remark, follow, following, has_checked_out};
-use super::eol::refuse_filter;
+use super::eol::Attributes;
 use super::index_file::IndexLock;
 use super::journal::{self, Shown};
 use super::lock::WriterLock;
 use super::repository::{branch_commit, branch_or_remote};
-use super::snapshot::{Snapshot, object_id};
+use super::snapshot::{Snapshot, object_id, tree_of};
 use super::staging::Staging;
 use super::{Ledger, LedgerError};
 use crate::model::ObjectId;
@@ -43,6 +44,7 @@ pub struct Writer {
     repo: Repository,
     seen: Option<Oid>,
     remarks: Vec<Remark>,
+    attributes: RefCell<Option<Attributes>>,
     _lock: WriterLock,
 }
 
@@ -59,8 +61,14 @@ impl Ledger {
         branch_ref::recover(self.git_dir())?;
         let repo = self.reopen()?;
         let seen = branch_or_remote(&repo, self.branch(), self.root())?;
-        let mut writer =
-            Writer { ledger: self.clone(), repo, seen, remarks: Vec::new(), _lock: lock };
+        let mut writer = Writer {
+            ledger: self.clone(),
+            repo,
+            seen,
+            remarks: Vec::new(),
+            attributes: RefCell::default(),
+            _lock: lock,
+        };
         writer.catch_up()?;
         Ok(writer)
     }
@@ -169,7 +177,14 @@ impl Writer {
         if self.repo.is_bare() {
             return Ok(());
         }
-        change.paths()?.keys().try_for_each(|path| refuse_filter(&self.repo, path))
+        let tree = self.seen.map(|commit| tree_of(&self.repo, commit)).transpose()?;
+        let mut held = self.attributes.borrow_mut();
+        let attributes = match held.take().filter(|attributes| attributes.is_of(tree)) {
+            Some(attributes) => attributes,
+            None => Attributes::open(self.repo.path(), self.ledger.names(), tree)?,
+        };
+        let attributes = held.insert(attributes);
+        change.paths()?.keys().try_for_each(|path| attributes.refuse_filter(path))
     }
 
     /// Makes what was built part of the repository and moves the branch to it;

@@ -112,10 +112,7 @@ pub(super) fn notice(
     remarks: &mut Remarks,
 ) -> Result<Option<Timeline>, WorkflowError> {
     let (Some(brief), Some(blob)) = (&stored.brief, &stored.brief_blob) else { return Ok(None) };
-    let mut events = stored.timeline.events.iter().rev();
-    let gives = [EventKind::Assigned, EventKind::Signed, EventKind::Backfilled];
-    let given = events.find(|it| gives.contains(&it.event) && it.brief.is_some());
-    let Some(given) = given.and_then(|it| it.brief.as_deref()) else { return Ok(None) };
+    let Some(given) = as_given(&stored.timeline) else { return Ok(None) };
     if given == blob || !brief.view().is_signed() {
         return Ok(None);
     }
@@ -134,6 +131,13 @@ pub(super) fn notice(
     event.reference = now.first().cloned();
     event.brief = Some(blob.clone());
     append(context, key, &stored.folder, vec![event], remarks)
+}
+
+/// The brief's blob as it was when its CSM was given it.
+pub(super) fn as_given(timeline: &Timeline) -> Option<&str> {
+    let gives = [EventKind::Assigned, EventKind::Signed, EventKind::Backfilled];
+    let mut events = timeline.events.iter().rev();
+    events.find(|it| gives.contains(&it.event) && it.brief.is_some())?.brief.as_deref()
 }
 
 /// The CSM whom a word means.

@@ -1,30 +1,21 @@
-//! Which handoffs are of one customer. What is needed of each brief is kept
-//! beside the ledger's objects, with the tree that it was read from: only what
-//! has changed since is read.
+//! Which handoffs are of one customer, and who has them.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::PathBuf;
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use sha2::{Digest as _, Sha256};
 
+use super::folder_facts::{Facts, Kind, facts, select};
 use super::promises::open_promises;
 use super::store::{Stored, stored_at};
 use super::{Context, WorkflowError, pending_pull_request};
-use crate::brief::{Brief, View};
-use crate::disk::{self, Access};
-use crate::ledger::{Folder, Snapshot};
+use crate::brief::{Brief, EventKind, Timeline, View};
+use crate::ledger::{Folder, HandoffFiles, Snapshot};
 use crate::model::{Key, ObjectId};
 use crate::text::shorten;
 
-/// The form of the file; it grows with every change of [`Entry`].
-const FORMAT: u32 = 1;
-/// Reading so few briefs costs less than writing the file.
-const WORTH_WRITING: usize = 64;
 /// So many earlier handoffs stand in a brief, the newest ones.
 const SHOWN: usize = 10;
 
@@ -114,27 +105,67 @@ impl Identity {
 
 /// What is kept of one handoff.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Entry {
-    key: String,
+pub(super) struct Entry {
+    key: Option<String>,
     customer: Identity,
     /// All that the CSM is known by.
     csm: Vec<String>,
-    /// Seconds since 1970.
-    signed_at: i64,
+    /// Seconds since 1970, of one that is signed.
+    signed_at: Option<i64>,
+    /// Whether there was a first touch, and one that the CRM shows.
+    touched: (bool, bool),
+    exempted: bool,
 }
 
 impl Entry {
-    fn of(brief: &Brief) -> Option<Self> {
+    fn of(brief: &Brief, timeline: Option<&Timeline>) -> Self {
         let view = brief.view();
         let csm = view.first_action_owner();
         let csm = csm.iter().flat_map(|it| [it.github, it.email, it.name]).flatten();
-        Some(Self {
-            key: view.key()?.as_str().to_owned(),
+        let touch = |needs_evidence| {
+            timeline.is_some_and(|timeline| timeline.first_touch(needs_evidence).is_some())
+        };
+        Self {
+            key: view.key().map(|key| key.as_str().to_owned()),
             customer: Identity::of(brief.json()),
             csm: csm.map(str::to_owned).collect(),
-            signed_at: view.signed_at().filter(|_| view.is_signed())?.timestamp(),
-        })
+            signed_at: view.signed_at().filter(|_| view.is_signed()).map(|at| at.timestamp()),
+            touched: (touch(false), touch(true)),
+            exempted: timeline.is_some_and(|it| it.first(EventKind::Exempted).is_some()),
+        }
     }
+
+    /// Of a folder's files; nothing where there is no brief. A timeline that
+    /// cannot be read settles nothing: validate and audit report it.
+    fn read(_: &Folder, files: &HandoffFiles) -> Result<Option<Self>, String> {
+        let Some(brief) = &files.brief else { return Ok(None) };
+        let brief = Brief::parse(brief).map_err(|error| error.to_string())?;
+        let timeline = files.timeline.as_deref().and_then(|bytes| Timeline::parse(bytes).ok());
+        Ok(Some(Self::of(&brief, timeline.as_ref())))
+    }
+
+    /// The place in the team of the CSM who still has to make the first touch.
+    pub(super) fn awaits(&self, context: &Context) -> Option<usize> {
+        let (claimed, evidenced) = self.touched;
+        let needs_evidence = context.config.first_touch.needs_evidence();
+        let is_settled = self.exempted || if needs_evidence { evidenced } else { claimed };
+        self.csm.iter().filter(|_| !is_settled).find_map(|word| context.config.team.find(word))
+    }
+
+    /// The key and the time of one that is signed.
+    fn signed(&self) -> Option<(Key, i64)> {
+        Some((Key::parse(self.key.as_ref()?).ok()?, self.signed_at?))
+    }
+}
+
+const KIND: Kind<'static, Option<Entry>> =
+    Kind { name: "customers", basis: b"", read: &Entry::read };
+
+/// What is known of the handoffs of one month.
+pub(super) fn entries(context: &Context, snapshot: &Snapshot, month: &str) -> Vec<Entry> {
+    let Facts { rows, .. } =
+        select(context, snapshot, Some(month), &KIND, |_, entry| entry.ok()?);
+    rows
 }
 
 /// The handoffs at the tip of the ledger by folder.
@@ -142,8 +173,6 @@ impl Entry {
 struct Index {
     tree: Option<ObjectId>,
     entries: BTreeMap<String, Entry>,
-    /// How many were read since the file was written.
-    news: usize,
 }
 
 /// One earlier handoff of the same customer.
@@ -157,12 +186,14 @@ pub(super) struct Earlier {
     signed_at: DateTime<Utc>,
 }
 
-/// The customers of a ledger, read when they are first asked for.
+/// The customers of a ledger. The first time that they are asked for, what is
+/// kept is looked through; a run that asks again holds all of it.
 #[derive(Debug, Default)]
 pub(super) struct Customers(RefCell<Option<Index>>);
 
 impl Customers {
-    /// The earlier handoffs of a brief's customer, the newest first.
+    /// The earlier handoffs of a brief's customer, the newest first. A brief
+    /// that cannot be read is not there: validate and audit report it.
     ///
     /// # Errors
     /// When the ledger cannot be read at all.
@@ -174,103 +205,65 @@ impl Customers {
         brief: &Value,
     ) -> Result<Vec<Earlier>, WorkflowError> {
         let customer = Identity::of(brief);
-        let mut found = Vec::new();
-        let mut add = |folder: Option<&String>, entry: &Entry| {
-            if entry.key != key.as_str()
-                && let Some(by) = customer.same(&entry.customer)
-                && let Ok(key) = Key::parse(&entry.key)
-            {
-                let signed_at = DateTime::from_timestamp(entry.signed_at, 0).unwrap_or_default();
-                let (folder, csm) = (folder.cloned(), entry.csm.clone());
-                found.push(Earlier { key, folder, by, csm, signed_at });
+        let matches = |folder: &dyn Fn() -> Option<String>, entry: &Entry| {
+            let by = customer.same(&entry.customer)?;
+            let (other, signed_at) = entry.signed().filter(|(other, _)| other != key)?;
+            let signed_at = DateTime::from_timestamp(signed_at, 0).unwrap_or_default();
+            Some(Earlier { key: other, folder: folder(), by, csm: entry.csm.clone(), signed_at })
+        };
+        let mut held = self.0.borrow_mut();
+        let mut found = match &mut *held {
+            None => {
+                *held = Some(Index::default());
+                let matches = |folder: &dyn Fn() -> Folder,
+                               entry: Result<Option<Entry>, String>| {
+                    matches(&|| Some(folder().path), entry.ok()?.as_ref()?)
+                };
+                select(context, snapshot, None, &KIND, matches).rows
+            }
+            Some(index) => {
+                index.follow(context, snapshot)?;
+                let all = index.entries.iter();
+                all.filter_map(|(folder, it)| matches(&|| Some(folder.clone()), it)).collect()
             }
         };
-        self.with(context, snapshot, |index| {
-            index.entries.iter().for_each(|(folder, entry)| add(Some(folder), entry));
-        })?;
         for (_, stored) in pending_pull_request::all(context, snapshot)?.0 {
-            if let Some(entry) = stored.brief.as_ref().and_then(Entry::of) {
-                add(None, &entry);
-            }
+            let entry = stored.brief.as_ref().map(|brief| Entry::of(brief, None));
+            found.extend(entry.and_then(|entry| matches(&|| None, &entry)));
         }
         found.sort_by(|a, b| (b.signed_at, &b.key).cmp(&(a.signed_at, &a.key)));
         Ok(found)
     }
-
-    fn with(
-        &self,
-        context: &Context,
-        snapshot: &Snapshot,
-        ask: impl FnOnce(&Index),
-    ) -> Result<(), WorkflowError> {
-        let mut held = self.0.borrow_mut();
-        let index = held.get_or_insert_with(|| Index::load(context).unwrap_or_default());
-        index.follow(snapshot)?;
-        if snapshot.commit().is_some() && index.news >= WORTH_WRITING && index.save(context) {
-            index.news = 0;
-        }
-        ask(index);
-        Ok(())
-    }
 }
 
 impl Index {
-    /// Reads what has changed. A brief that cannot be read is not there:
-    /// validate and audit report it.
-    fn follow(&mut self, snapshot: &Snapshot) -> Result<(), WorkflowError> {
+    /// Reads what has changed.
+    fn follow(&mut self, context: &Context, snapshot: &Snapshot) -> Result<(), WorkflowError> {
         if self.tree.is_some() && self.tree == snapshot.tree() {
             return Ok(());
         }
         let changed = self.tree.map(|tree| snapshot.changed_folders(tree)).transpose()?.flatten();
-        let changed = match changed {
-            Some(changed) => changed,
+        match changed {
             None => {
-                self.entries.clear();
-                let (folders, _) = snapshot.folders(None).into_parts();
-                folders.into_iter().map(|folder| folder.path).collect::<BTreeSet<String>>()
+                let all = facts(context, snapshot, None, &KIND).rows.into_iter();
+                let all = all.filter_map(|(folder, entry)| Some((folder.path, entry.ok()??)));
+                self.entries = all.collect();
             }
-        };
-        self.news += changed.len();
-        for path in changed {
-            let files = snapshot.handoff(&Folder { path: path.clone(), key: None });
-            let brief = files.ok().and_then(|files| files.brief);
-            let brief = brief.and_then(|bytes| Brief::parse(&bytes).ok());
-            match brief.as_ref().and_then(Entry::of) {
-                Some(entry) => drop(self.entries.insert(path, entry)),
-                None => drop(self.entries.remove(&path)),
+            Some(changed) => {
+                for path in changed {
+                    let folder = Folder { path, key: None };
+                    let files = snapshot.handoff(&folder);
+                    let entry = files.ok().and_then(|files| Entry::read(&folder, &files).ok()?);
+                    match entry {
+                        Some(entry) => drop(self.entries.insert(folder.path, entry)),
+                        None => drop(self.entries.remove(&folder.path)),
+                    }
+                }
             }
         }
         self.tree = snapshot.tree();
         Ok(())
     }
-
-    fn load(context: &Context) -> Option<Self> {
-        let bytes = fs::read(path(context)).ok()?;
-        let (sum, body) = bytes.split_first_chunk::<32>()?;
-        // One that was cut or changed is read anew, like no file.
-        if Sha256::digest(body)[..] != sum[..] {
-            return None;
-        }
-        let (format, tree, entries): (u32, String, BTreeMap<String, Entry>) =
-            postcard::from_bytes(body).ok()?;
-        let tree = tree.parse().ok().filter(|_| format == FORMAT)?;
-        Some(Self { tree: Some(tree), entries, news: 0 })
-    }
-
-    /// Whether it was written: without it the next run is only slower.
-    fn save(&self, context: &Context) -> bool {
-        let Some(tree) = self.tree else { return false };
-        let path = path(context);
-        let bytes = postcard::to_stdvec(&(FORMAT, tree.to_string(), &self.entries));
-        let Ok(body) = bytes else { return false };
-        let bytes = [&Sha256::digest(&body)[..], &body].concat();
-        disk::make_folder(path.parent().unwrap_or(&path), Access::Private).is_ok()
-            && disk::write(&path, &bytes, Access::Private).is_ok()
-    }
-}
-
-fn path(context: &Context) -> PathBuf {
-    context.ledger.git_dir().join("handoff").join("customers")
 }
 
 /// The CSM of the newest earlier handoff who is still in the team.
@@ -295,7 +288,7 @@ pub(super) fn section(
             row.insert("signed_at".to_owned(), json!(at));
             let stored = it.folder.clone().and_then(|path| {
                 let folder = Folder { path, key: Some(it.key.clone()) };
-                stored_at(snapshot, folder, &it.key).ok()
+                stored_at(snapshot, &folder, &it.key).ok()
             });
             let brief = stored.as_ref().and_then(|stored| stored.brief.as_ref());
             let csm = brief.and_then(|brief| brief.view().first_action_owner());
@@ -339,20 +332,20 @@ pub fn handoffs_of_customer(context: &Context, word: &str) -> Result<Vec<Key>, W
             || (site.is_some() && customer.domain == site)
             || customer.company.as_ref().is_some_and(|(_, id)| id == word.trim())
     };
-    let mut found = Vec::new();
-    Customers::default().with(context, &snapshot, |index| {
-        let entries = index.entries.values().filter(|entry| is_meant(&entry.customer));
-        found.extend(entries.map(|entry| (entry.signed_at, entry.key.clone())));
-    })?;
+    let is_theirs = |_: &dyn Fn() -> Folder, entry: Result<Option<Entry>, String>| {
+        let entry = entry.ok()?.filter(|entry| is_meant(&entry.customer))?;
+        entry.signed().map(|(key, at)| (at, key))
+    };
+    let mut found = select(context, &snapshot, None, &KIND, is_theirs).rows;
     for (key, stored) in pending_pull_request::all(context, &snapshot)?.0 {
         let brief = stored.brief.as_ref().map(Brief::json);
         if brief.is_some_and(|brief| is_meant(&Identity::of(brief))) {
             let at = brief.and_then(|brief| View::of(brief).signed_at());
-            found.push((at.map_or(0, |at| at.timestamp()), key.as_str().to_owned()));
+            found.push((at.map_or(0, |at| at.timestamp()), key));
         }
     }
     found.sort();
-    Ok(found.into_iter().filter_map(|(_, key)| Key::parse(&key).ok()).collect())
+    Ok(found.into_iter().map(|(_, key)| key).collect())
 }
 
 /// A company's name without case, punctuation and legal form.

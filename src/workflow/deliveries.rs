@@ -1,6 +1,6 @@
 //! Reconciling: every signed brief gets all its deliveries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -56,28 +56,36 @@ pub fn keys_within(
     context: &Context,
     horizon: Horizon,
 ) -> Result<(Vec<Key>, Vec<Gap>), WorkflowError> {
-    let layout = context.config.layout.as_str();
-    let (mut keys, mut gaps, mut seen) =
-        (Vec::new(), Vec::new(), std::collections::BTreeSet::new());
-    let mut day = horizon.since;
-    loop {
-        let month = month_for(layout, day.min(context.now))?;
-        if seen.insert(month.clone()) {
-            let (folders, missing) = context.ledger.folders(Some(&month))?.into_parts();
-            keys.extend(folders.into_iter().filter_map(|folder| folder.key));
-            gaps.extend(missing);
-        }
-        if day >= context.now {
-            break;
-        }
-        day = day + chrono::Days::new(1);
+    let (mut keys, mut gaps) = (Vec::new(), Vec::new());
+    let snapshot = context.ledger.snapshot()?;
+    for month in months_within(context, horizon)? {
+        let (folders, missing) = snapshot.folders(Some(&month)).into_parts();
+        keys.extend(folders.into_iter().filter_map(|folder| folder.key));
+        gaps.extend(missing);
     }
-    let (waiting, unreadable) = pending_pull_request::all(context, &context.ledger.snapshot()?)?;
+    let (waiting, unreadable) = pending_pull_request::all(context, &snapshot)?;
     gaps.extend(unreadable);
     keys.extend(waiting.into_iter().filter(|(_, it)| is_within(it, horizon)).map(|(key, _)| key));
     keys.sort();
     keys.dedup();
     Ok((keys, gaps))
+}
+
+/// The months from the horizon to now, as the layout has them.
+pub(super) fn months_within(
+    context: &Context,
+    horizon: Horizon,
+) -> Result<BTreeSet<String>, WorkflowError> {
+    let layout = context.config.layout.as_str();
+    let mut months = BTreeSet::new();
+    let mut day = horizon.since;
+    loop {
+        months.insert(month_for(layout, day.min(context.now))?);
+        if day >= context.now {
+            return Ok(months);
+        }
+        day = day + chrono::Days::new(1);
+    }
 }
 
 /// Whether a handoff on a branch of its own was signed within the horizon.
@@ -112,16 +120,8 @@ pub async fn deliver(
     if !dry_run && let Some(timeline) = assign::notice(context, key, &stored, &mut remarks)? {
         stored.timeline = timeline;
     }
-    let wanted: Vec<WantedDelivery> =
-        context.sinks.iter().map(|sink| WantedDelivery::from_sink(sink.as_ref())).collect();
-    let circumstances = Circumstances {
-        now: context.now,
-        backoff: Backoff::default(),
-        at_once,
-        since: context.config.deliver.since,
-        brief_blob: stored.brief_blob.clone(),
-    };
-    let plan = deliver::plan(&wanted, &stored.timeline, &circumstances);
+    let circumstances = circumstances(context, at_once, stored.brief_blob.clone());
+    let plan = deliver::plan(&wanted(context), &stored.timeline, &circumstances);
     let mut delivered = Delivered {
         key: key.clone(),
         would: Vec::new(),
@@ -175,6 +175,25 @@ pub async fn deliver(
         delivered.timeline = timeline;
     }
     Ok(delivered)
+}
+
+/// What the ledger's settings want of each handoff.
+pub(super) fn wanted(context: &Context) -> Vec<WantedDelivery> {
+    context.sinks.iter().map(|sink| WantedDelivery::from_sink(sink.as_ref())).collect()
+}
+
+pub(super) fn circumstances(
+    context: &Context,
+    at_once: bool,
+    brief_blob: Option<String>,
+) -> Circumstances {
+    Circumstances {
+        now: context.now,
+        backoff: Backoff::default(),
+        at_once,
+        since: context.config.deliver.since,
+        brief_blob,
+    }
 }
 
 /// Brings what was made and is still open in line with the brief.

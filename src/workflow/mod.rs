@@ -19,7 +19,10 @@ mod digests;
 mod documents;
 mod draft;
 mod error;
+mod folder_facts;
 mod github_workflows;
+mod handoff_facts;
+mod idle;
 mod init;
 mod intents;
 mod link_page;
@@ -63,6 +66,7 @@ pub use documents::{Decision, DocumentLook, decide, documents_within, look_at_do
 pub use draft::{Drafted, draft};
 pub use error::WorkflowError;
 pub use github_workflows::{InstallFrom, check_workflows};
+pub use idle::idle_deliveries;
 pub use init::{Laid, Setup, SetupPerson, init};
 pub use link_page::{FormFields, LINK_PAGE_STYLE, LinkReply, link_page, stored_anywhere};
 pub use links::{Revocation, revoke_links};

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Days, Utc};
 
-use super::customers::Customers;
+use super::customers::{Customers, entries};
 use super::{Context, pending_pull_request};
 use crate::brief::{Brief, EventKind, Timeline};
 use crate::ledger::{Snapshot, month_for};
@@ -73,16 +73,8 @@ impl OpenHandoffs {
 fn read(context: &Context, snapshot: &Snapshot, month: &str) -> Counts {
     let mut open = Counts::new();
     // What cannot be read here only makes the counts less even; validate and audit report it.
-    let (folders, _) = snapshot.folders(Some(month)).into_parts();
-    for folder in folders {
-        let Ok(files) = snapshot.handoff(&folder) else { continue };
-        let timeline = files.timeline.as_deref().and_then(|bytes| Timeline::parse(bytes).ok());
-        let settled = timeline.as_ref().is_some_and(|timeline| is_settled(context, timeline));
-        let brief = files.brief.as_deref().filter(|_| !settled);
-        let brief = brief.and_then(|bytes| Brief::parse(bytes).ok());
-        if let Some(csm) = brief.and_then(|brief| csm(context, &brief)) {
-            *open.entry(csm).or_insert(0) += 1;
-        }
+    for csm in entries(context, snapshot, month).iter().filter_map(|entry| entry.awaits(context)) {
+        *open.entry(csm).or_insert(0) += 1;
     }
     open
 }

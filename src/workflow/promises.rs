@@ -1,18 +1,19 @@
 //! What reps have promised, over the whole ledger: due when, kept or open.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::append::append;
+use super::folder_facts::{Facts, Kind, facts};
 use super::store::Stored;
 use super::{Context, Remarks, WorkflowError};
 use crate::brief::{Brief, Commitment, Event, EventKind, Timeline};
-use crate::ledger::Folder;
+use crate::ledger::{Folder, HandoffFiles};
 use crate::model::{Gap, Key};
 use crate::text::{one_line, shorten};
 
 /// One promise of one handoff.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Promise {
     /// The handoff.
     pub key: Key,
@@ -41,7 +42,7 @@ pub struct Promise {
 }
 
 /// That a promise was kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
     /// When.
     pub at: DateTime<Utc>,
@@ -56,18 +57,23 @@ pub struct Kept {
 /// When the ledger cannot be read at all.
 pub fn promises(context: &Context) -> Result<(Vec<Promise>, Vec<Gap>), WorkflowError> {
     let snapshot = context.ledger.snapshot()?;
-    let (folders, mut gaps) = snapshot.folders(None).into_parts();
-    let mut all = Vec::new();
-    for folder in folders {
-        let stored = match read(context, &folder) {
-            Ok(Some(stored)) => stored,
-            Ok(None) => continue,
-            Err(why) => {
-                gaps.push(Gap { what: folder.path.clone(), why, help: None });
-                continue;
-            }
-        };
-        all.extend(promises_of(context, &stored));
+    let of_folder = |folder: &Folder, files: &HandoffFiles| {
+        let stored = read(folder, files)?;
+        Ok(stored.map_or_else(Vec::new, |stored| promises_of(context, &stored)))
+    };
+    let Facts { rows, mut gaps } =
+        facts(context, &snapshot, None, &Kind { name: "promises", basis: b"", read: &of_folder });
+    let mut all: Vec<Promise> = Vec::new();
+    for (folder, read) in rows {
+        match read {
+            Ok(promises) => all.extend(promises),
+            Err(why) => gaps.push(Gap { what: folder.path, why, help: None }),
+        }
+    }
+    // What is overdue is so today, and was not when it was kept.
+    let today = today(context);
+    for promise in &mut all {
+        promise.overdue = promise.is_overdue(today);
     }
     all.sort_by(|a, b| {
         (a.due.is_none(), a.due, &a.key, a.number).cmp(&(b.due.is_none(), b.due, &b.key, b.number))
@@ -118,10 +124,9 @@ pub fn keep_promise(
     Ok(Some(promise))
 }
 
-fn read(context: &Context, folder: &Folder) -> Result<Option<Stored>, String> {
-    let files = context.ledger.handoff(folder).map_err(|error| error.to_string())?;
-    let Some(bytes) = files.brief else { return Ok(None) };
-    let brief = Brief::parse(&bytes).map_err(|error| format!("brief.yaml:{error}"))?;
+fn read(folder: &Folder, files: &HandoffFiles) -> Result<Option<Stored>, String> {
+    let Some(bytes) = &files.brief else { return Ok(None) };
+    let brief = Brief::parse(bytes).map_err(|error| format!("brief.yaml:{error}"))?;
     let key = brief.view().key().or_else(|| folder.key.clone());
     let Some(key) = key else { return Err("neither brief.yaml nor the folder names a key".into()) };
     let timeline = match files.timeline.as_deref() {
@@ -137,6 +142,16 @@ fn read(context: &Context, folder: &Folder) -> Result<Option<Stored>, String> {
     }))
 }
 
+fn today(context: &Context) -> NaiveDate {
+    context.now.with_timezone(&context.config.timezone).date_naive()
+}
+
+impl Promise {
+    fn is_overdue(&self, today: NaiveDate) -> bool {
+        self.kept.is_none() && self.due.is_some_and(|due| due < today)
+    }
+}
+
 /// The promises of one handoff.
 pub(super) fn promises_of(context: &Context, stored: &Stored) -> Vec<Promise> {
     let Some(brief) = &stored.brief else { return Vec::new() };
@@ -146,25 +161,27 @@ pub(super) fn promises_of(context: &Context, stored: &Stored) -> Vec<Promise> {
     let view = brief.view();
     let commitments = view.commitments();
     let kept = kept(&commitments, &stored.timeline);
-    let zone = context.config.timezone;
-    let today = context.now.with_timezone(&zone).date_naive();
+    let today = today(context);
     let owned = |text: Option<&str>| text.map(one_line).filter(|text| !text.is_empty());
     commitments
         .iter()
         .zip(kept)
-        .map(|(commitment, kept)| Promise {
-            key: view.key().unwrap_or_else(|| stored.timeline.key.clone()),
-            number: commitment.index + 1,
-            promise: words(commitment),
-            customer: owned(view.customer_name()),
-            owner: owned(commitment.owner),
-            made_by: owned(commitment.made_by),
-            made_to: owned(commitment.made_to),
-            due: commitment.due,
-            stretch: commitment.stretch,
-            overdue: kept.is_none() && commitment.due.is_some_and(|due| due < today),
-            kept,
-            folder: stored.folder.clone(),
+        .map(|(commitment, kept)| {
+            let promise = Promise {
+                key: view.key().unwrap_or_else(|| stored.timeline.key.clone()),
+                number: commitment.index + 1,
+                promise: words(commitment),
+                customer: owned(view.customer_name()),
+                owner: owned(commitment.owner),
+                made_by: owned(commitment.made_by),
+                made_to: owned(commitment.made_to),
+                due: commitment.due,
+                stretch: commitment.stretch,
+                overdue: false,
+                kept,
+                folder: stored.folder.clone(),
+            };
+            Promise { overdue: promise.is_overdue(today), ..promise }
         })
         .collect()
 }

@@ -4,21 +4,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use serde_json::Value;
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::promises::open_promises;
+use super::handoff_facts::HandoffFacts;
 use super::recording::Recording;
 use super::store::Stored;
 use super::{Context, Remarks, WorkflowError};
-use crate::brief::{Completeness, EventKind, View, deadline_in_force, deadline_moves};
+use crate::brief::{EventKind, Timeline, View, deadline_in_force, deadline_moves};
 use crate::config::{Channel, Due, Lead, Offset, Recipient, Reminder as Rung};
 use crate::deliver::{
     Backoff, DeliveryError, DeliveryResult, Follower as _, Handoff, Person, Reminder, Sink,
     WholeDays, deliver_one,
 };
 use crate::http::Schedule;
-use crate::text::{one_line, quoted, shorten};
+use crate::text::{quoted, shorten};
 use crate::time::{Calendar, deadline};
 
 /// What should have been sent longer ago is not sent any more: who turns
@@ -43,15 +42,15 @@ pub(super) async fn due(
     at_once: bool,
     remarks: &mut Remarks,
 ) -> Vec<Box<dyn Sink>> {
-    let mut things = things(context, stored);
-    let onboarding = context.config.reminders.iter().any(|rung| rung.due == Due::Onboarding);
-    if onboarding && is_open(context, stored) {
+    let facts = HandoffFacts::of(context, stored);
+    let mut things = things(context, &facts);
+    if reminds_of_onboarding(context) && is_open(context, &facts) {
         things.extend(open_tasks(context, stored, handoff, remarks).await);
     }
     let mut sinks = Vec::new();
     for rung in &context.config.reminders {
         for thing in things.iter().filter(|thing| thing.due == rung.due) {
-            let Some(id) = comes(context, stored, rung, thing) else { continue };
+            let Some(id) = comes(context, &stored.timeline, rung, thing) else { continue };
             let to = recipients(context, &rung.to, handoff);
             if to.is_empty() {
                 continue;
@@ -69,15 +68,37 @@ pub(super) async fn due(
     sinks
 }
 
+/// Whether a reminder of this handoff may be due; whether an onboarding task is
+/// done, only its target knows.
+pub(super) fn may_be_due(context: &Context, facts: &HandoffFacts) -> bool {
+    let comes = |rung: &Rung, thing: &Thing| {
+        thing.due == rung.due && comes(context, &facts.timeline, rung, thing).is_some()
+    };
+    let things = things(context, facts);
+    (reminds_of_onboarding(context) && is_open(context, facts))
+        || context.config.reminders.iter().any(|rung| things.iter().any(|it| comes(rung, it)))
+}
+
+fn reminds_of_onboarding(context: &Context) -> bool {
+    let is_wanted = context.config.reminders.iter().any(|rung| rung.due == Due::Onboarding);
+    is_wanted && project_sinks(context).next().is_some()
+}
+
+/// The sinks that may have made onboarding tasks.
+fn project_sinks(context: &Context) -> impl Iterator<Item = &dyn Sink> {
+    let sinks = context.sinks.iter().map(AsRef::as_ref);
+    sinks.filter(|sink| sink.event() == EventKind::ProjectStarted)
+}
+
 /// What a rung is known by, where its time has come and it was not sent.
-fn comes(context: &Context, stored: &Stored, rung: &Rung, thing: &Thing) -> Option<String> {
+fn comes(context: &Context, timeline: &Timeline, rung: &Rung, thing: &Thing) -> Option<String> {
     let moment = moment(rung.at, thing.at, context.config.first_touch.calendar.as_ref());
     let is_stale = moment + TOO_LATE < context.now || (rung.at.before && context.now >= thing.at);
     if moment > context.now || is_stale {
         return None;
     }
     let id = id(rung, thing);
-    (!is_sent(stored, &id)).then_some(id)
+    (!is_sent(timeline, &id)).then_some(id)
 }
 
 /// The onboarding tasks that are not done. A target is asked only where a
@@ -92,7 +113,7 @@ async fn open_tasks(
     let rungs: Vec<&Rung> =
         context.config.reminders.iter().filter(|rung| rung.due == Due::Onboarding).collect();
     let mut open = Vec::new();
-    for sink in &context.sinks {
+    for sink in project_sinks(context) {
         let mut things: Vec<Thing> = sink
             .onboarding(handoff)
             .into_iter()
@@ -103,8 +124,9 @@ async fn open_tasks(
                 at: days.end(task.due),
             })
             .collect();
-        things
-            .retain(|thing| rungs.iter().any(|rung| comes(context, stored, rung, thing).is_some()));
+        things.retain(|thing| {
+            rungs.iter().any(|rung| comes(context, &stored.timeline, rung, thing).is_some())
+        });
         if things.is_empty() {
             continue;
         }
@@ -151,33 +173,31 @@ pub(super) async fn send(
 }
 
 /// Whether anybody is to be reminded of anything about this handoff.
-fn is_open(context: &Context, stored: &Stored) -> bool {
-    let Some(view) = stored.brief.as_ref().map(|brief| brief.view()) else { return false };
+fn is_open(context: &Context, facts: &HandoffFacts) -> bool {
+    let HandoffFacts { brief: Some(brief), timeline } = facts else { return false };
     let documents = [EventKind::Voided, EventKind::Signed, EventKind::Backfilled];
-    let mut events = stored.timeline.events.iter().rev();
+    let mut events = timeline.events.iter().rev();
     let document = events.find(|it| documents.contains(&it.event)).map(|it| it.event);
     let is_over = document.is_none_or(|it| it == EventKind::Voided)
-        || stored.timeline.first(EventKind::Exempted).is_some();
+        || timeline.first(EventKind::Exempted).is_some();
     let since = context.config.deliver.since;
-    let is_old = since.zip(view.signed_at()).is_some_and(|(since, at)| at < since);
-    !is_over && !is_old && view.is_signed()
+    let is_old = since.zip(brief.signed_at).is_some_and(|(since, at)| at < since);
+    !is_over && !is_old && brief.is_signed
 }
 
 /// What of a handoff is due, while it is.
-fn things(context: &Context, stored: &Stored) -> Vec<Thing> {
-    let (Some(brief), timeline) = (&stored.brief, &stored.timeline) else { return Vec::new() };
-    let view = brief.view();
+fn things(context: &Context, facts: &HandoffFacts) -> Vec<Thing> {
+    let HandoffFacts { brief: Some(brief), timeline } = facts else { return Vec::new() };
     let last = |kinds: &[EventKind]| {
         timeline.events.iter().rev().find(|it| kinds.contains(&it.event)).map(|it| it.event)
     };
-    if !is_open(context, stored) {
+    if !is_open(context, facts) {
         return Vec::new();
     }
     let mut things = Vec::new();
     let mut add =
         |due, which: String, words: String, at| things.push(Thing { due, which, words, at });
-    let told = view.first_action_due();
-    if let Some(at) = deadline_in_force(told, deadline_moves(&timeline.events)) {
+    if let Some(at) = deadline_in_force(brief.due, deadline_moves(&timeline.events)) {
         let one = String::new;
         let needs_evidence = context.config.first_touch.needs_evidence();
         if timeline.first_touch(needs_evidence).is_none() {
@@ -193,7 +213,7 @@ fn things(context: &Context, stored: &Stored) -> Vec<Thing> {
         if !matches!(verdict, Some(EventKind::Accepted | EventKind::Returned)) {
             add(Due::Acceptance, one(), "accepting or returning the handoff".to_owned(), at);
         }
-        let missing = Completeness::of(&context.schema, brief.json()).missing.len();
+        let missing = brief.missing.len();
         if missing > 0 {
             let words = match missing {
                 1 => "1 missing answer".to_owned(),
@@ -203,36 +223,15 @@ fn things(context: &Context, stored: &Stored) -> Vec<Thing> {
         }
     }
     let days = WholeDays(context.config.timezone);
-    for (number, promise, day) in open_promises(brief, timeline) {
-        let words = format!("the promise {}", quoted(&shorten(&promise, 120)));
-        add(Due::Promise, number.to_string(), words, days.end(day));
+    for (number, promise, day) in &brief.promises {
+        let words = format!("the promise {}", quoted(&shorten(promise, 120)));
+        add(Due::Promise, number.to_string(), words, days.end(*day));
     }
-    for (field, why, day) in unknowns(brief.json()) {
+    for (field, why, day) in &brief.unknowns {
         let words = format!("the open answer {field}{why}");
-        add(Due::Unknown, field, words, days.end(day));
+        add(Due::Unknown, field.clone(), words, days.end(*day));
     }
     things
-}
-
-/// The honest gaps with a day: the field, why in brackets, the day.
-fn unknowns(brief: &Value) -> Vec<(String, String, NaiveDate)> {
-    let mut found = Vec::new();
-    let mut open = vec![(String::new(), brief)];
-    while let Some((path, value)) = open.pop() {
-        let Some(fields) = value.as_object() else { continue };
-        if let Some(gap) = fields.get("unknown") {
-            let day = gap["resolve_by"].as_str().and_then(|day| day.parse().ok());
-            let why = gap["why"].as_str().map(|why| format!(" ({})", shorten(&one_line(why), 120)));
-            found.extend(day.map(|day| (path.clone(), why.unwrap_or_default(), day)));
-            continue;
-        }
-        for (name, value) in fields {
-            let dot = if path.is_empty() { "" } else { "." };
-            open.push((format!("{path}{dot}{name}"), value));
-        }
-    }
-    found.sort();
-    found
 }
 
 /// `first_touch-4h.csm`, `promise.2+1d.lead`: the same at every run.
@@ -267,8 +266,8 @@ fn moment(at: Offset, due: DateTime<Utc>, calendar: Option<&Calendar>) -> DateTi
     }
 }
 
-fn is_sent(stored: &Stored, id: &str) -> bool {
-    stored.timeline.events.iter().any(|event| {
+fn is_sent(timeline: &Timeline, id: &str) -> bool {
+    timeline.events.iter().any(|event| {
         matches!(event.event, EventKind::Reminded | EventKind::Escalated)
             && event.reference.as_deref() == Some(id)
     })

@@ -3,13 +3,11 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::deliveries::{Horizon, keys_within};
+use super::deliveries::{Horizon, keys_within, months_within};
+use super::handoff_facts::{HandoffFacts, known_handoffs};
 use super::link_page::stored_anywhere;
-use super::store::Stored;
 use super::{Context, WorkflowError};
-use crate::brief::{
-    Completeness, Event, EventKind, TouchEvidence, View, deadline_in_force, deadline_moves,
-};
+use crate::brief::{Event, EventKind, Timeline, TouchEvidence, deadline_in_force, deadline_moves};
 use crate::model::{Gap, Key};
 
 /// Where one handoff stands.
@@ -118,7 +116,10 @@ impl StatusRow {
 /// # Errors
 /// When it cannot be read.
 pub fn status_of(context: &Context, key: &Key) -> Result<Option<StatusRow>, WorkflowError> {
-    Ok(stored_anywhere(context, key)?.map(|stored| row(context, key, &stored)))
+    Ok(stored_anywhere(context, key)?.map(|stored| {
+        let facts = HandoffFacts::of(context, &stored);
+        row(context, key, stored.folder, facts)
+    }))
 }
 
 /// The handoffs within the horizon, what is most urgent first, and what could
@@ -135,9 +136,14 @@ pub fn status(
     keys.extend(context.ledger.draft_keys()?);
     keys.sort();
     keys.dedup();
+    let mut known = known_handoffs(context, &keys, &months_within(context, horizon)?)?;
     let mut rows = Vec::with_capacity(keys.len());
     for key in keys {
-        match status_of(context, &key) {
+        let found = match known.remove(&key) {
+            Some((folder, facts)) => Ok(Some(row(context, &key, folder, facts))),
+            None => status_of(context, &key),
+        };
+        match found {
             Ok(found) => rows.extend(found),
             Err(error) => {
                 gaps.push(Gap { what: key.to_string(), why: error.to_string(), help: None })
@@ -148,41 +154,34 @@ pub fn status(
     Ok((rows, gaps))
 }
 
-fn row(context: &Context, key: &Key, stored: &Stored) -> StatusRow {
-    let events = stored.timeline.events.clone();
+fn row(context: &Context, key: &Key, folder: String, facts: HandoffFacts) -> StatusRow {
+    let HandoffFacts { brief, timeline } = facts;
     let needs_evidence = context.config.first_touch.needs_evidence();
-    let touch = stored.timeline.first_touch(needs_evidence);
-    let touched_at = touch.map(|event| event.at);
-    let brief = stored.brief.as_ref();
-    let view = brief.map(crate::brief::Brief::view);
-    let owned = |text: Option<&str>| text.map(str::to_owned);
-    let csm = view
-        .and_then(View::first_action_owner)
-        .and_then(|o| owned(o.name.or(o.github).or(o.email)));
-    let rep = view.and_then(View::deal_owner).and_then(|o| owned(o.name.or(o.email)));
-    let told = view.and_then(crate::brief::View::first_action_due);
-    let due = deadline_in_force(told, deadline_moves(&events));
-    let missing = brief.map_or_else(Vec::new, |brief| {
-        Completeness::of(&context.schema, brief.json())
-            .missing
-            .into_iter()
-            .map(|field| field.field)
-            .collect()
-    });
+    let touch = timeline.first_touch(needs_evidence);
+    let (touched_at, touch_evidence) =
+        (touch.map(|event| event.at), touch.and_then(|event| event.evidence));
+    let told = brief.as_ref().and_then(|brief| brief.due);
+    let due = deadline_in_force(told, deadline_moves(&timeline.events));
+    let is_signed = brief.as_ref().is_some_and(|brief| brief.is_signed);
+    let standing = standing(&timeline, is_signed, due, touched_at, context.now);
+    let (customer, csm, rep, signed_at, missing) = match brief {
+        Some(it) => (it.customer, it.csm, it.rep, it.signed_at, it.missing),
+        None => (None, None, None, None, Vec::new()),
+    };
     StatusRow {
         key: key.clone(),
-        folder: stored.folder.clone(),
-        customer: view.and_then(|view| owned(view.customer_name())),
+        folder,
+        customer,
         csm,
         rep,
-        standing: standing(stored, due, touched_at, context.now),
-        signed_at: view.and_then(crate::brief::View::signed_at),
+        standing,
+        signed_at,
         due,
         touched_at,
-        touch_evidence: touch.and_then(|event| event.evidence),
-        returned: last_return(&events, context.now),
+        touch_evidence,
+        returned: last_return(&timeline.events, context.now),
         missing,
-        events,
+        events: timeline.events,
     }
 }
 
@@ -202,12 +201,12 @@ fn last_return(events: &[Event], now: DateTime<Utc>) -> Option<Return> {
 }
 
 fn standing(
-    stored: &Stored,
+    timeline: &Timeline,
+    is_signed: bool,
     due: Option<DateTime<Utc>>,
     touched_at: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
 ) -> Standing {
-    let timeline = &stored.timeline;
     let last = |kinds: &[EventKind]| {
         timeline.events.iter().rev().find(|event| kinds.contains(&event.event))
     };
@@ -217,7 +216,7 @@ fn standing(
     if timeline.is_voided() {
         return Standing::Voided;
     }
-    if !stored.brief.as_ref().is_some_and(|brief| brief.view().is_signed()) {
+    if !is_signed {
         return Standing::Draft;
     }
     let verdict = last(&[EventKind::Accepted, EventKind::Returned, EventKind::Resubmitted])

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::context::Context;
 use super::error::WorkflowError;
 use crate::brief::{Brief, Event, EventKind, Timeline};
-use crate::ledger::{Change, Folder, Ledger, Snapshot, blob_id};
+use crate::ledger::{Change, Folder, HandoffFiles, Ledger, Snapshot, blob_id};
 use crate::model::{Key, ObjectId};
 
 /// How long to wait for another writer of the same clone.
@@ -41,7 +41,7 @@ pub(super) fn stored_in(
     month: Option<&str>,
 ) -> Result<Option<Stored>, WorkflowError> {
     let folder = snapshot.find(key, month)?;
-    folder.map(|folder| stored_at(snapshot, folder, key)).transpose()
+    folder.map(|folder| stored_at(snapshot, &folder, key)).transpose()
 }
 
 /// The handoff in this folder of one commit.
@@ -50,10 +50,22 @@ pub(super) fn stored_in(
 /// When one of its files cannot be read.
 pub(super) fn stored_at(
     snapshot: &Snapshot,
-    folder: Folder,
+    folder: &Folder,
     key: &Key,
 ) -> Result<Stored, WorkflowError> {
-    let files = snapshot.handoff(&folder)?;
+    let files = snapshot.handoff(folder)?;
+    stored_from(folder, &files, key)
+}
+
+/// A handoff from its files.
+///
+/// # Errors
+/// When one of the two cannot be read.
+pub(super) fn stored_from(
+    folder: &Folder,
+    files: &HandoffFiles,
+    key: &Key,
+) -> Result<Stored, WorkflowError> {
     let read =
         |name: &str, error| WorkflowError::File { file: format!("{}/{name}", folder.path), error };
     let brief = files
@@ -67,7 +79,7 @@ pub(super) fn stored_at(
         None => Timeline::new(key.clone()),
     };
     let brief_blob = files.brief.as_deref().map(|bytes| blob_id(bytes).to_string());
-    Ok(Stored { folder: folder.path, branch: None, brief, brief_blob, timeline })
+    Ok(Stored { folder: folder.path.clone(), branch: None, brief, brief_blob, timeline })
 }
 
 /// The brief as the machine last wrote it, to tell what people have changed:

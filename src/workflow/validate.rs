@@ -12,6 +12,7 @@ use crate::brief::{
 };
 use crate::finding::{Finding, Location};
 use crate::ledger::{BRIEFS, Folder, LONGEST_SLUG, LedgerError, key_of};
+use crate::model::Key;
 use crate::text::slug;
 
 /// What a folder is called that no name was known for.
@@ -73,12 +74,9 @@ pub fn validate(context: &Context, which: &Which, fix: bool) -> Result<Validated
     let mut validated = Validated::default();
     let root = context.ledger.root().to_path_buf();
     let bare = context.ledger.is_bare();
-    let mut others = Vec::new();
     let folders = match which {
         Which::All => all_folders(context, &root)?,
-        Which::Since(revision) => {
-            since(context, &root, revision, &mut others, &mut validated.remarks)?
-        }
+        Which::Since(revision) => since(context, &root, revision, &mut validated.remarks)?,
         Which::At(paths) => named(&root, paths)?,
     };
     let mut loaded: Vec<Loaded> = if bare {
@@ -144,23 +142,54 @@ pub fn validate(context: &Context, which: &Which, fix: bool) -> Result<Validated
     }
     let checks: Vec<HandoffCheck> =
         loaded.par_iter().map(|one| check_handoff(&one.files(), &check_context)).collect();
-    let mut summaries: Vec<FolderSummary> = Vec::with_capacity(checks.len() + others.len());
+    let mut summaries: Vec<FolderSummary> = Vec::with_capacity(checks.len());
     for (one, check) in loaded.iter().zip(checks) {
         let name = if one.brief.is_some() { "brief.yaml" } else { "timeline.yaml" };
         validated.checked.push(format!("{}/{name}", one.folder));
         validated.findings.extend(check.findings);
         summaries.push(check.summary);
     }
-    summaries.extend(others.into_iter().map(|folder| FolderSummary {
-        key: key_of(&folder),
-        deal: None,
-        document: None,
-        has_brief: true,
-        place: Location::file(format!("{folder}/brief.yaml")),
-        folder,
-    }));
+    if matches!(which, Which::Since(_)) {
+        let others = others_of(context, &summaries)?;
+        summaries.extend(others);
+    }
     validated.findings.extend(check_ledger(&summaries));
     Ok(validated)
+}
+
+/// The folders of the tip, by their names, that hold a key of these a second
+/// time. A part of the tip that cannot be listed could hold one, so nothing is
+/// said then.
+fn others_of(
+    context: &Context,
+    checked: &[FolderSummary],
+) -> Result<Vec<FolderSummary>, WorkflowError> {
+    let keys: BTreeSet<&str> =
+        checked.iter().filter_map(|it| it.key.as_ref()).map(Key::as_str).collect();
+    let seen: BTreeSet<&str> = checked.iter().map(|it| it.folder.as_str()).collect();
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let names = context.ledger.snapshot()?.folder_names();
+    if let Some(gap) = names.gaps.first() {
+        return Err(WorkflowError::Io { path: gap.what.clone(), why: gap.why.clone() });
+    }
+    let mut others = Vec::new();
+    for group in &names.groups {
+        for (at, name) in group.names().enumerate() {
+            let own = name.rsplit_once("--").map(|(_, own)| own.to_ascii_lowercase());
+            if !own.is_some_and(|own| keys.contains(own.as_str())) {
+                continue;
+            }
+            let Folder { path: folder, key } = group.folder(at);
+            if !seen.contains(folder.as_str()) {
+                let place = Location::file(format!("{folder}/brief.yaml"));
+                let (deal, document, has_brief) = (None, None, true);
+                others.push(FolderSummary { folder, key, deal, document, has_brief, place });
+            }
+        }
+    }
+    Ok(others)
 }
 
 /// Where a folder belongs that is called `customer` for want of a name, once
@@ -233,7 +262,6 @@ fn since(
     context: &Context,
     root: &Path,
     revision: &str,
-    others: &mut Vec<String>,
     remarks: &mut Vec<String>,
 ) -> Result<Vec<String>, WorkflowError> {
     if is_commit_id(revision) && revision.bytes().all(|byte| byte == b'0') {
@@ -257,10 +285,7 @@ fn since(
             return all_folders(context, root);
         }
     }
-    let changed = context.ledger.changed_since(revision, true)?;
-    let seen: BTreeSet<&str> = changed.iter().map(String::as_str).collect();
-    others.extend(tip_folders(context)?.into_iter().filter(|path| !seen.contains(path.as_str())));
-    Ok(changed)
+    Ok(context.ledger.changed_since(revision, true)?)
 }
 
 /// Whether a revision is the whole id of a commit.

@@ -48,6 +48,7 @@ mod getting_started;
 mod hubspot;
 mod init;
 mod intake;
+mod kept_facts;
 mod killed;
 mod ledger_checkout;
 mod ledger_child;
@@ -81,6 +82,7 @@ mod sync_projects;
 mod time;
 mod touches;
 mod triggers;
-mod why;
 #[cfg(unix)]
+mod validate_since;
+mod why;
 mod workflows;

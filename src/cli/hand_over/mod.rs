@@ -97,10 +97,17 @@ impl Handler for LedgerHandler {
         };
         self.publish(&context, true).await;
         self.goes_on.set(refresh(&context).await);
-        match workflow::keys_within(&context, Horizon { since: context.now - RECENT }) {
-            Ok((keys, gaps)) => {
+        let recent = Horizon { since: context.now - RECENT };
+        match workflow::keys_within(&context, recent) {
+            Ok((mut keys, gaps)) => {
                 for gap in gaps {
                     tracing::warn!("{} was not read: {}", terminal(&gap.what), terminal(&gap.why));
+                }
+                if !context.sinks.is_empty() {
+                    match workflow::idle_deliveries(&context, &keys, recent, false) {
+                        Ok(idle) => keys.retain(|key| !idle.contains_key(key)),
+                        Err(error) => tracing::error!(%error, "what is due cannot be told"),
+                    }
                 }
                 if deliver(&context, &keys, &self.metrics).await {
                     self.publish(&context, false).await;

@@ -1,13 +1,16 @@
-//! What the last audit found, kept in `<git folder>/handoff/`. Never needed
+//! What was read of the ledger, kept in `<git folder>/handoff/`. Never needed
 //! for a correct answer: whatever does not fit (another format, a cut or
 //! foreign file, a tip that is no longer in the history) is ignored without a
 //! word and made anew.
 
 mod digests;
 mod file;
+mod folders;
 mod record;
 
 pub use digests::KeptDigests;
+pub(super) use folders::KeptGroup;
+pub use folders::{FactsKind, FolderGroup, FolderGroups};
 pub(super) use record::{is_worth_saving, load_record, save_record};
 
 const FOLDER: &str = "handoff";

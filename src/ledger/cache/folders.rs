@@ -1,0 +1,351 @@
+//! What was worked out of each handoff's folder, kept by the folder's tree.
+//! One file holds a group: the folders that lie in one folder, such as those of
+//! a month. While the group's tree is the same, neither it nor anything below
+//! it is read.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::ledger::path::{Folder, key_of};
+use crate::model::{Gap, ObjectId};
+
+use super::file::{Cursor, HEADER, body, load, save};
+
+const MAGIC: &[u8; 16] = b"handoff folders\n";
+/// Counts up whenever the file's form changes.
+const FORMAT: u32 = 1;
+const FOLDER: &str = "folders";
+/// A larger group is not kept, and a larger file is not read.
+const LARGEST: u64 = 256 << 20;
+/// Reading so few folders again costs less than writing a group's file.
+const WORTH_WRITING: usize = 16;
+/// Tree, end of the name, end of the facts, whether there are facts.
+const ROW: usize = 20 + 4 + 4 + 1;
+
+/// What is kept under one name, and what it depends on besides the files.
+#[derive(Debug, Clone)]
+pub struct FactsKind {
+    /// How the files of this kind end; a word of small letters.
+    pub name: &'static str,
+    /// What else decides what is kept, such as the schema and the form of the facts.
+    pub basis: [u8; 32],
+}
+
+impl FactsKind {
+    /// A kind of facts. Another version of the program works them out anew.
+    #[must_use]
+    pub fn new(name: &'static str, form: u32, basis: &[u8]) -> Self {
+        let sum = Sha256::new()
+            .chain_update(env!("CARGO_PKG_VERSION"))
+            .chain_update([0])
+            .chain_update(form.to_le_bytes())
+            .chain_update(basis);
+        Self { name, basis: sum.finalize().into() }
+    }
+}
+
+/// The folders in one folder, each with what is kept of it.
+pub struct FolderGroup {
+    path: String,
+    tree: ObjectId,
+    rows: Vec<Row>,
+    /// The names where the tree was read, else those in the file.
+    names: Option<Vec<u8>>,
+    file: Option<Vec<u8>>,
+    below: Below,
+}
+
+/// The folders in a group that are no handoffs' by their names, with their trees.
+pub(in crate::ledger) type Below = Vec<(String, ObjectId)>;
+
+struct Row {
+    tree: ObjectId,
+    name: Range<usize>,
+    facts: Option<Range<usize>>,
+}
+
+impl std::fmt::Debug for FolderGroup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FolderGroup")
+            .field("path", &self.path)
+            .field("folders", &self.rows.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The groups at or below a place, sorted by path, and what could not be read.
+#[derive(Debug, Default)]
+pub struct FolderGroups {
+    /// The groups.
+    pub groups: Vec<FolderGroup>,
+    /// What could not be read.
+    pub gaps: Vec<Gap>,
+}
+
+impl FolderGroups {
+    /// Removes the files of groups that are not among these, which are all.
+    pub fn prune(&self, git_dir: &Path) {
+        let wanted: BTreeSet<String> =
+            self.groups.iter().map(|group| file_stem(group.path())).collect();
+        let entries = fs::read_dir(git_dir.join(super::FOLDER).join(FOLDER));
+        for entry in entries.into_iter().flatten().flatten() {
+            let file = entry.path();
+            let stem = file.file_stem().and_then(|stem| stem.to_str());
+            // What a writer has begun and not finished is its own.
+            let is_ours = stem.is_some_and(|stem| stem.len() == 24);
+            if is_ours && !stem.is_some_and(|stem| wanted.contains(stem)) {
+                // One that stays is only not needed.
+                let _ = fs::remove_file(file);
+            }
+        }
+    }
+}
+
+impl FolderGroup {
+    /// A group that was read, with what is kept of those folders that are the same.
+    pub(in crate::ledger) fn read(
+        path: String,
+        tree: ObjectId,
+        listed: &[(String, ObjectId)],
+        below: Below,
+        kept: Option<KeptGroup>,
+    ) -> Self {
+        let mut names = Vec::new();
+        let mut rows: Vec<Row> = Vec::with_capacity(listed.len());
+        for (name, tree) in listed {
+            let start = names.len();
+            names.extend_from_slice(name.as_bytes());
+            rows.push(Row { tree: *tree, name: start..names.len(), facts: None });
+        }
+        rows.sort_by(|a, b| names[a.name.clone()].cmp(&names[b.name.clone()]));
+        if let Some(kept) = &kept {
+            for row in &mut rows {
+                row.facts = kept.find(&names[row.name.clone()], row.tree);
+            }
+        }
+        let file = kept.map(|kept| kept.file);
+        Self { path, tree, rows, names: Some(names), file, below }
+    }
+
+    /// What else lies in it and may hold groups.
+    pub(in crate::ledger) fn below(&self) -> &Below {
+        &self.below
+    }
+
+    /// The folder that they lie in.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// How many folders lie in it.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether none lies in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The name of a folder; empty where the group is itself a handoff's folder.
+    #[must_use]
+    pub fn name(&self, at: usize) -> &str {
+        let names = self.names.as_deref().or(self.file.as_deref()).unwrap_or_default();
+        std::str::from_utf8(&names[self.rows[at].name.clone()]).expect("checked when it was read")
+    }
+
+    /// The names of all of them.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        (0..self.len()).map(|at| self.name(at))
+    }
+
+    /// A folder.
+    #[must_use]
+    pub fn folder(&self, at: usize) -> Folder {
+        match self.name(at) {
+            "" => Folder { path: self.path.clone(), key: None },
+            name => Folder { path: format!("{}/{name}", self.path), key: key_of(name) },
+        }
+    }
+
+    /// The tree of a folder.
+    #[must_use]
+    pub fn tree(&self, at: usize) -> ObjectId {
+        self.rows[at].tree
+    }
+
+    /// What is kept of a folder; `None` where it is to be worked out.
+    #[must_use]
+    pub fn facts(&self, at: usize) -> Option<&[u8]> {
+        let range = self.rows[at].facts.clone()?;
+        self.file.as_deref().map(|file| &file[range])
+    }
+
+    /// Whether what was worked out anew is worth a new file.
+    #[must_use]
+    pub fn is_worth_saving(&self, news: usize) -> bool {
+        news >= WORTH_WRITING || (self.file.is_none() && news > 0)
+    }
+
+    /// Keeps the names alone.
+    pub(in crate::ledger) fn save_names(&self, git_dir: &Path, kind: &FactsKind) {
+        let news = (0..self.len()).filter(|at| self.facts(*at).is_none()).count();
+        if self.is_worth_saving(news) {
+            let none: &[u8] = &[];
+            self.save(git_dir, kind, &vec![Some(none); self.rows.len()]);
+        }
+    }
+
+    /// Keeps these facts of the group's folders, in their order. A file that
+    /// cannot be written is no error: the next run is only slower.
+    pub fn save(&self, git_dir: &Path, kind: &FactsKind, facts: &[Option<&[u8]>]) {
+        // A folder without a key in its name is read each time: it is its own group.
+        if self.rows.iter().any(|row| row.name.is_empty()) {
+            return;
+        }
+        let (mut names, mut bytes) = (0, 0);
+        let mut table = Vec::with_capacity(self.rows.len() * ROW);
+        for (row, facts) in self.rows.iter().zip(facts) {
+            names += row.name.len();
+            bytes += facts.as_ref().map_or(0, |facts| facts.len());
+            table.extend_from_slice(&row.tree.0);
+            table.extend_from_slice(&short(names));
+            table.extend_from_slice(&short(bytes));
+            table.push(u8::from(facts.is_some()));
+        }
+        if u64::try_from(table.len() + names + bytes).is_ok_and(|size| size > LARGEST / 2) {
+            return;
+        }
+        save(&path(git_dir, kind, &self.path), MAGIC, FORMAT, |out| {
+            out.write_all(&kind.basis)?;
+            out.write_all(&self.tree.0)?;
+            out.write_all(&short(self.path.len()))?;
+            out.write_all(self.path.as_bytes())?;
+            out.write_all(&short(self.below.len()))?;
+            for (name, tree) in &self.below {
+                out.write_all(&tree.0)?;
+                out.write_all(&short(name.len()))?;
+                out.write_all(name.as_bytes())?;
+            }
+            out.write_all(&short(self.rows.len()))?;
+            out.write_all(&table)?;
+            (0..self.rows.len()).try_for_each(|at| out.write_all(self.name(at).as_bytes()))?;
+            facts.iter().flatten().try_for_each(|facts| out.write_all(facts))
+        });
+    }
+}
+
+/// A length that was compared with [`LARGEST`], or is cut and then not written.
+fn short(length: usize) -> [u8; 4] {
+    u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes()
+}
+
+/// The file of a group.
+pub(in crate::ledger) struct KeptGroup {
+    file: Vec<u8>,
+    tree: ObjectId,
+    below: Below,
+    rows: Vec<Row>,
+}
+
+impl KeptGroup {
+    /// What is kept of a group; `None` where there is no file, it was cut or
+    /// changed, or it depends on something else.
+    pub(in crate::ledger) fn load(git_dir: &Path, kind: &FactsKind, group: &str) -> Option<Self> {
+        let path = path(git_dir, kind, group);
+        if fs::metadata(&path).ok()?.len() > LARGEST {
+            return None;
+        }
+        let file = load(&path, MAGIC, FORMAT)?;
+        let (tree, below, rows) = decode(body(&file), kind, group)?;
+        Some(Self { file, tree, below, rows })
+    }
+
+    /// The group's tree when it was kept.
+    pub(in crate::ledger) fn tree(&self) -> ObjectId {
+        self.tree
+    }
+
+    /// The group, which is the same as it was.
+    pub(in crate::ledger) fn into_group(self, path: String) -> FolderGroup {
+        let Self { file, tree, below, rows } = self;
+        FolderGroup { path, tree, rows, names: None, file: Some(file), below }
+    }
+
+    /// Where the facts of a folder stand, if it is the same.
+    fn find(&self, name: &[u8], tree: ObjectId) -> Option<Range<usize>> {
+        let by_name = |row: &Row| self.file[row.name.clone()].cmp(name);
+        let row = &self.rows[self.rows.binary_search_by(by_name).ok()?];
+        row.facts.clone().filter(|_| row.tree == tree)
+    }
+}
+
+/// The group's tree, what lies below, and the rows, whose ranges are places in
+/// the whole file.
+fn decode(bytes: &[u8], kind: &FactsKind, group: &str) -> Option<(ObjectId, Below, Vec<Row>)> {
+    let mut from = Cursor(bytes);
+    if from.array::<32>()? != kind.basis {
+        return None;
+    }
+    let tree = ObjectId(from.array()?);
+    let length = from.count(1)?;
+    if from.take(length)? != group.as_bytes() {
+        return None;
+    }
+    let count = from.count(24)?;
+    let mut below = Vec::with_capacity(count);
+    for _ in 0..count {
+        let tree = ObjectId(from.array()?);
+        let length = from.count(1)?;
+        below.push((std::str::from_utf8(from.take(length)?).ok()?.to_owned(), tree));
+    }
+    let count = from.count(ROW)?;
+    let mut table = Cursor(from.take(count * ROW)?);
+    // Names and facts follow; their places are counted from the file's beginning.
+    let start = HEADER + bytes.len() - from.0.len();
+    let mut rows = Vec::with_capacity(count);
+    let (mut name, mut facts) = (0, 0);
+    for _ in 0..count {
+        let tree = ObjectId(table.array()?);
+        let end = usize::try_from(table.number()?).ok().filter(|end| *end > name)?;
+        let last = usize::try_from(table.number()?).ok().filter(|last| *last >= facts)?;
+        let has_facts = table.take(1)?[0] == 1;
+        rows.push(Row {
+            tree,
+            name: start + name..start + end,
+            facts: has_facts.then_some(facts..last),
+        });
+        (name, facts) = (end, last);
+    }
+    let names = from.take(name)?;
+    if from.0.len() != facts {
+        return None;
+    }
+    let all = std::str::from_utf8(names).ok()?;
+    let mut before: &str = "";
+    for row in &mut rows {
+        let own = all.get(row.name.start - start..row.name.end - start)?;
+        if own <= before {
+            return None;
+        }
+        before = own;
+        row.facts = row.facts.clone().map(|it| start + name + it.start..start + name + it.end);
+    }
+    Some((tree, below, rows))
+}
+
+fn path(git_dir: &Path, kind: &FactsKind, group: &str) -> PathBuf {
+    git_dir.join(super::FOLDER).join(FOLDER).join(format!("{}.{}", file_stem(group), kind.name))
+}
+
+/// A group as its files are named: a layout may hold what no file system takes.
+fn file_stem(group: &str) -> String {
+    hex::encode(&Sha256::digest(group)[..12])
+}

@@ -1,0 +1,94 @@
+//! What a command works out of each handoff's folder, kept beside the ledger's
+//! objects by the folder's tree: with nothing new no file is read again. Never
+//! needed for a correct answer, and never asked by the audit, which keeps its
+//! own digests by the ids of what it read.
+
+use rayon::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::Context;
+use crate::ledger::{FactsKind, Folder, FolderGroup, HandoffFiles, Snapshot};
+use crate::model::Gap;
+
+/// Counts up whenever what is kept of any kind has another form.
+const FORM: u32 = 1;
+
+/// What is known of each folder, in the order of their paths, and what could
+/// not be read.
+pub(super) struct Facts<T> {
+    pub(super) rows: Vec<T>,
+    pub(super) gaps: Vec<Gap>,
+}
+
+/// What is kept under one name, and how it is worked out.
+pub(super) struct Kind<'a, T> {
+    pub(super) name: &'static str,
+    /// What else decides about it, such as the schema.
+    pub(super) basis: &'a [u8],
+    pub(super) read: &'a (dyn Fn(&Folder, &HandoffFiles) -> Result<T, String> + Sync),
+}
+
+/// Works something out of the files of each folder, of one month or of all.
+/// What failed is not kept.
+pub(super) fn facts<T: Serialize + DeserializeOwned + Send>(
+    context: &Context,
+    snapshot: &Snapshot,
+    month: Option<&str>,
+    kind: &Kind<'_, T>,
+) -> Facts<(Folder, Result<T, String>)> {
+    let mut all = select(context, snapshot, month, kind, |folder, facts| Some((folder(), facts)));
+    // A group may lie inside another one.
+    all.rows.sort_by(|(one, _), (other, _)| one.path.cmp(&other.path));
+    all
+}
+
+/// The same, of those folders alone that are selected.
+pub(super) fn select<T: Serialize + DeserializeOwned + Send, U: Send>(
+    context: &Context,
+    snapshot: &Snapshot,
+    month: Option<&str>,
+    kind: &Kind<'_, T>,
+    select: impl Fn(&dyn Fn() -> Folder, Result<T, String>) -> Option<U> + Sync,
+) -> Facts<U> {
+    let files = FactsKind::new(kind.name, FORM, kind.basis);
+    let found = snapshot.folder_groups(&files, month);
+    let read = |group: &FolderGroup, at: usize| {
+        let read = snapshot.files_in(group.tree(at)).map_err(|error| error.to_string());
+        read.and_then(|files| (kind.read)(&group.folder(at), &files))
+    };
+    let (mut rows, mut saved) = (Vec::new(), false);
+    for group in &found.groups {
+        let of_group: Vec<(Option<U>, Option<Vec<u8>>)> = (0..group.len())
+            .into_par_iter()
+            .with_min_len(256)
+            .map(|at| {
+                let known = group.facts(at).and_then(|bytes| postcard::from_bytes(bytes).ok());
+                let (facts, news) = match known {
+                    Some(facts) => (Ok(facts), None),
+                    None => {
+                        let facts = read(group, at);
+                        let news = facts.as_ref().ok().and_then(|it| postcard::to_stdvec(it).ok());
+                        (facts, news)
+                    }
+                };
+                (select(&|| group.folder(at), facts), news)
+            })
+            .collect();
+        let news = of_group.iter().filter(|(_, news)| news.is_some()).count();
+        if group.is_worth_saving(news) {
+            let kept: Vec<Option<&[u8]>> = of_group
+                .iter()
+                .enumerate()
+                .map(|(at, (_, news))| news.as_deref().or_else(|| group.facts(at)))
+                .collect();
+            group.save(context.ledger.git_dir(), &files, &kept);
+            saved = true;
+        }
+        rows.extend(of_group.into_iter().filter_map(|(row, _)| row));
+    }
+    if saved && month.is_none() && found.gaps.is_empty() {
+        found.prune(context.ledger.git_dir());
+    }
+    Facts { rows, gaps: found.gaps }
+}

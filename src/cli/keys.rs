@@ -36,6 +36,16 @@ pub(super) fn find_whole_key(text: &str, context: &Context) -> Result<Key, CliEr
 fn find(text: &str, context: &Context, beginnings: bool) -> Result<Key, CliError> {
     let text = text.trim();
     let parsed = Key::parse(text);
+    let unusable = |why: String| {
+        CliError::usage(why).help(format!(
+            "name a handoff by its key (hubspot-9876543210) or the beginning of it, the deal's id, \
+             the customer, its folder below {BRIEFS}/, or the task's address; `handoff status --all` lists every one"
+        ))
+    };
+    // Every key begins with nothing.
+    if text.is_empty() {
+        return Err(unusable("the name of a handoff is empty".to_owned()));
+    }
     if let Ok(key) = &parsed
         && context.stored(key, None)?.is_some()
     {
@@ -65,7 +75,7 @@ fn find(text: &str, context: &Context, beginnings: bool) -> Result<Key, CliError
         &|key, _| key.as_str().split_once('-').is_some_and(|(_, id)| id == lower),
         &|_, customer| customer == wanted,
         &|key, _| key.as_str().starts_with(&lower),
-        &|_, customer| !lower.is_empty() && customer.starts_with(&wanted),
+        &|_, customer| customer.starts_with(&wanted),
     ];
     let whole = if beginnings { readings.len() } else { 2 };
     for fits in &readings[..whole] {
@@ -94,13 +104,12 @@ fn find(text: &str, context: &Context, beginnings: bool) -> Result<Key, CliError
     }
     let words = known.iter().flat_map(|(key, customer)| [key.as_str(), customer.as_str()]);
     match (nearest(&lower, words), parsed) {
-        (Some(near), _) => Err(CliError::nothing(format!("the ledger has no handoff {}", shorten(text, 60)))
-            .help(format!("did you mean `{near}`? `handoff status --all` lists every one"))),
+        (Some(near), _) => {
+            Err(CliError::nothing(format!("the ledger has no handoff {}", shorten(text, 60)))
+                .help(format!("did you mean `{near}`? `handoff status --all` lists every one")))
+        }
         (None, Ok(key)) => Ok(key),
-        (None, Err(error)) => Err(CliError::usage(error.to_string()).help(format!(
-            "name a handoff by its key (hubspot-9876543210) or the beginning of it, the deal's id, \
-             the customer, its folder below {BRIEFS}/, or the task's address; `handoff status --all` lists every one"
-        ))),
+        (None, Err(error)) => Err(unusable(error.to_string())),
     }
 }
 

@@ -95,6 +95,8 @@ fn start_logging(cli: &Cli, environment: &Environment) {
         {
             "handoff=info,warn"
         }
+        // A wrong call is answered, and is for whoever made it.
+        0 if matches!(cli.command, Command::Mcp(_)) => "warn,rmcp=error",
         0 => "warn",
         1 => "handoff=info,warn",
         _ => "handoff=debug,info",

@@ -154,20 +154,25 @@ impl Snapshot {
         names
     }
 
-    /// The brief and the timeline in a handoff's folder, by the folder's tree.
+    /// The brief and the timeline in a handoff's folder, by the folder's tree; its
+    /// path is for messages.
     ///
     /// # Errors
-    /// When an object cannot be read.
-    pub fn files_in(&self, tree: ObjectId) -> Result<HandoffFiles, LedgerError> {
+    /// When an object cannot be read, or is a link.
+    pub fn files_in(&self, tree: ObjectId, folder: &str) -> Result<HandoffFiles, LedgerError> {
         let repo = hold(&self.repo);
         let tree = Oid::from_bytes(&tree.0)
             .and_then(|id| repo.find_tree(id))
             .map_err(LedgerError::git("reading a folder", repo.path()))?;
-        let file = |name: &str| match tree.get_name(name) {
-            Some(entry) if entry.kind() == Some(ObjectType::Blob) => {
-                read_blob(&repo, entry.id()).map(Some)
-            }
-            _ => Ok(None),
+        let file = |name: &str| {
+            let Some(entry) = tree.get_name(name) else { return Ok(None) };
+            let what = match (entry.filemode(), entry.kind()) {
+                (LINK, _) => "a symbolic link",
+                (SUBMODULE, _) => "a submodule",
+                (_, Some(ObjectType::Blob)) => return read_blob(&repo, entry.id()).map(Some),
+                _ => return Ok(None),
+            };
+            Err(LedgerError::NotFollowed { path: format!("{folder}/{name}"), what })
         };
         Ok(HandoffFiles {
             brief: file("brief.yaml")?,

@@ -54,8 +54,9 @@ pub(super) fn select<T: Serialize + DeserializeOwned + Send, U: Send>(
     let files = FactsKind::new(kind.name, FORM, kind.basis);
     let found = snapshot.folder_groups(&files, month);
     let read = |group: &FolderGroup, at: usize| {
-        let read = snapshot.files_in(group.tree(at)).map_err(|error| error.to_string());
-        read.and_then(|files| (kind.read)(&group.folder(at), &files))
+        let folder = group.folder(at);
+        let read = snapshot.files_in(group.tree(at), &folder.path);
+        read.map_err(|error| error.to_string()).and_then(|files| (kind.read)(&folder, &files))
     };
     let (mut rows, mut saved) = (Vec::new(), false);
     for group in &found.groups {

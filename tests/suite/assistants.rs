@@ -139,6 +139,8 @@ async fn an_assistant_is_told_what_the_commands_tell() {
     }
     let words = session.data("search_handoffs", json!({"words": "okta netsuite"})).await;
     assert!(names(&words["handoffs"]).contains(&"hubspot-9876543210"), "{words}");
+    let fields = session.data("search_handoffs", json!({"words": "made_by made_to"})).await;
+    assert_eq!(fields["matching"], 0, "names of fields are no words of a brief: {fields}");
     let nobody = session.data("search_handoffs", json!({"csm": "nobody there"})).await;
     assert_eq!((&nobody["matching"], &nobody["handoffs"]), (&json!(0), &json!([])));
 
@@ -347,7 +349,7 @@ async fn a_wrong_call_is_an_answer_and_the_next_one_works() {
         ("search_handoffs", json!({"state": "lost"}), "unknown variant"),
         ("search_handoffs", json!({"since": "soon"}), "since: "),
         ("read_handoff", json!({}), "missing field `handoff`"),
-        ("read_handoff", json!({"handoff": ""}), "write more of the key"),
+        ("read_handoff", json!({"handoff": ""}), "name a handoff by its key"),
         ("read_handoff", json!({"handoff": "株"}), "handoff"),
         ("read_handoff", json!({"handoff": "hubspot-1"}), "handoff"),
         ("read_handoff", json!({"handoff": "x".repeat(500_000)}), "at most 120 fit"),

@@ -268,11 +268,27 @@ fn holds_words(context: &Context, row: &StatusRow, words: &[String]) -> Result<b
     if words.is_empty() {
         return Ok(true);
     }
-    let mut text = to_value(row)?.to_string().to_lowercase();
+    let mut text = String::new();
+    add_values(&to_value(row)?, &mut text);
     if let Some(brief) = workflow::stored_anywhere(context, &row.key)?.and_then(|it| it.brief) {
-        text.push_str(&brief.json().to_string().to_lowercase());
+        add_values(brief.json(), &mut text);
     }
+    let text = text.to_lowercase();
     Ok(words.iter().all(|word| text.contains(word.as_str())))
+}
+
+/// Adds what is said, without the names of the fields that say it.
+fn add_values(value: &Value, text: &mut String) {
+    match value {
+        Value::Object(fields) => fields.values().for_each(|value| add_values(value, text)),
+        Value::Array(items) => items.iter().for_each(|item| add_values(item, text)),
+        Value::String(said) => {
+            text.push_str(said);
+            text.push('\n');
+        }
+        Value::Number(number) => text.push_str(&format!("{number}\n")),
+        Value::Null | Value::Bool(_) => {}
+    }
 }
 
 fn to_value(value: &impl serde::Serialize) -> Result<Value, CliError> {

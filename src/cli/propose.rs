@@ -11,8 +11,9 @@ use super::keys::find_whole_key;
 use super::open::{Ports, open, open_requests};
 use super::sign::read_payload;
 use crate::brief::ProposedAnswer;
+use crate::model::Key;
 use crate::report::count;
-use crate::workflow::{self, Proposed};
+use crate::workflow::{self, Context, Proposed};
 use crate::yaml;
 
 /// The arguments of `propose`.
@@ -44,8 +45,34 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let key = find_whole_key(&arguments.key, &context)?;
     let bytes = read_payload(&arguments.file, invocation)?;
     let answers = answers_of(&bytes, arguments)?;
-    let opens = if arguments.no_push { None } else { open_requests(invocation, &context)? };
-    let proposed = workflow::propose(&context, &key, &arguments.by, &answers)?;
+    let made = make(&context, &key, &arguments.by, &answers, invocation)?;
+    invocation.emit(
+        arguments.format,
+        || made.to_json(),
+        || crate::text::terminal(&made.to_text(answers.len())),
+    )?;
+    Ok(made.exit)
+}
+
+/// What became of a proposal.
+pub(super) struct Made {
+    proposed: Proposed,
+    /// The pull request, where one was opened.
+    request: Option<String>,
+    exit: Exit,
+}
+
+/// Proposes answers, and opens a pull request where the context pushes and
+/// GitHub is connected.
+pub(super) fn make(
+    context: &Context,
+    key: &Key,
+    by: &str,
+    answers: &[ProposedAnswer],
+    invocation: &Invocation,
+) -> Result<Made, CliError> {
+    let opens = if context.push { open_requests(invocation, context)? } else { None };
+    let proposed = workflow::propose(context, key, by, answers)?;
     let mut exit = invocation.tell("", &proposed.remarks);
     let mut request = None;
     if let Some(opens) = opens.filter(|_| proposed.pushed == Some(true)) {
@@ -54,18 +81,12 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
             Err(error) => {
                 exit = Exit::CouldNot;
                 invocation.warn(format!(
-                    "warning: no pull request: {error}; run the command again: the branch is there"
+                    "warning: no pull request: {error}; propose the same again: the branch is there"
                 ));
             }
         }
     }
-    let request = request.as_deref();
-    invocation.emit(
-        arguments.format,
-        || to_json(&proposed, request),
-        || crate::text::terminal(&to_text(&proposed, answers.len(), request)),
-    )?;
-    Ok(exit)
+    Ok(Made { proposed, request, exit })
 }
 
 /// The answers of the file, each with its citation.
@@ -93,28 +114,31 @@ fn answers_of(bytes: &[u8], arguments: &Arguments) -> Result<Vec<ProposedAnswer>
     Ok(answers.collect())
 }
 
-/// The result as the documented JSON, version 1.
-fn to_json(proposed: &Proposed, request: Option<&str>) -> Value {
-    json!({
-        "version": 1,
-        "key": proposed.key,
-        "path": proposed.path,
-        "branch": proposed.branch,
-        "commit": proposed.commit,
-        "pushed": proposed.pushed,
-        "request": request,
-    })
-}
-
-fn to_text(proposed: &Proposed, answers: usize, request: Option<&str>) -> String {
-    let what = match proposed.commit {
-        Some(_) => format!("{} proposed", count(answers, "answer")),
-        None => "proposed already, nothing new".to_owned(),
-    };
-    let mut text = format!("{}: {what}\n  branch   {}\n", proposed.key, proposed.branch);
-    match request {
-        Some(request) => text.push_str(&format!("  request  {request}\n")),
-        None => text.push_str("  nothing is answered until somebody merges the branch\n"),
+impl Made {
+    /// The result as the documented JSON, version 1.
+    pub(super) fn to_json(&self) -> Value {
+        json!({
+            "version": 1,
+            "key": self.proposed.key,
+            "path": self.proposed.path,
+            "branch": self.proposed.branch,
+            "commit": self.proposed.commit,
+            "pushed": self.proposed.pushed,
+            "request": self.request,
+        })
     }
-    text
+
+    fn to_text(&self, answers: usize) -> String {
+        let Proposed { key, branch, commit, .. } = &self.proposed;
+        let what = match commit {
+            Some(_) => format!("{} proposed", count(answers, "answer")),
+            None => "proposed already, nothing new".to_owned(),
+        };
+        let mut text = format!("{key}: {what}\n  branch   {branch}\n");
+        match &self.request {
+            Some(request) => text.push_str(&format!("  request  {request}\n")),
+            None => text.push_str("  nothing is answered until somebody merges the branch\n"),
+        }
+        text
+    }
 }

@@ -34,8 +34,12 @@ struct Session {
 
 impl Session {
     async fn new(sandbox: &Sandbox, folder: &str) -> Self {
+        Self::with(sandbox, folder, &[]).await
+    }
+
+    async fn with(sandbox: &Sandbox, folder: &str, arguments: &[&str]) -> Self {
         let mut command = sandbox.command(env!("CARGO_BIN_EXE_handoff"), sandbox.join(folder));
-        command.args(["--now", NOW, "mcp"]).env("HUBSPOT_TOKEN", SECRET);
+        command.args(["--now", NOW, "mcp"]).args(arguments).env("HUBSPOT_TOKEN", SECRET);
         let mut command = tokio::process::Command::from(command);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.kill_on_drop(true).spawn().unwrap();
@@ -98,6 +102,52 @@ fn state(sandbox: &Sandbox, folder: &str) -> [String; 2] {
 
 fn names(values: &Value) -> Vec<&str> {
     values.as_array().unwrap().iter().map(|it| it["key"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn what_an_assistant_proposes_is_a_branch_and_only_where_that_is_allowed() {
+    const KEY: &str = "hubspot-9876543212";
+    let sandbox = demo();
+    let head = sandbox.git("l", &["rev-parse", "HEAD"]);
+    let session = Session::with(&sandbox, "l", &["--allow-propose"]).await;
+    let tools = session.peer().list_all_tools().await.unwrap();
+    let writes = |it: &&rmcp::model::Tool| {
+        it.annotations.as_ref().and_then(|it| it.read_only_hint) == Some(false)
+    };
+    let writing: Vec<&str> = tools.iter().filter(writes).map(|it| it.name.as_ref()).collect();
+    assert_eq!(writing, ["propose_answers"]);
+    let read = session.data("read_handoff", json!({"handoff": KEY})).await;
+    let missing = read["status"]["missing"].to_string();
+    assert!(missing.contains("success.metric"), "{missing}");
+
+    let answer =
+        |cite: &str| json!({"field": "success.metric", "answer": "Days to close", "cite": cite});
+    let ask = |answers: Value| json!({"handoff": KEY, "by": "call-notes", "answers": answers});
+    let uncited = json!({"field": "success.metric", "answer": "Days to close"});
+    for (answers, said) in [
+        (json!([uncited]), "missing field `cite`"),
+        (json!([answer(" ")]), "has no citation"),
+        (json!([]), "1 to 100 answers"),
+        (json!([{"field": "deal.id", "answer": "1", "cite": "page 1"}]), "asks for no answer"),
+    ] {
+        let told = session.error("propose_answers", ask(answers)).await;
+        assert!(told.contains(said), "{told}");
+    }
+    // The beginning of a key is for looking.
+    let short = json!({"handoff": "hubspot-98", "by": "x", "answers": [answer("page 3")]});
+    session.error("propose_answers", short).await;
+
+    let made = session.data("propose_answers", ask(json!([answer("page 3 of the order")]))).await;
+    let branch = made["branch"].as_str().unwrap();
+    assert!(branch.starts_with(&format!("proposal/{KEY}/")), "{made}");
+    let again = session.data("propose_answers", ask(json!([answer("page 3 of the order")]))).await;
+    assert_eq!((&again["branch"], &again["commit"]), (&made["branch"], &Value::Null));
+    assert_eq!(sandbox.git("l", &["rev-parse", "HEAD"]), head, "the ledger's branch stays");
+    let read = session.data("read_handoff", json!({"handoff": KEY})).await;
+    assert_eq!(read["status"]["missing"].to_string(), missing, "nobody has confirmed it");
+    let files = sandbox.git("l", &["diff", "--name-only", "HEAD", branch]);
+    assert!(files.contains("/proposed.yaml"), "{files}");
+    session.close().await;
 }
 
 #[tokio::test]

@@ -41,14 +41,22 @@ A result is bounded; `cut` says what was left out of it, and `complete: false` t
 
 /// The arguments of `mcp`.
 #[derive(Debug, Args)]
-pub struct Arguments {}
+pub struct Arguments {
+    /// Let the assistant propose answers: a branch and a pull request, for a person to confirm
+    #[arg(long)]
+    allow_propose: bool,
+}
 
 /// Runs the command until standard input ends.
-pub(super) fn run(_: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
+pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     // What is wrong with the ledger is said now, where a person may see it.
     open(invocation, Ports::default())?;
-    let server =
-        Server { invocation: invocation.clone(), clock: invocation.clock(), turn: Arc::default() };
+    let server = Server {
+        invocation: invocation.clone(),
+        clock: invocation.clock(),
+        turn: Arc::default(),
+        may_propose: arguments.allow_propose,
+    };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let served = runtime.block_on(serve(server));
@@ -81,9 +89,17 @@ struct Server {
     clock: Clock,
     /// One tool at a time: an audit may need all of the machine's memory.
     turn: Arc<Mutex<()>>,
+    /// Whether tools that write are offered.
+    may_propose: bool,
 }
 
 impl Server {
+    /// The tools that the client may call.
+    fn tools(&self) -> impl Iterator<Item = &'static ToolRow> + Clone {
+        let may_propose = self.may_propose;
+        TOOLS.iter().filter(move |tool| may_propose || !tool.writes)
+    }
+
     /// Runs a tool; whatever goes wrong is an answer.
     fn call(&self, tool: &ToolRow, arguments: JsonObject) -> CallToolResult {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
@@ -114,7 +130,7 @@ impl ServerHandler for Server {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(TOOLS.iter().map(described).collect()))
+        Ok(ListToolsResult::with_all_items(self.tools().map(described).collect()))
     }
 
     async fn call_tool(
@@ -122,8 +138,8 @@ impl ServerHandler for Server {
         request: CallToolRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let Some(tool) = TOOLS.iter().find(|tool| tool.name == request.name) else {
-            let names = TOOLS.iter().map(|tool| tool.name);
+        let Some(tool) = self.tools().find(|tool| tool.name == request.name) else {
+            let names = self.tools().map(|tool| tool.name);
             return Err(ErrorData::invalid_params(
                 format!(
                     "there is no tool {}; {}",

@@ -204,6 +204,11 @@ pub trait Sink: Send + Sync {
         None
     }
 
+    /// Whether it makes onboarding tasks that it knows afterwards.
+    fn has_onboarding(&self) -> bool {
+        false
+    }
+
     /// The onboarding tasks that it has made, each with what it is known by.
     fn onboarding(&self, handoff: &Handoff) -> Vec<(String, OnboardingTask)> {
         let _ = handoff;

@@ -84,10 +84,11 @@ fn reminds_of_onboarding(context: &Context) -> bool {
     is_wanted && project_sinks(context).next().is_some()
 }
 
-/// The sinks that may have made onboarding tasks.
+/// The sinks that may have made onboarding tasks. Without one nobody is
+/// reminded of any, and a run need not read handoffs for them.
 fn project_sinks(context: &Context) -> impl Iterator<Item = &dyn Sink> {
     let sinks = context.sinks.iter().map(AsRef::as_ref);
-    sinks.filter(|sink| sink.event() == EventKind::ProjectStarted)
+    sinks.filter(|sink| sink.has_onboarding())
 }
 
 /// What a rung is known by, where its time has come and it was not sent.

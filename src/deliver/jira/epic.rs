@@ -147,6 +147,10 @@ impl Sink for Jira {
         Duration::from_secs(10)
     }
 
+    fn has_onboarding(&self) -> bool {
+        true
+    }
+
     fn onboarding(&self, handoff: &Handoff) -> Vec<(String, OnboardingTask)> {
         let mut events = handoff.timeline.events.iter();
         if !events.any(|it| it.event == EventKind::ProjectStarted && it.via == "jira") {

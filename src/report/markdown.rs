@@ -3,7 +3,8 @@
 
 use super::findings::{location, worst_first};
 use super::sentences::{
-    currencies, currency_title, evidence, footing, headline, percent_or_dash, question, sum, tally,
+    currencies, currency_title, evidence, footing, headline, latencies, percent_or_dash, question,
+    sum, tally,
 };
 use super::{FindingsReport, count, thousands};
 use crate::audit::{AuditReport, Class, Group, Values};
@@ -109,13 +110,7 @@ fn classes(page: &mut Page, report: &AuditReport) {
 }
 
 fn times(page: &mut Page, report: &AuditReport) {
-    let latency = &report.metrics.latency;
-    let rows = [
-        ("brief", &latency.signature_to_brief.figures),
-        ("task", &latency.signature_to_task.figures),
-        ("first touch", &latency.signature_to_first_touch.figures),
-        ("acceptance", &latency.signature_to_acceptance.figures),
-    ];
+    let rows = latencies(report);
     if rows.iter().all(|(_, figures)| figures.n == 0) {
         return;
     }

@@ -3,8 +3,8 @@
 use chrono::{DateTime, NaiveTime, SecondsFormat, Utc};
 
 use crate::audit::{
-    AuditReport, Class, Coverage, Group, LedgerReport, Share, SignatureClass, SignaturesReport,
-    Values,
+    AuditReport, Class, Coverage, Group, LatencyFigures, LedgerReport, Share, SignatureClass,
+    SignaturesReport, Values,
 };
 use crate::brief;
 use crate::finding::{Finding, Severity};
@@ -12,6 +12,17 @@ use crate::model::{Money, grouped};
 use crate::text;
 
 // Numbers with their words.
+
+/// The measured times from the signature, each with what they end with.
+pub(super) fn latencies(report: &AuditReport) -> [(&'static str, &LatencyFigures); 4] {
+    let latency = &report.metrics.latency;
+    [
+        ("brief", &latency.signature_to_brief.figures),
+        ("task", &latency.signature_to_task.figures),
+        ("first touch", &latency.signature_to_first_touch.figures),
+        ("acceptance", &latency.signature_to_acceptance.figures),
+    ]
+}
 
 /// A number with its noun, `1 brief`, `12 briefs`, `1,204 deals`.
 #[must_use]

@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr as _;
 use super::findings::location;
 use super::sentences::{
     Touches, class_severity, closing, currencies, currency_title, evidence, footing, headline,
-    percent_or_dash, question, sum, tally,
+    latencies, percent_or_dash, question, sum, tally,
 };
 use super::table::{Column, Paint, Table, inert};
 use super::{FindingsReport, Options, count, thousands};
@@ -210,13 +210,7 @@ fn classes(report: &AuditReport, options: &Options) -> String {
 
 /// Median and 90th percentile of each time, where there is one.
 fn times(out: &mut String, report: &AuditReport, options: &Options) {
-    let latency = &report.metrics.latency;
-    let rows = [
-        ("brief", &latency.signature_to_brief.figures),
-        ("task", &latency.signature_to_task.figures),
-        ("first touch", &latency.signature_to_first_touch.figures),
-        ("acceptance", &latency.signature_to_acceptance.figures),
-    ];
+    let rows = latencies(report);
     if rows.iter().all(|(_, figures)| figures.n == 0) {
         return;
     }

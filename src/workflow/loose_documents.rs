@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::deal::{Found, differ, of_reference};
 use super::{Context, Horizon, WorkflowError, keys_within};
-use crate::model::{CrmName, Deal, DealId, DealRef, DocumentId, Key, Money};
+use crate::model::{CrmName, Deal, DealId, DealRef, DocumentId, Key, Money, ProviderName};
 
 /// So long before the second of them the first may have come.
 const BEFORE: Days = Days::new(60);
@@ -25,6 +25,8 @@ pub(super) struct LooseDocuments {
 #[derive(Debug)]
 struct Loose {
     key: Key,
+    /// Who had it signed; for one on the CRM's word, the CRM.
+    provider: Option<ProviderName>,
     /// The document that it began with; none where it began on the CRM's word.
     document_id: Option<DocumentId>,
     /// The deal that it is of, or was joined with before.
@@ -115,9 +117,13 @@ impl LooseDocuments {
                 None => read(context, Of::Deals, crm.name(), found.signature.signed_at)?,
             };
             let loose = held.insert(loose);
-            let document = &found.signature.document_id;
-            let by_id: Vec<&Loose> =
-                loose.iter().filter(|it| it.document_id.as_ref() == Some(document)).collect();
+            let signature = &found.signature;
+            let (provider, document) = (&signature.provider, &signature.document_id);
+            // Two providers may count their documents alike.
+            let is_it = |it: &&Loose| {
+                it.document_id.as_ref() == Some(document) && it.provider.as_ref() == Some(provider)
+            };
+            let by_id: Vec<&Loose> = loose.iter().filter(is_it).collect();
             let free = loose.iter().filter(|it| it.document_id.is_none());
             let by_signer: Vec<&Loose> =
                 free.filter(|it| !it.emails.is_disjoint(&signers)).collect();
@@ -134,12 +140,12 @@ impl LooseDocuments {
                 }
                 return Ok(());
             };
-            let document = document.clone();
+            let (provider, document) = (provider.clone(), document.clone());
             let Some(taken) = loose.iter_mut().find(|loose| loose.key == key) else {
                 return Ok(());
             };
             // The next document of the same run is of another deal.
-            taken.document_id = Some(document);
+            (taken.provider, taken.document_id) = (Some(provider), Some(document));
             let Some((crm, id)) = taken.deal.clone() else { return Ok(()) };
             found
                 .remarks
@@ -188,6 +194,7 @@ fn read(
         let view = brief.view();
         loose.push(Loose {
             key,
+            provider: view.provider(),
             document_id: view.document_id(),
             deal: view.deal(),
             emails: lowercase(view.contact_emails()),

@@ -25,6 +25,15 @@ use crate::text::quoted;
 // The figures of a row: what it is worth, and when it was won.
 
 impl Builder<'_> {
+    /// The first cell of a column's use that holds something, with its column.
+    fn first_cell(&self, column: Column, cursor: &Cursor) -> Option<(usize, Cow<'_, str>)> {
+        let loaded = self.loaded;
+        loaded.columns.all(column).iter().find_map(|at| {
+            let cell = loaded.table.cell(cursor, *at);
+            (!cell.is_empty()).then_some((*at, cell))
+        })
+    }
+
     /// The amount with its currency.
     pub(super) fn fill_amount(
         &self,
@@ -35,10 +44,7 @@ impl Builder<'_> {
         problems: &mut Vec<Problem>,
     ) {
         let loaded = self.loaded;
-        let found = loaded.columns.all(Column::Amount).iter().find_map(|at| {
-            let cell = loaded.table.cell(cursor, *at);
-            (!cell.is_empty()).then_some((*at, cell))
-        });
+        let found = self.first_cell(Column::Amount, cursor);
         let Some((column, cell)) = found else {
             tally.without_amount += 1;
             return;
@@ -183,10 +189,7 @@ impl Builder<'_> {
         problems: &mut Vec<Problem>,
     ) {
         let loaded = self.loaded;
-        let found = loaded.columns.all(Column::ClosedWonAt).iter().find_map(|at| {
-            let cell = loaded.table.cell(cursor, *at);
-            (!cell.is_empty()).then_some((*at, cell))
-        });
+        let found = self.first_cell(Column::ClosedWonAt, cursor);
         let counts = self.won.is_some() || matches!(deal.outcome, Outcome::Won | Outcome::Unknown);
         let Some((column, cell)) = found else {
             tally.won_without_date += usize::from(deal.outcome == Outcome::Won);

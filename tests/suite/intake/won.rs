@@ -475,6 +475,21 @@ fn a_document_without_a_deal_and_the_deals_own_webhook_are_one_handoff() {
         let signed = timeline.matches("event: signed").count();
         assert_eq!(signed, if deal_first { 2 } else { 1 }, "{timeline}");
         let secrets = [("HUBSPOT_TOKEN", hubspot::fake::TOKEN)];
+        if deal_first {
+            // Another provider's document of the same id is another document.
+            let other = json!({"event": "envelope-completed", "apiVersion": "v2.1",
+                "generatedDateTime": "2026-11-20T17:00:00Z",
+                "data": {"envelopeId": "looseDocument1", "envelopeSummary": {
+                    "status": "completed", "completedDateTime": "2026-11-20T17:00:00Z",
+                    "emailSubject": "Statement of work",
+                    "recipients": {"signers": [{"name": "Pat Doe", "email": "pat@other.example",
+                        "status": "completed"}]}}}});
+            let file = sandbox.write("other.json", other.to_string()).display().to_string();
+            let line = ["sign", &file, "--as", "contract", "--no-deliver"];
+            sandbox.handoff_with("ledger", &line, &secrets).exits(0);
+            assert_eq!(briefs(&sandbox).len(), 2, "{:?}", briefs(&sandbox));
+            continue;
+        }
         // The audit reads the settings that are committed.
         sandbox.git("ledger", &["commit", "-qam", "the settings"]);
         let line = ["audit", "--format", "json", "--from", "2026-01-01"];

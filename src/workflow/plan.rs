@@ -12,7 +12,7 @@ use super::compose::{Known, compose};
 use super::deal::{DealSource, find_deal};
 use super::documents::{Decision, decide};
 use super::{Context, Horizon, WorkflowError, keys_within};
-use crate::audit::{Class, DealRow, LedgerInput, SignaturesInput};
+use crate::audit::{Class, DealRow, Differences, LedgerInput, SignaturesInput};
 use crate::brief::{Brief, Completeness, changed_answers};
 use crate::config::DocumentRule;
 use crate::model::{DealId, Gap, Key, Money, Outcome, Population, Window};
@@ -225,6 +225,7 @@ fn classes(
             window: request.window,
             as_of: head.now,
             at_present: true,
+            differences: &Differences::new(),
             command: "",
         };
         audit(request.ledgers, &side.config, &RulesOfTime::unchanged(&side.config), &asked)

@@ -8,14 +8,14 @@ use super::{ActivitiesOf, Activity, ActivityKind, CrmError};
 use crate::model::{Evidence, Gap, Person};
 
 /// The contacts that were found, and what could not be read.
-pub(super) struct Found<'a> {
+pub(super) struct FoundActivities<'a> {
     crm: &'static str,
     asked: &'a ActivitiesOf<'a>,
     activities: Vec<Activity>,
     gaps: Vec<Gap>,
 }
 
-impl<'a> Found<'a> {
+impl<'a> FoundActivities<'a> {
     pub(super) fn new(crm: &'static str, asked: &'a ActivitiesOf<'a>) -> Self {
         Self { crm, asked, activities: Vec::new(), gaps: Vec::new() }
     }

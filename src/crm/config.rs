@@ -8,6 +8,7 @@ use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value};
 
 use super::export::{FileCrm, FileSettings, WonTest};
+use super::trigger::Unconnected;
 use super::{
     Connection, Crm, CrmError, CrmRow, CrmSettings, Trigger, hubspot, pipedrive, salesforce,
 };
@@ -33,7 +34,7 @@ pub static CRMS: &[CrmRow] = &[
             source: include_str!("../../templates/mapping/csv.yaml"),
         },
         references: None,
-        trigger: None,
+        webhook_secret: None,
     },
 ];
 
@@ -195,12 +196,6 @@ impl CrmSettings for FileSettings {
     }
 }
 
-impl From<FileSettings> for Box<dyn CrmSettings> {
-    fn from(settings: FileSettings) -> Self {
-        Box::new(settings)
-    }
-}
-
 /// An export file as a CRM, with its `won` expression compiled. `given` are the
 /// file's bytes where they came on standard input.
 ///
@@ -245,8 +240,10 @@ impl Triggers {
     pub fn new(config: &CrmConfig) -> Self {
         let connected = config.row().map(|row| row.name);
         let own = |row: &CrmRow| config.settings().filter(|_| connected == Some(row.name));
-        let trigger = |row: &CrmRow| {
-            own(row).and_then(CrmSettings::trigger).or_else(|| row.trigger.map(|make| make()))
+        let trigger = |row: &'static CrmRow| -> Option<Box<dyn Trigger>> {
+            row.webhook_secret?;
+            let connected = own(row).and_then(CrmSettings::trigger);
+            Some(connected.unwrap_or_else(|| Box::new(Unconnected(row))))
         };
         Self(CRMS.iter().filter_map(trigger).collect())
     }

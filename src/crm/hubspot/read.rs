@@ -6,9 +6,9 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::HubSpotSettings;
-use super::api::{Api, Failure};
-use super::record::{self, Account, Owners};
-use super::update::Stages;
+use super::api::{Failure, HubSpotApi};
+use super::record::{self, HubSpotAccount, Owners};
+use super::update::HubSpotStages;
 use crate::crm::CrmError;
 use crate::crm::failure::{cursor, list};
 use crate::http::{Page, PageWalk};
@@ -45,7 +45,10 @@ pub(super) struct Link {
 
 /// Pipelines, currency and the address of a deal's page. A token for another
 /// account than the configured one is refused before anything is read.
-pub(super) async fn account(api: &Api, settings: &HubSpotSettings) -> Result<Account, CrmError> {
+pub(super) async fn account(
+    api: &HubSpotApi,
+    settings: &HubSpotSettings,
+) -> Result<HubSpotAccount, CrmError> {
     let details = match api.get("account-info", "details").await {
         Ok(details) => details,
         // Whether service keys may ask is not documented; only the check of the
@@ -79,15 +82,18 @@ pub(super) async fn account(api: &Api, settings: &HubSpotSettings) -> Result<Acc
         });
     }
     let domain = details["uiDomain"].as_str().unwrap_or("app.hubspot.com");
-    Ok(Account {
-        stages: Stages::read(api).await?,
+    Ok(HubSpotAccount {
+        stages: HubSpotStages::read(api).await?,
         currency: details["companyCurrency"].as_str().map(str::to_owned),
         deal_url: portal.map(|portal| format!("https://{domain}/contacts/{portal}/record/0-3/")),
     })
 }
 
 /// The names of all properties of an object.
-pub(super) async fn property_names(api: &Api, object: &str) -> Result<BTreeSet<String>, Failure> {
+pub(super) async fn property_names(
+    api: &HubSpotApi,
+    object: &str,
+) -> Result<BTreeSet<String>, Failure> {
     let list = api.list("crm/properties", object).await?;
     if list.is_empty() {
         let why = "names no property";
@@ -115,7 +121,7 @@ pub(super) struct Batch {
 /// When a request fails, or when HubSpot says that it could not read a record
 /// that it has (status 207).
 pub(super) async fn batch(
-    api: &Api,
+    api: &HubSpotApi,
     object: &str,
     ids: &[String],
     properties: &[&str],
@@ -150,7 +156,7 @@ pub(super) async fn batch(
 
 /// As [`batch`], where no record may be left out without a word.
 pub(super) async fn records(
-    api: &Api,
+    api: &HubSpotApi,
     object: &str,
     ids: &[String],
     properties: &[&str],
@@ -204,7 +210,7 @@ pub(super) fn absent(path: &str, answer: &Value) -> Result<BTreeSet<String>, Fai
 
 /// The associations of records, by record.
 pub(super) async fn links(
-    api: &Api,
+    api: &HubSpotApi,
     of: &str,
     ids: &[String],
     to: &str,
@@ -264,7 +270,7 @@ fn add_link(links: &mut Vec<Link>, to: &Value) {
 }
 
 /// One owner, also one who has left.
-pub(super) async fn owner(api: &Api, id: &str) -> Result<Option<Person>, Failure> {
+pub(super) async fn owner(api: &HubSpotApi, id: &str) -> Result<Option<Person>, Failure> {
     for archived in ["", "?archived=true"] {
         match api.get("crm/owners", &format!("{id}{archived}")).await {
             Ok(record) => return Ok(Some(record::owner(&record))),
@@ -276,7 +282,7 @@ pub(super) async fn owner(api: &Api, id: &str) -> Result<Option<Person>, Failure
 }
 
 /// All owners, also those who have left.
-pub(super) async fn owners(api: &Api) -> Result<Owners, Failure> {
+pub(super) async fn owners(api: &HubSpotApi) -> Result<Owners, Failure> {
     let mut owners = Owners::new();
     for archived in ["true", "false"] {
         for record in api.list("crm/owners", &format!("?limit=100&archived={archived}")).await? {

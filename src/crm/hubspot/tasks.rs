@@ -9,10 +9,11 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::HubSpot;
-use super::api::{Api, Failure};
+use super::api::{Failure, HubSpotApi};
 use super::{read, record};
 use crate::crm::CrmError;
 use crate::crm::activities::is_colleague;
+use crate::crm::connector::is_number;
 use crate::crm::failure::cursor;
 use crate::model::{CrmTask, CrmTasks, DealId, Person, TaskAct, TaskBody, TaskDue, TaskFields};
 
@@ -52,7 +53,7 @@ struct Owners {
 }
 
 impl Owners {
-    async fn read(api: &Api) -> Result<Self, Failure> {
+    async fn read(api: &HubSpotApi) -> Result<Self, Failure> {
         let mut owners = Self { by_id: BTreeMap::new(), by_user: BTreeMap::new() };
         for archived in ["true", "false"] {
             let list = format!("?limit=100&archived={archived}");
@@ -73,7 +74,7 @@ impl Owners {
 }
 
 /// The id of the owner who is this person, of those who are still there.
-async fn owner_id(api: &Api, person: &Person) -> Result<Option<String>, Failure> {
+async fn owner_id(api: &HubSpotApi, person: &Person) -> Result<Option<String>, Failure> {
     let owners = api.list("crm/owners", "?limit=100&archived=false").await?;
     let owner = owners.iter().find(|owner| is_colleague(&record::owner(owner), person));
     Ok(owner.and_then(|owner| cursor(&owner["id"])))
@@ -81,8 +82,7 @@ async fn owner_id(api: &Api, person: &Person) -> Result<Option<String>, Failure>
 
 /// `512` of `https://app.hubspot.com/contacts/1/record/0-27/512` and `tasks/512`.
 fn id_of(reference: &str) -> Option<&str> {
-    let id = reference.rsplit('/').next()?;
-    (!id.is_empty() && id.bytes().all(|b| b.is_ascii_digit())).then_some(id)
+    reference.rsplit('/').next().filter(|id| is_number(id))
 }
 
 /// What fields are called here; the owner's id is known already.

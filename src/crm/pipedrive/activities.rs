@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::api::Api;
+use super::api::PipedriveApi;
 use super::record;
 use super::record::{person, text, time};
-use crate::crm::activities::{Found, is_address_of, is_colleague};
+use crate::crm::activities::{FoundActivities, is_address_of, is_colleague};
 use crate::crm::failure::Failure;
 use crate::crm::{ActivitiesOf, Activity, ActivityKind, CrmError};
 use crate::model::{CrmName, Evidence};
@@ -24,11 +24,11 @@ const TYPES: [(&str, ActivityKind); 4] = [
 ];
 
 pub(super) async fn read(
-    api: &Api,
+    api: &PipedriveApi,
     crm: &CrmName,
     asked: &ActivitiesOf<'_>,
 ) -> Result<Evidence<Activity>, CrmError> {
-    let mut found = Found::new("Pipedrive", asked);
+    let mut found = FoundActivities::new("Pipedrive", asked);
     let users = api.list(&api.v1("users")).await?;
     let own: BTreeSet<u64> = users
         .iter()
@@ -66,7 +66,7 @@ pub(super) async fn read(
 
 /// An activity that was done; when it was marked so Pipedrive says, the time
 /// that it is due people write.
-fn activity(found: &mut Found<'_>, record: &Value, people: &BTreeSet<u64>) {
+fn activity(found: &mut FoundActivities<'_>, record: &Value, people: &BTreeSet<u64>) {
     let of = |id: &Value| id.as_u64().is_some_and(|id| people.contains(&id));
     let participants = record["participants"].as_array().into_iter().flatten();
     let with = of(&record["person_id"]) || participants.into_iter().any(|it| of(&it["person_id"]));
@@ -85,12 +85,12 @@ fn activity(found: &mut Found<'_>, record: &Value, people: &BTreeSet<u64>) {
 }
 
 async fn mails(
-    api: &Api,
+    api: &PipedriveApi,
     deal: u64,
     own: &BTreeSet<u64>,
     people: &BTreeSet<u64>,
     asked: &ActivitiesOf<'_>,
-    found: &mut Found<'_>,
+    found: &mut FoundActivities<'_>,
 ) -> Result<(), Failure> {
     for entry in api.list(&api.v1(&format!("deals/{deal}/mailMessages"))).await? {
         let mail = &entry["data"];

@@ -3,10 +3,10 @@
 
 use serde_json::Value;
 
-use super::api::Api;
+use super::api::SalesforceApi;
 use super::record::{text, time};
 use super::soql;
-use crate::crm::activities::{Found, is_address_of};
+use crate::crm::activities::{FoundActivities, is_address_of};
 use crate::crm::failure::Failure;
 use crate::crm::{ActivitiesOf, Activity, ActivityKind, CrmError};
 use crate::model::{CrmName, Evidence, normalise_deal_id};
@@ -15,11 +15,11 @@ use crate::model::{CrmName, Evidence, normalise_deal_id};
 const AT_ONCE: usize = 200;
 
 pub(super) async fn read(
-    api: &Api,
+    api: &SalesforceApi,
     crm: &CrmName,
     asked: &ActivitiesOf<'_>,
 ) -> Result<Evidence<Activity>, CrmError> {
-    let mut found = Found::new("Salesforce", asked);
+    let mut found = FoundActivities::new("Salesforce", asked);
     let who = match (&asked.by.email, &asked.by.name) {
         (Some(email), _) => format!("Email = {}", soql::quote(email)),
         (None, Some(name)) => format!("Name = {}", soql::quote(name)),
@@ -83,7 +83,12 @@ impl Asked<'_> {
 
     /// Completed ones: when one was completed the org says, the day that it is
     /// due people write.
-    async fn tasks(&self, api: &Api, base: &str, found: &mut Found<'_>) -> Result<(), Failure> {
+    async fn tasks(
+        &self,
+        api: &SalesforceApi,
+        base: &str,
+        found: &mut FoundActivities<'_>,
+    ) -> Result<(), Failure> {
         let soql = format!(
             "SELECT Id, TaskSubtype, Type, CompletedDateTime, CreatedDate FROM Task WHERE {} \
              AND IsClosed = true \
@@ -103,7 +108,12 @@ impl Asked<'_> {
     }
 
     /// An event has no outcome: one in a calendar that has passed is a meeting.
-    async fn events(&self, api: &Api, base: &str, found: &mut Found<'_>) -> Result<(), Failure> {
+    async fn events(
+        &self,
+        api: &SalesforceApi,
+        base: &str,
+        found: &mut FoundActivities<'_>,
+    ) -> Result<(), Failure> {
         let soql = format!(
             "SELECT Id, StartDateTime, EndDateTime, CreatedDate FROM Event WHERE {}",
             self.condition()
@@ -120,7 +130,12 @@ impl Asked<'_> {
 
     /// E-mails with Enhanced Email, through their relations: without it they
     /// are tasks alone.
-    async fn emails(&self, api: &Api, base: &str, found: &mut Found<'_>) -> Result<(), Failure> {
+    async fn emails(
+        &self,
+        api: &SalesforceApi,
+        base: &str,
+        found: &mut FoundActivities<'_>,
+    ) -> Result<(), Failure> {
         let soql = format!(
             "SELECT EmailMessageId, EmailMessage.MessageDate, EmailMessage.CreatedDate, \
              EmailMessage.Status, EmailMessage.FromAddress, EmailMessage.CreatedById \
@@ -151,7 +166,7 @@ impl Asked<'_> {
 }
 
 fn add(
-    found: &mut Found<'_>,
+    found: &mut FoundActivities<'_>,
     kind: ActivityKind,
     base: &str,
     object: &str,

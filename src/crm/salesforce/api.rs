@@ -265,7 +265,7 @@ pub(super) struct Described {
 }
 
 /// Asks the org which fields and children an object has.
-pub(super) async fn describe(api: &Api, object: &str) -> Result<Described, Failure> {
+pub(super) async fn describe(api: &SalesforceApi, object: &str) -> Result<Described, Failure> {
     let path = format!("sobjects/{object}/describe");
     let mut answer = api.get(&path).await?;
     let fields = list("Salesforce", &path, &mut answer, "fields")?;
@@ -307,7 +307,7 @@ fn added(kind: RecordKind) -> &'static [&'static str] {
 }
 
 #[async_trait]
-impl Known for Api {
+impl Known for SalesforceApi {
     fn called(&self, kind: RecordKind) -> (&'static str, &'static str) {
         ("Salesforce", object_of(kind).1)
     }
@@ -322,15 +322,15 @@ impl Known for Api {
 // Salesforce's API: one request in the org's session, and what its errors mean.
 
 /// A client for one org.
-pub(super) struct Api {
+pub(super) struct SalesforceApi {
     pub(super) session: Session,
     version: String,
 }
 
-impl Api {
+impl SalesforceApi {
     pub(super) fn new(settings: &SalesforceSettings, secrets: &Secrets) -> Result<Self, CrmError> {
         let session = Session::new(settings, secrets)?;
-        Ok(Self { session, version: settings.api_version.as_str().to_owned() })
+        Ok(Self { session, version: settings.api_version.clone() })
     }
 
     /// The instance's URL, for links and the evidence.
@@ -482,9 +482,9 @@ fn is_day_used_up(answer: &Response) -> bool {
     })
 }
 
-impl std::fmt::Debug for Api {
+impl std::fmt::Debug for SalesforceApi {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Api").field("version", &self.version).finish_non_exhaustive()
+        f.debug_struct("SalesforceApi").field("version", &self.version).finish_non_exhaustive()
     }
 }
 
@@ -495,7 +495,7 @@ const FORGOTTEN: &str = "INVALID_QUERY_LOCATOR";
 
 /// Pages of a query: the first by its path, the others as the answer says.
 #[async_trait]
-impl Pages for Api {
+impl Pages for SalesforceApi {
     fn crm(&self) -> &'static str {
         "Salesforce"
     }
@@ -616,10 +616,7 @@ impl Words {
                 message: format!("Salesforce says that the request failed ({code}): {said}."),
                 help: "Run it again; status.salesforce.com tells of outages.".to_owned(),
             },
-            (status, _) => CrmError::Unavailable {
-                message: format!("Salesforce answered {status}: {said}."),
-                help: "Run it again; status.salesforce.com tells of outages.".to_owned(),
-            },
+            _ => Failure::other_status("Salesforce", status, &format!("{said}.")),
         };
         let starts_again = self.code == FORGOTTEN;
         Failure { starts_again, ..Failure::new(Some(status), error) }

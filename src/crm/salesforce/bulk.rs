@@ -10,7 +10,7 @@ use http::HeaderMap;
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::api::{Api, Holds};
+use super::api::{Holds, SalesforceApi};
 use crate::crm::failure::Failure;
 use crate::crm::reading::Pages;
 use crate::crm::{CrmError, Progress};
@@ -44,7 +44,7 @@ impl Default for BulkPace {
 
 /// A job that was created.
 pub(super) struct Job<'a> {
-    api: &'a Api,
+    api: &'a SalesforceApi,
     id: String,
     /// What the columns hold.
     holds: &'a BTreeMap<String, Holds>,
@@ -57,7 +57,7 @@ impl<'a> Job<'a> {
     /// Asks for the records of a query, deleted ones too. The query has no
     /// lists below a record and no order: the API takes neither well.
     pub(super) async fn create(
-        api: &'a Api,
+        api: &'a SalesforceApi,
         soql: &str,
         holds: &'a BTreeMap<String, Holds>,
     ) -> Result<Self, Failure> {

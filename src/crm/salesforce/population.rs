@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use http::StatusCode;
 use serde_json::Value;
 
-use super::api::{Api, Described, Holds, describe, object_of};
+use super::api::{Described, Holds, SalesforceApi, describe, object_of};
 use super::bulk::{BulkPace, Job};
 use super::record::Org;
 use super::record::{FirstWon, HISTORY};
@@ -25,8 +25,8 @@ use crate::model::{
 const IDS: usize = 200;
 
 /// Reads a population step by step; what fails becomes a gap.
-pub(super) struct Reader<'a> {
-    pub(super) api: &'a Api,
+pub(super) struct SalesforcePopulation<'a> {
+    pub(super) api: &'a SalesforceApi,
     pub(super) crm: &'a CrmName,
     pub(super) org: &'a Org,
     /// The opportunity's fields, as the org describes them.
@@ -54,9 +54,9 @@ struct Query<'q> {
     what: &'q str,
 }
 
-type Found = BTreeMap<DealId, Deal>;
+type FoundDeals = BTreeMap<DealId, Deal>;
 
-impl Reader<'_> {
+impl SalesforcePopulation<'_> {
     /// Reads everything.
     pub(super) async fn read(mut self, window: Window) -> Result<Population, CrmError> {
         let fields = self.fields();
@@ -71,7 +71,7 @@ impl Reader<'_> {
             order: "ORDER BY Id",
             what: "the won and deleted opportunities",
         };
-        let mut found = Found::new();
+        let mut found = FoundDeals::new();
         // The first page tells whether anything can be read at all.
         if let Some(failure) = self.deals(&mut bulk, &query, &mut found).await? {
             return Err(failure.into());
@@ -215,7 +215,7 @@ impl Reader<'_> {
         &mut self,
         bulk: &mut Option<Bulk>,
         query: &Query<'_>,
-        found: &mut Found,
+        found: &mut FoundDeals,
     ) -> Result<Option<Failure>, CrmError> {
         let (crm, org) = (self.crm, self.org);
         let mut keep = |reading: &mut Reading, records: Vec<Value>| {

@@ -192,7 +192,7 @@ const ACK: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 /// is `SALESFORCE_WEBHOOK_TOKEN`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct WebhookSettings {
+pub struct SalesforceWebhookSettings {
     /// The organization that messages must come from.
     pub organization_id: OrganizationId,
 }
@@ -231,23 +231,15 @@ fn in_full(id: &str) -> String {
 
 /// Salesforce's Outbound Message.
 #[derive(Debug, Clone)]
-pub struct Webhook {
-    settings: Option<SalesforceSettings>,
-}
+pub(super) struct SalesforceWebhook(pub(super) SalesforceSettings);
 
-impl Webhook {
-    /// The messages of the org that is connected, if one is.
-    #[must_use]
-    pub fn new(settings: Option<SalesforceSettings>) -> Self {
-        Self { settings }
-    }
-
+impl SalesforceWebhook {
     fn organization(&self) -> Option<&OrganizationId> {
-        self.settings.as_ref()?.webhook.as_ref().map(|webhook| &webhook.organization_id)
+        self.0.webhook.as_ref().map(|webhook| &webhook.organization_id)
     }
 }
 
-impl Route for Webhook {
+impl Route for SalesforceWebhook {
     fn name(&self) -> &'static str {
         "salesforce"
     }
@@ -269,11 +261,7 @@ impl Route for Webhook {
     }
 }
 
-impl Trigger for Webhook {
-    fn is_connected(&self) -> bool {
-        self.settings.is_some()
-    }
-
+impl Trigger for SalesforceWebhook {
     fn is_configured(&self) -> bool {
         self.organization().is_some()
     }
@@ -284,9 +272,6 @@ impl Trigger for Webhook {
         secrets: &Secrets,
         _: DateTime<Utc>,
     ) -> Result<Told, Rejection> {
-        if self.settings.is_none() {
-            return Err(Rejection::NotConnected { provider: TITLE, setting: "crm.salesforce" });
-        }
         let tokens = webhook::check(self, request, secrets)?;
         let Some(given) = token(request) else {
             return Err(Rejection::Unsigned {

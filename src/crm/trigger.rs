@@ -3,7 +3,6 @@
 
 use chrono::{DateTime, Utc};
 
-use super::connector::CrmRow;
 use crate::model::{DealId, Secrets};
 use crate::webhook::{DeliveryId, Rejection, Request, Route};
 
@@ -123,33 +122,6 @@ pub trait Trigger: Route {
         secrets: &Secrets,
         now: DateTime<Utc>,
     ) -> Result<Told, Rejection>;
-}
-
-/// The webhook of a CRM that deals are not read from: it refuses everything.
-pub(super) struct Unconnected(pub(super) &'static CrmRow);
-
-impl Route for Unconnected {
-    fn name(&self) -> &'static str {
-        self.0.name
-    }
-
-    fn title(&self) -> &'static str {
-        self.0.title
-    }
-
-    fn secret_names(&self) -> &[&'static str] {
-        self.0.webhook_secret.as_slice()
-    }
-}
-
-impl Trigger for Unconnected {
-    fn is_connected(&self) -> bool {
-        false
-    }
-
-    fn receive(&self, _: &Request<'_>, _: &Secrets, _: DateTime<Utc>) -> Result<Told, Rejection> {
-        Err(Rejection::NotConnected { provider: self.0.title, crm: self.0.name })
-    }
 }
 
 #[cfg(test)]

@@ -107,7 +107,7 @@ impl<'a> HubSpotPopulation<'a> {
         counts: bool,
         found: &mut BTreeMap<u64, Deal>,
     ) -> Result<(), CrmError> {
-        let search = Search { api: self.api, groups };
+        let search = DealSearch { api: self.api, groups };
         let (crm, account) = (self.crm, self.account);
         let mut keep = |reading: &mut Reading, records: Vec<Value>| {
             for record in &records {
@@ -281,7 +281,7 @@ pub(super) async fn changed_since(
         }
         Ok(())
     };
-    let search = Search { api, groups: &groups };
+    let search = DealSearch { api, groups: &groups };
     let what = "the search for changed deals";
     if let Some(failure) = reading.pages(&search, "0".to_owned(), what, &(), &mut keep).await? {
         return Err(failure.into());
@@ -292,13 +292,13 @@ pub(super) async fn changed_since(
 
 /// The pages of a search. One search gives 10,000 results at most, so each
 /// page asks for the ids behind the last one instead of following `after`.
-struct Search<'a> {
+struct DealSearch<'a> {
     api: &'a HubSpotApi,
     groups: &'a [Vec<Value>],
 }
 
 #[async_trait]
-impl Pages for Search<'_> {
+impl Pages for DealSearch<'_> {
     fn crm(&self) -> &'static str {
         "HubSpot"
     }

@@ -36,7 +36,7 @@ pub(super) fn object(kind: RecordKind) -> &'static str {
 
 /// One association: the other record's id and what it is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Link {
+pub(super) struct Association {
     pub(super) to: String,
     pub(super) labels: Vec<String>,
     /// The deal's primary company (type 5).
@@ -108,7 +108,7 @@ pub(super) async fn property_names(
 
 /// What a batch read gave.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
+pub(super) struct BatchRead {
     pub(super) records: BTreeMap<String, Value>,
     /// Those that HubSpot neither gave nor said that it does not have.
     pub(super) untold: BTreeSet<String>,
@@ -127,8 +127,8 @@ pub(super) async fn batch(
     properties: &[&str],
     history: &[&str],
     archived: bool,
-) -> Result<Batch, Failure> {
-    let mut batch = Batch::default();
+) -> Result<BatchRead, Failure> {
+    let mut batch = BatchRead::default();
     let size = if history.is_empty() { BATCH } else { BATCH_WITH_HISTORY };
     let path = format!("{object}/batch/read{}", if archived { "?archived=true" } else { "" });
     for ids in ids.chunks(size) {
@@ -163,7 +163,8 @@ pub(super) async fn records(
     history: &[&str],
     archived: bool,
 ) -> Result<BTreeMap<String, Value>, Failure> {
-    let Batch { records, untold } = batch(api, object, ids, properties, history, archived).await?;
+    let BatchRead { records, untold } =
+        batch(api, object, ids, properties, history, archived).await?;
     match untold.first() {
         None => Ok(records),
         Some(id) => {
@@ -214,8 +215,8 @@ pub(super) async fn links(
     of: &str,
     ids: &[String],
     to: &str,
-) -> Result<BTreeMap<String, Vec<Link>>, Failure> {
-    let mut found: BTreeMap<String, Vec<Link>> = BTreeMap::new();
+) -> Result<BTreeMap<String, Vec<Association>>, Failure> {
+    let mut found: BTreeMap<String, Vec<Association>> = BTreeMap::new();
     let path = format!("{of}/{to}/batch/read");
     for ids in ids.chunks(BATCH_ASSOCIATIONS) {
         let mut inputs: Vec<Value> = ids.iter().map(|id| json!({"id": id})).collect();
@@ -253,7 +254,7 @@ pub(super) async fn links(
     Ok(found)
 }
 
-fn add_link(links: &mut Vec<Link>, to: &Value) {
+fn add_link(links: &mut Vec<Association>, to: &Value) {
     let Some(id) = cursor(&to["toObjectId"]) else { return };
     let types = || to["associationTypes"].as_array().into_iter().flatten();
     let labels = types().filter(|t| t["category"] == "USER_DEFINED");
@@ -265,7 +266,7 @@ fn add_link(links: &mut Vec<Link>, to: &Value) {
             link.labels.extend(labels);
             link.primary |= primary;
         }
-        None => links.push(Link { to: id, labels, primary }),
+        None => links.push(Association { to: id, labels, primary }),
     }
 }
 

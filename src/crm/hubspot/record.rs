@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::api::{Failure, HubSpotApi};
 use super::read;
-use super::read::Link;
+use super::read::Association;
 use super::update::HubSpotStages;
 use crate::crm::CrmError;
 use crate::crm::closed_won::not_after;
@@ -89,7 +89,7 @@ pub(super) async fn read_deal(
 
 /// The company a deal belongs to: the primary one, else the only one. With
 /// several and none of them primary, HubSpot does not say.
-fn primary(links: &[Link]) -> Option<&String> {
+fn primary(links: &[Association]) -> Option<&String> {
     match links {
         [only] => Some(&only.to),
         several => several.iter().find(|link| link.primary).map(|link| &link.to),
@@ -98,8 +98,8 @@ fn primary(links: &[Link]) -> Option<&String> {
 
 /// The records beside deals, with the properties that are wanted of them.
 #[derive(Debug, Default)]
-struct Linked {
-    links: BTreeMap<String, Vec<Link>>,
+struct LinkedRecords {
+    links: BTreeMap<String, Vec<Association>>,
     records: BTreeMap<String, Value>,
 }
 
@@ -108,7 +108,7 @@ async fn linked(
     deals: &[String],
     kind: RecordKind,
     requested: &Properties,
-) -> Result<Linked, Failure> {
+) -> Result<LinkedRecords, Failure> {
     let none = BTreeSet::new();
     let always: &[&str] = match kind {
         RecordKind::Deal => &DEAL,
@@ -126,7 +126,7 @@ async fn linked(
     let ids: BTreeSet<String> = needed.collect();
     let ids: Vec<String> = ids.into_iter().collect();
     let records = read::records(api, object, &ids, &properties, &[], false).await?;
-    Ok(Linked { links, records })
+    Ok(LinkedRecords { links, records })
 }
 
 /// Gives each deal the records of one kind that stand beside it. The company
@@ -138,7 +138,7 @@ pub(super) async fn add_linked(
     deals: &mut [Deal],
 ) -> Result<(), Failure> {
     let ids: Vec<String> = deals.iter().map(|deal| deal.id.as_str().to_owned()).collect();
-    let Linked { links, records } = linked(api, &ids, kind, requested).await?;
+    let LinkedRecords { links, records } = linked(api, &ids, kind, requested).await?;
     for deal in deals {
         let Some(links) = links.get(deal.id.as_str()) else { continue };
         let found = || links.iter().filter_map(|link| Some((link, records.get(&link.to)?)));

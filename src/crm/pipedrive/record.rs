@@ -39,7 +39,7 @@ pub(super) struct PipedriveFields(BTreeMap<String, PipedriveField>);
 impl PipedriveFields {
     /// Asks for the fields of `deal`, `organization` or `person`.
     pub(super) async fn read(api: &PipedriveApi, object: &str) -> Result<Self, Failure> {
-        let list = api.list(&api.v2(&format!("{object}PipedriveFields"))).await?;
+        let list = api.list(&api.v2(&format!("{object}Fields"))).await?;
         let field = |field: &Value| {
             let options = field["options"].as_array().into_iter().flatten();
             let options = options.filter_map(|option| {

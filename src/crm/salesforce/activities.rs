@@ -43,7 +43,7 @@ pub(super) async fn read(
     }
     let base = api.base().await?;
     for contacts in contacts.chunks(AT_ONCE) {
-        let read = Asked { asked, users: &users, contacts };
+        let read = AskedContacts { asked, users: &users, contacts };
         for (what, result) in [
             ("tasks", read.tasks(api, &base, &mut found).await),
             ("events", read.events(api, &base, &mut found).await),
@@ -64,13 +64,13 @@ fn ids(records: &[Value], field: &str) -> Vec<String> {
     ids
 }
 
-struct Asked<'a> {
+struct AskedContacts<'a> {
     asked: &'a ActivitiesOf<'a>,
     users: &'a [String],
     contacts: &'a [String],
 }
 
-impl Asked<'_> {
+impl AskedContacts<'_> {
     /// The user's, with one of the contacts, touched since the signature.
     fn condition(&self) -> String {
         format!(

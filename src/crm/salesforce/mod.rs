@@ -368,7 +368,7 @@ async fn checks(
                 [] => Check::warning(
                     what,
                     "the org has no active won stage, so no opportunity is ever handed over",
-                    "Set a stage to Closed/Won in Setup, Object Manager, Opportunity, SalesforceStage.",
+                    "Set a stage to Closed/Won in Setup, Object Manager, Opportunity, Stage.",
                 ),
                 won => Check::ok(what, won.join(", ")),
             });

@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 use http::StatusCode;
 use serde_json::Value;
 
-use super::api::{Described, Holds, SalesforceApi, describe, object_of};
-use super::bulk::{BulkPace, Job};
+use super::api::{Described, FieldType, SalesforceApi, describe, object_of};
+use super::bulk::{BulkJob, BulkPace};
 use super::record::Org;
 use super::record::{FirstWon, HISTORY};
 use super::{record, soql};
@@ -44,7 +44,7 @@ struct Bulk {
     /// How many records the first query counts.
     expected: usize,
     /// What the columns of its CSV hold.
-    holds: BTreeMap<String, Holds>,
+    holds: BTreeMap<String, FieldType>,
 }
 
 /// A query without its order, which the Bulk API takes badly, and what it is for.
@@ -158,7 +158,7 @@ impl SalesforcePopulation<'_> {
                 holds.extend(fields.into_iter().map(|(name, of)| (format!("{before}{name}"), of)));
             }
         }
-        holds.insert("CreatedDate".to_owned(), Holds::Moment);
+        holds.insert("CreatedDate".to_owned(), FieldType::Moment);
         Ok(Some(Bulk { expected, holds }))
     }
 
@@ -171,7 +171,7 @@ impl SalesforcePopulation<'_> {
     ) -> Result<Option<Failure>, CrmError> {
         if let Some(Bulk { expected, holds }) = &*bulk {
             let columns = columns(holds, &query.soql);
-            match Job::create(self.api, &query.soql, &columns).await {
+            match BulkJob::create(self.api, &query.soql, &columns).await {
                 Ok(job) => return self.job(job, *expected, query.what, keep).await,
                 Err(failure) => {
                     self.reading.remarks.push(format!(
@@ -189,7 +189,7 @@ impl SalesforcePopulation<'_> {
     /// The records of a job, which is taken away in the end, however it ended.
     async fn job(
         &mut self,
-        mut job: Job<'_>,
+        mut job: BulkJob<'_>,
         expected: usize,
         what: &str,
         keep: Keep<'_>,
@@ -378,7 +378,7 @@ fn touched(before: &str, from: DateTime<Utc>) -> String {
 }
 
 /// What the columns of a query hold.
-fn columns(holds: &BTreeMap<String, Holds>, soql: &str) -> BTreeMap<String, Holds> {
+fn columns(holds: &BTreeMap<String, FieldType>, soql: &str) -> BTreeMap<String, FieldType> {
     let fields = soql.strip_prefix("SELECT ").and_then(|rest| rest.split_once(" FROM "));
     let fields = fields.map_or("", |(fields, _)| fields).split(", ");
     let of = |name: &str| soql::holds_beside(name).or_else(|| holds.get(name).copied());

@@ -25,7 +25,7 @@ const LONGEST_VALUE: usize = 200;
 
 /// What a message says.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Message {
+pub(super) struct OutboundMessage {
     /// The organization, as it writes its id.
     pub(super) organization_id: String,
     /// The records it tells of.
@@ -57,14 +57,14 @@ const IS_WON: &[&str] = &["Envelope", "Body", "notifications", "Notification", "
 ///
 /// # Errors
 /// When it is no XML, or not this message.
-pub(super) fn read(body: &[u8]) -> Result<Message, Malformed> {
+pub(super) fn read(body: &[u8]) -> Result<OutboundMessage, Malformed> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Err(Malformed::Empty);
     }
     let mut reader = Reader::from_reader(body);
     let mut place: Vec<String> = Vec::new();
     let mut value = String::new();
-    let mut message = Message::default();
+    let mut message = OutboundMessage::default();
     loop {
         let at = reader.buffer_position();
         let bad = |why: &str| Malformed::NotXml { at, why: why.to_owned() };
@@ -101,7 +101,7 @@ pub(super) fn read(body: &[u8]) -> Result<Message, Malformed> {
 fn begin(
     place: &[String],
     start: &BytesStart<'_>,
-    message: &mut Message,
+    message: &mut OutboundMessage,
     bad: impl Fn(&str) -> Malformed,
 ) -> Result<(), Malformed> {
     if place == NOTIFICATION {
@@ -125,7 +125,7 @@ fn begin(
     Ok(())
 }
 
-fn take(place: &[String], value: &str, message: &mut Message) {
+fn take(place: &[String], value: &str, message: &mut OutboundMessage) {
     if place == ORGANIZATION {
         value.clone_into(&mut message.organization_id);
         return;
@@ -144,7 +144,7 @@ fn take(place: &[String], value: &str, message: &mut Message) {
     }
 }
 
-fn checked(message: Message) -> Result<Message, Malformed> {
+fn checked(message: OutboundMessage) -> Result<OutboundMessage, Malformed> {
     if message.organization_id.is_empty() {
         let why = "it is no outbound message with an OrganizationId".to_owned();
         return Err(Malformed::NotMine { provider: TITLE, why });

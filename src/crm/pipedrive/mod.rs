@@ -168,6 +168,10 @@ impl Crm for Pipedrive {
         activities::read(&self.api, &self.name, asked).await.map(Some)
     }
 
+    async fn activity_checks(&self) -> Vec<Check> {
+        activities::checks(&self.api).await
+    }
+
     async fn mark_closed_won(&self, signed: &Signed<'_>) -> Result<ClosedWonUpdate, CrmError> {
         let account = record::account(&self.api, &self.settings).await?;
         let target = PipedriveTarget { api: &self.api, crm: &self.name, account: &account };

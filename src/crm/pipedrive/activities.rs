@@ -9,9 +9,8 @@ use serde_json::Value;
 use super::api::PipedriveApi;
 use super::record;
 use super::record::{person, text, time};
-use crate::crm::activities::{FoundActivities, is_address_of, is_colleague};
+use crate::crm::activities::{FoundActivities, is_address_of, is_colleague, shows_touches};
 use crate::crm::failure::Failure;
-use crate::crm::requested_properties::failed;
 use crate::crm::{ActivitiesOf, Activity, ActivityKind, Check, CrmError};
 use crate::model::{CrmName, Evidence};
 
@@ -67,17 +66,9 @@ pub(super) async fn read(
 
 /// Whether activities may be read, and the mails of a deal; of a company
 /// without a won deal nothing is known of mails.
-pub(super) async fn checks(api: &Api) -> Vec<Check> {
+pub(super) async fn checks(api: &PipedriveApi) -> Vec<Check> {
     let told = |what: &str, result: Result<Value, Failure>, help: &str| {
-        let what = format!("pipedrive: read {what}");
-        match result {
-            Ok(_) => Check::ok(what, "allowed; they show first touches"),
-            Err(failure) => {
-                let told = failed(&what, &failure.error);
-                let own = told.remedy.map_or_else(String::new, |own| format!("{own} "));
-                Check { remedy: Some(format!("{own}{help}")), ..told }
-            }
-        }
+        shows_touches(format!("pipedrive: read {what}"), "they show", result.map(drop), help)
     };
     let user = "Use the API token of a user who sees everybody's activities.";
     let mut checks =

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::api::SalesforceApi;
 use super::record::{text, time};
 use super::soql;
-use crate::crm::activities::{FoundActivities, is_address_of};
+use crate::crm::activities::{FoundActivities, is_address_of, shows_touches};
 use crate::crm::failure::Failure;
 use crate::crm::requested_properties::failed;
 use crate::crm::{ActivitiesOf, Activity, ActivityKind, Check, CrmError};
@@ -60,7 +60,7 @@ pub(super) async fn read(
 }
 
 /// The same queries about nobody: whether each of them may be asked.
-pub(super) async fn checks(api: &Api) -> Vec<Check> {
+pub(super) async fn checks(api: &SalesforceApi) -> Vec<Check> {
     let (deal, by) = (DealId::new("000000000000000AAA"), Person::default());
     let asked = ActivitiesOf {
         deal: &deal,
@@ -73,8 +73,8 @@ pub(super) async fn checks(api: &Api) -> Vec<Check> {
         Err(failure) => return vec![failed("salesforce: first touches", &failure.error)],
     };
     let nobody = [deal.as_str().to_owned()];
-    let read = Asked { asked: &asked, users: &nobody, contacts: &nobody };
-    let mut found = Found::new("Salesforce", &asked);
+    let read = AskedContacts { asked: &asked, users: &nobody, contacts: &nobody };
+    let mut found = FoundActivities::new("Salesforce", &asked);
     let access = "Give the app's user read access to the object and these fields, and View All \
                   Data or the sharing that shows it the CSMs' records.";
     let enhanced = "Turn on Enhanced Email in Setup and give the app's user access to Email \
@@ -86,15 +86,7 @@ pub(super) async fn checks(api: &Api) -> Vec<Check> {
     ]
     .into_iter()
     .map(|(object, result, help)| {
-        let what = format!("salesforce: read {object}");
-        match result {
-            Ok(()) => Check::ok(what, "allowed; it shows first touches"),
-            Err(failure) => {
-                let told = failed(&what, &failure.error);
-                let own = told.remedy.map_or_else(String::new, |own| format!("{own} "));
-                Check { remedy: Some(format!("{own}{help}")), ..told }
-            }
-        }
+        shows_touches(format!("salesforce: read {object}"), "it shows", result, help)
     })
     .collect()
 }

@@ -43,8 +43,8 @@ fn every_crm_is_a_row_that_is_whole() {
         assert!(row.workflow_secrets.iter().all(|name| row.secrets.contains(name)), "{}", row.name);
         assert!(!row.mapping.source.is_empty() && !row.title.is_empty(), "{}", row.name);
         // What documents name can also be told of: its webhook stands in the list.
-        let webhook = triggers.by_name(row.name).map(|trigger| trigger.name());
-        assert_eq!(webhook, row.references.map(|_| row.name));
+        let has_webhook = triggers.by_name(row.name).is_some();
+        assert_eq!(has_webhook, row.references.is_some(), "{}", row.name);
         assert!(row.webhook_secret.is_none_or(|name| row.secrets.contains(&name)), "{}", row.name);
     }
     assert_eq!(schema.as_value()["properties"].as_object().expect("all").len(), CRMS.len());

@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::crm::export::{Counted, Detail};
 use crate::ledger::{HistoryError, Ledger, ScanAt, first_parents, scan_in};
 use crate::model::{
-    Company, Contact, Deal, Gap, LineItem, ObjectId, Population, Push, PushRecord, Window,
+    Company, Contact, Deal, Gap, Key, LineItem, ObjectId, Population, Push, PushRecord, Window,
 };
 
 /// As of when ledgers are read, and how.
@@ -251,7 +251,11 @@ pub fn counted(config: &Config, rules: Option<&RulesOfTime>, ledgers: &[LedgerIn
         .flat_map(|ledger| &ledger.handoffs)
         .filter_map(|handoff| handoff.signature()?.document_id.as_ref());
     let documents = signatures.map(|document| document.as_str().to_owned()).collect();
-    Detail::Counted(Counted { properties, documents })
+    let handoffs = || ledgers.iter().flat_map(|ledger| &ledger.handoffs);
+    let of_deals =
+        handoffs().filter_map(|it| it.deal().and_then(|it| Key::for_deal(&it.crm, &it.id).ok()));
+    let named = handoffs().map(|handoff| handoff.key.clone()).chain(of_deals).collect();
+    Detail::Counted(Counted { properties, documents, named, newest: None })
 }
 
 /// Audits one or several ledgers against a population. Each deal is judged by

@@ -7,9 +7,9 @@
 #
 # HANDOFF is the binary that is measured (default: a release build; BUILD says
 # what it is otherwise), RUNS how often (default 5). A row stops after MOST
-# seconds (default 300), and the table says how many runs it had. SIZES are the
-# ledgers' handoffs (default 1000 10000 100000), DEALS the rows of the exports
-# (default 1000000). Ledgers and exports stay in $BENCH_DIR (default
+# seconds (default 300), and after TOTAL (default 1000) the rows that are left
+# have one run each; the table says how many. SIZES are the ledgers' handoffs
+# (default 1000 10000 100000), DEALS the rows of the exports (default 1000000). Ledgers and exports stay in $BENCH_DIR (default
 # target/bench) and are made once; REPACK=yes packs the ledgers as `git gc
 # --aggressive` would, which takes an hour for the largest.
 #
@@ -21,7 +21,7 @@ cd "$(dirname "$0")/.."
 root=$PWD
 bench=$(mkdir -p "${BENCH_DIR:-target/bench}" && cd "${BENCH_DIR:-target/bench}" && pwd)
 target=${CARGO_TARGET_DIR:-target}
-runs=${RUNS:-5} most=${MOST:-300} sizes=${SIZES:-1000 10000 100000} deals=${DEALS:-1000000}
+runs=${RUNS:-5} most=${MOST:-300} total=${TOTAL:-1000} started=$(date +%s) sizes=${SIZES:-1000 10000 100000} deals=${DEALS:-1000000}
 handoff=${HANDOFF:-$target/release/handoff}
 [ $# -gt 0 ] || set -- start export coverage audit page validate
 parts=" $* "
@@ -38,6 +38,10 @@ has() {
     case $parts in *" $1 "*) ;; *) return 1 ;; esac
 }
 
+has_time() {
+    [ "$did" -lt "$runs" ] && [ $(($(date +%s) - begin)) -lt "$most" ] && [ $(($(date +%s) - started)) -lt "$total" ]
+}
+
 # measure ROW COMMAND…: wall seconds and peak memory in KiB of each run. What
 # PREPARE says is done before each run and not timed.
 measure() {
@@ -45,11 +49,13 @@ measure() {
     shift
     : > "$work/times"
     begin=$(date +%s) did=0
-    while [ "$did" -lt "$runs" ] && { [ "$did" -eq 0 ] || [ $(($(date +%s) - begin)) -lt "$most" ]; }; do
+    while [ "$did" -eq 0 ] || has_time; do
         did=$((did + 1))
         ${PREPARE:-:}
-        /usr/bin/time -o "$work/time" -f '%e %U %S %M' "$@" > "$work/out" 2> "$work/err" || {
-            code=$?
+        code=0 from=$(date +%s%N)
+        /usr/bin/time -o "$work/time" -f '%U %S %M' "$@" > "$work/out" 2> "$work/err" || code=$?
+        to=$(date +%s%N)
+        [ "$code" -eq 0 ] || {
             # Findings and nothing to do are results; what could not be done is none.
             [ "$code" -eq 1 ] || [ "$code" -eq 4 ] || {
                 echo "$row ended with $code:" >&2
@@ -57,7 +63,8 @@ measure() {
                 return 0
             }
         }
-        tail -n 1 "$work/time" >> "$work/times"
+        # GNU time rounds to hundredths, so the clock is read beside it.
+        tail -n 1 "$work/time" | awk -v from="$from" -v to="$to" '{ printf "%.4f %s %s %s\n", (to - from) / 1e9, $1, $2, $3 }' >> "$work/times"
     done
     sort -n "$work/times" | awk -v row="$row" '
         { t[NR] = $1; c[NR] = $2 + $3; if ($4 > m) m = $4 }

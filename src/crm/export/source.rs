@@ -101,7 +101,8 @@ pub(super) fn deals(
         .map_init(part, |part, piece| {
             let from = piece * PIECE;
             let deals = part.build(builder, from..rows.min(from + PIECE));
-            progress.read(read.fetch_add(PIECE, Ordering::Relaxed) + PIECE, Some(rows));
+            let so_far = read.fetch_add(PIECE, Ordering::Relaxed) + PIECE;
+            progress.read(so_far.min(rows), Some(rows));
             deals
         })
         .collect();

@@ -8,6 +8,8 @@ mod links;
 mod remotes;
 mod separation;
 mod signing;
+mod sources;
+mod timestamps;
 mod worlds;
 
 use std::fs;

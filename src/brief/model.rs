@@ -26,7 +26,7 @@ pub fn check_version(file: &Node, known: &str) -> Result<(), yaml::Error> {
         (Some((kind, its)), Some((own_kind, own))) if kind == own_kind && its > own => {
             Err(yaml::Error {
                 message: format!(
-                    "the file is of the format {text}, and this version of handoff knows {known}; install the version that wrote it, or a later one (docs/versions.md)"
+                    "this is {text}, and this handoff knows {known}; install a later handoff (docs/versions.md)"
                 ),
                 line: schema.span.line,
                 column: schema.span.column,

@@ -20,10 +20,11 @@ use super::history::HistoryError;
 use super::repository::hold;
 use super::scan::{self, Repository};
 use super::signing::SIGNING;
-use super::timestamp::TIMESTAMPS;
 use super::{Ledger, LedgerError};
 
 pub(super) const PREFIX: &str = "refs/handoff/audit/";
+/// Their timestamps: one blob for each checkpoint, by the checkpoint's own name.
+pub(super) const TIMESTAMPS: &str = "refs/handoff/timestamps/";
 const SCHEMA: &str = "handoff/checkpoint/v2";
 /// Without chain, settings and deals.
 const SCHEMA_V1: &str = "handoff/checkpoint/v1";

@@ -10,15 +10,13 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use git2::Oid;
 use sha2::{Digest as _, Sha256};
 
-use super::checkpoint::PREFIX;
+use super::checkpoint::{PREFIX, TIMESTAMPS};
 use super::git_program::{Ran, run_program};
 use super::repository::hold;
 use super::{Ledger, LedgerError};
 use crate::model::ObjectId;
 use crate::text::shorten;
 
-/// One blob for each checkpoint, by the checkpoint's own name.
-pub(super) const TIMESTAMPS: &str = "refs/handoff/timestamps/";
 const OPENSSL: Duration = Duration::from_secs(30);
 /// A token is a few kilobytes with its certificates.
 const MOST_BYTES: usize = 256 << 10;

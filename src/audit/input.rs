@@ -9,8 +9,8 @@ use super::{
     gaps_of,
 };
 use crate::model::{
-    CommitInfo, CrmName, Deal, Gap, History, ObjectId, Population, ProviderName, Push, Signature,
-    Window,
+    CommitInfo, CrmName, Deal, DealId, Gap, History, ObjectId, Population, ProviderName, Push,
+    Signature, Window,
 };
 
 /// All that an audit rests on.
@@ -35,11 +35,16 @@ pub struct AuditInput<'a> {
     /// Whether a deal is outside the scope, with the reason. A rule that
     /// cannot be evaluated keeps the deal in scope and makes the audit incomplete.
     pub exclude: &'a (dyn Fn(&Deal) -> Result<Scope, Gap> + Sync),
+    /// What deals say otherwise than their briefs, of promises and terms.
+    pub differences: &'a Differences,
     /// The program and its version, `handoff 0.1.0`.
     pub generated_by: &'a str,
     /// The command that gives this audit again.
     pub command: &'a str,
 }
+
+/// What deals say otherwise than their briefs, in words, by CRM and normalised id.
+pub type Differences = BTreeMap<(CrmName, DealId), Vec<String>>;
 
 /// What the rules under `scope.exclude` say about one deal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

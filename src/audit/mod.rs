@@ -42,7 +42,7 @@ pub use folder_digest::{
     Proof, Rewritten,
 };
 pub use handoff_facts::{Folder, HandoffFacts, combine};
-pub use input::{AuditInput, LedgerInput, Scope, SignaturesInput};
+pub use input::{AuditInput, Differences, LedgerInput, Scope, SignaturesInput};
 pub use metric_values::{
     Coverage, FieldCount, Figures, Group, Latencies, Latency, LatencyFigures, Metrics,
     QuestionCount, ReturnCount, Sample, Share, ValueShare,

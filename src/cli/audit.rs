@@ -17,7 +17,7 @@ use super::open::{
 };
 use super::progress::{Counting, Reading};
 use super::signatures;
-use crate::audit::{AuditReport, LedgerInput, Outcome};
+use crate::audit::{AuditReport, Differences, LedgerInput, Outcome};
 use crate::config::AuditClock;
 use crate::crm::Crm;
 use crate::crm::export::Detail;
@@ -253,12 +253,14 @@ pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Mad
         None
     };
     let command = again(arguments, Some(&first.ledger), moment.as_of);
+    let differences = workflow::differences(&all, &ledgers, &first.config, &population)?;
     let request = AuditRequest {
         population: &population,
         signatures: signatures.as_ref(),
         window,
         as_of: moment.as_of,
         at_present: arguments.as_of.is_none(),
+        differences: &differences,
         command: &command,
     };
     let report = workflow::audit(&ledgers, &first.config, &rules, &request)?;
@@ -336,6 +338,7 @@ fn without_ledger(
         window,
         as_of,
         at_present: arguments.as_of.is_none(),
+        differences: &Differences::new(),
         command: &command,
     };
     let report = workflow::audit(&ledgers, &config, &rules, &request)?;
@@ -499,12 +502,19 @@ pub(super) fn of_demo(invocation: &Invocation, as_of: &str) -> Result<AuditRepor
     let deals = PathBuf::from("deals.csv");
     let population =
         population(Some(&deals), Detail::Whole, Window::default(), &context, &inside(invocation))?;
+    let differences = workflow::differences(
+        std::slice::from_ref(&context.ledger),
+        &ledgers,
+        &context.config,
+        &population,
+    )?;
     let request = AuditRequest {
         population: &population,
         signatures: None,
         window: Window::default(),
         as_of: invocation.now,
         at_present: false,
+        differences: &differences,
         command: &format!("handoff audit --deals deals.csv --as-of {as_of}"),
     };
     let rules = RulesOfTime::of(&context.ledger, &ledgers[0], &context.config)?;

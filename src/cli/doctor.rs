@@ -16,7 +16,7 @@ use crate::ledger::PushProbe;
 use crate::model::{Check, CheckLevel, Secrets};
 use crate::report::count;
 use crate::webhook::{self, Route};
-use crate::workflow::Context;
+use crate::workflow::{Context, check_touches};
 
 /// The arguments of `doctor`.
 #[derive(Debug, Args)]
@@ -65,9 +65,13 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     invocation.block_on(async {
         match open_crm(invocation, &context.config, context.ledger.root()) {
             Ok(Some(crm)) => {
-                checks.extend(
-                    crm.checks(&requested(&context.config).named(), arguments.offline).await,
-                );
+                let named = requested(&context.config).named();
+                let of_crm = crm.checks(&named, arguments.offline).await;
+                let is_reached = of_crm.first().is_some_and(|it| it.level != CheckLevel::Failed);
+                checks.extend(of_crm);
+                if is_reached && !arguments.offline {
+                    checks.extend(check_touches(crm.as_ref(), &context.config).await);
+                }
             }
             Ok(None) => checks.push(Check::warning(
                 "crm",

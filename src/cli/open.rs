@@ -20,7 +20,7 @@ use crate::ledger::{BRIEFS, Ledger, LedgerError};
 use crate::link::{LINK_KEY, LinkKeys};
 use crate::model::Check;
 use crate::time::{HumanDuration, deadline};
-use crate::workflow::{self, Context, CrmSink, LentTasks};
+use crate::workflow::{self, Context, CrmSink, LentTasks, compared_properties};
 
 /// Which ports a command needs; what it does not need is not opened, so that
 /// `validate` asks for no secret.
@@ -318,6 +318,7 @@ pub(super) fn requested(config: &Config) -> RequestedProperties {
         own: config.mapping.own_properties(),
         mapping: config.mapping.properties(),
         scope: config.scope_properties(),
+        compared: compared_properties(config),
     }
 }
 

@@ -232,6 +232,12 @@ pub trait Crm: Send + Sync {
         Ok(None)
     }
 
+    /// Whether [`Crm::activities`] may read what shows a first touch, for
+    /// `doctor`; empty where the source has none to read.
+    async fn activity_checks(&self) -> Vec<Check> {
+        Vec::new()
+    }
+
     /// Keeps the CRM true after a signature: moves an open deal to Closed Won
     /// where configured, notes the link to the brief. Never moves a deal that
     /// was won or lost already.

@@ -21,6 +21,8 @@ pub struct RequestedProperties {
     pub mapping: Properties,
     /// What `scope` names: must be there, and comes with each deal of an audit.
     pub scope: Properties,
+    /// What an audit compares with briefs: comes with each deal, where it is there.
+    pub compared: BTreeSet<String>,
 }
 
 impl RequestedProperties {
@@ -44,7 +46,8 @@ impl RequestedProperties {
     pub(super) fn of_population(&self) -> Selection {
         let mut named = self.scope.clone();
         named.deal.extend(self.own.deal.iter().cloned());
-        Selection { named, if_there: Properties::default() }
+        let if_there = Properties { deal: self.compared.clone(), ..Properties::default() };
+        Selection { named, if_there }
     }
 }
 

@@ -9,10 +9,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::message_kind::{MessageKind, is_resubmission};
+use super::message_kind::{MessageKind, is_change, is_resubmission};
 use super::sink::{DeliveryError, Handoff, OnboardingTask, SinkContext, Who};
 use super::templates::{Medium, Message, TemplateError, web_address};
-use crate::brief::{Event, EventKind, deadline_in_force, deadline_moves, question};
+use crate::brief::{Event, EventKind, View, deadline_in_force, deadline_moves, question};
 use crate::link::LinkRole;
 use crate::model::Money;
 use crate::text;
@@ -190,6 +190,8 @@ impl Messages {
         values["previous_owner"] = json!(person(handoff.previous_owner()));
         let amended = handoff.timeline.last(EventKind::Amended);
         values["amended"] = json!(amended.map(|event| self.context.in_words(event.at)));
+        values["amendments"] = json!(new_amendments(handoff));
+        values["of_deal"] = json!(said_of_deal(handoff));
         if let MessageKind::Reminder(reminder) = kind {
             values["reminder"] = json!(reminder.as_ref());
             values["late"] = json!(reminder.due < (self.context.clock)());
@@ -392,6 +394,36 @@ fn promises(brief: &Value) -> Vec<Value> {
         Some(json!({"what": what, "due": answer(it, "due"), "owner": answer(it, "owner")}))
     });
     told.take(10).collect()
+}
+
+/// What the CRM said last of the deal itself: lost, deleted, merged. Such a
+/// correction has no brief of its own; answers may be corrected beside it.
+fn said_of_deal(handoff: &Handoff) -> Option<String> {
+    let crm = View::of(&handoff.brief).deal_crm()?;
+    let mut changes = handoff.timeline.events.iter().rev().filter(|it| is_change(it.event));
+    let last = changes.clone().next()?.at;
+    let of_deal = changes.find(|it| {
+        it.event == EventKind::Corrected && it.brief.is_none() && it.via == crm.as_str()
+    });
+    of_deal.filter(|it| it.at == last)?.reason.clone()
+}
+
+/// The later documents that people were not told of yet.
+fn new_amendments(handoff: &Handoff) -> Vec<Value> {
+    let list = |brief: &Value| brief["amendments"].as_array().cloned().unwrap_or_default();
+    let known = handoff.told.as_ref().map(list).unwrap_or_default();
+    let is_known = |it: &Value| {
+        known
+            .iter()
+            .any(|known| ["provider", "document_id"].iter().all(|name| known[*name] == it[*name]))
+    };
+    let new = list(&handoff.brief).into_iter().filter(|it| !is_known(it));
+    new.map(|it| {
+        let name = answer(&it, "document_name").or_else(|| answer(&it, "document_id"));
+        let url = answer(&it, "url").as_deref().and_then(web_address);
+        json!({"name": name.map(|name| text::shorten(&text::one_line(&name), 200)), "url": url})
+    })
+    .collect()
 }
 
 /// A broken template is the ledger's to fix; sending nothing is the only

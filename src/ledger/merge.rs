@@ -215,7 +215,12 @@ pub fn merge_timelines(
     let count = |events: &[Event], event: &Event| events.iter().filter(|e| *e == event).count();
     let mut taken: Vec<Event> = Vec::new();
     for event in &ours.events {
-        if merged.events.iter().any(|other| is_same_signing(event, other)) {
+        let is_new = |event: &Event| base.as_ref().is_some_and(|it| !it.events.contains(event));
+        let is_same = |other: &Event| {
+            is_same_signing(event, other)
+                || (is_new(event) && is_new(other) && is_same_correction(event, other))
+        };
+        if merged.events.iter().any(is_same) {
             continue;
         }
         taken.push(event.clone());
@@ -229,6 +234,16 @@ pub fn merge_timelines(
     }
     merged.events.sort_by_key(|event| event.at);
     Ok(merged.to_yaml().into_bytes())
+}
+
+/// Whether both record that the same deal made the same brief of this one: two
+/// clones have read it at once.
+fn is_same_correction(event: &Event, other: &Event) -> bool {
+    matches!(event.event, EventKind::Corrected | EventKind::Resubmitted)
+        && event.brief.is_some()
+        && (event.event, &event.via, &event.reference, &event.reason, &event.brief)
+            == (other.event, &other.via, &other.reference, &other.reason, &other.brief)
+        && event != other
 }
 
 /// Whether both record that the same document was signed: two workers may have

@@ -9,11 +9,12 @@ use serde::Serialize;
 use super::WorkflowError;
 use super::checkpoints::{Strictness, read_chain};
 use super::digests::digest;
+use super::drift::compared_properties;
 use crate::audit::{
-    self, AuditInput, AuditReport, LedgerInput, Policies, Policy, PolicyVersion, PushClock, Scope,
-    SignaturesInput, WebAddress,
+    self, AuditInput, AuditReport, Differences, LedgerInput, Policies, Policy, PolicyVersion,
+    PushClock, Scope, SignaturesInput, WebAddress,
 };
-use crate::brief::{Completeness, Decision, Schema};
+use crate::brief::{Completeness, Decision, Schema, fold_property};
 use crate::config::Config;
 use crate::crm::export::{Counted, Detail};
 use crate::ledger::{HistoryError, Ledger, ScanAt, first_parents, scan_in};
@@ -61,6 +62,8 @@ pub struct AuditRequest<'a> {
     pub as_of: DateTime<Utc>,
     /// Whether that moment is now: a won deal dated ahead counts then.
     pub at_present: bool,
+    /// What deals say otherwise than their briefs, of promises and terms.
+    pub differences: &'a Differences,
     /// The command that gives this audit again.
     pub command: &'a str,
 }
@@ -251,7 +254,11 @@ pub fn counted(config: &Config, rules: Option<&RulesOfTime>, ledgers: &[LedgerIn
         .flat_map(|ledger| &ledger.handoffs)
         .filter_map(|handoff| handoff.signature()?.document_id.as_ref());
     let documents = signatures.map(|document| document.as_str().to_owned()).collect();
-    Detail::Counted(Counted { properties, documents })
+    // Promises and terms are compared where there is a brief to compare them with.
+    let is_empty = ledgers.iter().all(|ledger| ledger.handoffs.is_empty());
+    let alike = Some(config).filter(|_| !is_empty).map(compared_properties).unwrap_or_default();
+    let alike = alike.iter().map(|name| fold_property(name)).collect();
+    Detail::Counted(Counted { properties, documents, alike })
 }
 
 /// Audits one or several ledgers against a population. Each deal is judged by
@@ -277,6 +284,7 @@ pub fn audit(
         ledger: first,
         more_ledgers: more,
         policies: &rules.policies,
+        differences: request.differences,
         exclude: &|deal| scope_of(rules.config(config, deal), deal),
         generated_by: concat!("handoff ", env!("CARGO_PKG_VERSION")),
         command: request.command,

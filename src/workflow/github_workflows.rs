@@ -258,7 +258,8 @@ impl Facts {
                 sinks(|_| true).into_iter().chain(links).collect()
             },
             readers: sinks(|needs| needs.reads_back),
-            reads_back: needs().any(|(_, needs)| needs.reads_back),
+            // The CRM has its own record of first touches.
+            reads_back: needs().any(|(_, needs)| needs.reads_back) || !crm.is_empty(),
             // A runner is thrown away, and with it what an outbox has written.
             delivers: needs().any(|(_, needs)| !needs.keeps_files)
                 || config.crm.updates_closed_won(),

@@ -11,7 +11,7 @@ use super::audit::{AuditRequest, RulesOfTime, audit};
 use super::compose::{Known, compose};
 use super::deal::{DealSource, find_deal};
 use super::{Context, Horizon, WorkflowError, keys_within};
-use crate::audit::{Class, DealRow, LedgerInput};
+use crate::audit::{Class, DealRow, Differences, LedgerInput};
 use crate::brief::{Brief, Completeness, changed_answers};
 use crate::model::{Gap, Key, Money, Outcome, Population, Window};
 
@@ -199,6 +199,7 @@ fn classes(
             window: request.window,
             as_of: head.now,
             at_present: true,
+            differences: &Differences::new(),
             command: "",
         };
         audit(request.ledgers, &side.config, &RulesOfTime::unchanged(&side.config), &asked)

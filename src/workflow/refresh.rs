@@ -243,6 +243,10 @@ pub(super) fn with_deal(
     if let Some(why) = gone(context, &deal) {
         return no_longer_won(context, key, why, dry_run);
     }
+    let mut remarks = Remarks::default();
+    if !dry_run {
+        merged(context, key, &deal, &mut remarks)?;
+    }
     let mut writer = context.ledger.lock(LOCK_WAIT)?;
     let snapshot = writer.snapshot()?;
     let stored = pending_pull_request::find(context, &snapshot, key, None)?
@@ -251,7 +255,6 @@ pub(super) fn with_deal(
         let why = "it has no brief".to_owned();
         return Ok(done(context, key, &stored, Refreshed::Skipped { why }));
     };
-    let mut remarks = Remarks::default();
     if let Some((_, id)) = before.view().deal()
         && id != normalise_deal_id(&deal.crm, &deal.id)
     {
@@ -339,8 +342,33 @@ pub(super) fn composed_again(
     (found, theirs, composed.remarks)
 }
 
-/// A deal that is lost, deleted or merged: said once in the timeline, and
-/// nothing is taken away.
+/// A deal that goes on as part of another one: said once in the timeline.
+fn merged(
+    context: &Context,
+    key: &Key,
+    deal: &Deal,
+    remarks: &mut Remarks,
+) -> Result<(), WorkflowError> {
+    let Some(stored) = context.stored(key, None)? else { return Ok(()) };
+    let Some((crm, id)) = stored.brief.as_ref().and_then(|brief| brief.view().deal()) else {
+        return Ok(());
+    };
+    if id == normalise_deal_id(&deal.crm, &deal.id) {
+        return Ok(());
+    }
+    let why = format!("{crm} says deal {id} was merged into {}", deal.id);
+    let mut events = stored.timeline.events.iter();
+    if events.any(|it| it.via == crm.as_str() && it.reason.as_deref() == Some(&*why)) {
+        return Ok(());
+    }
+    let mut event = Event::new(context.now, EventKind::Corrected, crm.as_str());
+    event.reference = Some(deal.id.as_str().to_owned());
+    event.reason = Some(why);
+    super::append::append(context, key, &stored.folder, vec![event], remarks).map(drop)
+}
+
+/// A deal that is lost or deleted: said once in the timeline, and nothing is
+/// taken away.
 fn no_longer_won(
     context: &Context,
     key: &Key,

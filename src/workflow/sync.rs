@@ -10,12 +10,13 @@ use super::{Context, Remarks, Standing, StatusRow, WorkflowError};
 use crate::brief::{
     Event, EventKind, Timeline, TouchEvidence, View, deadline_in_force, deadline_moves,
 };
+use crate::config::Config;
 use crate::crm::{ActivitiesOf, Crm};
 use crate::deliver::{
     DeliveryError, Handoff, MovedDeadline, Observed, Onboarding, OpenTask, ReadBack, Reader,
     Reassigned,
 };
-use crate::model::{Gap, Key, Person};
+use crate::model::{Check, CheckLevel, Gap, Key, Person};
 use crate::text::{one_line, quoted, shorten};
 
 /// A task that could not be read, so that nothing is known about it.
@@ -211,6 +212,22 @@ async fn touched(
             synced.remarks.push(format!("{why}{help}"));
         }
     }
+}
+
+/// Whether the CRM lets itself be read for first touches, for `doctor`: only
+/// where `sync` is of use, and a failure only where nothing else counts.
+pub async fn check_touches(crm: &dyn Crm, config: &Config) -> Vec<Check> {
+    let needs_evidence = config.first_touch.needs_evidence();
+    let reads_back = config.deliver.workflow_needs().any(|(_, needs)| needs.reads_back);
+    if !needs_evidence && !reads_back {
+        return Vec::new();
+    }
+    let mut checks = crm.activity_checks().await;
+    for check in checks.iter_mut().filter(|it| it.level == CheckLevel::Failed && !needs_evidence) {
+        check.level = CheckLevel::Warning;
+        check.detail.push_str("; first touches that the CSM claims count all the same");
+    }
+    checks
 }
 
 /// Records that somebody gave the task to another CSM.

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use crate::deliver::fake::{Asked, Fake, Reply};
+use crate::killed::killer::{At, When};
+use crate::killed::world::World;
 use crate::sandbox::{Ran, Sandbox, fixture};
 
 const KEY: &str = "hubspot-18640329741";
@@ -306,4 +308,87 @@ async fn a_refused_request_is_said_and_the_draft_is_written_all_the_same() {
     assert!(ran.stderr.contains("no pull request"), "{}", ran.stderr);
     assert_eq!(remote_branches(&sandbox), [BRANCH, "main"]);
     run(&sandbox, &["draft", "--deal", "18640329741", "--no-request"]).exits(0);
+}
+
+/// A world whose deal is not signed yet and whose rep has an address; with links.
+async fn before_the_signature() -> World {
+    let mut world = World::new("").await;
+    let rep = "Deal owner,Deal owner email";
+    let deals = deals("Contract sent", "48000.00").replacen("Deal owner", rep, 1);
+    let deals = deals.replace("Marcus Oyelaran,", "Marcus Oyelaran,marcus@example.com,");
+    world.sandbox.write("ledger/deals.csv", deals);
+    let file = world.sandbox.join("ledger/handoff.yaml");
+    let config = fs::read_to_string(&file).unwrap();
+    let links =
+        "deliver:\n  links: {public_url: \"https://handoff.example.com\", in_channels: true}\n";
+    fs::write(&file, config.replacen("deliver:\n", links, 1)).unwrap();
+    let secret = "0123456789abcdef0123456789abcdef".to_owned();
+    world.secrets.push((handoff::link::LINK_KEY, secret));
+    world
+}
+
+const DRAFT: [&str; 3] = ["draft", "--deal", "18640329741"];
+
+/// The steps of Slack's messages, and the ids of the mails.
+fn told(world: &World) -> (Vec<String>, Vec<String>) {
+    let vendors = world.vendors.lock().unwrap();
+    let step = |it: &Value| it["metadata"]["event_payload"]["step"].as_str().unwrap().to_owned();
+    (vendors.messages.iter().map(step).collect(), world.mails.ids())
+}
+
+fn events(world: &World, via: &str) -> usize {
+    let path = world.sandbox.git("ledger", &["ls-tree", "-r", "--name-only", BRANCH]);
+    let path = path.lines().find(|it| it.ends_with("timeline.yaml")).expect("a timeline");
+    let timeline = world.sandbox.git("ledger", &["show", &format!("{BRANCH}:{path}")]);
+    let events = timeline.split("- at:").filter(|it| it.contains("event: drafted"));
+    events.filter(|it| it.contains(&format!("via: {via}\n"))).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rep_gets_the_link_before_the_signature_once_by_mail_and_in_slack() {
+    let world = before_the_signature().await;
+    for _ in 0..3 {
+        world.ok(&DRAFT);
+    }
+    let (slack, mails) = told(&world);
+    assert_eq!((slack, mails.len()), (vec!["draft".to_owned()], 1));
+    let message = world.vendors.lock().unwrap().messages[0].to_string();
+    let mail = world.mails.all()[0].replace("=\r\n", "");
+    assert!(mail.contains("marcus@example.com"), "{mail}");
+    for text in [&message, &mail] {
+        for words in
+            ["https://handoff.example.com/h/", "What does success look like", "out for signature"]
+        {
+            assert!(text.contains(words), "{words}: {text}");
+        }
+    }
+    assert_eq!((events(&world, "slack"), events(&world, "email")), (1, 1));
+    // The deal changes, and with it the draft: the rep has been asked already.
+    let path = world.sandbox.join("ledger/deals.csv");
+    let text = fs::read_to_string(&path).unwrap().replace("48000.00", "52000.00");
+    fs::write(&path, text).unwrap();
+    world.ok(&DRAFT);
+    assert_eq!((told(&world).0.len(), told(&world).1.len()), (1, 1));
+    // Whoever opens the link before the signature sees the draft.
+    let shown = world.ok(&["status", KEY, "--format", "json"]).json();
+    assert_eq!(shown["handoffs"][0]["standing"], "draft", "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_while_the_rep_is_asked_and_run_again_there_is_one_message() {
+    let (_, points) = before_the_signature().await.run(&DRAFT, At::Never).await;
+    assert!(points.iter().any(|point| point.request == "SMTP DATA"), "{points:?}");
+    for (at, point) in points.iter().enumerate() {
+        let world = before_the_signature().await;
+        assert!(world.run(&DRAFT, At::Number(at)).await.0, "{point:?}");
+        for _ in 0..2 {
+            world.ok(&DRAFT);
+        }
+        let (slack, mails) = told(&world);
+        assert_eq!(slack, ["draft"], "{point:?}");
+        let is_repeated = point.request == "SMTP DATA" && point.when == When::Done;
+        assert_eq!(mails.len(), if is_repeated { 2 } else { 1 }, "{point:?}");
+        assert!(mails.iter().all(|id| *id == mails[0]), "under one id: {mails:?}");
+        assert_eq!((events(&world, "slack"), events(&world, "email")), (1, 1), "{point:?}");
+    }
 }

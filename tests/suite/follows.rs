@@ -143,3 +143,34 @@ async fn killed_while_everybody_is_told_and_run_again_each_was_told_once() {
         assert_eq!(events.matches("event: csm_told").count(), 5, "{point}: {events}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deal_that_is_lost_or_deleted_later_is_told_once_and_nothing_is_removed() {
+    let world = signed().await;
+    let deals = fs::read_to_string(world.sandbox.join("ledger/deals.csv")).unwrap();
+    let lost =
+        deals.replace("Closed Won,2026", "Closed Lost,2026").replace("USD,true", "USD,false");
+    let deleted = deals.lines().next().unwrap().to_owned()
+        + "\n1,Another,Closed Won,2026-10-14 15:44,Marcus Oyelaran,1.00,USD,true,Another Ltd\n";
+    let path = world.sandbox.git("ledger", &["ls-files", "briefs/*brief.yaml"]);
+    let brief = world.sandbox.join("ledger").join(path.trim());
+    let before = fs::read_to_string(&brief).unwrap();
+    for (export, words) in [(lost, "is lost"), (deleted, "has no deal 18640329741 any more")] {
+        let (slack, mails) = (messages(&world).len(), world.mails.all().len());
+        let comments = world.vendors.lock().unwrap().comments.len();
+        world.sandbox.write("ledger/deals.csv", export);
+        for _ in 0..3 {
+            world.ok(&["refresh", KEY]);
+        }
+        idle(&world).await;
+        assert_eq!((messages(&world).len(), world.mails.all().len()), (slack + 1, mails + 1));
+        let vendors = world.vendors.lock().unwrap();
+        assert_eq!(vendors.comments.len(), comments + 1);
+        let mail = world.mails.all().last().unwrap().replace("=\r\n", "");
+        let comment = vendors.comments.last().unwrap()["body"].as_str().unwrap().to_owned();
+        for text in [mail, comment, vendors.messages.last().unwrap().to_string()] {
+            assert!(text.contains(words), "{words}: {text}");
+        }
+        assert_eq!(fs::read_to_string(&brief).unwrap(), before, "nothing is removed");
+    }
+}

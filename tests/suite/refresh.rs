@@ -169,6 +169,63 @@ fn the_remedy_for_drift_corrects_and_the_csm_accepts_again() {
     assert_eq!(file(&sandbox, "timeline.yaml").matches("event: accepted").count(), 2);
 }
 
+/// The export with what was promised and agreed.
+fn with_terms(promises: &str, months: &str, special: &str) -> String {
+    let deals = deals("48000.00", METRIC, "Closed Won");
+    let mut lines = deals.lines();
+    let (header, ours) = (lines.next().unwrap(), lines.next().unwrap());
+    format!(
+        "{header},Handoff promises,Term months,Special terms\n{ours},\"{promises}\",{months},\"{special}\"\n"
+    )
+}
+
+fn drift(sandbox: &Sandbox, now: &str) -> Vec<String> {
+    let told = sandbox.handoff("ledger", &["audit", "--format", "json", "--now", now]).json();
+    let findings = told["findings"].as_array().unwrap().iter();
+    let drift = findings.filter(|it| it["rule"] == "deal-drift");
+    drift.map(|it| it["message"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn promises_and_terms_that_differ_are_drift_until_the_brief_follows() {
+    let sandbox = ledger();
+    let promises = "SSO with Okta [due: 2027-01-15]; A named engineer";
+    sandbox.write("ledger/deals.csv", with_terms(promises, "12", "none"));
+    let event = fixture("esign/pandadoc-completed-full.body.json").display().to_string();
+    sandbox.handoff("ledger", &["sign", &event]).exits(0);
+    assert!(
+        file(&sandbox, "brief.yaml").contains("months: 12"),
+        "{}",
+        file(&sandbox, "brief.yaml")
+    );
+    assert_eq!(drift(&sandbox, "2026-11-20T18:00:00Z"), Vec::<String>::new());
+    // Capitals and spaces are no drift, nor is what the deal does not say.
+    let same = "sso with  OKTA [due: 2027-01-15]; A named engineer";
+    sandbox.write("ledger/deals.csv", with_terms(same, "", ""));
+    assert_eq!(drift(&sandbox, "2026-11-20T18:10:00Z"), Vec::<String>::new());
+
+    let now = "SSO with Okta [due: 2027-03-01]; Data import";
+    sandbox.write("ledger/deals.csv", with_terms(now, "24", "Price lock"));
+    let told = drift(&sandbox, "2026-11-20T18:20:00Z");
+    let [message] = &told[..] else { panic!("one finding: {told:?}") };
+    for words in [
+        "the deal has the promise \"Data import\", which the brief does not",
+        "the brief has the promise \"A named engineer\", which the deal does not",
+        "\"SSO with Okta\" is promised by 2027-03-01, in the brief by 2027-01-15",
+        "the term in months is \"24\", in the brief \"12\"",
+        "the deal has the special term \"Price lock\", which the brief does not",
+    ] {
+        assert!(message.contains(words), "{words}: {message}");
+    }
+    let sign = ["sign", "--deal", "18640329741", "--now", "2026-11-20T18:30:00Z"];
+    sandbox.handoff("ledger", &sign).exits(0);
+    assert_eq!(drift(&sandbox, "2026-11-20T18:40:00Z"), Vec::<String>::new());
+    // Of the past with the brief of the past: the deals are those of now.
+    let past = ["audit", "--format", "json", "--as-of", "2026-11-20T18:05:00Z"];
+    let past = sandbox.handoff("ledger", &past).json();
+    assert!(past["findings"].to_string().contains("Data import"), "{past:#}");
+}
+
 #[test]
 fn a_returned_handoff_whose_deal_is_corrected_comes_again() {
     let sandbox = signed();
@@ -215,4 +272,48 @@ fn what_cannot_be_read_is_named() {
     let none = sandbox.handoff("ledger", &["refresh"]);
     assert_ne!(none.code, 0, "{}", none.stderr);
     assert!(none.stderr.contains("crm:"), "{}", none.stderr);
+}
+
+#[test]
+fn two_clones_that_refresh_at_once_make_one_correction() {
+    let sandbox = signed();
+    sandbox.git(".", &["init", "-q", "--bare", "-b", "main", "remote.git"]);
+    sandbox.git("ledger", &["remote", "add", "origin", "../remote.git"]);
+    sandbox.git("ledger", &["push", "-q", "-u", "origin", "main"]);
+    sandbox.git(".", &["clone", "-q", "remote.git", "other"]);
+    for clone in ["ledger", "other"] {
+        sandbox.write(&format!("{clone}/deals.csv"), deals("52000.00", METRIC, "Closed Won"));
+    }
+    let runs = [("ledger", "2026-11-20T18:00:00Z"), ("other", "2026-11-20T18:00:31Z")];
+    std::thread::scope(|scope| {
+        let runs = runs.map(|(clone, now)| {
+            let run = ["refresh", KEY, "--no-deliver", "--now", now];
+            let sandbox = &sandbox;
+            scope.spawn(move || sandbox.handoff(clone, &run).exits(0))
+        });
+        for run in runs {
+            run.join().unwrap();
+        }
+    });
+    for clone in ["ledger", "other"] {
+        sandbox.handoff(clone, &["refresh", KEY, "--no-deliver"]).exits(0);
+        sandbox.git(clone, &["pull", "-q", "--ff-only"]);
+    }
+    let heads = ["ledger", "other"].map(|clone| sandbox.git(clone, &["rev-parse", "HEAD"]));
+    assert_eq!(heads[0], heads[1]);
+    assert!(file(&sandbox, "brief.yaml").contains("52000.00"));
+    let timeline = file(&sandbox, "timeline.yaml");
+    assert_eq!(timeline.matches("event: corrected").count(), 1, "{timeline}");
+    assert_eq!(sandbox.git("other", &["fsck", "--strict", "--no-dangling"]), "");
+}
+
+#[test]
+fn what_a_person_wrote_and_the_deal_says_otherwise_is_remarked() {
+    let sandbox = signed();
+    edit(&sandbox, METRIC, "Two days to the first order");
+    sandbox.write("ledger/deals.csv", deals("48000.00", "Under 0.5%", "Closed Won"));
+    let read = refresh(&sandbox);
+    let remark = "what a person wrote stays; the CRM says something else";
+    assert!(read["remarks"].to_string().contains(remark), "{read}");
+    assert!(file(&sandbox, "brief.yaml").contains("Two days to the first order"));
 }

@@ -166,6 +166,70 @@ async fn killed_at_each_reminder_and_run_again_each_is_there_once() {
     panic!("more than twenty requests to send two reminders");
 }
 
+/// The month's moments at which somebody is reminded of [`ledger`]'s handoff.
+const REMINDED: [(&str, &[&str]); 7] = [
+    ("2026-10-19T11:00:00Z", &["first_touch-4h.csm", "missing_answers-4h.rep"]),
+    ("2026-10-20T08:00:00Z", &["first_touch+1h.lead"]),
+    ("2026-10-20T11:00:00Z", &["acceptance+4h.csm"]),
+    ("2026-10-21T15:00:00Z", &["acceptance+2d.lead"]),
+    ("2026-10-29T08:00:00Z", &["promise.1-2d.csm"]),
+    ("2026-11-02T16:00:00Z", &["promise.1+1d.lead"]),
+    ("2026-11-05T08:00:00Z", &["unknown.success.metric-1d.csm"]),
+];
+
+/// Runs the month, killed at the step of this number in each run and run
+/// again; whom Slack reminded, the mails, and whether a run was killed at all.
+async fn month(number: usize) -> (Vec<String>, usize, bool) {
+    let world = World::new("").await;
+    let file = world.sandbox.join("ledger/handoff.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    let (_, deliver) = text.split_once("deliver:\n").unwrap();
+    let slack = deliver.lines().find(|line| line.contains("slack:")).unwrap();
+    let email = deliver.lines().find(|line| line.contains("email:")).unwrap();
+    let config =
+        CONFIG.replace("deliver: {outbox: {dir: outbox}}", &format!("deliver:\n{slack}\n{email}"));
+    fs::write(&file, config.replace("samlee", "csm-ana")).unwrap();
+    let event = fixture("esign/pandadoc-completed-full.body.json").display().to_string();
+    world.run(&["sign", &event, "--now", "2026-10-14T16:00:00Z"], At::Never).await;
+    let path = world.sandbox.git("ledger", &["ls-files", "briefs/*brief.yaml"]);
+    let path = world.sandbox.join("ledger").join(path.trim());
+    let brief = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("{brief}{MORE}")).unwrap();
+    world.sandbox.git("ledger", &["commit", "-qam", "what was promised"]);
+    let mut was_killed = false;
+    for (moment, _) in REMINDED {
+        let run = ["deliver", KEY, "--now", moment];
+        was_killed |= world.run(&run, At::Number(number)).await.0;
+        for _ in 0..2 {
+            world.run(&run, At::Never).await;
+        }
+    }
+    let ids: Vec<String> = reminded(&world.sandbox).into_iter().map(|(_, id)| id).collect();
+    let vendors = world.vendors.lock().unwrap();
+    let step = |it: &serde_json::Value| {
+        it["metadata"]["event_payload"]["step"].as_str().unwrap().to_owned()
+    };
+    let mut steps: Vec<String> = vendors.messages.iter().map(step).collect();
+    steps.retain(|step| step != "notice");
+    assert_eq!(steps, ids, "killed at {number}: what is recorded is what was sent");
+    (ids, world.mails.all().len(), was_killed)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_each_step_of_the_month_everybody_is_reminded_once() {
+    let expected: Vec<&str> = REMINDED.iter().flat_map(|(_, ids)| ids.iter().copied()).collect();
+    for number in 0..30 {
+        let (ids, mails, was_killed) = month(number).await;
+        assert_eq!(ids, expected, "killed at {number}");
+        assert_eq!(mails, 1, "Slack reminds, the mail is the brief's");
+        if !was_killed {
+            assert!(number > 4, "each reminder takes steps");
+            return;
+        }
+    }
+    panic!("more than thirty requests for one moment's reminders");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_onboarding_task_that_is_open_past_its_day_reminds_the_csm() {
     let event = fixture("esign/pandadoc-completed-full.body.json").display().to_string();

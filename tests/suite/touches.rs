@@ -438,6 +438,36 @@ fn where_evidence_is_needed_a_claim_leaves_the_deadline_running() {
     }
 }
 
+#[test]
+fn doctor_says_what_may_not_be_read_of_first_touches() {
+    for crm in CRMS {
+        let (world, _) = signed(crm, "evidenced");
+        let (objects, part): (&[&str], &str) = match crm {
+            "hubspot" => (&["calls", "meetings", "emails"], "emails?limit=1"),
+            "salesforce" => (&["Task", "Event", "EmailMessage"], "FROM EmailMessageRelation"),
+            _ => (&["activities", "mails of deals"], "mailMessages"),
+        };
+        let check = |object: &str| {
+            let ran = world.run(&["doctor", "--format", "json", "--now", NOW]);
+            let what = format!("{crm}: read {object}");
+            let mut checks = ran.json()["checks"].as_array().unwrap().clone();
+            checks.retain(|check| check["what"] == what.as_str());
+            checks
+        };
+        for object in objects {
+            assert_eq!(check(object)[0]["level"], "ok", "{crm}: {object}");
+        }
+        let refused = objects.last().unwrap();
+        world.fail(part, 1, 403, &json!({"message": "no", "error": "no"}));
+        let told = &check(refused)[0];
+        assert_eq!(told["level"], "failed", "{crm}: {told}");
+        assert!(told["remedy"].as_str().unwrap().len() > 20, "{crm}: {told}");
+        // Where claims count and nothing is read back, nobody needs to be told.
+        world.edit("proof: evidenced", "proof: claimed");
+        assert_eq!(check(refused), [] as [Value; 0], "{crm}");
+    }
+}
+
 /// The remedy for a touch that the CRM has and the timeline lacks.
 pub(crate) fn sync_takes_the_finding_away() {
     let (world, key) = signed("hubspot", "evidenced");

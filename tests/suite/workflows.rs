@@ -58,8 +58,14 @@ fn workflows_of_each_choice_hold_what_is_configured_and_no_more() {
                     .map(|entry| entry.unwrap().file_name().into_string().unwrap())
                     .collect();
                 let has = |name: &str| names.iter().any(|it| it == name);
-                assert_eq!(has("handoff-sync.yml"), github, "{ledger}: {names:?}");
                 let connected = !["file", "none"].contains(&crm);
+                assert_eq!(has("handoff-sync.yml"), github || connected, "{ledger}: {names:?}");
+                if connected {
+                    let sync = fs::read_to_string(folder.join("handoff-sync.yml")).unwrap();
+                    let (_, secret) = OWN.iter().find(|(whose, _)| *whose == crm).unwrap();
+                    let asks = sync.matches(&format!("secrets.{secret}")).count();
+                    assert!(asks > 0, "first touches are asked of {crm}:\n{sync}");
+                }
                 assert_eq!(has("handoff-form.yml"), !connected, "{ledger}: {names:?}");
                 let form = sandbox.join(&ledger).join(".github/ISSUE_TEMPLATE/handoff.yml");
                 assert_eq!(form.is_file(), !connected, "{ledger}: the form goes with its workflow");

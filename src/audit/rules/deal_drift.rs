@@ -10,7 +10,7 @@ pub(super) static RULE: Rule = Rule {
     id: "deal-drift",
     kind: RuleKind::Audit,
     severity: Severity::Warning,
-    summary: "The deal and its brief differ in amount, currency, name, close date, owner or customer.",
+    summary: "The deal and its brief differ in amount, currency, name, close date, owner, customer, promises or terms.",
     explain: include_str!("../../../docs/rules/deal-drift.md"),
 };
 
@@ -36,6 +36,8 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
         differences.extend(close_date(deal, written));
         differences.extend(owner(deal, written));
         differences.extend(customer(deal, brief.customer.as_deref()));
+        differences
+            .extend(case.input.differences.get(&written.identity()).into_iter().flatten().cloned());
     }
     if differences.is_empty() {
         return None;

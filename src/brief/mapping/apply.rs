@@ -6,7 +6,7 @@ use minijinja::value::Serde;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::Mapping;
+use super::{Leaf, Mapping};
 use crate::brief::answer::{is_blank, is_placeholder};
 use crate::brief::expression::{Expression, LOCALE, locale_value};
 use crate::brief::merge::merge;
@@ -72,6 +72,21 @@ impl Mapping {
     /// the deal does not have is absent.
     #[must_use]
     pub fn apply(&self, input: &MappingInput<'_>) -> MappedBrief {
+        self.apply_leaves(input, &|_| true)
+    }
+
+    /// As [`Mapping::apply`], of the lines of these fields and of what is inside
+    /// of them alone.
+    #[must_use]
+    pub fn apply_below(&self, fields: &[&str], input: &MappingInput<'_>) -> MappedBrief {
+        self.apply_leaves(input, &|leaf| leaf.is_below(fields))
+    }
+
+    fn apply_leaves(
+        &self,
+        input: &MappingInput<'_>,
+        is_wanted: &dyn Fn(&Leaf) -> bool,
+    ) -> MappedBrief {
         let mut sections = Map::new();
         if let Some(deal) = input.deal {
             sections.insert("deal".to_owned(), deal_section(deal));
@@ -91,7 +106,7 @@ impl Mapping {
         let mut context = context(input);
         let mut remarks = Vec::new();
         let mut with_brief = false;
-        for leaf in &self.leaves {
+        for leaf in self.leaves.iter().filter(|leaf| is_wanted(leaf)) {
             if leaf.reads_brief && !with_brief {
                 let known = Value::Object(sections.clone());
                 let known = match input.answers {

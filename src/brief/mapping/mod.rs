@@ -82,6 +82,15 @@ impl Leaf {
     fn field(&self) -> String {
         self.path.join(".")
     }
+
+    /// Whether it fills one of these fields, or something inside of one.
+    fn is_below(&self, fields: &[&str]) -> bool {
+        let is_in = |field: &str| {
+            let mut path = self.path.iter();
+            field.split('.').all(|part| path.next().is_some_and(|it| it == part))
+        };
+        fields.iter().any(|field| is_in(field))
+    }
 }
 
 impl Mapping {
@@ -148,6 +157,12 @@ impl Mapping {
     #[must_use]
     pub fn properties(&self) -> Properties {
         properties_of(self.leaves.iter())
+    }
+
+    /// Those that the lines of these fields, and of what is inside of them, read.
+    #[must_use]
+    pub fn properties_below(&self, fields: &[&str]) -> Properties {
+        properties_of(self.leaves.iter().filter(|leaf| leaf.is_below(fields)))
     }
 
     /// Those of them that the company's own lines read, without the default's:

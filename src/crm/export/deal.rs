@@ -14,6 +14,7 @@ use super::settings::{Column, FileSettings};
 use super::source::WonTest;
 use super::table::{Cursor, without_controls};
 use super::{outcome, record};
+use crate::brief::fold_property;
 use crate::crm::record::website;
 use crate::model::{
     AmountFault, Company, Contact, CurrencyMark, DateFault, Deal, DealId, Key, Locale, Money,
@@ -258,9 +259,18 @@ pub enum Detail {
 pub struct Counted {
     /// Properties of deal and company by name.
     pub properties: BTreeSet<String>,
+    /// Properties by their folded names, as a mapping's `property()` compares them.
+    pub alike: BTreeSet<String>,
     /// Texts that are kept in whatever column they stand: the ids of signed
     /// documents, which tell a deal's brief.
     pub documents: HashSet<String>,
+}
+
+impl Counted {
+    fn reads(&self, name: &str) -> bool {
+        self.properties.contains(name)
+            || (!self.alike.is_empty() && self.alike.contains(&fold_property(name)))
+    }
 }
 
 /// Columns with the names under which they are kept.
@@ -303,10 +313,9 @@ impl<'a> Builder<'a> {
                 .filter(|(_, names): &(usize, Vec<&str>)| !names.is_empty())
                 .collect()
         };
-        let kept =
-            columns_with(&|name| counted.is_none_or(|counted| counted.properties.contains(*name)));
+        let kept = columns_with(&|name| counted.is_none_or(|counted| counted.reads(name)));
         let others = counted.filter(|counted| !counted.documents.is_empty()).map(|counted| {
-            let others = columns_with(&|name| !counted.properties.contains(*name));
+            let others = columns_with(&|name| !counted.reads(name));
             (others, &counted.documents)
         });
         let zone = settings.zone().unwrap_or(Tz::UTC);
@@ -686,13 +695,13 @@ impl Builder<'_> {
 
     /// Leaves out what is not wanted, where it was read for the won test.
     fn trim(&self, deal: &mut Deal) {
-        let Detail::Counted(Counted { properties, documents }) = self.detail else { return };
+        let Detail::Counted(counted) = self.detail else { return };
         deal.contacts = Vec::new();
         deal.line_items = Vec::new();
         let keep = |name: &String, value: &mut Value| {
-            properties.contains(name)
+            counted.reads(name)
                 || name == "weak_match"
-                || value.as_str().is_some_and(|text| documents.contains(text.trim()))
+                || value.as_str().is_some_and(|text| counted.documents.contains(text.trim()))
         };
         deal.properties.retain(keep);
         if let Some(company) = &mut deal.company {

@@ -14,7 +14,7 @@ use crate::model::{Evidence, Person};
 
 /// What is read, and with which properties. Bodies are left alone: they need a
 /// scope of their own.
-const OBJECTS: [(ActivityKind, &str, &[&str]); 3] = [
+pub(super) const OBJECTS: [(ActivityKind, &str, &[&str]); 3] = [
     (
         ActivityKind::Email,
         "emails",

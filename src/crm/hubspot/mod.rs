@@ -192,6 +192,18 @@ impl Crm for HubSpot {
         activities::read(&self.api, asked).await.map(Some)
     }
 
+    async fn activity_checks(&self) -> Vec<Check> {
+        let mut checks = Vec::new();
+        for (_, object, _) in activities::OBJECTS {
+            let what = format!("hubspot: read {object}");
+            checks.push(match scope(one_page(&self.api, object).await) {
+                Ok(()) => Check::ok(what, "allowed; they show first touches"),
+                Err(error) => failed(&what, &error),
+            });
+        }
+        checks
+    }
+
     async fn mark_closed_won(&self, signed: &Signed<'_>) -> Result<ClosedWonUpdate, CrmError> {
         let account = read::account(&self.api, &self.settings).await?;
         let (api, settings, crm) = (&self.api, &self.settings, &self.name);

@@ -11,7 +11,8 @@ use super::record;
 use super::record::{person, text, time};
 use crate::crm::activities::{Found, is_address_of, is_colleague};
 use crate::crm::failure::Failure;
-use crate::crm::{ActivitiesOf, Activity, ActivityKind, CrmError};
+use crate::crm::requested_properties::failed;
+use crate::crm::{ActivitiesOf, Activity, ActivityKind, Check, CrmError};
 use crate::model::{CrmName, Evidence};
 
 /// Pipedrive's own types of activities that are a contact with somebody. Tasks
@@ -62,6 +63,34 @@ pub(super) async fn read(
         found.unread("mails", &failure);
     }
     Ok(found.finish())
+}
+
+/// Whether activities may be read, and the mails of a deal; of a company
+/// without a won deal nothing is known of mails.
+pub(super) async fn checks(api: &Api) -> Vec<Check> {
+    let told = |what: &str, result: Result<Value, Failure>, help: &str| {
+        let what = format!("pipedrive: read {what}");
+        match result {
+            Ok(_) => Check::ok(what, "allowed; they show first touches"),
+            Err(failure) => {
+                let told = failed(&what, &failure.error);
+                let own = told.remedy.map_or_else(String::new, |own| format!("{own} "));
+                Check { remedy: Some(format!("{own}{help}")), ..told }
+            }
+        }
+    };
+    let user = "Use the API token of a user who sees everybody's activities.";
+    let mut checks =
+        vec![told("activities", api.get(&api.v2("activities?done=true&limit=1")).await, user)];
+    // Mails are read by deal alone.
+    if let Ok(deals) = api.get(&api.v2("deals?status=won&limit=1")).await
+        && let Some(deal) = deals[0]["id"].as_u64()
+    {
+        let mail = "Mails need Pipedrive's e-mail sync, and a token whose user may see them.";
+        let path = api.v1(&format!("deals/{deal}/mailMessages?limit=1"));
+        checks.push(told("mails of deals", api.get(&path).await, mail));
+    }
+    checks
 }
 
 /// An activity that was done; when it was marked so Pipedrive says, the time

@@ -182,6 +182,10 @@ impl Crm for Pipedrive {
         activities::read(&self.api, &self.name, asked).await.map(Some)
     }
 
+    async fn activity_checks(&self) -> Vec<Check> {
+        activities::checks(&self.api).await
+    }
+
     async fn mark_closed_won(&self, signed: &Signed<'_>) -> Result<ClosedWonUpdate, CrmError> {
         let account = record::account(&self.api, &self.settings).await?;
         let (api, settings, crm) = (&self.api, &self.settings, &self.name);

@@ -1,6 +1,7 @@
 //! Tasks, events and e-mails of a colleague with the contacts of an opportunity.
 //! Facts: the Object Reference (`Task`, `Event`, `EmailMessageRelation`).
 
+use chrono::DateTime;
 use serde_json::Value;
 
 use super::api::Api;
@@ -8,8 +9,9 @@ use super::record::{text, time};
 use super::soql;
 use crate::crm::activities::{Found, is_address_of};
 use crate::crm::failure::Failure;
-use crate::crm::{ActivitiesOf, Activity, ActivityKind, CrmError};
-use crate::model::{CrmName, Evidence, normalise_deal_id};
+use crate::crm::requested_properties::failed;
+use crate::crm::{ActivitiesOf, Activity, ActivityKind, Check, CrmError};
+use crate::model::{CrmName, DealId, Evidence, Person, normalise_deal_id};
 
 /// Contacts of one query: a URL holds 16,384 bytes.
 const AT_ONCE: usize = 200;
@@ -55,6 +57,46 @@ pub(super) async fn read(
         }
     }
     Ok(found.finish())
+}
+
+/// The same queries about nobody: whether each of them may be asked.
+pub(super) async fn checks(api: &Api) -> Vec<Check> {
+    let (deal, by) = (DealId::new("000000000000000AAA"), Person::default());
+    let asked = ActivitiesOf {
+        deal: &deal,
+        by: &by,
+        since: DateTime::UNIX_EPOCH,
+        until: DateTime::UNIX_EPOCH,
+    };
+    let base = match api.base().await {
+        Ok(base) => base,
+        Err(failure) => return vec![failed("salesforce: first touches", &failure.error)],
+    };
+    let nobody = [deal.as_str().to_owned()];
+    let read = Asked { asked: &asked, users: &nobody, contacts: &nobody };
+    let mut found = Found::new("Salesforce", &asked);
+    let access = "Give the app's user read access to the object and these fields, and View All \
+                  Data or the sharing that shows it the CSMs' records.";
+    let enhanced = "Turn on Enhanced Email in Setup and give the app's user access to Email \
+                    Messages; without it an e-mail counts where it is logged as a task.";
+    [
+        ("Task", read.tasks(api, &base, &mut found).await, access),
+        ("Event", read.events(api, &base, &mut found).await, access),
+        ("EmailMessage", read.emails(api, &base, &mut found).await, enhanced),
+    ]
+    .into_iter()
+    .map(|(object, result, help)| {
+        let what = format!("salesforce: read {object}");
+        match result {
+            Ok(()) => Check::ok(what, "allowed; it shows first touches"),
+            Err(failure) => {
+                let told = failed(&what, &failure.error);
+                let own = told.remedy.map_or_else(String::new, |own| format!("{own} "));
+                Check { remedy: Some(format!("{own}{help}")), ..told }
+            }
+        }
+    })
+    .collect()
 }
 
 fn ids(records: &[Value], field: &str) -> Vec<String> {

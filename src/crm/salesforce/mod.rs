@@ -209,6 +209,10 @@ impl Crm for Salesforce {
         activities::read(&self.api, &self.name, asked).await.map(Some)
     }
 
+    async fn activity_checks(&self) -> Vec<Check> {
+        activities::checks(&self.api).await
+    }
+
     async fn mark_closed_won(&self, signed: &Signed<'_>) -> Result<ClosedWonUpdate, CrmError> {
         let org = record::org(&self.api, &self.settings).await?;
         let (api, settings, crm) = (&self.api, &self.settings, &self.name);

@@ -17,8 +17,9 @@ use crate::brief::{
     AnswerSource, AskedAnswer, Brief, BriefSources, Event, EventKind, SourceKind, Timeline,
     asked_answer, asked_answers, put_answer, read_answer, unknown_answer,
 };
-use crate::ledger::{Change, blob_id};
+use crate::ledger::{Change, Snapshot, blob_id};
 use crate::link::Grant;
+use crate::model::Key;
 use crate::text::{one_line, shorten};
 
 /// What came of a form of answers.
@@ -161,10 +162,13 @@ pub(super) fn take(
             return Err(WorkflowError::NoHandoff(key.clone()));
         };
         let seen = field(form, "seen");
-        let before = match brief_blob.as_deref() == Some(seen) {
-            true => Some(brief.json().clone()),
-            false => version(context, seen),
+        let earlier_version = |blob: &str| match brief_blob.as_deref() == Some(blob) {
+            true => Ok(Some(brief.json().clone())),
+            false => {
+                version_of(context, &snapshot, (key, &folder, branch.as_deref()), &timeline, blob)
+            }
         };
+        let before = earlier_version(seen)?;
         let before =
             before.ok_or_else(|| no("the page that was sent is not known here; open it again"))?;
         let mut json = brief.json().clone();
@@ -172,9 +176,8 @@ pub(super) fn take(
         let (mut asked, own) = asked_of(context, grant, &timeline, &before);
         asked.extend(own);
         let first = field(form, "first");
-        if let Some(first) =
-            Some(first).filter(|it| !it.is_empty()).and_then(|it| version(context, it))
-        {
+        let of_first = if first.is_empty() { None } else { earlier_version(first)? };
+        if let Some(first) = of_first {
             for then in asked_answers(&context.schema, &first) {
                 if !asked.iter().any(|it| it.pointer == then.pointer) {
                     asked.push(then);
@@ -261,6 +264,34 @@ pub(super) fn take(
         drafts.combine(key, remarks)?;
     }
     Ok(answered)
+}
+
+/// The brief in a blob that a page named, where it was a version of this brief.
+/// Any other file of the repository could make a form ask for anything.
+fn version_of(
+    context: &Context,
+    snapshot: &Snapshot,
+    (key, folder, branch): (&Key, &str, Option<&str>),
+    timeline: &Timeline,
+    blob: &str,
+) -> Result<Option<Value>, WorkflowError> {
+    let Some(brief) = version(context, blob) else { return Ok(None) };
+    if brief["key"] != key.as_str() {
+        return Ok(None);
+    }
+    if timeline.events.iter().any(|event| event.brief.as_deref() == Some(blob)) {
+        return Ok(Some(brief));
+    }
+    // What people committed no event names.
+    let tip = match branch {
+        Some(branch) => context.ledger.snapshot_of_branch(branch)?.and_then(|tip| tip.commit()),
+        None => snapshot.commit(),
+    };
+    let Some(tip) = tip else { return Ok(None) };
+    let path = format!("{folder}/brief.yaml");
+    let history = context.ledger.file_versions(&tip.to_string(), &path)?;
+    let was_here = history.versions.iter().any(|it| it.blob.to_string() == blob);
+    Ok(was_here.then_some(brief))
 }
 
 /// What the schema says against the answer at a pointer, or inside of it.

@@ -314,6 +314,7 @@ fn a_scope_rule_that_fails_keeps_the_deal_and_makes_the_audit_incomplete() {
         ledger: &ledger,
         more_ledgers: &[],
         policies: &handoff::audit::Policies::unchanged(world.policy.clone()),
+        differences: &handoff::audit::Differences::new(),
         exclude: &|_| {
             Err(Gap { what: "scope.exclude[0]".into(), why: "undefined value".into(), help: None })
         },

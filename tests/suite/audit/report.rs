@@ -300,6 +300,7 @@ fn several_ledgers_are_one_audit() {
         ledger: &americas,
         more_ledgers: &[second.ledger(Some("emea"))],
         policies: &handoff::audit::Policies::unchanged(first.policy.clone()),
+        differences: &handoff::audit::Differences::new(),
         exclude: &|_| Ok(handoff::audit::Scope::default()),
         generated_by: "handoff 0.0.0",
         command: "handoff audit",

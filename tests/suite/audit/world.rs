@@ -331,6 +331,7 @@ impl World {
             ledger,
             more_ledgers: &[],
             policies: &self.policies(),
+            differences: &handoff::audit::Differences::new(),
             exclude: &|deal| Ok(self.excluded.get(deal.id.as_str()).cloned().into()),
             generated_by: "handoff 0.0.0",
             command: "handoff audit --deals deals.csv",

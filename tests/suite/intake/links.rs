@@ -429,6 +429,49 @@ fn a_rep_changes_what_they_answered_themselves_and_nothing_else() {
 }
 
 #[test]
+fn a_page_that_never_was_this_briefs_asks_for_nothing() {
+    let page = Page::new();
+    let token = page.token("rep", &[]);
+    let serve = page.serve();
+    let address = serve.address();
+    let now = seen(&get(address, &token));
+    let head = page.head();
+    let path = page.sandbox.join("ledger").join(&page.file);
+    let brief = std::fs::read_to_string(&path).unwrap();
+    let without = brief.replace(",\"industry\":\"Steel\"", "");
+    assert_ne!(brief, without);
+    let store = |text: &str| {
+        let file = page.sandbox.write("foreign.yaml", text).display().to_string();
+        page.sandbox.git("ledger", &["hash-object", "-w", &file]).trim().to_owned()
+    };
+    // Stored in the repository: another handoff's brief, and one of this key that
+    // no commit of its history has.
+    for foreign in [without.replace(&page.key, "hubspot-1"), without] {
+        let blob = store(&foreign);
+        let industry = ("a:/customer/industry", "Fishing");
+        let first = [("do", "answer"), ("seen", &*now), ("first", &*blob), industry];
+        let answer = post(address, &token, &first);
+        assert_eq!(answer.status, 422, "{}", answer.body);
+        let opened = [("do", "answer"), ("seen", &*blob), industry];
+        let answer = post(address, &token, &opened);
+        assert_eq!(answer.status, 409, "{}", answer.body);
+        assert!(answer.body.contains("not known here; open it again"), "{}", answer.body);
+        assert_eq!(page.head(), head);
+    }
+    // What somebody committed by hand and changed again was this brief's.
+    let path = format!("ledger/{}", page.file);
+    for industry in ["Iron", "Copper"] {
+        let text = brief.replace("\"Steel\"", &format!("\"{industry}\""));
+        page.sandbox.write(&path, text);
+        page.sandbox.git("ledger", &["commit", "-qam", industry]);
+    }
+    let metric = [("do", "answer"), ("seen", &*now), ("a:/success/metric", "Days to productive")];
+    let answer = post(address, &token, &metric);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert!(page.file("brief.yaml").contains("Copper"));
+}
+
+#[test]
 fn two_who_answer_the_same_at_once_are_both_heard() {
     let page = Page::new();
     let token = page.token("rep", &[]);

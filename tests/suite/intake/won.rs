@@ -404,6 +404,71 @@ fn what_no_webhook_told_is_found_by_asking_what_has_changed() {
     assert!(kept.contains("\"left\":[]") && kept.contains("\"since\":\"2026"), "{kept}");
 }
 
+#[test]
+fn of_many_open_handoffs_only_those_that_changed_are_read_again() {
+    const MANY: u64 = 150;
+    let runtime = runtime();
+    let fake = runtime.block_on(hubspot::fake::Fake::start());
+    let first = 40_000_000_000_u64;
+    let record = |id: u64, amount: &str, modified: &str| {
+        let mut deal = fake.state().objects["deals"][&WON.parse::<u64>().unwrap()].clone();
+        deal["id"] = json!(id.to_string());
+        deal["properties"]["amount"] = json!(amount);
+        deal["properties"]["hs_lastmodifieddate"] = json!(modified);
+        fake.state().add("deals", deal);
+    };
+    for id in first..first + MANY {
+        record(id, "48000", "2026-10-30T16:42:12.880Z");
+    }
+    let sandbox = hubspot_ledger(&fake, "");
+    let token = [("HUBSPOT_TOKEN", hubspot::fake::TOKEN)];
+    let from = ["backfill", "--from", "2026-10-01", "--no-push"];
+    sandbox.handoff_with("ledger", &from, &token);
+    assert!(briefs(&sandbox).len() >= usize::try_from(MANY).unwrap(), "{:?}", briefs(&sandbox));
+    let changed: Vec<u64> = (0..3).map(|at| first + at * 40).collect();
+    for id in &changed {
+        record(*id, "53000", "2026-11-20T16:30:00Z");
+    }
+    let before = fake.state().calls.len();
+    let refresh =
+        ["refresh", "--changed-since", "2026-11-20T16:00:00Z", "--no-deliver", "--format", "json"];
+    let read = sandbox.handoff_with("ledger", &refresh, &token).exits(0).json();
+    let read: Vec<&str> =
+        read["handoffs"].as_array().unwrap().iter().map(|it| it["key"].as_str().unwrap()).collect();
+    let expected: Vec<String> = changed.iter().map(|id| format!("hubspot-{id}")).collect();
+    assert_eq!(read, expected);
+    let asked = fake.state().calls.len() - before;
+    assert!(asked < 60, "{asked} requests for three deals of {MANY}");
+}
+
+#[test]
+fn a_deal_that_goes_on_in_another_one_is_said_once_and_keeps_its_handoff() {
+    let runtime = runtime();
+    let fake = runtime.block_on(hubspot::fake::Fake::start());
+    let sandbox = hubspot_ledger(&fake, "");
+    let token = [("HUBSPOT_TOKEN", hubspot::fake::TOKEN)];
+    let run = |arguments: &[&str]| sandbox.handoff_with("ledger", arguments, &token).exits(0);
+    let path = run(&["sign", "--deal", WON, "--format", "json"]).json()["path"].clone();
+    let path = path.as_str().unwrap().to_owned();
+    {
+        let mut account = fake.state();
+        let deals = account.objects.get_mut("deals").unwrap();
+        let mut survivor = deals[&WON.parse::<u64>().unwrap()].clone();
+        survivor["id"] = json!("31874500199");
+        survivor["properties"]["hs_merged_object_ids"] = json!(WON);
+        deals.insert(WON.parse().unwrap(), survivor);
+    }
+    let key = format!("hubspot-{WON}");
+    for _ in 0..3 {
+        run(&["refresh", &key, "--no-deliver"]);
+    }
+    let told = timeline(&sandbox, &path);
+    let words = format!("hubspot says deal {WON} was merged into 31874500199");
+    assert_eq!(told.matches(&words).count(), 1, "{told}");
+    let brief = sandbox.git("ledger", &["show", &format!("HEAD:{path}/brief.yaml")]);
+    assert!(brief.contains(&format!("id: \"{WON}\"")), "{brief}");
+}
+
 /// PandaDoc's sample without a deal, signed by this person, with this total.
 fn loose(id: &str, email: &str, amount: &str) -> Vec<u8> {
     let mut event: Value = serde_json::from_slice(&document(id)).unwrap();

@@ -5,6 +5,6 @@ pub(crate) mod killer;
 pub(crate) mod mail;
 mod many;
 mod notices;
-mod testkit;
+pub(crate) mod testkit;
 pub(crate) mod vendors;
 pub(crate) mod world;

@@ -42,8 +42,14 @@ async fn forward(asked: &Asked) -> Reply {
     Reply::Json(answer.status.as_u16(), answer.json().unwrap_or(Value::Null))
 }
 
+/// Passes on what is asked of one of these servers.
+pub(crate) fn forward_now(asked: &Asked) -> Reply {
+    let forwarded = || tokio::runtime::Handle::current().block_on(forward(asked));
+    tokio::task::block_in_place(forwarded)
+}
+
 /// Gives a mail to the real server.
-fn pass_on(mail: &str) {
+pub(crate) fn pass_on(mail: &str) {
     let stream = TcpStream::connect("127.0.0.1:4625").unwrap();
     let mut read = BufReader::new(&stream);
     let mut write = &stream;
@@ -86,8 +92,7 @@ async fn servers() -> Servers {
         if !kills.pass(When::Received, &request) {
             return Reply::Drop;
         }
-        let forwarded = || tokio::runtime::Handle::current().block_on(forward(asked));
-        let reply = tokio::task::block_in_place(forwarded);
+        let reply = forward_now(asked);
         if !Vendors::reads(asked) {
             kills.pass(When::Done, &request);
         }

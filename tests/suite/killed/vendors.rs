@@ -15,6 +15,8 @@ pub(crate) struct Vendors {
     pub(crate) projects: Vec<Value>,
     pub(crate) asana_tasks: Vec<Value>,
     pub(crate) jira: Vec<Value>,
+    /// Jira's users: the account of each address.
+    pub(crate) jira_users: Vec<(&'static str, &'static str)>,
     /// The `webhook-id` of each welcome.
     pub(crate) welcomes: Vec<String>,
 }
@@ -163,6 +165,12 @@ impl Vendors {
         }
     }
 
+    /// Who has an issue: it is made with an `id`, and read and changed by `accountId`.
+    pub(crate) fn account_of(issue: &Value) -> Option<&str> {
+        let assignee = &issue["fields"]["assignee"];
+        assignee["accountId"].as_str().or_else(|| assignee["id"].as_str())
+    }
+
     /// The place of `…/issue/ONB-1`.
     fn index(path: &str) -> usize {
         path.rsplit('-').next().unwrap().parse::<usize>().unwrap() - 1
@@ -176,13 +184,25 @@ impl Vendors {
                     .zip(&self.jira)
                     .filter(|(_, issue)| !open_only || issue["fields"]["status"] != "Done")
                     .map(|(number, issue)| {
-                        json!({"key": format!("ONB-{number}"), "fields": {"created": "2026-11-20T12:00:01.000-0500"},
+                        let fields = json!({"created": "2026-11-20T12:00:01.000-0500",
+                            "assignee": Self::account_of(issue).map(|id| json!({"accountId": id}))});
+                        json!({"key": format!("ONB-{number}"), "fields": fields,
                                "properties": {"handoff": issue["properties"][0]["value"]}})
                     })
                     .collect();
                 Reply::Json(200, json!({"issues": issues}))
             }
-            ("GET", "rest/api/3/user/search") => Reply::Json(200, json!([])),
+            ("GET", "rest/api/3/user/search") => {
+                let is_asked = |(email, _): &&(&str, &str)| {
+                    asked
+                        .query
+                        .to_lowercase()
+                        .contains(&email.split('@').next().unwrap().to_owned())
+                };
+                let user = |(email, id): &(&str, &str)| json!({"accountId": id, "emailAddress": email, "active": true});
+                let users = self.jira_users.iter().filter(is_asked).map(user);
+                Reply::Json(200, users.collect())
+            }
             ("GET", path) if path.starts_with("rest/api/3/issue/ONB-") => {
                 Reply::Json(200, self.jira[Self::index(path)].clone())
             }

@@ -8,9 +8,9 @@ use handoff::brief::Timeline;
 use serde_json::{Value, json};
 
 use super::killer::{At, Killer, Point, When};
-use super::mail::{self, Mails};
+use super::mail::{self, Mails, Take};
 use super::vendors::Vendors;
-use crate::deliver::fake::{Fake, Reply};
+use crate::deliver::fake::{Asked, Fake, Reply};
 use crate::sandbox::{NOW, Ran, Sandbox, fixture};
 
 pub(crate) const KEY: &str = "hubspot-18640329741";
@@ -35,22 +35,36 @@ pub(crate) struct World {
     pub(crate) killer: Killer,
     pub(crate) vendors: Arc<Mutex<Vendors>>,
     pub(crate) mails: Mails,
-    secrets: Vec<(&'static str, String)>,
-    _fake: Fake,
+    pub(crate) secrets: Vec<(&'static str, String)>,
+    pub(crate) fake: Fake,
 }
 
 impl World {
     /// With these settings of a mail beside the usual ones.
     pub(crate) async fn new(mail: &str) -> Self {
-        let (killer, mails) = (Killer::new(), Mails::default());
-        let vendors = Arc::new(Mutex::new(Vendors::default()));
-        let (state, kills) = (vendors.clone(), killer.clone());
+        let (vendors, mails) = (Arc::<Mutex<Vendors>>::default(), Mails::default());
+        let (state, take) = (vendors.clone(), mails.take());
+        let answer = move |asked: &Asked| state.lock().unwrap().answer(asked);
+        Self::with((vendors, mails), mail, "acme/handoffs", answer, take).await
+    }
+
+    /// With other servers behind the same address: `answer` answers what is
+    /// asked of all of them, `take` takes the mails.
+    pub(crate) async fn with(
+        (vendors, mails): (Arc<Mutex<Vendors>>, Mails),
+        mail: &str,
+        repository: &str,
+        answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
+        take: Take,
+    ) -> Self {
+        let killer = Killer::new();
+        let kills = killer.clone();
         let fake = Fake::serve(move |asked| {
             let request = format!("{} {}", asked.method, asked.path);
             if !kills.pass(When::Received, &request) {
                 return Reply::Drop;
             }
-            let reply = state.lock().unwrap().answer(asked);
+            let reply = answer(asked);
             if !Vendors::reads(asked) {
                 kills.pass(When::Done, &request);
             }
@@ -58,10 +72,10 @@ impl World {
         })
         .await;
         let url = &fake.url;
-        let smtp = mail::serve(killer.clone(), mails.take());
+        let smtp = mail::serve(killer.clone(), take);
         let sandbox = ledger(&format!(
             "{QUIET}deliver:\n\
-             \x20 github: {{repository: acme/handoffs, base_url: \"{url}/github\", seconds_between_writes: 0}}\n\
+             \x20 github: {{repository: {repository}, base_url: \"{url}/github\", seconds_between_writes: 0}}\n\
              \x20 slack: {{channel: \"#cs-handoffs\", base_url: \"{url}/slack\"}}\n\
              \x20 email: {{from: handoff@example.com, list: [cs@example.test]{mail}}}\n\
              \x20 asana: {{template: \"1207\", workspace: \"5\", base_url: \"{url}/asana\"}}\n\
@@ -69,7 +83,7 @@ impl World {
              \x20 welcome: {{url: \"{url}/welcome\", allow_private: true}}\n"
         ));
         let secrets = secrets(&smtp);
-        Self { sandbox, killer, vendors, mails, secrets, _fake: fake }
+        Self { sandbox, killer, vendors, mails, secrets, fake }
     }
 
     /// Runs the binary, killed at the point of this number; whether it was

@@ -78,6 +78,7 @@ mod routing;
 mod salesforce;
 mod sandbox;
 mod sign;
+mod soak;
 mod story;
 mod sync;
 mod sync_projects;

@@ -10,7 +10,7 @@ mod separation;
 mod signing;
 mod sources;
 mod timestamps;
-mod worlds;
+pub(crate) mod worlds;
 
 use std::fs;
 

@@ -69,6 +69,7 @@ mod plan;
 mod promises;
 mod propose;
 mod pull_request;
+mod recipes;
 mod refresh;
 mod remedies;
 mod reminders;

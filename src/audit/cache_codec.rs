@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::brief_facts::{BriefFacts, DealAsWritten, SignatureAsWritten, UnansweredField};
 use super::events::{Events, Moment, kept_moment, moment_of};
+use super::folder_digest::Forgery;
 use crate::model::{CrmName, DealId, DocumentId, Key, Money, Person, ProviderName};
 
 /// The form of [`Kept`]; it grows when the form changes, or the way in which
 /// a brief is judged.
-pub const KEPT_FORMAT: u32 = 7;
+pub const KEPT_FORMAT: u32 = 8;
 
 /// The part of a digest that comes from the files.
 #[derive(Serialize, Deserialize)]
@@ -26,6 +27,8 @@ pub(super) struct Kept<'a> {
     pub(super) rewritten: Option<(u32, &'a str)>,
     /// The version that holds an event of a later time.
     pub(super) ahead: Option<(u32, (i64, u32))>,
+    /// The first version with sources that handoff did not write, and what was done to them.
+    pub(super) forged: Option<(u32, Forgery)>,
     /// The version that brought the last exemption.
     pub(super) exempted: Option<u32>,
 }

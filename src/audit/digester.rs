@@ -9,7 +9,9 @@ use sha2::{Digest as _, Sha256};
 use super::brief_facts::BriefFacts;
 use super::cache_codec::{Kept, KeptBrief, KeptTip};
 use super::events::{Events, TimelineFacts};
-use super::folder_digest::{AtTip, BriefVersion, Change, Delivery, Early, FolderDigest, Rewritten};
+use super::folder_digest::{
+    AtTip, BriefVersion, Change, Delivery, Early, FolderDigest, ForgedSources, Forgery, Rewritten,
+};
 use crate::brief::EventKind;
 use crate::model::{FolderHistory, Gap, History, Key, ObjectId, Version};
 
@@ -60,6 +62,7 @@ impl<'a> Digester<'a> {
         for version in &folder.versions {
             blob(version.brief);
             blob(version.timeline);
+            blob(version.sources);
             blob(self.schema_at(version));
         }
         let mut id = ObjectId([0; 20]);
@@ -104,12 +107,17 @@ impl<'a> Digester<'a> {
                 Some((place(&early.change)?, at))
             }
         };
+        let forged = match &digest.forged {
+            None => None,
+            Some(forged) => Some((place(&forged.change)?, forged.what)),
+        };
         let exempted = match &digest.exempted {
             None => None,
             Some(change) => Some(place(change)?),
         };
         let events = digest.events.bytes();
-        Some(Kept { key, delivered, tip, events, rewritten, ahead, exempted }.to_bytes())
+        let kept = Kept { key, delivered, tip, events, rewritten, ahead, forged, exempted };
+        Some(kept.to_bytes())
     }
 
     /// The digest of a folder from the bytes that [`Digester::pack`] gave for
@@ -140,6 +148,9 @@ impl<'a> Digester<'a> {
         if let Some((place, (seconds, nanos))) = kept.ahead {
             let at = DateTime::from_timestamp(seconds, nanos)?;
             digest.ahead = Some(Early { change: change(place)?, at });
+        }
+        if let Some((place, what)) = kept.forged {
+            digest.forged = Some(ForgedSources { change: change(place)?, what });
         }
         if let Some(place) = kept.exempted {
             digest.exempted = Some(change(place)?);
@@ -176,6 +187,7 @@ impl<'a> Digester<'a> {
             unreadable: Vec::new(),
             rewritten: None,
             ahead: None,
+            forged: None,
             exempted: None,
             gone: self.gone(folder),
         };
@@ -308,7 +320,7 @@ fn digest(digester: &Digester<'_>, folder: &FolderHistory, blobs: &mut impl Blob
     let delivered = first_signed(digester, folder, blobs, &mut unreadable);
     let tip = at_tip(digester, folder, blobs, delivered.as_ref(), &mut unreadable);
 
-    let Timelines { last: timeline, rewritten, ahead, exempted } =
+    let Timelines { last: timeline, rewritten, ahead, forged, exempted } =
         timelines(digester, folder, blobs, &mut unreadable);
 
     let named = |brief: &BriefFacts| brief.key.clone();
@@ -322,7 +334,7 @@ fn digest(digester: &Digester<'_>, folder: &FolderHistory, blobs: &mut impl Blob
         .or_else(|| folder.key_text.as_deref().and_then(|text| Key::parse(text).ok()));
     let events = timeline.map(|timeline| timeline.events).unwrap_or_default();
     let digest = digester.assemble(folder, key, delivered, tip, events);
-    FolderDigest { unreadable, rewritten, ahead, exempted, ..digest }
+    FolderDigest { unreadable, rewritten, ahead, forged, exempted, ..digest }
 }
 
 /// What a folder's timelines say, one after the other.
@@ -331,6 +343,7 @@ struct Timelines {
     last: Option<TimelineFacts>,
     rewritten: Option<Rewritten>,
     ahead: Option<Early>,
+    forged: Option<ForgedSources>,
     exempted: Option<Change>,
 }
 
@@ -342,19 +355,29 @@ fn timelines(
 ) -> Timelines {
     let mut found = Timelines::default();
     let mut seen = None;
+    let mut sources = Sources::default();
     let at_tip = folder.versions.last().and_then(|version| version.timeline);
     for version in &folder.versions {
-        let Some(blob) = version.timeline else { continue };
+        let change = digester.change(version);
+        let Some(blob) = version.timeline else {
+            sources.see(version, change, Some(&[]));
+            continue;
+        };
         if seen.replace(blob) == Some(blob) {
+            let recorded = found.last.as_ref().map(|last| &last.sources[..]);
+            sources.see(version, change, recorded);
             continue;
         }
-        let change = digester.change(version);
         let timeline = match blobs.timeline(blob) {
             Ok(timeline) => timeline,
             // A broken one that is gone or was fixed since hides nothing: the
             // next one is compared with the one before it.
-            Err(ReadError::Content(_)) if at_tip != Some(blob) => continue,
+            Err(ReadError::Content(_)) if at_tip != Some(blob) => {
+                sources.see(version, change, None);
+                continue;
+            }
             Err(error) => {
+                sources.see(version, change, None);
                 unreadable.push((format!("{}/timeline.yaml", folder.path), error.to_string()));
                 if at_tip == Some(blob) {
                     found.last = None;
@@ -379,9 +402,44 @@ fn timelines(
         if exemptions(&timeline) > found.last.as_ref().map_or(0, exemptions) {
             found.exempted = Some(change);
         }
+        sources.see(version, change, Some(&timeline.sources));
         found.last = Some(timeline);
     }
+    found.forged = sources.forged;
     found
+}
+
+/// A folder's `sources.yaml` from version to version, beside what the
+/// timelines record of it.
+#[derive(Default)]
+struct Sources {
+    now: Option<ObjectId>,
+    /// What the last timeline that could be read records.
+    recorded: Vec<ObjectId>,
+    forged: Option<ForgedSources>,
+}
+
+impl Sources {
+    /// `recorded` is `None` while the timeline cannot be read: the next one
+    /// that can decides.
+    fn see(&mut self, version: &Version, change: Change, recorded: Option<&[ObjectId]>) {
+        let before = std::mem::replace(&mut self.now, version.sources);
+        let is_another = before != version.sources;
+        let what = match (version.sources, recorded) {
+            (None, _) if before.is_some() && version.brief.is_some() => Some(Forgery::Removed),
+            (Some(blob), Some(recorded)) if !recorded.contains(&blob) => Some(Forgery::Written),
+            (Some(blob), _) if is_another && self.recorded.contains(&blob) => {
+                Some(Forgery::BroughtBack)
+            }
+            _ => None,
+        };
+        if let Some(recorded) = recorded {
+            recorded.clone_into(&mut self.recorded);
+        }
+        if let Some(what) = what.filter(|_| self.forged.is_none()) {
+            self.forged = Some(ForgedSources { change, what });
+        }
+    }
 }
 
 /// The first version with a signature. An earlier version that is no brief is

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::brief::{Event, EventKind, Timeline, TouchEvidence};
-use crate::model::Key;
+use crate::model::{Key, ObjectId};
 
 /// One thing that happened, as far as the audit needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -196,6 +196,8 @@ pub struct TimelineFacts {
     pub key: Key,
     /// What happened.
     pub events: Events,
+    /// The `sources.yaml` that its events say were written.
+    pub sources: Vec<ObjectId>,
 }
 
 impl From<&Timeline> for TimelineFacts {
@@ -203,6 +205,11 @@ impl From<&Timeline> for TimelineFacts {
         Self {
             key: timeline.key.clone(),
             events: Events::pack(timeline.events.iter().map(Happened::from)),
+            sources: timeline
+                .events
+                .iter()
+                .filter_map(|event| event.sources.as_deref()?.parse().ok())
+                .collect(),
         }
     }
 }

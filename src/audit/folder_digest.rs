@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::brief_facts::BriefFacts;
 use super::events::Events;
@@ -110,6 +111,26 @@ pub struct Early {
     pub at: DateTime<Utc>,
 }
 
+/// What was done to a `sources.yaml` by somebody else than handoff.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Forgery {
+    /// No event recorded the file.
+    Written,
+    /// An event recorded it, for an earlier version.
+    BroughtBack,
+    /// It was taken away, and the brief stayed.
+    Removed,
+}
+
+/// Sources that handoff did not write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ForgedSources {
+    /// The commit that did it.
+    pub change: Change,
+    /// What it did.
+    pub what: Forgery,
+}
+
 /// One folder's history, digested.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FolderDigest {
@@ -133,6 +154,8 @@ pub struct FolderDigest {
     pub unreadable: Vec<(String, String)>,
     /// The first event that was taken out of the timeline again.
     pub rewritten: Option<Rewritten>,
+    /// The first commit that changed the sources past handoff.
+    pub forged: Option<ForgedSources>,
     /// The event that was committed the longest before its own time.
     pub ahead: Option<Early>,
     /// From which commit to which the brief was gone for the first time.

@@ -8,7 +8,9 @@ use rayon::prelude::*;
 
 use super::brief_facts::{BriefFacts, DealAsWritten, SignatureAsWritten};
 use super::events::{Events, Happened};
-use super::folder_digest::{BriefVersion, Change, Delivery, Early, FolderDigest, Rewritten};
+use super::folder_digest::{
+    BriefVersion, Change, Delivery, Early, FolderDigest, ForgedSources, Rewritten,
+};
 use crate::brief::{EventKind, TouchEvidence};
 use crate::model::Key;
 
@@ -37,6 +39,8 @@ pub struct HandoffFacts {
     pub timeline_at_tip: bool,
     /// The first event that was taken out of a timeline again.
     pub rewritten: Option<Rewritten>,
+    /// The first commit that changed the sources past handoff, and the folder.
+    pub forged: Option<(ForgedSources, String)>,
     /// The event that was committed the longest before its own time.
     pub ahead: Option<Early>,
     /// From which commit to which the brief was gone, for one folder alone:
@@ -231,6 +235,8 @@ fn join(key: Key, mut digests: Vec<FolderDigest>, as_of: DateTime<Utc>) -> Hando
     let timeline_at_tip = digests.iter().any(|digest| digest.timeline_at_tip);
     let rewritten = digests.iter().filter_map(|digest| digest.rewritten.clone());
     let rewritten = rewritten.min_by_key(|rewritten| rewritten.change.order);
+    let forged = digests.iter().filter_map(|digest| Some((digest.forged?, digest.path.clone())));
+    let forged = forged.min_by_key(|(forged, _)| forged.change.order);
     let ahead = digests.iter().filter_map(|digest| digest.ahead);
     let ahead = ahead.max_by_key(|early| early.at - early.change.at);
     let exempted = digests.iter().filter_map(|digest| digest.exempted);
@@ -278,6 +284,7 @@ fn join(key: Key, mut digests: Vec<FolderDigest>, as_of: DateTime<Utc>) -> Hando
         events,
         timeline_at_tip,
         rewritten,
+        forged,
         ahead,
         gone,
         exempted,

@@ -38,7 +38,8 @@ pub use coverage::{
 pub use digester::{Blobs, Digester, ReadError, gaps_of};
 pub use events::{Events, Happened, TimelineFacts};
 pub use folder_digest::{
-    Arrival, AtTip, BriefVersion, Change, Delivery, Early, FolderDigest, Proof, Rewritten,
+    Arrival, AtTip, BriefVersion, Change, Delivery, Early, FolderDigest, ForgedSources, Forgery,
+    Proof, Rewritten,
 };
 pub use handoff_facts::{Folder, HandoffFacts, combine};
 pub use input::{AuditInput, Differences, LedgerInput, Scope, SignaturesInput};

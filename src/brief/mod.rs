@@ -33,12 +33,12 @@ pub use mapping::{
     TracedAnswer, propose,
 };
 pub use merge::{ChangedAnswer, changed_answers, kept_answers, merge};
-pub use model::{BRIEF_SCHEMA, Brief};
+pub use model::{BRIEF_SCHEMA, Brief, check_version};
 pub use proposed::{PROPOSED_SCHEMA, Proposals, ProposedAnswer, ToolProposal};
 pub use render::{DEFAULT_TEMPLATE, RenderError, RenderInput, Renderer};
 pub use rules::{
     CheckContext, FirstTouchLimit, Fix, FolderSummary, HandoffCheck, HandoffFiles, Member, Refused,
-    Team, brief_rules, check_handoff, check_ledger, fixes,
+    SourcesFile, Team, brief_rules, check_handoff, check_ledger, fixes,
 };
 pub use schema::{
     Field, Outline, Role, SHIPPED_SCHEMA, Schema, SchemaError, Shape, TIMELINE_JSON_SCHEMA,

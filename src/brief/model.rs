@@ -10,6 +10,33 @@ use crate::yaml::{self, Node, Span};
 /// The schema a brief names.
 pub const BRIEF_SCHEMA: &str = "handoff/brief/v1";
 
+/// Refuses a file of a later version of its format: what this program does not
+/// know of it would be lost or misread.
+///
+/// # Errors
+/// Which version it is, and what to do.
+pub fn check_version(file: &Node, known: &str) -> Result<(), yaml::Error> {
+    let number = |schema: &str| {
+        let (kind, number) = schema.rsplit_once("/v")?;
+        Some((kind.to_owned(), number.parse::<u32>().ok()?))
+    };
+    let Some(schema) = file.get("schema") else { return Ok(()) };
+    let text = schema.as_str().unwrap_or_default();
+    match (number(text), number(known)) {
+        (Some((kind, its)), Some((own_kind, own))) if kind == own_kind && its > own => {
+            Err(yaml::Error {
+                message: format!(
+                    "this is {text}, and this handoff knows {known}; install a later handoff (docs/versions.md)"
+                ),
+                line: schema.span.line,
+                column: schema.span.column,
+                is_missing_key: false,
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The structured context that customer success receives.
 #[derive(Debug, Clone)]
 pub struct Brief {
@@ -29,9 +56,11 @@ impl Brief {
     /// question: [`crate::brief::Schema::check`] answers it.
     ///
     /// # Errors
-    /// When it is not YAML, or passes a bound of the reader.
+    /// When it is not YAML, passes a bound of the reader, or is of a later
+    /// version of the format.
     pub fn parse(source: &[u8]) -> Result<Self, yaml::Error> {
         let node = yaml::read(source)?;
+        check_version(&node, BRIEF_SCHEMA)?;
         let text = String::from_utf8_lossy(source).into_owned();
         Ok(Self { json: node.to_json(), file: Some(File { text, node }) })
     }

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::model::check_version;
 use crate::model::Key;
 use crate::yaml;
 
@@ -75,7 +76,9 @@ impl Proposals {
     /// # Errors
     /// When it is none; the place is that of the value at fault.
     pub fn parse(source: &[u8]) -> Result<Self, yaml::Error> {
-        yaml::from_node(&yaml::read(source)?)
+        let file = yaml::read(source)?;
+        check_version(&file, PROPOSED_SCHEMA)?;
+        yaml::from_node(&file)
     }
 
     /// The bytes of the `proposed.yaml`.

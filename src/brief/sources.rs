@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::answer::{dotted, escape, unknown};
+use super::model::check_version;
 use crate::model::Key;
 use crate::yaml;
 
@@ -138,7 +139,9 @@ impl BriefSources {
     /// # Errors
     /// When it is none.
     pub fn parse(source: &[u8]) -> Result<Self, yaml::Error> {
-        yaml::from_node(&yaml::read(source)?)
+        let file = yaml::read(source)?;
+        check_version(&file, SOURCES_SCHEMA)?;
+        yaml::from_node(&file)
     }
 
     /// The bytes of the `sources.yaml`.

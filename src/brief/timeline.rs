@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::model::check_version;
 use crate::model::Key;
 use crate::yaml;
 
@@ -171,6 +172,10 @@ pub struct Event {
     /// when the deal is corrected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub brief: Option<String>,
+    /// The git blob id of the `sources.yaml` that was written with it: another one is not
+    /// handoff's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sources: Option<String>,
     /// JSON pointers of the answers that people had changed and that this
     /// version of the brief therefore kept, beside `brief`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -199,6 +204,7 @@ impl Event {
             by: None,
             reason: None,
             brief: None,
+            sources: None,
             kept: Vec::new(),
             due: None,
             evidence: None,
@@ -231,7 +237,9 @@ impl Timeline {
     /// # Errors
     /// When it is no timeline; the place is that of the value at fault.
     pub fn parse(source: &[u8]) -> Result<Self, yaml::Error> {
-        yaml::from_node(&yaml::read(source)?)
+        let file = yaml::read(source)?;
+        check_version(&file, TIMELINE_SCHEMA)?;
+        yaml::from_node(&file)
     }
 
     /// The bytes of the `timeline.yaml`.

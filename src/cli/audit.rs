@@ -22,6 +22,7 @@ use crate::config::AuditClock;
 use crate::crm::Crm;
 use crate::crm::export::Detail;
 use crate::finding::Severity;
+use crate::http::BaseUrl;
 use crate::ledger::Ledger;
 use crate::model::{Gap, Population, PushRecord, Window, read_push_log};
 use crate::report::{Format, audit_summary, render_audit, write_audit};
@@ -56,6 +57,10 @@ pub struct Arguments {
     /// Leave a signed checkpoint and push it: later audits notice what was changed since
     #[arg(long)]
     checkpoint: bool,
+    /// Have an authority (RFC 3161) stamp the checkpoint: the address to ask; `handoff verify
+    /// --tsa-trust` checks it. Needs the program openssl
+    #[arg(long, value_name = "URL", requires = "checkpoint")]
+    timestamp: Option<String>,
     /// Fail where there is no checkpoint, or one that is not signed by somebody in --trust
     #[arg(long, requires = "trust")]
     require_checkpoint: bool,
@@ -110,13 +115,27 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
             }
         };
     }
+    let authority = arguments.timestamp.as_deref().map(|url| {
+        BaseUrl::parse(url).map_err(|error| {
+            CliError::usage(format!("--timestamp {}: {error}", quote(url)))
+                .help("give the address of an authority that answers over https")
+        })
+    });
+    let authority = authority.transpose()?;
     let made = make(arguments, invocation)?;
     Formats::write(&formats, invocation, &audit_summary(&made.report), |format, options, out| {
         write_audit(format, &made.report, options, out)
     })?;
     let mut exit = exit(&made.report, arguments.fail_level.severity());
     if arguments.checkpoint {
-        exit = exit.max(checkpoint(&made.context, &made.report, !arguments.offline, invocation)?);
+        let push = !arguments.offline;
+        exit = exit.max(checkpoint(
+            &made.context,
+            &made.report,
+            push,
+            authority.as_ref(),
+            invocation,
+        )?);
     }
     // The process ends here: to give a hundred thousand deals back one by one
     // takes as long as to judge them.
@@ -149,6 +168,7 @@ pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Mad
             ask_remote: !arguments.offline,
             required: arguments.require_checkpoint,
             trust: trust.as_deref(),
+            tsa_trust: None,
         },
     };
     let counting = Counting::start("reading the ledger's history", invocation);
@@ -264,6 +284,7 @@ impl Arguments {
             signatures: false,
             fail_level: Level::Error,
             checkpoint: false,
+            timestamp: None,
             require_checkpoint: false,
             trust: None,
             offline: false,
@@ -430,6 +451,7 @@ fn checkpoint(
     context: &Context,
     report: &AuditReport,
     push: bool,
+    authority: Option<&BaseUrl>,
     invocation: &Invocation,
 ) -> Result<Exit, CliError> {
     if !report.complete {
@@ -442,7 +464,21 @@ fn checkpoint(
     if !left.is_signed {
         invocation.warn("warning: the checkpoint is not signed: anybody who may push can replace it; set git's user.signingkey (and gpg.format ssh)");
     }
-    let Some(why) = left.not_pushed else { return Ok(Exit::Clean) };
+    let mut exit = Exit::Clean;
+    if let Some(authority) = authority {
+        let stamped = workflow::stamp_checkpoint(context, &left, authority, push);
+        match invocation.block_on(stamped)? {
+            Ok(()) => invocation.say(format!(
+                "{} has stamped it; `handoff verify --tsa-trust FILE` checks that",
+                authority.as_str()
+            )),
+            Err(why) => {
+                invocation.warn(format!("warning: the checkpoint has no timestamp: {why}"));
+                exit = Exit::CouldNot;
+            }
+        }
+    }
+    let Some(why) = left.not_pushed else { return Ok(exit) };
     invocation.warn(format!(
         "warning: the checkpoint is not on the remote: {why}; push it with: git push origin {}",
         left.name

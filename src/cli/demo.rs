@@ -247,7 +247,8 @@ fn lay_out(dir: &Path, invocation: &Invocation) -> Result<(), CliError> {
         ..workflow::Setup::default()
     };
     // A repository of its own, wherever the folder lies.
-    Ledger::init(dir)?;
+    // Whose git signs everything, or filters files, is not asked for keys by a demo.
+    Ledger::init(dir)?.make_plain()?;
     workflow::init(dir, &setup, started)?;
     workflow::commit_files(dir, "demo: the company's settings and exports", files, started)?;
     if invocation.verbose > 0 {

@@ -12,6 +12,7 @@ use super::invocation::Invocation;
 use super::open::{Ports, check_columns, config_checks, open, open_crm, open_sinks, requested};
 use crate::crm::Triggers;
 use crate::esign::Providers;
+use crate::ledger::PushProbe;
 use crate::model::{Check, CheckLevel, Secrets};
 use crate::report::count;
 use crate::webhook::{self, Route};
@@ -179,27 +180,34 @@ fn push(context: &Context, remote: &str, offline: bool) -> Check {
     };
     let behind = unpushed.map(|unpushed| unpushed.to_string());
     let probed = if offline { Ok(None) } else { context.ledger.probe_push() };
-    match (probed, behind) {
-        (Err(error), behind) => {
-            let behind = behind.map_or_else(String::new, |behind| format!("; {behind}"));
-            Check::failed(
-                "remote",
-                format!("{remote} does not answer: {error}{behind}"),
-                error.help(),
-            )
-        }
-        (Ok(Some(Err(why))), behind) => {
-            let behind = behind.map_or_else(String::new, |behind| format!("; {behind}"));
-            Check::failed(
-                "remote",
-                format!("{remote} refuses a push to {}: {why}{behind}", context.ledger.branch()),
-                "allow this account to push to the branch (branch protection, hooks, permissions)",
-            )
-        }
+    let failed = |what: String, remedy: String| {
+        let behind = behind.as_ref().map_or_else(String::new, |behind| format!("; {behind}"));
+        Check::failed("remote", format!("{what}{behind}"), remedy)
+    };
+    let by_hand = format!("`git ls-remote {remote}`");
+    let url = context.ledger.remote_url(remote).unwrap_or_default();
+    match (probed, &behind) {
+        (Err(error), _) => failed(format!("{remote}: {error}"), error.help()),
+        (Ok(Some(PushProbe::Silent(why))), _) => failed(
+            format!("{remote} does not answer: {why}"),
+            format!(
+                "see whether {by_hand} answers (network, proxy, firewall, a prompt that waits); `limits: {{remote: 2m}}` in handoff.yaml waits longer for a slow one"
+            ),
+        ),
+        (Ok(Some(PushProbe::Unreachable(why))), _) => failed(
+            format!("{remote} cannot be reached at {url}: {why}"),
+            format!(
+                "check the address with `git remote -v`, the network, and that this account may read the repository: {by_hand} must work"
+            ),
+        ),
+        (Ok(Some(PushProbe::Refuses(why))), _) => failed(
+            format!("{remote} refuses a push to {}: {why}", context.ledger.branch()),
+            "allow this account to push to the branch (a token or key that may write, branch protection, hooks)".to_owned(),
+        ),
         (Ok(_), Some(behind)) => Check::failed(
             "remote",
-            behind,
-            "run `handoff deliver`, which pushes them, or any other command that writes",
+            behind.clone(),
+            "run `handoff deliver`, which pushes them and says why where the remote refuses",
         ),
         (Ok(_), None) => Check::ok("remote", format!("what is written is pushed to {remote}")),
     }

@@ -84,7 +84,23 @@ pub(super) fn is_in_ledger(folder: &Path) -> Result<bool, CliError> {
     if ledger.tip()?.is_none() {
         return Ok(false);
     }
-    Ok(ledger.read(FILE_NAME)?.is_some() || !ledger.folders(None)?.into_parts().0.is_empty())
+    if ledger.read(FILE_NAME)?.is_some() {
+        return Ok(true);
+    }
+    // Who means one of them is not told about another program's files, nor that nothing is here.
+    if let Some(error) = ledger_below(&ledger)? {
+        return Err(error);
+    }
+    Ok(!ledger.folders(None)?.into_parts().0.is_empty())
+}
+
+/// That the ledger is a folder of this larger repository, if it is.
+fn ledger_below(ledger: &Ledger) -> Result<Option<CliError>, CliError> {
+    let below = ledger.folders_with_settings()?;
+    let Some(first) = below.first() else { return Ok(None) };
+    let root = ledger.root().display();
+    let what = format!("{root} holds no {FILE_NAME} at its top, and {} does", below.join(", "));
+    Ok(Some(CliError::usage(what).help(format!("name the ledger's folder: `-C {root}/{first}`"))))
 }
 
 /// The settings of a folder that is no ledger: its own file, else the defaults.
@@ -110,11 +126,13 @@ pub(super) fn open_ledger(folder: &Path) -> Result<(Ledger, Config, Schema), Cli
 /// The settings of a ledger, checked against its schema: of its checkout, else
 /// of its tip.
 pub(super) fn read_settings(ledger: &Ledger) -> Result<(Config, Schema), CliError> {
-    let settings = settings_of(&|path| text_of(ledger, path))?;
-    settings.ok_or_else(|| {
+    if let Some(settings) = settings_of(&|path| text_of(ledger, path))? {
+        return Ok(settings);
+    }
+    Err(ledger_below(ledger)?.unwrap_or_else(|| {
         CliError::usage(format!("{} holds no {FILE_NAME}", ledger.root().display()))
             .help("`handoff init` makes it; `-C DIR` names another ledger")
-    })
+    }))
 }
 
 /// How the settings of a ledger are read: of its checkout or of a commit.

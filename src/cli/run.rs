@@ -10,6 +10,7 @@ use super::environment::Environment;
 use super::error::CliError;
 use super::exit::Exit;
 use super::invocation::Invocation;
+use crate::ledger::Ledger;
 
 /// Runs the program for the shell.
 #[must_use]
@@ -72,11 +73,20 @@ pub fn run(
         said: None,
         environment,
     };
+    let mut invocation = invocation;
     if cli.global.directory.is_some() && !invocation.folder.is_dir() {
-        let error =
-            CliError::usage(format!("-C {}: there is no such folder", invocation.folder.display()));
-        eprint_raw(&error.render(invocation.color_stderr));
-        return error.exit;
+        // A folder in the commits of a bare repository, whose files are named from there.
+        let bare = invocation.folder.ancestors().find(|folder| folder.is_dir());
+        match bare.filter(|_| Ledger::open(&invocation.folder).is_ok()) {
+            Some(bare) => invocation.environment.cwd = bare.to_path_buf(),
+            None => {
+                let folder = invocation.folder.display();
+                let error = CliError::usage(format!("-C {folder}: there is no such folder"))
+                    .help("name the folder of the ledger; in a bare repository of which the ledger is a part, `-C repo.git/teams/cs` names a folder that holds handoff.yaml");
+                eprint_raw(&error.render(invocation.color_stderr));
+                return error.exit;
+            }
+        }
     }
     match cli.command.run(&invocation) {
         Ok(exit) => exit,

@@ -20,6 +20,9 @@ pub struct Arguments {
     /// Who may sign checkpoints: a file of git's allowed signers, kept outside of the ledger
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
+    /// Whose timestamps count: certificates (PEM) of authorities, in a file kept outside of the ledger
+    #[arg(long, value_name = "FILE")]
+    tsa_trust: Option<PathBuf>,
     /// Look at what this clone has and do not ask the remote
     #[arg(long)]
     offline: bool,
@@ -40,8 +43,20 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         return Err(CliError::nothing("the ledger has no commit"));
     };
     let trust = arguments.trust.as_deref().map(|file| invocation.path(file));
-    let strictness =
-        Strictness { ask_remote: !arguments.offline, required: false, trust: trust.as_deref() };
+    let tsa_trust = arguments.tsa_trust.as_deref().map(|file| invocation.path(file));
+    if let Some(file) = tsa_trust.as_ref().filter(|file| !file.is_file()) {
+        return Err(CliError::usage(format!(
+            "--tsa-trust {}: there is no such file",
+            file.display()
+        ))
+        .help("name a file with the certificate of the authority's issuer, in PEM"));
+    }
+    let strictness = Strictness {
+        ask_remote: !arguments.offline,
+        required: false,
+        trust: trust.as_deref(),
+        tsa_trust: tsa_trust.as_deref(),
+    };
     let mut chain = workflow::read_chain(&context.ledger, invocation.now, strictness)?;
     chain.compare(&context.ledger, head)?;
     for note in &chain.notes {
@@ -49,10 +64,14 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     }
     invocation.emit(
         arguments.format,
-        || json!({"version": 1, "head": head, "checkpoints": chain.checkpoints, "faults": chain.faults, "notes": chain.notes}),
+        || json!({
+            "version": 1, "head": head, "checkpoints": chain.checkpoints, "faults": chain.faults,
+            "notes": chain.notes, "timestamps": timestamps(&chain),
+        }),
         || crate::text::terminal(&to_text(&chain)),
     )?;
     let is_sound = chain.faults.is_empty()
+        && chain.timestamps.values().all(Result::is_ok)
         && chain.checkpoints.iter().all(|it| it.contained && it.faults.is_empty());
     Ok(match (is_sound, chain.checkpoints.is_empty(), chain.notes.is_empty()) {
         (false, ..) => Exit::Findings,
@@ -60,6 +79,15 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         (true, true, true) => Exit::Nothing,
         (true, false, true) => Exit::Clean,
     })
+}
+
+/// The timestamps by checkpoint: the time, or why it does not count.
+fn timestamps(chain: &Chain) -> Vec<serde_json::Value> {
+    let told = chain.timestamps.iter().map(|(name, stamped)| match stamped {
+        Ok(at) => json!({"checkpoint": name, "at": at}),
+        Err(why) => json!({"checkpoint": name, "fault": why}),
+    });
+    told.collect()
 }
 
 fn to_text(chain: &Chain) -> String {
@@ -79,6 +107,14 @@ fn to_text(chain: &Chain) -> String {
         }
         for fault in &checkpoint.faults {
             text.push_str(&format!("  it {fault}\n"));
+        }
+        match chain.timestamps.get(&checkpoint.name) {
+            Some(Ok(at)) => {
+                let at = at.format("%Y-%m-%d %H:%M:%S UTC");
+                text.push_str(&format!("  timestamped {at}\n"));
+            }
+            Some(Err(why)) => text.push_str(&format!("  its timestamp does not count: {why}\n")),
+            None => {}
         }
     }
     for fault in &chain.faults {

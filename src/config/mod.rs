@@ -188,6 +188,17 @@ impl Config {
             let message = "the configuration is a mapping that begins with `version: 1`";
             return Err(vec![Problem::at(root.span, message).help("`handoff init` lays one down")]);
         }
+        if let Some(version) = root.get("version")
+            && let Value::Number(number) = &version.value
+            && number.as_f64().is_some_and(|number| number > 1.0)
+        {
+            // What a later version means by its keys is not for this one to judge.
+            let message = format!(
+                "the settings are of version {number}, and this version of handoff knows version 1"
+            );
+            let help = "install the version of handoff that they are for, or a later one (docs/versions.md); `handoff --version` says which this is";
+            return Err(vec![Problem::at(version.span, message).help(help)]);
+        }
         let (rest, mut problems) = check_shape(&root, &CONFIG_SCHEMA);
         let written = read_whole::<Written>(&rest, &mut problems);
         let esign = section(&rest, "esign", EsignConfig::read, &mut problems);

@@ -61,6 +61,9 @@ impl BaseUrl {
     #[must_use]
     pub fn join(&self, path: &str) -> String {
         let base = self.0.as_str().trim_end_matches('/');
+        if path.is_empty() {
+            return base.to_owned();
+        }
         format!("{base}/{}", path.trim_start_matches('/'))
     }
 

@@ -22,7 +22,9 @@ use super::scan::{self, Repository};
 use super::signing::SIGNING;
 use super::{Ledger, LedgerError};
 
-const PREFIX: &str = "refs/handoff/audit/";
+pub(super) const PREFIX: &str = "refs/handoff/audit/";
+/// Their timestamps: one blob for each checkpoint, by the checkpoint's own name.
+pub(super) const TIMESTAMPS: &str = "refs/handoff/timestamps/";
 const SCHEMA: &str = "handoff/checkpoint/v2";
 /// Without chain, settings and deals.
 const SCHEMA_V1: &str = "handoff/checkpoint/v1";
@@ -314,7 +316,27 @@ impl Ledger {
         }
     }
 
-    /// The checkpoints that a remote has, by name.
+    /// The timestamps that this clone has, by name.
+    ///
+    /// # Errors
+    /// When the refs cannot be read.
+    pub fn own_timestamps(
+        &self,
+    ) -> Result<std::collections::BTreeMap<String, ObjectId>, LedgerError> {
+        let repo = hold(self.shared());
+        let failed = |error| LedgerError::git("listing timestamps", self.root())(error);
+        let mut found = std::collections::BTreeMap::new();
+        for reference in repo.references_glob(&format!("{TIMESTAMPS}*")).map_err(failed)? {
+            let reference = reference.map_err(failed)?;
+            if let (Ok(name), Some(id)) = (reference.name(), reference.target()) {
+                let id = ObjectId(id.as_bytes().try_into().expect("twenty bytes are an id"));
+                found.insert(name.to_owned(), id);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The checkpoints that a remote has, and their timestamps, by name.
     ///
     /// # Errors
     /// When the remote does not answer.
@@ -322,14 +344,15 @@ impl Ledger {
         &self,
         remote: &str,
     ) -> Result<std::collections::BTreeMap<String, ObjectId>, LedgerError> {
-        let said = self.git_well(&["ls-remote", "--", remote, &format!("{PREFIX}*")])?;
+        let (checkpoints, stamps) = (format!("{PREFIX}*"), format!("{TIMESTAMPS}*"));
+        let said = self.git_well(&["ls-remote", "--", remote, &checkpoints, &stamps])?;
         let lines = said.lines().filter_map(|line| line.split_once('\t'));
         // `^{}` names what a tag points at.
         let refs = lines.filter(|(_, name)| !name.ends_with("^{}"));
         Ok(refs.filter_map(|(id, name)| Some((name.to_owned(), id.parse().ok()?))).collect())
     }
 
-    /// Fetches checkpoints by their names.
+    /// Fetches checkpoints and timestamps by their names.
     ///
     /// # Errors
     /// When the remote does not answer or does not have them.
@@ -340,7 +363,7 @@ impl Ledger {
         self.git_well(&args).map(drop)
     }
 
-    /// Pushes a checkpoint.
+    /// Pushes a checkpoint or a timestamp.
     ///
     /// # Errors
     /// When the remote does not answer or refuses it.

@@ -56,32 +56,45 @@ pub(super) fn run_with(
     // What is set with `-c` stands before the command.
     let mut words = args.iter().skip_while(|word| word.starts_with('-') || word.contains('='));
     let command = words.next().copied().unwrap_or("git");
-    let files = || -> std::io::Result<[File; 3]> {
-        Ok([tempfile::tempfile()?, tempfile::tempfile()?, tempfile::tempfile()?])
-    };
-    // Files and not pipes: what git starts may outlive it and would keep a pipe open.
-    let [mut stdin, mut stdout, mut stderr] =
-        files().map_err(LedgerError::io("making a temporary file for git in", root))?;
-    stdin
-        .write_all(input)
-        .and_then(|()| stdin.rewind())
-        .map_err(LedgerError::io("writing a temporary file for git in", root))?;
-    let handle = |file: &File| file.try_clone().map(Stdio::from);
-    let pass =
-        |file: &File| handle(file).map_err(LedgerError::io("passing a file to git in", root));
     let mut git = Command::new("git");
     git.arg("-C").arg(root).args(args);
     for name in OWN_VARIABLES {
         git.env_remove(name);
     }
     git.envs(variables.iter().copied());
-    // Messages are read here, so they must be in one language.
-    git.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C").env("LANGUAGE", "C");
+    git.env("GIT_TERMINAL_PROMPT", "0");
     // Its helper for HTTP outlives it: that one gives up by itself.
     git.env("GIT_HTTP_LOW_SPEED_LIMIT", "1")
         .env("GIT_HTTP_LOW_SPEED_TIME", timeout.as_secs().max(1).to_string());
-    git.stdin(pass(&stdin)?).stdout(pass(&stdout)?).stderr(pass(&stderr)?);
-    let mut child = git.spawn().map_err(|source| LedgerError::NoProgram { source })?;
+    run_program(git, &format!("git {command}"), input, timeout)
+}
+
+/// Runs a program with something on its standard input, for so long at most.
+pub(super) fn run_program(
+    mut program: Command,
+    shown: &str,
+    input: &[u8],
+    timeout: Duration,
+) -> Result<Ran, LedgerError> {
+    let temporary = std::env::temp_dir();
+    let root = temporary.as_path();
+    let files = || -> std::io::Result<[File; 3]> {
+        Ok([tempfile::tempfile()?, tempfile::tempfile()?, tempfile::tempfile()?])
+    };
+    // Files and not pipes: what git starts may outlive it and would keep a pipe open.
+    let [mut stdin, mut stdout, mut stderr] =
+        files().map_err(LedgerError::io("making a temporary file for a program in", root))?;
+    stdin
+        .write_all(input)
+        .and_then(|()| stdin.rewind())
+        .map_err(LedgerError::io("writing a temporary file for a program in", root))?;
+    let handle = |file: &File| file.try_clone().map(Stdio::from);
+    let pass =
+        |file: &File| handle(file).map_err(LedgerError::io("passing a file to a program in", root));
+    // Messages are read here, so they must be in one language.
+    program.env("LC_ALL", "C").env("LANGUAGE", "C");
+    program.stdin(pass(&stdin)?).stdout(pass(&stdout)?).stderr(pass(&stderr)?);
+    let mut child = program.spawn().map_err(|source| LedgerError::NoProgram { source })?;
     let start = Instant::now();
     let mut pause = Duration::from_millis(1);
     let status = loop {
@@ -93,7 +106,8 @@ pub(super) fn run_with(
         if start.elapsed() >= timeout {
             let _ = child.kill();
             let _ = child.wait();
-            return Err(LedgerError::TimedOut { command: command.to_owned(), after: timeout });
+            let command = shown.strip_prefix("git ").unwrap_or(shown).to_owned();
+            return Err(LedgerError::TimedOut { command, after: timeout });
         }
         sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(20));

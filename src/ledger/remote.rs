@@ -45,6 +45,19 @@ pub struct Unpushed {
     pub since: DateTime<Utc>,
 }
 
+/// What a remote says to a push that sends nothing, and why, in git's words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PushProbe {
+    /// It would take it.
+    Takes,
+    /// It can be read, and refuses to be written.
+    Refuses(String),
+    /// It can be neither read nor written.
+    Unreachable(String),
+    /// It did not answer within the time limit.
+    Silent(String),
+}
+
 impl std::fmt::Display for Unpushed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { remote, commits, since } = self;
@@ -208,12 +221,12 @@ impl Ledger {
     }
 
     /// Asks the usual remote whether it would take the ledger's branch now,
-    /// without sending anything; why not, if not. `None` where there is no
-    /// remote, or no commit yet.
+    /// without sending anything. `None` where there is no remote, or no commit
+    /// yet.
     ///
     /// # Errors
     /// When the branch cannot be read or git cannot be run.
-    pub fn probe_push(&self) -> Result<Option<Result<(), String>>, LedgerError> {
+    pub fn probe_push(&self) -> Result<Option<PushProbe>, LedgerError> {
         let Some(remote) = self.remote() else { return Ok(None) };
         let refname = format!("refs/heads/{}", self.branch());
         let Some(tip) = branch_commit(&hold(self.shared()), &refname, self.root())? else {
@@ -225,8 +238,23 @@ impl Ledger {
             _ => tip,
         };
         let target = format!("{tip}:{refname}");
-        let ran = self.git(&["push", "--dry-run", "--porcelain", "--", &remote, &target])?;
-        Ok(Some(if ran.status.success() { Ok(()) } else { Err(ran.stderr) }))
+        let push = ["push", "--dry-run", "--porcelain", "--", &remote, &target];
+        let failed = match self.git(&push) {
+            Ok(ran) if ran.status.success() => return Ok(Some(PushProbe::Takes)),
+            Ok(ran) => ran.stderr,
+            Err(error @ LedgerError::TimedOut { .. }) => {
+                return Ok(Some(PushProbe::Silent(error.to_string())));
+            }
+            Err(error) => return Err(error),
+        };
+        // Git ends alike for a server that is not there and for one that refuses. Who may read
+        // has reached it.
+        Ok(Some(match self.git(&["ls-remote", "--quiet", "--", &remote, &refname]) {
+            Ok(ran) if ran.status.success() => PushProbe::Refuses(failed),
+            Ok(ran) => PushProbe::Unreachable(ran.stderr),
+            Err(error @ LedgerError::TimedOut { .. }) => PushProbe::Silent(error.to_string()),
+            Err(error) => return Err(error),
+        }))
     }
 
     /// The commit that a branch had on a remote when it was last seen.

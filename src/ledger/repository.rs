@@ -62,15 +62,17 @@ impl std::fmt::Debug for Ledger {
 impl Ledger {
     /// Opens the repository that a folder lies in, found upwards as git does;
     /// linked worktrees and bare repositories too. In a larger repository the
-    /// nearest folder upwards that holds `handoff.yaml` is the ledger. Its branch is the
+    /// nearest folder upwards that holds `handoff.yaml` is the ledger; of a bare one it is
+    /// named behind the repository, `repo.git/teams/cs`. Its branch is the
     /// remote's default branch (`origin/HEAD`) where the clone knows one, else
     /// the one that is checked out, else `main` or `master`.
     ///
     /// # Errors
     /// When there is none, it is not readable, or no branch can be told.
     pub fn open(start: &Path) -> Result<Self, LedgerError> {
+        let there = existing(start);
         let path =
-            Repository::discover_path(start, std::iter::empty::<&Path>()).map_err(|error| {
+            Repository::discover_path(there, std::iter::empty::<&Path>()).map_err(|error| {
                 match error.code() {
                     ErrorCode::NotFound => LedgerError::NotFound { start: start.to_path_buf() },
                     ErrorCode::Owner => LedgerError::NotOwned { path: top_of(start) },
@@ -78,8 +80,30 @@ impl Ledger {
                 }
             })?;
         let repo = open_repository(&path)?;
+        if there != start {
+            return Self::in_bare(repo, there, start);
+        }
         let prefix = prefix_of(&repo, start, true)?;
         Self::from_repository(repo, prefix)
+    }
+
+    /// The ledger in a folder of a bare repository's tip.
+    fn in_bare(repo: Repository, there: &Path, start: &Path) -> Result<Self, LedgerError> {
+        let nothing = || LedgerError::NotFound { start: start.to_path_buf() };
+        if !repo.is_bare() || absolute(repo.path())? != absolute(there)? {
+            return Err(nothing());
+        }
+        let inside = start.strip_prefix(there).map_err(|_| nothing())?;
+        let parts = inside.components().map(|part| match part {
+            std::path::Component::Normal(name) => name.to_str(),
+            _ => None,
+        });
+        let prefix = parts.collect::<Option<Vec<&str>>>().ok_or_else(nothing)?.join("/");
+        let ledger = Self::from_repository(repo, prefix)?;
+        if ledger.read("handoff.yaml")?.is_none() {
+            return Err(nothing());
+        }
+        Ok(ledger)
     }
 
     /// The ledger in a folder that exists: in the repository around it, unless
@@ -119,10 +143,67 @@ impl Ledger {
         Self::from_repository(repo, String::new())
     }
 
+    /// Has this repository neither sign commits nor take line ends, filters or
+    /// ignored files from the user's own configuration.
+    ///
+    /// # Errors
+    /// When its configuration cannot be written.
+    pub fn make_plain(&self) -> Result<(), LedgerError> {
+        let repo = hold(&self.repo);
+        let failed = |error| LedgerError::git("writing the configuration", &self.root)(error);
+        let mut own = repo.config().and_then(|all| all.open_level(git2::ConfigLevel::Local));
+        let own = own.as_mut().map_err(|error| {
+            LedgerError::git("opening the configuration", &self.root)(git2::Error::from_str(
+                error.message(),
+            ))
+        })?;
+        own.set_bool("commit.gpgsign", false).map_err(failed)?;
+        own.set_str("core.autocrlf", "false").map_err(failed)?;
+        own.set_str("core.attributesFile", "").map_err(failed)?;
+        own.set_str("core.excludesFile", "").map_err(failed)
+    }
+
+    /// The folders at the tip that hold settings, for who looks for the ledger
+    /// in a larger repository: the first few, by path.
+    ///
+    /// # Errors
+    /// When the tip cannot be read.
+    pub fn folders_with_settings(&self) -> Result<Vec<String>, LedgerError> {
+        const DEEPEST: usize = 5;
+        const MOST: usize = 20_000;
+        let repo = hold(&self.repo);
+        let failed = |error| LedgerError::git("reading a folder", &self.root)(error);
+        let Some(tip) = branch_or_remote(&repo, &self.branch, &self.root)? else {
+            return Ok(Vec::new());
+        };
+        let top = repo.find_commit(tip).and_then(|commit| commit.tree()).map_err(failed)?;
+        let mut open = std::collections::VecDeque::from([(String::new(), top, 0)]);
+        let (mut found, mut seen) = (Vec::new(), 0);
+        while let Some((path, tree, depth)) = open.pop_front() {
+            for entry in &tree {
+                seen += 1;
+                let (Ok(name), true) = (entry.name(), seen < MOST) else { continue };
+                let is_tree = entry.kind() == Some(git2::ObjectType::Tree);
+                if name == "handoff.yaml" && !is_tree && !path.is_empty() {
+                    found.push(path.clone());
+                } else if is_tree && depth < DEEPEST {
+                    let slash = if path.is_empty() { "" } else { "/" };
+                    let below = repo.find_tree(entry.id()).map_err(failed)?;
+                    open.push_back((format!("{path}{slash}{name}"), below, depth + 1));
+                }
+            }
+        }
+        found.sort();
+        found.truncate(5);
+        Ok(found)
+    }
+
     fn from_repository(repo: Repository, prefix: String) -> Result<Self, LedgerError> {
         let common = absolute(repo.commondir())?;
         let top = absolute(repo.workdir().unwrap_or(repo.path()))?;
-        let root = if prefix.is_empty() { top } else { top.join(&prefix) };
+        // A bare repository has no folder of that name.
+        let is_top = prefix.is_empty() || repo.is_bare();
+        let root = if is_top { top } else { top.join(&prefix) };
         let config = repo.config().map_err(LedgerError::git("reading the configuration", &root))?;
         let identity = Identity::from_config(&config);
         let (branch, doubt) = default_branch(&repo, &root)?;
@@ -313,6 +394,11 @@ impl Ledger {
         let path = hold(&self.repo).path().to_path_buf();
         open_repository(&path)
     }
+}
+
+/// The nearest folder upwards that exists.
+fn existing(start: &Path) -> &Path {
+    start.ancestors().find(|folder| folder.is_dir()).unwrap_or(start)
 }
 
 /// Where in a repository's checkout the ledger lies: the nearest folder from

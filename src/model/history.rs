@@ -204,7 +204,7 @@ pub struct CommitInfo {
     pub parent_committed_at: Option<i64>,
 }
 
-/// What a folder held from one commit on. Neither file means that the folder
+/// What a folder held from one commit on. No file means that the folder
 /// left this path there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Version {
@@ -214,6 +214,8 @@ pub struct Version {
     pub brief: Option<ObjectId>,
     /// The blob of `timeline.yaml`.
     pub timeline: Option<ObjectId>,
+    /// The blob of `sources.yaml`.
+    pub sources: Option<ObjectId>,
 }
 
 /// One path below `briefs/` over time.

@@ -84,6 +84,7 @@ pub fn assign(
     let version = Version { key, brief: brief.json(), blob: &blob, earlier: earlier.as_ref() };
     let owner = "/first_action/owner".to_owned();
     let sources = version.of_person(context, &[owner], &given);
+    event.sources = Some(blob_id(sources.as_bytes()).to_string());
     timeline.events.push(event);
     let customer = brief.view().title().unwrap_or("customer").to_owned();
     let change = Change::of_handoff(&folder, &customer, key, context.now)

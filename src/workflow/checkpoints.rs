@@ -1,13 +1,16 @@
 //! Checkpoints as a use case: brought together with the remote, checked
 //! against each other and against those who may sign them.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
+use http::{HeaderMap, Method, StatusCode};
 
 use super::context::Context;
 use super::error::WorkflowError;
 use crate::audit::{self, AuditReport};
+use crate::http::{BaseUrl, Client, Schedule, Semantics};
 use crate::ledger::{
     self, CheckpointDeal, CheckpointFacts, Containment, Ledger, find_containment, list_checkpoints,
 };
@@ -23,6 +26,9 @@ pub struct Chain {
     pub faults: Vec<String>,
     /// What could not be looked at, in words.
     pub notes: Vec<String>,
+    /// By a checkpoint's name: when it was there by its timestamp, or why that one does not count.
+    /// Only where certificates to trust were given.
+    pub timestamps: BTreeMap<String, Result<DateTime<Utc>, String>>,
     /// The pushes that checkpoints of trusted signers keep.
     pub pushes: Vec<Push>,
 }
@@ -50,6 +56,8 @@ pub struct Strictness<'a> {
     pub required: bool,
     /// Who may have signed them: a file outside of the ledger.
     pub trust: Option<&'a Path>,
+    /// Whose timestamps count: certificates (PEM) in a file outside of the ledger.
+    pub tsa_trust: Option<&'a Path>,
 }
 
 /// Reads and checks the checkpoints up to a moment; [`Chain::compare`] holds
@@ -115,6 +123,15 @@ pub fn read_chain(
                 }
             };
         let tip = checkpoint.facts.tip;
+        let stamped = strictness.tsa_trust.and_then(|trust| {
+            let reply = ledger.timestamp(&checkpoint.name).transpose()?;
+            let verify =
+                |reply: Vec<u8>| ledger.verify_timestamp(checkpoint.id, tip, &reply, trust);
+            Some(reply.and_then(verify))
+        });
+        if let Some(stamped) = stamped {
+            chain.timestamps.insert(checkpoint.name.clone(), stamped);
+        }
         if signer.is_some() && faults.is_empty() {
             chain.pushes.extend(checkpoint.facts.pushes.iter().cloned());
         }
@@ -131,6 +148,14 @@ pub fn read_chain(
             deals: deals.into_iter().map(from_kept).collect(),
         });
         before = Some(checkpoint);
+    }
+    if strictness.tsa_trust.is_some()
+        && let Some(last) = chain.checkpoints.last()
+        && !chain.timestamps.contains_key(&last.name)
+    {
+        // Those before the last stamped one are held by it, as each names the one before.
+        let at = last.at.format("%Y-%m-%d %H:%M UTC");
+        chain.faults.push(format!("The last checkpoint, of {at}, has no timestamp"));
     }
     if strictness.required && chain.checkpoints.is_empty() {
         chain.faults.push("There is no checkpoint, and one is required".to_owned());
@@ -152,9 +177,10 @@ struct Met {
 /// Fetches the checkpoints that only the remote has.
 fn meet(ledger: &Ledger, remote: &str) -> Result<Met, WorkflowError> {
     let there = ledger.remote_checkpoints(remote)?;
-    let here: std::collections::BTreeMap<String, ObjectId> = list_checkpoints(ledger.git_dir())?
+    let here: BTreeMap<String, ObjectId> = list_checkpoints(ledger.git_dir())?
         .into_iter()
         .map(|checkpoint| (checkpoint.name, checkpoint.id))
+        .chain(ledger.own_timestamps()?)
         .collect();
     let missing: Vec<String> =
         there.keys().filter(|name| !here.contains_key(*name)).cloned().collect();
@@ -173,6 +199,8 @@ fn meet(ledger: &Ledger, remote: &str) -> Result<Met, WorkflowError> {
 pub struct Left {
     /// Its ref.
     pub name: String,
+    /// The tag object.
+    pub id: ObjectId,
     /// Whether git signed it.
     pub is_signed: bool,
     /// Why the remote does not have it; `None` where it has, or where there is none.
@@ -189,6 +217,39 @@ fn new_pushes(ledger: &Ledger, pushes: &[Push]) -> Result<Vec<Push>, WorkflowErr
     let last = kept.iter().map(|push| push.at).max();
     let is_new = |push: &&Push| last.is_none_or(|last| push.at >= last) && !kept.contains(push);
     Ok(pushes.iter().filter(is_new).cloned().collect())
+}
+
+/// Asks a timestamp authority for a token over a checkpoint, by RFC 3161 over HTTP.
+async fn ask_authority(url: &BaseUrl, query: Vec<u8>) -> Result<Vec<u8>, String> {
+    let client = Client::new(url.clone(), HeaderMap::new(), Schedule::interactive());
+    let body = Some(("application/timestamp-query", query));
+    let asked = client.send_bytes(Semantics::Idempotent, Method::POST, "", body).await;
+    let answer = asked.map_err(|error| error.to_string())?;
+    if answer.status != StatusCode::OK {
+        return Err(format!("{} answered {}", url.as_str(), answer.status));
+    }
+    Ok(answer.body.to_vec())
+}
+
+/// Has an authority stamp a checkpoint, and keeps and pushes the timestamp.
+///
+/// # Errors
+/// Why the checkpoint has none.
+pub async fn stamp_checkpoint(
+    context: &Context,
+    left: &Left,
+    authority: &BaseUrl,
+    push: bool,
+) -> Result<(), String> {
+    let ledger = &context.ledger;
+    let query = ledger.timestamp_query(left.id)?;
+    let reply = ask_authority(authority, query).await?;
+    let name = ledger.keep_timestamp(&left.name, left.id, &reply)?;
+    let Some(remote) = ledger.remote().filter(|_| push) else { return Ok(()) };
+    ledger.push_checkpoint(&remote, &name).map_err(|error| {
+        let why = shorten(&error.to_string(), 300);
+        format!("it is kept here and is not on the remote: {why}; push it with: git push {remote} {name}")
+    })
 }
 
 /// Leaves a checkpoint of a report, signed where git has a key, and pushes it.
@@ -226,6 +287,7 @@ pub fn leave_checkpoint(
     let pushed = remote.map(|remote| ledger.push_checkpoint(&remote, &left.name));
     Ok(Left {
         name: left.name,
+        id: left.id,
         is_signed: left.is_signed,
         not_pushed: pushed.and_then(Result::err).map(|error| shorten(&error.to_string(), 300)),
     })

@@ -14,7 +14,7 @@ use crate::audit::{
     Blobs as AuditBlobs, BriefFacts, DealAsWritten, Digester, FolderDigest, KEPT_FORMAT, ReadError,
     SignatureAsWritten, TimelineFacts, UnansweredField,
 };
-use crate::brief::{Brief, Completeness, Schema, Timeline};
+use crate::brief::{BRIEF_SCHEMA, Brief, Completeness, Schema, Timeline, check_version};
 use crate::ledger::{Blobs, HistoryError, KeptDigests};
 use crate::model::{FolderHistory, History, ObjectId, Person};
 use crate::yaml;
@@ -210,7 +210,9 @@ fn parse(
         Some(Ok(None)) | None => Schema::shipped(),
     };
     // The audit tells no lines, so the file's places are not kept.
-    let node = yaml::read(bytes).map_err(|error| ReadError::Content(error.to_string()))?;
+    let content = |error: yaml::Error| ReadError::Content(error.to_string());
+    let node = yaml::read(bytes).map_err(content)?;
+    check_version(&node, BRIEF_SCHEMA).map_err(content)?;
     Ok(Parsed::Brief(Arc::new(brief_facts(&Brief::from_json(node.to_json()), schema))))
 }
 

@@ -200,7 +200,6 @@ fn write(
         event.reference = Some(found.signature.document_id.as_str().to_owned());
         let blob = blob_id(text.as_bytes()).to_string();
         event.brief = Some(blob.clone());
-        timeline.events.push(event);
         let version = Version {
             key: &found.key,
             brief: brief.json(),
@@ -209,6 +208,8 @@ fn write(
         };
         let sources = composed_sources(context, found, false, &composed.brief);
         let sources = version.of_machine(context, &composed.brief, &sources, answers);
+        event.sources = Some(blob_id(sources.as_bytes()).to_string());
+        timeline.events.push(event);
         let change = Change::of_handoff(&folder, &customer, &found.key, context.now)
             .trailer("Handoff-Event", EventKind::Drafted.as_str())
             .put("timeline.yaml", timeline.to_yaml())

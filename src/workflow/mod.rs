@@ -57,7 +57,7 @@ pub use audit::{
     read_ledgers,
 };
 pub use backfill::{backfill, missing_deals};
-pub use checkpoints::{Chain, Left, Strictness, leave_checkpoint, read_chain};
+pub use checkpoints::{Chain, Left, Strictness, leave_checkpoint, read_chain, stamp_checkpoint};
 pub use context::Context;
 pub use coverage::{CoverageRequest, Unused, coverage, unused_columns};
 pub use crm_sink::{CrmSink, LentTasks};

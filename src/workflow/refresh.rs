@@ -22,7 +22,7 @@ use crate::brief::{
 };
 use crate::crm::{Crm, CrmError};
 use crate::disk::{self, Access};
-use crate::ledger::{Change, Snapshot};
+use crate::ledger::{Change, Snapshot, blob_id};
 use crate::model::{
     CrmName, Deal, DealId, Gap, Key, Money, ObjectId, Outcome, ProviderName, Signature, Signer,
     normalise_deal_id,
@@ -290,6 +290,7 @@ pub(super) fn with_deal(
     event.reference = Some(reference);
     event.reason = Some(shorten(&fields, 1_000));
     event.brief = Some(blob.clone());
+    event.sources = Some(blob_id(sources.as_bytes()).to_string());
     event.kept = correction.kept.clone();
     let mut timeline = stored.timeline.clone();
     let customer = correction.brief.view().title().unwrap_or("customer").to_owned();

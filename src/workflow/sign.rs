@@ -392,14 +392,12 @@ fn prepare(
         written.decided_by = document.decided_by;
     }
     written.kept = kept;
-    timeline.events.push(written);
     let mut change = Change::of_handoff(&folder, &customer, &found.key, context.now)
         .trailer("Handoff-Event", kind.as_str())
         .trailer(
             "Handoff-Signature",
             format!("{}:{}", document.signature.provider, document.signature.document_id),
-        )
-        .put("timeline.yaml", timeline.to_yaml());
+        );
     if !unchanged {
         let version = Version {
             key: &found.key,
@@ -414,11 +412,14 @@ fn prepare(
             sources.extend(later.into_iter().filter(|(pointer, _)| pointer == "/amendments"));
         }
         let sources = version.of_machine(context, &composed.brief, &sources, answers);
+        written.sources = Some(blob_id(sources.as_bytes()).to_string());
         change = change
             .put("README.md", context.render(&brief)?)
             .put("brief.yaml", text)
             .put(BriefSources::FILE, sources);
     }
+    timeline.events.push(written);
+    change = change.put("timeline.yaml", timeline.to_yaml());
     Ok(Prepared { change: Some(change), signed, onto })
 }
 

@@ -12,10 +12,10 @@ use super::deal::Found;
 use super::error::WorkflowError;
 use super::store::{Stored, machine_version, version};
 use crate::brief::{
-    AnswerSource, BriefSources, SOURCES_SCHEMA, SourceKind, brief_answers, nearest_above,
+    AnswerSource, BriefSources, SOURCES_SCHEMA, SourceKind, Timeline, brief_answers, nearest_above,
 };
 use crate::config::FILE_NAME;
-use crate::ledger::{FileVersions, Snapshot};
+use crate::ledger::{FileVersions, Snapshot, blob_id};
 use crate::model::Key;
 use crate::text::one_line;
 
@@ -110,7 +110,7 @@ impl Earlier {
             None => None,
         };
         let at = of_branch.as_ref().unwrap_or(snapshot);
-        let recorded = read_sources(at, &stored.folder)?;
+        let recorded = read_sources(at, &stored.folder, &stored.timeline)?;
         let recorded = recorded.and_then(|it| {
             let brief = version(context, &it.brief)?;
             Some((it, brief))
@@ -167,13 +167,18 @@ impl Earlier {
 }
 
 /// The recorded sources of a handoff in one commit; `None` where there are
-/// none or they cannot be read.
+/// none, they cannot be read, or no event says that handoff wrote them.
 pub(super) fn read_sources(
     snapshot: &Snapshot,
     folder: &str,
+    timeline: &Timeline,
 ) -> Result<Option<BriefSources>, WorkflowError> {
     let bytes = snapshot.read(&format!("{folder}/{}", BriefSources::FILE))?;
-    Ok(bytes.and_then(|bytes| BriefSources::parse(&bytes).ok()))
+    Ok(bytes.and_then(|bytes| {
+        let id = blob_id(&bytes).to_string();
+        let is_recorded = timeline.events.iter().any(|it| it.sources.as_deref() == Some(&*id));
+        BriefSources::parse(&bytes).ok().filter(|_| is_recorded)
+    }))
 }
 
 /// One version of a brief as it is written.

@@ -7,17 +7,20 @@ use rayon::prelude::*;
 
 use super::{Context, WorkflowError};
 use crate::brief::{
-    Brief, CheckContext, FolderSummary, HandoffCheck, HandoffFiles, Member, Proposals, Refused,
-    Team as Members, check_handoff, check_ledger, fixes,
+    Brief, BriefSources, CheckContext, FolderSummary, HandoffCheck, HandoffFiles, Member,
+    Proposals, Refused, SourcesFile, Team as Members, check_handoff, check_ledger, fixes,
 };
 use crate::disk::{self, Inside};
 use crate::finding::{Finding, Location};
-use crate::ledger::{BRIEFS, Folder, LONGEST_SLUG, LedgerError, key_of};
+use crate::ledger::{BRIEFS, Folder, LONGEST_SLUG, LedgerError, blob_id, key_of};
 use crate::model::Key;
 use crate::text::slug;
 
 /// What a folder is called that no name was known for.
 const NAMELESS: &str = "customer";
+/// The files of a handoff's folder.
+const FILES: [&str; 5] =
+    ["brief.yaml", "timeline.yaml", "README.md", BriefSources::FILE, Proposals::FILE];
 
 /// Which briefs are checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,10 +56,11 @@ struct Loaded {
     readme: Option<Vec<u8>>,
     refused: Vec<Refused>,
     proposed: Option<Vec<u8>>,
+    sources: Option<Vec<u8>>,
 }
 
 impl Loaded {
-    /// Reads a folder's three files; what is a link, or lies behind one, is
+    /// Reads a folder's files; what is a link, or lies behind one, is
     /// noted and not read.
     fn read(
         folder: &str,
@@ -74,7 +78,8 @@ impl Loaded {
         };
         let (brief, timeline) = (file("brief.yaml")?, file("timeline.yaml")?);
         let (readme, proposed) = (file("README.md")?, file(Proposals::FILE)?);
-        Ok(Self { folder: folder.to_owned(), brief, timeline, readme, refused, proposed })
+        let sources = file(BriefSources::FILE)?;
+        Ok(Self { folder: folder.to_owned(), brief, timeline, readme, refused, proposed, sources })
     }
 
     /// Whether there is anything to check.
@@ -93,6 +98,7 @@ impl Loaded {
             readme: self.readme.as_deref(),
             refused: &self.refused,
             proposed: self.proposed.as_deref(),
+            sources: self.sources.as_deref().map(|bytes| SourcesFile { bytes, blob_id }),
         }
     }
 }
@@ -231,7 +237,7 @@ fn refuse_submodules(
 ) {
     for path in context.ledger.submodules() {
         let folder = match path.rsplit_once('/') {
-            Some((folder, "brief.yaml" | "timeline.yaml" | "README.md")) => folder.to_owned(),
+            Some((folder, name)) if FILES.contains(&name) => folder.to_owned(),
             _ => path.clone(),
         };
         if *which != Which::All && !folders.contains(&folder) {
@@ -249,6 +255,7 @@ fn refuse_submodules(
                 timeline: None,
                 readme: None,
                 proposed: None,
+                sources: None,
                 refused: vec![refused],
             }),
         }
@@ -386,7 +393,7 @@ fn named(
             _ => None,
         };
         let is_file = path.symlink_metadata().map_err(fail)?.is_file()
-            || ["brief.yaml", "timeline.yaml", "README.md"].iter().any(|it| path.ends_with(it));
+            || FILES.iter().any(|it| path.ends_with(it));
         match (refused, shown.rsplit_once('/')) {
             (_, Some((folder, _))) if is_file => folders.push(folder.to_owned()),
             (Some(link), _) => folders.push(link),

@@ -143,9 +143,13 @@ pub fn why(context: &Context, key: &Key, field: Option<&str>) -> Result<Why, Wor
     }
     let snapshot = context.ledger.snapshot_at(&revision)?;
     if snapshot.read(&format!("{}/{}", stored.folder, BriefSources::FILE))?.is_some()
-        && read_sources(&snapshot, &stored.folder)?.is_none()
+        && read_sources(&snapshot, &stored.folder, &stored.timeline)?.is_none()
     {
-        gaps.push(format!("{}/{} cannot be read", stored.folder, BriefSources::FILE));
+        gaps.push(format!(
+            "{}/{} cannot be read, or handoff did not write it",
+            stored.folder,
+            BriefSources::FILE
+        ));
     }
     let told = Telling {
         context,
@@ -153,7 +157,7 @@ pub fn why(context: &Context, key: &Key, field: Option<&str>) -> Result<Why, Wor
         revision: &revision,
         timeline: &stored.timeline,
         complete: history.complete,
-        recorded: read_sources(&snapshot, &stored.folder)?,
+        recorded: read_sources(&snapshot, &stored.folder, &stored.timeline)?,
         versions,
     };
     let answered = brief_answers(&brief);
@@ -316,7 +320,7 @@ impl Telling<'_> {
         }
         let file = self.versions[number].0;
         let snapshot = self.context.ledger.snapshot_at(&file.commit.to_string())?;
-        let own = read_sources(&snapshot, self.folder)?;
+        let own = read_sources(&snapshot, self.folder, self.timeline)?;
         let own = own.filter(|own| own.brief == file.blob.to_string());
         Ok(own.and_then(|own| own.answers.get(pointer).cloned()))
     }

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Duration, Utc};
 use handoff::brief::{
-    Brief, CheckContext, HandoffFiles, Member, RenderInput, Renderer, Schema, Team, brief_rules,
-    check_handoff, check_ledger, fixes,
+    Brief, CheckContext, HandoffFiles, Member, RenderInput, Renderer, Schema, SourcesFile, Team,
+    brief_rules, check_handoff, check_ledger, fixes,
 };
 use handoff::finding::Finding;
+use handoff::ledger::blob_id;
 use handoff::yaml;
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -38,6 +39,7 @@ struct Files {
     timeline: Option<Vec<u8>>,
     readme: Option<Vec<u8>>,
     proposed: Option<Vec<u8>>,
+    sources: Option<Vec<u8>>,
 }
 
 impl Files {
@@ -49,7 +51,8 @@ impl Files {
             (!without_readme).then(|| render(&brief).into_bytes())
         });
         let proposed = fs::read(dir.join("proposed.yaml")).ok();
-        Self { folder: folder.to_owned(), brief, timeline, readme, proposed }
+        let sources = fs::read(dir.join("sources.yaml")).ok();
+        Self { folder: folder.to_owned(), brief, timeline, readme, proposed, sources }
     }
 
     fn borrowed(&self) -> HandoffFiles<'_> {
@@ -60,6 +63,7 @@ impl Files {
             readme: self.readme.as_deref(),
             refused: &[],
             proposed: self.proposed.as_deref(),
+            sources: self.sources.as_deref().map(|bytes| SourcesFile { bytes, blob_id }),
         }
     }
 }
@@ -288,7 +292,7 @@ proptest! {
         };
         let files = HandoffFiles {
             folder: "briefs/2026/10/x--hubspot-31874500101", brief: Some(yaml.as_bytes()), timeline: None,
-            readme: Some(readme.as_bytes()), refused: &[], proposed: None,
+            readme: Some(readme.as_bytes()), refused: &[], proposed: None, sources: None,
         };
         let check = check_handoff(&files, &context);
         let stale = check.findings.iter().any(|finding| finding.rule == "stale-rendering");

@@ -43,6 +43,37 @@ fn the_demo_ends_with_briefs_an_audit_and_what_to_do_next() {
 }
 
 #[test]
+fn the_demo_runs_under_any_git_configuration_of_the_user() {
+    let sandbox = Sandbox::new();
+    sandbox.write("ignored", "*.html\nbriefs/\noutbox/\n*.csv\n");
+    sandbox.write("attributes", "* text eol=crlf filter=lfs\n");
+    let hook = sandbox.write("hooks/pre-commit", "#!/bin/sh\nexit 1\n");
+    std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let place = |name: &str| sandbox.join(name).display().to_string();
+    let settings = format!(
+        "[commit]\n gpgsign = true\n[tag]\n gpgsign = true\n[gpg]\n program = /nowhere/gpg\n\
+         [user]\n signingkey = NOBODY\n useConfigOnly = true\n[init]\n defaultBranch = trunk\n templateDir = {}\n\
+         [core]\n autocrlf = true\n safecrlf = true\n excludesFile = {}\n attributesFile = {}\n hooksPath = {}\n fsmonitor = true\n\
+         [filter \"lfs\"]\n clean = false\n smudge = false\n required = true\n[protocol]\n allow = never\n",
+        place("hooks"),
+        place("ignored"),
+        place("attributes"),
+        place("hooks"),
+    );
+    let global = sandbox.write("gitconfig", settings).display().to_string();
+    let demo = ["demo", "shown"];
+    let ran = sandbox.handoff_with(".", &demo, &[("GIT_CONFIG_GLOBAL", &global)]).exits(0);
+    assert!(ran.stdout.contains("Where to look"), "{}", ran.stdout);
+    let plain = sandbox.handoff(".", &["demo", "plain"]).exits(0);
+    let commits = |folder: &str| sandbox.git(folder, &["log", "--format=%T %s", "main"]);
+    assert_eq!(commits("shown"), commits("plain"), "the same as without");
+    assert_eq!(plain.stdout.replace("plain", "shown"), ran.stdout);
+    let mut status = sandbox.command("git", sandbox.join("shown"));
+    let status = status.env("GIT_CONFIG_GLOBAL", &global).args(["status", "--porcelain"]).output();
+    assert_eq!(String::from_utf8_lossy(&status.unwrap().stdout), "");
+}
+
+#[test]
 fn the_demos_next_steps_work() {
     let sandbox = Sandbox::new();
     let ran = sandbox.handoff(".", &["demo"]).exits(0);

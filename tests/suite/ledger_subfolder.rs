@@ -145,3 +145,60 @@ fn the_help_for_a_repository_of_another_user_works_when_it_is_followed() {
     run("sh", &["-c", command]).exits(0);
     run(env!("CARGO_BIN_EXE_handoff"), &check).exits(0);
 }
+
+#[test]
+fn a_ledger_in_a_folder_is_audited_from_a_bare_clone() {
+    let sandbox = company();
+    let event = event(&sandbox);
+    let sign = ["--now", "2026-11-02T10:05:00Z", "-C", "repo/teams/cs", "sign", &event];
+    sandbox.handoff(".", &sign).exits(0);
+    sandbox.write("remote.git/deals.csv", DEALS);
+    let audit = ["audit", "--deals", "deals.csv", "--format", "json"];
+    let run = |folder: &str, arguments: &[&str]| {
+        sandbox.handoff(".", &[&["-C", folder][..], arguments].concat())
+    };
+    for again in 0..2 {
+        let report = run("remote.git/teams/cs", &audit).json();
+        assert_eq!(report["deals"][0]["class"], "on_time", "{again}: {report}");
+        assert_eq!(report["deals"].as_array().unwrap().len(), 1, "{report}");
+        assert!(!report["findings"].to_string().contains("orphan-brief"), "{report}");
+    }
+    let validated = run("remote.git/teams/cs", &["validate"]);
+    assert!(
+        validated.stdout.contains("checked 1 brief"),
+        "{}{}",
+        validated.stdout,
+        validated.stderr
+    );
+    let status = run("remote.git/teams/cs", &["status"]).exits(0).stdout;
+    assert!(status.contains("hubspot-1"), "{status}");
+    // Writing goes into the folder, too.
+    let accept = ["--now", "2026-11-02T11:00:00Z", "accept", "hubspot-1", "--by", "samlee"];
+    run("remote.git/teams/cs", &accept).exits(0);
+    let top = sandbox.git("remote.git", &["ls-tree", "--name-only", "main"]);
+    assert_eq!(top, "README.md\nbriefs\nteams\n");
+    let at_tip = sandbox.git("remote.git", &["log", "-1", "--format=", "--name-only", "main"]);
+    assert!(at_tip.lines().all(|line| line.starts_with("teams/cs/")), "{at_tip}");
+    // Without the folder nothing is counted, neither here nor in a checkout, and the help works.
+    for folder in ["remote.git", "repo"] {
+        for command in
+            [&audit[..], &["validate"], &["status"], &["coverage", "--deals", "deals.csv"]]
+        {
+            let ran = run(folder, command).exits(2);
+            assert!(ran.stderr.contains("and teams/cs does"), "{command:?}: {}", ran.stderr);
+            let (_, help) = ran.stderr.split_once("`-C ").unwrap();
+            let (named, _) = help.split_once('`').unwrap();
+            run(named, &["status"]).exits(0);
+        }
+    }
+    // A folder that is none of the ledger's.
+    for folder in [
+        "remote.git/teams/sales",
+        "remote.git/nothing",
+        "repo/nothing",
+        "remote.git/teams/../teams/nothing",
+    ] {
+        let ran = run(folder, &audit).exits(2);
+        assert!(ran.stderr.contains("there is no such folder"), "{folder}: {}", ran.stderr);
+    }
+}

@@ -23,7 +23,7 @@ struct Setup {
 }
 
 /// What a merge needs beside the requests of the sink.
-fn answer(github: &mut Github, asked: &Asked) -> Reply {
+pub(crate) fn answer(github: &mut Github, asked: &Asked) -> Reply {
     let path = asked.path.strip_prefix("/repos/acme/handoffs").unwrap_or(&asked.path).to_owned();
     match (asked.method.as_str(), path.as_str()) {
         ("GET", "/user") => Reply::Json(200, json!({"login": "handoff-machine", "type": "User"})),

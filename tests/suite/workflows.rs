@@ -280,7 +280,9 @@ impl<'a> Runner<'a> {
                 match part {
                     "github.token" => "a-token-of-the-workflow".to_owned(),
                     "github.server_url" => "https://github.com".to_owned(),
-                    "vars.HANDOFF_CHECKPOINT_SIGNERS" | "inputs.first_checkpoint" => String::new(),
+                    "vars.HANDOFF_CHECKPOINT_SIGNERS" | "inputs.first_checkpoint" => {
+                        self.secrets.lock().unwrap().get(part).cloned().unwrap_or_default()
+                    }
                     other => panic!("the runner does not know {other}"),
                 }
             };
@@ -604,4 +606,190 @@ async fn workflows_on_runners_that_are_lost_tell_nobody_before_the_remote_has_it
     runner.green("sync", "issues", &other);
     runner.green("sync", "schedule", &json!({}));
     assert_eq!(tasks.lock().unwrap().len(), 1, "still one");
+}
+
+/// A ledger whose tasks go to a fake of GitHub, in one of its two forms.
+fn with_tasks(sandbox: &Sandbox, crm: &str, form: &str, url: &str) {
+    let init = [
+        "init",
+        "l",
+        "--crm",
+        crm,
+        "--github",
+        "acme/handoffs",
+        "--csm",
+        "Sam Lee <sam@example.com> @samlee",
+    ];
+    sandbox.handoff(".", &init).exits(0);
+    let config = fs::read_to_string(sandbox.join("l/handoff.yaml")).unwrap();
+    let there = format!("as: {form}, base_url: \"{url}\", seconds_between_writes: 0");
+    sandbox.write("l/handoff.yaml", config.replacen("as: issue", &there, 1));
+    sandbox.handoff("l", &["init", "--workflows"]).exits(0);
+    sandbox.write("l/deals.csv", DEALS);
+    sandbox.git("l", &["add", "-A"]);
+    sandbox.git("l", &["commit", "-qm", "an export"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workflows_with_tasks_on_github_are_green_in_both_forms() {
+    for crm in ["none", "file"] {
+        for form in ["issue", "pull_request"] {
+            let issues = Arc::new(Mutex::new(Vec::new()));
+            let pulls = Arc::new(Mutex::new(crate::deliver::pulls::Github::default()));
+            let (of_issues, of_pulls) = (issues.clone(), pulls.clone());
+            let has_pulls = form == "pull_request";
+            let fake = Fake::serve(move |asked| match has_pulls {
+                true => crate::pull_request::answer(&mut of_pulls.lock().unwrap(), asked),
+                false => github(&of_issues, asked),
+            })
+            .await;
+            let sandbox = Sandbox::new();
+            with_tasks(&sandbox, crm, form, &fake.url);
+            let runner = Runner::on(&sandbox, "l");
+            let count = || match has_pulls {
+                true => pulls.lock().unwrap().pulls.len(),
+                false => issues.lock().unwrap().len(),
+            };
+            let case = format!("{crm}, {form}");
+            // The first push, and hours in which nothing happens.
+            let said = runner.green("validate", "push", &runner.push(NO_COMMIT));
+            assert!(said.contains("no commit before this one"), "{case}: {said}");
+            runner.green("sign", "schedule", &json!({}));
+            runner.green("sync", "schedule", &json!({}));
+            assert_eq!(count(), 0, "{case}");
+            // A real signature, twice.
+            let before = runner.head();
+            let payload: Value = serde_json::from_slice(&signed_body()).unwrap();
+            let event = dispatch(json!({"payload": payload}));
+            runner.green("sign", "repository_dispatch", &event);
+            runner.green("sign", "repository_dispatch", &event);
+            runner.green("sign", "schedule", &json!({}));
+            assert_eq!(count(), 1, "{case}: one task");
+            assert_eq!(runner.head() == before, has_pulls, "{case}: a brief waits for the merge");
+            if has_pulls {
+                let pull = pulls.lock().unwrap().pulls[0].clone();
+                let branch = pull["head"].as_str().unwrap().to_owned();
+                let folders = sandbox.git("remote.git", &["ls-tree", "-r", "--name-only", &branch]);
+                assert!(folders.contains("/sources.yaml"), "{folders}");
+                let reviewed = json!({"pull_request": {"html_url": pull["html_url"]}});
+                runner.green("sync", "pull_request_review", &reviewed);
+                // The check of the pull request: what changed against the branch it aims at.
+                let said = runner.job(
+                    "validate",
+                    "pull_request",
+                    &json!({
+                        "pull_request": {"base": {"sha": before}, "head": {"sha": branch}},
+                    }),
+                );
+                assert!(said.iter().all(|(_, code, _)| [0, 1].contains(code)), "{case}: {said:?}");
+                // The CSM merges it, as GitHub's button does.
+                sandbox.git(".", &["clone", "-q", "remote.git", "person"]);
+                let merge =
+                    ["merge", "-q", "--no-ff", "-m", "Merge #1", &format!("origin/{branch}")];
+                sandbox.git("person", &merge);
+                sandbox.git("person", &["push", "-q", "origin", "main"]);
+                for (name, value) in [
+                    ("state", json!("closed")),
+                    ("merged_at", json!("2026-11-20T16:50:00Z")),
+                    ("merged_by", json!({"login": "samlee", "type": "User"})),
+                ] {
+                    pulls.lock().unwrap().pulls[0][name] = value;
+                }
+                runner.green("sync", "pull_request", &reviewed);
+                let timeline =
+                    sandbox.git("remote.git", &["grep", "-h", "event:", "main", "--", "briefs/"]);
+                assert!(timeline.contains("accepted"), "{case}: merging accepts: {timeline}");
+            } else {
+                let task =
+                    json!({"issue": {"html_url": "https://github.example/acme/handoffs/issues/1"}});
+                runner.green("sync", "issue_comment", &task);
+            }
+            runner.green("sync", "schedule", &json!({}));
+            // The briefs lack answers, which is the one reason to be red.
+            let signed = runner.head();
+            let (code, said) = runner.red("validate", "push", &runner.push(&before));
+            assert!(code == 1 && said.contains("unanswered-question"), "{case}: {said}");
+            assert!(!said.contains("broken-sources"), "{case}: {said}");
+            // A change that touches no brief, and a force push.
+            sandbox.git("l", &["pull", "-q", "--rebase", "../remote.git", "main"]);
+            sandbox.write("l/README.md", "ours\n");
+            sandbox.git("l", &["commit", "-qam", "the page of the ledger"]);
+            sandbox.git("l", &["push", "-q", "../remote.git", "HEAD:main"]);
+            let said = runner.green("validate", "push", &runner.push(&signed));
+            assert!(said.contains("no brief changed"), "{case}: {said}");
+            let gone = "5b825dc652cb6eb9a060e55bf8d69288fbee5905";
+            let (code, said) = runner.red("validate", "push", &runner.push(gone));
+            assert!(code == 1 && said.contains("force push"), "{case}: {said}");
+            let steps = runner.job("audit", "workflow_dispatch", &json!({}));
+            let (_, code, said) = steps.last().unwrap();
+            assert!([0, 1].contains(code), "{case}: {said}");
+            assert_eq!(count(), 1, "{case}: still one task");
+        }
+    }
+}
+
+#[test]
+fn the_workflow_of_the_audit_leaves_and_requires_signed_checkpoints() {
+    let sandbox = Sandbox::new();
+    sandbox.handoff(".", &["init", "l", "--crm", "file"]).exits(0);
+    sandbox.write("l/deals.csv", DEALS);
+    sandbox.git("l", &["add", "-A"]);
+    sandbox.git("l", &["commit", "-qm", "an export"]);
+    let runner = Runner::on(&sandbox, "l");
+    // As docs/github.md says: the key into a secret, who may sign into a variable.
+    let docs = include_str!("../../docs/github.md");
+    let make =
+        docs.lines().find(|line| line.starts_with("ssh-keygen ")).expect("how to make a key");
+    let mut shell = sandbox.command("sh", sandbox.join("."));
+    let made = shell.args(["-c", make]).output().unwrap();
+    if !made.status.success() {
+        eprintln!("skipped: there is no ssh-keygen");
+        return;
+    }
+    let read = |name: &str| fs::read_to_string(sandbox.join(name)).unwrap();
+    let prefix = "handoff-audit namespaces=\"git\" ";
+    assert!(docs.contains(prefix), "the line of the signers is documented");
+    runner.secret("HANDOFF_CHECKPOINT_KEY", read("checkpoint-key").trim_end());
+    let signers = format!("{prefix}{}", read("checkpoint-key.pub").trim_end());
+    runner.secret("vars.HANDOFF_CHECKPOINT_SIGNERS", &signers);
+    let audit = || {
+        let steps = runner.job("audit", "workflow_dispatch", &json!({}));
+        let (_, code, said) = steps.last().unwrap().clone();
+        assert!([0, 1].contains(&code), "{said}");
+        fs::read_to_string(sandbox.join("runner/summary.md")).unwrap()
+    };
+    let tags = || {
+        let refs =
+            sandbox.git("remote.git", &["for-each-ref", "--format=%(refname)", "refs/handoff"]);
+        refs.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    runner.secret("inputs.first_checkpoint", "true");
+    let first = audit();
+    assert!(!first.contains("checkpoint-contradicted"), "{first}");
+    runner.secret("inputs.first_checkpoint", "");
+    let [tag] = &tags()[..] else { panic!("one checkpoint: {:?}", tags()) };
+    let text = sandbox.git("remote.git", &["cat-file", "tag", tag]);
+    assert!(text.contains("BEGIN SSH SIGNATURE"), "{text}");
+    let second = audit();
+    assert!(!second.contains("checkpoint-contradicted"), "{second}");
+    assert_eq!(tags().len(), 2, "each audit leaves the next");
+    // Whoever takes them away, or signs with another key, is named.
+    for tag in tags() {
+        sandbox.git("remote.git", &["update-ref", "-d", &tag]);
+    }
+    let gone = audit();
+    assert!(gone.contains("checkpoint-contradicted"), "{gone}");
+    let other = ["-q", "-t", "ed25519", "-N", "", "-f", "other"];
+    assert!(
+        sandbox.command("ssh-keygen", sandbox.join(".")).args(other).status().unwrap().success()
+    );
+    for tag in tags() {
+        sandbox.git("remote.git", &["update-ref", "-d", &tag]);
+    }
+    runner.secret("inputs.first_checkpoint", "true");
+    runner.secret("HANDOFF_CHECKPOINT_KEY", read("other").trim_end());
+    audit();
+    runner.secret("inputs.first_checkpoint", "");
+    let foreign = audit();
+    assert!(foreign.contains("checkpoint-contradicted"), "{foreign}");
 }

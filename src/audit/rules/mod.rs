@@ -31,6 +31,7 @@ mod signature_without_handoff;
 mod signed_after_won;
 mod signed_not_won;
 mod signed_total_differs;
+mod sources_rewritten;
 mod task_not_opened;
 mod timeline_rewritten;
 mod words;
@@ -88,7 +89,7 @@ impl<'a> Case<'a> {
 }
 
 /// Every rule of the audit, in the order in which findings of one severity are told.
-static TABLE: [(&Rule, Check); 32] = [
+static TABLE: [(&Rule, Check); 33] = [
     (&audit_incomplete::RULE, Check::Gap(audit_incomplete::check)),
     (&history_rewritten::RULE, Check::Ledger(history_rewritten::check)),
     (&checkpoint_contradicted::RULE, Check::Ledger(checkpoint_contradicted::check_ledger)),
@@ -104,6 +105,7 @@ static TABLE: [(&Rule, Check); 32] = [
     (&backdated_commit::RULE, Check::Ledger(backdated_commit::check_ledger)),
     (&hand_written_event::RULE, Check::Deal(hand_written_event::check)),
     (&timeline_rewritten::RULE, Check::Deal(timeline_rewritten::check)),
+    (&sources_rewritten::RULE, Check::Deal(sources_rewritten::check)),
     (&self_approved::RULE, Check::Deal(self_approved::check)),
     (&self_approved::RULE, Check::Rows(self_approved::check_rows)),
     (&policy_loosened::RULE, Check::Policies(policy_loosened::check)),

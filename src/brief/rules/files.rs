@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::subject::{COMMIT_ITSELF, Checked, FolderSummary, Subject, place_of};
-use crate::brief::{EventKind, RenderInput, TIMELINE_SCHEMA};
+use super::subject::{COMMIT_ITSELF, Checked, FolderSummary, SourcesFile, Subject, place_of};
+use crate::brief::{BriefSources, EventKind, RenderInput, SOURCES_SCHEMA, TIMELINE_SCHEMA};
 use crate::finding::{Finding, Location, Rule, RuleKind, Severity};
 use crate::text::{quoted, shorten};
 use crate::yaml;
@@ -250,6 +250,63 @@ fn place(subject: &Subject<'_>, number: usize, line: Option<&str>) -> (String, O
         ..Location::file(subject.checked.file("README.md"))
     };
     ("README.md is not what brief.yaml gives from this line on".to_owned(), Some(place))
+}
+
+// `broken-sources`: where the answers come from cannot be told.
+
+pub(super) static BROKEN_SOURCES: Rule = Rule {
+    id: "broken-sources",
+    kind: RuleKind::Brief,
+    severity: Severity::Error,
+    summary: "sources.yaml is missing, cannot be read, or is not what handoff wrote.",
+    explain: include_str!("../../../docs/rules/broken-sources.md"),
+};
+
+pub(super) fn broken_sources(checked: &Checked<'_>, findings: &mut Vec<Finding>) {
+    let name = BriefSources::FILE;
+    if !checked.files.refused.is_empty() {
+        findings.extend(checked.refused(&BROKEN_SOURCES, name));
+        return;
+    }
+    let help = "only handoff writes it: bring back the last version of it that handoff committed";
+    let mut add = |finding: Finding| findings.push(finding.help(help));
+    let finding = |message: &str| checked.finding(&BROKEN_SOURCES, name, message.to_owned());
+    // A timeline that cannot be read is `broken-timeline`'s, and records nothing.
+    let timeline = checked.timeline();
+    let recorded =
+        || timeline.iter().flat_map(|it| &it.events).filter_map(|event| event.sources.as_deref());
+    let Some(SourcesFile { bytes, blob_id }) = checked.files.sources else {
+        if checked.brief.is_some() && recorded().next().is_some() {
+            add(finding("sources.yaml is missing, and the timeline says that handoff wrote it"));
+        }
+        return;
+    };
+    let sources = match BriefSources::parse(bytes) {
+        Ok(sources) => sources,
+        Err(error) => {
+            let place = place_of(&error, checked.file(name), bytes);
+            let message = format!("sources.yaml cannot be read: {}", shorten(&error.message, 160));
+            add(finding(&message).at(place));
+            return;
+        }
+    };
+    if sources.schema != SOURCES_SCHEMA || checked.key().is_some_and(|key| key != sources.key) {
+        let schema = quoted(&sources.schema);
+        let message =
+            format!("sources.yaml is of the schema {schema} and of the handoff {}", sources.key);
+        add(finding(&message));
+        return;
+    }
+    if matches!(checked.timeline, Some(Err(_))) {
+        return;
+    }
+    // A checkout may give it other line ends.
+    let unix = bytes.contains(&b'\r').then(|| String::from_utf8_lossy(bytes).replace("\r\n", "\n"));
+    let ids = [Some(bytes), unix.as_deref().map(str::as_bytes)];
+    let ids = ids.into_iter().flatten().map(|bytes| blob_id(bytes).to_string());
+    if !ids.into_iter().any(|id| recorded().any(|recorded| recorded == id)) {
+        add(finding("sources.yaml is not what handoff wrote: no event of the timeline records it"));
+    }
 }
 
 // `broken-timeline`: what happened cannot be told.

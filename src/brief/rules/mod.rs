@@ -11,7 +11,7 @@ mod uncited_proposal;
 use chrono::{DateTime, Utc};
 
 pub use first_action::{Member, Team};
-pub use subject::{FolderSummary, HandoffFiles, Refused};
+pub use subject::{FolderSummary, HandoffFiles, Refused, SourcesFile};
 
 use super::{Brief, RenderError, RenderInput, Renderer, Schema};
 use crate::finding::{Finding, Rule};
@@ -26,7 +26,8 @@ enum Check {
 }
 
 /// Every rule and how it looks: one line each, sorted by id.
-const TABLE: [(&Rule, Check); 14] = [
+const TABLE: [(&Rule, Check); 15] = [
+    (&files::BROKEN_SOURCES, Check::Folder(files::broken_sources)),
     (&files::BROKEN_TIMELINE, Check::Folder(files::broken_timeline)),
     (&answers::COMMITMENT_WITHOUT_OWNER, Check::Brief(answers::commitment_without_owner)),
     (&files::DUPLICATE_BRIEF, Check::Ledger(files::duplicate_brief)),

@@ -3,7 +3,7 @@
 use crate::brief::answer::dotted;
 use crate::brief::{Brief, Completeness, EventKind, Timeline, View};
 use crate::finding::{Finding, Location, Rule, Severity};
-use crate::model::{CrmName, DealId, DocumentId, Key, ProviderName};
+use crate::model::{CrmName, DealId, DocumentId, Key, ObjectId, ProviderName};
 use crate::yaml;
 
 use super::CheckContext;
@@ -24,6 +24,17 @@ pub struct HandoffFiles<'a> {
     pub refused: &'a [Refused],
     /// `proposed.yaml`.
     pub proposed: Option<&'a [u8]>,
+    /// `sources.yaml`.
+    pub sources: Option<SourcesFile<'a>>,
+}
+
+/// A `sources.yaml`, and how its bytes are named in timelines.
+#[derive(Debug, Clone, Copy)]
+pub struct SourcesFile<'a> {
+    /// The file.
+    pub bytes: &'a [u8],
+    /// Gives the git blob id of bytes.
+    pub blob_id: fn(&[u8]) -> ObjectId,
 }
 
 /// Something that is not followed.

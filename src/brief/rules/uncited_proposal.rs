@@ -14,8 +14,9 @@ pub(super) static RULE: Rule = Rule {
 };
 
 pub(super) fn check(checked: &Checked<'_>, findings: &mut Vec<Finding>) {
-    let Some(source) = checked.files.proposed else { return };
     let file = Proposals::FILE;
+    findings.extend(checked.refused(&RULE, file));
+    let Some(source) = checked.files.proposed else { return };
     let finding = |message: String, help: &str| checked.finding(&RULE, file, message).help(help);
     let proposals = match Proposals::parse(source) {
         Ok(proposals) => proposals,

@@ -11,7 +11,7 @@ use crate::model::{CommitInfo, ObjectId};
 use super::file::{Cursor, body, load, save};
 
 const MAGIC: &[u8; 16] = b"handoff history\n";
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// The record of the last scan; `None` when there is none that fits.
 pub(in crate::ledger) fn load_record(common: &Path, prefix: &str) -> Option<Record> {
@@ -66,6 +66,7 @@ fn encode(record: &Record, out: &mut dyn Write) -> std::io::Result<()> {
             out.write_all(&state.at.to_le_bytes())?;
             encode_slot(state.brief, before.map(|b| b.brief), out)?;
             encode_slot(state.timeline, before.map(|b| b.timeline), out)?;
+            encode_slot(state.sources, before.map(|b| b.sources), out)?;
             before = Some(state);
         }
     }
@@ -126,14 +127,15 @@ fn decode(body: &[u8]) -> Option<Record> {
     for _ in 0..count {
         let length = from.count(1)?;
         let path = from.take(length)?.to_vec();
-        let length = from.count(6)?;
+        let length = from.count(7)?;
         let mut states: Vec<State> = Vec::with_capacity(length);
         for _ in 0..length {
             let before = states.last();
             let at = from.number().filter(|at| *at < walked)?;
             let brief = decode_slot(&mut from, before.map(|b| b.brief))?;
             let timeline = decode_slot(&mut from, before.map(|b| b.timeline))?;
-            states.push(State { at, brief, timeline });
+            let sources = decode_slot(&mut from, before.map(|b| b.sources))?;
+            states.push(State { at, brief, timeline, sources });
         }
         folders.push((path, states));
     }

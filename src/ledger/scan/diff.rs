@@ -24,6 +24,7 @@ const HELD_BYTES: usize = 8 << 20;
 pub(super) enum File {
     Brief,
     Timeline,
+    Sources,
 }
 
 /// What changed.
@@ -344,6 +345,7 @@ fn file(name: &[u8]) -> Option<File> {
     match name {
         b"brief.yaml" => Some(File::Brief),
         b"timeline.yaml" => Some(File::Timeline),
+        b"sources.yaml" => Some(File::Sources),
         _ => None,
     }
 }

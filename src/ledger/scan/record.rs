@@ -36,6 +36,7 @@ pub(in crate::ledger) struct State {
     pub(in crate::ledger) at: u32,
     pub(in crate::ledger) brief: Slot,
     pub(in crate::ledger) timeline: Slot,
+    pub(in crate::ledger) sources: Slot,
 }
 
 /// The history of one tip, in a form that can be extended by newer commits.
@@ -163,7 +164,11 @@ impl Record {
                 });
                 continue;
             }
-            for (slot, name) in [(last.brief, "brief.yaml"), (last.timeline, "timeline.yaml")] {
+            for (slot, name) in [
+                (last.brief, "brief.yaml"),
+                (last.timeline, "timeline.yaml"),
+                (last.sources, "sources.yaml"),
+            ] {
                 if slot == Slot::Other {
                     gaps.push(odd(format!("{}/{name}", shown(path))));
                 }
@@ -190,10 +195,13 @@ impl Record {
             let mut versions: Vec<Version> = Vec::with_capacity(states.len());
             for state in states {
                 let (brief, timeline) = (state.brief.blob(), state.timeline.blob());
-                let before = versions.last().map_or((None, None), |v| (v.brief, v.timeline));
-                if before != (brief, timeline) {
+                // Beside neither of the others it is no handoff's.
+                let is_handoff = brief.is_some() || timeline.is_some();
+                let sources = state.sources.blob().filter(|_| is_handoff);
+                let before = versions.last().map(|v| (v.brief, v.timeline, v.sources));
+                if before.unwrap_or_default() != (brief, timeline, sources) {
                     index[slot(state.at)] = USED;
-                    versions.push(Version { commit: state.at, brief, timeline });
+                    versions.push(Version { commit: state.at, brief, timeline, sources });
                 }
             }
             if !versions.is_empty() {
@@ -237,11 +245,16 @@ impl Record {
 }
 
 fn set(states: &mut Vec<State>, at: u32, file: File, slot: Slot) {
-    let mut state =
-        states.last().copied().unwrap_or(State { at, brief: Slot::Absent, timeline: Slot::Absent });
+    let mut state = states.last().copied().unwrap_or(State {
+        at,
+        brief: Slot::Absent,
+        timeline: Slot::Absent,
+        sources: Slot::Absent,
+    });
     match file {
         File::Brief => state.brief = slot,
         File::Timeline => state.timeline = slot,
+        File::Sources => state.sources = slot,
     }
     match states.last_mut() {
         Some(last) if last.at == at => *last = state,

@@ -240,6 +240,7 @@ pub(super) fn take(
         let sources = version.of_person(context, &pointers, &given);
         let mut event = Event::new(context.now, kind_of(&timeline), VIA);
         event.by = Some(grant.person.clone());
+        event.sources = Some(blob_id(sources.as_bytes()).to_string());
         event.reason = Some(shorten(&one_line(&fields.join(", ")), 1_000));
         let customer = brief.view().customer_name().unwrap_or("customer").to_owned();
         let change = Change::of_handoff(&folder, &customer, key, context.now)

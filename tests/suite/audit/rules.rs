@@ -67,6 +67,7 @@ fn every_rule_has_an_id_a_page_and_a_place_in_the_documentation() {
     signed-after-won
     signed-not-won
     signed-total-differs
+    sources-rewritten
     task-not-opened
     timeline-rewritten
     "#);

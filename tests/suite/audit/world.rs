@@ -198,7 +198,7 @@ impl World {
         brief: Option<ObjectId>,
         timeline: Option<ObjectId>,
     ) {
-        let version = Version { commit, brief, timeline };
+        let version = Version { commit, brief, timeline, sources: None };
         if let Some(folder) = self.history.folders.iter_mut().find(|folder| folder.path == path) {
             folder.versions.push(version);
         } else {

@@ -127,3 +127,96 @@ fn twelve_months_hold_together_and_each_break_is_named() {
     year.verify().exits(4);
     year.is_contradicted("There is no checkpoint, and one is required");
 }
+
+/// A tag object with another message, at the ref of the one it replaces.
+fn put(year: &Year, name: &str, text: &str) {
+    let file = year.ledger.sandbox.write("forged", text).display().to_string();
+    let git = |arguments: &[&str]| year.ledger.git_at("2027-12-02T00:00:00Z", arguments);
+    let id = git(&["hash-object", "-t", "tag", "-w", "--literally", &file]);
+    git(&["update-ref", name, id.trim()]);
+}
+
+#[test]
+fn each_part_of_a_checkpoint_is_held_by_its_signature() {
+    let Some(year) = Year::new() else { return };
+    let git = |arguments: &[&str]| year.ledger.git_at("2027-12-02T00:00:00Z", arguments);
+    let text = |name: &str| git(&["cat-file", "tag", name]);
+    let tree = git(&["rev-parse", "HEAD~5"]).trim().to_owned();
+    // The first, one of the middle and the last.
+    for at in [0, 5, 11] {
+        let name = &year.names[at];
+        let (id, whole) = (git(&["rev-parse", name]), text(name));
+        let (head, rest) = whole.split_once("\n\n").unwrap();
+        let (body, signature) = rest.split_at(rest.find("-----BEGIN").unwrap());
+        let message: serde_json::Value = serde_json::from_str(body).unwrap();
+        let zeros = "0".repeat(64);
+        let parts = [
+            ("/at", serde_json::json!(format!("2027-{:02}-01T06:00:01Z", at + 1))),
+            ("/tip", serde_json::json!(tree)),
+            ("/previous", serde_json::json!(tree)),
+            ("/population_sha256", serde_json::json!(zeros)),
+            ("/settings", serde_json::json!(tree)),
+            ("/brief_schema", serde_json::json!(tree)),
+            ("/summary", serde_json::json!({})),
+            ("/root", serde_json::json!(zeros)),
+            ("/deals/0/key", serde_json::json!("hubspot-2")),
+            ("/deals/0/class", serde_json::json!("on_time")),
+            ("/deals/0/value", serde_json::json!("1.00 USD")),
+            ("/deals/0/won_at", serde_json::json!("2026-11-02T12:30:00Z")),
+            ("/deals", serde_json::json!([])),
+            ("/is_current", serde_json::json!(false)),
+        ];
+        for (pointer, value) in parts {
+            let mut forged = message.clone();
+            let (above, field) = pointer.rsplit_once('/').unwrap();
+            forged.pointer_mut(above).unwrap()[field] = value;
+            let forged = serde_json::to_string_pretty(&forged).unwrap();
+            if forged.trim() == body.trim() {
+                continue;
+            }
+            put(&year, name, &format!("{head}\n\n{forged}\n{signature}"));
+            let ran = year.verify();
+            let said = format!("{}{}", ran.stdout, ran.stderr);
+            assert!(matches!(ran.code, 1 | 3), "{pointer} of {at} ended with {}: {said}", ran.code);
+            let is_named = said.contains("is not signed by anybody who is trusted")
+                || said.contains(&format!("{name}: cannot be read"))
+                || said.contains(name.as_str());
+            assert!(is_named, "{pointer} of {at}: {said}");
+        }
+        // The signature is another's, or half of it.
+        let other = text(&year.names[(at + 1) % 12]);
+        let others = &other[other.find("-----BEGIN").unwrap()..];
+        let half = &signature[..signature.len() / 2];
+        for signature in [others, half, ""] {
+            put(&year, name, &format!("{head}\n\n{body}{signature}"));
+            let ran = year.verify();
+            assert!(matches!(ran.code, 1 | 3), "{at}: {}{}", ran.stdout, ran.stderr);
+        }
+        // It is gone: of the middle and the beginning the next one misses it, of the end another
+        // clone or the remote does.
+        git(&["update-ref", "-d", name]);
+        match at {
+            11 => drop(year.verify().exits(0)),
+            _ => assert!(year.verify().exits(1).stdout.contains("was removed or replaced")),
+        }
+        git(&["update-ref", name, id.trim()]);
+        year.verify().exits(0);
+    }
+    // Two that change places.
+    let (a, b) = (git(&["rev-parse", &year.names[3]]), git(&["rev-parse", &year.names[4]]));
+    git(&["update-ref", &year.names[3], b.trim()]);
+    git(&["update-ref", &year.names[4], a.trim()]);
+    year.verify().exits(0);
+    git(&["update-ref", &year.names[4], b.trim()]);
+    assert!(year.verify().exits(1).stdout.contains("follows one that is not here"));
+    git(&["update-ref", &year.names[3], a.trim()]);
+    // The remote has another one of the same name, or lacks the last.
+    year.ledger.sandbox.git(".", &["clone", "-q", "--mirror", "l", "remote.git"]);
+    git(&["remote", "add", "origin", "../remote.git"]);
+    git(&["fetch", "-q", "origin"]);
+    year.verify().exits(0);
+    year.ledger.sandbox.git("remote.git", &["update-ref", &year.names[7], b.trim()]);
+    assert!(year.verify().exits(1).stdout.contains("is another one on the remote"));
+    year.ledger.sandbox.git("remote.git", &["update-ref", "-d", &year.names[7]]);
+    assert!(year.verify().exits(3).stderr.contains("is not on origin"));
+}

@@ -106,3 +106,44 @@ fn reports_go_through_links_and_have_the_mode_that_the_mask_leaves() {
     assert_eq!((mode("new.html"), mode("nothing-yet.html")), (0o640, 0o640));
     assert_eq!(mode("closed.html"), 0o600, "what is there keeps its mode");
 }
+
+#[test]
+fn a_file_of_a_later_version_is_refused_with_what_to_do() {
+    let what_to_do = "(docs/versions.md)";
+    for (name, from, to) in [
+        ("brief.yaml", "schema: handoff/brief/v1", "schema: handoff/brief/v2\nnews: 1"),
+        ("timeline.yaml", "schema: handoff/timeline/v1", "schema: handoff/timeline/v2\nnews: 1"),
+        ("sources.yaml", "schema: handoff/sources/v1", "schema: handoff/sources/v2\nnews: 1"),
+    ] {
+        let ledger = Ledger::late();
+        let path = ledger.sandbox.git("l", &["ls-files", &format!("briefs/*{name}")]);
+        ledger.change(path.trim(), from, to);
+        ledger.commit("2026-11-03T09:00:00Z", "of a later version");
+        let later = to.split_once(' ').unwrap().1.split_once('\n').unwrap().0;
+        let validate = ledger.sandbox.handoff("l", &["validate"]).exits(1).stdout;
+        assert!(validate.contains(later) && validate.contains(what_to_do), "{validate}");
+        assert!(!validate.contains("write `schema:"), "no advice to write another: {validate}");
+        if name == "sources.yaml" {
+            continue;
+        }
+        let commands: &[&[&str]] = &[&["touch", "hubspot-1", "--by", "samlee"], &["status"]];
+        for command in commands {
+            let ran = ledger.sandbox.handoff("l", command);
+            let said = format!("{}{}", ran.stdout, ran.stderr);
+            assert!(said.contains(what_to_do), "{command:?} ended with {}: {said}", ran.code);
+        }
+        let audit = ledger.audit(&[]);
+        assert_eq!(audit.code, 3, "{}", audit.stdout);
+        assert!(audit.stdout.contains(what_to_do), "{}", audit.stdout);
+        let kept = fs::read_to_string(ledger.sandbox.join("l").join(path.trim())).unwrap();
+        assert!(kept.contains(later), "nothing is written over it");
+    }
+    let ledger = Ledger::late();
+    ledger.change("handoff.yaml", "version: 1\n", "version: 2\nnews: {all: new}\n");
+    for command in [&["validate"][..], &["status"], &["doctor", "--offline"]] {
+        let ran = ledger.sandbox.handoff("l", command).exits(2);
+        assert!(ran.stderr.contains("are of version 2"), "{}", ran.stderr);
+        assert!(ran.stderr.contains(what_to_do), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("news"), "and nothing else is judged: {}", ran.stderr);
+    }
+}

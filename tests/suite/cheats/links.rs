@@ -109,6 +109,31 @@ fn a_link_in_the_place_of_a_handoffs_file_is_refused_by_all() {
 }
 
 #[test]
+fn a_link_in_the_place_of_sources_proposals_or_the_page_is_refused_by_validate() {
+    for name in ["sources.yaml", "proposed.yaml", "README.md"] {
+        let (ledger, folder) = ledger();
+        let file = format!("{folder}/{name}");
+        link(&ledger, &file, "../../../../../secret");
+        refuses(&ledger, "l", VALIDATE, &file);
+        refuses(&ledger, "l", &["validate", &file], &file);
+        check_silent(&ledger.sandbox.handoff("l", &["why", "hubspot-1"]));
+        ledger.commit("2026-11-03T09:00:00Z", "a link");
+        refuses(&ledger, "l", &["validate", "--since", "HEAD~1"], &file);
+        check_silent(&ledger.sandbox.handoff("l", &["why", "hubspot-1"]));
+        if name == "sources.yaml" {
+            refuses(&ledger, "l", AUDIT, &file);
+            refuses(&ledger, "l", &["why", "hubspot-1"], &file);
+        }
+        for mode in ["120000", "160000"] {
+            let (ledger, folder) = self::ledger();
+            let file = format!("{folder}/{name}");
+            bare(&ledger, &file, mode);
+            refuses(&ledger, "bare", VALIDATE, &file);
+        }
+    }
+}
+
+#[test]
 fn a_link_in_the_place_of_a_folder_is_refused_by_all_that_look_for_handoffs() {
     let (ledger, folder) = ledger();
     let month = folder.rsplit_once('/').unwrap().0.to_owned();

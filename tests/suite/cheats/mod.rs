@@ -8,6 +8,8 @@ mod links;
 mod remotes;
 mod separation;
 mod signing;
+mod sources;
+mod timestamps;
 pub(crate) mod worlds;
 
 use std::fs;

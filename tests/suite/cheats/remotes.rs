@@ -195,13 +195,14 @@ fn a_remote_that_does_not_answer_is_not_waited_for_longer_than_the_limit() {
     fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).unwrap();
     ledger.sandbox.git("l", &["config", "core.sshCommand", &ssh.display().to_string()]);
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    for (number, (url, why)) in [
-        (format!("http://{}/x.git", silent.address), "was stopped after 1.0 s"),
-        (format!("git://{}/x.git", silent.address), "was stopped after 1.0 s"),
-        ("ssh://git@ledger.example/x.git".to_owned(), "was stopped after 1.0 s"),
-        (format!("http://{closed}/x.git"), "unable to access"),
-        (format!("git://{closed}/x.git"), "onnection refused"),
-        ("../nothing.git".to_owned(), "does not appear to be a git repository"),
+    let (hangs, is_gone) = ("origin does not answer", "origin cannot be reached at");
+    for (number, (url, why, diagnosis)) in [
+        (format!("http://{}/x.git", silent.address), "was stopped after 1.0 s", hangs),
+        (format!("git://{}/x.git", silent.address), "was stopped after 1.0 s", hangs),
+        ("ssh://git@ledger.example/x.git".to_owned(), "was stopped after 1.0 s", hangs),
+        (format!("http://{closed}/x.git"), "unable to access", is_gone),
+        (format!("git://{closed}/x.git"), "onnection refused", is_gone),
+        ("../nothing.git".to_owned(), "does not appear to be a git repository", is_gone),
     ]
     .into_iter()
     .enumerate()
@@ -217,8 +218,8 @@ fn a_remote_that_does_not_answer_is_not_waited_for_longer_than_the_limit() {
         let ran = ledger.sandbox.handoff("l", &["deliver"]).exits(3);
         assert!(ran.stderr.contains("wait until the brief is on origin"), "{url}: {}", ran.stderr);
         let doctor = ledger.sandbox.handoff("l", &["doctor"]).exits(3).stdout;
-        let is_said = ["origin does not answer", "origin refuses a push"];
-        assert!(is_said.iter().any(|words| doctor.contains(words)), "{url}: {doctor}");
+        assert!(doctor.contains(diagnosis), "{url}: {doctor}");
+        assert!(doctor.contains("git ls-remote origin"), "{url}: {doctor}");
         assert!(doctor.contains("not on origin since"), "{url}: {doctor}");
         assert_eq!(delivered(&ledger), 0, "{url}: nothing is told");
     }
@@ -228,4 +229,21 @@ fn a_remote_that_does_not_answer_is_not_waited_for_longer_than_the_limit() {
     assert_eq!(delivered(&ledger), 6);
     let there = ledger.sandbox.git("remote.git", &["ls-tree", "-r", "--name-only", "main"]);
     assert_eq!(there.matches("/brief.yaml").count(), 6, "{there}");
+}
+
+#[test]
+fn doctor_tells_a_remote_that_may_be_read_only_from_one_that_is_gone() {
+    let ledger = with_remote();
+    // Over this transport pushes are answered with a refusal, and reading goes on.
+    let program = "#!/bin/sh\necho write access denied >&2\nexit 1\n";
+    let program = ledger.sandbox.write("receive-pack", program);
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let program = program.display().to_string();
+    ledger.sandbox.git("l", &["config", "remote.origin.receivepack", &program]);
+    let doctor = ledger.sandbox.handoff("l", &["doctor"]).exits(3).stdout;
+    assert!(doctor.contains("origin refuses a push to main: "), "{doctor}");
+    assert!(doctor.contains("a token or key that may write"), "{doctor}");
+    ledger.sandbox.git("l", &["config", "--unset", "remote.origin.receivepack"]);
+    let doctor = ledger.sandbox.handoff("l", &["doctor"]);
+    assert!(doctor.stdout.contains("what is written is pushed to origin"), "{}", doctor.stdout);
 }

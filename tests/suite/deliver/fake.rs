@@ -35,6 +35,8 @@ pub(crate) enum Reply {
     /// A redirect to an address.
     To(u16, String, Value),
     Text(u16, &'static str),
+    /// A body of any type, which is named.
+    Bytes(u16, &'static str, Vec<u8>),
     /// The connection ends in the middle of the answer.
     Drop,
 }
@@ -106,6 +108,7 @@ fn respond(reply: Reply) -> Response {
         Reply::With(status, headers, json) => build(status, headers, json.to_string().into()),
         Reply::To(status, to, json) => build(status, &[("location", &to)], json.to_string().into()),
         Reply::Text(status, text) => build(status, &[], text.into()),
+        Reply::Bytes(status, kind, bytes) => build(status, &[("content-type", kind)], bytes.into()),
         Reply::Drop => {
             let broken = futures_util::stream::iter([
                 Ok(Bytes::from_static(b"{")),

@@ -127,3 +127,51 @@ fn a_remote_that_refuses_or_is_gone_gets_everything_without_another_event() {
     let log = sandbox.git("remote.git", &["log", "--format=%s", "main"]);
     assert!(log.contains("theirs"), "{log}");
 }
+
+#[test]
+fn a_remote_that_lost_what_was_pushed_gets_nothing_until_it_is_back() {
+    let sandbox = with_remote();
+    let server = Running::serve(&sandbox);
+    assert_eq!(pandadoc(server.address(), KEY, "first", &document("first")).unwrap().status, 200);
+    is_all_there(&sandbox, &server, 1);
+    // Somebody force-pushes another history, in which it never was.
+    let whole = sandbox.git("remote.git", &["rev-parse", "main"]);
+    sandbox.git(".", &["clone", "-q", "remote.git", "other"]);
+    sandbox.git("other", &["reset", "-q", "--hard", "HEAD~2"]);
+    sandbox.git("other", &["commit", "-q", "--allow-empty", "-m", "another story"]);
+    sandbox.git("other", &["push", "-qf", "origin", "main"]);
+    let replaced = sandbox.git("remote.git", &["rev-parse", "main"]);
+    assert_eq!(pandadoc(server.address(), KEY, "second", &document("second")).unwrap().status, 200);
+    eventually("it is committed here", || (briefs(&sandbox).len() == 2).then_some(()));
+    server.wait_until_idle();
+    is_seen(&server);
+    assert_eq!(told(&sandbox), 1, "nothing more is told");
+    assert!(server.log().contains("no longer holds what was pushed"), "{}", server.log());
+    assert!(server.log().contains("commits"), "what is missing: {}", server.log());
+    assert_eq!(sandbox.git("remote.git", &["rev-parse", "main"]), replaced, "nothing is replayed");
+    // What was removed comes back; no event tells the server to look.
+    sandbox.git("remote.git", &["update-ref", "refs/heads/main", whole.trim()]);
+    is_all_there(&sandbox, &server, 2);
+}
+
+#[test]
+fn a_branch_that_was_renamed_gets_nothing_under_its_old_name_until_it_is_back() {
+    let sandbox = with_remote();
+    let server = Running::serve(&sandbox);
+    assert_eq!(pandadoc(server.address(), KEY, "first", &document("first")).unwrap().status, 200);
+    is_all_there(&sandbox, &server, 1);
+    sandbox.git("remote.git", &["branch", "-m", "main", "trunk"]);
+    assert_eq!(pandadoc(server.address(), KEY, "second", &document("second")).unwrap().status, 200);
+    eventually("it is committed here", || (briefs(&sandbox).len() == 2).then_some(()));
+    server.wait_until_idle();
+    is_seen(&server);
+    assert_eq!(told(&sandbox), 1, "nothing more is told");
+    assert!(server.log().contains("no longer has the branch main"), "{}", server.log());
+    assert_eq!(
+        sandbox.git("remote.git", &["branch", "--list", "main"]),
+        "",
+        "it is not made again"
+    );
+    sandbox.git("remote.git", &["branch", "-m", "trunk", "main"]);
+    is_all_there(&sandbox, &server, 2);
+}

@@ -22,7 +22,8 @@ const FOLDERS: [&[u8]; 12] = [
     b"briefs/2026/11/ends--",
     b"other/2026/11/acme--hubspot-1",
 ];
-const NAMES: [&[u8]; 4] = [b"brief.yaml", b"timeline.yaml", b"README.md", b"brief.yaml.bak"];
+const NAMES: [&[u8]; 5] =
+    [b"brief.yaml", b"timeline.yaml", b"sources.yaml", b"README.md", b"brief.yaml.bak"];
 
 /// A history of so many commits; `main` is the last one.
 pub(super) fn history(seed: u64, commits: usize) -> Stream {

@@ -6,7 +6,7 @@ use handoff::model::{CommitInfo, FolderHistory, History, ObjectId, Version};
 
 use super::repo::Repo;
 
-type Files = (Option<ObjectId>, Option<ObjectId>);
+type Files = (Option<ObjectId>, Option<ObjectId>, Option<ObjectId>);
 
 /// What the scan of a revision must give.
 pub(super) fn expected(repo: &Repo, revision: &str, branch: &str) -> History {
@@ -33,10 +33,11 @@ pub(super) fn expected(repo: &Repo, revision: &str, branch: &str) -> History {
                 continue;
             }
             let versions = folders.entry(folder.to_vec()).or_default();
-            let mut files = versions.last().map_or((None, None), |v| v.1);
+            let mut files = versions.last().map_or((None, None, None), |v| v.1);
             match name {
                 b"brief.yaml" => files.0 = *blob,
                 b"timeline.yaml" => files.1 = *blob,
+                b"sources.yaml" => files.2 = *blob,
                 _ => continue,
             }
             match versions.last_mut() {
@@ -46,7 +47,12 @@ pub(super) fn expected(repo: &Repo, revision: &str, branch: &str) -> History {
         }
     }
     for versions in folders.values_mut() {
-        let mut before = (None, None);
+        for (_, files) in
+            versions.iter_mut().filter(|(_, files)| (files.0, files.1) == (None, None))
+        {
+            files.2 = None;
+        }
+        let mut before = (None, None, None);
         versions.retain(|(_, files)| std::mem::replace(&mut before, *files) != *files);
     }
     folders.retain(|_, versions| !versions.is_empty());
@@ -67,6 +73,7 @@ pub(super) fn expected(repo: &Repo, revision: &str, branch: &str) -> History {
                     commit: index(*at),
                     brief: files.0,
                     timeline: files.1,
+                    sources: files.2,
                 })
                 .collect(),
         })

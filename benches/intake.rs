@@ -1,6 +1,7 @@
 //! Durable answers: signed webhooks over real HTTP on loopback, stored before
-//! they are answered. The inbox as it is, beside one that waits for no disk and
-//! one that waits once for each request; see docs/benchmarks.md.
+//! they are answered. The inbox as it is, beside the same server with storing
+//! removed, and beside one that waits for the disk once for each request; see
+//! docs/benchmarks.md.
 //!
 //! `cargo bench --bench intake [-- FOLDER]`: the folder decides which disk is measured.
 
@@ -32,30 +33,26 @@ use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 use tokio::sync::Notify;
 
-const CONNECTIONS: usize = 32;
-const EACH: usize = 150;
-const ROUNDS: usize = 3;
+/// How many connections, and how many webhooks each of them sends.
+const CONNECTIONS: [(usize, usize); 4] = [(1, 500), (8, 200), (32, 100), (128, 40)];
+const ROUNDS: usize = 5;
 const KEY: &str = "bench-key";
 const SAMPLE: &str = include_str!("../tests/fixtures/esign/pandadoc-completed-full.body.json");
 
-/// How an event is stored by what people would write first.
+/// What the inbox is compared with.
 enum Plain {
-    /// A file of its own, and no waiting for the disk.
-    Unsynced(PathBuf),
+    /// Answered without storing anything.
+    Nothing,
     /// Appended to one file, and the disk waited for, one request after another.
     SyncedEach(Mutex<File>),
 }
 
 impl Plain {
     fn store(&self, envelope: &Envelope) -> std::io::Result<()> {
-        let bytes = serde_json::to_vec_pretty(envelope).unwrap();
         match self {
-            Self::Unsynced(folder) => {
-                let path = folder.join(envelope.name().file());
-                fs::write(path.with_extension("tmp"), &bytes)?;
-                fs::rename(path.with_extension("tmp"), path)
-            }
+            Self::Nothing => Ok(()),
             Self::SyncedEach(file) => {
+                let bytes = serde_json::to_vec(envelope).unwrap();
                 let mut file = file.lock().unwrap();
                 file.write_all(&bytes)?;
                 file.sync_data()
@@ -76,6 +73,9 @@ impl Inbox for PlainInbox {
         Arc::default()
     }
     async fn put(&self, envelope: Envelope) -> Result<Put, InboxError> {
+        if matches!(*self.0, Plain::Nothing) {
+            return Ok(Put::Stored);
+        }
         let plain = Arc::clone(&self.0);
         let stored = tokio::task::spawn_blocking(move || plain.store(&envelope)).await;
         stored.unwrap().map(|()| Put::Stored).map_err(|_| InboxError::Closed)
@@ -120,48 +120,96 @@ impl Inbox for PlainInbox {
     }
 }
 
+/// What one way came to with so many connections.
+#[derive(Default)]
+struct Figures {
+    rates: Vec<f64>,
+    times: Vec<Duration>,
+    /// Of each round, in milliseconds.
+    slowest_percent: Vec<f64>,
+}
+
+impl Figures {
+    fn add(&mut self, mut times: Vec<Duration>, whole: Duration) {
+        times.sort();
+        self.rates.push(times.len() as f64 / whole.as_secs_f64());
+        self.slowest_percent.push(at(&times, 0.99));
+        self.times.extend(times);
+    }
+}
+
+fn at(sorted: &[Duration], part: f64) -> f64 {
+    sorted[((sorted.len() - 1) as f64 * part) as usize].as_secs_f64() * 1e3
+}
+
+/// Median, lowest and highest.
+fn spread(values: &[f64]) -> (f64, f64, f64) {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    (values[values.len() / 2], values[0], values[values.len() - 1])
+}
+
 fn main() {
     // Cargo adds `--bench`.
     let folder = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
     let folder = folder.map_or_else(|| PathBuf::from("."), PathBuf::from);
-    let mut rates: Vec<(&str, Vec<f64>, Vec<Duration>)> = Vec::new();
-    for round in 0..ROUNDS {
-        for (index, (name, open)) in WAYS.iter().enumerate() {
-            let place = tempfile::tempdir_in(&folder).unwrap();
-            let (rate, times) = measure(open(place.path()), round);
-            if round == 0 {
-                rates.push((*name, Vec::new(), Vec::new()));
+    // Nothing is removed before the end: that would slow down what is measured next.
+    let mut places = Vec::new();
+    let sizes = CONNECTIONS.map(|(connections, each)| format!("{connections} x {each}"));
+    println!(
+        "signed webhooks of {} bytes, connections x webhooks each: {}; medians of {ROUNDS} rounds (lowest to highest)\n",
+        SAMPLE.len(),
+        sizes.join(", ")
+    );
+    println!("| connections | way | a second | p50 | p99 | beside storing removed |");
+    println!("|---|---|---|---|---|---|");
+    let mut made = Vec::new();
+    for (connections, each) in CONNECTIONS {
+        let mut figures = WAYS.map(|_| Figures::default());
+        for round in 0..ROUNDS {
+            for turn in 0..WAYS.len() {
+                // Each way is first, second and last in turn.
+                let way = (turn + round) % WAYS.len();
+                let place = tempfile::tempdir_in(&folder).unwrap();
+                let inbox = WAYS[way].1(place.path());
+                let (times, whole) = measure(Arc::clone(&inbox), connections, each);
+                figures[way].add(times, whole);
+                if way == 0 {
+                    let start = Instant::now();
+                    // Its end makes the files that are missing.
+                    drop(inbox);
+                    let files = fs::read_dir(place.path().join("new")).unwrap().count();
+                    assert_eq!(files, connections * each, "every event has its file");
+                    let whole = whole + start.elapsed();
+                    made.push(files as f64 / whole.as_secs_f64());
+                }
+                places.push(place);
             }
-            rates[index].1.push(rate);
-            rates[index].2.extend(times);
+        }
+        let reference = spread(&figures[1].rates).0;
+        for (figures, (name, _)) in figures.iter_mut().zip(WAYS) {
+            figures.times.sort();
+            let (rate, lowest, highest) = spread(&figures.rates);
+            let (p99, p99_lowest, p99_highest) = spread(&figures.slowest_percent);
+            println!(
+                "| {connections} | {name} | {rate:.0} ({lowest:.0} to {highest:.0}) | {:.2} ms | {p99:.2} ms ({p99_lowest:.2} to {p99_highest:.2}) | {:.2} |",
+                at(&figures.times, 0.5),
+                rate / reference
+            );
         }
     }
+    let (made, lowest, highest) = spread(&made);
     println!(
-        "{CONNECTIONS} connections, {} webhooks of {} bytes a round, medians of {ROUNDS}",
-        CONNECTIONS * EACH,
-        SAMPLE.len()
+        "\nfrom the first webhook until every event has its file: {made:.0} events a second ({lowest:.0} to {highest:.0})"
     );
-    let reference = median(&mut rates[2].1);
-    for (name, rates, times) in &mut rates {
-        times.sort();
-        let at = |part: f64| times[((times.len() - 1) as f64 * part) as usize];
-        let rate = median(rates);
-        println!(
-            "{name:34} {rate:8.0}/s  p50 {:7.2} ms  p99 {:7.2} ms  {:5.1} times",
-            at(0.5).as_secs_f64() * 1e3,
-            at(0.99).as_secs_f64() * 1e3,
-            rate / reference
-        );
-    }
+    drop(places);
 }
 
 type Open = fn(&Path) -> Arc<dyn Inbox>;
 
 const WAYS: [(&str, Open); 3] = [
-    ("the inbox, durable", |folder| Arc::new(FolderInbox::open(folder).unwrap())),
-    ("a file each, not durable", |folder| {
-        Arc::new(PlainInbox(Arc::new(Plain::Unsynced(folder.to_path_buf()))))
-    }),
+    ("**the inbox, durable**", |folder| Arc::new(FolderInbox::open(folder).unwrap())),
+    ("storing removed", |_| Arc::new(PlainInbox(Arc::new(Plain::Nothing)))),
     ("one file, one fdatasync a request", |folder| {
         let file =
             OpenOptions::new().create(true).append(true).open(folder.join("journal")).unwrap();
@@ -169,26 +217,18 @@ const WAYS: [(&str, Open); 3] = [
     }),
 ];
 
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-/// Requests a second, and how long each took.
-fn measure(inbox: Arc<dyn Inbox>, round: usize) -> (f64, Vec<Duration>) {
+/// How long each request took, and all of them together.
+fn measure(inbox: Arc<dyn Inbox>, connections: usize, each: usize) -> (Vec<Duration>, Duration) {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let secret = ("PANDADOC_WEBHOOK_KEY".to_owned(), secrecy::SecretString::from(KEY));
-    let connections = Connections {
+    let settings = Connections {
         providers: Arc::new(Providers::new(&EsignConfig::default(), &[])),
         triggers: Arc::new(Triggers::new(&CrmConfig::default())),
         secrets: Secrets::new([secret]),
     };
     let service = Service {
-        senders: Arc::new(Senders::new(
-            connections.clone(),
-            Arc::new(move || Ok(connections.clone())),
-        )),
+        senders: Arc::new(Senders::new(settings.clone(), Arc::new(move || Ok(settings.clone())))),
         inbox,
         metrics: Arc::new(Metrics::default()),
         clock: Arc::new(Utc::now),
@@ -206,28 +246,28 @@ fn measure(inbox: Arc<dyn Inbox>, round: usize) -> (f64, Vec<Duration>) {
 
     let start = Instant::now();
     let times = std::thread::scope(|scope| {
-        let senders: Vec<_> = (0..CONNECTIONS)
+        let senders: Vec<_> = (0..connections)
             .map(|sender| {
                 let signature = &signature;
-                scope.spawn(move || send(address, signature, &format!("r{round}-c{sender}")))
+                scope.spawn(move || send(address, signature, sender, each))
             })
             .collect();
         senders.into_iter().flat_map(|sender| sender.join().unwrap()).collect::<Vec<_>>()
     });
-    let rate = times.len() as f64 / start.elapsed().as_secs_f64();
+    let whole = start.elapsed();
     runtime.shutdown_timeout(Duration::from_secs(5));
-    (rate, times)
+    (times, whole)
 }
 
 /// Sends one webhook after another over one connection.
-fn send(address: SocketAddr, signature: &str, name: &str) -> Vec<Duration> {
+fn send(address: SocketAddr, signature: &str, sender: usize, each: usize) -> Vec<Duration> {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_nodelay(true).unwrap();
     let mut answers = BufReader::new(stream.try_clone().unwrap());
-    let mut times = Vec::with_capacity(EACH);
-    for number in 0..EACH {
+    let mut times = Vec::with_capacity(each);
+    for number in 0..each {
         let request = format!(
-            "POST /webhooks/pandadoc?signature={signature} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nX-PandaDoc-Webhook-Event-Id: {name}-{number}\r\nContent-Length: {}\r\n\r\n{SAMPLE}",
+            "POST /webhooks/pandadoc?signature={signature} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nX-PandaDoc-Webhook-Event-Id: c{sender}-{number}\r\nContent-Length: {}\r\n\r\n{SAMPLE}",
             SAMPLE.len()
         );
         let start = Instant::now();

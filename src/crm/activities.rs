@@ -4,18 +4,19 @@
 use chrono::{DateTime, Utc};
 
 use super::failure::Failure;
-use super::{ActivitiesOf, Activity, ActivityKind, CrmError};
+use super::requested_properties::failed;
+use super::{ActivitiesOf, Activity, ActivityKind, Check, CrmError};
 use crate::model::{Evidence, Gap, Person};
 
 /// The contacts that were found, and what could not be read.
-pub(super) struct Found<'a> {
+pub(super) struct FoundActivities<'a> {
     crm: &'static str,
     asked: &'a ActivitiesOf<'a>,
     activities: Vec<Activity>,
     gaps: Vec<Gap>,
 }
 
-impl<'a> Found<'a> {
+impl<'a> FoundActivities<'a> {
     pub(super) fn new(crm: &'static str, asked: &'a ActivitiesOf<'a>) -> Self {
         Self { crm, asked, activities: Vec::new(), gaps: Vec::new() }
     }
@@ -104,4 +105,21 @@ pub(super) fn is_colleague(user: &Person, colleague: &Person) -> bool {
 pub(super) fn is_address_of(address: &str, colleague: &Person) -> bool {
     let own = colleague.email.as_deref().map(|own| own.trim().to_lowercase());
     own.is_some_and(|own| own == address.trim().to_lowercase())
+}
+
+/// Whether something may be read that shows first touches, for `doctor`.
+pub(super) fn shows_touches(
+    what: String,
+    shows: &str,
+    read: Result<(), Failure>,
+    help: &str,
+) -> Check {
+    match read {
+        Ok(()) => Check::ok(what, format!("allowed; {shows} first touches")),
+        Err(failure) => {
+            let told = failed(&what, &failure.error);
+            let own = told.remedy.map_or_else(String::new, |own| format!("{own} "));
+            Check { remedy: Some(format!("{own}{help}")), ..told }
+        }
+    }
 }

@@ -8,18 +8,19 @@ use super::{ClosedWonUpdate, CrmError, Signed};
 use crate::model::{Deal, DealId, Outcome};
 use crate::text::quoted;
 
+/// What the settings of a CRM permit.
+pub(super) struct Policy<'a> {
+    /// The CRM for people, `HubSpot`.
+    pub(super) vendor: &'static str,
+    /// Whether it may be written to: the setting `update_closed_won`.
+    pub(super) may_write: bool,
+    /// The stages from which a deal may be moved, by label or id; none for any.
+    pub(super) from: &'a [String],
+}
+
 /// What a CRM does to keep a signed deal true.
 #[async_trait]
 pub(super) trait Target: Sync {
-    /// The CRM for people, `HubSpot`.
-    fn vendor(&self) -> &'static str;
-
-    /// Whether it may be written to: the setting `update_closed_won`.
-    fn may_write(&self) -> bool;
-
-    /// The stages from which a deal may be moved, by label or id; none for any.
-    fn stages_to_move_from(&self) -> &[String];
-
     /// The deal as it is now; its own record is enough.
     async fn look(&self, id: &DealId) -> Result<Deal, CrmError>;
 
@@ -41,23 +42,24 @@ pub(super) trait Target: Sync {
 /// rules keep back; and whatever the CRM answers.
 pub(super) async fn keep(
     target: &dyn Target,
+    policy: &Policy<'_>,
     signed: &Signed<'_>,
 ) -> Result<ClosedWonUpdate, CrmError> {
     let Signed { id, signed_at, brief_url, is_contract } = *signed;
     let deal = target.look(id).await?;
-    let may_move = target.may_write() && is_contract;
-    let update = if moves(&deal, target.vendor(), may_move)? {
-        allowed(&deal, target)?;
+    let may_move = policy.may_write && is_contract;
+    let update = if moves(&deal, policy.vendor, may_move)? {
+        allowed(&deal, policy)?;
         target.win(&deal, signed_at).await?;
         ClosedWonUpdate::Updated
     } else if deal.outcome == Outcome::Won {
         ClosedWonUpdate::AlreadyWon
-    } else if target.may_write() {
+    } else if policy.may_write {
         return Ok(ClosedWonUpdate::NotAContract);
     } else {
         return Ok(ClosedWonUpdate::NotSupported);
     };
-    if let Some(url) = brief_url.filter(|_| target.may_write()) {
+    if let Some(url) = brief_url.filter(|_| policy.may_write) {
         let notes = target.notes(&deal).await?;
         if !notes.iter().any(|note| leads_to(note, url)) {
             target.add_note(&deal, url, signed_at).await?;
@@ -67,8 +69,8 @@ pub(super) async fn keep(
 }
 
 /// An error for a deal in a stage from which none is moved.
-fn allowed(deal: &Deal, target: &dyn Target) -> Result<(), CrmError> {
-    let from = target.stages_to_move_from();
+fn allowed(deal: &Deal, policy: &Policy<'_>) -> Result<(), CrmError> {
+    let from = policy.from;
     let id = ["dealstage", "stage_id", "StageName"].iter().find_map(|n| deal.properties.get(*n));
     let id = id.and_then(crate::crm::failure::cursor);
     let stage = deal.stage.as_deref();
@@ -84,7 +86,7 @@ fn allowed(deal: &Deal, target: &dyn Target) -> Result<(), CrmError> {
             quoted(stage.unwrap_or("unknown")),
             deal.crm,
             from.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", "),
-            target.vendor()
+            policy.vendor
         ),
     })
 }

@@ -4,17 +4,19 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value};
 
 use super::export::{FileCrm, FileSettings, WonTest};
 use super::{
-    Connection, Crm, CrmError, CrmRow, CrmSettings, Trigger, hubspot, pipedrive, salesforce,
+    Connection, Crm, CrmError, CrmRow, CrmSettings, Told, Trigger, hubspot, pipedrive, salesforce,
 };
 use crate::brief::{BaseMapping, Expression};
-use crate::model::{Deal, DealId, ReferenceRule};
+use crate::model::{Deal, DealId, ReferenceRule, Secrets};
 use crate::settings::{Problem, SettingsReader};
 use crate::text::did_you_mean;
+use crate::webhook::{Rejection, Request, Route};
 use crate::yaml::{self, Node};
 
 /// Every CRM there is.
@@ -33,7 +35,7 @@ pub static CRMS: &[CrmRow] = &[
             source: include_str!("../../templates/mapping/csv.yaml"),
         },
         references: None,
-        trigger: None,
+        webhook_secret: None,
     },
 ];
 
@@ -195,12 +197,6 @@ impl CrmSettings for FileSettings {
     }
 }
 
-impl From<FileSettings> for Box<dyn CrmSettings> {
-    fn from(settings: FileSettings) -> Self {
-        Box::new(settings)
-    }
-}
-
 /// An export file as a CRM, with its `won` expression compiled. `given` are the
 /// file's bytes where they came on standard input.
 ///
@@ -245,8 +241,10 @@ impl Triggers {
     pub fn new(config: &CrmConfig) -> Self {
         let connected = config.row().map(|row| row.name);
         let own = |row: &CrmRow| config.settings().filter(|_| connected == Some(row.name));
-        let trigger = |row: &CrmRow| {
-            own(row).and_then(CrmSettings::trigger).or_else(|| row.trigger.map(|make| make()))
+        let trigger = |row: &'static CrmRow| -> Option<Box<dyn Trigger>> {
+            row.webhook_secret?;
+            let connected = own(row).and_then(CrmSettings::trigger);
+            Some(connected.unwrap_or_else(|| Box::new(Unconnected(row))))
         };
         Self(CRMS.iter().filter_map(trigger).collect())
     }
@@ -266,5 +264,32 @@ impl Triggers {
     #[must_use]
     pub fn connected(&self) -> Option<&dyn Trigger> {
         self.iter().find(|trigger| trigger.is_connected())
+    }
+}
+
+/// The webhook of a CRM that deals are not read from: it refuses everything.
+struct Unconnected(&'static CrmRow);
+
+impl Route for Unconnected {
+    fn name(&self) -> &'static str {
+        self.0.name
+    }
+
+    fn title(&self) -> &'static str {
+        self.0.title
+    }
+
+    fn secret_names(&self) -> &[&'static str] {
+        self.0.webhook_secret.as_slice()
+    }
+}
+
+impl Trigger for Unconnected {
+    fn is_connected(&self) -> bool {
+        false
+    }
+
+    fn receive(&self, _: &Request<'_>, _: &Secrets, _: DateTime<Utc>) -> Result<Told, Rejection> {
+        Err(Rejection::NotConnected { provider: self.0.title, crm: self.0.name })
     }
 }

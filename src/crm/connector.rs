@@ -3,11 +3,15 @@
 
 use std::path::Path;
 
+use secrecy::SecretString;
+use serde::de::Error as _;
+use serde::{Deserialize as _, Deserializer};
+
 use super::export::FileSettings;
 use super::{Crm, CrmError, RequestedProperties, Trigger};
 use crate::brief::BaseMapping;
 use crate::http::Limits;
-use crate::model::{ReferenceRule, Secrets};
+use crate::model::{DealId, ReferenceRule, Secrets};
 use crate::settings::SettingsReader;
 
 /// One CRM.
@@ -27,8 +31,8 @@ pub struct CrmRow {
     pub mapping: BaseMapping,
     /// How documents name its deals.
     pub references: Option<ReferenceRule>,
-    /// Its webhook as long as the CRM is not connected: it refuses everything.
-    pub trigger: Option<fn() -> Box<dyn Trigger>>,
+    /// The secret by which its webhook is believed, where it has one.
+    pub webhook_secret: Option<&'static str>,
 }
 
 impl std::fmt::Debug for CrmRow {
@@ -61,6 +65,12 @@ pub trait CrmSettings: std::fmt::Debug + Send + Sync {
     }
 }
 
+impl<S: CrmSettings + 'static> From<S> for Box<dyn CrmSettings> {
+    fn from(settings: S) -> Self {
+        Box::new(settings)
+    }
+}
+
 /// What a connector needs beside its settings.
 pub struct Connection<'a> {
     /// The secrets of the run.
@@ -75,6 +85,51 @@ pub struct Connection<'a> {
     pub company_zone: Option<chrono_tz::Tz>,
     /// A folder outside of the ledger in which settings may name exports.
     pub exports: Option<&'a Path>,
+}
+
+impl Connection<'_> {
+    /// The one secret that a CRM needs; `what` says what to set it to.
+    pub(super) fn token(
+        secrets: &Secrets,
+        name: &str,
+        what: &str,
+    ) -> Result<SecretString, CrmError> {
+        secrets.get(name).ok_or_else(|| CrmError::Denied {
+            message: format!("{name} is not set."),
+            help: format!("Set {name}, or {name}_FILE, to {what}."),
+        })
+    }
+}
+
+/// A setting that is one of the versions of an API, as it stands in paths.
+pub(super) fn api_version<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    fits: fn(&str) -> bool,
+    example: &str,
+) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if fits(&text) {
+        Ok(text)
+    } else {
+        Err(D::Error::custom(format!("{text:?} is not a version such as {example}")))
+    }
+}
+
+/// The number behind one of these parts of an https address's path: `42` of
+/// `https://acme.pipedrive.com/deal/42`.
+pub(super) fn number_behind(
+    parts: &[&str],
+    address: &str,
+    fits: impl Fn(&str) -> bool,
+) -> Option<DealId> {
+    let path = path_of(address, fits)?;
+    let at = path.iter().position(|part| parts.contains(part))?;
+    path.get(at + 1).filter(|id| is_number(id)).map(|id| DealId::new(*id))
+}
+
+/// Whether a text is digits and nothing else, as the ids of most CRMs are.
+pub(super) fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// The parts of an https address's path, when its host fits.

@@ -100,6 +100,22 @@ impl Failure {
         ))
     }
 
+    /// A status that the CRM has no meaning of its own for; `said` are its
+    /// words, as a sentence.
+    pub(super) fn other_status(crm: &str, status: StatusCode, said: &str) -> CrmError {
+        CrmError::Unavailable {
+            message: if status.is_success() {
+                format!("{crm} says that the request failed: {said}")
+            } else {
+                format!("{crm} answered {}: {said}", status.as_u16())
+            },
+            help: format!(
+                "Run it again; status.{}.com tells of outages.",
+                crm.to_ascii_lowercase()
+            ),
+        }
+    }
+
     /// A list that is not whole although each of its pages came.
     pub(super) fn of_list(crm: &str, fault: &PagesFault) -> Self {
         Self::new(

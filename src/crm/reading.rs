@@ -1,5 +1,7 @@
 //! What is gathered while a population is read page by page.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -7,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::failure::Failure;
 use super::{CrmError, Progress};
 use crate::http::{Page, PageWalk};
-use crate::model::{CrmName, Deal, Evidence, Gap, Population, Source};
+use crate::model::{CrmName, Deal, Evidence, Gap, Person, Population, Source};
 
 /// Where pages come from: a CRM's own way of naming them.
 #[async_trait]
@@ -115,6 +117,34 @@ impl Reading {
             self.gaps.push(failure.gap(format!("a part of {what} ({missing})")));
         }
         Ok(None)
+    }
+
+    /// Gives each deal its rep, by the rep's id. A token that may not see the
+    /// reps leaves them unknown.
+    pub(super) fn add_reps<K: Ord>(
+        &mut self,
+        reps: Result<BTreeMap<K, Person>, Failure>,
+        deals: &mut [Deal],
+        rep_of: impl Fn(&Deal) -> Option<K>,
+    ) {
+        match reps {
+            Ok(reps) => {
+                for deal in deals {
+                    deal.owner = rep_of(deal).and_then(|id| reps.get(&id)).cloned();
+                }
+            }
+            Err(failure) if failure.is_hidden() => {
+                self.remarks.push(format!("The reps could not be read: {}", failure.error));
+            }
+            Err(failure) => self.gaps.push(failure.gap("the reps of the deals".to_owned())),
+        }
+    }
+
+    /// A part of the deals that may not have been read.
+    pub(super) fn part(&mut self, what: &str, read: Result<(), Failure>) {
+        if let Err(failure) = read {
+            self.gaps.push(failure.gap(what.to_owned()));
+        }
     }
 
     /// The population.

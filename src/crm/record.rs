@@ -1,13 +1,35 @@
 //! What every CRM's records have: amounts, people with their roles, websites.
 
+use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use crate::model::{Contact, Money, Signature};
+use crate::model::{Contact, Deal, Money, Person, Signature};
 
-/// [`Money::settled`].
-pub(super) fn settle(amount: Decimal, currency: Option<String>) -> Money {
-    Money::settled(amount, currency)
+/// A field's text that is not blank.
+pub(super) fn text(record: &Value, name: &str) -> Option<String> {
+    let text = record[name].as_str()?.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// A person by the names that a CRM has for name and address.
+pub(super) fn person(record: &Value, name: &str, email: &str) -> Person {
+    Person { name: text(record, name), email: text(record, email) }
+}
+
+/// Sets when the deal was won, and how that is known.
+pub(super) fn won_at(deal: &mut Deal, at: DateTime<Utc>, evidence: &str) {
+    deal.closed_won_at = Some(at);
+    deal.closed_won_evidence = Some(evidence.to_owned());
+}
+
+/// How many of a line item, and for how much each.
+pub(super) fn figures(
+    quantity: Option<Decimal>,
+    price: Option<Decimal>,
+) -> (Option<String>, Option<String>) {
+    let price = price.map(|price| Money::settled(price, None).amount.to_string());
+    (quantity.map(|quantity| quantity.normalize().to_string()), price)
 }
 
 /// A number in JSON, or in a text, with all its digits.

@@ -159,17 +159,16 @@ impl<'a> Names<'a> {
 
 /// An error with its remedy.
 pub(super) fn failed(what: &str, error: &CrmError) -> Check {
-    let remedy = match error {
-        CrmError::NotFound { help, .. }
-        | CrmError::BadData { help, .. }
-        | CrmError::Settings { help, .. }
-        | CrmError::Denied { help, .. }
-        | CrmError::Unavailable { help, .. } => help.clone(),
-        CrmError::Refused { .. } | CrmError::Unclear { .. } => {
-            return Check { remedy: None, ..Check::failed(what, error.to_string(), "") };
-        }
-    };
-    Check::failed(what, error.to_string(), remedy)
+    let remedy = error.help().map(str::to_owned);
+    Check { remedy, ..Check::failed(what, error.to_string(), "") }
+}
+
+/// Whether a kind of record may be read.
+pub(super) fn may_read(what: String, read: Result<(), CrmError>) -> Check {
+    match read {
+        Ok(()) => Check::ok(what, "allowed"),
+        Err(error) => failed(&what, &error),
+    }
 }
 
 /// The properties that the configuration names, against those that are there:

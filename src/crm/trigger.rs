@@ -102,7 +102,9 @@ impl Told {
 /// One CRM's webhook with its settings. Pure: no clock, no network, no file.
 pub trait Trigger: Route {
     /// Whether this CRM is the one that deals are read from.
-    fn is_connected(&self) -> bool;
+    fn is_connected(&self) -> bool {
+        true
+    }
 
     /// Whether the configuration speaks of its webhook; where it needs no
     /// setting, the secret alone tells.

@@ -79,6 +79,14 @@ pub fn write_synced(
     file.sync_all()
 }
 
+/// Makes a new file that is only appended to.
+///
+/// # Errors
+/// When a file of this name is there, or the disk does not take it.
+pub fn create_appended(path: &Path, access: Access) -> io::Result<File> {
+    options(access).append(true).create_new(true).open(path)
+}
+
 /// Adds a line to a file, made where it is missing, and syncs both.
 ///
 /// # Errors

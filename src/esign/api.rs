@@ -9,7 +9,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use http::{HeaderMap, HeaderValue, Method, header};
 use serde_json::Value;
 
-use crate::http::{BaseUrl, Client, Schedule, Semantics};
+use crate::http::{BaseUrl, Client, Page, PageWalk, Schedule, Semantics};
 use crate::model::{DocumentId, Evidence, Gap, Secrets, Signature, SignatureEvent};
 use crate::text;
 use crate::webhook::json;
@@ -117,18 +117,15 @@ pub trait Fetcher: Send + Sync {
     async fn completed(&self, since: DateTime<Utc>, until: DateTime<Utc>) -> Evidence<Signature>;
 }
 
-/// More pages than any window has; a server that never says "last" ends here.
-pub(super) const MOST_PAGES: usize = 10_000;
-
 /// A provider's API with its key.
 #[derive(Debug, Clone)]
-pub(super) struct Api {
+pub(super) struct ProviderApi {
     client: Client,
     title: &'static str,
     secret: &'static str,
 }
 
-impl Api {
+impl ProviderApi {
     /// An API below this root, its key (the secret of this name, the first when
     /// there are several) put into the `Authorization` header by `scheme`.
     pub(super) fn new(
@@ -239,20 +236,103 @@ pub(super) fn moment(time: DateTime<Utc>) -> String {
     encoded(&time.to_rfc3339_opts(SecondsFormat::Millis, true))
 }
 
-/// What has been gathered from pages so far.
-#[derive(Debug, Default)]
-pub(super) struct Pages {
-    pub(super) items: Vec<Signature>,
-    pub(super) gaps: Vec<Gap>,
+/// A list of completed documents while its pages are read: what was found, and
+/// what could not be read.
+pub(super) struct Listing<'a> {
+    api: &'a ProviderApi,
+    walk: PageWalk,
+    is_cut: bool,
+    found: Vec<Signature>,
     seen: BTreeSet<String>,
+    gaps: Vec<Gap>,
 }
 
-impl Pages {
+impl<'a> Listing<'a> {
+    /// A list whose first page is at this path.
+    pub(super) fn new(api: &'a ProviderApi, first: impl Into<String>) -> Self {
+        let walk = PageWalk::new(first);
+        Self {
+            api,
+            walk,
+            is_cut: false,
+            found: Vec::new(),
+            seen: BTreeSet::new(),
+            gaps: Vec::new(),
+        }
+    }
+
+    /// Goes on with another list.
+    pub(super) fn go_on(&mut self, first: impl Into<String>) {
+        (self.walk, self.is_cut) = (PageWalk::new(first), false);
+    }
+
+    /// The rows of the next page; `None` behind the last one. `read` takes an
+    /// answer with the number of its page and of the rows before it, or says
+    /// why it is no page.
+    pub(super) async fn rows(
+        &mut self,
+        read: impl FnOnce(Value, usize, usize) -> Result<Page, &'static str>,
+    ) -> Option<Vec<Value>> {
+        let Some(at) = self.walk.next() else {
+            if let Err(fault) = self.walk.finish()
+                && !self.is_cut
+            {
+                self.lost("a part", &fault.to_string());
+            }
+            return None;
+        };
+        let (number, before) = (self.walk.page(), self.walk.read());
+        let answer = self.api.get(&at, None).await.and_then(|answer| {
+            read(answer, number, before).map_err(|why| self.api.unavailable(why.to_owned()))
+        });
+        match answer {
+            Ok(page) => {
+                if let Err(fault) = self.walk.take(&page) {
+                    self.is_cut = true;
+                    self.lost(&format!("what follows page {number}"), &fault.to_string());
+                }
+                Some(page.records)
+            }
+            Err(error) => {
+                self.gaps.push(self.api.gap(&format!("page {number} and after"), &error));
+                None
+            }
+        }
+    }
+
     /// Takes what is new; pages shift while they are read, so one document may
     /// come twice.
     pub(super) fn take(&mut self, signature: Signature) {
         if self.seen.insert(signature.document_id.as_str().to_owned()) {
-            self.items.push(signature);
+            self.found.push(signature);
         }
+    }
+
+    /// A row of the page that was read last cannot be used.
+    pub(super) fn lost_row(&mut self) {
+        self.lost(&format!("a row on page {}", self.walk.page()), "it has no id");
+    }
+
+    /// A document of the list that could not be asked for.
+    pub(super) fn unread(&mut self, document: &str, error: &FetchError) {
+        self.gaps.push(self.api.gap(document, error));
+    }
+
+    fn lost(&mut self, what: &str, why: &str) {
+        let error = self.api.unavailable(why.to_owned());
+        self.gaps.push(self.api.gap(what, &error));
+    }
+
+    /// What was found.
+    pub(super) fn finish(self) -> Evidence<Signature> {
+        Evidence::new(self.found, self.gaps)
+    }
+}
+
+/// The rows of an answer under this name, where it has them.
+pub(super) fn rows_of(answer: &mut Value, name: &str) -> Option<Vec<Value>> {
+    match answer.get_mut(name)?.take() {
+        Value::Array(rows) => Some(rows),
+        _ => None,
     }
 }

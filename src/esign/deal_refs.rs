@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use minijinja::Environment;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::folded;
+use crate::brief::{Expression, ExpressionError};
 use crate::model::{CrmName, DealId, DealRef, ReferenceRule, Signature, normalise_deal_id};
 use crate::text;
 use crate::webhook::json;
@@ -53,37 +53,35 @@ pub struct DealSettings {
     pub fields: Vec<String>,
     /// An expression over `signature` that gives the deal's id, such as
     /// `signature.document_name | split('#') | last`.
-    pub id: Option<Expression>,
+    pub id: Option<DealIdExpression>,
 }
 
-/// A minijinja expression that compiles.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+/// An expression over `signature` that gives a deal's id.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
-pub struct Expression(String);
+#[schemars(with = "String")]
+pub struct DealIdExpression(Arc<Expression>);
 
-impl TryFrom<String> for Expression {
-    type Error = String;
-    fn try_from(source: String) -> Result<Self, String> {
-        match Environment::new().compile_expression(&source) {
-            Ok(_) => Ok(Self(source)),
-            Err(error) => Err(format!("this is no expression: {error}")),
-        }
+impl PartialEq for DealIdExpression {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.source() == other.0.source()
     }
 }
 
-impl Expression {
-    /// The value for this signature; a text, or nothing when it is undefined.
-    fn value(&self, signature: &Signature) -> Result<Option<Value>, minijinja::Error> {
-        let mut environment = Environment::new();
-        // An expression is the company's own; the bound is against accidents.
-        environment.set_fuel(Some(100_000));
-        let value = environment.compile_expression(&self.0)?.eval(minijinja::context! {
-            signature => minijinja::value::Serde(signature)
-        })?;
-        if value.is_undefined() || value.is_none() {
-            return Ok(None);
+impl Eq for DealIdExpression {}
+
+impl TryFrom<String> for DealIdExpression {
+    type Error = String;
+    fn try_from(source: String) -> Result<Self, String> {
+        let told = |error: ExpressionError| match error.help {
+            Some(help) => format!("{}; {help}", error.message),
+            None => error.message,
+        };
+        let expression = Expression::compile(&source).map_err(told)?;
+        match expression.problems(&["signature"]).into_iter().next() {
+            Some(problem) => Err(told(problem)),
+            None => Ok(Self(Arc::new(expression))),
         }
-        Ok(serde_json::to_value(value).ok())
     }
 }
 
@@ -226,7 +224,7 @@ impl DealFinder {
             }
         }
         if let Some(expression) = &self.settings.id {
-            match expression.value(signature) {
+            match expression.0.value(json!({ "signature": signature })) {
                 Ok(Some(value)) => {
                     for reference in self.in_value(&value, crm) {
                         found.push((reference, "the expression `deal.id`".to_owned()));
@@ -234,7 +232,8 @@ impl DealFinder {
                 }
                 Ok(None) => {}
                 Err(error) => {
-                    let remark = format!("the expression for the deal's id failed: {error}");
+                    let remark =
+                        format!("the expression for the deal's id failed: {}", error.message);
                     signature.remarks.push(remark);
                 }
             }

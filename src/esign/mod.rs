@@ -16,7 +16,7 @@ pub mod sender;
 
 pub use api::{FetchError, Fetcher};
 pub use confirm::{Confirmed, confirm};
-pub use deal_refs::{DealSettings, Expression};
+pub use deal_refs::{DealIdExpression, DealSettings};
 pub use provider::{Authenticity, Provider, ProviderRow, ProviderSettings, Received, Verified};
 pub use providers::{EsignConfig, PROVIDERS, ParseError, Providers, secret_names};
 

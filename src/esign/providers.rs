@@ -247,11 +247,11 @@ pub struct Providers(Vec<Listed>);
 
 struct Listed {
     provider: Box<dyn Provider>,
-    place: Place,
+    place: SetUp,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum SetUp {
     /// In `handoff.yaml`.
     Configured,
     /// A provider that has a row and no settings.
@@ -275,7 +275,7 @@ impl Providers {
             .iter()
             .map(|row| match config.settings(row.name) {
                 Some(settings) => {
-                    Listed { provider: settings.provider(rules), place: Place::Configured }
+                    Listed { provider: settings.provider(rules), place: SetUp::Configured }
                 }
                 None => {
                     let nothing =
@@ -284,18 +284,18 @@ impl Providers {
                         .settings
                         .read(&nothing)
                         .unwrap_or_else(|_| unreachable!("every setting has a default"));
-                    Listed { provider: settings.provider(rules), place: Place::Default }
+                    Listed { provider: settings.provider(rules), place: SetUp::Default }
                 }
             })
             .collect();
         for (name, settings) in config.senders() {
             let provider = Box::new(Sender::new(name, settings.clone(), rules));
-            all.push(Listed { provider, place: Place::Configured });
+            all.push(Listed { provider, place: SetUp::Configured });
         }
         for name in sender::known_names() {
             if !config.senders().any(|(configured, _)| configured == name) {
                 let provider = Box::new(Sender::known(name, rules));
-                all.push(Listed { provider, place: Place::Known });
+                all.push(Listed { provider, place: SetUp::Known });
             }
         }
         Self(all)
@@ -303,14 +303,14 @@ impl Providers {
 
     /// The providers, then the senders that are configured, in a fixed order.
     pub fn iter(&self) -> impl Iterator<Item = &dyn Provider> {
-        self.0.iter().filter(|listed| listed.place != Place::Known).map(|l| l.provider.as_ref())
+        self.0.iter().filter(|listed| listed.place != SetUp::Known).map(|l| l.provider.as_ref())
     }
 
     /// Those the configuration names, in the same order.
     pub fn configured(&self) -> impl Iterator<Item = &dyn Provider> {
         self.0
             .iter()
-            .filter(|listed| listed.place == Place::Configured)
+            .filter(|listed| listed.place == SetUp::Configured)
             .map(|listed| listed.provider.as_ref())
     }
 

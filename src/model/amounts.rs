@@ -21,7 +21,7 @@ pub enum DecimalSign {
 
 /// An amount as it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Written {
+pub enum WrittenAmount {
     /// One reading only; the decimal sign if it shows one.
     One(Decimal, Option<DecimalSign>),
     /// `1,234` or `1.234`: the value when the sign groups thousands, and when
@@ -36,7 +36,7 @@ pub enum Written {
     },
 }
 
-impl Written {
+impl WrittenAmount {
     /// The value, where the decimal sign is known or not needed.
     ///
     /// # Errors
@@ -69,10 +69,10 @@ impl SignProof {
     pub fn see(&mut self, text: &str, row: usize) {
         let Ok((written, _)) = read(text) else { return };
         let seen = match written {
-            Written::One(_, None) => return,
-            Written::One(_, Some(DecimalSign::Point)) => &mut self.point,
-            Written::One(_, Some(DecimalSign::Comma)) => &mut self.comma,
-            Written::Either { .. } => &mut self.either,
+            WrittenAmount::One(_, None) => return,
+            WrittenAmount::One(_, Some(DecimalSign::Point)) => &mut self.point,
+            WrittenAmount::One(_, Some(DecimalSign::Comma)) => &mut self.comma,
+            WrittenAmount::Either { .. } => &mut self.either,
         };
         seen.get_or_insert(row);
     }
@@ -139,7 +139,7 @@ impl AmountFault {
 ///
 /// # Errors
 /// When it is not an amount.
-pub fn read(text: &str) -> Result<(Written, Option<CurrencyMark>), AmountFault> {
+pub fn read(text: &str) -> Result<(WrittenAmount, Option<CurrencyMark>), AmountFault> {
     if let Some(plain) = plain(text.as_bytes()) {
         return Ok((plain, None));
     }
@@ -198,7 +198,7 @@ pub fn is_rounded(text: &str) -> bool {
 
 /// What nearly every cell is: digits, at most one point, decimals that are no
 /// group of three. Without any allocation.
-fn plain(bytes: &[u8]) -> Option<Written> {
+fn plain(bytes: &[u8]) -> Option<WrittenAmount> {
     if bytes.is_empty() || bytes.len() > 17 {
         return None;
     }
@@ -211,18 +211,18 @@ fn plain(bytes: &[u8]) -> Option<Written> {
         }
     }
     match point {
-        None => Some(Written::One(Decimal::new(mantissa, 0), None)),
+        None => Some(WrittenAmount::One(Decimal::new(mantissa, 0), None)),
         Some(at) => {
             let scale = bytes.len() - at - 1;
             (matches!(scale, 1 | 2) || (scale > 0 && at > 3)).then(|| {
                 let scale = u32::try_from(scale).unwrap_or_default();
-                Written::One(Decimal::new(mantissa, scale), Some(DecimalSign::Point))
+                WrittenAmount::One(Decimal::new(mantissa, scale), Some(DecimalSign::Point))
             })
         }
     }
 }
 
-fn number(text: &str, negative: bool) -> Option<Written> {
+fn number(text: &str, negative: bool) -> Option<WrittenAmount> {
     // Spaces and apostrophes only group: 48 000,00 and 48'000.00.
     let is_gap =
         |c: char| matches!(c, ' ' | '\u{a0}' | '\u{202f}' | '\u{2009}' | '\'' | '\u{2019}');
@@ -247,7 +247,7 @@ fn number(text: &str, negative: bool) -> Option<Written> {
     let other = |c: char| if c == '.' { DecimalSign::Comma } else { DecimalSign::Point };
     let (points, commas) = (body.matches('.').count(), body.matches(',').count());
     match (points, commas) {
-        (0, 0) => Some(Written::One(build(&body, "")?, None)),
+        (0, 0) => Some(WrittenAmount::One(build(&body, "")?, None)),
         (1.., 1..) => {
             let last = body.rfind(['.', ','])?;
             let decimal = body[last..].chars().next()?;
@@ -256,7 +256,7 @@ fn number(text: &str, negative: bool) -> Option<Written> {
             if whole.contains(decimal) || !groups(whole) {
                 return None;
             }
-            Some(Written::One(build(whole, part)?, Some(sign_of(decimal))))
+            Some(WrittenAmount::One(build(whole, part)?, Some(sign_of(decimal))))
         }
         (1, 0) | (0, 1) => {
             let at = body.find(['.', ','])?;
@@ -267,20 +267,20 @@ fn number(text: &str, negative: bool) -> Option<Written> {
                 && (1..=3).contains(&whole.len())
                 && !whole.starts_with('0');
             if may_group {
-                return Some(Written::Either {
+                return Some(WrittenAmount::Either {
                     sign: sign_of(sign),
                     grouped: build(&body, "")?,
                     decimal: build(whole, part)?,
                 });
             }
-            Some(Written::One(build(whole, part)?, Some(sign_of(sign))))
+            Some(WrittenAmount::One(build(whole, part)?, Some(sign_of(sign))))
         }
         _ => {
             let sign = if points > 0 { '.' } else { ',' };
             groups(&body)
                 .then(|| build(&body, ""))
                 .flatten()
-                .map(|n| Written::One(n, Some(other(sign))))
+                .map(|n| WrittenAmount::One(n, Some(other(sign))))
         }
     }
 }

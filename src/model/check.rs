@@ -29,10 +29,14 @@ pub struct Check {
 }
 
 impl Check {
+    fn new(level: CheckLevel, what: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { what: what.into(), level, detail: detail.into(), remedy: None }
+    }
+
     /// Something that is as it should be.
     #[must_use]
     pub fn ok(what: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { what: what.into(), level: CheckLevel::Ok, detail: detail.into(), remedy: None }
+        Self::new(CheckLevel::Ok, what, detail)
     }
 
     /// Something that works and may surprise, with its remedy.
@@ -42,12 +46,8 @@ impl Check {
         detail: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        Self {
-            what: what.into(),
-            level: CheckLevel::Warning,
-            detail: detail.into(),
-            remedy: Some(remedy.into()),
-        }
+        let remedy = Some(remedy.into());
+        Self { remedy, ..Self::new(CheckLevel::Warning, what, detail) }
     }
 
     /// Something that does not work, with its remedy.
@@ -57,11 +57,7 @@ impl Check {
         detail: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        Self {
-            what: what.into(),
-            level: CheckLevel::Failed,
-            detail: detail.into(),
-            remedy: Some(remedy.into()),
-        }
+        let remedy = Some(remedy.into());
+        Self { remedy, ..Self::new(CheckLevel::Failed, what, detail) }
     }
 }

@@ -22,7 +22,7 @@ pub enum DateOrder {
 
 /// A date as it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Written {
+pub enum WrittenDate {
     /// With an offset: one moment.
     Moment(DateTime<Utc>),
     /// A day that can be read in one way only, and its time if it has one.
@@ -62,19 +62,19 @@ impl OrderProof {
     /// Takes one cell into account.
     pub fn see(&mut self, text: &str, row: usize) {
         let (first, second) = match read(text) {
-            Ok(Written::Two { first, second, .. }) => (first, second),
+            Ok(WrittenDate::Two { first, second, .. }) => (first, second),
             // `10/30/26` proves as much as `10/30/2026`, unless the year may stand first.
-            Ok(Written::Short { numbers: [first, second, year], .. })
+            Ok(WrittenDate::Short { numbers: [first, second, year], .. })
                 if first == 0 || year > 31 =>
             {
                 (first, second)
             }
-            Ok(Written::Short { numbers: [first, second, year], .. })
+            Ok(WrittenDate::Short { numbers: [first, second, year], .. })
                 if second > 12 && first <= 12 && year > 0 =>
             {
                 (first, second)
             }
-            Ok(Written::Short { .. }) => {
+            Ok(WrittenDate::Short { .. }) => {
                 self.either.get_or_insert(row);
                 return;
             }
@@ -154,7 +154,7 @@ pub(super) enum Resolved {
     Local(NaiveDate, Option<NaiveTime>),
 }
 
-impl Written {
+impl WrittenDate {
     /// The day and time in an order; what needs one and has none is refused.
     pub(super) fn resolve(self, order: Option<DateOrder>) -> Result<Resolved, DateFault> {
         match self {
@@ -223,7 +223,7 @@ pub(super) fn in_zone(local: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
 ///
 /// # Errors
 /// When it is not a date, or its zone is not certain.
-pub fn read(text: &str) -> Result<Written, DateFault> {
+pub fn read(text: &str) -> Result<WrittenDate, DateFault> {
     let text = text.trim();
     let bytes = text.as_bytes();
     let Some(first) = bytes.first() else { return Err(DateFault::NotADate) };
@@ -233,7 +233,7 @@ pub fn read(text: &str) -> Result<Written, DateFault> {
             .parse()
             .ok()
             .and_then(DateTime::from_timestamp_millis)
-            .map(Written::Moment)
+            .map(WrittenDate::Moment)
             .ok_or(DateFault::NotADate);
     }
     if first.is_ascii_digit() && !text.is_ascii() && text.contains(['年', '년']) {
@@ -256,9 +256,9 @@ pub fn read(text: &str) -> Result<Written, DateFault> {
         (_, 4) if dotted => day(c, b, a),
         (_, 2) if dotted && day(2000 + c, b, a).is_some() => day(2000 + c, b, a),
         (_, 4) if offset.is_none() => {
-            i32::try_from(c).ok().map(|year| Written::Two { first: a, second: b, year, time })
+            i32::try_from(c).ok().map(|year| WrittenDate::Two { first: a, second: b, year, time })
         }
-        (_, 2) if offset.is_none() => Some(Written::Short { numbers: [a, b, c], time }),
+        (_, 2) if offset.is_none() => Some(WrittenDate::Short { numbers: [a, b, c], time }),
         // With an offset only a day that is certain gives a moment.
         (_, 4) if a > 12 || a == b => day(c, b, a),
         (_, 4) if b > 12 => day(c, a, b),
@@ -268,7 +268,7 @@ pub fn read(text: &str) -> Result<Written, DateFault> {
 }
 
 /// `2026年11月10日`, `2026년 11월 10일 16:42`.
-fn east_asian(text: &str) -> Result<Written, DateFault> {
+fn east_asian(text: &str) -> Result<WrittenDate, DateFault> {
     let mut rest = text;
     let mut number = |ends: [char; 2]| {
         let (digits, after) = rest.split_once(ends).ok_or(DateFault::NotADate)?;
@@ -282,13 +282,13 @@ fn east_asian(text: &str) -> Result<Written, DateFault> {
     Ok(at(day.ok_or(DateFault::NotADate)?, time, offset))
 }
 
-fn at(day: NaiveDate, time: Option<NaiveTime>, offset: Option<FixedOffset>) -> Written {
+fn at(day: NaiveDate, time: Option<NaiveTime>, offset: Option<FixedOffset>) -> WrittenDate {
     match (time, offset) {
         (Some(time), Some(offset)) => match offset.from_local_datetime(&day.and_time(time)) {
-            LocalResult::Single(at) => Written::Moment(at.to_utc()),
-            _ => Written::Day(day, Some(time)),
+            LocalResult::Single(at) => WrittenDate::Moment(at.to_utc()),
+            _ => WrittenDate::Day(day, Some(time)),
         },
-        (time, _) => Written::Day(day, time),
+        (time, _) => WrittenDate::Day(day, time),
     }
 }
 
@@ -351,7 +351,7 @@ fn month_number(word: &str) -> Option<u32> {
 
 /// `30 Oct 2026`, `30-Oct-26`, `October 30, 2026`, `10. November 2026`,
 /// `1er mars 2026`, `10 de noviembre de 2026`, each with a time or without.
-fn named_month(text: &str) -> Result<Written, DateFault> {
+fn named_month(text: &str) -> Result<WrittenDate, DateFault> {
     let mut rest = text;
     let mut words: Vec<&str> = Vec::with_capacity(4);
     while words.len() < 3 {

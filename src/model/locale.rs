@@ -81,7 +81,7 @@ impl Locale {
             NumberForm::Sign(sign) => Some(sign),
             NumberForm::Undecided => None,
             NumberForm::Plain => {
-                if matches!(written, amounts::Written::One(_, Some(DecimalSign::Comma))) {
+                if matches!(written, amounts::WrittenAmount::One(_, Some(DecimalSign::Comma))) {
                     return Err(AmountFault::CommaInPlain);
                 }
                 None

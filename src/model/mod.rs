@@ -15,13 +15,11 @@ mod secrets;
 mod signature;
 
 pub use amounts::{
-    AmountFault, DecimalSign, SignProof, Written as WrittenAmount, is_rounded, read as read_amount,
+    AmountFault, DecimalSign, SignProof, WrittenAmount, is_rounded, read as read_amount,
 };
 pub use check::{Check, CheckLevel};
 pub use crm_task::{CrmTask, CrmTasks, TaskAct, TaskBody, TaskDeadline, TaskDue, TaskFields};
-pub use dates::{
-    DateFault, DateOrder, Moment, OrderProof, Written as WrittenDate, read as read_date,
-};
+pub use dates::{DateFault, DateOrder, Moment, OrderProof, WrittenDate, read as read_date};
 pub use deal::{
     Company, Contact, CrmName, Deal, DealId, DealRef, LineItem, Outcome, Person, Properties,
     RecordKind, ReferenceRule,

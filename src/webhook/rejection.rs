@@ -18,13 +18,13 @@ pub enum Rejection {
     },
     /// It is not among the connections of this ledger.
     #[error(
-        "{provider} is not connected: `{setting}` is not in handoff.yaml, so nothing it tells is acted upon; connect it, or take the webhook away in {provider}"
+        "{provider} is not connected: `crm.{crm}` is not in handoff.yaml, so nothing it tells is acted upon; connect it, or take the webhook away in {provider}"
     )]
     NotConnected {
         /// The sender's title.
         provider: &'static str,
-        /// The section that would connect it, such as `crm.hubspot`.
-        setting: &'static str,
+        /// Its name under `crm:`.
+        crm: &'static str,
     },
     /// A setting is missing without which it cannot be verified.
     #[error(

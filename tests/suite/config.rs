@@ -91,7 +91,7 @@ fn a_broken_configuration_stops_a_command_with_every_line() {
 
 /// Wrong settings: what is wrong, the lines below `version: 1`, the line that
 /// is told, and what is said there.
-const WRONG: [(&str, &str, usize, &str); 36] = [
+const WRONG: [(&str, &str, usize, &str); 38] = [
     ("a text for a mapping", "first_touch: 48h", 2, "write `first_touch: {within: 24h}`"),
     (
         "a list for a mapping",
@@ -200,6 +200,18 @@ const WRONG: [(&str, &str, usize, &str); 36] = [
         "documents:\n  - {when: \"signature.templat == 'x'\", is: contract}",
         3,
         "did you mean `signature.template`?",
+    ),
+    (
+        "an attribute of a signature that is not there, for the deal's id",
+        "esign:\n  pandadoc: {deal: {id: \"signature.documnet_name | last\"}}",
+        3,
+        "did you mean `signature.document_name`?",
+    ),
+    (
+        "a filter that is not there, for the deal's id",
+        "esign:\n  docusign: {deal: {id: \"signature.document_name | lsat\"}}",
+        3,
+        "did you mean `last`?",
     ),
     ("a misspelt target", "deliver: {slakc: {}}", 2, "did you mean `slack`?"),
     ("a word for true or false", "esign:\n  pandadoc: {drafts: ja}", 3, "write `drafts: true`"),

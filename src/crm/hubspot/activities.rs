@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::api::{Api, Failure};
+use super::api::{Failure, HubSpotApi};
 use super::{read, record};
-use crate::crm::activities::{Found, is_address_of, is_colleague};
+use crate::crm::activities::{FoundActivities, is_address_of, is_colleague};
 use crate::crm::{ActivitiesOf, Activity, ActivityKind, CrmError};
 use crate::model::{Evidence, Person};
 
@@ -62,10 +62,10 @@ const NOT_REACHED: [&str; 5] = [
 ];
 
 pub(super) async fn read(
-    api: &Api,
+    api: &HubSpotApi,
     asked: &ActivitiesOf<'_>,
 ) -> Result<Evidence<Activity>, CrmError> {
-    let mut found = Found::new("HubSpot", asked);
+    let mut found = FoundActivities::new("HubSpot", asked);
     let owners = read::owners(api).await?;
     let own: BTreeSet<&str> = owners
         .iter()
@@ -98,7 +98,7 @@ pub(super) async fn read(
 }
 
 async fn of_contacts(
-    api: &Api,
+    api: &HubSpotApi,
     contacts: &[String],
     object: &str,
     properties: &[&str],
@@ -111,7 +111,7 @@ async fn of_contacts(
 }
 
 fn add(
-    found: &mut Found<'_>,
+    found: &mut FoundActivities<'_>,
     kind: ActivityKind,
     object: &str,
     record: &Value,

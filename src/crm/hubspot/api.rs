@@ -110,7 +110,7 @@ pub(super) fn limit(answer: &Response) -> Option<String> {
 // HubSpot's API: one request with its retries, and what its errors mean.
 
 /// A client for one account.
-pub(super) struct Api {
+pub(super) struct HubSpotApi {
     client: Client,
     token: SecretString,
     version: String,
@@ -118,7 +118,7 @@ pub(super) struct Api {
     next_search: Mutex<Option<Instant>>,
 }
 
-impl Api {
+impl HubSpotApi {
     pub(super) fn new(
         settings: &HubSpotSettings,
         token: SecretString,
@@ -132,7 +132,7 @@ impl Api {
         Ok(Self {
             client,
             token,
-            version: settings.api_version.as_str().to_owned(),
+            version: settings.api_version.clone(),
             pace: Pace::default(),
             next_search: Mutex::new(None),
         })
@@ -295,14 +295,7 @@ impl Api {
                 help: "Other integrations may be using the account's limit; run it again later."
                     .to_owned(),
             },
-            200..=299 => CrmError::Unavailable {
-                message: format!("HubSpot says that the request failed: {said}"),
-                help: "Run it again; status.hubspot.com tells of outages.".to_owned(),
-            },
-            status => CrmError::Unavailable {
-                message: format!("HubSpot answered {status}: {said}"),
-                help: "Run it again; status.hubspot.com tells of outages.".to_owned(),
-            },
+            _ => Failure::other_status("HubSpot", answer.status, &said),
         };
         Failure::new(Some(answer.status), error)
     }
@@ -312,14 +305,14 @@ impl Api {
     }
 }
 
-impl std::fmt::Debug for Api {
+impl std::fmt::Debug for HubSpotApi {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Api").field("base", &self.base()).finish_non_exhaustive()
+        f.debug_struct("HubSpotApi").field("base", &self.base()).finish_non_exhaustive()
     }
 }
 
 #[async_trait]
-impl Known for Api {
+impl Known for HubSpotApi {
     fn called(&self, kind: RecordKind) -> (&'static str, &'static str) {
         ("HubSpot", read::object(kind))
     }
@@ -336,7 +329,7 @@ impl Known for Api {
 
 /// Lists of objects, by `deals?limit=100&…` with the cursor behind it.
 #[async_trait]
-impl Pages for Api {
+impl Pages for HubSpotApi {
     fn crm(&self) -> &'static str {
         "HubSpot"
     }

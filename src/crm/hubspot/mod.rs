@@ -14,13 +14,12 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use http::StatusCode;
 use schemars::JsonSchema;
-use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
-use self::api::{Api, Failure};
-use super::connector::{CrmRow, path_of};
-use super::requested_properties::{check_properties, failed};
+use self::api::{Failure, HubSpotApi};
+use super::connector::{CrmRow, api_version, is_number, number_behind};
+use super::requested_properties::{check_properties, failed, may_read};
 use super::{
     ActivitiesOf, Activity, Check, ClosedWonUpdate, Connection, Crm, CrmError, CrmSettings,
     Progress, RequestedProperties, Signed, Trigger, closed_won,
@@ -34,7 +33,8 @@ use crate::model::{
 use crate::settings::SettingsReader;
 
 pub use api::Pace;
-pub use webhook::{TargetUrl, Webhook, WebhookSettings};
+use webhook::HubSpotWebhook;
+pub use webhook::{HubSpotWebhookSettings, TargetUrl};
 
 /// The name of the token among the secrets.
 const TOKEN: &str = "HUBSPOT_TOKEN";
@@ -55,16 +55,14 @@ pub(super) const ROW: CrmRow = CrmRow {
         names: &["hubspot_deal_id", "hubspot_deal", "hs_deal_id", "hubspot_record_id"],
         of_address,
     }),
-    trigger: Some(|| Box::new(Webhook::new(None))),
+    webhook_secret: Some(webhook::SECRET),
 };
 
 /// `https://app.hubspot.com/contacts/1/record/0-3/9876543210` and the older
 /// `…/contacts/1/deal/9876543210`.
 fn of_address(address: &str) -> Option<DealId> {
-    let path = path_of(address, |host| host == "hubspot.com" || host.ends_with(".hubspot.com"))?;
-    let at = path.iter().position(|part| matches!(*part, "0-3" | "deal"))?;
-    let id = path.get(at + 1)?;
-    (!id.is_empty() && id.bytes().all(|c| c.is_ascii_digit())).then(|| DealId::new(*id))
+    let fits = |host: &str| host == "hubspot.com" || host.ends_with(".hubspot.com");
+    number_behind(&["0-3", "deal"], address, fits)
 }
 
 impl CrmSettings for HubSpotSettings {
@@ -74,17 +72,11 @@ impl CrmSettings for HubSpotSettings {
     }
 
     fn trigger(&self) -> Option<Box<dyn Trigger>> {
-        Some(Box::new(Webhook::new(Some(self.clone()))))
+        Some(Box::new(HubSpotWebhook(self.clone())))
     }
 
     fn updates_closed_won(&self) -> bool {
         self.update_closed_won
-    }
-}
-
-impl From<HubSpotSettings> for Box<dyn CrmSettings> {
-    fn from(settings: HubSpotSettings) -> Self {
-        Box::new(settings)
     }
 }
 
@@ -94,7 +86,7 @@ pub struct HubSpot {
     name: CrmName,
     settings: HubSpotSettings,
     requested: RequestedProperties,
-    api: Api,
+    api: HubSpotApi,
 }
 
 impl HubSpot {
@@ -111,14 +103,9 @@ impl HubSpot {
         secrets: &Secrets,
         limits: Limits,
     ) -> Result<Self, CrmError> {
-        let token: SecretString = secrets.get(TOKEN).ok_or_else(|| CrmError::Denied {
-            message: format!("{TOKEN} is not set."),
-            help: format!(
-                "Set {TOKEN}, or {TOKEN}_FILE, to a service key of the account \
-                 (Settings, Integrations, Service Keys)."
-            ),
-        })?;
-        let api = Api::new(&settings, token, limits)?;
+        let what = "a service key of the account (Settings, Integrations, Service Keys)";
+        let token = Connection::token(secrets, TOKEN, what)?;
+        let api = HubSpotApi::new(&settings, token, limits)?;
         Ok(Self {
             name: CrmName::new("hubspot"),
             settings,
@@ -167,7 +154,7 @@ impl Crm for HubSpot {
     ) -> Result<Population, CrmError> {
         let account = read::account(&self.api, &self.settings).await?;
         let properties = self.requested.of_population().resolve(&self.api).await?;
-        let reader = population::Reader::new(
+        let reader = population::HubSpotPopulation::new(
             &self.api,
             &self.settings,
             &self.name,
@@ -207,8 +194,13 @@ impl Crm for HubSpot {
     async fn mark_closed_won(&self, signed: &Signed<'_>) -> Result<ClosedWonUpdate, CrmError> {
         let account = read::account(&self.api, &self.settings).await?;
         let (api, settings, crm) = (&self.api, &self.settings, &self.name);
-        let target = update::Target { api, settings, crm, account: &account };
-        closed_won::keep(&target, signed).await
+        let target = update::HubSpotTarget { api, settings, crm, account: &account };
+        let policy = closed_won::Policy {
+            vendor: "HubSpot",
+            may_write: self.settings.update_closed_won,
+            from: &self.settings.closed_won_from,
+        };
+        closed_won::keep(&target, &policy, signed).await
     }
 
     fn tasks(&self) -> Option<&dyn CrmTasks<CrmError>> {
@@ -233,7 +225,8 @@ pub struct HubSpotSettings {
     /// Where the API is; another one for sandboxes behind a proxy and tests.
     pub base_url: BaseUrl,
     /// The dated version of the API.
-    pub api_version: ApiVersion,
+    #[serde(deserialize_with = "dated_version")]
+    pub api_version: String,
     /// Whether a signature moves an open deal to its pipeline's won stage.
     pub update_closed_won: bool,
     /// The stages from which a deal is moved, by label or id; any open stage without it.
@@ -245,14 +238,14 @@ pub struct HubSpotSettings {
     /// The won stages to set, by label or id, where a pipeline has several.
     pub won_stages: Vec<String>,
     /// The webhook that tells of won deals, where one is set up.
-    pub webhook: Option<WebhookSettings>,
+    pub webhook: Option<HubSpotWebhookSettings>,
 }
 
 impl Default for HubSpotSettings {
     fn default() -> Self {
         Self {
             base_url: BaseUrl::parse("https://api.hubapi.com").expect("a fixed URL is valid"),
-            api_version: ApiVersion("2026-09".to_owned()),
+            api_version: "2026-09".to_owned(),
             update_closed_won: false,
             closed_won_from: Vec::new(),
             portal_id: None,
@@ -282,38 +275,20 @@ impl PipelineSettings {
 }
 
 /// A version such as `2026-09`: HubSpot dates its API's paths.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(try_from = "String")]
-#[schemars(with = "String")]
-pub struct ApiVersion(String);
-
-impl ApiVersion {
-    /// The version as it stands in paths.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for ApiVersion {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
-        let bytes = text.as_bytes();
-        let dated = bytes.len() == 7
-            && bytes[4] == b'-'
-            && bytes.iter().enumerate().all(|(at, b)| at == 4 || b.is_ascii_digit());
-        if dated {
-            Ok(Self(text))
-        } else {
-            Err(format!("{text:?} is not a version such as 2026-09"))
-        }
-    }
+fn dated_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let is_dated = |text: &str| {
+        let parts = text.split_once('-');
+        parts.is_some_and(|(year, month)| {
+            year.len() == 4 && month.len() == 2 && is_number(year) && is_number(month)
+        })
+    };
+    api_version(deserializer, is_dated, "2026-09")
 }
 
 // What `doctor` looks at: token, account, scopes, stages, properties.
 
 /// All checks, in the order in which they should be fixed.
-async fn checks(api: &Api, settings: &HubSpotSettings, named: &Properties) -> Vec<Check> {
+async fn checks(api: &HubSpotApi, settings: &HubSpotSettings, named: &Properties) -> Vec<Check> {
     let mut checks = Vec::new();
     let account = match read::account(api, settings).await {
         Ok(account) => account,
@@ -355,11 +330,7 @@ async fn checks(api: &Api, settings: &HubSpotSettings, named: &Properties) -> Ve
         ("owners", scope(api.get("crm/owners", "?limit=1").await.map(|_| ()))),
     ];
     for (object, result) in reads {
-        let what = format!("hubspot: read {object}");
-        checks.push(match result {
-            Ok(()) => Check::ok(what, "allowed"),
-            Err(error) => failed(&what, &error),
-        });
+        checks.push(may_read(format!("hubspot: read {object}"), result));
     }
     checks.extend(check_properties(api, named).await);
     if settings.update_closed_won {
@@ -376,11 +347,11 @@ async fn checks(api: &Api, settings: &HubSpotSettings, named: &Properties) -> Ve
     checks
 }
 
-async fn search(api: &Api) -> Result<(), Failure> {
+async fn search(api: &HubSpotApi) -> Result<(), Failure> {
     api.search(&json!({"filterGroups": [], "properties": [], "limit": 1})).await.map(|_| ())
 }
 
-async fn one_page(api: &Api, object: &str) -> Result<(), Failure> {
+async fn one_page(api: &HubSpotApi, object: &str) -> Result<(), Failure> {
     api.get("crm/objects", &format!("{object}?limit=1")).await.map(|_| ())
 }
 

@@ -8,9 +8,9 @@ use chrono::{DateTime, Utc};
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::api::{Api, Failure};
+use super::api::{Failure, HubSpotApi};
 use super::record::with;
-use super::record::{Account, DEAL};
+use super::record::{DEAL, HubSpotAccount};
 use super::{HubSpotSettings, read, record};
 use crate::crm::failure::{cursor, list, without_id};
 use crate::crm::reading::{Pages, Reading};
@@ -27,23 +27,23 @@ const PAGE: usize = 200;
 const GROUPS: usize = 3;
 
 /// Reads a population step by step; what fails becomes a gap.
-pub(super) struct Reader<'a> {
-    pub(super) api: &'a Api,
+pub(super) struct HubSpotPopulation<'a> {
+    pub(super) api: &'a HubSpotApi,
     pub(super) settings: &'a HubSpotSettings,
     pub(super) crm: &'a CrmName,
-    pub(super) account: &'a Account,
+    pub(super) account: &'a HubSpotAccount,
     /// Properties beyond those that are always read.
     pub(super) requested: &'a Properties,
     pub(super) progress: &'a dyn Progress,
     reading: Reading,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> HubSpotPopulation<'a> {
     pub(super) fn new(
-        api: &'a Api,
+        api: &'a HubSpotApi,
         settings: &'a HubSpotSettings,
         crm: &'a CrmName,
-        account: &'a Account,
+        account: &'a HubSpotAccount,
         requested: &'a Properties,
         progress: &'a dyn Progress,
     ) -> Self {
@@ -86,15 +86,14 @@ impl<'a> Reader<'a> {
         self.complete(&mut found).await?;
         let mut deals = self.archived(pipelines.as_deref(), &found).await?;
         deals.splice(0..0, found.into_values());
-        self.add_owners(&mut deals).await;
+        let owners = read::owners(self.api).await;
+        self.reading.add_reps(owners, &mut deals, |deal| {
+            record::text(&deal.properties, "hubspot_owner_id").map(str::to_owned)
+        });
         for kind in [RecordKind::Company, RecordKind::Contact, RecordKind::LineItem] {
-            if self.requested.of(kind).is_some()
-                && let Err(failure) =
-                    record::add_linked(self.api, kind, self.requested, &mut deals).await
-            {
-                self.reading
-                    .gaps
-                    .push(failure.gap(format!("the {} of the deals", read::object(kind))));
+            if self.requested.of(kind).is_some() {
+                let added = record::add_linked(self.api, kind, self.requested, &mut deals).await;
+                self.reading.part(&format!("the {} of the deals", read::object(kind)), added);
             }
         }
         Ok(self.reading.finish(self.crm, self.api.base(), query, deals))
@@ -108,7 +107,7 @@ impl<'a> Reader<'a> {
         counts: bool,
         found: &mut BTreeMap<u64, Deal>,
     ) -> Result<(), CrmError> {
-        let search = Search { api: self.api, groups };
+        let search = DealSearch { api: self.api, groups };
         let (crm, account) = (self.crm, self.account);
         let mut keep = |reading: &mut Reading, records: Vec<Value>| {
             for record in &records {
@@ -252,22 +251,6 @@ impl<'a> Reader<'a> {
         self.reading.pages(self.api, first, what, self.progress, &mut keep).await?;
         Ok(deals)
     }
-
-    async fn add_owners(&mut self, deals: &mut [Deal]) {
-        match read::owners(self.api).await {
-            Ok(owners) => {
-                for deal in deals {
-                    let id = record::text(&deal.properties, "hubspot_owner_id");
-                    deal.owner = id.and_then(|id| owners.get(id)).cloned();
-                }
-            }
-            // Without the scope for owners the reps stay unknown.
-            Err(failure) if failure.is_hidden() => {
-                self.reading.remarks.push(format!("The reps could not be read: {}", failure.error));
-            }
-            Err(failure) => self.reading.gaps.push(failure.gap("the reps of the deals".to_owned())),
-        }
-    }
 }
 
 fn filter(property: &str, operator: &str, value: &str) -> Value {
@@ -282,7 +265,7 @@ fn sorts() -> Value {
 /// them. The search does not know archived ones, and their list has no order:
 /// all of it would have to be read each time.
 pub(super) async fn changed_since(
-    api: &Api,
+    api: &HubSpotApi,
     since: DateTime<Utc>,
 ) -> Result<Evidence<DealId>, CrmError> {
     let mut reading = Reading::default();
@@ -298,7 +281,7 @@ pub(super) async fn changed_since(
         }
         Ok(())
     };
-    let search = Search { api, groups: &groups };
+    let search = DealSearch { api, groups: &groups };
     let what = "the search for changed deals";
     if let Some(failure) = reading.pages(&search, "0".to_owned(), what, &(), &mut keep).await? {
         return Err(failure.into());
@@ -309,13 +292,13 @@ pub(super) async fn changed_since(
 
 /// The pages of a search. One search gives 10,000 results at most, so each
 /// page asks for the ids behind the last one instead of following `after`.
-struct Search<'a> {
-    api: &'a Api,
+struct DealSearch<'a> {
+    api: &'a HubSpotApi,
     groups: &'a [Vec<Value>],
 }
 
 #[async_trait]
-impl Pages for Search<'_> {
+impl Pages for DealSearch<'_> {
     fn crm(&self) -> &'static str {
         "HubSpot"
     }

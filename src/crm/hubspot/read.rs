@@ -6,9 +6,9 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::HubSpotSettings;
-use super::api::{Api, Failure};
-use super::record::{self, Account, Owners};
-use super::update::Stages;
+use super::api::{Failure, HubSpotApi};
+use super::record::{self, HubSpotAccount, Owners};
+use super::update::HubSpotStages;
 use crate::crm::CrmError;
 use crate::crm::failure::{cursor, list};
 use crate::http::{Page, PageWalk};
@@ -36,7 +36,7 @@ pub(super) fn object(kind: RecordKind) -> &'static str {
 
 /// One association: the other record's id and what it is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Link {
+pub(super) struct Association {
     pub(super) to: String,
     pub(super) labels: Vec<String>,
     /// The deal's primary company (type 5).
@@ -45,7 +45,10 @@ pub(super) struct Link {
 
 /// Pipelines, currency and the address of a deal's page. A token for another
 /// account than the configured one is refused before anything is read.
-pub(super) async fn account(api: &Api, settings: &HubSpotSettings) -> Result<Account, CrmError> {
+pub(super) async fn account(
+    api: &HubSpotApi,
+    settings: &HubSpotSettings,
+) -> Result<HubSpotAccount, CrmError> {
     let details = match api.get("account-info", "details").await {
         Ok(details) => details,
         // Whether service keys may ask is not documented; only the check of the
@@ -79,15 +82,18 @@ pub(super) async fn account(api: &Api, settings: &HubSpotSettings) -> Result<Acc
         });
     }
     let domain = details["uiDomain"].as_str().unwrap_or("app.hubspot.com");
-    Ok(Account {
-        stages: Stages::read(api).await?,
+    Ok(HubSpotAccount {
+        stages: HubSpotStages::read(api).await?,
         currency: details["companyCurrency"].as_str().map(str::to_owned),
         deal_url: portal.map(|portal| format!("https://{domain}/contacts/{portal}/record/0-3/")),
     })
 }
 
 /// The names of all properties of an object.
-pub(super) async fn property_names(api: &Api, object: &str) -> Result<BTreeSet<String>, Failure> {
+pub(super) async fn property_names(
+    api: &HubSpotApi,
+    object: &str,
+) -> Result<BTreeSet<String>, Failure> {
     let list = api.list("crm/properties", object).await?;
     if list.is_empty() {
         let why = "names no property";
@@ -102,7 +108,7 @@ pub(super) async fn property_names(api: &Api, object: &str) -> Result<BTreeSet<S
 
 /// What a batch read gave.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
+pub(super) struct BatchRead {
     pub(super) records: BTreeMap<String, Value>,
     /// Those that HubSpot neither gave nor said that it does not have.
     pub(super) untold: BTreeSet<String>,
@@ -115,14 +121,14 @@ pub(super) struct Batch {
 /// When a request fails, or when HubSpot says that it could not read a record
 /// that it has (status 207).
 pub(super) async fn batch(
-    api: &Api,
+    api: &HubSpotApi,
     object: &str,
     ids: &[String],
     properties: &[&str],
     history: &[&str],
     archived: bool,
-) -> Result<Batch, Failure> {
-    let mut batch = Batch::default();
+) -> Result<BatchRead, Failure> {
+    let mut batch = BatchRead::default();
     let size = if history.is_empty() { BATCH } else { BATCH_WITH_HISTORY };
     let path = format!("{object}/batch/read{}", if archived { "?archived=true" } else { "" });
     for ids in ids.chunks(size) {
@@ -150,14 +156,15 @@ pub(super) async fn batch(
 
 /// As [`batch`], where no record may be left out without a word.
 pub(super) async fn records(
-    api: &Api,
+    api: &HubSpotApi,
     object: &str,
     ids: &[String],
     properties: &[&str],
     history: &[&str],
     archived: bool,
 ) -> Result<BTreeMap<String, Value>, Failure> {
-    let Batch { records, untold } = batch(api, object, ids, properties, history, archived).await?;
+    let BatchRead { records, untold } =
+        batch(api, object, ids, properties, history, archived).await?;
     match untold.first() {
         None => Ok(records),
         Some(id) => {
@@ -204,12 +211,12 @@ pub(super) fn absent(path: &str, answer: &Value) -> Result<BTreeSet<String>, Fai
 
 /// The associations of records, by record.
 pub(super) async fn links(
-    api: &Api,
+    api: &HubSpotApi,
     of: &str,
     ids: &[String],
     to: &str,
-) -> Result<BTreeMap<String, Vec<Link>>, Failure> {
-    let mut found: BTreeMap<String, Vec<Link>> = BTreeMap::new();
+) -> Result<BTreeMap<String, Vec<Association>>, Failure> {
+    let mut found: BTreeMap<String, Vec<Association>> = BTreeMap::new();
     let path = format!("{of}/{to}/batch/read");
     for ids in ids.chunks(BATCH_ASSOCIATIONS) {
         let mut inputs: Vec<Value> = ids.iter().map(|id| json!({"id": id})).collect();
@@ -247,7 +254,7 @@ pub(super) async fn links(
     Ok(found)
 }
 
-fn add_link(links: &mut Vec<Link>, to: &Value) {
+fn add_link(links: &mut Vec<Association>, to: &Value) {
     let Some(id) = cursor(&to["toObjectId"]) else { return };
     let types = || to["associationTypes"].as_array().into_iter().flatten();
     let labels = types().filter(|t| t["category"] == "USER_DEFINED");
@@ -259,12 +266,12 @@ fn add_link(links: &mut Vec<Link>, to: &Value) {
             link.labels.extend(labels);
             link.primary |= primary;
         }
-        None => links.push(Link { to: id, labels, primary }),
+        None => links.push(Association { to: id, labels, primary }),
     }
 }
 
 /// One owner, also one who has left.
-pub(super) async fn owner(api: &Api, id: &str) -> Result<Option<Person>, Failure> {
+pub(super) async fn owner(api: &HubSpotApi, id: &str) -> Result<Option<Person>, Failure> {
     for archived in ["", "?archived=true"] {
         match api.get("crm/owners", &format!("{id}{archived}")).await {
             Ok(record) => return Ok(Some(record::owner(&record))),
@@ -276,7 +283,7 @@ pub(super) async fn owner(api: &Api, id: &str) -> Result<Option<Person>, Failure
 }
 
 /// All owners, also those who have left.
-pub(super) async fn owners(api: &Api) -> Result<Owners, Failure> {
+pub(super) async fn owners(api: &HubSpotApi) -> Result<Owners, Failure> {
     let mut owners = Owners::new();
     for archived in ["true", "false"] {
         for record in api.list("crm/owners", &format!("?limit=100&archived={archived}")).await? {

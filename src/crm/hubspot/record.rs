@@ -6,24 +6,25 @@ use chrono::{DateTime, Utc};
 use http::StatusCode;
 use serde_json::{Map, Value};
 
-use super::api::{Api, Failure};
+use super::api::{Failure, HubSpotApi};
 use super::read;
-use super::read::Link;
-use super::update::Stages;
+use super::read::Association;
+use super::update::HubSpotStages;
 use crate::crm::CrmError;
 use crate::crm::closed_won::not_after;
+use crate::crm::connector::is_number;
 use crate::crm::failure::{bad_field, cursor, without_id};
-use crate::crm::record::{add_role, mark_signers, role_word, settle, website};
+use crate::crm::record::{add_role, figures, mark_signers, role_word, website, won_at};
 use crate::model::{
-    Company, Contact, CrmName, Deal, DealId, LineItem, Outcome, Person, Properties, RecordKind,
-    Signature,
+    Company, Contact, CrmName, Deal, DealId, LineItem, Money, Outcome, Person, Properties,
+    RecordKind, Signature,
 };
 
 // One deal with all that a brief needs.
 
 /// A deal's record, with the history of its stage; archived deals too.
 pub(super) async fn find(
-    api: &Api,
+    api: &HubSpotApi,
     crm: &CrmName,
     id: &DealId,
     properties: &[&str],
@@ -31,7 +32,7 @@ pub(super) async fn find(
     let text = id.as_str().trim();
     let not_found =
         |help: &str| CrmError::NotFound { crm: crm.clone(), id: id.clone(), help: help.to_owned() };
-    if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
+    if !is_number(text) {
         return Err(not_found("HubSpot's ids are numbers: the Record ID on the deal's page."));
     }
     let ids = [text.to_owned()];
@@ -58,10 +59,10 @@ pub(super) async fn find(
 
 /// The deal with company, people, products and rep.
 pub(super) async fn read_deal(
-    api: &Api,
+    api: &HubSpotApi,
     crm: &CrmName,
     id: &DealId,
-    account: &Account,
+    account: &HubSpotAccount,
     requested: &Properties,
     signature: Option<&Signature>,
 ) -> Result<Deal, CrmError> {
@@ -88,7 +89,7 @@ pub(super) async fn read_deal(
 
 /// The company a deal belongs to: the primary one, else the only one. With
 /// several and none of them primary, HubSpot does not say.
-fn primary(links: &[Link]) -> Option<&String> {
+fn primary(links: &[Association]) -> Option<&String> {
     match links {
         [only] => Some(&only.to),
         several => several.iter().find(|link| link.primary).map(|link| &link.to),
@@ -97,17 +98,17 @@ fn primary(links: &[Link]) -> Option<&String> {
 
 /// The records beside deals, with the properties that are wanted of them.
 #[derive(Debug, Default)]
-struct Linked {
-    links: BTreeMap<String, Vec<Link>>,
+struct LinkedRecords {
+    links: BTreeMap<String, Vec<Association>>,
     records: BTreeMap<String, Value>,
 }
 
 async fn linked(
-    api: &Api,
+    api: &HubSpotApi,
     deals: &[String],
     kind: RecordKind,
     requested: &Properties,
-) -> Result<Linked, Failure> {
+) -> Result<LinkedRecords, Failure> {
     let none = BTreeSet::new();
     let always: &[&str] = match kind {
         RecordKind::Deal => &DEAL,
@@ -125,19 +126,19 @@ async fn linked(
     let ids: BTreeSet<String> = needed.collect();
     let ids: Vec<String> = ids.into_iter().collect();
     let records = read::records(api, object, &ids, &properties, &[], false).await?;
-    Ok(Linked { links, records })
+    Ok(LinkedRecords { links, records })
 }
 
 /// Gives each deal the records of one kind that stand beside it. The company
 /// of a deal is its primary one, else the only one.
 pub(super) async fn add_linked(
-    api: &Api,
+    api: &HubSpotApi,
     kind: RecordKind,
     requested: &Properties,
     deals: &mut [Deal],
 ) -> Result<(), Failure> {
     let ids: Vec<String> = deals.iter().map(|deal| deal.id.as_str().to_owned()).collect();
-    let Linked { links, records } = linked(api, &ids, kind, requested).await?;
+    let LinkedRecords { links, records } = linked(api, &ids, kind, requested).await?;
     for deal in deals {
         let Some(links) = links.get(deal.id.as_str()) else { continue };
         let found = || links.iter().filter_map(|link| Some((link, records.get(&link.to)?)));
@@ -226,8 +227,8 @@ pub(super) const LINE_ITEM: [&str; 11] = [
 
 /// What an account's records are read against.
 #[derive(Debug)]
-pub(super) struct Account {
-    pub(super) stages: Stages,
+pub(super) struct HubSpotAccount {
+    pub(super) stages: HubSpotStages,
     /// The currency of amounts without their own: the account has only one.
     pub(super) currency: Option<String>,
     /// Where a person sees a deal, up to its id.
@@ -252,7 +253,11 @@ fn owned(properties: &Map<String, Value>, name: &str) -> Option<String> {
 }
 
 /// A deal's own record; people, company and products are added later.
-pub(super) fn deal(crm: &CrmName, record: &Value, account: &Account) -> Result<Deal, CrmError> {
+pub(super) fn deal(
+    crm: &CrmName,
+    record: &Value,
+    account: &HubSpotAccount,
+) -> Result<Deal, CrmError> {
     let Some(id) = cursor(&record["id"]) else {
         return Err(without_id("HubSpot"));
     };
@@ -270,7 +275,7 @@ pub(super) fn deal(crm: &CrmName, record: &Value, account: &Account) -> Result<D
     let currency = owned(&properties, "deal_currency_code").or_else(|| account.currency.clone());
     if let Some(amount) = text(&properties, "amount") {
         let number = amount.parse().map_err(|_| bad("amount", amount, "amount"))?;
-        deal.amount = Some(settle(number, currency));
+        deal.amount = Some(Money::settled(number, currency));
     }
     let pipeline = text(&properties, "pipeline").unwrap_or_default();
     let stage_id = text(&properties, "dealstage").unwrap_or_default();
@@ -289,9 +294,8 @@ pub(super) fn deal(crm: &CrmName, record: &Value, account: &Account) -> Result<D
         };
         stage.map_or(calculated, |stage| stage.outcome)
     };
-    if let Some((at, evidence)) = won_at(record, &properties, account, deal.outcome, &bad)? {
-        deal.closed_won_at = Some(at);
-        deal.closed_won_evidence = Some(evidence);
+    if let Some((at, evidence)) = time_won(record, &properties, account, deal.outcome, &bad)? {
+        won_at(&mut deal, at, &evidence);
     }
     let merged = text(&properties, "hs_merged_object_ids").unwrap_or_default();
     deal.merged_ids =
@@ -305,10 +309,10 @@ pub(super) fn deal(crm: &CrmName, record: &Value, account: &Account) -> Result<D
 /// (off for new pipelines, overwritten on re-entry); its closed-won date; the
 /// close date, which people edit. A deal that was won and is not now keeps the
 /// time of its history.
-fn won_at(
+fn time_won(
     record: &Value,
     properties: &Map<String, Value>,
-    account: &Account,
+    account: &HubSpotAccount,
     outcome: Outcome,
     bad: &dyn Fn(&str, &str, &str) -> CrmError,
 ) -> Result<Option<(DateTime<Utc>, String)>, CrmError> {
@@ -399,11 +403,12 @@ pub(super) fn contact(record: &Value, labels: &[String]) -> Contact {
 pub(super) fn line_item(record: &Value) -> LineItem {
     let properties = properties(record);
     let number = |name: &str| text(&properties, name)?.parse::<rust_decimal::Decimal>().ok();
+    let (quantity, price) = figures(number("quantity"), number("price"));
     LineItem {
         name: owned(&properties, "name"),
         sku: owned(&properties, "hs_sku"),
-        quantity: number("quantity").map(|n| n.normalize().to_string()),
-        price: number("price").map(|n| settle(n, None).amount.to_string()),
+        quantity,
+        price,
         properties,
     }
 }

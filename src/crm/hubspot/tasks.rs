@@ -9,10 +9,11 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::HubSpot;
-use super::api::{Api, Failure};
+use super::api::{Failure, HubSpotApi};
 use super::{read, record};
 use crate::crm::CrmError;
 use crate::crm::activities::is_colleague;
+use crate::crm::connector::is_number;
 use crate::crm::failure::cursor;
 use crate::model::{CrmTask, CrmTasks, DealId, Person, TaskAct, TaskBody, TaskDue, TaskFields};
 
@@ -46,13 +47,13 @@ const MACHINES: [&str; 8] = [
 ];
 
 /// The account's owners: by their own id, and by the id of their user.
-struct Owners {
+struct TaskOwners {
     by_id: BTreeMap<String, Person>,
     by_user: BTreeMap<String, Person>,
 }
 
-impl Owners {
-    async fn read(api: &Api) -> Result<Self, Failure> {
+impl TaskOwners {
+    async fn read(api: &HubSpotApi) -> Result<Self, Failure> {
         let mut owners = Self { by_id: BTreeMap::new(), by_user: BTreeMap::new() };
         for archived in ["true", "false"] {
             let list = format!("?limit=100&archived={archived}");
@@ -73,7 +74,7 @@ impl Owners {
 }
 
 /// The id of the owner who is this person, of those who are still there.
-async fn owner_id(api: &Api, person: &Person) -> Result<Option<String>, Failure> {
+async fn owner_id(api: &HubSpotApi, person: &Person) -> Result<Option<String>, Failure> {
     let owners = api.list("crm/owners", "?limit=100&archived=false").await?;
     let owner = owners.iter().find(|owner| is_colleague(&record::owner(owner), person));
     Ok(owner.and_then(|owner| cursor(&owner["id"])))
@@ -81,8 +82,7 @@ async fn owner_id(api: &Api, person: &Person) -> Result<Option<String>, Failure>
 
 /// `512` of `https://app.hubspot.com/contacts/1/record/0-27/512` and `tasks/512`.
 fn id_of(reference: &str) -> Option<&str> {
-    let id = reference.rsplit('/').next()?;
-    (!id.is_empty() && id.bytes().all(|b| b.is_ascii_digit())).then_some(id)
+    reference.rsplit('/').next().filter(|id| is_number(id))
 }
 
 /// What fields are called here; the owner's id is known already.
@@ -102,7 +102,7 @@ fn properties(fields: &TaskFields, owner: Option<String>) -> Map<String, Value> 
 }
 
 /// A task's record.
-fn task(record: &Value, reference: String, owners: &Owners) -> CrmTask {
+fn task(record: &Value, reference: String, owners: &TaskOwners) -> CrmTask {
     let properties = record::properties(record);
     let text = |name: &str| record::text(&properties, name);
     let time = |name: &str| text(name).and_then(record::time);
@@ -123,7 +123,7 @@ fn task(record: &Value, reference: String, owners: &Owners) -> CrmTask {
 }
 
 /// The newest entry of a property's history.
-fn last_change(history: &Value, owners: &Owners) -> Option<TaskAct> {
+fn last_change(history: &Value, owners: &TaskOwners) -> Option<TaskAct> {
     let entries = history.as_array()?.iter();
     let entries = entries.filter_map(|it| Some((record::time(it["timestamp"].as_str()?)?, it)));
     let (at, entry) = entries.max_by_key(|(at, _)| *at)?;
@@ -144,7 +144,7 @@ impl HubSpot {
     /// The company that a deal belongs to: the primary one, else the only one.
     async fn company_of(&self, deal: &str) -> Result<Option<String>, Failure> {
         let links = read::links(&self.api, "deals", &[deal.to_owned()], "companies").await?;
-        let mut companies: Vec<read::Link> = links.into_values().flatten().collect();
+        let mut companies: Vec<read::Association> = links.into_values().flatten().collect();
         if companies.len() > 1 {
             companies.retain(|link| link.primary);
         }
@@ -184,7 +184,7 @@ impl CrmTasks<CrmError> for HubSpot {
             subject.and_then(Value::as_str).is_some_and(|it| it.trim_end().ends_with(ending))
         };
         let Some(id) = ids.iter().find(is_ours) else { return Ok(None) };
-        let owners = Owners::read(&self.api).await?;
+        let owners = TaskOwners::read(&self.api).await?;
         Ok(Some(task(&records[id], self.reference(id).await?, &owners)))
     }
 
@@ -192,7 +192,7 @@ impl CrmTasks<CrmError> for HubSpot {
         let Some(id) = id_of(reference) else { return Ok(None) };
         let records = self.tasks_of(&[id.to_owned()]).await?;
         let Some(record) = records.get(id) else { return Ok(None) };
-        let owners = Owners::read(&self.api).await?;
+        let owners = TaskOwners::read(&self.api).await?;
         Ok(Some(task(record, reference.to_owned(), &owners)))
     }
 

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
-use super::api::Api;
-use super::record::Account;
+use super::api::HubSpotApi;
+use super::record::HubSpotAccount;
 use super::{HubSpotSettings, PipelineSettings, read, record};
 use crate::crm::closed_won::note;
 use crate::crm::{CrmError, closed_won};
@@ -20,7 +20,7 @@ use crate::text::quoted;
 
 /// All pipelines of the account.
 #[derive(Debug, Default)]
-pub(super) struct Stages {
+pub(super) struct HubSpotStages {
     pipelines: BTreeMap<String, Pipeline>,
     order: Vec<String>,
 }
@@ -28,20 +28,20 @@ pub(super) struct Stages {
 #[derive(Debug)]
 struct Pipeline {
     label: String,
-    stages: Vec<Stage>,
+    stages: Vec<HubSpotStage>,
 }
 
 /// One stage.
 #[derive(Debug)]
-pub(super) struct Stage {
+pub(super) struct HubSpotStage {
     pub(super) id: String,
     pub(super) label: String,
     pub(super) outcome: Outcome,
 }
 
-impl Stages {
+impl HubSpotStages {
     /// Reads them.
-    pub(super) async fn read(api: &Api) -> Result<Self, CrmError> {
+    pub(super) async fn read(api: &HubSpotApi) -> Result<Self, CrmError> {
         let pipelines = api.list("crm/pipelines", "deals").await?;
         let mut stages = Self::default();
         for pipeline in &pipelines {
@@ -64,7 +64,7 @@ impl Stages {
     }
 
     /// A stage of a pipeline.
-    pub(super) fn stage(&self, pipeline: &str, stage: &str) -> Option<&Stage> {
+    pub(super) fn stage(&self, pipeline: &str, stage: &str) -> Option<&HubSpotStage> {
         let found = |stages: &'_ Pipeline| stages.stages.iter().position(|s| s.id == stage);
         let pipeline = self.pipelines.get(pipeline)?;
         found(pipeline).map(|at| &pipeline.stages[at])
@@ -98,14 +98,14 @@ impl Stages {
         &self,
         pipeline: &str,
         settings: &HubSpotSettings,
-    ) -> Result<&Stage, CrmError> {
+    ) -> Result<&HubSpotStage, CrmError> {
         let label = self.label(pipeline).unwrap_or(pipeline);
         let stages = self.pipelines.get(pipeline).map_or(&[][..], |p| &p.stages);
-        let won: Vec<&Stage> = stages.iter().filter(|s| s.outcome == Outcome::Won).collect();
-        let named = |stage: &&Stage| {
+        let won: Vec<&HubSpotStage> = stages.iter().filter(|s| s.outcome == Outcome::Won).collect();
+        let named = |stage: &&HubSpotStage| {
             settings.won_stages.iter().any(|name| name == &stage.id || name == &stage.label)
         };
-        let chosen: Vec<&Stage> = won.iter().copied().filter(named).collect();
+        let chosen: Vec<&HubSpotStage> = won.iter().copied().filter(named).collect();
         match (chosen.as_slice(), won.as_slice()) {
             ([stage], _) | ([], [stage]) => Ok(stage),
             (_, []) => Err(CrmError::Settings {
@@ -157,7 +157,7 @@ impl Stages {
     }
 }
 
-fn stage(stage: &Value) -> Stage {
+fn stage(stage: &Value) -> HubSpotStage {
     let metadata = &stage["metadata"];
     let text = |name: &str| match &metadata[name] {
         Value::String(text) => text.clone(),
@@ -175,7 +175,7 @@ fn stage(stage: &Value) -> Stage {
         (true, _) => Outcome::Lost,
         (false, _) => Outcome::Open,
     };
-    Stage {
+    HubSpotStage {
         id: stage["id"].as_str().unwrap_or_default().to_owned(),
         label: stage["label"].as_str().unwrap_or_default().to_owned(),
         outcome,
@@ -189,27 +189,15 @@ fn stage(stage: &Value) -> Stage {
 const NOTE_TO_DEAL: u32 = 214;
 
 /// Signed deals of an account.
-pub(super) struct Target<'a> {
-    pub(super) api: &'a Api,
+pub(super) struct HubSpotTarget<'a> {
+    pub(super) api: &'a HubSpotApi,
     pub(super) settings: &'a HubSpotSettings,
     pub(super) crm: &'a CrmName,
-    pub(super) account: &'a Account,
+    pub(super) account: &'a HubSpotAccount,
 }
 
 #[async_trait]
-impl closed_won::Target for Target<'_> {
-    fn vendor(&self) -> &'static str {
-        "HubSpot"
-    }
-
-    fn may_write(&self) -> bool {
-        self.settings.update_closed_won
-    }
-
-    fn stages_to_move_from(&self) -> &[String] {
-        &self.settings.closed_won_from
-    }
-
+impl closed_won::Target for HubSpotTarget<'_> {
     async fn look(&self, id: &DealId) -> Result<Deal, CrmError> {
         let record = record::find(self.api, self.crm, id, &record::DEAL).await?;
         record::deal(self.crm, &record, self.account)

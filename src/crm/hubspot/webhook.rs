@@ -14,6 +14,7 @@ use subtle::ConstantTimeEq as _;
 use url::Url;
 
 use super::HubSpotSettings;
+use crate::crm::connector::is_number;
 use crate::crm::trigger::{DealNews, Told, Trigger};
 use crate::http::BaseUrl;
 use crate::model::{DealId, Secrets};
@@ -46,7 +47,7 @@ const DECODED: [(&str, char); 12] = [
 /// `HUBSPOT_CLIENT_SECRET`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct WebhookSettings {
+pub struct HubSpotWebhookSettings {
     /// The target URL as HubSpot has it: what stands before the proxy. It is
     /// part of what is signed.
     pub url: TargetUrl,
@@ -73,23 +74,15 @@ impl TryFrom<String> for TargetUrl {
 
 /// HubSpot's webhook.
 #[derive(Debug, Clone)]
-pub struct Webhook {
-    settings: Option<HubSpotSettings>,
-}
+pub(super) struct HubSpotWebhook(pub(super) HubSpotSettings);
 
-impl Webhook {
-    /// The webhook of the account that is connected, if it is.
-    #[must_use]
-    pub fn new(settings: Option<HubSpotSettings>) -> Self {
-        Self { settings }
-    }
-
+impl HubSpotWebhook {
     fn url(&self) -> Option<&TargetUrl> {
-        self.settings.as_ref()?.webhook.as_ref().map(|webhook| &webhook.url)
+        self.0.webhook.as_ref().map(|webhook| &webhook.url)
     }
 }
 
-impl Route for Webhook {
+impl Route for HubSpotWebhook {
     fn name(&self) -> &'static str {
         "hubspot"
     }
@@ -107,11 +100,7 @@ impl Route for Webhook {
     }
 }
 
-impl Trigger for Webhook {
-    fn is_connected(&self) -> bool {
-        self.settings.is_some()
-    }
-
+impl Trigger for HubSpotWebhook {
     fn is_configured(&self) -> bool {
         self.url().is_some()
     }
@@ -122,9 +111,6 @@ impl Trigger for Webhook {
         secrets: &Secrets,
         now: DateTime<Utc>,
     ) -> Result<Told, Rejection> {
-        let Some(settings) = &self.settings else {
-            return Err(Rejection::NotConnected { provider: TITLE, setting: "crm.hubspot" });
-        };
         let keys = webhook::check(self, request, secrets)?;
         let TargetUrl(url) = self.url().expect("the check asks for the setting");
         webhook::expect_content_type(self, request, "application/json")?;
@@ -143,7 +129,7 @@ impl Trigger for Webhook {
             }
             // Version 2 signs no time; the deal is asked for anyway, and a
             // repetition changes nothing.
-            return read(request, settings.portal_id);
+            return read(request, self.0.portal_id);
         }
         let (Some(given), Some(stamp)) = (v3, request.header("x-hubspot-request-timestamp")) else {
             return Err(Rejection::Unsigned {
@@ -169,7 +155,7 @@ impl Trigger for Webhook {
         if (now - sent).abs() > TOLERANCE {
             return Err(Rejection::Stale { sent, now });
         }
-        read(request, settings.portal_id)
+        read(request, self.0.portal_id)
     }
 }
 
@@ -277,7 +263,7 @@ fn of_workflow(
             .or_else(|| at(&[name]))
     };
     let id = property("hs_object_id").or_else(|| at(&["objectId"])).or_else(|| at(&["dealId"]));
-    let id = id.filter(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()));
+    let id = id.filter(|id| is_number(id));
     let id = id.ok_or(Malformed::Missing { provider: TITLE, field: "hs_object_id" })?;
     // The object has no id of its own: the same text at the same time is one message.
     let sent = request.header("x-hubspot-request-timestamp").unwrap_or_default();

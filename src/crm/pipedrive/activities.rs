@@ -6,12 +6,11 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::api::Api;
+use super::api::PipedriveApi;
 use super::record;
 use super::record::{person, text, time};
-use crate::crm::activities::{Found, is_address_of, is_colleague};
+use crate::crm::activities::{FoundActivities, is_address_of, is_colleague, shows_touches};
 use crate::crm::failure::Failure;
-use crate::crm::requested_properties::failed;
 use crate::crm::{ActivitiesOf, Activity, ActivityKind, Check, CrmError};
 use crate::model::{CrmName, Evidence};
 
@@ -25,11 +24,11 @@ const TYPES: [(&str, ActivityKind); 4] = [
 ];
 
 pub(super) async fn read(
-    api: &Api,
+    api: &PipedriveApi,
     crm: &CrmName,
     asked: &ActivitiesOf<'_>,
 ) -> Result<Evidence<Activity>, CrmError> {
-    let mut found = Found::new("Pipedrive", asked);
+    let mut found = FoundActivities::new("Pipedrive", asked);
     let users = api.list(&api.v1("users")).await?;
     let own: BTreeSet<u64> = users
         .iter()
@@ -67,17 +66,9 @@ pub(super) async fn read(
 
 /// Whether activities may be read, and the mails of a deal; of a company
 /// without a won deal nothing is known of mails.
-pub(super) async fn checks(api: &Api) -> Vec<Check> {
+pub(super) async fn checks(api: &PipedriveApi) -> Vec<Check> {
     let told = |what: &str, result: Result<Value, Failure>, help: &str| {
-        let what = format!("pipedrive: read {what}");
-        match result {
-            Ok(_) => Check::ok(what, "allowed; they show first touches"),
-            Err(failure) => {
-                let told = failed(&what, &failure.error);
-                let own = told.remedy.map_or_else(String::new, |own| format!("{own} "));
-                Check { remedy: Some(format!("{own}{help}")), ..told }
-            }
-        }
+        shows_touches(format!("pipedrive: read {what}"), "they show", result.map(drop), help)
     };
     let user = "Use the API token of a user who sees everybody's activities.";
     let mut checks =
@@ -95,7 +86,7 @@ pub(super) async fn checks(api: &Api) -> Vec<Check> {
 
 /// An activity that was done; when it was marked so Pipedrive says, the time
 /// that it is due people write.
-fn activity(found: &mut Found<'_>, record: &Value, people: &BTreeSet<u64>) {
+fn activity(found: &mut FoundActivities<'_>, record: &Value, people: &BTreeSet<u64>) {
     let of = |id: &Value| id.as_u64().is_some_and(|id| people.contains(&id));
     let participants = record["participants"].as_array().into_iter().flatten();
     let with = of(&record["person_id"]) || participants.into_iter().any(|it| of(&it["person_id"]));
@@ -114,12 +105,12 @@ fn activity(found: &mut Found<'_>, record: &Value, people: &BTreeSet<u64>) {
 }
 
 async fn mails(
-    api: &Api,
+    api: &PipedriveApi,
     deal: u64,
     own: &BTreeSet<u64>,
     people: &BTreeSet<u64>,
     asked: &ActivitiesOf<'_>,
-    found: &mut Found<'_>,
+    found: &mut FoundActivities<'_>,
 ) -> Result<(), Failure> {
     for entry in api.list(&api.v1(&format!("deals/{deal}/mailMessages"))).await? {
         let mail = &entry["data"];

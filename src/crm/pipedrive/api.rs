@@ -16,13 +16,13 @@ use crate::model::CrmName;
 const PAGE: usize = 500;
 
 /// A client for one company.
-pub(super) struct Api {
+pub(super) struct PipedriveApi {
     client: Client,
     token: SecretString,
     v1: &'static str,
 }
 
-impl Api {
+impl PipedriveApi {
     pub(super) fn new(
         settings: &PipedriveSettings,
         token: SecretString,
@@ -162,28 +162,21 @@ impl Api {
                        midnight; run it again later."
                     .to_owned(),
             },
-            200..=299 => CrmError::Unavailable {
-                message: format!("Pipedrive says that the request failed: {said}."),
-                help: "Run it again; status.pipedrive.com tells of outages.".to_owned(),
-            },
-            status => CrmError::Unavailable {
-                message: format!("Pipedrive answered {status}: {said}."),
-                help: "Run it again; status.pipedrive.com tells of outages.".to_owned(),
-            },
+            _ => Failure::other_status("Pipedrive", answer.status, &format!("{said}.")),
         };
         Failure::new(Some(answer.status), error)
     }
 }
 
-impl std::fmt::Debug for Api {
+impl std::fmt::Debug for PipedriveApi {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Api").field("base", &self.base()).finish_non_exhaustive()
+        f.debug_struct("PipedriveApi").field("base", &self.base()).finish_non_exhaustive()
     }
 }
 
 /// Pages of a list: version 2 has cursors, version 1 counts.
 #[async_trait]
-impl Pages for Api {
+impl Pages for PipedriveApi {
     fn crm(&self) -> &'static str {
         "Pipedrive"
     }

@@ -14,12 +14,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use self::api::Api;
-use self::record::Account;
+use self::api::PipedriveApi;
+use self::record::PipedriveAccount;
 use super::closed_won::note;
-use super::connector::{CrmRow, path_of};
+use super::connector::{CrmRow, number_behind};
 use super::reading::Reading;
-use super::requested_properties::{check_properties, failed};
+use super::requested_properties::{check_properties, failed, may_read};
 use super::{
     ActivitiesOf, Activity, Check, ClosedWonUpdate, Connection, Crm, CrmError, CrmSettings,
     Progress, RequestedProperties, Signed, Trigger, closed_won,
@@ -32,7 +32,7 @@ use crate::model::{
 };
 use crate::settings::SettingsReader;
 
-pub use webhook::Webhook;
+use webhook::PipedriveWebhook;
 
 /// The name of the token among the secrets.
 const TOKEN: &str = "PIPEDRIVE_TOKEN";
@@ -53,15 +53,12 @@ pub(super) const ROW: CrmRow = CrmRow {
         names: &["pipedrive_deal_id", "pipedrive_deal"],
         of_address,
     }),
-    trigger: Some(|| Box::new(Webhook::new(None))),
+    webhook_secret: Some(webhook::SECRET),
 };
 
 /// `https://acme.pipedrive.com/deal/42`.
 fn of_address(address: &str) -> Option<DealId> {
-    let path = path_of(address, |host| host.ends_with(".pipedrive.com"))?;
-    let at = path.iter().position(|part| *part == "deal")?;
-    let id = path.get(at + 1)?;
-    (!id.is_empty() && id.bytes().all(|c| c.is_ascii_digit())).then(|| DealId::new(*id))
+    number_behind(&["deal"], address, |host| host.ends_with(".pipedrive.com"))
 }
 
 impl CrmSettings for PipedriveSettings {
@@ -72,17 +69,11 @@ impl CrmSettings for PipedriveSettings {
     }
 
     fn trigger(&self) -> Option<Box<dyn Trigger>> {
-        Some(Box::new(Webhook::new(Some(self.clone()))))
+        Some(Box::new(PipedriveWebhook(self.clone())))
     }
 
     fn updates_closed_won(&self) -> bool {
         self.update_closed_won
-    }
-}
-
-impl From<PipedriveSettings> for Box<dyn CrmSettings> {
-    fn from(settings: PipedriveSettings) -> Self {
-        Box::new(settings)
     }
 }
 
@@ -92,7 +83,7 @@ pub struct Pipedrive {
     name: CrmName,
     settings: PipedriveSettings,
     requested: RequestedProperties,
-    api: Api,
+    api: PipedriveApi,
 }
 
 impl Pipedrive {
@@ -101,14 +92,9 @@ impl Pipedrive {
     /// # Errors
     /// When there is no token, or none that can be one.
     pub fn new(settings: PipedriveSettings, secrets: &Secrets) -> Result<Self, CrmError> {
-        let token = secrets.get(TOKEN).ok_or_else(|| CrmError::Denied {
-            message: format!("{TOKEN} is not set."),
-            help: format!(
-                "Set {TOKEN}, or {TOKEN}_FILE, to the API token of an admin (Personal \
-                 preferences, API)."
-            ),
-        })?;
-        let api = Api::new(&settings, token, Schedule::interactive())?;
+        let what = "the API token of an admin (Personal preferences, API)";
+        let token = Connection::token(secrets, TOKEN, what)?;
+        let api = PipedriveApi::new(&settings, token, Schedule::interactive())?;
         Ok(Self {
             name: CrmName::new("pipedrive"),
             settings,
@@ -156,7 +142,7 @@ impl Crm for Pipedrive {
         let account = record::account(&self.api, &self.settings).await?;
         let requested = self.requested.of_population().resolve(&self.api).await?;
         account.fields.told_apart(&requested.deal)?;
-        let reader = population::Reader {
+        let reader = population::PipedrivePopulation {
             api: &self.api,
             settings: &self.settings,
             crm: &self.name,
@@ -188,9 +174,13 @@ impl Crm for Pipedrive {
 
     async fn mark_closed_won(&self, signed: &Signed<'_>) -> Result<ClosedWonUpdate, CrmError> {
         let account = record::account(&self.api, &self.settings).await?;
-        let (api, settings, crm) = (&self.api, &self.settings, &self.name);
-        let target = Target { api, settings, crm, account: &account };
-        closed_won::keep(&target, signed).await
+        let target = PipedriveTarget { api: &self.api, crm: &self.name, account: &account };
+        let policy = closed_won::Policy {
+            vendor: "Pipedrive",
+            may_write: self.settings.update_closed_won,
+            from: &self.settings.closed_won_from,
+        };
+        closed_won::keep(&target, &policy, signed).await
     }
 
     fn tasks(&self) -> Option<&dyn CrmTasks<CrmError>> {
@@ -243,7 +233,11 @@ impl Default for PipedriveSettings {
 // What `doctor` looks at: token, company, lists, properties.
 
 /// All checks, in the order in which they should be fixed.
-async fn checks(api: &Api, settings: &PipedriveSettings, named: &Properties) -> Vec<Check> {
+async fn checks(
+    api: &PipedriveApi,
+    settings: &PipedriveSettings,
+    named: &Properties,
+) -> Vec<Check> {
     let mut checks = Vec::new();
     let account = match record::account(api, settings).await {
         Ok(account) => account,
@@ -271,11 +265,8 @@ async fn checks(api: &Api, settings: &PipedriveSettings, named: &Properties) -> 
         ("persons", api.v2("persons?limit=1")),
         ("users", api.v1("users")),
     ] {
-        let what = format!("pipedrive: read {object}");
-        checks.push(match api.read(&path).await {
-            Ok(_) => Check::ok(what, "allowed"),
-            Err(failure) => failed(&what, &failure.error),
-        });
+        let read = api.read(&path).await.map(drop).map_err(CrmError::from);
+        checks.push(may_read(format!("pipedrive: read {object}"), read));
     }
     checks.extend(check_properties(api, named).await);
     checks
@@ -285,33 +276,20 @@ async fn checks(api: &Api, settings: &PipedriveSettings, named: &Properties) -> 
 // link to the brief.
 
 /// Signed deals of a company.
-struct Target<'a> {
-    api: &'a Api,
-    settings: &'a PipedriveSettings,
+struct PipedriveTarget<'a> {
+    api: &'a PipedriveApi,
     crm: &'a CrmName,
-    account: &'a Account,
+    account: &'a PipedriveAccount,
 }
 
-impl Target<'_> {
+impl PipedriveTarget<'_> {
     fn refused(&self, message: &str) -> CrmError {
         CrmError::Refused { crm: self.crm.clone(), message: message.to_owned() }
     }
 }
 
 #[async_trait]
-impl closed_won::Target for Target<'_> {
-    fn vendor(&self) -> &'static str {
-        "Pipedrive"
-    }
-
-    fn may_write(&self) -> bool {
-        self.settings.update_closed_won
-    }
-
-    fn stages_to_move_from(&self) -> &[String] {
-        &self.settings.closed_won_from
-    }
-
+impl closed_won::Target for PipedriveTarget<'_> {
     async fn look(&self, id: &DealId) -> Result<Deal, CrmError> {
         let record = record::find(self.api, self.crm, id).await?;
         record::deal(self.crm, &record, self.account)

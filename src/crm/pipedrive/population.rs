@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::Value;
 
-use super::api::{Api, first};
-use super::record::Account;
+use super::api::{PipedriveApi, first};
+use super::record::PipedriveAccount;
 use super::{PipedriveSettings, record};
 use crate::crm::failure::Failure;
 use crate::crm::reading::Reading;
@@ -16,24 +16,24 @@ use crate::model::{
     CrmName, Deal, DealId, Evidence, Outcome, Population, Properties, RecordKind, Window,
 };
 
-type Found = BTreeMap<u64, Deal>;
+type FoundDeals = BTreeMap<u64, Deal>;
 
 /// Whether a deal of a list is one of the population.
 type Counts = fn(&Deal) -> bool;
 
 /// Reads a population step by step; what fails becomes a gap.
-pub(super) struct Reader<'a> {
-    pub(super) api: &'a Api,
+pub(super) struct PipedrivePopulation<'a> {
+    pub(super) api: &'a PipedriveApi,
     pub(super) settings: &'a PipedriveSettings,
     pub(super) crm: &'a CrmName,
-    pub(super) account: &'a Account,
+    pub(super) account: &'a PipedriveAccount,
     /// Which records beside the deals are read, too.
     pub(super) requested: &'a Properties,
     pub(super) progress: &'a dyn Progress,
     pub(super) reading: Reading,
 }
 
-impl Reader<'_> {
+impl PipedrivePopulation<'_> {
     /// Reads everything.
     pub(super) async fn read(mut self, window: Window) -> Result<Population, CrmError> {
         // There is no filter for the time of winning; winning touches a deal,
@@ -46,7 +46,7 @@ impl Reader<'_> {
             self.api.v2(&format!("{path}?status={status}&{more}{since}"))
         };
         let query = list("deals", "won");
-        let mut found = Found::new();
+        let mut found = FoundDeals::new();
         let any: Counts = |_| true;
         // The first page tells whether anything can be read at all.
         if let Some(failure) = self.deals(&query, "the won deals", any, &mut found).await? {
@@ -76,7 +76,13 @@ impl Reader<'_> {
         }
         let mut deals: Vec<Deal> = found.into_values().collect();
         self.add_history(&mut deals).await;
-        self.add_owners(&mut deals).await;
+        let users = self.api.list(&self.api.v1("users")).await;
+        let users = users.map(|users| {
+            record::by_id(&users).into_iter().map(|(id, it)| (id, record::person(it))).collect()
+        });
+        self.reading.add_reps(users, &mut deals, |deal| {
+            deal.properties.get("owner_id").and_then(Value::as_u64)
+        });
         self.add_beside(&mut deals).await;
         Ok(self.reading.finish(self.crm, self.api.base(), query, deals))
     }
@@ -87,7 +93,7 @@ impl Reader<'_> {
         path: &str,
         what: &str,
         counts: Counts,
-        found: &mut Found,
+        found: &mut FoundDeals,
     ) -> Result<Option<Failure>, CrmError> {
         let (crm, account) = (self.crm, self.account);
         let mut keep = |reading: &mut Reading, records: Vec<Value>| {
@@ -144,23 +150,6 @@ impl Reader<'_> {
         }
     }
 
-    async fn add_owners(&mut self, deals: &mut [Deal]) {
-        match self.api.list(&self.api.v1("users")).await {
-            Ok(users) => {
-                let users = record::by_id(&users);
-                for deal in deals {
-                    let owner = deal.properties.get("owner_id").and_then(Value::as_u64);
-                    deal.owner = owner.and_then(|id| users.get(&id)).map(|u| record::person(u));
-                }
-            }
-            // A user who may not see the others leaves the reps unknown.
-            Err(failure) if failure.is_hidden() => {
-                self.reading.remarks.push(format!("The reps could not be read: {}", failure.error));
-            }
-            Err(failure) => self.reading.gaps.push(failure.gap("the reps of the deals".to_owned())),
-        }
-    }
-
     /// Organizations, people and products, where the scope asks for them: they
     /// cost more of the daily budget than the deals.
     async fn add_beside(&mut self, deals: &mut [Deal]) {
@@ -178,16 +167,14 @@ impl Reader<'_> {
                 RecordKind::LineItem => record::add_products(self.api, deals).await,
                 RecordKind::Deal => Ok(()),
             };
-            if let Err(failure) = added {
-                self.reading.gaps.push(failure.gap(what.to_owned()));
-            }
+            self.reading.part(what, added);
         }
     }
 }
 
 /// The deals that were changed since a moment, whatever became of them.
 pub(super) async fn changed_since(
-    api: &Api,
+    api: &PipedriveApi,
     since: DateTime<Utc>,
 ) -> Result<Evidence<DealId>, CrmError> {
     let since = since.to_rfc3339_opts(SecondsFormat::Secs, true);

@@ -9,14 +9,16 @@ use http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::PipedriveSettings;
-use super::api::Api;
+use super::api::PipedriveApi;
 use crate::crm::CrmError;
 use crate::crm::closed_won::not_after;
 use crate::crm::failure::{Failure, bad_field, without_id};
-use crate::crm::record::{add_role, mark_signers, number, role_word, settle, website};
+use crate::crm::record::{add_role, figures, mark_signers, number, role_word, website};
+pub(super) use crate::crm::record::{text, won_at};
 use crate::crm::requested_properties::Known;
 use crate::model::{
-    Company, Contact, CrmName, Deal, DealId, LineItem, Outcome, Person, RecordKind, Signature,
+    Company, Contact, CrmName, Deal, DealId, LineItem, Money, Outcome, Person, RecordKind,
+    Signature,
 };
 
 // Custom fields by their names. Pipedrive keeps them under random keys that
@@ -24,7 +26,7 @@ use crate::model::{
 
 /// One field of an object.
 #[derive(Debug, Default)]
-struct Field {
+struct PipedriveField {
     name: String,
     custom: bool,
     options: BTreeMap<u64, String>,
@@ -32,18 +34,18 @@ struct Field {
 
 /// The fields of an object, by key.
 #[derive(Debug, Default)]
-pub(super) struct Fields(BTreeMap<String, Field>);
+pub(super) struct PipedriveFields(BTreeMap<String, PipedriveField>);
 
-impl Fields {
+impl PipedriveFields {
     /// Asks for the fields of `deal`, `organization` or `person`.
-    pub(super) async fn read(api: &Api, object: &str) -> Result<Self, Failure> {
+    pub(super) async fn read(api: &PipedriveApi, object: &str) -> Result<Self, Failure> {
         let list = api.list(&api.v2(&format!("{object}Fields"))).await?;
         let field = |field: &Value| {
             let options = field["options"].as_array().into_iter().flatten();
             let options = options.filter_map(|option| {
                 Some((option["id"].as_u64()?, option["label"].as_str()?.to_owned()))
             });
-            let read = Field {
+            let read = PipedriveField {
                 name: field["field_name"].as_str().unwrap_or_default().to_owned(),
                 custom: field["is_custom_field"] == true,
                 options: options.collect(),
@@ -131,7 +133,7 @@ const OF_DEALS: [&str; 14] = [
 ];
 
 #[async_trait]
-impl Known for Api {
+impl Known for PipedriveApi {
     fn called(&self, kind: RecordKind) -> (&'static str, &'static str) {
         let records = match kind {
             RecordKind::Deal => "deals",
@@ -150,7 +152,7 @@ impl Known for Api {
             RecordKind::Contact => ("person", &[]),
             RecordKind::LineItem => return Ok(None),
         };
-        let mut names = Fields::read(self, object).await?.names();
+        let mut names = PipedriveFields::read(self, object).await?.names();
         names.extend(more.iter().map(|&name| name.to_owned()));
         Ok(Some(names))
     }
@@ -167,7 +169,7 @@ fn holds(value: &Value) -> bool {
 
 /// A custom field's value for people: a choice's words, an address in one
 /// line, money with its currency.
-fn told(value: &Value, field: Option<&Field>) -> Value {
+fn told(value: &Value, field: Option<&PipedriveField>) -> Value {
     let word = |id: u64| field.and_then(|field| field.options.get(&id)).map(|w| w.clone().into());
     match value {
         Value::Object(parts) => {
@@ -191,7 +193,10 @@ fn told(value: &Value, field: Option<&Field>) -> Value {
 
 /// The company's fields, pipelines and stages. A token of another company than
 /// the configured one is refused before anything is read.
-pub(super) async fn account(api: &Api, settings: &PipedriveSettings) -> Result<Account, CrmError> {
+pub(super) async fn account(
+    api: &PipedriveApi,
+    settings: &PipedriveSettings,
+) -> Result<PipedriveAccount, CrmError> {
     let path = api.v1("users/me");
     let me = api.get(&path).await?;
     if !me.is_object() {
@@ -210,9 +215,9 @@ pub(super) async fn account(api: &Api, settings: &PipedriveSettings) -> Result<A
                 .to_owned(),
         });
     }
-    Ok(Account {
+    Ok(PipedriveAccount {
         deal_url: page(&me),
-        fields: Fields::read(api, "deal").await?,
+        fields: PipedriveFields::read(api, "deal").await?,
         pipelines: names(api, "pipelines").await?,
         stages: names(api, "stages").await?,
     })
@@ -225,13 +230,17 @@ pub(super) fn page(me: &Value) -> Option<String> {
     domain.map(|domain| format!("https://{domain}.pipedrive.com/deal/"))
 }
 
-async fn names(api: &Api, object: &str) -> Result<BTreeMap<u64, String>, Failure> {
+async fn names(api: &PipedriveApi, object: &str) -> Result<BTreeMap<u64, String>, Failure> {
     let list = api.list(&api.v2(object)).await?;
     Ok(list.iter().filter_map(|r| Some((r["id"].as_u64()?, text(r, "name")?))).collect())
 }
 
 /// A deal's record. The id of a deal that was merged gives the one it is in now.
-pub(super) async fn find(api: &Api, crm: &CrmName, id: &DealId) -> Result<Value, CrmError> {
+pub(super) async fn find(
+    api: &PipedriveApi,
+    crm: &CrmName,
+    id: &DealId,
+) -> Result<Value, CrmError> {
     let not_found =
         |help: &str| CrmError::NotFound { crm: crm.clone(), id: id.clone(), help: help.to_owned() };
     let mut number: u64 = id.as_str().trim().parse().map_err(|_| {
@@ -260,10 +269,10 @@ pub(super) async fn find(api: &Api, crm: &CrmName, id: &DealId) -> Result<Value,
 
 /// The deal with organization, people, products, rep and time of winning.
 pub(super) async fn read(
-    api: &Api,
+    api: &PipedriveApi,
     crm: &CrmName,
     id: &DealId,
-    account: &Account,
+    account: &PipedriveAccount,
     signature: Option<&Signature>,
 ) -> Result<Deal, CrmError> {
     let record = find(api, crm, id).await?;
@@ -297,7 +306,7 @@ pub(super) async fn read(
 }
 
 /// A deal's changes; `won_time` can be set by hand, this cannot.
-pub(super) async fn changelog(api: &Api, id: &str) -> Result<Vec<Value>, Failure> {
+pub(super) async fn changelog(api: &PipedriveApi, id: &str) -> Result<Vec<Value>, Failure> {
     api.list(&api.v1(&format!("deals/{id}/changelog"))).await
 }
 
@@ -307,7 +316,7 @@ fn id_in(deal: &Deal, name: &str) -> Option<u64> {
 }
 
 /// Gives each deal its organization, each of which is asked for once.
-pub(super) async fn add_companies(api: &Api, deals: &mut [Deal]) -> Result<(), Failure> {
+pub(super) async fn add_companies(api: &PipedriveApi, deals: &mut [Deal]) -> Result<(), Failure> {
     let ids: BTreeSet<u64> = deals.iter().filter_map(|deal| id_in(deal, "org_id")).collect();
     let ids: Vec<u64> = ids.into_iter().collect();
     let found = api.by_ids("organizations", &ids).await?;
@@ -322,7 +331,7 @@ pub(super) async fn add_companies(api: &Api, deals: &mut [Deal]) -> Result<(), F
 
 /// Gives each deal its person and its participants, each once. Participants
 /// are asked for deal by deal: there is no other way.
-pub(super) async fn add_contacts(api: &Api, deals: &mut [Deal]) -> Result<(), Failure> {
+pub(super) async fn add_contacts(api: &PipedriveApi, deals: &mut [Deal]) -> Result<(), Failure> {
     let mut on_deals: Vec<Vec<u64>> = Vec::with_capacity(deals.len());
     for deal in deals.iter() {
         on_deals.push(in_order(api, deal.id.as_str(), id_in(deal, "person_id")).await?);
@@ -339,7 +348,11 @@ pub(super) async fn add_contacts(api: &Api, deals: &mut [Deal]) -> Result<(), Fa
 }
 
 /// The person of a deal and its participants, each once.
-async fn in_order(api: &Api, deal: &str, person: Option<u64>) -> Result<Vec<u64>, Failure> {
+async fn in_order(
+    api: &PipedriveApi,
+    deal: &str,
+    person: Option<u64>,
+) -> Result<Vec<u64>, Failure> {
     let mut ids: Vec<u64> = person.into_iter().collect();
     for participant in api.list(&api.v1(&format!("deals/{deal}/participants"))).await? {
         let person = participant["person_id"]["value"].as_u64();
@@ -354,7 +367,7 @@ async fn in_order(api: &Api, deal: &str, person: Option<u64>) -> Result<Vec<u64>
 
 /// The people of a deal.
 pub(super) async fn people(
-    api: &Api,
+    api: &PipedriveApi,
     deal: u64,
     person: Option<u64>,
 ) -> Result<BTreeSet<u64>, Failure> {
@@ -362,7 +375,7 @@ pub(super) async fn people(
 }
 
 /// Gives each deal its products, of a hundred deals in a request.
-pub(super) async fn add_products(api: &Api, deals: &mut [Deal]) -> Result<(), Failure> {
+pub(super) async fn add_products(api: &PipedriveApi, deals: &mut [Deal]) -> Result<(), Failure> {
     for chunk in deals.chunks_mut(100) {
         let path = match &*chunk {
             [deal] => format!("deals/{}/products", deal.id),
@@ -388,31 +401,33 @@ pub(super) fn by_id(records: &[Value]) -> BTreeMap<u64, &Value> {
 }
 
 /// The fields of an object, asked for only where a record needs them.
-async fn fields_for(api: &Api, object: &str, records: &[Value]) -> Result<Fields, Failure> {
+async fn fields_for(
+    api: &PipedriveApi,
+    object: &str,
+    records: &[Value],
+) -> Result<PipedriveFields, Failure> {
     let filled = |record: &Value| {
         record["custom_fields"].as_object().is_some_and(|fields| !fields.is_empty())
             || record["label_ids"].as_array().is_some_and(|labels| !labels.is_empty())
             || record["industry"].is_number()
     };
-    if records.iter().any(filled) { Fields::read(api, object).await } else { Ok(Fields::default()) }
+    if records.iter().any(filled) {
+        PipedriveFields::read(api, object).await
+    } else {
+        Ok(PipedriveFields::default())
+    }
 }
 
 // Pipedrive's records as deals, organizations, people and products.
 
 /// What a company's records are read against.
 #[derive(Debug)]
-pub(super) struct Account {
+pub(super) struct PipedriveAccount {
     /// Where a person sees a deal, up to its id.
     pub(super) deal_url: Option<String>,
-    pub(super) fields: Fields,
+    pub(super) fields: PipedriveFields,
     pub(super) pipelines: BTreeMap<u64, String>,
     pub(super) stages: BTreeMap<u64, String>,
-}
-
-/// A text that is not blank.
-pub(super) fn text(record: &Value, name: &str) -> Option<String> {
-    let text = record[name].as_str()?.trim();
-    (!text.is_empty()).then(|| text.to_owned())
 }
 
 /// A time: RFC 3339 in version 2, `2026-10-12 14:00:00` in UTC in version 1.
@@ -425,7 +440,11 @@ pub(super) fn time(text: &str) -> Option<DateTime<Utc>> {
 /// A deal's own record; people, company and products are added later. Won is a
 /// status here, not a stage. An archived deal is out of the way of its rep and
 /// stays what it was.
-pub(super) fn deal(crm: &CrmName, record: &Value, account: &Account) -> Result<Deal, CrmError> {
+pub(super) fn deal(
+    crm: &CrmName,
+    record: &Value,
+    account: &PipedriveAccount,
+) -> Result<Deal, CrmError> {
     let Some(id) = record["id"].as_u64() else {
         return Err(without_id("Pipedrive"));
     };
@@ -439,7 +458,7 @@ pub(super) fn deal(crm: &CrmName, record: &Value, account: &Account) -> Result<D
     deal.url = account.deal_url.as_ref().map(|start| format!("{start}{id}"));
     if !record["value"].is_null() {
         let amount = number(&record["value"]).ok_or_else(|| bad("value", "amount"))?;
-        deal.amount = Some(settle(amount, text(record, "currency")));
+        deal.amount = Some(Money::settled(amount, text(record, "currency")));
     }
     let named = |names: &BTreeMap<u64, String>, field: &str| {
         record[field].as_u64().and_then(|id| names.get(&id)).cloned()
@@ -471,12 +490,6 @@ pub(super) fn deal(crm: &CrmName, record: &Value, account: &Account) -> Result<D
     Ok(deal)
 }
 
-/// Sets when the deal was won, and how that is known.
-pub(super) fn won_at(deal: &mut Deal, at: DateTime<Utc>, evidence: &str) {
-    deal.closed_won_at = Some(at);
-    deal.closed_won_evidence = Some(evidence.to_owned());
-}
-
 /// The first time that a changelog says a deal became won.
 pub(super) fn first_won(changelog: &[Value]) -> Option<DateTime<Utc>> {
     let to_won = |change: &&Value| change["field_key"] == "status" && change["new_value"] == "won";
@@ -484,7 +497,7 @@ pub(super) fn first_won(changelog: &[Value]) -> Option<DateTime<Utc>> {
 }
 
 /// An organization.
-pub(super) fn company(record: &Value, fields: &Fields) -> Company {
+pub(super) fn company(record: &Value, fields: &PipedriveFields) -> Company {
     let properties = fields.properties(record);
     let industry = match &record["industry"] {
         Value::Object(choice) => choice.get("label").and_then(Value::as_str).map(str::to_owned),
@@ -512,7 +525,7 @@ fn primary(list: &Value) -> Option<String> {
 const ROLE_FIELDS: [&str; 5] = ["role", "buying_role", "contact_role", "deal_role", "handoff_role"];
 
 /// A person. Pipedrive has no roles: labels and a field named `Role` tell them.
-pub(super) fn contact(record: &Value, fields: &Fields) -> Contact {
+pub(super) fn contact(record: &Value, fields: &PipedriveFields) -> Contact {
     let properties = fields.properties(record);
     let mut contact = Contact {
         id: record["id"].as_u64().map(|id| id.to_string()),
@@ -538,16 +551,17 @@ pub(super) fn contact(record: &Value, fields: &Fields) -> Contact {
 
 /// A product on a deal.
 pub(super) fn line_item(record: &Value) -> LineItem {
+    let (quantity, price) = figures(number(&record["quantity"]), number(&record["item_price"]));
     LineItem {
         name: text(record, "name"),
         sku: text(record, "code"),
-        quantity: number(&record["quantity"]).map(|n| n.normalize().to_string()),
-        price: number(&record["item_price"]).map(|n| settle(n, None).amount.to_string()),
-        properties: Fields::default().properties(record),
+        quantity,
+        price,
+        properties: PipedriveFields::default().properties(record),
     }
 }
 
 /// A user.
 pub(super) fn person(record: &Value) -> Person {
-    Person { name: text(record, "name"), email: text(record, "email") }
+    crate::crm::record::person(record, "name", "email")
 }

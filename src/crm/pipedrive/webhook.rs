@@ -17,19 +17,9 @@ pub(super) const SECRET: &str = "PIPEDRIVE_WEBHOOK_LOGIN";
 /// Pipedrive's webhook; user and password as they were given when it was made
 /// are `PIPEDRIVE_WEBHOOK_LOGIN`, `user:password`.
 #[derive(Debug, Clone)]
-pub struct Webhook {
-    settings: Option<PipedriveSettings>,
-}
+pub(super) struct PipedriveWebhook(pub(super) PipedriveSettings);
 
-impl Webhook {
-    /// The webhook of the company that is connected, if one is.
-    #[must_use]
-    pub fn new(settings: Option<PipedriveSettings>) -> Self {
-        Self { settings }
-    }
-}
-
-impl Route for Webhook {
+impl Route for PipedriveWebhook {
     fn name(&self) -> &'static str {
         "pipedrive"
     }
@@ -51,20 +41,13 @@ impl Route for Webhook {
     }
 }
 
-impl Trigger for Webhook {
-    fn is_connected(&self) -> bool {
-        self.settings.is_some()
-    }
-
+impl Trigger for PipedriveWebhook {
     fn receive(
         &self,
         request: &Request<'_>,
         secrets: &Secrets,
         _: DateTime<Utc>,
     ) -> Result<Told, Rejection> {
-        let Some(settings) = &self.settings else {
-            return Err(Rejection::NotConnected { provider: TITLE, setting: "crm.pipedrive" });
-        };
         let logins = webhook::check(self, request, secrets)?;
         if logins.iter().any(|login| !login.expose_secret().contains(':')) {
             let why = "write user and password with a colon between: user:password".to_owned();
@@ -86,7 +69,7 @@ impl Trigger for Webhook {
         webhook::expect_content_type(self, request, "application/json")?;
         let body = json::read(request.body)?;
         let company = json::at(&body, &["meta", "company_id"]).and_then(json::scalar);
-        if let (Some(expected), Some(got)) = (settings.company_id, company)
+        if let (Some(expected), Some(got)) = (self.0.company_id, company)
             && expected.to_string() != got
         {
             return Err(Rejection::OtherAccount {

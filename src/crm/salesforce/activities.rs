@@ -4,10 +4,10 @@
 use chrono::DateTime;
 use serde_json::Value;
 
-use super::api::Api;
+use super::api::SalesforceApi;
 use super::record::{text, time};
 use super::soql;
-use crate::crm::activities::{Found, is_address_of};
+use crate::crm::activities::{FoundActivities, is_address_of, shows_touches};
 use crate::crm::failure::Failure;
 use crate::crm::requested_properties::failed;
 use crate::crm::{ActivitiesOf, Activity, ActivityKind, Check, CrmError};
@@ -17,11 +17,11 @@ use crate::model::{CrmName, DealId, Evidence, Person, normalise_deal_id};
 const AT_ONCE: usize = 200;
 
 pub(super) async fn read(
-    api: &Api,
+    api: &SalesforceApi,
     crm: &CrmName,
     asked: &ActivitiesOf<'_>,
 ) -> Result<Evidence<Activity>, CrmError> {
-    let mut found = Found::new("Salesforce", asked);
+    let mut found = FoundActivities::new("Salesforce", asked);
     let who = match (&asked.by.email, &asked.by.name) {
         (Some(email), _) => format!("Email = {}", soql::quote(email)),
         (None, Some(name)) => format!("Name = {}", soql::quote(name)),
@@ -45,7 +45,7 @@ pub(super) async fn read(
     }
     let base = api.base().await?;
     for contacts in contacts.chunks(AT_ONCE) {
-        let read = Asked { asked, users: &users, contacts };
+        let read = AskedContacts { asked, users: &users, contacts };
         for (what, result) in [
             ("tasks", read.tasks(api, &base, &mut found).await),
             ("events", read.events(api, &base, &mut found).await),
@@ -60,7 +60,7 @@ pub(super) async fn read(
 }
 
 /// The same queries about nobody: whether each of them may be asked.
-pub(super) async fn checks(api: &Api) -> Vec<Check> {
+pub(super) async fn checks(api: &SalesforceApi) -> Vec<Check> {
     let (deal, by) = (DealId::new("000000000000000AAA"), Person::default());
     let asked = ActivitiesOf {
         deal: &deal,
@@ -73,8 +73,8 @@ pub(super) async fn checks(api: &Api) -> Vec<Check> {
         Err(failure) => return vec![failed("salesforce: first touches", &failure.error)],
     };
     let nobody = [deal.as_str().to_owned()];
-    let read = Asked { asked: &asked, users: &nobody, contacts: &nobody };
-    let mut found = Found::new("Salesforce", &asked);
+    let read = AskedContacts { asked: &asked, users: &nobody, contacts: &nobody };
+    let mut found = FoundActivities::new("Salesforce", &asked);
     let access = "Give the app's user read access to the object and these fields, and View All \
                   Data or the sharing that shows it the CSMs' records.";
     let enhanced = "Turn on Enhanced Email in Setup and give the app's user access to Email \
@@ -86,15 +86,7 @@ pub(super) async fn checks(api: &Api) -> Vec<Check> {
     ]
     .into_iter()
     .map(|(object, result, help)| {
-        let what = format!("salesforce: read {object}");
-        match result {
-            Ok(()) => Check::ok(what, "allowed; it shows first touches"),
-            Err(failure) => {
-                let told = failed(&what, &failure.error);
-                let own = told.remedy.map_or_else(String::new, |own| format!("{own} "));
-                Check { remedy: Some(format!("{own}{help}")), ..told }
-            }
-        }
+        shows_touches(format!("salesforce: read {object}"), "it shows", result, help)
     })
     .collect()
 }
@@ -106,13 +98,13 @@ fn ids(records: &[Value], field: &str) -> Vec<String> {
     ids
 }
 
-struct Asked<'a> {
+struct AskedContacts<'a> {
     asked: &'a ActivitiesOf<'a>,
     users: &'a [String],
     contacts: &'a [String],
 }
 
-impl Asked<'_> {
+impl AskedContacts<'_> {
     /// The user's, with one of the contacts, touched since the signature.
     fn condition(&self) -> String {
         format!(
@@ -125,7 +117,12 @@ impl Asked<'_> {
 
     /// Completed ones: when one was completed the org says, the day that it is
     /// due people write.
-    async fn tasks(&self, api: &Api, base: &str, found: &mut Found<'_>) -> Result<(), Failure> {
+    async fn tasks(
+        &self,
+        api: &SalesforceApi,
+        base: &str,
+        found: &mut FoundActivities<'_>,
+    ) -> Result<(), Failure> {
         let soql = format!(
             "SELECT Id, TaskSubtype, Type, CompletedDateTime, CreatedDate FROM Task WHERE {} \
              AND IsClosed = true \
@@ -145,7 +142,12 @@ impl Asked<'_> {
     }
 
     /// An event has no outcome: one in a calendar that has passed is a meeting.
-    async fn events(&self, api: &Api, base: &str, found: &mut Found<'_>) -> Result<(), Failure> {
+    async fn events(
+        &self,
+        api: &SalesforceApi,
+        base: &str,
+        found: &mut FoundActivities<'_>,
+    ) -> Result<(), Failure> {
         let soql = format!(
             "SELECT Id, StartDateTime, EndDateTime, CreatedDate FROM Event WHERE {}",
             self.condition()
@@ -162,7 +164,12 @@ impl Asked<'_> {
 
     /// E-mails with Enhanced Email, through their relations: without it they
     /// are tasks alone.
-    async fn emails(&self, api: &Api, base: &str, found: &mut Found<'_>) -> Result<(), Failure> {
+    async fn emails(
+        &self,
+        api: &SalesforceApi,
+        base: &str,
+        found: &mut FoundActivities<'_>,
+    ) -> Result<(), Failure> {
         let soql = format!(
             "SELECT EmailMessageId, EmailMessage.MessageDate, EmailMessage.CreatedDate, \
              EmailMessage.Status, EmailMessage.FromAddress, EmailMessage.CreatedById \
@@ -193,7 +200,7 @@ impl Asked<'_> {
 }
 
 fn add(
-    found: &mut Found<'_>,
+    found: &mut FoundActivities<'_>,
     kind: ActivityKind,
     base: &str,
     object: &str,

@@ -32,7 +32,7 @@ pub(super) const PRIVATE_KEY: &str = "SALESFORCE_PRIVATE_KEY";
 const JWT_SECONDS: u64 = 180;
 
 /// How a token is asked for.
-enum Grant {
+enum LoginGrant {
     Credentials { secret: SecretString },
     Jwt { key: EncodingKey, username: String, audience: String },
 }
@@ -41,15 +41,15 @@ enum Grant {
 pub(super) struct Session {
     login_url: BaseUrl,
     client_id: SecretString,
-    grant: Grant,
+    grant: LoginGrant,
     pub(super) schedule: Schedule,
     pub(super) limits: Limits,
-    open: Mutex<Option<Open>>,
+    open: Mutex<Option<OpenSession>>,
 }
 
 /// A session that was opened.
 #[derive(Clone)]
-pub(super) struct Open {
+pub(super) struct OpenSession {
     pub(super) client: Client,
     pub(super) token: SecretString,
 }
@@ -67,7 +67,7 @@ impl Session {
             )
         })?;
         let grant = match (secrets.get(PRIVATE_KEY), secrets.get(CLIENT_SECRET)) {
-            (Some(key), _) => Grant::Jwt {
+            (Some(key), _) => LoginGrant::Jwt {
                 key: private_key(&key)?,
                 username: settings.username.clone().ok_or_else(|| CrmError::Settings {
                     message: format!("{PRIVATE_KEY} is set, and crm.salesforce.username is not."),
@@ -75,7 +75,7 @@ impl Session {
                 })?,
                 audience: settings.audience(),
             },
-            (None, Some(secret)) => Grant::Credentials { secret },
+            (None, Some(secret)) => LoginGrant::Credentials { secret },
             (None, None) => {
                 return Err(missing(
                     format!("Neither {CLIENT_SECRET} nor {PRIVATE_KEY} is set."),
@@ -84,7 +84,7 @@ impl Session {
                 ));
             }
         };
-        if matches!(grant, Grant::Credentials { .. }) && settings.is_shared_login() {
+        if matches!(grant, LoginGrant::Credentials { .. }) && settings.is_shared_login() {
             return Err(CrmError::Settings {
                 message: format!(
                     "Client credentials are not valid on {}.",
@@ -106,7 +106,7 @@ impl Session {
     }
 
     /// The open session; the first call opens it.
-    pub(super) async fn open(&self) -> Result<Open, Failure> {
+    pub(super) async fn open(&self) -> Result<OpenSession, Failure> {
         let mut open = self.open.lock().await;
         if let Some(open) = open.as_ref() {
             return Ok(open.clone());
@@ -117,7 +117,7 @@ impl Session {
     }
 
     /// Another session in the place of one that has expired.
-    pub(super) async fn renew(&self, expired: &Open) -> Result<Open, Failure> {
+    pub(super) async fn renew(&self, expired: &OpenSession) -> Result<OpenSession, Failure> {
         {
             let mut open = self.open.lock().await;
             let same = open
@@ -134,13 +134,13 @@ impl Session {
     fn form(&self) -> Result<(String, SecretString), Failure> {
         let mut form = form_urlencoded::Serializer::new(String::new());
         let secret = match &self.grant {
-            Grant::Credentials { secret } => {
+            LoginGrant::Credentials { secret } => {
                 form.append_pair("grant_type", "client_credentials")
                     .append_pair("client_id", self.client_id.expose_secret())
                     .append_pair("client_secret", secret.expose_secret());
                 secret.clone()
             }
-            Grant::Jwt { key, username, audience } => {
+            LoginGrant::Jwt { key, username, audience } => {
                 let assertion = self.assertion(key, username, audience)?;
                 form.append_pair("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer")
                     .append_pair("assertion", assertion.expose_secret());
@@ -150,7 +150,7 @@ impl Session {
         Ok((form.finish(), secret))
     }
 
-    async fn login(&self) -> Result<Open, Failure> {
+    async fn login(&self) -> Result<OpenSession, Failure> {
         let (form, secret) = self.form()?;
         let body = ("application/x-www-form-urlencoded", form.into_bytes());
         let client = Client::new(self.login_url.clone(), HeaderMap::new(), self.schedule.clone())
@@ -208,7 +208,7 @@ impl Session {
         bearer.set_sensitive(true);
         let headers = HeaderMap::from_iter([(header::AUTHORIZATION, bearer)]);
         let client = Client::new(instance, headers, self.schedule.clone()).with_limits(self.limits);
-        Ok(Open { client, token })
+        Ok(OpenSession { client, token })
     }
 
     /// The JWT of a login. Its end is measured from the machine's clock, as a
@@ -250,7 +250,7 @@ fn unusable_key() -> CrmError {
 
 /// What a field holds, as far as a CSV file does not tell it apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Holds {
+pub(super) enum FieldType {
     Text,
     Number,
     Truth,
@@ -260,22 +260,22 @@ pub(super) enum Holds {
 /// An object of the org.
 #[derive(Debug, Default)]
 pub(super) struct Described {
-    pub(super) fields: BTreeMap<String, Holds>,
+    pub(super) fields: BTreeMap<String, FieldType>,
     pub(super) children: BTreeSet<String>,
 }
 
 /// Asks the org which fields and children an object has.
-pub(super) async fn describe(api: &Api, object: &str) -> Result<Described, Failure> {
+pub(super) async fn describe(api: &SalesforceApi, object: &str) -> Result<Described, Failure> {
     let path = format!("sobjects/{object}/describe");
     let mut answer = api.get(&path).await?;
     let fields = list("Salesforce", &path, &mut answer, "fields")?;
     let children = list("Salesforce", &path, &mut answer, "childRelationships")?;
     let field = |field: &Value| {
         let holds = match field["type"].as_str().unwrap_or_default() {
-            "boolean" => Holds::Truth,
-            "int" | "long" | "double" | "currency" | "percent" => Holds::Number,
-            "datetime" => Holds::Moment,
-            _ => Holds::Text,
+            "boolean" => FieldType::Truth,
+            "int" | "long" | "double" | "currency" | "percent" => FieldType::Number,
+            "datetime" => FieldType::Moment,
+            _ => FieldType::Text,
         };
         Some((field["name"].as_str()?.to_owned(), holds))
     };
@@ -307,7 +307,7 @@ fn added(kind: RecordKind) -> &'static [&'static str] {
 }
 
 #[async_trait]
-impl Known for Api {
+impl Known for SalesforceApi {
     fn called(&self, kind: RecordKind) -> (&'static str, &'static str) {
         ("Salesforce", object_of(kind).1)
     }
@@ -322,15 +322,15 @@ impl Known for Api {
 // Salesforce's API: one request in the org's session, and what its errors mean.
 
 /// A client for one org.
-pub(super) struct Api {
+pub(super) struct SalesforceApi {
     pub(super) session: Session,
     version: String,
 }
 
-impl Api {
+impl SalesforceApi {
     pub(super) fn new(settings: &SalesforceSettings, secrets: &Secrets) -> Result<Self, CrmError> {
         let session = Session::new(settings, secrets)?;
-        Ok(Self { session, version: settings.api_version.as_str().to_owned() })
+        Ok(Self { session, version: settings.api_version.clone() })
     }
 
     /// The instance's URL, for links and the evidence.
@@ -367,7 +367,7 @@ impl Api {
 
     /// An answer's object. A list is what Salesforce writes errors as.
     fn object(&self, path: &str, answer: &Response) -> Result<Value, Failure> {
-        let said = Words::of(answer);
+        let said = ErrorWords::of(answer);
         if said.code.is_empty() {
             return object("Salesforce", path, answer);
         }
@@ -446,7 +446,7 @@ impl Api {
             ) {
                 return Err(failure);
             }
-            let failed = Words::of(&answer);
+            let failed = ErrorWords::of(&answer);
             // The request was not looked at, whatever it was.
             if failed.code == "INVALID_SESSION_ID" && !renewed {
                 renewed = true;
@@ -482,9 +482,9 @@ fn is_day_used_up(answer: &Response) -> bool {
     })
 }
 
-impl std::fmt::Debug for Api {
+impl std::fmt::Debug for SalesforceApi {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Api").field("version", &self.version).finish_non_exhaustive()
+        f.debug_struct("SalesforceApi").field("version", &self.version).finish_non_exhaustive()
     }
 }
 
@@ -495,7 +495,7 @@ const FORGOTTEN: &str = "INVALID_QUERY_LOCATOR";
 
 /// Pages of a query: the first by its path, the others as the answer says.
 #[async_trait]
-impl Pages for Api {
+impl Pages for SalesforceApi {
     fn crm(&self) -> &'static str {
         "Salesforce"
     }
@@ -530,12 +530,12 @@ fn page(mut answer: Value, bytes: Bytes, path: &str) -> Result<Page, Failure> {
 }
 
 /// What an error body says: the code of the first error and the words of all.
-struct Words {
+struct ErrorWords {
     code: String,
     message: String,
 }
 
-impl Words {
+impl ErrorWords {
     fn of(answer: &Response) -> Self {
         let body = answer.json().unwrap_or_default();
         let errors = body.as_array().map_or(&[][..], Vec::as_slice);
@@ -616,10 +616,7 @@ impl Words {
                 message: format!("Salesforce says that the request failed ({code}): {said}."),
                 help: "Run it again; status.salesforce.com tells of outages.".to_owned(),
             },
-            (status, _) => CrmError::Unavailable {
-                message: format!("Salesforce answered {status}: {said}."),
-                help: "Run it again; status.salesforce.com tells of outages.".to_owned(),
-            },
+            _ => Failure::other_status("Salesforce", status, &format!("{said}.")),
         };
         let starts_again = self.code == FORGOTTEN;
         Failure { starts_again, ..Failure::new(Some(status), error) }

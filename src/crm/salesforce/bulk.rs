@@ -10,7 +10,7 @@ use http::HeaderMap;
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::api::{Api, Holds};
+use super::api::{FieldType, SalesforceApi};
 use crate::crm::failure::Failure;
 use crate::crm::reading::Pages;
 use crate::crm::{CrmError, Progress};
@@ -43,23 +43,23 @@ impl Default for BulkPace {
 }
 
 /// A job that was created.
-pub(super) struct Job<'a> {
-    api: &'a Api,
+pub(super) struct BulkJob<'a> {
+    api: &'a SalesforceApi,
     id: String,
     /// What the columns hold.
-    holds: &'a BTreeMap<String, Holds>,
+    holds: &'a BTreeMap<String, FieldType>,
     /// How many records it found, once it is done.
     total: Option<usize>,
     done: bool,
 }
 
-impl<'a> Job<'a> {
+impl<'a> BulkJob<'a> {
     /// Asks for the records of a query, deleted ones too. The query has no
     /// lists below a record and no order: the API takes neither well.
     pub(super) async fn create(
-        api: &'a Api,
+        api: &'a SalesforceApi,
         soql: &str,
-        holds: &'a BTreeMap<String, Holds>,
+        holds: &'a BTreeMap<String, FieldType>,
     ) -> Result<Self, Failure> {
         let job = json!({
             "operation": "queryAll",
@@ -147,7 +147,7 @@ fn ended(message: String) -> Failure {
 }
 
 #[async_trait]
-impl Pages for Job<'_> {
+impl Pages for BulkJob<'_> {
     fn crm(&self) -> &'static str {
         "Salesforce"
     }
@@ -163,9 +163,9 @@ impl Pages for Job<'_> {
         {
             return Err(nonsense("is not a CSV file with the column Id".to_owned()));
         }
-        let columns: Vec<(String, Holds)> = headers
+        let columns: Vec<(String, FieldType)> = headers
             .iter()
-            .map(|name| (name.to_owned(), self.holds.get(name).copied().unwrap_or(Holds::Text)))
+            .map(|name| (name.to_owned(), self.holds.get(name).copied().unwrap_or(FieldType::Text)))
             .collect();
         for row in rows.records() {
             let row = row.map_err(|error| nonsense(format!("is broken CSV: {error}")))?;
@@ -193,7 +193,7 @@ fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 
 /// A row as the REST API would give it: `Account.Name` is inside `Account`,
 /// empty is null, numbers and truths are what they are.
-fn record(columns: &[(String, Holds)], row: &csv::StringRecord) -> Value {
+fn record(columns: &[(String, FieldType)], row: &csv::StringRecord) -> Value {
     let mut record = Map::new();
     for ((name, holds), text) in columns.iter().zip(row) {
         put(&mut record, name, value(*holds, text));
@@ -219,19 +219,19 @@ fn put(record: &mut Map<String, Value>, name: &str, value: Value) {
     }
 }
 
-fn value(holds: Holds, text: &str) -> Value {
+fn value(holds: FieldType, text: &str) -> Value {
     match holds {
         _ if text.is_empty() => Value::Null,
-        Holds::Truth => Value::Bool(text == "true"),
-        Holds::Number => {
+        FieldType::Truth => Value::Bool(text == "true"),
+        FieldType::Number => {
             serde_json::from_str(text).ok().filter(Value::is_number).unwrap_or_else(|| text.into())
         }
         // The one API writes Z, the other an offset.
-        Holds::Moment => match text.strip_suffix('Z') {
+        FieldType::Moment => match text.strip_suffix('Z') {
             Some(moment) => format!("{moment}+0000").into(),
             None => text.into(),
         },
-        Holds::Text => text.into(),
+        FieldType::Text => text.into(),
     }
 }
 
@@ -242,13 +242,13 @@ mod tests {
     #[test]
     fn a_row_becomes_the_record_that_rest_gives() {
         let columns = [
-            ("Id", Holds::Text),
-            ("Amount", Holds::Number),
-            ("IsWon", Holds::Truth),
-            ("CreatedDate", Holds::Moment),
-            ("Account.Name", Holds::Text),
-            ("Account.NumberOfEmployees", Holds::Number),
-            ("RecordType.Name", Holds::Text),
+            ("Id", FieldType::Text),
+            ("Amount", FieldType::Number),
+            ("IsWon", FieldType::Truth),
+            ("CreatedDate", FieldType::Moment),
+            ("Account.Name", FieldType::Text),
+            ("Account.NumberOfEmployees", FieldType::Number),
+            ("RecordType.Name", FieldType::Text),
         ];
         let columns = columns.map(|(name, holds)| (name.to_owned(), holds));
         let row = ["006", "48000.0", "true", "2026-10-30T16:42:12.000Z", "A \"b\"\nc", "", ""];

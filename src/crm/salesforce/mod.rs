@@ -14,12 +14,12 @@ mod webhook;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
-use self::api::{Api, describe};
-use super::connector::{CrmRow, path_of};
+use self::api::{SalesforceApi, describe};
+use super::connector::{CrmRow, api_version, is_number, path_of};
 use super::reading::Reading;
-use super::requested_properties::{check_properties, failed};
+use super::requested_properties::{check_properties, failed, may_read};
 use super::{
     ActivitiesOf, Activity, Check, ClosedWonUpdate, Connection, Crm, CrmError, CrmSettings,
     Progress, RequestedProperties, Signed, Trigger, closed_won,
@@ -33,7 +33,8 @@ use crate::model::{
 use crate::settings::SettingsReader;
 
 pub use bulk::BulkPace;
-pub use webhook::{OrganizationId, Webhook, WebhookSettings};
+use webhook::SalesforceWebhook;
+pub use webhook::{OrganizationId, SalesforceWebhookSettings};
 
 /// Salesforce in the list of CRMs.
 pub(super) const ROW: CrmRow = CrmRow {
@@ -56,7 +57,7 @@ pub(super) const ROW: CrmRow = CrmRow {
         ],
         of_address,
     }),
-    trigger: Some(|| Box::new(Webhook::new(None))),
+    webhook_secret: Some(webhook::SECRET),
 };
 
 /// `https://acme.lightning.force.com/lightning/r/Opportunity/0065g…/view` and
@@ -87,17 +88,11 @@ impl CrmSettings for SalesforceSettings {
     }
 
     fn trigger(&self) -> Option<Box<dyn Trigger>> {
-        Some(Box::new(Webhook::new(Some(self.clone()))))
+        Some(Box::new(SalesforceWebhook(self.clone())))
     }
 
     fn updates_closed_won(&self) -> bool {
         self.update_closed_won
-    }
-}
-
-impl From<SalesforceSettings> for Box<dyn CrmSettings> {
-    fn from(settings: SalesforceSettings) -> Self {
-        Box::new(settings)
     }
 }
 
@@ -107,7 +102,7 @@ pub struct Salesforce {
     name: CrmName,
     settings: SalesforceSettings,
     requested: RequestedProperties,
-    api: Api,
+    api: SalesforceApi,
     bulk: BulkPace,
 }
 
@@ -117,7 +112,7 @@ impl Salesforce {
     /// # Errors
     /// When secrets or settings do not make a login.
     pub fn new(settings: SalesforceSettings, secrets: &Secrets) -> Result<Self, CrmError> {
-        let api = Api::new(&settings, secrets)?;
+        let api = SalesforceApi::new(&settings, secrets)?;
         let name = CrmName::new("salesforce");
         Ok(Self {
             name,
@@ -174,7 +169,7 @@ impl Crm for Salesforce {
         let requested = self.requested.of_population().resolve(&self.api).await?;
         let described = describe(&self.api, "Opportunity").await?;
         let org = record::org(&self.api, &self.settings).await?;
-        let reader = population::Reader {
+        let reader = population::SalesforcePopulation {
             api: &self.api,
             crm: &self.name,
             org: &org,
@@ -216,8 +211,13 @@ impl Crm for Salesforce {
     async fn mark_closed_won(&self, signed: &Signed<'_>) -> Result<ClosedWonUpdate, CrmError> {
         let org = record::org(&self.api, &self.settings).await?;
         let (api, settings, crm) = (&self.api, &self.settings, &self.name);
-        let target = update::Target { api, settings, crm, org: &org };
-        closed_won::keep(&target, signed).await
+        let target = update::SalesforceTarget { api, settings, crm, org: &org };
+        let policy = closed_won::Policy {
+            vendor: "Salesforce",
+            may_write: self.settings.update_closed_won,
+            from: &self.settings.closed_won_from,
+        };
+        closed_won::keep(&target, &policy, signed).await
     }
 
     fn tasks(&self) -> Option<&dyn CrmTasks<CrmError>> {
@@ -247,7 +247,8 @@ pub struct SalesforceSettings {
     /// The same by the name that every other vendor's section has for it.
     pub base_url: Option<BaseUrl>,
     /// The version of the API.
-    pub api_version: ApiVersion,
+    #[serde(deserialize_with = "numbered_version")]
+    pub api_version: String,
     /// The user a JWT speaks for.
     pub username: Option<String>,
     /// Whom a JWT addresses; by default the login of production, or that of
@@ -266,7 +267,7 @@ pub struct SalesforceSettings {
     /// this, pages of 2,000 are there sooner.
     pub bulk_from: usize,
     /// The outbound messages that tell of won opportunities, where they are set up.
-    pub webhook: Option<WebhookSettings>,
+    pub webhook: Option<SalesforceWebhookSettings>,
 }
 
 impl Default for SalesforceSettings {
@@ -274,7 +275,7 @@ impl Default for SalesforceSettings {
         Self {
             login_url: BaseUrl::parse("https://login.salesforce.com").expect("a fixed URL"),
             base_url: None,
-            api_version: ApiVersion("v66.0".to_owned()),
+            api_version: "v66.0".to_owned(),
             username: None,
             audience: None,
             update_closed_won: false,
@@ -318,30 +319,12 @@ impl SalesforceSettings {
 }
 
 /// A version such as `v66.0`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(try_from = "String")]
-#[schemars(with = "String")]
-pub struct ApiVersion(String);
-
-impl ApiVersion {
-    /// The version as it stands in paths.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for ApiVersion {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
-        let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+fn numbered_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let is_numbered = |text: &str| {
         let parts = text.strip_prefix('v').and_then(|rest| rest.split_once('.'));
-        if parts.is_some_and(|(major, minor)| digits(major) && digits(minor)) {
-            Ok(Self(text))
-        } else {
-            Err(format!("{text:?} is not a version such as v66.0"))
-        }
-    }
+        parts.is_some_and(|(major, minor)| is_number(major) && is_number(minor))
+    };
+    api_version(deserializer, is_numbered, "v66.0")
 }
 
 // What `doctor` looks at: login, requests left, objects, stages, properties.
@@ -360,7 +343,11 @@ const OBJECTS: [&str; 6] = [
 const FIELDS: [&str; 6] = ["Amount", "CloseDate", "IsClosed", "IsWon", "Name", "StageName"];
 
 /// All checks, in the order in which they should be fixed.
-async fn checks(api: &Api, settings: &SalesforceSettings, named: &Properties) -> Vec<Check> {
+async fn checks(
+    api: &SalesforceApi,
+    settings: &SalesforceSettings,
+    named: &Properties,
+) -> Vec<Check> {
     let mut checks = Vec::new();
     match api.base().await {
         Ok(base) => {
@@ -374,10 +361,8 @@ async fn checks(api: &Api, settings: &SalesforceSettings, named: &Properties) ->
     for object in OBJECTS {
         let what = format!("salesforce: read {object}");
         let path = api.query_path(&format!("SELECT Id FROM {object} LIMIT 1"), false);
-        checks.push(match api.read(&path).await {
-            Ok(_) => Check::ok(what, "allowed"),
-            Err(failure) => failed(&what, &failure.error),
-        });
+        let read = api.read(&path).await;
+        checks.push(may_read(what, read.map(drop).map_err(CrmError::from)));
     }
     match record::org(api, settings).await {
         Ok(org) => {
@@ -408,7 +393,7 @@ async fn checks(api: &Api, settings: &SalesforceSettings, named: &Properties) ->
 
 /// The fields that every audit reads. Salesforce leaves those out of its
 /// description that field-level security hides from the app's user.
-async fn fields(api: &Api) -> Vec<Check> {
+async fn fields(api: &SalesforceApi) -> Vec<Check> {
     let what = "salesforce: fields of opportunities";
     let described = match describe(api, "Opportunity").await {
         Ok(described) => described,

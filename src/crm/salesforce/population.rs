@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 use http::StatusCode;
 use serde_json::Value;
 
-use super::api::{Api, Described, Holds, describe, object_of};
-use super::bulk::{BulkPace, Job};
+use super::api::{Described, FieldType, SalesforceApi, describe, object_of};
+use super::bulk::{BulkJob, BulkPace};
 use super::record::Org;
 use super::record::{FirstWon, HISTORY};
 use super::{record, soql};
@@ -25,8 +25,8 @@ use crate::model::{
 const IDS: usize = 200;
 
 /// Reads a population step by step; what fails becomes a gap.
-pub(super) struct Reader<'a> {
-    pub(super) api: &'a Api,
+pub(super) struct SalesforcePopulation<'a> {
+    pub(super) api: &'a SalesforceApi,
     pub(super) crm: &'a CrmName,
     pub(super) org: &'a Org,
     /// The opportunity's fields, as the org describes them.
@@ -44,7 +44,7 @@ struct Bulk {
     /// How many records the first query counts.
     expected: usize,
     /// What the columns of its CSV hold.
-    holds: BTreeMap<String, Holds>,
+    holds: BTreeMap<String, FieldType>,
 }
 
 /// A query without its order, which the Bulk API takes badly, and what it is for.
@@ -54,9 +54,9 @@ struct Query<'q> {
     what: &'q str,
 }
 
-type Found = BTreeMap<DealId, Deal>;
+type FoundDeals = BTreeMap<DealId, Deal>;
 
-impl Reader<'_> {
+impl SalesforcePopulation<'_> {
     /// Reads everything.
     pub(super) async fn read(mut self, window: Window) -> Result<Population, CrmError> {
         let fields = self.fields();
@@ -71,7 +71,7 @@ impl Reader<'_> {
             order: "ORDER BY Id",
             what: "the won and deleted opportunities",
         };
-        let mut found = Found::new();
+        let mut found = FoundDeals::new();
         // The first page tells whether anything can be read at all.
         if let Some(failure) = self.deals(&mut bulk, &query, &mut found).await? {
             return Err(failure.into());
@@ -158,7 +158,7 @@ impl Reader<'_> {
                 holds.extend(fields.into_iter().map(|(name, of)| (format!("{before}{name}"), of)));
             }
         }
-        holds.insert("CreatedDate".to_owned(), Holds::Moment);
+        holds.insert("CreatedDate".to_owned(), FieldType::Moment);
         Ok(Some(Bulk { expected, holds }))
     }
 
@@ -171,7 +171,7 @@ impl Reader<'_> {
     ) -> Result<Option<Failure>, CrmError> {
         if let Some(Bulk { expected, holds }) = &*bulk {
             let columns = columns(holds, &query.soql);
-            match Job::create(self.api, &query.soql, &columns).await {
+            match BulkJob::create(self.api, &query.soql, &columns).await {
                 Ok(job) => return self.job(job, *expected, query.what, keep).await,
                 Err(failure) => {
                     self.reading.remarks.push(format!(
@@ -189,7 +189,7 @@ impl Reader<'_> {
     /// The records of a job, which is taken away in the end, however it ended.
     async fn job(
         &mut self,
-        mut job: Job<'_>,
+        mut job: BulkJob<'_>,
         expected: usize,
         what: &str,
         keep: Keep<'_>,
@@ -215,7 +215,7 @@ impl Reader<'_> {
         &mut self,
         bulk: &mut Option<Bulk>,
         query: &Query<'_>,
-        found: &mut Found,
+        found: &mut FoundDeals,
     ) -> Result<Option<Failure>, CrmError> {
         let (crm, org) = (self.crm, self.org);
         let mut keep = |reading: &mut Reading, records: Vec<Value>| {
@@ -378,7 +378,7 @@ fn touched(before: &str, from: DateTime<Utc>) -> String {
 }
 
 /// What the columns of a query hold.
-fn columns(holds: &BTreeMap<String, Holds>, soql: &str) -> BTreeMap<String, Holds> {
+fn columns(holds: &BTreeMap<String, FieldType>, soql: &str) -> BTreeMap<String, FieldType> {
     let fields = soql.strip_prefix("SELECT ").and_then(|rest| rest.split_once(" FROM "));
     let fields = fields.map_or("", |(fields, _)| fields).split(", ");
     let of = |name: &str| soql::holds_beside(name).or_else(|| holds.get(name).copied());

@@ -6,16 +6,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Map, Value, json};
 
-use super::api::{Api, Described};
-use super::update::Stages;
+use super::api::{Described, SalesforceApi};
+use super::update::SalesforceStages;
 use super::{SalesforceSettings, soql};
 use crate::crm::CrmError;
 use crate::crm::closed_won::not_after;
 use crate::crm::failure::{Failure, bad_field, without_id};
-use crate::crm::record::{add_role, mark_signers, number, role_word, settle, website};
+pub(super) use crate::crm::record::text;
+use crate::crm::record::{
+    add_role, figures, mark_signers, number, person, role_word, website, won_at,
+};
 use crate::model::{
-    Company, Contact, CrmName, Deal, DealId, LineItem, Outcome, Person, Properties, Signature,
-    normalise_deal_id,
+    Company, Contact, CrmName, Deal, DealId, LineItem, Money, Outcome, Person, Properties,
+    Signature, normalise_deal_id,
 };
 
 // Accounts that were merged: Salesforce deletes the one that goes and names
@@ -33,7 +36,7 @@ const IDS: usize = 200;
 /// Gives deals of merged accounts the account that stays, and says of how many
 /// that was so.
 pub(super) async fn follow(
-    api: &Api,
+    api: &SalesforceApi,
     fields: &[String],
     deals: &mut [Deal],
 ) -> Result<usize, Failure> {
@@ -65,7 +68,7 @@ pub(super) async fn follow(
 }
 
 async fn accounts(
-    api: &Api,
+    api: &SalesforceApi,
     fields: &[String],
     ids: &BTreeSet<String>,
 ) -> Result<BTreeMap<String, Value>, Failure> {
@@ -90,17 +93,20 @@ async fn accounts(
 // One opportunity with all that a brief needs, in one query.
 
 /// The instance and its stages.
-pub(super) async fn org(api: &Api, settings: &SalesforceSettings) -> Result<Org, Failure> {
+pub(super) async fn org(
+    api: &SalesforceApi,
+    settings: &SalesforceSettings,
+) -> Result<Org, Failure> {
     Ok(Org {
         base: api.base().await?,
-        stages: Stages::read(api).await?,
+        stages: SalesforceStages::read(api).await?,
         currency: settings.currency.clone(),
     })
 }
 
 /// An opportunity's record; deleted ones too, until the recycle bin is emptied.
 pub(super) async fn find(
-    api: &Api,
+    api: &SalesforceApi,
     crm: &CrmName,
     id: &DealId,
     select: &[String],
@@ -128,7 +134,7 @@ pub(super) async fn find(
 
 /// The opportunity with account, people, products, rep and time of winning.
 pub(super) async fn read(
-    api: &Api,
+    api: &SalesforceApi,
     crm: &CrmName,
     id: &DealId,
     org: &Org,
@@ -210,7 +216,7 @@ impl FirstWon {
 
 /// All fields of the account: a mapping may read any of them. An account that
 /// may not be read stays as the opportunity's query tells it.
-async fn add_account(api: &Api, company: &mut Company) -> Result<(), CrmError> {
+async fn add_account(api: &SalesforceApi, company: &mut Company) -> Result<(), CrmError> {
     let Some(id) = company.id.as_ref().filter(|id| id.bytes().all(|b| b.is_ascii_alphanumeric()))
     else {
         return Ok(());
@@ -236,7 +242,7 @@ async fn add_account(api: &Api, company: &mut Company) -> Result<(), CrmError> {
 pub(super) struct Org {
     /// The instance's URL.
     pub(super) base: String,
-    pub(super) stages: Stages,
+    pub(super) stages: SalesforceStages,
     /// The currency of amounts without their own.
     pub(super) currency: Option<String>,
 }
@@ -252,12 +258,6 @@ pub(super) fn properties(record: &Value) -> Map<String, Value> {
         })
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()
-}
-
-/// A field's text.
-pub(super) fn text(record: &Value, name: &str) -> Option<String> {
-    let text = record[name].as_str()?.trim();
-    (!text.is_empty()).then(|| text.to_owned())
 }
 
 /// An opportunity's own record; history, people and products are added later.
@@ -280,7 +280,7 @@ pub(super) fn deal(crm: &CrmName, record: &Value, org: &Org) -> Result<Deal, Crm
     if !record["Amount"].is_null() {
         let amount = number(&record["Amount"]).ok_or_else(|| bad("Amount", "amount"))?;
         let currency = text(record, "CurrencyIsoCode").or_else(|| org.currency.clone());
-        deal.amount = Some(settle(amount, currency));
+        deal.amount = Some(Money::settled(amount, currency));
     }
     deal.stage = text(record, "StageName");
     deal.pipeline = text(&record["RecordType"], "Name");
@@ -309,7 +309,7 @@ pub(super) fn deal(crm: &CrmName, record: &Value, org: &Org) -> Result<Deal, Crm
     let owner = &record["Owner"];
     deal.owner = owner
         .is_object()
-        .then(|| Person { name: text(owner, "Name"), email: text(owner, "Email") })
+        .then(|| person(owner, "Name", "Email"))
         .filter(|person| *person != Person::default());
     deal.company = record["Account"].is_object().then(|| company_of(record));
     deal.properties = properties(record);
@@ -325,12 +325,6 @@ pub(super) fn deal(crm: &CrmName, record: &Value, org: &Org) -> Result<Deal, Crm
         deal.properties.shift_remove(list);
     }
     Ok(deal)
-}
-
-/// Sets when the deal was won, and how that is known.
-pub(super) fn won_at(deal: &mut Deal, at: DateTime<Utc>, evidence: &str) {
-    deal.closed_won_at = Some(at);
-    deal.closed_won_evidence = Some(evidence.to_owned());
 }
 
 /// A time as Salesforce writes it: `2026-10-30T16:42:11.000+0000`.
@@ -392,11 +386,12 @@ pub(super) fn contacts(roles: &[Value]) -> Vec<Contact> {
 
 /// A line item. Its own name repeats the opportunity's; the product's is the one.
 pub(super) fn line_item(record: &Value) -> LineItem {
+    let (quantity, price) = figures(number(&record["Quantity"]), number(&record["UnitPrice"]));
     LineItem {
         name: text(&record["Product2"], "Name").or_else(|| text(record, "Name")),
         sku: text(record, "ProductCode"),
-        quantity: number(&record["Quantity"]).map(|n| n.normalize().to_string()),
-        price: number(&record["UnitPrice"]).map(|n| settle(n, None).amount.to_string()),
+        quantity,
+        price,
         properties: properties(record),
     }
 }

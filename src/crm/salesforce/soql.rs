@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use super::api::Holds;
+use super::api::FieldType;
 use crate::model::Properties;
 
 /// A text as a SOQL literal (developer.salesforce.com, "Quoted String Escape
@@ -83,7 +83,7 @@ const ACCOUNT: [&str; 7] = [
 
 /// The fields of an opportunity to ask for: standard ones that the org has,
 /// wanted ones, and those of the records beside it.
-pub(super) fn fields(known: &BTreeMap<String, Holds>, requested: &Properties) -> Vec<String> {
+pub(super) fn fields(known: &BTreeMap<String, FieldType>, requested: &Properties) -> Vec<String> {
     let mut fields: Vec<String> =
         STANDARD.iter().filter(|name| known.contains_key(**name)).map(|&n| n.to_owned()).collect();
     for name in &requested.deal {
@@ -145,10 +145,10 @@ fn more(before: &str, always: &[&str], requested: Option<&BTreeSet<String>>) -> 
 
 /// What fields of records beside an opportunity hold, where they are always
 /// read; the rest an org describes.
-pub(super) fn holds_beside(field: &str) -> Option<Holds> {
+pub(super) fn holds_beside(field: &str) -> Option<FieldType> {
     Some(match field {
-        "Owner.IsActive" | "IsPrimary" => Holds::Truth,
-        "Account.NumberOfEmployees" | "Quantity" | "UnitPrice" | "TotalPrice" => Holds::Number,
+        "Owner.IsActive" | "IsPrimary" => FieldType::Truth,
+        "Account.NumberOfEmployees" | "Quantity" | "UnitPrice" | "TotalPrice" => FieldType::Number,
         _ => return None,
     })
 }

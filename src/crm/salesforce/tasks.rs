@@ -12,6 +12,7 @@ use super::record::{text, time};
 use super::soql;
 use crate::crm::CrmError;
 use crate::crm::failure::Failure;
+use crate::crm::record::person;
 use crate::model::{
     CrmTask, CrmTasks, DealId, Person, TaskAct, TaskBody, TaskDue, TaskFields, normalise_deal_id,
 };
@@ -42,7 +43,7 @@ impl Salesforce {
         let soql = format!("SELECT Id, Name, Email, UserType FROM User WHERE Id IN {ids}");
         let users = self.api.query(&soql).await?;
         let user = |user: &Value| {
-            let person = Person { name: text(user, "Name"), email: text(user, "Email") };
+            let person = person(user, "Name", "Email");
             let is_machine = user["UserType"] == "AutomatedProcess";
             Some((text(user, "Id")?, (person, is_machine)))
         };

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::api::{Api, describe};
+use super::api::{SalesforceApi, describe};
 use super::record::Org;
 use super::{SalesforceSettings, record, soql};
 use crate::crm::failure::Failure;
@@ -18,7 +18,7 @@ use crate::text::quoted;
 
 /// One stage.
 #[derive(Debug)]
-struct Stage {
+struct SalesforceStage {
     /// The label and the name in the API; histories may hold either.
     names: [String; 2],
     active: bool,
@@ -27,11 +27,11 @@ struct Stage {
 
 /// All stages of an org.
 #[derive(Debug, Default)]
-pub(super) struct Stages(Vec<Stage>);
+pub(super) struct SalesforceStages(Vec<SalesforceStage>);
 
-impl Stages {
+impl SalesforceStages {
     /// Reads them.
-    pub(super) async fn read(api: &Api) -> Result<Self, Failure> {
+    pub(super) async fn read(api: &SalesforceApi) -> Result<Self, Failure> {
         let soql = "SELECT MasterLabel, ApiName, IsActive, IsClosed, IsWon FROM OpportunityStage \
                     ORDER BY SortOrder";
         let records = api.all(&api.query_path(soql, false)).await?;
@@ -80,19 +80,19 @@ impl Stages {
         }
     }
 
-    fn won(&self) -> impl Iterator<Item = &Stage> {
+    fn won(&self) -> impl Iterator<Item = &SalesforceStage> {
         self.0.iter().filter(|stage| stage.outcome == Outcome::Won)
     }
 }
 
-fn stage(record: &Value) -> Stage {
+fn stage(record: &Value) -> SalesforceStage {
     let label = record["MasterLabel"].as_str().unwrap_or_default();
     let outcome = match (record["IsWon"] == true, record["IsClosed"] == true) {
         (true, _) => Outcome::Won,
         (false, true) => Outcome::Lost,
         (false, false) => Outcome::Open,
     };
-    Stage {
+    SalesforceStage {
         names: [label.to_owned(), record["ApiName"].as_str().unwrap_or(label).to_owned()],
         active: record["IsActive"] != false,
         outcome,
@@ -106,27 +106,15 @@ fn stage(record: &Value) -> Stage {
 const SUBJECT: &str = "Handoff to customer success";
 
 /// A signed opportunity of an org.
-pub(super) struct Target<'a> {
-    pub(super) api: &'a Api,
+pub(super) struct SalesforceTarget<'a> {
+    pub(super) api: &'a SalesforceApi,
     pub(super) settings: &'a SalesforceSettings,
     pub(super) crm: &'a CrmName,
     pub(super) org: &'a Org,
 }
 
 #[async_trait]
-impl closed_won::Target for Target<'_> {
-    fn vendor(&self) -> &'static str {
-        "Salesforce"
-    }
-
-    fn may_write(&self) -> bool {
-        self.settings.update_closed_won
-    }
-
-    fn stages_to_move_from(&self) -> &[String] {
-        &self.settings.closed_won_from
-    }
-
+impl closed_won::Target for SalesforceTarget<'_> {
     async fn look(&self, id: &DealId) -> Result<Deal, CrmError> {
         let described = describe(self.api, "Opportunity").await?;
         let select = soql::fields(&described.fields, &Properties::default());

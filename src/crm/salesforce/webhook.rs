@@ -25,7 +25,7 @@ const LONGEST_VALUE: usize = 200;
 
 /// What a message says.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Message {
+pub(super) struct OutboundMessage {
     /// The organization, as it writes its id.
     pub(super) organization_id: String,
     /// The records it tells of.
@@ -57,14 +57,14 @@ const IS_WON: &[&str] = &["Envelope", "Body", "notifications", "Notification", "
 ///
 /// # Errors
 /// When it is no XML, or not this message.
-pub(super) fn read(body: &[u8]) -> Result<Message, Malformed> {
+pub(super) fn read(body: &[u8]) -> Result<OutboundMessage, Malformed> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Err(Malformed::Empty);
     }
     let mut reader = Reader::from_reader(body);
     let mut place: Vec<String> = Vec::new();
     let mut value = String::new();
-    let mut message = Message::default();
+    let mut message = OutboundMessage::default();
     loop {
         let at = reader.buffer_position();
         let bad = |why: &str| Malformed::NotXml { at, why: why.to_owned() };
@@ -101,7 +101,7 @@ pub(super) fn read(body: &[u8]) -> Result<Message, Malformed> {
 fn begin(
     place: &[String],
     start: &BytesStart<'_>,
-    message: &mut Message,
+    message: &mut OutboundMessage,
     bad: impl Fn(&str) -> Malformed,
 ) -> Result<(), Malformed> {
     if place == NOTIFICATION {
@@ -125,7 +125,7 @@ fn begin(
     Ok(())
 }
 
-fn take(place: &[String], value: &str, message: &mut Message) {
+fn take(place: &[String], value: &str, message: &mut OutboundMessage) {
     if place == ORGANIZATION {
         value.clone_into(&mut message.organization_id);
         return;
@@ -144,7 +144,7 @@ fn take(place: &[String], value: &str, message: &mut Message) {
     }
 }
 
-fn checked(message: Message) -> Result<Message, Malformed> {
+fn checked(message: OutboundMessage) -> Result<OutboundMessage, Malformed> {
     if message.organization_id.is_empty() {
         let why = "it is no outbound message with an OrganizationId".to_owned();
         return Err(Malformed::NotMine { provider: TITLE, why });
@@ -192,7 +192,7 @@ const ACK: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 /// is `SALESFORCE_WEBHOOK_TOKEN`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct WebhookSettings {
+pub struct SalesforceWebhookSettings {
     /// The organization that messages must come from.
     pub organization_id: OrganizationId,
 }
@@ -231,23 +231,15 @@ fn in_full(id: &str) -> String {
 
 /// Salesforce's Outbound Message.
 #[derive(Debug, Clone)]
-pub struct Webhook {
-    settings: Option<SalesforceSettings>,
-}
+pub(super) struct SalesforceWebhook(pub(super) SalesforceSettings);
 
-impl Webhook {
-    /// The messages of the org that is connected, if one is.
-    #[must_use]
-    pub fn new(settings: Option<SalesforceSettings>) -> Self {
-        Self { settings }
-    }
-
+impl SalesforceWebhook {
     fn organization(&self) -> Option<&OrganizationId> {
-        self.settings.as_ref()?.webhook.as_ref().map(|webhook| &webhook.organization_id)
+        self.0.webhook.as_ref().map(|webhook| &webhook.organization_id)
     }
 }
 
-impl Route for Webhook {
+impl Route for SalesforceWebhook {
     fn name(&self) -> &'static str {
         "salesforce"
     }
@@ -269,11 +261,7 @@ impl Route for Webhook {
     }
 }
 
-impl Trigger for Webhook {
-    fn is_connected(&self) -> bool {
-        self.settings.is_some()
-    }
-
+impl Trigger for SalesforceWebhook {
     fn is_configured(&self) -> bool {
         self.organization().is_some()
     }
@@ -284,9 +272,6 @@ impl Trigger for Webhook {
         secrets: &Secrets,
         _: DateTime<Utc>,
     ) -> Result<Told, Rejection> {
-        if self.settings.is_none() {
-            return Err(Rejection::NotConnected { provider: TITLE, setting: "crm.salesforce" });
-        }
         let tokens = webhook::check(self, request, secrets)?;
         let Some(given) = token(request) else {
             return Err(Rejection::Unsigned {

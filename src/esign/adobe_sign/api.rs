@@ -5,8 +5,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
 
 use super::{AdobeSign, TITLE, TOKEN};
-use crate::esign::api::{Api, FetchError, Fetcher, MOST_PAGES, Pages, encoded};
+use crate::esign::api::{FetchError, Fetcher, Listing, ProviderApi, encoded, rows_of};
 use crate::esign::{blank, deal_refs, metadata};
+use crate::http::Page;
 use crate::model::{DocumentId, Evidence, Secrets, Signature, SignatureEvent, Signer};
 use crate::webhook::json;
 
@@ -108,7 +109,7 @@ const LONGEST_SIGNING: TimeDelta = TimeDelta::days(180);
 /// Adobe Acrobat Sign's API.
 #[derive(Debug, Clone)]
 pub(super) struct AdobeSignApi {
-    api: Api,
+    api: ProviderApi,
     provider: AdobeSign,
 }
 
@@ -123,7 +124,7 @@ impl AdobeSignApi {
             setting: "esign.adobe_sign.base_url",
             help: "it is the apiAccessPoint that GET https://api.adobesign.com/api/rest/v6/baseUris gives, such as https://api.na1.adobesign.com",
         })?;
-        let api = Api::new(TITLE, TOKEN, base, secrets, |token| format!("Bearer {token}"))?;
+        let api = ProviderApi::new(TITLE, TOKEN, base, secrets, |token| format!("Bearer {token}"))?;
         Ok(Self { api, provider })
     }
 
@@ -204,55 +205,39 @@ impl Fetcher for AdobeSignApi {
     }
 
     async fn completed(&self, since: DateTime<Utc>, until: DateTime<Utc>) -> Evidence<Signature> {
-        let mut pages = Pages::default();
-        let mut cursor: Option<String> = None;
-        for page in 1..=MOST_PAGES {
-            let next = cursor.as_deref().map(|c| format!("&cursor={}", encoded(c)));
-            let path = format!(
-                "api/rest/v6/agreements?showHiddenAgreements=true&pageSize=100{}",
-                next.unwrap_or_default()
-            );
-            let answer = match self.api.get(&path, None).await {
-                Ok(answer) => answer,
-                Err(error) => {
-                    pages.gaps.push(self.api.gap(&format!("page {page} and after"), &error));
-                    break;
-                }
-            };
-            let Some(rows) = answer.get("userAgreementList").and_then(Value::as_array) else {
-                let error = self.api.unavailable("the list has no agreements in it".to_owned());
-                pages.gaps.push(self.api.gap(&format!("page {page} and after"), &error));
-                break;
-            };
-            for row in rows {
+        let first = "api/rest/v6/agreements?showHiddenAgreements=true&pageSize=100";
+        let mut list = Listing::new(&self.api, first);
+        let read = |mut answer: Value, _, _| {
+            let next = json::text(&answer, &["page", "nextCursor"]);
+            let next = next.map(|cursor| format!("{first}&cursor={}", encoded(cursor)));
+            let records = rows_of(&mut answer, "userAgreementList")
+                .ok_or("the list has no agreements in it")?;
+            Ok(Page { records, next, ..Page::default() })
+        };
+        while let Some(rows) = list.rows(read).await {
+            for row in &rows {
                 let finished = json::text(row, &["status"]).is_some_and(is_final);
                 let date = json::time_at(row, &["displayDate"]);
                 if !finished || date.is_some_and(|date| date < since - LONGEST_SIGNING) {
                     continue;
                 }
                 let Some(mut signature) = signature(row, &self.provider) else {
-                    let error = self.api.unavailable("one has no id".to_owned());
-                    pages.gaps.push(self.api.gap(&format!("a row on page {page}"), &error));
+                    list.lost_row();
                     continue;
                 };
                 match self.completed_at(&signature.document_id).await {
                     Ok(time) => {
                         signature.signed_at = time;
                         if time.is_none_or(|time| (since..until).contains(&time)) {
-                            pages.take(signature);
+                            list.take(signature);
                         }
                     }
                     Err(error) => {
-                        let what = format!("agreement {}", signature.document_id);
-                        pages.gaps.push(self.api.gap(&what, &error));
+                        list.unread(&format!("agreement {}", signature.document_id), &error);
                     }
                 }
             }
-            cursor = json::text(&answer, &["page", "nextCursor"]).map(str::to_owned);
-            if cursor.is_none() {
-                break;
-            }
         }
-        Evidence::new(pages.items, pages.gaps)
+        list.finish()
     }
 }

@@ -22,7 +22,7 @@ pub const ROW: ProviderRow = ProviderRow {
     name: "adobe_sign",
     title: TITLE,
     secrets: &[CLIENT_ID, TOKEN],
-    settings: SettingsReader::<dyn ProviderSettings>::of::<Settings>(),
+    settings: SettingsReader::<dyn ProviderSettings>::of::<AdobeSignSettings>(),
     events: &[
         "Agreement created",
         "Agreement workflow completed",
@@ -35,8 +35,7 @@ pub const ROW: ProviderRow = ProviderRow {
 /// Adobe Acrobat Sign.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-#[schemars(rename = "AdobeSignSettings")]
-pub struct Settings {
+pub struct AdobeSignSettings {
     /// The account's `apiAccessPoint`, such as `https://api.na1.adobesign.com`.
     #[schemars(with = "Option<String>")]
     pub base_url: Option<BaseUrl>,
@@ -49,7 +48,7 @@ pub struct Settings {
     pub documents: Vec<DocumentRule>,
 }
 
-impl ProviderSettings for Settings {
+impl ProviderSettings for AdobeSignSettings {
     fn documents(&self) -> &[DocumentRule] {
         &self.documents
     }
@@ -63,6 +62,6 @@ impl ProviderSettings for Settings {
 /// Adobe Acrobat Sign with its settings.
 #[derive(Debug, Clone)]
 struct AdobeSign {
-    settings: Settings,
+    settings: AdobeSignSettings,
     deals: DealFinder,
 }

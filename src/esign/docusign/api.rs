@@ -5,8 +5,9 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::{DocuSign, TITLE, TOKEN};
-use crate::esign::api::{Api, FetchError, Fetcher, MOST_PAGES, Pages, encoded, moment};
+use crate::esign::api::{FetchError, Fetcher, Listing, ProviderApi, encoded, moment, rows_of};
 use crate::esign::{blank, metadata};
+use crate::http::Page;
 use crate::model::{DocumentId, Evidence, Secrets, Signature, SignatureEvent, Signer};
 use crate::text;
 use crate::webhook::json;
@@ -201,7 +202,7 @@ const PAGE: usize = 100;
 /// DocuSign's API.
 #[derive(Debug, Clone)]
 pub(super) struct DocuSignApi {
-    api: Api,
+    api: ProviderApi,
     provider: DocuSign,
     account: String,
 }
@@ -223,7 +224,7 @@ impl DocuSignApi {
             setting: "esign.docusign.account_id",
             help: "it is the API account id on the \"Apps and Keys\" page",
         })?;
-        let api = Api::new(TITLE, TOKEN, base, secrets, |token| format!("Bearer {token}"))?;
+        let api = ProviderApi::new(TITLE, TOKEN, base, secrets, |token| format!("Bearer {token}"))?;
         Ok(Self { api, provider, account: encoded(&account) })
     }
 
@@ -269,28 +270,33 @@ impl Fetcher for DocuSignApi {
     }
 
     async fn completed(&self, since: DateTime<Utc>, until: DateTime<Utc>) -> Evidence<Signature> {
-        let mut pages = Pages::default();
-        let mut start = 0usize;
-        for _ in 0..MOST_PAGES {
-            let path = format!(
+        let at = |start: usize| {
+            format!(
                 "restapi/v2.1/accounts/{}/envelopes?from_date={}&to_date={}&from_to_status=completed&status=completed&include=custom_fields,recipients&count={PAGE}&start_position={start}",
                 self.account,
                 moment(since),
                 moment(until)
-            );
-            let what = format!("rows from {start}");
-            let answer = match self.api.get(&path, None).await {
-                Ok(answer) => answer,
-                Err(error) => {
-                    pages.gaps.push(self.api.gap(&what, &error));
-                    break;
-                }
-            };
-            let envelopes = json::list(&answer, &["envelopes"]);
-            for envelope in envelopes {
+            )
+        };
+        let mut list = Listing::new(&self.api, at(0));
+        let read = |mut answer: Value, _, before: usize| {
+            let total = number(&answer, "totalSetSize");
+            // A list of none is left out.
+            let records = rows_of(&mut answer, "envelopes");
+            if total.is_none() && records.is_none() {
+                return Err("the list does not say how long it is");
+            }
+            let records = records.unwrap_or_default();
+            let start = before + records.len();
+            let is_more =
+                total.map_or(json::text(&answer, &["nextUri"]).is_some(), |total| start < total);
+            let next = (is_more && !records.is_empty()).then(|| at(start));
+            Ok(Page { records, total, next, ..Page::default() })
+        };
+        while let Some(envelopes) = list.rows(read).await {
+            for envelope in &envelopes {
                 let Some(id) = json::text(envelope, &["envelopeId"]) else {
-                    let error = self.api.unavailable("one has no id".to_owned());
-                    pages.gaps.push(self.api.gap(&what, &error));
+                    list.lost_row();
                     continue;
                 };
                 let signature = signature(id, Some(envelope), &self.provider);
@@ -298,27 +304,11 @@ impl Fetcher for DocuSignApi {
                 let completed = json::text(envelope, &["status"]) == Some("completed");
                 let inside = signature.signed_at.is_none_or(|time| (since..until).contains(&time));
                 if completed && inside {
-                    pages.take(signature);
+                    list.take(signature);
                 }
             }
-            start += envelopes.len();
-            let total = number(&answer, "totalSetSize");
-            if total.is_none() && answer.get("envelopes").is_none() {
-                let error = self.api.unavailable("the list does not say how long it is".to_owned());
-                pages.gaps.push(self.api.gap(&what, &error));
-                break;
-            }
-            let more =
-                total.map_or(json::text(&answer, &["nextUri"]).is_some(), |total| start < total);
-            if more && envelopes.is_empty() {
-                let error = self.api.unavailable("the list ended before its own total".to_owned());
-                pages.gaps.push(self.api.gap(&what, &error));
-            }
-            if !more || envelopes.is_empty() {
-                break;
-            }
         }
-        Evidence::new(pages.items, pages.gaps)
+        list.finish()
     }
 }
 

@@ -22,7 +22,7 @@ pub const ROW: ProviderRow = ProviderRow {
     name: "docusign",
     title: TITLE,
     secrets: &[HMAC_KEY, TOKEN],
-    settings: SettingsReader::<dyn ProviderSettings>::of::<Settings>(),
+    settings: SettingsReader::<dyn ProviderSettings>::of::<DocuSignSettings>(),
     events: &[
         "Envelope Sent",
         "Envelope Completed",
@@ -35,8 +35,7 @@ pub const ROW: ProviderRow = ProviderRow {
 /// DocuSign Connect.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-#[schemars(rename = "DocuSignSettings")]
-pub struct Settings {
+pub struct DocuSignSettings {
     /// The account's own host, such as `https://na3.docusign.net`; needed for
     /// the API only, and never taken from a message.
     #[schemars(with = "Option<String>")]
@@ -54,7 +53,7 @@ pub struct Settings {
     pub documents: Vec<DocumentRule>,
 }
 
-impl Default for Settings {
+impl Default for DocuSignSettings {
     fn default() -> Self {
         Self {
             base_url: None,
@@ -67,7 +66,7 @@ impl Default for Settings {
     }
 }
 
-impl ProviderSettings for Settings {
+impl ProviderSettings for DocuSignSettings {
     fn documents(&self) -> &[DocumentRule] {
         &self.documents
     }
@@ -81,6 +80,6 @@ impl ProviderSettings for Settings {
 /// DocuSign Connect with its settings.
 #[derive(Debug, Clone)]
 struct DocuSign {
-    settings: Settings,
+    settings: DocuSignSettings,
     deals: DealFinder,
 }

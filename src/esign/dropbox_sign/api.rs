@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::{DropboxSign, KEY, TITLE};
-use crate::esign::api::{Api, FetchError, Fetcher, MOST_PAGES, Pages, encoded};
+use crate::esign::api::{FetchError, Fetcher, Listing, ProviderApi, encoded, rows_of};
 use crate::esign::{blank, metadata};
-use crate::http::BaseUrl;
+use crate::http::{BaseUrl, Page};
 use crate::model::{DocumentId, Evidence, Secrets, Signature, SignatureEvent, Signer};
 use crate::webhook::json;
 
@@ -90,7 +90,7 @@ fn flatten(request: &Value) -> Map<String, Value> {
 /// Dropbox Sign's API.
 #[derive(Debug, Clone)]
 pub(super) struct DropboxSignApi {
-    api: Api,
+    api: ProviderApi,
     provider: DropboxSign,
 }
 
@@ -104,7 +104,7 @@ impl DropboxSignApi {
         let base = provider.settings.base_url.clone().unwrap_or_else(|| {
             BaseUrl::parse("https://api.hellosign.com/v3").expect("a valid address")
         });
-        let api = Api::new(TITLE, KEY, base, secrets, |key| {
+        let api = ProviderApi::new(TITLE, KEY, base, secrets, |key| {
             // The key is the user's name, and the password is empty.
             let pair = base64::engine::general_purpose::STANDARD.encode(format!("{key}:"));
             format!("Basic {pair}")
@@ -135,21 +135,23 @@ impl Fetcher for DropboxSignApi {
     }
 
     async fn completed(&self, since: DateTime<Utc>, until: DateTime<Utc>) -> Evidence<Signature> {
-        let mut pages = Pages::default();
-        for page in 1..=MOST_PAGES {
-            let path = format!(
+        let at = |page: usize| {
+            format!(
                 "signature_request/list?query={}&page={page}&page_size=100",
                 encoded("complete:true")
-            );
-            let what = || format!("page {page} and after");
-            let answer = match self.api.get(&path, None).await {
-                Ok(answer) => answer,
-                Err(error) => {
-                    pages.gaps.push(self.api.gap(&what(), &error));
-                    break;
-                }
-            };
-            for request in json::list(&answer, &["signature_requests"]) {
+            )
+        };
+        let mut list = Listing::new(&self.api, at(1));
+        let read = |mut answer: Value, page: usize, _| {
+            let last = json::at(&answer, &["list_info", "num_pages"]).and_then(Value::as_u64);
+            let last = last.ok_or("the list does not say how long it is")?;
+            let records = rows_of(&mut answer, "signature_requests")
+                .ok_or("the list has no signature_requests")?;
+            let next = ((page as u64) < last).then(|| at(page + 1));
+            Ok(Page { records, next, ..Page::default() })
+        };
+        while let Some(requests) = list.rows(read).await {
+            for request in &requests {
                 match event(request, &self.provider) {
                     // The search cannot ask for the time of completion.
                     Some(SignatureEvent::Completed(signature))
@@ -157,26 +159,13 @@ impl Fetcher for DropboxSignApi {
                             .signed_at
                             .is_none_or(|time| (since..until).contains(&time)) =>
                     {
-                        pages.take(signature);
+                        list.take(signature);
                     }
                     Some(_) => {}
-                    None => {
-                        let error = self.api.unavailable("one has no id".to_owned());
-                        pages.gaps.push(self.api.gap(&format!("a row on page {page}"), &error));
-                    }
+                    None => list.lost_row(),
                 }
             }
-            let Some(last) =
-                json::at(&answer, &["list_info", "num_pages"]).and_then(serde_json::Value::as_u64)
-            else {
-                let error = self.api.unavailable("the list does not say how long it is".to_owned());
-                pages.gaps.push(self.api.gap(&what(), &error));
-                break;
-            };
-            if page as u64 >= last {
-                break;
-            }
         }
-        Evidence::new(pages.items, pages.gaps)
+        list.finish()
     }
 }

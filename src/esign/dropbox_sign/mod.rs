@@ -20,15 +20,14 @@ pub const ROW: ProviderRow = ProviderRow {
     name: "dropbox_sign",
     title: TITLE,
     secrets: &[KEY],
-    settings: SettingsReader::<dyn ProviderSettings>::of::<Settings>(),
+    settings: SettingsReader::<dyn ProviderSettings>::of::<DropboxSignSettings>(),
     events: &["account callback"],
 };
 
 /// Dropbox Sign.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-#[schemars(rename = "DropboxSignSettings")]
-pub struct Settings {
+pub struct DropboxSignSettings {
     /// The API's root; absent means `https://api.hellosign.com/v3`.
     #[schemars(with = "Option<String>")]
     pub base_url: Option<BaseUrl>,
@@ -41,7 +40,7 @@ pub struct Settings {
     pub documents: Vec<DocumentRule>,
 }
 
-impl ProviderSettings for Settings {
+impl ProviderSettings for DropboxSignSettings {
     fn documents(&self) -> &[DocumentRule] {
         &self.documents
     }
@@ -55,6 +54,6 @@ impl ProviderSettings for Settings {
 /// Dropbox Sign with its settings.
 #[derive(Debug, Clone)]
 struct DropboxSign {
-    settings: Settings,
+    settings: DropboxSignSettings,
     deals: DealFinder,
 }

@@ -5,10 +5,10 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::{API_KEY, PandaDoc, TITLE};
-use crate::esign::api::{Api, FetchError, Fetcher, MOST_PAGES, Pages, encoded, moment};
+use crate::esign::api::{FetchError, Fetcher, Listing, ProviderApi, encoded, moment, rows_of};
 use crate::esign::metadata::total;
 use crate::esign::{blank, deal_refs, metadata};
-use crate::http::BaseUrl;
+use crate::http::{BaseUrl, Page};
 use crate::model::{DocumentId, Evidence, Money, Secrets, Signature, SignatureEvent, Signer};
 use crate::text;
 use crate::webhook::json;
@@ -257,7 +257,7 @@ const PAGE: usize = 100;
 /// PandaDoc's API.
 #[derive(Debug, Clone)]
 pub(super) struct PandaDocApi {
-    api: Api,
+    api: ProviderApi,
     provider: PandaDoc,
 }
 
@@ -270,7 +270,7 @@ impl PandaDocApi {
         let base = provider.settings.base_url.clone().unwrap_or_else(|| {
             BaseUrl::parse("https://api.pandadoc.com").expect("a valid address")
         });
-        let api = Api::new(TITLE, API_KEY, base, secrets, |key| format!("API-Key {key}"))?;
+        let api = ProviderApi::new(TITLE, API_KEY, base, secrets, |key| format!("API-Key {key}"))?;
         Ok(Self { api, provider })
     }
 
@@ -309,52 +309,31 @@ impl Fetcher for PandaDocApi {
     }
 
     async fn completed(&self, since: DateTime<Utc>, until: DateTime<Utc>) -> Evidence<Signature> {
-        let mut pages = Pages::default();
+        let mut list = Listing::new(&self.api, "");
         // The API filters by one status at a time.
         for code in self.provider.settings.status_codes() {
-            for page in 1..=MOST_PAGES {
-                let path = format!(
+            let at = |page: usize| {
+                format!(
                     "public/v1/documents?status={code}&completed_from={}&completed_to={}&count={PAGE}&page={page}&order_by=date_completed",
                     moment(since),
                     moment(until)
-                );
-                let answer = match self.api.get(&path, None).await {
-                    Ok(answer)
-                        if answer.get("results").is_some_and(serde_json::Value::is_array) =>
-                    {
-                        answer
-                    }
-                    Ok(_) => {
-                        let error = self.api.unavailable("the list has no results".to_owned());
-                        pages.gaps.push(self.api.gap(&format!("page {page} and after"), &error));
-                        break;
-                    }
-                    Err(error) => {
-                        pages.gaps.push(self.api.gap(&format!("page {page} and after"), &error));
-                        break;
-                    }
-                };
-                let documents = json::list(&answer, &["results"]);
-                let before = pages.items.len();
-                for document in documents {
+                )
+            };
+            list.go_on(at(1));
+            let read = |mut answer: Value, page: usize, _| {
+                let records = rows_of(&mut answer, "results").ok_or("the list has no results")?;
+                let next = (records.len() >= PAGE).then(|| at(page + 1));
+                Ok(Page { records, next, ..Page::default() })
+            };
+            while let Some(documents) = list.rows(read).await {
+                for document in &documents {
                     match signature(document, &self.provider) {
-                        Some(signature) => pages.take(signature),
-                        None => {
-                            let error = self.api.unavailable("it has no id".to_owned());
-                            pages.gaps.push(self.api.gap(&format!("a row on page {page}"), &error));
-                        }
+                        Some(signature) => list.take(signature),
+                        None => list.lost_row(),
                     }
-                }
-                if documents.len() < PAGE {
-                    break;
-                }
-                if pages.items.len() == before {
-                    let error = self.api.unavailable("a page came twice".to_owned());
-                    pages.gaps.push(self.api.gap(&format!("page {page} and after"), &error));
-                    break;
                 }
             }
         }
-        Evidence::new(pages.items, pages.gaps)
+        list.finish()
     }
 }

@@ -22,15 +22,14 @@ pub const ROW: ProviderRow = ProviderRow {
     name: "pandadoc",
     title: TITLE,
     secrets: &[WEBHOOK_KEY, API_KEY],
-    settings: SettingsReader::<dyn ProviderSettings>::of::<Settings>(),
+    settings: SettingsReader::<dyn ProviderSettings>::of::<PandaDocSettings>(),
     events: &["Document state changed", "Document deleted"],
 };
 
 /// PandaDoc.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-#[schemars(rename = "PandaDocSettings")]
-pub struct Settings {
+pub struct PandaDocSettings {
     /// The API's root; absent means `https://api.pandadoc.com`.
     #[schemars(with = "Option<String>")]
     pub base_url: Option<BaseUrl>,
@@ -46,7 +45,7 @@ pub struct Settings {
     pub documents: Vec<DocumentRule>,
 }
 
-impl Default for Settings {
+impl Default for PandaDocSettings {
     fn default() -> Self {
         Self {
             base_url: None,
@@ -58,7 +57,7 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
+impl PandaDocSettings {
     /// The codes that the API's list knows the triggers by.
     fn status_codes(&self) -> Vec<u8> {
         let known = [("document.completed", 2), ("document.waiting_pay", 9), ("document.paid", 10)];
@@ -80,7 +79,7 @@ impl Settings {
     }
 }
 
-impl ProviderSettings for Settings {
+impl ProviderSettings for PandaDocSettings {
     fn documents(&self) -> &[DocumentRule] {
         &self.documents
     }
@@ -94,6 +93,6 @@ impl ProviderSettings for Settings {
 /// PandaDoc with its settings.
 #[derive(Debug, Clone)]
 struct PandaDoc {
-    settings: Settings,
+    settings: PandaDocSettings,
     deals: DealFinder,
 }

@@ -249,7 +249,12 @@ impl Envelope {
         bytes
     }
 
-    /// Reads a file.
+    /// The same on one line.
+    pub(super) fn to_line(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("an envelope is plain data")
+    }
+
+    /// Reads what [`Envelope::to_json`] or [`Envelope::to_line`] gave.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {
         let envelope: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         if envelope.version != VERSION {

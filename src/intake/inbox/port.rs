@@ -120,6 +120,16 @@ impl Counts {
             State::Done => self.done,
         }
     }
+
+    pub(super) fn of_mut(&mut self, state: State) -> &mut usize {
+        match state {
+            State::New => &mut self.new,
+            State::Work => &mut self.work,
+            State::Held => &mut self.held,
+            State::Failed => &mut self.failed,
+            State::Done => &mut self.done,
+        }
+    }
 }
 
 /// An inbox: it takes events durably and once, hands them out to workers, and

@@ -8,7 +8,7 @@ mod links;
 mod remotes;
 mod separation;
 mod signing;
-mod worlds;
+pub(crate) mod worlds;
 
 use std::fs;
 

@@ -272,6 +272,21 @@ async fn adobe_lists_are_followed_to_their_end_and_dated_by_their_events() {
 }
 
 #[tokio::test]
+async fn a_list_whose_pages_go_in_a_circle_is_a_gap_and_ends() {
+    let server = MockServer::start().await;
+    agreement(&server, "SIGNED").await;
+    // Each page names the same next one.
+    let row = json!({"id": AGREEMENT, "name": "x", "status": "SIGNED", "displayDate": "2026-10-12T09:14:05Z"});
+    let list = json!({"userAgreementList": [row], "page": {"nextCursor": "again"}});
+    answer(&server, "/api/rest/v6/agreements", &list).await;
+    let (since, until) = window();
+    let (items, gaps) = fetcher(&server, "adobe-sign").completed(since, until).await.into_parts();
+    assert_eq!((items.len(), gaps.len()), (1, 1), "{gaps:?}");
+    assert!(gaps[0].what.contains("what follows page 2"), "{gaps:?}");
+    assert!(gaps[0].why.contains("circle"), "{gaps:?}");
+}
+
+#[tokio::test]
 async fn docusign_envelopes_fill_a_message_without_data() {
     let server = MockServer::start().await;
     let summary = json_file("docusign-completed-full.body.json")["data"]["envelopeSummary"].clone();

@@ -12,6 +12,7 @@ mod documents;
 mod drafted;
 mod folder;
 mod jetstream;
+mod journal;
 mod links;
 mod links_browser;
 mod load;

@@ -1,5 +1,6 @@
 //! What stands in the spool, for people and for figures.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 use super::spool::Spool;
 use super::worker_claims;
-use crate::intake::inbox::envelope::EventName;
+use crate::intake::inbox::envelope::{Envelope, EventName};
 use crate::intake::inbox::error::InboxError;
 use crate::intake::inbox::port::{Counts, Listed, State, choose};
 
@@ -19,16 +20,23 @@ impl Spool {
     /// # Errors
     /// When a folder cannot be read.
     pub fn counts(&self, now: DateTime<Utc>) -> Result<Counts, InboxError> {
-        let due = self.due(now)?;
-        let age = |at: &SystemTime| SystemTime::from(now).duration_since(*at).ok();
-        Ok(Counts {
-            new: self.names(State::New)?.len(),
-            work: self.names(State::Work)?.len(),
-            held: self.names(State::Held)?.len(),
-            failed: self.names(State::Failed)?.len(),
-            done: self.names(State::Done)?.len(),
-            oldest_due: due.first().and_then(|(at, _)| age(at)),
-        })
+        let unmade = self.unmade_names()?;
+        let mut counts = Counts::default();
+        let mut oldest = self.due(now)?.into_iter().next().map(|(at, _)| at);
+        for state in State::ALL {
+            *counts.of_mut(state) = self.names(state)?.len();
+        }
+        for (name, state, due) in unmade {
+            if self.state_of(&name)?.is_none() {
+                *counts.of_mut(state) += 1;
+                if state == State::New && due <= SystemTime::from(now) {
+                    oldest = Some(oldest.map_or(due, |oldest| oldest.min(due)));
+                }
+            }
+        }
+        let age = |at: SystemTime| SystemTime::from(now).duration_since(at).ok();
+        counts.oldest_due = oldest.and_then(age);
+        Ok(counts)
     }
 
     /// The events of these states, by state and then by the time they came.
@@ -36,6 +44,7 @@ impl Spool {
     /// # Errors
     /// When a folder cannot be read. A file that cannot be read is in the list.
     pub fn list(&self, states: &[State]) -> Result<Vec<Listed>, InboxError> {
+        let unmade = self.unmade(states)?;
         let mut listed = Vec::new();
         for state in states {
             for folder in self.folders(*state)? {
@@ -48,6 +57,18 @@ impl Spool {
                 }
             }
         }
+        let with_file: BTreeSet<EventName> = listed.iter().map(|it| it.name.clone()).collect();
+        for envelope in unmade {
+            let name = envelope.name();
+            if with_file.contains(&name) {
+                continue;
+            }
+            // Its file may have been made, and have moved on, while the folders were read.
+            let state = self.state_of(&name)?.unwrap_or(envelope.first_state());
+            if states.contains(&state) {
+                listed.push(Listed { name, state, envelope: Ok(envelope) });
+            }
+        }
         Listed::sort(&mut listed);
         Ok(listed)
     }
@@ -57,6 +78,7 @@ impl Spool {
     /// # Errors
     /// When there is none, or more than one.
     pub fn find(&self, id: &str) -> Result<Listed, InboxError> {
+        let unmade = self.unmade(&State::ALL)?;
         let (mut events, mut folders) = (Vec::new(), Vec::new());
         for state in State::ALL {
             for folder in self.folders(state)? {
@@ -64,7 +86,14 @@ impl Spool {
                 folders.push((state, folder));
             }
         }
+        let with_file: BTreeSet<EventName> = events.iter().map(|(name, _)| name.clone()).collect();
+        let unmade: Vec<Envelope> =
+            unmade.into_iter().filter(|it| !with_file.contains(&it.name())).collect();
+        events.extend(unmade.iter().map(|it| (it.name(), it.first_state())));
         let (name, state) = choose(id, events)?;
+        if let Some(envelope) = unmade.into_iter().find(|it| it.name() == name) {
+            return Ok(Listed { envelope: Ok(envelope), name, state });
+        }
         let file = name.file();
         let path = folders
             .into_iter()

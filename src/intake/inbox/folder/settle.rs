@@ -15,6 +15,8 @@ use crate::intake::inbox::error::InboxError;
 use crate::intake::inbox::port::{Claimed, State};
 use crate::model::DocumentKind;
 
+/// So many files are made before the oldest events are worked off.
+const AT_ONCE: usize = 256;
 /// So long a delivery that comes again is recognised.
 const REMEMBERED: Days = Days::new(30);
 
@@ -27,6 +29,9 @@ impl Spool {
     pub fn claim(&self, now: DateTime<Utc>, most: usize) -> Result<Vec<Claimed>, InboxError> {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         if queue.is_empty() {
+            if let Err(error) = self.make_files(AT_ONCE) {
+                tracing::error!(%error, "what came last cannot be worked off yet");
+            }
             queue.extend(self.due(now)?.into_iter().map(|(_, name)| name));
         }
         let mut claimed = Vec::new();
@@ -156,6 +161,9 @@ impl Spool {
 
     /// Takes an event in hand for a person, so that no worker has it meanwhile.
     fn take_up(&self, name: &EventName, done: bool) -> Result<(Claimed, State), InboxError> {
+        if self.state_of(name)?.is_none() {
+            self.make_all_files()?;
+        }
         let state = self.state_of(name)?.ok_or_else(|| InboxError::Unknown(name.to_string()))?;
         let may = matches!(state, State::New | State::Held | State::Failed);
         if !(may || done && state == State::Done) {

@@ -1,5 +1,5 @@
 //! A spool as an inbox: reading and writing at the side of what waits on the
-//! network, and one thread that writes for everybody.
+//! network, and threads that write for everybody.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -23,15 +23,15 @@ pub struct FolderInbox {
 }
 
 impl FolderInbox {
-    /// Opens a folder, makes what is missing of it, and starts the thread that
-    /// writes.
+    /// Opens a folder, makes what is missing of it, and starts the threads that
+    /// write.
     ///
     /// # Errors
     /// When the folder cannot be made, or the system gives no thread.
     pub fn open(root: &Path) -> Result<Self, InboxError> {
         let spool = Arc::new(Spool::open(root)?);
-        let writer = SpoolWriter::start(Arc::clone(&spool))
-            .map_err(InboxError::io("starting a thread for", root))?;
+        let writer =
+            SpoolWriter::start(&spool).map_err(InboxError::io("starting threads for", root))?;
         Ok(Self { spool, writer })
     }
 
@@ -57,7 +57,7 @@ impl Inbox for FolderInbox {
     }
 
     async fn put(&self, envelope: Envelope) -> Result<Put, InboxError> {
-        self.writer.put(envelope).await
+        self.writer.put(&envelope).await
     }
 
     async fn check_writable(&self) -> Result<(), InboxError> {
@@ -67,8 +67,9 @@ impl Inbox for FolderInbox {
     async fn tidy(&self, now: DateTime<Utc>) -> Result<usize, InboxError> {
         self.aside(move |spool| {
             let recovered = spool.recover();
+            let made = spool.make_all_files();
             spool.prune(now)?;
-            recovered
+            made.and(recovered)
         })
         .await
     }

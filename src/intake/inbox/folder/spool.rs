@@ -1,16 +1,16 @@
-//! The spool's folders, and how an event gets in: durable, and once.
+//! The spool's folders, and the files of its events.
 
-use std::collections::BTreeMap;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::journal::{JOURNAL, Own};
 use super::worker_claims::{self, WorkerClaims};
 use crate::disk::{self, Access, sync_folder, write_synced};
 use crate::intake::inbox::envelope::{Envelope, EventName};
 use crate::intake::inbox::error::InboxError;
-use crate::intake::inbox::port::{Put, State};
+use crate::intake::inbox::port::State;
 
 /// So many files of one batch are written at a time: the file system makes
 /// those that wait together durable together.
@@ -23,6 +23,9 @@ pub struct Spool {
     root: PathBuf,
     claims: Mutex<Option<WorkerClaims>>,
     pub(super) queue: Mutex<VecDeque<EventName>>,
+    pub(super) own: Mutex<Own>,
+    /// Held while files are made from segments.
+    pub(super) making: Mutex<()>,
 }
 
 impl Spool {
@@ -31,15 +34,21 @@ impl Spool {
     /// # Errors
     /// When they cannot be made.
     pub fn open(root: &Path) -> Result<Self, InboxError> {
-        for state in State::ALL {
-            let path = root.join(state.word());
+        for folder in State::ALL.map(State::word).into_iter().chain([JOURNAL]) {
+            let path = root.join(folder);
             disk::make_folder(&path, Access::Private)
                 .map_err(InboxError::io("making the inbox folder", &path))?;
         }
         // An inbox of an earlier version may be open to others: payloads hold names and addresses.
         disk::make_folder(root, Access::Private).map_err(InboxError::io("closing", root))?;
         sync_folder(root).map_err(InboxError::io("making durable", root))?;
-        Ok(Self { root: root.to_path_buf(), claims: Mutex::new(None), queue: Mutex::default() })
+        Ok(Self {
+            root: root.to_path_buf(),
+            claims: Mutex::new(None),
+            queue: Mutex::default(),
+            own: Mutex::default(),
+            making: Mutex::default(),
+        })
     }
 
     /// Its folder.
@@ -116,87 +125,41 @@ impl Spool {
         fs::remove_file(&scratch).map_err(InboxError::io("removing", &scratch))
     }
 
-    /// Puts one event in; see [`Spool::put_all`].
-    ///
-    /// # Errors
-    /// When it is not on the disk.
-    pub fn put(&self, envelope: &Envelope) -> Result<Put, InboxError> {
-        self.put_all(std::slice::from_ref(envelope)).pop().expect("one result for one event")
-    }
-
-    /// Puts events in. They are on the disk together when this returns; one
-    /// that cannot be written does not keep the others back. Two processes that
-    /// put the same event at the same moment may both store it; whoever works
-    /// it off finds the handoff made.
-    pub fn put_all(&self, envelopes: &[Envelope]) -> Vec<Result<Put, InboxError>> {
-        let names: Vec<EventName> = envelopes.iter().map(Envelope::name).collect();
-        let mut first: BTreeMap<&EventName, usize> = BTreeMap::new();
-        let mut results: Vec<Result<Put, InboxError>> = Vec::with_capacity(envelopes.len());
-        let mut fresh: Vec<usize> = Vec::new();
-        for (index, name) in names.iter().enumerate() {
-            if first.contains_key(name) {
-                results.push(Ok(Put::Known(State::New)));
-                continue;
-            }
-            first.insert(name, index);
-            let known = self.state_of(name);
-            results.push(known.map(|state| state.map_or(Put::Stored, Put::Known)));
-            if matches!(results[index], Ok(Put::Stored)) {
-                fresh.push(index);
-            }
-        }
-        for (index, written) in fresh.iter().zip(self.write_new(&fresh, envelopes)) {
-            if let Err(error) = written {
-                results[*index] = Err(error);
-            }
-        }
-        // A known one may have been put by a process that has not got this far yet.
-        let new = self.folder(State::New);
-        let held = self.folder(State::Held);
-        let is_held = |envelope: &Envelope| envelope.first_state() == State::Held;
-        let folders = [Some(&new), envelopes.iter().any(is_held).then_some(&held)];
-        for folder in folders.into_iter().flatten() {
-            if let Err(error) =
-                sync_folder(folder).map_err(InboxError::io("making durable", folder))
-            {
-                results.fill(Err(error));
-            }
-        }
-        for (index, name) in names.iter().enumerate() {
-            let original = first[name];
-            if original < index
-                && let Err(error) = &results[original]
-            {
-                results[index] = Err(error.clone());
-            }
-        }
-        results
-    }
-
-    fn write_new(&self, fresh: &[usize], envelopes: &[Envelope]) -> Vec<Result<(), InboxError>> {
-        let write = |index: &usize| {
-            let envelope = &envelopes[*index];
+    /// Writes the files of new events; they are on the disk when this returns.
+    pub(super) fn write_new(&self, envelopes: &[Envelope]) -> Result<(), InboxError> {
+        let write = |envelope: &Envelope| {
             let scratch = self.with_claims(|claims| Ok(claims.scratch()))?;
-            self.write_over(
-                &scratch,
-                &self.file(envelope.first_state(), &envelope.name()),
-                envelope,
-            )
+            let path = self.file(envelope.first_state(), &envelope.name());
+            self.write_over(&scratch, &path, envelope)
         };
-        if fresh.len() < 2 {
-            return fresh.iter().map(write).collect();
+        if let [envelope] = envelopes {
+            write(envelope)?;
+        } else {
+            let share = envelopes.len().div_ceil(WRITERS).max(1);
+            std::thread::scope(|scope| {
+                let threads: Vec<_> = envelopes
+                    .chunks(share)
+                    .map(|part| scope.spawn(move || part.iter().try_for_each(write)))
+                    .collect();
+                threads
+                    .into_iter()
+                    .map(|thread| thread.join().expect("writing a file does not panic"))
+                    .fold(Ok(()), Result::and)
+            })?;
         }
-        let share = fresh.len().div_ceil(WRITERS);
-        std::thread::scope(|scope| {
-            let threads: Vec<_> = fresh
-                .chunks(share)
-                .map(|part| scope.spawn(move || part.iter().map(write).collect::<Vec<_>>()))
-                .collect();
-            threads
-                .into_iter()
-                .flat_map(|thread| thread.join().expect("writing a file does not panic"))
-                .collect()
-        })
+        self.sync_first(envelopes.iter().map(Envelope::first_state))
+    }
+
+    /// Makes the names in those folders durable that events are put in first.
+    pub(super) fn sync_first(
+        &self,
+        states: impl IntoIterator<Item = State>,
+    ) -> Result<(), InboxError> {
+        for state in states.into_iter().collect::<BTreeSet<State>>() {
+            let folder = self.folder(state);
+            sync_folder(&folder).map_err(InboxError::io("making durable", &folder))?;
+        }
+        Ok(())
     }
 
     /// Writes an event to `scratch`, waits for the disk, and gives it its place.

@@ -1,0 +1,497 @@
+//! How an event gets in, durable and once: appended to this process's segment,
+//! which is synced once for all that wait, and made a file of a moment later.
+//! Whoever needs the files makes them: this process behind what it answers, a
+//! worker before it looks for events, and after a crash the next process.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use super::segment::{self, Events, Segment};
+use super::spool::Spool;
+use crate::disk::FileLock;
+use crate::intake::inbox::envelope::{Envelope, EventName};
+use crate::intake::inbox::error::InboxError;
+use crate::intake::inbox::port::{Put, State};
+
+/// The folder of the segments.
+pub(super) const JOURNAL: &str = "journal";
+/// One process at a time makes files.
+const LOCK: &str = ".lock";
+/// How long another process may take to make files.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// So many files are made at a time.
+const GROUP: usize = 256;
+/// So much of a segment is read at a time, unless one event is longer.
+const READ_AT_ONCE: u64 = 2 * 1024 * 1024;
+/// A segment of this size is removed when its events have files.
+const LARGE: u64 = 4 * 1024 * 1024;
+/// When so many events, or so many bytes, have no file, what comes has to wait
+/// until they have.
+const BEHIND: usize = 16 * 1024;
+const BYTES_BEHIND: u64 = 64 * 1024 * 1024;
+
+/// An event as it is appended.
+#[derive(Debug)]
+pub(super) struct Record {
+    name: EventName,
+    state: State,
+    due: SystemTime,
+    content: Vec<u8>,
+}
+
+impl Record {
+    pub(super) fn of(envelope: &Envelope) -> Self {
+        Self {
+            name: envelope.name(),
+            state: envelope.first_state(),
+            due: envelope.due().into(),
+            content: envelope.to_line(),
+        }
+    }
+}
+
+/// This process's segments, and the events in them that have no file yet.
+#[derive(Debug)]
+pub(super) struct Own {
+    segments: Vec<Segment>,
+    unmade: HashMap<EventName, (State, SystemTime)>,
+    most_bytes: u64,
+}
+
+impl Default for Own {
+    fn default() -> Self {
+        Self { segments: Vec::new(), unmade: HashMap::new(), most_bytes: BYTES_BEHIND }
+    }
+}
+
+impl Own {
+    /// The segment that is appended to.
+    fn active(&mut self, folder: &Path) -> io::Result<&mut Segment> {
+        if let Some(segment) = self.segments.last_mut() {
+            // What is written to a file that was moved away or removed is lost.
+            segment.is_closed |= !segment.path.exists();
+        }
+        if self.segments.last().is_none_or(|segment| segment.is_closed) {
+            self.segments.push(Segment::create(folder)?);
+        }
+        Ok(self.segments.last_mut().expect("there is one now"))
+    }
+
+    fn is_behind(&self) -> bool {
+        let bytes = self.segments.iter().map(|it| it.written.saturating_sub(it.made)).sum::<u64>();
+        self.unmade.len() >= BEHIND || bytes >= self.most_bytes
+    }
+
+    /// Removes segments that are not needed any more; at the end all whose
+    /// events have files.
+    fn clear(&mut self, at_the_end: bool) -> Result<(), InboxError> {
+        let mut kept = Vec::new();
+        let mut result = Ok(());
+        for segment in self.segments.drain(..) {
+            let is_over = at_the_end || segment.is_closed || segment.written >= LARGE;
+            if segment.is_made() && is_over {
+                let removed = segment::remove(&segment.path, false);
+                result = result.and(removed.map_err(InboxError::io("removing", &segment.path)));
+            } else {
+                kept.push(segment);
+            }
+        }
+        self.segments = kept;
+        result
+    }
+}
+
+impl Spool {
+    /// Puts one event in; see [`Spool::put_all`].
+    ///
+    /// # Errors
+    /// When it is not on the disk.
+    pub fn put(&self, envelope: &Envelope) -> Result<Put, InboxError> {
+        self.put_all(std::slice::from_ref(envelope)).pop().expect("one result for one event")
+    }
+
+    /// Puts events in. They are on the disk together when this returns, or none
+    /// of those that were not there before. Two processes that put the same
+    /// event at the same moment may both store it; it gets one file.
+    pub fn put_all(&self, envelopes: &[Envelope]) -> Vec<Result<Put, InboxError>> {
+        self.put_records(&envelopes.iter().map(Record::of).collect::<Vec<_>>())
+    }
+
+    pub(super) fn put_records(&self, records: &[Record]) -> Vec<Result<Put, InboxError>> {
+        if let Err(error) = self.make_room() {
+            return records.iter().map(|_| Err(error.clone())).collect();
+        }
+        let mut own = self.own();
+        let mut first: BTreeMap<&EventName, usize> = BTreeMap::new();
+        let (mut group, mut fresh, mut has_file) = (Vec::new(), Vec::new(), false);
+        let mut results: Vec<Result<Put, InboxError>> = Vec::with_capacity(records.len());
+        for (index, record) in records.iter().enumerate() {
+            if first.contains_key(&record.name) {
+                results.push(Ok(Put::Known(State::New)));
+                continue;
+            }
+            first.insert(&record.name, index);
+            let unmade = || own.unmade.get(&record.name).map(|(state, _)| *state);
+            results.push(match self.state_of(&record.name) {
+                Ok(Some(state)) => {
+                    has_file = true;
+                    Ok(Put::Known(state))
+                }
+                Ok(None) => Ok(unmade().map_or(Put::Stored, Put::Known)),
+                Err(error) => Err(error),
+            });
+            if results[index] == Ok(Put::Stored) {
+                segment::add_event(&mut group, &record.content);
+                fresh.push(index);
+            }
+        }
+        if !fresh.is_empty() {
+            match self.append(&mut own, &group) {
+                Ok(()) => own.unmade.extend(fresh.iter().map(|index| {
+                    let record = &records[*index];
+                    (record.name.clone(), (record.state, record.due))
+                })),
+                Err(error) => fresh.iter().for_each(|index| results[*index] = Err(error.clone())),
+            }
+        }
+        drop(own);
+        // A file may have been made by a process that has not got this far yet.
+        if has_file && let Err(error) = self.sync_first([State::New, State::Held]) {
+            results.fill(Err(error));
+        }
+        for (index, record) in records.iter().enumerate() {
+            let original = first[&record.name];
+            if original < index
+                && let Err(error) = &results[original]
+            {
+                results[index] = Err(error.clone());
+            }
+        }
+        results
+    }
+
+    fn append(&self, own: &mut Own, group: &[u8]) -> Result<(), InboxError> {
+        let folder = self.journal();
+        let active = own.active(&folder).map_err(InboxError::io("making a segment in", &folder))?;
+        let path = active.path.clone();
+        active.append(group).map_err(InboxError::io("writing", &path))
+    }
+
+    /// Before more is put in: what other processes have in their segments may
+    /// be the same, and what has no file must not grow without end.
+    fn make_room(&self) -> Result<(), InboxError> {
+        let new = self.folder(State::New);
+        fs::metadata(&new).map_err(InboxError::io("looking at", &new))?;
+        if !self.others()?.is_empty()
+            && let Err(error) = self.make_files(GROUP)
+        {
+            // Then it may be stored twice, and gets one file.
+            tracing::warn!(%error, "what another process received cannot be looked through");
+        }
+        while self.own().is_behind() {
+            self.make_files(GROUP)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn own(&self) -> MutexGuard<'_, Own> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn journal(&self) -> PathBuf {
+        self.root().join(JOURNAL)
+    }
+
+    /// The segments of other processes, also of those that are gone.
+    fn others(&self) -> Result<Vec<PathBuf>, InboxError> {
+        let folder = self.journal();
+        let mut paths = segment::segments(&folder).map_err(InboxError::io("listing", &folder))?;
+        if !paths.is_empty() {
+            let own = self.own();
+            paths.retain(|path| own.segments.iter().all(|segment| segment.path != *path));
+        }
+        Ok(paths)
+    }
+
+    /// Makes files for at most about so many events of this process that have
+    /// none, oldest first, and for all of other processes; tells whether there
+    /// are more.
+    ///
+    /// # Errors
+    /// When a segment cannot be read or a file not be written; it is tried again.
+    pub(super) fn make_files(&self, most: usize) -> Result<bool, InboxError> {
+        let others = self.others()?;
+        if others.is_empty() && self.own().segments.iter().all(Segment::is_made) {
+            return Ok(false);
+        }
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        let path = self.journal().join(LOCK);
+        let _lock = FileLock::take(&path, PATIENCE)
+            .and_then(|lock| lock.ok_or_else(|| io::ErrorKind::TimedOut.into()))
+            .map_err(InboxError::io("waiting for", &path))?;
+        for path in others {
+            self.make_files_of(&path)?;
+        }
+        let mut made = 0;
+        while made < most {
+            match self.make_own()? {
+                0 => break,
+                count => made += count,
+            }
+        }
+        let mut own = self.own();
+        own.clear(false)?;
+        Ok(!own.segments.iter().all(Segment::is_made))
+    }
+
+    /// Makes the files of all events.
+    pub(super) fn make_all_files(&self) -> Result<(), InboxError> {
+        while self.make_files(GROUP)? {}
+        Ok(())
+    }
+
+    /// Makes the files of another process's segment, which goes when its owner
+    /// is gone.
+    fn make_files_of(&self, path: &Path) -> Result<(), InboxError> {
+        let failed = InboxError::io;
+        let abandoned = match segment::take_abandoned(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            taken => taken.map_err(failed("opening", path))?,
+        };
+        let mut events =
+            Events::unmade(path, abandoned.is_none()).map_err(failed("reading", path))?;
+        let (mut group, mut unreadable, mut count) = (Vec::new(), None, 0_usize);
+        loop {
+            let next = events.next().map(|(content, _)| Envelope::parse(content));
+            let is_last = next.is_none();
+            match next {
+                Some(Ok(envelope)) => group.push(envelope),
+                Some(Err(why)) => unreadable = Some(why),
+                None => {}
+            }
+            if group.len() >= GROUP || is_last {
+                count += self.make(std::mem::take(&mut group))?;
+            }
+            if is_last {
+                break;
+            }
+        }
+        if abandoned.is_some() {
+            if count > 0 {
+                tracing::warn!(
+                    events = count,
+                    "a process ended before its events had files; they have them now"
+                );
+            }
+            let is_damaged = events.is_damaged || unreadable.is_some();
+            if is_damaged {
+                let why = unreadable.unwrap_or_else(|| "checksums do not fit".to_owned());
+                let path = path.display().to_string();
+                tracing::error!(
+                    path,
+                    why,
+                    "a segment of the inbox is damaged: what can be read of it was taken, the rest is kept as .damaged"
+                );
+            }
+            segment::remove(path, is_damaged).map_err(failed("removing", path))?;
+        }
+        Ok(())
+    }
+
+    /// Makes the next files of this process's own segments; gives for how many
+    /// events.
+    fn make_own(&self) -> Result<usize, InboxError> {
+        let part = |segment: &Segment| (segment.path.clone(), segment.made, segment.written);
+        let next = self.own().segments.iter().find(|it| !it.is_made()).map(part);
+        let Some((path, from, to)) = next else { return Ok(0) };
+        let damaged = |why: String| InboxError::Damaged { place: path.display().to_string(), why };
+        let (mut envelopes, mut end) = (Vec::new(), from);
+        for to in [to.min(from + READ_AT_ONCE), to] {
+            let events = Events::between(&path, from, to);
+            if events.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+                // Somebody removed it: the others go on, and what comes again is taken.
+                let mut own = self.own();
+                own.segments.retain(|segment| segment.path != path);
+                own.unmade.clear();
+            }
+            let mut events = events.map_err(InboxError::io("reading", &path))?;
+            while envelopes.len() < GROUP
+                && let Some((content, at)) = events.next()
+            {
+                end = at;
+                envelopes.push(Envelope::parse(content).map_err(damaged)?);
+            }
+            if !envelopes.is_empty() {
+                break;
+            }
+        }
+        let count = envelopes.len();
+        if count == 0 {
+            return Err(damaged(format!("nothing can be read of it from byte {from} on")));
+        }
+        let names: Vec<EventName> = envelopes.iter().map(Envelope::name).collect();
+        self.make(envelopes)?;
+        let mut own = self.own();
+        if let Some(segment) = own.segments.iter_mut().find(|segment| segment.path == path) {
+            segment.note_made(end);
+        }
+        for name in names {
+            own.unmade.remove(&name);
+        }
+        Ok(count)
+    }
+
+    /// Makes the files that are missing of these events; gives how many.
+    fn make(&self, mut envelopes: Vec<Envelope>) -> Result<usize, InboxError> {
+        let mut states = Vec::with_capacity(envelopes.len());
+        for envelope in &envelopes {
+            states.push(self.state_of(&envelope.name())?);
+        }
+        let mut states = states.into_iter();
+        envelopes.retain(|_| states.next().is_some_and(|state| state.is_none()));
+        if !envelopes.is_empty() {
+            self.write_new(&envelopes)?;
+        }
+        Ok(envelopes.len())
+    }
+
+    /// The events of segments that may have no file yet and are put in one of
+    /// these states first.
+    pub(super) fn unmade(&self, states: &[State]) -> Result<Vec<Envelope>, InboxError> {
+        let mut parts = Vec::new();
+        let own = self.own();
+        if own.unmade.values().any(|(state, _)| states.contains(state)) {
+            for segment in own.segments.iter().filter(|segment| !segment.is_made()) {
+                let (from, to) = (segment.made, segment.written);
+                parts.push((segment.path.clone(), Events::between(&segment.path, from, to)));
+            }
+        }
+        drop(own);
+        for path in self.others()? {
+            let events = Events::unmade(&path, false);
+            parts.push((path, events));
+        }
+        let mut found = Vec::new();
+        for (path, events) in parts {
+            let mut events = match events {
+                // Its events have files, and it is gone.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                events => events.map_err(InboxError::io("reading", &path))?,
+            };
+            while let Some((content, _)) = events.next() {
+                // What cannot be read is reported where files are made.
+                found.extend(
+                    Envelope::parse(content).ok().filter(|it| states.contains(&it.first_state())),
+                );
+            }
+        }
+        Ok(found)
+    }
+
+    /// As [`Spool::unmade`]: names, states, and when they are due.
+    pub(super) fn unmade_names(&self) -> Result<Vec<(EventName, State, SystemTime)>, InboxError> {
+        let own = self.own();
+        let names = own.unmade.iter().map(|(name, (state, due))| (name.clone(), *state, *due));
+        let mut names: Vec<_> = names.collect();
+        drop(own);
+        if !self.others()?.is_empty() {
+            let all = self.unmade(&State::ALL)?;
+            names.extend(all.iter().map(|it| (it.name(), it.first_state(), it.due().into())));
+            names.sort();
+            names.dedup_by(|one, other| one.0 == other.0);
+        }
+        Ok(names)
+    }
+}
+
+impl Drop for Spool {
+    /// What is left is files; what cannot be made is made by the next process.
+    fn drop(&mut self) {
+        if self.own().segments.is_empty() {
+            return;
+        }
+        let done = self.make_all_files().and_then(|()| self.own().clear(true));
+        if let Err(error) = done {
+            tracing::warn!(%error, "files of events are missing; the next start makes them");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ProviderName;
+    use crate::webhook::DeliveryId;
+    use chrono::DateTime;
+
+    fn event(id: &str) -> Envelope {
+        let provider = ProviderName::new("pandadoc");
+        let id = DeliveryId::of(&[id.as_bytes()]);
+        Envelope::new(provider, &id, None, DateTime::UNIX_EPOCH, vec![b'x'; 100])
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn after_a_write_or_a_sync_that_fails_a_new_segment_is_begun() {
+        // The one takes what is written and cannot sync it, the other takes nothing.
+        for device in ["/dev/null", "/dev/full"] {
+            let folder = tempfile::tempdir().unwrap();
+            let spool = Spool::open(folder.path()).unwrap();
+            assert_eq!(spool.put(&event("a")).unwrap(), Put::Stored);
+            let file = std::fs::File::options().append(true).open(device).unwrap();
+            let file = spool.own().segments[0].replace_file(file);
+            let failed = spool.put_all(&[event("b"), event("a"), event("c"), event("b")]);
+            assert_eq!(failed[1], Ok(Put::Known(State::New)), "{device}");
+            for index in [0, 2, 3] {
+                assert!(
+                    matches!(failed[index], Err(InboxError::Io { .. })),
+                    "{device}: {failed:?}"
+                );
+            }
+            assert_eq!(spool.counts(DateTime::UNIX_EPOCH).unwrap().new, 1, "{device}");
+            assert_eq!(spool.put(&event("b")).unwrap(), Put::Stored, "{device}");
+            assert_eq!(spool.own().segments.len(), 2, "{device}: nothing is appended to the first");
+            drop(file);
+            let claimed = spool.claim(DateTime::UNIX_EPOCH, 10).unwrap();
+            assert_eq!(claimed.len(), 2, "{device}");
+            assert_eq!(spool.own().segments.len(), 1, "{device}: the first is not needed");
+        }
+    }
+
+    #[test]
+    fn a_segment_that_somebody_removed_is_said_once_and_takes_nothing_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(folder.path()).unwrap();
+        spool.put(&event("a")).unwrap();
+        let path = spool.own().segments[0].path.clone();
+        fs::remove_file(&path).unwrap();
+        assert_eq!(spool.put(&event("b")).unwrap(), Put::Stored);
+        assert!(matches!(spool.make_all_files(), Err(InboxError::Io { .. })));
+        spool.make_all_files().unwrap();
+        assert_eq!(spool.put(&event("a")).unwrap(), Put::Stored, "its provider sends it again");
+        assert_eq!(spool.claim(DateTime::UNIX_EPOCH, 10).unwrap().len(), 2);
+        // As when the file system is not there any more.
+        fs::rename(folder.path().join("new"), folder.path().join("away")).unwrap();
+        assert!(spool.put(&event("c")).is_err());
+    }
+
+    #[test]
+    fn what_has_no_file_does_not_grow_without_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(folder.path()).unwrap();
+        spool.own().most_bytes = 1_000;
+        for number in 0..7 {
+            spool.put(&event(&number.to_string())).unwrap();
+            let unmade = spool.own().unmade.len();
+            assert!(unmade < 7, "{unmade} have no file");
+        }
+        drop(spool);
+        let spool = Spool::open(folder.path()).unwrap();
+        assert_eq!(spool.counts(DateTime::UNIX_EPOCH).unwrap().new, 7);
+        assert_eq!(segment::segments(&spool.journal()).unwrap(), Vec::<PathBuf>::new());
+    }
+}

@@ -1,0 +1,251 @@
+//! What came and has no file yet: every reader sees it, it is known when it
+//! comes again, and after a crash the next process makes its file.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use chrono::Days;
+use handoff::intake::{Envelope, EventName, Put, Spool, State};
+
+use super::contract::{event, now};
+use super::server::{KEY, Running, document, ledger, next_now, pandadoc};
+
+fn spool() -> (tempfile::TempDir, Spool) {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = Spool::open(folder.path()).unwrap();
+    (folder, spool)
+}
+
+fn events(count: usize) -> Vec<Envelope> {
+    (0..count).map(|number| event(&format!("e{number}"))).collect()
+}
+
+/// The segment there is.
+fn segment(folder: &Path) -> PathBuf {
+    let segments = journal(folder, "segment");
+    assert_eq!(segments.len(), 1, "{segments:?}");
+    segments[0].clone()
+}
+
+fn journal(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder.join("journal")).unwrap().map(|entry| entry.unwrap().path());
+    entries.filter(|path| path.extension().is_some_and(|it| it == ending)).collect()
+}
+
+fn files(folder: &Path, state: &str) -> usize {
+    fs::read_dir(folder.join(state)).unwrap().count()
+}
+
+/// What a process that ended at once has left: a segment that nobody locks.
+fn left_behind(bytes: &[u8]) -> (tempfile::TempDir, Spool) {
+    let (folder, spool) = spool();
+    fs::write(folder.path().join("journal/1-00000000.segment"), bytes).unwrap();
+    (folder, spool)
+}
+
+/// What the next process finds to do in a segment.
+fn taken(bytes: &[u8]) -> (Vec<EventName>, bool) {
+    let (folder, spool) = left_behind(bytes);
+    let listed = spool.list(&[State::New]).unwrap();
+    let mut names: Vec<EventName> =
+        spool.claim(now(), 100).unwrap().iter().map(|it| it.envelope.name()).collect();
+    names.sort();
+    let mut shown: Vec<EventName> = listed.into_iter().map(|it| it.name).collect();
+    shown.sort();
+    assert_eq!(shown, names, "what is shown is what is worked off");
+    assert_eq!(journal(folder.path(), "segment"), Vec::<PathBuf>::new(), "it is not needed");
+    (names, !journal(folder.path(), "damaged").is_empty())
+}
+
+fn sorted_names(events: &[Envelope]) -> Vec<EventName> {
+    let mut names: Vec<EventName> = events.iter().map(Envelope::name).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn what_has_no_file_yet_is_seen_and_known_by_every_process() {
+    let (folder, mine) = spool();
+    let yours = Spool::open(folder.path()).unwrap();
+    let mut held = event("held");
+    held.hold(now(), "which deal?", Vec::new());
+    let all = [events(3), vec![held.clone()]].concat();
+    assert!(mine.put_all(&all).into_iter().all(|put| put == Ok(Put::Stored)));
+    assert_eq!(files(folder.path(), "new"), 0, "nothing is a file yet");
+    for spool in [&mine, &yours] {
+        let counts = spool.counts(now()).unwrap();
+        assert_eq!((counts.new, counts.held, counts.work), (3, 1, 0));
+        assert_eq!(counts.oldest_due.map(|age| age.as_secs()), Some(0));
+        let listed = spool.list(&State::ALL).unwrap();
+        let states: Vec<State> = listed.iter().map(|it| it.state).collect();
+        assert_eq!(states, [State::New, State::New, State::New, State::Held]);
+        assert_eq!(spool.list(&[State::Held]).unwrap()[0].envelope, Ok(held.clone()));
+        let found = spool.find(event("e1").name().delivery()).unwrap();
+        assert_eq!((found.state, found.envelope), (State::New, Ok(event("e1"))));
+        assert_eq!(files(folder.path(), "new"), 0, "looking makes nothing");
+    }
+    assert_eq!(mine.put(&event("e1")).unwrap(), Put::Known(State::New));
+    assert_eq!(yours.put(&event("e1")).unwrap(), Put::Known(State::New));
+    assert_eq!(yours.put(&held).unwrap(), Put::Known(State::Held));
+    assert_eq!(mine.counts(now()).unwrap().new, 3);
+}
+
+#[test]
+fn another_process_may_drop_release_and_work_off_what_has_no_file_yet() {
+    let (folder, mine) = spool();
+    let yours = Spool::open(folder.path()).unwrap();
+    mine.put_all(&events(3));
+    yours.discard(&event("e0").name(), now()).unwrap();
+    assert_eq!(mine.put(&event("e0")).unwrap(), Put::Known(State::Done));
+    let claimed = yours.claim(now(), 10).unwrap();
+    assert_eq!(claimed.len(), 2);
+    yours.settle(&claimed[0], State::Done).unwrap();
+    drop((claimed, yours));
+    drop(mine);
+    let next = Spool::open(folder.path()).unwrap();
+    let counts = next.counts(now()).unwrap();
+    assert_eq!((counts.new, counts.work, counts.done), (1, 0, 2), "each is where it was left");
+    assert_eq!(journal(folder.path(), "segment"), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn wherever_a_crash_cuts_a_segment_off_all_before_the_cut_is_there() {
+    let (folder, spool) = spool();
+    let all = events(4);
+    let mut ends = Vec::new();
+    for event in &all {
+        spool.put(event).unwrap();
+        ends.push(fs::metadata(segment(folder.path())).unwrap().len());
+    }
+    let whole = fs::read(segment(folder.path())).unwrap();
+    for cut in (0..=whole.len()).step_by(7).chain([whole.len()]) {
+        let before = ends.iter().take_while(|end| **end <= cut as u64).count();
+        let (names, is_damaged) = taken(&whole[..cut]);
+        assert_eq!(names, sorted_names(&all[..before]), "cut at {cut}");
+        assert!(!is_damaged, "an end that was never answered is no damage");
+        // Blocks that were reserved and never written.
+        let torn = [&whole[..cut], &[0; 300][..]].concat();
+        assert_eq!(taken(&torn).0, sorted_names(&all[..before]), "cut at {cut}, then zeros");
+    }
+}
+
+#[test]
+fn a_byte_that_went_bad_costs_one_event_and_the_segment_is_kept() {
+    let (folder, spool) = spool();
+    let all = events(3);
+    let mut ends = vec![0];
+    for event in &all {
+        spool.put(event).unwrap();
+        ends.push(usize::try_from(fs::metadata(segment(folder.path())).unwrap().len()).unwrap());
+    }
+    let whole = fs::read(segment(folder.path())).unwrap();
+    for at in (0..whole.len()).step_by(5) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x55;
+        let hit = ends.iter().filter(|end| **end <= at).count() - 1;
+        let left: Vec<Envelope> =
+            all.iter().enumerate().filter(|(it, _)| *it != hit).map(|(_, it)| it.clone()).collect();
+        let (names, is_damaged) = taken(&bytes);
+        assert_eq!(names, sorted_names(&left), "byte {at}");
+        assert_eq!(is_damaged, hit < 2, "byte {at}: what comes after it was answered");
+    }
+}
+
+#[test]
+fn what_was_worked_off_or_forgotten_does_not_come_back_from_a_segment() {
+    let (folder, spool) = spool();
+    spool.put_all(&events(3));
+    let before = fs::read(segment(folder.path())).unwrap();
+    let claimed = spool.claim(now(), 1).unwrap();
+    spool.settle(&claimed[0], State::Done).unwrap();
+    let after = fs::read(segment(folder.path())).unwrap();
+    assert!(after.len() > before.len(), "that the files are made is noted");
+    let done = claimed[0].envelope.name();
+
+    // The crash came before the note was on the disk: the files are there.
+    fs::write(folder.path().join("journal/1-00000000.segment"), &before).unwrap();
+    let next = Spool::open(folder.path()).unwrap();
+    assert_eq!(next.claim(now(), 10).unwrap().len(), 2, "and not the one that is done");
+    assert_eq!(next.counts(now()).unwrap().done, 1);
+
+    // It came later, when what was done had been forgotten.
+    assert_eq!(next.prune(now() + Days::new(31)).unwrap(), 1);
+    fs::write(folder.path().join("journal/1-00000001.segment"), &after).unwrap();
+    let last = Spool::open(folder.path()).unwrap();
+    assert!(last.claim(now() + Days::new(31), 10).unwrap().is_empty());
+    assert_eq!(last.put(&event("e0")).unwrap() == Put::Stored, event("e0").name() == done);
+}
+
+#[test]
+fn what_a_later_version_wrote_is_kept_for_it() {
+    let (folder, spool) = spool();
+    spool.put_all(&events(2));
+    let whole = fs::read(segment(folder.path())).unwrap();
+    // A record that is whole and holds no event: the checksum is of its kind and content.
+    let content = b"{\"version\": 2}";
+    let mut checksum = crc32fast::Hasher::new();
+    checksum.update(b"e");
+    checksum.update(content);
+    let mut record = vec![0xff, b'h', b'o', b'1', b'e'];
+    record.extend((content.len() as u64).to_le_bytes());
+    record.extend(checksum.finalize().to_le_bytes());
+    record.extend(content);
+    let (names, is_kept) = taken(&[&record[..], &whole].concat());
+    assert_eq!(names, sorted_names(&events(2)));
+    assert!(is_kept);
+}
+
+#[test]
+fn a_long_event_and_one_that_is_no_text_come_back_as_they_were() {
+    let (folder, spool) = spool();
+    let mut long = event("long");
+    long.body = handoff::intake::Body::new(vec![b'"'; 3 * 1024 * 1024]);
+    spool.put_all(&[event("a"), long.clone(), event("b")]);
+    assert_eq!(spool.find(long.name().as_str()).unwrap().envelope, Ok(long.clone()));
+    let claimed = spool.claim(now(), 10).unwrap();
+    let mut bodies: Vec<_> = claimed.iter().map(|it| it.envelope.body.clone()).collect();
+    bodies.sort_by_key(|body| body.bytes().unwrap().len());
+    assert_eq!(bodies, [event("a").body, event("b").body, long.body]);
+    assert_eq!(files(folder.path(), "new"), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn nobody_else_may_read_a_segment() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (folder, spool) = spool();
+    spool.put(&event("a")).unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&segment(folder.path())), 0o600);
+    assert_eq!(mode(&folder.path().join("journal")), 0o700);
+}
+
+/// The server with a segment and no file: killed at once after an answer, and
+/// asked by `handoff inbox` while it runs.
+#[test]
+fn commands_see_what_a_server_has_just_answered() {
+    let sandbox = ledger();
+    let receive = ["serve", "--listen", "127.0.0.1:0", "--no-work"];
+    let mut server = Running::start(&sandbox, &receive, &[("PANDADOC_WEBHOOK_KEY", KEY)]);
+    for number in 0..20 {
+        let body = document(&format!("doc{number}"));
+        assert_eq!(
+            pandadoc(server.address(), KEY, &format!("e{number}"), &body).unwrap().status,
+            200
+        );
+        let ran = sandbox.handoff("ledger", &["inbox", "list", "--format", "json"]).exits(0);
+        assert_eq!(ran.json()["events"].as_array().unwrap().len(), number + 1);
+        if number == 10 {
+            server.kill();
+            server = Running::start(&sandbox, &receive, &[("PANDADOC_WEBHOOK_KEY", KEY)]);
+        }
+    }
+    server.kill();
+    let ran = sandbox.handoff("ledger", &["inbox", "list", "--format", "json"]).exits(0);
+    let events = ran.json()["events"].as_array().unwrap().clone();
+    let name = events[19]["delivery_id"].as_str().unwrap();
+    sandbox.handoff("ledger", &["inbox", "drop", name]).exits(0);
+    let once = ["--now", &next_now(&sandbox), "work", "--once", "--format", "json"];
+    let worked = sandbox.handoff("ledger", &once).exits(0);
+    assert_eq!(worked.json()["done"], 19, "{}", worked.stderr);
+}

@@ -398,7 +398,7 @@ mod tests {
     fn what_is_no_id_is_left_out() {
         let found = refs(
             &serde_json::json!({"deal_id": "a b", "hubspot_deal_id": 1.5, "pipedrive_deal_id": {}}),
-            "{id: signature.nothing.there}",
+            "{id: signature.metadata.nothing.there}",
         );
         assert_eq!(found, Vec::<String>::new());
     }
@@ -407,6 +407,6 @@ mod tests {
     fn a_bad_expression_is_refused_when_the_settings_are_read() {
         let node = crate::yaml::read(b"{id: 'signature..x'}").expect("yaml");
         let error = crate::yaml::from_node::<DealSettings>(&node).expect_err("must be refused");
-        assert!(error.to_string().contains("this is no expression"), "{error}");
+        assert!(error.to_string().contains("unexpected `.`"), "{error}");
     }
 }

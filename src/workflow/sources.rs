@@ -166,6 +166,41 @@ impl Earlier {
     }
 }
 
+/// An answer that a person gave or confirmed, as it stands.
+pub(super) struct ConfirmedAnswer {
+    /// Where in the brief.
+    pub(super) pointer: String,
+    /// A [`SourceKind`] that is a person's word, with who and when where that is recorded.
+    pub(super) source: AnswerSource,
+}
+
+/// The answers of a handoff that people gave: by a link, in a form, or by
+/// changing the brief. In the order of the brief.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(super) fn confirmed_answers(
+    context: &Context,
+    stored: &Stored,
+) -> Result<Vec<ConfirmedAnswer>, WorkflowError> {
+    let Some(earlier) = Earlier::of(context, &context.ledger.snapshot()?, stored)? else {
+        return Ok(Vec::new());
+    };
+    let answers = brief_answers(&earlier.brief).into_iter();
+    let confirmed = answers.filter_map(|answer| {
+        let source = match earlier.standing(&answer.pointer, answer.value) {
+            Some(source) => source.clone(),
+            None if earlier.is_of_person(&answer.pointer, answer.value) == Some(true) => {
+                earlier.person(context, &answer.pointer, answer.value)
+            }
+            None => return None,
+        };
+        let is_a_word = !source.from.is_machine() && source.from != SourceKind::Unrecorded;
+        is_a_word.then_some(ConfirmedAnswer { pointer: answer.pointer, source })
+    });
+    Ok(confirmed.collect())
+}
+
 /// The recorded sources of a handoff in one commit; `None` where there are
 /// none, they cannot be read, or no event says that handoff wrote them.
 pub(super) fn read_sources(

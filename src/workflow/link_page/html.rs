@@ -7,10 +7,11 @@ use serde::Serialize;
 
 use super::answers::{Answered, asked_of};
 use super::{LinkReply, answer_in_words};
-use crate::brief::{EventKind, asked_answer, question};
+use crate::brief::{EventKind, SourceKind, asked_answer, question};
 use crate::link::{Grant, LinkRole};
 use crate::text::{self, Look};
 use crate::workflow::promises::promises_of;
+use crate::workflow::sources::confirmed_answers;
 use crate::workflow::store::Stored;
 use crate::workflow::{Context, WorkflowError};
 
@@ -72,6 +73,14 @@ struct OpenPromise {
     owner: Option<String>,
 }
 
+/// Answers that one person gave on one day.
+#[derive(Debug, Serialize)]
+struct Confirmed {
+    answers: Vec<String>,
+    by: String,
+    on: Option<String>,
+}
+
 /// All that the page shows.
 #[derive(Debug, Serialize)]
 pub(super) struct View {
@@ -98,6 +107,7 @@ pub(super) struct View {
     deal_url: Option<String>,
     written_reason: String,
     brief: String,
+    confirmed: Vec<Confirmed>,
 }
 
 impl View {
@@ -182,6 +192,7 @@ impl View {
                 .and_then(|it| it.written.get("reason").cloned())
                 .unwrap_or_default(),
             brief: text::markdown_to_html(&readme, Look::Page),
+            confirmed: confirmed(context, stored)?,
             customer,
         })
     }
@@ -189,6 +200,36 @@ impl View {
     pub(super) fn page(&self) -> String {
         fill(include_str!("../../../templates/link/page.html"), self)
     }
+}
+
+/// What people answered themselves, which no CRM and no document says.
+fn confirmed(context: &Context, stored: &Stored) -> Result<Vec<Confirmed>, WorkflowError> {
+    let mut found: Vec<Confirmed> = Vec::new();
+    let outline = context.schema.outline();
+    for answer in confirmed_answers(context, stored)? {
+        let Some(field) = outline.field(&answer.pointer) else { continue };
+        let label = match outline.field(answer.pointer.rsplit_once('/').map_or("", |it| it.0)) {
+            // `Name` alone would be anybody's.
+            Some(above) if answer.pointer.matches('/').count() > 2 => {
+                format!("{}: {}", above.title, field.title)
+            }
+            _ => field.title.clone(),
+        };
+        let by = match (answer.source.name, answer.source.from) {
+            (Some(name), _) => name.split(" <").next().unwrap_or_default().to_owned(),
+            (None, SourceKind::Form) => "in the form".to_owned(),
+            (None, _) => "in the ledger".to_owned(),
+        };
+        let on = answer
+            .source
+            .at
+            .map(|at| at.with_timezone(&context.config.timezone).format("%-d %B %Y").to_string());
+        match found.iter_mut().find(|it| it.by == by && it.on == on) {
+            Some(known) => known.answers.push(label),
+            None => found.push(Confirmed { answers: vec![label], by, on }),
+        }
+    }
+    Ok(found)
 }
 
 fn inputs(

@@ -356,6 +356,18 @@ fn a_rep_answers_once_in_one_commit_and_overwrites_nobody() {
         );
     }
     assert_eq!(of("customer.industry")["from"], "person", "{told:#}");
+    // The page marks what people said: behind the link, and by hand before.
+    let marked = get(address, &token);
+    assert_harmless(&marked);
+    let confirmed = marked.body.split("Confirmed by people").nth(1).expect("a section");
+    let line = |who: &str| {
+        let lines = confirmed.lines().filter(|line| line.contains(&format!("<strong>{who}<")));
+        lines.collect::<String>()
+    };
+    assert!(line("riley@example.com").contains("Metric"), "{confirmed}");
+    assert!(!line("riley@example.com").contains("Industry"), "{confirmed}");
+    assert!(line("in the ledger").contains("Industry"), "{confirmed}");
+    assert!(!confirmed.contains("Contract value"), "that is the document's: {confirmed}");
     let twice = post(address, &token, &answers[..7]);
     assert!(twice.status == 200 && twice.body.contains("saved already"), "{}", twice.body);
     assert_eq!(page.head(), head);

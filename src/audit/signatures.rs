@@ -34,6 +34,23 @@ impl SignaturesInput {
         let named = signatures.iter().filter_map(|signature| named_deal(signature, crm));
         named.filter(|id| !known.contains(id)).collect()
     }
+
+    /// The deal that a document names, as the population or the CRM has it.
+    #[must_use]
+    pub fn deal_of<'a>(
+        &'a self,
+        signature: &Signature,
+        population: &'a Population,
+    ) -> Option<&'a Deal> {
+        let (deals, _) = population.deals.parts();
+        let all = || deals.iter().chain(&self.deals).filter(|deal| deal.crm == self.crm);
+        let fits = |of: &Option<CrmName>| of.as_ref().is_none_or(|of| *of == self.crm);
+        let mut named = signature.deal_refs.iter().filter(|reference| fits(&reference.crm));
+        named.find_map(|reference| {
+            let id = normalise_deal_id(&self.crm, &reference.id);
+            all().find(|deal| ids(deal).any(|other| other == id))
+        })
+    }
 }
 
 /// The deal a document names in this CRM, in its one form.

@@ -15,6 +15,7 @@ use crate::audit::{CoverageReport, QuestionCoverage, Share};
 use crate::brief::{Proposal, Schema, question};
 use crate::config::{Config, FILE_NAME};
 use crate::crm::Crm;
+use crate::crm::export::Detail;
 use crate::disk::{self, Access};
 use crate::model::Window;
 use crate::report::table::{Column, Table};
@@ -58,7 +59,13 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         Some(file) => {
             config.map_for_export();
             // The list says which deals are the last; each of those is then read whole.
-            let detail = workflow::counted(&config, None, &[]);
+            let mut detail = workflow::counted(&config, None, &[]);
+            // A rule of the scope may leave out any of them.
+            if let Detail::Counted(counted) = &mut detail
+                && config.scope.is_empty()
+            {
+                counted.newest = Some(arguments.last);
+            }
             Some(open_export(file, detail, invocation, &config, &root)?)
         }
         None => None,

@@ -12,6 +12,7 @@ use super::exit::Exit;
 use super::invocation::Invocation;
 use super::open::{Ports, open, open_at, open_crm_for, open_deals, requested};
 use super::progress::Counting;
+use super::signatures;
 use crate::crm::export::Detail;
 use crate::model::Window;
 use crate::report::count;
@@ -37,6 +38,10 @@ pub struct Arguments {
     /// handoff.yaml]
     #[arg(long, value_name = "FILE")]
     pub(super) deals: Option<PathBuf>,
+    /// Ask the e-sign providers too: which completed documents of these months would be held,
+    /// ignored or counted otherwise
+    #[arg(long)]
+    signatures: bool,
     /// Look at the deals and briefs of so many months
     #[arg(long, value_name = "N", default_value_t = MONTHS)]
     pub(super) months: u32,
@@ -78,6 +83,7 @@ impl Arguments {
         Self {
             base: None,
             deals,
+            signatures: false,
             months: MONTHS,
             last: LAST,
             fail_on: Vec::new(),
@@ -138,6 +144,14 @@ pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Pla
         None => open_deals(arguments.deals.as_ref(), Detail::Whole, invocation, &head)?,
     };
     let population = read_population(source.as_ref(), window, invocation)?;
+    let signatures = match arguments.signatures {
+        true => {
+            let (now, source) = (invocation.now, source.as_ref());
+            let asked = signatures::ask(&head, source, &population, window, now, invocation);
+            Some(invocation.block_on(asked)??)
+        }
+        false => None,
+    };
     head.crm = Some(source);
     let at = LedgersAt {
         as_of: invocation.now,
@@ -155,6 +169,7 @@ pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Pla
     let request = PlanRequest {
         ledgers: &ledgers,
         population: &population,
+        signatures: signatures.as_ref(),
         window,
         last: arguments.last,
         base: &revision,
@@ -176,16 +191,27 @@ fn by_kind(plan: &Plan) -> impl Iterator<Item = (ChangeKind, Vec<&PlanChange>)> 
 }
 
 fn compared(plan: &Plan) -> String {
-    format!(
-        "{}, {} made anew and {} of the ledger compared",
+    let documents = plan.documents.map(|documents| format!("{}, ", count(documents, "document")));
+    let mut told = format!(
+        "{}, {}{} made anew and {} of the ledger compared",
         count(plan.deals, "won deal"),
+        documents.unwrap_or_default(),
         count(plan.composed, "brief"),
         count(plan.briefs, "brief")
-    )
+    );
+    if plan.documents_not_compared {
+        told.push_str(
+            "\nThe rules under `documents:` differ; `handoff plan --signatures` asks the e-sign providers which documents that concerns",
+        );
+    }
+    told
 }
 
 fn text(plan: &Plan) -> String {
     let mut text = match (plan.changes.is_empty(), plan.complete) {
+        (true, true) if plan.documents_not_compared => {
+            "No change was found, and documents were not compared.\n".to_owned()
+        }
         (true, true) => format!("Nothing would change against {}.\n", terminal(&plan.base)),
         (true, false) => "No change was found, and not everything could be read.\n".to_owned(),
         (false, _) => format!("Against the settings of {}:\n", terminal(&plan.base)),
@@ -219,6 +245,9 @@ fn shown(value: &Option<String>) -> String {
 
 fn markdown_of(plan: &Plan) -> String {
     let mut page = match (plan.changes.is_empty(), plan.complete) {
+        (true, true) if plan.documents_not_compared => {
+            "**No change was found**, and documents were not compared.\n".to_owned()
+        }
         (true, true) => format!("**Nothing would change** against {}.\n", code(&plan.base)),
         (true, false) => "**Not everything could be read**; no change was found.\n".to_owned(),
         (false, _) => {

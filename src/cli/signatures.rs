@@ -1,5 +1,5 @@
-//! `audit --signatures`: what the configured e-sign providers completed, and
-//! what the CRM says of the deals they name.
+//! `audit --signatures` and `plan --signatures`: what the configured e-sign
+//! providers completed, and what the CRM says of the deals they name.
 
 use chrono::{DateTime, Utc};
 
@@ -9,13 +9,28 @@ use crate::audit::SignaturesInput;
 use crate::crm::{Crm, CrmError};
 use crate::esign::Providers;
 use crate::intake::{Completed, Unasked, completed_with_deals};
-use crate::model::{Deal, Gap, Population, ProviderName, Signature, Window, normalise_deal_id};
-use crate::workflow::{self, Context, Decision};
+use crate::model::{Gap, Population, ProviderName, Signature, Window};
+use crate::workflow::{Context, Decision, decide};
 
 /// Asks the configured providers for what was completed in the window, and the
-/// source of the deals for those that the population does not hold. What
-/// cannot be asked is a gap, so that the audit is incomplete.
+/// source of the deals for those that the population does not hold; keeps what
+/// counts as a contract. What cannot be asked is a gap, so that the audit is
+/// incomplete.
 pub(super) async fn read(
+    context: &Context,
+    source: &dyn Crm,
+    population: &Population,
+    window: Window,
+    as_of: DateTime<Utc>,
+    invocation: &Invocation,
+) -> Result<SignaturesInput, CliError> {
+    let mut asked = ask(context, source, population, window, as_of, invocation).await?;
+    counted(context, &mut asked, population, invocation);
+    Ok(asked)
+}
+
+/// The same with every document, whatever it is.
+pub(super) async fn ask(
     context: &Context,
     source: &dyn Crm,
     population: &Population,
@@ -55,54 +70,38 @@ pub(super) async fn read(
             Err(error) => gaps.push(Gap {
                 what: format!("deal {id}, which a signed document names"),
                 why: error.to_string(),
-                help: Some("Run the audit again.".to_owned()),
+                help: Some("Try again.".to_owned()),
             }),
         }
     }
     let window = Window { from: Some(from), to: Some(until) };
     let signatures = within(signatures, window);
-    let signatures = counted(context, signatures, (population, &deals), &mut gaps, invocation);
     Ok(SignaturesInput { window, providers: asked, signatures, crm, deals, gaps })
 }
 
-/// The documents that count as contracts. What is ignored is said; where
+/// Keeps the documents that count as contracts. What is ignored is said; where
 /// nothing decides, the audit cannot tell whether a handoff is missing.
 fn counted(
     context: &Context,
-    signatures: Vec<Signature>,
-    (population, asked): (&Population, &[Deal]),
-    gaps: &mut Vec<Gap>,
+    asked: &mut SignaturesInput,
+    population: &Population,
     invocation: &Invocation,
-) -> Vec<Signature> {
-    let (won, _) = population.deals.parts();
-    let deal_of = |signature: &Signature| {
-        won.iter().chain(asked).find(|deal| {
-            let ids = || std::iter::once(&deal.id).chain(&deal.merged_ids);
-            signature.deal_refs.iter().any(|reference| {
-                reference.crm.as_ref().is_none_or(|crm| *crm == deal.crm)
-                    && ids().any(|id| {
-                        normalise_deal_id(&deal.crm, id)
-                            == normalise_deal_id(&deal.crm, &reference.id)
-                    })
-            })
-        })
-    };
-    let mut kept = Vec::with_capacity(signatures.len());
-    for signature in signatures {
+) {
+    for signature in std::mem::take(&mut asked.signatures) {
         let document = format!("document {} of {}", signature.document_id, signature.provider);
-        match workflow::decide(&context.config, &signature, deal_of(&signature), None) {
-            Decision::Counts(..) => kept.push(signature),
+        let deal = asked.deal_of(&signature, population);
+        match decide(&context.config, &signature, deal, None) {
+            Decision::Counts(..) => asked.signatures.push(signature),
             Decision::Ignored { reason } => {
                 invocation.say(format!("note: {document} is ignored: {reason}"));
             }
-            Decision::Held { reason } => gaps.push(Gap {
+            Decision::Held { reason } => asked.gaps.push(Gap {
                 what: format!("whether {document} is a contract"),
                 why: reason,
                 help: Some("Add a rule for it under `documents:` in handoff.yaml.".to_owned()),
             }),
         }
     }
-    kept
 }
 
 /// Some APIs tell more than they are asked for.
@@ -120,10 +119,8 @@ fn gap(title: &str, unasked: Unasked) -> Gap {
             why: "it has no API that could be asked".to_owned(),
             help: Some("Leave --signatures out, or take the provider out of `esign:`.".to_owned()),
         },
-        Unasked::NotSetUp(error) => Gap {
-            what,
-            why: error.to_string(),
-            help: Some("Set it, and run the audit again.".to_owned()),
-        },
+        Unasked::NotSetUp(error) => {
+            Gap { what, why: error.to_string(), help: Some("Set it, and try again.".to_owned()) }
+        }
     }
 }

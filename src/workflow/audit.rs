@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::crm::export::{Counted, Detail};
 use crate::ledger::{HistoryError, Ledger, ScanAt, first_parents, scan_in};
 use crate::model::{
-    Company, Contact, Deal, Gap, LineItem, ObjectId, Population, Push, PushRecord, Window,
+    Company, Contact, Deal, Gap, Key, LineItem, ObjectId, Population, Push, PushRecord, Window,
 };
 
 /// As of when ledgers are read, and how.
@@ -254,11 +254,15 @@ pub fn counted(config: &Config, rules: Option<&RulesOfTime>, ledgers: &[LedgerIn
         .flat_map(|ledger| &ledger.handoffs)
         .filter_map(|handoff| handoff.signature()?.document_id.as_ref());
     let documents = signatures.map(|document| document.as_str().to_owned()).collect();
+    let handoffs = || ledgers.iter().flat_map(|ledger| &ledger.handoffs);
+    let of_deals =
+        handoffs().filter_map(|it| it.deal().and_then(|it| Key::for_deal(&it.crm, &it.id).ok()));
+    let named = handoffs().map(|handoff| handoff.key.clone()).chain(of_deals).collect();
     // Promises and terms are compared where there is a brief to compare them with.
     let is_empty = ledgers.iter().all(|ledger| ledger.handoffs.is_empty());
     let alike = Some(config).filter(|_| !is_empty).map(compared_properties).unwrap_or_default();
     let alike = alike.iter().map(|name| fold_property(name)).collect();
-    Detail::Counted(Counted { properties, documents, alike })
+    Detail::Counted(Counted { properties, alike, documents, named, newest: None })
 }
 
 /// Audits one or several ledgers against a population. Each deal is judged by

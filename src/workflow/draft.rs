@@ -8,6 +8,7 @@ use super::compose::{Known, compose, identity};
 use super::customers::Customers;
 use super::deal::{DealSource, Found, find_draft_deal};
 use super::deliveries::gap;
+use super::intents::Intents;
 use super::open_handoffs::OpenHandoffs;
 use super::pending_pull_request::{Drafts, stored_draft};
 use super::sources::{Earlier, Version, composed_sources};
@@ -102,17 +103,34 @@ async fn tell(
     telling: &[Box<dyn Sink>],
 ) -> Result<bool, WorkflowError> {
     let mut is_new = false;
+    let intents = Intents::of(context, &drafted.key);
     for sink in telling.iter().map(AsRef::as_ref).filter(|_| !drafted.missing.is_empty()) {
         let mut events = stored.timeline.events.iter();
         if events.any(|it| it.event == EventKind::Drafted && it.via == sink.via()) {
             continue;
         }
+        if !sink.can_look_up() {
+            let tries = intents.left(sink)?;
+            if tries > 1 || (tries == 1 && !sink.repeats_when_unclear()) {
+                drafted.remarks.push(format!(
+                    "whether the rep was told through {} is not known, and it is not sent again: the run that sent it ended before it could record it",
+                    sink.via()
+                ));
+                continue;
+            }
+            intents.write(sink, context.now)?;
+        }
         let handoff = handoff_of(context, drafted, stored)?;
-        match ask(sink, &handoff, false).await {
-            Ok(mark) => is_new |= record(context, drafted, stored, sink, &mark)?,
-            Err(error) => drafted
-                .remarks
-                .push(format!("the rep was not told through {}: {error}", sink.via())),
+        let asked = ask(sink, &handoff, false).await;
+        if let Ok(mark) = &asked {
+            is_new |= record(context, drafted, stored, sink, mark)?;
+        }
+        // What is unclear has left its trace.
+        if !matches!(asked, Err(DeliveryError::Unclear { .. })) {
+            intents.clear(sink)?;
+        }
+        if let Err(error) = asked {
+            drafted.remarks.push(format!("the rep was not told through {}: {error}", sink.via()));
         }
     }
     Ok(is_new)

@@ -10,10 +10,12 @@ use serde::Serialize;
 use super::audit::{AuditRequest, RulesOfTime, audit};
 use super::compose::{Known, compose};
 use super::deal::{DealSource, find_deal};
+use super::documents::{Decision, decide};
 use super::{Context, Horizon, WorkflowError, keys_within};
-use crate::audit::{Class, DealRow, Differences, LedgerInput};
+use crate::audit::{Class, DealRow, Differences, LedgerInput, SignaturesInput};
 use crate::brief::{Brief, Completeness, changed_answers};
-use crate::model::{Gap, Key, Money, Outcome, Population, Window};
+use crate::config::DocumentRule;
+use crate::model::{DealId, Gap, Key, Money, Outcome, Population, Window};
 
 /// What a plan looks at; both sides share it.
 pub struct PlanRequest<'a> {
@@ -21,6 +23,8 @@ pub struct PlanRequest<'a> {
     pub ledgers: &'a [LedgerInput],
     /// The deals, read once, with what either side reads of them.
     pub population: &'a Population,
+    /// What the e-sign providers completed, where they were asked.
+    pub signatures: Option<&'a SignaturesInput>,
     /// Which of them, by the time they were won.
     pub window: Window,
     /// For how many of the newest deals a brief is made by both sides.
@@ -35,6 +39,8 @@ pub struct PlanRequest<'a> {
 pub enum ChangeKind {
     /// A deal is in another class of the audit, or leaves or enters the scope.
     Class,
+    /// A completed document would be held, ignored or handed over as another kind.
+    Document,
     /// A brief that answered everything would lack an answer.
     Incomplete,
     /// A brief that lacked an answer would have all.
@@ -51,8 +57,9 @@ pub enum ChangeKind {
 
 impl ChangeKind {
     /// All of them, in the order of every output.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Class,
+        Self::Document,
         Self::Incomplete,
         Self::Complete,
         Self::Csm,
@@ -66,6 +73,7 @@ impl ChangeKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Class => "class",
+            Self::Document => "document",
             Self::Incomplete => "incomplete",
             Self::Complete => "complete",
             Self::Answer => "answer",
@@ -80,6 +88,7 @@ impl ChangeKind {
     pub fn label(self) -> &'static str {
         match self {
             Self::Class => "deals in another class",
+            Self::Document => "documents that are decided otherwise",
             Self::Incomplete => "briefs that become incomplete",
             Self::Complete => "briefs that become complete",
             Self::Csm => "handoffs for another CSM",
@@ -95,7 +104,8 @@ impl ChangeKind {
 pub struct PlanChange {
     /// What kind of change it is.
     pub kind: ChangeKind,
-    /// The handoff's key, or the one it would have.
+    /// The handoff's key, or the one it would have; for a document its
+    /// provider and id, `pandadoc/f9CbJKS4ZAs6nU629cuowb`.
     pub key: String,
     /// The customer or deal, where a name is known.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -139,6 +149,13 @@ pub struct Plan {
     pub composed: usize,
     /// Briefs of the ledger whose completeness and page were compared.
     pub briefs: usize,
+    /// Completed documents of the e-sign providers that were decided by both
+    /// sides; absent where the providers were not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub documents: Option<usize>,
+    /// Whether the rules for documents differ and no provider was asked, so that
+    /// what they would hold is not known.
+    pub documents_not_compared: bool,
     /// How many changes there are of each kind; kinds without one are left out.
     pub summary: BTreeMap<ChangeKind, usize>,
     /// The changes, by kind and key.
@@ -159,9 +176,14 @@ pub async fn plan(
 ) -> Result<Plan, WorkflowError> {
     let mut changes = Vec::new();
     let mut gaps: Vec<Gap> = Vec::new();
-    let rows = classes(base, head, request, &mut changes, &mut gaps)?;
-    let composed = answers(base, head, request, &rows, &mut changes, &mut gaps).await?;
+    let (rows, of_nobody) = classes(base, head, request, &mut changes, &mut gaps)?;
+    let composed =
+        answers(base, head, request, (&rows, &of_nobody), &mut changes, &mut gaps).await?;
     let briefs = pages(base, head, request.window, &mut changes, &mut gaps)?;
+    if let Some(asked) = request.signatures {
+        documents(base, head, asked, request.population, &mut changes);
+        gaps.extend(asked.gaps.iter().cloned());
+    }
     changes.sort();
     changes.dedup();
     // What both sides read is missing for both.
@@ -178,20 +200,24 @@ pub async fn plan(
         deals: rows.len(),
         composed,
         briefs,
+        documents: request.signatures.map(|asked| asked.signatures.len()),
+        documents_not_compared: request.signatures.is_none() && documents_differ(base, head),
         summary,
         changes,
         gaps: gaps.into_iter().map(|gap| PlanGap { what: gap.what, why: gap.why }).collect(),
     })
 }
 
-/// Audits with both settings, as if each had been in force all the time.
+/// Audits with both settings, as if each had been in force all the time. Gives
+/// what the audit with the new ones says of each deal, and the deals that are
+/// out of scope on both sides.
 fn classes(
     base: &Context,
     head: &Context,
     request: &PlanRequest<'_>,
     changes: &mut Vec<PlanChange>,
     gaps: &mut Vec<Gap>,
-) -> Result<BTreeMap<String, DealRow>, WorkflowError> {
+) -> Result<(BTreeMap<String, DealRow>, BTreeSet<DealId>), WorkflowError> {
     let run = |side: &Context| {
         let asked = AuditRequest {
             population: request.population,
@@ -229,7 +255,12 @@ fn classes(
     for (_, row) in before.iter().filter(|(key, _)| !after.contains_key(*key)) {
         changes.push(PlanChange { before: Some(told(row)), ..of_row(ChangeKind::Class, row) });
     }
-    Ok(after)
+    let is_out = |rows: &BTreeMap<String, DealRow>, key: &str| {
+        rows.get(key).is_some_and(|row| row.class == Class::Excluded)
+    };
+    let of_nobody = after.iter().filter(|(key, _)| is_out(&before, key) && is_out(&after, key));
+    let of_nobody = of_nobody.map(|(_, row)| row.deal_id.clone()).collect();
+    Ok((after, of_nobody))
 }
 
 /// Makes the brief of each of the newest won deals with both settings, as if
@@ -238,14 +269,14 @@ async fn answers(
     base: &Context,
     head: &Context,
     request: &PlanRequest<'_>,
-    rows: &BTreeMap<String, DealRow>,
+    (rows, of_nobody): (&BTreeMap<String, DealRow>, &BTreeSet<DealId>),
     changes: &mut Vec<PlanChange>,
     gaps: &mut Vec<Gap>,
 ) -> Result<usize, WorkflowError> {
     let (deals, _) = request.population.deals.parts();
     let mut won: Vec<_> = deals
         .iter()
-        .filter(|deal| deal.outcome == Outcome::Won)
+        .filter(|deal| deal.outcome == Outcome::Won && !of_nobody.contains(&deal.id))
         .filter(|deal| deal.closed_won_at.is_none_or(|at| request.window.contains(at)))
         .collect();
     won.sort_by(|a, b| (b.closed_won_at, &a.id).cmp(&(a.closed_won_at, &b.id)));
@@ -321,6 +352,51 @@ fn pages(
         }
     }
     Ok(briefs)
+}
+
+/// Decides what each completed document is by the rules of both sides.
+fn documents(
+    base: &Context,
+    head: &Context,
+    asked: &SignaturesInput,
+    population: &Population,
+    changes: &mut Vec<PlanChange>,
+) {
+    for signature in &asked.signatures {
+        let deal = asked.deal_of(signature, population);
+        let told = |side: &Context| match decide(&side.config, signature, deal, None) {
+            Decision::Counts(kind, _) => kind.as_str().to_owned(),
+            Decision::Ignored { reason } => format!("ignored: {reason}"),
+            Decision::Held { reason } => format!("held: {reason}"),
+        };
+        let (before, after) = (told(base), told(head));
+        if before != after {
+            changes.push(PlanChange {
+                kind: ChangeKind::Document,
+                key: format!("{}/{}", signature.provider, signature.document_id),
+                name: signature.document_name.clone(),
+                field: None,
+                before: Some(before),
+                after: Some(after),
+                value: signature.total.as_ref().map(Money::shown),
+            });
+        }
+    }
+}
+
+/// Whether a rule that decides on documents differs, or `test_documents`.
+fn documents_differ(base: &Context, head: &Context) -> bool {
+    let rules = |side: &Context| {
+        let told =
+            |rule: &DocumentRule| (rule.when.source().to_owned(), rule.is, rule.reason.clone());
+        let all: Vec<_> = side.config.documents.iter().map(told).collect();
+        let own = side.config.provider_documents.iter();
+        let own: Vec<_> = own
+            .map(|(name, rules)| (name.clone(), rules.iter().map(told).collect::<Vec<_>>()))
+            .collect();
+        (all, own, side.config.test_documents)
+    };
+    rules(base) != rules(head)
 }
 
 /// Whether a brief answers everything that each side asks.

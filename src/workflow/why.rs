@@ -55,7 +55,7 @@ pub struct SourceNow {
     /// Whether it says what it said then.
     pub same: bool,
     /// What differs, by the name it was read under: then and now.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub differs: BTreeMap<String, (Value, Value)>,
 }
 
@@ -78,7 +78,7 @@ pub struct SourcedAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<WrittenIn>,
     /// What it said before, newest first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub before: Vec<EarlierAnswer>,
     /// What the source says now, where it was asked.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use handoff::crm::export::{Counted, Detail, FileCrm, FileSettings, WonTest};
 use handoff::crm::{ClosedWonUpdate, Crm as _, CrmError, Signed};
-use handoff::model::{Deal, DealId, Outcome, Population, Signature, Window};
+use handoff::model::{Deal, DealId, Key, Outcome, Population, Signature, Window};
 use handoff::yaml;
 
 fn fixtures(kind: &str) -> Vec<PathBuf> {
@@ -329,6 +329,61 @@ async fn an_audit_may_ask_for_less_of_each_deal() {
     assert!(deals.iter().all(|deal: &Deal| deal.amount.is_some() && deal.closed_won_at.is_some()));
     let whole = crm.deal(&DealId::new("31874500101"), None).await.expect("deal");
     assert_eq!(whole.contacts.len(), 2, "one deal is always whole");
+}
+
+/// The deals of an export that this detail asks for, by id; or what is wrong.
+async fn deals_asked_for(rows: &str, counted: Counted) -> Result<Vec<String>, String> {
+    let home = tempfile::tempdir().expect("folder");
+    let path = home.path().join("deals.csv");
+    std::fs::write(&path, rows).expect("file");
+    let crm = FileCrm::open(FileSettings::of(&path), home.path(), None)
+        .expect("opens")
+        .with_detail(Detail::Counted(counted));
+    let population = crm.population(Window::default(), &()).await;
+    let population = population.map_err(|error| error.to_string())?;
+    assert_eq!(population.source.rows, rows.lines().count() - 1, "each row counts as read");
+    let (deals, _) = population.deals.into_parts();
+    Ok(deals.iter().map(|deal| deal.id.to_string()).collect())
+}
+
+#[tokio::test]
+async fn an_audit_is_given_what_is_won_or_may_be_and_what_it_names() {
+    let rows = "Id,Name,Stage\n1,A,Closed Won\n2,B,Closed Lost\n3,C,Open\n4,D,Who knows\nX-5,E,Closed Lost\n";
+    let given = deals_asked_for(rows, Counted::default()).await;
+    assert_eq!(given.expect("deals"), ["1", "4"]);
+    let named = ["csv-3", "csv-x-5"].map(|key| Key::parse(key).expect("key"));
+    let counted = Counted { named: named.into_iter().collect(), ..Counted::default() };
+    assert_eq!(deals_asked_for(rows, counted).await.expect("deals"), ["1", "3", "4", "X-5"]);
+}
+
+#[tokio::test]
+async fn the_newest_won_deals_are_given_and_the_others_are_checked() {
+    let newest = |count| Counted { newest: Some(count), ..Counted::default() };
+    // More than one piece, the newest in the first and the last.
+    let mut rows = "Id,Name,Won,Amount,Close Date\n".to_owned();
+    for id in 0..20_000 {
+        let date = if id == 7 || id == 19_999 { "2026-10-01" } else { "2025-03-02" };
+        rows.push_str(&format!("{id},A,{},10.00,{date}\n", id != 8));
+    }
+    rows.push_str("20000,A,true,10.00,\n");
+    assert_eq!(deals_asked_for(&rows, newest(4)).await.expect("deals"), ["19999", "7", "0", "1"]);
+    let all = deals_asked_for(&rows, newest(30_000)).await.expect("deals");
+    assert_eq!((all.len(), all.last().map(String::as_str)), (20_000, Some("20000")));
+    assert!(deals_asked_for(&rows, newest(0)).await.expect("deals").is_empty());
+    let broken = rows.replace("19000,A,true,10.00", "19000,A,true,ten");
+    let said = deals_asked_for(&broken, newest(2)).await.expect_err("an amount that is none");
+    assert!(said.contains("row 19002"), "{said}");
+}
+
+#[tokio::test]
+async fn rows_with_the_same_letters_in_other_columns_are_told_apart() {
+    // `won` beside nothing, and nothing beside `won`.
+    let rows =
+        "Id,Name,Stage,Status\n1,A,won,\n2,B,,won\n3,C,lost,\n4,D,,lost\n5,E,lo,st\n6,F,won,\n";
+    assert_eq!(
+        deals_asked_for(rows, Counted::default()).await.expect("deals"),
+        ["1", "2", "5", "6"]
+    );
 }
 
 #[tokio::test]

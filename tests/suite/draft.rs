@@ -311,8 +311,8 @@ async fn a_refused_request_is_said_and_the_draft_is_written_all_the_same() {
 }
 
 /// A world whose deal is not signed yet and whose rep has an address; with links.
-async fn before_the_signature() -> World {
-    let mut world = World::new("").await;
+async fn before_the_signature(mail: &str) -> World {
+    let mut world = World::new(mail).await;
     let rep = "Deal owner,Deal owner email";
     let deals = deals("Contract sent", "48000.00").replacen("Deal owner", rep, 1);
     let deals = deals.replace("Marcus Oyelaran,", "Marcus Oyelaran,marcus@example.com,");
@@ -346,7 +346,7 @@ fn events(world: &World, via: &str) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rep_gets_the_link_before_the_signature_once_by_mail_and_in_slack() {
-    let world = before_the_signature().await;
+    let world = before_the_signature("").await;
     for _ in 0..3 {
         world.ok(&DRAFT);
     }
@@ -376,10 +376,10 @@ async fn the_rep_gets_the_link_before_the_signature_once_by_mail_and_in_slack() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_while_the_rep_is_asked_and_run_again_there_is_one_message() {
-    let (_, points) = before_the_signature().await.run(&DRAFT, At::Never).await;
+    let (_, points) = before_the_signature("").await.run(&DRAFT, At::Never).await;
     assert!(points.iter().any(|point| point.request == "SMTP DATA"), "{points:?}");
     for (at, point) in points.iter().enumerate() {
-        let world = before_the_signature().await;
+        let world = before_the_signature("").await;
         assert!(world.run(&DRAFT, At::Number(at)).await.0, "{point:?}");
         for _ in 0..2 {
             world.ok(&DRAFT);
@@ -391,4 +391,15 @@ async fn killed_while_the_rep_is_asked_and_run_again_there_is_one_message() {
         assert!(mails.iter().all(|id| *id == mails[0]), "under one id: {mails:?}");
         assert_eq!((events(&world, "slack"), events(&world, "email")), (1, 1), "{point:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_no_mail_may_be_repeated_the_rep_is_asked_at_most_once() {
+    let world = before_the_signature(", repeat: false").await;
+    assert!(world.run(&DRAFT, At::Behind("SMTP DATA")).await.0);
+    for _ in 0..2 {
+        let ran = world.ok(&DRAFT);
+        assert!(ran.stderr.contains("it is not sent again"), "{}", ran.stderr);
+    }
+    assert_eq!(world.mails.ids().len(), 1);
 }

@@ -1,7 +1,7 @@
 //! `handoff plan` on the demo's ledger: what each change of settings, schema
 //! and templates would do, worked out here from the export and the briefs alone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -50,8 +50,6 @@ fn keys<'a>(changes: &[&'a Value]) -> BTreeSet<&'a str> {
 #[test]
 fn plan_without_a_change_is_empty_and_every_plan_keeps_its_schema() {
     let sandbox = demo();
-    let schema = sandbox.handoff("l", &["schema", "plan"]).exits(0).json();
-    let validator = jsonschema::validator_for(&schema).unwrap();
     let empty = plan(&sandbox, &["--fail-on", "any"]).exits(0).json();
     assert_eq!((&empty["changes"], &empty["complete"]), (&json!([]), &json!(true)), "{empty}");
     assert!(empty["composed"].as_u64().unwrap() > 0, "{empty}");
@@ -63,12 +61,9 @@ fn plan_without_a_change_is_empty_and_every_plan_keeps_its_schema() {
     assert_eq!(plan(&sandbox, &[]).exits(0).json()["changes"], json!([]));
     edit(&sandbox, "handoff.yaml", "within: 24h", "within: 48h");
     let moved = plan(&sandbox, &[]).exits(0).json();
-    let errors: Vec<String> = [&empty, &moved]
-        .iter()
-        .flat_map(|it| validator.iter_errors(it))
-        .map(|it| it.to_string())
-        .collect();
-    assert!(errors.is_empty(), "{errors:?}");
+    for plan in [&empty, &moved] {
+        sandbox.assert_schema("plan", plan);
+    }
     // Nothing of it is written.
     assert_eq!(sandbox.git("l", &["status", "--porcelain"]).trim(), "M handoff.yaml");
 }
@@ -204,4 +199,311 @@ fn plan_says_what_it_cannot_compare() {
     }
     let ran = sandbox.handoff("shallow", &["plan", "--format", "json"]).exits(3);
     assert_eq!(ran.json()["complete"], json!(false), "{}", ran.stdout);
+}
+
+/// What the program itself does with one set of files: every deal's class with
+/// them in force from the first commit on, the brief that `sign` makes of each
+/// of the newest deals, what those and the ledger's briefs lack, and each page.
+#[derive(Default)]
+struct Observed {
+    classes: BTreeMap<String, String>,
+    signed: BTreeMap<String, Value>,
+    lacking: BTreeMap<(String, bool), BTreeSet<String>>,
+    pages: BTreeMap<String, String>,
+}
+
+const NEWEST: [&str; 2] = ["9876543217", "9876543212"];
+
+/// Signs nothing in the ledger itself: each deal gets a fresh one with its files.
+fn observe(sandbox: &Sandbox, number: usize) -> Observed {
+    let mut seen = Observed::default();
+    let lacking = |folder: &str, of_ledger: bool, seen: &mut Observed| {
+        let found = sandbox.handoff(folder, &["validate", "--format", "json"]).json();
+        for finding in found["findings"].as_array().unwrap() {
+            if finding["rule"] == "unanswered-question" {
+                let key = finding["key"].as_str().unwrap().to_owned();
+                let message = finding["message"].as_str().unwrap().to_owned();
+                seen.lacking.entry((key, of_ledger)).or_default().insert(message);
+            }
+        }
+    };
+    for deal in NEWEST {
+        let folder = format!("fresh-{number}-{deal}");
+        sandbox.git(".", &["init", "-q", "-b", "main", &folder]);
+        for file in ["handoff.yaml", "deals.csv", "contacts.csv", "line-items.csv"] {
+            let text = fs::read(sandbox.join("l").join(file)).unwrap();
+            sandbox.write(&format!("{folder}/{file}"), text);
+        }
+        for file in ["schema/brief.schema.json", "templates/brief.md.j2"] {
+            if let Ok(text) = fs::read(sandbox.join("l").join(file)) {
+                sandbox.write(&format!("{folder}/{file}"), text);
+            }
+        }
+        sandbox.git(&folder, &["add", "-A"]);
+        sandbox.git(&folder, &["commit", "-qm", "all of it"]);
+        let ran = sandbox.handoff(&folder, &["sign", "--deal", deal, "--no-deliver"]);
+        if ran.code == 4 {
+            continue; // Out of scope.
+        }
+        assert!(ran.code <= 1, "{deal}: {} {}", ran.code, ran.stderr);
+        let brief = sandbox.git(&folder, &["ls-files", "briefs/*/brief.yaml"]);
+        let brief = fs::read(sandbox.join(&folder).join(brief.trim())).unwrap();
+        let brief = handoff::brief::Brief::parse(&brief).unwrap().into_json();
+        seen.signed.insert(format!("hubspot-{deal}"), brief);
+        lacking(&folder, false, &mut seen);
+    }
+
+    // The same history with these settings instead of those that it began with.
+    let history = sandbox.command("git", sandbox.join("l"));
+    let history = { history }.args(["fast-export", "main"]).output().unwrap().stdout;
+    let committed = sandbox.git("l", &["show", "main:handoff.yaml"]);
+    let settings = fs::read_to_string(sandbox.join("l/handoff.yaml")).unwrap();
+    let blob = |text: &str| format!("data {}\n{text}", text.len()).into_bytes();
+    let (from, to) = (blob(&committed), blob(&settings));
+    let at = history.windows(from.len()).position(|it| it == from).expect("one blob");
+    let history = [&history[..at], &to, &history[at + from.len()..]].concat();
+    let folder = format!("rules-{number}");
+    sandbox.git(".", &["init", "-q", "-b", "main", &folder]);
+    let stream = sandbox.write("history", history);
+    let mut import = sandbox.command("git", sandbox.join(&folder));
+    import.args(["fast-import", "--quiet"]).stdin(fs::File::open(stream).unwrap());
+    assert!(import.status().unwrap().success());
+    sandbox.git(&folder, &["reset", "-q", "--hard", "main"]);
+    let line = ["audit", "--deals", "deals.csv", "--format", "json"];
+    for deal in sandbox.handoff(&folder, &line).json()["deals"].as_array().unwrap() {
+        let class = match deal["class"].as_str().unwrap() {
+            "excluded" => format!("excluded: {}", deal["reason"].as_str().unwrap()),
+            class => class.to_owned(),
+        };
+        seen.classes.insert(deal["key"].as_str().unwrap().to_owned(), class);
+    }
+
+    lacking("l", true, &mut seen);
+    for folder in sandbox.git("l", &["ls-files", "briefs/*/brief.yaml"]).lines() {
+        let key = folder.split("--").nth(1).unwrap().split('/').next().unwrap();
+        let page = sandbox.handoff("l", &["render", key]).exits(0).stdout;
+        seen.pages.insert(key.to_owned(), page);
+    }
+    seen
+}
+
+/// Twenty changes are tried in so many tests, which run beside one another.
+const PARTS: usize = 3;
+
+/// The leaves of an answer; a list, an amount or a gap is one.
+fn leaves(value: Option<&Value>, name: &str, found: &mut BTreeMap<String, Value>) {
+    match value {
+        Some(Value::Object(fields))
+            if !fields.contains_key("unknown") && !fields.contains_key("amount") =>
+        {
+            for (field, value) in fields {
+                leaves(Some(value), &format!("{name}.{field}"), found);
+            }
+        }
+        Some(value) => drop(found.insert(name.to_owned(), value.clone())),
+        None => {}
+    }
+}
+
+/// What a plan must say, by kind, key and field.
+fn differences(before: &Observed, after: &Observed) -> BTreeSet<(String, String, String)> {
+    let mut expected = BTreeSet::new();
+    let mut add = |kind: &str, key: &str, field: &str| {
+        expected.insert((kind.to_owned(), key.to_owned(), field.to_owned()));
+    };
+    for key in before.classes.keys().chain(after.classes.keys()) {
+        if before.classes.get(key) != after.classes.get(key) {
+            add("class", key, "");
+        }
+    }
+    for (key, was) in &before.signed {
+        let Some(is) = after.signed.get(key) else { continue };
+        let due = |brief: &Value| brief.pointer("/first_action/due").cloned();
+        for section in [
+            "customer",
+            "purchase",
+            "contacts",
+            "commitments",
+            "implementation",
+            "success",
+            "first_action",
+        ] {
+            let (mut old, mut new) = (BTreeMap::new(), BTreeMap::new());
+            leaves(was.get(section), section, &mut old);
+            leaves(is.get(section), section, &mut new);
+            for field in old.keys().chain(new.keys()).filter(|it| old.get(*it) != new.get(*it)) {
+                match field.as_str() {
+                    "first_action.due" => add("deadline", key, ""),
+                    "first_action.instruction" if due(was) != due(is) => {}
+                    it if it.starts_with("first_action.owner") => add("csm", key, ""),
+                    field => add("answer", key, field),
+                }
+            }
+        }
+    }
+    let all: BTreeSet<_> = before.lacking.keys().chain(after.lacking.keys()).collect();
+    for of in all {
+        let is_there = |seen: &Observed| of.1 || seen.signed.contains_key(&of.0);
+        if !is_there(before) || !is_there(after) {
+            continue;
+        }
+        match (before.lacking.contains_key(of), after.lacking.contains_key(of)) {
+            (false, true) => add("incomplete", &of.0, ""),
+            (true, false) => add("complete", &of.0, ""),
+            _ => {}
+        }
+    }
+    for (key, was) in &before.pages {
+        if after.pages.get(key) != Some(was) {
+            add("page", key, "");
+        }
+    }
+    expected
+}
+
+/// Whether plans of these changes say what the program then does.
+fn assert_plans(part: usize) {
+    let sandbox = demo();
+    let schema = sandbox.handoff("l", &["schema"]).exits(0).stdout;
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/brief.md.j2");
+    let template = fs::read_to_string(shipped).unwrap();
+    let yaml = |from: &'static str, to: &'static str| {
+        move |sandbox: &Sandbox| edit(sandbox, "handoff.yaml", from, to)
+    };
+    let schema_with = |change: fn(&mut Value)| {
+        let mut schema: Value = serde_json::from_str(&schema).unwrap();
+        change(&mut schema);
+        move |sandbox: &Sandbox| {
+            sandbox.write("l/schema/brief.schema.json", schema.to_string());
+        }
+    };
+    let template_with = |from: &'static str, to: &'static str| {
+        let changed = template.replacen(from, to, 1);
+        assert_ne!(changed, template, "the template has {from}");
+        move |sandbox: &Sandbox| {
+            sandbox.write("l/templates/brief.md.j2", &changed);
+        }
+    };
+    fn required<'a>(schema: &'a mut Value, section: &str) -> &'a mut Vec<Value> {
+        let pointer = format!("/properties/{section}/required");
+        schema.pointer_mut(&pointer).and_then(Value::as_array_mut).expect("a list")
+    }
+    type Change = (&'static str, &'static str, Box<dyn Fn(&Sandbox)>);
+    let test_rule = "    - {when: \"deal.name is startingwith('TEST')\", reason: test deal}\n";
+    let changes: Vec<Change> = vec![
+        ("a longer limit", "class", Box::new(yaml("handoff_within: 1h", "handoff_within: 9000h"))),
+        ("a shorter limit", "class", Box::new(yaml("handoff_within: 1h", "handoff_within: 1m"))),
+        ("a rule less", "class", Box::new(yaml(test_rule, ""))),
+        ("another reason", "class", Box::new(yaml("reason: test deal", "reason: not real"))),
+        (
+            "an amount",
+            "class",
+            Box::new(yaml("deal.name is startingwith('TEST')", "deal.amount < 30000")),
+        ),
+        (
+            "a pipeline",
+            "",
+            Box::new(yaml(
+                "deal.properties.deal_type == 'Existing Business'",
+                "deal.properties.pipeline == 'Renewals'",
+            )),
+        ),
+        (
+            "everything",
+            "class",
+            Box::new(yaml("deal.name is startingwith('TEST')", "deal.amount > 0")),
+        ),
+        ("two days", "deadline", Box::new(yaml("within: 24h", "within: 48h"))),
+        ("no holiday", "", Box::new(yaml(", holidays: [2026-11-26]", ""))),
+        ("another holiday", "deadline", Box::new(yaml("2026-11-26", "2026-11-23"))),
+        ("working hours", "deadline", Box::new(yaml("00:00-24:00", "09:00-17:00"))),
+        ("a zone", "answer", Box::new(yaml("America/New_York", "Asia/Tokyo"))),
+        ("growth to Sam", "csm", Box::new(yaml("to: noorh}", "to: samlee}"))),
+        ("all others to Noor", "", Box::new(yaml("{to: least_open}", "{to: noorh}"))),
+        ("another fallback", "", Box::new(yaml("fallback: samlee", "fallback: noorh"))),
+        (
+            "another address",
+            "csm",
+            Box::new(yaml("noor.haddad@tidewater.example", "noor@tidewater.example")),
+        ),
+        (
+            "an answer from elsewhere",
+            "answer",
+            Box::new(yaml("map: csv", "map: csv\nbrief:\n  customer.industry: deal.owner.name")),
+        ),
+        (
+            "nothing required",
+            "complete",
+            Box::new(schema_with(|schema| {
+                schema["required"] = json!(["schema", "key"]);
+                for section in ["customer", "purchase", "contacts", "implementation", "success"] {
+                    required(schema, section).clear();
+                }
+            })),
+        ),
+        (
+            "one more required answer",
+            "incomplete",
+            Box::new(schema_with(|schema| {
+                required(schema, "customer").push(json!("fax"));
+                schema["properties"]["customer"]["properties"]["fax"] = json!({"type": "string"});
+            })),
+        ),
+        (
+            "no required contact",
+            "",
+            Box::new(schema_with(|schema| {
+                required(schema, "contacts").retain(|it| it != "day_to_day");
+            })),
+        ),
+        (
+            "a first line",
+            "page",
+            Box::new(template_with("# {{ title }}", "# Handoff: {{ title }}")),
+        ),
+        (
+            "a comment",
+            "",
+            Box::new(template_with("{% set signature", "{# nothing #}{% set signature")),
+        ),
+        ("a place", "", Box::new(yaml("outbox: {dir: outbox}", "outbox: {dir: elsewhere}"))),
+    ];
+    assert!(changes.len() >= 20);
+    let before = observe(&sandbox, 0);
+    assert_eq!(before.signed.len(), NEWEST.len());
+    let of_part = changes.iter().enumerate().filter(|(number, _)| number % PARTS == part);
+    for (number, (name, kind, change)) in of_part {
+        change(&sandbox);
+        let planned = plan(&sandbox, &["--last", "2", "--deals", "deals.csv"]).exits(0).json();
+        let told: BTreeSet<(String, String, String)> = planned["changes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|change| {
+                let word = |name: &str| change[name].as_str().unwrap_or_default().to_owned();
+                (word("kind"), word("key"), word("field"))
+            })
+            .collect();
+        let expected = differences(&before, &observe(&sandbox, number + 1));
+        assert_eq!(told, expected, "{name}");
+        if !kind.is_empty() {
+            assert!(told.iter().any(|it| it.0 == *kind), "{name} is a change of {kind}: {told:?}");
+        }
+        sandbox.git("l", &["checkout", "-q", "--", "."]);
+    }
+}
+
+#[test]
+fn plan_says_what_two_audits_signings_and_renderings_say_first_part() {
+    assert_plans(0);
+}
+
+#[test]
+fn plan_says_what_two_audits_signings_and_renderings_say_second_part() {
+    assert_plans(1);
+}
+
+#[test]
+fn plan_says_what_two_audits_signings_and_renderings_say_third_part() {
+    assert_plans(2);
 }

@@ -54,6 +54,8 @@ fn a_proposal_is_a_branch_and_an_answer_only_when_somebody_merges_it() {
     let file = sandbox.join("ledger").join(file.trim());
     let text = fs::read_to_string(&file).unwrap();
     assert!(text.contains("proposed-by: call-notes") && text.contains(CITE), "{text}");
+    let proposals = handoff::yaml::read(text.as_bytes()).unwrap().to_json();
+    sandbox.assert_schema("proposed", &proposals);
     let without: String =
         text.lines().filter(|line| !line.contains(CITE)).map(|line| format!("{line}\n")).collect();
     assert_ne!(text, without);

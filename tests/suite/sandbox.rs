@@ -100,6 +100,15 @@ impl Sandbox {
         ran(&command.output().unwrap(), format!("handoff {}", arguments.join(" ")))
     }
 
+    /// Fails unless a value is as `handoff schema NAME` says.
+    #[track_caller]
+    pub(crate) fn assert_schema(&self, name: &str, value: &serde_json::Value) {
+        let schema = self.handoff(".", &["schema", name]).exits(0).json();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let errors: Vec<String> = validator.iter_errors(value).map(|it| it.to_string()).collect();
+        assert!(errors.is_empty(), "{name}: {errors:?}\n{value:#}");
+    }
+
     /// Runs `git` in a folder of the sandbox and gives its output.
     #[track_caller]
     pub(crate) fn git(&self, folder: &str, arguments: &[&str]) -> String {

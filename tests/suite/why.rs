@@ -11,7 +11,16 @@ use crate::sandbox::{Sandbox, fixture};
 
 fn why(sandbox: &Sandbox, field: &str) -> Value {
     let line = ["why", KEY, field, "--format", "json"];
-    sandbox.handoff("ledger", &line).exits(0).json()["answers"][0].clone()
+    let told = sandbox.handoff("ledger", &line).exits(0).json();
+    sandbox.assert_schema("why", &told);
+    told["answers"][0].clone()
+}
+
+/// The recorded sources as they stand in the checkout.
+fn assert_sources(sandbox: &Sandbox, path: &str) {
+    let text = fs::read(sandbox.join("ledger").join(path)).unwrap();
+    let sources = handoff::yaml::read(&text).unwrap().to_json();
+    sandbox.assert_schema("sources", &sources);
 }
 
 /// The path of a handoff's file in the ledger.
@@ -128,6 +137,8 @@ fn every_answer_of_the_demo_is_as_mapping_export_and_git_say() {
     for path in briefs.lines() {
         let key = path.split("--").nth(1).unwrap().trim_end_matches("/brief.yaml");
         let told = sandbox.handoff("ledger", &["why", key, "--format", "json"]).exits(0).json();
+        sandbox.assert_schema("why", &told);
+        assert_sources(&sandbox, &path.replace("brief.yaml", "sources.yaml"));
         let brief = fs::read_to_string(sandbox.join("ledger").join(path)).unwrap();
         let fields: Vec<&str> = told["answers"]
             .as_array()
@@ -324,6 +335,7 @@ fn check_asks_again_and_names_what_the_source_says_now() {
     let line = ["why", KEY, "--check", "--format", "json"];
     let told = sandbox.handoff("ledger", &line).exits(0).json();
     assert_eq!(told["findings"], json!([]), "{told:#}");
+    sandbox.assert_schema("why", &told);
     let same = told["answers"].as_array().unwrap().iter().filter(|it| it["now"]["same"] == true);
     assert!(same.count() > 5, "{told:#}");
     edit(&sandbox, "Brightwater Logistics Ltd", "Brightwater");

@@ -1,8 +1,9 @@
 //! One row as a deal.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
@@ -264,6 +265,11 @@ pub struct Counted {
     /// Texts that are kept in whatever column they stand: the ids of signed
     /// documents, which tell a deal's brief.
     pub documents: HashSet<String>,
+    /// Deals that are asked for whatever became of them. Of the others those
+    /// are given that are won, or may be.
+    pub named: HashSet<Key>,
+    /// Where the newest so many won deals are all that is asked for.
+    pub newest: Option<usize>,
 }
 
 impl Counted {
@@ -272,6 +278,32 @@ impl Counted {
             || (!self.alike.is_empty() && self.alike.contains(&fold_property(name)))
     }
 }
+
+/// What became of a row.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is moved on at once")]
+pub(super) enum Row {
+    /// A deal that is asked for.
+    Deal(Deal),
+    /// A deal that is not; it was checked and counted like the others.
+    LeftOut,
+    /// Something is wrong, which is then among the problems.
+    Refused,
+}
+
+/// What one thread takes from row to row.
+#[derive(Default)]
+pub(super) struct Scratch {
+    cursor: Cursor,
+    pub(super) tally: Tally,
+    /// Where deals stand by the cells that say so; a file has few such rows
+    /// that differ.
+    outcomes: HashMap<String, Outcome>,
+    /// A won deal from before this is not among the newest.
+    pub(super) since: Option<DateTime<Utc>>,
+}
+
+/// As many rows that differ are remembered.
+const OUTCOMES: usize = 1_024;
 
 /// Columns with the names under which they are kept.
 type NamedColumns<'a> = Vec<(usize, Vec<&'a str>)>;
@@ -324,15 +356,14 @@ impl<'a> Builder<'a> {
 }
 
 impl Builder<'_> {
-    /// A row's deal; `None` when something is wrong, which is then among the
-    /// problems.
+    /// A row's deal, checked.
     pub(super) fn build(
         &self,
         row: usize,
-        cursor: &mut Cursor,
-        tally: &mut Tally,
+        scratch: &mut Scratch,
         problems: &mut Vec<Problem>,
-    ) -> Option<Deal> {
+    ) -> Row {
+        let Scratch { cursor, tally, outcomes, since } = scratch;
         let loaded = self.loaded;
         let before = problems.len();
         loaded.table.seek(row, cursor);
@@ -340,7 +371,7 @@ impl Builder<'_> {
         let id = loaded.id_at(cursor);
         if let Err(problem) = self.check_id(&id, row) {
             problems.push(problem);
-            return None;
+            return Row::Refused;
         }
         if let Some(column) = loaded.columns.of(Column::Id) {
             let cell = loaded.table.cell(cursor, column);
@@ -353,7 +384,6 @@ impl Builder<'_> {
             }
         }
         let mut deal = Deal::new(loaded.name.clone(), id);
-        deal.name = self.text(cursor, Column::Name);
         let cells = [
             Column::IsWon,
             Column::IsClosed,
@@ -372,17 +402,30 @@ impl Builder<'_> {
             probability_stays: loaded.vendor.is_some_and(|vendor| vendor.probability_stays),
             words: loaded.vendor.map(|vendor| &vendor.words),
         };
-        let (outcome, evidence) = outcome::outcome(&signs, &reading);
+        let (outcome, evidence) = remembered(outcomes, &signs, &reading);
         deal.outcome = outcome;
         let weak = loaded.columns.of(Column::Id).is_none();
         let keeps_all = self.every || self.won.is_some();
+        let is_told =
+            !keeps_all && matches!(outcome, Outcome::Open | Outcome::Lost | Outcome::Gone);
+        if is_told && !self.asks_for(&deal) {
+            return Row::LeftOut;
+        }
+        deal.name = self.text(cursor, Column::Name);
         if keeps_all || outcome == Outcome::Unknown || *self.detail == Detail::Whole {
             deal.stage = self.text(cursor, Column::Stage);
         }
-        if !keeps_all && matches!(outcome, Outcome::Open | Outcome::Lost | Outcome::Gone) {
-            return Some(deal);
+        if is_told {
+            return Row::Deal(deal);
         }
-        self.fill(&mut deal, row, cursor, tally, problems);
+        self.fill_amount(&mut deal, row, cursor, tally, problems);
+        self.fill_closing(&mut deal, row, cursor, tally, problems);
+        // Most of a large file is older than the newest: its texts are not even made.
+        let is_older = |since: DateTime<Utc>| deal.closed_won_at.is_none_or(|at| at < since);
+        if self.won.is_none() && outcome == Outcome::Won && since.is_some_and(is_older) {
+            return if problems.len() > before { Row::Refused } else { Row::LeftOut };
+        }
+        self.fill(&mut deal, cursor, tally);
         if weak {
             deal.properties.insert("weak_match".to_owned(), Value::Bool(true));
         }
@@ -401,7 +444,7 @@ impl Builder<'_> {
             }
         }
         if problems.len() > before {
-            return None;
+            return Row::Refused;
         }
         if !matches!(deal.outcome, Outcome::Won | Outcome::Unknown) {
             // The close date of an open deal is a hope.
@@ -418,7 +461,22 @@ impl Builder<'_> {
         if *self.detail == Detail::Whole {
             deal.locale = loaded.locale(self.settings);
         }
-        Some(deal)
+        if self.asks_for(&deal) { Row::Deal(deal) } else { Row::LeftOut }
+    }
+
+    /// Whether this deal is asked for, by where it stands.
+    fn asks_for(&self, deal: &Deal) -> bool {
+        let Detail::Counted(counted) = self.detail else { return true };
+        if deal.outcome == Outcome::Won || counted.newest.is_some() {
+            return deal.outcome == Outcome::Won;
+        }
+        let is_named = || {
+            !counted.named.is_empty()
+                && Key::for_deal(&deal.crm, &deal.id)
+                    .map_or(true, |key| counted.named.contains(&key))
+        };
+        // One that another was merged into explains that one's brief.
+        deal.outcome == Outcome::Unknown || !deal.merged_ids.is_empty() || is_named()
     }
 
     /// Counts a deal whose cells do not say for certain whether it is won.
@@ -535,14 +593,8 @@ impl Builder<'_> {
         (!text.is_empty()).then_some(text)
     }
 
-    fn fill(
-        &self,
-        deal: &mut Deal,
-        row: usize,
-        cursor: &Cursor,
-        tally: &mut Tally,
-        problems: &mut Vec<Problem>,
-    ) {
+    /// Everything beside what it is worth and when it was won.
+    fn fill(&self, deal: &mut Deal, cursor: &Cursor, tally: &mut Tally) {
         let loaded = self.loaded;
         deal.url = self.text(cursor, Column::Url);
         deal.pipeline = self.text(cursor, Column::Pipeline);
@@ -552,8 +604,6 @@ impl Builder<'_> {
             email: self.text(cursor, Column::OwnerEmail),
         };
         deal.owner = (owner != Person::default()).then_some(owner);
-        self.fill_amount(deal, row, cursor, tally, problems);
-        self.fill_closing(deal, row, cursor, tally, problems);
         deal.company = self.company(cursor, tally);
         if *self.detail == Detail::Whole || self.won.is_some() {
             let ids = self.cell(cursor, Column::ContactIds);
@@ -708,6 +758,35 @@ impl Builder<'_> {
             company.properties.retain(keep);
         }
     }
+}
+
+/// [`outcome::outcome`], which is found once for rows with the same cells. What
+/// a reader is told about is looked at each time.
+fn remembered<'a>(
+    outcomes: &mut HashMap<String, Outcome>,
+    signs: &Signs<'a>,
+    reading: &Reading<'_>,
+) -> (Outcome, Evidence<'a>) {
+    let Signs { is_won, is_closed, deleted, active, status, stage, probability } = *signs;
+    let cells = [is_won, is_closed, deleted, active, status, stage, probability];
+    // The lengths in front tell apart what the texts alone would not.
+    let Some(lengths) = cells.iter().map(|cell| short(cell)).collect::<Option<String>>() else {
+        return outcome::outcome(signs, reading);
+    };
+    let key = cells.iter().fold(lengths, |key, cell| key + cell);
+    if let Some(outcome) = outcomes.get(&key) {
+        return (*outcome, Evidence::Said);
+    }
+    let found = outcome::outcome(signs, reading);
+    if found.1 == Evidence::Said && outcomes.len() < OUTCOMES {
+        outcomes.insert(key, found.0);
+    }
+    found
+}
+
+/// The length of a cell as a letter, where it is short.
+fn short(cell: &str) -> Option<char> {
+    u8::try_from(cell.len()).ok().filter(u8::is_ascii).map(char::from)
 }
 
 /// A deal type as HubSpot's API has it: `New Business` is `newbusiness`.

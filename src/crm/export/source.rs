@@ -1,18 +1,19 @@
 //! An export file as a CRM.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use rayon::prelude::*;
 
-use super::deal::{Builder, Detail};
+use super::deal::{Builder, Counted, Detail, Row, Scratch};
 use super::load::{Loaded, PIECE, many};
 use super::remarks;
 use super::remarks::{Problem, SHOWN, Tally, counted};
 use super::settings::{Column, FileSettings};
-use super::table::Cursor;
 use crate::crm::record::mark_signers;
 use crate::crm::{Check, CheckLevel, ClosedWonUpdate, Crm, CrmError, Progress, Signed};
 use crate::model::{
@@ -26,8 +27,7 @@ use crate::model::{
 /// How rows are divided depends on the machine, so everything here comes out
 /// the same however they are: sums, and the first problems by row.
 struct Part<'a> {
-    cursor: Cursor,
-    tally: Tally,
+    scratch: Scratch,
     problems: Vec<Problem>,
     total: usize,
     all: &'a Mutex<Met>,
@@ -41,28 +41,53 @@ struct Met {
 }
 
 impl Part<'_> {
-    fn build(&mut self, builder: &Builder<'_>, row: usize) -> Option<Deal> {
-        let mut found = Vec::new();
-        let deal = builder.build(row, &mut self.cursor, &mut self.tally, &mut found);
-        self.total += found.len();
-        // More than can be shown is counted only.
-        if self.problems.len() < SHOWN {
-            self.problems.extend(found);
+    /// The deals of a piece of the file that are asked for.
+    fn build(&mut self, builder: &Builder<'_>, rows: Range<usize>) -> Vec<Deal> {
+        let newest = match builder.detail {
+            Detail::Counted(counted) => counted.newest,
+            Detail::Whole => None,
+        };
+        let (mut deals, mut found) = (Vec::new(), Vec::new());
+        for row in rows {
+            match builder.build(row, &mut self.scratch, &mut found) {
+                Row::Deal(deal) => deals.push(deal),
+                Row::LeftOut | Row::Refused => {}
+            }
+            if !found.is_empty() {
+                self.total += found.len();
+                // More than can be shown is counted only.
+                if self.problems.len() < SHOWN {
+                    self.problems.append(&mut found);
+                }
+                found.clear();
+            }
         }
-        deal
+        if let Some(newest) = newest {
+            self.scratch.since = self.scratch.since.max(keep_newest(&mut deals, newest));
+        }
+        deals
     }
+}
+
+/// Keeps the newest so many won deals, the newest first; gives the time before
+/// which no other is among them.
+fn keep_newest(deals: &mut Vec<Deal>, most: usize) -> Option<DateTime<Utc>> {
+    deals.sort_by(|a, b| (b.closed_won_at, &a.id).cmp(&(a.closed_won_at, &b.id)));
+    deals.truncate(most);
+    deals.get(most.checked_sub(1)?)?.closed_won_at
 }
 
 impl Drop for Part<'_> {
     fn drop(&mut self) {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        all.tally.add(std::mem::take(&mut self.tally));
+        all.tally.add(std::mem::take(&mut self.scratch.tally));
         all.problems.append(&mut self.problems);
         all.total += self.total;
     }
 }
 
-/// All deals in the order of the file, or everything that is wrong with it.
+/// The deals that are asked for in the order of the file, the newest first where
+/// those are; or everything that is wrong with the file.
 pub(super) fn deals(
     builder: &Builder<'_>,
     progress: &dyn Progress,
@@ -70,25 +95,17 @@ pub(super) fn deals(
     let loaded = builder.loaded;
     let rows = loaded.table.len();
     let (all, read) = (Mutex::new(Met::default()), AtomicUsize::new(0));
-    let part = || Part {
-        cursor: Cursor::default(),
-        tally: Tally::default(),
-        problems: Vec::new(),
-        total: 0,
-        all: &all,
-    };
-    // Each deal is written in its place: a million of them are not moved.
-    let mut deals: Vec<Option<Deal>> = Vec::new();
-    (0..rows)
+    let part = || Part { scratch: Scratch::default(), problems: Vec::new(), total: 0, all: &all };
+    let pieces: Vec<Vec<Deal>> = (0..rows.div_ceil(PIECE))
         .into_par_iter()
-        .with_min_len(PIECE)
-        .map_init(part, |part, row| {
-            if row % PIECE == PIECE - 1 {
-                progress.read(read.fetch_add(PIECE, Ordering::Relaxed) + PIECE, Some(rows));
-            }
-            part.build(builder, row)
+        .map_init(part, |part, piece| {
+            let from = piece * PIECE;
+            let deals = part.build(builder, from..rows.min(from + PIECE));
+            let so_far = read.fetch_add(PIECE, Ordering::Relaxed) + PIECE;
+            progress.read(so_far.min(rows), Some(rows));
+            deals
         })
-        .collect_into_vec(&mut deals);
+        .collect();
     progress.read(rows, Some(rows));
     let met = all.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut found = loaded.table.broken.clone();
@@ -96,14 +113,17 @@ pub(super) fn deals(
     let total = found.len() + met.total;
     found.extend(met.problems);
     found.sort_by_key(|problem| problem.row);
-    match remarks::as_error(&loaded.shown(), &found, total) {
-        Some(error) => Err(error),
-        // Mapped, not flattened: that is done in place.
-        None => Ok((
-            deals.into_iter().map(|deal| deal.expect("a row without a problem")).collect(),
-            met.tally,
-        )),
+    if let Some(error) = remarks::as_error(&loaded.shown(), &found, total) {
+        return Err(error);
     }
+    let mut deals = Vec::with_capacity(pieces.iter().map(Vec::len).sum());
+    for piece in pieces {
+        deals.extend(piece);
+    }
+    if let Detail::Counted(Counted { newest: Some(newest), .. }) = builder.detail {
+        keep_newest(&mut deals, *newest);
+    }
+    Ok((deals, met.tally))
 }
 
 // An export file as a CRM.
@@ -341,16 +361,15 @@ impl Crm for FileCrm {
         let mut problems = Vec::new();
         let built = self.builder(&loaded, &Detail::Whole, true).build(
             row,
-            &mut Cursor::default(),
-            &mut Tally::default(),
+            &mut Scratch::default(),
             &mut problems,
         );
         match built {
-            Some(mut deal) => {
+            Row::Deal(mut deal) => {
                 mark_signers(&mut deal.contacts, signature);
                 Ok(deal)
             }
-            None => Err(many(&loaded.path, &problems)),
+            Row::LeftOut | Row::Refused => Err(many(&loaded.path, &problems)),
         }
     }
 

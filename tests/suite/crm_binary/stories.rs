@@ -180,3 +180,33 @@ fn crm_binary_a_property_that_is_gone_is_named_with_its_remedy() {
         world.run(&["sign", "--deal", deal, "--no-push"]).exits(0);
     }
 }
+
+#[test]
+fn crm_binary_a_promise_that_the_deal_has_lost_is_drift_until_it_is_read_again() {
+    let world = World::of("hubspot", "");
+    let (deal, signed) = ("31874500101", "2026-11-02T15:00:00Z");
+    let contract = world.contract(deal, signed);
+    world.run(&["sign", &contract, "--no-push", "--no-deliver", "--now", signed]).exits(0);
+    let drift = |now: &str| {
+        let report = world.run(&["audit", "--format", "json", "--now", now]).json();
+        let findings = report["findings"].as_array().unwrap().clone();
+        findings
+            .iter()
+            .filter(|it| it["rule"] == "deal-drift")
+            .any(|it| it["message"].to_string().contains("engineer for 6 weeks"))
+    };
+    assert!(!drift("2026-11-02T16:00:00Z"));
+    let Fake::HubSpot(fake) = &world.fake else { unreachable!() };
+    {
+        let mut account = fake.state();
+        let mut record = account.objects["deals"][&deal.parse::<u64>().unwrap()].clone();
+        record["properties"]["handoff_promises"] =
+            serde_json::json!("SSO at no charge in year one");
+        account.add("deals", record);
+    }
+    assert!(drift("2026-11-02T17:00:00Z"));
+    let sign =
+        ["sign", "--deal", deal, "--no-push", "--no-deliver", "--now", "2026-11-02T18:00:00Z"];
+    world.run(&sign).exits(0);
+    assert!(!drift("2026-11-02T19:00:00Z"));
+}

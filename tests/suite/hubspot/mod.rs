@@ -509,6 +509,17 @@ async fn doctor_sees_token_scopes_stages_and_properties() {
 }
 
 #[tokio::test]
+async fn an_audit_reads_what_it_compares_with_briefs_where_it_is_there() {
+    let fake = Fake::start().await;
+    let compared = ["handoff_promises", "handoff_nowhere"].map(str::to_owned).into();
+    let requested = RequestedProperties { compared, ..RequestedProperties::default() };
+    let (deals, gaps) = population(&connect(&fake, "").reading(requested)).await;
+    assert_eq!(gaps, []);
+    let promises = deals["31874500101"].properties["handoff_promises"].to_string();
+    assert!(promises.contains("SSO at no charge"), "{promises}");
+}
+
+#[tokio::test]
 async fn associations_that_an_answer_is_silent_about_are_not_taken_for_none() {
     for status in [200, 207] {
         let fake = Fake::start().await;

@@ -53,12 +53,7 @@ fn signed_and_not_won_is_found_although_no_won_deal_shows_it() {
 
     let json = [AUDIT, &["--format", "json"]].concat();
     let report = sandbox.handoff_with("ledger", &json, KEY).exits(1).json();
-    let schema: Value =
-        serde_json::from_str(include_str!("../../../schema/audit.schema.json")).unwrap();
-    let validator = jsonschema::validator_for(&schema).unwrap();
-    let errors: Vec<String> =
-        validator.iter_errors(&report).map(|error| error.to_string()).collect();
-    assert_eq!(errors, Vec::<String>::new());
+    sandbox.assert_schema("audit", &report);
     let document = &report["signatures"]["documents"][0];
     assert_eq!(
         (&document["document_id"], &document["class"], &document["key"]),
@@ -98,4 +93,45 @@ fn a_provider_that_cannot_be_asked_is_never_a_clean_audit() {
     let window =
         sandbox.handoff("ledger", &["audit", "--deals", "deals.csv", "--signatures"]).exits(2);
     assert!(window.stderr.contains("--signatures needs --from"), "{}", window.stderr);
+}
+
+#[test]
+fn a_plan_asks_the_providers_which_documents_new_rules_would_hold() {
+    let runtime = runtime();
+    let server = runtime.block_on(MockServer::start());
+    let id = runtime.block_on(pandadoc(&server, "77"));
+    let sandbox = ledger_with(&server);
+    write_deals(&sandbox, "77,Acme,Contract sent,,false,100.00,USD\n");
+    sandbox.git("ledger", &["commit", "-qam", "the settings"]);
+    let plan = |more: &[&str]| {
+        let line = [&["plan", "--deals", "deals.csv", "--months", "2"], more].concat();
+        sandbox.handoff_with("ledger", &line, KEY)
+    };
+    let empty = plan(&["--signatures", "--format", "json"]).exits(0).json();
+    assert_eq!((&empty["changes"], &empty["documents"]), (&json!([]), &json!(1)), "{empty}");
+
+    let path = sandbox.join("ledger/handoff.yaml");
+    let settings = fs::read_to_string(&path).unwrap();
+    let rule = "documents:\n  - {when: \"'Order' in signature.document_name\", is: ignored, reason: orders are not ours}\n";
+    fs::write(&path, format!("{settings}\n{rule}")).unwrap();
+    let without = plan(&["--format", "json"]).exits(0).json();
+    assert_eq!(without["documents_not_compared"], json!(true), "{without}");
+    assert_eq!(without["documents"], Value::Null);
+    let text = plan(&[]).exits(0).stdout;
+    assert!(text.contains("documents were not compared"), "{text}");
+    assert!(text.contains("`handoff plan --signatures`"), "{text}");
+
+    let with = plan(&["--signatures", "--fail-on", "document", "--format", "json"]).exits(1).json();
+    assert_eq!(with["documents_not_compared"], json!(false));
+    sandbox.assert_schema("plan", &with);
+    let change = &with["changes"][0];
+    assert_eq!(change["kind"], json!("document"), "{with}");
+    assert_eq!(change["key"], json!(format!("pandadoc/{id}")));
+    assert_eq!(change["before"], json!("contract"));
+    assert_eq!(change["after"], json!("ignored: orders are not ours"));
+
+    // Who cannot be asked is a gap, and no empty plan.
+    let line = ["plan", "--deals", "deals.csv", "--signatures"];
+    let ran = sandbox.handoff("ledger", &line).exits(3);
+    assert!(ran.stderr.contains("PANDADOC_API_KEY"), "{}", ran.stderr);
 }

@@ -58,7 +58,7 @@ fn what_init_lays_down_is_valid_for_every_choice() {
 
 #[test]
 fn every_problem_is_told_at_once_with_its_line() {
-    let text = "version: 2\nesing: {pandadoc: {}}\nlayout: ../%Y\nteam:\n  csms: [{name: Sam Lee, github: samlee}]\n  assign:\n    - {to: samle}\n  fallback: nobody\n\
+    let text = "version: 0\nesing: {pandadoc: {}}\nlayout: ../%Y\nteam:\n  csms: [{name: Sam Lee, github: samlee}]\n  assign:\n    - {to: samle}\n  fallback: nobody\n\
                 first_touch: {within: soon, calendar: {timezone: Amercia/New_York}}\nbrief: {customer.tier: deal.properties., key: deal.id}\nscope: {exclude: [{when: deal.name, reason: x, why: y}]}\n\
                 deliver: {github: {repository: acme}, slakc: {}}\n";
     let problems = Config::parse(text.as_bytes()).unwrap_err();

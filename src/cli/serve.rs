@@ -66,6 +66,9 @@ async fn serve(
             .help("another program may use it; choose another with --listen")
     })?;
     let address = listener.local_addr()?;
+    // Before anybody is told that it listens: whoever then changes the settings ends nothing.
+    let handler = LedgerLinks::open(!arguments.no_push, intake, invocation)?;
+    let service = Arc::new(service(arguments, intake, handler));
     let (stop, stopped) = watch::channel(false);
     let mut working = match arguments.no_work {
         true => None,
@@ -77,8 +80,6 @@ async fn serve(
     };
     introduce(intake, invocation);
     invocation.print(format!("listening on http://{address}\n"))?;
-    let handler = LedgerLinks::open(!arguments.no_push, intake, invocation)?;
-    let service = Arc::new(service(arguments, intake, handler));
     let hangup = tokio::spawn(read_again_when_told(Arc::clone(&service.senders)));
     let server = tokio::spawn(receive(listener, router(service), stopped.clone()));
     let broke_off = tokio::select! {

@@ -240,15 +240,10 @@ pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Mad
     let source = open_deals(arguments.deals.as_ref(), detail, invocation, &first)?;
     let population = read_population(source.as_ref(), window, invocation)?;
     let signatures = if arguments.signatures {
-        let asked = signatures::read(
-            &first,
-            source.as_ref(),
-            &population,
-            window,
-            moment.as_of,
-            invocation,
-        );
-        Some(invocation.block_on(asked)??)
+        let asked =
+            signatures::ask(&first, source.as_ref(), &population, window, moment.as_of, invocation);
+        let asked = invocation.block_on(asked)??;
+        Some(signatures::keep_contracts(&first, asked, &population, invocation))
     } else {
         None
     };

@@ -12,24 +12,9 @@ use crate::intake::{Completed, Unasked, completed_with_deals};
 use crate::model::{Gap, Population, ProviderName, Signature, Window};
 use crate::workflow::{Context, Decision, decide};
 
-/// Asks the configured providers for what was completed in the window, and the
-/// source of the deals for those that the population does not hold; keeps what
-/// counts as a contract. What cannot be asked is a gap, so that the audit is
-/// incomplete.
-pub(super) async fn read(
-    context: &Context,
-    source: &dyn Crm,
-    population: &Population,
-    window: Window,
-    as_of: DateTime<Utc>,
-    invocation: &Invocation,
-) -> Result<SignaturesInput, CliError> {
-    let mut asked = ask(context, source, population, window, as_of, invocation).await?;
-    counted(context, &mut asked, population, invocation);
-    Ok(asked)
-}
-
-/// The same with every document, whatever it is.
+/// Asks the configured providers for what was completed in the window, whatever
+/// it is, and the source of the deals for those that the population does not
+/// hold. What cannot be asked is a gap.
 pub(super) async fn ask(
     context: &Context,
     source: &dyn Crm,
@@ -81,12 +66,12 @@ pub(super) async fn ask(
 
 /// Keeps the documents that count as contracts. What is ignored is said; where
 /// nothing decides, the audit cannot tell whether a handoff is missing.
-fn counted(
+pub(super) fn keep_contracts(
     context: &Context,
-    asked: &mut SignaturesInput,
+    mut asked: SignaturesInput,
     population: &Population,
     invocation: &Invocation,
-) {
+) -> SignaturesInput {
     for signature in std::mem::take(&mut asked.signatures) {
         let document = format!("document {} of {}", signature.document_id, signature.provider);
         let deal = asked.deal_of(&signature, population);
@@ -102,6 +87,7 @@ fn counted(
             }),
         }
     }
+    asked
 }
 
 /// Some APIs tell more than they are asked for.

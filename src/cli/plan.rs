@@ -16,7 +16,7 @@ use super::signatures;
 use crate::crm::export::Detail;
 use crate::model::Window;
 use crate::report::count;
-use crate::text::{code, markdown, one_line, shorten, terminal};
+use crate::text::{code, markdown, shorten, terminal};
 use crate::workflow::{self, ChangeKind, LedgersAt, Plan, PlanChange, PlanRequest, Strictness};
 
 /// So many changes of a kind are shown as examples; the JSON has all.
@@ -121,10 +121,11 @@ pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Pla
         Some(revision) => revision.clone(),
         None => head.ledger.remote_branch()?.unwrap_or_else(|| head.ledger.branch().to_owned()),
     };
-    let base = open_at(&head.ledger, &revision, invocation.now).map_err(|error| {
-        let why = one_line(&error.render(false));
-        CliError::could_not(format!("the settings of {revision} cannot be read: {why}"))
-            .help("name another revision with --base")
+    let base = open_at(&head.ledger, &revision, invocation.now).map_err(|error| CliError {
+        message: format!("the settings of {revision} cannot be read: {}", error.message),
+        help: Some("name another revision with --base".to_owned()),
+        exit: Exit::CouldNot,
+        details: error.details,
     })?;
     let from = invocation.now.checked_sub_months(Months::new(arguments.months));
     let window = Window { from, to: None };

@@ -43,7 +43,9 @@ pub struct Arguments {
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let context = open(invocation, Ports { push: !arguments.no_push, ..Ports::default() })?;
     let key = find_whole_key(&arguments.key, &context)?;
-    let bytes = read_payload(&arguments.file, invocation)?;
+    let bytes = read_payload(&arguments.file, invocation).map_err(|error| {
+        error.help("give a file of answers, each with its citation: docs/answers.md shows one")
+    })?;
     let answers = answers_of(&bytes, arguments)?;
     let made = make(&context, &key, &arguments.by, &answers, invocation)?;
     invocation.emit(

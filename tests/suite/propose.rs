@@ -103,6 +103,7 @@ fn what_may_not_be_proposed_is_refused_and_nothing_is_written() {
         ("implementation.complexity: huge\n", CITE, "implementation.complexity"),
         ("[]\n", CITE, "holds no answers"),
         ("{}\n", CITE, "1 to 100 answers"),
+        ("\n", CITE, "give a file of answers"),
         ("a: [\n", CITE, "answers.yaml:"),
     ] {
         let more: &[&str] = if cite.is_empty() { &[] } else { &["--cite", cite] };

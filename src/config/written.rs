@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
-use super::reminders::WrittenReminders;
+use super::reminders::{Address, WrittenReminders};
 use super::team::WrittenTeam;
 use crate::crm::base_mappings;
 use crate::settings::DocumentRule;
@@ -69,6 +69,9 @@ pub(super) struct Written {
     /// Default `2d`.
     #[serde(default)]
     pub wait_for_deal: Option<Located<HumanDuration>>,
+    /// Who hears of documents that are held.
+    #[serde(default)]
+    pub held_documents: Option<WrittenHeld>,
     /// Which won deals need a handoff.
     #[serde(default)]
     pub scope: Option<WrittenScope>,
@@ -96,6 +99,16 @@ pub(super) struct Written {
     #[schemars(schema_with = "crate::deliver::DeliverConfig::schema")]
     #[expect(dead_code, reason = "read by the rows of the room, see Config::parse")]
     deliver: Section,
+}
+
+/// `held_documents:`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenHeld {
+    /// The addresses that get a message, once for each document that is held.
+    /// It goes out by `deliver.email`, else to the outbox.
+    #[schemars(length(min = 1))]
+    pub tell: Vec<Address>,
 }
 
 /// The format's version; other versions are refused by the schema.

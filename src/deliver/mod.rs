@@ -41,6 +41,6 @@ pub use rows::{BuildProblem, DeliverConfig, SINKS, build, readers, secret_names}
 pub use run::{DeliveryResult, Follower, Moment, deliver_one, run};
 pub use sink::{
     BranchRequest, BranchRequests, Clock, DeliveryError, Handoff, LentCrmTasks, Mark, Missing,
-    OnboardingTask, Sink, SinkContext, Who, WholeDays, WorkingDays,
+    Notice, OnboardingTask, Sink, SinkContext, Who, WholeDays, WorkingDays,
 };
 pub use templates::{Medium, Message, SHIPPED, TemplateError, Templates};

@@ -36,4 +36,6 @@ pub use money::{
     grouped,
 };
 pub use secrets::Secrets;
-pub use signature::{DocumentId, DocumentKind, ProviderName, Signature, SignatureEvent, Signer};
+pub use signature::{
+    DocumentId, DocumentKind, HeldDocument, ProviderName, Signature, SignatureEvent, Signer,
+};

@@ -64,7 +64,9 @@ pub use crm_sink::{CrmSink, LentTasks};
 pub use customers::handoffs_of_customer;
 pub use deal::{DealSource, Found, find_deal};
 pub use deliveries::{Delivered, Horizon, deliver, handoff_of, keys_within};
-pub use documents::{Decision, DocumentLook, decide, documents_within, look_at_document};
+pub use documents::{
+    Decision, DocumentLook, decide_for_all, documents_within, look_at_document, tell_of_held,
+};
 pub use draft::{Drafted, draft};
 pub(crate) use drift::compared_properties;
 pub use drift::differences;

@@ -24,7 +24,7 @@ use crate::deliver::links::person;
 use crate::deliver::message_kind::{MessageKind, Reminder};
 use crate::deliver::messages::{Audience, Messages, answer};
 use crate::deliver::row::{SinkRow, SinkSettings, Sinks};
-use crate::deliver::sink::{DeliveryError, Handoff, Mark, Sink};
+use crate::deliver::sink::{DeliveryError, Handoff, Mark, Notice, Sink};
 use crate::deliver::templates::Medium;
 use crate::link::LinkRole;
 use crate::model::{Check, Secrets};
@@ -100,6 +100,10 @@ impl SinkSettings for EmailSettings {
             .collect()
     }
 
+    fn sends_notices(&self) -> bool {
+        true
+    }
+
     fn draft_notice(
         &self,
         secrets: &Secrets,
@@ -138,6 +142,12 @@ fn sink(
         }
         _ => Err(problems),
     }
+}
+
+/// What keeps other programs from answering.
+fn generated() -> HeaderValue {
+    let name = HeaderName::new_from_ascii_str("Auto-Submitted");
+    HeaderValue::new(name, "auto-generated".to_owned())
 }
 
 /// The server behind `SMTP_URL`; without encryption on loopback only.
@@ -256,16 +266,12 @@ impl Email {
             again => self.messages.again(handoff, again, medium, group.audience, None)?,
         };
         let mail = MailText::of(&message);
-        let generated = HeaderValue::new(
-            HeaderName::new_from_ascii_str("Auto-Submitted"),
-            "auto-generated".to_owned(),
-        );
         let mut builder = Message::builder()
             .from(self.from.clone())
             .subject(mail.subject)
             .message_id(Some(self.message_id(handoff)))
             .date((self.messages.context().clock)().into())
-            .raw_header(generated);
+            .raw_header(generated());
         if let Some(reply_to) = self.reply_to(handoff) {
             builder = builder.reply_to(reply_to);
         }
@@ -360,6 +366,34 @@ impl Sink for Email {
     fn for_reminder(&self, reminder: &Arc<Reminder>) -> Option<Box<dyn Sink>> {
         let kind = self.kind.reminding(reminder)?;
         Some(Box::new(Self { kind, ..self.clone() }))
+    }
+
+    async fn notify(&self, notice: &Notice) -> Result<bool, DeliveryError> {
+        if self.kind != MessageKind::Signed {
+            return Ok(false);
+        }
+        let permanent = |message: String| DeliveryError::Permanent {
+            message,
+            help: "check the addresses in handoff.yaml".to_owned(),
+        };
+        let mut builder = Message::builder()
+            .from(self.from.clone())
+            .subject(notice.title.clone())
+            .message_id(Some(format!("<handoff.{}@{}>", notice.id, self.from.email.domain())))
+            .date((self.messages.context().clock)().into())
+            .raw_header(generated())
+            .header(ContentType::TEXT_PLAIN);
+        for address in &notice.to {
+            let address = address
+                .parse::<Address>()
+                .map_err(|_| permanent(format!("{} is no address", text::quoted(address))))?;
+            builder = builder.to(Mailbox::new(None, address));
+        }
+        let mail = builder
+            .body(notice.body.clone())
+            .map_err(|error| permanent(format!("the mail cannot be made: {error}")))?;
+        self.transport().send(mail).await.map_err(|error| judge(&error))?;
+        Ok(true)
     }
 
     fn describe(&self, handoff: &Handoff) -> String {

@@ -71,12 +71,7 @@ impl Builder<'_> {
         let refused = |column: usize, what: String, help: &str| {
             Problem::cell(number, &loaded.table.headers[column], what).help(help)
         };
-        let code = loaded.columns.currencies.get(&column).map(|at| loaded.table.cell(cursor, *at));
-        let code = code
-            .as_deref()
-            .and_then(currency_named)
-            .or_else(|| loaded.columns.header_currency.and_then(currency_mark));
-        let (amount, mark) = match self.amount(&cell, code, number, tally) {
+        let (amount, mark) = match self.amount(&cell, (column, cursor), number, tally) {
             Ok(read) => read,
             Err(fault) => {
                 let help = match fault {
@@ -169,41 +164,35 @@ impl Builder<'_> {
     fn amount(
         &self,
         cell: &str,
-        code: Option<CurrencyMark>,
+        (column, cursor): (usize, &Cursor),
         row: usize,
         tally: &mut Tally,
     ) -> Result<(Decimal, Option<CurrencyMark>), AmountFault> {
         let configured = self.settings.numbers.decimal;
         let (written, mark) = read_amount(cell)?;
         // The column is asked only where the cell does not tell by itself.
-        let sign = match written {
-            WrittenAmount::One(..) => configured,
+        let WrittenAmount::Either { sign: written_sign, .. } = written else {
+            return Ok((written.resolve(configured)?, mark));
+        };
+        let decimals = self.decimals(column, cursor, mark);
+        let sign = match self.loaded.sign(configured) {
             // Yen have no decimals, so that a sign before three digits groups.
-            WrittenAmount::Either { sign, .. }
-                if configured.is_none() && self.decimals(code, mark) == [0] =>
-            {
-                Some(if sign == DecimalSign::Comma {
-                    DecimalSign::Point
-                } else {
-                    DecimalSign::Comma
-                })
+            _ if configured.is_none() && decimals == [0] => Some(match written_sign {
+                DecimalSign::Comma => DecimalSign::Point,
+                DecimalSign::Point => DecimalSign::Comma,
+            }),
+            SignRule::Known(known) => {
+                tally.proved_sign += usize::from(configured.is_none());
+                Some(known)
             }
-            WrittenAmount::Either { sign, .. } => match self.loaded.sign(configured) {
-                SignRule::Known(known) => {
-                    tally.proved_sign += usize::from(configured.is_none());
-                    Some(known)
-                }
-                SignRule::Likely(likely)
-                    if likely != sign && !self.decimals(code, mark).contains(&3) =>
-                {
-                    tally.likely_sign += 1;
-                    let read = written.resolve(Some(likely))?;
-                    let first = Some((row, format!("{} as {read}", quoted(cell))));
-                    tally.likely_amount = tally.likely_amount.take().into_iter().chain(first).min();
-                    Some(likely)
-                }
-                SignRule::Likely(_) | SignRule::Mixed => None,
-            },
+            SignRule::Likely(likely) if likely != written_sign && !decimals.contains(&3) => {
+                tally.likely_sign += 1;
+                let read = written.resolve(Some(likely))?;
+                let first = Some((row, format!("{} as {read}", quoted(cell))));
+                tally.likely_amount = tally.likely_amount.take().into_iter().chain(first).min();
+                Some(likely)
+            }
+            SignRule::Likely(_) | SignRule::Mixed => None,
         };
         Ok((written.resolve(sign)?, mark))
     }
@@ -211,7 +200,11 @@ impl Builder<'_> {
     /// The decimals of the currencies that an amount may be in: of its column, of
     /// the sign beside it, else the configured one. Dinars have three, so that a
     /// group of three proves nothing.
-    fn decimals(&self, code: Option<CurrencyMark>, mark: Option<CurrencyMark>) -> Vec<u32> {
+    fn decimals(&self, column: usize, cursor: &Cursor, mark: Option<CurrencyMark>) -> Vec<u32> {
+        let columns = &self.loaded.columns;
+        let beside = columns.currencies.get(&column).map(|at| self.loaded.table.cell(cursor, *at));
+        let code = beside.as_deref().and_then(currency_named);
+        let code = code.or_else(|| columns.header_currency.and_then(currency_mark));
         let said = [code, mark].into_iter().flatten().filter_map(CurrencyMark::code);
         let mut decimals: Vec<u32> = said.map(|code| currency_decimals(Some(code))).collect();
         if decimals.is_empty() {

@@ -173,7 +173,13 @@ pub(super) fn is_placeholder(cell: &str) -> bool {
         "0000-00-00",
         "0000-00-00 00:00:00",
     ];
-    cell.len() <= 19 && EMPTY.contains(&cell.trim().to_lowercase().as_str())
+    // Every cell of some columns is asked: most are told by their first letter.
+    let may_be = |first: u8| {
+        matches!(first, b'-' | b'n' | b'N' | b'u' | b'U' | b'(' | b'\\' | b'#' | b'0' | 0xE2)
+    };
+    cell.len() <= 19
+        && cell.bytes().next().is_some_and(may_be)
+        && EMPTY.iter().any(|empty| empty.eq_ignore_ascii_case(cell.trim()))
 }
 
 // A file as a table: headers and rows, whether it was delimited text or JSON.

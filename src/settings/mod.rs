@@ -3,12 +3,11 @@
 //! a connector brings its own section. Knows no section and no vendor. May use
 //! floors below (`yaml`, `text`).
 
-mod documents;
-mod problem;
 mod read;
 mod shape;
 
-pub use documents::{DocumentKind, DocumentRule};
-pub use problem::Problem;
-pub use read::{SettingsReader, name_path, read, read_checked, schema_generator};
+pub use read::{
+    DocumentKind, DocumentRule, Problem, SettingsReader, name_path, read, read_checked,
+    schema_generator,
+};
 pub use shape::check_shape;

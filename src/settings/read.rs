@@ -3,11 +3,63 @@
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::Problem;
 use super::shape::check_shape;
-use crate::yaml::{Error, Node, Value, from_node};
+use crate::yaml::{Error, Located, Node, Span, Value, from_node};
+
+pub use crate::model::DocumentKind;
+
+/// One rule for completed documents; the first that applies decides.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(example = serde_json::json!({
+    "when": "'NDA' in signature.document_name", "is": "ignored", "reason": "NDA"
+}))]
+pub struct DocumentRule {
+    /// When the rule applies: an expression over `signature`, `deal`,
+    /// `company`, `contacts` and `line_items`.
+    pub when: Located<String>,
+    /// What the document is.
+    pub is: DocumentKind,
+    /// Why, for reports and for whoever looks for the document.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// One thing wrong in the configuration, with its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+impl Problem {
+    /// A problem at a place.
+    pub fn at(span: Span, message: impl Into<String>) -> Self {
+        Self { line: span.line, column: span.column, message: message.into(), help: None }
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self { line: error.line, column: error.column, message: error.message, help: None }
+    }
+}
 
 /// More problems than anybody fixes in one go; the rest is reported next time.
 const MOST_PROBLEMS: usize = 100;

@@ -5,17 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::assign;
-use super::delivery_lock::DeliveryLock;
-use super::recording::Recording;
-use super::reminders;
+use super::handoff_facts::{HandoffFacts, known_handoffs};
+use super::people::as_given;
+use super::recording::{DeliveryLock, Intents, Recording};
 use super::store::{Stored, version};
-use super::{Context, Remarks, WorkflowError, pending_pull_request};
+use super::{Context, Remarks, WorkflowError, assign, pending_pull_request, reminders};
 use crate::brief::{
     ChangedAnswer, Completeness, EventKind, MissingField, Timeline, changed_answers,
 };
 use crate::deliver::{
-    self, Backoff, Circumstances, DeliveryResult, Handoff, Missing, Plan, State, WantedDelivery,
+    Backoff, Circumstances, DeliveryResult, Handoff, Missing, Plan, State, WantedDelivery,
     is_change, is_told,
 };
 use crate::http::Schedule;
@@ -288,4 +287,62 @@ fn tip_of(context: &Context, stored: &Stored) -> Result<Option<ObjectId>, Workfl
 pub(super) fn gap(field: MissingField) -> Missing {
     let MissingField { question, field, ask, example, .. } = field;
     Missing { question, field, ask, example }
+}
+
+// The handoffs for which nothing is to be delivered, told from what is kept of
+// them: a run of `deliver` or of the timer reads the others alone.
+
+/// Those of these handoffs for which [`super::deliver`] would find nothing to
+/// do, with what it would give. `keys` are those within the horizon.
+///
+/// # Errors
+/// When the ledger cannot be read at all.
+pub fn idle_deliveries(
+    context: &Context,
+    keys: &[Key],
+    horizon: Horizon,
+    dry_run: bool,
+) -> Result<BTreeMap<Key, Delivered>, WorkflowError> {
+    let mut idle = BTreeMap::new();
+    for (key, (_, facts)) in known_handoffs(context, keys, &months_within(context, horizon)?)? {
+        if !dry_run && may_have_news(context, &key, &facts)? {
+            continue;
+        }
+        let blob = facts.brief.as_ref().and_then(|brief| brief.blob.clone());
+        let plan =
+            deliver::plan(&wanted(context), &facts.timeline, &circumstances(context, false, blob));
+        if plan.is_idle() && !reminders::may_be_due(context, &facts) {
+            let delivered = Delivered {
+                key: key.clone(),
+                plan,
+                would: Vec::new(),
+                results: Vec::new(),
+                timeline: facts.timeline,
+                held: None,
+                remarks: Remarks::default(),
+            };
+            idle.insert(key, delivered);
+        }
+    }
+    Ok(idle)
+}
+
+/// Whether a run may have died while it sent something, or the brief may name
+/// another CSM than it was given to.
+fn may_have_news(
+    context: &Context,
+    key: &Key,
+    facts: &HandoffFacts,
+) -> Result<bool, WorkflowError> {
+    let intents = Intents::of(context, key);
+    for sink in context.sinks.iter().filter(|sink| !sink.can_look_up()) {
+        if intents.left(sink.as_ref())? > 0 {
+            return Ok(true);
+        }
+    }
+    let Some(brief) = facts.brief.as_ref().filter(|brief| brief.is_signed) else {
+        return Ok(false);
+    };
+    let given = as_given(&facts.timeline);
+    Ok(given.is_some_and(|given| brief.blob.as_deref() != Some(given)))
 }

@@ -5,12 +5,11 @@ use serde_json::{Map, Value};
 
 use super::audit::exclusion;
 use super::compose::{Known, compose, identity};
-use super::customers::Customers;
+use super::customers::{Customers, OpenHandoffs};
 use super::deal::{DealSource, Found, find_draft_deal};
 use super::deliveries::gap;
-use super::intents::Intents;
-use super::open_handoffs::OpenHandoffs;
 use super::pending_pull_request::{Drafts, stored_draft};
+use super::recording::Intents;
 use super::sources::{Earlier, Version, composed_sources};
 use super::store::{LOCK_WAIT, Stored, machine_version, stored_in};
 use super::{Context, Remarks, WorkflowError, pending_pull_request};

@@ -3,8 +3,8 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::append::append;
 use super::folder_facts::{Facts, Kind, facts};
+use super::recording::append;
 use super::store::Stored;
 use super::{Context, Remarks, WorkflowError};
 use crate::brief::{Brief, Commitment, Event, EventKind, Timeline};

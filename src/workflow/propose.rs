@@ -4,8 +4,7 @@
 use serde_json::Value;
 
 use super::Remarks;
-use super::context::Context;
-use super::error::WorkflowError;
+use super::context::{Context, WorkflowError};
 use super::link_page::violation;
 use super::store::{LOCK_WAIT, Stored};
 use crate::brief::{

@@ -9,11 +9,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::compose::{Known, compose};
-use super::correction::Correction;
+use super::compose::{Correction, Known, compose};
+use super::customers::OpenHandoffs;
 use super::deal::Found;
 use super::deliveries::{Horizon, keys_within};
-use super::open_handoffs::OpenHandoffs;
 use super::sources::{Earlier, Version, composed_sources, of_deal_alone};
 use super::store::{LOCK_WAIT, Stored, machine_version};
 use super::{Context, Remarks, WorkflowError, pending_pull_request};
@@ -364,7 +363,7 @@ fn merged(
     let mut event = Event::new(context.now, EventKind::Corrected, crm.as_str());
     event.reference = Some(deal.id.as_str().to_owned());
     event.reason = Some(why);
-    super::append::append(context, key, &stored.folder, vec![event], remarks).map(drop)
+    super::recording::append(context, key, &stored.folder, vec![event], remarks).map(drop)
 }
 
 /// A deal that is lost or deleted: said once in the timeline, and nothing is
@@ -393,7 +392,7 @@ fn no_longer_won(
     event.reference =
         stored.brief.as_ref().and_then(|brief| Some(brief.view().deal_id()?.as_str().to_owned()));
     event.reason = Some(why);
-    super::append::append(context, key, &stored.folder, vec![event], &mut refreshed.remarks)?;
+    super::recording::append(context, key, &stored.folder, vec![event], &mut refreshed.remarks)?;
     refreshed.commit = context.ledger.tip()?;
     Ok(refreshed)
 }

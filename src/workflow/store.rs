@@ -6,8 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::context::Context;
-use super::error::WorkflowError;
+use super::context::{Context, WorkflowError};
 use crate::brief::{Brief, Event, EventKind, Timeline};
 use crate::ledger::{Change, Folder, HandoffFiles, Ledger, Snapshot, blob_id};
 use crate::model::{Key, ObjectId};

@@ -2,11 +2,10 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::append::append;
-use super::assign::{self, Assignment, assign};
 use super::deliveries::{Horizon, handoff_of, keys_within};
-use super::people::changed_since_acceptance;
-use super::{Context, Remarks, Standing, StatusRow, WorkflowError};
+use super::people::{Assignment, assign, changed_since_acceptance};
+use super::recording::append;
+use super::{Context, Remarks, Standing, StatusRow, WorkflowError, assign};
 use crate::brief::{
     Event, EventKind, Timeline, TouchEvidence, View, deadline_in_force, deadline_moves,
 };

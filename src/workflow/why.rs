@@ -9,8 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::context::Context;
-use super::error::WorkflowError;
+use super::context::{Context, WorkflowError};
 use super::link_page::stored_anywhere;
 use super::refresh::{composed_again, readable, signature_of};
 use super::sources::{composed_sources, read_sources};

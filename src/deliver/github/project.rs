@@ -6,10 +6,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use http::Method;
 use serde_json::{Value, json};
 
-use super::api::Api;
-use super::model::{IssueEvent, Milestone};
-use super::settings::{GithubSettings, ProjectSettings};
-use super::task_url::TaskUrl;
+use super::api::{Api, IssueEvent, Milestone};
+use super::settings::{GithubSettings, ProjectSettings, TaskUrl};
 use crate::deliver::messages::due_at_target;
 use crate::deliver::read_back::MovedDeadline;
 use crate::deliver::sink::{DeliveryError, Handoff, WholeDays};

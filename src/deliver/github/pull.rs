@@ -7,10 +7,9 @@ use async_trait::async_trait;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::api::{Api, Fault};
-use super::marker::{STEP, holds, marker, sealed};
-use super::model::Pull;
+use super::api::{Api, Fault, Pull};
 use super::settings::{GithubSettings, assignee};
+use super::task::{STEP, holds, marker, sealed};
 use super::{checks, project};
 use crate::brief::EventKind;
 use crate::deliver::messages::{Messages, TaskForm};
@@ -285,6 +284,6 @@ impl Sink for GithubPull {
     }
 
     async fn checks(&self, offline: bool) -> Vec<Check> {
-        checks::of(&self.api, &self.settings, offline).await
+        checks(&self.api, &self.settings, offline).await
     }
 }

@@ -1,22 +1,155 @@
-//! A Slack bot: posts with metadata, and finds its message again by it.
+//! Slack: the message in the channel, by a bot or an incoming webhook.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use http::Method;
+use schemars::JsonSchema;
 use secrecy::SecretString;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use super::message::{SlackSettings, message};
+use super::http_answer;
+use super::incoming_webhook::{Chat, IncomingWebhook};
+use super::message_kind::{MessageKind, Reminder};
+use super::messages::{Audience, Messages, answer};
+use super::row::{SinkRow, SinkSettings, Sinks};
+use super::sink::{DeliveryError, Handoff, Mark, Sink};
+use super::templates::Medium;
 use crate::brief::EventKind;
-use crate::deliver::http_answer;
-use crate::deliver::message_kind::{MessageKind, Reminder};
-use crate::deliver::messages::{Messages, answer};
-use crate::deliver::sink::{DeliveryError, Handoff, Mark, Sink};
 use crate::http::{BaseUrl, Client, Schedule, Semantics};
-use crate::model::Check;
+use crate::model::{Check, Secrets};
+use crate::settings::SettingsReader;
+use crate::text;
+
+pub(super) const ROW: SinkRow = SinkRow {
+    name: "slack",
+    title: "Slack",
+    secrets: &["SLACK_BOT_TOKEN", "SLACK_WEBHOOK_URL"],
+    events: &[EventKind::Notified, EventKind::RepTold, EventKind::CsmTold],
+    medium: Medium::Slack,
+    settings: SettingsReader::<dyn SinkSettings>::of::<SlackSettings>(),
+};
+
+/// An incoming webhook: says `ok` and nothing more.
+const WEBHOOK: Chat = Chat {
+    via: "slack",
+    what: "the Slack webhook",
+    secret: "SLACK_WEBHOOK_URL",
+    has_query: false,
+    better: "use a bot (SLACK_BOT_TOKEN) to have each message exactly once",
+    body: |messages, handoff, kind| message(messages, handoff, kind, None),
+};
+
+impl From<SlackSettings> for Box<dyn SinkSettings> {
+    fn from(settings: SlackSettings) -> Self {
+        Box::new(settings)
+    }
+}
+
+impl SinkSettings for SlackSettings {
+    /// One for each kind of message: a bot where there is a token, else a
+    /// webhook.
+    fn sinks(&self, secrets: &Secrets, messages: &Messages, _: &[EventKind]) -> Sinks {
+        MessageKind::ALL
+            .into_iter()
+            .map(|kind| sink(self, secrets, messages.clone(), kind))
+            .collect::<Result<_, String>>()
+            .map_err(|problem| vec![problem])
+    }
+
+    fn draft_notice(
+        &self,
+        secrets: &Secrets,
+        messages: &Messages,
+    ) -> Result<Option<Box<dyn Sink>>, Vec<String>> {
+        let made = sink(self, secrets, messages.clone(), MessageKind::Drafted);
+        made.map(Some).map_err(|problem| vec![problem])
+    }
+}
+
+fn sink(
+    settings: &SlackSettings,
+    secrets: &Secrets,
+    messages: Messages,
+    kind: MessageKind,
+) -> Result<Box<dyn Sink>, String> {
+    if let Some(token) = secrets.get("SLACK_BOT_TOKEN") {
+        return Ok(Box::new(SlackBot::new(settings, &token, messages, kind)?));
+    }
+    let Some(url) = secrets.get("SLACK_WEBHOOK_URL") else {
+        return Err("set SLACK_BOT_TOKEN, or SLACK_WEBHOOK_URL".to_owned());
+    };
+    Ok(Box::new(IncomingWebhook::new(WEBHOOK, settings.repeat, &url, messages, kind)?))
+}
+
+// Customer text stands in plain text objects or escaped; nothing in it can
+// mention, link or format.
+
+/// `deliver.slack`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SlackSettings {
+    /// The channel, `#name` or id; needed for a bot, a webhook has its own.
+    #[serde(default)]
+    pub channel: Option<String>,
+    /// Whether a webhook's message is sent again after an unclear outcome.
+    #[serde(default)]
+    pub repeat: bool,
+    /// Another place of the Web API, for tests.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub base_url: Option<BaseUrl>,
+}
+
+/// Slack takes 150 characters in a heading and 3,000 in a section.
+const HEADING: usize = 150;
+const SECTION: usize = 2_900;
+
+/// The message; `mention` is a user id that the text addresses.
+fn message(
+    messages: &Messages,
+    handoff: &Handoff,
+    kind: &MessageKind,
+    mention: Option<&str>,
+) -> Result<Value, DeliveryError> {
+    let mention = mention.map(|id| format!("<@{id}>"));
+    let message = messages.again(handoff, kind, Medium::Slack, Audience::Shared, mention)?;
+    let section = if message.body.is_empty() { "-".to_owned() } else { cut(&message.body) };
+    Ok(json!({
+        "text": Medium::Slack.harmless(&message.title),
+        "blocks": [
+            {"type": "header",
+             "text": {"type": "plain_text", "text": text::shorten(&message.title, HEADING), "emoji": false}},
+            {"type": "section", "text": {"type": "mrkdwn", "text": section, "verbatim": true}},
+        ],
+        "unfurl_links": false,
+        "unfurl_media": false,
+    }))
+}
+
+/// At most so many characters, whole lines where that is possible.
+fn cut(body: &str) -> String {
+    if body.chars().count() <= SECTION {
+        return body.to_owned();
+    }
+    let mut kept = String::new();
+    for line in body.split_inclusive('\n') {
+        if kept.chars().count() + line.chars().count() > SECTION {
+            break;
+        }
+        kept.push_str(line);
+    }
+    if kept.is_empty() {
+        // One line longer than all: an entity or link must not be halved.
+        let short = text::shorten(body, SECTION);
+        let safe = short.rfind(['&', '<']).map_or(short.as_str(), |at| &short[..at]);
+        kept = safe.to_owned();
+    }
+    format!("{}\n…", kept.trim_end())
+}
 
 /// The kind of metadata that marks handoff's own messages.
 const EVENT_TYPE: &str = "handoff_posted";
@@ -24,7 +157,7 @@ const STEP: &str = "notice";
 
 /// Posts one message for each handoff.
 #[derive(Clone)]
-pub(super) struct SlackBot {
+struct SlackBot {
     client: Arc<Client>,
     channel: String,
     channel_id: Arc<OnceCell<String>>,
@@ -33,7 +166,7 @@ pub(super) struct SlackBot {
 }
 
 impl SlackBot {
-    pub(super) fn new(
+    fn new(
         settings: &SlackSettings,
         token: &SecretString,
         messages: Messages,

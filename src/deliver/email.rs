@@ -21,7 +21,7 @@ use url::Url;
 use super::links::person;
 use super::message_kind::{MessageKind, Reminder};
 use super::messages::{Audience, Messages, answer, customer, due};
-use super::row::{SinkRow, SinkSettings, Sinks};
+use super::row::{Made, SinkRow, SinkSettings, Sinks};
 use super::sink::{DeliveryError, Handoff, Mark, Sink};
 use super::templates::{Medium, Message as Text};
 use crate::brief::EventKind;
@@ -34,25 +34,21 @@ use crate::text::Look;
 /// `deliver.email`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct EmailSettings {
+pub(super) struct EmailSettings {
     /// The sender's address.
     pub from: String,
     /// Whether the owner of the first action gets it.
-    #[serde(default = "yes")]
+    #[serde(default = "crate::settings::yes")]
     pub to_csm: bool,
     /// Whether the deal's owner gets it.
-    #[serde(default = "yes")]
+    #[serde(default = "crate::settings::yes")]
     pub to_rep: bool,
     /// Further addresses.
     #[serde(default)]
     pub list: Vec<String>,
     /// Whether it is sent again, with the same Message-ID, after an unclear outcome.
-    #[serde(default = "yes")]
+    #[serde(default = "crate::settings::yes")]
     pub repeat: bool,
-}
-
-fn yes() -> bool {
-    true
 }
 
 type Transport = AsyncSmtpTransport<Tokio1Executor>;
@@ -86,12 +82,6 @@ pub(super) const ROW: SinkRow = SinkRow {
     settings: SettingsReader::<dyn SinkSettings>::of::<EmailSettings>(),
 };
 
-impl From<EmailSettings> for Box<dyn SinkSettings> {
-    fn from(settings: EmailSettings) -> Self {
-        Box::new(settings)
-    }
-}
-
 impl SinkSettings for EmailSettings {
     fn sinks(&self, secrets: &Secrets, messages: &Messages, _: &[EventKind]) -> Sinks {
         MessageKind::ALL
@@ -100,11 +90,7 @@ impl SinkSettings for EmailSettings {
             .collect()
     }
 
-    fn draft_notice(
-        &self,
-        secrets: &Secrets,
-        messages: &Messages,
-    ) -> Result<Option<Box<dyn Sink>>, Vec<String>> {
+    fn draft_notice(&self, secrets: &Secrets, messages: &Messages) -> Made<dyn Sink> {
         sink(self, secrets, messages.clone(), MessageKind::Drafted).map(Some)
     }
 }
@@ -209,7 +195,7 @@ impl Email {
     }
 
     fn message_id(&self, handoff: &Handoff) -> String {
-        self.id_of(handoff, &self.kind.step(handoff, "brief"))
+        self.id_of(handoff, &self.kind.step(&handoff.timeline, "brief"))
     }
 
     fn id_of(&self, handoff: &Handoff, step: &str) -> String {
@@ -292,9 +278,11 @@ impl Email {
             }
             None => builder.multipart(words),
         };
-        built.map_err(|error| DeliveryError::Permanent {
-            message: format!("the mail cannot be made: {error}"),
-            help: "check deliver.email and the addresses in the brief".to_owned(),
+        built.map_err(|error| {
+            DeliveryError::permanent(
+                format!("the mail cannot be made: {error}"),
+                "check deliver.email and the addresses in the brief",
+            )
         })
     }
 
@@ -371,24 +359,17 @@ impl Sink for Email {
         )
     }
 
-    async fn look_up(&self, _: &Handoff) -> Result<Option<Mark>, DeliveryError> {
-        Ok(None)
-    }
-
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
         let (to, mut remarks) = self.recipients(handoff);
         if to.is_empty() {
-            return Err(DeliveryError::Permanent {
-                message: format!("nobody to send to: {}", remarks.join("; ")),
-                help:
-                    "give the CSM an address in team.csms, or name addresses in deliver.email.list"
-                        .into(),
-            });
+            return Err(DeliveryError::permanent(
+                format!("nobody to send to: {}", remarks.join("; ")),
+                "give the CSM an address in team.csms, or name addresses in deliver.email.list",
+            ));
         }
         let groups = self.addressees(handoff, to);
         self.send(handoff, &groups, &mut remarks).await?;
-        let remark = (!remarks.is_empty()).then(|| remarks.join("; "));
-        Ok(Mark { reference: self.message_id(handoff), at: None, remark })
+        Ok(Mark::new(self.message_id(handoff), None, &remarks))
     }
 
     async fn checks(&self, offline: bool) -> Vec<Check> {
@@ -436,13 +417,13 @@ fn judge(error: &lettre::transport::smtp::Error) -> DeliveryError {
     let message = format!("the mail server: {}", words(error));
     if error.is_permanent() || error.is_client() {
         let help = "see what the mail server says; often an address does not exist".to_owned();
-        DeliveryError::Permanent { message, help }
+        DeliveryError::permanent(message, help)
     } else if error.is_transient() {
-        DeliveryError::Transient { message, retry_after: None }
+        DeliveryError::transient(message)
     } else if error.is_response() || error.is_timeout() {
-        DeliveryError::Unclear { message }
+        DeliveryError::unclear(message)
     } else {
-        DeliveryError::Transient { message, retry_after: None }
+        DeliveryError::transient(message)
     }
 }
 

@@ -38,7 +38,7 @@ pub use plan::{
 pub use read_back::{
     Actor, MovedDeadline, Observed, Onboarding, OpenTask, ReadBack, Reader, Reassigned, Roles,
 };
-pub use row::{ReaderContext, SinkRow, SinkSettings, Sinks, WorkflowNeeds};
+pub use row::{Made, ReaderContext, SinkRow, SinkSettings, Sinks, WorkflowNeeds};
 pub use rows::{BuildProblem, DeliverConfig, SINKS, build, readers, secret_names};
 pub use sink::{
     BranchRequest, BranchRequests, Clock, DeliveryError, Handoff, LentCrmTasks, Mark, Missing,

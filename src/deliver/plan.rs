@@ -520,9 +520,7 @@ pub async fn deliver_one(
                 }
             }
             // Nothing was done by looking.
-            Err(DeliveryError::Unclear { message }) => {
-                DeliveryError::Transient { message, retry_after: None }
-            }
+            Err(DeliveryError::Unclear { message }) => DeliveryError::transient(message),
             Err(error) => error,
         };
         match next_wait(sink, &error, schedule, retry) {
@@ -562,10 +560,8 @@ fn next_wait(
 /// failed after it.
 fn last_word(error: DeliveryError, unclear: Option<String>) -> DeliveryError {
     match (error, unclear) {
-        (DeliveryError::Unclear { message }, _) => DeliveryError::Unclear { message },
-        (error, Some(first)) => {
-            DeliveryError::Unclear { message: format!("{first}; then {error}") }
-        }
+        (error @ DeliveryError::Unclear { .. }, _) => error,
+        (error, Some(first)) => DeliveryError::unclear(format!("{first}; then {error}")),
         (error, None) => error,
     }
 }

@@ -15,7 +15,7 @@ use super::http_answer;
 use super::incoming_webhook::{Chat, IncomingWebhook};
 use super::message_kind::{MessageKind, Reminder};
 use super::messages::{Audience, Messages, answer};
-use super::row::{SinkRow, SinkSettings, Sinks};
+use super::row::{Made, SinkRow, SinkSettings, Sinks};
 use super::sink::{DeliveryError, Handoff, Mark, Sink};
 use super::templates::Medium;
 use crate::brief::EventKind;
@@ -43,12 +43,6 @@ const WEBHOOK: Chat = Chat {
     body: |messages, handoff, kind| message(messages, handoff, kind, None),
 };
 
-impl From<SlackSettings> for Box<dyn SinkSettings> {
-    fn from(settings: SlackSettings) -> Self {
-        Box::new(settings)
-    }
-}
-
 impl SinkSettings for SlackSettings {
     /// One for each kind of message: a bot where there is a token, else a
     /// webhook.
@@ -60,11 +54,7 @@ impl SinkSettings for SlackSettings {
             .map_err(|problem| vec![problem])
     }
 
-    fn draft_notice(
-        &self,
-        secrets: &Secrets,
-        messages: &Messages,
-    ) -> Result<Option<Box<dyn Sink>>, Vec<String>> {
+    fn draft_notice(&self, secrets: &Secrets, messages: &Messages) -> Made<dyn Sink> {
         let made = sink(self, secrets, messages.clone(), MessageKind::Drafted);
         made.map(Some).map_err(|problem| vec![problem])
     }
@@ -91,7 +81,7 @@ fn sink(
 /// `deliver.slack`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct SlackSettings {
+pub(super) struct SlackSettings {
     /// The channel, `#name` or id; needed for a bot, a webhook has its own.
     #[serde(default)]
     pub channel: Option<String>,
@@ -191,6 +181,17 @@ impl SlackBot {
         })
     }
 
+    async fn ask(
+        &self,
+        semantics: Semantics,
+        method: &str,
+        body: Option<(&'static str, Vec<u8>)>,
+    ) -> Result<Value, DeliveryError> {
+        let sent = self.client.send_bytes(semantics, Method::POST, method, body).await;
+        let response = http_answer::answered(sent)?;
+        judge(method, http_answer::json(&format!("Slack's {method}"), &response, HELP)?)
+    }
+
     /// Reads; the reading methods take forms, not JSON.
     async fn read(&self, method: &str, form: &[(&str, &str)]) -> Result<Value, DeliveryError> {
         let body = url::form_urlencoded::Serializer::new(String::new())
@@ -198,12 +199,7 @@ impl SlackBot {
             .finish()
             .into_bytes();
         let form = Some(("application/x-www-form-urlencoded", body));
-        let response = self
-            .client
-            .send_bytes(Semantics::Idempotent, Method::POST, method, form)
-            .await
-            .map_err(|error| http_answer::no_answer(&error))?;
-        judge(method, http_answer::json(&format!("Slack's {method}"), &response, HELP)?)
+        self.ask(Semantics::Idempotent, method, form).await
     }
 
     /// The channel's id: the history is read by id only.
@@ -230,10 +226,10 @@ impl SlackBot {
                     }
                     cursor = next_cursor(&page);
                     if cursor.is_empty() {
-                        return Err(DeliveryError::Permanent {
-                            message: format!("Slack shows the bot no channel #{name}"),
-                            help: "invite the bot to the channel, or give the channel's id".into(),
-                        });
+                        return Err(DeliveryError::permanent(
+                            format!("Slack shows the bot no channel #{name}"),
+                            "invite the bot to the channel, or give the channel's id",
+                        ));
                     }
                 }
             })
@@ -246,8 +242,7 @@ impl SlackBot {
         if !matches!(self.kind, MessageKind::Changed | MessageKind::Reminder(_)) {
             return None;
         }
-        let mut events = handoff.timeline.events.iter();
-        let first = events.rfind(|it| it.event == EventKind::Notified && it.via == "slack");
+        let first = handoff.timeline.last_via(EventKind::Notified, "slack");
         let (at, ts) = first?.reference.as_deref()?.split_once('/')?;
         (at == channel && ts.bytes().all(|b| b.is_ascii_digit() || b == b'.')).then_some(ts)
     }
@@ -317,7 +312,7 @@ impl Sink for SlackBot {
             if !cursor.is_empty() {
                 form.push(("cursor", &cursor));
             }
-            let step = self.kind.step(handoff, STEP);
+            let step = self.kind.step(&handoff.timeline, STEP);
             // What changed and what is due is told in the thread of the first message.
             let thread = self.thread(handoff, &channel);
             let method = match thread {
@@ -351,25 +346,16 @@ impl Sink for SlackBot {
         body["channel"] = json!(self.channel_id().await?);
         body["metadata"] = json!({
             "event_type": EVENT_TYPE,
-            "event_payload": {"id": handoff.key, "step": self.kind.step(handoff, STEP)},
+            "event_payload": {"id": handoff.key, "step": self.kind.step(&handoff.timeline, STEP)},
         });
         if let Some(ts) = self.thread(handoff, self.channel_id().await?) {
             body["thread_ts"] = json!(ts);
         }
-        let method = "chat.postMessage";
         let body = Some(("application/json; charset=utf-8", body.to_string().into_bytes()));
-        let response = self
-            .client
-            .send_bytes(Semantics::Creates, Method::POST, method, body)
-            .await
-            .map_err(|error| http_answer::no_answer(&error))?;
-        let posted =
-            judge(method, http_answer::json("Slack's chat.postMessage", &response, HELP)?)?;
+        let posted = self.ask(Semantics::Creates, "chat.postMessage", body).await?;
         match (posted["channel"].as_str(), posted["ts"].as_str()) {
             (Some(channel), Some(ts)) => Ok(mark(channel, ts)),
-            _ => Err(DeliveryError::Unclear {
-                message: "Slack's chat.postMessage names no message".to_owned(),
-            }),
+            _ => Err(DeliveryError::unclear("Slack's chat.postMessage names no message")),
         }
     }
 
@@ -390,8 +376,7 @@ impl Sink for SlackBot {
             Ok(_) => {
                 Check::ok(what, "the bot can read the channel, so it finds its messages again")
             }
-            Err(DeliveryError::Permanent { message, help }) => Check::failed(what, message, help),
-            Err(error) => Check::failed(what, error.to_string(), "check the network and try again"),
+            Err(error) => error.as_check(what, "check the network and try again"),
         }]
     }
 }
@@ -407,7 +392,7 @@ fn next_cursor(page: &Value) -> String {
 fn mark(channel: &str, ts: &str) -> Mark {
     let seconds = ts.split('.').next().and_then(|s| s.parse().ok());
     let at = seconds.and_then(|s| DateTime::<Utc>::from_timestamp(s, 0));
-    Mark { reference: format!("{channel}/{ts}"), at, remark: None }
+    Mark::new(format!("{channel}/{ts}"), at, &[])
 }
 
 /// Slack answers 200 and says in the body what went wrong.
@@ -419,10 +404,10 @@ fn judge(method: &str, body: Value) -> Result<Value, DeliveryError> {
     let message = format!("Slack's {method} answered {error}");
     let help = match error {
         "ratelimited" | "service_unavailable" | "request_timeout" => {
-            return Err(DeliveryError::Transient { message, retry_after: None });
+            return Err(DeliveryError::transient(message));
         }
         // "Some aspect of the operation may have succeeded."
-        "fatal_error" | "internal_error" => return Err(DeliveryError::Unclear { message }),
+        "fatal_error" | "internal_error" => return Err(DeliveryError::unclear(message)),
         "channel_not_found" | "not_in_channel" => "invite the bot to the channel, or fix its name",
         "is_archived" => "the channel is archived; choose another",
         "invalid_auth" | "not_authed" | "account_inactive" | "token_revoked" | "token_expired" => {
@@ -433,5 +418,5 @@ fn judge(method: &str, body: Value) -> Result<Value, DeliveryError> {
         }
         _ => "see docs/deliveries.md and Slack's description of the method",
     };
-    Err(DeliveryError::Permanent { message, help: help.to_owned() })
+    Err(DeliveryError::permanent(message, help.to_owned()))
 }

@@ -8,10 +8,10 @@ use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
 
 use super::context::Context;
+use super::customers;
 use super::customers::Customers;
 use super::deal::Found;
 use super::store::machine_version;
-use super::{Context, customers};
 use crate::brief::{
     Brief, ChangedAnswer, FirstTouch, MappingInput, Timeline, View, changed_answers, kept_answers,
     merge,
@@ -163,13 +163,14 @@ fn first_action(
     let action = sections.entry("first_action").or_insert_with(|| json!({}));
     let Some(action) = action.as_object_mut() else { return };
     if !action.contains_key("owner") {
-        let chosen = kept.or_else(|| choose(&config.team, &brief, open, same, remarks).map(person));
+        let chosen =
+            kept.or_else(|| choose(&config.team, &brief, open, same, remarks).map(Csm::to_json));
         if let Some(chosen) = chosen {
             action.insert("owner".to_owned(), chosen);
         }
     } else if let Some(csm) = action.get("owner").and_then(|owner| named(config, owner)) {
         // A name or a login alone in the CRM becomes the person of the team.
-        let csm = person(csm);
+        let csm = csm.to_json();
         action.insert("owner".to_owned(), csm);
     }
     if !action.contains_key("due")
@@ -192,17 +193,6 @@ fn named<'a>(config: &'a Config, owner: &Value) -> Option<&'a Csm> {
         .flatten()
         .find_map(|word| config.team.find(word))
         .and_then(|index| config.team.csms.get(index))
-}
-
-fn person(csm: &Csm) -> Value {
-    let mut person = Map::new();
-    person.insert("name".to_owned(), json!(csm.name));
-    for (name, value) in [("email", &csm.email), ("github", &csm.github), ("slack", &csm.slack)] {
-        if let Some(value) = value {
-            person.insert(name.to_owned(), json!(value));
-        }
-    }
-    Value::Object(person)
 }
 
 /// What a brief is the handoff of, for comparing: its deal, else its document.
@@ -309,10 +299,8 @@ impl Correction {
         }
     }
 
-    /// The bytes of its `brief.yaml` in this folder, and their blob id.
-    pub(super) fn file(&self, folder: &str) -> (String, String) {
-        let text = self.brief.to_yaml(Context::depth(folder));
-        let blob = blob_id(text.as_bytes()).to_string();
-        (text, blob)
+    /// The git blob of the corrected brief's file.
+    pub(super) fn blob(&self, folder: &str) -> String {
+        blob_id(self.brief.to_yaml(Context::depth(folder)).as_bytes()).to_string()
     }
 }

@@ -176,6 +176,11 @@ impl WorkflowError {
     }
 
     /// A file that could not be read or written.
+    /// What cannot be done with this handoff as it is.
+    pub(super) fn unfit(key: &Key, message: impl Into<String>) -> Self {
+        Self::DoesNotFit { key: key.clone(), message: message.into() }
+    }
+
     pub(super) fn file(path: &Path, error: &std::io::Error) -> Self {
         Self::Io { path: path.display().to_string(), why: error.to_string() }
     }

@@ -6,20 +6,20 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::handoff_facts::{HandoffFacts, known_handoffs};
-use super::people::as_given;
+use super::people::{as_given, notice};
 use super::recording::{DeliveryLock, Intents, Recording};
 use super::store::{Stored, version};
-use super::{Context, Remarks, WorkflowError, assign, pending_pull_request, reminders};
+use super::{Context, Remarks, WorkflowError, pending_pull_request, reminders};
 use crate::brief::{
     ChangedAnswer, Completeness, EventKind, MissingField, Timeline, changed_answers,
 };
 use crate::deliver::{
-    Backoff, Circumstances, DeliveryResult, Handoff, Missing, Plan, State, WantedDelivery,
+    self, Backoff, Circumstances, DeliveryResult, Handoff, Missing, Plan, State, WantedDelivery,
     is_change, is_told,
 };
 use crate::http::Schedule;
 use crate::ledger::month_for;
-use crate::model::{Gap, Key, ObjectId};
+use crate::model::{Gap, Key};
 
 /// Which handoffs are reconciled when none is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,14 @@ pub struct Delivered {
     pub held: Option<String>,
     /// What a person should know.
     pub remarks: Remarks,
+}
+
+impl Delivered {
+    /// Nothing is done yet.
+    fn planned(key: &Key, plan: Plan, timeline: Timeline) -> Self {
+        let (would, results, remarks) = (Vec::new(), Vec::new(), Remarks::default());
+        Self { key: key.clone(), plan, would, results, timeline, held: None, remarks }
+    }
 }
 
 /// The keys of the handoffs within the horizon, and what could not be read.
@@ -106,9 +114,7 @@ pub async fn deliver(
     dry_run: bool,
 ) -> Result<Delivered, WorkflowError> {
     let _turn = if dry_run { None } else { Some(DeliveryLock::take(context, key).await?) };
-    let Some(mut stored) = context.stored(key, None)? else {
-        return Err(WorkflowError::NoHandoff(key.clone()));
-    };
+    let mut stored = context.handoff(key)?;
     let folder = stored.folder.clone();
     let recording = Recording::new(context, key, &folder);
     let mut remarks = Remarks::default();
@@ -116,20 +122,13 @@ pub async fn deliver(
     // What just turned out to be unclear is asked for again by a person who knows.
     let at_once = at_once && unsettled.is_none();
     stored.timeline = unsettled.unwrap_or(stored.timeline);
-    if !dry_run && let Some(timeline) = assign::notice(context, key, &stored, &mut remarks)? {
+    if !dry_run && let Some(timeline) = notice(context, key, &stored, &mut remarks)? {
         stored.timeline = timeline;
     }
     let circumstances = circumstances(context, at_once, stored.brief_blob.clone());
     let plan = deliver::plan(&wanted(context), &stored.timeline, &circumstances);
-    let mut delivered = Delivered {
-        key: key.clone(),
-        would: Vec::new(),
-        results: Vec::new(),
-        timeline: stored.timeline.clone(),
-        held: None,
-        remarks,
-        plan,
-    };
+    let mut delivered = Delivered::planned(key, plan, stored.timeline.clone());
+    delivered.remarks = remarks;
     let Some(handoff) = handoff_of(context, key, &stored)? else { return Ok(delivered) };
     if !dry_run && stored.branch.is_some() {
         keep_up(context, &handoff, &mut delivered).await;
@@ -235,7 +234,7 @@ pub fn handoff_of(
         told,
         brief_blob: stored.brief_blob.clone(),
         url: pending_pull_request::web_url(context, stored),
-        commit: tip_of(context, stored)?.map_or_else(String::new, |id| id.to_string()),
+        commit: context.tip_of(stored)?.map_or_else(String::new, |id| id.to_string()),
     }))
 }
 
@@ -276,13 +275,6 @@ fn changes(context: &Context, stored: &Stored, told: Option<&Value>) -> Vec<Chan
 }
 
 /// The commit that holds a handoff.
-fn tip_of(context: &Context, stored: &Stored) -> Result<Option<ObjectId>, WorkflowError> {
-    Ok(match &stored.branch {
-        Some(branch) => context.ledger.snapshot_of_branch(branch)?.and_then(|tip| tip.commit()),
-        None => context.ledger.tip()?,
-    })
-}
-
 /// A missing answer as the sinks are told of it.
 pub(super) fn gap(field: MissingField) -> Missing {
     let MissingField { question, field, ask, example, .. } = field;
@@ -312,15 +304,7 @@ pub fn idle_deliveries(
         let plan =
             deliver::plan(&wanted(context), &facts.timeline, &circumstances(context, false, blob));
         if plan.is_idle() && !reminders::may_be_due(context, &facts) {
-            let delivered = Delivered {
-                key: key.clone(),
-                plan,
-                would: Vec::new(),
-                results: Vec::new(),
-                timeline: facts.timeline,
-                held: None,
-                remarks: Remarks::default(),
-            };
+            let delivered = Delivered::planned(&key, plan, facts.timeline);
             idle.insert(key, delivered);
         }
     }

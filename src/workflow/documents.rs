@@ -64,10 +64,10 @@ pub async fn look_at_won(
     match exclusion(&context.config, &deal) {
         Ok(None) => Ok(WonLook::HandOver(Box::new(deal))),
         Ok(Some(reason)) => Ok(WonLook::Nothing(format!("it is out of scope: {reason}"))),
-        Err(gap) => Err(WorkflowError::DoesNotFit {
-            key: Key::for_deal(crm.name(), &deal.id)?,
-            message: format!("{}: {}", gap.what, gap.why),
-        }),
+        Err(gap) => Err(WorkflowError::unfit(
+            &Key::for_deal(crm.name(), &deal.id)?,
+            format!("{}: {}", gap.what, gap.why),
+        )),
     }
 }
 

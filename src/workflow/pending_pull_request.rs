@@ -5,7 +5,7 @@
 use super::context::{Context, NotPushed, Remarks, WorkflowError};
 use super::store::{LOCK_WAIT, Stored, stored_in};
 use crate::ledger::{Change, Ledger, LedgerError, Snapshot, Unpushed, web_links};
-use crate::model::{Gap, Key};
+use crate::model::{Gap, Key, ObjectId};
 use crate::text::shorten;
 
 impl Context {
@@ -120,6 +120,19 @@ impl Context {
     /// When the ledger or one of the two files cannot be read.
     pub fn stored(&self, key: &Key, month: Option<&str>) -> Result<Option<Stored>, WorkflowError> {
         find(self, &self.ledger.snapshot()?, key, month)
+    }
+
+    /// A handoff that must be there.
+    pub(super) fn handoff(&self, key: &Key) -> Result<Stored, WorkflowError> {
+        self.stored(key, None)?.ok_or_else(|| WorkflowError::NoHandoff(key.clone()))
+    }
+
+    /// The commit in which a handoff stands: the tip of its branch, else of the ledger.
+    pub(super) fn tip_of(&self, stored: &Stored) -> Result<Option<ObjectId>, WorkflowError> {
+        Ok(match &stored.branch {
+            Some(branch) => self.ledger.snapshot_of_branch(branch)?.and_then(|it| it.commit()),
+            None => self.ledger.tip()?,
+        })
     }
 }
 

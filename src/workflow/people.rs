@@ -1,19 +1,17 @@
 //! What people add: accepted, returned, resubmitted, touched, exempted, assigned.
 
 use chrono::{DateTime, Utc};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::recording::append;
 use super::sources::{Earlier, Version};
-use super::store::{LOCK_WAIT, Stored, version};
+use super::store::{LOCK_WAIT, Stored, brief_change, commit, version};
 use super::{Context, Remarks, WorkflowError, pending_pull_request};
-use crate::brief::{
-    AnswerSource, Brief, BriefSources, Event, EventKind, SourceKind, Timeline, TouchEvidence,
-};
+use crate::brief::{AnswerSource, Brief, Event, EventKind, SourceKind, Timeline, TouchEvidence};
 use crate::config::Csm;
 use crate::crm::CrmError;
 use crate::deliver::Roles;
-use crate::ledger::{Change, Identity, blob_id, folder_for};
+use crate::ledger::{Identity, blob_id, folder_for};
 use crate::model::{DealId, Key};
 use crate::text::{did_you_mean, one_line, quoted, shorten};
 
@@ -234,7 +232,7 @@ fn may_be_then(
     };
     let time = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M UTC").to_string();
     let message = format!("{} lies before the signature of {}", time(at), time(signed_at));
-    Err(WorkflowError::DoesNotFit { key: key.clone(), message })
+    Err(WorkflowError::unfit(key, message))
 }
 
 /// Whether an event makes sense after what has happened.
@@ -246,7 +244,7 @@ fn fits(
     at: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<(), WorkflowError> {
-    let no = |message: String| Err(WorkflowError::DoesNotFit { key: key.clone(), message });
+    let no = |message: String| Err(WorkflowError::unfit(key, message));
     let needs_signature =
         matches!(told.kind, EventKind::Accepted | EventKind::Returned | EventKind::Touched);
     if needs_signature && !signed {
@@ -255,10 +253,7 @@ fn fits(
     if needs_signature && timeline.first(EventKind::Exempted).is_some() {
         return no("somebody decided that it needs no handoff (exempted)".to_owned());
     }
-    let verdict = timeline.events.iter().rev().find(|event| {
-        matches!(event.event, EventKind::Accepted | EventKind::Returned | EventKind::Resubmitted)
-    });
-    let was_returned = verdict.is_some_and(|event| event.event != EventKind::Accepted);
+    let was_returned = timeline.verdict().is_some_and(|event| event.event != EventKind::Accepted);
     if told.kind == EventKind::Resubmitted && !was_returned {
         return no("it is not returned, so it cannot come again".to_owned());
     }
@@ -297,8 +292,7 @@ fn repeats(timeline: &Timeline, told: &PersonEvent) -> bool {
         EventKind::Exempted => &[EventKind::Exempted],
         _ => return false,
     };
-    let last = timeline.events.iter().rev().find(|event| same_matter.contains(&event.event));
-    last.is_some_and(|last| {
+    timeline.last_of(same_matter).is_some_and(|last| {
         last.event == told.kind
             && (told.kind != EventKind::Returned
                 || last.reason.as_deref() == told.reason.as_deref())
@@ -335,7 +329,7 @@ pub fn assign(
     told: &Assignment,
     remarks: &mut Remarks,
 ) -> Result<Option<Timeline>, WorkflowError> {
-    let no = |message: String| WorkflowError::DoesNotFit { key: key.clone(), message };
+    let no = |message: String| WorkflowError::unfit(key, message);
     let csm = find(context, &told.to).map_err(no)?;
     let mut writer = context.ledger.lock(LOCK_WAIT)?;
     let snapshot = writer.snapshot()?;
@@ -361,14 +355,13 @@ pub fn assign(
         return Ok(None);
     }
     let mut json = brief.json().clone();
-    json["first_action"]["owner"] = owner(csm);
+    json["first_action"]["owner"] = csm.to_json();
     let brief = Brief::from_json(context.schema.in_order(&json));
-    let text = brief.to_yaml(Context::depth(&folder));
     let mut event = Event::new(at, EventKind::Assigned, told.via.clone());
     event.reference = Some(name_of(csm).to_owned());
     event.by = told.by.as_deref().map(|by| shorten(&one_line(by), 200));
     event.reason = told.reason.as_deref().map(|reason| shorten(&one_line(reason), 1_000));
-    let blob = blob_id(text.as_bytes()).to_string();
+    let blob = blob_id(brief.to_yaml(Context::depth(&folder)).as_bytes()).to_string();
     event.brief = Some(blob.clone());
     let given = AnswerSource::of(SourceKind::Person).at(at);
     let given = match &event.by {
@@ -380,20 +373,10 @@ pub fn assign(
     let sources = version.of_person(context, &[owner], &given);
     event.sources = Some(blob_id(sources.as_bytes()).to_string());
     timeline.events.push(event);
-    let customer = brief.view().title().unwrap_or("customer").to_owned();
-    let change = Change::of_handoff(&folder, &customer, key, context.now)
+    let change = brief_change(context, key, &folder, &brief, sources)?
         .trailer("Handoff-Event", EventKind::Assigned.as_str())
-        .put("timeline.yaml", timeline.to_yaml())
-        .put("README.md", context.render(&brief)?)
-        .put("brief.yaml", text)
-        .put(BriefSources::FILE, sources);
-    let committed = match &branch {
-        Some(branch) => writer.commit_on_branch(branch, &change)?,
-        None => writer.commit(&change)?,
-    };
-    if let Some(committed) = committed {
-        remarks.extend(committed.remarks.iter().map(ToString::to_string));
-    }
+        .put("timeline.yaml", timeline.to_yaml());
+    commit(&mut writer, branch.as_deref(), &change, remarks)?;
     Ok(Some(timeline))
 }
 
@@ -451,18 +434,6 @@ fn find<'a>(context: &'a Context, word: &str) -> Result<&'a Csm, String> {
 
 fn name_of(csm: &Csm) -> &str {
     csm.github.as_deref().or(csm.email.as_deref()).unwrap_or(&csm.name)
-}
-
-/// A CSM as the brief names the owner of the first action.
-fn owner(csm: &Csm) -> Value {
-    let mut owner = Map::new();
-    owner.insert("name".to_owned(), Value::from(csm.name.clone()));
-    for (name, value) in [("email", &csm.email), ("github", &csm.github), ("slack", &csm.slack)] {
-        if let Some(value) = value {
-            owner.insert(name.to_owned(), Value::from(value.clone()));
-        }
-    }
-    Value::Object(owner)
 }
 
 /// All that the owner of the first action is known by, what is surest first.

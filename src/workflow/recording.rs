@@ -10,7 +10,7 @@ use std::{fs, io};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use super::store::LOCK_WAIT;
+use super::store::{LOCK_WAIT, commit};
 use super::{Context, Remarks, WorkflowError, pending_pull_request};
 use crate::brief::{Event, EventKind, Timeline};
 use crate::deliver::{DeliveryError, DeliveryResult, Follower, Moment, Sink, answered_part};
@@ -62,7 +62,7 @@ impl<'a> Recording<'a> {
             }
             let message =
                 "the run that sent it ended before it could record what became of it".to_owned();
-            let outcome = Err(DeliveryError::Unclear { message });
+            let outcome = Err(DeliveryError::unclear(message));
             let result = DeliveryResult::new(event, via, outcome);
             events.push(result.to_event(self.context.now));
         }
@@ -181,13 +181,7 @@ pub(super) fn append(
         Change::of_handoff(path, customer.as_deref().unwrap_or("customer"), key, context.now)
             .trailer("Handoff-Event", names.join(" "))
             .put("timeline.yaml", timeline.to_yaml());
-    let committed = match &branch {
-        Some(branch) => writer.commit_on_branch(branch, &change)?,
-        None => writer.commit(&change)?,
-    };
-    if let Some(committed) = committed {
-        remarks.extend(committed.remarks.iter().map(ToString::to_string));
-    }
+    commit(&mut writer, branch.as_deref(), &change, remarks)?;
     Ok(Some(timeline))
 }
 

@@ -525,11 +525,7 @@ fn next_event(
     if unchanged {
         return None;
     }
-    let settled = timeline.events.iter().rev().find(|event| {
-        matches!(event.event, EventKind::Accepted | EventKind::Returned | EventKind::Resubmitted)
-    });
-    let returned = settled.is_some_and(|event| event.event == EventKind::Returned);
-    Some(if returned { EventKind::Resubmitted } else { EventKind::Corrected })
+    Some(refresh::kind_of(timeline))
 }
 
 /// Whether a brief is of the deal that was found, or of none yet.

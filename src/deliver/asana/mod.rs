@@ -19,7 +19,7 @@ use super::http_answer;
 use super::machine_part::{renewed_html, sealed_html};
 use super::messages::Messages;
 use super::read_back::Reader;
-use super::row::{ReaderContext, SinkRow, SinkSettings, Sinks, WorkflowNeeds};
+use super::row::{Made, ReaderContext, SinkRow, SinkSettings, Sinks, WorkflowNeeds, made};
 use super::sink::{DeliveryError, Handoff};
 use super::templates::Medium;
 use crate::brief::EventKind;
@@ -37,12 +37,6 @@ pub(super) const ROW: SinkRow = SinkRow {
     settings: SettingsReader::<dyn SinkSettings>::of::<AsanaSettings>(),
 };
 
-impl From<AsanaSettings> for Box<dyn SinkSettings> {
-    fn from(settings: AsanaSettings) -> Self {
-        Box::new(settings)
-    }
-}
-
 impl SinkSettings for AsanaSettings {
     fn sinks(&self, secrets: &Secrets, messages: &Messages, _: &[EventKind]) -> Sinks {
         let (api, messages) = (Api::new(self, secrets)?, messages.clone());
@@ -54,11 +48,7 @@ impl SinkSettings for AsanaSettings {
         WorkflowNeeds { reads_back: true, ..WorkflowNeeds::default() }
     }
 
-    fn reader(
-        &self,
-        secrets: &Secrets,
-        context: &ReaderContext,
-    ) -> Result<Option<Box<dyn Reader>>, Vec<String>> {
+    fn reader(&self, secrets: &Secrets, context: &ReaderContext) -> Made<dyn Reader> {
         Ok(Some(Box::new(AsanaReader::new(Api::new(self, secrets)?, context.days))))
     }
 }
@@ -70,7 +60,7 @@ impl SinkSettings for AsanaSettings {
 /// `deliver.asana`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct AsanaSettings {
+pub(super) struct AsanaSettings {
     /// The id of the project template.
     pub template: String,
     /// The id of the workspace, in which projects are looked up.
@@ -83,16 +73,12 @@ pub struct AsanaSettings {
     #[serde(default)]
     pub roles: BTreeMap<String, String>,
     /// Whether the first-touch task is added to the project.
-    #[serde(default = "yes")]
+    #[serde(default = "crate::settings::yes")]
     pub first_touch_task: bool,
     /// Another place of the API, for tests.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub base_url: Option<BaseUrl>,
-}
-
-fn yes() -> bool {
-    true
 }
 
 impl AsanaSettings {
@@ -127,13 +113,7 @@ impl Api {
     /// # Errors
     /// When the token is missing, or an id is none.
     fn new(settings: &AsanaSettings, secrets: &Secrets) -> Result<Self, Vec<String>> {
-        let mut problems = settings.problems();
-        match Self::connect(settings, secrets) {
-            Ok(api) if problems.is_empty() => return Ok(api),
-            Ok(_) => {}
-            Err(problem) => problems.push(problem),
-        }
-        Err(problems)
+        made(Self::connect(settings, secrets), settings.problems())
     }
 
     fn connect(settings: &AsanaSettings, secrets: &Secrets) -> Result<Self, String> {
@@ -153,12 +133,8 @@ impl Api {
         data: Option<Value>,
     ) -> Result<Value, DeliveryError> {
         let body = data.map(|data| json!({"data": data}));
-        let response = self
-            .client
-            .send(semantics, method, path, body.as_ref())
-            .await
-            .map_err(|error| http_answer::no_answer(&error))?;
-        http_answer::json("Asana", &response, HELP)
+        let sent = self.client.send(semantics, method, path, body.as_ref()).await;
+        http_answer::json("Asana", &http_answer::answered(sent)?, HELP)
     }
 
     async fn read(&self, path: &str) -> Result<Value, DeliveryError> {
@@ -167,11 +143,8 @@ impl Api {
 
     /// Reads what may not be there; `None` for 403 and 404.
     async fn read_if_there(&self, path: &str) -> Result<Option<Value>, DeliveryError> {
-        let response = self
-            .client
-            .send(Semantics::Idempotent, Method::GET, path, None)
-            .await
-            .map_err(|error| http_answer::no_answer(&error))?;
+        let sent = self.client.send(Semantics::Idempotent, Method::GET, path, None).await;
+        let response = http_answer::answered(sent)?;
         if matches!(response.status.as_u16(), 403 | 404) {
             return Ok(None);
         }
@@ -189,10 +162,7 @@ impl Api {
         loop {
             let mut page = self.read(&next).await?;
             let Some(items) = page["data"].as_array_mut().map(std::mem::take) else {
-                return Err(DeliveryError::Transient {
-                    message: "Asana's list is none".to_owned(),
-                    retry_after: None,
-                });
+                return Err(DeliveryError::transient("Asana's list is none"));
             };
             if items.into_iter().any(&mut see) {
                 return Ok(());
@@ -202,10 +172,7 @@ impl Api {
                 percent_encoding::utf8_percent_encode(offset, percent_encoding::NON_ALPHANUMERIC);
             let following = format!("{path}&offset={offset}");
             if following == next {
-                return Err(DeliveryError::Transient {
-                    message: "Asana's list does not go on".to_owned(),
-                    retry_after: None,
-                });
+                return Err(DeliveryError::transient("Asana's list does not go on"));
             }
             next = following;
         }

@@ -86,9 +86,7 @@ impl Asana {
         let path = format!("/project_templates/{template}/instantiateProject");
         let job = self.api.ask(Semantics::Creates, Method::POST, &path, Some(data)).await?;
         let Some(job) = job["data"]["gid"].as_str() else {
-            return Err(DeliveryError::Unclear {
-                message: "Asana's answer names no job".to_owned(),
-            });
+            return Err(DeliveryError::unclear("Asana's answer names no job"));
         };
         self.wait_for(job).await
     }
@@ -129,28 +127,28 @@ impl Asana {
         let path = format!("/jobs/{job}?opt_fields=status,new_project,new_project.name");
         for wait in job_waits() {
             tokio::time::sleep(wait).await;
-            let answer = self.api.read(&path).await.map_err(|error| DeliveryError::Unclear {
-                message: format!("Asana makes the project, and its job cannot be read: {error}"),
+            let answer = self.api.read(&path).await.map_err(|error| {
+                DeliveryError::unclear(format!(
+                    "Asana makes the project, and its job cannot be read: {error}"
+                ))
             })?;
             match answer["data"]["status"].as_str() {
                 Some("succeeded") => {
                     let project = answer["data"]["new_project"]["gid"].as_str();
-                    return project.map(str::to_owned).ok_or_else(|| DeliveryError::Unclear {
-                        message: "Asana's job has succeeded and names no project".to_owned(),
+                    return project.map(str::to_owned).ok_or_else(|| {
+                        DeliveryError::unclear("Asana's job has succeeded and names no project")
                     });
                 }
                 Some("failed") => {
-                    return Err(DeliveryError::Permanent {
-                        message: "Asana could not make the project from the template".to_owned(),
-                        help: "make a project from the template by hand to see why".to_owned(),
-                    });
+                    return Err(DeliveryError::permanent(
+                        "Asana could not make the project from the template",
+                        "make a project from the template by hand to see why",
+                    ));
                 }
                 _ => {}
             }
         }
-        Err(DeliveryError::Unclear {
-            message: "Asana still makes the project after two minutes".to_owned(),
-        })
+        Err(DeliveryError::unclear("Asana still makes the project after two minutes"))
     }
 }
 
@@ -206,8 +204,7 @@ impl Sink for Asana {
         if self.settings.first_touch_task && self.task(&gid, handoff).await?.is_none() {
             self.create_task(&gid, handoff, &mut remarks).await?;
         }
-        let remark = (!remarks.is_empty()).then(|| remarks.join("; "));
-        Ok(Mark { reference: link(&project, &gid), remark, ..mark(&project) })
+        Ok(Mark::new(link(&project, &gid), mark(&project).at, &remarks))
     }
 
     async fn checks(&self, offline: bool) -> Vec<Check> {
@@ -234,7 +231,7 @@ fn link(project: &Value, gid: &str) -> String {
 fn mark(project: &Value) -> Mark {
     let gid = project["gid"].as_str().unwrap_or_default();
     let at = project["created_at"].as_str().and_then(|at| at.parse().ok());
-    Mark { reference: link(project, gid), at, remark: None }
+    Mark::new(link(project, gid), at, &[])
 }
 
 /// Brings the project of each handoff in line with its brief. Setting the same
@@ -315,19 +312,11 @@ impl Sink for AsanaFollow {
         "bring the Asana project in line with the brief".to_owned()
     }
 
-    async fn look_up(&self, _: &Handoff) -> Result<Option<Mark>, DeliveryError> {
-        Ok(None)
-    }
-
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
-        let mut events = handoff.timeline.events.iter().rev();
-        let started = events.find(|it| it.event == EventKind::ProjectStarted && it.via == "asana");
+        let started = handoff.timeline.last_via(EventKind::ProjectStarted, "asana");
         let reference = started.and_then(|event| event.reference.clone()).unwrap_or_default();
         let Some(project) = project_of(&reference) else {
-            return Err(DeliveryError::Transient {
-                message: "there is no project in Asana yet".to_owned(),
-                retry_after: None,
-            });
+            return Err(DeliveryError::transient("there is no project in Asana yet"));
         };
         let mut remarks = Vec::new();
         let path = format!("/projects/{project}");
@@ -351,7 +340,6 @@ impl Sink for AsanaFollow {
                 done => done?,
             }
         }
-        let remark = (!remarks.is_empty()).then(|| remarks.join("; "));
-        Ok(Mark { reference, at: None, remark })
+        Ok(Mark::new(reference, None, &remarks))
     }
 }

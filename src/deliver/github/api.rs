@@ -224,7 +224,7 @@ impl Api {
                 error: answer.fault(),
             }),
             Err(none) if none.reached => {
-                Err(Fault::without_answer(DeliveryError::Unclear { message: none.why }))
+                Err(Fault::without_answer(DeliveryError::unclear(none.why)))
             }
             Err(none) => Err(Fault::without_answer(transient(none.why))),
         }
@@ -268,9 +268,11 @@ impl Api {
             Access::Token(token) => builder.personal_token(token.clone()),
             Access::App { id, key } => builder
                 .app_from_rsa_pem(AppId(*id), key.expose_secret().as_bytes())
-                .map_err(|_| DeliveryError::Permanent {
-                    message: "GITHUB_APP_PRIVATE_KEY is not an RSA key in PEM form".to_owned(),
-                    help: "make a new private key on the app's settings page".to_owned(),
+                .map_err(|_| {
+                    DeliveryError::permanent(
+                        "GITHUB_APP_PRIVATE_KEY is not an RSA key in PEM form",
+                        "make a new private key on the app's settings page",
+                    )
                 })?,
         }
         .build_with_reqwest(http)
@@ -341,17 +343,14 @@ fn no_answer(method: &Method, path: &str, error: &octocrab::Error) -> NoAnswer {
 }
 
 fn transient(message: String) -> DeliveryError {
-    DeliveryError::Transient { message, retry_after: None }
+    DeliveryError::transient(message)
 }
 
 fn broken(error: &octocrab::Error) -> DeliveryError {
-    DeliveryError::Permanent {
-        message: format!(
-            "the GitHub client cannot be set up: {}",
-            text::quoted(&error.to_string())
-        ),
-        help: "check deliver.github.base_url and the machine's certificates".to_owned(),
-    }
+    DeliveryError::permanent(
+        format!("the GitHub client cannot be set up: {}", text::quoted(&error.to_string())),
+        "check deliver.github.base_url and the machine's certificates",
+    )
 }
 
 impl Answer {
@@ -432,7 +431,7 @@ impl Answer {
             // What was read can be read again; what was written may be there.
             match method {
                 Method::GET => transient(message),
-                _ => DeliveryError::Unclear { message },
+                _ => DeliveryError::unclear(message),
             }
         })
     }
@@ -462,7 +461,7 @@ impl Answer {
         }
         let help = match self.status.as_u16() {
             500.. if self.method == Method::GET => return transient(message),
-            500.. => return DeliveryError::Unclear { message },
+            500.. => return DeliveryError::unclear(message),
             401 => "GITHUB_TOKEN is wrong or has expired; make a new one",
             403 => {
                 "the token may not do this; it needs issues: write (and pull requests: write for as: pull_request)"
@@ -474,7 +473,7 @@ impl Answer {
             422 => "the request was refused as it is; fix what GitHub names",
             _ => "see what GitHub says",
         };
-        DeliveryError::Permanent { message, help: help.to_owned() }
+        DeliveryError::permanent(message, help.to_owned())
     }
 }
 

@@ -19,8 +19,8 @@ use task::{GithubFollow, GithubIssue};
 
 use super::messages::{Messages, TaskForm};
 use super::read_back::Reader;
-use super::row::{ReaderContext, SinkRow, SinkSettings, Sinks, WorkflowNeeds};
-use super::sink::{BranchRequests, DeliveryError, Sink};
+use super::row::{Made, ReaderContext, SinkRow, SinkSettings, Sinks, WorkflowNeeds, made};
+use super::sink::{BranchRequests, Sink};
 use super::templates::Medium;
 use crate::brief::EventKind;
 use crate::http::BaseUrl;
@@ -38,12 +38,6 @@ pub(super) const ROW: SinkRow = SinkRow {
     medium: Medium::Markdown,
     settings: SettingsReader::<dyn SinkSettings>::of::<GithubSettings>(),
 };
-
-impl From<GithubSettings> for Box<dyn SinkSettings> {
-    fn from(settings: GithubSettings) -> Self {
-        Box::new(settings)
-    }
-}
 
 impl SinkSettings for GithubSettings {
     /// One opens the task, in the configured form, one keeps it in line.
@@ -72,31 +66,19 @@ impl SinkSettings for GithubSettings {
         }
     }
 
-    fn reader(
-        &self,
-        secrets: &Secrets,
-        context: &ReaderContext,
-    ) -> Result<Option<Box<dyn Reader>>, Vec<String>> {
+    fn reader(&self, secrets: &Secrets, context: &ReaderContext) -> Made<dyn Reader> {
         let api = connect(self, secrets)?;
         Ok(Some(Box::new(GithubReader::new(api, self.clone(), context.days))))
     }
 
     /// A draft pull request of the branch `handoff/<key>`, recorded as
     /// `drafted`. It belongs to the use case of drafting and to no plan.
-    fn draft_request(
-        &self,
-        secrets: &Secrets,
-        messages: &Messages,
-    ) -> Result<Option<Box<dyn Sink>>, Vec<String>> {
+    fn draft_request(&self, secrets: &Secrets, messages: &Messages) -> Made<dyn Sink> {
         let (api, settings, messages) = (connect(self, secrets)?, self.clone(), messages.clone());
         Ok(Some(Box::new(GithubPull { api, settings, messages, purpose: Purpose::Draft })))
     }
 
-    fn branch_requests(
-        &self,
-        secrets: &Secrets,
-        messages: &Messages,
-    ) -> Result<Option<Box<dyn BranchRequests>>, Vec<String>> {
+    fn branch_requests(&self, secrets: &Secrets, messages: &Messages) -> Made<dyn BranchRequests> {
         let (api, settings, messages) = (connect(self, secrets)?, self.clone(), messages.clone());
         Ok(Some(Box::new(GithubPull { api, settings, messages, purpose: Purpose::Draft })))
     }
@@ -111,13 +93,7 @@ impl SinkSettings for GithubSettings {
 }
 
 fn connect(settings: &GithubSettings, secrets: &Secrets) -> Result<Arc<Api>, Vec<String>> {
-    let mut problems = settings.problems();
-    match Api::new(settings, secrets) {
-        Ok(api) if problems.is_empty() => return Ok(Arc::new(api)),
-        Ok(_) => {}
-        Err(problem) => problems.push(problem),
-    }
-    Err(problems)
+    made(Api::new(settings, secrets).map(Arc::new), settings.problems())
 }
 
 /// Repository, issues, rights and labels.
@@ -126,16 +102,9 @@ async fn checks(api: &Api, settings: &GithubSettings, offline: bool) -> Vec<Chec
     if offline {
         return vec![Check::ok(what, format!("credentials are set, {} was not asked", api.base()))];
     }
-    let answer = match api.get(&settings.repository.path("")).await.and_then(self::api::Answer::ok)
-    {
+    let answer = match api.get(&settings.repository.path("")).await.and_then(api::Answer::ok) {
         Ok(answer) => answer,
-        Err(error) => {
-            let help = match &error {
-                DeliveryError::Permanent { help, .. } => help.clone(),
-                _ => "check the network and try again".to_owned(),
-            };
-            return vec![Check::failed(what, error.to_string(), help)];
-        }
+        Err(error) => return vec![error.as_check(what, "check the network and try again")],
     };
     let repository = &answer.body;
     let mut checks = vec![Check::ok(what.clone(), "the repository can be read")];

@@ -12,7 +12,7 @@ use crate::text;
 /// A repository, `owner/name`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub struct Repository {
+pub(super) struct Repository {
     owner: String,
     name: String,
 }
@@ -22,7 +22,7 @@ impl Repository {
     ///
     /// # Errors
     /// When it is not of that form, or holds characters that GitHub has not.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         let part = |part: &str| {
             !part.is_empty()
                 && part.len() <= 100
@@ -40,7 +40,7 @@ impl Repository {
 
     /// The owner's login.
     #[must_use]
-    pub fn owner(&self) -> &str {
+    pub(super) fn owner(&self) -> &str {
         &self.owner
     }
 
@@ -71,7 +71,7 @@ impl std::fmt::Display for Repository {
 /// A project (the new kind, of an organisation or a person) that tasks are put on.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ProjectSettings {
+pub(super) struct ProjectSettings {
     /// The organisation or person that owns it.
     pub owner: String,
     /// Its number, as in its address.
@@ -84,7 +84,7 @@ pub struct ProjectSettings {
 /// `deliver.github`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct GithubSettings {
+pub(super) struct GithubSettings {
     /// Where the tasks are opened, `owner/name`.
     #[schemars(with = "String", regex(pattern = r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$"))]
     pub repository: Repository,

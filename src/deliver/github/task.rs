@@ -100,11 +100,7 @@ impl GithubIssue {
                 format!("opened twice at the same moment; close #{}: {}", made.number, fault.error)
             }
         };
-        Ok(Some(Mark {
-            reference: older.html_url,
-            at: Some(older.created_at),
-            remark: Some(remark),
-        }))
+        Ok(Some(Mark::new(older.html_url, Some(older.created_at), &[remark])))
     }
 }
 
@@ -167,8 +163,7 @@ impl Sink for GithubIssue {
         {
             remarks.push(format!("not put on the project: {error}"));
         }
-        let remark = (!remarks.is_empty()).then(|| remarks.join("; "));
-        Ok(Mark { reference: issue.html_url, at: Some(issue.created_at), remark })
+        Ok(Mark::new(issue.html_url, Some(issue.created_at), &remarks))
     }
 
     async fn checks(&self, offline: bool) -> Vec<Check> {
@@ -237,18 +232,13 @@ pub(super) struct GithubFollow {
 
 impl GithubFollow {
     fn task(handoff: &Handoff) -> Result<TaskUrl, DeliveryError> {
-        let mut events = handoff.timeline.events.iter().rev();
-        let task = events.find(|it| it.event == EventKind::TaskOpened && it.via == "github");
-        task.and_then(|event| TaskUrl::parse(event.reference.as_deref()?)).ok_or_else(|| {
-            DeliveryError::Transient {
-                message: "there is no task on GitHub yet".to_owned(),
-                retry_after: None,
-            }
-        })
+        let task = handoff.timeline.last_via(EventKind::TaskOpened, "github");
+        task.and_then(|event| TaskUrl::parse(event.reference.as_deref()?))
+            .ok_or_else(|| DeliveryError::transient("there is no task on GitHub yet"))
     }
 
     fn mark(handoff: &Handoff) -> String {
-        marker(&handoff.key, &MessageKind::Changed.step(handoff, "comment"))
+        marker(&handoff.key, &MessageKind::Changed.step(&handoff.timeline, "comment"))
     }
 
     /// Sets what differs; each remark is something that could not be set.
@@ -286,7 +276,8 @@ impl GithubFollow {
             self.write(&path, change, &mut remarks).await?;
         }
         if task.is_pull_request() && handoff.previous_owner().is_some() {
-            self.ask_to_review(handoff, task, &mut remarks).await;
+            let path = task.api("pulls", "/requested_reviewers");
+            ask_to_review(&self.api, handoff, &path, &mut remarks).await;
         }
         if let (Some(project), Some(node)) = (&self.settings.project, &issue.node_id)
             && handoff.due_changed()
@@ -321,19 +312,23 @@ impl GithubFollow {
             sent => Ok(sent.map(drop)?),
         }
     }
+}
 
-    async fn ask_to_review(&self, handoff: &Handoff, task: &TaskUrl, remarks: &mut Vec<String>) {
-        match assignee(handoff) {
-            Ok(login) => {
-                let path = task.api("pulls", "/requested_reviewers");
-                let wish = json!({"reviewers": [login]});
-                if let Err(fault) = self.api.write(Method::POST, &path, &wish).await {
-                    remarks.push(format!("nobody is asked to review: {}", fault.error));
-                }
-            }
-            Err(why) => remarks.push(format!("nobody is asked to review: {why}")),
+/// Asks the CSM to review a pull request; a refusal is a remark.
+pub(super) async fn ask_to_review(
+    api: &Api,
+    handoff: &Handoff,
+    path: &str,
+    remarks: &mut Vec<String>,
+) {
+    let asked = match assignee(handoff) {
+        Ok(login) => {
+            let wish = json!({"reviewers": [login]});
+            api.write(Method::POST, path, &wish).await.err().map(|fault| fault.error.to_string())
         }
-    }
+        Err(why) => Some(why),
+    };
+    remarks.extend(asked.map(|why| format!("nobody is asked to review: {why}")));
 }
 
 /// Who should have the task, where that is not so: the new CSM in place of the
@@ -371,7 +366,7 @@ impl Sink for GithubFollow {
 
     /// The comment is made last. Without one, setting the same anew changes nothing.
     async fn look_up(&self, handoff: &Handoff) -> Result<Option<Mark>, DeliveryError> {
-        if !is_to_be_told(handoff, "github") {
+        if !is_to_be_told(&handoff.timeline, "github") {
             return Ok(None);
         }
         let (task, mark) = (Self::task(handoff)?, Self::mark(handoff));
@@ -379,19 +374,14 @@ impl Sink for GithubFollow {
         let ours = comments
             .into_iter()
             .find(|comment| holds(comment.body.as_deref().unwrap_or_default(), &mark));
-        Ok(ours.map(|comment| Mark {
-            reference: comment.html_url,
-            at: Some(comment.created_at),
-            remark: None,
-        }))
+        Ok(ours.map(|comment| Mark::new(comment.html_url, Some(comment.created_at), &[])))
     }
 
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
         let task = Self::task(handoff)?;
         let (issue, remarks) = self.renew(handoff, &task).await?;
-        let remark = (!remarks.is_empty()).then(|| remarks.join("; "));
-        if !is_to_be_told(handoff, "github") {
-            return Ok(Mark { reference: issue.html_url, at: None, remark });
+        if !is_to_be_told(&handoff.timeline, "github") {
+            return Ok(Mark::new(issue.html_url, None, &remarks));
         }
         let (kind, medium) = (&MessageKind::Changed, Medium::Markdown);
         let message = self.messages.again(handoff, kind, medium, Audience::Public, None)?;
@@ -399,7 +389,7 @@ impl Sink for GithubFollow {
         let path = task.api("issues", "/comments");
         let made = self.api.write(Method::POST, &path, &json!({"body": body})).await?;
         let made: Comment = made.read()?;
-        Ok(Mark { reference: made.html_url, at: Some(made.created_at), remark })
+        Ok(Mark::new(made.html_url, Some(made.created_at), &remarks))
     }
 }
 

@@ -80,7 +80,7 @@ impl Jira {
         let made = self.api.ask(Semantics::Creates, Method::POST, "/issue", Some(&body)).await?;
         let Some(issue) = made["key"].as_str().map(str::to_owned) else {
             let message = "Jira's answer names no issue".to_owned();
-            return Err(DeliveryError::Unclear { message });
+            return Err(DeliveryError::unclear(message));
         };
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         made.insert((handoff.key.clone(), step.to_owned()), issue.clone());
@@ -121,8 +121,8 @@ impl Jira {
         self.create(handoff, step, fields).await
     }
 
-    fn mark(&self, epic: &str, at: Option<DateTime<Utc>>, remark: Option<String>) -> Mark {
-        Mark { reference: self.api.base().join(&format!("/browse/{epic}")), at, remark }
+    fn mark(&self, epic: &str, at: Option<DateTime<Utc>>, remarks: &[String]) -> Mark {
+        Mark::new(self.api.base().join(&format!("/browse/{epic}")), at, remarks)
     }
 }
 
@@ -151,8 +151,7 @@ impl Sink for Jira {
     }
 
     fn onboarding(&self, handoff: &Handoff) -> Vec<(String, OnboardingTask)> {
-        let mut events = handoff.timeline.events.iter();
-        if !events.any(|it| it.event == EventKind::ProjectStarted && it.via == "jira") {
+        if handoff.timeline.last_via(EventKind::ProjectStarted, "jira").is_none() {
             return Vec::new();
         }
         let tasks = self.messages.tasks(handoff).unwrap_or_default().into_iter();
@@ -180,7 +179,7 @@ impl Sink for Jira {
         let tasks = self.messages.tasks(handoff)?.len();
         let whole = (0..tasks).all(|index| found.steps.contains_key(&step_of(index)));
         let epic = found.steps.get(EPIC).filter(|_| whole);
-        Ok(epic.map(|epic| self.mark(epic, found.epic_at, None)))
+        Ok(epic.map(|epic| self.mark(epic, found.epic_at, &[])))
     }
 
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
@@ -212,8 +211,7 @@ impl Sink for Jira {
                 self.create_task(handoff, &epic, (&step, task), assignee).await?;
             }
         }
-        let remark = (!remarks.is_empty()).then(|| remarks.join("; "));
-        Ok(self.mark(&epic, found.epic_at, remark))
+        Ok(self.mark(&epic, found.epic_at, &remarks))
     }
 
     async fn checks(&self, offline: bool) -> Vec<Check> {
@@ -335,19 +333,11 @@ impl Sink for JiraFollow {
         "bring the Jira epic in line with the brief".to_owned()
     }
 
-    async fn look_up(&self, _: &Handoff) -> Result<Option<Mark>, DeliveryError> {
-        Ok(None)
-    }
-
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
-        let mut events = handoff.timeline.events.iter().rev();
-        let started = events.find(|it| it.event == EventKind::ProjectStarted && it.via == "jira");
+        let started = handoff.timeline.last_via(EventKind::ProjectStarted, "jira");
         let reference = started.and_then(|event| event.reference.clone()).unwrap_or_default();
         let Some(epic) = key_of(&reference) else {
-            return Err(DeliveryError::Transient {
-                message: "there is no epic in Jira yet".to_owned(),
-                retry_after: None,
-            });
+            return Err(DeliveryError::transient("there is no epic in Jira yet"));
         };
         let path = format!("/issue/{epic}?fields=summary,description");
         let there = self.api.read(&path).await?;
@@ -370,7 +360,6 @@ impl Sink for JiraFollow {
         }
         self.put(&epic, fields).await?;
         self.reassign(handoff, &mut remarks).await?;
-        let remark = (!remarks.is_empty()).then(|| remarks.join("; "));
-        Ok(Mark { reference, at: None, remark })
+        Ok(Mark::new(reference, None, &remarks))
     }
 }

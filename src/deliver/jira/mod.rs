@@ -22,11 +22,11 @@ use url::Url;
 use super::http_answer;
 use super::messages::Messages;
 use super::read_back::Reader;
-use super::row::{ReaderContext, SinkRow, SinkSettings, Sinks, WorkflowNeeds};
+use super::row::{Made, ReaderContext, SinkRow, SinkSettings, Sinks, WorkflowNeeds, made};
 use super::sink::{DeliveryError, Handoff};
 use super::templates::Medium;
 use crate::brief::EventKind;
-use crate::http::{BaseUrl, Client, Schedule, Semantics};
+use crate::http::{BaseUrl, Client, Response, Schedule, Semantics};
 use crate::model::Secrets;
 use crate::settings::SettingsReader;
 
@@ -38,12 +38,6 @@ pub(super) const ROW: SinkRow = SinkRow {
     medium: Medium::Plain,
     settings: SettingsReader::<dyn SinkSettings>::of::<JiraSettings>(),
 };
-
-impl From<JiraSettings> for Box<dyn SinkSettings> {
-    fn from(settings: JiraSettings) -> Self {
-        Box::new(settings)
-    }
-}
 
 impl SinkSettings for JiraSettings {
     fn sinks(&self, secrets: &Secrets, messages: &Messages, _: &[EventKind]) -> Sinks {
@@ -59,11 +53,7 @@ impl SinkSettings for JiraSettings {
         WorkflowNeeds { reads_back: true, ..WorkflowNeeds::default() }
     }
 
-    fn reader(
-        &self,
-        secrets: &Secrets,
-        context: &ReaderContext,
-    ) -> Result<Option<Box<dyn Reader>>, Vec<String>> {
+    fn reader(&self, secrets: &Secrets, context: &ReaderContext) -> Made<dyn Reader> {
         Ok(Some(Box::new(JiraReader::new(Api::new(self, secrets)?, self.clone(), context.days))))
     }
 }
@@ -74,7 +64,7 @@ impl SinkSettings for JiraSettings {
 /// `deliver.jira`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct JiraSettings {
+pub(super) struct JiraSettings {
     /// The site, `https://acme.atlassian.net`.
     #[schemars(with = "String")]
     pub base_url: BaseUrl,
@@ -118,12 +108,7 @@ impl Api {
         if settings.project.is_empty() || !plain {
             problems.push("project: give the project's key, such as ONB".to_owned());
         }
-        match Self::connect(settings, secrets) {
-            Ok(api) if problems.is_empty() => return Ok(api),
-            Ok(_) => {}
-            Err(problem) => problems.push(problem),
-        }
-        Err(problems)
+        made(Self::connect(settings, secrets), problems)
     }
 
     fn connect(settings: &JiraSettings, secrets: &Secrets) -> Result<Self, String> {
@@ -144,6 +129,17 @@ impl Api {
         self.client.base()
     }
 
+    async fn answer(
+        &self,
+        semantics: Semantics,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Response, DeliveryError> {
+        let path = format!("/rest/api/3{path}");
+        http_answer::answered(self.client.send(semantics, method, &path, body).await)
+    }
+
     async fn ask(
         &self,
         semantics: Semantics,
@@ -151,13 +147,7 @@ impl Api {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Value, DeliveryError> {
-        let path = format!("/rest/api/3{path}");
-        let response = self
-            .client
-            .send(semantics, method, &path, body)
-            .await
-            .map_err(|error| http_answer::no_answer(&error))?;
-        http_answer::json("Jira", &response, HELP)
+        http_answer::json("Jira", &self.answer(semantics, method, path, body).await?, HELP)
     }
 
     async fn read(&self, path: &str) -> Result<Value, DeliveryError> {
@@ -167,12 +157,7 @@ impl Api {
     /// Reads what may not be there; `None` for 404, which Jira also says of
     /// what an account may not see.
     async fn read_if_there(&self, path: &str) -> Result<Option<Value>, DeliveryError> {
-        let path = format!("/rest/api/3{path}");
-        let response = self
-            .client
-            .send(Semantics::Idempotent, Method::GET, &path, None)
-            .await
-            .map_err(|error| http_answer::no_answer(&error))?;
+        let response = self.answer(Semantics::Idempotent, Method::GET, path, None).await?;
         if response.status.as_u16() == 404 {
             return Ok(None);
         }
@@ -186,10 +171,7 @@ impl Api {
             let start = all.len();
             let mut page = self.read(&format!("{path}?startAt={start}&maxResults=100")).await?;
             let Some(found) = page[items].as_array_mut().map(std::mem::take) else {
-                return Err(DeliveryError::Transient {
-                    message: format!("Jira's list of {items} is none"),
-                    retry_after: None,
-                });
+                return Err(DeliveryError::transient(format!("Jira's list of {items} is none")));
             };
             let is_empty = found.is_empty();
             all.extend(found);
@@ -209,12 +191,7 @@ impl Api {
         path: &str,
         body: Option<&Value>,
     ) -> Result<(), DeliveryError> {
-        let path = format!("/rest/api/3{path}");
-        let response = self
-            .client
-            .send(semantics, method, &path, body)
-            .await
-            .map_err(|error| http_answer::no_answer(&error))?;
+        let response = self.answer(semantics, method, path, body).await?;
         if response.status.is_success() {
             return Ok(());
         }

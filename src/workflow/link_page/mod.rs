@@ -14,7 +14,7 @@ use self::html::{Notice, View, message};
 use super::pending_pull_request::stored_draft;
 use super::people::{Assignment, PersonEvent, assign, record};
 use super::promises::{Kept, keep_promise, promises_of};
-use super::store::{LOCK_WAIT, Stored};
+use super::store::{LOCK_WAIT, Stored, commit};
 use super::{Context, Remarks, WorkflowError};
 use crate::brief::{Brief, EventKind};
 use crate::deliver::person;
@@ -371,10 +371,7 @@ pub fn revoke_links(
     all.revoked.push(Revocation { at: context.now, of, by: word(by), reason: word(reason) });
     let change = Change::new("", "handoff: links are withdrawn", context.now)
         .put(FILE, yaml::write(&json!({"revoked": all.revoked})));
-    if let Some(committed) = writer.commit(&change)? {
-        remarks.extend(committed.remarks.iter().map(ToString::to_string));
-    }
-    Ok(())
+    commit(&mut writer, None, &change, remarks).map(drop)
 }
 
 /// Whether the link of a grant was withdrawn after it was made.

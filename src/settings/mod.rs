@@ -7,10 +7,9 @@ mod read;
 mod shape;
 
 pub use read::{
-    DocumentKind, DocumentRule, Problem, SettingsReader, name_path, read, read_checked,
-    schema_generator,
+    DocumentKind, DocumentRule, SettingsReader, name_path, read, read_checked, schema_generator,
 };
-pub use shape::check_shape;
+pub use shape::{Problem, check_shape};
 
 /// What a switch is where nothing is said.
 pub(crate) fn yes() -> bool {

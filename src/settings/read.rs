@@ -6,8 +6,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::shape::check_shape;
-use crate::yaml::{Error, Located, Node, Span, Value, from_node};
+use super::shape::{Problem, check_shape};
+use crate::yaml::{Error, Located, Node, Value, from_node};
 
 pub use crate::model::DocumentKind;
 
@@ -26,39 +26,6 @@ pub struct DocumentRule {
     /// Why, for reports and for whoever looks for the document.
     #[serde(default)]
     pub reason: Option<String>,
-}
-
-/// One thing wrong in the configuration, with its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// The line, from 1.
-    pub line: usize,
-    /// The column, from 1.
-    pub column: usize,
-    /// What is wrong.
-    pub message: String,
-    /// What to do.
-    pub help: Option<String>,
-}
-
-impl Problem {
-    /// A problem at a place.
-    pub fn at(span: Span, message: impl Into<String>) -> Self {
-        Self { line: span.line, column: span.column, message: message.into(), help: None }
-    }
-
-    /// Says what to do.
-    #[must_use]
-    pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
-        self
-    }
-}
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        Self { line: error.line, column: error.column, message: error.message, help: None }
-    }
 }
 
 /// More problems than anybody fixes in one go; the rest is reported next time.

@@ -23,9 +23,9 @@ use tokio::time::Instant;
 use super::settings::{GithubSettings, Repository};
 use crate::deliver::read_back::Actor;
 use crate::deliver::sink::DeliveryError;
-use crate::http::{Schedule, connector};
+use crate::http::{self as net, Schedule, connector};
 use crate::model::Secrets;
-use crate::{http as net, text};
+use crate::text;
 
 /// Where GitHub is when no base URL is configured.
 const PUBLIC: &str = "https://api.github.com";

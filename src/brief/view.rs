@@ -185,6 +185,19 @@ impl<'a> View<'a> {
         colleague(self.0.pointer("/first_action/owner")?)
     }
 
+    /// All that the CSM is known by: login, address, name.
+    #[must_use]
+    pub fn csm_words(self) -> Vec<&'a str> {
+        let owner = self.first_action_owner();
+        owner.into_iter().flat_map(|it| [it.github, it.email, it.name]).flatten().collect()
+    }
+
+    /// What the CSM is called.
+    #[must_use]
+    pub fn csm_name(self) -> Option<&'a str> {
+        self.first_action_owner().and_then(|it| it.name.or(it.github).or(it.email))
+    }
+
     /// By when.
     #[must_use]
     pub fn first_action_due(self) -> Option<DateTime<Utc>> {
@@ -251,8 +264,16 @@ fn text(value: &Value) -> Option<&str> {
     value.as_str().map(str::trim).filter(|text| !text.is_empty())
 }
 
-fn money(value: &Value) -> Option<Money> {
-    Money::parse(text(value.get("amount")?)?, value.get("currency").and_then(text)).ok()
+/// The money that a value of a brief names: an amount, with its currency.
+pub(super) fn money(value: &Value) -> Option<Money> {
+    let text = |name| value.get(name)?.as_str().map(str::trim).filter(|text| !text.is_empty());
+    Money::parse(text("amount")?, text("currency")).ok()
+}
+
+/// As [`money`], of a value that is nothing besides.
+pub(super) fn money_alone(value: &Value) -> Option<Money> {
+    let mut names = value.as_object()?.keys();
+    if names.all(|name| name == "amount" || name == "currency") { money(value) } else { None }
 }
 
 fn time(text: &str) -> Option<DateTime<Utc>> {

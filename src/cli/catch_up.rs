@@ -35,7 +35,7 @@ pub struct Arguments {
     /// Ask only this provider; may be given several times [default: all that are configured]
     #[arg(long, value_name = "NAME")]
     provider: Vec<String>,
-    /// List what is missing and hand nothing over
+    /// List what is missing and make no handoff
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -103,10 +103,8 @@ fn chosen<'a>(
     if arguments.provider.is_empty() {
         let configured: Vec<_> = providers.configured().collect();
         if configured.is_empty() {
-            return Err(CliError::usage(
-                "`esign:` in handoff.yaml names no provider that could be asked",
-            )
-            .help("add one, such as `esign: {pandadoc: {}}`, or name one with --provider"));
+            return Err(CliError::usage("`esign:` in handoff.yaml names no provider with an API")
+                .help("add one, such as `esign: {pandadoc: {}}`, or name one with --provider"));
         }
         return Ok(configured);
     }
@@ -139,14 +137,10 @@ async fn ask(
             match completed(*provider, &intake.connections.secrets, since, invocation.now).await {
                 Ok(told) => told,
                 Err(Unasked::NoApi) if named => {
-                    return Err(CliError::usage(format!(
-                        "{} has no API that could be asked",
-                        provider.title()
-                    )));
+                    return Err(CliError::usage(format!("{} has no API to ask", provider.title())));
                 }
                 Err(Unasked::NoApi) => {
-                    invocation
-                        .say(format!("note: {} has no API that could be asked", provider.title()));
+                    invocation.say(format!("note: {} has no API to ask", provider.title()));
                     continue;
                 }
                 Err(Unasked::NotSetUp(error)) => {
@@ -213,7 +207,7 @@ fn to_text(arguments: &Arguments, asked: &Asked, tally: Tally) -> String {
         (0, _) => ": each one is in the ledger\n".to_owned(),
         (missing, true) => format!(": {missing} not in the ledger\n"),
         (missing, false) => format!(
-            ": {missing} not in the ledger; {} worked off, {} held, {} to be tried again, {} failed\n",
+            ": {missing} not in the ledger; {} processed, {} held, {} to be tried again, {} failed\n",
             tally.done, tally.held, tally.again, tally.failed
         ),
     });

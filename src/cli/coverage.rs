@@ -171,7 +171,7 @@ fn write(
     invocation: &Invocation,
 ) -> Result<(), CliError> {
     if proposals.is_empty() {
-        invocation.say(format!("{FILE_NAME} stays as it is: no unused column answers more"));
+        invocation.say(format!("{FILE_NAME} is unchanged: no unused column answers a question"));
         return Ok(());
     }
     let file = root.join(FILE_NAME);
@@ -257,8 +257,8 @@ fn text(report: &CoverageReport, invocation: &Invocation) -> String {
         }
     }
     let mut text = format!(
-        "What the CRM can answer by itself, over the last {}; what it cannot, somebody is asked.\n\n{}\
-         7. What should CS do first, and by when? handoff itself fills in.\n\n",
+        "What the CRM answers, over the last {}. People are asked for the rest.\n\n{}\
+         Question 7, What should CS do first, and by when?, is answered by handoff itself.\n\n",
         count(report.deals, "won deal"),
         table.render(&options)
     );

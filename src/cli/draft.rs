@@ -18,7 +18,7 @@ use crate::workflow::{self, DealSource, Drafted};
 /// The arguments of `draft`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The provider's payload of a document that went out; `-` for standard input
+    /// The provider's payload of a document that was sent for signature; `-` for standard input
     #[arg(value_name = "EVENT", required_unless_present = "deal", conflicts_with = "deal")]
     event: Option<String>,
     /// A deal of the CRM that is not signed yet
@@ -27,7 +27,7 @@ pub struct Arguments {
     /// The provider; recognised by the payload if not given
     #[arg(long, value_name = "NAME", conflicts_with = "deal")]
     provider: Option<String>,
-    /// Answers from a filled issue form, its body as GitHub gives it; `-` for standard input
+    /// Answers from a filled-in issue form: its body, as GitHub gives it; `-` for standard input
     #[arg(long, value_name = "FILE")]
     form: Option<String>,
     /// Do not push, and open no pull request
@@ -116,10 +116,10 @@ fn sent(
     if sources.is_empty() {
         others.dedup();
         return Err(CliError::nothing(format!(
-            "the payload tells of no document that went out: {}",
+            "the payload does not describe a document that was sent for signature: {}",
             others.join(", ")
         ))
-        .help("a completed document is handed over with `handoff sign`"));
+        .help("use `handoff sign` for a completed document"));
     }
     Ok(sources)
 }

@@ -28,7 +28,7 @@ pub(super) fn form_answers(
     let body = body.map_or_else(|| String::from_utf8_lossy(&bytes).into_owned(), str::to_owned);
     let answers = crate::brief::read_form(&context.schema, &body)
         .ok_or_else(|| {
-            CliError::usage(format!("{path} is no filled handoff form")).help(
+            CliError::usage(format!("{path} is not a filled-in handoff form")).help(
                 "give the body of an issue made with .github/ISSUE_TEMPLATE/handoff.yml, such as `gh issue view 12 --json body --jq .body`",
             )
         })?;
@@ -69,6 +69,6 @@ fn number_of(issue: &str) -> Result<&str, CliError> {
     if !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) {
         return Ok(number);
     }
-    Err(CliError::usage(format!("--issue {} is no issue's number", quoted(issue)))
+    Err(CliError::usage(format!("--issue {} is not an issue number", quoted(issue)))
         .help("give the number that the issue has in the ledger's repository, such as 12"))
 }

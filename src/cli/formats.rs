@@ -75,7 +75,7 @@ impl Args for Formats {
                     .action(ArgAction::Append)
                     .value_parser(clap::value_parser!(PathBuf))
                     .help_heading("Output")
-                    .help("Write the format named before it to this file; without one, the file's name tells"),
+                    .help("Write the preceding --format to this file; without one, the file's extension decides"),
             )
     }
 
@@ -137,7 +137,7 @@ impl Formats {
                 }
                 (Wanted::ByName, Some(path)) => Format::from_path(path).ok_or_else(|| {
                     CliError::usage(format!(
-                        "--output {}: the name does not tell the format",
+                        "--output {}: the file name does not show the format",
                         path.display()
                     ))
                     .help("put --format before it")

@@ -32,12 +32,12 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// List events: those that wait, are in hand, are held, or failed
+    /// List events that wait, are being processed, are held, or failed
     List {
         /// Only those in this state
         #[arg(long, value_name = "STATE", value_parser = State::ALL.map(State::word))]
         state: Option<String>,
-        /// Those that are done, too
+        /// Also those that are done
         #[arg(long, conflicts_with = "state")]
         all: bool,
     },
@@ -56,7 +56,7 @@ enum Action {
         #[arg(long)]
         failed: bool,
     },
-    /// Decide what held documents are; they are worked off at once
+    /// Decide what held documents are; they are processed at once
     Release {
         /// The events: their ids, or the beginnings
         #[arg(value_name = "ID", required = true)]

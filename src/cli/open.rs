@@ -57,8 +57,7 @@ pub(super) fn open(invocation: &Invocation, ports: Ports) -> Result<Context, Cli
 
 fn renderer_of(template: Option<&str>, config: &Config) -> Result<Renderer, CliError> {
     let renderer = Renderer::new(template).map_err(|error| {
-        CliError::usage(error.to_string())
-            .help("fix it, or delete it: then the shipped template counts")
+        CliError::usage(error.to_string()).help("fix it, or delete it to use the shipped template")
     })?;
     Ok(renderer.in_zone(config.timezone))
 }
@@ -145,7 +144,7 @@ fn settings_of(read: ReadFile<'_>) -> Result<Option<(Config, Schema)>, CliError>
     let schema = match read("schema/brief.schema.json")? {
         Some(bytes) => Schema::compile(&bytes).map_err(|error| {
             CliError::usage(format!("schema/brief.schema.json: {error}"))
-                .help("correct it, or delete it: then the shipped schema counts")
+                .help("correct it, or delete it to use the shipped schema")
         })?,
         None => Schema::compile(SHIPPED_SCHEMA.as_bytes())
             .map_err(|error| CliError::could_not(format!("the shipped schema: {error}")))?,
@@ -199,11 +198,11 @@ pub(super) fn uncommitted_settings(
     };
     Ok(match plain(ledger.snapshot_at(commit)?.read(FILE_NAME)?) {
         None => Some(format!(
-            "warning: {FILE_NAME} is not committed: the audit goes by the one of the checkout, and gives another number when it changes; commit it"
+            "warning: {FILE_NAME} is not committed: the audit uses the one in the checkout, so its numbers change with that file; commit it"
         )),
         committed if plain(text_of(ledger, FILE_NAME)?) == committed => None,
         Some(_) => Some(format!(
-            "warning: {FILE_NAME} differs from the committed one, and an audit goes by the committed settings; commit it for the change to count"
+            "warning: {FILE_NAME} differs from the committed one, and an audit uses the committed one; commit it for the change to count"
         )),
     })
 }
@@ -333,7 +332,7 @@ pub(super) fn open_sinks(
     let mut sinks =
         deliver::build(&config.deliver, &invocation.secrets()?, &site).map_err(|problems| {
             let mut error =
-                CliError::usage(format!("{FILE_NAME}: `deliver:` cannot be used as it stands"));
+                CliError::usage(format!("{FILE_NAME}: `deliver:` cannot be used as it is"));
             for problem in problems {
                 error = error.detail(problem.to_string());
             }
@@ -365,8 +364,7 @@ pub(super) fn open_draft_sinks(
     let messages = Messages::new(site(invocation, &context.config, &context.ledger, links)?);
     let (secrets, deliver) = (invocation.secrets()?, &context.config.deliver);
     let told = |problems: Vec<deliver::BuildProblem>| {
-        let mut error =
-            CliError::usage(format!("{FILE_NAME}: `deliver:` cannot be used as it stands"));
+        let mut error = CliError::usage(format!("{FILE_NAME}: `deliver:` cannot be used as it is"));
         for problem in problems {
             error = error.detail(problem.to_string());
         }
@@ -386,7 +384,7 @@ pub(super) fn open_requests(
     let messages = open_messages(invocation, context)?;
     let deliver = &context.config.deliver;
     deliver.branch_requests(&invocation.secrets()?, &messages).map_err(|problems| {
-        let error = CliError::usage(format!("{FILE_NAME}: `deliver:` cannot be used as it stands"));
+        let error = CliError::usage(format!("{FILE_NAME}: `deliver:` cannot be used as it is"));
         let error = problems.iter().fold(error, |error, it| error.detail(it.to_string()));
         error.help("fix it, or pass --no-push: then the branch is made here and nothing else")
     })
@@ -535,7 +533,7 @@ pub(super) fn config_checks(context: &Context) -> Vec<Check> {
     } else if team.fallback.is_none() && team.assign.iter().all(|rule| rule.when.is_some()) {
         checks.push(Check::warning(
             "team",
-            "a handoff that no rule takes is assigned to nobody",
+            "a handoff that no rule matches is assigned to nobody",
             "add `fallback:`, or a last rule without `when`",
         ));
     }

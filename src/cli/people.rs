@@ -23,7 +23,7 @@ pub struct Arguments {
     /// Who: a login, an e-mail address or a name
     #[arg(long, value_name = "WHO")]
     by: String,
-    /// A word on it
+    /// A note
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// When, if not now
@@ -69,7 +69,7 @@ pub struct AssignArguments {
     /// Who says so: a login, an e-mail address or a name
     #[arg(long, value_name = "WHO")]
     by: String,
-    /// A word on it
+    /// A note
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// When, if not now

@@ -28,7 +28,7 @@ pub struct Arguments {
     /// The tool or language model that proposes
     #[arg(long, value_name = "TOOL")]
     by: String,
-    /// Where the answers are taken from that have no `cite:` of their own
+    /// The citation for answers without a `cite:` of their own
     #[arg(long, value_name = "TEXT")]
     cite: Option<String>,
     /// Do not push, and open no pull request

@@ -62,7 +62,7 @@ const FILES: &[(&str, &str)] = &[
     ("templates/", "The ledger's own templates; the shipped ones where they are absent."),
     (
         ".git/handoff/inbox",
-        "What was received and is not worked off, where --inbox names no other place.",
+        "What was received and not yet processed, where --inbox names no other place.",
     ),
 ];
 

@@ -79,7 +79,7 @@ impl Relayed {
                 let value = value.as_str().and_then(|value| HeaderValue::from_str(value).ok());
                 let pair = HeaderName::from_bytes(name.as_bytes()).ok().zip(value);
                 let Some((name, value)) = pair else {
-                    return Err(wrong(&format!("headers.{} is no header", quoted(name))));
+                    return Err(wrong(&format!("headers.{} is not a header", quoted(name))));
                 };
                 headers.append(name, value);
             }
@@ -142,7 +142,7 @@ impl Relayed {
                 }
                 Err(rejection) => {
                     return Err(CliError::could_not(format!(
-                        "{} is not believed: {rejection}",
+                        "the proof of {} does not hold: {rejection}",
                         provider.title()
                     ))
                     .help("pass body, query and headers on byte for byte, with `received_at` where the event waited; nothing was written"));

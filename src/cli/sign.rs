@@ -37,7 +37,7 @@ pub struct Arguments {
         conflicts_with_all = ["deal", "issue"]
     )]
     event: Option<String>,
-    /// Hand over a deal that the CRM says is won, without an e-signature
+    /// A deal that the CRM says is won, without an e-signature
     #[arg(long, value_name = "ID")]
     deal: Option<String>,
     /// The provider; recognised by the payload if not given
@@ -54,11 +54,10 @@ pub struct Arguments {
     /// When the payload arrived, for a webhook received elsewhere [default: now]
     #[arg(long, value_name = "TIME")]
     received_at: Option<When>,
-    /// Answers from a filled issue form: its body, or the event of a workflow; `-` for standard input
+    /// Answers from a filled-in issue form: its body, or the event of a workflow; `-` for standard input
     #[arg(long, value_name = "FILE")]
     form: Option<String>,
-    /// The number of the issue that the form was filled in: it stands for the
-    /// document where there is neither an e-signature nor a CRM
+    /// The number of the issue with the form: identifies the handoff where there is neither an e-signature nor a CRM
     #[arg(long, value_name = "NUMBER", requires = "form", conflicts_with = "deal")]
     issue: Option<String>,
     /// Write the brief only; `handoff deliver` makes the deliveries later
@@ -215,7 +214,7 @@ fn documents(
     if sources.is_empty() {
         passed.dedup();
         return Err(CliError::nothing(format!(
-            "the payload tells of no completed document: {}",
+            "the payload does not describe a completed document: {}",
             passed.join(", ")
         ))
         .help("nothing was written; a handoff begins when every signer has signed"));
@@ -272,9 +271,9 @@ fn decide(
         return Ok(sources);
     }
     let ids: Vec<&str> = names.iter().map(|(name, _)| name.as_str()).collect();
-    Err(CliError::could_not("nothing is handed over: it is not certain what the document is").help(
+    Err(CliError::could_not("no handoff was made: it is not certain what the document is").help(
         format!(
-            "it waits in the inbox: `handoff inbox release {} --as contract` hands it over, `handoff work --once` looks again, and a rule under `documents:` in handoff.yaml decides for all like it",
+            "it waits in the inbox: `handoff inbox release {} --as contract` makes the handoff, `handoff work --once` looks again, and a rule under `documents:` in handoff.yaml decides for all documents like it",
             ids.join(" ")
         ),
     ))

@@ -29,7 +29,7 @@ pub struct Arguments {
     /// Look back to this moment [default: 120 days]
     #[arg(long, value_name = "TIME", conflicts_with = "key")]
     since: Option<When>,
-    /// Those that are done, too
+    /// Also those that are done
     #[arg(long, conflicts_with = "key")]
     all: bool,
     /// All handoffs of one customer: a name, a domain, or the company's id in the CRM
@@ -72,7 +72,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     };
     let none = match &arguments.customer {
         Some(customer) => {
-            format!("no handoff is of the customer {}", crate::text::quoted(customer))
+            format!("there is no handoff of the customer {}", crate::text::quoted(customer))
         }
         None => "no handoff is open".to_owned(),
     };

@@ -101,7 +101,7 @@ fn check(
     }
     if !validated.fixed.is_empty() {
         invocation
-            .say(format!("{} rendered anew; commit them", count(validated.fixed.len(), "page")));
+            .say(format!("{} rendered again; commit them", count(validated.fixed.len(), "page")));
     }
     let report = FindingsReport::new(validated.checked, validated.findings, brief_rules());
     Formats::write(&formats, invocation, &report.summary(), |format, options, out| {

@@ -161,7 +161,7 @@ struct WrittenAssign {
     #[serde(default)]
     when: Option<Located<String>>,
     /// Who gets it: `same_customer` (whoever has the customer's newest
-    /// earlier handoff; where there is none, the next rule is asked), `least_open` (whoever has the fewest open ones), or one or
+    /// earlier handoff; where there is none, the next rule decides), `least_open` (whoever has the fewest open ones), or one or
     /// several people under `csms`.
     to: Located<To>,
 }

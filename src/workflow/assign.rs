@@ -54,7 +54,7 @@ pub fn assign(
         return Err(WorkflowError::NoHandoff(key.clone()));
     };
     let Some(brief) = brief.filter(|brief| brief.view().is_signed()) else {
-        return Err(no("it is not signed yet; the CSM of a draft stands in its brief".to_owned()));
+        return Err(no("it is not signed yet; change the CSM of a draft in its brief".to_owned()));
     };
     if timeline.first(EventKind::Exempted).is_some() {
         return Err(no("somebody decided that it needs no handoff (exempted)".to_owned()));

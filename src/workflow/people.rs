@@ -112,7 +112,7 @@ pub async fn check_exemption(
     };
     let Some(id) = key.as_str().strip_prefix(&format!("{}-", crm.name())) else {
         return Err(no(format!(
-            "no handoff has this key, and it is none of a deal of {}",
+            "no handoff has this key, and it is not the key of a deal in {}",
             crm.name()
         )));
     };
@@ -229,7 +229,7 @@ fn may_be_then(
         return Ok(());
     };
     let time = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M UTC").to_string();
-    let message = format!("{} lies before the signature of {}", time(at), time(signed_at));
+    let message = format!("{} is before the signature of {}", time(at), time(signed_at));
     Err(WorkflowError::DoesNotFit { key: key.clone(), message })
 }
 
@@ -256,7 +256,7 @@ fn fits(
     });
     let was_returned = verdict.is_some_and(|event| event.event != EventKind::Accepted);
     if told.kind == EventKind::Resubmitted && !was_returned {
-        return no("it is not returned, so it cannot come again".to_owned());
+        return no("it was not returned, so it cannot be resubmitted".to_owned());
     }
     if at > now {
         return no(format!("{} is in the future", at.format("%Y-%m-%d %H:%M UTC")));

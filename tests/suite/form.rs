@@ -208,7 +208,7 @@ fn a_company_with_neither_crm_nor_e_signature_hands_over_by_issue() {
 
     for other in ["twelve", "https://github.com/other/repository/issues/12"] {
         let wrong = sign(other, &[]).exits(2);
-        assert!(wrong.stderr.contains("is no issue's number"), "{}", wrong.stderr);
+        assert!(wrong.stderr.contains("is not an issue number"), "{}", wrong.stderr);
     }
     let alone = sandbox.handoff("ledger", &["sign", "--issue", "12"]).exits(2);
     assert!(alone.stderr.contains("--form"), "{}", alone.stderr);

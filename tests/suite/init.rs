@@ -189,8 +189,8 @@ mod conversation {
 
     /// The prompts in their order, and an answer to each.
     const PROMPTS: [(&str, &str); 8] = [
-        ("Where do your deals live?", RETURN),
-        ("Which export?", RETURN),
+        ("Your CRM, or where your deals are", RETURN),
+        ("Export file", RETURN),
         ("Which e-signatures start a handoff?", " \r"),
         ("Words in the names of your contracts", "order form\r"),
         ("The company's time zone", "Europe/Berlin\r"),
@@ -205,8 +205,8 @@ mod conversation {
         sandbox.write("l/export.csv", EXPORT);
         let mut terminal = Terminal::start(&sandbox, "l");
         // The export that is there is the first choice; another one is looked at first.
-        terminal.answer("Where do your deals live?", RETURN);
-        terminal.answer("Which export?", "gone.csv\r");
+        terminal.answer("Your CRM, or where your deals are", RETURN);
+        terminal.answer("Export file", "gone.csv\r");
         terminal.answer("the file cannot be read", "\u{15}export.csv\r");
         terminal.answer("Which e-signatures start a handoff?", " \r");
         terminal.answer("Words in the names of your contracts", "it's\r");
@@ -279,7 +279,7 @@ mod conversation {
         let sandbox = Sandbox::new();
         fs::create_dir_all(sandbox.join("l")).unwrap();
         let mut terminal = Terminal::start(&sandbox, "l");
-        terminal.answer("Where do your deals live?", RETURN);
+        terminal.answer("Your CRM, or where your deals are", RETURN);
         terminal.answer("Which e-signatures start a handoff?", &format!("{DOWN} {RETURN}"));
         terminal.answer("Words in the names of your contracts", "order form\r");
         terminal.answer("May a signed contract move its deal to Closed Won", "y");

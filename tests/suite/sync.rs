@@ -317,7 +317,7 @@ async fn a_task_that_is_gone_is_unknown_and_never_no_touch() {
         assert_eq!(ran.json()["handoffs"][0]["unknown"][0]["gone"], code == 0);
         let json = ran.json();
         assert_eq!(json["handoffs"][0]["unknown"][0]["ref"], TASK, "{json}");
-        assert!(ran.stderr.contains("unknown what people did"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("not known what people did"), "{}", ran.stderr);
         assert!(ran.stderr.contains("handoff touch"), "what to do is said: {}", ran.stderr);
     }
     setup.with(|github| {

@@ -60,7 +60,7 @@ impl Builder<'_> {
             Err(fault) => {
                 let help = match fault {
                     AmountFault::Either(..) => {
-                        "Say which sign stands before the decimals: crm.file.numbers.decimal: \".\" or \",\"."
+                        "Say which sign separates the decimals: crm.file.numbers.decimal: \".\" or \",\"."
                     }
                     AmountFault::Rounded => {
                         "Export again and do not save the file from a spreadsheet, or format the column as a number first."
@@ -560,7 +560,7 @@ impl Builder<'_> {
         let header = &loaded.table.headers[column];
         if text.is_empty() {
             return Err(Problem::cell(number, header, "The row has no id")
-                .help("Each deal needs its id; a row that is no deal must go."));
+                .help("Each deal needs its id; remove rows that are not deals."));
         }
         if let Err(fault) = record::read_id(text) {
             let (what, help) = fault.words(&quoted(text));

@@ -203,7 +203,7 @@ impl SalesforcePopulation<'_> {
         };
         if let Err(failure) = job.remove().await {
             self.reading.remarks.push(format!(
-                "A job of the Bulk API could not be taken away, and goes by itself in a week: {}",
+                "A job of the Bulk API could not be deleted; Salesforce deletes it in a week: {}",
                 failure.error
             ));
         }
@@ -360,8 +360,7 @@ impl SalesforcePopulation<'_> {
         let deleted = deals.iter().filter(|deal| deal.outcome == Outcome::Gone).count();
         if deleted > 0 {
             self.reading.remarks.push(format!(
-                "Opportunities in the recycle bin, listed as gone: {deleted}. Salesforce forgets \
-                 them once it is emptied."
+                "Opportunities in the recycle bin, listed as gone: {deleted}. They are gone once it is emptied."
             ));
         }
     }

@@ -55,7 +55,7 @@ impl AsanaSettings {
         ids.into_iter()
             .filter(|(_, id)| id.is_some_and(is_none))
             .map(|(field, _)| {
-                format!("{field}: give the id as it stands in Asana's addresses, in quotes")
+                format!("{field}: give the id from the project's address in Asana, in quotes")
             })
             .collect()
     }
@@ -138,7 +138,7 @@ impl Api {
             let mut page = self.read(&next).await?;
             let Some(items) = page["data"].as_array_mut().map(std::mem::take) else {
                 return Err(DeliveryError::Transient {
-                    message: "Asana's list is none".to_owned(),
+                    message: "Asana's answer is not a list".to_owned(),
                     retry_after: None,
                 });
             };
@@ -151,7 +151,7 @@ impl Api {
             let following = format!("{path}&offset={offset}");
             if following == next {
                 return Err(DeliveryError::Transient {
-                    message: "Asana's list does not go on".to_owned(),
+                    message: "Asana's list breaks off".to_owned(),
                     retry_after: None,
                 });
             }

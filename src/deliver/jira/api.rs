@@ -135,7 +135,7 @@ impl Api {
             let mut page = self.read(&format!("{path}?startAt={start}&maxResults=100")).await?;
             let Some(found) = page[items].as_array_mut().map(std::mem::take) else {
                 return Err(DeliveryError::Transient {
-                    message: format!("Jira's list of {items} is none"),
+                    message: format!("Jira's answer is not a list of {items}"),
                     retry_after: None,
                 });
             };

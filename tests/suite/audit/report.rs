@@ -77,7 +77,7 @@ fn november() -> World {
     );
     world.window.from = Some(at("2026-11-01T00:00:00Z"));
     world.checkpoints.push(Checkpoint {
-        name: "refs/handoff/audits/2026-11-01".to_owned(),
+        name: "refs/handoff/audit/20261101T060000Z".to_owned(),
         at: at("2026-11-01T06:00:00Z"),
         tip: ObjectId([3; 20]),
         contained: false,

@@ -10,8 +10,8 @@ use super::exit::Exit;
 use super::invocation::Invocation;
 use super::{
     audit, backfill, catch_up, coverage, deliver, demo, doctor, draft, explain, inbox, init, links,
-    mcp, people, plan, promises, propose, reference, refresh, render, schema, serve, sign, status,
-    sync, validate, verify, watch, why, work,
+    mcp, offered, people, plan, promises, propose, reference, refresh, render, schema, serve, sign,
+    status, sync, validate, verify, watch, why, work,
 };
 use crate::brief::EventKind;
 
@@ -294,10 +294,7 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     ),
     (
         "completions",
-        &[(
-            "handoff completions bash",
-            "put it where your shell looks, such as ~/.local/share/bash-completion/completions/handoff",
-        )],
+        &[("handoff completions bash", "loads them in bash: source <(handoff completions bash)")],
     ),
     ("man", &[("handoff man audit", "one command's page: handoff man audit | man -l -")]),
 ];
@@ -323,7 +320,7 @@ pub(super) fn command() -> clap::Command {
             command.after_help(text.trim_end().to_owned())
         });
     }
-    command
+    offered::completed(command)
 }
 
 /// The commands, one file each.

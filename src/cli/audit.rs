@@ -104,7 +104,12 @@ impl Level {
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
-    let formats = arguments.formats.check()?;
+    let formats = arguments.formats.check(&invocation.environment.cwd)?;
+    if let Some(file) = arguments.trust.as_ref().filter(|file| !invocation.path(file).is_file()) {
+        let what = format!("--trust {}: there is no such file", file.display());
+        return Err(CliError::usage(what)
+            .help("name a file of git's allowed signers, such as ssh-keygen(1) describes"));
+    }
     if arguments.repo.is_empty() && !is_in_ledger(&invocation.folder)? {
         return match &arguments.deals {
             Some(deals) => without_ledger(deals, arguments, &formats, invocation),

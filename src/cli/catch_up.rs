@@ -19,7 +19,8 @@ use crate::esign::Provider;
 use crate::intake::{Completed, Put, Tally, Unasked, completed};
 use crate::model::{Gap, Signature};
 use crate::report::count;
-use crate::text::terminal;
+use crate::text::{did_you_mean, terminal};
+use crate::webhook::Route;
 use crate::workflow;
 
 /// A brief does not move when it is signed later: handoffs drafted so long
@@ -108,10 +109,11 @@ fn chosen<'a>(
         }
         return Ok(configured);
     }
+    let names: Vec<&str> = providers.iter().map(Route::name).collect();
     let find = |name: &String| {
         providers.by_name(name).ok_or_else(|| {
             CliError::usage(format!("there is no provider {}", crate::text::quoted(name)))
-                .help(format!("one of {}", providers.names()))
+                .help(did_you_mean(name, names.iter().copied()))
         })
     };
     arguments.provider.iter().map(find).collect()

@@ -1,5 +1,6 @@
 //! `handoff coverage`: which questions the CRM's data can answer.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -30,8 +31,8 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     deals: Option<PathBuf>,
     /// How many of the last won deals count
-    #[arg(long, value_name = "N", default_value_t = 200)]
-    last: usize,
+    #[arg(long, value_name = "N", default_value = "200")]
+    last: NonZeroUsize,
     /// Put the lines that answer more into handoff.yaml
     #[arg(long)]
     write: bool,
@@ -64,7 +65,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
             if let Detail::Counted(counted) = &mut detail
                 && config.scope.is_empty()
             {
-                counted.newest = Some(arguments.last);
+                counted.newest = Some(arguments.last.get());
             }
             Some(open_export(file, detail, invocation, &config, &root)?)
         }
@@ -89,7 +90,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         schema: &schema,
         crm,
         population: &population,
-        last: arguments.last,
+        last: arguments.last.get(),
         now: invocation.now,
     };
     let (report, measured) = invocation.block_on(workflow::coverage(&request))??;

@@ -93,6 +93,10 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     if arguments.server_hook {
         return lay_server_hook(&dir, invocation);
     }
+    if Ledger::open(&dir).is_ok_and(|ledger| ledger.is_bare()) {
+        return Err(CliError::usage(format!("{} is a bare repository", dir.display()))
+            .help("run `handoff init` in a clone of it, and push"));
+    }
     let environment = &invocation.environment;
     let install_from = arguments.install_from.as_deref().map(workflow::InstallFrom::parse);
     let install_from = install_from
@@ -122,7 +126,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         // A prompt that was left hides the cursor; nobody is told when the terminal is gone.
         let _ = Term::stderr().show_cursor();
         asked.map_err(|error| {
-            CliError::usage(format!("init was stopped, and nothing was created: {error}"))
+            CliError::usage(format!("init was stopped, and nothing was created{}", why(&error)))
                 .help("run `handoff init` again, or say everything at once: handoff init --help")
         })?;
     }
@@ -382,6 +386,15 @@ impl Conversation<'_> {
     }
 }
 
+/// What stopped the questions, where that was not the person at them.
+fn why(error: &dialoguer::Error) -> String {
+    let dialoguer::Error::IO(error) = error;
+    match error.kind() {
+        std::io::ErrorKind::Interrupted => String::new(),
+        _ => format!(": {error}"),
+    }
+}
+
 /// An error in one line, for a prompt.
 #[expect(clippy::needless_pass_by_value, reason = "it is what map_err gives")]
 fn words_of(error: CliError) -> String {
@@ -406,7 +419,12 @@ fn time_zone(text: &str) -> Result<String, String> {
     let names = TZ_VARIANTS.iter().map(|zone| zone.name());
     let tail =
         |name: &&str| name.rsplit('/').next().is_some_and(|it| it.eq_ignore_ascii_case(text));
-    let near = names.clone().find(tail).or_else(|| nearest(text, names));
+    let city = |name: &'static str| name.rsplit('/').next().unwrap_or(name);
+    // Of two or three letters everything is near.
+    let near = names.clone().find(tail).or_else(|| {
+        let near = nearest(text, names.clone().chain(names.clone().map(city)))?;
+        names.clone().find(|name| *name == near || city(name) == near).filter(|_| text.len() > 3)
+    });
     let meant = near.map_or_else(String::new, |name| format!("; did you mean {name}?"));
     Err(format!("{} is not a time zone such as Europe/Berlin{meant}", quoted(text)))
 }
@@ -511,7 +529,7 @@ fn next(dir: &Path, setup: &Setup) -> [(String, &'static str); 3] {
     let own = |line: &str| line.to_owned();
     if setup.crm != "file" {
         let first = match setup.crm.as_str() {
-            NO_CRM => (own("handoff render --help"), "how a brief is shown as a page"),
+            NO_CRM => (own("handoff schema brief"), "what a brief answers"),
             _ => (own("handoff coverage"), "which questions the CRM's data answers"),
         };
         return [

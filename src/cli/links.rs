@@ -182,20 +182,19 @@ fn run_revoke(revoke: &Revoke, invocation: &Invocation) -> Result<Exit, CliError
     if revoke.by.trim().is_empty() {
         return Err(CliError::usage("--by is empty").help("name who says so"));
     }
+    let context = open(invocation, Ports { push: !revoke.no_push, ..Ports::default() })?;
     let of = match is_address(of) {
         true => of.to_lowercase(),
-        false => match Key::parse(of) {
-            Ok(key) => key.to_string(),
-            Err(_) => {
-                let what =
-                    format!("{} is neither a handoff's key nor an e-mail address", quoted(of));
-                return Err(CliError::usage(what).help(
-                    "give a key such as hubspot-9876543210, or an address such as sam@example.com",
-                ));
+        false => {
+            let help = "give a handoff's key, such as hubspot-9876543210, or a person's e-mail address, such as sam@example.com";
+            let key = find_whole_key(of, &context).map_err(|error| error.help(help))?;
+            if workflow::stored_anywhere(&context, &key)?.is_none() {
+                let what = format!("{} is neither a handoff nor an e-mail address", quoted(of));
+                return Err(CliError::nothing(what).help(help));
             }
-        },
+            key.to_string()
+        }
     };
-    let context = open(invocation, Ports { push: !revoke.no_push, ..Ports::default() })?;
     let mut remarks = workflow::Remarks::default();
     let (by, reason) = (Some(revoke.by.as_str()), revoke.reason.as_deref());
     workflow::revoke_links(&context, &of, by, reason, &mut remarks)?;

@@ -19,6 +19,7 @@ use crate::deliver::{
 use crate::ledger::{BRIEFS, Ledger, LedgerError};
 use crate::link::{LINK_KEY, LinkKeys};
 use crate::model::Check;
+use crate::text::nearest;
 use crate::time::{HumanDuration, deadline};
 use crate::workflow::{self, Context, CrmSink, LentTasks, compared_properties};
 
@@ -513,11 +514,30 @@ pub(super) fn open_export(
     // A path inside the ledger is told as such, so that a report says the same wherever it was made.
     let inside = path.canonicalize().ok().zip(root.canonicalize().ok());
     let inside = inside.and_then(|(path, root)| Some(path.strip_prefix(root).ok()?.to_path_buf()));
-    settings.deals = inside.unwrap_or(path);
+    settings.deals = inside.unwrap_or_else(|| path.clone());
     settings.named = true;
     settings.exports = exports_folder(invocation);
     settings.company_zone = company_zone;
-    Ok(crm::open_file(settings, root, None)?.with_detail(detail))
+    let opened = crm::open_file(settings, root, None).map_err(|error| match path.exists() {
+        true => CliError::from(error),
+        false => CliError::from(error).help(absent_export(&path)),
+    })?;
+    Ok(opened.with_detail(detail))
+}
+
+/// What to do where a file that was named is not there.
+fn absent_export(path: &Path) -> String {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let entries = path.parent().and_then(|folder| folder.read_dir().ok());
+    let names: Vec<String> = entries
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .collect();
+    match nearest(name, names.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "name an export of your deals: a CSV, JSON or Excel file".to_owned(),
+    }
 }
 
 /// What of the configuration works and may surprise.

@@ -122,7 +122,7 @@ pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Pla
         None => head.ledger.remote_branch()?.unwrap_or_else(|| head.ledger.branch().to_owned()),
     };
     let base = open_at(&head.ledger, &revision, invocation.now).map_err(|error| CliError {
-        message: format!("the settings of {revision} cannot be read: {}", error.message),
+        message: format!("the settings of {revision} cannot be used: {}", error.message),
         help: Some("name another revision with --base".to_owned()),
         exit: Exit::CouldNot,
         details: error.details,

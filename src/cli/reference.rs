@@ -12,6 +12,9 @@ use super::invocation::Invocation;
 use super::offered::Offered;
 use crate::text::did_you_mean;
 
+/// The variable by which a shell asks for completions: its value names the shell.
+pub(super) const COMPLETE: &str = "HANDOFF_COMPLETE";
+
 /// The arguments of `completions`.
 #[derive(Debug, Args)]
 pub struct CompletionsArguments {
@@ -37,8 +40,10 @@ pub(super) fn completions(
     arguments: &CompletionsArguments,
     invocation: &Invocation,
 ) -> Result<Exit, CliError> {
+    let shells = clap_complete::env::Shells::builtins();
+    let shell = shells.completer(&arguments.shell.to_string()).expect("each shell has a completer");
     let mut bytes = Vec::new();
-    clap_complete::generate(arguments.shell, &mut command(), "handoff", &mut bytes);
+    shell.write_registration(COMPLETE, "handoff", "handoff", "handoff", &mut bytes)?;
     invocation.print(bytes)?;
     Ok(Exit::Clean)
 }
@@ -71,7 +76,7 @@ const CODES: &[(&str, &str)] = &[
     ("1", "Findings at or above --fail-level."),
     ("2", "Wrong usage or configuration."),
     ("3", "Could not do it, or could not check all of it."),
-    ("4", "Nothing matched."),
+    ("4", "A name that was given matches nothing."),
 ];
 
 /// Runs `man`.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::deliver::deliveries_json;
 use super::error::CliError;
 use super::exit::Exit;
-use super::form::{form_answers, signature_of};
+use super::form::{form_answers, read_form, signature_of};
 use super::formats::ResultFormat;
 use super::inbox_argument::InboxArgument;
 use super::invocation::Invocation;
@@ -24,6 +24,10 @@ use crate::model::{DocumentKind, Signature, SignatureEvent};
 use crate::report::count;
 use crate::workflow::{self, Context, DealSource, Delivered, DocumentLook, SignRequest, Signed};
 
+/// What a payload is.
+pub(super) const PAYLOAD: &str =
+    "give the provider's payload as it was received: a file, or - for standard input";
+
 /// The largest payload that is read.
 const MOST_BYTES: u64 = 32 * 1024 * 1024;
 
@@ -31,11 +35,7 @@ const MOST_BYTES: u64 = 32 * 1024 * 1024;
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The provider's payload, as it was received or as a workflow's event carries it; `-` for standard input
-    #[arg(
-        value_name = "EVENT",
-        required_unless_present_any = ["deal", "issue"],
-        conflicts_with_all = ["deal", "issue"]
-    )]
+    #[arg(value_name = "EVENT", conflicts_with_all = ["deal", "issue"])]
     event: Option<String>,
     /// A deal that the CRM says is won, without an e-signature
     #[arg(long, value_name = "ID")]
@@ -73,10 +73,11 @@ pub struct Arguments {
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
+    let answers = arguments.form.as_deref().map(|path| read_form(path, invocation)).transpose()?;
     let mut payload = arguments
         .event
         .as_deref()
-        .map(|path| Relayed::read(read_payload(path, invocation)?))
+        .map(|path| Relayed::read(read_payload(path, PAYLOAD, invocation)?))
         .transpose()?;
     let context = open(
         invocation,
@@ -99,13 +100,11 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         }
         (None, Some(id)) => vec![DealSource::Deal(crm::deal_id(id))],
         (None, None) => match &arguments.issue {
-            Some(issue) => {
-                vec![signature_of(issue, given, &context, invocation)?]
-            }
-            None => return Err(CliError::usage("name an EVENT file, a --deal or an --issue")),
+            Some(issue) => vec![signature_of(issue, given, &context, invocation)?],
+            None => return Err(nothing_named(answers.is_some())),
         },
     };
-    let answers = form_answers(arguments.form.as_deref(), &context, invocation)?;
+    let answers = answers.map(|form| form_answers(&form, &context, invocation)).transpose()?;
     let mut exit = Exit::Clean;
     // In one go: the connections of the sinks live as long as what drives them.
     let all = async {
@@ -162,7 +161,12 @@ async fn hand_over(
     Ok((signed, Some(delivered)))
 }
 
-pub(super) fn read_payload(path: &str, invocation: &Invocation) -> Result<Vec<u8>, CliError> {
+/// Reads a file, or standard input for `-`; `help` says what it should be.
+pub(super) fn read_payload(
+    path: &str,
+    help: &str,
+    invocation: &Invocation,
+) -> Result<Vec<u8>, CliError> {
     let mut bytes = Vec::new();
     let (name, read) = if path == "-" {
         (
@@ -177,19 +181,28 @@ pub(super) fn read_payload(path: &str, invocation: &Invocation) -> Result<Vec<u8
             opened.and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes)),
         )
     };
-    read.map_err(|error| {
-        CliError::usage(format!("{name} cannot be read: {error}"))
-            .help("name the file of a payload, or - for standard input")
-    })?;
+    read.map_err(|error| CliError::usage(format!("{name} cannot be read: {error}")).help(help))?;
     if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Err(CliError::usage(format!("{name} is empty"))
-            .help("give the provider's payload as it was received"));
+        return Err(CliError::usage(format!("{name} is empty")).help(help));
     }
     if bytes.len() as u64 > MOST_BYTES {
         return Err(CliError::usage(format!("{name} is larger than 32 MiB"))
             .help("switch off `include documents` at the provider; the brief needs none"));
     }
     Ok(bytes)
+}
+
+/// The error where neither a document nor a deal is named.
+fn nothing_named(with_form: bool) -> CliError {
+    let help = match with_form {
+        true => {
+            "a form adds answers to a document or deal: name an EVENT file or a --deal as well, or the form's own --issue NUMBER"
+        }
+        false => {
+            "name an EVENT file (`handoff sign event.json`) or a deal that is won (`handoff sign --deal ID`)"
+        }
+    };
+    CliError::usage("nothing to sign was named").help(help)
 }
 
 /// The completed documents of a payload.

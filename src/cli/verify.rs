@@ -120,6 +120,10 @@ fn to_text(chain: &Chain) -> String {
     for fault in &chain.faults {
         text.push_str(&format!("{fault}\n"));
     }
-    text.push_str(&format!("{}\n", count(chain.checkpoints.len(), "checkpoint")));
+    let hint = match chain.checkpoints.is_empty() {
+        true => "; `handoff audit --checkpoint` leaves one",
+        false => "",
+    };
+    text.push_str(&format!("{}{hint}\n", count(chain.checkpoints.len(), "checkpoint")));
     text
 }

@@ -159,7 +159,7 @@ fn a_signature_takes_the_answers_of_a_form() {
     );
     sandbox.write("ledger/issue.md", "Hello\n");
     let none = sandbox.handoff("ledger", &["sign", &event, "--form", "issue.md"]).exits(2);
-    assert!(none.stderr.contains("no filled handoff form"), "{}", none.stderr);
+    assert!(none.stderr.contains("not a filled-in handoff form"), "{}", none.stderr);
 }
 
 #[test]

@@ -427,7 +427,7 @@ async fn nobody_touches_before_the_signature_nor_after_the_reading() {
     assert_eq!(setup.events(), Vec::<Value>::new());
     let early = ["touch", KEY, "--by", "samlee", "--at", "2026-10-14T15:00:00Z"];
     let ran = setup.run(&early).exits(3);
-    assert!(ran.stderr.contains("lies before the signature"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("is before the signature"), "{}", ran.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]

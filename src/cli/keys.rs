@@ -87,7 +87,7 @@ fn find(text: &str, context: &Context, beginnings: bool) -> Result<Key, CliError
             [] => {}
             [(key, _)] if beginnings || at < WHOLE => return Ok(key.clone()),
             [(key, customer)] => {
-                return Err(CliError::usage(format!(
+                return Err(CliError::nothing(format!(
                     "{} is only the beginning of a handoff's name",
                     quoted(text)
                 ))

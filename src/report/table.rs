@@ -189,10 +189,9 @@ impl Table {
         for (at, column) in self.columns.iter().enumerate() {
             if let Some(drawn) = table.column_mut(at) {
                 drawn.set_padding((0, if at == last { 0 } else { 2 }));
-                let wide = u16::try_from(least[at] + if at == last { 0 } else { 2 });
                 if column.whole {
                     drawn.set_constraint(ColumnConstraint::ContentWidth);
-                } else if let (Some(_), Ok(wide)) = (options.width, wide) {
+                } else if let (Some(_), Ok(wide)) = (options.width, u16::try_from(least[at])) {
                     drawn.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(wide)));
                 }
                 if column.right {

@@ -111,7 +111,10 @@ fn what_cannot_be_understood_is_said_and_other_bodies_are_no_forms() {
     let problems: Vec<String> = answers.problems.iter().map(ToString::to_string).collect();
     assert_eq!(
         problems,
-        ["Employees: \"many\" is no number", "Complexity: \"huge\" is none of low, medium, high"]
+        [
+            "Employees: \"many\" is not a number",
+            "Complexity: \"huge\" is not one of low, medium, high"
+        ]
     );
     assert_eq!(answers.sections.len(), 1);
     for other in
@@ -149,7 +152,7 @@ fn a_signature_takes_the_answers_of_a_form() {
     let signed = sandbox
         .handoff("ledger", &["sign", &event, "--form", "issue.md", "--format", "json"])
         .exits(0);
-    assert!(signed.stderr.contains("\"lots\" is no number"), "{}", signed.stderr);
+    assert!(signed.stderr.contains("\"lots\" is not a number"), "{}", signed.stderr);
     let path = signed.json()["path"].as_str().unwrap().to_owned();
     assert!(path.contains("acme-corp--"), "the customer's name is the form's: {path}");
     let brief = fs::read_to_string(sandbox.join("ledger").join(path).join("brief.yaml")).unwrap();

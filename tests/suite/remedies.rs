@@ -26,9 +26,10 @@ enum Proof {
 
 use Proof::{Here, Shows, There};
 
-const REMEDIES: [Remedy; 25] = [
+const REMEDIES: [Remedy; 26] = [
     ("accept KEY --by WHO", Here(accept)),
     ("return KEY --by WHO --reason WHY", Here(give_back)),
+    ("resubmit KEY --by WHO", Here(resubmit)),
     ("touch KEY --by WHO", Here(touch)),
     ("sync KEY", Here(sync)),
     ("sync", Here(sync)),
@@ -204,6 +205,13 @@ fn accept() {
 fn give_back() {
     let reason = ["return", KEY, "--by", "samlee", "--reason", "wrong"];
     cured(&signed(), KEY, "never-accepted", &reason);
+}
+
+fn resubmit() {
+    let sandbox = signed();
+    let reason = ["return", KEY, "--by", "samlee", "--reason", "wrong"];
+    sandbox.handoff("ledger", &reason).exits(0);
+    cured(&sandbox, KEY, "handoff-returned", &["resubmit", KEY, "--by", "Riley Ross"]);
 }
 
 fn touch() {

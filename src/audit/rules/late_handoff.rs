@@ -8,7 +8,7 @@ pub(super) static RULE: Rule = Rule {
     id: "late-handoff",
     kind: RuleKind::Audit,
     severity: Severity::Warning,
-    summary: "A handoff came later after the signature than `handoff_within` allows.",
+    summary: "A handoff came later after the signature than handoff_within allows.",
     explain: include_str!("../../../docs/rules/late-handoff.md"),
 };
 

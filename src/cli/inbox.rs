@@ -50,7 +50,7 @@ enum Action {
     /// Try events again at once
     Retry {
         /// The events: their ids, or the beginnings
-        #[arg(value_name = "ID", required_unless_present = "failed", conflicts_with = "failed")]
+        #[arg(value_name = "ID", conflicts_with = "failed")]
         ids: Vec<String>,
         /// All that failed
         #[arg(long)]
@@ -75,6 +75,10 @@ enum Action {
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
+    if matches!(&arguments.action, Action::Retry { ids, failed: false } if ids.is_empty()) {
+        return Err(CliError::usage("nothing to retry was named")
+            .help("name events, as `handoff inbox list` shows them, or --failed"));
+    }
     invocation.block_on(act(arguments, invocation))?
 }
 

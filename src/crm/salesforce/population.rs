@@ -262,8 +262,8 @@ impl SalesforcePopulation<'_> {
         match record::follow(self.api, fields, deals).await {
             Ok(0) => {}
             Ok(merged) => self.reading.remarks.push(format!(
-                "Opportunities whose account was merged into another, told with the one that \
-                 stayed: {merged}."
+                "Opportunities whose account was merged into another, listed under the account \
+                 that remains: {merged}."
             )),
             Err(failure) => {
                 let what = "the accounts that others were merged into".to_owned();

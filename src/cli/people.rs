@@ -173,8 +173,12 @@ fn check_name(by: &str, team: &Team) -> Result<(), CliError> {
     if by.contains('@') || team.find(by).is_some() || team.is_approver(by) {
         return Ok(());
     }
-    let names = team.csms.iter().flat_map(|csm| [csm.github.as_deref(), Some(csm.name.as_str())]);
-    match nearest(by, names.flatten()) {
+    // A login is near a login, a full name near a name.
+    let names = team.csms.iter().filter_map(|csm| match by.contains(' ') {
+        true => Some(csm.name.as_str()),
+        false => csm.github.as_deref(),
+    });
+    match nearest(by, names) {
         None => Ok(()),
         Some(near) => Err(CliError::usage(format!(
             "--by: {} is not listed under team.csms; did you mean `{near}`?",

@@ -139,7 +139,7 @@ fn deal(at: usize, dice: &mut Dice, class: Class) -> DealRow {
         task: covered.then(|| format!("https://github.com/acme/handoffs/issues/{at}")),
         task_at: covered.then(|| delivered + TimeDelta::seconds(3)),
         first_touch_due: covered.then(|| won + TimeDelta::hours(24)),
-        first_touch_evidence: touched.then(|| match at % 3 {
+        first_touch_evidence: touched.then_some(match at % 3 {
             0 => TouchEvidence::Crm,
             _ => TouchEvidence::Claimed,
         }),

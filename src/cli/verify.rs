@@ -120,10 +120,9 @@ fn to_text(chain: &Chain) -> String {
     for fault in &chain.faults {
         text.push_str(&format!("{fault}\n"));
     }
-    let hint = match chain.checkpoints.is_empty() {
-        true => "; `handoff audit --checkpoint` leaves one",
-        false => "",
-    };
-    text.push_str(&format!("{}{hint}\n", count(chain.checkpoints.len(), "checkpoint")));
+    if chain.checkpoints.is_empty() && chain.faults.is_empty() && chain.notes.is_empty() {
+        return text + "no checkpoint yet; `handoff audit --checkpoint` makes the first one\n";
+    }
+    text.push_str(&format!("{}\n", count(chain.checkpoints.len(), "checkpoint")));
     text
 }

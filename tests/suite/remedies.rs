@@ -40,6 +40,7 @@ const REMEDIES: [Remedy; 26] = [
     ("validate --fix", Here(fix)),
     ("status KEY", Shows(&["status", KEY], &[0])),
     ("why KEY", Shows(&["why", KEY], &[0])),
+    ("why KEY FIELD", Shows(&["why", KEY, "customer.name"], &[0])),
     ("doctor", Shows(&["doctor", "--offline"], &[0, 1, 3])),
     ("inbox list", Shows(&["inbox", "list"], &[0, 4])),
     ("coverage", Shows(&["coverage"], &[0])),

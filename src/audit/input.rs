@@ -234,9 +234,7 @@ impl LedgerInput {
                     names.join(" and "),
                     until.format("%Y-%m-%d %H:%M UTC")
                 ),
-                help: Some(
-                    "Read the record again, and audit again; what was pushed is in it.".to_owned(),
-                ),
+                help: Some("Download the record again, then repeat the audit.".to_owned()),
             });
         }
         self.gaps.extend(arrivals.gaps.iter().cloned());

@@ -172,6 +172,10 @@ pub struct Figures {
     pub latency: Latencies<LatencyFigures>,
     /// How many briefs were complete when they were delivered.
     pub first_pass_complete: Share,
+    /// First touches in time, of those that were made or are overdue.
+    pub first_touch_on_time: Share,
+    /// Of the first touches, how many the CRM shows; the others are claimed.
+    pub first_touch_evidenced: Share,
     /// The deals that were returned at least once.
     pub returned: Vec<DealKey>,
 }
@@ -185,6 +189,8 @@ pub struct Metrics {
     pub latency: Latencies<Latency>,
     /// How many briefs were complete when they were delivered.
     pub first_pass_complete: Share,
+    /// First touches in time, of those that were made or are overdue.
+    pub first_touch_on_time: Share,
     /// Of the first touches, how many the CRM shows; the others are claimed.
     pub first_touch_evidenced: Share,
     /// What was unanswered, by question.

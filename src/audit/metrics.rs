@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use rayon::prelude::*;
 
 use super::metric_values::{
@@ -20,7 +21,7 @@ const NONE: &str = "(none)";
 const RETURN_REASONS: [&str; 3] = ["unanswered", "wrong", "not-our-customer"];
 
 /// Counts and measures the deals in scope.
-pub(super) fn measure(judged: &[Judged<'_>], policy: &Policy) -> Metrics {
+pub(super) fn measure(judged: &[Judged<'_>], policy: &Policy, as_of: DateTime<Utc>) -> Metrics {
     let in_scope: Vec<&Judged<'_>> =
         judged.iter().filter(|judged| judged.row.class != Class::Excluded).collect();
     let month = |judged: &Judged<'_>| {
@@ -35,13 +36,14 @@ pub(super) fn measure(judged: &[Judged<'_>], policy: &Policy) -> Metrics {
             signature_to_acceptance: latency(&in_scope, |times| times.signature_to_acceptance),
         },
         first_pass_complete: first_pass(&in_scope),
+        first_touch_on_time: touched_on_time(&in_scope, as_of),
         first_touch_evidenced: evidenced(&in_scope),
         unanswered: unanswered(&in_scope),
         returns: returns(&in_scope),
-        by_csm: groups(&in_scope, |judged| judged.row.csm.clone()),
-        by_rep: groups(&in_scope, |judged| judged.row.owner.clone()),
-        by_tier: groups(&in_scope, |judged| judged.row.tier.clone()),
-        by_month: groups(&in_scope, month),
+        by_csm: groups(&in_scope, as_of, |judged| judged.row.csm.clone()),
+        by_rep: groups(&in_scope, as_of, |judged| judged.row.owner.clone()),
+        by_tier: groups(&in_scope, as_of, |judged| judged.row.tier.clone()),
+        by_month: groups(&in_scope, as_of, month),
     }
 }
 
@@ -122,6 +124,20 @@ fn first_pass(judged: &[&Judged<'_>]) -> Share {
     for judged in judged {
         if judged.handed_over().is_some() {
             share.count_in(&judged.row.key, judged.row.complete == Some(true));
+        }
+    }
+    share
+}
+
+/// Of the deals whose first touch was made or is overdue, those where it came in time.
+fn touched_on_time(judged: &[&Judged<'_>], as_of: DateTime<Utc>) -> Share {
+    let mut share = Share::default();
+    for row in judged.iter().map(|judged| &judged.row) {
+        let Some(due) = row.first_touch_due else { continue };
+        match row.first_touch_at {
+            Some(at) => share.count_in(&row.key, at <= due),
+            None if due < as_of => share.count_in(&row.key, false),
+            None => {}
         }
     }
     share
@@ -208,6 +224,7 @@ fn returns(judged: &[&Judged<'_>]) -> Vec<ReturnCount> {
 /// of which the record does not say.
 fn groups<'a>(
     judged: &[&'a Judged<'a>],
+    as_of: DateTime<Utc>,
     name: impl Fn(&Judged<'_>) -> Option<String>,
 ) -> Vec<Group> {
     let mut groups: BTreeMap<(bool, String), Vec<&Judged<'_>>> = BTreeMap::new();
@@ -221,13 +238,13 @@ fn groups<'a>(
         .into_par_iter()
         .map(|((_, name), members)| Group {
             name,
-            figures: figures(&members),
+            figures: figures(&members, as_of),
             deals: members.iter().map(|judged| judged.row.key.clone()).collect(),
         })
         .collect()
 }
 
-fn figures(judged: &[&Judged<'_>]) -> Figures {
+fn figures(judged: &[&Judged<'_>], as_of: DateTime<Utc>) -> Figures {
     let mut figures = Figures {
         coverage: coverage(judged),
         latency: Latencies {
@@ -239,6 +256,8 @@ fn figures(judged: &[&Judged<'_>]) -> Figures {
             signature_to_acceptance: latency_figures(judged, |times| times.signature_to_acceptance),
         },
         first_pass_complete: first_pass(judged),
+        first_touch_on_time: touched_on_time(judged, as_of),
+        first_touch_evidenced: evidenced(judged),
         ..Figures::default()
     };
     for judged in judged {

@@ -53,7 +53,7 @@ pub fn audit(input: &AuditInput<'_>) -> AuditReport {
     let signatures = judge_signatures(input, &handoffs);
     let documents = signatures.as_ref().map_or(&[][..], |told| &told.documents);
     let findings = check_all(input, &mut judged, &orphans, documents, &gaps);
-    let metrics = measure(&judged, input.policy());
+    let metrics = measure(&judged, input.policy(), input.as_of);
     let population = population(input, &selection, &judged);
     let (mut summary, mut values) = (Counts::default(), ValuesByClass::default());
     for row in judged.iter().map(|judged| &judged.row) {

@@ -92,8 +92,7 @@ pub(super) fn select<'a>(input: &AuditInput<'a>) -> Selection<'a> {
                 ),
                 why: format!("both ids give the key {}", pair[0].key),
                 help: Some(
-                    "Give one of them another id; keys do not tell capitals and signs apart."
-                        .to_owned(),
+                    "Give one of them another id; keys ignore capitals and punctuation.".to_owned(),
                 ),
             });
         }
@@ -111,7 +110,7 @@ pub(super) fn select<'a>(input: &AuditInput<'a>) -> Selection<'a> {
     if !undated.is_empty() {
         gaps.push(Gap {
             what: format!("the time at which {} won", list_were(&undated)),
-            why: "the source gives no date; counted whatever the window is".to_owned(),
+            why: "the source gives no date; counted in every window".to_owned(),
             help: Some("Fill in the close date of these deals in the CRM.".to_owned()),
         });
     }

@@ -320,7 +320,7 @@ fn scalar(field: &Field, text: &str) -> Result<Value, String> {
         let choice = field.choices.iter().find(|choice| choice.eq_ignore_ascii_case(text));
         return choice
             .map(|choice| choice.as_str().into())
-            .ok_or_else(|| format!("{} is none of {}", quoted(text), field.choices.join(", ")));
+            .ok_or_else(|| format!("{} is not one of {}", quoted(text), field.choices.join(", ")));
     }
     if field.is_flag() {
         return match text.to_ascii_lowercase().as_str() {
@@ -338,7 +338,9 @@ fn scalar(field: &Field, text: &str) -> Result<Value, String> {
             .ok()
             .map(Number::from)
             .or_else(|| plain.parse::<f64>().ok().and_then(Number::from_f64));
-        return number.map(Value::Number).ok_or_else(|| format!("{} is no number", quoted(text)));
+        return number
+            .map(Value::Number)
+            .ok_or_else(|| format!("{} is not a number", quoted(text)));
     }
     Ok(text.into())
 }
@@ -364,7 +366,11 @@ fn mapping(fields: &[Field], text: &str) -> Result<Value, String> {
             return in_order(fields, line);
         } else {
             let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
-            return Err(format!("{} begins with none of {}", quoted(line), names.join(", ")));
+            return Err(format!(
+                "{} does not begin with one of {}",
+                quoted(line),
+                names.join(", ")
+            ));
         }
     }
     Ok(Value::Object(entries))

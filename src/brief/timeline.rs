@@ -52,7 +52,7 @@ pub enum EventKind {
     Reminded,
     /// Somebody's manager was told of what is overdue.
     Escalated,
-    /// The CSM's first human contact with the customer.
+    /// Record the CSM's first human contact with the customer.
     Touched,
     /// Somebody gave the first touch another deadline.
     DeadlineMoved,

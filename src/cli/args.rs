@@ -11,13 +11,12 @@ use super::invocation::Invocation;
 use super::offered::Offered;
 use super::{
     audit, backfill, catch_up, coverage, deliver, demo, doctor, draft, explain, inbox, init, links,
-    mcp, people, plan, promises, propose, reference, refresh, render, schema, serve, sign, status,
-    sync, validate, verify, watch, why, work,
+    mcp, offered, people, plan, promises, propose, reference, refresh, render, schema, serve, sign,
+    status, sync, validate, verify, watch, why, work,
 };
 use crate::brief::EventKind;
 
-/// A signed contract becomes everything customer success needs, in git; and
-/// an audit proves that none was missed.
+/// Turns a signed contract into the brief that customer success needs, in git, and audits that no deal was missed.
 #[derive(Debug, Parser)]
 #[command(
     name = "handoff",
@@ -92,10 +91,10 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     (
         "init",
         &[
-            ("handoff init", "asks, and makes this folder a ledger"),
+            ("handoff init", "asks questions, and sets up a ledger in this folder"),
             (
                 "handoff init acme --crm hubspot --esign pandadoc --github acme/handoffs",
-                "asks nothing that is said",
+                "takes the answers from its options",
             ),
         ],
     ),
@@ -183,7 +182,7 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         &[
             ("handoff why acme", "each answer of a brief, its source and the line of the mapping"),
             ("handoff why acme success.metric", "one answer, and what it said before"),
-            ("handoff why acme --check", "asks the CRM again; exit 1 where it says something else"),
+            ("handoff why acme --check", "asks the CRM again; exit 1 if it says something else"),
         ],
     ),
     (
@@ -211,10 +210,10 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         "doctor",
         &[
             ("handoff doctor", "asks each server"),
-            ("handoff doctor --offline", "settings and secrets alone"),
+            ("handoff doctor --offline", "settings and secrets only"),
         ],
     ),
-    ("accept", &[("handoff accept acme-corp --by samlee", "the CSM takes it")]),
+    ("accept", &[("handoff accept acme-corp --by samlee", "the CSM accepts it")]),
     (
         "return",
         &[(
@@ -266,8 +265,8 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         )],
     ),
     ("serve", &[("handoff serve --listen 127.0.0.1:8080", "webhooks come in, handoffs go out")]),
-    ("work", &[("handoff work --once", "what is due now, then it ends")]),
-    ("watch", &[("handoff watch /srv/signed --poll 30", "a folder into which payloads are put")]),
+    ("work", &[("handoff work --once", "processes what is due now, then ends")]),
+    ("watch", &[("handoff watch /srv/signed --poll 30", "a folder where payload files arrive")]),
     (
         "links",
         &[
@@ -296,10 +295,7 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     ),
     (
         "completions",
-        &[(
-            "handoff completions bash",
-            "put it where your shell looks, such as ~/.local/share/bash-completion/completions/handoff",
-        )],
+        &[("handoff completions bash", "loads them in bash: source <(handoff completions bash)")],
     ),
     ("man", &[("handoff man audit", "one command's page: handoff man audit | man -l -")]),
 ];
@@ -337,23 +333,23 @@ pub(super) fn command() -> clap::Command {
             command.after_help(text.trim_end().to_owned())
         });
     }
-    command
+    offered::completed(command)
 }
 
 /// The commands, one file each.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make a folder a ledger: configuration, schema, templates, workflows
+    /// Set up a ledger in a folder: settings, schema, templates, workflows
     Init(init::Arguments),
     /// Show a small company end to end, without any account
     Demo(demo::Arguments),
     /// Make a brief before the signature, and ask for what is missing
     Draft(draft::Arguments),
-    /// Hand over one signed contract
+    /// Make the handoff of one signed contract
     Sign(sign::Arguments),
     /// Make every delivery that is missing
     Deliver(deliver::Arguments),
-    /// Read the deals again: what the CRM corrected becomes commits, and everybody who was told hears of it
+    /// Read the deals again: commit what the CRM corrected, and notify everybody who was told before
     Refresh(refresh::Arguments),
     /// Check briefs against the schema and the rules
     Validate(validate::Arguments),
@@ -361,7 +357,7 @@ pub enum Command {
     Audit(audit::Arguments),
     /// Check the checkpoints that audits left: their chain, signers and history
     Verify(verify::Arguments),
-    /// Show where handoffs stand, or one handoff's story
+    /// Show the state of the open handoffs, or the story of one
     Status(status::Arguments),
     /// Show where the answers of a brief come from, and what they said before
     Why(why::Arguments),
@@ -375,29 +371,29 @@ pub enum Command {
     Plan(plan::Arguments),
     /// Check every connection, secret, permission and mapping
     Doctor(doctor::Arguments),
-    /// The CSM accepts a handoff
+    /// Record that the CSM accepts a handoff
     Accept(people::Arguments),
-    /// The CSM returns a handoff to the rep, with the reason
+    /// Record that the CSM returns a handoff to the rep, with the reason
     Return(people::WithReason),
-    /// The rep has fixed a returned brief: it comes again, with what changed
+    /// The rep has fixed a returned brief: send it to the CSM again, with what changed
     Resubmit(people::Arguments),
-    /// The CSM's first human contact with the customer
+    /// Record the CSM's first human contact with the customer
     Touch(people::Arguments),
-    /// Give a handoff to another CSM
+    /// Assign a handoff to another CSM
     Assign(people::AssignArguments),
     /// List what reps have promised, kept or open; record that one is kept
     Promises(promises::Arguments),
-    /// Links by which a CSM or a rep answers in a browser, without an account
+    /// Make or withdraw links with which a CSM or a rep answers in a browser, without an account
     Links(links::Arguments),
     /// Read first touches, acceptances and returns back from the targets
     Sync(sync::Arguments),
     /// Record that a deal needs no handoff, with reason and approver
     Exempt(people::WithReason),
-    /// Receive the providers' webhooks and hand over what was signed
+    /// Receive webhooks and make the handoff of each signed contract
     Serve(serve::Arguments),
-    /// Work off what others receive into the same inbox
+    /// Process the events that other machines receive into the same inbox
     Work(work::Arguments),
-    /// Hand over the payload files of a folder, and those that come
+    /// Make the handoffs of the payload files in a folder, now and as they arrive
     Watch(watch::Arguments),
     /// Let an assistant read the ledger, over the Model Context Protocol on standard input and output
     Mcp(mcp::Arguments),
@@ -466,7 +462,7 @@ impl Command {
             Self::Schema(arguments) => schema::run(arguments, invocation),
             Self::Render(arguments) => render::run(arguments, invocation),
             Self::Completions(arguments) => {
-                reference::completions(arguments, command(), invocation)
+                reference::completions(arguments, invocation)
             }
             Self::Man(arguments) => reference::man(
                 arguments.command.as_deref(),

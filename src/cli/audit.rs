@@ -48,7 +48,7 @@ pub struct Arguments {
     /// A ledger, if not the one around this folder; may be given several times
     #[arg(long, value_name = "DIR")]
     repo: Vec<PathBuf>,
-    /// Ask the e-sign providers too: what was signed, and is not handed over or not won. Needs --from
+    /// Ask the e-sign providers too: what was signed and has no handoff, or is not won. Needs --from
     #[arg(long)]
     signatures: bool,
     /// Exit 1 for findings of this severity or worse
@@ -57,7 +57,7 @@ pub struct Arguments {
     /// Leave a signed checkpoint and push it: later audits notice what was changed since
     #[arg(long)]
     checkpoint: bool,
-    /// Have an authority (RFC 3161) stamp the checkpoint: the address to ask; `handoff verify
+    /// Get a timestamp (RFC 3161) for the checkpoint from the authority at this address; `handoff verify
     /// --tsa-trust` checks it. Needs the program openssl
     #[arg(long, value_name = "URL", requires = "checkpoint")]
     timestamp: Option<String>,
@@ -74,7 +74,7 @@ pub struct Arguments {
     /// Do not ask the ledger's remote for checkpoints, and push none
     #[arg(long)]
     offline: bool,
-    /// Read everything anew, without the cache in the git folder
+    /// Read everything again, without the cache in the git folder
     #[arg(long)]
     no_cache: bool,
     #[command(flatten)]
@@ -104,12 +104,17 @@ impl Level {
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
-    let formats = arguments.formats.check()?;
+    let formats = arguments.formats.check(&invocation.environment.cwd)?;
+    if let Some(file) = arguments.trust.as_ref().filter(|file| !invocation.path(file).is_file()) {
+        let what = format!("--trust {}: there is no such file", file.display());
+        return Err(CliError::usage(what)
+            .help("name a file of git's allowed signers, such as ssh-keygen(1) describes"));
+    }
     if arguments.repo.is_empty() && !is_in_ledger(&invocation.folder)? {
         return match &arguments.deals {
             Some(deals) => without_ledger(deals, arguments, &formats, invocation),
             None => {
-                Err(CliError::usage(format!("{} is no ledger", invocation.folder.display())).help(
+                Err(CliError::usage(format!("{} is not a ledger", invocation.folder.display())).help(
                     "give an export of your deals: handoff audit --deals export.csv\nor run `handoff init` to make a ledger here, or name one with `-C DIR`",
                 ))
             }
@@ -316,7 +321,7 @@ fn without_ledger(
     ];
     if let Some((option, _)) = needs_ledger.into_iter().find(|(_, given)| *given) {
         let folder = invocation.folder.display();
-        return Err(CliError::usage(format!("{option} needs a ledger, and {folder} is none"))
+        return Err(CliError::usage(format!("{option} needs a ledger, and {folder} is not one"))
             .help("run `handoff init` to make one here, or leave the option out"));
     }
     let config = settings_beside(&invocation.folder)?;

@@ -56,7 +56,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let (_, gaps) = population.deals.parts();
     if let Some(gap) = gaps.first() {
         return Err(CliError::could_not(format!(
-            "the deals were not read whole: {}: {}",
+            "not all deals were read: {}: {}",
             gap.what, gap.why
         ))
         .help("nothing was written; run it again when the source answers"));

@@ -19,7 +19,8 @@ use crate::esign::Provider;
 use crate::intake::{Completed, Put, Tally, Unasked, completed};
 use crate::model::{Gap, Signature};
 use crate::report::count;
-use crate::text::terminal;
+use crate::text::{did_you_mean, terminal};
+use crate::webhook::Route;
 use crate::workflow;
 
 /// A brief does not move when it is signed later: handoffs drafted so long
@@ -35,7 +36,7 @@ pub struct Arguments {
     /// Ask only this provider; may be given several times [default: all that are configured]
     #[arg(long, value_name = "NAME")]
     provider: Vec<String>,
-    /// List what is missing and hand nothing over
+    /// List what is missing and make no handoff
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -103,17 +104,16 @@ fn chosen<'a>(
     if arguments.provider.is_empty() {
         let configured: Vec<_> = providers.configured().collect();
         if configured.is_empty() {
-            return Err(CliError::usage(
-                "`esign:` in handoff.yaml names no provider that could be asked",
-            )
-            .help("add one, such as `esign: {pandadoc: {}}`, or name one with --provider"));
+            return Err(CliError::usage("`esign:` in handoff.yaml names no provider with an API")
+                .help("add one, such as `esign: {pandadoc: {}}`, or name one with --provider"));
         }
         return Ok(configured);
     }
+    let names: Vec<&str> = providers.iter().map(Route::name).collect();
     let find = |name: &String| {
         providers.by_name(name).ok_or_else(|| {
             CliError::usage(format!("there is no provider {}", crate::text::quoted(name)))
-                .help(format!("one of {}", providers.names()))
+                .help(did_you_mean(name, names.iter().copied()))
         })
     };
     arguments.provider.iter().map(find).collect()
@@ -139,14 +139,10 @@ async fn ask(
             match completed(*provider, &intake.connections.secrets, since, invocation.now).await {
                 Ok(told) => told,
                 Err(Unasked::NoApi) if named => {
-                    return Err(CliError::usage(format!(
-                        "{} has no API that could be asked",
-                        provider.title()
-                    )));
+                    return Err(CliError::usage(format!("{} has no API to ask", provider.title())));
                 }
                 Err(Unasked::NoApi) => {
-                    invocation
-                        .say(format!("note: {} has no API that could be asked", provider.title()));
+                    invocation.say(format!("note: {} has no API to ask", provider.title()));
                     continue;
                 }
                 Err(Unasked::NotSetUp(error)) => {
@@ -213,7 +209,7 @@ fn to_text(arguments: &Arguments, asked: &Asked, tally: Tally) -> String {
         (0, _) => ": each one is in the ledger\n".to_owned(),
         (missing, true) => format!(": {missing} not in the ledger\n"),
         (missing, false) => format!(
-            ": {missing} not in the ledger; {} worked off, {} held, {} to be tried again, {} failed\n",
+            ": {missing} not in the ledger; {} processed, {} held, {} to be tried again, {} failed\n",
             tally.done, tally.held, tally.again, tally.failed
         ),
     });

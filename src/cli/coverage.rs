@@ -1,5 +1,6 @@
 //! `handoff coverage`: which questions the CRM's data can answer.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -30,8 +31,8 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     deals: Option<PathBuf>,
     /// How many of the last won deals count
-    #[arg(long, value_name = "N", default_value_t = 200)]
-    last: usize,
+    #[arg(long, value_name = "N", default_value = "200")]
+    last: NonZeroUsize,
     /// Put the lines that answer more into handoff.yaml
     #[arg(long)]
     write: bool,
@@ -64,7 +65,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
             if let Detail::Counted(counted) = &mut detail
                 && config.scope.is_empty()
             {
-                counted.newest = Some(arguments.last);
+                counted.newest = Some(arguments.last.get());
             }
             Some(open_export(file, detail, invocation, &config, &root)?)
         }
@@ -89,7 +90,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         schema: &schema,
         crm,
         population: &population,
-        last: arguments.last,
+        last: arguments.last.get(),
         now: invocation.now,
     };
     let (report, measured) = invocation.block_on(workflow::coverage(&request))??;
@@ -171,7 +172,7 @@ fn write(
     invocation: &Invocation,
 ) -> Result<(), CliError> {
     if proposals.is_empty() {
-        invocation.say(format!("{FILE_NAME} stays as it is: no unused column answers more"));
+        invocation.say(format!("{FILE_NAME} is unchanged: no unused column answers a question"));
         return Ok(());
     }
     let file = root.join(FILE_NAME);
@@ -257,8 +258,8 @@ fn text(report: &CoverageReport, invocation: &Invocation) -> String {
         }
     }
     let mut text = format!(
-        "What the CRM can answer by itself, over the last {}; what it cannot, somebody is asked.\n\n{}\
-         7. What should CS do first, and by when? handoff itself fills in.\n\n",
+        "What the CRM answers, over the last {}. People are asked for the rest.\n\n{}\
+         Question 7, What should CS do first, and by when?, is answered by handoff itself.\n\n",
         count(report.deals, "won deal"),
         table.render(&options)
     );

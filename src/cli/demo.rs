@@ -141,7 +141,7 @@ fn story(dir: &Path) -> Result<String, CliError> {
     let brief = "briefs/2026/11/acme-corp--hubspot-9876543210/README.md";
     let mut text =
         "Tidewater Software sells a platform. One of its contracts is signed, and this is what\n\
-                    happens without a step for anybody; all of it went through the real code.\n"
+                    happens next, without anybody doing anything. All of it ran through the real code.\n"
             .to_owned();
     let mut part = |title: &str, file: &str, lines: Vec<String>| {
         text.push_str(&format!("\n{title}   {file}\n"));

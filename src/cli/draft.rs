@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::error::CliError;
 use super::exit::Exit;
+use super::form::{form_answers, read_form};
 use super::formats::ResultFormat;
 use super::invocation::Invocation;
 use super::open::{DraftSinks, Ports, open, open_draft_sinks};
@@ -18,8 +19,8 @@ use crate::workflow::{self, DealSource, Drafted};
 /// The arguments of `draft`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The provider's payload of a document that went out; `-` for standard input
-    #[arg(value_name = "EVENT", required_unless_present = "deal", conflicts_with = "deal")]
+    /// The provider's payload of a document that was sent for signature; `-` for standard input
+    #[arg(value_name = "EVENT", conflicts_with = "deal")]
     event: Option<String>,
     /// A deal of the CRM that is not signed yet
     #[arg(long, value_name = "ID")]
@@ -27,7 +28,7 @@ pub struct Arguments {
     /// The provider; recognised by the payload if not given
     #[arg(long, value_name = "NAME", conflicts_with = "deal")]
     provider: Option<String>,
-    /// Answers from a filled issue form, its body as GitHub gives it; `-` for standard input
+    /// Answers from a filled-in issue form: its body, as GitHub gives it; `-` for standard input
     #[arg(long, value_name = "FILE")]
     form: Option<String>,
     /// Do not push, and open no pull request
@@ -43,6 +44,7 @@ pub struct Arguments {
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
+    let answers = arguments.form.as_deref().map(|path| read_form(path, invocation)).transpose()?;
     let context = open(invocation, Ports { crm: true, sinks: false, push: !arguments.no_push })?;
     let sinks = if arguments.no_push || arguments.no_request {
         DraftSinks::default()
@@ -52,9 +54,13 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let sources = match (&arguments.event, &arguments.deal) {
         (Some(path), _) => sent(path, arguments.provider.as_deref(), &context, invocation)?,
         (None, Some(id)) => vec![DealSource::Deal(crm::deal_id(id))],
-        (None, None) => return Err(CliError::usage("name an EVENT file or a --deal")),
+        (None, None) => {
+            return Err(CliError::usage("nothing to draft was named").help(
+                "name a deal that is not signed yet (`handoff draft --deal ID`), or an EVENT file",
+            ));
+        }
     };
-    let answers = super::form::form_answers(arguments.form.as_deref(), &context, invocation)?;
+    let answers = answers.map(|form| form_answers(&form, &context, invocation)).transpose()?;
     let mut exit = Exit::Clean;
     let all = async {
         let mut results = Vec::with_capacity(sources.len());
@@ -98,7 +104,7 @@ fn sent(
     context: &workflow::Context,
     invocation: &Invocation,
 ) -> Result<Vec<DealSource>, CliError> {
-    let payload = super::relayed::read_payload(path, invocation)?;
+    let payload = super::relayed::read_payload(path, super::sign::PAYLOAD, invocation)?;
     let events = super::sign::events_of(provider, &payload, context, invocation)?;
     let mut sources = Vec::new();
     let mut others = Vec::new();
@@ -116,10 +122,10 @@ fn sent(
     if sources.is_empty() {
         others.dedup();
         return Err(CliError::nothing(format!(
-            "the payload tells of no document that went out: {}",
+            "the payload does not describe a document that was sent for signature: {}",
             others.join(", ")
         ))
-        .help("a completed document is handed over with `handoff sign`"));
+        .help("use `handoff sign` for a completed document"));
     }
     Ok(sources)
 }

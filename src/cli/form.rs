@@ -14,28 +14,34 @@ use crate::workflow::{self, Context, DealSource};
 /// The provider of a handoff that an issue stands for.
 const PROVIDER: &str = "github";
 
+/// What a form is.
+const FORM: &str = "give the body of an issue made with .github/ISSUE_TEMPLATE/handoff.yml, such as `gh issue view 12 --json body --jq .body` prints: a file, or - for standard input";
+
+/// A form with the name it was given by.
+pub(super) fn read_form<'a>(
+    path: &'a str,
+    invocation: &Invocation,
+) -> Result<(&'a str, Vec<u8>), CliError> {
+    Ok((path, read_payload(path, FORM, invocation)?))
+}
+
 /// The answers of a filled issue form; what could not be understood is said.
 pub(super) fn form_answers(
-    path: Option<&str>,
+    (path, bytes): &(&str, Vec<u8>),
     context: &Context,
     invocation: &Invocation,
-) -> Result<Option<Map<String, Value>>, CliError> {
-    let Some(path) = path else { return Ok(None) };
-    let bytes = read_payload(path, invocation)?;
+) -> Result<Map<String, Value>, CliError> {
     // The event of a workflow has the body in it.
-    let event: Option<Value> = serde_json::from_slice(&bytes).ok();
+    let event: Option<Value> = serde_json::from_slice(bytes).ok();
     let body = event.as_ref().and_then(|event| event["issue"]["body"].as_str());
-    let body = body.map_or_else(|| String::from_utf8_lossy(&bytes).into_owned(), str::to_owned);
-    let answers = crate::brief::read_form(&context.schema, &body)
-        .ok_or_else(|| {
-            CliError::usage(format!("{path} is no filled handoff form")).help(
-                "give the body of an issue made with .github/ISSUE_TEMPLATE/handoff.yml, such as `gh issue view 12 --json body --jq .body`",
-            )
-        })?;
+    let body = body.map_or_else(|| String::from_utf8_lossy(bytes).into_owned(), str::to_owned);
+    let answers = crate::brief::read_form(&context.schema, &body).ok_or_else(|| {
+        CliError::usage(format!("{path} is not a filled-in handoff form")).help(FORM)
+    })?;
     for problem in &answers.problems {
         invocation.warn(format!("warning: not taken from the form: {problem}"));
     }
-    Ok(Some(answers.sections))
+    Ok(answers.sections)
 }
 
 /// The issue as the signed document. The time is the one given, else what the
@@ -69,6 +75,6 @@ fn number_of(issue: &str) -> Result<&str, CliError> {
     if !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) {
         return Ok(number);
     }
-    Err(CliError::usage(format!("--issue {} is no issue's number", quoted(issue)))
+    Err(CliError::usage(format!("--issue {} is not an issue number", quoted(issue)))
         .help("give the number that the issue has in the ledger's repository, such as 12"))
 }

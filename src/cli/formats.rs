@@ -2,7 +2,7 @@
 //! given several times and read in their order.
 
 use std::io::{ErrorKind, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 use serde_json::Value;
@@ -75,7 +75,7 @@ impl Args for Formats {
                     .action(ArgAction::Append)
                     .value_parser(clap::value_parser!(PathBuf))
                     .help_heading("Output")
-                    .help("Write the format named before it to this file; without one, the file's name tells"),
+                    .help("Write the preceding --format to this file; without one, the file's extension decides"),
             )
     }
 
@@ -127,8 +127,9 @@ impl Formats {
     /// standard output when nothing was asked for.
     ///
     /// # Errors
-    /// When a format is unknown, or more than one would go to standard output.
-    pub(super) fn check(&self) -> Result<Vec<(Format, Option<PathBuf>)>, CliError> {
+    /// When a format is unknown, more than one would go to standard output, or a
+    /// file's folder is not there.
+    pub(super) fn check(&self, at: &Path) -> Result<Vec<(Format, Option<PathBuf>)>, CliError> {
         let mut checked = Vec::new();
         for (wanted, output) in &self.wanted {
             let format = match (wanted, output) {
@@ -137,13 +138,19 @@ impl Formats {
                 }
                 (Wanted::ByName, Some(path)) => Format::from_path(path).ok_or_else(|| {
                     CliError::usage(format!(
-                        "--output {}: the name does not tell the format",
+                        "--output {}: the file name does not show the format",
                         path.display()
                     ))
                     .help("put --format before it")
                 })?,
                 (Wanted::ByName, None) => Format::Text,
             };
+            let folder = output.as_deref().and_then(Path::parent);
+            if let Some(folder) = folder.map(|it| at.join(it)).filter(|it| !it.is_dir()) {
+                let folder = folder.display();
+                return Err(CliError::usage(format!("--output: there is no folder {folder}"))
+                    .help(format!("create it: mkdir -p {folder}")));
+            }
             checked.push((format, output.clone()));
         }
         if checked.iter().filter(|(_, output)| output.is_none()).count() > 1 {

@@ -32,12 +32,12 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// List events: those that wait, are in hand, are held, or failed
+    /// List events that wait, are being processed, are held, or failed
     List {
         /// Only those in this state
         #[arg(long, value_name = "STATE", value_parser = State::ALL.map(State::word))]
         state: Option<String>,
-        /// Those that are done, too
+        /// Also those that are done
         #[arg(long, conflicts_with = "state")]
         all: bool,
     },
@@ -50,13 +50,13 @@ enum Action {
     /// Try events again at once
     Retry {
         /// The events: their ids, or the beginnings
-        #[arg(value_name = "ID", required_unless_present = "failed", conflicts_with = "failed")]
+        #[arg(value_name = "ID", conflicts_with = "failed")]
         ids: Vec<String>,
         /// All that failed
         #[arg(long)]
         failed: bool,
     },
-    /// Decide what held documents are; they are worked off at once
+    /// Decide what held documents are; they are processed at once
     Release {
         /// The events: their ids, or the beginnings
         #[arg(value_name = "ID", required = true)]
@@ -75,6 +75,10 @@ enum Action {
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
+    if matches!(&arguments.action, Action::Retry { ids, failed: false } if ids.is_empty()) {
+        return Err(CliError::usage("nothing to retry was named")
+            .help("name events, as `handoff inbox list` shows them, or --failed"));
+    }
     invocation.block_on(act(arguments, invocation))?
 }
 

@@ -51,10 +51,10 @@ pub struct Arguments {
     /// Words in the names of documents that are contracts; may be given several times
     #[arg(long, value_name = "WORDS", value_delimiter = ',')]
     contract: Vec<String>,
-    /// Make no ledger: have the git server's repository DIR keep who pushed what, and when
+    /// Set up no ledger: make the git server's repository DIR record who pushed what, and when
     #[arg(long, conflicts_with_all = ["crm", "esign", "github", "csm", "yes"])]
     server_hook: bool,
-    /// Make the workflows again as handoff.yaml asks for them, and nothing else
+    /// Only make the workflows again, as handoff.yaml asks for them
     #[arg(long, conflicts_with_all = ["crm", "esign", "github", "csm"])]
     workflows: bool,
     /// Where the workflows get handoff from: `https://…#sha256=…`, a file in the ledger, or `cargo`
@@ -93,6 +93,10 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     if arguments.server_hook {
         return lay_server_hook(&dir, invocation);
     }
+    if Ledger::open(&dir).is_ok_and(|ledger| ledger.is_bare()) {
+        return Err(CliError::usage(format!("{} is a bare repository", dir.display()))
+            .help("run `handoff init` in a clone of it, and push"));
+    }
     let environment = &invocation.environment;
     let install_from = arguments.install_from.as_deref().map(workflow::InstallFrom::parse);
     let install_from = install_from
@@ -122,7 +126,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         // A prompt that was left hides the cursor; nobody is told when the terminal is gone.
         let _ = Term::stderr().show_cursor();
         asked.map_err(|error| {
-            CliError::usage(format!("init was left before its end, and nothing was made: {error}"))
+            CliError::usage(format!("init was stopped, and nothing was created{}", why(&error)))
                 .help("run `handoff init` again, or say everything at once: handoff init --help")
         })?;
     }
@@ -237,7 +241,7 @@ impl Conversation<'_> {
         // An export that lies here is the likeliest answer.
         let likely = words.iter().position(|word| *word == "file").filter(|_| !exports.is_empty());
         let crm = Select::with_theme(&SimpleTheme)
-            .with_prompt("Where do your deals live?")
+            .with_prompt("Your CRM, or where your deals are")
             .items(&titles)
             .default(likely.unwrap_or(0))
             .interact()?;
@@ -247,7 +251,7 @@ impl Conversation<'_> {
         }
         let known: Vec<&str> = crate::esign::Providers::default().iter().map(Route::name).collect();
         let picked = MultiSelect::with_theme(&SimpleTheme)
-            .with_prompt("Which e-signatures start a handoff? (space chooses, return goes on)")
+            .with_prompt("E-signature providers (space selects, return continues)")
             .items(&known)
             .interact()?;
         setup.esign = picked.into_iter().map(|index| known[index].to_owned()).collect();
@@ -263,7 +267,7 @@ impl Conversation<'_> {
             time_zone(text).map(|_| ())
         })?);
         let hours = self.text(
-            "In which hours is a first touch due, Monday to Friday? (24h for day and night)",
+            "Working hours for first touches, Monday to Friday (24h for day and night)",
             Some("09:00-17:00".to_owned()),
             |text| match text {
                 "24h" => Ok(()),
@@ -325,7 +329,7 @@ impl Conversation<'_> {
         let default = found.first().cloned().unwrap_or_else(|| "deals.csv".to_owned());
         let there = self.dir.to_path_buf();
         let later = default.clone();
-        self.text("Which export?", Some(default), move |text| {
+        self.text("Export file", Some(default), move |text| {
             // The default may be put there later; another name must be right.
             if text == later && !there.join(text).exists() {
                 return Ok(());
@@ -382,6 +386,15 @@ impl Conversation<'_> {
     }
 }
 
+/// What stopped the questions, where that was not the person at them.
+fn why(error: &dialoguer::Error) -> String {
+    let dialoguer::Error::IO(error) = error;
+    match error.kind() {
+        std::io::ErrorKind::Interrupted => String::new(),
+        _ => format!(": {error}"),
+    }
+}
+
 /// An error in one line, for a prompt.
 #[expect(clippy::needless_pass_by_value, reason = "it is what map_err gives")]
 fn words_of(error: CliError) -> String {
@@ -406,7 +419,12 @@ fn time_zone(text: &str) -> Result<String, String> {
     let names = TZ_VARIANTS.iter().map(|zone| zone.name());
     let tail =
         |name: &&str| name.rsplit('/').next().is_some_and(|it| it.eq_ignore_ascii_case(text));
-    let near = names.clone().find(tail).or_else(|| nearest(text, names));
+    let city = |name: &'static str| name.rsplit('/').next().unwrap_or(name);
+    // Of two or three letters everything is near.
+    let near = names.clone().find(tail).or_else(|| {
+        let near = nearest(text, names.clone().chain(names.clone().map(city)))?;
+        names.clone().find(|name| *name == near || city(name) == near).filter(|_| text.len() > 3)
+    });
     let meant = near.map_or_else(String::new, |name| format!("; did you mean {name}?"));
     Err(format!("{} is not a time zone such as Europe/Berlin{meant}", quoted(text)))
 }
@@ -483,12 +501,12 @@ fn report(dir: &Path, laid: &Laid, setup: &Setup, invocation: &Invocation) -> Re
     if laid.made.is_empty() {
         text.push_str(&format!("{shown} is a ledger already; nothing was missing.\n"));
     } else {
-        text.push_str(&format!("{shown} is a ledger now. Made:\n"));
+        text.push_str(&format!("{shown} is set up as a ledger. Created:\n"));
         for file in &laid.made {
             text.push_str(&format!("  {file}\n"));
         }
         if !laid.kept.is_empty() {
-            text.push_str(&format!("Kept as they were: {}\n", laid.kept.join(", ")));
+            text.push_str(&format!("Left unchanged: {}\n", laid.kept.join(", ")));
         }
     }
     for remark in &laid.remarks {
@@ -511,13 +529,13 @@ fn next(dir: &Path, setup: &Setup) -> [(String, &'static str); 3] {
     let own = |line: &str| line.to_owned();
     if setup.crm != "file" {
         let first = match setup.crm.as_str() {
-            NO_CRM => (own("handoff render --help"), "see how a brief becomes a page"),
+            NO_CRM => (own("handoff schema brief"), "what a brief answers"),
             _ => (own("handoff coverage"), "which questions the CRM's data answers"),
         };
         return [
-            (own("handoff doctor --offline"), "which secrets are still to be set"),
+            (own("handoff doctor --offline"), "which secrets you still have to set"),
             first,
-            (own("handoff demo"), "see it all once, in a folder of its own"),
+            (own("handoff demo"), "the whole story of a small company, in its own folder"),
         ];
     }
     let file = super::audit::quote(&setup.deals);
@@ -525,7 +543,7 @@ fn next(dir: &Path, setup: &Setup) -> [(String, &'static str); 3] {
         return [
             (format!("cp EXPORT {file}"), "put an export of your deals here"),
             (own("handoff doctor --offline"), "what the settings still lack"),
-            (own("handoff demo"), "see it all once, in a folder of its own"),
+            (own("handoff demo"), "the whole story of a small company, in its own folder"),
         ];
     }
     [

@@ -74,7 +74,7 @@ impl Intake {
     ) -> impl Fn() -> Worker + Send + 'static {
         if let Err(error) = open(invocation, Ports { crm: true, sinks: true, push }) {
             invocation.warn(format!(
-                "warning: events are kept and not worked off until this is fixed:\n{}",
+                "warning: events are kept and not processed until this is fixed:\n{}",
                 error.render(false)
             ));
         }
@@ -146,7 +146,7 @@ impl Working {
             }))
             .is_err()
             {
-                tracing::error!("the worker broke off, which is a bug of handoff; it begins anew");
+                tracing::error!("the worker crashed, which is a bug in handoff; it is restarted");
                 metrics.count(Counter::Restarted, &[]);
                 runtime.block_on(async {
                     // An error means that nobody is left who could say stop.
@@ -174,7 +174,7 @@ impl Working {
             return Ok(());
         }
         self.thread.join().map_err(|_| {
-            CliError::could_not("the worker broke off")
+            CliError::could_not("the worker crashed")
                 .help("start again; every event is still in the inbox")
         })
     }

@@ -9,6 +9,9 @@ use crate::model::Key;
 use crate::text::{nearest, quoted, shorten, slug};
 use crate::workflow::{self, Context, Horizon};
 
+/// How many readings mean a whole name, and not the beginning of one.
+const WHOLE: usize = 2;
+
 /// How many candidates a message lists.
 const SHOWN: usize = 5;
 
@@ -77,13 +80,19 @@ fn find(text: &str, context: &Context, beginnings: bool) -> Result<Key, CliError
         &|key, _| key.as_str().starts_with(&lower),
         &|_, customer| customer.starts_with(&wanted),
     ];
-    let whole = if beginnings { readings.len() } else { 2 };
-    for fits in &readings[..whole] {
+    for (at, fits) in readings.iter().enumerate() {
         let found: Vec<&(Key, String)> =
             known.iter().filter(|(key, customer)| fits(key, customer)).collect();
         match found.as_slice() {
             [] => {}
-            [(key, _)] => return Ok(key.clone()),
+            [(key, _)] if beginnings || at < WHOLE => return Ok(key.clone()),
+            [(key, customer)] => {
+                return Err(CliError::nothing(format!(
+                    "{} is only the beginning of a handoff's name",
+                    quoted(text)
+                ))
+                .help(format!("write all of it, as this is recorded: `{key}` or `{customer}`")));
+            }
             several => {
                 let names: Vec<String> = several
                     .iter()
@@ -102,9 +111,18 @@ fn find(text: &str, context: &Context, beginnings: bool) -> Result<Key, CliError
             }
         }
     }
-    let words = known.iter().flat_map(|(key, customer)| [key.as_str(), customer.as_str()]);
+    // `nortwind` is near the first word of `northwind-robotics`.
+    let first = |customer: &'_ str| customer.split('-').next().unwrap_or_default().len();
+    let words = known.iter().flat_map(|(key, customer)| {
+        [key.as_str(), customer.as_str(), &customer[..first(customer)]]
+    });
     match (nearest(&lower, words), parsed) {
         (Some(near), _) => {
+            let whole = known.iter().map(|(_, customer)| customer.as_str());
+            let near = whole.clone().find(|it| *it == near).unwrap_or_else(|| {
+                let mut of_first = whole.filter(|it| &it[..first(it)] == near);
+                of_first.next().unwrap_or(near)
+            });
             Err(CliError::nothing(format!("the ledger has no handoff {}", shorten(text, 60)))
                 .help(format!("did you mean `{near}`? `handoff status --all` lists every one")))
         }

@@ -41,7 +41,7 @@ enum LinksCommand {
     Make(Make),
     /// Print new links of everybody who can answer for a handoff
     Show(Show),
-    /// Withdraw every link of a handoff or a person that was made so far
+    /// Withdraw all links of a handoff or a person made so far
     Revoke(Revoke),
 }
 
@@ -54,7 +54,7 @@ struct Make {
     /// Whose link
     #[arg(long = "as", value_name = "ROLE", value_enum)]
     role: Role,
-    /// How long it counts, if not as long as the settings say
+    /// How long it is valid [default: `valid_for` in the settings]
     #[arg(long, value_name = "DURATION")]
     valid_for: Option<HumanDuration>,
 }
@@ -106,7 +106,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
 
 fn configured(invocation: &Invocation, context: &Context) -> Result<Links, CliError> {
     links(invocation, &context.config)?.ok_or_else(|| {
-        CliError::usage("no page is served behind links")
+        CliError::usage("links are not set up")
             .help("set `deliver: {links: {public_url: https://…}}` in handoff.yaml to where people reach `handoff serve`")
     })
 }
@@ -182,28 +182,25 @@ fn run_revoke(revoke: &Revoke, invocation: &Invocation) -> Result<Exit, CliError
     if revoke.by.trim().is_empty() {
         return Err(CliError::usage("--by is empty").help("name who says so"));
     }
+    let context = open(invocation, Ports { push: !revoke.no_push, ..Ports::default() })?;
     let of = match is_address(of) {
         true => of.to_lowercase(),
-        false => match Key::parse(of) {
-            Ok(key) => key.to_string(),
-            Err(_) => {
-                let what =
-                    format!("{} is neither a handoff's key nor an e-mail address", quoted(of));
-                return Err(CliError::usage(what).help(
-                    "give a key such as hubspot-9876543210, or an address such as sam@example.com",
-                ));
+        false => {
+            let help = "give a handoff's key, such as hubspot-9876543210, or a person's e-mail address, such as sam@example.com";
+            let key = find_whole_key(of, &context).map_err(|error| error.help(help))?;
+            if workflow::stored_anywhere(&context, &key)?.is_none() {
+                let what = format!("{} is neither a handoff nor an e-mail address", quoted(of));
+                return Err(CliError::nothing(what).help(help));
             }
-        },
+            key.to_string()
+        }
     };
-    let context = open(invocation, Ports { push: !revoke.no_push, ..Ports::default() })?;
     let mut remarks = workflow::Remarks::default();
     let (by, reason) = (Some(revoke.by.as_str()), revoke.reason.as_deref());
     workflow::revoke_links(&context, &of, by, reason, &mut remarks)?;
     context.push(&mut remarks)?;
     let exit = invocation.tell("", &remarks);
-    invocation.print(terminal(&format!(
-        "{of}: the links that were made so far do not count any more\n"
-    )))?;
+    invocation.print(terminal(&format!("{of}: all links made so far are withdrawn\n")))?;
     Ok(exit)
 }
 
@@ -294,7 +291,7 @@ impl LinkHandler for LedgerLinks {
                 return (reply.status, reply.html);
             }
             Ok(Err(error)) => one_line(&error.render(false)),
-            Err(_) => "the page broke off, which is a bug of handoff".to_owned(),
+            Err(_) => "the page crashed, which is a bug in handoff".to_owned(),
         };
         tracing::error!("a link cannot be answered: {}", terminal(&words));
         (503, "<!DOCTYPE html><html lang=\"en\"><title>Not now</title><p>The handoff cannot be read at the moment. Try again in a minute.</p></html>".to_owned())

@@ -1,6 +1,17 @@
-//! Arguments whose words completions and help offer.
+//! What completions and help offer for an argument: known words, handoffs, files.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::{Arg, Command, ValueHint};
+use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+
+use super::environment::Environment;
+use crate::ledger::Ledger;
 
 /// Any text, with words that completions and help offer: what is wrong with
 /// another one is said by who knows.
@@ -12,9 +23,9 @@ impl TypedValueParser for Offered {
 
     fn parse_ref(
         &self,
-        command: &clap::Command,
-        argument: Option<&clap::Arg>,
-        value: &std::ffi::OsStr,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
     ) -> Result<String, clap::Error> {
         StringValueParser::new().parse_ref(command, argument, value)
     }
@@ -22,4 +33,80 @@ impl TypedValueParser for Offered {
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
         Some(Box::new((self.0)().into_iter().map(PossibleValue::new)))
     }
+}
+
+/// How many handoffs are offered at once.
+const MOST: usize = 100;
+
+/// How long a shell waits for them.
+const PATIENCE: Duration = Duration::from_millis(700);
+
+/// Gives the arguments of a command what they take by the name of their value:
+/// a KEY is completed from the ledger, a FILE from the disk.
+pub(super) fn completed(command: Command) -> Command {
+    let argument = |argument: Arg| {
+        let names = argument.get_value_names().unwrap_or_default();
+        let Some(name) = names.first().map(|name| name.as_str().to_owned()) else {
+            return argument;
+        };
+        match name.as_str() {
+            "KEY" | "KEY|PERSON" | "BRIEF|KEY" => argument.add(ArgValueCompleter::new(handoffs)),
+            "DIR" => argument.value_hint(ValueHint::DirPath),
+            "FILE" | "EVENT" | "PATH" => argument.value_hint(ValueHint::AnyPath),
+            _ => argument,
+        }
+    };
+    command.mut_args(argument).mut_subcommands(completed)
+}
+
+/// The handoffs of the ledger around the current folder whose key or customer
+/// begins with a word. Says nothing where there is no ledger, or it is slow.
+fn handoffs(word: &OsStr) -> Vec<CompletionCandidate> {
+    let Some(word) = word.to_str().map(str::to_lowercase) else { return Vec::new() };
+    let (send, receive) = mpsc::channel();
+    std::thread::spawn(move || {
+        // Nobody waits any more when it took too long.
+        let _ = send.send(matching(&word).unwrap_or_default());
+    });
+    receive.recv_timeout(PATIENCE).unwrap_or_default()
+}
+
+fn matching(word: &str) -> Option<Vec<CompletionCandidate>> {
+    let ledger = Ledger::open(&folder()?).ok()?;
+    let (folders, _) = ledger.folders(None).ok()?.into_parts();
+    let mut found = BTreeMap::new();
+    // The newest month is last by path.
+    for folder in folders.iter().rev() {
+        let name = folder.path.rsplit('/').next().unwrap_or_default();
+        let Some((customer, _)) = name.rsplit_once("--") else { continue };
+        let Some(key) = folder.key.as_ref().map(ToString::to_string) else { continue };
+        if key.starts_with(word) {
+            found.insert(key, customer.to_owned());
+        } else if customer.starts_with(word) {
+            found.insert(customer.to_owned(), key);
+        }
+        if found.len() == MOST {
+            break;
+        }
+    }
+    let candidate =
+        |(value, help): (String, String)| CompletionCandidate::new(value).help(Some(help.into()));
+    Some(found.into_iter().map(candidate).collect())
+}
+
+/// The folder that the command on the line would start from.
+fn folder() -> Option<PathBuf> {
+    let here = Environment::read().ok()?.cwd;
+    let mut words = std::env::args_os().skip_while(|word| word != "--").skip(1);
+    while let Some(word) = words.next() {
+        let text = word.to_str().unwrap_or_default();
+        let given = match text {
+            "-C" | "--directory" => words.next(),
+            _ => text.strip_prefix("--directory=").or(text.strip_prefix("-C")).map(Into::into),
+        };
+        if let Some(given) = given {
+            return Some(here.join(given));
+        }
+    }
+    Some(here)
 }

@@ -19,6 +19,7 @@ use crate::deliver::{
 use crate::ledger::{BRIEFS, Ledger, LedgerError};
 use crate::link::{LINK_KEY, LinkKeys};
 use crate::model::Check;
+use crate::text::nearest;
 use crate::time::{HumanDuration, deadline};
 use crate::workflow::{self, Context, CrmSink, LentTasks, compared_properties};
 
@@ -57,8 +58,7 @@ pub(super) fn open(invocation: &Invocation, ports: Ports) -> Result<Context, Cli
 
 fn renderer_of(template: Option<&str>, config: &Config) -> Result<Renderer, CliError> {
     let renderer = Renderer::new(template).map_err(|error| {
-        CliError::usage(error.to_string())
-            .help("fix it, or delete it: then the shipped template counts")
+        CliError::usage(error.to_string()).help("fix it, or delete it to use the shipped template")
     })?;
     Ok(renderer.in_zone(config.timezone))
 }
@@ -145,7 +145,7 @@ fn settings_of(read: ReadFile<'_>) -> Result<Option<(Config, Schema)>, CliError>
     let schema = match read("schema/brief.schema.json")? {
         Some(bytes) => Schema::compile(&bytes).map_err(|error| {
             CliError::usage(format!("schema/brief.schema.json: {error}"))
-                .help("correct it, or delete it: then the shipped schema counts")
+                .help("correct it, or delete it to use the shipped schema")
         })?,
         None => Schema::compile(SHIPPED_SCHEMA.as_bytes())
             .map_err(|error| CliError::could_not(format!("the shipped schema: {error}")))?,
@@ -199,11 +199,11 @@ pub(super) fn uncommitted_settings(
     };
     Ok(match plain(ledger.snapshot_at(commit)?.read(FILE_NAME)?) {
         None => Some(format!(
-            "warning: {FILE_NAME} is not committed: the audit goes by the one of the checkout, and gives another number when it changes; commit it"
+            "warning: {FILE_NAME} is not committed: the audit uses the one in the checkout, so its numbers change with that file; commit it"
         )),
         committed if plain(text_of(ledger, FILE_NAME)?) == committed => None,
         Some(_) => Some(format!(
-            "warning: {FILE_NAME} differs from the committed one, and an audit goes by the committed settings; commit it for the change to count"
+            "warning: {FILE_NAME} differs from the committed one, and an audit uses the committed one; commit it for the change to count"
         )),
     })
 }
@@ -333,7 +333,7 @@ pub(super) fn open_sinks(
     let mut sinks =
         deliver::build(&config.deliver, &invocation.secrets()?, &site).map_err(|problems| {
             let mut error =
-                CliError::usage(format!("{FILE_NAME}: `deliver:` cannot be used as it stands"));
+                CliError::usage(format!("{FILE_NAME}: `deliver:` cannot be used as it is"));
             for problem in problems {
                 error = error.detail(problem.to_string());
             }
@@ -365,8 +365,7 @@ pub(super) fn open_draft_sinks(
     let messages = Messages::new(site(invocation, &context.config, &context.ledger, links)?);
     let (secrets, deliver) = (invocation.secrets()?, &context.config.deliver);
     let told = |problems: Vec<deliver::BuildProblem>| {
-        let mut error =
-            CliError::usage(format!("{FILE_NAME}: `deliver:` cannot be used as it stands"));
+        let mut error = CliError::usage(format!("{FILE_NAME}: `deliver:` cannot be used as it is"));
         for problem in problems {
             error = error.detail(problem.to_string());
         }
@@ -386,7 +385,7 @@ pub(super) fn open_requests(
     let messages = open_messages(invocation, context)?;
     let deliver = &context.config.deliver;
     deliver.branch_requests(&invocation.secrets()?, &messages).map_err(|problems| {
-        let error = CliError::usage(format!("{FILE_NAME}: `deliver:` cannot be used as it stands"));
+        let error = CliError::usage(format!("{FILE_NAME}: `deliver:` cannot be used as it is"));
         let error = problems.iter().fold(error, |error, it| error.detail(it.to_string()));
         error.help("fix it, or pass --no-push: then the branch is made here and nothing else")
     })
@@ -515,11 +514,30 @@ pub(super) fn open_export(
     // A path inside the ledger is told as such, so that a report says the same wherever it was made.
     let inside = path.canonicalize().ok().zip(root.canonicalize().ok());
     let inside = inside.and_then(|(path, root)| Some(path.strip_prefix(root).ok()?.to_path_buf()));
-    settings.deals = inside.unwrap_or(path);
+    settings.deals = inside.unwrap_or_else(|| path.clone());
     settings.named = true;
     settings.exports = exports_folder(invocation);
     settings.company_zone = company_zone;
-    Ok(crm::open_file(settings, root, None)?.with_detail(detail))
+    let opened = crm::open_file(settings, root, None).map_err(|error| match path.exists() {
+        true => CliError::from(error),
+        false => CliError::from(error).help(absent_export(&path)),
+    })?;
+    Ok(opened.with_detail(detail))
+}
+
+/// What to do where a file that was named is not there.
+fn absent_export(path: &Path) -> String {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let entries = path.parent().and_then(|folder| folder.read_dir().ok());
+    let names: Vec<String> = entries
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .collect();
+    match nearest(name, names.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "name an export of your deals: a CSV, JSON or Excel file".to_owned(),
+    }
 }
 
 /// What of the configuration works and may surprise.
@@ -535,7 +553,7 @@ pub(super) fn config_checks(context: &Context) -> Vec<Check> {
     } else if team.fallback.is_none() && team.assign.iter().all(|rule| rule.when.is_some()) {
         checks.push(Check::warning(
             "team",
-            "a handoff that no rule takes is assigned to nobody",
+            "a handoff that no rule matches is assigned to nobody",
             "add `fallback:`, or a last rule without `when`",
         ));
     }

@@ -9,9 +9,10 @@ use super::keys::{find_or_new_key, find_whole_key};
 use super::open::{Ports, open, open_crm};
 use super::when::When;
 use crate::brief::EventKind;
+use crate::config::Team;
 use crate::model::Key;
 use crate::report::count;
-use crate::text::one_line;
+use crate::text::{did_you_mean, nearest, one_line, quoted};
 use crate::workflow::{self, Assignment, Context, PersonEvent, Refreshed, Remarks};
 
 /// The arguments of `accept` and `touch`.
@@ -23,7 +24,7 @@ pub struct Arguments {
     /// Who: a login, an e-mail address or a name
     #[arg(long, value_name = "WHO")]
     by: String,
-    /// A word on it
+    /// A note
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// When, if not now
@@ -69,7 +70,7 @@ pub struct AssignArguments {
     /// Who says so: a login, an e-mail address or a name
     #[arg(long, value_name = "WHO")]
     by: String,
-    /// A word on it
+    /// A note
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     /// When, if not now
@@ -90,6 +91,16 @@ pub(super) fn run_assign(
     }
     let context = open(invocation, Ports { push: !arguments.no_push, ..Ports::default() })?;
     let key = find_whole_key(&arguments.key, &context)?;
+    let team = &context.config.team;
+    if team.find(arguments.to.trim().trim_start_matches('@')).is_none() {
+        let names = team.csms.iter().map(|csm| csm.github.as_deref().unwrap_or(&csm.name));
+        let help = match team.csms.is_empty() {
+            true => "list your CSMs in handoff.yaml, under `team: {csms: […]}`".to_owned(),
+            false => did_you_mean(&arguments.to, names),
+        };
+        let what = format!("{} is not listed under team.csms", quoted(&arguments.to));
+        return Err(CliError::usage(what).help(help));
+    }
     let told = Assignment {
         to: arguments.to.clone(),
         by: Some(arguments.by.clone()),
@@ -155,6 +166,28 @@ pub(super) fn run_with_reason(
     record(&arguments.key, told, arguments.at.as_ref(), arguments.no_push, invocation)
 }
 
+/// Refuses a name that is almost one of the team's: what is recorded stays.
+/// Somebody outside of the team, and an e-mail address, are taken as given.
+fn check_name(by: &str, team: &Team) -> Result<(), CliError> {
+    let by = by.trim().trim_start_matches('@');
+    if by.contains('@') || team.find(by).is_some() || team.is_approver(by) {
+        return Ok(());
+    }
+    // A login is near a login, a full name near a name.
+    let names = team.csms.iter().filter_map(|csm| match by.contains(' ') {
+        true => Some(csm.name.as_str()),
+        false => csm.github.as_deref(),
+    });
+    match nearest(by, names) {
+        None => Ok(()),
+        Some(near) => Err(CliError::usage(format!(
+            "--by: {} is not listed under team.csms; did you mean `{near}`?",
+            quoted(by)
+        ))
+        .help("for somebody else give the e-mail address")),
+    }
+}
+
 /// What GitHub says of who started its workflow.
 fn proven(invocation: &Invocation) -> Vec<String> {
     let get = |name| invocation.environment.get(name).map(str::to_owned);
@@ -212,6 +245,9 @@ fn record(
         EventKind::Exempted => find_or_new_key(key, &context)?,
         _ => find_whole_key(key, &context)?,
     };
+    if matches!(told.kind, EventKind::Accepted | EventKind::Returned | EventKind::Touched) {
+        check_name(&told.by, &context.config.team)?;
+    }
     told.at = When::of_act(at, &context.config, invocation.now)?;
     let mut remarks = workflow::Remarks::default();
     if told.kind == EventKind::Exempted {

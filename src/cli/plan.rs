@@ -42,13 +42,13 @@ pub struct Arguments {
     /// ignored or counted otherwise
     #[arg(long)]
     signatures: bool,
-    /// Look at the deals and briefs of so many months
+    /// How many months of deals and briefs to compare
     #[arg(long, value_name = "N", default_value_t = MONTHS)]
     pub(super) months: u32,
-    /// Make both briefs for so many of the newest won deals
+    /// For how many of the newest won deals both briefs are made
     #[arg(long, value_name = "N", default_value_t = LAST)]
     last: usize,
-    /// Exit 1 when there is a change of these kinds; any for all
+    /// Exit 1 when there is a change of this kind; `any` for all kinds
     #[arg(long, value_name = "KIND", value_delimiter = ',', value_parser = kinds())]
     fail_on: Vec<FailOn>,
     /// What to print
@@ -122,7 +122,7 @@ pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Pla
         None => head.ledger.remote_branch()?.unwrap_or_else(|| head.ledger.branch().to_owned()),
     };
     let base = open_at(&head.ledger, &revision, invocation.now).map_err(|error| CliError {
-        message: format!("the settings of {revision} cannot be read: {}", error.message),
+        message: format!("the settings of {revision} cannot be used: {}", error.message),
         help: Some("name another revision with --base".to_owned()),
         exit: Exit::CouldNot,
         details: error.details,
@@ -194,7 +194,7 @@ fn by_kind(plan: &Plan) -> impl Iterator<Item = (ChangeKind, Vec<&PlanChange>)> 
 fn compared(plan: &Plan) -> String {
     let documents = plan.documents.map(|documents| format!("{}, ", count(documents, "document")));
     let mut told = format!(
-        "{}, {}{} made anew and {} of the ledger compared",
+        "{}, {}{} built again and {} of the ledger compared",
         count(plan.deals, "won deal"),
         documents.unwrap_or_default(),
         count(plan.composed, "brief"),

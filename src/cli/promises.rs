@@ -24,7 +24,7 @@ pub struct Arguments {
     /// The open ones (the default)
     #[arg(long, conflicts_with = "all")]
     open: bool,
-    /// Those that were kept, too
+    /// Also those that were kept
     #[arg(long)]
     all: bool,
     /// Only those that this person or team keeps; a part of the name is enough

@@ -28,7 +28,7 @@ pub struct Arguments {
     /// The tool or language model that proposes
     #[arg(long, value_name = "TOOL")]
     by: String,
-    /// Where the answers are taken from that have no `cite:` of their own
+    /// The citation for answers without a `cite:` of their own
     #[arg(long, value_name = "TEXT")]
     cite: Option<String>,
     /// Do not push, and open no pull request
@@ -43,9 +43,8 @@ pub struct Arguments {
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let context = open(invocation, Ports { push: !arguments.no_push, ..Ports::default() })?;
     let key = find_whole_key(&arguments.key, &context)?;
-    let bytes = read_payload(&arguments.file, invocation).map_err(|error| {
-        error.help("give a file of answers, each with its citation: docs/answers.md shows one")
-    })?;
+    let what = "give a file of answers, each with its citation: docs/answers.md shows one";
+    let bytes = read_payload(&arguments.file, what, invocation)?;
     let answers = answers_of(&bytes, arguments)?;
     let made = make(&context, &key, &arguments.by, &answers, invocation)?;
     invocation.emit(
@@ -94,7 +93,7 @@ pub(super) fn make(
 /// The answers of the file, each with its citation.
 fn answers_of(bytes: &[u8], arguments: &Arguments) -> Result<Vec<ProposedAnswer>, CliError> {
     let node = yaml::read(bytes)
-        .map_err(|error| CliError::usage(format!("{}:{error}", arguments.file)))?;
+        .map_err(|error| CliError::usage(format!("{}: {error}", arguments.file)))?;
     let Value::Object(fields) = node.to_json() else {
         return Err(CliError::usage(format!("{} holds no answers", arguments.file))
             .help("write one a line: `success.metric: Days to close`"));

@@ -10,6 +10,9 @@ use super::exit::Exit;
 use super::invocation::Invocation;
 use crate::text::did_you_mean;
 
+/// The variable by which a shell asks for completions: its value names the shell.
+pub(super) const COMPLETE: &str = "HANDOFF_COMPLETE";
+
 /// The arguments of `completions`.
 #[derive(Debug, Args)]
 pub struct CompletionsArguments {
@@ -21,11 +24,12 @@ pub struct CompletionsArguments {
 /// Runs `completions`.
 pub(super) fn completions(
     arguments: &CompletionsArguments,
-    mut all: Command,
     invocation: &Invocation,
 ) -> Result<Exit, CliError> {
+    let shells = clap_complete::env::Shells::builtins();
+    let shell = shells.completer(&arguments.shell.to_string()).expect("each shell has a completer");
     let mut bytes = Vec::new();
-    clap_complete::generate(arguments.shell, &mut all, "handoff", &mut bytes);
+    shell.write_registration(COMPLETE, "handoff", "handoff", "handoff", &mut bytes)?;
     invocation.print(bytes)?;
     Ok(Exit::Clean)
 }
@@ -49,7 +53,7 @@ const FILES: &[(&str, &str)] = &[
     ("templates/", "The ledger's own templates; the shipped ones where they are absent."),
     (
         ".git/handoff/inbox",
-        "What was received and is not worked off, where --inbox names no other place.",
+        "What was received and not yet processed, where --inbox names no other place.",
     ),
 ];
 
@@ -58,7 +62,7 @@ const CODES: &[(&str, &str)] = &[
     ("1", "Findings at or above --fail-level."),
     ("2", "Wrong usage or configuration."),
     ("3", "Could not do it, or could not check all of it."),
-    ("4", "Nothing matched."),
+    ("4", "A name that was given matches nothing."),
 ];
 
 /// Runs `man`.

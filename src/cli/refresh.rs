@@ -31,7 +31,7 @@ pub struct Arguments {
     /// Say what would change; write and send nothing
     #[arg(long)]
     dry_run: bool,
-    /// Do not tell anybody; `handoff deliver` does it later
+    /// Notify nobody; `handoff deliver` does it later
     #[arg(long)]
     no_deliver: bool,
     /// Do not push

@@ -80,7 +80,7 @@ impl Relayed {
                 let value = value.as_str().and_then(|value| HeaderValue::from_str(value).ok());
                 let pair = HeaderName::from_bytes(name.as_bytes()).ok().zip(value);
                 let Some((name, value)) = pair else {
-                    return Err(wrong(&format!("headers.{} is no header", quoted(name))));
+                    return Err(wrong(&format!("headers.{} is not a header", quoted(name))));
                 };
                 headers.append(name, value);
             }
@@ -143,7 +143,7 @@ impl Relayed {
                 }
                 Err(rejection) => {
                     return Err(CliError::could_not(format!(
-                        "{} is not believed: {rejection}",
+                        "the proof of {} does not hold: {rejection}",
                         provider.title()
                     ))
                     .help("pass body, query and headers on byte for byte, with `received_at` where the event waited; nothing was written"));
@@ -173,7 +173,15 @@ fn wrong(why: &str) -> CliError {
 /// The largest payload that is read.
 const MOST_BYTES: u64 = 32 * 1024 * 1024;
 
-pub(super) fn read_payload(path: &str, invocation: &Invocation) -> Result<Vec<u8>, CliError> {
+/// Reads a file, or standard input for `-`; `help` says what it should be.
+///
+/// # Errors
+/// When it cannot be read, is empty or too large.
+pub(super) fn read_payload(
+    path: &str,
+    help: &str,
+    invocation: &Invocation,
+) -> Result<Vec<u8>, CliError> {
     let mut bytes = Vec::new();
     let (name, read) = if path == "-" {
         (
@@ -188,13 +196,9 @@ pub(super) fn read_payload(path: &str, invocation: &Invocation) -> Result<Vec<u8
             opened.and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes)),
         )
     };
-    read.map_err(|error| {
-        CliError::usage(format!("{name} cannot be read: {error}"))
-            .help("name the file of a payload, or - for standard input")
-    })?;
+    read.map_err(|error| CliError::usage(format!("{name} cannot be read: {error}")).help(help))?;
     if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Err(CliError::usage(format!("{name} is empty"))
-            .help("give the provider's payload as it was received"));
+        return Err(CliError::usage(format!("{name} is empty")).help(help));
     }
     if bytes.len() as u64 > MOST_BYTES {
         return Err(CliError::usage(format!("{name} is larger than 32 MiB"))

@@ -16,7 +16,7 @@ pub struct Arguments {
     /// A brief.yaml, its folder, or a key; `-` for standard input
     #[arg(value_name = "BRIEF|KEY")]
     brief: String,
-    /// What each target would be sent, instead of the page; for a key
+    /// Print what each target would be sent, instead of the page; needs a key
     #[arg(long)]
     preview: bool,
 }

@@ -15,6 +15,10 @@ use crate::ledger::Ledger;
 /// Runs the program for the shell.
 #[must_use]
 pub fn main() -> ExitCode {
+    // A shell that asks what may follow is answered, and this ends.
+    clap_complete::CompleteEnv::with_factory(super::args::command)
+        .var(super::reference::COMPLETE)
+        .complete();
     let environment = match Environment::read() {
         Ok(environment) => environment,
         Err(error) => {

@@ -33,7 +33,7 @@ pub struct Arguments {
     public_url: Option<String>,
     #[command(flatten)]
     inbox: InboxArgument,
-    /// Receive only; `handoff work` elsewhere works the inbox off
+    /// Receive only; `handoff work` on another machine processes the inbox
     #[arg(long)]
     no_work: bool,
     /// Do not push
@@ -62,7 +62,7 @@ async fn serve(
     invocation: &Invocation,
 ) -> Result<(), CliError> {
     let listener = TcpListener::bind(arguments.listen).await.map_err(|error| {
-        CliError::could_not(format!("{} cannot be listened on: {error}", arguments.listen))
+        CliError::could_not(format!("cannot listen on {}: {error}", arguments.listen))
             .help("another program may use it; choose another with --listen")
     })?;
     let address = listener.local_addr()?;
@@ -86,14 +86,14 @@ async fn serve(
         told = told_to_stop() => told.map(|()| false)?,
         () = async { match &mut working { Some(working) => working.ended().await, None => std::future::pending().await } } => true,
     };
-    tracing::info!("ending: no more requests are taken, what is in hand is finished");
+    tracing::info!("stopping: no new requests are accepted, running ones are finished");
     // Both sides listen to this; neither can be gone yet.
     let _ = stop.send(true);
     hangup.abort();
     match tokio::time::timeout(GRACE, server).await {
         Ok(Ok(())) => {}
         Ok(Err(_)) => {
-            return Err(CliError::could_not("the server broke off")
+            return Err(CliError::could_not("the server crashed")
                 .help("start again; every event is still in the inbox"));
         }
         Err(_) => {
@@ -104,7 +104,7 @@ async fn serve(
         working.finish().await?;
     }
     if broke_off {
-        return Err(CliError::could_not("the worker ended by itself")
+        return Err(CliError::could_not("the worker stopped unexpectedly")
             .help("start again; every event is still in the inbox"));
     }
     Ok(())

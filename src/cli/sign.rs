@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::deliver::deliveries_json;
 use super::error::CliError;
 use super::exit::Exit;
-use super::form::{form_answers, signature_of};
+use super::form::{form_answers, read_form, signature_of};
 use super::formats::ResultFormat;
 use super::inbox_argument::InboxArgument;
 use super::invocation::Invocation;
@@ -22,17 +22,17 @@ use crate::model::{DocumentKind, Signature, SignatureEvent};
 use crate::report::count;
 use crate::workflow::{self, Context, DealSource, Delivered, DocumentLook, SignRequest, Signed};
 
+/// What a payload is.
+pub(super) const PAYLOAD: &str =
+    "give the provider's payload as it was received: a file, or - for standard input";
+
 /// The arguments of `sign`.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// The provider's payload, as it was received or as a workflow's event carries it; `-` for standard input
-    #[arg(
-        value_name = "EVENT",
-        required_unless_present_any = ["deal", "issue"],
-        conflicts_with_all = ["deal", "issue"]
-    )]
+    #[arg(value_name = "EVENT", conflicts_with_all = ["deal", "issue"])]
     event: Option<String>,
-    /// Hand over a deal that the CRM says is won, without an e-signature
+    /// A deal that the CRM says is won, without an e-signature
     #[arg(long, value_name = "ID")]
     deal: Option<String>,
     /// The provider; recognised by the payload if not given
@@ -49,11 +49,10 @@ pub struct Arguments {
     /// When the payload arrived, for a webhook received elsewhere [default: now]
     #[arg(long, value_name = "TIME")]
     received_at: Option<When>,
-    /// Answers from a filled issue form: its body, or the event of a workflow; `-` for standard input
+    /// Answers from a filled-in issue form: its body, or the event of a workflow; `-` for standard input
     #[arg(long, value_name = "FILE")]
     form: Option<String>,
-    /// The number of the issue that the form was filled in: it stands for the
-    /// document where there is neither an e-signature nor a CRM
+    /// The number of the issue with the form: identifies the handoff where there is neither an e-signature nor a CRM
     #[arg(long, value_name = "NUMBER", requires = "form", conflicts_with = "deal")]
     issue: Option<String>,
     /// Write the brief only; `handoff deliver` makes the deliveries later
@@ -69,10 +68,11 @@ pub struct Arguments {
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
+    let answers = arguments.form.as_deref().map(|path| read_form(path, invocation)).transpose()?;
     let mut payload = arguments
         .event
         .as_deref()
-        .map(|path| Relayed::read(read_payload(path, invocation)?))
+        .map(|path| Relayed::read(read_payload(path, PAYLOAD, invocation)?))
         .transpose()?;
     let context = open(
         invocation,
@@ -95,13 +95,11 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         }
         (None, Some(id)) => vec![DealSource::Deal(crm::deal_id(id))],
         (None, None) => match &arguments.issue {
-            Some(issue) => {
-                vec![signature_of(issue, given, &context, invocation)?]
-            }
-            None => return Err(CliError::usage("name an EVENT file, a --deal or an --issue")),
+            Some(issue) => vec![signature_of(issue, given, &context, invocation)?],
+            None => return Err(nothing_named(answers.is_some())),
         },
     };
-    let answers = form_answers(arguments.form.as_deref(), &context, invocation)?;
+    let answers = answers.map(|form| form_answers(&form, &context, invocation)).transpose()?;
     let mut exit = Exit::Clean;
     // In one go: the connections of the sinks live as long as what drives them.
     let all = async {
@@ -158,6 +156,19 @@ async fn hand_over(
     Ok((signed, Some(delivered)))
 }
 
+/// The error where neither a document nor a deal is named.
+fn nothing_named(with_form: bool) -> CliError {
+    let help = match with_form {
+        true => {
+            "a form adds answers to a document or deal: name an EVENT file or a --deal as well, or the form's own --issue NUMBER"
+        }
+        false => {
+            "name an EVENT file (`handoff sign event.json`) or a deal that is won (`handoff sign --deal ID`)"
+        }
+    };
+    CliError::usage("nothing to sign was named").help(help)
+}
+
 /// The completed documents of a payload.
 fn documents(
     arguments: &Arguments,
@@ -180,7 +191,7 @@ fn documents(
     if sources.is_empty() {
         passed.dedup();
         return Err(CliError::nothing(format!(
-            "the payload tells of no completed document: {}",
+            "the payload does not describe a completed document: {}",
             passed.join(", ")
         ))
         .help("nothing was written; a handoff begins when every signer has signed"));
@@ -239,9 +250,9 @@ fn decide(
         return Ok(sources);
     }
     let ids: Vec<&str> = names.iter().map(|(name, _)| name.as_str()).collect();
-    Err(CliError::could_not("nothing is handed over: it is not certain what the document is").help(
+    Err(CliError::could_not("no handoff was made: it is not certain what the document is").help(
         format!(
-            "it waits in the inbox: `handoff inbox release {} --as contract` hands it over, `handoff work --once` looks again, and a rule under `documents:` in handoff.yaml decides for all like it",
+            "it waits in the inbox: `handoff inbox release {} --as contract` makes the handoff, `handoff work --once` looks again, and a rule under `documents:` in handoff.yaml decides for all documents like it",
             ids.join(" ")
         ),
     ))

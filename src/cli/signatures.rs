@@ -29,7 +29,7 @@ pub(super) async fn ask(
     };
     let providers = Providers::new(&context.config.esign, &crate::crm::reference_rules());
     if providers.configured().next().is_none() {
-        return Err(CliError::usage("`esign:` in handoff.yaml names no provider to be asked")
+        return Err(CliError::usage("`esign:` in handoff.yaml names no provider with an API")
             .help("add one, such as `esign: {pandadoc: {}}`, or leave --signatures out"));
     }
     let until = window.to.map_or(as_of, |to| to.min(as_of));
@@ -102,7 +102,7 @@ fn gap(title: &str, unasked: Unasked) -> Gap {
     match unasked {
         Unasked::NoApi => Gap {
             what,
-            why: "it has no API that could be asked".to_owned(),
+            why: "it has no API to ask".to_owned(),
             help: Some("Leave --signatures out, or take the provider out of `esign:`.".to_owned()),
         },
         Unasked::NotSetUp(error) => {

@@ -1,6 +1,7 @@
 //! `handoff status`: one handoff's story, or all open ones.
 
 use chrono::{DateTime, Days, Utc};
+use chrono_tz::Tz;
 use clap::Args;
 use serde_json::json;
 
@@ -29,7 +30,7 @@ pub struct Arguments {
     /// Look back to this moment [default: 120 days]
     #[arg(long, value_name = "TIME", conflicts_with = "key")]
     since: Option<When>,
-    /// Those that are done, too
+    /// Also those that are done
     #[arg(long, conflicts_with = "key")]
     all: bool,
     /// All handoffs of one customer: a name, a domain, or the company's id in the CRM
@@ -72,13 +73,16 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     };
     let none = match &arguments.customer {
         Some(customer) => {
-            format!("no handoff is of the customer {}", crate::text::quoted(customer))
+            format!(
+                "there is no handoff of the customer {}; `handoff status --all` lists every one",
+                crate::text::quoted(customer)
+            )
         }
         None => "no handoff is open".to_owned(),
     };
     let to_text = || match (&arguments.key, rows.as_slice()) {
-        (Some(_), [row]) => crate::text::terminal(&story(row)),
-        _ => list(&rows, &none, invocation),
+        (Some(_), [row]) => crate::text::terminal(&story(row, context.config.timezone)),
+        _ => list(&rows, &none, context.config.timezone, invocation),
     };
     let unpushed = workflow::unpushed(&context)?;
     if let Some(unpushed) = &unpushed {
@@ -92,7 +96,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     Ok(if rows.is_empty() { Exit::Nothing } else { Exit::Clean })
 }
 
-fn list(rows: &[StatusRow], none: &str, invocation: &Invocation) -> String {
+fn list(rows: &[StatusRow], none: &str, zone: Tz, invocation: &Invocation) -> String {
     if rows.is_empty() {
         return format!("{none}\n");
     }
@@ -100,17 +104,18 @@ fn list(rows: &[StatusRow], none: &str, invocation: &Invocation) -> String {
         Column::whole("handoff"),
         Column::text("customer"),
         Column::text("csm"),
-        Column::text("stands at"),
+        Column::text("state"),
         Column::text("first touch due"),
         Column::number("missing"),
     ]);
     for row in rows {
         table.row([
             row.key.as_str(),
-            row.customer.as_deref().unwrap_or("-"),
-            row.csm.as_deref().unwrap_or("nobody"),
+            row.customer.as_deref().unwrap_or_else(|| customer_in(&row.folder)),
+            row.csm.as_deref().unwrap_or(if row.standing.is_open() { "nobody" } else { "-" }),
             row.standing.words(),
-            &row.due.map_or_else(|| "-".to_owned(), |due| due_words(due, row, invocation.now)),
+            &row.due
+                .map_or_else(|| "-".to_owned(), |due| due_words(due, row, zone, invocation.now)),
             &row.missing.len().to_string(),
         ]);
     }
@@ -120,8 +125,19 @@ fn list(rows: &[StatusRow], none: &str, invocation: &Invocation) -> String {
     text
 }
 
-fn due_words(due: DateTime<Utc>, row: &StatusRow, now: DateTime<Utc>) -> String {
-    let when = due.format("%Y-%m-%d %H:%M");
+/// What a folder without a brief says of its customer.
+fn customer_in(folder: &str) -> &str {
+    let name = folder.rsplit('/').next().unwrap_or_default();
+    name.rsplit_once("--").map_or("-", |(customer, _)| customer)
+}
+
+/// A moment on the company's clock.
+fn local(at: DateTime<Utc>, zone: Tz) -> String {
+    at.with_timezone(&zone).format("%Y-%m-%d %H:%M %Z").to_string()
+}
+
+fn due_words(due: DateTime<Utc>, row: &StatusRow, zone: Tz, now: DateTime<Utc>) -> String {
+    let when = local(due, zone);
     if row.touched_at.is_some() {
         return format!("{when} (done)");
     }
@@ -133,11 +149,11 @@ fn due_words(due: DateTime<Utc>, row: &StatusRow, now: DateTime<Utc>) -> String 
     }
 }
 
-fn story(row: &StatusRow) -> String {
+fn story(row: &StatusRow, zone: Tz) -> String {
     let mut text = format!("{}  {}\n", row.key, row.customer.as_deref().unwrap_or("(no brief)"));
     let mut line = |name: &str, value: &str| text.push_str(&format!("  {name:<12} {value}\n"));
     line(
-        "stands at",
+        "state",
         match row.standing {
             Standing::Overdue => "waiting for the first touch, overdue",
             _ => row.standing.words(),
@@ -149,11 +165,11 @@ fn story(row: &StatusRow) -> String {
         line("rep", rep);
     }
     if let Some(due) = row.due {
-        line("first touch", &format!("due {}", due.format("%Y-%m-%d %H:%M UTC")));
+        line("first touch", &format!("due {}", local(due, zone)));
     }
     if let Some(returned) = &row.returned {
         let took = describe_seconds(returned.seconds);
-        let when = returned.at.format("%Y-%m-%d %H:%M UTC");
+        let when = local(returned.at, zone);
         let clock = match returned.answered_at {
             Some(_) => format!("{when}, answered after {took}"),
             None => format!("{when}, waiting for the rep for {took}"),
@@ -175,8 +191,8 @@ fn story(row: &StatusRow) -> String {
         let by = event.by.as_deref().map_or_else(String::new, |by| format!(" by {by}"));
         let reference = event.reference.as_deref().map_or_else(String::new, |r| format!("  {r}"));
         let reason =
-            event.reason.as_deref().map_or_else(String::new, |r| format!("\n{:>21}\"{r}\"", ""));
-        let at = event.at.format("%Y-%m-%d %H:%M");
+            event.reason.as_deref().map_or_else(String::new, |r| format!("\n{:>25}\"{r}\"", ""));
+        let at = local(event.at, zone);
         text.push_str(&format!("  {at}  {word}{by} ({}){reference}{reason}\n", event.via));
     }
     text

@@ -29,7 +29,7 @@ pub struct Arguments {
     /// The handoffs [default: all open ones of the last 120 days]
     #[arg(value_name = "KEY")]
     keys: Vec<String>,
-    /// The handoff whose task has this address, as a workflow knows it
+    /// The handoff whose task has this address
     #[arg(long, value_name = "URL", conflicts_with = "keys")]
     task: Option<String>,
     /// Without a key: look back to this moment
@@ -124,8 +124,7 @@ fn open_readers(
     };
     let readers = deliver::readers(&config.deliver, &invocation.secrets()?, &reading).map_err(
         |problems| {
-            let mut error =
-                CliError::usage("`deliver:` in handoff.yaml cannot be used as it stands");
+            let mut error = CliError::usage("`deliver:` in handoff.yaml cannot be used as it is");
             for problem in problems {
                 error = error.detail(problem.to_string());
             }
@@ -175,8 +174,10 @@ fn tell(synced: &Synced, invocation: &Invocation) {
     }
     for task in &synced.not_read {
         let help = task.help.as_deref().map_or_else(String::new, |help| format!("; {help}"));
-        invocation
-            .warn(format!("warning: {}: unknown what people did: {}{help}", synced.key, task.why));
+        invocation.warn(format!(
+            "warning: {}: not known what people did: {}{help}",
+            synced.key, task.why
+        ));
     }
 }
 

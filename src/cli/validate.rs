@@ -1,6 +1,6 @@
 //! `handoff validate`: briefs against the schema and the rules.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -48,10 +48,23 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
                     gone.display()
                 )));
             }
+            let is_brief = |path: &&PathBuf| {
+                let folder = if path.is_dir() { Some(path.as_path()) } else { path.parent() };
+                path.is_dir() || folder.is_some_and(is_handoff)
+            };
+            if let Some(other) = paths.iter().find(|path| !is_brief(path)) {
+                return Err(CliError::usage(format!("{} is not a brief", other.display()))
+                    .help("name a brief.yaml, a handoff's folder, or a folder above it"));
+            }
             Which::At(paths)
         }
     };
     check(&which, arguments.fix, arguments.fail_level.severity(), &arguments.formats, invocation)
+}
+
+/// Whether a folder is a handoff's.
+fn is_handoff(folder: &Path) -> bool {
+    ["brief.yaml", "timeline.yaml"].iter().any(|name| folder.join(name).exists())
 }
 
 /// As without arguments; for the demo.
@@ -66,7 +79,7 @@ fn check(
     formats: &Formats,
     invocation: &Invocation,
 ) -> Result<Exit, CliError> {
-    let formats = formats.check()?;
+    let formats = formats.check(&invocation.environment.cwd)?;
     let context = open(invocation, Ports::default())?;
     check_columns(&context)?;
     let validated = workflow::validate(&context, which, fix)?;
@@ -101,7 +114,7 @@ fn check(
     }
     if !validated.fixed.is_empty() {
         invocation
-            .say(format!("{} rendered anew; commit them", count(validated.fixed.len(), "page")));
+            .say(format!("{} rendered again; commit them", count(validated.fixed.len(), "page")));
     }
     let report = FindingsReport::new(validated.checked, validated.findings, brief_rules());
     Formats::write(&formats, invocation, &report.summary(), |format, options, out| {

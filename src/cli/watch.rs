@@ -20,7 +20,7 @@ pub struct Arguments {
     /// The folder with payload files, as providers send them
     #[arg(value_name = "DIR")]
     dir: PathBuf,
-    /// Look every so many seconds instead of asking the system: for network drives
+    /// Read the folder every N seconds instead of waiting for the system: for network drives
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     poll: Option<u64>,
     /// Move files here once they are in the inbox [default: they stay]
@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         recursive: arguments.recursive,
     };
     if !settings.folder.is_dir() {
-        return Err(CliError::usage(format!("{} is no folder", arguments.dir.display()))
+        return Err(CliError::usage(format!("{} is not a folder", arguments.dir.display()))
             .help("make it first"));
     }
     if settings.move_done.as_ref() == Some(&settings.folder) {
@@ -92,7 +92,7 @@ async fn run_until_stopped(
     }
     working.finish().await?;
     if broke_off {
-        return Err(CliError::could_not("the worker ended by itself")
+        return Err(CliError::could_not("the worker stopped unexpectedly")
             .help("start again; every event is still in the inbox"));
     }
     Ok(())

@@ -24,7 +24,7 @@ pub struct Arguments {
     /// One answer, such as success.metric or metric, or a section [default: all answers]
     #[arg(value_name = "FIELD")]
     field: Option<String>,
-    /// Ask the CRM again whether it still says so
+    /// Ask the CRM whether it still says the same
     #[arg(long)]
     check: bool,
     /// What to print

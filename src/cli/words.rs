@@ -55,7 +55,7 @@ impl From<WorkflowError> for CliError {
             WorkflowError::NotAllowed { help, .. } => Self::usage(message).help(help),
             WorkflowError::Settings { .. } => Self::usage(message).help("correct it; `handoff doctor --offline` shows every problem"),
             WorkflowError::Schema(_) | WorkflowError::Template(_) => {
-                Self::usage(message).help("fix it, or delete the ledger's copy: then the shipped one counts")
+                Self::usage(message).help("fix it, or delete the ledger's copy to use the shipped one")
             }
             WorkflowError::Key(_) | WorkflowError::Io { .. } => Self::could_not(message),
         }

@@ -17,7 +17,7 @@ use crate::report::count;
 pub struct Arguments {
     #[command(flatten)]
     inbox: InboxArgument,
-    /// Work off what is due now, then end
+    /// Process what is due now, then end
     #[arg(long)]
     once: bool,
     /// Do not push
@@ -79,12 +79,12 @@ async fn until_stopped(
         told = told_to_stop() => told.map(|()| false)?,
         () = working.ended() => true,
     };
-    tracing::info!("ending: what is in hand is finished");
+    tracing::info!("stopping: running work is finished");
     // The worker listens to this; it cannot be gone yet.
     let _ = stop.send(true);
     working.finish().await?;
     if broke_off {
-        return Err(CliError::could_not("the worker ended by itself")
+        return Err(CliError::could_not("the worker stopped unexpectedly")
             .help("start again; every event is still in the inbox"));
     }
     Ok(Exit::Clean)

@@ -186,7 +186,7 @@ impl Config {
         let root = read(source).map_err(|error| vec![Problem::from(error)])?;
         if root.as_map().is_none() {
             let message = "the configuration is a mapping that begins with `version: 1`";
-            return Err(vec![Problem::at(root.span, message).help("`handoff init` lays one down")]);
+            return Err(vec![Problem::at(root.span, message).help("`handoff init` creates one")]);
         }
         if let Some(version) = root.get("version")
             && let Value::Number(number) = &version.value
@@ -499,7 +499,7 @@ fn duration(
     let Some(Located { value, span }) = written else { return default };
     if value.is_zero() {
         problems.push(
-            Problem::at(*span, "a duration of nothing: expected one such as 24h, 90m or 2d")
+            Problem::at(*span, "a duration of zero: expected one such as 24h, 90m or 2d")
                 .help(format!("leave the setting out for the default, {default}")),
         );
     }
@@ -546,9 +546,10 @@ fn calendar(
     let Located { value: mut calendar, span } = written;
     if calendar.timezone.is_empty() {
         let Some(zone) = zone else {
-            problems.push(Problem::at(span, "`first_touch.calendar` needs `timezone`").help(
-                "write it there, or the company's as `timezone:` in the first lines of the file",
-            ));
+            problems.push(
+                Problem::at(span, "`first_touch.calendar` needs `timezone`")
+                    .help("set it there, or set `timezone:` at the top level of the file"),
+            );
             return None;
         };
         calendar.timezone = zone.name().to_owned();

@@ -165,7 +165,7 @@ struct WrittenAssign {
     /// `customer.tier == 'enterprise'`. Absent: always.
     when: Option<Located<String>>,
     /// Who gets it: `same_customer` (whoever has the customer's newest
-    /// earlier handoff; where there is none, the next rule is asked), `least_open` (whoever has the fewest open ones), or one or
+    /// earlier handoff; where there is none, the next rule decides), `least_open` (whoever has the fewest open ones), or one or
     /// several people under `csms`.
     to: Located<To>,
 }

@@ -26,7 +26,7 @@ pub static CRMS: &[CrmRow] = &[
     pipedrive::ROW,
     CrmRow {
         name: "file",
-        title: "an export file (CSV or JSON)",
+        title: "an export file (CSV, JSON or a workbook)",
         secrets: &[],
         workflow_secrets: &[],
         settings: SettingsReader::of::<FileSettings>(),

@@ -63,7 +63,9 @@ impl Failure {
             Some(status),
             CrmError::Unavailable {
                 message: format!("{crm}'s answer to {} {why}.", without_query(path)),
-                help: format!("Run it again; if it stays so, a proxy may answer in {crm}'s place."),
+                help: format!(
+                    "Run it again; if it stays so, a proxy may be answering instead of {crm}."
+                ),
             },
         )
     }
@@ -93,8 +95,7 @@ impl Failure {
                     answer.status.as_u16()
                 ),
                 help: format!(
-                    "Check {setting}: it must be the address of {crm}'s API itself. A login page \
-                     or a proxy may stand in between."
+                    "Check {setting}: it must be the address of {crm}'s API itself. A login page or a proxy may be in between."
                 ),
             },
         ))
@@ -109,10 +110,7 @@ impl Failure {
             } else {
                 format!("{crm} answered {}: {said}", status.as_u16())
             },
-            help: format!(
-                "Run it again; status.{}.com tells of outages.",
-                crm.to_ascii_lowercase()
-            ),
+            help: format!("Run it again; status.{}.com lists outages.", crm.to_ascii_lowercase()),
         }
     }
 
@@ -121,7 +119,7 @@ impl Failure {
         Self::new(
             None,
             CrmError::Unavailable {
-                message: format!("{crm}'s list is not whole: {fault}."),
+                message: format!("{crm}'s list is not complete: {fault}."),
                 help: "Run it again.".to_owned(),
             },
         )
@@ -233,7 +231,7 @@ pub(super) fn bad_field(
 ) -> CrmError {
     CrmError::BadData {
         place: format!("{crm} deal {id}, {field}"),
-        message: format!("{} is no {requested}.", crate::text::quoted(written)),
+        message: format!("{} is not a valid {requested}.", crate::text::quoted(written)),
         help: format!("Correct the deal in {crm}."),
     }
 }

@@ -192,14 +192,14 @@ impl Sink for CrmTaskSink {
             Err(DeliveryError::Permanent { message, .. }) if fields.owner.is_some() => {
                 fields.owner = None;
                 let made = self.tasks.create(&deal, &fields).await?;
-                remarks.push(format!("the task is given to nobody: {message}"));
+                remarks.push(format!("the task is assigned to nobody: {message}"));
                 made
             }
             made => made?,
         };
         match &fields.owner {
             Some(csm) if made.owner.is_none() => {
-                remarks.push(format!("the task is given to nobody: {}", self.unknown(csm)));
+                remarks.push(format!("the task is assigned to nobody: {}", self.unknown(csm)));
             }
             _ => {}
         }
@@ -266,14 +266,15 @@ impl Sink for CrmTaskFollow {
         };
         let knows = match self.0.tasks.change(&reference, &fields).await {
             Err(DeliveryError::Permanent { message, .. }) if fields.owner.is_some() => {
-                remarks.push(format!("the task is not given to the new CSM: {message}"));
+                remarks.push(format!("the task is not assigned to the new CSM: {message}"));
                 fields.owner = None;
                 self.0.tasks.change(&reference, &fields).await?
             }
             changed => changed?,
         };
         if let Some(csm) = fields.owner.as_ref().filter(|_| !knows) {
-            remarks.push(format!("the task is not given to the new CSM: {}", self.0.unknown(csm)));
+            remarks
+                .push(format!("the task is not assigned to the new CSM: {}", self.0.unknown(csm)));
         }
         Ok(Mark::new(reference, None, &remarks))
     }

@@ -109,7 +109,10 @@ fn sink(
     let mut mailbox = |field: &str, address: &str| {
         address
             .parse::<Mailbox>()
-            .map_err(|_| problems.push(format!("{field}: {} is no address", text::quoted(address))))
+            .map_err(|_| {
+                problems
+                    .push(format!("{field}: {} is not an e-mail address", text::quoted(address)))
+            })
             .ok()
     };
     let from = mailbox("from", &settings.from);
@@ -139,7 +142,7 @@ fn generated() -> HeaderValue {
 /// The server behind `SMTP_URL`; without encryption on loopback only.
 fn server(secret: &SecretString) -> Result<AsyncSmtpTransportBuilder, String> {
     let url = Url::parse(secret.expose_secret())
-        .map_err(|_| "SMTP_URL is no URL such as smtps://user:password@smtp.example.com")?;
+        .map_err(|_| "SMTP_URL is not a URL such as smtps://user:password@smtp.example.com")?;
     let loopback = match url.host_str() {
         Some("localhost") => true,
         Some(host) => host
@@ -189,7 +192,8 @@ impl Email {
                     let name = name.map(|name| text::shorten(&text::one_line(&name), 80));
                     to.push(Mailbox::new(name, address));
                 }
-                Err(_) => remarks.push(format!("{at}: {} is no address", text::quoted(&address))),
+                Err(_) => remarks
+                    .push(format!("{at}: {} is not an e-mail address", text::quoted(&address))),
             }
         }
         // Whom it was taken from learns it, too.

@@ -41,7 +41,7 @@ pub(super) fn json(target: &str, response: &Response, help: &str) -> Result<Valu
         return Err(fault(target, response, &words(&body.unwrap_or_default()), help));
     }
     body.map_err(|error| {
-        DeliveryError::unclear(format!("{target}: the answer is no JSON: {error}"))
+        DeliveryError::unclear(format!("{target}: the answer is not JSON: {error}"))
     })
 }
 

@@ -194,7 +194,7 @@ impl Roles {
             Err(None)
         } else if self.own.as_ref().is_some_and(is) {
             Err(Some(format!(
-                "handoff uses the account of {name}, whose own acts cannot be told from it: not counted; give handoff an app or an account of its own"
+                "handoff uses the account of {name}, so their acts cannot be told apart from handoff's: not counted; give handoff an app or an account of its own"
             )))
         } else if is_csm {
             Ok(())

@@ -114,7 +114,7 @@ impl SignedWebhook {
             }
             410 => DeliveryError::permanent(
                 message,
-                format!("the receiver wants no more; remove {section} or give its new address"),
+                format!("the receiver accepts no more; remove {section} or give its new address"),
             ),
             300..=399 => DeliveryError::permanent(
                 message,

@@ -37,7 +37,7 @@ pub enum FetchError {
     },
     /// A notification that is only a hint, and nobody to ask.
     #[error(
-        "notifications of {provider} do not prove what they say, and its API cannot be asked; set up its API (docs/esign.md)"
+        "notifications of {provider} prove nothing by themselves, and its API cannot be asked; set up its API (docs/esign.md)"
     )]
     CannotConfirm {
         /// The provider's name.
@@ -170,9 +170,9 @@ impl ProviderApi {
         // The query may hold customers' words and is not repeated.
         let asked = path.split('?').next().unwrap_or_default();
         match response.status.as_u16() {
-            200..=299 => response
-                .json()
-                .map_err(|error| self.unavailable(format!("GET {asked} gave no JSON: {error}"))),
+            200..=299 => response.json().map_err(|error| {
+                self.unavailable(format!("GET {asked} did not return JSON: {error}"))
+            }),
             status @ (401 | 403) => Err(FetchError::Denied {
                 provider: self.title,
                 message: format!("status {status}{}", words(&response.body)),
@@ -202,7 +202,7 @@ impl ProviderApi {
         Gap {
             what: format!("{what} of {}'s completed documents", self.title),
             why: error.to_string(),
-            help: Some("run it again later; what was read already does no harm twice".to_owned()),
+            help: Some("run it again later; reading documents twice does no harm".to_owned()),
         }
     }
 }

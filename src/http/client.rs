@@ -191,9 +191,7 @@ pub enum Fault {
     #[error("the TLS connection failed: {0}; SSL_CERT_FILE names further certificates")]
     Tls(String),
     /// The proxy did not let it through.
-    #[error(
-        "the proxy did not let it through: {0}; HTTPS_PROXY and NO_PROXY say which one is used"
-    )]
+    #[error("the proxy refused it: {0}; HTTPS_PROXY and NO_PROXY say which one is used")]
     Proxy(String),
     /// The server points elsewhere, where the credentials must not go by themselves.
     #[error(

@@ -24,7 +24,7 @@ pub struct Page {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PagesFault {
     /// The next page is one that was read already.
-    #[error("it names as the next page one that was read already, so the pages go in a circle")]
+    #[error("it names as the next page one that was read already, so the pages repeat")]
     Circle,
     /// Page after page without a record that was not there before.
     #[error("{0} pages in a row held nothing new and named a next one")]

@@ -14,7 +14,7 @@ const ASKED_AT_ONCE: usize = 4;
 /// A provider that was asked nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unasked {
-    /// It has no API that could be asked.
+    /// It has no API to ask.
     NoApi,
     /// Its secret or a setting is missing.
     NotSetUp(FetchError),

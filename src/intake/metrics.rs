@@ -23,7 +23,7 @@ pub enum Counter {
     Reminded,
     /// Pushes to the ledger's remote, by outcome.
     Pushed,
-    /// Times that the worker broke off.
+    /// Times that the worker crashed.
     Restarted,
 }
 
@@ -76,7 +76,7 @@ const COUNTERS: &[(Counter, &str, &[&str], &str)] = &[
         Counter::Restarted,
         "handoff_worker_restarts_total",
         &[],
-        "Times the worker broke off, which is a bug, and began anew.",
+        "Times the worker crashed, which is a bug, and was restarted.",
     ),
 ];
 

@@ -135,7 +135,7 @@ impl FolderWatch {
             Ok(watcher)
         });
         watched
-            .inspect_err(|error| tracing::warn!(%error, "the system does not tell of changes; the folder is looked at instead"))
+            .inspect_err(|error| tracing::warn!(%error, "the system does not report changes; the folder is read again and again instead"))
             .ok()
     }
 
@@ -152,7 +152,7 @@ impl FolderWatch {
                 for (path, error) in &unreadable {
                     if !self.unreadable.contains(path) {
                         let file = quoted(&path.to_string_lossy());
-                        tracing::warn!(file, %error, "cannot be looked at; the others are taken");
+                        tracing::warn!(file, %error, "cannot be read; the others are processed");
                     }
                 }
                 self.unreadable = unreadable.into_iter().map(|(path, _)| path).collect();
@@ -160,7 +160,7 @@ impl FolderWatch {
             }
             Err(error) => {
                 if !self.gone {
-                    tracing::warn!(folder = %self.settings.folder.display(), %error, "the folder cannot be read; it is waited for");
+                    tracing::warn!(folder = %self.settings.folder.display(), %error, "the folder cannot be read; waiting for it");
                 }
                 (self.gone, self.seen) = (true, BTreeMap::new());
                 return false;
@@ -236,7 +236,7 @@ impl FolderWatch {
         let envelope = match self.envelope(&bytes) {
             Ok(Some(envelope)) => envelope,
             Ok(None) => {
-                tracing::info!(file = name, "tells of no document that was completed or voided");
+                tracing::info!(file = name, "describes no document that was completed or voided");
                 return Some(Seen::Settled(stamp));
             }
             Err(error) => return Some(self.unclear(path, stamp, &name, &error.to_string())),
@@ -269,7 +269,7 @@ impl FolderWatch {
             tracing::warn!(
                 file = name,
                 why,
-                "is no provider's payload; it is left alone until it changes"
+                "is not a provider's payload; it is skipped until it changes"
             );
             return Seen::Settled(stamp);
         }

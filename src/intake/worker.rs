@@ -71,7 +71,7 @@ impl DealsTold {
         let read = serde_json::from_slice(bytes)
             .map(|deals| Self { deals, changed: Vec::new() })
             .or_else(|_| serde_json::from_slice(bytes));
-        read.map_err(|error| format!("its body is no list of deals: {error}"))
+        read.map_err(|error| format!("its body is not a list of deals: {error}"))
     }
 }
 
@@ -240,7 +240,7 @@ impl Worker {
             let worked = match self.work(Some(&stop)).await {
                 Ok(tally) => tally != Tally::default(),
                 Err(error) => {
-                    tracing::error!(%error, "the inbox cannot be worked off; it is tried again");
+                    tracing::error!(%error, "the inbox cannot be processed; it is tried again");
                     if let Err(error) = self.inbox.give_all_back().await {
                         tracing::error!(%error, "what is in hand cannot be returned; it is tried again");
                     }
@@ -523,7 +523,7 @@ impl Worker {
             }
             Content::Signature => {
                 let signature: Signature = serde_json::from_slice(&bytes)
-                    .map_err(|error| never(format!("its body is no signature: {error}")))?;
+                    .map_err(|error| never(format!("its body is not a signature: {error}")))?;
                 (Self::provider(open, envelope)?, vec![SignatureEvent::Completed(signature)])
             }
         };
@@ -555,7 +555,7 @@ fn broke_off(panic: &(dyn Any + Send)) -> String {
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("without words");
-    format!("handoff broke off over it, which is a bug of handoff: {words}")
+    format!("handoff crashed on it, which is a bug in handoff: {words}")
 }
 
 /// What a CRM's webhook named; whoever hands over asks the CRM.

@@ -31,7 +31,7 @@ pub enum LedgerError {
         path: PathBuf,
     },
     /// No branch can be told to be the ledger's.
-    #[error("no branch of {} can be told to be the default one: {why}", path.display())]
+    #[error("the default branch of {} is not clear: {why}", path.display())]
     NoBranch {
         /// The repository.
         path: PathBuf,

@@ -144,7 +144,7 @@ fn merge_file(
         return Ok(Some(theirs.to_vec()));
     }
     let Some(base) = base else {
-        return Err(conflict("each side made it anew, with different content"));
+        return Err(conflict("both sides created it, with different content"));
     };
     let text = |side: &[u8]| side.to_vec();
     let (b, o, t) = (text(base), text(ours), text(theirs));

@@ -99,7 +99,7 @@ impl Ledger {
         let committed = committed.ok_or("its commit is not here")?;
         if at < committed {
             return Err(format!(
-                "it tells {}, and the checkpoint's commit is of {}",
+                "it says {}, and the checkpoint's commit is of {}",
                 shown(at),
                 shown(committed)
             ));
@@ -135,7 +135,7 @@ fn told_time(reply: &[u8]) -> Result<DateTime<Utc>, String> {
     let file = in_file(reply)?;
     let text =
         well(openssl(&["ts", "-reply", "-in", &file.path().display().to_string(), "-text"])?)
-            .map_err(|why| format!("the answer is no timestamp: {why}"))?;
+            .map_err(|why| format!("the answer is not a timestamp: {why}"))?;
     let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
     let Some(time) = field("Time stamp:") else {
         let status = field("Status:").unwrap_or("no status");
@@ -150,7 +150,7 @@ fn told_time(reply: &[u8]) -> Result<DateTime<Utc>, String> {
         None => time.to_owned(),
     };
     let read = NaiveDateTime::parse_from_str(&whole, "%b %e %H:%M:%S %Y GMT");
-    read.map(|time| time.and_utc()).map_err(|_| format!("its time {time:?} is none"))
+    read.map(|time| time.and_utc()).map_err(|_| format!("its time {time:?} is not valid"))
 }
 
 fn in_file(bytes: &[u8]) -> Result<tempfile::NamedTempFile, String> {

@@ -69,7 +69,7 @@ pub fn read_push_log(bytes: &[u8], branch: &str) -> Result<Vec<Push>, LogFault> 
         });
         for (item, at) in items.zip(1..) {
             let push = push_of_activity(item, branch)
-                .map_err(|why| fault(1, &format!("entry {at} is no activity of GitHub: {why}")))?;
+                .map_err(|why| fault(1, &format!("entry {at} is not a GitHub activity: {why}")))?;
             pushes.extend(push);
         }
     } else {
@@ -81,7 +81,7 @@ pub fn read_push_log(bytes: &[u8], branch: &str) -> Result<Vec<Push>, LogFault> 
             let [time, before, after, name, kind, who] = fields[..] else {
                 return Err(fault(
                     at,
-                    "expected time, before, after, ref, kind and who, parted by tabs",
+                    "expected time, before, after, ref, kind and who, separated by tabs",
                 ));
             };
             let push = Activity::read(time, before, after, name, kind, Some(who))
@@ -124,11 +124,12 @@ impl Activity {
     ) -> Result<Self, String> {
         let id = |text: &str| -> Result<Option<ObjectId>, String> {
             let id: ObjectId =
-                text.parse().map_err(|_| "it names no commit of forty digits".to_owned())?;
+                text.parse().map_err(|_| "it has no commit id of 40 digits".to_owned())?;
             Ok(Some(id).filter(|id| id.0 != [0; 20]))
         };
-        let at = DateTime::parse_from_rfc3339(time)
-            .map_err(|_| "its time is none, such as 2026-11-20T15:02:11Z".to_owned())?;
+        let at = DateTime::parse_from_rfc3339(time).map_err(|_| {
+            "its time is not valid; expected one such as 2026-11-20T15:02:11Z".to_owned()
+        })?;
         let plain = |who: &str| who.chars().filter(|c| !c.is_control()).take(100).collect();
         let who: Option<String> = who.map(plain).filter(|who: &String| !who.is_empty());
         let push = Push {

@@ -3,8 +3,8 @@
 
 use super::findings::{location, worst_first};
 use super::sentences::{
-    currencies, currency_title, evidence, footing, headline, latencies, percent_or_dash, question,
-    sum, tally,
+    claimed_and_shown, currencies, currency_title, evidence, footing, headline, latencies,
+    percent_or_dash, question, sum, tally,
 };
 use super::{FindingsReport, count, thousands};
 use crate::audit::{AuditReport, Class, Group, Values};
@@ -149,19 +149,21 @@ fn group_table(page: &mut Page, title: &str, noun: &str, groups: &[Group]) {
         return;
     }
     page.push(&format!("\n<details><summary>By {noun}</summary>\n\n"));
-    page.push(&format!("| {title} | Deals | On time | Late | Missing | Removed | Handed over |\n"));
-    page.push("|---|--:|--:|--:|--:|--:|--:|\n");
+    page.push(&format!("| {title} | Deals | On time | Late | Missing | Removed | Handed over | First touch on time | Claimed | Shown by CRM |\n"));
+    page.push("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n");
     for group in groups.iter().take(GROUPS) {
         let summary = &group.figures.summary;
+        let [claimed, shown] = claimed_and_shown(&group.figures.first_touch_evidenced);
         page.push(&format!(
-            "| {} | {} | {} | {} | {} | {} | {} |\n",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {claimed} | {shown} |\n",
             text::markdown(&text::shorten(&group.name, 120)),
             thousands(summary.total()),
             thousands(summary.on_time),
             thousands(summary.late),
             thousands(summary.missing),
             thousands(summary.removed),
-            percent_or_dash(&group.figures.coverage.handed_over)
+            percent_or_dash(&group.figures.coverage.handed_over),
+            percent_or_dash(&group.figures.first_touch_on_time)
         ));
     }
     if groups.len() > GROUPS {

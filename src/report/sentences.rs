@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveTime, SecondsFormat, Utc};
 
 use crate::audit::{
-    AuditReport, Class, Coverage, Group, LatencyFigures, LedgerReport, Share, SignatureClass,
+    AuditReport, Class, Coverage, LatencyFigures, LedgerReport, Share, SignatureClass,
     SignaturesReport, Values,
 };
 use crate::brief;
@@ -77,31 +77,14 @@ pub(super) fn percent(part: usize, of: usize) -> Option<String> {
     Some(format!("{}.{} %", tenths / 10, tenths % 10).replace("100.0 %", "100 %"))
 }
 
+/// The first touches of a share: those that are only claimed, and those that the CRM shows.
+pub(super) fn claimed_and_shown(evidenced: &Share) -> [String; 2] {
+    [thousands(evidenced.not.len()), thousands(evidenced.count)]
+}
+
 /// A share in percent, or words for none.
 pub(super) fn percent_or_dash(share: &Share) -> String {
     percent(share.count, share.of).unwrap_or_else(|| "–".to_owned())
-}
-
-/// The first touches of a group that were due by the audit's moment.
-pub(super) struct Touches {
-    /// Those that came in time.
-    pub(super) on_time: Share,
-}
-
-impl Touches {
-    /// Counts the deals whose first touch was made, or was due by then.
-    pub(super) fn of(report: &AuditReport, group: &Group) -> Self {
-        let mut on_time = Share::default();
-        for deal in group.deals.iter().filter_map(|key| report.deal(key.as_str())) {
-            let Some(due) = deal.first_touch_due else { continue };
-            match deal.first_touch_at {
-                Some(at) => on_time.count_in(&deal.key, at <= due),
-                None if due < report.as_of => on_time.count_in(&deal.key, false),
-                None => {}
-            }
-        }
-        Self { on_time }
-    }
 }
 
 /// The one number, in a sentence.

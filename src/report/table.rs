@@ -2,8 +2,9 @@
 //! and colours on a terminal or in a CI log.
 
 use comfy_table::{
-    CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, TableStyle, presets,
+    CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, TableStyle, Width, presets,
 };
+use unicode_width::UnicodeWidthStr;
 
 use super::Options;
 use crate::finding::Severity;
@@ -92,6 +93,11 @@ impl Column {
     }
 }
 
+/// A column of words may be as narrow as this, unless a word in it is longer,
+/// up to [`LONG_WORD`].
+const NARROW: usize = 10;
+const LONG_WORD: usize = 24;
+
 /// Rows under titles. Cells may hold customer text: what would act on a
 /// terminal is shown instead.
 #[derive(Debug, Clone)]
@@ -122,11 +128,50 @@ impl Table {
         self.rows.is_empty()
     }
 
+    /// How wide a column must be: what people copy, numbers and words are not broken.
+    fn least(&self, at: usize, column: &Column) -> usize {
+        let cells = || self.rows.iter().map(|row| row[at].as_str());
+        let widest = cells().map(UnicodeWidthStr::width).max().unwrap_or_default();
+        let words = cells().chain([column.title.as_str()]).flat_map(str::split_whitespace);
+        let word = words.map(UnicodeWidthStr::width).max().unwrap_or_default();
+        match column.whole || column.right {
+            true => widest.max(word),
+            false => widest.min(NARROW).max(word.min(LONG_WORD)),
+        }
+    }
+
+    /// A paragraph for each row: where columns do not fit side by side.
+    fn blocks(&self, options: &Options) -> String {
+        let paint = Paint { color: options.color };
+        let head = self.columns.iter().position(|column| column.whole).unwrap_or_default();
+        let titles = self.columns.iter().map(|column| column.title.width()).max();
+        let titles = titles.unwrap_or_default();
+        let mut out = String::new();
+        for row in &self.rows {
+            out.push_str(&format!("{}\n", paint.bold(&row[head])));
+            for (at, cell) in
+                row.iter().enumerate().filter(|(at, cell)| *at != head && !cell.is_empty())
+            {
+                let title = self.columns[at].title.to_lowercase();
+                let gap = " ".repeat(titles - title.width());
+                out.push_str(&format!("  {title}{gap}  {cell}\n"));
+            }
+        }
+        out
+    }
+
     /// The table as text, with a line end. On a terminal it is fitted to the
-    /// width and cells wrap; elsewhere each row is one line and nothing is
-    /// cut, so that other programs can read it.
+    /// width and cells wrap, or each row is a paragraph where that breaks words;
+    /// elsewhere each row is one line and nothing is cut, so that other programs
+    /// can read it.
     #[must_use]
     pub fn render(&self, options: &Options) -> String {
+        let least: Vec<usize> =
+            self.columns.iter().enumerate().map(|(at, column)| self.least(at, column)).collect();
+        let gaps = 2 * self.columns.len().saturating_sub(1);
+        if options.width.is_some_and(|width| least.iter().sum::<usize>() + gaps > width) {
+            return self.blocks(options);
+        }
         let mut table = comfy_table::Table::new();
         table.load_style(match options.width {
             Some(_) => {
@@ -146,6 +191,8 @@ impl Table {
                 drawn.set_padding((0, if at == last { 0 } else { 2 }));
                 if column.whole {
                     drawn.set_constraint(ColumnConstraint::ContentWidth);
+                } else if let (Some(_), Ok(wide)) = (options.width, u16::try_from(least[at])) {
+                    drawn.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(wide)));
                 }
                 if column.right {
                     drawn.set_cell_alignment(CellAlignment::Right);

@@ -6,8 +6,8 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::findings::location;
 use super::sentences::{
-    Touches, class_severity, closing, currencies, currency_title, evidence, footing, headline,
-    latencies, percent_or_dash, question, sum, tally,
+    claimed_and_shown, class_severity, closing, currencies, currency_title, evidence, footing,
+    headline, latencies, percent_or_dash, question, sum, tally,
 };
 use super::table::{Column, Paint, Table, inert};
 use super::{FindingsReport, Options, count, thousands};
@@ -240,13 +240,16 @@ fn times(out: &mut String, report: &AuditReport, options: &Options) {
             percent_or_dash(complete)
         ));
     }
-    let evidenced = &report.metrics.first_touch_evidenced;
-    if evidenced.of > 0 {
+    let (on_time, evidenced) =
+        (&report.metrics.first_touch_on_time, &report.metrics.first_touch_evidenced);
+    if on_time.of > 0 {
         out.push_str(&format!(
-            "first touches that the CRM shows: {} of {} ({}); the others are claimed\n",
+            "first touches on time: {} of {} ({}); the CRM shows {} of the {} made, the others are claimed\n",
+            thousands(on_time.count),
+            thousands(on_time.of),
+            percent_or_dash(on_time),
             thousands(evidenced.count),
             thousands(evidenced.of),
-            percent_or_dash(evidenced)
         ));
     }
 }
@@ -262,32 +265,43 @@ fn time_cells(name: &str, figures: &LatencyFigures, business: bool) -> Vec<Strin
     cells
 }
 
-/// What each CSM has taken over, and how many first touches came in time.
+/// What each CSM has taken over and each rep has sold: handoffs, first touches, completeness.
 fn people(out: &mut String, report: &AuditReport, options: &Options) {
-    if report.ledger.absent.is_some() || report.metrics.by_csm.len() < 2 {
+    if report.ledger.absent.is_some() {
         return;
     }
-    let mut table = Table::new([
-        Column::text("CSM"),
-        Column::number("Deals"),
-        Column::number("Handed over"),
-        Column::number("First touch on time"),
-        Column::number("Complete"),
-        Column::number("Returned"),
-    ]);
-    for group in &report.metrics.by_csm {
-        let figures = &group.figures;
-        table.row([
-            group.name.clone(),
-            thousands(group.deals.len()),
-            percent_or_dash(&figures.coverage.handed_over),
-            percent_or_dash(&Touches::of(report, group).on_time),
-            percent_or_dash(&figures.first_pass_complete),
-            thousands(figures.returned.len()),
-        ]);
+    for (heading, groups) in [("CSM", &report.metrics.by_csm), ("Rep", &report.metrics.by_rep)] {
+        if groups.len() < 2 {
+            continue;
+        }
+        let numbers = [
+            "Deals",
+            "Handed over",
+            "First touch on time",
+            "Claimed",
+            "Shown by CRM",
+            "Complete",
+            "Returned",
+        ];
+        let mut table =
+            Table::new([Column::text(heading)].into_iter().chain(numbers.map(Column::number)));
+        for group in groups {
+            let figures = &group.figures;
+            let [claimed, shown] = claimed_and_shown(&figures.first_touch_evidenced);
+            table.row([
+                group.name.clone(),
+                thousands(group.deals.len()),
+                percent_or_dash(&figures.coverage.handed_over),
+                percent_or_dash(&figures.first_touch_on_time),
+                claimed,
+                shown,
+                percent_or_dash(&figures.first_pass_complete),
+                thousands(figures.returned.len()),
+            ]);
+        }
+        out.push('\n');
+        out.push_str(&table.render(options));
     }
-    out.push('\n');
-    out.push_str(&table.render(options));
 }
 
 /// Which questions were unanswered when the briefs were delivered.

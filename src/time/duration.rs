@@ -42,7 +42,8 @@ pub enum DurationError {
     },
     /// A unit is not known, or something else is in the way.
     #[error(
-        "{text} is not a duration: {part} is not understood; write days, hours, minutes and seconds as in 2d, 24h, 1h30m or 45s"
+        "{text} is not a duration{}; write days, hours, minutes and seconds as in 2d, 24h, 1h30m or 45s",
+        if text == part { String::new() } else { format!(": {part} is not understood") }
     )]
     NotUnderstood {
         /// What was written.

@@ -18,7 +18,7 @@ pub enum Rejection {
     },
     /// It is not among the connections of this ledger.
     #[error(
-        "{provider} is not connected: `crm.{crm}` is not in handoff.yaml, so nothing it tells is acted upon; connect it, or take the webhook away in {provider}"
+        "{provider} is not connected: `crm.{crm}` is not in handoff.yaml, so its notifications are ignored; connect it, or delete the webhook in {provider}"
     )]
     NotConnected {
         /// The sender's title.
@@ -54,7 +54,7 @@ pub enum Rejection {
     },
     /// Its proof fits none of the keys.
     #[error(
-        "the {what} fits none of the keys in {secret}; compare the key with the one {provider} shows, and see that nothing between rewrites the body"
+        "the {what} fits none of the keys in {secret}; compare the key with the one {provider} shows, and check that no proxy rewrites the body"
     )]
     BadSignature {
         /// What was compared.
@@ -66,7 +66,7 @@ pub enum Rejection {
     },
     /// It carries something where the proof should be that is none.
     #[error(
-        "the {what} is not {expected}; see that nothing between {provider} and here rewrites or shortens it"
+        "the {what} is not {expected}; check that no proxy between {provider} and here rewrites or shortens it"
     )]
     MalformedSignature {
         /// What was to be compared.
@@ -230,9 +230,7 @@ pub enum Malformed {
         why: String,
     },
     /// A field without which nothing can be done.
-    #[error(
-        "{provider}: the notification has no {field}, without which the document cannot be told"
-    )]
+    #[error("{provider}: the notification has no {field}, so the document cannot be identified")]
     Missing {
         /// The provider's title.
         provider: &'static str,

@@ -107,7 +107,7 @@ pub fn read_chain(
             faults.push("holds other deals than its root stands for".to_owned());
         }
         if replaced.contains(&checkpoint.name) {
-            faults.push("is another one on the remote".to_owned());
+            faults.push("differs from the one on the remote".to_owned());
         }
         let signer =
             match strictness.trust.map(|trust| ledger.verify_checkpoint(checkpoint.id, trust)) {

@@ -76,7 +76,7 @@ pub enum WorkflowError {
     #[error("a deal was named, and `crm:` in handoff.yaml names no place to find it")]
     NoCrm,
     /// A webhook of a CRM that is not connected (any more).
-    #[error("{sender} told of a deal, and `crm:` in handoff.yaml connects {connected}")]
+    #[error("{sender} sent a deal, and `crm:` in handoff.yaml connects {connected}")]
     OtherCrm {
         /// Who told.
         sender: ProviderName,

@@ -306,7 +306,7 @@ impl Facts {
     fn remarks(&self, from: &InstallFrom) -> Vec<String> {
         let mut remarks = Vec::new();
         if *from == InstallFrom::Unset {
-            remarks.push("the workflows take the handoff that is on the runner's path; `handoff init --workflows --install-from URL#sha256=CHECKSUM` names a release".to_owned());
+            remarks.push("the workflows use the `handoff` on the runner's PATH; `handoff init --workflows --install-from URL#sha256=CHECKSUM` names a release".to_owned());
         }
         if *from == InstallFrom::Cargo {
             remarks.push(format!("the workflows build {PACKAGE} {} from the registry: check that it is published there by those you trust", env!("CARGO_PKG_VERSION")));
@@ -491,7 +491,7 @@ pub fn check_workflows(dir: &Path, config: &Config, branch: &str) -> Option<Chec
     if InstallFrom::of_ledger(dir) == InstallFrom::Unset {
         return Some(Check::warning(
             "workflows",
-            format!("{words}; they take the handoff that is on the runner's path"),
+            format!("{words}; they use the `handoff` on the runner's PATH"),
             "run `handoff init --workflows --install-from URL#sha256=CHECKSUM`",
         ));
     }

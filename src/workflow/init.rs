@@ -157,7 +157,7 @@ pub fn init(dir: &Path, setup: &Setup, now: DateTime<Utc>) -> Result<Laid, Workf
     if is_within {
         files.retain(|(path, _)| !path.starts_with(".github/"));
         laid.remarks.push(format!(
-            "{} is a folder of a larger repository: GitHub reads workflows, forms and CODEOWNERS at the top only, so none were laid down; docs/ledger.md shows one that runs `handoff -C {}`",
+            "{} is a folder of a larger repository: GitHub reads workflows, forms and CODEOWNERS at the top only, so none were created; docs/ledger.md shows one that runs `handoff -C {}`",
             ledger.prefix(),
             ledger.prefix()
         ));

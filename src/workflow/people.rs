@@ -115,7 +115,7 @@ pub async fn check_exemption(
     };
     let Some(id) = key.as_str().strip_prefix(&format!("{}-", crm.name())) else {
         return Err(no(format!(
-            "no handoff has this key, and it is none of a deal of {}",
+            "no handoff has this key, and it is not the key of a deal in {}",
             crm.name()
         )));
     };
@@ -232,7 +232,7 @@ fn may_be_then(
         return Ok(());
     };
     let time = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M UTC").to_string();
-    let message = format!("{} lies before the signature of {}", time(at), time(signed_at));
+    let message = format!("{} is before the signature of {}", time(at), time(signed_at));
     Err(WorkflowError::unfit(key, message))
 }
 
@@ -256,7 +256,7 @@ fn fits(
     }
     let was_returned = timeline.verdict().is_some_and(|event| event.event != EventKind::Accepted);
     if told.kind == EventKind::Resubmitted && !was_returned {
-        return no("it is not returned, so it cannot come again".to_owned());
+        return no("it was not returned, so it cannot be resubmitted".to_owned());
     }
     if at > now {
         return no(format!("{} is in the future", at.format("%Y-%m-%d %H:%M UTC")));
@@ -340,7 +340,7 @@ pub fn assign(
         return Err(WorkflowError::NoHandoff(key.clone()));
     };
     let Some(brief) = brief.filter(|brief| brief.view().is_signed()) else {
-        return Err(no("it is not signed yet; the CSM of a draft stands in its brief".to_owned()));
+        return Err(no("it is not signed yet; change the CSM of a draft in its brief".to_owned()));
     };
     if timeline.first(EventKind::Exempted).is_some() {
         return Err(no("somebody decided that it needs no handoff (exempted)".to_owned()));

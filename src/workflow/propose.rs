@@ -137,7 +137,7 @@ fn checked(
         return Err(format!("the ledger's schema asks for no answer {named}"));
     }
     if pointer.starts_with("/first_action/owner") || pointer.starts_with("/first_action/due") {
-        return Err(format!("{named} is set by handoff.yaml and is nobody's to propose"));
+        return Err(format!("{named} is set by handoff.yaml and cannot be proposed"));
     }
     let is_open = match before.pointer(&pointer) {
         None | Some(Value::Null) => true,
@@ -147,7 +147,9 @@ fn checked(
         Some(_) => false,
     };
     if !is_open {
-        return Err(format!("{named} is answered already, and a proposal replaces no answer"));
+        return Err(format!(
+            "{named} is answered already, and a proposal cannot replace an answer"
+        ));
     }
     let answers_nothing = match &proposed.answer {
         Value::Null => true,

@@ -177,10 +177,12 @@ pub(super) fn append(
     let mut names: Vec<&str> = new.iter().map(|event| event.event.as_str()).collect();
     names.dedup();
     timeline.events.extend(new);
-    let change =
-        Change::of_handoff(path, customer.as_deref().unwrap_or("customer"), key, context.now)
-            .trailer("Handoff-Event", names.join(" "))
-            .put("timeline.yaml", timeline.to_yaml());
+    // A folder without a brief has the customer in its name.
+    let named = path.rsplit('/').next().and_then(|name| name.rsplit_once("--"));
+    let named = named.map_or("customer", |(customer, _)| customer).to_owned();
+    let change = Change::of_handoff(path, customer.as_deref().unwrap_or(&named), key, context.now)
+        .trailer("Handoff-Event", names.join(" "))
+        .put("timeline.yaml", timeline.to_yaml());
     commit(&mut writer, branch.as_deref(), &change, remarks)?;
     Ok(Some(timeline))
 }

@@ -270,7 +270,7 @@ fn impossible(handoff: &Handoff, act: &Observed, now: DateTime<Utc>) -> Option<S
         None => return None,
     };
     Some(format!(
-        "{} by {} on {} lies {why}: not counted ({})",
+        "{} by {} on {} is {why}: not counted ({})",
         act.kind.words(),
         act.by,
         time(act.at),

@@ -403,7 +403,7 @@ async fn a_wrong_call_is_an_answer_and_the_next_one_works() {
         ("read_handoff", json!({"handoff": "株"}), "handoff"),
         ("read_handoff", json!({"handoff": "hubspot-1"}), "handoff"),
         ("read_handoff", json!({"handoff": "x".repeat(500_000)}), "at most 120 fit"),
-        ("audit", json!({"deals": "handoff.yaml"}), "no export by its name"),
+        ("audit", json!({"deals": "handoff.yaml"}), "does not have an export's file extension"),
         ("audit", json!({"rule": "late-handof"}), "did you mean `late-handoff`?"),
         ("audit", json!({"deals": "deals.csv", "from": "whenever"}), "whenever"),
         ("audit", json!({"deals": "deals.csv", "as_of": "2099"}), "in the future"),

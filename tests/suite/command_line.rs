@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use crate::sandbox::{Sandbox, fixture};
+use crate::sandbox::{Sandbox, fixture, ran};
 
 /// The demo's ledger; its story ends at the sandbox's moment.
 fn demo() -> Sandbox {
@@ -129,9 +129,10 @@ fn a_handoff_is_found_by_whatever_people_call_it() {
     sandbox.handoff("d", &["status", "salesforce-006000000000001aaa"]).exits(4);
     // What records something takes no beginning of a key.
     let ran = sandbox.handoff("d", &["accept", "hubspot-987654321", "--by", "Sam Lee"]);
-    assert_eq!(ran.code, 4, "{}", ran.stdout);
-    assert!(ran.stderr.contains("did you mean `hubspot-9876543210`?"), "{}", ran.stderr);
-    sandbox.handoff("d", &["touch", "acm", "--by", "Sam Lee"]).exits(4);
+    assert_eq!(ran.code, 2, "{}", ran.stdout);
+    assert!(ran.stderr.contains("write more of the key"), "{}", ran.stderr);
+    let ran = sandbox.handoff("d", &["touch", "acm", "--by", "Sam Lee"]).exits(4);
+    assert!(ran.stderr.contains("`hubspot-9876543210` or `acme-corp`"), "{}", ran.stderr);
     // A task is found by its address.
     let timeline = "briefs/2026/11/acme-corp--hubspot-9876543210/timeline.yaml";
     let text = fs::read_to_string(sandbox.join("d").join(timeline)).unwrap();
@@ -195,12 +196,67 @@ fn each_command_has_a_manual_page() {
 }
 
 #[test]
-fn completions_offer_rules_formats_providers_and_commands() {
-    let sandbox = Sandbox::new();
-    let script = sandbox.handoff(".", &["completions", "bash"]).exits(0).stdout;
-    for word in ["missing-handoff", "sarif", "pandadoc", "catch-up", "salesforce"] {
-        assert!(script.contains(word), "{word} is not offered");
+fn completions_offer_keys_rules_formats_providers_and_commands() {
+    let sandbox = demo();
+    // As the script of `handoff completions SHELL` asks, from the ledger's folder.
+    let ask = |shell: &str, folder: &str, words: &[&str]| {
+        let index = words.len().to_string();
+        let mut command = sandbox.command(env!("CARGO_BIN_EXE_handoff"), sandbox.join(folder));
+        command.env("HANDOFF_COMPLETE", shell).env("_CLAP_COMPLETE_INDEX", index);
+        command.args(["--", "handoff"]).args(words);
+        let ran = ran(&command.output().unwrap(), format!("{shell} {words:?}")).exits(0);
+        assert_eq!(ran.stderr, "", "{shell} {words:?}");
+        ran.stdout.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let table: &[(&[&str], &str)] = &[
+        (&["status", "hubspot-98"], "hubspot-9876543210"),
+        (&["accept", "acme"], "acme-corp"),
+        (&["links", "revoke", "north"], "northwind-robotics"),
+        (&["render", "ember"], "ember-care"),
+        (&["explain", "missing"], "missing-handoff"),
+        (&["validate", "--format", "sa"], "sarif"),
+        (&["init", "--esign", "panda"], "pandadoc"),
+        (&["init", "--crm", "sales"], "salesforce"),
+        (&["catch"], "catch-up"),
+        (&["audit", "--deals", "dea"], "deals.csv"),
+    ];
+    for (words, wanted) in table {
+        let offered = ask("bash", "d", words);
+        assert!(offered.iter().any(|word| word.trim_end() == *wanted), "{words:?}: {offered:?}");
     }
+    // The other shells show what a word means beside it.
+    let status = ["status", "hubspot-9876543210"];
+    assert_eq!(ask("fish", "d", &status), ["hubspot-9876543210\tacme-corp"]);
+    assert_eq!(ask("zsh", "d", &status), ["hubspot-9876543210:acme-corp"]);
+    assert_eq!(ask("bash", ".", &["-C", "d", "status", "acme"]), ["acme-corp"]);
+    // Where nothing can be offered, nothing is said.
+    sandbox.write("empty/keep", "");
+    for (folder, word) in [("empty", ""), ("d", "zzz"), ("d", "../..")] {
+        let offered = ask("bash", folder, &["status", word]);
+        assert!(offered.iter().all(|word| word.starts_with("--")), "{folder}: {offered:?}");
+    }
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = sandbox.handoff(".", &["completions", shell]).exits(0).stdout;
+        assert!(script.contains("HANDOFF_COMPLETE"), "{shell}: {script}");
+    }
+}
+
+/// The shell itself, with the script that `handoff completions bash` prints.
+#[test]
+fn bash_completes_a_key() {
+    let sandbox = demo();
+    let bin = std::path::Path::new(env!("CARGO_BIN_EXE_handoff")).parent().unwrap();
+    let script = "source <(handoff completions bash) && COMP_WORDS=(handoff status nor) \
+        COMP_CWORD=2 COMP_TYPE=9 && _clap_complete_handoff handoff nor status; echo \"$COMPREPLY\"";
+    let mut bash = sandbox.command("bash", sandbox.join("d"));
+    let path = std::env::var("PATH").unwrap();
+    bash.env("PATH", format!("{}:{path}", bin.display())).args(["-c", script]);
+    let Ok(output) = bash.output() else {
+        eprintln!("skipped: there is no bash here");
+        return;
+    };
+    let ran = ran(&output, "bash".to_owned());
+    assert_eq!(ran.stdout.trim(), "northwind-robotics", "{}", ran.stderr);
 }
 
 #[test]

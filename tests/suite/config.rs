@@ -130,7 +130,7 @@ const WRONG: [(&str, &str, usize, &str); 38] = [
     ("a rule for nobody", "team: {assign: [{to: least_opne}]}", 2, "did you mean `least_open`?"),
     ("a number for a duration", "handoff_within: 1", 2, "a duration such as 24h"),
     ("a duration without a unit", "handoff_within: \"90\"", 2, "write 90h for hours"),
-    ("a duration of nothing", "wait_for_deal: 0h", 2, "the default, 2d"),
+    ("a duration of zero", "wait_for_deal: 0h", 2, "the default, 2d"),
     (
         "a field that no brief has",
         "brief:\n  customer.teir: deal.name",

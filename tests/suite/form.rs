@@ -111,7 +111,10 @@ fn what_cannot_be_understood_is_said_and_other_bodies_are_no_forms() {
     let problems: Vec<String> = answers.problems.iter().map(ToString::to_string).collect();
     assert_eq!(
         problems,
-        ["Employees: \"many\" is no number", "Complexity: \"huge\" is none of low, medium, high"]
+        [
+            "Employees: \"many\" is not a number",
+            "Complexity: \"huge\" is not one of low, medium, high"
+        ]
     );
     assert_eq!(answers.sections.len(), 1);
     for other in
@@ -149,7 +152,7 @@ fn a_signature_takes_the_answers_of_a_form() {
     let signed = sandbox
         .handoff("ledger", &["sign", &event, "--form", "issue.md", "--format", "json"])
         .exits(0);
-    assert!(signed.stderr.contains("\"lots\" is no number"), "{}", signed.stderr);
+    assert!(signed.stderr.contains("\"lots\" is not a number"), "{}", signed.stderr);
     let path = signed.json()["path"].as_str().unwrap().to_owned();
     assert!(path.contains("acme-corp--"), "the customer's name is the form's: {path}");
     let brief = fs::read_to_string(sandbox.join("ledger").join(path).join("brief.yaml")).unwrap();
@@ -159,7 +162,7 @@ fn a_signature_takes_the_answers_of_a_form() {
     );
     sandbox.write("ledger/issue.md", "Hello\n");
     let none = sandbox.handoff("ledger", &["sign", &event, "--form", "issue.md"]).exits(2);
-    assert!(none.stderr.contains("no filled handoff form"), "{}", none.stderr);
+    assert!(none.stderr.contains("not a filled-in handoff form"), "{}", none.stderr);
 }
 
 #[test]
@@ -208,7 +211,7 @@ fn a_company_with_neither_crm_nor_e_signature_hands_over_by_issue() {
 
     for other in ["twelve", "https://github.com/other/repository/issues/12"] {
         let wrong = sign(other, &[]).exits(2);
-        assert!(wrong.stderr.contains("is no issue's number"), "{}", wrong.stderr);
+        assert!(wrong.stderr.contains("is not an issue number"), "{}", wrong.stderr);
     }
     let alone = sandbox.handoff("ledger", &["sign", "--issue", "12"]).exits(2);
     assert!(alone.stderr.contains("--form"), "{}", alone.stderr);

@@ -83,6 +83,15 @@ fn a_repository_with_work_in_it_keeps_it() {
 }
 
 #[test]
+fn a_bare_repository_is_left_as_it_is() {
+    let sandbox = Sandbox::new();
+    sandbox.git(".", &["init", "-q", "--bare", "bare.git"]);
+    let ran = sandbox.handoff("bare.git", &["init", "--yes"]).exits(2);
+    assert!(ran.stderr.contains("in a clone of it"), "{}", ran.stderr);
+    assert!(!sandbox.join("bare.git/handoff.yaml").exists());
+}
+
+#[test]
 fn wrong_words_are_answered_with_the_right_ones() {
     let sandbox = Sandbox::new();
     for (arguments, words) in [
@@ -189,12 +198,12 @@ mod conversation {
 
     /// The prompts in their order, and an answer to each.
     const PROMPTS: [(&str, &str); 8] = [
-        ("Where do your deals live?", RETURN),
-        ("Which export?", RETURN),
-        ("Which e-signatures start a handoff?", " \r"),
+        ("Your CRM, or where your deals are", RETURN),
+        ("Export file", RETURN),
+        ("E-signature providers", " \r"),
         ("Words in the names of your contracts", "order form\r"),
         ("The company's time zone", "Europe/Berlin\r"),
-        ("In which hours is a first touch due", RETURN),
+        ("Working hours for first touches", RETURN),
         ("GitHub repository for the CSM's tasks", "acme/handoffs\r"),
         ("A CSM:", "Sam Lee <sam@example.com> @samlee\r"),
     ];
@@ -205,15 +214,15 @@ mod conversation {
         sandbox.write("l/export.csv", EXPORT);
         let mut terminal = Terminal::start(&sandbox, "l");
         // The export that is there is the first choice; another one is looked at first.
-        terminal.answer("Where do your deals live?", RETURN);
-        terminal.answer("Which export?", "gone.csv\r");
+        terminal.answer("Your CRM, or where your deals are", RETURN);
+        terminal.answer("Export file", "gone.csv\r");
         terminal.answer("the file cannot be read", "\u{15}export.csv\r");
-        terminal.answer("Which e-signatures start a handoff?", " \r");
+        terminal.answer("E-signature providers", " \r");
         terminal.answer("Words in the names of your contracts", "it's\r");
         terminal.answer("write the words alone", "\u{15}order form, agreement\r");
         terminal.answer("The company's time zone", "Berlin\r");
         terminal.answer("did you mean Europe/Berlin?", "\u{15}Europe/Berlin\r");
-        terminal.answer("In which hours is a first touch due", "9 to 5\r");
+        terminal.answer("Working hours for first touches", "9 to 5\r");
         terminal.answer("hours", "\u{15}08:30-17:00\r");
         terminal.answer("GitHub repository for the CSM's tasks", "acme\r");
         terminal.answer("write it as owner/repo", "\u{15}acme/handoffs\r");
@@ -266,7 +275,7 @@ mod conversation {
             terminal.answer(PROMPTS[stop].0, INTERRUPT);
             let (code, shown) = terminal.ends();
             assert_eq!(code, 2, "at {}: {shown}", PROMPTS[stop].0);
-            assert!(shown.contains("nothing was made"), "{shown}");
+            assert!(shown.contains("nothing was created"), "{shown}");
             let (hidden, back) = (shown.rfind("\u{1b}[?25l"), shown.rfind("\u{1b}[?25h"));
             assert!(hidden <= back, "the cursor stays hidden at {}: {shown:?}", PROMPTS[stop].0);
             let left: Vec<_> = fs::read_dir(sandbox.join("l")).unwrap().collect();
@@ -279,12 +288,12 @@ mod conversation {
         let sandbox = Sandbox::new();
         fs::create_dir_all(sandbox.join("l")).unwrap();
         let mut terminal = Terminal::start(&sandbox, "l");
-        terminal.answer("Where do your deals live?", RETURN);
-        terminal.answer("Which e-signatures start a handoff?", &format!("{DOWN} {RETURN}"));
+        terminal.answer("Your CRM, or where your deals are", RETURN);
+        terminal.answer("E-signature providers", &format!("{DOWN} {RETURN}"));
         terminal.answer("Words in the names of your contracts", "order form\r");
         terminal.answer("May a signed contract move its deal to Closed Won", "y");
         terminal.answer("The company's time zone", RETURN);
-        terminal.answer("In which hours is a first touch due", "24h\r");
+        terminal.answer("Working hours for first touches", "24h\r");
         terminal.answer("GitHub repository for the CSM's tasks", RETURN);
         terminal.answer("A CSM:", RETURN);
         terminal.expect("handoff doctor --offline");
@@ -319,6 +328,8 @@ fn what_is_said_in_flags_is_in_the_settings() {
     sandbox.handoff("l", &["validate"]).exits(0);
     for (option, value, words) in [
         ("--timezone", "Berlin", "did you mean Europe/Berlin?"),
+        ("--timezone", "Berln", "did you mean Europe/Berlin?"),
+        ("--timezone", "be", "such as Europe/Berlin\n"),
         ("--hours", "nine to five", "--hours: "),
     ] {
         let ran = sandbox.handoff(".", &["init", "x", option, value]).exits(2);

@@ -98,7 +98,7 @@ fn what_may_not_be_proposed_is_refused_and_nothing_is_written() {
         ("success.metric: Other\n", CITE, "is answered already"),
         ("success.baselin: Nine\n", CITE, "asks for no answer"),
         ("signature.document_id: x\n", CITE, "asks for no answer"),
-        ("first_action.owner: {name: Eve}\n", CITE, "nobody's to propose"),
+        ("first_action.owner: {name: Eve}\n", CITE, "cannot be proposed"),
         ("success.baseline: TBD\n", CITE, "answers nothing"),
         ("implementation.complexity: huge\n", CITE, "implementation.complexity"),
         ("[]\n", CITE, "holds no answers"),

@@ -29,6 +29,7 @@ use Proof::{Here, Shows, There};
 const REMEDIES: [Remedy; 26] = [
     ("accept KEY --by WHO", Here(accept)),
     ("return KEY --by WHO --reason WHY", Here(give_back)),
+    ("resubmit KEY --by WHO", Here(resubmit)),
     ("touch KEY --by WHO", Here(touch)),
     ("sync KEY", Here(sync)),
     ("sync", Here(sync)),
@@ -205,6 +206,13 @@ fn accept() {
 fn give_back() {
     let reason = ["return", KEY, "--by", "samlee", "--reason", "wrong"];
     cured(&signed(), KEY, "never-accepted", &reason);
+}
+
+fn resubmit() {
+    let sandbox = signed();
+    let reason = ["return", KEY, "--by", "samlee", "--reason", "wrong"];
+    sandbox.handoff("ledger", &reason).exits(0);
+    cured(&sandbox, KEY, "handoff-returned", &["resubmit", KEY, "--by", "Riley Ross"]);
 }
 
 fn touch() {

@@ -141,5 +141,5 @@ fn four_deals_of_one_company_have_one_csm_and_the_second_brief_shows_the_first()
     };
     assert_eq!((rows("acme"), rows("Acme Corporation"), rows("two")), (5, 5, 1));
     let none = sandbox.handoff("ledger", &["status", "--customer", "Nobody"]).exits(4);
-    assert!(none.stdout.contains("no handoff is of the customer"), "{}", none.stdout);
+    assert!(none.stdout.contains("there is no handoff of the customer"), "{}", none.stdout);
 }

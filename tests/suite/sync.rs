@@ -317,7 +317,7 @@ async fn a_task_that_is_gone_is_unknown_and_never_no_touch() {
         assert_eq!(ran.json()["handoffs"][0]["unknown"][0]["gone"], code == 0);
         let json = ran.json();
         assert_eq!(json["handoffs"][0]["unknown"][0]["ref"], TASK, "{json}");
-        assert!(ran.stderr.contains("unknown what people did"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("not known what people did"), "{}", ran.stderr);
         assert!(ran.stderr.contains("handoff touch"), "what to do is said: {}", ran.stderr);
     }
     setup.with(|github| {
@@ -427,7 +427,7 @@ async fn nobody_touches_before_the_signature_nor_after_the_reading() {
     assert_eq!(setup.events(), Vec::<Value>::new());
     let early = ["touch", KEY, "--by", "samlee", "--at", "2026-10-14T15:00:00Z"];
     let ran = setup.run(&early).exits(3);
-    assert!(ran.stderr.contains("lies before the signature"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("is before the signature"), "{}", ran.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -470,7 +470,7 @@ async fn whom_the_issue_is_given_to_has_the_handoff() {
     let row = setup.run(&["status", KEY, "--format", "json"]).exits(0).json();
     assert_eq!(row["handoffs"][0]["csm"], "Sam Lee");
     setup.run(&["assign", KEY, "Sam Lee", "--by", "boss"]).exits(0);
-    let ran = setup.run(&["assign", KEY, "samle", "--by", "boss"]).exits(3);
+    let ran = setup.run(&["assign", KEY, "samle", "--by", "boss"]).exits(2);
     assert!(ran.stderr.contains("did you mean `samlee`?"), "{}", ran.stderr);
 }
 

@@ -283,7 +283,7 @@ async fn a_completed_task_is_a_touch_and_a_project_that_is_gone_is_unknown() {
     });
     setup.with(|people| people.gone = true);
     let gone = setup.run(&["sync"]).exits(3);
-    assert!(gone.stderr.contains("unknown what people did"), "{}", gone.stderr);
+    assert!(gone.stderr.contains("not known what people did"), "{}", gone.stderr);
     assert_eq!(setup.read_back(), Vec::<String>::new(), "and never no touch");
     setup.with(|people| people.gone = false);
     setup.run(&["sync"]).exits(0);

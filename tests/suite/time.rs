@@ -207,11 +207,11 @@ fn durations_are_read_and_written() {
     insta::assert_snapshot!(errors.join("\n"), @r#"
     the duration is empty; write 24h, 90m or 2d
     "24" has no unit behind 24; write 24h for hours, 24m for minutes or 24d for days
-    "soon" is not a duration: "soon" is not understood; write days, hours, minutes and seconds as in 2d, 24h, 1h30m or 45s
+    "soon" is not a duration; write days, hours, minutes and seconds as in 2d, 24h, 1h30m or 45s
     "1h2h" is not a duration: write each unit once, the largest first, as in 1d2h30m
     "1m1h" is not a duration: write each unit once, the largest first, as in 1d2h30m
     "2 fortnights" is not a duration: "fortnights" is not understood; write days, hours, minutes and seconds as in 2d, 24h, 1h30m or 45s
-    "-1h" is not a duration: "-1h" is not understood; write days, hours, minutes and seconds as in 2d, 24h, 1h30m or 45s
+    "-1h" is not a duration; write days, hours, minutes and seconds as in 2d, 24h, 1h30m or 45s
     "1.5h" is not a duration: ".5h" is not understood; write days, hours, minutes and seconds as in 2d, 24h, 1h30m or 45s
     "99999999999999999999h" is longer than ten years
     "4000d" is longer than ten years

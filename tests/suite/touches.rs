@@ -381,6 +381,14 @@ fn sync_brings_the_touch_that_the_crm_shows_once_with_its_reference() {
         let report = world.run(&["audit", "--format", "json", "--now", NOW]);
         let report: Value = serde_json::from_str(&report.stdout).unwrap();
         assert_eq!(report["metrics"]["first_touch_evidenced"]["count"], 1, "{crm}");
+        for groups in ["by_csm", "by_rep"] {
+            let all = report["metrics"][groups].as_array().unwrap();
+            let of_key =
+                all.iter().find(|it| it["deals"].as_array().unwrap().contains(&json!(key)));
+            let group = of_key.unwrap_or_else(|| panic!("{crm}: {key} is in no group of {groups}"));
+            assert_eq!(group["first_touch_evidenced"]["count"], 1, "{crm}: {group}");
+            assert_eq!(group["first_touch_on_time"]["of"], 1, "{crm}: {group}");
+        }
     }
 }
 

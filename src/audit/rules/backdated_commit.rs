@@ -43,7 +43,7 @@ pub(super) fn check_deal(case: &Case<'_>) -> Option<Finding> {
         && delivery.not_before > case.policy().in_time_until(signed, false)
     {
         let message = format!(
-            "The brief of {deal} is on time by commit {commit} alone, which is dated {} and stands behind a commit of {}.",
+            "The brief of {deal} is on time by commit {commit} alone, which is dated {} and follows a commit of {}.",
             words::moment(delivery.change.at),
             words::moment(delivery.not_before)
         );
@@ -121,7 +121,7 @@ pub(super) fn check_ledger(ledger: &LedgerInput) -> Vec<Finding> {
             Finding::new(&RULE, message)
                 .severity(if skew { Severity::Info } else { RULE.severity })
                 .help(if skew {
-                    "So little may come from two machines' clocks; check that they are set by NTP."
+                    "Two machines' clocks can differ by this much; check that both use NTP."
                         .to_owned()
                 } else {
                     format!("See who made it with `git show --format=fuller {id}`.")

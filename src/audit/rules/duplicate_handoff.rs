@@ -42,7 +42,7 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         Finding::new(&RULE, message)
             .help(format!(
-                "Keep one: move what the other knows into {kept}, close its task, and remove its folder."
+                "Keep one: move what only the other one has into {kept}, close its task, and remove its folder."
             ))
             .at(words::brief(case)),
     )

@@ -49,7 +49,7 @@ fn signature(case: &Case<'_>) -> Option<Finding> {
         .filter(|event| event.via == signature.provider.as_str() && event.reference == document)
         .peekable();
     let what = if of_document.peek().is_none() {
-        "no event of its timeline tells of that signature"
+        "no event of its timeline records that signature"
     } else if case.policy().waits_in_pull_request || of_document.any(|it| it.brief == Some(&blob)) {
         return None;
     } else {

@@ -9,7 +9,7 @@ pub(super) static RULE: Rule = Rule {
     id: "handoff-returned",
     kind: RuleKind::Audit,
     severity: Severity::Warning,
-    summary: "The CSM returned the handoff, and it has not come again.",
+    summary: "The CSM returned the handoff, and it has not been resubmitted.",
     explain: include_str!("../../../docs/rules/handoff-returned.md"),
 };
 
@@ -35,7 +35,7 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         Finding::new(&RULE, message)
             .help(format!(
-                "{rep} corrects the deal or the brief; then `handoff accept {} --by WHO` closes the matter.",
+                "{rep} corrects the deal or the brief; then `handoff resubmit {} --by WHO` sends it to the CSM again.",
                 handoff.key
             ))
             .at(words::brief(case)),

@@ -8,7 +8,7 @@ pub(super) static RULE: Rule = Rule {
     id: "late-handoff",
     kind: RuleKind::Audit,
     severity: Severity::Warning,
-    summary: "A handoff came later after the signature than is allowed.",
+    summary: "A handoff came later after the signature than handoff_within allows.",
     explain: include_str!("../../../docs/rules/late-handoff.md"),
 };
 
@@ -33,6 +33,13 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
         _ => format!("{deal} was handed over, and nothing says when it was signed."),
     };
     let help = match (row.received_at, row.delivered_at) {
+        // What took a minute here was late before it came.
+        (Some(received), Some(delivered)) if (delivered - received).num_minutes().abs() < 1 => {
+            format!(
+                "The signature reached handoff only on {}: check the webhook with `handoff doctor`.",
+                words::moment(received)
+            )
+        }
         (Some(received), Some(delivered)) if received <= delivered => format!(
             "The signature arrived on {} and waited {}: see `handoff status {}` and `handoff inbox list`.",
             words::moment(received),

@@ -1,5 +1,4 @@
-//! `self-approved`: an exemption or acceptance by the deal's own rep, or by
-//! somebody who may not.
+//! `self-approved`: an exemption or acceptance by the deal's own rep, or by somebody who is not allowed to.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +15,7 @@ pub(super) static RULE: Rule = Rule {
     id: "self-approved",
     kind: RuleKind::Audit,
     severity: Severity::Error,
-    summary: "An exemption or acceptance by the deal's own rep, or by somebody who may not.",
+    summary: "An exemption or acceptance by the deal's own rep, or by somebody who is not allowed to.",
     explain: include_str!("../../../docs/rules/self-approved.md"),
 };
 
@@ -113,7 +112,7 @@ pub(super) fn check_rows(input: &AuditInput<'_>, _: &[Judged<'_>]) -> Vec<Findin
             Some(
                 Finding::new(&RULE, message)
                     .severity(Severity::Warning)
-                    .help("See whose it was meant to be; an exemption waits for every deal that gets its key.")
+                    .help("Check which deal was meant; the exemption applies to any deal that gets this key.")
                     .key(&handoff.key)
                     .at(Location::file(format!("{}/timeline.yaml", handoff.location()))),
             )

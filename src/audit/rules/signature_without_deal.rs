@@ -9,7 +9,7 @@ pub(super) static RULE: Rule = Rule {
     id: "signature-without-deal",
     kind: RuleKind::Audit,
     severity: Severity::Error,
-    summary: "A document was signed, its deal cannot be told, and there is no handoff.",
+    summary: "A document was signed, its deal is unknown, and there is no handoff.",
     explain: include_str!("../../../docs/rules/signature-without-deal.md"),
 };
 

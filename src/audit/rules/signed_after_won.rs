@@ -7,7 +7,7 @@ pub(super) static RULE: Rule = Rule {
     id: "signed-after-won",
     kind: RuleKind::Audit,
     severity: Severity::Warning,
-    summary: "A deal was signed later after it was won than a handoff may take.",
+    summary: "A deal was signed long after it was won: later than handoff_within allows.",
     explain: include_str!("../../../docs/rules/signed-after-won.md"),
 };
 

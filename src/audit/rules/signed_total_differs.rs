@@ -32,7 +32,7 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         Finding::new(&RULE, message)
             .help(format!(
-                "The customer signed the document: correct the amount in the CRM, then `handoff sign --deal {id}` updates the brief. If the document is wrong, it is signed anew."
+                "The customer signed the document: correct the amount in the CRM, then `handoff sign --deal {id}` updates the brief. If the document is wrong, have it signed again."
             ))
             .at(words::brief(case)),
     )

@@ -9,7 +9,7 @@ pub(super) static RULE: Rule = Rule {
     id: "sources-rewritten",
     kind: RuleKind::Audit,
     severity: Severity::Error,
-    summary: "Somebody else than handoff wrote or removed where a brief's answers come from.",
+    summary: "Somebody other than handoff changed or removed sources.yaml, which records where answers come from.",
     explain: include_str!("../../../docs/rules/sources-rewritten.md"),
 };
 
@@ -31,7 +31,7 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         Finding::new(&RULE, message)
             .help(format!(
-                "Only handoff writes it. See what was changed with `git show {commit}`, and bring the file before it back."
+                "Only handoff writes it. See what was changed with `git show {commit}`, and restore the version before it."
             ))
             .at(Location::file(format!("{}/sources.yaml", handoff.locate(folder)))),
     )

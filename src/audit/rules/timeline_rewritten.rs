@@ -25,7 +25,7 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
     Some(
         Finding::new(&RULE, message)
             .help(format!(
-                "Timelines only grow. See what it said with `git show {commit}`, and bring it back with a commit of its own."
+                "Timelines only grow. See what it said with `git show {commit}`, and restore it in a new commit."
             ))
             .at(Location::file(format!("{}/timeline.yaml", handoff.location()))),
     )

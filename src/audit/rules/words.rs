@@ -64,7 +64,7 @@ pub(super) fn catch_up(row: &SignatureRow) -> String {
         || "TIME".to_owned(),
         |at| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
     );
-    format!("Run `handoff catch-up --since {since}` to hand it over.")
+    format!("Run `handoff catch-up --since {since}` to make the handoff.")
 }
 
 /// The brief of the handoff that counts.

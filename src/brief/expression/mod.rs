@@ -75,7 +75,7 @@ impl Expression {
         }
         if source.contains("{{") || source.contains("{%") {
             return Err(ExpressionError::with_help(
-                "this is a template, and an expression is wanted",
+                "this is a template; expected an expression",
                 "write the expression alone, without `{{ }}`: `deal.properties.account_tier`",
             ));
         }

@@ -345,7 +345,7 @@ impl Run<'_> {
                         Ok(())
                     }
                     None => Err(ExpressionError::with_help(
-                        format!("`{namespace}` is no namespace"),
+                        format!("`{namespace}` is not a namespace"),
                         format!("write `{{% set {namespace} = namespace() %}}` first"),
                     )),
                 }

@@ -73,7 +73,7 @@ pub(super) fn time(state: &State<'_, '_>, value: &Value) -> Result<Option<String
     let text = text_of(value).unwrap_or_default();
     let moment = locale.moment(&text).map_err(|fault| refused(fault.words(&quoted(&text))))?;
     if !moment.has_time {
-        return Err(refuse(value, "a day, and a time is wanted"));
+        return Err(refuse(value, "a day, where a time is expected"));
     }
     if !moment.has_offset && locale.zone.is_none() {
         return Err(refuse(value, "a time without a zone"));

@@ -62,7 +62,7 @@ pub(super) static UNANSWERED_QUESTION: Rule = Rule {
     id: "unanswered-question",
     kind: RuleKind::Brief,
     severity: Severity::Error,
-    summary: "One of the seven questions lacks an answer that the schema asks for.",
+    summary: "One of the seven questions has no answer, and the schema requires one.",
     explain: include_str!("../../../docs/rules/unanswered-question.md"),
 };
 
@@ -182,7 +182,7 @@ pub(super) static UNKNOWN_OVERDUE: Rule = Rule {
     id: "unknown-overdue",
     kind: RuleKind::Brief,
     severity: Severity::Warning,
-    summary: "An answer marked unknown was to be found out by a day that has passed.",
+    summary: "An answer is still marked unknown after the day it was due.",
     explain: include_str!("../../../docs/rules/unknown-overdue.md"),
 };
 
@@ -199,12 +199,12 @@ pub(super) fn unknown_overdue(subject: &Subject<'_>, findings: &mut Vec<Finding>
         let days = (today - by).num_days();
         let plural = if days == 1 { "day" } else { "days" };
         let message = format!(
-            "{} was to be known by {by}, {days} {plural} ago",
+            "{} was due on {by}, {days} {plural} ago, and is still unknown",
             Subject::field(&gap.pointer)
         );
         let help = match &gap.owner {
             Some(owner) => format!("ask {} for the answer, or agree on a new day", quoted(owner)),
-            None => "find the answer out, or agree on a new day".to_owned(),
+            None => "find out the answer, or agree on a new day".to_owned(),
         };
         let pointer = format!("{}/unknown/resolve_by", gap.pointer);
         findings.push(subject.finding(&UNKNOWN_OVERDUE, &pointer, message).help(help));

@@ -15,7 +15,7 @@ pub(super) static SCHEMA_VIOLATION: Rule = Rule {
     id: "schema-violation",
     kind: RuleKind::Brief,
     severity: Severity::Error,
-    summary: "The brief is not valid YAML, or does not have the form its schema asks for.",
+    summary: "The brief is not valid YAML, or does not match its schema.",
     explain: include_str!("../../../docs/rules/schema-violation.md"),
 };
 
@@ -64,7 +64,7 @@ pub(super) static MISFILED_BRIEF: Rule = Rule {
     id: "misfiled-brief",
     kind: RuleKind::Brief,
     severity: Severity::Error,
-    summary: "The folder's name does not end with the handoff's key, or it lies under another month.",
+    summary: "The folder's name does not end with the handoff's key, or it is under another month.",
     explain: include_str!("../../../docs/rules/misfiled-brief.md"),
 };
 
@@ -97,10 +97,8 @@ pub(super) fn misfiled_brief(checked: &Checked<'_>, findings: &mut Vec<Finding>)
     let parent = checked.files.folder.rsplit_once('/').map_or("", |(parent, _)| parent);
     let fits = |dated: &String| parent == dated || parent.ends_with(&format!("/{dated}"));
     if !expected.iter().any(fits) {
-        let message = format!(
-            "the folder lies in {}, and the contract was signed in {first}",
-            quoted(parent)
-        );
+        let message =
+            format!("the folder is in {}, and the contract was signed in {first}", quoted(parent));
         let help = format!("move it to the folder {first}");
         findings.push(subject.finding(&MISFILED_BRIEF, "/signature/signed_at", message).help(help));
     }
@@ -182,7 +180,7 @@ pub(super) static STALE_RENDERING: Rule = Rule {
     id: "stale-rendering",
     kind: RuleKind::Brief,
     severity: Severity::Error,
-    summary: "README.md is not what brief.yaml, schema and template give.",
+    summary: "README.md does not match brief.yaml, the schema and the template.",
     explain: include_str!("../../../docs/rules/stale-rendering.md"),
 };
 
@@ -249,7 +247,7 @@ fn place(subject: &Subject<'_>, number: usize, line: Option<&str>) -> (String, O
         source: line.map(str::to_owned),
         ..Location::file(subject.checked.file("README.md"))
     };
-    ("README.md is not what brief.yaml gives from this line on".to_owned(), Some(place))
+    ("README.md does not match brief.yaml from this line on".to_owned(), Some(place))
 }
 
 // `broken-sources`: where the answers come from cannot be told.
@@ -397,7 +395,7 @@ pub(super) fn broken_timeline(checked: &Checked<'_>, findings: &mut Vec<Finding>
             add(&format!("/events/{index}/at"), message, "fix the time, or the clock that gave it");
         }
         if timeline.events[..index].contains(event) {
-            let message = format!("event {} stands here a second time", index + 1);
+            let message = format!("event {} occurs twice", index + 1);
             add(&format!("/events/{index}"), message, "remove the second one");
         }
     }

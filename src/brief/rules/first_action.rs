@@ -13,7 +13,7 @@ pub(super) static VAGUE_FIRST_ACTION: Rule = Rule {
     id: "vague-first-action",
     kind: RuleKind::Brief,
     severity: Severity::Warning,
-    summary: "The first action could stand in any brief: it names neither the customer nor what they want.",
+    summary: "The first action fits any brief: it names neither the customer nor what they want.",
     explain: include_str!("../../../docs/rules/vague-first-action.md"),
 };
 

@@ -464,7 +464,7 @@ struct PlanOf {
     /// An export of the deals, as a path inside the ledger's folder: CSV, JSON or a workbook
     /// [default: the CRM in handoff.yaml]
     deals: Option<String>,
-    /// Look at the deals and briefs of so many months, 1 to 120 [default: 12]
+    /// How many months of deals and briefs to compare, 1 to 120 [default: 12]
     #[schemars(range(min = 1, max = 120))]
     months: Option<u32>,
     /// How many changes of each kind to show, 1 to 100 [default: 20]
@@ -546,11 +546,11 @@ fn inside(invocation: &Invocation, given: Option<&str>) -> Result<Option<PathBuf
     let path = Path::new(text);
     let plain = |part: Component<'_>| matches!(part, Component::Normal(name) if !name.to_string_lossy().starts_with('.'));
     if text.is_empty() || text.contains(['\0', '\\']) || !path.components().all(plain) {
-        return Err(refuse("is no path inside the ledger's folder"));
+        return Err(refuse("is not a path inside the ledger's folder"));
     }
     let extension = path.extension().map(|it| it.to_string_lossy().to_lowercase());
     if !extension.is_some_and(|it| EXPORTS.contains(&it.as_str())) {
-        return Err(refuse("is no export by its name"));
+        return Err(refuse("does not have an export's file extension"));
     }
     let root = context.ledger.root().canonicalize()?;
     let Ok(file) = root.join(path).canonicalize() else {
@@ -559,7 +559,7 @@ fn inside(invocation: &Invocation, given: Option<&str>) -> Result<Option<PathBuf
     // A link may lead out of the folder, or to what is hidden in it.
     let is_inside = file.strip_prefix(&root).is_ok_and(|rest| rest.components().all(plain));
     if !is_inside || !file.is_file() {
-        return Err(refuse("is no file inside the ledger's folder"));
+        return Err(refuse("is not a file inside the ledger's folder"));
     }
     Ok(Some(file))
 }

@@ -517,7 +517,7 @@ fn doubled(table: &Table, by_use: &BTreeMap<Column, Vec<usize>>) -> Vec<Problem>
             let (first, second) = (other.min(*at) + 1, other.max(*at) + 1);
             let problem = Problem::column(
                 header,
-                format!("The column stands there twice, as column {first} and {second}"),
+                format!("The column occurs twice, as column {first} and {second}"),
             )
             .help("Take one of the two out of the export, or rename it.");
             if !problems.contains(&problem) {

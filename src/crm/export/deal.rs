@@ -365,7 +365,7 @@ impl Builder<'_> {
         let header = &loaded.table.headers[column];
         if text.is_empty() {
             return Err(Problem::cell(number, header, "The row has no id")
-                .help("Each deal needs its id; a row that is no deal must go."));
+                .help("Each deal needs its id; remove rows that are not deals."));
         }
         if let Err(fault) = record::read_id(text) {
             let (what, help) = fault.words(&quoted(text));
@@ -388,7 +388,7 @@ impl Builder<'_> {
                     header,
                     format!("The id {} cannot be used: {error}", quoted(text)),
                 )
-                .help("An id has letters from a to z or digits; a row that is no deal must go.")
+                .help("An id has letters from a to z or digits; remove rows that are not deals.")
             })?;
         }
         Ok(())

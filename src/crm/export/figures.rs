@@ -79,7 +79,7 @@ impl Builder<'_> {
                         "A spreadsheet could not compute or show the amount: correct it there, or widen the column, and export again."
                     }
                     AmountFault::Either(..) => {
-                        "Say which sign stands before the decimals: crm.file.numbers.decimal: \".\" or \",\"."
+                        "Say which sign separates the decimals: crm.file.numbers.decimal: \".\" or \",\"."
                     }
                     AmountFault::Rounded => {
                         "Export the whole amounts: do not save the file from a spreadsheet, or format the column as a number first."

@@ -74,7 +74,7 @@ impl Joined {
         let mut names: Vec<Vec<String>> = Vec::new();
         for header in &table.headers {
             if !header.is_empty() && !taken.insert(header.clone()) {
-                doubled.push(Problem::column(header, "The column stands there twice"));
+                doubled.push(Problem::column(header, "The column occurs twice"));
             }
             names.push(vec![header.clone()]);
         }
@@ -440,7 +440,7 @@ impl Loaded {
                 &self.table.headers[column],
                 format!("The id {} is that of row {first} too", crate::text::quoted(id.as_str())),
             )
-            .help("Each deal stands in one row; a report with one row for each product or contact repeats them."),
+            .help("Each deal needs one row; a report with one row for each product or contact repeats them."),
             None => Problem::row(
                 second,
                 format!("Company, name and close date are those of row {first} too"),

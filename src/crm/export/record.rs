@@ -43,7 +43,7 @@ impl IdFault {
             ),
             Self::Nothing => (
                 format!("The cell holds {id}, which is no id"),
-                "Each deal needs its id; a row that is no deal must go.",
+                "Each deal needs its id; remove rows that are not deals.",
             ),
             Self::Address => (
                 format!(

@@ -247,7 +247,7 @@ fn amounts(loaded: &Loaded, tally: &Tally, remarks: &mut Vec<String>) {
         remarks.push(format!(
             "Amounts with one sign before three digits, read as whole thousands since nothing in the \
              file proves the sign: {}, the first in row {row}, {read}. \
-             crm.file.numbers.decimal says it for certain.",
+             Set crm.file.numbers.decimal to be certain.",
             tally.likely_sign
         ));
     }
@@ -321,7 +321,7 @@ pub(super) fn gaps(loaded: &Loaded, tally: &Tally, rows: usize) -> Vec<Gap> {
         let line =
             format!("crm.file.won: \"deal.stage == '{}'\"", stage.replace(['\'', '"', '\\'], "?"));
         let help = if say && tally.unknown_stages.is_empty() {
-            "Fill in the stage or the status of these deals, or take what is no deal out of the export."
+            "Fill in the stage or the status of these deals, or remove rows that are not deals from the export."
                 .to_owned()
         } else if say && known.is_some() {
             format!(

@@ -332,7 +332,7 @@ impl Table {
                         super::remarks::counted(*actual, "cell")
                     ),
                 )
-                .help("A cell with the delimiter in it must be quoted; a row that is no deal must go."),
+                .help("A cell with the delimiter in it must be quoted; remove rows that are not deals."),
             );
         }
         for row in apart {

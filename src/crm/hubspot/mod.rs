@@ -237,7 +237,7 @@ pub struct HubSpotSettings {
     pub pipelines: PipelineSettings,
     /// The won stages to set, by label or id, where a pipeline has several.
     pub won_stages: Vec<String>,
-    /// The webhook that tells of won deals, where one is set up.
+    /// The webhook that reports won deals, where one is set up.
     pub webhook: Option<HubSpotWebhookSettings>,
 }
 
@@ -304,7 +304,7 @@ async fn checks(api: &HubSpotApi, settings: &HubSpotSettings, named: &Properties
         checks.push(match won.as_slice() {
             [] => Check::warning(
                 format!("hubspot: pipeline {pipeline}"),
-                "it has no won stage, so none of its deals is ever handed over",
+                "it has no won stage, so none of its deals ever gets a handoff",
                 "Give one of its stages the status Won in HubSpot.",
             ),
             won => Check::ok(

@@ -194,12 +194,11 @@ impl<'a> HubSpotPopulation<'a> {
                             }
                             None if batch.untold.contains(id) => self.reading.gaps.push(Gap {
                                 what: format!("the stage history of deal {id}"),
-                                why: "HubSpot's answer leaves it out without a word".to_owned(),
+                                why: "HubSpot's answer leaves it out without a reason".to_owned(),
                                 help: Some("Run the audit again.".to_owned()),
                             }),
                             None => self.reading.remarks.push(format!(
-                                "Deal {id} was deleted or merged while it was read, and is \
-                                 counted as the search told it."
+                                "Deal {id} was deleted or merged while it was read, and is counted as the search returned it."
                             )),
                         }
                     }

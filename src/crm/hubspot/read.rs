@@ -168,7 +168,7 @@ pub(super) async fn records(
     match untold.first() {
         None => Ok(records),
         Some(id) => {
-            let why = format!("leaves out {} records without a word, such as {id}", untold.len());
+            let why = format!("leaves out {} records without a reason, such as {id}", untold.len());
             Err(Failure::nonsense("HubSpot", object, StatusCode::OK, &why))
         }
     }

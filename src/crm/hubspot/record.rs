@@ -52,7 +52,7 @@ pub(super) async fn find(
         }
     }
     Err(not_found(
-        "It may be deleted, merged into another deal, or out of the token's sight. The number is \
+        "It may be deleted, merged into another deal, or hidden from the token. The number is \
          the Record ID on the deal's page.",
     ))
 }

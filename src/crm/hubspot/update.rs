@@ -220,12 +220,12 @@ impl closed_won::Target for HubSpotTarget<'_> {
                     "HubSpot does not say in which stage deal {} is after the change.",
                     deal.id
                 ),
-                help: "It is looked at again.".to_owned(),
+                help: "It is checked again.".to_owned(),
             }),
             Some(now) => Err(CrmError::Refused {
                 crm: self.crm.clone(),
                 message: format!(
-                    "the stage was to be {}, and is {} after the change.",
+                    "the stage should be {}, and is {} after the change.",
                     quoted(&won.label),
                     quoted(now)
                 ),

@@ -48,8 +48,7 @@ const DECODED: [(&str, char); 12] = [
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HubSpotWebhookSettings {
-    /// The target URL as HubSpot has it: what stands before the proxy. It is
-    /// part of what is signed.
+    /// The target URL as HubSpot has it, in front of the proxy. It is part of what is signed.
     pub url: TargetUrl,
 }
 
@@ -134,7 +133,7 @@ impl Trigger for HubSpotWebhook {
         let (Some(given), Some(stamp)) = (v3, request.header("x-hubspot-request-timestamp")) else {
             return Err(Rejection::Unsigned {
                 what: "X-HubSpot-Signature-v3 header with its X-HubSpot-Request-Timestamp",
-                help: "HubSpot sends both: see that the proxy in front keeps them",
+                help: "HubSpot sends both: check that the proxy in front keeps them",
             });
         };
         let wrong = || Rejection::BadSignature {

@@ -253,7 +253,7 @@ async fn checks(
         } else {
             Check::warning(
                 what,
-                "the token's user is no admin, and deals hidden from them are in no audit",
+                "the token's user is not an admin, and audits miss the deals hidden from them",
                 "Use the API token of an admin.",
             )
         });

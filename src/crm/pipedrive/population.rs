@@ -100,7 +100,7 @@ impl PipedrivePopulation<'_> {
             reading.rows += records.len();
             for record in &records {
                 let Some(id) = record["id"].as_u64() else {
-                    reading.nameless("its id is no number");
+                    reading.nameless("its id is not a number");
                     continue;
                 };
                 let deal = record::deal(crm, record, account)?;
@@ -184,7 +184,7 @@ pub(super) async fn changed_since(
         for record in &records {
             match record["id"].as_u64() {
                 Some(id) => drop(changed.insert(id)),
-                None => reading.nameless("its id is no number"),
+                None => reading.nameless("its id is not a number"),
             }
         }
         Ok(())

@@ -262,8 +262,7 @@ pub(super) async fn find(
         }
     }
     Err(not_found(
-        "It may be deleted for more than 30 days, merged into another deal, or out of sight of \
-         the token's user.",
+        "It may be deleted for more than 30 days, merged into another deal, or hidden from the token's user.",
     ))
 }
 

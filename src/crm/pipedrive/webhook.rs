@@ -56,7 +56,7 @@ impl Trigger for PipedriveWebhook {
         let Some(given) = request.header("authorization").and_then(basic) else {
             return Err(Rejection::Unsigned {
                 what: "user and password (HTTP basic authentication)",
-                help: "give the webhook http_auth_user and http_auth_password, and see that the proxy in front keeps the Authorization header",
+                help: "give the webhook http_auth_user and http_auth_password, and check that the proxy in front keeps the Authorization header",
             });
         };
         if !mac::any_equals(&logins, &given) {
@@ -98,7 +98,7 @@ fn read(body: &Value) -> Result<DealNews, Malformed> {
             Malformed::Legacy {
                 provider: TITLE,
                 what: "this is a webhook of version 1",
-                help: "make it anew with \"version\": \"2.0\"",
+                help: "create it again with \"version\": \"2.0\"",
             }
         } else {
             Malformed::NotMine {

@@ -183,7 +183,7 @@ impl Session {
             } else {
                 CrmError::Unavailable {
                     message: format!("Salesforce's login answered {}.", answer.status),
-                    help: "Run it again; status.salesforce.com tells of outages.".to_owned(),
+                    help: "Run it again; status.salesforce.com lists outages.".to_owned(),
                 }
             }));
         }
@@ -580,7 +580,7 @@ impl ErrorWords {
             },
             (_, FORGOTTEN) => CrmError::Unavailable {
                 message: format!(
-                    "Salesforce does not know the place in the list any more ({FORGOTTEN}): {said}."
+                    "Salesforce has lost the position in the list ({FORGOTTEN}): {said}."
                 ),
                 help: "Run it again; a user of the org may have too many open queries.".to_owned(),
             },
@@ -606,7 +606,7 @@ impl ErrorWords {
                 help: "Give the app's user the permissions that docs/crm.md lists.".to_owned(),
             },
             (404, _) => CrmError::Denied {
-                message: format!("Salesforce has no such thing, or hides it: {said}."),
+                message: format!("Salesforce has no such record or object, or hides it: {said}."),
                 help: "Give the app's user the permissions that docs/crm.md lists.".to_owned(),
             },
             (400, "INVALID_FIELD" | "INVALID_TYPE" | "MALFORMED_QUERY") => CrmError::Settings {
@@ -624,7 +624,7 @@ impl ErrorWords {
             },
             (200..=299, code) => CrmError::Unavailable {
                 message: format!("Salesforce says that the request failed ({code}): {said}."),
-                help: "Run it again; status.salesforce.com tells of outages.".to_owned(),
+                help: "Run it again; status.salesforce.com lists outages.".to_owned(),
             },
             _ => Failure::other_status("Salesforce", status, &format!("{said}.")),
         };

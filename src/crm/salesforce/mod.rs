@@ -266,7 +266,7 @@ pub struct SalesforceSettings {
     /// jobs take a while to start and no part of the requests of a day; below
     /// this, pages of 2,000 are there sooner.
     pub bulk_from: usize,
-    /// The outbound messages that tell of won opportunities, where they are set up.
+    /// The outbound messages that report won opportunities, where they are set up.
     pub webhook: Option<SalesforceWebhookSettings>,
 }
 
@@ -371,7 +371,7 @@ async fn checks(
             checks.push(match won.as_slice() {
                 [] => Check::warning(
                     what,
-                    "the org has no active won stage, so no opportunity is ever handed over",
+                    "the org has no active won stage, so no opportunity ever gets a handoff",
                     "Set a stage to Closed/Won in Setup, Object Manager, Opportunity, Stage.",
                 ),
                 won => Check::ok(what, won.join(", ")),
@@ -420,7 +420,7 @@ fn requests(limit: &serde_json::Value) -> Option<Check> {
         Check::warning(
             what,
             detail,
-            "All integrations of the org share them; look for the greedy one.",
+            "All integrations of the org share them; find the one that uses most.",
         )
     } else {
         Check::ok(what, detail)

@@ -203,7 +203,7 @@ impl SalesforcePopulation<'_> {
         };
         if let Err(failure) = job.remove().await {
             self.reading.remarks.push(format!(
-                "A job of the Bulk API could not be taken away, and goes by itself in a week: {}",
+                "A job of the Bulk API could not be deleted; Salesforce deletes it in a week: {}",
                 failure.error
             ));
         }
@@ -262,8 +262,8 @@ impl SalesforcePopulation<'_> {
         match record::follow(self.api, fields, deals).await {
             Ok(0) => {}
             Ok(merged) => self.reading.remarks.push(format!(
-                "Opportunities whose account was merged into another, told with the one that \
-                 stayed: {merged}."
+                "Opportunities whose account was merged into another, listed under the account \
+                 that remains: {merged}."
             )),
             Err(failure) => {
                 let what = "the accounts that others were merged into".to_owned();
@@ -360,8 +360,7 @@ impl SalesforcePopulation<'_> {
         let deleted = deals.iter().filter(|deal| deal.outcome == Outcome::Gone).count();
         if deleted > 0 {
             self.reading.remarks.push(format!(
-                "Opportunities in the recycle bin, listed as gone: {deleted}. Salesforce forgets \
-                 them once it is emptied."
+                "Opportunities in the recycle bin, listed as gone: {deleted}. They are gone once it is emptied."
             ));
         }
     }

@@ -146,7 +146,7 @@ fn take(place: &[String], value: &str, message: &mut OutboundMessage) {
 
 fn checked(message: OutboundMessage) -> Result<OutboundMessage, Malformed> {
     if message.organization_id.is_empty() {
-        let why = "it is no outbound message with an OrganizationId".to_owned();
+        let why = "it is not an outbound message with an OrganizationId".to_owned();
         return Err(Malformed::NotMine { provider: TITLE, why });
     }
     let missing = |field| Malformed::Missing { provider: TITLE, field };
@@ -219,7 +219,7 @@ impl TryFrom<String> for OrganizationId {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
         Self::parse(&text).ok_or_else(|| {
-            format!("{text:?} is no organization id such as 00DHs000002AbCdMAK (Setup, Company Information)")
+            format!("{text:?} is not an organization id such as 00DHs000002AbCdMAK (Setup, Company Information)")
         })
     }
 }
@@ -276,7 +276,7 @@ impl Trigger for SalesforceWebhook {
         let Some(given) = token(request) else {
             return Err(Rejection::Unsigned {
                 what: "token in its query",
-                help: "put ?token=… at the end of the endpoint URL of the outbound message, and see that the proxy in front keeps the query",
+                help: "put ?token=… at the end of the endpoint URL of the outbound message, and check that the proxy in front keeps the query",
             });
         };
         if !mac::any_equals(&tokens, given.as_bytes()) {

@@ -91,7 +91,7 @@ impl AsanaSettings {
         ids.into_iter()
             .filter(|(_, id)| id.is_some_and(is_none))
             .map(|(field, _)| {
-                format!("{field}: give the id as it stands in Asana's addresses, in quotes")
+                format!("{field}: give the id from the project's address in Asana, in quotes")
             })
             .collect()
     }
@@ -160,7 +160,7 @@ impl Api {
         loop {
             let mut page = self.read(&next).await?;
             let Some(items) = page["data"].as_array_mut().map(std::mem::take) else {
-                return Err(DeliveryError::transient("Asana's list is none"));
+                return Err(DeliveryError::transient("Asana's answer is not a list"));
             };
             if items.into_iter().any(&mut see) {
                 return Ok(());
@@ -170,7 +170,7 @@ impl Api {
                 percent_encoding::utf8_percent_encode(offset, percent_encoding::NON_ALPHANUMERIC);
             let following = format!("{path}&offset={offset}");
             if following == next {
-                return Err(DeliveryError::transient("Asana's list does not go on"));
+                return Err(DeliveryError::transient("Asana's list breaks off"));
             }
             next = following;
         }

@@ -174,7 +174,7 @@ impl Reader for AsanaReader {
     ) -> Result<ReadBack, DeliveryError> {
         let unknown = |why: String| Ok(ReadBack::gone(why, "the project"));
         let Some(project) = project_of(reference) else {
-            return unknown(format!("{} is no project of Asana", text::quoted(reference)));
+            return unknown(format!("{} is not an Asana project", text::quoted(reference)));
         };
         let there = self.api.read_if_there(&format!("/projects/{project}?opt_fields=name")).await?;
         if there.is_none() {

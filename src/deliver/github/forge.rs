@@ -36,7 +36,7 @@ impl Forge {
         base_url: Option<&BaseUrl>,
         secrets: &Secrets,
     ) -> Result<Self, String> {
-        let no = || format!("{project} is no repository on GitHub");
+        let no = || format!("{project} is not a repository on GitHub");
         let url = Url::parse(project).map_err(|_| no())?;
         let host = url.host_str().filter(|host| host.contains("github")).ok_or_else(no)?;
         let repository = Repository::parse(url.path().trim_matches('/')).map_err(|_| no())?;

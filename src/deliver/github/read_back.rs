@@ -224,7 +224,10 @@ impl Reader for GithubReader {
     ) -> Result<ReadBack, DeliveryError> {
         let Some(task) = TaskUrl::parse(reference) else {
             return Ok(ReadBack::Unknown {
-                why: format!("{} is no issue or pull request of GitHub", text::quoted(reference)),
+                why: format!(
+                    "{} is not an issue or pull request on GitHub",
+                    text::quoted(reference)
+                ),
                 help: "record what was done with `handoff touch`, `accept` or `return`".to_owned(),
             });
         };

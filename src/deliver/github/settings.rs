@@ -140,7 +140,7 @@ impl GithubSettings {
             let fits = !label.trim().is_empty() && label.chars().count() <= 50;
             if !fits || label.contains(',') {
                 problems.push(format!(
-                    "labels: {} is no label; GitHub takes 1 to 50 characters without a comma",
+                    "labels: {} is not a label; GitHub takes 1 to 50 characters without a comma",
                     text::quoted(label)
                 ));
             }
@@ -160,7 +160,7 @@ pub(super) fn assignee(handoff: &Handoff) -> Result<String, String> {
     let plain = !login.is_empty()
         && login.len() <= 100
         && login.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
-    if plain { Ok(login) } else { Err(format!("{} is no GitHub login", text::quoted(&login))) }
+    if plain { Ok(login) } else { Err(format!("{} is not a GitHub login", text::quoted(&login))) }
 }
 
 /// A login as GitHub writes it.

@@ -171,7 +171,9 @@ impl Api {
             let start = all.len();
             let mut page = self.read(&format!("{path}?startAt={start}&maxResults=100")).await?;
             let Some(found) = page[items].as_array_mut().map(std::mem::take) else {
-                return Err(DeliveryError::transient(format!("Jira's list of {items} is none")));
+                return Err(DeliveryError::transient(format!(
+                    "Jira's answer is not a list of {items}"
+                )));
             };
             let is_empty = found.is_empty();
             all.extend(found);

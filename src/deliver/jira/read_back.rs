@@ -219,7 +219,7 @@ impl Reader for JiraReader {
     ) -> Result<ReadBack, DeliveryError> {
         let unknown = |why: String| Ok(ReadBack::gone(why, "the epic"));
         let Some(key) = key_of(reference) else {
-            return unknown(format!("{} is no issue of Jira", text::quoted(reference)));
+            return unknown(format!("{} is not a Jira issue", text::quoted(reference)));
         };
         let path = format!("/issue/{key}?fields=duedate,status");
         let Some(epic) = self.api.read_if_there(&path).await? else {

@@ -116,7 +116,7 @@ impl Provider for PandaDoc {
         if given.is_empty() {
             return Err(Rejection::Unsigned {
                 what: "signature in its query",
-                help: "PandaDoc always sends one: see that the proxy in front keeps the query",
+                help: "PandaDoc always sends one: check that the proxy in front keeps the query",
             });
         }
         if !mac::any_matches(&keys, request.body, &given) {

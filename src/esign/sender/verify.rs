@@ -242,7 +242,7 @@ fn unsigned(place: &Place) -> Rejection {
         ),
         Place::Query(_) => (
             "secret in its query",
-            "put it into the webhook's URL, and see that the proxy in front keeps the query",
+            "put it into the webhook's URL, and check that the proxy in front keeps the query",
         ),
         Place::Field(_) => (
             "proof in the field that the settings name",

@@ -114,10 +114,10 @@ pub(super) async fn metrics(State(service): State<Arc<Service>>) -> Response {
     gauge("handoff_inbox_readable", "Whether the inbox can be read.", &u8::from(counts.is_ok()));
     if let Ok(counts) = counts {
         let age = counts.oldest_due.unwrap_or_default().as_secs_f64();
-        let help = "How long the oldest event that is due has been due; a new try begins anew.";
+        let help = "How long the oldest due event has been due; each new try starts at zero.";
         gauge("handoff_inbox_oldest_due_seconds", help, &format!("{age:.3}"));
         let waiting = oldest_waiting(&service, &counts).await.unwrap_or_default();
-        let help = "How long ago the oldest event came that is not worked off.";
+        let help = "How long ago the oldest unprocessed event came.";
         gauge("handoff_inbox_oldest_waiting_seconds", help, &waiting);
         metrics::header(&mut text, "handoff_inbox_events", "gauge", "Events in the inbox.");
         for state in EventState::ALL {

@@ -146,7 +146,7 @@ async fn form(route: &LinkRoute, request: Request) -> Result<Fields, (StatusCode
     }
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok());
     if !kind.unwrap_or_default().starts_with("application/x-www-form-urlencoded") {
-        return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, "this is no form of the page\n"));
+        return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, "this is not a form of this page\n"));
     }
     let read =
         tokio::time::timeout(Duration::from_secs(30), to_bytes(request.into_body(), LARGEST));

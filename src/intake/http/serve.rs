@@ -48,7 +48,7 @@ pub async fn serve(listener: TcpListener, router: Router, mut stop: watch::Recei
             }
         };
         let Ok(place) = Arc::clone(&free).try_acquire_owned() else {
-            tracing::warn!(remote = %peer.ip(), limit = CONNECTIONS, "too many connections: told to come again");
+            tracing::warn!(remote = %peer.ip(), limit = CONNECTIONS, "too many connections: asked to try again later");
             tokio::spawn(refuse(stream));
             continue;
         };
@@ -64,7 +64,7 @@ pub async fn serve(listener: TcpListener, router: Router, mut stop: watch::Recei
         let connection = ending.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
-                tracing::debug!(remote = %peer.ip(), %error, "a connection broke off");
+                tracing::debug!(remote = %peer.ip(), %error, "a connection was lost");
             }
             drop(place);
         });

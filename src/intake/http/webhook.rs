@@ -171,7 +171,7 @@ async fn answer(
         }
         Err(error) => {
             service.metrics.count(Counter::NotStored, &[route.name()]);
-            tracing::error!(provider = route.name(), %error, "not stored; the provider is told to come again");
+            tracing::error!(provider = route.name(), %error, "not stored; the provider is asked to send it again");
             Answer::try_again()
         }
     }

@@ -60,14 +60,14 @@ impl NatsAddress {
                 let server = format!("{scheme}://{host}");
                 let fits = url::Url::parse(&server)
                     .is_ok_and(|url| url.host_str().is_some_and(|host| !host.is_empty()));
-                if fits { Ok(server) } else { Err(format!("{} is no host", quoted(host))) }
+                if fits { Ok(server) } else { Err(format!("{} is not a host", quoted(host))) }
             })
             .collect::<Result<_, _>>()?;
         let name = if name.is_empty() { DEFAULT_NAME } else { name };
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
         if name.len() > 64 || !name.chars().all(fits) {
             return Err(format!(
-                "{} is no name for streams: letters, digits, `-` and `_`, at most 64",
+                "{} is not a name for streams: letters, digits, `-` and `_`, at most 64",
                 quoted(name)
             ));
         }

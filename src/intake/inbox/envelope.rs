@@ -97,7 +97,7 @@ impl Body {
         match self {
             Self::Text(text) => Ok(text.clone().into_bytes()),
             Self::Base64(text) => {
-                STANDARD.decode(text).map_err(|error| format!("its body is no base64: {error}"))
+                STANDARD.decode(text).map_err(|error| format!("its body is not base64: {error}"))
             }
         }
     }
@@ -185,7 +185,7 @@ impl Envelope {
     /// When somebody has damaged it.
     pub fn delivery_id(&self) -> Result<DeliveryId, String> {
         DeliveryId::from_stored(&self.delivery_id)
-            .ok_or_else(|| "its delivery_id is none".to_owned())
+            .ok_or_else(|| "its delivery_id is not valid".to_owned())
     }
 
     /// When it is due.
@@ -307,7 +307,7 @@ impl Envelope {
         }
         envelope.delivery_id()?;
         if !is_provider(envelope.provider.as_str()) {
-            return Err("its provider is no provider's name".to_owned());
+            return Err("its provider is not a provider's name".to_owned());
         }
         Ok(envelope)
     }

@@ -44,7 +44,7 @@ pub enum InboxError {
         state: &'static str,
     },
     /// `--inbox` names no place.
-    #[error("{given} names no inbox: {why}")]
+    #[error("{given} is not an inbox: {why}")]
     Address {
         /// As it was given, quoted.
         given: String,

@@ -106,7 +106,7 @@ fn read_shallow(common: &Path) -> Result<HashSet<Id>, String> {
             let mut id = Id::default();
             hex::decode_to_slice(line, &mut id)
                 .map(|()| id)
-                .map_err(|_| format!("{} holds a line that is no commit", path.display()))
+                .map_err(|_| format!("{} holds a line that is not a commit", path.display()))
         })
         .collect()
 }

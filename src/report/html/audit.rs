@@ -22,7 +22,7 @@ use crate::report::{count, thousands};
 use crate::text;
 use crate::time::describe_seconds;
 
-// Where every deal stands: the bar below the headline, the tiles, the table
+// All deals by class: the bar below the headline, the tiles, the table
 // of classes.
 
 #[derive(Serialize)]

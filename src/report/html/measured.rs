@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::audit::scope_classes;
 use super::deals::{Linked, Sets, linked, width};
 use crate::audit::{AuditReport, Class, Group, Latency};
-use crate::report::sentences::{Touches, percent, percent_or_dash, question};
+use crate::report::sentences::{claimed_and_shown, percent, percent_or_dash, question};
 use crate::report::{count, thousands};
 use crate::text;
 use crate::time::describe_seconds;
@@ -183,6 +183,9 @@ struct Row {
     touch: String,
     touch_on_time: String,
     touch_link: Option<String>,
+    claimed: String,
+    claimed_link: String,
+    shown: String,
     complete: String,
     returned: String,
     returned_link: String,
@@ -207,7 +210,7 @@ pub(super) fn groupings(report: &AuditReport, sets: &mut Sets<'_>) -> (Vec<Group
     let mut tables = Vec::new();
     for (id, title, heading, groups) in all {
         let rows: Vec<Row> =
-            groups.iter().enumerate().map(|(at, group)| row(id, at, group, report, sets)).collect();
+            groups.iter().enumerate().map(|(at, group)| row(id, at, group, sets)).collect();
         if id == "month" {
             months = rows.iter().map(|row| row.link.clone()).collect();
         }
@@ -218,11 +221,12 @@ pub(super) fn groupings(report: &AuditReport, sets: &mut Sets<'_>) -> (Vec<Group
     (tables, months)
 }
 
-fn row(id: &str, at: usize, group: &Group, report: &AuditReport, sets: &mut Sets<'_>) -> Row {
+fn row(id: &str, at: usize, group: &Group, sets: &mut Sets<'_>) -> Row {
     let name = text::shorten(&text::one_line(&group.name), 120);
     let link = sets.link(&format!("{id}.{at}"), name.clone(), &group.deals);
     let figures = &group.figures;
-    let touches = Touches::of(report, group);
+    let (on_time, evidenced) = (&figures.first_touch_on_time, &figures.first_touch_evidenced);
+    let [claimed, shown] = claimed_and_shown(evidenced);
     let told = |seconds: Option<i64>| seconds.map(describe_seconds).unwrap_or_default();
     Row {
         count: thousands(group.deals.len()),
@@ -236,11 +240,18 @@ fn row(id: &str, at: usize, group: &Group, report: &AuditReport, sets: &mut Sets
         not_covered: (!figures.coverage.handed_over.not.is_empty())
             .then(|| format!("{link}&class=missing,removed")),
         brief: told(figures.latency.signature_to_brief.median_s),
-        touch_on_time: percent_or_dash(&touches.on_time),
-        touch_link: (!touches.on_time.not.is_empty()).then(|| {
+        touch_on_time: percent_or_dash(on_time),
+        touch_link: (!on_time.not.is_empty()).then(|| {
             let label = format!("{name}, first touch late or overdue");
-            sets.link(&format!("{id}.{at}.touch"), label, &touches.on_time.not)
+            sets.link(&format!("{id}.{at}.touch"), label, &on_time.not)
         }),
+        claimed,
+        claimed_link: sets.link(
+            &format!("{id}.{at}.claimed"),
+            format!("{name}, first touch claimed"),
+            &evidenced.not,
+        ),
+        shown,
         touch: told(figures.latency.signature_to_first_touch.median_s),
         complete: percent_or_dash(&figures.first_pass_complete),
         returned: thousands(figures.returned.len()),

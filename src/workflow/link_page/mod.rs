@@ -59,7 +59,7 @@ pub fn link_page(
     };
     let Some(form) = form else { return shown(context, &grant, &stored, 200, None, None) };
     if !is_theirs(&grant, &stored) {
-        let words = "Nothing was changed: this handoff is somebody else's now.";
+        let words = "Nothing was changed: this handoff is assigned to somebody else now.";
         return shown(context, &grant, &stored, 403, Some(Notice::error(words)), None);
     }
     let mut remarks = Remarks::default();
@@ -117,7 +117,7 @@ fn open(context: &Context, keys: &LinkKeys, token: &str) -> Result<(Grant, Store
     let grant = keys.read(token, context.now).map_err(|fault| match fault {
         LinkFault::Invalid => message(403, "This link is not valid", INVALID),
         LinkFault::Expired => {
-            message(403, "This link has expired", "Its time is over. Ask for a new one.")
+            message(403, "This link has expired", "It is no longer valid. Ask for a new one.")
         }
     })?;
     let unavailable = |error: &WorkflowError| {
@@ -285,7 +285,7 @@ fn csm(
                 None => Done::nothing("It was recorded as kept already."),
             })
         }
-        _ => Ok(Done::refused(400, "Nothing was changed: the form said nothing.")),
+        _ => Ok(Done::refused(400, "Nothing was changed: the form was empty.")),
     }
 }
 
@@ -307,11 +307,11 @@ fn rep(
             let reason = Some(field(form, "reason").to_owned()).filter(|it| !it.is_empty());
             let event = told(grant, EventKind::Resubmitted, reason);
             Ok(match record(context, &grant.key, &event, remarks)? {
-                Some(_) => Done::well("The CSM is told that the handoff comes again."),
+                Some(_) => Done::well("The CSM is told that the handoff was resubmitted."),
                 None => Done::nothing("The CSM was told already."),
             })
         }
-        _ => Ok(Done::refused(400, "Nothing was changed: the form said nothing.")),
+        _ => Ok(Done::refused(400, "Nothing was changed: the form was empty.")),
     }
 }
 

@@ -77,7 +77,7 @@ fn november() -> World {
     );
     world.window.from = Some(at("2026-11-01T00:00:00Z"));
     world.checkpoints.push(Checkpoint {
-        name: "refs/handoff/audits/2026-11-01".to_owned(),
+        name: "refs/handoff/audit/20261101T060000Z".to_owned(),
         at: at("2026-11-01T06:00:00Z"),
         tip: ObjectId([3; 20]),
         contained: false,
@@ -211,6 +211,22 @@ fn the_figures_keep_the_deals_behind_them() {
     assert_eq!(json["returns"], json!([{"reason": "wrong", "count": 1, "deals": ["hubspot-2"]}]));
     let csms: Vec<&str> = metrics.by_csm.iter().map(|group| group.name.as_str()).collect();
     assert_eq!(csms, ["Kim Doe", "Sam Lee", "(none)"]);
+    // Per CSM and per rep: in time, of those that were due; shown by the CRM, of those that were made.
+    for groups in ["by_csm", "by_rep"] {
+        for group in json[groups].as_array().expect("groups") {
+            let (on_time, shown) = (&group["first_touch_on_time"], &group["first_touch_evidenced"]);
+            assert!(on_time["of"].as_u64() >= shown["of"].as_u64(), "{groups}: {group}");
+        }
+        let sum = |field: &str, of: &str| -> u64 {
+            let groups = json[groups].as_array().expect("groups").iter();
+            groups.map(|group| group[field][of].as_u64().expect("a number")).sum()
+        };
+        for field in ["first_touch_on_time", "first_touch_evidenced"] {
+            assert_eq!(json!(sum(field, "count")), json[field]["count"], "{groups} {field}");
+            assert_eq!(json!(sum(field, "of")), json[field]["of"], "{groups} {field}");
+            assert!(json[field]["of"].as_u64() > Some(0), "{field}: {}", json[field]);
+        }
+    }
     let months: Vec<&str> = metrics.by_month.iter().map(|group| group.name.as_str()).collect();
     assert_eq!(months, ["2026-11"]);
     // 15:00Z is 10:00 in New York; the touch is on Saturday at 09:00Z.

@@ -250,7 +250,7 @@ fn duplicate_handoff() {
     insta::assert_snapshot!(told(&world, "duplicate-handoff"), @r#"
     error: "Acme 1" (USD 48,000.00, Riley Ross) has 2 signed briefs: briefs/2026/11/acme--hubspot-1 and briefs/2026/11/acme--pandadoc-document-1.
       briefs/2026/11/acme--hubspot-1/brief.yaml
-      Keep one: move what the other knows into briefs/2026/11/acme--hubspot-1, close its task, and remove its folder.
+      Keep one: move what only the other one has into briefs/2026/11/acme--hubspot-1, close its task, and remove its folder.
     "#);
     assert!(world.audit().orphans.is_empty(), "it is one too many of a deal's, not nobody's");
     world.remove(path, "2026-11-22T09:00:00Z");

@@ -190,7 +190,7 @@ fn backdated_commit() {
     world.commit("2026-11-22T12:00:00Z");
     world.put(&folder("1"), DELIVERED, Some(signed_brief("1")), all_done());
     insta::assert_snapshot!(told(&world, "backdated-commit"), @r#"
-    error: The brief of "Acme 1" (USD 48,000.00, Riley Ross) is on time by commit 0000000107 alone, which is dated 2026-11-20 15:10 UTC and stands behind a commit of 2026-11-22 12:00 UTC.
+    error: The brief of "Acme 1" (USD 48,000.00, Riley Ross) is on time by commit 0000000107 alone, which is dated 2026-11-20 15:10 UTC and follows a commit of 2026-11-22 12:00 UTC.
       briefs/2026/11/acme--hubspot-1/brief.yaml
       See who made it with `git show --format=fuller 0000000107`, and compare with the `received` time in the timeline.
     warning: Commit 0000000107 is dated 2026-11-20 15:10 UTC, 1 d 20 h before its parent.
@@ -221,7 +221,7 @@ fn backdated_commit() {
 fn history_rewritten() {
     let mut world = World::handed_over();
     world.checkpoints.push(Checkpoint {
-        name: "refs/handoff/audits/2026-11-01".to_owned(),
+        name: "refs/handoff/audit/20261101T060000Z".to_owned(),
         at: at("2026-11-01T06:00:00Z"),
         tip: ObjectId([3; 20]),
         contained: true,
@@ -236,7 +236,7 @@ fn history_rewritten() {
     insta::assert_snapshot!(told(&world, "history-rewritten"), @r#"
     error: The audit of 2026-11-01 06:00 UTC saw the history up to commit 0303030303, and branch "main" no longer contains it.
       -
-      Somebody has rewritten the branch. See what is gone with `git log 0909090909..0303030303`, and restore it; the checkpoint refs/handoff/audits/2026-11-01 keeps it.
+      Somebody has rewritten the branch. See what is gone with `git log 0909090909..0303030303`, and restore it; the checkpoint refs/handoff/audit/20261101T060000Z keeps it.
     "#);
 }
 
@@ -246,7 +246,7 @@ fn audit_incomplete() {
     assert_eq!(count(&world, "audit-incomplete"), 0);
     world.deals[0].closed_won_at = None;
     insta::assert_snapshot!(told(&world, "audit-incomplete"), @r#"
-    error: Could not read the time at which deal "1" was won: the source gives no date; counted whatever the window is.
+    error: Could not read the time at which deal "1" was won: the source gives no date; counted in every window.
       -
       Fill in the close date of these deals in the CRM.
     "#);

@@ -140,7 +140,7 @@ fn a_signature_for_a_won_deal_without_a_handoff() {
     insta::assert_snapshot!(told(&world, "signature-without-handoff"), @r#"
     error: "Acme order form" (pandadoc a) was signed on 2026-11-20 15:00 UTC for deal "2", and has no handoff.
       -
-      Run `handoff catch-up --since 2026-11-20T15:00:00Z` to hand it over.
+      Run `handoff catch-up --since 2026-11-20T15:00:00Z` to make the handoff.
     "#);
     // The boundary: an hour after the signature.
     world.as_of = at("2026-11-20T16:00:00Z");
@@ -165,7 +165,7 @@ fn signed_and_not_even_closed_won() {
     insta::assert_snapshot!(told(&world, "signed-not-won"), @r#"
     error: "Acme order form" (pandadoc a) was signed on 2026-11-20 15:00 UTC, its deal "2" is not Closed Won (stage "Negotiation"), and it has no handoff.
       -
-      Run `handoff catch-up --since 2026-11-20T15:00:00Z` to hand it over.
+      Run `handoff catch-up --since 2026-11-20T15:00:00Z` to make the handoff.
     "#);
     // The boundary: a day after the signature.
     world.as_of = at("2026-11-21T14:59:59Z");
@@ -193,10 +193,10 @@ fn a_signature_whose_deal_cannot_be_told() {
     insta::assert_snapshot!(told(&world, "signature-without-deal"), @r#"
     error: "Acme order form" (pandadoc b) was signed on 2026-11-20 15:00 UTC, names deal "404", which the CRM does not have, and has no handoff.
       -
-      Run `handoff catch-up --since 2026-11-20T15:00:00Z` to hand it over.
+      Run `handoff catch-up --since 2026-11-20T15:00:00Z` to make the handoff.
     error: "Acme order form" (pandadoc a) was signed on 2026-11-20 15:00 UTC, names no deal, and has no handoff.
       -
-      Run `handoff catch-up --since 2026-11-20T15:00:00Z` to hand it over.
+      Run `handoff catch-up --since 2026-11-20T15:00:00Z` to make the handoff.
     "#);
     world.as_of = at("2026-11-20T15:30:00Z");
     assert_eq!(count(&world, "signature-without-deal"), 0);

@@ -216,7 +216,7 @@ fn each_part_of_a_checkpoint_is_held_by_its_signature() {
     git(&["fetch", "-q", "origin"]);
     year.verify().exits(0);
     year.ledger.sandbox.git("remote.git", &["update-ref", &year.names[7], b.trim()]);
-    assert!(year.verify().exits(1).stdout.contains("is another one on the remote"));
+    assert!(year.verify().exits(1).stdout.contains("differs from the one on the remote"));
     year.ledger.sandbox.git("remote.git", &["update-ref", "-d", &year.names[7]]);
     assert!(year.verify().exits(3).stderr.contains("is not on origin"));
 }

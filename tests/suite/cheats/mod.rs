@@ -204,7 +204,7 @@ fn a_brief_that_was_written_by_hand_is_told_apart() {
     fs::remove_file(ledger.sandbox.join("l").join(&folder).join("timeline.yaml")).unwrap();
     ledger.git_at("2026-11-02T10:06:00Z", &["reset", "-q", "--soft", "HEAD~1"]);
     ledger.commit("2026-11-02T10:06:00Z", "no timeline at all");
-    ledger.is_found("hand-written-event", "no event of its timeline tells of that signature");
+    ledger.is_found("hand-written-event", "no event of its timeline records that signature");
 }
 
 #[test]

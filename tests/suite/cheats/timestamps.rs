@@ -132,8 +132,8 @@ async fn a_checkpoint_is_stamped_and_the_stamp_is_verified_offline() {
     };
     let reply = sandbox.join("tsa/reply");
     bytes.extend(fs::read(&reply).unwrap());
-    assert!(put(&bytes[..bytes.len() / 2]).contains("is no timestamp"));
-    assert!(put(b"no stamp").contains("is no timestamp"));
+    assert!(put(&bytes[..bytes.len() / 2]).contains("is not a timestamp"));
+    assert!(put(b"no stamp").contains("is not a timestamp"));
     let other = openssl(
         &sandbox,
         &format!("ts -query -digest {} -sha256 -cert -no_nonce -out query2", "ab".repeat(32)),
@@ -187,7 +187,8 @@ async fn an_authority_that_refuses_or_stamps_too_early_does_not_count() {
     })
     .await;
     let url = format!("{}/tsr", fake.url);
-    for (month, words) in [(1, "answered 403"), (2, "is no timestamp"), (3, "of something else")] {
+    for (month, words) in [(1, "answered 403"), (2, "is not a timestamp"), (3, "of something else")]
+    {
         let now = format!("2022-{month:02}-01T06:00:00Z");
         let ran = audit(&sandbox, &now, &["--timestamp", &url]).exits(3);
         assert!(ran.stderr.contains("the checkpoint has no timestamp: "), "{}", ran.stderr);

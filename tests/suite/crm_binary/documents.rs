@@ -1,4 +1,4 @@
-//! Documents that are no contract, on an open deal of each CRM and through
+//! Documents that are not contracts, on an open deal of each CRM and through
 //! every way in: nothing is written to the CRM, nobody is told, and after a rule
 //! is added the contract goes through.
 

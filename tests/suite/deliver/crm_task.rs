@@ -163,7 +163,7 @@ async fn an_owner_who_is_refused_leaves_the_task_to_nobody_and_a_deal_elsewhere_
     let sinks = sinks(&tasks);
     let mark = sinks[0].act(&handoff("hubspot-1")).await.expect("made");
     let remark = mark.remark.expect("it is said");
-    assert_eq!(remark, "the task is given to nobody: 42 is not a valid owner");
+    assert_eq!(remark, "the task is assigned to nobody: 42 is not a valid owner");
     let mut other = handoff("pandadoc-1");
     other.brief["deal"]["crm"] = json!("salesforce");
     let refused = sinks[0].look_up(&other).await.expect_err("refused");

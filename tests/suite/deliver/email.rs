@@ -305,7 +305,10 @@ async fn hostile_text_makes_no_header_and_no_markup() {
     hostile.brief["deal"]["owner"]["email"] = json!("a@b.example\r\nBcc: all@evil.example");
     let mark = deliver(&mailer(&url, true), &hostile).await.outcome.expect("sent");
     let remark = mark.remark.expect("the bad address is named");
-    assert!(remark.contains("deal.owner") && remark.contains("is no address"), "{remark}");
+    assert!(
+        remark.contains("deal.owner") && remark.contains("is not an e-mail address"),
+        "{remark}"
+    );
     let mails = mails.lock().expect("not poisoned").clone();
     assert!(
         headers(&mails[0]).iter().all(|h| !h.to_lowercase().starts_with("bcc")),

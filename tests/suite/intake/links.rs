@@ -568,7 +568,9 @@ fn no_fault_of_a_link_tells_whether_there_is_a_handoff() {
     assert_eq!(elsewhere.status, 403);
     assert!(elsewhere.body.contains("was withdrawn"), "{}", elsewhere.body);
     let wrong = page.sandbox.handoff("ledger", &["links", "revoke", "nobody at all", "--by", "x"]);
-    assert!(wrong.exits(2).stderr.contains("neither a handoff's key nor an e-mail address"));
+    assert!(wrong.exits(2).stderr.contains("or a person's e-mail address"));
+    let unknown = page.sandbox.handoff("ledger", &["links", "revoke", "zoho-777777", "--by", "x"]);
+    assert!(unknown.exits(4).stderr.contains("neither a handoff nor an e-mail address"));
 }
 
 #[test]

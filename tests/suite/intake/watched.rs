@@ -32,7 +32,7 @@ fn a_backlog_what_comes_later_and_half_written_files() {
     let whole = document("later");
     sandbox.write("drop/later.json", &whole[..whole.len() / 2]);
     eventually("a half file is told of once it stays so", || {
-        running.log().contains("no provider's payload").then_some(())
+        running.log().contains("not a provider's payload").then_some(())
     });
     sandbox.write("drop/later.json", &whole);
     sandbox.write("drop/copy-of-later.json", &whole);
@@ -42,7 +42,7 @@ fn a_backlog_what_comes_later_and_half_written_files() {
     wait_for(&sandbox, MANY + 2, &running);
 
     fs::remove_dir_all(sandbox.join("drop")).unwrap();
-    eventually("the folder is missed", || running.log().contains("it is waited for").then_some(()));
+    eventually("the folder is missed", || running.log().contains("waiting for it").then_some(()));
     sandbox.write("drop/again.json", document("again"));
     wait_for(&sandbox, MANY + 3, &running);
     drop(running);

@@ -166,6 +166,31 @@ fn junit_has_a_case_for_each_deal() {
 }
 
 #[test]
+fn first_touches_are_told_per_csm_and_rep_on_time_claimed_and_shown() {
+    let report = company(40);
+    let text = shown(Format::Text, &report);
+    let (html, markdown) = (shown(Format::Html, &report), shown(Format::Markdown, &report));
+    for (heading, groups) in [("CSM", &report.metrics.by_csm), ("REP", &report.metrics.by_rep)] {
+        let table = text.split("\n\n").find(|block| block.starts_with(heading)).expect(heading);
+        for title in ["FIRST TOUCH ON", "CLAIMED", "SHOWN BY CRM"] {
+            assert!(table.contains(title), "{table}");
+        }
+        for group in groups {
+            let shares = &group.figures.first_touch_evidenced;
+            let line = table.lines().find(|line| line.starts_with(&group.name)).expect(&group.name);
+            let cells: Vec<&str> = line.split("  ").filter(|cell| !cell.is_empty()).collect();
+            let of = |at: usize| cells[at].trim().to_owned();
+            assert_eq!(of(4), shares.not.len().to_string(), "{line}");
+            assert_eq!(of(5), shares.count.to_string(), "{line}");
+        }
+    }
+    for title in ["First touch on time", "Claimed", "Shown by CRM"] {
+        assert!(html.contains(&format!(">{title}</th>")), "{title}");
+        assert!(markdown.contains(&format!(" {title} |")), "{title}");
+    }
+}
+
+#[test]
 fn html_links_every_class_and_holds_every_deal() {
     let report = company(456);
     let text = shown(Format::Html, &report);

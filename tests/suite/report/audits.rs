@@ -6,11 +6,14 @@ use handoff::audit::{
     Metrics, Orphan, OrphanWhy, PopulationReport, QuestionCount, REPORT_VERSION, ReturnCount,
     Settings, SourceReport, Suggestion, Values,
 };
+use handoff::brief::TouchEvidence;
 use handoff::finding::{Finding, Location, Rule, RuleKind, Severity};
 use handoff::model::{CrmName, DealId, Gap, Money, ObjectId, Window};
 use handoff::report::{Format, Options, render_audit};
 
-use super::figures::{counted, coverage, first_pass, groups, latencies};
+use super::figures::{
+    counted, coverage, evidenced, first_pass, groups, latencies, touched_on_time,
+};
 use super::samples::{HOSTILE, key, long_name};
 
 macro_rules! rule {
@@ -136,7 +139,10 @@ fn deal(at: usize, dice: &mut Dice, class: Class) -> DealRow {
         task: covered.then(|| format!("https://github.com/acme/handoffs/issues/{at}")),
         task_at: covered.then(|| delivered + TimeDelta::seconds(3)),
         first_touch_due: covered.then(|| won + TimeDelta::hours(24)),
-        first_touch_evidence: None,
+        first_touch_evidence: touched.then_some(match at % 3 {
+            0 => TouchEvidence::Crm,
+            _ => TouchEvidence::Claimed,
+        }),
         first_touch_at: touched.then(|| {
             won + TimeDelta::minutes(i64::try_from(30 + dice.roll(2_000)).expect("small"))
         }),
@@ -280,7 +286,8 @@ pub(crate) fn report(mut rows: Vec<DealRow>) -> AuditReport {
         coverage: coverage(&scope),
         latency: latencies(&scope),
         first_pass_complete,
-        first_touch_evidenced: handoff::audit::Share::default(),
+        first_touch_on_time: touched_on_time(&scope),
+        first_touch_evidenced: evidenced(&scope),
         unanswered,
         returns: vec![ReturnCount {
             reason: "unanswered".to_owned(),

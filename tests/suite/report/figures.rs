@@ -7,6 +7,7 @@ use handoff::audit::{
     Class, Counts, Coverage, DealKey, DealRow, Figures, Group, Latencies, Latency, LatencyFigures,
     Sample, Share, ValueShare, ValuesByClass,
 };
+use handoff::brief::TouchEvidence;
 
 fn percentile(sorted: &[i64], share: usize) -> Option<i64> {
     (!sorted.is_empty()).then(|| sorted[(sorted.len() * share).div_ceil(100).max(1) - 1])
@@ -84,6 +85,16 @@ pub(crate) fn first_pass(rows: &[&DealRow]) -> Share {
     share(rows, |row| row.complete.is_some(), |row| row.complete == Some(true))
 }
 
+pub(crate) fn touched_on_time(rows: &[&DealRow]) -> Share {
+    let touched = |row: &DealRow| row.first_touch_at.zip(row.first_touch_due);
+    share(rows, |row| touched(row).is_some(), |row| touched(row).is_some_and(|(at, due)| at <= due))
+}
+
+pub(crate) fn evidenced(rows: &[&DealRow]) -> Share {
+    let shown = Some(TouchEvidence::Crm);
+    share(rows, |row| row.first_touch_at.is_some(), |row| row.first_touch_evidence == shown)
+}
+
 pub(crate) fn groups(rows: &[&DealRow], name: impl Fn(&DealRow) -> Option<String>) -> Vec<Group> {
     let mut by_name: BTreeMap<String, Vec<&DealRow>> = BTreeMap::new();
     for row in rows {
@@ -105,6 +116,8 @@ pub(crate) fn groups(rows: &[&DealRow], name: impl Fn(&DealRow) -> Option<String
                     signature_to_acceptance: latency.signature_to_acceptance.figures,
                 },
                 first_pass_complete: first_pass(&rows),
+                first_touch_on_time: touched_on_time(&rows),
+                first_touch_evidenced: evidenced(&rows),
                 returned: rows.iter().take(1).map(|row| row.key.clone()).collect(),
             };
             Group { name, figures, deals: rows.iter().map(|row| row.key.clone()).collect() }

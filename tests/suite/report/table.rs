@@ -35,6 +35,34 @@ fn on_a_terminal_it_fits_the_width() {
 }
 
 #[test]
+fn on_a_narrow_terminal_each_row_is_a_paragraph_with_whole_words() {
+    let mut table = Table::new([
+        Column::whole("Handoff"),
+        Column::text("Customer"),
+        Column::text("State"),
+        Column::number("Missing"),
+    ]);
+    table.row(["hubspot-9876543212", "Brightwater Logistics", "returned to the rep", "5"]);
+    table.row(["hubspot-9876543211", "Northwind Robotics", "", "0"]);
+    let narrow = table.render(&Options { color: false, width: Some(40) });
+    insta::assert_snapshot!(narrow, @r"
+    hubspot-9876543212
+      customer  Brightwater Logistics
+      state     returned to the rep
+      missing   5
+    hubspot-9876543211
+      customer  Northwind Robotics
+      missing   0
+    ");
+    // Where it fits side by side, no word is broken.
+    let wide = table.render(&Options { color: false, width: Some(62) });
+    assert!(wide.starts_with("HANDOFF"), "{wide}");
+    for word in ["Brightwater", "Logistics", "Northwind", "returned"] {
+        assert!(wide.contains(word), "{word} is broken in:\n{wide}");
+    }
+}
+
+#[test]
 fn an_empty_table_has_its_titles() {
     let table = Table::new([Column::text("Key")]);
     assert!(table.is_empty());

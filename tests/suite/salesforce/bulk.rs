@@ -187,7 +187,10 @@ async fn salesforce_deals_of_a_merged_account_are_told_with_the_one_that_stays()
     let crm = connect(&fake, "");
     let population = read(&crm).await;
     let said = population.source.remarks.join(" ");
-    assert!(said.contains("merged into another, told with the one that stayed: 1"), "{said}");
+    assert!(
+        said.contains("merged into another, listed under the account that remains: 1"),
+        "{said}"
+    );
     let (deals, gaps) = parts(population);
     assert_eq!(gaps, []);
     let one = crm.deal(&handoff::model::DealId::new("006Hs00000aB2cDIAS"), None).await;

@@ -68,7 +68,7 @@ fn another_company_and_another_version_are_refused() {
             .to_string(),
     );
     let words = old.send().unwrap_err().to_string();
-    assert!(words.contains("make it anew with \"version\": \"2.0\""), "{words}");
+    assert!(words.contains("create it again with \"version\": \"2.0\""), "{words}");
 }
 
 #[test]

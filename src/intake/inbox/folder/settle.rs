@@ -30,7 +30,7 @@ impl Spool {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         if queue.is_empty() {
             if let Err(error) = self.make_files(AT_ONCE) {
-                tracing::error!(%error, "what came last cannot be worked off yet");
+                tracing::error!(%error, "what came last cannot be processed yet");
             }
             queue.extend(self.due(now)?.into_iter().map(|(_, name)| name));
         }

@@ -186,7 +186,7 @@ fn done(address: &NatsAddress) -> Config {
     Config {
         name: format!("{name}-done"),
         subjects: vec![format!("{name}.done.*")],
-        description: Some("handoff: events that were worked off, for thirty days".to_owned()),
+        description: Some("handoff: events that were processed, for thirty days".to_owned()),
         max_messages_per_subject: 1,
         max_age: REMEMBERED,
         storage: StorageType::File,

@@ -26,7 +26,7 @@ enum Proof {
 
 use Proof::{Here, Shows, There};
 
-const REMEDIES: [Remedy; 26] = [
+const REMEDIES: [Remedy; 27] = [
     ("accept KEY --by WHO", Here(accept)),
     ("return KEY --by WHO --reason WHY", Here(give_back)),
     ("resubmit KEY --by WHO", Here(resubmit)),

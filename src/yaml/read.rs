@@ -8,8 +8,8 @@ use serde_json::Number;
 use super::node::{Entry, Node, Span, Value};
 
 const MOST_BYTES: usize = 4 * 1024 * 1024;
-const MOST_DEPTH: usize = 64;
-const MOST_NODES: usize = 200_000;
+pub(super) const MOST_DEPTH: usize = 64;
+pub(super) const MOST_NODES: usize = 200_000;
 
 /// Why a YAML text was not read, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,7 +55,10 @@ pub fn read(source: &[u8]) -> Result<Node, Error> {
         Error::at(span, "the file is not UTF-8 from here on")
     })?;
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
-    Builder::default().build(&mut Parser::new_from_str(text))
+    match super::written::read(text) {
+        Some(node) => Ok(node),
+        None => Builder::default().build(&mut Parser::new_from_str(text)),
+    }
 }
 
 enum Open {
@@ -188,18 +191,9 @@ impl Builder {
             Some(Open::Map { entries, seen, key, .. }) => match key.take() {
                 Some((key, key_span)) => entries.push(Entry { key, key_span, node }),
                 None => {
-                    let text = match node.value {
-                        Value::String(text) => text,
-                        Value::Number(number) => number.to_string(),
-                        Value::Bool(flag) => flag.to_string(),
-                        Value::Null => "null".to_owned(),
-                        Value::List(_) | Value::Map(_) => {
-                            return Err(Error::at(
-                                node.span,
-                                "a key must be a text, not a list or mapping",
-                            ));
-                        }
-                    };
+                    let text = key_text(node.value).ok_or_else(|| {
+                        Error::at(node.span, "a key must be a text, not a list or mapping")
+                    })?;
                     if !seen.insert(text.clone()) {
                         let message = format!(
                             "duplicate key `{}`; remove one",
@@ -212,6 +206,17 @@ impl Builder {
             },
         }
         Ok(())
+    }
+}
+
+/// A mapping's key as a text; `None` for a list or mapping.
+pub(super) fn key_text(key: Value) -> Option<String> {
+    match key {
+        Value::String(text) => Some(text),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Null => Some("null".to_owned()),
+        Value::List(_) | Value::Map(_) => None,
     }
 }
 
@@ -234,7 +239,7 @@ fn to_span(span: &ParserSpan) -> Span {
 
 /// The YAML 1.2 core schema for plain scalars; a number that JSON cannot hold
 /// stays a text.
-fn resolve(text: String, style: ScalarStyle, tag: Option<&str>) -> Value {
+pub(super) fn resolve(text: String, style: ScalarStyle, tag: Option<&str>) -> Value {
     if style != ScalarStyle::Plain || tag == Some("str") {
         return Value::String(text);
     }

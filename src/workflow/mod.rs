@@ -26,6 +26,7 @@ mod handoff_facts;
 mod idle;
 mod init;
 mod intents;
+mod known_pages;
 mod link_page;
 mod links;
 mod loose_documents;

@@ -5,15 +5,16 @@ use std::path::{Component, Path, PathBuf};
 
 use rayon::prelude::*;
 
+use super::known_pages::KnownPages;
 use super::{Context, WorkflowError};
 use crate::brief::{
     Brief, BriefSources, CheckContext, FolderSummary, HandoffCheck, HandoffFiles, Member,
-    Proposals, Refused, SourcesFile, Team as Members, check_handoff, check_ledger, fixes,
+    Proposals, Refused, SourcesFile, Team as Members, check_ledger, check_rendered, fixes,
 };
 use crate::disk::{self, Inside};
 use crate::finding::{Finding, Location};
 use crate::ledger::{BRIEFS, Folder, LONGEST_SLUG, LedgerError, blob_id, key_of};
-use crate::model::Key;
+use crate::model::{Key, ObjectId};
 use crate::text::slug;
 
 /// What a folder is called that no name was known for.
@@ -175,10 +176,23 @@ pub fn validate(context: &Context, which: &Which, fix: bool) -> Result<Validated
             }
         }
     }
-    let checks: Vec<HandoffCheck> =
-        loaded.par_iter().map(|one| check_handoff(&one.files(), &check_context)).collect();
+    let known = KnownPages::open(context)?;
+    let checks: Vec<(HandoffCheck, Option<ObjectId>)> = loaded
+        .par_iter()
+        .map(|one| {
+            let both = one.brief.as_deref().zip(one.readme.as_deref());
+            let page = both.map(|(brief, page)| known.fingerprint(brief, page));
+            let is_known = page.is_some_and(|page| known.has(page));
+            (check_rendered(&one.files(), &check_context, is_known), page)
+        })
+        .collect();
+    if *which == Which::All {
+        let rendered = checks.iter().filter(|(check, _)| check.is_rendered);
+        let pages: Vec<ObjectId> = rendered.filter_map(|(_, page)| *page).collect();
+        known.keep(context.ledger.git_dir(), &pages)?;
+    }
     let mut summaries: Vec<FolderSummary> = Vec::with_capacity(checks.len());
-    for (one, check) in loaded.iter().zip(checks) {
+    for (one, (check, _)) in loaded.iter().zip(checks) {
         let name = if one.brief.is_some() { "brief.yaml" } else { "timeline.yaml" };
         validated.checked.push(format!("{}/{name}", one.folder));
         validated.findings.extend(check.findings);

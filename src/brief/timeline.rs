@@ -286,7 +286,26 @@ impl Timeline {
     /// The last event of a kind.
     #[must_use]
     pub fn last(&self, kind: EventKind) -> Option<&Event> {
-        self.events.iter().rev().find(|event| event.event == kind)
+        self.last_of(&[kind])
+    }
+
+    /// The last event of one of these kinds.
+    #[must_use]
+    pub fn last_of(&self, kinds: &[EventKind]) -> Option<&Event> {
+        self.events.iter().rev().find(|event| kinds.contains(&event.event))
+    }
+
+    /// The last event of a kind that came through this channel.
+    #[must_use]
+    pub fn last_via(&self, kind: EventKind, via: &str) -> Option<&Event> {
+        self.events.iter().rev().find(|event| event.event == kind && event.via == via)
+    }
+
+    /// What people last said of the whole handoff: accepted, returned, or that
+    /// it comes again.
+    #[must_use]
+    pub fn verdict(&self) -> Option<&Event> {
+        self.last_of(&[EventKind::Accepted, EventKind::Returned, EventKind::Resubmitted])
     }
 }
 

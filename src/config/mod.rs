@@ -4,7 +4,6 @@
 //! vendor by name.
 
 mod reminders;
-mod schema;
 mod team;
 mod written;
 
@@ -17,9 +16,8 @@ use serde::de::DeserializeOwned;
 
 pub use crate::settings::{DocumentKind, Problem};
 pub use reminders::{Channel, Due, Offset, Recipient, Reminder};
-pub use schema::CONFIG_SCHEMA;
 pub use team::{Assign, Csm, Lead, Routing, Team};
-pub use written::{AuditClock, TestDocuments, TouchProof};
+pub use written::{AuditClock, CONFIG_SCHEMA, TestDocuments, TouchProof};
 
 use crate::brief::{
     BaseMapping, Expression, ExpressionError, Mapping, MappingProblem, Schema, fold_property,

@@ -46,6 +46,16 @@ impl Csm {
         self.words().any(|own| own.eq_ignore_ascii_case(word.trim()))
     }
 
+    /// The person as a brief names its owner.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        let more = [("email", &self.email), ("github", &self.github), ("slack", &self.slack)];
+        let more = more.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
+        let all = std::iter::once(("name", &self.name)).chain(more);
+        all.map(|(name, value)| (name.to_owned(), serde_json::Value::from(value.as_str())))
+            .collect()
+    }
+
     fn words(&self) -> impl Iterator<Item = &str> {
         [self.github.as_deref(), self.email.as_deref(), Some(self.name.as_str())]
             .into_iter()

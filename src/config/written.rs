@@ -1,17 +1,27 @@
-//! `handoff.yaml` as it is written. The doc comments are the descriptions of
-//! the JSON Schema and of docs/configuration.md: write them for operators.
+//! `handoff.yaml` as it is written, and its JSON Schema. The doc comments are the
+//! descriptions of the schema and of docs/configuration.md: write them for
+//! operators.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::reminders::WrittenReminders;
 use super::team::WrittenTeam;
 use crate::crm::base_mappings;
-use crate::settings::DocumentRule;
+use crate::settings::{DocumentRule, schema_generator};
 use crate::time::{CalendarConfig, HumanDuration, ZoneName};
 use crate::yaml::Located;
+
+/// The JSON Schema of `handoff.yaml` (draft 2020-12).
+pub static CONFIG_SCHEMA: LazyLock<Value> = LazyLock::new(|| {
+    let mut schema = schema_generator().into_root_schema_for::<Written>();
+    schema.insert("$id".to_owned(), "urn:handoff:schema:config:v1".into());
+    schema.to_value()
+});
 
 /// The settings of a ledger: `handoff.yaml` in its root.
 #[derive(Debug, Deserialize, JsonSchema)]

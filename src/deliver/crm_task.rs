@@ -15,7 +15,7 @@ use super::messages::{CRM_TASK as VIA, Messages, TaskForm, answer, due, due_at_t
 use super::read_back::{
     Actor, MovedDeadline, Observations, ReadBack, Reader, Reassigned, Roles, last_assigned,
 };
-use super::row::{ReaderContext, SinkRow, SinkSettings, Sinks, WorkflowNeeds};
+use super::row::{Made, ReaderContext, SinkRow, SinkSettings, Sinks, WorkflowNeeds};
 use super::sink::{DeliveryError, Handoff, LentCrmTasks, Mark, Sink, WholeDays};
 use super::templates::Medium;
 use crate::brief::{EventKind, View};
@@ -32,7 +32,7 @@ const LONGEST: usize = 20_000;
 /// `crm_task: {}`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct CrmTaskSettings {}
+pub(super) struct CrmTaskSettings {}
 
 pub(super) const ROW: SinkRow = SinkRow {
     name: VIA,
@@ -43,12 +43,6 @@ pub(super) const ROW: SinkRow = SinkRow {
     medium: Medium::Markdown,
     settings: SettingsReader::<dyn SinkSettings>::of::<CrmTaskSettings>(),
 };
-
-impl From<CrmTaskSettings> for Box<dyn SinkSettings> {
-    fn from(settings: CrmTaskSettings) -> Self {
-        Box::new(settings)
-    }
-}
 
 fn lent(tasks: Option<&LentCrmTasks>) -> Result<LentCrmTasks, Vec<String>> {
     let none = "the task is made in the CRM, and `crm:` names none that has tasks (hubspot, salesforce, pipedrive)";
@@ -63,11 +57,7 @@ impl SinkSettings for CrmTaskSettings {
         Ok(vec![Box::new(opening), Box::new(following)])
     }
 
-    fn reader(
-        &self,
-        _: &Secrets,
-        context: &ReaderContext,
-    ) -> Result<Option<Box<dyn Reader>>, Vec<String>> {
+    fn reader(&self, _: &Secrets, context: &ReaderContext) -> Made<dyn Reader> {
         let tasks = lent(context.crm_tasks.as_ref())?;
         Ok(Some(Box::new(CrmTaskReader { tasks, days: context.days })))
     }
@@ -98,9 +88,11 @@ impl CrmTaskSink {
     fn deal(&self, handoff: &Handoff) -> Result<DealId, DeliveryError> {
         let deal = View::of(&handoff.brief).deal();
         let deal = deal.filter(|(crm, _)| crm.as_str() == self.tasks.crm());
-        deal.map(|(_, id)| id).ok_or_else(|| DeliveryError::Permanent {
-            message: format!("the brief names no deal of {}", self.tasks.title()),
-            help: "put the deal's id on the document, and sign again".to_owned(),
+        deal.map(|(_, id)| id).ok_or_else(|| {
+            DeliveryError::permanent(
+                format!("the brief names no deal of {}", self.tasks.title()),
+                "put the deal's id on the document, and sign again",
+            )
         })
     }
 
@@ -149,11 +141,6 @@ fn csm(handoff: &Handoff) -> Option<Person> {
     (person != Person::default()).then_some(person)
 }
 
-fn mark(task: CrmTask, remarks: &[String]) -> Mark {
-    let remark = (!remarks.is_empty()).then(|| remarks.join("; "));
-    Mark { reference: task.reference, at: task.created_at, remark }
-}
-
 #[async_trait]
 impl Sink for CrmTaskSink {
     fn event(&self) -> EventKind {
@@ -181,7 +168,7 @@ impl Sink for CrmTaskSink {
 
     async fn look_up(&self, handoff: &Handoff) -> Result<Option<Mark>, DeliveryError> {
         let found = self.tasks.find(&self.deal(handoff)?, &ending(handoff)).await?;
-        Ok(found.map(|task| mark(task, &[])))
+        Ok(found.map(|task| Mark::new(task.reference, task.created_at, &[])))
     }
 
     /// Makes the task; without its owner where the CRM refuses the person,
@@ -216,7 +203,7 @@ impl Sink for CrmTaskSink {
             }
             _ => {}
         }
-        Ok(mark(made, &remarks))
+        Ok(Mark::new(made.reference, made.created_at, &remarks))
     }
 
     async fn checks(&self, offline: bool) -> Vec<Check> {
@@ -226,15 +213,7 @@ impl Sink for CrmTaskSink {
         }
         vec![match self.tasks.check().await {
             Ok(()) => Check::ok(what, "tasks may be read and written"),
-            Err(error) => {
-                let help = match &error {
-                    DeliveryError::Permanent { help, .. } => help.clone(),
-                    DeliveryError::Transient { .. } | DeliveryError::Unclear { .. } => {
-                        "run it again later".to_owned()
-                    }
-                };
-                Check::failed(what, error.to_string(), help)
-            }
+            Err(error) => error.as_check(what, "run it again later"),
         }]
     }
 }
@@ -261,21 +240,17 @@ impl Sink for CrmTaskFollow {
         format!("bring the task in {} in line with the brief", self.0.tasks.title())
     }
 
-    async fn look_up(&self, _: &Handoff) -> Result<Option<Mark>, DeliveryError> {
-        Ok(None)
-    }
-
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
         let title = self.0.tasks.title();
         let Some(reference) = opened(handoff) else {
             let message = format!("there is no task in {title} yet");
-            return Err(DeliveryError::Transient { message, retry_after: None });
+            return Err(DeliveryError::transient(message));
         };
         let Some(there) = self.0.tasks.read(&reference).await? else {
-            return Err(DeliveryError::Permanent {
-                message: format!("the task {reference} is not in {title} any more"),
-                help: "restore it there, or record what was done by hand".to_owned(),
-            });
+            return Err(DeliveryError::permanent(
+                format!("the task {reference} is not in {title} any more"),
+                "restore it there, or record what was done by hand",
+            ));
         };
         let mut remarks = Vec::new();
         let (subject, markdown) = self.0.words(handoff)?;
@@ -300,15 +275,13 @@ impl Sink for CrmTaskFollow {
         if let Some(csm) = fields.owner.as_ref().filter(|_| !knows) {
             remarks.push(format!("the task is not given to the new CSM: {}", self.0.unknown(csm)));
         }
-        Ok(mark(CrmTask { reference, ..CrmTask::default() }, &remarks))
+        Ok(Mark::new(reference, None, &remarks))
     }
 }
 
 /// The task that was opened last.
 fn opened(handoff: &Handoff) -> Option<String> {
-    let mut events = handoff.timeline.events.iter().rev();
-    let opened = events.find(|it| it.event == EventKind::TaskOpened && it.via == VIA)?;
-    opened.reference.clone()
+    handoff.timeline.last_via(EventKind::TaskOpened, VIA)?.reference.clone()
 }
 
 /// Reads what people did about the task.

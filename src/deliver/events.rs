@@ -21,7 +21,7 @@ use crate::text;
 /// `deliver.events`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct EventsSettings {
+pub(super) struct EventsSettings {
     /// Where the requests go; `https`, with path and query as the receiver gave it.
     #[schemars(with = "String")]
     pub url: Url,
@@ -48,12 +48,6 @@ pub(super) const ROW: SinkRow = SinkRow {
     medium: Medium::Plain,
     settings: SettingsReader::<dyn SinkSettings>::of::<EventsSettings>(),
 };
-
-impl From<EventsSettings> for Box<dyn SinkSettings> {
-    fn from(settings: EventsSettings) -> Self {
-        Box::new(settings)
-    }
-}
 
 impl SinkSettings for EventsSettings {
     fn sinks(&self, secrets: &Secrets, messages: &Messages, _: &[EventKind]) -> Sinks {
@@ -138,10 +132,6 @@ impl Sink for Events {
         format!("send {count} {things} to {}", self.target.host())
     }
 
-    async fn look_up(&self, _: &Handoff) -> Result<Option<Mark>, DeliveryError> {
-        Ok(None)
-    }
-
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
         let (unsent, all) = unsent(&handoff.timeline.events);
         for event in unsent {
@@ -150,7 +140,7 @@ impl Sink for Events {
             let id = id_of(&handoff.key, &told);
             self.target.send(&id, body, (self.messages.context().clock)()).await?;
         }
-        Ok(Mark { reference: all.to_string(), at: None, remark: None })
+        Ok(Mark::new(all.to_string(), None, &[]))
     }
 
     async fn checks(&self, offline: bool) -> Vec<Check> {

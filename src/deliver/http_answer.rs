@@ -11,12 +11,11 @@ use crate::http::{NetError, Response};
 use crate::text;
 
 /// A request without an answer.
-pub(super) fn no_answer(error: &NetError) -> DeliveryError {
-    let message = error.to_string();
-    match error {
-        NetError::NotReached { .. } => DeliveryError::Transient { message, retry_after: None },
-        NetError::Unclear { .. } => DeliveryError::Unclear { message },
-    }
+pub(super) fn answered(sent: Result<Response, NetError>) -> Result<Response, DeliveryError> {
+    sent.map_err(|error| match error {
+        NetError::NotReached { .. } => DeliveryError::transient(error.to_string()),
+        NetError::Unclear { .. } => DeliveryError::unclear(error.to_string()),
+    })
 }
 
 /// An answer that is no success. `words` are the target's, `help` says what to
@@ -30,8 +29,8 @@ pub(super) fn fault(target: &str, response: &Response, words: &str, help: &str) 
         503 if response.retry_after().is_some() => {
             DeliveryError::Transient { message, retry_after: response.retry_after() }
         }
-        500.. => DeliveryError::Unclear { message },
-        _ => DeliveryError::Permanent { message, help: help.to_owned() },
+        500.. => DeliveryError::unclear(message),
+        _ => DeliveryError::permanent(message, help.to_owned()),
     }
 }
 
@@ -41,8 +40,8 @@ pub(super) fn json(target: &str, response: &Response, help: &str) -> Result<Valu
     if !response.status.is_success() {
         return Err(fault(target, response, &words(&body.unwrap_or_default()), help));
     }
-    body.map_err(|error| DeliveryError::Unclear {
-        message: format!("{target}: the answer is no JSON: {error}"),
+    body.map_err(|error| {
+        DeliveryError::unclear(format!("{target}: the answer is no JSON: {error}"))
     })
 }
 

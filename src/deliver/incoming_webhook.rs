@@ -104,10 +104,6 @@ impl Sink for IncomingWebhook {
         format!("post a message through {}", self.chat.what)
     }
 
-    async fn look_up(&self, _: &Handoff) -> Result<Option<Mark>, DeliveryError> {
-        Ok(None)
-    }
-
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
         let what = self.chat.what;
         let body = (self.chat.body)(&self.messages, handoff, &self.kind)?;
@@ -118,15 +114,15 @@ impl Sink for IncomingWebhook {
             Ok(response) => response,
             Err(NetError::NotReached { why, .. }) => {
                 let message = format!("{what} was not reached: {why}");
-                return Err(DeliveryError::Transient { message, retry_after: None });
+                return Err(DeliveryError::transient(message));
             }
             Err(NetError::Unclear { why, .. }) => {
                 let message = format!("no complete answer came from {what}: {why}");
-                return Err(DeliveryError::Unclear { message });
+                return Err(DeliveryError::unclear(message));
             }
         };
         if response.status.is_success() {
-            return Ok(Mark { reference: "incoming-webhook".to_owned(), at: None, remark: None });
+            return Ok(Mark::new("incoming-webhook", None, &[]));
         }
         let words = text::quoted(&String::from_utf8_lossy(&response.body));
         let help = match response.status.as_u16() {

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::sink::Handoff;
-use crate::brief::{Event, EventKind};
+use crate::brief::{Event, EventKind, Timeline};
 use crate::link::LinkRole;
 
 /// Somebody who is to be reminded.
@@ -104,8 +103,8 @@ impl MessageKind {
     }
 
     /// The step that a mark names, another one for each return: `returned-2`.
-    pub(super) fn step(&self, handoff: &Handoff, new: &str) -> String {
-        let events = &handoff.timeline.events;
+    pub(super) fn step(&self, timeline: &Timeline, new: &str) -> String {
+        let events = &timeline.events;
         let count =
             |kinds: &[EventKind]| events.iter().filter(|it| kinds.contains(&it.event)).count();
         match self {
@@ -182,8 +181,8 @@ pub fn is_told(event: EventKind) -> bool {
 }
 
 /// Whether a change is to be told of through this sink.
-pub(super) fn is_to_be_told(handoff: &Handoff, via: &str) -> bool {
-    let part = answered_part(EventKind::CsmTold, via, &handoff.timeline.events);
+pub(super) fn is_to_be_told(timeline: &Timeline, via: &str) -> bool {
+    let part = answered_part(EventKind::CsmTold, via, &timeline.events);
     part.is_some_and(|events| {
         !events.iter().any(|it| it.event == EventKind::CsmTold && it.via == via)
     })

@@ -20,7 +20,6 @@ mod plan;
 mod read_back;
 mod row;
 mod rows;
-mod run;
 mod signed_webhook;
 mod sink;
 mod slack;
@@ -32,13 +31,15 @@ pub use github::Forge;
 pub use links::{LinkSettings, Links, person};
 pub use message_kind::{MessageKind, Person, Reminder, answered_part, is_change, is_told};
 pub use messages::{Audience, Messages, TaskForm, TaskList};
-pub use plan::{Backoff, Circumstances, Plan, Settled, State, Step, WantedDelivery, plan};
+pub use plan::{
+    Backoff, Circumstances, DeliveryResult, Follower, Moment, Plan, Settled, State, Step,
+    WantedDelivery, deliver_one, plan, run,
+};
 pub use read_back::{
     Actor, MovedDeadline, Observed, Onboarding, OpenTask, ReadBack, Reader, Reassigned, Roles,
 };
-pub use row::{ReaderContext, SinkRow, SinkSettings, Sinks, WorkflowNeeds};
+pub use row::{Made, ReaderContext, SinkRow, SinkSettings, Sinks, WorkflowNeeds};
 pub use rows::{BuildProblem, DeliverConfig, SINKS, build, readers, secret_names};
-pub use run::{DeliveryResult, Follower, Moment, deliver_one, run};
 pub use sink::{
     BranchRequest, BranchRequests, Clock, DeliveryError, Handoff, LentCrmTasks, Mark, Missing,
     OnboardingTask, Sink, SinkContext, Who, WholeDays, WorkingDays,

@@ -32,7 +32,7 @@ const EVENTS: &[EventKind] = &[
 /// `deliver.outbox`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct OutboxSettings {
+pub(super) struct OutboxSettings {
     /// The folder, from the ledger's folder; `outbox` when absent.
     #[serde(default = "default_dir")]
     pub dir: PathBuf,
@@ -62,12 +62,6 @@ pub(super) const ROW: SinkRow = SinkRow {
     medium: Medium::Markdown,
     settings: SettingsReader::<dyn SinkSettings>::of::<OutboxSettings>(),
 };
-
-impl From<OutboxSettings> for Box<dyn SinkSettings> {
-    fn from(settings: OutboxSettings) -> Self {
-        Box::new(settings)
-    }
-}
 
 impl SinkSettings for OutboxSettings {
     /// One for each event that is named, or that no other sink delivers.
@@ -126,7 +120,7 @@ impl Outbox {
     fn file(&self, handoff: &Handoff) -> PathBuf {
         let extension = if self.event == EventKind::Welcomed { "json" } else { "md" };
         // Each return is told of in a file of its own: `06-returned-2.md`.
-        let step = self.kind.step(handoff, self.event.as_str());
+        let step = self.kind.step(&handoff.timeline, self.event.as_str());
         let name = format!("{:02}-{step}.{extension}", self.number);
         Path::new(handoff.key.as_str()).join(name)
     }
@@ -135,7 +129,7 @@ impl Outbox {
         let path = self.dir.join(self.file(handoff));
         let reference =
             path.components().map(|c| c.as_os_str().to_string_lossy()).collect::<Vec<_>>();
-        Mark { reference: reference.join("/"), at: None, remark: None }
+        Mark::new(reference.join("/"), None, &[])
     }
 
     fn text(&self, handoff: &Handoff) -> Result<String, DeliveryError> {
@@ -242,8 +236,8 @@ fn store(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 fn fault(path: &Path, why: &str, for_good: bool) -> DeliveryError {
     let message = format!("{}: {why}", path.display());
     if for_good {
-        DeliveryError::Permanent { message, help: "move it away and deliver again".to_owned() }
+        DeliveryError::permanent(message, "move it away and deliver again")
     } else {
-        DeliveryError::Transient { message, retry_after: None }
+        DeliveryError::transient(message)
     }
 }

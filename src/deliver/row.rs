@@ -59,6 +59,22 @@ pub struct ReaderContext {
 /// Sinks, or every reason why there are none.
 pub type Sinks = Result<Vec<Box<dyn Sink>>, Vec<String>>;
 
+/// What settings make where they ask for it, or everything that is wrong with them.
+pub type Made<T> = Result<Option<Box<T>>, Vec<String>>;
+
+/// What was made, unless something else is wrong with the settings.
+pub(super) fn made<T>(
+    made: Result<T, String>,
+    mut problems: Vec<String>,
+) -> Result<T, Vec<String>> {
+    match made {
+        Ok(made) if problems.is_empty() => return Ok(made),
+        Ok(_) => {}
+        Err(problem) => problems.push(problem),
+    }
+    Err(problems)
+}
+
 /// The settings of one sink.
 pub trait SinkSettings: Debug + Send + Sync {
     /// Makes the sinks. `others` are the events that the sinks before it
@@ -72,12 +88,7 @@ pub trait SinkSettings: Debug + Send + Sync {
     ///
     /// # Errors
     /// As [`SinkSettings::sinks`].
-    fn reader(
-        &self,
-        secrets: &Secrets,
-        context: &ReaderContext,
-    ) -> Result<Option<Box<dyn Reader>>, Vec<String>> {
-        let _ = (secrets, context);
+    fn reader(&self, _: &Secrets, _: &ReaderContext) -> Made<dyn Reader> {
         Ok(None)
     }
 
@@ -86,12 +97,7 @@ pub trait SinkSettings: Debug + Send + Sync {
     ///
     /// # Errors
     /// As [`SinkSettings::sinks`].
-    fn draft_request(
-        &self,
-        secrets: &Secrets,
-        messages: &Messages,
-    ) -> Result<Option<Box<dyn Sink>>, Vec<String>> {
-        let _ = (secrets, messages);
+    fn draft_request(&self, _: &Secrets, _: &Messages) -> Made<dyn Sink> {
         Ok(None)
     }
 
@@ -100,12 +106,7 @@ pub trait SinkSettings: Debug + Send + Sync {
     ///
     /// # Errors
     /// As [`SinkSettings::sinks`].
-    fn branch_requests(
-        &self,
-        secrets: &Secrets,
-        messages: &Messages,
-    ) -> Result<Option<Box<dyn BranchRequests>>, Vec<String>> {
-        let _ = (secrets, messages);
+    fn branch_requests(&self, _: &Secrets, _: &Messages) -> Made<dyn BranchRequests> {
         Ok(None)
     }
 
@@ -114,12 +115,7 @@ pub trait SinkSettings: Debug + Send + Sync {
     ///
     /// # Errors
     /// As [`SinkSettings::sinks`].
-    fn draft_notice(
-        &self,
-        secrets: &Secrets,
-        messages: &Messages,
-    ) -> Result<Option<Box<dyn Sink>>, Vec<String>> {
-        let _ = (secrets, messages);
+    fn draft_notice(&self, _: &Secrets, _: &Messages) -> Made<dyn Sink> {
         Ok(None)
     }
 
@@ -141,5 +137,11 @@ pub trait SinkSettings: Debug + Send + Sync {
     /// Whether it takes what no other sink delivers.
     fn takes_the_rest(&self) -> bool {
         false
+    }
+}
+
+impl<S: SinkSettings + 'static> From<S> for Box<dyn SinkSettings> {
+    fn from(settings: S) -> Self {
+        Box::new(settings)
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::links::LinkSettings;
 use super::messages::{Messages, TaskForm, TaskList};
 use super::read_back::Reader;
-use super::row::{ReaderContext, SinkRow, SinkSettings, WorkflowNeeds};
+use super::row::{Made, ReaderContext, SinkRow, SinkSettings, WorkflowNeeds};
 use super::sink::{BranchRequests, Sink, SinkContext};
 use super::{asana, crm_task, email, events, github, jira, outbox, slack, teams, welcome};
 use crate::brief::EventKind;
@@ -220,14 +220,7 @@ impl DeliverConfig {
         secrets: &Secrets,
         messages: &Messages,
     ) -> Result<Option<Box<dyn Sink>>, Vec<BuildProblem>> {
-        for (row, settings) in &self.sinks {
-            if let Some(sink) =
-                settings.draft_request(secrets, messages).map_err(|found| told(row, found))?
-            {
-                return Ok(Some(sink));
-            }
-        }
-        Ok(None)
+        self.first(|it| it.draft_request(secrets, messages))
     }
 
     /// Makes what opens pull requests of other branches; `None` where no
@@ -240,18 +233,21 @@ impl DeliverConfig {
         secrets: &Secrets,
         messages: &Messages,
     ) -> Result<Option<Box<dyn BranchRequests>>, Vec<BuildProblem>> {
+        self.first(|it| it.branch_requests(secrets, messages))
+    }
+
+    /// What the first sink makes that makes such a thing.
+    fn first<T: ?Sized>(
+        &self,
+        make: impl Fn(&dyn SinkSettings) -> Made<T>,
+    ) -> Result<Option<Box<T>>, Vec<BuildProblem>> {
         for (row, settings) in &self.sinks {
-            if let Some(opens) =
-                settings.branch_requests(secrets, messages).map_err(|found| told(row, found))?
-            {
-                return Ok(Some(opens));
+            if let Some(made) = make(settings.as_ref()).map_err(|found| told(row, found))? {
+                return Ok(Some(made));
             }
         }
         Ok(None)
     }
-}
-
-impl DeliverConfig {
     /// Makes what tells the rep of a draft what it lacks.
     ///
     /// # Errors

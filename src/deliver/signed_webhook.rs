@@ -10,6 +10,7 @@ use secrecy::ExposeSecret as _;
 use standardwebhooks::Webhook;
 use url::{Host, Url};
 
+use super::row::made;
 use super::sink::DeliveryError;
 use crate::http::{BaseUrl, Response};
 use crate::model::{Check, Secrets};
@@ -53,16 +54,8 @@ impl SignedWebhook {
             Some(value) => Webhook::new(value.expose_secret())
                 .map_err(|_| format!("{secret} is not whsec_ followed by base64")),
         };
-        match webhook {
-            Ok(webhook) if problems.is_empty() => {
-                Ok(Self { url: url.clone(), allow_private, webhook, what, section, secret })
-            }
-            Ok(_) => Err(problems),
-            Err(problem) => {
-                problems.push(problem);
-                Err(problems)
-            }
-        }
+        let webhook = made(webhook, problems)?;
+        Ok(Self { url: url.clone(), allow_private, webhook, what, section, secret })
     }
 
     /// The receiver's host.
@@ -103,7 +96,7 @@ impl SignedWebhook {
                 return Err(if error.is_connect() {
                     unavailable(&message)
                 } else {
-                    DeliveryError::Unclear { message }
+                    DeliveryError::unclear(message)
                 });
             }
         };
@@ -119,15 +112,18 @@ impl SignedWebhook {
             429 | 500.. => {
                 DeliveryError::Transient { message, retry_after: response.retry_after() }
             }
-            410 => permanent(
+            410 => DeliveryError::permanent(
                 message,
                 format!("the receiver wants no more; remove {section} or give its new address"),
             ),
-            300..=399 => permanent(
+            300..=399 => DeliveryError::permanent(
                 message,
-                "redirects are not followed; give the address it points to".to_owned(),
+                "redirects are not followed; give the address it points to",
             ),
-            _ => permanent(message, format!("check {section}.url and {secret} with the receiver")),
+            _ => DeliveryError::permanent(
+                message,
+                format!("check {section}.url and {secret} with the receiver"),
+            ),
         })
     }
 
@@ -143,10 +139,7 @@ impl SignedWebhook {
         }
         match self.client().await {
             Ok(_) => Check::ok(what, "the address is usable; nothing was sent"),
-            Err(DeliveryError::Permanent { message, help }) => Check::failed(what, message, help),
-            Err(error) => {
-                Check::failed(what, error.to_string(), format!("check {}.url", self.section))
-            }
+            Err(error) => error.as_check(what, &format!("check {}.url", self.section)),
         }
     }
 
@@ -191,12 +184,10 @@ impl SignedWebhook {
     ) -> Result<(), DeliveryError> {
         let private = addresses.into_iter().find(|address| is_private(*address));
         match private {
-            Some(address) if !self.allow_private => Err(DeliveryError::Permanent {
-                message: format!(
-                    "{host} is {address}, an address that is not on the public Internet"
-                ),
-                help: format!("if that is meant, set {}.allow_private: true", self.section),
-            }),
+            Some(address) if !self.allow_private => Err(DeliveryError::permanent(
+                format!("{host} is {address}, an address that is not on the public Internet"),
+                format!("if that is meant, set {}.allow_private: true", self.section),
+            )),
             _ => Ok(()),
         }
     }
@@ -204,11 +195,7 @@ impl SignedWebhook {
 
 fn unavailable(message: &str) -> DeliveryError {
     let message = text::shorten(&text::one_line(message), 300);
-    DeliveryError::Transient { message, retry_after: None }
-}
-
-fn permanent(message: String, help: String) -> DeliveryError {
-    DeliveryError::Permanent { message, help }
+    DeliveryError::transient(message)
 }
 
 /// Whether an address is not on the public Internet, also where IPv6 wraps an

@@ -115,6 +115,18 @@ pub struct Mark {
     pub remark: Option<String>,
 }
 
+impl Mark {
+    /// With what a person should know, if anything.
+    pub(super) fn new(
+        reference: impl Into<String>,
+        at: Option<DateTime<Utc>>,
+        remarks: &[String],
+    ) -> Self {
+        let remark = (!remarks.is_empty()).then(|| remarks.join("; "));
+        Self { reference: reference.into(), at, remark }
+    }
+}
+
 /// A branch that people are asked to merge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BranchRequest {
@@ -165,6 +177,36 @@ pub enum DeliveryError {
     },
 }
 
+impl DeliveryError {
+    /// What trying again will not mend, and what to do.
+    #[must_use]
+    pub fn permanent(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Permanent { message: message.into(), help: help.into() }
+    }
+
+    /// What was not made, and may work later.
+    #[must_use]
+    pub fn transient(message: impl Into<String>) -> Self {
+        Self::Transient { message: message.into(), retry_after: None }
+    }
+
+    /// What may or may not have been made.
+    #[must_use]
+    pub fn unclear(message: impl Into<String>) -> Self {
+        Self::Unclear { message: message.into() }
+    }
+
+    /// A check of `doctor` that failed because of it; `otherwise` is the remedy
+    /// where the target names none.
+    pub(super) fn as_check(&self, what: impl Into<String>, otherwise: &str) -> Check {
+        let help = match self {
+            Self::Permanent { help, .. } => help,
+            Self::Transient { .. } | Self::Unclear { .. } => otherwise,
+        };
+        Check::failed(what, self.to_string(), help)
+    }
+}
+
 /// One target of deliveries.
 #[async_trait]
 pub trait Sink: Send + Sync {
@@ -199,8 +241,7 @@ pub trait Sink: Send + Sync {
 
     /// A sink that sends this reminder the way this one sends; `None` where
     /// people are not reminded that way.
-    fn for_reminder(&self, reminder: &Arc<Reminder>) -> Option<Box<dyn Sink>> {
-        let _ = reminder;
+    fn for_reminder(&self, _: &Arc<Reminder>) -> Option<Box<dyn Sink>> {
         None
     }
 
@@ -210,8 +251,7 @@ pub trait Sink: Send + Sync {
     }
 
     /// The onboarding tasks that it has made, each with what it is known by.
-    fn onboarding(&self, handoff: &Handoff) -> Vec<(String, OnboardingTask)> {
-        let _ = handoff;
+    fn onboarding(&self, _: &Handoff) -> Vec<(String, OnboardingTask)> {
         Vec::new()
     }
 
@@ -219,8 +259,7 @@ pub trait Sink: Send + Sync {
     ///
     /// # Errors
     /// When the target cannot be asked; then nothing is known.
-    async fn open_tasks(&self, handoff: &Handoff) -> Result<Vec<String>, DeliveryError> {
-        let _ = handoff;
+    async fn open_tasks(&self, _: &Handoff) -> Result<Vec<String>, DeliveryError> {
         Ok(Vec::new())
     }
 
@@ -243,7 +282,9 @@ pub trait Sink: Send + Sync {
     ///
     /// # Errors
     /// When the target cannot be asked; then nothing is made.
-    async fn look_up(&self, handoff: &Handoff) -> Result<Option<Mark>, DeliveryError>;
+    async fn look_up(&self, _: &Handoff) -> Result<Option<Mark>, DeliveryError> {
+        Ok(None)
+    }
 
     /// Makes the delivery and leaves a mark that [`Sink::look_up`] finds.
     ///
@@ -256,15 +297,13 @@ pub trait Sink: Send + Sync {
     ///
     /// # Errors
     /// See [`DeliveryError`]; nothing is lost, the next run tries again.
-    async fn keep_up(&self, handoff: &Handoff) -> Result<Option<String>, DeliveryError> {
-        let _ = handoff;
+    async fn keep_up(&self, _: &Handoff) -> Result<Option<String>, DeliveryError> {
         Ok(None)
     }
 
     /// Secret, permission, channel, template, …, for `doctor`. Offline, only
     /// what can be said without asking the target.
-    async fn checks(&self, offline: bool) -> Vec<Check> {
-        let _ = offline;
+    async fn checks(&self, _: bool) -> Vec<Check> {
         Vec::new()
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::incoming_webhook::{Chat, IncomingWebhook};
 use super::message_kind::MessageKind;
 use super::messages::{Audience, Messages};
-use super::row::{SinkRow, SinkSettings, Sinks};
+use super::row::{Made, SinkRow, SinkSettings, Sinks};
 use super::sink::{DeliveryError, Handoff, Sink};
 use super::templates::Medium;
 use crate::brief::EventKind;
@@ -20,7 +20,7 @@ use crate::text;
 /// `deliver.teams`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct TeamsSettings {
+pub(super) struct TeamsSettings {
     /// Whether a message is sent again after an unclear outcome.
     #[serde(default)]
     pub repeat: bool,
@@ -46,12 +46,6 @@ const CHAT: Chat = Chat {
     body: card,
 };
 
-impl From<TeamsSettings> for Box<dyn SinkSettings> {
-    fn from(settings: TeamsSettings) -> Self {
-        Box::new(settings)
-    }
-}
-
 impl SinkSettings for TeamsSettings {
     fn sinks(&self, secrets: &Secrets, messages: &Messages, _: &[EventKind]) -> Sinks {
         let url = secrets.get(SECRET).ok_or_else(|| {
@@ -67,11 +61,7 @@ impl SinkSettings for TeamsSettings {
             .map_err(|problem| vec![problem])
     }
 
-    fn draft_notice(
-        &self,
-        secrets: &Secrets,
-        messages: &Messages,
-    ) -> Result<Option<Box<dyn Sink>>, Vec<String>> {
+    fn draft_notice(&self, secrets: &Secrets, messages: &Messages) -> Made<dyn Sink> {
         let Some(url) = secrets.get(SECRET) else { return Ok(None) };
         let kind = MessageKind::Drafted;
         let sink = IncomingWebhook::new(CHAT, self.repeat, &url, messages.clone(), kind);

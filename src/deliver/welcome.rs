@@ -17,7 +17,7 @@ use crate::settings::SettingsReader;
 /// `deliver.welcome`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct WelcomeSettings {
+pub(super) struct WelcomeSettings {
     /// Where the request goes; `https`, with path and query as the receiver gave it.
     #[schemars(with = "String")]
     pub url: Url,
@@ -40,12 +40,6 @@ pub(super) const ROW: SinkRow = SinkRow {
     medium: Medium::Plain,
     settings: SettingsReader::<dyn SinkSettings>::of::<WelcomeSettings>(),
 };
-
-impl From<WelcomeSettings> for Box<dyn SinkSettings> {
-    fn from(settings: WelcomeSettings) -> Self {
-        Box::new(settings)
-    }
-}
 
 impl SinkSettings for WelcomeSettings {
     fn sinks(&self, secrets: &Secrets, messages: &Messages, _: &[EventKind]) -> Sinks {
@@ -78,16 +72,12 @@ impl Sink for Welcome {
         format!("ask {} for the welcome sequence", self.target.host())
     }
 
-    async fn look_up(&self, _: &Handoff) -> Result<Option<Mark>, DeliveryError> {
-        Ok(None)
-    }
-
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
         // An id may hold no dot, a key no tilde.
         let id = format!("hnd_{}_welcome", handoff.key.as_str().replace('.', "~"));
         let body = self.messages.welcome(handoff).to_string();
         self.target.send(&id, body, (self.messages.context().clock)()).await?;
-        Ok(Mark { reference: id, at: None, remark: None })
+        Ok(Mark::new(id, None, &[]))
     }
 
     async fn checks(&self, offline: bool) -> Vec<Check> {

@@ -3,12 +3,11 @@
 //! without secrets. HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE count, as reqwest and
 //! rustls read them. Knows no vendor.
 
-mod base_url;
 mod client;
 mod pages;
-mod schedule;
 
-pub use base_url::{BaseUrl, BaseUrlError};
-pub use client::{Client, Fault, Limits, NetError, Response, Semantics, connector, requests};
+pub use client::{
+    BaseUrl, BaseUrlError, Client, Fault, Limits, NetError, Response, Schedule, Semantics,
+    connector, requests,
+};
 pub use pages::{Page, PageWalk, PagesFault};
-pub use schedule::Schedule;

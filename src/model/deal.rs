@@ -98,7 +98,9 @@ impl Properties {
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(
+            Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+        )]
         #[serde(transparent)]
         pub struct $name(compact_str::CompactString);
 
@@ -154,7 +156,7 @@ pub struct Person {
 }
 
 /// Where a deal stands in its CRM.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Closed and won.
@@ -166,6 +168,7 @@ pub enum Outcome {
     /// Deleted, archived or merged away.
     Gone,
     /// The source does not say (an export without a stage or won column).
+    #[default]
     Unknown,
 }
 
@@ -237,7 +240,7 @@ pub struct LineItem {
 
 /// One CRM record with company, contacts, line items and owner; the raw
 /// properties are kept, and mapping expressions read them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Deal {
     /// The CRM that holds it.
     pub crm: CrmName,
@@ -289,25 +292,7 @@ impl Deal {
     /// A deal of which nothing but its identity is known.
     #[must_use]
     pub fn new(crm: CrmName, id: DealId) -> Self {
-        Self {
-            crm,
-            id,
-            name: None,
-            url: None,
-            owner: None,
-            amount: None,
-            stage: None,
-            pipeline: None,
-            outcome: Outcome::Unknown,
-            closed_won_at: None,
-            closed_won_evidence: None,
-            merged_ids: Vec::new(),
-            company: None,
-            contacts: Vec::new(),
-            line_items: Vec::new(),
-            properties: Map::new(),
-            locale: Locale::default(),
-        }
+        Self { crm, id, ..Self::default() }
     }
 }
 

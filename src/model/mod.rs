@@ -2,7 +2,7 @@
 //! signatures, deals, keys, money. Plain data; depends on nothing above it.
 
 mod amounts;
-mod check;
+mod connection;
 mod crm_task;
 mod dates;
 mod deal;
@@ -11,13 +11,12 @@ mod history;
 mod key;
 mod locale;
 mod money;
-mod secrets;
 mod signature;
 
 pub use amounts::{
     AmountFault, DecimalSign, SignProof, WrittenAmount, is_rounded, read as read_amount,
 };
-pub use check::{Check, CheckLevel};
+pub use connection::{Check, CheckLevel, Secrets};
 pub use crm_task::{CrmTask, CrmTasks, TaskAct, TaskBody, TaskDeadline, TaskDue, TaskFields};
 pub use dates::{DateFault, DateOrder, Moment, OrderProof, WrittenDate, read as read_date};
 pub use deal::{
@@ -35,5 +34,4 @@ pub use money::{
     CurrencyMark, CurrencySign, Money, MoneyError, currency_code, currency_decimals, currency_mark,
     grouped,
 };
-pub use secrets::Secrets;
 pub use signature::{DocumentId, DocumentKind, ProviderName, Signature, SignatureEvent, Signer};

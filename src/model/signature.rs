@@ -48,7 +48,7 @@ pub struct Signer {
 }
 
 /// One e-signature, provider-neutral.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Signature {
     /// Who says so.
     pub provider: ProviderName,
@@ -104,25 +104,7 @@ impl Signature {
     /// A document of which nothing but its identity is known.
     #[must_use]
     pub fn new(provider: ProviderName, document_id: DocumentId) -> Self {
-        Self {
-            provider,
-            document_id,
-            document_name: None,
-            signed_at: None,
-            url: None,
-            signers: Vec::new(),
-            deal_refs: Vec::new(),
-            total: None,
-            template: None,
-            template_id: None,
-            folder: None,
-            tags: Vec::new(),
-            sender: None,
-            customer: None,
-            test: false,
-            metadata: Map::new(),
-            remarks: Vec::new(),
-        }
+        Self { provider, document_id, ..Self::default() }
     }
 }
 

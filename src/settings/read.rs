@@ -3,11 +3,30 @@
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::Problem;
-use super::shape::check_shape;
-use crate::yaml::{Error, Node, Value, from_node};
+use super::shape::{Problem, check_shape};
+use crate::yaml::{Error, Located, Node, Value, from_node};
+
+pub use crate::model::DocumentKind;
+
+/// One rule for completed documents; the first that applies decides.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(example = serde_json::json!({
+    "when": "'NDA' in signature.document_name", "is": "ignored", "reason": "NDA"
+}))]
+pub struct DocumentRule {
+    /// When the rule applies: an expression over `signature`, `deal`,
+    /// `company`, `contacts` and `line_items`.
+    pub when: Located<String>,
+    /// What the document is.
+    pub is: DocumentKind,
+    /// Why, for reports and for whoever looks for the document.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
 
 /// More problems than anybody fixes in one go; the rest is reported next time.
 const MOST_PROBLEMS: usize = 100;

@@ -7,9 +7,41 @@ use chrono::DateTime;
 use serde_json::Value as Json;
 use url::Url;
 
-use super::Problem;
 use crate::text::{did_you_mean, quoted, shorten};
-use crate::yaml::{Entry, Node, Value};
+use crate::yaml::{Entry, Error, Node, Span, Value};
+
+/// One thing wrong in the configuration, with its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+impl Problem {
+    /// A problem at a place.
+    pub fn at(span: Span, message: impl Into<String>) -> Self {
+        Self { line: span.line, column: span.column, message: message.into(), help: None }
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self { line: error.line, column: error.column, message: error.message, help: None }
+    }
+}
 
 /// Checks a value against a schema. Returns what of it has the right shape,
 /// for whoever reads on, and every problem.

@@ -7,8 +7,7 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, Method, StatusCode};
 
-use super::context::Context;
-use super::error::WorkflowError;
+use super::context::{Context, WorkflowError};
 use crate::audit::{self, AuditReport};
 use crate::http::{BaseUrl, Client, Schedule, Semantics};
 use crate::ledger::{

@@ -1,4 +1,5 @@
-//! From what was found to the whole brief.
+//! From what was found to the whole brief: mapped, given to a CSM, and merged with
+//! what stands in the ledger.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +7,17 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
 
-use super::customers::{self, Customers};
+use super::context::Context;
+use super::customers;
+use super::customers::Customers;
 use super::deal::Found;
-use super::{Context, owner};
-use crate::brief::{Brief, FirstTouch, MappingInput, View, merge};
-use crate::config::{Config, Csm};
-use crate::ledger::Snapshot;
+use super::store::machine_version;
+use crate::brief::{
+    Brief, ChangedAnswer, FirstTouch, MappingInput, Timeline, View, changed_answers, kept_answers,
+    merge,
+};
+use crate::config::{Config, Csm, Routing, Team};
+use crate::ledger::{Snapshot, blob_id};
 use crate::model::Key;
 use crate::time::Calendar;
 
@@ -158,13 +164,13 @@ fn first_action(
     let Some(action) = action.as_object_mut() else { return };
     if !action.contains_key("owner") {
         let chosen =
-            kept.or_else(|| owner::choose(&config.team, &brief, open, same, remarks).map(person));
+            kept.or_else(|| choose(&config.team, &brief, open, same, remarks).map(Csm::to_json));
         if let Some(chosen) = chosen {
             action.insert("owner".to_owned(), chosen);
         }
     } else if let Some(csm) = action.get("owner").and_then(|owner| named(config, owner)) {
         // A name or a login alone in the CRM becomes the person of the team.
-        let csm = person(csm);
+        let csm = csm.to_json();
         action.insert("owner".to_owned(), csm);
     }
     if !action.contains_key("due")
@@ -189,17 +195,6 @@ fn named<'a>(config: &'a Config, owner: &Value) -> Option<&'a Csm> {
         .and_then(|index| config.team.csms.get(index))
 }
 
-fn person(csm: &Csm) -> Value {
-    let mut person = Map::new();
-    person.insert("name".to_owned(), json!(csm.name));
-    for (name, value) in [("email", &csm.email), ("github", &csm.github), ("slack", &csm.slack)] {
-        if let Some(value) = value {
-            person.insert(name.to_owned(), json!(value));
-        }
-    }
-    Value::Object(person)
-}
-
 /// What a brief is the handoff of, for comparing: its deal, else its document.
 pub(super) fn identity(view: View<'_>) -> String {
     match (view.deal(), view.provider(), view.document_id()) {
@@ -220,4 +215,92 @@ fn in_words(length: &str) -> String {
         Some(if number == 1 { format!("1 {word}") } else { format!("{number} {word}s") })
     });
     simple.unwrap_or_else(|| length.to_owned())
+}
+
+/// Chooses the CSM: the first rule that applies to the brief, else the
+/// fallback. `open` counts the open handoffs by the CSM's place in the
+/// team; `same_customer` is who has the customer's earlier handoffs.
+/// A rule whose expression fails is passed over with a remark.
+#[must_use]
+pub(super) fn choose<'a>(
+    team: &'a Team,
+    brief: &Value,
+    open: &dyn Fn() -> BTreeMap<usize, usize>,
+    same_customer: Option<usize>,
+    remarks: &mut Vec<String>,
+) -> Option<&'a Csm> {
+    for (index, rule) in team.assign.iter().enumerate() {
+        let applies = match &rule.when {
+            None => true,
+            Some(when) => when.is_true(brief).unwrap_or_else(|error| {
+                remarks
+                    .push(format!("team.assign rule {} could not be decided: {error}", index + 1));
+                false
+            }),
+        };
+        if !applies {
+            continue;
+        }
+        let chosen = match &rule.to {
+            Routing::Among(people) => least_open(people, open),
+            Routing::SameCustomer => same_customer,
+            Routing::LeastOpen => least_open(&Vec::from_iter(0..team.csms.len()), open),
+        };
+        if let Some(index) = chosen {
+            return team.csms.get(index);
+        }
+    }
+    team.fallback.and_then(|index| team.csms.get(index))
+}
+
+/// Fewest open handoffs first; of equals, whoever stands first in the file.
+/// Nothing is counted where there is nobody to choose between.
+fn least_open(people: &[usize], open: &dyn Fn() -> BTreeMap<usize, usize>) -> Option<usize> {
+    if people.len() < 2 {
+        return people.first().copied();
+    }
+    let open = open();
+    people.iter().copied().min_by_key(|index| (open.get(index).copied().unwrap_or(0), *index))
+}
+
+// One merge for every way by which a brief changes after it was written: what
+// people wrote stays, and what the machine wrote follows the deal.
+
+/// A brief as it is now, merged with what the machine would write.
+#[derive(Debug)]
+pub(super) struct Correction {
+    /// The merged brief, its fields in the schema's order.
+    pub brief: Brief,
+    /// The answers in it that people had changed; JSON pointers.
+    pub kept: Vec<String>,
+    /// The answers that are other ones now.
+    pub changed: Vec<ChangedAnswer>,
+    /// Whether anything at all differs from the brief before, answers or not.
+    pub is_change: bool,
+}
+
+impl Correction {
+    /// Merges the ledger's brief with the machine's new one.
+    pub(super) fn of(
+        context: &Context,
+        timeline: &Timeline,
+        before: &Brief,
+        theirs: &Value,
+    ) -> Self {
+        let base = machine_version(context, timeline);
+        let merged = merge(base.as_ref(), before.json(), theirs);
+        let kept = kept_answers(base.as_ref(), before.json(), theirs, &merged);
+        let brief = Brief::from_json(context.schema.in_order(&merged));
+        Self {
+            kept,
+            changed: changed_answers(&context.schema, before.json(), brief.json()),
+            is_change: before.json() != brief.json(),
+            brief,
+        }
+    }
+
+    /// The git blob of the corrected brief's file.
+    pub(super) fn blob(&self, folder: &str) -> String {
+        blob_id(self.brief.to_yaml(Context::depth(folder)).as_bytes()).to_string()
+    }
 }

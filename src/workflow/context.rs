@@ -1,16 +1,21 @@
 //! Where the use cases happen: the ledger, its configuration and schema, and
-//! the ports to the outside.
+//! the ports to the outside; why a use case was not carried out; and what a
+//! person should know of a run besides its result.
 
+use std::ops::Deref;
+use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::error::WorkflowError;
-use crate::brief::{Brief, RenderInput, Renderer, Schema};
+use crate::brief::{Brief, RenderInput, Renderer, Schema, SchemaError};
 use crate::config::Config;
-use crate::crm::Crm;
+use crate::crm::{Crm, CrmError};
 use crate::deliver::Sink;
-use crate::ledger::Ledger;
+use crate::ledger::{HistoryError, Ledger, LedgerError};
+use crate::model::{CrmName, DealId, Key, KeyError, Outcome, ProviderName};
+use crate::text::quoted;
+use crate::yaml;
 
 /// Where the use cases happen.
 pub struct Context {
@@ -46,5 +51,239 @@ impl Context {
     /// How deep a handoff's folder lies below the ledger's root.
     pub(super) fn depth(folder: &str) -> usize {
         folder.split('/').count()
+    }
+}
+
+/// Why a use case was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkflowError {
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The ledger's history.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// The CRM.
+    #[error(transparent)]
+    Crm(#[from] CrmError),
+    /// An id that gives no key.
+    #[error("this handoff can have no key: {0}")]
+    Key(#[from] KeyError),
+    /// The ledger's schema.
+    #[error("schema/brief.schema.json: {0}")]
+    Schema(#[from] SchemaError),
+    /// A deal was named and no CRM is configured.
+    #[error("a deal was named, and `crm:` in handoff.yaml names no place to find it")]
+    NoCrm,
+    /// A webhook of a CRM that is not connected (any more).
+    #[error("{sender} told of a deal, and `crm:` in handoff.yaml connects {connected}")]
+    OtherCrm {
+        /// Who told.
+        sender: ProviderName,
+        /// The CRM that is connected.
+        connected: CrmName,
+    },
+    /// A deal was named that is not won.
+    #[error("deal {id} is not won: {}", stage.as_deref().map_or_else(|| format!("{outcome:?}").to_lowercase(), quoted))]
+    NotWon {
+        /// The deal.
+        id: DealId,
+        /// Its stage.
+        stage: Option<String>,
+        /// Where it stands.
+        outcome: Outcome,
+    },
+    /// Two deals or documents whose ids give the same key.
+    #[error("{key} is the handoff of {there} already, and {here} would get the same key")]
+    KeyCollision {
+        /// The key.
+        key: Key,
+        /// What the ledger has.
+        there: String,
+        /// What came.
+        here: String,
+    },
+    /// A file of the ledger that cannot be read as what it is.
+    #[error("{file}:{error}")]
+    File {
+        /// The file, relative to the ledger.
+        file: String,
+        /// What is wrong and where.
+        error: yaml::Error,
+    },
+    /// There is no such handoff.
+    #[error("the ledger has no handoff {0}")]
+    NoHandoff(Key),
+    /// The event does not fit what has happened so far.
+    #[error("{key}: {message}")]
+    DoesNotFit {
+        /// The handoff.
+        key: Key,
+        /// Why.
+        message: String,
+    },
+    /// Somebody may not do this.
+    #[error("{key}: {message}")]
+    NotAllowed {
+        /// The handoff.
+        key: Key,
+        /// Who may not, and why.
+        message: String,
+        /// Who may.
+        help: String,
+    },
+    /// The settings that are there cannot be used.
+    #[error("handoff.yaml:{line}: {problem}")]
+    Settings {
+        /// The line of the first problem.
+        line: usize,
+        /// The first problem.
+        problem: String,
+    },
+    /// A template of the ledger fails.
+    #[error("{0}")]
+    Template(String),
+    /// A file of the surroundings.
+    #[error("{path}: {why}")]
+    Io {
+        /// The path.
+        path: String,
+        /// The system's words.
+        why: String,
+    },
+}
+
+impl WorkflowError {
+    /// Whether the same may succeed later without anybody fixing anything: a
+    /// CRM that is down, another writer, a full disk, a remote out of reach.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Crm(error) => matches!(error, CrmError::Unavailable { .. }),
+            Self::Ledger(error) => matches!(
+                error,
+                LedgerError::Locked { .. }
+                    | LedgerError::BranchBusy { .. }
+                    | LedgerError::Outrun { .. }
+                    | LedgerError::Program { .. }
+                    | LedgerError::TimedOut { .. }
+                    | LedgerError::Git { .. }
+                    | LedgerError::Io { .. }
+            ),
+            Self::Io { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// A file that could not be read or written.
+    /// What cannot be done with this handoff as it is.
+    pub(super) fn unfit(key: &Key, message: impl Into<String>) -> Self {
+        Self::DoesNotFit { key: key.clone(), message: message.into() }
+    }
+
+    pub(super) fn file(path: &Path, error: &std::io::Error) -> Self {
+        Self::Io { path: path.display().to_string(), why: error.to_string() }
+    }
+}
+
+/// Sentences for a person, in the order they came up, and whether the remote
+/// has what was written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Remarks {
+    notes: Vec<String>,
+    not_pushed: Option<NotPushed>,
+}
+
+/// What is committed here and is not on the remote: not done yet.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct NotPushed {
+    /// The remote.
+    pub remote: String,
+    /// Why it does not have it.
+    pub reason: String,
+    /// What to do.
+    pub help: String,
+}
+
+impl std::fmt::Display for NotPushed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { remote, reason, help } = self;
+        write!(
+            f,
+            "the commit is safe here and is not on {remote}: {reason}; {help}; every later handoff command tries it again"
+        )
+    }
+}
+
+impl Remarks {
+    /// Adds one.
+    pub fn push(&mut self, remark: impl Into<String>) {
+        self.notes.push(remark.into());
+    }
+
+    /// Notes that the remote does not have what was written.
+    pub(super) fn not_pushed_yet(&mut self, why: NotPushed) {
+        self.not_pushed.get_or_insert(why);
+    }
+
+    /// Notes that the remote has it after all.
+    pub(super) fn pushed(&mut self) {
+        self.not_pushed = None;
+    }
+
+    /// Why the remote does not have what was written; `None` where it has, or
+    /// where no push was wanted.
+    #[must_use]
+    pub fn not_pushed(&self) -> Option<&NotPushed> {
+        self.not_pushed.as_ref()
+    }
+
+    /// Takes over what was remarked elsewhere.
+    pub fn take_over(&mut self, other: Self) {
+        self.notes.extend(other.notes);
+        if let Some(why) = other.not_pushed {
+            self.not_pushed_yet(why);
+        }
+    }
+}
+
+impl serde::Serialize for Remarks {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.notes.serialize(serializer)
+    }
+}
+
+impl Deref for Remarks {
+    type Target = [String];
+
+    fn deref(&self) -> &[String] {
+        &self.notes
+    }
+}
+
+impl From<Vec<String>> for Remarks {
+    fn from(notes: Vec<String>) -> Self {
+        Self { notes, not_pushed: None }
+    }
+}
+
+impl Extend<String> for Remarks {
+    fn extend<I: IntoIterator<Item = String>>(&mut self, remarks: I) {
+        self.notes.extend(remarks);
+    }
+}
+
+impl<'a> Extend<&'a String> for Remarks {
+    fn extend<I: IntoIterator<Item = &'a String>>(&mut self, remarks: I) {
+        self.notes.extend(remarks.into_iter().cloned());
+    }
+}
+
+impl<'a> IntoIterator for &'a Remarks {
+    type Item = &'a String;
+    type IntoIter = std::slice::Iter<'a, String>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.notes.iter()
     }
 }

@@ -36,17 +36,9 @@ impl Sink for CrmSink {
         format!("{}: Closed Won and the link to the brief of {}", self.crm.name(), handoff.key)
     }
 
-    /// The CRM itself is asked when it is written to.
-    async fn look_up(&self, _: &Handoff) -> Result<Option<Mark>, DeliveryError> {
-        Ok(None)
-    }
-
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
         let view = View::of(&handoff.brief);
-        let no = |message: String, help: &str| DeliveryError::Permanent {
-            message,
-            help: help.to_owned(),
-        };
+        let no = |message: String, help: &str| DeliveryError::permanent(message, help.to_owned());
         let Some((crm, id)) = view.deal().filter(|(crm, _)| crm == self.crm.name()) else {
             let message = format!("the brief names no deal of {}", self.crm.name());
             return Err(no(message, "put the deal's id on the document, and sign again"));
@@ -154,12 +146,12 @@ impl CrmTasks<DeliveryError> for LentTasks {
 fn failure(error: CrmError, refused: &str) -> DeliveryError {
     let message = error.to_string();
     match error {
-        CrmError::Unavailable { .. } => DeliveryError::Transient { message, retry_after: None },
-        CrmError::Unclear { .. } => DeliveryError::Unclear { message },
+        CrmError::Unavailable { .. } => DeliveryError::transient(message),
+        CrmError::Unclear { .. } => DeliveryError::unclear(message),
         CrmError::NotFound { help, .. }
         | CrmError::BadData { help, .. }
         | CrmError::Settings { help, .. }
-        | CrmError::Denied { help, .. } => DeliveryError::Permanent { message, help },
-        CrmError::Refused { .. } => DeliveryError::Permanent { message, help: refused.to_owned() },
+        | CrmError::Denied { help, .. } => DeliveryError::permanent(message, help),
+        CrmError::Refused { .. } => DeliveryError::permanent(message, refused.to_owned()),
     }
 }

@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::assign;
-use super::delivery_lock::DeliveryLock;
-use super::recording::Recording;
-use super::reminders;
+use super::handoff_facts::{HandoffFacts, known_handoffs};
+use super::people::{as_given, notice};
+use super::recording::{DeliveryLock, Intents, Recording};
 use super::store::{Stored, version};
-use super::{Context, Remarks, WorkflowError, pending_pull_request};
+use super::{Context, Remarks, WorkflowError, pending_pull_request, reminders};
 use crate::brief::{
     ChangedAnswer, Completeness, EventKind, MissingField, Timeline, changed_answers,
 };
@@ -20,7 +19,7 @@ use crate::deliver::{
 };
 use crate::http::Schedule;
 use crate::ledger::month_for;
-use crate::model::{Gap, Key, ObjectId};
+use crate::model::{Gap, Key};
 
 /// Which handoffs are reconciled when none is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +45,14 @@ pub struct Delivered {
     pub held: Option<String>,
     /// What a person should know.
     pub remarks: Remarks,
+}
+
+impl Delivered {
+    /// Nothing is done yet.
+    fn planned(key: &Key, plan: Plan, timeline: Timeline) -> Self {
+        let (would, results, remarks) = (Vec::new(), Vec::new(), Remarks::default());
+        Self { key: key.clone(), plan, would, results, timeline, held: None, remarks }
+    }
 }
 
 /// The keys of the handoffs within the horizon, and what could not be read.
@@ -107,9 +114,7 @@ pub async fn deliver(
     dry_run: bool,
 ) -> Result<Delivered, WorkflowError> {
     let _turn = if dry_run { None } else { Some(DeliveryLock::take(context, key).await?) };
-    let Some(mut stored) = context.stored(key, None)? else {
-        return Err(WorkflowError::NoHandoff(key.clone()));
-    };
+    let mut stored = context.handoff(key)?;
     let folder = stored.folder.clone();
     let recording = Recording::new(context, key, &folder);
     let mut remarks = Remarks::default();
@@ -117,20 +122,13 @@ pub async fn deliver(
     // What just turned out to be unclear is asked for again by a person who knows.
     let at_once = at_once && unsettled.is_none();
     stored.timeline = unsettled.unwrap_or(stored.timeline);
-    if !dry_run && let Some(timeline) = assign::notice(context, key, &stored, &mut remarks)? {
+    if !dry_run && let Some(timeline) = notice(context, key, &stored, &mut remarks)? {
         stored.timeline = timeline;
     }
     let circumstances = circumstances(context, at_once, stored.brief_blob.clone());
     let plan = deliver::plan(&wanted(context), &stored.timeline, &circumstances);
-    let mut delivered = Delivered {
-        key: key.clone(),
-        would: Vec::new(),
-        results: Vec::new(),
-        timeline: stored.timeline.clone(),
-        held: None,
-        remarks,
-        plan,
-    };
+    let mut delivered = Delivered::planned(key, plan, stored.timeline.clone());
+    delivered.remarks = remarks;
     let Some(handoff) = handoff_of(context, key, &stored)? else { return Ok(delivered) };
     if !dry_run && stored.branch.is_some() {
         keep_up(context, &handoff, &mut delivered).await;
@@ -236,7 +234,7 @@ pub fn handoff_of(
         told,
         brief_blob: stored.brief_blob.clone(),
         url: pending_pull_request::web_url(context, stored),
-        commit: tip_of(context, stored)?.map_or_else(String::new, |id| id.to_string()),
+        commit: context.tip_of(stored)?.map_or_else(String::new, |id| id.to_string()),
     }))
 }
 
@@ -277,15 +275,58 @@ fn changes(context: &Context, stored: &Stored, told: Option<&Value>) -> Vec<Chan
 }
 
 /// The commit that holds a handoff.
-fn tip_of(context: &Context, stored: &Stored) -> Result<Option<ObjectId>, WorkflowError> {
-    Ok(match &stored.branch {
-        Some(branch) => context.ledger.snapshot_of_branch(branch)?.and_then(|tip| tip.commit()),
-        None => context.ledger.tip()?,
-    })
-}
-
 /// A missing answer as the sinks are told of it.
 pub(super) fn gap(field: MissingField) -> Missing {
     let MissingField { question, field, ask, example, .. } = field;
     Missing { question, field, ask, example }
+}
+
+// The handoffs for which nothing is to be delivered, told from what is kept of
+// them: a run of `deliver` or of the timer reads the others alone.
+
+/// Those of these handoffs for which [`super::deliver`] would find nothing to
+/// do, with what it would give. `keys` are those within the horizon.
+///
+/// # Errors
+/// When the ledger cannot be read at all.
+pub fn idle_deliveries(
+    context: &Context,
+    keys: &[Key],
+    horizon: Horizon,
+    dry_run: bool,
+) -> Result<BTreeMap<Key, Delivered>, WorkflowError> {
+    let mut idle = BTreeMap::new();
+    for (key, (_, facts)) in known_handoffs(context, keys, &months_within(context, horizon)?)? {
+        if !dry_run && may_have_news(context, &key, &facts)? {
+            continue;
+        }
+        let blob = facts.brief.as_ref().and_then(|brief| brief.blob.clone());
+        let plan =
+            deliver::plan(&wanted(context), &facts.timeline, &circumstances(context, false, blob));
+        if plan.is_idle() && !reminders::may_be_due(context, &facts) {
+            let delivered = Delivered::planned(&key, plan, facts.timeline);
+            idle.insert(key, delivered);
+        }
+    }
+    Ok(idle)
+}
+
+/// Whether a run may have died while it sent something, or the brief may name
+/// another CSM than it was given to.
+fn may_have_news(
+    context: &Context,
+    key: &Key,
+    facts: &HandoffFacts,
+) -> Result<bool, WorkflowError> {
+    let intents = Intents::of(context, key);
+    for sink in context.sinks.iter().filter(|sink| !sink.can_look_up()) {
+        if intents.left(sink.as_ref())? > 0 {
+            return Ok(true);
+        }
+    }
+    let Some(brief) = facts.brief.as_ref().filter(|brief| brief.is_signed) else {
+        return Ok(false);
+    };
+    let given = as_given(&facts.timeline);
+    Ok(given.is_some_and(|given| brief.blob.as_deref() != Some(given)))
 }

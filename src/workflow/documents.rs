@@ -1,6 +1,7 @@
 //! What a completed document is: a contract, an amendment, nothing for us, or
 //! not certain. One decision for `serve`, `watch`, `catch-up`, `sign`, drafts and
-//! `audit --signatures`. Also which documents the ledger has handed over.
+//! `audit --signatures`. Also which documents the ledger has handed over, and what
+//! senders tell of later: a document voided, a deal won.
 
 use std::collections::BTreeSet;
 
@@ -9,14 +10,120 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use super::audit::exclusion;
-use super::deal::{Found, of_document};
-use super::{Context, Horizon, WorkflowError, keys_within};
-use crate::brief::{DecidedBy, EventKind};
+use super::deal::{Found, of_document, references};
+use super::recording::append;
+use super::{Context, Horizon, Remarks, WorkflowError, keys_within};
+use crate::brief::{DecidedBy, Event, EventKind};
 use crate::config::{Config, TestDocuments};
+use crate::crm::Crm;
 use crate::model::{
-    Company, Contact, Deal, DealId, DocumentId, DocumentKind, Evidence, Gap, LineItem, Outcome,
-    ProviderName, Signature,
+    Company, Contact, Deal, DealId, DocumentId, DocumentKind, Evidence, Gap, Key, LineItem,
+    Outcome, ProviderName, Signature,
 };
+use crate::text::{one_line, quoted, shorten};
+
+/// What the CRM says of a deal that its webhook named.
+#[derive(Debug, Clone, PartialEq)]
+pub enum WonLook {
+    /// It is won and needs a handoff.
+    HandOver(Box<Deal>),
+    /// It needs none, for this reason.
+    Nothing(String),
+}
+
+/// Looks at a deal that the webhook of `sender` named.
+///
+/// # Errors
+/// When the CRM cannot be asked or does not have the deal (yet), when another
+/// CRM is connected than the one that spoke, or when `scope:` cannot be
+/// applied to the deal.
+pub async fn look_at_won(
+    context: &Context,
+    sender: &ProviderName,
+    id: &DealId,
+) -> Result<WonLook, WorkflowError> {
+    let crm = connected(context, sender)?;
+    let deal = crm.deal(id, None).await?;
+    if deal.outcome != Outcome::Won {
+        let stage = deal.stage.as_deref().map_or_else(
+            || format!("{:?}", deal.outcome).to_lowercase(),
+            |stage| format!("in {}", quoted(stage)),
+        );
+        return Ok(WonLook::Nothing(format!("it is not won: {} says it is {stage}", crm.name())));
+    }
+    if !crm.counts(&deal) {
+        let pipeline = deal.pipeline.as_deref().map_or_else(String::new, quoted);
+        return Ok(WonLook::Nothing(format!("its pipeline {pipeline} does not count")));
+    }
+    for id in &deal.merged_ids {
+        let key = Key::for_deal(crm.name(), id)?;
+        if context.stored(&key, None)?.is_some() {
+            return Ok(WonLook::Nothing(format!("it was handed over before a merge, as {key}")));
+        }
+    }
+    match exclusion(&context.config, &deal) {
+        Ok(None) => Ok(WonLook::HandOver(Box::new(deal))),
+        Ok(Some(reason)) => Ok(WonLook::Nothing(format!("it is out of scope: {reason}"))),
+        Err(gap) => Err(WorkflowError::unfit(
+            &Key::for_deal(crm.name(), &deal.id)?,
+            format!("{}: {}", gap.what, gap.why),
+        )),
+    }
+}
+
+fn connected<'a>(
+    context: &'a Context,
+    sender: &ProviderName,
+) -> Result<&'a dyn Crm, WorkflowError> {
+    let crm = context.crm.as_deref().ok_or(WorkflowError::NoCrm)?;
+    if crm.name().as_str() == sender.as_str() {
+        return Ok(crm);
+    }
+    Err(WorkflowError::OtherCrm { sender: sender.clone(), connected: crm.name().clone() })
+}
+
+/// Records in the timelines of its handoffs that a document was voided or
+/// declined; gives their keys. None where no handoff is about this document,
+/// or it is recorded already. Other documents of the same deal stay as they are.
+///
+/// # Errors
+/// When the ledger cannot be read or written.
+pub fn record_voided(
+    context: &Context,
+    signature: &Signature,
+    what: &str,
+    remarks: &mut Remarks,
+) -> Result<Vec<Key>, WorkflowError> {
+    let crm = context.crm.as_deref();
+    let mut keys = Vec::new();
+    for reference in references(signature, crm, &mut Vec::new()) {
+        let name = crm.map(|crm| crm.name().clone()).or(reference.crm);
+        let Some(key) = name.and_then(|name| Key::for_deal(&name, &reference.id).ok()) else {
+            continue;
+        };
+        keys.extend(Key::for_renewal(&key, &signature.document_id).ok());
+        keys.push(key);
+    }
+    keys.extend(Key::for_document(&signature.provider, &signature.document_id).ok());
+    let (provider, document) = (signature.provider.as_str(), signature.document_id.as_str());
+    let mut recorded = Vec::new();
+    for key in keys {
+        let Some(stored) = context.stored(&key, None)? else { continue };
+        let about =
+            |event: &&Event| event.via == provider && event.reference.as_deref() == Some(document);
+        let mut events = stored.timeline.events.iter().filter(about).peekable();
+        // A deal may have several documents; that an older offer was declined says nothing of the one that was signed.
+        if events.peek().is_none() || events.any(|event| event.event == EventKind::Voided) {
+            continue;
+        }
+        let mut event = Event::new(context.now, EventKind::Voided, provider);
+        event.reference = Some(document.to_owned());
+        event.reason = Some(shorten(&one_line(what), 200));
+        append(context, &key, &stored.folder, vec![event], remarks)?;
+        recorded.push(key);
+    }
+    Ok(recorded)
+}
 
 /// What a completed document is for one deal.
 #[derive(Debug, Clone, PartialEq, Eq)]

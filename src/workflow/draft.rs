@@ -5,18 +5,15 @@ use serde_json::{Map, Value};
 
 use super::audit::exclusion;
 use super::compose::{Known, compose, identity};
-use super::customers::Customers;
+use super::customers::{Customers, OpenHandoffs};
 use super::deal::{DealSource, Found, find_draft_deal};
-use super::deliveries::gap;
-use super::intents::Intents;
-use super::open_handoffs::OpenHandoffs;
+use super::deliveries::{self, gap};
 use super::pending_pull_request::{Drafts, stored_draft};
+use super::recording::Intents;
 use super::sources::{Earlier, Version, composed_sources};
-use super::store::{LOCK_WAIT, Stored, machine_version, stored_in};
-use super::{Context, Remarks, WorkflowError, pending_pull_request};
-use crate::brief::{
-    Brief, BriefSources, Completeness, Event, EventKind, MissingField, Timeline, View, merge,
-};
+use super::store::{LOCK_WAIT, Stored, brief_change, commit, machine_version, stored_in};
+use super::{Context, Remarks, WorkflowError};
+use crate::brief::{Brief, Completeness, Event, EventKind, MissingField, Timeline, View, merge};
 use crate::deliver::{DeliveryError, Handoff, Mark, Sink};
 use crate::ledger::{Change, Ledger, Writer, blob_id, folder_for};
 use crate::model::{Key, ObjectId};
@@ -64,7 +61,7 @@ pub async fn draft(
         let why = excluded.unwrap_or_else(|gap| Some(format!("{}: {}", gap.what, gap.why)));
         if let Some(why) = why {
             let message = format!("its deal is out of scope: {why}");
-            return Err(WorkflowError::DoesNotFit { key: found.key.clone(), message });
+            return Err(WorkflowError::unfit(&found.key, message));
         }
     }
     let mut remarks = Remarks::default();
@@ -105,8 +102,7 @@ async fn tell(
     let mut is_new = false;
     let intents = Intents::of(context, &drafted.key);
     for sink in telling.iter().map(AsRef::as_ref).filter(|_| !drafted.missing.is_empty()) {
-        let mut events = stored.timeline.events.iter();
-        if events.any(|it| it.event == EventKind::Drafted && it.via == sink.via()) {
+        if stored.timeline.last_via(EventKind::Drafted, sink.via()).is_some() {
             continue;
         }
         if !sink.can_look_up() {
@@ -157,7 +153,7 @@ fn write(
             context.ledger.branch(),
             stored.folder
         );
-        return Err(WorkflowError::DoesNotFit { key: found.key.clone(), message });
+        return Err(WorkflowError::unfit(&found.key, message));
     }
     let branch = Ledger::draft_branch(&found.key);
     let stored = stored_draft(context, &found.key)?.map(|(_, stored)| stored);
@@ -168,7 +164,7 @@ fn write(
     {
         let message =
             format!("it is signed and waits on {branch} for the merge of its pull request");
-        return Err(WorkflowError::DoesNotFit { key: found.key.clone(), message });
+        return Err(WorkflowError::unfit(&found.key, message));
     }
     let before = stored.as_ref().and_then(|stored| stored.brief.as_ref());
     let open = || OpenHandoffs::default().count(context, &snapshot, context.now);
@@ -212,11 +208,10 @@ fn write(
     let mut timeline =
         stored.map_or_else(|| Timeline::new(found.key.clone()), |stored| stored.timeline);
     if !unchanged {
-        let text = brief.to_yaml(Context::depth(&folder));
         let mut event =
             Event::new(context.now, EventKind::Drafted, found.signature.provider.as_str());
         event.reference = Some(found.signature.document_id.as_str().to_owned());
-        let blob = blob_id(text.as_bytes()).to_string();
+        let blob = blob_id(brief.to_yaml(Context::depth(&folder)).as_bytes()).to_string();
         event.brief = Some(blob.clone());
         let version = Version {
             key: &found.key,
@@ -228,16 +223,10 @@ fn write(
         let sources = version.of_machine(context, &composed.brief, &sources, answers);
         event.sources = Some(blob_id(sources.as_bytes()).to_string());
         timeline.events.push(event);
-        let change = Change::of_handoff(&folder, &customer, &found.key, context.now)
+        let change = brief_change(context, &found.key, &folder, &brief, sources)?
             .trailer("Handoff-Event", EventKind::Drafted.as_str())
-            .put("timeline.yaml", timeline.to_yaml())
-            .put("README.md", context.render(&brief)?)
-            .put("brief.yaml", text)
-            .put(BriefSources::FILE, sources);
-        if let Some(committed) = writer.commit_on_branch(&branch, &change)? {
-            drafted.commit = Some(committed.id);
-            drafted.remarks.extend(committed.remarks.iter().map(ToString::to_string));
-        }
+            .put("timeline.yaml", timeline.to_yaml());
+        drafted.commit = commit(writer, Some(&branch), &change, &mut drafted.remarks)?;
     }
     Ok((
         drafted,
@@ -251,24 +240,10 @@ fn handoff_of(
     drafted: &Drafted,
     stored: &Stored,
 ) -> Result<Handoff, WorkflowError> {
-    let brief =
-        stored.brief.as_ref().ok_or_else(|| WorkflowError::NoHandoff(drafted.key.clone()))?;
-    let url = pending_pull_request::web_url(context, stored);
-    let commit = context.ledger.snapshot_of_branch(&drafted.branch)?.and_then(|tip| tip.commit());
-    Ok(Handoff {
-        key: drafted.key.clone(),
-        folder: drafted.path.clone(),
-        brief: brief.json().clone(),
-        readme: context.render(brief)?,
-        brief_yaml: brief.to_yaml(Context::depth(&drafted.path)),
-        timeline: stored.timeline.clone(),
-        missing: drafted.missing.iter().cloned().map(gap).collect(),
-        changes: Vec::new(),
-        told: None,
-        brief_blob: None,
-        url,
-        commit: commit.map_or_else(String::new, |id| id.to_string()),
-    })
+    let handoff = deliveries::handoff_of(context, &drafted.key, stored)?;
+    let handoff = handoff.ok_or_else(|| WorkflowError::NoHandoff(drafted.key.clone()))?;
+    let missing = drafted.missing.iter().cloned().map(gap).collect();
+    Ok(Handoff { missing, changes: Vec::new(), told: None, brief_blob: None, ..handoff })
 }
 
 /// Looks for the request; makes it, or renews its text, where that is due.

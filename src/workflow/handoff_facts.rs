@@ -109,7 +109,7 @@ pub(super) fn without_one_folder<'a>(
 }
 
 /// What the brief says of it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct BriefFacts {
     /// The git blob of the file, hex.
     pub(super) blob: Option<String>,

@@ -1,17 +1,19 @@
-//! What people add: accepted, returned, resubmitted, touched, exempted.
+//! What people add: accepted, returned, resubmitted, touched, exempted, assigned.
 
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 
-use super::append::append;
-use super::store::Stored;
-use super::{Context, Remarks, WorkflowError};
-use crate::brief::{Brief, Event, EventKind, Timeline, TouchEvidence};
+use super::recording::append;
+use super::sources::{Earlier, Version};
+use super::store::{LOCK_WAIT, Stored, brief_change, commit, version};
+use super::{Context, Remarks, WorkflowError, pending_pull_request};
+use crate::brief::{AnswerSource, Brief, Event, EventKind, SourceKind, Timeline, TouchEvidence};
+use crate::config::Csm;
 use crate::crm::CrmError;
 use crate::deliver::Roles;
-use crate::ledger::Identity;
-use crate::ledger::folder_for;
+use crate::ledger::{Identity, blob_id, folder_for};
 use crate::model::{DealId, Key};
-use crate::text::{one_line, quoted, shorten};
+use crate::text::{did_you_mean, one_line, quoted, shorten};
 
 /// Something a person adds to a timeline.
 #[derive(Debug, Clone)]
@@ -230,7 +232,7 @@ fn may_be_then(
     };
     let time = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M UTC").to_string();
     let message = format!("{} lies before the signature of {}", time(at), time(signed_at));
-    Err(WorkflowError::DoesNotFit { key: key.clone(), message })
+    Err(WorkflowError::unfit(key, message))
 }
 
 /// Whether an event makes sense after what has happened.
@@ -242,7 +244,7 @@ fn fits(
     at: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<(), WorkflowError> {
-    let no = |message: String| Err(WorkflowError::DoesNotFit { key: key.clone(), message });
+    let no = |message: String| Err(WorkflowError::unfit(key, message));
     let needs_signature =
         matches!(told.kind, EventKind::Accepted | EventKind::Returned | EventKind::Touched);
     if needs_signature && !signed {
@@ -251,10 +253,7 @@ fn fits(
     if needs_signature && timeline.first(EventKind::Exempted).is_some() {
         return no("somebody decided that it needs no handoff (exempted)".to_owned());
     }
-    let verdict = timeline.events.iter().rev().find(|event| {
-        matches!(event.event, EventKind::Accepted | EventKind::Returned | EventKind::Resubmitted)
-    });
-    let was_returned = verdict.is_some_and(|event| event.event != EventKind::Accepted);
+    let was_returned = timeline.verdict().is_some_and(|event| event.event != EventKind::Accepted);
     if told.kind == EventKind::Resubmitted && !was_returned {
         return no("it is not returned, so it cannot come again".to_owned());
     }
@@ -293,10 +292,152 @@ fn repeats(timeline: &Timeline, told: &PersonEvent) -> bool {
         EventKind::Exempted => &[EventKind::Exempted],
         _ => return false,
     };
-    let last = timeline.events.iter().rev().find(|event| same_matter.contains(&event.event));
-    last.is_some_and(|last| {
+    timeline.last_of(same_matter).is_some_and(|last| {
         last.event == told.kind
             && (told.kind != EventKind::Returned
                 || last.reason.as_deref() == told.reason.as_deref())
     })
+}
+
+// Another CSM takes a handoff: told at the command line or at a target, or
+// written into the brief.
+
+/// That somebody gives a handoff to another CSM.
+#[derive(Debug, Clone)]
+pub struct Assignment {
+    /// The new CSM: a login, an e-mail address or a name of `team.csms`.
+    pub to: String,
+    /// Who says so, where that is known.
+    pub by: Option<String>,
+    /// When, if not now.
+    pub at: Option<DateTime<Utc>>,
+    /// Through what: `cli`, `github`, …
+    pub via: String,
+    /// Why, in their words.
+    pub reason: Option<String>,
+}
+
+/// Gives a handoff to another CSM: one commit with the brief, its page and
+/// the event. `None` where they have it already.
+///
+/// # Errors
+/// When there is no such handoff, it is not signed or needs nobody any more,
+/// the CSM is not in the team, or the ledger cannot be written.
+pub fn assign(
+    context: &Context,
+    key: &Key,
+    told: &Assignment,
+    remarks: &mut Remarks,
+) -> Result<Option<Timeline>, WorkflowError> {
+    let no = |message: String| WorkflowError::unfit(key, message);
+    let csm = find(context, &told.to).map_err(no)?;
+    let mut writer = context.ledger.lock(LOCK_WAIT)?;
+    let snapshot = writer.snapshot()?;
+    let stored = pending_pull_request::find(context, &snapshot, key, None)?;
+    let earlier = match &stored {
+        Some(stored) => Earlier::of(context, &snapshot, stored)?,
+        None => None,
+    };
+    let Some(Stored { folder, branch, brief, mut timeline, .. }) = stored else {
+        return Err(WorkflowError::NoHandoff(key.clone()));
+    };
+    let Some(brief) = brief.filter(|brief| brief.view().is_signed()) else {
+        return Err(no("it is not signed yet; the CSM of a draft stands in its brief".to_owned()));
+    };
+    if timeline.first(EventKind::Exempted).is_some() {
+        return Err(no("somebody decided that it needs no handoff (exempted)".to_owned()));
+    }
+    let at = told.at.unwrap_or(context.now);
+    if at > context.now {
+        return Err(no(format!("{} is in the future", at.format("%Y-%m-%d %H:%M UTC"))));
+    }
+    if owner_words(brief.json()).iter().any(|word| csm.is(word)) {
+        return Ok(None);
+    }
+    let mut json = brief.json().clone();
+    json["first_action"]["owner"] = csm.to_json();
+    let brief = Brief::from_json(context.schema.in_order(&json));
+    let mut event = Event::new(at, EventKind::Assigned, told.via.clone());
+    event.reference = Some(name_of(csm).to_owned());
+    event.by = told.by.as_deref().map(|by| shorten(&one_line(by), 200));
+    event.reason = told.reason.as_deref().map(|reason| shorten(&one_line(reason), 1_000));
+    let blob = blob_id(brief.to_yaml(Context::depth(&folder)).as_bytes()).to_string();
+    event.brief = Some(blob.clone());
+    let given = AnswerSource::of(SourceKind::Person).at(at);
+    let given = match &event.by {
+        Some(by) => given.named(by),
+        None => given.named(format!("somebody, through {}", told.via)),
+    };
+    let version = Version { key, brief: brief.json(), blob: &blob, earlier: earlier.as_ref() };
+    let owner = "/first_action/owner".to_owned();
+    let sources = version.of_person(context, &[owner], &given);
+    event.sources = Some(blob_id(sources.as_bytes()).to_string());
+    timeline.events.push(event);
+    let change = brief_change(context, key, &folder, &brief, sources)?
+        .trailer("Handoff-Event", EventKind::Assigned.as_str())
+        .put("timeline.yaml", timeline.to_yaml());
+    commit(&mut writer, branch.as_deref(), &change, remarks)?;
+    Ok(Some(timeline))
+}
+
+/// Records that the brief has another CSM than it was given to: written into
+/// it by hand, or named by the corrected deal. Nothing is read where the brief
+/// is as it was then.
+pub(super) fn notice(
+    context: &Context,
+    key: &Key,
+    stored: &Stored,
+    remarks: &mut Remarks,
+) -> Result<Option<Timeline>, WorkflowError> {
+    let (Some(brief), Some(blob)) = (&stored.brief, &stored.brief_blob) else { return Ok(None) };
+    let Some(given) = as_given(&stored.timeline) else { return Ok(None) };
+    if given == blob || !brief.view().is_signed() {
+        return Ok(None);
+    }
+    let Some(before) = version(context, given) else { return Ok(None) };
+    let (before, now) = (owner_words(&before), owner_words(brief.json()));
+    let is_same = before.iter().any(|word| now.iter().any(|it| it.eq_ignore_ascii_case(word)));
+    if before.is_empty() || now.is_empty() || is_same {
+        return Ok(None);
+    }
+    // Of a correction the place that it came from is known.
+    let mut events = stored.timeline.events.iter();
+    let written =
+        events.rfind(|it| it.event == EventKind::Corrected && it.brief.as_ref() == Some(blob));
+    let via = written.map_or("brief", |it| it.via.as_str());
+    let mut event = Event::new(context.now, EventKind::Assigned, via);
+    event.reference = now.first().cloned();
+    event.brief = Some(blob.clone());
+    append(context, key, &stored.folder, vec![event], remarks)
+}
+
+/// The brief's blob as it was when its CSM was given it.
+pub(super) fn as_given(timeline: &Timeline) -> Option<&str> {
+    let gives = [EventKind::Assigned, EventKind::Signed, EventKind::Backfilled];
+    let mut events = timeline.events.iter().rev();
+    events.find(|it| gives.contains(&it.event) && it.brief.is_some())?.brief.as_deref()
+}
+
+/// The CSM whom a word means.
+fn find<'a>(context: &'a Context, word: &str) -> Result<&'a Csm, String> {
+    let team = &context.config.team;
+    let csm = team.find(word.trim().trim_start_matches('@')).and_then(|at| team.csms.get(at));
+    csm.ok_or_else(|| {
+        let names: Vec<&str> = team.csms.iter().map(name_of).collect();
+        let hint = match names.is_empty() {
+            true => "nobody is listed there".to_owned(),
+            false => did_you_mean(word, names),
+        };
+        format!("{} is not listed under team.csms; {hint}", quoted(word))
+    })
+}
+
+fn name_of(csm: &Csm) -> &str {
+    csm.github.as_deref().or(csm.email.as_deref()).unwrap_or(&csm.name)
+}
+
+/// All that the owner of the first action is known by, what is surest first.
+fn owner_words(brief: &Value) -> Vec<String> {
+    let of = |name: &str| brief["first_action"]["owner"][name].as_str().map(str::to_owned);
+    ["github", "email", "name"].into_iter().filter_map(of).collect()
 }

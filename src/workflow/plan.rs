@@ -124,6 +124,13 @@ pub struct PlanChange {
     pub value: Option<String>,
 }
 
+impl PlanChange {
+    fn blank(kind: ChangeKind, key: &str, name: Option<String>, value: Option<String>) -> Self {
+        let (field, before, after) = (None, None, None);
+        Self { kind, key: key.to_owned(), name, field, before, after, value }
+    }
+}
+
 /// What could not be compared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PlanGap {
@@ -298,15 +305,8 @@ async fn answers(
             |side: &Context| compose(side, &found, true, None, None, &BTreeMap::new, &known).brief;
         let (before, after) = (made(base), made(head));
         let value = rows.get(found.key.as_str()).and_then(|row| row.value.as_ref());
-        let blank = PlanChange {
-            kind: ChangeKind::Answer,
-            key: found.key.to_string(),
-            name: deal.name.clone(),
-            field: None,
-            before: None,
-            after: None,
-            value: value.map(Money::shown),
-        };
+        let (kind, value) = (ChangeKind::Answer, value.map(Money::shown));
+        let blank = PlanChange::blank(kind, found.key.as_str(), deal.name.clone(), value);
         completeness((base, &before), (head, &after), &blank, changes);
         for changed in changed_answers(&head.schema, &before, &after) {
             let (kind, field) = match changed.field.as_str() {
@@ -371,14 +371,14 @@ fn documents(
         };
         let (before, after) = (told(base), told(head));
         if before != after {
+            let key = format!("{}/{}", signature.provider, signature.document_id);
+            let value = signature.total.as_ref().map(Money::shown);
+            let (kind, name) = (ChangeKind::Document, signature.document_name.clone());
+            let (before, after) = (Some(before), Some(after));
             changes.push(PlanChange {
-                kind: ChangeKind::Document,
-                key: format!("{}/{}", signature.provider, signature.document_id),
-                name: signature.document_name.clone(),
-                field: None,
-                before: Some(before),
-                after: Some(after),
-                value: signature.total.as_ref().map(Money::shown),
+                before,
+                after,
+                ..PlanChange::blank(kind, &key, name, value)
             });
         }
     }
@@ -425,28 +425,18 @@ fn completeness(
 }
 
 fn of_row(kind: ChangeKind, row: &DealRow) -> PlanChange {
-    PlanChange {
+    PlanChange::blank(
         kind,
-        key: row.key.to_string(),
-        name: row.name.clone(),
-        field: None,
-        before: None,
-        after: None,
-        value: row.value.as_ref().map(Money::shown),
-    }
+        row.key.as_str(),
+        row.name.clone(),
+        row.value.as_ref().map(Money::shown),
+    )
 }
 
 fn of_brief(key: &Key, brief: &Brief) -> PlanChange {
     let view = brief.view();
-    PlanChange {
-        kind: ChangeKind::Page,
-        key: key.to_string(),
-        name: view.customer_name().map(str::to_owned),
-        field: None,
-        before: None,
-        after: None,
-        value: view.contract_value().map(|money| money.shown()),
-    }
+    let (name, value) = (view.customer_name().map(str::to_owned), view.contract_value());
+    PlanChange::blank(ChangeKind::Page, key.as_str(), name, value.map(|money| money.shown()))
 }
 
 fn due(brief: &serde_json::Value) -> Option<&serde_json::Value> {

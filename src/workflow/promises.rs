@@ -3,8 +3,8 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::append::append;
 use super::folder_facts::{Facts, Kind, facts};
+use super::recording::append;
 use super::store::Stored;
 use super::{Context, Remarks, WorkflowError};
 use crate::brief::{Brief, Commitment, Event, EventKind, Timeline};
@@ -96,10 +96,8 @@ pub fn keep_promise(
     via: &str,
     remarks: &mut Remarks,
 ) -> Result<Option<Promise>, WorkflowError> {
-    let Some(stored) = context.stored(key, None)? else {
-        return Err(WorkflowError::NoHandoff(key.clone()));
-    };
-    let no = |message: String| Err(WorkflowError::DoesNotFit { key: key.clone(), message });
+    let stored = context.handoff(key)?;
+    let no = |message: String| Err(WorkflowError::unfit(key, message));
     let of_this = promises_of(context, &stored);
     let Some(promise) = of_this.iter().find(|promise| promise.number == number) else {
         let there = match of_this.len() {

@@ -4,10 +4,9 @@
 use serde_json::Value;
 
 use super::Remarks;
-use super::context::Context;
-use super::error::WorkflowError;
+use super::context::{Context, WorkflowError};
 use super::link_page::violation;
-use super::store::{LOCK_WAIT, Stored};
+use super::store::{LOCK_WAIT, Stored, commit};
 use crate::brief::{
     Brief, Proposals, ProposedAnswer, ToolProposal, is_placeholder, put_answer, question,
 };
@@ -51,7 +50,7 @@ pub fn propose(
     by: &str,
     answers: &[ProposedAnswer],
 ) -> Result<Proposed, WorkflowError> {
-    let no = |message: String| WorkflowError::DoesNotFit { key: key.clone(), message };
+    let no = |message: String| WorkflowError::unfit(key, message);
     let by = shorten(&one_line(by.trim()), 100);
     if by.is_empty() {
         return Err(no("a proposal names the tool that makes it".to_owned()));
@@ -91,7 +90,7 @@ pub fn propose(
         title: format!("Proposed answers: {} ({key})", shorten(&one_line(&customer), 60)),
         body: body(context, &by, &kept),
     };
-    let mut commit = None;
+    let mut made = None;
     if context.ledger.snapshot_of_branch(&branch)?.is_none() {
         proposals.proposals.push(ToolProposal {
             proposed_by: by.clone(),
@@ -103,10 +102,7 @@ pub fn propose(
             .put(Proposals::FILE, proposals.to_yaml())
             .put("README.md", context.render(&brief)?)
             .put("brief.yaml", brief.to_yaml(Context::depth(&folder)));
-        if let Some(committed) = writer.commit_on_branch(&branch, &change)? {
-            commit = Some(committed.id);
-            remarks.extend(committed.remarks.iter().map(ToString::to_string));
-        }
+        made = commit(&mut writer, Some(&branch), &change, &mut remarks)?;
     }
     drop(writer);
     let mut pushed = None;
@@ -117,7 +113,7 @@ pub fn propose(
         }
         pushed = Some(done);
     }
-    Ok(Proposed { key: key.clone(), path: folder, branch, commit, pushed, request, remarks })
+    Ok(Proposed { key: key.clone(), path: folder, branch, commit: made, pushed, request, remarks })
 }
 
 /// A proposed answer put into the brief, if it may be proposed.

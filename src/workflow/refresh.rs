@@ -9,20 +9,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::compose::{Known, compose};
-use super::correction::Correction;
+use super::compose::{Correction, Known, compose};
+use super::customers::OpenHandoffs;
 use super::deal::Found;
 use super::deliveries::{Horizon, keys_within};
-use super::open_handoffs::OpenHandoffs;
 use super::sources::{Earlier, Version, composed_sources, of_deal_alone};
-use super::store::{LOCK_WAIT, Stored, machine_version};
+use super::store::{LOCK_WAIT, Stored, brief_change, commit, machine_version};
 use super::{Context, Remarks, WorkflowError, pending_pull_request};
-use crate::brief::{
-    Brief, BriefSources, ChangedAnswer, Completeness, Event, EventKind, MissingField, Timeline,
-};
+use crate::brief::{Brief, ChangedAnswer, Completeness, Event, EventKind, MissingField, Timeline};
 use crate::crm::{Crm, CrmError};
 use crate::disk::{self, Access};
-use crate::ledger::{Change, Snapshot, blob_id};
+use crate::ledger::{Snapshot, blob_id};
 use crate::model::{
     CrmName, Deal, DealId, Gap, Key, Money, ObjectId, Outcome, ProviderName, Signature, Signer,
     normalise_deal_id,
@@ -85,7 +82,7 @@ pub async fn refresh(
     key: &Key,
     dry_run: bool,
 ) -> Result<RefreshedHandoff, WorkflowError> {
-    let stored = context.stored(key, None)?.ok_or_else(|| WorkflowError::NoHandoff(key.clone()))?;
+    let stored = context.handoff(key)?;
     let read = match readable(context, &stored) {
         Ok((crm, id)) => {
             let signature =
@@ -280,7 +277,7 @@ pub(super) fn with_deal(
         return Ok(RefreshedHandoff { key: key.clone(), result, commit: None, missing, remarks });
     }
     let fields = changed_fields(&correction, before);
-    let (text, blob) = correction.file(&stored.folder);
+    let blob = correction.blob(&stored.folder);
     let earlier = Earlier::of(context, &snapshot, &stored)?;
     let version =
         Version { key, brief: correction.brief.json(), blob: &blob, earlier: earlier.as_ref() };
@@ -293,23 +290,12 @@ pub(super) fn with_deal(
     event.sources = Some(blob_id(sources.as_bytes()).to_string());
     event.kept = correction.kept.clone();
     let mut timeline = stored.timeline.clone();
-    let customer = correction.brief.view().title().unwrap_or("customer").to_owned();
-    let change = Change::of_handoff(&stored.folder, &customer, key, context.now)
+    let change = brief_change(context, key, &stored.folder, &correction.brief, sources)?
         .trailer("Handoff-Event", event.event.as_str())
-        .trailer("Handoff-Fields", shorten(&fields, 500))
-        .put("README.md", context.render(&correction.brief)?)
-        .put("brief.yaml", text)
-        .put(BriefSources::FILE, sources);
+        .trailer("Handoff-Fields", shorten(&fields, 500));
     timeline.events.push(event);
     let change = change.put("timeline.yaml", timeline.to_yaml());
-    let committed = match &stored.branch {
-        Some(branch) => writer.commit_on_branch(branch, &change)?,
-        None => writer.commit(&change)?,
-    };
-    let commit = committed.as_ref().map(|committed| committed.id);
-    if let Some(committed) = committed {
-        remarks.extend(committed.remarks.iter().map(ToString::to_string));
-    }
+    let commit = commit(&mut writer, stored.branch.as_deref(), &change, &mut remarks)?;
     Ok(RefreshedHandoff { key: key.clone(), result, commit, missing, remarks })
 }
 
@@ -364,7 +350,7 @@ fn merged(
     let mut event = Event::new(context.now, EventKind::Corrected, crm.as_str());
     event.reference = Some(deal.id.as_str().to_owned());
     event.reason = Some(why);
-    super::append::append(context, key, &stored.folder, vec![event], remarks).map(drop)
+    super::recording::append(context, key, &stored.folder, vec![event], remarks).map(drop)
 }
 
 /// A deal that is lost or deleted: said once in the timeline, and nothing is
@@ -375,16 +361,11 @@ fn no_longer_won(
     why: String,
     dry_run: bool,
 ) -> Result<RefreshedHandoff, WorkflowError> {
-    let stored = context.stored(key, None)?.ok_or_else(|| WorkflowError::NoHandoff(key.clone()))?;
+    let stored = context.handoff(key)?;
     let crm = stored.brief.as_ref().and_then(|brief| brief.view().deal_crm());
     let via = crm.as_ref().map_or("crm", |crm| crm.as_str());
-    let mut of_crm = stored
-        .timeline
-        .events
-        .iter()
-        .rev()
-        .filter(|event| event.event == EventKind::Corrected && event.via == via);
-    let is_known = of_crm.next().is_some_and(|event| event.reason.as_deref() == Some(&*why));
+    let of_crm = stored.timeline.last_via(EventKind::Corrected, via);
+    let is_known = of_crm.is_some_and(|event| event.reason.as_deref() == Some(&*why));
     let mut refreshed = done(context, key, &stored, Refreshed::NoLongerWon { why: why.clone() });
     if is_known || dry_run {
         return Ok(refreshed);
@@ -393,7 +374,7 @@ fn no_longer_won(
     event.reference =
         stored.brief.as_ref().and_then(|brief| Some(brief.view().deal_id()?.as_str().to_owned()));
     event.reason = Some(why);
-    super::append::append(context, key, &stored.folder, vec![event], &mut refreshed.remarks)?;
+    super::recording::append(context, key, &stored.folder, vec![event], &mut refreshed.remarks)?;
     refreshed.commit = context.ledger.tip()?;
     Ok(refreshed)
 }
@@ -468,10 +449,7 @@ pub(super) fn signature_of(context: &Context, stored: &Stored, brief: &Brief) ->
 
 /// A returned handoff comes again; any other is corrected.
 pub(super) fn kind_of(timeline: &Timeline) -> EventKind {
-    let verdict = timeline.events.iter().rev().find(|event| {
-        matches!(event.event, EventKind::Accepted | EventKind::Returned | EventKind::Resubmitted)
-    });
-    match verdict {
+    match timeline.verdict() {
         Some(event) if event.event == EventKind::Returned => EventKind::Resubmitted,
         _ => EventKind::Corrected,
     }

@@ -158,7 +158,7 @@ pub(super) async fn send(
         let result = if tries > 1 || (tries == 1 && !sink.repeats_when_unclear()) {
             let message =
                 "the run that sent it ended before it could record what became of it".to_owned();
-            let outcome = Err(DeliveryError::Unclear { message });
+            let outcome = Err(DeliveryError::unclear(message));
             Some(DeliveryResult::of(sink.as_ref(), handoff, outcome))
         } else {
             deliver_one(sink.as_ref(), handoff, &Schedule::interactive(), recording).await
@@ -177,8 +177,7 @@ pub(super) async fn send(
 fn is_open(context: &Context, facts: &HandoffFacts) -> bool {
     let HandoffFacts { brief: Some(brief), timeline } = facts else { return false };
     let documents = [EventKind::Voided, EventKind::Signed, EventKind::Backfilled];
-    let mut events = timeline.events.iter().rev();
-    let document = events.find(|it| documents.contains(&it.event)).map(|it| it.event);
+    let document = timeline.last_of(&documents).map(|it| it.event);
     let is_over = document.is_none_or(|it| it == EventKind::Voided)
         || timeline.first(EventKind::Exempted).is_some();
     let since = context.config.deliver.since;
@@ -189,9 +188,6 @@ fn is_open(context: &Context, facts: &HandoffFacts) -> bool {
 /// What of a handoff is due, while it is.
 fn things(context: &Context, facts: &HandoffFacts) -> Vec<Thing> {
     let HandoffFacts { brief: Some(brief), timeline } = facts else { return Vec::new() };
-    let last = |kinds: &[EventKind]| {
-        timeline.events.iter().rev().find(|it| kinds.contains(&it.event)).map(|it| it.event)
-    };
     if !is_open(context, facts) {
         return Vec::new();
     }
@@ -204,14 +200,14 @@ fn things(context: &Context, facts: &HandoffFacts) -> Vec<Thing> {
         if timeline.first_touch(needs_evidence).is_none() {
             add(Due::FirstTouch, one(), "the first touch".to_owned(), at);
         }
-        let verdict = last(&[
+        let verdict = timeline.last_of(&[
             EventKind::Accepted,
             EventKind::Returned,
             EventKind::Resubmitted,
             EventKind::Corrected,
             EventKind::Amended,
         ]);
-        if !matches!(verdict, Some(EventKind::Accepted | EventKind::Returned)) {
+        if !matches!(verdict.map(|it| it.event), Some(EventKind::Accepted | EventKind::Returned)) {
             add(Due::Acceptance, one(), "accepting or returning the handoff".to_owned(), at);
         }
         let missing = brief.missing.len();

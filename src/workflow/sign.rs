@@ -1,13 +1,15 @@
 //! A signature becomes a brief in the ledger.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 
-use super::compose::{Known, compose, identity};
-use super::correction::Correction;
+use super::audit::exclusion;
+use super::compose::{Correction, Known, compose, identity};
+use super::customers::OpenHandoffs;
 use super::deal::{DealSource, Found, find_deal};
 use super::loose_documents::LooseDocuments;
-use super::open_handoffs::OpenHandoffs;
 use super::pending_pull_request::{Drafts, stored_draft};
 use super::sources::{Earlier, Version, composed_sources, of_deal_alone};
 use super::store::{LOCK_WAIT, Stored, stored_in};
@@ -16,7 +18,9 @@ use crate::brief::{
     Brief, BriefSources, Completeness, Event, EventKind, MissingField, Timeline, View,
 };
 use crate::ledger::{Change, Ledger, LedgerError, Snapshot, blob_id, folder_for, month_for};
-use crate::model::{DocumentKind, Key, ObjectId, Signature, Signer};
+use crate::model::{
+    Deal, DocumentKind, Gap, Key, ObjectId, Outcome, Population, Signature, Signer, Window,
+};
 
 /// One signature to hand over.
 #[derive(Debug, Clone)]
@@ -521,11 +525,7 @@ fn next_event(
     if unchanged {
         return None;
     }
-    let settled = timeline.events.iter().rev().find(|event| {
-        matches!(event.event, EventKind::Accepted | EventKind::Returned | EventKind::Resubmitted)
-    });
-    let returned = settled.is_some_and(|event| event.event == EventKind::Returned);
-    Some(if returned { EventKind::Resubmitted } else { EventKind::Corrected })
+    Some(refresh::kind_of(timeline))
 }
 
 /// Whether a brief is of the deal that was found, or of none yet.
@@ -552,4 +552,70 @@ fn same_handoff(before: View<'_>, now: View<'_>) -> bool {
         (None, None) => !before.is_signed() || before.document_id() == now.document_id(),
         _ => true,
     }
+}
+
+// The briefs an audit found missing, made afterwards and marked as such.
+
+/// The won deals in scope and in the window that have no handoff at the tip.
+///
+/// # Errors
+/// When the ledger cannot be read whole, or a scope rule cannot be decided.
+pub fn missing_deals(
+    context: &Context,
+    population: &Population,
+    window: Window,
+) -> Result<Vec<Deal>, WorkflowError> {
+    let (folders, gaps) = context.ledger.folders(None)?.into_parts();
+    if let Some(gap) = gaps.first() {
+        return Err(unread(gap));
+    }
+    let mut known: BTreeSet<Key> = folders.into_iter().filter_map(|folder| folder.key).collect();
+    let (deals, _) = population.deals.parts();
+    let crms: BTreeSet<String> = deals.iter().map(|deal| format!("{}-", deal.crm)).collect();
+    // A deal may have joined the handoff that its document began under another key.
+    let others = known.iter().filter(|key| !crms.iter().any(|crm| key.as_str().starts_with(crm)));
+    let mut joined = Vec::new();
+    for key in others {
+        let stored = context.stored(key, None)?;
+        let deal = stored.and_then(|stored| stored.brief).and_then(|brief| brief.view().deal());
+        joined.extend(deal.map(|(crm, id)| Key::for_deal(&crm, &id)).transpose()?);
+    }
+    known.extend(joined);
+    let mut missing = Vec::new();
+    for deal in deals {
+        let in_window =
+            deal.closed_won_at.is_none_or(|at| window.contains(at) && at <= context.now);
+        if deal.outcome != Outcome::Won || !in_window {
+            continue;
+        }
+        let ids = std::iter::once(&deal.id).chain(&deal.merged_ids);
+        let keys = ids.map(|id| Key::for_deal(&deal.crm, id)).collect::<Result<Vec<_>, _>>()?;
+        if keys.iter().any(|key| known.contains(key)) {
+            continue;
+        }
+        if exclusion(&context.config, deal).map_err(|gap| unread(&gap))?.is_none() {
+            missing.push(deal.clone());
+        }
+    }
+    Ok(missing)
+}
+
+/// Makes the briefs on the CRM's word, one commit each.
+///
+/// # Errors
+/// When the ledger cannot be written; then none is made.
+pub async fn backfill(context: &Context, deals: &[Deal]) -> Result<SignedMany, WorkflowError> {
+    let requests: Vec<SignRequest> = deals
+        .iter()
+        .map(|deal| SignRequest {
+            source: DealSource::Deal(deal.id.clone()),
+            received_at: None,
+            backfilled: true,
+        })
+        .collect();
+    sign_many(context, &requests).await
+}
+
+fn unread(gap: &Gap) -> WorkflowError {
+    WorkflowError::Io { path: gap.what.clone(), why: gap.why.clone() }
 }

@@ -7,9 +7,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::compose::mapping_input;
-use super::context::Context;
+use super::context::{Context, WorkflowError};
 use super::deal::Found;
-use super::error::WorkflowError;
 use super::store::{Stored, machine_version, version};
 use crate::brief::{
     AnswerSource, BriefSources, SOURCES_SCHEMA, SourceKind, Timeline, brief_answers, nearest_above,

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::deliveries::{Horizon, keys_within, months_within};
-use super::handoff_facts::{HandoffFacts, known_handoffs};
+use super::handoff_facts::{BriefFacts, HandoffFacts, known_handoffs};
 use super::link_page::stored_anywhere;
 use super::{Context, WorkflowError};
 use crate::brief::{Event, EventKind, Timeline, TouchEvidence, deadline_in_force, deadline_moves};
@@ -164,10 +164,7 @@ fn row(context: &Context, key: &Key, folder: String, facts: HandoffFacts) -> Sta
     let due = deadline_in_force(told, deadline_moves(&timeline.events));
     let is_signed = brief.as_ref().is_some_and(|brief| brief.is_signed);
     let standing = standing(&timeline, is_signed, due, touched_at, context.now);
-    let (customer, csm, rep, signed_at, missing) = match brief {
-        Some(it) => (it.customer, it.csm, it.rep, it.signed_at, it.missing),
-        None => (None, None, None, None, Vec::new()),
-    };
+    let BriefFacts { customer, csm, rep, signed_at, missing, .. } = brief.unwrap_or_default();
     StatusRow {
         key: key.clone(),
         folder,
@@ -207,9 +204,6 @@ fn standing(
     touched_at: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
 ) -> Standing {
-    let last = |kinds: &[EventKind]| {
-        timeline.events.iter().rev().find(|event| kinds.contains(&event.event))
-    };
     if timeline.first(EventKind::Exempted).is_some() {
         return Standing::Exempted;
     }
@@ -219,9 +213,7 @@ fn standing(
     if !is_signed {
         return Standing::Draft;
     }
-    let verdict = last(&[EventKind::Accepted, EventKind::Returned, EventKind::Resubmitted])
-        .map(|event| event.event);
-    match (verdict, touched_at) {
+    match (timeline.verdict().map(|event| event.event), touched_at) {
         (Some(EventKind::Returned), _) => Standing::Returned,
         (Some(EventKind::Accepted), Some(_)) => Standing::Done,
         (_, Some(_)) => Standing::Touched,

@@ -6,10 +6,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::context::Context;
-use super::error::WorkflowError;
-use crate::brief::{Brief, Event, EventKind, Timeline};
-use crate::ledger::{Change, Folder, HandoffFiles, Ledger, Snapshot, blob_id};
+use super::context::{Context, Remarks, WorkflowError};
+use crate::brief::{Brief, BriefSources, Event, EventKind, Timeline};
+use crate::ledger::{Change, Folder, HandoffFiles, Ledger, Snapshot, Writer, blob_id};
 use crate::model::{Key, ObjectId};
 
 /// How long to wait for another writer of the same clone.
@@ -29,6 +28,38 @@ pub struct Stored {
     pub brief_blob: Option<String>,
     /// What happened.
     pub timeline: Timeline,
+}
+
+/// Commits onto a branch, else onto the ledger's own; tells the remarks.
+pub(super) fn commit(
+    writer: &mut Writer,
+    branch: Option<&str>,
+    change: &Change,
+    remarks: &mut Remarks,
+) -> Result<Option<ObjectId>, WorkflowError> {
+    let committed = match branch {
+        Some(branch) => writer.commit_on_branch(branch, change)?,
+        None => writer.commit(change)?,
+    };
+    Ok(committed.map(|committed| {
+        remarks.extend(committed.remarks.iter().map(ToString::to_string));
+        committed.id
+    }))
+}
+
+/// The folder with a new version of its brief; the timeline is still to come.
+pub(super) fn brief_change(
+    context: &Context,
+    key: &Key,
+    folder: &str,
+    brief: &Brief,
+    sources: String,
+) -> Result<Change, WorkflowError> {
+    let customer = brief.view().title().unwrap_or("customer");
+    Ok(Change::of_handoff(folder, customer, key, context.now)
+        .put("README.md", context.render(brief)?)
+        .put("brief.yaml", brief.to_yaml(Context::depth(folder)))
+        .put(BriefSources::FILE, sources))
 }
 
 /// The handoff with this key in one commit of the ledger.

@@ -2,10 +2,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::append::append;
-use super::assign::{self, Assignment, assign};
 use super::deliveries::{Horizon, handoff_of, keys_within};
-use super::people::changed_since_acceptance;
+use super::people::{Assignment, assign, changed_since_acceptance, notice};
+use super::recording::append;
 use super::{Context, Remarks, Standing, StatusRow, WorkflowError};
 use crate::brief::{
     Event, EventKind, Timeline, TouchEvidence, View, deadline_in_force, deadline_moves,
@@ -62,9 +61,7 @@ pub async fn sync(
     key: &Key,
     record: bool,
 ) -> Result<Synced, WorkflowError> {
-    let Some(stored) = context.stored(key, None)? else {
-        return Err(WorkflowError::NoHandoff(key.clone()));
-    };
+    let stored = context.handoff(key)?;
     let mut synced = Synced {
         key: key.clone(),
         read: 0,
@@ -82,7 +79,12 @@ pub async fn sync(
     let mut given = Vec::new();
     for reader in readers {
         let Some(reference) = task_of(&timeline, reader.as_ref()) else { continue };
-        match reader.read_back(&handoff, &reference).await {
+        let read = reader.read_back(&handoff, &reference).await;
+        let mut unread = |why: String, help: Option<String>, for_good: bool| {
+            let (via, reference) = (reader.via().to_owned(), reference.clone());
+            synced.not_read.push(NotRead { via, reference, why, help, for_good });
+        };
+        match read {
             Ok(ReadBack::Seen { observed, deadline, assigned, onboarding, remarks }) => {
                 synced.read += 1;
                 synced.remarks.extend(remarks);
@@ -122,22 +124,14 @@ pub async fn sync(
                     }
                 }
             }
-            Ok(ReadBack::Gone { why, help }) => {
-                let (via, help) = (reader.via().to_owned(), Some(help));
-                synced.not_read.push(NotRead { via, reference, why, help, for_good: true });
-            }
-            Ok(ReadBack::Unknown { why, help }) => {
-                let (via, help) = (reader.via().to_owned(), Some(help));
-                synced.not_read.push(NotRead { via, reference, why, help, for_good: false });
-            }
+            Ok(ReadBack::Gone { why, help }) => unread(why, Some(help), true),
+            Ok(ReadBack::Unknown { why, help }) => unread(why, Some(help), false),
             Err(error) => {
                 let help = match &error {
                     DeliveryError::Permanent { help, .. } => Some(help.clone()),
                     DeliveryError::Transient { .. } | DeliveryError::Unclear { .. } => None,
                 };
-                let why = error.to_string();
-                let via = reader.via().to_owned();
-                synced.not_read.push(NotRead { via, reference, why, help, for_good: false });
+                unread(error.to_string(), help, false);
             }
         }
     }
@@ -146,7 +140,7 @@ pub async fn sync(
     }
     if record {
         append(context, key, &stored.folder, synced.added.clone(), &mut synced.remarks)?;
-        assign::notice(context, key, &stored, &mut synced.remarks)?;
+        notice(context, key, &stored, &mut synced.remarks)?;
     }
     // Where two targets name somebody, the later word counts.
     if let Some((via, given)) = given.into_iter().max_by_key(|(_, given)| given.at) {
@@ -320,12 +314,8 @@ pub fn key_of_task(
 
 /// The task that a reader reads: the last one that was opened.
 fn task_of(timeline: &Timeline, reader: &dyn Reader) -> Option<String> {
-    let mut events = timeline.events.iter().rev();
-    events
-        .find(|event| {
-            event.event == reader.event() && event.via == reader.via() && event.reference.is_some()
-        })
-        .and_then(|event| event.reference.clone())
+    let is_its = |it: &&Event| it.event == reader.event() && it.via == reader.via();
+    timeline.events.iter().rev().filter(is_its).find_map(|event| event.reference.clone())
 }
 
 fn event_of(via: &str, act: &Observed) -> Event {
@@ -345,9 +335,8 @@ fn moved_event(
     moved: &MovedDeadline,
     now: DateTime<Utc>,
 ) -> Option<Event> {
-    let last = timeline.events.iter().rev();
-    let mut last = last.filter(|it| it.event == EventKind::DeadlineMoved && it.via == via);
-    if last.next().is_some_and(|last| last.due == Some(moved.due)) {
+    let last = timeline.last_via(EventKind::DeadlineMoved, via);
+    if last.is_some_and(|last| last.due == Some(moved.due)) {
         return None;
     }
     let mut event = Event::new(moved.at.unwrap_or(now), EventKind::DeadlineMoved, via);

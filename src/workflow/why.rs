@@ -9,8 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::context::Context;
-use super::error::WorkflowError;
+use super::context::{Context, WorkflowError};
 use super::link_page::stored_anywhere;
 use super::refresh::{composed_again, readable, signature_of};
 use super::sources::{composed_sources, read_sources};
@@ -118,11 +117,7 @@ pub fn why(context: &Context, key: &Key, field: Option<&str>) -> Result<Why, Wor
     let none = || WorkflowError::NoHandoff(key.clone());
     let stored = stored_anywhere(context, key)?.ok_or_else(none)?;
     let brief = stored.brief.as_ref().ok_or_else(none)?.json().clone();
-    let revision = match &stored.branch {
-        Some(branch) => context.ledger.snapshot_of_branch(branch)?.and_then(|it| it.commit()),
-        None => context.ledger.tip()?,
-    };
-    let revision = revision.ok_or_else(none)?.to_string();
+    let revision = context.tip_of(&stored)?.ok_or_else(none)?.to_string();
     let path = format!("{}/brief.yaml", stored.folder);
     let history = context.ledger.file_versions(&revision, &path)?;
     let mut gaps = Vec::new();

@@ -6,7 +6,6 @@ mod de;
 mod node;
 mod read;
 mod write;
-mod written;
 
 pub use de::{Located, from_node};
 pub use node::{Entry, Node, Span, Value};

@@ -6,7 +6,6 @@ mod answers;
 mod files;
 mod first_action;
 mod subject;
-mod uncited_proposal;
 
 use chrono::{DateTime, Utc};
 
@@ -40,7 +39,7 @@ const TABLE: [(&Rule, Check); 15] = [
     (&files::SCHEMA_VIOLATION, Check::Folder(files::schema_violation)),
     (&files::STALE_RENDERING, Check::Brief(files::stale_rendering)),
     (&answers::UNANSWERED_QUESTION, Check::Brief(answers::unanswered_question)),
-    (&uncited_proposal::RULE, Check::Folder(uncited_proposal::check)),
+    (&answers::UNCITED_PROPOSAL, Check::Folder(answers::uncited_proposal)),
     (&answers::UNKNOWN_OVERDUE, Check::Brief(answers::unknown_overdue)),
     (&first_action::VAGUE_FIRST_ACTION, Check::Brief(first_action::vague_first_action)),
 ];

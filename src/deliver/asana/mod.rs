@@ -2,24 +2,31 @@
 //! first-touch task in it. Both names end with the handoff's key in brackets,
 //! by which they are found again.
 
-mod api;
-mod follow;
-mod notes;
 mod project;
 mod read_back;
 
-use api::{Api, AsanaSettings};
-use follow::AsanaFollow;
-use project::Asana;
-use read_back::AsanaReader;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use http::Method;
+use project::{Asana, AsanaFollow};
+use read_back::AsanaReader;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::http_answer;
+use super::machine_part::{renewed_html, sealed_html};
 use super::messages::Messages;
 use super::read_back::Reader;
-use super::row::{ReaderContext, SinkRow, SinkSettings, Sinks, WorkflowNeeds};
+use super::row::{Made, ReaderContext, SinkRow, SinkSettings, Sinks, WorkflowNeeds, made};
+use super::sink::{DeliveryError, Handoff};
 use super::templates::Medium;
 use crate::brief::EventKind;
+use crate::http::{BaseUrl, Client, Schedule, Semantics};
 use crate::model::Secrets;
 use crate::settings::SettingsReader;
+use crate::text::Look;
 
 pub(super) const ROW: SinkRow = SinkRow {
     name: "asana",
@@ -29,12 +36,6 @@ pub(super) const ROW: SinkRow = SinkRow {
     medium: Medium::Plain,
     settings: SettingsReader::<dyn SinkSettings>::of::<AsanaSettings>(),
 };
-
-impl From<AsanaSettings> for Box<dyn SinkSettings> {
-    fn from(settings: AsanaSettings) -> Self {
-        Box::new(settings)
-    }
-}
 
 impl SinkSettings for AsanaSettings {
     fn sinks(&self, secrets: &Secrets, messages: &Messages, _: &[EventKind]) -> Sinks {
@@ -47,11 +48,219 @@ impl SinkSettings for AsanaSettings {
         WorkflowNeeds { reads_back: true, ..WorkflowNeeds::default() }
     }
 
-    fn reader(
-        &self,
-        secrets: &Secrets,
-        context: &ReaderContext,
-    ) -> Result<Option<Box<dyn Reader>>, Vec<String>> {
+    fn reader(&self, secrets: &Secrets, context: &ReaderContext) -> Made<dyn Reader> {
         Ok(Some(Box::new(AsanaReader::new(Api::new(self, secrets)?, context.days))))
+    }
+}
+
+// Asana's REST API and the settings of one's access to it: one question, and
+// lists page by page.
+// <https://developers.asana.com/docs/pagination>
+
+/// `deliver.asana`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AsanaSettings {
+    /// The id of the project template.
+    pub template: String,
+    /// The id of the workspace, in which projects are looked up.
+    pub workspace: String,
+    /// The id of the team that gets the project; the template's when absent.
+    #[serde(default)]
+    pub team: Option<String>,
+    /// Who takes each role of the template, by the role's name: an e-mail
+    /// address or id. Roles that are not named go to the CSM.
+    #[serde(default)]
+    pub roles: BTreeMap<String, String>,
+    /// Whether the first-touch task is added to the project.
+    #[serde(default = "crate::settings::yes")]
+    pub first_touch_task: bool,
+    /// Another place of the API, for tests.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub base_url: Option<BaseUrl>,
+}
+
+impl AsanaSettings {
+    /// What is wrong with values that are of the right type.
+    fn problems(&self) -> Vec<String> {
+        let ids = [
+            ("template", Some(&self.template)),
+            ("workspace", Some(&self.workspace)),
+            ("team", self.team.as_ref()),
+        ];
+        let is_none = |id: &String| id.is_empty() || !id.bytes().all(|b| b.is_ascii_digit());
+        ids.into_iter()
+            .filter(|(_, id)| id.is_some_and(is_none))
+            .map(|(field, _)| {
+                format!("{field}: give the id as it stands in Asana's addresses, in quotes")
+            })
+            .collect()
+    }
+}
+
+const HELP: &str = "check ASANA_TOKEN and the ids in deliver.asana";
+
+/// The API, as one token sees it.
+#[derive(Clone)]
+struct Api {
+    client: Arc<Client>,
+}
+
+impl Api {
+    /// With the token among the secrets.
+    ///
+    /// # Errors
+    /// When the token is missing, or an id is none.
+    fn new(settings: &AsanaSettings, secrets: &Secrets) -> Result<Self, Vec<String>> {
+        made(Self::connect(settings, secrets), settings.problems())
+    }
+
+    fn connect(settings: &AsanaSettings, secrets: &Secrets) -> Result<Self, String> {
+        let token = secrets.get("ASANA_TOKEN").ok_or("set ASANA_TOKEN")?;
+        let headers = http_answer::authorization("Bearer", &token, "ASANA_TOKEN")?;
+        let base = settings.base_url.clone().unwrap_or_else(|| {
+            BaseUrl::parse("https://app.asana.com/api/1.0").expect("a constant URL is valid")
+        });
+        Ok(Self { client: Arc::new(Client::new(base, headers, Schedule::interactive())) })
+    }
+
+    async fn ask(
+        &self,
+        semantics: Semantics,
+        method: Method,
+        path: &str,
+        data: Option<Value>,
+    ) -> Result<Value, DeliveryError> {
+        let body = data.map(|data| json!({"data": data}));
+        let sent = self.client.send(semantics, method, path, body.as_ref()).await;
+        http_answer::json("Asana", &http_answer::answered(sent)?, HELP)
+    }
+
+    async fn read(&self, path: &str) -> Result<Value, DeliveryError> {
+        self.ask(Semantics::Idempotent, Method::GET, path, None).await
+    }
+
+    /// Reads what may not be there; `None` for 403 and 404.
+    async fn read_if_there(&self, path: &str) -> Result<Option<Value>, DeliveryError> {
+        let sent = self.client.send(Semantics::Idempotent, Method::GET, path, None).await;
+        let response = http_answer::answered(sent)?;
+        if matches!(response.status.as_u16(), 403 | 404) {
+            return Ok(None);
+        }
+        http_answer::json("Asana", &response, HELP).map(Some)
+    }
+
+    /// Hands over every item of a list, page by page, until `see` has enough.
+    /// The path has a query already.
+    async fn each(
+        &self,
+        path: &str,
+        mut see: impl FnMut(Value) -> bool + Send,
+    ) -> Result<(), DeliveryError> {
+        let mut next = path.to_owned();
+        loop {
+            let mut page = self.read(&next).await?;
+            let Some(items) = page["data"].as_array_mut().map(std::mem::take) else {
+                return Err(DeliveryError::transient("Asana's list is none"));
+            };
+            if items.into_iter().any(&mut see) {
+                return Ok(());
+            }
+            let Some(offset) = page["next_page"]["offset"].as_str() else { return Ok(()) };
+            let offset =
+                percent_encoding::utf8_percent_encode(offset, percent_encoding::NON_ALPHANUMERIC);
+            let following = format!("{path}&offset={offset}");
+            if following == next {
+                return Err(DeliveryError::transient("Asana's list does not go on"));
+            }
+            next = following;
+        }
+    }
+
+    /// The first item of a list that is wanted.
+    async fn first(
+        &self,
+        path: &str,
+        wanted: impl Fn(&Value) -> bool + Send + Sync,
+    ) -> Result<Option<Value>, DeliveryError> {
+        let mut found = None;
+        self.each(path, |item| {
+            let here = wanted(&item);
+            if here {
+                found = Some(item);
+            }
+            here
+        })
+        .await?;
+        Ok(found)
+    }
+
+    /// Every item of a list.
+    async fn all(&self, path: &str) -> Result<Vec<Value>, DeliveryError> {
+        let mut all = Vec::new();
+        self.each(path, |item| {
+            all.push(item);
+            false
+        })
+        .await?;
+        Ok(all)
+    }
+}
+
+/// The end of the names of everything that belongs to a handoff.
+fn ending(handoff: &Handoff) -> String {
+    format!("[{}]", handoff.key)
+}
+
+/// Whether a project or task is a handoff's own.
+fn is_ours(named: &Value, handoff: &Handoff) -> bool {
+    named["name"].as_str().is_some_and(|name| name.ends_with(&ending(handoff)))
+}
+
+// Descriptions in Asana's rich text, with the part that is kept in line with
+// the brief.
+
+/// A text in Markdown as `html_notes`, with the line that ends the machine's
+/// part.
+fn sealed(markdown: &str) -> String {
+    format!("<body>{}</body>", sealed_html(markdown, Look::Asana))
+}
+
+/// `html_notes` with the machine's part replaced; `None` where people have
+/// changed that part or taken the seal away.
+fn renewed(old: &str, markdown: &str) -> Option<String> {
+    let inner = old.trim().strip_prefix("<body>")?.strip_suffix("</body>")?;
+    Some(format!("<body>{}</body>", renewed_html(inner, markdown, Look::Asana)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deliver::machine_part;
+
+    #[test]
+    fn people_keep_what_they_write_and_what_they_changed() {
+        let old = sealed(
+            "**Call** [Dana & Co](https://a.example/x?a=1&b=2)\n\n- [ ] one\n- two\n\n### More\n",
+        );
+        assert!(old.starts_with("<body><strong>Call</strong> <a href="), "{old}");
+        assert!(!old.contains("**") && !old.contains("class=") && !old.contains("<p"), "{old}");
+        // As Asana gives it back.
+        let given = old
+            .replace("<a href", "<a data-asana-accessible=\"true\" href")
+            .replace("</body>", "\nCalled Dana</body>");
+        let new = renewed(&given, "Call *Kim*").expect("intact");
+        assert!(new.starts_with("<body>Call <em>Kim</em>\n\n--- handoff "), "{new}");
+        assert!(new.ends_with("---\nCalled Dana</body>"), "{new}");
+        assert_eq!(renewed(&new, "Call *Kim*").as_deref(), Some(new.as_str()));
+        assert_eq!(renewed(&given.replace("one", "three"), "x"), None, "a person's edit");
+        assert_eq!(renewed("<body>no seal</body>", "x"), None);
+        // What earlier versions wrote as plain text.
+        let plain = format!(
+            "<body>{}</body>",
+            machine_part::sealed("- By: Friday & Co").replace('&', "&amp;")
+        );
+        assert!(renewed(&plain, "x").is_some(), "{plain}");
     }
 }

@@ -1,14 +1,14 @@
 //! The onboarding project, made from a project template, with the first-touch
-//! task in it.
+//! task in it; and both follow a brief that changed.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::api::{Api, AsanaSettings, HELP, ending, is_ours};
-use super::notes::sealed;
+use super::read_back::project_of;
+use super::{Api, AsanaSettings, HELP, ending, is_ours, renewed, sealed};
 use crate::brief::EventKind;
 use crate::deliver::messages::{Messages, answer, due, signed_at};
 use crate::deliver::sink::{DeliveryError, Handoff, Mark, Sink};
@@ -86,9 +86,7 @@ impl Asana {
         let path = format!("/project_templates/{template}/instantiateProject");
         let job = self.api.ask(Semantics::Creates, Method::POST, &path, Some(data)).await?;
         let Some(job) = job["data"]["gid"].as_str() else {
-            return Err(DeliveryError::Unclear {
-                message: "Asana's answer names no job".to_owned(),
-            });
+            return Err(DeliveryError::unclear("Asana's answer names no job"));
         };
         self.wait_for(job).await
     }
@@ -129,28 +127,28 @@ impl Asana {
         let path = format!("/jobs/{job}?opt_fields=status,new_project,new_project.name");
         for wait in job_waits() {
             tokio::time::sleep(wait).await;
-            let answer = self.api.read(&path).await.map_err(|error| DeliveryError::Unclear {
-                message: format!("Asana makes the project, and its job cannot be read: {error}"),
+            let answer = self.api.read(&path).await.map_err(|error| {
+                DeliveryError::unclear(format!(
+                    "Asana makes the project, and its job cannot be read: {error}"
+                ))
             })?;
             match answer["data"]["status"].as_str() {
                 Some("succeeded") => {
                     let project = answer["data"]["new_project"]["gid"].as_str();
-                    return project.map(str::to_owned).ok_or_else(|| DeliveryError::Unclear {
-                        message: "Asana's job has succeeded and names no project".to_owned(),
+                    return project.map(str::to_owned).ok_or_else(|| {
+                        DeliveryError::unclear("Asana's job has succeeded and names no project")
                     });
                 }
                 Some("failed") => {
-                    return Err(DeliveryError::Permanent {
-                        message: "Asana could not make the project from the template".to_owned(),
-                        help: "make a project from the template by hand to see why".to_owned(),
-                    });
+                    return Err(DeliveryError::permanent(
+                        "Asana could not make the project from the template",
+                        "make a project from the template by hand to see why",
+                    ));
                 }
                 _ => {}
             }
         }
-        Err(DeliveryError::Unclear {
-            message: "Asana still makes the project after two minutes".to_owned(),
-        })
+        Err(DeliveryError::unclear("Asana still makes the project after two minutes"))
     }
 }
 
@@ -206,8 +204,7 @@ impl Sink for Asana {
         if self.settings.first_touch_task && self.task(&gid, handoff).await?.is_none() {
             self.create_task(&gid, handoff, &mut remarks).await?;
         }
-        let remark = (!remarks.is_empty()).then(|| remarks.join("; "));
-        Ok(Mark { reference: link(&project, &gid), remark, ..mark(&project) })
+        Ok(Mark::new(link(&project, &gid), mark(&project).at, &remarks))
     }
 
     async fn checks(&self, offline: bool) -> Vec<Check> {
@@ -234,5 +231,115 @@ fn link(project: &Value, gid: &str) -> String {
 fn mark(project: &Value) -> Mark {
     let gid = project["gid"].as_str().unwrap_or_default();
     let at = project["created_at"].as_str().and_then(|at| at.parse().ok());
-    Mark { reference: link(project, gid), at, remark: None }
+    Mark::new(link(project, gid), at, &[])
+}
+
+/// Brings the project of each handoff in line with its brief. Setting the same
+/// again changes nothing, so that nothing needs to be looked up.
+pub(super) struct AsanaFollow {
+    pub(super) api: Api,
+    pub(super) messages: Messages,
+}
+
+impl AsanaFollow {
+    async fn put(&self, path: &str, change: Map<String, Value>) -> Result<(), DeliveryError> {
+        if change.is_empty() {
+            return Ok(());
+        }
+        let path = format!("{path}?opt_fields=name");
+        let change = Some(Value::Object(change));
+        self.api.ask(Semantics::Idempotent, Method::PUT, &path, change).await.map(drop)
+    }
+
+    /// What differs in the task.
+    fn change(
+        &self,
+        handoff: &Handoff,
+        task: &Value,
+        remarks: &mut Vec<String>,
+    ) -> Result<Map<String, Value>, DeliveryError> {
+        let message = self.messages.csm_task(handoff, Medium::Markdown)?;
+        let name = format!("{} {}", text::shorten(&message.title, 120), ending(handoff));
+        let mut change = Map::new();
+        if task["name"] != name.as_str() {
+            change.insert("name".to_owned(), json!(name));
+        }
+        describe(task, &message.body, "task", &mut change, remarks);
+        let csm = answer(&handoff.brief, "first_action.owner.email");
+        if handoff.previous_owner().is_some() {
+            change.insert("assignee".to_owned(), json!(csm));
+        }
+        if handoff.due_changed()
+            && let Some(due) = due(handoff)
+        {
+            let due = due.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+            change.insert("due_at".to_owned(), json!(due));
+        }
+        Ok(change)
+    }
+}
+
+fn describe(
+    there: &Value,
+    new: &str,
+    what: &str,
+    change: &mut Map<String, Value>,
+    remarks: &mut Vec<String>,
+) {
+    let old = there["html_notes"].as_str().unwrap_or_default();
+    match renewed(old, new) {
+        Some(new) if new == old => {}
+        Some(new) => drop(change.insert("html_notes".to_owned(), json!(new))),
+        None => remarks.push(format!("the {what}'s description is left as people changed it")),
+    }
+}
+
+#[async_trait]
+impl Sink for AsanaFollow {
+    fn event(&self) -> EventKind {
+        EventKind::CsmTold
+    }
+
+    fn via(&self) -> &'static str {
+        "asana"
+    }
+
+    fn follows_brief(&self) -> bool {
+        true
+    }
+
+    fn describe(&self, _: &Handoff) -> String {
+        "bring the Asana project in line with the brief".to_owned()
+    }
+
+    async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
+        let started = handoff.timeline.last_via(EventKind::ProjectStarted, "asana");
+        let reference = started.and_then(|event| event.reference.clone()).unwrap_or_default();
+        let Some(project) = project_of(&reference) else {
+            return Err(DeliveryError::transient("there is no project in Asana yet"));
+        };
+        let mut remarks = Vec::new();
+        let path = format!("/projects/{project}");
+        let there = self.api.read(&format!("{path}?opt_fields=name,html_notes")).await?;
+        let message = self.messages.project(handoff, Medium::Markdown)?;
+        let mut change = Map::new();
+        describe(&there["data"], &message.body, "project", &mut change, &mut remarks);
+        self.put(&path, change).await?;
+        let tasks = format!("{path}/tasks?limit=100&opt_fields=name,html_notes");
+        if let Some(task) = self.api.first(&tasks, |task| is_ours(task, handoff)).await? {
+            let mut change = self.change(handoff, &task, &mut remarks)?;
+            let path = format!("/tasks/{}", task["gid"].as_str().unwrap_or_default());
+            match self.put(&path, change.clone()).await {
+                Err(DeliveryError::Permanent { message, .. })
+                    if change.contains_key("assignee") =>
+                {
+                    remarks.push(format!("the first-touch task is not reassigned: {message}"));
+                    change.remove("assignee");
+                    self.put(&path, change).await?;
+                }
+                done => done?,
+            }
+        }
+        Ok(Mark::new(reference, None, &remarks))
+    }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 use url::Url;
 
-use super::api::{Api, is_ours};
+use super::{Api, is_ours};
 use crate::brief::EventKind;
 use crate::deliver::messages::{answer, due_at_target};
 use crate::deliver::read_back::{

@@ -8,17 +8,20 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use octocrab::Octocrab;
 use octocrab::models::{AppId, InstallationId};
 use octocrab::service::middleware::retry::RetryConfig;
 use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::{Mutex, OnceCell};
 use tokio::time::Instant;
 
 use super::settings::{GithubSettings, Repository};
+use crate::deliver::read_back::Actor;
 use crate::deliver::sink::DeliveryError;
 use crate::http::{self as net, Schedule, connector};
 use crate::model::Secrets;
@@ -221,7 +224,7 @@ impl Api {
                 error: answer.fault(),
             }),
             Err(none) if none.reached => {
-                Err(Fault::without_answer(DeliveryError::Unclear { message: none.why }))
+                Err(Fault::without_answer(DeliveryError::unclear(none.why)))
             }
             Err(none) => Err(Fault::without_answer(transient(none.why))),
         }
@@ -265,9 +268,11 @@ impl Api {
             Access::Token(token) => builder.personal_token(token.clone()),
             Access::App { id, key } => builder
                 .app_from_rsa_pem(AppId(*id), key.expose_secret().as_bytes())
-                .map_err(|_| DeliveryError::Permanent {
-                    message: "GITHUB_APP_PRIVATE_KEY is not an RSA key in PEM form".to_owned(),
-                    help: "make a new private key on the app's settings page".to_owned(),
+                .map_err(|_| {
+                    DeliveryError::permanent(
+                        "GITHUB_APP_PRIVATE_KEY is not an RSA key in PEM form",
+                        "make a new private key on the app's settings page",
+                    )
                 })?,
         }
         .build_with_reqwest(http)
@@ -338,17 +343,14 @@ fn no_answer(method: &Method, path: &str, error: &octocrab::Error) -> NoAnswer {
 }
 
 fn transient(message: String) -> DeliveryError {
-    DeliveryError::Transient { message, retry_after: None }
+    DeliveryError::transient(message)
 }
 
 fn broken(error: &octocrab::Error) -> DeliveryError {
-    DeliveryError::Permanent {
-        message: format!(
-            "the GitHub client cannot be set up: {}",
-            text::quoted(&error.to_string())
-        ),
-        help: "check deliver.github.base_url and the machine's certificates".to_owned(),
-    }
+    DeliveryError::permanent(
+        format!("the GitHub client cannot be set up: {}", text::quoted(&error.to_string())),
+        "check deliver.github.base_url and the machine's certificates",
+    )
 }
 
 impl Answer {
@@ -429,7 +431,7 @@ impl Answer {
             // What was read can be read again; what was written may be there.
             match method {
                 Method::GET => transient(message),
-                _ => DeliveryError::Unclear { message },
+                _ => DeliveryError::unclear(message),
             }
         })
     }
@@ -459,7 +461,7 @@ impl Answer {
         }
         let help = match self.status.as_u16() {
             500.. if self.method == Method::GET => return transient(message),
-            500.. => return DeliveryError::Unclear { message },
+            500.. => return DeliveryError::unclear(message),
             401 => "GITHUB_TOKEN is wrong or has expired; make a new one",
             403 => {
                 "the token may not do this; it needs issues: write (and pull requests: write for as: pull_request)"
@@ -471,6 +473,136 @@ impl Answer {
             422 => "the request was refused as it is; fix what GitHub names",
             _ => "see what GitHub says",
         };
-        DeliveryError::Permanent { message, help: help.to_owned() }
+        DeliveryError::permanent(message, help.to_owned())
     }
+}
+
+// The few fields of GitHub's answers that matter here. octocrab's own models
+// are not used for what is read: they refuse a whole list because of one
+// account that was deleted (`user: null`) or one event name that is new to
+// them, and Enterprise servers leave out fields that they ask for.
+
+/// Who did something; GitHub gives `null` for an account that was deleted.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Account {
+    pub(super) login: String,
+    #[serde(default, rename = "type")]
+    pub(super) kind: String,
+}
+
+impl Account {
+    /// Whether it is the one whose acts count is decided with the role that it
+    /// has in the repository:
+    /// <https://docs.github.com/en/graphql/reference/enums#commentauthorassociation>
+    pub(super) fn actor(&self, association: Option<&str>) -> Actor<'_> {
+        let is_machine = !(self.kind.is_empty() || self.kind.eq_ignore_ascii_case("user"))
+            || self.login.ends_with("[bot]");
+        let is_outsider =
+            association.is_some_and(|it| !matches!(it, "OWNER" | "MEMBER" | "COLLABORATOR" | ""));
+        Actor { id: &self.login, name: &self.login, is_person: !is_machine, is_outsider }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Label {
+    pub(super) name: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Milestone {
+    pub(super) number: u64,
+    #[serde(default)]
+    pub(super) due_on: Option<DateTime<Utc>>,
+}
+
+/// An issue, or a pull request as an issue.
+#[derive(Debug, Deserialize)]
+pub(super) struct Issue {
+    pub(super) number: u64,
+    pub(super) html_url: String,
+    #[serde(default)]
+    pub(super) node_id: Option<String>,
+    pub(super) created_at: DateTime<Utc>,
+    #[serde(default)]
+    pub(super) title: String,
+    #[serde(default)]
+    pub(super) body: Option<String>,
+    #[serde(default)]
+    pub(super) labels: Vec<Label>,
+    #[serde(default)]
+    pub(super) assignees: Vec<Account>,
+    #[serde(default)]
+    pub(super) milestone: Option<Milestone>,
+    #[serde(default)]
+    pub(super) pull_request: Option<serde_json::Value>,
+    #[serde(default)]
+    pub(super) closed_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub(super) closed_by: Option<Account>,
+    #[serde(default)]
+    pub(super) state_reason: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Pull {
+    pub(super) number: u64,
+    pub(super) html_url: String,
+    #[serde(default)]
+    pub(super) node_id: Option<String>,
+    pub(super) created_at: DateTime<Utc>,
+    pub(super) state: String,
+    #[serde(default)]
+    pub(super) draft: bool,
+    #[serde(default)]
+    pub(super) body: Option<String>,
+    #[serde(default)]
+    pub(super) labels: Vec<Label>,
+    #[serde(default)]
+    pub(super) assignees: Vec<Account>,
+    #[serde(default)]
+    pub(super) milestone: Option<Milestone>,
+    #[serde(default)]
+    pub(super) merged_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub(super) merged_by: Option<Account>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Comment {
+    pub(super) html_url: String,
+    pub(super) created_at: DateTime<Utc>,
+    #[serde(default)]
+    pub(super) user: Option<Account>,
+    #[serde(default)]
+    pub(super) body: Option<String>,
+    #[serde(default)]
+    pub(super) author_association: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Review {
+    pub(super) html_url: String,
+    /// Absent while it is not handed in.
+    #[serde(default)]
+    pub(super) submitted_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub(super) user: Option<Account>,
+    #[serde(default)]
+    pub(super) state: String,
+    #[serde(default)]
+    pub(super) body: Option<String>,
+    #[serde(default)]
+    pub(super) author_association: Option<String>,
+}
+
+/// One thing that happened to an issue.
+#[derive(Debug, Deserialize)]
+pub(super) struct IssueEvent {
+    pub(super) event: String,
+    #[serde(default)]
+    pub(super) actor: Option<Account>,
+    /// Whom, for `assigned`.
+    #[serde(default)]
+    pub(super) assignee: Option<Account>,
+    pub(super) created_at: DateTime<Utc>,
 }

@@ -100,9 +100,9 @@ impl Forge {
     }
 
     fn odd(&self, why: &str) -> DeliveryError {
-        DeliveryError::Permanent {
-            message: format!("GitHub's record of {}: {why}", self.repository),
-            help: "audit again; if it stays so, give --clock a saved record".to_owned(),
-        }
+        DeliveryError::permanent(
+            format!("GitHub's record of {}: {why}", self.repository),
+            "audit again; if it stays so, give --clock a saved record",
+        )
     }
 }

@@ -6,10 +6,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use http::Method;
 use serde_json::{Value, json};
 
-use super::api::Api;
-use super::model::{IssueEvent, Milestone};
-use super::settings::{GithubSettings, ProjectSettings};
-use super::task_url::TaskUrl;
+use super::api::{Api, IssueEvent, Milestone};
+use super::settings::{GithubSettings, ProjectSettings, TaskUrl};
 use crate::deliver::messages::due_at_target;
 use crate::deliver::read_back::MovedDeadline;
 use crate::deliver::sink::{DeliveryError, Handoff, WholeDays};
@@ -40,9 +38,11 @@ pub(super) async fn add(
     let variables = json!({"owner": settings.owner, "number": settings.number, "field": field});
     let found = ask(api, FIND, &variables).await?;
     let project = &found["repositoryOwner"]["projectV2"];
-    let missing = |what: String| DeliveryError::Permanent {
-        message: what,
-        help: "check deliver.github.project, and that the token has the project scope".to_owned(),
+    let missing = |what: String| {
+        DeliveryError::permanent(
+            what,
+            "check deliver.github.project, and that the token has the project scope",
+        )
     };
     let Some(id) = project["id"].as_str() else {
         return Err(missing(format!("{} has no project {}", settings.owner, settings.number)));
@@ -62,13 +62,13 @@ pub(super) async fn ask(api: &Api, query: &str, variables: &Value) -> Result<Val
     let body = json!({"query": query, "variables": variables});
     let mut answer = api.write(Method::POST, "/graphql", &body).await?.body;
     if let Some(error) = answer["errors"].get(0) {
-        return Err(DeliveryError::Permanent {
-            message: format!(
+        return Err(DeliveryError::permanent(
+            format!(
                 "GitHub's GraphQL refused: {}",
                 text::quoted(error["message"].as_str().unwrap_or("no reason given"))
             ),
-            help: "check the token's scopes: project, and read:org for an organisation".to_owned(),
-        });
+            "check the token's scopes: project, and read:org for an organisation",
+        ));
     }
     Ok(answer["data"].take())
 }

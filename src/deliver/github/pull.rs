@@ -7,10 +7,9 @@ use async_trait::async_trait;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::api::{Api, Fault};
-use super::marker::{STEP, holds, marker, sealed};
-use super::model::Pull;
-use super::settings::{GithubSettings, assignee};
+use super::api::{Api, Fault, Pull};
+use super::settings::GithubSettings;
+use super::task::{STEP, ask_to_review, holds, marker, sealed};
 use super::{checks, project};
 use crate::brief::EventKind;
 use crate::deliver::messages::{Messages, TaskForm};
@@ -146,16 +145,8 @@ impl GithubPull {
         {
             remarks.push(format!("still a draft: {error}"));
         }
-        match assignee(handoff) {
-            Ok(login) => {
-                let path = repository.path(&format!("/pulls/{}/requested_reviewers", pull.number));
-                let wish = json!({"reviewers": [login]});
-                if let Err(fault) = self.api.write(Method::POST, &path, &wish).await {
-                    remarks.push(format!("nobody is asked to review: {}", fault.error));
-                }
-            }
-            Err(why) => remarks.push(format!("nobody is asked to review: {why}")),
-        }
+        let path = repository.path(&format!("/pulls/{}/requested_reviewers", pull.number));
+        ask_to_review(&self.api, handoff, &path, remarks).await;
         if let (Some(settings), Some(node)) = (&self.settings.project, &pull.node_id)
             && let Err(error) =
                 project::add(&self.api, settings, node, self.messages.due_day(handoff)).await
@@ -184,10 +175,10 @@ fn explain(fault: Fault, branch: &str) -> DeliveryError {
     match fault.error {
         DeliveryError::Permanent { message, .. } if is_branch => {
             let help = format!("the branch {branch} is not on GitHub; push the ledger first");
-            DeliveryError::Permanent { message, help }
+            DeliveryError::permanent(message, help)
         }
         // One without a field is most often the request that is there already: look again.
-        DeliveryError::Permanent { message, .. } if is_there => DeliveryError::Unclear { message },
+        DeliveryError::Permanent { message, .. } if is_there => DeliveryError::unclear(message),
         error => error,
     }
 }
@@ -212,7 +203,7 @@ impl BranchRequests for GithubPull {
                 made.map_err(|fault| explain(fault, &request.branch))?.read()?
             }
         };
-        Ok(Mark { reference: pull.html_url, at: Some(pull.created_at), remark: None })
+        Ok(Mark::new(pull.html_url, Some(pull.created_at), &[]))
     }
 }
 
@@ -241,11 +232,7 @@ impl Sink for GithubPull {
     async fn look_up(&self, handoff: &Handoff) -> Result<Option<Mark>, DeliveryError> {
         let found = self.find(&Self::branch(handoff)).await?;
         let ours = found.into_iter().find(|pull| self.marked(handoff, pull) && self.finished(pull));
-        Ok(ours.map(|pull| Mark {
-            reference: pull.html_url,
-            at: Some(pull.created_at),
-            remark: None,
-        }))
+        Ok(ours.map(|pull| Mark::new(pull.html_url, Some(pull.created_at), &[])))
     }
 
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
@@ -265,8 +252,7 @@ impl Sink for GithubPull {
         if self.purpose == Purpose::Task {
             self.dress(handoff, &pull, &mut remarks).await;
         }
-        let remark = (!remarks.is_empty()).then(|| remarks.join("; "));
-        Ok(Mark { reference: pull.html_url, at: Some(pull.created_at), remark })
+        Ok(Mark::new(pull.html_url, Some(pull.created_at), &remarks))
     }
 
     /// A draft becomes ready when every answer is there.
@@ -285,6 +271,6 @@ impl Sink for GithubPull {
     }
 
     async fn checks(&self, offline: bool) -> Vec<Check> {
-        checks::of(&self.api, &self.settings, offline).await
+        checks(&self.api, &self.settings, offline).await
     }
 }

@@ -8,11 +8,9 @@ use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
 
-use super::api::Api;
-use super::model::{Account, Comment, Issue, IssueEvent, Pull, Review};
+use super::api::{Account, Api, Comment, Issue, IssueEvent, Pull, Review};
 use super::project::{self, Dated};
-use super::settings::{GithubSettings, assignee};
-use super::task_url::TaskUrl;
+use super::settings::{GithubSettings, TaskUrl, assignee};
 use crate::brief::EventKind;
 use crate::deliver::messages::answer;
 use crate::deliver::read_back::{

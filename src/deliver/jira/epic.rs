@@ -1,5 +1,5 @@
 //! The onboarding as one epic with its tasks. A run that was cut goes on with
-//! the tasks that are missing.
+//! the tasks that are missing, and all follow a brief that changed.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,12 +8,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::adf;
-use super::api::{Api, HELP, JiraSettings, label, time};
+use super::{Api, HELP, JiraSettings, adf, key_of, label, time};
 use crate::brief::EventKind;
-use crate::deliver::machine_part::sealed;
+use crate::deliver::machine_part::{is_intact, is_seal, sealed};
 use crate::deliver::message_kind::MessageKind;
 use crate::deliver::messages::{Audience, Messages, answer};
 use crate::deliver::sink::{DeliveryError, Handoff, Mark, OnboardingTask, Sink, Who};
@@ -81,7 +80,7 @@ impl Jira {
         let made = self.api.ask(Semantics::Creates, Method::POST, "/issue", Some(&body)).await?;
         let Some(issue) = made["key"].as_str().map(str::to_owned) else {
             let message = "Jira's answer names no issue".to_owned();
-            return Err(DeliveryError::Unclear { message });
+            return Err(DeliveryError::unclear(message));
         };
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         made.insert((handoff.key.clone(), step.to_owned()), issue.clone());
@@ -122,8 +121,8 @@ impl Jira {
         self.create(handoff, step, fields).await
     }
 
-    fn mark(&self, epic: &str, at: Option<DateTime<Utc>>, remark: Option<String>) -> Mark {
-        Mark { reference: self.api.base().join(&format!("/browse/{epic}")), at, remark }
+    fn mark(&self, epic: &str, at: Option<DateTime<Utc>>, remarks: &[String]) -> Mark {
+        Mark::new(self.api.base().join(&format!("/browse/{epic}")), at, remarks)
     }
 }
 
@@ -152,8 +151,7 @@ impl Sink for Jira {
     }
 
     fn onboarding(&self, handoff: &Handoff) -> Vec<(String, OnboardingTask)> {
-        let mut events = handoff.timeline.events.iter();
-        if !events.any(|it| it.event == EventKind::ProjectStarted && it.via == "jira") {
+        if handoff.timeline.last_via(EventKind::ProjectStarted, "jira").is_none() {
             return Vec::new();
         }
         let tasks = self.messages.tasks(handoff).unwrap_or_default().into_iter();
@@ -181,7 +179,7 @@ impl Sink for Jira {
         let tasks = self.messages.tasks(handoff)?.len();
         let whole = (0..tasks).all(|index| found.steps.contains_key(&step_of(index)));
         let epic = found.steps.get(EPIC).filter(|_| whole);
-        Ok(epic.map(|epic| self.mark(epic, found.epic_at, None)))
+        Ok(epic.map(|epic| self.mark(epic, found.epic_at, &[])))
     }
 
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
@@ -213,8 +211,7 @@ impl Sink for Jira {
                 self.create_task(handoff, &epic, (&step, task), assignee).await?;
             }
         }
-        let remark = (!remarks.is_empty()).then(|| remarks.join("; "));
-        Ok(self.mark(&epic, found.epic_at, remark))
+        Ok(self.mark(&epic, found.epic_at, &remarks))
     }
 
     async fn checks(&self, offline: bool) -> Vec<Check> {
@@ -246,5 +243,123 @@ impl Sink for Jira {
             );
             Check::failed(what, detail, "fix deliver.jira.epic_type or task_type")
         }]
+    }
+}
+
+/// Brings the epic of each handoff in line with its brief. Setting the same
+/// again changes nothing, so that nothing needs to be looked up.
+pub(super) struct JiraFollow {
+    pub(super) api: Api,
+    pub(super) settings: JiraSettings,
+    pub(super) messages: Messages,
+}
+
+impl JiraFollow {
+    async fn put(&self, issue: &str, fields: Map<String, Value>) -> Result<(), DeliveryError> {
+        if fields.is_empty() {
+            return Ok(());
+        }
+        let path = format!("/issue/{issue}");
+        let body = json!({"fields": fields});
+        self.api.send(Semantics::Idempotent, Method::PUT, &path, Some(&body)).await
+    }
+
+    /// Gives the tasks of the CSM before to the new one.
+    async fn reassign(
+        &self,
+        handoff: &Handoff,
+        remarks: &mut Vec<String>,
+    ) -> Result<(), DeliveryError> {
+        let Some(before) = handoff.previous_owner() else { return Ok(()) };
+        let Some(email) = answer(&handoff.brief, "first_action.owner.email") else {
+            remarks.push("the tasks are not reassigned: the new CSM has no address".to_owned());
+            return Ok(());
+        };
+        let Some(new) = self.api.account(&self.settings, &email).await? else {
+            remarks.push(format!(
+                "the tasks are not reassigned: Jira shows no single account of {}; name it in deliver.jira.accounts",
+                text::quoted(&email)
+            ));
+            return Ok(());
+        };
+        let old = match before["email"].as_str() {
+            Some(email) => self.api.account(&self.settings, email).await?,
+            None => None,
+        };
+        let Some(old) = old else { return Ok(()) };
+        let fields = ["assignee"];
+        for issue in self.api.of_handoff(&self.settings, handoff, "", &fields).await? {
+            let key = issue["key"].as_str().unwrap_or_default();
+            if issue["fields"]["assignee"]["accountId"] == old.as_str() {
+                let assignee = json!({"accountId": new});
+                self.put(key, Map::from_iter([("assignee".to_owned(), assignee)])).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The description with the machine's part replaced; `None` where people have
+/// changed that part.
+fn renewed(old: &Value, new: &str) -> Option<Value> {
+    let blocks = old["content"].as_array()?;
+    let text = |blocks: &[Value]| adf::plain(&json!({"content": blocks}));
+    let at = blocks.iter().position(|block| is_seal(&text(std::slice::from_ref(block))))?;
+    let (above, rest) = blocks.split_at_checked(at)?;
+    let (seal, below) = rest.split_at_checked(1)?;
+    if !is_intact(&text(above), &text(seal)) {
+        return None;
+    }
+    let mut document = adf::document(&sealed(new), &[]);
+    document["content"].as_array_mut()?.extend(below.iter().cloned());
+    Some(document)
+}
+
+#[async_trait]
+impl Sink for JiraFollow {
+    fn event(&self) -> EventKind {
+        EventKind::CsmTold
+    }
+
+    fn via(&self) -> &'static str {
+        "jira"
+    }
+
+    fn follows_brief(&self) -> bool {
+        true
+    }
+
+    fn describe(&self, _: &Handoff) -> String {
+        "bring the Jira epic in line with the brief".to_owned()
+    }
+
+    async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
+        let started = handoff.timeline.last_via(EventKind::ProjectStarted, "jira");
+        let reference = started.and_then(|event| event.reference.clone()).unwrap_or_default();
+        let Some(epic) = key_of(&reference) else {
+            return Err(DeliveryError::transient("there is no epic in Jira yet"));
+        };
+        let path = format!("/issue/{epic}?fields=summary,description");
+        let there = self.api.read(&path).await?;
+        let message = self.messages.project(handoff, Medium::Plain)?;
+        let (mut fields, mut remarks) = (Map::new(), Vec::new());
+        let summary = text::shorten(&message.title, 250);
+        if there["fields"]["summary"] != summary.as_str() {
+            fields.insert("summary".to_owned(), json!(summary));
+        }
+        let old = &there["fields"]["description"];
+        match renewed(old, &message.body) {
+            Some(new) if adf::plain(&new) == adf::plain(old) => {}
+            Some(new) => drop(fields.insert("description".to_owned(), new)),
+            None => remarks.push("the epic's description is left as people changed it".to_owned()),
+        }
+        if handoff.due_changed()
+            && let Some(due) = self.messages.due_day(handoff)
+        {
+            fields.insert("duedate".to_owned(), json!(due));
+        }
+        self.put(&epic, fields).await?;
+        self.reassign(handoff, &mut remarks).await?;
+        Ok(Mark::new(reference, None, &remarks))
     }
 }

@@ -2,21 +2,31 @@
 //! label `handoff-<key>` and a property that names its step.
 
 mod adf;
-mod api;
 mod epic;
-mod follow;
 mod read_back;
 
-use api::{Api, JiraSettings};
-use epic::Jira;
-use follow::JiraFollow;
-use read_back::JiraReader;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use base64::Engine as _;
+use chrono::{DateTime, Utc};
+use epic::{Jira, JiraFollow};
+use http::Method;
+use read_back::JiraReader;
+use schemars::JsonSchema;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::http_answer;
 use super::messages::Messages;
 use super::read_back::Reader;
-use super::row::{ReaderContext, SinkRow, SinkSettings, Sinks, WorkflowNeeds};
+use super::row::{Made, ReaderContext, SinkRow, SinkSettings, Sinks, WorkflowNeeds, made};
+use super::sink::{DeliveryError, Handoff};
 use super::templates::Medium;
 use crate::brief::EventKind;
+use crate::http::{BaseUrl, Client, Response, Schedule, Semantics};
 use crate::model::Secrets;
 use crate::settings::SettingsReader;
 
@@ -28,12 +38,6 @@ pub(super) const ROW: SinkRow = SinkRow {
     medium: Medium::Plain,
     settings: SettingsReader::<dyn SinkSettings>::of::<JiraSettings>(),
 };
-
-impl From<JiraSettings> for Box<dyn SinkSettings> {
-    fn from(settings: JiraSettings) -> Self {
-        Box::new(settings)
-    }
-}
 
 impl SinkSettings for JiraSettings {
     fn sinks(&self, secrets: &Secrets, messages: &Messages, _: &[EventKind]) -> Sinks {
@@ -49,11 +53,251 @@ impl SinkSettings for JiraSettings {
         WorkflowNeeds { reads_back: true, ..WorkflowNeeds::default() }
     }
 
-    fn reader(
-        &self,
-        secrets: &Secrets,
-        context: &ReaderContext,
-    ) -> Result<Option<Box<dyn Reader>>, Vec<String>> {
+    fn reader(&self, secrets: &Secrets, context: &ReaderContext) -> Made<dyn Reader> {
         Ok(Some(Box::new(JiraReader::new(Api::new(self, secrets)?, self.clone(), context.days))))
+    }
+}
+
+// Jira Cloud's REST API, version 3, and the settings of one's access to it.
+// <https://developer.atlassian.com/cloud/jira/platform/rest/v3/>
+
+/// `deliver.jira`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct JiraSettings {
+    /// The site, `https://acme.atlassian.net`.
+    #[schemars(with = "String")]
+    pub base_url: BaseUrl,
+    /// The key of the project that holds the epics.
+    pub project: String,
+    /// The name of the issue type of an epic.
+    #[serde(default = "epic")]
+    pub epic_type: String,
+    /// The name of the issue type of a task.
+    #[serde(default = "task")]
+    pub task_type: String,
+    /// Account ids by e-mail address, for people whose address Jira hides.
+    #[serde(default)]
+    pub accounts: BTreeMap<String, String>,
+}
+
+fn epic() -> String {
+    "Epic".to_owned()
+}
+
+fn task() -> String {
+    "Task".to_owned()
+}
+
+const HELP: &str = "check JIRA_EMAIL, JIRA_TOKEN and deliver.jira: project, epic_type, task_type";
+
+/// The API, as one account sees it.
+#[derive(Clone)]
+struct Api {
+    client: Arc<Client>,
+}
+
+impl Api {
+    /// With the account among the secrets.
+    ///
+    /// # Errors
+    /// When a secret is missing, or the project's key is none.
+    fn new(settings: &JiraSettings, secrets: &Secrets) -> Result<Self, Vec<String>> {
+        let mut problems = Vec::new();
+        let plain = settings.project.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        if settings.project.is_empty() || !plain {
+            problems.push("project: give the project's key, such as ONB".to_owned());
+        }
+        made(Self::connect(settings, secrets), problems)
+    }
+
+    fn connect(settings: &JiraSettings, secrets: &Secrets) -> Result<Self, String> {
+        let (Some(email), Some(token)) = (secrets.get("JIRA_EMAIL"), secrets.get("JIRA_TOKEN"))
+        else {
+            return Err("set JIRA_EMAIL and JIRA_TOKEN".to_owned());
+        };
+        let pair = format!("{}:{}", email.expose_secret(), token.expose_secret());
+        let basic = base64::engine::general_purpose::STANDARD.encode(pair);
+        let headers =
+            http_answer::authorization("Basic", &SecretString::from(basic), "JIRA_TOKEN")?;
+        let base = settings.base_url.clone();
+        Ok(Self { client: Arc::new(Client::new(base, headers, Schedule::interactive())) })
+    }
+
+    /// The site.
+    fn base(&self) -> &BaseUrl {
+        self.client.base()
+    }
+
+    async fn answer(
+        &self,
+        semantics: Semantics,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Response, DeliveryError> {
+        let path = format!("/rest/api/3{path}");
+        http_answer::answered(self.client.send(semantics, method, &path, body).await)
+    }
+
+    async fn ask(
+        &self,
+        semantics: Semantics,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, DeliveryError> {
+        http_answer::json("Jira", &self.answer(semantics, method, path, body).await?, HELP)
+    }
+
+    async fn read(&self, path: &str) -> Result<Value, DeliveryError> {
+        self.ask(Semantics::Idempotent, Method::GET, path, None).await
+    }
+
+    /// Reads what may not be there; `None` for 404, which Jira also says of
+    /// what an account may not see.
+    async fn read_if_there(&self, path: &str) -> Result<Option<Value>, DeliveryError> {
+        let response = self.answer(Semantics::Idempotent, Method::GET, path, None).await?;
+        if response.status.as_u16() == 404 {
+            return Ok(None);
+        }
+        http_answer::json("Jira", &response, HELP).map(Some)
+    }
+
+    /// Every item of a list with `startAt` and `total`, named `items` in the answer.
+    async fn all(&self, path: &str, items: &str) -> Result<Vec<Value>, DeliveryError> {
+        let mut all = Vec::new();
+        loop {
+            let start = all.len();
+            let mut page = self.read(&format!("{path}?startAt={start}&maxResults=100")).await?;
+            let Some(found) = page[items].as_array_mut().map(std::mem::take) else {
+                return Err(DeliveryError::transient(format!("Jira's list of {items} is none")));
+            };
+            let is_empty = found.is_empty();
+            all.extend(found);
+            let total = page["total"].as_u64().and_then(|total| usize::try_from(total).ok());
+            let is_last = page["isLast"] == true || total.is_some_and(|total| all.len() >= total);
+            if is_last || is_empty {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Writes where no answer is wanted: Jira says 204 and nothing more.
+    async fn send(
+        &self,
+        semantics: Semantics,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(), DeliveryError> {
+        let response = self.answer(semantics, method, path, body).await?;
+        if response.status.is_success() {
+            return Ok(());
+        }
+        http_answer::json("Jira", &response, HELP).map(drop)
+    }
+
+    /// The issues with a handoff's label, oldest first, with its property;
+    /// `further` is more JQL.
+    async fn of_handoff(
+        &self,
+        settings: &JiraSettings,
+        handoff: &Handoff,
+        further: &str,
+        fields: &[&str],
+    ) -> Result<Vec<Value>, DeliveryError> {
+        let jql = format!(
+            "project = \"{}\" AND labels = \"{}\"{further} ORDER BY created ASC",
+            settings.project,
+            label(handoff)
+        );
+        let mut issues = Vec::new();
+        let mut token: Option<String> = None;
+        loop {
+            let mut body =
+                json!({"jql": jql, "fields": fields, "properties": ["handoff"], "maxResults": 100});
+            if let Some(token) = &token {
+                body["nextPageToken"] = json!(token);
+            }
+            let search = "/search/jql";
+            let mut page =
+                self.ask(Semantics::Idempotent, Method::POST, search, Some(&body)).await?;
+            issues.extend(page["issues"].as_array_mut().map(std::mem::take).into_iter().flatten());
+            let next = page["nextPageToken"].as_str().map(str::to_owned);
+            if next.is_none() || next == token {
+                return Ok(issues);
+            }
+            token = next;
+        }
+    }
+
+    /// The account of somebody, by the configured map or by an address that
+    /// exactly one person has.
+    async fn account(
+        &self,
+        settings: &JiraSettings,
+        email: &str,
+    ) -> Result<Option<String>, DeliveryError> {
+        if let Some(account) = settings.accounts.get(email) {
+            return Ok(Some(account.clone()));
+        }
+        let query =
+            percent_encoding::utf8_percent_encode(email, percent_encoding::NON_ALPHANUMERIC);
+        let path = format!("/user/search?query={query}");
+        let people = self.ask(Semantics::Idempotent, Method::GET, &path, None).await?;
+        let mut matching = people.as_array().into_iter().flatten().filter(|person| {
+            person["active"] == true
+                && person["emailAddress"].as_str().is_none_or(|a| a.eq_ignore_ascii_case(email))
+        });
+        let first = matching.next().and_then(|person| person["accountId"].as_str());
+        Ok(if matching.next().is_none() { first.map(str::to_owned) } else { None })
+    }
+}
+
+/// The label of every issue of a handoff.
+fn label(handoff: &Handoff) -> String {
+    format!("handoff-{}", handoff.key)
+}
+
+/// Jira's times have an offset without a colon.
+fn time(value: &Value) -> Option<DateTime<Utc>> {
+    let parsed = DateTime::parse_from_str(value.as_str()?, "%Y-%m-%dT%H:%M:%S%.f%z").ok()?;
+    Some(parsed.to_utc())
+}
+
+/// `ONB-12`; nothing else may stand in a path.
+fn is_key(key: &str) -> bool {
+    key.split_once('-').is_some_and(|(project, number)| {
+        !project.is_empty()
+            && project.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+            && !number.is_empty()
+            && number.bytes().all(|b| b.is_ascii_digit())
+    })
+}
+
+/// The issue's key in its address.
+fn key_of(reference: &str) -> Option<String> {
+    let url = Url::parse(reference).ok()?;
+    let parts: Vec<&str> = url.path_segments()?.collect();
+    let [.., "browse", key] = parts.as_slice() else { return None };
+    is_key(key).then(|| (*key).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::key_of;
+
+    #[test]
+    fn an_address_names_an_issue_or_nothing() {
+        assert_eq!(key_of("https://acme.atlassian.net/browse/ONB-12").as_deref(), Some("ONB-12"));
+        for nothing in [
+            "",
+            "ONB-12",
+            "https://acme.atlassian.net/browse/",
+            "https://x.example/browse/../a-1?x",
+        ] {
+            assert_eq!(key_of(nothing), None, "{nothing}");
+        }
     }
 }

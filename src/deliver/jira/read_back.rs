@@ -6,9 +6,8 @@ use chrono::NaiveDate;
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use super::adf;
-use super::api::{Api, JiraSettings, is_key, key_of, time};
 use super::epic::EPIC;
+use super::{Api, JiraSettings, adf, is_key, key_of, time};
 use crate::brief::EventKind;
 use crate::deliver::messages::{answer, due_at_target};
 use crate::deliver::read_back::{

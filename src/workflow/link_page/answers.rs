@@ -10,14 +10,14 @@ use serde_json::Value;
 use super::super::pending_pull_request::{self, Drafts, stored_draft};
 use super::super::refresh::kind_of;
 use super::super::sources::{Earlier, Version};
-use super::super::store::{LOCK_WAIT, Stored, version};
+use super::super::store::{LOCK_WAIT, Stored, brief_change, commit, version};
 use super::super::{Context, Remarks, WorkflowError};
 use super::{FormFields, VIA, answer_in_words, field};
 use crate::brief::{
-    AnswerSource, AskedAnswer, Brief, BriefSources, Event, EventKind, SourceKind, Timeline,
-    asked_answer, asked_answers, put_answer, read_answer, unknown_answer,
+    AnswerSource, AskedAnswer, Brief, Event, EventKind, SourceKind, Timeline, asked_answer,
+    asked_answers, put_answer, read_answer, unknown_answer,
 };
-use crate::ledger::{Change, Snapshot, blob_id};
+use crate::ledger::{Snapshot, blob_id};
 use crate::link::Grant;
 use crate::model::Key;
 use crate::text::{one_line, shorten};
@@ -137,8 +137,6 @@ pub(super) fn take(
     remarks: &mut Remarks,
 ) -> Result<Answered, WorkflowError> {
     let key = &grant.key;
-    let no =
-        |message: &str| WorkflowError::DoesNotFit { key: key.clone(), message: message.to_owned() };
     // A draft lives on the remote, where there is one.
     let is_draft = context.stored(key, None)?.is_none();
     let drafts = is_draft.then(|| Drafts::look(context, remarks));
@@ -169,8 +167,8 @@ pub(super) fn take(
             }
         };
         let before = earlier_version(seen)?;
-        let before =
-            before.ok_or_else(|| no("the page that was sent is not known here; open it again"))?;
+        let unknown = "the page that was sent is not known here; open it again";
+        let before = before.ok_or_else(|| WorkflowError::unfit(key, unknown))?;
         let mut json = brief.json().clone();
         let (mut fields, mut pointers) = (Vec::new(), Vec::new());
         let (mut asked, own) = asked_of(context, grant, &timeline, &before);
@@ -233,8 +231,7 @@ pub(super) fn take(
             return Ok(answered);
         }
         let brief = Brief::from_json(context.schema.in_order(&json));
-        let text = brief.to_yaml(Context::depth(&folder));
-        let blob = blob_id(text.as_bytes()).to_string();
+        let blob = blob_id(brief.to_yaml(Context::depth(&folder)).as_bytes()).to_string();
         let given = AnswerSource::of(SourceKind::Link).named(&grant.person).at(context.now);
         let version = Version { key, brief: brief.json(), blob: &blob, earlier: earlier.as_ref() };
         let sources = version.of_person(context, &pointers, &given);
@@ -242,23 +239,12 @@ pub(super) fn take(
         event.by = Some(grant.person.clone());
         event.sources = Some(blob_id(sources.as_bytes()).to_string());
         event.reason = Some(shorten(&one_line(&fields.join(", ")), 1_000));
-        let customer = brief.view().customer_name().unwrap_or("customer").to_owned();
-        let change = Change::of_handoff(&folder, &customer, key, context.now)
+        let change = brief_change(context, key, &folder, &brief, sources)?
             .trailer("Handoff-Event", event.event.as_str())
             .trailer("Handoff-Fields", shorten(&one_line(&fields.join(", ")), 500));
         timeline.events.push(event);
-        let change = change
-            .put("timeline.yaml", timeline.to_yaml())
-            .put("README.md", context.render(&brief)?)
-            .put("brief.yaml", text)
-            .put(BriefSources::FILE, sources);
-        let committed = match &branch {
-            Some(branch) => writer.commit_on_branch(branch, &change)?,
-            None => writer.commit(&change)?,
-        };
-        if let Some(committed) = committed {
-            remarks.extend(committed.remarks.iter().map(ToString::to_string));
-        }
+        let change = change.put("timeline.yaml", timeline.to_yaml());
+        commit(&mut writer, branch.as_deref(), &change, remarks)?;
     }
     if let Some(drafts) = &drafts {
         drafts.combine(key, remarks)?;

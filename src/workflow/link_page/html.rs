@@ -126,10 +126,7 @@ impl View {
         let customer = view.customer_name().or_else(|| view.deal_name()).unwrap_or("Handoff");
         let customer = text::shorten(&text::one_line(customer), 120);
         let timeline = &stored.timeline;
-        let verdict = timeline.events.iter().rev().find(|event| {
-            let verdicts = [EventKind::Accepted, EventKind::Returned, EventKind::Resubmitted];
-            verdicts.contains(&event.event)
-        });
+        let verdict = timeline.verdict();
         let is_returned = verdict.is_some_and(|it| it.event == EventKind::Returned);
         let zone = context.config.timezone;
         let in_words = |at: chrono::DateTime<chrono::Utc>| {

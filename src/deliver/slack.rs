@@ -1,22 +1,145 @@
-//! A Slack bot: posts with metadata, and finds its message again by it.
+//! Slack: the message in the channel, by a bot or an incoming webhook.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use http::Method;
+use schemars::JsonSchema;
 use secrecy::SecretString;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use super::message::{SlackSettings, message};
+use super::http_answer;
+use super::incoming_webhook::{Chat, IncomingWebhook};
+use super::message_kind::{MessageKind, Reminder};
+use super::messages::{Audience, Messages, answer};
+use super::row::{Made, SinkRow, SinkSettings, Sinks};
+use super::sink::{DeliveryError, Handoff, Mark, Sink};
+use super::templates::Medium;
 use crate::brief::EventKind;
-use crate::deliver::http_answer;
-use crate::deliver::message_kind::{MessageKind, Reminder};
-use crate::deliver::messages::{Messages, answer};
-use crate::deliver::sink::{DeliveryError, Handoff, Mark, Sink};
 use crate::http::{BaseUrl, Client, Schedule, Semantics};
-use crate::model::Check;
+use crate::model::{Check, Secrets};
+use crate::settings::SettingsReader;
+use crate::text;
+
+pub(super) const ROW: SinkRow = SinkRow {
+    name: "slack",
+    title: "Slack",
+    secrets: &["SLACK_BOT_TOKEN", "SLACK_WEBHOOK_URL"],
+    events: &[EventKind::Notified, EventKind::RepTold, EventKind::CsmTold],
+    medium: Medium::Slack,
+    settings: SettingsReader::<dyn SinkSettings>::of::<SlackSettings>(),
+};
+
+/// An incoming webhook: says `ok` and nothing more.
+const WEBHOOK: Chat = Chat {
+    via: "slack",
+    what: "the Slack webhook",
+    secret: "SLACK_WEBHOOK_URL",
+    has_query: false,
+    better: "use a bot (SLACK_BOT_TOKEN) to have each message exactly once",
+    body: |messages, handoff, kind| message(messages, handoff, kind, None),
+};
+
+impl SinkSettings for SlackSettings {
+    /// One for each kind of message: a bot where there is a token, else a
+    /// webhook.
+    fn sinks(&self, secrets: &Secrets, messages: &Messages, _: &[EventKind]) -> Sinks {
+        MessageKind::ALL
+            .into_iter()
+            .map(|kind| sink(self, secrets, messages.clone(), kind))
+            .collect::<Result<_, String>>()
+            .map_err(|problem| vec![problem])
+    }
+
+    fn draft_notice(&self, secrets: &Secrets, messages: &Messages) -> Made<dyn Sink> {
+        let made = sink(self, secrets, messages.clone(), MessageKind::Drafted);
+        made.map(Some).map_err(|problem| vec![problem])
+    }
+}
+
+fn sink(
+    settings: &SlackSettings,
+    secrets: &Secrets,
+    messages: Messages,
+    kind: MessageKind,
+) -> Result<Box<dyn Sink>, String> {
+    if let Some(token) = secrets.get("SLACK_BOT_TOKEN") {
+        return Ok(Box::new(SlackBot::new(settings, &token, messages, kind)?));
+    }
+    let Some(url) = secrets.get("SLACK_WEBHOOK_URL") else {
+        return Err("set SLACK_BOT_TOKEN, or SLACK_WEBHOOK_URL".to_owned());
+    };
+    Ok(Box::new(IncomingWebhook::new(WEBHOOK, settings.repeat, &url, messages, kind)?))
+}
+
+// Customer text stands in plain text objects or escaped; nothing in it can
+// mention, link or format.
+
+/// `deliver.slack`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SlackSettings {
+    /// The channel, `#name` or id; needed for a bot, a webhook has its own.
+    #[serde(default)]
+    pub channel: Option<String>,
+    /// Whether a webhook's message is sent again after an unclear outcome.
+    #[serde(default)]
+    pub repeat: bool,
+    /// Another place of the Web API, for tests.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub base_url: Option<BaseUrl>,
+}
+
+/// Slack takes 150 characters in a heading and 3,000 in a section.
+const HEADING: usize = 150;
+const SECTION: usize = 2_900;
+
+/// The message; `mention` is a user id that the text addresses.
+fn message(
+    messages: &Messages,
+    handoff: &Handoff,
+    kind: &MessageKind,
+    mention: Option<&str>,
+) -> Result<Value, DeliveryError> {
+    let mention = mention.map(|id| format!("<@{id}>"));
+    let message = messages.again(handoff, kind, Medium::Slack, Audience::Shared, mention)?;
+    let section = if message.body.is_empty() { "-".to_owned() } else { cut(&message.body) };
+    Ok(json!({
+        "text": Medium::Slack.harmless(&message.title),
+        "blocks": [
+            {"type": "header",
+             "text": {"type": "plain_text", "text": text::shorten(&message.title, HEADING), "emoji": false}},
+            {"type": "section", "text": {"type": "mrkdwn", "text": section, "verbatim": true}},
+        ],
+        "unfurl_links": false,
+        "unfurl_media": false,
+    }))
+}
+
+/// At most so many characters, whole lines where that is possible.
+fn cut(body: &str) -> String {
+    if body.chars().count() <= SECTION {
+        return body.to_owned();
+    }
+    let mut kept = String::new();
+    for line in body.split_inclusive('\n') {
+        if kept.chars().count() + line.chars().count() > SECTION {
+            break;
+        }
+        kept.push_str(line);
+    }
+    if kept.is_empty() {
+        // One line longer than all: an entity or link must not be halved.
+        let short = text::shorten(body, SECTION);
+        let safe = short.rfind(['&', '<']).map_or(short.as_str(), |at| &short[..at]);
+        kept = safe.to_owned();
+    }
+    format!("{}\n…", kept.trim_end())
+}
 
 /// The kind of metadata that marks handoff's own messages.
 const EVENT_TYPE: &str = "handoff_posted";
@@ -24,7 +147,7 @@ const STEP: &str = "notice";
 
 /// Posts one message for each handoff.
 #[derive(Clone)]
-pub(super) struct SlackBot {
+struct SlackBot {
     client: Arc<Client>,
     channel: String,
     channel_id: Arc<OnceCell<String>>,
@@ -33,7 +156,7 @@ pub(super) struct SlackBot {
 }
 
 impl SlackBot {
-    pub(super) fn new(
+    fn new(
         settings: &SlackSettings,
         token: &SecretString,
         messages: Messages,
@@ -58,6 +181,17 @@ impl SlackBot {
         })
     }
 
+    async fn ask(
+        &self,
+        semantics: Semantics,
+        method: &str,
+        body: Option<(&'static str, Vec<u8>)>,
+    ) -> Result<Value, DeliveryError> {
+        let sent = self.client.send_bytes(semantics, Method::POST, method, body).await;
+        let response = http_answer::answered(sent)?;
+        judge(method, http_answer::json(&format!("Slack's {method}"), &response, HELP)?)
+    }
+
     /// Reads; the reading methods take forms, not JSON.
     async fn read(&self, method: &str, form: &[(&str, &str)]) -> Result<Value, DeliveryError> {
         let body = url::form_urlencoded::Serializer::new(String::new())
@@ -65,12 +199,7 @@ impl SlackBot {
             .finish()
             .into_bytes();
         let form = Some(("application/x-www-form-urlencoded", body));
-        let response = self
-            .client
-            .send_bytes(Semantics::Idempotent, Method::POST, method, form)
-            .await
-            .map_err(|error| http_answer::no_answer(&error))?;
-        judge(method, http_answer::json(&format!("Slack's {method}"), &response, HELP)?)
+        self.ask(Semantics::Idempotent, method, form).await
     }
 
     /// The channel's id: the history is read by id only.
@@ -97,10 +226,10 @@ impl SlackBot {
                     }
                     cursor = next_cursor(&page);
                     if cursor.is_empty() {
-                        return Err(DeliveryError::Permanent {
-                            message: format!("Slack shows the bot no channel #{name}"),
-                            help: "invite the bot to the channel, or give the channel's id".into(),
-                        });
+                        return Err(DeliveryError::permanent(
+                            format!("Slack shows the bot no channel #{name}"),
+                            "invite the bot to the channel, or give the channel's id",
+                        ));
                     }
                 }
             })
@@ -113,8 +242,7 @@ impl SlackBot {
         if !matches!(self.kind, MessageKind::Changed | MessageKind::Reminder(_)) {
             return None;
         }
-        let mut events = handoff.timeline.events.iter();
-        let first = events.rfind(|it| it.event == EventKind::Notified && it.via == "slack");
+        let first = handoff.timeline.last_via(EventKind::Notified, "slack");
         let (at, ts) = first?.reference.as_deref()?.split_once('/')?;
         (at == channel && ts.bytes().all(|b| b.is_ascii_digit() || b == b'.')).then_some(ts)
     }
@@ -184,7 +312,7 @@ impl Sink for SlackBot {
             if !cursor.is_empty() {
                 form.push(("cursor", &cursor));
             }
-            let step = self.kind.step(handoff, STEP);
+            let step = self.kind.step(&handoff.timeline, STEP);
             // What changed and what is due is told in the thread of the first message.
             let thread = self.thread(handoff, &channel);
             let method = match thread {
@@ -218,25 +346,16 @@ impl Sink for SlackBot {
         body["channel"] = json!(self.channel_id().await?);
         body["metadata"] = json!({
             "event_type": EVENT_TYPE,
-            "event_payload": {"id": handoff.key, "step": self.kind.step(handoff, STEP)},
+            "event_payload": {"id": handoff.key, "step": self.kind.step(&handoff.timeline, STEP)},
         });
         if let Some(ts) = self.thread(handoff, self.channel_id().await?) {
             body["thread_ts"] = json!(ts);
         }
-        let method = "chat.postMessage";
         let body = Some(("application/json; charset=utf-8", body.to_string().into_bytes()));
-        let response = self
-            .client
-            .send_bytes(Semantics::Creates, Method::POST, method, body)
-            .await
-            .map_err(|error| http_answer::no_answer(&error))?;
-        let posted =
-            judge(method, http_answer::json("Slack's chat.postMessage", &response, HELP)?)?;
+        let posted = self.ask(Semantics::Creates, "chat.postMessage", body).await?;
         match (posted["channel"].as_str(), posted["ts"].as_str()) {
             (Some(channel), Some(ts)) => Ok(mark(channel, ts)),
-            _ => Err(DeliveryError::Unclear {
-                message: "Slack's chat.postMessage names no message".to_owned(),
-            }),
+            _ => Err(DeliveryError::unclear("Slack's chat.postMessage names no message")),
         }
     }
 
@@ -257,8 +376,7 @@ impl Sink for SlackBot {
             Ok(_) => {
                 Check::ok(what, "the bot can read the channel, so it finds its messages again")
             }
-            Err(DeliveryError::Permanent { message, help }) => Check::failed(what, message, help),
-            Err(error) => Check::failed(what, error.to_string(), "check the network and try again"),
+            Err(error) => error.as_check(what, "check the network and try again"),
         }]
     }
 }
@@ -274,7 +392,7 @@ fn next_cursor(page: &Value) -> String {
 fn mark(channel: &str, ts: &str) -> Mark {
     let seconds = ts.split('.').next().and_then(|s| s.parse().ok());
     let at = seconds.and_then(|s| DateTime::<Utc>::from_timestamp(s, 0));
-    Mark { reference: format!("{channel}/{ts}"), at, remark: None }
+    Mark::new(format!("{channel}/{ts}"), at, &[])
 }
 
 /// Slack answers 200 and says in the body what went wrong.
@@ -286,10 +404,10 @@ fn judge(method: &str, body: Value) -> Result<Value, DeliveryError> {
     let message = format!("Slack's {method} answered {error}");
     let help = match error {
         "ratelimited" | "service_unavailable" | "request_timeout" => {
-            return Err(DeliveryError::Transient { message, retry_after: None });
+            return Err(DeliveryError::transient(message));
         }
         // "Some aspect of the operation may have succeeded."
-        "fatal_error" | "internal_error" => return Err(DeliveryError::Unclear { message }),
+        "fatal_error" | "internal_error" => return Err(DeliveryError::unclear(message)),
         "channel_not_found" | "not_in_channel" => "invite the bot to the channel, or fix its name",
         "is_archived" => "the channel is archived; choose another",
         "invalid_auth" | "not_authed" | "account_inactive" | "token_revoked" | "token_expired" => {
@@ -300,5 +418,5 @@ fn judge(method: &str, body: Value) -> Result<Value, DeliveryError> {
         }
         _ => "see docs/deliveries.md and Slack's description of the method",
     };
-    Err(DeliveryError::Permanent { message, help: help.to_owned() })
+    Err(DeliveryError::permanent(message, help.to_owned()))
 }

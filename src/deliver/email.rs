@@ -2,57 +2,53 @@
 //! calendar. A mail cannot be looked up; its Message-ID is the same at every
 //! try, so that many mail stores keep one copy of two.
 
-mod mail_text;
-
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
+use icalendar::{Calendar, Component as _, Event as CalendarEvent, EventLike as _};
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Mailbox, Message, MultiPart};
 use lettre::transport::smtp::AsyncSmtpTransportBuilder;
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
-use mail_text::{MailText, calendar};
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use url::Url;
 
+use super::links::person;
+use super::message_kind::{MessageKind, Reminder};
+use super::messages::{Audience, Messages, answer, customer, due};
+use super::row::{Made, SinkRow, SinkSettings, Sinks};
+use super::sink::{DeliveryError, Handoff, Mark, Sink};
+use super::templates::{Medium, Message as Text};
 use crate::brief::EventKind;
-use crate::deliver::links::person;
-use crate::deliver::message_kind::{MessageKind, Reminder};
-use crate::deliver::messages::{Audience, Messages, answer};
-use crate::deliver::row::{SinkRow, SinkSettings, Sinks};
-use crate::deliver::sink::{DeliveryError, Handoff, Mark, Sink};
-use crate::deliver::templates::Medium;
 use crate::link::LinkRole;
 use crate::model::{Check, Secrets};
 use crate::settings::SettingsReader;
 use crate::text;
+use crate::text::Look;
 
 /// `deliver.email`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct EmailSettings {
+pub(super) struct EmailSettings {
     /// The sender's address.
     pub from: String,
     /// Whether the owner of the first action gets it.
-    #[serde(default = "yes")]
+    #[serde(default = "crate::settings::yes")]
     pub to_csm: bool,
     /// Whether the deal's owner gets it.
-    #[serde(default = "yes")]
+    #[serde(default = "crate::settings::yes")]
     pub to_rep: bool,
     /// Further addresses.
     #[serde(default)]
     pub list: Vec<String>,
     /// Whether it is sent again, with the same Message-ID, after an unclear outcome.
-    #[serde(default = "yes")]
+    #[serde(default = "crate::settings::yes")]
     pub repeat: bool,
-}
-
-fn yes() -> bool {
-    true
 }
 
 type Transport = AsyncSmtpTransport<Tokio1Executor>;
@@ -86,12 +82,6 @@ pub(super) const ROW: SinkRow = SinkRow {
     settings: SettingsReader::<dyn SinkSettings>::of::<EmailSettings>(),
 };
 
-impl From<EmailSettings> for Box<dyn SinkSettings> {
-    fn from(settings: EmailSettings) -> Self {
-        Box::new(settings)
-    }
-}
-
 impl SinkSettings for EmailSettings {
     fn sinks(&self, secrets: &Secrets, messages: &Messages, _: &[EventKind]) -> Sinks {
         MessageKind::ALL
@@ -100,11 +90,7 @@ impl SinkSettings for EmailSettings {
             .collect()
     }
 
-    fn draft_notice(
-        &self,
-        secrets: &Secrets,
-        messages: &Messages,
-    ) -> Result<Option<Box<dyn Sink>>, Vec<String>> {
+    fn draft_notice(&self, secrets: &Secrets, messages: &Messages) -> Made<dyn Sink> {
         sink(self, secrets, messages.clone(), MessageKind::Drafted).map(Some)
     }
 }
@@ -209,7 +195,7 @@ impl Email {
     }
 
     fn message_id(&self, handoff: &Handoff) -> String {
-        self.id_of(handoff, &self.kind.step(handoff, "brief"))
+        self.id_of(handoff, &self.kind.step(&handoff.timeline, "brief"))
     }
 
     fn id_of(&self, handoff: &Handoff, step: &str) -> String {
@@ -292,9 +278,11 @@ impl Email {
             }
             None => builder.multipart(words),
         };
-        built.map_err(|error| DeliveryError::Permanent {
-            message: format!("the mail cannot be made: {error}"),
-            help: "check deliver.email and the addresses in the brief".to_owned(),
+        built.map_err(|error| {
+            DeliveryError::permanent(
+                format!("the mail cannot be made: {error}"),
+                "check deliver.email and the addresses in the brief",
+            )
         })
     }
 
@@ -371,24 +359,17 @@ impl Sink for Email {
         )
     }
 
-    async fn look_up(&self, _: &Handoff) -> Result<Option<Mark>, DeliveryError> {
-        Ok(None)
-    }
-
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
         let (to, mut remarks) = self.recipients(handoff);
         if to.is_empty() {
-            return Err(DeliveryError::Permanent {
-                message: format!("nobody to send to: {}", remarks.join("; ")),
-                help:
-                    "give the CSM an address in team.csms, or name addresses in deliver.email.list"
-                        .into(),
-            });
+            return Err(DeliveryError::permanent(
+                format!("nobody to send to: {}", remarks.join("; ")),
+                "give the CSM an address in team.csms, or name addresses in deliver.email.list",
+            ));
         }
         let groups = self.addressees(handoff, to);
         self.send(handoff, &groups, &mut remarks).await?;
-        let remark = (!remarks.is_empty()).then(|| remarks.join("; "));
-        Ok(Mark { reference: self.message_id(handoff), at: None, remark })
+        Ok(Mark::new(self.message_id(handoff), None, &remarks))
     }
 
     async fn checks(&self, offline: bool) -> Vec<Check> {
@@ -436,12 +417,87 @@ fn judge(error: &lettre::transport::smtp::Error) -> DeliveryError {
     let message = format!("the mail server: {}", words(error));
     if error.is_permanent() || error.is_client() {
         let help = "see what the mail server says; often an address does not exist".to_owned();
-        DeliveryError::Permanent { message, help }
+        DeliveryError::permanent(message, help)
     } else if error.is_transient() {
-        DeliveryError::Transient { message, retry_after: None }
+        DeliveryError::transient(message)
     } else if error.is_response() || error.is_timeout() {
-        DeliveryError::Unclear { message }
+        DeliveryError::unclear(message)
     } else {
-        DeliveryError::Transient { message, retry_after: None }
+        DeliveryError::transient(message)
     }
+}
+
+/// How long the entry in the calendar is, up to the deadline.
+const LENGTH: TimeDelta = TimeDelta::minutes(30);
+
+/// Events after which the deadline may be another one.
+const MOVES: &[EventKind] = &[
+    EventKind::Resubmitted,
+    EventKind::Corrected,
+    EventKind::Amended,
+    EventKind::Assigned,
+    EventKind::DeadlineMoved,
+];
+
+/// One mail's words.
+struct MailText {
+    subject: String,
+    html: String,
+    plain: String,
+}
+
+impl MailText {
+    /// From a text in Markdown.
+    fn of(message: &Text) -> Self {
+        // Titles hold zero-width spaces for GitHub, which a reader would copy.
+        let subject = text::one_line(&message.title);
+        let html = page(&subject, &text::markdown_to_html(&message.body, Look::Mail));
+        Self { html, plain: text::markdown_to_plain(&message.body), subject }
+    }
+}
+
+/// The body in a frame of tables, which Outlook understands. The style sheet
+/// is for those that know the dark scheme; the rest go by each element's style.
+fn page(title: &str, body: &str) -> String {
+    const STYLE: &str = include_str!("../../templates/mail.css");
+    let title = text::html(title);
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <meta name=\"color-scheme\" content=\"light dark\">\
+         <meta name=\"supported-color-schemes\" content=\"light dark\">\
+         <title>{title}</title><style>{STYLE}</style></head>\n\
+         <body class=\"g\" style=\"margin:0;padding:0;background:#f2f4f7\">\
+         <table role=\"presentation\" class=\"g\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" border=\"0\" style=\"background:#f2f4f7\">\
+         <tr><td align=\"center\" style=\"padding:16px 8px\">\
+         <table role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" border=\"0\" style=\"max-width:680px\">\
+         <tr><td class=\"m\" style=\"padding:20px 24px;background:#ffffff;color:#1f2328;font-family:Arial,Helvetica,sans-serif;font-size:15px;line-height:22px\">\n\
+         {body}</td></tr></table></td></tr></table></body></html>\n"
+    )
+}
+
+/// The first touch's deadline as a calendar's entry; the same entry, with a
+/// higher sequence, whenever the deadline may have moved.
+fn calendar(handoff: &Handoff, messages: &Messages, domain: &str) -> Option<String> {
+    let due = due(handoff)?;
+    let events = &handoff.timeline.events;
+    let moves = events.iter().filter(|event| MOVES.contains(&event.event)).count();
+    let mut entry = CalendarEvent::new();
+    entry
+        .uid(&format!("handoff-{}@{domain}", handoff.key))
+        .sequence(u32::try_from(moves).unwrap_or(u32::MAX))
+        .timestamp((messages.context().clock)())
+        .summary(&format!("First touch due: {}", customer(handoff)))
+        .starts(due.checked_sub_signed(LENGTH)?)
+        .ends(due);
+    if let Some(words) = super::messages::answer(&handoff.brief, "first_action.instruction") {
+        entry.description(&text::shorten(&text::one_line(&words), 1_000));
+    }
+    if let Some(url) = handoff.url.as_deref().and_then(super::templates::web_address) {
+        entry.url(&url);
+    }
+    let mut calendar = Calendar::new();
+    calendar.append_property(("METHOD", "PUBLISH"));
+    calendar.push(entry.done());
+    Some(calendar.done().to_string())
 }

@@ -18,7 +18,6 @@ mod folder_facts;
 mod github_workflows;
 mod handoff_facts;
 mod init;
-mod known_pages;
 mod link_page;
 mod loose_documents;
 mod pending_pull_request;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::answer::{is_blank, unknown};
 use super::schema::{Outline, Schema, flow};
+use super::view::money_alone;
 use crate::text::{one_line, shorten};
 
 /// Longer answers are cut; the brief has the whole.
@@ -40,6 +41,14 @@ pub fn changed_answers(schema: &Schema, before: &Value, after: &Value) -> Vec<Ch
     walk.changed
 }
 
+/// An answer for people, on one line and of at most so many characters: money
+/// as `USD 48,000.00`, the rest as it is in the brief.
+#[must_use]
+pub fn in_one_line(answer: &Value, longest: usize) -> String {
+    let text = money_alone(answer).map_or_else(|| flow(answer), |money| money.shown());
+    shorten(&one_line(&text), longest)
+}
+
 struct Walk<'a> {
     outline: &'a Outline,
     changed: Vec<ChangedAnswer>,
@@ -59,7 +68,9 @@ impl Walk<'_> {
         }
         let question = self.outline.field(pointer).and_then(|field| field.question).or(question);
         let inner = |value: Option<&Value>| {
-            value.is_none_or(|value| value.is_object() && unknown(value).is_none())
+            value.is_none_or(|it| {
+                it.is_object() && unknown(it).is_none() && money_alone(it).is_none()
+            })
         };
         if inner(before) && inner(after) {
             let names = [before, after].into_iter().flatten().filter_map(Value::as_object);
@@ -79,7 +90,7 @@ impl Walk<'_> {
             return;
         }
         let Some(question) = question else { return };
-        let told = |value: Option<&Value>| value.map(|it| shorten(&one_line(&flow(it)), LONGEST));
+        let told = |value: Option<&Value>| value.map(|it| in_one_line(it, LONGEST));
         let (before, after) = (told(before), told(after));
         self.changed.push(ChangedAnswer { question, field: dotted.to_owned(), before, after });
     }

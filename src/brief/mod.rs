@@ -32,7 +32,7 @@ pub use mapping::{
     BaseMapping, FirstTouch, MappedBrief, Mapping, MappingInput, MappingProblem, Proposal, Remark,
     TracedAnswer, propose,
 };
-pub use merge::{ChangedAnswer, changed_answers, kept_answers, merge};
+pub use merge::{ChangedAnswer, changed_answers, in_one_line, kept_answers, merge};
 pub use model::{BRIEF_SCHEMA, Brief, check_version};
 pub use proposed::{PROPOSED_SCHEMA, Proposals, ProposedAnswer, ToolProposal};
 pub use render::{DEFAULT_TEMPLATE, RenderError, RenderInput, Renderer};

@@ -251,8 +251,16 @@ fn text(value: &Value) -> Option<&str> {
     value.as_str().map(str::trim).filter(|text| !text.is_empty())
 }
 
-fn money(value: &Value) -> Option<Money> {
-    Money::parse(text(value.get("amount")?)?, value.get("currency").and_then(text)).ok()
+/// The money that a value of a brief names: an amount, with its currency.
+pub(super) fn money(value: &Value) -> Option<Money> {
+    let text = |name| value.get(name)?.as_str().map(str::trim).filter(|text| !text.is_empty());
+    Money::parse(text("amount")?, text("currency")).ok()
+}
+
+/// As [`money`], of a value that is nothing besides.
+pub(super) fn money_alone(value: &Value) -> Option<Money> {
+    let mut names = value.as_object()?.keys();
+    if names.all(|name| name == "amount" || name == "currency") { money(value) } else { None }
 }
 
 fn time(text: &str) -> Option<DateTime<Utc>> {

@@ -120,6 +120,9 @@ fn to_text(chain: &Chain) -> String {
     for fault in &chain.faults {
         text.push_str(&format!("{fault}\n"));
     }
+    if chain.checkpoints.is_empty() && chain.faults.is_empty() && chain.notes.is_empty() {
+        return text + "no checkpoint yet; `handoff audit --checkpoint` makes the first one\n";
+    }
     text.push_str(&format!("{}\n", count(chain.checkpoints.len(), "checkpoint")));
     text
 }

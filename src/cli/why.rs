@@ -9,7 +9,9 @@ use super::formats::ResultFormat;
 use super::invocation::Invocation;
 use super::keys::find_key;
 use super::open::{Ports, open};
-use crate::brief::SourceKind;
+use crate::brief::{SourceKind, in_one_line};
+use crate::report::Options;
+use crate::report::table::{Column, Table};
 use crate::text::{nearest, one_line, quoted, shorten, terminal};
 use crate::workflow::{self, SourcedAnswer, Why};
 
@@ -19,7 +21,7 @@ pub struct Arguments {
     /// The handoff: key, deal id, customer, folder or task
     #[arg(value_name = "KEY")]
     key: String,
-    /// One answer, such as success.metric, or a section [default: all answers]
+    /// One answer, such as success.metric or metric, or a section [default: all answers]
     #[arg(value_name = "FIELD")]
     field: Option<String>,
     /// Ask the CRM again whether it still says so
@@ -36,7 +38,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let key = find_key(&arguments.key, &context)?;
     let field = arguments.field.as_deref().map(str::trim);
     let mut why = workflow::why(&context, &key, field)?;
-    if let Some(field) = field
+    if let Some(field) = why.asked.as_deref()
         && why.answers.is_empty()
     {
         if why.fields.iter().any(|known| known == field) {
@@ -44,9 +46,13 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
                 .help(format!("`handoff render {key}` shows what is missing")));
         }
         let error = CliError::nothing(format!("{key} has no field {}", quoted(field)));
-        return Err(match nearest(field, why.fields.iter().map(String::as_str)) {
-            Some(near) => error.help(format!("did you mean `{near}`?")),
-            None => error.help(format!("`handoff why {key}` lists the fields")),
+        let several = workflow::fields_called(&why.fields, field);
+        return Err(if !several.is_empty() {
+            error.help(format!("did you mean one of `{}`?", several.join("`, `")))
+        } else if let Some(near) = nearest(field, why.fields.iter().map(String::as_str)) {
+            error.help(format!("did you mean `{near}`?"))
+        } else {
+            error.help(format!("`handoff why {key}` lists the fields"))
         });
     }
     if arguments.check {
@@ -55,13 +61,49 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     for gap in &why.gaps {
         invocation.warn(format!("warning: {}", terminal(gap)));
     }
-    invocation.emit(arguments.format, || json!(why), || terminal(&to_text(&why)))?;
+    invocation.emit(
+        arguments.format,
+        || json!(why),
+        || match field {
+            Some(_) => terminal(&to_text(&why)),
+            None => overview(&why, invocation),
+        },
+    )?;
     let is_other = why.answers.iter().any(|it| it.now.as_ref().is_some_and(|now| !now.same));
     Ok(match (why.complete, is_other) {
         (false, _) => Exit::CouldNot,
         (true, true) => Exit::Findings,
         (true, false) => Exit::Clean,
     })
+}
+
+/// All answers, one line each: what was read, and where.
+fn overview(why: &Why, invocation: &Invocation) -> String {
+    let is_checked = why.answers.iter().any(|answer| answer.now.is_some());
+    let titles = ["answer", "from", "now"].into_iter().take(if is_checked { 3 } else { 2 });
+    let mut table =
+        Table::new(std::iter::once(Column::whole("field")).chain(titles.map(Column::text)));
+    for answer in &why.answers {
+        let mut from = origin(answer);
+        let mut reads = answer.source.reads.keys();
+        if let (Some(name), None) = (reads.next(), reads.next()) {
+            from = format!("{} ({from})", one_line(name));
+        }
+        let now = answer.now.as_ref().map_or_else(String::new, |now| match now.same {
+            true => "the same".to_owned(),
+            false => "differs".to_owned(),
+        });
+        let answered = in_one_line(&answer.answer, 60);
+        let row = [one_line(&answer.field), answered, shorten(&from, 120), now];
+        table.row(row.into_iter().take(if is_checked { 4 } else { 3 }));
+    }
+    let options = Options { color: invocation.color, width: invocation.width() };
+    let key = &why.key;
+    format!(
+        "{key} ({})\n\n{}\n`handoff why {key} FIELD` tells how an answer was made and what it said before\n",
+        why.folder,
+        table.render(&options)
+    )
 }
 
 fn to_text(why: &Why) -> String {
@@ -136,7 +178,6 @@ fn origin(answer: &SourcedAnswer) -> String {
 fn words(value: &Value) -> String {
     match value {
         Value::Null => "nothing".to_owned(),
-        Value::String(text) => shorten(&one_line(text), 200),
-        other => shorten(&one_line(&other.to_string()), 200),
+        other => in_one_line(other, 200),
     }
 }

@@ -37,6 +37,49 @@ pub(super) async fn whole(pages: &dyn Pages, first: String) -> Result<Vec<Value>
     Ok(records)
 }
 
+/// What an account says of itself (its pipelines, properties, users): asked
+/// once for each connection. A connection lives for one command; in a service,
+/// for one batch.
+#[derive(Default)]
+pub(super) struct AccountFacts(tokio::sync::Mutex<BTreeMap<String, Value>>);
+
+impl AccountFacts {
+    /// What was answered at this path before, else what `ask` gives now.
+    /// Failures are not kept.
+    ///
+    /// # Errors
+    /// Those of `ask`.
+    pub(super) async fn once<E>(
+        &self,
+        path: &str,
+        ask: impl Future<Output = Result<Value, E>>,
+    ) -> Result<Value, E> {
+        let mut known = self.0.lock().await;
+        if let Some(answer) = known.get(path) {
+            return Ok(answer.clone());
+        }
+        let answer = ask.await?;
+        known.insert(path.to_owned(), answer.clone());
+        Ok(answer)
+    }
+
+    /// As [`AccountFacts::once`], of a list.
+    ///
+    /// # Errors
+    /// Those of `ask`.
+    pub(super) async fn list_once<E>(
+        &self,
+        path: &str,
+        ask: impl Future<Output = Result<Vec<Value>, E>>,
+    ) -> Result<Vec<Value>, E> {
+        let list = async { ask.await.map(Value::Array) };
+        match self.once(path, list).await? {
+            Value::Array(list) => Ok(list),
+            other => Ok(vec![other]),
+        }
+    }
+}
+
 /// What becomes of a page's records; an error ends the reading.
 pub(super) type Keep<'a> =
     &'a mut (dyn FnMut(&mut Reading, Vec<Value>) -> Result<(), CrmError> + Send);

@@ -146,8 +146,7 @@ impl SignedWebhook {
     /// A client that connects to exactly the addresses that were looked at, so
     /// that a name cannot turn to another address in between. No redirects.
     async fn client(&self) -> Result<reqwest::Client, DeliveryError> {
-        // A second installation is refused and changes nothing.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        crate::http::use_ring();
         let builder = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(10))
             .timeout(Duration::from_secs(30))

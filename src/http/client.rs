@@ -310,11 +310,15 @@ pub fn requests() -> BTreeMap<(String, &'static str), u64> {
     REQUESTS.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
+/// Lets TLS use ring, for the whole process; a second time changes nothing.
+pub fn use_ring() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 /// What every connection begins with: the proxy and the certificates that the
 /// machine names, and no redirect that takes credentials along.
 pub fn connector() -> reqwest::ClientBuilder {
-    // A second installation is refused and changes nothing.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    use_ring();
     reqwest::Client::builder()
         .connect_timeout(Duration::from_secs(10))
         .redirect(reqwest::redirect::Policy::none())

@@ -8,6 +8,6 @@ mod pages;
 
 pub use client::{
     BaseUrl, BaseUrlError, Client, Fault, Limits, NetError, Response, Schedule, Semantics,
-    connector, requests,
+    connector, requests, use_ring,
 };
 pub use pages::{Page, PageWalk, PagesFault};

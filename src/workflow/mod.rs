@@ -77,5 +77,5 @@ pub use sync::{NotRead, Synced, check_touches, key_of_task, may_tell_more, sync}
 pub use validate::{Validated, Which, path_inside, validate};
 pub use why::{
     EarlierAnswer, SOURCE_CHANGED, SourceNow, SourcedAnswer, UNSOURCED_ANSWER, Why, WrittenIn,
-    check_sources, why,
+    check_sources, fields_called, why,
 };

@@ -103,6 +103,9 @@ pub struct Why {
     /// What the rules find; only with `--check`.
     #[schemars(with = "Vec<Value>")]
     pub findings: Vec<Finding>,
+    /// The field that was asked for, in full where its last part was enough.
+    #[serde(skip)]
+    pub asked: Option<String>,
     /// Every field that can be asked for: of the ledger's schema and of the brief.
     #[serde(skip)]
     pub fields: Vec<String>,
@@ -157,9 +160,17 @@ pub fn why(context: &Context, key: &Key, field: Option<&str>) -> Result<Why, Wor
     };
     let answered = brief_answers(&brief);
     let mut fields = fields_of(context.schema.outline().fields());
-    fields.extend(answered.iter().map(|answer| answer.field.clone()));
+    for answer in &answered {
+        if !fields.contains(&answer.field) {
+            fields.push(answer.field.clone());
+        }
+    }
+    let asked = field.map(|field| match &*fields_called(&fields, field) {
+        [whole] => whole.to_string(),
+        _ => field.to_owned(),
+    });
     let is_meant = |name: &str| {
-        field.is_none_or(|field| {
+        asked.as_deref().is_none_or(|field| {
             name.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         })
     };
@@ -175,8 +186,20 @@ pub fn why(context: &Context, key: &Key, field: Option<&str>) -> Result<Why, Wor
         gaps,
         answers,
         findings: Vec::new(),
+        asked,
         fields,
     })
+}
+
+/// The fields that are meant by a name: this one, else those that are called
+/// so without their section, `customer.tier` for `tier`.
+#[must_use]
+pub fn fields_called<'a>(fields: &'a [String], name: &str) -> Vec<&'a str> {
+    let fields = fields.iter().map(String::as_str);
+    if let Some(exact) = fields.clone().find(|field| *field == name) {
+        return vec![exact];
+    }
+    fields.filter(|field| field.rsplit_once('.').is_some_and(|(_, last)| last == name)).collect()
 }
 
 /// The fields of a schema, dotted; lists are one field.

@@ -243,3 +243,52 @@ async fn without_the_remote_the_brief_is_safe_here_and_the_next_run_goes_on() {
     assert_eq!(setup.posts(), 1);
     assert_eq!(setup.folders(BRANCH).len(), 1);
 }
+
+/// GitHub with the tasks of one repository.
+fn github(tasks: &Mutex<Vec<Value>>, asked: &Asked) -> Reply {
+    let mut tasks = tasks.lock().unwrap();
+    let path = asked.path.strip_prefix("/repos/acme/handoffs").unwrap_or(&asked.path);
+    match (asked.method.as_str(), path) {
+        ("GET", "/user") => Reply::Json(200, json!({"login": "handoff-machine", "type": "User"})),
+        ("POST", "/issues") => {
+            let (body, number) = (asked.json(), tasks.len() + 1);
+            tasks.push(json!({
+                "number": number, "html_url": format!("https://github.example/acme/handoffs/issues/{number}"),
+                "node_id": "I_1", "state": "open", "created_at": "2026-11-20T17:00:00Z", "closed_at": null,
+                "closed_by": null, "state_reason": null, "title": body["title"], "body": body["body"],
+                "labels": [{"name": "handoff"}], "assignees": [],
+            }));
+            Reply::Json(201, tasks[number - 1].clone())
+        }
+        ("GET", "/issues") => Reply::Json(200, json!(*tasks)),
+        ("GET", "/issues/1") => Reply::Json(200, tasks[0].clone()),
+        ("GET", "/issues/1/comments" | "/issues/1/events") => Reply::Json(200, json!([])),
+        _ => Reply::Json(404, json!({"message": "Not Found"})),
+    }
+}
+
+/// A fake of GitHub with the tasks of a ledger in one of its two forms.
+pub(crate) struct Tasks {
+    pub(crate) issues: Arc<Mutex<Vec<Value>>>,
+    pub(crate) pulls: Arc<Mutex<Github>>,
+    pub(crate) fake: Fake,
+}
+
+impl Tasks {
+    pub(crate) async fn serve(form: &str) -> Self {
+        let issues = Arc::new(Mutex::new(Vec::new()));
+        let pulls = Arc::new(Mutex::new(Github::default()));
+        let (of_issues, of_pulls) = (issues.clone(), pulls.clone());
+        let has_pulls = form == "pull_request";
+        let fake = Fake::serve(move |asked| match has_pulls {
+            true => answer(&mut of_pulls.lock().unwrap(), asked),
+            false => github(&of_issues, asked),
+        })
+        .await;
+        Self { issues, pulls, fake }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.issues.lock().unwrap().len() + self.pulls.lock().unwrap().pulls.len()
+    }
+}

@@ -72,7 +72,7 @@ fn a_correction_is_one_event_and_one_commit_that_names_the_answers() {
 
     let corrected = sandbox.handoff("ledger", &["refresh", "--no-deliver"]).exits(0);
     assert!(
-        corrected.stdout.contains("48000.00") && corrected.stdout.contains("52000.00"),
+        corrected.stdout.contains("USD 48,000.00") && corrected.stdout.contains("USD 52,000.00"),
         "before and after: {}",
         corrected.stdout
     );

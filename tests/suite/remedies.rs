@@ -26,7 +26,7 @@ enum Proof {
 
 use Proof::{Here, Shows, There};
 
-const REMEDIES: [Remedy; 25] = [
+const REMEDIES: [Remedy; 26] = [
     ("accept KEY --by WHO", Here(accept)),
     ("return KEY --by WHO --reason WHY", Here(give_back)),
     ("touch KEY --by WHO", Here(touch)),
@@ -39,6 +39,7 @@ const REMEDIES: [Remedy; 25] = [
     ("validate --fix", Here(fix)),
     ("status KEY", Shows(&["status", KEY], &[0])),
     ("why KEY", Shows(&["why", KEY], &[0])),
+    ("why KEY FIELD", Shows(&["why", KEY, "customer.name"], &[0])),
     ("doctor", Shows(&["doctor", "--offline"], &[0, 1, 3])),
     ("inbox list", Shows(&["inbox", "list"], &[0, 4])),
     ("coverage", Shows(&["coverage"], &[0])),

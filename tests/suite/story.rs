@@ -358,7 +358,7 @@ async fn tell(targets: Targets) -> Story {
     story.run(&["refresh", "--changed-since", "2026-11-20T16:00:00Z"]);
     assert_eq!(story.count("corrected"), 1);
     let before = seen;
-    let seen = story.told_once(&before, &["has changed", "52000.00", "under 0.3%"]).await;
+    let seen = story.told_once(&before, &["has changed", "52,000.00", "under 0.3%"]).await;
     seen.says_everywhere("under 0.3%", GOAL);
     seen.says("52,000.00", &["the issue", "Asana's task", "the page"]);
 
@@ -392,7 +392,7 @@ async fn tell(targets: Targets) -> Story {
     story.set(&[("amount", "53000.00")]);
     story.about("refresh", &[]);
     let before = seen;
-    let seen = story.told_once(&before, &["53000.00"]).await;
+    let seen = story.told_once(&before, &["53,000.00"]).await;
     seen.says("53,000.00", &["the issue", "Asana's task", "the page"]);
 
     // Returned: the rep is told, and nobody else.
@@ -420,7 +420,7 @@ async fn tell(targets: Targets) -> Story {
     assert_eq!(story.count("resubmitted"), 1);
     story.run(&["deliver"]);
     let before = seen;
-    let words = ["came again", "54000.00", "Three in a thousand"];
+    let words = ["came again", "54,000.00", "Three in a thousand"];
     let seen = story.told_once(&before, &words).await;
     seen.says("54,000.00", &["the issue", "Asana's task", "the page"]);
     seen.says("Three in a thousand", &["the page"]);

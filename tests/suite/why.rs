@@ -372,12 +372,26 @@ fn check_asks_again_and_names_what_the_source_says_now() {
 #[test]
 fn what_cannot_be_known_is_said_and_never_guessed() {
     let sandbox = signed();
+    let all = sandbox.handoff("ledger", &["why", KEY]).exits(0).stdout;
+    let value = all.lines().find(|line| line.starts_with("purchase.contract_value")).unwrap();
+    assert!(value.contains("USD 48,000.00") && value.contains("deal.amount (the CRM"), "{all}");
     sandbox.handoff("ledger", &["why", "pandadoc-none"]).exits(4);
     let ran = sandbox.handoff("ledger", &["why", KEY, "success.metrik"]).exits(4);
     assert!(ran.stderr.contains("did you mean `success.metric`?"), "{}", ran.stderr);
     // A field of the schema that the brief does not answer is known all the same.
     let ran = sandbox.handoff("ledger", &["why", KEY, "success.baselin"]).exits(4);
     assert!(ran.stderr.contains("did you mean `success.baseline`?"), "{}", ran.stderr);
+    // The last part of a name is enough where only one field has it.
+    let ran = sandbox.handoff("ledger", &["why", KEY, "contract_value"]).exits(0);
+    assert!(ran.stdout.contains("purchase.contract_value: "), "{}", ran.stdout);
+    let ran = sandbox.handoff("ledger", &["why", KEY, "baseline"]).exits(4);
+    assert!(ran.stderr.contains("has no answer to \"success.baseline\""), "{}", ran.stderr);
+    let ran = sandbox.handoff("ledger", &["why", KEY, "title"]).exits(4);
+    assert!(
+        ran.stderr.contains("did you mean one of `contacts.signer.title`, `"),
+        "{}",
+        ran.stderr
+    );
     let ran = sandbox.handoff("ledger", &["why", KEY, "success.baseline"]).exits(4);
     assert!(ran.stderr.contains("has no answer to"), "{}", ran.stderr);
 

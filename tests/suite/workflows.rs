@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
-use crate::deliver::fake::{Asked, Fake, Reply};
+use crate::pull_request::Tasks;
 use crate::sandbox::{NOW, Sandbox, fixture, ran};
 
 const DEALS: &str = "Record ID,Deal Name,Deal Stage,Close Date,Deal owner,Amount,Currency,Is Closed Won,Associated Company\n\
@@ -542,70 +542,49 @@ fn an_audit_without_an_export_says_where_one_may_come_from() {
     assert!(audited.0.starts_with("Audit"), "the export is there: {steps:#?}");
 }
 
-/// GitHub with the tasks of one repository.
-fn github(tasks: &Mutex<Vec<Value>>, asked: &Asked) -> Reply {
-    let mut tasks = tasks.lock().unwrap();
-    let path = asked.path.strip_prefix("/repos/acme/handoffs").unwrap_or(&asked.path);
-    match (asked.method.as_str(), path) {
-        ("GET", "/user") => Reply::Json(200, json!({"login": "handoff-machine", "type": "User"})),
-        ("POST", "/issues") => {
-            let (body, number) = (asked.json(), tasks.len() + 1);
-            tasks.push(json!({
-                "number": number, "html_url": format!("https://github.example/acme/handoffs/issues/{number}"),
-                "node_id": "I_1", "state": "open", "created_at": "2026-11-20T17:00:00Z", "closed_at": null,
-                "closed_by": null, "state_reason": null, "title": body["title"], "body": body["body"],
-                "labels": [{"name": "handoff"}], "assignees": [],
-            }));
-            Reply::Json(201, tasks[number - 1].clone())
-        }
-        ("GET", "/issues") => Reply::Json(200, json!(*tasks)),
-        ("GET", "/issues/1") => Reply::Json(200, tasks[0].clone()),
-        ("GET", "/issues/1/comments" | "/issues/1/events") => Reply::Json(200, json!([])),
-        _ => Reply::Json(404, json!({"message": "Not Found"})),
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn workflows_on_runners_that_are_lost_tell_nobody_before_the_remote_has_it() {
-    let tasks = Arc::new(Mutex::new(Vec::new()));
-    let state = tasks.clone();
-    let fake = Fake::serve(move |asked| github(&state, asked)).await;
-    let sandbox = Sandbox::new();
-    let flags = ["init", "l", "--crm", "file", "--github", "acme/handoffs"];
-    sandbox.handoff(".", &flags).exits(0);
-    let config = fs::read_to_string(sandbox.join("l/handoff.yaml")).unwrap();
-    let there = format!("as: issue, base_url: \"{}\", seconds_between_writes: 0", fake.url);
-    sandbox.write("l/handoff.yaml", config.replacen("as: issue", &there, 1));
-    sandbox.write("l/deals.csv", DEALS);
-    sandbox.git("l", &["add", "-A"]);
-    sandbox.git("l", &["commit", "-qm", "an export"]);
-    let runner = Runner { forgetful: true, ..Runner::on(&sandbox, "l") };
-    runner.green("sign", "schedule", &json!({}));
-    runner.green("sync", "schedule", &json!({}));
-    // The remote refuses what is pushed.
-    let hook = sandbox.write("remote.git/hooks/pre-receive", "#!/bin/sh\necho no; exit 1\n");
-    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
-    let before = runner.head();
-    let payload: Value = serde_json::from_slice(&signed_body()).unwrap();
-    let event = dispatch(json!({"payload": payload}));
-    let (code, said) = runner.red("sign", "repository_dispatch", &event);
-    assert_eq!(code, 3, "{said}");
-    runner.green("sign", "schedule", &json!({}));
-    assert_eq!(runner.head(), before);
-    assert!(tasks.lock().unwrap().is_empty(), "nobody was told of what the remote does not have");
-    fs::remove_file(hook).unwrap();
-    // The run is started again, with the same event.
-    runner.green("sign", "repository_dispatch", &event);
-    assert_eq!(tasks.lock().unwrap().len(), 1, "one task");
-    runner.green("sign", "repository_dispatch", &event);
-    runner.green("sign", "schedule", &json!({}));
-    let task = json!({"issue": {"html_url": "https://github.example/acme/handoffs/issues/1"}});
-    runner.green("sync", "issue_comment", &task);
-    // The label on something that is no task.
-    let other = json!({"issue": {"html_url": "https://github.example/acme/handoffs/issues/99"}});
-    runner.green("sync", "issues", &other);
-    runner.green("sync", "schedule", &json!({}));
-    assert_eq!(tasks.lock().unwrap().len(), 1, "still one");
+    for form in ["issue", "pull_request"] {
+        let tasks = Tasks::serve(form).await;
+        let sandbox = Sandbox::new();
+        with_tasks(&sandbox, "file", form, &tasks.fake.url);
+        let runner = Runner { forgetful: true, ..Runner::on(&sandbox, "l") };
+        runner.green("sign", "schedule", &json!({}));
+        runner.green("sync", "schedule", &json!({}));
+        // The remote refuses what is pushed.
+        let hook = sandbox.write("remote.git/hooks/pre-receive", "#!/bin/sh\necho no; exit 1\n");
+        fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+        let refs = || sandbox.git("remote.git", &["for-each-ref"]);
+        let before = refs();
+        let payload: Value = serde_json::from_slice(&signed_body()).unwrap();
+        let event = dispatch(json!({"payload": payload}));
+        let (code, said) = runner.red("sign", "repository_dispatch", &event);
+        assert_eq!(code, 3, "{form}: {said}");
+        runner.green("sign", "schedule", &json!({}));
+        assert_eq!(refs(), before, "{form}");
+        assert_eq!(tasks.count(), 0, "{form}: nobody was told of what the remote does not have");
+        fs::remove_file(hook).unwrap();
+        // The run is started again, with the same event.
+        runner.green("sign", "repository_dispatch", &event);
+        assert_eq!(tasks.count(), 1, "{form}: one task");
+        runner.green("sign", "repository_dispatch", &event);
+        runner.green("sign", "schedule", &json!({}));
+        if form == "issue" {
+            let at = |number: u32| {
+                let url = format!("https://github.example/acme/handoffs/issues/{number}");
+                json!({"issue": {"html_url": url}})
+            };
+            runner.green("sync", "issue_comment", &at(1));
+            // The label on something that is no task.
+            runner.green("sync", "issues", &at(99));
+        } else {
+            let url = tasks.pulls.lock().unwrap().pulls[0]["html_url"].clone();
+            let reviewed = json!({"pull_request": {"html_url": url}});
+            runner.green("sync", "pull_request_review", &reviewed);
+        }
+        runner.green("sync", "schedule", &json!({}));
+        assert_eq!(tasks.count(), 1, "{form}: still one");
+    }
 }
 
 /// A ledger whose tasks go to a fake of GitHub, in one of its two forms.
@@ -634,22 +613,12 @@ fn with_tasks(sandbox: &Sandbox, crm: &str, form: &str, url: &str) {
 async fn workflows_with_tasks_on_github_are_green_in_both_forms() {
     for crm in ["none", "file"] {
         for form in ["issue", "pull_request"] {
-            let issues = Arc::new(Mutex::new(Vec::new()));
-            let pulls = Arc::new(Mutex::new(crate::deliver::pulls::Github::default()));
-            let (of_issues, of_pulls) = (issues.clone(), pulls.clone());
-            let has_pulls = form == "pull_request";
-            let fake = Fake::serve(move |asked| match has_pulls {
-                true => crate::pull_request::answer(&mut of_pulls.lock().unwrap(), asked),
-                false => github(&of_issues, asked),
-            })
-            .await;
+            let tasks = Tasks::serve(form).await;
+            let (has_pulls, pulls) = (form == "pull_request", &tasks.pulls);
+            let count = || tasks.count();
             let sandbox = Sandbox::new();
-            with_tasks(&sandbox, crm, form, &fake.url);
+            with_tasks(&sandbox, crm, form, &tasks.fake.url);
             let runner = Runner::on(&sandbox, "l");
-            let count = || match has_pulls {
-                true => pulls.lock().unwrap().pulls.len(),
-                false => issues.lock().unwrap().len(),
-            };
             let case = format!("{crm}, {form}");
             // The first push, and hours in which nothing happens.
             let said = runner.green("validate", "push", &runner.push(NO_COMMIT));

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::{HubSpotSettings, read};
 use crate::crm::CrmError;
 use crate::crm::failure::{clean, list, object, secret_header};
-use crate::crm::reading::{Pages, whole};
+use crate::crm::reading::{AccountFacts, Pages, whole};
 use crate::crm::requested_properties::Known;
 use crate::http::{Client, Limits, NetError, Page, Response, Schedule, Semantics};
 use crate::model::{CrmName, RecordKind};
@@ -116,7 +116,11 @@ pub(super) struct HubSpotApi {
     version: String,
     pub(super) pace: Pace,
     next_search: Mutex<Option<Instant>>,
+    account: AccountFacts,
 }
+
+/// Areas that tell of the account and not of one deal.
+const OF_ACCOUNT: [&str; 4] = ["account-info", "crm/pipelines", "crm/properties", "crm/owners"];
 
 impl HubSpotApi {
     pub(super) fn new(
@@ -135,6 +139,7 @@ impl HubSpotApi {
             version: settings.api_version.clone(),
             pace: Pace::default(),
             next_search: Mutex::new(None),
+            account: AccountFacts::default(),
         })
     }
 
@@ -146,13 +151,22 @@ impl HubSpotApi {
     /// Reads.
     pub(super) async fn get(&self, area: &str, rest: &str) -> Result<Value, Failure> {
         let path = self.path(area, rest);
-        let answer = self.send(Semantics::Idempotent, Method::GET, &path, None).await?;
-        self.object(&path, &answer)
+        let ask = async {
+            let answer = self.send(Semantics::Idempotent, Method::GET, &path, None).await?;
+            self.object(&path, &answer)
+        };
+        if OF_ACCOUNT.contains(&area) { self.account.once(&path, ask).await } else { ask.await }
     }
 
     /// Every record of a list.
     pub(super) async fn list(&self, area: &str, rest: &str) -> Result<Vec<Value>, Failure> {
-        whole(self, self.path(area, rest)).await
+        let path = self.path(area, rest);
+        let ask = whole(self, path.clone());
+        if OF_ACCOUNT.contains(&area) {
+            self.account.list_once(&path, ask).await
+        } else {
+            ask.await
+        }
     }
 
     /// An answer's object. One that says `status: error` is an error whatever

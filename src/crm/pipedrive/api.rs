@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{HOST, PipedriveSettings};
 use crate::crm::CrmError;
 use crate::crm::failure::{Failure, clean, cursor, list, object, secret_header};
-use crate::crm::reading::{Pages, whole};
+use crate::crm::reading::{AccountFacts, Pages, whole};
 use crate::http::{Client, Limits, Page, Response, Schedule, Semantics};
 use crate::model::CrmName;
 
@@ -20,6 +20,13 @@ pub(super) struct PipedriveApi {
     client: Client,
     token: SecretString,
     v1: &'static str,
+    account: AccountFacts,
+}
+
+/// Whether a path tells of the company and not of one deal.
+fn is_of_account(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    matches!(name, "me" | "users" | "pipelines" | "stages") || name.ends_with("Fields")
 }
 
 impl PipedriveApi {
@@ -32,7 +39,8 @@ impl PipedriveApi {
         let headers = secret_header(name, token.expose_secret(), "PIPEDRIVE_TOKEN")?;
         // The general host has version 1 beside `api/`, a company's below it.
         let v1 = if settings.base_url.as_str() == HOST { "v1" } else { "api/v1" };
-        Ok(Self { client: Client::new(settings.base_url.clone(), headers, schedule), token, v1 })
+        let client = Client::new(settings.base_url.clone(), headers, schedule);
+        Ok(Self { client, token, v1, account: AccountFacts::default() })
     }
 
     /// The same with other waits between tries.
@@ -72,13 +80,17 @@ impl PipedriveApi {
 
     /// Reads what an answer holds under `data`.
     pub(super) async fn get(&self, path: &str) -> Result<Value, Failure> {
-        let (mut answer, _) = self.read(path).await?;
-        Ok(answer.get_mut("data").map(Value::take).unwrap_or_default())
+        let ask = async {
+            let (mut answer, _) = self.read(path).await?;
+            Ok(answer.get_mut("data").map(Value::take).unwrap_or_default())
+        };
+        if is_of_account(path) { self.account.once(path, ask).await } else { ask.await }
     }
 
     /// Every record of a list, however many pages it has.
     pub(super) async fn list(&self, path: &str) -> Result<Vec<Value>, Failure> {
-        whole(self, first(path)).await
+        let ask = whole(self, first(path));
+        if is_of_account(path) { self.account.list_once(path, ask).await } else { ask.await }
     }
 
     /// An answer's object. `success: false` is an error whatever the status.

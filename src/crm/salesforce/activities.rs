@@ -27,7 +27,7 @@ pub(super) async fn read(
         (None, Some(name)) => format!("Name = {}", soql::quote(name)),
         (None, None) => return Ok(found.nobody()),
     };
-    let users = api.query(&format!("SELECT Id FROM User WHERE {who}")).await?;
+    let users = api.query_once(&format!("SELECT Id FROM User WHERE {who}")).await?;
     let users = ids(&users, "Id");
     if users.is_empty() {
         return Ok(found.nobody());

@@ -16,7 +16,7 @@ use url::form_urlencoded;
 use super::SalesforceSettings;
 use crate::crm::CrmError;
 use crate::crm::failure::{Failure, clean, list, object};
-use crate::crm::reading::{Pages, whole};
+use crate::crm::reading::{AccountFacts, Pages, whole};
 use crate::crm::requested_properties::Known;
 use crate::http::{BaseUrl, Client, Limits, Page, Response, Schedule, Semantics};
 use crate::model::{CrmName, RecordKind, Secrets};
@@ -325,12 +325,14 @@ impl Known for SalesforceApi {
 pub(super) struct SalesforceApi {
     pub(super) session: Session,
     version: String,
+    account: AccountFacts,
 }
 
 impl SalesforceApi {
     pub(super) fn new(settings: &SalesforceSettings, secrets: &Secrets) -> Result<Self, CrmError> {
         let session = Session::new(settings, secrets)?;
-        Ok(Self { session, version: settings.api_version.clone() })
+        let (version, account) = (settings.api_version.clone(), AccountFacts::default());
+        Ok(Self { session, version, account })
     }
 
     /// The instance's URL, for links and the evidence.
@@ -362,7 +364,9 @@ impl SalesforceApi {
 
     /// Reads below the version's path.
     pub(super) async fn get(&self, rest: &str) -> Result<Value, Failure> {
-        Ok(self.read(&self.path(rest)).await?.0)
+        let path = self.path(rest);
+        let ask = async { Ok(self.read(&path).await?.0) };
+        if rest.ends_with("/describe") { self.account.once(&path, ask).await } else { ask.await }
     }
 
     /// An answer's object. A list is what Salesforce writes errors as.
@@ -377,6 +381,12 @@ impl SalesforceApi {
     /// Every record of a query, deleted ones too.
     pub(super) async fn query(&self, soql: &str) -> Result<Vec<Value>, Failure> {
         self.all(&self.query_path(soql, true)).await
+    }
+
+    /// Every record of a query that tells of the org and not of one deal.
+    pub(super) async fn query_once(&self, soql: &str) -> Result<Vec<Value>, Failure> {
+        let path = self.query_path(soql, false);
+        self.account.list_once(&path, self.all(&path)).await
     }
 
     /// Every record of the query at this path. A place in the list that the

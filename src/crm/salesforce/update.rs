@@ -34,7 +34,7 @@ impl SalesforceStages {
     pub(super) async fn read(api: &SalesforceApi) -> Result<Self, Failure> {
         let soql = "SELECT MasterLabel, ApiName, IsActive, IsClosed, IsWon FROM OpportunityStage \
                     ORDER BY SortOrder";
-        let records = api.all(&api.query_path(soql, false)).await?;
+        let records = api.query_once(soql).await?;
         Ok(Self(records.iter().map(stage).collect()))
     }
 

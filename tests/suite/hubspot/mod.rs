@@ -238,11 +238,30 @@ async fn limits_are_waited_for_and_the_daily_one_ends_it() {
     let crm = connect(&fake, "");
     let (deals, gaps) = population(&crm).await;
     assert_eq!((deals.len(), gaps.len()), (10, 0));
+    // A connection asks once what the account is like.
+    let crm = connect(&fake, "");
     fake.plan("account-info", [limited("error-429-daily")]);
     let calls = fake.state().calls.len();
     let error = crm.population(Window::default(), &()).await.expect_err("the day is over");
     assert!(error.to_string().contains("HubSpot's limit for today is used up"), "{error}");
     assert_eq!(fake.state().calls.len(), calls + 1, "a daily limit is not tried again");
+}
+
+#[tokio::test]
+async fn many_deals_ask_once_what_the_account_is_like() {
+    let fake = Fake::start().await;
+    let crm = connect(&fake, "");
+    let asked = |fake: &Fake| fake.state().calls.len();
+    crm.deal(&DealId::new("31874500101"), None).await.expect("a deal");
+    let first = asked(&fake);
+    crm.deal(&DealId::new("31874500101"), None).await.expect("the deal again");
+    let second = asked(&fake) - first;
+    assert!(second < first, "{second} requests after {first}");
+    let of_account = ["account-info", "crm/pipelines", "crm/owners", "crm/properties"];
+    for area in of_account {
+        let calls = fake.state().calls.iter().filter(|call| call.path.contains(area)).count();
+        assert!(calls <= 1, "{area}: {calls}");
+    }
 }
 
 #[tokio::test]
@@ -419,6 +438,7 @@ async fn wrong_tokens_and_missing_scopes_are_told_without_the_token() {
     assert_eq!(help(&error), "Give the token these scopes: crm.objects.deals.read.");
     let repeats = json!({"message": format!("bad header Bearer {TOKEN}")});
     fake.plan("crm/pipelines", [Planned::Answer(418, vec![], repeats)]);
+    let crm = connect(&fake, "");
     let error = crm.deal(&DealId::new("1"), None).await.expect_err("a server that repeats it");
     said.push_str(&format!("{error} {error:?} {crm:?} {:?}", secrets(TOKEN)));
     assert!(said.contains("[redacted]"), "{said}");

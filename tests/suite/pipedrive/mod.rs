@@ -252,6 +252,7 @@ async fn pipedrive_limits_are_waited_for_and_long_ones_end_it() {
     let crm = connect(&fake, "");
     let (_, gaps) = population(&crm).await;
     assert_eq!(gaps, []);
+    let crm = connect(&fake, "");
     let day = Some((429, vec![("retry-after", "43200")], sample("error-429")));
     fake.plan("users/me", [day]);
     let calls = fake.state().calls.len();

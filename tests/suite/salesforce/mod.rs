@@ -177,7 +177,7 @@ async fn salesforce_a_session_that_expires_is_renewed_once() {
     let (deals, gaps) = population(&crm).await;
     assert_eq!((deals.len(), gaps.len(), fake.state().logins), (10, 0, 3));
     let expired = (401, sample("error-401-invalid-session"));
-    fake.plan("describe", vec![expired; 2]);
+    fake.plan("query", vec![expired; 2]);
     let error = crm.deal(&DealId::new(FIRST), None).await.expect_err("twice");
     assert!(matches!(error, CrmError::Denied { .. }), "{error}");
     assert_eq!(fake.state().logins, 4, "it is not tried again and again");
@@ -217,7 +217,7 @@ async fn salesforce_secrets_are_told_nowhere() {
     crm.deal(&DealId::new(FIRST), None).await.expect("deal");
     let token = "00DHs000002AbCd!SESSION.1";
     let repeats = json!([{"errorCode": "X", "message": format!("bad header Bearer {token}")}]);
-    fake.plan("describe", [(418, repeats)]);
+    fake.plan("query", [(418, repeats)]);
     let error = crm.deal(&DealId::new(FIRST), None).await.expect_err("418");
     said += &format!("{error} {error:?} {crm:?}");
     assert!(said.contains("[redacted]"), "{said}");
@@ -310,6 +310,8 @@ async fn salesforce_ids_that_are_none_never_reach_a_query() {
         let asked = fake.state().calls.iter().any(|(_, path, _)| path.contains(&format!("'{id}")));
         assert_eq!(asked, id.len() == 18 && !id.contains(' '), "{id}");
     }
+    // A connection asks once what the org has.
+    let crm = connect(&fake, "");
     fake.plan("describe", [(404, sample("error-404-not-found"))]);
     let hidden = crm.deal(&DealId::new(FIRST), None).await.expect_err("no access to the object");
     assert!(matches!(hidden, CrmError::Denied { .. }), "{hidden:?}");
@@ -430,7 +432,7 @@ async fn salesforce_limits_end_the_day_and_concurrent_ones_are_waited_for() {
     fake.plan("describe", vec![(403, many); 2]);
     let crm = connect(&fake, "");
     crm.deal(&DealId::new(FIRST), None).await.expect("deal");
-    fake.plan("describe", [(403, sample("error-403-request-limit"))]);
+    fake.plan("query", [(403, sample("error-403-request-limit"))]);
     fake.state().limit_info = Some("api-usage=118000/118000");
     let calls = fake.state().calls.len();
     let error = crm.deal(&DealId::new(FIRST), None).await.expect_err("the day is over");

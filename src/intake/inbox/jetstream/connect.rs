@@ -17,8 +17,7 @@ pub(super) async fn connect(
     address: &NatsAddress,
     access: &NatsAccess,
 ) -> Result<Client, InboxError> {
-    // A second installation is refused and changes nothing.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    crate::http::use_ring();
     let mut options = signed_in(address, access)?
         .name("handoff")
         .connection_timeout(CONNECT_TIME)

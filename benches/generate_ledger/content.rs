@@ -2,9 +2,10 @@
 //! enough that packs do not shrink them more than real ones.
 
 use chrono::{DateTime, Utc};
+use handoff::brief::{AnswerSource, BriefSources, SOURCES_SCHEMA, SourceKind, brief_answers};
 use handoff::model::Key;
 use handoff::{text, yaml};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The ledger's configuration.
 pub(crate) const CONFIGURATION: &str = "version: 1
@@ -112,7 +113,7 @@ pub(crate) struct Deal {
     systems: Vec<&'static str>,
     metric: &'static str,
     seats: u32,
-    document: String,
+    pub(crate) document: String,
 }
 
 fn pick<T: Copy>(random: &mut fastrand::Rng, from: &[T]) -> T {
@@ -172,6 +173,30 @@ impl Deal {
 
     /// The `brief.yaml`.
     pub(crate) fn brief(&self) -> String {
+        format!(
+            "# yaml-language-server: $schema=../../../../schema/brief.schema.json\n{}",
+            yaml::write(&self.answers())
+        )
+    }
+
+    /// The `sources.yaml` that is written with a brief of this blob.
+    pub(crate) fn sources(&self, brief: String) -> String {
+        let read = AnswerSource::of(SourceKind::Crm).named("hubspot");
+        let read = read.referring_to(self.id.to_string()).at(time(self.signed_at + 12));
+        let answers = self.answers();
+        let answers = brief_answers(&answers).into_iter().map(|answer| {
+            let property = answer.field.replace('.', "_");
+            let expression = Some(format!("deal.properties.{property}"));
+            let reads = [(format!("deal.properties.{property}"), answer.value.clone())].into();
+            let line = Some(format!("brief.{}", answer.field));
+            (answer.pointer, AnswerSource { reads, line, expression, ..read.clone() })
+        });
+        let answers = answers.collect();
+        BriefSources { schema: SOURCES_SCHEMA.to_owned(), key: self.key(), brief, answers }
+            .to_yaml()
+    }
+
+    fn answers(&self) -> Value {
         let person = |at: usize, title: &str| {
             let name = self.people[at];
             json!({"name": name, "email": self.mail(name), "title": title})
@@ -181,7 +206,7 @@ impl Deal {
             time(self.signed_at + seconds).to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
         };
         let rep_mail = format!("{}@vendor.example", text::slug(self.rep, 40).replace('-', "."));
-        let brief = json!({
+        json!({
             "schema": "handoff/brief/v1",
             "key": format!("hubspot-{}", self.id),
             "deal": {"crm": "hubspot", "id": self.id.to_string(), "name": format!("{} - {}", self.company, self.product),
@@ -206,11 +231,7 @@ impl Deal {
                 "target": format!("better by {} percent", 5 + self.seats % 60), "by": day(120)},
             "first_action": {"instruction": format!("Introduce yourself to {} within 24 hours and reference their primary goal: {}", self.company, self.goal),
                 "owner": {"name": "Sam Lee", "email": "sam@example.com", "github": "samlee"}, "due": moment(86_400)},
-        });
-        format!(
-            "# yaml-language-server: $schema=../../../../schema/brief.schema.json\n{}",
-            yaml::write(&brief)
-        )
+        })
     }
 
     /// The `README.md`.

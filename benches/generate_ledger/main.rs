@@ -17,6 +17,7 @@ use std::path::Path;
 
 use content::Deal;
 use handoff::brief::{Event, EventKind, Timeline};
+use handoff::ledger::blob_id;
 use stream::Stream;
 
 /// 2023-12-01T00:00:00Z, and three years less ten days from there.
@@ -118,8 +119,16 @@ fn run_until(
         match step {
             Step::Sign => {
                 stream.commit(at, &deal.subject("signed"))?;
+                let brief = deal.brief();
+                let sources = deal.sources(blob_id(brief.as_bytes()).to_string());
+                if let Some(signed) = timeline.events.last_mut() {
+                    signed.reference = Some(deal.document.clone());
+                    signed.brief = Some(blob_id(brief.as_bytes()).to_string());
+                    signed.sources = Some(blob_id(sources.as_bytes()).to_string());
+                }
                 stream.file(&deal.path("README.md"), deal.readme().as_bytes())?;
-                stream.file(&deal.path("brief.yaml"), deal.brief().as_bytes())?;
+                stream.file(&deal.path("brief.yaml"), brief.as_bytes())?;
+                stream.file(&deal.path("sources.yaml"), sources.as_bytes())?;
             }
             Step::Deliver => {
                 let done = [

@@ -392,8 +392,7 @@ fn timelines(
             let event = event.event.as_str().to_owned();
             found.rewritten = Some(Rewritten { change, event });
         }
-        let latest = timeline.events.iter().map(|event| event.at).max();
-        if let Some(at) = latest.filter(|at| *at > change.at)
+        if let Some(at) = timeline.events.latest().filter(|at| *at > change.at)
             && found.ahead.is_none_or(|early| at - change.at > early.at - early.change.at)
         {
             found.ahead = Some(Early { change, at });

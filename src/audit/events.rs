@@ -4,16 +4,14 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
 
 use crate::brief::{Event, EventKind, Timeline, TouchEvidence};
 use crate::model::{Key, ObjectId};
 
 /// One thing that happened, as far as the audit needs it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Happened<'a> {
     /// When.
-    #[serde(with = "moment")]
     pub at: DateTime<Utc>,
     /// What.
     pub event: EventKind,
@@ -29,7 +27,6 @@ pub struct Happened<'a> {
     /// Why, in their words.
     pub reason: Option<&'a str>,
     /// The deadline that was set, for `deadline_moved`.
-    #[serde(with = "maybe_moment")]
     pub due: Option<DateTime<Utc>>,
     /// How well it is known, for `touched`.
     pub evidence: Option<TouchEvidence>,
@@ -51,55 +48,61 @@ impl<'a> From<&'a Event> for Happened<'a> {
     }
 }
 
-/// Seconds and nanoseconds; `DateTime` itself would be kept as text.
-mod moment {
-    use chrono::{DateTime, Utc};
-    use serde::de::Error as _;
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
-
-    pub(in crate::audit) fn serialize<S: Serializer>(
-        at: &DateTime<Utc>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        (at.timestamp(), at.timestamp_subsec_nanos()).serialize(serializer)
-    }
-
-    pub(in crate::audit) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<DateTime<Utc>, D::Error> {
-        let (seconds, nanos) = <(i64, u32)>::deserialize(deserializer)?;
-        DateTime::from_timestamp(seconds, nanos).ok_or_else(|| D::Error::custom("no such moment"))
-    }
-}
-
-/// The same for a moment that may be absent.
-mod maybe_moment {
-    use chrono::{DateTime, Utc};
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
-
-    pub(in crate::audit) fn serialize<S: Serializer>(
-        at: &Option<DateTime<Utc>>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        super::kept_moment(*at).serialize(serializer)
-    }
-
-    pub(in crate::audit) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<DateTime<Utc>>, D::Error> {
-        Ok(super::moment_of(super::Moment::deserialize(deserializer)?))
-    }
-}
-
 /// A moment that may be absent.
 pub(super) type Moment = Option<(i64, u32)>;
 
-pub(super) fn kept_moment(at: Option<chrono::DateTime<chrono::Utc>>) -> Moment {
+pub(super) fn kept_moment(at: Option<DateTime<Utc>>) -> Moment {
     at.map(|at| (at.timestamp(), at.timestamp_subsec_nanos()))
 }
 
-pub(super) fn moment_of(kept: Moment) -> Option<chrono::DateTime<chrono::Utc>> {
-    kept.and_then(|(seconds, nanos)| chrono::DateTime::from_timestamp(seconds, nanos))
+pub(super) fn moment_of(kept: Moment) -> Option<DateTime<Utc>> {
+    kept.and_then(|(seconds, nanos)| DateTime::from_timestamp(seconds, nanos))
+}
+
+/// What an event says beside its kind and time: `via`, `reference`, `brief`, `by`,
+/// `reason`, `due` and `evidence`.
+type Said<'a> = (
+    &'a str,
+    Option<&'a str>,
+    Option<&'a str>,
+    Option<&'a str>,
+    Option<&'a str>,
+    Moment,
+    Option<TouchEvidence>,
+);
+
+/// Before what an event says: its kind (1 byte), seconds (8) and nanoseconds (4),
+/// and how long the rest is (4). So most are passed by without being read.
+const HEAD: usize = 17;
+
+/// An event as it is packed.
+#[derive(Clone, Copy)]
+struct Packed<'a> {
+    kind: u8,
+    at: DateTime<Utc>,
+    whole: &'a [u8],
+}
+
+impl<'a> Packed<'a> {
+    /// Takes the first event off; `None` at the end, and for what is none.
+    fn take(rest: &mut &'a [u8]) -> Option<Self> {
+        let head: &[u8; HEAD] = rest.first_chunk()?;
+        let seconds = i64::from_le_bytes(*head[1..].first_chunk()?);
+        let at = DateTime::from_timestamp(seconds, u32::from_le_bytes(*head[9..].first_chunk()?))?;
+        let length = u32::from_le_bytes(*head[13..].first_chunk()?);
+        let length = HEAD.checked_add(usize::try_from(length).ok()?)?;
+        let (whole, after) = rest.split_at_checked(length)?;
+        *rest = after;
+        Some(Self { kind: head[0], at, whole })
+    }
+
+    fn read(self) -> Option<Happened<'a>> {
+        let (via, reference, brief, by, reason, due, evidence): Said<'a> =
+            postcard::from_bytes(&self.whole[HEAD..]).ok()?;
+        let event = postcard::from_bytes(&[self.kind]).ok()?;
+        let due = moment_of(due);
+        Some(Happened { at: self.at, event, via, reference, brief, by, reason, due, evidence })
+    }
 }
 
 /// The events of one handoff in their order, packed.
@@ -115,33 +118,68 @@ impl Events {
     #[must_use]
     pub fn pack<'a>(events: impl IntoIterator<Item = Happened<'a>>) -> Self {
         let mut kinds = 0;
-        let packed = events.into_iter().fold(Vec::new(), |packed, event| {
-            kinds |= bit(event.event);
-            postcard::to_extend(&event, packed).expect("texts and times always fit a vector")
-        });
+        let mut packed = Vec::new();
+        for event in events {
+            let Happened { at, event: kind, via, reference, brief, by, reason, due, evidence } =
+                event;
+            kinds |= bit(kind);
+            let said: Said<'_> = (via, reference, brief, by, reason, kept_moment(due), evidence);
+            let said = postcard::to_stdvec(&said).expect("texts and times always fit a vector");
+            packed.push(kind as u8);
+            packed.extend_from_slice(&at.timestamp().to_le_bytes());
+            packed.extend_from_slice(&at.timestamp_subsec_nanos().to_le_bytes());
+            let length = u32::try_from(said.len()).expect("a timeline has at most 4 MiB");
+            packed.extend_from_slice(&length.to_le_bytes());
+            packed.extend_from_slice(&said);
+        }
         Self { packed: packed.into_boxed_slice(), kinds }
+    }
+
+    /// The events of several timelines up to a moment by time, each once.
+    #[must_use]
+    pub(super) fn merge(timelines: Vec<Self>, until: DateTime<Utc>) -> Self {
+        let mut events: Vec<Packed<'_>> = Vec::new();
+        for event in timelines.iter().flat_map(Self::packed) {
+            let same = |other: &Packed<'_>| other.whole == event.whole;
+            if event.at <= until && !events.iter().any(same) {
+                events.push(event);
+            }
+        }
+        events.sort_by_key(|event| event.at);
+        let kinds = events.iter().fold(0, |kinds, event| kinds | 1 << event.kind);
+        let packed = events.iter().flat_map(|event| event.whole).copied();
+        let length = events.iter().map(|event| event.whole.len()).sum();
+        let mut whole = Vec::with_capacity(length);
+        whole.extend(packed);
+        Self { packed: whole.into_boxed_slice(), kinds }
+    }
+
+    fn packed(&self) -> impl Iterator<Item = Packed<'_>> {
+        let mut rest = &self.packed[..];
+        std::iter::from_fn(move || Packed::take(&mut rest))
     }
 
     /// The events, first to last.
     pub fn iter(&self) -> impl Iterator<Item = Happened<'_>> {
-        let mut rest = &self.packed[..];
-        std::iter::from_fn(move || {
-            let (event, after) = postcard::take_from_bytes(rest).ok()?;
-            rest = after;
-            Some(event)
-        })
+        self.packed().map_while(Packed::read)
     }
 
     /// The events of one kind, first to last.
     pub fn of(&self, kind: EventKind) -> impl Iterator<Item = Happened<'_>> {
-        let any = self.has(kind).then(|| self.iter());
-        any.into_iter().flatten().filter(move |event| event.event == kind)
+        let any = self.has(kind).then(|| self.packed());
+        let of_kind = any.into_iter().flatten().filter(move |event| event.kind == kind as u8);
+        of_kind.map_while(Packed::read)
     }
 
     /// Whether there is one of this kind.
     #[must_use]
     pub fn has(&self, kind: EventKind) -> bool {
         self.kinds & bit(kind) != 0
+    }
+
+    /// The time of the latest one.
+    pub(super) fn latest(&self) -> Option<DateTime<Utc>> {
+        self.packed().map(|event| event.at).max()
     }
 
     /// The first event that `later` lacks; events may be added anywhere, as two
@@ -151,21 +189,22 @@ impl Events {
         if later.packed.starts_with(&self.packed) {
             return None;
         }
-        let mut rest = later.iter();
-        self.iter().find(|event| !rest.any(|other| other == *event))
+        let mut rest = later.packed();
+        self.packed().find(|event| !rest.any(|other| other.whole == event.whole))?.read()
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
         &self.packed
     }
 
-    /// Events that [`Events::bytes`] gave, if each can be read.
+    /// Events that [`Events::bytes`] gave, if each can be told from the next. What
+    /// they say is read when it is asked for: the file's checksum vouches for it.
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (mut rest, mut kinds) = (bytes, 0);
         while !rest.is_empty() {
-            let (event, after) = postcard::take_from_bytes::<Happened<'_>>(rest).ok()?;
-            kinds |= bit(event.event);
-            rest = after;
+            let event = Packed::take(&mut rest)?;
+            postcard::from_bytes::<EventKind>(&[event.kind]).ok()?;
+            kinds |= 1 << event.kind;
         }
         Some(Self { packed: bytes.into(), kinds })
     }

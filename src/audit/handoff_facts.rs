@@ -167,7 +167,8 @@ pub fn combine(
     let mut groups: BTreeMap<Key, Vec<FolderDigest>> = BTreeMap::new();
     for digest in digests {
         if let Some(key) = digest.key.clone() {
-            groups.entry(key).or_default().push(digest);
+            // Nearly all keys have one; room for four would be most of the memory.
+            groups.entry(key).or_insert_with(|| Vec::with_capacity(1)).push(digest);
         }
     }
     let groups: Vec<_> = groups.into_iter().collect();
@@ -262,14 +263,7 @@ fn join(key: Key, mut digests: Vec<FolderDigest>, as_of: DateTime<Utc>) -> Hando
             delivered = Some(delivery);
         }
     }
-    let mut events: Vec<Happened<'_>> = Vec::new();
-    for event in timelines.iter().flat_map(Events::iter) {
-        if event.at <= as_of && !events.contains(&event) {
-            events.push(event);
-        }
-    }
-    events.sort_by_key(|event| event.at);
-    let events = Events::pack(events);
+    let events = Events::merge(timelines, as_of);
     versions.sort_by_key(|version| version.change.order);
     versions.dedup_by_key(|version| version.blob);
     HandoffFacts {

@@ -25,7 +25,8 @@ use crate::model::Gap;
 pub fn audit(input: &AuditInput<'_>) -> AuditReport {
     let mut handoffs: Vec<&HandoffFacts> =
         input.ledgers().flat_map(|ledger| &ledger.handoffs).collect();
-    handoffs.par_sort_by_cached_key(|handoff| (handoff.key.clone(), handoff.location()));
+    // Each ledger's come sorted by key already.
+    handoffs.par_sort_by(|a, b| a.key.cmp(&b.key).then_with(|| a.location().cmp(&b.location())));
 
     let selection = select(input);
     let matches = match_deals(&selection.deals, &handoffs);

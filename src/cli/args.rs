@@ -461,9 +461,7 @@ impl Command {
             Self::Rules(arguments) => explain::list(arguments, invocation),
             Self::Schema(arguments) => schema::run(arguments, invocation),
             Self::Render(arguments) => render::run(arguments, invocation),
-            Self::Completions(arguments) => {
-                reference::completions(arguments, invocation)
-            }
+            Self::Completions(arguments) => reference::completions(arguments, invocation),
             Self::Man(arguments) => reference::man(
                 arguments.command.as_deref(),
                 command(),

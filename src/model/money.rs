@@ -2,7 +2,9 @@
 //! ISO 4217 (crate `iso_currency`), with their decimals and their signs.
 
 use std::str::FromStr;
+use std::sync::OnceLock;
 
+use iso_currency::Currency;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -93,22 +95,28 @@ pub fn grouped(number: &str) -> String {
 /// The ISO 4217 code that a text is, whatever its case; `None` for any other text.
 #[must_use]
 pub fn currency_code(text: &str) -> Option<&'static str> {
-    let text = text.trim();
-    if text.len() != 3 {
-        return None;
-    }
-    let code = iso_currency::Currency::from_code(text)
-        .or_else(|| iso_currency::Currency::from_code(&text.to_ascii_uppercase()))?;
-    Some(code.code())
+    iso_currency(text.trim()).map(|currency| currency.code())
+}
+
+/// The currency of a code, whatever its case. Each is looked for once: the crate
+/// compares with one after the other, and an export asks for each of its rows.
+fn iso_currency(code: &str) -> Option<Currency> {
+    const LETTERS: usize = 26;
+    static KNOWN: [OnceLock<Option<Currency>>; LETTERS * LETTERS * LETTERS] =
+        [const { OnceLock::new() }; LETTERS * LETTERS * LETTERS];
+    let letters: [u8; 3] = code.as_bytes().try_into().ok()?;
+    let upper = letters.map(|letter| letter.to_ascii_uppercase());
+    let place = upper.iter().try_fold(0, |place, letter| {
+        letter.is_ascii_uppercase().then(|| place * LETTERS + usize::from(letter - b'A'))
+    })?;
+    *KNOWN[place].get_or_init(|| Currency::from_code(std::str::from_utf8(&upper).ok()?))
 }
 
 /// The decimals of a currency: 2 for most and where none is known, 0 for JPY,
 /// 3 for KWD.
 #[must_use]
 pub fn currency_decimals(code: Option<&str>) -> u32 {
-    code.and_then(iso_currency::Currency::from_code)
-        .and_then(iso_currency::Currency::exponent)
-        .map_or(2, u32::from)
+    code.and_then(iso_currency).and_then(Currency::exponent).map_or(2, u32::from)
 }
 
 /// A currency as it stands beside a number.
@@ -161,6 +169,9 @@ impl CurrencyMark {
 
     /// The mark that a text begins with, and what follows it.
     pub(super) fn strip_prefix(text: &str) -> Option<(Self, &str)> {
+        if text.starts_with(|first: char| first.is_ascii_digit()) {
+            return None;
+        }
         if let Some(sign) = SIGNS.iter().find(|sign| text.starts_with(sign.sign)) {
             return Some((Self::Sign(sign), &text[sign.sign.len()..]));
         }
@@ -171,6 +182,9 @@ impl CurrencyMark {
 
     /// The mark that a text ends with, and what stands before it.
     pub(super) fn strip_suffix(text: &str) -> Option<(Self, &str)> {
+        if text.ends_with(|last: char| last.is_ascii_digit()) {
+            return None;
+        }
         if let Some(sign) = SIGNS.iter().find(|sign| text.ends_with(sign.sign)) {
             return Some((Self::Sign(sign), &text[..text.len() - sign.sign.len()]));
         }

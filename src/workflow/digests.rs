@@ -213,7 +213,7 @@ fn parse(
     let content = |error: yaml::Error| ReadError::Content(error.to_string());
     let node = yaml::read(bytes).map_err(content)?;
     check_version(&node, BRIEF_SCHEMA).map_err(content)?;
-    Ok(Parsed::Brief(Arc::new(brief_facts(&Brief::from_json(node.to_json()), schema))))
+    Ok(Parsed::Brief(Arc::new(brief_facts(&Brief::from_json(node.into_json()), schema))))
 }
 
 /// What the audit needs to know of a brief.

@@ -1,19 +1,21 @@
 //! Checking briefs: those of the checkout, those that changed, or those named.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use rayon::prelude::*;
+use sha2::{Digest as _, Sha256};
 
 use super::{Context, WorkflowError};
 use crate::brief::{
     Brief, BriefSources, CheckContext, FolderSummary, HandoffCheck, HandoffFiles, Member,
-    Proposals, Refused, SourcesFile, Team as Members, check_handoff, check_ledger, fixes,
+    Proposals, Refused, SourcesFile, Team as Members, check_ledger, check_rendered, fixes,
 };
 use crate::disk::{self, Inside};
 use crate::finding::{Finding, Location};
-use crate::ledger::{BRIEFS, Folder, LONGEST_SLUG, LedgerError, blob_id, key_of};
-use crate::model::Key;
+use crate::ledger::{BRIEFS, Folder, KeptDigests, LONGEST_SLUG, LedgerError, blob_id, key_of};
+use crate::model::{Key, ObjectId};
 use crate::text::slug;
 
 /// What a folder is called that no name was known for.
@@ -175,10 +177,23 @@ pub fn validate(context: &Context, which: &Which, fix: bool) -> Result<Validated
             }
         }
     }
-    let checks: Vec<HandoffCheck> =
-        loaded.par_iter().map(|one| check_handoff(&one.files(), &check_context)).collect();
+    let known = KnownPages::open(context)?;
+    let checks: Vec<(HandoffCheck, Option<ObjectId>)> = loaded
+        .par_iter()
+        .map(|one| {
+            let both = one.brief.as_deref().zip(one.readme.as_deref());
+            let page = both.map(|(brief, page)| known.fingerprint(brief, page));
+            let is_known = page.is_some_and(|page| known.has(page));
+            (check_rendered(&one.files(), &check_context, is_known), page)
+        })
+        .collect();
+    if *which == Which::All {
+        let rendered = checks.iter().filter(|(check, _)| check.is_rendered);
+        let pages: Vec<ObjectId> = rendered.filter_map(|(_, page)| *page).collect();
+        known.keep(context.ledger.git_dir(), &pages)?;
+    }
     let mut summaries: Vec<FolderSummary> = Vec::with_capacity(checks.len());
-    for (one, check) in loaded.iter().zip(checks) {
+    for (one, (check, _)) in loaded.iter().zip(checks) {
         let name = if one.brief.is_some() { "brief.yaml" } else { "timeline.yaml" };
         validated.checked.push(format!("{}/{name}", one.folder));
         validated.findings.extend(check.findings);
@@ -432,5 +447,55 @@ fn beside(path: &Path) -> Result<Option<Vec<u8>>, LedgerError> {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(LedgerError::Io { doing: "reading", path: path.to_owned(), source }),
+    }
+}
+
+/// The name of the file that keeps the known pages.
+const PAGES: &str = "pages";
+/// It grows when the way in which pages are made changes without the program's version.
+const PAGES_FORMAT: u32 = 1;
+/// Rendering fewer again costs less than writing the file.
+const WORTH_WRITING: usize = 50;
+
+/// The pages that were found to be what their briefs give, of this template and schema,
+/// kept in the git folder by the bytes of all that a page is made from: to render each
+/// again would take most of the time of a check.
+struct KnownPages {
+    basis: Sha256,
+    kept: KeptDigests,
+}
+
+impl KnownPages {
+    /// Reads what an earlier check has left; nothing where it is missing or broken.
+    fn open(context: &Context) -> Result<Self, WorkflowError> {
+        let kept = KeptDigests::open(context.ledger.git_dir(), PAGES, PAGES_FORMAT)?;
+        let basis = Sha256::new()
+            .chain_update(env!("CARGO_PKG_VERSION"))
+            .chain_update(context.renderer.fingerprint())
+            .chain_update(Sha256::digest(context.schema.document().to_string()));
+        Ok(Self { basis, kept })
+    }
+
+    /// What a brief and its page are known by.
+    fn fingerprint(&self, brief: &[u8], page: &[u8]) -> ObjectId {
+        let length = u64::try_from(brief.len()).unwrap_or(u64::MAX);
+        let sum = self.basis.clone().chain_update(length.to_le_bytes());
+        let sum = sum.chain_update(brief).chain_update(page).finalize();
+        ObjectId(*sum.first_chunk().expect("a checksum of 32 bytes"))
+    }
+
+    /// Whether this brief gives this page.
+    fn has(&self, fingerprint: ObjectId) -> bool {
+        self.kept.get(fingerprint).is_some()
+    }
+
+    /// Keeps these pages, of all that there are, for the next check.
+    fn keep(&self, git_dir: &Path, pages: &[ObjectId]) -> Result<(), WorkflowError> {
+        let news = pages.iter().filter(|page| !self.has(**page)).count();
+        if news >= WORTH_WRITING {
+            let rows: Vec<_> = pages.iter().map(|page| (*page, Cow::Borrowed(&[][..]))).collect();
+            KeptDigests::save(git_dir, PAGES, PAGES_FORMAT, &rows)?;
+        }
+        Ok(())
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::de::value::StringDeserializer;
+use serde::de::value::StrDeserializer;
 use serde::de::{
     self, Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, Expected, IntoDeserializer,
     MapAccess, SeqAccess, Unexpected, Visitor,
@@ -293,7 +293,7 @@ impl<'de> MapAccess<'de> for Map<'_> {
         self.current = self.entries.next();
         self.current
             .map(|entry| {
-                let key: StringDeserializer<Fault> = entry.key.clone().into_deserializer();
+                let key: StrDeserializer<'_, Fault> = entry.key.as_str().into_deserializer();
                 seed.deserialize(key).map_err(|fault| fault.within(entry.key_span))
             })
             .transpose()

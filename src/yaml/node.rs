@@ -126,4 +126,19 @@ impl Node {
             ),
         }
     }
+    /// As [`Node::to_json`], without a copy.
+    #[must_use]
+    pub fn into_json(self) -> serde_json::Value {
+        use serde_json::Value as Json;
+        match self.value {
+            Value::Null => Json::Null,
+            Value::Bool(flag) => Json::Bool(flag),
+            Value::Number(number) => Json::Number(number),
+            Value::String(text) => Json::String(text),
+            Value::List(items) => Json::Array(items.into_iter().map(Node::into_json).collect()),
+            Value::Map(entries) => Json::Object(
+                entries.into_iter().map(|entry| (entry.key, entry.node.into_json())).collect(),
+            ),
+        }
+    }
 }

@@ -317,3 +317,54 @@ fn commands_beside_one_another_and_a_writer_leave_what_fits() {
     let last = printed_twice(sandbox);
     assert!(last[2].contains("Move 20") && last[2].contains("Import 21"));
 }
+
+/// How `validate` ends, and how many pages it calls stale.
+fn stale(sandbox: &Sandbox) -> (i32, usize) {
+    let ran = sandbox.handoff("ledger", &["validate", "--format", "json"]);
+    let said = ran.json();
+    let findings = said["findings"].as_array().unwrap();
+    (ran.code, findings.iter().filter(|it| it["rule"] == "stale-rendering").count())
+}
+
+#[test]
+fn a_known_page_is_known_by_all_that_it_is_made_from() {
+    let sandbox = ledger();
+    sandbox.handoff("ledger", &["validate", "--fix"]);
+    let (code, none) = stale(&sandbox);
+    assert_eq!(none, 0);
+    let file = sandbox.join("ledger/.git/handoff/pages.digests");
+    let whole = fs::read(&file).unwrap();
+    assert_eq!(stale(&sandbox), (code, 0));
+    assert_eq!(fs::read(&file).unwrap(), whole, "nothing is new");
+
+    let changed = |path: &str, change: &dyn Fn(String) -> String, expected: usize| {
+        let path = sandbox.join(path);
+        let before = fs::read_to_string(&path).unwrap();
+        let after = change(before.clone());
+        assert_ne!(before, after, "{}", path.display());
+        fs::write(&path, after).unwrap();
+        let (_, found) = stale(&sandbox);
+        fs::write(&path, before).unwrap();
+        assert_eq!(found, expected, "{}", path.display());
+    };
+    let other = fs::read_to_string(sandbox.join(format!("{}/README.md", folder(2)))).unwrap();
+    changed(&format!("{}/README.md", folder(1)), &|_| other.clone(), 1);
+    let rename = |text: String| text.replace("Customer 3", "Customer three");
+    changed(&format!("{}/brief.yaml", folder(3)), &rename, 1);
+    let many = usize::try_from(MANY).unwrap();
+    changed("ledger/templates/brief.md.j2", &|text| format!("{text}\nMore.\n"), many);
+    let seller = |text: String| text.replace("the sales rep", "the seller");
+    changed("ledger/schema/brief.schema.json", &seller, many);
+    changed("ledger/handoff.yaml", &|text| format!("{text}\ntimezone: Asia/Tokyo\n"), many);
+    // All of that has left other pages or none; the first ones are found again.
+    assert_eq!(stale(&sandbox), (code, 0));
+    let kept = fs::read(&file).unwrap();
+    for at in [0, 3, 16, 20, 24, kept.len() / 2, kept.len() - 1] {
+        let mut changed = kept.clone();
+        changed[at] ^= 0x41;
+        for bytes in [&kept[..at], &changed] {
+            fs::write(&file, bytes).unwrap();
+            assert_eq!(stale(&sandbox), (code, 0), "byte {at}");
+        }
+    }
+}

@@ -90,3 +90,4 @@ mod triggers;
 mod validate_since;
 mod why;
 mod workflows;
+mod yaml_readers;

@@ -177,13 +177,15 @@ pub(super) fn check_all(
         }
     }
     let ranks: BTreeMap<&str, usize> = rules().map(|rule| rule.id).zip(0..).collect();
-    let order = |finding: &Finding| (Reverse(finding.severity), ranks.get(finding.rule).copied());
-    findings.par_sort_by(|a, b| {
-        order(a)
-            .cmp(&order(b))
-            .then_with(|| (&a.key, &a.place, &a.message).cmp(&(&b.key, &b.place, &b.message)))
+    let mut ranked: Vec<_> = findings
+        .into_iter()
+        .map(|finding| ((Reverse(finding.severity), ranks.get(finding.rule).copied()), finding))
+        .collect();
+    ranked.par_sort_by(|(rank, a), (other, b)| {
+        let in_detail = || (&a.key, &a.place, &a.message).cmp(&(&b.key, &b.place, &b.message));
+        rank.cmp(other).then_with(in_detail)
     });
-    findings
+    ranked.into_iter().map(|(_, finding)| finding).collect()
 }
 
 /// The findings about documents, each with the key of its handoff.

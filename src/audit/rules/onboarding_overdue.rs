@@ -18,6 +18,9 @@ pub(super) static RULE: Rule = Rule {
 /// Judges by what `sync` read last: an audit asks no target.
 pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
     let handoff = case.handed_over()?;
+    if !handoff.events.has(EventKind::OnboardingSeen) {
+        return None;
+    }
     let mut last = BTreeMap::new();
     for event in handoff.events.iter() {
         if matches!(event.event, EventKind::OnboardingSeen | EventKind::OnboardingDone) {

@@ -6,6 +6,7 @@ mod show;
 
 use chrono_tz::Tz;
 use minijinja::Environment;
+use sha2::{Digest as _, Sha256};
 
 use super::expression::{Template, TemplateFault};
 use super::{Brief, Completeness, Schema};
@@ -55,6 +56,8 @@ pub enum RenderError {
 pub struct Renderer {
     environment: Environment<'static>,
     template: Template,
+    /// The template's checksum.
+    sum: [u8; 32],
     zone: Tz,
 }
 
@@ -73,7 +76,8 @@ impl Renderer {
         let source = template.unwrap_or(DEFAULT_TEMPLATE);
         let template = Template::compile(NAME, source, show::syntax(), &environment)
             .map_err(|TemplateFault { line, message }| RenderError::Template { line, message })?;
-        let renderer = Self { environment, template, zone };
+        let sum = Sha256::digest(source).into();
+        let renderer = Self { environment, template, sum, zone };
         // What fails on every page is the template's fault, and said before any brief comes.
         let empty = Brief::from_json(serde_json::json!({}));
         let trial = RenderInput { brief: &empty, schema: Schema::shipped() };
@@ -89,6 +93,12 @@ impl Renderer {
     #[must_use]
     pub fn in_zone(self, zone: Tz) -> Self {
         Self { environment: show::environment(zone), zone, ..self }
+    }
+
+    /// What template and zone are known by: the same brief and schema give the same page.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        Sha256::new().chain_update(self.sum).chain_update(self.zone.name()).finalize().into()
     }
 
     /// The bytes of a handoff's README.md.

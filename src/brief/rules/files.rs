@@ -189,8 +189,11 @@ pub(super) fn stale_rendering(subject: &Subject<'_>, findings: &mut Vec<Finding>
         findings.push(refused);
         return;
     }
-    let input = RenderInput { brief: subject.brief, schema: subject.context.schema };
     let checked = subject.checked;
+    if checked.is_rendered {
+        return;
+    }
+    let input = RenderInput { brief: subject.brief, schema: subject.context.schema };
     let (message, help) = match subject.context.renderer.readme_with(&input, subject.completeness) {
         Err(error) => (
             error.to_string(),

@@ -14,6 +14,7 @@ pub use subject::{FolderSummary, HandoffFiles, Refused, SourcesFile};
 
 use super::{Brief, RenderError, RenderInput, Renderer, Schema};
 use crate::finding::{Finding, Rule};
+use files::STALE_RENDERING;
 use subject::{Checked, Subject};
 
 /// How a rule looks: at one brief that could be read, at one folder whatever
@@ -76,12 +77,25 @@ pub struct HandoffCheck {
     pub findings: Vec<Finding>,
     /// What [`check_ledger`] needs of it.
     pub summary: FolderSummary,
+    /// Whether README.md is what brief.yaml gives.
+    pub is_rendered: bool,
 }
 
 /// Checks one handoff's folder with every rule that looks at one folder.
 #[must_use]
 pub fn check_handoff(files: &HandoffFiles<'_>, context: &CheckContext<'_>) -> HandoffCheck {
-    let checked = Checked::of(files, context);
+    check_rendered(files, context, false)
+}
+
+/// As [`check_handoff`]; README.md is not rendered again where it is known to be
+/// what brief.yaml gives.
+#[must_use]
+pub fn check_rendered(
+    files: &HandoffFiles<'_>,
+    context: &CheckContext<'_>,
+    is_rendered: bool,
+) -> HandoffCheck {
+    let checked = Checked { is_rendered, ..Checked::of(files, context) };
     let subject = checked.subject();
     let mut findings = Vec::new();
     for (_, check) in &TABLE {
@@ -96,7 +110,9 @@ pub fn check_handoff(files: &HandoffFiles<'_>, context: &CheckContext<'_>) -> Ha
         }
     }
     sort(&mut findings);
-    HandoffCheck { findings, summary: checked.summary() }
+    let is_stale = findings.iter().any(|finding| finding.rule == STALE_RENDERING.id);
+    let is_rendered = subject.is_some() && !is_stale;
+    HandoffCheck { findings, summary: checked.summary(), is_rendered }
 }
 
 /// Checks what only shows when all handoffs are seen together.

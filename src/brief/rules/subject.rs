@@ -73,6 +73,8 @@ pub(super) struct Checked<'a> {
     pub brief: Option<Result<Brief, yaml::Error>>,
     pub timeline: Option<Result<Timeline, yaml::Error>>,
     pub completeness: Option<Completeness>,
+    /// Whether README.md is known to be what the brief gives.
+    pub is_rendered: bool,
 }
 
 /// A folder whose brief could be read.
@@ -94,7 +96,7 @@ impl<'a> Checked<'a> {
             _ => None,
         };
         let timeline = files.timeline.map(Timeline::parse);
-        Self { files, context, brief, timeline, completeness }
+        Self { files, context, brief, timeline, completeness, is_rendered: false }
     }
 
     pub(super) fn subject(&'a self) -> Option<Subject<'a>> {

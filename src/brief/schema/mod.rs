@@ -6,7 +6,7 @@ mod check;
 mod cost;
 mod outline;
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use jsonschema::{PatternOptions, Validator};
 use serde_json::{Map, Value};
@@ -32,7 +32,9 @@ static SHIPPED: LazyLock<Schema> = LazyLock::new(|| {
 #[derive(Debug)]
 pub struct Schema {
     document: Value,
-    validator: Validator,
+    /// Made when it is first needed of the shipped schema, which is known to compile: audits
+    /// read its outline alone.
+    validator: OnceLock<Validator>,
     outline: Outline,
 }
 
@@ -98,18 +100,10 @@ impl Schema {
                 message: error.to_string(),
             })?;
         cost::check(source.len(), &document)?;
-        let validator = jsonschema::options()
-            .with_draft(jsonschema::Draft::Draft202012)
-            .should_validate_formats(true)
-            .with_pattern_options(
-                PatternOptions::fancy_regex().backtrack_limit(100_000).size_limit(1 << 20),
-            )
-            .offline()
-            .build(&document)
-            .map_err(|error| SchemaError::Invalid {
-                pointer: error.instance_path().to_string(),
-                message: check::schema_fault(&error),
-            })?;
+        let validator = match source == SHIPPED_SCHEMA.as_bytes() {
+            true => OnceLock::new(),
+            false => validator_of(&document)?.into(),
+        };
         let outline = Outline::of(&document);
         for name in ["schema", "key"] {
             if document.pointer(&format!("/properties/{name}")).is_none() {
@@ -118,6 +112,12 @@ impl Schema {
             }
         }
         Ok(Self { document, validator, outline })
+    }
+
+    fn validator(&self) -> &Validator {
+        self.validator.get_or_init(|| {
+            validator_of(&self.document).expect("the shipped schema is tested to compile")
+        })
     }
 
     /// Whether it says the same as the shipped one.
@@ -141,13 +141,13 @@ impl Schema {
     /// Whether a brief follows the schema in every point; the quick way.
     #[must_use]
     pub fn is_valid(&self, brief: &Brief) -> bool {
-        self.validator.is_valid(brief.json())
+        self.validator().is_valid(brief.json())
     }
 
     /// What a brief breaks, in the order of the brief.
     #[must_use]
     pub fn check(&self, brief: &Brief) -> Vec<Violation> {
-        check::violations(&self.validator, &self.outline, brief.json())
+        check::violations(self.validator(), &self.outline, brief.json())
     }
 
     /// What of a value the schema has a place for at a path; `None` when it
@@ -176,6 +176,21 @@ impl Schema {
     pub fn in_order(&self, brief: &Value) -> Value {
         in_order(self.outline.fields(), None, brief)
     }
+}
+
+fn validator_of(document: &Value) -> Result<Validator, SchemaError> {
+    jsonschema::options()
+        .with_draft(jsonschema::Draft::Draft202012)
+        .should_validate_formats(true)
+        .with_pattern_options(
+            PatternOptions::fancy_regex().backtrack_limit(100_000).size_limit(1 << 20),
+        )
+        .offline()
+        .build(document)
+        .map_err(|error| SchemaError::Invalid {
+            pointer: error.instance_path().to_string(),
+            message: check::schema_fault(&error),
+        })
 }
 
 fn fitting(field: &Field, value: Value) -> Option<Value> {

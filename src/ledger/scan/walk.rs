@@ -1,6 +1,7 @@
 //! Compares a chain of commits pair by pair, in a few threads.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -15,6 +16,8 @@ use super::objects::Objects;
 /// A piece of the chain: large enough that the bases which two pieces decode
 /// twice do not matter, small enough that the threads end together.
 const PIECE: usize = 4096;
+/// A short chain is divided among the threads in pieces of at least this.
+const SMALLEST_PIECE: usize = 1024;
 /// More threads read the same few directories of one pack and only cost memory.
 const MOST_THREADS: usize = 4;
 /// The largest months of a large ledger, some fifty versions of them.
@@ -39,11 +42,10 @@ pub(in crate::ledger) fn compare(
     progress: &dyn Fn(usize),
 ) -> (Vec<Part>, Vec<Gap>) {
     let links = &chain.links;
-    let pieces = links.len().div_ceil(PIECE);
-    let threads = std::thread::available_parallelism()
-        .map_or(1, std::num::NonZero::get)
-        .min(MOST_THREADS)
-        .min(pieces.max(1));
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let length = links.len().div_ceil(cores.min(MOST_THREADS)).clamp(SMALLEST_PIECE, PIECE);
+    let pieces = links.len().div_ceil(length);
+    let threads = cores.min(MOST_THREADS).min(pieces.max(1));
     let next = AtomicUsize::new(0);
     let done = AtomicUsize::new(0);
     let mut parts: Vec<Option<Part>> = (0..pieces).map(|_| None).collect();
@@ -59,7 +61,8 @@ pub(in crate::ledger) fn compare(
                         return;
                     }
                     let piece = pieces - 1 - taken;
-                    let part = compare_piece(objects, chain, prefix, first, piece, done);
+                    let range = piece * length..links.len().min((piece + 1) * length);
+                    let part = compare_piece(objects, chain, prefix, first, range, done);
                     if send.send((piece, part)).is_err() {
                         return;
                     }
@@ -94,10 +97,9 @@ fn compare_piece(
     chain: &Chain,
     prefix: &str,
     first: u32,
-    piece: usize,
+    range: Range<usize>,
     done: &AtomicUsize,
 ) -> Part {
-    let range = piece * PIECE..((piece + 1) * PIECE).min(chain.links.len());
     let mut differ = Differ::new(objects.reader(READER_BYTES), prefix);
     for at in range.rev() {
         let link = &chain.links[at];

@@ -1,15 +1,13 @@
 //! `handoff completions` and `handoff man`: made from the commands themselves.
 
-use clap::Args;
+use clap::{Args, Command};
 use clap_complete::Shell;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use super::args::command;
 use super::environment;
 use super::error::CliError;
 use super::exit::Exit;
 use super::invocation::Invocation;
-use super::offered::Offered;
 use crate::text::did_you_mean;
 
 /// The variable by which a shell asks for completions: its value names the shell.
@@ -21,18 +19,6 @@ pub struct CompletionsArguments {
     /// The shell
     #[arg(value_name = "SHELL")]
     shell: Shell,
-}
-
-/// The arguments of `man`.
-#[derive(Debug, Args)]
-pub struct ManArguments {
-    /// The command [default: handoff itself, with all of them]
-    #[arg(value_name = "COMMAND", value_parser = Offered(command_names))]
-    command: Option<String>,
-}
-
-fn command_names() -> Vec<&'static str> {
-    super::args::EXAMPLES.iter().map(|(name, _)| *name).collect()
 }
 
 /// Runs `completions`.
@@ -80,10 +66,14 @@ const CODES: &[(&str, &str)] = &[
 ];
 
 /// Runs `man`.
-pub(super) fn man(arguments: &ManArguments, invocation: &Invocation) -> Result<Exit, CliError> {
-    let mut all = command();
+pub(super) fn man(
+    command: Option<&str>,
+    mut all: Command,
+    names: &[&str],
+    invocation: &Invocation,
+) -> Result<Exit, CliError> {
     all.build();
-    let page = match &arguments.command {
+    let page = match command {
         None => all,
         Some(name) => {
             let Some(found) = all.find_subcommand(name) else {
@@ -91,7 +81,7 @@ pub(super) fn man(arguments: &ManArguments, invocation: &Invocation) -> Result<E
                     "there is no command {}",
                     crate::text::quoted(name)
                 ))
-                .help(did_you_mean(name, command_names())));
+                .help(did_you_mean(name, names.iter().copied())));
             };
             found.clone()
         }

@@ -104,7 +104,7 @@ fn sent(
     context: &workflow::Context,
     invocation: &Invocation,
 ) -> Result<Vec<DealSource>, CliError> {
-    let payload = super::relayed::read_payload(path, super::sign::PAYLOAD, invocation)?;
+    let payload = super::relayed::read_payload(path, super::relayed::PAYLOAD, invocation)?;
     let events = super::sign::events_of(provider, &payload, context, invocation)?;
     let mut sources = Vec::new();
     let mut others = Vec::new();

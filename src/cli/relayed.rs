@@ -170,13 +170,14 @@ fn wrong(why: &str) -> CliError {
     )
 }
 
+/// What a payload is.
+pub(super) const PAYLOAD: &str =
+    "give the provider's payload as it was received: a file, or - for standard input";
+
 /// The largest payload that is read.
 const MOST_BYTES: u64 = 32 * 1024 * 1024;
 
 /// Reads a file, or standard input for `-`; `help` says what it should be.
-///
-/// # Errors
-/// When it cannot be read, is empty or too large.
 pub(super) fn read_payload(
     path: &str,
     help: &str,

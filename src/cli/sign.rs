@@ -12,19 +12,15 @@ use super::formats::ResultFormat;
 use super::inbox_argument::InboxArgument;
 use super::invocation::Invocation;
 use super::open::{Ports, open};
-use super::relayed::{Relayed, read_payload};
+use super::relayed::{PAYLOAD, Relayed, read_payload};
 use super::when::When;
 use crate::brief::question;
 use crate::crm;
 use crate::esign::{Authenticity, DeliveryId, Providers, Verified, confirm};
-use crate::intake::{Completed, EventDocument};
+use crate::intake::Completed;
 use crate::model::{DocumentKind, Signature, SignatureEvent};
 use crate::report::count;
 use crate::workflow::{self, Context, DealSource, Delivered, DocumentLook, SignRequest, Signed};
-
-/// What a payload is.
-pub(super) const PAYLOAD: &str =
-    "give the provider's payload as it was received: a file, or - for standard input";
 
 /// The arguments of `sign`.
 #[derive(Debug, Args)]
@@ -219,9 +215,7 @@ fn decide(
             DocumentLook::Ignored(why) => invocation
                 .say(format!("ignored: {} {}: {why}", document.provider, document.document_id)),
             DocumentLook::Held { reason, deals } => {
-                let about = EventDocument::of(&document);
                 let mut envelope = Completed(document).envelope(received_at);
-                envelope.document = Some(about);
                 envelope.hold(invocation.now, &reason, deals);
                 held.push((envelope, reason));
             }

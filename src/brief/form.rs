@@ -60,7 +60,7 @@ fn inputs(schema: &Schema) -> Vec<Input<'_>> {
 const LONGEST: usize = 20_000;
 
 /// One answer that is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct AskedAnswer {
     /// Where it belongs, as a JSON pointer.
     pub pointer: String,

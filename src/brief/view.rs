@@ -185,6 +185,19 @@ impl<'a> View<'a> {
         colleague(self.0.pointer("/first_action/owner")?)
     }
 
+    /// All that the CSM is known by: login, address, name.
+    #[must_use]
+    pub fn csm_words(self) -> Vec<&'a str> {
+        let owner = self.first_action_owner();
+        owner.into_iter().flat_map(|it| [it.github, it.email, it.name]).flatten().collect()
+    }
+
+    /// What the CSM is called.
+    #[must_use]
+    pub fn csm_name(self) -> Option<&'a str> {
+        self.first_action_owner().and_then(|it| it.name.or(it.github).or(it.email))
+    }
+
     /// By when.
     #[must_use]
     pub fn first_action_due(self) -> Option<DateTime<Utc>> {

@@ -8,6 +8,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use super::error::CliError;
 use super::exit::Exit;
 use super::invocation::Invocation;
+use super::offered::Offered;
 use super::{
     audit, backfill, catch_up, coverage, deliver, demo, doctor, draft, explain, inbox, init, links,
     mcp, people, plan, promises, propose, reference, refresh, render, schema, serve, sign, status,
@@ -303,6 +304,18 @@ pub(super) const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     ("man", &[("handoff man audit", "one command's page: handoff man audit | man -l -")]),
 ];
 
+/// The arguments of `man`.
+#[derive(Debug, clap::Args)]
+pub struct ManArguments {
+    /// The command [default: handoff itself, with all of them]
+    #[arg(value_name = "COMMAND", value_parser = Offered(command_names))]
+    command: Option<String>,
+}
+
+fn command_names() -> Vec<&'static str> {
+    EXAMPLES.iter().map(|(name, _)| *name).collect()
+}
+
 /// The whole command line as it is run and described.
 #[must_use]
 pub(super) fn command() -> clap::Command {
@@ -403,7 +416,7 @@ pub enum Command {
     /// Print the completions of a shell
     Completions(reference::CompletionsArguments),
     /// Print the manual page of handoff or of one command
-    Man(reference::ManArguments),
+    Man(ManArguments),
 }
 
 impl Command {
@@ -452,8 +465,15 @@ impl Command {
             Self::Rules(arguments) => explain::list(arguments, invocation),
             Self::Schema(arguments) => schema::run(arguments, invocation),
             Self::Render(arguments) => render::run(arguments, invocation),
-            Self::Completions(arguments) => reference::completions(arguments, invocation),
-            Self::Man(arguments) => reference::man(arguments, invocation),
+            Self::Completions(arguments) => {
+                reference::completions(arguments, command(), invocation)
+            }
+            Self::Man(arguments) => reference::man(
+                arguments.command.as_deref(),
+                command(),
+                &command_names(),
+                invocation,
+            ),
         }
     }
 }

@@ -14,7 +14,7 @@ use super::keys::find_key;
 use super::open::{Ports, open};
 use super::when::When;
 use crate::deliver::State;
-use crate::model::Key;
+use crate::model::{Gap, Key};
 use crate::report::count;
 use crate::workflow::{self, Context, Delivered, Horizon};
 
@@ -58,16 +58,13 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         let since = When::of_act(arguments.since.as_ref(), &context.config, invocation.now)?
             .unwrap_or(invocation.now - Days::new(DAYS));
         let (keys, gaps) = workflow::keys_within(&context, Horizon { since })?;
-        for gap in gaps {
-            invocation.warn(format!("warning: {} was not read: {}", gap.what, gap.why));
-            exit = Exit::CouldNot;
-        }
+        exit = exit.max(warn_of(&gaps, invocation));
         idle = workflow::idle_deliveries(&context, &keys, Horizon { since }, arguments.dry_run)?;
         keys
     };
-    let results =
-        invocation.block_on(all(&context, &keys, idle, named, arguments.dry_run, invocation))??;
-    let (results, told) = results;
+    let dry_run = arguments.dry_run;
+    let (results, told) =
+        invocation.block_on(all(&context, &keys, idle, named, dry_run, invocation))??;
     exit = exit.max(told);
     let to_json = || {
         let handoffs: Vec<Value> = results
@@ -80,6 +77,21 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         crate::text::terminal(&to_text(&results, arguments.dry_run))
     })?;
     Ok(exit)
+}
+
+/// Says what was not read, and how a command ends because of it.
+pub(super) fn warn_of(gaps: &[Gap], invocation: &Invocation) -> Exit {
+    for gap in gaps {
+        invocation.warn(format!("warning: {} was not read: {}", gap.what, gap.why));
+    }
+    if gaps.is_empty() { Exit::Clean } else { Exit::CouldNot }
+}
+
+/// Pushes what was written, where there is a remote.
+pub(super) fn push(context: &Context, invocation: &Invocation) -> Result<Exit, CliError> {
+    let mut remarks = workflow::Remarks::default();
+    context.push(&mut remarks)?;
+    Ok(invocation.tell("", &remarks))
 }
 
 /// What was merged and written on the remote is looked at, too.
@@ -128,9 +140,7 @@ async fn all(
         results.push(delivered);
     }
     if !dry_run {
-        let mut remarks = workflow::Remarks::default();
-        context.push(&mut remarks)?;
-        exit = exit.max(invocation.tell("", &remarks));
+        exit = exit.max(push(context, invocation)?);
     }
     Ok((results, exit))
 }

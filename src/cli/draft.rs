@@ -98,7 +98,7 @@ fn sent(
     context: &workflow::Context,
     invocation: &Invocation,
 ) -> Result<Vec<DealSource>, CliError> {
-    let payload = super::sign::read_payload(path, invocation)?;
+    let payload = super::relayed::read_payload(path, invocation)?;
     let events = super::sign::events_of(provider, &payload, context, invocation)?;
     let mut sources = Vec::new();
     let mut others = Vec::new();

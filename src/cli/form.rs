@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::error::CliError;
 use super::invocation::Invocation;
-use super::sign::read_payload;
+use super::relayed::read_payload;
 use crate::model::{DocumentId, Key, ProviderName, Signature};
 use crate::text::quoted;
 use crate::workflow::{self, Context, DealSource};

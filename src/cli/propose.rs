@@ -9,7 +9,7 @@ use super::formats::ResultFormat;
 use super::invocation::Invocation;
 use super::keys::find_whole_key;
 use super::open::{Ports, open, open_requests};
-use super::sign::read_payload;
+use super::relayed::read_payload;
 use crate::brief::ProposedAnswer;
 use crate::model::Key;
 use crate::report::count;

@@ -1,15 +1,13 @@
 //! `handoff completions` and `handoff man`: made from the commands themselves.
 
-use clap::Args;
+use clap::{Args, Command};
 use clap_complete::Shell;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use super::args::command;
 use super::environment;
 use super::error::CliError;
 use super::exit::Exit;
 use super::invocation::Invocation;
-use super::offered::Offered;
 use crate::text::did_you_mean;
 
 /// The arguments of `completions`.
@@ -20,25 +18,14 @@ pub struct CompletionsArguments {
     shell: Shell,
 }
 
-/// The arguments of `man`.
-#[derive(Debug, Args)]
-pub struct ManArguments {
-    /// The command [default: handoff itself, with all of them]
-    #[arg(value_name = "COMMAND", value_parser = Offered(command_names))]
-    command: Option<String>,
-}
-
-fn command_names() -> Vec<&'static str> {
-    super::args::EXAMPLES.iter().map(|(name, _)| *name).collect()
-}
-
 /// Runs `completions`.
 pub(super) fn completions(
     arguments: &CompletionsArguments,
+    mut all: Command,
     invocation: &Invocation,
 ) -> Result<Exit, CliError> {
     let mut bytes = Vec::new();
-    clap_complete::generate(arguments.shell, &mut command(), "handoff", &mut bytes);
+    clap_complete::generate(arguments.shell, &mut all, "handoff", &mut bytes);
     invocation.print(bytes)?;
     Ok(Exit::Clean)
 }
@@ -75,10 +62,14 @@ const CODES: &[(&str, &str)] = &[
 ];
 
 /// Runs `man`.
-pub(super) fn man(arguments: &ManArguments, invocation: &Invocation) -> Result<Exit, CliError> {
-    let mut all = command();
+pub(super) fn man(
+    command: Option<&str>,
+    mut all: Command,
+    names: &[&str],
+    invocation: &Invocation,
+) -> Result<Exit, CliError> {
     all.build();
-    let page = match &arguments.command {
+    let page = match command {
         None => all,
         Some(name) => {
             let Some(found) = all.find_subcommand(name) else {
@@ -86,7 +77,7 @@ pub(super) fn man(arguments: &ManArguments, invocation: &Invocation) -> Result<E
                     "there is no command {}",
                     crate::text::quoted(name)
                 ))
-                .help(did_you_mean(name, command_names())));
+                .help(did_you_mean(name, names.iter().copied())));
             };
             found.clone()
         }

@@ -50,10 +50,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         return Err(WorkflowError::NoCrm.into());
     }
     let (keys, gaps) = invocation.block_on(choose(arguments, &context))??;
-    for gap in &gaps {
-        invocation.warn(format!("warning: {} was not read: {}", gap.what, gap.why));
-    }
-    let mut failed = !gaps.is_empty();
+    let mut failed = deliver::warn_of(&gaps, invocation) != Exit::Clean;
     let mut read = Vec::new();
     invocation.block_on(async {
         for key in &keys {
@@ -77,9 +74,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let written: Vec<Key> =
         read.iter().filter(|it| it.commit.is_some()).map(|it| it.key.clone()).collect();
     if !written.is_empty() {
-        let mut remarks = workflow::Remarks::default();
-        context.push(&mut remarks)?;
-        failed |= invocation.tell("", &remarks) != super::exit::Exit::Clean;
+        failed |= deliver::push(&context, invocation)? != Exit::Clean;
     }
     if tells && !written.is_empty() {
         failed |= !deliver::follow_up(&context, &written, invocation)?;

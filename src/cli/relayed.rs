@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Map, Value};
+use std::io::Read as _;
 
 use super::error::CliError;
 use super::invocation::Invocation;
@@ -167,4 +168,37 @@ fn wrong(why: &str) -> CliError {
     CliError::usage(format!("the envelope of the payload cannot be read: {why}")).help(
         "give {\"payload\": …}, or {\"body_base64\": \"…\", \"headers\": {…}, \"query\": \"…\"}; docs/github.md has examples",
     )
+}
+
+/// The largest payload that is read.
+const MOST_BYTES: u64 = 32 * 1024 * 1024;
+
+pub(super) fn read_payload(path: &str, invocation: &Invocation) -> Result<Vec<u8>, CliError> {
+    let mut bytes = Vec::new();
+    let (name, read) = if path == "-" {
+        (
+            "standard input".to_owned(),
+            std::io::stdin().lock().take(MOST_BYTES + 1).read_to_end(&mut bytes),
+        )
+    } else {
+        let file = invocation.path(path.as_ref());
+        let opened = std::fs::File::open(&file);
+        (
+            file.display().to_string(),
+            opened.and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes)),
+        )
+    };
+    read.map_err(|error| {
+        CliError::usage(format!("{name} cannot be read: {error}"))
+            .help("name the file of a payload, or - for standard input")
+    })?;
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(CliError::usage(format!("{name} is empty"))
+            .help("give the provider's payload as it was received"));
+    }
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(CliError::usage(format!("{name} is larger than 32 MiB"))
+            .help("switch off `include documents` at the provider; the brief needs none"));
+    }
+    Ok(bytes)
 }

@@ -1,7 +1,5 @@
 //! `handoff sign`: one signed contract is handed over.
 
-use std::io::Read as _;
-
 use chrono::{DateTime, Utc};
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -14,7 +12,7 @@ use super::formats::ResultFormat;
 use super::inbox_argument::InboxArgument;
 use super::invocation::Invocation;
 use super::open::{Ports, open};
-use super::relayed::Relayed;
+use super::relayed::{Relayed, read_payload};
 use super::when::When;
 use crate::brief::question;
 use crate::crm;
@@ -23,9 +21,6 @@ use crate::intake::Completed;
 use crate::model::{DocumentKind, Signature, SignatureEvent};
 use crate::report::count;
 use crate::workflow::{self, Context, DealSource, Delivered, DocumentLook, SignRequest, Signed};
-
-/// The largest payload that is read.
-const MOST_BYTES: u64 = 32 * 1024 * 1024;
 
 /// The arguments of `sign`.
 #[derive(Debug, Args)]
@@ -161,36 +156,6 @@ async fn hand_over(
         context.push(&mut delivered.remarks)?;
     }
     Ok((signed, Some(delivered)))
-}
-
-pub(super) fn read_payload(path: &str, invocation: &Invocation) -> Result<Vec<u8>, CliError> {
-    let mut bytes = Vec::new();
-    let (name, read) = if path == "-" {
-        (
-            "standard input".to_owned(),
-            std::io::stdin().lock().take(MOST_BYTES + 1).read_to_end(&mut bytes),
-        )
-    } else {
-        let file = invocation.path(path.as_ref());
-        let opened = std::fs::File::open(&file);
-        (
-            file.display().to_string(),
-            opened.and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes)),
-        )
-    };
-    read.map_err(|error| {
-        CliError::usage(format!("{name} cannot be read: {error}"))
-            .help("name the file of a payload, or - for standard input")
-    })?;
-    if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Err(CliError::usage(format!("{name} is empty"))
-            .help("give the provider's payload as it was received"));
-    }
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(CliError::usage(format!("{name} is larger than 32 MiB"))
-            .help("switch off `include documents` at the provider; the brief needs none"));
-    }
-    Ok(bytes)
 }
 
 /// The completed documents of a payload.

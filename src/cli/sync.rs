@@ -4,6 +4,7 @@ use chrono::Days;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::deliver::{catch_up, push, warn_of};
 use super::error::CliError;
 use super::exit::Exit;
 use super::formats::ResultFormat;
@@ -50,7 +51,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let mut context = open(invocation, Ports { push: !arguments.no_push, ..Ports::default() })?;
     context.crm = crm_of_touches(&context, invocation)?;
     let readers = open_readers(&context, invocation)?;
-    super::deliver::catch_up(&context, invocation);
+    catch_up(&context, invocation);
     let mut exit = Exit::Clean;
     let keys = choose(arguments, &context, &readers, invocation, &mut exit)?;
     let results =
@@ -63,9 +64,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         exit = Exit::CouldNot;
     }
     if !arguments.dry_run {
-        let mut remarks = workflow::Remarks::default();
-        context.push(&mut remarks)?;
-        exit = exit.max(invocation.tell("", &remarks));
+        exit = exit.max(push(&context, invocation)?);
     }
     invocation.emit(
         arguments.format,
@@ -154,15 +153,9 @@ fn choose(
     }
     let since = When::of_act(arguments.since.as_ref(), &context.config, invocation.now)?;
     let horizon = Horizon { since: since.unwrap_or(invocation.now - Days::new(DAYS)) };
-    let mut warn = |gaps: Vec<crate::model::Gap>| {
-        for gap in gaps {
-            invocation.warn(format!("warning: {} was not read: {}", gap.what, gap.why));
-            *exit = Exit::CouldNot;
-        }
-    };
     if let Some(task) = &arguments.task {
         let (key, gaps) = workflow::key_of_task(context, readers, task, horizon)?;
-        warn(gaps);
+        *exit = (*exit).max(warn_of(&gaps, invocation));
         return match key {
             Some(key) => Ok(vec![key]),
             None => Err(CliError::nothing(format!("no handoff has the task {task}"))
@@ -170,7 +163,7 @@ fn choose(
         };
     }
     let (rows, gaps) = workflow::status(context, horizon)?;
-    warn(gaps);
+    *exit = (*exit).max(warn_of(&gaps, invocation));
     // Asking for ever about what is done would use up the target's limits.
     let wanted = rows.into_iter().filter(|row| workflow::may_tell_more(row, readers));
     Ok(wanted.map(|row| row.key).collect())

@@ -27,7 +27,6 @@ pub struct Reminder {
     /// Who is reminded.
     pub to: Recipient,
     /// How. Absent: by Slack where it is connected, else by e-mail.
-    #[serde(default)]
     pub by: Option<Channel>,
 }
 

@@ -24,17 +24,13 @@ pub struct Csm {
     #[schemars(length(min = 1))]
     pub name: String,
     /// The e-mail address.
-    #[serde(default)]
     pub email: Option<String>,
     /// The GitHub login.
-    #[serde(default)]
     pub github: Option<String>,
     /// The Slack member id, `U012…`.
-    #[serde(default)]
     pub slack: Option<String>,
     /// Whom reminders call the lead: an e-mail address, or the login or full
     /// name of somebody under `csms`.
-    #[serde(default)]
     pub lead: Option<String>,
 }
 
@@ -151,7 +147,6 @@ pub(super) struct WrittenTeam {
     assign: Vec<Located<WrittenAssign>>,
     /// Who gets what no rule takes: the login, e-mail address or full name of
     /// somebody under `csms`.
-    #[serde(default)]
     fallback: Option<Located<String>>,
     /// Who may approve an exemption: logins, e-mail addresses or full names of
     /// people under `csms`, and GitHub logins or e-mail addresses of others.
@@ -168,7 +163,6 @@ pub(super) struct WrittenTeam {
 struct WrittenAssign {
     /// When it applies: an expression over the brief, such as
     /// `customer.tier == 'enterprise'`. Absent: always.
-    #[serde(default)]
     when: Option<Located<String>>,
     /// Who gets it: `same_customer` (whoever has the customer's newest
     /// earlier handoff; where there is none, the next rule is asked), `least_open` (whoever has the fewest open ones), or one or

@@ -33,15 +33,12 @@ pub(super) struct Written {
     #[schemars(required)]
     version: Option<Version>,
     /// The strftime pattern of the folders below `briefs/`. Default `%Y/%m`.
-    #[serde(default)]
     pub layout: Option<Located<String>>,
     /// The ledger's branch. Absent: the branch that the repository's HEAD names.
-    #[serde(default)]
     pub branch: Option<Located<String>>,
     /// The company's IANA time zone, such as `Europe/Berlin`: in it days begin
     /// and end for exports, audit windows and deadlines. Default: the
     /// calendar's, else `UTC`.
-    #[serde(default)]
     pub timezone: Option<ZoneName>,
     /// Which e-signatures begin a handoff: a section for each provider in use.
     #[serde(default)]
@@ -70,36 +67,26 @@ pub(super) struct Written {
     /// rule that applies decides. A provider's own rules come first. What no
     /// rule decides is a contract if the deal is won already or the document
     /// has a total above zero, else it is held.
-    #[serde(default)]
     pub documents: Option<Vec<DocumentRule>>,
     /// What happens with documents that a provider marks as tests. Default `ignore`.
-    #[serde(default)]
     pub test_documents: Option<TestDocuments>,
     /// How long a document is held whose deal the CRM does not know yet.
     /// Default `2d`.
-    #[serde(default)]
     pub wait_for_deal: Option<Located<HumanDuration>>,
     /// Which won deals need a handoff.
-    #[serde(default)]
     pub scope: Option<WrittenScope>,
     /// Who takes handoffs.
-    #[serde(default)]
     pub team: Option<WrittenTeam>,
     /// By when the CSM makes the first touch.
-    #[serde(default)]
     pub first_touch: Option<WrittenFirstTouch>,
     /// How soon after the signature the brief must be there. Default `1h`.
-    #[serde(default)]
     pub handoff_within: Option<Located<HumanDuration>>,
     /// What audits rest on.
-    #[serde(default)]
     pub audit: Option<WrittenAudit>,
     /// Who is reminded of what is due: a list of reminders, or `off`. Absent:
     /// the shipped reminders.
-    #[serde(default)]
     pub reminders: Option<WrittenReminders>,
     /// How long handoff waits for other servers.
-    #[serde(default)]
     pub limits: Option<WrittenLimits>,
     /// What a signed brief sets off: a section for each target.
     #[serde(default)]
@@ -173,10 +160,8 @@ pub(super) struct WrittenExclusion {
 #[schemars(example = serde_json::json!({"within": "24h"}))]
 pub(super) struct WrittenFirstTouch {
     /// How long after the signature; with a calendar in its hours. Default `24h`.
-    #[serde(default)]
     pub within: Option<Located<HumanDuration>>,
     /// In which hours that time runs. Absent: day and night.
-    #[serde(default)]
     pub calendar: Option<Located<CalendarConfig>>,
     /// What ends the wait: the CSM's word, or evidence of it. Default `claimed`.
     #[serde(default)]
@@ -212,7 +197,6 @@ pub enum TestDocuments {
 pub(super) struct WrittenAudit {
     /// Whose clock decides when a brief reached the ledger's remote, instead of
     /// the dates in the commits. Absent: none but those of `handoff audit --clock`.
-    #[serde(default)]
     pub clock: Option<AuditClock>,
 }
 
@@ -230,13 +214,10 @@ pub enum AuditClock {
 #[schemars(example = serde_json::json!({"request": "30s", "run": "20m"}))]
 pub(super) struct WrittenLimits {
     /// How long one request may take. Default `30s`.
-    #[serde(default)]
     pub request: Option<Located<HumanDuration>>,
     /// How long a command may wait for a server's answers in all, such as an
     /// audit that reads many pages. Absent: no limit.
-    #[serde(default)]
     pub run: Option<Located<HumanDuration>>,
     /// How long one fetch or push of the ledger may take. Default `30s`.
-    #[serde(default)]
     pub remote: Option<Located<HumanDuration>>,
 }

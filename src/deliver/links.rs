@@ -20,7 +20,6 @@ pub struct LinkSettings {
     /// sent. Needs the secret `HANDOFF_LINK_KEY`.
     pub public_url: BaseUrl,
     /// How long a link counts. Default `90d`.
-    #[serde(default)]
     pub valid_for: Option<HumanDuration>,
     /// Whether messages in channels (Slack, Teams) hold the link, too. Whoever
     /// reads the channel can then answer in the person's name. Default: false.

@@ -10,7 +10,7 @@ use crate::brief::{Event, EventKind, Timeline};
 use crate::link::LinkRole;
 
 /// Somebody who is to be reminded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Person {
     /// The full name.
     pub name: Option<String>,

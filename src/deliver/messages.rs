@@ -513,7 +513,6 @@ const TASKS: &str = "tasks.yaml";
 struct TaskSpec {
     task: String,
     days: u32,
-    #[serde(default)]
     who: Option<Who>,
 }
 

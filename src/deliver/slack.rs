@@ -83,13 +83,11 @@ fn sink(
 #[serde(deny_unknown_fields)]
 pub(super) struct SlackSettings {
     /// The channel, `#name` or id; needed for a bot, a webhook has its own.
-    #[serde(default)]
     pub channel: Option<String>,
     /// Whether a webhook's message is sent again after an unclear outcome.
     #[serde(default)]
     pub repeat: bool,
     /// Another place of the Web API, for tests.
-    #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub base_url: Option<BaseUrl>,
 }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use crate::model::ObjectId;
 
-use super::history::HistoryError;
+use super::error::HistoryError;
 use super::scan::{Kind, Objects, Reader, Repository};
 
 /// What one reader remembers of the blobs that others are deltas of.

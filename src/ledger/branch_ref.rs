@@ -14,9 +14,8 @@ use std::time::{Duration, Instant};
 
 use git2::{Oid, Repository};
 
-use super::durable::{make_folder, sync_folders};
+use super::durable::{make_folder, sync_folders, workshop};
 use super::repository::branch_commit;
-use super::staging::workshop;
 use super::{Identity, LedgerError};
 
 /// How long a ref that git holds is waited for.

@@ -15,8 +15,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::model::{ObjectId, Push};
 
+use super::error::HistoryError;
 use super::git_program::run;
-use super::history::HistoryError;
 use super::repository::hold;
 use super::scan::{self, Repository};
 use super::signing::SIGNING;

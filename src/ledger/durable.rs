@@ -9,6 +9,11 @@ use std::path::{Path, PathBuf};
 use super::LedgerError;
 use crate::disk;
 
+/// The folder inside the git folder that holds what writers need.
+pub(super) fn workshop(git_dir: &Path) -> PathBuf {
+    git_dir.join("handoff")
+}
+
 /// Moves files into place, in their order, so that each is there whole or not
 /// at all, also after a power failure. `staying` is synced with them and stays.
 pub(super) fn move_into_place(

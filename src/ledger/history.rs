@@ -1,14 +1,14 @@
 //! The history scan: every version of every brief along the first-parent
 //! history of a branch, and what could not be read of it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
 
 use crate::model::{Gap, History, ObjectId};
-use crate::text::quoted;
 
 use super::cache;
+pub use super::error::HistoryError;
 use super::scan::{self, Chain, Fault, Record, Repository};
 
 /// Where the scan begins.
@@ -41,69 +41,6 @@ pub struct Scanned {
     /// What could not be read; when this is not empty, nothing may be called
     /// clean.
     pub gaps: Vec<Gap>,
-}
-
-/// Why there is no history at all.
-#[derive(Debug, thiserror::Error)]
-pub enum HistoryError {
-    /// The repository cannot be opened.
-    #[error("The repository {} cannot be opened: {why}.", path.display())]
-    Open {
-        /// Its git folder.
-        path: PathBuf,
-        /// The reason in git's words.
-        why: String,
-    },
-    /// There is no such branch, or it has no commit yet.
-    #[error(
-        "There is no branch {} with commits in {}. Name the ledger's default branch, and fetch it if this is a fresh clone.",
-        quoted(branch), path.display()
-    )]
-    NoBranch {
-        /// The branch that was asked for.
-        branch: String,
-        /// The repository's git folder.
-        path: PathBuf,
-    },
-    /// The revision does not name a commit.
-    #[error("{} names no commit in {}: {why}.", quoted(revision), path.display())]
-    NoRevision {
-        /// The revision that was asked for.
-        revision: String,
-        /// The repository's git folder.
-        path: PathBuf,
-        /// The reason in git's words.
-        why: String,
-    },
-    /// The branch begins after the moment that was asked for.
-    #[error(
-        "The branch {} has no commit dated at or before {at}; its first one that can be read is dated {first}.",
-        quoted(branch)
-    )]
-    BeforeHistory {
-        /// The branch.
-        branch: String,
-        /// The moment that was asked for.
-        at: DateTime<Utc>,
-        /// The date of the branch's oldest commit.
-        first: String,
-    },
-    /// An object cannot be read.
-    #[error("The {what} cannot be read: {why}.")]
-    Object {
-        /// Which one: kind and id.
-        what: String,
-        /// Why not.
-        why: String,
-    },
-    /// A checkpoint cannot be written or read.
-    #[error("The audit checkpoint {name} {why}.")]
-    Checkpoint {
-        /// The ref's name.
-        name: String,
-        /// What is wrong.
-        why: String,
-    },
 }
 
 /// Scans the first-parent history of a branch or revision: for each folder

@@ -9,8 +9,7 @@ use std::path::{Path, PathBuf};
 use git2::Oid;
 
 use super::LedgerError;
-use super::durable::make_folder;
-use super::staging::workshop;
+use super::durable::{make_folder, workshop};
 
 /// For each checkout, by its git folder, what it still shows.
 pub(super) type Behind = BTreeMap<PathBuf, Shown>;

@@ -53,9 +53,9 @@ pub use checkpoint::{
     Checkpoint, CheckpointDeal, CheckpointFacts, Containment, find_containment, is_contained,
     list_checkpoints, merkle_root, write_checkpoint,
 };
-pub use error::LedgerError;
+pub use error::{HistoryError, LedgerError};
 pub use file_versions::{FileVersion, FileVersions};
-pub use history::{HistoryError, ScanAt, Scanned, first_parents, scan, scan_cold, scan_in};
+pub use history::{ScanAt, Scanned, first_parents, scan, scan_cold, scan_in};
 pub use identity::Identity;
 pub use merge::merge_timelines;
 pub use path::{BRIEFS, Folder, LONGEST_SLUG, folder_for, key_of, month_for};

@@ -12,7 +12,7 @@ use git2::{Commit, ObjectType, OdbLookupFlags, Oid, Repository, Signature};
 
 use super::LedgerError;
 use super::branch_ref::Pending;
-use super::durable::move_into_place;
+use super::durable::{move_into_place, workshop};
 use super::loose;
 use super::repository::{Shared, hold};
 use super::signing::{Signing, Unsigned};
@@ -22,11 +22,6 @@ const PACK_FROM: usize = 120;
 
 /// The folder for files that are to be moved into the repository.
 const NEW: &str = "new";
-
-/// The folder inside the git folder that holds what writers need.
-pub(super) fn workshop(git_dir: &Path) -> PathBuf {
-    git_dir.join("handoff")
-}
 
 /// Objects of commits that are not part of the repository yet.
 pub(super) struct Staging {

@@ -68,6 +68,14 @@ pub struct Gap {
     pub help: Option<String>,
 }
 
+impl Gap {
+    /// One of which nobody knows what to do.
+    #[must_use]
+    pub fn new(what: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { what: what.into(), why: why.into(), help: None }
+    }
+}
+
 /// The items of a list and what could not be read. The items can only be
 /// taken together with the gaps, so an incomplete population is never
 /// reported as clean.

@@ -15,13 +15,13 @@ pub struct Push {
     /// When, by the server's clock.
     pub at: DateTime<Utc>,
     /// Where the branch was; `None` when it was made.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<ObjectId>,
     /// Where it went; `None` when it was deleted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<ObjectId>,
     /// The account that pushed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
     /// Whether it was forced.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -15,7 +15,7 @@ pub struct Money {
     #[serde(with = "rust_decimal::serde::str")]
     pub amount: Decimal,
     /// Three capital letters; absent when the source names none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
 }
 

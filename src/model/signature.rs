@@ -71,23 +71,23 @@ pub struct Signature {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total: Option<Money>,
     /// The template it was made from, by name where the provider tells it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
     /// The template's id at the provider.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub template_id: Option<String>,
     /// The folder, workflow or workspace it is in, by name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub folder: Option<String>,
     /// Tags and labels.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
     /// Who sent it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sender: Option<Person>,
     /// The customer's company, from what the provider knows (the signer's
     /// company, client tokens, the account), never from a subject line.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub customer: Option<String>,
     /// Whether it is a test or sandbox document.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -24,7 +24,6 @@ pub struct DocumentRule {
     /// What the document is.
     pub is: DocumentKind,
     /// Why, for reports and for whoever looks for the document.
-    #[serde(default)]
     pub reason: Option<String>,
 }
 

@@ -103,20 +103,11 @@ pub async fn coverage(
             Ok(Some(_)) => continue,
             Err(gap) => gaps.push(gap),
         }
-        let found = match find_deal(
-            DealSource::Deal(deal.id.clone()),
-            Some(request.crm),
-            request.now,
-        )
-        .await
-        {
+        let source = DealSource::Deal(deal.id.clone());
+        let found = match find_deal(source, Some(request.crm), request.now).await {
             Ok(found) => found,
             Err(error) => {
-                gaps.push(Gap {
-                    what: format!("deal {}", deal.id),
-                    why: error.to_string(),
-                    help: None,
-                });
+                gaps.push(Gap::new(format!("deal {}", deal.id), error.to_string()));
                 continue;
             }
         };

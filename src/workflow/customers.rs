@@ -21,30 +21,8 @@ use crate::text::shorten;
 const SHOWN: usize = 10;
 
 /// Words at the end of a company's name that say what kind of company it is.
-const LEGAL: [&str; 22] = [
-    "inc",
-    "incorporated",
-    "corp",
-    "corporation",
-    "co",
-    "company",
-    "llc",
-    "llp",
-    "lp",
-    "ltd",
-    "limited",
-    "plc",
-    "gmbh",
-    "ag",
-    "kg",
-    "sa",
-    "sas",
-    "sarl",
-    "bv",
-    "nv",
-    "ab",
-    "kk",
-];
+const LEGAL: &str = "inc incorporated corp corporation co company llc llp lp ltd limited plc gmbh ag \
+    kg sa sas sarl bv nv ab kk";
 /// Sites on which many companies have a page.
 const SHARED_SITES: [&str; 6] =
     ["linkedin.com", "facebook.com", "instagram.com", "x.com", "twitter.com", "github.com"];
@@ -121,15 +99,13 @@ pub(super) struct Entry {
 impl Entry {
     fn of(brief: &Brief, timeline: Option<&Timeline>) -> Self {
         let view = brief.view();
-        let csm = view.first_action_owner();
-        let csm = csm.iter().flat_map(|it| [it.github, it.email, it.name]).flatten();
         let touch = |needs_evidence| {
             timeline.is_some_and(|timeline| timeline.first_touch(needs_evidence).is_some())
         };
         Self {
             key: view.key().map(|key| key.as_str().to_owned()),
             customer: Identity::of(brief.json()),
-            csm: csm.map(str::to_owned).collect(),
+            csm: view.csm_words().into_iter().map(str::to_owned).collect(),
             signed_at: view.signed_at().filter(|_| view.is_signed()).map(|at| at.timestamp()),
             touched: (touch(false), touch(true)),
             exempted: timeline.is_some_and(|it| it.first(EventKind::Exempted).is_some()),
@@ -292,8 +268,7 @@ pub(super) fn section(
                 stored_at(snapshot, &folder, &it.key).ok()
             });
             let brief = stored.as_ref().and_then(|stored| stored.brief.as_ref());
-            let csm = brief.and_then(|brief| brief.view().first_action_owner());
-            if let Some(csm) = csm.and_then(|csm| csm.name.or(csm.github).or(csm.email)) {
+            if let Some(csm) = brief.and_then(|brief| brief.view().csm_name()) {
                 row.insert("csm".to_owned(), json!(csm));
             }
             if let Some((stored, brief)) = stored.as_ref().zip(brief) {
@@ -354,7 +329,8 @@ fn normalised(name: &str) -> String {
     let lower = name.to_lowercase();
     let words = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     let mut words: Vec<&str> = words.collect();
-    while words.len() > 1 && words.last().is_some_and(|word| LEGAL.contains(word)) {
+    while words.len() > 1 && words.last().is_some_and(|word| LEGAL.split(' ').any(|it| it == *word))
+    {
         words.pop();
     }
     words.join(" ")
@@ -448,9 +424,7 @@ fn is_settled(context: &Context, timeline: &Timeline) -> bool {
 
 /// The place in the team of whoever has the first action.
 fn csm(context: &Context, brief: &Brief) -> Option<usize> {
-    let owner = brief.view().first_action_owner();
-    let words = owner.iter().flat_map(|owner| [owner.github, owner.email, owner.name]).flatten();
-    words.into_iter().find_map(|word| context.config.team.find(word))
+    brief.view().csm_words().into_iter().find_map(|word| context.config.team.find(word))
 }
 
 #[cfg(test)]

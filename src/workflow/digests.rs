@@ -241,9 +241,7 @@ pub(super) fn brief_facts(brief: &Brief, schema: &Schema) -> BriefFacts {
         }),
         customer: owned(view.customer_name()),
         tier: owned(view.customer_tier()),
-        csm: view
-            .first_action_owner()
-            .and_then(|owner| owned(owner.name.or(owner.github).or(owner.email))),
+        csm: owned(view.csm_name()),
         value: view.contract_value(),
         total: view.signed_total(),
         due: view.first_action_due(),

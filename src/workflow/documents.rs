@@ -337,11 +337,7 @@ pub fn documents_within(
             Ok(Some(stored)) => stored,
             Ok(None) => continue,
             Err(error) => {
-                gaps.push(Gap {
-                    what: format!("the handoff {key}"),
-                    why: error.to_string(),
-                    help: None,
-                });
+                gaps.push(Gap::new(format!("the handoff {key}"), error.to_string()));
                 continue;
             }
         };

@@ -201,10 +201,7 @@ fn write(
         request: None,
         remarks: std::mem::take(&mut composed.remarks).into(),
     };
-    let earlier = match stored.as_ref().filter(|_| !unchanged) {
-        Some(stored) => Earlier::of(context, &snapshot, stored)?,
-        None => None,
-    };
+    let earlier = Earlier::of(context, &snapshot, stored.as_ref().filter(|_| !unchanged))?;
     let mut timeline =
         stored.map_or_else(|| Timeline::new(found.key.clone()), |stored| stored.timeline);
     if !unchanged {

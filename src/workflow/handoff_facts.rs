@@ -132,12 +132,11 @@ impl HandoffFacts {
     pub(super) fn of(context: &Context, stored: &Stored) -> Self {
         let brief = stored.brief.as_ref().map(|brief| {
             let (view, owned) = (brief.view(), |text: Option<&str>| text.map(str::to_owned));
-            let csm = view.first_action_owner();
             let missing = Completeness::of(&context.schema, brief.json()).missing;
             BriefFacts {
                 blob: stored.brief_blob.clone(),
                 customer: owned(view.customer_name()),
-                csm: csm.and_then(|it| owned(it.name.or(it.github).or(it.email))),
+                csm: owned(view.csm_name()),
                 rep: view.deal_owner().and_then(|it| owned(it.name.or(it.email))),
                 is_signed: view.is_signed(),
                 signed_at: view.signed_at(),

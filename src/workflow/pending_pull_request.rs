@@ -193,11 +193,7 @@ pub(super) fn all(context: &Context, snapshot: &Snapshot) -> Result<Waiting, Wor
         match find(context, snapshot, &key, None) {
             Ok(Some(stored)) if stored.branch.is_some() => waiting.push((key, stored)),
             Ok(_) => {}
-            Err(error) => gaps.push(Gap {
-                what: Ledger::draft_branch(&key),
-                why: error.to_string(),
-                help: None,
-            }),
+            Err(error) => gaps.push(Gap::new(Ledger::draft_branch(&key), error.to_string())),
         }
     }
     Ok((waiting, gaps))

@@ -1,13 +1,14 @@
 //! What people add: accepted, returned, resubmitted, touched, exempted, assigned.
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 
 use super::recording::append;
 use super::sources::{Earlier, Version};
 use super::store::{LOCK_WAIT, Stored, brief_change, commit, version};
 use super::{Context, Remarks, WorkflowError, pending_pull_request};
-use crate::brief::{AnswerSource, Brief, Event, EventKind, SourceKind, Timeline, TouchEvidence};
+use crate::brief::{
+    AnswerSource, Brief, Event, EventKind, SourceKind, Timeline, TouchEvidence, View,
+};
 use crate::config::Csm;
 use crate::crm::CrmError;
 use crate::deliver::Roles;
@@ -334,10 +335,7 @@ pub fn assign(
     let mut writer = context.ledger.lock(LOCK_WAIT)?;
     let snapshot = writer.snapshot()?;
     let stored = pending_pull_request::find(context, &snapshot, key, None)?;
-    let earlier = match &stored {
-        Some(stored) => Earlier::of(context, &snapshot, stored)?,
-        None => None,
-    };
+    let earlier = Earlier::of(context, &snapshot, stored.as_ref())?;
     let Some(Stored { folder, branch, brief, mut timeline, .. }) = stored else {
         return Err(WorkflowError::NoHandoff(key.clone()));
     };
@@ -351,7 +349,7 @@ pub fn assign(
     if at > context.now {
         return Err(no(format!("{} is in the future", at.format("%Y-%m-%d %H:%M UTC"))));
     }
-    if owner_words(brief.json()).iter().any(|word| csm.is(word)) {
+    if brief.view().csm_words().iter().any(|word| csm.is(word)) {
         return Ok(None);
     }
     let mut json = brief.json().clone();
@@ -395,7 +393,7 @@ pub(super) fn notice(
         return Ok(None);
     }
     let Some(before) = version(context, given) else { return Ok(None) };
-    let (before, now) = (owner_words(&before), owner_words(brief.json()));
+    let (before, now) = (View::of(&before).csm_words(), brief.view().csm_words());
     let is_same = before.iter().any(|word| now.iter().any(|it| it.eq_ignore_ascii_case(word)));
     if before.is_empty() || now.is_empty() || is_same {
         return Ok(None);
@@ -406,7 +404,7 @@ pub(super) fn notice(
         events.rfind(|it| it.event == EventKind::Corrected && it.brief.as_ref() == Some(blob));
     let via = written.map_or("brief", |it| it.via.as_str());
     let mut event = Event::new(context.now, EventKind::Assigned, via);
-    event.reference = now.first().cloned();
+    event.reference = now.first().map(|word| (*word).to_owned());
     event.brief = Some(blob.clone());
     append(context, key, &stored.folder, vec![event], remarks)
 }
@@ -434,10 +432,4 @@ fn find<'a>(context: &'a Context, word: &str) -> Result<&'a Csm, String> {
 
 fn name_of(csm: &Csm) -> &str {
     csm.github.as_deref().or(csm.email.as_deref()).unwrap_or(&csm.name)
-}
-
-/// All that the owner of the first action is known by, what is surest first.
-fn owner_words(brief: &Value) -> Vec<String> {
-    let of = |name: &str| brief["first_action"]["owner"][name].as_str().map(str::to_owned);
-    ["github", "email", "name"].into_iter().filter_map(of).collect()
 }

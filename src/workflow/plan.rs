@@ -294,7 +294,7 @@ async fn answers(
             Ok(found) => found,
             Err(error) => {
                 let what = format!("deal {}", deal.id);
-                gaps.push(Gap { what, why: error.to_string(), help: None });
+                gaps.push(Gap::new(what, error.to_string()));
                 continue;
             }
         };

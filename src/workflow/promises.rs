@@ -67,7 +67,7 @@ pub fn promises(context: &Context) -> Result<(Vec<Promise>, Vec<Gap>), WorkflowE
     for (folder, read) in rows {
         match read {
             Ok(promises) => all.extend(promises),
-            Err(why) => gaps.push(Gap { what: folder.path, why, help: None }),
+            Err(why) => gaps.push(Gap::new(folder.path, why)),
         }
     }
     // What is overdue is so today, and was not when it was kept.

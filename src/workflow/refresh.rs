@@ -21,8 +21,8 @@ use crate::crm::{Crm, CrmError};
 use crate::disk::{self, Access};
 use crate::ledger::{Snapshot, blob_id};
 use crate::model::{
-    CrmName, Deal, DealId, Gap, Key, Money, ObjectId, Outcome, ProviderName, Signature, Signer,
-    normalise_deal_id,
+    CrmName, Deal, DealId, DocumentId, Gap, Key, Money, ObjectId, Outcome, ProviderName, Signature,
+    Signer, normalise_deal_id,
 };
 use crate::text::{one_line, quoted, shorten};
 
@@ -212,7 +212,7 @@ pub async fn refresh_changed(
             Ok(refreshed) => done.read.push(refreshed),
             Err(error) => {
                 let why = error.to_string();
-                done.gaps.push(Gap { what: key.to_string(), why, help: None });
+                done.gaps.push(Gap::new(key.to_string(), why));
                 if error.may_pass() {
                     cursor.left.push(key);
                 }
@@ -278,7 +278,7 @@ pub(super) fn with_deal(
     }
     let fields = changed_fields(&correction, before);
     let blob = correction.blob(&stored.folder);
-    let earlier = Earlier::of(context, &snapshot, &stored)?;
+    let earlier = Earlier::of(context, &snapshot, Some(&stored))?;
     let version =
         Version { key, brief: correction.brief.json(), blob: &blob, earlier: earlier.as_ref() };
     let sources = of_deal_alone(composed_sources(context, &found, true, &theirs));
@@ -415,36 +415,36 @@ pub(super) fn readable<'a>(
 /// The signature as far as the brief tells it: enough for the mapping to give
 /// the same answers from the same deal.
 pub(super) fn signature_of(context: &Context, stored: &Stored, brief: &Brief) -> Signature {
-    let view = brief.view();
+    let written = machine_version(context, &stored.timeline);
+    signature_in(brief, written.as_ref().unwrap_or(brief.json()))
+}
+
+/// The first document as a brief tells it; its signer is taken from `signer_in`.
+pub(super) fn signature_in(brief: &Brief, signer_in: &Value) -> Signature {
+    let (view, json) = (brief.view(), brief.json());
     let text = |brief: &Value, pointer: &str| {
         brief.pointer(pointer).and_then(Value::as_str).map(str::to_owned)
     };
-    let provider = view.provider().unwrap_or_else(|| crate::model::ProviderName::new(""));
-    let document = view
-        .document_id()
-        .or_else(|| view.deal_id().map(|id| crate::model::DocumentId::new(id.as_str())));
-    let document = document.unwrap_or_else(|| crate::model::DocumentId::new(""));
-    let mut signature = Signature::new(provider, document);
-    signature.document_name = text(brief.json(), "/signature/document_name");
-    signature.url = text(brief.json(), "/signature/url");
-    signature.signed_at = view.signed_at();
-    signature.total = text(brief.json(), "/signature/total/amount").and_then(|amount| {
-        Money::parse(&amount, text(brief.json(), "/signature/total/currency").as_deref()).ok()
+    let of_deal = || view.deal_id().map(|id| DocumentId::new(id.as_str()));
+    let document = view.document_id().or_else(of_deal).unwrap_or_default();
+    let total = text(json, "/signature/total/amount").and_then(|amount| {
+        Money::parse(&amount, text(json, "/signature/total/currency").as_deref()).ok()
     });
-    // As the machine wrote it: a person's correction of the signer is not who signed.
-    let written = machine_version(context, &stored.timeline);
-    let written = written.as_ref().unwrap_or(brief.json());
     let signer = Signer {
-        name: text(written, "/contacts/signer/name"),
-        email: text(written, "/contacts/signer/email"),
+        name: text(signer_in, "/contacts/signer/name"),
+        email: text(signer_in, "/contacts/signer/email"),
         signed: Some(true),
         ..Signer::default()
     };
-    signature.signers = Some(signer)
-        .filter(|signer| signer.name.is_some() || signer.email.is_some())
-        .into_iter()
-        .collect();
-    signature
+    let is_known = signer.name.is_some() || signer.email.is_some();
+    Signature {
+        document_name: text(json, "/signature/document_name"),
+        url: text(json, "/signature/url"),
+        signed_at: view.signed_at(),
+        total,
+        signers: is_known.then_some(signer).into_iter().collect(),
+        ..Signature::new(view.provider().unwrap_or_default(), document)
+    }
 }
 
 /// A returned handoff comes again; any other is corrected.

@@ -11,7 +11,7 @@ use super::recording::Recording;
 use super::store::Stored;
 use super::{Context, Remarks, WorkflowError};
 use crate::brief::{EventKind, Timeline, View, deadline_in_force, deadline_moves};
-use crate::config::{Channel, Due, Lead, Offset, Recipient, Reminder as Rung};
+use crate::config::{Channel, Csm, Due, Lead, Offset, Recipient, Reminder as Rung};
 use crate::deliver::{
     Backoff, DeliveryError, DeliveryResult, Follower as _, Handoff, Person, Reminder, Sink,
     WholeDays, deliver_one,
@@ -296,31 +296,24 @@ fn recipients(context: &Context, to: &Recipient, handoff: &Handoff) -> Vec<Perso
         let person = Person { name: of("name"), email: of("email"), slack: of("slack") };
         (person.name.is_some() || person.email.is_some()).then_some(person)
     };
+    let at_address = |email: &str| Person { email: Some(email.to_owned()), ..Person::default() };
     let team = &context.config.team;
     match to {
         Recipient::Csm => of_brief("/first_action/owner").into_iter().collect(),
         Recipient::Rep => of_brief("/deal/owner").into_iter().collect(),
         Recipient::Lead => {
-            let owner = View::of(&handoff.brief).first_action_owner();
-            let words = owner.iter().flat_map(|it| [it.github, it.email, it.name]).flatten();
-            let csm = words.filter_map(|word| team.find(word)).next();
+            let words = View::of(&handoff.brief).csm_words();
+            let csm = words.into_iter().find_map(|word| team.find(word));
             let lead = csm.and_then(|index| team.lead(team.csms.get(index)?));
             let lead = lead.map(|lead| match lead {
-                Lead::Csm(csm) => Person {
-                    name: Some(csm.name.clone()),
-                    email: csm.email.clone(),
-                    slack: csm.slack.clone(),
-                },
-                Lead::Address(email) => {
-                    Person { name: None, email: Some(email.to_owned()), slack: None }
+                Lead::Csm(Csm { name, email, slack, .. }) => {
+                    Person { name: Some(name.clone()), email: email.clone(), slack: slack.clone() }
                 }
+                Lead::Address(email) => at_address(email),
             });
             lead.into_iter().collect()
         }
-        Recipient::Addresses(list) => list
-            .iter()
-            .map(|email| Person { name: None, email: Some(email.clone()), slack: None })
-            .collect(),
+        Recipient::Addresses(list) => list.iter().map(|email| at_address(email)).collect(),
     }
 }
 

@@ -19,7 +19,7 @@ use crate::brief::{
 };
 use crate::ledger::{Change, Ledger, LedgerError, Snapshot, blob_id, folder_for, month_for};
 use crate::model::{
-    Deal, DocumentKind, Gap, Key, ObjectId, Outcome, Population, Signature, Signer, Window,
+    Deal, DocumentKind, Gap, Key, ObjectId, Outcome, Population, Signature, Window,
 };
 
 /// One signature to hand over.
@@ -365,10 +365,7 @@ fn prepare(
         remarks: std::mem::take(&mut composed.remarks).into(),
     };
     let unchanged = before.is_some_and(|before| before.json() == brief.json());
-    let earlier = match stored.as_ref().filter(|_| !unchanged) {
-        Some(stored) => Earlier::of(context, snapshot, stored)?,
-        None => None,
-    };
+    let earlier = Earlier::of(context, snapshot, stored.as_ref().filter(|_| !unchanged))?;
     let mut timeline =
         stored.map_or_else(|| Timeline::new(found.key.clone()), |stored: Stored| stored.timeline);
     let Some(kind) = next_event(&timeline, document, with_first, unchanged, request.backfilled)
@@ -459,25 +456,8 @@ fn first_document(stored: &Stored, found: &Found) -> Option<Signature> {
     if is_same || stored.timeline.is_voided() {
         return None;
     }
-    let text = |pointer: &str| json.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-    let signer = Signer {
-        name: text("/contacts/signer/name"),
-        email: text("/contacts/signer/email"),
-        signed: Some(true),
-        ..Signer::default()
-    };
-    Some(Signature {
-        document_name: text("/signature/document_name"),
-        signed_at: view.signed_at(),
-        url: text("/signature/url"),
-        signers: if signer.name.is_some() || signer.email.is_some() {
-            vec![signer]
-        } else {
-            Vec::new()
-        },
-        customer: text("/customer/name"),
-        ..Signature::new(provider, document_id)
-    })
+    let customer = json.pointer("/customer/name").and_then(Value::as_str).map(str::to_owned);
+    Some(Signature { total: None, customer, ..refresh::signature_in(brief, json) })
 }
 
 /// The amendments of a brief with this document, oldest first.

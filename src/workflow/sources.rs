@@ -101,9 +101,10 @@ impl Earlier {
     pub(super) fn of(
         context: &Context,
         snapshot: &Snapshot,
-        stored: &Stored,
+        stored: Option<&Stored>,
     ) -> Result<Option<Self>, WorkflowError> {
-        let Some(brief) = &stored.brief else { return Ok(None) };
+        let found = stored.and_then(|stored| Some((stored, stored.brief.as_ref()?)));
+        let Some((stored, brief)) = found else { return Ok(None) };
         let of_branch = match &stored.branch {
             Some(branch) => context.ledger.snapshot_of_branch(branch)?,
             None => None,
@@ -182,7 +183,7 @@ pub(super) fn confirmed_answers(
     context: &Context,
     stored: &Stored,
 ) -> Result<Vec<ConfirmedAnswer>, WorkflowError> {
-    let Some(earlier) = Earlier::of(context, &context.ledger.snapshot()?, stored)? else {
+    let Some(earlier) = Earlier::of(context, &context.ledger.snapshot()?, Some(stored))? else {
         return Ok(Vec::new());
     };
     let answers = brief_answers(&earlier.brief).into_iter();

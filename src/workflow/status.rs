@@ -145,9 +145,7 @@ pub fn status(
         };
         match found {
             Ok(found) => rows.extend(found),
-            Err(error) => {
-                gaps.push(Gap { what: key.to_string(), why: error.to_string(), help: None })
-            }
+            Err(error) => gaps.push(Gap::new(key.to_string(), error.to_string())),
         }
     }
     rows.sort_by(|a, b| (a.standing, a.due, &a.key).cmp(&(b.standing, b.due, &b.key)));

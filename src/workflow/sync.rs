@@ -295,7 +295,7 @@ pub fn key_of_task(
         let timeline = match context.stored(&key, None) {
             Ok(stored) => stored.map(|stored| stored.timeline),
             Err(error) => {
-                gaps.push(Gap { what: key.to_string(), why: error.to_string(), help: None });
+                gaps.push(Gap::new(key.to_string(), error.to_string()));
                 continue;
             }
         };

@@ -66,7 +66,6 @@ pub(super) struct AsanaSettings {
     /// The id of the workspace, in which projects are looked up.
     pub workspace: String,
     /// The id of the team that gets the project; the template's when absent.
-    #[serde(default)]
     pub team: Option<String>,
     /// Who takes each role of the template, by the role's name: an e-mail
     /// address or id. Roles that are not named go to the CSM.
@@ -76,7 +75,6 @@ pub(super) struct AsanaSettings {
     #[serde(default = "crate::settings::yes")]
     pub first_touch_task: bool,
     /// Another place of the API, for tests.
-    #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub base_url: Option<BaseUrl>,
 }

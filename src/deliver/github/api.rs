@@ -511,59 +511,32 @@ pub(super) struct Label {
 #[derive(Debug, Deserialize)]
 pub(super) struct Milestone {
     pub(super) number: u64,
-    #[serde(default)]
     pub(super) due_on: Option<DateTime<Utc>>,
 }
 
 /// An issue, or a pull request as an issue.
 #[derive(Debug, Deserialize)]
 pub(super) struct Issue {
+    pub(super) state: String,
     pub(super) number: u64,
     pub(super) html_url: String,
-    #[serde(default)]
     pub(super) node_id: Option<String>,
     pub(super) created_at: DateTime<Utc>,
     #[serde(default)]
     pub(super) title: String,
-    #[serde(default)]
     pub(super) body: Option<String>,
     #[serde(default)]
     pub(super) labels: Vec<Label>,
     #[serde(default)]
     pub(super) assignees: Vec<Account>,
-    #[serde(default)]
     pub(super) milestone: Option<Milestone>,
-    #[serde(default)]
     pub(super) pull_request: Option<serde_json::Value>,
-    #[serde(default)]
     pub(super) closed_at: Option<DateTime<Utc>>,
-    #[serde(default)]
     pub(super) closed_by: Option<Account>,
-    #[serde(default)]
     pub(super) state_reason: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct Pull {
-    pub(super) number: u64,
-    pub(super) html_url: String,
-    #[serde(default)]
-    pub(super) node_id: Option<String>,
-    pub(super) created_at: DateTime<Utc>,
-    pub(super) state: String,
     #[serde(default)]
     pub(super) draft: bool,
-    #[serde(default)]
-    pub(super) body: Option<String>,
-    #[serde(default)]
-    pub(super) labels: Vec<Label>,
-    #[serde(default)]
-    pub(super) assignees: Vec<Account>,
-    #[serde(default)]
-    pub(super) milestone: Option<Milestone>,
-    #[serde(default)]
     pub(super) merged_at: Option<DateTime<Utc>>,
-    #[serde(default)]
     pub(super) merged_by: Option<Account>,
 }
 
@@ -571,11 +544,8 @@ pub(super) struct Pull {
 pub(super) struct Comment {
     pub(super) html_url: String,
     pub(super) created_at: DateTime<Utc>,
-    #[serde(default)]
     pub(super) user: Option<Account>,
-    #[serde(default)]
     pub(super) body: Option<String>,
-    #[serde(default)]
     pub(super) author_association: Option<String>,
 }
 
@@ -583,15 +553,11 @@ pub(super) struct Comment {
 pub(super) struct Review {
     pub(super) html_url: String,
     /// Absent while it is not handed in.
-    #[serde(default)]
     pub(super) submitted_at: Option<DateTime<Utc>>,
-    #[serde(default)]
     pub(super) user: Option<Account>,
     #[serde(default)]
     pub(super) state: String,
-    #[serde(default)]
     pub(super) body: Option<String>,
-    #[serde(default)]
     pub(super) author_association: Option<String>,
 }
 
@@ -599,10 +565,8 @@ pub(super) struct Review {
 #[derive(Debug, Deserialize)]
 pub(super) struct IssueEvent {
     pub(super) event: String,
-    #[serde(default)]
     pub(super) actor: Option<Account>,
     /// Whom, for `assigned`.
-    #[serde(default)]
     pub(super) assignee: Option<Account>,
     pub(super) created_at: DateTime<Utc>,
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::api::{Api, Fault, Pull};
+use super::api::{Api, Fault, Issue};
 use super::settings::GithubSettings;
 use super::task::{STEP, ask_to_review, holds, marker, sealed};
 use super::{checks, project};
@@ -53,20 +53,20 @@ impl GithubPull {
     }
 
     /// The branch's pull requests, newest first.
-    async fn find(&self, branch: &str) -> Result<Vec<Pull>, DeliveryError> {
+    async fn find(&self, branch: &str) -> Result<Vec<Issue>, DeliveryError> {
         let head = format!("{}:{}", self.settings.repository.owner(), branch);
         let head = percent_encoding::utf8_percent_encode(&head, percent_encoding::NON_ALPHANUMERIC);
         let path = format!("/pulls?head={head}&state=all");
         self.api.list(&self.settings.repository.path(&path)).await
     }
 
-    fn marked(&self, handoff: &Handoff, pull: &Pull) -> bool {
+    fn marked(&self, handoff: &Handoff, pull: &Issue) -> bool {
         let mark = marker(&handoff.key, self.purpose.step());
         holds(pull.body.as_deref().unwrap_or_default(), &mark)
     }
 
     /// The label is set last; a task without it was cut short.
-    fn finished(&self, pull: &Pull) -> bool {
+    fn finished(&self, pull: &Issue) -> bool {
         let first = self.settings.labels.first();
         let labelled = pull.labels.iter().any(|l| Some(&l.name) == first);
         pull.state != "open" || labelled || self.purpose == Purpose::Draft
@@ -91,7 +91,7 @@ impl GithubPull {
 
     /// Only GraphQL can, by
     /// <https://docs.github.com/en/graphql/reference/mutations#markpullrequestreadyforreview>.
-    async fn make_ready(&self, pull: &Pull) -> Result<(), DeliveryError> {
+    async fn make_ready(&self, pull: &Issue) -> Result<(), DeliveryError> {
         match &pull.node_id {
             Some(id) => project::ask(&self.api, READY, &json!({"id": id})).await.map(drop),
             None => Ok(()),
@@ -113,7 +113,7 @@ impl GithubPull {
         handoff: &Handoff,
         message: &Value,
         remarks: &mut Vec<String>,
-    ) -> Result<Pull, DeliveryError> {
+    ) -> Result<Issue, DeliveryError> {
         let mut request = message.clone();
         request["head"] = json!(Self::branch(handoff));
         request["base"] = json!(self.base().await?);
@@ -137,7 +137,7 @@ impl GithubPull {
 
     /// Reviewer, labels and readiness; what is refused is a remark, since the
     /// request itself is there.
-    async fn dress(&self, handoff: &Handoff, pull: &Pull, remarks: &mut Vec<String>) {
+    async fn dress(&self, handoff: &Handoff, pull: &Issue, remarks: &mut Vec<String>) {
         let repository = &self.settings.repository;
         if pull.draft
             && handoff.missing.is_empty()
@@ -187,9 +187,9 @@ fn explain(fault: Fault, branch: &str) -> DeliveryError {
 impl BranchRequests for GithubPull {
     async fn open_request(&self, request: &BranchRequest) -> Result<Mark, DeliveryError> {
         let mark = marker(&request.key, "proposal");
-        let is_ours = |pull: &Pull| holds(pull.body.as_deref().unwrap_or_default(), &mark);
+        let is_ours = |pull: &Issue| holds(pull.body.as_deref().unwrap_or_default(), &mark);
         let known = self.find(&request.branch).await?.into_iter().find(is_ours);
-        let pull: Pull = match known {
+        let pull: Issue = match known {
             Some(pull) => pull,
             None => {
                 let wish = json!({

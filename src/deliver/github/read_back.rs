@@ -5,10 +5,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
 
-use super::api::{Account, Api, Comment, Issue, IssueEvent, Pull, Review};
+use super::api::{Account, Api, Comment, Issue, IssueEvent, Review};
 use super::project::{self, Dated};
 use super::settings::{GithubSettings, TaskUrl, assignee};
 use crate::brief::EventKind;
@@ -50,41 +49,29 @@ impl GithubReader {
     }
 
     /// The issue or pull request, or what became of it.
-    async fn task<T: DeserializeOwned>(
+    async fn task(
         &self,
         path: &str,
         task: &TaskUrl,
-    ) -> Result<Result<T, ReadBack>, DeliveryError> {
+    ) -> Result<Result<Issue, ReadBack>, DeliveryError> {
         let answer = self.api.get(path).await?;
         let unknown =
             |why: String, help: &str| Ok(Err(ReadBack::Unknown { why, help: help.to_owned() }));
         let gone = |why: String, help: &str| Ok(Err(ReadBack::Gone { why, help: help.to_owned() }));
+        let help = "record what was done with `handoff touch`, `accept` or `return`";
         match answer.status.as_u16() {
-            410 => {
-                return gone(
-                    format!("{task} was deleted"),
-                    "record what was done with `handoff touch`, `accept` or `return`",
-                );
-            }
+            410 => return gone(format!("{task} was deleted"), help),
             // Whoever sees the repository would see the task.
             404 if self.name_now(task).await?.is_some() => {
-                return gone(
-                    format!("{task} is not there any more"),
-                    "record what was done with `handoff touch`, `accept` or `return`",
-                );
+                return gone(format!("{task} is not there any more"), help);
             }
             404 => {
                 return unknown(
                     format!("{task} is not there any more, or the token may not see it"),
-                    "check the token's access; if the task is gone, record what was done with `handoff touch`, `accept` or `return`",
+                    &format!("check the token's access; if the task is gone, {help}"),
                 );
             }
-            301 | 302 | 307 | 308 => {
-                return unknown(
-                    format!("{task} was moved elsewhere"),
-                    "record what was done with `handoff touch`, `accept` or `return`",
-                );
-            }
+            301 | 302 | 307 | 308 => return unknown(format!("{task} was moved elsewhere"), help),
             _ => {}
         }
         let answer = answer.ok()?;
@@ -241,43 +228,31 @@ impl Reader for GithubReader {
                 help: "record what was done with `handoff touch`, `accept` or `return`".to_owned(),
             });
         };
-        let roles = |assignees: &[Account], own: Option<&str>| {
-            let csm = assignee(handoff).into_iter();
-            Roles {
-                own: own.map(str::to_owned),
-                // Whom the task was given to on GitHub, too.
-                csm: csm.chain(assignees.iter().map(|it| it.login.clone())).collect(),
-                rep: answer(&handoff.brief, "deal.owner.github").into_iter().collect(),
-            }
+        let place = task.api(if task.is_pull_request() { "pulls" } else { "issues" }, "");
+        let issue: Issue = match self.task(&place, &task).await? {
+            Ok(issue) => issue,
+            Err(unknown) => return Ok(unknown),
         };
-        let own = self.own_login().await?;
-        let mut seen;
+        let csm = assignee(handoff).into_iter();
+        let mut seen = Observations::new(Roles {
+            own: self.own_login().await?.map(str::to_owned),
+            // Whom the task was given to on GitHub, too.
+            csm: csm.chain(issue.assignees.iter().map(|it| it.login.clone())).collect(),
+            rep: answer(&handoff.brief, "deal.owner.github").into_iter().collect(),
+        });
         if task.is_pull_request() {
-            let pull: Pull = match self.task(&task.api("pulls", ""), &task).await? {
-                Ok(pull) => pull,
-                Err(unknown) => return Ok(unknown),
-            };
-            seen = Observations::new(roles(&pull.assignees, own));
             // Merging accepts the brief. Closing without merging is nothing.
-            if let (Some(at), Some(by)) = (pull.merged_at, &pull.merged_by) {
-                seen.see(EventKind::Accepted, &by.actor(None), at, &pull.html_url, None);
+            if let (Some(at), Some(by)) = (issue.merged_at, &issue.merged_by) {
+                seen.see(EventKind::Accepted, &by.actor(None), at, &issue.html_url, None);
             }
             let reviews: Vec<Review> = self.api.list(&task.api("pulls", "/reviews")).await?;
             reviews.iter().for_each(|review| see_review(review, &mut seen));
-            let dated = (pull.node_id.as_deref(), pull.milestone.as_ref());
-            self.deadline(handoff, &task, dated, &mut seen).await?;
-            self.assigned(handoff, &task, &pull.assignees, &mut seen).await?;
         } else {
-            let issue: Issue = match self.task(&task.api("issues", ""), &task).await? {
-                Ok(issue) => issue,
-                Err(unknown) => return Ok(unknown),
-            };
-            seen = Observations::new(roles(&issue.assignees, own));
             see_issue(&issue, &mut seen);
-            let dated = (issue.node_id.as_deref(), issue.milestone.as_ref());
-            self.deadline(handoff, &task, dated, &mut seen).await?;
-            self.assigned(handoff, &task, &issue.assignees, &mut seen).await?;
         }
+        let dated = (issue.node_id.as_deref(), issue.milestone.as_ref());
+        self.deadline(handoff, &task, dated, &mut seen).await?;
+        self.assigned(handoff, &task, &issue.assignees, &mut seen).await?;
         // The conversation below a pull request is that of an issue.
         let comments: Vec<Comment> = self.api.list(&task.api("issues", "/comments")).await?;
         for comment in &comments {

@@ -77,7 +77,6 @@ pub(super) struct ProjectSettings {
     /// Its number, as in its address.
     pub number: u32,
     /// A date field that gets the day of the deadline.
-    #[serde(default)]
     pub due_field: Option<String>,
 }
 
@@ -95,16 +94,12 @@ pub(super) struct GithubSettings {
     #[serde(default = "default_labels")]
     pub labels: Vec<String>,
     /// The number of the milestone for new tasks.
-    #[serde(default)]
     pub milestone: Option<u64>,
     /// A project that tasks are put on.
-    #[serde(default)]
     pub project: Option<ProjectSettings>,
     /// The branch that pull requests aim at; the repository's default when absent.
-    #[serde(default)]
     pub base: Option<String>,
     /// The API of GitHub Enterprise, `https://github.example.com/api/v3`.
-    #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub base_url: Option<BaseUrl>,
     /// The pause between two writes; GitHub asks for one second.

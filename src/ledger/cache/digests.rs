@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use crate::ledger::history::HistoryError;
+use crate::ledger::error::HistoryError;
 use crate::ledger::scan::common_dir;
 use crate::model::ObjectId;
 

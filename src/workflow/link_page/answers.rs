@@ -151,10 +151,7 @@ pub(super) fn take(
             Some(stored) => Some(stored),
             None => stored_draft(context, key)?.map(|(_, stored)| stored),
         };
-        let earlier = match &stored {
-            Some(stored) => Earlier::of(context, &snapshot, stored)?,
-            None => None,
-        };
+        let earlier = Earlier::of(context, &snapshot, stored.as_ref())?;
         let Some(Stored { folder, branch, brief: Some(brief), brief_blob, mut timeline }) = stored
         else {
             return Err(WorkflowError::NoHandoff(key.clone()));

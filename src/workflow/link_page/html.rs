@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::answers::{Answered, asked_of};
 use super::{LinkReply, answer_in_words};
-use crate::brief::{EventKind, SourceKind, asked_answer, question};
+use crate::brief::{AskedAnswer, EventKind, SourceKind, asked_answer, question};
 use crate::link::{Grant, LinkRole};
 use crate::text::{self, Look};
 use crate::workflow::promises::promises_of;
@@ -38,19 +38,11 @@ impl Notice {
 /// One answer that is asked for.
 #[derive(Debug, Serialize)]
 struct Input {
-    /// For the names of its inputs.
-    pointer: String,
-    /// For `id` and `for`.
+    #[serde(flatten)]
+    asked: AskedAnswer,
     id: String,
-    /// The question, where it differs from the input before.
     heading: Option<String>,
-    label: String,
-    description: Option<String>,
-    example: Option<String>,
-    choices: Vec<String>,
     kind: &'static str,
-    allows_none: bool,
-    allows_unknown: bool,
     /// What was written and not taken over.
     written: String,
     none: bool,
@@ -61,7 +53,7 @@ struct Input {
     now: Option<String>,
     problem: Option<String>,
     conflict: Option<String>,
-    /// Whether they answered it themselves, and may change it.
+    /// Whether they answered it themselves and may change it.
     is_own: bool,
 }
 
@@ -272,13 +264,7 @@ fn inputs(
             Input {
                 id: format!("q{index}"),
                 heading,
-                label: it.label,
-                description: it.description,
-                example: it.example,
-                choices: it.choices,
                 kind,
-                allows_none: it.allows_none,
-                allows_unknown: it.allows_unknown,
                 written: written("a"),
                 none: written("none") == "none",
                 who: written("who"),
@@ -289,7 +275,7 @@ fn inputs(
                 is_own,
                 problem: answered.problems.get(&it.pointer).cloned(),
                 conflict: answered.conflicts.get(&it.pointer).cloned(),
-                pointer: it.pointer,
+                asked: it,
             }
         })
         .collect()

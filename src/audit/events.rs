@@ -137,7 +137,7 @@ impl Events {
 
     /// The events of several timelines up to a moment by time, each once.
     #[must_use]
-    pub(super) fn merge(timelines: Vec<Self>, until: DateTime<Utc>) -> Self {
+    pub(super) fn merge(timelines: &[Self], until: DateTime<Utc>) -> Self {
         let mut events: Vec<Packed<'_>> = Vec::new();
         for event in timelines.iter().flat_map(Self::packed) {
             let same = |other: &Packed<'_>| other.whole == event.whole;

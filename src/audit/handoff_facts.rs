@@ -263,7 +263,7 @@ fn join(key: Key, mut digests: Vec<FolderDigest>, as_of: DateTime<Utc>) -> Hando
             delivered = Some(delivery);
         }
     }
-    let events = Events::merge(timelines, as_of);
+    let events = Events::merge(&timelines, as_of);
     versions.sort_by_key(|version| version.change.order);
     versions.dedup_by_key(|version| version.blob);
     HandoffFacts {

@@ -270,7 +270,7 @@ fn waiting(ledger: &Ledger, arguments: &Arguments, invocation: &Invocation) -> V
         }
         Some(Err(error)) => {
             invocation.warn(format!(
-                "warning: whether documents are held is not known: this clone's inbox cannot be read: {error}"
+                "warning: this clone's inbox cannot be read, so held documents are not known: {error}"
             ));
             Vec::new()
         }

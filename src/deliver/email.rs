@@ -376,9 +376,9 @@ impl Sink for Email {
             .raw_header(generated())
             .header(ContentType::TEXT_PLAIN);
         for address in &notice.to {
-            let address = address
-                .parse::<Address>()
-                .map_err(|_| permanent(format!("{} is no address", text::quoted(address))))?;
+            let address = address.parse::<Address>().map_err(|_| {
+                permanent(format!("{} is not an e-mail address", text::quoted(address)))
+            })?;
             builder = builder.to(Mailbox::new(None, address));
         }
         let mail = builder

@@ -9,7 +9,7 @@ use super::{
     Counts, DealKey, DealRow, Metrics, Orphan, SignatureClass, SignatureRow, Values, ValuesByClass,
 };
 use crate::finding::{Finding, Severity};
-use crate::model::{Gap, ObjectId, ProviderName, Push, Window};
+use crate::model::{DocumentId, Gap, HeldDocument, ObjectId, ProviderName, Push, Window};
 
 /// The version of the JSON shape; it changes when a reader would break.
 pub const REPORT_VERSION: u32 = 1;
@@ -47,6 +47,10 @@ pub struct AuditReport {
     /// The documents that e-sign providers completed, where they were asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signatures: Option<SignaturesReport>,
+    /// The documents that are held in this clone's inbox: what is a contract
+    /// among them is not in the ledger.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<HeldDocument>,
     /// What is wrong, worst first.
     pub findings: Vec<Finding>,
     /// The figures.
@@ -80,6 +84,16 @@ impl AuditReport {
     pub fn deal(&self, key: &str) -> Option<&DealRow> {
         let at = self.deals.binary_search_by(|row| row.key.as_str().cmp(key)).ok()?;
         self.deals.get(at)
+    }
+}
+
+impl HeldDocument {
+    /// What it is called on one line: its name, else its id, else the event.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let id = self.document_id.as_ref().map(DocumentId::as_str);
+        let name = self.document_name.as_deref().or(id).unwrap_or(&self.event);
+        format!("{} ({})", crate::text::quoted(name), self.provider)
     }
 }
 

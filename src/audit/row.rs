@@ -246,7 +246,7 @@ pub enum SignatureClass {
     NoDeal,
 }
 
-/// One completed document.
+/// One completed document, for one of the deals that it names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SignatureRow {
     /// The provider.

@@ -78,6 +78,7 @@ pub fn audit(input: &AuditInput<'_>) -> AuditReport {
         deals: judged.into_iter().map(|judged| judged.row).collect(),
         orphans: orphans.into_iter().map(|found| found.orphan).collect(),
         signatures,
+        held: Vec::new(),
         findings,
         metrics,
         gaps,

@@ -1,6 +1,7 @@
 //! The second population of an audit: what the e-sign providers completed.
-//! Every document is in exactly one class, so that one which is signed and not
-//! even Closed Won cannot hide behind a list of won deals.
+//! Every document is in exactly one class, once for each deal that it names, so
+//! that one which is signed and not even Closed Won cannot hide behind a list of
+//! won deals, nor one deal behind another of the same document.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,33 +32,37 @@ impl SignaturesInput {
     ) -> BTreeSet<DealId> {
         let (deals, _) = population.deals.parts();
         let known: BTreeSet<DealId> = deals.iter().flat_map(ids).collect();
-        let named = signatures.iter().filter_map(|signature| named_deal(signature, crm));
+        let named = signatures.iter().flat_map(|signature| named_deals(signature, crm));
         named.filter(|id| !known.contains(id)).collect()
     }
 
-    /// The deal that a document names, as the population or the CRM has it.
+    /// The deals that a document names, as the population or the CRM has them; one
+    /// that nobody has, or that it does not name, is nothing. Never empty.
     #[must_use]
-    pub fn deal_of<'a>(
+    pub fn deals_of<'a>(
         &'a self,
         signature: &Signature,
         population: &'a Population,
-    ) -> Option<&'a Deal> {
+    ) -> Vec<Option<&'a Deal>> {
         let (deals, _) = population.deals.parts();
         let all = || deals.iter().chain(&self.deals).filter(|deal| deal.crm == self.crm);
-        let fits = |of: &Option<CrmName>| of.as_ref().is_none_or(|of| *of == self.crm);
-        let mut named = signature.deal_refs.iter().filter(|reference| fits(&reference.crm));
-        named.find_map(|reference| {
-            let id = normalise_deal_id(&self.crm, &reference.id);
-            all().find(|deal| ids(deal).any(|other| other == id))
-        })
+        let found = |id: DealId| all().find(|deal| ids(deal).any(|other| other == id));
+        let named: Vec<_> = named_deals(signature, &self.crm).into_iter().map(found).collect();
+        if named.is_empty() { vec![None] } else { named }
     }
 }
 
-/// The deal a document names in this CRM, in its one form.
-fn named_deal(signature: &Signature, crm: &CrmName) -> Option<DealId> {
+/// The deals that a document names in this CRM, each once, in their one form.
+fn named_deals(signature: &Signature, crm: &CrmName) -> Vec<DealId> {
     let fits = |of: &Option<CrmName>| of.as_ref().is_none_or(|of| of == crm);
-    let found = signature.deal_refs.iter().find(|reference| fits(&reference.crm))?;
-    Some(normalise_deal_id(crm, &found.id))
+    let mut named = Vec::new();
+    for reference in signature.deal_refs.iter().filter(|reference| fits(&reference.crm)) {
+        let id = normalise_deal_id(crm, &reference.id);
+        if !named.contains(&id) {
+            named.push(id);
+        }
+    }
+    named
 }
 
 /// The ids a deal goes by: its own, and those that were merged into it.
@@ -122,7 +127,7 @@ pub(super) fn judge_signatures(
         }
     }
     let documents: Vec<SignatureRow> =
-        told.values().map(|signature| row(input, given, &known, signature)).collect();
+        told.values().flat_map(|signature| rows(input, given, &known, signature)).collect();
     let mut summary = BTreeMap::new();
     for document in &documents {
         *summary.entry(document.class).or_insert(0) += 1;
@@ -144,13 +149,45 @@ pub(super) fn judge_signatures(
     })
 }
 
+/// A document's rows: one for each deal that it names, else one.
+fn rows(
+    input: &AuditInput<'_>,
+    given: &SignaturesInput,
+    known: &Known<'_>,
+    signature: &Signature,
+) -> Vec<SignatureRow> {
+    let mut named = named_deals(signature, &given.crm);
+    // Two ids may be one deal, after a merge.
+    let mut seen: Vec<DealId> = Vec::new();
+    named.retain(|id| {
+        let of = known.deals.get(id).map_or_else(|| id.clone(), |deal| deal.id.clone());
+        let is_new = !seen.contains(&of);
+        seen.push(of);
+        is_new
+    });
+    if named.is_empty() {
+        return vec![row(input, given, known, signature, (None, &[]))];
+    }
+    let of = |id: &DealId| {
+        let others: Vec<Key> = named
+            .iter()
+            .filter(|other| *other != id)
+            .filter_map(|other| Key::for_deal(&given.crm, other).ok())
+            .collect();
+        row(input, given, known, signature, (Some(id.clone()), &others))
+    };
+    named.iter().map(of).collect()
+}
+
+/// The row of a document and one of its deals; a handoff of one of the `others` is
+/// none of this deal's.
 fn row(
     input: &AuditInput<'_>,
     given: &SignaturesInput,
     known: &Known<'_>,
     signature: &Signature,
+    (deal_id, others): (Option<DealId>, &[Key]),
 ) -> SignatureRow {
-    let deal_id = named_deal(signature, &given.crm);
     let deal = deal_id.as_ref().and_then(|id| known.deals.get(id)).copied();
     // A deal that was merged is handed over under the id that stays, or its own.
     let keys = deal_id
@@ -165,6 +202,7 @@ fn row(
         .by_document
         .get(&of_document)
         .into_iter()
+        .filter(|handoff| others.iter().all(|other| other.as_str() != handoff.key.as_str()))
         .chain(keys.iter().filter_map(|key| known.by_key.get(key.as_str())))
         .copied()
         .collect();

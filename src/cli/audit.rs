@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use super::error::CliError;
 use super::exit::Exit;
 use super::formats::Formats;
-use super::inbox_argument::inbox_counts;
+use super::inbox_argument::{held_documents, inbox_counts};
 use super::invocation::Invocation;
 use super::open::{
     Ports, check_columns, config_at, is_in_ledger, open, open_deals, open_export, open_ledger,
@@ -24,7 +24,7 @@ use crate::crm::export::Detail;
 use crate::finding::Severity;
 use crate::http::BaseUrl;
 use crate::ledger::Ledger;
-use crate::model::{Gap, Population, PushRecord, Window, read_push_log};
+use crate::model::{Gap, HeldDocument, Population, PushRecord, Window, read_push_log};
 use crate::report::{Format, audit_summary, render_audit, write_audit};
 use crate::text::shorten;
 use crate::time::{Edge, MomentError, parse_window, read_moment};
@@ -215,23 +215,7 @@ pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Mad
             ledger.branch
         ));
     }
-    let waiting = inbox_counts(&first.ledger, invocation).filter(|_| arguments.as_of.is_none());
-    match waiting {
-        Some(Ok(counts)) => {
-            for (number, state) in [(counts.held, "held"), (counts.failed, "failed")] {
-                if number > 0 {
-                    invocation.warn(format!(
-                        "warning: {} {state} in this clone's inbox: what is a contract among them is not in the ledger; `handoff inbox list` says why",
-                        crate::report::count(number, "event")
-                    ));
-                }
-            }
-        }
-        Some(Err(error)) => invocation.warn(format!(
-            "warning: whether documents are held is not known: this clone's inbox cannot be read: {error}"
-        )),
-        None => {}
-    }
+    let held = waiting(&first.ledger, arguments, invocation);
     // A document may name its deal by whatever property the deal has.
     let detail = match arguments.signatures {
         true => Detail::Whole,
@@ -258,8 +242,35 @@ pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Mad
         differences: &differences,
         command: &command,
     };
-    let report = workflow::audit(&ledgers, &first.config, &rules, &request)?;
+    let mut report = workflow::audit(&ledgers, &first.config, &rules, &request)?;
+    report.held = held;
     Ok(Made { context: first, ledgers, population, report })
+}
+
+/// The documents that are held in this clone's inbox; how many events wait there
+/// is said. An audit of the past has none.
+fn waiting(ledger: &Ledger, arguments: &Arguments, invocation: &Invocation) -> Vec<HeldDocument> {
+    let waiting = inbox_counts(ledger, invocation).filter(|_| arguments.as_of.is_none());
+    match waiting.map(|counts| counts.and_then(|it| Ok((it, held_documents(ledger)?)))) {
+        Some(Ok((counts, held))) => {
+            for (number, state) in [(counts.held, "held"), (counts.failed, "failed")] {
+                if number > 0 {
+                    invocation.warn(format!(
+                        "warning: {} {state} in this clone's inbox: what is a contract among them is not in the ledger; `handoff inbox list` says why",
+                        crate::report::count(number, "event")
+                    ));
+                }
+            }
+            held
+        }
+        Some(Err(error)) => {
+            invocation.warn(format!(
+                "warning: whether documents are held is not known: this clone's inbox cannot be read: {error}"
+            ));
+            Vec::new()
+        }
+        None => Vec::new(),
+    }
 }
 
 /// An audit of an export with nothing else asked for, as text.

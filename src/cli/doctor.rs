@@ -47,6 +47,19 @@ fn inbox(context: &Context, invocation: &Invocation) -> Option<Check> {
     })
 }
 
+/// Whether a message about a held document can go out, where somebody is to get one.
+fn told_of_held(context: &Context) -> Option<Check> {
+    let to = &context.config.tell_of_held;
+    (!to.is_empty()).then(|| match context.config.deliver.sends_notices() {
+        true => Check::ok("held_documents", format!("{} told", to.join(", "))),
+        false => Check::failed(
+            "held_documents",
+            "`tell` names addresses, and nothing sends mail",
+            "configure `deliver.email`, or `deliver.outbox`",
+        ),
+    })
+}
+
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let context = open(invocation, Ports::default())?;
@@ -62,6 +75,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     ));
     checks.extend(webhooks(&context, invocation)?);
     checks.extend(inbox(&context, invocation));
+    checks.extend(told_of_held(&context));
     invocation.block_on(async {
         match open_crm(invocation, &context.config, context.ledger.root()) {
             Ok(Some(crm)) => {

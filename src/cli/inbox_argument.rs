@@ -7,8 +7,11 @@ use clap::builder::TypedValueParser as _;
 
 use super::error::CliError;
 use super::invocation::Invocation;
-use crate::intake::{Counts, Inbox, InboxError, InboxLocation, NatsAccess, Spool, open_inbox};
+use crate::intake::{
+    Counts, Inbox, InboxError, InboxLocation, NatsAccess, Spool, State, open_inbox,
+};
 use crate::ledger::Ledger;
+use crate::model::HeldDocument;
 
 /// `--inbox`, for every command that has one.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -50,6 +53,16 @@ pub(super) fn inbox_counts(
 ) -> Option<Result<Counts, InboxError>> {
     let root = ledger.git_dir().join("handoff").join("inbox");
     root.is_dir().then(|| Spool::open(&root).and_then(|spool| spool.counts(invocation.now)))
+}
+
+/// The documents that are held in that inbox, the longest held first.
+pub(super) fn held_documents(ledger: &Ledger) -> Result<Vec<HeldDocument>, InboxError> {
+    let spool = Spool::open(&ledger.git_dir().join("handoff").join("inbox"))?;
+    let listed = spool.list(&[State::Held])?;
+    let mut held: Vec<HeldDocument> =
+        listed.iter().filter_map(|event| event.envelope.as_ref().ok()?.held_document()).collect();
+    held.sort_by(|a, b| (a.since, &a.event).cmp(&(b.since, &b.event)));
+    Ok(held)
 }
 
 /// What a NATS server is signed in to with.

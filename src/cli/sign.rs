@@ -17,7 +17,7 @@ use super::when::When;
 use crate::brief::question;
 use crate::crm;
 use crate::esign::{Authenticity, DeliveryId, Providers, Verified, confirm};
-use crate::intake::Completed;
+use crate::intake::{Completed, EventDocument};
 use crate::model::{DocumentKind, Signature, SignatureEvent};
 use crate::report::count;
 use crate::workflow::{self, Context, DealSource, Delivered, DocumentLook, SignRequest, Signed};
@@ -208,7 +208,9 @@ fn decide(
             DocumentLook::Ignored(why) => invocation
                 .say(format!("ignored: {} {}: {why}", document.provider, document.document_id)),
             DocumentLook::Held { reason, deals } => {
+                let about = EventDocument::of(&document);
                 let mut envelope = Completed(document).envelope(received_at);
+                envelope.document = Some(about);
                 envelope.hold(invocation.now, &reason, deals);
                 held.push((envelope, reason));
             }

@@ -10,7 +10,7 @@ use crate::crm::{Crm, CrmError};
 use crate::esign::Providers;
 use crate::intake::{Completed, Unasked, completed_with_deals};
 use crate::model::{Gap, Population, ProviderName, Signature, Window};
-use crate::workflow::{Context, Decision, decide};
+use crate::workflow::{Context, Decision, decide_for_all};
 
 /// Asks the configured providers for what was completed in the window, whatever
 /// it is, and the source of the deals for those that the population does not
@@ -74,8 +74,8 @@ pub(super) fn keep_contracts(
 ) -> SignaturesInput {
     for signature in std::mem::take(&mut asked.signatures) {
         let document = format!("document {} of {}", signature.document_id, signature.provider);
-        let deal = asked.deal_of(&signature, population);
-        match decide(&context.config, &signature, deal, None) {
+        let deals = asked.deals_of(&signature, population);
+        match decide_for_all(&context.config, &signature, &deals) {
             Decision::Counts(..) => asked.signatures.push(signature),
             Decision::Ignored { reason } => {
                 invocation.say(format!("note: {document} is ignored: {reason}"));

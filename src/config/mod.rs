@@ -120,6 +120,8 @@ pub struct Config {
     pub test_documents: TestDocuments,
     /// How long a document is held whose deal the CRM does not know yet.
     pub wait_for_deal: HumanDuration,
+    /// Who gets a message about each document that is held.
+    pub tell_of_held: Vec<String>,
     /// Which won deals need no handoff.
     pub scope: Vec<ScopeRule>,
     /// Who takes handoffs.
@@ -255,6 +257,10 @@ impl Config {
                 HumanDuration::days(2),
                 problems,
             ),
+            tell_of_held: written
+                .held_documents
+                .map(|held| held.tell.into_iter().map(|address| address.0).collect())
+                .unwrap_or_default(),
             scope,
             team: written.team.unwrap_or_default().check(problems),
             first_touch,

@@ -175,16 +175,30 @@ impl JsonSchema for Recipient {
             "description": "Who is reminded: the CSM of the handoff, the rep who owns the deal, the CSM's lead, or a list of e-mail addresses.",
             "anyOf": [
                 {"type": "string", "enum": ["csm", "rep", "lead"]},
-                {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "@"}},
+                {"type": "array", "minItems": 1, "items": Address::json_schema(&mut SchemaGenerator::default())},
             ],
         })
     }
 }
 
 /// One e-mail address.
-#[derive(Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
-struct Address(String);
+pub(super) struct Address(pub(super) String);
+
+impl JsonSchema for Address {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Address".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": "@"})
+    }
+}
 
 impl TryFrom<String> for Address {
     type Error = String;

@@ -9,7 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::reminders::WrittenReminders;
+use super::reminders::{Address, WrittenReminders};
 use super::team::WrittenTeam;
 use crate::crm::base_mappings;
 use crate::settings::{DocumentRule, schema_generator};
@@ -73,6 +73,9 @@ pub(super) struct Written {
     /// How long a document is held whose deal the CRM does not know yet.
     /// Default `2d`.
     pub wait_for_deal: Option<Located<HumanDuration>>,
+    /// Who hears of documents that are held.
+    #[serde(default)]
+    pub held_documents: Option<WrittenHeld>,
     /// Which won deals need a handoff.
     pub scope: Option<WrittenScope>,
     /// Who takes handoffs.
@@ -93,6 +96,16 @@ pub(super) struct Written {
     #[schemars(schema_with = "crate::deliver::DeliverConfig::schema")]
     #[expect(dead_code, reason = "read by the rows of the room, see Config::parse")]
     deliver: Section,
+}
+
+/// `held_documents:`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenHeld {
+    /// The addresses that get a message, once for each document that is held.
+    /// It goes out by `deliver.email`, else to the outbox.
+    #[schemars(length(min = 1))]
+    pub tell: Vec<Address>,
 }
 
 /// The format's version; other versions are refused by the schema.

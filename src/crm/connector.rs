@@ -135,8 +135,8 @@ pub(super) fn is_number(text: &str) -> bool {
 /// The parts of an https address's path, when its host fits.
 pub(super) fn path_of(address: &str, fits: impl Fn(&str) -> bool) -> Option<Vec<&str>> {
     let rest = address.trim().strip_prefix("https://")?;
-    let rest = rest.split(['?', '#']).next().unwrap_or_default();
-    let mut parts = rest.split('/');
+    // A page behind `#` is one, too: `…/one/one.app#/sObject/006…/view`.
+    let mut parts = rest.split('?').next().unwrap_or_default().split(['/', '#']);
     let host = parts.next()?.to_ascii_lowercase();
     fits(&host).then(|| parts.collect())
 }

@@ -22,7 +22,7 @@ use super::links::person;
 use super::message_kind::{MessageKind, Reminder};
 use super::messages::{Audience, Messages, answer, customer, due};
 use super::row::{Made, SinkRow, SinkSettings, Sinks};
-use super::sink::{DeliveryError, Handoff, Mark, Sink};
+use super::sink::{DeliveryError, Handoff, Mark, Notice, Sink};
 use super::templates::{Medium, Message as Text};
 use crate::brief::EventKind;
 use crate::link::LinkRole;
@@ -90,6 +90,10 @@ impl SinkSettings for EmailSettings {
             .collect()
     }
 
+    fn sends_notices(&self) -> bool {
+        true
+    }
+
     fn draft_notice(&self, secrets: &Secrets, messages: &Messages) -> Made<dyn Sink> {
         sink(self, secrets, messages.clone(), MessageKind::Drafted).map(Some)
     }
@@ -124,6 +128,12 @@ fn sink(
         }
         _ => Err(problems),
     }
+}
+
+/// What keeps other programs from answering.
+fn generated() -> HeaderValue {
+    let name = HeaderName::new_from_ascii_str("Auto-Submitted");
+    HeaderValue::new(name, "auto-generated".to_owned())
 }
 
 /// The server behind `SMTP_URL`; without encryption on loopback only.
@@ -242,16 +252,12 @@ impl Email {
             again => self.messages.again(handoff, again, medium, group.audience, None)?,
         };
         let mail = MailText::of(&message);
-        let generated = HeaderValue::new(
-            HeaderName::new_from_ascii_str("Auto-Submitted"),
-            "auto-generated".to_owned(),
-        );
         let mut builder = Message::builder()
             .from(self.from.clone())
             .subject(mail.subject)
             .message_id(Some(self.message_id(handoff)))
             .date((self.messages.context().clock)().into())
-            .raw_header(generated);
+            .raw_header(generated());
         if let Some(reply_to) = self.reply_to(handoff) {
             builder = builder.reply_to(reply_to);
         }
@@ -348,6 +354,34 @@ impl Sink for Email {
     fn for_reminder(&self, reminder: &Arc<Reminder>) -> Option<Box<dyn Sink>> {
         let kind = self.kind.reminding(reminder)?;
         Some(Box::new(Self { kind, ..self.clone() }))
+    }
+
+    async fn notify(&self, notice: &Notice) -> Result<bool, DeliveryError> {
+        if self.kind != MessageKind::Signed {
+            return Ok(false);
+        }
+        let permanent = |message: String| DeliveryError::Permanent {
+            message,
+            help: "check the addresses in handoff.yaml".to_owned(),
+        };
+        let mut builder = Message::builder()
+            .from(self.from.clone())
+            .subject(notice.title.clone())
+            .message_id(Some(format!("<handoff.{}@{}>", notice.id, self.from.email.domain())))
+            .date((self.messages.context().clock)().into())
+            .raw_header(generated())
+            .header(ContentType::TEXT_PLAIN);
+        for address in &notice.to {
+            let address = address
+                .parse::<Address>()
+                .map_err(|_| permanent(format!("{} is no address", text::quoted(address))))?;
+            builder = builder.to(Mailbox::new(None, address));
+        }
+        let mail = builder
+            .body(notice.body.clone())
+            .map_err(|error| permanent(format!("the mail cannot be made: {error}")))?;
+        self.transport().send(mail).await.map_err(|error| judge(&error))?;
+        Ok(true)
     }
 
     fn describe(&self, handoff: &Handoff) -> String {

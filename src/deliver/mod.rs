@@ -42,6 +42,6 @@ pub use row::{Made, ReaderContext, SinkRow, SinkSettings, Sinks, WorkflowNeeds};
 pub use rows::{BuildProblem, DeliverConfig, SINKS, build, readers, secret_names};
 pub use sink::{
     BranchRequest, BranchRequests, Clock, DeliveryError, Handoff, LentCrmTasks, Mark, Missing,
-    OnboardingTask, Sink, SinkContext, Who, WholeDays, WorkingDays,
+    Notice, OnboardingTask, Sink, SinkContext, Who, WholeDays, WorkingDays,
 };
 pub use templates::{Medium, Message, SHIPPED, TemplateError, Templates};

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::message_kind::{MessageKind, Reminder};
 use super::messages::{Audience, Messages};
 use super::row::{SinkRow, SinkSettings, Sinks, WorkflowNeeds};
-use super::sink::{DeliveryError, Handoff, Mark, Sink};
+use super::sink::{DeliveryError, Handoff, Mark, Notice, Sink};
 use super::templates::{Medium, Message};
 use crate::brief::EventKind;
 use crate::model::{Check, Secrets};
@@ -82,6 +82,10 @@ impl SinkSettings for OutboxSettings {
 
     fn workflow_needs(&self) -> WorkflowNeeds {
         WorkflowNeeds { keeps_files: true, ..WorkflowNeeds::default() }
+    }
+
+    fn sends_notices(&self) -> bool {
+        true
     }
 
     fn takes_the_rest(&self) -> bool {
@@ -168,6 +172,18 @@ impl Sink for Outbox {
         let (event, number) = (kind.event(self.event), EVENTS.len() + 1);
         (self.event == EventKind::Notified)
             .then(|| Box::new(Self { event, kind, number, ..self.clone() }) as Box<dyn Sink>)
+    }
+
+    async fn notify(&self, notice: &Notice) -> Result<bool, DeliveryError> {
+        if self.event != EventKind::Emailed {
+            return Ok(false);
+        }
+        let path = self.root.join("held").join(format!("{}.md", notice.id));
+        let (to, title) = (notice.to.join(", "), Medium::Markdown.harmless(&notice.title));
+        let text =
+            format!("To: {to}\n\n# {title}\n\n{}\n", Medium::Markdown.harmless(&notice.body));
+        store(&path, text.as_bytes()).map_err(|error| fault(&path, &error.to_string(), false))?;
+        Ok(true)
     }
 
     fn describe(&self, handoff: &Handoff) -> String {

@@ -134,6 +134,11 @@ pub trait SinkSettings: Debug + Send + Sync {
         None
     }
 
+    /// Whether a message that belongs to no handoff can go out this way.
+    fn sends_notices(&self) -> bool {
+        false
+    }
+
     /// Whether it takes what no other sink delivers.
     fn takes_the_rest(&self) -> bool {
         false

@@ -163,6 +163,12 @@ impl DeliverConfig {
         self.sinks.iter().map(|(row, settings)| (*row, settings.workflow_needs()))
     }
 
+    /// Whether messages that belong to no handoff can go out.
+    #[must_use]
+    pub fn sends_notices(&self) -> bool {
+        self.sinks.iter().any(|(_, settings)| settings.sends_notices())
+    }
+
     /// Whether a sink delivers to the CRM that deals come from.
     #[must_use]
     pub fn writes_to_crm(&self) -> bool {

@@ -150,6 +150,19 @@ pub trait BranchRequests: Send + Sync {
     async fn open_request(&self, request: &BranchRequest) -> Result<Mark, DeliveryError>;
 }
 
+/// A message that belongs to no handoff.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// The same whenever it is sent again: letters, digits, `.`, `_` and `-`.
+    pub id: String,
+    /// The addresses it goes to.
+    pub to: Vec<String>,
+    /// The subject, on one line.
+    pub title: String,
+    /// The text, plain and harmless.
+    pub body: String,
+}
+
 /// Why a delivery was not made.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum DeliveryError {
@@ -243,6 +256,16 @@ pub trait Sink: Send + Sync {
     /// people are not reminded that way.
     fn for_reminder(&self, _: &Arc<Reminder>) -> Option<Box<dyn Sink>> {
         None
+    }
+
+    /// Sends a message that belongs to no handoff; whether it did, which it does
+    /// not where such messages do not go out this way.
+    ///
+    /// # Errors
+    /// See [`DeliveryError`].
+    async fn notify(&self, notice: &Notice) -> Result<bool, DeliveryError> {
+        let _ = notice;
+        Ok(false)
     }
 
     /// Whether it makes onboarding tasks that it knows afterwards.

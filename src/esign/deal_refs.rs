@@ -8,7 +8,9 @@ use serde_json::{Map, Value, json};
 
 use super::folded;
 use crate::brief::{Expression, ExpressionError};
-use crate::model::{CrmName, DealId, DealRef, ReferenceRule, Signature, normalise_deal_id};
+use crate::model::{
+    CrmName, DealId, DealRef, ReferenceRule, Signature, is_rounded, normalise_deal_id,
+};
 use crate::text;
 use crate::webhook::json;
 
@@ -86,16 +88,60 @@ impl TryFrom<String> for DealIdExpression {
 }
 
 /// A reference with the CRM's name brought to this product's form; nothing when
-/// the text cannot be an id.
+/// the text cannot be an id: a placeholder that nobody filled in, a number that a
+/// spreadsheet has rounded.
 pub(super) fn reference(crm: Option<&str>, id: &str) -> Option<DealRef> {
-    let id = id.trim();
-    let plain = !id.is_empty()
-        && id.chars().count() <= 100
-        && !id.contains("://")
-        && !id.contains(',')
-        && !id.chars().any(|c| c.is_control() || c.is_whitespace());
+    const NOTHING: &[&str] = &["null", "none", "n/a", "na", "nil", "undefined", "nan", "tbd", "0"];
+    let id = id.trim().trim_start_matches('#');
+    let whole = id.strip_suffix(".0").filter(|whole| is_digits(whole)).unwrap_or(id);
+    let groups: Vec<&str> = whole.split(',').collect();
+    let id =
+        if groups.len() > 2 && is_grouped(&groups) { groups.concat() } else { whole.to_owned() };
+    let plain = id.chars().count() <= 100
+        && id.chars().any(char::is_alphanumeric)
+        && !id.chars().any(|c| c.is_control() || c.is_whitespace() || "{}[]<>,/|".contains(c))
+        && !NOTHING.contains(&id.to_lowercase().as_str())
+        && !is_rounded(&id);
     let crm = crm.map(crm_name).filter(|name| !name.as_str().is_empty());
     plain.then(|| DealRef { crm, id: DealId::new(id) })
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Whether digits are grouped by threes, as spreadsheets show numbers.
+fn is_grouped(groups: &[&str]) -> bool {
+    let mut groups = groups.iter();
+    groups.next().is_some_and(|first| first.len() <= 3 && is_digits(first))
+        && groups.all(|group| group.len() == 3 && is_digits(group))
+}
+
+/// The ids in a text, whatever stands between them. `101,102` may be one number
+/// with a sign in it: it is two ids where several are asked for, and else none.
+fn parts(text: &str, several: bool) -> Vec<String> {
+    if text.contains("://") {
+        let words = text.split([';', '\n', ' ']).map(str::trim);
+        return words.filter(|word| !word.is_empty()).map(str::to_owned).collect();
+    }
+    let text = [" and ", " und ", " et ", " y ", " & ", " + ", ", "]
+        .iter()
+        .fold(text.to_owned(), |text, word| text.replace(word, ";"));
+    let lines = text.split([';', '\n', '\r', '|']).map(str::trim).filter(|part| !part.is_empty());
+    lines
+        .flat_map(|part| {
+            let slashed: Vec<&str> = part.split('/').map(str::trim).collect();
+            let commas: Vec<&str> = part.split(',').map(str::trim).collect();
+            let list = |parts: Vec<&str>| parts.into_iter().map(str::to_owned).collect();
+            if slashed.len() > 1 && slashed.iter().all(|it| is_digits(it)) {
+                list(slashed)
+            } else if commas.len() > 1 && (!is_grouped(&commas) || several && commas.len() == 2) {
+                list(commas)
+            } else {
+                vec![part.to_owned()]
+            }
+        })
+        .collect()
 }
 
 /// Whether a record is a deal, in the words of CRMs and their integrations.
@@ -186,7 +232,9 @@ impl DealFinder {
         let linked = std::mem::take(&mut signature.deal_refs);
         levels.push(linked.into_iter().map(|r| (r, "its link to the CRM".to_owned())).collect());
         levels.push(self.configured(signature));
-        levels.push(self.named(&signature.metadata));
+        let mut unread = Vec::new();
+        levels.push(self.named(&signature.metadata, &mut unread));
+        signature.remarks.append(&mut unread);
         levels.push(self.pasted(&signature.metadata));
         let mut best: Vec<Found> = Vec::new();
         for level in levels {
@@ -241,7 +289,8 @@ impl DealFinder {
         found
     }
 
-    fn named(&self, metadata: &Map<String, Value>) -> Vec<Found> {
+    /// What fields with known names point to; one that points to nothing is remarked.
+    fn named(&self, metadata: &Map<String, Value>, unread: &mut Vec<String>) -> Vec<Found> {
         let mut found = Vec::new();
         let is_plain = |name: &str| PLAIN_NAMES.contains(&name);
         let rule_of = |name: &str| {
@@ -253,7 +302,11 @@ impl DealFinder {
             let key = folded(name);
             let other = OTHER_CRMS.iter().find(|(known, _)| *known == key).map(|(_, crm)| *crm);
             if let Some(crm) = rule_of(&key).filter(|_| !is_plain(&key)).or(other) {
+                let before = found.len();
                 self.add_value(name, value, Some(crm), &mut found);
+                if found.len() == before {
+                    unread.push(unread_field(name, value));
+                }
             }
         }
         let crm = metadata
@@ -269,6 +322,9 @@ impl DealFinder {
             let mut here = Vec::new();
             self.add_value(name, value, crm, &mut here);
             let may_be_name = NAMES_OF_EITHER.contains(&key.as_str());
+            if here.is_empty() && !may_be_name {
+                unread.push(unread_field(name, value));
+            }
             here.retain(|(reference, _)| {
                 !may_be_name || reference.id.as_str().chars().any(|c| c.is_ascii_digit())
             });
@@ -288,9 +344,11 @@ impl DealFinder {
             for text in texts {
                 let end = text.char_indices().nth(MOST_TEXT).map_or(text.len(), |(at, _)| at);
                 let words = text[..end].split(|c: char| c.is_whitespace() || "<>()\"'".contains(c));
-                for word in words.filter(|word| word.contains("://")) {
+                // People leave the scheme out; whose host it is, the CRM's rule looks at.
+                for word in words.filter(|word| word.contains(".") && word.contains("/")) {
                     let word = word.trim_end_matches(['.', ',', ';']);
-                    let reference = self.in_address(word);
+                    let scheme = if word.contains("://") { "" } else { "https://" };
+                    let reference = self.in_address(&format!("{scheme}{word}"));
                     found.extend(
                         reference.map(|r| (r, format!("the address in {}", text::quoted(name)))),
                     );
@@ -301,26 +359,42 @@ impl DealFinder {
     }
 
     fn add_value(&self, name: &str, value: &Value, crm: Option<&str>, into: &mut Vec<Found>) {
-        for reference in self.in_value(value, crm) {
+        let several = folded(name).ends_with('s');
+        for reference in self.in_values(value, crm, several) {
             into.push((reference, format!("its field {}", text::quoted(name))));
         }
     }
 
-    /// Ids come as texts, as numbers and as lists of either; several may stand
-    /// in one text, with `; ` or `, ` between them.
+    /// Ids come as texts, as numbers and as lists of either; several may stand in
+    /// one text.
     pub(super) fn in_value(&self, value: &Value, crm: Option<&str>) -> Vec<DealRef> {
+        self.in_values(value, crm, false)
+    }
+
+    fn in_values(&self, value: &Value, crm: Option<&str>, several: bool) -> Vec<DealRef> {
         match value {
             Value::Array(values) => {
-                values.iter().flat_map(|value| self.in_value(value, crm)).collect()
+                values.iter().flat_map(|value| self.in_values(value, crm, several)).collect()
             }
-            value => json::scalar(value)
+            value => id_text(value)
                 .iter()
-                // A comma alone may be a thousands separator.
-                .flat_map(|text| text.split(';').flat_map(|part| part.split(", ")))
-                .filter_map(|text| self.in_text(text, crm))
+                .flat_map(|text| parts(text, several))
+                .filter_map(|text| self.in_text(&text, crm))
                 .collect(),
         }
     }
+}
+
+fn unread_field(name: &str, value: &Value) -> String {
+    let value = id_text(value).unwrap_or_else(|| value.to_string());
+    let value = text::quoted(&text::shorten(&value, 60));
+    format!("its field {} holds {value}, which names no deal", text::quoted(name))
+}
+
+/// An id as a text: also of a number that a program wrote with a point.
+fn id_text(value: &Value) -> Option<String> {
+    let whole = value.as_f64().filter(|it| it.fract() == 0.0 && it.abs() < 1e15);
+    json::scalar(value).or_else(|| whole.map(|it| format!("{it:.0}")))
 }
 
 fn shown(reference: &DealRef) -> String {
@@ -382,6 +456,29 @@ mod tests {
             ["hubspot:18640329741", "hubspot:2", "salesforce:0065g00000XyZ12"],
             "one reference for each deal"
         );
+    }
+
+    #[test]
+    fn several_ids_in_one_text_and_ids_that_programs_changed() {
+        for (value, expected) in [
+            (serde_json::json!({"deals": "42,43"}), vec!["?:42", "?:43"]),
+            (serde_json::json!({"deals": "101,102"}), vec!["?:101", "?:102"]),
+            (serde_json::json!({"deals": "42\n43"}), vec!["?:42", "?:43"]),
+            (serde_json::json!({"deals": "42 and 43"}), vec!["?:42", "?:43"]),
+            (serde_json::json!({"deals": "42/43|44"}), vec!["?:42", "?:43", "?:44"]),
+            (serde_json::json!({"deals": "42|43"}), vec!["?:42", "?:43"]),
+            (serde_json::json!({"deal_id": "42/43"}), vec!["?:42", "?:43"]),
+            (serde_json::json!({"deal_id": "#42"}), vec!["?:42"]),
+            (serde_json::json!({"deal_id": 42.0}), vec!["?:42"]),
+            (serde_json::json!({"hubspot.deal_id": "31,874,500,101"}), vec!["hubspot:31874500101"]),
+            (serde_json::json!({"deal_id": "101,102"}), vec![]),
+            (serde_json::json!({"deal_id": "3.18E+10"}), vec![]),
+            (serde_json::json!({"deal_id": "N/A"}), vec![]),
+            (serde_json::json!({"deal_id": "{{deal.id}}"}), vec![]),
+            (serde_json::json!({"link": "hubspot.example/record/0-3/42"}), vec!["hubspot:42"]),
+        ] {
+            assert_eq!(refs(&value, "{}"), expected, "{value}");
+        }
     }
 
     #[test]

@@ -246,13 +246,13 @@ pub(super) fn person(name: Option<&str>, email: Option<&str>) -> Option<Person> 
     (person != Person::default()).then_some(person)
 }
 
-/// Whether a flag is set: `true`, `1` or either as text. Vendors write them all.
+/// Whether a flag is set: `true`, `1`, either as text, or `yes`. Vendors write them all.
 pub(super) fn is_set(flag: Option<&Value>) -> bool {
     match flag {
         Some(Value::Bool(flag)) => *flag,
         Some(Value::Number(number)) => number.as_f64() == Some(1.0),
         Some(Value::String(text)) => {
-            matches!(text.trim().to_ascii_lowercase().as_str(), "true" | "1")
+            matches!(text.trim().to_ascii_lowercase().as_str(), "true" | "1" | "yes" | "y" | "on")
         }
         _ => false,
     }

@@ -14,8 +14,8 @@ pub use http::{Fields, LinkHandler, LinkRoute, Senders, Service, router, serve};
 #[cfg(feature = "jetstream")]
 pub use inbox::JetStreamInbox;
 pub use inbox::{
-    Backoff, Body, Claimed, Content, Counts, Envelope, EventName, FolderInbox, Hold, Inbox,
-    InboxError, InboxLocation, Listed, NatsAccess, NatsAddress, Put, Spool, State, Trouble,
+    Backoff, Body, Claimed, Content, Counts, Envelope, EventDocument, EventName, FolderInbox, Hold,
+    Inbox, InboxError, InboxLocation, Listed, NatsAccess, NatsAddress, Put, Spool, State, Trouble,
     open_inbox,
 };
 pub use metrics::{Counter, Degraded, Metrics};

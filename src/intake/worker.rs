@@ -15,11 +15,13 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::Clock;
-use super::inbox::{Backoff, Claimed, Content, Envelope, Inbox, InboxError, State};
+use super::inbox::{Backoff, Claimed, Content, Envelope, EventDocument, Inbox, InboxError, State};
 use super::metrics::{Counter, Metrics};
 use crate::crm::Triggers;
 use crate::esign::{FetchError, Fetcher, Provider, Providers, Verified, confirm};
-use crate::model::{DealId, DocumentKind, ProviderName, Secrets, Signature, SignatureEvent};
+use crate::model::{
+    DealId, DocumentKind, HeldDocument, ProviderName, Secrets, Signature, SignatureEvent,
+};
 
 /// One delivery, as far as it may be acted upon.
 #[derive(Debug, Clone)]
@@ -97,6 +99,16 @@ pub enum Verdict {
 pub trait Handler {
     /// Acts upon tasks that are due together; one verdict for each, in their order.
     async fn hand_over(&self, tasks: &[Task]) -> Vec<Verdict>;
+
+    /// Tells whoever is to hear of a document that is held; whether somebody was
+    /// told.
+    ///
+    /// # Errors
+    /// With why nobody was told; it is tried again.
+    async fn tell_of_held(&self, held: &HeldDocument) -> Result<bool, String> {
+        let _ = held;
+        Ok(false)
+    }
 
     /// The settings that decide what documents are, in whatever form: when they
     /// change, what is held is looked at again.
@@ -318,8 +330,13 @@ impl Worker {
                 Err(verdict) => verdict,
             });
         }
-        for (index, verdict) in places.into_iter().zip(self.hand_over(&tasks).await) {
-            verdicts[index] = verdict;
+        for (index, verdict) in places.iter().zip(self.hand_over(&tasks).await) {
+            verdicts[*index] = verdict;
+        }
+        for (task, index) in tasks.iter().zip(&places) {
+            if let Verdict::Held { reason, deals } = &verdicts[*index] {
+                self.tell_of_held(&mut claimed[*index].envelope, task, reason, deals).await?;
+            }
         }
         let mut tally = Tally::default();
         for (event, verdict) in claimed.iter_mut().zip(verdicts) {
@@ -361,6 +378,49 @@ impl Worker {
                 verdicts
             }
         }
+    }
+
+    /// Has somebody told of a document that is to be held, once: the event keeps
+    /// that it was, and other events of the same document count.
+    async fn tell_of_held(
+        &self,
+        envelope: &mut Envelope,
+        task: &Task,
+        reason: &str,
+        deals: &[DealId],
+    ) -> Result<(), InboxError> {
+        let News::Signatures(events) = &task.news else { return Ok(()) };
+        let completed = events.iter().find_map(|event| match event {
+            SignatureEvent::Completed(signature) => Some(signature),
+            _ => None,
+        });
+        let Some(signature) = completed else { return Ok(()) };
+        envelope.document = Some(EventDocument::of(signature));
+        if envelope.told_at.is_some() {
+            return Ok(());
+        }
+        let now = (self.clock)();
+        let others = self.inbox.list(&[State::Held], now).await?;
+        let same = |other: &&Envelope| {
+            let id = other.document.as_ref().map(|document| &document.id);
+            other.provider == envelope.provider && id == Some(&signature.document_id)
+        };
+        let others = others.iter().filter_map(|other| other.envelope.as_ref().ok());
+        envelope.told_at = others.filter(same).find_map(|other| other.told_at);
+        if envelope.told_at.is_some() {
+            return Ok(());
+        }
+        let mut looked_at = envelope.clone();
+        looked_at.hold(now, reason, deals.to_vec());
+        let Some(held) = looked_at.held_document() else { return Ok(()) };
+        match self.handler.tell_of_held(&held).await {
+            Ok(told) => envelope.told_at = told.then_some(now),
+            Err(why) => {
+                let event = held.event;
+                tracing::warn!(event, why, "nobody was told that it is held; it is tried again");
+            }
+        }
+        Ok(())
     }
 
     /// Makes held events due that are to be looked at again: those whose time

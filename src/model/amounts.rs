@@ -110,7 +110,7 @@ pub enum AmountFault {
     NotMonths,
     /// It can be read in two ways.
     Either(Decimal, Decimal),
-    /// A spreadsheet has shortened it, and its last digits are lost: `1.2E+06`.
+    /// It was shortened, and its last digits are lost: `1.2E+06`, `48K`, `1,2 Mio.`.
     Rounded,
     /// A decimal comma where the source writes points.
     CommaInPlain,
@@ -126,7 +126,7 @@ impl AmountFault {
             Self::NotMonths => format!("{text} is not a number of months such as 12 or P1Y"),
             Self::Either(grouped, decimal) => format!("{text} can be {grouped} or {decimal}"),
             Self::Rounded => {
-                format!("{text} was shortened by a spreadsheet, and its last digits are lost")
+                format!("{text} was shortened, and its last digits are lost")
             }
             Self::CommaInPlain => {
                 format!("{text} has a decimal comma, and numbers here are written with a point")
@@ -176,7 +176,7 @@ pub fn read(text: &str) -> Result<(WrittenAmount, Option<CurrencyMark>), AmountF
             text = rest.trim();
         }
     }
-    if is_rounded(text) {
+    if is_rounded(text) || is_shortened(text) {
         return Err(AmountFault::Rounded);
     }
     let written = number(text, negative).ok_or(AmountFault::NotAnAmount)?;
@@ -194,6 +194,18 @@ pub fn is_rounded(text: &str) -> bool {
             && !power.is_empty()
             && power.bytes().all(|c| c.is_ascii_digit())
     })
+}
+
+/// Whether a number is told in thousands, millions or more: `48K`, `1,2 Mio.`, `12 lakh`.
+fn is_shortened(text: &str) -> bool {
+    const UNITS: &[&str] = &[
+        "k", "m", "mm", "mn", "mio", "mrd", "bn", "b", "t", "tsd", "tn", "cr", "crore", "crores",
+        "l", "lac", "lakh", "lakhs", "万", "億", "亿", "만", "억",
+    ];
+    let unit = text.trim_end_matches('.').trim_start_matches(|c: char| {
+        c.is_ascii_digit() || matches!(c, '.' | ',' | ' ' | '\u{a0}')
+    });
+    text.starts_with(|c: char| c.is_ascii_digit()) && UNITS.contains(&unit.to_lowercase().as_str())
 }
 
 /// What nearly every cell is: digits, at most one point, decimals that are no
@@ -359,6 +371,10 @@ mod tests {
             ("--5", None, "NotAnAmount"),
             ("1e3", None, "NotAnAmount"),
             ("1.2E+06", None, "Rounded"),
+            ("48k", None, "Rounded"),
+            ("€1.2M", None, "Rounded"),
+            ("1,2 Mio. €", None, "Rounded"),
+            ("120万", None, "Rounded"),
             ("HK$1,234.50", None, "1234.50 HKD"),
             ("1 234,50 ₽", None, "1234.50 RUB"),
             ("$1,000.00 CAD", None, "1000.00 CAD"),

@@ -224,17 +224,22 @@ pub(super) fn in_zone(local: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
 /// # Errors
 /// When it is not a date, or its zone is not certain.
 pub fn read(text: &str) -> Result<WrittenDate, DateFault> {
-    let text = text.trim();
+    // A spreadsheet's mark of a text.
+    let text = text.trim().trim_start_matches('\'');
     let bytes = text.as_bytes();
     let Some(first) = bytes.first() else { return Err(DateFault::NotADate) };
-    if matches!(bytes.len(), 12 | 13) && bytes.iter().all(u8::is_ascii_digit) {
-        // Milliseconds since 1970, as HubSpot's search writes them.
+    if matches!(bytes.len(), 10 | 12 | 13) && bytes.iter().all(u8::is_ascii_digit) {
+        // Since 1970, milliseconds as HubSpot's search writes them, or seconds.
+        let factor = if bytes.len() == 10 { 1_000 } else { 1 };
         return text
-            .parse()
+            .parse::<i64>()
             .ok()
-            .and_then(DateTime::from_timestamp_millis)
+            .and_then(|number| DateTime::from_timestamp_millis(number * factor))
             .map(WrittenDate::Moment)
             .ok_or(DateFault::NotADate);
+    }
+    if let Some(spaced) = spaced(text) {
+        return read(&spaced);
     }
     if first.is_ascii_digit() && !text.is_ascii() && text.contains(['年', '년']) {
         return east_asian(text);
@@ -265,6 +270,40 @@ pub fn read(text: &str) -> Result<WrittenDate, DateFault> {
         _ => None,
     };
     written.ok_or(DateFault::NotADate)
+}
+
+/// `20261110`, `20261110T101500Z` and `10. 11. 2026`, `2026. 11. 10.` with the
+/// signs that the others have.
+fn spaced(text: &str) -> Option<String> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let century = matches!(text.get(..2), Some("19" | "20"));
+    if digits == 8 && century && matches!(text.as_bytes().get(8), None | Some(b'T')) {
+        let mut out = format!("{}-{}-{}", &text[..4], &text[4..6], &text[6..8]);
+        let clock = text.get(9..).unwrap_or_default();
+        let plain = clock.bytes().take_while(u8::is_ascii_digit).count();
+        match plain {
+            0 => out.push_str(&text[8..]),
+            4 | 6 => {
+                let seconds = if plain == 6 { &clock[4..6] } else { "00" };
+                out.push_str(&format!(
+                    "T{}:{}:{seconds}{}",
+                    &clock[..2],
+                    &clock[2..4],
+                    &clock[plain..]
+                ));
+            }
+            _ => return None,
+        }
+        return Some(out);
+    }
+    let mut parts = text.splitn(3, ". ");
+    let (first, second, rest) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    (is_number(first) && is_number(second)).then(|| {
+        let third = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let behind = rest[third..].trim_start_matches('.');
+        format!("{first}.{second}.{}{behind}", &rest[..third])
+    })
 }
 
 /// `2026年11月10日`, `2026년 11월 10일 16:42`.
@@ -329,9 +368,13 @@ fn three_numbers(text: &str) -> Option<(Numbers, &str)> {
 }
 
 /// Names of the months as they begin, in English, German, French, Spanish,
-/// Portuguese, Italian and Dutch. The longer beginnings stand first.
+/// Portuguese, Italian, Dutch, Swedish, Polish and Czech. The longer beginnings
+/// stand first.
 #[rustfmt::skip]
-const MONTHS: [(&str, u32); 34] = [
+const MONTHS: [(&str, u32); 54] = [
+    ("červenec", 7), ("července", 7), ("červ", 6), ("sty", 1), ("led", 1), ("lut", 2), ("úno", 2),
+    ("bře", 3), ("kwi", 4), ("dub", 4), ("maj", 5), ("kvě", 5), ("cze", 6), ("lip", 7), ("sie", 8),
+    ("srp", 8), ("wrz", 9), ("paź", 10), ("říj", 10), ("lis", 11),
     ("juil", 7), ("juin", 6), ("jan", 1), ("jän", 1), ("ene", 1), ("gen", 1), ("feb", 2),
     ("fév", 2), ("fev", 2), ("mar", 3), ("mär", 3), ("mrt", 3), ("maa", 3), ("apr", 4),
     ("avr", 4), ("abr", 4), ("may", 5), ("mai", 5), ("mag", 5), ("mei", 5), ("jun", 6),
@@ -344,9 +387,10 @@ fn month_number(word: &str) -> Option<u32> {
     if !word.chars().all(char::is_alphabetic) {
         return None;
     }
-    let of_december = ["dec", "dez", "déc", "dic"].iter().any(|start| word.starts_with(start));
+    let of_december =
+        ["dec", "dez", "déc", "dic", "gru", "pro"].iter().any(|start| word.starts_with(start));
     let named = MONTHS.iter().find(|(start, _)| word.starts_with(start)).map(|(_, month)| *month);
-    named.or(of_december.then_some(12)).filter(|_| word.chars().count() <= 10)
+    named.or(of_december.then_some(12)).filter(|_| word.chars().count() <= 12)
 }
 
 /// `30 Oct 2026`, `30-Oct-26`, `October 30, 2026`, `10. November 2026`,
@@ -404,14 +448,43 @@ fn clock(rest: &str) -> Result<Clock, DateFault> {
         None if rest.is_empty() => rest,
         None => return Err(DateFault::NotADate),
     };
-    let rest = ["at ", "um ", "à "].iter().find_map(|word| rest.strip_prefix(word)).unwrap_or(rest);
+    let words = ["at ", "um ", "à ", "kl. ", "kl "];
+    let rest = words.iter().find_map(|word| rest.strip_prefix(word)).unwrap_or(rest);
     if rest.is_empty() {
         return Ok((None, None));
     }
+    let rest = plain_clock(rest);
     let end =
         rest.find(|c: char| !c.is_ascii_digit() && c != ':' && c != '.').unwrap_or(rest.len());
     let (time, zone) = time_of_day(&rest[..end], rest[end..].trim()).ok_or(DateFault::NotADate)?;
-    Ok((Some(time), offset(zone)?))
+    Ok((Some(time), offset(certain_offset(zone))?))
+}
+
+/// A time of day in the signs that the others have: `14h30`, `14.30`, `14時30分`,
+/// `下午2:30`, `오후 2:30`, `2:30 p. m.`.
+fn plain_clock(text: &str) -> String {
+    let halves = [
+        ("上午", "AM"),
+        ("午前", "AM"),
+        ("오전", "AM"),
+        ("下午", "PM"),
+        ("午後", "PM"),
+        ("오후", "PM"),
+    ];
+    let half = halves.iter().find_map(|(word, half)| Some((text.strip_prefix(word)?.trim(), half)));
+    let text = half.map_or_else(|| text.to_owned(), |(rest, half)| format!("{rest} {half}"));
+    let text = text.replace("時", ":").replace("点", ":").replace(['分', '秒'], "");
+    let text = text.trim_end_matches(':').replace(". m.", ".m.");
+    let bytes = text.as_bytes();
+    let hour = bytes.iter().take(2).take_while(|b| b.is_ascii_digit()).count();
+    let minute =
+        |at: usize| bytes.get(at..at + 2).is_some_and(|it| it.iter().all(u8::is_ascii_digit));
+    let is_sign = matches!(bytes.get(hour), Some(b'h' | b'.'));
+    if hour > 0 && is_sign && minute(hour + 1) {
+        format!("{}:{}", &text[..hour], &text[hour + 1..])
+    } else {
+        text
+    }
 }
 
 fn time_of_day<'a>(digits: &str, mut zone: &'a str) -> Option<(NaiveTime, &'a str)> {
@@ -449,6 +522,16 @@ fn time_of_day<'a>(digits: &str, mut zone: &'a str) -> Option<(NaiveTime, &'a st
     }
     let zone = zone.strip_prefix("Uhr").unwrap_or(zone).trim();
     Some((NaiveTime::from_hms_nano_opt(hour, minute, second, nano)?, zone))
+}
+
+/// An offset without the zone's name beside it: `-05:00[America/New_York]`, `+0000 UTC`,
+/// `GMT+0100 (Central European Standard Time)`.
+fn certain_offset(zone: &str) -> &str {
+    let signed = ["GMT", "UTC"].iter().find_map(|name| zone.strip_prefix(name)).unwrap_or(zone);
+    if !signed.starts_with(['+', '-']) {
+        return zone;
+    }
+    signed.split([' ', '[', '(']).next().unwrap_or(signed)
 }
 
 /// Short names of zones that mean one offset. `CST`, `IST` and `BST` mean
@@ -550,6 +633,29 @@ mod tests {
             ("2026-11-10 09:00 EST", None, utc, "2026-11-10T14:00:00Z"),
             ("2026-11-10 09:00 CST", None, utc, "Zone(\"CST\")"),
             ("2026-11-10 09:00 Mars", None, utc, "NotADate"),
+            ("20261110", None, utc, "2026-11-10T00:00:00Z"),
+            ("20261110T101500Z", None, utc, "2026-11-10T10:15:00Z"),
+            ("1794304800", None, utc, "2026-11-10T10:00:00Z"),
+            ("46336", None, utc, "NotADate"),
+            ("'2026-11-10", None, utc, "2026-11-10T00:00:00Z"),
+            ("10. 11. 2026", None, utc, "2026-11-10T00:00:00Z"),
+            ("2026. 11. 10. 오후 2:30", None, utc, "2026-11-10T14:30:00Z"),
+            ("2026年11月10日 下午2:30", None, utc, "2026-11-10T14:30:00Z"),
+            ("2026年11月10日 14時30分", None, utc, "2026-11-10T14:30:00Z"),
+            ("13/11/2026 14h30", None, utc, "2026-11-13T14:30:00Z"),
+            ("13/11/2026 2:30 p. m.", None, utc, "2026-11-13T14:30:00Z"),
+            ("10. november 2026 kl. 14.30", None, utc, "2026-11-10T14:30:00Z"),
+            ("10 listopada 2026", None, utc, "2026-11-10T00:00:00Z"),
+            ("3 października 2026", None, utc, "2026-10-03T00:00:00Z"),
+            ("10. července 2026", None, utc, "2026-07-10T00:00:00Z"),
+            ("2026-11-10T10:00:00-05:00[America/New_York]", None, utc, "2026-11-10T15:00:00Z"),
+            ("2026-11-10 10:00:00.123456 +0000 UTC", None, utc, "2026-11-10T10:00:00Z"),
+            (
+                "Tue Nov 10 2026 10:00:00 GMT+0100 (Central European Standard Time)",
+                None,
+                utc,
+                "2026-11-10T09:00:00Z",
+            ),
             ("25.02.26", None, utc, "2026-02-25T00:00:00Z"),
             ("4 p.m.", None, utc, "NotADate"),
             ("march", None, utc, "NotADate"),

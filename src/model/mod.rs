@@ -34,4 +34,6 @@ pub use money::{
     CurrencyMark, CurrencySign, Money, MoneyError, currency_code, currency_decimals, currency_mark,
     grouped,
 };
-pub use signature::{DocumentId, DocumentKind, ProviderName, Signature, SignatureEvent, Signer};
+pub use signature::{
+    DocumentId, DocumentKind, HeldDocument, ProviderName, Signature, SignatureEvent, Signer,
+};

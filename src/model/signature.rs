@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::deal::text_id;
-use super::{DealRef, Money, Person};
+use super::{DealId, DealRef, Money, Person};
 
 text_id! {
     /// A provider's name as it appears in keys, URLs and briefs: `pandadoc`,
@@ -175,4 +175,26 @@ pub enum SignatureEvent {
         /// What it was, such as `recipient_completed`.
         what: String,
     },
+}
+
+/// A completed document of which it is not certain what it is, or of which deal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HeldDocument {
+    /// The event of the inbox, by which a person lets it go.
+    pub event: String,
+    /// Who had it signed.
+    pub provider: ProviderName,
+    /// The document, where the event was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub document_id: Option<DocumentId>,
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub document_name: Option<String>,
+    /// Since when it is held.
+    pub since: DateTime<Utc>,
+    /// What is not certain, and what to do.
+    pub reason: String,
+    /// The deals it names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deals: Vec<DealId>,
 }

@@ -244,6 +244,19 @@ pub(super) fn evidence(report: &AuditReport) -> Vec<(&'static str, String)> {
     }
     lines.extend(std::iter::once(&report.ledger).chain(&report.more_ledgers).flat_map(ledger));
     lines.extend(report.signatures.iter().flat_map(signatures));
+    for held in report.held.iter().take(HELD_SHOWN) {
+        let (title, since) = (held.title(), moment(held.since));
+        lines.push((
+            "held",
+            format!(
+                "{title}, since {since}: {}; `handoff inbox release {} --as contract` hands it over",
+                held.reason, held.event
+            ),
+        ));
+    }
+    if let Some(more) = report.held.len().checked_sub(HELD_SHOWN).filter(|more| *more > 0) {
+        lines.push(("held", format!("{more} more; `handoff inbox list --state held` lists them")));
+    }
     lines.push(("window", window(report, moment)));
     lines.push(("as of", moment(report.as_of)));
     let settings = &report.settings;
@@ -307,6 +320,9 @@ fn ledger(ledger: &LedgerReport) -> Vec<(&'static str, String)> {
     }
     lines
 }
+
+/// So many held documents are told one by one.
+const HELD_SHOWN: usize = 20;
 
 /// The second population: who was asked, and how its documents add up.
 fn signatures(told: &SignaturesReport) -> Vec<(&'static str, String)> {

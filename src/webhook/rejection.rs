@@ -212,6 +212,15 @@ pub enum Malformed {
         /// What is wrong.
         why: String,
     },
+    /// The event says that everybody has signed, and the document itself that it is
+    /// at another point.
+    #[error("{provider}: the event says completed, and the document in it is {status:?}")]
+    Contradicts {
+        /// The provider's title.
+        provider: &'static str,
+        /// What the document is by its own words.
+        status: String,
+    },
     /// JSON of another shape than this provider's.
     #[error("this is not a notification of {provider}: {why}")]
     NotMine {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
 use rust_decimal::Decimal;
 use serde::Serialize;
 
@@ -16,11 +16,12 @@ use super::{Context, Horizon, Remarks, WorkflowError, keys_within};
 use crate::brief::{DecidedBy, Event, EventKind};
 use crate::config::{Config, TestDocuments};
 use crate::crm::Crm;
+use crate::deliver::{DeliveryError, Notice};
 use crate::model::{
-    Company, Contact, Deal, DealId, DocumentId, DocumentKind, Evidence, Gap, Key, LineItem,
-    Outcome, ProviderName, Signature,
+    Company, Contact, Deal, DealId, DocumentId, DocumentKind, Evidence, Gap, HeldDocument, Key,
+    LineItem, Outcome, ProviderName, Signature,
 };
-use crate::text::{one_line, quoted, shorten};
+use crate::text::{one_line, quoted, shorten, terminal};
 
 /// What the CRM says of a deal that its webhook named.
 #[derive(Debug, Clone, PartialEq)]
@@ -158,8 +159,7 @@ struct Input<'a> {
 /// the scope of its deal, the rules under `documents:`; what none of them
 /// decides is a contract if the deal is won or the document has a total above
 /// zero, else it is held. `deal` is nothing where the CRM does not have it.
-#[must_use]
-pub fn decide(
+fn decide(
     config: &Config,
     signature: &Signature,
     deal: Option<&Deal>,
@@ -226,6 +226,39 @@ pub fn decide(
     Decision::Held { reason }
 }
 
+/// [`decide`] for all the deals that a document names: held where it is for one of
+/// them, then with all of them named; else it counts where it does for one.
+#[must_use]
+pub fn decide_for_all(config: &Config, signature: &Signature, deals: &[Option<&Deal>]) -> Decision {
+    let (mut counts, mut ignored, mut held) = (None, Vec::new(), Vec::new());
+    for deal in deals {
+        match decide(config, signature, *deal, None) {
+            Decision::Ignored { reason } => ignored.push(reason),
+            Decision::Held { reason } => held.push(reason),
+            found @ Decision::Counts(..) => counts = counts.or(Some(found)),
+        }
+    }
+    if !held.is_empty() {
+        let named: Vec<&DealId> = deals.iter().flatten().map(|deal| &deal.id).collect();
+        return Decision::Held { reason: held_for(&named, &mut held) };
+    }
+    ignored.dedup();
+    counts.unwrap_or_else(|| Decision::Ignored { reason: ignored.join("; ") })
+}
+
+/// Why a document is held, with all of its deals where it has several.
+fn held_for(deals: &[&DealId], reasons: &mut Vec<String>) -> String {
+    reasons.dedup();
+    let reason = reasons.join("; ");
+    match deals {
+        [] | [_] => reason,
+        several => {
+            let names: Vec<&str> = several.iter().map(|id| id.as_str()).collect();
+            format!("it names the deals {}: {reason}", names.join(", "))
+        }
+    }
+}
+
 /// What becomes of a completed document.
 #[derive(Debug, Clone)]
 pub enum DocumentLook {
@@ -256,6 +289,7 @@ pub async fn look_at_document(
     waiting_since: DateTime<Utc>,
 ) -> Result<DocumentLook, WorkflowError> {
     let config = &context.config;
+    let signature = &signed_when_it_can_be(signature, waiting_since, context.now);
     // What the document alone says is no reason to ask the CRM.
     if let Decision::Ignored { reason } = decide(config, signature, None, person) {
         return Ok(DocumentLook::Ignored(reason));
@@ -302,11 +336,7 @@ pub async fn look_at_document(
         }
     }
     if !held.is_empty() {
-        let mut reason = held.join("; ");
-        if deals.len() > 1 {
-            let names: Vec<&str> = deals.iter().map(DealId::as_str).collect();
-            reason = format!("it names the deals {}: {reason}", names.join(", "));
-        }
+        let reason = held_for(&deals.iter().collect::<Vec<_>>(), &mut held);
         return Ok(DocumentLook::Held { reason, deals });
     }
     if counts.is_empty() {
@@ -319,6 +349,71 @@ pub async fn look_at_document(
             .extend(ignored.iter().map(|why| format!("one of its deals is left out: {why}")));
     }
     Ok(DocumentLook::HandOver(counts))
+}
+
+/// A clock, or a time without its zone, may be so far ahead.
+const AHEAD: TimeDelta = TimeDelta::days(1);
+
+/// The signature with a time at which it can have been made: deadlines and the
+/// folder follow it. One in the future, or before there were such signatures, is
+/// the time at which it arrived.
+fn signed_when_it_can_be(
+    signature: &Signature,
+    arrived: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Signature {
+    let mut signature = signature.clone();
+    if let Some(at) = signature.signed_at.filter(|at| *at > now + AHEAD || at.year() < 2000) {
+        signature.signed_at = Some(arrived.min(now));
+        signature.remarks.push(format!(
+            "the document says it was signed on {}, which cannot be; the time at which it arrived counts",
+            at.format("%Y-%m-%d")
+        ));
+    }
+    signature
+}
+
+/// Sends the message about a document that is held to those whom `held_documents`
+/// names; whether it was sent.
+///
+/// # Errors
+/// When it cannot be sent, or there is no way to send it.
+pub async fn tell_of_held(context: &Context, held: &HeldDocument) -> Result<bool, DeliveryError> {
+    let to = context.config.tell_of_held.clone();
+    if to.is_empty() {
+        return Ok(false);
+    }
+    let deals: Vec<&str> = held.deals.iter().map(DealId::as_str).collect();
+    let deals = match deals.as_slice() {
+        [] => String::new(),
+        deals => format!("Deals: {}\n", deals.join(", ")),
+    };
+    let body = format!(
+        "{} was completed, and is held: {}\n\n{deals}Held since: {}\nEvent: {event}\n\n\
+         Nothing is handed over until this is decided:\n\
+         - handoff inbox release {event} --as contract   hands it over\n\
+         - handoff inbox drop {event}   leaves it alone\n\
+         - a rule under `documents:` in handoff.yaml decides all that are like it\n",
+        held.title(),
+        held.reason,
+        held.since.format("%Y-%m-%d %H:%M UTC"),
+        event = held.event,
+    );
+    let notice = Notice {
+        id: format!("held.{}", held.event),
+        to,
+        title: one_line(&format!("Held: {}", held.title())),
+        body: terminal(&body),
+    };
+    for sink in &context.sinks {
+        if sink.notify(&notice).await? {
+            return Ok(true);
+        }
+    }
+    Err(DeliveryError::Permanent {
+        message: "`held_documents.tell` names addresses, and nothing sends mail".to_owned(),
+        help: "configure `deliver.email`, or `deliver.outbox`".to_owned(),
+    })
 }
 
 /// The documents of the handoffs in the months from `since` on, and what could

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::audit::{AuditRequest, RulesOfTime, audit};
 use super::compose::{Known, compose};
 use super::deal::{DealSource, find_deal};
-use super::documents::{Decision, decide};
+use super::documents::{Decision, decide_for_all};
 use super::{Context, Horizon, WorkflowError, keys_within};
 use crate::audit::{Class, DealRow, Differences, LedgerInput, SignaturesInput};
 use crate::brief::{Brief, Completeness, changed_answers};
@@ -363,8 +363,8 @@ fn documents(
     changes: &mut Vec<PlanChange>,
 ) {
     for signature in &asked.signatures {
-        let deal = asked.deal_of(signature, population);
-        let told = |side: &Context| match decide(&side.config, signature, deal, None) {
+        let deals = asked.deals_of(signature, population);
+        let told = |side: &Context| match decide_for_all(&side.config, signature, &deals) {
             Decision::Counts(kind, _) => kind.as_str().to_owned(),
             Decision::Ignored { reason } => format!("ignored: {reason}"),
             Decision::Held { reason } => format!("held: {reason}"),

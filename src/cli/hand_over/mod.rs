@@ -20,7 +20,7 @@ use crate::brief::EventKind;
 use crate::config::FILE_NAME;
 use crate::intake::{Clock, Counter, Degraded, Handler, Metrics, News, Task, Verdict};
 use crate::ledger::Ledger;
-use crate::model::{Key, SignatureEvent};
+use crate::model::{HeldDocument, Key, SignatureEvent};
 use crate::text::{one_line, terminal};
 use crate::workflow::{
     self, Context, Delivered, Horizon, Refreshed, RefreshedHandoff, SignRequest, WorkflowError,
@@ -74,6 +74,11 @@ impl Handler for LedgerHandler {
             self.publish(&context, false).await;
         }
         verdicts
+    }
+
+    async fn tell_of_held(&self, held: &HeldDocument) -> Result<bool, String> {
+        let context = self.context().map_err(|error| one_line(&error.render(false)))?;
+        workflow::tell_of_held(&context, held).await.map_err(|error| error.to_string())
     }
 
     fn wants_to_reconcile(&self) -> bool {

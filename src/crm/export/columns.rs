@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use super::record::IdFault;
 use super::remarks::Problem;
 use super::settings::Column;
 use super::table::Table;
@@ -24,25 +25,39 @@ pub(super) struct Vendor {
     /// What its ids are: `digits`, or how they begin.
     #[serde(default)]
     ids: String,
+    /// How the ids of its opportunities begin, where ids tell whose they are by
+    /// their first letters.
+    #[serde(default)]
+    object: String,
     /// What stands before a label, in the vendor's languages.
     #[serde(default)]
     prefixes: Vec<String>,
     /// Groups of labels that no other vendor has; one must be there.
     #[serde(default)]
     own: Vec<Vec<String>>,
-    /// Groups of labels that others have too; two groups must be there in all.
+    /// Groups of labels that others have too.
     #[serde(default)]
     shared: Vec<Vec<String>>,
+    /// So many groups must be there in all.
+    #[serde(default = "two")]
+    least: usize,
     /// How its probabilities are written.
     #[serde(default)]
     pub(super) probability: Option<Scale>,
     /// Whether a won deal keeps the probability that it had.
     #[serde(default)]
     pub(super) probability_stays: bool,
-    /// Its own words in the status column.
+    /// Whether a deal that is archived is there all the same.
+    #[serde(default)]
+    keeps_archived: bool,
+    /// Its own words for a status or a stage.
     #[serde(default)]
     pub(super) words: Words,
     columns: Vec<Known>,
+}
+
+fn two() -> usize {
+    2
 }
 
 /// A vendor's words for where a deal stands.
@@ -117,7 +132,8 @@ static VENDORS: LazyLock<Vec<Vendor>> = LazyLock::new(|| {
         "dynamics",
         "odoo",
         "freshsales",
-        "monday"
+        "monday",
+        "insightly"
     ]
 });
 
@@ -130,7 +146,13 @@ static ANYBODY: LazyLock<Vendor> =
 pub(super) struct Forms {
     plain: String,
     apart: String,
+    /// Without what a report puts before and behind the name of each column.
+    bare: Option<String>,
 }
+
+/// What reports and BI tools put before each column of deals: `Opportunity Stage`,
+/// `opportunities.stage_name`, `Opportunity[Stage]`.
+const TABLE_NAMES: [&str; 4] = ["opportunities", "opportunity", "deals", "deal"];
 
 impl Forms {
     pub(super) fn of(header: &str) -> Self {
@@ -143,11 +165,24 @@ impl Forms {
             apart.push(c);
             before = c;
         }
-        Self { plain: normal(header), apart: normal(&apart) }
+        let plain = normal(header);
+        let named = TABLE_NAMES.iter().find_map(|name| plain.strip_prefix(name));
+        let bare = named
+            .and_then(|rest| rest.strip_prefix([' ', '.', '[', ':']))
+            .or_else(|| plain.strip_prefix("sum of "))
+            .map(|rest| rest.trim().trim_end_matches([']', '?']))
+            .map(|rest| rest.strip_suffix("(yes / no)").unwrap_or(rest).trim().to_owned());
+        Self { apart: normal(&apart), plain, bare }
     }
 
     fn are(&self, label: &str) -> bool {
         self.plain == label || self.apart == label
+    }
+
+    /// Whether it is this label once the name of the table is taken off, which
+    /// counts where nothing else does.
+    fn are_bare(&self, label: &str) -> bool {
+        self.bare.as_deref() == Some(label)
     }
 
     fn without_prefix(self, prefixes: &[String]) -> Self {
@@ -158,27 +193,40 @@ impl Forms {
                 .map(str::to_owned)
                 .unwrap_or(text)
         };
-        Self { plain: bare(self.plain), apart: bare(self.apart) }
+        Self { plain: bare(self.plain), apart: bare(self.apart), bare: self.bare }
     }
 }
 
-/// A header in the form the labels have.
+/// A header in the form the labels have: without the star of a required column and
+/// the mark of a question.
 pub(super) fn normal(header: &str) -> String {
     let lower = header.to_lowercase().replace('_', " ").replace('\u{2019}', "'");
-    let words: Vec<&str> = lower.trim_end_matches('*').split_whitespace().collect();
+    let words: Vec<&str> = lower.trim_end_matches(['*', '?']).split_whitespace().collect();
     words.join(" ")
 }
 
 /// Whether a header is one that a deals file has.
 pub(super) fn is_known(header: &str) -> bool {
+    means(header, |column| column.is_some())
+}
+
+/// Whether a header is one that a deal's id has.
+pub(super) fn is_id(header: &str) -> bool {
+    means(header, |column| column == Some(Column::Id))
+}
+
+fn means(header: &str, is_wanted: impl Fn(Option<Column>) -> bool) -> bool {
     let forms = Forms::of(header);
     VENDORS.iter().chain([&*ANYBODY]).any(|vendor| {
-        let bare = |known: &Known| {
-            known.column.is_some()
-                && (known.has(&forms)
-                    || vendor.prefixes.iter().any(|p| forms.plain.starts_with(p.as_str())))
+        let prefix = vendor.prefixes.iter().find(|it| forms.plain.starts_with(it.as_str()));
+        let behind = prefix.map(|prefix| &forms.plain[prefix.len()..]);
+        let known = |known: &Known| {
+            is_wanted(known.column)
+                && known.labels.iter().any(|label| {
+                    forms.are(label) || forms.are_bare(label) || behind == Some(label.as_str())
+                })
         };
-        vendor.columns.iter().any(bare)
+        vendor.columns.iter().any(known) || behind.is_some() && is_wanted(Some(Column::Type))
     })
 }
 
@@ -196,7 +244,8 @@ pub(super) fn recognise(table: &Table) -> Option<&'static Vendor> {
                 .count();
             let own = vendor.own.iter().filter(has).count() + prefixed;
             let all = own + vendor.shared.iter().filter(has).count();
-            (own > 0 && all > 1 && vendor.owns_ids(table, &forms)).then_some((own + all, vendor))
+            (own > 0 && all >= vendor.least && vendor.owns_ids(table, &forms))
+                .then_some((own + all, vendor))
         })
         .collect();
     found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
@@ -208,20 +257,35 @@ pub(super) fn recognise(table: &Table) -> Option<&'static Vendor> {
 }
 
 impl Vendor {
-    /// Whether the first id of the table can be one of this vendor's.
+    /// Whether most ids of the table can be of this vendor.
     fn owns_ids(&self, table: &Table, forms: &[Forms]) -> bool {
         let ids = self.columns.iter().filter(|known| known.column == Some(Column::Id));
         let column = ids
             .flat_map(|known| &known.labels)
             .find_map(|label| forms.iter().position(|forms| forms.are(label)));
         let Some(column) = column.filter(|_| !self.ids.is_empty()) else { return true };
-        let Some(id) = table.first_cell(column) else { return true };
-        let id = super::record::repaired(&id).unwrap_or(id);
-        match self.ids.as_str() {
+        let ids = table.first_cells(column);
+        let own = ids.iter().filter(|id| {
             // What a spreadsheet made of digits is told later.
-            "digits" => id
-                .bytes()
-                .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b',' | b'+' | b'E' | b'e')),
+            super::record::read_id(id).is_err_and(|it| it == IdFault::Rounded)
+                || self.fits(&super::record::repaired(id).unwrap_or_else(|| (*id).clone()))
+        });
+        own.count() * 2 >= ids.len()
+    }
+
+    /// Whether this can be the id of a deal of this vendor; it is none where it is
+    /// that of another object.
+    pub(super) fn is_own(&self, id: &str) -> bool {
+        let tells = !self.object.is_empty()
+            && matches!(id.len(), 15 | 18)
+            && id.bytes().all(|b| b.is_ascii_alphanumeric());
+        self.fits(id) && (!tells || id.starts_with(&self.object))
+    }
+
+    fn fits(&self, id: &str) -> bool {
+        match self.ids.as_str() {
+            "" => true,
+            "digits" => id.bytes().all(|b| b.is_ascii_digit()),
             start => id.starts_with(start),
         }
     }
@@ -238,8 +302,8 @@ pub(super) struct Columns {
     /// Columns that belong to the company, `Account.Industry` or `Organization -
     /// Industry`, and their names there.
     pub(super) company: Vec<(usize, Vec<String>)>,
-    /// The currency of the amount, where a column beside it says so.
-    pub(super) currency: Option<usize>,
+    /// The column with the currency of each column of amounts that has one.
+    pub(super) currencies: BTreeMap<usize, usize>,
     /// The currency that the amount's own header names.
     pub(super) header_currency: Option<&'static str>,
     /// Columns whose amounts are in the smallest unit.
@@ -286,13 +350,29 @@ impl Columns {
             if column == Column::Status && vendor.is_some() && !has_status {
                 continue;
             }
+            let keeps_archived = vendor.is_some_and(|vendor| vendor.keeps_archived);
             for label in &known.labels {
+                if keeps_archived && column == Column::Deleted && label.contains("archived") {
+                    continue;
+                }
                 if let Some(at) = forms.iter().position(|forms| forms.are(label)) {
                     let found = by_use.entry(column).or_default();
                     if !found.contains(&at) {
                         found.push(at);
                     }
                 }
+            }
+        }
+        // What reports put before each name is taken off where nothing else fits.
+        for known in vendors.iter().chain(&ANYBODY.columns) {
+            let free = |column: &Column| {
+                !by_use.contains_key(column)
+                    && (*column != Column::Status || vendor.is_none() || has_status)
+            };
+            let Some(column) = known.column.filter(free) else { continue };
+            let bare = |label: &String| forms.iter().position(|forms| forms.are_bare(label));
+            if let Some(at) = known.labels.iter().find_map(bare) {
+                by_use.insert(column, vec![at]);
             }
         }
         let mut header_currency = None;
@@ -319,24 +399,12 @@ impl Columns {
             && by_use.contains_key(&Column::Company)
             && by_use.contains_key(&Column::ClosedWonAt);
         if problems.is_empty() && !by_use.contains_key(&Column::Id) && !keyed_weakly {
-            problems.push(
-                Problem::file(format!(
-                    "There is no column with the deal's id; the columns are {}",
-                    table.headers_in_words()
-                ))
-                .help(format!(
-                    "Add the id to the export (Record ID, Opportunity ID, ID), or name its column \
-                     in handoff.yaml: crm: {{file: {{deals: FILE, columns: {{id: {}}}}}}}. Without \
-                     an id, deals are told apart by company, name and close date, and the file \
-                     needs all three.",
-                    quoted(&table.headers[likely_id(&table.headers)])
-                )),
-            );
+            problems.push(without_id(table));
         }
         if !problems.is_empty() {
             return Err(problems);
         }
-        let currency = currency_beside(&by_use, &forms, configured);
+        let currencies = currencies(&by_use, &forms, configured);
         let api = |name: &str| {
             let known = vendors.iter().find(|known| known.api == name)?;
             forms.iter().position(|forms| known.has(forms))
@@ -352,7 +420,16 @@ impl Columns {
         let company = of_company(table);
         let by_use =
             Column::ALL.iter().map(|column| by_use.remove(column).unwrap_or_default()).collect();
-        Ok(Self { by_use, names, company, currency, header_currency, cents, merged_ids, deal_type })
+        Ok(Self {
+            by_use,
+            names,
+            company,
+            currencies,
+            header_currency,
+            cents,
+            merged_ids,
+            deal_type,
+        })
     }
 
     /// The best column for a use.
@@ -367,9 +444,16 @@ impl Columns {
 
     /// Whether any column says where a deal stands.
     pub(super) fn say_outcome(&self) -> bool {
-        [Column::Stage, Column::Status, Column::IsWon, Column::IsClosed, Column::Probability]
-            .into_iter()
-            .any(|column| self.of(column).is_some())
+        [
+            Column::Stage,
+            Column::Status,
+            Column::IsWon,
+            Column::IsLost,
+            Column::IsClosed,
+            Column::Probability,
+        ]
+        .into_iter()
+        .any(|column| self.of(column).is_some())
     }
 
     /// A column by its header, or by its name in the configuration; for joins.
@@ -379,6 +463,39 @@ impl Columns {
             self.of(column)
         })
     }
+}
+
+/// The problem of a table in which deals cannot be told apart.
+fn without_id(table: &Table) -> Problem {
+    let Some(likely) = table.headers.get(likely_id(&table.headers)) else {
+        return Problem::file("The records are empty")
+            .help("Save what the API lists as deals, with their fields.");
+    };
+    if table.headers.len() < 2 || !table.headers.iter().any(|header| is_known(header)) {
+        let first: String = table.headers.join(" ").chars().take(80).collect();
+        let export = "Export the deals as CSV with a line of headers in front.";
+        let help = match table.headers.len() {
+            1 => export.to_owned(),
+            _ => format!(
+                "{export} If these are the headers, name the columns in handoff.yaml: crm: {{file: \
+                 {{deals: FILE, columns: {{id: {}, …}}}}}}.",
+                quoted(likely)
+            ),
+        };
+        let what = "No column has a name that an export of deals has; the first line is";
+        return Problem::file(format!("{what} {}", quoted(&first))).help(help);
+    }
+    Problem::file(format!(
+        "There is no column with the deal's id; the columns are {}",
+        table.headers_in_words()
+    ))
+    .help(format!(
+        "Add the id to the export (Record ID, Opportunity ID, ID), or name its column \
+         in handoff.yaml: crm: {{file: {{deals: FILE, columns: {{id: {}}}}}}}. Without \
+         an id, deals are told apart by company, name and close date, and the file \
+         needs all three.",
+        quoted(likely)
+    ))
 }
 
 /// The header that may well be an id's, for a proposal; else the first one.
@@ -411,24 +528,28 @@ fn doubled(table: &Table, by_use: &BTreeMap<Column, Vec<usize>>) -> Vec<Problem>
     problems
 }
 
-/// The currency column that belongs to the amount: Salesforce writes one for
-/// each amount, `Amount (converted) Currency` beside `Amount (converted)`.
-fn currency_beside(
+/// The currency column that belongs to each amount: Salesforce writes one for
+/// each, `Amount (converted) Currency` beside `Amount (converted)`.
+fn currencies(
     by_use: &BTreeMap<Column, Vec<usize>>,
     forms: &[Forms],
     configured: &BTreeMap<Column, String>,
-) -> Option<usize> {
+) -> BTreeMap<usize, usize> {
     let general = by_use.get(&Column::Currency).and_then(|at| at.first().copied());
-    if configured.contains_key(&Column::Currency) {
-        return general;
-    }
-    let amount = *by_use.get(&Column::Amount)?.first()?;
-    let own = &forms[amount].plain;
-    let (paired, of) = (format!("{own} currency"), format!("currency of {own}"));
-    let beside = forms.iter().position(|forms| forms.are(&paired) || forms.are(&of));
-    // What is converted is not in the deal's own currency.
-    let converted = own.contains("convert") || own.contains("company currency");
-    beside.or(if converted { None } else { general })
+    let of = |amount: &usize| {
+        if configured.contains_key(&Column::Currency) {
+            return general;
+        }
+        let own = &forms[*amount].plain;
+        let (paired, of) = (format!("{own} currency"), format!("currency of {own}"));
+        let beside = forms.iter().position(|forms| forms.are(&paired) || forms.are(&of));
+        // What is converted is not in the deal's own currency.
+        let converted = ["convert", "company currency", "home currency"];
+        let converted = converted.iter().any(|word| own.contains(word));
+        beside.or(if converted { None } else { general })
+    };
+    let amounts = by_use.get(&Column::Amount).into_iter().flatten();
+    amounts.filter_map(|amount| Some((*amount, of(amount)?))).collect()
 }
 
 fn of_company(table: &Table) -> Vec<(usize, Vec<String>)> {

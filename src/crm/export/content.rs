@@ -3,14 +3,17 @@
 use std::io::{Cursor, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use calamine::{Data, DataType as _, Range, Reader as _};
-use encoding_rs::{Encoding, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use calamine::{Data, DataType as _, Range, Reader as _, SheetVisible};
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
+use serde_json::Value;
 
 use super::columns;
 use super::remarks::Problem;
 use crate::text::quoted;
 
-// A file's bytes as text: UTF-8, UTF-16 and Windows-1252 are recognised.
+// A file's bytes as text: UTF-8, UTF-16 and the encodings of spreadsheets
+// (Windows-1250 to 1258, Shift-JIS, GBK, EUC-KR and their like) are recognised.
 
 /// The text of a file, without its byte order mark, and what a reader of the
 /// report should know about how it was read.
@@ -19,6 +22,9 @@ pub(super) struct Decoded {
     pub(super) text: String,
     pub(super) remark: Option<String>,
 }
+
+/// So many lines with other letters than ASCII tell which encoding they are in.
+const LINES_THAT_TELL: usize = 20_000;
 
 /// Why bytes are no text.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,7 +35,7 @@ pub(super) struct NotText {
 }
 
 /// Decodes a file: by its byte order mark, else UTF-16 by its zero bytes, else
-/// UTF-8 where it is valid, else Windows-1252 (which holds Latin-1).
+/// UTF-8 where it is valid, else the encoding that its letters are most likely in.
 pub(super) fn decode(mut bytes: Vec<u8>) -> Result<Decoded, NotText> {
     if bytes.starts_with(b"\xEF\xBB\xBF") {
         bytes.drain(..3);
@@ -47,16 +53,21 @@ pub(super) fn decode(mut bytes: Vec<u8>) -> Result<Decoded, NotText> {
             let at = error.utf8_error().valid_up_to();
             let bytes = error.into_bytes();
             if is_mostly_utf8(&bytes) {
-                Err(broken_utf8(&bytes, at))
-            } else {
-                transcode(&bytes, WINDOWS_1252)
+                return Err(broken_utf8(&bytes, at));
             }
+            // In none of these encodings is a line feed a part of another character.
+            let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
+            let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+            for line in lines.filter(|line| !line.is_ascii()).take(LINES_THAT_TELL) {
+                detector.feed(line, false);
+            }
+            transcode(&bytes, detector.guess(None, Utf8Detection::Deny))
         }
     }
 }
 
-/// UTF-16 with the length of its mark, or without one: delimited text has a
-/// zero byte in nearly every second place.
+/// UTF-16 with the length of its mark, or without one: a table's line ends and
+/// delimiters are where they should be in one of the two byte orders only.
 fn utf16(bytes: &[u8]) -> Option<(&'static Encoding, usize)> {
     if bytes.starts_with(b"\xFF\xFE") {
         return Some((UTF_16LE, 2));
@@ -64,14 +75,17 @@ fn utf16(bytes: &[u8]) -> Option<(&'static Encoding, usize)> {
     if bytes.starts_with(b"\xFE\xFF") {
         return Some((UTF_16BE, 2));
     }
-    let head = &bytes[..bytes.len().min(512) & !1];
-    let zeros = |odd: usize| head.iter().skip(odd).step_by(2).filter(|b| **b == 0).count();
-    let enough = head.len() / 2 * 7 / 10;
-    match (head.len() >= 8, zeros(0), zeros(1)) {
-        (true, even, odd) if odd > enough && even <= enough / 4 => Some((UTF_16LE, 0)),
-        (true, even, odd) if even > enough && odd <= enough / 4 => Some((UTF_16BE, 0)),
-        _ => None,
+    let head = &bytes[..bytes.len().min(4096) & !1];
+    let is_table = |encoding: &&'static Encoding| {
+        let (text, _) = encoding.decode_without_bom_handling(head);
+        text.contains([',', ';', '\t', '{'])
+            && !text.contains(['\u{fffd}', '\0'])
+            && (text.contains('\n') || head.len() < 4096)
+    };
+    if !head.contains(&0) {
+        return None;
     }
+    [UTF_16LE, UTF_16BE].into_iter().find(is_table).map(|encoding| (encoding, 0))
 }
 
 fn transcode(bytes: &[u8], encoding: &'static Encoding) -> Result<Decoded, NotText> {
@@ -87,15 +101,15 @@ fn transcode(bytes: &[u8], encoding: &'static Encoding) -> Result<Decoded, NotTe
     })
 }
 
-/// Whether more sequences of several bytes fit UTF-8 than do not: then one
-/// byte is damaged, and reading all as Windows-1252 would garble the rest.
+/// Whether as many sequences of several bytes fit UTF-8 as do not: then some
+/// bytes are damaged, and reading all in another encoding would garble the rest.
 fn is_mostly_utf8(bytes: &[u8]) -> bool {
     let (mut good, mut bad) = (0usize, 0usize);
     for chunk in bytes.utf8_chunks() {
         good += chunk.valid().chars().filter(|c| !c.is_ascii()).count();
         bad += usize::from(!chunk.invalid().is_empty());
     }
-    good > bad
+    good >= bad
 }
 
 fn broken_utf8(bytes: &[u8], at: usize) -> NotText {
@@ -114,40 +128,38 @@ const LARGEST: u64 = 4 << 30;
 const MOST_GROWTH: u64 = 1_000;
 /// What may be in a workbook, unpacked.
 const LARGEST_WORKBOOK: u64 = 1 << 30;
+/// So many wrappings are taken off: a workbook in a zip file in a gzip file.
+const MOST_WRAPPINGS: usize = 3;
 
 /// A file's bytes as far as they are text.
 pub(super) struct Content {
     pub(super) bytes: Vec<u8>,
-    /// Whether its cells came with a type, so that numbers have a point.
-    pub(super) typed: bool,
     pub(super) remarks: Vec<String>,
 }
 
 /// Unpacks what is packed, and refuses what holds no table.
-pub(super) fn open(bytes: Vec<u8>) -> Result<Content, Problem> {
-    let text = |bytes, remark: String| Content { bytes, typed: false, remarks: vec![remark] };
-    if bytes.starts_with(b"\x1f\x8b") {
-        let limit = limit(bytes.len());
-        let inner = bounded(flate2::read::MultiGzDecoder::new(bytes.as_slice()), limit, "gzip")?;
-        let mut content = open(inner)?;
-        content.remarks.insert(0, "The file was unpacked (gzip).".to_owned());
-        return Ok(content);
+pub(super) fn open(mut bytes: Vec<u8>) -> Result<Content, Problem> {
+    let mut remarks = Vec::new();
+    for _ in 0..MOST_WRAPPINGS {
+        if bytes.starts_with(b"\x1f\x8b") {
+            let limit = limit(bytes.len());
+            bytes = bounded(flate2::read::MultiGzDecoder::new(bytes.as_slice()), limit, "gzip")?;
+            remarks.push("The file was unpacked (gzip).".to_owned());
+        } else if bytes.starts_with(b"PK\x03\x04") {
+            let Some((name, inner)) = from_zip(&bytes)? else { return workbook(bytes, remarks) };
+            remarks.push(format!("The file was unpacked (zip): {}.", quoted(&name)));
+            bytes = inner;
+        } else if bytes.starts_with(b"\xD0\xCF\x11\xE0") {
+            return workbook(bytes, remarks);
+        } else {
+            return match nothing_to_read(&bytes) {
+                Some(problem) => Err(problem),
+                None => Ok(Content { bytes, remarks }),
+            };
+        }
     }
-    if bytes.starts_with(b"PK\x03\x04") {
-        return match from_zip(&bytes)? {
-            Some((name, inner)) => {
-                Ok(text(inner, format!("The file was unpacked (zip): {}.", quoted(&name))))
-            }
-            None => workbook(bytes),
-        };
-    }
-    if bytes.starts_with(b"\xD0\xCF\x11\xE0") {
-        return workbook(bytes);
-    }
-    match nothing_to_read(&bytes) {
-        Some(problem) => Err(problem),
-        None => Ok(Content { bytes, typed: false, remarks: Vec::new() }),
-    }
+    Err(Problem::file(format!("The file is packed more than {MOST_WRAPPINGS} times"))
+        .help("Unpack it yourself and name the file with the deals."))
 }
 
 fn limit(packed: usize) -> u64 {
@@ -169,6 +181,10 @@ fn bounded(reader: impl Read, limit: u64, kind: &str) -> Result<Vec<u8>, Problem
     }
     Ok(bytes)
 }
+
+/// How the names of tables end.
+const TABLES: [&str; 10] =
+    [".csv", ".json", ".jsonl", ".ndjson", ".tsv", ".txt", ".xlsx", ".xls", ".ods", ".gz"];
 
 /// The one table in an archive; `None` for a workbook, which is one too.
 fn from_zip(bytes: &[u8]) -> Result<Option<(String, Vec<u8>)>, Problem> {
@@ -199,10 +215,7 @@ fn from_zip(bytes: &[u8]) -> Result<Option<(String, Vec<u8>)>, Problem> {
         .iter()
         .filter(|name| {
             let lower = name.to_lowercase();
-            !name.starts_with("__MACOSX/")
-                && [".csv", ".json", ".jsonl", ".tsv", ".txt"]
-                    .iter()
-                    .any(|end| lower.ends_with(end))
+            !name.starts_with("__MACOSX/") && TABLES.iter().any(|end| lower.ends_with(end))
         })
         .collect();
     // A data export has one file for each object.
@@ -231,16 +244,22 @@ fn from_zip(bytes: &[u8]) -> Result<Option<(String, Vec<u8>)>, Problem> {
 }
 
 /// A workbook's sheet with the deals, as delimited text.
-fn workbook(bytes: Vec<u8>) -> Result<Content, Problem> {
+fn workbook(bytes: Vec<u8>, mut remarks: Vec<String>) -> Result<Content, Problem> {
     let unreadable = |why: String| {
         Problem::file(format!("The workbook cannot be read: {why}"))
             .help("Open it in a spreadsheet and save the sheet with the deals as \"CSV UTF-8\".")
     };
     // Damaged workbooks have made their reader panic.
-    let sheets = catch_unwind(AssertUnwindSafe(|| {
+    let (sheets, hidden) = catch_unwind(AssertUnwindSafe(|| {
         let mut workbook = calamine::open_workbook_auto_from_rs(Cursor::new(bytes))
             .map_err(|error| error.to_string())?;
-        Ok::<_, String>(workbook.worksheets())
+        let hidden: Vec<String> = workbook
+            .sheets_metadata()
+            .iter()
+            .filter(|sheet| sheet.visible != SheetVisible::Visible)
+            .map(|sheet| sheet.name.clone())
+            .collect();
+        Ok::<_, String>((workbook.worksheets(), hidden))
     }))
     .map_err(|_| unreadable("it is damaged".to_owned()))?
     .map_err(unreadable)?;
@@ -253,8 +272,17 @@ fn workbook(bytes: Vec<u8>) -> Result<Content, Problem> {
     };
     let mut scored: Vec<(usize, &(String, Range<Data>))> =
         sheets.iter().map(|sheet| (score(&sheet.1), sheet)).filter(|it| it.0 > 0).collect();
+    // What is hidden counts only where nothing else does.
+    let is_shown = |sheet: &(String, Range<Data>)| !hidden.contains(&sheet.0);
+    if scored.iter().any(|(score, sheet)| *score > 1 && is_shown(sheet)) {
+        scored.retain(|(_, sheet)| is_shown(sheet));
+    }
     scored.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
-    let names: Vec<String> = sheets.iter().map(|(name, _)| quoted(name)).collect();
+    let shown = |name: &String| {
+        let hidden = if hidden.contains(name) { " (hidden)" } else { "" };
+        format!("{}{hidden}", quoted(name))
+    };
+    let names: Vec<String> = sheets.iter().map(|(name, _)| shown(name)).collect();
     let (name, range) = match scored.as_slice() {
         [(_, sheet)] => sheet,
         [(first, sheet), (second, _), ..] if first > second => sheet,
@@ -294,23 +322,20 @@ fn workbook(bytes: Vec<u8>) -> Result<Content, Problem> {
         }
         text.push('\n');
     }
-    let mut remarks = Vec::new();
     if sheets.len() > 1 {
         remarks.push(format!(
             "Of the workbook's sheets {} was read; its sheets are {}.",
-            quoted(name),
+            shown(name),
             names.join(", ")
         ));
     }
-    Ok(Content { bytes: text.into_bytes(), typed: true, remarks })
+    Ok(Content { bytes: text.into_bytes(), remarks })
 }
 
 fn cell_text(cell: &Data) -> String {
     match cell {
         Data::Empty => String::new(),
-        Data::Float(number) if number.fract() == 0.0 && number.abs() < 1e15 => {
-            format!("{number:.0}")
-        }
+        Data::Float(number) => number_text(*number),
         Data::DateTime(_) => match cell.as_datetime() {
             Some(time) if time.time() == chrono::NaiveTime::MIN => time.date().to_string(),
             Some(time) => time.format("%Y-%m-%d %H:%M:%S").to_string(),
@@ -318,6 +343,19 @@ fn cell_text(cell: &Data) -> String {
         },
         other => other.to_string(),
     }
+}
+
+/// A workbook's number in the digits that it keeps, which are fifteen: behind them
+/// stands what binary numbers leave, and a larger whole number has lost its last
+/// digits. Three decimals get a fourth, so that the point groups no thousands.
+fn number_text(number: f64) -> String {
+    if number.abs() >= 1e15 {
+        return format!("{number:E}").replace('E', "E+");
+    }
+    let kept: f64 = format!("{number:.14e}").parse().unwrap_or(number);
+    let text = kept.to_string();
+    let decimals = text.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+    if decimals == 3 { format!("{text}0") } else { text }
 }
 
 /// What a file is that holds no table.
@@ -332,9 +370,18 @@ fn nothing_to_read(bytes: &[u8]) -> Option<Problem> {
     let text = String::from_utf8_lossy(head);
     let written = text.trim_start_matches('\u{feff}').trim_start();
     let start = written.to_ascii_lowercase();
-    if start.starts_with("<!doctype html")
-        || start.starts_with("<html")
-        || start.starts_with("<table")
+    let is_markup = start.starts_with('<');
+    if is_markup && start.contains("urn:schemas-microsoft-com:office:spreadsheet") {
+        return Some(
+            Problem::file("This is a workbook in Excel's XML format of 2003").help(
+                "Open it in a spreadsheet and save the sheet with the deals as \"CSV UTF-8\".",
+            ),
+        );
+    }
+    if is_markup
+        && ["<!doctype html", "<html", "<table", "<body", "<div"]
+            .iter()
+            .any(|it| start.contains(it))
     {
         let title = start.find("<title>").map(|at| at + "<title>".len());
         let title = title.zip(start.find("</title>")).and_then(|(from, to)| written.get(from..to));
@@ -349,10 +396,22 @@ fn nothing_to_read(bytes: &[u8]) -> Option<Problem> {
             .help("Sign in and download the export again, as CSV.")
         });
     }
-    if start.starts_with("<?xml") || (start.starts_with('<') && start.contains("</")) {
+    if start.starts_with("<?xml") || (is_markup && start.contains("</")) {
         return Some(
             Problem::file("This is an XML file, not a table of deals")
                 .help("Export the deals as CSV."),
+        );
+    }
+    if head.get(257..262) == Some(b"ustar") {
+        return Some(
+            Problem::file("This is a tar archive, not a table of deals")
+                .help("Unpack it and name the file with the deals."),
+        );
+    }
+    if start.starts_with("version https://git-lfs.github.com/") {
+        return Some(
+            Problem::file("This is a Git LFS pointer in place of the file")
+                .help("Run `git lfs pull` in the repository that it comes from."),
         );
     }
     for (magic, what) in [
@@ -363,6 +422,11 @@ fn nothing_to_read(bytes: &[u8]) -> Option<Problem> {
         (b"\xfd7zXZ", "an xz archive"),
         (b"7z\xbc\xaf", "a 7z archive"),
         (b"Rar!", "a RAR archive"),
+        (b"PK\x05\x06", "an empty zip archive"),
+        (b"{\\rtf", "a text document (RTF)"),
+        (b"MIME-Version:", "a mail or a saved web page (MHTML)"),
+        (b"Received:", "a mail"),
+        (b"[InternetShortcut]", "a link to a page"),
         (b"\x89PNG", "a picture"),
         (b"\xff\xd8\xff", "a picture"),
     ] {
@@ -376,29 +440,66 @@ fn nothing_to_read(bytes: &[u8]) -> Option<Problem> {
     None
 }
 
-/// What an API's answer is that holds no list of records.
-pub(super) fn error_answer(value: &serde_json::Value) -> Option<Problem> {
-    let text = |name: &str| value.get(name).and_then(serde_json::Value::as_str);
-    let is_error = text("status").is_some_and(|status| status.eq_ignore_ascii_case("error"))
-        || value.get("success") == Some(&serde_json::Value::Bool(false))
-        || ["errorCode", "error", "errors", "error_description", "error_info"]
-            .iter()
-            .any(|name| value.get(*name).is_some_and(|error| !error.is_null()));
-    if !is_error {
-        return None;
+/// Names under which APIs put what went wrong, the clearest words first.
+const FAULTS: [&str; 14] = [
+    "message",
+    "error_description",
+    "error_message",
+    "detail",
+    "msg",
+    "title",
+    "error",
+    "errors",
+    "faultstring",
+    "fault",
+    "errorcode",
+    "error_code",
+    "error_info",
+    "exitcode",
+];
+
+/// What an object is that holds neither a list of records nor one: an API's
+/// error, in its words, or something else.
+pub(super) fn error_answer(answer: &serde_json::Map<String, Value>) -> Problem {
+    match fault_in(&Value::Object(answer.clone()), 3) {
+        Some(words) => Problem::file(format!(
+            "This is an API's error, not its deals: {}",
+            quoted(&words)
+        ))
+        .help("Ask the API again with valid credentials, and save its answer once it lists deals."),
+        None => {
+            let names: Vec<String> = answer.keys().take(20).map(|name| quoted(name)).collect();
+            let names = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+            Problem::file(format!("This JSON holds no list of deals; it holds {names}")).help(
+                "Save what the API lists as deals, as a list of objects or as the whole answer.",
+            )
+        }
     }
-    let nested = value.get("error").and_then(|error| error.get("message"));
-    let words = text("message")
-        .or_else(|| text("error_description"))
-        .or_else(|| nested.and_then(serde_json::Value::as_str))
-        .or_else(|| text("error"))
-        .or_else(|| text("errorCode"))
-        .unwrap_or("without words");
-    Some(
-        Problem::file(format!("This is an API's error, not its deals: {}", quoted(words))).help(
-            "Ask the API again with valid credentials, and save its answer once it lists deals.",
-        ),
-    )
+}
+
+/// The words of a fault, from whichever name has them.
+fn fault_in(value: &Value, depth: usize) -> Option<String> {
+    match value {
+        Value::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
+        Value::Number(number) if depth < 3 => Some(number.to_string()),
+        Value::Array(items) if depth > 0 => items.iter().find_map(|it| fault_in(it, depth - 1)),
+        Value::Object(members) if depth > 0 => FAULTS.iter().find_map(|name| {
+            let (_, value) = members.iter().find(|(key, _)| key.to_lowercase() == *name)?;
+            fault_in(value, depth - 1)
+        }),
+        _ => None,
+    }
+}
+
+/// Whether an object says of itself that it is an error.
+pub(super) fn is_error(answer: &serde_json::Map<String, Value>) -> bool {
+    let is = |name: &str, wanted: &Value| answer.get(name) == Some(wanted);
+    let says = |name: &str| answer.get(name).is_some_and(|it| !it.is_null());
+    answer.get("status").and_then(Value::as_str).is_some_and(|it| it.eq_ignore_ascii_case("error"))
+        || is("success", &Value::Bool(false))
+        || ["errorCode", "error", "error_description", "error_info", "error_code"]
+            .into_iter()
+            .any(says)
 }
 
 #[cfg(test)]
@@ -423,11 +524,38 @@ mod tests {
         assert_eq!(text(&be), requested, "UTF-16 BE without a mark");
         assert_eq!(text(&latin), requested);
         assert_eq!(text(b"Id\n\x80 5"), "Id\n€ 5", "Windows-1252, not Latin-1");
+        let of =
+            |encoding: &'static Encoding, text: &str| decode(encoding.encode(text).0.into_owned());
+        for (encoding, text) in [
+            (encoding_rs::SHIFT_JIS, "Id,取引名\n1,アルファ株式会社の契約"),
+            (encoding_rs::WINDOWS_1250, "Id;Nazwa\n1;Łódź, Gdańsk i Żywiec\n2;Świętokrzyskie"),
+            (encoding_rs::WINDOWS_1251, "Id;Имя\n1;Договор с заказчиком"),
+            (encoding_rs::EUC_KR, "Id,이름\n1,알파 프로젝트 계약"),
+        ] {
+            assert_eq!(of(encoding, text).expect("text").text, text, "{}", encoding.name());
+        }
+        let wide: Vec<u8> = "番号,名\n1,甲".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(text(&wide), "番号,名\n1,甲", "few zero bytes, and UTF-16 all the same");
     }
 
     #[test]
     fn one_damaged_character_is_not_taken_for_another_encoding() {
-        let error = decode(b"Id\n\xC3\xA9\xC3\xA9\n\xC3(\n".to_vec()).expect_err("damaged");
+        let error = decode(b"Id\n\xC3\xA9\n\xC3(\n".to_vec()).expect_err("damaged");
         assert_eq!(error.line, 3, "{error:?}");
+    }
+
+    #[test]
+    fn a_workbooks_numbers_keep_the_digits_that_they_have() {
+        for (number, text) in [
+            (101.0, "101"),
+            (1234.5, "1234.5"),
+            (0.1 + 0.2, "0.3"),
+            (1.234, "1.2340"),
+            (-1_234.499_999_999_999_8, "-1234.5"),
+            (31_874_500_101.0, "31874500101"),
+            (36_523_970_000_012_345.0, "3.6523970000012344E+16"),
+        ] {
+            assert_eq!(number_text(number), text);
+        }
     }
 }

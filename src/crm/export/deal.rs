@@ -5,244 +5,19 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
-use super::load::{Loaded, SignRule};
+use super::load::Loaded;
 use super::outcome::{Evidence, Reading, Signs};
 use super::remarks::{Problem, Tally};
 use super::settings::{Column, FileSettings};
 use super::source::WonTest;
-use super::table::{Cursor, without_controls};
+use super::table::{Cursor, is_placeholder, without_controls};
 use super::{outcome, record};
 use crate::brief::fold_property;
 use crate::crm::record::website;
-use crate::model::{
-    AmountFault, Company, Contact, CurrencyMark, DateFault, Deal, DealId, Key, Locale, Money,
-    Outcome, Person, WrittenAmount, WrittenDate, currency_decimals, currency_mark, read_amount,
-    read_date,
-};
+use crate::model::{Company, Contact, Deal, DealId, Key, Locale, Outcome, Person};
 use crate::text::quoted;
-
-// The figures of a row: what it is worth, and when it was won.
-
-impl Builder<'_> {
-    /// The first cell of a column's use that holds something, with its column.
-    fn first_cell(&self, column: Column, cursor: &Cursor) -> Option<(usize, Cow<'_, str>)> {
-        let loaded = self.loaded;
-        loaded.columns.all(column).iter().find_map(|at| {
-            let cell = loaded.table.cell(cursor, *at);
-            (!cell.is_empty()).then_some((*at, cell))
-        })
-    }
-
-    /// The amount with its currency.
-    pub(super) fn fill_amount(
-        &self,
-        deal: &mut Deal,
-        row: usize,
-        cursor: &Cursor,
-        tally: &mut Tally,
-        problems: &mut Vec<Problem>,
-    ) {
-        let loaded = self.loaded;
-        let found = self.first_cell(Column::Amount, cursor);
-        let Some((column, cell)) = found else {
-            tally.without_amount += 1;
-            return;
-        };
-        let number = loaded.table.number(row);
-        let refused = |column: usize, what: String, help: &str| {
-            Problem::cell(number, &loaded.table.headers[column], what).help(help)
-        };
-        let (amount, mark) = match self.amount(&cell, number, tally) {
-            Ok(read) => read,
-            Err(fault) => {
-                let help = match fault {
-                    AmountFault::Either(..) => {
-                        "Say which sign stands before the decimals: crm.file.numbers.decimal: \".\" or \",\"."
-                    }
-                    AmountFault::Rounded => {
-                        "Export again and do not save the file from a spreadsheet, or format the column as a number first."
-                    }
-                    _ => "An amount is a number such as 48000.00, 48,000.00 or 48.000,00.",
-                };
-                problems.push(refused(column, fault.words(&quoted(&cell)), help));
-                return;
-            }
-        };
-        match self.currency(&cell, mark, cursor) {
-            Ok(currency) => {
-                let amount = if loaded.columns.cents.contains(&column) {
-                    amount / Decimal::from(10_u32.pow(currency_decimals(currency)))
-                } else {
-                    amount
-                };
-                tally.without_currency += usize::from(currency.is_none());
-                deal.amount = Some(Money::settled(amount, currency.map(str::to_owned)));
-            }
-            Err((at, what, help)) => problems.push(refused(at.unwrap_or(column), what, &help)),
-        }
-    }
-
-    /// The currency of an amount: of its column, of the sign beside the amount,
-    /// of the column's header, or of the settings; they must not contradict.
-    fn currency(
-        &self,
-        amount: &str,
-        mark: Option<CurrencyMark>,
-        cursor: &Cursor,
-    ) -> Result<Option<&'static str>, (Option<usize>, String, String)> {
-        let loaded = self.loaded;
-        let configured = self.settings.currency.as_ref().and_then(|c| currency_mark(&c.0));
-        let beside = loaded.columns.currency.and_then(|at| {
-            let cell = loaded.table.cell(cursor, at);
-            (!cell.is_empty()).then_some((at, cell))
-        });
-        let (said, code) = match &beside {
-            Some((at, cell)) => {
-                let found = currency_mark(cell).ok_or_else(|| {
-                    (
-                        Some(*at),
-                        format!("{} is not an ISO 4217 currency code", quoted(cell)),
-                        "A currency is three letters such as USD.".to_owned(),
-                    )
-                })?;
-                let code = found.code().or_else(|| {
-                    let code = configured.and_then(CurrencyMark::code)?;
-                    found.fits(code).then_some(code)
-                });
-                let Some(code) = code else {
-                    return Err((
-                        Some(*at),
-                        format!("{} can be several currencies", quoted(cell)),
-                        "Name the currency: crm.file.currency: USD, or write codes in the column."
-                            .to_owned(),
-                    ));
-                };
-                (format!("column {} says", quoted(&loaded.table.headers[*at])), Some(code))
-            }
-            None => match loaded.columns.header_currency {
-                Some(code) => ("the column's header says".to_owned(), Some(code)),
-                None => (
-                    "crm.file.currency says".to_owned(),
-                    mark.and_then(CurrencyMark::code)
-                        .or_else(|| configured.and_then(CurrencyMark::code)),
-                ),
-            },
-        };
-        match (code, mark) {
-            (Some(code), Some(mark)) if !mark.fits(code) => Err((
-                None,
-                format!("{} is not an amount in {code}, which {said}", quoted(amount)),
-                "Correct the currency or the amount: they must say the same.".to_owned(),
-            )),
-            (code, _) => Ok(code),
-        }
-    }
-
-    fn amount(
-        &self,
-        cell: &str,
-        row: usize,
-        tally: &mut Tally,
-    ) -> Result<(Decimal, Option<CurrencyMark>), AmountFault> {
-        let configured = self.settings.numbers.decimal;
-        let (written, mark) = read_amount(cell)?;
-        // The column is asked only where the cell does not tell by itself.
-        let sign = match written {
-            WrittenAmount::One(..) => configured,
-            WrittenAmount::Either { sign, .. } => match self.loaded.sign(configured) {
-                SignRule::Known(known) => {
-                    tally.proved_sign += usize::from(configured.is_none());
-                    Some(known)
-                }
-                SignRule::Likely(likely)
-                    if likely != sign && !self.may_have_three_decimals(mark) =>
-                {
-                    tally.likely_sign += 1;
-                    let read = written.resolve(Some(likely))?;
-                    let first = Some((row, format!("{} as {read}", quoted(cell))));
-                    tally.likely_amount = tally.likely_amount.take().into_iter().chain(first).min();
-                    Some(likely)
-                }
-                SignRule::Likely(_) | SignRule::Mixed => None,
-            },
-        };
-        Ok((written.resolve(sign)?, mark))
-    }
-
-    /// Dinars have three decimals, so that a group of three proves nothing.
-    fn may_have_three_decimals(&self, mark: Option<CurrencyMark>) -> bool {
-        let configured = self.settings.currency.as_ref().map(|currency| currency.0.as_str());
-        [configured, mark.and_then(CurrencyMark::code)]
-            .into_iter()
-            .flatten()
-            .any(|code| currency_decimals(Some(code)) == 3)
-    }
-
-    /// When the deal was won, and which column says so.
-    pub(super) fn fill_closing(
-        &self,
-        deal: &mut Deal,
-        row: usize,
-        cursor: &Cursor,
-        tally: &mut Tally,
-        problems: &mut Vec<Problem>,
-    ) {
-        let loaded = self.loaded;
-        let found = self.first_cell(Column::ClosedWonAt, cursor);
-        let counts = self.won.is_some() || matches!(deal.outcome, Outcome::Won | Outcome::Unknown);
-        let Some((column, cell)) = found else {
-            tally.won_without_date += usize::from(deal.outcome == Outcome::Won);
-            return;
-        };
-        if !counts {
-            return;
-        }
-        let order = match read_date(&cell) {
-            Ok(WrittenDate::Two { .. } | WrittenDate::Short { .. }) => {
-                loaded.order(column, self.settings.dates.order)
-            }
-            _ => None,
-        };
-        let header = &loaded.table.headers[column];
-        let locale = Locale { order, zone: Some(self.zone), ..Locale::default() };
-        let days = Locale { zone: self.settings.day_zone(), ..locale };
-        let read = locale.moment(&cell);
-        // A day is the company's day, whatever zone the file's times are in.
-        match if read.as_ref().is_ok_and(|it| !it.has_time) { days.moment(&cell) } else { read } {
-            Ok(moment) => {
-                deal.closed_won_at = Some(moment.at);
-                deal.closed_won_evidence = Some(header.clone());
-                tally.without_offset += usize::from(moment.has_time && !moment.has_offset);
-                tally.whole_days += usize::from(!moment.has_time);
-            }
-            Err(fault) => {
-                let help = match fault {
-                    DateFault::NotADate => {
-                        "A date is written like 2026-10-30, 2026-10-30 16:42 or 10/30/2026."
-                    }
-                    DateFault::Either(..) => {
-                        "Say which comes first: crm.file.dates.order: mdy, dmy or ymd."
-                    }
-                    DateFault::NotInOrder => {
-                        "Look at crm.file.dates.order, and at rows from another source."
-                    }
-                    DateFault::Zone(_) => {
-                        "Leave the zone out and say it once, crm.file.dates.timezone: America/Chicago, or export times with an offset."
-                    }
-                };
-                problems.push(
-                    Problem::cell(loaded.table.number(row), header, fault.words(&quoted(&cell)))
-                        .help(help),
-                );
-            }
-        }
-    }
-}
-
-// One row as a deal.
 
 /// How much of each deal is wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -300,6 +75,23 @@ pub(super) struct Scratch {
     outcomes: HashMap<String, Outcome>,
     /// A won deal from before this is not among the newest.
     pub(super) since: Option<DateTime<Utc>>,
+}
+
+/// The columns that say where a deal stands.
+const SAY: [Column; 8] = [
+    Column::IsWon,
+    Column::IsLost,
+    Column::IsClosed,
+    Column::Deleted,
+    Column::Active,
+    Column::Status,
+    Column::Stage,
+    Column::Probability,
+];
+
+fn signs_of(cells: [&str; 8]) -> Signs<'_> {
+    let [is_won, is_lost, is_closed, deleted, active, status, stage, probability] = cells;
+    Signs { is_won, is_lost, is_closed, deleted, active, status, stage, probability }
 }
 
 /// As many rows that differ are remembered.
@@ -384,25 +176,30 @@ impl Builder<'_> {
             }
         }
         let mut deal = Deal::new(loaded.name.clone(), id);
-        let cells = [
-            Column::IsWon,
-            Column::IsClosed,
-            Column::Deleted,
-            Column::Active,
-            Column::Status,
-            Column::Stage,
-            Column::Probability,
-        ]
-        .map(|column| self.cell(cursor, column));
-        let [is_won, is_closed, deleted, active, status, stage, probability] =
-            cells.each_ref().map(|cell| &**cell);
-        let signs = Signs { is_won, is_closed, deleted, active, status, stage, probability };
+        let cells = SAY.map(|column| self.said(cursor, column));
+        let signs = signs_of(cells.each_ref().map(|cell| &**cell));
+        let vendor = loaded.vendor;
         let reading = Reading {
-            scale: if probability.is_empty() { None } else { loaded.scale() },
-            probability_stays: loaded.vendor.is_some_and(|vendor| vendor.probability_stays),
-            words: loaded.vendor.map(|vendor| &vendor.words),
+            scale: if signs.probability.is_empty() { None } else { loaded.scale() },
+            probability_stays: vendor.is_some_and(|vendor| vendor.probability_stays),
+            probability_of_stage: vendor.is_some_and(|vendor| vendor.probability.is_some()),
+            words: vendor.map(|vendor| &vendor.words),
         };
-        let (outcome, evidence) = remembered(outcomes, &signs, &reading);
+        let (mut outcome, mut evidence) = remembered(outcomes, &signs, &reading);
+        let others = self.other_cells(cursor, &cells);
+        for (at, other) in &others {
+            // A second column of the same use, which must not say something else.
+            let mut texts = cells.each_ref().map(|cell| &**cell);
+            texts[*at] = other;
+            let (also, why) = outcome::outcome(&signs_of(texts), &reading);
+            if also != outcome && outcome == Outcome::Unknown && evidence == Evidence::Nothing {
+                (outcome, evidence) = (also, why);
+            } else if also != outcome && why != Evidence::Nothing && outcome != Outcome::Gone {
+                let said = (SAY[*at], &*cells[*at]);
+                outcome = Outcome::Unknown;
+                evidence = Evidence::Contradiction(said, (SAY[*at], other));
+            }
+        }
         deal.outcome = outcome;
         let weak = loaded.columns.of(Column::Id).is_none();
         let keeps_all = self.every || self.won.is_some();
@@ -500,7 +297,14 @@ impl Builder<'_> {
         };
         let number = table.number(row);
         match evidence {
-            Evidence::Said => {}
+            Evidence::Said => {
+                if deal.outcome == Outcome::Won
+                    && !signs.stage.is_empty()
+                    && tally.won_stage.is_none()
+                {
+                    tally.won_stage = Some(signs.stage.to_owned());
+                }
+            }
             Evidence::Probability => {
                 let stage = deal.stage.as_deref().map(quoted).unwrap_or_default();
                 if !stage.is_empty() {
@@ -512,6 +316,7 @@ impl Builder<'_> {
                 let said = [
                     (Column::Stage, signs.stage),
                     (Column::Status, signs.status),
+                    (Column::IsClosed, signs.is_closed),
                     (Column::Probability, signs.probability),
                 ];
                 let said = said.into_iter().find(|(_, text)| !text.is_empty());
@@ -566,6 +371,15 @@ impl Builder<'_> {
             let (what, help) = fault.words(&quoted(text));
             return Err(Problem::cell(number, header, what).help(help));
         }
+        let configured = self.settings.columns.contains_key(&Column::Id);
+        if let Some(vendor) = loaded.vendor.filter(|it| !configured && !it.is_own(text)) {
+            return Err(Problem::cell(
+                number,
+                header,
+                format!("{} is no id of a deal in {}", quoted(text), vendor.name),
+            )
+            .help("Export the deal's own id; crm.file.columns.id names its column, and crm.file.name the CRM where this is another one's export."));
+        }
         // What every vendor writes is a key already; the rest is asked.
         if text.len() > 60 || !text.bytes().all(|b| b.is_ascii_alphanumeric()) {
             Key::for_deal(&loaded.name, id).map_err(|error| {
@@ -574,9 +388,45 @@ impl Builder<'_> {
                     header,
                     format!("The id {} cannot be used: {error}", quoted(text)),
                 )
+                .help("An id has letters from a to z or digits; a row that is no deal must go.")
             })?;
         }
         Ok(())
+    }
+
+    /// What a row says by a column of this use: where several do, the first one
+    /// that holds something, of those for what is deleted one that says so.
+    fn said<'c>(&'c self, cursor: &'c Cursor, column: Column) -> Cow<'c, str> {
+        let columns = self.loaded.columns.all(column).iter();
+        let mut cells = columns
+            .map(|at| self.loaded.table.cell(cursor, *at))
+            .filter(|cell| !cell.is_empty() && !is_placeholder(cell));
+        let first = cells.next().unwrap_or(Cow::Borrowed(""));
+        if column == Column::Deleted && !outcome::is_true(&first) {
+            return cells.find(|cell| outcome::is_true(cell)).unwrap_or(first);
+        }
+        first
+    }
+
+    /// What further columns of the same use hold, where it is something else.
+    fn other_cells<'c>(
+        &'c self,
+        cursor: &'c Cursor,
+        cells: &[Cow<'c, str>; 8],
+    ) -> Vec<(usize, Cow<'c, str>)> {
+        let mut others = Vec::new();
+        for (at, column) in SAY.into_iter().enumerate() {
+            let columns = self.loaded.columns.all(column);
+            if columns.len() < 2 || column == Column::Deleted || column == Column::Probability {
+                continue;
+            }
+            let further = columns.iter().map(|at| self.loaded.table.cell(cursor, *at));
+            let differs = |cell: &Cow<'c, str>| {
+                !cell.is_empty() && !is_placeholder(cell) && *cell != cells[at]
+            };
+            others.extend(further.filter(differs).map(|cell| (at, cell)));
+        }
+        others
     }
 
     fn cell<'c>(&'c self, cursor: &'c Cursor, column: Column) -> Cow<'c, str> {
@@ -767,8 +617,8 @@ fn remembered<'a>(
     signs: &Signs<'a>,
     reading: &Reading<'_>,
 ) -> (Outcome, Evidence<'a>) {
-    let Signs { is_won, is_closed, deleted, active, status, stage, probability } = *signs;
-    let cells = [is_won, is_closed, deleted, active, status, stage, probability];
+    let Signs { is_won, is_lost, is_closed, deleted, active, status, stage, probability } = *signs;
+    let cells = [is_won, is_lost, is_closed, deleted, active, status, stage, probability];
     // The lengths in front tell apart what the texts alone would not.
     let Some(lengths) = cells.iter().map(|cell| short(cell)).collect::<Option<String>>() else {
         return outcome::outcome(signs, reading);

@@ -6,7 +6,8 @@ use std::borrow::Cow;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use super::content::error_answer;
+use super::columns;
+use super::content::{error_answer, is_error};
 use super::remarks::Problem;
 use crate::text::quoted;
 
@@ -15,7 +16,16 @@ use crate::text::quoted;
 pub(super) struct Parsed {
     pub(super) headers: Vec<String>,
     pub(super) records: Vec<Record>,
-    pub(super) cut_off: Option<String>,
+    pub(super) cut_off: Option<CutOff>,
+}
+
+/// What a file says of itself that it lacks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum CutOff {
+    /// There are more records, as this says.
+    More(String),
+    /// Some could not be read, as this says.
+    Partial(String),
 }
 
 /// One record: a value for each header that it has, and what lies below it.
@@ -47,14 +57,37 @@ impl Record {
     }
 }
 
-/// Where API answers keep their records.
-const LISTS: [&str; 7] = ["results", "records", "data", "deals", "opportunities", "value", "items"];
+/// Where API answers keep their records, and what they wrap those in.
+const LISTS: [&str; 24] = [
+    "results",
+    "records",
+    "data",
+    "deals",
+    "opportunities",
+    "value",
+    "values",
+    "items",
+    "result",
+    "response",
+    "d",
+    "body",
+    "payload",
+    "output",
+    "content",
+    "_embedded",
+    "edges",
+    "nodes",
+    "rows",
+    "entries",
+    "boards",
+    "items_page",
+    "collection",
+    "list",
+];
 
 /// Reads a JSON text.
 pub(super) fn read(text: &str) -> Result<Parsed, Problem> {
-    let mut cut_off = None;
-    let mut items = Vec::new();
-    let (mut total, mut listed) = (None, false);
+    let mut pages = Pages::default();
     // One value, or one object a line (and pages of answers one after another).
     for value in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
         let value = value.map_err(|error| {
@@ -66,57 +99,21 @@ pub(super) fn read(text: &str) -> Result<Parsed, Problem> {
             ))
             .help("Export the file again; it may be cut off.")
         })?;
-        match value {
-            Value::Array(list) => items.extend(list),
-            Value::Object(mut object) => {
-                let list =
-                    LISTS.iter().find(|name| object.get(**name).is_some_and(Value::is_array));
-                match list.and_then(|name| object.remove(*name)) {
-                    Some(Value::Array(list)) => {
-                        listed = true;
-                        cut_off = more_pages(&object);
-                        total = said_total(&object).or(total);
-                        items.extend(list);
-                    }
-                    _ => {
-                        let nothing = LISTS
-                            .iter()
-                            .find(|name| object.get(**name).is_some_and(Value::is_null));
-                        let object = Value::Object(object);
-                        if let Some(problem) = error_answer(&object) {
-                            return Err(problem);
-                        }
-                        if let Some(name) = nothing {
-                            return Err(Problem::file(format!(
-                                "This is an API's answer without a list: {} is null",
-                                quoted(name)
-                            ))
-                            .help("Ask the API again, and save its answer once it lists deals."));
-                        }
-                        items.push(object);
-                    }
-                }
-            }
-            other => items.push(other),
-        }
+        pages.add(value, DEPTH)?;
     }
-    if let Some((name, count)) = total.filter(|(_, count)| *count > items.len()) {
-        cut_off.get_or_insert(format!("{name}: {count}"));
-    }
-    if let [only] = items.as_slice()
-        && let Some(problem) = error_answer(only)
-    {
-        return Err(problem);
-    }
-    if items.is_empty() {
-        let what =
-            if listed { "This is an API's answer with an empty list" } else { "The list is empty" };
+    let cut_off = pages.cut_off();
+    if pages.items.is_empty() {
+        let what = if pages.envelopes > 0 {
+            "This is an API's answer with an empty list"
+        } else {
+            "The list is empty"
+        };
         return Err(Problem::file(format!("{what}: it holds no deals and no columns"))
             .help("Ask for the deals again; an export of no deals as CSV has a line of headers."));
     }
     let mut headers: IndexMap<String, usize> = IndexMap::new();
-    let mut records = Vec::with_capacity(items.len());
-    for (index, item) in items.into_iter().enumerate() {
+    let mut records = Vec::with_capacity(pages.items.len());
+    for (index, item) in pages.items.into_iter().enumerate() {
         let Value::Object(object) = item else {
             return Err(Problem::row(index + 1, "The record is not an object")
                 .help("The file holds a list of objects, one for each deal."));
@@ -134,48 +131,205 @@ fn said(error: &serde_json::Error) -> String {
     words.split(" at line ").next().unwrap_or_default().to_owned()
 }
 
-/// What an answer says of further pages: HubSpot, Salesforce, Pipedrive (both
-/// versions), Close, Zoho, Dynamics, monday and APIs like them.
-fn more_pages(answer: &Map<String, Value>) -> Option<String> {
-    let at = |pointer: &str| {
-        let mut parts = pointer.split('/');
-        let first = answer.get(parts.next()?)?;
-        parts.try_fold(first, |value, part| value.get(part))
-    };
-    let says_more = |pointer: &str| {
-        at(pointer).is_some_and(|value| match value {
-            Value::Null | Value::Bool(false) => false,
-            Value::String(text) => !text.is_empty(),
-            _ => true,
-        })
-    };
-    let found = [
-        "paging/next",
-        "nextRecordsUrl",
-        "has_more",
-        "hasMore",
-        "additional_data/next_cursor",
-        "additional_data/pagination/more_items_in_collection",
-        "info/more_records",
-        "@odata.nextLink",
-        "links/next",
-        "next_page",
-        "next_page_token",
-        "next",
-    ]
-    .into_iter()
-    .find(|pointer| says_more(pointer))
-    .map(|pointer| pointer.replace('/', "."));
-    found.or_else(|| {
-        (answer.get("done") == Some(&Value::Bool(false))).then(|| "done: false".to_owned())
-    })
+/// So many wrappings are taken off.
+const DEPTH: usize = 8;
+
+/// The records of all answers in a file, and what the answers say of themselves.
+#[derive(Default)]
+struct Pages {
+    items: Vec<Value>,
+    envelopes: usize,
+    /// What the last answer says of further pages.
+    more: Option<String>,
+    /// What any of them says that it left out.
+    partial: Option<String>,
+    /// The largest number of records, and of pages, that one of them names.
+    total: Option<(String, u64)>,
+    pages: Option<(String, u64)>,
 }
 
-/// How many records an answer says there are in all.
-fn said_total(answer: &Map<String, Value>) -> Option<(&'static str, usize)> {
-    ["total", "totalSize", "total_results", "totalResults", "total_count", "@odata.count"]
-        .into_iter()
-        .find_map(|name| Some((name, usize::try_from(answer.get(name)?.as_u64()?).ok()?)))
+impl Pages {
+    /// Adds what a value holds: a list, an answer around one, or a record.
+    fn add(&mut self, value: Value, depth: usize) -> Result<(), Problem> {
+        match value {
+            Value::Array(list) => {
+                for item in list {
+                    match item {
+                        Value::Object(object) if depth > 0 && wraps(&object) => {
+                            // Pages in a list are read as pages one behind the other.
+                            let depth = if depth == DEPTH { depth } else { depth - 1 };
+                            self.add_object(object, depth)?;
+                        }
+                        Value::Object(object) if is_error(&object) && !has_id(&object) => {
+                            return Err(error_answer(&object));
+                        }
+                        item => self.items.push(item),
+                    }
+                }
+                Ok(())
+            }
+            Value::Object(object) => self.add_object(object, depth),
+            other => {
+                self.items.push(other);
+                Ok(())
+            }
+        }
+    }
+
+    fn add_object(&mut self, mut object: Map<String, Value>, depth: usize) -> Result<(), Problem> {
+        let is_list = |name: &&&str| object.get(**name).is_some_and(Value::is_array);
+        let holds = |name: &&&str| {
+            depth > 0
+                && object
+                    .get(**name)
+                    .and_then(Value::as_object)
+                    .is_some_and(|it| wraps(it) || (has_id(it) && !has_id(&object)))
+        };
+        let name = LISTS.iter().find(is_list).filter(|_| !has_id(&object) || depth == DEPTH);
+        let name = name.or_else(|| LISTS.iter().find(holds).filter(|_| wraps(&object)));
+        if let Some(inner) = name.and_then(|name| object.remove(*name)) {
+            if depth == DEPTH {
+                self.envelopes += 1;
+                self.more = None;
+            }
+            self.look(&object, "", 4);
+            return self.add(inner, depth - 1);
+        }
+        // One object, which is a record or says what went wrong.
+        let known = object.keys().filter(|name| columns::is_known(name)).count();
+        if !has_id(&object) && known < 3 || is_error(&object) {
+            if let Some(name) = LISTS.iter().find(|it| object.get(**it).is_some_and(Value::is_null))
+                && !is_error(&object)
+            {
+                return Err(Problem::file(format!(
+                    "This is an API's answer without a list: {} is null",
+                    quoted(name)
+                ))
+                .help("Ask the API again, and save its answer once it lists deals."));
+            }
+            return Err(error_answer(&object));
+        }
+        self.items.push(Value::Object(object));
+        Ok(())
+    }
+
+    /// Notes what stands around a list and says that it is not whole, by the words
+    /// that APIs have for it: more pages, a cursor, a larger total, errors.
+    fn look(&mut self, answer: &Map<String, Value>, path: &str, depth: usize) {
+        let words = |name: &str| -> String {
+            name.chars()
+                .filter(char::is_ascii_alphanumeric)
+                .map(|c| c.to_ascii_lowercase())
+                .collect()
+        };
+        let ended = answer.iter().any(|(name, value)| {
+            *value == Value::Bool(false) && MORE.contains(&words(name).as_str())
+        });
+        for (name, value) in answer {
+            let shown = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            let name = words(name);
+            let has = |names: &[&str]| names.contains(&name.as_str());
+            let is_said = match value {
+                Value::Null | Value::Bool(false) => false,
+                Value::String(text) => !text.is_empty(),
+                Value::Object(members) => !members.is_empty(),
+                Value::Array(items) => !items.is_empty(),
+                _ => true,
+            };
+            let count = match value {
+                Value::String(text) => text.trim().parse().ok(),
+                value => value.as_u64(),
+            };
+            let is_cursor = value.is_string() && has(&CURSORS);
+            let unless_told = self.more.as_ref().is_none_or(|told| told.ends_with(": false"));
+            if has(&DONE) && *value == Value::Bool(false) {
+                self.more.get_or_insert(format!("{shown}: false"));
+            } else if is_said && has(&MORE) {
+                self.more = Some(shown);
+            } else if is_said && !ended && (name.contains("next") || is_cursor) {
+                if unless_told {
+                    self.more = Some(shown);
+                }
+            } else if has(&PARTIAL) && is_said && count != Some(0) {
+                self.partial = Some(shown);
+            } else if let Some(count) = count {
+                let largest = match () {
+                    () if has(&TOTALS) => &mut self.total,
+                    () if has(&PAGES) => &mut self.pages,
+                    () => continue,
+                };
+                if largest.as_ref().is_none_or(|(_, most)| count > *most) {
+                    *largest = Some((shown, count));
+                }
+            } else if let Value::Object(members) = value
+                && depth > 0
+            {
+                self.look(members, &shown, depth - 1);
+            }
+        }
+    }
+
+    fn cut_off(&self) -> Option<CutOff> {
+        let beyond = |said: &Option<(String, u64)>, read: usize| {
+            let (name, count) = said.as_ref()?;
+            (*count > read as u64).then(|| format!("{name}: {count}"))
+        };
+        let more = self.more.clone().or_else(|| beyond(&self.total, self.items.len()));
+        let more = more.or_else(|| beyond(&self.pages, self.envelopes)).map(CutOff::More);
+        more.or_else(|| self.partial.clone().map(CutOff::Partial))
+    }
+}
+
+/// Names, in letters and digits alone, that say whether there are more pages.
+const MORE: [&str; 9] = [
+    "hasmore",
+    "more",
+    "morerecords",
+    "moreitems",
+    "moreitemsincollection",
+    "hasnextpage",
+    "hasnext",
+    "truncated",
+    "incompleteresults",
+];
+/// Names that say whether this is the last one.
+const DONE: [&str; 5] = ["done", "islast", "islastpage", "last", "complete"];
+/// Names of cursors, which are texts where there is a next page.
+const CURSORS: [&str; 6] =
+    ["cursor", "offset", "after", "continuation", "continuationtoken", "skiptoken"];
+/// Names that say what is missing.
+const PARTIAL: [&str; 4] = ["errors", "numerrors", "partial", "partialresults"];
+/// Names of how many records there are in all.
+const TOTALS: [&str; 12] = [
+    "total",
+    "totalsize",
+    "totalresults",
+    "totalcount",
+    "totalelements",
+    "totalitems",
+    "totalrecords",
+    "recordstotal",
+    "count",
+    "odatacount",
+    "totalhits",
+    "totalrecordcount",
+];
+/// Names of how many pages there are.
+const PAGES: [&str; 4] = ["totalpages", "pages", "lastpage", "pagecount"];
+
+/// Whether an object has an id of a deal, and so is a record.
+fn has_id(object: &Map<String, Value>) -> bool {
+    !object.contains_key("jsonrpc") && object.keys().any(|name| columns::is_id(name))
+}
+
+/// Whether an object is an answer around a list, and no record.
+fn wraps(object: &Map<String, Value>) -> bool {
+    !has_id(object)
+        && LISTS.iter().any(|name| match object.get(*name) {
+            Some(Value::Array(_)) => true,
+            Some(Value::Object(inner)) => wraps(inner) || has_id(inner),
+            _ => false,
+        })
 }
 
 /// Puts an object's values under headers: nested records become `Account.Name`,
@@ -188,16 +342,31 @@ fn flatten(
 ) {
     for (name, value) in object {
         let top = prefix.is_empty();
+        let value = if value.as_array().is_some_and(Vec::is_empty) { Value::Null } else { value };
         match value {
-            Value::Object(inner) if top && name == "properties" => {
-                flatten(inner, "", record, headers);
-            }
             // What surrounds a record in an API's answer and says nothing of the deal.
             Value::Object(_) | Value::Array(_)
-                if matches!(
-                    name.as_str(),
-                    "attributes" | "associations" | "propertiesWithHistory"
-                ) => {}
+                if matches!(name.as_str(), "associations" | "propertiesWithHistory") => {}
+            Value::Object(inner)
+                if name == "attributes"
+                    && (!top || inner.keys().all(|key| matches!(key.as_str(), "type" | "url"))) => {
+            }
+            Value::Object(inner) if top && IS_THE_RECORD.contains(&name.as_str()) => {
+                flatten(inner, "", record, headers);
+            }
+            // Odoo: the id of another record with its name, and `false` for nothing.
+            Value::Array(pair)
+                if matches!(pair.as_slice(), [Value::Number(_), Value::String(_)]) =>
+            {
+                let name_of = Map::from_iter([(name, pair[1].clone())]);
+                flatten(name_of, prefix, record, headers);
+            }
+            // Attio: each value is a list with one object.
+            Value::Array(mut one) if matches!(one.as_slice(), [Value::Object(it)] if it.contains_key("attribute_type")) => {
+                if let Some(Value::Object(inner)) = one.pop() {
+                    flatten(inner, &format!("{prefix}{name}."), record, headers);
+                }
+            }
             Value::Object(inner) if top && name.eq_ignore_ascii_case("company") => {
                 record.children.company = Some(inner);
             }
@@ -244,6 +413,10 @@ fn clean(value: Value) -> Value {
         other => other,
     }
 }
+
+/// What holds a record's own fields: HubSpot's and JSON:API's, Airtable's and
+/// Attio's, a search's and GraphQL's.
+const IS_THE_RECORD: [&str; 6] = ["properties", "attributes", "fields", "values", "item", "node"];
 
 #[derive(Clone, Copy)]
 enum Kind {

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::columns::{Columns, Scale, Vendor};
 use super::outcome::ScaleProof;
+use super::record::IdFault;
 use super::remarks::Problem;
 use super::settings::{Column, DateOrder, DecimalSign, FileSettings, JoinRole, JoinSettings};
 use super::table::{Cursor, Table};
@@ -18,7 +19,7 @@ use super::{columns, record, remarks};
 use crate::crm::CrmError;
 use crate::disk::{self, Inside};
 use crate::model::{
-    Company, Contact, CrmName, DealId, LineItem, Locale, NumberForm, OrderProof, SignProof,
+    Company, Contact, CrmName, DealId, Key, LineItem, Locale, NumberForm, OrderProof, SignProof,
     WrittenDate, normalise_deal_id, read_amount, read_date,
 };
 
@@ -328,7 +329,7 @@ impl Loaded {
                 return hash(&cell);
             }
         }
-        hash(&canonical(&self.id_of(row, cursor)))
+        hash(&self.canonical(&self.id_of(row, cursor)))
     }
 
     /// A row's id in its one form; of company, name and close date where the
@@ -370,9 +371,19 @@ impl Loaded {
         normalise_deal_id(&self.name, &DealId::new(id))
     }
 
+    /// An id as a key holds it: two ids that fall together there are one.
+    fn canonical(&self, id: &DealId) -> String {
+        match Key::for_deal(&self.name, id) {
+            Ok(key) => {
+                key.as_str().get(self.name.as_str().len() + 1..).unwrap_or_default().to_owned()
+            }
+            Err(_) => id.as_str().to_owned(),
+        }
+    }
+
     /// The rows with this id; one, in a file without mistakes.
     pub(super) fn rows_with(&self, id: &DealId) -> Vec<usize> {
-        let requested = canonical(&self.normal_id(id.as_str()));
+        let requested = self.canonical(&self.normal_id(id.as_str()));
         let hash = hash(&requested);
         let mut cursor = Cursor::default();
         let from = self.ids.partition_point(|(h, _)| *h < hash);
@@ -380,7 +391,7 @@ impl Loaded {
             .iter()
             .take_while(|(h, _)| *h == hash)
             .map(|(_, row)| *row as usize)
-            .filter(|row| canonical(&self.id_of(*row, &mut cursor)) == requested)
+            .filter(|row| self.canonical(&self.id_of(*row, &mut cursor)) == requested)
             .collect()
     }
 
@@ -392,14 +403,32 @@ impl Loaded {
             let (first, second) = (pair[0].1 as usize, pair[1].1 as usize);
             let id = self.id_of(second, &mut cursor);
             if id.as_str().is_empty()
-                || canonical(&self.id_of(first, &mut cursor)) != canonical(&id)
+                || self.canonical(&self.id_of(first, &mut cursor)) != self.canonical(&id)
             {
                 continue;
             }
             problems.push(self.doubled(&id, first, second));
         }
+        problems.extend(self.rounded_ids());
         problems.sort_by_key(|problem| problem.row);
         problems
+    }
+
+    /// A spreadsheet keeps fifteen digits and writes zeros behind them: where every
+    /// longer id ends so, their last digits are lost.
+    fn rounded_ids(&self) -> Option<Problem> {
+        let column = self.columns.of(Column::Id)?;
+        let ids = self.table.first_cells(column);
+        let long: Vec<&String> = ids
+            .iter()
+            .filter(|it| it.len() > 15 && it.bytes().all(|b| b.is_ascii_digit()))
+            .collect();
+        let zeros: usize = long.iter().map(|it| it.len() - 15).sum();
+        let lost = long.iter().all(|it| it.bytes().skip(15).all(|b| b == b'0'));
+        (lost && zeros > 2).then(|| {
+            let (what, help) = IdFault::Rounded.words(&crate::text::quoted(long[0]));
+            Problem::column(&self.table.headers[column], what).help(help)
+        })
     }
 
     /// The problem of two rows with one id.
@@ -475,7 +504,7 @@ impl Loaded {
             }
             // HubSpot's exports and JSON know the point only.
             let hubspot = self.vendor.is_some_and(|vendor| vendor.name == "hubspot");
-            let point = hubspot || self.table.is_typed();
+            let point = hubspot || self.table.is_json();
             match (proof.sign(), proof.point, self.table.delimiter()) {
                 (Some(sign), _, _) => SignRule::Known(sign),
                 (None, Some(_), _) => SignRule::Mixed,
@@ -584,12 +613,6 @@ impl Loaded {
         }
         near.into_iter().map(|(_, id)| id).collect()
     }
-}
-
-/// An id as a key holds it: two ids that fall together there are one.
-fn canonical(id: &DealId) -> String {
-    let keeps = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    id.as_str().chars().map(|c| if keeps(c) { c.to_ascii_lowercase() } else { '-' }).collect()
 }
 
 fn hash(text: &str) -> u64 {

@@ -1,12 +1,14 @@
-//! Deals from an export file: CSV, JSON or a workbook. The exports of ten CRMs are
+//! Deals from an export file: CSV, JSON or a workbook. The exports of eleven CRMs are
 //! recognised, any other is described by its columns. What cannot be read
 //! exactly is refused with file, row and column.
 
 mod columns;
 mod content;
 mod deal;
+mod figures;
 mod json;
 mod load;
+mod no_deals;
 mod outcome;
 mod record;
 mod remarks;

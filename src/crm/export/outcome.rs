@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use super::columns::{Scale, Words};
 use super::settings::Column;
-use crate::model::Outcome;
+use crate::model::{Outcome, read_date};
 
 /// One cell that says something, with its column.
 pub(super) type Said<'a> = (Column, &'a str);
@@ -31,6 +31,7 @@ pub(super) enum Evidence<'a> {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Signs<'a> {
     pub(super) is_won: &'a str,
+    pub(super) is_lost: &'a str,
     pub(super) is_closed: &'a str,
     pub(super) deleted: &'a str,
     pub(super) active: &'a str,
@@ -46,29 +47,38 @@ pub(super) struct Reading<'a> {
     pub(super) scale: Option<Scale>,
     /// Whether a won deal keeps the probability that it had.
     pub(super) probability_stays: bool,
-    /// The vendor's own words for a status.
+    /// Whether each stage has its probability, so that a won one is certain.
+    pub(super) probability_of_stage: bool,
+    /// The vendor's own words for a status or a stage.
     pub(super) words: Option<&'a Words>,
 }
 
-/// Shipped names of stages and statuses: English, German, French, Spanish,
-/// Portuguese, Italian, Dutch, Japanese, Chinese, Korean.
+/// Words for won, of stages and statuses in the shipped languages and their
+/// neighbours. A label is won that has one of them and else nothing but words for
+/// closed, numbers and `and`: `Closed Won`, `7 - Closed Won`, `Fermée gagnée`.
 #[rustfmt::skip]
 const WON: &[&str] = &[
-    "closed won", "closedwon", "won", "win", "gewonnen", "geschlossen gewonnen",
-    "abgeschlossen gewonnen", "abgeschlossen und gewonnen", "gagné", "gagnée", "fermé gagné",
-    "fermée gagnée", "conclu gagné", "conclue gagnée", "clôturé gagné", "ganado", "ganada",
-    "cerrado ganado", "cierre ganado", "cerrada ganada", "ganho", "ganha", "fechado ganho",
-    "fechada ganha", "vinto", "vinta", "chiuso vinto", "chiusa vinta", "gesloten gewonnen",
+    "won", "win", "closedwon", "gewonnen", "gagné", "gagnée", "ganado", "ganada", "ganho", "ganha",
+    "vinto", "vinta", "vunnen", "vunnet", "wygrana", "wygrane", "wygrany", "vyhráno", "vundet",
+    "voitettu", "выиграна", "выиграно", "kazanıldı",
     "成約", "受注", "受注済み", "成約済み", "赢单", "已赢单", "成交", "수주", "성사",
 ];
 #[rustfmt::skip]
 const LOST: &[&str] = &[
-    "closed lost", "closedlost", "lost", "verloren", "geschlossen verloren",
-    "abgeschlossen verloren", "abgeschlossen und verloren", "perdu", "perdue", "fermé perdu",
-    "fermée perdue", "conclu perdu", "clôturé perdu", "perdido", "perdida", "cerrado perdido",
-    "cierre perdido", "cerrada perdida", "fechado perdido", "fechada perdida", "perso", "persa",
-    "chiuso perso", "chiusa persa", "gesloten verloren", "omitted", "disqualified",
+    "lost", "loss", "closedlost", "abandoned", "verloren", "perdu", "perdue", "perdido", "perdida",
+    "perso", "persa", "förlorad", "förlorat", "przegrana", "przegrane", "przegrany", "utracone",
+    "prohráno", "tabt", "hävitty", "проиграна", "проиграно", "kaybedildi", "omitted",
+    "disqualified", "closed lost to competition",
     "失注", "不成約", "输单", "已输单", "실주",
+];
+/// Words beside them that change nothing.
+#[rustfmt::skip]
+const CLOSED: &[&str] = &[
+    "closed", "close", "geschlossen", "abgeschlossen", "fermé", "fermée", "conclu", "conclue", "clos",
+    "clôturé", "clôturée", "cerrado", "cerrada", "cierre", "fechado", "fechada", "chiuso", "chiusa",
+    "gesloten", "afgesloten", "avslutad", "avslutat", "zamknięta", "zamknięte", "zamknięty",
+    "uzavřeno", "lukket", "закрыта", "закрыто", "deal", "deals", "opportunity", "stage", "status",
+    "affaire", "trato", "negócio", "and", "und", "et", "y", "e", "en", "och", "i", "as",
 ];
 #[rustfmt::skip]
 const OPEN: &[&str] = &[
@@ -109,17 +119,42 @@ fn folded(label: &str) -> String {
     out
 }
 
-/// The outcome a label names. HubSpot writes a stage with its pipeline in
-/// brackets: `Closed Won (Sales pipeline)`.
-fn named(label: &str) -> Option<Outcome> {
+/// The outcome a label names, in the vendor's words or anybody's. HubSpot writes a
+/// stage with its pipeline in brackets: `Closed Won (Sales pipeline)`.
+fn named(label: &str, words: Option<&Words>) -> Option<Outcome> {
     if label.is_empty() {
         return None;
     }
-    let find = |label: &str| BY_WORD.get(folded(label).as_str()).copied();
+    let find = |label: &str| {
+        let label = folded(label);
+        let own = words.and_then(|words| words.outcome(&label));
+        own.or_else(|| BY_WORD.get(label.as_str()).copied()).or_else(|| composed(&label))
+    };
     find(label).or_else(|| {
-        let (stage, _) = label.trim_end().strip_suffix(')')?.rsplit_once('(')?;
+        let label = label.trim_end();
+        let (stage, _) = label.ends_with(')').then(|| label.split_once('(')).flatten()?;
         find(stage)
     })
+}
+
+/// The outcome of a label that says one in one word, beside words that change
+/// nothing and the numbers by which stages are sorted.
+fn composed(label: &str) -> Option<Outcome> {
+    let mut found = None;
+    for word in label.split(' ') {
+        let word = word.trim_matches('.');
+        let is_number = |c: char| c.is_ascii_digit() || matches!(c, '%' | '.');
+        let is_number = word.trim_start_matches(|c: char| c.is_ascii_lowercase()).len() + 1
+            >= word.len()
+            && word.contains(|c: char| c.is_ascii_digit())
+            && word.chars().skip(1).all(is_number);
+        match BY_WORD.get(word).filter(|it| matches!(it, Outcome::Won | Outcome::Lost)) {
+            Some(outcome) if found.is_none_or(|it| it == *outcome) => found = Some(*outcome),
+            None if is_number || word.is_empty() || CLOSED.contains(&word) => {}
+            _ => return None,
+        }
+    }
+    found
 }
 
 /// True or false as exports write it.
@@ -183,6 +218,24 @@ fn flag(text: &str) -> Option<bool> {
     }
 }
 
+/// Whether a cell says that something is so, be it by a time at which it was done.
+pub(super) fn is_true(text: &str) -> bool {
+    flag_in((Column::Deleted, text)) == Some(true)
+}
+
+/// True or false as this column has it: a word for won says true where won is
+/// asked for, and a time at which a deal was deleted that it was.
+fn flag_in((column, text): Said<'_>) -> Option<bool> {
+    flag(text).or_else(|| match column {
+        Column::IsWon | Column::IsLost => {
+            let wanted = if column == Column::IsWon { Outcome::Won } else { Outcome::Lost };
+            named(text, None).map(|outcome| outcome == wanted)
+        }
+        Column::Deleted => read_date(text).is_ok().then_some(true),
+        _ => None,
+    })
+}
+
 /// A probability in per cent, in the scale of its column; `None` where it is
 /// not a number or the scale is not known.
 fn percent(text: &str, scale: Option<Scale>) -> Option<f64> {
@@ -229,11 +282,12 @@ impl ScaleProof {
 /// Where a deal stands.
 pub(super) fn outcome<'a>(signs: &Signs<'a>, reading: &Reading<'_>) -> (Outcome, Evidence<'a>) {
     let unknown = |evidence| (Outcome::Unknown, evidence);
-    let mut flags = [None; 4];
+    let mut flags = [None; 5];
     for (at, said) in [
         (Column::Deleted, signs.deleted),
         (Column::Active, signs.active),
         (Column::IsWon, signs.is_won),
+        (Column::IsLost, signs.is_lost),
         (Column::IsClosed, signs.is_closed),
     ]
     .into_iter()
@@ -242,31 +296,30 @@ pub(super) fn outcome<'a>(signs: &Signs<'a>, reading: &Reading<'_>) -> (Outcome,
         if said.1.is_empty() {
             continue;
         }
-        match flag(said.1) {
+        match flag_in(said) {
             Some(flag) => flags[at] = Some((flag, said)),
             None => return unknown(Evidence::Unread(said)),
         }
     }
-    let [deleted, active, is_won, is_closed] = flags;
+    let [deleted, active, is_won, is_lost, is_closed] = flags;
     if deleted.is_some_and(|(flag, _)| flag) {
         return (Outcome::Gone, Evidence::Said);
     }
     // Everything that says an outcome in words, and everything that excludes one.
-    let status = reading
-        .words
-        .and_then(|words| words.outcome(&folded(signs.status)))
-        .or_else(|| named(signs.status))
-        .map(|outcome| (outcome, (Column::Status, signs.status)));
-    let stage = named(signs.stage).map(|outcome| (outcome, (Column::Stage, signs.stage)));
+    let said = |column, cell| named(cell, reading.words).map(|outcome| (outcome, (column, cell)));
+    let (status, stage) = (said(Column::Status, signs.status), said(Column::Stage, signs.stage));
     let won_flag = is_won.filter(|(flag, _)| *flag).map(|(_, said)| (Outcome::Won, said));
+    let lost_flag = is_lost.filter(|(flag, _)| *flag).map(|(_, said)| (Outcome::Lost, said));
     let probability = percent(signs.probability, reading.scale);
     let chance = (Column::Probability, signs.probability);
 
     // Stages are positions: an open one beside a deal that a flag or status
     // says is closed tells only where it stood.
-    let decided = won_flag.or(status.filter(|(outcome, _)| *outcome != Outcome::Open));
+    let decided =
+        won_flag.or(lost_flag).or(status.filter(|(outcome, _)| *outcome != Outcome::Open));
     let stage = stage.filter(|(outcome, _)| *outcome != Outcome::Open || decided.is_none());
-    let words: Vec<(Outcome, Said<'a>)> = [won_flag, status, stage].into_iter().flatten().collect();
+    let words: Vec<(Outcome, Said<'a>)> =
+        [won_flag, lost_flag, status, stage].into_iter().flatten().collect();
     let is = |wanted: Outcome| words.iter().find(|(outcome, _)| *outcome == wanted).map(|it| it.1);
 
     if let Some(won) = is(Outcome::Won) {
@@ -276,8 +329,10 @@ pub(super) fn outcome<'a>(signs: &Signs<'a>, reading: &Reading<'_>) -> (Outcome,
             .or_else(|| is_won.filter(|(flag, _)| !flag).map(|(_, said)| said))
             .or_else(|| is_closed.filter(|(flag, _)| !flag).map(|(_, said)| said))
             .or_else(|| {
-                let excluded = probability == Some(0.0) && !reading.probability_stays;
-                excluded.then_some(chance)
+                let by_stage_alone = decided.is_none() && reading.probability_of_stage;
+                let excluded =
+                    probability.is_some_and(|it| it == 0.0 || by_stage_alone && it < 100.0);
+                (excluded && !reading.probability_stays).then_some(chance)
             });
         return match against {
             Some(said) => unknown(Evidence::Contradiction(won, said)),
@@ -341,6 +396,7 @@ mod tests {
         let none = Signs::default();
         let part = Reading { scale: Some(Scale::Part), ..Reading::default() };
         let any = Reading::default();
+        let of_stage = Reading { probability_of_stage: true, scale: Some(Scale::Percent), ..any };
         let stays = Reading { probability_stays: true, scale: Some(Scale::Percent), ..any };
         for (signs, reading, wanted) in [
             (Signs { is_won: "true", stage: "Renewed", ..none }, any, Outcome::Won),
@@ -376,6 +432,27 @@ mod tests {
             (Signs { stage: "Won 🎉", ..none }, any, Outcome::Won),
             (Signs { stage: "Closed Won (Sales Pipeline)", ..none }, any, Outcome::Won),
             (Signs { stage: "成約", ..none }, any, Outcome::Won),
+            (Signs { stage: "7 - Closed Won", ..none }, any, Outcome::Won),
+            (Signs { stage: "S6: Closed Won (100%)", ..none }, any, Outcome::Won),
+            (Signs { stage: "Geschlossen und gewonnen", ..none }, any, Outcome::Won),
+            (Signs { stage: "06. Closed Lost", ..none }, any, Outcome::Lost),
+            (Signs { stage: "Closed Won (Sales (EMEA))", ..none }, any, Outcome::Won),
+            (Signs { stage: "Won/Lost", ..none }, any, Outcome::Unknown),
+            (Signs { stage: "Not Won", ..none }, any, Outcome::Unknown),
+            (Signs { stage: "Verbally Won", ..none }, any, Outcome::Unknown),
+            (Signs { stage: "Closed Won - Reopened", ..none }, any, Outcome::Unknown),
+            (Signs { stage: "Closed Won", is_lost: "true", ..none }, any, Outcome::Unknown),
+            (Signs { stage: "Closed Won", is_lost: "false", ..none }, any, Outcome::Won),
+            (Signs { is_won: "Won", ..none }, any, Outcome::Won),
+            (Signs { is_won: "Lost", is_closed: "1", ..none }, any, Outcome::Lost),
+            (Signs { stage: "Closed Won", deleted: "2026-11-11", ..none }, any, Outcome::Gone),
+            (Signs { stage: "Closed Won", probability: "50", ..none }, of_stage, Outcome::Unknown),
+            (Signs { stage: "Closed Won", probability: "50", ..none }, any, Outcome::Won),
+            (
+                Signs { stage: "Closed Won", is_won: "1", probability: "90", ..none },
+                of_stage,
+                Outcome::Won,
+            ),
             (Signs { stage: "失注", ..none }, any, Outcome::Lost),
             (Signs { stage: "Angebot verschickt", ..none }, any, Outcome::Unknown),
             (Signs { stage: "Renewed", probability: "100", ..none }, any, Outcome::Won),

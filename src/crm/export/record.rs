@@ -15,6 +15,14 @@ pub(super) enum IdFault {
     Rounded,
     /// A formula stands there, and the id in it is not certain.
     Formula,
+    /// A date, which a spreadsheet may have made of it.
+    Date,
+    /// What spreadsheets and programs write where there is nothing.
+    Nothing,
+    /// An address or a piece of a web page.
+    Address,
+    /// Several ids.
+    Several,
 }
 
 impl IdFault {
@@ -29,6 +37,24 @@ impl IdFault {
                 format!("The cell holds a formula, not an id: {id}"),
                 "Export the ids as text; a formula such as =\"00123\" or a link to the record with its id is read.",
             ),
+            Self::Date => (
+                format!("The id is a date: {id}"),
+                "A spreadsheet makes dates of ids such as 10-1: export again, and format the column as text.",
+            ),
+            Self::Nothing => (
+                format!("The cell holds {id}, which is no id"),
+                "Each deal needs its id; a row that is no deal must go.",
+            ),
+            Self::Address => (
+                format!(
+                    "The cell holds an address, and which part of it is the id is not certain: {id}"
+                ),
+                "Export the column with the id itself.",
+            ),
+            Self::Several => (
+                format!("The cell holds several ids: {id}"),
+                "Each deal stands in one row, with its own id.",
+            ),
         }
     }
 }
@@ -40,37 +66,52 @@ pub(super) fn repaired(cell: &str) -> Option<String> {
 
 /// The id in a cell; `Ok(None)` where it stands as it is, which most do.
 pub(super) fn read_id(cell: &str) -> Result<Option<String>, IdFault> {
-    if cell.bytes().all(|b| b.is_ascii_digit()) {
+    // What nearly every vendor writes: letters and digits, at least one digit.
+    if cell.bytes().all(|b| b.is_ascii_alphanumeric()) && cell.bytes().any(|b| b.is_ascii_digit())
+        || cell.is_empty()
+    {
         return Ok(None);
     }
-    let visible =
-        |c: char| !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{ad}');
+    let visible = |c: char| !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{ad}');
     let mut id: String = cell.chars().filter(|c| visible(*c)).collect();
     id = id.trim().to_owned();
     if let Some(inner) = id.strip_prefix("=\"").and_then(|rest| rest.strip_suffix('"')) {
         id = inner.trim().to_owned();
     } else if id.starts_with('=') {
         id = linked(&id).ok_or(IdFault::Formula)?;
+    } else if id.contains("://") || id.starts_with('<') {
+        id = linked(&id).ok_or(IdFault::Address)?;
     } else if let Some(rest) =
         id.strip_prefix('\'').filter(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
     {
         // What makes a text of a number in a spreadsheet.
         id = rest.to_owned();
     }
-    if is_rounded(&id) {
+    let upper = id.to_ascii_uppercase();
+    if is_rounded(&id) || is_scientific(&upper) {
         return Err(IdFault::Rounded);
     }
-    let whole = id
-        .strip_suffix(".0")
-        .filter(|whole| !whole.is_empty() && whole.bytes().all(|b| b.is_ascii_digit()));
-    if let Some(whole) = whole {
+    const NOTHING: &[&str] = &["TRUE", "FALSE", "INF", "INFINITY", "[OBJECT OBJECT]"];
+    if super::table::is_placeholder(&id)
+        || NOTHING.contains(&upper.as_str())
+        || id.starts_with('#')
+            && id.bytes().all(|b| b"#/!?".contains(&b) || b.is_ascii_uppercase() || b == b'0')
+    {
+        return Err(IdFault::Nothing);
+    }
+    // A point and zeros make a number of it.
+    let whole = id.split_once('.').filter(|(whole, zeros)| {
+        is_digits(whole) && zeros.len() < 3 && zeros.bytes().all(|b| b == b'0')
+    });
+    if let Some((whole, _)) = whole {
         id = whole.to_owned();
     }
-    for sign in [',', ' ', '\u{a0}', '\u{202f}', '\''] {
+    for sign in [',', ' ', '\u{a0}', '\u{202f}', '\'', '.'] {
         let mut groups = id.split(sign);
         let first = groups.next().unwrap_or_default();
-        let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        if id.contains(sign)
+        // One point may stand in an id.
+        let least = if sign == '.' { 2 } else { 1 };
+        if id.matches(sign).count() >= least
             && is_digits(first)
             && first.len() <= 3
             && groups.all(|group| group.len() == 3 && is_digits(group))
@@ -79,16 +120,80 @@ pub(super) fn read_id(cell: &str) -> Result<Option<String>, IdFault> {
             break;
         }
     }
+    if id.split([';', '|', ',']).filter(|part| !part.trim().is_empty()).count() > 1 {
+        return Err(IdFault::Several);
+    }
+    if is_date(&id) {
+        return Err(IdFault::Date);
+    }
     Ok((id != cell).then_some(id))
 }
 
-/// The label of `=HYPERLINK("https://…/deal/101","101")`, where the address has it too.
-fn linked(formula: &str) -> Option<String> {
-    let inner = formula.get(..11)?.eq_ignore_ascii_case("=HYPERLINK(").then(|| &formula[11..])?;
-    let mut texts = inner.strip_suffix(')')?.split('"').skip(1).step_by(2);
-    let (address, label) = (texts.next()?, texts.next()?.trim());
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// `3.18745E10`, as programs write large numbers.
+fn is_scientific(upper: &str) -> bool {
+    upper.split_once('E').is_some_and(|(number, power)| {
+        number.contains(['.', ',']) && number.split(['.', ',']).all(is_digits) && is_digits(power)
+    })
+}
+
+/// Whether a spreadsheet shows a date so: `11/10/2026`, `1-Oct`, `Oct-26`.
+fn is_date(id: &str) -> bool {
+    let may_be = id.len() <= 30
+        && id.contains(['/', '-', ' ', '.'])
+        && id.contains(|c: char| c.is_ascii_digit());
+    let parts: Vec<&str> = id.split('-').collect();
+    let short = match parts.as_slice() {
+        [a, b] => {
+            is_digits(a) && a.len() <= 2 && is_month(b)
+                || is_month(a) && is_digits(b) && b.len() <= 2
+        }
+        _ => false,
+    };
+    // A day alone may be an id of somebody's own: 2026-11-10 is left to the rest.
+    short || may_be && id.contains('/') && crate::model::read_date(id).is_ok()
+}
+
+fn is_month(text: &str) -> bool {
+    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+        .contains(&text.to_ascii_lowercase().as_str())
+}
+
+/// The label of a link whose address has it too: `=HYPERLINK("https://…/deal/101","101")`,
+/// `[101](https://…/deal/101)`, `<a href="https://…/deal/101">101</a>`; of a bare
+/// address of a record the id where the three CRMs have it.
+fn linked(cell: &str) -> Option<String> {
+    let (address, label) = if cell.starts_with('=') {
+        let inner = cell.get(..11)?.eq_ignore_ascii_case("=HYPERLINK(").then(|| &cell[11..])?;
+        let mut texts = inner.strip_suffix(')')?.split('"').skip(1).step_by(2);
+        let found = (texts.next()?, texts.next()?);
+        texts.next().is_none().then_some(found)?
+    } else if let Some(rest) = cell.strip_prefix('[') {
+        let (label, address) = rest.strip_suffix(')')?.split_once("](")?;
+        (address, label)
+    } else if cell.starts_with('<') {
+        let (tag, rest) = cell.split_once('>')?;
+        (tag.split('"').nth(1)?, rest.split_once('<')?.0)
+    } else {
+        return address_id(cell).map(str::to_owned);
+    };
+    let label = label.trim();
     let named = address.split(['/', '=', '?', '&', '#']).any(|part| part == label);
-    (texts.next().is_none() && named && !label.is_empty()).then(|| label.to_owned())
+    (named && !label.is_empty()).then(|| label.to_owned())
+}
+
+/// The id in the address of a record: what stands behind `deal`, `record/0-3` or
+/// `Opportunity`.
+fn address_id(address: &str) -> Option<&str> {
+    let path = address.split_once("://")?.1.split(['?', '#']).next()?;
+    let parts: Vec<&str> =
+        path.trim_end_matches("/view").trim_end_matches('/').split('/').collect();
+    let [.., kind, id] = parts.as_slice() else { return None };
+    (["deal", "0-3", "Opportunity"].contains(kind) && id.bytes().all(|b| b.is_ascii_alphanumeric()))
+        .then_some(*id)
 }
 
 // Company, person and product out of a record's properties, by the names that
@@ -273,6 +378,27 @@ mod tests {
             ("=A1&B1", Err(IdFault::Formula)),
             ("3E+10", Err(IdFault::Rounded)),
             ("3.18745E+10", Err(IdFault::Rounded)),
+            ("3.18745E10", Err(IdFault::Rounded)),
+            ("0065E00000AbCdE", Ok(None)),
+            ("31.874.500.101", Ok(Some("31874500101"))),
+            ("101.00", Ok(Some("101"))),
+            ("11/10/2026", Err(IdFault::Date)),
+            ("1-Oct", Err(IdFault::Date)),
+            ("2026-11", Ok(None)),
+            ("D-1", Ok(None)),
+            ("#REF!", Err(IdFault::Nothing)),
+            ("########", Err(IdFault::Nothing)),
+            ("nan", Err(IdFault::Nothing)),
+            ("101;102", Err(IdFault::Several)),
+            ("\u{202a}101\u{202c}", Ok(Some("101"))),
+            ("[101](https://app.example/deal/101)", Ok(Some("101"))),
+            ("<a href=\"https://app.example/deal/101\">101</a>", Ok(Some("101"))),
+            ("https://app-eu1.hubspot.com/contacts/1/record/0-3/101/", Ok(Some("101"))),
+            (
+                "https://x.lightning.force.com/lightning/r/Opportunity/0065e00000AbCdEAAV/view",
+                Ok(Some("0065e00000AbCdEAAV")),
+            ),
+            ("https://app.example/board/7", Err(IdFault::Address)),
         ] {
             assert_eq!(
                 read_id(cell),

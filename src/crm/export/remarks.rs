@@ -104,6 +104,8 @@ pub(super) struct Tally {
     /// Cells that do not say whether a deal is won: how many, and the first row.
     pub(super) unknown_cells: BTreeMap<String, (usize, usize)>,
     pub(super) unknown_stages: BTreeSet<String>,
+    /// A stage that is won for certain, which a proposal can name.
+    pub(super) won_stage: Option<String>,
     pub(super) unknown: usize,
     /// Rows whose cells contradict each other or cannot be read, with why.
     pub(super) undecided: Vec<(usize, String)>,
@@ -145,6 +147,7 @@ impl Tally {
             *entry = (entry.0 + n, entry.1.min(row));
         }
         self.unknown_stages.extend(other.unknown_stages);
+        self.won_stage = self.won_stage.take().into_iter().chain(other.won_stage).min();
         self.undecided.extend(other.undecided);
         self.undecided.sort();
         self.likely_amount = self.likely_amount.take().into_iter().chain(other.likely_amount).min();
@@ -215,6 +218,7 @@ fn dates(loaded: &Loaded, settings: &FileSettings, tally: &Tally, remarks: &mut 
     }
     if tally.won_without_date > 0 {
         remarks.push(format!("Won deals without a close date: {}.", tally.won_without_date));
+        remarks.extend(without_column(loaded, Column::ClosedWonAt, "when deals were won"));
     }
     for column in loaded.columns.all(Column::ClosedWonAt) {
         let Some(order) = loaded.decided_order(*column) else { continue };
@@ -249,6 +253,7 @@ fn amounts(loaded: &Loaded, tally: &Tally, remarks: &mut Vec<String>) {
     }
     if tally.without_amount > 0 {
         remarks.push(format!("Deals without an amount: {}.", tally.without_amount));
+        remarks.extend(without_column(loaded, Column::Amount, "what deals are worth"));
     }
     if tally.without_currency > 0 {
         remarks.push(format!(
@@ -256,6 +261,17 @@ fn amounts(loaded: &Loaded, tally: &Tally, remarks: &mut Vec<String>) {
             tally.without_currency
         ));
     }
+}
+
+/// What to do where no column has a name that is known for its use.
+fn without_column(loaded: &Loaded, column: Column, what: &str) -> Option<String> {
+    loaded.columns.of(column).is_none().then(|| {
+        format!(
+            "No column is known to say {what}; crm.file.columns.{} names it. The columns are {}.",
+            column.key(),
+            loaded.table.headers_in_words()
+        )
+    })
 }
 
 fn stages(tally: &Tally, remarks: &mut Vec<String>) {
@@ -300,12 +316,17 @@ pub(super) fn gaps(loaded: &Loaded, tally: &Tally, rows: usize) -> Vec<Gap> {
                 loaded.table.headers_in_words()
             )
         };
-        let stage = tally.unknown_stages.first().map_or("Closed Won", String::as_str);
+        let known = tally.won_stage.as_ref();
+        let stage = known.or(tally.unknown_stages.first()).map_or("Closed Won", String::as_str);
         let line =
             format!("crm.file.won: \"deal.stage == '{}'\"", stage.replace(['\'', '"', '\\'], "?"));
         let help = if say && tally.unknown_stages.is_empty() {
             "Fill in the stage or the status of these deals, or take what is no deal out of the export."
                 .to_owned()
+        } else if say && known.is_some() {
+            format!(
+                "If {line} names all that are won, write so in handoff.yaml; else with the others, joined by `or`."
+            )
         } else if say {
             format!(
                 "Say in handoff.yaml which deals are won, such as {line}, with the stage that is the won one."

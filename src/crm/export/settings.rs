@@ -166,9 +166,11 @@ columns! {
     Status "status";
     /// Whether it is won, true or false.
     IsWon "is_won";
+    /// Whether it is lost, true or false.
+    IsLost "is_lost";
     /// Whether it is closed, true or false.
     IsClosed "is_closed";
-    /// Whether it is deleted or archived, true or false.
+    /// Whether it is deleted or archived, true or false; a date there is when it was.
     Deleted "deleted";
     /// Whether it is still there, true or false; the opposite of `deleted`.
     Active "active";

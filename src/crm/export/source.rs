@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use rayon::prelude::*;
 
 use super::deal::{Builder, Counted, Detail, Row, Scratch};
+use super::json::CutOff;
 use super::load::{Loaded, PIECE, many};
 use super::remarks;
 use super::remarks::{Problem, SHOWN, Tally, counted};
@@ -227,7 +228,7 @@ impl FileCrm {
         let known = |at: usize| {
             Column::ALL.iter().any(|column| loaded.columns.all(*column).contains(&at))
                 || loaded.columns.company.iter().any(|(company, _)| *company == at)
-                || loaded.columns.currency == Some(at)
+                || loaded.columns.currencies.values().any(|column| *column == at)
         };
         let headers = loaded.table.headers.iter().enumerate();
         Ok(headers.map(|(at, header)| (header.clone(), known(at))).collect())
@@ -385,13 +386,23 @@ impl Crm for FileCrm {
         } else {
             Vec::new()
         };
-        gaps.extend(loaded.table.cut_off.iter().map(|said| Gap {
-            what: format!("the pages behind {}", loaded.shown()),
-            why: format!(
-                "the file says in {} that there are more records",
-                crate::text::quoted(said)
-            ),
-            help: Some("Export all pages into one file.".to_owned()),
+        gaps.extend(loaded.table.cut_off.iter().map(|cut_off| match cut_off {
+            CutOff::More(said) => Gap {
+                what: format!("the pages behind {}", loaded.shown()),
+                why: format!(
+                    "the file says in {} that there are more records",
+                    crate::text::quoted(said)
+                ),
+                help: Some("Export all pages into one file.".to_owned()),
+            },
+            CutOff::Partial(said) => Gap {
+                what: format!("some records of {}", loaded.shown()),
+                why: format!(
+                    "the file says in {} that they could not be read",
+                    crate::text::quoted(said)
+                ),
+                help: Some("Ask the API again for what is missing.".to_owned()),
+            },
         }));
         let source = Source {
             kind: "file".to_owned(),

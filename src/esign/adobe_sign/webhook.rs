@@ -32,6 +32,11 @@ impl AdobeSign {
         };
         Ok(vec![match event {
             "AGREEMENT_WORKFLOW_COMPLETED" => {
+                let status = json::text(agreement, &["status"]).unwrap_or_default();
+                if BEFORE.iter().any(|start| status.starts_with(start)) {
+                    let status = json::word(status);
+                    return Err(Malformed::Contradicts { provider: TITLE, status });
+                }
                 let mut signature = signature()?;
                 // The agreement itself does not say when.
                 signature.signed_at = json::time_at(body, &["eventDate"]);
@@ -46,6 +51,10 @@ impl AdobeSign {
         }])
     }
 }
+
+/// How the statuses begin of what nobody, or not everybody, has signed.
+const BEFORE: &[&str] =
+    &["OUT_FOR", "IN_", "WAITING", "AUTHORING", "DRAFT", "CANCEL", "ABORT", "EXPIRED", "REJECT"];
 
 impl Route for AdobeSign {
     fn name(&self) -> &'static str {

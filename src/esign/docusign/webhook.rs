@@ -56,6 +56,11 @@ impl DocuSign {
         // SIM reports the event; a summary's status may be ahead of it.
         Ok(vec![match event {
             "envelope-completed" => {
+                let status = summary.and_then(|it| json::text(it, &["status"])).unwrap_or_default();
+                if BEFORE.contains(&status.to_ascii_lowercase().as_str()) {
+                    let status = json::word(status);
+                    return Err(Malformed::Contradicts { provider: TITLE, status });
+                }
                 let mut signature = signature();
                 signature.signed_at =
                     signature.signed_at.or_else(|| json::time_at(&message, &["generatedDateTime"]));
@@ -73,6 +78,10 @@ impl DocuSign {
         }])
     }
 }
+
+/// What an envelope is that nobody, or not everybody, has signed.
+const BEFORE: &[&str] =
+    &["created", "sent", "delivered", "correct", "declined", "voided", "deleted", "timedout"];
 
 fn is_xml(body: &[u8]) -> bool {
     body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body).trim_ascii_start().starts_with(b"<")

@@ -106,6 +106,11 @@ impl DropboxSign {
         let what = kind.trim_start_matches("signature_request_");
         Ok(vec![match what {
             "all_signed" => {
+                let flag = |name: &str| request.get(name).and_then(Value::as_bool);
+                if flag("is_complete") == Some(false) || flag("is_declined") == Some(true) {
+                    let status = "not complete".to_owned();
+                    return Err(Malformed::Contradicts { provider: TITLE, status });
+                }
                 let mut signature = signature()?;
                 signature.signed_at =
                     signature.signed_at.or_else(|| json::time_at(body, &["event", "event_time"]));

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::port::{Backoff, State};
-use crate::model::{DealId, DocumentKind, ProviderName};
+use crate::model::{DealId, DocumentId, DocumentKind, HeldDocument, ProviderName, Signature};
 use crate::webhook::DeliveryId;
 
 /// The version of the file's form.
@@ -50,6 +50,25 @@ pub struct Hold {
     pub deals: Vec<DealId>,
     /// How often it was looked at.
     pub looks: u32,
+}
+
+/// The document that an event is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventDocument {
+    /// Its id at its provider.
+    pub id: DocumentId,
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+impl EventDocument {
+    /// The document of a signature.
+    #[must_use]
+    pub fn of(signature: &Signature) -> Self {
+        let (id, name) = (signature.document_id.clone(), signature.document_name.clone());
+        Self { id, name }
+    }
 }
 
 /// A body: readable in the file where it is text.
@@ -109,6 +128,12 @@ pub struct Envelope {
     /// Why it is held, for one that is or was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<Hold>,
+    /// The document it is about, for one that is or was held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<EventDocument>,
+    /// When somebody was told that its document is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_at: Option<DateTime<Utc>>,
     /// What kind of document a person said it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided: Option<DocumentKind>,
@@ -140,6 +165,8 @@ impl Envelope {
             attempts: 0,
             not_before: None,
             held: None,
+            document: None,
+            told_at: None,
             decided: None,
             errors: Vec::new(),
             body: Body::new(body),
@@ -197,6 +224,21 @@ impl Envelope {
         let reason = crate::text::shorten(&crate::text::one_line(why), 1_000);
         self.held = Some(Hold { since, reason, deals, looks: looks.saturating_add(1) });
         self.not_before = Some(now + chrono::TimeDelta::minutes(wait));
+    }
+
+    /// What is told of it where it is held.
+    #[must_use]
+    pub fn held_document(&self) -> Option<HeldDocument> {
+        let held = self.held.as_ref()?;
+        Some(HeldDocument {
+            event: self.name().as_str().to_owned(),
+            provider: self.provider.clone(),
+            document_id: self.document.as_ref().map(|document| document.id.clone()),
+            document_name: self.document.as_ref().and_then(|document| document.name.clone()),
+            since: held.since,
+            reason: held.reason.clone(),
+            deals: held.deals.clone(),
+        })
     }
 
     /// Makes it due at once, as if it had never been tried.

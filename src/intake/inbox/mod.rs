@@ -12,7 +12,7 @@ mod location;
 mod port;
 
 pub use address::NatsAddress;
-pub use envelope::{Body, Content, Envelope, EventName, Hold, Trouble};
+pub use envelope::{Body, Content, Envelope, EventDocument, EventName, Hold, Trouble};
 pub use error::InboxError;
 pub use folder::{FolderInbox, Spool};
 #[cfg(feature = "jetstream")]

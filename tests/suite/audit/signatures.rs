@@ -93,6 +93,45 @@ fn a_document_with_its_handoff_is_accounted_for() {
 }
 
 #[test]
+fn each_deal_of_a_document_is_accounted_for() {
+    let of_two = |first: &str, second: &str| {
+        let mut document = document("a", Some(first), SIGNED);
+        let id = DealId::new(second);
+        document.deal_refs.push(DealRef { crm: Some(CrmName::new("hubspot")), id });
+        document
+    };
+    // Deal 1 has its handoff; deal 2 of the same document has none, in either order.
+    for document in [of_two("1", "2"), of_two("2", "1")] {
+        let mut world = world(vec![document]);
+        world.deals.push(won_deal("2"));
+        let told = world.audit().signatures.expect("they were asked");
+        let mut classes: Vec<_> = told
+            .documents
+            .iter()
+            .map(|row| (row.deal_id.as_ref().map(DealId::to_string), row.class))
+            .collect();
+        classes.sort_by_key(|(deal, _)| deal.clone());
+        assert_eq!(
+            classes,
+            [
+                (Some("1".to_owned()), SignatureClass::HandedOver),
+                (Some("2".to_owned()), SignatureClass::WithoutHandoff)
+            ]
+        );
+        assert_eq!(count(&world, "signature-without-handoff"), 1);
+    }
+    // The event that tells a document in the handoff of one deal is none of the other's.
+    let mut by_event = world(vec![of_two("2", "3")]);
+    by_event.deals.extend([won_deal("2"), won_deal("3")]);
+    let mut signed = event(EventKind::Signed, SIGNED);
+    (signed.via, signed.reference) = ("pandadoc".to_owned(), Some("a".to_owned()));
+    by_event.put(&folder("2"), SIGNED, Some(signed_brief("2")), vec![signed]);
+    let told = by_event.audit().signatures.expect("they were asked");
+    assert_eq!(told.documents.len(), 2);
+    assert_eq!(count(&by_event, "signature-without-handoff"), 1);
+}
+
+#[test]
 fn a_signature_for_a_won_deal_without_a_handoff() {
     let mut world = world(vec![document("a", Some("2"), SIGNED)]);
     world.deals.push(won_deal("2"));

@@ -425,6 +425,40 @@ fn half_a_surrogate_pair_is_read_and_other_damage_is_not() {
 }
 
 #[test]
+fn an_event_that_its_document_contradicts_is_refused() {
+    let envelope = |status: &str| {
+        json!({"event": "envelope-completed", "data": {"envelopeId": "a",
+            "envelopeSummary": {"status": status}}})
+    };
+    let agreement = |status: &str| {
+        json!({"event": "AGREEMENT_WORKFLOW_COMPLETED", "webhookNotificationId": "n",
+            "agreement": {"id": "a", "status": status}})
+    };
+    let request = |complete: bool, declined: bool| {
+        json!({"event": {"event_type": "signature_request_all_signed", "event_time": "1794700800"},
+            "signature_request": {"signature_request_id": "a", "is_complete": complete, "is_declined": declined}})
+    };
+    for (provider, body, words) in [
+        ("docusign", envelope("sent"), "\"sent\""),
+        ("docusign", envelope("Declined"), "\"Declined\""),
+        ("adobe-sign", agreement("OUT_FOR_SIGNATURE"), "OUT_FOR_SIGNATURE"),
+        ("adobe-sign", agreement("CANCELLED"), "CANCELLED"),
+        ("dropbox-sign", request(false, false), "not complete"),
+        ("dropbox-sign", request(true, true), "not complete"),
+    ] {
+        let told = error(Some(provider), body.to_string().as_bytes());
+        assert!(told.contains("the event says completed") && told.contains(words), "{told}");
+    }
+    for (provider, body) in [
+        ("docusign", envelope("completed")),
+        ("adobe-sign", agreement("SIGNED")),
+        ("dropbox-sign", request(true, false)),
+    ] {
+        completed(read(&providers(), provider, &body).remove(0));
+    }
+}
+
+#[test]
 fn another_sender_s_words_can_be_fitted_by_settings() {
     let providers = with(
         "{standard_webhooks: {completed: [envelope.done], fields: {id: data.doc.uuid, name: data.doc.title, signers: data.people}, deal: {crm: pipedrive, fields: [order]}}}",

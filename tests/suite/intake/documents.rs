@@ -85,6 +85,83 @@ fn an_nda_and_an_offer_letter_are_held_and_a_rule_lets_one_go() {
 }
 
 #[test]
+fn a_time_of_signature_that_cannot_be_is_the_time_of_arrival() {
+    for (day, is_kept) in [("2031-01-01", false), ("1970-01-01", false), ("2026-11-19", true)] {
+        let sandbox = open_deal();
+        let mut event: Value = serde_json::from_slice(&of_deal("d1", "Order form", false)).unwrap();
+        event[0]["data"]["date_completed"] = json!(format!("{day}T10:00:00Z"));
+        sandbox.write("order.json", event.to_string());
+        let signed = sandbox.handoff("ledger", &["sign", "../order.json", "--as", "contract"]);
+        assert_eq!(signed.code, 0, "{}", signed.stderr);
+        assert_eq!(signed.stderr.contains("which cannot be"), !is_kept, "{}", signed.stderr);
+        let brief = format!("HEAD:{}/brief.yaml", briefs(&sandbox)[0]);
+        let brief = sandbox.git("ledger", &["show", &brief]);
+        assert_eq!(brief.contains(&format!("signed_at: \"{day}")), is_kept, "{brief}");
+    }
+}
+
+#[test]
+fn a_held_document_is_told_once_and_is_in_the_audits_evidence() {
+    let sandbox = open_deal();
+    let file = sandbox.join("ledger/handoff.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    let start = text.find("\ndeliver:").unwrap();
+    fs::write(
+        &file,
+        format!(
+            "{}\ndeliver: {{outbox: {{dir: outbox}}}}\nheld_documents: {{tell: [revops@example.com]}}\n",
+            &text[..start]
+        ),
+    )
+    .unwrap();
+    let told = || {
+        let files = fs::read_dir(sandbox.join("ledger/outbox/held")).into_iter().flatten();
+        files.map(|file| file.unwrap().path()).collect::<Vec<_>>()
+    };
+    let doctor = sandbox.handoff("ledger", &["doctor", "--offline"]).stdout;
+    assert!(doctor.contains("revops@example.com told"), "{doctor}");
+    let mut server = Running::serve(&sandbox);
+    // The same document by two events: one message.
+    for event in ["e1", "e2"] {
+        let body = of_deal("nda", "Mutual NDA - Acme", false);
+        assert_eq!(pandadoc(server.address(), KEY, event, &body).unwrap().status, 200);
+        server.wait_until_idle();
+    }
+    assert_eq!(told().len(), 1, "{:?}", told());
+    let message = fs::read_to_string(&told()[0]).unwrap();
+    for words in ["revops@example.com", "Mutual NDA", "42 is not won", "inbox release pandadoc"] {
+        assert!(message.contains(words), "{words}: {message}");
+    }
+    assert_eq!(server.terminate(), Some(0));
+    // Neither another process nor another look tells it again.
+    fs::remove_file(&told()[0]).unwrap();
+    sandbox.handoff("ledger", &["work", "--once", "--format", "json"]).exits(0);
+    let server = Running::serve(&sandbox);
+    server.wait_until_idle();
+    drop(server);
+    assert_eq!(told().len(), 0, "{:?}", told());
+
+    let audit = sandbox.handoff("ledger", &["audit", "-q"]);
+    assert!(
+        audit.stdout.contains("held") && audit.stdout.contains("Mutual NDA"),
+        "{}",
+        audit.stdout
+    );
+    let json = sandbox.handoff("ledger", &["audit", "-q", "--format", "json"]).json();
+    let held = json["held"].as_array().unwrap();
+    assert_eq!((&held[0]["document_id"], &held[0]["deals"]), (&json!("nda"), &json!(["42"])));
+    let html = sandbox.handoff("ledger", &["audit", "-q", "--format", "html"]).stdout;
+    assert!(html.contains("Mutual NDA"), "the report for people has it too");
+    // The remedy that the message names.
+    for event in held {
+        let id = event["event"].as_str().unwrap();
+        sandbox.handoff("ledger", &["inbox", "drop", id]).exits(0);
+    }
+    let json = sandbox.handoff("ledger", &["audit", "-q", "--format", "json"]).json();
+    assert_eq!(json.get("held"), None);
+}
+
+#[test]
 fn a_held_document_goes_when_its_deal_is_won() {
     let sandbox = open_deal();
     sandbox.write("nda.json", of_deal("d1", "Order form", false));

@@ -293,6 +293,7 @@ pub(crate) fn report(mut rows: Vec<DealRow>) -> AuditReport {
         by_month: groups(&scope, |row| Some(row.closed_won_at?.format("%Y-%m").to_string())),
     };
     AuditReport {
+        held: Vec::new(),
         version: REPORT_VERSION,
         generated_by: "handoff 0.1.0".to_owned(),
         complete: true,

@@ -1,0 +1,288 @@
+//! The figures of a row: what it is worth, and when it was won.
+
+use std::borrow::Cow;
+
+use chrono::Datelike as _;
+use iso_currency::IntoEnumIterator as _;
+use rust_decimal::Decimal;
+
+use super::deal::Builder;
+use super::load::SignRule;
+use super::remarks::{Problem, Tally};
+use super::settings::Column;
+use super::table::{Cursor, is_placeholder};
+use crate::model::{
+    AmountFault, CurrencyMark, DateFault, Deal, DecimalSign, Locale, Money, Outcome, WrittenAmount,
+    WrittenDate, currency_decimals, currency_mark, read_amount, read_date,
+};
+use crate::text::quoted;
+
+/// The years in which deals are won: before stands what programs write for no
+/// date, behind it what another calendar or a slip of the finger makes.
+const YEARS: std::ops::Range<i32> = 1980..2100;
+
+/// The currency that a cell names: its code or sign, as `USD - U.S. Dollar` or by its
+/// name in English.
+fn currency_named(cell: &str) -> Option<CurrencyMark> {
+    let code = || cell.split_once([' ', '-', '(']).and_then(|(code, _)| currency_mark(code.trim()));
+    let behind = || currency_mark(cell.trim_end().strip_suffix(')')?.rsplit_once('(')?.1);
+    let named = || {
+        let mut all = iso_currency::Currency::iter();
+        let found = all.find(|it| {
+            let short = it.name().replace("United States", "US");
+            [it.name(), &short].iter().any(|name| name.eq_ignore_ascii_case(cell))
+        })?;
+        Some(CurrencyMark::Code(found.code()))
+    };
+    currency_mark(cell)
+        .or_else(named)
+        .or_else(|| behind().filter(|it| it.code().is_some()))
+        .or_else(|| code().filter(|mark| matches!(mark, CurrencyMark::Code(_))))
+}
+
+impl Builder<'_> {
+    /// The first cell of a column's use that holds something, with its column.
+    fn first_cell(&self, column: Column, cursor: &Cursor) -> Option<(usize, Cow<'_, str>)> {
+        let loaded = self.loaded;
+        loaded.columns.all(column).iter().find_map(|at| {
+            let cell = loaded.table.cell(cursor, *at);
+            // Odoo writes `False` for a date that there is none of.
+            let is_empty = || is_placeholder(&cell) || cell.eq_ignore_ascii_case("false");
+            (!cell.is_empty() && !is_empty()).then_some((*at, cell))
+        })
+    }
+
+    /// The amount with its currency.
+    pub(super) fn fill_amount(
+        &self,
+        deal: &mut Deal,
+        row: usize,
+        cursor: &Cursor,
+        tally: &mut Tally,
+        problems: &mut Vec<Problem>,
+    ) {
+        let loaded = self.loaded;
+        let found = self.first_cell(Column::Amount, cursor);
+        let Some((column, cell)) = found else {
+            tally.without_amount += 1;
+            return;
+        };
+        let number = loaded.table.number(row);
+        let refused = |column: usize, what: String, help: &str| {
+            Problem::cell(number, &loaded.table.headers[column], what).help(help)
+        };
+        let (amount, mark) = match self.amount(&cell, (column, cursor), number, tally) {
+            Ok(read) => read,
+            Err(fault) => {
+                let help = match fault {
+                    AmountFault::NotAnAmount if cell.starts_with('#') => {
+                        "A spreadsheet could not compute or show the amount: correct it there, or widen the column, and export again."
+                    }
+                    AmountFault::Either(..) => {
+                        "Say which sign stands before the decimals: crm.file.numbers.decimal: \".\" or \",\"."
+                    }
+                    AmountFault::Rounded => {
+                        "Export the whole amounts: do not save the file from a spreadsheet, or format the column as a number first."
+                    }
+                    _ => "An amount is a number such as 48000.00, 48,000.00 or 48.000,00.",
+                };
+                problems.push(refused(column, fault.words(&quoted(&cell)), help));
+                return;
+            }
+        };
+        match self.currency(&cell, column, mark, cursor) {
+            Ok(currency) => {
+                let amount = if loaded.columns.cents.contains(&column) {
+                    amount / Decimal::from(10_u32.pow(currency_decimals(currency)))
+                } else {
+                    amount
+                };
+                tally.without_currency += usize::from(currency.is_none());
+                deal.amount = Some(Money::settled(amount, currency.map(str::to_owned)));
+            }
+            Err((at, what, help)) => problems.push(refused(at.unwrap_or(column), what, &help)),
+        }
+    }
+
+    /// The currency of an amount: of its column, of the sign beside the amount,
+    /// of the column's header, or of the settings; they must not contradict.
+    fn currency(
+        &self,
+        amount: &str,
+        column: usize,
+        mark: Option<CurrencyMark>,
+        cursor: &Cursor,
+    ) -> Result<Option<&'static str>, (Option<usize>, String, String)> {
+        let loaded = self.loaded;
+        let configured = self.settings.currency.as_ref().and_then(|c| currency_mark(&c.0));
+        let beside = loaded.columns.currencies.get(&column).and_then(|at| {
+            let cell = loaded.table.cell(cursor, *at);
+            (!cell.is_empty() && !is_placeholder(&cell)).then_some((*at, cell))
+        });
+        let (said, code) = match &beside {
+            Some((at, cell)) => {
+                let found = currency_named(cell).ok_or_else(|| {
+                    (
+                        Some(*at),
+                        format!("{} is not an ISO 4217 currency code", quoted(cell)),
+                        "A currency is three letters such as USD.".to_owned(),
+                    )
+                })?;
+                let code = found.code().or_else(|| {
+                    let code = configured.and_then(CurrencyMark::code)?;
+                    found.fits(code).then_some(code)
+                });
+                let Some(code) = code else {
+                    return Err((
+                        Some(*at),
+                        format!("{} can be several currencies", quoted(cell)),
+                        "Name the currency: crm.file.currency: USD, or write codes in the column."
+                            .to_owned(),
+                    ));
+                };
+                (format!("column {} says", quoted(&loaded.table.headers[*at])), Some(code))
+            }
+            None => match loaded.columns.header_currency {
+                Some(code) => ("the column's header says".to_owned(), Some(code)),
+                None => (
+                    "crm.file.currency says".to_owned(),
+                    mark.and_then(CurrencyMark::code)
+                        .or_else(|| configured.and_then(CurrencyMark::code)),
+                ),
+            },
+        };
+        match (code, mark) {
+            (Some(code), Some(mark)) if !mark.fits(code) => Err((
+                None,
+                format!("{} is not an amount in {code}, which {said}", quoted(amount)),
+                "Correct the currency or the amount: they must say the same.".to_owned(),
+            )),
+            (code, _) => Ok(code),
+        }
+    }
+
+    fn amount(
+        &self,
+        cell: &str,
+        (column, cursor): (usize, &Cursor),
+        row: usize,
+        tally: &mut Tally,
+    ) -> Result<(Decimal, Option<CurrencyMark>), AmountFault> {
+        let configured = self.settings.numbers.decimal;
+        let (written, mark) = read_amount(cell)?;
+        // The column is asked only where the cell does not tell by itself.
+        let WrittenAmount::Either { sign: written_sign, .. } = written else {
+            return Ok((written.resolve(configured)?, mark));
+        };
+        let decimals = self.decimals(column, cursor, mark);
+        let sign = match self.loaded.sign(configured) {
+            // Yen have no decimals, so that a sign before three digits groups.
+            _ if configured.is_none() && decimals == [0] => Some(match written_sign {
+                DecimalSign::Comma => DecimalSign::Point,
+                DecimalSign::Point => DecimalSign::Comma,
+            }),
+            SignRule::Known(known) => {
+                tally.proved_sign += usize::from(configured.is_none());
+                Some(known)
+            }
+            SignRule::Likely(likely) if likely != written_sign && !decimals.contains(&3) => {
+                tally.likely_sign += 1;
+                let read = written.resolve(Some(likely))?;
+                let first = Some((row, format!("{} as {read}", quoted(cell))));
+                tally.likely_amount = tally.likely_amount.take().into_iter().chain(first).min();
+                Some(likely)
+            }
+            SignRule::Likely(_) | SignRule::Mixed => None,
+        };
+        Ok((written.resolve(sign)?, mark))
+    }
+
+    /// The decimals of the currencies that an amount may be in: of its column, of
+    /// the sign beside it, else the configured one. Dinars have three, so that a
+    /// group of three proves nothing.
+    fn decimals(&self, column: usize, cursor: &Cursor, mark: Option<CurrencyMark>) -> Vec<u32> {
+        let columns = &self.loaded.columns;
+        let beside = columns.currencies.get(&column).map(|at| self.loaded.table.cell(cursor, *at));
+        let code = beside.as_deref().and_then(currency_named);
+        let code = code.or_else(|| columns.header_currency.and_then(currency_mark));
+        let said = [code, mark].into_iter().flatten().filter_map(CurrencyMark::code);
+        let mut decimals: Vec<u32> = said.map(|code| currency_decimals(Some(code))).collect();
+        if decimals.is_empty() {
+            let configured = self.settings.currency.as_ref();
+            decimals.extend(configured.map(|it| currency_decimals(Some(&it.0))));
+        }
+        decimals.dedup();
+        decimals
+    }
+
+    /// When the deal was won, and which column says so.
+    pub(super) fn fill_closing(
+        &self,
+        deal: &mut Deal,
+        row: usize,
+        cursor: &Cursor,
+        tally: &mut Tally,
+        problems: &mut Vec<Problem>,
+    ) {
+        let loaded = self.loaded;
+        let found = self.first_cell(Column::ClosedWonAt, cursor);
+        let counts = self.won.is_some() || matches!(deal.outcome, Outcome::Won | Outcome::Unknown);
+        let Some((column, cell)) = found else {
+            tally.won_without_date += usize::from(deal.outcome == Outcome::Won);
+            return;
+        };
+        if !counts {
+            return;
+        }
+        let order = match read_date(&cell) {
+            Ok(WrittenDate::Two { .. } | WrittenDate::Short { .. }) => {
+                loaded.order(column, self.settings.dates.order)
+            }
+            _ => None,
+        };
+        let header = &loaded.table.headers[column];
+        let locale = Locale { order, zone: Some(self.zone), ..Locale::default() };
+        let days = Locale { zone: self.settings.day_zone(), ..locale };
+        let read = locale.moment(&cell);
+        // A day is the company's day, whatever zone the file's times are in.
+        match if read.as_ref().is_ok_and(|it| !it.has_time) { days.moment(&cell) } else { read } {
+            Ok(moment) if !YEARS.contains(&moment.at.year()) => problems.push(
+                Problem::cell(
+                    loaded.table.number(row),
+                    header,
+                    format!("No deal was won in the year of {}", quoted(&cell)),
+                )
+                .help("Correct the date, or leave it empty where it is not known; years are those of the Gregorian calendar."),
+            ),
+            Ok(moment) => {
+                deal.closed_won_at = Some(moment.at);
+                deal.closed_won_evidence = Some(header.clone());
+                tally.without_offset += usize::from(moment.has_time && !moment.has_offset);
+                tally.whole_days += usize::from(!moment.has_time);
+            }
+            Err(fault) => {
+                let help = match fault {
+                    DateFault::NotADate if cell.bytes().all(|b| b.is_ascii_digit() || b == b'.') => {
+                        "It may be a spreadsheet's number for a day: format the column as a date there, and export again."
+                    }
+                    DateFault::NotADate => {
+                        "A date is written like 2026-10-30, 2026-10-30 16:42 or 10/30/2026."
+                    }
+                    DateFault::Either(..) => {
+                        "Say which comes first: crm.file.dates.order: mdy, dmy or ymd."
+                    }
+                    DateFault::NotInOrder => {
+                        "Look at crm.file.dates.order, and at rows from another source."
+                    }
+                    DateFault::Zone(_) => {
+                        "Leave the zone out and say it once, crm.file.dates.timezone: America/Chicago, or export times with an offset."
+                    }
+                };
+                problems.push(
+                    Problem::cell(loaded.table.number(row), header, fault.words(&quoted(&cell)))
+                        .help(help),
+                );
+            }
+        }
+    }
+}

@@ -315,7 +315,7 @@ pub struct ClockReport {
 pub struct AskedProvider {
     /// The provider.
     pub provider: ProviderName,
-    /// Its completed documents.
+    /// Its completed documents, each once for each deal that it names.
     pub completed: usize,
 }
 
@@ -327,7 +327,7 @@ pub struct SignaturesReport {
     pub window: Window,
     /// Who was asked.
     pub providers: Vec<AskedProvider>,
-    /// How many documents they told.
+    /// How many documents they have, each once for each deal that it names.
     pub completed: usize,
     /// How many each class has.
     pub summary: BTreeMap<SignatureClass, usize>,

@@ -1,6 +1,6 @@
 //! `handoff init`: a folder becomes a ledger that is ready to use.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use chrono_tz::{TZ_VARIANTS, Tz};
 use clap::Args;
@@ -115,6 +115,17 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         && arguments.csm.is_empty()
         && !dir.join(FILE_NAME).exists();
     let mut setup = from_flags(arguments)?;
+    let within = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+    if setup.crm == "file"
+        && environment.get("HANDOFF_EXPORTS").is_none()
+        && !Path::new(&setup.deals).components().all(within)
+    {
+        return Err(CliError::usage(format!(
+            "--deals {}: settings name no file outside of the ledger",
+            setup.deals
+        ))
+        .help("copy the export into the ledger's folder and name it there, or set HANDOFF_EXPORTS to its folder"));
+    }
     setup.install_from = install_from;
     setup.workflows = arguments.workflows;
     if asks {

@@ -1,5 +1,7 @@
 //! What every format says in the same words: numbers, headline, evidence.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, NaiveTime, SecondsFormat, Utc};
 
 use crate::audit::{
@@ -8,7 +10,7 @@ use crate::audit::{
 };
 use crate::brief;
 use crate::finding::{Finding, Severity};
-use crate::model::{Money, grouped};
+use crate::model::{Money, ProviderName, grouped};
 use crate::text;
 
 // Numbers with their words.
@@ -309,11 +311,17 @@ const HELD_SHOWN: usize = 20;
 
 /// The second population: who was asked, and how its documents add up.
 fn signatures(told: &SignaturesReport) -> Vec<(&'static str, String)> {
+    // A document has a row for each deal that it names, and is one document.
+    let documents = |provider: &ProviderName| {
+        let of = told.documents.iter().filter(|row| row.provider == *provider);
+        of.map(|row| &row.document_id).collect::<BTreeSet<_>>().len()
+    };
+    let all: usize = told.providers.iter().map(|asked| documents(&asked.provider)).sum();
     let mut lines: Vec<(&'static str, String)> = told
         .providers
         .iter()
         .map(|asked| {
-            let documents = count(asked.completed, "completed document");
+            let documents = count(documents(&asked.provider), "completed document");
             let moments = [told.window.from, told.window.to].map(|at| at.map(moment));
             let within = match moments {
                 [Some(from), Some(to)] => format!(" from {from} until before {to}"),
@@ -335,7 +343,11 @@ fn signatures(told: &SignaturesReport) -> Vec<(&'static str, String)> {
     });
     let sum = classes.collect::<Vec<_>>().join(" + ");
     let sum = if sum.is_empty() { "none".to_owned() } else { sum };
-    lines.push(("signatures", format!("{} = {sum}", count(told.completed, "document"))));
+    let counted = match told.completed {
+        rows if rows > all => format!(", {} with each deal that they name", thousands(rows)),
+        _ => String::new(),
+    };
+    lines.push(("signatures", format!("{}{counted} = {sum}", count(all, "document"))));
     lines
 }
 

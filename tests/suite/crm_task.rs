@@ -214,7 +214,7 @@ fn refused_and_lost(crm: &'static str) {
     assert_eq!(only(&world)["owner"], "nobody", "{crm}");
     let timeline = world.timeline(&signed);
     assert!(
-        timeline.contains("given to nobody") && timeline.contains("sam@example.com"),
+        timeline.contains("assigned to nobody") && timeline.contains("sam@example.com"),
         "{timeline}"
     );
     // Made, and the answer lost: looked for, and found.

@@ -83,9 +83,11 @@ fn the_commands_that_an_audit_without_a_ledger_names_work() {
 #[test]
 fn what_needs_a_ledger_says_so() {
     let sandbox = folder_with_export();
-    for option in
-        [&["--signatures"][..], &["--checkpoint"], &["--require-checkpoint", "--trust", "x"]]
-    {
+    for option in [
+        &["--signatures"][..],
+        &["--checkpoint"],
+        &["--require-checkpoint", "--trust", "export.csv"],
+    ] {
         let mut arguments = vec!["--now", NOON, "audit", "--deals", "export.csv"];
         arguments.extend(option);
         let ran = sandbox.handoff("e", &arguments).exits(2);
@@ -123,7 +125,7 @@ fn coverage_of_an_export_proposes_what_its_columns_answer() {
     let ran = sandbox.handoff("e", &["--now", NOON, "coverage", "--deals", "export.csv"]).exits(0);
     for line in [
         "1. Who is this customer?",
-        "7. What should CS do first, and by when?",
+        "Question 7, What should CS do first, and by when?, is answered by handoff itself",
         "\"Lead source\"",
         "  commitments: 'deal | property(\"Deal promises made\") | promises(made_by=deal.owner.name)'   # 2 of 3",
         "  implementation.complexity: 'deal | property(\"Complexity of rollout\") | choice(\"low\", \"medium\", \"high\")'   # 3 of 3",

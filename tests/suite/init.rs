@@ -5,6 +5,15 @@ use std::fs;
 use crate::sandbox::Sandbox;
 
 #[test]
+fn an_export_outside_of_the_ledger_is_refused_before_anything_is_written() {
+    let sandbox = Sandbox::new();
+    let line = ["init", "l", "--crm", "file", "--deals", "../deals.csv"];
+    let ran = sandbox.handoff(".", &line).exits(2);
+    assert!(ran.stderr.contains("outside of the ledger"), "{}", ran.stderr);
+    assert!(!sandbox.join("l").exists());
+}
+
+#[test]
 fn an_empty_folder_becomes_a_ledger_that_validates() {
     let sandbox = Sandbox::new();
     let ran = sandbox

@@ -187,7 +187,7 @@ fn plan_says_what_it_cannot_compare() {
     sandbox.git("l", &["commit", "-qam", "broken"]);
     edit(&sandbox, "handoff.yaml", "versoin: 1", "version: 1");
     let ran = plan(&sandbox, &[]).exits(3);
-    assert!(ran.stderr.contains("the settings of main cannot be read"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the settings of main cannot be used"), "{}", ran.stderr);
 
     let origin = format!("file://{}", sandbox.join("l").display());
     sandbox.git("l", &["commit", "-qam", "right again"]);

@@ -517,6 +517,7 @@ pub(super) struct Milestone {
 /// An issue, or a pull request as an issue.
 #[derive(Debug, Deserialize)]
 pub(super) struct Issue {
+    #[serde(default)]
     pub(super) state: String,
     pub(super) number: u64,
     pub(super) html_url: String,

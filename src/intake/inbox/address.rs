@@ -108,8 +108,8 @@ mod tests {
         assert_eq!((many.name.as_str(), many.replicas, many.tls), ("acme", 3, true));
         assert!(NatsAddress::parse("inbox/new").is_none(), "a folder");
         for (text, why) in [
-            ("nats://", "no host"),
-            ("nats://h/a.b", "no name"),
+            ("nats://", "not a host"),
+            ("nats://h/a.b", "not a name"),
             ("nats://h?replicas=9", "replicas"),
             ("nats://h?name=x", "replicas"),
             ("http://h", "nats://"),

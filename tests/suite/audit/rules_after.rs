@@ -132,7 +132,7 @@ fn handoff_returned() {
     insta::assert_snapshot!(told(&world, "handoff-returned"), @r#"
     warning: "Acme 1" (USD 48,000.00, Riley Ross) was returned by Sam Lee 6 h ago: "unanswered: who is the economic buyer?".
       briefs/2026/11/acme--hubspot-1/brief.yaml
-      Riley Ross corrects the deal or the brief; then `handoff accept hubspot-1 --by WHO` closes the matter.
+      Riley Ross corrects the deal or the brief; then `handoff resubmit hubspot-1 --by WHO` sends it to the CSM again.
     "#);
     for kind in [EventKind::Resubmitted, EventKind::Accepted] {
         let mut events = events.clone();

@@ -48,7 +48,11 @@ fn signed_and_not_won_is_found_although_no_won_deal_shows_it() {
 
     let text = sandbox.handoff_with("ledger", AUDIT, KEY).exits(1);
     assert!(text.stdout.contains("error[signed-not-won]"), "{}", text.stdout);
-    assert!(text.stdout.contains("1 document = 1 not Closed Won"), "{}", text.stdout);
+    assert!(
+        text.stdout.contains("1 document, 2 with each deal that they name = 1 not Closed Won"),
+        "{}",
+        text.stdout
+    );
     assert!(text.stdout.contains("--signatures"), "the command to run it again: {}", text.stdout);
 
     let json = [AUDIT, &["--format", "json"]].concat();

@@ -66,7 +66,7 @@ async fn a_return_tells_the_rep_once_and_what_comes_again_says_what_changed() {
     let [comment] = &comments[..] else { panic!("one comment: {comments:?}") };
     let body = comment["body"].as_str().unwrap();
     assert!(
-        body.contains("What did they buy?") && body.contains("48000\\.00 → 52000\\.00"),
+        body.contains("What did they buy?") && body.contains("USD 48,000.00 → USD 52,000.00"),
         "question, before and after: {body}"
     );
     assert!(!body.contains("<script>") && !body.contains("@acme/team"), "{body}");

@@ -420,7 +420,7 @@ async fn tell(targets: Targets) -> Story {
     assert_eq!(story.count("resubmitted"), 1);
     story.run(&["deliver"]);
     let before = seen;
-    let words = ["came again", "54,000.00", "Three in a thousand"];
+    let words = ["was resubmitted", "54,000.00", "Three in a thousand"];
     let seen = story.told_once(&before, &words).await;
     seen.says("54,000.00", &["the issue", "Asana's task", "the page"]);
     seen.says("Three in a thousand", &["the page"]);

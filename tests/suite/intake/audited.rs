@@ -69,7 +69,7 @@ fn signed_and_not_won_is_found_although_no_won_deal_shows_it() {
         assert!(page.contains("is not Closed Won"), "{format}: {page}");
     }
 
-    // Handed over and closed: clean.
+    // Handed over and closed for its deal; its metadata names one that the CRM does not have.
     let event = fixture("esign/pandadoc-completed-full.body.json");
     let mut body: Value = serde_json::from_slice(&fs::read(event).unwrap()).unwrap();
     body[0]["data"]["id"] = json!(id);
@@ -80,7 +80,7 @@ fn signed_and_not_won_is_found_although_no_won_deal_shows_it() {
     write_deals(&sandbox, "77,Acme,Closed Won,2026-10-14 16:00,true,100.00,USD\n");
     sandbox.handoff("ledger", &["sign", "../event.json"]).exits(0);
     let report = sandbox.handoff_with("ledger", &json, KEY).json();
-    assert_eq!(report["signatures"]["summary"], json!({"handed_over": 1}), "{report}");
+    assert_eq!(report["signatures"]["summary"], json!({"handed_over": 1, "no_deal": 1}), "{report}");
 }
 
 #[test]

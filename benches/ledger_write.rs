@@ -31,23 +31,23 @@ fn main() {
         let ways: [fn(&Path) -> f64; 3] = [with_git, single, backlog];
         for (way, rates) in ways.iter().zip(&mut rates) {
             let root = dir.path().join(format!("{round}-{}", rates.len()));
+            // Nothing is deleted before the end: ext4 makes files slowly after that.
             rates.push(way(&root));
-            fs::remove_dir_all(&root).unwrap();
         }
     }
-    let [git, single, backlog] = rates.map(|mut rates| {
-        rates.sort_by(f64::total_cmp);
-        rates[rates.len() / 2]
-    });
-    println!("git add + git commit, core.fsync=all  {git:8.1} commits/s");
-    println!(
-        "handoff, one durable commit each      {single:8.1} commits/s  {:6.1} times",
-        single / git
-    );
-    println!(
-        "handoff, backlog in batches of {BATCH}    {backlog:8.1} commits/s  {:6.1} times",
-        backlog / git
-    );
+    let git = median(&mut rates[0]);
+    let ways = ["git add + git commit, core.fsync=all", "handoff, one durable commit each"];
+    let backlog = format!("handoff, backlog in batches of {BATCH}");
+    for (way, rates) in ways.into_iter().chain([&*backlog]).zip(&mut rates) {
+        let rate = median(rates);
+        let (least, most) = (rates[0], rates[rates.len() - 1]);
+        println!("{way:38} {rate:8.1} commits/s ({least:.1}–{most:.1})  {:6.1} times", rate / git);
+    }
+}
+
+fn median(rates: &mut [f64]) -> f64 {
+    rates.sort_by(f64::total_cmp);
+    rates[rates.len() / 2]
 }
 
 fn ledger(root: &Path) -> Ledger {

@@ -80,7 +80,11 @@ fn signed_and_not_won_is_found_although_no_won_deal_shows_it() {
     write_deals(&sandbox, "77,Acme,Closed Won,2026-10-14 16:00,true,100.00,USD\n");
     sandbox.handoff("ledger", &["sign", "../event.json"]).exits(0);
     let report = sandbox.handoff_with("ledger", &json, KEY).json();
-    assert_eq!(report["signatures"]["summary"], json!({"handed_over": 1, "no_deal": 1}), "{report}");
+    assert_eq!(
+        report["signatures"]["summary"],
+        json!({"handed_over": 1, "no_deal": 1}),
+        "{report}"
+    );
 }
 
 #[test]

@@ -477,7 +477,13 @@ proptest::proptest! {
             writer.write_record([&at.to_string(), note, "true", other]).expect("written");
         }
         let deals = read_text(&writer.into_inner().expect("bytes")).map_err(|error| {
-            proptest::test_runner::TestCaseError::fail(failed(&error))
+            let said = failed(&error);
+            // A cell of which each line has as many delimiters as a row is refused: nobody
+            // can tell it from rows between two stray quotes.
+            match said.contains("holds what looks like whole rows") {
+                true => proptest::test_runner::TestCaseError::reject(said),
+                false => proptest::test_runner::TestCaseError::fail(said),
+            }
         })?;
         proptest::prop_assert_eq!(deals.len(), rows.len());
         for (at, (note, other)) in rows.iter().enumerate() {

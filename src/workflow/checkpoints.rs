@@ -9,7 +9,7 @@ use http::{HeaderMap, Method, StatusCode};
 
 use super::context::{Context, WorkflowError};
 use crate::audit::{self, AuditReport};
-use crate::http::{BaseUrl, Client, Schedule, Semantics};
+use crate::http::{BaseUrl, Client, Request, Schedule, Semantics};
 use crate::ledger::{
     self, CheckpointDeal, CheckpointFacts, Containment, Ledger, find_containment, list_checkpoints,
 };
@@ -221,9 +221,9 @@ fn new_pushes(ledger: &Ledger, pushes: &[Push]) -> Result<Vec<Push>, WorkflowErr
 /// Asks a timestamp authority for a token over a checkpoint, by RFC 3161 over HTTP.
 async fn ask_authority(url: &BaseUrl, query: Vec<u8>) -> Result<Vec<u8>, String> {
     let client = Client::new(url.clone(), HeaderMap::new(), Schedule::interactive());
-    let body = Some(("application/timestamp-query", query));
-    let asked = client.send_bytes(Semantics::Idempotent, Method::POST, "", body).await;
-    let answer = asked.map_err(|error| error.to_string())?;
+    let request = Request::new(Semantics::Idempotent, Method::POST, "");
+    let request = request.with_body("application/timestamp-query", query);
+    let answer = client.send(&request).await.map_err(|error| error.to_string())?;
     if answer.status != StatusCode::OK {
         return Err(format!("{} answered {}", url.as_str(), answer.status));
     }

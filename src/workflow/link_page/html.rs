@@ -196,14 +196,10 @@ fn confirmed(context: &Context, stored: &Stored) -> Result<Vec<Confirmed>, Workf
     let mut found: Vec<Confirmed> = Vec::new();
     let outline = context.schema.outline();
     for answer in confirmed_answers(context, stored)? {
-        let Some(field) = outline.field(&answer.pointer) else { continue };
-        let label = match outline.field(answer.pointer.rsplit_once('/').map_or("", |it| it.0)) {
-            // `Name` alone would be anybody's.
-            Some(above) if answer.pointer.matches('/').count() > 2 => {
-                format!("{}: {}", above.title, field.title)
-            }
-            _ => field.title.clone(),
-        };
+        if outline.field(&answer.pointer).is_none() {
+            continue;
+        }
+        let label = outline.label(&answer.pointer);
         let by = match (answer.source.name, answer.source.from) {
             (Some(name), _) => name.split(" <").next().unwrap_or_default().to_owned(),
             (None, SourceKind::Form) => "in the form".to_owned(),

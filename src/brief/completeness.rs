@@ -183,7 +183,6 @@ impl<'a> Step<'a> {
         }
         pointer
     }
-
 }
 
 struct Walk<'a> {

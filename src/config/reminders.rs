@@ -18,7 +18,7 @@ use crate::time::HumanDuration;
 #[schemars(example = serde_json::json!({
     "for": "first_touch", "at": "-4h", "to": "csm", "by": "slack"
 }))]
-pub struct Reminder {
+pub struct ReminderRule {
     /// What is due.
     #[serde(rename = "for")]
     pub due: Due,
@@ -212,7 +212,7 @@ pub(super) enum WrittenReminders {
     /// `off`.
     Off,
     /// The list.
-    Ladder(Vec<Reminder>),
+    Ladder(Vec<ReminderRule>),
 }
 
 impl<'de> Deserialize<'de> for WrittenReminders {
@@ -238,7 +238,7 @@ impl JsonSchema for WrittenReminders {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let reminder = generator.subschema_for::<Reminder>();
+        let reminder = generator.subschema_for::<ReminderRule>();
         json_schema!({
             "anyOf": [{"type": "string", "enum": ["off"]}, {"type": "array", "items": reminder}],
         })
@@ -247,7 +247,7 @@ impl JsonSchema for WrittenReminders {
 
 impl WrittenReminders {
     /// The ladder; without the setting the shipped one.
-    pub(super) fn ladder(written: Option<Self>) -> Vec<Reminder> {
+    pub(super) fn ladder(written: Option<Self>) -> Vec<ReminderRule> {
         match written {
             Some(Self::Off) => Vec::new(),
             Some(Self::Ladder(ladder)) => ladder,
@@ -258,9 +258,13 @@ impl WrittenReminders {
 
 /// The reminders of a ledger whose settings say nothing: the CSM shortly
 /// before and the lead after a deadline, the rep while answers are missing.
-fn shipped() -> Vec<Reminder> {
-    let step =
-        |due, before, distance, to| Reminder { due, at: Offset { before, distance }, to, by: None };
+fn shipped() -> Vec<ReminderRule> {
+    let step = |due, before, distance, to| ReminderRule {
+        due,
+        at: Offset { before, distance },
+        to,
+        by: None,
+    };
     let (hours, days) = (HumanDuration::hours, HumanDuration::days);
     vec![
         step(Due::FirstTouch, true, hours(4), Recipient::Csm),

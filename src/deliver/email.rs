@@ -20,7 +20,7 @@ use url::Url;
 
 use super::links::person;
 use super::message_kind::{MessageKind, Reminder};
-use super::message_sink::{Channel, MessageSink, Outgoing};
+use super::message_sink::{MessageChannel, MessageSink, Outgoing};
 use super::messages::{Audience, Messages, answer, customer, due};
 use super::row::{Made, SinkRow, SinkSettings, Sinks};
 use super::sink::{DeliveryError, Handoff, Mark, Notice, Sink};
@@ -95,7 +95,10 @@ impl SinkSettings for EmailSettings {
     }
 }
 
-fn channel(settings: &EmailSettings, secrets: &Secrets) -> Result<Arc<dyn Channel>, Vec<String>> {
+fn channel(
+    settings: &EmailSettings,
+    secrets: &Secrets,
+) -> Result<Arc<dyn MessageChannel>, Vec<String>> {
     let mut problems = Vec::new();
     let mut mailbox = |field: &str, address: &str| {
         address
@@ -331,7 +334,7 @@ impl Email {
 }
 
 #[async_trait]
-impl Channel for Email {
+impl MessageChannel for Email {
     fn event(&self) -> EventKind {
         EventKind::Emailed
     }

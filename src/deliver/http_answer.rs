@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
 use super::sink::DeliveryError;
-use crate::http::{BaseUrl, Client, NetError, Request, Response, Schedule, secret_header};
+use crate::http::{ApiRequest, BaseUrl, Client, NetError, Response, Schedule, secret_header};
 use crate::text;
 
 /// An API that answers in JSON, as one account sees it.
@@ -34,7 +34,7 @@ impl JsonApi {
     }
 
     /// Sends a request; any status is an answer.
-    pub(super) async fn send(&self, request: &Request<'_>) -> Result<Response, DeliveryError> {
+    pub(super) async fn send(&self, request: &ApiRequest<'_>) -> Result<Response, DeliveryError> {
         self.client.send(request).await.map_err(|error| match error {
             NetError::NotReached { .. } => DeliveryError::transient(error.to_string()),
             NetError::Unclear { .. } => DeliveryError::unclear(error.to_string()),
@@ -42,13 +42,13 @@ impl JsonApi {
     }
 
     /// The JSON of a request's answer.
-    pub(super) async fn ask(&self, request: &Request<'_>) -> Result<Value, DeliveryError> {
+    pub(super) async fn ask(&self, request: &ApiRequest<'_>) -> Result<Value, DeliveryError> {
         json(self.name, &self.send(request).await?, self.help)
     }
 
     /// The JSON at a path.
     pub(super) async fn read(&self, path: &str) -> Result<Value, DeliveryError> {
-        self.ask(&Request::get(path)).await
+        self.ask(&ApiRequest::get(path)).await
     }
 
     /// The JSON at a path where there may be nothing, which these statuses say.
@@ -57,7 +57,7 @@ impl JsonApi {
         path: &str,
         nothing: &[u16],
     ) -> Result<Option<Value>, DeliveryError> {
-        let response = self.send(&Request::get(path)).await?;
+        let response = self.send(&ApiRequest::get(path)).await?;
         if nothing.contains(&response.status.as_u16()) {
             return Ok(None);
         }
@@ -65,7 +65,7 @@ impl JsonApi {
     }
 
     /// Writes where nothing need be answered.
-    pub(super) async fn write(&self, request: &Request<'_>) -> Result<(), DeliveryError> {
+    pub(super) async fn write(&self, request: &ApiRequest<'_>) -> Result<(), DeliveryError> {
         let response = self.send(request).await?;
         if response.status.is_success() {
             return Ok(());

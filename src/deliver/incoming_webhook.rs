@@ -8,9 +8,9 @@ use serde_json::Value;
 use url::Url;
 
 use super::http_answer;
-use super::message_sink::{Channel, Outgoing};
+use super::message_sink::{MessageChannel, Outgoing};
 use super::sink::{DeliveryError, Mark};
-use crate::http::{BaseUrl, Client, NetError, Request, Schedule};
+use crate::http::{ApiRequest, BaseUrl, Client, NetError, Schedule};
 use crate::model::Check;
 use crate::text;
 
@@ -61,7 +61,7 @@ impl IncomingWebhook {
 }
 
 #[async_trait]
-impl Channel for IncomingWebhook {
+impl MessageChannel for IncomingWebhook {
     fn via(&self) -> &'static str {
         self.chat.via
     }
@@ -78,7 +78,7 @@ impl Channel for IncomingWebhook {
         let what = self.chat.what;
         let body = (self.chat.body)(message)?;
         // Errors of the client name the URL, which is a secret here.
-        let response = match self.client.send(&Request::create(&self.path, &body)).await {
+        let response = match self.client.send(&ApiRequest::create(&self.path, &body)).await {
             Ok(response) => response,
             Err(NetError::NotReached { why, .. }) => {
                 let message = format!("{what} was not reached: {why}");

@@ -28,7 +28,7 @@ impl Outgoing<'_> {
 
 /// A way on which messages reach people.
 #[async_trait]
-pub(super) trait Channel: Send + Sync {
+pub(super) trait MessageChannel: Send + Sync {
     /// Its name in timelines.
     fn via(&self) -> &'static str;
 
@@ -70,7 +70,7 @@ pub(super) trait Channel: Send + Sync {
 /// Sends one kind of message on a channel.
 #[derive(Clone)]
 pub(super) struct MessageSink {
-    channel: Arc<dyn Channel>,
+    channel: Arc<dyn MessageChannel>,
     messages: Messages,
     kind: MessageKind,
 }
@@ -78,7 +78,7 @@ pub(super) struct MessageSink {
 impl MessageSink {
     /// The one for this kind.
     pub(super) fn of(
-        channel: Arc<dyn Channel>,
+        channel: Arc<dyn MessageChannel>,
         messages: &Messages,
         kind: MessageKind,
     ) -> Box<dyn Sink> {
@@ -86,7 +86,10 @@ impl MessageSink {
     }
 
     /// One for each kind that every handoff can have.
-    pub(super) fn all(channel: &Arc<dyn Channel>, messages: &Messages) -> Vec<Box<dyn Sink>> {
+    pub(super) fn all(
+        channel: &Arc<dyn MessageChannel>,
+        messages: &Messages,
+    ) -> Vec<Box<dyn Sink>> {
         MessageKind::ALL.map(|kind| Self::of(Arc::clone(channel), messages, kind)).into()
     }
 

@@ -14,13 +14,13 @@ use tokio::sync::OnceCell;
 use super::http_answer::{self, JsonApi};
 use super::incoming_webhook::{Chat, IncomingWebhook};
 use super::message_kind::MessageKind;
-use super::message_sink::{Channel, MessageSink, Outgoing};
+use super::message_sink::{MessageChannel, MessageSink, Outgoing};
 use super::messages::{Audience, Messages, answer};
 use super::row::{Made, SinkRow, SinkSettings, Sinks};
 use super::sink::{DeliveryError, Mark, Sink};
 use super::templates::Medium;
 use crate::brief::EventKind;
-use crate::http::{BaseUrl, Request, Semantics};
+use crate::http::{ApiRequest, BaseUrl, Semantics};
 use crate::model::{Check, Secrets};
 use crate::settings::SettingsReader;
 use crate::text;
@@ -58,7 +58,7 @@ impl SinkSettings for SlackSettings {
 }
 
 impl SlackSettings {
-    fn channel(&self, secrets: &Secrets) -> Result<Arc<dyn Channel>, Vec<String>> {
+    fn channel(&self, secrets: &Secrets) -> Result<Arc<dyn MessageChannel>, Vec<String>> {
         let made = match (secrets.get("SLACK_BOT_TOKEN"), secrets.get("SLACK_WEBHOOK_URL")) {
             (Some(token), _) => SlackBot::new(self, &token).map(|it| Arc::new(it) as _),
             (None, Some(url)) => {
@@ -157,7 +157,7 @@ impl SlackBot {
         Ok(Self { api, channel: channel.to_owned(), channel_id: OnceCell::new() })
     }
 
-    async fn ask(&self, request: &Request<'_>) -> Result<Value, DeliveryError> {
+    async fn ask(&self, request: &ApiRequest<'_>) -> Result<Value, DeliveryError> {
         let method = request.path();
         let response = self.api.send(request).await?;
         judge(method, http_answer::json(&format!("Slack's {method}"), &response, HELP)?)
@@ -166,7 +166,7 @@ impl SlackBot {
     /// Reads; the reading methods take forms, not JSON.
     async fn read(&self, method: &str, form: &[(&str, &str)]) -> Result<Value, DeliveryError> {
         let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-        let request = Request::new(Semantics::Idempotent, Method::POST, method);
+        let request = ApiRequest::new(Semantics::Idempotent, Method::POST, method);
         self.ask(&request.with_body("application/x-www-form-urlencoded", form)).await
     }
 
@@ -244,7 +244,7 @@ impl SlackBot {
 }
 
 #[async_trait]
-impl Channel for SlackBot {
+impl MessageChannel for SlackBot {
     fn via(&self) -> &'static str {
         "slack"
     }
@@ -311,7 +311,7 @@ impl Channel for SlackBot {
         if let Some(ts) = Self::thread(outgoing, self.channel_id().await?) {
             body["thread_ts"] = json!(ts);
         }
-        let request = Request::new(Semantics::Creates, Method::POST, "chat.postMessage");
+        let request = ApiRequest::new(Semantics::Creates, Method::POST, "chat.postMessage");
         let request = request.with_body("application/json; charset=utf-8", body.to_string());
         let posted = self.ask(&request).await?;
         match (posted["channel"].as_str(), posted["ts"].as_str()) {

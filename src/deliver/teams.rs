@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::incoming_webhook::{Chat, IncomingWebhook};
 use super::message_kind::MessageKind;
-use super::message_sink::{Channel, MessageSink, Outgoing};
+use super::message_sink::{MessageChannel, MessageSink, Outgoing};
 use super::messages::{Audience, Messages};
 use super::row::{Made, SinkRow, SinkSettings, Sinks};
 use super::sink::{DeliveryError, Sink};
@@ -63,7 +63,7 @@ impl SinkSettings for TeamsSettings {
 }
 
 impl TeamsSettings {
-    fn channel(&self, secrets: &Secrets) -> Result<Option<Arc<dyn Channel>>, Vec<String>> {
+    fn channel(&self, secrets: &Secrets) -> Result<Option<Arc<dyn MessageChannel>>, Vec<String>> {
         let Some(url) = secrets.get(SECRET) else { return Ok(None) };
         let webhook = IncomingWebhook::new(CHAT, self.repeat, &url);
         Ok(Some(Arc::new(webhook.map_err(|problem| vec![problem])?)))

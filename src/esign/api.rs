@@ -9,7 +9,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use http::{HeaderValue, header};
 use serde_json::Value;
 
-use crate::http::{BaseUrl, Client, Page, PageWalk, Request, Schedule, secret_header};
+use crate::http::{ApiRequest, BaseUrl, Client, Page, PageWalk, Schedule, secret_header};
 use crate::model::{DocumentId, Evidence, Gap, Secrets, Signature, SignatureEvent};
 use crate::text;
 use crate::webhook::json;
@@ -160,7 +160,7 @@ impl ProviderApi {
         }
         let response = self
             .client
-            .send(&Request::get(path))
+            .send(&ApiRequest::get(path))
             .await
             .map_err(|error| self.unavailable(error.to_string()))?;
         // The query may hold customers' words and is not repeated.

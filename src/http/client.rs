@@ -110,6 +110,14 @@ impl Schedule {
         }
     }
 
+    /// For what is tried again over days: seven tries within two days.
+    #[must_use]
+    pub fn over_days() -> Self {
+        let minutes = [5, 30, 120, 480, 1_440, 1_440];
+        let waits = minutes.map(|minutes| Duration::from_secs(minutes * 60)).to_vec();
+        Self { waits, longest: Duration::from_secs(24 * 60 * 60) }
+    }
+
     /// No retry at all.
     #[must_use]
     pub fn once() -> Self {
@@ -141,14 +149,14 @@ pub enum Semantics {
 
 /// A request: what it does, where it goes, and its body.
 #[derive(Debug, Clone)]
-pub struct Request<'a> {
+pub struct ApiRequest<'a> {
     semantics: Semantics,
     method: Method,
     path: &'a str,
     body: Option<(&'a str, Bytes)>,
 }
 
-impl<'a> Request<'a> {
+impl<'a> ApiRequest<'a> {
     /// One without a body.
     #[must_use]
     pub fn new(semantics: Semantics, method: Method, path: &'a str) -> Self {
@@ -478,8 +486,8 @@ impl Client {
     ///
     /// # Errors
     /// When no complete answer came.
-    pub async fn send(&self, request: &Request<'_>) -> Result<Response, NetError> {
-        let Request { method, path, .. } = request;
+    pub async fn send(&self, request: &ApiRequest<'_>) -> Result<Response, NetError> {
+        let ApiRequest { method, path, .. } = request;
         if self.is_given_up() {
             let method = method.clone();
             let url = self.base.join(path.split('?').next().unwrap_or_default());
@@ -521,7 +529,7 @@ impl Client {
         }
     }
 
-    async fn send_once(&self, request: &Request<'_>) -> Result<Response, NetError> {
+    async fn send_once(&self, request: &ApiRequest<'_>) -> Result<Response, NetError> {
         let result = self.exchange(request).await;
         let outcome = match &result {
             Ok(response) => match response.status.as_u16() {
@@ -540,8 +548,8 @@ impl Client {
         result
     }
 
-    async fn exchange(&self, asked: &Request<'_>) -> Result<Response, NetError> {
-        let Request { method, path, body, .. } = asked;
+    async fn exchange(&self, asked: &ApiRequest<'_>) -> Result<Response, NetError> {
+        let ApiRequest { method, path, body, .. } = asked;
         let full = self.base.join(path);
         let url = || full.split('?').next().unwrap_or_default().to_owned();
         let mut request = self.inner.request(method.clone(), &full).headers(self.headers.clone());

@@ -15,7 +15,7 @@ use crate::crm::CrmError;
 use crate::crm::failure::{clean, list, object, secret_header};
 use crate::crm::reading::{AccountFacts, Pages, whole};
 use crate::crm::requested_properties::Known;
-use crate::http::{Client, Limits, NetError, Page, Request, Response, Schedule};
+use crate::http::{ApiRequest, Client, Limits, NetError, Page, Response, Schedule};
 use crate::model::{CrmName, RecordKind};
 
 pub(super) use crate::crm::failure::Failure;
@@ -152,7 +152,7 @@ impl HubSpotApi {
     pub(super) async fn get(&self, area: &str, rest: &str) -> Result<Value, Failure> {
         let path = self.path(area, rest);
         let ask = async {
-            let answer = self.send(&Request::get(&path)).await?;
+            let answer = self.send(&ApiRequest::get(&path)).await?;
             self.object(&path, &answer)
         };
         if OF_ACCOUNT.contains(&area) { self.account.once(&path, ask).await } else { ask.await }
@@ -184,7 +184,7 @@ impl HubSpotApi {
         body: &Value,
     ) -> Result<(Value, bytes::Bytes), Failure> {
         let path = self.path(area, rest);
-        let answer = self.send(&Request::ask(&path, body)).await?;
+        let answer = self.send(&ApiRequest::ask(&path, body)).await?;
         Ok((self.object(&path, &answer)?, answer.body))
     }
 
@@ -203,14 +203,14 @@ impl HubSpotApi {
     /// Changes one record; the same change again gives the same record.
     pub(super) async fn patch(&self, rest: &str, body: &Value) -> Result<Value, Failure> {
         let path = self.path("crm/objects", rest);
-        let answer = self.send(&Request::patch(&path, body)).await?;
+        let answer = self.send(&ApiRequest::patch(&path, body)).await?;
         self.object(&path, &answer)
     }
 
     /// Creates a record; not repeated where it may have been created.
     pub(super) async fn create(&self, rest: &str, body: &Value) -> Result<Value, Failure> {
         let path = self.path("crm/objects", rest);
-        let answer = self.send(&Request::create(&path, body)).await?;
+        let answer = self.send(&ApiRequest::create(&path, body)).await?;
         self.object(&path, &answer)
     }
 
@@ -219,7 +219,7 @@ impl HubSpotApi {
         format!("{area}/{}/{rest}", self.version)
     }
 
-    async fn send(&self, request: &Request<'_>) -> Result<Response, Failure> {
+    async fn send(&self, request: &ApiRequest<'_>) -> Result<Response, Failure> {
         let (path, repeatable) = (request.path(), request.is_repeatable());
         let mut attempt = 1;
         let begun = Instant::now();
@@ -343,7 +343,7 @@ impl Pages for HubSpotApi {
     }
 
     async fn page(&self, at: &str, _: usize) -> Result<Page, Failure> {
-        let answer = self.send(&Request::get(at)).await?;
+        let answer = self.send(&ApiRequest::get(at)).await?;
         let mut body = self.object(at, &answer)?;
         read::absent(at, &body)?;
         let first = at.split("&after=").next().unwrap_or(at);

@@ -9,7 +9,7 @@ use super::{HOST, PipedriveSettings};
 use crate::crm::CrmError;
 use crate::crm::failure::{Failure, clean, cursor, list, object, secret_header};
 use crate::crm::reading::{AccountFacts, Pages, whole};
-use crate::http::{Client, Limits, Page, Request, Response, Schedule};
+use crate::http::{ApiRequest, Client, Limits, Page, Response, Schedule};
 use crate::model::CrmName;
 
 /// Records of one page, at most.
@@ -74,7 +74,7 @@ impl PipedriveApi {
 
     /// Reads, with the bytes for the population's hash.
     pub(super) async fn read(&self, path: &str) -> Result<(Value, bytes::Bytes), Failure> {
-        let answer = self.send(&Request::get(path)).await?;
+        let answer = self.send(&ApiRequest::get(path)).await?;
         Ok((self.object(path, &answer)?, answer.body))
     }
 
@@ -113,19 +113,19 @@ impl PipedriveApi {
 
     /// Changes one record; the same change again gives the same record.
     pub(super) async fn patch(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        let answer = self.send(&Request::patch(path, body)).await?;
+        let answer = self.send(&ApiRequest::patch(path, body)).await?;
         let mut changed = self.object(path, &answer)?;
         Ok(changed.get_mut("data").map(Value::take).unwrap_or_default())
     }
 
     /// Creates a record; not repeated where it may have been created.
     pub(super) async fn create(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        let answer = self.send(&Request::create(path, body)).await?;
+        let answer = self.send(&ApiRequest::create(path, body)).await?;
         let mut made = self.object(path, &answer)?;
         Ok(made.get_mut("data").map(Value::take).unwrap_or_default())
     }
 
-    async fn send(&self, request: &Request<'_>) -> Result<Response, Failure> {
+    async fn send(&self, request: &ApiRequest<'_>) -> Result<Response, Failure> {
         let setting = "crm.pipedrive.base_url";
         let answer = self.client.send(request).await;
         let answer =

@@ -18,7 +18,7 @@ use crate::crm::CrmError;
 use crate::crm::failure::{Failure, clean, list, object};
 use crate::crm::reading::{AccountFacts, Pages, whole};
 use crate::crm::requested_properties::Known;
-use crate::http::{BaseUrl, Client, Limits, Page, Request, Response, Schedule, Semantics};
+use crate::http::{ApiRequest, BaseUrl, Client, Limits, Page, Response, Schedule, Semantics};
 use crate::model::{CrmName, RecordKind, Secrets};
 
 // A session of an org: client credentials or a signed JWT become a token and
@@ -156,7 +156,7 @@ impl Session {
             .with_limits(self.limits);
         let path = "services/oauth2/token";
         // A second token does no harm.
-        let request = Request::new(Semantics::Idempotent, Method::POST, path);
+        let request = ApiRequest::new(Semantics::Idempotent, Method::POST, path);
         let request = request.with_body("application/x-www-form-urlencoded", form);
         let answer = client.send(&request).await.map_err(|error| {
             Failure::unreachable(&error, "crm.salesforce.login_url", &[&secret, &self.client_id])
@@ -359,7 +359,7 @@ impl SalesforceApi {
 
     /// Reads what is no JSON.
     pub(super) async fn answer(&self, path: &str) -> Result<Response, Failure> {
-        self.send(&Request::get(path)).await
+        self.send(&ApiRequest::get(path)).await
     }
 
     /// Reads below the version's path.
@@ -414,24 +414,24 @@ impl SalesforceApi {
     /// Changes one record; the same change again gives the same record.
     pub(super) async fn patch(&self, rest: &str, body: &Value) -> Result<(), Failure> {
         let path = self.path(rest);
-        self.send(&Request::patch(&path, body)).await.map(drop)
+        self.send(&ApiRequest::patch(&path, body)).await.map(drop)
     }
 
     /// Creates a record; not repeated where it may have been created.
     pub(super) async fn create(&self, rest: &str, body: &Value) -> Result<Value, Failure> {
         let path = self.path(rest);
-        let answer = self.send(&Request::create(&path, body)).await?;
+        let answer = self.send(&ApiRequest::create(&path, body)).await?;
         self.object(&path, &answer)
     }
 
     /// Deletes what was created for a while.
     pub(super) async fn delete(&self, rest: &str) -> Result<(), Failure> {
         let path = self.path(rest);
-        let request = Request::new(Semantics::Idempotent, Method::DELETE, &path);
+        let request = ApiRequest::new(Semantics::Idempotent, Method::DELETE, &path);
         self.send(&request).await.map(drop)
     }
 
-    async fn send(&self, request: &Request<'_>) -> Result<Response, Failure> {
+    async fn send(&self, request: &ApiRequest<'_>) -> Result<Response, Failure> {
         let mut open = self.session.open().await?;
         let (mut renewed, mut retry) = (false, 0);
         loop {

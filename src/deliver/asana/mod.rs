@@ -22,7 +22,7 @@ use super::row::{Made, ReaderContext, SinkRow, SinkSettings, Sinks, WorkflowNeed
 use super::sink::{DeliveryError, Handoff};
 use super::templates::Medium;
 use crate::brief::EventKind;
-use crate::http::{BaseUrl, Request};
+use crate::http::{ApiRequest, BaseUrl};
 use crate::model::Secrets;
 use crate::settings::SettingsReader;
 use crate::text::Look;
@@ -125,11 +125,11 @@ impl Api {
     }
 
     async fn create(&self, path: &str, data: &Value) -> Result<Value, DeliveryError> {
-        self.json.ask(&Request::create(path, &json!({"data": data}))).await
+        self.json.ask(&ApiRequest::create(path, &json!({"data": data}))).await
     }
 
     async fn put(&self, path: &str, data: &Value) -> Result<Value, DeliveryError> {
-        self.json.ask(&Request::put(path, &json!({"data": data}))).await
+        self.json.ask(&ApiRequest::put(path, &json!({"data": data}))).await
     }
 
     /// Hands over every item of a list, page by page, until `see` has enough.

@@ -17,7 +17,7 @@ use crate::deliver::message_kind::MessageKind;
 use crate::deliver::messages::{Audience, Messages, answer};
 use crate::deliver::sink::{DeliveryError, Handoff, Mark, OnboardingTask, Sink, Who};
 use crate::deliver::templates::Medium;
-use crate::http::Request;
+use crate::http::ApiRequest;
 use crate::link::LinkRole;
 use crate::model::{Check, Key};
 use crate::text;
@@ -76,7 +76,7 @@ impl Jira {
         fields["labels"] = json!([label(handoff)]);
         let property = json!({"v": 1, "id": handoff.key, "step": step});
         let body = json!({"fields": fields, "properties": [{"key": "handoff", "value": property}]});
-        let made = self.api.json.ask(&Request::create("/issue", &body)).await?;
+        let made = self.api.json.ask(&ApiRequest::create("/issue", &body)).await?;
         let Some(issue) = made["key"].as_str().map(str::to_owned) else {
             let message = "Jira's answer names no issue".to_owned();
             return Err(DeliveryError::unclear(message));
@@ -258,7 +258,7 @@ impl JiraFollow {
         }
         let path = format!("/issue/{issue}");
         let body = json!({"fields": fields});
-        self.api.json.write(&Request::put(&path, &body)).await
+        self.api.json.write(&ApiRequest::put(&path, &body)).await
     }
 
     /// Gives the tasks of the CSM before to the new one.

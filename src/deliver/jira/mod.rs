@@ -26,7 +26,7 @@ use super::row::{Made, ReaderContext, SinkRow, SinkSettings, Sinks, WorkflowNeed
 use super::sink::{DeliveryError, Handoff};
 use super::templates::Medium;
 use crate::brief::EventKind;
-use crate::http::{BaseUrl, Request};
+use crate::http::{ApiRequest, BaseUrl};
 use crate::model::Secrets;
 use crate::settings::SettingsReader;
 
@@ -172,7 +172,7 @@ impl Api {
             if let Some(token) = &token {
                 body["nextPageToken"] = json!(token);
             }
-            let mut page = self.json.ask(&Request::ask("/search/jql", &body)).await?;
+            let mut page = self.json.ask(&ApiRequest::ask("/search/jql", &body)).await?;
             issues.extend(page["issues"].as_array_mut().map(std::mem::take).into_iter().flatten());
             let next = page["nextPageToken"].as_str().map(str::to_owned);
             if next.is_none() || next == token {

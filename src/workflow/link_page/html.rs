@@ -20,12 +20,12 @@ pub const STYLE: &str = include_str!("../../../templates/link/page.css");
 
 /// What the page says on top.
 #[derive(Debug, Serialize)]
-pub(super) struct Notice {
+pub(super) struct PageNotice {
     is_error: bool,
     words: String,
 }
 
-impl Notice {
+impl PageNotice {
     pub(super) fn done(words: &str) -> Self {
         Self { is_error: false, words: words.to_owned() }
     }
@@ -75,10 +75,10 @@ struct Confirmed {
 
 /// All that the page shows.
 #[derive(Debug, Serialize)]
-pub(super) struct View {
+pub(super) struct LinkView {
     title: String,
     style: &'static str,
-    notice: Option<Notice>,
+    notice: Option<PageNotice>,
     customer: String,
     person: String,
     role: &'static str,
@@ -102,13 +102,13 @@ pub(super) struct View {
     confirmed: Vec<Confirmed>,
 }
 
-impl View {
+impl LinkView {
     pub(super) fn of(
         context: &Context,
         grant: &Grant,
         stored: &Stored,
         is_theirs: bool,
-        notice: Option<Notice>,
+        notice: Option<PageNotice>,
         answered: Option<&Answered>,
     ) -> Result<Self, WorkflowError> {
         let Some(brief) = &stored.brief else {

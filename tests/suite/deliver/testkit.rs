@@ -1,7 +1,7 @@
 //! Against the servers of `shared/testkit`, which check requests against the
 //! vendors' own specifications. Only with `HANDOFF_TESTKIT=1`.
 
-use handoff::http::{BaseUrl, Client, Request, Schedule, Semantics};
+use handoff::http::{ApiRequest, BaseUrl, Client, Schedule, Semantics};
 use http::{HeaderMap, HeaderValue, Method, header};
 use serde_json::{Value, json};
 
@@ -36,7 +36,7 @@ pub(crate) async fn ask(
     let bearer = HeaderValue::from_str(&format!("Bearer {token}")).expect("a header");
     headers.insert(header::AUTHORIZATION, bearer);
     let client = Client::new(BaseUrl::parse(base).expect("a URL"), headers, Schedule::once());
-    let mut request = Request::new(Semantics::Idempotent, method, path);
+    let mut request = ApiRequest::new(Semantics::Idempotent, method, path);
     if let Some(body) = &body {
         request = request.with_json(body);
     }
@@ -176,7 +176,7 @@ pub(crate) async fn replay(fake: &super::fake::Fake, below: &str, mock: &str) {
         let method: Method = asked.method.parse().expect("a method");
         let authorization = asked.headers[header::AUTHORIZATION].clone();
         let client = client.clone().with_header(header::AUTHORIZATION, authorization);
-        let mut request = Request::new(Semantics::Idempotent, method, &path);
+        let mut request = ApiRequest::new(Semantics::Idempotent, method, &path);
         if !asked.bytes.is_empty() {
             request = request.with_body("application/json", asked.bytes.clone());
         }

@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
 
-use handoff::http::{BaseUrl, Client, Request, Schedule, Semantics};
+use handoff::http::{ApiRequest, BaseUrl, Client, Schedule, Semantics};
 use http::{HeaderMap, HeaderName, Method, header};
 use serde_json::{Value, json};
 
@@ -37,7 +37,7 @@ async fn forward(asked: &Asked) -> Reply {
     let method: Method = asked.method.parse().unwrap();
     let kind = asked.headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap());
     let path = format!("{path}?{}", asked.query);
-    let mut request = Request::new(Semantics::Creates, method, &path);
+    let mut request = ApiRequest::new(Semantics::Creates, method, &path);
     if let Some(kind) = kind {
         request = request.with_body(kind, asked.bytes.clone());
     }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use git2::{Oid, Repository};
 
 use super::durable::{make_folder, sync_folders, workshop};
-use super::repository::branch_commit;
+use super::handle::branch_commit;
 use super::{Identity, LedgerError};
 
 /// How long a ref that git holds is waited for.

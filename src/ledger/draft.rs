@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::change::Change;
-use super::repository::{branch_commit, branch_or_remote, check_branch, hold};
+use super::handle::{branch_commit, branch_or_remote, check_branch, hold};
 use super::snapshot::Snapshot;
 use super::writer::{Committed, Writer};
 use super::{Ledger, LedgerError};
@@ -25,7 +25,7 @@ impl Ledger {
     pub fn snapshot_of_branch(&self, branch: &str) -> Result<Option<Snapshot>, LedgerError> {
         check_branch(branch)?;
         let commit = branch_or_remote(&hold(self.shared()), branch, self.root())?;
-        commit.map(|commit| Snapshot::of(self, Some(commit))).transpose()
+        commit.map(|commit| self.snapshot_of(Some(commit))).transpose()
     }
 
     /// The ledger as a remote's branch had it when it was last seen; `None` if
@@ -40,7 +40,7 @@ impl Ledger {
     ) -> Result<Option<Snapshot>, LedgerError> {
         check_branch(branch)?;
         let Some(commit) = self.on_remote(remote, branch)? else { return Ok(None) };
-        Snapshot::of(self, Some(commit)).map(Some)
+        self.snapshot_of(Some(commit)).map(Some)
     }
 
     /// The keys that have a branch of their own, here or as last fetched from

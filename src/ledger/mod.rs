@@ -17,6 +17,7 @@ mod eol;
 mod error;
 mod file_versions;
 mod git_program;
+mod handle;
 pub mod history;
 mod identity;
 mod index_file;

@@ -4,35 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use chrono::{DateTime, Utc};
-use git2::{Commit, Oid, Repository};
+use git2::{Commit, Oid};
 
 use super::change::trailer;
 use super::git_program::{Ran, run, without_secrets};
-use super::repository::{branch_commit, hold};
-use super::snapshot::object_id;
+use super::handle::{branch_commit, hold, object_id, remote_names, usual_remote};
 use super::web_url::{WebLinks, web_links};
 use super::{Ledger, LedgerError};
 use crate::model::{Key, ObjectId};
-
-/// `origin`, else the only remote there is.
-pub(super) fn usual_remote(repo: &Repository) -> Option<String> {
-    let remotes = names(repo);
-    if remotes.iter().any(|name| name == "origin") {
-        return Some("origin".into());
-    }
-    match &remotes[..] {
-        [only] => Some(only.clone()),
-        _ => None,
-    }
-}
-
-fn names(repo: &Repository) -> Vec<String> {
-    let Ok(remotes) = repo.remotes() else { return Vec::new() };
-    let mut names: Vec<String> =
-        remotes.iter().filter_map(|name| name.ok().flatten().map(str::to_owned)).collect();
-    names.sort();
-    names
-}
 
 /// What only this clone has.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -264,7 +243,7 @@ impl Ledger {
     }
 
     pub(super) fn known_remote(&self, remote: &str) -> Result<(), LedgerError> {
-        let known = names(&hold(self.shared()));
+        let known = remote_names(&hold(self.shared()));
         if known.iter().any(|name| name == remote) {
             return Ok(());
         }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use git2::{ObjectType, Oid, Repository, Signature};
 
 use super::git_program::{run, run_with};
-use super::repository::hold;
+use super::handle::hold;
 use super::{Ledger, LedgerError, loose};
 
 /// Signing asks an agent or a card; it is not the network.

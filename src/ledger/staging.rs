@@ -13,8 +13,8 @@ use git2::{Commit, ObjectType, OdbLookupFlags, Oid, Repository, Signature};
 use super::LedgerError;
 use super::branch_ref::Pending;
 use super::durable::{move_into_place, workshop};
+use super::handle::{Shared, hold};
 use super::loose;
-use super::repository::{Shared, hold};
 use super::signing::{Signing, Unsigned};
 
 /// With as many objects as this, one pack is faster to write and to read than single files.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use git2::{ObjectType, Oid};
 
 use super::LedgerError;
-use super::repository::hold;
+use super::handle::hold;
 use super::staging::Staging;
 use super::tree_diff::{LINK, SUBMODULE, TREE};
 

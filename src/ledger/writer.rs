@@ -13,11 +13,11 @@ use super::build::{Build, Place};
 use super::change::Change;
 use super::checkout::{Remark, follow, following, has_checked_out};
 use super::eol::Attributes;
+use super::handle::{branch_commit, branch_or_remote, object_id};
 use super::index_file::IndexLock;
 use super::journal::{self, Shown};
 use super::lock::WriterLock;
-use super::repository::{branch_commit, branch_or_remote};
-use super::snapshot::{Snapshot, object_id, tree_of};
+use super::snapshot::{Snapshot, tree_of};
 use super::staging::Staging;
 use super::{Ledger, LedgerError};
 use crate::model::ObjectId;
@@ -79,7 +79,7 @@ impl Writer {
     /// # Errors
     /// When the commit cannot be read.
     pub fn snapshot(&self) -> Result<Snapshot, LedgerError> {
-        Snapshot::of(&self.ledger, self.seen)
+        self.ledger.snapshot_of(self.seen)
     }
 
     /// What could not be brought into the checkout when earlier work was caught up with.

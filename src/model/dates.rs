@@ -439,10 +439,10 @@ fn named_month(text: &str) -> Result<WrittenDate, DateFault> {
     Ok(at(day.ok_or(DateFault::NotADate)?, time, offset))
 }
 
-type Clock = (Option<NaiveTime>, Option<FixedOffset>);
+type ClockTime = (Option<NaiveTime>, Option<FixedOffset>);
 
 /// What follows the day: nothing, or a time with or without an offset.
-fn clock(rest: &str) -> Result<Clock, DateFault> {
+fn clock(rest: &str) -> Result<ClockTime, DateFault> {
     let rest = match rest.strip_prefix(['T', ',', ' ', '\u{a0}']) {
         Some(rest) => rest.trim(),
         None if rest.is_empty() => rest,

@@ -10,7 +10,7 @@ use super::deal::{DealSource, Found, find_draft_deal};
 use super::deliveries::{self, gap};
 use super::pending_pull_request::{Drafts, stored_draft};
 use super::recording::Intents;
-use super::sources::{Earlier, Version, composed_sources};
+use super::sources::{ReplacedVersion, WrittenVersion, composed_sources};
 use super::store::{LOCK_WAIT, Stored, brief_change, commit, machine_version, stored_in};
 use super::{Context, Remarks, WorkflowError};
 use crate::brief::{
@@ -203,7 +203,7 @@ fn write(
         request: None,
         remarks: std::mem::take(&mut composed.remarks).into(),
     };
-    let earlier = Earlier::of(context, &snapshot, stored.as_ref().filter(|_| !unchanged))?;
+    let earlier = ReplacedVersion::of(context, &snapshot, stored.as_ref().filter(|_| !unchanged))?;
     let (mut timeline, mut confirmed) = match stored {
         Some(stored) => (stored.timeline, stored.confirmed),
         None => (Timeline::new(found.key.clone()), ConfirmedAnswers::default()),
@@ -214,7 +214,7 @@ fn write(
         event.reference = Some(found.signature.document_id.as_str().to_owned());
         let blob = blob_id(brief.to_yaml(Context::depth(&folder)).as_bytes()).to_string();
         event.brief = Some(blob.clone());
-        let version = Version {
+        let version = WrittenVersion {
             key: &found.key,
             brief: brief.json(),
             blob: &blob,

@@ -1,7 +1,7 @@
 //! Which checkouts have yet to follow the branch, and from where: written
 //! before the branch moves, so that a killed writer's successor catches up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -31,43 +31,31 @@ fn path(git_dir: &Path) -> PathBuf {
 /// shows the new files as deleted, and `git restore` brings them.
 pub(super) fn read(git_dir: &Path) -> Result<Behind, LedgerError> {
     let path = path(git_dir);
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Behind::new()),
-        Err(error) => return Err(LedgerError::io("reading", &path)(error)),
-    };
-    Ok(text
-        .lines()
-        .filter_map(|line| {
-            let (id, rest) = line.split_once(' ')?;
-            let (refname, dir) = rest.split_once(' ')?;
-            let id = Oid::from_str(id).ok()?;
-            let commit = (!id.is_zero()).then_some(id);
-            Some((PathBuf::from(dir), Shown { refname: refname.to_owned(), commit }))
-        })
-        .collect())
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(text.lines().filter_map(parse).collect()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Behind::new()),
+        Err(error) => Err(LedgerError::io("reading", &path)(error)),
+    }
 }
 
-/// Writes the next journal beside the present one; the two paths are to be
-/// moved into place together with the objects.
-pub(super) fn prepare(git_dir: &Path, behind: &Behind) -> Result<(PathBuf, PathBuf), LedgerError> {
-    let path = path(git_dir);
-    let next = path.with_extension("next");
-    make_folder(&workshop(git_dir), &mut std::collections::BTreeSet::new())?;
-    let text: String = behind
-        .iter()
-        .map(|(dir, shown)| {
-            let id = shown.commit.unwrap_or(Oid::ZERO_SHA1);
-            format!("{id} {} {}\n", shown.refname, dir.display())
-        })
-        .collect();
-    fs::write(&next, text).map_err(LedgerError::io("writing", &next))?;
-    Ok((next, path))
+/// One checkout in a line.
+pub(super) fn line(checkout: &Path, shown: &Shown) -> String {
+    let id = shown.commit.unwrap_or(Oid::ZERO_SHA1);
+    format!("{id} {} {}\n", shown.refname, checkout.display())
 }
 
-/// Notes what is left to do; nothing, as a rule. Without a sync: doing a
-/// catch-up twice does no harm.
-pub(super) fn settle(git_dir: &Path, behind: &Behind) -> Result<(), LedgerError> {
+/// Reads a [`line`] without its end.
+pub(super) fn parse(line: &str) -> Option<(PathBuf, Shown)> {
+    let (id, rest) = line.split_once(' ')?;
+    let (refname, checkout) = rest.split_once(' ')?;
+    let id = Oid::from_str(id).ok()?;
+    let commit = (!id.is_zero()).then_some(id);
+    Some((PathBuf::from(checkout), Shown { refname: refname.to_owned(), commit }))
+}
+
+/// Notes what is left to do, for other processes; after a power failure the
+/// write-ahead journal has it.
+pub(super) fn note(git_dir: &Path, behind: &Behind) -> Result<(), LedgerError> {
     let path = path(git_dir);
     if behind.is_empty() {
         return match fs::remove_file(&path) {
@@ -77,6 +65,9 @@ pub(super) fn settle(git_dir: &Path, behind: &Behind) -> Result<(), LedgerError>
             _ => Ok(()),
         };
     }
-    let (next, path) = prepare(git_dir, behind)?;
+    let next = path.with_extension("next");
+    make_folder(&workshop(git_dir), &mut BTreeSet::new())?;
+    let text: String = behind.iter().map(|(checkout, shown)| line(checkout, shown)).collect();
+    fs::write(&next, text).map_err(LedgerError::io("writing", &next))?;
     fs::rename(&next, &path).map_err(LedgerError::io("writing", &path))
 }

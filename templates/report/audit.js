@@ -12,6 +12,17 @@
   };
   const holder = document.getElementById("data");
   const data = JSON.parse(holder.dataset.packed ? await unpack(holder.textContent) : holder.textContent);
+  // Each column holds one cell of every deal; what a deal does not have is null.
+  const columns = Object.entries(data.deals);
+  data.deals = data.deals.key.map((_, at) => {
+    const deal = {};
+    for (const [name, cells] of columns) if (cells[at] !== null) deal[name] = cells[at];
+    return deal;
+  });
+  for (const set of Object.values(data.sets)) {
+    let place = 0;
+    set.deals = set.steps.map((step) => (place += step));
+  }
   const byId = (id) => document.getElementById(id);
   const make = (tag, props = {}, ...children) => {
     const node = document.createElement(tag);

@@ -7,7 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use indexmap::{IndexMap, IndexSet};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
 use url::Url;
 
 use crate::audit::{AuditReport, Class, DealKey, DealRow};
@@ -52,27 +53,29 @@ struct Data<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     commits: Option<&'a str>,
     classes: IndexMap<&'static str, &'static str>,
-    deals: Vec<Row<'a>>,
+    /// By the name of the cell; a cell that a deal does not have is null.
+    deals: IndexMap<&'static str, Column<'a>>,
     sets: &'a IndexMap<String, Set>,
 }
 
-/// Some of the deals, by their place in the list.
+/// Some of the deals.
 #[derive(Serialize)]
 struct Set {
     label: String,
-    deals: Vec<usize>,
+    /// Their places in the list, each as the step from the one before: places
+    /// that follow each other take next to nothing in a packed page.
+    steps: Vec<i64>,
 }
 
 /// Sets of deals with the names that links use.
 pub(super) struct Sets<'a> {
-    places: BTreeMap<&'a str, usize>,
+    places: BTreeMap<&'a str, i64>,
     sets: IndexMap<String, Set>,
 }
 
 impl<'a> Sets<'a> {
     pub(super) fn new(report: &'a AuditReport) -> Self {
-        let places =
-            report.deals.iter().enumerate().map(|(at, deal)| (deal.key.as_str(), at)).collect();
+        let places = (0..).zip(&report.deals).map(|(at, deal)| (deal.key.as_str(), at)).collect();
         Self { places, sets: IndexMap::new() }
     }
 
@@ -84,10 +87,11 @@ impl<'a> Sets<'a> {
         deals: impl IntoIterator<Item = &'k DealKey>,
     ) -> String {
         // Each deal once, in the order given: a set may tell of the slowest first.
-        let deals: IndexSet<usize> =
+        let deals: IndexSet<i64> =
             deals.into_iter().filter_map(|key| self.places.get(key.as_str()).copied()).collect();
-        let deals = deals.into_iter().collect();
-        self.sets.insert(name.to_owned(), Set { label: label.into(), deals });
+        let before = std::iter::once(0).chain(deals.iter().copied());
+        let steps = deals.iter().zip(before).map(|(place, before)| place - before).collect();
+        self.sets.insert(name.to_owned(), Set { label: label.into(), steps });
         format!("set={name}")
     }
 
@@ -97,65 +101,80 @@ impl<'a> Sets<'a> {
     }
 }
 
-#[derive(Serialize)]
+/// A deal and what was found about it.
 struct Row<'a> {
-    key: &'a str,
-    id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    url: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    owner: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    csm: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tier: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    amount: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    currency: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    won: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    won_from: Option<String>,
-    class: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    approver: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    brief: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    signed: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    received: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    delivered: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    commit: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    latency: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    business: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    task: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    touch_due: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    touched: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    accepted: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    complete: Option<bool>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    unanswered: Vec<String>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    backfilled: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    suggestion: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    findings: Vec<(&'static str, &'static str, String, Option<String>)>,
+    deal: &'a DealRow,
+    findings: Vec<&'a Finding>,
+}
+
+/// What a deal has in a column; null for nothing.
+type Cell = fn(&Row<'_>) -> Value;
+
+/// One cell of every deal: a column beside a column packs better than a deal
+/// beside a deal, by a quarter.
+struct Column<'a> {
+    rows: &'a [Row<'a>],
+    cell: Cell,
+}
+
+impl Serialize for Column<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.rows.iter().map(self.cell))
+    }
+}
+
+/// The columns; a name is the script's.
+const COLUMNS: [(&str, Cell); 30] = [
+    ("key", |row| row.deal.key.as_str().into()),
+    ("id", |row| text::one_line(row.deal.deal_id.as_str()).into()),
+    ("name", |row| line(row.deal.name.as_deref())),
+    ("url", |row| row.deal.url.as_deref().and_then(web_url).into()),
+    ("owner", |row| line(row.deal.owner.as_deref())),
+    ("csm", |row| line(row.deal.csm.as_deref())),
+    ("tier", |row| line(row.deal.tier.as_deref())),
+    ("amount", |row| row.deal.value.as_ref().map(|value| value.amount.to_string()).into()),
+    ("currency", |row| line(row.deal.value.as_ref().and_then(|it| it.currency.as_deref()))),
+    ("won", |row| row.deal.closed_won_at.map(moment).into()),
+    ("won_from", |row| line(row.deal.closed_won_evidence.as_deref())),
+    ("class", |row| row.deal.class.as_str().into()),
+    ("reason", |row| line(row.deal.reason.as_deref())),
+    ("approver", |row| line(row.deal.approver.as_deref())),
+    ("brief", |row| line(row.deal.brief.as_deref())),
+    ("signed", |row| row.deal.signed_at.map(moment).into()),
+    ("received", |row| row.deal.received_at.map(moment).into()),
+    ("delivered", |row| row.deal.delivered_at.map(moment).into()),
+    ("commit", |row| row.deal.delivered_commit.map(|commit| commit.to_string()).into()),
+    ("latency", |row| row.deal.latency_s.into()),
+    ("business", |row| row.deal.business_latency_s.into()),
+    ("task", |row| line(row.deal.task.as_deref())),
+    ("touch_due", |row| row.deal.first_touch_due.map(moment).into()),
+    ("touched", |row| row.deal.first_touch_at.map(moment).into()),
+    ("accepted", |row| row.deal.accepted_at.map(moment).into()),
+    ("complete", |row| row.deal.complete.into()),
+    ("unanswered", |row| {
+        let fields = row.deal.unanswered.iter().map(|field| text::one_line(field));
+        list(fields.map(Value::from).collect())
+    }),
+    ("backfilled", |row| row.deal.backfilled.then_some(true).into()),
+    ("suggestion", |row| {
+        let told = row.deal.suggestion.as_ref();
+        told.map(|it| text::one_line(&format!("{} ({})", it.what, it.because))).into()
+    }),
+    ("findings", |row| {
+        let told = row.findings.iter().map(|it| {
+            let help = it.help.as_deref().map(text::one_line);
+            json!([it.severity.as_str(), it.rule, text::one_line(&it.message), help])
+        });
+        list(told.collect())
+    }),
+];
+
+fn line(text: Option<&str>) -> Value {
+    text.map(text::one_line).filter(|text| !text.is_empty()).into()
+}
+
+fn list(items: Vec<Value>) -> Value {
+    if items.is_empty() { Value::Null } else { Value::Array(items) }
 }
 
 /// How many deals a page holds as plain JSON; of more, the data is packed, so
@@ -171,11 +190,10 @@ pub(super) fn data(report: &AuditReport, sets: &Sets<'_>) -> (String, bool) {
             by_key.entry(key.as_str()).or_default().push(finding);
         }
     }
-    let deals = report
-        .deals
-        .iter()
-        .map(|deal| row(deal, by_key.get(deal.key.as_str()).map(Vec::as_slice).unwrap_or_default()))
+    let rows: Vec<Row<'_>> = (report.deals.iter())
+        .map(|deal| Row { deal, findings: by_key.remove(deal.key.as_str()).unwrap_or_default() })
         .collect();
+    let deals = COLUMNS.map(|(name, cell)| (name, Column { rows: &rows, cell })).into();
     let classes = Class::ALL.into_iter().map(|class| (class.as_str(), class.label())).collect();
     let web = report.ledger.web.as_ref().filter(|_| report.more_ledgers.is_empty());
     let data = Data {
@@ -201,53 +219,6 @@ pub(super) fn data(report: &AuditReport, sets: &Sets<'_>) -> (String, bool) {
         .replace('\u{2028}', "\\u2028")
         .replace('\u{2029}', "\\u2029");
     (json, false)
-}
-
-fn row<'a>(deal: &'a DealRow, findings: &[&Finding]) -> Row<'a> {
-    let line =
-        |text: &Option<String>| text.as_deref().map(text::one_line).filter(|text| !text.is_empty());
-    let value = deal.value.as_ref();
-    Row {
-        key: deal.key.as_str(),
-        id: text::one_line(deal.deal_id.as_str()),
-        name: line(&deal.name),
-        url: deal.url.as_deref().and_then(web_url),
-        owner: line(&deal.owner),
-        csm: line(&deal.csm),
-        tier: line(&deal.tier),
-        amount: value.map(|value| value.amount.to_string()),
-        currency: value.and_then(|value| line(&value.currency)),
-        won: deal.closed_won_at.map(moment),
-        won_from: line(&deal.closed_won_evidence),
-        class: deal.class.as_str(),
-        reason: line(&deal.reason),
-        approver: line(&deal.approver),
-        brief: line(&deal.brief),
-        signed: deal.signed_at.map(moment),
-        received: deal.received_at.map(moment),
-        delivered: deal.delivered_at.map(moment),
-        commit: deal.delivered_commit.map(|commit| commit.to_string()),
-        latency: deal.latency_s,
-        business: deal.business_latency_s,
-        task: line(&deal.task),
-        touch_due: deal.first_touch_due.map(moment),
-        touched: deal.first_touch_at.map(moment),
-        accepted: deal.accepted_at.map(moment),
-        complete: deal.complete,
-        unanswered: deal.unanswered.iter().map(|field| text::one_line(field)).collect(),
-        backfilled: deal.backfilled,
-        suggestion: deal
-            .suggestion
-            .as_ref()
-            .map(|it| text::one_line(&format!("{} ({})", it.what, it.because))),
-        findings: findings
-            .iter()
-            .map(|it| {
-                let help = it.help.as_deref().map(text::one_line);
-                (it.severity.as_str(), it.rule, text::one_line(&it.message), help)
-            })
-            .collect(),
-    }
 }
 
 /// A link that opens a web page and does nothing else.

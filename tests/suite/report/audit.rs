@@ -1,5 +1,7 @@
 //! What `handoff audit` prints, in every format.
 
+use std::collections::BTreeSet;
+
 use handoff::audit::{AuditReport, Class};
 use handoff::report::{Format, Options, render_audit};
 use serde_json::Value;
@@ -199,7 +201,27 @@ fn html_links_every_class_and_holds_every_deal() {
         assert!(text.contains(&format!("#deals?class={}", class.as_str())), "{class:?}");
     }
     let data = page_data(&text);
-    assert_eq!(data["deals"].as_array().map(Vec::len), Some(456));
+    let columns = data["deals"].as_object().expect("columns");
+    for (name, cells) in columns {
+        assert_eq!(cells.as_array().map(Vec::len), Some(456), "{name}");
+    }
+    // What the steps of a set come to are places of deals, each once.
+    for (name, set) in data["sets"].as_object().expect("sets") {
+        let mut place = 0;
+        let steps = set["steps"].as_array().expect("steps").iter();
+        let places: Vec<i64> = steps
+            .map(|step| {
+                place += step.as_i64().expect("a step");
+                place
+            })
+            .collect();
+        let different: BTreeSet<_> = places.iter().collect();
+        assert_eq!(different.len(), places.len(), "{name}");
+        assert!(places.iter().all(|place| (0..456).contains(place)), "{name}");
+    }
+    let late = report.deals.iter().filter(|deal| deal.class == Class::Late).count();
+    let classes = columns["class"].as_array().expect("cells");
+    assert_eq!(classes.iter().filter(|class| *class == "late").count(), late);
     for part in text.split("href=\"#deals?set=").skip(1) {
         let set = part.split(['"', '&']).next().expect("a name");
         assert!(
@@ -239,8 +261,8 @@ fn hostile_text_acts_nowhere() {
     let html = shown(Format::Html, &report);
     assert_html(&html);
     assert_eq!(html.matches("<script").count(), 2, "the data and our own script");
-    for deal in page_data(&html)["deals"].as_array().expect("deals") {
-        let url = deal["url"].as_str().unwrap_or("https://");
+    for url in page_data(&html)["deals"]["url"].as_array().expect("a column") {
+        let url = url.as_str().unwrap_or("https://");
         assert!(url.starts_with("https://") || url.starts_with("http://"), "{url}");
     }
     let csv = shown(Format::Csv, &report);

@@ -361,7 +361,7 @@ impl Sink for Email {
     }
 
     async fn notify(&self, notice: &Notice) -> Result<bool, DeliveryError> {
-        if self.kind != MessageKind::Signed {
+        if self.kind != MessageKind::Signed || notice.to.is_empty() {
             return Ok(false);
         }
         let permanent = |message: String| DeliveryError::Permanent {

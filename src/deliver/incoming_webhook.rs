@@ -12,7 +12,7 @@ use url::Url;
 use super::http_answer;
 use super::message_kind::{MessageKind, Reminder};
 use super::messages::Messages;
-use super::sink::{DeliveryError, Handoff, Mark, Sink};
+use super::sink::{DeliveryError, Handoff, Mark, Notice, Sink};
 use crate::brief::EventKind;
 use crate::http::{BaseUrl, Client, NetError, Schedule, Semantics};
 use crate::model::Check;
@@ -33,6 +33,8 @@ pub(super) struct Chat {
     pub better: &'static str,
     /// The body of a message.
     pub body: fn(&Messages, &Handoff, &MessageKind) -> Result<Value, DeliveryError>,
+    /// The body of a message that belongs to no handoff.
+    pub notice: fn(&Notice) -> Value,
 }
 
 /// Posts one message for each handoff, at most once unless told to repeat.
@@ -71,6 +73,37 @@ impl IncomingWebhook {
         let client = Arc::new(Client::new(base, HeaderMap::new(), Schedule::interactive()));
         Ok(Self { chat, client, path, repeat, messages, kind })
     }
+
+    async fn post(&self, body: &Value) -> Result<Mark, DeliveryError> {
+        let what = self.chat.what;
+        // Errors of the client name the URL, which is a secret here.
+        let sent = self.client.send(Semantics::Creates, Method::POST, &self.path, Some(body)).await;
+        let response = match sent {
+            Ok(response) => response,
+            Err(NetError::NotReached { why, .. }) => {
+                let message = format!("{what} was not reached: {why}");
+                return Err(DeliveryError::transient(message));
+            }
+            Err(NetError::Unclear { why, .. }) => {
+                let message = format!("no complete answer came from {what}: {why}");
+                return Err(DeliveryError::unclear(message));
+            }
+        };
+        if response.status.is_success() {
+            return Ok(Mark::new("incoming-webhook", None, &[]));
+        }
+        let words = text::quoted(&String::from_utf8_lossy(&response.body));
+        let help = match response.status.as_u16() {
+            401 | 403 | 404 | 410 => {
+                format!(
+                    "the webhook or its channel is gone; make a new one and set {}",
+                    self.chat.secret
+                )
+            }
+            _ => "see what the answer says".to_owned(),
+        };
+        Err(http_answer::fault(what, &response, &words, &help))
+    }
 }
 
 #[async_trait]
@@ -104,37 +137,20 @@ impl Sink for IncomingWebhook {
         format!("post a message through {}", self.chat.what)
     }
 
-    async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
-        let what = self.chat.what;
-        let body = (self.chat.body)(&self.messages, handoff, &self.kind)?;
-        // Errors of the client name the URL, which is a secret here.
-        let sent =
-            self.client.send(Semantics::Creates, Method::POST, &self.path, Some(&body)).await;
-        let response = match sent {
-            Ok(response) => response,
-            Err(NetError::NotReached { why, .. }) => {
-                let message = format!("{what} was not reached: {why}");
-                return Err(DeliveryError::transient(message));
-            }
-            Err(NetError::Unclear { why, .. }) => {
-                let message = format!("no complete answer came from {what}: {why}");
-                return Err(DeliveryError::unclear(message));
-            }
-        };
-        if response.status.is_success() {
-            return Ok(Mark::new("incoming-webhook", None, &[]));
+    /// At most once: whoever reads it again later looks into the inbox.
+    async fn notify(&self, notice: &Notice) -> Result<bool, DeliveryError> {
+        if self.kind != MessageKind::Signed || notice.post != Some(self.chat.via) {
+            return Ok(false);
         }
-        let words = text::quoted(&String::from_utf8_lossy(&response.body));
-        let help = match response.status.as_u16() {
-            401 | 403 | 404 | 410 => {
-                format!(
-                    "the webhook or its channel is gone; make a new one and set {}",
-                    self.chat.secret
-                )
-            }
-            _ => "see what the answer says".to_owned(),
-        };
-        Err(http_answer::fault(what, &response, &words, &help))
+        match self.post(&(self.chat.notice)(notice)).await {
+            Ok(_) => Ok(true),
+            Err(DeliveryError::Unclear { .. }) if !self.repeat => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
+        self.post(&(self.chat.body)(&self.messages, handoff, &self.kind)?).await
     }
 
     async fn checks(&self, _offline: bool) -> Vec<Check> {

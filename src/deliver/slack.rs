@@ -16,7 +16,7 @@ use super::incoming_webhook::{Chat, IncomingWebhook};
 use super::message_kind::{MessageKind, Reminder};
 use super::messages::{Audience, Messages, answer};
 use super::row::{Made, SinkRow, SinkSettings, Sinks};
-use super::sink::{DeliveryError, Handoff, Mark, Sink};
+use super::sink::{DeliveryError, Handoff, Mark, Notice, Sink};
 use super::templates::Medium;
 use crate::brief::EventKind;
 use crate::http::{BaseUrl, Client, Schedule, Semantics};
@@ -41,6 +41,7 @@ const WEBHOOK: Chat = Chat {
     has_query: false,
     better: "use a bot (SLACK_BOT_TOKEN) to have each message exactly once",
     body: |messages, handoff, kind| message(messages, handoff, kind, None),
+    notice: |notice| blocks(&notice.title, &Medium::Slack.harmless(&notice.body)),
 };
 
 impl SinkSettings for SlackSettings {
@@ -105,17 +106,22 @@ fn message(
 ) -> Result<Value, DeliveryError> {
     let mention = mention.map(|id| format!("<@{id}>"));
     let message = messages.again(handoff, kind, Medium::Slack, Audience::Shared, mention)?;
-    let section = if message.body.is_empty() { "-".to_owned() } else { cut(&message.body) };
-    Ok(json!({
-        "text": Medium::Slack.harmless(&message.title),
+    Ok(blocks(&message.title, &message.body))
+}
+
+/// A message of a heading and a text, which is harmless already.
+fn blocks(title: &str, body: &str) -> Value {
+    let section = if body.is_empty() { "-".to_owned() } else { cut(body) };
+    json!({
+        "text": Medium::Slack.harmless(title),
         "blocks": [
             {"type": "header",
-             "text": {"type": "plain_text", "text": text::shorten(&message.title, HEADING), "emoji": false}},
+             "text": {"type": "plain_text", "text": text::shorten(title, HEADING), "emoji": false}},
             {"type": "section", "text": {"type": "mrkdwn", "text": section, "verbatim": true}},
         ],
         "unfurl_links": false,
         "unfurl_media": false,
-    }))
+    })
 }
 
 /// At most so many characters, whole lines where that is possible.
@@ -290,6 +296,33 @@ impl Sink for SlackBot {
     fn for_reminder(&self, reminder: &Arc<Reminder>) -> Option<Box<dyn Sink>> {
         let kind = self.kind.reminding(reminder)?;
         Some(Box::new(Self { kind, ..self.clone() }))
+    }
+
+    /// Once: a message that an unclear outcome has left is found by its mark.
+    async fn notify(&self, notice: &Notice) -> Result<bool, DeliveryError> {
+        if self.kind != MessageKind::Signed || notice.post != Some(self.via()) {
+            return Ok(false);
+        }
+        let channel = self.channel_id().await?.to_owned();
+        let form = [("channel", &*channel), ("include_all_metadata", "true"), ("limit", "200")];
+        let page = self.read("conversations.history", &form).await?;
+        let mut messages = page["messages"].as_array().into_iter().flatten();
+        let is_posted = messages.any(|message| {
+            let metadata = &message["metadata"];
+            metadata["event_type"] == EVENT_TYPE
+                && metadata["event_payload"]["id"] == notice.id.as_str()
+        });
+        if !is_posted {
+            let mut body = blocks(&notice.title, &Medium::Slack.harmless(&notice.body));
+            body["channel"] = json!(channel);
+            body["metadata"] = json!({
+                "event_type": EVENT_TYPE,
+                "event_payload": {"id": notice.id, "step": STEP},
+            });
+            let body = Some(("application/json; charset=utf-8", body.to_string().into_bytes()));
+            self.ask(Semantics::Creates, "chat.postMessage", body).await?;
+        }
+        Ok(true)
     }
 
     fn describe(&self, _: &Handoff) -> String {

@@ -142,8 +142,8 @@ impl Completeness {
     }
 }
 
-/// One step on the way from the brief's root to a field. Pointer and label are
-/// made of it only where something is missing, which is rare.
+/// One step on the way from the brief's root to a field. A pointer is made of
+/// it only where something is missing, which is rare.
 #[derive(Clone, Copy)]
 struct Step<'a> {
     above: Option<&'a Step<'a>>,
@@ -183,20 +183,6 @@ impl<'a> Step<'a> {
         }
         pointer
     }
-
-    fn label(&self) -> String {
-        let title = match self.at {
-            At::Field(field) => field.title.clone(),
-            At::Other(name) => super::schema::humanise(name),
-            At::Index(_) => return self.above.map_or_else(String::new, Self::label),
-        };
-        match self.above {
-            Some(above) if !above.is_section() => {
-                format!("{}: {}", above.label(), title.to_lowercase())
-            }
-            _ => title,
-        }
-    }
 }
 
 struct Walk<'a> {
@@ -221,7 +207,7 @@ impl Walk<'_> {
                 question: field.question,
                 field: dotted(&pointer),
                 pointer,
-                label: here.label(),
+                label: self.outline.label(&here.pointer()),
                 why: text("why"),
                 owner: text("owner"),
                 resolve_by: text("resolve_by"),
@@ -273,7 +259,7 @@ impl Walk<'_> {
             question,
             field: dotted(&pointer),
             pointer,
-            label: here.label(),
+            label: self.outline.label(&here.pointer()),
             absence,
             example: field.example.as_ref().map(flow),
             ask: field.ask.as_deref().map(|ask| self.person(ask)),

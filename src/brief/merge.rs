@@ -21,6 +21,8 @@ pub struct ChangedAnswer {
     pub question: u8,
     /// The field, dotted: `success.metric`.
     pub field: String,
+    /// What readers call it.
+    pub label: String,
     /// The answer before, on one line; `None` where there was none.
     pub before: Option<String>,
     /// The answer now; `None` where there is none any more.
@@ -92,7 +94,8 @@ impl Walk<'_> {
         let Some(question) = question else { return };
         let told = |value: Option<&Value>| value.map(|it| in_one_line(it, LONGEST));
         let (before, after) = (told(before), told(after));
-        self.changed.push(ChangedAnswer { question, field: dotted.to_owned(), before, after });
+        let (field, label) = (dotted.to_owned(), self.outline.label(pointer));
+        self.changed.push(ChangedAnswer { question, field, label, before, after });
     }
 }
 

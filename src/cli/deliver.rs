@@ -13,7 +13,7 @@ use super::invocation::Invocation;
 use super::keys::find_key;
 use super::open::{Ports, open};
 use super::when::When;
-use crate::deliver::State;
+use crate::deliver::DeliveryState;
 use crate::model::{Gap, Key};
 use crate::report::count;
 use crate::workflow::{self, Context, Delivered, Horizon};
@@ -150,8 +150,11 @@ fn to_text(results: &[Delivered], dry_run: bool) -> String {
     let (mut made, mut failed) = (0, 0);
     for delivered in results {
         let idle = delivered.results.is_empty() && delivered.would.is_empty();
-        let waits =
-            delivered.plan.steps.iter().any(|step| matches!(step.state, State::Waiting { .. }));
+        let waits = delivered
+            .plan
+            .steps
+            .iter()
+            .any(|step| matches!(step.state, DeliveryState::Waiting { .. }));
         if idle && !waits {
             continue;
         }
@@ -199,7 +202,7 @@ pub(super) fn lines(delivered: &Delivered) -> Vec<String> {
     }
     if delivered.results.is_empty() {
         for step in &delivered.plan.steps {
-            if matches!(step.state, State::Waiting { .. } | State::Settled(_)) {
+            if matches!(step.state, DeliveryState::Waiting { .. } | DeliveryState::Settled(_)) {
                 lines.push(step.to_string());
             }
         }

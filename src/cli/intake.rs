@@ -16,9 +16,10 @@ use super::invocation::Invocation;
 use super::open::{Ports, open, open_ledger, read_settings};
 use crate::crm::Triggers;
 use crate::esign::Providers;
-use crate::intake::{Clock, Connections, Counter, Inbox, Metrics, Reread, Senders, Worker};
+use crate::intake::{Connections, Counter, Inbox, Metrics, Reread, Senders, Worker};
 use crate::ledger::Ledger;
 use crate::text::one_line;
+use crate::time::Clock;
 
 /// How long what is in hand may take once the end is wanted.
 pub(super) const GRACE: Duration = Duration::from_secs(25);
@@ -106,7 +107,7 @@ impl Intake {
         let Some(unpushed) = self.ledger.unpushed()?.filter(|_| push) else {
             return Ok(Exit::Clean);
         };
-        invocation.warn(format!("warning: {unpushed}; `handoff doctor` says why"));
+        invocation.warn(format!("warning: {unpushed}; {}", unpushed.remedy()));
         Ok(Exit::CouldNot)
     }
 }

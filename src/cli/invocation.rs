@@ -12,9 +12,9 @@ use super::environment::Environment;
 use super::error::CliError;
 use super::exit::Exit;
 use crate::http::BaseUrl;
-use crate::intake::Clock;
 use crate::model::Secrets;
 use crate::text::terminal;
+use crate::time::Clock;
 use crate::workflow::Remarks;
 
 /// What a command needs beside its own arguments: the surroundings, and how

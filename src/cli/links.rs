@@ -20,11 +20,11 @@ use super::invocation::Invocation;
 use super::keys::find_whole_key;
 use super::open::{Ports, links, open};
 use crate::deliver::Links;
-use crate::intake::{Clock, Fields, LinkHandler, LinkRoute, Metrics};
+use crate::intake::{Fields, LinkHandler, LinkRoute, Metrics};
 use crate::link::LinkRole;
 use crate::model::Key;
 use crate::text::{is_address, one_line, quoted, terminal};
-use crate::time::HumanDuration;
+use crate::time::{Clock, HumanDuration};
 use crate::workflow::{self, Context, LINK_PAGE_STYLE, LinkReply};
 
 /// The arguments of `links`.

@@ -13,7 +13,7 @@ use super::when::When;
 use crate::report::table::{Column, Table};
 use crate::report::{Options, count, csv_table};
 use crate::text::shorten;
-use crate::workflow::{self, Kept, Promise};
+use crate::workflow::{self, KeptPromise, Promise};
 
 /// The arguments of `promises`.
 #[derive(Debug, Args)]
@@ -127,7 +127,7 @@ fn run_keep(keep: &Keep, invocation: &Invocation) -> Result<Exit, CliError> {
     let context = open(invocation, Ports { push: !keep.no_push, ..Ports::default() })?;
     let key = find_whole_key(&keep.key, &context)?;
     let at = When::of_act(keep.at.as_ref(), &context.config, invocation.now)?;
-    let kept = Kept { at: at.unwrap_or(invocation.now), by: Some(keep.by.clone()) };
+    let kept = KeptPromise { at: at.unwrap_or(invocation.now), by: Some(keep.by.clone()) };
     let mut remarks = workflow::Remarks::default();
     let recorded = workflow::keep_promise(
         &context,

@@ -10,7 +10,7 @@ use crate::crm::{Crm, CrmError};
 use crate::esign::Providers;
 use crate::intake::{Completed, Unasked, completed_with_deals};
 use crate::model::{Gap, Population, ProviderName, Signature, Window};
-use crate::workflow::{Context, Decision, decide_for_all};
+use crate::workflow::{Context, DocumentDecision, decide_for_all};
 
 /// Asks the configured providers for what was completed in the window, whatever
 /// it is, and the source of the deals for those that the population does not
@@ -76,11 +76,11 @@ pub(super) fn keep_contracts(
         let document = format!("document {} of {}", signature.document_id, signature.provider);
         let deals = asked.deals_of(&signature, population);
         match decide_for_all(&context.config, &signature, &deals) {
-            Decision::Counts(..) => asked.signatures.push(signature),
-            Decision::Ignored { reason } => {
+            DocumentDecision::Counts(..) => asked.signatures.push(signature),
+            DocumentDecision::Ignored { reason } => {
                 invocation.say(format!("note: {document} is ignored: {reason}"));
             }
-            Decision::Held { reason } => asked.gaps.push(Gap {
+            DocumentDecision::Held { reason } => asked.gaps.push(Gap {
                 what: format!("whether {document} is a contract"),
                 why: reason,
                 help: Some("Add a rule for it under `documents:` in handoff.yaml.".to_owned()),

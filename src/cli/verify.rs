@@ -12,7 +12,7 @@ use super::formats::ResultFormat;
 use super::invocation::Invocation;
 use super::open::{Ports, open};
 use crate::report::count;
-use crate::workflow::{self, Chain, Strictness};
+use crate::workflow::{self, CheckpointChain, Strictness};
 
 /// The arguments of `verify`.
 #[derive(Debug, Args)]
@@ -82,7 +82,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
 }
 
 /// The timestamps by checkpoint: the time, or why it does not count.
-fn timestamps(chain: &Chain) -> Vec<serde_json::Value> {
+fn timestamps(chain: &CheckpointChain) -> Vec<serde_json::Value> {
     let told = chain.timestamps.iter().map(|(name, stamped)| match stamped {
         Ok(at) => json!({"checkpoint": name, "at": at}),
         Err(why) => json!({"checkpoint": name, "fault": why}),
@@ -90,7 +90,7 @@ fn timestamps(chain: &Chain) -> Vec<serde_json::Value> {
     told.collect()
 }
 
-fn to_text(chain: &Chain) -> String {
+fn to_text(chain: &CheckpointChain) -> String {
     let mut text = String::new();
     for checkpoint in &chain.checkpoints {
         let signed = match (&checkpoint.signer, checkpoint.is_signed) {

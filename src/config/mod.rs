@@ -15,7 +15,7 @@ use chrono_tz::Tz;
 use serde::de::DeserializeOwned;
 
 pub use crate::settings::{DocumentKind, Problem};
-pub use reminders::{Channel, Due, Offset, Recipient, Reminder};
+pub use reminders::{Channel, Due, Offset, Recipient, ReminderRule};
 pub use team::{Assign, Csm, Lead, Routing, Team};
 pub use written::{AuditClock, CONFIG_SCHEMA, TestDocuments, TouchProof};
 
@@ -27,7 +27,7 @@ use crate::deliver::DeliverConfig;
 use crate::esign::EsignConfig;
 use crate::http::Limits;
 use crate::model::{Properties, ProviderName};
-use crate::settings::{DocumentRule as WrittenDocumentRule, check_shape, name_path, read_checked};
+use crate::settings::{DocumentRule, check_shape, name_path, read_checked};
 use crate::text::{did_you_mean, quoted};
 use crate::time::{Calendar, CalendarConfig, HumanDuration, deadline};
 use crate::yaml::{Entry, Located, Node, Span, Value, read};
@@ -81,7 +81,7 @@ pub struct ScopeRule {
 
 /// One rule for completed documents, compiled.
 #[derive(Debug)]
-pub struct DocumentRule {
+pub struct CompiledDocumentRule {
     /// When it applies, over `signature`, `deal` and what belongs to the deal.
     pub when: Expression,
     /// What the document is.
@@ -113,9 +113,9 @@ pub struct Config {
     /// From deal to brief.
     pub mapping: Mapping,
     /// Which completed documents are contracts, after the provider's own rules.
-    pub documents: Vec<DocumentRule>,
+    pub documents: Vec<CompiledDocumentRule>,
     /// The rules of each provider and sender, which come first.
-    pub provider_documents: Vec<(ProviderName, Vec<DocumentRule>)>,
+    pub provider_documents: Vec<(ProviderName, Vec<CompiledDocumentRule>)>,
     /// Whether documents that are marked as tests count.
     pub test_documents: TestDocuments,
     /// How long a document is held whose deal the CRM does not know yet.
@@ -135,7 +135,7 @@ pub struct Config {
     /// Whose clock every audit asks, if any.
     pub audit_clock: Option<AuditClock>,
     /// Who is reminded of what is due; empty when reminders are off.
-    pub reminders: Vec<Reminder>,
+    pub reminders: Vec<ReminderRule>,
     /// How long handoff waits for other servers.
     pub limits: Limits,
     /// How long one fetch or push of the ledger may take.
@@ -175,7 +175,10 @@ impl Config {
     }
 
     /// The rules for a provider's documents: its own, then those for all.
-    pub fn documents_of(&self, provider: &ProviderName) -> impl Iterator<Item = &DocumentRule> {
+    pub fn documents_of(
+        &self,
+        provider: &ProviderName,
+    ) -> impl Iterator<Item = &CompiledDocumentRule> {
         let own = self.provider_documents.iter().filter(move |(name, _)| name == provider);
         own.flat_map(|(_, rules)| rules).chain(&self.documents)
     }
@@ -385,13 +388,13 @@ fn compile(
 }
 
 fn document_rules(
-    written: &[WrittenDocumentRule],
+    written: &[DocumentRule],
     problems: &mut Vec<Problem>,
-) -> Vec<DocumentRule> {
+) -> Vec<CompiledDocumentRule> {
     let mut rules = Vec::new();
     for rule in written {
         if let Some(when) = compile(&rule.when, Some(&DOCUMENT_NAMES), problems) {
-            rules.push(DocumentRule {
+            rules.push(CompiledDocumentRule {
                 when,
                 is: rule.is,
                 reason: rule.reason.clone(),

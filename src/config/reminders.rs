@@ -6,8 +6,9 @@ use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
-use serde::de::{self, Deserializer, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error as _, Unexpected};
 
+use crate::settings::{WordOrList, word_or_list};
 use crate::text::quoted;
 use crate::time::HumanDuration;
 
@@ -17,7 +18,7 @@ use crate::time::HumanDuration;
 #[schemars(example = serde_json::json!({
     "for": "first_touch", "at": "-4h", "to": "csm", "by": "slack"
 }))]
-pub struct Reminder {
+pub struct ReminderRule {
     /// What is due.
     #[serde(rename = "for")]
     pub due: Due,
@@ -133,35 +134,21 @@ impl JsonSchema for Offset {
 
 impl<'de> Deserialize<'de> for Recipient {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct WordOrList;
-        impl<'de> Visitor<'de> for WordOrList {
-            type Value = Recipient;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`csm`, `rep`, `lead` or a list of e-mail addresses")
+        let expected = "`csm`, `rep`, `lead` or a list of e-mail addresses";
+        match word_or_list::<_, Address>(deserializer, expected)? {
+            WordOrList::Word(word) => match word.as_str() {
+                "csm" => Ok(Self::Csm),
+                "rep" => Ok(Self::Rep),
+                "lead" => Ok(Self::Lead),
+                _ => Err(D::Error::invalid_value(Unexpected::Str(&word), &expected)),
+            },
+            WordOrList::List(list) if list.is_empty() => {
+                Err(D::Error::custom("the list of e-mail addresses is empty"))
             }
-
-            fn visit_str<E: de::Error>(self, word: &str) -> Result<Recipient, E> {
-                match word {
-                    "csm" => Ok(Recipient::Csm),
-                    "rep" => Ok(Recipient::Rep),
-                    "lead" => Ok(Recipient::Lead),
-                    _ => Err(E::invalid_value(de::Unexpected::Str(word), &self)),
-                }
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Recipient, A::Error> {
-                let mut addresses = Vec::new();
-                while let Some(address) = list.next_element::<Address>()? {
-                    addresses.push(address.0);
-                }
-                if addresses.is_empty() {
-                    return Err(de::Error::custom("the list of e-mail addresses is empty"));
-                }
-                Ok(Recipient::Addresses(addresses))
+            WordOrList::List(list) => {
+                Ok(Self::Addresses(list.into_iter().map(|it| it.0).collect()))
             }
         }
-        deserializer.deserialize_any(WordOrList)
     }
 }
 
@@ -225,35 +212,19 @@ pub(super) enum WrittenReminders {
     /// `off`.
     Off,
     /// The list.
-    Ladder(Vec<Reminder>),
+    Ladder(Vec<ReminderRule>),
 }
 
 impl<'de> Deserialize<'de> for WrittenReminders {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OffOrList;
-        impl<'de> Visitor<'de> for OffOrList {
-            type Value = WrittenReminders;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`off` or a list of reminders")
+        let expected = "`off` or a list of reminders";
+        match word_or_list(deserializer, expected)? {
+            WordOrList::Word(word) if word == "off" => Ok(Self::Off),
+            WordOrList::Word(word) => {
+                Err(D::Error::invalid_value(Unexpected::Str(&word), &expected))
             }
-
-            fn visit_str<E: de::Error>(self, word: &str) -> Result<WrittenReminders, E> {
-                match word {
-                    "off" => Ok(WrittenReminders::Off),
-                    _ => Err(E::invalid_value(de::Unexpected::Str(word), &self)),
-                }
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-                let mut ladder = Vec::new();
-                while let Some(reminder) = list.next_element()? {
-                    ladder.push(reminder);
-                }
-                Ok(WrittenReminders::Ladder(ladder))
-            }
+            WordOrList::List(ladder) => Ok(Self::Ladder(ladder)),
         }
-        deserializer.deserialize_any(OffOrList)
     }
 }
 
@@ -267,7 +238,7 @@ impl JsonSchema for WrittenReminders {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let reminder = generator.subschema_for::<Reminder>();
+        let reminder = generator.subschema_for::<ReminderRule>();
         json_schema!({
             "anyOf": [{"type": "string", "enum": ["off"]}, {"type": "array", "items": reminder}],
         })
@@ -276,7 +247,7 @@ impl JsonSchema for WrittenReminders {
 
 impl WrittenReminders {
     /// The ladder; without the setting the shipped one.
-    pub(super) fn ladder(written: Option<Self>) -> Vec<Reminder> {
+    pub(super) fn ladder(written: Option<Self>) -> Vec<ReminderRule> {
         match written {
             Some(Self::Off) => Vec::new(),
             Some(Self::Ladder(ladder)) => ladder,
@@ -287,9 +258,13 @@ impl WrittenReminders {
 
 /// The reminders of a ledger whose settings say nothing: the CSM shortly
 /// before and the lead after a deadline, the rep while answers are missing.
-fn shipped() -> Vec<Reminder> {
-    let step =
-        |due, before, distance, to| Reminder { due, at: Offset { before, distance }, to, by: None };
+fn shipped() -> Vec<ReminderRule> {
+    let step = |due, before, distance, to| ReminderRule {
+        due,
+        at: Offset { before, distance },
+        to,
+        by: None,
+    };
     let (hours, days) = (HumanDuration::hours, HumanDuration::days);
     vec![
         step(Due::FirstTouch, true, hours(4), Recipient::Csm),

@@ -1,15 +1,15 @@
 //! `team:`: who takes handoffs, who gets which, and who may approve.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
-use serde::de::{self, Deserializer, SeqAccess, Visitor};
+use serde::de::Deserializer;
 
 use super::Problem;
 use super::reminders::is_address;
 use crate::brief::Expression;
+use crate::settings::{WordOrList, word_or_list};
 use crate::text::{did_you_mean, nearest, quoted};
 use crate::yaml::{Located, Span};
 
@@ -171,34 +171,12 @@ struct WrittenAssign {
 }
 
 #[derive(Debug)]
-enum To {
-    Word(String),
-    Several(Vec<Located<String>>),
-}
+struct To(WordOrList<Located<String>>);
 
 impl<'de> Deserialize<'de> for To {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct WordOrList;
-        impl<'de> Visitor<'de> for WordOrList {
-            type Value = To;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`same_customer`, `least_open`, a person or a list of people")
-            }
-
-            fn visit_str<E: de::Error>(self, word: &str) -> Result<To, E> {
-                Ok(To::Word(word.to_owned()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<To, A::Error> {
-                let mut words = Vec::new();
-                while let Some(word) = list.next_element()? {
-                    words.push(word);
-                }
-                Ok(To::Several(words))
-            }
-        }
-        deserializer.deserialize_any(WordOrList)
+        let expected = "`same_customer`, `least_open`, a person or a list of people";
+        word_or_list(deserializer, expected).map(Self)
     }
 }
 
@@ -247,7 +225,7 @@ impl WrittenTeam {
         let last = self.assign.len().saturating_sub(1);
         for (index, rule) in self.assign.into_iter().enumerate() {
             let always = rule.value.when.is_none()
-                && !matches!(&rule.value.to.value, To::Word(word) if word == "same_customer");
+                && !matches!(&rule.value.to.value, To(WordOrList::Word(word)) if word == "same_customer");
             if always && index < last {
                 problems.push(
                     Problem::at(
@@ -295,9 +273,9 @@ impl Team {
             Some(when) => Some(super::compile(&when, None, problems)?),
         };
         let to = match written.to.value {
-            To::Word(word) if word == "least_open" => Routing::LeastOpen,
-            To::Word(word) if word == "same_customer" => Routing::SameCustomer,
-            To::Word(word) => match self.find(&word) {
+            To(WordOrList::Word(word)) if word == "least_open" => Routing::LeastOpen,
+            To(WordOrList::Word(word)) if word == "same_customer" => Routing::SameCustomer,
+            To(WordOrList::Word(word)) => match self.find(&word) {
                 Some(index) => Routing::Among(vec![index]),
                 None => {
                     let ways = ["least_open", "same_customer"];
@@ -309,7 +287,7 @@ impl Team {
                     return None;
                 }
             },
-            To::Several(words) => Routing::Among(
+            To(WordOrList::List(words)) => Routing::Among(
                 words
                     .iter()
                     .filter_map(|word| self.index_of(&word.value, word.span, problems))

@@ -1,7 +1,7 @@
 //! What a failed request of any CRM's API is: its status, the error, and the
 //! gap it leaves. Words from outside come without secrets.
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, StatusCode, header};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
@@ -222,12 +222,10 @@ pub(super) fn secret_header(
     value: &str,
     secret: &str,
 ) -> Result<HeaderMap, CrmError> {
-    let mut value = HeaderValue::from_str(value).map_err(|_| CrmError::Denied {
+    crate::http::secret_header(name, value).ok_or_else(|| CrmError::Denied {
         message: format!("{secret} holds characters that no token has."),
         help: "Copy the token again, on one line.".to_owned(),
-    })?;
-    value.set_sensitive(true);
-    Ok(HeaderMap::from_iter([(name, value)]))
+    })
 }
 
 /// A record without the id that all of them have.

@@ -10,6 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::follow::{Follow, Follows, ending, given_to, titled};
 use super::machine_part;
 use super::messages::{CRM_TASK as VIA, Messages, TaskForm, answer, due, due_at_target, signed_at};
 use super::read_back::{
@@ -53,7 +54,7 @@ impl SinkSettings for CrmTaskSettings {
     fn sinks(&self, _: &Secrets, messages: &Messages, _: &[EventKind]) -> Sinks {
         let tasks = lent(messages.context().crm_tasks.as_ref())?;
         let opening = CrmTaskSink { tasks, messages: messages.clone() };
-        let following = CrmTaskFollow(opening.clone());
+        let following = Follow(CrmTaskFollow(opening.clone()));
         Ok(vec![Box::new(opening), Box::new(following)])
     }
 
@@ -69,11 +70,6 @@ impl SinkSettings for CrmTaskSettings {
     fn task_form(&self) -> TaskForm {
         TaskForm::Crm
     }
-}
-
-/// The end of the title of a handoff's own task.
-fn ending(handoff: &Handoff) -> String {
-    format!("[{}]", handoff.key)
 }
 
 /// Opens the task.
@@ -99,9 +95,8 @@ impl CrmTaskSink {
     /// The title, and the text in Markdown.
     fn words(&self, handoff: &Handoff) -> Result<(String, String), DeliveryError> {
         let message = self.messages.task(handoff, TaskForm::Crm, Medium::Markdown)?;
-        let title = text::shorten(&text::one_line(&message.title), 120);
         let body = text::shorten(&message.body, LONGEST);
-        Ok((format!("{title} {}", ending(handoff)), body))
+        Ok((titled(&text::one_line(&message.title), handoff), body))
     }
 
     fn sealed(&self, markdown: &str) -> String {
@@ -185,23 +180,17 @@ impl Sink for CrmTaskSink {
             body: Some(self.sealed(&body)),
             // HubSpot has no task without a date.
             due: self.deadline(handoff).or_else(signed),
-            owner: csm(handoff),
+            owner: None,
         };
-        let mut remarks = Vec::new();
-        let made = match self.tasks.create(&deal, &fields).await {
-            Err(DeliveryError::Permanent { message, .. }) if fields.owner.is_some() => {
-                fields.owner = None;
-                let made = self.tasks.create(&deal, &fields).await?;
-                remarks.push(format!("the task is assigned to nobody: {message}"));
-                made
-            }
-            made => made?,
-        };
-        match &fields.owner {
-            Some(csm) if made.owner.is_none() => {
-                remarks.push(format!("the task is assigned to nobody: {}", self.unknown(csm)));
-            }
-            _ => {}
+        let (mut remarks, refused) = (Vec::new(), "the task is assigned to nobody");
+        let made = given_to(csm(handoff), refused, &mut remarks, |csm| {
+            fields.owner = csm;
+            let (tasks, deal, fields) = (&self.tasks, &deal, fields.clone());
+            async move { tasks.create(deal, &fields).await }
+        })
+        .await?;
+        if let Some(csm) = fields.owner.as_ref().filter(|_| made.owner.is_none()) {
+            remarks.push(format!("{refused}: {}", self.unknown(csm)));
         }
         Ok(Mark::new(made.reference, made.created_at, &remarks))
     }
@@ -219,36 +208,29 @@ impl Sink for CrmTaskSink {
 }
 
 /// The task follows a brief that changed: title, text, owner and deadline.
-/// Setting the same again changes nothing.
 struct CrmTaskFollow(CrmTaskSink);
 
 #[async_trait]
-impl Sink for CrmTaskFollow {
-    fn event(&self) -> EventKind {
-        EventKind::CsmTold
+impl Follows for CrmTaskFollow {
+    const VIA: &'static str = VIA;
+    const OPENED: EventKind = EventKind::TaskOpened;
+
+    fn what(&self) -> String {
+        format!("the task in {}", self.0.tasks.title())
     }
 
-    fn via(&self) -> &'static str {
-        VIA
+    fn nothing_yet(&self) -> String {
+        format!("there is no task in {} yet", self.0.tasks.title())
     }
 
-    fn follows_brief(&self) -> bool {
-        true
-    }
-
-    fn describe(&self, _: &Handoff) -> String {
-        format!("bring the task in {} in line with the brief", self.0.tasks.title())
-    }
-
-    async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
-        let title = self.0.tasks.title();
-        let Some(reference) = opened(handoff) else {
-            let message = format!("there is no task in {title} yet");
-            return Err(DeliveryError::transient(message));
-        };
-        let Some(there) = self.0.tasks.read(&reference).await? else {
+    async fn renew(
+        &self,
+        handoff: &Handoff,
+        reference: &str,
+    ) -> Result<Option<Mark>, DeliveryError> {
+        let Some(there) = self.0.tasks.read(reference).await? else {
             return Err(DeliveryError::permanent(
-                format!("the task {reference} is not in {title} any more"),
+                format!("the task {reference} is not in {} any more", self.0.tasks.title()),
                 "restore it there, or record what was done by hand",
             ));
         };
@@ -262,27 +244,21 @@ impl Sink for CrmTaskFollow {
             subject: Some(subject).filter(|subject| *subject != there.subject),
             body: body.filter(|body| *body != there.body),
             due: self.0.deadline(handoff).filter(|_| handoff.due_changed()),
-            owner: csm(handoff).filter(|_| handoff.previous_owner().is_some()),
+            owner: None,
         };
-        let knows = match self.0.tasks.change(&reference, &fields).await {
-            Err(DeliveryError::Permanent { message, .. }) if fields.owner.is_some() => {
-                remarks.push(format!("the task is not assigned to the new CSM: {message}"));
-                fields.owner = None;
-                self.0.tasks.change(&reference, &fields).await?
-            }
-            changed => changed?,
-        };
+        let new = csm(handoff).filter(|_| handoff.previous_owner().is_some());
+        let refused = "the task is not assigned to the new CSM";
+        let knows = given_to(new, refused, &mut remarks, |csm| {
+            fields.owner = csm;
+            let (tasks, fields) = (&self.0.tasks, fields.clone());
+            async move { tasks.change(reference, &fields).await }
+        })
+        .await?;
         if let Some(csm) = fields.owner.as_ref().filter(|_| !knows) {
-            remarks
-                .push(format!("the task is not assigned to the new CSM: {}", self.0.unknown(csm)));
+            remarks.push(format!("{refused}: {}", self.0.unknown(csm)));
         }
-        Ok(Mark::new(reference, None, &remarks))
+        Ok(Some(Mark::new(reference, None, &remarks)))
     }
-}
-
-/// The task that was opened last.
-fn opened(handoff: &Handoff) -> Option<String> {
-    handoff.timeline.last_via(EventKind::TaskOpened, VIA)?.reference.clone()
 }
 
 /// Reads what people did about the task.

@@ -20,6 +20,7 @@ use url::Url;
 
 use super::links::person;
 use super::message_kind::{MessageKind, Reminder};
+use super::message_sink::{MessageChannel, MessageSink, Outgoing};
 use super::messages::{Audience, Messages, answer, customer, due};
 use super::row::{Made, SinkRow, SinkSettings, Sinks};
 use super::sink::{DeliveryError, Handoff, Mark, Notice, Sink};
@@ -53,18 +54,15 @@ pub(super) struct EmailSettings {
 
 type Transport = AsyncSmtpTransport<Tokio1Executor>;
 
-/// Sends one mail for each handoff.
-#[derive(Clone)]
+/// Sends mails through one server.
 struct Email {
     from: Mailbox,
     list: Vec<Mailbox>,
     settings: EmailSettings,
     builder: AsyncSmtpTransportBuilder,
-    messages: Messages,
-    kind: MessageKind,
     /// What went out in this run, so that a retry for one person is none for
     /// the others.
-    sent: Arc<Mutex<BTreeSet<String>>>,
+    sent: Mutex<BTreeSet<String>>,
 }
 
 /// One mail's readers, and whose link it holds.
@@ -84,10 +82,7 @@ pub(super) const ROW: SinkRow = SinkRow {
 
 impl SinkSettings for EmailSettings {
     fn sinks(&self, secrets: &Secrets, messages: &Messages, _: &[EventKind]) -> Sinks {
-        MessageKind::ALL
-            .map(|kind| sink(self, secrets, messages.clone(), kind))
-            .into_iter()
-            .collect()
+        Ok(MessageSink::all(&channel(self, secrets)?, messages))
     }
 
     fn sends_notices(&self) -> bool {
@@ -95,16 +90,15 @@ impl SinkSettings for EmailSettings {
     }
 
     fn draft_notice(&self, secrets: &Secrets, messages: &Messages) -> Made<dyn Sink> {
-        sink(self, secrets, messages.clone(), MessageKind::Drafted).map(Some)
+        let kind = MessageKind::Drafted;
+        Ok(Some(MessageSink::of(channel(self, secrets)?, messages, kind)))
     }
 }
 
-fn sink(
+fn channel(
     settings: &EmailSettings,
     secrets: &Secrets,
-    messages: Messages,
-    kind: MessageKind,
-) -> Result<Box<dyn Sink>, Vec<String>> {
+) -> Result<Arc<dyn MessageChannel>, Vec<String>> {
     let mut problems = Vec::new();
     let mut mailbox = |field: &str, address: &str| {
         address
@@ -126,8 +120,8 @@ fn sink(
     };
     match (from, builder) {
         (Some(from), Some(builder)) if problems.is_empty() => {
-            let (settings, sent) = (settings.clone(), Arc::default());
-            Ok(Box::new(Email { from, list, settings, builder, messages, kind, sent }))
+            let (settings, sent) = (settings.clone(), Mutex::default());
+            Ok(Arc::new(Email { from, list, settings, builder, sent }))
         }
         _ => Err(problems),
     }
@@ -172,12 +166,13 @@ impl Email {
     }
 
     /// Who gets it; addresses of the brief that are none are left out and named.
-    fn recipients(&self, handoff: &Handoff) -> (Vec<Mailbox>, Vec<String>) {
+    fn recipients(&self, outgoing: Outgoing<'_>) -> (Vec<Mailbox>, Vec<String>) {
+        let Outgoing { handoff, kind, .. } = outgoing;
         let (mut to, mut remarks) = (Vec::<Mailbox>::new(), Vec::new());
-        if let MessageKind::Reminder(reminder) = &self.kind {
+        if let MessageKind::Reminder(reminder) = kind {
             return to_remind(reminder);
         }
-        let (csm, rep) = match &self.kind {
+        let (csm, rep) = match kind {
             MessageKind::Signed => (self.settings.to_csm, self.settings.to_rep),
             // To whom the word is: settings about new handoffs do not keep it back.
             MessageKind::Returned | MessageKind::Drafted => (false, true),
@@ -197,10 +192,10 @@ impl Email {
             }
         }
         // Whom it was taken from learns it, too.
-        let before = handoff.previous_owner().filter(|_| self.kind == MessageKind::Changed);
+        let before = handoff.previous_owner().filter(|_| *kind == MessageKind::Changed);
         let before = before.and_then(|it| it["email"].as_str()?.trim().parse::<Address>().ok());
         to.extend(before.map(|address| Mailbox::new(None, address)));
-        if self.kind == MessageKind::Signed || to.is_empty() {
+        if *kind == MessageKind::Signed || to.is_empty() {
             to.extend(self.list.iter().cloned());
         }
         let mut seen = std::collections::BTreeSet::new();
@@ -208,8 +203,8 @@ impl Email {
         (to, remarks)
     }
 
-    fn message_id(&self, handoff: &Handoff) -> String {
-        self.id_of(handoff, &self.kind.step(&handoff.timeline, "brief"))
+    fn message_id(&self, outgoing: Outgoing<'_>) -> String {
+        self.id_of(outgoing.handoff, &outgoing.step("brief"))
     }
 
     fn id_of(&self, handoff: &Handoff, step: &str) -> String {
@@ -218,9 +213,10 @@ impl Email {
 
     /// One mail for all; where links are made one for each of them who has a
     /// link, since whoever has a link answers in that person's name.
-    fn addressees(&self, handoff: &Handoff, to: Vec<Mailbox>) -> Vec<Addressees> {
+    fn addressees(outgoing: Outgoing<'_>, to: Vec<Mailbox>) -> Vec<Addressees> {
+        let Outgoing { handoff, messages, .. } = outgoing;
         let mut groups: Vec<Addressees> = Vec::new();
-        let has_links = self.messages.context().links.is_some();
+        let has_links = messages.context().links.is_some();
         for mailbox in to {
             let is = |role: &LinkRole| {
                 let person = person(&handoff.brief, *role).filter(|_| has_links);
@@ -238,8 +234,8 @@ impl Email {
     }
 
     /// Who is to be answered: the rep by the CSM, and the other way round.
-    fn reply_to(&self, handoff: &Handoff) -> Option<Mailbox> {
-        let at = match self.kind {
+    fn reply_to(Outgoing { handoff, kind, .. }: Outgoing<'_>) -> Option<Mailbox> {
+        let at = match kind {
             MessageKind::Returned | MessageKind::Drafted => "first_action.owner",
             _ => "deal.owner",
         };
@@ -249,23 +245,27 @@ impl Email {
         Some(Mailbox::new(name, address.trim().parse().ok()?))
     }
 
-    fn message(&self, handoff: &Handoff, group: &Addressees) -> Result<Message, DeliveryError> {
-        let medium = Medium::Markdown;
-        let message = match &self.kind {
-            MessageKind::Signed => self.messages.mail(handoff, medium, group.audience)?,
-            again => self.messages.again(handoff, again, medium, group.audience, None)?,
+    fn message(
+        &self,
+        outgoing: Outgoing<'_>,
+        group: &Addressees,
+    ) -> Result<Message, DeliveryError> {
+        let (Outgoing { handoff, kind, messages }, medium) = (outgoing, Medium::Markdown);
+        let message = match kind {
+            MessageKind::Signed => messages.mail(handoff, medium, group.audience)?,
+            again => messages.again(handoff, again, medium, group.audience, None)?,
         };
         let mail = MailText::of(&message);
         let mut builder = Message::builder()
             .from(self.from.clone())
             .subject(mail.subject)
-            .message_id(Some(self.message_id(handoff)))
-            .date((self.messages.context().clock)().into())
+            .message_id(Some(self.message_id(outgoing)))
+            .date((messages.context().clock)().into())
             .raw_header(generated());
-        if let Some(reply_to) = self.reply_to(handoff) {
+        if let Some(reply_to) = Self::reply_to(outgoing) {
             builder = builder.reply_to(reply_to);
         }
-        if !matches!(self.kind, MessageKind::Signed | MessageKind::Drafted) {
+        if !matches!(kind, MessageKind::Signed | MessageKind::Drafted) {
             // One thread in the reader's mailbox.
             let first = self.id_of(handoff, "brief");
             builder = builder.in_reply_to(first.clone()).references(first);
@@ -275,10 +275,10 @@ impl Email {
         }
         let words = MultiPart::alternative_plain_html(mail.plain, mail.html);
         // The deadline is the CSM's.
-        let has_deadline = matches!(self.kind, MessageKind::Signed | MessageKind::Changed)
+        let has_deadline = matches!(kind, MessageKind::Signed | MessageKind::Changed)
             && group.audience != Audience::Person(LinkRole::Rep);
         let entry = Some(self.from.email.domain()).filter(|_| has_deadline);
-        let entry = entry.and_then(|domain| calendar(handoff, &self.messages, domain));
+        let entry = entry.and_then(|domain| calendar(handoff, messages, domain));
         let built = match entry {
             Some(entry) => {
                 let kind = ContentType::parse("text/calendar; charset=utf-8; method=PUBLISH")
@@ -298,9 +298,9 @@ impl Email {
 
     /// Sends each mail that did not go out in this run yet. Somebody whom the
     /// server refuses keeps nobody else from theirs, and is named.
-    async fn send(
+    async fn send_each(
         &self,
-        handoff: &Handoff,
+        outgoing: Outgoing<'_>,
         groups: &[Addressees],
         remarks: &mut Vec<String>,
     ) -> Result<(), DeliveryError> {
@@ -308,13 +308,13 @@ impl Email {
         let (mut reached, mut refused) = (false, None);
         for group in groups {
             let to: Vec<String> = group.to.iter().map(|it| it.email.to_string()).collect();
-            let mail = format!("{} {}", self.message_id(handoff), to.join(" "));
+            let mail = format!("{} {}", self.message_id(outgoing), to.join(" "));
             let sent = || self.sent.lock().unwrap_or_else(PoisonError::into_inner);
             if sent().contains(&mail) {
                 reached = true;
                 continue;
             }
-            match transport.send(self.message(handoff, group)?).await.map_err(|it| judge(&it)) {
+            match transport.send(self.message(outgoing, group)?).await.map_err(|it| judge(&it)) {
                 Ok(_) => {
                     sent().insert(mail);
                     reached = true;
@@ -334,34 +334,21 @@ impl Email {
 }
 
 #[async_trait]
-impl Sink for Email {
+impl MessageChannel for Email {
     fn event(&self) -> EventKind {
-        self.kind.event(EventKind::Emailed)
+        EventKind::Emailed
     }
 
     fn via(&self) -> &'static str {
         "email"
     }
 
-    fn can_look_up(&self) -> bool {
-        false
-    }
-
     fn repeats_when_unclear(&self) -> bool {
         self.settings.repeat
     }
 
-    fn subject(&self) -> &str {
-        self.kind.subject()
-    }
-
-    fn for_reminder(&self, reminder: &Arc<Reminder>) -> Option<Box<dyn Sink>> {
-        let kind = self.kind.reminding(reminder)?;
-        Some(Box::new(Self { kind, ..self.clone() }))
-    }
-
-    async fn notify(&self, notice: &Notice) -> Result<bool, DeliveryError> {
-        if self.kind != MessageKind::Signed || notice.to.is_empty() {
+    async fn notify(&self, notice: &Notice, messages: &Messages) -> Result<bool, DeliveryError> {
+        if notice.to.is_empty() {
             return Ok(false);
         }
         let permanent = |message: String| DeliveryError::Permanent {
@@ -372,7 +359,7 @@ impl Sink for Email {
             .from(self.from.clone())
             .subject(notice.title.clone())
             .message_id(Some(format!("<handoff.{}@{}>", notice.id, self.from.email.domain())))
-            .date((self.messages.context().clock)().into())
+            .date((messages.context().clock)().into())
             .raw_header(generated())
             .header(ContentType::TEXT_PLAIN);
         for address in &notice.to {
@@ -388,8 +375,8 @@ impl Sink for Email {
         Ok(true)
     }
 
-    fn describe(&self, handoff: &Handoff) -> String {
-        let (to, _) = self.recipients(handoff);
+    fn describe(&self, outgoing: Outgoing<'_>) -> String {
+        let (to, _) = self.recipients(outgoing);
         let to: Vec<String> = to.iter().map(|mailbox| mailbox.email.to_string()).collect();
         format!(
             "send a mail to {}",
@@ -397,24 +384,20 @@ impl Sink for Email {
         )
     }
 
-    async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
-        let (to, mut remarks) = self.recipients(handoff);
+    async fn send(&self, outgoing: Outgoing<'_>) -> Result<Mark, DeliveryError> {
+        let (to, mut remarks) = self.recipients(outgoing);
         if to.is_empty() {
             return Err(DeliveryError::permanent(
                 format!("nobody to send to: {}", remarks.join("; ")),
                 "give the CSM an address in team.csms, or name addresses in deliver.email.list",
             ));
         }
-        let groups = self.addressees(handoff, to);
-        self.send(handoff, &groups, &mut remarks).await?;
-        Ok(Mark::new(self.message_id(handoff), None, &remarks))
+        let groups = Self::addressees(outgoing, to);
+        self.send_each(outgoing, &groups, &mut remarks).await?;
+        Ok(Mark::new(self.message_id(outgoing), None, &remarks))
     }
 
     async fn checks(&self, offline: bool) -> Vec<Check> {
-        // The same server for all of them.
-        if self.kind != MessageKind::Signed {
-            return Vec::new();
-        }
         let what = "email: SMTP_URL";
         if offline {
             return vec![Check::ok(what, "it is set, the server was not asked")];

@@ -1,21 +1,77 @@
-//! What an answer over HTTP means for a delivery, where the target has no
-//! rules of its own.
+//! A target's API over HTTP, and what an answer means for a delivery where the
+//! target has no rules of its own.
+
+use std::sync::Arc;
 
 use http::HeaderMap;
-use http::header::{AUTHORIZATION, HeaderValue};
+use http::header::AUTHORIZATION;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
 use super::sink::DeliveryError;
-use crate::http::{NetError, Response};
+use crate::http::{ApiRequest, BaseUrl, Client, NetError, Response, Schedule, secret_header};
 use crate::text;
 
-/// A request without an answer.
-pub(super) fn answered(sent: Result<Response, NetError>) -> Result<Response, DeliveryError> {
-    sent.map_err(|error| match error {
-        NetError::NotReached { .. } => DeliveryError::transient(error.to_string()),
-        NetError::Unclear { .. } => DeliveryError::unclear(error.to_string()),
-    })
+/// An API that answers in JSON, as one account sees it.
+#[derive(Clone)]
+pub(super) struct JsonApi {
+    client: Arc<Client>,
+    /// The target for people.
+    name: &'static str,
+    /// What to do about a refusal.
+    help: &'static str,
+}
+
+impl JsonApi {
+    pub(super) fn new(
+        base: BaseUrl,
+        headers: HeaderMap,
+        name: &'static str,
+        help: &'static str,
+    ) -> Self {
+        let client = Arc::new(Client::new(base, headers, Schedule::interactive()));
+        Self { client, name, help }
+    }
+
+    /// Sends a request; any status is an answer.
+    pub(super) async fn send(&self, request: &ApiRequest<'_>) -> Result<Response, DeliveryError> {
+        self.client.send(request).await.map_err(|error| match error {
+            NetError::NotReached { .. } => DeliveryError::transient(error.to_string()),
+            NetError::Unclear { .. } => DeliveryError::unclear(error.to_string()),
+        })
+    }
+
+    /// The JSON of a request's answer.
+    pub(super) async fn ask(&self, request: &ApiRequest<'_>) -> Result<Value, DeliveryError> {
+        json(self.name, &self.send(request).await?, self.help)
+    }
+
+    /// The JSON at a path.
+    pub(super) async fn read(&self, path: &str) -> Result<Value, DeliveryError> {
+        self.ask(&ApiRequest::get(path)).await
+    }
+
+    /// The JSON at a path where there may be nothing, which these statuses say.
+    pub(super) async fn read_if_there(
+        &self,
+        path: &str,
+        nothing: &[u16],
+    ) -> Result<Option<Value>, DeliveryError> {
+        let response = self.send(&ApiRequest::get(path)).await?;
+        if nothing.contains(&response.status.as_u16()) {
+            return Ok(None);
+        }
+        json(self.name, &response, self.help).map(Some)
+    }
+
+    /// Writes where nothing need be answered.
+    pub(super) async fn write(&self, request: &ApiRequest<'_>) -> Result<(), DeliveryError> {
+        let response = self.send(request).await?;
+        if response.status.is_success() {
+            return Ok(());
+        }
+        json(self.name, &response, self.help).map(drop)
+    }
 }
 
 /// An answer that is no success. `words` are the target's, `help` says what to
@@ -70,8 +126,6 @@ pub(super) fn authorization(
     secret: &SecretString,
     name: &str,
 ) -> Result<HeaderMap, String> {
-    let mut value = HeaderValue::from_str(&format!("{kind} {}", secret.expose_secret()))
-        .map_err(|_| format!("{name} holds characters that no header can"))?;
-    value.set_sensitive(true);
-    Ok(HeaderMap::from_iter([(AUTHORIZATION, value)]))
+    secret_header(AUTHORIZATION, &format!("{kind} {}", secret.expose_secret()))
+        .ok_or_else(|| format!("{name} holds characters that no header can"))
 }

@@ -1,20 +1,17 @@
 //! An incoming webhook of a chat: takes a message and says nothing that could
 //! be looked up, and its address is a secret.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
-use http::{HeaderMap, Method};
+use http::HeaderMap;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use url::Url;
 
 use super::http_answer;
-use super::message_kind::{MessageKind, Reminder};
+use super::message_sink::{MessageChannel, Outgoing};
 use super::messages::Messages;
-use super::sink::{DeliveryError, Handoff, Mark, Notice, Sink};
-use crate::brief::EventKind;
-use crate::http::{BaseUrl, Client, NetError, Schedule, Semantics};
+use super::sink::{DeliveryError, Mark, Notice};
+use crate::http::{ApiRequest, BaseUrl, Client, NetError, Schedule};
 use crate::model::Check;
 use crate::text;
 
@@ -32,31 +29,22 @@ pub(super) struct Chat {
     /// For `doctor`: what gives each message exactly once, if anything does.
     pub better: &'static str,
     /// The body of a message.
-    pub body: fn(&Messages, &Handoff, &MessageKind) -> Result<Value, DeliveryError>,
+    pub body: fn(Outgoing<'_>) -> Result<Value, DeliveryError>,
     /// The body of a message that belongs to no handoff.
     pub notice: fn(&Notice) -> Value,
 }
 
-/// Posts one message for each handoff, at most once unless told to repeat.
-#[derive(Clone)]
+/// Posts each message, at most once unless told to repeat.
 pub(super) struct IncomingWebhook {
     chat: Chat,
-    client: Arc<Client>,
+    client: Client,
     /// The path and query of the URL; the client is for its host alone.
     path: String,
     repeat: bool,
-    messages: Messages,
-    kind: MessageKind,
 }
 
 impl IncomingWebhook {
-    pub(super) fn new(
-        chat: Chat,
-        repeat: bool,
-        url: &SecretString,
-        messages: Messages,
-        kind: MessageKind,
-    ) -> Result<Self, String> {
+    pub(super) fn new(chat: Chat, repeat: bool, url: &SecretString) -> Result<Self, String> {
         let told = |error: &dyn std::fmt::Display| format!("{}: {error}", chat.secret);
         let mut host = Url::parse(url.expose_secret()).map_err(|error| told(&error))?;
         let mut path = host.path().to_owned();
@@ -70,15 +58,14 @@ impl IncomingWebhook {
         BaseUrl::parse(host.as_str()).map_err(|error| told(&error))?;
         host.set_path("");
         let base = BaseUrl::parse(host.as_str()).map_err(|error| told(&error))?;
-        let client = Arc::new(Client::new(base, HeaderMap::new(), Schedule::interactive()));
-        Ok(Self { chat, client, path, repeat, messages, kind })
+        let client = Client::new(base, HeaderMap::new(), Schedule::interactive());
+        Ok(Self { chat, client, path, repeat })
     }
 
     async fn post(&self, body: &Value) -> Result<Mark, DeliveryError> {
         let what = self.chat.what;
         // Errors of the client name the URL, which is a secret here.
-        let sent = self.client.send(Semantics::Creates, Method::POST, &self.path, Some(body)).await;
-        let response = match sent {
+        let response = match self.client.send(&ApiRequest::create(&self.path, body)).await {
             Ok(response) => response,
             Err(NetError::NotReached { why, .. }) => {
                 let message = format!("{what} was not reached: {why}");
@@ -107,39 +94,26 @@ impl IncomingWebhook {
 }
 
 #[async_trait]
-impl Sink for IncomingWebhook {
-    fn event(&self) -> EventKind {
-        self.kind.event(EventKind::Notified)
-    }
-
+impl MessageChannel for IncomingWebhook {
     fn via(&self) -> &'static str {
         self.chat.via
-    }
-
-    fn can_look_up(&self) -> bool {
-        false
     }
 
     fn repeats_when_unclear(&self) -> bool {
         self.repeat
     }
 
-    fn subject(&self) -> &str {
-        self.kind.subject()
-    }
-
-    fn for_reminder(&self, reminder: &Arc<Reminder>) -> Option<Box<dyn Sink>> {
-        let kind = self.kind.reminding(reminder)?;
-        Some(Box::new(Self { kind, ..self.clone() }))
-    }
-
-    fn describe(&self, _: &Handoff) -> String {
+    fn describe(&self, _: Outgoing<'_>) -> String {
         format!("post a message through {}", self.chat.what)
     }
 
-    /// At most once: whoever reads it again later looks into the inbox.
-    async fn notify(&self, notice: &Notice) -> Result<bool, DeliveryError> {
-        if self.kind != MessageKind::Signed || notice.post != Some(self.chat.via) {
+    async fn send(&self, message: Outgoing<'_>) -> Result<Mark, DeliveryError> {
+        self.post(&(self.chat.body)(message)?).await
+    }
+
+    /// At most once, unless it repeats: the inbox lists what is held all the same.
+    async fn notify(&self, notice: &Notice, _: &Messages) -> Result<bool, DeliveryError> {
+        if notice.post != Some(self.chat.via) {
             return Ok(false);
         }
         match self.post(&(self.chat.notice)(notice)).await {
@@ -149,14 +123,7 @@ impl Sink for IncomingWebhook {
         }
     }
 
-    async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
-        self.post(&(self.chat.body)(&self.messages, handoff, &self.kind)?).await
-    }
-
     async fn checks(&self, _offline: bool) -> Vec<Check> {
-        if self.kind != MessageKind::Signed {
-            return Vec::new();
-        }
         let Chat { via, secret, better, .. } = self.chat;
         vec![Check::warning(
             format!("{via}: webhook"),

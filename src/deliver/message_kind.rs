@@ -11,7 +11,7 @@ use crate::link::LinkRole;
 
 /// Somebody who is to be reminded.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Person {
+pub struct RemindedPerson {
     /// The full name.
     pub name: Option<String>,
     /// The e-mail address.
@@ -32,7 +32,7 @@ pub struct Reminder {
     /// By when.
     pub due: DateTime<Utc>,
     /// Whom it is for.
-    pub to: Vec<Person>,
+    pub to: Vec<RemindedPerson>,
 }
 
 /// What a message is about.

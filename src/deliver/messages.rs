@@ -171,7 +171,7 @@ impl Messages {
             .iter()
             .map(|it| {
                 json!({"question": it.question, "words": question(it.question), "field": it.field,
-                       "before": it.before, "after": it.after})
+                       "label": it.label, "before": it.before, "after": it.after})
             })
             .collect();
         let role = kind.role();

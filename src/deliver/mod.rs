@@ -7,6 +7,7 @@ mod asana;
 mod crm_task;
 mod email;
 mod events;
+mod follow;
 mod github;
 mod http_answer;
 mod incoming_webhook;
@@ -14,6 +15,7 @@ mod jira;
 mod links;
 mod machine_part;
 mod message_kind;
+mod message_sink;
 mod messages;
 mod outbox;
 mod plan;
@@ -29,11 +31,11 @@ mod welcome;
 
 pub use github::Forge;
 pub use links::{LinkSettings, Links, person};
-pub use message_kind::{MessageKind, Person, Reminder, answered_part, is_change, is_told};
+pub use message_kind::{MessageKind, RemindedPerson, Reminder, answered_part, is_change, is_told};
 pub use messages::{Audience, Messages, TaskForm, TaskList};
 pub use plan::{
-    Backoff, Circumstances, DeliveryResult, Follower, Moment, Plan, Settled, State, Step,
-    WantedDelivery, deliver_one, plan, run,
+    Circumstances, DeliveryPlan, DeliveryResult, DeliveryState, DeliveryStep, Follower, Settled,
+    StepMoment, WantedDelivery, deliver_one, plan, run,
 };
 pub use read_back::{
     Actor, MovedDeadline, Observed, Onboarding, OpenTask, ReadBack, Reader, Reassigned, Roles,
@@ -41,7 +43,7 @@ pub use read_back::{
 pub use row::{Made, ReaderContext, SinkRow, SinkSettings, Sinks, WorkflowNeeds};
 pub use rows::{BuildProblem, DeliverConfig, SINKS, build, readers, secret_names};
 pub use sink::{
-    BranchRequest, BranchRequests, Clock, DeliveryError, Handoff, LentCrmTasks, Mark, Missing,
-    Notice, OnboardingTask, Sink, SinkContext, Who, WholeDays, WorkingDays,
+    BranchRequest, BranchRequests, DeliveryError, Handoff, LentCrmTasks, Mark, Missing, Notice,
+    OnboardingTask, Sink, SinkContext, Who, WholeDays, WorkingDays,
 };
 pub use templates::{Medium, Message, SHIPPED, TemplateError, Templates};

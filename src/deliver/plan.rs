@@ -41,29 +41,14 @@ impl WantedDelivery {
     }
 }
 
-/// How long a delivery rests after each failed run. After as many failures as
-/// there are waits, plus one, it is left to people.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Backoff {
-    /// The wait after the first, second, … failure.
-    pub waits: Vec<Duration>,
-}
-
-impl Default for Backoff {
-    /// Five minutes to a day: seven tries within two days.
-    fn default() -> Self {
-        let minutes = [5, 30, 120, 480, 1_440, 1_440];
-        Self { waits: minutes.map(|m| Duration::from_secs(m * 60)).to_vec() }
-    }
-}
-
 /// The circumstances of a plan, beside the timeline.
 #[derive(Debug, Clone)]
 pub struct Circumstances {
     /// The present moment.
     pub now: DateTime<Utc>,
-    /// How failures are spaced.
-    pub backoff: Backoff,
+    /// How long a delivery rests after each failed run. After as many failures
+    /// as there are waits, plus one, it is left to people.
+    pub backoff: Schedule,
     /// Whether a person asked: what waits or was given up is tried at once.
     pub at_once: bool,
     /// Handoffs signed before this moment are left alone; for a company that
@@ -77,7 +62,7 @@ impl Circumstances {
     /// A plain run at this moment.
     #[must_use]
     pub fn at(now: DateTime<Utc>) -> Self {
-        Self { now, backoff: Backoff::default(), at_once: false, since: None, brief_blob: None }
+        Self { now, backoff: Schedule::over_days(), at_once: false, since: None, brief_blob: None }
     }
 }
 
@@ -113,7 +98,7 @@ pub enum Settled {
 /// Where one delivery stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
-pub enum State {
+pub enum DeliveryState {
     /// It is recorded in the timeline.
     Done {
         /// When it was made.
@@ -142,39 +127,39 @@ pub enum State {
 
 /// One delivery and where it stands; made again and again, it changes nothing more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Step {
+pub struct DeliveryStep {
     /// The event recorded when it is done.
     pub event: EventKind,
     /// The sink's name.
     pub via: &'static str,
     /// Where it stands.
     #[serde(flatten)]
-    pub state: State,
+    pub state: DeliveryState,
 }
 
-impl Step {
+impl DeliveryStep {
     /// Whether it is to be made now.
     #[must_use]
     pub fn is_due(&self) -> bool {
-        matches!(self.state, State::Due { .. })
+        matches!(self.state, DeliveryState::Due { .. })
     }
 }
 
-impl std::fmt::Display for Step {
+impl std::fmt::Display for DeliveryStep {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let time = |at: &DateTime<Utc>| at.format("%Y-%m-%d %H:%M UTC").to_string();
         write!(f, "{} via {}: ", self.event, self.via)?;
         match &self.state {
-            State::Done { at, reference: Some(reference) } => {
+            DeliveryState::Done { at, reference: Some(reference) } => {
                 write!(f, "done {}, {reference}", time(at))
             }
-            State::Done { at, reference: None } => write!(f, "done {}", time(at)),
-            State::Due { failures: 0 } => f.write_str("due"),
-            State::Due { failures } => write!(f, "due, after {failures} failed tries"),
-            State::Waiting { until, failures, reason } => {
+            DeliveryState::Done { at, reference: None } => write!(f, "done {}", time(at)),
+            DeliveryState::Due { failures: 0 } => f.write_str("due"),
+            DeliveryState::Due { failures } => write!(f, "due, after {failures} failed tries"),
+            DeliveryState::Waiting { until, failures, reason } => {
                 write!(f, "waits until {} after {failures} failed tries ({reason})", time(until))
             }
-            State::Settled(settled) => match settled {
+            DeliveryState::Settled(settled) => match settled {
                 Settled::NotSigned => f.write_str("the brief is not signed yet"),
                 Settled::Exempted => f.write_str("exempted"),
                 Settled::Voided => f.write_str("the document was voided"),
@@ -194,30 +179,34 @@ impl std::fmt::Display for Step {
 
 /// The deliveries of one handoff, in the order in which they are made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Plan {
+pub struct DeliveryPlan {
     /// The steps.
-    pub steps: Vec<Step>,
+    pub steps: Vec<DeliveryStep>,
 }
 
-impl Plan {
+impl DeliveryPlan {
     /// Whether nothing is to be made now.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        !self.steps.iter().any(Step::is_due)
+        !self.steps.iter().any(DeliveryStep::is_due)
     }
 }
 
 /// Plans the deliveries of one handoff.
 #[must_use]
-pub fn plan(wanted: &[WantedDelivery], timeline: &Timeline, circumstances: &Circumstances) -> Plan {
+pub fn plan(
+    wanted: &[WantedDelivery],
+    timeline: &Timeline,
+    circumstances: &Circumstances,
+) -> DeliveryPlan {
     let excuse = excuse(timeline, circumstances.since);
-    let mut steps: Vec<Step> = wanted
+    let mut steps: Vec<DeliveryStep> = wanted
         .iter()
         // Nobody is told of a return that there was not.
         .filter_map(|wanted| {
             let events = part(wanted, &timeline.events, circumstances.brief_blob.as_deref())?;
             let state = state(wanted, events, circumstances, excuse.as_ref());
-            Some(Step { event: wanted.event, via: wanted.via, state })
+            Some(DeliveryStep { event: wanted.event, via: wanted.via, state })
         })
         .collect();
     // The kinds are declared in the order of the story; the task comes first,
@@ -227,7 +216,7 @@ pub fn plan(wanted: &[WantedDelivery], timeline: &Timeline, circumstances: &Circ
         EventKind::Notified => (EventKind::Emailed, 1),
         event => (event, 0),
     });
-    Plan { steps }
+    DeliveryPlan { steps }
 }
 
 /// The part of the timeline in which a delivery is to be looked for; `None`
@@ -282,13 +271,13 @@ fn state(
     events: &[Event],
     circumstances: &Circumstances,
     excuse: Option<&Settled>,
-) -> State {
+) -> DeliveryState {
     let done = events.iter().find(|e| e.event == wanted.event && e.via == wanted.via);
     if let Some(done) = done {
-        return State::Done { at: done.at, reference: done.reference.clone() };
+        return DeliveryState::Done { at: done.at, reference: done.reference.clone() };
     }
     if let Some(excuse) = excuse {
-        return State::Settled(excuse.clone());
+        return DeliveryState::Settled(excuse.clone());
     }
     let failures: Vec<(DateTime<Utc>, Failure)> = events
         .iter()
@@ -296,25 +285,25 @@ fn state(
         .filter(|(_, failure)| failure.event == wanted.event && failure.via == wanted.via)
         .collect();
     let Some((at, last)) = failures.last() else {
-        return State::Due { failures: 0 };
+        return DeliveryState::Due { failures: 0 };
     };
     let (count, reason) = (failures.len(), last.reason.clone());
     if circumstances.at_once {
-        return State::Due { failures: count };
+        return DeliveryState::Due { failures: count };
     }
     if last.is_unclear() && !wanted.again_when_unclear {
-        return State::Settled(Settled::Unclear { reason });
+        return DeliveryState::Settled(Settled::Unclear { reason });
     }
     let Some(wait) = circumstances.backoff.waits.get(count - 1) else {
-        return State::Settled(Settled::GivenUp { failures: count, reason });
+        return DeliveryState::Settled(Settled::GivenUp { failures: count, reason });
     };
     let until = at
         .checked_add_signed(TimeDelta::from_std(*wait).unwrap_or(TimeDelta::MAX))
         .unwrap_or(DateTime::<Utc>::MAX_UTC);
     if until <= circumstances.now {
-        State::Due { failures: count }
+        DeliveryState::Due { failures: count }
     } else {
-        State::Waiting { until, failures: count, reason }
+        DeliveryState::Waiting { until, failures: count, reason }
     }
 }
 
@@ -373,7 +362,7 @@ pub(super) fn failed_event(
 
 /// The moments of a step at which a run can be cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Moment {
+pub enum StepMoment {
     /// Before looking for an earlier delivery.
     Look,
     /// Before making the delivery.
@@ -386,7 +375,7 @@ pub enum Moment {
 pub trait Follower {
     /// Told before each moment of each step; a break ends the run as a crash
     /// would.
-    fn before(&self, sink: &dyn Sink, moment: Moment) -> ControlFlow<()> {
+    fn before(&self, sink: &dyn Sink, moment: StepMoment) -> ControlFlow<()> {
         let _ = (sink, moment);
         ControlFlow::Continue(())
     }
@@ -460,7 +449,7 @@ impl DeliveryResult {
 /// turn. Later sinks see the marks of earlier ones in the handoff's timeline,
 /// so that a message can link to the task.
 pub async fn run(
-    plan: &Plan,
+    plan: &DeliveryPlan,
     sinks: &[Box<dyn Sink>],
     handoff: &Handoff,
     now: DateTime<Utc>,
@@ -496,7 +485,7 @@ pub async fn deliver_one(
     let mut unclear = None;
     let mut retry = 0;
     let (outcome, found) = loop {
-        if cut(Moment::Look) {
+        if cut(StepMoment::Look) {
             return None;
         }
         let error = match sink.look_up(handoff).await {
@@ -506,7 +495,7 @@ pub async fn deliver_one(
                     // The look has settled what an earlier try left open.
                     unclear = None;
                 }
-                if cut(Moment::Act) {
+                if cut(StepMoment::Act) {
                     return None;
                 }
                 match sink.act(handoff).await {
@@ -532,7 +521,7 @@ pub async fn deliver_one(
             None => break (Err(last_word(error, unclear)), false),
         }
     };
-    if cut(Moment::Record) {
+    if cut(StepMoment::Record) {
         return None;
     }
     Some(DeliveryResult { found, ..DeliveryResult::of(sink, handoff, outcome) })

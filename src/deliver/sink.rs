@@ -15,6 +15,7 @@ use super::message_kind::Reminder;
 use super::templates::Templates;
 use crate::brief::{ChangedAnswer, EventKind, Timeline};
 use crate::model::{Check, CrmTasks, Key};
+use crate::time::Clock;
 
 /// Who does a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -332,9 +333,6 @@ pub trait Sink: Send + Sync {
         Vec::new()
     }
 }
-
-/// The clock as a value.
-pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
 /// The business calendar as a value: so many working days after a moment.
 pub type WorkingDays = Arc<dyn Fn(DateTime<Utc>, u32) -> NaiveDate + Send + Sync>;

@@ -11,15 +11,16 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use super::http_answer;
+use super::http_answer::{self, JsonApi};
 use super::incoming_webhook::{Chat, IncomingWebhook};
-use super::message_kind::{MessageKind, Reminder};
+use super::message_kind::MessageKind;
+use super::message_sink::{MessageChannel, MessageSink, Outgoing};
 use super::messages::{Audience, Messages, answer};
 use super::row::{Made, SinkRow, SinkSettings, Sinks};
-use super::sink::{DeliveryError, Handoff, Mark, Notice, Sink};
+use super::sink::{DeliveryError, Mark, Notice, Sink};
 use super::templates::Medium;
 use crate::brief::EventKind;
-use crate::http::{BaseUrl, Client, Schedule, Semantics};
+use crate::http::{ApiRequest, BaseUrl, Semantics};
 use crate::model::{Check, Secrets};
 use crate::settings::SettingsReader;
 use crate::text;
@@ -40,7 +41,7 @@ const WEBHOOK: Chat = Chat {
     secret: "SLACK_WEBHOOK_URL",
     has_query: false,
     better: "use a bot (SLACK_BOT_TOKEN) to have each message exactly once",
-    body: |messages, handoff, kind| message(messages, handoff, kind, None),
+    body: |outgoing| message(outgoing, None),
     notice: |notice| blocks(&notice.title, &Medium::Slack.harmless(&notice.body)),
 };
 
@@ -48,32 +49,26 @@ impl SinkSettings for SlackSettings {
     /// One for each kind of message: a bot where there is a token, else a
     /// webhook.
     fn sinks(&self, secrets: &Secrets, messages: &Messages, _: &[EventKind]) -> Sinks {
-        MessageKind::ALL
-            .into_iter()
-            .map(|kind| sink(self, secrets, messages.clone(), kind))
-            .collect::<Result<_, String>>()
-            .map_err(|problem| vec![problem])
+        Ok(MessageSink::all(&self.channel(secrets)?, messages))
     }
 
     fn draft_notice(&self, secrets: &Secrets, messages: &Messages) -> Made<dyn Sink> {
-        let made = sink(self, secrets, messages.clone(), MessageKind::Drafted);
-        made.map(Some).map_err(|problem| vec![problem])
+        let kind = MessageKind::Drafted;
+        Ok(Some(MessageSink::of(self.channel(secrets)?, messages, kind)))
     }
 }
 
-fn sink(
-    settings: &SlackSettings,
-    secrets: &Secrets,
-    messages: Messages,
-    kind: MessageKind,
-) -> Result<Box<dyn Sink>, String> {
-    if let Some(token) = secrets.get("SLACK_BOT_TOKEN") {
-        return Ok(Box::new(SlackBot::new(settings, &token, messages, kind)?));
+impl SlackSettings {
+    fn channel(&self, secrets: &Secrets) -> Result<Arc<dyn MessageChannel>, Vec<String>> {
+        let made = match (secrets.get("SLACK_BOT_TOKEN"), secrets.get("SLACK_WEBHOOK_URL")) {
+            (Some(token), _) => SlackBot::new(self, &token).map(|it| Arc::new(it) as _),
+            (None, Some(url)) => {
+                IncomingWebhook::new(WEBHOOK, self.repeat, &url).map(|it| Arc::new(it) as _)
+            }
+            (None, None) => Err("set SLACK_BOT_TOKEN, or SLACK_WEBHOOK_URL".to_owned()),
+        };
+        made.map_err(|problem| vec![problem])
     }
-    let Some(url) = secrets.get("SLACK_WEBHOOK_URL") else {
-        return Err("set SLACK_BOT_TOKEN, or SLACK_WEBHOOK_URL".to_owned());
-    };
-    Ok(Box::new(IncomingWebhook::new(WEBHOOK, settings.repeat, &url, messages, kind)?))
 }
 
 // Customer text stands in plain text objects or escaped; nothing in it can
@@ -98,12 +93,8 @@ const HEADING: usize = 150;
 const SECTION: usize = 2_900;
 
 /// The message; `mention` is a user id that the text addresses.
-fn message(
-    messages: &Messages,
-    handoff: &Handoff,
-    kind: &MessageKind,
-    mention: Option<&str>,
-) -> Result<Value, DeliveryError> {
+fn message(outgoing: Outgoing<'_>, mention: Option<&str>) -> Result<Value, DeliveryError> {
+    let Outgoing { messages, handoff, kind } = outgoing;
     let mention = mention.map(|id| format!("<@{id}>"));
     let message = messages.again(handoff, kind, Medium::Slack, Audience::Shared, mention)?;
     Ok(blocks(&message.title, &message.body))
@@ -149,23 +140,15 @@ fn cut(body: &str) -> String {
 const EVENT_TYPE: &str = "handoff_posted";
 const STEP: &str = "notice";
 
-/// Posts one message for each handoff.
-#[derive(Clone)]
+/// Posts messages that it finds again.
 struct SlackBot {
-    client: Arc<Client>,
+    api: JsonApi,
     channel: String,
-    channel_id: Arc<OnceCell<String>>,
-    messages: Messages,
-    kind: MessageKind,
+    channel_id: OnceCell<String>,
 }
 
 impl SlackBot {
-    fn new(
-        settings: &SlackSettings,
-        token: &SecretString,
-        messages: Messages,
-        kind: MessageKind,
-    ) -> Result<Self, String> {
+    fn new(settings: &SlackSettings, token: &SecretString) -> Result<Self, String> {
         let channel = settings.channel.as_deref().map(str::trim).unwrap_or_default();
         if channel.is_empty() {
             return Err(
@@ -176,34 +159,26 @@ impl SlackBot {
             BaseUrl::parse("https://slack.com/api").expect("a constant URL is valid")
         });
         let headers = http_answer::authorization("Bearer", token, "SLACK_BOT_TOKEN")?;
-        Ok(Self {
-            client: Arc::new(Client::new(base, headers, Schedule::interactive())),
-            channel: channel.to_owned(),
-            channel_id: Arc::default(),
-            messages,
-            kind,
-        })
+        let api = JsonApi::new(base, headers, "Slack", HELP);
+        Ok(Self { api, channel: channel.to_owned(), channel_id: OnceCell::new() })
     }
 
-    async fn ask(
-        &self,
-        semantics: Semantics,
-        method: &str,
-        body: Option<(&'static str, Vec<u8>)>,
-    ) -> Result<Value, DeliveryError> {
-        let sent = self.client.send_bytes(semantics, Method::POST, method, body).await;
-        let response = http_answer::answered(sent)?;
+    async fn ask(&self, request: &ApiRequest<'_>) -> Result<Value, DeliveryError> {
+        let method = request.path();
+        let response = self.api.send(request).await?;
         judge(method, http_answer::json(&format!("Slack's {method}"), &response, HELP)?)
     }
 
     /// Reads; the reading methods take forms, not JSON.
     async fn read(&self, method: &str, form: &[(&str, &str)]) -> Result<Value, DeliveryError> {
-        let body = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(form)
-            .finish()
-            .into_bytes();
-        let form = Some(("application/x-www-form-urlencoded", body));
-        self.ask(Semantics::Idempotent, method, form).await
+        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let request = ApiRequest::new(Semantics::Idempotent, Method::POST, method);
+        self.ask(&request.with_body("application/x-www-form-urlencoded", form)).await
+    }
+
+    async fn create(&self, body: &Value) -> Result<Value, DeliveryError> {
+        let request = ApiRequest::new(Semantics::Creates, Method::POST, "chat.postMessage");
+        self.ask(&request.with_body("application/json; charset=utf-8", body.to_string())).await
     }
 
     /// The channel's id: the history is read by id only.
@@ -242,19 +217,19 @@ impl SlackBot {
     }
 
     /// The first message about the handoff, below which the later ones go.
-    fn thread<'a>(&self, handoff: &'a Handoff, channel: &str) -> Option<&'a str> {
-        if !matches!(self.kind, MessageKind::Changed | MessageKind::Reminder(_)) {
+    fn thread<'a>(message: Outgoing<'a>, channel: &str) -> Option<&'a str> {
+        if !matches!(message.kind, MessageKind::Changed | MessageKind::Reminder(_)) {
             return None;
         }
-        let first = handoff.timeline.last_via(EventKind::Notified, "slack");
+        let first = message.handoff.timeline.last_via(EventKind::Notified, "slack");
         let (at, ts) = first?.reference.as_deref()?.split_once('/')?;
         (at == channel && ts.bytes().all(|b| b.is_ascii_digit() || b == b'.')).then_some(ts)
     }
 
     /// The user id of whom the message is for; one without mention is better
     /// than none.
-    async fn mention(&self, handoff: &Handoff) -> Option<String> {
-        let who = match &self.kind {
+    async fn mention(&self, message: Outgoing<'_>) -> Option<String> {
+        let who = match message.kind {
             MessageKind::Returned | MessageKind::Drafted => "deal.owner",
             MessageKind::Signed | MessageKind::Changed => "first_action.owner",
             MessageKind::Reminder(reminder) => {
@@ -262,7 +237,7 @@ impl SlackBot {
                 return self.user(person.slack.clone(), person.email.clone()).await;
             }
         };
-        let of = |name: &str| answer(&handoff.brief, &format!("{who}.{name}"));
+        let of = |name: &str| answer(&message.handoff.brief, &format!("{who}.{name}"));
         self.user(of("slack"), of("email")).await
     }
 
@@ -280,56 +255,21 @@ impl SlackBot {
 }
 
 #[async_trait]
-impl Sink for SlackBot {
-    fn event(&self) -> EventKind {
-        self.kind.event(EventKind::Notified)
-    }
-
+impl MessageChannel for SlackBot {
     fn via(&self) -> &'static str {
         "slack"
     }
 
-    fn subject(&self) -> &str {
-        self.kind.subject()
+    fn can_look_up(&self) -> bool {
+        true
     }
 
-    fn for_reminder(&self, reminder: &Arc<Reminder>) -> Option<Box<dyn Sink>> {
-        let kind = self.kind.reminding(reminder)?;
-        Some(Box::new(Self { kind, ..self.clone() }))
-    }
-
-    /// Once: a message that an unclear outcome has left is found by its mark.
-    async fn notify(&self, notice: &Notice) -> Result<bool, DeliveryError> {
-        if self.kind != MessageKind::Signed || notice.post != Some(self.via()) {
-            return Ok(false);
-        }
-        let channel = self.channel_id().await?.to_owned();
-        let form = [("channel", &*channel), ("include_all_metadata", "true"), ("limit", "200")];
-        let page = self.read("conversations.history", &form).await?;
-        let mut messages = page["messages"].as_array().into_iter().flatten();
-        let is_posted = messages.any(|message| {
-            let metadata = &message["metadata"];
-            metadata["event_type"] == EVENT_TYPE
-                && metadata["event_payload"]["id"] == notice.id.as_str()
-        });
-        if !is_posted {
-            let mut body = blocks(&notice.title, &Medium::Slack.harmless(&notice.body));
-            body["channel"] = json!(channel);
-            body["metadata"] = json!({
-                "event_type": EVENT_TYPE,
-                "event_payload": {"id": notice.id, "step": STEP},
-            });
-            let body = Some(("application/json; charset=utf-8", body.to_string().into_bytes()));
-            self.ask(Semantics::Creates, "chat.postMessage", body).await?;
-        }
-        Ok(true)
-    }
-
-    fn describe(&self, _: &Handoff) -> String {
+    fn describe(&self, _: Outgoing<'_>) -> String {
         format!("post a message to {}", self.channel)
     }
 
-    async fn look_up(&self, handoff: &Handoff) -> Result<Option<Mark>, DeliveryError> {
+    async fn look_up(&self, message: Outgoing<'_>) -> Result<Option<Mark>, DeliveryError> {
+        let handoff = message.handoff;
         let channel = self.channel_id().await?.to_owned();
         // Nothing about this handoff was posted before its first event.
         let first = handoff.timeline.events.iter().map(|event| event.at).min();
@@ -343,9 +283,9 @@ impl Sink for SlackBot {
             if !cursor.is_empty() {
                 form.push(("cursor", &cursor));
             }
-            let step = self.kind.step(&handoff.timeline, STEP);
+            let step = message.step(STEP);
             // What changed and what is due is told in the thread of the first message.
-            let thread = self.thread(handoff, &channel);
+            let thread = Self::thread(message, &channel);
             let method = match thread {
                 Some(ts) => {
                     form.push(("ts", ts));
@@ -371,19 +311,44 @@ impl Sink for SlackBot {
         }
     }
 
-    async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
-        let mention = self.mention(handoff).await;
-        let mut body = message(&self.messages, handoff, &self.kind, mention.as_deref())?;
+    /// Once: a message that an unclear outcome has left is found by its mark.
+    async fn notify(&self, notice: &Notice, _: &Messages) -> Result<bool, DeliveryError> {
+        if notice.post != Some(self.via()) {
+            return Ok(false);
+        }
+        let channel = self.channel_id().await?.to_owned();
+        let form = [("channel", &*channel), ("include_all_metadata", "true"), ("limit", "200")];
+        let page = self.read("conversations.history", &form).await?;
+        let mut messages = page["messages"].as_array().into_iter().flatten();
+        let is_posted = messages.any(|message| {
+            let metadata = &message["metadata"];
+            metadata["event_type"] == EVENT_TYPE
+                && metadata["event_payload"]["id"] == notice.id.as_str()
+        });
+        if !is_posted {
+            let mut body = blocks(&notice.title, &Medium::Slack.harmless(&notice.body));
+            body["channel"] = json!(channel);
+            body["metadata"] = json!({
+                "event_type": EVENT_TYPE,
+                "event_payload": {"id": notice.id, "step": STEP},
+            });
+            self.create(&body).await?;
+        }
+        Ok(true)
+    }
+
+    async fn send(&self, outgoing: Outgoing<'_>) -> Result<Mark, DeliveryError> {
+        let mention = self.mention(outgoing).await;
+        let mut body = message(outgoing, mention.as_deref())?;
         body["channel"] = json!(self.channel_id().await?);
         body["metadata"] = json!({
             "event_type": EVENT_TYPE,
-            "event_payload": {"id": handoff.key, "step": self.kind.step(&handoff.timeline, STEP)},
+            "event_payload": {"id": outgoing.handoff.key, "step": outgoing.step(STEP)},
         });
-        if let Some(ts) = self.thread(handoff, self.channel_id().await?) {
+        if let Some(ts) = Self::thread(outgoing, self.channel_id().await?) {
             body["thread_ts"] = json!(ts);
         }
-        let body = Some(("application/json; charset=utf-8", body.to_string().into_bytes()));
-        let posted = self.ask(Semantics::Creates, "chat.postMessage", body).await?;
+        let posted = self.create(&body).await?;
         match (posted["channel"].as_str(), posted["ts"].as_str()) {
             (Some(channel), Some(ts)) => Ok(mark(channel, ts)),
             _ => Err(DeliveryError::unclear("Slack's chat.postMessage names no message")),
@@ -391,10 +356,6 @@ impl Sink for SlackBot {
     }
 
     async fn checks(&self, offline: bool) -> Vec<Check> {
-        // The same bot and channel for all of them.
-        if self.kind != MessageKind::Signed {
-            return Vec::new();
-        }
         let what = format!("slack: {}", self.channel);
         if offline {
             return vec![Check::ok(what, "SLACK_BOT_TOKEN is set, Slack was not asked")];

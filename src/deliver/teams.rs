@@ -2,15 +2,18 @@
 //! a Teams webhook request is received".
 //! <https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using>
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::incoming_webhook::{Chat, IncomingWebhook};
 use super::message_kind::MessageKind;
+use super::message_sink::{MessageChannel, MessageSink, Outgoing};
 use super::messages::{Audience, Messages};
 use super::row::{Made, SinkRow, SinkSettings, Sinks};
-use super::sink::{DeliveryError, Handoff, Sink};
+use super::sink::{DeliveryError, Sink};
 use super::templates::Medium;
 use crate::brief::EventKind;
 use crate::model::Secrets;
@@ -49,24 +52,22 @@ const CHAT: Chat = Chat {
 
 impl SinkSettings for TeamsSettings {
     fn sinks(&self, secrets: &Secrets, messages: &Messages, _: &[EventKind]) -> Sinks {
-        let url = secrets.get(SECRET).ok_or_else(|| {
-            vec![format!("set {SECRET} to the address that the workflow shows when it is saved")]
-        })?;
-        MessageKind::ALL
-            .into_iter()
-            .map(|kind| {
-                let sink = IncomingWebhook::new(CHAT, self.repeat, &url, messages.clone(), kind);
-                sink.map(|sink| Box::new(sink) as Box<dyn Sink>)
-            })
-            .collect::<Result<_, String>>()
-            .map_err(|problem| vec![problem])
+        let unset = "to the address that the workflow shows when it is saved";
+        let channel = self.channel(secrets)?.ok_or_else(|| vec![format!("set {SECRET} {unset}")]);
+        Ok(MessageSink::all(&channel?, messages))
     }
 
     fn draft_notice(&self, secrets: &Secrets, messages: &Messages) -> Made<dyn Sink> {
+        let channel = self.channel(secrets)?;
+        Ok(channel.map(|channel| MessageSink::of(channel, messages, MessageKind::Drafted)))
+    }
+}
+
+impl TeamsSettings {
+    fn channel(&self, secrets: &Secrets) -> Result<Option<Arc<dyn MessageChannel>>, Vec<String>> {
         let Some(url) = secrets.get(SECRET) else { return Ok(None) };
-        let kind = MessageKind::Drafted;
-        let sink = IncomingWebhook::new(CHAT, self.repeat, &url, messages.clone(), kind);
-        sink.map(|sink| Some(Box::new(sink) as Box<dyn Sink>)).map_err(|problem| vec![problem])
+        let webhook = IncomingWebhook::new(CHAT, self.repeat, &url);
+        Ok(Some(Arc::new(webhook.map_err(|problem| vec![problem])?)))
     }
 }
 
@@ -75,11 +76,8 @@ const LONGEST: usize = 5_000;
 
 /// The card: customer text stands in text runs alone, which know no markup, and
 /// links are buttons.
-fn card(
-    messages: &Messages,
-    handoff: &Handoff,
-    kind: &MessageKind,
-) -> Result<Value, DeliveryError> {
+fn card(message: Outgoing<'_>) -> Result<Value, DeliveryError> {
+    let Outgoing { messages, handoff, kind } = message;
     let message = messages.again(handoff, kind, Medium::Markdown, Audience::Shared, None)?;
     let plain = text::markdown_to_plain(&message.body);
     let buttons = messages.buttons(handoff, kind, Audience::Shared).into_iter();

@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, Utc};
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderValue, header};
 use serde_json::Value;
 
-use crate::http::{BaseUrl, Client, Page, PageWalk, Schedule, Semantics};
+use crate::http::{ApiRequest, BaseUrl, Client, Page, PageWalk, Schedule, secret_header};
 use crate::model::{DocumentId, Evidence, Gap, Secrets, Signature, SignatureEvent};
 use crate::text;
 use crate::webhook::json;
@@ -138,16 +138,12 @@ impl ProviderApi {
         use secrecy::ExposeSecret as _;
         let key = secrets.list(secret).into_iter().next();
         let key = key.ok_or(FetchError::NoSecret { provider: title, secret })?;
-        let mut value = HeaderValue::from_str(&scheme(key.expose_secret())).map_err(|_| {
-            FetchError::Denied {
-                provider: title,
-                message: "the key has characters that no header can hold".to_owned(),
-                secret,
-            }
+        let headers = secret_header(header::AUTHORIZATION, &scheme(key.expose_secret()));
+        let mut headers = headers.ok_or_else(|| FetchError::Denied {
+            provider: title,
+            message: "the key has characters that no header can hold".to_owned(),
+            secret,
         })?;
-        value.set_sensitive(true);
-        let mut headers = HeaderMap::new();
-        headers.insert(header::AUTHORIZATION, value);
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         Ok(Self { client: Client::new(base, headers, Schedule::interactive()), title, secret })
     }
@@ -164,7 +160,7 @@ impl ProviderApi {
         }
         let response = self
             .client
-            .send(Semantics::Idempotent, Method::GET, path, None)
+            .send(&ApiRequest::get(path))
             .await
             .map_err(|error| self.unavailable(error.to_string()))?;
         // The query may hold customers' words and is not repeated.

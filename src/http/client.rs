@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use chrono::DateTime;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -109,6 +110,14 @@ impl Schedule {
         }
     }
 
+    /// For what is tried again over days: seven tries within two days.
+    #[must_use]
+    pub fn over_days() -> Self {
+        let minutes = [5, 30, 120, 480, 1_440, 1_440];
+        let waits = minutes.map(|minutes| Duration::from_secs(minutes * 60)).to_vec();
+        Self { waits, longest: Duration::from_secs(24 * 60 * 60) }
+    }
+
     /// No retry at all.
     #[must_use]
     pub fn once() -> Self {
@@ -136,6 +145,85 @@ pub enum Semantics {
     /// Creating: sent again only when the server surely did not act
     /// (connection refused, 429, 503 with `Retry-After`).
     Creates,
+}
+
+/// A request: what it does, where it goes, and its body.
+#[derive(Debug, Clone)]
+pub struct ApiRequest<'a> {
+    semantics: Semantics,
+    method: Method,
+    path: &'a str,
+    body: Option<(&'a str, Bytes)>,
+}
+
+impl<'a> ApiRequest<'a> {
+    /// One without a body.
+    #[must_use]
+    pub fn new(semantics: Semantics, method: Method, path: &'a str) -> Self {
+        Self { semantics, method, path, body: None }
+    }
+
+    /// Reads.
+    #[must_use]
+    pub fn get(path: &'a str) -> Self {
+        Self::new(Semantics::Idempotent, Method::GET, path)
+    }
+
+    /// Reads what a body asks for.
+    #[must_use]
+    pub fn ask(path: &'a str, json: &Value) -> Self {
+        Self::new(Semantics::Idempotent, Method::POST, path).with_json(json)
+    }
+
+    /// Creates; not repeated where it may have been created.
+    #[must_use]
+    pub fn create(path: &'a str, json: &Value) -> Self {
+        Self::new(Semantics::Creates, Method::POST, path).with_json(json)
+    }
+
+    /// Replaces fields; the same again changes nothing.
+    #[must_use]
+    pub fn put(path: &'a str, json: &Value) -> Self {
+        Self::new(Semantics::Idempotent, Method::PUT, path).with_json(json)
+    }
+
+    /// Changes fields; the same again changes nothing.
+    #[must_use]
+    pub fn patch(path: &'a str, json: &Value) -> Self {
+        Self::new(Semantics::Idempotent, Method::PATCH, path).with_json(json)
+    }
+
+    /// The same with this JSON.
+    #[must_use]
+    pub fn with_json(self, json: &Value) -> Self {
+        self.with_body("application/json", json.to_string())
+    }
+
+    /// The same with a body of any type.
+    #[must_use]
+    pub fn with_body(self, content_type: &'a str, body: impl Into<Bytes>) -> Self {
+        Self { body: Some((content_type, body.into())), ..self }
+    }
+
+    /// Its path, with the query.
+    #[must_use]
+    pub fn path(&self) -> &'a str {
+        self.path
+    }
+
+    /// Whether it may be sent again after an unclear outcome.
+    #[must_use]
+    pub fn is_repeatable(&self) -> bool {
+        self.semantics == Semantics::Idempotent
+    }
+}
+
+/// A header whose value shows in no log; `None` where no header can hold it.
+#[must_use]
+pub fn secret_header(name: HeaderName, value: &str) -> Option<HeaderMap> {
+    let mut value = HeaderValue::from_str(value).ok()?;
+    value.set_sensitive(true);
+    Some(HeaderMap::from_iter([(name, value)]))
 }
 
 /// What a server answered, read whole.
@@ -388,40 +476,20 @@ impl Client {
 
     /// The same client with another header value, such as a renewed token.
     #[must_use]
-    pub fn with_header(mut self, name: http::HeaderName, value: http::HeaderValue) -> Self {
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
     }
 
-    /// Sends a request, with JSON if given, and repeats it after the schedule
-    /// where that is safe. Any status is an answer; 429 and 5xx only after the
-    /// last try.
+    /// Sends a request and repeats it after the schedule where that is safe.
+    /// Any status is an answer; 429 and 5xx only after the last try.
     ///
     /// # Errors
     /// When no complete answer came.
-    pub async fn send(
-        &self,
-        semantics: Semantics,
-        method: Method,
-        path: &str,
-        json: Option<&Value>,
-    ) -> Result<Response, NetError> {
-        let body = json.map(|json| ("application/json", json.to_string().into_bytes()));
-        self.send_bytes(semantics, method, path, body).await
-    }
-
-    /// As [`Client::send`], with a body of any type: `(content type, bytes)`.
-    ///
-    /// # Errors
-    /// When no complete answer came.
-    pub async fn send_bytes(
-        &self,
-        semantics: Semantics,
-        method: Method,
-        path: &str,
-        body: Option<(&str, Vec<u8>)>,
-    ) -> Result<Response, NetError> {
+    pub async fn send(&self, request: &ApiRequest<'_>) -> Result<Response, NetError> {
+        let ApiRequest { method, path, .. } = request;
         if self.is_given_up() {
+            let method = method.clone();
             let url = self.base.join(path.split('?').next().unwrap_or_default());
             let why = Fault::Other(
                 "it gave no answer to the requests before, and was not asked again".to_owned(),
@@ -431,7 +499,7 @@ impl Client {
         let begun = Instant::now();
         let mut retry = 0;
         loop {
-            let result = self.send_once(&method, path, body.as_ref()).await;
+            let result = self.send_once(request).await;
             if matches!(result, Err(NetError::Unclear { .. }))
                 && begun.elapsed() + self.limits.request > self.limits.silence
             {
@@ -441,15 +509,15 @@ impl Client {
             let again = match &result {
                 Ok(response) => match response.status.as_u16() {
                     429 => Some(response.retry_after()),
-                    503 if semantics == Semantics::Creates => response.retry_after().map(Some),
-                    500 | 502..=504 | 423 | 524 if semantics == Semantics::Idempotent => {
+                    503 if !request.is_repeatable() => response.retry_after().map(Some),
+                    500 | 502..=504 | 423 | 524 if request.is_repeatable() => {
                         Some(response.retry_after())
                     }
                     _ => None,
                 },
                 Err(NetError::NotReached { why, .. }) => why.may_pass().then_some(None),
                 Err(NetError::Unclear { why, .. }) => {
-                    (semantics == Semantics::Idempotent && why.may_pass()).then_some(None)
+                    (request.is_repeatable() && why.may_pass()).then_some(None)
                 }
             };
             let Some(wait) = again.and_then(|asked| self.schedule.wait(retry, asked)) else {
@@ -461,13 +529,8 @@ impl Client {
         }
     }
 
-    async fn send_once(
-        &self,
-        method: &Method,
-        path: &str,
-        body: Option<&(&str, Vec<u8>)>,
-    ) -> Result<Response, NetError> {
-        let result = self.exchange(method, path, body).await;
+    async fn send_once(&self, request: &ApiRequest<'_>) -> Result<Response, NetError> {
+        let result = self.exchange(request).await;
         let outcome = match &result {
             Ok(response) => match response.status.as_u16() {
                 429 => "limited",
@@ -485,12 +548,8 @@ impl Client {
         result
     }
 
-    async fn exchange(
-        &self,
-        method: &Method,
-        path: &str,
-        body: Option<&(&str, Vec<u8>)>,
-    ) -> Result<Response, NetError> {
+    async fn exchange(&self, asked: &ApiRequest<'_>) -> Result<Response, NetError> {
+        let ApiRequest { method, path, body, .. } = asked;
         let full = self.base.join(path);
         let url = || full.split('?').next().unwrap_or_default().to_owned();
         let mut request = self.inner.request(method.clone(), &full).headers(self.headers.clone());
@@ -523,7 +582,7 @@ impl Client {
 }
 
 /// Where a redirect points, without query.
-fn target(from: &str, location: &http::HeaderValue) -> String {
+fn target(from: &str, location: &HeaderValue) -> String {
     let location = location.to_str().unwrap_or_default();
     match url::Url::parse(from).and_then(|from| from.join(location)) {
         Ok(mut to) => {

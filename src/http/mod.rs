@@ -7,7 +7,7 @@ mod client;
 mod pages;
 
 pub use client::{
-    BaseUrl, BaseUrlError, Client, Fault, Limits, NetError, Response, Schedule, Semantics,
-    connector, requests, use_ring,
+    ApiRequest, BaseUrl, BaseUrlError, Client, Fault, Limits, NetError, Response, Schedule,
+    Semantics, connector, requests, secret_header, use_ring,
 };
 pub use pages::{Page, PageWalk, PagesFault};

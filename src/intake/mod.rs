@@ -21,10 +21,3 @@ pub use inbox::{
 pub use metrics::{Counter, Degraded, Metrics};
 pub use watch::{FolderWatch, WatchSettings};
 pub use worker::{Connections, DealsTold, Handler, News, Reread, Tally, Task, Verdict, Worker};
-
-use std::sync::Arc;
-
-use chrono::{DateTime, Utc};
-
-/// The clock as a value, for what runs long.
-pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;

@@ -12,12 +12,12 @@ use std::time::{Duration, SystemTime};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::{mpsc, watch};
 
-use super::Clock;
 use super::http::Senders;
 use super::inbox::{Envelope, EventName, Inbox, Put, State};
 use crate::esign::{DeliveryId, ParseError};
 use crate::model::{ProviderName, SignatureEvent};
 use crate::text::{quoted, terminal};
+use crate::time::Clock;
 
 /// How long to wait before a file that could not be read is looked at again.
 const UNCLEAR: Duration = Duration::from_millis(700);

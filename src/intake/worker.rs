@@ -14,7 +14,6 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use super::Clock;
 use super::inbox::{Backoff, Claimed, Content, Envelope, EventDocument, Inbox, InboxError, State};
 use super::metrics::{Counter, Metrics};
 use crate::crm::Triggers;
@@ -22,6 +21,7 @@ use crate::esign::{FetchError, Fetcher, Provider, Providers, Verified, confirm};
 use crate::model::{
     DealId, DocumentKind, HeldDocument, ProviderName, Secrets, Signature, SignatureEvent,
 };
+use crate::time::Clock;
 
 /// One delivery, as far as it may be acted upon.
 #[derive(Debug, Clone)]

@@ -8,8 +8,9 @@ use super::LedgerError;
 use super::build::Build;
 use super::change::Change;
 use super::checkout::Remark;
+use super::handle::object_id;
 use super::names::Names;
-use super::snapshot::{Snapshot, object_id};
+use super::snapshot::Snapshot;
 use super::writer::Writer;
 use crate::model::ObjectId;
 

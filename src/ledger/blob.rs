@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use git2::{ErrorCode, ObjectType, Oid};
 
-use super::repository::hold;
+use super::handle::hold;
 use super::snapshot::read_blob;
 use super::{Ledger, LedgerError};
 use crate::model::ObjectId;
@@ -16,7 +16,7 @@ use crate::model::ObjectId;
 pub fn blob_id(bytes: &[u8]) -> ObjectId {
     let id =
         Oid::hash_object(ObjectType::Blob, bytes).expect("bytes in memory can always be hashed");
-    super::snapshot::object_id(id)
+    super::handle::object_id(id)
 }
 
 impl Ledger {

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use git2::{Oid, Repository};
 
 use super::change::Change;
+use super::handle::hold;
 use super::merge::{Onto, Wish};
 use super::names::Names;
-use super::repository::hold;
 use super::snapshot::{Snapshot, ledger_tree, read_blob, tree_of};
 use super::staging::Staging;
 use super::tree_diff::{TREE, entry_with_mode};

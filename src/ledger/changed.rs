@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use git2::{ObjectType, Oid, Repository, Status, StatusOptions};
 
+use super::handle::{branch_or_remote, hold, resolve};
 use super::path::{BRIEFS, folder_of_file, key_of};
-use super::repository::{branch_or_remote, hold, resolve};
 use super::snapshot::{Snapshot, entry_at, ledger_tree};
 use super::tree_diff::{LINK, SUBMODULE, TREE, walk_differences};
 use super::{Ledger, LedgerError};

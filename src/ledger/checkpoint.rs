@@ -17,7 +17,7 @@ use crate::model::{ObjectId, Push};
 
 use super::error::HistoryError;
 use super::git_program::run;
-use super::repository::hold;
+use super::handle::hold;
 use super::scan::{self, Repository};
 use super::signing::SIGNING;
 use super::{Ledger, LedgerError};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::change::Change;
-use super::repository::{branch_commit, branch_or_remote, check_branch, hold};
+use super::handle::{branch_commit, branch_or_remote, check_branch, hold};
 use super::snapshot::Snapshot;
 use super::writer::{Committed, Writer};
 use super::{Ledger, LedgerError};
@@ -25,7 +25,7 @@ impl Ledger {
     pub fn snapshot_of_branch(&self, branch: &str) -> Result<Option<Snapshot>, LedgerError> {
         check_branch(branch)?;
         let commit = branch_or_remote(&hold(self.shared()), branch, self.root())?;
-        commit.map(|commit| Snapshot::of(self, Some(commit))).transpose()
+        commit.map(|commit| self.snapshot_of(Some(commit))).transpose()
     }
 
     /// The ledger as a remote's branch had it when it was last seen; `None` if
@@ -40,7 +40,7 @@ impl Ledger {
     ) -> Result<Option<Snapshot>, LedgerError> {
         check_branch(branch)?;
         let Some(commit) = self.on_remote(remote, branch)? else { return Ok(None) };
-        Snapshot::of(self, Some(commit)).map(Some)
+        self.snapshot_of(Some(commit)).map(Some)
     }
 
     /// The keys that have a branch of their own, here or as last fetched from
@@ -170,9 +170,12 @@ impl Writer {
         if refname == self.refname() {
             return Err(busy("it is the ledger's own branch"));
         }
-        if !super::checkout::following(self.ledger().git_dir(), &refname).is_empty() {
+        if !super::checkout::following(self.repo(), self.ledger().git_dir(), &refname).is_empty() {
             return Err(busy("it is checked out"));
         }
+        // What is recorded of it must not bring it back after a power failure.
+        self.journal().settle()?;
+        let root = self.ledger().root();
         self.repo()
             .find_reference(&refname)
             .and_then(|mut reference| reference.delete())

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use git2::{Commit, ObjectType, Oid, Repository};
 
 use super::change::is_handoff_message;
-use super::repository::{hold, resolve};
-use super::snapshot::{entry_at, object_id};
+use super::handle::{hold, object_id, resolve};
+use super::snapshot::entry_at;
 use super::{Ledger, LedgerError};
 use crate::model::ObjectId;
 

@@ -11,9 +11,8 @@ use rayon::prelude::*;
 
 use super::LedgerError;
 use super::cache::{FactsKind, FolderGroup, FolderGroups, KeptGroup};
+use super::handle::{Shared, hold, object_id};
 use super::path::{BRIEFS, Folder, key_of};
-use super::repository::{Shared, hold};
-use super::snapshot::object_id;
 use super::tree_cache::TreeCache;
 use super::tree_diff::{LINK, SUBMODULE, TREE, entry_with_mode};
 use crate::model::{Gap, Key, ObjectId};

@@ -8,8 +8,7 @@ use chrono::{DateTime, Utc};
 use git2::Oid;
 
 use super::checkout::Remark;
-use super::repository::{branch_commit, check_branch, hold};
-use super::snapshot::object_id;
+use super::handle::{branch_commit, check_branch, hold, object_id};
 use super::{Ledger, LedgerError};
 use crate::model::ObjectId;
 

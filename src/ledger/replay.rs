@@ -32,8 +32,7 @@ impl Writer {
     ) -> Result<Replayed, LedgerError> {
         let mut done = Replayed { merged: Vec::new(), remarks: Vec::new() };
         for _ in 0..10 {
-            let local =
-                super::repository::branch_commit(self.repo(), refname, self.ledger().root())?;
+            let local = super::handle::branch_commit(self.repo(), refname, self.ledger().root())?;
             let ours = match local {
                 Some(local) if local == upstream => return Ok(done),
                 Some(local) => self.unpushed(local, upstream, remote)?,
@@ -52,11 +51,13 @@ impl Writer {
                     let wishes = wishes(repo, &commit, self.ledger().prefix())?;
                     let author = author(&commit);
                     let message = commit.message().unwrap_or_default().to_owned();
-                    let staged = super::repository::hold(build.staging.repo());
+                    let staged = super::handle::hold(build.staging.repo());
                     (build.onto.resolve(&staged, build.tree, wishes)?, message, author)
                 };
                 build.add_files(files, &message, Some(author), now.timestamp())?;
             }
+            // git does not sync all of what it fetches.
+            self.journal().sync()?;
             done.merged = build.onto.combined.iter().cloned().collect();
             let new = build.tip().unwrap_or(upstream);
             let log = format!("handoff: on top of {remote}");

@@ -2,27 +2,18 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use git2::{Config, ErrorClass, ErrorCode, Reference, Repository, RepositoryInitOptions};
+use git2::{Config, ErrorCode, Oid, Repository, RepositoryInitOptions};
 
+use super::handle::{Shared, branch_or_remote, check_branch, hold, resolve};
 use super::names::Names;
-use super::snapshot::Snapshot;
-use super::{Identity, LedgerError};
+use super::path::Folder;
+use super::snapshot::{HandoffFiles, Snapshot, ledger_tree};
+use super::{Identity, LedgerError, write_ahead};
 use crate::disk::{self, Inside};
 use crate::model::{Evidence, Key, ObjectId};
-
-use super::path::Folder;
-use super::snapshot::HandoffFiles;
-
-/// A repository handle that threads take turns with.
-pub(super) type Shared = Arc<Mutex<Repository>>;
-
-pub(super) fn hold(repo: &Shared) -> MutexGuard<'_, Repository> {
-    // A panic elsewhere leaves nothing half done in a handle.
-    repo.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// The ledger: one branch of one git repository.
 #[derive(Clone)]
@@ -200,6 +191,7 @@ impl Ledger {
 
     fn from_repository(repo: Repository, prefix: String) -> Result<Self, LedgerError> {
         let common = absolute(repo.commondir())?;
+        write_ahead::recover(&common, &repo)?;
         let top = absolute(repo.workdir().unwrap_or(repo.path()))?;
         // A bare repository has no folder of that name.
         let is_top = prefix.is_empty() || repo.is_bare();
@@ -303,7 +295,7 @@ impl Ledger {
     /// When the branch or its commit cannot be read.
     pub fn snapshot(&self) -> Result<Snapshot, LedgerError> {
         let commit = branch_or_remote(&hold(&self.repo), &self.branch, &self.root)?;
-        Snapshot::of(self, commit)
+        self.snapshot_of(commit)
     }
 
     /// The ledger as it was at a revision: a commit id, a tag, a branch.
@@ -312,7 +304,17 @@ impl Ledger {
     /// When there is no such revision.
     pub fn snapshot_at(&self, revision: &str) -> Result<Snapshot, LedgerError> {
         let commit = resolve(&hold(&self.repo), revision, &self.root)?;
-        Snapshot::of(self, Some(commit))
+        self.snapshot_of(Some(commit))
+    }
+
+    /// The ledger as it is in a commit.
+    pub(super) fn snapshot_of(&self, commit: Option<Oid>) -> Result<Snapshot, LedgerError> {
+        let tree = match commit {
+            None => None,
+            Some(id) => ledger_tree(&hold(&self.repo), id, &self.prefix)?,
+        };
+        let (repo, names) = (Arc::clone(&self.repo), Arc::clone(&self.names));
+        Ok(Snapshot::of_tree(repo, names, &self.root, tree).at(commit))
     }
 
     /// A file at the tip, from the commit and never from the checkout.
@@ -469,14 +471,6 @@ fn foreign_format(path: &Path) -> Option<String> {
         })
 }
 
-pub(super) fn check_branch(name: &str) -> Result<(), LedgerError> {
-    if Reference::is_valid_name(&format!("refs/heads/{name}")) && !name.starts_with('-') {
-        Ok(())
-    } else {
-        Err(LedgerError::BadBranch { name: name.to_owned() })
-    }
-}
-
 /// The branch that is most likely the ledger's, and why that is not certain.
 fn default_branch(repo: &Repository, root: &Path) -> Result<(String, Option<String>), LedgerError> {
     if let Ok(origin) = repo.find_reference("refs/remotes/origin/HEAD")
@@ -509,49 +503,4 @@ fn default_branch(repo: &Repository, root: &Path) -> Result<(String, Option<Stri
                 .into(),
         }),
     }
-}
-
-/// The commit of a local branch.
-pub(super) fn branch_commit(
-    repo: &Repository,
-    refname: &str,
-    root: &Path,
-) -> Result<Option<git2::Oid>, LedgerError> {
-    match repo.refname_to_id(refname) {
-        Ok(id) => Ok(Some(id)),
-        Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
-        Err(error) => Err(LedgerError::git("reading the branch", root)(error)),
-    }
-}
-
-/// The commit of a local branch, else of the remote's branch of that name.
-pub(super) fn branch_or_remote(
-    repo: &Repository,
-    branch: &str,
-    root: &Path,
-) -> Result<Option<git2::Oid>, LedgerError> {
-    if let Some(id) = branch_commit(repo, &format!("refs/heads/{branch}"), root)? {
-        return Ok(Some(id));
-    }
-    match super::remote::usual_remote(repo) {
-        Some(remote) => branch_commit(repo, &format!("refs/remotes/{remote}/{branch}"), root),
-        None => Ok(None),
-    }
-}
-
-/// The commit that a revision names.
-pub(super) fn resolve(
-    repo: &Repository,
-    revision: &str,
-    root: &Path,
-) -> Result<git2::Oid, LedgerError> {
-    let unknown =
-        || LedgerError::UnknownRevision { path: root.to_path_buf(), name: revision.to_owned() };
-    let object =
-        repo.revparse_single(revision).map_err(|error| match (error.code(), error.class()) {
-            (ErrorCode::NotFound | ErrorCode::InvalidSpec | ErrorCode::Ambiguous, _)
-            | (_, ErrorClass::Reference) => unknown(),
-            _ => LedgerError::git("looking up a revision", root)(error),
-        })?;
-    object.peel_to_commit().map(|commit| commit.id()).map_err(|_| unknown())
 }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use git2::{ErrorCode, ObjectType, Oid, Repository};
 
+use super::LedgerError;
 use super::cache::{FactsKind, FolderGroups};
+use super::handle::{Shared, hold, object_id};
 use super::names::{self, Names};
 use super::path::{BRIEFS, Folder};
-use super::repository::{Shared, hold};
 use super::tree_cache::TreeCache;
 use super::tree_diff::{LINK, SUBMODULE, entry_with_mode};
-use super::{Ledger, LedgerError};
 use crate::model::{Evidence, Gap, Key, ObjectId};
 
 /// The files of a handoff, as far as they exist.
@@ -24,6 +24,8 @@ pub struct HandoffFiles {
     pub timeline: Option<Vec<u8>>,
     /// `README.md`.
     pub readme: Option<Vec<u8>>,
+    /// `sources.yaml`.
+    pub sources: Option<Vec<u8>>,
 }
 
 /// One commit of the ledger, or the emptiness before the first.
@@ -37,18 +39,14 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    pub(super) fn of(ledger: &Ledger, commit: Option<Oid>) -> Result<Self, LedgerError> {
-        let (repo, names) = (Arc::clone(ledger.shared()), Arc::clone(ledger.names()));
-        let tree = match commit {
-            None => None,
-            Some(id) => ledger_tree(&hold(&repo), id, ledger.prefix())?,
-        };
-        Ok(Self { repo, names, root: ledger.root().to_path_buf(), commit, tree })
-    }
-
     /// The same place with a tree that no commit holds yet.
     pub(super) fn of_tree(repo: Shared, names: Arc<Names>, root: &Path, tree: Option<Oid>) -> Self {
         Self { repo, names, root: root.to_path_buf(), commit: None, tree }
+    }
+
+    /// The same, as what a commit holds.
+    pub(super) fn at(self, commit: Option<Oid>) -> Self {
+        Self { commit, ..self }
     }
 
     /// The commit; `None` while the branch has none.
@@ -178,6 +176,7 @@ impl Snapshot {
             brief: file("brief.yaml")?,
             timeline: file("timeline.yaml")?,
             readme: None,
+            sources: None,
         })
     }
 
@@ -253,6 +252,7 @@ impl Snapshot {
             brief: file("brief.yaml")?,
             timeline: file("timeline.yaml")?,
             readme: file("README.md")?,
+            sources: file("sources.yaml")?,
         })
     }
 
@@ -261,13 +261,6 @@ impl Snapshot {
     pub fn root(&self) -> &Path {
         &self.root
     }
-}
-
-/// An id in the words of the facts.
-pub(super) fn object_id(id: Oid) -> ObjectId {
-    let mut bytes = [0; 20];
-    bytes.copy_from_slice(id.as_bytes());
-    ObjectId(bytes)
 }
 
 /// The tree of a commit.

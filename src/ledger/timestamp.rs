@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::checkpoint::{PREFIX, TIMESTAMPS};
 use super::git_program::{Ran, run_program};
-use super::repository::hold;
+use super::handle::hold;
 use super::{Ledger, LedgerError};
 use crate::model::ObjectId;
 use crate::text::shorten;

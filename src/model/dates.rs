@@ -639,10 +639,10 @@ fn named_month(text: &str) -> Result<WrittenDate, DateFault> {
     at(day.ok_or(DateFault::NotADate)?, time, offset)
 }
 
-type Clock = (Option<NaiveTime>, Option<ClockZone>);
+type ClockTime = (Option<NaiveTime>, Option<ClockZone>);
 
 /// What follows the day: nothing, or a time with or without an offset.
-fn clock(rest: &str) -> Result<Clock, DateFault> {
+fn clock(rest: &str) -> Result<ClockTime, DateFault> {
     let rest = match rest.strip_prefix(['T', ',', ' ', '\u{a0}']) {
         Some(rest) => rest.trim(),
         None if rest.is_empty() => rest,

@@ -8,3 +8,6 @@ mod moment;
 pub use calendar::{Calendar, CalendarConfig, CalendarProblem, ZoneName, deadline};
 pub use duration::{DurationError, HumanDuration, describe_seconds};
 pub use moment::{Edge, MomentError, parse_moment, parse_window, read_moment};
+
+/// The clock as a value.
+pub type Clock = std::sync::Arc<dyn Fn() -> chrono::DateTime<chrono::Utc> + Send + Sync>;

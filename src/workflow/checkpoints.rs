@@ -9,7 +9,7 @@ use http::{HeaderMap, Method, StatusCode};
 
 use super::context::{Context, WorkflowError};
 use crate::audit::{self, AuditReport};
-use crate::http::{BaseUrl, Client, Schedule, Semantics};
+use crate::http::{ApiRequest, BaseUrl, Client, Schedule, Semantics};
 use crate::ledger::{
     self, CheckpointDeal, CheckpointFacts, Containment, Ledger, find_containment, list_checkpoints,
 };
@@ -18,7 +18,7 @@ use crate::text::shorten;
 
 /// The checkpoints of a ledger, and what is wrong with the chain.
 #[derive(Debug, Clone, Default)]
-pub struct Chain {
+pub struct CheckpointChain {
     /// The checkpoints, oldest first.
     pub checkpoints: Vec<audit::Checkpoint>,
     /// What is wrong with no single one of them.
@@ -32,7 +32,7 @@ pub struct Chain {
     pub pushes: Vec<Push>,
 }
 
-impl Chain {
+impl CheckpointChain {
     /// Looks which checkpoints' tips a history still holds.
     ///
     /// # Errors
@@ -59,7 +59,7 @@ pub struct Strictness<'a> {
     pub tsa_trust: Option<&'a Path>,
 }
 
-/// Reads and checks the checkpoints up to a moment; [`Chain::compare`] holds
+/// Reads and checks the checkpoints up to a moment; [`CheckpointChain::compare`] holds
 /// them against a history.
 ///
 /// # Errors
@@ -68,8 +68,8 @@ pub fn read_chain(
     ledger: &Ledger,
     as_of: DateTime<Utc>,
     strictness: Strictness<'_>,
-) -> Result<Chain, WorkflowError> {
-    let mut chain = Chain::default();
+) -> Result<CheckpointChain, WorkflowError> {
+    let mut chain = CheckpointChain::default();
     let mut replaced = Vec::new();
     if strictness.ask_remote
         && let Some(remote) = ledger.remote()
@@ -221,9 +221,9 @@ fn new_pushes(ledger: &Ledger, pushes: &[Push]) -> Result<Vec<Push>, WorkflowErr
 /// Asks a timestamp authority for a token over a checkpoint, by RFC 3161 over HTTP.
 async fn ask_authority(url: &BaseUrl, query: Vec<u8>) -> Result<Vec<u8>, String> {
     let client = Client::new(url.clone(), HeaderMap::new(), Schedule::interactive());
-    let body = Some(("application/timestamp-query", query));
-    let asked = client.send_bytes(Semantics::Idempotent, Method::POST, "", body).await;
-    let answer = asked.map_err(|error| error.to_string())?;
+    let request = ApiRequest::new(Semantics::Idempotent, Method::POST, "");
+    let request = request.with_body("application/timestamp-query", query);
+    let answer = client.send(&request).await.map_err(|error| error.to_string())?;
     if answer.status != StatusCode::OK {
         return Err(format!("{} answered {}", url.as_str(), answer.status));
     }

@@ -154,7 +154,7 @@ struct Index {
 
 /// One earlier handoff of the same customer.
 #[derive(Debug, Clone)]
-pub(super) struct Earlier {
+pub(super) struct EarlierHandoff {
     key: Key,
     /// Where it is at the tip; `None` for one that waits in a pull request.
     folder: Option<String>,
@@ -180,13 +180,19 @@ impl Customers {
         snapshot: &Snapshot,
         key: &Key,
         brief: &Value,
-    ) -> Result<Vec<Earlier>, WorkflowError> {
+    ) -> Result<Vec<EarlierHandoff>, WorkflowError> {
         let customer = Identity::of(brief);
         let matches = |folder: &dyn Fn() -> Option<String>, entry: &Entry| {
             let by = customer.same(&entry.customer)?;
             let (other, signed_at) = entry.signed().filter(|(other, _)| other != key)?;
             let signed_at = DateTime::from_timestamp(signed_at, 0).unwrap_or_default();
-            Some(Earlier { key: other, folder: folder(), by, csm: entry.csm.clone(), signed_at })
+            Some(EarlierHandoff {
+                key: other,
+                folder: folder(),
+                by,
+                csm: entry.csm.clone(),
+                signed_at,
+            })
         };
         let mut held = self.0.borrow_mut();
         let mut found = match &mut *held {
@@ -244,16 +250,16 @@ impl Index {
 }
 
 /// The CSM of the newest earlier handoff who is still in the team.
-pub(super) fn same_csm(context: &Context, earlier: &[Earlier]) -> Option<usize> {
-    let find = |it: &Earlier| it.csm.iter().find_map(|word| context.config.team.find(word));
+pub(super) fn same_csm(context: &Context, earlier: &[EarlierHandoff]) -> Option<usize> {
+    let find = |it: &EarlierHandoff| it.csm.iter().find_map(|word| context.config.team.find(word));
     earlier.iter().find_map(find)
 }
 
-/// Earlier handoffs as a brief tells them; nothing where there are none.
+/// EarlierHandoff handoffs as a brief tells them; nothing where there are none.
 pub(super) fn section(
     context: &Context,
     snapshot: &Snapshot,
-    earlier: &[Earlier],
+    earlier: &[EarlierHandoff],
 ) -> Option<Value> {
     let list: Vec<Value> = earlier
         .iter()

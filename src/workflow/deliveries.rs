@@ -14,8 +14,8 @@ use crate::brief::{
     ChangedAnswer, Completeness, EventKind, MissingField, Timeline, changed_answers,
 };
 use crate::deliver::{
-    self, Backoff, Circumstances, DeliveryResult, Handoff, Missing, Plan, State, WantedDelivery,
-    is_change, is_told,
+    self, Circumstances, DeliveryPlan, DeliveryResult, DeliveryState, Handoff, Missing,
+    WantedDelivery, is_change, is_told,
 };
 use crate::http::Schedule;
 use crate::ledger::month_for;
@@ -34,7 +34,7 @@ pub struct Delivered {
     /// The handoff.
     pub key: Key,
     /// What was planned.
-    pub plan: Plan,
+    pub plan: DeliveryPlan,
     /// What each sink would make, for `--dry-run`.
     pub would: Vec<String>,
     /// What was done; empty for a plan alone.
@@ -49,7 +49,7 @@ pub struct Delivered {
 
 impl Delivered {
     /// Nothing is done yet.
-    fn planned(key: &Key, plan: Plan, timeline: Timeline) -> Self {
+    fn planned(key: &Key, plan: DeliveryPlan, timeline: Timeline) -> Self {
         let (would, results, remarks) = (Vec::new(), Vec::new(), Remarks::default());
         Self { key: key.clone(), plan, would, results, timeline, held: None, remarks }
     }
@@ -187,7 +187,7 @@ pub(super) fn circumstances(
 ) -> Circumstances {
     Circumstances {
         now: context.now,
-        backoff: Backoff::default(),
+        backoff: Schedule::over_days(),
         at_once,
         since: context.config.deliver.since,
         brief_blob,
@@ -196,7 +196,8 @@ pub(super) fn circumstances(
 
 /// Brings what was made and is still open in line with the brief.
 async fn keep_up(context: &Context, handoff: &Handoff, delivered: &mut Delivered) {
-    for step in delivered.plan.steps.iter().filter(|step| matches!(step.state, State::Done { .. }))
+    for step in
+        delivered.plan.steps.iter().filter(|step| matches!(step.state, DeliveryState::Done { .. }))
     {
         let mut sinks = context.sinks.iter();
         let sink = sinks.find(|sink| sink.event() == step.event && sink.via() == step.via);
@@ -225,7 +226,7 @@ pub fn handoff_of(
     Ok(Some(Handoff {
         key: key.clone(),
         folder: stored.folder.clone(),
-        readme: context.render(brief)?,
+        readme: context.render(brief, &stored.confirmed)?,
         brief_yaml: brief.to_yaml(Context::depth(&stored.folder)),
         brief: brief.json().clone(),
         timeline: stored.timeline.clone(),

@@ -128,7 +128,7 @@ pub fn record_voided(
 
 /// What a completed document is for one deal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decision {
+pub enum DocumentDecision {
     /// It is handed over, as this kind; never [`DocumentKind::Ignored`].
     Counts(DocumentKind, DecidedBy),
     /// It is nothing for us.
@@ -164,12 +164,12 @@ fn decide(
     signature: &Signature,
     deal: Option<&Deal>,
     person: Option<DocumentKind>,
-) -> Decision {
+) -> DocumentDecision {
     match person {
         Some(DocumentKind::Ignored) => {
-            return Decision::Ignored { reason: "a person said so".to_owned() };
+            return DocumentDecision::Ignored { reason: "a person said so".to_owned() };
         }
-        Some(kind) => return Decision::Counts(kind, DecidedBy::Person),
+        Some(kind) => return DocumentDecision::Counts(kind, DecidedBy::Person),
         None => {}
     }
     if signature.test && config.test_documents != TestDocuments::Accept {
@@ -177,13 +177,17 @@ fn decide(
             "it is a test document of {}; `test_documents: accept` in handoff.yaml would take it",
             signature.provider
         );
-        return Decision::Ignored { reason };
+        return DocumentDecision::Ignored { reason };
     }
     match deal.map(|deal| exclusion(config, deal)) {
         Some(Ok(Some(reason))) => {
-            return Decision::Ignored { reason: format!("its deal is out of scope: {reason}") };
+            return DocumentDecision::Ignored {
+                reason: format!("its deal is out of scope: {reason}"),
+            };
         }
-        Some(Err(gap)) => return Decision::Held { reason: format!("{}: {}", gap.what, gap.why) },
+        Some(Err(gap)) => {
+            return DocumentDecision::Held { reason: format!("{}: {}", gap.what, gap.why) };
+        }
         Some(Ok(None)) | None => {}
     }
     let input = Input {
@@ -199,22 +203,22 @@ fn decide(
             Ok(true) if rule.is == DocumentKind::Ignored => {
                 let reason = rule.reason.clone();
                 let reason = reason.unwrap_or_else(|| format!("`{}` holds", rule.when.source()));
-                return Decision::Ignored { reason };
+                return DocumentDecision::Ignored { reason };
             }
-            Ok(true) => return Decision::Counts(rule.is, DecidedBy::Rule),
+            Ok(true) => return DocumentDecision::Counts(rule.is, DecidedBy::Rule),
             Err(error) => {
                 let rule = rule.when.source();
                 let reason =
                     format!("the rule `{rule}` under `documents:` cannot be decided: {error}");
-                return Decision::Held { reason };
+                return DocumentDecision::Held { reason };
             }
         }
     }
     if deal.is_some_and(|deal| deal.outcome == Outcome::Won) {
-        return Decision::Counts(DocumentKind::Contract, DecidedBy::Won);
+        return DocumentDecision::Counts(DocumentKind::Contract, DecidedBy::Won);
     }
     if signature.total.as_ref().is_some_and(|total| total.amount > Decimal::ZERO) {
-        return Decision::Counts(DocumentKind::Contract, DecidedBy::Total);
+        return DocumentDecision::Counts(DocumentKind::Contract, DecidedBy::Total);
     }
     let deal = match deal {
         Some(deal) => format!("its deal {} is not won", deal.id),
@@ -223,27 +227,31 @@ fn decide(
     let reason = format!(
         "no rule under `documents:` in handoff.yaml says what it is, {deal}, and it has no total above zero"
     );
-    Decision::Held { reason }
+    DocumentDecision::Held { reason }
 }
 
 /// [`decide`] for all the deals that a document names: held where it is for one of
 /// them, then with all of them named; else it counts where it does for one.
 #[must_use]
-pub fn decide_for_all(config: &Config, signature: &Signature, deals: &[Option<&Deal>]) -> Decision {
+pub fn decide_for_all(
+    config: &Config,
+    signature: &Signature,
+    deals: &[Option<&Deal>],
+) -> DocumentDecision {
     let (mut counts, mut ignored, mut held) = (None, Vec::new(), Vec::new());
     for deal in deals {
         match decide(config, signature, *deal, None) {
-            Decision::Ignored { reason } => ignored.push(reason),
-            Decision::Held { reason } => held.push(reason),
-            found @ Decision::Counts(..) => counts = counts.or(Some(found)),
+            DocumentDecision::Ignored { reason } => ignored.push(reason),
+            DocumentDecision::Held { reason } => held.push(reason),
+            found @ DocumentDecision::Counts(..) => counts = counts.or(Some(found)),
         }
     }
     if !held.is_empty() {
         let named: Vec<&DealId> = deals.iter().flatten().map(|deal| &deal.id).collect();
-        return Decision::Held { reason: held_for(&named, &mut held) };
+        return DocumentDecision::Held { reason: held_for(&named, &mut held) };
     }
     ignored.dedup();
-    counts.unwrap_or_else(|| Decision::Ignored { reason: ignored.join("; ") })
+    counts.unwrap_or_else(|| DocumentDecision::Ignored { reason: ignored.join("; ") })
 }
 
 /// Why a document is held, with all of its deals where it has several.
@@ -291,7 +299,7 @@ pub async fn look_at_document(
     let config = &context.config;
     let signature = &signed_when_it_can_be(signature, waiting_since, context.now);
     // What the document alone says is no reason to ask the CRM.
-    if let Decision::Ignored { reason } = decide(config, signature, None, person) {
+    if let DocumentDecision::Ignored { reason } = decide(config, signature, None, person) {
         return Ok(DocumentLook::Ignored(reason));
     }
     let all = of_document(signature, context.crm.as_deref()).await?;
@@ -304,9 +312,9 @@ pub async fn look_at_document(
         let deal = found.deal.as_ref().filter(|_| found.is_known && context.crm.is_some());
         let named = found.deal.as_ref().map(|deal| deal.id.clone());
         match decide(config, signature, deal, person) {
-            Decision::Ignored { reason } => ignored.push(reason),
-            Decision::Held { reason } => held.push(reason),
-            Decision::Counts(DocumentKind::Amendment, _)
+            DocumentDecision::Ignored { reason } => ignored.push(reason),
+            DocumentDecision::Held { reason } => held.push(reason),
+            DocumentDecision::Counts(DocumentKind::Amendment, _)
                 if context.stored(&found.key, None)?.is_none() =>
             {
                 held.push(format!(
@@ -314,7 +322,9 @@ pub async fn look_at_document(
                     found.key
                 ));
             }
-            Decision::Counts(..) if !found.is_known && person.is_none() && context.now < until => {
+            DocumentDecision::Counts(..)
+                if !found.is_known && person.is_none() && context.now < until =>
+            {
                 let crm = found.deal.as_ref().map_or("the CRM", |deal| deal.crm.as_str());
                 let deal = named.as_ref().map_or("of it", |id| id.as_str());
                 held.push(format!(
@@ -322,7 +332,7 @@ pub async fn look_at_document(
                     until.format("%Y-%m-%d %H:%M UTC")
                 ));
             }
-            Decision::Counts(kind, by) => {
+            DocumentDecision::Counts(kind, by) => {
                 (found.kind, found.decided_by) = (kind, Some(by));
                 if !found.is_known {
                     // The first remark says so already; this one says what to do.

@@ -40,7 +40,9 @@ pub use audit::{
     AuditRequest, Clocks, LedgersAt, RulesOfTime, audit, company_zone, counted, last_settings,
     read_ledgers,
 };
-pub use checkpoints::{Chain, Left, Strictness, leave_checkpoint, read_chain, stamp_checkpoint};
+pub use checkpoints::{
+    CheckpointChain, Left, Strictness, leave_checkpoint, read_chain, stamp_checkpoint,
+};
 pub use context::{Context, NotPushed, Remarks, WorkflowError};
 pub use coverage::{CoverageRequest, Unused, coverage, unused_columns};
 pub use crm_sink::{CrmSink, LentTasks};
@@ -48,7 +50,7 @@ pub use customers::handoffs_of_customer;
 pub use deal::{DealSource, Found, find_deal};
 pub use deliveries::{Delivered, Horizon, deliver, handoff_of, idle_deliveries, keys_within};
 pub use documents::{
-    Decision, DocumentLook, WonLook, decide_for_all, documents_within, look_at_document,
+    DocumentDecision, DocumentLook, WonLook, decide_for_all, documents_within, look_at_document,
     look_at_won, record_voided, tell_of_held,
 };
 pub use draft::{Drafted, draft};
@@ -62,7 +64,7 @@ pub use link_page::{
 pub use pending_pull_request::{catch_up, publish_everything as publish, unpushed};
 pub use people::{Assignment, PersonEvent, assign, check_exemption, record};
 pub use plan::{ChangeKind, Plan, PlanChange, PlanGap, PlanRequest, plan};
-pub use promises::{Kept, Promise, keep_promise, promises};
+pub use promises::{KeptPromise, Promise, keep_promise, promises};
 pub use propose::{Proposed, propose};
 pub use refresh::{
     Refreshed, RefreshedHandoff, RefreshedMany, changed_handoffs, refresh, refresh_changed,

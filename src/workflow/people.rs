@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::recording::append;
-use super::sources::{Earlier, Version};
+use super::sources::{ReplacedVersion, WrittenVersion};
 use super::store::{LOCK_WAIT, Stored, brief_change, commit, version};
 use super::{Context, Remarks, WorkflowError, pending_pull_request};
 use crate::brief::{
@@ -335,7 +335,7 @@ pub fn assign(
     let mut writer = context.ledger.lock(LOCK_WAIT)?;
     let snapshot = writer.snapshot()?;
     let stored = pending_pull_request::find(context, &snapshot, key, None)?;
-    let earlier = Earlier::of(context, &snapshot, stored.as_ref())?;
+    let earlier = ReplacedVersion::of(context, &snapshot, stored.as_ref())?;
     let Some(Stored { folder, branch, brief, mut timeline, .. }) = stored else {
         return Err(WorkflowError::NoHandoff(key.clone()));
     };
@@ -366,7 +366,8 @@ pub fn assign(
         Some(by) => given.named(by),
         None => given.named(format!("somebody, through {}", told.via)),
     };
-    let version = Version { key, brief: brief.json(), blob: &blob, earlier: earlier.as_ref() };
+    let version =
+        WrittenVersion { key, brief: brief.json(), blob: &blob, earlier: earlier.as_ref() };
     let owner = "/first_action/owner".to_owned();
     let sources = version.of_person(context, &[owner], &given);
     event.sources = Some(blob_id(sources.as_bytes()).to_string());

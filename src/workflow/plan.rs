@@ -10,11 +10,11 @@ use serde::Serialize;
 use super::audit::{AuditRequest, RulesOfTime, audit};
 use super::compose::{Known, compose};
 use super::deal::{DealSource, find_deal};
-use super::documents::{Decision, decide_for_all};
+use super::documents::{DocumentDecision, decide_for_all};
 use super::{Context, Horizon, WorkflowError, keys_within};
 use crate::audit::{Class, DealRow, Differences, LedgerInput, SignaturesInput};
 use crate::brief::{Brief, Completeness, changed_answers};
-use crate::config::DocumentRule;
+use crate::config::CompiledDocumentRule;
 use crate::model::{DealId, Gap, Key, Money, Outcome, Population, Window};
 
 /// What a plan looks at; both sides share it.
@@ -345,7 +345,8 @@ fn pages(
         briefs += 1;
         let blank = of_brief(&key, &brief);
         completeness((base, brief.json()), (head, brief.json()), &blank, changes);
-        let (was, is) = (base.render(&brief)?, head.render(&brief)?);
+        let marks = &stored.confirmed;
+        let (was, is) = (base.render(&brief, marks)?, head.render(&brief, marks)?);
         if was != is {
             let (before, after) = first_difference(&was, &is);
             changes.push(PlanChange { kind: ChangeKind::Page, before, after, ..blank });
@@ -365,9 +366,9 @@ fn documents(
     for signature in &asked.signatures {
         let deals = asked.deals_of(signature, population);
         let told = |side: &Context| match decide_for_all(&side.config, signature, &deals) {
-            Decision::Counts(kind, _) => kind.as_str().to_owned(),
-            Decision::Ignored { reason } => format!("ignored: {reason}"),
-            Decision::Held { reason } => format!("held: {reason}"),
+            DocumentDecision::Counts(kind, _) => kind.as_str().to_owned(),
+            DocumentDecision::Ignored { reason } => format!("ignored: {reason}"),
+            DocumentDecision::Held { reason } => format!("held: {reason}"),
         };
         let (before, after) = (told(base), told(head));
         if before != after {
@@ -387,8 +388,9 @@ fn documents(
 /// Whether a rule that decides on documents differs, or `test_documents`.
 fn documents_differ(base: &Context, head: &Context) -> bool {
     let rules = |side: &Context| {
-        let told =
-            |rule: &DocumentRule| (rule.when.source().to_owned(), rule.is, rule.reason.clone());
+        let told = |rule: &CompiledDocumentRule| {
+            (rule.when.source().to_owned(), rule.is, rule.reason.clone())
+        };
         let all: Vec<_> = side.config.documents.iter().map(told).collect();
         let own = side.config.provider_documents.iter();
         let own: Vec<_> = own

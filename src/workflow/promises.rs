@@ -7,7 +7,7 @@ use super::folder_facts::{Facts, Kind, facts};
 use super::recording::append;
 use super::store::Stored;
 use super::{Context, Remarks, WorkflowError};
-use crate::brief::{Brief, Commitment, Event, EventKind, Timeline};
+use crate::brief::{Brief, Commitment, ConfirmedAnswers, Event, EventKind, Timeline};
 use crate::ledger::{Folder, HandoffFiles};
 use crate::model::{Gap, Key};
 use crate::text::{one_line, shorten};
@@ -34,7 +34,7 @@ pub struct Promise {
     /// Whether it goes beyond the standard.
     pub stretch: bool,
     /// When it was kept, and by whom; open, if absent.
-    pub kept: Option<Kept>,
+    pub kept: Option<KeptPromise>,
     /// Whether it is open and its day is over.
     pub overdue: bool,
     /// The folder of the brief.
@@ -43,7 +43,7 @@ pub struct Promise {
 
 /// That a promise was kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Kept {
+pub struct KeptPromise {
     /// When.
     pub at: DateTime<Utc>,
     /// Who says so.
@@ -81,7 +81,7 @@ pub fn promises(context: &Context) -> Result<(Vec<Promise>, Vec<Gap>), WorkflowE
     Ok((all, gaps))
 }
 
-/// Records that a promise was kept. Kept already, nothing is recorded;
+/// Records that a promise was kept. KeptPromise already, nothing is recorded;
 /// `None` then.
 ///
 /// # Errors
@@ -91,7 +91,7 @@ pub fn keep_promise(
     context: &Context,
     key: &Key,
     number: usize,
-    kept: &Kept,
+    kept: &KeptPromise,
     reason: Option<&str>,
     via: &str,
     remarks: &mut Remarks,
@@ -136,6 +136,7 @@ fn read(folder: &Folder, files: &HandoffFiles) -> Result<Option<Stored>, String>
         branch: None,
         brief: Some(brief),
         brief_blob: None,
+        confirmed: ConfirmedAnswers::default(),
         timeline,
     }))
 }
@@ -205,8 +206,8 @@ fn reference(number: usize, words: &str) -> String {
 /// For each promise, whether it was kept. A promise is known by its words, so
 /// that one that was reworded counts as open again; its number only tells two
 /// of the same words apart, since people reorder lists.
-fn kept(commitments: &[Commitment<'_>], timeline: &Timeline) -> Vec<Option<Kept>> {
-    let mut kept: Vec<Option<Kept>> = vec![None; commitments.len()];
+fn kept(commitments: &[Commitment<'_>], timeline: &Timeline) -> Vec<Option<KeptPromise>> {
+    let mut kept: Vec<Option<KeptPromise>> = vec![None; commitments.len()];
     let events = timeline.events.iter().filter(|event| event.event == EventKind::PromiseKept);
     for event in events {
         let Some((number, told)) = event.reference.as_deref().and_then(|it| it.split_once(": "))
@@ -221,7 +222,7 @@ fn kept(commitments: &[Commitment<'_>], timeline: &Timeline) -> Vec<Option<Kept>
                     .find(|index| kept[*index].is_none() && is_meant(&commitments[*index]))
             });
         if let Some(index) = meant {
-            kept[index].get_or_insert(Kept { at: event.at, by: event.by.clone() });
+            kept[index].get_or_insert(KeptPromise { at: event.at, by: event.by.clone() });
         }
     }
     kept

@@ -13,7 +13,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use super::store::{LOCK_WAIT, commit};
 use super::{Context, Remarks, WorkflowError, pending_pull_request};
 use crate::brief::{Event, EventKind, Timeline};
-use crate::deliver::{DeliveryError, DeliveryResult, Follower, Moment, Sink, answered_part};
+use crate::deliver::{DeliveryError, DeliveryResult, Follower, Sink, StepMoment, answered_part};
 use crate::disk::{self, Access, FileLock};
 use crate::ledger::{BRIEFS, Change};
 use crate::model::Key;
@@ -119,8 +119,8 @@ impl<'a> Recording<'a> {
 }
 
 impl Follower for Recording<'_> {
-    fn before(&self, sink: &dyn Sink, moment: Moment) -> ControlFlow<()> {
-        if sink.can_look_up() || moment != Moment::Act {
+    fn before(&self, sink: &dyn Sink, moment: StepMoment) -> ControlFlow<()> {
+        if sink.can_look_up() || moment != StepMoment::Act {
             return ControlFlow::Continue(());
         }
         // Not sent where it cannot be noted: a full disk must not send mail for ever.

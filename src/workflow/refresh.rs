@@ -13,7 +13,7 @@ use super::compose::{Correction, Known, compose};
 use super::customers::OpenHandoffs;
 use super::deal::Found;
 use super::deliveries::{Horizon, keys_within};
-use super::sources::{Earlier, Version, composed_sources, of_deal_alone};
+use super::sources::{ReplacedVersion, WrittenVersion, composed_sources, of_deal_alone};
 use super::store::{LOCK_WAIT, Stored, brief_change, commit, machine_version};
 use super::{Context, Remarks, WorkflowError, pending_pull_request};
 use crate::brief::{Brief, ChangedAnswer, Completeness, Event, EventKind, MissingField, Timeline};
@@ -326,9 +326,13 @@ pub(super) fn with_deal(
     }
     let fields = changed_fields(&correction, before);
     let blob = correction.blob(&stored.folder);
-    let earlier = Earlier::of(context, &snapshot, Some(&stored))?;
-    let version =
-        Version { key, brief: correction.brief.json(), blob: &blob, earlier: earlier.as_ref() };
+    let earlier = ReplacedVersion::of(context, &snapshot, Some(&stored))?;
+    let version = WrittenVersion {
+        key,
+        brief: correction.brief.json(),
+        blob: &blob,
+        earlier: earlier.as_ref(),
+    };
     let sources = of_deal_alone(composed_sources(context, &found, true, &theirs));
     let sources = version.of_machine(context, &theirs, &sources, None);
     let mut event = Event::new(context.now, kind_of(&stored.timeline), crm);

@@ -11,9 +11,9 @@ use super::recording::Recording;
 use super::store::Stored;
 use super::{Context, Remarks, WorkflowError};
 use crate::brief::{EventKind, Timeline, View, deadline_in_force, deadline_moves};
-use crate::config::{Channel, Csm, Due, Lead, Offset, Recipient, Reminder as Rung};
+use crate::config::{Channel, Csm, Due, Lead, Offset, Recipient, ReminderRule};
 use crate::deliver::{
-    Backoff, DeliveryError, DeliveryResult, Follower as _, Handoff, Person, Reminder, Sink,
+    DeliveryError, DeliveryResult, Follower as _, Handoff, RemindedPerson, Reminder, Sink,
     WholeDays, deliver_one,
 };
 use crate::http::Schedule;
@@ -71,7 +71,7 @@ pub(super) async fn due(
 /// Whether a reminder of this handoff may be due; whether an onboarding task is
 /// done, only its target knows.
 pub(super) fn may_be_due(context: &Context, facts: &HandoffFacts) -> bool {
-    let comes = |rung: &Rung, thing: &Thing| {
+    let comes = |rung: &ReminderRule, thing: &Thing| {
         thing.due == rung.due && comes(context, &facts.timeline, rung, thing).is_some()
     };
     let things = things(context, facts);
@@ -92,7 +92,12 @@ fn project_sinks(context: &Context) -> impl Iterator<Item = &dyn Sink> {
 }
 
 /// What a rung is known by, where its time has come and it was not sent.
-fn comes(context: &Context, timeline: &Timeline, rung: &Rung, thing: &Thing) -> Option<String> {
+fn comes(
+    context: &Context,
+    timeline: &Timeline,
+    rung: &ReminderRule,
+    thing: &Thing,
+) -> Option<String> {
     let moment = moment(rung.at, thing.at, context.config.first_touch.calendar.as_ref());
     let is_stale = moment + TOO_LATE < context.now || (rung.at.before && context.now >= thing.at);
     if moment > context.now || is_stale {
@@ -111,7 +116,7 @@ async fn open_tasks(
     remarks: &mut Remarks,
 ) -> Vec<Thing> {
     let days = WholeDays(context.config.timezone);
-    let rungs: Vec<&Rung> =
+    let rungs: Vec<&ReminderRule> =
         context.config.reminders.iter().filter(|rung| rung.due == Due::Onboarding).collect();
     let mut open = Vec::new();
     for sink in project_sinks(context) {
@@ -232,7 +237,7 @@ fn things(context: &Context, facts: &HandoffFacts) -> Vec<Thing> {
 }
 
 /// `first_touch-4h.csm`, `promise.2+1d.lead`: the same at every run.
-fn id(rung: &Rung, thing: &Thing) -> String {
+fn id(rung: &ReminderRule, thing: &Thing) -> String {
     let what = match rung.due {
         Due::FirstTouch => "first_touch",
         Due::Acceptance => "acceptance",
@@ -282,21 +287,22 @@ fn rests(stored: &Stored, sink: &dyn Sink, now: DateTime<Utc>) -> bool {
         .map(|it| it.at)
         .collect();
     let Some(last) = failed.last() else { return false };
-    match Backoff::default().waits.get(failed.len() - 1) {
+    match Schedule::over_days().waits.get(failed.len() - 1) {
         Some(wait) => TimeDelta::from_std(*wait).is_ok_and(|wait| *last + wait > now),
         None => true,
     }
 }
 
 /// The people of a rung, as far as somebody is known.
-fn recipients(context: &Context, to: &Recipient, handoff: &Handoff) -> Vec<Person> {
+fn recipients(context: &Context, to: &Recipient, handoff: &Handoff) -> Vec<RemindedPerson> {
     let of_brief = |at: &str| {
         let owner = handoff.brief.pointer(at)?;
         let of = |name: &str| owner[name].as_str().map(str::to_owned);
-        let person = Person { name: of("name"), email: of("email"), slack: of("slack") };
+        let person = RemindedPerson { name: of("name"), email: of("email"), slack: of("slack") };
         (person.name.is_some() || person.email.is_some()).then_some(person)
     };
-    let at_address = |email: &str| Person { email: Some(email.to_owned()), ..Person::default() };
+    let at_address =
+        |email: &str| RemindedPerson { email: Some(email.to_owned()), ..RemindedPerson::default() };
     let team = &context.config.team;
     match to {
         Recipient::Csm => of_brief("/first_action/owner").into_iter().collect(),
@@ -306,9 +312,11 @@ fn recipients(context: &Context, to: &Recipient, handoff: &Handoff) -> Vec<Perso
             let csm = words.into_iter().find_map(|word| team.find(word));
             let lead = csm.and_then(|index| team.lead(team.csms.get(index)?));
             let lead = lead.map(|lead| match lead {
-                Lead::Csm(Csm { name, email, slack, .. }) => {
-                    Person { name: Some(name.clone()), email: email.clone(), slack: slack.clone() }
-                }
+                Lead::Csm(Csm { name, email, slack, .. }) => RemindedPerson {
+                    name: Some(name.clone()),
+                    email: email.clone(),
+                    slack: slack.clone(),
+                },
                 Lead::Address(email) => at_address(email),
             });
             lead.into_iter().collect()
@@ -319,7 +327,7 @@ fn recipients(context: &Context, to: &Recipient, handoff: &Handoff) -> Vec<Perso
 
 /// The sink that sends it: the configured channel; else the first that can,
 /// where a list of addresses needs mail.
-fn sink(context: &Context, rung: &Rung, reminder: &Arc<Reminder>) -> Option<Box<dyn Sink>> {
+fn sink(context: &Context, rung: &ReminderRule, reminder: &Arc<Reminder>) -> Option<Box<dyn Sink>> {
     let mut made: BTreeMap<&'static str, Box<dyn Sink>> = BTreeMap::new();
     for sink in &context.sinks {
         if let Some(sink) = sink.for_reminder(reminder) {

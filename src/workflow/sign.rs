@@ -11,11 +11,12 @@ use super::customers::OpenHandoffs;
 use super::deal::{DealSource, Found, find_deal};
 use super::loose_documents::LooseDocuments;
 use super::pending_pull_request::{Drafts, stored_draft};
-use super::sources::{Earlier, Version, composed_sources, of_deal_alone};
+use super::sources::{ReplacedVersion, WrittenVersion, composed_sources, of_deal_alone};
 use super::store::{LOCK_WAIT, Stored, stored_in};
 use super::{Context, Remarks, WorkflowError, pending_pull_request, refresh};
 use crate::brief::{
-    Brief, BriefSources, Completeness, Event, EventKind, MissingField, Timeline, View,
+    Brief, BriefSources, Completeness, ConfirmedAnswers, Event, EventKind, MissingField, Timeline,
+    View,
 };
 use crate::ledger::{Change, Ledger, LedgerError, Snapshot, blob_id, folder_for, month_for};
 use crate::model::{
@@ -365,7 +366,7 @@ fn prepare(
         remarks: std::mem::take(&mut composed.remarks).into(),
     };
     let unchanged = before.is_some_and(|before| before.json() == brief.json());
-    let earlier = Earlier::of(context, snapshot, stored.as_ref().filter(|_| !unchanged))?;
+    let earlier = ReplacedVersion::of(context, snapshot, stored.as_ref().filter(|_| !unchanged))?;
     let mut timeline =
         stored.map_or_else(|| Timeline::new(found.key.clone()), |stored: Stored| stored.timeline);
     let Some(kind) = next_event(&timeline, document, with_first, unchanged, request.backfilled)
@@ -400,7 +401,7 @@ fn prepare(
             format!("{}:{}", document.signature.provider, document.signature.document_id),
         );
     if !unchanged {
-        let version = Version {
+        let version = WrittenVersion {
             key: &found.key,
             brief: brief.json(),
             blob: &blob,
@@ -415,7 +416,7 @@ fn prepare(
         let sources = version.of_machine(context, &composed.brief, &sources, answers);
         written.sources = Some(blob_id(sources.as_bytes()).to_string());
         change = change
-            .put("README.md", context.render(&brief)?)
+            .put("README.md", context.render(&brief, &ConfirmedAnswers::written(&sources))?)
             .put("brief.yaml", text)
             .put(BriefSources::FILE, sources);
     }

@@ -85,7 +85,7 @@ pub(super) fn of_deal_alone(mut sources: SourcesByPointer) -> SourcesByPointer {
 }
 
 /// What the ledger knows of the version that is replaced.
-pub(super) struct Earlier {
+pub(super) struct ReplacedVersion {
     brief: Value,
     /// Its recorded sources, and the brief that they were recorded with.
     recorded: Option<(BriefSources, Value)>,
@@ -95,7 +95,7 @@ pub(super) struct Earlier {
     draft: Option<FileVersions>,
 }
 
-impl Earlier {
+impl ReplacedVersion {
     /// Reads what there is of a handoff in its commit. Sources that cannot be
     /// read are none; they stay in the history.
     pub(super) fn of(
@@ -183,7 +183,8 @@ pub(super) fn confirmed_answers(
     context: &Context,
     stored: &Stored,
 ) -> Result<Vec<ConfirmedAnswer>, WorkflowError> {
-    let Some(earlier) = Earlier::of(context, &context.ledger.snapshot()?, Some(stored))? else {
+    let Some(earlier) = ReplacedVersion::of(context, &context.ledger.snapshot()?, Some(stored))?
+    else {
         return Ok(Vec::new());
     };
     let answers = brief_answers(&earlier.brief).into_iter();
@@ -195,7 +196,7 @@ pub(super) fn confirmed_answers(
             }
             None => return None,
         };
-        let is_a_word = !source.from.is_machine() && source.from != SourceKind::Unrecorded;
+        let is_a_word = source.from.is_confirmation() || source.from == SourceKind::Form;
         is_a_word.then_some(ConfirmedAnswer { pointer: answer.pointer, source })
     });
     Ok(confirmed.collect())
@@ -217,16 +218,16 @@ pub(super) fn read_sources(
 }
 
 /// One version of a brief as it is written.
-pub(super) struct Version<'a> {
+pub(super) struct WrittenVersion<'a> {
     pub key: &'a Key,
     pub brief: &'a Value,
     /// The git blob id of its brief.yaml.
     pub blob: &'a str,
     /// The version before it.
-    pub earlier: Option<&'a Earlier>,
+    pub earlier: Option<&'a ReplacedVersion>,
 }
 
-impl Version<'_> {
+impl WrittenVersion<'_> {
     /// The sources of a brief that handoff made from `composed`, with what
     /// people answered in a form.
     pub(super) fn of_machine(
@@ -295,7 +296,7 @@ impl Version<'_> {
     fn again(
         &self,
         context: &Context,
-        earlier: &Earlier,
+        earlier: &ReplacedVersion,
         pointer: &str,
         value: &Value,
         new: &impl Fn(&str, &Value) -> Option<AnswerSource>,

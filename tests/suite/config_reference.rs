@@ -190,7 +190,11 @@ fn section(page: &mut String, path: &str, schema: &Value) {
     let required = |key: &str| {
         schema["required"].as_array().into_iter().flatten().any(|required| required == key)
     };
-    for (key, property) in properties {
+    // Some keys have a second spelling, with dashes.
+    let other = |key: &str| Some(key.replace('_', "-")).filter(|it| it != key);
+    let alias = |key: &str| other(key).filter(|it| properties.contains_key(it));
+    let is_alias = |key: &str| properties.keys().any(|it| alias(it).is_some_and(|it| it == key));
+    for (key, property) in properties.iter().filter(|(key, _)| !is_alias(key)) {
         let value = choices(property).iter().map(|choice| kind(choice)).collect::<Vec<_>>();
         let mut value: Vec<String> = value.into_iter().filter(|kind| !kind.is_empty()).collect();
         value.dedup();
@@ -200,17 +204,18 @@ fn section(page: &mut String, path: &str, schema: &Value) {
         if !words.is_empty() {
             write!(text, " {}", words.join(" ")).unwrap();
         }
+        let also = alias(key).map(|it| format!(" or `{it}`")).unwrap_or_default();
         let needed = if required(key) { " (required)" } else { "" };
         writeln!(
             page,
-            "| `{key}`{needed} | {} | {} |",
+            "| `{key}`{also}{needed} | {} | {} |",
             value.join(" or "),
             text.replace('|', "\\|")
         )
         .unwrap();
     }
     page.push('\n');
-    for (key, property) in properties {
+    for (key, property) in properties.iter().filter(|(key, _)| !is_alias(key)) {
         let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
         for choice in choices(property) {
             if choice["properties"].is_object() {

@@ -66,8 +66,8 @@ async fn a_return_tells_the_rep_once_and_what_comes_again_says_what_changed() {
     let [comment] = &comments[..] else { panic!("one comment: {comments:?}") };
     let body = comment["body"].as_str().unwrap();
     assert!(
-        body.contains("What did they buy?") && body.contains("USD 48,000.00 → USD 52,000.00"),
-        "question, before and after: {body}"
+        body.contains("What did they buy? Contract value: USD 48,000.00 → USD 52,000.00"),
+        "question, label, before and after: {body}"
     );
     assert!(!body.contains("<script>") && !body.contains("@acme/team"), "{body}");
     idle(&world).await;
@@ -91,8 +91,7 @@ async fn a_return_tells_the_rep_once_and_what_comes_again_says_what_changed() {
     let comments = world.vendors.lock().unwrap().comments.clone();
     let last = comments.last().unwrap()["body"].as_str().unwrap().to_owned();
     assert!(
-        last.contains("What does success look like to them?")
-            && last.contains("no answer → Pick error rate"),
+        last.contains("What does success look like to them? Metric: no answer → Pick error rate"),
         "{last}"
     );
     assert!(!last.contains("52000"), "only what changed since the second return: {last}");

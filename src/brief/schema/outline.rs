@@ -128,6 +128,34 @@ impl Outline {
         let top = self.fields.iter().find(|field| field.name == first)?;
         tokens.try_fold(top, |field, token| field.child(token))
     }
+
+    /// What readers call the field at a JSON pointer: `Contract value`,
+    /// `Signer: email`. A field that the schema does not name is called as it
+    /// is written, an item of a list as the list.
+    #[must_use]
+    pub fn label(&self, pointer: &str) -> String {
+        let (mut label, mut above) = (String::new(), None);
+        for (depth, token) in pointer.split('/').skip(1).enumerate() {
+            let token = token.replace("~1", "/").replace("~0", "~");
+            let is_list = above.is_some_and(|it: &Field| matches!(it.shape, Shape::List(_)));
+            let here = match above {
+                None => self.fields.iter().find(|field| field.name == token && depth == 0),
+                Some(field) => field.child(&token),
+            };
+            above = here;
+            if is_list {
+                continue;
+            }
+            let named = here.filter(|field| field.name == token);
+            let title = named.map_or_else(|| humanise(&token), |field| field.title.clone());
+            label = match depth {
+                // Below its section a field stands for itself.
+                0 | 1 => title,
+                _ => format!("{label}: {}", title.to_lowercase()),
+            };
+        }
+        label
+    }
 }
 
 impl Field {

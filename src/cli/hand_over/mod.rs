@@ -18,10 +18,11 @@ use super::invocation::Invocation;
 use super::open::{Ports, open, text_of};
 use crate::brief::EventKind;
 use crate::config::FILE_NAME;
-use crate::intake::{Clock, Counter, Degraded, Handler, Metrics, News, Task, Verdict};
+use crate::intake::{Counter, Degraded, Handler, Metrics, News, Task, Verdict};
 use crate::ledger::Ledger;
 use crate::model::{HeldDocument, Key, SignatureEvent};
 use crate::text::{one_line, terminal};
+use crate::time::Clock;
 use crate::workflow::{
     self, Context, Delivered, Horizon, Refreshed, RefreshedHandoff, SignRequest, WorkflowError,
 };

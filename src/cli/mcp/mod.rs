@@ -24,8 +24,8 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::invocation::Invocation;
 use super::open::{Ports, open};
-use crate::intake::Clock;
 use crate::text::{did_you_mean, quoted};
+use crate::time::Clock;
 use tools::{TOOLS, ToolRow};
 
 /// A message of a client may have so many bytes; a longer one is dropped.

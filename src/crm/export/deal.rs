@@ -217,8 +217,8 @@ impl Builder<'_> {
         if is_told {
             return Row::Deal(deal);
         }
-        self.fill_amount(&mut deal, row, cursor, tally, problems);
-        self.fill_closing(&mut deal, row, cursor, tally, problems);
+        problems.extend(self.fill_amount(&mut deal, row, cursor, tally));
+        problems.extend(self.fill_closing(&mut deal, row, cursor, tally));
         // Most of a large file is older than the newest: its texts are not even made.
         let is_older = |since: DateTime<Utc>| deal.closed_won_at.is_none_or(|at| at < since);
         if self.won.is_none() && outcome == Outcome::Won && since.is_some_and(is_older) {

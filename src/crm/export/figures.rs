@@ -59,13 +59,11 @@ impl Builder<'_> {
         row: usize,
         cursor: &Cursor,
         tally: &mut Tally,
-        problems: &mut Vec<Problem>,
-    ) {
+    ) -> Option<Problem> {
         let loaded = self.loaded;
-        let found = self.first_cell(Column::Amount, cursor);
-        let Some((column, cell)) = found else {
+        let Some((column, cell)) = self.first_cell(Column::Amount, cursor) else {
             tally.without_amount += 1;
-            return;
+            return None;
         };
         let number = loaded.table.number(row);
         let refused = |column: usize, what: String, help: &str| {
@@ -86,8 +84,7 @@ impl Builder<'_> {
                     }
                     _ => "An amount is a number such as 48000.00, 48,000.00 or 48.000,00.",
                 };
-                problems.push(refused(column, fault.words(&quoted(&cell)), help));
-                return;
+                return Some(refused(column, fault.words(&quoted(&cell)), help));
             }
         };
         match self.currency(&cell, column, mark, cursor) {
@@ -99,8 +96,9 @@ impl Builder<'_> {
                 };
                 tally.without_currency += usize::from(currency.is_none());
                 deal.amount = Some(Money::settled(amount, currency.map(str::to_owned)));
+                None
             }
-            Err((at, what, help)) => problems.push(refused(at.unwrap_or(column), what, &help)),
+            Err((at, what, help)) => Some(refused(at.unwrap_or(column), what, &help)),
         }
     }
 
@@ -222,17 +220,15 @@ impl Builder<'_> {
         row: usize,
         cursor: &Cursor,
         tally: &mut Tally,
-        problems: &mut Vec<Problem>,
-    ) {
+    ) -> Option<Problem> {
         let loaded = self.loaded;
-        let found = self.first_cell(Column::ClosedWonAt, cursor);
         let counts = self.won.is_some() || matches!(deal.outcome, Outcome::Won | Outcome::Unknown);
-        let Some((column, cell)) = found else {
+        let Some((column, cell)) = self.first_cell(Column::ClosedWonAt, cursor) else {
             tally.won_without_date += usize::from(deal.outcome == Outcome::Won);
-            return;
+            return None;
         };
         if !counts {
-            return;
+            return None;
         }
         let order = match read_date(&cell) {
             Ok(WrittenDate::Two { .. } | WrittenDate::Short { .. }) => {
@@ -243,26 +239,28 @@ impl Builder<'_> {
         let header = &loaded.table.headers[column];
         let locale = Locale { order, zone: Some(self.zone), ..Locale::default() };
         let days = Locale { zone: self.settings.day_zone(), ..locale };
+        let refused = |what: String, help: &str| {
+            Some(Problem::cell(loaded.table.number(row), header, what).help(help))
+        };
         let read = locale.moment(&cell);
         // A day is the company's day, whatever zone the file's times are in.
         match if read.as_ref().is_ok_and(|it| !it.has_time) { days.moment(&cell) } else { read } {
-            Ok(moment) if !YEARS.contains(&moment.at.year()) => problems.push(
-                Problem::cell(
-                    loaded.table.number(row),
-                    header,
-                    format!("No deal was won in the year of {}", quoted(&cell)),
-                )
-                .help("Correct the date, or leave it empty where it is not known; years are those of the Gregorian calendar."),
+            Ok(moment) if !YEARS.contains(&moment.at.year()) => refused(
+                format!("No deal was won in the year of {}", quoted(&cell)),
+                "Correct the date, or leave it empty where it is not known; years are those of the Gregorian calendar.",
             ),
             Ok(moment) => {
                 deal.closed_won_at = Some(moment.at);
                 deal.closed_won_evidence = Some(header.clone());
                 tally.without_offset += usize::from(moment.has_time && !moment.has_offset);
                 tally.whole_days += usize::from(!moment.has_time);
+                None
             }
             Err(fault) => {
                 let help = match fault {
-                    DateFault::NotADate if cell.bytes().all(|b| b.is_ascii_digit() || b == b'.') => {
+                    DateFault::NotADate
+                        if cell.bytes().all(|b| b.is_ascii_digit() || b == b'.') =>
+                    {
                         "It may be a spreadsheet's number for a day: format the column as a date there, and export again."
                     }
                     DateFault::NotADate => {
@@ -281,10 +279,7 @@ impl Builder<'_> {
                         "Correct the time: its offset and its zone are two different times."
                     }
                 };
-                problems.push(
-                    Problem::cell(loaded.table.number(row), header, fault.words(&quoted(&cell)))
-                        .help(help),
-                );
+                refused(fault.words(&quoted(&cell)), help)
             }
         }
     }

@@ -19,6 +19,6 @@ mod table;
 pub use deal::{Counted, Detail};
 pub use settings::{
     Column, Currency, DateOrder, DateSettings, DecimalSign, FileSettings, JoinRole, JoinSettings,
-    NumberSettings, ZoneName,
+    NumberSettings,
 };
 pub use source::{FileCrm, WonTest};

@@ -10,6 +10,7 @@ use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer};
 
 pub use crate::model::{DateOrder, DecimalSign};
+use crate::time::ZoneName;
 
 /// Deals from an export file: CSV, JSON or a workbook, plain or compressed.
 /// Only `deals` is needed for the exports that are recognised.
@@ -251,22 +252,6 @@ pub struct NumberSettings {
     /// The decimal sign, `.` or `,`; without it the file must prove it.
     #[serde(default)]
     pub decimal: Option<DecimalSign>,
-}
-
-/// An IANA time zone such as `America/New_York`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(try_from = "String")]
-#[schemars(with = "String")]
-pub struct ZoneName(pub Tz);
-
-impl TryFrom<String> for ZoneName {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
-        text.trim()
-            .parse()
-            .map(Self)
-            .map_err(|_| format!("{text:?} is not a time zone such as America/New_York or UTC"))
-    }
 }
 
 /// An ISO 4217 code, three capital letters.

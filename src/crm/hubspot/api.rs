@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use http::{Method, StatusCode, header};
+use http::{StatusCode, header};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -15,7 +15,7 @@ use crate::crm::CrmError;
 use crate::crm::failure::{clean, list, object, secret_header};
 use crate::crm::reading::{AccountFacts, Pages, whole};
 use crate::crm::requested_properties::Known;
-use crate::http::{Client, Limits, NetError, Page, Response, Schedule, Semantics};
+use crate::http::{ApiRequest, Client, Limits, NetError, Page, Response, Schedule};
 use crate::model::{CrmName, RecordKind};
 
 pub(super) use crate::crm::failure::Failure;
@@ -152,7 +152,7 @@ impl HubSpotApi {
     pub(super) async fn get(&self, area: &str, rest: &str) -> Result<Value, Failure> {
         let path = self.path(area, rest);
         let ask = async {
-            let answer = self.send(Semantics::Idempotent, Method::GET, &path, None).await?;
+            let answer = self.send(&ApiRequest::get(&path)).await?;
             self.object(&path, &answer)
         };
         if OF_ACCOUNT.contains(&area) { self.account.once(&path, ask).await } else { ask.await }
@@ -184,7 +184,7 @@ impl HubSpotApi {
         body: &Value,
     ) -> Result<(Value, bytes::Bytes), Failure> {
         let path = self.path(area, rest);
-        let answer = self.send(Semantics::Idempotent, Method::POST, &path, Some(body)).await?;
+        let answer = self.send(&ApiRequest::ask(&path, body)).await?;
         Ok((self.object(&path, &answer)?, answer.body))
     }
 
@@ -203,14 +203,14 @@ impl HubSpotApi {
     /// Changes one record; the same change again gives the same record.
     pub(super) async fn patch(&self, rest: &str, body: &Value) -> Result<Value, Failure> {
         let path = self.path("crm/objects", rest);
-        let answer = self.send(Semantics::Idempotent, Method::PATCH, &path, Some(body)).await?;
+        let answer = self.send(&ApiRequest::patch(&path, body)).await?;
         self.object(&path, &answer)
     }
 
     /// Creates a record; not repeated where it may have been created.
     pub(super) async fn create(&self, rest: &str, body: &Value) -> Result<Value, Failure> {
         let path = self.path("crm/objects", rest);
-        let answer = self.send(Semantics::Creates, Method::POST, &path, Some(body)).await?;
+        let answer = self.send(&ApiRequest::create(&path, body)).await?;
         self.object(&path, &answer)
     }
 
@@ -219,18 +219,12 @@ impl HubSpotApi {
         format!("{area}/{}/{rest}", self.version)
     }
 
-    async fn send(
-        &self,
-        semantics: Semantics,
-        method: Method,
-        path: &str,
-        json: Option<&Value>,
-    ) -> Result<Response, Failure> {
-        let repeatable = semantics == Semantics::Idempotent;
+    async fn send(&self, request: &ApiRequest<'_>) -> Result<Response, Failure> {
+        let (path, repeatable) = (request.path(), request.is_repeatable());
         let mut attempt = 1;
         let begun = Instant::now();
         loop {
-            let result = self.client.send(semantics, method.clone(), path, json).await;
+            let result = self.client.send(request).await;
             let wait = match &result {
                 // HubSpot still works on it.
                 Ok(answer) if answer.status == StatusCode::ACCEPTED && repeatable => {
@@ -254,7 +248,7 @@ impl HubSpotApi {
                 Err(_) => (attempt < self.pace.tries).then(|| self.pace.server * attempt),
             };
             if let Some(wait) = wait {
-                tracing::debug!(%method, attempt, ?wait, "HubSpot asks to try again");
+                tracing::debug!(attempt, ?wait, "HubSpot asks to try again");
                 sleep(wait).await;
                 attempt += 1;
                 continue;
@@ -349,7 +343,7 @@ impl Pages for HubSpotApi {
     }
 
     async fn page(&self, at: &str, _: usize) -> Result<Page, Failure> {
-        let answer = self.send(Semantics::Idempotent, Method::GET, at, None).await?;
+        let answer = self.send(&ApiRequest::get(at)).await?;
         let mut body = self.object(at, &answer)?;
         read::absent(at, &body)?;
         let first = at.split("&after=").next().unwrap_or(at);

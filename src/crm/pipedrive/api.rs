@@ -1,7 +1,7 @@
 //! Pipedrive's API: one request, lists by cursor, and what its errors mean.
 
 use async_trait::async_trait;
-use http::{HeaderName, Method};
+use http::HeaderName;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use super::{HOST, PipedriveSettings};
 use crate::crm::CrmError;
 use crate::crm::failure::{Failure, clean, cursor, list, object, secret_header};
 use crate::crm::reading::{AccountFacts, Pages, whole};
-use crate::http::{Client, Limits, Page, Response, Schedule, Semantics};
+use crate::http::{ApiRequest, Client, Limits, Page, Response, Schedule};
 use crate::model::CrmName;
 
 /// Records of one page, at most.
@@ -77,7 +77,7 @@ impl PipedriveApi {
 
     /// Reads, with the bytes for the population's hash.
     pub(super) async fn read(&self, path: &str) -> Result<(Value, bytes::Bytes), Failure> {
-        let answer = self.send(Semantics::Idempotent, Method::GET, path, None).await?;
+        let answer = self.send(&ApiRequest::get(path)).await?;
         Ok((self.object(path, &answer)?, answer.body))
     }
 
@@ -116,33 +116,27 @@ impl PipedriveApi {
 
     /// Changes one record; the same change again gives the same record.
     pub(super) async fn patch(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        let answer = self.send(Semantics::Idempotent, Method::PATCH, path, Some(body)).await?;
+        let answer = self.send(&ApiRequest::patch(path, body)).await?;
         let mut changed = self.object(path, &answer)?;
         Ok(changed.get_mut("data").map(Value::take).unwrap_or_default())
     }
 
     /// Creates a record; not repeated where it may have been created.
     pub(super) async fn create(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        let answer = self.send(Semantics::Creates, Method::POST, path, Some(body)).await?;
+        let answer = self.send(&ApiRequest::create(path, body)).await?;
         let mut made = self.object(path, &answer)?;
         Ok(made.get_mut("data").map(Value::take).unwrap_or_default())
     }
 
-    async fn send(
-        &self,
-        semantics: Semantics,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<Response, Failure> {
-        let answer = self.client.send(semantics, method, path, body).await;
-        let answer = answer.map_err(|error| {
-            Failure::unreachable(&error, "crm.pipedrive.base_url", &[&self.token])
-        })?;
+    async fn send(&self, request: &ApiRequest<'_>) -> Result<Response, Failure> {
+        let setting = "crm.pipedrive.base_url";
+        let answer = self.client.send(request).await;
+        let answer =
+            answer.map_err(|error| Failure::unreachable(&error, setting, &[&self.token]))?;
         if answer.status.is_success() {
             return Ok(answer);
         }
-        let redirected = Failure::redirected("Pipedrive", path, &answer, "crm.pipedrive.base_url");
+        let redirected = Failure::redirected("Pipedrive", request.path(), &answer, setting);
         Err(redirected.unwrap_or_else(|| self.failure(&answer)))
     }
 

@@ -18,7 +18,7 @@ use crate::crm::CrmError;
 use crate::crm::failure::{Failure, clean, list, object};
 use crate::crm::reading::{AccountFacts, Pages, whole};
 use crate::crm::requested_properties::Known;
-use crate::http::{BaseUrl, Client, Limits, Page, Response, Schedule, Semantics};
+use crate::http::{ApiRequest, BaseUrl, Client, Limits, Page, Response, Schedule, Semantics};
 use crate::model::{CrmName, RecordKind, Secrets};
 
 // A session of an org: client credentials or a signed JWT become a token and
@@ -152,13 +152,13 @@ impl Session {
 
     async fn login(&self) -> Result<OpenSession, Failure> {
         let (form, secret) = self.form()?;
-        let body = ("application/x-www-form-urlencoded", form.into_bytes());
         let client = Client::new(self.login_url.clone(), HeaderMap::new(), self.schedule.clone())
             .with_limits(self.limits);
         let path = "services/oauth2/token";
         // A second token does no harm.
-        let sent = client.send_bytes(Semantics::Idempotent, Method::POST, path, Some(body)).await;
-        let answer = sent.map_err(|error| {
+        let request = ApiRequest::new(Semantics::Idempotent, Method::POST, path);
+        let request = request.with_body("application/x-www-form-urlencoded", form);
+        let answer = client.send(&request).await.map_err(|error| {
             Failure::unreachable(&error, "crm.salesforce.login_url", &[&secret, &self.client_id])
         })?;
         if let Some(failure) =
@@ -359,7 +359,7 @@ impl SalesforceApi {
 
     /// Reads what is no JSON.
     pub(super) async fn answer(&self, path: &str) -> Result<Response, Failure> {
-        self.send(Semantics::Idempotent, Method::GET, path, None).await
+        self.send(&ApiRequest::get(path)).await
     }
 
     /// Reads below the version's path.
@@ -414,33 +414,28 @@ impl SalesforceApi {
     /// Changes one record; the same change again gives the same record.
     pub(super) async fn patch(&self, rest: &str, body: &Value) -> Result<(), Failure> {
         let path = self.path(rest);
-        self.send(Semantics::Idempotent, Method::PATCH, &path, Some(body)).await.map(|_| ())
+        self.send(&ApiRequest::patch(&path, body)).await.map(drop)
     }
 
     /// Creates a record; not repeated where it may have been created.
     pub(super) async fn create(&self, rest: &str, body: &Value) -> Result<Value, Failure> {
         let path = self.path(rest);
-        let answer = self.send(Semantics::Creates, Method::POST, &path, Some(body)).await?;
+        let answer = self.send(&ApiRequest::create(&path, body)).await?;
         self.object(&path, &answer)
     }
 
     /// Deletes what was created for a while.
     pub(super) async fn delete(&self, rest: &str) -> Result<(), Failure> {
         let path = self.path(rest);
-        self.send(Semantics::Idempotent, Method::DELETE, &path, None).await.map(|_| ())
+        let request = ApiRequest::new(Semantics::Idempotent, Method::DELETE, &path);
+        self.send(&request).await.map(drop)
     }
 
-    async fn send(
-        &self,
-        semantics: Semantics,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<Response, Failure> {
+    async fn send(&self, request: &ApiRequest<'_>) -> Result<Response, Failure> {
         let mut open = self.session.open().await?;
         let (mut renewed, mut retry) = (false, 0);
         loop {
-            let answer = open.client.send(semantics, method.clone(), path, body).await;
+            let answer = open.client.send(request).await;
             let answer = answer.map_err(|error| {
                 let host = "crm.salesforce.login_url";
                 Failure::unreachable(&error, host, &[&open.token])
@@ -450,7 +445,7 @@ impl SalesforceApi {
             }
             if let Some(failure) = Failure::redirected(
                 "Salesforce",
-                path,
+                request.path(),
                 &answer,
                 "crm.salesforce.login_url and the instance_url of its answer",
             ) {

@@ -6,16 +6,15 @@ mod project;
 mod read_back;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use http::Method;
 use project::{Asana, AsanaFollow};
 use read_back::AsanaReader;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::http_answer;
+use super::follow::{Follow, ending};
+use super::http_answer::{self, JsonApi};
 use super::machine_part::{renewed_html, sealed_html};
 use super::messages::Messages;
 use super::read_back::Reader;
@@ -23,7 +22,7 @@ use super::row::{Made, ReaderContext, SinkRow, SinkSettings, Sinks, WorkflowNeed
 use super::sink::{DeliveryError, Handoff};
 use super::templates::Medium;
 use crate::brief::EventKind;
-use crate::http::{BaseUrl, Client, Schedule, Semantics};
+use crate::http::{ApiRequest, BaseUrl};
 use crate::model::Secrets;
 use crate::settings::SettingsReader;
 use crate::text::Look;
@@ -40,8 +39,8 @@ pub(super) const ROW: SinkRow = SinkRow {
 impl SinkSettings for AsanaSettings {
     fn sinks(&self, secrets: &Secrets, messages: &Messages, _: &[EventKind]) -> Sinks {
         let (api, messages) = (Api::new(self, secrets)?, messages.clone());
-        let follow = AsanaFollow { api: api.clone(), messages: messages.clone() };
-        Ok(vec![Box::new(Asana { api, settings: self.clone(), messages }), Box::new(follow)])
+        let follow = Follow(AsanaFollow { api: api.clone(), messages: messages.clone() });
+        Ok(vec![Box::new(Asana { api, messages }), Box::new(follow)])
     }
 
     fn workflow_needs(&self) -> WorkflowNeeds {
@@ -102,7 +101,8 @@ const HELP: &str = "check ASANA_TOKEN and the ids in deliver.asana";
 /// The API, as one token sees it.
 #[derive(Clone)]
 struct Api {
-    client: Arc<Client>,
+    json: JsonApi,
+    settings: AsanaSettings,
 }
 
 impl Api {
@@ -120,33 +120,16 @@ impl Api {
         let base = settings.base_url.clone().unwrap_or_else(|| {
             BaseUrl::parse("https://app.asana.com/api/1.0").expect("a constant URL is valid")
         });
-        Ok(Self { client: Arc::new(Client::new(base, headers, Schedule::interactive())) })
+        let json = JsonApi::new(base, headers, "Asana", HELP);
+        Ok(Self { json, settings: settings.clone() })
     }
 
-    async fn ask(
-        &self,
-        semantics: Semantics,
-        method: Method,
-        path: &str,
-        data: Option<Value>,
-    ) -> Result<Value, DeliveryError> {
-        let body = data.map(|data| json!({"data": data}));
-        let sent = self.client.send(semantics, method, path, body.as_ref()).await;
-        http_answer::json("Asana", &http_answer::answered(sent)?, HELP)
+    async fn create(&self, path: &str, data: &Value) -> Result<Value, DeliveryError> {
+        self.json.ask(&ApiRequest::create(path, &json!({"data": data}))).await
     }
 
-    async fn read(&self, path: &str) -> Result<Value, DeliveryError> {
-        self.ask(Semantics::Idempotent, Method::GET, path, None).await
-    }
-
-    /// Reads what may not be there; `None` for 403 and 404.
-    async fn read_if_there(&self, path: &str) -> Result<Option<Value>, DeliveryError> {
-        let sent = self.client.send(Semantics::Idempotent, Method::GET, path, None).await;
-        let response = http_answer::answered(sent)?;
-        if matches!(response.status.as_u16(), 403 | 404) {
-            return Ok(None);
-        }
-        http_answer::json("Asana", &response, HELP).map(Some)
+    async fn put(&self, path: &str, data: &Value) -> Result<Value, DeliveryError> {
+        self.json.ask(&ApiRequest::put(path, &json!({"data": data}))).await
     }
 
     /// Hands over every item of a list, page by page, until `see` has enough.
@@ -158,7 +141,7 @@ impl Api {
     ) -> Result<(), DeliveryError> {
         let mut next = path.to_owned();
         loop {
-            let mut page = self.read(&next).await?;
+            let mut page = self.json.read(&next).await?;
             let Some(items) = page["data"].as_array_mut().map(std::mem::take) else {
                 return Err(DeliveryError::transient("Asana's answer is not a list"));
             };
@@ -204,11 +187,6 @@ impl Api {
         .await?;
         Ok(all)
     }
-}
-
-/// The end of the names of everything that belongs to a handoff.
-fn ending(handoff: &Handoff) -> String {
-    format!("[{}]", handoff.key)
 }
 
 /// Whether a project or task is a handoff's own.

@@ -4,23 +4,21 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use http::Method;
 use serde_json::{Map, Value, json};
 
 use super::read_back::project_of;
-use super::{Api, AsanaSettings, HELP, ending, is_ours, renewed, sealed};
+use super::{Api, HELP, is_ours, renewed, sealed};
 use crate::brief::EventKind;
+use crate::deliver::follow::{Follows, given_to, titled};
 use crate::deliver::messages::{Messages, answer, due, signed_at};
 use crate::deliver::sink::{DeliveryError, Handoff, Mark, Sink};
 use crate::deliver::templates::{Medium, web_address};
-use crate::http::Semantics;
 use crate::model::Check;
 use crate::text;
 
 /// Makes one project for each handoff.
 pub(super) struct Asana {
     pub(super) api: Api,
-    pub(super) settings: AsanaSettings,
     pub(super) messages: Messages,
 }
 
@@ -47,7 +45,8 @@ impl Asana {
         let roles = list("requested_roles")
             .iter()
             .filter_map(|role| {
-                let named = role["name"].as_str().and_then(|name| self.settings.roles.get(name));
+                let named =
+                    role["name"].as_str().and_then(|name| self.api.settings.roles.get(name));
                 let who = named.or(csm.as_ref())?;
                 Some(json!({"gid": role["gid"], "value": who}))
             })
@@ -59,7 +58,7 @@ impl Asana {
     async fn find(&self, handoff: &Handoff) -> Result<Option<Value>, DeliveryError> {
         let path = format!(
             "/projects?workspace={}&limit=100&opt_fields=name,created_at,permalink_url",
-            self.settings.workspace
+            self.api.settings.workspace
         );
         self.api.first(&path, |project| is_ours(project, handoff)).await
     }
@@ -72,19 +71,19 @@ impl Asana {
 
     /// Makes the project; gives its id.
     async fn create(&self, handoff: &Handoff, title: &str) -> Result<String, DeliveryError> {
-        let template = &self.settings.template;
+        let template = &self.api.settings.template;
         let wanted = format!(
             "/project_templates/{template}?opt_fields=requested_dates,requested_roles,requested_roles.name"
         );
-        let found = self.api.read(&wanted).await?;
+        let found = self.api.json.read(&wanted).await?;
         let (dates, roles) = self.wishes(&found["data"], handoff);
-        let name = format!("{} {}", text::shorten(title, 120), ending(handoff));
+        let name = titled(title, handoff);
         let mut data = json!({"name": name, "is_strict": false, "requested_dates": dates, "requested_roles": roles});
-        if let Some(team) = &self.settings.team {
+        if let Some(team) = &self.api.settings.team {
             data["team"] = json!(team);
         }
         let path = format!("/project_templates/{template}/instantiateProject");
-        let job = self.api.ask(Semantics::Creates, Method::POST, &path, Some(data)).await?;
+        let job = self.api.create(&path, &data).await?;
         let Some(job) = job["data"]["gid"].as_str() else {
             return Err(DeliveryError::unclear("Asana's answer names no job"));
         };
@@ -100,26 +99,21 @@ impl Asana {
         remarks: &mut Vec<String>,
     ) -> Result<(), DeliveryError> {
         let message = self.messages.csm_task(handoff, Medium::Markdown)?;
-        let name = format!("{} {}", text::shorten(&message.title, 120), ending(handoff));
+        let name = titled(&message.title, handoff);
         let mut data =
             json!({"name": name, "html_notes": sealed(&message.body), "projects": [project]});
         if let Some(due) = due(handoff) {
             data["due_at"] = json!(due.to_rfc3339_opts(chrono::SecondsFormat::Millis, true));
         }
         let csm = answer(&handoff.brief, "first_action.owner.email");
-        if let Some(csm) = &csm {
-            data["assignee"] = json!(csm);
-        }
         let path = "/tasks?opt_fields=name";
-        let made = self.api.ask(Semantics::Creates, Method::POST, path, Some(data.clone())).await;
-        match made {
-            Err(DeliveryError::Permanent { message, .. }) if csm.is_some() => {
-                remarks.push(format!("the first-touch task is assigned to nobody: {message}"));
-                data["assignee"] = Value::Null;
-                self.api.ask(Semantics::Creates, Method::POST, path, Some(data)).await.map(drop)
-            }
-            made => made.map(drop),
-        }
+        let refused = "the first-touch task is assigned to nobody";
+        given_to(csm, refused, remarks, |csm| {
+            data["assignee"] = json!(csm);
+            let data = data.clone();
+            async move { self.api.create(path, &data).await.map(drop) }
+        })
+        .await
     }
 
     /// Waits for the job that makes the project.
@@ -127,7 +121,7 @@ impl Asana {
         let path = format!("/jobs/{job}?opt_fields=status,new_project,new_project.name");
         for wait in job_waits() {
             tokio::time::sleep(wait).await;
-            let answer = self.api.read(&path).await.map_err(|error| {
+            let answer = self.api.json.read(&path).await.map_err(|error| {
                 DeliveryError::unclear(format!(
                     "Asana makes the project, and its job cannot be read: {error}"
                 ))
@@ -172,14 +166,14 @@ impl Sink for Asana {
     }
 
     fn describe(&self, _: &Handoff) -> String {
-        format!("make an Asana project from template {}", self.settings.template)
+        format!("make an Asana project from template {}", self.api.settings.template)
     }
 
     async fn look_up(&self, handoff: &Handoff) -> Result<Option<Mark>, DeliveryError> {
         let Some(project) = self.find(handoff).await? else { return Ok(None) };
         let gid = project["gid"].as_str().unwrap_or_default();
         // The task is made last: a project without it was cut short.
-        let whole = !self.settings.first_touch_task || self.task(gid, handoff).await?.is_some();
+        let whole = !self.api.settings.first_touch_task || self.task(gid, handoff).await?.is_some();
         Ok(whole.then(|| mark(&project)))
     }
 
@@ -193,27 +187,26 @@ impl Sink for Asana {
         // The project is made; a description that cannot be set is a remark.
         let path = format!("/projects/{gid}?opt_fields=name,created_at,permalink_url");
         let notes = json!({"html_notes": sealed(&message.body)});
-        let project =
-            match self.api.ask(Semantics::Idempotent, Method::PUT, &path, Some(notes)).await {
-                Ok(answer) => answer["data"].clone(),
-                Err(error) => {
-                    remarks.push(format!("the project has no description: {error}"));
-                    Value::Null
-                }
-            };
-        if self.settings.first_touch_task && self.task(&gid, handoff).await?.is_none() {
+        let project = match self.api.put(&path, &notes).await {
+            Ok(answer) => answer["data"].clone(),
+            Err(error) => {
+                remarks.push(format!("the project has no description: {error}"));
+                Value::Null
+            }
+        };
+        if self.api.settings.first_touch_task && self.task(&gid, handoff).await?.is_none() {
             self.create_task(&gid, handoff, &mut remarks).await?;
         }
         Ok(Mark::new(link(&project, &gid), mark(&project).at, &remarks))
     }
 
     async fn checks(&self, offline: bool) -> Vec<Check> {
-        let what = format!("asana: template {}", self.settings.template);
+        let what = format!("asana: template {}", self.api.settings.template);
         if offline {
             return vec![Check::ok(what, "ASANA_TOKEN is set, Asana was not asked")];
         }
-        let path = format!("/project_templates/{}?opt_fields=name", self.settings.template);
-        vec![match self.api.read(&path).await {
+        let path = format!("/project_templates/{}?opt_fields=name", self.api.settings.template);
+        vec![match self.api.json.read(&path).await {
             Ok(found) => {
                 let name = found["data"]["name"].as_str().unwrap_or_default();
                 Check::ok(what, format!("the template is {}", text::quoted(name)))
@@ -234,8 +227,7 @@ fn mark(project: &Value) -> Mark {
     Mark::new(link(project, gid), at, &[])
 }
 
-/// Brings the project of each handoff in line with its brief. Setting the same
-/// again changes nothing, so that nothing needs to be looked up.
+/// Keeps the project of each handoff in line with its brief.
 pub(super) struct AsanaFollow {
     pub(super) api: Api,
     pub(super) messages: Messages,
@@ -247,8 +239,7 @@ impl AsanaFollow {
             return Ok(());
         }
         let path = format!("{path}?opt_fields=name");
-        let change = Some(Value::Object(change));
-        self.api.ask(Semantics::Idempotent, Method::PUT, &path, change).await.map(drop)
+        self.api.put(&path, &Value::Object(change)).await.map(drop)
     }
 
     /// What differs in the task.
@@ -259,7 +250,7 @@ impl AsanaFollow {
         remarks: &mut Vec<String>,
     ) -> Result<Map<String, Value>, DeliveryError> {
         let message = self.messages.csm_task(handoff, Medium::Markdown)?;
-        let name = format!("{} {}", text::shorten(&message.title, 120), ending(handoff));
+        let name = titled(&message.title, handoff);
         let mut change = Map::new();
         if task["name"] != name.as_str() {
             change.insert("name".to_owned(), json!(name));
@@ -295,32 +286,27 @@ fn describe(
 }
 
 #[async_trait]
-impl Sink for AsanaFollow {
-    fn event(&self) -> EventKind {
-        EventKind::CsmTold
+impl Follows for AsanaFollow {
+    const VIA: &'static str = "asana";
+    const OPENED: EventKind = EventKind::ProjectStarted;
+
+    fn what(&self) -> String {
+        "the Asana project".to_owned()
     }
 
-    fn via(&self) -> &'static str {
-        "asana"
+    fn nothing_yet(&self) -> String {
+        "there is no project in Asana yet".to_owned()
     }
 
-    fn follows_brief(&self) -> bool {
-        true
-    }
-
-    fn describe(&self, _: &Handoff) -> String {
-        "bring the Asana project in line with the brief".to_owned()
-    }
-
-    async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
-        let started = handoff.timeline.last_via(EventKind::ProjectStarted, "asana");
-        let reference = started.and_then(|event| event.reference.clone()).unwrap_or_default();
-        let Some(project) = project_of(&reference) else {
-            return Err(DeliveryError::transient("there is no project in Asana yet"));
-        };
+    async fn renew(
+        &self,
+        handoff: &Handoff,
+        reference: &str,
+    ) -> Result<Option<Mark>, DeliveryError> {
+        let Some(project) = project_of(reference) else { return Ok(None) };
         let mut remarks = Vec::new();
         let path = format!("/projects/{project}");
-        let there = self.api.read(&format!("{path}?opt_fields=name,html_notes")).await?;
+        let there = self.api.json.read(&format!("{path}?opt_fields=name,html_notes")).await?;
         let message = self.messages.project(handoff, Medium::Markdown)?;
         let mut change = Map::new();
         describe(&there["data"], &message.body, "project", &mut change, &mut remarks);
@@ -329,17 +315,14 @@ impl Sink for AsanaFollow {
         if let Some(task) = self.api.first(&tasks, |task| is_ours(task, handoff)).await? {
             let mut change = self.change(handoff, &task, &mut remarks)?;
             let path = format!("/tasks/{}", task["gid"].as_str().unwrap_or_default());
-            match self.put(&path, change.clone()).await {
-                Err(DeliveryError::Permanent { message, .. })
-                    if change.contains_key("assignee") =>
-                {
-                    remarks.push(format!("the first-touch task is not reassigned: {message}"));
-                    change.remove("assignee");
-                    self.put(&path, change).await?;
-                }
-                done => done?,
-            }
+            let assignee = change.remove("assignee");
+            let refused = "the first-touch task is not reassigned";
+            given_to(assignee, refused, &mut remarks, |assignee| {
+                let assignee = assignee.map(|it| ("assignee".to_owned(), it));
+                self.put(&path, change.clone().into_iter().chain(assignee).collect())
+            })
+            .await?;
         }
-        Ok(Mark::new(reference, None, &remarks))
+        Ok(Some(Mark::new(reference, None, &remarks)))
     }
 }

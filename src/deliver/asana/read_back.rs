@@ -18,6 +18,9 @@ use crate::deliver::read_back::{
 use crate::deliver::sink::{DeliveryError, Handoff, WholeDays};
 use crate::text;
 
+/// What Asana says of what is not there, or may not be seen.
+const HIDDEN: [u16; 2] = [403, 404];
+
 /// Reads the projects that handoff made.
 pub(super) struct AsanaReader {
     api: Api,
@@ -50,7 +53,8 @@ impl AsanaReader {
     /// The id of somebody that Asana knows by this address.
     async fn gid(&self, who: &str) -> Result<Option<String>, DeliveryError> {
         let who = percent_encoding::utf8_percent_encode(who, percent_encoding::NON_ALPHANUMERIC);
-        let user = self.api.read_if_there(&format!("/users/{who}?opt_fields=name")).await?;
+        let path = format!("/users/{who}?opt_fields=name");
+        let user = self.api.json.read_if_there(&path, &HIDDEN).await?;
         Ok(user.and_then(|user| user["data"]["gid"].as_str().map(str::to_owned)))
     }
 
@@ -176,7 +180,8 @@ impl Reader for AsanaReader {
         let Some(project) = project_of(reference) else {
             return unknown(format!("{} is not an Asana project", text::quoted(reference)));
         };
-        let there = self.api.read_if_there(&format!("/projects/{project}?opt_fields=name")).await?;
+        let path = format!("/projects/{project}?opt_fields=name");
+        let there = self.api.json.read_if_there(&path, &HIDDEN).await?;
         if there.is_none() {
             return unknown(format!(
                 "the project {reference} is not there any more, or the token may not see it"

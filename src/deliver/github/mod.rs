@@ -17,6 +17,7 @@ use read_back::GithubReader;
 use settings::GithubSettings;
 use task::{GithubFollow, GithubIssue};
 
+use super::follow::Follow;
 use super::messages::{Messages, TaskForm};
 use super::read_back::Reader;
 use super::row::{Made, ReaderContext, SinkRow, SinkSettings, Sinks, WorkflowNeeds, made};
@@ -44,11 +45,11 @@ impl SinkSettings for GithubSettings {
     fn sinks(&self, secrets: &Secrets, messages: &Messages, _: &[EventKind]) -> Sinks {
         let (api, settings) = (connect(self, secrets)?, self.clone());
         let messages = messages.clone();
-        let follow = GithubFollow {
+        let follow = Follow(GithubFollow {
             api: api.clone(),
             settings: settings.clone(),
             messages: messages.clone(),
-        };
+        });
         let task: Box<dyn Sink> = match settings.form {
             TaskForm::Issue | TaskForm::Crm => Box::new(GithubIssue::new(api, settings, messages)),
             TaskForm::PullRequest => {

@@ -12,6 +12,7 @@ use super::api::{Api, Comment, Issue};
 use super::settings::{GithubSettings, TaskUrl, assignee, login};
 use super::{checks, project};
 use crate::brief::EventKind;
+use crate::deliver::follow::Follows;
 use crate::deliver::message_kind::{MessageKind, is_to_be_told};
 use crate::deliver::messages::{Audience, Messages, TaskForm, signed_at};
 use crate::deliver::sink::{DeliveryError, Handoff, Mark, Sink};
@@ -223,7 +224,7 @@ fn dropped(asked: &Value, issue: &Issue) -> Vec<String> {
 // title, labels, assignee and deadline are set anew, and a comment tells the
 // CSM what changed where they must know.
 
-/// Brings the task of each handoff in line with its brief.
+/// Keeps the task of each handoff in line with its brief.
 pub(super) struct GithubFollow {
     pub(super) api: Arc<Api>,
     pub(super) settings: GithubSettings,
@@ -231,18 +232,12 @@ pub(super) struct GithubFollow {
 }
 
 impl GithubFollow {
-    fn task(handoff: &Handoff) -> Result<TaskUrl, DeliveryError> {
-        let task = handoff.timeline.last_via(EventKind::TaskOpened, "github");
-        task.and_then(|event| TaskUrl::parse(event.reference.as_deref()?))
-            .ok_or_else(|| DeliveryError::transient("there is no task on GitHub yet"))
-    }
-
     fn mark(handoff: &Handoff) -> String {
         marker(&handoff.key, &MessageKind::Changed.step(&handoff.timeline, "comment"))
     }
 
     /// Sets what differs; each remark is something that could not be set.
-    async fn renew(
+    async fn set(
         &self,
         handoff: &Handoff,
         task: &TaskUrl,
@@ -347,21 +342,16 @@ fn assignees(handoff: &Handoff, issue: &Issue) -> Option<Vec<String>> {
 }
 
 #[async_trait]
-impl Sink for GithubFollow {
-    fn event(&self) -> EventKind {
-        EventKind::CsmTold
+impl Follows for GithubFollow {
+    const VIA: &'static str = "github";
+    const OPENED: EventKind = EventKind::TaskOpened;
+
+    fn what(&self) -> String {
+        format!("the task in {}", self.api.repository())
     }
 
-    fn via(&self) -> &'static str {
-        "github"
-    }
-
-    fn follows_brief(&self) -> bool {
-        true
-    }
-
-    fn describe(&self, _: &Handoff) -> String {
-        format!("bring the task in {} in line with the brief", self.api.repository())
+    fn nothing_yet(&self) -> String {
+        "there is no task on GitHub yet".to_owned()
     }
 
     /// The comment is made last. Without one, setting the same anew changes nothing.
@@ -369,7 +359,8 @@ impl Sink for GithubFollow {
         if !is_to_be_told(&handoff.timeline, "github") {
             return Ok(None);
         }
-        let (task, mark) = (Self::task(handoff)?, Self::mark(handoff));
+        let Some(task) = Self::opened(handoff).and_then(TaskUrl::parse) else { return Ok(None) };
+        let mark = Self::mark(handoff);
         let comments: Vec<Comment> = self.api.list(&task.api("issues", "/comments")).await?;
         let ours = comments
             .into_iter()
@@ -377,11 +368,15 @@ impl Sink for GithubFollow {
         Ok(ours.map(|comment| Mark::new(comment.html_url, Some(comment.created_at), &[])))
     }
 
-    async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
-        let task = Self::task(handoff)?;
-        let (issue, remarks) = self.renew(handoff, &task).await?;
+    async fn renew(
+        &self,
+        handoff: &Handoff,
+        reference: &str,
+    ) -> Result<Option<Mark>, DeliveryError> {
+        let Some(task) = TaskUrl::parse(reference) else { return Ok(None) };
+        let (issue, remarks) = self.set(handoff, &task).await?;
         if !is_to_be_told(&handoff.timeline, "github") {
-            return Ok(Mark::new(issue.html_url, None, &remarks));
+            return Ok(Some(Mark::new(issue.html_url, None, &remarks)));
         }
         let (kind, medium) = (&MessageKind::Changed, Medium::Markdown);
         let message = self.messages.again(handoff, kind, medium, Audience::Public, None)?;
@@ -389,7 +384,7 @@ impl Sink for GithubFollow {
         let path = task.api("issues", "/comments");
         let made = self.api.write(Method::POST, &path, &json!({"body": body})).await?;
         let made: Comment = made.read()?;
-        Ok(Mark::new(made.html_url, Some(made.created_at), &remarks))
+        Ok(Some(Mark::new(made.html_url, Some(made.created_at), &remarks)))
     }
 }
 

@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use http::Method;
 use serde_json::{Map, Value, json};
 
-use super::{Api, HELP, JiraSettings, adf, key_of, label, time};
+use super::{Api, HELP, adf, key_of, label, time};
 use crate::brief::EventKind;
+use crate::deliver::follow::Follows;
 use crate::deliver::machine_part::{is_intact, is_seal, sealed};
 use crate::deliver::message_kind::MessageKind;
 use crate::deliver::messages::{Audience, Messages, answer};
 use crate::deliver::sink::{DeliveryError, Handoff, Mark, OnboardingTask, Sink, Who};
 use crate::deliver::templates::Medium;
-use crate::http::Semantics;
+use crate::http::ApiRequest;
 use crate::link::LinkRole;
 use crate::model::{Check, Key};
 use crate::text;
@@ -25,7 +25,6 @@ use crate::text;
 /// Makes one epic with its tasks for each handoff.
 pub(super) struct Jira {
     pub(super) api: Api,
-    pub(super) settings: JiraSettings,
     pub(super) messages: Messages,
     /// What this process made itself: JQL sees it only some seconds later, and
     /// a try that failed half-way must not begin anew in between.
@@ -47,7 +46,7 @@ impl Jira {
     /// Where several carry one step, the oldest counts.
     async fn find(&self, handoff: &Handoff) -> Result<Found, DeliveryError> {
         let mut found = Found::default();
-        for issue in self.api.of_handoff(&self.settings, handoff, "", &["created"]).await? {
+        for issue in self.api.of_handoff(handoff, "", &["created"]).await? {
             let property = &issue["properties"]["handoff"];
             let ours = property["id"] == handoff.key.as_str();
             let (Some(step), Some(key)) = (property["step"].as_str(), issue["key"].as_str()) else {
@@ -73,11 +72,11 @@ impl Jira {
         step: &str,
         mut fields: Value,
     ) -> Result<String, DeliveryError> {
-        fields["project"] = json!({"key": self.settings.project});
+        fields["project"] = json!({"key": self.api.settings.project});
         fields["labels"] = json!([label(handoff)]);
         let property = json!({"v": 1, "id": handoff.key, "step": step});
         let body = json!({"fields": fields, "properties": [{"key": "handoff", "value": property}]});
-        let made = self.api.ask(Semantics::Creates, Method::POST, "/issue", Some(&body)).await?;
+        let made = self.api.json.ask(&ApiRequest::create("/issue", &body)).await?;
         let Some(issue) = made["key"].as_str().map(str::to_owned) else {
             let message = "Jira's answer names no issue".to_owned();
             return Err(DeliveryError::unclear(message));
@@ -92,7 +91,7 @@ impl Jira {
         let audience = Audience::Person(LinkRole::Csm);
         let links = self.messages.buttons(handoff, &MessageKind::Signed, audience);
         let mut fields = json!({
-            "issuetype": {"name": self.settings.epic_type},
+            "issuetype": {"name": self.api.settings.epic_type},
             "summary": text::shorten(&message.title, 250),
             "description": adf::document(&sealed(&message.body), &links),
         });
@@ -110,7 +109,7 @@ impl Jira {
         assignee: Option<&str>,
     ) -> Result<String, DeliveryError> {
         let mut fields = json!({
-            "issuetype": {"name": self.settings.task_type},
+            "issuetype": {"name": self.api.settings.task_type},
             "parent": {"key": epic},
             "summary": text::shorten(&task.what, 250),
             "duedate": task.due,
@@ -122,7 +121,7 @@ impl Jira {
     }
 
     fn mark(&self, epic: &str, at: Option<DateTime<Utc>>, remarks: &[String]) -> Mark {
-        Mark::new(self.api.base().join(&format!("/browse/{epic}")), at, remarks)
+        Mark::new(self.api.page(epic), at, remarks)
     }
 }
 
@@ -160,7 +159,7 @@ impl Sink for Jira {
 
     async fn open_tasks(&self, handoff: &Handoff) -> Result<Vec<String>, DeliveryError> {
         let further = " AND statusCategory != Done";
-        let open = self.api.of_handoff(&self.settings, handoff, further, &["status"]).await?;
+        let open = self.api.of_handoff(handoff, further, &["status"]).await?;
         let step =
             |issue: &Value| issue["properties"]["handoff"]["step"].as_str().map(str::to_owned);
         Ok(open.iter().filter_map(step).collect())
@@ -171,7 +170,7 @@ impl Sink for Jira {
     }
 
     fn describe(&self, _: &Handoff) -> String {
-        format!("make an epic with its tasks in Jira project {}", self.settings.project)
+        format!("make an epic with its tasks in Jira project {}", self.api.settings.project)
     }
 
     async fn look_up(&self, handoff: &Handoff) -> Result<Option<Mark>, DeliveryError> {
@@ -192,7 +191,7 @@ impl Sink for Jira {
                 continue;
             }
             let Some(email) = answer(&handoff.brief, at) else { continue };
-            match self.api.account(&self.settings, &email).await? {
+            match self.api.account(&email).await? {
                 Some(account) => drop(accounts.insert(who, account)),
                 None => remarks.push(format!(
                     "tasks of {} are assigned to nobody: Jira shows no single account; name it in deliver.jira.accounts",
@@ -215,12 +214,12 @@ impl Sink for Jira {
     }
 
     async fn checks(&self, offline: bool) -> Vec<Check> {
-        let what = format!("jira: project {}", self.settings.project);
+        let what = format!("jira: project {}", self.api.settings.project);
         if offline {
             return vec![Check::ok(what, "JIRA_EMAIL and JIRA_TOKEN are set, Jira was not asked")];
         }
-        let path = format!("/issue/createmeta/{}/issuetypes", self.settings.project);
-        let answer = match self.api.ask(Semantics::Idempotent, Method::GET, &path, None).await {
+        let path = format!("/issue/createmeta/{}/issuetypes", self.api.settings.project);
+        let answer = match self.api.json.read(&path).await {
             Ok(answer) => answer,
             Err(error) => return vec![Check::failed(what, error.to_string(), HELP)],
         };
@@ -230,7 +229,7 @@ impl Sink for Jira {
             .flatten()
             .filter_map(|kind| kind["name"].as_str())
             .collect();
-        let wanted = [&self.settings.epic_type, &self.settings.task_type];
+        let wanted = [&self.api.settings.epic_type, &self.api.settings.task_type];
         let missing: Vec<&str> =
             wanted.iter().map(|w| w.as_str()).filter(|wanted| !types.contains(wanted)).collect();
         vec![if missing.is_empty() {
@@ -246,11 +245,9 @@ impl Sink for Jira {
     }
 }
 
-/// Brings the epic of each handoff in line with its brief. Setting the same
-/// again changes nothing, so that nothing needs to be looked up.
+/// Keeps the epic of each handoff in line with its brief.
 pub(super) struct JiraFollow {
     pub(super) api: Api,
-    pub(super) settings: JiraSettings,
     pub(super) messages: Messages,
 }
 
@@ -261,7 +258,7 @@ impl JiraFollow {
         }
         let path = format!("/issue/{issue}");
         let body = json!({"fields": fields});
-        self.api.send(Semantics::Idempotent, Method::PUT, &path, Some(&body)).await
+        self.api.json.write(&ApiRequest::put(&path, &body)).await
     }
 
     /// Gives the tasks of the CSM before to the new one.
@@ -275,7 +272,7 @@ impl JiraFollow {
             remarks.push("the tasks are not reassigned: the new CSM has no address".to_owned());
             return Ok(());
         };
-        let Some(new) = self.api.account(&self.settings, &email).await? else {
+        let Some(new) = self.api.account(&email).await? else {
             remarks.push(format!(
                 "the tasks are not reassigned: Jira shows no single account of {}; name it in deliver.jira.accounts",
                 text::quoted(&email)
@@ -283,12 +280,12 @@ impl JiraFollow {
             return Ok(());
         };
         let old = match before["email"].as_str() {
-            Some(email) => self.api.account(&self.settings, email).await?,
+            Some(email) => self.api.account(email).await?,
             None => None,
         };
         let Some(old) = old else { return Ok(()) };
         let fields = ["assignee"];
-        for issue in self.api.of_handoff(&self.settings, handoff, "", &fields).await? {
+        for issue in self.api.of_handoff(handoff, "", &fields).await? {
             let key = issue["key"].as_str().unwrap_or_default();
             if issue["fields"]["assignee"]["accountId"] == old.as_str() {
                 let assignee = json!({"accountId": new});
@@ -316,33 +313,29 @@ fn renewed(old: &Value, new: &str) -> Option<Value> {
 }
 
 #[async_trait]
-impl Sink for JiraFollow {
-    fn event(&self) -> EventKind {
-        EventKind::CsmTold
+impl Follows for JiraFollow {
+    const VIA: &'static str = "jira";
+    const OPENED: EventKind = EventKind::ProjectStarted;
+
+    fn what(&self) -> String {
+        "the Jira epic".to_owned()
     }
 
-    fn via(&self) -> &'static str {
-        "jira"
+    fn nothing_yet(&self) -> String {
+        "there is no epic in Jira yet".to_owned()
     }
 
-    fn follows_brief(&self) -> bool {
-        true
-    }
-
-    fn describe(&self, _: &Handoff) -> String {
-        "bring the Jira epic in line with the brief".to_owned()
-    }
-
-    async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
-        let started = handoff.timeline.last_via(EventKind::ProjectStarted, "jira");
-        let reference = started.and_then(|event| event.reference.clone()).unwrap_or_default();
-        let Some(epic) = key_of(&reference) else {
-            return Err(DeliveryError::transient("there is no epic in Jira yet"));
-        };
+    async fn renew(
+        &self,
+        handoff: &Handoff,
+        reference: &str,
+    ) -> Result<Option<Mark>, DeliveryError> {
+        let Some(epic) = key_of(reference) else { return Ok(None) };
+        let mut remarks = Vec::new();
         let path = format!("/issue/{epic}?fields=summary,description");
-        let there = self.api.read(&path).await?;
+        let there = self.api.json.read(&path).await?;
         let message = self.messages.project(handoff, Medium::Plain)?;
-        let (mut fields, mut remarks) = (Map::new(), Vec::new());
+        let mut fields = Map::new();
         let summary = text::shorten(&message.title, 250);
         if there["fields"]["summary"] != summary.as_str() {
             fields.insert("summary".to_owned(), json!(summary));
@@ -360,6 +353,6 @@ impl Sink for JiraFollow {
         }
         self.put(&epic, fields).await?;
         self.reassign(handoff, &mut remarks).await?;
-        Ok(Mark::new(reference, None, &remarks))
+        Ok(Some(Mark::new(reference, None, &remarks)))
     }
 }

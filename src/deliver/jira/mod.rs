@@ -6,12 +6,11 @@ mod epic;
 mod read_back;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::Mutex;
 
 use base64::Engine as _;
 use chrono::{DateTime, Utc};
 use epic::{Jira, JiraFollow};
-use http::Method;
 use read_back::JiraReader;
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -19,14 +18,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::http_answer;
+use super::follow::Follow;
+use super::http_answer::{self, JsonApi};
 use super::messages::Messages;
 use super::read_back::Reader;
 use super::row::{Made, ReaderContext, SinkRow, SinkSettings, Sinks, WorkflowNeeds, made};
 use super::sink::{DeliveryError, Handoff};
 use super::templates::Medium;
 use crate::brief::EventKind;
-use crate::http::{BaseUrl, Client, Response, Schedule, Semantics};
+use crate::http::{ApiRequest, BaseUrl};
 use crate::model::Secrets;
 use crate::settings::SettingsReader;
 
@@ -42,11 +42,8 @@ pub(super) const ROW: SinkRow = SinkRow {
 impl SinkSettings for JiraSettings {
     fn sinks(&self, secrets: &Secrets, messages: &Messages, _: &[EventKind]) -> Sinks {
         let (api, messages) = (Api::new(self, secrets)?, messages.clone());
-        let made = std::sync::Mutex::default();
-        let settings = self.clone();
-        let follow =
-            JiraFollow { api: api.clone(), settings: settings.clone(), messages: messages.clone() };
-        Ok(vec![Box::new(Jira { api, settings, messages, made }), Box::new(follow)])
+        let follow = Follow(JiraFollow { api: api.clone(), messages: messages.clone() });
+        Ok(vec![Box::new(Jira { api, messages, made: Mutex::default() }), Box::new(follow)])
     }
 
     fn workflow_needs(&self) -> WorkflowNeeds {
@@ -54,7 +51,7 @@ impl SinkSettings for JiraSettings {
     }
 
     fn reader(&self, secrets: &Secrets, context: &ReaderContext) -> Made<dyn Reader> {
-        Ok(Some(Box::new(JiraReader::new(Api::new(self, secrets)?, self.clone(), context.days))))
+        Ok(Some(Box::new(JiraReader::new(Api::new(self, secrets)?, context.days))))
     }
 }
 
@@ -94,7 +91,8 @@ const HELP: &str = "check JIRA_EMAIL, JIRA_TOKEN and deliver.jira: project, epic
 /// The API, as one account sees it.
 #[derive(Clone)]
 struct Api {
-    client: Arc<Client>,
+    json: JsonApi,
+    settings: JiraSettings,
 }
 
 impl Api {
@@ -120,48 +118,15 @@ impl Api {
         let basic = base64::engine::general_purpose::STANDARD.encode(pair);
         let headers =
             http_answer::authorization("Basic", &SecretString::from(basic), "JIRA_TOKEN")?;
-        let base = settings.base_url.clone();
-        Ok(Self { client: Arc::new(Client::new(base, headers, Schedule::interactive())) })
+        let base = BaseUrl::parse(&settings.base_url.join("/rest/api/3"))
+            .expect("a path below a base URL is one");
+        let json = JsonApi::new(base, headers, "Jira", HELP);
+        Ok(Self { json, settings: settings.clone() })
     }
 
-    /// The site.
-    fn base(&self) -> &BaseUrl {
-        self.client.base()
-    }
-
-    async fn answer(
-        &self,
-        semantics: Semantics,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<Response, DeliveryError> {
-        let path = format!("/rest/api/3{path}");
-        http_answer::answered(self.client.send(semantics, method, &path, body).await)
-    }
-
-    async fn ask(
-        &self,
-        semantics: Semantics,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<Value, DeliveryError> {
-        http_answer::json("Jira", &self.answer(semantics, method, path, body).await?, HELP)
-    }
-
-    async fn read(&self, path: &str) -> Result<Value, DeliveryError> {
-        self.ask(Semantics::Idempotent, Method::GET, path, None).await
-    }
-
-    /// Reads what may not be there; `None` for 404, which Jira also says of
-    /// what an account may not see.
-    async fn read_if_there(&self, path: &str) -> Result<Option<Value>, DeliveryError> {
-        let response = self.answer(Semantics::Idempotent, Method::GET, path, None).await?;
-        if response.status.as_u16() == 404 {
-            return Ok(None);
-        }
-        http_answer::json("Jira", &response, HELP).map(Some)
+    /// The page of an issue.
+    fn page(&self, issue: &str) -> String {
+        self.settings.base_url.join(&format!("/browse/{issue}"))
     }
 
     /// Every item of a list with `startAt` and `total`, named `items` in the answer.
@@ -169,7 +134,8 @@ impl Api {
         let mut all = Vec::new();
         loop {
             let start = all.len();
-            let mut page = self.read(&format!("{path}?startAt={start}&maxResults=100")).await?;
+            let mut page =
+                self.json.read(&format!("{path}?startAt={start}&maxResults=100")).await?;
             let Some(found) = page[items].as_array_mut().map(std::mem::take) else {
                 return Err(DeliveryError::transient(format!(
                     "Jira's answer is not a list of {items}"
@@ -185,33 +151,17 @@ impl Api {
         }
     }
 
-    /// Writes where no answer is wanted: Jira says 204 and nothing more.
-    async fn send(
-        &self,
-        semantics: Semantics,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<(), DeliveryError> {
-        let response = self.answer(semantics, method, path, body).await?;
-        if response.status.is_success() {
-            return Ok(());
-        }
-        http_answer::json("Jira", &response, HELP).map(drop)
-    }
-
     /// The issues with a handoff's label, oldest first, with its property;
     /// `further` is more JQL.
     async fn of_handoff(
         &self,
-        settings: &JiraSettings,
         handoff: &Handoff,
         further: &str,
         fields: &[&str],
     ) -> Result<Vec<Value>, DeliveryError> {
         let jql = format!(
             "project = \"{}\" AND labels = \"{}\"{further} ORDER BY created ASC",
-            settings.project,
+            self.settings.project,
             label(handoff)
         );
         let mut issues = Vec::new();
@@ -222,9 +172,7 @@ impl Api {
             if let Some(token) = &token {
                 body["nextPageToken"] = json!(token);
             }
-            let search = "/search/jql";
-            let mut page =
-                self.ask(Semantics::Idempotent, Method::POST, search, Some(&body)).await?;
+            let mut page = self.json.ask(&ApiRequest::ask("/search/jql", &body)).await?;
             issues.extend(page["issues"].as_array_mut().map(std::mem::take).into_iter().flatten());
             let next = page["nextPageToken"].as_str().map(str::to_owned);
             if next.is_none() || next == token {
@@ -236,18 +184,13 @@ impl Api {
 
     /// The account of somebody, by the configured map or by an address that
     /// exactly one person has.
-    async fn account(
-        &self,
-        settings: &JiraSettings,
-        email: &str,
-    ) -> Result<Option<String>, DeliveryError> {
-        if let Some(account) = settings.accounts.get(email) {
+    async fn account(&self, email: &str) -> Result<Option<String>, DeliveryError> {
+        if let Some(account) = self.settings.accounts.get(email) {
             return Ok(Some(account.clone()));
         }
         let query =
             percent_encoding::utf8_percent_encode(email, percent_encoding::NON_ALPHANUMERIC);
-        let path = format!("/user/search?query={query}");
-        let people = self.ask(Semantics::Idempotent, Method::GET, &path, None).await?;
+        let people = self.json.read(&format!("/user/search?query={query}")).await?;
         let mut matching = people.as_array().into_iter().flatten().filter(|person| {
             person["active"] == true
                 && person["emailAddress"].as_str().is_none_or(|a| a.eq_ignore_ascii_case(email))

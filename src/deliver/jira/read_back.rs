@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use super::epic::EPIC;
-use super::{Api, JiraSettings, adf, is_key, key_of, time};
+use super::{Api, adf, is_key, key_of, time};
 use crate::brief::EventKind;
 use crate::deliver::messages::{answer, due_at_target};
 use crate::deliver::read_back::{
@@ -23,27 +23,26 @@ const FIRST_TOUCH: &str = "task-1";
 /// Reads the epics that handoff made.
 pub(super) struct JiraReader {
     api: Api,
-    settings: JiraSettings,
     days: WholeDays,
     own: OnceCell<Option<String>>,
 }
 
 impl JiraReader {
-    pub(super) fn new(api: Api, settings: JiraSettings, days: WholeDays) -> Self {
-        Self { api, settings, days, own: OnceCell::new() }
+    pub(super) fn new(api: Api, days: WholeDays) -> Self {
+        Self { api, days, own: OnceCell::new() }
     }
 
     async fn roles(&self, handoff: &Handoff) -> Result<Roles, DeliveryError> {
         let own = self
             .own
             .get_or_try_init(|| async {
-                let me = self.api.read("/myself").await?;
+                let me = self.api.json.read("/myself").await?;
                 Ok::<_, DeliveryError>(me["accountId"].as_str().map(str::to_owned))
             })
             .await?
             .clone();
         let account = async |path: &str| match answer(&handoff.brief, path) {
-            Some(email) => self.api.account(&self.settings, &email).await,
+            Some(email) => self.api.account(&email).await,
             None => Ok(None),
         };
         let csm = account("first_action.owner.email").await?.into_iter().collect();
@@ -54,7 +53,7 @@ impl JiraReader {
     /// The first onboarding task, where it is done as done is meant.
     async fn first_touch_done(&self, handoff: &Handoff) -> Result<Option<String>, DeliveryError> {
         let (further, fields) = (" AND statusCategory = Done", ["status", "resolution"]);
-        let done = self.api.of_handoff(&self.settings, handoff, further, &fields).await?;
+        let done = self.api.of_handoff(handoff, further, &fields).await?;
         let first = done.iter().find(|issue| issue["properties"]["handoff"]["step"] == FIRST_TOUCH);
         let Some(first) = first else { return Ok(None) };
         // Jira has no state for it: these are the names of a new site's resolutions.
@@ -135,7 +134,7 @@ impl JiraReader {
             return Ok(());
         }
         let email = assignee["emailAddress"].as_str().map(str::to_owned);
-        let configured = self.settings.accounts.iter().find(|(_, it)| *it == account);
+        let configured = self.api.settings.accounts.iter().find(|(_, it)| *it == account);
         let email = email.or_else(|| configured.map(|(email, _)| email.clone()));
         seen.assigned(Reassigned {
             to: email.or_else(|| name(assignee)).unwrap_or_else(|| account.to_owned()),
@@ -165,7 +164,7 @@ impl JiraReader {
     }
 
     fn url(&self, key: &str, rest: &str) -> String {
-        self.api.base().join(&format!("/browse/{key}{rest}"))
+        self.api.page(&format!("{key}{rest}"))
     }
 }
 
@@ -222,7 +221,7 @@ impl Reader for JiraReader {
             return unknown(format!("{} is not a Jira issue", text::quoted(reference)));
         };
         let path = format!("/issue/{key}?fields=duedate,status");
-        let Some(epic) = self.api.read_if_there(&path).await? else {
+        let Some(epic) = self.api.json.read_if_there(&path, &[404]).await? else {
             return unknown(format!("{key} is not there any more, or the account may not see it"));
         };
         // An issue that was moved to another project answers under its new key.
@@ -247,7 +246,7 @@ impl Reader for JiraReader {
             seen.see(EventKind::Touched, &author.actor(), at, &url, None);
         }
         let fields = ["assignee", "summary", "duedate", "status"];
-        let issues = self.api.of_handoff(&self.settings, handoff, "", &fields).await?;
+        let issues = self.api.of_handoff(handoff, "", &fields).await?;
         self.onboarding(reference, &issues, &mut seen);
         self.assigned(handoff, &issues, &mut seen).await?;
         Ok(seen.into_read_back())

@@ -2,14 +2,12 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::esign::deal_refs::DealSettings;
-use crate::settings::DocumentRule;
+use crate::settings::{DocumentRule, WordOrList, word_or_list};
 use crate::time::HumanDuration;
 use crate::webhook::mac::Algorithm;
 
@@ -230,24 +228,13 @@ pub struct Paths(pub Vec<String>);
 
 impl<'de> Deserialize<'de> for Paths {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct OneOrMany;
-        impl<'de> Visitor<'de> for OneOrMany {
-            type Value = Paths;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a dotted path such as `data.id`, or a list of them")
-            }
-            fn visit_str<E: de::Error>(self, path: &str) -> Result<Paths, E> {
-                Ok(Paths(vec![path.to_owned()]))
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Paths, A::Error> {
-                let mut paths = Vec::new();
-                while let Some(path) = items.next_element::<String>()? {
-                    paths.push(path);
-                }
-                Ok(Paths(paths))
-            }
-        }
-        deserializer.deserialize_any(OneOrMany)
+        Ok(
+            match word_or_list(deserializer, "a dotted path such as `data.id`, or a list of them")?
+            {
+                WordOrList::Word(path) => Self(vec![path]),
+                WordOrList::List(paths) => Self(paths),
+            },
+        )
     }
 }
 

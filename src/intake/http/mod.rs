@@ -16,11 +16,11 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get};
 use http::StatusCode;
 
-use super::Clock;
 use super::inbox::Inbox;
 use super::metrics::{Counter, Metrics};
 use super::worker::{Connections, Reread};
 use crate::text;
+use crate::time::Clock;
 
 pub use link::{Fields, LinkHandler, LinkRoute};
 pub use serve::serve;

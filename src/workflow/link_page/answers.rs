@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::super::pending_pull_request::{self, Drafts, stored_draft};
 use super::super::refresh::kind_of;
-use super::super::sources::{Earlier, Version};
+use super::super::sources::{ReplacedVersion, WrittenVersion};
 use super::super::store::{LOCK_WAIT, Stored, brief_change, commit, version};
 use super::super::{Context, Remarks, WorkflowError};
 use super::{FormFields, VIA, answer_in_words, field};
@@ -151,8 +151,9 @@ pub(super) fn take(
             Some(stored) => Some(stored),
             None => stored_draft(context, key)?.map(|(_, stored)| stored),
         };
-        let earlier = Earlier::of(context, &snapshot, stored.as_ref())?;
-        let Some(Stored { folder, branch, brief: Some(brief), brief_blob, mut timeline }) = stored
+        let earlier = ReplacedVersion::of(context, &snapshot, stored.as_ref())?;
+        let Some(Stored { folder, branch, brief: Some(brief), brief_blob, mut timeline, .. }) =
+            stored
         else {
             return Err(WorkflowError::NoHandoff(key.clone()));
         };
@@ -230,7 +231,8 @@ pub(super) fn take(
         let brief = Brief::from_json(context.schema.in_order(&json));
         let blob = blob_id(brief.to_yaml(Context::depth(&folder)).as_bytes()).to_string();
         let given = AnswerSource::of(SourceKind::Link).named(&grant.person).at(context.now);
-        let version = Version { key, brief: brief.json(), blob: &blob, earlier: earlier.as_ref() };
+        let version =
+            WrittenVersion { key, brief: brief.json(), blob: &blob, earlier: earlier.as_ref() };
         let sources = version.of_person(context, &pointers, &given);
         let mut event = Event::new(context.now, kind_of(&timeline), VIA);
         event.by = Some(grant.person.clone());

@@ -20,12 +20,12 @@ pub const STYLE: &str = include_str!("../../../templates/link/page.css");
 
 /// What the page says on top.
 #[derive(Debug, Serialize)]
-pub(super) struct Notice {
+pub(super) struct PageNotice {
     is_error: bool,
     words: String,
 }
 
-impl Notice {
+impl PageNotice {
     pub(super) fn done(words: &str) -> Self {
         Self { is_error: false, words: words.to_owned() }
     }
@@ -75,10 +75,10 @@ struct Confirmed {
 
 /// All that the page shows.
 #[derive(Debug, Serialize)]
-pub(super) struct View {
+pub(super) struct LinkView {
     title: String,
     style: &'static str,
-    notice: Option<Notice>,
+    notice: Option<PageNotice>,
     customer: String,
     person: String,
     role: &'static str,
@@ -102,13 +102,13 @@ pub(super) struct View {
     confirmed: Vec<Confirmed>,
 }
 
-impl View {
+impl LinkView {
     pub(super) fn of(
         context: &Context,
         grant: &Grant,
         stored: &Stored,
         is_theirs: bool,
-        notice: Option<Notice>,
+        notice: Option<PageNotice>,
         answered: Option<&Answered>,
     ) -> Result<Self, WorkflowError> {
         let Some(brief) = &stored.brief else {
@@ -147,7 +147,7 @@ impl View {
             });
         let people = view.contacts().into_iter().filter_map(|it| it.name.or(it.email));
         let team = context.config.team.csms.iter().map(|csm| csm.name.clone());
-        let readme = context.render(brief)?;
+        let readme = context.render(brief, &stored.confirmed)?;
         let link = |url: Option<&str>| {
             let parsed = url::Url::parse(url?).ok()?;
             matches!(parsed.scheme(), "http" | "https").then(|| parsed.to_string())
@@ -196,14 +196,10 @@ fn confirmed(context: &Context, stored: &Stored) -> Result<Vec<Confirmed>, Workf
     let mut found: Vec<Confirmed> = Vec::new();
     let outline = context.schema.outline();
     for answer in confirmed_answers(context, stored)? {
-        let Some(field) = outline.field(&answer.pointer) else { continue };
-        let label = match outline.field(answer.pointer.rsplit_once('/').map_or("", |it| it.0)) {
-            // `Name` alone would be anybody's.
-            Some(above) if answer.pointer.matches('/').count() > 2 => {
-                format!("{}: {}", above.title, field.title)
-            }
-            _ => field.title.clone(),
-        };
+        if outline.field(&answer.pointer).is_none() {
+            continue;
+        }
+        let label = outline.label(&answer.pointer);
         let by = match (answer.source.name, answer.source.from) {
             (Some(name), _) => name.split(" <").next().unwrap_or_default().to_owned(),
             (None, SourceKind::Form) => "in the form".to_owned(),

@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use self::answers::Answered;
-use self::html::{Notice, View, message};
+use self::html::{LinkView, PageNotice, message};
 use super::pending_pull_request::stored_draft;
 use super::people::{Assignment, PersonEvent, assign, record};
-use super::promises::{Kept, keep_promise, promises_of};
+use super::promises::{KeptPromise, keep_promise, promises_of};
 use super::store::{LOCK_WAIT, Stored, commit};
 use super::{Context, Remarks, WorkflowError};
 use crate::brief::{Brief, EventKind};
@@ -60,7 +60,7 @@ pub fn link_page(
     let Some(form) = form else { return shown(context, &grant, &stored, 200, None, None) };
     if !is_theirs(&grant, &stored) {
         let words = "Nothing was changed: this handoff is assigned to somebody else now.";
-        return shown(context, &grant, &stored, 403, Some(Notice::error(words)), None);
+        return shown(context, &grant, &stored, 403, Some(PageNotice::error(words)), None);
     }
     let mut remarks = Remarks::default();
     let done = match grant.role {
@@ -81,7 +81,7 @@ pub fn link_page(
             let (status, words) = fault(&grant.key, &error);
             // What they wrote is not lost with it.
             let kept = Answered::refused(form);
-            shown(context, &grant, &stored, status, Some(Notice::error(&words)), Some(&kept))
+            shown(context, &grant, &stored, status, Some(PageNotice::error(&words)), Some(&kept))
         }
     }
 }
@@ -89,7 +89,7 @@ pub fn link_page(
 /// What came of a form.
 struct Done {
     status: u16,
-    notice: Notice,
+    notice: PageNotice,
     /// What a rep wrote that was not taken over.
     answered: Option<Answered>,
     changed: bool,
@@ -97,7 +97,7 @@ struct Done {
 
 impl Done {
     fn well(words: &str) -> Self {
-        Self { status: 200, notice: Notice::done(words), answered: None, changed: true }
+        Self { status: 200, notice: PageNotice::done(words), answered: None, changed: true }
     }
 
     fn nothing(words: &str) -> Self {
@@ -105,7 +105,7 @@ impl Done {
     }
 
     fn refused(status: u16, words: &str) -> Self {
-        let notice = Notice::error(words);
+        let notice = PageNotice::error(words);
         Self { status, notice, answered: None, changed: false }
     }
 }
@@ -157,10 +157,10 @@ fn shown(
     grant: &Grant,
     stored: &Stored,
     status: u16,
-    notice: Option<Notice>,
+    notice: Option<PageNotice>,
     answered: Option<&Answered>,
 ) -> LinkReply {
-    let view = View::of(context, grant, stored, is_theirs(grant, stored), notice, answered);
+    let view = LinkView::of(context, grant, stored, is_theirs(grant, stored), notice, answered);
     match view {
         Ok(view) => LinkReply { status, html: view.page(), changed: None },
         Err(error) => {
@@ -277,7 +277,7 @@ fn csm(
                 let words = "The promises have changed since you opened this page. Nothing was recorded: look again below.";
                 return Ok(Done::refused(409, words));
             }
-            let kept = Kept { at: context.now, by: Some(grant.person.clone()) };
+            let kept = KeptPromise { at: context.now, by: Some(grant.person.clone()) };
             let reason = Some(field(form, "reason")).filter(|it| !it.is_empty());
             let recorded = keep_promise(context, &grant.key, number, &kept, reason, VIA, remarks)?;
             Ok(match recorded {
@@ -299,7 +299,8 @@ fn rep(
         "answer" => {
             let answered = answers::take(context, grant, form, remarks)?;
             let (status, words) = answered.words();
-            let notice = if status == 200 { Notice::done(&words) } else { Notice::error(&words) };
+            let notice =
+                if status == 200 { PageNotice::done(&words) } else { PageNotice::error(&words) };
             let changed = answered.saved > 0;
             Ok(Done { status, notice, answered: Some(answered), changed })
         }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use handoff::brief::{Event, EventKind, Timeline};
 use handoff::deliver::{
-    Circumstances, DeliveryError, DeliveryResult, Mark, Settled, State, WantedDelivery, plan,
+    Circumstances, DeliveryError, DeliveryResult, DeliveryState, Mark, Settled, WantedDelivery,
+    plan,
 };
 
 use super::sample::{handoff, now, time};
@@ -37,7 +38,7 @@ fn states(
     wanted: &[WantedDelivery],
     timeline: &Timeline,
     circumstances: &Circumstances,
-) -> Vec<State> {
+) -> Vec<DeliveryState> {
     plan(wanted, timeline, circumstances).steps.into_iter().map(|step| step.state).collect()
 }
 
@@ -60,7 +61,7 @@ fn what_is_recorded_is_done_whatever_failed_before() {
     let reference = Some("https://github.example/1".to_owned());
     assert_eq!(
         states(&[GITHUB], &timeline, &Circumstances::at(now())),
-        [State::Done { at: now(), reference }]
+        [DeliveryState::Done { at: now(), reference }]
     );
     assert!(plan(&[GITHUB], &timeline, &Circumstances::at(now())).is_idle());
 }
@@ -71,7 +72,7 @@ fn a_delivery_via_another_sink_does_not_count() {
     timeline.events.push(Event::new(now(), EventKind::TaskOpened, "outbox"));
     assert_eq!(
         states(&[GITHUB], &timeline, &Circumstances::at(now())),
-        [State::Due { failures: 0 }]
+        [DeliveryState::Due { failures: 0 }]
     );
 }
 
@@ -84,24 +85,25 @@ fn after_a_failure_it_waits_longer_and_longer_and_then_gives_up() {
         timeline.events.push(failed(GITHUB, &at.to_rfc3339(), unavailable()));
         let until = at + wait;
         let early = Circumstances { now: until - Duration::from_secs(1), ..circumstances.clone() };
-        let State::Waiting { until: told, failures, .. } = &states(&[GITHUB], &timeline, &early)[0]
+        let DeliveryState::Waiting { until: told, failures, .. } =
+            &states(&[GITHUB], &timeline, &early)[0]
         else {
             panic!("failure {n} must make it wait");
         };
         assert_eq!((*told, *failures), (until, n + 1));
         let later = Circumstances { now: until, ..circumstances.clone() };
-        assert_eq!(states(&[GITHUB], &timeline, &later), [State::Due { failures: n + 1 }]);
+        assert_eq!(states(&[GITHUB], &timeline, &later), [DeliveryState::Due { failures: n + 1 }]);
         at = until;
     }
     timeline.events.push(failed(GITHUB, &at.to_rfc3339(), unavailable()));
     let late = Circumstances { now: time("2030-01-01T00:00:00Z"), ..circumstances };
     let given_up = &states(&[GITHUB], &timeline, &late)[0];
     assert!(
-        matches!(given_up, State::Settled(Settled::GivenUp { failures: 7, .. })),
+        matches!(given_up, DeliveryState::Settled(Settled::GivenUp { failures: 7, .. })),
         "{given_up:?}"
     );
     let asked = Circumstances { at_once: true, ..late };
-    assert_eq!(states(&[GITHUB], &timeline, &asked), [State::Due { failures: 7 }]);
+    assert_eq!(states(&[GITHUB], &timeline, &asked), [DeliveryState::Due { failures: 7 }]);
 }
 
 #[test]
@@ -109,8 +111,8 @@ fn a_failure_of_one_delivery_is_not_a_failure_of_another() {
     let mut timeline = timeline();
     timeline.events.push(failed(GITHUB, "2026-11-20T15:09:00Z", unavailable()));
     let states = states(&[GITHUB, WEBHOOK], &timeline, &Circumstances::at(now()));
-    assert!(matches!(states[0], State::Waiting { .. }), "{states:?}");
-    assert_eq!(states[1], State::Due { failures: 0 });
+    assert!(matches!(states[0], DeliveryState::Waiting { .. }), "{states:?}");
+    assert_eq!(states[1], DeliveryState::Due { failures: 0 });
 }
 
 #[test]
@@ -121,12 +123,12 @@ fn an_unclear_outcome_is_not_repeated_where_nobody_can_look() {
     timeline.events.push(failed(GITHUB, "2026-11-19T15:00:00Z", unclear()));
     let repeat = WantedDelivery { again_when_unclear: true, ..WEBHOOK };
     let circumstances = Circumstances::at(now());
-    assert_eq!(states(&[GITHUB], &timeline, &circumstances), [State::Due { failures: 1 }]);
-    assert_eq!(states(&[repeat], &timeline, &circumstances), [State::Due { failures: 1 }]);
+    assert_eq!(states(&[GITHUB], &timeline, &circumstances), [DeliveryState::Due { failures: 1 }]);
+    assert_eq!(states(&[repeat], &timeline, &circumstances), [DeliveryState::Due { failures: 1 }]);
     let reason = "unclear: the connection ended".to_owned();
     assert_eq!(
         states(&[WEBHOOK], &timeline, &circumstances),
-        [State::Settled(Settled::Unclear { reason })]
+        [DeliveryState::Settled(Settled::Unclear { reason })]
     );
 }
 
@@ -141,14 +143,14 @@ fn drafts_exempted_voided_and_old_handoffs_are_left_alone() {
     let mut draft = timeline();
     draft.events.retain(|event| event.event != EventKind::Signed);
     let settled = |timeline: &Timeline| states(&[GITHUB], timeline, &circumstances)[0].clone();
-    assert_eq!(settled(&draft), State::Settled(Settled::NotSigned));
-    assert_eq!(settled(&with(EventKind::Exempted)), State::Settled(Settled::Exempted));
-    assert_eq!(settled(&with(EventKind::Voided)), State::Settled(Settled::Voided));
+    assert_eq!(settled(&draft), DeliveryState::Settled(Settled::NotSigned));
+    assert_eq!(settled(&with(EventKind::Exempted)), DeliveryState::Settled(Settled::Exempted));
+    assert_eq!(settled(&with(EventKind::Voided)), DeliveryState::Settled(Settled::Voided));
     let since = time("2026-12-01T00:00:00Z");
     let later = Circumstances { since: Some(since), ..circumstances };
     assert_eq!(
         states(&[GITHUB], &timeline(), &later),
-        [State::Settled(Settled::BeforeSince { since })]
+        [DeliveryState::Settled(Settled::BeforeSince { since })]
     );
 }
 
@@ -183,12 +185,12 @@ fn what_changed_is_told_once_by_whoever_told_of_it_before() {
         // The mail was never sent: it will say how things are then.
         assert_eq!(
             states(&[slack, email], &timeline, &circumstances),
-            [State::Due { failures: 0 }],
+            [DeliveryState::Due { failures: 0 }],
             "{change}"
         );
         timeline.events.push(told(EventKind::CsmTold, "slack"));
         let states = states(&[slack, email], &timeline, &circumstances);
-        assert!(matches!(states[..], [State::Done { .. }]), "{change}: {states:?}");
+        assert!(matches!(states[..], [DeliveryState::Done { .. }]), "{change}: {states:?}");
     }
 }
 
@@ -208,8 +210,8 @@ fn a_task_follows_every_version_of_the_brief() {
     };
     timeline.events.push(made_of(EventKind::TaskOpened, "a"));
     assert_eq!(states(&[follow], &timeline, &at("a")), []);
-    assert_eq!(states(&[follow], &timeline, &at("b")), [State::Due { failures: 0 }]);
+    assert_eq!(states(&[follow], &timeline, &at("b")), [DeliveryState::Due { failures: 0 }]);
     timeline.events.push(made_of(EventKind::CsmTold, "b"));
     assert_eq!(states(&[follow], &timeline, &at("b")), []);
-    assert_eq!(states(&[follow], &timeline, &at("c")), [State::Due { failures: 0 }]);
+    assert_eq!(states(&[follow], &timeline, &at("c")), [DeliveryState::Due { failures: 0 }]);
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use handoff::brief::EventKind;
 use handoff::deliver::{
-    Circumstances, DeliveryError, Follower, Handoff, Mark, Moment, Sink, WantedDelivery, plan, run,
+    Circumstances, DeliveryError, Follower, Handoff, Mark, Sink, StepMoment, WantedDelivery, plan,
+    run,
 };
 use handoff::http::Schedule;
 
@@ -170,7 +171,7 @@ struct CrashAt {
 }
 
 impl Follower for CrashAt {
-    fn before(&self, _: &dyn Sink, _: Moment) -> ControlFlow<()> {
+    fn before(&self, _: &dyn Sink, _: StepMoment) -> ControlFlow<()> {
         if self.passed.fetch_add(1, Ordering::SeqCst) == self.moment {
             ControlFlow::Break(())
         } else {

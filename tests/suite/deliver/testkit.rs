@@ -1,7 +1,7 @@
 //! Against the servers of `shared/testkit`, which check requests against the
 //! vendors' own specifications. Only with `HANDOFF_TESTKIT=1`.
 
-use handoff::http::{BaseUrl, Client, Schedule, Semantics};
+use handoff::http::{ApiRequest, BaseUrl, Client, Schedule, Semantics};
 use http::{HeaderMap, HeaderValue, Method, header};
 use serde_json::{Value, json};
 
@@ -36,8 +36,11 @@ pub(crate) async fn ask(
     let bearer = HeaderValue::from_str(&format!("Bearer {token}")).expect("a header");
     headers.insert(header::AUTHORIZATION, bearer);
     let client = Client::new(BaseUrl::parse(base).expect("a URL"), headers, Schedule::once());
-    let answer =
-        client.send(Semantics::Idempotent, method, path, body.as_ref()).await.expect("an answer");
+    let mut request = ApiRequest::new(Semantics::Idempotent, method, path);
+    if let Some(body) = &body {
+        request = request.with_json(body);
+    }
+    let answer = client.send(&request).await.expect("an answer");
     assert!(answer.status.as_u16() < 400, "{path}: {} {:?}", answer.status, answer.body);
     answer.json().unwrap_or(Value::Null)
 }
@@ -173,9 +176,11 @@ pub(crate) async fn replay(fake: &super::fake::Fake, below: &str, mock: &str) {
         let method: Method = asked.method.parse().expect("a method");
         let authorization = asked.headers[header::AUTHORIZATION].clone();
         let client = client.clone().with_header(header::AUTHORIZATION, authorization);
-        let body = (!asked.bytes.is_empty()).then(|| ("application/json", asked.bytes.to_vec()));
-        let answer =
-            client.send_bytes(Semantics::Idempotent, method, &path, body).await.expect("an answer");
+        let mut request = ApiRequest::new(Semantics::Idempotent, method, &path);
+        if !asked.bytes.is_empty() {
+            request = request.with_body("application/json", asked.bytes.clone());
+        }
+        let answer = client.send(&request).await.expect("an answer");
         let words = String::from_utf8_lossy(&answer.body);
         assert!(answer.status.is_success(), "{} {path}: {} {words}", asked.method, answer.status);
     }

@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
 
-use handoff::http::{BaseUrl, Client, Schedule, Semantics};
+use handoff::http::{ApiRequest, BaseUrl, Client, Schedule, Semantics};
 use http::{HeaderMap, HeaderName, Method, header};
 use serde_json::{Value, json};
 
@@ -36,9 +36,12 @@ async fn forward(asked: &Asked) -> Reply {
     let client = Client::new(BaseUrl::parse(base).unwrap(), headers, Schedule::once());
     let method: Method = asked.method.parse().unwrap();
     let kind = asked.headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap());
-    let body = kind.map(|kind| (kind, asked.bytes.to_vec()));
     let path = format!("{path}?{}", asked.query);
-    let answer = client.send_bytes(Semantics::Creates, method, &path, body).await.unwrap();
+    let mut request = ApiRequest::new(Semantics::Creates, method, &path);
+    if let Some(kind) = kind {
+        request = request.with_body(kind, asked.bytes.clone());
+    }
+    let answer = client.send(&request).await.unwrap();
     Reply::Json(answer.status.as_u16(), answer.json().unwrap_or(Value::Null))
 }
 

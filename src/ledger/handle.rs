@@ -1,0 +1,95 @@
+//! The repository handle that threads share, and what is looked up with it:
+//! branches, remotes, revisions, ids.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use git2::{ErrorClass, ErrorCode, Oid, Reference, Repository};
+
+use super::LedgerError;
+use crate::model::ObjectId;
+
+/// A repository handle that threads take turns with.
+pub(super) type Shared = Arc<Mutex<Repository>>;
+
+pub(super) fn hold(repo: &Shared) -> MutexGuard<'_, Repository> {
+    // A panic elsewhere leaves nothing half done in a handle.
+    repo.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An id in the words of the facts.
+pub(super) fn object_id(id: Oid) -> ObjectId {
+    let mut bytes = [0; 20];
+    bytes.copy_from_slice(id.as_bytes());
+    ObjectId(bytes)
+}
+
+pub(super) fn check_branch(name: &str) -> Result<(), LedgerError> {
+    if Reference::is_valid_name(&format!("refs/heads/{name}")) && !name.starts_with('-') {
+        Ok(())
+    } else {
+        Err(LedgerError::BadBranch { name: name.to_owned() })
+    }
+}
+
+/// `origin`, else the only remote there is.
+pub(super) fn usual_remote(repo: &Repository) -> Option<String> {
+    let remotes = remote_names(repo);
+    if remotes.iter().any(|name| name == "origin") {
+        return Some("origin".into());
+    }
+    match &remotes[..] {
+        [only] => Some(only.clone()),
+        _ => None,
+    }
+}
+
+/// The names of all remotes, sorted.
+pub(super) fn remote_names(repo: &Repository) -> Vec<String> {
+    let Ok(remotes) = repo.remotes() else { return Vec::new() };
+    let mut names: Vec<String> =
+        remotes.iter().filter_map(|name| name.ok().flatten().map(str::to_owned)).collect();
+    names.sort();
+    names
+}
+
+/// The commit of a local branch.
+pub(super) fn branch_commit(
+    repo: &Repository,
+    refname: &str,
+    root: &Path,
+) -> Result<Option<Oid>, LedgerError> {
+    match repo.refname_to_id(refname) {
+        Ok(id) => Ok(Some(id)),
+        Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+        Err(error) => Err(LedgerError::git("reading the branch", root)(error)),
+    }
+}
+
+/// The commit of a local branch, else of the remote's branch of that name.
+pub(super) fn branch_or_remote(
+    repo: &Repository,
+    branch: &str,
+    root: &Path,
+) -> Result<Option<Oid>, LedgerError> {
+    if let Some(id) = branch_commit(repo, &format!("refs/heads/{branch}"), root)? {
+        return Ok(Some(id));
+    }
+    match usual_remote(repo) {
+        Some(remote) => branch_commit(repo, &format!("refs/remotes/{remote}/{branch}"), root),
+        None => Ok(None),
+    }
+}
+
+/// The commit that a revision names.
+pub(super) fn resolve(repo: &Repository, revision: &str, root: &Path) -> Result<Oid, LedgerError> {
+    let unknown =
+        || LedgerError::UnknownRevision { path: root.to_path_buf(), name: revision.to_owned() };
+    let object =
+        repo.revparse_single(revision).map_err(|error| match (error.code(), error.class()) {
+            (ErrorCode::NotFound | ErrorCode::InvalidSpec | ErrorCode::Ambiguous, _)
+            | (_, ErrorClass::Reference) => unknown(),
+            _ => LedgerError::git("looking up a revision", root)(error),
+        })?;
+    object.peel_to_commit().map(|commit| commit.id()).map_err(|_| unknown())
+}

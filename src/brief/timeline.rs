@@ -340,6 +340,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "the schema is the program's own")]
     fn the_shipped_schema_knows_every_event_by_the_name_that_timelines_write() {
         let schema: serde_json::Value =
             serde_json::from_str(include_str!("../../schema/timeline.schema.json"))

@@ -49,14 +49,23 @@ fn inbox(context: &Context, invocation: &Invocation) -> Option<Check> {
 
 /// Whether a message about a held document can go out, where somebody is to get one.
 fn told_of_held(context: &Context) -> Option<Check> {
-    let to = &context.config.tell_of_held;
-    (!to.is_empty()).then(|| match context.config.deliver.sends_notices() {
-        true => Check::ok("held_documents", format!("{} told", to.join(", "))),
-        false => Check::failed(
+    let (to, post) = (&context.config.tell_of_held, &context.config.post_of_held);
+    let deliver = &context.config.deliver;
+    let named = |via: &&&str| deliver.rows().all(|row| row.name != **via);
+    let lacks = post.iter().find(named);
+    let told = to.iter().map(String::as_str).chain(post.iter().copied()).collect::<Vec<_>>();
+    (!told.is_empty()).then(|| match lacks {
+        _ if !to.is_empty() && !deliver.sends_notices() => Check::failed(
             "held_documents",
             "`tell` names addresses, and nothing sends mail",
             "configure `deliver.email`, or `deliver.outbox`",
         ),
+        Some(via) => Check::failed(
+            "held_documents",
+            format!("`post` names {via}, and `deliver:` does not"),
+            format!("configure `deliver.{via}`, or take it out"),
+        ),
+        None => Check::ok("held_documents", format!("{} told", told.join(", "))),
     })
 }
 

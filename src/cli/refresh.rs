@@ -53,8 +53,8 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let mut failed = deliver::warn_of(&gaps, invocation) != Exit::Clean;
     let mut read = Vec::new();
     invocation.block_on(async {
-        for key in &keys {
-            match workflow::refresh(&context, key, arguments.dry_run).await {
+        for (key, refreshed) in workflow::refresh_many(&context, &keys, arguments.dry_run).await {
+            match refreshed {
                 Ok(refreshed) => read.push(refreshed),
                 // A key that was named is wrong; one of many only keeps itself back.
                 Err(error) if !arguments.keys.is_empty() => return Err(CliError::from(error)),

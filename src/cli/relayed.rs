@@ -35,7 +35,7 @@ impl Relayed {
     /// Takes a payload out of whatever it came in.
     pub(super) fn read(bytes: Vec<u8>) -> Result<Self, CliError> {
         let plain = |body| Self { body, provider: None, received_at: None, request: None };
-        let Ok(Value::Object(mut given)) = serde_json::from_slice::<Value>(&bytes) else {
+        let Ok(Value::Object(mut given)) = crate::text::read_json(&bytes) else {
             return Ok(plain(bytes));
         };
         // The whole event of a workflow, as in the file of GITHUB_EVENT_PATH.
@@ -205,5 +205,48 @@ pub(super) fn read_payload(
         return Err(CliError::usage(format!("{name} is larger than 32 MiB"))
             .help("switch off `include documents` at the provider; the brief needs none"));
     }
+    let bytes = plain(bytes, &name)?;
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(CliError::usage(format!("{name} is empty")).help(help));
+    }
     Ok(bytes)
+}
+
+/// A payload as text: unpacked where it is gzip, UTF-16 as UTF-8. What is no
+/// payload at all is named.
+fn plain(bytes: Vec<u8>, name: &str) -> Result<Vec<u8>, CliError> {
+    let bytes = if bytes.starts_with(&[0x1f, 0x8b]) {
+        let mut unpacked = Vec::new();
+        let decoder = flate2::read::MultiGzDecoder::new(&bytes[..]);
+        decoder.take(MOST_BYTES + 1).read_to_end(&mut unpacked).map_err(|error| {
+            CliError::usage(format!("{name} is a damaged gzip file: {error}"))
+                .help("pack it again, or give the payload as it was received")
+        })?;
+        if unpacked.len() as u64 > MOST_BYTES {
+            return Err(CliError::usage(format!("{name} is larger than 32 MiB when unpacked"))
+                .help("switch off `include documents` at the provider; the brief needs none"));
+        }
+        unpacked
+    } else {
+        bytes
+    };
+    for (start, what, help) in [
+        (&b"PK\x03\x04"[..], "a zip file", "unpack it, and give the file with the payload"),
+        (b"%PDF", "a PDF", "give the provider's webhook body, which is JSON or XML"),
+    ] {
+        if bytes.starts_with(start) {
+            return Err(CliError::usage(format!("{name} is {what}, not a payload")).help(help));
+        }
+    }
+    // JSON and XML begin with a character of ASCII, by which UTF-16 shows itself.
+    let encoding = match bytes.as_slice() {
+        [0xff, 0xfe, ..] | [b'{' | b'[' | b'<', 0, ..] => encoding_rs::UTF_16LE,
+        [0xfe, 0xff, ..] | [0, b'{' | b'[' | b'<', ..] => encoding_rs::UTF_16BE,
+        _ => return Ok(bytes),
+    };
+    match encoding.decode_with_bom_removal(&bytes) {
+        (text, false) => Ok(text.into_owned().into_bytes()),
+        (_, true) => Err(CliError::usage(format!("{name} is damaged {} text", encoding.name()))
+            .help("give the payload as it was received; it may be cut off")),
+    }
 }

@@ -104,13 +104,8 @@ async fn all(
     dry_run: bool,
     invocation: &Invocation,
 ) -> Result<Vec<Synced>, CliError> {
-    let mut results = Vec::with_capacity(keys.len());
-    for key in keys {
-        let synced = workflow::sync(context, readers, key, !dry_run).await?;
-        tell(&synced, invocation);
-        results.push(synced);
-    }
-    Ok(results)
+    let mut told = |synced: &Synced| tell(synced, invocation);
+    Ok(workflow::sync_many(context, readers, keys, !dry_run, &mut told).await?)
 }
 
 fn open_readers(

@@ -122,6 +122,8 @@ pub struct Config {
     pub wait_for_deal: HumanDuration,
     /// Who gets a message about each document that is held.
     pub tell_of_held: Vec<String>,
+    /// The sinks that post it, too.
+    pub post_of_held: Vec<&'static str>,
     /// Which won deals need no handoff.
     pub scope: Vec<ScopeRule>,
     /// Who takes handoffs.
@@ -238,6 +240,7 @@ impl Config {
                 scope.push(ScopeRule { when, reason: rule.reason, span: rule.when.span });
             }
         }
+        let held = written.held_documents.unwrap_or_default();
         let own_zone = written.timezone.map(|zone| zone.0);
         let first_touch =
             first_touch(written.first_touch.unwrap_or_default(), own_zone, node, problems);
@@ -260,10 +263,8 @@ impl Config {
                 HumanDuration::days(2),
                 problems,
             ),
-            tell_of_held: written
-                .held_documents
-                .map(|held| held.tell.into_iter().map(|address| address.0).collect())
-                .unwrap_or_default(),
+            tell_of_held: held.tell.into_iter().map(|address| address.0).collect(),
+            post_of_held: held.post.into_iter().map(|chat| chat.as_str()).collect(),
             scope,
             team: written.team.unwrap_or_default().check(problems),
             first_touch,

@@ -99,13 +99,35 @@ pub(super) struct Written {
 }
 
 /// `held_documents:`.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WrittenHeld {
     /// The addresses that get a message, once for each document that is held.
     /// It goes out by `deliver.email`, else to the outbox.
-    #[schemars(length(min = 1))]
+    #[serde(default)]
     pub tell: Vec<Address>,
+    /// The chats under `deliver:` in which it is posted, once for each document.
+    #[serde(default)]
+    pub post: Vec<Chat>,
+}
+
+/// A chat that messages are posted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Chat {
+    /// The channel of `deliver.slack`.
+    Slack,
+    /// The workflow of `deliver.teams`.
+    Teams,
+}
+
+impl Chat {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Slack => "slack",
+            Self::Teams => "teams",
+        }
+    }
 }
 
 /// The format's version; other versions are refused by the schema.

@@ -127,6 +127,15 @@ pub(super) fn number_behind(
     path.get(at + 1).filter(|id| is_number(id)).map(|id| DealId::new(*id))
 }
 
+/// What one of these parameters of an address says: `42` of
+/// `…/list?recordId=42`.
+pub(super) fn parameter<'a>(address: &'a str, names: &[&str]) -> Option<&'a str> {
+    let query = address.split_once('?')?.1.split('#').next()?;
+    query.split('&').filter_map(|pair| pair.split_once('=')).find_map(|(name, value)| {
+        names.iter().any(|it| it.eq_ignore_ascii_case(name)).then_some(value)
+    })
+}
+
 /// Whether a text is digits and nothing else, as the ids of most CRMs are.
 pub(super) fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())

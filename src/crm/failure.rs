@@ -130,6 +130,24 @@ impl Failure {
         self.status == Some(status)
     }
 
+    /// Whether it may be the matter of some of the records that were asked for,
+    /// and not of the CRM or of the settings.
+    pub(super) fn is_of_content(&self) -> bool {
+        let is_answer = self.status.is_some_and(|status| match status {
+            StatusCode::ACCEPTED => false,
+            StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND | StatusCode::UNPROCESSABLE_ENTITY => {
+                true
+            }
+            status => status.is_success(),
+        });
+        is_answer && !matches!(self.error, CrmError::Settings { .. } | CrmError::Denied { .. })
+    }
+
+    /// Data that is there and cannot be used.
+    pub(super) fn of_data(error: CrmError) -> Self {
+        Self::new(Some(StatusCode::OK), error)
+    }
+
     /// Whether the record is not there, or may not be seen.
     pub(super) fn is_hidden(&self) -> bool {
         self.is(StatusCode::FORBIDDEN) || self.is(StatusCode::NOT_FOUND)

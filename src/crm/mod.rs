@@ -23,7 +23,8 @@ pub use config::{
 };
 pub use connector::{Connection, CrmRow, CrmSettings};
 pub use port::{
-    ActivitiesOf, Activity, ActivityKind, ClosedWonUpdate, Crm, CrmError, Progress, Signed,
+    ActivitiesOf, Activity, ActivityKind, AskedDeal, ClosedWonUpdate, Crm, CrmError, Progress,
+    Signed,
 };
 pub use requested_properties::RequestedProperties;
 pub use trigger::{DealNews, Told, Trigger};

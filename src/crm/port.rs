@@ -20,6 +20,15 @@ pub struct ActivitiesOf<'a> {
     pub until: DateTime<Utc>,
 }
 
+/// One deal of several that are asked for together.
+#[derive(Debug, Clone, Copy)]
+pub struct AskedDeal<'a> {
+    /// The deal.
+    pub id: &'a DealId,
+    /// As for [`Crm::deal`].
+    pub signature: Option<&'a Signature>,
+}
+
 /// How somebody spoke with the customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ActivityKind {
@@ -95,7 +104,7 @@ pub struct Signed<'a> {
 }
 
 /// Why a CRM did not give what was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum CrmError {
     /// There is no such deal (or it may not be seen).
     #[error("{crm} has no deal {id}")]
@@ -185,6 +194,17 @@ pub trait Crm: Send + Sync {
     /// See [`CrmError`].
     async fn deal(&self, id: &DealId, signature: Option<&Signature>) -> Result<Deal, CrmError>;
 
+    /// Several deals as [`Crm::deal`] gives them, in the order in which they are
+    /// asked for, in as few requests as the CRM allows. What cannot be read of
+    /// one keeps none of the others back.
+    async fn deals(&self, asked: &[AskedDeal<'_>]) -> Vec<Result<Deal, CrmError>> {
+        let mut deals = Vec::with_capacity(asked.len());
+        for AskedDeal { id, signature } in asked {
+            deals.push(self.deal(id, *signature).await);
+        }
+        deals
+    }
+
     /// Whether a deal is among those that an audit would count: some
     /// connections are set to certain pipelines only.
     fn counts(&self, deal: &Deal) -> bool {
@@ -230,6 +250,19 @@ pub trait Crm: Send + Sync {
     ) -> Result<Option<Evidence<Activity>>, CrmError> {
         let _ = asked;
         Ok(None)
+    }
+
+    /// [`Crm::activities`] of several deals, in their order, in as few requests
+    /// as the CRM allows.
+    async fn activities_of_many(
+        &self,
+        asked: &[ActivitiesOf<'_>],
+    ) -> Vec<Result<Option<Evidence<Activity>>, CrmError>> {
+        let mut found = Vec::with_capacity(asked.len());
+        for asked in asked {
+            found.push(self.activities(asked).await);
+        }
+        found
     }
 
     /// Whether [`Crm::activities`] may read what shows a first touch, for

@@ -1,6 +1,7 @@
 //! What is gathered while a population is read page by page.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -35,6 +36,41 @@ pub(super) async fn whole(pages: &dyn Pages, first: String) -> Result<Vec<Value>
     }
     walk.finish().map_err(|fault| Failure::of_list(pages.crm(), &fault))?;
     Ok(records)
+}
+
+/// Records that are asked for together.
+#[async_trait]
+pub(super) trait Batch: Sync {
+    type Item: Send;
+
+    /// What there is of this part, in its order.
+    async fn read(&self, part: Range<usize>) -> Result<Vec<Self::Item>, Failure>;
+}
+
+/// Reads so many records at once. A part whose answer fails because of what it
+/// is about is halved, until the record that it fails for is alone: the others
+/// are read.
+pub(super) async fn in_parts<B: Batch>(
+    batch: &B,
+    count: usize,
+    at_once: usize,
+) -> Vec<Result<B::Item, CrmError>> {
+    let mut read = Vec::with_capacity(count);
+    let starts = (0..count).step_by(at_once.max(1)).rev();
+    let mut parts: Vec<Range<usize>> =
+        starts.map(|start| start..count.min(start + at_once.max(1))).collect();
+    while let Some(part) = parts.pop() {
+        match batch.read(part.clone()).await {
+            Ok(items) => read.extend(items.into_iter().map(Ok)),
+            Err(failure) if part.len() > 1 && failure.is_of_content() => {
+                let middle = part.start + part.len() / 2;
+                parts.push(middle..part.end);
+                parts.push(part.start..middle);
+            }
+            Err(failure) => read.extend(part.map(|_| Err(failure.error.clone()))),
+        }
+    }
+    read
 }
 
 /// What an account says of itself (its pipelines, properties, users): asked

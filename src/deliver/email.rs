@@ -348,6 +348,9 @@ impl MessageChannel for Email {
     }
 
     async fn notify(&self, notice: &Notice, messages: &Messages) -> Result<bool, DeliveryError> {
+        if notice.to.is_empty() {
+            return Ok(false);
+        }
         let permanent = |message: String| DeliveryError::Permanent {
             message,
             help: "check the addresses in handoff.yaml".to_owned(),

@@ -9,7 +9,8 @@ use url::Url;
 
 use super::http_answer;
 use super::message_sink::{MessageChannel, Outgoing};
-use super::sink::{DeliveryError, Mark};
+use super::messages::Messages;
+use super::sink::{DeliveryError, Mark, Notice};
 use crate::http::{ApiRequest, BaseUrl, Client, NetError, Schedule};
 use crate::model::Check;
 use crate::text;
@@ -29,6 +30,8 @@ pub(super) struct Chat {
     pub better: &'static str,
     /// The body of a message.
     pub body: fn(Outgoing<'_>) -> Result<Value, DeliveryError>,
+    /// The body of a message that belongs to no handoff.
+    pub notice: fn(&Notice) -> Value,
 }
 
 /// Posts each message, at most once unless told to repeat.
@@ -58,27 +61,11 @@ impl IncomingWebhook {
         let client = Client::new(base, HeaderMap::new(), Schedule::interactive());
         Ok(Self { chat, client, path, repeat })
     }
-}
 
-#[async_trait]
-impl MessageChannel for IncomingWebhook {
-    fn via(&self) -> &'static str {
-        self.chat.via
-    }
-
-    fn repeats_when_unclear(&self) -> bool {
-        self.repeat
-    }
-
-    fn describe(&self, _: Outgoing<'_>) -> String {
-        format!("post a message through {}", self.chat.what)
-    }
-
-    async fn send(&self, message: Outgoing<'_>) -> Result<Mark, DeliveryError> {
+    async fn post(&self, body: &Value) -> Result<Mark, DeliveryError> {
         let what = self.chat.what;
-        let body = (self.chat.body)(message)?;
         // Errors of the client name the URL, which is a secret here.
-        let response = match self.client.send(&ApiRequest::create(&self.path, &body)).await {
+        let response = match self.client.send(&ApiRequest::create(&self.path, body)).await {
             Ok(response) => response,
             Err(NetError::NotReached { why, .. }) => {
                 let message = format!("{what} was not reached: {why}");
@@ -103,6 +90,37 @@ impl MessageChannel for IncomingWebhook {
             _ => "see what the answer says".to_owned(),
         };
         Err(http_answer::fault(what, &response, &words, &help))
+    }
+}
+
+#[async_trait]
+impl MessageChannel for IncomingWebhook {
+    fn via(&self) -> &'static str {
+        self.chat.via
+    }
+
+    fn repeats_when_unclear(&self) -> bool {
+        self.repeat
+    }
+
+    fn describe(&self, _: Outgoing<'_>) -> String {
+        format!("post a message through {}", self.chat.what)
+    }
+
+    async fn send(&self, message: Outgoing<'_>) -> Result<Mark, DeliveryError> {
+        self.post(&(self.chat.body)(message)?).await
+    }
+
+    /// At most once, unless it repeats: the inbox lists what is held all the same.
+    async fn notify(&self, notice: &Notice, _: &Messages) -> Result<bool, DeliveryError> {
+        if notice.post != Some(self.chat.via) {
+            return Ok(false);
+        }
+        match self.post(&(self.chat.notice)(notice)).await {
+            Ok(_) => Ok(true),
+            Err(DeliveryError::Unclear { .. }) if !self.repeat => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     async fn checks(&self, _offline: bool) -> Vec<Check> {

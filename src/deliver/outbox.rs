@@ -175,7 +175,7 @@ impl Sink for Outbox {
     }
 
     async fn notify(&self, notice: &Notice) -> Result<bool, DeliveryError> {
-        if self.event != EventKind::Emailed {
+        if self.event != EventKind::Emailed || notice.to.is_empty() {
             return Ok(false);
         }
         let path = self.root.join("held").join(format!("{}.md", notice.id));

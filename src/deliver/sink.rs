@@ -156,8 +156,10 @@ pub trait BranchRequests: Send + Sync {
 pub struct Notice {
     /// The same whenever it is sent again: letters, digits, `.`, `_` and `-`.
     pub id: String,
-    /// The addresses it goes to.
+    /// The addresses it goes to; none where it is posted.
     pub to: Vec<String>,
+    /// The sink that posts it, by its `via`.
+    pub post: Option<&'static str>,
     /// The subject, on one line.
     pub title: String,
     /// The text, plain and harmless.

@@ -17,7 +17,7 @@ use super::message_kind::MessageKind;
 use super::message_sink::{MessageChannel, MessageSink, Outgoing};
 use super::messages::{Audience, Messages, answer};
 use super::row::{Made, SinkRow, SinkSettings, Sinks};
-use super::sink::{DeliveryError, Mark, Sink};
+use super::sink::{DeliveryError, Mark, Notice, Sink};
 use super::templates::Medium;
 use crate::brief::EventKind;
 use crate::http::{ApiRequest, BaseUrl, Semantics};
@@ -42,6 +42,7 @@ const WEBHOOK: Chat = Chat {
     has_query: false,
     better: "use a bot (SLACK_BOT_TOKEN) to have each message exactly once",
     body: |outgoing| message(outgoing, None),
+    notice: |notice| blocks(&notice.title, &Medium::Slack.harmless(&notice.body)),
 };
 
 impl SinkSettings for SlackSettings {
@@ -96,17 +97,22 @@ fn message(outgoing: Outgoing<'_>, mention: Option<&str>) -> Result<Value, Deliv
     let Outgoing { messages, handoff, kind } = outgoing;
     let mention = mention.map(|id| format!("<@{id}>"));
     let message = messages.again(handoff, kind, Medium::Slack, Audience::Shared, mention)?;
-    let section = if message.body.is_empty() { "-".to_owned() } else { cut(&message.body) };
-    Ok(json!({
-        "text": Medium::Slack.harmless(&message.title),
+    Ok(blocks(&message.title, &message.body))
+}
+
+/// A message of a heading and a text, which is harmless already.
+fn blocks(title: &str, body: &str) -> Value {
+    let section = if body.is_empty() { "-".to_owned() } else { cut(body) };
+    json!({
+        "text": Medium::Slack.harmless(title),
         "blocks": [
             {"type": "header",
-             "text": {"type": "plain_text", "text": text::shorten(&message.title, HEADING), "emoji": false}},
+             "text": {"type": "plain_text", "text": text::shorten(title, HEADING), "emoji": false}},
             {"type": "section", "text": {"type": "mrkdwn", "text": section, "verbatim": true}},
         ],
         "unfurl_links": false,
         "unfurl_media": false,
-    }))
+    })
 }
 
 /// At most so many characters, whole lines where that is possible.
@@ -168,6 +174,11 @@ impl SlackBot {
         let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let request = ApiRequest::new(Semantics::Idempotent, Method::POST, method);
         self.ask(&request.with_body("application/x-www-form-urlencoded", form)).await
+    }
+
+    async fn create(&self, body: &Value) -> Result<Value, DeliveryError> {
+        let request = ApiRequest::new(Semantics::Creates, Method::POST, "chat.postMessage");
+        self.ask(&request.with_body("application/json; charset=utf-8", body.to_string())).await
     }
 
     /// The channel's id: the history is read by id only.
@@ -300,6 +311,32 @@ impl MessageChannel for SlackBot {
         }
     }
 
+    /// Once: a message that an unclear outcome has left is found by its mark.
+    async fn notify(&self, notice: &Notice, _: &Messages) -> Result<bool, DeliveryError> {
+        if notice.post != Some(self.via()) {
+            return Ok(false);
+        }
+        let channel = self.channel_id().await?.to_owned();
+        let form = [("channel", &*channel), ("include_all_metadata", "true"), ("limit", "200")];
+        let page = self.read("conversations.history", &form).await?;
+        let mut messages = page["messages"].as_array().into_iter().flatten();
+        let is_posted = messages.any(|message| {
+            let metadata = &message["metadata"];
+            metadata["event_type"] == EVENT_TYPE
+                && metadata["event_payload"]["id"] == notice.id.as_str()
+        });
+        if !is_posted {
+            let mut body = blocks(&notice.title, &Medium::Slack.harmless(&notice.body));
+            body["channel"] = json!(channel);
+            body["metadata"] = json!({
+                "event_type": EVENT_TYPE,
+                "event_payload": {"id": notice.id, "step": STEP},
+            });
+            self.create(&body).await?;
+        }
+        Ok(true)
+    }
+
     async fn send(&self, outgoing: Outgoing<'_>) -> Result<Mark, DeliveryError> {
         let mention = self.mention(outgoing).await;
         let mut body = message(outgoing, mention.as_deref())?;
@@ -311,9 +348,7 @@ impl MessageChannel for SlackBot {
         if let Some(ts) = Self::thread(outgoing, self.channel_id().await?) {
             body["thread_ts"] = json!(ts);
         }
-        let request = ApiRequest::new(Semantics::Creates, Method::POST, "chat.postMessage");
-        let request = request.with_body("application/json; charset=utf-8", body.to_string());
-        let posted = self.ask(&request).await?;
+        let posted = self.create(&body).await?;
         match (posted["channel"].as_str(), posted["ts"].as_str()) {
             (Some(channel), Some(ts)) => Ok(mark(channel, ts)),
             _ => Err(DeliveryError::unclear("Slack's chat.postMessage names no message")),

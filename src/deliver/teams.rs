@@ -47,6 +47,7 @@ const CHAT: Chat = Chat {
     has_query: true,
     better: "give the workflow a co-owner: it ends with the account of the person who made it",
     body: card,
+    notice: |notice| card_of(&notice.title, &notice.body, Vec::new()),
 };
 
 impl SinkSettings for TeamsSettings {
@@ -78,6 +79,15 @@ const LONGEST: usize = 5_000;
 fn card(message: Outgoing<'_>) -> Result<Value, DeliveryError> {
     let Outgoing { messages, handoff, kind } = message;
     let message = messages.again(handoff, kind, Medium::Markdown, Audience::Shared, None)?;
+    let plain = text::markdown_to_plain(&message.body);
+    let buttons = messages.buttons(handoff, kind, Audience::Shared).into_iter();
+    let actions = buttons
+        .map(|(title, url)| json!({"type": "Action.OpenUrl", "title": title, "url": url}))
+        .collect();
+    Ok(card_of(&message.title, &plain, actions))
+}
+
+fn card_of(title: &str, plain: &str, actions: Vec<Value>) -> Value {
     let run = |text: &str, more: Value| {
         let mut run = json!({"type": "TextRun", "text": text});
         for (name, value) in more.as_object().into_iter().flatten() {
@@ -86,17 +96,12 @@ fn card(message: Outgoing<'_>) -> Result<Value, DeliveryError> {
         json!({"type": "RichTextBlock", "inlines": [run]})
     };
     // Titles hold zero-width spaces for GitHub.
-    let title = text::one_line(&message.title);
+    let title = text::one_line(title);
     let mut body = vec![run(&title, json!({"weight": "Bolder", "size": "Large"}))];
-    let plain = text::shorten(&text::markdown_to_plain(&message.body), LONGEST);
+    let plain = text::shorten(plain, LONGEST);
     // A line of links is what the buttons are.
     let lines = plain.lines().map(str::trim).filter(|it| !it.is_empty() && !it.contains("<http"));
     body.extend(lines.map(|line| run(line, Value::Null)));
-    let actions: Vec<Value> = messages
-        .buttons(handoff, kind, Audience::Shared)
-        .into_iter()
-        .map(|(title, url)| json!({"type": "Action.OpenUrl", "title": title, "url": url}))
-        .collect();
     let content = json!({
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
@@ -105,12 +110,12 @@ fn card(message: Outgoing<'_>) -> Result<Value, DeliveryError> {
         "body": body,
         "actions": actions,
     });
-    Ok(json!({
+    json!({
         "type": "message",
         "attachments": [{
             "contentType": "application/vnd.microsoft.card.adaptive",
             "contentUrl": null,
             "content": content,
         }],
-    }))
+    })
 }

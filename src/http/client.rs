@@ -241,9 +241,9 @@ impl Response {
     /// The body as JSON.
     ///
     /// # Errors
-    /// When it is no JSON.
+    /// When it is no JSON, or says two things under one key.
     pub fn json(&self) -> Result<Value, serde_json::Error> {
-        serde_json::from_slice(&self.body)
+        crate::text::read_json(&self.body)
     }
 
     /// How long the server asks to wait: `Retry-After` in seconds, or as a time,

@@ -3,7 +3,7 @@
 
 use std::any::Any;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -67,6 +67,10 @@ impl DealsTold {
         written.expect("ids are plain data")
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "its fields are typed: one that stands twice is refused"
+    )]
     fn read(bytes: &[u8]) -> Result<Self, String> {
         let read = serde_json::from_slice(bytes)
             .map(|deals| Self { deals, changed: Vec::new() })
@@ -100,13 +104,17 @@ pub trait Handler {
     /// Acts upon tasks that are due together; one verdict for each, in their order.
     async fn hand_over(&self, tasks: &[Task]) -> Vec<Verdict>;
 
-    /// Tells whoever is to hear of a document that is held; whether somebody was
-    /// told.
+    /// Tells whoever is to hear of a document that is held and is not among those
+    /// whom `told` names; whether all were told that there are.
     ///
     /// # Errors
-    /// With why nobody was told; it is tried again.
-    async fn tell_of_held(&self, held: &HeldDocument) -> Result<bool, String> {
-        let _ = held;
+    /// With why somebody was not told; it is tried again.
+    async fn tell_of_held(
+        &self,
+        held: &HeldDocument,
+        told: &mut BTreeSet<String>,
+    ) -> Result<bool, String> {
+        let _ = (held, told);
         Ok(false)
     }
 
@@ -406,18 +414,21 @@ impl Worker {
             other.provider == envelope.provider && id == Some(&signature.document_id)
         };
         let others = others.iter().filter_map(|other| other.envelope.as_ref().ok());
-        envelope.told_at = others.filter(same).find_map(|other| other.told_at);
+        for other in others.filter(same) {
+            envelope.told_at = envelope.told_at.or(other.told_at);
+            envelope.told.extend(other.told.iter().cloned());
+        }
         if envelope.told_at.is_some() {
             return Ok(());
         }
         let mut looked_at = envelope.clone();
         looked_at.hold(now, reason, deals.to_vec());
         let Some(held) = looked_at.held_document() else { return Ok(()) };
-        match self.handler.tell_of_held(&held).await {
+        match self.handler.tell_of_held(&held, &mut envelope.told).await {
             Ok(told) => envelope.told_at = told.then_some(now),
             Err(why) => {
                 let event = held.event;
-                tracing::warn!(event, why, "nobody was told that it is held; it is tried again");
+                tracing::warn!(event, why, "not all were told that it is held; it is tried again");
             }
         }
         Ok(())
@@ -522,6 +533,10 @@ impl Worker {
                 (provider, events)
             }
             Content::Signature => {
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "its fields are typed: one that stands twice is refused"
+                )]
                 let signature: Signature = serde_json::from_slice(&bytes)
                     .map_err(|error| never(format!("its body is not a signature: {error}")))?;
                 (Self::provider(open, envelope)?, vec![SignatureEvent::Completed(signature)])

@@ -396,6 +396,10 @@ pub fn list_checkpoints(git_dir: &Path) -> Result<Vec<Checkpoint>, HistoryError>
         let tag = repository.git.find_tag(id).map_err(wrong)?;
         let text = tag.message_bytes().unwrap_or_default();
         let signature = signature_at(Some(&tag));
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "its fields are typed: one that stands twice is refused"
+        )]
         let message: Message = serde_json::from_slice(&text[..signature.unwrap_or(text.len())])
             .map_err(|e| fail(&name, &e.to_string()))?;
         if message.schema != SCHEMA && message.schema != SCHEMA_V1 {

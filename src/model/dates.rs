@@ -4,7 +4,7 @@
 use chrono::{
     DateTime, FixedOffset, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone as _, Utc,
 };
-use chrono_tz::Tz;
+use chrono_tz::{OffsetName as _, Tz};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -37,6 +37,15 @@ pub enum WrittenDate {
         year: i32,
         /// The time of day.
         time: Option<NaiveTime>,
+    },
+    /// A time beside the short name of several zones.
+    InZone {
+        /// The day.
+        day: NaiveDate,
+        /// The time of day.
+        time: NaiveTime,
+        /// The name, `CST`.
+        zone: &'static str,
     },
     /// Three numbers, each of at most two digits.
     Short {
@@ -120,8 +129,10 @@ pub enum DateFault {
     Either(NaiveDate, NaiveDate),
     /// It does not fit the order of the other dates.
     NotInOrder,
-    /// Its time zone's short name means several zones.
+    /// Its time zone's name means several zones, and the setting none of them.
     Zone(String),
+    /// Its offset is not one that the zone beside it has then.
+    OffsetAndZone(String, Tz),
 }
 
 impl DateFault {
@@ -133,6 +144,9 @@ impl DateFault {
             Self::Either(first, second) => format!("{text} can be {first} or {second}"),
             Self::NotInOrder => format!("{text} does not fit the order of the other dates"),
             Self::Zone(zone) => format!("{text} is in time zone {zone}, which can be several"),
+            Self::OffsetAndZone(offset, zone) => {
+                format!("{text} says {offset}, which is not what clocks in {zone} show then")
+            }
         }
     }
 }
@@ -155,9 +169,17 @@ pub(super) enum Resolved {
 }
 
 impl WrittenDate {
-    /// The day and time in an order; what needs one and has none is refused.
-    pub(super) fn resolve(self, order: Option<DateOrder>) -> Result<Resolved, DateFault> {
+    /// The day and time in an order; what needs one and has none is refused. The
+    /// short name of several zones is that of `zone`, where it is one of its names.
+    pub(super) fn resolve(self, order: Option<DateOrder>, zone: Tz) -> Result<Resolved, DateFault> {
         match self {
+            Self::InZone { day, time, zone: name } => {
+                let at = zone.from_local_datetime(&day.and_time(time));
+                let mut readings = [at.earliest(), at.latest()].into_iter().flatten();
+                let is_named = |at: &DateTime<Tz>| at.offset().abbreviation() == Some(name);
+                let at = readings.find(is_named).ok_or_else(|| DateFault::Zone(name.to_owned()))?;
+                Ok(Resolved::Moment(at.to_utc()))
+            }
             Self::Moment(at) => Ok(Resolved::Moment(at)),
             Self::Day(day, time) => Ok(Resolved::Local(day, time)),
             Self::Two { first, second, year, time } => {
@@ -228,6 +250,23 @@ pub fn read(text: &str) -> Result<WrittenDate, DateFault> {
     let text = text.trim().trim_start_matches('\'');
     let bytes = text.as_bytes();
     let Some(first) = bytes.first() else { return Err(DateFault::NotADate) };
+    let is_ascii = text.is_ascii();
+    if !is_ascii && let Some(plain) = plain_digits(text) {
+        return read(&plain);
+    }
+    if *first == b'/'
+        && let Some(at) = of_dot_net(text)
+    {
+        return Ok(WrittenDate::Moment(at));
+    }
+    if (!is_ascii || matches!(first, b'R' | b'H' | b'S'))
+        && let Some(era) = of_era(text)
+    {
+        return era;
+    }
+    if !is_ascii && let Some(thai) = thai(text) {
+        return thai;
+    }
     if matches!(bytes.len(), 10 | 12 | 13) && bytes.iter().all(u8::is_ascii_digit) {
         // Since 1970, milliseconds as HubSpot's search writes them, or seconds.
         let factor = if bytes.len() == 10 { 1_000 } else { 1 };
@@ -249,27 +288,151 @@ pub fn read(text: &str) -> Result<WrittenDate, DateFault> {
     }
     let (numbers, rest) = three_numbers(text).ok_or(DateFault::NotADate)?;
     let (time, offset) = clock(rest)?;
+    let whole = |day| at(day, time, offset);
     let [(a, a_len), (b, _), (c, c_len)] = numbers;
     let dotted = bytes[a_len] == b'.';
     let day = |year: u32, month, day| {
-        NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day)
-            .map(|day| at(day, time, offset))
+        NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, day).map(whole)
     };
     let written = match (a_len, c_len) {
         (4, _) => day(a, b, c),
         // With points, the day stands first wherever dates are written so.
         (_, 4) if dotted => day(c, b, a),
         (_, 2) if dotted && day(2000 + c, b, a).is_some() => day(2000 + c, b, a),
-        (_, 4) if offset.is_none() => {
-            i32::try_from(c).ok().map(|year| WrittenDate::Two { first: a, second: b, year, time })
-        }
-        (_, 2) if offset.is_none() => Some(WrittenDate::Short { numbers: [a, b, c], time }),
+        (_, 4) if offset.is_none() => i32::try_from(c)
+            .ok()
+            .map(|year| Ok(WrittenDate::Two { first: a, second: b, year, time })),
+        (_, 2) if offset.is_none() => Some(Ok(WrittenDate::Short { numbers: [a, b, c], time })),
         // With an offset only a day that is certain gives a moment.
         (_, 4) if a > 12 || a == b => day(c, b, a),
         (_, 4) if b > 12 => day(c, a, b),
         _ => None,
     };
-    written.ok_or(DateFault::NotADate)
+    written.ok_or(DateFault::NotADate)?
+}
+
+/// The digits and signs that keyboards of East Asia and Thailand write, as
+/// ASCII; `None` where there are none of them.
+fn plain_digits(text: &str) -> Option<String> {
+    let plain = |c: char| match c {
+        '０'..='９' => char::from_digit(u32::from(c) - u32::from('０'), 10),
+        '๐'..='๙' => char::from_digit(u32::from(c) - u32::from('๐'), 10),
+        '／' => Some('/'),
+        '－' => Some('-'),
+        '．' => Some('.'),
+        '：' => Some(':'),
+        '\u{3000}' => Some(' '),
+        _ => None,
+    };
+    text.chars()
+        .any(|c| plain(c).is_some())
+        .then(|| text.chars().map(|c| plain(c).unwrap_or(c)).collect())
+}
+
+/// `/Date(1794304800000)/`, as OData of version 2 writes a moment; an offset in
+/// it says where it was seen, and changes nothing.
+fn of_dot_net(text: &str) -> Option<DateTime<Utc>> {
+    let inner = text.strip_prefix("/Date(")?.strip_suffix(")/")?;
+    let sign = inner.get(1..)?.find(['+', '-']).map_or(inner.len(), |at| at + 1);
+    DateTime::from_timestamp_millis(inner[..sign].parse().ok()?)
+}
+
+/// An era: its names and letter, the year before its first, and its days.
+struct Era {
+    names: &'static [&'static str],
+    letter: Option<char>,
+    before: i32,
+    first: (i32, u32, u32),
+    last: (i32, u32, u32),
+}
+
+/// The eras of Japan and the one of Taiwan.
+const ERAS: [Era; 4] = [
+    Era {
+        names: &["令和", "㋿"],
+        letter: Some('R'),
+        before: 2018,
+        first: (2019, 5, 1),
+        last: (9999, 12, 31),
+    },
+    Era {
+        names: &["平成", "㍻"],
+        letter: Some('H'),
+        before: 1988,
+        first: (1989, 1, 8),
+        last: (2019, 4, 30),
+    },
+    Era {
+        names: &["昭和", "㍼"],
+        letter: Some('S'),
+        before: 1925,
+        first: (1926, 12, 25),
+        last: (1989, 1, 7),
+    },
+    Era {
+        names: &["中華民國", "中华民国", "民國", "民国"],
+        letter: None,
+        before: 1911,
+        first: (1912, 1, 1),
+        last: (9999, 12, 31),
+    },
+];
+
+/// `令和8年11月20日`, `R8.11.20`, `民國115年11月20日`. A day that its era does not
+/// have is none.
+fn of_era(text: &str) -> Option<Result<WrittenDate, DateFault>> {
+    let (era, rest) = ERAS.iter().find_map(|era| {
+        let named = era.names.iter().find_map(|name| text.strip_prefix(name));
+        let lettered = || text.strip_prefix(era.letter?);
+        let is_number = |rest: &&str| rest.trim_start().starts_with(|c: char| c.is_ascii_digit());
+        Some((era, named.or_else(|| lettered().filter(is_number))?.trim_start()))
+    })?;
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let (year, rest) = match rest.strip_prefix('元') {
+        Some(rest) => (1, rest),
+        None => (rest.get(..digits.min(3))?.parse::<i32>().ok()?, &rest[digits.min(3)..]),
+    };
+    let written = read(&format!("{}{rest}", era.before + year));
+    Some(written.and_then(|written| {
+        let day = match written {
+            WrittenDate::Moment(at) => at.date_naive(),
+            WrittenDate::Day(day, _) | WrittenDate::InZone { day, .. } => day,
+            WrittenDate::Two { .. } | WrittenDate::Short { .. } => return Err(DateFault::NotADate),
+        };
+        let at = |(year, month, day)| NaiveDate::from_ymd_opt(year, month, day);
+        let holds = year > 0 && at(era.first) <= Some(day) && Some(day) <= at(era.last);
+        holds.then_some(written).ok_or(DateFault::NotADate)
+    }))
+}
+
+/// The months in Thai, as they are written out and short.
+#[rustfmt::skip]
+const THAI: [(&str, &str, &str); 12] = [
+    ("มกราคม", "ม.ค.", "Jan"), ("กุมภาพันธ์", "ก.พ.", "Feb"), ("มีนาคม", "มี.ค.", "Mar"),
+    ("เมษายน", "เม.ย.", "Apr"), ("พฤษภาคม", "พ.ค.", "May"), ("มิถุนายน", "มิ.ย.", "Jun"),
+    ("กรกฎาคม", "ก.ค.", "Jul"), ("สิงหาคม", "ส.ค.", "Aug"), ("กันยายน", "ก.ย.", "Sep"),
+    ("ตุลาคม", "ต.ค.", "Oct"), ("พฤศจิกายน", "พ.ย.", "Nov"), ("ธันวาคม", "ธ.ค.", "Dec"),
+];
+
+/// `20 พ.ย. 2569`, `20 พฤศจิกายน พ.ศ. 2569`: Thai years are Buddhist ones, 543
+/// later, unless they say `ค.ศ.` or cannot be.
+fn thai(text: &str) -> Option<Result<WrittenDate, DateFault>> {
+    let (month, name) = THAI.iter().find_map(|(long, short, name)| {
+        [long, short].into_iter().find(|month| text.contains(**month)).map(|month| (*month, name))
+    })?;
+    let plain = text.replacen(month, &format!(" {name} "), 1).replace("พ.ศ.", " ");
+    let plain = plain.replace("ค.ศ.", " ").replace("เวลา", " ").replace("น.", " ");
+    let mut words: Vec<&str> = plain.split_whitespace().filter(|word| *word != "ที่").collect();
+    let year = words.get(2).and_then(|year| year.parse::<i32>().ok());
+    let gregorian = match year {
+        Some(year) if text.contains("ค.ศ.") || (1900..2300).contains(&year) => year,
+        Some(year) if (2443..2843).contains(&year) => year - 543,
+        // One of two digits counts from either.
+        _ => return Some(Err(DateFault::NotADate)),
+    };
+    let gregorian = gregorian.to_string();
+    words[2] = &gregorian;
+    Some(named_month(&words.join(" ")))
 }
 
 /// `20261110`, `20261110T101500Z` and `10. 11. 2026`, `2026. 11. 10.` with the
@@ -315,20 +478,51 @@ fn east_asian(text: &str) -> Result<WrittenDate, DateFault> {
         digits.trim().parse::<u32>().map_err(|_| DateFault::NotADate)
     };
     let (year, month, day) = (number(['年', '년'])?, number(['月', '월'])?, number(['日', '일'])?);
+    // The day of the week.
+    if let Some((_, after)) =
+        rest.strip_prefix(['(', '（']).and_then(|it| it.split_once([')', '）']))
+    {
+        rest = after.trim_start();
+    }
     let day = i32::try_from(year).ok().and_then(|year| NaiveDate::from_ymd_opt(year, month, day));
     let spaced = if rest.is_empty() { String::new() } else { format!(" {rest}") };
     let (time, offset) = clock(&spaced)?;
-    Ok(at(day.ok_or(DateFault::NotADate)?, time, offset))
+    at(day.ok_or(DateFault::NotADate)?, time, offset)
 }
 
-fn at(day: NaiveDate, time: Option<NaiveTime>, offset: Option<FixedOffset>) -> WrittenDate {
-    match (time, offset) {
-        (Some(time), Some(offset)) => match offset.from_local_datetime(&day.and_time(time)) {
-            LocalResult::Single(at) => WrittenDate::Moment(at.to_utc()),
-            _ => WrittenDate::Day(day, Some(time)),
-        },
-        (time, _) => WrittenDate::Day(day, time),
-    }
+/// What a clock's zone is, as far as its name tells.
+#[derive(Clone, Copy)]
+enum ClockZone {
+    Offset(FixedOffset),
+    Named(Tz),
+    Both(FixedOffset, Tz),
+    /// Short for several.
+    Short(&'static str),
+}
+
+fn at(
+    day: NaiveDate,
+    time: Option<NaiveTime>,
+    zone: Option<ClockZone>,
+) -> Result<WrittenDate, DateFault> {
+    let (Some(time), Some(zone)) = (time, zone) else { return Ok(WrittenDate::Day(day, time)) };
+    let local = day.and_time(time);
+    let of = |offset: FixedOffset| match offset.from_local_datetime(&local) {
+        LocalResult::Single(at) => Ok(at.to_utc()),
+        _ => Err(DateFault::NotADate),
+    };
+    Ok(match zone {
+        ClockZone::Offset(offset) => WrittenDate::Moment(of(offset)?),
+        ClockZone::Named(zone) => WrittenDate::Moment(in_zone(local, zone)),
+        ClockZone::Both(offset, zone) => {
+            let at = of(offset)?;
+            if at.with_timezone(&zone).naive_local() != local {
+                return Err(DateFault::OffsetAndZone(offset.to_string(), zone));
+            }
+            WrittenDate::Moment(at)
+        }
+        ClockZone::Short(zone) => WrittenDate::InZone { day, time, zone },
+    })
 }
 
 /// Whether a month's name stands before the year: `30 Oct 2026`, `1er mars`.
@@ -368,10 +562,13 @@ fn three_numbers(text: &str) -> Option<(Numbers, &str)> {
 }
 
 /// Names of the months as they begin, in English, German, French, Spanish,
-/// Portuguese, Italian, Dutch, Swedish, Polish and Czech. The longer beginnings
-/// stand first.
+/// Portuguese, Italian, Dutch, Swedish, Polish, Czech, Turkish and Russian. The
+/// longer beginnings stand first.
 #[rustfmt::skip]
-const MONTHS: [(&str, u32); 54] = [
+const MONTHS: [(&str, u32); 76] = [
+    ("oca", 1), ("şub", 2), ("nis", 4), ("haz", 6), ("tem", 7), ("ağu", 8), ("eyl", 9), ("eki", 10),
+    ("kas", 11), ("ara", 12), ("янв", 1), ("фев", 2), ("мар", 3), ("апр", 4), ("мая", 5),
+    ("июн", 6), ("июл", 7), ("авг", 8), ("сен", 9), ("окт", 10), ("ноя", 11), ("дек", 12),
     ("červenec", 7), ("července", 7), ("červ", 6), ("sty", 1), ("led", 1), ("lut", 2), ("úno", 2),
     ("bře", 3), ("kwi", 4), ("dub", 4), ("maj", 5), ("kvě", 5), ("cze", 6), ("lip", 7), ("sie", 8),
     ("srp", 8), ("wrz", 9), ("paź", 10), ("říj", 10), ("lis", 11),
@@ -387,8 +584,9 @@ fn month_number(word: &str) -> Option<u32> {
     if !word.chars().all(char::is_alphabetic) {
         return None;
     }
-    let of_december =
-        ["dec", "dez", "déc", "dic", "gru", "pro"].iter().any(|start| word.starts_with(start));
+    let of_december = ["dec", "dez", "déc", "dic", "des", "gru", "pro"]
+        .iter()
+        .any(|start| word.starts_with(start));
     let named = MONTHS.iter().find(|(start, _)| word.starts_with(start)).map(|(_, month)| *month);
     named.or(of_december.then_some(12)).filter(|_| word.chars().count() <= 12)
 }
@@ -434,12 +632,14 @@ fn named_month(text: &str) -> Result<WrittenDate, DateFault> {
         _ => None,
     };
     let day = day.zip(year).and_then(|(day, year)| NaiveDate::from_ymd_opt(year, month, day));
-    let spaced = if rest.trim().is_empty() { String::new() } else { format!(" {}", rest.trim()) };
+    // Russian writes `г.` behind the year.
+    let rest = rest.trim().trim_start_matches("г.").trim();
+    let spaced = if rest.is_empty() { String::new() } else { format!(" {rest}") };
     let (time, offset) = clock(&spaced)?;
-    Ok(at(day.ok_or(DateFault::NotADate)?, time, offset))
+    at(day.ok_or(DateFault::NotADate)?, time, offset)
 }
 
-type ClockTime = (Option<NaiveTime>, Option<FixedOffset>);
+type ClockTime = (Option<NaiveTime>, Option<ClockZone>);
 
 /// What follows the day: nothing, or a time with or without an offset.
 fn clock(rest: &str) -> Result<ClockTime, DateFault> {
@@ -448,8 +648,10 @@ fn clock(rest: &str) -> Result<ClockTime, DateFault> {
         None if rest.is_empty() => rest,
         None => return Err(DateFault::NotADate),
     };
-    let words = ["at ", "um ", "à ", "kl. ", "kl "];
+    let words = ["at ", "um ", "à ", "kl. ", "kl ", "klo "];
     let rest = words.iter().find_map(|word| rest.strip_prefix(word)).unwrap_or(rest);
+    // Polish writes `r.` behind the year.
+    let rest = rest.strip_prefix("r.").map_or(rest, |rest| rest.trim_start_matches([',', ' ']));
     if rest.is_empty() {
         return Ok((None, None));
     }
@@ -457,7 +659,7 @@ fn clock(rest: &str) -> Result<ClockTime, DateFault> {
     let end =
         rest.find(|c: char| !c.is_ascii_digit() && c != ':' && c != '.').unwrap_or(rest.len());
     let (time, zone) = time_of_day(&rest[..end], rest[end..].trim()).ok_or(DateFault::NotADate)?;
-    Ok((Some(time), offset(certain_offset(zone))?))
+    Ok((Some(time), clock_zone(zone)?))
 }
 
 /// A time of day in the signs that the others have: `14h30`, `14.30`, `14時30分`,
@@ -524,49 +726,97 @@ fn time_of_day<'a>(digits: &str, mut zone: &'a str) -> Option<(NaiveTime, &'a st
     Some((NaiveTime::from_hms_nano_opt(hour, minute, second, nano)?, zone))
 }
 
-/// An offset without the zone's name beside it: `-05:00[America/New_York]`, `+0000 UTC`,
+/// The zone behind a time: `-05:00`, `GMT+2`, `EST5EDT`, `Europe/Berlin`,
+/// `+01:00[Europe/Berlin]`, `GMT+0100 (Central European Standard Time)`.
+fn clock_zone(text: &str) -> Result<Option<ClockZone>, DateFault> {
+    let named = |name: &str| name.parse::<Tz>().ok();
+    if let Some((before, rest)) = text.split_once('[') {
+        let name = rest.split(']').next().unwrap_or_default().trim_start_matches('!');
+        return Ok(match (fixed(before.trim())?, named(name)) {
+            (Some(ClockZone::Offset(offset)), Some(zone)) => Some(ClockZone::Both(offset, zone)),
+            (None, Some(zone)) => Some(ClockZone::Named(zone)),
+            // A calendar, such as `[u-ca=gregory]`.
+            (offset, None) if offset.is_some() || name.contains('=') => offset,
+            _ => return Err(DateFault::NotADate),
+        });
+    }
+    let bare = text.trim_matches(['(', ')']).trim();
+    match fixed(certain_offset(text)) {
+        Err(DateFault::NotADate) => match named(bare) {
+            Some(zone) => Ok(Some(ClockZone::Named(zone))),
+            // A name written out, `W. Europe Standard Time`, keeps its clock all
+            // the year in one system and not in another.
+            None if bare.ends_with(" Time") || bare.starts_with("UTC") => {
+                Err(DateFault::Zone(shortened(bare)))
+            }
+            None => Err(DateFault::NotADate),
+        },
+        zone => zone,
+    }
+}
+
+fn shortened(zone: &str) -> String {
+    crate::text::shorten(&crate::text::one_line(zone), 60)
+}
+
+/// An offset without the zone's name beside it: `+0000 UTC`,
 /// `GMT+0100 (Central European Standard Time)`.
 fn certain_offset(zone: &str) -> &str {
     let signed = ["GMT", "UTC"].iter().find_map(|name| zone.strip_prefix(name)).unwrap_or(zone);
     if !signed.starts_with(['+', '-']) {
         return zone;
     }
-    signed.split([' ', '[', '(']).next().unwrap_or(signed)
+    signed.split([' ', '(']).next().unwrap_or(signed)
 }
 
-/// Short names of zones that mean one offset. `CST`, `IST` and `BST` mean
-/// several and are refused.
+/// Short names of zones that mean one offset, in minutes.
 #[rustfmt::skip]
-const ZONES: [(&str, i32); 20] = [
-    ("Z", 0), ("UTC", 0), ("GMT", 0), ("EST", -5), ("EDT", -4), ("CDT", -5), ("MST", -7),
-    ("MDT", -6), ("PST", -8), ("PDT", -7), ("AKST", -9), ("AKDT", -8), ("HST", -10), ("CET", 1),
-    ("CEST", 2), ("EET", 2), ("EEST", 3), ("WET", 0), ("WEST", 1), ("JST", 9),
+const ZONES: [(&str, i32); 32] = [
+    ("Z", 0), ("UTC", 0), ("GMT", 0), ("EDT", -240), ("CDT", -300), ("MST", -420), ("MDT", -360),
+    ("PST", -480), ("PDT", -420), ("AKST", -540), ("AKDT", -480), ("HST", -600), ("BRT", -180),
+    ("WET", 0), ("WEST", 60), ("CET", 60), ("CEST", 120), ("EET", 120), ("EEST", 180),
+    ("MSK", 180), ("TRT", 180), ("SAST", 120), ("SGT", 480), ("HKT", 480), ("JST", 540),
+    ("KST", 540), ("AWST", 480), ("ACST", 570), ("AEST", 600), ("AEDT", 660), ("NZST", 720),
+    ("NZDT", 780),
 ];
 
-/// `Z`, `UTC`, `+02:00`, `+0200`, `-05`, `EST`.
-fn offset(zone: &str) -> Result<Option<FixedOffset>, DateFault> {
+/// Those that mean several: `EST` stands in Australia, too.
+const SEVERAL: [&str; 9] = ["EST", "CST", "IST", "BST", "AST", "SST", "EAST", "GST", "WST"];
+
+/// `Z`, `UTC`, `+02:00`, `+0200`, `-5`, `CET`.
+fn fixed(zone: &str) -> Result<Option<ClockZone>, DateFault> {
     if zone.is_empty() {
         return Ok(None);
     }
+    let east = |minutes: i32| FixedOffset::east_opt(minutes * 60).map(ClockZone::Offset);
     let upper = zone.trim_matches(['(', ')']).to_ascii_uppercase();
-    if let Some((_, hours)) = ZONES.iter().find(|(name, _)| *name == upper) {
-        return Ok(FixedOffset::east_opt(hours * 3600));
+    if let Some((_, minutes)) = ZONES.iter().find(|(name, _)| *name == upper) {
+        return Ok(east(*minutes));
     }
-    if matches!(upper.as_str(), "CST" | "IST" | "BST" | "AST" | "SST" | "EAST" | "GST") {
-        return Err(DateFault::Zone(upper));
+    if let Some(name) = SEVERAL.into_iter().find(|name| *name == upper) {
+        return Ok(Some(ClockZone::Short(name)));
     }
     let signed = || {
-        let digits: String = zone.get(1..)?.chars().filter(|c| *c != ':').collect();
-        if !matches!(digits.len(), 2 | 4) || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        let (sign, rest) = (zone.as_bytes()[0], zone.get(1..)?);
+        let (hours, minutes) = match rest.split_once(':') {
+            Some(parts) => parts,
+            None if rest.len() == 4 => rest.split_at_checked(2)?,
+            None => (rest, "00"),
+        };
+        let is_number = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+        let is_written = matches!(hours.len(), 1 | 2) && minutes.len() == 2;
+        if !is_written || !is_number(hours) || !is_number(minutes) {
             return None;
         }
-        let hours: i32 = digits[..2].parse().ok()?;
-        let minutes: i32 =
-            digits.get(2..).filter(|m| !m.is_empty()).map_or(Some(0), |m| m.parse().ok())?;
-        let east = (hours * 60 + minutes) * 60;
-        match zone.as_bytes()[0] {
-            b'+' => FixedOffset::east_opt(east),
-            b'-' => FixedOffset::west_opt(east),
+        let (hours, minutes): (i32, i32) = (hours.parse().ok()?, minutes.parse().ok()?);
+        // No clock is further ahead than that, or further behind.
+        let total = hours * 60 + minutes;
+        if minutes > 59 || total > 14 * 60 {
+            return None;
+        }
+        match sign {
+            b'+' => east(total),
+            b'-' => east(-total),
             _ => None,
         }
     };
@@ -630,8 +880,77 @@ mod tests {
             ("25 dez 2026", None, utc, "2026-12-25T00:00:00Z"),
             ("2026年11月10日", None, utc, "2026-11-10T00:00:00Z"),
             ("2026年11月10日 16:42", None, "Asia/Tokyo", "2026-11-10T07:42:00Z"),
-            ("2026-11-10 09:00 EST", None, utc, "2026-11-10T14:00:00Z"),
+            ("2026-11-10 09:00 EST", None, utc, "Zone(\"EST\")"),
+            ("2026-11-10 09:00 EST", None, new_york, "2026-11-10T14:00:00Z"),
+            ("2026-07-10 09:00 EST", None, new_york, "Zone(\"EST\")"),
             ("2026-11-10 09:00 CST", None, utc, "Zone(\"CST\")"),
+            ("2026-11-10 09:00 CST", None, "America/Chicago", "2026-11-10T15:00:00Z"),
+            ("2026-11-10 09:00 CST", None, "Asia/Shanghai", "2026-11-10T01:00:00Z"),
+            ("2026-11-10 09:00 IST", None, "Asia/Kolkata", "2026-11-10T03:30:00Z"),
+            ("2026-07-10 09:00 BST", None, "Europe/London", "2026-07-10T08:00:00Z"),
+            ("2026-07-10 09:00 BST", None, "Asia/Dhaka", "Zone(\"BST\")"),
+            // Of the two half past one the name says which.
+            ("2026-11-01 01:30 EST", None, new_york, "2026-11-01T06:30:00Z"),
+            ("2026-11-20 15:00 CET", None, utc, "2026-11-20T14:00:00Z"),
+            ("2026-11-20 15:00 GMT+2", None, utc, "2026-11-20T13:00:00Z"),
+            ("2026-11-20 15:00 UTC+05:30", None, utc, "2026-11-20T09:30:00Z"),
+            ("2026-11-20 15:00 UTC-3", None, utc, "2026-11-20T18:00:00Z"),
+            ("2026-11-20 15:00 GMT+25", None, utc, "NotADate"),
+            ("2026-11-20 15:00 PST8PDT", None, utc, "2026-11-20T23:00:00Z"),
+            ("2026-07-20 15:00 PST8PDT", None, utc, "2026-07-20T22:00:00Z"),
+            ("2026-11-20 15:00 Europe/Berlin", None, utc, "2026-11-20T14:00:00Z"),
+            ("2026-07-20T15:00[Europe/Berlin]", None, utc, "2026-07-20T13:00:00Z"),
+            ("2026-11-20T15:00+01:00[Europe/Berlin]", None, utc, "2026-11-20T14:00:00Z"),
+            (
+                "2026-11-20T15:00+01:00[Europe/Berlin][u-ca=gregory]",
+                None,
+                utc,
+                "2026-11-20T14:00:00Z",
+            ),
+            ("2026-11-20T15:00+01:00[Etc/Nowhere]", None, utc, "NotADate"),
+            (
+                "2026-11-20T15:00+02:00[Europe/Berlin]",
+                None,
+                utc,
+                "OffsetAndZone(\"+02:00\", Europe/Berlin)",
+            ),
+            ("2026-11-20 15:00 (UTC+01:00) Amsterdam", None, utc, "NotADate"),
+            (
+                "2026-11-20 15:00 W. Europe Standard Time",
+                None,
+                utc,
+                "Zone(\"W. Europe Standard Time\")",
+            ),
+            ("20/11/2026 15:00 CET", None, utc, "2026-11-20T14:00:00Z"),
+            ("2026年11月10日(火)", None, utc, "2026-11-10T00:00:00Z"),
+            ("2026年11月10日（火） 14:30", None, utc, "2026-11-10T14:30:00Z"),
+            ("10.11.2026 r.", None, utc, "2026-11-10T00:00:00Z"),
+            ("10.11.2026 klo 14.30", None, utc, "2026-11-10T14:30:00Z"),
+            ("/Date(1794304800000)/", None, utc, "2026-11-10T10:00:00Z"),
+            ("/Date(1794304800000+0100)/", None, utc, "2026-11-10T10:00:00Z"),
+            ("/Date(-1)/", None, utc, "1969-12-31T23:59:59Z"),
+            ("/Date(x)/", None, utc, "NotADate"),
+            ("令和8年11月20日", None, utc, "2026-11-20T00:00:00Z"),
+            ("令和元年5月1日", None, utc, "2019-05-01T00:00:00Z"),
+            ("令和8年11月20日 15時30分", None, "Asia/Tokyo", "2026-11-20T06:30:00Z"),
+            ("R8.11.20", None, utc, "2026-11-20T00:00:00Z"),
+            ("R08/11/20", None, utc, "2026-11-20T00:00:00Z"),
+            ("H31.4.30", None, utc, "2019-04-30T00:00:00Z"),
+            ("H31.5.1", None, utc, "NotADate"),
+            ("平成38年11月20日", None, utc, "NotADate"),
+            ("令和1年4月30日", None, utc, "NotADate"),
+            ("R0.11.20", None, utc, "NotADate"),
+            ("２０２６／１１／２０", None, utc, "2026-11-20T00:00:00Z"),
+            ("民國115年11月20日", None, utc, "2026-11-20T00:00:00Z"),
+            ("民國115/11/20", None, utc, "2026-11-20T00:00:00Z"),
+            ("中華民國 115 年 11 月 20 日", None, utc, "2026-11-20T00:00:00Z"),
+            ("115/11/20", None, utc, "NotADate"),
+            ("20 พ.ย. 2569", None, utc, "2026-11-20T00:00:00Z"),
+            ("๒๐ พฤศจิกายน พ.ศ. ๒๕๖๙", None, utc, "2026-11-20T00:00:00Z"),
+            ("20 พ.ย. 2026 15:00", None, utc, "2026-11-20T15:00:00Z"),
+            ("20 พ.ย. 69", None, utc, "NotADate"),
+            ("20 Kasım 2026", None, utc, "2026-11-20T00:00:00Z"),
+            ("20 ноября 2026 г.", None, utc, "2026-11-20T00:00:00Z"),
             ("2026-11-10 09:00 Mars", None, utc, "NotADate"),
             ("20261110", None, utc, "2026-11-10T00:00:00Z"),
             ("20261110T101500Z", None, utc, "2026-11-10T10:15:00Z"),

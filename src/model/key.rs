@@ -134,26 +134,62 @@ impl From<Key> for String {
 
 /// Brings a deal id to its one form: trimmed, and for Salesforce the 15
 /// case-sensitive characters become the 18 case-safe ones (reports export 15,
-/// the API gives 18; both name one record).
+/// the API gives 18; both name one record). The last three tell which letters
+/// are capitals, so that 18 characters in another case are still certain.
 #[must_use]
 pub fn normalise_deal_id(crm: &CrmName, id: &DealId) -> DealId {
     let text = id.as_str().trim();
-    let salesforce = crm.as_str() == "salesforce"
-        && text.len() == 15
-        && text.bytes().all(|c| c.is_ascii_alphanumeric());
-    if !salesforce {
+    if crm.as_str() != "salesforce" || !text.bytes().all(|c| c.is_ascii_alphanumeric()) {
         return DealId::new(text);
     }
-    let mut full = text.to_owned();
-    for block in text.as_bytes().chunks(5) {
-        let index = block
-            .iter()
-            .enumerate()
-            .filter(|(_, c)| c.is_ascii_uppercase())
-            .fold(0usize, |sum, (bit, _)| sum | (1 << bit));
-        full.push(char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"[index]));
+    DealId::new(match text.len() {
+        15 => format!("{text}{}", capitals(text)),
+        18 => case_safe(text).unwrap_or_else(|| text.to_owned()),
+        _ => text.to_owned(),
+    })
+}
+
+/// Whether the last three of a Salesforce id's 18 characters can be those of the
+/// first fifteen.
+#[must_use]
+pub fn fits_its_checksum(id: &str) -> bool {
+    case_safe(id).is_some()
+}
+
+const CAPITALS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
+
+/// For each five characters the sign that tells which of them are capitals.
+fn capitals(id: &str) -> String {
+    let sign = |block: &[u8]| {
+        let bits = block.iter().enumerate().filter(|(_, c)| c.is_ascii_uppercase());
+        char::from(CAPITALS[bits.fold(0usize, |sum, (bit, _)| sum | (1 << bit))])
+    };
+    id.as_bytes().chunks(5).map(sign).collect()
+}
+
+/// An id of 18 characters as it is written, or as it was before a program
+/// changed its case.
+fn case_safe(id: &str) -> Option<String> {
+    let (start, end) = id.split_at_checked(15).filter(|(_, end)| end.len() == 3)?;
+    let end = end.to_ascii_uppercase();
+    if capitals(start) == end {
+        return Some(format!("{start}{end}"));
     }
-    DealId::new(full)
+    let is_one_case = |is_other: fn(&u8) -> bool| !id.bytes().any(|c| is_other(&c));
+    if !is_one_case(u8::is_ascii_uppercase) && !is_one_case(u8::is_ascii_lowercase) {
+        return None;
+    }
+    let mut restored = start.to_ascii_lowercase().into_bytes();
+    for (block, sign) in restored.chunks_mut(5).zip(end.bytes()) {
+        let bits = CAPITALS.iter().position(|it| *it == sign)?;
+        for (bit, c) in block.iter_mut().enumerate() {
+            if bits & (1 << bit) != 0 {
+                c.make_ascii_uppercase();
+            }
+        }
+    }
+    let restored = String::from_utf8(restored).ok()?;
+    (capitals(&restored) == end).then(|| format!("{restored}{end}"))
 }
 
 #[cfg(test)]
@@ -167,6 +203,21 @@ mod tests {
         let long = Key::for_deal(&crm, &DealId::new("006Hs00000aB1cDIAS")).expect("valid");
         assert_eq!(short, long);
         assert_eq!(short.as_str(), "salesforce-006hs00000ab1cdias");
+    }
+
+    #[test]
+    fn an_id_of_18_characters_is_certain_in_any_case_and_one_that_does_not_fit_is_told() {
+        let crm = CrmName::new("salesforce");
+        for id in ["006hs00000ab1cdias", "006HS00000AB1CDIAS", "006Hs00000aB1cDias"] {
+            let full = normalise_deal_id(&crm, &DealId::new(id));
+            assert_eq!(full.as_str(), "006Hs00000aB1cDIAS", "{id}");
+        }
+        for id in
+            ["006Hs00000aB1cDIAA", "006hs00000ab1cd555", "006Hs00000ab1cDIAS", "006Hs00000aB1cD"]
+        {
+            assert!(!fits_its_checksum(id), "{id}");
+        }
+        assert!(fits_its_checksum("006300000000001AAA"));
     }
 
     #[test]

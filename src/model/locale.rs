@@ -43,7 +43,8 @@ impl Locale {
     /// # Errors
     /// When it is not a date, or can be read in two ways.
     pub fn day(&self, text: &str) -> Result<NaiveDate, DateFault> {
-        Ok(match dates::read(text)?.resolve(self.order)? {
+        let zone = self.zone.unwrap_or(Tz::UTC);
+        Ok(match dates::read(text)?.resolve(self.order, zone)? {
             dates::Resolved::Moment(at) => self.day_of(at),
             dates::Resolved::Local(day, _) => day,
         })
@@ -61,7 +62,7 @@ impl Locale {
     /// When it is not a date, or can be read in two ways.
     pub fn moment(&self, text: &str) -> Result<Moment, DateFault> {
         let zone = self.zone.unwrap_or(Tz::UTC);
-        Ok(match dates::read(text)?.resolve(self.order)? {
+        Ok(match dates::read(text)?.resolve(self.order, zone)? {
             dates::Resolved::Moment(at) => Moment { at, has_time: true, has_offset: true },
             dates::Resolved::Local(day, time) => Moment {
                 at: dates::in_zone(NaiveDateTime::new(day, time.unwrap_or_default()), zone),

@@ -28,7 +28,7 @@ pub use history::{
     CommitInfo, FolderHistory, History, LogFault, ObjectId, ObjectIdError, Push, PushRecord,
     Version, push_of_activity, read_push_log,
 };
-pub use key::{Key, KeyError, normalise_deal_id};
+pub use key::{Key, KeyError, fits_its_checksum, normalise_deal_id};
 pub use locale::{Locale, NumberForm};
 pub use money::{
     CurrencyMark, CurrencySign, Money, MoneyError, currency_code, currency_decimals, currency_mark,

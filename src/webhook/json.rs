@@ -5,25 +5,23 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::rejection::Malformed;
+use crate::text::read_json;
 
 /// The body as JSON, a byte order mark at its start allowed. Half of a
 /// surrogate pair, which senders leave when they cut a text in the middle of an
 /// emoji, is read as the replacement character.
 ///
 /// # Errors
-/// When it is empty, cut off or no JSON.
+/// When it is empty, cut off or no JSON, or says two things under one key.
 pub fn read(body: &[u8]) -> Result<Value, Malformed> {
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     if body.iter().all(u8::is_ascii_whitespace) {
         return Err(Malformed::Empty);
     }
-    let whole = match serde_json::from_slice(body) {
-        Err(_) => match with_whole_surrogates(body) {
-            Some(fixed) => serde_json::from_slice(&fixed),
-            None => serde_json::from_slice(body),
-        },
-        whole => whole,
-    };
+    let whole = read_json(body).or_else(|error| match with_whole_surrogates(body) {
+        Some(fixed) => read_json(&fixed),
+        None => Err(error),
+    });
     whole.map_err(|error| {
         let (line, column) = (error.line(), error.column());
         if error.is_eof() {

@@ -384,14 +384,23 @@ fn signed_when_it_can_be(
 }
 
 /// Sends the message about a document that is held to those whom `held_documents`
-/// names; whether it was sent.
+/// names and who are not among `told`, to which it adds them; whether all were
+/// told that there are.
 ///
 /// # Errors
-/// When it cannot be sent, or there is no way to send it.
-pub async fn tell_of_held(context: &Context, held: &HeldDocument) -> Result<bool, DeliveryError> {
-    let to = context.config.tell_of_held.clone();
-    if to.is_empty() {
-        return Ok(false);
+/// When one of them cannot be told, or there is no way to; the others are told.
+pub async fn tell_of_held(
+    context: &Context,
+    held: &HeldDocument,
+    told: &mut BTreeSet<String>,
+) -> Result<bool, DeliveryError> {
+    let to = &context.config.tell_of_held;
+    let posted = context.config.post_of_held.iter().map(|via| (*via, Some(*via)));
+    let by_mail = (!to.is_empty()).then_some(("email", None));
+    let open: Vec<(&str, Option<&'static str>)> =
+        posted.chain(by_mail).filter(|(target, _)| !told.contains(*target)).collect();
+    if open.is_empty() {
+        return Ok(!told.is_empty());
     }
     let deals: Vec<&str> = held.deals.iter().map(DealId::as_str).collect();
     let deals = match deals.as_slice() {
@@ -409,21 +418,39 @@ pub async fn tell_of_held(context: &Context, held: &HeldDocument) -> Result<bool
         held.since.format("%Y-%m-%d %H:%M UTC"),
         event = held.event,
     );
-    let notice = Notice {
-        id: format!("held.{}", held.event),
-        to,
-        title: one_line(&format!("Held: {}", held.title())),
-        body: terminal(&body),
-    };
-    for sink in &context.sinks {
-        if sink.notify(&notice).await? {
-            return Ok(true);
+    let title = one_line(&format!("Held: {}", held.title()));
+    let mut failed = None;
+    'targets: for (target, post) in open {
+        let to = if post.is_none() { to.clone() } else { Vec::new() };
+        let (id, body) = (format!("held.{}", held.event), terminal(&body));
+        let notice = Notice { id, to, post, title: title.clone(), body };
+        for sink in &context.sinks {
+            match sink.notify(&notice).await {
+                Ok(false) => {}
+                Ok(true) => {
+                    told.insert(target.to_owned());
+                    continue 'targets;
+                }
+                Err(error) => {
+                    failed = Some(error);
+                    continue 'targets;
+                }
+            }
         }
+        failed = Some(DeliveryError::Permanent {
+            message: match post {
+                None => "`held_documents.tell` names addresses, and nothing sends mail".to_owned(),
+                Some(via) => {
+                    format!("`held_documents.post` names {via}, and `deliver.{via}` is not there")
+                }
+            },
+            help: match post {
+                None => "configure `deliver.email`, or `deliver.outbox`".to_owned(),
+                Some(via) => format!("configure `deliver.{via}`, or take it out"),
+            },
+        });
     }
-    Err(DeliveryError::Permanent {
-        message: "`held_documents.tell` names addresses, and nothing sends mail".to_owned(),
-        help: "configure `deliver.email`, or `deliver.outbox`".to_owned(),
-    })
+    failed.map_or(Ok(true), Err)
 }
 
 /// The documents of the handoffs in the months from `since` on, and what could

@@ -36,6 +36,10 @@ mod as_json {
         to.serialize_str(&serde_json::to_string(timeline).map_err(S::Error::custom)?)
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "its fields are typed: one that stands twice is refused"
+    )]
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timeline, D::Error> {
         serde_json::from_str(<&str>::deserialize(from)?).map_err(D::Error::custom)
     }

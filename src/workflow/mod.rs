@@ -68,14 +68,14 @@ pub use promises::{KeptPromise, Promise, keep_promise, promises};
 pub use propose::{Proposed, propose};
 pub use refresh::{
     Refreshed, RefreshedHandoff, RefreshedMany, changed_handoffs, refresh, refresh_changed,
-    refresh_deal,
+    refresh_deal, refresh_many,
 };
 pub use sign::{
     SignRequest, Signed, SignedMany, backfill, missing_deals, sign, sign_many, sign_with_answers,
 };
 pub use status::{Return, Standing, StatusRow, status, status_of};
 pub use store::{Stored, commit_files};
-pub use sync::{NotRead, Synced, check_touches, key_of_task, may_tell_more, sync};
+pub use sync::{NotRead, Synced, check_touches, key_of_task, may_tell_more, sync, sync_many};
 pub use validate::{Validated, Which, path_inside, validate};
 pub use why::{
     EarlierAnswer, SOURCE_CHANGED, SourceNow, SourcedAnswer, UNSOURCED_ANSWER, Why, WrittenIn,

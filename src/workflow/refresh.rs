@@ -17,7 +17,7 @@ use super::sources::{ReplacedVersion, WrittenVersion, composed_sources, of_deal_
 use super::store::{LOCK_WAIT, Stored, brief_change, commit, machine_version};
 use super::{Context, Remarks, WorkflowError, pending_pull_request};
 use crate::brief::{Brief, ChangedAnswer, Completeness, Event, EventKind, MissingField, Timeline};
-use crate::crm::{Crm, CrmError};
+use crate::crm::{AskedDeal, Crm, CrmError};
 use crate::disk::{self, Access};
 use crate::ledger::{Snapshot, blob_id};
 use crate::model::{
@@ -28,8 +28,9 @@ use crate::text::{one_line, quoted, shorten};
 
 /// How far back the first look goes.
 const FIRST_LOOK: TimeDelta = TimeDelta::days(1);
-/// Deals that are read before somebody else has their turn.
-const AT_ONCE: usize = 20;
+/// Deals that are read together, before somebody else has their turn: what a
+/// batch with its history holds in the CRM that allows the fewest.
+const AT_ONCE: usize = 50;
 /// A CRM's lists lag behind what was written to it.
 const OVERLAP: TimeDelta = TimeDelta::minutes(10);
 
@@ -82,24 +83,67 @@ pub async fn refresh(
     key: &Key,
     dry_run: bool,
 ) -> Result<RefreshedHandoff, WorkflowError> {
-    let stored = context.handoff(key)?;
-    let read = match readable(context, &stored) {
-        Ok((crm, id)) => {
-            let signature =
-                stored.brief.as_ref().map(|brief| signature_of(context, &stored, brief));
-            (crm, crm.deal(&id, signature.as_ref()).await, id)
-        }
-        Err(why) => return Ok(done(context, key, &stored, Refreshed::Skipped { why })),
-    };
-    let (crm, deal, id) = read;
-    match deal {
-        Ok(deal) => with_deal(context, key, deal, dry_run),
-        Err(CrmError::NotFound { .. }) => {
-            let why = format!("{} has no deal {id} any more", crm.name());
-            no_longer_won(context, key, why, dry_run)
-        }
-        Err(error) => Err(error.into()),
+    let mut refreshed = refresh_many(context, std::slice::from_ref(key), dry_run).await;
+    refreshed.pop().expect("one handoff was asked for").1
+}
+
+/// As [`refresh`], of several handoffs in their order: their deals are asked
+/// for together, so many at once, and what fails of one keeps none of the
+/// others back. Nothing of the ledger is locked meanwhile.
+pub async fn refresh_many(
+    context: &Context,
+    keys: &[Key],
+    dry_run: bool,
+) -> Vec<(Key, Result<RefreshedHandoff, WorkflowError>)> {
+    let mut done = Vec::with_capacity(keys.len());
+    for keys in keys.chunks(AT_ONCE) {
+        done.extend(refresh_part(context, keys, dry_run).await);
     }
+    done
+}
+
+async fn refresh_part(
+    context: &Context,
+    keys: &[Key],
+    dry_run: bool,
+) -> Vec<(Key, Result<RefreshedHandoff, WorkflowError>)> {
+    let mut results: Vec<(Key, Option<Result<RefreshedHandoff, WorkflowError>>)> = Vec::new();
+    let mut open = Vec::new();
+    for (place, key) in keys.iter().enumerate() {
+        let known = match context.handoff(key) {
+            Err(error) => Some(Err(error)),
+            Ok(stored) => match readable(context, &stored) {
+                Err(why) => Some(Ok(done(context, key, &stored, Refreshed::Skipped { why }))),
+                Ok((_, id)) => {
+                    let signature =
+                        stored.brief.as_ref().map(|brief| signature_of(context, &stored, brief));
+                    open.push((place, id, signature));
+                    None
+                }
+            },
+        };
+        results.push((key.clone(), known));
+    }
+    if let Some(crm) = context.crm.as_deref().filter(|_| !open.is_empty()) {
+        let asked: Vec<AskedDeal<'_>> = open
+            .iter()
+            .map(|(_, id, signature)| AskedDeal { id, signature: signature.as_ref() })
+            .collect();
+        let deals = crm.deals(&asked).await;
+        for ((place, id, _), deal) in open.iter().zip(deals) {
+            let (key, result) = &mut results[*place];
+            *result = Some(match deal {
+                Ok(deal) => with_deal(context, key, deal, dry_run),
+                Err(CrmError::NotFound { .. }) => {
+                    let why = format!("{} has no deal {id} any more", crm.name());
+                    no_longer_won(context, key, why, dry_run)
+                }
+                Err(error) => Err(error.into()),
+            });
+        }
+    }
+    let answered = |(key, result): (Key, Option<_>)| (key, result.expect("each has its answer"));
+    results.into_iter().map(answered).collect()
 }
 
 /// Reads a deal that the webhook of `sender` named again, where it was handed
@@ -168,6 +212,10 @@ struct Cursor {
 
 impl Cursor {
     /// One that cannot be read begins anew.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "its fields are typed: one that stands twice is refused"
+    )]
     fn load(path: &Path) -> Self {
         let bytes = fs::read(path).ok();
         bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
@@ -207,8 +255,8 @@ pub async fn refresh_changed(
         (cursor.left, done.gaps) = (keys, gaps);
     }
     let now: Vec<Key> = cursor.left.drain(..cursor.left.len().min(AT_ONCE)).collect();
-    for key in now {
-        match refresh(context, &key, false).await {
+    for (key, refreshed) in refresh_many(context, &now, false).await {
+        match refreshed {
             Ok(refreshed) => done.read.push(refreshed),
             Err(error) => {
                 let why = error.to_string();

@@ -1,5 +1,7 @@
 //! Reading back: what people did about the deliveries becomes events.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::deliveries::{Horizon, handoff_of, keys_within};
@@ -10,13 +12,16 @@ use crate::brief::{
     Event, EventKind, Timeline, TouchEvidence, View, deadline_in_force, deadline_moves,
 };
 use crate::config::Config;
-use crate::crm::{ActivitiesOf, Crm};
+use crate::crm::{ActivitiesOf, Activity, Crm, CrmError};
 use crate::deliver::{
     DeliveryError, Handoff, MovedDeadline, Observed, Onboarding, OpenTask, ReadBack, Reader,
     Reassigned,
 };
-use crate::model::{Check, CheckLevel, Gap, Key, Person};
+use crate::model::{Check, CheckLevel, DealId, Evidence, Gap, Key, Person};
 use crate::text::{one_line, quoted, shorten};
+
+/// Handoffs whose first touches are asked for together.
+const AT_ONCE: usize = 100;
 
 /// A task that could not be read, so that nothing is known about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +65,83 @@ pub async fn sync(
     readers: &[Box<dyn Reader>],
     key: &Key,
     record: bool,
+) -> Result<Synced, WorkflowError> {
+    let mut shown = shown_touches(context, std::slice::from_ref(key)).await;
+    sync_with(context, readers, key, record, shown.remove(key)).await
+}
+
+/// As [`sync`], of several handoffs one after the other. The CRM is asked for
+/// their first touches together, so many at once; `told` hears of each.
+///
+/// # Errors
+/// As [`sync`]; what was recorded of those before stays.
+pub async fn sync_many(
+    context: &Context,
+    readers: &[Box<dyn Reader>],
+    keys: &[Key],
+    record: bool,
+    told: &mut (dyn FnMut(&Synced) + Send),
+) -> Result<Vec<Synced>, WorkflowError> {
+    let mut results = Vec::with_capacity(keys.len());
+    for keys in keys.chunks(AT_ONCE) {
+        let mut shown = shown_touches(context, keys).await;
+        for key in keys {
+            let synced = sync_with(context, readers, key, record, shown.remove(key)).await?;
+            told(&synced);
+            results.push(synced);
+        }
+    }
+    Ok(results)
+}
+
+/// What the CRM shows of the first touch of one handoff.
+struct ShownTouch {
+    deal: DealId,
+    by: Person,
+    read: Result<Option<Evidence<Activity>>, CrmError>,
+}
+
+/// What the CRM shows of the CSMs' first contacts with their customers. Asked
+/// for until it shows one: a claim is not evidence.
+async fn shown_touches(context: &Context, keys: &[Key]) -> BTreeMap<Key, ShownTouch> {
+    let Some(crm) = context.crm.as_deref() else { return BTreeMap::new() };
+    let mut open = Vec::new();
+    for key in keys {
+        // A handoff that cannot be read says so when its turn comes.
+        let Ok(stored) = context.handoff(key) else { continue };
+        let is_exempt = stored.timeline.first(EventKind::Exempted).is_some();
+        let Some(brief) = stored.brief.filter(|brief| brief.view().is_signed() && !is_exempt)
+        else {
+            continue;
+        };
+        let view = brief.view();
+        let of_crm = view.deal().is_some_and(|(name, _)| name == *crm.name());
+        let (Some(deal), Some(since), Some(csm)) =
+            (view.deal_id().filter(|_| of_crm), view.signed_at(), view.first_action_owner())
+        else {
+            continue;
+        };
+        if stored.timeline.first_touch(true).is_none() {
+            let owned = |text: Option<&str>| text.map(str::to_owned);
+            let by = Person { name: owned(csm.name), email: owned(csm.email) };
+            open.push((key.clone(), deal, by, since));
+        }
+    }
+    let asked: Vec<ActivitiesOf<'_>> = open
+        .iter()
+        .map(|(_, deal, by, since)| ActivitiesOf { deal, by, since: *since, until: context.now })
+        .collect();
+    let found = crm.activities_of_many(&asked).await;
+    let shown = open.into_iter().zip(found);
+    shown.map(|((key, deal, by, _), read)| (key, ShownTouch { deal, by, read })).collect()
+}
+
+async fn sync_with(
+    context: &Context,
+    readers: &[Box<dyn Reader>],
+    key: &Key,
+    record: bool,
+    shown: Option<ShownTouch>,
 ) -> Result<Synced, WorkflowError> {
     let stored = context.handoff(key)?;
     let mut synced = Synced {
@@ -135,8 +217,8 @@ pub async fn sync(
             }
         }
     }
-    if let Some(crm) = context.crm.as_deref() {
-        touched(context, crm, &handoff, &timeline, &mut synced).await;
+    if let (Some(crm), Some(shown)) = (context.crm.as_deref(), shown) {
+        touched(context, crm.name().as_str(), shown, &mut synced);
     }
     if record {
         append(context, key, &stored.folder, synced.added.clone(), &mut synced.remarks)?;
@@ -149,29 +231,10 @@ pub async fn sync(
     Ok(synced)
 }
 
-/// What the CRM shows of the CSM's first contact with the customer. Asked for
-/// until it shows one: a claim is not evidence.
-async fn touched(
-    context: &Context,
-    crm: &dyn Crm,
-    handoff: &Handoff,
-    timeline: &Timeline,
-    synced: &mut Synced,
-) {
-    let view = View::of(&handoff.brief);
-    let of_crm = view.deal().is_some_and(|(name, _)| name == *crm.name());
-    let (Some(deal), Some(since), Some(csm)) =
-        (view.deal_id().filter(|_| of_crm), view.signed_at(), view.first_action_owner())
-    else {
-        return;
-    };
-    if timeline.first_touch(true).is_some() {
-        return;
-    }
-    let owned = |text: Option<&str>| text.map(str::to_owned);
-    let by = Person { name: owned(csm.name), email: owned(csm.email) };
-    let asked = ActivitiesOf { deal: &deal, by: &by, since, until: context.now };
-    let (found, gaps) = match crm.activities(&asked).await {
+/// Takes in what the CRM shows of the first touch.
+fn touched(context: &Context, via: &str, shown: ShownTouch, synced: &mut Synced) {
+    let ShownTouch { deal, by, read } = shown;
+    let (found, gaps) = match read {
         Ok(None) => return,
         Ok(Some(found)) => found.into_parts(),
         Err(error) => {
@@ -180,7 +243,6 @@ async fn touched(
             (Vec::new(), vec![Gap { what, why: error.to_string(), help }])
         }
     };
-    let via = crm.name().as_str();
     if gaps.is_empty() || !found.is_empty() {
         synced.read += 1;
     }

@@ -62,6 +62,44 @@ fn an_address_of_a_deals_page_is_its_id_in_one_crm_alone() {
         ),
         ("https://x.my.salesforce.com/0065g00000XyZ12", "salesforce", "0065g00000XyZ12"),
         ("https://x.pipedrive.com/deal/12", "pipedrive", "12"),
+        ("https://app.pipedrive.com/deal/12?tab=1#notes", "pipedrive", "12"),
+        (
+            "https://app-na2.hubspot.com/contacts/123/objects/0-3/views/all/list?query=x&recordId=987",
+            "hubspot",
+            "987",
+        ),
+        (
+            "https://app.hubspot.com/contacts/123/objects/0-3/views/1/board?previewRecordId=987",
+            "hubspot",
+            "987",
+        ),
+        ("https://app.hubspot.com/deals/123/board/view/all/?recordId=987#x", "hubspot", "987"),
+        ("https://app.hubspot.com/sales/123/deal/987", "hubspot", "987"),
+        (
+            "https://app-eu1.hubspot.com/contacts/123/record/0-3/987/view/1?eschref=%2Frecord%2F0-3%2F5",
+            "hubspot",
+            "987",
+        ),
+        (
+            "https://x--uat.sandbox.lightning.force.com/lightning/r/0065g00000XyZ12AAF/view?0.source=alohaHeader",
+            "salesforce",
+            "0065g00000XyZ12AAF",
+        ),
+        (
+            "https://x--uat.sandbox.my.salesforce.com/0065g00000XyZ12?srPos=0",
+            "salesforce",
+            "0065g00000XyZ12",
+        ),
+        (
+            "https://x.lightning.force.com/one/one.app#/sObject/0065g00000XyZ12AAF/view",
+            "salesforce",
+            "0065g00000XyZ12AAF",
+        ),
+        (
+            "https://na1.salesforce.com/apex/Quote?id=0065g00000XyZ12",
+            "salesforce",
+            "0065g00000XyZ12",
+        ),
     ] {
         let found: Vec<(&str, String)> = reference_rules()
             .iter()
@@ -74,6 +112,10 @@ fn an_address_of_a_deals_page_is_its_id_in_one_crm_alone() {
         "https://app.hubspot.com.evil.example/contacts/123/record/0-3/987",
         "https://x.pipedrive.com/person/12",
         "https://x.pipedrive.com/deal/",
+        "https://app.hubspot.com/contacts/123/objects/0-2/views/all/list?recordId=987",
+        "https://app.hubspot.com/contacts/123/objects/0-3/views/all/list",
+        "https://app.hubspot.com/deals/123/board/view/all/",
+        "https://x.lightning.force.com/lightning/o/Opportunity/list?filterName=00B5g00000XyZ12",
         "https://x.lightning.force.com/lightning/r/Account/0015g00000XyZ12AAF/view",
         "http://x.pipedrive.com/deal/12",
         "42",

@@ -14,6 +14,7 @@ mod architecture;
 mod assistants;
 mod audit;
 mod audit_cli;
+mod batches;
 mod bounded;
 mod brief_mapping;
 mod brief_model;

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::sandbox::{Sandbox, fixture};
+use crate::sandbox::{NOW, Ran, Sandbox, fixture, ran};
 
 const DEALS: &str = "Record ID,Deal Name,Deal Stage,Close Date,Deal owner,Amount,Currency,Is Closed Won,Associated Company,Handoff: success metric\n\
     18640329741,Brightwater - Growth 2026,Closed Won,2026-10-14 15:44,Marcus Oyelaran,48000.00,USD,true,Brightwater Logistics Ltd,Late deliveries under 1% by 2027-03-31\n";
@@ -328,4 +328,92 @@ fn two_won_deals_of_one_run_never_join_the_same_document() {
     // Whole seconds: what is printed is what the printed command gives.
     assert!(!report["as_of"].as_str().unwrap().contains('.'), "{report}");
     sandbox.handoff("ledger", &["backfill", "--deals", "deals.csv"]).exits(4);
+}
+
+/// `sign -` with these bytes on standard input.
+fn piped(sandbox: &Sandbox, bytes: &[u8]) -> Ran {
+    let path = sandbox.write("stdin", bytes);
+    let mut command = sandbox.command(env!("CARGO_BIN_EXE_handoff"), sandbox.join("ledger"));
+    command.args(["--now", NOW, "sign", "-", "--format", "json"]);
+    command.stdin(std::process::Stdio::from(std::fs::File::open(path).unwrap()));
+    ran(&command.output().unwrap(), "handoff sign -".to_owned())
+}
+
+#[test]
+fn a_payload_is_read_however_it_was_packed_or_written() {
+    let plain = std::fs::read(fixture("esign/pandadoc-completed-full.body.json")).unwrap();
+    let text = String::from_utf8(plain.clone()).unwrap();
+    let packed = |bytes: &[u8]| {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut packer, bytes).unwrap();
+        packer.finish().unwrap()
+    };
+    let wide = |bom: &[u8], bytes: fn(u16) -> [u8; 2]| {
+        let units = text.encode_utf16().flat_map(bytes);
+        bom.iter().copied().chain(units).collect::<Vec<u8>>()
+    };
+    let (little, big): (fn(u16) -> [u8; 2], fn(u16) -> [u8; 2]) =
+        (u16::to_le_bytes, u16::to_be_bytes);
+    let small = wide(b"\xff\xfe", little);
+    let with_mark = [b"\xef\xbb\xbf", &plain[..]].concat();
+    let read: [(&str, Vec<u8>); 7] = [
+        ("plain", plain.clone()),
+        ("a byte order mark", with_mark),
+        ("gzip", packed(&plain)),
+        ("UTF-16, little end first", small.clone()),
+        ("UTF-16, big end first", wide(b"\xfe\xff", big)),
+        ("UTF-16 without a mark", wide(b"", little)),
+        ("UTF-16 in gzip", packed(&small)),
+    ];
+    let mut keys = std::collections::BTreeSet::new();
+    for (what, bytes) in read {
+        let sandbox = crate::refresh::ledger();
+        let signed = piped(&sandbox, &bytes);
+        assert_eq!(signed.code, 0, "{what}: {}", signed.stderr);
+        keys.insert(signed.json()["key"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(keys.len(), 1, "{keys:?}");
+    let sandbox = crate::refresh::ledger();
+    let refused: [(Vec<u8>, &str); 6] = [
+        (packed(&plain)[..400].to_vec(), "damaged gzip"),
+        (packed(b"  "), "is empty"),
+        (b"PK\x03\x04and so on".to_vec(), "is a zip file, not a payload"),
+        (b"%PDF-1.7 and so on".to_vec(), "is a PDF, not a payload"),
+        (small[..small.len() - 1].to_vec(), "damaged UTF-16LE"),
+        (packed(&vec![b' '; 33 * 1024 * 1024]), "larger than 32 MiB when unpacked"),
+    ];
+    for (bytes, words) in refused {
+        let ran = piped(&sandbox, &bytes);
+        assert_eq!(ran.code, 2, "{words}: {}", ran.stderr);
+        assert!(
+            ran.stderr.contains(words) && ran.stderr.contains("help"),
+            "{words}: {}",
+            ran.stderr
+        );
+    }
+    // A body that says two things under one key says neither.
+    let twice = text.replacen("\"status\"", "\"status\": \"document.draft\", \"status\"", 1);
+    assert_ne!(twice, text);
+    let ran = piped(&sandbox, twice.as_bytes());
+    assert_ne!(ran.code, 0, "{}", ran.stdout);
+    assert!(ran.stderr.contains("\"status\" stands twice"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_completed_envelope_that_contradicts_itself_is_refused() {
+    let sample: Value = serde_json::from_str(&sample("docusign-completed-full.body.json")).unwrap();
+    let another = "00000000-0000-0000-0000-000000000000";
+    for (pointer, value, words) in [
+        ("/data/envelopeSummary/envelopeId", another, "another one, 00000000"),
+        ("/data/envelopeSummary/recipients/signers/0/status", "Declined", "declined by"),
+        ("/data/envelopeSummary/status", "voided", "voided"),
+    ] {
+        let sandbox = ledger();
+        let mut event = sample.clone();
+        *event.pointer_mut(pointer).expect(pointer) = json!(value);
+        let path = sandbox.write("event.json", event.to_string()).display().to_string();
+        let ran = sandbox.handoff("ledger", &["sign", &path]);
+        assert_eq!(ran.code, 2, "{pointer}: {}", ran.stdout);
+        assert!(ran.stderr.contains(words), "{pointer}: {}", ran.stderr);
+    }
 }

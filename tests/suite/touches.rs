@@ -169,7 +169,7 @@ fn of<T: DeserializeOwned + schemars::JsonSchema>(text: &str) -> T {
 }
 
 /// The CRM of the samples with what [`fill`] adds, and a connector to it.
-async fn connected(crm: &str) -> (Fake, Box<dyn Crm>) {
+pub(crate) async fn connected(crm: &str) -> (Fake, Box<dyn Crm>) {
     let secrets = |pairs: &[(&str, &str)]| {
         Secrets::new(
             pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned().into())),
@@ -225,7 +225,7 @@ fn plan(fake: &Fake, pass: usize, status: u16, body: &Value, times: usize) {
     }
 }
 
-fn requests(fake: &Fake) -> usize {
+pub(crate) fn requests(fake: &Fake) -> usize {
     match fake {
         Fake::HubSpot(fake) => fake.state().calls.len(),
         Fake::Salesforce(fake) => fake.state().calls.len(),

@@ -77,9 +77,13 @@ impl Handler for LedgerHandler {
         verdicts
     }
 
-    async fn tell_of_held(&self, held: &HeldDocument) -> Result<bool, String> {
+    async fn tell_of_held(
+        &self,
+        held: &HeldDocument,
+        told: &mut BTreeSet<String>,
+    ) -> Result<bool, String> {
         let context = self.context().map_err(|error| one_line(&error.render(false)))?;
-        workflow::tell_of_held(&context, held).await.map_err(|error| error.to_string())
+        workflow::tell_of_held(&context, held, told).await.map_err(|error| error.to_string())
     }
 
     fn wants_to_reconcile(&self) -> bool {

@@ -16,7 +16,9 @@ use super::table::{Cursor, is_placeholder, without_controls};
 use super::{outcome, record};
 use crate::brief::fold_property;
 use crate::crm::record::website;
-use crate::model::{Company, Contact, Deal, DealId, Key, Locale, Outcome, Person};
+use crate::model::{
+    Company, Contact, Deal, DealId, Key, Locale, Outcome, Person, fits_its_checksum,
+};
 use crate::text::quoted;
 
 /// How much of each deal is wanted.
@@ -369,6 +371,10 @@ impl Builder<'_> {
         }
         if let Err(fault) = record::read_id(text) {
             let (what, help) = fault.words(&quoted(text));
+            return Err(Problem::cell(number, header, what).help(help));
+        }
+        if loaded.is_salesforce() && text.len() == 18 && !fits_its_checksum(text) {
+            let (what, help) = record::IdFault::Checksum.words(&quoted(text));
             return Err(Problem::cell(number, header, what).help(help));
         }
         let configured = self.settings.columns.contains_key(&Column::Id);

@@ -273,7 +273,10 @@ impl Builder<'_> {
                         "Look at crm.file.dates.order, and at rows from another source."
                     }
                     DateFault::Zone(_) => {
-                        "Leave the zone out and say it once, crm.file.dates.timezone: America/Chicago, or export times with an offset."
+                        "Say which one it is, crm.file.dates.timezone: America/Chicago, or export times with an offset."
+                    }
+                    DateFault::OffsetAndZone(..) => {
+                        "Correct the time: its offset and its zone are two different times."
                     }
                 };
                 refused(fault.words(&quoted(&cell)), help)

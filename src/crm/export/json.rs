@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::columns;
 use super::content::{error_answer, is_error};
 use super::remarks::Problem;
-use crate::text::quoted;
+use crate::text::{quoted, read_json_stream};
 
 /// What a JSON file holds.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(super) struct Parsed {
     pub(super) headers: Vec<String>,
     pub(super) records: Vec<Record>,
     pub(super) cut_off: Option<CutOff>,
+    /// What a reader should know of pages that the file may not hold.
+    pub(super) remark: Option<String>,
 }
 
 /// What a file says of itself that it lacks.
@@ -26,6 +28,9 @@ pub(super) enum CutOff {
     More(String),
     /// Some could not be read, as this says.
     Partial(String),
+    /// It is a full page, and lacks this, by which its vendor says on each page
+    /// whether there are more.
+    Unsaid(&'static str),
 }
 
 /// One record: a value for each header that it has, and what lies below it.
@@ -88,8 +93,10 @@ const LISTS: [&str; 24] = [
 /// Reads a JSON text.
 pub(super) fn read(text: &str) -> Result<Parsed, Problem> {
     let mut pages = Pages::default();
+    let mut values = 0;
     // One value, or one object a line (and pages of answers one after another).
-    for value in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
+    for value in read_json_stream(text) {
+        values += 1;
         let value = value.map_err(|error| {
             Problem::file(format!(
                 "The JSON cannot be read at line {}, column {}: {}",
@@ -97,11 +104,16 @@ pub(super) fn read(text: &str) -> Result<Parsed, Problem> {
                 error.column(),
                 said(&error)
             ))
-            .help("Export the file again; it may be cut off.")
+            .help(match error.is_data() {
+                true => "Ask whoever writes the file which of the two values counts.",
+                false => "Export the file again; it may be cut off.",
+            })
         })?;
         pages.add(value, DEPTH)?;
     }
     let cut_off = pages.cut_off();
+    let is_list = values == 1 && (pages.envelopes > 0 || text.trim_start().starts_with('['));
+    let remark = (cut_off.is_none() && is_list).then(|| pages.full_page()).flatten();
     if pages.items.is_empty() {
         let what = if pages.envelopes > 0 {
             "This is an API's answer with an empty list"
@@ -122,7 +134,7 @@ pub(super) fn read(text: &str) -> Result<Parsed, Problem> {
         flatten(object, "", &mut record, &mut headers);
         records.push(record);
     }
-    Ok(Parsed { headers: headers.into_keys().collect(), records, cut_off })
+    Ok(Parsed { headers: headers.into_keys().collect(), records, cut_off, remark })
 }
 
 /// The parser's words without the place, which is told apart.
@@ -146,6 +158,25 @@ struct Pages {
     /// The largest number of records, and of pages, that one of them names.
     total: Option<(String, u64)>,
     pages: Option<(String, u64)>,
+    /// Whether the last answer says anything of pages, and if not, how many
+    /// records it has and by what its vendor says it.
+    says: bool,
+    last: usize,
+    unsaid: Option<&'static str>,
+}
+
+/// As many records as a page of an API holds: HubSpot's 100 and 200, Pipedrive's
+/// 100 and 500, Salesforce's 2,000, Zoho's 200, Dynamics' 5,000.
+const FULL: [usize; 7] = [100, 200, 250, 500, 1_000, 2_000, 5_000];
+
+/// By what Salesforce and Pipedrive say on each page whether it is the last one.
+/// HubSpot, OData and others write something only where there are more.
+fn always_says(name: &str, answer: &Map<String, Value>) -> Option<&'static str> {
+    match name {
+        "records" => Some("done"),
+        "data" if answer.contains_key("success") => Some("additional_data"),
+        _ => None,
+    }
 }
 
 impl Pages {
@@ -187,13 +218,19 @@ impl Pages {
         };
         let name = LISTS.iter().find(is_list).filter(|_| !has_id(&object) || depth == DEPTH);
         let name = name.or_else(|| LISTS.iter().find(holds).filter(|_| wraps(&object)));
-        if let Some(inner) = name.and_then(|name| object.remove(*name)) {
+        if let Some((name, inner)) = name.and_then(|name| Some((*name, object.remove(*name)?))) {
             if depth == DEPTH {
                 self.envelopes += 1;
-                self.more = None;
+                (self.more, self.says) = (None, false);
+                self.unsaid = always_says(name, &object);
             }
             self.look(&object, "", 4);
-            return self.add(inner, depth - 1);
+            let before = self.items.len();
+            self.add(inner, depth - 1)?;
+            if depth == DEPTH {
+                self.last = self.items.len() - before;
+            }
+            return Ok(());
         }
         // One object, which is a record or says what went wrong.
         let known = object.keys().filter(|name| columns::is_known(name)).count();
@@ -241,6 +278,10 @@ impl Pages {
                 value => value.as_u64(),
             };
             let is_cursor = value.is_string() && has(&CURSORS);
+            self.says |= name.contains("next")
+                || [&MORE[..], &DONE, &CURSORS, &TOTALS, &PAGES, &["paging", "pagination"]]
+                    .into_iter()
+                    .any(has);
             let unless_told = self.more.as_ref().is_none_or(|told| told.ends_with(": false"));
             if has(&DONE) && *value == Value::Bool(false) {
                 self.more.get_or_insert(format!("{shown}: false"));
@@ -276,7 +317,23 @@ impl Pages {
         };
         let more = self.more.clone().or_else(|| beyond(&self.total, self.items.len()));
         let more = more.or_else(|| beyond(&self.pages, self.envelopes)).map(CutOff::More);
-        more.or_else(|| self.partial.clone().map(CutOff::Partial))
+        let unsaid = || {
+            let unsaid = self.unsaid.filter(|_| !self.says && FULL.contains(&self.last));
+            unsaid.map(CutOff::Unsaid)
+        };
+        more.or_else(|| self.partial.clone().map(CutOff::Partial)).or_else(unsaid)
+    }
+
+    /// That the one list is as long as a page, and nothing says that it is the last.
+    fn full_page(&self) -> Option<String> {
+        let count = self.items.len();
+        (!self.says && FULL.contains(&count)).then(|| {
+            format!(
+                "The file holds exactly {count} records, as many as a page of an API does, and \
+                 says nothing of further pages. If it is an answer of an API, see that it was the \
+                 last one."
+            )
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! One state of the files: read, columns found, rows found by id, joined files.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::SystemTime;
@@ -410,6 +410,7 @@ impl Loaded {
             problems.push(self.doubled(&id, first, second));
         }
         problems.extend(self.rounded_ids());
+        problems.extend(self.lowered_ids());
         problems.sort_by_key(|problem| problem.row);
         problems
     }
@@ -429,6 +430,70 @@ impl Loaded {
             let (what, help) = IdFault::Rounded.words(&crate::text::quoted(long[0]));
             Problem::column(&self.table.headers[column], what).help(help)
         })
+    }
+
+    /// Salesforce's ids of 15 characters without any capital, or without any
+    /// small letter: a program has changed them where all of a column are so, or
+    /// where another row has the same id in other capitals.
+    fn lowered_ids(&self) -> Vec<Problem> {
+        let Some(column) = self.columns.of(Column::Id).filter(|_| self.is_salesforce()) else {
+            return Vec::new();
+        };
+        let header = &self.table.headers[column];
+        let problem = |row: Option<usize>, id: &str| {
+            let (what, help) = IdFault::Capitals.words(&crate::text::quoted(id));
+            let problem = match row {
+                Some(row) => Problem::cell(self.table.number(row), header, what),
+                None => Problem::column(header, what),
+            };
+            problem.help(help)
+        };
+        let letters = |id: &str| id.bytes().skip(3).filter(u8::is_ascii_alphabetic).count();
+        let is_short = |id: &str| id.len() == 15 && id.bytes().all(|b| b.is_ascii_alphanumeric());
+        let is_one_case = |id: &str| {
+            let has = |is: fn(&u8) -> bool| id.bytes().any(|c| is(&c));
+            !(has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase))
+        };
+        let first: BTreeSet<String> =
+            self.table.first_cells(column).into_iter().filter(|id| is_short(id)).collect();
+        // Of three ids with a dozen letters one has a capital, unless they are lost.
+        if first.len() > 2
+            && first.iter().all(|id| is_one_case(id))
+            && first.iter().map(|id| letters(id)).sum::<usize>() > 11
+        {
+            return first.first().map(|id| problem(None, id)).into_iter().collect();
+        }
+        let mut cursor = Cursor::default();
+        let mut lowered: BTreeMap<String, Vec<(usize, String)>> = BTreeMap::new();
+        let mut each = |see: &mut dyn FnMut(usize, &str)| {
+            for row in 0..self.table.len() {
+                self.table.seek_until(row, column, &mut cursor);
+                see(row, self.table.cell(&cursor, column).trim());
+            }
+        };
+        each(&mut |row, id| {
+            if is_short(id) && is_one_case(id) && letters(id) > 0 {
+                let of = lowered.entry(id.to_lowercase()).or_default();
+                of.push((row, id.to_owned()));
+            }
+        });
+        if lowered.is_empty() {
+            return Vec::new();
+        }
+        let mut collide: BTreeSet<String> = BTreeSet::new();
+        each(&mut |_, id| {
+            let id = id.get(..15).filter(|_| matches!(id.len(), 15 | 18)).unwrap_or(id);
+            let folded = id.to_lowercase();
+            if lowered.get(&folded).is_some_and(|of| of.iter().any(|(_, other)| other != id)) {
+                collide.insert(folded);
+            }
+        });
+        let of = collide.iter().filter_map(|id| lowered.get(id)).flatten();
+        of.map(|(row, id)| problem(Some(*row), id)).collect()
+    }
+
+    pub(super) fn is_salesforce(&self) -> bool {
+        self.name.as_str() == "salesforce"
     }
 
     /// The problem of two rows with one id.

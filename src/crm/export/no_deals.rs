@@ -39,7 +39,7 @@ const SUMMED: [&str; 18] = [
 ];
 
 /// Words of total rows, in the languages of the shipped labels.
-const WORDS: [&str; 18] = [
+const WORDS: [&str; 26] = [
     "grand total",
     "subtotal",
     "total",
@@ -58,6 +58,14 @@ const WORDS: [&str; 18] = [
     "合計",
     "小計",
     "総計",
+    "total geral",
+    "toplam",
+    "genel toplam",
+    "razem",
+    "итого",
+    "celkem",
+    "összesen",
+    "yhteensä",
 ];
 /// Words of rows that count the rows above.
 const COUNTS: [&str; 9] = [

@@ -4,6 +4,7 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
 use crate::crm::record::{add_role, role_word, website};
+use crate::crm::reference_rules;
 use crate::model::{Company, Contact, LineItem, Locale, Money, is_rounded};
 
 // Deal ids as spreadsheets leave them: repaired where the id is certain.
@@ -23,6 +24,10 @@ pub(super) enum IdFault {
     Address,
     /// Several ids.
     Several,
+    /// Its last three characters are not those of the others.
+    Checksum,
+    /// In its capitals alone it differs from others, and they may be lost.
+    Capitals,
 }
 
 impl IdFault {
@@ -54,6 +59,18 @@ impl IdFault {
             Self::Several => (
                 format!("The cell holds several ids: {id}"),
                 "Each deal stands in one row, with its own id.",
+            ),
+            Self::Checksum => (
+                format!(
+                    "The id {id} cannot be one of Salesforce: its last three characters do not fit the others"
+                ),
+                "Export the id again; somebody may have typed it, or changed its capitals.",
+            ),
+            Self::Capitals => (
+                format!(
+                    "The id {id} may have lost its capitals, by which Salesforce tells records with 15 characters apart"
+                ),
+                "Export the id of 18 characters (CASESAFEID(Id) in a report's formula), or do not let a program change capitals.",
             ),
         }
     }
@@ -178,7 +195,10 @@ fn linked(cell: &str) -> Option<String> {
         let (tag, rest) = cell.split_once('>')?;
         (tag.split('"').nth(1)?, rest.split_once('<')?.0)
     } else {
-        return address_id(cell).map(str::to_owned);
+        let of_rule = reference_rules().into_iter().find_map(|rule| (rule.of_address)(cell));
+        return of_rule
+            .map(|id| id.as_str().to_owned())
+            .or_else(|| address_id(cell).map(str::to_owned));
     };
     let label = label.trim();
     let named = address.split(['/', '=', '?', '&', '#']).any(|part| part == label);

@@ -395,6 +395,15 @@ impl Crm for FileCrm {
                 ),
                 help: Some("Export all pages into one file.".to_owned()),
             },
+            CutOff::Unsaid(name) => Gap {
+                what: format!("the pages behind {}", loaded.shown()),
+                why: format!(
+                    "the file is a full page of {} records without {}, which says whether there are more",
+                    loaded.table.len(),
+                    crate::text::quoted(name)
+                ),
+                help: Some("Save the answers as they come, all pages into one file.".to_owned()),
+            },
             CutOff::Partial(said) => Gap {
                 what: format!("some records of {}", loaded.shown()),
                 why: format!(

@@ -261,7 +261,7 @@ impl Table {
                     headers: parsed.headers,
                     body: Body::Json { records: parsed.records },
                     broken: Vec::new(),
-                    remarks: Vec::new(),
+                    remarks: parsed.remark.into_iter().collect(),
                     cut_off: parsed.cut_off,
                     sha256: early.unwrap_or_else(|| sha256(text.as_bytes())),
                 }

@@ -2,13 +2,18 @@
 //! Facts: developers.hubspot.com, the guides of `crm/activities`. An activity
 //! without an association is invisible, so they are read through the contacts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
+use async_trait::async_trait;
 use serde_json::{Map, Value};
 
 use super::api::{Failure, HubSpotApi};
+use super::read::Association;
+use super::record::Owners;
 use super::{read, record};
 use crate::crm::activities::{FoundActivities, is_address_of, is_colleague};
+use crate::crm::reading::{Batch, in_parts};
 use crate::crm::{ActivitiesOf, Activity, ActivityKind, CrmError};
 use crate::model::{Evidence, Person};
 
@@ -61,53 +66,115 @@ const NOT_REACHED: [&str; 5] = [
     "17b47fee-58de-441e-a44c-c6300d46f273",
 ];
 
+/// Deals of one part: fewer links than that many deals have are one request.
+const AT_ONCE: usize = 100;
+
+/// The contacts with the customers of several deals, in their order.
 pub(super) async fn read(
     api: &HubSpotApi,
-    asked: &ActivitiesOf<'_>,
-) -> Result<Evidence<Activity>, CrmError> {
+    asked: &[ActivitiesOf<'_>],
+) -> Vec<Result<Evidence<Activity>, CrmError>> {
+    in_parts(&AskedActivities { api, asked }, asked.len(), AT_ONCE).await
+}
+
+struct AskedActivities<'a> {
+    api: &'a HubSpotApi,
+    asked: &'a [ActivitiesOf<'a>],
+}
+
+#[async_trait]
+impl Batch for AskedActivities<'_> {
+    type Item = Evidence<Activity>;
+
+    async fn read(&self, part: Range<usize>) -> Result<Vec<Self::Item>, Failure> {
+        let asked = &self.asked[part];
+        let owners = read::owners(self.api).await?;
+        let id_of = |asked: &ActivitiesOf<'_>| asked.deal.as_str().trim().to_owned();
+        let deals: BTreeSet<String> = asked.iter().map(id_of).collect();
+        let deals: Vec<String> = deals.into_iter().collect();
+        let links = read::links(self.api, "deals", &deals, "contacts").await?;
+        let contacts: BTreeSet<String> =
+            links.values().flatten().map(|link| link.to.clone()).collect();
+        let contacts: Vec<String> = contacts.into_iter().collect();
+        let mut held = Vec::new();
+        for (kind, object, properties) in OBJECTS {
+            match OfContacts::read(self.api, &contacts, object, properties).await {
+                Err(failure) if asked.len() > 1 && failure.is_of_content() => return Err(failure),
+                read => held.push((kind, object, read)),
+            }
+        }
+        let of = |asked| {
+            let contacts = links.get(&id_of(asked)).map(Vec::as_slice).unwrap_or_default();
+            of_deal(asked, &owners, contacts, &held)
+        };
+        Ok(asked.iter().map(of).collect())
+    }
+}
+
+/// What is held of one kind, or why it could not be read.
+type Held = (ActivityKind, &'static str, Result<OfContacts, Failure>);
+
+fn of_deal<'a>(
+    asked: &'a ActivitiesOf<'a>,
+    owners: &Owners,
+    contacts: &[Association],
+    held: &[Held],
+) -> Evidence<Activity> {
     let mut found = FoundActivities::new("HubSpot", asked);
-    let owners = read::owners(api).await?;
     let own: BTreeSet<&str> = owners
         .iter()
         .filter(|(_, owner)| is_colleague(owner, asked.by))
         .map(|(id, _)| id.as_str())
         .collect();
     if own.is_empty() {
-        return Ok(found.nobody());
+        return found.nobody();
     }
-    let deal = [asked.deal.as_str().trim().to_owned()];
-    let links = read::links(api, "deals", &deal, "contacts").await?;
-    let contacts: Vec<String> = links.into_values().flatten().map(|link| link.to).collect();
     if contacts.is_empty() {
-        return Ok(found.without_contacts());
+        return found.without_contacts();
     }
-    for (kind, object, properties) in OBJECTS {
-        match of_contacts(api, &contacts, object, properties).await {
-            Ok(records) => {
-                for record in &records {
+    for (kind, object, read) in held {
+        match read {
+            Ok(read) => {
+                for record in read.of(contacts) {
                     let properties = record::properties(record);
-                    if is_contact(kind, &properties, &own, asked.by) {
-                        add(&mut found, kind, object, record, &properties);
+                    if is_contact(*kind, &properties, &own, asked.by) {
+                        add(&mut found, *kind, object, record, &properties);
                     }
                 }
             }
-            Err(failure) => found.unread(object, &failure),
+            Err(failure) => found.unread(object, failure),
         }
     }
-    Ok(found.finish())
+    found.finish()
 }
 
-async fn of_contacts(
-    api: &HubSpotApi,
-    contacts: &[String],
-    object: &str,
-    properties: &[&str],
-) -> Result<Vec<Value>, Failure> {
-    let links = read::links(api, "contacts", contacts, object).await?;
-    let ids: BTreeSet<String> = links.into_values().flatten().map(|link| link.to).collect();
-    let ids: Vec<String> = ids.into_iter().collect();
-    let records = read::records(api, object, &ids, properties, &[], false).await?;
-    Ok(records.into_values().collect())
+/// Activities of one kind, by contact.
+struct OfContacts {
+    links: BTreeMap<String, Vec<Association>>,
+    records: BTreeMap<String, Value>,
+}
+
+impl OfContacts {
+    async fn read(
+        api: &HubSpotApi,
+        contacts: &[String],
+        object: &str,
+        properties: &[&str],
+    ) -> Result<Self, Failure> {
+        let links = read::links(api, "contacts", contacts, object).await?;
+        let ids: BTreeSet<String> = links.values().flatten().map(|link| link.to.clone()).collect();
+        let ids: Vec<String> = ids.into_iter().collect();
+        let records = read::records(api, object, &ids, properties, &[], false).await?;
+        Ok(Self { links, records })
+    }
+
+    /// Each once, in the order of their ids.
+    fn of(&self, contacts: &[Association]) -> Vec<&Value> {
+        let of_contact = |contact: &Association| self.links.get(&contact.to);
+        let ids: BTreeSet<&String> =
+            contacts.iter().filter_map(of_contact).flatten().map(|link| &link.to).collect();
+        ids.into_iter().filter_map(|id| self.records.get(id)).collect()
+    }
 }
 
 fn add(

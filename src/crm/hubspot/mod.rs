@@ -18,11 +18,12 @@ use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
 use self::api::{Failure, HubSpotApi};
-use super::connector::{CrmRow, api_version, is_number, number_behind};
+use self::record::WholeDeals;
+use super::connector::{CrmRow, api_version, is_number, number_behind, parameter, path_of};
 use super::requested_properties::{check_properties, failed, may_read};
 use super::{
-    ActivitiesOf, Activity, Check, ClosedWonUpdate, Connection, Crm, CrmError, CrmSettings,
-    Progress, RequestedProperties, Signed, Trigger, closed_won,
+    ActivitiesOf, Activity, AskedDeal, Check, ClosedWonUpdate, Connection, Crm, CrmError,
+    CrmSettings, Progress, RequestedProperties, Signed, Trigger, closed_won,
 };
 use crate::brief::BaseMapping;
 use crate::http::{BaseUrl, Limits};
@@ -58,11 +59,17 @@ pub(super) const ROW: CrmRow = CrmRow {
     webhook_secret: Some(webhook::SECRET),
 };
 
-/// `https://app.hubspot.com/contacts/1/record/0-3/9876543210` and the older
-/// `…/contacts/1/deal/9876543210`.
+/// `https://app-eu1.hubspot.com/contacts/1/record/0-3/9876543210`, the older
+/// `…/contacts/1/deal/9876543210`, and a list or board with a deal open in it:
+/// `…/contacts/1/objects/0-3/views/all/list?recordId=9876543210`.
 fn of_address(address: &str) -> Option<DealId> {
     let fits = |host: &str| host == "hubspot.com" || host.ends_with(".hubspot.com");
-    number_behind(&["0-3", "deal"], address, fits)
+    number_behind(&["0-3", "deal"], address, fits).or_else(|| {
+        let path = path_of(address, fits)?;
+        let is_of_deals = path.contains(&"0-3") || path.first() == Some(&"deals");
+        let id = parameter(address, &["recordId", "previewRecordId", "objectId"])?;
+        (is_of_deals && is_number(id)).then(|| DealId::new(id))
+    })
 }
 
 impl CrmSettings for HubSpotSettings {
@@ -137,9 +144,20 @@ impl Crm for HubSpot {
     }
 
     async fn deal(&self, id: &DealId, signature: Option<&Signature>) -> Result<Deal, CrmError> {
-        let account = read::account(&self.api, &self.settings).await?;
-        let properties = self.requested.of_deal().resolve(&self.api).await?;
-        record::read_deal(&self.api, &self.name, id, &account, &properties, signature).await
+        let mut deals = self.deals(&[AskedDeal { id, signature }]).await;
+        deals.pop().expect("one deal was asked for")
+    }
+
+    async fn deals(&self, asked: &[AskedDeal<'_>]) -> Vec<Result<Deal, CrmError>> {
+        let all = async {
+            let account = read::account(&self.api, &self.settings).await?;
+            let requested = self.requested.of_deal().resolve(&self.api).await?;
+            let (api, crm) = (&self.api, &self.name);
+            let whole = WholeDeals { api, crm, account: &account, requested: &requested, asked };
+            Ok(whole.read_all().await)
+        };
+        all.await
+            .unwrap_or_else(|error| asked.iter().map(|_| Err(CrmError::clone(&error))).collect())
     }
 
     fn counts(&self, deal: &Deal) -> bool {
@@ -176,7 +194,15 @@ impl Crm for HubSpot {
         &self,
         asked: &ActivitiesOf<'_>,
     ) -> Result<Option<Evidence<Activity>>, CrmError> {
-        activities::read(&self.api, asked).await.map(Some)
+        let mut found = self.activities_of_many(std::slice::from_ref(asked)).await;
+        found.pop().expect("one deal was asked for")
+    }
+
+    async fn activities_of_many(
+        &self,
+        asked: &[ActivitiesOf<'_>],
+    ) -> Vec<Result<Option<Evidence<Activity>>, CrmError>> {
+        activities::read(&self.api, asked).await.into_iter().map(|it| it.map(Some)).collect()
     }
 
     async fn activity_checks(&self) -> Vec<Check> {

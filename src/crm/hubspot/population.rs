@@ -92,7 +92,8 @@ impl<'a> HubSpotPopulation<'a> {
         });
         for kind in [RecordKind::Company, RecordKind::Contact, RecordKind::LineItem] {
             if self.requested.of(kind).is_some() {
-                let added = record::add_linked(self.api, kind, self.requested, &mut deals).await;
+                let added =
+                    record::add_linked(self.api, kind, self.requested, &mut deals, false).await;
                 self.reading.part(&format!("the {} of the deals", read::object(kind)), added);
             }
         }

@@ -17,7 +17,7 @@ use crate::text::{one_line, shorten};
 
 /// Inputs of one batch read; fewer where history is asked for.
 const BATCH: usize = 100;
-const BATCH_WITH_HISTORY: usize = 50;
+pub(super) const BATCH_WITH_HISTORY: usize = 50;
 const BATCH_ASSOCIATIONS: usize = 1_000;
 
 /// The property under which a deal lists its companies where it has several
@@ -112,6 +112,8 @@ pub(super) struct BatchRead {
     pub(super) records: BTreeMap<String, Value>,
     /// Those that HubSpot neither gave nor said that it does not have.
     pub(super) untold: BTreeSet<String>,
+    /// Those of which it says that it does not have them.
+    pub(super) absent: BTreeSet<String>,
 }
 
 /// Records by id, and which of them HubSpot leaves out without a word. Those
@@ -140,6 +142,7 @@ pub(super) async fn batch(
         });
         let (mut answer, _) = api.read("crm/objects", &path, &body).await?;
         let mut told = absent(&path, &answer)?;
+        batch.absent.extend(told.iter().cloned());
         for record in list("HubSpot", &path, &mut answer, "results")? {
             // The survivor of a merge answers for the ids that were merged into it.
             let merged = record["properties"]["hs_merged_object_ids"].as_str().unwrap_or_default();
@@ -163,7 +166,7 @@ pub(super) async fn records(
     history: &[&str],
     archived: bool,
 ) -> Result<BTreeMap<String, Value>, Failure> {
-    let BatchRead { records, untold } =
+    let BatchRead { records, untold, .. } =
         batch(api, object, ids, properties, history, archived).await?;
     match untold.first() {
         None => Ok(records),

@@ -1,7 +1,9 @@
 //! HubSpot's records as deals, companies, people and products, read for one deal.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use http::StatusCode;
 use serde_json::{Map, Value};
@@ -10,17 +12,21 @@ use super::api::{Failure, HubSpotApi};
 use super::read;
 use super::read::Association;
 use super::update::HubSpotStages;
-use crate::crm::CrmError;
 use crate::crm::closed_won::not_after;
 use crate::crm::connector::is_number;
 use crate::crm::failure::{bad_field, cursor, without_id};
+use crate::crm::reading::{Batch, in_parts};
 use crate::crm::record::{add_role, figures, mark_signers, role_word, website, won_at};
+use crate::crm::{AskedDeal, CrmError};
 use crate::model::{
     Company, Contact, CrmName, Deal, DealId, LineItem, Money, Outcome, Person, Properties,
-    RecordKind, Signature,
+    RecordKind,
 };
 
-// One deal with all that a brief needs.
+// Deals with all that a brief needs.
+
+/// So many reps are asked for one by one; of more the list of all is shorter.
+const FEW_OWNERS: usize = 3;
 
 /// A deal's record, with the history of its stage; archived deals too.
 pub(super) async fn find(
@@ -29,62 +35,151 @@ pub(super) async fn find(
     id: &DealId,
     properties: &[&str],
 ) -> Result<Value, CrmError> {
-    let text = id.as_str().trim();
-    let not_found =
-        |help: &str| CrmError::NotFound { crm: crm.clone(), id: id.clone(), help: help.to_owned() };
-    if !is_number(text) {
-        return Err(not_found("HubSpot's ids are numbers: the Record ID on the deal's page."));
-    }
-    let ids = [text.to_owned()];
+    let mut found = find_all(api, crm, &[id], properties).await?;
+    found.pop().expect("each id has its answer")
+}
+
+/// The records of deals, in the order of their ids.
+async fn find_all(
+    api: &HubSpotApi,
+    crm: &CrmName,
+    ids: &[&DealId],
+    properties: &[&str],
+) -> Result<Vec<Result<Value, CrmError>>, Failure> {
+    let mut open: BTreeSet<String> = ids
+        .iter()
+        .map(|id| id.as_str().trim())
+        .filter(|id| is_number(id))
+        .map(str::to_owned)
+        .collect();
+    let mut found: BTreeMap<String, Value> = BTreeMap::new();
+    let mut untold = BTreeSet::new();
     for archived in [false, true] {
-        let read = read::batch(api, "deals", &ids, properties, &["dealstage"], archived).await;
-        let records = match read {
-            Ok(batch) => batch.records,
-            Err(failure) if failure.status == Some(StatusCode::NOT_FOUND) => continue,
-            Err(failure) => return Err(failure.into()),
+        let asked: Vec<String> = open.iter().cloned().collect();
+        if asked.is_empty() {
+            break;
+        }
+        let read = read::batch(api, "deals", &asked, properties, &["dealstage"], archived).await;
+        let batch = match read {
+            Ok(batch) => batch,
+            Err(failure) if failure.is(StatusCode::NOT_FOUND) && asked.len() == 1 => continue,
+            Err(failure) => return Err(failure),
         };
-        // The survivor of a merge answers for the ids that were merged into it.
-        if let Some((_, mut record)) = records.into_iter().next() {
+        let alone = (asked.len() == 1 && batch.records.len() == 1).then(|| asked[0].clone());
+        for (own, mut record) in batch.records {
             if archived {
                 record["archived"] = Value::Bool(true);
             }
-            return Ok(record);
+            // The survivor of a merge answers for the ids that were merged into it.
+            let merged = record["properties"]["hs_merged_object_ids"].as_str().unwrap_or_default();
+            let ids = merged.split(';').map(str::trim).chain([own.as_str()]);
+            for id in ids.chain(alone.as_deref()) {
+                if !batch.absent.contains(id) && open.remove(id) {
+                    found.insert(id.to_owned(), record.clone());
+                }
+            }
         }
+        untold.extend(batch.untold);
     }
-    Err(not_found(
-        "It may be deleted, merged into another deal, or hidden from the token. The number is \
-         the Record ID on the deal's page.",
-    ))
+    untold.retain(|id| open.contains(id));
+    if let Some(id) = untold.first().filter(|_| ids.len() > 1) {
+        let why = format!("leaves out {} deals without a reason, such as {id}", untold.len());
+        return Err(Failure::nonsense("HubSpot", "deals/batch/read", StatusCode::OK, &why));
+    }
+    let answer = |id: &&DealId| {
+        let text = id.as_str().trim();
+        if let Some(record) = found.get(text) {
+            return Ok(record.clone());
+        }
+        if untold.contains(text) {
+            let why = format!("leaves out deal {text} without a reason");
+            return Err(
+                Failure::nonsense("HubSpot", "deals/batch/read", StatusCode::OK, &why).error
+            );
+        }
+        let help = if is_number(text) {
+            "It may be deleted, merged into another deal, or hidden from the token. The number is \
+             the Record ID on the deal's page."
+        } else {
+            "HubSpot's ids are numbers: the Record ID on the deal's page."
+        };
+        Err(CrmError::NotFound { crm: crm.clone(), id: (*id).clone(), help: help.to_owned() })
+    };
+    Ok(ids.iter().map(answer).collect())
 }
 
-/// The deal with company, people, products and rep.
-pub(super) async fn read_deal(
-    api: &HubSpotApi,
-    crm: &CrmName,
-    id: &DealId,
-    account: &HubSpotAccount,
-    requested: &Properties,
-    signature: Option<&Signature>,
-) -> Result<Deal, CrmError> {
-    let entered: Vec<String> =
-        account.stages.won_ids().iter().map(|id| format!("hs_v2_date_entered_{id}")).collect();
-    let mut properties = with(&DEAL, &requested.deal);
-    properties.extend(entered.iter().map(String::as_str));
-    let record = find(api, crm, id, &properties).await?;
-    let mut deal = deal(crm, &record, account)?;
-    if let Some(owner) = text(&deal.properties, "hubspot_owner_id") {
-        deal.owner = match read::owner(api, owner).await {
-            Ok(owner) => owner,
-            // Without the scope for owners the brief says that the rep is unknown.
-            Err(failure) if failure.status == Some(StatusCode::FORBIDDEN) => None,
-            Err(failure) => return Err(failure.into()),
+/// Deals with company, people, products and rep.
+pub(super) struct WholeDeals<'a> {
+    pub(super) api: &'a HubSpotApi,
+    pub(super) crm: &'a CrmName,
+    pub(super) account: &'a HubSpotAccount,
+    pub(super) requested: &'a Properties,
+    pub(super) asked: &'a [AskedDeal<'a>],
+}
+
+impl WholeDeals<'_> {
+    /// In their order.
+    pub(super) async fn read_all(&self) -> Vec<Result<Deal, CrmError>> {
+        let read = in_parts(self, self.asked.len(), read::BATCH_WITH_HISTORY).await;
+        read.into_iter().map(|deal| deal.and_then(|deal| deal)).collect()
+    }
+
+    async fn add_owners(&self, deals: &mut [Deal]) -> Result<(), Failure> {
+        let id_of = |deal: &Deal| owned(&deal.properties, "hubspot_owner_id");
+        let ids: BTreeSet<String> = deals.iter().filter_map(id_of).collect();
+        let read = async {
+            if ids.len() > FEW_OWNERS {
+                return read::owners(self.api).await;
+            }
+            let mut owners = Owners::new();
+            for id in ids {
+                if let Some(owner) = read::owner(self.api, &id).await? {
+                    owners.insert(id, owner);
+                }
+            }
+            Ok(owners)
         };
+        let owners = match read.await {
+            Ok(owners) => owners,
+            // Without the scope for owners the brief says that the rep is unknown.
+            Err(failure) if failure.is(StatusCode::FORBIDDEN) => Owners::new(),
+            Err(failure) => return Err(failure),
+        };
+        for deal in deals {
+            deal.owner = id_of(deal).and_then(|id| owners.get(&id).cloned());
+        }
+        Ok(())
     }
-    for kind in [RecordKind::Company, RecordKind::Contact, RecordKind::LineItem] {
-        add_linked(api, kind, requested, std::slice::from_mut(&mut deal)).await?;
+}
+
+#[async_trait]
+impl Batch for WholeDeals<'_> {
+    type Item = Result<Deal, CrmError>;
+
+    async fn read(&self, part: Range<usize>) -> Result<Vec<Self::Item>, Failure> {
+        let asked = &self.asked[part];
+        let won = self.account.stages.won_ids();
+        let entered: Vec<String> =
+            won.iter().map(|id| format!("hs_v2_date_entered_{id}")).collect();
+        let mut properties = with(&DEAL, &self.requested.deal);
+        properties.extend(entered.iter().map(String::as_str));
+        let ids: Vec<&DealId> = asked.iter().map(|asked| asked.id).collect();
+        let records = find_all(self.api, self.crm, &ids, &properties).await?;
+        let mut read: Vec<Self::Item> =
+            records.into_iter().map(|record| deal(self.crm, &record?, self.account)).collect();
+        let mut deals: Vec<Deal> =
+            read.iter().filter_map(|deal| deal.as_ref().ok()).cloned().collect();
+        self.add_owners(&mut deals).await?;
+        for kind in [RecordKind::Company, RecordKind::Contact, RecordKind::LineItem] {
+            add_linked(self.api, kind, self.requested, &mut deals, true).await?;
+        }
+        let places = asked.iter().zip(&mut read).filter(|(_, place)| place.is_ok());
+        for ((asked, place), mut deal) in places.zip(deals) {
+            mark_signers(&mut deal.contacts, asked.signature);
+            *place = Ok(deal);
+        }
+        Ok(read)
     }
-    mark_signers(&mut deal.contacts, signature);
-    Ok(deal)
 }
 
 /// The company a deal belongs to: the primary one, else the only one. With
@@ -108,6 +203,7 @@ async fn linked(
     deals: &[String],
     kind: RecordKind,
     requested: &Properties,
+    every_company: bool,
 ) -> Result<LinkedRecords, Failure> {
     let none = BTreeSet::new();
     let always: &[&str] = match kind {
@@ -120,7 +216,7 @@ async fn linked(
     let object = read::object(kind);
     let links = read::links(api, "deals", deals, object).await?;
     let needed = links.values().flat_map(|links| match kind {
-        RecordKind::Company if deals.len() > 1 => primary(links).into_iter().cloned().collect(),
+        RecordKind::Company if !every_company => primary(links).into_iter().cloned().collect(),
         _ => links.iter().map(|link| link.to.clone()).collect::<Vec<_>>(),
     });
     let ids: BTreeSet<String> = needed.collect();
@@ -130,15 +226,19 @@ async fn linked(
 }
 
 /// Gives each deal the records of one kind that stand beside it. The company
-/// of a deal is its primary one, else the only one.
+/// of a deal is its primary one, else the only one; the names of several are
+/// told where each company is read.
 pub(super) async fn add_linked(
     api: &HubSpotApi,
     kind: RecordKind,
     requested: &Properties,
     deals: &mut [Deal],
+    every_company: bool,
 ) -> Result<(), Failure> {
-    let ids: Vec<String> = deals.iter().map(|deal| deal.id.as_str().to_owned()).collect();
-    let LinkedRecords { links, records } = linked(api, &ids, kind, requested).await?;
+    let ids: BTreeSet<String> = deals.iter().map(|deal| deal.id.as_str().to_owned()).collect();
+    let ids: Vec<String> = ids.into_iter().collect();
+    let LinkedRecords { links, records } =
+        linked(api, &ids, kind, requested, every_company).await?;
     for deal in deals {
         let Some(links) = links.get(deal.id.as_str()) else { continue };
         let found = || links.iter().filter_map(|link| Some((link, records.get(&link.to)?)));

@@ -15,6 +15,9 @@ use crate::model::CrmName;
 /// Records of one page, at most.
 const PAGE: usize = 500;
 
+/// Records of one request by their ids, at most.
+pub(super) const BY_IDS: usize = 100;
+
 /// A client for one company.
 pub(super) struct PipedriveApi {
     client: Client,
@@ -102,7 +105,7 @@ impl PipedriveApi {
     /// Records by id, a hundred in a request.
     pub(super) async fn by_ids(&self, object: &str, ids: &[u64]) -> Result<Vec<Value>, Failure> {
         let mut records = Vec::new();
-        for ids in ids.chunks(100) {
+        for ids in ids.chunks(BY_IDS) {
             let ids: Vec<String> = ids.iter().map(u64::to_string).collect();
             let more = "include_option_labels=true";
             let path = self.v2(&format!("{object}?ids={}&{more}", ids.join(",")));

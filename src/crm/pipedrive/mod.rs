@@ -15,14 +15,14 @@ use serde::Deserialize;
 use serde_json::json;
 
 use self::api::PipedriveApi;
-use self::record::PipedriveAccount;
+use self::record::{PipedriveAccount, WholeDeals};
 use super::closed_won::note;
 use super::connector::{CrmRow, number_behind};
 use super::reading::Reading;
 use super::requested_properties::{check_properties, failed, may_read};
 use super::{
-    ActivitiesOf, Activity, Check, ClosedWonUpdate, Connection, Crm, CrmError, CrmSettings,
-    Progress, RequestedProperties, Signed, Trigger, closed_won,
+    ActivitiesOf, Activity, AskedDeal, Check, ClosedWonUpdate, Connection, Crm, CrmError,
+    CrmSettings, Progress, RequestedProperties, Signed, Trigger, closed_won,
 };
 use crate::brief::BaseMapping;
 use crate::http::{BaseUrl, Schedule};
@@ -128,10 +128,21 @@ impl Crm for Pipedrive {
     }
 
     async fn deal(&self, id: &DealId, signature: Option<&Signature>) -> Result<Deal, CrmError> {
-        let account = record::account(&self.api, &self.settings).await?;
-        let requested = self.requested.of_deal().whole(&RecordKind::ALL).resolve(&self.api).await?;
-        account.fields.told_apart(&requested.deal)?;
-        record::read(&self.api, &self.name, id, &account, signature).await
+        let mut deals = self.deals(&[AskedDeal { id, signature }]).await;
+        deals.pop().expect("one deal was asked for")
+    }
+
+    async fn deals(&self, asked: &[AskedDeal<'_>]) -> Vec<Result<Deal, CrmError>> {
+        let all = async {
+            let account = record::account(&self.api, &self.settings).await?;
+            let requested = self.requested.of_deal().whole(&RecordKind::ALL);
+            let requested = requested.resolve(&self.api).await?;
+            account.fields.told_apart(&requested.deal)?;
+            let (api, crm) = (&self.api, &self.name);
+            Ok(WholeDeals { api, crm, account: &account, asked }.read_all().await)
+        };
+        all.await
+            .unwrap_or_else(|error| asked.iter().map(|_| Err(CrmError::clone(&error))).collect())
     }
 
     async fn population(

@@ -2,6 +2,7 @@
 //! fields by their names.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDateTime, Utc};
@@ -9,16 +10,16 @@ use http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::PipedriveSettings;
-use super::api::PipedriveApi;
-use crate::crm::CrmError;
+use super::api::{BY_IDS, PipedriveApi};
 use crate::crm::closed_won::not_after;
 use crate::crm::failure::{Failure, bad_field, without_id};
+use crate::crm::reading::{Batch, in_parts};
 use crate::crm::record::{add_role, figures, mark_signers, number, role_word, website};
 pub(super) use crate::crm::record::{text, won_at};
 use crate::crm::requested_properties::Known;
+use crate::crm::{AskedDeal, CrmError};
 use crate::model::{
     Company, Contact, CrmName, Deal, DealId, LineItem, Money, Outcome, Person, RecordKind,
-    Signature,
 };
 
 // Custom fields by their names. Pipedrive keeps them under random keys that
@@ -189,7 +190,10 @@ fn told(value: &Value, field: Option<&PipedriveField>) -> Value {
     }
 }
 
-// One deal with all that a brief needs.
+// Deals with all that a brief needs.
+
+/// So many reps are asked for one by one; of more the list of all is shorter.
+const FEW_OWNERS: usize = 3;
 
 /// The company's fields, pipelines and stages. A token of another company than
 /// the configured one is refused before anything is read.
@@ -266,42 +270,132 @@ pub(super) async fn find(
     ))
 }
 
-/// The deal with organization, people, products, rep and time of winning.
-pub(super) async fn read(
+/// The records of deals, in the order of their ids: from the lists, which say
+/// nothing of an id that they do not have; that one is asked for alone.
+async fn find_all(
     api: &PipedriveApi,
     crm: &CrmName,
-    id: &DealId,
-    account: &PipedriveAccount,
-    signature: Option<&Signature>,
-) -> Result<Deal, CrmError> {
-    let record = find(api, crm, id).await?;
-    let mut deal = deal(crm, &record, account)?;
-    if deal.id.as_str() != id.as_str().trim() {
-        deal.merged_ids.push(DealId::new(id.as_str().trim()));
-    }
-    if let Some(owner) = record["owner_id"].as_u64() {
-        deal.owner = match api.get(&api.v1(&format!("users/{owner}"))).await {
-            Ok(user) => Some(person(&user)),
-            Err(failure) if failure.is_hidden() => None,
-            Err(failure) => return Err(failure.into()),
-        };
-    }
-    let one = std::slice::from_mut(&mut deal);
-    add_companies(api, one).await?;
-    add_contacts(api, one).await?;
-    add_products(api, one).await?;
-    match changelog(api, deal.id.as_str()).await {
-        Ok(changes) => {
-            if let Some(at) = first_won(&changes) {
-                won_at(&mut deal, at, "status history");
+    ids: &[&DealId],
+) -> Result<Vec<Result<Value, CrmError>>, Failure> {
+    let number = |id: &DealId| id.as_str().trim().parse::<u64>().ok();
+    let mut open: BTreeSet<u64> = ids.iter().filter_map(|id| number(id)).collect();
+    let mut found: BTreeMap<u64, Value> = BTreeMap::new();
+    for list in ["deals?", "deals/archived?"] {
+        let asked: Vec<String> = open.iter().map(u64::to_string).collect();
+        if asked.len() < 2 {
+            break;
+        }
+        let more = "include_fields=first_won_time&include_option_labels=true";
+        let path = api.v2(&format!("{list}ids={}&{more}", asked.join(",")));
+        for record in api.list(&path).await? {
+            // One that was merged into another is that other one now.
+            if let Some(id) = record["id"].as_u64().filter(|_| record["merged_to_id"].is_null())
+                && open.remove(&id)
+            {
+                found.insert(id, record);
             }
         }
-        // Where the changelog may not be read, the deal's own time stands.
-        Err(failure) if failure.is_hidden() => {}
-        Err(failure) => return Err(failure.into()),
     }
-    mark_signers(&mut deal.contacts, signature);
-    Ok(deal)
+    let mut records = Vec::with_capacity(ids.len());
+    for id in ids {
+        records.push(match number(id).and_then(|id| found.get(&id)) {
+            Some(record) => Ok(record.clone()),
+            None => find(api, crm, id).await,
+        });
+    }
+    Ok(records)
+}
+
+/// Deals with organization, people, products, rep and time of winning.
+pub(super) struct WholeDeals<'a> {
+    pub(super) api: &'a PipedriveApi,
+    pub(super) crm: &'a CrmName,
+    pub(super) account: &'a PipedriveAccount,
+    pub(super) asked: &'a [AskedDeal<'a>],
+}
+
+impl WholeDeals<'_> {
+    /// In their order.
+    pub(super) async fn read_all(&self) -> Vec<Result<Deal, CrmError>> {
+        let read = in_parts(self, self.asked.len(), BY_IDS).await;
+        read.into_iter().map(|deal| deal.and_then(|deal| deal)).collect()
+    }
+
+    fn deal(&self, asked: &AskedDeal<'_>, record: &Value) -> Result<Deal, CrmError> {
+        let mut deal = deal(self.crm, record, self.account)?;
+        if deal.id.as_str() != asked.id.as_str().trim() {
+            deal.merged_ids.push(DealId::new(asked.id.as_str().trim()));
+        }
+        Ok(deal)
+    }
+
+    async fn add_owners(&self, deals: &mut [Deal]) -> Result<(), Failure> {
+        let ids: BTreeSet<u64> = deals.iter().filter_map(|deal| id_in(deal, "owner_id")).collect();
+        let read = async {
+            if ids.len() > FEW_OWNERS {
+                let users = self.api.list(&self.api.v1("users")).await?;
+                return Ok(by_id(&users).into_iter().map(|(id, it)| (id, person(it))).collect());
+            }
+            let mut owners: BTreeMap<u64, Person> = BTreeMap::new();
+            for id in ids {
+                match self.api.get(&self.api.v1(&format!("users/{id}"))).await {
+                    Ok(user) => drop(owners.insert(id, person(&user))),
+                    Err(failure) if failure.is_hidden() => {}
+                    Err(failure) => return Err(failure),
+                }
+            }
+            Ok(owners)
+        };
+        let owners: BTreeMap<u64, Person> = match read.await {
+            Ok(owners) => owners,
+            Err(failure) if failure.is_hidden() => BTreeMap::new(),
+            Err(failure) => return Err(failure),
+        };
+        for deal in deals {
+            deal.owner = id_in(deal, "owner_id").and_then(|id| owners.get(&id).cloned());
+        }
+        Ok(())
+    }
+
+    /// The time of winning as the changelog has it, which is one of each deal.
+    async fn with_history(&self, mut deal: Deal) -> Result<Deal, CrmError> {
+        match changelog(self.api, deal.id.as_str()).await {
+            Ok(changes) => {
+                if let Some(at) = first_won(&changes) {
+                    won_at(&mut deal, at, "status history");
+                }
+                Ok(deal)
+            }
+            // Where the changelog may not be read, the deal's own time stands.
+            Err(failure) if failure.is_hidden() => Ok(deal),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+}
+
+#[async_trait]
+impl Batch for WholeDeals<'_> {
+    type Item = Result<Deal, CrmError>;
+
+    async fn read(&self, part: Range<usize>) -> Result<Vec<Self::Item>, Failure> {
+        let asked = &self.asked[part];
+        let ids: Vec<&DealId> = asked.iter().map(|asked| asked.id).collect();
+        let records = find_all(self.api, self.crm, &ids).await?;
+        let mut read: Vec<Self::Item> =
+            asked.iter().zip(records).map(|(asked, record)| self.deal(asked, &record?)).collect();
+        let mut deals: Vec<Deal> =
+            read.iter().filter_map(|deal| deal.as_ref().ok()).cloned().collect();
+        self.add_owners(&mut deals).await?;
+        add_companies(self.api, &mut deals).await?;
+        add_contacts(self.api, &mut deals).await?;
+        add_products(self.api, &mut deals).await?;
+        let places = asked.iter().zip(&mut read).filter(|(_, place)| place.is_ok());
+        for ((asked, place), mut deal) in places.zip(deals) {
+            mark_signers(&mut deal.contacts, asked.signature);
+            *place = self.with_history(deal).await;
+        }
+        Ok(read)
+    }
 }
 
 /// A deal's changes; `won_time` can be set by hand, this cannot.

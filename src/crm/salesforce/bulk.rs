@@ -223,9 +223,7 @@ fn value(holds: FieldType, text: &str) -> Value {
     match holds {
         _ if text.is_empty() => Value::Null,
         FieldType::Truth => Value::Bool(text == "true"),
-        FieldType::Number => {
-            serde_json::from_str(text).ok().filter(Value::is_number).unwrap_or_else(|| text.into())
-        }
+        FieldType::Number => text.parse().map_or_else(|_| text.into(), Value::Number),
         // The one API writes Z, the other an offset.
         FieldType::Moment => match text.strip_suffix('Z') {
             Some(moment) => format!("{moment}+0000").into(),

@@ -17,12 +17,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 use self::api::{SalesforceApi, describe};
-use super::connector::{CrmRow, api_version, is_number, path_of};
+use self::record::WholeDeals;
+use super::connector::{CrmRow, api_version, is_number, parameter, path_of};
 use super::reading::Reading;
 use super::requested_properties::{check_properties, failed, may_read};
 use super::{
-    ActivitiesOf, Activity, Check, ClosedWonUpdate, Connection, Crm, CrmError, CrmSettings,
-    Progress, RequestedProperties, Signed, Trigger, closed_won,
+    ActivitiesOf, Activity, AskedDeal, Check, ClosedWonUpdate, Connection, Crm, CrmError,
+    CrmSettings, Progress, RequestedProperties, Signed, Trigger, closed_won,
 };
 use crate::brief::BaseMapping;
 use crate::http::{BaseUrl, Schedule};
@@ -60,18 +61,27 @@ pub(super) const ROW: CrmRow = CrmRow {
     webhook_secret: Some(webhook::SECRET),
 };
 
-/// `https://acme.lightning.force.com/lightning/r/Opportunity/0065g…/view` and
-/// the classic `https://acme.my.salesforce.com/0065g…`.
+/// `https://acme.lightning.force.com/lightning/r/Opportunity/0065g…/view`, the
+/// classic `https://acme.my.salesforce.com/0065g…`, and pages that take the id
+/// as a parameter.
 fn of_address(address: &str) -> Option<DealId> {
-    let path =
-        path_of(address, |host| host.ends_with(".force.com") || host.ends_with(".salesforce.com"))?;
+    const HOSTS: [&str; 6] = [
+        ".force.com",
+        ".salesforce.com",
+        ".salesforce.mil",
+        ".crmforce.mil",
+        ".sfcrmproducts.cn",
+        ".sfcrmapps.cn",
+    ];
+    let path = path_of(address, |host| HOSTS.iter().any(|it| host.ends_with(it)))?;
     // Ids of opportunities begin with 006.
     let is_id = |part: &&&str| {
         matches!(part.len(), 15 | 18)
             && part.starts_with("006")
             && part.bytes().all(|c| c.is_ascii_alphanumeric())
     };
-    path.iter().find(is_id).map(|id| DealId::new(*id))
+    let named = parameter(address, &["id", "recordId"]);
+    path.iter().chain(&named).find(is_id).map(|id| DealId::new(*id))
 }
 
 impl CrmSettings for SalesforceSettings {
@@ -153,12 +163,22 @@ impl Crm for Salesforce {
     }
 
     async fn deal(&self, id: &DealId, signature: Option<&Signature>) -> Result<Deal, CrmError> {
-        // The account comes whole in a request of its own.
-        let requested = self.requested.of_deal().whole(&[RecordKind::Company]);
-        let requested = requested.resolve(&self.api).await?;
-        let described = describe(&self.api, "Opportunity").await?;
-        let org = record::org(&self.api, &self.settings).await?;
-        record::read(&self.api, &self.name, id, &org, &described, &requested, signature).await
+        let mut deals = self.deals(&[AskedDeal { id, signature }]).await;
+        deals.pop().expect("one deal was asked for")
+    }
+
+    async fn deals(&self, asked: &[AskedDeal<'_>]) -> Vec<Result<Deal, CrmError>> {
+        let all = async {
+            // The accounts come whole in a request of their own.
+            let requested = self.requested.of_deal().whole(&[RecordKind::Company]);
+            let requested = requested.resolve(&self.api).await?;
+            let described = describe(&self.api, "Opportunity").await?;
+            let org = record::org(&self.api, &self.settings).await?;
+            let (api, crm) = (&self.api, &self.name);
+            Ok(WholeDeals::new(api, crm, &org, &described, &requested, asked).read_all().await)
+        };
+        all.await
+            .unwrap_or_else(|error| asked.iter().map(|_| Err(CrmError::clone(&error))).collect())
     }
 
     async fn population(
@@ -201,7 +221,16 @@ impl Crm for Salesforce {
         &self,
         asked: &ActivitiesOf<'_>,
     ) -> Result<Option<Evidence<Activity>>, CrmError> {
-        activities::read(&self.api, &self.name, asked).await.map(Some)
+        let mut found = self.activities_of_many(std::slice::from_ref(asked)).await;
+        found.pop().expect("one opportunity was asked for")
+    }
+
+    async fn activities_of_many(
+        &self,
+        asked: &[ActivitiesOf<'_>],
+    ) -> Vec<Result<Option<Evidence<Activity>>, CrmError>> {
+        let found = activities::read(&self.api, &self.name, asked).await;
+        found.into_iter().map(|it| it.map(Some)).collect()
     }
 
     async fn activity_checks(&self) -> Vec<Check> {

@@ -21,9 +21,6 @@ use crate::model::{
     normalise_deal_id,
 };
 
-/// Ids of one query: a URL has 16,384 bytes at most.
-const IDS: usize = 200;
-
 /// Reads a population step by step; what fails becomes a gap.
 pub(super) struct SalesforcePopulation<'a> {
     pub(super) api: &'a SalesforceApi,
@@ -80,7 +77,7 @@ impl SalesforcePopulation<'_> {
         let history = self.history(&mut bulk, &touched).await?;
         let before: Vec<&str> =
             history.0.keys().filter(|id| !found.contains_key(*id)).map(DealId::as_str).collect();
-        for ids in before.chunks(IDS) {
+        for ids in before.chunks(record::ids_at_once(self.api, &select)) {
             let ids = soql::list(ids.iter().copied());
             let reopened = Query {
                 soql: format!("{select} WHERE Id IN {ids}"),

@@ -2,23 +2,26 @@
 //! followed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
+use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Map, Value, json};
 
 use super::api::{Described, SalesforceApi};
 use super::update::SalesforceStages;
 use super::{SalesforceSettings, soql};
-use crate::crm::CrmError;
 use crate::crm::closed_won::not_after;
 use crate::crm::failure::{Failure, bad_field, without_id};
+use crate::crm::reading::{Batch, in_parts};
 pub(super) use crate::crm::record::text;
 use crate::crm::record::{
     add_role, figures, mark_signers, number, person, role_word, website, won_at,
 };
+use crate::crm::{AskedDeal, CrmError};
 use crate::model::{
     Company, Contact, CrmName, Deal, DealId, LineItem, Money, Outcome, Person, Properties,
-    Signature, normalise_deal_id,
+    normalise_deal_id,
 };
 
 // Accounts that were merged: Salesforce deletes the one that goes and names
@@ -30,8 +33,20 @@ pub(super) const MERGED_FROM: &str = "MergedFrom";
 /// How often the account that stays may have been merged itself.
 const DEEPEST: usize = 5;
 
-/// Accounts of one query: a URL has 16,384 bytes at most.
+/// Records of one query by their ids: an address with its headers has 16,384
+/// bytes at most.
 const IDS: usize = 200;
+
+/// What of them a query may take: tokens in headers are long, too.
+const ADDRESS: usize = 10_000;
+
+/// So many records a query with this before its ids may ask for.
+pub(super) fn ids_at_once(api: &SalesforceApi, select: &str) -> usize {
+    // What an id takes of an address: `'006…', `, encoded.
+    const ID: usize = 18 + "%27%27%2C+".len();
+    let query = api.query_path(select, true).len();
+    (ADDRESS.saturating_sub(query) / ID).clamp(1, IDS)
+}
 
 /// Gives deals of merged accounts the account that stays, and says of how many
 /// that was so.
@@ -75,12 +90,9 @@ async fn accounts(
     let own: Vec<&str> = fields.iter().filter_map(|name| name.strip_prefix("Account.")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let mut found = BTreeMap::new();
-    for ids in ids.chunks(IDS) {
-        let soql = format!(
-            "SELECT Id, {} FROM Account WHERE Id IN {}",
-            own.join(", "),
-            soql::list(ids.iter().copied())
-        );
+    let select = format!("SELECT Id, {} FROM Account WHERE Id IN", own.join(", "));
+    for ids in ids.chunks(ids_at_once(api, &select)) {
+        let soql = format!("{select} {}", soql::list(ids.iter().copied()));
         for account in api.query(&soql).await? {
             if let Some(id) = text(&account, "Id") {
                 found.insert(id, account);
@@ -90,7 +102,7 @@ async fn accounts(
     Ok(found)
 }
 
-// One opportunity with all that a brief needs, in one query.
+// Opportunities with all that a brief needs, in one query.
 
 /// The instance and its stages.
 pub(super) async fn org(
@@ -111,66 +123,131 @@ pub(super) async fn find(
     id: &DealId,
     select: &[String],
 ) -> Result<Value, CrmError> {
-    let full = normalise_deal_id(crm, id);
-    let not_found =
-        |help: &str| CrmError::NotFound { crm: crm.clone(), id: id.clone(), help: help.to_owned() };
-    let text = full.as_str();
-    if text.len() != 18 || !text.bytes().all(|b| b.is_ascii_alphanumeric()) {
-        return Err(not_found(
-            "Salesforce's ids have 15 or 18 letters and digits: those in the address of the \
-             opportunity's page.",
-        ));
-    }
-    let soql =
-        format!("SELECT {} FROM Opportunity WHERE Id = {}", select.join(", "), soql::quote(text));
-    let found = api.query(&soql).await?;
-    found.into_iter().next().ok_or_else(|| {
-        not_found(
-            "It may be deleted for good, or not shared with the app's user. An opportunity's id \
-             begins with 006.",
-        )
-    })
+    find_all(api, crm, &[id], select).await?.pop().expect("each id has its answer")
 }
 
-/// The opportunity with account, people, products, rep and time of winning.
-pub(super) async fn read(
+/// The records of opportunities, in the order of their ids.
+async fn find_all(
     api: &SalesforceApi,
     crm: &CrmName,
-    id: &DealId,
-    org: &Org,
-    described: &Described,
-    requested: &Properties,
-    signature: Option<&Signature>,
-) -> Result<Deal, CrmError> {
-    let fields = soql::fields(&described.fields, requested);
-    let mut select = fields.clone();
-    for (child, fields) in [
-        ("OpportunityContactRoles", soql::roles(requested)),
-        ("OpportunityLineItems", soql::line_items(requested)),
-    ] {
-        if described.children.contains(child) {
-            // Deleted ones come with deleted opportunities only.
-            let fields = fields.join(", ");
-            select.push(format!("(SELECT {fields} FROM {child} WHERE IsDeleted = false)"));
+    ids: &[&DealId],
+    select: &[String],
+) -> Result<Vec<Result<Value, CrmError>>, Failure> {
+    let full: Vec<DealId> = ids.iter().map(|id| normalise_deal_id(crm, id)).collect();
+    let is_id = |id: &&str| id.len() == 18 && id.bytes().all(|b| b.is_ascii_alphanumeric());
+    let asked: BTreeSet<&str> = full.iter().map(DealId::as_str).filter(is_id).collect();
+    let mut found: BTreeMap<String, Value> = BTreeMap::new();
+    if !asked.is_empty() {
+        let select = select.join(", ");
+        let soql = format!(
+            "SELECT {select} FROM Opportunity WHERE Id IN {}",
+            soql::list(asked.iter().copied())
+        );
+        for record in api.query(&soql).await? {
+            found.extend(text(&record, "Id").map(|id| (id, record)));
         }
     }
-    let mut record = find(api, crm, id, &select).await?;
-    let mut deal = deal(crm, &record, org)?;
-    // A child that is empty is null; a long one has pages of its own.
-    let roles = api.below(taken(&mut record, "OpportunityContactRoles")).await?;
-    deal.contacts = contacts(&roles);
-    let items = api.below(taken(&mut record, "OpportunityLineItems")).await?;
-    deal.line_items = items.iter().map(line_item).collect();
-    let soql = format!("{HISTORY} WHERE OpportunityId = {}", soql::quote(deal.id.as_str()));
-    let mut first = FirstWon::default();
-    first.add(&api.query(&soql).await?, crm, org)?;
-    first.tell(&mut deal);
-    follow(api, &fields, std::slice::from_mut(&mut deal)).await?;
-    if let Some(company) = &mut deal.company {
-        add_account(api, company).await?;
+    let answer = |(id, full): (&&DealId, &DealId)| {
+        if let Some(record) = found.get(full.as_str()) {
+            return Ok(record.clone());
+        }
+        let help = if is_id(&full.as_str()) {
+            "It may be deleted for good, or not shared with the app's user. An opportunity's id \
+             begins with 006."
+        } else {
+            "Salesforce's ids have 15 or 18 letters and digits: those in the address of the \
+             opportunity's page."
+        };
+        Err(CrmError::NotFound { crm: crm.clone(), id: (*id).clone(), help: help.to_owned() })
+    };
+    Ok(ids.iter().zip(&full).map(answer).collect())
+}
+
+/// Opportunities with account, people, products, rep and time of winning.
+pub(super) struct WholeDeals<'a> {
+    api: &'a SalesforceApi,
+    crm: &'a CrmName,
+    org: &'a Org,
+    fields: Vec<String>,
+    /// The fields with the lists below an opportunity.
+    select: Vec<String>,
+    asked: &'a [AskedDeal<'a>],
+}
+
+impl<'a> WholeDeals<'a> {
+    pub(super) fn new(
+        api: &'a SalesforceApi,
+        crm: &'a CrmName,
+        org: &'a Org,
+        described: &Described,
+        requested: &Properties,
+        asked: &'a [AskedDeal<'a>],
+    ) -> Self {
+        let fields = soql::fields(&described.fields, requested);
+        let mut select = fields.clone();
+        for (child, fields) in [
+            ("OpportunityContactRoles", soql::roles(requested)),
+            ("OpportunityLineItems", soql::line_items(requested)),
+        ] {
+            if described.children.contains(child) {
+                // Deleted ones come with deleted opportunities only.
+                let fields = fields.join(", ");
+                select.push(format!("(SELECT {fields} FROM {child} WHERE IsDeleted = false)"));
+            }
+        }
+        Self { api, crm, org, fields, select, asked }
     }
-    mark_signers(&mut deal.contacts, signature);
-    Ok(deal)
+
+    /// In their order.
+    pub(super) async fn read_all(&self) -> Vec<Result<Deal, CrmError>> {
+        let at_once = ids_at_once(self.api, &self.select.join(", "));
+        let read = in_parts(self, self.asked.len(), at_once).await;
+        read.into_iter().map(|deal| deal.and_then(|deal| deal)).collect()
+    }
+
+    /// One opportunity with the lists below it.
+    async fn with_lists(&self, record: Result<Value, CrmError>) -> Result<Deal, CrmError> {
+        let mut record = record?;
+        let mut deal = deal(self.crm, &record, self.org)?;
+        // A child that is empty is null; a long one has pages of its own.
+        let roles = self.api.below(taken(&mut record, "OpportunityContactRoles")).await?;
+        deal.contacts = contacts(&roles);
+        let items = self.api.below(taken(&mut record, "OpportunityLineItems")).await?;
+        deal.line_items = items.iter().map(line_item).collect();
+        Ok(deal)
+    }
+}
+
+#[async_trait]
+impl Batch for WholeDeals<'_> {
+    type Item = Result<Deal, CrmError>;
+
+    async fn read(&self, part: Range<usize>) -> Result<Vec<Self::Item>, Failure> {
+        let asked = &self.asked[part];
+        let ids: Vec<&DealId> = asked.iter().map(|asked| asked.id).collect();
+        let mut read = Vec::with_capacity(asked.len());
+        for record in find_all(self.api, self.crm, &ids, &self.select).await? {
+            read.push(self.with_lists(record).await);
+        }
+        let mut deals: Vec<Deal> =
+            read.iter().filter_map(|deal| deal.as_ref().ok()).cloned().collect();
+        if !deals.is_empty() {
+            let ids = soql::list(deals.iter().map(|deal| deal.id.as_str()));
+            let soql = format!("{HISTORY} WHERE OpportunityId IN {ids}");
+            let mut first = FirstWon::default();
+            let rows = self.api.query(&soql).await?;
+            first.add(&rows, self.crm, self.org).map_err(Failure::of_data)?;
+            deals.iter_mut().for_each(|deal| first.tell(deal));
+            follow(self.api, &self.fields, &mut deals).await?;
+            add_accounts(self.api, &mut deals).await?;
+        }
+        let places = asked.iter().zip(&mut read).filter(|(_, place)| place.is_ok());
+        for ((asked, place), mut deal) in places.zip(deals) {
+            mark_signers(&mut deal.contacts, asked.signature);
+            *place = Ok(deal);
+        }
+        Ok(read)
+    }
 }
 
 /// A list inside of a record; null where it is empty.
@@ -214,23 +291,38 @@ impl FirstWon {
     }
 }
 
-/// All fields of the account: a mapping may read any of them. An account that
+/// All fields of the accounts: a mapping may read any of them. An account that
 /// may not be read stays as the opportunity's query tells it.
-async fn add_account(api: &SalesforceApi, company: &mut Company) -> Result<(), CrmError> {
-    let Some(id) = company.id.as_ref().filter(|id| id.bytes().all(|b| b.is_ascii_alphanumeric()))
-    else {
-        return Ok(());
-    };
-    let account = match api.get(&format!("sobjects/Account/{id}")).await {
-        Ok(account) => account,
-        Err(failure) if failure.is_hidden() => return Ok(()),
-        Err(failure) => return Err(failure.into()),
-    };
-    for (name, value) in properties(&account) {
-        company.properties.entry(name).or_insert(value);
+async fn add_accounts(api: &SalesforceApi, deals: &mut [Deal]) -> Result<(), Failure> {
+    let is_id = |id: &&str| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric());
+    let ids: BTreeSet<&str> = deals
+        .iter()
+        .filter_map(|deal| deal.company.as_ref()?.id.as_deref())
+        .filter(is_id)
+        .collect();
+    let ids: Vec<&str> = ids.into_iter().collect();
+    let mut accounts = BTreeMap::new();
+    for ids in ids.chunks(IDS) {
+        // All fields at once are given of 200 records at most, with that limit written down.
+        let ids = soql::list(ids.iter().copied());
+        let soql = format!("SELECT FIELDS(ALL) FROM Account WHERE Id IN {ids} LIMIT {IDS}");
+        match api.all(&api.query_path(&soql, false)).await {
+            Ok(records) => {
+                let by_id = |record: Value| Some((text(&record, "Id")?, record));
+                accounts.extend(records.into_iter().filter_map(by_id));
+            }
+            Err(failure) if failure.is_hidden() => return Ok(()),
+            Err(failure) => return Err(failure),
+        }
     }
-    if company.website.is_none() {
-        company.website = text(&account, "Website").map(|site| website(&site));
+    for company in deals.iter_mut().filter_map(|deal| deal.company.as_mut()) {
+        let Some(account) = company.id.as_ref().and_then(|id| accounts.get(id)) else { continue };
+        for (name, value) in properties(account) {
+            company.properties.entry(name).or_insert(value);
+        }
+        if company.website.is_none() {
+            company.website = text(account, "Website").map(|site| website(&site));
+        }
     }
     Ok(())
 }

@@ -61,6 +61,9 @@ impl DocuSign {
                     let status = json::word(status);
                     return Err(Malformed::Contradicts { provider: TITLE, status });
                 }
+                if let Some(status) = contradiction(&message) {
+                    return Err(Malformed::Contradicts { provider: TITLE, status });
+                }
                 let mut signature = signature();
                 signature.signed_at =
                     signature.signed_at.or_else(|| json::time_at(&message, &["generatedDateTime"]));
@@ -82,6 +85,23 @@ impl DocuSign {
 /// What an envelope is that nobody, or not everybody, has signed.
 const BEFORE: &[&str] =
     &["created", "sent", "delivered", "correct", "declined", "voided", "deleted", "timedout"];
+
+/// What a completed envelope cannot be: another one than the event's, or one that
+/// a signer has declined.
+fn contradiction(message: &Value) -> Option<String> {
+    let summary = |name: &str| json::at(message, &["data", "envelopeSummary", name]);
+    let own = json::text(message, &["data", "envelopeId"])?;
+    let inner = summary("envelopeId").and_then(Value::as_str).map(str::trim);
+    if let Some(inner) = inner.filter(|inner| !inner.eq_ignore_ascii_case(own)) {
+        return Some(format!("another one, {}", json::word(inner)));
+    }
+    let signers = summary("recipients").map(|it| json::list(it, &["signers"])).unwrap_or_default();
+    let declined = signers.iter().find(|signer| {
+        json::text(signer, &["status"]).is_some_and(|it| it.eq_ignore_ascii_case("declined"))
+    })?;
+    let name = json::text(declined, &["name"]).unwrap_or("a signer");
+    Some(format!("declined by {}", json::word(name)))
+}
 
 fn is_xml(body: &[u8]) -> bool {
     body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body).trim_ascii_start().starts_with(b"<")

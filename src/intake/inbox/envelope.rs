@@ -1,5 +1,6 @@
 //! One event of the inbox as it stands in its file.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use base64::Engine as _;
@@ -134,6 +135,9 @@ pub struct Envelope {
     /// When somebody was told that its document is held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told_at: Option<DateTime<Utc>>,
+    /// By which sinks somebody was told, until all were.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub told: BTreeSet<String>,
     /// What kind of document a person said it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided: Option<DocumentKind>,
@@ -167,6 +171,7 @@ impl Envelope {
             held: None,
             document: None,
             told_at: None,
+            told: BTreeSet::new(),
             decided: None,
             errors: Vec::new(),
             body: Body::new(body),
@@ -297,6 +302,10 @@ impl Envelope {
     }
 
     /// Reads what [`Envelope::to_json`] or [`Envelope::to_line`] gave.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "its fields are typed: one that stands twice is refused"
+    )]
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {
         let envelope: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
         if envelope.version != VERSION {

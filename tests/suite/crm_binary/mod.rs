@@ -77,7 +77,7 @@ impl World {
         Self::with(crm, settings, runtime, fake)
     }
 
-    fn with(crm: &'static str, settings: &str, runtime: Runtime, fake: Fake) -> Self {
+    pub(super) fn with(crm: &'static str, settings: &str, runtime: Runtime, fake: Fake) -> Self {
         let sandbox = Sandbox::new();
         let csm = "Sam Lee <sam@example.com> @samlee";
         sandbox.handoff(".", &["init", "l", "--crm", crm, "--csm", csm]).exits(0);

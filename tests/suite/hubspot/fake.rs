@@ -1,8 +1,8 @@
 //! A HubSpot in this process: it answers from the vendor's samples and keeps
 //! the vendor's rules (paging, caps, limits, scopes, error bodies).
 
-use std::collections::{BTreeMap, VecDeque};
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Router;
@@ -54,6 +54,11 @@ pub(crate) struct Account {
     next_id: u64,
     /// Kills the program that asks.
     pub(crate) killer: Option<Killer>,
+    /// Records that a batch says it could not read, and those that it leaves out.
+    pub(crate) broken: BTreeSet<String>,
+    pub(crate) left_out: BTreeSet<String>,
+    /// A file that nobody may have locked while something is asked for.
+    pub(crate) unlocked: Option<PathBuf>,
 }
 
 /// An answer that is given in the real one's place.
@@ -232,6 +237,7 @@ async fn answer(
     let path = uri.path().to_owned();
     let query = uri.query().unwrap_or_default().to_owned();
     let json: Value = serde_json::from_slice(&body).unwrap_or_default();
+    crate::batches::assert_unlocked(account.unlocked.as_deref());
     account.calls.push(Call { method: method.clone(), path: path.clone(), body: json.clone() });
     let bearer = headers.get("authorization").and_then(|v| v.to_str().ok()).unwrap_or_default();
     if bearer != format!("Bearer {TOKEN}") {
@@ -434,6 +440,15 @@ fn batch(account: &Account, object: &str, json: &Value, archived: bool) -> Respo
     let (mut results, mut errors) = (Vec::new(), Vec::new());
     for input in inputs {
         let id: u64 = input["id"].as_str().expect("id").parse().expect("number");
+        let id_text = id.to_string();
+        if account.left_out.contains(&id_text) {
+            continue;
+        }
+        if account.broken.contains(&id_text) {
+            errors.push(json!({"status": "error", "category": "INTERNAL_ERROR",
+                "message": "There was a problem with the request.", "context": {"ids": [id_text]}}));
+            continue;
+        }
         let found = objects.and_then(|objects| objects.get(&id));
         match found.filter(|record| (record["archived"] == true) == archived) {
             Some(record) => results.push(shown(record, &json["properties"], history)),

@@ -2,10 +2,14 @@
 //! on an open deal, through every way in; then the rule that takes one of them.
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
+use tokio::runtime::Runtime;
 
 use super::server::{KEY, Running, briefs, document, eventually, get, ledger, pandadoc};
+use crate::deliver::fake::{Fake, Reply};
 use crate::sandbox::Sandbox;
 
 /// A ledger whose file of deals has one that is open.
@@ -159,6 +163,59 @@ fn a_held_document_is_told_once_and_is_in_the_audits_evidence() {
     }
     let json = sandbox.handoff("ledger", &["audit", "-q", "--format", "json"]).json();
     assert_eq!(json.get("held"), None);
+}
+
+#[test]
+fn a_held_document_is_posted_once_in_each_chat_whatever_fails_meanwhile() {
+    let runtime = Runtime::new().unwrap();
+    let (is_down, posted) = (Arc::new(AtomicBool::new(true)), Arc::new(Mutex::new(Vec::new())));
+    let chats = runtime.block_on(Fake::serve({
+        let (is_down, posted) = (Arc::clone(&is_down), Arc::clone(&posted));
+        move |asked| {
+            if asked.path == "/teams" && is_down.load(Ordering::SeqCst) {
+                return Reply::Text(400, "the workflow is off");
+            }
+            posted.lock().unwrap().push((asked.path.clone(), asked.json()));
+            Reply::Text(200, "ok")
+        }
+    }));
+    let sandbox = open_deal();
+    let file = sandbox.join("ledger/handoff.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    let start = text.find("\ndeliver:").unwrap();
+    let settings = "deliver: {slack: {}, teams: {}, outbox: {dir: outbox}}\n\
+                    held_documents: {tell: [revops@example.com], post: [slack, teams]}\n";
+    fs::write(&file, format!("{}\n{settings}", &text[..start])).unwrap();
+    let secrets = [
+        ("PANDADOC_WEBHOOK_KEY", KEY.to_owned()),
+        ("SLACK_WEBHOOK_URL", format!("{}/slack", chats.url)),
+        ("TEAMS_WEBHOOK_URL", format!("{}/teams", chats.url)),
+    ];
+    let secrets: Vec<(&str, &str)> = secrets.iter().map(|(name, it)| (*name, &**it)).collect();
+    let server = Running::start(&sandbox, &["serve", "--listen", "127.0.0.1:0"], &secrets);
+    let mails = || fs::read_dir(sandbox.join("ledger/outbox/held")).into_iter().flatten().count();
+    let count = |path: &str| posted.lock().unwrap().iter().filter(|(at, _)| at == path).count();
+    let body = of_deal("nda", "Mutual NDA <!channel> - Acme", false);
+    for (event, expected) in [("e1", (1, 0, 1)), ("e2", (1, 1, 1)), ("e3", (1, 1, 1))] {
+        assert_eq!(pandadoc(server.address(), KEY, event, &body).unwrap().status, 200);
+        server.wait_until_idle();
+        assert_eq!((count("/slack"), count("/teams"), mails()), expected, "{event}");
+        is_down.store(false, Ordering::SeqCst);
+    }
+    assert!(server.log().contains("not all were told"), "{}", server.log());
+    for (path, message) in posted.lock().unwrap().iter() {
+        let text = message.to_string();
+        for words in ["Mutual NDA", "42 is not won", "inbox release pandadoc"] {
+            assert!(text.contains(words), "{path}: {words}: {text}");
+        }
+        assert!(path != "/slack" || !text.contains("<!channel>"), "{path}: {text}");
+    }
+    let doctor = sandbox.handoff_with("ledger", &["doctor", "--offline"], &secrets).stdout;
+    assert!(doctor.contains("revops@example.com, slack, teams told"), "{doctor}");
+    let settings = settings.replace("teams: {}, ", "");
+    fs::write(&file, format!("{}\n{settings}", &text[..start])).unwrap();
+    let doctor = sandbox.handoff_with("ledger", &["doctor", "--offline"], &secrets).stdout;
+    assert!(doctor.contains("`post` names teams, and `deliver:` does not"), "{doctor}");
 }
 
 #[test]

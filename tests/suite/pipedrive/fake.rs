@@ -2,7 +2,7 @@
 //! and keeps the vendor's rules (cursors, archives, choices, error bodies).
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Router;
@@ -52,6 +52,8 @@ pub(crate) struct Company {
     pub(crate) killer: Option<Killer>,
     /// So many records more are made, and the answer is lost.
     pub(crate) lost: usize,
+    /// A file that nobody may have locked while something is asked for.
+    pub(crate) unlocked: Option<PathBuf>,
     /// Method, path with query, body.
     pub(crate) calls: Vec<(Method, String, Value)>,
 }
@@ -185,6 +187,7 @@ async fn answer(
     let mut company = company.lock().expect("not poisoned");
     let told = uri.to_string();
     let json: Value = serde_json::from_slice(&body).unwrap_or_default();
+    crate::batches::assert_unlocked(company.unlocked.as_deref());
     company.calls.push((method.clone(), told.clone(), json.clone()));
     if headers.get("x-api-token").and_then(|v| v.to_str().ok()) != Some(TOKEN) {
         return json_answer(401, &sample("error-401"));
@@ -340,6 +343,7 @@ fn route(
 }
 
 fn deals(company: &Company, list: &str, query: &BTreeMap<String, String>) -> Response {
+    assert!(query.get("ids").is_none_or(|ids| ids.split(',').count() <= 100), "100 ids at most");
     let archived = list == "deals/archived";
     let status = query.get("status").map(String::as_str);
     let held = |deal: &&Value| {
@@ -350,7 +354,9 @@ fn deals(company: &Company, list: &str, query: &BTreeMap<String, String>) -> Res
             status => !deleted && status.is_none_or(|status| deal["status"] == status),
         };
         let changed = deal["update_time"].as_str().unwrap_or_default();
+        let asked = |ids: &String| ids.split(',').any(|id| deal["id"].to_string() == id);
         same && (deal["is_archived"] == true) == archived
+            && query.get("ids").is_none_or(asked)
             && query.get("updated_since").is_none_or(|since| changed >= since.as_str())
     };
     page(company, &company.deals.values().filter(held).cloned().collect::<Vec<_>>(), query)

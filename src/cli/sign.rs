@@ -20,7 +20,9 @@ use crate::esign::{Authenticity, DeliveryId, Providers, Verified, confirm};
 use crate::intake::Completed;
 use crate::model::{DocumentKind, Signature, SignatureEvent};
 use crate::report::count;
-use crate::workflow::{self, Context, DealSource, Delivered, DocumentLook, SignRequest, Signed};
+use crate::workflow::{
+    self, Context, DealSource, Delivered, DocumentLook, SignRequest, SignedHandoff,
+};
 
 /// The arguments of `sign`.
 #[derive(Debug, Args)]
@@ -140,7 +142,7 @@ async fn hand_over(
     context: &Context,
     request: &SignRequest,
     answers: Option<&Map<String, Value>>,
-) -> Result<(Signed, Option<Delivered>), CliError> {
+) -> Result<(SignedHandoff, Option<Delivered>), CliError> {
     let signed = workflow::sign_with_answers(context, request, answers).await?;
     if context.sinks.is_empty() {
         return Ok((signed, None));
@@ -281,7 +283,7 @@ pub(super) fn events_of(
 }
 
 /// The result as the documented JSON, version 1.
-fn to_json(signed: &Signed, delivered: Option<&Delivered>) -> Value {
+fn to_json(signed: &SignedHandoff, delivered: Option<&Delivered>) -> Value {
     json!({
         "version": 1,
         "key": signed.key,
@@ -296,7 +298,7 @@ fn to_json(signed: &Signed, delivered: Option<&Delivered>) -> Value {
     })
 }
 
-fn to_text(signed: &Signed, delivered: Option<&Delivered>) -> String {
+fn to_text(signed: &SignedHandoff, delivered: Option<&Delivered>) -> String {
     let what = match (&signed.commit, signed.created) {
         (Some(_), true) => "handed over",
         (Some(_), false) => "updated",

@@ -45,7 +45,7 @@ const DOCUMENT_NAMES: [&str; 5] = ["signature", "deal", "company", "contacts", "
 
 /// By when the CSM makes the first touch.
 #[derive(Debug)]
-pub struct FirstTouch {
+pub struct FirstTouchLimit {
     /// How long after the signature.
     pub within: HumanDuration,
     /// In which hours that time runs; `None` is day and night.
@@ -54,7 +54,7 @@ pub struct FirstTouch {
     pub proof: TouchProof,
 }
 
-impl FirstTouch {
+impl FirstTouchLimit {
     /// Whether only a touch that the CRM shows ends the wait.
     #[must_use]
     pub fn needs_evidence(&self) -> bool {
@@ -129,7 +129,7 @@ pub struct Config {
     /// Who takes handoffs.
     pub team: Team,
     /// By when the first touch is due.
-    pub first_touch: FirstTouch,
+    pub first_touch: FirstTouchLimit,
     /// How soon after the signature a brief must be there.
     pub handoff_within: HumanDuration,
     /// Whose clock every audit asks, if any.
@@ -535,10 +535,10 @@ fn first_touch(
     zone: Option<Tz>,
     root: &Node,
     problems: &mut Vec<Problem>,
-) -> FirstTouch {
+) -> FirstTouchLimit {
     let within = duration(written.within.as_ref(), HumanDuration::hours(24), problems);
     let calendar = written.calendar.and_then(|written| calendar(written, zone, root, problems));
-    FirstTouch { within, calendar, proof: written.proof }
+    FirstTouchLimit { within, calendar, proof: written.proof }
 }
 
 fn calendar(

@@ -83,10 +83,10 @@ impl CrmTaskSink {
     /// The deal that the brief names in this CRM.
     fn deal(&self, handoff: &Handoff) -> Result<DealId, DeliveryError> {
         let deal = View::of(&handoff.brief).deal();
-        let deal = deal.filter(|(crm, _)| crm.as_str() == self.tasks.crm());
+        let deal = deal.filter(|(crm, _)| crm.as_str() == self.tasks.home().crm);
         deal.map(|(_, id)| id).ok_or_else(|| {
             DeliveryError::permanent(
-                format!("the brief names no deal of {}", self.tasks.title()),
+                format!("the brief names no deal of {}", self.tasks.home().title),
                 "put the deal's id on the document, and sign again",
             )
         })
@@ -100,14 +100,14 @@ impl CrmTaskSink {
     }
 
     fn sealed(&self, markdown: &str) -> String {
-        match self.tasks.body() {
+        match self.tasks.home().body {
             TaskBody::Html => machine_part::sealed_html(markdown, Look::Page),
             TaskBody::Plain => machine_part::sealed(&text::markdown_to_plain(markdown)),
         }
     }
 
     fn renewed(&self, old: &str, markdown: &str) -> Option<String> {
-        match self.tasks.body() {
+        match self.tasks.home().body {
             TaskBody::Html => machine_part::renewed_html(old, markdown, Look::Page),
             TaskBody::Plain => machine_part::renewed(old, &text::markdown_to_plain(markdown)),
         }
@@ -118,12 +118,19 @@ impl CrmTaskSink {
         Some(TaskDeadline { at, day: self.messages.context().days().of(at) })
     }
 
+    async fn user(&self, csm: Option<&Person>) -> Result<Option<String>, DeliveryError> {
+        match csm {
+            Some(csm) => self.tasks.user(csm).await,
+            None => Ok(None),
+        }
+    }
+
     /// What to say of a CSM whom the CRM does not know.
     fn unknown(&self, csm: &Person) -> String {
         let who = csm.email.as_deref().or(csm.name.as_deref()).unwrap_or_default();
         format!(
             "{} has no single active user {}; give the CSM under team.csms the address of their user",
-            self.tasks.title(),
+            self.tasks.home().title,
             text::quoted(who)
         )
     }
@@ -158,7 +165,7 @@ impl Sink for CrmTaskSink {
     fn describe(&self, handoff: &Handoff) -> String {
         let to = csm(handoff).and_then(|csm| csm.name.or(csm.email));
         let to = to.map_or_else(|| "nobody yet".to_owned(), |name| text::quoted(&name));
-        format!("make a task on the deal in {}, given to {to}", self.tasks.title())
+        format!("make a task on the deal in {}, given to {to}", self.tasks.home().title)
     }
 
     async fn look_up(&self, handoff: &Handoff) -> Result<Option<Mark>, DeliveryError> {
@@ -175,7 +182,7 @@ impl Sink for CrmTaskSink {
             let at = signed_at(handoff)?;
             Some(TaskDeadline { at, day: self.messages.context().days().of(at) })
         };
-        let mut fields = TaskFields {
+        let fields = TaskFields {
             subject: Some(subject),
             body: Some(self.sealed(&body)),
             // HubSpot has no task without a date.
@@ -183,20 +190,21 @@ impl Sink for CrmTaskSink {
             owner: None,
         };
         let (mut remarks, refused) = (Vec::new(), "the task is assigned to nobody");
-        let made = given_to(csm(handoff), refused, &mut remarks, |csm| {
-            fields.owner = csm;
-            let (tasks, deal, fields) = (&self.tasks, &deal, fields.clone());
-            async move { tasks.create(deal, &fields).await }
+        let (made, unknown) = given_to(csm(handoff), refused, &mut remarks, |csm| {
+            let (deal, mut fields) = (&deal, fields.clone());
+            async move {
+                fields.owner = self.user(csm.as_ref()).await?;
+                let made = self.tasks.create(deal, &fields).await?;
+                Ok((made, csm.filter(|_| fields.owner.is_none())))
+            }
         })
         .await?;
-        if let Some(csm) = fields.owner.as_ref().filter(|_| made.owner.is_none()) {
-            remarks.push(format!("{refused}: {}", self.unknown(csm)));
-        }
+        remarks.extend(unknown.map(|csm| format!("{refused}: {}", self.unknown(&csm))));
         Ok(Mark::new(made.reference, made.created_at, &remarks))
     }
 
     async fn checks(&self, offline: bool) -> Vec<Check> {
-        let what = format!("crm_task: {}", self.tasks.title());
+        let what = format!("crm_task: {}", self.tasks.home().title);
         if offline {
             return vec![Check::ok(what, "not tried, because this is offline")];
         }
@@ -216,11 +224,11 @@ impl Follows for CrmTaskFollow {
     const OPENED: EventKind = EventKind::TaskOpened;
 
     fn what(&self) -> String {
-        format!("the task in {}", self.0.tasks.title())
+        format!("the task in {}", self.0.tasks.home().title)
     }
 
     fn nothing_yet(&self) -> String {
-        format!("there is no task in {} yet", self.0.tasks.title())
+        format!("there is no task in {} yet", self.0.tasks.home().title)
     }
 
     async fn renew(
@@ -230,7 +238,7 @@ impl Follows for CrmTaskFollow {
     ) -> Result<Option<Mark>, DeliveryError> {
         let Some(there) = self.0.tasks.read(reference).await? else {
             return Err(DeliveryError::permanent(
-                format!("the task {reference} is not in {} any more", self.0.tasks.title()),
+                format!("the task {reference} is not in {} any more", self.0.tasks.home().title),
                 "restore it there, or record what was done by hand",
             ));
         };
@@ -240,7 +248,7 @@ impl Follows for CrmTaskFollow {
         if body.is_none() {
             remarks.push("the task's text is left as people changed it".to_owned());
         }
-        let mut fields = TaskFields {
+        let fields = TaskFields {
             subject: Some(subject).filter(|subject| *subject != there.subject),
             body: body.filter(|body| *body != there.body),
             due: self.0.deadline(handoff).filter(|_| handoff.due_changed()),
@@ -248,15 +256,16 @@ impl Follows for CrmTaskFollow {
         };
         let new = csm(handoff).filter(|_| handoff.previous_owner().is_some());
         let refused = "the task is not assigned to the new CSM";
-        let knows = given_to(new, refused, &mut remarks, |csm| {
-            fields.owner = csm;
-            let (tasks, fields) = (&self.0.tasks, fields.clone());
-            async move { tasks.change(reference, &fields).await }
+        let unknown = given_to(new, refused, &mut remarks, |csm| {
+            let mut fields = fields.clone();
+            async move {
+                fields.owner = self.0.user(csm.as_ref()).await?;
+                self.0.tasks.change(reference, &fields).await?;
+                Ok(csm.filter(|_| fields.owner.is_none()))
+            }
         })
         .await?;
-        if let Some(csm) = fields.owner.as_ref().filter(|_| !knows) {
-            remarks.push(format!("{refused}: {}", self.0.unknown(csm)));
-        }
+        remarks.extend(unknown.map(|csm| format!("{refused}: {}", self.0.unknown(&csm))));
         Ok(Some(Mark::new(reference, None, &remarks)))
     }
 }
@@ -292,14 +301,14 @@ impl CrmTaskReader {
         let Some(person) = told else {
             seen.remark(format!(
                 "the task was completed in {}, which does not say by whom: not counted; record it with `handoff touch`",
-                self.tasks.title()
+                self.tasks.home().title
             ));
             return;
         };
         let reason = by.is_none().then(|| {
             format!(
                 "completed in {}, which says whose task it is and not who did it",
-                self.tasks.title()
+                self.tasks.home().title
             )
         });
         let actor = actor(person, *is_machine);
@@ -376,7 +385,7 @@ impl Reader for CrmTaskReader {
         let Some(task) = self.tasks.read(reference).await? else {
             let why = format!(
                 "the task {reference} is not in {} any more, or the account may not see it",
-                self.tasks.title()
+                self.tasks.home().title
             );
             return Ok(ReadBack::gone(why, "the task"));
         };

@@ -156,6 +156,27 @@ pub struct Actor<'a> {
     pub is_outsider: bool,
 }
 
+/// Somebody at a target.
+pub(super) struct TargetUser {
+    pub id: String,
+    pub name: String,
+    pub is_person: bool,
+}
+
+impl TargetUser {
+    /// `None` for what the target did itself.
+    pub(super) fn of(id: &Value, name: Option<String>, is_person: bool) -> Option<Self> {
+        let id = id.as_str()?.to_owned();
+        Some(Self { name: name.unwrap_or_else(|| id.clone()), id, is_person })
+    }
+
+    /// Nobody there is known to have no part in it.
+    pub(super) fn actor(&self) -> Actor<'_> {
+        let Self { id, name, is_person } = self;
+        Actor { id, name, is_person: *is_person, is_outsider: false }
+    }
+}
+
 /// Whose acts count in one handoff: the same answer for every target and for
 /// the command line. Each person by all that they are known by.
 #[derive(Debug, Default)]

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use schemars::{Schema, SchemaGenerator, json_schema};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::links::LinkSettings;
@@ -83,38 +84,23 @@ impl DeliverConfig {
         };
         let mut problems = Vec::new();
         for entry in entries {
-            if entry.key == SINCE {
-                match from_node::<Option<DateTime<Utc>>>(&entry.node) {
-                    Ok(since) => config.since = since,
-                    Err(error) => problems.push(error.into()),
-                }
-                continue;
-            }
-            if entry.key == BEFORE_PUSH {
-                match from_node::<bool>(&entry.node) {
-                    Ok(before_push) => config.before_push = before_push,
-                    Err(error) => problems.push(error.into()),
-                }
-                continue;
-            }
-            if entry.key == LINKS {
-                match settings::read::<LinkSettings>(&entry.node) {
-                    Ok(links) => config.links = Some(links),
-                    Err(found) => problems.extend(found),
-                }
-                continue;
-            }
-            let Some(row) = SINKS.iter().find(|row| row.name == entry.key) else {
-                let keys = SINKS.iter().map(|row| row.name).chain([SINCE, BEFORE_PUSH, LINKS]);
-                let problem =
-                    Problem::at(entry.key_span, format!("there is no sink `{}`", entry.key));
-                problems.push(problem.help(text::did_you_mean(&entry.key, keys)));
-                continue;
+            let node = &entry.node;
+            let read = match entry.key.as_str() {
+                SINCE => value(node).map(|since| config.since = since),
+                BEFORE_PUSH => value(node).map(|before_push| config.before_push = before_push),
+                LINKS => settings::read(node).map(|links| config.links = Some(links)),
+                key => match SINKS.iter().find(|row| row.name == key) {
+                    Some(row) => row.settings.read(node).map(|it| config.sinks.push((row, it))),
+                    None => {
+                        let keys = [SINCE, BEFORE_PUSH, LINKS];
+                        let keys = SINKS.iter().map(|row| row.name).chain(keys);
+                        let problem =
+                            Problem::at(entry.key_span, format!("there is no sink `{key}`"));
+                        Err(vec![problem.help(text::did_you_mean(key, keys))])
+                    }
+                },
             };
-            match row.settings.read(&entry.node) {
-                Ok(settings) => config.sinks.push((row, settings)),
-                Err(found) => problems.extend(found),
-            }
+            problems.extend(read.err().into_iter().flatten());
         }
         let place = |name| SINKS.iter().position(|row| row.name == name);
         config.sinks.sort_by_key(|(row, _)| place(row.name));
@@ -269,6 +255,10 @@ impl DeliverConfig {
         }
         Ok(notices)
     }
+}
+
+fn value<T: DeserializeOwned>(node: &Node) -> Result<T, Vec<Problem>> {
+    from_node(node).map_err(|error| vec![error.into()])
 }
 
 fn opens_task(row: &SinkRow) -> bool {

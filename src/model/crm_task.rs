@@ -32,8 +32,8 @@ pub struct TaskFields {
     pub body: Option<String>,
     /// The deadline.
     pub due: Option<TaskDeadline>,
-    /// Whom it is given to.
-    pub owner: Option<Person>,
+    /// The id of the user whom it is given to.
+    pub owner: Option<String>,
 }
 
 /// Something that was done to a task.
@@ -81,17 +81,29 @@ pub enum TaskBody {
     Plain,
 }
 
+/// The CRM that tasks are in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TaskHome {
+    /// In keys and briefs, `hubspot`.
+    pub crm: &'static str,
+    /// For people, `HubSpot`.
+    pub title: &'static str,
+    /// What texts are written in.
+    pub body: TaskBody,
+}
+
 /// The tasks of a CRM. `E` says why it did not do what was asked.
 #[async_trait]
 pub trait CrmTasks<E>: Send + Sync {
-    /// The CRM in keys and briefs, `hubspot`.
-    fn crm(&self) -> &str;
+    /// The CRM.
+    fn home(&self) -> TaskHome;
 
-    /// The CRM for people, `HubSpot`.
-    fn title(&self) -> &str;
-
-    /// What texts are written in.
-    fn body(&self) -> TaskBody;
+    /// The id of the one active user who is this person; `None` where there is
+    /// none, or several.
+    ///
+    /// # Errors
+    /// When the CRM does not answer.
+    async fn user(&self, person: &Person) -> Result<Option<String>, E>;
 
     /// The task of a deal whose title ends so; of several the oldest.
     ///
@@ -105,19 +117,18 @@ pub trait CrmTasks<E>: Send + Sync {
     /// When the CRM does not answer.
     async fn read(&self, reference: &str) -> Result<Option<CrmTask>, E>;
 
-    /// Makes a task on a deal and its company. Without an owner where the CRM
-    /// has no such user; the task that is given back then has none either.
+    /// Makes a task on a deal and its company; gives back what it is known by,
+    /// and when it was made.
     ///
     /// # Errors
     /// When it was not made, or may have been.
     async fn create(&self, deal: &DealId, fields: &TaskFields) -> Result<CrmTask, E>;
 
-    /// Changes a task; the same change again changes nothing. Whether the owner
-    /// that was asked for is a user of the CRM.
+    /// Changes a task; the same change again changes nothing.
     ///
     /// # Errors
     /// When it was not changed.
-    async fn change(&self, reference: &str, fields: &TaskFields) -> Result<bool, E>;
+    async fn change(&self, reference: &str, fields: &TaskFields) -> Result<(), E>;
 
     /// Whether tasks can be read and written, for `doctor`; nothing is written.
     ///

@@ -17,7 +17,9 @@ pub use amounts::{
     AmountFault, DecimalSign, SignProof, WrittenAmount, is_rounded, read as read_amount,
 };
 pub use connection::{Check, CheckLevel, Secrets};
-pub use crm_task::{CrmTask, CrmTasks, TaskAct, TaskBody, TaskDeadline, TaskDue, TaskFields};
+pub use crm_task::{
+    CrmTask, CrmTasks, TaskAct, TaskBody, TaskDeadline, TaskDue, TaskFields, TaskHome,
+};
 pub use dates::{DateFault, DateOrder, Moment, OrderProof, WrittenDate, read as read_date};
 pub use deal::{
     Company, Contact, CrmName, Deal, DealId, DealRef, LineItem, Outcome, Person, Properties,

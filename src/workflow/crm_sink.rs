@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use crate::brief::{DecidedBy, EventKind, Timeline, View};
 use crate::crm::{ClosedWonUpdate, Crm, CrmError, Signed};
 use crate::deliver::{DeliveryError, Handoff, Mark, Sink};
-use crate::model::{CrmTask, CrmTasks, DealId, DocumentId, TaskBody, TaskFields};
+use crate::model::{CrmTask, CrmTasks, DealId, DocumentId, Person, TaskFields, TaskHome};
 
 /// Keeps the CRM at Closed Won after a signature. Doing it twice changes
 /// nothing: a deal that is won is not moved, and the note is looked for first.
@@ -109,16 +109,12 @@ fn task_failure(error: CrmError) -> DeliveryError {
 
 #[async_trait]
 impl CrmTasks<DeliveryError> for LentTasks {
-    fn crm(&self) -> &str {
-        self.tasks().crm()
+    fn home(&self) -> TaskHome {
+        self.tasks().home()
     }
 
-    fn title(&self) -> &str {
-        self.tasks().title()
-    }
-
-    fn body(&self) -> TaskBody {
-        self.tasks().body()
+    async fn user(&self, person: &Person) -> Result<Option<String>, DeliveryError> {
+        self.tasks().user(person).await.map_err(task_failure)
     }
 
     async fn find(&self, deal: &DealId, ending: &str) -> Result<Option<CrmTask>, DeliveryError> {
@@ -133,7 +129,7 @@ impl CrmTasks<DeliveryError> for LentTasks {
         self.tasks().create(deal, fields).await.map_err(task_failure)
     }
 
-    async fn change(&self, reference: &str, fields: &TaskFields) -> Result<bool, DeliveryError> {
+    async fn change(&self, reference: &str, fields: &TaskFields) -> Result<(), DeliveryError> {
         self.tasks().change(reference, fields).await.map_err(task_failure)
     }
 

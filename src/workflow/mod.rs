@@ -71,7 +71,8 @@ pub use refresh::{
     refresh_deal, refresh_many,
 };
 pub use sign::{
-    SignRequest, Signed, SignedMany, backfill, missing_deals, sign, sign_many, sign_with_answers,
+    SignRequest, SignedHandoff, SignedMany, backfill, missing_deals, sign, sign_many,
+    sign_with_answers,
 };
 pub use status::{Return, Standing, StatusRow, status, status_of};
 pub use store::{Stored, commit_files};

@@ -36,7 +36,7 @@ pub struct SignRequest {
 
 /// What became of a signature.
 #[derive(Debug, Clone)]
-pub struct Signed {
+pub struct SignedHandoff {
     /// The handoff.
     pub key: Key,
     /// Its folder.
@@ -59,7 +59,10 @@ pub struct Signed {
 ///
 /// # Errors
 /// See [`WorkflowError`]; nothing is half written.
-pub async fn sign(context: &Context, request: &SignRequest) -> Result<Signed, WorkflowError> {
+pub async fn sign(
+    context: &Context,
+    request: &SignRequest,
+) -> Result<SignedHandoff, WorkflowError> {
     sign_with_answers(context, request, None).await
 }
 
@@ -72,7 +75,7 @@ pub async fn sign_with_answers(
     context: &Context,
     request: &SignRequest,
     answers: Option<&Map<String, Value>>,
-) -> Result<Signed, WorkflowError> {
+) -> Result<SignedHandoff, WorkflowError> {
     let mut found = find_deal(request.source.clone(), context.crm.as_deref(), context.now).await?;
     LooseDocuments::default().join(context, &mut found).await?;
     if let Some(signed) = refreshed(context, &found)? {
@@ -118,7 +121,7 @@ pub async fn sign_with_answers(
 }
 
 /// Whether the remote is known to have a handoff as it is here.
-fn is_pushed(context: &Context, signed: &Signed) -> Result<Option<bool>, WorkflowError> {
+fn is_pushed(context: &Context, signed: &SignedHandoff) -> Result<Option<bool>, WorkflowError> {
     let Some(remote) = context.ledger.remote() else { return Ok(None) };
     let Some(here) = context.stored(&signed.key, None)? else { return Ok(None) };
     let branch = here.branch.as_deref().unwrap_or(context.ledger.branch());
@@ -129,7 +132,7 @@ fn is_pushed(context: &Context, signed: &Signed) -> Result<Option<bool>, Workflo
 
 /// A deal on the CRM's word that was handed over with a document: the word
 /// adds no signature, and what the deal says now corrects the brief.
-fn refreshed(context: &Context, found: &Found) -> Result<Option<Signed>, WorkflowError> {
+fn refreshed(context: &Context, found: &Found) -> Result<Option<SignedHandoff>, WorkflowError> {
     let Some(deal) = found.deal.as_ref().filter(|_| found.is_on_the_crms_word()) else {
         return Ok(None);
     };
@@ -140,7 +143,7 @@ fn refreshed(context: &Context, found: &Found) -> Result<Option<Signed>, Workflo
     let mut refreshed = refresh::with_deal(context, &found.key, deal.clone(), false)?;
     refreshed.remarks.push(format!("it was handed over with the document {document}, which stays"));
     context.push(&mut refreshed.remarks)?;
-    let mut signed = Signed {
+    let mut signed = SignedHandoff {
         key: refreshed.key,
         path: stored.folder,
         commit: refreshed.commit,
@@ -157,7 +160,7 @@ fn refreshed(context: &Context, found: &Found) -> Result<Option<Signed>, Workflo
 #[derive(Debug)]
 pub struct SignedMany {
     /// One for each request, in their order.
-    pub results: Vec<Result<Signed, WorkflowError>>,
+    pub results: Vec<Result<SignedHandoff, WorkflowError>>,
     /// What a person should know of all of them together: the checkout, the push.
     pub remarks: Remarks,
 }
@@ -189,7 +192,7 @@ pub async fn sign_many(
             Err(error) => Err(error),
         });
     }
-    let mut results: Vec<Result<Signed, WorkflowError>> = Vec::with_capacity(requests.len());
+    let mut results: Vec<Result<SignedHandoff, WorkflowError>> = Vec::with_capacity(requests.len());
     let mut committed = Vec::new();
     let mut landed = Vec::new();
     let drafts = Drafts::look(context, &mut remarks);
@@ -245,7 +248,7 @@ pub async fn sign_many(
 /// A handoff as it will be, and the change that makes it so.
 struct Prepared {
     change: Option<Change>,
-    signed: Signed,
+    signed: SignedHandoff,
     onto: Onto,
 }
 
@@ -305,7 +308,7 @@ fn prepare(
     {
         // The word of the CRM adds nothing to a document that everybody has signed.
         let remark = format!("it was handed over with the document {document}, which stays");
-        let signed = Signed {
+        let signed = SignedHandoff {
             key: found.key.clone(),
             path: stored.folder.clone(),
             commit: None,
@@ -356,7 +359,7 @@ fn prepare(
         Some(stored) => stored.folder.clone(),
         None => folder_for(layout, signed_at, &customer, &found.key)?,
     };
-    let signed = Signed {
+    let signed = SignedHandoff {
         key: found.key.clone(),
         path: folder.clone(),
         commit: None,

@@ -8,14 +8,16 @@ use chrono::SecondsFormat;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::HubSpot;
 use super::api::{Failure, HubSpotApi};
+use super::{HubSpot, ROW};
 use super::{read, record};
 use crate::crm::CrmError;
 use crate::crm::activities::is_colleague;
 use crate::crm::connector::is_number;
 use crate::crm::failure::cursor;
-use crate::model::{CrmTask, CrmTasks, DealId, Person, TaskAct, TaskBody, TaskDue, TaskFields};
+use crate::model::{
+    CrmTask, CrmTasks, DealId, Person, TaskAct, TaskBody, TaskDue, TaskFields, TaskHome,
+};
 
 /// The associations of a task, as HubSpot numbers them.
 const TASK_TO_DEAL: u32 = 216;
@@ -73,20 +75,13 @@ impl TaskOwners {
     }
 }
 
-/// The id of the owner who is this person, of those who are still there.
-async fn owner_id(api: &HubSpotApi, person: &Person) -> Result<Option<String>, Failure> {
-    let owners = api.list("crm/owners", "?limit=100&archived=false").await?;
-    let owner = owners.iter().find(|owner| is_colleague(&record::owner(owner), person));
-    Ok(owner.and_then(|owner| cursor(&owner["id"])))
-}
-
 /// `512` of `https://app.hubspot.com/contacts/1/record/0-27/512` and `tasks/512`.
 fn id_of(reference: &str) -> Option<&str> {
     reference.rsplit('/').next().filter(|id| is_number(id))
 }
 
-/// What fields are called here; the owner's id is known already.
-fn properties(fields: &TaskFields, owner: Option<String>) -> Map<String, Value> {
+/// What fields are called here.
+fn properties(fields: &TaskFields) -> Map<String, Value> {
     let mut properties = Map::new();
     let mut set = |name: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -97,7 +92,7 @@ fn properties(fields: &TaskFields, owner: Option<String>) -> Map<String, Value> 
     set("hs_task_body", fields.body.clone());
     let due = fields.due.map(|due| due.at.to_rfc3339_opts(SecondsFormat::Millis, true));
     set("hs_timestamp", due);
-    set("hubspot_owner_id", owner);
+    set("hubspot_owner_id", fields.owner.clone());
     properties
 }
 
@@ -161,16 +156,14 @@ impl HubSpot {
 
 #[async_trait]
 impl CrmTasks<CrmError> for HubSpot {
-    fn crm(&self) -> &str {
-        self.name.as_str()
+    fn home(&self) -> TaskHome {
+        TaskHome { crm: ROW.name, title: ROW.title, body: TaskBody::Html }
     }
 
-    fn title(&self) -> &str {
-        "HubSpot"
-    }
-
-    fn body(&self) -> TaskBody {
-        TaskBody::Html
+    async fn user(&self, person: &Person) -> Result<Option<String>, CrmError> {
+        let owners = self.api.list("crm/owners", "?limit=100&archived=false").await?;
+        let owner = owners.iter().find(|owner| is_colleague(&record::owner(owner), person));
+        Ok(owner.and_then(|owner| cursor(&owner["id"])))
     }
 
     async fn find(&self, deal: &DealId, ending: &str) -> Result<Option<CrmTask>, CrmError> {
@@ -198,10 +191,6 @@ impl CrmTasks<CrmError> for HubSpot {
 
     async fn create(&self, deal: &DealId, fields: &TaskFields) -> Result<CrmTask, CrmError> {
         let deal = deal.as_str().trim();
-        let owner = match &fields.owner {
-            Some(person) => owner_id(&self.api, person).await?,
-            None => None,
-        };
         let mut links = vec![(deal.to_owned(), TASK_TO_DEAL)];
         links.extend(self.company_of(deal).await?.map(|company| (company, TASK_TO_COMPANY)));
         // Asked before: behind the creation a failure would hide that there is a task.
@@ -214,7 +203,7 @@ impl CrmTasks<CrmError> for HubSpot {
                 json!({"to": {"id": id}, "types": [kind]})
             })
             .collect();
-        let mut properties = properties(fields, owner.clone());
+        let mut properties = properties(fields);
         for (name, value) in [
             ("hs_task_status", "NOT_STARTED"),
             ("hs_task_priority", "HIGH"),
@@ -228,23 +217,17 @@ impl CrmTasks<CrmError> for HubSpot {
             message: "HubSpot's answer names no task.".to_owned(),
         })?;
         let created_at = made["createdAt"].as_str().and_then(record::time);
-        let owner = fields.owner.clone().filter(|_| owner.is_some());
-        Ok(CrmTask { reference: format!("{place}{id}"), created_at, owner, ..CrmTask::default() })
+        Ok(CrmTask { reference: format!("{place}{id}"), created_at, ..CrmTask::default() })
     }
 
-    async fn change(&self, reference: &str, fields: &TaskFields) -> Result<bool, CrmError> {
-        let Some(id) = id_of(reference) else { return Ok(false) };
-        let owner = match &fields.owner {
-            Some(person) => owner_id(&self.api, person).await?,
-            None => None,
-        };
-        let knows_owner = fields.owner.is_none() || owner.is_some();
-        let properties = properties(fields, owner);
+    async fn change(&self, reference: &str, fields: &TaskFields) -> Result<(), CrmError> {
+        let Some(id) = id_of(reference) else { return Ok(()) };
+        let properties = properties(fields);
         if !properties.is_empty() {
             let body = json!({"properties": properties});
             self.api.patch(&format!("tasks/{id}"), &body).await?;
         }
-        Ok(knows_owner)
+        Ok(())
     }
 
     async fn check(&self) -> Result<(), CrmError> {

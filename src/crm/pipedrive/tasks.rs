@@ -9,12 +9,14 @@ use chrono::NaiveDateTime;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::Pipedrive;
 use super::record::{self, person, text, time};
+use super::{Pipedrive, ROW};
 use crate::crm::CrmError;
 use crate::crm::activities::is_colleague;
 use crate::crm::failure::Failure;
-use crate::model::{CrmTask, CrmTasks, DealId, Person, TaskAct, TaskBody, TaskDue, TaskFields};
+use crate::model::{
+    CrmTask, CrmTasks, DealId, Person, TaskAct, TaskBody, TaskDue, TaskFields, TaskHome,
+};
 
 /// What stands before an activity's id behind the address of its deal.
 const MARK: &str = "activity-";
@@ -24,7 +26,7 @@ fn id_of(reference: &str) -> Option<u64> {
     reference.rsplit_once(MARK)?.1.parse().ok()
 }
 
-fn record(fields: &TaskFields, owner: Option<u64>) -> Map<String, Value> {
+fn record(fields: &TaskFields) -> Map<String, Value> {
     let mut record = Map::new();
     let mut set = |name: &str, value: Option<Value>| {
         if let Some(value) = value {
@@ -35,6 +37,7 @@ fn record(fields: &TaskFields, owner: Option<u64>) -> Map<String, Value> {
     set("note", fields.body.clone().map(Value::from));
     set("due_date", fields.due.map(|due| due.at.format("%Y-%m-%d").to_string().into()));
     set("due_time", fields.due.map(|due| due.at.format("%H:%M:%S").to_string().into()));
+    let owner = fields.owner.as_ref().and_then(|id| id.parse::<u64>().ok());
     set("owner_id", owner.map(Value::from));
     record
 }
@@ -55,16 +58,6 @@ impl Pipedrive {
     async fn users(&self) -> Result<BTreeMap<u64, Value>, Failure> {
         let users = self.api.list(&self.api.v1("users")).await?;
         Ok(users.into_iter().filter_map(|user| Some((user["id"].as_u64()?, user))).collect())
-    }
-
-    /// The user who is this person, of those who are still there.
-    async fn user_id(&self, who: &Person) -> Result<Option<u64>, Failure> {
-        let users = self.users().await?;
-        let is_there = |user: &Value| user["active_flag"] != false;
-        let mut users = users.into_iter();
-        Ok(users
-            .find(|(_, user)| is_there(user) && is_colleague(&person(user), who))
-            .map(|it| it.0))
     }
 
     async fn task(&self, record: &Value, reference: String) -> Result<CrmTask, Failure> {
@@ -97,16 +90,15 @@ impl Pipedrive {
 
 #[async_trait]
 impl CrmTasks<CrmError> for Pipedrive {
-    fn crm(&self) -> &str {
-        self.name.as_str()
+    fn home(&self) -> TaskHome {
+        TaskHome { crm: ROW.name, title: ROW.title, body: TaskBody::Html }
     }
 
-    fn title(&self) -> &str {
-        "Pipedrive"
-    }
-
-    fn body(&self) -> TaskBody {
-        TaskBody::Html
+    async fn user(&self, who: &Person) -> Result<Option<String>, CrmError> {
+        let is_who =
+            |user: &Value| user["active_flag"] != false && is_colleague(&person(user), who);
+        let mut users = self.users().await?.into_iter();
+        Ok(users.find(|(_, user)| is_who(user)).map(|(id, _)| id.to_string()))
     }
 
     async fn find(&self, deal: &DealId, ending: &str) -> Result<Option<CrmTask>, CrmError> {
@@ -138,13 +130,9 @@ impl CrmTasks<CrmError> for Pipedrive {
     async fn create(&self, deal: &DealId, fields: &TaskFields) -> Result<CrmTask, CrmError> {
         let found = record::find(&self.api, &self.name, deal).await?;
         let deal = found["id"].as_u64().unwrap_or_default();
-        let owner = match &fields.owner {
-            Some(person) => self.user_id(person).await?,
-            None => None,
-        };
         // Asked before: behind the creation a failure would hide that there is a task.
         let place = self.reference(deal, "").await?;
-        let mut record = record(fields, owner);
+        let mut record = record(fields);
         record.insert("type".to_owned(), "task".into());
         record.insert("deal_id".to_owned(), deal.into());
         if let Some(company) = found["org_id"].as_u64() {
@@ -156,21 +144,16 @@ impl CrmTasks<CrmError> for Pipedrive {
             message: "Pipedrive's answer names no activity.".to_owned(),
         })?;
         let created_at = text(&made, "add_time").and_then(|text| time(&text));
-        let owner = fields.owner.clone().filter(|_| owner.is_some());
-        Ok(CrmTask { reference: format!("{place}{id}"), created_at, owner, ..CrmTask::default() })
+        Ok(CrmTask { reference: format!("{place}{id}"), created_at, ..CrmTask::default() })
     }
 
-    async fn change(&self, reference: &str, fields: &TaskFields) -> Result<bool, CrmError> {
-        let Some(id) = id_of(reference) else { return Ok(false) };
-        let owner = match &fields.owner {
-            Some(person) => self.user_id(person).await?,
-            None => None,
-        };
-        let record = record(fields, owner);
+    async fn change(&self, reference: &str, fields: &TaskFields) -> Result<(), CrmError> {
+        let Some(id) = id_of(reference) else { return Ok(()) };
+        let record = record(fields);
         if !record.is_empty() {
             self.api.patch(&self.api.v2(&format!("activities/{id}")), &json!(record)).await?;
         }
-        Ok(fields.owner.is_none() || owner.is_some())
+        Ok(())
     }
 
     async fn check(&self) -> Result<(), CrmError> {

@@ -7,14 +7,15 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
 
-use super::Salesforce;
 use super::record::{text, time};
 use super::soql;
+use super::{ROW, Salesforce};
 use crate::crm::CrmError;
 use crate::crm::failure::Failure;
 use crate::crm::record::person;
 use crate::model::{
-    CrmTask, CrmTasks, DealId, Person, TaskAct, TaskBody, TaskDue, TaskFields, normalise_deal_id,
+    CrmTask, CrmTasks, DealId, Person, TaskAct, TaskBody, TaskDue, TaskFields, TaskHome,
+    normalise_deal_id,
 };
 
 const FIELDS: &str = "Id, Subject, Description, ActivityDate, OwnerId, IsClosed, \
@@ -48,22 +49,6 @@ impl Salesforce {
             Some((text(user, "Id")?, (person, is_machine)))
         };
         Ok(users.iter().filter_map(user).collect())
-    }
-
-    /// The active user who is this person. Addresses need not be unique here:
-    /// of several nobody knows which.
-    async fn user_id(&self, person: &Person) -> Result<Option<String>, Failure> {
-        let who = match (&person.email, &person.name) {
-            (Some(email), _) => format!("Email = {}", soql::quote(email)),
-            (None, Some(name)) => format!("Name = {}", soql::quote(name)),
-            (None, None) => return Ok(None),
-        };
-        let soql = format!("SELECT Id FROM User WHERE {who} AND IsActive = true");
-        let users = self.api.query(&soql).await?;
-        Ok(match users.as_slice() {
-            [user] => text(user, "Id"),
-            _ => None,
-        })
     }
 
     async fn task(&self, record: &Value, reference: String) -> Result<CrmTask, Failure> {
@@ -112,7 +97,7 @@ fn id_of(reference: &str) -> Option<&str> {
     is_id.then_some(id)
 }
 
-fn record(fields: &TaskFields, owner: Option<String>) -> Map<String, Value> {
+fn record(fields: &TaskFields) -> Map<String, Value> {
     let mut record = Map::new();
     let mut set = |name: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -122,22 +107,29 @@ fn record(fields: &TaskFields, owner: Option<String>) -> Map<String, Value> {
     set("Subject", fields.subject.clone());
     set("Description", fields.body.clone());
     set("ActivityDate", fields.due.map(|due| due.day.to_string()));
-    set("OwnerId", owner);
+    set("OwnerId", fields.owner.clone());
     record
 }
 
 #[async_trait]
 impl CrmTasks<CrmError> for Salesforce {
-    fn crm(&self) -> &str {
-        self.name.as_str()
+    fn home(&self) -> TaskHome {
+        TaskHome { crm: ROW.name, title: ROW.title, body: TaskBody::Plain }
     }
 
-    fn title(&self) -> &str {
-        "Salesforce"
-    }
-
-    fn body(&self) -> TaskBody {
-        TaskBody::Plain
+    async fn user(&self, person: &Person) -> Result<Option<String>, CrmError> {
+        // Addresses need not be unique here: of several nobody knows which.
+        let who = match (&person.email, &person.name) {
+            (Some(email), _) => format!("Email = {}", soql::quote(email)),
+            (None, Some(name)) => format!("Name = {}", soql::quote(name)),
+            (None, None) => return Ok(None),
+        };
+        let soql = format!("SELECT Id FROM User WHERE {who} AND IsActive = true");
+        let users = self.api.query(&soql).await?;
+        Ok(match users.as_slice() {
+            [user] => text(user, "Id"),
+            _ => None,
+        })
     }
 
     async fn find(&self, deal: &DealId, ending: &str) -> Result<Option<CrmTask>, CrmError> {
@@ -169,11 +161,7 @@ impl CrmTasks<CrmError> for Salesforce {
 
     async fn create(&self, deal: &DealId, fields: &TaskFields) -> Result<CrmTask, CrmError> {
         let deal = normalise_deal_id(&self.name, deal);
-        let owner = match &fields.owner {
-            Some(person) => self.user_id(person).await?,
-            None => None,
-        };
-        let mut record = record(fields, owner.clone());
+        let mut record = record(fields);
         record.insert("WhatId".to_owned(), deal.as_str().into());
         record.insert("Priority".to_owned(), "High".into());
         let made = self.api.create("sobjects/Task", &json!(record)).await;
@@ -182,22 +170,16 @@ impl CrmTasks<CrmError> for Salesforce {
             message: "Salesforce's answer names no task.".to_owned(),
         })?;
         let reference = self.reference(&id).await?;
-        let owner = fields.owner.clone().filter(|_| owner.is_some());
-        Ok(CrmTask { reference, owner, ..CrmTask::default() })
+        Ok(CrmTask { reference, ..CrmTask::default() })
     }
 
-    async fn change(&self, reference: &str, fields: &TaskFields) -> Result<bool, CrmError> {
-        let Some(id) = id_of(reference) else { return Ok(false) };
-        let owner = match &fields.owner {
-            Some(person) => self.user_id(person).await?,
-            None => None,
-        };
-        let knows_owner = fields.owner.is_none() || owner.is_some();
-        let record = record(fields, owner);
+    async fn change(&self, reference: &str, fields: &TaskFields) -> Result<(), CrmError> {
+        let Some(id) = id_of(reference) else { return Ok(()) };
+        let record = record(fields);
         if !record.is_empty() {
             self.api.patch(&format!("sobjects/Task/{id}"), &json!(record)).await?;
         }
-        Ok(knows_owner)
+        Ok(())
     }
 
     /// The org describes what the app's user may do, and leaves hidden fields out.

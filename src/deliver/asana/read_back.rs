@@ -12,7 +12,7 @@ use super::{Api, is_ours};
 use crate::brief::EventKind;
 use crate::deliver::messages::{answer, due_at_target};
 use crate::deliver::read_back::{
-    Actor, MovedDeadline, Observations, OpenTask, ReadBack, Reader, Reassigned, Roles,
+    MovedDeadline, Observations, OpenTask, ReadBack, Reader, Reassigned, Roles, TargetUser,
     last_assigned,
 };
 use crate::deliver::sink::{DeliveryError, Handoff, WholeDays};
@@ -26,12 +26,6 @@ pub(super) struct AsanaReader {
     api: Api,
     days: WholeDays,
     own: OnceCell<Option<String>>,
-}
-
-/// Somebody who did something.
-struct Person {
-    gid: String,
-    name: String,
 }
 
 impl AsanaReader {
@@ -76,12 +70,12 @@ impl AsanaReader {
             let kind = story["resource_subtype"].as_str().unwrap_or_default();
             if kind == "due_date_changed" {
                 let by = person(&story["created_by"]);
-                let is_own = by.as_ref().is_some_and(|by| seen.is_own(&by.gid));
+                let is_own = by.as_ref().is_some_and(|by| seen.is_own(&by.id));
                 moved = (!is_own).then_some((at, by));
             }
             if kind == "assigned" {
                 let by = person(&story["created_by"]);
-                given = by.filter(|by| !seen.is_own(&by.gid)).map(|by| (at, by));
+                given = by.filter(|by| !seen.is_own(&by.id)).map(|by| (at, by));
             }
             if (story["type"] == "comment" || kind == "comment_added")
                 && let Some(by) = person(&story["created_by"])
@@ -93,7 +87,7 @@ impl AsanaReader {
         }
         if let Some((at, by)) = given
             && let Some(new) = person(&task["assignee"])
-            && !seen.is_csm(&new.gid)
+            && !seen.is_csm(&new.id)
             && last_assigned(handoff).is_none_or(|known| at > known)
         {
             let to = task["assignee"]["email"].as_str().map_or(new.name, str::to_owned);
@@ -126,18 +120,10 @@ impl AsanaReader {
     }
 }
 
-impl Person {
-    /// Asana's own acts have no account at all.
-    fn actor(&self) -> Actor<'_> {
-        Actor { id: &self.gid, name: &self.name, is_person: true, is_outsider: false }
-    }
-}
-
 /// A person of an answer; nothing for what Asana did itself.
-fn person(value: &Value) -> Option<Person> {
-    let gid = value["gid"].as_str()?.to_owned();
+fn person(value: &Value) -> Option<TargetUser> {
     let name = value["name"].as_str().map(text::one_line).filter(|name| !name.is_empty());
-    Some(Person { name: name.unwrap_or_else(|| gid.clone()), gid })
+    TargetUser::of(&value["gid"], name, true)
 }
 
 fn time(value: &Value) -> Option<DateTime<Utc>> {

@@ -11,7 +11,7 @@ use super::{Api, adf, is_key, key_of, time};
 use crate::brief::EventKind;
 use crate::deliver::messages::{answer, due_at_target};
 use crate::deliver::read_back::{
-    Actor, MovedDeadline, Observations, OpenTask, ReadBack, Reader, Reassigned, Roles,
+    MovedDeadline, Observations, OpenTask, ReadBack, Reader, Reassigned, Roles, TargetUser,
     last_assigned,
 };
 use crate::deliver::sink::{DeliveryError, Handoff, WholeDays};
@@ -100,7 +100,7 @@ impl JiraReader {
     async fn comments(&self, key: &str, seen: &mut Observations) -> Result<(), DeliveryError> {
         for comment in self.api.all(&format!("/issue/{key}/comment"), "comments").await? {
             let Some(at) = time(&comment["created"]) else { continue };
-            if let Some(person) = Author::of(&comment["author"]) {
+            if let Some(person) = author(&comment["author"]) {
                 let url = self.url(key, &format!("?focusedCommentId={}", id(&comment)));
                 seen.comment(&adf::plain(&comment["body"]), &person.actor(), at, &url);
             }
@@ -169,23 +169,8 @@ impl JiraReader {
 }
 
 /// Somebody who did something.
-struct Author {
-    account: String,
-    name: String,
-    is_person: bool,
-}
-
-impl Author {
-    fn of(who: &Value) -> Option<Self> {
-        let account = who["accountId"].as_str()?.to_owned();
-        let name = name(who).unwrap_or_else(|| account.clone());
-        Some(Self { account, name, is_person: is_person(who) })
-    }
-
-    fn actor(&self) -> Actor<'_> {
-        let (is_person, is_outsider) = (self.is_person, false);
-        Actor { id: &self.account, name: &self.name, is_person, is_outsider }
-    }
+fn author(who: &Value) -> Option<TargetUser> {
+    TargetUser::of(&who["accountId"], name(who), is_person(who))
 }
 
 /// Apps and the customers of a service desk have accounts of other kinds.
@@ -239,8 +224,7 @@ impl Reader for JiraReader {
         if handoff.timeline.first(EventKind::Touched).is_none()
             && let Some(task) = self.first_touch_done(handoff).await?
             && let Some(change) = self.last_change(&task, "status").await?
-            && let (Some(at), Some(author)) =
-                (time(&change["created"]), Author::of(&change["author"]))
+            && let (Some(at), Some(author)) = (time(&change["created"]), author(&change["author"]))
         {
             let url = self.url(&task, &format!("#history-{}", id(&change)));
             seen.see(EventKind::Touched, &author.actor(), at, &url, None);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use handoff::brief::EventKind;
 use handoff::deliver::{DeliveryError, Handoff, Sink, SinkContext, build};
-use handoff::model::{CrmTask, CrmTasks, DealId, TaskBody, TaskDue, TaskFields};
+use handoff::model::{CrmTask, CrmTasks, DealId, Person, TaskBody, TaskDue, TaskFields, TaskHome};
 use serde_json::json;
 
 use super::sample::{deliver_config, handoff, hostile, secrets, site, time};
@@ -28,18 +28,19 @@ fn refusal() -> DeliveryError {
     DeliveryError::Permanent { message: "42 is not a valid owner".to_owned(), help: String::new() }
 }
 
+/// A user, who is known by their address.
+fn user(id: &str) -> Person {
+    Person { email: Some(id.to_owned()), ..Person::default() }
+}
+
 #[async_trait]
 impl CrmTasks<DeliveryError> for Tasks {
-    fn crm(&self) -> &str {
-        "hubspot"
+    fn home(&self) -> TaskHome {
+        TaskHome { crm: "hubspot", title: "HubSpot", body: self.body }
     }
 
-    fn title(&self) -> &str {
-        "HubSpot"
-    }
-
-    fn body(&self) -> TaskBody {
-        self.body
+    async fn user(&self, person: &Person) -> Result<Option<String>, DeliveryError> {
+        Ok(person.email.clone())
     }
 
     async fn find(&self, _: &DealId, ending: &str) -> Result<Option<CrmTask>, DeliveryError> {
@@ -62,14 +63,14 @@ impl CrmTasks<DeliveryError> for Tasks {
             subject: fields.subject.clone().unwrap(),
             body: fields.body.clone().unwrap(),
             due: fields.due.map(|due| TaskDue::At(due.at)),
-            owner: fields.owner.clone(),
+            owner: fields.owner.as_deref().map(user),
             ..CrmTask::default()
         };
         *held = Some(task.clone());
         Ok(task)
     }
 
-    async fn change(&self, _: &str, fields: &TaskFields) -> Result<bool, DeliveryError> {
+    async fn change(&self, _: &str, fields: &TaskFields) -> Result<(), DeliveryError> {
         if self.refuses_owner && fields.owner.is_some() {
             return Err(refusal());
         }
@@ -79,8 +80,8 @@ impl CrmTasks<DeliveryError> for Tasks {
         task.subject = subject.unwrap_or_else(|| task.subject.clone());
         task.body = body.unwrap_or_else(|| task.body.clone());
         task.due = due.map(|due| TaskDue::At(due.at)).or(task.due);
-        task.owner = owner.or_else(|| task.owner.clone());
-        Ok(true)
+        task.owner = owner.as_deref().map(user).or_else(|| task.owner.clone());
+        Ok(())
     }
 
     async fn check(&self) -> Result<(), DeliveryError> {

@@ -14,6 +14,7 @@ use handoff::yaml;
 use serde_json::{Value, json};
 
 use self::fake::{Account, Fake, Planned, TOKEN, sample};
+use crate::crm_sink::{help, win};
 
 fn settings(fake: &Fake, more: &str) -> HubSpotSettings {
     let text = format!("base_url: {}\n{more}", fake.base.as_str());
@@ -39,17 +40,6 @@ fn requested(deal: &[&str]) -> RequestedProperties {
         own: names(deal),
         mapping: names(&["handoff_promises", "handoff_nowhere"]),
         ..RequestedProperties::default()
-    }
-}
-
-fn help(error: &CrmError) -> String {
-    match error {
-        CrmError::NotFound { help, .. }
-        | CrmError::BadData { help, .. }
-        | CrmError::Settings { help, .. }
-        | CrmError::Denied { help, .. }
-        | CrmError::Unavailable { help, .. } => help.clone(),
-        CrmError::Refused { .. } | CrmError::Unclear { .. } => String::new(),
     }
 }
 
@@ -301,27 +291,11 @@ async fn an_open_deal_is_moved_to_the_won_stage_of_its_own_pipeline_with_one_not
         json!({"id": "5001", "properties": {"pipeline": "814203377", "dealstage": "1402337780"}});
     fake.state().add("deals", open);
     let crm = connect(&fake, "update_closed_won: true");
-    let (id, signed) = (DealId::new("5001"), at("2026-11-20T15:01:58Z"));
+    let id = DealId::new("5001");
     let url = "https://github.com/acme/handoffs/tree/main/briefs/2026/11/a?b&\"c\"";
-    let update = crm
-        .mark_closed_won(&Signed {
-            id: &id,
-            signed_at: signed,
-            brief_url: Some(url),
-            is_contract: true,
-        })
-        .await
-        .expect("updated");
+    let update = win(&crm, &id, Some(url)).await.expect("updated");
     assert_eq!(update, ClosedWonUpdate::Updated);
-    let again = crm
-        .mark_closed_won(&Signed {
-            id: &id,
-            signed_at: signed,
-            brief_url: Some(url),
-            is_contract: true,
-        })
-        .await
-        .expect("again");
+    let again = win(&crm, &id, Some(url)).await.expect("again");
     assert_eq!(again, ClosedWonUpdate::AlreadyWon);
     let writes = fake.writes();
     assert_eq!(writes.len(), 2, "one change and one note, however often: {writes:#?}");
@@ -338,24 +312,10 @@ async fn a_note_whose_creation_was_answered_by_an_error_is_not_written_twice() {
     let fake = Fake::start().await;
     fake.plan("objects/2026-09/notes?", [Planned::ActAndFail(500)]);
     let crm = connect(&fake, "update_closed_won: true");
-    let (id, signed) = (DealId::new("31874500101"), at("2026-11-20T15:01:58Z"));
-    let error = crm
-        .mark_closed_won(&Signed {
-            id: &id,
-            signed_at: signed,
-            brief_url: Some("https://x.example/b"),
-            is_contract: true,
-        })
-        .await;
+    let id = DealId::new("31874500101");
+    let error = win(&crm, &id, Some("https://x.example/b")).await;
     assert!(error.is_err(), "the outcome is unclear");
-    let again = crm
-        .mark_closed_won(&Signed {
-            id: &id,
-            signed_at: signed,
-            brief_url: Some("https://x.example/b"),
-            is_contract: true,
-        })
-        .await;
+    let again = win(&crm, &id, Some("https://x.example/b")).await;
     assert_eq!(again.expect("again"), ClosedWonUpdate::AlreadyWon);
     assert_eq!(fake.writes().len(), 1);
 }
@@ -366,36 +326,13 @@ async fn a_deal_that_is_won_or_lost_or_not_to_be_moved_is_left_alone() {
     let lost =
         json!({"id": "5002", "properties": {"pipeline": "default", "dealstage": "closedlost"}});
     fake.state().add("deals", lost);
-    let signed = at("2026-11-20T15:01:58Z");
     let crm = connect(&fake, "update_closed_won: true");
-    let won = crm
-        .mark_closed_won(&Signed {
-            id: &DealId::new("31874500102"),
-            signed_at: signed,
-            brief_url: None,
-            is_contract: true,
-        })
-        .await;
+    let won = win(&crm, &DealId::new("31874500102"), None).await;
     assert_eq!(won.expect("won"), ClosedWonUpdate::AlreadyWon);
-    let error = crm
-        .mark_closed_won(&Signed {
-            id: &DealId::new("5002"),
-            signed_at: signed,
-            brief_url: None,
-            is_contract: true,
-        })
-        .await
-        .expect_err("lost");
+    let error = win(&crm, &DealId::new("5002"), None).await.expect_err("lost");
     assert!(error.to_string().contains("is lost (its stage is \"Closed Lost\")"), "{error}");
     let reader = connect(&fake, "");
-    let open = reader
-        .mark_closed_won(&Signed {
-            id: &DealId::new("31874500107"),
-            signed_at: signed,
-            brief_url: Some("x"),
-            is_contract: true,
-        })
-        .await;
+    let open = win(&reader, &DealId::new("31874500107"), Some("x")).await;
     assert_eq!(open.expect("not configured"), ClosedWonUpdate::NotSupported);
     assert!(fake.writes().is_empty());
 }
@@ -406,16 +343,7 @@ async fn a_refusal_by_the_accounts_own_rules_names_the_property() {
     let refusal = Planned::Answer(400, vec![], sample("error-400-conditional-required"));
     fake.plan("deals/31874500107", [refusal]);
     let crm = connect(&fake, "update_closed_won: true");
-    let signed = at("2026-11-20T15:01:58Z");
-    let error = crm
-        .mark_closed_won(&Signed {
-            id: &DealId::new("31874500107"),
-            signed_at: signed,
-            brief_url: None,
-            is_contract: true,
-        })
-        .await
-        .expect_err("refused");
+    let error = win(&crm, &DealId::new("31874500107"), None).await.expect_err("refused");
     assert_eq!(
         error.to_string(),
         "hubspot refused: Property values were not valid: closedate is required when dealstage is closedwon."

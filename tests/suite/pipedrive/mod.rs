@@ -5,13 +5,14 @@ pub(crate) mod fake;
 use std::collections::BTreeMap;
 
 use handoff::crm::pipedrive::{Pipedrive, PipedriveSettings};
-use handoff::crm::{CheckLevel, ClosedWonUpdate, Crm as _, CrmError, RequestedProperties, Signed};
+use handoff::crm::{CheckLevel, ClosedWonUpdate, Crm as _, CrmError, RequestedProperties};
 use handoff::http::Schedule;
 use handoff::model::{Deal, DealId, Gap, Outcome, Properties, Secrets, Signature, Window};
 use handoff::yaml;
 use serde_json::{Value, json};
 
 use self::fake::{Fake, TOKEN, sample};
+use crate::crm_sink::{help, win};
 
 fn settings(fake: &Fake, more: &str) -> PipedriveSettings {
     let text = format!("base_url: {}\n{more}", fake.base.as_str());
@@ -32,17 +33,6 @@ pub(crate) fn connect(fake: &Fake, more: &str) -> Pipedrive {
     Pipedrive::new(settings(fake, more), &secrets(TOKEN))
         .and_then(|crm| crm.with_schedule(quick()))
         .expect("a connector")
-}
-
-fn help(error: &CrmError) -> &str {
-    match error {
-        CrmError::NotFound { help, .. }
-        | CrmError::BadData { help, .. }
-        | CrmError::Settings { help, .. }
-        | CrmError::Denied { help, .. }
-        | CrmError::Unavailable { help, .. } => help,
-        CrmError::Refused { .. } | CrmError::Unclear { .. } => "",
-    }
 }
 
 fn names(list: &[&str]) -> Properties {
@@ -309,18 +299,12 @@ async fn pipedrive_a_mapped_field_that_is_gone_or_there_twice_is_named() {
 #[tokio::test]
 async fn pipedrive_an_open_deal_is_won_with_one_note() {
     let fake = Fake::start().await;
-    let (id, signed) = (DealId::new("7050"), at("2026-11-20T15:01:58Z"));
+    let id = DealId::new("7050");
     let crm = connect(&fake, "update_closed_won: true");
     let url = Some("https://git.example/a?b&\"c\"");
-    let update = crm
-        .mark_closed_won(&Signed { id: &id, signed_at: signed, brief_url: url, is_contract: true })
-        .await
-        .expect("won");
+    let update = win(&crm, &id, url).await.expect("won");
     assert_eq!(update, ClosedWonUpdate::Updated);
-    let again = crm
-        .mark_closed_won(&Signed { id: &id, signed_at: signed, brief_url: url, is_contract: true })
-        .await
-        .expect("again");
+    let again = win(&crm, &id, url).await.expect("again");
     assert_eq!(again, ClosedWonUpdate::AlreadyWon);
     let writes = fake.writes();
     assert_eq!(writes.len(), 2, "one change and one note, however often: {writes:#?}");
@@ -336,31 +320,15 @@ async fn pipedrive_a_deal_that_is_won_or_lost_or_not_to_be_moved_is_left_alone()
     let add = |deal: Value| fake.state().add(deal);
     add(json!({"id": 1, "status": "lost"}));
     add(json!({"id": 2, "status": "open", "is_archived": true}));
-    let signed = at("2026-11-20T15:01:58Z");
     let crm = connect(&fake, "update_closed_won: true");
-    let mark = async |id: &str| {
-        crm.mark_closed_won(&Signed {
-            id: &DealId::new(id),
-            signed_at: signed,
-            brief_url: None,
-            is_contract: true,
-        })
-        .await
-    };
+    let mark = async |id: &str| win(&crm, &DealId::new(id), None).await;
     assert_eq!(mark("7002").await.expect("won"), ClosedWonUpdate::AlreadyWon);
     for (id, why) in [("1", "is lost"), ("2", "is archived"), ("7010", "is deleted or archived")] {
         let error = mark(id).await.expect_err(why);
         assert!(error.to_string().contains(why), "{error}");
     }
     let reader = connect(&fake, "");
-    let open = reader
-        .mark_closed_won(&Signed {
-            id: &DealId::new("7050"),
-            signed_at: signed,
-            brief_url: Some("x"),
-            is_contract: true,
-        })
-        .await;
+    let open = win(&reader, &DealId::new("7050"), Some("x")).await;
     assert_eq!(open.expect("not configured"), ClosedWonUpdate::NotSupported);
     assert!(fake.writes().is_empty());
     let words = json!({"success": false, "error": "Contract date is required to win a deal"});

@@ -15,6 +15,7 @@ use handoff::yaml;
 use serde_json::{Value, json};
 
 use self::fake::{CLIENT_ID, CLIENT_SECRET, Fake, fixture, sample};
+use crate::crm_sink::{help, win};
 
 const FIRST: &str = "006Hs00000aB1cDIAS";
 
@@ -41,17 +42,6 @@ pub(crate) fn connect(fake: &Fake, more: &str) -> Salesforce {
     Salesforce::new(settings(fake, more), &credentials())
         .expect("a connector")
         .with_schedule(quick())
-}
-
-fn help(error: &CrmError) -> &str {
-    match error {
-        CrmError::NotFound { help, .. }
-        | CrmError::BadData { help, .. }
-        | CrmError::Settings { help, .. }
-        | CrmError::Denied { help, .. }
-        | CrmError::Unavailable { help, .. } => help,
-        CrmError::Refused { .. } | CrmError::Unclear { .. } => "",
-    }
 }
 
 fn deal_fields(names: &[&str]) -> Properties {
@@ -322,31 +312,11 @@ async fn salesforce_ids_that_are_none_never_reach_a_query() {
 #[tokio::test]
 async fn salesforce_an_open_deal_is_moved_to_the_won_stage_with_one_task() {
     let fake = Fake::start().await;
-    let (id, signed) = (DealId::new("006Hs00000aB7cD"), at("2026-11-20T15:01:58Z"));
+    let id = DealId::new("006Hs00000aB7cD");
     let crm = connect(&fake, "update_closed_won: true");
     let url = Some("https://git.example/briefs/it's");
-    assert_eq!(
-        crm.mark_closed_won(&Signed {
-            id: &id,
-            signed_at: signed,
-            brief_url: url,
-            is_contract: true
-        })
-        .await
-        .expect("moved"),
-        ClosedWonUpdate::Updated
-    );
-    assert_eq!(
-        crm.mark_closed_won(&Signed {
-            id: &id,
-            signed_at: signed,
-            brief_url: url,
-            is_contract: true
-        })
-        .await
-        .expect("again"),
-        ClosedWonUpdate::AlreadyWon
-    );
+    assert_eq!(win(&crm, &id, url).await.expect("moved"), ClosedWonUpdate::Updated);
+    assert_eq!(win(&crm, &id, url).await.expect("again"), ClosedWonUpdate::AlreadyWon);
     let writes = fake.writes();
     assert_eq!(writes.len(), 2, "one change and one task, however often: {writes:#?}");
     assert_eq!(writes[0].1, json!({"StageName": "Closed Won", "CloseDate": "2026-11-20"}));
@@ -360,60 +330,22 @@ async fn salesforce_a_deal_that_is_won_or_lost_or_not_to_be_moved_is_left_alone(
     fake.state().add(json!({
         "Id": "006Hs00000aBLcDIAS", "StageName": "Closed Lost", "IsWon": false, "IsClosed": true,
     }));
-    let signed = at("2026-11-20T15:01:58Z");
     let crm = connect(&fake, "update_closed_won: true");
-    let won = crm
-        .mark_closed_won(&Signed {
-            id: &DealId::new("006Hs00000aB2cD"),
-            signed_at: signed,
-            brief_url: None,
-            is_contract: true,
-        })
-        .await;
+    let won = win(&crm, &DealId::new("006Hs00000aB2cD"), None).await;
     assert_eq!(won.expect("won"), ClosedWonUpdate::AlreadyWon);
-    let lost = crm
-        .mark_closed_won(&Signed {
-            id: &DealId::new("006Hs00000aBLcDIAS"),
-            signed_at: signed,
-            brief_url: None,
-            is_contract: true,
-        })
-        .await;
+    let lost = win(&crm, &DealId::new("006Hs00000aBLcDIAS"), None).await;
     let lost = lost.expect_err("lost").to_string();
     assert!(lost.contains("the deal is lost (its stage is \"Closed Lost\")"), "{lost}");
     let open = DealId::new("006Hs00000aB7cDIAS");
-    let reader = connect(&fake, "")
-        .mark_closed_won(&Signed {
-            id: &open,
-            signed_at: signed,
-            brief_url: Some("x"),
-            is_contract: true,
-        })
-        .await;
+    let reader = win(&connect(&fake, ""), &open, Some("x")).await;
     assert_eq!(reader.expect("not configured"), ClosedWonUpdate::NotSupported);
     let crm = connect(&fake, "update_closed_won: true\nstage: Gewonnen (alt)");
-    let inactive = crm
-        .mark_closed_won(&Signed {
-            id: &open,
-            signed_at: signed,
-            brief_url: None,
-            is_contract: true,
-        })
-        .await
-        .expect_err("inactive");
+    let inactive = win(&crm, &open, None).await.expect_err("inactive");
     assert!(help(&inactive).contains("\"Closed Won\""), "{inactive}");
     assert!(fake.writes().is_empty());
     fake.plan("sobjects/Opportunity/006", [(400, sample("error-400-validation"))]);
     let crm = connect(&fake, "update_closed_won: true");
-    let refused = crm
-        .mark_closed_won(&Signed {
-            id: &open,
-            signed_at: signed,
-            brief_url: None,
-            is_contract: true,
-        })
-        .await
-        .expect_err("a rule");
+    let refused = win(&crm, &open, None).await.expect_err("a rule");
     assert_eq!(
         refused.to_string(),
         "salesforce refused: Success criteria must be filled before Closed Won (Success_Criteria__c)."

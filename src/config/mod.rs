@@ -264,7 +264,7 @@ impl Config {
                 problems,
             ),
             tell_of_held: held.tell.into_iter().map(|address| address.0).collect(),
-            post_of_held: held.post.into_iter().map(|chat| chat.as_str()).collect(),
+            post_of_held: held.post.into_iter().map(written::Chat::as_str).collect(),
             scope,
             team: written.team.unwrap_or_default().check(problems),
             first_touch,

@@ -47,7 +47,7 @@ const CHAT: Chat = Chat {
     has_query: true,
     better: "give the workflow a co-owner: it ends with the account of the person who made it",
     body: card,
-    notice: |notice| card_of(&notice.title, &notice.body, Vec::new()),
+    notice: |notice| card_of(&notice.title, &notice.body, &[]),
 };
 
 impl SinkSettings for TeamsSettings {
@@ -81,13 +81,13 @@ fn card(message: Outgoing<'_>) -> Result<Value, DeliveryError> {
     let message = messages.again(handoff, kind, Medium::Markdown, Audience::Shared, None)?;
     let plain = text::markdown_to_plain(&message.body);
     let buttons = messages.buttons(handoff, kind, Audience::Shared).into_iter();
-    let actions = buttons
+    let actions: Vec<Value> = buttons
         .map(|(title, url)| json!({"type": "Action.OpenUrl", "title": title, "url": url}))
         .collect();
-    Ok(card_of(&message.title, &plain, actions))
+    Ok(card_of(&message.title, &plain, &actions))
 }
 
-fn card_of(title: &str, plain: &str, actions: Vec<Value>) -> Value {
+fn card_of(title: &str, plain: &str, actions: &[Value]) -> Value {
     let run = |text: &str, more: Value| {
         let mut run = json!({"type": "TextRun", "text": text});
         for (name, value) in more.as_object().into_iter().flatten() {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use chrono::{DateTime, Utc};
-use git2::{Commit, Oid};
+use git2::{Commit, Oid, Repository};
 
 use super::change::trailer;
 use super::git_program::{Ran, run, without_secrets};
@@ -170,7 +170,7 @@ impl Ledger {
             return Ok(None);
         }
         let repo = hold(self.shared());
-        let of_remote = repo.references_glob(&format!("refs/remotes/{remote}/*"));
+        let of_remote = repo.references_glob(&known_of(&repo, &remote));
         let asked = of_remote.is_ok_and(|mut of_remote| of_remote.next().is_some());
         Ok(Some(Unpushed { remote, commits, since, asked }))
     }
@@ -216,7 +216,7 @@ impl Ledger {
         if ours == 0 {
             return Ok(());
         }
-        walk.hide_glob(&format!("refs/remotes/{remote}/*")).map_err(failed)?;
+        walk.hide_glob(&known_of(&repo, remote)).map_err(failed)?;
         for id in walk {
             look(&id.and_then(|id| repo.find_commit(id)).map_err(failed)?);
         }
@@ -273,4 +273,12 @@ impl Ledger {
         }
         Err(LedgerError::UnknownRemote { name: without_secrets(remote), known })
     }
+}
+
+/// The refs that say what a remote has: what was fetched from it, or pushed to
+/// it where the clone keeps no such refs, as a bare one.
+fn known_of(repo: &Repository, remote: &str) -> String {
+    let fetched = format!("refs/remotes/{remote}/*");
+    let has_any = repo.references_glob(&fetched).is_ok_and(|mut refs| refs.next().is_some());
+    if has_any { fetched } else { "refs/handoff/pushed/*".to_owned() }
 }

@@ -46,7 +46,7 @@ fn a_bare_clone_that_never_asked_its_origin_does_not_say_what_it_lacks() {
     assert!(doctor.contains("here is not known"), "{doctor}");
     // The remedy that both name.
     assert!(said.contains("`handoff deliver`") && doctor.contains("`handoff deliver`"), "{said}");
-    ledger.sandbox.handoff("clone.git", &["deliver"]);
+    ledger.sandbox.handoff("clone.git", &["deliver"]).exits(0);
     let said = ledger.sandbox.handoff("clone.git", &["status", "--all"]).exits(0).stderr;
     assert_eq!(said, "");
     let doctor = ledger.sandbox.handoff("clone.git", &["doctor"]).stdout;

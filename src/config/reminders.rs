@@ -15,7 +15,7 @@ use crate::time::HumanDuration;
 /// One step of the ladder. Each is sent once for each thing that is due.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(example = serde_json::json!({
+#[schemars(rename = "Reminder", example = serde_json::json!({
     "for": "first_touch", "at": "-4h", "to": "csm", "by": "slack"
 }))]
 pub struct ReminderRule {

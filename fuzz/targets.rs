@@ -8,8 +8,8 @@ use std::path::Path;
 use futures_util::FutureExt as _;
 use handoff::audit::Digester;
 use handoff::brief::{
-    Brief, Completeness, Expression, RenderInput, Renderer, Schema, Timeline, asked_answers,
-    read_answer, read_form,
+    Brief, Completeness, ConfirmedAnswers, Expression, RenderInput, Renderer, Schema, Timeline,
+    asked_answers, read_answer, read_form,
 };
 use handoff::config::Config;
 use handoff::crm::Crm as _;
@@ -31,7 +31,8 @@ pub(crate) fn brief(input: &[u8]) {
     let view = brief.view();
     let _ = (view.key(), view.deal(), view.contract_value(), view.signed_at());
     let page = Renderer::new(None).expect("the shipped template is one");
-    let _ = page.readme(&RenderInput { brief: &brief, schema });
+    let confirmed = &ConfirmedAnswers::written(&String::from_utf8_lossy(input));
+    let _ = page.readme(&RenderInput { brief: &brief, schema, confirmed });
 }
 
 /// A timeline, which is read again as it is written.
@@ -111,7 +112,9 @@ pub(crate) fn expression(input: &[u8]) {
     }
     if let Ok(renderer) = Renderer::new(Some(&text)) {
         let brief = Brief::from_json(brief);
-        let _ = renderer.readme(&RenderInput { brief: &brief, schema: Schema::shipped() });
+        let confirmed = &ConfirmedAnswers::default();
+        let input = RenderInput { brief: &brief, schema: Schema::shipped(), confirmed };
+        let _ = renderer.readme(&input);
     }
 }
 

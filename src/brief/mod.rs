@@ -38,15 +38,15 @@ pub use proposed::{PROPOSED_SCHEMA, Proposals, ProposedAnswer, ToolProposal};
 pub use render::{DEFAULT_TEMPLATE, RenderError, RenderInput, Renderer};
 pub use rules::{
     CheckContext, FirstTouchLimit, Fix, FolderSummary, HandoffCheck, HandoffFiles, Member, Refused,
-    SourcesFile, Team, brief_rules, check_handoff, check_ledger, check_rendered, fixes,
+    Team, brief_rules, check_handoff, check_ledger, check_rendered, fixes,
 };
 pub use schema::{
     Field, Outline, Role, SHIPPED_SCHEMA, Schema, SchemaError, Shape, TIMELINE_JSON_SCHEMA,
     Violation,
 };
 pub use sources::{
-    AnswerSource, BriefAnswer, BriefSources, SOURCES_SCHEMA, SourceKind, brief_answers,
-    nearest_above,
+    AnswerSource, BriefAnswer, BriefSources, ConfirmedAnswers, SOURCES_SCHEMA, SourceKind,
+    SourcesFile, brief_answers, nearest_above,
 };
 pub use timeline::{
     DecidedBy, Event, EventKind, TIMELINE_SCHEMA, Timeline, TouchEvidence, deadline_in_force,

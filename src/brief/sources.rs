@@ -2,7 +2,7 @@
 //! it was when that version was written. A file of its own, so that neither
 //! the page nor the timeline gets longer by it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::answer::{dotted, escape, unknown};
 use super::model::check_version;
-use crate::model::Key;
+use crate::model::{Key, ObjectId};
 use crate::yaml;
 
 /// The schema a `sources.yaml` names.
@@ -44,6 +44,12 @@ pub enum SourceKind {
 }
 
 impl SourceKind {
+    /// Whether a person gave or confirmed the answer after the brief was written.
+    #[must_use]
+    pub fn is_confirmation(self) -> bool {
+        matches!(self, Self::Link | Self::Person | Self::Proposed)
+    }
+
     /// Whether handoff wrote the answer without anybody's word.
     #[must_use]
     pub fn is_machine(self) -> bool {
@@ -151,6 +157,93 @@ impl BriefSources {
     #[must_use]
     pub fn to_yaml(&self) -> String {
         yaml::write(&serde_json::to_value(self).expect("sources are plain data"))
+    }
+}
+
+/// A `sources.yaml`, and how its bytes are named in timelines.
+#[derive(Debug, Clone, Copy)]
+pub struct SourcesFile<'a> {
+    /// The file.
+    pub bytes: &'a [u8],
+    /// Gives the git blob id of bytes.
+    pub blob_id: fn(&[u8]) -> ObjectId,
+}
+
+impl SourcesFile<'_> {
+    /// The ids under which a timeline may record it: a checkout may have given it
+    /// other line ends.
+    #[must_use]
+    pub fn ids(&self) -> Vec<String> {
+        let of = |bytes: &[u8]| (self.blob_id)(bytes).to_string();
+        let with_cr = self.bytes.contains(&b'\r');
+        let unix = with_cr.then(|| String::from_utf8_lossy(self.bytes).replace("\r\n", "\n"));
+        let unix = unix.map(|unix| of(unix.as_bytes()));
+        std::iter::once(of(self.bytes)).chain(unix).collect()
+    }
+
+    /// The answers that it says people gave or confirmed, if the timeline records
+    /// this very file: what somebody else wrote into it is not believed.
+    #[must_use]
+    pub fn confirmed(&self, timeline: Option<&[u8]>) -> ConfirmedAnswers {
+        let found = std::str::from_utf8(self.bytes).map(ConfirmedAnswers::written);
+        let found = found.unwrap_or_default();
+        let timeline = timeline.and_then(|bytes| std::str::from_utf8(bytes).ok());
+        let is_recorded = |text: &str| self.ids().iter().any(|id| text.contains(id.as_str()));
+        if !found.is_empty() && timeline.is_some_and(is_recorded) {
+            found
+        } else {
+            ConfirmedAnswers::default()
+        }
+    }
+}
+
+/// The answers that people gave or confirmed, by JSON pointer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ConfirmedAnswers(BTreeSet<String>);
+
+impl ConfirmedAnswers {
+    /// What the text of a `sources.yaml` says of them that was written just now;
+    /// none where it cannot be read, which is a finding of its own.
+    #[must_use]
+    pub fn written(sources: &str) -> Self {
+        // Most briefs have no such answer, and parsing costs as much as the brief itself.
+        let names = ["from: link", "from: person", "from: proposed"];
+        let has_any = names.iter().any(|name| sources.contains(name));
+        let parsed = has_any.then(|| BriefSources::parse(sources.as_bytes()).ok()).flatten();
+        let answers = parsed.map(|sources| sources.answers).unwrap_or_default();
+        let confirmed = answers.into_iter().filter(|(_, source)| source.from.is_confirmation());
+        Self(confirmed.map(|(pointer, _)| pointer).collect())
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The pointers, in their order.
+    pub fn pointers(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// Whether a value of the brief is such an answer, lies in one, or consists
+    /// of such answers alone.
+    #[must_use]
+    pub fn has(&self, pointer: &str, value: &Value) -> bool {
+        if self.0.is_empty() {
+            return false;
+        }
+        let lies_in = |above: &String| {
+            pointer
+                .strip_prefix(above.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        if self.0.iter().any(lies_in) {
+            return true;
+        }
+        let mut inside = Vec::new();
+        collect(pointer.to_owned(), value, &mut inside);
+        !inside.is_empty() && inside.iter().all(|answer| self.0.contains(&answer.pointer))
     }
 }
 

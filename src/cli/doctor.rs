@@ -192,6 +192,7 @@ fn push(context: &Context, remote: &str, offline: bool) -> Check {
         Ok(unpushed) => unpushed,
         Err(error) => return Check::failed("remote", error.to_string(), error.help()),
     };
+    let asked = unpushed.as_ref().is_none_or(|unpushed| unpushed.asked);
     let behind = unpushed.map(|unpushed| unpushed.to_string());
     let probed = if offline { Ok(None) } else { context.ledger.probe_push() };
     let failed = |what: String, remedy: String| {
@@ -217,6 +218,11 @@ fn push(context: &Context, remote: &str, offline: bool) -> Check {
         (Ok(Some(PushProbe::Refuses(why))), _) => failed(
             format!("{remote} refuses a push to {}: {why}", context.ledger.branch()),
             "allow this account to push to the branch (a token or key that may write, branch protection, hooks)".to_owned(),
+        ),
+        (Ok(_), Some(behind)) if !asked => Check::warning(
+            "remote",
+            behind.clone(),
+            "run `handoff deliver`, which asks it, and pushes what it lacks",
         ),
         (Ok(_), Some(behind)) => Check::failed(
             "remote",

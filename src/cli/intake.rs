@@ -107,7 +107,7 @@ impl Intake {
         let Some(unpushed) = self.ledger.unpushed()?.filter(|_| push) else {
             return Ok(Exit::Clean);
         };
-        invocation.warn(format!("warning: {unpushed}; `handoff doctor` says why"));
+        invocation.warn(format!("warning: {unpushed}; {}", unpushed.remedy()));
         Ok(Exit::CouldNot)
     }
 }

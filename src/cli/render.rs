@@ -1,5 +1,7 @@
 //! `handoff render`: a brief's page anew.
 
+use std::path::Path;
+
 use clap::Args;
 
 use super::error::CliError;
@@ -7,7 +9,8 @@ use super::exit::Exit;
 use super::invocation::Invocation;
 use super::keys::find_key;
 use super::open::{Ports, open};
-use crate::brief::Brief;
+use crate::brief::{Brief, BriefSources, ConfirmedAnswers, SourcesFile};
+use crate::ledger::blob_id;
 use crate::workflow::{WorkflowError, path_inside, stored_anywhere};
 
 /// The arguments of `render`.
@@ -40,22 +43,37 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         Some(path) => context.ledger.read_checkout(path)?,
         None => None,
     };
-    let brief = if arguments.brief == "-" {
+    let (brief, confirmed) = if arguments.brief == "-" {
         let mut bytes = Vec::new();
         std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes)?;
-        parse(&bytes, "standard input")?
+        (parse(&bytes, "standard input")?, ConfirmedAnswers::default())
     } else if let (Some(bytes), Some(path)) = (own, inside) {
-        parse(&bytes, &path)?
+        let beside = |name: &str| {
+            let beside = Path::new(&path).with_file_name(name);
+            context.ledger.read_checkout(&beside.to_string_lossy())
+        };
+        let (sources, timeline) = (beside(BriefSources::FILE)?, beside("timeline.yaml")?);
+        let confirmed = confirmed(sources.as_deref(), timeline.as_deref());
+        (parse(&bytes, &path)?, confirmed)
     } else if file.is_file() {
-        parse(&std::fs::read(&file)?, &file.display().to_string())?
+        let beside = |name: &str| std::fs::read(file.with_file_name(name)).ok();
+        let (sources, timeline) = (beside(BriefSources::FILE), beside("timeline.yaml"));
+        let confirmed = confirmed(sources.as_deref(), timeline.as_deref());
+        (parse(&std::fs::read(&file)?, &file.display().to_string())?, confirmed)
     } else {
         let key = find_key(&arguments.brief, &context)?;
         let stored = stored_anywhere(&context, &key)?
             .ok_or_else(|| WorkflowError::NoHandoff(key.clone()))?;
-        stored.brief.ok_or_else(|| CliError::nothing(format!("{key} has no brief")))?
+        let none = || CliError::nothing(format!("{key} has no brief"));
+        (stored.brief.ok_or_else(none)?, stored.confirmed)
     };
-    invocation.print(context.render(&brief)?)?;
+    invocation.print(context.render(&brief, &confirmed)?)?;
     Ok(Exit::Clean)
+}
+
+fn confirmed(sources: Option<&[u8]>, timeline: Option<&[u8]>) -> ConfirmedAnswers {
+    let file = sources.map(|bytes| SourcesFile { bytes, blob_id });
+    file.map(|file| file.confirmed(timeline)).unwrap_or_default()
 }
 
 fn parse(bytes: &[u8], name: &str) -> Result<Brief, CliError> {

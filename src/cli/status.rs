@@ -86,7 +86,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     };
     let unpushed = workflow::unpushed(&context)?;
     if let Some(unpushed) = &unpushed {
-        invocation.warn(format!("warning: {unpushed}; `handoff doctor` says why"));
+        invocation.warn(format!("warning: {unpushed}; {}", unpushed.remedy()));
     }
     invocation.emit(
         arguments.format,

@@ -194,6 +194,46 @@ pub fn sync_all(paths: &BTreeSet<&Path>) -> Result<(), (PathBuf, io::Error)> {
     })
 }
 
+/// Waits until everything that was written to the file systems of these folders
+/// is on the disk. Gives `false` where the operating system cannot do that.
+///
+/// # Errors
+/// When a folder cannot be opened or the disk did not take everything.
+pub fn sync_file_systems(folders: &[&Path]) -> io::Result<bool> {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let mut done = BTreeSet::new();
+        for folder in folders {
+            let folder = File::open(folder)?;
+            if done.insert(folder.metadata()?.dev()) {
+                rustix::fs::syncfs(&folder)?;
+            }
+        }
+        Ok(true)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = folders;
+        Ok(false)
+    }
+}
+
+/// Names this run of the operating system; another one after a power failure or
+/// a restart. `None` where the system has no such name.
+#[must_use]
+pub fn boot_id() -> Option<String> {
+    #[cfg(target_os = "linux")]
+    {
+        let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        let id = id.trim();
+        let is_id = !id.is_empty() && id.bytes().all(|c| c.is_ascii_hexdigit() || c == b'-');
+        is_id.then(|| id.to_owned())
+    }
+    #[cfg(not(target_os = "linux"))]
+    None
+}
+
 /// Makes a folder and those above it. A private one that is there already is
 /// closed to others.
 ///

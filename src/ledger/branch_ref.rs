@@ -1,9 +1,10 @@
-//! Moving a branch: compare and swap under git's own lock file, durable on
-//! return, and recoverable when the process is killed anywhere in between.
+//! Moving a branch: compare and swap under git's own lock file, recoverable
+//! when the process is killed anywhere in between. The write-ahead journal
+//! makes it durable.
 //!
-//! The new value is written and synced beside (`handoff/pending/refs/…`) and
-//! hard-linked as `<ref>.lock`, so a lock that a killed writer left is known
-//! by its content and taken away by the next writer; git's own are left alone.
+//! The new value is written beside (`handoff/pending/refs/…`) and hard-linked
+//! as `<ref>.lock`, so a lock that a killed writer left is known and taken away
+//! by the next writer; git's own are left alone.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,20 +15,12 @@ use std::time::{Duration, Instant};
 
 use git2::{Oid, Repository};
 
-use super::durable::{make_folder, sync_folders, workshop};
+use super::durable::{is_one_file, make_folder, workshop};
 use super::handle::branch_commit;
 use super::{Identity, LedgerError};
 
 /// How long a ref that git holds is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// How a compare-and-swap came out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Swap {
-    Done,
-    /// Somebody else moved the branch first.
-    Moved,
-}
 
 /// What goes into the reflogs.
 pub(super) struct LogLine<'a> {
@@ -61,8 +54,6 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    /// Writes the value; to be synced by the caller, together with the
-    /// objects, before [`Pending::swap`].
     pub(super) fn write(git_dir: &Path, refname: &str, new: Oid) -> Result<Self, LedgerError> {
         let file = workshop(git_dir).join("pending").join(refname);
         make_folder(file.parent().unwrap_or(git_dir), &mut BTreeSet::new())?;
@@ -72,54 +63,122 @@ impl Pending {
         Ok(Self { git_dir: git_dir.to_path_buf(), refname: refname.to_owned(), new, file })
     }
 
-    /// The file to be synced.
-    pub(super) fn file(&self) -> &Path {
-        &self.file
-    }
-
-    /// Sets the branch to the commit if it still is where it was seen. The
-    /// checkouts that have it get a line in the log of their HEAD.
-    pub(super) fn swap(
+    /// Locks the branch as git does; `None` where it is no longer where it was seen.
+    pub(super) fn lock(
         self,
         repo: &Repository,
         old: Option<Oid>,
-        log: &LogLine<'_>,
-        checkouts: &[PathBuf],
-    ) -> Result<Swap, LedgerError> {
+    ) -> Result<Option<Locked>, LedgerError> {
         let Self { git_dir, refname, new, file } = self;
         let path = git_dir.join(&refname);
         let lock = lock_path(&path);
         let mut touched = BTreeSet::new();
         take_lock(&file, &lock, &refname, &mut touched)?;
-
-        let current = branch_commit(repo, &refname, &git_dir);
-        let in_the_way = if old.is_none() { name_in_the_way(repo, &refname) } else { None };
-        let verdict = match (current, in_the_way) {
-            (Err(error), _) => Err(error),
-            (Ok(current), _) if current != old => Ok(Swap::Moved),
-            (Ok(_), Some(other)) => Err(LedgerError::BranchBusy {
-                branch: short(&refname).to_owned(),
+        let locked =
+            Locked { git_dir, refname, old, new, file, lock, path, touched, is_set: false };
+        if branch_commit(repo, &locked.refname, &locked.git_dir)? != old {
+            return Ok(None);
+        }
+        let in_the_way = old.is_none().then(|| name_in_the_way(repo, &locked.refname)).flatten();
+        match in_the_way {
+            None => Ok(Some(locked)),
+            Some(other) => Err(LedgerError::BranchBusy {
+                branch: short(&locked.refname).to_owned(),
                 why: format!(
                     "the name of the branch {} does not go together with it",
                     short(&other)
                 ),
             }),
-            (Ok(_), None) => Ok(Swap::Done),
-        };
-        if !matches!(verdict, Ok(Swap::Done)) {
-            forget(&lock)?;
-            forget(&file)?;
-            return verdict;
         }
-        rename_over(&lock, &path)?;
-        touched.insert(path.parent().unwrap_or(&git_dir).to_path_buf());
-        sync_folders(&touched)?;
-        forget(&file)?;
-        let heads = checkouts.iter().map(|checkout| checkout.join("logs/HEAD"));
-        let logs = [git_dir.join("logs").join(&refname)].into_iter().chain(heads);
-        write_logs(repo, logs, old, new, log);
-        Ok(Swap::Done)
     }
+}
+
+/// A branch under git's lock; it is let go as it was unless it is [`Locked::set`].
+pub(super) struct Locked {
+    git_dir: PathBuf,
+    refname: String,
+    old: Option<Oid>,
+    new: Oid,
+    file: PathBuf,
+    lock: PathBuf,
+    path: PathBuf,
+    touched: BTreeSet<PathBuf>,
+    is_set: bool,
+}
+
+impl Locked {
+    /// Sets the branch to its new commit. The checkouts that have it get a line
+    /// in the log of their HEAD. Gives the files and folders that changed.
+    pub(super) fn set(
+        mut self,
+        repo: &Repository,
+        log: &LogLine<'_>,
+        checkouts: &[PathBuf],
+    ) -> Result<BTreeSet<PathBuf>, LedgerError> {
+        rename_over(&self.lock, &self.path)?;
+        // From here on a lock of that name is somebody else's.
+        self.is_set = true;
+        let heads = checkouts.iter().map(|checkout| checkout.join("logs/HEAD"));
+        let logs = [self.git_dir.join("logs").join(&self.refname)].into_iter().chain(heads);
+        write_logs(repo, logs, self.old, self.new, log);
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.extend(self.path.parent().map(Path::to_path_buf));
+        touched.insert(self.path.clone());
+        Ok(touched)
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // What stays is taken away by the next writer.
+        if !self.is_set {
+            let _ = fs::remove_file(&self.lock);
+        }
+        let _ = fs::remove_file(&self.file);
+    }
+}
+
+/// Sets a branch to a commit that it had before the machine went down,
+/// whatever it holds now. A lock is of that time, too, where it holds nothing
+/// or one of `known`. Gives the files and folders that changed.
+pub(super) fn restore(
+    git_dir: &Path,
+    refname: &str,
+    new: Oid,
+    known: &[Oid],
+) -> Result<BTreeSet<PathBuf>, LedgerError> {
+    let path = git_dir.join(refname);
+    let lock = lock_path(&path);
+    if let Ok(held) = fs::read(&lock)
+        && (held.iter().all(|byte| *byte == 0)
+            || known.iter().any(|id| format!("{id}\n").as_bytes() == held))
+    {
+        forget(&lock)?;
+    }
+    let Pending { file, .. } = Pending::write(git_dir, refname, new)?;
+    let mut touched = BTreeSet::new();
+    take_lock(&file, &lock, refname, &mut touched)?;
+    let set = rename_over(&lock, &path);
+    if set.is_err() {
+        let _ = fs::remove_file(&lock);
+    }
+    forget(&file)?;
+    set?;
+    touched.extend(path.parent().map(Path::to_path_buf));
+    touched.insert(path);
+    Ok(touched)
+}
+
+/// Whether a person has set the branch back along these commits, oldest first:
+/// its own log says so last.
+pub(super) fn was_set_back(git_dir: &Path, refname: &str, to: Oid, along: &[Oid]) -> bool {
+    let log = fs::read_to_string(git_dir.join("logs").join(refname)).unwrap_or_default();
+    let Some((from, rest)) = log.lines().next_back().and_then(|line| line.split_once(' ')) else {
+        return false;
+    };
+    let place = |id: &str| along.iter().position(|known| known.to_string() == id);
+    let now = rest.split(' ').next().unwrap_or_default();
+    now == to.to_string() && place(from).is_some_and(|from| Some(from) > place(now))
 }
 
 /// Takes away the locks that a killed writer left. The caller holds the
@@ -145,7 +204,7 @@ pub(super) fn recover(git_dir: &Path) -> Result<(), LedgerError> {
                 (Ok(theirs), Ok(ours)) => !ours.is_empty() && theirs == ours,
                 _ => false,
             };
-            if is_ours {
+            if is_ours || is_one_file(&lock, &path) {
                 forget(&lock)?;
             }
             forget(&path)?;
@@ -220,10 +279,7 @@ fn rename_over(lock: &Path, path: &Path) -> Result<(), LedgerError> {
             }
             fs::rename(lock, path)
         })
-        .map_err(|error| {
-            let _ = fs::remove_file(lock);
-            LedgerError::io("moving the branch", path)(error)
-        })
+        .map_err(LedgerError::io("moving the branch", path))
 }
 
 /// A ref `a` and a ref `a/b` cannot both exist.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use git2::{Index, Oid, Repository};
 
 use super::LedgerError;
-use super::eol::{for_checkout, is_same, line_ends};
+use super::eol::{LineRules, for_checkout, is_same};
 use super::git_program;
 use super::index_file::IndexLock;
 use super::snapshot::{read_blob, tree_of};
@@ -73,11 +73,13 @@ impl fmt::Display for Remark {
 }
 
 /// The git folders of the checkouts (the main one and linked worktrees) that have a branch checked out.
-pub(super) fn following(git_dir: &Path, refname: &str) -> Vec<PathBuf> {
+pub(super) fn following(repo: &Repository, git_dir: &Path, refname: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    if has_checked_out(git_dir, refname)
-        && Repository::open(git_dir).is_ok_and(|repo| !repo.is_bare())
-    {
+    let is_bare = || match repo.is_worktree() {
+        true => Repository::open(git_dir).map_or(true, |main| main.is_bare()),
+        false => repo.is_bare(),
+    };
+    if has_checked_out(git_dir, refname) && !is_bare() {
         found.push(git_dir.to_path_buf());
     }
     let linked = fs::read_dir(git_dir.join("worktrees")).into_iter().flatten().flatten();
@@ -124,7 +126,8 @@ pub(super) fn follow(
     };
     repo.set_index(&mut index).map_err(LedgerError::git("reading the index", checkout))?;
     let outside = outside_of_sparse(&repo, &root, &files);
-    let mut checkout = Checkout { repo: &repo, root: &root, index: &mut index };
+    let rules = LineRules::of(&repo);
+    let mut checkout = Checkout { repo: &repo, root: &root, rules, index: &mut index };
     for file in &files {
         checkout.follow_file(file, outside.contains(&file.path), remarks)?;
     }
@@ -137,6 +140,7 @@ pub(super) fn follow(
 struct Checkout<'a> {
     repo: &'a Repository,
     root: &'a Path,
+    rules: LineRules<'a>,
     index: &'a mut Index,
 }
 
@@ -233,7 +237,7 @@ impl Checkout<'_> {
         let target = self.root.join(path);
         let folder = target.parent().unwrap_or(self.root);
         fs::create_dir_all(folder).map_err(LedgerError::io("making the folder", folder))?;
-        let bytes = for_checkout(blob, line_ends(self.repo, path));
+        let bytes = for_checkout(blob, self.rules.at(path));
         let Some((id, mode)) = entry else { return Ok(()) };
         let mut entry = bare_entry(path, id, mode);
         working_file::put(self.repo.path(), &target, &bytes, &mut entry)

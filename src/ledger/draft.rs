@@ -170,9 +170,12 @@ impl Writer {
         if refname == self.refname() {
             return Err(busy("it is the ledger's own branch"));
         }
-        if !super::checkout::following(self.ledger().git_dir(), &refname).is_empty() {
+        if !super::checkout::following(self.repo(), self.ledger().git_dir(), &refname).is_empty() {
             return Err(busy("it is checked out"));
         }
+        // What is recorded of it must not bring it back after a power failure.
+        self.journal().settle()?;
+        let root = self.ledger().root();
         self.repo()
             .find_reference(&refname)
             .and_then(|mut reference| reference.delete())

@@ -15,14 +15,9 @@ pub(super) fn workshop(git_dir: &Path) -> PathBuf {
 }
 
 /// Moves files into place, in their order, so that each is there whole or not
-/// at all, also after a power failure. `staying` is synced with them and stays.
-pub(super) fn move_into_place(
-    moves: &[(PathBuf, PathBuf)],
-    staying: &Path,
-) -> Result<(), LedgerError> {
-    let mut files: BTreeSet<&Path> = moves.iter().map(|(from, _)| from.as_path()).collect();
-    files.insert(staying);
-    sync_all(&files)?;
+/// at all, also after a power failure.
+pub(super) fn move_into_place(moves: &[(PathBuf, PathBuf)]) -> Result<(), LedgerError> {
+    sync_all(&moves.iter().map(|(from, _)| from.as_path()).collect())?;
     let mut folders = BTreeSet::new();
     for (from, to) in moves {
         let folder = to.parent().unwrap_or(to);
@@ -30,7 +25,7 @@ pub(super) fn move_into_place(
         fs::rename(from, to).map_err(LedgerError::io("moving into place", to))?;
         folders.insert(folder.to_path_buf());
     }
-    sync_folders(&folders)
+    if cfg!(unix) { sync_all(&folders.iter().map(PathBuf::as_path).collect()) } else { Ok(()) }
 }
 
 /// Makes a folder and those above it, and notes which folders got a new entry.
@@ -53,11 +48,20 @@ pub(super) fn make_folder(
     }
 }
 
-/// Syncs folders, where the system can.
-pub(super) fn sync_folders(folders: &BTreeSet<PathBuf>) -> Result<(), LedgerError> {
-    if cfg!(unix) { sync_all(&folders.iter().map(PathBuf::as_path).collect()) } else { Ok(()) }
+/// Syncs files and folders together.
+pub(super) fn sync_all(paths: &BTreeSet<&Path>) -> Result<(), LedgerError> {
+    disk::sync_all(paths).map_err(|(path, error)| LedgerError::io("syncing", &path)(error))
 }
 
-fn sync_all(paths: &BTreeSet<&Path>) -> Result<(), LedgerError> {
-    disk::sync_all(paths).map_err(|(path, error)| LedgerError::io("syncing", &path)(error))
+/// Whether two names are of one file: its content may be lost after a power
+/// failure and tell nothing.
+pub(super) fn is_one_file(one: &Path, other: &Path) -> bool {
+    #[cfg(unix)]
+    if let (Ok(one), Ok(other)) = (fs::symlink_metadata(one), fs::symlink_metadata(other)) {
+        use std::os::unix::fs::MetadataExt as _;
+        return (one.dev(), one.ino()) == (other.dev(), other.ino());
+    }
+    #[cfg(not(unix))]
+    let _ = (one, other);
+    false
 }

@@ -18,39 +18,50 @@ pub(super) enum LineEnds {
     CrLf,
 }
 
-/// The line ends that attributes and configuration ask for at a path.
-pub(super) fn line_ends(repo: &Repository, path: &str) -> LineEnds {
-    let attribute = |name: &str| {
-        repo.get_attr(std::path::Path::new(path), name, AttrCheckFlags::FILE_THEN_INDEX)
-            .ok()
-            .flatten()
-            .map(str::to_owned)
-    };
-    let (text, eol) = (attribute("text"), attribute("eol"));
-    let (text, eol) =
-        (AttrValue::from_string(text.as_deref()), AttrValue::from_string(eol.as_deref()));
-    let config = repo.config().ok();
-    let says = |key: &str, value: &str| {
-        config
-            .as_ref()
-            .and_then(|config| config.get_string(key).ok())
-            .is_some_and(|found| found.eq_ignore_ascii_case(value))
-    };
-    let native = says("core.eol", "crlf") || (cfg!(windows) && !says("core.eol", "lf"));
-    match (text, eol) {
-        (AttrValue::False, _) | (_, AttrValue::String("lf")) => LineEnds::AsTheyAre,
-        (_, AttrValue::String("crlf")) => LineEnds::CrLf,
-        (AttrValue::Unspecified, _) => {
-            if says("core.autocrlf", "true") {
-                LineEnds::CrLf
-            } else {
-                LineEnds::AsTheyAre
-            }
+/// What a checkout's configuration says of line ends, read once for all files.
+pub(super) struct LineRules<'a> {
+    repo: &'a Repository,
+    auto: Option<String>,
+    is_native_crlf: bool,
+}
+
+impl<'a> LineRules<'a> {
+    pub(super) fn of(repo: &'a Repository) -> Self {
+        let config = repo.config().and_then(|mut config| config.snapshot()).ok();
+        let value = |key: &str| config.as_ref().and_then(|config| config.get_string(key).ok());
+        let eol = value("core.eol");
+        let is = |name: &str| eol.as_ref().is_some_and(|eol| eol.eq_ignore_ascii_case(name));
+        let is_native_crlf = is("crlf") || (cfg!(windows) && !is("lf"));
+        Self { repo, auto: value("core.autocrlf"), is_native_crlf }
+    }
+
+    /// The line ends that attributes and configuration ask for at a path.
+    pub(super) fn at(&self, path: &str) -> LineEnds {
+        let attribute = |name: &str| {
+            self.repo
+                .get_attr(Path::new(path), name, AttrCheckFlags::FILE_THEN_INDEX)
+                .ok()
+                .flatten()
+                .map(str::to_owned)
+        };
+        let is_auto =
+            |value: &str| self.auto.as_ref().is_some_and(|auto| auto.eq_ignore_ascii_case(value));
+        let eol = attribute("eol");
+        let eol = AttrValue::from_string(eol.as_deref());
+        if eol == AttrValue::String("lf") {
+            return LineEnds::AsTheyAre;
         }
-        _ if says("core.autocrlf", "true") => LineEnds::CrLf,
-        _ if says("core.autocrlf", "input") => LineEnds::AsTheyAre,
-        _ if native => LineEnds::CrLf,
-        _ => LineEnds::AsTheyAre,
+        let is_crlf = eol == AttrValue::String("crlf");
+        // Each attribute costs a look into all folders above: only what decides is asked for.
+        if !is_crlf && !is_auto("true") && (is_auto("input") || !self.is_native_crlf) {
+            return LineEnds::AsTheyAre;
+        }
+        let text = attribute("text");
+        match AttrValue::from_string(text.as_deref()) {
+            AttrValue::False => LineEnds::AsTheyAre,
+            AttrValue::Unspecified if !is_crlf && !is_auto("true") => LineEnds::AsTheyAre,
+            _ => LineEnds::CrLf,
+        }
     }
 }
 

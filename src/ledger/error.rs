@@ -221,6 +221,12 @@ pub enum LedgerError {
         /// The limit.
         after: Duration,
     },
+    /// The machine went down, and what that cost cannot be written again.
+    #[error("the machine went down before all of the last commits were in the repository; they are safe in {}, and this user may not write them into it", path.display())]
+    PowerFailure {
+        /// The write-ahead journal.
+        path: PathBuf,
+    },
     /// libgit2 failed.
     #[error("{doing} failed in {}: {source}", path.display())]
     Git {
@@ -305,6 +311,9 @@ impl LedgerError {
             Self::NoProgram { .. } => "install git 2.30 or later and put it on the PATH".into(),
             Self::Program { .. } | Self::TimedOut { .. } => {
                 "check that the same git command works by hand (network, credentials, permissions); the commits are kept here".into()
+            }
+            Self::PowerFailure { .. } => {
+                "run `handoff status` there as a user who may write; it puts them in place".into()
             }
             Self::Git { .. } => "check the repository with `git fsck`".into(),
             Self::Io { .. } => "check that the disk has room and that this user may write there".into(),

@@ -2,7 +2,8 @@
 //!
 //! libgit2 takes that lock only while it writes, so a `git add` between its
 //! read and its write would be lost. Here the lock is held from before the
-//! read: the index is copied, changed as a copy, and moved over the original.
+//! read: the index gets a second name, and a changed one that is written under
+//! that name is moved over the original.
 //! The lock file holds a mark, so that the next writer knows one that a killed
 //! writer left.
 
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 use git2::Index;
 
 use super::LedgerError;
+use super::durable::is_one_file;
 use super::git_program;
 
 const MARK: &[u8] = b"handoff holds this index; it goes away with the next run of handoff\n";
@@ -54,7 +56,8 @@ impl IndexLock {
     /// writer's lock, so it is not in use.
     pub(super) fn recover(checkout: &Path) {
         let lock = checkout.join("index.lock");
-        if fs::read(&lock).is_ok_and(|bytes| bytes == MARK) {
+        let is_ours = fs::read(&lock).is_ok_and(|bytes| bytes == MARK);
+        if is_ours || is_one_file(&lock, &lock.with_extension("handoff")) {
             let _ = fs::remove_file(&lock);
         }
     }
@@ -72,8 +75,13 @@ impl IndexLock {
                 _ => {}
             }
         }
-        if self.index.exists() {
-            self.copy_index().map_err(LedgerError::io("copying the index to", &self.copy))?;
+        // A second name is enough: whoever writes an index puts a new file in its place.
+        match fs::hard_link(&self.index, &self.copy) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(_) => {
+                self.copy_index().map_err(LedgerError::io("copying the index to", &self.copy))?;
+            }
         }
         if let Ok(index) = Index::open(&self.copy) {
             return Ok(Some(index));
@@ -105,15 +113,16 @@ impl Drop for IndexLock {
 }
 
 fn take(lock: &Path) -> io::Result<()> {
-    // The mark is there from the first moment on: the file is made under another name and linked.
-    let made = lock.with_extension("handoff");
-    fs::write(&made, MARK)?;
-    let taken = fs::hard_link(&made, lock).or_else(|error| {
+    // The mark is there from the first moment on: it is a file that stays, and the
+    // lock is another name of it.
+    let mark = lock.with_extension("handoff");
+    if !fs::read(&mark).is_ok_and(|bytes| bytes == MARK) {
+        fs::write(&mark, MARK)?;
+    }
+    fs::hard_link(&mark, lock).or_else(|error| {
         if error.kind() == io::ErrorKind::AlreadyExists {
             return Err(error);
         }
         fs::File::options().write(true).create_new(true).open(lock)?.write_all(MARK)
-    });
-    let _ = fs::remove_file(&made);
-    taken
+    })
 }

@@ -2,13 +2,86 @@
 //! and content. The stream is stored and not deflated: a file smaller than a
 //! block of the disk takes a block either way, and `git gc` deflates it later.
 
-use std::fs::OpenOptions;
+use std::collections::BTreeSet;
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use git2::ObjectType;
+use flate2::{Decompress, FlushDecompress, Status};
+use git2::{ObjectType, Oid};
+
+use super::LedgerError;
+use super::durable::make_folder;
 
 const LARGEST_BLOCK: usize = 0xFFFF;
+
+/// An object that is new to the repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Object {
+    pub(super) id: Oid,
+    pub(super) kind: ObjectType,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// Writes an object into the repository, whole or not at all, and notes which
+/// folders and files changed; nothing is synced.
+pub(super) fn install(
+    git_dir: &Path,
+    object: &Object,
+    touched: &mut BTreeSet<PathBuf>,
+) -> Result<(), LedgerError> {
+    let file = file(git_dir, object.id);
+    let folder = file.parent().expect("an object's file is in a folder").to_path_buf();
+    make_folder(&folder, touched)?;
+    // git knows such a name for something unfinished, and removes it some day.
+    let made = folder.join(format!("tmp_obj_{}", object.id));
+    match fs::remove_file(&made) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(LedgerError::io("removing", &made)(error));
+        }
+        _ => {}
+    }
+    write(&made, object.kind, &object.bytes)
+        .and_then(|()| fs::rename(&made, &file))
+        .map_err(LedgerError::io("writing the object", &file))?;
+    touched.extend([folder, file]);
+    Ok(())
+}
+
+/// Whether an object's own file is whole and holds it; `None` where there is no
+/// such file. libgit2 reads a cut one without end.
+pub(super) fn holds(git_dir: &Path, object: &Object) -> Option<bool> {
+    let file = fs::read(file(git_dir, object.id)).ok()?;
+    let header = format!("{} {}\0", object.kind.str(), object.bytes.len());
+    let found = inflate(&file);
+    Some(found.is_some_and(|it| it.strip_prefix(header.as_bytes()) == Some(&object.bytes)))
+}
+
+/// Whether an object has a file of its own that is cut or damaged.
+pub(super) fn is_torn(git_dir: &Path, id: Oid) -> bool {
+    fs::read(file(git_dir, id)).is_ok_and(|file| inflate(&file).is_none())
+}
+
+fn file(git_dir: &Path, id: Oid) -> PathBuf {
+    let hex = id.to_string();
+    git_dir.join("objects").join(&hex[..2]).join(&hex[2..])
+}
+
+/// Header and content of an object's file, where the file is whole.
+pub(super) fn inflate(file: &[u8]) -> Option<Vec<u8>> {
+    let (mut out, mut stream) = (Vec::with_capacity(file.len() + 64), Decompress::new(true));
+    loop {
+        let (read, made) = (usize::try_from(stream.total_in()).ok()?, out.len());
+        let status = stream.decompress_vec(&file[read..], &mut out, FlushDecompress::None).ok()?;
+        let read_now = usize::try_from(stream.total_in()).ok()?;
+        match status {
+            Status::StreamEnd => return (read_now == file.len()).then_some(out),
+            _ if out.len() == out.capacity() => out.reserve(out.len() + 1_024),
+            _ if (read_now, out.len()) == (read, made) => return None,
+            _ => {}
+        }
+    }
+}
 
 /// Writes an object's file; it is not synced.
 pub(super) fn write(path: &Path, kind: ObjectType, content: &[u8]) -> io::Result<()> {

@@ -2,6 +2,7 @@
 //! commits durably, pushes. Depends on facts, text, yaml and `brief::Timeline`.
 
 mod batch;
+mod behind;
 mod blob;
 pub mod blobs;
 mod branch_ref;
@@ -21,11 +22,11 @@ mod handle;
 pub mod history;
 mod identity;
 mod index_file;
-mod journal;
 mod lock;
 mod loose;
 mod merge;
 mod names;
+mod pack;
 mod path;
 mod push;
 mod remote;
@@ -42,6 +43,7 @@ mod tree_diff;
 mod tree_edit;
 mod web_url;
 mod working_file;
+mod write_ahead;
 mod writer;
 
 pub use batch::{Batch, BatchDone};

@@ -22,6 +22,9 @@ pub struct Unpushed {
     pub commits: usize,
     /// When the oldest of them was made.
     pub since: DateTime<Utc>,
+    /// Whether this clone has ever fetched from it or pushed to it. A `git clone
+    /// --bare` keeps nothing of what its origin has.
+    pub asked: bool,
 }
 
 /// What a remote says to a push that sends nothing, and why, in git's words.
@@ -37,10 +40,25 @@ pub enum PushProbe {
     Silent(String),
 }
 
+impl Unpushed {
+    /// What tells more, as a sentence's end.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        if self.asked {
+            "`handoff doctor` says why"
+        } else {
+            "`handoff deliver` asks it, and pushes what it lacks"
+        }
+    }
+}
+
 impl std::fmt::Display for Unpushed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { remote, commits, since } = self;
+        let Self { remote, commits, since, asked } = self;
         let (are, s) = if *commits == 1 { ("is", "") } else { ("are", "s") };
+        if !asked {
+            return write!(f, "whether {remote} has the {commits} commit{s} here is not known");
+        }
         write!(
             f,
             "{commits} commit{s} {are} not on {remote} since {}",
@@ -148,7 +166,13 @@ impl Ledger {
             since = since.min(commit.committer().when().seconds());
         })?;
         let since = DateTime::from_timestamp(since, 0).unwrap_or_default();
-        Ok((commits > 0).then_some(Unpushed { remote, commits, since }))
+        if commits == 0 {
+            return Ok(None);
+        }
+        let repo = hold(self.shared());
+        let of_remote = repo.references_glob(&format!("refs/remotes/{remote}/*"));
+        let asked = of_remote.is_ok_and(|mut of_remote| of_remote.next().is_some());
+        Ok(Some(Unpushed { remote, commits, since, asked }))
     }
 
     /// The keys of the handoffs that were signed in commits that the usual

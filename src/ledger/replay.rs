@@ -56,6 +56,8 @@ impl Writer {
                 };
                 build.add_files(files, &message, Some(author), now.timestamp())?;
             }
+            // git does not sync all of what it fetches.
+            self.journal().sync()?;
             done.merged = build.onto.combined.iter().cloned().collect();
             let new = build.tip().unwrap_or(upstream);
             let log = format!("handoff: on top of {remote}");

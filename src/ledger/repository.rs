@@ -11,7 +11,7 @@ use super::handle::{Shared, branch_or_remote, check_branch, hold, resolve};
 use super::names::Names;
 use super::path::Folder;
 use super::snapshot::{HandoffFiles, Snapshot, ledger_tree};
-use super::{Identity, LedgerError};
+use super::{Identity, LedgerError, write_ahead};
 use crate::disk::{self, Inside};
 use crate::model::{Evidence, Key, ObjectId};
 
@@ -191,6 +191,7 @@ impl Ledger {
 
     fn from_repository(repo: Repository, prefix: String) -> Result<Self, LedgerError> {
         let common = absolute(repo.commondir())?;
+        write_ahead::recover(&common, &repo)?;
         let top = absolute(repo.workdir().unwrap_or(repo.path()))?;
         // A bare repository has no folder of that name.
         let is_top = prefix.is_empty() || repo.is_bare();

@@ -105,9 +105,7 @@ impl Signing<'_> {
 
 /// What stands behind the header of a commit's file as git writes it.
 fn content(file: &[u8]) -> Option<Vec<u8>> {
-    let mut inflated = Vec::new();
-    let mut decoder = flate2::bufread::ZlibDecoder::new(file);
-    io::Read::read_to_end(&mut decoder, &mut inflated).ok()?;
+    let mut inflated = loose::inflate(file)?;
     let end = inflated.iter().position(|byte| *byte == 0)?;
     let is_commit = inflated.starts_with(ObjectType::Commit.str().as_bytes());
     is_commit.then(|| inflated.split_off(end + 1))

@@ -24,6 +24,8 @@ pub struct HandoffFiles {
     pub timeline: Option<Vec<u8>>,
     /// `README.md`.
     pub readme: Option<Vec<u8>>,
+    /// `sources.yaml`.
+    pub sources: Option<Vec<u8>>,
 }
 
 /// One commit of the ledger, or the emptiness before the first.
@@ -174,6 +176,7 @@ impl Snapshot {
             brief: file("brief.yaml")?,
             timeline: file("timeline.yaml")?,
             readme: None,
+            sources: None,
         })
     }
 
@@ -249,6 +252,7 @@ impl Snapshot {
             brief: file("brief.yaml")?,
             timeline: file("timeline.yaml")?,
             readme: file("README.md")?,
+            sources: file("sources.yaml")?,
         })
     }
 

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use git2::{ObjectType, Oid};
+use git2::Oid;
 
 use super::LedgerError;
-use super::handle::hold;
 use super::staging::Staging;
 use super::tree_diff::{LINK, SUBMODULE, TREE};
 
@@ -48,21 +47,21 @@ fn edit(
     let mut changes = Vec::with_capacity(files.len() + folders.len());
     for (name, file) in files {
         let mode = match lookup(staging, tree, name)? {
-            Some((_, ObjectType::Tree, _)) if file.is_some() => {
+            Some((_, TREE)) if file.is_some() => {
                 return Err(in_the_way(above, name, "a folder lies where the file is to be"));
             }
-            Some((_, ObjectType::Tree, _)) => continue,
-            Some((.., LINK | SUBMODULE)) if file.is_some() => {
+            Some((_, TREE)) => continue,
+            Some((_, LINK | SUBMODULE)) if file.is_some() => {
                 return Err(in_the_way(above, name, "a link or a submodule lies there"));
             }
-            Some((_, ObjectType::Blob, mode @ 0o100_755)) => mode,
+            Some((_, mode @ 0o100_755)) => mode,
             _ => FILE,
         };
         changes.push((name.to_owned(), file.map(|id| (id, mode))));
     }
     for (name, below) in folders {
         let old = match lookup(staging, tree, name)? {
-            Some((id, ObjectType::Tree, _)) => Some(id),
+            Some((id, TREE)) => Some(id),
             Some(_) => {
                 return Err(in_the_way(above, name, "a file lies where the folder is to be"));
             }
@@ -95,7 +94,7 @@ pub(super) fn graft(
         None => (folder, None),
     };
     let old = match lookup(staging, whole, name)? {
-        Some((id, ObjectType::Tree, _)) => Some(id),
+        Some((id, TREE)) => Some(id),
         Some(_) => return Err(in_the_way("", folder, "a file lies where the ledger is to be")),
         None => None,
     };
@@ -106,17 +105,13 @@ pub(super) fn graft(
     staging.tree(whole, &[(name.to_owned(), new.map(|id| (id, TREE)))])
 }
 
+/// What a tree has by a name, and its mode.
 fn lookup(
-    staging: &Staging,
+    staging: &mut Staging,
     tree: Option<Oid>,
     name: &str,
-) -> Result<Option<(Oid, ObjectType, i32)>, LedgerError> {
-    let Some(tree) = tree else { return Ok(None) };
-    let repo = hold(staging.repo());
-    let tree = repo.find_tree(tree).map_err(LedgerError::git("reading a folder", repo.path()))?;
-    Ok(tree
-        .get_name(name)
-        .map(|entry| (entry.id(), entry.kind().unwrap_or(ObjectType::Any), entry.filemode())))
+) -> Result<Option<(Oid, i32)>, LedgerError> {
+    tree.map_or(Ok(None), |tree| staging.entry(tree, name))
 }
 
 fn in_the_way(above: &str, name: &str, why: &'static str) -> LedgerError {

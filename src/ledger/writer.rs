@@ -8,18 +8,20 @@ use std::time::Duration;
 
 use git2::{Oid, Repository};
 
-use super::branch_ref::{self, LogLine, Pending, Swap, real_name};
+use super::behind::{self, Behind, Shown};
+use super::branch_ref::{self, LogLine, Pending, real_name};
 use super::build::{Build, Place};
 use super::change::Change;
 use super::checkout::{Remark, follow, following, has_checked_out};
 use super::eol::Attributes;
 use super::handle::{branch_commit, branch_or_remote, object_id};
 use super::index_file::IndexLock;
-use super::journal::{self, Shown};
-use super::lock::WriterLock;
+use super::lock::become_writer;
 use super::snapshot::{Snapshot, tree_of};
 use super::staging::Staging;
+use super::write_ahead::{Record, WriteAhead};
 use super::{Ledger, LedgerError};
+use crate::disk::FileLock;
 use crate::model::ObjectId;
 
 /// How often a branch may move under a writer's hands before it gives up.
@@ -44,7 +46,8 @@ pub struct Writer {
     seen: Option<Oid>,
     remarks: Vec<Remark>,
     attributes: RefCell<Option<Attributes>>,
-    _lock: WriterLock,
+    journal: WriteAhead,
+    _lock: FileLock,
 }
 
 impl Ledger {
@@ -56,9 +59,10 @@ impl Ledger {
     /// repository cannot be written.
     pub fn lock(&self, timeout: Duration) -> Result<Writer, LedgerError> {
         self.certain_branch()?;
-        let lock = WriterLock::acquire(self.git_dir(), timeout)?;
+        let lock = become_writer(self.git_dir(), timeout)?;
         branch_ref::recover(self.git_dir())?;
         let repo = self.reopen()?;
+        let journal = WriteAhead::open(self.git_dir(), &repo)?;
         let seen = branch_or_remote(&repo, self.branch(), self.root())?;
         let mut writer = Writer {
             ledger: self.clone(),
@@ -66,6 +70,7 @@ impl Ledger {
             seen,
             remarks: Vec::new(),
             attributes: RefCell::default(),
+            journal,
             _lock: lock,
         };
         writer.catch_up()?;
@@ -116,6 +121,10 @@ impl Writer {
 
     pub(super) fn seen(&self) -> Option<Oid> {
         self.seen
+    }
+
+    pub(super) fn journal(&mut self) -> &mut WriteAhead {
+        &mut self.journal
     }
 
     /// Takes note that a branch was moved by other means than a commit.
@@ -234,7 +243,9 @@ impl Writer {
     }
 
     /// Installs the objects, moves the branch, lets the checkouts follow.
-    /// `None` if somebody else moved the branch first.
+    /// `None` if somebody else moved the branch first. From the record on the
+    /// commits are on the disk, and a writer that comes after a kill or a power
+    /// failure ends what was begun.
     pub(super) fn move_branch(
         &mut self,
         refname: &str,
@@ -244,41 +255,41 @@ impl Writer {
         at: i64,
         log: &str,
     ) -> Result<Option<Vec<Remark>>, LedgerError> {
+        self.journal.complete(&self.repo)?;
         let git_dir = self.ledger.git_dir().to_path_buf();
-        let mut behind = journal::read(&git_dir)?;
-        let checkouts = following(&git_dir, refname);
+        let mut behind = behind::read(&git_dir)?;
+        let checkouts = following(&self.repo, &git_dir, refname);
         for checkout in checkouts.iter().cloned() {
             let shown = Shown { refname: refname.to_owned(), commit: old };
             behind.entry(checkout).or_insert(shown);
         }
-        let mut others = Vec::new();
-        if !behind.is_empty() {
-            others.push(journal::prepare(&git_dir, &behind)?);
-        }
-        let pending = Pending::write(&git_dir, refname, new)?;
-        staging.install(others, &pending)?;
+        let objects = staging.install()?;
+        let record = Record { refname: refname.to_owned(), old, new, behind, objects };
         // From before the branch moves: a `git commit` between that and the index
         // following would take the new files for deleted, and delete them.
         let mut locks = BTreeMap::new();
-        for checkout in behind.keys().filter(|checkout| checkout.is_dir()) {
+        for checkout in record.behind.keys().filter(|checkout| checkout.is_dir()) {
             locks.insert(checkout.clone(), IndexLock::acquire(checkout)?);
         }
+        let Some(locked) = Pending::write(&git_dir, refname, new)?.lock(&self.repo, old)? else {
+            return Ok(None);
+        };
+        self.journal.append(&record)?;
+        self.journal.install(&record)?;
         let line = LogLine { who: self.ledger.identity(), at, what: log };
-        match pending.swap(&self.repo, old, &line, &checkouts)? {
-            Swap::Moved => Ok(None),
-            Swap::Done => {
-                let mut remarks = Vec::new();
-                self.follow_all(behind, locks, &mut remarks)?;
-                Ok(Some(remarks))
-            }
-        }
+        let touched = locked.set(&self.repo, &line, &checkouts)?;
+        let mut remarks = Vec::new();
+        self.follow_all(record.behind.clone(), locks, &mut remarks)?;
+        // Last: until then the next writer has the record's checkouts follow.
+        self.journal.applied(&record, touched);
+        Ok(Some(remarks))
     }
 
     /// Lets checkouts follow that a killed writer or a busy index left behind.
     fn catch_up(&mut self) -> Result<(), LedgerError> {
         let git_dir = self.ledger.git_dir().to_path_buf();
         IndexLock::recover(&git_dir);
-        let behind = journal::read(&git_dir)?;
+        let behind = behind::read(&git_dir)?;
         if behind.is_empty() {
             return Ok(());
         }
@@ -294,11 +305,11 @@ impl Writer {
 
     fn follow_all(
         &self,
-        behind: journal::Behind,
+        behind: Behind,
         mut locks: BTreeMap<PathBuf, Option<IndexLock>>,
         remarks: &mut Vec<Remark>,
     ) -> Result<(), LedgerError> {
-        let mut left = journal::Behind::new();
+        let mut left = Behind::new();
         for (checkout, shown) in behind {
             // Somebody who switched to another branch has a checkout of that, and nothing is behind.
             if !has_checked_out(&checkout, &shown.refname) {
@@ -317,7 +328,7 @@ impl Writer {
                 left.insert(checkout, shown);
             }
         }
-        journal::settle(self.ledger.git_dir(), &left)
+        behind::note(self.ledger.git_dir(), &left)
     }
 }
 

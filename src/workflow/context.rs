@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::brief::{Brief, RenderInput, Renderer, Schema, SchemaError};
+use crate::brief::{Brief, ConfirmedAnswers, RenderInput, Renderer, Schema, SchemaError};
 use crate::config::Config;
 use crate::crm::{Crm, CrmError};
 use crate::deliver::Sink;
@@ -42,9 +42,13 @@ impl Context {
     ///
     /// # Errors
     /// When the ledger's own template fails with this brief.
-    pub fn render(&self, brief: &Brief) -> Result<String, WorkflowError> {
+    pub fn render(
+        &self,
+        brief: &Brief,
+        confirmed: &ConfirmedAnswers,
+    ) -> Result<String, WorkflowError> {
         self.renderer
-            .readme(&RenderInput { brief, schema: &self.schema })
+            .readme(&RenderInput { brief, schema: &self.schema, confirmed })
             .map_err(|error| WorkflowError::Template(error.to_string()))
     }
 

@@ -226,7 +226,7 @@ pub fn handoff_of(
     Ok(Some(Handoff {
         key: key.clone(),
         folder: stored.folder.clone(),
-        readme: context.render(brief)?,
+        readme: context.render(brief, &stored.confirmed)?,
         brief_yaml: brief.to_yaml(Context::depth(&stored.folder)),
         brief: brief.json().clone(),
         timeline: stored.timeline.clone(),

@@ -13,7 +13,9 @@ use super::recording::Intents;
 use super::sources::{ReplacedVersion, WrittenVersion, composed_sources};
 use super::store::{LOCK_WAIT, Stored, brief_change, commit, machine_version, stored_in};
 use super::{Context, Remarks, WorkflowError};
-use crate::brief::{Brief, Completeness, Event, EventKind, MissingField, Timeline, View, merge};
+use crate::brief::{
+    Brief, Completeness, ConfirmedAnswers, Event, EventKind, MissingField, Timeline, View, merge,
+};
 use crate::deliver::{DeliveryError, Handoff, Mark, Sink};
 use crate::ledger::{Change, Ledger, Writer, blob_id, folder_for};
 use crate::model::{Key, ObjectId};
@@ -202,8 +204,10 @@ fn write(
         remarks: std::mem::take(&mut composed.remarks).into(),
     };
     let earlier = ReplacedVersion::of(context, &snapshot, stored.as_ref().filter(|_| !unchanged))?;
-    let mut timeline =
-        stored.map_or_else(|| Timeline::new(found.key.clone()), |stored| stored.timeline);
+    let (mut timeline, mut confirmed) = match stored {
+        Some(stored) => (stored.timeline, stored.confirmed),
+        None => (Timeline::new(found.key.clone()), ConfirmedAnswers::default()),
+    };
     if !unchanged {
         let mut event =
             Event::new(context.now, EventKind::Drafted, found.signature.provider.as_str());
@@ -220,6 +224,7 @@ fn write(
         let sources = version.of_machine(context, &composed.brief, &sources, answers);
         event.sources = Some(blob_id(sources.as_bytes()).to_string());
         timeline.events.push(event);
+        confirmed = ConfirmedAnswers::written(&sources);
         let change = brief_change(context, &found.key, &folder, &brief, sources)?
             .trailer("Handoff-Event", EventKind::Drafted.as_str())
             .put("timeline.yaml", timeline.to_yaml());
@@ -227,7 +232,14 @@ fn write(
     }
     Ok((
         drafted,
-        Stored { folder, branch: Some(branch), brief: Some(brief), brief_blob: None, timeline },
+        Stored {
+            folder,
+            branch: Some(branch),
+            brief: Some(brief),
+            brief_blob: None,
+            confirmed,
+            timeline,
+        },
     ))
 }
 

@@ -16,7 +16,7 @@ impl Context {
         for folder in folders {
             let mut writer = self.ledger.lock(LOCK_WAIT)?;
             let Some(key) = crate::ledger::key_of(folder) else { continue };
-            let Some(Stored { folder, brief: Some(brief), .. }) =
+            let Some(Stored { folder, brief: Some(brief), confirmed, .. }) =
                 stored_in(&writer.snapshot()?, &key, None)?
             else {
                 continue;
@@ -24,7 +24,7 @@ impl Context {
             let customer = brief.view().title().unwrap_or("customer").to_owned();
             let change = Change::of_handoff(folder, &customer, &key, self.now)
                 .trailer("Handoff-Event", "merged")
-                .put("README.md", self.render(&brief)?);
+                .put("README.md", self.render(&brief, &confirmed)?);
             rendered |= writer.commit(&change)?.is_some();
         }
         Ok(rendered)

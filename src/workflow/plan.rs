@@ -345,7 +345,8 @@ fn pages(
         briefs += 1;
         let blank = of_brief(&key, &brief);
         completeness((base, brief.json()), (head, brief.json()), &blank, changes);
-        let (was, is) = (base.render(&brief)?, head.render(&brief)?);
+        let marks = &stored.confirmed;
+        let (was, is) = (base.render(&brief, marks)?, head.render(&brief, marks)?);
         if was != is {
             let (before, after) = first_difference(&was, &is);
             changes.push(PlanChange { kind: ChangeKind::Page, before, after, ..blank });

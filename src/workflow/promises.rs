@@ -7,7 +7,7 @@ use super::folder_facts::{Facts, Kind, facts};
 use super::recording::append;
 use super::store::Stored;
 use super::{Context, Remarks, WorkflowError};
-use crate::brief::{Brief, Commitment, Event, EventKind, Timeline};
+use crate::brief::{Brief, Commitment, ConfirmedAnswers, Event, EventKind, Timeline};
 use crate::ledger::{Folder, HandoffFiles};
 use crate::model::{Gap, Key};
 use crate::text::{one_line, shorten};
@@ -136,6 +136,7 @@ fn read(folder: &Folder, files: &HandoffFiles) -> Result<Option<Stored>, String>
         branch: None,
         brief: Some(brief),
         brief_blob: None,
+        confirmed: ConfirmedAnswers::default(),
         timeline,
     }))
 }

@@ -62,7 +62,7 @@ pub fn propose(
     let mut writer = context.ledger.lock(LOCK_WAIT)?;
     let snapshot = writer.snapshot()?;
     let stored = super::store::stored_in(&snapshot, key, None)?;
-    let Some(Stored { folder, brief: Some(brief), .. }) = stored else {
+    let Some(Stored { folder, brief: Some(brief), confirmed, .. }) = stored else {
         return Err(match context.ledger.draft_keys()?.contains(key) {
             true => no("it waits in a pull request of its own; its answers go there".to_owned()),
             false => WorkflowError::NoHandoff(key.clone()),
@@ -100,7 +100,7 @@ pub fn propose(
         let change = Change::of_handoff(&folder, &customer, key, context.now)
             .trailer("Handoff-Proposed-By", by)
             .put(Proposals::FILE, proposals.to_yaml())
-            .put("README.md", context.render(&brief)?)
+            .put("README.md", context.render(&brief, &confirmed)?)
             .put("brief.yaml", brief.to_yaml(Context::depth(&folder)));
         made = commit(&mut writer, Some(&branch), &change, &mut remarks)?;
     }

@@ -15,7 +15,8 @@ use super::sources::{ReplacedVersion, WrittenVersion, composed_sources, of_deal_
 use super::store::{LOCK_WAIT, Stored, stored_in};
 use super::{Context, Remarks, WorkflowError, pending_pull_request, refresh};
 use crate::brief::{
-    Brief, BriefSources, Completeness, Event, EventKind, MissingField, Timeline, View,
+    Brief, BriefSources, Completeness, ConfirmedAnswers, Event, EventKind, MissingField, Timeline,
+    View,
 };
 use crate::ledger::{Change, Ledger, LedgerError, Snapshot, blob_id, folder_for, month_for};
 use crate::model::{
@@ -415,7 +416,7 @@ fn prepare(
         let sources = version.of_machine(context, &composed.brief, &sources, answers);
         written.sources = Some(blob_id(sources.as_bytes()).to_string());
         change = change
-            .put("README.md", context.render(&brief)?)
+            .put("README.md", context.render(&brief, &ConfirmedAnswers::written(&sources))?)
             .put("brief.yaml", text)
             .put(BriefSources::FILE, sources);
     }

@@ -196,7 +196,7 @@ pub(super) fn confirmed_answers(
             }
             None => return None,
         };
-        let is_a_word = !source.from.is_machine() && source.from != SourceKind::Unrecorded;
+        let is_a_word = source.from.is_confirmation() || source.from == SourceKind::Form;
         is_a_word.then_some(ConfirmedAnswer { pointer: answer.pointer, source })
     });
     Ok(confirmed.collect())

@@ -7,7 +7,9 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::context::{Context, Remarks, WorkflowError};
-use crate::brief::{Brief, BriefSources, Event, EventKind, Timeline};
+use crate::brief::{
+    Brief, BriefSources, ConfirmedAnswers, Event, EventKind, SourcesFile, Timeline,
+};
 use crate::ledger::{Change, Folder, HandoffFiles, Ledger, Snapshot, Writer, blob_id};
 use crate::model::{Key, ObjectId};
 
@@ -26,6 +28,8 @@ pub struct Stored {
     pub brief: Option<Brief>,
     /// The git blob of its file, hex.
     pub brief_blob: Option<String>,
+    /// What people gave or confirmed, as its `sources.yaml` records it.
+    pub confirmed: ConfirmedAnswers,
     /// What happened.
     pub timeline: Timeline,
 }
@@ -57,7 +61,7 @@ pub(super) fn brief_change(
 ) -> Result<Change, WorkflowError> {
     let customer = brief.view().title().unwrap_or("customer");
     Ok(Change::of_handoff(folder, customer, key, context.now)
-        .put("README.md", context.render(brief)?)
+        .put("README.md", context.render(brief, &ConfirmedAnswers::written(&sources))?)
         .put("brief.yaml", brief.to_yaml(Context::depth(folder)))
         .put(BriefSources::FILE, sources))
 }
@@ -110,7 +114,16 @@ pub(super) fn stored_from(
         None => Timeline::new(key.clone()),
     };
     let brief_blob = files.brief.as_deref().map(|bytes| blob_id(bytes).to_string());
-    Ok(Stored { folder: folder.path.clone(), branch: None, brief, brief_blob, timeline })
+    let sources = files.sources.as_deref().map(|bytes| SourcesFile { bytes, blob_id });
+    let confirmed = sources.map(|file| file.confirmed(files.timeline.as_deref()));
+    Ok(Stored {
+        folder: folder.path.clone(),
+        branch: None,
+        brief,
+        brief_blob,
+        confirmed: confirmed.unwrap_or_default(),
+        timeline,
+    })
 }
 
 /// The brief as the machine last wrote it, to tell what people have changed:

@@ -9,8 +9,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Context, WorkflowError};
 use crate::brief::{
-    Brief, BriefSources, CheckContext, FolderSummary, HandoffCheck, HandoffFiles, Member,
-    Proposals, Refused, SourcesFile, Team as Members, check_ledger, check_rendered, fixes,
+    Brief, BriefSources, CheckContext, ConfirmedAnswers, FolderSummary, HandoffCheck, HandoffFiles,
+    Member, Proposals, Refused, SourcesFile, Team as Members, check_ledger, check_rendered, fixes,
 };
 use crate::disk::{self, Inside};
 use crate::finding::{Finding, Location};
@@ -92,6 +92,17 @@ impl Loaded {
             || self.refused.iter().any(|refused| refused.path != readme)
     }
 
+    /// Whether a submodule may stand in the place of the folder, one above it or a
+    /// file: on the disk it is a folder, empty or with a `.git` of its own.
+    fn may_be_submodule(&self, root: &Path) -> bool {
+        let folder = Path::new(&self.folder);
+        let mut folders = folder.ancestors().filter(|above| !above.as_os_str().is_empty());
+        let file = |name: &&str| root.join(folder).join(name).is_dir();
+        self.brief.is_none()
+            || folders.any(|above| root.join(above).join(".git").symlink_metadata().is_ok())
+            || FILES.iter().any(file)
+    }
+
     fn files(&self) -> HandoffFiles<'_> {
         HandoffFiles {
             folder: &self.folder,
@@ -137,7 +148,7 @@ pub fn validate(context: &Context, which: &Which, fix: bool) -> Result<Validated
             .collect::<Result<_, WorkflowError>>()?
     };
     if !bare {
-        refuse_submodules(context, which, &folders, &mut loaded);
+        refuse_submodules(context, &root, which, &folders, &mut loaded);
     }
     loaded.retain(Loaded::is_there);
     for one in &mut loaded {
@@ -177,14 +188,18 @@ pub fn validate(context: &Context, which: &Which, fix: bool) -> Result<Validated
             }
         }
     }
-    let known = KnownPages::open(context)?;
+    let known = match which {
+        // One page is made in less time than it takes to read what is known of all.
+        Which::At(_) => KnownPages::none(),
+        _ => KnownPages::open(context)?,
+    };
     let checks: Vec<(HandoffCheck, Option<ObjectId>)> = loaded
         .par_iter()
         .map(|one| {
-            let both = one.brief.as_deref().zip(one.readme.as_deref());
-            let page = both.map(|(brief, page)| known.fingerprint(brief, page));
+            let (files, both) = (one.files(), one.brief.as_deref().zip(one.readme.as_deref()));
+            let page = both.map(|(brief, page)| known.fingerprint(brief, &files.confirmed(), page));
             let is_known = page.is_some_and(|page| known.has(page));
-            (check_rendered(&one.files(), &check_context, is_known), page)
+            (check_rendered(&files, &check_context, is_known), page)
         })
         .collect();
     if *which == Which::All {
@@ -246,10 +261,15 @@ fn others_of(
 /// are empty folders, and look like nothing at all.
 fn refuse_submodules(
     context: &Context,
+    root: &Path,
     which: &Which,
     folders: &[String],
     loaded: &mut Vec<Loaded>,
 ) {
+    // To read the index costs as much as everything that exists in the ledger.
+    if matches!(which, Which::At(_)) && !loaded.iter().any(|one| one.may_be_submodule(root)) {
+        return;
+    }
     for path in context.ledger.submodules() {
         let folder = match path.rsplit_once('/') {
             Some((folder, name)) if FILES.contains(&name) => folder.to_owned(),
@@ -453,7 +473,7 @@ fn beside(path: &Path) -> Result<Option<Vec<u8>>, LedgerError> {
 /// The name of the file that keeps the known pages.
 const PAGES: &str = "pages";
 /// It grows when the way in which pages are made changes without the program's version.
-const PAGES_FORMAT: u32 = 1;
+const PAGES_FORMAT: u32 = 2;
 /// Rendering fewer again costs less than writing the file.
 const WORTH_WRITING: usize = 50;
 
@@ -476,11 +496,23 @@ impl KnownPages {
         Ok(Self { basis, kept })
     }
 
+    /// Nothing is known.
+    fn none() -> Self {
+        Self { basis: Sha256::new(), kept: KeptDigests::none() }
+    }
+
     /// What a brief and its page are known by.
-    fn fingerprint(&self, brief: &[u8], page: &[u8]) -> ObjectId {
-        let length = u64::try_from(brief.len()).unwrap_or(u64::MAX);
-        let sum = self.basis.clone().chain_update(length.to_le_bytes());
-        let sum = sum.chain_update(brief).chain_update(page).finalize();
+    fn fingerprint(&self, brief: &[u8], confirmed: &ConfirmedAnswers, page: &[u8]) -> ObjectId {
+        let mut sum = self.basis.clone();
+        // With the length of each, so that no two splits of the same bytes are one.
+        let mut add = |bytes: &[u8]| {
+            sum.update(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_le_bytes());
+            sum.update(bytes);
+        };
+        add(brief);
+        confirmed.pointers().for_each(|pointer| add(pointer.as_bytes()));
+        add(page);
+        let sum = sum.finalize();
         ObjectId(*sum.first_chunk().expect("a checksum of 32 bytes"))
     }
 

@@ -367,7 +367,10 @@ impl Lines<'_> {
         loop {
             let (name, after) = split_key(self.line)?;
             let key_span = span_on(self.number, column, name);
-            let key = key_text(resolve(name.to_owned(), ScalarStyle::Plain, None))?;
+            let key = match name.strip_prefix('"') {
+                Some(quoted) => quoted.strip_suffix('"')?.to_owned(),
+                None => key_text(resolve(name.to_owned(), ScalarStyle::Plain, None))?,
+            };
             let is_known = entries.iter().any(|entry| entry.key == key);
             if is_known || entries.len() == MOST_KEYS {
                 return None;
@@ -381,7 +384,7 @@ impl Lines<'_> {
                 self.block(depth + 1)?
             } else {
                 let value = after.strip_prefix(' ')?;
-                self.scalar(value, column + name.len() + 2)?
+                self.scalar(value, key_span.end_column + 1)?
             };
             entries.push(Entry { key, key_span, node });
             if !self.goes_on(column)? {
@@ -433,14 +436,24 @@ impl Lines<'_> {
     }
 }
 
-/// The key that a line begins with, and what stands behind its colon.
+/// The key that a line begins with, in its quotes (as `"on"`), and what stands
+/// behind its colon.
 fn split_key(line: &str) -> Option<(&str, &str)> {
-    let is_of_key = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte);
-    let end = line.bytes().position(|byte| !is_of_key(byte))?;
+    let end = match line.strip_prefix('"') {
+        Some(quoted) => {
+            let end = quoted.bytes().position(|byte| b"\"\\".contains(&byte))?;
+            quoted[end..].starts_with('"').then_some(end + 2)?
+        }
+        None => {
+            let is_of_key = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./ ".contains(&byte);
+            let end = line.bytes().position(|byte| !is_of_key(byte))?;
+            let begins = line.bytes().next().is_some_and(|byte| !b"-. ".contains(&byte));
+            (begins && !line[..end].ends_with(' ')).then_some(end)?
+        }
+    };
     let (name, after) = line.split_at(end);
-    let begins = name.bytes().next().is_some_and(|byte| !b"-.".contains(&byte));
     let after = after.strip_prefix(':')?;
-    let is_key = begins && end < LONGEST_KEY && (after.is_empty() || after.starts_with(' '));
+    let is_key = end < LONGEST_KEY && (after.is_empty() || after.starts_with(' '));
     is_key.then_some((name, after))
 }
 
@@ -485,4 +498,24 @@ fn unescape(inside: &str) -> Option<String> {
 fn span_on(line: usize, column: usize, text: &str) -> Span {
     let width = if text.is_ascii() { text.len() } else { text.chars().count() };
     Span { line, column: column + 1, end_line: line, end_column: column + 1 + width }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// That both readers agree is tested from outside; this, that the quick one
+    /// reads what handoff writes at all.
+    #[test]
+    fn what_handoff_writes_needs_no_parser() {
+        let sample = include_str!("../../tests/fixtures/brief/samples/complete.yaml");
+        let written = crate::yaml::write(&read(sample.as_bytes()).expect("a brief").to_json());
+        assert!(written.contains("\"on\": "), "{written}");
+        for text in [
+            &*written,
+            "events:\n  - at: \"2026-11-20T15:00:00Z\"\n    event: signed\n    via: pandadoc\n",
+        ] {
+            assert!(read_written(text).is_some(), "{text}");
+        }
+    }
 }

@@ -2,8 +2,8 @@
 
 use comrak::{Options, markdown_to_html};
 use handoff::brief::{
-    Answer, Brief, Completeness, QUESTIONS, RenderError, RenderInput, Renderer, SHIPPED_SCHEMA,
-    Schema,
+    Answer, Brief, Completeness, ConfirmedAnswers, QUESTIONS, RenderError, RenderInput, Renderer,
+    SHIPPED_SCHEMA, Schema,
 };
 use serde_json::{Value, json};
 
@@ -15,7 +15,55 @@ fn render(brief: &Brief) -> String {
 
 fn render_with(template: Option<&str>, brief: &Brief, schema: &Schema) -> String {
     let renderer = Renderer::new(template).expect("compiles");
-    renderer.readme(&RenderInput { brief, schema }).expect("renders")
+    let confirmed = &ConfirmedAnswers::default();
+    renderer.readme(&RenderInput { brief, schema, confirmed }).expect("renders")
+}
+
+/// The lines of the page that are marked, where these answers have this source.
+fn marked(brief: &Brief, answers: &[(&str, &str)]) -> Vec<String> {
+    let answers = answers.iter().map(|(pointer, from)| (*pointer, json!({"from": from})));
+    let answers: serde_json::Map<String, Value> =
+        answers.map(|(pointer, source)| (pointer.to_owned(), source)).collect();
+    let key = brief.view().key().expect("a key");
+    let sources = json!({
+        "schema": "handoff/sources/v1", "key": key, "brief": "0".repeat(40), "answers": answers
+    });
+    let sources = handoff::yaml::write(&sources);
+    let confirmed = &ConfirmedAnswers::written(&sources);
+    let renderer = Renderer::new(None).expect("compiles");
+    let input = RenderInput { brief, schema: Schema::shipped(), confirmed };
+    let page = renderer.readme(&input).expect("renders");
+    let marked = |line: &&str| line.contains('✓') && !line.starts_with("<sub>");
+    assert_eq!(page.contains("<sub>") && page.contains("✓ a person"), !confirmed.is_empty());
+    page.lines().filter(marked).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_page_marks_what_a_person_gave_and_nothing_else() {
+    let brief = sample("complete");
+    let lists = |pointer: &str| brief.json().pointer(pointer).unwrap().as_array().unwrap().len();
+    assert_eq!(marked(&brief, &[]), [""; 0]);
+    let machines = [("/success/metric", "crm"), ("/commitments", "form"), ("/customer", "ledger")];
+    assert_eq!(marked(&brief, &machines), [""; 0]);
+    for from in ["person", "link", "proposed"] {
+        let lines = marked(&brief, &[("/success/metric", from), ("/success/baseline", "crm")]);
+        assert!(matches!(&*lines, [one] if one.ends_with(" ✓") && !one.contains("aseline")));
+    }
+    // A list is one answer, so each of its rows is.
+    assert_eq!(marked(&brief, &[("/commitments", "person")]).len(), lists("/commitments"));
+    // A person of whom one part is theirs and the rest the CRM's is not marked whole.
+    assert_eq!(marked(&brief, &[("/contacts/signer/email", "person")]), [""; 0]);
+    let signer = brief.json().pointer("/contacts/signer").unwrap().as_object().unwrap();
+    let whole: Vec<String> = signer.keys().map(|it| format!("/contacts/signer/{it}")).collect();
+    let whole: Vec<(&str, &str)> = whole.iter().map(|it| (&**it, "person")).collect();
+    let in_another_role = marked(&brief, &whole);
+    assert_eq!(in_another_role, [""; 0], "the same person as economic buyer is the CRM's word");
+    let both: Vec<(&str, &str)> =
+        whole.iter().copied().chain([("/contacts/economic_buyer", "link")]).collect();
+    assert_eq!(marked(&brief, &both).len(), 1);
+    // Of a file that cannot be read nothing is believed.
+    let torn = ConfirmedAnswers::written("answers: {/success/metric: {from: person");
+    assert!(torn.is_empty());
 }
 
 /// As GitHub would show it, with raw HTML let through to see whether any gets there.
@@ -105,7 +153,9 @@ fn the_seven_questions_stand_in_their_order_each_with_its_state() {
 fn times_are_on_the_companys_clock() {
     let renderer = Renderer::new(None).unwrap().in_zone(chrono_tz::America::New_York);
     let brief = sample("complete");
-    let page = renderer.readme(&RenderInput { brief: &brief, schema: Schema::shipped() }).unwrap();
+    let confirmed = &ConfirmedAnswers::default();
+    let input = RenderInput { brief: &brief, schema: Schema::shipped(), confirmed };
+    let page = renderer.readme(&input).unwrap();
     assert!(page.contains("First action, due Sat 2026-10-31 12:40 EDT, Sam Lee"), "{page}");
     assert!(!page.contains("UTC"), "{page}");
 }

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Duration, Utc};
 use handoff::brief::{
-    Brief, CheckContext, HandoffFiles, Member, RenderInput, Renderer, Schema, SourcesFile, Team,
-    brief_rules, check_handoff, check_ledger, fixes,
+    Brief, CheckContext, ConfirmedAnswers, HandoffFiles, Member, RenderInput, Renderer, Schema,
+    SourcesFile, Team, brief_rules, check_handoff, check_ledger, fixes,
 };
 use handoff::finding::Finding;
 use handoff::ledger::blob_id;
@@ -70,7 +70,9 @@ impl Files {
 
 fn render(brief: &Brief) -> String {
     let renderer = Renderer::new(None).expect("the built-in template");
-    renderer.readme(&RenderInput { brief, schema: Schema::shipped() }).expect("renders")
+    let confirmed = &ConfirmedAnswers::default();
+    let input = RenderInput { brief, schema: Schema::shipped(), confirmed };
+    renderer.readme(&input).expect("renders")
 }
 
 fn directories(path: &Path) -> Vec<PathBuf> {

@@ -57,6 +57,8 @@ mod ledger_crash;
 mod ledger_draft;
 mod ledger_history;
 mod ledger_merge;
+#[cfg(target_os = "linux")]
+mod ledger_power;
 mod ledger_race;
 mod ledger_read;
 mod ledger_remote;

@@ -250,6 +250,33 @@ fn a_persons_answer_names_the_commit_and_stays_theirs_when_the_crm_agrees() {
         assert_eq!(value["source"]["from"], "crm");
         assert_eq!(value["source"]["reads"]["deal.amount"], format!("{amount} USD"), "{value:#}");
     }
+    // The page marks it, and nothing that a machine read; so does `render`, and CI agrees.
+    let page =
+        fs::read_to_string(sandbox.join("ledger").join(path(&sandbox, "README.md"))).unwrap();
+    let marked: Vec<&str> = page.lines().filter(|line| line.ends_with('✓')).collect();
+    let theirs = ["Primary goal", "Metric"].map(|it| format!("- **{it}:** None late by May ✓"));
+    assert_eq!(marked, theirs, "{page}");
+    assert!(page.contains("✓ a person gave or confirmed this answer"), "{page}");
+    let folder = path(&sandbox, "brief.yaml").replace("/brief.yaml", "");
+    for what in [KEY, &*folder] {
+        assert_eq!(sandbox.handoff("ledger", &["render", what]).exits(0).stdout, page, "{what}");
+    }
+    let found = sandbox.handoff("ledger", &["validate", "--format", "json"]).stdout;
+    assert!(!found.contains("stale-rendering"), "{found}");
+    let unmarked = page.replace(" ✓\n", "\n");
+    fs::write(sandbox.join("ledger").join(path(&sandbox, "README.md")), unmarked).unwrap();
+    let found = sandbox.handoff("ledger", &["validate", "--format", "json"]).exits(1).stdout;
+    assert!(found.contains("stale-rendering"), "{found}");
+    sandbox.git("ledger", &["checkout", "-q", "."]);
+    // Who writes themselves into the file confirms nothing.
+    let sources = sandbox.join("ledger").join(path(&sandbox, "sources.yaml"));
+    let recorded = fs::read_to_string(&sources).unwrap();
+    let forged = recorded.replacen("    from: crm\n", "    from: person\n", 1);
+    assert_ne!(forged, recorded);
+    fs::write(&sources, forged).unwrap();
+    let page = sandbox.handoff("ledger", &["render", &folder]).exits(0).stdout;
+    assert!(!page.contains('✓'), "{page}");
+    sandbox.git("ledger", &["checkout", "-q", "."]);
     let text = sandbox.handoff("ledger", &["why", KEY, "success.metric"]).exits(0).stdout;
     assert!(text.contains("a person: Dana Wu <dana@example.com>, commit "), "{text}");
     // Given to another CSM by name: theirs, and not the rules'.

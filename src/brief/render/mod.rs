@@ -1,5 +1,5 @@
-//! A brief as people read it: README.md, a pure function of brief, schema and
-//! template.
+//! A brief as people read it: README.md, a pure function of brief, schema,
+//! template, and of which answers people confirmed.
 
 mod page;
 mod show;
@@ -9,7 +9,7 @@ use minijinja::Environment;
 use sha2::{Digest as _, Sha256};
 
 use super::expression::{Template, TemplateFault};
-use super::{Brief, Completeness, Schema};
+use super::{Brief, Completeness, ConfirmedAnswers, Schema};
 
 /// The template that is compiled in; `handoff init` lays it down, and a
 /// ledger's own copy wins.
@@ -25,6 +25,8 @@ pub struct RenderInput<'a> {
     pub brief: &'a Brief,
     /// The ledger's schema.
     pub schema: &'a Schema,
+    /// What people gave or confirmed, which the page marks.
+    pub confirmed: &'a ConfirmedAnswers,
 }
 
 /// Why there is no page.
@@ -80,7 +82,8 @@ impl Renderer {
         let renderer = Self { environment, template, sum, zone };
         // What fails on every page is the template's fault, and said before any brief comes.
         let empty = Brief::from_json(serde_json::json!({}));
-        let trial = RenderInput { brief: &empty, schema: Schema::shipped() };
+        let confirmed = &ConfirmedAnswers::default();
+        let trial = RenderInput { brief: &empty, schema: Schema::shipped(), confirmed };
         match renderer.readme(&trial) {
             Err(RenderError::Failed { line, message }) => {
                 Err(RenderError::Template { line, message })

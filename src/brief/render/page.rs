@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use super::RenderInput;
 use super::show::show;
-use crate::brief::answer::{is_blank, unknown};
+use crate::brief::ConfirmedAnswers;
+use crate::brief::answer::{escape, is_blank, unknown};
 use crate::brief::completeness::{Absence, Answer, Completeness, MissingField, question};
 use crate::brief::schema::{Field, Shape, humanise};
 use crate::text::markdown;
@@ -25,6 +26,8 @@ struct Section {
     rows: Vec<Row>,
     table: Option<Table>,
     line: Option<Jinja>,
+    /// Whether a person gave or confirmed all of it.
+    confirmed: bool,
 }
 
 /// The longest cell of a table, in characters: on a phone a longer one makes
@@ -46,6 +49,8 @@ struct Row {
     name: String,
     label: String,
     value: Jinja,
+    /// Whether a person gave or confirmed it.
+    confirmed: bool,
 }
 
 /// Like things beside each other: promises, people.
@@ -53,6 +58,8 @@ struct Row {
 struct Table {
     columns: Vec<String>,
     rows: Vec<Vec<Jinja>>,
+    /// For each row whether a person gave or confirmed it.
+    confirmed: Vec<bool>,
 }
 
 /// One of the seven, with all that the page says of it.
@@ -101,6 +108,8 @@ struct Page<'a> {
     sections: Vec<Section>,
     missing: Vec<Ask>,
     unknown: Vec<Gap>,
+    /// Whether there is any answer that a person gave or confirmed.
+    confirmed: bool,
 }
 
 pub(super) fn context(input: &RenderInput<'_>, completeness: &Completeness, zone: Tz) -> Jinja {
@@ -110,7 +119,7 @@ pub(super) fn context(input: &RenderInput<'_>, completeness: &Completeness, zone
     let known = fields
         .iter()
         .filter(|field| !matches!(field.name.as_str(), "schema" | "key"))
-        .filter_map(|field| section(field, brief.get(&field.name)?, zone));
+        .filter_map(|field| section(field, brief.get(&field.name)?, input.confirmed, zone));
     let strange = brief.as_object().into_iter().flatten().filter(|(name, _)| {
         !matches!(name.as_str(), "schema" | "key")
             && !fields.iter().any(|field| field.name == **name)
@@ -124,6 +133,7 @@ pub(super) fn context(input: &RenderInput<'_>, completeness: &Completeness, zone
             rows: Vec::new(),
             table: None,
             line: Some(safe(show(None, value, zone)?)),
+            confirmed: input.confirmed.has(&pointer("", name), value),
         })
     });
     let unknown: Vec<Gap> = completeness
@@ -149,6 +159,7 @@ pub(super) fn context(input: &RenderInput<'_>, completeness: &Completeness, zone
         sections,
         missing: asks(completeness.missing.iter()),
         unknown,
+        confirmed: input.confirmed.pointers().any(|pointer| brief.pointer(pointer).is_some()),
     };
     Jinja::from(Serde(&page))
 }
@@ -208,11 +219,22 @@ fn asks<'a>(missing: impl Iterator<Item = &'a MissingField>) -> Vec<Ask> {
     asks
 }
 
-fn section(field: &Field, value: &Value, zone: Tz) -> Option<Section> {
+fn pointer(above: &str, name: &str) -> String {
+    format!("{above}/{}", escape(name))
+}
+
+fn section(
+    field: &Field,
+    value: &Value,
+    confirmed: &ConfirmedAnswers,
+    zone: Tz,
+) -> Option<Section> {
     if is_blank(value) {
         return None;
     }
+    let here = pointer("", &field.name);
     let mut section = Section {
+        confirmed: confirmed.has(&here, value),
         name: field.name.clone(),
         title: field.title.clone(),
         question: field.question,
@@ -224,7 +246,9 @@ fn section(field: &Field, value: &Value, zone: Tz) -> Option<Section> {
     match (&field.shape, value) {
         _ if unknown(value).is_some() => section.line = show(Some(field), value, zone).map(safe),
         (Shape::List(item), Value::Array(items)) if matches!(item.shape, Shape::Mapping { .. }) => {
-            let rows: Vec<_> = items.iter().map(|item| (None, item)).collect();
+            let sure = |index: usize, item| confirmed.has(&format!("{here}/{index}"), item);
+            let items = items.iter().enumerate();
+            let rows: Vec<_> = items.map(|(index, item)| (None, item, sure(index, item))).collect();
             section.set_table(table(item, &rows, zone));
         }
         (Shape::Mapping { fields, other, .. }, Value::Object(entries)) => {
@@ -238,21 +262,23 @@ fn section(field: &Field, value: &Value, zone: Tz) -> Option<Section> {
                 && fields.iter().all(of_people)
                 && other.as_deref().is_some_and(is_person);
             if let (true, Some(other)) = (all_alike, other) {
-                let mut rows: Vec<(Option<String>, &Value)> = Vec::new();
+                let mut rows: Vec<(Option<String>, &Value, bool)> = Vec::new();
                 for (name, value) in entries {
                     let title = title_of(fields, name);
+                    let sure = confirmed.has(&pointer(&here, name), value);
                     let Value::Array(people) = value else {
-                        rows.push((Some(title), value));
+                        rows.push((Some(title), value, sure));
                         continue;
                     };
                     rows.extend(people.iter().map(|person| {
                         let role = person.get("role").and_then(Value::as_str);
-                        (Some(role.map_or_else(|| title.clone(), str::to_owned)), person)
+                        (Some(role.map_or_else(|| title.clone(), str::to_owned)), person, sure)
                     }));
                 }
                 section.set_table(table(other, &rows, zone));
             } else {
-                section.rows = rows(fields, other.as_deref(), entries, zone);
+                let sure = |name: &str, value: &Value| confirmed.has(&pointer(&here, name), value);
+                section.rows = rows(fields, other.as_deref(), entries, &sure, zone);
                 section.kind = "rows";
             }
         }
@@ -270,6 +296,7 @@ fn rows(
     fields: &[Field],
     other: Option<&Field>,
     entries: &serde_json::Map<String, Value>,
+    confirmed: &dyn Fn(&str, &Value) -> bool,
     zone: Tz,
 ) -> Vec<Row> {
     let known = fields.iter().filter_map(|field| Some((field, entries.get(&field.name)?)));
@@ -279,6 +306,7 @@ fn rows(
                 name: field.name.clone(),
                 label: field.title.clone(),
                 value: safe(show(Some(field), value, zone)?),
+                confirmed: confirmed(&field.name, value),
             })
         })
         .collect();
@@ -286,8 +314,13 @@ fn rows(
         if fields.iter().any(|field| field.name == *name) {
             continue;
         }
-        if let Some(value) = show(other, value, zone) {
-            rows.push(Row { name: name.clone(), label: humanise(name), value: safe(value) });
+        if let Some(shown) = show(other, value, zone) {
+            rows.push(Row {
+                name: name.clone(),
+                label: humanise(name),
+                value: safe(shown),
+                confirmed: confirmed(name, value),
+            });
         }
     }
     join_same(rows)
@@ -302,6 +335,7 @@ fn join_same(rows: Vec<Row>) -> Vec<Row> {
         match joined.iter_mut().find(|earlier| long && earlier.value == row.value) {
             Some(earlier) => {
                 earlier.label = format!("{}, {}", earlier.label, row.label.to_lowercase());
+                earlier.confirmed &= row.confirmed;
             }
             None => joined.push(row),
         }
@@ -310,14 +344,14 @@ fn join_same(rows: Vec<Row>) -> Vec<Row> {
 }
 
 /// The columns are the fields that have a value in some row.
-fn table(item: &Field, rows: &[(Option<String>, &Value)], zone: Tz) -> Option<Table> {
+fn table(item: &Field, rows: &[(Option<String>, &Value, bool)], zone: Tz) -> Option<Table> {
     let Shape::Mapping { fields, .. } = &item.shape else { return None };
     let says = |field: &Field, value: &Value| {
         value.get(&field.name).is_some_and(|value| !is_blank(value) && *value != Value::Bool(false))
     };
     let shown: Vec<&Field> =
-        fields.iter().filter(|field| rows.iter().any(|(_, row)| says(field, row))).collect();
-    let named = rows.iter().any(|(name, _)| name.is_some());
+        fields.iter().filter(|field| rows.iter().any(|(_, row, _)| says(field, row))).collect();
+    let named = rows.iter().any(|(name, ..)| name.is_some());
     let mut columns: Vec<String> = if named { vec!["Role".to_owned()] } else { Vec::new() };
     columns.extend(shown.iter().map(|field| field.title.clone()));
     if shown.is_empty() && columns.is_empty() {
@@ -342,20 +376,24 @@ fn table(item: &Field, rows: &[(Option<String>, &Value)], zone: Tz) -> Option<Ta
         };
         shown.iter().enumerate().map(cell).collect()
     };
-    let mut lines: Vec<(Vec<String>, Vec<Jinja>)> = Vec::with_capacity(rows.len());
-    for (name, value) in rows {
+    let mut lines: Vec<(Vec<String>, Vec<Jinja>, bool)> = Vec::with_capacity(rows.len());
+    for (name, value, sure) in rows {
         let cells = cells(value);
         // One person in two roles is one line.
-        match lines.iter_mut().find(|(names, same)| !names.is_empty() && *same == cells) {
-            Some((names, _)) => names.extend(name.clone()),
-            None => lines.push((name.iter().cloned().collect(), cells)),
+        match lines.iter_mut().find(|(names, same, _)| !names.is_empty() && *same == cells) {
+            Some((names, _, all_sure)) => {
+                names.extend(name.clone());
+                *all_sure &= sure;
+            }
+            None => lines.push((name.iter().cloned().collect(), cells, *sure)),
         }
     }
-    let rows = lines.into_iter().map(|(names, cells)| {
+    let confirmed = lines.iter().map(|(.., sure)| *sure).collect();
+    let rows = lines.into_iter().map(|(names, cells, _)| {
         let role = named.then(|| safe(format!("**{}**", markdown(&names.join(", ")))));
         role.into_iter().chain(cells).collect()
     });
-    Some(Table { rows: rows.collect(), columns })
+    Some(Table { rows: rows.collect(), columns, confirmed })
 }
 
 /// At most one empty line between blocks, none at the ends of lines, one line

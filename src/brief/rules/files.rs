@@ -5,8 +5,10 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::subject::{COMMIT_ITSELF, Checked, FolderSummary, SourcesFile, Subject, place_of};
-use crate::brief::{BriefSources, EventKind, RenderInput, SOURCES_SCHEMA, TIMELINE_SCHEMA};
+use super::subject::{COMMIT_ITSELF, Checked, FolderSummary, Subject, place_of};
+use crate::brief::{
+    BriefSources, EventKind, RenderInput, SOURCES_SCHEMA, SourcesFile, TIMELINE_SCHEMA,
+};
 use crate::finding::{Finding, Location, Rule, RuleKind, Severity};
 use crate::text::{quoted, shorten};
 use crate::yaml;
@@ -193,7 +195,8 @@ pub(super) fn stale_rendering(subject: &Subject<'_>, findings: &mut Vec<Finding>
     if checked.is_rendered {
         return;
     }
-    let input = RenderInput { brief: subject.brief, schema: subject.context.schema };
+    let confirmed = &checked.files.confirmed();
+    let input = RenderInput { brief: subject.brief, schema: subject.context.schema, confirmed };
     let (message, help) = match subject.context.renderer.readme_with(&input, subject.completeness) {
         Err(error) => (
             error.to_string(),
@@ -276,7 +279,7 @@ pub(super) fn broken_sources(checked: &Checked<'_>, findings: &mut Vec<Finding>)
     let timeline = checked.timeline();
     let recorded =
         || timeline.iter().flat_map(|it| &it.events).filter_map(|event| event.sources.as_deref());
-    let Some(SourcesFile { bytes, blob_id }) = checked.files.sources else {
+    let Some(file @ SourcesFile { bytes, .. }) = checked.files.sources else {
         if checked.brief.is_some() && recorded().next().is_some() {
             add(finding("sources.yaml is missing, and the timeline says that handoff wrote it"));
         }
@@ -301,11 +304,7 @@ pub(super) fn broken_sources(checked: &Checked<'_>, findings: &mut Vec<Finding>)
     if matches!(checked.timeline, Some(Err(_))) {
         return;
     }
-    // A checkout may give it other line ends.
-    let unix = bytes.contains(&b'\r').then(|| String::from_utf8_lossy(bytes).replace("\r\n", "\n"));
-    let ids = [Some(bytes), unix.as_deref().map(str::as_bytes)];
-    let ids = ids.into_iter().flatten().map(|bytes| blob_id(bytes).to_string());
-    if !ids.into_iter().any(|id| recorded().any(|recorded| recorded == id)) {
+    if !file.ids().into_iter().any(|id| recorded().any(|recorded| recorded == id)) {
         add(finding("sources.yaml is not what handoff wrote: no event of the timeline records it"));
     }
 }

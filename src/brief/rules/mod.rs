@@ -10,7 +10,7 @@ mod subject;
 use chrono::{DateTime, Utc};
 
 pub use first_action::{Member, Team};
-pub use subject::{FolderSummary, HandoffFiles, Refused, SourcesFile};
+pub use subject::{FolderSummary, HandoffFiles, Refused};
 
 use super::{Brief, RenderError, RenderInput, Renderer, Schema};
 use crate::finding::{Finding, Rule};
@@ -158,7 +158,9 @@ pub fn fixes(
     context: &CheckContext<'_>,
 ) -> Result<Vec<Fix>, RenderError> {
     let Some(Ok(brief)) = files.brief.map(Brief::parse) else { return Ok(Vec::new()) };
-    let page = context.renderer.readme(&RenderInput { brief: &brief, schema: context.schema })?;
+    let confirmed = &files.confirmed();
+    let input = RenderInput { brief: &brief, schema: context.schema, confirmed };
+    let page = context.renderer.readme(&input)?;
     if files::is_same(files.readme, &page) {
         return Ok(Vec::new());
     }

@@ -1,9 +1,9 @@
 //! What the rules look at: one folder's files, read once.
 
 use crate::brief::answer::dotted;
-use crate::brief::{Brief, Completeness, EventKind, Timeline, View};
+use crate::brief::{Brief, Completeness, ConfirmedAnswers, EventKind, SourcesFile, Timeline, View};
 use crate::finding::{Finding, Location, Rule, Severity};
-use crate::model::{CrmName, DealId, DocumentId, Key, ObjectId, ProviderName};
+use crate::model::{CrmName, DealId, DocumentId, Key, ProviderName};
 use crate::yaml;
 
 use super::CheckContext;
@@ -28,13 +28,12 @@ pub struct HandoffFiles<'a> {
     pub sources: Option<SourcesFile<'a>>,
 }
 
-/// A `sources.yaml`, and how its bytes are named in timelines.
-#[derive(Debug, Clone, Copy)]
-pub struct SourcesFile<'a> {
-    /// The file.
-    pub bytes: &'a [u8],
-    /// Gives the git blob id of bytes.
-    pub blob_id: fn(&[u8]) -> ObjectId,
+impl HandoffFiles<'_> {
+    /// The answers that people gave or confirmed.
+    #[must_use]
+    pub fn confirmed(&self) -> ConfirmedAnswers {
+        self.sources.map(|file| file.confirmed(self.timeline)).unwrap_or_default()
+    }
 }
 
 /// Something that is not followed.

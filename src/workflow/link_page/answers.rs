@@ -152,7 +152,8 @@ pub(super) fn take(
             None => stored_draft(context, key)?.map(|(_, stored)| stored),
         };
         let earlier = ReplacedVersion::of(context, &snapshot, stored.as_ref())?;
-        let Some(Stored { folder, branch, brief: Some(brief), brief_blob, mut timeline }) = stored
+        let Some(Stored { folder, branch, brief: Some(brief), brief_blob, mut timeline, .. }) =
+            stored
         else {
             return Err(WorkflowError::NoHandoff(key.clone()));
         };

@@ -147,7 +147,7 @@ impl LinkView {
             });
         let people = view.contacts().into_iter().filter_map(|it| it.name.or(it.email));
         let team = context.config.team.csms.iter().map(|csm| csm.name.clone());
-        let readme = context.render(brief)?;
+        let readme = context.render(brief, &stored.confirmed)?;
         let link = |url: Option<&str>| {
             let parsed = url::Url::parse(url?).ok()?;
             matches!(parsed.scheme(), "http" | "https").then(|| parsed.to_string())

@@ -35,6 +35,25 @@ fn delivered(ledger: &Ledger) -> usize {
 }
 
 #[test]
+fn a_bare_clone_that_never_asked_its_origin_does_not_say_what_it_lacks() {
+    let ledger = with_remote();
+    let event = ledger.event("1", "2026-11-02T10:00:00Z");
+    ledger.sandbox.handoff("l", &["sign", &event]).exits(0);
+    ledger.sandbox.git(".", &["clone", "-q", "--bare", "remote.git", "clone.git"]);
+    let said = ledger.sandbox.handoff("clone.git", &["status", "--all"]).exits(0).stderr;
+    assert!(said.contains("here is not known") && !said.contains("not on origin"), "{said}");
+    let doctor = ledger.sandbox.handoff("clone.git", &["doctor"]).stdout;
+    assert!(doctor.contains("here is not known"), "{doctor}");
+    // The remedy that both name.
+    assert!(said.contains("`handoff deliver`") && doctor.contains("`handoff deliver`"), "{said}");
+    ledger.sandbox.handoff("clone.git", &["deliver"]);
+    let said = ledger.sandbox.handoff("clone.git", &["status", "--all"]).exits(0).stderr;
+    assert_eq!(said, "");
+    let doctor = ledger.sandbox.handoff("clone.git", &["doctor"]).stdout;
+    assert!(doctor.contains("what is written is pushed to origin"), "{doctor}");
+}
+
+#[test]
 fn a_refused_push_is_exit_3_and_nothing_is_told_before_the_remote_has_it() {
     let ledger = with_remote();
     refuse(&ledger, true);

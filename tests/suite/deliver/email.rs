@@ -128,7 +128,8 @@ fn rendered(mut handoff: handoff::deliver::Handoff) -> handoff::deliver::Handoff
     let brief = handoff::brief::Brief::from_json(handoff.brief.clone());
     let renderer = handoff::brief::Renderer::new(None).expect("the shipped template");
     let schema = handoff::brief::Schema::shipped();
-    let input = handoff::brief::RenderInput { brief: &brief, schema };
+    let confirmed = &handoff::brief::ConfirmedAnswers::default();
+    let input = handoff::brief::RenderInput { brief: &brief, schema, confirmed };
     handoff.readme = renderer.readme(&input).expect("a page");
     handoff
 }

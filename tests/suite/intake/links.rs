@@ -339,7 +339,11 @@ fn a_rep_answers_once_in_one_commit_and_overwrites_nobody() {
         timeline.contains("event: corrected") && timeline.contains("by: riley@example.com"),
         "{timeline}"
     );
-    assert!(page.file("README.md").contains("NetSuite"), "the page is rendered anew");
+    let readme = page.file("README.md");
+    for words in ["**Metric:** Days to productive ✓", "**Complexity:** medium ✓"] {
+        assert!(readme.contains(words), "the page is rendered anew and marks it: {readme}");
+    }
+    assert!(readme.contains("NetSuite"), "{readme}");
     // Sent twice: once.
     let head = page.head();
     let why = ["why", &page.key, "--format", "json"];

@@ -32,7 +32,7 @@ pub(super) fn form_answers(
     invocation: &Invocation,
 ) -> Result<Map<String, Value>, CliError> {
     // The event of a workflow has the body in it.
-    let event = crate::text::read_json(bytes).ok();
+    let event = crate::model::read_json(bytes).ok();
     let body = event.as_ref().and_then(|event| event["issue"]["body"].as_str());
     let body = body.map_or_else(|| String::from_utf8_lossy(bytes).into_owned(), str::to_owned);
     let answers = crate::brief::read_form(&context.schema, &body).ok_or_else(|| {

@@ -35,7 +35,7 @@ impl Relayed {
     /// Takes a payload out of whatever it came in.
     pub(super) fn read(bytes: Vec<u8>) -> Result<Self, CliError> {
         let plain = |body| Self { body, provider: None, received_at: None, request: None };
-        let Ok(Value::Object(mut given)) = crate::text::read_json(&bytes) else {
+        let Ok(Value::Object(mut given)) = crate::model::read_json(&bytes) else {
             return Ok(plain(bytes));
         };
         // The whole event of a workflow, as in the file of GITHUB_EVENT_PATH.

@@ -205,7 +205,7 @@ impl ProviderApi {
 
 /// What a body says in words, shortened.
 fn words(body: &[u8]) -> String {
-    let Ok(body) = crate::text::read_json(body) else { return String::new() };
+    let Ok(body) = crate::model::read_json(body) else { return String::new() };
     let paths: [&[&str]; 5] = [
         &["detail"],
         &["message"],

@@ -243,7 +243,7 @@ impl Response {
     /// # Errors
     /// When it is no JSON, or says two things under one key.
     pub fn json(&self) -> Result<Value, serde_json::Error> {
-        crate::text::read_json(&self.body)
+        crate::model::read_json(&self.body)
     }
 
     /// How long the server asks to wait: `Retry-After` in seconds, or as a time,

@@ -8,6 +8,8 @@ use chrono_tz::{OffsetName as _, Tz};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::eras::{ERAS, THAI, plain_digits};
+
 /// The order of day, month and year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -311,24 +313,6 @@ pub fn read(text: &str) -> Result<WrittenDate, DateFault> {
     written.ok_or(DateFault::NotADate)?
 }
 
-/// The digits and signs that keyboards of East Asia and Thailand write, as
-/// ASCII; `None` where there are none of them.
-fn plain_digits(text: &str) -> Option<String> {
-    let plain = |c: char| match c {
-        '０'..='９' => char::from_digit(u32::from(c) - u32::from('０'), 10),
-        '๐'..='๙' => char::from_digit(u32::from(c) - u32::from('๐'), 10),
-        '／' => Some('/'),
-        '－' => Some('-'),
-        '．' => Some('.'),
-        '：' => Some(':'),
-        '\u{3000}' => Some(' '),
-        _ => None,
-    };
-    text.chars()
-        .any(|c| plain(c).is_some())
-        .then(|| text.chars().map(|c| plain(c).unwrap_or(c)).collect())
-}
-
 /// `/Date(1794304800000)/`, as OData of version 2 writes a moment; an offset in
 /// it says where it was seen, and changes nothing.
 fn of_dot_net(text: &str) -> Option<DateTime<Utc>> {
@@ -336,47 +320,6 @@ fn of_dot_net(text: &str) -> Option<DateTime<Utc>> {
     let sign = inner.get(1..)?.find(['+', '-']).map_or(inner.len(), |at| at + 1);
     DateTime::from_timestamp_millis(inner[..sign].parse().ok()?)
 }
-
-/// An era: its names and letter, the year before its first, and its days.
-struct Era {
-    names: &'static [&'static str],
-    letter: Option<char>,
-    before: i32,
-    first: (i32, u32, u32),
-    last: (i32, u32, u32),
-}
-
-/// The eras of Japan and the one of Taiwan.
-const ERAS: [Era; 4] = [
-    Era {
-        names: &["令和", "㋿"],
-        letter: Some('R'),
-        before: 2018,
-        first: (2019, 5, 1),
-        last: (9999, 12, 31),
-    },
-    Era {
-        names: &["平成", "㍻"],
-        letter: Some('H'),
-        before: 1988,
-        first: (1989, 1, 8),
-        last: (2019, 4, 30),
-    },
-    Era {
-        names: &["昭和", "㍼"],
-        letter: Some('S'),
-        before: 1925,
-        first: (1926, 12, 25),
-        last: (1989, 1, 7),
-    },
-    Era {
-        names: &["中華民國", "中华民国", "民國", "民国"],
-        letter: None,
-        before: 1911,
-        first: (1912, 1, 1),
-        last: (9999, 12, 31),
-    },
-];
 
 /// `令和8年11月20日`, `R8.11.20`, `民國115年11月20日`. A day that its era does not
 /// have is none.
@@ -404,15 +347,6 @@ fn of_era(text: &str) -> Option<Result<WrittenDate, DateFault>> {
         holds.then_some(written).ok_or(DateFault::NotADate)
     }))
 }
-
-/// The months in Thai, as they are written out and short.
-#[rustfmt::skip]
-const THAI: [(&str, &str, &str); 12] = [
-    ("มกราคม", "ม.ค.", "Jan"), ("กุมภาพันธ์", "ก.พ.", "Feb"), ("มีนาคม", "มี.ค.", "Mar"),
-    ("เมษายน", "เม.ย.", "Apr"), ("พฤษภาคม", "พ.ค.", "May"), ("มิถุนายน", "มิ.ย.", "Jun"),
-    ("กรกฎาคม", "ก.ค.", "Jul"), ("สิงหาคม", "ส.ค.", "Aug"), ("กันยายน", "ก.ย.", "Sep"),
-    ("ตุลาคม", "ต.ค.", "Oct"), ("พฤศจิกายน", "พ.ย.", "Nov"), ("ธันวาคม", "ธ.ค.", "Dec"),
-];
 
 /// `20 พ.ย. 2569`, `20 พฤศจิกายน พ.ศ. 2569`: Thai years are Buddhist ones, 543
 /// later, unless they say `ค.ศ.` or cannot be.
@@ -756,7 +690,8 @@ fn clock_zone(text: &str) -> Result<Option<ClockZone>, DateFault> {
 }
 
 fn shortened(zone: &str) -> String {
-    crate::text::shorten(&crate::text::one_line(zone), 60)
+    let words: Vec<&str> = zone.split_whitespace().collect();
+    words.join(" ").chars().take(60).collect()
 }
 
 /// An offset without the zone's name beside it: `+0000 UTC`,
@@ -821,183 +756,4 @@ fn fixed(zone: &str) -> Result<Option<ClockZone>, DateFault> {
         }
     };
     signed().map(Some).ok_or(DateFault::NotADate)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::Locale;
-
-    fn told(text: &str, order: Option<DateOrder>, zone: &str) -> String {
-        let locale = Locale { order, zone: zone.parse().ok(), ..Locale::default() };
-        match locale.moment(text) {
-            Ok(moment) => moment.at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
-            Err(fault) => format!("{fault:?}"),
-        }
-    }
-
-    #[test]
-    fn dates_are_read_as_they_are_written() {
-        let (utc, new_york) = ("UTC", "America/New_York");
-        for (text, order, zone, requested) in [
-            ("2026-10-30", None, utc, "2026-10-30T00:00:00Z"),
-            ("2026-10-30 12:42", None, new_york, "2026-10-30T16:42:00Z"),
-            ("2026-10-30T16:42:12.000Z", None, new_york, "2026-10-30T16:42:12Z"),
-            ("2026-10-30T16:42:12.000+0000", None, new_york, "2026-10-30T16:42:12Z"),
-            ("2026-10-30 16:42:11 +02:00", None, utc, "2026-10-30T14:42:11Z"),
-            ("2026/10/30", None, utc, "2026-10-30T00:00:00Z"),
-            ("30.10.2026", None, utc, "2026-10-30T00:00:00Z"),
-            ("3.4.2026 14:05", None, utc, "2026-04-03T14:05:00Z"),
-            ("10/30/2026, 6:00 AM", None, utc, "2026-10-30T06:00:00Z"),
-            ("10/30/2026 12:00 AM", None, utc, "2026-10-30T00:00:00Z"),
-            ("30/10/2026 12:30 pm", None, utc, "2026-10-30T12:30:00Z"),
-            ("30 Oct 2026", None, utc, "2026-10-30T00:00:00Z"),
-            ("30-Oct-2026", None, utc, "2026-10-30T00:00:00Z"),
-            ("October 30, 2026", None, utc, "2026-10-30T00:00:00Z"),
-            ("1790812800000", None, utc, "2026-10-01T00:00:00Z"),
-            ("05/05/2026", None, utc, "2026-05-05T00:00:00Z"),
-            ("03/04/2026", Some(DateOrder::Mdy), utc, "2026-03-04T00:00:00Z"),
-            ("03/04/2026", Some(DateOrder::Dmy), utc, "2026-04-03T00:00:00Z"),
-            ("03/04/26", Some(DateOrder::Dmy), utc, "2026-04-03T00:00:00Z"),
-            ("03/04/2026", None, utc, "Either(2026-03-04, 2026-04-03)"),
-            ("03-04-2026", None, utc, "Either(2026-03-04, 2026-04-03)"),
-            ("30/10/2026", Some(DateOrder::Mdy), utc, "NotInOrder"),
-            ("2026-02-30", None, utc, "NotADate"),
-            ("31/31/2026", None, utc, "NotADate"),
-            ("soon", None, utc, "NotADate"),
-            ("2026-10-30x", None, utc, "NotADate"),
-            ("12026-10-30", None, utc, "NotADate"),
-            ("10 Nov 2026 16:42", None, utc, "2026-11-10T16:42:00Z"),
-            ("10-Nov-26", None, utc, "2026-11-10T00:00:00Z"),
-            ("Nov 10, 2026 4:42 PM", None, utc, "2026-11-10T16:42:00Z"),
-            ("Tue, 10 Nov 2026 16:42:00 +0100", None, utc, "2026-11-10T15:42:00Z"),
-            ("10. November 2026", None, utc, "2026-11-10T00:00:00Z"),
-            ("1. März 2026, 14:05 Uhr", None, utc, "2026-03-01T14:05:00Z"),
-            ("1er mars 2026", None, utc, "2026-03-01T00:00:00Z"),
-            ("14 juil. 2026", None, utc, "2026-07-14T00:00:00Z"),
-            ("14 juin 2026", None, utc, "2026-06-14T00:00:00Z"),
-            ("10 de noviembre de 2026", None, utc, "2026-11-10T00:00:00Z"),
-            ("25 dez 2026", None, utc, "2026-12-25T00:00:00Z"),
-            ("2026年11月10日", None, utc, "2026-11-10T00:00:00Z"),
-            ("2026年11月10日 16:42", None, "Asia/Tokyo", "2026-11-10T07:42:00Z"),
-            ("2026-11-10 09:00 EST", None, utc, "Zone(\"EST\")"),
-            ("2026-11-10 09:00 EST", None, new_york, "2026-11-10T14:00:00Z"),
-            ("2026-07-10 09:00 EST", None, new_york, "Zone(\"EST\")"),
-            ("2026-11-10 09:00 CST", None, utc, "Zone(\"CST\")"),
-            ("2026-11-10 09:00 CST", None, "America/Chicago", "2026-11-10T15:00:00Z"),
-            ("2026-11-10 09:00 CST", None, "Asia/Shanghai", "2026-11-10T01:00:00Z"),
-            ("2026-11-10 09:00 IST", None, "Asia/Kolkata", "2026-11-10T03:30:00Z"),
-            ("2026-07-10 09:00 BST", None, "Europe/London", "2026-07-10T08:00:00Z"),
-            ("2026-07-10 09:00 BST", None, "Asia/Dhaka", "Zone(\"BST\")"),
-            // Of the two half past one the name says which.
-            ("2026-11-01 01:30 EST", None, new_york, "2026-11-01T06:30:00Z"),
-            ("2026-11-20 15:00 CET", None, utc, "2026-11-20T14:00:00Z"),
-            ("2026-11-20 15:00 GMT+2", None, utc, "2026-11-20T13:00:00Z"),
-            ("2026-11-20 15:00 UTC+05:30", None, utc, "2026-11-20T09:30:00Z"),
-            ("2026-11-20 15:00 UTC-3", None, utc, "2026-11-20T18:00:00Z"),
-            ("2026-11-20 15:00 GMT+25", None, utc, "NotADate"),
-            ("2026-11-20 15:00 PST8PDT", None, utc, "2026-11-20T23:00:00Z"),
-            ("2026-07-20 15:00 PST8PDT", None, utc, "2026-07-20T22:00:00Z"),
-            ("2026-11-20 15:00 Europe/Berlin", None, utc, "2026-11-20T14:00:00Z"),
-            ("2026-07-20T15:00[Europe/Berlin]", None, utc, "2026-07-20T13:00:00Z"),
-            ("2026-11-20T15:00+01:00[Europe/Berlin]", None, utc, "2026-11-20T14:00:00Z"),
-            (
-                "2026-11-20T15:00+01:00[Europe/Berlin][u-ca=gregory]",
-                None,
-                utc,
-                "2026-11-20T14:00:00Z",
-            ),
-            ("2026-11-20T15:00+01:00[Etc/Nowhere]", None, utc, "NotADate"),
-            (
-                "2026-11-20T15:00+02:00[Europe/Berlin]",
-                None,
-                utc,
-                "OffsetAndZone(\"+02:00\", Europe/Berlin)",
-            ),
-            ("2026-11-20 15:00 (UTC+01:00) Amsterdam", None, utc, "NotADate"),
-            (
-                "2026-11-20 15:00 W. Europe Standard Time",
-                None,
-                utc,
-                "Zone(\"W. Europe Standard Time\")",
-            ),
-            ("20/11/2026 15:00 CET", None, utc, "2026-11-20T14:00:00Z"),
-            ("2026年11月10日(火)", None, utc, "2026-11-10T00:00:00Z"),
-            ("2026年11月10日（火） 14:30", None, utc, "2026-11-10T14:30:00Z"),
-            ("10.11.2026 r.", None, utc, "2026-11-10T00:00:00Z"),
-            ("10.11.2026 klo 14.30", None, utc, "2026-11-10T14:30:00Z"),
-            ("/Date(1794304800000)/", None, utc, "2026-11-10T10:00:00Z"),
-            ("/Date(1794304800000+0100)/", None, utc, "2026-11-10T10:00:00Z"),
-            ("/Date(-1)/", None, utc, "1969-12-31T23:59:59Z"),
-            ("/Date(x)/", None, utc, "NotADate"),
-            ("令和8年11月20日", None, utc, "2026-11-20T00:00:00Z"),
-            ("令和元年5月1日", None, utc, "2019-05-01T00:00:00Z"),
-            ("令和8年11月20日 15時30分", None, "Asia/Tokyo", "2026-11-20T06:30:00Z"),
-            ("R8.11.20", None, utc, "2026-11-20T00:00:00Z"),
-            ("R08/11/20", None, utc, "2026-11-20T00:00:00Z"),
-            ("H31.4.30", None, utc, "2019-04-30T00:00:00Z"),
-            ("H31.5.1", None, utc, "NotADate"),
-            ("平成38年11月20日", None, utc, "NotADate"),
-            ("令和1年4月30日", None, utc, "NotADate"),
-            ("R0.11.20", None, utc, "NotADate"),
-            ("２０２６／１１／２０", None, utc, "2026-11-20T00:00:00Z"),
-            ("民國115年11月20日", None, utc, "2026-11-20T00:00:00Z"),
-            ("民國115/11/20", None, utc, "2026-11-20T00:00:00Z"),
-            ("中華民國 115 年 11 月 20 日", None, utc, "2026-11-20T00:00:00Z"),
-            ("115/11/20", None, utc, "NotADate"),
-            ("20 พ.ย. 2569", None, utc, "2026-11-20T00:00:00Z"),
-            ("๒๐ พฤศจิกายน พ.ศ. ๒๕๖๙", None, utc, "2026-11-20T00:00:00Z"),
-            ("20 พ.ย. 2026 15:00", None, utc, "2026-11-20T15:00:00Z"),
-            ("20 พ.ย. 69", None, utc, "NotADate"),
-            ("20 Kasım 2026", None, utc, "2026-11-20T00:00:00Z"),
-            ("20 ноября 2026 г.", None, utc, "2026-11-20T00:00:00Z"),
-            ("2026-11-10 09:00 Mars", None, utc, "NotADate"),
-            ("20261110", None, utc, "2026-11-10T00:00:00Z"),
-            ("20261110T101500Z", None, utc, "2026-11-10T10:15:00Z"),
-            ("1794304800", None, utc, "2026-11-10T10:00:00Z"),
-            ("46336", None, utc, "NotADate"),
-            ("'2026-11-10", None, utc, "2026-11-10T00:00:00Z"),
-            ("10. 11. 2026", None, utc, "2026-11-10T00:00:00Z"),
-            ("2026. 11. 10. 오후 2:30", None, utc, "2026-11-10T14:30:00Z"),
-            ("2026年11月10日 下午2:30", None, utc, "2026-11-10T14:30:00Z"),
-            ("2026年11月10日 14時30分", None, utc, "2026-11-10T14:30:00Z"),
-            ("13/11/2026 14h30", None, utc, "2026-11-13T14:30:00Z"),
-            ("13/11/2026 2:30 p. m.", None, utc, "2026-11-13T14:30:00Z"),
-            ("10. november 2026 kl. 14.30", None, utc, "2026-11-10T14:30:00Z"),
-            ("10 listopada 2026", None, utc, "2026-11-10T00:00:00Z"),
-            ("3 października 2026", None, utc, "2026-10-03T00:00:00Z"),
-            ("10. července 2026", None, utc, "2026-07-10T00:00:00Z"),
-            ("2026-11-10T10:00:00-05:00[America/New_York]", None, utc, "2026-11-10T15:00:00Z"),
-            ("2026-11-10 10:00:00.123456 +0000 UTC", None, utc, "2026-11-10T10:00:00Z"),
-            (
-                "Tue Nov 10 2026 10:00:00 GMT+0100 (Central European Standard Time)",
-                None,
-                utc,
-                "2026-11-10T09:00:00Z",
-            ),
-            ("25.02.26", None, utc, "2026-02-25T00:00:00Z"),
-            ("4 p.m.", None, utc, "NotADate"),
-            ("march", None, utc, "NotADate"),
-            // Clocks go back (01:30 twice) and forward (02:30 never).
-            ("2026-11-01 01:30", None, new_york, "2026-11-01T05:30:00Z"),
-            ("2026-03-08 02:30", None, new_york, "2026-03-08T07:30:00Z"),
-        ] {
-            assert_eq!(told(text, order, zone), requested, "{text} {order:?} {zone}");
-        }
-    }
-
-    #[test]
-    fn a_column_proves_its_order_or_does_not() {
-        let proof = |cells: &[&str]| {
-            let mut proof = OrderProof::default();
-            for (row, cell) in cells.iter().enumerate() {
-                proof.see(cell, row);
-            }
-            proof.order()
-        };
-        assert_eq!(proof(&["03/04/2026", "10/30/2026"]), Some(DateOrder::Mdy));
-        assert_eq!(proof(&["03/04/2026", "30/10/2026"]), Some(DateOrder::Dmy));
-        assert_eq!(proof(&["03/04/2026", "11/12/2026"]), None);
-        assert_eq!(proof(&["30/10/2026", "10/30/2026"]), None, "a mixed column proves nothing");
-    }
 }

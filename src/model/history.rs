@@ -59,7 +59,7 @@ pub fn read_push_log(bytes: &[u8], branch: &str) -> Result<Vec<Push>, LogFault> 
     let wanted = format!("refs/heads/{branch}");
     let mut pushes = Vec::new();
     if text.trim_start().starts_with('[') {
-        let value: Value = crate::text::read_json(text.as_bytes())
+        let value: Value = crate::model::read_json(text.as_bytes())
             .map_err(|error| fault(error.line(), &format!("it is not JSON: {error}")))?;
         // `gh api --paginate --slurp` gives a list of pages.
         let pages = value.as_array().into_iter().flatten();

@@ -6,8 +6,10 @@ mod connection;
 mod crm_task;
 mod dates;
 mod deal;
+mod eras;
 mod evidence;
 mod history;
+mod json;
 mod key;
 mod locale;
 mod money;
@@ -30,6 +32,7 @@ pub use history::{
     CommitInfo, FolderHistory, History, LogFault, ObjectId, ObjectIdError, Push, PushRecord,
     Version, push_of_activity, read_push_log,
 };
+pub use json::{read_json, read_json_stream};
 pub use key::{Key, KeyError, fits_its_checksum, normalise_deal_id};
 pub use locale::{Locale, NumberForm};
 pub use money::{

@@ -1,11 +1,9 @@
 //! Text from outside made harmless for where it goes, one file for each medium,
 //! and the nearest known word for a misspelt one.
 
-mod json;
 mod line;
 mod markdown;
 
-pub use json::{read_json, read_json_stream};
 pub use line::{did_you_mean, is_address, nearest, one_line, quoted, shorten, slug, terminal};
 pub use markdown::{
     Look, code, html, markdown, markdown_block, markdown_to_html, markdown_to_plain,

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use super::rejection::Malformed;
-use crate::text::read_json;
+use crate::model::read_json;
 
 /// The body as JSON, a byte order mark at its start allowed. Half of a
 /// surrogate pair, which senders leave when they cut a text in the middle of an

@@ -34,6 +34,7 @@ mod crm_faults;
 mod crm_same_deal;
 mod crm_sink;
 mod crm_task;
+mod dates;
 mod deals_cli;
 mod deals_file;
 mod deliver;

@@ -94,7 +94,7 @@ impl Schema {
     pub fn compile(source: &[u8]) -> Result<Self, SchemaError> {
         let source = source.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(source);
         let document: Value =
-            crate::text::read_json(source).map_err(|error| SchemaError::Json {
+            crate::model::read_json(source).map_err(|error| SchemaError::Json {
                 line: error.line(),
                 column: error.column(),
                 message: error.to_string(),

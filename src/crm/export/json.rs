@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 use super::columns;
 use super::content::{error_answer, is_error};
 use super::remarks::Problem;
-use crate::text::{quoted, read_json_stream};
+use crate::model::read_json_stream;
+use crate::text::quoted;
 
 /// What a JSON file holds.
 #[derive(Debug)]

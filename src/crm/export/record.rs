@@ -4,7 +4,6 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
 use crate::crm::record::{add_role, role_word, website};
-use crate::crm::reference_rules;
 use crate::model::{Company, Contact, LineItem, Locale, Money, is_rounded};
 
 // Deal ids as spreadsheets leave them: repaired where the id is certain.
@@ -195,10 +194,7 @@ fn linked(cell: &str) -> Option<String> {
         let (tag, rest) = cell.split_once('>')?;
         (tag.split('"').nth(1)?, rest.split_once('<')?.0)
     } else {
-        let of_rule = reference_rules().into_iter().find_map(|rule| (rule.of_address)(cell));
-        return of_rule
-            .map(|id| id.as_str().to_owned())
-            .or_else(|| address_id(cell).map(str::to_owned));
+        return address_id(cell).map(str::to_owned);
     };
     let label = label.trim();
     let named = address.split(['/', '=', '?', '&', '#']).any(|part| part == label);

@@ -318,7 +318,7 @@ async fn send_once(
     .map_err(none)?;
     let (status, headers) = (response.status(), response.headers().clone());
     let text = client.body_to_string(response).await.map_err(none)?;
-    let body = crate::text::read_json(text.as_bytes()).unwrap_or(Value::Null);
+    let body = crate::model::read_json(text.as_bytes()).unwrap_or(Value::Null);
     Ok(Answer { method: method.clone(), path: bare.to_owned(), status, headers, body })
 }
 

@@ -7,8 +7,6 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Error, Map, Number, Value};
 
-use super::line::quoted;
-
 /// Reads one JSON value. A key may stand twice in an object where it says the
 /// same both times.
 ///
@@ -98,8 +96,7 @@ impl<'de> Visitor<'de> for Consistent {
                 None => drop(object.insert(key, value)),
                 Some(said) if *said == value => {}
                 Some(_) => {
-                    let key = quoted(&key);
-                    let why = format!("{key} stands twice in one object, with two values");
+                    let why = format!("{key:?} stands twice in one object, with two values");
                     return Err(A::Error::custom(why));
                 }
             }

@@ -13,10 +13,10 @@
   const holder = document.getElementById("data");
   const data = JSON.parse(holder.dataset.packed ? await unpack(holder.textContent) : holder.textContent);
   // Each column holds one cell of every deal; what a deal does not have is null.
-  const columns = Object.entries(data.deals);
+  const cellsByName = Object.entries(data.deals);
   data.deals = data.deals.key.map((_, at) => {
     const deal = {};
-    for (const [name, cells] of columns) if (cells[at] !== null) deal[name] = cells[at];
+    for (const [name, cells] of cellsByName) if (cells[at] !== null) deal[name] = cells[at];
     return deal;
   });
   for (const set of Object.values(data.sets)) {

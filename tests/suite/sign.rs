@@ -348,21 +348,19 @@ fn a_payload_is_read_however_it_was_packed_or_written() {
         std::io::Write::write_all(&mut packer, bytes).unwrap();
         packer.finish().unwrap()
     };
-    let wide = |bom: &[u8], bytes: fn(u16) -> [u8; 2]| {
-        let units = text.encode_utf16().flat_map(bytes);
-        bom.iter().copied().chain(units).collect::<Vec<u8>>()
+    let wide = |bom: &[u8], is_big: bool| {
+        let bytes = |unit: u16| if is_big { unit.to_be_bytes() } else { unit.to_le_bytes() };
+        bom.iter().copied().chain(text.encode_utf16().flat_map(bytes)).collect::<Vec<u8>>()
     };
-    let (little, big): (fn(u16) -> [u8; 2], fn(u16) -> [u8; 2]) =
-        (u16::to_le_bytes, u16::to_be_bytes);
-    let small = wide(b"\xff\xfe", little);
+    let small = wide(b"\xff\xfe", false);
     let with_mark = [b"\xef\xbb\xbf", &plain[..]].concat();
     let read: [(&str, Vec<u8>); 7] = [
         ("plain", plain.clone()),
         ("a byte order mark", with_mark),
         ("gzip", packed(&plain)),
         ("UTF-16, little end first", small.clone()),
-        ("UTF-16, big end first", wide(b"\xfe\xff", big)),
-        ("UTF-16 without a mark", wide(b"", little)),
+        ("UTF-16, big end first", wide(b"\xfe\xff", true)),
+        ("UTF-16 without a mark", wide(b"", false)),
         ("UTF-16 in gzip", packed(&small)),
     ];
     let mut keys = std::collections::BTreeSet::new();

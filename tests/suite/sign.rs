@@ -399,7 +399,8 @@ fn a_payload_is_read_however_it_was_packed_or_written() {
 
 #[test]
 fn a_completed_envelope_that_contradicts_itself_is_refused() {
-    let sample: Value = serde_json::from_str(&sample("docusign-completed-full.body.json")).unwrap();
+    let sample = fs::read_to_string(sample("docusign-completed-full.body.json")).unwrap();
+    let sample: Value = serde_json::from_str(&sample).unwrap();
     let another = "00000000-0000-0000-0000-000000000000";
     for (pointer, value, words) in [
         ("/data/envelopeSummary/envelopeId", another, "another one, 00000000"),

@@ -42,7 +42,7 @@ const WEBHOOK: Chat = Chat {
     has_query: false,
     better: "use a bot (SLACK_BOT_TOKEN) to have each message exactly once",
     body: |outgoing| message(outgoing, None),
-    notice: |notice| blocks(&notice.title, &Medium::Slack.harmless(&notice.body)),
+    notice: notice_blocks,
 };
 
 impl SinkSettings for SlackSettings {
@@ -98,6 +98,12 @@ fn message(outgoing: Outgoing<'_>, mention: Option<&str>) -> Result<Value, Deliv
     let mention = mention.map(|id| format!("<@{id}>"));
     let message = messages.again(handoff, kind, Medium::Slack, Audience::Shared, mention)?;
     Ok(blocks(&message.title, &message.body))
+}
+
+/// A message that belongs to no handoff, line by line.
+fn notice_blocks(notice: &Notice) -> Value {
+    let lines: Vec<String> = notice.body.lines().map(|line| Medium::Slack.harmless(line)).collect();
+    blocks(&notice.title, &lines.join("\n"))
 }
 
 /// A message of a heading and a text, which is harmless already.
@@ -326,7 +332,7 @@ impl MessageChannel for SlackBot {
                 && metadata["event_payload"]["id"] == notice.id.as_str()
         });
         if !is_posted {
-            let mut body = blocks(&notice.title, &Medium::Slack.harmless(&notice.body));
+            let mut body = notice_blocks(notice);
             body["channel"] = json!(channel);
             body["metadata"] = json!({
                 "event_type": EVENT_TYPE,

@@ -681,7 +681,7 @@ fn clock_zone(text: &str) -> Result<Option<ClockZone>, DateFault> {
             // A name written out, `W. Europe Standard Time`, keeps its clock all
             // the year in one system and not in another.
             None if bare.ends_with(" Time") || bare.starts_with("UTC") => {
-                Err(DateFault::Zone(shortened(bare)))
+                Err(DateFault::Zone(shortened(text)))
             }
             None => Err(DateFault::NotADate),
         },

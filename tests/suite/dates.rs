@@ -13,6 +13,7 @@ fn told(text: &str, order: Option<DateOrder>, zone: &str) -> String {
 #[test]
 fn dates_are_read_as_they_are_written() {
     let (utc, new_york) = ("UTC", "America/New_York");
+    let mut wrong = Vec::new();
     for (text, order, zone, requested) in [
         ("2026-10-30", None, utc, "2026-10-30T00:00:00Z"),
         ("2026-10-30 12:42", None, new_york, "2026-10-30T16:42:00Z"),
@@ -76,14 +77,14 @@ fn dates_are_read_as_they_are_written() {
         ("2026-07-20T15:00[Europe/Berlin]", None, utc, "2026-07-20T13:00:00Z"),
         ("2026-11-20T15:00+01:00[Europe/Berlin]", None, utc, "2026-11-20T14:00:00Z"),
         ("2026-11-20T15:00+01:00[Europe/Berlin][u-ca=gregory]", None, utc, "2026-11-20T14:00:00Z"),
-        ("2026-11-20T15:00+01:00[Etc/Nowhere]", None, utc, "NotADate"),
+        ("2026-11-20T15:00+01:00[Etc/Nowhere]", None, utc, "2026-11-20T14:00:00Z"),
         (
             "2026-11-20T15:00+02:00[Europe/Berlin]",
             None,
             utc,
             "OffsetAndZone(\"+02:00\", Europe/Berlin)",
         ),
-        ("2026-11-20 15:00 (UTC+01:00) Amsterdam", None, utc, "NotADate"),
+        ("2026-11-20 15:00 (UTC+01:00) Amsterdam", None, utc, "Zone(\"(UTC+01:00) Amsterdam\")"),
         (
             "2026-11-20 15:00 W. Europe Standard Time",
             None,
@@ -151,8 +152,12 @@ fn dates_are_read_as_they_are_written() {
         ("2026-11-01 01:30", None, new_york, "2026-11-01T05:30:00Z"),
         ("2026-03-08 02:30", None, new_york, "2026-03-08T07:30:00Z"),
     ] {
-        assert_eq!(told(text, order, zone), requested, "{text} {order:?} {zone}");
+        let read = told(text, order, zone);
+        if read != requested {
+            wrong.push(format!("{text} {order:?} {zone}: {read}, not {requested}"));
+        }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]

@@ -317,7 +317,7 @@ async fn two_machines_at_once_leave_one_issue_open() {
 async fn a_github_that_is_away_is_unavailable_and_nothing_is_sent() {
     let folder = tempfile::tempdir().expect("a folder");
     // A port that no other test is given, as one that a server has left may be.
-    let sinks = sinks_at("http://127.0.0.1:9", folder.path());
+    let sinks = sinks_at("http://127.0.0.1:1", folder.path());
     let error = sinks[0].look_up(&handoff("hubspot-1")).await.expect_err("nobody is there");
     assert!(matches!(error, DeliveryError::Transient { .. }), "{error:?}");
 }

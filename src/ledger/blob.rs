@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use git2::{ErrorCode, ObjectType, Oid};
 
-use super::handle::hold;
+use super::handle::{check_whole, hold};
 use super::snapshot::read_blob;
 use super::{Ledger, LedgerError};
 use crate::model::ObjectId;
@@ -28,7 +28,7 @@ impl Ledger {
         let repo = hold(self.shared());
         let oid = Oid::from_bytes(&id.0)
             .map_err(LedgerError::git("reading an object id", self.git_dir()))?;
-        match repo.find_blob(oid) {
+        match check_whole(&repo, oid).and_then(|()| repo.find_blob(oid)) {
             Ok(_) => read_blob(&repo, oid).map(Some),
             Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
             Err(error) => Err(LedgerError::git("reading an earlier brief", self.git_dir())(error)),

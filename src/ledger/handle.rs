@@ -4,9 +4,9 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use git2::{ErrorClass, ErrorCode, Oid, Reference, Repository};
+use git2::{ErrorClass, ErrorCode, Oid, Reference, Repository, Tree};
 
-use super::LedgerError;
+use super::{LedgerError, loose};
 use crate::model::ObjectId;
 
 /// A repository handle that threads take turns with.
@@ -15,6 +15,24 @@ pub(super) type Shared = Arc<Mutex<Repository>>;
 pub(super) fn hold(repo: &Shared) -> MutexGuard<'_, Repository> {
     // A panic elsewhere leaves nothing half done in a handle.
     repo.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Refuses an object whose own file is cut, which libgit2 would read without end.
+///
+/// # Errors
+/// When it is cut or damaged.
+pub(super) fn check_whole(repo: &Repository, id: Oid) -> Result<(), git2::Error> {
+    if !loose::is_torn(repo.commondir(), id) {
+        return Ok(());
+    }
+    Err(git2::Error::from_str(&format!(
+        "the file of the object {id} is cut or damaged; `git fsck` names all such, and another clone has them whole"
+    )))
+}
+
+/// A tree whose object is whole.
+pub(super) fn find_tree(repo: &Repository, id: Oid) -> Result<Tree<'_>, git2::Error> {
+    check_whole(repo, id).and_then(|()| repo.find_tree(id))
 }
 
 /// An id in the words of the facts.

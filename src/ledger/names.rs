@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::LedgerError;
 use super::cache::{FactsKind, FolderGroup, FolderGroups, KeptGroup};
-use super::handle::{Shared, hold, object_id};
+use super::handle::{Shared, find_tree, hold, object_id};
 use super::path::{BRIEFS, Folder, key_of};
 use super::tree_cache::TreeCache;
 use super::tree_diff::{LINK, SUBMODULE, TREE, entry_with_mode};
@@ -144,7 +144,7 @@ impl Names {
 }
 
 fn list(repo: &Repository, id: Oid) -> Result<Listing, LedgerError> {
-    let tree = repo.find_tree(id).map_err(LedgerError::git("reading a folder", repo.path()))?;
+    let tree = find_tree(repo, id).map_err(LedgerError::git("reading a folder", repo.path()))?;
     let mut listing =
         Listing { keyed: HashMap::new(), below: Vec::new(), is_folder: is_folder(&tree) };
     for entry in tree.iter().filter(|entry| entry.kind() == Some(ObjectType::Tree)) {
@@ -173,7 +173,7 @@ pub(super) fn walk(
 ) {
     let mut open = vec![(path.to_owned(), top, 0)];
     while let Some((path, id, depth)) = open.pop() {
-        let tree = match repo.find_tree(id) {
+        let tree = match find_tree(repo, id) {
             Ok(tree) => tree,
             Err(error) => {
                 gaps.push(unreadable(&path, error.message()));
@@ -251,7 +251,7 @@ fn group(
     };
     let repo = hold(repo);
     let tree = Oid::from_bytes(&id.0)
-        .and_then(|id| repo.find_tree(id))
+        .and_then(|id| find_tree(&repo, id))
         .map_err(|error| unreadable(&path, error.message()))?;
     if depth > 0 && is_folder(&tree) {
         return Ok(FolderGroup::read(path, id, &[(String::new(), id)], Vec::new(), None));
@@ -283,7 +283,8 @@ pub(super) fn not_followed(
         _ => Vec::new(),
     };
     while let Some((path, id, depth)) = open.pop() {
-        let tree = repo.find_tree(id).map_err(LedgerError::git("reading a folder", repo.path()))?;
+        let tree =
+            find_tree(repo, id).map_err(LedgerError::git("reading a folder", repo.path()))?;
         for entry in &tree {
             let name = String::from_utf8_lossy(entry.name_bytes());
             let is_file = matches!(&*name, "brief.yaml" | "timeline.yaml");

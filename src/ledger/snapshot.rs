@@ -8,7 +8,7 @@ use git2::{ErrorCode, ObjectType, Oid, Repository};
 
 use super::LedgerError;
 use super::cache::{FactsKind, FolderGroups};
-use super::handle::{Shared, hold, object_id};
+use super::handle::{Shared, check_whole, find_tree, hold, object_id};
 use super::names::{self, Names};
 use super::path::{BRIEFS, Folder};
 use super::tree_cache::TreeCache;
@@ -160,7 +160,7 @@ impl Snapshot {
     pub fn files_in(&self, tree: ObjectId, folder: &str) -> Result<HandoffFiles, LedgerError> {
         let repo = hold(&self.repo);
         let tree = Oid::from_bytes(&tree.0)
-            .and_then(|id| repo.find_tree(id))
+            .and_then(|id| find_tree(&repo, id))
             .map_err(LedgerError::git("reading a folder", repo.path()))?;
         let file = |name: &str| {
             let Some(entry) = tree.get_name(name) else { return Ok(None) };
@@ -265,7 +265,8 @@ impl Snapshot {
 
 /// The tree of a commit.
 pub(super) fn tree_of(repo: &Repository, commit: Oid) -> Result<Oid, LedgerError> {
-    repo.find_commit(commit)
+    check_whole(repo, commit)
+        .and_then(|()| repo.find_commit(commit))
         .map(|commit| commit.tree_id())
         .map_err(LedgerError::git("reading a commit", repo.path()))
 }
@@ -312,7 +313,8 @@ fn not_followed(repo: &Repository, tree: Oid, path: &str) -> Result<LedgerError,
 
 /// A blob's bytes.
 pub(super) fn read_blob(repo: &Repository, id: Oid) -> Result<Vec<u8>, LedgerError> {
-    let blob = repo.find_blob(id).map_err(|error| {
+    let found = check_whole(repo, id).and_then(|()| repo.find_blob(id));
+    let blob = found.map_err(|error| {
         let doing = if error.code() == ErrorCode::NotFound {
             "reading a file's object, which is not in this clone (a partial clone?),"
         } else {

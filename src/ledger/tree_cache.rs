@@ -126,7 +126,7 @@ impl TreeCache {
 }
 
 fn find_tree(repo: &Repository, id: Oid) -> Result<Tree<'_>, LedgerError> {
-    repo.find_tree(id).map_err(LedgerError::git("reading a folder", repo.path()))
+    super::handle::find_tree(repo, id).map_err(LedgerError::git("reading a folder", repo.path()))
 }
 
 /// The kind of an entry; `Any` for a symbolic link, `Commit` for a submodule.

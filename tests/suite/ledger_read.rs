@@ -265,3 +265,26 @@ fn the_key_is_what_stands_behind_the_last_pair_of_dashes() {
     assert_eq!(key("acme"), None);
     assert_eq!(key("acme--UPPER"), None);
 }
+
+/// libgit2 reads an object's file that ends early without end.
+#[test]
+fn a_cut_object_is_named_and_keeps_nobody_waiting() {
+    let sandbox = crate::refresh::signed();
+    let brief = sandbox.git("ledger", &["ls-files", "briefs/*brief.yaml"]);
+    let folder = brief.trim().trim_end_matches("/brief.yaml").to_owned();
+    for revision in [format!("HEAD:{}", brief.trim()), format!("HEAD:{folder}")] {
+        let id = sandbox.git("ledger", &["rev-parse", &revision]);
+        let id = id.trim();
+        let file = sandbox.join(format!("ledger/.git/objects/{}/{}", &id[..2], &id[2..]));
+        let whole = std::fs::read(&file).unwrap();
+        std::fs::remove_file(&file).unwrap();
+        std::fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+        let _ = std::fs::remove_dir_all(sandbox.join("ledger/.git/handoff"));
+        for line in [&["promises"][..], &["why", crate::refresh::KEY]] {
+            let ran = sandbox.handoff("ledger", line).exits(3);
+            assert!(ran.stderr.contains("cut or damaged"), "{line:?} {}", ran.stderr);
+        }
+        std::fs::remove_file(&file).unwrap();
+        std::fs::write(&file, &whole).unwrap();
+    }
+}

@@ -25,7 +25,8 @@ pub struct ActivitiesOf<'a> {
 pub struct AskedDeal<'a> {
     /// The deal.
     pub id: &'a DealId,
-    /// As for [`Crm::deal`].
+    /// What was signed, where something was: it helps to tell the signer among
+    /// the contacts.
     pub signature: Option<&'a Signature>,
 }
 
@@ -187,22 +188,18 @@ pub trait Crm: Send + Sync {
     /// The name in keys and briefs.
     fn name(&self) -> &CrmName;
 
-    /// One deal with company, contacts, line items and owner. The signature,
-    /// where there is one, helps to tell the signer among the contacts.
+    /// Several deals with company, contacts, line items and owner, in the order
+    /// in which they are asked for, in as few requests as the CRM allows. What
+    /// cannot be read of one keeps none of the others back.
+    async fn deals(&self, asked: &[AskedDeal<'_>]) -> Vec<Result<Deal, CrmError>>;
+
+    /// One deal, as [`Crm::deals`] gives it.
     ///
     /// # Errors
     /// See [`CrmError`].
-    async fn deal(&self, id: &DealId, signature: Option<&Signature>) -> Result<Deal, CrmError>;
-
-    /// Several deals as [`Crm::deal`] gives them, in the order in which they are
-    /// asked for, in as few requests as the CRM allows. What cannot be read of
-    /// one keeps none of the others back.
-    async fn deals(&self, asked: &[AskedDeal<'_>]) -> Vec<Result<Deal, CrmError>> {
-        let mut deals = Vec::with_capacity(asked.len());
-        for AskedDeal { id, signature } in asked {
-            deals.push(self.deal(id, *signature).await);
-        }
-        deals
+    async fn deal(&self, id: &DealId, signature: Option<&Signature>) -> Result<Deal, CrmError> {
+        let mut deals = self.deals(&[AskedDeal { id, signature }]).await;
+        deals.pop().expect("as many answers as deals that are asked for")
     }
 
     /// Whether a deal is among those that an audit would count: some
@@ -238,31 +235,16 @@ pub trait Crm: Send + Sync {
         Ok(None)
     }
 
-    /// The e-mails, calls and meetings of a colleague with the contacts of a
-    /// deal, the earliest first; `None` where the source has none to read.
-    /// What cannot be read is a gap: then nothing is known of it.
-    ///
-    /// # Errors
-    /// When nothing can be read at all.
+    /// The e-mails, calls and meetings of a colleague with the contacts of each
+    /// of these deals, in their order, the earliest contact first, in as few
+    /// requests as the CRM allows. `None` where the source has none to read.
+    /// What cannot be read is a gap: then nothing is known of it. An error is
+    /// that of one deal, of which nothing could be read at all.
     async fn activities(
-        &self,
-        asked: &ActivitiesOf<'_>,
-    ) -> Result<Option<Evidence<Activity>>, CrmError> {
-        let _ = asked;
-        Ok(None)
-    }
-
-    /// [`Crm::activities`] of several deals, in their order, in as few requests
-    /// as the CRM allows.
-    async fn activities_of_many(
         &self,
         asked: &[ActivitiesOf<'_>],
     ) -> Vec<Result<Option<Evidence<Activity>>, CrmError>> {
-        let mut found = Vec::with_capacity(asked.len());
-        for asked in asked {
-            found.push(self.activities(asked).await);
-        }
-        found
+        asked.iter().map(|_| Ok(None)).collect()
     }
 
     /// Whether [`Crm::activities`] may read what shows a first touch, for
@@ -292,5 +274,13 @@ pub trait Crm: Send + Sync {
     /// Connection, permissions, stages and properties, for `doctor`.
     /// `named` is what the configuration reads of deals and of the records
     /// beside them, and so must be there.
-    async fn checks(&self, named: &Properties, offline: bool) -> Vec<Check>;
+    async fn checks(&self, named: &Properties) -> Vec<Check>;
+}
+
+/// The answers about several records, or for each of them why none was read.
+pub(super) fn each<T>(
+    all: Result<Vec<Result<T, CrmError>>, CrmError>,
+    asked: usize,
+) -> Vec<Result<T, CrmError>> {
+    all.unwrap_or_else(|error| (0..asked).map(|_| Err(error.clone())).collect())
 }

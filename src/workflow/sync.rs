@@ -131,7 +131,7 @@ async fn shown_touches(context: &Context, keys: &[Key]) -> BTreeMap<Key, ShownTo
         .iter()
         .map(|(_, deal, by, since)| ActivitiesOf { deal, by, since: *since, until: context.now })
         .collect();
-    let found = crm.activities_of_many(&asked).await;
+    let found = crm.activities(&asked).await;
     let shown = open.into_iter().zip(found);
     shown.map(|((key, deal, by, _), read)| (key, ShownTouch { deal, by, read })).collect()
 }

@@ -226,12 +226,12 @@ fn first_touches_of_several_deals_are_those_of_each_alone() {
                     }
                 }
             }
-            let all = connector.activities_of_many(&asked).await;
+            let all = connector.activities(&asked).await;
             let cost = requests(&fake);
             let mut shown = BTreeSet::new();
             for (asked, read) in asked.iter().zip(&all) {
-                let alone = connector.activities(asked).await;
-                assert_eq!(format!("{read:?}"), format!("{alone:?}"), "{crm}: {asked:?}");
+                let alone = connector.activities(std::slice::from_ref(asked)).await;
+                assert_eq!(format!("{:?}", [read]), format!("{alone:?}"), "{crm}: {asked:?}");
                 shown.insert(format!("{read:?}"));
             }
             assert!(shown.len() > 4, "{crm}: {shown:?}");

@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use handoff::brief::{DecidedBy, Event, EventKind, Timeline};
-use handoff::crm::{Check, ClosedWonUpdate, Crm, CrmError, Progress, Signed};
+use handoff::crm::{AskedDeal, Check, ClosedWonUpdate, Crm, CrmError, Progress, Signed};
 use handoff::deliver::{DeliveryError, Handoff, Sink};
-use handoff::model::{CrmName, Deal, DealId, Key, Population, Properties, Signature, Window};
+use handoff::model::{CrmName, Deal, DealId, Key, Population, Properties, Window};
 use handoff::workflow::CrmSink;
 use serde_json::json;
 
@@ -34,8 +34,8 @@ impl Crm for Answers {
         &self.0
     }
 
-    async fn deal(&self, id: &DealId, _: Option<&Signature>) -> Result<Deal, CrmError> {
-        Ok(Deal::new(self.0.clone(), id.clone()))
+    async fn deals(&self, asked: &[AskedDeal<'_>]) -> Vec<Result<Deal, CrmError>> {
+        asked.iter().map(|it| Ok(Deal::new(self.0.clone(), it.id.clone()))).collect()
     }
 
     async fn population(&self, _: Window, _: &dyn Progress) -> Result<Population, CrmError> {
@@ -49,7 +49,7 @@ impl Crm for Answers {
         (self.1)()
     }
 
-    async fn checks(&self, _: &Properties, _: bool) -> Vec<Check> {
+    async fn checks(&self, _: &Properties) -> Vec<Check> {
         Vec::new()
     }
 }
@@ -126,8 +126,8 @@ impl Crm for Told {
         &self.1
     }
 
-    async fn deal(&self, id: &DealId, _: Option<&Signature>) -> Result<Deal, CrmError> {
-        Ok(Deal::new(self.1.clone(), id.clone()))
+    async fn deals(&self, asked: &[AskedDeal<'_>]) -> Vec<Result<Deal, CrmError>> {
+        asked.iter().map(|it| Ok(Deal::new(self.1.clone(), it.id.clone()))).collect()
     }
 
     async fn population(&self, _: Window, _: &dyn Progress) -> Result<Population, CrmError> {
@@ -143,7 +143,7 @@ impl Crm for Told {
         })
     }
 
-    async fn checks(&self, _: &Properties, _: bool) -> Vec<Check> {
+    async fn checks(&self, _: &Properties) -> Vec<Check> {
         Vec::new()
     }
 }

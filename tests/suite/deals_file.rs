@@ -414,7 +414,7 @@ async fn the_columns_are_known_by_each_of_their_names_and_doctor_counts_the_deal
         assert!(columns.iter().any(|column| column == name), "{name}: {columns:?}");
     }
     assert!(!columns.iter().any(|column| column == "handoff_risks"), "{columns:?}");
-    let checks = crm.checks(&handoff::model::Properties::default(), true).await;
+    let checks = crm.checks(&handoff::model::Properties::default()).await;
     assert!(checks[0].detail.contains("8 deals, 8 of them won"), "{checks:#?}");
 }
 

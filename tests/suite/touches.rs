@@ -238,7 +238,7 @@ async fn shown(crm: &str, connector: &dyn Crm) -> Result<(Vec<Activity>, usize),
     let id = DealId::new(deal(crm).0);
     let by = Person { name: Some("Sam Lee".to_owned()), email: Some("sam@example.com".to_owned()) };
     let asked = ActivitiesOf { deal: &id, by: &by, since: time(SIGNED), until: time(NOW) };
-    let found = connector.activities(&asked).await?.expect("a CRM has activities");
+    let found = connector.activities(&[asked]).await.remove(0)?.expect("a CRM has activities");
     let (activities, gaps) = found.into_parts();
     Ok((activities, gaps.len()))
 }
@@ -473,6 +473,20 @@ fn doctor_says_what_may_not_be_read_of_first_touches() {
         // Where claims count and nothing is read back, nobody needs to be told.
         world.edit("proof: evidenced", "proof: claimed");
         assert_eq!(check(refused), [] as [Value; 0], "{crm}");
+    }
+}
+
+#[test]
+fn doctor_asks_no_crm_where_it_is_told_to_stay_offline() {
+    for crm in CRMS {
+        let (world, _) = signed(crm, "claimed");
+        let before = requests(&world.fake);
+        let ran = world.run(&["doctor", "--offline", "--format", "json", "--now", NOW]);
+        assert_eq!(requests(&world.fake), before, "{crm}");
+        let mut told = ran.json()["checks"].as_array().unwrap().clone();
+        told.retain(|check| check["what"] == crm);
+        assert_eq!(told.len(), 1, "{crm}: {}", ran.stdout);
+        assert!(told[0]["detail"].as_str().unwrap().contains("not tried"), "{crm}: {told:?}");
     }
 }
 

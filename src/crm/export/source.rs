@@ -16,10 +16,9 @@ use super::remarks;
 use super::remarks::{Problem, SHOWN, Tally, counted};
 use super::settings::{Column, FileSettings};
 use crate::crm::record::mark_signers;
-use crate::crm::{Check, CheckLevel, ClosedWonUpdate, Crm, CrmError, Progress, Signed};
+use crate::crm::{AskedDeal, Check, CheckLevel, ClosedWonUpdate, Crm, CrmError, Progress, Signed};
 use crate::model::{
-    CrmName, Deal, DealId, Evidence, Gap, Key, Outcome, Population, Properties, Signature, Source,
-    Window,
+    CrmName, Deal, DealId, Evidence, Gap, Key, Outcome, Population, Properties, Source, Window,
 };
 
 // Every row as a deal, on all cores.
@@ -295,6 +294,33 @@ impl FileCrm {
         deals(&self.builder(loaded, &self.detail, false), progress)
     }
 
+    /// The one row with this id, as a deal.
+    fn find(&self, asked: &AskedDeal<'_>) -> Result<Deal, CrmError> {
+        let AskedDeal { id, signature } = *asked;
+        let loaded = self.current()?;
+        let rows = loaded.rows_with(id);
+        let row = match rows.as_slice() {
+            [] => return Err(self.not_found(&loaded, id)),
+            [row] => *row,
+            [first, second, ..] => {
+                return Err(many(&loaded.path, &[loaded.doubled(id, *first, *second)]));
+            }
+        };
+        let mut problems = Vec::new();
+        let built = self.builder(&loaded, &Detail::Whole, true).build(
+            row,
+            &mut Scratch::default(),
+            &mut problems,
+        );
+        match built {
+            Row::Deal(mut deal) => {
+                mark_signers(&mut deal.contacts, signature);
+                Ok(deal)
+            }
+            Row::LeftOut | Row::Refused => Err(many(&loaded.path, &problems)),
+        }
+    }
+
     /// What `doctor` says of the content, once it can be read.
     fn content_checks(&self, loaded: &Loaded) -> Vec<Check> {
         let file = |what: &str| format!("{}: {what}", loaded.shown());
@@ -314,7 +340,7 @@ impl FileCrm {
                 for remark in remarks::all(loaded, &self.settings, &tally) {
                     checks.push(Check {
                         what: file("remark"),
-                        level: CheckLevel::Warning,
+                        level: CheckLevel::Ok,
                         detail: remark,
                         remedy: None,
                     });
@@ -349,29 +375,8 @@ impl Crm for FileCrm {
         &self.name
     }
 
-    async fn deal(&self, id: &DealId, signature: Option<&Signature>) -> Result<Deal, CrmError> {
-        let loaded = self.current()?;
-        let rows = loaded.rows_with(id);
-        let row = match rows.as_slice() {
-            [] => return Err(self.not_found(&loaded, id)),
-            [row] => *row,
-            [first, second, ..] => {
-                return Err(many(&loaded.path, &[loaded.doubled(id, *first, *second)]));
-            }
-        };
-        let mut problems = Vec::new();
-        let built = self.builder(&loaded, &Detail::Whole, true).build(
-            row,
-            &mut Scratch::default(),
-            &mut problems,
-        );
-        match built {
-            Row::Deal(mut deal) => {
-                mark_signers(&mut deal.contacts, signature);
-                Ok(deal)
-            }
-            Row::LeftOut | Row::Refused => Err(many(&loaded.path, &problems)),
-        }
+    async fn deals(&self, asked: &[AskedDeal<'_>]) -> Vec<Result<Deal, CrmError>> {
+        asked.iter().map(|asked| self.find(asked)).collect()
     }
 
     async fn population(
@@ -433,7 +438,7 @@ impl Crm for FileCrm {
         Some(loaded.columns.names.iter().flatten().cloned().collect())
     }
 
-    async fn checks(&self, _named: &Properties, _offline: bool) -> Vec<Check> {
+    async fn checks(&self, _named: &Properties) -> Vec<Check> {
         match self.current() {
             Ok(loaded) => self.content_checks(&loaded),
             Err(error) => vec![Check {

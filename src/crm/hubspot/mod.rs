@@ -20,6 +20,7 @@ use serde_json::json;
 use self::api::{Failure, HubSpotApi};
 use self::record::WholeDeals;
 use super::connector::{CrmRow, api_version, is_number, number_behind, parameter, path_of};
+use super::port::each;
 use super::requested_properties::{check_properties, failed, may_read};
 use super::{
     ActivitiesOf, Activity, AskedDeal, Check, ClosedWonUpdate, Connection, Crm, CrmError,
@@ -29,7 +30,7 @@ use crate::brief::BaseMapping;
 use crate::http::{BaseUrl, Limits};
 use crate::model::{
     CrmName, CrmTasks, Deal, DealId, Evidence, Population, Properties, ReferenceRule, Secrets,
-    Signature, Window,
+    Window,
 };
 use crate::settings::SettingsReader;
 
@@ -143,11 +144,6 @@ impl Crm for HubSpot {
         &self.name
     }
 
-    async fn deal(&self, id: &DealId, signature: Option<&Signature>) -> Result<Deal, CrmError> {
-        let mut deals = self.deals(&[AskedDeal { id, signature }]).await;
-        deals.pop().expect("one deal was asked for")
-    }
-
     async fn deals(&self, asked: &[AskedDeal<'_>]) -> Vec<Result<Deal, CrmError>> {
         let all = async {
             let account = read::account(&self.api, &self.settings).await?;
@@ -156,8 +152,7 @@ impl Crm for HubSpot {
             let whole = WholeDeals { api, crm, account: &account, requested: &requested, asked };
             Ok(whole.read_all().await)
         };
-        all.await
-            .unwrap_or_else(|error| asked.iter().map(|_| Err(CrmError::clone(&error))).collect())
+        each(all.await, asked.len())
     }
 
     fn counts(&self, deal: &Deal) -> bool {
@@ -192,14 +187,6 @@ impl Crm for HubSpot {
 
     async fn activities(
         &self,
-        asked: &ActivitiesOf<'_>,
-    ) -> Result<Option<Evidence<Activity>>, CrmError> {
-        let mut found = self.activities_of_many(std::slice::from_ref(asked)).await;
-        found.pop().expect("one deal was asked for")
-    }
-
-    async fn activities_of_many(
-        &self,
         asked: &[ActivitiesOf<'_>],
     ) -> Vec<Result<Option<Evidence<Activity>>, CrmError>> {
         activities::read(&self.api, asked).await.into_iter().map(|it| it.map(Some)).collect()
@@ -233,11 +220,7 @@ impl Crm for HubSpot {
         Some(self)
     }
 
-    async fn checks(&self, named: &Properties, offline: bool) -> Vec<Check> {
-        if offline {
-            let detail = format!("{TOKEN} is set; not tried, because this is offline");
-            return vec![Check::ok("hubspot: token", detail)];
-        }
+    async fn checks(&self, named: &Properties) -> Vec<Check> {
         checks(&self.api, &self.settings, named).await
     }
 }

@@ -18,6 +18,7 @@ use self::api::PipedriveApi;
 use self::record::{PipedriveAccount, WholeDeals};
 use super::closed_won::note;
 use super::connector::{CrmRow, number_behind};
+use super::port::each;
 use super::reading::Reading;
 use super::requested_properties::{check_properties, failed, may_read};
 use super::{
@@ -28,7 +29,7 @@ use crate::brief::BaseMapping;
 use crate::http::{BaseUrl, Schedule};
 use crate::model::{
     CrmName, CrmTasks, Deal, DealId, Evidence, Population, Properties, RecordKind, ReferenceRule,
-    Secrets, Signature, Window,
+    Secrets, Window,
 };
 use crate::settings::SettingsReader;
 
@@ -127,11 +128,6 @@ impl Crm for Pipedrive {
         &self.name
     }
 
-    async fn deal(&self, id: &DealId, signature: Option<&Signature>) -> Result<Deal, CrmError> {
-        let mut deals = self.deals(&[AskedDeal { id, signature }]).await;
-        deals.pop().expect("one deal was asked for")
-    }
-
     async fn deals(&self, asked: &[AskedDeal<'_>]) -> Vec<Result<Deal, CrmError>> {
         let all = async {
             let account = record::account(&self.api, &self.settings).await?;
@@ -141,8 +137,7 @@ impl Crm for Pipedrive {
             let (api, crm) = (&self.api, &self.name);
             Ok(WholeDeals { api, crm, account: &account, asked }.read_all().await)
         };
-        all.await
-            .unwrap_or_else(|error| asked.iter().map(|_| Err(CrmError::clone(&error))).collect())
+        each(all.await, asked.len())
     }
 
     async fn population(
@@ -174,9 +169,14 @@ impl Crm for Pipedrive {
 
     async fn activities(
         &self,
-        asked: &ActivitiesOf<'_>,
-    ) -> Result<Option<Evidence<Activity>>, CrmError> {
-        activities::read(&self.api, &self.name, asked).await.map(Some)
+        asked: &[ActivitiesOf<'_>],
+    ) -> Vec<Result<Option<Evidence<Activity>>, CrmError>> {
+        // The API has no list of the activities or mails of several deals.
+        let mut found = Vec::with_capacity(asked.len());
+        for asked in asked {
+            found.push(activities::read(&self.api, &self.name, asked).await.map(Some));
+        }
+        found
     }
 
     async fn activity_checks(&self) -> Vec<Check> {
@@ -198,11 +198,7 @@ impl Crm for Pipedrive {
         Some(self)
     }
 
-    async fn checks(&self, named: &Properties, offline: bool) -> Vec<Check> {
-        if offline {
-            let detail = format!("{TOKEN} is set; not tried, because this is offline");
-            return vec![Check::ok("pipedrive: token", detail)];
-        }
+    async fn checks(&self, named: &Properties) -> Vec<Check> {
         checks(&self.api, &self.settings, named).await
     }
 }

@@ -19,6 +19,7 @@ use serde::{Deserialize, Deserializer};
 use self::api::{SalesforceApi, describe};
 use self::record::WholeDeals;
 use super::connector::{CrmRow, api_version, is_number, parameter, path_of};
+use super::port::each;
 use super::reading::Reading;
 use super::requested_properties::{check_properties, failed, may_read};
 use super::{
@@ -29,7 +30,7 @@ use crate::brief::BaseMapping;
 use crate::http::{BaseUrl, Schedule};
 use crate::model::{
     CrmName, CrmTasks, Deal, DealId, Evidence, Population, Properties, RecordKind, ReferenceRule,
-    Secrets, Signature, Window,
+    Secrets, Window,
 };
 use crate::settings::SettingsReader;
 
@@ -162,11 +163,6 @@ impl Crm for Salesforce {
         &self.name
     }
 
-    async fn deal(&self, id: &DealId, signature: Option<&Signature>) -> Result<Deal, CrmError> {
-        let mut deals = self.deals(&[AskedDeal { id, signature }]).await;
-        deals.pop().expect("one deal was asked for")
-    }
-
     async fn deals(&self, asked: &[AskedDeal<'_>]) -> Vec<Result<Deal, CrmError>> {
         let all = async {
             // The accounts come whole in a request of their own.
@@ -177,8 +173,7 @@ impl Crm for Salesforce {
             let (api, crm) = (&self.api, &self.name);
             Ok(WholeDeals::new(api, crm, &org, &described, &requested, asked).read_all().await)
         };
-        all.await
-            .unwrap_or_else(|error| asked.iter().map(|_| Err(CrmError::clone(&error))).collect())
+        each(all.await, asked.len())
     }
 
     async fn population(
@@ -219,14 +214,6 @@ impl Crm for Salesforce {
 
     async fn activities(
         &self,
-        asked: &ActivitiesOf<'_>,
-    ) -> Result<Option<Evidence<Activity>>, CrmError> {
-        let mut found = self.activities_of_many(std::slice::from_ref(asked)).await;
-        found.pop().expect("one opportunity was asked for")
-    }
-
-    async fn activities_of_many(
-        &self,
         asked: &[ActivitiesOf<'_>],
     ) -> Vec<Result<Option<Evidence<Activity>>, CrmError>> {
         let found = activities::read(&self.api, &self.name, asked).await;
@@ -253,11 +240,7 @@ impl Crm for Salesforce {
         Some(self)
     }
 
-    async fn checks(&self, named: &Properties, offline: bool) -> Vec<Check> {
-        if offline {
-            let detail = "the secrets of a login are set; not tried, because this is offline";
-            return vec![Check::ok("salesforce: login", detail)];
-        }
+    async fn checks(&self, named: &Properties) -> Vec<Check> {
         checks(&self.api, &self.settings, named).await
     }
 }

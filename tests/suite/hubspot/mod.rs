@@ -423,7 +423,7 @@ async fn mapped_properties_of_the_records_beside_are_read_and_must_be_there() {
     let error = crm.deal(&DealId::new("31874500101"), None).await.expect_err("no such property");
     assert!(error.to_string().contains("HubSpot's companies do not have: citty"), "{error}");
     assert_eq!(help(&error), "Did you mean city?");
-    let checks = crm.checks(&wrong.own, false).await;
+    let checks = crm.checks(&wrong.own).await;
     let check = checks.iter().find(|check| check.what == "hubspot: properties of companies");
     assert_eq!(check.expect("it is looked for").level, CheckLevel::Failed);
 }
@@ -437,7 +437,7 @@ async fn doctor_sees_token_scopes_stages_and_properties() {
     );
     let crm = connect(&fake, "update_closed_won: true").reading(requested(&["gone_property"]));
     let asked = names(&["handoff_success_metric", "gone_property"]);
-    let checks = crm.checks(&asked, false).await;
+    let checks = crm.checks(&asked).await;
     let failed: Vec<(&str, Value)> = checks
         .iter()
         .filter(|check| check.level == CheckLevel::Failed)
@@ -452,8 +452,6 @@ async fn doctor_sees_token_scopes_stages_and_properties() {
     };
     assert_eq!(detail("hubspot: pipeline Renewals"), "won is Renewed");
     assert!(detail("hubspot: token").contains("https://app.hubspot.com/contacts/24681012/"));
-    let offline = crm.checks(&Properties::default(), true).await;
-    assert_eq!(offline.len(), 1);
 }
 
 #[tokio::test]

@@ -205,7 +205,7 @@ async fn pipedrive_what_a_scope_reads_beside_the_deals_is_read_and_must_be_there
     let error = crm.population(Window::default(), &()).await.expect_err("no such field");
     assert!(error.to_string().contains("Pipedrive's organizations do not have: Teir"), "{error}");
     assert_eq!(help(&error), "Did you mean Tier?");
-    let checks = crm.checks(&scope(&["Teir"]).scope, false).await;
+    let checks = crm.checks(&scope(&["Teir"]).scope).await;
     let check = checks.iter().find(|check| check.what.ends_with("of organizations"));
     assert_eq!(check.expect("it is looked for").remedy.as_deref(), Some("Did you mean Tier?"));
 }
@@ -367,7 +367,7 @@ async fn pipedrive_doctor_sees_token_user_lists_and_properties() {
     fake.plan("persons?limit=1", [Some((403, vec![], denied))]);
     let crm = connect(&fake, "");
     let requested = names(&["Handoff - promises", "handoff_success_metric", "Gone"]);
-    let checks = crm.checks(&requested, false).await;
+    let checks = crm.checks(&requested).await;
     let of = |level: CheckLevel| -> Vec<&str> {
         checks.iter().filter(|c| c.level == level).map(|c| c.what.as_str()).collect()
     };
@@ -377,5 +377,4 @@ async fn pipedrive_doctor_sees_token_user_lists_and_properties() {
     );
     assert_eq!(of(CheckLevel::Warning), ["pipedrive: user"], "no admin sees everything");
     assert!(checks[0].detail.contains("https://vendor-sandbox.pipedrive.com/deal/"));
-    assert_eq!(crm.checks(&Properties::default(), true).await.len(), 1);
 }

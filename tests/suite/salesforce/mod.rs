@@ -285,7 +285,7 @@ async fn salesforce_mapped_fields_of_the_records_beside_are_read_and_must_be_the
         let crm = connect(&fake, "").reading(requested.clone());
         let error = crm.deal(&DealId::new(FIRST), None).await.expect_err(of);
         assert!(error.to_string().contains(of), "{error}");
-        let failed = crm.checks(&requested.own, false).await;
+        let failed = crm.checks(&requested.own).await;
         assert_eq!(failed.iter().filter(|c| c.level == CheckLevel::Failed).count(), 1, "{of}");
     }
 }
@@ -420,7 +420,7 @@ async fn salesforce_a_hidden_field_is_a_finding_of_doctor_and_told_in_an_audit()
         fake.state().fields.remove(name);
     }
     let crm = connect(&fake, "");
-    let checks = crm.checks(&Properties::default(), false).await;
+    let checks = crm.checks(&Properties::default()).await;
     let what = "salesforce: fields of opportunities";
     let check = checks.iter().find(|check| check.what == what).expect("a check");
     assert_eq!(check.level, CheckLevel::Failed);
@@ -454,7 +454,7 @@ async fn salesforce_doctor_sees_login_objects_stages_and_properties() {
     fake.plan("FROM Contact LIMIT", [(400, none)]);
     let crm = connect(&fake, "update_closed_won: true");
     let named = deal_fields(&["Success_Criteria__c", "Gone__c"]);
-    let checks = crm.checks(&named, false).await;
+    let checks = crm.checks(&named).await;
     let failed: Vec<&str> = checks
         .iter()
         .filter(|check| check.level == CheckLevel::Failed)
@@ -467,9 +467,8 @@ async fn salesforce_doctor_sees_login_objects_stages_and_properties() {
     );
     let set = checks.iter().find(|check| check.what == "salesforce: stage to set");
     assert_eq!(set.map(|check| check.detail.as_str()), Some("Closed Won"));
-    assert_eq!(crm.checks(&Properties::default(), true).await.len(), 1);
     let wrong = secrets(&[("SALESFORCE_CLIENT_ID", "x"), ("SALESFORCE_CLIENT_SECRET", "y")]);
     let crm = Salesforce::new(settings(&fake, ""), &wrong).expect("a connector");
-    let checks: Value = json!(crm.checks(&Properties::default(), false).await);
+    let checks: Value = json!(crm.checks(&Properties::default()).await);
     assert_eq!(checks[0]["level"], "failed");
 }

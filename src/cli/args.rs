@@ -372,13 +372,13 @@ pub enum Command {
     /// Check every connection, secret, permission and mapping
     Doctor(doctor::Arguments),
     /// Record that the CSM accepts a handoff
-    Accept(people::Arguments),
+    Accept(people::PersonArguments),
     /// Record that the CSM returns a handoff to the rep, with the reason
     Return(people::WithReason),
     /// The rep has fixed a returned brief: send it to the CSM again, with what changed
-    Resubmit(people::Arguments),
+    Resubmit(people::PersonArguments),
     /// Record the CSM's first human contact with the customer
-    Touch(people::Arguments),
+    Touch(people::PersonArguments),
     /// Assign a handoff to another CSM
     Assign(people::AssignArguments),
     /// List what reps have promised, kept or open; record that one is kept

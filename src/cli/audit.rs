@@ -159,6 +159,11 @@ pub(super) struct Made {
 /// Makes the audit that the arguments ask for, in a ledger; writes nothing.
 pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Made, CliError> {
     let (mut first, more) = ledgers(arguments, invocation)?;
+    // Nothing long is read where the export is not there: this fails then.
+    let absent = |file: &&PathBuf| file.as_os_str() != "-" && !invocation.path(file).exists();
+    if let Some(file) = arguments.deals.as_ref().filter(absent) {
+        open_deals(Some(file), Detail::Whole, invocation, &first)?;
+    }
     let moment = as_of(arguments, &first.ledger, zone(&first), invocation)?;
     let trust = arguments.trust.as_deref().map(|file| invocation.path(file));
     let all: Vec<Ledger> = std::iter::once(first.ledger.clone()).chain(more).collect();

@@ -1,5 +1,6 @@
 //! `handoff accept`, `return`, `touch`, `assign`, `exempt`: what people add, with who and why.
 
+use chrono::{DateTime, Utc};
 use clap::Args;
 
 use super::error::CliError;
@@ -15,24 +16,42 @@ use crate::report::count;
 use crate::text::{did_you_mean, nearest, one_line, quoted};
 use crate::workflow::{self, Assignment, Context, PersonEvent, Refreshed, Remarks};
 
-/// The arguments of `accept` and `touch`.
+/// What a person says of one handoff: the arguments of `accept`, `resubmit` and
+/// `touch`, and a part of those of `assign` and `promises keep`.
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub struct PersonArguments {
     /// The handoff
     #[arg(value_name = "KEY")]
     key: String,
-    /// Who: a login, an e-mail address or a name
+    /// Who says so: a login, an e-mail address or a name
     #[arg(long, value_name = "WHO")]
-    by: String,
+    pub(super) by: String,
     /// A note
     #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
+    pub(super) reason: Option<String>,
     /// When, if not now
     #[arg(long, value_name = "TIME")]
     at: Option<When>,
     /// Do not push
     #[arg(long)]
     no_push: bool,
+}
+
+impl PersonArguments {
+    /// The ledger, the handoff, and when it happened, if not now.
+    pub(super) fn open(
+        &self,
+        invocation: &Invocation,
+    ) -> Result<(Context, Key, Option<DateTime<Utc>>), CliError> {
+        if self.by.trim().is_empty() {
+            return Err(CliError::usage("--by is empty").help("name who says so"));
+        }
+        let context = open(invocation, Ports { push: !self.no_push, ..Ports::default() })?;
+        let key = find_whole_key(&self.key, &context)?;
+        check_name(&self.by, &context.config.team)?;
+        let at = When::of_act(self.at.as_ref(), &context.config, invocation.now)?;
+        Ok((context, key, at))
+    }
 }
 
 /// The arguments of `return` and `exempt`: the reason is needed.
@@ -61,24 +80,11 @@ pub struct WithReason {
 /// The arguments of `assign`.
 #[derive(Debug, Args)]
 pub struct AssignArguments {
-    /// The handoff
-    #[arg(value_name = "KEY")]
-    key: String,
+    #[command(flatten)]
+    person: PersonArguments,
     /// The new CSM: a login, an e-mail address or a name of `team.csms`
     #[arg(value_name = "WHO")]
     to: String,
-    /// Who says so: a login, an e-mail address or a name
-    #[arg(long, value_name = "WHO")]
-    by: String,
-    /// A note
-    #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
-    /// When, if not now
-    #[arg(long, value_name = "TIME")]
-    at: Option<When>,
-    /// Do not push
-    #[arg(long)]
-    no_push: bool,
 }
 
 /// Runs `assign`.
@@ -86,11 +92,7 @@ pub(super) fn run_assign(
     arguments: &AssignArguments,
     invocation: &Invocation,
 ) -> Result<Exit, CliError> {
-    if arguments.by.trim().is_empty() {
-        return Err(CliError::usage("--by is empty").help("name who says so"));
-    }
-    let context = open(invocation, Ports { push: !arguments.no_push, ..Ports::default() })?;
-    let key = find_whole_key(&arguments.key, &context)?;
+    let (context, key, at) = arguments.person.open(invocation)?;
     let team = &context.config.team;
     if team.find(arguments.to.trim().trim_start_matches('@')).is_none() {
         let names = team.csms.iter().map(|csm| csm.github.as_deref().unwrap_or(&csm.name));
@@ -103,10 +105,10 @@ pub(super) fn run_assign(
     }
     let told = Assignment {
         to: arguments.to.clone(),
-        by: Some(arguments.by.clone()),
-        at: When::of_act(arguments.at.as_ref(), &context.config, invocation.now)?,
+        by: Some(arguments.person.by.clone()),
+        at,
         via: "cli".to_owned(),
-        reason: arguments.reason.clone(),
+        reason: arguments.person.reason.clone(),
     };
     let mut remarks = Remarks::default();
     let assigned = workflow::assign(&context, &key, &told, &mut remarks)?;
@@ -123,10 +125,10 @@ pub(super) fn run_assign(
     Ok(exit)
 }
 
-/// Runs `accept` or `touch`.
+/// Runs `accept`, `resubmit` or `touch`.
 pub(super) fn run(
     kind: EventKind,
-    arguments: &Arguments,
+    arguments: &PersonArguments,
     invocation: &Invocation,
 ) -> Result<Exit, CliError> {
     let told = PersonEvent {

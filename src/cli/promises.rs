@@ -7,8 +7,8 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::invocation::Invocation;
-use super::keys::find_whole_key;
 use super::open::{Ports, open};
+use super::people::PersonArguments;
 use super::when::When;
 use crate::report::table::{Column, Table};
 use crate::report::{Options, count, csv_table};
@@ -60,24 +60,11 @@ enum PromisesCommand {
 /// The arguments of `promises keep`.
 #[derive(Debug, Args)]
 struct Keep {
-    /// The handoff
-    #[arg(value_name = "KEY")]
-    key: String,
+    #[command(flatten)]
+    person: PersonArguments,
     /// The promise's number, as `handoff promises` shows it
     #[arg(value_name = "N")]
     number: usize,
-    /// Who says so: a login, an e-mail address or a name
-    #[arg(long, value_name = "WHO")]
-    by: String,
-    /// How it was kept
-    #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
-    /// When, if not now
-    #[arg(long, value_name = "TIME")]
-    at: Option<When>,
-    /// Do not push
-    #[arg(long)]
-    no_push: bool,
 }
 
 /// Runs the command.
@@ -121,20 +108,16 @@ fn list(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError
 }
 
 fn run_keep(keep: &Keep, invocation: &Invocation) -> Result<Exit, CliError> {
-    if keep.by.trim().is_empty() {
-        return Err(CliError::usage("--by is empty").help("name who says so"));
-    }
-    let context = open(invocation, Ports { push: !keep.no_push, ..Ports::default() })?;
-    let key = find_whole_key(&keep.key, &context)?;
-    let at = When::of_act(keep.at.as_ref(), &context.config, invocation.now)?;
-    let kept = KeptPromise { at: at.unwrap_or(invocation.now), by: Some(keep.by.clone()) };
+    let (context, key, at) = keep.person.open(invocation)?;
+    let by = &keep.person.by;
+    let kept = KeptPromise { at: at.unwrap_or(invocation.now), by: Some(by.clone()) };
     let mut remarks = workflow::Remarks::default();
     let recorded = workflow::keep_promise(
         &context,
         &key,
         keep.number,
         &kept,
-        keep.reason.as_deref(),
+        keep.person.reason.as_deref(),
         "cli",
         &mut remarks,
     )?;
@@ -142,7 +125,7 @@ fn run_keep(keep: &Keep, invocation: &Invocation) -> Result<Exit, CliError> {
     let exit = invocation.tell("", &remarks);
     let text = match recorded {
         Some(promise) => {
-            format!("{key}: promise {} kept, says {}: {}\n", keep.number, keep.by, promise.promise)
+            format!("{key}: promise {} kept, says {by}: {}\n", keep.number, promise.promise)
         }
         None => format!("{key}: promise {} is kept already, nothing new\n", keep.number),
     };

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::{ClosedWonUpdate, CrmError, Signed};
 use crate::model::{Deal, DealId, Outcome};
-use crate::text::quoted;
+use crate::text::{html, quoted};
 
 /// What the settings of a CRM permit.
 pub(super) struct Policy<'a> {
@@ -134,20 +134,4 @@ pub(super) fn note(url: &str) -> String {
 /// Whether a note leads to this brief.
 fn leads_to(note: &str, url: &str) -> bool {
     note.contains(&html(url)) || note.contains(url)
-}
-
-/// A text inside HTML.
-fn html(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            c if c.is_control() => {}
-            c => out.push(c),
-        }
-    }
-    out
 }

@@ -8,6 +8,7 @@ use handoff::brief::{
 use serde_json::{Value, json};
 
 use crate::brief_schema::sample;
+use crate::browser;
 
 fn render(brief: &Brief) -> String {
     render_with(None, brief, Schema::shipped())
@@ -183,6 +184,63 @@ fn long_answers_many_promises_and_text_from_right_to_left_keep_their_form() {
     let page = render(&Brief::from_json(json));
     assert!(!page.contains("| Promise number "), "{page}");
     assert!(page.contains("- Promise number 30<br>**Owner:** Platform team"), "{page}");
+}
+
+/// The page as a reader of GitHub has it: Markdown made HTML, and GitHub's
+/// measures of text, tables and alerts.
+fn on_github(brief: &Brief) -> String {
+    let style = include_str!("../fixtures/pages/github.css");
+    // GitHub lets the keyboard into tables, so that wide ones can be moved.
+    let page = html(&render(brief)).replace("<table>", "<table tabindex=\"0\">");
+    format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Brief</title>\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <style>{style}</style></head><body><main class=\"markdown-body\">{page}</main></body></html>"
+    )
+}
+
+#[test]
+fn the_page_fits_a_browser_on_a_desk_and_on_a_phone() {
+    if !browser::is_here("the page of a brief") {
+        return;
+    }
+    let mut many = sample("complete").into_json();
+    let promises = (1..=30).map(|n| json!({"promise": format!("Promise number {n}: single sign-on with their identity provider before go-live"), "made_by": "Riley Ross", "due": "2027-01-15", "owner": "Platform team"}));
+    many["commitments"] = promises.collect();
+    many["success"]["primary_goal"] = "A goal of a thousand characters. ".repeat(32).into();
+    let mut arabic = sample("complete").into_json();
+    arabic["customer"]["name"] = "شركة النور للتصنيع".into();
+    arabic["customer"]["industry"] = "تصنيع (الرياض)".into();
+    arabic["success"]["primary_goal"] = "خفض أخطاء الانتقاء بنسبة 30٪ قبل الصيف".into();
+    let briefs = [
+        ("full", sample("complete")),
+        ("gaps", sample("gaps")),
+        ("thirty promises", Brief::from_json(many)),
+        ("right to left", Brief::from_json(arabic)),
+    ];
+    let folder = tempfile::tempdir().expect("a folder");
+    let desk = browser::Look { width: 1000, height: 1000, dark: false, scripts: true };
+    let looks = [desk, browser::Look { dark: true, ..desk }, browser::PHONE];
+    for look in looks {
+        let mut chromium = browser::Browser::start(look);
+        for (name, brief) in &briefs {
+            let file = folder.path().join("page.html");
+            std::fs::write(&file, on_github(brief)).expect("a file");
+            chromium.open(&format!("file://{}", file.display()));
+            chromium.assert_accessible(name);
+            // Who, what and by when stand on the first screen.
+            let first = "(() => { const at = [...document.querySelectorAll('p')].find(it => it.textContent.includes('Write to:')); return at ? at.getBoundingClientRect().bottom : null; })()";
+            let bottom = chromium.tell(first);
+            let is_there = bottom.as_f64().is_some_and(|it| it < f64::from(look.height));
+            assert!(is_there || *name == "gaps", "{name} at {}: {bottom}", look.width);
+            let picture = chromium.picture((look.width == 1000).then_some(1180));
+            match (*name, look.dark, look.width) {
+                ("full", false, 1000) => browser::keep_picture("brief.png", &picture),
+                ("gaps", false, 390) => browser::keep_picture("brief-phone.png", &picture),
+                _ => {}
+            }
+        }
+    }
 }
 
 const HOSTILE: &[&str] = &[

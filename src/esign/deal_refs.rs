@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::folded;
+use super::{folded, folds_to};
 use crate::brief::{Expression, ExpressionError};
 use crate::model::{
     CrmName, DealId, DealRef, ReferenceRule, Signature, is_rounded, normalise_deal_id,
@@ -295,7 +295,7 @@ impl DealFinder {
         let is_plain = |name: &str| PLAIN_NAMES.contains(&name);
         let rule_of = |name: &str| {
             let names =
-                |rule: &&ReferenceRule| rule.names.iter().any(|known| folded(known) == name);
+                |rule: &&ReferenceRule| rule.names.iter().any(|known| folds_to(known, name));
             self.rules.iter().find(names).map(|rule| rule.crm)
         };
         for (name, value) in metadata {

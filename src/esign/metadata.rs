@@ -4,7 +4,7 @@
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
-use super::folded;
+use super::{folded, folds_to};
 use crate::model::{Money, Person, Signature};
 use crate::webhook::json;
 
@@ -216,7 +216,7 @@ pub(super) fn customer(
         return None;
     }
     CUSTOMER_NAMES.iter().find_map(|known| {
-        let (_, value) = signature.metadata.iter().find(|(name, _)| folded(name) == *known)?;
+        let (_, value) = signature.metadata.iter().find(|(name, _)| folds_to(name, known))?;
         // A bare number is a record's id and no name.
         value.as_str().filter(|text| text.chars().any(char::is_alphabetic)).map(str::to_owned)
     })

@@ -248,6 +248,9 @@ pub(super) fn in_zone(local: NaiveDateTime, zone: Tz) -> DateTime<Utc> {
 /// # Errors
 /// When it is not a date, or its zone is not certain.
 pub fn read(text: &str) -> Result<WrittenDate, DateFault> {
+    if let Some(plain) = plain(text.as_bytes()) {
+        return Ok(plain);
+    }
     // A spreadsheet's mark of a text.
     let text = text.trim().trim_start_matches('\'');
     let bytes = text.as_bytes();
@@ -311,6 +314,36 @@ pub fn read(text: &str) -> Result<WrittenDate, DateFault> {
         _ => None,
     };
     written.ok_or(DateFault::NotADate)?
+}
+
+/// What nearly every cell of an export is: `2026-10-30`, alone or with a time of
+/// day, that with `Z` or without an offset. Without any allocation.
+fn plain(text: &[u8]) -> Option<WrittenDate> {
+    let (text, is_utc) = text.strip_suffix(b"Z").map_or((text, false), |text| (text, true));
+    let number = |from: usize, to: usize| {
+        let digit = |byte: &u8| byte.is_ascii_digit().then(|| u32::from(byte - b'0'));
+        text.get(from..to)?.iter().try_fold(0, |number, byte| Some(number * 10 + digit(byte)?))
+    };
+    let is = |at: usize, signs: &[u8]| text.get(at).is_some_and(|byte| signs.contains(byte));
+    if !is(4, b"-") || !is(7, b"-") {
+        return None;
+    }
+    let year = i32::try_from(number(0, 4)?).ok()?;
+    let day = NaiveDate::from_ymd_opt(year, number(5, 7)?, number(8, 10)?)?;
+    let second = match text.len() {
+        10 if !is_utc => return Some(WrittenDate::Day(day, None)),
+        16 => 0,
+        19 if is(16, b":") => number(17, 19)?,
+        _ => return None,
+    };
+    if !is(10, b"T ") || !is(13, b":") {
+        return None;
+    }
+    let time = NaiveTime::from_hms_opt(number(11, 13)?, number(14, 16)?, second)?;
+    Some(match is_utc {
+        true => WrittenDate::Moment(day.and_time(time).and_utc()),
+        false => WrittenDate::Day(day, Some(time)),
+    })
 }
 
 /// `/Date(1794304800000)/`, as OData of version 2 writes a moment; an offset in

@@ -1,6 +1,6 @@
 //! Dates as people and programs write them, and what a column of them proves.
 
-use handoff::model::{DateOrder, Locale, OrderProof};
+use handoff::model::{DateOrder, Locale, OrderProof, read_date};
 
 fn told(text: &str, order: Option<DateOrder>, zone: &str) -> String {
     let locale = Locale { order, zone: zone.parse().ok(), ..Locale::default() };
@@ -158,6 +158,34 @@ fn dates_are_read_as_they_are_written() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_plain_form_is_read_as_the_long_way_reads_it() {
+    for text in [
+        "2026-11-10",
+        "2024-02-29",
+        "2026-02-29",
+        "2026-13-01",
+        "0000-01-01",
+        "2026-11-10Z",
+        "2026-11-10 09:15",
+        "2026-11-10T09:15",
+        "2026-11-10 24:00",
+        "2026-11-10 23:59:59",
+        "2026-11-10 23:59:60",
+        "2026-11-10T09:15:00Z",
+        "2026-11-10 09:15Z",
+        "2026-11-10_09:15",
+        "2026-11-10 9:15:00",
+        "2026-11-1009:15",
+        "2026-11-10 09:15 Z",
+        "2026/11-10 09:15",
+        "٢٠٢٦-11-10",
+    ] {
+        // A spreadsheet's mark of a text, which only the long way takes off.
+        assert_eq!(read_date(text), read_date(&format!("'{text}")), "{text}");
+    }
 }
 
 #[test]

@@ -331,6 +331,37 @@ async fn an_audit_may_ask_for_less_of_each_deal() {
     assert_eq!(whole.contacts.len(), 2, "one deal is always whole");
 }
 
+/// What is told of a file must not depend on the window, which is why each fixture
+/// is read: with joins, several companies, JSON, no dates, and so on.
+#[tokio::test]
+async fn a_deal_outside_of_the_window_is_counted_and_not_given() {
+    let day = |day: &str| Some(format!("{day}T00:00:00Z").parse().expect("a day"));
+    let window = Window { from: day("2026-10-10"), to: day("2026-11-01") };
+    let (mut inside, mut outside) = (0, 0);
+    for folder in fixtures("read") {
+        for properties in [vec![], vec!["dealname".to_owned(), "Deal Name".to_owned()]] {
+            let properties = properties.into_iter().collect();
+            let detail = Detail::Counted(Counted { properties, ..Counted::default() });
+            let crm = open(&folder).expect("opens").with_detail(detail);
+            let all = crm.population(Window::default(), &()).await.expect("population");
+            let some = crm.population(window, &()).await.expect("population");
+            assert_eq!(some.source, all.source, "{}", folder.display());
+            let ((all, gaps), (some, same)) = (all.deals.into_parts(), some.deals.into_parts());
+            assert_eq!(same, gaps, "{}", folder.display());
+            let is_given = |deal: &Deal| {
+                deal.outcome != Outcome::Won
+                    || !deal.merged_ids.is_empty()
+                    || deal.closed_won_at.is_none_or(|at| window.contains(at))
+            };
+            let before = all.len();
+            let wanted: Vec<Deal> = all.into_iter().filter(is_given).collect();
+            assert_eq!(some, wanted, "{}", folder.display());
+            (inside, outside) = (inside + wanted.len(), outside + before - wanted.len());
+        }
+    }
+    assert!(inside > 20 && outside > 20, "{inside} given, {outside} not");
+}
+
 /// The deals of an export that this detail asks for, by id; or what is wrong.
 async fn deals_asked_for(rows: &str, counted: Counted) -> Result<Vec<String>, String> {
     let home = tempfile::tempdir().expect("folder");
@@ -354,6 +385,22 @@ async fn an_audit_is_given_what_is_won_or_may_be_and_what_it_names() {
     let named = ["csv-3", "csv-x-5"].map(|key| Key::parse(key).expect("key"));
     let counted = Counted { named: named.into_iter().collect(), ..Counted::default() };
     assert_eq!(deals_asked_for(rows, counted).await.expect("deals"), ["1", "3", "4", "X-5"]);
+}
+
+#[tokio::test]
+async fn a_deal_that_is_named_is_given_in_any_window() {
+    let rows = "Id,Name,Won,Close Date\n1,A,true,2026-10-01\n2,B,true,2025-10-01\n3,C,true,2025-10-01\n4,D,true,\n";
+    let home = tempfile::tempdir().expect("folder");
+    let path = home.path().join("deals.csv");
+    std::fs::write(&path, rows).expect("file");
+    let named = [Key::parse("csv-3").expect("key")].into_iter().collect();
+    let detail = Detail::Counted(Counted { named, ..Counted::default() });
+    let crm = FileCrm::open(FileSettings::of(&path), home.path(), None).expect("opens");
+    let from = Some("2026-01-01T00:00:00Z".parse().expect("a time"));
+    let window = Window { from, to: None };
+    let population = crm.with_detail(detail).population(window, &()).await.expect("population");
+    let (deals, _) = population.deals.into_parts();
+    assert_eq!(deals.iter().map(|deal| deal.id.as_str()).collect::<Vec<_>>(), ["1", "3", "4"]);
 }
 
 #[tokio::test]

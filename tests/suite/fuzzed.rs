@@ -138,6 +138,40 @@ fn no_export_makes_a_panic() {
 }
 
 #[test]
+fn no_page_of_a_crm_makes_a_panic() {
+    let pages = targets::Pages::new();
+    let vendors = ["hubspot", "pipedrive", "salesforce"];
+    for (place, name) in
+        ["deals-search-page2", "deals-won-page2", "query-closed-won-page2"].into_iter().enumerate()
+    {
+        let (_, page) =
+            &files(&format!("tests/fixtures/{}", vendors[place]), &[&format!("{name}.json")])[0];
+        assert!(pages.read(page)[place] > 0, "{name} is read by its connector");
+    }
+    for vendor in vendors {
+        let inputs = files(&format!("tests/fixtures/{vendor}"), &[".json"]);
+        run(&inputs, |input| {
+            pages.read(input);
+        });
+    }
+}
+
+#[test]
+fn no_pack_makes_a_panic() {
+    let inputs = files("tests/fixtures/packs", &[".entry", ".tree", ".delta"]);
+    for (place, (name, input)) in inputs.iter().enumerate() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let whole = targets::packs(folder.path(), input);
+        assert!(whole[place], "{name} is read in its form");
+        assert!(whole.iter().any(|whole| !whole), "{name} is read in no other");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    run(&inputs, |input| {
+        targets::packs(folder.path(), input);
+    });
+}
+
+#[test]
 fn no_webhook_makes_a_panic() {
     let mut inputs = files("tests/fixtures/esign", &[".json", ".multipart"]);
     inputs.extend(files("tests/fixtures/senders", &[".json"]));

@@ -17,7 +17,7 @@ use super::{outcome, record};
 use crate::brief::fold_property;
 use crate::crm::record::website;
 use crate::model::{
-    Company, Contact, Deal, DealId, Key, Locale, Outcome, Person, fits_its_checksum,
+    Company, Contact, Deal, DealId, Key, Locale, Outcome, Person, Window, fits_its_checksum,
 };
 use crate::text::quoted;
 
@@ -115,6 +115,8 @@ pub(super) struct Builder<'a> {
     pub(super) kept: NamedColumns<'a>,
     /// The other columns, which are kept where one of these texts stands there.
     others: Option<(NamedColumns<'a>, &'a HashSet<String>)>,
+    /// Won deals outside of it are checked and counted, and not given.
+    window: Window,
 }
 
 impl<'a> Builder<'a> {
@@ -145,7 +147,13 @@ impl<'a> Builder<'a> {
             (others, &counted.documents)
         });
         let zone = settings.zone().unwrap_or(Tz::UTC);
-        Self { loaded, settings, won, zone, every, detail, kept, others }
+        let window = Window::default();
+        Self { loaded, settings, won, zone, every, detail, kept, others, window }
+    }
+
+    /// The same for an audit of this window.
+    pub(super) fn within(self, window: Window) -> Self {
+        Self { window, ..self }
     }
 }
 
@@ -210,11 +218,8 @@ impl Builder<'_> {
         if is_told && !self.asks_for(&deal) {
             return Row::LeftOut;
         }
-        deal.name = self.text(cursor, Column::Name);
-        if keeps_all || outcome == Outcome::Unknown || *self.detail == Detail::Whole {
-            deal.stage = self.text(cursor, Column::Stage);
-        }
         if is_told {
+            self.fill_names(&mut deal, cursor);
             return Row::Deal(deal);
         }
         problems.extend(self.fill_amount(&mut deal, row, cursor, tally));
@@ -224,7 +229,15 @@ impl Builder<'_> {
         if self.won.is_none() && outcome == Outcome::Won && since.is_some_and(is_older) {
             return if problems.len() > before { Row::Refused } else { Row::LeftOut };
         }
-        self.fill(&mut deal, cursor, tally);
+        if let Some(column) = loaded.columns.merged_ids {
+            let cell = loaded.table.cell(cursor, column);
+            let ids = cell.split(';').map(str::trim).filter(|id| !id.is_empty());
+            deal.merged_ids = ids.map(|id| loaded.normal_id(id)).collect();
+        }
+        // So is a deal outside of the window, unless making it counts something.
+        if self.counts_texts() || self.asks_for(&deal) {
+            self.fill(&mut deal, cursor, tally);
+        }
         if weak {
             deal.properties.insert("weak_match".to_owned(), Value::Bool(true));
         }
@@ -266,8 +279,12 @@ impl Builder<'_> {
     /// Whether this deal is asked for, by where it stands.
     fn asks_for(&self, deal: &Deal) -> bool {
         let Detail::Counted(counted) = self.detail else { return true };
-        if deal.outcome == Outcome::Won || counted.newest.is_some() {
-            return deal.outcome == Outcome::Won;
+        let is_won = deal.outcome == Outcome::Won;
+        if counted.newest.is_some() {
+            return is_won;
+        }
+        if is_won && deal.closed_won_at.is_none_or(|at| self.window.contains(at)) {
+            return true;
         }
         let is_named = || {
             !counted.named.is_empty()
@@ -276,6 +293,15 @@ impl Builder<'_> {
         };
         // One that another was merged into explains that one's brief.
         deal.outcome == Outcome::Unknown || !deal.merged_ids.is_empty() || is_named()
+    }
+
+    /// Whether a reader is told of what is met while a deal's texts are made.
+    fn counts_texts(&self) -> bool {
+        let columns = &self.loaded.columns;
+        self.won.is_some()
+            || !self.kept.is_empty()
+            || !self.loaded.joined.is_empty()
+            || columns.of(Column::CompanyId).is_some()
     }
 
     /// Counts a deal whose cells do not say for certain whether it is won.
@@ -449,9 +475,19 @@ impl Builder<'_> {
         (!text.is_empty()).then_some(text)
     }
 
+    /// What people call it, and its stage where somebody reads it.
+    fn fill_names(&self, deal: &mut Deal, cursor: &Cursor) {
+        deal.name = self.text(cursor, Column::Name);
+        let keeps_all = self.every || self.won.is_some() || *self.detail == Detail::Whole;
+        if keeps_all || deal.outcome == Outcome::Unknown {
+            deal.stage = self.text(cursor, Column::Stage);
+        }
+    }
+
     /// Everything beside what it is worth and when it was won.
     fn fill(&self, deal: &mut Deal, cursor: &Cursor, tally: &mut Tally) {
         let loaded = self.loaded;
+        self.fill_names(deal, cursor);
         deal.url = self.text(cursor, Column::Url);
         deal.pipeline = self.text(cursor, Column::Pipeline);
         self.part_stage(deal);
@@ -501,11 +537,6 @@ impl Builder<'_> {
                 locale,
             );
             *tally.unjoined.entry(at).or_default() += usize::from(!found);
-        }
-        if let Some(column) = loaded.columns.merged_ids {
-            let cell = loaded.table.cell(cursor, column);
-            let ids = cell.split(';').map(str::trim).filter(|id| !id.is_empty());
-            deal.merged_ids = ids.map(|id| loaded.normal_id(id)).collect();
         }
         deal.properties = self.properties(cursor, tally);
     }

@@ -289,9 +289,10 @@ impl FileCrm {
     fn build_all(
         &self,
         loaded: &Loaded,
+        window: Window,
         progress: &dyn Progress,
     ) -> Result<(Vec<Deal>, Tally), CrmError> {
-        deals(&self.builder(loaded, &self.detail, false), progress)
+        deals(&self.builder(loaded, &self.detail, false).within(window), progress)
     }
 
     /// The one row with this id, as a deal.
@@ -325,7 +326,7 @@ impl FileCrm {
     fn content_checks(&self, loaded: &Loaded) -> Vec<Check> {
         let file = |what: &str| format!("{}: {what}", loaded.shown());
         let mut checks = Vec::new();
-        match self.build_all(loaded, &()) {
+        match self.build_all(loaded, Window::default(), &()) {
             Ok((deals, tally)) => {
                 let won = deals.iter().filter(|deal| deal.outcome == Outcome::Won).count();
                 checks.push(Check {
@@ -381,11 +382,11 @@ impl Crm for FileCrm {
 
     async fn population(
         &self,
-        _window: Window,
+        window: Window,
         progress: &dyn Progress,
     ) -> Result<Population, CrmError> {
         let loaded = self.current()?;
-        let (deals, tally) = self.build_all(&loaded, progress)?;
+        let (deals, tally) = self.build_all(&loaded, window, progress)?;
         let mut gaps = if self.won.is_none() {
             remarks::gaps(&loaded, &tally, loaded.table.len())
         } else {

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use memchr::{memchr, memchr3};
+use rayon::prelude::*;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -78,26 +80,18 @@ pub(super) fn read_cells(
             let mut escaped = false;
             end = start;
             loop {
-                match bytes.get(end) {
-                    None => return Err(Fault::Unclosed),
-                    Some(b'"') if bytes.get(end + 1) == Some(&b'"') => {
-                        escaped = true;
-                        end += 2;
-                    }
-                    Some(b'"') => break,
-                    Some(_) => end += 1,
+                end += memchr(b'"', &bytes[end..]).ok_or(Fault::Unclosed)?;
+                if bytes.get(end + 1) != Some(&b'"') {
+                    break;
                 }
+                escaped = true;
+                end += 2;
             }
             cells.push(Cell { start, end, escaped });
             end += 1;
         } else {
-            end = at;
-            while let Some(byte) = bytes.get(end) {
-                if *byte == delimiter || *byte == b'\n' || *byte == b'\r' {
-                    break;
-                }
-                end += 1;
-            }
+            let length = memchr3(delimiter, b'\n', b'\r', &bytes[at..]);
+            end = length.map_or(bytes.len(), |length| at + length);
             cells.push(Cell { start: at, end, escaped: false });
         }
         match bytes.get(end) {
@@ -207,7 +201,7 @@ enum Body {
 }
 
 /// Where a row starts, and its number in a spreadsheet.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RowAt {
     pub(super) start: usize,
     pub(super) number: u32,
@@ -457,7 +451,11 @@ impl Table {
     }
 }
 
+/// A text that is shorter is read in one piece.
+const SHORTEST_PIECE: usize = 1 << 20;
+
 /// What a first reading of a text finds.
+#[derive(Debug, PartialEq)]
 struct Found {
     headers: Vec<String>,
     delimiter: u8,
@@ -546,39 +544,119 @@ impl Found {
         }
     }
 
+    /// The rows, found in pieces on all cores. A piece begins behind a line end, which
+    /// may be one inside of a quoted cell: where the piece before it ends
+    /// elsewhere, it is read again from there.
     fn rows_of(text: &str, settings: &FileSettings) -> Result<Self, Problem> {
+        // Few, as one that begins wrongly may be read to the end of the text.
+        let length = text.len() / (4 * rayon::current_num_threads());
+        Self::rows_in_pieces(text, settings, length.max(SHORTEST_PIECE))
+    }
+
+    fn rows_in_pieces(text: &str, settings: &FileSettings, length: usize) -> Result<Self, Problem> {
         let (delimiter, at) = find_delimiter(text);
-        let mut cells = Vec::with_capacity(32);
         let (headers, mut at, mut number, above) = Self::headers(text, at, delimiter, settings)?;
+        let columns = headers.len();
         let mut found = Self {
             headers,
             delimiter,
-            rows: Vec::with_capacity((text.len() - at) / 100),
+            rows: Vec::new(),
             ragged: Vec::new(),
             broken: Vec::new(),
             blank: 0,
             above: above.into_iter().collect(),
         };
-        let columns = found.headers.len();
-        while at < text.len() {
-            number += 1;
-            let start = at;
-            match read_row(text, at, delimiter, &mut cells) {
-                Ok(next) => at = next,
+        let read = |from, to| Piece::read(text, from, to, delimiter, columns);
+        let pieces = Piece::places(text, at, length);
+        let pieces: Vec<Piece> = pieces.into_par_iter().map(|(from, to)| read(from, to)).collect();
+        found.rows.reserve_exact(pieces.iter().map(|piece| piece.rows.len()).sum());
+        for mut piece in pieces {
+            if piece.from != at {
+                piece = read(at, piece.to);
+            }
+            at = piece.end;
+            let before = found.rows.len();
+            found.ragged.extend(piece.ragged.iter().map(|(row, cells)| (row + before, *cells)));
+            let rows = piece.rows.into_iter();
+            found.rows.extend(rows.map(|row| RowAt { number: row.number + number, ..row }));
+            found.broken.extend(piece.broken.into_iter().map(|problem| Problem {
+                row: problem.row.map(|row| row + number as usize),
+                ..problem
+            }));
+            found.blank += piece.blank;
+            number += piece.lines;
+            if piece.is_cut_off {
+                break;
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The rows that begin in a part of a text, as [`Found`] has them; numbered from 1.
+struct Piece {
+    from: usize,
+    to: usize,
+    /// Where the last row ends, which may be behind `to`.
+    end: usize,
+    /// How many rows there are, blank ones too.
+    lines: u32,
+    rows: Vec<RowAt>,
+    ragged: Vec<(usize, usize)>,
+    broken: Vec<Problem>,
+    blank: usize,
+    /// Whether nobody can know where a next row begins.
+    is_cut_off: bool,
+}
+
+impl Piece {
+    /// Where pieces of about this length begin and end.
+    fn places(text: &str, from: usize, length: usize) -> Vec<(usize, usize)> {
+        let mut begins = vec![from];
+        let mut at = from + length;
+        while let Some(line) = text.as_bytes().get(at..)
+            && let Some(line_end) = memchr(b'\n', line)
+        {
+            begins.push(at + line_end + 1);
+            at += line_end + 1 + length;
+        }
+        let ends = begins[1..].iter().copied().chain([text.len()]);
+        begins.iter().copied().zip(ends).collect()
+    }
+
+    fn read(text: &str, from: usize, to: usize, delimiter: u8, columns: usize) -> Self {
+        let mut piece = Self {
+            from,
+            to,
+            end: from,
+            lines: 0,
+            rows: Vec::with_capacity(to.saturating_sub(from) / 100),
+            ragged: Vec::new(),
+            broken: Vec::new(),
+            blank: 0,
+            is_cut_off: false,
+        };
+        let mut cells = Vec::with_capacity(32);
+        while piece.end < to {
+            piece.lines += 1;
+            let (number, start) = (piece.lines, piece.end);
+            match read_row(text, start, delimiter, &mut cells) {
+                Ok(next) => piece.end = next,
                 Err(fault) => {
                     // Where the next row starts cannot be known.
-                    found.broken.push(fault_problem(fault, number));
+                    piece.broken.push(fault_problem(fault, number));
+                    piece.is_cut_off = true;
                     break;
                 }
             }
             let blank = |cells: &[Cell]| cells.iter().all(|cell| cell.is_blank(text));
             if cells[0].is_blank(text) && blank(&cells) {
                 // A line without anything is none; a line of delimiters is told.
-                found.blank += usize::from(cells.len() > 1);
+                piece.blank += usize::from(cells.len() > 1);
                 continue;
             }
-            if hides_rows(text, start, at, delimiter, columns) {
-                found.broken.push(
+            if hides_rows(text, start, piece.end, delimiter, columns) {
+                piece.broken.push(
                     Problem::row(
                         number as usize,
                         "A quoted cell in this row holds what looks like whole rows",
@@ -587,11 +665,11 @@ impl Found {
                 );
             }
             if cells.len() < columns || !blank(&cells[columns..]) {
-                found.ragged.push((found.rows.len(), cells.len()));
+                piece.ragged.push((piece.rows.len(), cells.len()));
             }
-            found.rows.push(RowAt { start, number });
+            piece.rows.push(RowAt { start, number });
         }
-        Ok(found)
+        piece
     }
 }
 
@@ -656,6 +734,31 @@ mod tests {
     fn a_quote_that_is_not_closed_is_a_fault() {
         assert_eq!(all("a,b\n\"c,d\ne,f\n", b','), Err(Fault::Unclosed));
         assert_eq!(all("a,b\n\"c,d\n\"e\",f\n", b','), Err(Fault::AfterQuote));
+    }
+
+    #[test]
+    fn rows_are_the_same_in_pieces_of_any_length() {
+        let head = "Record ID,Deal Name,Amount,Stage\n";
+        let rows = [
+            "1,Acme,5,won\n",
+            "\"2\",\"two\nlines, \"\"quoted\"\"\",\"6\",won\r\n",
+            "\n,,,\n",
+            "3,short\n4,5\" pipe,7,won,more\n",
+            "5,\"\na,b,c,d\n\",8,won\n",
+            "6,Zoë,9,won\r7,x,1,lost\n",
+            "8,\"never closed,1,won\n9,y,2,won\n",
+            "10,\"after\"quote,1,won\n11,z,2,won\n",
+            "12,last,3,won",
+        ];
+        let settings = FileSettings::of("deals.csv");
+        for first in 0..rows.len() {
+            let text: String = [head].iter().chain(&rows[first..]).copied().collect();
+            let whole = Found::rows_in_pieces(&text, &settings, text.len()).expect("rows");
+            for length in 0..text.len() {
+                let pieces = Found::rows_in_pieces(&text, &settings, length).expect("rows");
+                assert_eq!(pieces, whole, "pieces of {length} bytes of {text:?}");
+            }
+        }
     }
 
     #[test]

@@ -55,7 +55,13 @@ pub fn is_placeholder(text: &str) -> bool {
         // Nothing but `?`, `-`, `...`: punctuation, yet not an emoji or a sign in another script.
         return text.chars().all(|c| c.is_ascii_punctuation() || c == '…' || c == '–' || c == '—');
     }
-    let folded = core.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut folded = String::with_capacity(core.len());
+    for word in core.split_whitespace() {
+        if !folded.is_empty() {
+            folded.push(' ');
+        }
+        folded.extend(word.chars().flat_map(char::to_lowercase));
+    }
     PLACEHOLDERS.contains(&folded.as_str())
 }
 

@@ -38,7 +38,7 @@ pub use proposed::{PROPOSED_SCHEMA, Proposals, ProposedAnswer, ToolProposal};
 pub use render::{DEFAULT_TEMPLATE, RenderError, RenderInput, Renderer};
 pub use rules::{
     CheckContext, FirstTouchLimit, Fix, FolderSummary, HandoffCheck, HandoffFiles, Member, Refused,
-    Team, brief_rules, check_handoff, check_ledger, check_rendered, fixes,
+    Team, brief_rules, check_again, check_handoff, check_ledger, fixes,
 };
 pub use schema::{
     Field, Outline, Role, SHIPPED_SCHEMA, Schema, SchemaError, Shape, TIMELINE_JSON_SCHEMA,

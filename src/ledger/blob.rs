@@ -1,7 +1,7 @@
 //! Single blobs by their id, and the id that bytes will have.
 
 use chrono::{DateTime, Utc};
-use git2::{ErrorCode, ObjectType, Oid};
+use git2::{ErrorCode, Oid};
 
 use super::handle::{check_whole, hold};
 use super::snapshot::read_blob;
@@ -14,9 +14,10 @@ use crate::model::ObjectId;
 /// Never: hashing bytes in memory cannot fail.
 #[must_use]
 pub fn blob_id(bytes: &[u8]) -> ObjectId {
-    let id =
-        Oid::hash_object(ObjectType::Blob, bytes).expect("bytes in memory can always be hashed");
-    super::handle::object_id(id)
+    // As libgit2 hashes, several times faster.
+    let id = gix::objs::compute_hash(gix::hash::Kind::Sha1, gix::objs::Kind::Blob, bytes)
+        .expect("bytes in memory can always be hashed");
+    ObjectId(id.as_slice().try_into().expect("a SHA-1 has twenty bytes"))
 }
 
 impl Ledger {

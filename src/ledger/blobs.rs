@@ -8,13 +8,15 @@ use rayon::prelude::*;
 use crate::model::ObjectId;
 
 use super::error::HistoryError;
-use super::scan::{Kind, Objects, Reader, Repository};
+use super::scan::{InPack, Kind, Objects, Reader, Repository};
 
 /// What one reader remembers of the blobs that others are deltas of.
 const READER_BYTES: usize = 8 << 20;
 /// How many blobs one thread reads in a row: long enough that the bases its
 /// neighbour decoded too do not matter.
 const RUN: usize = 1024;
+/// And at least so many.
+const SHORTEST_RUN: usize = 64;
 
 /// The blobs of one repository. Share it between threads by reference.
 pub struct Blobs {
@@ -45,34 +47,34 @@ impl Blobs {
     /// When the blob is missing, corrupt, or not a blob.
     pub fn read(&self, id: ObjectId) -> Result<Vec<u8>, HistoryError> {
         let mut reader = self.take();
-        let bytes = read(&mut reader, id);
+        let bytes = read(&mut reader, self.objects.place(&id.0), id);
         self.idle().push(reader);
-        bytes
+        bytes.map(Arc::unwrap_or_clone)
     }
 
     /// Reads many blobs in parallel, in the order in which the packs hold
     /// them (several times faster than in any other), and gives each to
-    /// `each`; the results stand in the order of `ids`.
+    /// `each` with its place in `ids`; the results stand in that order.
     pub fn read_many<T: Send>(
         &self,
         ids: &[ObjectId],
-        each: impl Fn(ObjectId, Result<Vec<u8>, HistoryError>) -> T + Sync,
+        each: impl Fn(usize, Result<&[u8], HistoryError>) -> T + Sync,
     ) -> Vec<T> {
-        let mut order: Vec<(usize, u64, usize)> = ids
-            .par_iter()
-            .enumerate()
-            .map(|(at, id)| {
-                let (pack, offset) = self.objects.place(&id.0);
-                (pack, offset, at)
-            })
-            .collect();
+        let mut order: Vec<(Option<InPack>, usize)> =
+            ids.par_iter().enumerate().map(|(at, id)| (self.objects.place(&id.0), at)).collect();
         order.par_sort_unstable();
+        // Few are divided so that the threads end together.
+        let run = (ids.len() / (4 * rayon::current_num_threads())).clamp(SHORTEST_RUN, RUN);
         let read: Vec<Vec<(usize, T)>> = order
-            .par_chunks(RUN)
+            .par_chunks(run)
             .map(|run| {
                 let mut reader = self.take();
-                let one = |&(_, _, at): &(usize, u64, usize)| {
-                    (at, each(ids[at], read(&mut reader, ids[at])))
+                let one = |&(place, at): &(Option<InPack>, usize)| {
+                    let given = match read(&mut reader, place, ids[at]) {
+                        Ok(bytes) => each(at, Ok(&bytes)),
+                        Err(error) => each(at, Err(error)),
+                    };
+                    (at, given)
                 };
                 let done = run.iter().map(one).collect();
                 self.idle().push(reader);
@@ -96,13 +98,18 @@ impl Blobs {
     }
 }
 
-fn read(reader: &mut Reader, id: ObjectId) -> Result<Vec<u8>, HistoryError> {
+fn read(
+    reader: &mut Reader,
+    place: Option<InPack>,
+    id: ObjectId,
+) -> Result<Arc<Vec<u8>>, HistoryError> {
     let fail = |why: String| HistoryError::Object { what: format!("blob {id}"), why };
-    let bytes = reader.read_kind(&id.0, Kind::Blob).map_err(|fault| fail(fault.to_string()))?;
+    let bytes = reader.read_kind_at(place, &id.0, Kind::Blob);
+    let bytes = bytes.map_err(|fault| fail(fault.to_string()))?;
     let found = gix::objs::compute_hash(gix::hash::Kind::Sha1, Kind::Blob, &bytes)
         .map_err(|e| fail(e.to_string()))?;
     if found.as_slice() != id.0 {
         return Err(fail(format!("it is corrupt: its bytes have the id {found}")));
     }
-    Ok(Arc::unwrap_or_clone(bytes))
+    Ok(bytes)
 }

@@ -3,7 +3,7 @@
 //! so that the next audit reads only what is new.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -36,9 +36,6 @@ enum Parsed {
     Brief(Arc<BriefFacts>),
     Timeline(TimelineFacts),
 }
-
-/// The blobs that were read, as the audit asks for them.
-type Read = HashMap<Wanted, Result<Parsed, ReadError>>;
 
 /// Digests every folder of a history. `cached` says whether what earlier
 /// audits have left is used, `keep` whether this one leaves something.
@@ -105,17 +102,16 @@ fn read_some(
     folders: &[&FolderHistory],
 ) -> Vec<FolderDigest> {
     let wanted = wanted(digester, folders);
-    let mut ids: Vec<ObjectId> = wanted.iter().map(|(id, _)| *id).collect();
-    ids.dedup();
-    let read = blobs.read_many(&ids, |id, bytes| {
-        let first = wanted.partition_point(|(other, _)| *other < id);
-        let same = wanted[first..].iter().take_while(|(other, _)| *other == id);
-        let results: Vec<(Wanted, Result<Parsed, ReadError>)> =
-            same.map(|want| (*want, parse(&bytes, want.1, schemas))).collect();
-        results
+    // A blob may be wanted under several schemas.
+    let same: Vec<&[Wanted]> = wanted.chunk_by(|(a, _), (b, _)| a == b).collect();
+    let ids: Vec<ObjectId> = same.iter().map(|same| same[0].0).collect();
+    let parsed = blobs.read_many(&ids, |at, bytes| {
+        let parsed = same[at].iter().map(|(_, schema)| parse(&bytes, *schema, schemas));
+        parsed.collect::<Vec<_>>()
     });
-    let read: Read = read.into_iter().flatten().collect();
-    folders.par_iter().map(|folder| digester.digest(folder, &mut Reader(&read))).collect()
+    let parsed: Vec<_> = parsed.into_iter().flatten().collect();
+    let reader = Reader { wanted: &wanted, parsed: &parsed };
+    folders.par_iter().map(|folder| digester.digest(folder, &mut reader.clone())).collect()
 }
 
 /// Leaves the digests of this history, and no others, for the next audit.
@@ -194,7 +190,7 @@ fn schemas(history: &History, blobs: &Blobs) -> Schemas {
 }
 
 fn parse(
-    bytes: &Result<Vec<u8>, HistoryError>,
+    bytes: &Result<&[u8], HistoryError>,
     schema: Option<Option<ObjectId>>,
     schemas: &Schemas,
 ) -> Result<Parsed, ReadError> {
@@ -255,14 +251,19 @@ pub(super) fn brief_facts(brief: &Brief, schema: &Schema) -> BriefFacts {
 }
 
 /// The blobs that were read, as the audit asks for them.
-struct Reader<'a>(&'a Read);
+#[derive(Clone)]
+struct Reader<'a> {
+    /// Sorted.
+    wanted: &'a [Wanted],
+    /// What came of each of them.
+    parsed: &'a [Result<Parsed, ReadError>],
+}
 
 impl Reader<'_> {
     fn get(&self, want: Wanted) -> Result<&Parsed, ReadError> {
-        match self.0.get(&want) {
-            Some(Ok(parsed)) => Ok(parsed),
-            Some(Err(error)) => Err(error.clone()),
-            None => Err(ReadError::Object(format!("blob {} was not read", want.0))),
+        match self.wanted.binary_search(&want) {
+            Ok(at) => self.parsed[at].as_ref().map_err(Clone::clone),
+            Err(_) => Err(ReadError::Object(format!("blob {} was not read", want.0))),
         }
     }
 }

@@ -9,8 +9,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Context, WorkflowError};
 use crate::brief::{
-    Brief, BriefSources, CheckContext, ConfirmedAnswers, FolderSummary, HandoffCheck, HandoffFiles,
-    Member, Proposals, Refused, SourcesFile, Team as Members, check_ledger, check_rendered, fixes,
+    Brief, BriefSources, CheckContext, FolderSummary, HandoffCheck, HandoffFiles, Member,
+    Proposals, Refused, SourcesFile, Team as Members, check_again, check_ledger, fixes,
 };
 use crate::disk::{self, Inside};
 use crate::finding::{Finding, Location};
@@ -193,18 +193,16 @@ pub fn validate(context: &Context, which: &Which, fix: bool) -> Result<Validated
         Which::At(_) => KnownPages::none(),
         _ => KnownPages::open(context)?,
     };
-    let checks: Vec<(HandoffCheck, Option<ObjectId>)> = loaded
+    let checks: Vec<(HandoffCheck, ObjectId)> = loaded
         .par_iter()
         .map(|one| {
-            let (files, both) = (one.files(), one.brief.as_deref().zip(one.readme.as_deref()));
-            let page = both.map(|(brief, page)| known.fingerprint(brief, &files.confirmed(), page));
-            let is_known = page.is_some_and(|page| known.has(page));
-            (check_rendered(&files, &check_context, is_known), page)
+            let page = known.fingerprint(one);
+            (check_again(&one.files(), &check_context, known.has(page)), page)
         })
         .collect();
     if *which == Which::All {
-        let rendered = checks.iter().filter(|(check, _)| check.is_rendered);
-        let pages: Vec<ObjectId> = rendered.filter_map(|(_, page)| *page).collect();
+        let as_written = checks.iter().filter(|(check, _)| check.is_as_written);
+        let pages: Vec<ObjectId> = as_written.map(|(_, page)| *page).collect();
         known.keep(context.ledger.git_dir(), &pages)?;
     }
     let mut summaries: Vec<FolderSummary> = Vec::with_capacity(checks.len());
@@ -473,13 +471,14 @@ fn beside(path: &Path) -> Result<Option<Vec<u8>>, LedgerError> {
 /// The name of the file that keeps the known pages.
 const PAGES: &str = "pages";
 /// It grows when the way in which pages are made changes without the program's version.
-const PAGES_FORMAT: u32 = 2;
+const PAGES_FORMAT: u32 = 3;
 /// Rendering fewer again costs less than writing the file.
 const WORTH_WRITING: usize = 50;
 
-/// The pages that were found to be what their briefs give, of this template and schema,
-/// kept in the git folder by the bytes of all that a page is made from: to render each
-/// again would take most of the time of a check.
+/// The folders whose page was found to be what the brief gives, by this template and
+/// schema, and whose sources what handoff wrote; kept in the git folder by the bytes of
+/// all their files: to make each page and to read all sources again would take most of
+/// the time of a check.
 struct KnownPages {
     basis: Sha256,
     kept: KeptDigests,
@@ -501,22 +500,22 @@ impl KnownPages {
         Self { basis: Sha256::new(), kept: KeptDigests::none() }
     }
 
-    /// What a brief and its page are known by.
-    fn fingerprint(&self, brief: &[u8], confirmed: &ConfirmedAnswers, page: &[u8]) -> ObjectId {
+    /// What a folder is known by. Its path is in it, too, as it may name the key.
+    fn fingerprint(&self, one: &Loaded) -> ObjectId {
         let mut sum = self.basis.clone();
-        // With the length of each, so that no two splits of the same bytes are one.
-        let mut add = |bytes: &[u8]| {
-            sum.update(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_le_bytes());
-            sum.update(bytes);
-        };
-        add(brief);
-        confirmed.pointers().for_each(|pointer| add(pointer.as_bytes()));
-        add(page);
+        let files = [&one.brief, &one.timeline, &one.readme, &one.sources];
+        let files = files.into_iter().map(Option::as_deref);
+        for bytes in std::iter::once(Some(one.folder.as_bytes())).chain(files) {
+            // With the length of each, so that no two splits of the same bytes are one.
+            let length = bytes.map_or(u64::MAX, |bytes| bytes.len() as u64);
+            sum.update(length.to_le_bytes());
+            sum.update(bytes.unwrap_or_default());
+        }
         let sum = sum.finalize();
         ObjectId(*sum.first_chunk().expect("a checksum of 32 bytes"))
     }
 
-    /// Whether this brief gives this page.
+    /// Whether this folder is as it was written.
     fn has(&self, fingerprint: ObjectId) -> bool {
         self.kept.get(fingerprint).is_some()
     }

@@ -329,10 +329,11 @@ impl Lines<'_> {
             (self.line, self.column) = ("", 0);
             return Some(());
         }
-        let (line, rest) = self.rest.split_once('\n')?;
-        self.rest = rest;
-        self.line = line.trim_start_matches(' ');
-        self.column = line.len() - self.line.len();
+        let end = memchr::memchr(b'\n', self.rest.as_bytes())?;
+        self.column = self.rest.bytes().take_while(|byte| *byte == b' ').count();
+        // A blank line ends before its line feed.
+        self.line = self.rest.get(self.column..end)?;
+        self.rest = &self.rest[end + 1..];
         (!self.line.is_empty()).then_some(())
     }
 
@@ -364,6 +365,7 @@ impl Lines<'_> {
     fn mapping(&mut self, depth: usize) -> Option<Vec<Entry>> {
         let column = self.column;
         let mut entries: Vec<Entry> = Vec::new();
+        let mut seen = 0_u64;
         loop {
             let (name, after) = split_key(self.line)?;
             let key_span = span_on(self.number, column, name);
@@ -371,7 +373,11 @@ impl Lines<'_> {
                 Some(quoted) => quoted.strip_suffix('"')?.to_owned(),
                 None => key_text(resolve(name.to_owned(), ScalarStyle::Plain, None))?,
             };
-            let is_known = entries.iter().any(|entry| entry.key == key);
+            // Nearly all keys are told apart by one bit.
+            let sum = key.bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
+            let bit = 1 << (sum % 64);
+            let is_known = seen & bit != 0 && entries.iter().any(|entry| entry.key == key);
+            seen |= bit;
             if is_known || entries.len() == MOST_KEYS {
                 return None;
             }
@@ -445,7 +451,9 @@ fn split_key(line: &str) -> Option<(&str, &str)> {
             quoted[end..].starts_with('"').then_some(end + 2)?
         }
         None => {
-            let is_of_key = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./ ".contains(&byte);
+            let is_of_key = |byte: u8| {
+                byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/' | b' ')
+            };
             let end = line.bytes().position(|byte| !is_of_key(byte))?;
             let begins = line.bytes().next().is_some_and(|byte| !b"-. ".contains(&byte));
             (begins && !line[..end].ends_with(' ')).then_some(end)?

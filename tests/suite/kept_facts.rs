@@ -320,10 +320,15 @@ fn commands_beside_one_another_and_a_writer_leave_what_fits() {
 
 /// How `validate` ends, and how many pages it calls stale.
 fn stale(sandbox: &Sandbox) -> (i32, usize) {
+    found(sandbox, "stale-rendering")
+}
+
+/// How `validate` ends, and how often it finds this.
+fn found(sandbox: &Sandbox, rule: &str) -> (i32, usize) {
     let ran = sandbox.handoff("ledger", &["validate", "--format", "json"]);
     let said = ran.json();
     let findings = said["findings"].as_array().unwrap();
-    (ran.code, findings.iter().filter(|it| it["rule"] == "stale-rendering").count())
+    (ran.code, findings.iter().filter(|it| it["rule"] == rule).count())
 }
 
 #[test]
@@ -367,4 +372,47 @@ fn a_known_page_is_known_by_all_that_it_is_made_from() {
             assert_eq!(stale(&sandbox), (code, 0), "byte {at}");
         }
     }
+}
+
+#[test]
+fn known_sources_are_known_by_all_that_they_are_judged_by() {
+    let sandbox = ledger();
+    let file = |name: &str| format!("{}/{name}", folder(1));
+    let sources = "schema: handoff/sources/v1\nkey: hubspot-1\nbrief: none\nanswers: {}\n";
+    sandbox.write(&file("sources.yaml"), sources);
+    let path = sandbox.join(file("sources.yaml"));
+    let id = sandbox.git("ledger", &["hash-object", path.to_str().unwrap()]);
+    let timeline = fs::read_to_string(sandbox.join(file("timeline.yaml"))).unwrap();
+    let recorded = timeline.replace("ref: d1}", &format!("ref: d1, sources: {}}}", id.trim()));
+    assert_ne!(timeline, recorded);
+    sandbox.write(&file("timeline.yaml"), recorded.clone());
+    sandbox.handoff("ledger", &["validate", "--fix"]);
+    let broken = || found(&sandbox, "broken-sources").1;
+    assert_eq!((broken(), broken()), (0, 0));
+    assert!(sandbox.join("ledger/.git/handoff/pages.digests").exists());
+
+    for other in
+        [&format!("{sources}\n"), "schema: [\n", &sources.replace("hubspot-1", "hubspot-2")]
+    {
+        sandbox.write(&file("sources.yaml"), other);
+        assert_eq!((broken(), broken()), (1, 1), "{other}");
+    }
+    fs::remove_file(&path).unwrap();
+    assert_eq!((broken(), broken()), (1, 1));
+    sandbox.write(&file("sources.yaml"), sources);
+    assert_eq!(broken(), 0);
+    sandbox.write(&file("timeline.yaml"), timeline);
+    assert_eq!((broken(), broken()), (1, 1));
+    // What was not looked at beside a link is not known once the link is gone.
+    #[cfg(unix)]
+    {
+        let link = sandbox.join(file("proposed.yaml"));
+        std::os::unix::fs::symlink("elsewhere", &link).unwrap();
+        broken();
+        broken();
+        fs::remove_file(&link).unwrap();
+        assert_eq!((broken(), broken()), (1, 1));
+    }
+    sandbox.write(&file("timeline.yaml"), recorded);
+    assert_eq!(broken(), 0);
 }

@@ -93,11 +93,14 @@ pub(super) fn compared(
             ordered(comparison, Ordering::Equal, said == flag)
         }
         (Kind::Number(a), Kind::Number(b)) => by(&a, &b),
-        (Kind::Text(a), Kind::Text(b)) => match (number_of(left), number_of(right)) {
-            // `'9' < '60'` are two numbers in an export's cells.
-            (Some(a), Some(b)) if comparison.is_order() => by(&a, &b),
-            _ => ordered(comparison, a.cmp(&b), a == b),
-        },
+        // `'9' < '60'` are two numbers in an export's cells.
+        (Kind::Text(_), Kind::Text(_))
+            if comparison.is_order()
+                && let (Some(a), Some(b)) = (number_of(left), number_of(right)) =>
+        {
+            by(&a, &b)
+        }
+        (Kind::Text(a), Kind::Text(b)) => ordered(comparison, a.cmp(&b), a == b),
         (Kind::Money(a, ours), Kind::Money(b, theirs)) => match (ours, theirs) {
             (Some(ours), Some(theirs)) if ours != theirs => {
                 return Err(ExpressionError::with_help(

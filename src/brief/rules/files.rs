@@ -192,7 +192,7 @@ pub(super) fn stale_rendering(subject: &Subject<'_>, findings: &mut Vec<Finding>
         return;
     }
     let checked = subject.checked;
-    if checked.is_rendered {
+    if checked.is_as_written {
         return;
     }
     let confirmed = &checked.files.confirmed();
@@ -270,6 +270,9 @@ pub(super) fn broken_sources(checked: &Checked<'_>, findings: &mut Vec<Finding>)
     let name = BriefSources::FILE;
     if !checked.files.refused.is_empty() {
         findings.extend(checked.refused(&BROKEN_SOURCES, name));
+        return;
+    }
+    if checked.is_as_written {
         return;
     }
     let help = "only handoff writes it: bring back the last version of it that handoff committed";

@@ -14,7 +14,7 @@ pub use subject::{FolderSummary, HandoffFiles, Refused};
 
 use super::{Brief, RenderError, RenderInput, Renderer, Schema};
 use crate::finding::{Finding, Rule};
-use files::STALE_RENDERING;
+use files::{BROKEN_SOURCES, STALE_RENDERING};
 use subject::{Checked, Subject};
 
 /// How a rule looks: at one brief that could be read, at one folder whatever
@@ -77,25 +77,25 @@ pub struct HandoffCheck {
     pub findings: Vec<Finding>,
     /// What [`check_ledger`] needs of it.
     pub summary: FolderSummary,
-    /// Whether README.md is what brief.yaml gives.
-    pub is_rendered: bool,
+    /// Whether README.md is what brief.yaml gives, and sources.yaml what handoff wrote.
+    pub is_as_written: bool,
 }
 
 /// Checks one handoff's folder with every rule that looks at one folder.
 #[must_use]
 pub fn check_handoff(files: &HandoffFiles<'_>, context: &CheckContext<'_>) -> HandoffCheck {
-    check_rendered(files, context, false)
+    check_again(files, context, false)
 }
 
-/// As [`check_handoff`]; README.md is not rendered again where it is known to be
-/// what brief.yaml gives.
+/// As [`check_handoff`]; README.md is not rendered again and sources.yaml not read
+/// again where an earlier check of the same files found both as they were written.
 #[must_use]
-pub fn check_rendered(
+pub fn check_again(
     files: &HandoffFiles<'_>,
     context: &CheckContext<'_>,
-    is_rendered: bool,
+    is_as_written: bool,
 ) -> HandoffCheck {
-    let checked = Checked { is_rendered, ..Checked::of(files, context) };
+    let checked = Checked { is_as_written, ..Checked::of(files, context) };
     let subject = checked.subject();
     let mut findings = Vec::new();
     for (_, check) in &TABLE {
@@ -110,9 +110,11 @@ pub fn check_rendered(
         }
     }
     sort(&mut findings);
-    let is_stale = findings.iter().any(|finding| finding.rule == STALE_RENDERING.id);
-    let is_rendered = subject.is_some() && !is_stale;
-    HandoffCheck { findings, summary: checked.summary(), is_rendered }
+    let of_machine = [STALE_RENDERING.id, BROKEN_SOURCES.id];
+    let is_other = findings.iter().any(|finding| of_machine.contains(&finding.rule));
+    // What is refused is not looked at.
+    let is_as_written = subject.is_some() && files.refused.is_empty() && !is_other;
+    HandoffCheck { findings, summary: checked.summary(), is_as_written }
 }
 
 /// Checks what only shows when all handoffs are seen together.

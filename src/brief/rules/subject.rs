@@ -72,8 +72,8 @@ pub(super) struct Checked<'a> {
     pub brief: Option<Result<Brief, yaml::Error>>,
     pub timeline: Option<Result<Timeline, yaml::Error>>,
     pub completeness: Option<Completeness>,
-    /// Whether README.md is known to be what the brief gives.
-    pub is_rendered: bool,
+    /// Whether README.md and sources.yaml are known to be as handoff wrote them.
+    pub is_as_written: bool,
 }
 
 /// A folder whose brief could be read.
@@ -95,7 +95,7 @@ impl<'a> Checked<'a> {
             _ => None,
         };
         let timeline = files.timeline.map(Timeline::parse);
-        Self { files, context, brief, timeline, completeness, is_rendered: false }
+        Self { files, context, brief, timeline, completeness, is_as_written: false }
     }
 
     pub(super) fn subject(&'a self) -> Option<Subject<'a>> {

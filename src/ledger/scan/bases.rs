@@ -67,7 +67,9 @@ impl<K: Hash + Eq + Copy, V: Copy> Bases<K, V> {
             return;
         }
         if self.young_bytes + cost > self.half {
-            self.old = std::mem::take(&mut self.young);
+            // With the room it has, which it needs again.
+            std::mem::swap(&mut self.old, &mut self.young);
+            self.young.clear();
             self.young_bytes = 0;
         }
         if self.young.insert(key, (data, more)).is_none() {

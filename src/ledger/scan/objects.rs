@@ -78,16 +78,24 @@ impl Objects {
         }
     }
 
-    /// Where an object stands in the packs, for reading many in the order in
-    /// which their deltas build on each other; loose objects come last.
-    pub(in crate::ledger) fn place(&self, id: &Id) -> (usize, u64) {
-        for (number, pack) in self.packs.iter().enumerate() {
-            if let Some(offset) = pack.offset(id) {
-                return (number, offset);
-            }
-        }
-        (usize::MAX, 0)
+    /// Where an object stands in the packs; none for a loose one.
+    pub(in crate::ledger) fn place(&self, id: &Id) -> Option<InPack> {
+        (0..self.packs.len()).find_map(|pack| self.place_in(pack, id))
     }
+
+    fn place_in(&self, pack: usize, id: &Id) -> Option<InPack> {
+        let (offset, checksum) = self.packs.get(pack)?.find(id)?;
+        Some(InPack { pack, offset, checksum })
+    }
+}
+
+/// Where an object stands. Objects that are read in this order build on what was
+/// read right before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::ledger) struct InPack {
+    pack: usize,
+    offset: u64,
+    checksum: Option<u32>,
 }
 
 /// Reads objects in one thread.
@@ -122,11 +130,9 @@ impl Reader {
         }
     }
 
-    /// The object's bytes and kind.
-    pub(in crate::ledger) fn read(&mut self, id: &Id) -> Result<(Arc<Vec<u8>>, Kind), Fault> {
-        if let Some((pack, offset, checksum)) = self.locate(id)
-            && let Some(found) = self.read_packed(pack, offset, checksum)
-        {
+    /// The bytes and kind of an object that stands at this place, or loose.
+    fn read(&mut self, place: Option<InPack>, id: &Id) -> Result<(Arc<Vec<u8>>, Kind), Fault> {
+        if let Some(found) = place.and_then(|place| self.read_packed(place)) {
             return Ok(found);
         }
         let wanted = gix::ObjectId::Sha1(*id);
@@ -154,21 +160,28 @@ impl Reader {
         id: &Id,
         wanted: Kind,
     ) -> Result<Arc<Vec<u8>>, Fault> {
-        let (bytes, kind) = self.read(id)?;
+        let place = self.locate(id);
+        self.read_kind_at(place, id, wanted)
+    }
+
+    /// As [`Reader::read_kind`], of an object of which it is known where it stands.
+    pub(in crate::ledger) fn read_kind_at(
+        &mut self,
+        place: Option<InPack>,
+        id: &Id,
+        wanted: Kind,
+    ) -> Result<Arc<Vec<u8>>, Fault> {
+        let (bytes, kind) = self.read(place, id)?;
         if kind != wanted {
             return Err(Fault::Broken(format!("it is a {kind} where a {wanted} belongs")));
         }
         Ok(bytes)
     }
 
-    fn locate(&mut self, id: &Id) -> Option<(usize, u64, Option<u32>)> {
-        let packs = &self.objects.packs;
-        let find = |number: usize| {
-            let (offset, checksum) = packs.get(number)?.find(id)?;
-            Some((number, offset, checksum))
-        };
-        let found = find(self.last_pack).or_else(|| (0..packs.len()).find_map(find))?;
-        self.last_pack = found.0;
+    fn locate(&mut self, id: &Id) -> Option<InPack> {
+        let found = self.objects.place_in(self.last_pack, id);
+        let found = found.or_else(|| self.objects.place(id))?;
+        self.last_pack = found.pack;
         Some(found)
     }
 
@@ -176,9 +189,7 @@ impl Reader {
     /// the general object database then finds another copy or says why not.
     fn read_packed(
         &mut self,
-        pack: usize,
-        offset: u64,
-        checksum: Option<u32>,
+        InPack { pack, offset, checksum }: InPack,
     ) -> Option<(Arc<Vec<u8>>, Kind)> {
         let objects = Arc::clone(&self.objects);
         let file = objects.packs[pack].data()?;

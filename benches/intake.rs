@@ -3,7 +3,8 @@
 //! removed, and beside one that waits for the disk once for each request; see
 //! docs/benchmarks.md.
 //!
-//! `cargo bench --bench intake [-- FOLDER]`: the folder decides which disk is measured.
+//! `cargo bench --bench intake [-- FOLDER [CONNECTIONS]]`: the folder decides which
+//! disk is measured.
 
 #![allow(
     clippy::unwrap_used,
@@ -32,6 +33,10 @@ use handoff::model::{DocumentKind, Secrets};
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 use tokio::sync::Notify;
+
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// How many connections, and how many webhooks each of them sends.
 const CONNECTIONS: [(usize, usize); 4] = [(1, 500), (8, 200), (32, 100), (128, 40)];
@@ -151,8 +156,9 @@ fn spread(values: &[f64]) -> (f64, f64, f64) {
 
 fn main() {
     // Cargo adds `--bench`.
-    let folder = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
-    let folder = folder.map_or_else(|| PathBuf::from("."), PathBuf::from);
+    let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
+    let folder = arguments.next().map_or_else(|| PathBuf::from("."), PathBuf::from);
+    let only: Option<usize> = arguments.next().map(|connections| connections.parse().unwrap());
     // Nothing is removed before the end: that would slow down what is measured next.
     let mut places = Vec::new();
     let sizes = CONNECTIONS.map(|(connections, each)| format!("{connections} x {each}"));
@@ -164,7 +170,8 @@ fn main() {
     println!("| connections | way | a second | p50 | p99 | beside storing removed |");
     println!("|---|---|---|---|---|---|");
     let mut made = Vec::new();
-    for (connections, each) in CONNECTIONS {
+    let is_asked = |(connections, _): &(usize, usize)| only.is_none_or(|it| it == *connections);
+    for (connections, each) in CONNECTIONS.into_iter().filter(is_asked) {
         let mut figures = WAYS.map(|_| Figures::default());
         for round in 0..ROUNDS {
             for turn in 0..WAYS.len() {

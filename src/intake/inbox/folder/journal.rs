@@ -122,10 +122,28 @@ impl Spool {
     }
 
     pub(super) fn put_records(&self, records: &[Record]) -> Vec<Result<Put, InboxError>> {
-        if let Err(error) = self.make_room() {
-            return records.iter().map(|_| Err(error.clone())).collect();
+        match self.make_room() {
+            Ok(()) => self.store(records),
+            Err(error) => records.iter().map(|_| Err(error.clone())).collect(),
         }
+    }
+
+    /// Puts one event in where nothing has to be made before; else nothing is done.
+    pub(super) fn put_at_once(&self, record: &Record) -> Option<Result<Put, InboxError>> {
+        let is_free = fs::metadata(self.folder(State::New)).is_ok()
+            && self.others().is_ok_and(|others| others.is_empty())
+            && !self.own().is_behind();
+        is_free.then(|| self.store(std::slice::from_ref(record)).pop()).flatten()
+    }
+
+    fn store(&self, records: &[Record]) -> Vec<Result<Put, InboxError>> {
+        let refused = |error: InboxError| records.iter().map(|_| Err(error.clone())).collect();
+        // Held while it is looked: what has its file is forgotten here afterwards.
         let mut own = self.own();
+        let states = match self.states_of(records.iter().map(|record| &record.name)) {
+            Ok(states) => states,
+            Err(error) => return refused(error),
+        };
         let mut first: BTreeMap<&EventName, usize> = BTreeMap::new();
         let (mut group, mut fresh, mut has_file) = (Vec::new(), Vec::new(), false);
         let mut results: Vec<Result<Put, InboxError>> = Vec::with_capacity(records.len());
@@ -136,14 +154,8 @@ impl Spool {
             }
             first.insert(&record.name, index);
             let unmade = || own.unmade.get(&record.name).map(|(state, _)| *state);
-            results.push(match self.state_of(&record.name) {
-                Ok(Some(state)) => {
-                    has_file = true;
-                    Ok(Put::Known(state))
-                }
-                Ok(None) => Ok(unmade().map_or(Put::Stored, Put::Known)),
-                Err(error) => Err(error),
-            });
+            has_file |= states[index].is_some();
+            results.push(Ok(states[index].or_else(unmade).map_or(Put::Stored, Put::Known)));
             if results[index] == Ok(Put::Stored) {
                 segment::add_event(&mut group, &record.content);
                 fresh.push(index);
@@ -347,11 +359,8 @@ impl Spool {
 
     /// Makes the files that are missing of these events; gives how many.
     fn make(&self, mut envelopes: Vec<Envelope>) -> Result<usize, InboxError> {
-        let mut states = Vec::with_capacity(envelopes.len());
-        for envelope in &envelopes {
-            states.push(self.state_of(&envelope.name())?);
-        }
-        let mut states = states.into_iter();
+        let names: Vec<EventName> = envelopes.iter().map(Envelope::name).collect();
+        let mut states = self.states_of(&names)?.into_iter();
         envelopes.retain(|_| states.next().is_some_and(|state| state.is_none()));
         if !envelopes.is_empty() {
             self.write_new(&envelopes)?;
@@ -477,6 +486,25 @@ mod tests {
         // As when the file system is not there any more.
         fs::rename(folder.path().join("new"), folder.path().join("away")).unwrap();
         assert!(spool.put(&event("c")).is_err());
+    }
+
+    #[test]
+    fn what_needs_something_made_before_is_not_put_in_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(folder.path()).unwrap();
+        let at_once = |id: &str| spool.put_at_once(&Record::of(&event(id)));
+        assert_eq!(at_once("a"), Some(Ok(Put::Stored)));
+        assert_eq!(at_once("a"), Some(Ok(Put::Known(State::New))));
+        spool.own().most_bytes = 1;
+        assert_eq!(at_once("b"), None, "too much has no file");
+        spool.own().most_bytes = BYTES_BEHIND;
+        let other = Spool::open(folder.path()).unwrap();
+        other.put(&event("c")).unwrap();
+        assert_eq!(at_once("c"), None, "another process may have the same");
+        drop(other);
+        assert_eq!(at_once("c"), Some(Ok(Put::Known(State::New))));
+        fs::rename(folder.path().join("new"), folder.path().join("away")).unwrap();
+        assert_eq!(at_once("d"), None, "whoever waits is told what is wrong");
     }
 
     #[test]

@@ -85,21 +85,27 @@ impl Spool {
 
     /// Where an event is, if it is here.
     pub(super) fn state_of(&self, name: &EventName) -> Result<Option<State>, InboxError> {
+        Ok(self.states_of([name])?.pop().flatten())
+    }
+
+    /// Where each of these events is, if it is here.
+    pub(super) fn states_of<'a>(
+        &self,
+        names: impl IntoIterator<Item = &'a EventName> + Clone,
+    ) -> Result<Vec<Option<State>>, InboxError> {
         // In the order in which events move, and `new/` again for one that was returned meanwhile.
-        if self.file(State::New, name).exists() {
-            return Ok(Some(State::New));
-        }
+        let is_in = |state, name: &EventName| self.file(state, name).exists().then_some(state);
+        let mut states: Vec<_> =
+            names.clone().into_iter().map(|name| is_in(State::New, name)).collect();
         let work = self.folder(State::Work);
         let folders = worker_claims::folders(&work).map_err(InboxError::io("listing", &work))?;
-        if folders.iter().any(|claims| claims.join(name.file()).exists()) {
-            return Ok(Some(State::Work));
+        for (state, name) in states.iter_mut().zip(names).filter(|(state, _)| state.is_none()) {
+            let in_hand = folders.iter().any(|claims| claims.join(name.file()).exists());
+            let later = [State::Held, State::Failed, State::Done, State::New];
+            let later = || later.into_iter().find_map(|state| is_in(state, name));
+            *state = in_hand.then_some(State::Work).or_else(later);
         }
-        for state in [State::Held, State::Failed, State::Done, State::New] {
-            if self.file(state, name).exists() {
-                return Ok(Some(state));
-            }
-        }
-        Ok(None)
+        Ok(states)
     }
 
     /// Returns to `new/` what processes that are gone had in hand.

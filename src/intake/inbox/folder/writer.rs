@@ -1,11 +1,13 @@
 //! Two threads that write for everybody. One makes what comes while it waits
 //! for the disk durable together, before any of it is answered; the other makes
-//! the files behind it, once nothing more comes for a moment.
+//! the files behind it, once nothing more comes for a moment. What comes alone is
+//! written by who brings it.
 
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -25,6 +27,9 @@ const FILES: usize = 64;
 /// How long to wait after files could not be made.
 const AGAIN: Duration = Duration::from_secs(1);
 
+/// A disk that took less for what came last keeps nobody else waiting.
+const QUICK: Duration = Duration::from_millis(1);
+
 struct Job {
     record: Record,
     answer: oneshot::Sender<Result<Put, InboxError>>,
@@ -35,8 +40,21 @@ struct Job {
 #[derive(Debug)]
 pub(super) struct SpoolWriter {
     jobs: Option<mpsc::Sender<Job>>,
+    line: Option<Arc<Line>>,
     stored: Arc<Notify>,
     threads: Vec<JoinHandle<()>>,
+}
+
+/// Where what comes stands until it is on the disk.
+#[derive(Debug)]
+struct Line {
+    spool: Arc<Spool>,
+    /// Held by who writes.
+    writing: Mutex<()>,
+    /// Whether the disk was when it was last waited for.
+    is_quick: AtomicBool,
+    stored: Arc<Notify>,
+    came: SyncSender<()>,
 }
 
 impl SpoolWriter {
@@ -48,10 +66,17 @@ impl SpoolWriter {
         let (jobs, waiting) = mpsc::channel::<Job>(4 * BATCH);
         let (came, has_come) = sync_channel(1);
         let stored = Arc::new(Notify::new());
-        let mut writer = Self { jobs: Some(jobs), stored, threads: Vec::new() };
-        let (to, tell) = (Arc::clone(spool), Arc::clone(&writer.stored));
+        let line = Arc::new(Line {
+            spool: Arc::clone(spool),
+            writing: Mutex::new(()),
+            is_quick: AtomicBool::new(false),
+            stored: Arc::clone(&stored),
+            came,
+        });
+        let mut writer =
+            Self { jobs: Some(jobs), line: Some(Arc::clone(&line)), stored, threads: Vec::new() };
         let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
-        writer.threads.push(thread("inbox").spawn(move || store(&to, waiting, &tell, &came))?);
+        writer.threads.push(thread("inbox").spawn(move || line.store(waiting))?);
         let to = Arc::clone(spool);
         writer.threads.push(thread("inbox-files").spawn(move || make_files(&to, &has_come))?);
         Ok(writer)
@@ -62,10 +87,16 @@ impl SpoolWriter {
     /// # Errors
     /// When it is not.
     pub(super) async fn put(&self, envelope: &Envelope) -> Result<Put, InboxError> {
-        let jobs = self.jobs.as_ref().ok_or(InboxError::Closed)?;
+        let (Some(jobs), Some(line)) = (&self.jobs, &self.line) else {
+            return Err(InboxError::Closed);
+        };
+        let record = Record::of(envelope);
+        let is_alone = jobs.capacity() == jobs.max_capacity();
+        if is_alone && let Some(put) = line.put_at_once(&record) {
+            return put;
+        }
         let (answer, result) = oneshot::channel();
-        let job = Job { record: Record::of(envelope), answer };
-        jobs.send(job).await.map_err(|_| InboxError::Closed)?;
+        jobs.send(Job { record, answer }).await.map_err(|_| InboxError::Closed)?;
         result.await.map_err(|_| InboxError::Closed)?
     }
 
@@ -75,38 +106,78 @@ impl SpoolWriter {
     }
 }
 
-fn store(spool: &Spool, mut jobs: mpsc::Receiver<Job>, tell: &Notify, came: &SyncSender<()>) {
-    let mut batch = Vec::with_capacity(BATCH);
-    while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
-        let (records, answers): (Vec<_>, Vec<_>) =
-            batch.drain(..).map(|job| (job.record, job.answer)).unzip();
-        for (answer, result) in answers.into_iter().zip(spool.put_records(&records)) {
-            // Whoever has hung up sends it again and is told that it is known.
-            let _ = answer.send(result);
+impl Line {
+    /// Puts one event in where nobody writes and the disk is quick: to hand it to
+    /// a thread and back takes longer than that. Else nothing is done.
+    fn put_at_once(&self, record: &Record) -> Option<Result<Put, InboxError>> {
+        if !self.is_quick.load(Ordering::Relaxed) {
+            return None;
         }
-        tell.notify_one();
+        let writing = self.writing.try_lock().ok()?;
+        let put = self.timed(|| self.spool.put_at_once(record))?;
+        drop(writing);
+        self.tell();
+        Some(put)
+    }
+
+    fn timed<T>(&self, act: impl FnOnce() -> T) -> T {
+        let begun = Instant::now();
+        let done = act();
+        self.is_quick.store(begun.elapsed() < QUICK, Ordering::Relaxed);
+        done
+    }
+
+    fn tell(&self) {
+        self.stored.notify_one();
         // When it is full, the other thread has been told and has not begun.
-        let _ = came.try_send(());
+        let _ = self.came.try_send(());
+    }
+
+    /// Makes what waits durable together, until no more can come.
+    fn store(&self, mut jobs: mpsc::Receiver<Job>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
+            let (records, answers): (Vec<_>, Vec<_>) =
+                batch.drain(..).map(|job| (job.record, job.answer)).unzip();
+            let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+            let results = self.timed(|| self.spool.put_records(&records));
+            drop(writing);
+            for (answer, result) in answers.into_iter().zip(results) {
+                // Whoever has hung up sends it again and is told that it is known.
+                let _ = answer.send(result);
+            }
+            self.tell();
+        }
     }
 }
 
-/// Makes files when the spool has had nothing new for a moment. Ends with the
-/// other thread; what is left then is made by the spool's own end.
+/// Makes files when the spool has had nothing new for a moment. Looks now and
+/// then whether something has come: to be woken for everything that comes would
+/// cost more than to store it. Ends with the other thread; what is left then is
+/// made by the spool's own end.
 fn make_files(spool: &Spool, has_come: &Receiver<()>) {
     while has_come.recv().is_ok() {
         let mut pause = QUIET;
         loop {
-            match has_come.recv_timeout(pause) {
-                Ok(()) => pause = QUIET,
-                Err(RecvTimeoutError::Disconnected) => return,
-                Err(RecvTimeoutError::Timeout) => match spool.make_files(FILES) {
-                    Ok(true) => pause = Duration::ZERO,
-                    Ok(false) => break,
-                    Err(error) => {
-                        tracing::error!(%error, "events have no files yet; it is tried again");
-                        pause = AGAIN;
+            std::thread::sleep(pause);
+            match has_come.try_recv() {
+                Ok(()) => {
+                    pause = QUIET;
+                    continue;
+                }
+                Err(TryRecvError::Disconnected) => return,
+                Err(TryRecvError::Empty) => {}
+            }
+            match spool.make_files(FILES) {
+                Ok(true) => pause = Duration::ZERO,
+                Ok(false) => break,
+                Err(error) => {
+                    tracing::error!(%error, "events have no files yet; it is tried again");
+                    if has_come.recv_timeout(AGAIN) == Err(RecvTimeoutError::Disconnected) {
+                        return;
                     }
-                },
+                    pause = QUIET;
+                }
             }
         }
     }
@@ -114,7 +185,7 @@ fn make_files(spool: &Spool, has_come: &Receiver<()>) {
 
 impl Drop for SpoolWriter {
     fn drop(&mut self) {
-        self.jobs = None;
+        (self.jobs, self.line) = (None, None);
         for thread in self.threads.drain(..) {
             // Waited for: a process that ends earlier would leave its claims behind.
             let _ = thread.join();

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr3};
 use rayon::prelude::*;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -80,18 +79,26 @@ pub(super) fn read_cells(
             let mut escaped = false;
             end = start;
             loop {
-                end += memchr(b'"', &bytes[end..]).ok_or(Fault::Unclosed)?;
-                if bytes.get(end + 1) != Some(&b'"') {
-                    break;
+                match bytes.get(end) {
+                    None => return Err(Fault::Unclosed),
+                    Some(b'"') if bytes.get(end + 1) == Some(&b'"') => {
+                        escaped = true;
+                        end += 2;
+                    }
+                    Some(b'"') => break,
+                    Some(_) => end += 1,
                 }
-                escaped = true;
-                end += 2;
             }
             cells.push(Cell { start, end, escaped });
             end += 1;
         } else {
-            let length = memchr3(delimiter, b'\n', b'\r', &bytes[at..]);
-            end = length.map_or(bytes.len(), |length| at + length);
+            end = at;
+            while let Some(byte) = bytes.get(end) {
+                if *byte == delimiter || *byte == b'\n' || *byte == b'\r' {
+                    break;
+                }
+                end += 1;
+            }
             cells.push(Cell { start: at, end, escaped: false });
         }
         match bytes.get(end) {
@@ -615,7 +622,7 @@ impl Piece {
         let mut begins = vec![from];
         let mut at = from + length;
         while let Some(line) = text.as_bytes().get(at..)
-            && let Some(line_end) = memchr(b'\n', line)
+            && let Some(line_end) = line.iter().position(|byte| *byte == b'\n')
         {
             begins.push(at + line_end + 1);
             at += line_end + 1 + length;

@@ -339,6 +339,8 @@ async fn a_deal_outside_of_the_window_is_counted_and_not_given() {
     let window = Window { from: day("2026-10-10"), to: day("2026-11-01") };
     let (mut inside, mut outside) = (0, 0);
     for folder in fixtures("read") {
+        let whole = open(&folder).expect("opens").population(Window::default(), &()).await;
+        let whole = whole.expect("population");
         for properties in [vec![], vec!["dealname".to_owned(), "Deal Name".to_owned()]] {
             let properties = properties.into_iter().collect();
             let detail = Detail::Counted(Counted { properties, ..Counted::default() });
@@ -346,6 +348,12 @@ async fn a_deal_outside_of_the_window_is_counted_and_not_given() {
             let all = crm.population(Window::default(), &()).await.expect("population");
             let some = crm.population(window, &()).await.expect("population");
             assert_eq!(some.source, all.source, "{}", folder.display());
+            // What was taken for won is said however little is kept of a deal.
+            let taken = |of: &Population| -> Vec<String> {
+                let all = of.source.remarks.iter();
+                all.filter(|remark| remark.contains("taken as won")).cloned().collect()
+            };
+            assert_eq!(taken(&all), taken(&whole), "{}", folder.display());
             let ((all, gaps), (some, same)) = (all.deals.into_parts(), some.deals.into_parts());
             assert_eq!(same, gaps, "{}", folder.display());
             let is_given = |deal: &Deal| {

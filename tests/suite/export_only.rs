@@ -24,6 +24,22 @@ fn names(sandbox: &Sandbox, folder: &str) -> Vec<String> {
     names
 }
 
+#[test]
+fn a_stage_that_only_a_probability_calls_won_is_named() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "e/export.csv",
+        "Record ID,Deal Name,Deal Stage,Amount,Close Date,Deal probability\n\
+         1,Acme,Signed & live,48000,2026-11-05,1\n2,Birch,Closed Won,12000,2026-11-12,1\n\
+         3,Cedar,Proposal,12000,2026-11-12,0.4\n4,Dune,Closed Lost,12000,2026-11-12,0\n",
+    );
+    let audit = ["--now", NOON, "audit", "--deals", "export.csv"];
+    let ran = sandbox.handoff("e", &audit).exits(1);
+    let told =
+        "These stages were taken as won because of a probability of 100: \"Signed & live\" (1).";
+    assert!(ran.stdout.contains(told), "{}", ran.stdout);
+}
+
 fn folder_with_export() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write("e/export.csv", EXPORT);

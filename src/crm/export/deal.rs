@@ -334,9 +334,8 @@ impl Builder<'_> {
                 }
             }
             Evidence::Probability => {
-                let stage = deal.stage.as_deref().map(quoted).unwrap_or_default();
-                if !stage.is_empty() {
-                    *tally.by_probability.entry(stage).or_default() += 1;
+                if !signs.stage.is_empty() {
+                    *tally.by_probability.entry(quoted(signs.stage)).or_default() += 1;
                 }
             }
             Evidence::Nothing => {

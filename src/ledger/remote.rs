@@ -18,14 +18,17 @@ use crate::model::{Key, ObjectId};
 pub struct Unpushed {
     /// The remote that lacks it.
     pub remote: String,
-    /// How many commits.
+    /// How many commits; where it was never asked, no more than a thousand.
     pub commits: usize,
-    /// When the oldest of them was made.
+    /// When the oldest of those that are counted was made.
     pub since: DateTime<Utc>,
     /// Whether this clone has ever fetched from it or pushed to it. A `git clone
     /// --bare` keeps nothing of what its origin has.
     pub asked: bool,
 }
+
+/// So many commits are counted of which nobody has asked the remote.
+const MOST_UNASKED: usize = 1_000;
 
 /// What a remote says to a push that sends nothing, and why, in git's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +60,7 @@ impl std::fmt::Display for Unpushed {
         let Self { remote, commits, since, asked } = self;
         let (are, s) = if *commits == 1 { ("is", "") } else { ("are", "s") };
         if !asked {
-            return write!(f, "whether {remote} has the {commits} commit{s} here is not known");
+            return write!(f, "whether {remote} has the commits here is not known");
         }
         write!(
             f,
@@ -160,19 +163,20 @@ impl Ledger {
     /// When the branches or commits cannot be read.
     pub fn unpushed(&self) -> Result<Option<Unpushed>, LedgerError> {
         let Some(remote) = self.remote() else { return Ok(None) };
+        let asked = {
+            let repo = hold(self.shared());
+            let of_remote = repo.references_glob(&known_of(&repo, &remote));
+            of_remote.is_ok_and(|mut of_remote| of_remote.next().is_some())
+        };
         let (mut commits, mut since) = (0, i64::MAX);
         self.each_unpushed(&remote, |commit| {
             commits += 1;
             since = since.min(commit.committer().when().seconds());
+            // Else a clone that keeps nothing of its origin is read whole each time.
+            asked || commits < MOST_UNASKED
         })?;
         let since = DateTime::from_timestamp(since, 0).unwrap_or_default();
-        if commits == 0 {
-            return Ok(None);
-        }
-        let repo = hold(self.shared());
-        let of_remote = repo.references_glob(&known_of(&repo, &remote));
-        let asked = of_remote.is_ok_and(|mut of_remote| of_remote.next().is_some());
-        Ok(Some(Unpushed { remote, commits, since, asked }))
+        Ok((commits > 0).then_some(Unpushed { remote, commits, since, asked }))
     }
 
     /// The keys of the handoffs that were signed in commits that the usual
@@ -188,15 +192,17 @@ impl Ledger {
             if trailer(message, "Handoff-Event") == Some("signed") {
                 keys.extend(trailer(message, "Handoff-Key").and_then(|key| Key::parse(key).ok()));
             }
+            true
         })?;
         Ok(keys)
     }
 
-    /// Looks at each commit of this clone that a remote is not known to have.
+    /// Looks at the commits of this clone that a remote is not known to have, while
+    /// `look` wants more.
     fn each_unpushed(
         &self,
         remote: &str,
-        mut look: impl FnMut(&Commit<'_>),
+        mut look: impl FnMut(&Commit<'_>) -> bool,
     ) -> Result<(), LedgerError> {
         let repo = hold(self.shared());
         let failed = |error| LedgerError::git("listing commits", self.root())(error);
@@ -218,7 +224,9 @@ impl Ledger {
         }
         walk.hide_glob(&known_of(&repo, remote)).map_err(failed)?;
         for id in walk {
-            look(&id.and_then(|id| repo.find_commit(id)).map_err(failed)?);
+            if !look(&id.and_then(|id| repo.find_commit(id)).map_err(failed)?) {
+                break;
+            }
         }
         Ok(())
     }

@@ -341,7 +341,7 @@ impl FileCrm {
                 for remark in remarks::all(loaded, &self.settings, &tally) {
                     checks.push(Check {
                         what: file("remark"),
-                        level: CheckLevel::Ok,
+                        level: CheckLevel::Warning,
                         detail: remark,
                         remedy: None,
                     });

@@ -26,8 +26,8 @@ use chrono::{DateTime, Utc};
 use handoff::crm::{CrmConfig, Triggers};
 use handoff::esign::{EsignConfig, Providers};
 use handoff::intake::{
-    Claimed, Connections, Counts, Envelope, EventName, FolderInbox, Inbox, InboxError, Listed,
-    Metrics, Put, Senders, Service, State, router, serve,
+    Claimed, Connections, Envelope, EventName, EventState, FolderInbox, Inbox, InboxCounts,
+    InboxError, Listed, Put, Senders, Service, ServiceMetrics, router, serve,
 };
 use handoff::model::{DocumentKind, Secrets};
 use hmac::{Hmac, Mac as _};
@@ -100,13 +100,13 @@ impl Inbox for PlainInbox {
     async fn give_all_back(&self) -> Result<usize, InboxError> {
         Err(InboxError::Closed)
     }
-    async fn settle(&self, _: &Claimed, _: State) -> Result<(), InboxError> {
+    async fn settle(&self, _: &Claimed, _: EventState) -> Result<(), InboxError> {
         Err(InboxError::Closed)
     }
-    async fn counts(&self, _: DateTime<Utc>) -> Result<Counts, InboxError> {
+    async fn counts(&self, _: DateTime<Utc>) -> Result<InboxCounts, InboxError> {
         Err(InboxError::Closed)
     }
-    async fn list(&self, _: &[State], _: DateTime<Utc>) -> Result<Vec<Listed>, InboxError> {
+    async fn list(&self, _: &[EventState], _: DateTime<Utc>) -> Result<Vec<Listed>, InboxError> {
         Err(InboxError::Closed)
     }
     async fn find(&self, _: &str, _: DateTime<Utc>) -> Result<Listed, InboxError> {
@@ -237,7 +237,7 @@ fn measure(inbox: Arc<dyn Inbox>, connections: usize, each: usize) -> (Vec<Durat
     let service = Service {
         senders: Arc::new(Senders::new(settings.clone(), Arc::new(move || Ok(settings.clone())))),
         inbox,
-        metrics: Arc::new(Metrics::default()),
+        metrics: Arc::new(ServiceMetrics::default()),
         clock: Arc::new(Utc::now),
         ledger: Arc::new(|| Ok(0)),
         links: None,

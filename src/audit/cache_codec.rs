@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::brief_facts::{BriefFacts, DealAsWritten, SignatureAsWritten, UnansweredField};
-use super::events::{Events, Moment, kept_moment, moment_of};
+use super::events::{EventTime, Events, kept_moment, moment_of};
 use super::folder_digest::Forgery;
 use crate::model::{CrmName, DealId, DocumentId, Key, Money, Person, ProviderName};
 
@@ -47,13 +47,13 @@ pub(super) enum KeptTip<'a> {
 pub(super) struct KeptBrief<'a> {
     key: Option<&'a str>,
     deal: Option<KeptDeal<'a>>,
-    signature: Option<(&'a str, Option<&'a str>, Moment)>,
+    signature: Option<(&'a str, Option<&'a str>, EventTime)>,
     customer: Option<&'a str>,
     tier: Option<&'a str>,
     csm: Option<&'a str>,
     value: Option<([u8; 16], Option<&'a str>)>,
     total: Option<([u8; 16], Option<&'a str>)>,
-    due: Moment,
+    due: EventTime,
     complete: bool,
     #[serde(borrow)]
     unanswered: Vec<(Option<u8>, &'a str)>,
@@ -65,7 +65,7 @@ struct KeptDeal<'a> {
     id: &'a str,
     name: Option<&'a str>,
     owner: Option<(Option<&'a str>, Option<&'a str>)>,
-    closed_won_at: Moment,
+    closed_won_at: EventTime,
 }
 
 impl<'a> From<&'a BriefFacts> for KeptBrief<'a> {

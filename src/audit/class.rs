@@ -77,7 +77,7 @@ impl Class {
 
 /// How many deals each class has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
+pub struct ClassCounts {
     /// Deals handed over in time.
     pub on_time: usize,
     /// Deals handed over late.
@@ -94,7 +94,7 @@ pub struct Counts {
     pub excluded: usize,
 }
 
-impl Counts {
+impl ClassCounts {
     /// The count of one class.
     #[must_use]
     pub fn of(&self, class: Class) -> usize {

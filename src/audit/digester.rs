@@ -10,7 +10,8 @@ use super::brief_facts::BriefFacts;
 use super::cache_codec::{Kept, KeptBrief, KeptTip};
 use super::events::{Events, TimelineFacts};
 use super::folder_digest::{
-    AtTip, BriefVersion, Change, Delivery, Early, FolderDigest, ForgedSources, Forgery, Rewritten,
+    AtTip, BriefVersion, Delivery, Early, FolderDigest, ForgedSources, Forgery, RecordedCommit,
+    Rewritten,
 };
 use crate::brief::EventKind;
 use crate::model::{FolderHistory, Gap, History, Key, ObjectId, Version};
@@ -41,7 +42,7 @@ impl<'a> Digester<'a> {
     }
 
     /// Digests one folder from its files.
-    pub fn digest(&self, folder: &FolderHistory, blobs: &mut impl Blobs) -> FolderDigest {
+    pub fn digest(&self, folder: &FolderHistory, blobs: &mut impl BlobSource) -> FolderDigest {
         digest(self, folder, blobs)
     }
 
@@ -92,7 +93,7 @@ impl<'a> Digester<'a> {
             AtTip::Unreadable => return None,
         };
         let key = digest.key.as_ref().map(Key::as_str);
-        let place = |change: &Change| {
+        let place = |change: &RecordedCommit| {
             let place = folder.versions.iter().position(|v| v.commit == change.order)?;
             u32::try_from(place).ok()
         };
@@ -198,7 +199,7 @@ impl<'a> Digester<'a> {
     }
 
     /// From which commit to which the folder's brief was gone, for the first time.
-    fn gone(&self, folder: &FolderHistory) -> Option<(Change, Change)> {
+    fn gone(&self, folder: &FolderHistory) -> Option<(RecordedCommit, RecordedCommit)> {
         let there = folder.versions.iter().position(|version| version.brief.is_some())?;
         let mut after = folder.versions[there..].iter();
         let gone = after.find(|version| version.brief.is_none())?;
@@ -225,9 +226,9 @@ impl<'a> Digester<'a> {
         }
     }
 
-    pub(super) fn change(&self, version: &Version) -> Change {
+    pub(super) fn change(&self, version: &Version) -> RecordedCommit {
         let commit = &self.history.commits[version.commit as usize];
-        Change { commit: commit.id, at: moment(commit.committed_at), order: version.commit }
+        RecordedCommit { commit: commit.id, at: moment(commit.committed_at), order: version.commit }
     }
 
     /// The schema in force at a version; `None` while the ledger had none.
@@ -257,7 +258,7 @@ fn removal(folder: &FolderHistory) -> Option<&Version> {
 }
 
 /// Reads the blobs of a ledger.
-pub trait Blobs {
+pub trait BlobSource {
     /// A version of `brief.yaml`, judged by the schema of its time (`None`:
     /// the ledger had none, so the shipped one counts).
     ///
@@ -315,7 +316,11 @@ pub fn gaps_of(digests: &[FolderDigest]) -> Vec<Gap> {
 }
 
 /// Digests one folder from its files.
-fn digest(digester: &Digester<'_>, folder: &FolderHistory, blobs: &mut impl Blobs) -> FolderDigest {
+fn digest(
+    digester: &Digester<'_>,
+    folder: &FolderHistory,
+    blobs: &mut impl BlobSource,
+) -> FolderDigest {
     let mut unreadable = Vec::new();
     let delivered = first_signed(digester, folder, blobs, &mut unreadable);
     let tip = at_tip(digester, folder, blobs, delivered.as_ref(), &mut unreadable);
@@ -344,13 +349,13 @@ struct Timelines {
     rewritten: Option<Rewritten>,
     ahead: Option<Early>,
     forged: Option<ForgedSources>,
-    exempted: Option<Change>,
+    exempted: Option<RecordedCommit>,
 }
 
 fn timelines(
     digester: &Digester<'_>,
     folder: &FolderHistory,
-    blobs: &mut impl Blobs,
+    blobs: &mut impl BlobSource,
     unreadable: &mut Vec<(String, String)>,
 ) -> Timelines {
     let mut found = Timelines::default();
@@ -421,7 +426,7 @@ struct Sources {
 impl Sources {
     /// `recorded` is `None` while the timeline cannot be read: the next one
     /// that can decides.
-    fn see(&mut self, version: &Version, change: Change, recorded: Option<&[ObjectId]>) {
+    fn see(&mut self, version: &Version, change: RecordedCommit, recorded: Option<&[ObjectId]>) {
         let before = std::mem::replace(&mut self.now, version.sources);
         let is_another = before != version.sources;
         let what = match (version.sources, recorded) {
@@ -446,7 +451,7 @@ impl Sources {
 fn first_signed(
     digester: &Digester<'_>,
     folder: &FolderHistory,
-    blobs: &mut impl Blobs,
+    blobs: &mut impl BlobSource,
     unreadable: &mut Vec<(String, String)>,
 ) -> Option<Delivery> {
     let mut seen = None;
@@ -472,7 +477,7 @@ fn first_signed(
 fn at_tip(
     digester: &Digester<'_>,
     folder: &FolderHistory,
-    blobs: &mut impl Blobs,
+    blobs: &mut impl BlobSource,
     delivered: Option<&Delivery>,
     unreadable: &mut Vec<(String, String)>,
 ) -> AtTip {

@@ -49,13 +49,13 @@ impl<'a> From<&'a Event> for Happened<'a> {
 }
 
 /// A moment that may be absent.
-pub(super) type Moment = Option<(i64, u32)>;
+pub(super) type EventTime = Option<(i64, u32)>;
 
-pub(super) fn kept_moment(at: Option<DateTime<Utc>>) -> Moment {
+pub(super) fn kept_moment(at: Option<DateTime<Utc>>) -> EventTime {
     at.map(|at| (at.timestamp(), at.timestamp_subsec_nanos()))
 }
 
-pub(super) fn moment_of(kept: Moment) -> Option<DateTime<Utc>> {
+pub(super) fn moment_of(kept: EventTime) -> Option<DateTime<Utc>> {
     kept.and_then(|(seconds, nanos)| DateTime::from_timestamp(seconds, nanos))
 }
 
@@ -67,7 +67,7 @@ type Said<'a> = (
     Option<&'a str>,
     Option<&'a str>,
     Option<&'a str>,
-    Moment,
+    EventTime,
     Option<TouchEvidence>,
 );
 

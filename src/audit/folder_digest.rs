@@ -12,7 +12,7 @@ use crate::model::{Key, ObjectId};
 
 /// A commit that did something to a brief.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Change {
+pub struct RecordedCommit {
     /// The commit.
     pub commit: ObjectId,
     /// The committer's time.
@@ -25,7 +25,7 @@ pub struct Change {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BriefVersion {
     /// The commit.
-    pub change: Change,
+    pub change: RecordedCommit,
     /// The blob.
     pub blob: ObjectId,
 }
@@ -58,7 +58,7 @@ pub enum Proof {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     /// The commit that brought it.
-    pub change: Change,
+    pub change: RecordedCommit,
     /// The latest committer time of that commit and those before it: the
     /// earliest time it can truly have arrived, whatever its own date says.
     pub not_before: DateTime<Utc>,
@@ -97,7 +97,7 @@ pub enum AtTip {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rewritten {
     /// The commit since when it is gone.
-    pub change: Change,
+    pub change: RecordedCommit,
     /// What it was, `accepted`.
     pub event: String,
 }
@@ -106,7 +106,7 @@ pub struct Rewritten {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Early {
     /// The commit that brought it.
-    pub change: Change,
+    pub change: RecordedCommit,
     /// When it is said to have happened.
     pub at: DateTime<Utc>,
 }
@@ -126,7 +126,7 @@ pub enum Forgery {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ForgedSources {
     /// The commit that did it.
-    pub change: Change,
+    pub change: RecordedCommit,
     /// What it did.
     pub what: Forgery,
 }
@@ -143,7 +143,7 @@ pub struct FolderDigest {
     /// The brief at the tip.
     pub tip: AtTip,
     /// The commit that took the signed brief away.
-    pub removed: Option<Change>,
+    pub removed: Option<RecordedCommit>,
     /// The versions of the brief, oldest first.
     pub versions: Vec<BriefVersion>,
     /// The events of the last timeline.
@@ -159,9 +159,9 @@ pub struct FolderDigest {
     /// The event that was committed the longest before its own time.
     pub ahead: Option<Early>,
     /// From which commit to which the brief was gone for the first time.
-    pub gone: Option<(Change, Change)>,
+    pub gone: Option<(RecordedCommit, RecordedCommit)>,
     /// The commit that brought the last exemption.
-    pub exempted: Option<Change>,
+    pub exempted: Option<RecordedCommit>,
 }
 
 impl FolderDigest {

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::brief_facts::{BriefFacts, DealAsWritten, SignatureAsWritten};
 use super::events::{Events, Happened};
 use super::folder_digest::{
-    BriefVersion, Change, Delivery, Early, FolderDigest, ForgedSources, Rewritten,
+    BriefVersion, Delivery, Early, FolderDigest, ForgedSources, RecordedCommit, Rewritten,
 };
 use crate::brief::{EventKind, TouchEvidence};
 use crate::model::Key;
@@ -22,7 +22,7 @@ pub struct HandoffFacts {
     /// The ledger it lies in, when there are several.
     pub repository: Option<String>,
     /// Its folders: the one that counts first, then by path.
-    pub folders: Vec<Folder>,
+    pub folders: Vec<FolderAtTip>,
     /// The brief at the tip, where one can be read.
     pub tip: Option<Arc<BriefFacts>>,
     /// The first arrival of a signed brief, at whatever path.
@@ -30,7 +30,7 @@ pub struct HandoffFacts {
     /// Whether a signed brief is at the tip.
     pub signed_at_tip: bool,
     /// The commit that took the last signed brief away.
-    pub removed: Option<Change>,
+    pub removed: Option<RecordedCommit>,
     /// The versions of the brief in the order they came, over all folders.
     pub versions: Vec<BriefVersion>,
     /// What happened, oldest first.
@@ -45,14 +45,14 @@ pub struct HandoffFacts {
     pub ahead: Option<Early>,
     /// From which commit to which the brief was gone, for one folder alone:
     /// one that was moved was never gone.
-    pub gone: Option<(Change, Change)>,
+    pub gone: Option<(RecordedCommit, RecordedCommit)>,
     /// The commit that brought the last exemption.
-    pub exempted: Option<Change>,
+    pub exempted: Option<RecordedCommit>,
 }
 
 /// One path of a handoff.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Folder {
+pub struct FolderAtTip {
     /// The path below the ledger's root.
     pub path: String,
     /// Whether a signed brief is there at the tip.
@@ -219,9 +219,9 @@ fn join(key: Key, mut digests: Vec<FolderDigest>, as_of: DateTime<Utc>) -> Hando
             digest.path.clone(),
         )
     });
-    let folders: Vec<Folder> = digests
+    let folders: Vec<FolderAtTip> = digests
         .iter()
-        .map(|digest| Folder {
+        .map(|digest| FolderAtTip {
             path: digest.path.clone(),
             signed_at_tip: digest.is_signed_at_tip(),
         })

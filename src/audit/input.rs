@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use super::{
-    Arrivals, Checkpoint, FolderDigest, HandoffFacts, Policies, Policy, WebAddress, combine,
+    Arrivals, CheckpointReport, FolderDigest, HandoffFacts, Policies, Policy, WebAddress, combine,
     gaps_of,
 };
 use crate::model::{
@@ -119,7 +119,7 @@ pub struct LedgerInput {
     /// What could not be read: of the history, and of the briefs.
     pub gaps: Vec<Gap>,
     /// What earlier audits left behind.
-    pub checkpoints: Vec<Checkpoint>,
+    pub checkpoints: Vec<CheckpointReport>,
     /// What is wrong with their chain as a whole.
     pub checkpoint_faults: Vec<String>,
     /// The versions of the schema, as [`History::schemas`].

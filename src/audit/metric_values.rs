@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use super::{Counts, DealKey, ValuesByClass};
+use super::{ClassCounts, DealKey, ValuesByClass};
 
 /// So many of so many, and which.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -163,7 +163,7 @@ pub struct Group {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Figures {
     /// How many deals of each class.
-    pub summary: Counts,
+    pub summary: ClassCounts,
     /// What they are worth.
     pub values: ValuesByClass,
     /// How many have their handoff.

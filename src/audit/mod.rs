@@ -29,19 +29,19 @@ mod suggest;
 
 pub use brief_facts::{BriefFacts, DealAsWritten, SignatureAsWritten, UnansweredField};
 pub use cache_codec::KEPT_FORMAT;
-pub use class::{Class, Counts, Values, ValuesByClass};
+pub use class::{Class, ClassCounts, Values, ValuesByClass};
 pub use clock::{Arrivals, LostPush, PushClock};
 pub use coverage::{
     COVERAGE_VERSION, CoverageInput, CoverageReport, DealAnswers, FieldCoverage, QuestionCoverage,
     RepCoverage, RequiredField, measure_coverage,
 };
-pub use digester::{Blobs, Digester, ReadError, gaps_of};
+pub use digester::{BlobSource, Digester, ReadError, gaps_of};
 pub use events::{Events, Happened, TimelineFacts};
 pub use folder_digest::{
-    Arrival, AtTip, BriefVersion, Change, Delivery, Early, FolderDigest, ForgedSources, Forgery,
-    Proof, Rewritten,
+    Arrival, AtTip, BriefVersion, Delivery, Early, FolderDigest, ForgedSources, Forgery, Proof,
+    RecordedCommit, Rewritten,
 };
-pub use handoff_facts::{Folder, HandoffFacts, combine};
+pub use handoff_facts::{FolderAtTip, HandoffFacts, combine};
 pub use input::{AuditInput, Differences, LedgerInput, Scope, SignaturesInput};
 pub use metric_values::{
     Coverage, FieldCount, Figures, Group, Latencies, Latency, LatencyFigures, Metrics,
@@ -49,8 +49,8 @@ pub use metric_values::{
 };
 pub use policy::{Policies, Policy, PolicyVersion};
 pub use report::{
-    AskedProvider, AuditReport, Checkpoint, CheckpointDeal, ClockReport, Exclusion, LedgerReport,
-    Outcome, PopulationReport, REPORT_VERSION, Settings, SignaturesReport, SourceReport,
+    AskedProvider, AuditOutcome, AuditReport, CheckpointReport, ClockReport, Exclusion,
+    LedgerReport, PopulationReport, REPORT_VERSION, Settings, SignaturesReport, SourceReport,
     UndecidedRule, WebAddress,
 };
 pub use row::{

@@ -6,10 +6,13 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{
-    Counts, DealKey, DealRow, Metrics, Orphan, SignatureClass, SignatureRow, Values, ValuesByClass,
+    ClassCounts, DealKey, DealRow, Metrics, Orphan, SignatureClass, SignatureRow, Values,
+    ValuesByClass,
 };
 use crate::finding::{Finding, Severity};
-use crate::model::{DocumentId, Gap, HeldDocument, ObjectId, ProviderName, Push, Window};
+use crate::model::{
+    CheckpointDeal, DocumentId, Gap, HeldDocument, ObjectId, ProviderName, Push, Window,
+};
 
 /// The version of the JSON shape; it changes when a reader would break.
 pub const REPORT_VERSION: u32 = 1;
@@ -37,7 +40,7 @@ pub struct AuditReport {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub more_ledgers: Vec<LedgerReport>,
     /// How many closed-won deals each class has; they add up to `population.closed_won`.
-    pub summary: Counts,
+    pub summary: ClassCounts,
     /// What they are worth; adds up to `population.value`.
     pub values: ValuesByClass,
     /// The closed-won deals, sorted by key.
@@ -65,17 +68,17 @@ impl AuditReport {
     /// How the audit came out, for the exit code. What could not be read
     /// comes before what was found: a report with gaps is not a result.
     #[must_use]
-    pub fn outcome(&self, fail_level: Severity) -> Outcome {
+    pub fn outcome(&self, fail_level: Severity) -> AuditOutcome {
         if !self.complete {
-            Outcome::Incomplete
+            AuditOutcome::Incomplete
         } else if self.findings.iter().any(|finding| finding.severity >= fail_level) {
-            Outcome::Findings
+            AuditOutcome::Findings
         } else if self.deals.is_empty()
             && self.signatures.as_ref().is_none_or(|signatures| signatures.completed == 0)
         {
-            Outcome::NothingMatched
+            AuditOutcome::NothingMatched
         } else {
-            Outcome::Clean
+            AuditOutcome::Clean
         }
     }
 
@@ -99,7 +102,7 @@ impl HeldDocument {
 
 /// How an audit came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum AuditOutcome {
     /// Every deal is accounted for. Exit code 0.
     Clean,
     /// Something is wrong. Exit code 1.
@@ -216,7 +219,7 @@ pub struct LedgerReport {
     pub briefs: usize,
     /// Checkpoints that earlier audits left.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub checkpoints: Vec<Checkpoint>,
+    pub checkpoints: Vec<CheckpointReport>,
     /// Commits that only this clone has; they do not count.
     #[serde(skip_serializing_if = "is_zero")]
     pub unpushed: usize,
@@ -255,7 +258,7 @@ pub struct WebAddress {
 
 /// What an earlier audit left behind to be compared with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Checkpoint {
+pub struct CheckpointReport {
     /// The ref that holds it.
     pub name: String,
     /// When it was made.
@@ -280,19 +283,6 @@ pub struct Checkpoint {
     /// The deals it saw.
     #[serde(skip)]
     pub deals: Vec<CheckpointDeal>,
-}
-
-/// One deal as an earlier audit saw it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CheckpointDeal {
-    /// The deal.
-    pub key: String,
-    /// Its class then, `on_time`.
-    pub class: String,
-    /// What it was worth.
-    pub value: Option<String>,
-    /// When it was won.
-    pub won_at: Option<DateTime<Utc>>,
 }
 
 /// What the report says of one second clock.

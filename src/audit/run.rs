@@ -13,7 +13,7 @@ use super::selection::{Selection, select};
 use super::signatures::judge_signatures;
 use super::suggest::Suggestions;
 use super::{
-    AuditInput, AuditReport, Class, Counts, DealKey, Exclusion, HandoffFacts, LedgerInput,
+    AuditInput, AuditReport, Class, ClassCounts, DealKey, Exclusion, HandoffFacts, LedgerInput,
     LedgerReport, PopulationReport, REPORT_VERSION, SourceReport, UndecidedRule, Values,
     ValuesByClass,
 };
@@ -56,7 +56,7 @@ pub fn audit(input: &AuditInput<'_>) -> AuditReport {
     let findings = check_all(input, &mut judged, &orphans, documents, &gaps);
     let metrics = measure(&judged, input.policy(), input.as_of);
     let population = population(input, &selection, &judged);
-    let (mut summary, mut values) = (Counts::default(), ValuesByClass::default());
+    let (mut summary, mut values) = (ClassCounts::default(), ValuesByClass::default());
     for row in judged.iter().map(|judged| &judged.row) {
         summary.add(row.class);
         if let Some(value) = &row.value {

@@ -27,7 +27,7 @@ pub fn question(number: u8) -> Option<&'static str> {
 /// How far one question is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Answer {
+pub enum AnswerState {
     /// Every answer that is owed is there.
     Answered,
     /// Nothing is missing, and at least one answer is an honest gap.
@@ -91,7 +91,7 @@ pub struct UnknownAnswer {
 pub struct Completeness {
     /// The seven questions, first to last. A question that the schema does
     /// not ask is answered.
-    pub questions: [Answer; 7],
+    pub questions: [AnswerState; 7],
     /// What is owed and not there, in the schema's order.
     pub missing: Vec<MissingField>,
     /// The honest gaps, in the schema's order.
@@ -107,18 +107,18 @@ impl Completeness {
             walk.visit(field, brief.get(&field.name), Step::section(field));
         }
         let Walk { missing, unknown, .. } = walk;
-        let mut questions = [Answer::Answered; 7];
-        let mut worsen = |question: u8, answer: Answer| {
+        let mut questions = [AnswerState::Answered; 7];
+        let mut worsen = |question: u8, answer: AnswerState| {
             let slot = &mut questions[usize::from(question) - 1];
             *slot = (*slot).max(answer);
         };
         for gap in &unknown {
             if let Some(question) = gap.question {
-                worsen(question, Answer::Unknown);
+                worsen(question, AnswerState::Unknown);
             }
         }
         for field in &missing {
-            worsen(field.question, Answer::Unanswered);
+            worsen(field.question, AnswerState::Unanswered);
         }
         Self { questions, missing, unknown }
     }
@@ -131,14 +131,14 @@ impl Completeness {
 
     /// How a question stands, 1 to 7.
     #[must_use]
-    pub fn answer(&self, question: u8) -> Option<Answer> {
+    pub fn answer(&self, question: u8) -> Option<AnswerState> {
         self.questions.get(usize::from(question).checked_sub(1)?).copied()
     }
 
     /// How many of the seven questions are answered, honest gaps not counted.
     #[must_use]
     pub fn answered(&self) -> usize {
-        self.questions.iter().filter(|answer| **answer == Answer::Answered).count()
+        self.questions.iter().filter(|answer| **answer == AnswerState::Answered).count()
     }
 }
 

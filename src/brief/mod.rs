@@ -18,7 +18,7 @@ mod view;
 
 pub use answer::is_placeholder;
 pub use completeness::{
-    Absence, Answer, Completeness, MissingField, QUESTIONS, UnknownAnswer, question,
+    Absence, AnswerState, Completeness, MissingField, QUESTIONS, UnknownAnswer, question,
 };
 pub(crate) use expression::fold_property;
 pub use expression::{
@@ -29,16 +29,16 @@ pub use form::{
     read_answer, read_form, unknown_answer,
 };
 pub use mapping::{
-    BaseMapping, FirstTouch, MappedBrief, Mapping, MappingInput, MappingProblem, Proposal, Remark,
-    TracedAnswer, propose,
+    BaseMapping, FirstTouch, MappedBrief, Mapping, MappingInput, MappingProblem, MappingRemark,
+    Proposal, TracedAnswer, propose,
 };
 pub use merge::{ChangedAnswer, changed_answers, in_one_line, kept_answers, merge};
 pub use model::{BRIEF_SCHEMA, Brief, check_version};
 pub use proposed::{PROPOSED_SCHEMA, Proposals, ProposedAnswer, ToolProposal};
 pub use render::{DEFAULT_TEMPLATE, RenderError, RenderInput, Renderer};
 pub use rules::{
-    CheckContext, FirstTouchLimit, Fix, FolderSummary, HandoffCheck, HandoffFiles, Member, Refused,
-    Team, brief_rules, check_again, check_handoff, check_ledger, fixes,
+    CheckContext, CheckedFolder, FirstTouchDeadline, Fix, FolderSummary, HandoffCheck, NamedMember,
+    Refused, TeamNames, brief_rules, check_again, check_handoff, check_ledger, fixes,
 };
 pub use schema::{
     Field, Outline, Role, SHIPPED_SCHEMA, Schema, SchemaError, Shape, TIMELINE_JSON_SCHEMA,

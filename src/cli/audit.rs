@@ -17,7 +17,7 @@ use super::open::{
 };
 use super::progress::{Counting, Reading};
 use super::signatures;
-use crate::audit::{AuditReport, Differences, LedgerInput, Outcome};
+use crate::audit::{AuditOutcome, AuditReport, Differences, LedgerInput};
 use crate::config::AuditClock;
 use crate::crm::Crm;
 use crate::crm::export::Detail;
@@ -149,7 +149,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
 }
 
 /// An audit with what it was made from.
-pub(super) struct Made {
+pub(super) struct AuditRun {
     context: Context,
     ledgers: Vec<LedgerInput>,
     population: Population,
@@ -157,7 +157,7 @@ pub(super) struct Made {
 }
 
 /// Makes the audit that the arguments ask for, in a ledger; writes nothing.
-pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Made, CliError> {
+pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<AuditRun, CliError> {
     let (mut first, more) = ledgers(arguments, invocation)?;
     // Nothing long is read where the export is not there: this fails then.
     let absent = |file: &&PathBuf| file.as_os_str() != "-" && !invocation.path(file).exists();
@@ -254,7 +254,7 @@ pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Mad
     };
     let mut report = workflow::audit(&ledgers, &first.config, &rules, &request)?;
     report.held = held;
-    Ok(Made { context: first, ledgers, population, report })
+    Ok(AuditRun { context: first, ledgers, population, report })
 }
 
 /// The documents that are held in this clone's inbox; how many events wait there
@@ -549,10 +549,10 @@ fn inside(invocation: &Invocation) -> Invocation {
 
 fn exit(report: &AuditReport, fail_level: Severity) -> Exit {
     match report.outcome(fail_level) {
-        Outcome::Clean => Exit::Clean,
-        Outcome::Findings => Exit::Findings,
-        Outcome::Incomplete => Exit::CouldNot,
-        Outcome::NothingMatched => Exit::Nothing,
+        AuditOutcome::Clean => Exit::Clean,
+        AuditOutcome::Findings => Exit::Findings,
+        AuditOutcome::Incomplete => Exit::CouldNot,
+        AuditOutcome::NothingMatched => Exit::Nothing,
     }
 }
 

@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::inbox_argument::InboxArgument;
 use super::invocation::Invocation;
-use crate::intake::{Envelope, Inbox, Listed, State};
+use crate::intake::{Envelope, EventState, Inbox, Listed};
 use crate::ledger::Ledger;
 use crate::model::DocumentKind;
 use crate::report::{Options, count, table};
@@ -35,7 +35,7 @@ enum Action {
     /// List events that wait, are being processed, are held, or failed
     List {
         /// Only those in this state
-        #[arg(long, value_name = "STATE", value_parser = State::ALL.map(State::word))]
+        #[arg(long, value_name = "STATE", value_parser = EventState::ALL.map(EventState::word))]
         state: Option<String>,
         /// Also those that are done
         #[arg(long, conflicts_with = "state")]
@@ -92,7 +92,7 @@ async fn act(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, Cli
         Action::Show { id } => show(&inbox.find(id, now).await?, json, invocation),
         Action::Retry { ids, failed } => {
             let events = match failed {
-                true => inbox.list(&[State::Failed], now).await?,
+                true => inbox.list(&[EventState::Failed], now).await?,
                 false => find_all(inbox, ids, invocation).await?,
             };
             for event in &events {
@@ -140,10 +140,10 @@ async fn list(
     json: bool,
     invocation: &Invocation,
 ) -> Result<Exit, CliError> {
-    let wanted: Vec<State> = State::ALL
+    let wanted: Vec<EventState> = EventState::ALL
         .into_iter()
         .filter(|candidate| {
-            state.map_or(all || *candidate != State::Done, |state| state == candidate.word())
+            state.map_or(all || *candidate != EventState::Done, |state| state == candidate.word())
         })
         .collect();
     let events = inbox.list(&wanted, invocation.now).await?;
@@ -176,7 +176,7 @@ async fn list(
                 row.push(
                     envelope
                         .not_before
-                        .filter(|_| matches!(event.state, State::New | State::Held))
+                        .filter(|_| matches!(event.state, EventState::New | EventState::Held))
                         .map(minute)
                         .unwrap_or_default(),
                 );
@@ -194,8 +194,8 @@ async fn list(
 }
 
 /// Why an event is where it is.
-fn why(state: State, envelope: &Envelope) -> Option<String> {
-    let held = envelope.held.as_ref().filter(|_| state == State::Held);
+fn why(state: EventState, envelope: &Envelope) -> Option<String> {
+    let held = envelope.held.as_ref().filter(|_| state == EventState::Held);
     let problem = || envelope.errors.last().map(|trouble| trouble.message.clone());
     held.map(|hold| hold.reason.clone()).or_else(problem)
 }
@@ -226,7 +226,7 @@ fn show(event: &Listed, json: bool, invocation: &Invocation) -> Result<Exit, Cli
         text.push_str(&format!("decided    {}\n", kind.as_str()));
     }
     if let Some(due) =
-        envelope.not_before.filter(|_| matches!(event.state, State::New | State::Held))
+        envelope.not_before.filter(|_| matches!(event.state, EventState::New | EventState::Held))
     {
         text.push_str(&format!("due        {}\n", minute(due)));
     }

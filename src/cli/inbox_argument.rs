@@ -8,7 +8,7 @@ use clap::builder::TypedValueParser as _;
 use super::error::CliError;
 use super::invocation::Invocation;
 use crate::intake::{
-    Counts, Inbox, InboxError, InboxLocation, NatsAccess, Spool, State, open_inbox,
+    EventState, Inbox, InboxCounts, InboxError, InboxLocation, NatsAccess, Spool, open_inbox,
 };
 use crate::ledger::Ledger;
 use crate::model::HeldDocument;
@@ -50,7 +50,7 @@ impl InboxArgument {
 pub(super) fn inbox_counts(
     ledger: &Ledger,
     invocation: &Invocation,
-) -> Option<Result<Counts, InboxError>> {
+) -> Option<Result<InboxCounts, InboxError>> {
     let root = ledger.git_dir().join("handoff").join("inbox");
     root.is_dir().then(|| Spool::open(&root).and_then(|spool| spool.counts(invocation.now)))
 }
@@ -58,7 +58,7 @@ pub(super) fn inbox_counts(
 /// The documents that are held in that inbox, the longest held first.
 pub(super) fn held_documents(ledger: &Ledger) -> Result<Vec<HeldDocument>, InboxError> {
     let spool = Spool::open(&ledger.git_dir().join("handoff").join("inbox"))?;
-    let listed = spool.list(&[State::Held])?;
+    let listed = spool.list(&[EventState::Held])?;
     let mut held: Vec<HeldDocument> =
         listed.iter().filter_map(|event| event.envelope.as_ref().ok()?.held_document()).collect();
     held.sort_by(|a, b| (a.since, &a.event).cmp(&(b.since, &b.event)));

@@ -16,7 +16,7 @@ use super::invocation::Invocation;
 use super::open::{Ports, open, open_ledger, read_settings};
 use crate::crm::Triggers;
 use crate::esign::Providers;
-use crate::intake::{Connections, Counter, Inbox, Metrics, Reread, Senders, Worker};
+use crate::intake::{Connections, Counter, Inbox, Reread, Senders, ServiceMetrics, Worker};
 use crate::ledger::Ledger;
 use crate::text::one_line;
 use crate::time::Clock;
@@ -37,7 +37,7 @@ pub(super) struct Intake {
     pub(super) inbox: Arc<dyn Inbox>,
     pub(super) connections: Connections,
     reread: Reread,
-    pub(super) metrics: Arc<Metrics>,
+    pub(super) metrics: Arc<ServiceMetrics>,
     pub(super) clock: Clock,
 }
 
@@ -132,7 +132,7 @@ impl Working {
     /// Starts it.
     pub(super) fn start(
         make: impl Fn() -> Worker + Send + 'static,
-        metrics: Arc<Metrics>,
+        metrics: Arc<ServiceMetrics>,
         mut stop: watch::Receiver<bool>,
     ) -> Result<Self, CliError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

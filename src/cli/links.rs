@@ -20,7 +20,7 @@ use super::invocation::Invocation;
 use super::keys::find_whole_key;
 use super::open::{Ports, links, open};
 use crate::deliver::Links;
-use crate::intake::{Fields, LinkHandler, LinkRoute, Metrics};
+use crate::intake::{Fields, LinkHandler, LinkRoute, ServiceMetrics};
 use crate::link::LinkRole;
 use crate::model::Key;
 use crate::text::{is_address, one_line, quoted, terminal};
@@ -246,7 +246,7 @@ struct LedgerParts {
     invocation: Invocation,
     clock: Clock,
     push: bool,
-    metrics: Arc<Metrics>,
+    metrics: Arc<ServiceMetrics>,
 }
 
 /// A thread that pushes and delivers what was changed, so that no page waits

@@ -56,7 +56,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
 }
 
 /// What became of a proposal.
-pub(super) struct Made {
+pub(super) struct ProposalRun {
     proposed: Proposed,
     /// The pull request, where one was opened.
     request: Option<String>,
@@ -71,7 +71,7 @@ pub(super) fn make(
     by: &str,
     answers: &[ProposedAnswer],
     invocation: &Invocation,
-) -> Result<Made, CliError> {
+) -> Result<ProposalRun, CliError> {
     let opens = if context.push { open_requests(invocation, context)? } else { None };
     let proposed = workflow::propose(context, key, by, answers)?;
     let mut exit = invocation.tell("", &proposed.remarks);
@@ -87,7 +87,7 @@ pub(super) fn make(
             }
         }
     }
-    Ok(Made { proposed, request, exit })
+    Ok(ProposalRun { proposed, request, exit })
 }
 
 /// The answers of the file, each with its citation.
@@ -115,7 +115,7 @@ fn answers_of(bytes: &[u8], arguments: &Arguments) -> Result<Vec<ProposedAnswer>
     Ok(answers.collect())
 }
 
-impl Made {
+impl ProposalRun {
     /// The result as the documented JSON, version 1.
     pub(super) fn to_json(&self) -> Value {
         json!({

@@ -268,12 +268,12 @@ impl Observations {
     /// What a comment asks for. One without a command says nothing about the
     /// customer: it counts for nothing.
     pub(super) fn comment(&mut self, words: &str, actor: &Actor<'_>, at: DateTime<Utc>, url: &str) {
-        match Command::read(words) {
-            Some(Command::Accept) => self.see(EventKind::Accepted, actor, at, url, None),
-            Some(Command::Return(reason)) => {
+        match CommentCommand::read(words) {
+            Some(CommentCommand::Accept) => self.see(EventKind::Accepted, actor, at, url, None),
+            Some(CommentCommand::Return(reason)) => {
                 self.see(EventKind::Returned, actor, at, url, reason);
             }
-            Some(Command::Touched) => self.see(EventKind::Touched, actor, at, url, None),
+            Some(CommentCommand::Touched) => self.see(EventKind::Touched, actor, at, url, None),
             None => {}
         }
     }
@@ -338,7 +338,7 @@ pub(super) fn last_assigned(handoff: &Handoff) -> Option<DateTime<Utc>> {
 
 /// What a comment asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Command {
+pub(super) enum CommentCommand {
     /// The handoff is accepted.
     Accept,
     /// It goes back to the rep, with the reason where one is given.
@@ -347,7 +347,7 @@ pub(super) enum Command {
     Touched,
 }
 
-impl Command {
+impl CommentCommand {
     /// Reads the first line of a comment. Whoever gives the reason of a
     /// return on the lines below is understood, too. A quotation or a code
     /// block is no command.
@@ -382,16 +382,16 @@ mod tests {
 
     #[test]
     fn only_the_first_line_of_a_comment_commands() {
-        let returned = |reason: &str| Some(Command::Return(Some(reason.to_owned())));
+        let returned = |reason: &str| Some(CommentCommand::Return(Some(reason.to_owned())));
         let cases = [
-            ("/accept", Some(Command::Accept)),
-            ("\r\n /Accept.\r\nThank you", Some(Command::Accept)),
-            ("/accept, all clear", Some(Command::Accept)),
+            ("/accept", Some(CommentCommand::Accept)),
+            ("\r\n /Accept.\r\nThank you", Some(CommentCommand::Accept)),
+            ("/accept, all clear", Some(CommentCommand::Accept)),
             ("/return wrong customer\nmore", returned("wrong customer")),
             ("/return: `rm -rf`\u{202E} @team <b>", returned("`rm -rf` @team <b>")),
             ("/return\n\nthe metric has\nno target\n", returned("the metric has no target")),
-            ("/return", Some(Command::Return(None))),
-            ("/touched, called Dana", Some(Command::Touched)),
+            ("/return", Some(CommentCommand::Return(None))),
+            ("/touched, called Dana", Some(CommentCommand::Touched)),
             ("Touched", None),
             ("/accepted", None),
             ("/returning soon", None),
@@ -403,7 +403,7 @@ mod tests {
             ("", None),
         ];
         for (comment, command) in cases {
-            assert_eq!(Command::read(comment), command, "{comment:?}");
+            assert_eq!(CommentCommand::read(comment), command, "{comment:?}");
         }
     }
 }

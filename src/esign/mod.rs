@@ -20,7 +20,7 @@ pub use deal_refs::{DealIdExpression, DealSettings};
 pub use provider::{Authenticity, Provider, ProviderRow, ProviderSettings, Received, Verified};
 pub use providers::{EsignConfig, PROVIDERS, ParseError, Providers, secret_names};
 
-pub use crate::webhook::{Answer, BODY_LIMIT, DeliveryId, Malformed, Rejection, Request, Route};
+pub use crate::webhook::{BODY_LIMIT, DeliveryId, Malformed, Rejection, Reply, Request, Route};
 
 use crate::model::{DocumentId, ProviderName, Signature};
 

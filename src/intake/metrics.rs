@@ -102,13 +102,13 @@ pub enum Degraded {
 
 /// The counts since the start.
 #[derive(Debug, Default)]
-pub struct Metrics {
+pub struct ServiceMetrics {
     counts: Mutex<BTreeMap<(Counter, Vec<String>), u64>>,
     ages: Mutex<BTreeMap<String, Ages>>,
     degraded: Mutex<BTreeMap<Degraded, String>>,
 }
 
-impl Metrics {
+impl ServiceMetrics {
     /// Adds one.
     pub fn count(&self, counter: Counter, labels: &[&str]) {
         let labels = labels.iter().map(|label| (*label).to_owned()).collect();

@@ -14,10 +14,10 @@ pub use http::{Fields, LinkHandler, LinkRoute, Senders, Service, router, serve};
 #[cfg(feature = "jetstream")]
 pub use inbox::JetStreamInbox;
 pub use inbox::{
-    Backoff, Body, Claimed, Content, Counts, Envelope, EventDocument, EventName, FolderInbox, Hold,
-    Inbox, InboxError, InboxLocation, Listed, NatsAccess, NatsAddress, Put, Spool, State, Trouble,
-    open_inbox,
+    Backoff, Body, Claimed, Content, Envelope, EventDocument, EventName, EventState, FolderInbox,
+    Hold, Inbox, InboxCounts, InboxError, InboxLocation, Listed, NatsAccess, NatsAddress, Put,
+    Spool, Trouble, open_inbox,
 };
-pub use metrics::{Counter, Degraded, Metrics};
+pub use metrics::{Counter, Degraded, ServiceMetrics};
 pub use watch::{FolderWatch, WatchSettings};
-pub use worker::{Connections, DealsTold, Handler, News, Reread, Tally, Task, Verdict, Worker};
+pub use worker::{Connections, DealsTold, Handler, News, Reread, Tally, Task, WorkVerdict, Worker};

@@ -13,7 +13,7 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::{mpsc, watch};
 
 use super::http::Senders;
-use super::inbox::{Envelope, EventName, Inbox, Put, State};
+use super::inbox::{Envelope, EventName, EventState, Inbox, Put};
 use crate::esign::{DeliveryId, ParseError};
 use crate::model::{ProviderName, SignatureEvent};
 use crate::text::{quoted, terminal};
@@ -208,7 +208,7 @@ impl FolderWatch {
             return;
         }
         // What cannot be told now is told by the next look.
-        let Ok(held) = self.inbox.list(&[State::Held], (self.clock)()).await else { return };
+        let Ok(held) = self.inbox.list(&[EventState::Held], (self.clock)()).await else { return };
         for event in held {
             let Some(path) = self.taken().remove(&event.name) else { continue };
             let why = event.envelope.ok().and_then(|it| it.held).map(|hold| hold.reason);
@@ -250,7 +250,7 @@ impl FolderWatch {
                 let path = to.and_then(|to| self.put_away(path, to));
                 let path = path.unwrap_or_else(|| owned_path.clone());
                 let mut taken = self.taken();
-                if put != Put::Known(State::Done) && taken.len() < REMEMBERED {
+                if put != Put::Known(EventState::Done) && taken.len() < REMEMBERED {
                     taken.insert(event, path);
                 }
                 Some(Seen::Settled(stamp))

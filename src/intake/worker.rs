@@ -14,8 +14,10 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use super::inbox::{Backoff, Claimed, Content, Envelope, EventDocument, Inbox, InboxError, State};
-use super::metrics::{Counter, Metrics};
+use super::inbox::{
+    Backoff, Claimed, Content, Envelope, EventDocument, EventState, Inbox, InboxError,
+};
+use super::metrics::{Counter, ServiceMetrics};
 use crate::crm::Triggers;
 use crate::esign::{FetchError, Fetcher, Provider, Providers, Verified, confirm};
 use crate::model::{
@@ -81,7 +83,7 @@ impl DealsTold {
 
 /// What became of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum WorkVerdict {
     /// It is done, or there was nothing to do.
     Done,
     /// It is genuine, and what it means is not certain: it waits, for a person
@@ -102,7 +104,7 @@ pub enum Verdict {
 #[async_trait(?Send)]
 pub trait Handler {
     /// Acts upon tasks that are due together; one verdict for each, in their order.
-    async fn hand_over(&self, tasks: &[Task]) -> Vec<Verdict>;
+    async fn hand_over(&self, tasks: &[Task]) -> Vec<WorkVerdict>;
 
     /// Tells whoever is to hear of a document that is held and is not among those
     /// whom `told` names; whether all were told that there are.
@@ -182,7 +184,7 @@ pub struct Worker {
     handler: Box<dyn Handler>,
     backoff: Backoff,
     clock: Clock,
-    metrics: Arc<Metrics>,
+    metrics: Arc<ServiceMetrics>,
     /// The rules by which what is held was last looked at; none before the first look.
     rules: RefCell<Option<Vec<u8>>>,
 }
@@ -210,7 +212,7 @@ impl Worker {
         reread: Reread,
         handler: Box<dyn Handler>,
         clock: Clock,
-        metrics: Arc<Metrics>,
+        metrics: Arc<ServiceMetrics>,
     ) -> Self {
         Self {
             inbox,
@@ -310,11 +312,11 @@ impl Worker {
             return Ok(Tally::default());
         }
         let open = self.open();
-        let read: Vec<Result<Task, Verdict>> = futures_util::stream::iter(&claimed)
+        let read: Vec<Result<Task, WorkVerdict>> = futures_util::stream::iter(&claimed)
             .map(|event| async {
                 let confirmed = AssertUnwindSafe(self.confirmed(&open, &event.envelope));
                 let broke_off =
-                    |panic: Box<dyn Any + Send>| Err(Verdict::Never(broke_off(panic.as_ref())));
+                    |panic: Box<dyn Any + Send>| Err(WorkVerdict::Never(broke_off(panic.as_ref())));
                 confirmed.catch_unwind().await.unwrap_or_else(broke_off)
             })
             .buffered(CONFIRMED_AT_ONCE)
@@ -333,7 +335,7 @@ impl Worker {
                 Ok(task) => {
                     places.push(index);
                     tasks.push(task);
-                    Verdict::Done
+                    WorkVerdict::Done
                 }
                 Err(verdict) => verdict,
             });
@@ -342,7 +344,7 @@ impl Worker {
             verdicts[*index] = verdict;
         }
         for (task, index) in tasks.iter().zip(&places) {
-            if let Verdict::Held { reason, deals } = &verdicts[*index] {
+            if let WorkVerdict::Held { reason, deals } = &verdicts[*index] {
                 self.tell_of_held(&mut claimed[*index].envelope, task, reason, deals).await?;
             }
         }
@@ -366,22 +368,20 @@ impl Worker {
 
     /// Hands tasks on. When that breaks off, each is handed on alone, so that
     /// only the one at fault fails.
-    async fn hand_over(&self, tasks: &[Task]) -> Vec<Verdict> {
+    async fn hand_over(&self, tasks: &[Task]) -> Vec<WorkVerdict> {
         if tasks.is_empty() {
             return Vec::new();
         }
         match AssertUnwindSafe(self.handler.hand_over(tasks)).catch_unwind().await {
             Ok(verdicts) => verdicts,
-            Err(panic) if tasks.len() == 1 => vec![Verdict::Never(broke_off(panic.as_ref()))],
+            Err(panic) if tasks.len() == 1 => vec![WorkVerdict::Never(broke_off(panic.as_ref()))],
             Err(_) => {
                 let mut verdicts = Vec::with_capacity(tasks.len());
                 for task in tasks.chunks(1) {
                     let alone = AssertUnwindSafe(self.handler.hand_over(task)).catch_unwind().await;
-                    verdicts.extend(
-                        alone.unwrap_or_else(|panic| {
-                            vec![Verdict::Never(broke_off(panic.as_ref()))]
-                        }),
-                    );
+                    verdicts.extend(alone.unwrap_or_else(|panic| {
+                        vec![WorkVerdict::Never(broke_off(panic.as_ref()))]
+                    }));
                 }
                 verdicts
             }
@@ -408,7 +408,7 @@ impl Worker {
             return Ok(());
         }
         let now = (self.clock)();
-        let others = self.inbox.list(&[State::Held], now).await?;
+        let others = self.inbox.list(&[EventState::Held], now).await?;
         let same = |other: &&Envelope| {
             let id = other.document.as_ref().map(|document| &document.id);
             other.provider == envelope.provider && id == Some(&signature.document_id)
@@ -441,7 +441,7 @@ impl Worker {
         let now = (self.clock)();
         let rules = self.handler.rules();
         let changed = self.rules.borrow().as_ref() != Some(&rules);
-        for held in self.inbox.list(&[State::Held], now).await? {
+        for held in self.inbox.list(&[EventState::Held], now).await? {
             let is_due = match (&held.envelope, told) {
                 (Ok(envelope), Some(told)) => {
                     let deals = envelope.held.iter().flat_map(|hold| &hold.deals);
@@ -469,26 +469,26 @@ impl Worker {
     async fn settle(
         &self,
         event: &mut Claimed,
-        verdict: Verdict,
+        verdict: WorkVerdict,
         tally: &mut Tally,
     ) -> Result<(), InboxError> {
         let (name, now) = (event.envelope.name(), (self.clock)());
         let outcome = match verdict {
-            Verdict::Done => {
-                self.inbox.settle(event, State::Done).await?;
+            WorkVerdict::Done => {
+                self.inbox.settle(event, EventState::Done).await?;
                 tracing::info!(event = %name, "done");
                 tally.done += 1;
                 "done"
             }
-            Verdict::Held { reason, deals } => {
+            WorkVerdict::Held { reason, deals } => {
                 self.inbox.hold(event, now, &reason, deals).await?;
                 tracing::warn!(event = %name, reason, "held; `handoff inbox release` decides it");
                 tally.held += 1;
                 "held"
             }
-            Verdict::Again(why) => {
+            WorkVerdict::Again(why) => {
                 match self.inbox.try_later(event, now, &why, &self.backoff).await? {
-                    State::Failed => {
+                    EventState::Failed => {
                         tracing::error!(event = %name, why, "given up; `handoff inbox retry` tries it again");
                         tally.failed += 1;
                         "failed"
@@ -501,7 +501,7 @@ impl Worker {
                     }
                 }
             }
-            Verdict::Never(why) => {
+            WorkVerdict::Never(why) => {
                 self.inbox.give_up(event, now, &why).await?;
                 tracing::error!(event = %name, why, "failed; fix it, then `handoff inbox retry`");
                 tally.failed += 1;
@@ -513,15 +513,15 @@ impl Worker {
     }
 
     /// The e-sign provider that an event comes from.
-    fn provider<'a>(open: &'a Open, envelope: &Envelope) -> Result<&'a dyn Provider, Verdict> {
+    fn provider<'a>(open: &'a Open, envelope: &Envelope) -> Result<&'a dyn Provider, WorkVerdict> {
         let name = envelope.provider.as_str();
         let found = open.connections.providers.by_name(name);
-        found.ok_or_else(|| Verdict::Never(format!("there is no provider {name}")))
+        found.ok_or_else(|| WorkVerdict::Never(format!("there is no provider {name}")))
     }
 
     /// What an event says, as far as it may be acted upon.
-    async fn confirmed(&self, open: &Open, envelope: &Envelope) -> Result<Task, Verdict> {
-        let never = |why: String| Verdict::Never(why);
+    async fn confirmed(&self, open: &Open, envelope: &Envelope) -> Result<Task, WorkVerdict> {
+        let never = |why: String| WorkVerdict::Never(why);
         let bytes = envelope.body.bytes().map_err(never)?;
         let (provider, events) = match envelope.content {
             Content::Deals => return deals(envelope, &bytes).map_err(never),
@@ -550,7 +550,7 @@ impl Worker {
         let confirmed = confirm(verified, fetcher).await.map_err(|error| match (error, api) {
             // Why there is nobody to ask says more than that there is nobody.
             (FetchError::CannotConfirm { .. }, Some(Err(error))) => never(error.to_string()),
-            (error, _) if error.may_pass() => Verdict::Again(error.to_string()),
+            (error, _) if error.may_pass() => WorkVerdict::Again(error.to_string()),
             (error, _) => never(error.to_string()),
         })?;
         for error in &confirmed.not_enriched {

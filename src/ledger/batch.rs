@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::LedgerError;
 use super::build::Build;
 use super::change::Change;
-use super::checkout::Remark;
+use super::checkout::CheckoutRemark;
 use super::handle::object_id;
 use super::names::Names;
 use super::snapshot::Snapshot;
@@ -31,7 +31,7 @@ pub struct BatchDone {
     /// changes are in; renderings may be stale then.
     pub merged: bool,
     /// What was left as it is in the checkout.
-    pub remarks: Vec<Remark>,
+    pub remarks: Vec<CheckoutRemark>,
 }
 
 impl Batch {

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::model::ObjectId;
 
 use super::error::HistoryError;
-use super::scan::{InPack, Kind, Objects, Reader, Repository};
+use super::scan::{InPack, Kind, ObjectReader, Objects, Repository};
 
 /// What one reader remembers of the blobs that others are deltas of.
 const READER_BYTES: usize = 8 << 20;
@@ -21,7 +21,7 @@ const SHORTEST_RUN: usize = 64;
 /// The blobs of one repository. Share it between threads by reference.
 pub struct Blobs {
     objects: Arc<Objects>,
-    idle: Mutex<Vec<Reader>>,
+    idle: Mutex<Vec<ObjectReader>>,
 }
 
 impl std::fmt::Debug for Blobs {
@@ -88,18 +88,18 @@ impl Blobs {
         results.into_iter().map(|result| result.expect("each place was read once")).collect()
     }
 
-    fn take(&self) -> Reader {
+    fn take(&self) -> ObjectReader {
         let idle = self.idle().pop();
         idle.unwrap_or_else(|| self.objects.reader(READER_BYTES))
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Reader>> {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<ObjectReader>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn read(
-    reader: &mut Reader,
+    reader: &mut ObjectReader,
     place: Option<InPack>,
     id: ObjectId,
 ) -> Result<Arc<Vec<u8>>, HistoryError> {

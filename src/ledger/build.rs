@@ -43,7 +43,7 @@ pub(super) struct Build {
 }
 
 /// Where commits are made, and by whom.
-pub(super) struct Place<'a> {
+pub(super) struct CommitPlace<'a> {
     pub(super) git_dir: &'a Path,
     pub(super) identity: &'a Identity,
     /// The folder of the repository that is the ledger; empty where all of it is.
@@ -54,12 +54,12 @@ pub(super) struct Place<'a> {
 
 impl Build {
     pub(super) fn start(
-        place: Place<'_>,
+        place: CommitPlace<'_>,
         repo: &Repository,
         seen: Option<Oid>,
         start: Option<Oid>,
     ) -> Result<Self, LedgerError> {
-        let Place { git_dir, identity, prefix, signing } = place;
+        let CommitPlace { git_dir, identity, prefix, signing } = place;
         let staging = Staging::begin(git_dir, signing)?;
         let tree = |commit: Option<Oid>| match commit {
             Some(id) => ledger_tree(repo, id, prefix),

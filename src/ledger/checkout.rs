@@ -22,7 +22,7 @@ const SYMLINK_HELP: &str = "a symbolic link lies on the way";
 
 /// What was left as it is in a checkout, and why. The commit is made in any case.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Remark {
+pub enum CheckoutRemark {
     /// The file has changes that are not committed.
     FileLeft {
         /// The file.
@@ -49,7 +49,7 @@ pub enum Remark {
     },
 }
 
-impl fmt::Display for Remark {
+impl fmt::Display for CheckoutRemark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::FileLeft { path } => write!(
@@ -101,7 +101,7 @@ pub(super) fn follow(
     old: Option<Oid>,
     new: Oid,
     lock: Option<IndexLock>,
-    remarks: &mut Vec<Remark>,
+    remarks: &mut Vec<CheckoutRemark>,
 ) -> Result<bool, LedgerError> {
     let repo =
         Repository::open(checkout).map_err(LedgerError::git("opening the checkout", checkout))?;
@@ -113,7 +113,8 @@ pub(super) fn follow(
     if files.is_empty() {
         return Ok(true);
     }
-    let behind = |why: &str| Remark::CheckoutBehind { checkout: root.clone(), why: why.to_owned() };
+    let behind =
+        |why: &str| CheckoutRemark::CheckoutBehind { checkout: root.clone(), why: why.to_owned() };
     let Some(lock) = lock else {
         remarks.push(behind("another git program holds its index (index.lock)"));
         return Ok(false);
@@ -157,12 +158,12 @@ impl Checkout<'_> {
         &mut self,
         file: &FileDiff,
         outside: bool,
-        remarks: &mut Vec<Remark>,
+        remarks: &mut Vec<CheckoutRemark>,
     ) -> Result<(), LedgerError> {
         let path = file.path.clone();
         let not_plain = |entry: Option<Entry>| entry.is_some_and(|entry| !is_plain(entry));
         if not_plain(file.old) || not_plain(file.new) {
-            remarks.push(Remark::NotFollowed {
+            remarks.push(CheckoutRemark::NotFollowed {
                 path,
                 why: "it is not a plain file; `git restore` brings it".into(),
             });
@@ -177,7 +178,7 @@ impl Checkout<'_> {
             _ => false,
         };
         if self.is_in_conflict(&path) || !(holds(file.old) || holds(file.new)) {
-            remarks.push(Remark::StagedLeft { path });
+            remarks.push(CheckoutRemark::StagedLeft { path });
             return Ok(());
         }
         let hidden = entry.as_ref().is_some_and(|e| e.flags_extended & SKIP_WORKTREE != 0);
@@ -192,7 +193,7 @@ impl Checkout<'_> {
         };
         match (&lying, &after) {
             (Lying::Other, _) => {
-                remarks.push(Remark::NotFollowed { path, why: SYMLINK_HELP.into() });
+                remarks.push(CheckoutRemark::NotFollowed { path, why: SYMLINK_HELP.into() });
                 Ok(())
             }
             (Lying::File(bytes), Some(_)) if is(bytes, &after) => self.add(&path, file.new),
@@ -208,7 +209,7 @@ impl Checkout<'_> {
             }
             (Lying::Nothing, None) => self.set_entry(&path, None, 0),
             _ => {
-                remarks.push(Remark::FileLeft { path });
+                remarks.push(CheckoutRemark::FileLeft { path });
                 Ok(())
             }
         }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::model::{ObjectId, Push};
+use crate::model::{CheckpointDeal, ObjectId, Push};
 
 use super::error::HistoryError;
 use super::git_program::run;
@@ -28,22 +28,6 @@ pub(super) const TIMESTAMPS: &str = "refs/handoff/timestamps/";
 const SCHEMA: &str = "handoff/checkpoint/v2";
 /// Without chain, settings and deals.
 const SCHEMA_V1: &str = "handoff/checkpoint/v1";
-
-/// One deal as a checkpoint keeps it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CheckpointDeal {
-    /// The key its handoff has or would have.
-    pub key: String,
-    /// The class, `on_time`.
-    pub class: String,
-    /// What it is worth, `48000.00 USD`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub value: Option<String>,
-    /// When it was won.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub won_at: Option<DateTime<Utc>>,
-}
 
 /// What a checkpoint is to keep.
 #[derive(Debug, Clone, PartialEq)]

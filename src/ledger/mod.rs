@@ -51,10 +51,10 @@ pub use blob::blob_id;
 pub use blobs::Blobs;
 pub use cache::{FactsKind, FolderGroup, FolderGroups, KeptDigests};
 pub use change::Change;
-pub use checkout::Remark;
+pub use checkout::CheckoutRemark;
 pub use checkpoint::{
-    Checkpoint, CheckpointDeal, CheckpointFacts, Containment, find_containment, is_contained,
-    list_checkpoints, merkle_root, write_checkpoint,
+    Checkpoint, CheckpointFacts, Containment, find_containment, is_contained, list_checkpoints,
+    merkle_root, write_checkpoint,
 };
 pub use error::{HistoryError, LedgerError};
 pub use file_versions::{FileVersion, FileVersions};

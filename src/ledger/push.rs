@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use git2::Oid;
 
-use super::checkout::Remark;
+use super::checkout::CheckoutRemark;
 use super::handle::{branch_commit, check_branch, hold, object_id};
 use super::{Ledger, LedgerError};
 use crate::model::ObjectId;
@@ -30,7 +30,7 @@ pub struct Pushed {
     /// render them anew and commit.
     pub merged: Vec<String>,
     /// What was left as it is in the checkout.
-    pub remarks: Vec<Remark>,
+    pub remarks: Vec<CheckoutRemark>,
 }
 
 impl Ledger {

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use git2::{Commit, Oid, Repository, Sort};
 
 use super::change::is_handoff_message;
-use super::checkout::Remark;
+use super::checkout::CheckoutRemark;
 use super::merge::Wish;
 use super::snapshot::{ledger_tree, read_blob, tree_of};
 use super::tree_diff::{Entry, differing_files};
@@ -17,7 +17,7 @@ use super::{Identity, LedgerError};
 /// What bringing a branch up to its remote came to.
 pub(super) struct Replayed {
     pub(super) merged: Vec<String>,
-    pub(super) remarks: Vec<Remark>,
+    pub(super) remarks: Vec<CheckoutRemark>,
 }
 
 impl Writer {

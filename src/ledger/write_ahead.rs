@@ -113,7 +113,7 @@ pub(super) fn recover(git_dir: &Path, repo: &Repository) -> Result<(), LedgerErr
             ) =>
         {
             let is_whole = records.iter().all(|record| record.missing(repo).is_empty())
-                && chains(&records).values().all(|chain| chain.verdict(repo) != Verdict::Lost);
+                && chains(&records).values().all(|chain| chain.verdict(repo) != JournalCheck::Lost);
             if is_whole { Ok(()) } else { Err(LedgerError::PowerFailure { path }) }
         }
         Err(error) => Err(error),
@@ -364,30 +364,32 @@ impl WriteAhead {
         for (refname, chain) in chains(records) {
             let verdict = match chain.verdict(repo) {
                 // Nothing was lost by a mere kill; who took the branch elsewhere meant it.
-                Verdict::Lost if !after_failure && !chain.is_at_start(repo) => Verdict::Elsewhere,
-                Verdict::Lost
+                JournalCheck::Lost if !after_failure && !chain.is_at_start(repo) => {
+                    JournalCheck::Elsewhere
+                }
+                JournalCheck::Lost
                     if chain.now(repo).is_ok_and(|now| {
                         now.is_some_and(|now| {
                             branch_ref::was_set_back(&self.git_dir, refname, now, &chain.commits)
                         })
                     }) =>
                 {
-                    Verdict::Elsewhere
+                    JournalCheck::Elsewhere
                 }
                 verdict => verdict,
             };
             match verdict {
-                Verdict::Whole => {}
-                Verdict::Lost => {
+                JournalCheck::Whole => {}
+                JournalCheck::Lost => {
                     let commits = &chain.commits;
                     let new = chain.last();
                     let touched = branch_ref::restore(&self.git_dir, refname, new, commits)?;
                     self.touched.extend(touched);
                 }
-                Verdict::Elsewhere if after_failure => {
+                JournalCheck::Elsewhere if after_failure => {
                     self.keep_aside(repo, refname, chain.last())?;
                 }
-                Verdict::Elsewhere => {}
+                JournalCheck::Elsewhere => {}
             }
         }
         Ok(())
@@ -619,7 +621,7 @@ impl Record {
 
 /// What became of a branch, beside what the journal says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+enum JournalCheck {
     Whole,
     /// It stands before the last commit, or cannot be read.
     Lost,
@@ -667,18 +669,18 @@ impl Chain<'_> {
         self.now(repo).is_ok_and(|now| now == self.start)
     }
 
-    fn verdict(&self, repo: &Repository) -> Verdict {
-        let Ok(Some(now)) = self.now(repo) else { return Verdict::Lost };
+    fn verdict(&self, repo: &Repository) -> JournalCheck {
+        let Ok(Some(now)) = self.now(repo) else { return JournalCheck::Lost };
         if now == self.last() {
-            Verdict::Whole
+            JournalCheck::Whole
         } else if self.commits.contains(&now) {
-            Verdict::Lost
+            JournalCheck::Lost
         } else if !loose::is_torn(repo.commondir(), now)
             && repo.graph_descendant_of(now, self.last()).unwrap_or(false)
         {
-            Verdict::Whole
+            JournalCheck::Whole
         } else {
-            Verdict::Elsewhere
+            JournalCheck::Elsewhere
         }
     }
 }

@@ -10,9 +10,9 @@ use git2::{Oid, Repository};
 
 use super::behind::{self, Behind, Shown};
 use super::branch_ref::{self, LogLine, Pending, real_name};
-use super::build::{Build, Place};
+use super::build::{Build, CommitPlace};
 use super::change::Change;
-use super::checkout::{Remark, follow, following, has_checked_out};
+use super::checkout::{CheckoutRemark, follow, following, has_checked_out};
 use super::eol::Attributes;
 use super::handle::{branch_commit, branch_or_remote, object_id};
 use super::index_file::IndexLock;
@@ -36,7 +36,7 @@ pub struct Committed {
     /// are in; the rendering may be stale then.
     pub merged: bool,
     /// What was left as it is in the checkout.
-    pub remarks: Vec<Remark>,
+    pub remarks: Vec<CheckoutRemark>,
 }
 
 /// The one writer of a clone, for as long as it lives.
@@ -44,7 +44,7 @@ pub struct Writer {
     ledger: Ledger,
     repo: Repository,
     seen: Option<Oid>,
-    remarks: Vec<Remark>,
+    remarks: Vec<CheckoutRemark>,
     attributes: RefCell<Option<Attributes>>,
     journal: WriteAhead,
     _lock: FileLock,
@@ -89,7 +89,7 @@ impl Writer {
 
     /// What could not be brought into the checkout when earlier work was caught up with.
     #[must_use]
-    pub fn remarks(&self) -> &[Remark] {
+    pub fn remarks(&self) -> &[CheckoutRemark] {
         &self.remarks
     }
 
@@ -174,7 +174,7 @@ impl Writer {
     pub(super) fn build(&self, seen: Option<Oid>, tip: Option<Oid>) -> Result<Build, LedgerError> {
         let ledger = &self.ledger;
         let signing = ledger.signs_commits().then(|| ledger.root().to_path_buf());
-        let place = Place {
+        let place = CommitPlace {
             git_dir: ledger.git_dir(),
             identity: ledger.identity(),
             prefix: ledger.prefix(),
@@ -254,7 +254,7 @@ impl Writer {
         staging: Staging,
         at: i64,
         log: &str,
-    ) -> Result<Option<Vec<Remark>>, LedgerError> {
+    ) -> Result<Option<Vec<CheckoutRemark>>, LedgerError> {
         self.journal.complete(&self.repo)?;
         let git_dir = self.ledger.git_dir().to_path_buf();
         let mut behind = behind::read(&git_dir)?;
@@ -307,7 +307,7 @@ impl Writer {
         &self,
         behind: Behind,
         mut locks: BTreeMap<PathBuf, Option<IndexLock>>,
-        remarks: &mut Vec<Remark>,
+        remarks: &mut Vec<CheckoutRemark>,
     ) -> Result<(), LedgerError> {
         let mut left = Behind::new();
         for (checkout, shown) in behind {
@@ -321,7 +321,8 @@ impl Writer {
             let done =
                 follow(&checkout, shown.commit, tip, lock, remarks).unwrap_or_else(|error| {
                     let why = error.to_string();
-                    remarks.push(Remark::CheckoutBehind { checkout: checkout.clone(), why });
+                    remarks
+                        .push(CheckoutRemark::CheckoutBehind { checkout: checkout.clone(), why });
                     false
                 });
             if !done {
@@ -336,5 +337,5 @@ impl Writer {
 pub(super) struct Published {
     pub(super) made: Vec<Option<Oid>>,
     pub(super) merged: bool,
-    pub(super) remarks: Vec<Remark>,
+    pub(super) remarks: Vec<CheckoutRemark>,
 }

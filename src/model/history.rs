@@ -253,3 +253,19 @@ pub struct History {
     /// The versions of `handoff.yaml`, in the same way.
     pub settings: Vec<(u32, Option<ObjectId>)>,
 }
+
+/// One deal as a checkpoint keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckpointDeal {
+    /// The key its handoff has or would have.
+    pub key: String,
+    /// The class, `on_time`.
+    pub class: String,
+    /// What it is worth, `48000.00 USD`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// When it was won.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub won_at: Option<DateTime<Utc>>,
+}

@@ -29,8 +29,8 @@ pub use deal::{
 };
 pub use evidence::{Evidence, Gap, Population, Source, Window};
 pub use history::{
-    CommitInfo, FolderHistory, History, LogFault, ObjectId, ObjectIdError, Push, PushRecord,
-    Version, push_of_activity, read_push_log,
+    CheckpointDeal, CommitInfo, FolderHistory, History, LogFault, ObjectId, ObjectIdError, Push,
+    PushRecord, Version, push_of_activity, read_push_log,
 };
 pub use json::{read_json, read_json_stream};
 pub use key::{Key, KeyError, fits_its_checksum, normalise_deal_id};

@@ -61,21 +61,21 @@ pub trait Route: Send + Sync {
     }
 
     /// The answer that tells this sender it was heard.
-    fn accepted(&self, request: &Request<'_>) -> Answer {
+    fn accepted(&self, request: &Request<'_>) -> Reply {
         let _ = request;
-        Answer::ok()
+        Reply::ok()
     }
 
     /// The answer that tells this sender it was not; never 410, which some
     /// take as "unsubscribe".
-    fn rejected(&self, rejection: &Rejection) -> Answer {
-        Answer::refusal(rejection)
+    fn rejected(&self, rejection: &Rejection) -> Reply {
+        Reply::refusal(rejection)
     }
 }
 
 /// One answer: status, content type, headers, body.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct Reply {
     /// The status.
     pub status: u16,
     /// The content type.
@@ -86,7 +86,7 @@ pub struct Answer {
     pub body: String,
 }
 
-impl Answer {
+impl Reply {
     /// A plain success.
     #[must_use]
     pub fn ok() -> Self {

@@ -11,16 +11,16 @@ use super::context::{Context, WorkflowError};
 use crate::audit::{self, AuditReport};
 use crate::http::{ApiRequest, BaseUrl, Client, Schedule, Semantics};
 use crate::ledger::{
-    self, CheckpointDeal, CheckpointFacts, Containment, Ledger, find_containment, list_checkpoints,
+    self, CheckpointFacts, Containment, Ledger, find_containment, list_checkpoints,
 };
-use crate::model::{ObjectId, Push};
+use crate::model::{CheckpointDeal, ObjectId, Push};
 use crate::text::shorten;
 
 /// The checkpoints of a ledger, and what is wrong with the chain.
 #[derive(Debug, Clone, Default)]
 pub struct CheckpointChain {
     /// The checkpoints, oldest first.
-    pub checkpoints: Vec<audit::Checkpoint>,
+    pub checkpoints: Vec<audit::CheckpointReport>,
     /// What is wrong with no single one of them.
     pub faults: Vec<String>,
     /// What could not be looked at, in words.
@@ -135,7 +135,7 @@ pub fn read_chain(
             chain.pushes.extend(checkpoint.facts.pushes.iter().cloned());
         }
         let deals = checkpoint.facts.deals.clone();
-        chain.checkpoints.push(audit::Checkpoint {
+        chain.checkpoints.push(audit::CheckpointReport {
             name: checkpoint.name.clone(),
             at: checkpoint.at,
             tip,
@@ -144,7 +144,7 @@ pub fn read_chain(
             signer,
             faults,
             is_current: checkpoint.facts.is_current,
-            deals: deals.into_iter().map(from_kept).collect(),
+            deals,
         });
         before = Some(checkpoint);
     }
@@ -160,11 +160,6 @@ pub fn read_chain(
         chain.faults.push("There is no checkpoint, and one is required".to_owned());
     }
     Ok(chain)
-}
-
-fn from_kept(deal: CheckpointDeal) -> audit::CheckpointDeal {
-    let CheckpointDeal { key, class, value, won_at } = deal;
-    audit::CheckpointDeal { key, class, value, won_at }
 }
 
 /// What this clone and a remote have not in common.

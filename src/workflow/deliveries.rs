@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::handoff_facts::{HandoffFacts, known_handoffs};
+use super::handoff_summary::{HandoffSummary, known_handoffs};
 use super::people::{as_given, notice};
 use super::recording::{DeliveryLock, Intents, Recording};
 use super::store::{Stored, version};
@@ -275,7 +275,6 @@ fn changes(context: &Context, stored: &Stored, told: Option<&Value>) -> Vec<Chan
     }
 }
 
-/// The commit that holds a handoff.
 /// A missing answer as the sinks are told of it.
 pub(super) fn gap(field: MissingField) -> Missing {
     let MissingField { question, field, ask, example, .. } = field;
@@ -317,7 +316,7 @@ pub fn idle_deliveries(
 fn may_have_news(
     context: &Context,
     key: &Key,
-    facts: &HandoffFacts,
+    facts: &HandoffSummary,
 ) -> Result<bool, WorkflowError> {
     let intents = Intents::of(context, key);
     for sink in context.sinks.iter().filter(|sink| !sink.can_look_up()) {

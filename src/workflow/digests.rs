@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::WorkflowError;
 use crate::audit::{
-    Blobs as AuditBlobs, BriefFacts, DealAsWritten, Digester, FolderDigest, KEPT_FORMAT, ReadError,
+    BlobSource, BriefFacts, DealAsWritten, Digester, FolderDigest, KEPT_FORMAT, ReadError,
     SignatureAsWritten, TimelineFacts, UnansweredField,
 };
 use crate::brief::{BRIEF_SCHEMA, Brief, Completeness, Schema, Timeline, check_version};
@@ -110,7 +110,7 @@ fn read_some(
         parsed.collect::<Vec<_>>()
     });
     let parsed: Vec<_> = parsed.into_iter().flatten().collect();
-    let reader = Reader { wanted: &wanted, parsed: &parsed };
+    let reader = ParsedBlobs { wanted: &wanted, parsed: &parsed };
     folders.par_iter().map(|folder| digester.digest(folder, &mut reader.clone())).collect()
 }
 
@@ -252,14 +252,14 @@ pub(super) fn brief_facts(brief: &Brief, schema: &Schema) -> BriefFacts {
 
 /// The blobs that were read, as the audit asks for them.
 #[derive(Clone)]
-struct Reader<'a> {
+struct ParsedBlobs<'a> {
     /// Sorted.
     wanted: &'a [Wanted],
     /// What came of each of them.
     parsed: &'a [Result<Parsed, ReadError>],
 }
 
-impl Reader<'_> {
+impl ParsedBlobs<'_> {
     fn get(&self, want: Wanted) -> Result<&Parsed, ReadError> {
         match self.wanted.binary_search(&want) {
             Ok(at) => self.parsed[at].as_ref().map_err(Clone::clone),
@@ -268,7 +268,7 @@ impl Reader<'_> {
     }
 }
 
-impl AuditBlobs for Reader<'_> {
+impl BlobSource for ParsedBlobs<'_> {
     fn brief(
         &mut self,
         blob: ObjectId,

@@ -16,7 +16,7 @@ mod draft;
 mod drift;
 mod folder_facts;
 mod github_workflows;
-mod handoff_facts;
+mod handoff_summary;
 mod init;
 mod link_page;
 mod loose_documents;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::handoff_facts::HandoffFacts;
+use super::handoff_summary::HandoffSummary;
 use super::recording::Recording;
 use super::store::Stored;
 use super::{Context, Remarks, WorkflowError};
@@ -42,7 +42,7 @@ pub(super) async fn due(
     at_once: bool,
     remarks: &mut Remarks,
 ) -> Vec<Box<dyn Sink>> {
-    let facts = HandoffFacts::of(context, stored);
+    let facts = HandoffSummary::of(context, stored);
     let mut things = things(context, &facts);
     if reminds_of_onboarding(context) && is_open(context, &facts) {
         things.extend(open_tasks(context, stored, handoff, remarks).await);
@@ -70,7 +70,7 @@ pub(super) async fn due(
 
 /// Whether a reminder of this handoff may be due; whether an onboarding task is
 /// done, only its target knows.
-pub(super) fn may_be_due(context: &Context, facts: &HandoffFacts) -> bool {
+pub(super) fn may_be_due(context: &Context, facts: &HandoffSummary) -> bool {
     let comes = |rung: &ReminderRule, thing: &Thing| {
         thing.due == rung.due && comes(context, &facts.timeline, rung, thing).is_some()
     };
@@ -179,8 +179,8 @@ pub(super) async fn send(
 }
 
 /// Whether anybody is to be reminded of anything about this handoff.
-fn is_open(context: &Context, facts: &HandoffFacts) -> bool {
-    let HandoffFacts { brief: Some(brief), timeline } = facts else { return false };
+fn is_open(context: &Context, facts: &HandoffSummary) -> bool {
+    let HandoffSummary { brief: Some(brief), timeline } = facts else { return false };
     let documents = [EventKind::Voided, EventKind::Signed, EventKind::Backfilled];
     let document = timeline.last_of(&documents).map(|it| it.event);
     let is_over = document.is_none_or(|it| it == EventKind::Voided)
@@ -191,8 +191,8 @@ fn is_open(context: &Context, facts: &HandoffFacts) -> bool {
 }
 
 /// What of a handoff is due, while it is.
-fn things(context: &Context, facts: &HandoffFacts) -> Vec<Thing> {
-    let HandoffFacts { brief: Some(brief), timeline } = facts else { return Vec::new() };
+fn things(context: &Context, facts: &HandoffSummary) -> Vec<Thing> {
+    let HandoffSummary { brief: Some(brief), timeline } = facts else { return Vec::new() };
     if !is_open(context, facts) {
         return Vec::new();
     }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::deliveries::{Horizon, keys_within, months_within};
-use super::handoff_facts::{BriefFacts, HandoffFacts, known_handoffs};
+use super::handoff_summary::{BriefSummary, HandoffSummary, known_handoffs};
 use super::link_page::stored_anywhere;
 use super::{Context, WorkflowError};
 use crate::brief::{Event, EventKind, Timeline, TouchEvidence, deadline_in_force, deadline_moves};
@@ -117,7 +117,7 @@ impl StatusRow {
 /// When it cannot be read.
 pub fn status_of(context: &Context, key: &Key) -> Result<Option<StatusRow>, WorkflowError> {
     Ok(stored_anywhere(context, key)?.map(|stored| {
-        let facts = HandoffFacts::of(context, &stored);
+        let facts = HandoffSummary::of(context, &stored);
         row(context, key, stored.folder, facts)
     }))
 }
@@ -152,8 +152,8 @@ pub fn status(
     Ok((rows, gaps))
 }
 
-fn row(context: &Context, key: &Key, folder: String, facts: HandoffFacts) -> StatusRow {
-    let HandoffFacts { brief, timeline } = facts;
+fn row(context: &Context, key: &Key, folder: String, facts: HandoffSummary) -> StatusRow {
+    let HandoffSummary { brief, timeline } = facts;
     let needs_evidence = context.config.first_touch.needs_evidence();
     let touch = timeline.first_touch(needs_evidence);
     let (touched_at, touch_evidence) =
@@ -162,7 +162,7 @@ fn row(context: &Context, key: &Key, folder: String, facts: HandoffFacts) -> Sta
     let due = deadline_in_force(told, deadline_moves(&timeline.events));
     let is_signed = brief.as_ref().is_some_and(|brief| brief.is_signed);
     let standing = standing(&timeline, is_signed, due, touched_at, context.now);
-    let BriefFacts { customer, csm, rep, signed_at, missing, .. } = brief.unwrap_or_default();
+    let BriefSummary { customer, csm, rep, signed_at, missing, .. } = brief.unwrap_or_default();
     StatusRow {
         key: key.clone(),
         folder,

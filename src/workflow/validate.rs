@@ -9,8 +9,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Context, WorkflowError};
 use crate::brief::{
-    Brief, BriefSources, CheckContext, FolderSummary, HandoffCheck, HandoffFiles, Member,
-    Proposals, Refused, SourcesFile, Team as Members, check_again, check_ledger, fixes,
+    Brief, BriefSources, CheckContext, CheckedFolder, FolderSummary, HandoffCheck, NamedMember,
+    Proposals, Refused, SourcesFile, TeamNames, check_again, check_ledger, fixes,
 };
 use crate::disk::{self, Inside};
 use crate::finding::{Finding, Location};
@@ -103,8 +103,8 @@ impl Loaded {
             || FILES.iter().any(file)
     }
 
-    fn files(&self) -> HandoffFiles<'_> {
-        HandoffFiles {
+    fn files(&self) -> CheckedFolder<'_> {
+        CheckedFolder {
             folder: &self.folder,
             brief: self.brief.as_deref(),
             timeline: self.timeline.as_deref(),
@@ -305,10 +305,10 @@ fn better_name(one: &Loaded) -> Option<String> {
     (better != NAMELESS).then(|| format!("{parent}/{better}--{key}"))
 }
 
-fn members(context: &Context) -> Members {
+fn members(context: &Context) -> TeamNames {
     let csms = context.config.team.csms.iter();
-    Members::new(
-        csms.map(|csm| Member {
+    TeamNames::new(
+        csms.map(|csm| NamedMember {
             name: Some(csm.name.clone()),
             email: csm.email.clone(),
             github: csm.github.clone(),

@@ -2,8 +2,8 @@
 
 use comrak::{Options, markdown_to_html};
 use handoff::brief::{
-    Answer, Brief, Completeness, ConfirmedAnswers, QUESTIONS, RenderError, RenderInput, Renderer,
-    SHIPPED_SCHEMA, Schema,
+    AnswerState, Brief, Completeness, ConfirmedAnswers, QUESTIONS, RenderError, RenderInput,
+    Renderer, SHIPPED_SCHEMA, Schema,
 };
 use serde_json::{Value, json};
 
@@ -133,10 +133,12 @@ fn the_seven_questions_stand_in_their_order_each_with_its_state() {
         for (at, question) in QUESTIONS.iter().enumerate() {
             let number = u8::try_from(at).unwrap() + 1;
             let state = match completeness.answer(number).unwrap() {
-                Answer::Unanswered => " Missing",
-                Answer::Unknown => " Not known yet",
-                Answer::Answered if brief.json()["commitments"] == "none" && number == 4 => " None",
-                Answer::Answered => "",
+                AnswerState::Unanswered => " Missing",
+                AnswerState::Unknown => " Not known yet",
+                AnswerState::Answered if brief.json()["commitments"] == "none" && number == 4 => {
+                    " None"
+                }
+                AnswerState::Answered => "",
             };
             assert_eq!(headings[at], format!("### {number}. {question}{state}"), "{page}");
         }

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Duration, Utc};
 use handoff::brief::{
-    Brief, CheckContext, ConfirmedAnswers, HandoffFiles, Member, RenderInput, Renderer, Schema,
-    SourcesFile, Team, brief_rules, check_handoff, check_ledger, fixes,
+    Brief, CheckContext, CheckedFolder, ConfirmedAnswers, NamedMember, RenderInput, Renderer,
+    Schema, SourcesFile, TeamNames, brief_rules, check_handoff, check_ledger, fixes,
 };
 use handoff::finding::Finding;
 use handoff::ledger::blob_id;
@@ -55,8 +55,8 @@ impl Files {
         Self { folder: folder.to_owned(), brief, timeline, readme, proposed, sources }
     }
 
-    fn borrowed(&self) -> HandoffFiles<'_> {
-        HandoffFiles {
+    fn borrowed(&self) -> CheckedFolder<'_> {
+        CheckedFolder {
             folder: &self.folder,
             brief: self.brief.as_deref(),
             timeline: self.timeline.as_deref(),
@@ -95,7 +95,7 @@ fn run(dir: &Path) -> (Case, Vec<Finding>) {
     let case: Case = yaml::from_node(&yaml::read(&source).expect("YAML"))
         .unwrap_or_else(|error| panic!("{}/case.yaml: {error}", dir.display()));
     let renderer = Renderer::new(None).expect("the built-in template");
-    let team = Team::new(vec![Member {
+    let team = TeamNames::new(vec![NamedMember {
         name: Some("Sam Lee".into()),
         email: Some("sam@vendor.example".into()),
         github: Some("samlee".into()),
@@ -217,7 +217,7 @@ fn the_fix_renders_again_and_then_finds_nothing_to_do() {
         let context = CheckContext {
             schema: Schema::shipped(),
             renderer: &renderer,
-            team: &Team::default(),
+            team: &TeamNames::default(),
             now: DateTime::UNIX_EPOCH,
             first_touch: None,
             layout: None,
@@ -289,10 +289,10 @@ proptest! {
         let renderer = Renderer::new(None).expect("the built-in template");
         let limit = |signed: DateTime<Utc>| signed.checked_add_signed(Duration::hours(24)).unwrap_or(signed);
         let context = CheckContext {
-            schema: Schema::shipped(), renderer: &renderer, team: &Team::default(), now: DateTime::UNIX_EPOCH,
+            schema: Schema::shipped(), renderer: &renderer, team: &TeamNames::default(), now: DateTime::UNIX_EPOCH,
             first_touch: Some(&limit), layout: Some("%Y/%m"),
         };
-        let files = HandoffFiles {
+        let files = CheckedFolder {
             folder: "briefs/2026/10/x--hubspot-31874500101", brief: Some(yaml.as_bytes()), timeline: None,
             readme: Some(readme.as_bytes()), refused: &[], proposed: None, sources: None,
         };

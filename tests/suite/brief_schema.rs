@@ -2,7 +2,7 @@
 //! company's own copy.
 
 use handoff::brief::{
-    Absence, Answer, Brief, Completeness, QUESTIONS, SHIPPED_SCHEMA, Schema, SchemaError,
+    Absence, AnswerState, Brief, Completeness, QUESTIONS, SHIPPED_SCHEMA, Schema, SchemaError,
     TIMELINE_JSON_SCHEMA, View,
 };
 use serde_json::{Value, json};
@@ -60,8 +60,8 @@ fn completeness_tells_missing_unknown_and_placeholder_apart_and_names_whom_to_as
     );
     let unknown: Vec<_> = completeness.unknown.iter().map(|u| u.field.as_str()).collect();
     assert_eq!(unknown, ["customer.size", "contacts.day_to_day"]);
-    assert_eq!(completeness.answer(1), Some(Answer::Unanswered));
-    assert_eq!(completeness.answer(7), Some(Answer::Answered));
+    assert_eq!(completeness.answer(1), Some(AnswerState::Unanswered));
+    assert_eq!(completeness.answer(7), Some(AnswerState::Answered));
     assert_eq!(completeness.missing[0].label, "Industry");
     assert_eq!(completeness.missing[0].example.as_deref(), Some("Manufacturing"));
     assert_eq!(completeness.missing[3].label, "Signer: e-mail");
@@ -83,7 +83,7 @@ fn an_unknown_answer_counts_apart() {
 fn an_empty_brief_lacks_everything_and_breaks_nothing_else() {
     let brief = Brief::from_json(json!({}));
     let completeness = Completeness::of(Schema::shipped(), brief.json());
-    assert_eq!(completeness.questions, [Answer::Unanswered; 7]);
+    assert_eq!(completeness.questions, [AnswerState::Unanswered; 7]);
     assert_eq!(completeness.missing[0].ask.as_deref(), Some("the sales rep"));
     assert!(Schema::shipped().check(&brief).iter().all(|violation| violation.absent));
 }
@@ -218,6 +218,6 @@ fn what_is_compiled_once_is_shared_between_threads() {
     shared::<handoff::brief::Renderer>();
     shared::<handoff::brief::Mapping>();
     shared::<handoff::brief::Expression>();
-    shared::<handoff::brief::Team>();
+    shared::<handoff::brief::TeamNames>();
     shared::<handoff::brief::CheckContext<'_>>();
 }

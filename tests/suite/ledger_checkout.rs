@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use handoff::ledger::{Change, LedgerError, Remark};
+use handoff::ledger::{Change, CheckoutRemark, LedgerError};
 
 use crate::ledger_world::{World, at, brief, commit, folder, key, signed, writer};
 
@@ -61,7 +61,7 @@ fn a_file_that_a_person_is_editing_is_left_and_said_so() {
         .put("brief.yaml", brief(1, "more: 1\n"))
         .put("README.md", "# Anew\n");
     let done = commit(&ledger, &change);
-    assert_eq!(done.remarks, [Remark::FileLeft { path: file.clone() }]);
+    assert_eq!(done.remarks, [CheckoutRemark::FileLeft { path: file.clone() }]);
     assert!(done.remarks[0].to_string().contains(&file));
     assert_eq!(fs::read_to_string(root.join(&file)).expect("there"), "edited: by a person\n");
     assert_eq!(
@@ -86,14 +86,14 @@ fn what_a_person_staged_in_the_folder_is_left_and_said_so() {
         &ledger,
         &Change::new(folder(1), "x", at(90)).put("brief.yaml", brief(1, "more: 1\n")),
     );
-    assert_eq!(done.remarks, [Remark::StagedLeft { path: file.clone() }]);
+    assert_eq!(done.remarks, [CheckoutRemark::StagedLeft { path: file.clone() }]);
     assert_eq!(world.git(&root, &["ls-files", "--stage", &file]), staged);
     // An untracked file where a new one is to be is a person's, too.
     let new = format!("{}/brief.yaml", folder(2));
     fs::create_dir_all(root.join(folder(2))).expect("made");
     fs::write(root.join(&new), "mine: 1\n").expect("written");
     let done = commit(&ledger, &signed(2));
-    assert_eq!(done.remarks, [Remark::FileLeft { path: new.clone() }]);
+    assert_eq!(done.remarks, [CheckoutRemark::FileLeft { path: new.clone() }]);
     assert_eq!(fs::read_to_string(root.join(&new)).expect("there"), "mine: 1\n");
 }
 
@@ -120,7 +120,11 @@ fn a_busy_index_leaves_the_checkout_behind_and_the_next_write_catches_up() {
     let root = world.path("clone");
     fs::write(root.join(".git/index.lock"), "").expect("a lock of git's");
     let done = commit(&ledger, &signed(1));
-    assert!(matches!(done.remarks[..], [Remark::CheckoutBehind { .. }]), "{:?}", done.remarks);
+    assert!(
+        matches!(done.remarks[..], [CheckoutRemark::CheckoutBehind { .. }]),
+        "{:?}",
+        done.remarks
+    );
     assert!(root.join(".git/index.lock").exists(), "git's own lock is left alone");
     fs::remove_file(root.join(".git/index.lock")).expect("git is done");
     assert_ne!(world.status(&root), "");

@@ -51,7 +51,7 @@ pub struct FirstTouch {
 
 /// One answer that was not taken over as it was, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Remark {
+pub struct MappingRemark {
     /// The field, dotted.
     pub field: String,
     /// What happened.
@@ -64,7 +64,7 @@ pub struct MappedBrief {
     /// The sections, without `schema` and `key`.
     pub sections: Map<String, Value>,
     /// What was not taken over.
-    pub remarks: Vec<Remark>,
+    pub remarks: Vec<MappingRemark>,
 }
 
 impl Mapping {
@@ -124,7 +124,7 @@ impl Mapping {
                 Ok(Some(value)) => value,
                 Ok(None) => continue,
                 Err(message) => {
-                    remarks.push(Remark { field: leaf.field(), message });
+                    remarks.push(MappingRemark { field: leaf.field(), message });
                     continue;
                 }
             };
@@ -134,12 +134,12 @@ impl Mapping {
                 && is_placeholder(text)
             {
                 let message = format!("the source says {}, which answers nothing", quoted(text));
-                remarks.push(Remark { field: leaf.field(), message });
+                remarks.push(MappingRemark { field: leaf.field(), message });
                 continue;
             }
             if shortened {
                 let message = "the source holds more than a brief can; the rest was cut".to_owned();
-                remarks.push(Remark { field: leaf.field(), message });
+                remarks.push(MappingRemark { field: leaf.field(), message });
             }
             if leaf.own.is_none()
                 && let Some(schema) = input.schema

@@ -14,7 +14,7 @@ use crate::text::{did_you_mean, nearest, quoted};
 use crate::yaml;
 use crate::yaml::Span;
 
-pub use apply::{FirstTouch, MappedBrief, MappingInput, Remark};
+pub use apply::{FirstTouch, MappedBrief, MappingInput, MappingRemark};
 pub use propose::{Proposal, propose};
 pub use trace::TracedAnswer;
 

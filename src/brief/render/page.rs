@@ -11,7 +11,7 @@ use super::RenderInput;
 use super::show::show;
 use crate::brief::ConfirmedAnswers;
 use crate::brief::answer::{escape, is_blank, unknown};
-use crate::brief::completeness::{Absence, Answer, Completeness, MissingField, question};
+use crate::brief::completeness::{Absence, AnswerState, Completeness, MissingField, question};
 use crate::brief::schema::{Field, Shape, humanise};
 use crate::text::markdown;
 
@@ -155,7 +155,7 @@ pub(super) fn context(input: &RenderInput<'_>, completeness: &Completeness, zone
             .to_owned(),
         draft: !view.is_signed(),
         complete: completeness.is_complete(),
-        answered: completeness.questions.iter().filter(|a| **a != Answer::Unanswered).count(),
+        answered: completeness.questions.iter().filter(|a| **a != AnswerState::Unanswered).count(),
         sections,
         missing: asks(completeness.missing.iter()),
         unknown,
@@ -187,10 +187,10 @@ fn questions(
             number,
             title,
             state: match answer {
-                Answer::Unanswered => "missing",
-                Answer::Unknown => "unknown",
-                Answer::Answered if is_none => "none",
-                Answer::Answered => "answered",
+                AnswerState::Unanswered => "missing",
+                AnswerState::Unknown => "unknown",
+                AnswerState::Answered if is_none => "none",
+                AnswerState::Answered => "answered",
             },
             sections: sections.iter().filter(|it| it.question == Some(number)).cloned().collect(),
             missing: asks(completeness.missing.iter().filter(|it| it.question == number)),

@@ -194,7 +194,7 @@ pub(super) fn owner_not_in_team(subject: &Subject<'_>, findings: &mut Vec<Findin
 
 /// One CSM, as far as the configuration names them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Member {
+pub struct NamedMember {
     /// The full name.
     pub name: Option<String>,
     /// The e-mail address.
@@ -207,14 +207,14 @@ pub struct Member {
 
 /// The CSMs of the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Team {
-    members: Vec<Member>,
+pub struct TeamNames {
+    members: Vec<NamedMember>,
 }
 
-impl Team {
+impl TeamNames {
     /// A team of these members.
     #[must_use]
-    pub fn new(members: Vec<Member>) -> Self {
+    pub fn new(members: Vec<NamedMember>) -> Self {
         Self { members }
     }
 
@@ -226,7 +226,7 @@ impl Team {
 
     /// The members, in the order of the configuration.
     #[must_use]
-    pub fn members(&self) -> &[Member] {
+    pub fn members(&self) -> &[NamedMember] {
         &self.members
     }
 

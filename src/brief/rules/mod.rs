@@ -9,8 +9,8 @@ mod subject;
 
 use chrono::{DateTime, Utc};
 
-pub use first_action::{Member, Team};
-pub use subject::{FolderSummary, HandoffFiles, Refused};
+pub use first_action::{NamedMember, TeamNames};
+pub use subject::{CheckedFolder, FolderSummary, Refused};
 
 use super::{Brief, RenderError, RenderInput, Renderer, Schema};
 use crate::finding::{Finding, Rule};
@@ -51,7 +51,7 @@ pub fn brief_rules() -> Vec<&'static Rule> {
 }
 
 /// From the signature to the last moment for the first touch.
-pub type FirstTouchLimit<'a> = dyn Fn(DateTime<Utc>) -> DateTime<Utc> + Sync + 'a;
+pub type FirstTouchDeadline<'a> = dyn Fn(DateTime<Utc>) -> DateTime<Utc> + Sync + 'a;
 
 /// What the rules need to know besides the files.
 #[derive(Clone, Copy)]
@@ -61,11 +61,11 @@ pub struct CheckContext<'a> {
     /// The ledger's template.
     pub renderer: &'a Renderer,
     /// The CSMs; with an empty team nobody is outside of it.
-    pub team: &'a Team,
+    pub team: &'a TeamNames,
     /// The time of the check.
     pub now: DateTime<Utc>,
     /// When the first touch is due; `None` when nothing is configured.
-    pub first_touch: Option<&'a FirstTouchLimit<'a>>,
+    pub first_touch: Option<&'a FirstTouchDeadline<'a>>,
     /// How folders are named by time, such as `%Y/%m`; `None` when any will do.
     pub layout: Option<&'a str>,
 }
@@ -83,7 +83,7 @@ pub struct HandoffCheck {
 
 /// Checks one handoff's folder with every rule that looks at one folder.
 #[must_use]
-pub fn check_handoff(files: &HandoffFiles<'_>, context: &CheckContext<'_>) -> HandoffCheck {
+pub fn check_handoff(files: &CheckedFolder<'_>, context: &CheckContext<'_>) -> HandoffCheck {
     check_again(files, context, false)
 }
 
@@ -91,7 +91,7 @@ pub fn check_handoff(files: &HandoffFiles<'_>, context: &CheckContext<'_>) -> Ha
 /// again where an earlier check of the same files found both as they were written.
 #[must_use]
 pub fn check_again(
-    files: &HandoffFiles<'_>,
+    files: &CheckedFolder<'_>,
     context: &CheckContext<'_>,
     is_as_written: bool,
 ) -> HandoffCheck {
@@ -156,7 +156,7 @@ pub struct Fix {
 /// # Errors
 /// When the ledger's own template fails with this brief.
 pub fn fixes(
-    files: &HandoffFiles<'_>,
+    files: &CheckedFolder<'_>,
     context: &CheckContext<'_>,
 ) -> Result<Vec<Fix>, RenderError> {
     let Some(Ok(brief)) = files.brief.map(Brief::parse) else { return Ok(Vec::new()) };

@@ -10,7 +10,7 @@ use super::CheckContext;
 
 /// One handoff's folder: its path and the bytes of its files.
 #[derive(Debug, Clone, Copy)]
-pub struct HandoffFiles<'a> {
+pub struct CheckedFolder<'a> {
     /// The folder, relative to the ledger's root:
     /// `briefs/2026/11/acme-corp--hubspot-1`.
     pub folder: &'a str,
@@ -28,7 +28,7 @@ pub struct HandoffFiles<'a> {
     pub sources: Option<SourcesFile<'a>>,
 }
 
-impl HandoffFiles<'_> {
+impl CheckedFolder<'_> {
     /// The answers that people gave or confirmed.
     #[must_use]
     pub fn confirmed(&self) -> ConfirmedAnswers {
@@ -67,7 +67,7 @@ pub struct FolderSummary {
 
 /// One folder with its files read.
 pub(super) struct Checked<'a> {
-    pub files: &'a HandoffFiles<'a>,
+    pub files: &'a CheckedFolder<'a>,
     pub context: &'a CheckContext<'a>,
     pub brief: Option<Result<Brief, yaml::Error>>,
     pub timeline: Option<Result<Timeline, yaml::Error>>,
@@ -88,7 +88,7 @@ pub(super) struct Subject<'a> {
 }
 
 impl<'a> Checked<'a> {
-    pub(super) fn of(files: &'a HandoffFiles<'a>, context: &'a CheckContext<'a>) -> Self {
+    pub(super) fn of(files: &'a CheckedFolder<'a>, context: &'a CheckContext<'a>) -> Self {
         let brief = files.brief.map(Brief::parse);
         let completeness = match &brief {
             Some(Ok(brief)) => Some(Completeness::of(context.schema, brief.json())),

@@ -5,7 +5,7 @@ use super::super::invocation::Invocation;
 use super::super::open::{DraftSinks, open_draft_sinks};
 use super::{failed, remark, worsen};
 use crate::deliver::DeliveryError;
-use crate::intake::{News, Task, Verdict};
+use crate::intake::{News, Task, WorkVerdict};
 use crate::model::{Signature, SignatureEvent};
 use crate::text::{one_line, terminal};
 use crate::workflow::{self, Context, DealSource, DocumentLook, WorkflowError};
@@ -16,7 +16,7 @@ pub(super) async fn write(
     invocation: &Invocation,
     context: &Context,
     tasks: &[Task],
-    verdicts: &mut [Verdict],
+    verdicts: &mut [WorkVerdict],
 ) {
     let mut asking: Option<Result<DraftSinks, String>> = None;
     for (task, verdict) in tasks.iter().zip(verdicts) {
@@ -26,7 +26,7 @@ pub(super) async fn write(
             let asking = asking.get_or_insert_with(|| open(invocation, context));
             if let Err(why) = asking {
                 // The draft itself is of use without the request.
-                worsen(verdict, Verdict::Again(why.clone()));
+                worsen(verdict, WorkVerdict::Again(why.clone()));
             }
             let nothing = DraftSinks::default();
             let sinks = asking.as_ref().unwrap_or(&nothing);
@@ -38,11 +38,11 @@ pub(super) async fn write(
 }
 
 /// Leaves drafts for later: the ledger's remote does not answer.
-pub(super) fn wait(tasks: &[Task], verdicts: &mut [Verdict]) {
+pub(super) fn wait(tasks: &[Task], verdicts: &mut [WorkVerdict]) {
     for (task, verdict) in tasks.iter().zip(verdicts) {
         let News::Signatures(events) = &task.news else { continue };
         if events.iter().any(|event| matches!(event, SignatureEvent::Sent(_))) {
-            worsen(verdict, Verdict::Again("the ledger's remote does not answer".to_owned()));
+            worsen(verdict, WorkVerdict::Again("the ledger's remote does not answer".to_owned()));
         }
     }
 }
@@ -62,7 +62,7 @@ async fn draft(
     task: &Task,
     signature: &Signature,
     sinks: &DraftSinks,
-) -> Result<(), Verdict> {
+) -> Result<(), WorkVerdict> {
     let look = workflow::look_at_document(context, signature, task.decided, task.received_at);
     let why = match look.await {
         Ok(DocumentLook::HandOver(_)) => None,
@@ -101,10 +101,10 @@ async fn draft(
             tracing::info!(key, reference = terminal(&mark.reference), "the rep is asked");
             Ok(())
         }
-        Some(Err(DeliveryError::Permanent { message, help })) => Err(Verdict::Never(format!(
+        Some(Err(DeliveryError::Permanent { message, help })) => Err(WorkVerdict::Never(format!(
             "the draft {key} is written, and nobody is asked: {message}; {help}"
         ))),
-        Some(Err(error)) => Err(Verdict::Again(format!(
+        Some(Err(error)) => Err(WorkVerdict::Again(format!(
             "the draft {key} is written, and nobody is asked yet: {error}"
         ))),
     }

@@ -18,7 +18,7 @@ use super::invocation::Invocation;
 use super::open::{Ports, open, text_of};
 use crate::brief::EventKind;
 use crate::config::FILE_NAME;
-use crate::intake::{Counter, Degraded, Handler, Metrics, News, Task, Verdict};
+use crate::intake::{Counter, Degraded, Handler, News, ServiceMetrics, Task, WorkVerdict};
 use crate::ledger::Ledger;
 use crate::model::{HeldDocument, Key, SignatureEvent};
 use crate::text::{one_line, terminal};
@@ -39,7 +39,7 @@ pub(super) struct LedgerHandler {
     clock: Clock,
     push: bool,
     publisher: Publisher,
-    metrics: Arc<Metrics>,
+    metrics: Arc<ServiceMetrics>,
     /// Whether changed deals wait to be read.
     goes_on: Cell<bool>,
     /// Handoffs whose deliveries wait for the remote, however long ago they
@@ -49,12 +49,14 @@ pub(super) struct LedgerHandler {
 
 #[async_trait(?Send)]
 impl Handler for LedgerHandler {
-    async fn hand_over(&self, tasks: &[Task]) -> Vec<Verdict> {
+    async fn hand_over(&self, tasks: &[Task]) -> Vec<WorkVerdict> {
         let mut context = match self.context() {
             Ok(context) => context,
-            Err(error) => return vec![Verdict::Again(one_line(&error.render(false))); tasks.len()],
+            Err(error) => {
+                return vec![WorkVerdict::Again(one_line(&error.render(false))); tasks.len()];
+            }
         };
-        let mut verdicts = vec![Verdict::Done; tasks.len()];
+        let mut verdicts = vec![WorkVerdict::Done; tasks.len()];
         let answers = self.publish(&context, true).await;
         let mut keys = sign(&context, tasks, &mut verdicts).await;
         if answers {
@@ -142,7 +144,7 @@ impl LedgerHandler {
         clock: Clock,
         push: bool,
         patience: std::time::Duration,
-        metrics: Arc<Metrics>,
+        metrics: Arc<ServiceMetrics>,
     ) -> Self {
         let publisher = Publisher::new(patience, Arc::clone(&metrics));
         let (goes_on, waiting) = (Cell::new(false), RefCell::default());
@@ -238,7 +240,7 @@ async fn refresh(context: &Context) -> bool {
 }
 
 /// Hands over what is completed or won; gives the keys.
-async fn sign(context: &Context, tasks: &[Task], verdicts: &mut [Verdict]) -> Vec<Key> {
+async fn sign(context: &Context, tasks: &[Task], verdicts: &mut [WorkVerdict]) -> Vec<Key> {
     let (collected, mut keys) = requests::collect(context, tasks, verdicts).await;
     if collected.is_empty() {
         return keys;
@@ -274,7 +276,7 @@ async fn sign(context: &Context, tasks: &[Task], verdicts: &mut [Verdict]) -> Ve
     keys
 }
 
-fn voided(context: &Context, task: &Task, verdict: &mut Verdict) {
+fn voided(context: &Context, task: &Task, verdict: &mut WorkVerdict) {
     let News::Signatures(events) = &task.news else { return };
     for event in events {
         let SignatureEvent::Voided { signature, what } = event else { continue };
@@ -299,7 +301,7 @@ fn voided(context: &Context, task: &Task, verdict: &mut Verdict) {
 /// Makes the deliveries that are missing. What fails is in the timeline, and
 /// is tried again by the next reconciliation.
 /// Whether something was recorded, and which wait for the remote.
-async fn deliver(context: &Context, keys: &[Key], metrics: &Metrics) -> (bool, Vec<Key>) {
+async fn deliver(context: &Context, keys: &[Key], metrics: &ServiceMetrics) -> (bool, Vec<Key>) {
     let (mut wrote, mut waiting) = (false, Vec::new());
     if context.sinks.is_empty() {
         return (wrote, waiting);
@@ -330,7 +332,7 @@ async fn deliver(context: &Context, keys: &[Key], metrics: &Metrics) -> (bool, V
 }
 
 /// Counts what was delivered, and how old the signature was.
-fn measure(delivered: &Delivered, now: DateTime<Utc>, metrics: &Metrics) {
+fn measure(delivered: &Delivered, now: DateTime<Utc>, metrics: &ServiceMetrics) {
     let signed_at = delivered.timeline.first(EventKind::Signed).map(|event| event.at);
     for result in &delivered.results {
         let outcome = match (&result.outcome, result.found) {
@@ -366,25 +368,28 @@ fn remark(key: Option<&Key>, remarks: &workflow::Remarks) {
 }
 
 /// What an error means for its task: one that needs a person needs one.
-fn failed(error: &WorkflowError) -> Verdict {
+fn failed(error: &WorkflowError) -> WorkVerdict {
     if error.may_pass() {
-        Verdict::Again(error.to_string())
+        WorkVerdict::Again(error.to_string())
     } else {
-        Verdict::Never(error.to_string())
+        WorkVerdict::Never(error.to_string())
     }
 }
 
 /// A task fares as its worst part does, and what was done of it is not done twice.
-fn worsen(verdict: &mut Verdict, found: Verdict) {
-    let weight = |verdict: &Verdict| match verdict {
-        Verdict::Done => 0,
-        Verdict::Held { .. } => 1,
-        Verdict::Again(_) => 2,
-        Verdict::Never(_) => 3,
+fn worsen(verdict: &mut WorkVerdict, found: WorkVerdict) {
+    let weight = |verdict: &WorkVerdict| match verdict {
+        WorkVerdict::Done => 0,
+        WorkVerdict::Held { .. } => 1,
+        WorkVerdict::Again(_) => 2,
+        WorkVerdict::Never(_) => 3,
     };
     match (&mut *verdict, found) {
         // Each of several documents says why it waits.
-        (Verdict::Held { reason, deals }, Verdict::Held { reason: other, deals: named }) => {
+        (
+            WorkVerdict::Held { reason, deals },
+            WorkVerdict::Held { reason: other, deals: named },
+        ) => {
             reason.push_str("; ");
             reason.push_str(&other);
             deals.extend(named);

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::super::invocation::Invocation;
 use super::super::open::{Ports, open};
-use crate::intake::{Counter, Metrics};
+use crate::intake::{Counter, ServiceMetrics};
 use crate::text::{one_line, terminal};
 use crate::workflow::{self, Remarks};
 
@@ -18,11 +18,11 @@ pub(super) struct Publisher {
     running: RefCell<Option<oneshot::Receiver<Result<Remarks, String>>>>,
     /// How long to wait for it before going on without it.
     patience: Duration,
-    metrics: Arc<Metrics>,
+    metrics: Arc<ServiceMetrics>,
 }
 
 impl Publisher {
-    pub(super) fn new(patience: Duration, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(patience: Duration, metrics: Arc<ServiceMetrics>) -> Self {
         Self { running: RefCell::default(), patience, metrics }
     }
 

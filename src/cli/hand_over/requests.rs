@@ -3,7 +3,7 @@
 
 use super::{failed, worsen};
 use crate::crm::CrmError;
-use crate::intake::{News, Task, Verdict};
+use crate::intake::{News, Task, WorkVerdict};
 use crate::model::{Deal, DealId, Key, ProviderName, Signature, SignatureEvent};
 use crate::text::terminal;
 use crate::workflow::{
@@ -19,7 +19,7 @@ pub(super) type Owned = (usize, SignRequest);
 pub(super) async fn collect(
     context: &Context,
     tasks: &[Task],
-    verdicts: &mut [Verdict],
+    verdicts: &mut [WorkVerdict],
 ) -> (Vec<Owned>, Vec<Key>) {
     let (mut requests, mut refreshed) = (Vec::new(), Vec::new());
     for (index, task) in tasks.iter().enumerate() {
@@ -69,7 +69,7 @@ async fn again(
     context: &Context,
     sender: &ProviderName,
     id: &DealId,
-) -> Result<Option<Option<Key>>, Verdict> {
+) -> Result<Option<Option<Key>>, WorkVerdict> {
     let refreshed = workflow::refresh_deal(context, sender, id).await;
     let Some(refreshed) = refreshed.map_err(|error| failed(&error))? else { return Ok(None) };
     super::say_refreshed(&refreshed);
@@ -81,7 +81,7 @@ async fn look(
     context: &Context,
     task: &Task,
     signature: &Signature,
-) -> Result<Vec<Box<Found>>, Verdict> {
+) -> Result<Vec<Box<Found>>, WorkVerdict> {
     let look = workflow::look_at_document(context, signature, task.decided, task.received_at).await;
     match look {
         Ok(DocumentLook::HandOver(all)) => Ok(all.into_iter().map(Box::new).collect()),
@@ -91,7 +91,7 @@ async fn look(
             tracing::info!(provider = %signature.provider, document, why, "ignored");
             Ok(Vec::new())
         }
-        Ok(DocumentLook::Held { reason, deals }) => Err(Verdict::Held { reason, deals }),
+        Ok(DocumentLook::Held { reason, deals }) => Err(WorkVerdict::Held { reason, deals }),
         Err(error) => Err(failed(&error)),
     }
 }
@@ -102,7 +102,7 @@ async fn won(
     context: &Context,
     sender: &ProviderName,
     id: &DealId,
-) -> Result<Option<Box<Deal>>, Verdict> {
+) -> Result<Option<Box<Deal>>, WorkVerdict> {
     match workflow::look_at_won(context, sender, id).await {
         Ok(WonLook::HandOver(deal)) => Ok(Some(deal)),
         Ok(WonLook::Nothing(why)) => {
@@ -111,7 +111,7 @@ async fn won(
             Ok(None)
         }
         Err(error @ WorkflowError::Crm(CrmError::NotFound { .. })) => {
-            Err(Verdict::Again(error.to_string()))
+            Err(WorkVerdict::Again(error.to_string()))
         }
         Err(error) => Err(failed(&error)),
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::PipedriveSettings;
 use crate::crm::trigger::{DealNews, Told, Trigger};
 use crate::model::{DealId, Secrets};
-use crate::webhook::{self, Answer, Malformed, Rejection, Request, Route, json, mac};
+use crate::webhook::{self, Malformed, Rejection, Reply, Request, Route, json, mac};
 
 const TITLE: &str = "Pipedrive";
 pub(super) const SECRET: &str = "PIPEDRIVE_WEBHOOK_LOGIN";
@@ -32,8 +32,8 @@ impl Route for PipedriveWebhook {
         &[SECRET]
     }
 
-    fn rejected(&self, rejection: &Rejection) -> Answer {
-        let mut answer = Answer::refusal(rejection);
+    fn rejected(&self, rejection: &Rejection) -> Reply {
+        let mut answer = Reply::refusal(rejection);
         if answer.status == 401 {
             answer.headers.push(("www-authenticate", "Basic realm=\"handoff\"".to_owned()));
         }

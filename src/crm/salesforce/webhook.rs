@@ -11,7 +11,7 @@ use super::SalesforceSettings;
 use crate::crm::trigger::{DealNews, Told, Trigger};
 use crate::model::{CrmName, DealId, Secrets, normalise_deal_id};
 use crate::webhook;
-use crate::webhook::{Answer, Malformed, Rejection, Request, Route, json, mac};
+use crate::webhook::{Malformed, Rejection, Reply, Request, Route, json, mac};
 
 // The SOAP envelope of an Outbound Message. Entities are not expanded, a
 // document type is refused, depth and number are bounded.
@@ -256,8 +256,8 @@ impl Route for SalesforceWebhook {
         self.organization().is_none().then_some(ORGANIZATION_SETTING)
     }
 
-    fn accepted(&self, _: &Request<'_>) -> Answer {
-        Answer { content_type: "text/xml; charset=utf-8", ..Answer::text(200, ACK) }
+    fn accepted(&self, _: &Request<'_>) -> Reply {
+        Reply { content_type: "text/xml; charset=utf-8", ..Reply::text(200, ACK) }
     }
 }
 

@@ -20,7 +20,7 @@ use serde_json::Value;
 use tokio::sync::{Mutex, OnceCell};
 use tokio::time::Instant;
 
-use super::settings::{GithubSettings, Repository};
+use super::settings::{GithubSettings, RepositoryName};
 use crate::deliver::read_back::Actor;
 use crate::deliver::sink::DeliveryError;
 use crate::http::{self as net, Schedule, connector};
@@ -42,7 +42,7 @@ enum Access {
 }
 
 /// What GitHub answered, read whole.
-pub(super) struct Answer {
+pub(super) struct ApiAnswer {
     method: Method,
     path: String,
     pub(super) status: StatusCode,
@@ -102,7 +102,7 @@ struct Clients {
 pub(super) struct Api {
     access: Access,
     base: String,
-    repository: Repository,
+    repository: RepositoryName,
     clients: OnceCell<Clients>,
     reads: Schedule,
     pause: Duration,
@@ -146,7 +146,7 @@ impl Api {
     }
 
     /// The repository.
-    pub(super) fn repository(&self) -> &Repository {
+    pub(super) fn repository(&self) -> &RepositoryName {
         &self.repository
     }
 
@@ -162,7 +162,7 @@ impl Api {
 
     /// Reads; limits and faults of the server are waited out for a while.
     /// Any other status is an answer.
-    pub(super) async fn get(&self, path: &str) -> Result<Answer, DeliveryError> {
+    pub(super) async fn get(&self, path: &str) -> Result<ApiAnswer, DeliveryError> {
         let clients = self.clients().await?;
         let mut retry = 0;
         loop {
@@ -206,7 +206,7 @@ impl Api {
         method: Method,
         path: &str,
         body: &Value,
-    ) -> Result<Answer, Fault> {
+    ) -> Result<ApiAnswer, Fault> {
         let clients = self.clients().await.map_err(Fault::without_answer)?;
         let client = if path == "/graphql" { &clients.graphql } else { &clients.rest };
         let mut last = self.last_write.lock().await;
@@ -290,7 +290,7 @@ async fn send(
     method: Method,
     path: &str,
     body: Option<&Value>,
-) -> Result<Answer, NoAnswer> {
+) -> Result<ApiAnswer, NoAnswer> {
     let mut path = path.to_owned();
     for _ in 0..REDIRECTS {
         let answer = send_once(client, method.clone(), &path, body).await?;
@@ -307,7 +307,7 @@ async fn send_once(
     method: Method,
     path: &str,
     body: Option<&Value>,
-) -> Result<Answer, NoAnswer> {
+) -> Result<ApiAnswer, NoAnswer> {
     let bare = path.split('?').next().unwrap_or_default();
     let none = |error: octocrab::Error| no_answer(&method, bare, &error);
     let response = match method {
@@ -319,7 +319,7 @@ async fn send_once(
     let (status, headers) = (response.status(), response.headers().clone());
     let text = client.body_to_string(response).await.map_err(none)?;
     let body = crate::model::read_json(text.as_bytes()).unwrap_or(Value::Null);
-    Ok(Answer { method: method.clone(), path: bare.to_owned(), status, headers, body })
+    Ok(ApiAnswer { method: method.clone(), path: bare.to_owned(), status, headers, body })
 }
 
 /// The words of the innermost cause: the outer ones repeat the whole request.
@@ -353,7 +353,7 @@ fn broken(error: &octocrab::Error) -> DeliveryError {
     )
 }
 
-impl Answer {
+impl ApiAnswer {
     /// The path that a redirect names, where it stays at the same API: the
     /// token goes nowhere else.
     fn moved_to(&self, base: &str) -> Option<String> {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::api::Api;
-use super::settings::{GithubSettings, Repository};
+use super::settings::{GithubSettings, RepositoryName};
 use crate::deliver::sink::DeliveryError;
 use crate::http::{BaseUrl, Page, PageWalk};
 use crate::model::{Push, PushRecord, Secrets, push_of_activity};
@@ -16,7 +16,7 @@ use crate::model::{Push, PushRecord, Secrets, push_of_activity};
 /// A repository on GitHub, asked about itself.
 pub struct Forge {
     api: Arc<Api>,
-    repository: Repository,
+    repository: RepositoryName,
 }
 
 impl std::fmt::Debug for Forge {
@@ -39,7 +39,7 @@ impl Forge {
         let no = || format!("{project} is not a repository on GitHub");
         let url = Url::parse(project).map_err(|_| no())?;
         let host = url.host_str().filter(|host| host.contains("github")).ok_or_else(no)?;
-        let repository = Repository::parse(url.path().trim_matches('/')).map_err(|_| no())?;
+        let repository = RepositoryName::parse(url.path().trim_matches('/')).map_err(|_| no())?;
         let base_url = match base_url {
             Some(base) => Some(base.clone()),
             None if host == "github.com" => None,

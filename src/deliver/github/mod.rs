@@ -103,7 +103,7 @@ async fn checks(api: &Api, settings: &GithubSettings, offline: bool) -> Vec<Chec
     if offline {
         return vec![Check::ok(what, format!("credentials are set, {} was not asked", api.base()))];
     }
-    let answer = match api.get(&settings.repository.path("")).await.and_then(api::Answer::ok) {
+    let answer = match api.get(&settings.repository.path("")).await.and_then(api::ApiAnswer::ok) {
         Ok(answer) => answer,
         Err(error) => return vec![error.as_check(what, "check the network and try again")],
     };

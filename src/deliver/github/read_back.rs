@@ -13,7 +13,7 @@ use super::settings::{GithubSettings, TaskUrl, assignee};
 use crate::brief::EventKind;
 use crate::deliver::messages::answer;
 use crate::deliver::read_back::{
-    Command, Observations, ReadBack, Reader, Reassigned, Roles, last_assigned,
+    CommentCommand, Observations, ReadBack, Reader, Reassigned, Roles, last_assigned,
 };
 use crate::deliver::sink::{DeliveryError, Handoff, WholeDays};
 use crate::text;
@@ -191,15 +191,15 @@ fn see_review(review: &Review, seen: &mut Observations) {
     let url = &review.html_url;
     match review.state.as_str() {
         "CHANGES_REQUESTED" => {
-            let reason = match Command::read(body) {
-                Some(Command::Return(reason)) => reason,
+            let reason = match CommentCommand::read(body) {
+                Some(CommentCommand::Return(reason)) => reason,
                 _ => Some(text::shorten(&text::one_line(body), 1_000)).filter(|it| !it.is_empty()),
             };
             seen.see(EventKind::Returned, &actor, at, url, reason);
         }
         "APPROVED" => {
             seen.see(EventKind::Accepted, &actor, at, url, None);
-            if Command::read(body) == Some(Command::Touched) {
+            if CommentCommand::read(body) == Some(CommentCommand::Touched) {
                 seen.see(EventKind::Touched, &actor, at, url, None);
             }
         }

@@ -12,12 +12,12 @@ use crate::text;
 /// A repository, `owner/name`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub(super) struct Repository {
+pub(super) struct RepositoryName {
     owner: String,
     name: String,
 }
 
-impl Repository {
+impl RepositoryName {
     /// Parses `owner/name`.
     ///
     /// # Errors
@@ -55,14 +55,14 @@ impl Repository {
     }
 }
 
-impl TryFrom<String> for Repository {
+impl TryFrom<String> for RepositoryName {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
         Self::parse(&text)
     }
 }
 
-impl std::fmt::Display for Repository {
+impl std::fmt::Display for RepositoryName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.owner, self.name)
     }
@@ -86,7 +86,7 @@ pub(super) struct ProjectSettings {
 pub(super) struct GithubSettings {
     /// Where the tasks are opened, `owner/name`.
     #[schemars(with = "String", regex(pattern = r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$"))]
-    pub repository: Repository,
+    pub repository: RepositoryName,
     /// An issue or a pull request.
     #[serde(default, rename = "as")]
     pub form: TaskForm,
@@ -117,7 +117,7 @@ fn default_pause() -> u64 {
 
 impl GithubSettings {
     /// The settings of a repository of which nothing else is said.
-    pub(super) fn of(repository: Repository) -> Self {
+    pub(super) fn of(repository: RepositoryName) -> Self {
         Self {
             repository,
             form: TaskForm::default(),
@@ -172,7 +172,7 @@ pub(super) fn login(text: &str) -> String {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TaskUrl {
     address: String,
-    repository: Repository,
+    repository: RepositoryName,
     number: u64,
     pull_request: bool,
 }
@@ -189,7 +189,7 @@ impl TaskUrl {
             "pull" => true,
             _ => return None,
         };
-        let repository = Repository::parse(&format!("{owner}/{name}")).ok()?;
+        let repository = RepositoryName::parse(&format!("{owner}/{name}")).ok()?;
         let number = number.parse().ok()?;
         Some(Self { address: address.to_owned(), repository, number, pull_request })
     }
@@ -212,7 +212,7 @@ impl TaskUrl {
     }
 
     /// Its repository, as the address names it.
-    pub(super) fn repository(&self) -> &Repository {
+    pub(super) fn repository(&self) -> &RepositoryName {
         &self.repository
     }
 
@@ -220,7 +220,7 @@ impl TaskUrl {
     pub(super) fn is_in(&self, repository: &str, address: &str) -> bool {
         Self::parse(address).is_some_and(|other| {
             self.number == other.number
-                && Repository::parse(repository).is_ok_and(|now| now.is(&other.repository))
+                && RepositoryName::parse(repository).is_ok_and(|now| now.is(&other.repository))
         })
     }
 

@@ -11,7 +11,7 @@ use super::{AdobeSign, CLIENT_ID, TITLE, TOKEN, api};
 use crate::esign::api::{FetchError, Fetcher};
 use crate::esign::provider::{Authenticity, Provider, Received, Verified};
 use crate::model::{Secrets, SignatureEvent};
-use crate::webhook::{self, Answer, DeliveryId, Malformed, Rejection, Request, Route, json, mac};
+use crate::webhook::{self, DeliveryId, Malformed, Rejection, Reply, Request, Route, json, mac};
 
 const HEADER: &str = "x-adobesign-clientid";
 
@@ -73,9 +73,9 @@ impl Route for AdobeSign {
         &[CLIENT_ID]
     }
 
-    fn accepted(&self, request: &Request<'_>) -> Answer {
+    fn accepted(&self, request: &Request<'_>) -> Reply {
         // Without the echo every notification is sent again for 72 hours.
-        let mut answer = Answer::ok();
+        let mut answer = Reply::ok();
         if let Some(id) = request.header(HEADER) {
             answer.headers.push(("x-adobesign-clientid", id.to_owned()));
         }

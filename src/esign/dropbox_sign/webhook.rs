@@ -15,9 +15,7 @@ use crate::esign::provider::{Authenticity, Provider, Received, Verified};
 use crate::model::{Secrets, SignatureEvent};
 use crate::text;
 use crate::webhook;
-use crate::webhook::{
-    Answer, DeliveryId, Malformed, Rejection, Request, Route, essence, json, mac,
-};
+use crate::webhook::{DeliveryId, Malformed, Rejection, Reply, Request, Route, essence, json, mac};
 
 // The form around Dropbox Sign's JSON: `multipart/form-data` as it is sent,
 // `application/x-www-form-urlencoded` as one of its pages may be read, and
@@ -144,9 +142,9 @@ impl Route for DropboxSign {
         &[KEY]
     }
 
-    fn accepted(&self, _: &Request<'_>) -> Answer {
+    fn accepted(&self, _: &Request<'_>) -> Reply {
         // Anything else counts as a failure: app.hellosign.com/api/eventsAndCallbacksWalkthrough
-        Answer { content_type: "text/plain", ..Answer::text(200, "Hello API Event Received") }
+        Reply { content_type: "text/plain", ..Reply::text(200, "Hello API Event Received") }
     }
 }
 

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::{StatusCode, header};
 use serde_json::{Value, json};
 
-use super::super::inbox::{Counts, InboxError, State as EventState};
+use super::super::inbox::{EventState, InboxCounts, InboxError};
 use super::super::metrics;
 use super::Service;
 
@@ -87,7 +87,7 @@ async fn unpushed(service: &Arc<Service>) -> Result<usize, String> {
 
 /// How long ago the oldest event came that is not worked off yet, however
 /// often it was tried since; `None` where there is none, or too many to look at.
-async fn oldest_waiting(service: &Service, counts: &Counts) -> Option<i64> {
+async fn oldest_waiting(service: &Service, counts: &InboxCounts) -> Option<i64> {
     if counts.new + counts.work > LOOKED_AT {
         return counts.oldest_due.and_then(|age| i64::try_from(age.as_secs()).ok());
     }
@@ -128,7 +128,7 @@ pub(super) async fn metrics(State(service): State<Arc<Service>>) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 
-async fn counts(service: &Service) -> Result<Counts, InboxError> {
+async fn counts(service: &Service) -> Result<InboxCounts, InboxError> {
     service.inbox.counts((service.clock)()).await
 }
 

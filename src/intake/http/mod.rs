@@ -17,7 +17,7 @@ use axum::routing::{any, get};
 use http::StatusCode;
 
 use super::inbox::Inbox;
-use super::metrics::{Counter, Metrics};
+use super::metrics::{Counter, ServiceMetrics};
 use super::worker::{Connections, Reread};
 use crate::text;
 use crate::time::Clock;
@@ -80,7 +80,7 @@ pub struct Service {
     /// The inbox.
     pub inbox: Arc<dyn Inbox>,
     /// The counts.
-    pub metrics: Arc<Metrics>,
+    pub metrics: Arc<ServiceMetrics>,
     /// The clock.
     pub clock: Clock,
     /// How many commits the ledger's remote lacks, or why the ledger cannot be read.

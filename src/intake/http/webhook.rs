@@ -20,7 +20,7 @@ use super::entry::{Admitted, Entry};
 use super::{Service, serve};
 use crate::model::Secrets;
 use crate::text;
-use crate::webhook::{self, Answer, BODY_LIMIT, Rejection, Request, Route};
+use crate::webhook::{self, BODY_LIMIT, Rejection, Reply, Request, Route};
 
 /// The header that names a request.
 const REQUEST_ID: &str = "x-request-id";
@@ -62,7 +62,7 @@ async fn receive_one(service: Arc<Service>, name: String, request: HttpRequest) 
         service.metrics.count(Counter::Rejected, &["unknown", "unknown_provider"]);
         let (name, remote) = (text::quoted(&name), &from.remote);
         tracing::warn!(name, remote, "there is no provider of this name");
-        return respond(&Answer::text(404, "there is no such provider\n"));
+        return respond(&Reply::text(404, "there is no such provider\n"));
     };
     let route = entry.route();
     service.metrics.count(Counter::Received, &[route.name()]);
@@ -77,7 +77,7 @@ async fn receive_one(service: Arc<Service>, name: String, request: HttpRequest) 
             service.metrics.count(Counter::Rejected, &[route.name(), "cut_off"]);
             let remote = &from.remote;
             tracing::warn!(provider = route.name(), remote, %error, "the sender hung up within the body");
-            return respond(&Answer::text(400, "the body could not be read\n"));
+            return respond(&Reply::text(400, "the body could not be read\n"));
         }
         Err(_) => {
             service.metrics.count(Counter::Rejected, &[route.name(), "too_slow"]);
@@ -87,7 +87,7 @@ async fn receive_one(service: Arc<Service>, name: String, request: HttpRequest) 
                 seconds = BODY_TIME.as_secs(),
                 "the sender was too slow"
             );
-            return respond(&Answer::text(408, "the body did not come in time\n"));
+            return respond(&Reply::text(408, "the body did not come in time\n"));
         }
     };
     let encoding = parts.headers.get(header::CONTENT_ENCODING).and_then(|it| it.to_str().ok());
@@ -104,7 +104,7 @@ async fn receive_one(service: Arc<Service>, name: String, request: HttpRequest) 
             };
             service.metrics.count(Counter::Rejected, &[route.name(), "encoding"]);
             tracing::warn!(provider = route.name(), remote = from.remote, "refused: {why}");
-            return respond(&Answer::text(status, "the body's encoding cannot be read\n"));
+            return respond(&Reply::text(status, "the body's encoding cannot be read\n"));
         }
     };
     let request = Request {
@@ -145,7 +145,7 @@ async fn answer(
     entry: Entry<'_>,
     from: &From,
     request: &Request<'_>,
-) -> Answer {
+) -> Reply {
     let (route, now) = (entry.route(), (service.clock)());
     let envelope = match entry.admit(request, secrets, now) {
         Ok(Admitted::Kept(envelope)) => *envelope,
@@ -172,12 +172,12 @@ async fn answer(
         Err(error) => {
             service.metrics.count(Counter::NotStored, &[route.name()]);
             tracing::error!(provider = route.name(), %error, "not stored; the provider is asked to send it again");
-            Answer::try_again()
+            Reply::try_again()
         }
     }
 }
 
-fn reject(service: &Service, route: &dyn Route, from: &From, rejection: &Rejection) -> Answer {
+fn reject(service: &Service, route: &dyn Route, from: &From, rejection: &Rejection) -> Reply {
     service.metrics.count(Counter::Rejected, &[route.name(), rejection.kind()]);
     let answer = route.rejected(rejection);
     tracing::warn!(
@@ -255,7 +255,7 @@ fn decoded(body: Vec<u8>, encoding: &str) -> Result<Vec<u8>, Undecoded> {
     }
 }
 
-fn respond(answer: &Answer) -> Response {
+fn respond(answer: &Reply) -> Response {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = (status, answer.body.clone()).into_response();
     let headers = response.headers_mut();

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::port::{Backoff, State};
+use super::port::{Backoff, EventState};
 use crate::model::{DealId, DocumentId, DocumentKind, HeldDocument, ProviderName, Signature};
 use crate::webhook::DeliveryId;
 
@@ -207,17 +207,17 @@ impl Envelope {
         now: DateTime<Utc>,
         why: &str,
         backoff: Option<&Backoff>,
-    ) -> State {
+    ) -> EventState {
         self.attempts += 1;
         self.note(now, why);
         let wait = backoff.and_then(|backoff| backoff.wait(self.attempts, fastrand::f64()));
         self.not_before = wait.map(|wait| now + wait);
-        if wait.is_some() { State::New } else { State::Failed }
+        if wait.is_some() { EventState::New } else { EventState::Failed }
     }
 
     /// Where it is put first: one that whoever puts it has looked at is held.
-    pub(super) fn first_state(&self) -> State {
-        if self.held.is_some() { State::Held } else { State::New }
+    pub(super) fn first_state(&self) -> EventState {
+        if self.held.is_some() { EventState::Held } else { EventState::New }
     }
 
     /// Notes why it is held, and when it is looked at again: soon at first,
@@ -254,7 +254,7 @@ impl Envelope {
     }
 
     /// Notes that a person dropped it.
-    pub(super) fn drop_by_hand(&mut self, now: DateTime<Utc>, state: State) {
+    pub(super) fn drop_by_hand(&mut self, now: DateTime<Utc>, state: EventState) {
         self.note(now, &format!("dropped by hand; it was {}", state.word()));
         self.not_before = Some(now);
     }

@@ -18,4 +18,4 @@ pub use folder::{FolderInbox, Spool};
 #[cfg(feature = "jetstream")]
 pub use jetstream::JetStreamInbox;
 pub use location::{InboxLocation, NatsAccess, open_inbox};
-pub use port::{Backoff, Claimed, Counts, Inbox, Listed, Put, State};
+pub use port::{Backoff, Claimed, EventState, Inbox, InboxCounts, Listed, Put};

@@ -13,7 +13,7 @@ use crate::model::{DealId, DocumentKind};
 
 /// Where an event is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum State {
+pub enum EventState {
     /// It waits: for its turn, or for its next try.
     New,
     /// A process has it in hand.
@@ -27,7 +27,7 @@ pub enum State {
     Done,
 }
 
-impl State {
+impl EventState {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::New, Self::Work, Self::Held, Self::Failed, Self::Done];
 
@@ -50,7 +50,7 @@ pub enum Put {
     /// It is kept: on the disk, or acknowledged by the server.
     Stored,
     /// It was there already.
-    Known(State),
+    Known(EventState),
 }
 
 /// An event that this process has in hand. Only an inbox makes one.
@@ -72,7 +72,7 @@ pub struct Listed {
     /// Its name.
     pub name: EventName,
     /// Where it is.
-    pub state: State,
+    pub state: EventState,
     /// What is kept of it.
     pub envelope: Result<Envelope, InboxError>,
 }
@@ -93,7 +93,7 @@ impl Listed {
 
 /// How many events are where.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct InboxCounts {
     /// That wait.
     pub new: usize,
     /// In hand.
@@ -108,26 +108,26 @@ pub struct Counts {
     pub oldest_due: Option<Duration>,
 }
 
-impl Counts {
+impl InboxCounts {
     /// The number for a state.
     #[must_use]
-    pub fn of(&self, state: State) -> usize {
+    pub fn of(&self, state: EventState) -> usize {
         match state {
-            State::New => self.new,
-            State::Work => self.work,
-            State::Held => self.held,
-            State::Failed => self.failed,
-            State::Done => self.done,
+            EventState::New => self.new,
+            EventState::Work => self.work,
+            EventState::Held => self.held,
+            EventState::Failed => self.failed,
+            EventState::Done => self.done,
         }
     }
 
-    pub(super) fn of_mut(&mut self, state: State) -> &mut usize {
+    pub(super) fn of_mut(&mut self, state: EventState) -> &mut usize {
         match state {
-            State::New => &mut self.new,
-            State::Work => &mut self.work,
-            State::Held => &mut self.held,
-            State::Failed => &mut self.failed,
-            State::Done => &mut self.done,
+            EventState::New => &mut self.new,
+            EventState::Work => &mut self.work,
+            EventState::Held => &mut self.held,
+            EventState::Failed => &mut self.failed,
+            EventState::Done => &mut self.done,
         }
     }
 }
@@ -167,14 +167,18 @@ pub trait Inbox: Send + Sync {
     /// Puts an event in hand where it belongs now, as its envelope says: `New`
     /// waits until it is due, `Held` until its meaning is certain, `Failed` waits for a person, `Done` is remembered.
     /// When this fails the event is worked off again, which makes nothing new.
-    async fn settle(&self, claimed: &Claimed, to: State) -> Result<(), InboxError>;
+    async fn settle(&self, claimed: &Claimed, to: EventState) -> Result<(), InboxError>;
 
     /// Counts the events.
-    async fn counts(&self, now: DateTime<Utc>) -> Result<Counts, InboxError>;
+    async fn counts(&self, now: DateTime<Utc>) -> Result<InboxCounts, InboxError>;
 
     /// The events of these states, by state and then by the time they came. One
     /// that cannot be read is in the list.
-    async fn list(&self, states: &[State], now: DateTime<Utc>) -> Result<Vec<Listed>, InboxError>;
+    async fn list(
+        &self,
+        states: &[EventState],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Listed>, InboxError>;
 
     /// The one event with this name or delivery id, or whose begins with it.
     async fn find(&self, id: &str, now: DateTime<Utc>) -> Result<Listed, InboxError>;
@@ -200,7 +204,7 @@ pub trait Inbox: Send + Sync {
         now: DateTime<Utc>,
         why: &str,
         backoff: &Backoff,
-    ) -> Result<State, InboxError> {
+    ) -> Result<EventState, InboxError> {
         let to = claimed.envelope.failed(now, why, Some(backoff));
         self.settle(claimed, to).await.map(|()| to)
     }
@@ -214,7 +218,7 @@ pub trait Inbox: Send + Sync {
         deals: Vec<DealId>,
     ) -> Result<(), InboxError> {
         claimed.envelope.hold(now, why, deals);
-        self.settle(claimed, State::Held).await
+        self.settle(claimed, EventState::Held).await
     }
 
     /// An event that needs a person.
@@ -233,9 +237,9 @@ pub trait Inbox: Send + Sync {
 /// begins with it.
 pub(super) fn choose(
     id: &str,
-    events: impl IntoIterator<Item = (EventName, State)>,
-) -> Result<(EventName, State), InboxError> {
-    let mut found: Vec<(EventName, State)> = Vec::new();
+    events: impl IntoIterator<Item = (EventName, EventState)>,
+) -> Result<(EventName, EventState), InboxError> {
+    let mut found: Vec<(EventName, EventState)> = Vec::new();
     for (name, state) in events {
         if name.as_str() == id || name.delivery() == id {
             return Ok((name, state));

@@ -7,7 +7,7 @@ use crate::model::{Gap, ObjectId};
 
 use super::Id;
 use super::diff::unreadable;
-use super::objects::{Fault, Kind, Reader};
+use super::objects::{Fault, Kind, ObjectReader};
 use super::repository::Repository;
 
 /// One commit of the chain.
@@ -43,7 +43,7 @@ struct Parsed {
 /// When `head` itself cannot be read.
 pub(in crate::ledger) fn walk(
     repository: &Repository,
-    reader: &mut Reader,
+    reader: &mut ObjectReader,
     head: Id,
     known: Option<Id>,
 ) -> Result<Chain, Fault> {
@@ -100,7 +100,7 @@ pub(in crate::ledger) fn walk(
     Ok(chain)
 }
 
-fn parse_next(repository: &Repository, reader: &mut Reader, id: Id) -> Result<Parsed, Fault> {
+fn parse_next(repository: &Repository, reader: &mut ObjectReader, id: Id) -> Result<Parsed, Fault> {
     if let Some(graph) = repository.graph()
         && let Some(commit) = graph.commit_by_id(gix::hash::oid::from_bytes_unchecked(&id))
         && let Ok(tree) = commit.root_tree_id().as_bytes().try_into()

@@ -8,7 +8,7 @@ use crate::model::{Gap, ObjectId};
 
 use super::Id;
 use super::bases::Bases;
-use super::objects::{Fault, Kind, Reader};
+use super::objects::{Fault, Kind, ObjectReader};
 use super::record::Slot;
 use super::tree::{self, Entry, Form};
 use crate::ledger::path::key_of;
@@ -78,7 +78,7 @@ impl Part {
 
 /// Compares commits, newest first, and collects what they changed.
 pub(super) struct Differ {
-    reader: Reader,
+    reader: ObjectReader,
     /// The names of the folders down to the ledger.
     prefix: Vec<Vec<u8>>,
     held: Bases<Id, ()>,
@@ -95,7 +95,7 @@ pub(super) struct Differ {
 
 impl Differ {
     /// A differ that reads with this reader.
-    pub(super) fn new(reader: Reader, prefix: &str) -> Self {
+    pub(super) fn new(reader: ObjectReader, prefix: &str) -> Self {
         let parts = prefix.split('/').filter(|part| !part.is_empty());
         Self {
             reader,
@@ -153,7 +153,7 @@ impl Differ {
             match tree::find(&bytes, &name) {
                 Ok(Some(Entry { form: Form::Directory, id: below, .. })) => id = below,
                 Ok(_) => return None,
-                Err(tree::Malformed) => {
+                Err(tree::MalformedTree) => {
                     self.malformed(&id);
                     return None;
                 }
@@ -185,9 +185,9 @@ impl Differ {
         };
         match (directory(b"briefs"), directory(b"schema"), settings()) {
             (Ok(briefs), Ok(schema), Ok(settings)) => Root { briefs, schema, settings },
-            (Err(tree::Malformed), ..)
-            | (_, Err(tree::Malformed), _)
-            | (.., Err(tree::Malformed)) => {
+            (Err(tree::MalformedTree), ..)
+            | (_, Err(tree::MalformedTree), _)
+            | (.., Err(tree::MalformedTree)) => {
                 self.malformed(id);
                 Root::EMPTY
             }
@@ -219,7 +219,7 @@ impl Differ {
         match tree::find(&bytes, b"brief.schema.json") {
             Ok(Some(entry)) if entry.form != Form::Directory => slot(&entry),
             Ok(_) => Slot::Absent,
-            Err(tree::Malformed) => {
+            Err(tree::MalformedTree) => {
                 self.malformed(&id);
                 Slot::Absent
             }
@@ -291,7 +291,7 @@ impl Differ {
             match tree::take(&mut rest) {
                 Ok(Some(_)) => {}
                 Ok(None) => return true,
-                Err(tree::Malformed) => {
+                Err(tree::MalformedTree) => {
                     self.malformed(id);
                     return false;
                 }

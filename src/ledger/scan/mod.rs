@@ -13,7 +13,7 @@ mod tree;
 mod walk;
 
 pub(super) use chain::{Chain, walk};
-pub(super) use objects::{Fault, InPack, Kind, Objects, Reader};
+pub(super) use objects::{Fault, InPack, Kind, ObjectReader, Objects};
 pub(super) use record::{Record, Slot, State};
 pub(super) use repository::{Repository, common_dir, wholeness};
 pub(super) use walk::compare;

@@ -65,9 +65,9 @@ impl Objects {
     }
 
     /// A reader for one thread that remembers about this many bytes.
-    pub(in crate::ledger) fn reader(self: &Arc<Self>, bytes: usize) -> Reader {
+    pub(in crate::ledger) fn reader(self: &Arc<Self>, bytes: usize) -> ObjectReader {
         let general = self.general.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Reader {
+        ObjectReader {
             objects: Arc::clone(self),
             general,
             bases: Bases::new(bytes),
@@ -99,7 +99,7 @@ pub(in crate::ledger) struct InPack {
 }
 
 /// Reads objects in one thread.
-pub(in crate::ledger) struct Reader {
+pub(in crate::ledger) struct ObjectReader {
     objects: Arc<Objects>,
     general: gix::odb::Handle,
     /// By pack and offset, with the kind and the length of the packed bytes.
@@ -111,7 +111,7 @@ pub(in crate::ledger) struct Reader {
     misses: usize,
 }
 
-impl Reader {
+impl ObjectReader {
     /// Whether the object is in this repository.
     pub(in crate::ledger) fn has(&mut self, id: &Id) -> bool {
         let found = self.locate(id).is_some() || self.general.exists(&gix::ObjectId::Sha1(*id));
@@ -164,7 +164,7 @@ impl Reader {
         self.read_kind_at(place, id, wanted)
     }
 
-    /// As [`Reader::read_kind`], of an object of which it is known where it stands.
+    /// As [`ObjectReader::read_kind`], of an object of which it is known where it stands.
     pub(in crate::ledger) fn read_kind_at(
         &mut self,
         place: Option<InPack>,

@@ -25,27 +25,27 @@ pub(super) struct Entry<'a> {
 
 /// A directory's bytes make no sense at some place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Malformed;
+pub(super) struct MalformedTree;
 
 /// Takes the first entry off a directory's bytes.
-pub(super) fn take<'a>(bytes: &mut &'a [u8]) -> Result<Option<Entry<'a>>, Malformed> {
+pub(super) fn take<'a>(bytes: &mut &'a [u8]) -> Result<Option<Entry<'a>>, MalformedTree> {
     let all = *bytes;
     if all.is_empty() {
         return Ok(None);
     }
-    let space = all.iter().take(8).position(|byte| *byte == b' ').ok_or(Malformed)?;
+    let space = all.iter().take(8).position(|byte| *byte == b' ').ok_or(MalformedTree)?;
     let mut mode = 0u32;
     for digit in &all[..space] {
         if !(b'0'..=b'7').contains(digit) {
-            return Err(Malformed);
+            return Err(MalformedTree);
         }
         mode = mode * 8 + u32::from(digit - b'0');
     }
-    let end = space + 1 + all[space + 1..].find_byte(0).ok_or(Malformed)?;
+    let end = space + 1 + all[space + 1..].find_byte(0).ok_or(MalformedTree)?;
     let name = &all[space + 1..end];
-    let id: Id = *all[end + 1..].first_chunk().ok_or(Malformed)?;
+    let id: Id = *all[end + 1..].first_chunk().ok_or(MalformedTree)?;
     if name.is_empty() {
-        return Err(Malformed);
+        return Err(MalformedTree);
     }
     *bytes = &all[end + 21..];
     let form = match mode & 0o170_000 {
@@ -57,7 +57,10 @@ pub(super) fn take<'a>(bytes: &mut &'a [u8]) -> Result<Option<Entry<'a>>, Malfor
 }
 
 /// The entry of this name, looked for from the start.
-pub(super) fn find<'a>(mut bytes: &'a [u8], name: &[u8]) -> Result<Option<Entry<'a>>, Malformed> {
+pub(super) fn find<'a>(
+    mut bytes: &'a [u8],
+    name: &[u8],
+) -> Result<Option<Entry<'a>>, MalformedTree> {
     while let Some(entry) = take(&mut bytes)? {
         if entry.name == name {
             return Ok(Some(entry));
@@ -84,7 +87,7 @@ pub(super) fn compare<'a>(
     old: &'a [u8],
     new: &'a [u8],
     mut differs: impl FnMut(Option<Entry<'a>>, Option<Entry<'a>>),
-) -> Result<(), Malformed> {
+) -> Result<(), MalformedTree> {
     let (mut old, mut new) = skip_equal_start(old, new)?;
     let tail = equal_tail(old, new);
     let (mut left, mut right) = (None, None);
@@ -119,7 +122,10 @@ pub(super) fn compare<'a>(
 }
 
 /// Both without the entries that are the same at their start.
-fn skip_equal_start<'a>(old: &'a [u8], new: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), Malformed> {
+fn skip_equal_start<'a>(
+    old: &'a [u8],
+    new: &'a [u8],
+) -> Result<(&'a [u8], &'a [u8]), MalformedTree> {
     let same = equal_head(old, new);
     let mut rest = old;
     loop {
@@ -223,7 +229,7 @@ mod tests {
                     other => break other,
                 }
             };
-            assert!(end == Err(Malformed) || (end == Ok(None) && count == 1), "cut at {cut}");
+            assert!(end == Err(MalformedTree) || (end == Ok(None) && count == 1), "cut at {cut}");
         }
     }
 }

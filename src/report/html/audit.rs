@@ -196,7 +196,7 @@ pub(super) fn exclusions(report: &AuditReport, sets: &mut Sets<'_>) -> Vec<Linke
 const SHOWN: usize = 100;
 
 #[derive(Serialize)]
-pub(super) struct Rule {
+pub(super) struct RuleRow {
     name: &'static str,
     severity: &'static str,
     summary: Option<&'static str>,
@@ -216,7 +216,7 @@ struct Shown {
 }
 
 /// The rules that fired, in the order of their worst finding.
-pub(super) fn rules(report: &AuditReport, sets: &mut Sets<'_>) -> Vec<Rule> {
+pub(super) fn rules(report: &AuditReport, sets: &mut Sets<'_>) -> Vec<RuleRow> {
     let mut by_rule: IndexMap<&'static str, Vec<&Finding>> = IndexMap::new();
     for finding in &report.findings {
         by_rule.entry(finding.rule).or_default().push(finding);
@@ -231,7 +231,7 @@ fn rule(
     findings: &[&Finding],
     known: &BTreeMap<&str, &'static str>,
     sets: &mut Sets<'_>,
-) -> Rule {
+) -> RuleRow {
     let keys: Vec<DealKey> = findings
         .iter()
         .filter_map(|finding| finding.key.as_ref())
@@ -240,7 +240,7 @@ fn rule(
         .collect();
     let link = (!keys.is_empty()).then(|| sets.link(&format!("rule.{name}"), name, &keys));
     let more = findings.len().saturating_sub(SHOWN);
-    Rule {
+    RuleRow {
         name,
         severity: findings.iter().map(|it| it.severity).max().map_or("", |it| it.as_str()),
         summary: known.get(name).copied(),
@@ -290,7 +290,7 @@ struct Page {
     currencies: Vec<String>,
     classes: Vec<ClassRow>,
     exclusions: Vec<Linked>,
-    rules: Vec<Rule>,
+    rules: Vec<RuleRow>,
     chart: Option<Chart>,
     times: Vec<TimeRow>,
     first_pass: Option<FirstPass>,

@@ -1,6 +1,6 @@
 //! Each class, and where one ends and the next begins.
 
-use handoff::audit::{Class, Outcome as Came, ReadError};
+use handoff::audit::{AuditOutcome as Came, Class, ReadError};
 use handoff::brief::EventKind;
 use handoff::finding::Severity;
 use handoff::model::{Gap, Outcome, ProviderName};

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use handoff::audit::{
-    AuditReport, Checkpoint, Class, Outcome as Came, SignatureAsWritten, UnansweredField,
+    AuditOutcome as Came, AuditReport, CheckpointReport, Class, SignatureAsWritten, UnansweredField,
 };
 use handoff::brief::EventKind;
 use handoff::finding::Severity;
@@ -76,7 +76,7 @@ fn november() -> World {
         .expect("a calendar"),
     );
     world.window.from = Some(at("2026-11-01T00:00:00Z"));
-    world.checkpoints.push(Checkpoint {
+    world.checkpoints.push(CheckpointReport {
         name: "refs/handoff/audit/20261101T060000Z".to_owned(),
         at: at("2026-11-01T06:00:00Z"),
         tip: ObjectId([3; 20]),

@@ -1,7 +1,7 @@
 //! The rules about what follows a handoff, and about the evidence itself:
 //! where each fires, where it is silent, and the boundary between.
 
-use handoff::audit::Checkpoint;
+use handoff::audit::CheckpointReport;
 use handoff::brief::EventKind;
 use handoff::finding::Severity;
 use handoff::model::{CrmName, DealId, ObjectId};
@@ -220,7 +220,7 @@ fn backdated_commit() {
 #[test]
 fn history_rewritten() {
     let mut world = World::handed_over();
-    world.checkpoints.push(Checkpoint {
+    world.checkpoints.push(CheckpointReport {
         name: "refs/handoff/audit/20261101T060000Z".to_owned(),
         at: at("2026-11-01T06:00:00Z"),
         tip: ObjectId([3; 20]),

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use handoff::audit::{Outcome, SignatureClass, SignaturesInput};
+use handoff::audit::{AuditOutcome, SignatureClass, SignaturesInput};
 use handoff::brief::EventKind;
 use handoff::finding::Severity;
 use handoff::model::{
@@ -230,7 +230,7 @@ fn merged_deals_doubled_documents_and_the_future_do_not_mislead() {
 #[test]
 fn a_provider_that_cannot_be_asked_makes_the_audit_incomplete() {
     let mut world = world(Vec::new());
-    assert_eq!(world.audit().outcome(Severity::Error), Outcome::Clean);
+    assert_eq!(world.audit().outcome(Severity::Error), AuditOutcome::Clean);
     world.signatures.as_mut().unwrap().gaps.push(Gap {
         what: "the completed documents of DocuSign".to_owned(),
         why: "DOCUSIGN_ACCESS_TOKEN is not set".to_owned(),
@@ -238,7 +238,7 @@ fn a_provider_that_cannot_be_asked_makes_the_audit_incomplete() {
     });
     let report = world.audit();
     assert!(!report.complete);
-    assert_eq!(report.outcome(Severity::Error), Outcome::Incomplete);
+    assert_eq!(report.outcome(Severity::Error), AuditOutcome::Incomplete);
 }
 
 #[test]

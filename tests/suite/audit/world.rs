@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use handoff::audit::{
-    AuditInput, AuditReport, Blobs, BriefFacts, Checkpoint, Class, DealAsWritten, DealRow,
-    Digester, FolderDigest, HandoffFacts, LedgerInput, Policies, Policy, PolicyVersion, ReadError,
-    SignatureAsWritten, SignaturesInput, TimelineFacts, combine,
+    AuditInput, AuditReport, BlobSource, BriefFacts, CheckpointReport, Class, DealAsWritten,
+    DealRow, Digester, FolderDigest, HandoffFacts, LedgerInput, Policies, Policy, PolicyVersion,
+    ReadError, SignatureAsWritten, SignaturesInput, TimelineFacts, combine,
 };
 use handoff::brief::{Event, EventKind, Timeline};
 use handoff::model::{
@@ -117,7 +117,7 @@ pub(super) struct World {
     pub(super) as_of: DateTime<Utc>,
     pub(super) at_present: bool,
     pub(super) window: Window,
-    pub(super) checkpoints: Vec<Checkpoint>,
+    pub(super) checkpoints: Vec<CheckpointReport>,
     pub(super) history: History,
     pub(super) blobs: BTreeMap<ObjectId, Blob>,
     pub(super) signatures: Option<SignaturesInput>,
@@ -353,7 +353,7 @@ impl World {
 /// Reads the world's blobs.
 pub(super) struct Reader<'a>(pub(super) &'a BTreeMap<ObjectId, Blob>);
 
-impl Blobs for Reader<'_> {
+impl BlobSource for Reader<'_> {
     fn brief(
         &mut self,
         blob: ObjectId,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use handoff::esign::DeliveryId;
-use handoff::intake::{Backoff, Claimed, Envelope, Inbox, InboxError, Put, State};
+use handoff::intake::{Backoff, Claimed, Envelope, EventState, Inbox, InboxError, Put};
 use handoff::model::ProviderName;
 
 pub(super) fn now() -> DateTime<Utc> {
@@ -39,18 +39,18 @@ async fn claim_soon(inbox: &dyn Inbox, at: DateTime<Utc>, many: usize) -> Vec<Cl
 pub(super) async fn a_delivery_is_known_wherever_it_is(inbox: &dyn Inbox) {
     let put = async || inbox.put(event("a")).await.unwrap();
     assert_eq!(put().await, Put::Stored);
-    assert_eq!(put().await, Put::Known(State::New));
+    assert_eq!(put().await, Put::Known(EventState::New));
     let mut claimed = inbox.claim(now(), 10).await.unwrap();
     assert_eq!(claimed.len(), 1);
     assert_eq!(claimed[0].envelope, event("a"), "as it was put");
-    assert_eq!(put().await, Put::Known(State::Work));
+    assert_eq!(put().await, Put::Known(EventState::Work));
     inbox.give_up(&mut claimed[0], now(), "no").await.unwrap();
-    assert_eq!(put().await, Put::Known(State::Failed));
+    assert_eq!(put().await, Put::Known(EventState::Failed));
     inbox.retry(&event("a").name(), now(), None).await.unwrap();
-    assert_eq!(put().await, Put::Known(State::New));
+    assert_eq!(put().await, Put::Known(EventState::New));
     let claimed = inbox.claim(now(), 10).await.unwrap();
-    inbox.settle(&claimed[0], State::Done).await.unwrap();
-    assert_eq!(put().await, Put::Known(State::Done));
+    inbox.settle(&claimed[0], EventState::Done).await.unwrap();
+    assert_eq!(put().await, Put::Known(EventState::Done));
     let counts = inbox.counts(now()).await.unwrap();
     assert_eq!((counts.new, counts.work, counts.failed, counts.done), (0, 0, 0, 1));
     assert!(inbox.claim(now(), 10).await.unwrap().is_empty());
@@ -67,21 +67,21 @@ pub(super) async fn what_fails_comes_back_and_is_given_up_and_a_person_decides(i
         let why = format!("try {number}: the CRM\nis down");
         let state = inbox.try_later(&mut claimed[0], at, &why, &backoff).await.unwrap();
         if number == 3 {
-            assert_eq!(state, State::Failed, "no more waits are left");
+            assert_eq!(state, EventState::Failed, "no more waits are left");
             break;
         }
-        assert_eq!(state, State::New);
+        assert_eq!(state, EventState::New);
         let due = claimed[0].envelope.due();
         assert!(due > at, "try {number} waits");
         let early = inbox.claim(due - TimeDelta::milliseconds(1_000), 10).await.unwrap();
         assert!(early.is_empty(), "not before it is due");
         let counts = inbox.counts(at).await.unwrap();
         assert_eq!((counts.new, counts.work), (1, 0), "it waits");
-        let listed = inbox.list(&State::ALL, at).await.unwrap();
-        assert_eq!((listed.len(), listed[0].state), (1, State::New));
+        let listed = inbox.list(&EventState::ALL, at).await.unwrap();
+        assert_eq!((listed.len(), listed[0].state), (1, EventState::New));
         at = due;
     }
-    let failed = inbox.list(&[State::Failed], at).await.unwrap().remove(0);
+    let failed = inbox.list(&[EventState::Failed], at).await.unwrap().remove(0);
     let envelope = failed.envelope.unwrap();
     assert_eq!(envelope.attempts, 3);
     assert!(envelope.errors.last().unwrap().message.contains("try 3"), "{:?}", envelope.errors);
@@ -89,7 +89,7 @@ pub(super) async fn what_fails_comes_back_and_is_given_up_and_a_person_decides(i
     assert_eq!(inbox.counts(at).await.unwrap().failed, 1);
 
     let found = inbox.find(&failed.name.delivery()[..4], at).await.unwrap();
-    assert_eq!((found.name, found.state), (name.clone(), State::Failed));
+    assert_eq!((found.name, found.state), (name.clone(), EventState::Failed));
     inbox.retry(&name, at, None).await.unwrap();
     let claimed = claim_soon(inbox, at, 1).await;
     assert_eq!(claimed[0].envelope.attempts, 0, "a person's retry begins anew");
@@ -101,10 +101,16 @@ pub(super) async fn what_fails_comes_back_and_is_given_up_and_a_person_decides(i
     inbox.discard(&name, at).await.unwrap();
     assert_eq!(
         inbox.put(event("a")).await.unwrap(),
-        Put::Known(State::Done),
+        Put::Known(EventState::Done),
         "what was dropped does not come back"
     );
-    assert!(inbox.list(&[State::New, State::Work, State::Failed], at).await.unwrap().is_empty());
+    assert!(
+        inbox
+            .list(&[EventState::New, EventState::Work, EventState::Failed], at)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     assert!(matches!(inbox.find("nobody", at).await.unwrap_err(), InboxError::Unknown(_)));
 }
 
@@ -116,7 +122,7 @@ pub(super) async fn what_is_in_hand_is_nobody_elses_until_it_is_returned(
         let put = mine.put(event(&format!("e{number}"))).await.unwrap();
         assert_eq!(put, Put::Stored);
     }
-    assert_eq!(yours.put(event("e3")).await.unwrap(), Put::Known(State::New));
+    assert_eq!(yours.put(event("e3")).await.unwrap(), Put::Known(EventState::New));
     let first = mine.claim(now(), 12).await.unwrap();
     let second = yours.claim(now(), 20).await.unwrap();
     assert_eq!((first.len(), second.len()), (12, 8), "no event is in two hands");
@@ -126,7 +132,7 @@ pub(super) async fn what_is_in_hand_is_nobody_elses_until_it_is_returned(
     let again = claim_soon(yours, now() + Days::new(1), 12).await;
     assert_eq!(again.len(), 12, "what was returned is taken by another");
     for claimed in second.iter().chain(&again) {
-        yours.settle(claimed, State::Done).await.unwrap();
+        yours.settle(claimed, EventState::Done).await.unwrap();
     }
     assert_eq!(mine.counts(now()).await.unwrap().done, 20);
 }

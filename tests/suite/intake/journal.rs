@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use chrono::Days;
-use handoff::intake::{Envelope, EventName, Put, Spool, State};
+use handoff::intake::{Envelope, EventName, EventState, Put, Spool};
 
 use super::contract::{event, now};
 use super::server::{KEY, Running, document, ledger, next_now, pandadoc};
@@ -46,7 +46,7 @@ fn left_behind(bytes: &[u8]) -> (tempfile::TempDir, Spool) {
 /// What the next process finds to do in a segment.
 fn taken(bytes: &[u8]) -> (Vec<EventName>, bool) {
     let (folder, spool) = left_behind(bytes);
-    let listed = spool.list(&[State::New]).unwrap();
+    let listed = spool.list(&[EventState::New]).unwrap();
     let mut names: Vec<EventName> =
         spool.claim(now(), 100).unwrap().iter().map(|it| it.envelope.name()).collect();
     names.sort();
@@ -76,17 +76,17 @@ fn what_has_no_file_yet_is_seen_and_known_by_every_process() {
         let counts = spool.counts(now()).unwrap();
         assert_eq!((counts.new, counts.held, counts.work), (3, 1, 0));
         assert_eq!(counts.oldest_due.map(|age| age.as_secs()), Some(0));
-        let listed = spool.list(&State::ALL).unwrap();
-        let states: Vec<State> = listed.iter().map(|it| it.state).collect();
-        assert_eq!(states, [State::New, State::New, State::New, State::Held]);
-        assert_eq!(spool.list(&[State::Held]).unwrap()[0].envelope, Ok(held.clone()));
+        let listed = spool.list(&EventState::ALL).unwrap();
+        let states: Vec<EventState> = listed.iter().map(|it| it.state).collect();
+        assert_eq!(states, [EventState::New, EventState::New, EventState::New, EventState::Held]);
+        assert_eq!(spool.list(&[EventState::Held]).unwrap()[0].envelope, Ok(held.clone()));
         let found = spool.find(event("e1").name().delivery()).unwrap();
-        assert_eq!((found.state, found.envelope), (State::New, Ok(event("e1"))));
+        assert_eq!((found.state, found.envelope), (EventState::New, Ok(event("e1"))));
         assert_eq!(files(folder.path(), "new"), 0, "looking makes nothing");
     }
-    assert_eq!(mine.put(&event("e1")).unwrap(), Put::Known(State::New));
-    assert_eq!(yours.put(&event("e1")).unwrap(), Put::Known(State::New));
-    assert_eq!(yours.put(&held).unwrap(), Put::Known(State::Held));
+    assert_eq!(mine.put(&event("e1")).unwrap(), Put::Known(EventState::New));
+    assert_eq!(yours.put(&event("e1")).unwrap(), Put::Known(EventState::New));
+    assert_eq!(yours.put(&held).unwrap(), Put::Known(EventState::Held));
     assert_eq!(mine.counts(now()).unwrap().new, 3);
 }
 
@@ -96,10 +96,10 @@ fn another_process_may_drop_release_and_work_off_what_has_no_file_yet() {
     let yours = Spool::open(folder.path()).unwrap();
     mine.put_all(&events(3));
     yours.discard(&event("e0").name(), now()).unwrap();
-    assert_eq!(mine.put(&event("e0")).unwrap(), Put::Known(State::Done));
+    assert_eq!(mine.put(&event("e0")).unwrap(), Put::Known(EventState::Done));
     let claimed = yours.claim(now(), 10).unwrap();
     assert_eq!(claimed.len(), 2);
-    yours.settle(&claimed[0], State::Done).unwrap();
+    yours.settle(&claimed[0], EventState::Done).unwrap();
     drop((claimed, yours));
     drop(mine);
     let next = Spool::open(folder.path()).unwrap();
@@ -157,7 +157,7 @@ fn what_was_worked_off_or_forgotten_does_not_come_back_from_a_segment() {
     spool.put_all(&events(3));
     let before = fs::read(segment(folder.path())).unwrap();
     let claimed = spool.claim(now(), 1).unwrap();
-    spool.settle(&claimed[0], State::Done).unwrap();
+    spool.settle(&claimed[0], EventState::Done).unwrap();
     let after = fs::read(segment(folder.path())).unwrap();
     assert!(after.len() > before.len(), "that the files are made is noted");
     let done = claimed[0].envelope.name();

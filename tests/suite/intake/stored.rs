@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::Days;
-use handoff::intake::{Envelope, FolderInbox, Put, Spool, State};
+use handoff::intake::{Envelope, EventState, FolderInbox, Put, Spool};
 
 use super::contract::{self, event, now};
 
@@ -49,7 +49,7 @@ fn what_was_done_is_remembered_for_thirty_days() {
     let (_folder, spool) = spool();
     spool.put(&event("a")).unwrap();
     let claimed = spool.claim(now(), 1).unwrap();
-    spool.settle(&claimed[0], State::Done).unwrap();
+    spool.settle(&claimed[0], EventState::Done).unwrap();
     assert_eq!(spool.prune(now() + Days::new(29)).unwrap(), 0);
     assert_eq!(spool.prune(now() + Days::new(31)).unwrap(), 1);
     assert_eq!(spool.put(&event("a")).unwrap(), Put::Stored);
@@ -81,7 +81,7 @@ fn a_file_that_is_no_event_is_put_aside() {
     std::fs::write(folder.path().join("new").join(name.file()), "{\"version\": 1").unwrap();
     std::fs::write(folder.path().join("new/notes.txt"), "not an event").unwrap();
     assert!(inbox.claim(now() + Days::new(20_000), 10).unwrap().is_empty());
-    let listed = inbox.list(&State::ALL).unwrap();
+    let listed = inbox.list(&EventState::ALL).unwrap();
     assert_eq!(listed.len(), 1);
-    assert_eq!((listed[0].state, listed[0].envelope.is_err()), (State::Failed, true));
+    assert_eq!((listed[0].state, listed[0].envelope.is_err()), (EventState::Failed, true));
 }

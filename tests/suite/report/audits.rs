@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use handoff::audit::{
-    AuditReport, Checkpoint, Class, DealKey, DealRow, Exclusion, FieldCount, LedgerReport, Matched,
-    Metrics, Orphan, OrphanWhy, PopulationReport, QuestionCount, REPORT_VERSION, ReturnCount,
-    Settings, SourceReport, Suggestion, Values,
+    AuditReport, CheckpointReport, Class, DealKey, DealRow, Exclusion, FieldCount, LedgerReport,
+    Matched, Metrics, Orphan, OrphanWhy, PopulationReport, QuestionCount, REPORT_VERSION,
+    ReturnCount, Settings, SourceReport, Suggestion, Values,
 };
 use handoff::brief::TouchEvidence;
 use handoff::finding::{Finding, Location, Rule, RuleKind, Severity};
@@ -346,7 +346,7 @@ pub(crate) fn report(mut rows: Vec<DealRow>) -> AuditReport {
             absent: None,
             web: None,
             briefs: rows.iter().filter(|row| row.brief.is_some()).count() + 1,
-            checkpoints: vec![Checkpoint {
+            checkpoints: vec![CheckpointReport {
                 name: "refs/handoff/checkpoints/2026-10-31".to_owned(),
                 at: as_of() - TimeDelta::days(22),
                 tip: ObjectId([0xcd; 20]),

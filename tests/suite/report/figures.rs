@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use handoff::audit::{
-    Class, Counts, Coverage, DealKey, DealRow, Figures, Group, Latencies, Latency, LatencyFigures,
-    Sample, Share, ValueShare, ValuesByClass,
+    Class, ClassCounts, Coverage, DealKey, DealRow, Figures, Group, Latencies, Latency,
+    LatencyFigures, Sample, Share, ValueShare, ValuesByClass,
 };
 use handoff::brief::TouchEvidence;
 
@@ -69,8 +69,8 @@ pub(crate) fn coverage(rows: &[&DealRow]) -> Coverage {
     }
 }
 
-pub(crate) fn counted(rows: &[&DealRow]) -> (Counts, ValuesByClass) {
-    let mut counts = Counts::default();
+pub(crate) fn counted(rows: &[&DealRow]) -> (ClassCounts, ValuesByClass) {
+    let mut counts = ClassCounts::default();
     let mut values = ValuesByClass::default();
     for row in rows {
         counts.add(row.class);

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use chrono::{DateTime, Utc};
 use handoff::crm::{CrmConfig, Told, Triggers};
 use handoff::model::Secrets;
-use handoff::webhook::{Answer, Rejection, Request};
+use handoff::webhook::{Rejection, Reply, Request};
 use handoff::yaml;
 use hmac::{Hmac, Mac as _};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -153,11 +153,11 @@ impl Sample {
         trigger.receive(&self.request(), &secrets, now)
     }
 
-    pub(crate) fn accepted(&self) -> Answer {
+    pub(crate) fn accepted(&self) -> Reply {
         self.triggers().by_name(self.crm).expect("a trigger").accepted(&self.request())
     }
 
-    pub(crate) fn rejected(&self, rejection: &Rejection) -> Answer {
+    pub(crate) fn rejected(&self, rejection: &Rejection) -> Reply {
         self.triggers().by_name(self.crm).expect("a trigger").rejected(rejection)
     }
 

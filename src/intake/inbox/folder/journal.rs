@@ -15,7 +15,7 @@ use super::spool::Spool;
 use crate::disk::FileLock;
 use crate::intake::inbox::envelope::{Envelope, EventName};
 use crate::intake::inbox::error::InboxError;
-use crate::intake::inbox::port::{Put, State};
+use crate::intake::inbox::port::{EventState, Put};
 
 /// The folder of the segments.
 pub(super) const JOURNAL: &str = "journal";
@@ -38,7 +38,7 @@ const BYTES_BEHIND: u64 = 64 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Record {
     name: EventName,
-    state: State,
+    state: EventState,
     due: SystemTime,
     content: Vec<u8>,
 }
@@ -58,7 +58,7 @@ impl Record {
 #[derive(Debug)]
 pub(super) struct Own {
     segments: Vec<Segment>,
-    unmade: HashMap<EventName, (State, SystemTime)>,
+    unmade: HashMap<EventName, (EventState, SystemTime)>,
     most_bytes: u64,
 }
 
@@ -130,7 +130,7 @@ impl Spool {
 
     /// Puts one event in where nothing has to be made before; else nothing is done.
     pub(super) fn put_at_once(&self, record: &Record) -> Option<Result<Put, InboxError>> {
-        let is_free = fs::metadata(self.folder(State::New)).is_ok()
+        let is_free = fs::metadata(self.folder(EventState::New)).is_ok()
             && self.others().is_ok_and(|others| others.is_empty())
             && !self.own().is_behind();
         is_free.then(|| self.store(std::slice::from_ref(record)).pop()).flatten()
@@ -149,7 +149,7 @@ impl Spool {
         let mut results: Vec<Result<Put, InboxError>> = Vec::with_capacity(records.len());
         for (index, record) in records.iter().enumerate() {
             if first.contains_key(&record.name) {
-                results.push(Ok(Put::Known(State::New)));
+                results.push(Ok(Put::Known(EventState::New)));
                 continue;
             }
             first.insert(&record.name, index);
@@ -172,7 +172,7 @@ impl Spool {
         }
         drop(own);
         // A file may have been made by a process that has not got this far yet.
-        if has_file && let Err(error) = self.sync_first([State::New, State::Held]) {
+        if has_file && let Err(error) = self.sync_first([EventState::New, EventState::Held]) {
             results.fill(Err(error));
         }
         for (index, record) in records.iter().enumerate() {
@@ -196,7 +196,7 @@ impl Spool {
     /// Before more is put in: what other processes have in their segments may
     /// be the same, and what has no file must not grow without end.
     fn make_room(&self) -> Result<(), InboxError> {
-        let new = self.folder(State::New);
+        let new = self.folder(EventState::New);
         fs::metadata(&new).map_err(InboxError::io("looking at", &new))?;
         if !self.others()?.is_empty()
             && let Err(error) = self.make_files(GROUP)
@@ -370,7 +370,7 @@ impl Spool {
 
     /// The events of segments that may have no file yet and are put in one of
     /// these states first.
-    pub(super) fn unmade(&self, states: &[State]) -> Result<Vec<Envelope>, InboxError> {
+    pub(super) fn unmade(&self, states: &[EventState]) -> Result<Vec<Envelope>, InboxError> {
         let mut parts = Vec::new();
         let own = self.own();
         if own.unmade.values().any(|(state, _)| states.contains(state)) {
@@ -402,13 +402,15 @@ impl Spool {
     }
 
     /// As [`Spool::unmade`]: names, states, and when they are due.
-    pub(super) fn unmade_names(&self) -> Result<Vec<(EventName, State, SystemTime)>, InboxError> {
+    pub(super) fn unmade_names(
+        &self,
+    ) -> Result<Vec<(EventName, EventState, SystemTime)>, InboxError> {
         let own = self.own();
         let names = own.unmade.iter().map(|(name, (state, due))| (name.clone(), *state, *due));
         let mut names: Vec<_> = names.collect();
         drop(own);
         if !self.others()?.is_empty() {
-            let all = self.unmade(&State::ALL)?;
+            let all = self.unmade(&EventState::ALL)?;
             names.extend(all.iter().map(|it| (it.name(), it.first_state(), it.due().into())));
             names.sort();
             names.dedup_by(|one, other| one.0 == other.0);
@@ -454,7 +456,7 @@ mod tests {
             let file = std::fs::File::options().append(true).open(device).unwrap();
             let file = spool.own().segments[0].replace_file(file);
             let failed = spool.put_all(&[event("b"), event("a"), event("c"), event("b")]);
-            assert_eq!(failed[1], Ok(Put::Known(State::New)), "{device}");
+            assert_eq!(failed[1], Ok(Put::Known(EventState::New)), "{device}");
             for index in [0, 2, 3] {
                 assert!(
                     matches!(failed[index], Err(InboxError::Io { .. })),
@@ -494,7 +496,7 @@ mod tests {
         let spool = Spool::open(folder.path()).unwrap();
         let at_once = |id: &str| spool.put_at_once(&Record::of(&event(id)));
         assert_eq!(at_once("a"), Some(Ok(Put::Stored)));
-        assert_eq!(at_once("a"), Some(Ok(Put::Known(State::New))));
+        assert_eq!(at_once("a"), Some(Ok(Put::Known(EventState::New))));
         spool.own().most_bytes = 1;
         assert_eq!(at_once("b"), None, "too much has no file");
         spool.own().most_bytes = BYTES_BEHIND;
@@ -502,7 +504,7 @@ mod tests {
         other.put(&event("c")).unwrap();
         assert_eq!(at_once("c"), None, "another process may have the same");
         drop(other);
-        assert_eq!(at_once("c"), Some(Ok(Put::Known(State::New))));
+        assert_eq!(at_once("c"), Some(Ok(Put::Known(EventState::New))));
         fs::rename(folder.path().join("new"), folder.path().join("away")).unwrap();
         assert_eq!(at_once("d"), None, "whoever waits is told what is wrong");
     }

@@ -12,24 +12,24 @@ use super::spool::Spool;
 use super::worker_claims;
 use crate::intake::inbox::envelope::{Envelope, EventName};
 use crate::intake::inbox::error::InboxError;
-use crate::intake::inbox::port::{Counts, Listed, State, choose};
+use crate::intake::inbox::port::{EventState, InboxCounts, Listed, choose};
 
 impl Spool {
     /// Counts the events.
     ///
     /// # Errors
     /// When a folder cannot be read.
-    pub fn counts(&self, now: DateTime<Utc>) -> Result<Counts, InboxError> {
+    pub fn counts(&self, now: DateTime<Utc>) -> Result<InboxCounts, InboxError> {
         let unmade = self.unmade_names()?;
-        let mut counts = Counts::default();
+        let mut counts = InboxCounts::default();
         let mut oldest = self.due(now)?.into_iter().next().map(|(at, _)| at);
-        for state in State::ALL {
+        for state in EventState::ALL {
             *counts.of_mut(state) = self.names(state)?.len();
         }
         for (name, state, due) in unmade {
             if self.state_of(&name)?.is_none() {
                 *counts.of_mut(state) += 1;
-                if state == State::New && due <= SystemTime::from(now) {
+                if state == EventState::New && due <= SystemTime::from(now) {
                     oldest = Some(oldest.map_or(due, |oldest| oldest.min(due)));
                 }
             }
@@ -43,7 +43,7 @@ impl Spool {
     ///
     /// # Errors
     /// When a folder cannot be read. A file that cannot be read is in the list.
-    pub fn list(&self, states: &[State]) -> Result<Vec<Listed>, InboxError> {
+    pub fn list(&self, states: &[EventState]) -> Result<Vec<Listed>, InboxError> {
         let unmade = self.unmade(states)?;
         let mut listed = Vec::new();
         for state in states {
@@ -78,9 +78,9 @@ impl Spool {
     /// # Errors
     /// When there is none, or more than one.
     pub fn find(&self, id: &str) -> Result<Listed, InboxError> {
-        let unmade = self.unmade(&State::ALL)?;
+        let unmade = self.unmade(&EventState::ALL)?;
         let (mut events, mut folders) = (Vec::new(), Vec::new());
-        for state in State::ALL {
+        for state in EventState::ALL {
             for folder in self.folders(state)? {
                 events.extend(names_in(&folder)?.into_iter().map(|(name, _)| (name, state)));
                 folders.push((state, folder));
@@ -105,7 +105,10 @@ impl Spool {
     }
 
     /// The names in a state, with the times of their files.
-    pub(super) fn names(&self, state: State) -> Result<Vec<(EventName, SystemTime)>, InboxError> {
+    pub(super) fn names(
+        &self,
+        state: EventState,
+    ) -> Result<Vec<(EventName, SystemTime)>, InboxError> {
         let mut names = Vec::new();
         for folder in self.folders(state)? {
             names.extend(names_in(&folder)?);
@@ -113,9 +116,9 @@ impl Spool {
         Ok(names)
     }
 
-    fn folders(&self, state: State) -> Result<Vec<PathBuf>, InboxError> {
+    fn folders(&self, state: EventState) -> Result<Vec<PathBuf>, InboxError> {
         let folder = self.folder(state);
-        if state == State::Work {
+        if state == EventState::Work {
             worker_claims::folders(&folder).map_err(InboxError::io("listing", &folder))
         } else {
             Ok(vec![folder])
@@ -148,5 +151,5 @@ pub(super) fn names_in(folder: &Path) -> Result<Vec<(EventName, SystemTime)>, In
 }
 
 fn is_claims(folder: &Path) -> bool {
-    folder.parent().and_then(Path::file_name).is_some_and(|name| name == State::Work.word())
+    folder.parent().and_then(Path::file_name).is_some_and(|name| name == EventState::Work.word())
 }

@@ -12,7 +12,7 @@ use super::listing::names_in;
 use super::spool::Spool;
 use crate::intake::inbox::envelope::EventName;
 use crate::intake::inbox::error::InboxError;
-use crate::intake::inbox::port::{Claimed, State};
+use crate::intake::inbox::port::{Claimed, EventState};
 use crate::model::DocumentKind;
 
 /// So many files are made before the oldest events are worked off.
@@ -38,7 +38,7 @@ impl Spool {
         while claimed.len() < most
             && let Some(name) = queue.pop_front()
         {
-            let from = self.file(State::New, &name);
+            let from = self.file(EventState::New, &name);
             let path = self.in_hand(&name)?;
             match fs::rename(&from, &path) {
                 Ok(()) => {}
@@ -50,7 +50,7 @@ impl Spool {
                 Ok(envelope) => claimed.push(Claimed::new(envelope)),
                 Err(error) => {
                     tracing::error!(event = %name, %error, "an event cannot be read and is put aside");
-                    let failed = self.file(State::Failed, &name);
+                    let failed = self.file(EventState::Failed, &name);
                     fs::rename(&path, &failed).map_err(InboxError::io("putting aside", &failed))?;
                 }
             }
@@ -67,7 +67,7 @@ impl Spool {
         let claims = self.with_claims(|claims| Ok(claims.path.clone()))?;
         let mut returned = 0;
         for (name, _) in names_in(&claims)? {
-            let to = self.file(State::New, &name);
+            let to = self.file(EventState::New, &name);
             fs::rename(claims.join(name.file()), &to).map_err(InboxError::io("moving to", &to))?;
             returned += 1;
         }
@@ -81,7 +81,7 @@ impl Spool {
     ) -> Result<Vec<(SystemTime, EventName)>, InboxError> {
         let latest = SystemTime::from(now);
         let mut due = Vec::new();
-        for (name, modified) in self.names(State::New)? {
+        for (name, modified) in self.names(EventState::New)? {
             if modified <= latest {
                 due.push((modified, name));
             }
@@ -95,16 +95,16 @@ impl Spool {
     /// # Errors
     /// When its file cannot be moved; the next start returns it.
     pub fn give_back(&self, claimed: &Claimed) -> Result<(), InboxError> {
-        self.move_to(State::New, &claimed.envelope.name())
+        self.move_to(EventState::New, &claimed.envelope.name())
     }
 
     /// Puts an event in hand where it belongs now, as its envelope says.
     ///
     /// # Errors
     /// When its file cannot be written or moved; the next start returns it.
-    pub fn settle(&self, claimed: &Claimed, to: State) -> Result<(), InboxError> {
+    pub fn settle(&self, claimed: &Claimed, to: EventState) -> Result<(), InboxError> {
         // What is done has not changed since it was read.
-        if to != State::Done {
+        if to != EventState::Done {
             self.rewrite(claimed)?;
         }
         self.move_to(to, &claimed.envelope.name())
@@ -119,9 +119,9 @@ impl Spool {
             return Ok(0);
         };
         let mut forgotten = 0;
-        for (name, modified) in self.names(State::Done)? {
+        for (name, modified) in self.names(EventState::Done)? {
             if modified < horizon {
-                let path = self.file(State::Done, &name);
+                let path = self.file(EventState::Done, &name);
                 fs::remove_file(&path).map_err(InboxError::io("removing", &path))?;
                 forgotten += 1;
             }
@@ -144,7 +144,7 @@ impl Spool {
         let (mut claimed, _) = self.take_up(name, decided.is_some())?;
         claimed.envelope.begin_anew(now, decided);
         self.rewrite(&claimed)?;
-        self.move_to(State::New, name)
+        self.move_to(EventState::New, name)
     }
 
     /// Gives an event up for good. It stays known for as long as those that
@@ -156,17 +156,17 @@ impl Spool {
         let (mut claimed, state) = self.take_up(name, false)?;
         claimed.envelope.drop_by_hand(now, state);
         self.rewrite(&claimed)?;
-        self.move_to(State::Done, name)
+        self.move_to(EventState::Done, name)
     }
 
     /// Takes an event in hand for a person, so that no worker has it meanwhile.
-    fn take_up(&self, name: &EventName, done: bool) -> Result<(Claimed, State), InboxError> {
+    fn take_up(&self, name: &EventName, done: bool) -> Result<(Claimed, EventState), InboxError> {
         if self.state_of(name)?.is_none() {
             self.make_all_files()?;
         }
         let state = self.state_of(name)?.ok_or_else(|| InboxError::Unknown(name.to_string()))?;
-        let may = matches!(state, State::New | State::Held | State::Failed);
-        if !(may || done && state == State::Done) {
+        let may = matches!(state, EventState::New | EventState::Held | EventState::Failed);
+        if !(may || done && state == EventState::Done) {
             return Err(InboxError::NotHere { id: name.to_string(), state: state.word() });
         }
         let from = self.file(state, name);
@@ -181,7 +181,7 @@ impl Spool {
         self.write_over(&scratch, &self.in_hand(&claimed.envelope.name())?, &claimed.envelope)
     }
 
-    fn move_to(&self, state: State, name: &EventName) -> Result<(), InboxError> {
+    fn move_to(&self, state: EventState, name: &EventName) -> Result<(), InboxError> {
         let to = self.file(state, name);
         fs::rename(self.in_hand(name)?, &to).map_err(InboxError::io("moving to", &to))
     }

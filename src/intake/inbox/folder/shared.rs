@@ -12,7 +12,7 @@ use super::spool::Spool;
 use super::writer::SpoolWriter;
 use crate::intake::inbox::envelope::{Envelope, EventName};
 use crate::intake::inbox::error::InboxError;
-use crate::intake::inbox::port::{Claimed, Counts, Inbox, Listed, Put, State};
+use crate::intake::inbox::port::{Claimed, EventState, Inbox, InboxCounts, Listed, Put};
 use crate::model::DocumentKind;
 
 /// An inbox that is a folder.
@@ -88,15 +88,19 @@ impl Inbox for FolderInbox {
         self.spool.give_all_back()
     }
 
-    async fn settle(&self, claimed: &Claimed, to: State) -> Result<(), InboxError> {
+    async fn settle(&self, claimed: &Claimed, to: EventState) -> Result<(), InboxError> {
         self.spool.settle(claimed, to)
     }
 
-    async fn counts(&self, now: DateTime<Utc>) -> Result<Counts, InboxError> {
+    async fn counts(&self, now: DateTime<Utc>) -> Result<InboxCounts, InboxError> {
         self.aside(move |spool| spool.counts(now)).await
     }
 
-    async fn list(&self, states: &[State], _now: DateTime<Utc>) -> Result<Vec<Listed>, InboxError> {
+    async fn list(
+        &self,
+        states: &[EventState],
+        _now: DateTime<Utc>,
+    ) -> Result<Vec<Listed>, InboxError> {
         let states = states.to_vec();
         self.aside(move |spool| spool.list(&states)).await
     }

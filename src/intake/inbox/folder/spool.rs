@@ -10,7 +10,7 @@ use super::worker_claims::{self, WorkerClaims};
 use crate::disk::{self, Access, sync_folder, write_synced};
 use crate::intake::inbox::envelope::{Envelope, EventName};
 use crate::intake::inbox::error::InboxError;
-use crate::intake::inbox::port::State;
+use crate::intake::inbox::port::EventState;
 
 /// So many files of one batch are written at a time: the file system makes
 /// those that wait together durable together.
@@ -34,7 +34,7 @@ impl Spool {
     /// # Errors
     /// When they cannot be made.
     pub fn open(root: &Path) -> Result<Self, InboxError> {
-        for folder in State::ALL.map(State::word).into_iter().chain([JOURNAL]) {
+        for folder in EventState::ALL.map(EventState::word).into_iter().chain([JOURNAL]) {
             let path = root.join(folder);
             disk::make_folder(&path, Access::Private)
                 .map_err(InboxError::io("making the inbox folder", &path))?;
@@ -57,11 +57,11 @@ impl Spool {
         &self.root
     }
 
-    pub(super) fn folder(&self, state: State) -> PathBuf {
+    pub(super) fn folder(&self, state: EventState) -> PathBuf {
         self.root.join(state.word())
     }
 
-    pub(super) fn file(&self, state: State, name: &EventName) -> PathBuf {
+    pub(super) fn file(&self, state: EventState, name: &EventName) -> PathBuf {
         self.folder(state).join(name.file())
     }
 
@@ -72,8 +72,8 @@ impl Spool {
     ) -> Result<T, InboxError> {
         let mut claims = self.claims_guard();
         if claims.as_ref().is_none_or(|claims| !claims.path.is_dir()) {
-            let work = self.folder(State::Work);
-            let made = WorkerClaims::set_up(&work, &self.folder(State::New));
+            let work = self.folder(EventState::Work);
+            let made = WorkerClaims::set_up(&work, &self.folder(EventState::New));
             *claims = Some(made.map_err(InboxError::io("making a folder in", &work))?);
         }
         act(claims.as_ref().expect("it was just set up"))
@@ -84,7 +84,7 @@ impl Spool {
     }
 
     /// Where an event is, if it is here.
-    pub(super) fn state_of(&self, name: &EventName) -> Result<Option<State>, InboxError> {
+    pub(super) fn state_of(&self, name: &EventName) -> Result<Option<EventState>, InboxError> {
         Ok(self.states_of([name])?.pop().flatten())
     }
 
@@ -92,18 +92,18 @@ impl Spool {
     pub(super) fn states_of<'a>(
         &self,
         names: impl IntoIterator<Item = &'a EventName> + Clone,
-    ) -> Result<Vec<Option<State>>, InboxError> {
+    ) -> Result<Vec<Option<EventState>>, InboxError> {
         // In the order in which events move, and `new/` again for one that was returned meanwhile.
         let is_in = |state, name: &EventName| self.file(state, name).exists().then_some(state);
         let mut states: Vec<_> =
-            names.clone().into_iter().map(|name| is_in(State::New, name)).collect();
-        let work = self.folder(State::Work);
+            names.clone().into_iter().map(|name| is_in(EventState::New, name)).collect();
+        let work = self.folder(EventState::Work);
         let folders = worker_claims::folders(&work).map_err(InboxError::io("listing", &work))?;
         for (state, name) in states.iter_mut().zip(names).filter(|(state, _)| state.is_none()) {
             let in_hand = folders.iter().any(|claims| claims.join(name.file()).exists());
-            let later = [State::Held, State::Failed, State::Done, State::New];
+            let later = [EventState::Held, EventState::Failed, EventState::Done, EventState::New];
             let later = || later.into_iter().find_map(|state| is_in(state, name));
-            *state = in_hand.then_some(State::Work).or_else(later);
+            *state = in_hand.then_some(EventState::Work).or_else(later);
         }
         Ok(states)
     }
@@ -114,8 +114,8 @@ impl Spool {
     /// When the folders cannot be read or written.
     pub fn recover(&self) -> Result<usize, InboxError> {
         let own = self.claims_guard().as_ref().map(|claims| claims.path.clone());
-        let work = self.folder(State::Work);
-        worker_claims::clear_abandoned(&work, &self.folder(State::New), own.as_deref())
+        let work = self.folder(EventState::Work);
+        worker_claims::clear_abandoned(&work, &self.folder(EventState::New), own.as_deref())
             .map_err(InboxError::io("recovering", &work))
     }
 
@@ -124,7 +124,7 @@ impl Spool {
     /// # Errors
     /// When it does not.
     pub fn check_writable(&self) -> Result<(), InboxError> {
-        let new = self.folder(State::New);
+        let new = self.folder(EventState::New);
         fs::metadata(&new).map_err(InboxError::io("looking at", &new))?;
         let scratch = self.with_claims(|claims| Ok(claims.scratch()))?;
         fs::write(&scratch, b"probe\n").map_err(InboxError::io("writing", &scratch))?;
@@ -159,9 +159,9 @@ impl Spool {
     /// Makes the names in those folders durable that events are put in first.
     pub(super) fn sync_first(
         &self,
-        states: impl IntoIterator<Item = State>,
+        states: impl IntoIterator<Item = EventState>,
     ) -> Result<(), InboxError> {
-        for state in states.into_iter().collect::<BTreeSet<State>>() {
+        for state in states.into_iter().collect::<BTreeSet<EventState>>() {
             let folder = self.folder(state);
             sync_folder(&folder).map_err(InboxError::io("making durable", &folder))?;
         }

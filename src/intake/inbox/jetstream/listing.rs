@@ -13,7 +13,7 @@ use super::queue::JetStreamInbox;
 use super::streams::Lane;
 use crate::intake::inbox::envelope::{Envelope, EventName};
 use crate::intake::inbox::error::InboxError;
-use crate::intake::inbox::port::{Counts, Listed, State, choose};
+use crate::intake::inbox::port::{EventState, InboxCounts, Listed, choose};
 use crate::model::DocumentKind;
 
 /// So many messages are asked for at a time.
@@ -26,7 +26,7 @@ const LOOKED_AT: usize = 64;
 struct Found<'a> {
     stream: &'a Stream,
     message: StreamMessage,
-    state: State,
+    state: EventState,
 }
 
 impl Found<'_> {
@@ -40,13 +40,13 @@ impl Found<'_> {
 impl JetStreamInbox {
     /// Counts the events. The server does not tell an event in hand from one
     /// that waits for its next try: one that is tried again counts as waiting.
-    pub(super) async fn count(&self, now: DateTime<Utc>) -> Result<Counts, InboxError> {
+    pub(super) async fn count(&self, now: DateTime<Utc>) -> Result<InboxCounts, InboxError> {
         self.connected()?;
         let handed_out = self.consumer_info().await?.num_ack_pending;
         let again = self.subjects(&self.streams.queue, &self.streams.every(Lane::Again)).await?;
         let waiting = self.size(&self.streams.queue).await?;
         let work = handed_out.saturating_sub(again.len()).min(waiting);
-        Ok(Counts {
+        Ok(InboxCounts {
             new: waiting - work,
             work,
             held: self.size(&self.streams.held).await?,
@@ -90,12 +90,12 @@ impl JetStreamInbox {
     /// The events of these states.
     pub(super) async fn listed(
         &self,
-        states: &[State],
+        states: &[EventState],
         now: DateTime<Utc>,
     ) -> Result<Vec<Listed>, InboxError> {
         self.connected()?;
         // A queue may hold an event twice for a moment; the newer copy is shown.
-        let mut events: BTreeMap<(State, EventName), Listed> = BTreeMap::new();
+        let mut events: BTreeMap<(EventState, EventName), Listed> = BTreeMap::new();
         for stream in self.streams.all() {
             let is_queue = std::ptr::eq(stream, &self.streams.queue);
             if !states.iter().any(|state| self.stream_of(*state, stream)) {
@@ -122,10 +122,10 @@ impl JetStreamInbox {
         self.connected()?;
         let mut events = Vec::new();
         for (stream, state) in [
-            (&self.streams.queue, State::New),
-            (&self.streams.held, State::Held),
-            (&self.streams.failed, State::Failed),
-            (&self.streams.done, State::Done),
+            (&self.streams.queue, EventState::New),
+            (&self.streams.held, EventState::Held),
+            (&self.streams.failed, EventState::Failed),
+            (&self.streams.done, EventState::Done),
         ] {
             let subjects = self.subjects(stream, "").await?;
             events.extend(
@@ -176,8 +176,8 @@ impl JetStreamInbox {
         self.connected()?;
         let found = self.locate(name, now).await?;
         match found.state {
-            State::New | State::Held | State::Failed => Ok(found),
-            State::Done if done => Ok(found),
+            EventState::New | EventState::Held | EventState::Failed => Ok(found),
+            EventState::Done if done => Ok(found),
             other => Err(InboxError::NotHere { id: name.to_string(), state: other.word() }),
         }
     }
@@ -199,14 +199,14 @@ impl JetStreamInbox {
         Err(InboxError::Unknown(name.to_string()))
     }
 
-    fn stream_of(&self, state: State, stream: &Stream) -> bool {
+    fn stream_of(&self, state: EventState, stream: &Stream) -> bool {
         std::ptr::eq(
             stream,
             match state {
-                State::New | State::Work => &self.streams.queue,
-                State::Held => &self.streams.held,
-                State::Failed => &self.streams.failed,
-                State::Done => &self.streams.done,
+                EventState::New | EventState::Work => &self.streams.queue,
+                EventState::Held => &self.streams.held,
+                EventState::Failed => &self.streams.failed,
+                EventState::Done => &self.streams.done,
             },
         )
     }
@@ -219,17 +219,17 @@ impl JetStreamInbox {
         found: &StreamMessage,
         handed_out: u64,
         now: DateTime<Utc>,
-    ) -> State {
-        let aside = [State::Held, State::Failed, State::Done];
+    ) -> EventState {
+        let aside = [EventState::Held, EventState::Failed, EventState::Done];
         if let Some(state) = aside.into_iter().find(|state| self.stream_of(*state, stream)) {
             return state;
         }
         let envelope = message::read(&found.subject, Some(&found.headers), &found.payload).ok();
         let due = envelope.and_then(|envelope| envelope.not_before);
         if found.sequence > handed_out || due.is_some_and(|due| due > now) {
-            State::New
+            EventState::New
         } else {
-            State::Work
+            EventState::Work
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use async_nats::Client;
-use async_nats::connection::State as Connection;
+use async_nats::connection::EventState as Connection;
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::publish::PublishAck;
@@ -23,7 +23,7 @@ use crate::intake::inbox::address::NatsAddress;
 use crate::intake::inbox::envelope::{Envelope, EventName};
 use crate::intake::inbox::error::InboxError;
 use crate::intake::inbox::location::NatsAccess;
-use crate::intake::inbox::port::{Claimed, Put, State};
+use crate::intake::inbox::port::{Claimed, EventState, Put};
 
 /// How long the server may take to hand out what is there.
 const FETCH_TIME: Duration = Duration::from_secs(5);
@@ -105,20 +105,21 @@ impl JetStreamInbox {
 
     /// Where an event is, if it is here. Asked in the order in which events
     /// move: each is in its next place before it leaves the one before.
-    async fn known(&self, name: &EventName) -> Result<Option<State>, InboxError> {
+    async fn known(&self, name: &EventName) -> Result<Option<EventState>, InboxError> {
         let subject = self.streams.anywhere(name);
         if self.last(&self.streams.queue, &subject).await?.is_some() {
-            let state = if self.hands().contains_key(name) { State::Work } else { State::New };
+            let state =
+                if self.hands().contains_key(name) { EventState::Work } else { EventState::New };
             return Ok(Some(state));
         }
         for (stream, state) in
-            [(&self.streams.held, State::Held), (&self.streams.failed, State::Failed)]
+            [(&self.streams.held, EventState::Held), (&self.streams.failed, EventState::Failed)]
         {
             if self.last(stream, &subject).await?.is_some() {
                 return Ok(Some(state));
             }
         }
-        Ok(self.last(&self.streams.done, &subject).await?.map(|_| State::Done))
+        Ok(self.last(&self.streams.done, &subject).await?.map(|_| EventState::Done))
     }
 
     /// Puts an event in; the server has acknowledged it when this returns.
@@ -127,11 +128,11 @@ impl JetStreamInbox {
         if let Some(state) = self.known(&envelope.name()).await? {
             return Ok(Put::Known(state));
         }
-        let lane = if envelope.first_state() == State::Held { Lane::Held } else { Lane::New };
+        let lane = if envelope.first_state() == EventState::Held { Lane::Held } else { Lane::New };
         let ack = self.publish(lane, envelope, true).await?;
         self.stored.notify_one();
         // Another process put the same event at the same moment.
-        Ok(if ack.duplicate { Put::Known(State::New) } else { Put::Stored })
+        Ok(if ack.duplicate { Put::Known(EventState::New) } else { Put::Stored })
     }
 
     pub(super) async fn publish(
@@ -258,16 +259,16 @@ impl JetStreamInbox {
     pub(super) async fn put_where_it_belongs(
         &self,
         envelope: &Envelope,
-        to: State,
+        to: EventState,
     ) -> Result<(), InboxError> {
         let name = envelope.name();
         let message = self.hands().get(&name).cloned();
         let message = message.ok_or_else(|| InboxError::Unknown(name.to_string()))?;
         let lane = match to {
-            State::New | State::Work => Lane::Again,
-            State::Held => Lane::Held,
-            State::Failed => Lane::Failed,
-            State::Done => Lane::Done,
+            EventState::New | EventState::Work => Lane::Again,
+            EventState::Held => Lane::Held,
+            EventState::Failed => Lane::Failed,
+            EventState::Done => Lane::Done,
         };
         self.publish(lane, envelope, false).await?;
         self.hands().remove(&name);

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use super::queue::JetStreamInbox;
 use crate::intake::inbox::envelope::{Envelope, EventName};
 use crate::intake::inbox::error::InboxError;
-use crate::intake::inbox::port::{Claimed, Counts, Inbox, Listed, Put, State};
+use crate::intake::inbox::port::{Claimed, EventState, Inbox, InboxCounts, Listed, Put};
 use crate::model::DocumentKind;
 
 #[async_trait]
@@ -50,15 +50,19 @@ impl Inbox for JetStreamInbox {
         self.let_go(None).await
     }
 
-    async fn settle(&self, claimed: &Claimed, to: State) -> Result<(), InboxError> {
+    async fn settle(&self, claimed: &Claimed, to: EventState) -> Result<(), InboxError> {
         self.put_where_it_belongs(&claimed.envelope, to).await
     }
 
-    async fn counts(&self, now: DateTime<Utc>) -> Result<Counts, InboxError> {
+    async fn counts(&self, now: DateTime<Utc>) -> Result<InboxCounts, InboxError> {
         self.count(now).await
     }
 
-    async fn list(&self, states: &[State], now: DateTime<Utc>) -> Result<Vec<Listed>, InboxError> {
+    async fn list(
+        &self,
+        states: &[EventState],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Listed>, InboxError> {
         self.listed(states, now).await
     }
 

@@ -1,7 +1,7 @@
 //! What every inbox does, and what the streams must promise.
 
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
-use handoff::intake::{InboxError, Put, State};
+use handoff::intake::{EventState, InboxError, Put};
 
 use super::nats::{Nats, open, wanted};
 use crate::intake::contract::{self, event, now};
@@ -111,13 +111,13 @@ fn jetstream_what_is_no_event_is_put_aside_and_can_be_dropped() {
         inbox.put(event("b")).await.unwrap();
         let claimed = inbox.claim(now(), 10).await.unwrap();
         assert_eq!(claimed.len(), 1, "what is whole is worked off");
-        let failed = inbox.list(&[State::Failed], now()).await.unwrap();
+        let failed = inbox.list(&[EventState::Failed], now()).await.unwrap();
         assert_eq!(failed.len(), 2);
         for event in failed {
             assert!(matches!(event.envelope, Err(InboxError::Damaged { .. })), "{event:?}");
             inbox.discard(&event.name, now()).await.unwrap();
         }
-        assert!(inbox.list(&[State::Failed], now()).await.unwrap().is_empty());
+        assert!(inbox.list(&[EventState::Failed], now()).await.unwrap().is_empty());
         assert_eq!(inbox.put(event("a")).await.unwrap(), Put::Stored, "a stray is no event");
     });
 }

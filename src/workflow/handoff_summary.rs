@@ -18,8 +18,8 @@ use crate::text::{one_line, shorten};
 
 /// What the files of a handoff say, whatever the moment and the settings.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct HandoffFacts {
-    pub(super) brief: Option<BriefFacts>,
+pub(super) struct HandoffSummary {
+    pub(super) brief: Option<BriefSummary>,
     #[serde(with = "as_json")]
     pub(super) timeline: Timeline,
 }
@@ -50,12 +50,12 @@ pub(super) fn handoffs(
     context: &Context,
     snapshot: &Snapshot,
     month: Option<&str>,
-) -> Facts<(Folder, Result<HandoffFacts, String>)> {
+) -> Facts<(Folder, Result<HandoffSummary, String>)> {
     let schema = serde_json::to_vec(context.schema.document()).expect("JSON is text");
     let read = |folder: &Folder, files: &HandoffFiles| {
         let key = folder.key.as_ref().ok_or("its name holds no key")?;
         let stored = stored_from(folder, files, key).map_err(|error| error.to_string())?;
-        Ok(HandoffFacts::of(context, &stored))
+        Ok(HandoffSummary::of(context, &stored))
     };
     facts(context, snapshot, month, &Kind { name: "handoffs", basis: &schema, read: &read })
 }
@@ -70,7 +70,7 @@ pub(super) fn known_handoffs(
     context: &Context,
     keys: &[Key],
     months: &BTreeSet<String>,
-) -> Result<BTreeMap<Key, (String, HandoffFacts)>, WorkflowError> {
+) -> Result<BTreeMap<Key, (String, HandoffSummary)>, WorkflowError> {
     let snapshot = context.ledger.snapshot()?;
     let wanted: BTreeSet<&Key> = keys.iter().collect();
     let others = without_one_folder(&snapshot, keys.iter());
@@ -114,7 +114,7 @@ pub(super) fn without_one_folder<'a>(
 
 /// What the brief says of it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(super) struct BriefFacts {
+pub(super) struct BriefSummary {
     /// The git blob of the file, hex.
     pub(super) blob: Option<String>,
     pub(super) customer: Option<String>,
@@ -132,12 +132,12 @@ pub(super) struct BriefFacts {
     pub(super) unknowns: Vec<(String, String, NaiveDate)>,
 }
 
-impl HandoffFacts {
+impl HandoffSummary {
     pub(super) fn of(context: &Context, stored: &Stored) -> Self {
         let brief = stored.brief.as_ref().map(|brief| {
             let (view, owned) = (brief.view(), |text: Option<&str>| text.map(str::to_owned));
             let missing = Completeness::of(&context.schema, brief.json()).missing;
-            BriefFacts {
+            BriefSummary {
                 blob: stored.brief_blob.clone(),
                 customer: owned(view.customer_name()),
                 csm: owned(view.csm_name()),

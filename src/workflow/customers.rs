@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Days, SecondsFormat, Utc};
+use memchr::memmem::Finder;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -141,7 +142,7 @@ const KIND: Kind<'static, Option<Entry>> =
 /// What is known of the handoffs of one month.
 pub(super) fn entries(context: &Context, snapshot: &Snapshot, month: &str) -> Vec<Entry> {
     let Facts { rows, .. } =
-        select(context, snapshot, Some(month), &KIND, |_, entry| entry.ok()?);
+        select(context, snapshot, Some(month), &KIND, |_| true, |_, entry| entry.ok()?);
     rows
 }
 
@@ -202,7 +203,12 @@ impl Customers {
                                entry: Result<Option<Entry>, String>| {
                     matches(&|| Some(folder().path), entry.ok()?.as_ref()?)
                 };
-                select(context, snapshot, None, &KIND, matches).rows
+                let may_be = mentions([
+                    customer.company.as_ref().map(|(_, id)| id.as_str()),
+                    customer.domain.as_deref(),
+                    customer.name.as_deref(),
+                ]);
+                select(context, snapshot, None, &KIND, may_be, matches).rows
             }
             Some(index) => {
                 index.follow(context, snapshot)?;
@@ -255,7 +261,7 @@ pub(super) fn same_csm(context: &Context, earlier: &[EarlierHandoff]) -> Option<
     earlier.iter().find_map(find)
 }
 
-/// EarlierHandoff handoffs as a brief tells them; nothing where there are none.
+/// Earlier handoffs as a brief shows them; nothing where there are none.
 pub(super) fn section(
     context: &Context,
     snapshot: &Snapshot,
@@ -318,7 +324,8 @@ pub fn handoffs_of_customer(context: &Context, word: &str) -> Result<Vec<Key>, W
         let entry = entry.ok()?.filter(|entry| is_meant(&entry.customer))?;
         entry.signed().map(|(key, at)| (at, key))
     };
-    let mut found = select(context, &snapshot, None, &KIND, is_theirs).rows;
+    let may_be = mentions([Some(name.as_str()), site.as_deref(), Some(word.trim())]);
+    let mut found = select(context, &snapshot, None, &KIND, may_be, is_theirs).rows;
     for (key, stored) in pending_pull_request::all(context, &snapshot)?.0 {
         let brief = stored.brief.as_ref().map(Brief::json);
         if brief.is_some_and(|brief| is_meant(&Identity::of(brief))) {
@@ -328,6 +335,13 @@ pub fn handoffs_of_customer(context: &Context, word: &str) -> Result<Vec<Key>, W
     }
     found.sort();
     Ok(found.into_iter().map(|(_, key)| key).collect())
+}
+
+/// Whether what is kept of a handoff holds one of these texts: a ledger of many
+/// years is looked through without unpacking every handoff in it.
+fn mentions<const N: usize>(texts: [Option<&str>; N]) -> impl Fn(&[u8]) -> bool + Sync {
+    let texts = texts.map(|text| text.filter(|text| !text.is_empty()).map(Finder::new));
+    move |kept| texts.iter().flatten().any(|text| text.find(kept).is_some())
 }
 
 /// A company's name without case, punctuation and legal form.

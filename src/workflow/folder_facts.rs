@@ -37,18 +37,22 @@ pub(super) fn facts<T: Serialize + DeserializeOwned + Send>(
     month: Option<&str>,
     kind: &Kind<'_, T>,
 ) -> Facts<(Folder, Result<T, String>)> {
-    let mut all = select(context, snapshot, month, kind, |folder, facts| Some((folder(), facts)));
+    let all = |folder: &dyn Fn() -> Folder, facts| Some((folder(), facts));
+    let mut all = select(context, snapshot, month, kind, |_| true, all);
     // A group may lie inside another one.
     all.rows.sort_by(|(one, _), (other, _)| one.path.cmp(&other.path));
     all
 }
 
-/// The same, of those folders alone that are selected.
+/// The same, of those folders alone that are selected. What is kept of one in
+/// postcard's form, where texts stand as they are, is unpacked only where it
+/// may be selected.
 pub(super) fn select<T: Serialize + DeserializeOwned + Send, U: Send>(
     context: &Context,
     snapshot: &Snapshot,
     month: Option<&str>,
     kind: &Kind<'_, T>,
+    may_be: impl Fn(&[u8]) -> bool + Sync,
     select: impl Fn(&dyn Fn() -> Folder, Result<T, String>) -> Option<U> + Sync,
 ) -> Facts<U> {
     let files = FactsKind::new(kind.name, FORM, kind.basis);
@@ -64,7 +68,11 @@ pub(super) fn select<T: Serialize + DeserializeOwned + Send, U: Send>(
             .into_par_iter()
             .with_min_len(256)
             .map(|at| {
-                let known = group.facts(at).and_then(|bytes| postcard::from_bytes(bytes).ok());
+                let kept = group.facts(at);
+                if kept.is_some_and(|bytes| !may_be(bytes)) {
+                    return (None, None);
+                }
+                let known = kept.and_then(|bytes| postcard::from_bytes(bytes).ok());
                 let (facts, news) = match known {
                     Some(facts) => (Ok(facts), None),
                     None => {

@@ -81,7 +81,7 @@ pub fn promises(context: &Context) -> Result<(Vec<Promise>, Vec<Gap>), WorkflowE
     Ok((all, gaps))
 }
 
-/// Records that a promise was kept. KeptPromise already, nothing is recorded;
+/// Records that a promise was kept. Of one that is kept already, nothing is recorded;
 /// `None` then.
 ///
 /// # Errors

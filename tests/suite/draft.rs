@@ -13,7 +13,42 @@ use crate::sandbox::{Ran, Sandbox, fixture};
 
 const KEY: &str = "hubspot-18640329741";
 const BRANCH: &str = "handoff/hubspot-18640329741";
-const PULL: &str = "https://github.example/acme/handoffs/pull/7";
+pub(crate) const PULL: &str = "https://github.example/acme/handoffs/pull/7";
+
+/// GitHub with no pull request yet, and those that are opened in it. They get
+/// the address [`PULL`]; a text that is changed is kept.
+pub(crate) async fn github() -> (Fake, Arc<Mutex<Vec<Value>>>) {
+    let pulls: Arc<Mutex<Vec<Value>>> = Arc::default();
+    let state = pulls.clone();
+    let fake = Fake::serve(move |asked: &Asked| {
+        let mut pulls = state.lock().unwrap();
+        let path = asked.path.strip_prefix("/repos/acme/handoffs").unwrap_or(&asked.path);
+        match (asked.method.as_str(), path) {
+            ("GET", "") => Reply::Json(200, json!({"default_branch": "main"})),
+            ("GET", "/pulls") => Reply::Json(200, json!(*pulls)),
+            ("POST", "/pulls") => {
+                let mut pull = asked.json();
+                for (name, value) in [
+                    ("number", json!(7)),
+                    ("html_url", json!(PULL)),
+                    ("created_at", json!("2026-11-20T17:00:05Z")),
+                    ("state", json!("open")),
+                ] {
+                    pull[name] = value;
+                }
+                pulls.push(pull.clone());
+                Reply::Json(201, pull)
+            }
+            ("PATCH", "/pulls/7") => {
+                pulls[0]["body"] = asked.json()["body"].clone();
+                Reply::Json(200, pulls[0].clone())
+            }
+            _ => Reply::Json(404, json!({"message": "no such thing"})),
+        }
+    })
+    .await;
+    (fake, pulls)
+}
 
 /// An export in which the deal stands at this stage.
 pub(crate) fn deals(stage: &str, amount: &str) -> String {
@@ -234,35 +269,7 @@ fn a_document_that_went_out_drafts_and_its_completion_lands_the_same_brief() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_draft_request_asks_for_what_is_missing_once_and_is_renewed() {
-    let pulls: Arc<Mutex<Vec<Value>>> = Arc::default();
-    let state = pulls.clone();
-    let fake = Fake::serve(move |asked: &Asked| {
-        let mut pulls = state.lock().unwrap();
-        let path = asked.path.strip_prefix("/repos/acme/handoffs").unwrap_or(&asked.path);
-        match (asked.method.as_str(), path) {
-            ("GET", "") => Reply::Json(200, json!({"default_branch": "main"})),
-            ("GET", "/pulls") => Reply::Json(200, json!(*pulls)),
-            ("POST", "/pulls") => {
-                let mut pull = asked.json();
-                for (name, value) in [
-                    ("number", json!(7)),
-                    ("html_url", json!(PULL)),
-                    ("created_at", json!("2026-11-20T17:00:05Z")),
-                    ("state", json!("open")),
-                ] {
-                    pull[name] = value;
-                }
-                pulls.push(pull.clone());
-                Reply::Json(201, pull)
-            }
-            ("PATCH", "/pulls/7") => {
-                pulls[0]["body"] = asked.json()["body"].clone();
-                Reply::Json(200, pulls[0].clone())
-            }
-            _ => Reply::Json(404, json!({"message": "no such thing"})),
-        }
-    })
-    .await;
+    let (fake, pulls) = github().await;
     let sandbox = ledger(Some(&fake.url));
     let drafted =
         run(&sandbox, &["draft", "--deal", "18640329741", "--format", "json"]).exits(0).json();

@@ -2,11 +2,9 @@
 //! person merges it.
 
 use std::fs;
-use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use crate::deliver::fake::{Asked, Fake, Reply};
 use crate::draft;
 use crate::refresh::{KEY, signed};
 use crate::sandbox::Sandbox;
@@ -119,27 +117,7 @@ fn what_may_not_be_proposed_is_refused_and_nothing_is_written() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pull_request_has_one_citation_an_answer_and_is_opened_once() {
-    let pulls: Arc<Mutex<Vec<Value>>> = Arc::default();
-    let state = pulls.clone();
-    let fake = Fake::serve(move |asked: &Asked| {
-        let mut pulls = state.lock().unwrap();
-        let path = asked.path.strip_prefix("/repos/acme/handoffs").unwrap_or(&asked.path);
-        match (asked.method.as_str(), path) {
-            ("GET", "") => Reply::Json(200, json!({"default_branch": "main"})),
-            ("GET", "/pulls") => Reply::Json(200, json!(*pulls)),
-            ("POST", "/pulls") => {
-                let mut pull = asked.json();
-                pull["number"] = json!(9);
-                pull["html_url"] = json!("https://github.example/acme/handoffs/pull/9");
-                pull["created_at"] = json!("2026-11-20T17:00:05Z");
-                pull["state"] = json!("open");
-                pulls.push(pull.clone());
-                Reply::Json(201, pull)
-            }
-            _ => Reply::Json(404, json!({"message": "no such thing"})),
-        }
-    })
-    .await;
+    let (fake, pulls) = draft::github().await;
     let sandbox = draft::ledger(Some(&fake.url));
     sandbox.write("ledger/deals.csv", draft::deals("Closed Won", "48000.00"));
     let sign = ["sign", &draft::event(), "--no-deliver"];
@@ -148,7 +126,7 @@ async fn the_pull_request_has_one_citation_an_answer_and_is_opened_once() {
         "success.primary_goal: {{answer: \"Ask @team <b>now</b>\", cite: \"{CITE}\"}}\nsuccess.metric: Days\n"
     );
     let (proposed, _) = propose(&sandbox, &answers, &["--cite", "page 3"], 0);
-    assert_eq!(proposed["request"], "https://github.example/acme/handoffs/pull/9", "{proposed}");
+    assert_eq!(proposed["request"], draft::PULL, "{proposed}");
     assert_eq!(proposed["pushed"], true);
     let pull = pulls.lock().unwrap()[0].clone();
     assert_eq!((&pull["head"], &pull["base"]), (&proposed["branch"], &json!("main")));

@@ -1,41 +1,15 @@
 //! Documents that went out: `serve` makes a draft and asks the rep, once.
 
 use std::fs;
-use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
 use super::catch_up::runtime;
 use super::server::{KEY, Running, briefs, pandadoc};
-use crate::deliver::fake::{Asked, Fake, Reply};
+use crate::draft::{PULL, github};
 use crate::sandbox::{Sandbox, fixture};
 
 const BRANCH: &str = "handoff/hubspot-18640329741";
-const PULL: &str = "https://github.example/acme/handoffs/pull/7";
-
-/// GitHub with no pull request yet.
-async fn github() -> Fake {
-    let pulls: Arc<Mutex<Vec<Value>>> = Arc::default();
-    Fake::serve(move |asked: &Asked| {
-        let mut pulls = pulls.lock().unwrap();
-        let path = asked.path.strip_prefix("/repos/acme/handoffs").unwrap_or(&asked.path);
-        match (asked.method.as_str(), path) {
-            ("GET", "") => Reply::Json(200, json!({"default_branch": "main"})),
-            ("GET", "/pulls") => Reply::Json(200, json!(*pulls)),
-            ("POST", "/pulls") => {
-                let mut pull = asked.json();
-                pull["number"] = json!(7);
-                pull["html_url"] = json!(PULL);
-                pull["created_at"] = json!("2026-11-20T17:00:05Z");
-                pull["state"] = json!("open");
-                pulls.push(pull.clone());
-                Reply::Json(201, pull)
-            }
-            _ => Reply::Json(404, json!({"message": "no such thing"})),
-        }
-    })
-    .await
-}
 
 /// A ledger with a remote, whose deal is in an export and not won yet.
 fn ledger(drafts: bool, github: &str) -> Sandbox {
@@ -90,7 +64,7 @@ fn tell(server: &Running, event: &str, status: &str) {
 #[test]
 fn five_times_sent_is_one_draft_and_one_request_and_the_signature_lands_it() {
     let runtime = runtime();
-    let fake = runtime.block_on(github());
+    let (fake, _) = runtime.block_on(github());
     let sandbox = ledger(true, &fake.url);
     let server = serve(&sandbox);
     for event in ["e1", "e2", "e3", "e4", "e5"] {
@@ -122,7 +96,7 @@ fn five_times_sent_is_one_draft_and_one_request_and_the_signature_lands_it() {
 #[test]
 fn without_the_setting_a_sent_document_makes_nothing() {
     let runtime = runtime();
-    let fake = runtime.block_on(github());
+    let (fake, _) = runtime.block_on(github());
     let sandbox = ledger(false, &fake.url);
     let server = serve(&sandbox);
     tell(&server, "e1", "document.sent");

@@ -9,9 +9,8 @@ use handoff::http::{ApiRequest, BaseUrl, Client, Schedule, Semantics};
 use http::{HeaderMap, HeaderName, Method, header};
 use serde_json::{Value, json};
 
-use super::killer::{At, Killer, When};
-use super::vendors::Vendors;
-use super::world::{KEY, faults, ledger, run, secrets};
+use super::killer::{At, Killer};
+use super::world::{KEY, faults, killed_at, ledger, run, secrets};
 use crate::deliver::fake::{Asked, Fake, Reply};
 use crate::deliver::testkit::{ask, wanted};
 use crate::sandbox::{Sandbox, fixture};
@@ -88,20 +87,7 @@ struct Servers {
 
 /// A ledger whose deal no earlier trial has used.
 async fn servers() -> Servers {
-    let killer = Killer::new();
-    let kills = killer.clone();
-    let fake = Fake::serve(move |asked| {
-        let request = format!("{} {}", asked.method, asked.path);
-        if !kills.pass(When::Received, &request) {
-            return Reply::Drop;
-        }
-        let reply = forward_now(asked);
-        if !Vendors::reads(asked) {
-            kills.pass(When::Done, &request);
-        }
-        reply
-    })
-    .await;
+    let (killer, fake) = killed_at(forward_now).await;
     let url = &fake.url;
     let sandbox = ledger(&format!(
         "deliver:\n\

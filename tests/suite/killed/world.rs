@@ -39,6 +39,28 @@ pub(crate) struct World {
     pub(crate) fake: Fake,
 }
 
+/// A server that answers so, and what kills a program where it asks something
+/// of it, or once that is done.
+pub(crate) async fn killed_at(
+    answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
+) -> (Killer, Fake) {
+    let killer = Killer::new();
+    let kills = killer.clone();
+    let fake = Fake::serve(move |asked| {
+        let request = format!("{} {}", asked.method, asked.path);
+        if !kills.pass(When::Received, &request) {
+            return Reply::Drop;
+        }
+        let reply = answer(asked);
+        if !Vendors::reads(asked) {
+            kills.pass(When::Done, &request);
+        }
+        reply
+    })
+    .await;
+    (killer, fake)
+}
+
 impl World {
     /// With these settings of a mail beside the usual ones.
     pub(crate) async fn new(mail: &str) -> Self {
@@ -57,20 +79,7 @@ impl World {
         answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
         take: Take,
     ) -> Self {
-        let killer = Killer::new();
-        let kills = killer.clone();
-        let fake = Fake::serve(move |asked| {
-            let request = format!("{} {}", asked.method, asked.path);
-            if !kills.pass(When::Received, &request) {
-                return Reply::Drop;
-            }
-            let reply = answer(asked);
-            if !Vendors::reads(asked) {
-                kills.pass(When::Done, &request);
-            }
-            reply
-        })
-        .await;
+        let (killer, fake) = killed_at(answer).await;
         let url = &fake.url;
         let smtp = mail::serve(killer.clone(), take);
         let sandbox = ledger(&format!(

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use git2::{ErrorCode, Oid};
 
-use super::handle::{check_whole, hold};
+use super::handle::{check_whole, find_commit, hold, resolve};
 use super::snapshot::read_blob;
 use super::{Ledger, LedgerError};
 use crate::model::ObjectId;
@@ -42,10 +42,12 @@ impl Ledger {
     /// When the repository cannot be read.
     pub fn commit_time(&self, revision: &str) -> Result<Option<DateTime<Utc>>, LedgerError> {
         let repo = hold(self.shared());
-        let Ok(commit) = repo.revparse_single(revision).and_then(|object| object.peel_to_commit())
-        else {
-            return Ok(None);
+        let id = match resolve(&repo, revision, self.root()) {
+            Err(LedgerError::UnknownRevision { .. }) => return Ok(None),
+            id => id?,
         };
+        let commit =
+            repo.find_commit(id).map_err(LedgerError::git("reading a commit", self.root()))?;
         Ok(DateTime::from_timestamp(commit.committer().when().seconds(), 0))
     }
 
@@ -57,7 +59,7 @@ impl Ledger {
         let repo = hold(self.shared());
         let id = git2::Oid::from_bytes(&commit.0).expect("twenty bytes are an id");
         let failed = LedgerError::git("reading a commit", self.root());
-        let commit = repo.find_commit(id).map_err(failed)?;
+        let commit = find_commit(&repo, id).map_err(failed)?;
         let author = commit.author();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Ok(format!("{} <{}>", text(author.name_bytes()), text(author.email_bytes())))

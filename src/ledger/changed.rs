@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use git2::{ObjectType, Oid, Repository, Status, StatusOptions};
 
-use super::handle::{branch_or_remote, hold, resolve};
+use super::handle::{LOOKED_AT, branch_or_remote, check_history, hold, resolve};
 use super::path::{BRIEFS, folder_of_file, key_of};
 use super::snapshot::{Snapshot, entry_at, ledger_tree};
 use super::tree_diff::{LINK, SUBMODULE, TREE, walk_differences};
@@ -82,6 +82,8 @@ impl Ledger {
         };
         let tree = |commit: Oid| ledger_tree(repo, commit, self.prefix());
         let Some(head) = head else { return Ok((tree(since)?, None)) };
+        check_history(repo, [since, head], LOOKED_AT)
+            .map_err(LedgerError::git("looking for the merge base", self.root()))?;
         // Unrelated histories have no base; then everything that differs from the revision counts.
         let base = repo.merge_base(since, head).unwrap_or(since);
         Ok((tree(base)?, tree(head)?))

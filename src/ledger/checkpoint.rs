@@ -17,7 +17,7 @@ use crate::model::{CheckpointDeal, ObjectId, Push};
 
 use super::error::HistoryError;
 use super::git_program::run;
-use super::handle::hold;
+use super::handle::{LOOKED_AT, check_history, hold};
 use super::scan::{self, Repository};
 use super::signing::SIGNING;
 use super::{Ledger, LedgerError};
@@ -455,9 +455,9 @@ pub fn find_containment(
     if !reader.has(&tip.0) {
         return Ok(Containment::Gone);
     }
-    let descends = repository
-        .git
-        .graph_descendant_of(oid(head), oid(tip))
+    let git = &repository.git;
+    let descends = check_history(git, [oid(head), oid(tip)], LOOKED_AT)
+        .and_then(|()| git.graph_descendant_of(oid(head), oid(tip)))
         .map_err(|error| object(error.message().to_owned()))?;
     Ok(if descends { Containment::BehindMerge } else { Containment::Gone })
 }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::model::Gap;
 use crate::text::quoted;
 
 /// Why the ledger did not do what was asked.
@@ -381,6 +382,19 @@ pub enum HistoryError {
         at: DateTime<Utc>,
         /// The date of the branch's oldest commit.
         first: String,
+    },
+    /// The history ends, for this clone, after the moment that was asked for.
+    #[error(
+        "The history of {} cannot be followed back to {at}, so nothing can be said of that moment: {} ({}).{}",
+        quoted(branch), gap.what, gap.why, gap.help.as_deref().map(|help| format!(" {help}")).unwrap_or_default()
+    )]
+    NotReached {
+        /// The branch.
+        branch: String,
+        /// The moment that was asked for.
+        at: DateTime<Utc>,
+        /// Where it ends, and why.
+        gap: Gap,
     },
     /// An object cannot be read.
     #[error("The {what} cannot be read: {why}.")]

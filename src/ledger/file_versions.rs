@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use git2::{Commit, ObjectType, Oid, Repository};
 
 use super::change::is_handoff_message;
-use super::handle::{hold, object_id, resolve};
+use super::handle::{find_commit, hold, object_id, resolve};
 use super::snapshot::entry_at;
 use super::{Ledger, LedgerError};
 use crate::model::ObjectId;
@@ -75,12 +75,13 @@ impl Ledger {
         let mut complete = true;
         let mut at = Some(resolve(&repo, revision, self.root())?);
         while let Some(id) = at.take() {
-            let commit = repo.find_commit(id).map_err(failed)?;
+            let commit = find_commit(&repo, id).map_err(failed)?;
             let here = blob(&commit)?;
             let mut same = None;
             let mut before = None;
             let parents = if branch_alone { 1 } else { usize::MAX };
-            for (number, parent) in commit.parents().enumerate().take(parents) {
+            for (number, parent) in commit.parent_ids().enumerate().take(parents) {
+                let parent = find_commit(&repo, parent).map_err(failed)?;
                 let there = blob(&parent)?;
                 // A branch that brought the file has what was written in it.
                 if number == 0 || matches!(before, Some((_, None))) && there.is_some() {

@@ -1,10 +1,11 @@
 //! The repository handle that threads share, and what is looked up with it:
 //! branches, remotes, revisions, ids.
 
+use std::collections::{HashSet, VecDeque};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use git2::{ErrorClass, ErrorCode, Oid, Reference, Repository, Tree};
+use git2::{Commit, ErrorClass, ErrorCode, ObjectType, Oid, Reference, Repository, Tree};
 
 use super::{LedgerError, loose};
 use crate::model::ObjectId;
@@ -28,6 +29,60 @@ pub(super) fn check_whole(repo: &Repository, id: Oid) -> Result<(), git2::Error>
     Err(git2::Error::from_str(&format!(
         "the file of the object {id} is cut or damaged; `git fsck` names all such, and another clone has them whole"
     )))
+}
+
+/// A commit whose object is whole.
+pub(super) fn find_commit(repo: &Repository, id: Oid) -> Result<Commit<'_>, git2::Error> {
+    check_whole(repo, id).and_then(|()| repo.find_commit(id))
+}
+
+/// So many commits behind a tip are looked at before libgit2 walks from it.
+/// What a machine that stopped has cut is among the newest.
+pub(super) const LOOKED_AT: usize = 128;
+
+/// Refuses a history among whose newest `most` commits is one whose file is
+/// cut, for what libgit2 walks by itself: ranges, ancestors, merge bases.
+///
+/// # Errors
+/// When one is cut or damaged.
+pub(super) fn check_history(
+    repo: &Repository,
+    tips: impl IntoIterator<Item = Oid>,
+    most: usize,
+) -> Result<(), git2::Error> {
+    let mut next: VecDeque<Oid> = tips.into_iter().collect();
+    let mut seen = HashSet::new();
+    while let Some(id) = next.pop_front() {
+        if seen.len() == most || !seen.insert(id) {
+            continue;
+        }
+        match find_commit(repo, id) {
+            // Whoever walks there says that it is missing.
+            Err(error) if error.code() == ErrorCode::NotFound => {}
+            commit => next.extend(commit?.parent_ids()),
+        }
+    }
+    Ok(())
+}
+
+/// What [`check_history`] does, for what a revision such as `HEAD~8` walks over.
+fn check_revision(repo: &Repository, revision: &str) -> Result<(), git2::Error> {
+    let end = revision.find(['~', '^', '@', ':']).unwrap_or(revision.len());
+    let (name, steps) = revision.split_at(end);
+    let of_reference = || {
+        let reference = repo.resolve_reference_from_short_name(name).ok()?;
+        reference.resolve().ok()?.target()
+    };
+    let of_id = || repo.odb().ok()?.exists_prefix(Oid::from_str(name).ok()?, name.len()).ok();
+    // What names nothing is refused where it is looked up.
+    let Some(id) = of_reference().or_else(of_id) else { return Ok(()) };
+    check_whole(repo, id)?;
+    let commit = repo.find_object(id, None)?.peel(ObjectType::Commit);
+    let Some(commit) = commit.ok().filter(|_| !steps.is_empty()) else { return Ok(()) };
+    let numbers = steps.split(|c: char| !c.is_ascii_digit());
+    let far: usize =
+        numbers.filter_map(|it| it.parse::<usize>().ok()).fold(0, usize::saturating_add);
+    check_history(repo, [commit.id()], far.saturating_add(LOOKED_AT))
 }
 
 /// A tree whose object is whole.
@@ -103,6 +158,7 @@ pub(super) fn branch_or_remote(
 pub(super) fn resolve(repo: &Repository, revision: &str, root: &Path) -> Result<Oid, LedgerError> {
     let unknown =
         || LedgerError::UnknownRevision { path: root.to_path_buf(), name: revision.to_owned() };
+    check_revision(repo, revision).map_err(LedgerError::git("looking up a revision", root))?;
     let object =
         repo.revparse_single(revision).map_err(|error| match (error.code(), error.class()) {
             (ErrorCode::NotFound | ErrorCode::InvalidSpec | ErrorCode::Ambiguous, _)

@@ -9,6 +9,7 @@ use crate::model::{Gap, History, ObjectId};
 
 use super::cache;
 pub use super::error::HistoryError;
+use super::handle::resolve;
 use super::scan::{self, Chain, Fault, Record, Repository};
 
 /// Where the scan begins.
@@ -146,7 +147,11 @@ fn find_start(
         }
         let first = chain.links.first().map(|link| link.committed_at);
         if !cut(&mut chain, *at) {
-            return Err(before_history(branch, *at, first));
+            // What could not be followed may hold what was there at the moment.
+            return Err(match chain.gaps.pop() {
+                Some(gap) => HistoryError::NotReached { branch: branch.clone(), at: *at, gap },
+                None => before_history(branch, *at, first),
+            });
         }
     }
     let Some(mut known) = known else { return Ok((chain, Record::new())) };
@@ -203,16 +208,14 @@ fn find_head(
             Ok((id_of(id), short.to_owned()))
         }
         ScanAt::Revision(revision) => {
-            let commit = repository
-                .git
-                .revparse_single(revision)
-                .and_then(|object| object.peel_to_commit())
-                .map_err(|e| HistoryError::NoRevision {
+            let id = resolve(&repository.git, revision, git_dir).map_err(|error| {
+                HistoryError::NoRevision {
                     revision: revision.clone(),
                     path,
-                    why: e.message().to_owned(),
-                })?;
-            Ok((id_of(commit.id()), revision.clone()))
+                    why: error.to_string(),
+                }
+            })?;
+            Ok((id_of(id), revision.clone()))
         }
     }
 }

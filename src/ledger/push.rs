@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use git2::Oid;
 
 use super::checkout::CheckoutRemark;
-use super::handle::{branch_commit, check_branch, hold, object_id};
+use super::handle::{LOOKED_AT, branch_commit, check_branch, check_history, hold, object_id};
 use super::{Ledger, LedgerError};
 use crate::model::ObjectId;
 
@@ -177,7 +177,9 @@ impl Ledger {
         if self.has(upstream, pushed)? {
             return Ok(());
         }
-        let missing = hold(self.shared()).graph_ahead_behind(pushed, upstream);
+        let repo = hold(self.shared());
+        let missing = check_history(&repo, [pushed, upstream], LOOKED_AT)
+            .and_then(|()| repo.graph_ahead_behind(pushed, upstream));
         let (missing, _) =
             missing.map_err(LedgerError::git("comparing with the remote", self.root()))?;
         Err(LedgerError::HistoryReplaced {
@@ -234,8 +236,9 @@ impl Ledger {
         if commit == other {
             return Ok(true);
         }
-        hold(self.shared())
-            .graph_descendant_of(commit, other)
+        let repo = hold(self.shared());
+        check_history(&repo, [commit, other], LOOKED_AT)
+            .and_then(|()| repo.graph_descendant_of(commit, other))
             .map_err(LedgerError::git("comparing with the remote", self.root()))
     }
 

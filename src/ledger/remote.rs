@@ -8,7 +8,10 @@ use git2::{Commit, Oid, Repository};
 
 use super::change::trailer;
 use super::git_program::{Ran, run, without_secrets};
-use super::handle::{branch_commit, hold, object_id, remote_names, usual_remote};
+use super::handle::{
+    LOOKED_AT, branch_commit, check_history, find_commit, hold, object_id, remote_names,
+    usual_remote,
+};
 use super::web_url::{WebLinks, web_links};
 use super::{Ledger, LedgerError};
 use crate::model::{Key, ObjectId};
@@ -207,24 +210,24 @@ impl Ledger {
         let repo = hold(self.shared());
         let failed = |error| LedgerError::git("listing commits", self.root())(error);
         let mut walk = repo.revwalk().map_err(failed)?;
-        let mut ours = 0;
+        let mut ours = Vec::new();
         let own = format!("refs/heads/{}", self.branch());
         if let Some(tip) = branch_commit(&repo, &own, self.root())? {
-            walk.push(tip).map_err(failed)?;
-            ours += 1;
+            ours.push(tip);
         }
         for reference in repo.references_glob("refs/heads/handoff/*").map_err(failed)? {
             if let Some(tip) = reference.map_err(failed)?.target() {
-                walk.push(tip).map_err(failed)?;
-                ours += 1;
+                ours.push(tip);
             }
         }
-        if ours == 0 {
+        if ours.is_empty() {
             return Ok(());
         }
+        check_history(&repo, ours.iter().copied(), LOOKED_AT).map_err(failed)?;
+        ours.into_iter().try_for_each(|tip| walk.push(tip)).map_err(failed)?;
         walk.hide_glob(&known_of(&repo, remote)).map_err(failed)?;
         for id in walk {
-            if !look(&id.and_then(|id| repo.find_commit(id)).map_err(failed)?) {
+            if !look(&id.and_then(|id| find_commit(&repo, id)).map_err(failed)?) {
                 break;
             }
         }

@@ -8,6 +8,7 @@ use git2::{Commit, Oid, Repository, Sort};
 
 use super::change::is_handoff_message;
 use super::checkout::CheckoutRemark;
+use super::handle::{LOOKED_AT, check_history, find_commit};
 use super::merge::Wish;
 use super::snapshot::{ledger_tree, read_blob, tree_of};
 use super::tree_diff::{Entry, differing_files};
@@ -76,8 +77,9 @@ impl Writer {
     }
 
     fn contains(&self, local: Oid, upstream: Oid) -> Result<bool, LedgerError> {
-        self.repo()
-            .graph_descendant_of(local, upstream)
+        let repo = self.repo();
+        check_history(repo, [local, upstream], LOOKED_AT)
+            .and_then(|()| repo.graph_descendant_of(local, upstream))
             .map_err(LedgerError::git("comparing with the remote", self.ledger().root()))
     }
 
@@ -85,6 +87,7 @@ impl Writer {
     fn unpushed(&self, local: Oid, upstream: Oid, remote: &str) -> Result<Vec<Oid>, LedgerError> {
         let repo = self.repo();
         let failed = |error| LedgerError::git("listing commits", self.ledger().root())(error);
+        check_history(repo, [local, upstream], LOOKED_AT).map_err(failed)?;
         let mut walk = repo.revwalk().map_err(failed)?;
         walk.set_sorting(Sort::TOPOLOGICAL | Sort::REVERSE).map_err(failed)?;
         walk.push(local).map_err(failed)?;
@@ -110,7 +113,7 @@ impl Writer {
 }
 
 fn find(repo: &Repository, id: Oid) -> Result<Commit<'_>, LedgerError> {
-    repo.find_commit(id).map_err(LedgerError::git("reading a commit", repo.path()))
+    find_commit(repo, id).map_err(LedgerError::git("reading a commit", repo.path()))
 }
 
 fn author(commit: &Commit<'_>) -> (Identity, i64) {

@@ -23,6 +23,7 @@ use super::LedgerError;
 use super::behind::{self, Behind};
 use super::branch_ref;
 use super::durable::{sync_all, workshop};
+use super::handle::{LOOKED_AT, check_history};
 use super::lock::become_writer;
 use super::loose::{self, Object};
 use crate::disk;
@@ -675,7 +676,7 @@ impl Chain<'_> {
             JournalCheck::Whole
         } else if self.commits.contains(&now) {
             JournalCheck::Lost
-        } else if !loose::is_torn(repo.commondir(), now)
+        } else if check_history(repo, [now, self.last()], LOOKED_AT).is_ok()
             && repo.graph_descendant_of(now, self.last()).unwrap_or(false)
         {
             JournalCheck::Whole

@@ -272,7 +272,14 @@ fn a_cut_object_is_named_and_keeps_nobody_waiting() {
     let sandbox = crate::refresh::signed();
     let brief = sandbox.git("ledger", &["ls-files", "briefs/*brief.yaml"]);
     let folder = brief.trim().trim_end_matches("/brief.yaml").to_owned();
-    for revision in [format!("HEAD:{}", brief.trim()), format!("HEAD:{folder}")] {
+    let lines = [&["promises"][..], &["why", crate::refresh::KEY]];
+    let older = [&["why", crate::refresh::KEY][..], &["validate", "--since", "HEAD~1"]];
+    let all = [
+        (format!("HEAD:{}", brief.trim()), lines),
+        (format!("HEAD:{folder}"), lines),
+        ("HEAD~1".to_owned(), older),
+    ];
+    for (revision, lines) in all {
         let id = sandbox.git("ledger", &["rev-parse", &revision]);
         let id = id.trim();
         let file = sandbox.join(format!("ledger/.git/objects/{}/{}", &id[..2], &id[2..]));
@@ -280,7 +287,7 @@ fn a_cut_object_is_named_and_keeps_nobody_waiting() {
         std::fs::remove_file(&file).unwrap();
         std::fs::write(&file, &whole[..whole.len() / 2]).unwrap();
         let _ = std::fs::remove_dir_all(sandbox.join("ledger/.git/handoff"));
-        for line in [&["promises"][..], &["why", crate::refresh::KEY]] {
+        for line in lines {
             let ran = sandbox.handoff("ledger", line).exits(3);
             assert!(ran.stderr.contains("cut or damaged"), "{line:?} {}", ran.stderr);
         }

@@ -147,3 +147,32 @@ fn a_file_of_a_later_version_is_refused_with_what_to_do() {
         assert!(!ran.stderr.contains("news"), "and nothing else is judged: {}", ran.stderr);
     }
 }
+
+/// A history that ends, for this clone, after the moment that was asked for is
+/// not one that had not begun.
+#[test]
+fn what_cannot_be_followed_back_to_a_moment_says_nothing_of_it() {
+    let ledger = Ledger::late();
+    let at = ["--as-of", "2026-11-02T12:00:00Z"];
+    let whole = ledger.audit(&at);
+    assert_eq!((whole.code, &whole.json()["complete"]), (1, &serde_json::json!(true)));
+    let origin = format!("file://{}", ledger.sandbox.join("l").display());
+    ledger.sandbox.git(".", &["clone", "-q", "--depth", "1", &origin, "shallow"]);
+    let line = ["audit", "--deals", "../deals.csv", at[0], at[1]];
+    let ran = ledger.sandbox.handoff("shallow", &line).exits(3);
+    let refused = "cannot be followed back to 2026-11-02 12:00:00 UTC";
+    assert!(ran.stderr.contains(refused) && ran.stderr.contains("--unshallow"), "{}", ran.stderr);
+    let id = ledger.sandbox.git("l", &["rev-parse", "HEAD~1"]);
+    let id = id.trim();
+    let file = ledger.sandbox.join(format!("l/.git/objects/{}/{}", &id[..2], &id[2..]));
+    for content in [None, Some(&b""[..]), Some(b"noise"), Some(b"x\x01")] {
+        fs::remove_file(&file).unwrap_or_default();
+        if let Some(content) = content {
+            fs::write(&file, content).unwrap();
+        }
+        for more in [&[][..], &["--no-cache"]] {
+            let ran = ledger.sandbox.handoff("l", &[&line[..], more].concat()).exits(3);
+            assert!(ran.stderr.contains(refused) && ran.stderr.contains(id), "{}", ran.stderr);
+        }
+    }
+}

@@ -490,10 +490,18 @@ impl Builder<'_> {
         deal.url = self.text(cursor, Column::Url);
         deal.pipeline = self.text(cursor, Column::Pipeline);
         self.part_stage(deal);
-        let owner = Person {
+        let mut owner = Person {
             name: self.text(cursor, Column::Owner),
             email: self.text(cursor, Column::OwnerEmail),
         };
+        // An address beside the name tells who of the team it is.
+        if let Some(name) = owner.name.clone().filter(|name| name.contains('@')) {
+            let (name, email) = record::name_and_email(&name);
+            owner.email = owner.email.or_else(|| email.map(str::to_owned));
+            if !name.is_empty() {
+                owner.name = Some(name.to_owned());
+            }
+        }
         deal.owner = (owner != Person::default()).then_some(owner);
         deal.company = self.company(cursor, tally);
         if *self.detail == Detail::Whole || self.won.is_some() {

@@ -179,7 +179,12 @@ pub(super) fn all(loaded: &Loaded, settings: &FileSettings, tally: &Tally) -> Ve
     stages(tally, &mut remarks);
     if let Some((row, read)) = &tally.repaired_id {
         remarks.push(format!(
-            "Ids that a spreadsheet had changed, read as they were: {}, the first in row {row}, {read}.",
+            "{}: {}, the first in row {row}, {read}.",
+            if read.contains('/') {
+                "Ids read out of the addresses of records"
+            } else {
+                "Ids that a spreadsheet had changed, read as they were"
+            },
             tally.repaired_ids
         ));
     }

@@ -101,7 +101,7 @@ fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
     let label = behind.trim_start_matches(['"', '\'', ' ']);
     let end =
         label.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | ':' | '.'));
-    Encoding::for_label(label[..end.unwrap_or(label.len())].as_bytes())
+    Encoding::for_label(&label.as_bytes()[..end.unwrap_or(label.len())])
         .filter(|encoding| encoding.is_ascii_compatible() && *encoding != UTF_8)
 }
 

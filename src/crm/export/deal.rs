@@ -347,7 +347,14 @@ impl Builder<'_> {
                     (Column::Probability, signs.probability),
                 ];
                 let said = said.into_iter().find(|(_, text)| !text.is_empty());
-                let words = said.map_or_else(|| self.empty_cell(), cell);
+                let mut words = said.map_or_else(|| self.empty_cell(), cell);
+                if !signs.status.is_empty() {
+                    tally.unknown_statuses.insert(signs.status.to_owned());
+                    if !signs.stage.is_empty() {
+                        let status = cell((Column::Status, signs.status));
+                        words.push_str(&format!(" beside {status}"));
+                    }
+                }
                 tally.unknown_cells.entry(words).or_insert((0, number)).0 += 1;
                 if !signs.stage.is_empty() {
                     tally.unknown_stages.insert(signs.stage.to_owned());

@@ -152,8 +152,9 @@ pub fn read(text: &str) -> Result<(WrittenAmount, Option<CurrencyMark>), AmountF
     // A sign and a currency may stand on either side, in either order; Brazil
     // and Mexico write both `R$` and `BRL`.
     for _ in 0..4 {
-        if let Some(rest) = text.strip_prefix(['-', '\u{2212}']).or_else(|| text.strip_suffix('-'))
-        {
+        // The dash of `1'200.-` stands for decimals.
+        let behind = || text.strip_suffix('-').filter(|rest| !ends_with_dashes(rest));
+        if let Some(rest) = text.strip_prefix(['-', '\u{2212}']).or_else(behind) {
             if negative {
                 return Err(AmountFault::NotAnAmount);
             }
@@ -179,8 +180,20 @@ pub fn read(text: &str) -> Result<(WrittenAmount, Option<CurrencyMark>), AmountF
     if is_rounded(text) || is_shortened(text) {
         return Err(AmountFault::Rounded);
     }
-    let written = number(text, negative).ok_or(AmountFault::NotAnAmount)?;
-    Ok((written, currency))
+    let whole = text.trim_end_matches(DASHES);
+    let written = if whole.len() < text.len() && whole.ends_with([',', '.']) {
+        number(&format!("{whole}00"), negative)
+    } else {
+        number(text, negative)
+    };
+    Ok((written.ok_or(AmountFault::NotAnAmount)?, currency))
+}
+
+/// What stands in place of decimals: `1'200.-`, `1200,--`, `1.200,–`.
+const DASHES: [char; 4] = ['-', '\u{2013}', '\u{2014}', '\u{2212}'];
+
+fn ends_with_dashes(text: &str) -> bool {
+    text.trim_end_matches(DASHES).ends_with([',', '.'])
 }
 
 /// Whether a spreadsheet wrote this in place of a longer number: `1.2E+06`.
@@ -355,6 +368,15 @@ mod tests {
             ("-1.5", None, "-1.5"),
             ("£-1.50", None, "-1.50 GBP"),
             ("1000-", None, "-1000"),
+            ("1000.50-", None, "-1000.50"),
+            ("CHF 1'200.-", None, "1200.00 CHF"),
+            ("1.200,- €", None, "1200.00 EUR"),
+            ("1200,--", None, "1200.00"),
+            ("12,000.\u{2013}", None, "12000.00"),
+            ("-1'200.-", None, "-1200.00"),
+            ("1200--", None, "NotAnAmount"),
+            ("1,200.00 (USD)", None, "1200.00 USD"),
+            ("Kr 1.200,00", None, "1200.00"),
             ("0.125", None, "0.125"),
             ("4800.125", None, "4800.125"),
             ("1,234", point, "1234"),

@@ -188,6 +188,11 @@ impl CurrencyMark {
         if let Some(sign) = SIGNS.iter().find(|sign| text.ends_with(sign.sign)) {
             return Some((Self::Sign(sign), &text[..text.len() - sign.sign.len()]));
         }
+        if let Some((rest, code)) =
+            text.strip_suffix([')', ']']).and_then(|it| it.rsplit_once(['(', '[']))
+        {
+            return currency_code(code).map(|code| (Self::Code(code), rest));
+        }
         let at = text.len().checked_sub(3)?;
         let code = text.get(at..).and_then(currency_code)?;
         let rest = &text[..at];
@@ -251,6 +256,11 @@ static SIGNS: &[CurrencySign] = &[
     sign("Ft", &["HUF"]),
     sign("kr.", &["DKK", "NOK", "SEK", "ISK"]),
     sign("kr", &["SEK", "NOK", "DKK", "ISK"]),
+    sign("Kr.", &["DKK", "NOK", "SEK", "ISK"]),
+    sign("Kr", &["SEK", "NOK", "DKK", "ISK"]),
+    sign("S/.", &["PEN"]),
+    sign("S/", &["PEN"]),
+    sign("TL", &["TRY"]),
     sign("₽", &["RUB"]),
     sign("руб.", &["RUB"]),
     sign("₴", &["UAH"]),

@@ -69,6 +69,23 @@ fn an_audit_that_does_not_know_who_won_or_saw_one_page_of_many_ends_with_3() {
 }
 
 #[test]
+fn exports_are_audited_as_their_vendors_hand_them_out() {
+    for (file, won) in [
+        ("salesforce-excel.xls", &["0065g00000ABCd1AAH"][..]),
+        ("salesforce-formatted-groups.xlsx", &["0065g00000ABCd1AAH", "0065g00000ABCd2AAH"]),
+        ("netsuite-workbook.xls", &["101"]),
+        ("addresses-and-no-ids.csv", &["98765", "98766"]),
+        ("pipedrive-portuguese.csv", &["47947"]),
+    ] {
+        let report = audit(&case(file, "", ""), file, &[]).json();
+        assert_eq!(report["complete"], true, "{file}: {}", report["gaps"]);
+        let mut ids: Vec<String> = classes(&report).into_iter().map(|(id, _)| id).collect();
+        ids.sort();
+        assert_eq!(ids, won, "{file}");
+    }
+}
+
+#[test]
 fn the_line_that_the_help_proposes_settles_what_was_not_known() {
     let file = "c02_one_won_custom_open.csv";
     let won = "    won: \"deal.stage == 'Negotiation'\"\n";

@@ -297,7 +297,7 @@ async fn a_file_that_changes_is_read_again() {
     std::fs::write(&path, "Id,Name\n1,A\n2,Bolt\n").expect("file");
     let deal = crm.deal(&DealId::new("2"), None).await.expect("the new deal");
     assert_eq!(deal.name.as_deref(), Some("Bolt"));
-    std::fs::write(&path, "Opportunity ID,Opportunity Name\n1,A\n").expect("file");
+    std::fs::write(&path, "Opportunity ID,Opportunity Name\n0065g00000ABCd1,A\n").expect("file");
     let error = crm.deal(&DealId::new("1"), None).await.expect_err("another vendor");
     assert!(failed(&error).contains("is one of salesforce now"), "{}", failed(&error));
 }

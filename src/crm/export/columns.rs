@@ -2,13 +2,15 @@
 //! by the names that vendors and people give it. The names are data, one file a
 //! vendor in `templates/columns`.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use serde::Deserialize;
+use unicode_normalization::UnicodeNormalization as _;
 
-use super::record::IdFault;
+use super::outcome::folded;
+use super::record::{IdFault, record_of_address};
 use super::remarks::Problem;
 use super::settings::Column;
 use super::table::Table;
@@ -22,7 +24,7 @@ use crate::text::quoted;
 pub(super) struct Vendor {
     /// The CRM's name in keys.
     pub(super) name: String,
-    /// What its ids are: `digits`, or how they begin.
+    /// What its ids are: `digits`, `salesforce`, or how they begin.
     #[serde(default)]
     ids: String,
     /// How the ids of its opportunities begin, where ids tell whose they are by
@@ -32,6 +34,10 @@ pub(super) struct Vendor {
     /// What stands before a label, in the vendor's languages.
     #[serde(default)]
     prefixes: Vec<String>,
+    /// What warehouses and libraries put before the API's names: it is taken off
+    /// where one of the vendor's own labels has it.
+    #[serde(default)]
+    outer: Vec<String>,
     /// Groups of labels that no other vendor has; one must be there.
     #[serde(default)]
     own: Vec<Vec<String>>,
@@ -112,7 +118,18 @@ impl Known {
 
 fn table_of(source: &str) -> Vendor {
     let node = crate::yaml::read(source.as_bytes()).expect("a shipped table is YAML");
-    crate::yaml::from_node(&node).expect("a shipped table has the fields of a table")
+    let mut vendor: Vendor =
+        crate::yaml::from_node(&node).expect("a shipped table has the fields of a table");
+    let groups = vendor.own.iter_mut().chain(&mut vendor.shared);
+    let labels = groups.chain(vendor.columns.iter_mut().map(|known| &mut known.labels)).flatten();
+    for label in labels.chain(&mut vendor.prefixes).chain(&mut vendor.outer) {
+        *label = without_marks(label);
+    }
+    let words = [&mut vendor.words.open, &mut vendor.words.won, &mut vendor.words.lost];
+    for word in words.into_iter().flatten() {
+        *word = folded(word);
+    }
+    vendor
 }
 
 macro_rules! shipped {
@@ -133,7 +150,8 @@ static VENDORS: LazyLock<Vec<Vendor>> = LazyLock::new(|| {
         "odoo",
         "freshsales",
         "monday",
-        "insightly"
+        "insightly",
+        "activecampaign"
     ]
 });
 
@@ -141,18 +159,21 @@ static ANYBODY: LazyLock<Vendor> =
     LazyLock::new(|| table_of(include_str!("../../../templates/columns/any.yaml")));
 
 /// A header as the labels have it: lower case, one space between words, without
-/// the star of a required column; and with the words of `CamelCase` apart.
+/// accents and the star of a required column; and with the words of `CamelCase`
+/// apart.
 #[derive(Debug)]
 pub(super) struct Forms {
     plain: String,
     apart: String,
+    /// With its accents, as it names what is kept.
+    written: String,
     /// Without what a report puts before and behind the name of each column.
     bare: Option<String>,
 }
 
 /// What reports and BI tools put before each column of deals: `Opportunity Stage`,
 /// `opportunities.stage_name`, `Opportunity[Stage]`.
-const TABLE_NAMES: [&str; 4] = ["opportunities", "opportunity", "deals", "deal"];
+const TABLE_NAMES: [&str; 5] = ["opportunities", "opportunity", "deals", "deal", "opp"];
 
 impl Forms {
     pub(super) fn of(header: &str) -> Self {
@@ -165,14 +186,15 @@ impl Forms {
             apart.push(c);
             before = c;
         }
-        let plain = normal(header);
+        let written = normal(header);
+        let plain = without_marks(&written);
         let named = TABLE_NAMES.iter().find_map(|name| plain.strip_prefix(name));
         let bare = named
             .and_then(|rest| rest.strip_prefix([' ', '.', '[', ':']))
             .or_else(|| plain.strip_prefix("sum of "))
             .map(|rest| rest.trim().trim_end_matches([']', '?']))
             .map(|rest| rest.strip_suffix("(yes / no)").unwrap_or(rest).trim().to_owned());
-        Self { apart: normal(&apart), plain, bare }
+        Self { apart: without_marks(&normal(&apart)), plain, written, bare }
     }
 
     fn are(&self, label: &str) -> bool {
@@ -185,23 +207,36 @@ impl Forms {
         self.bare.as_deref() == Some(label)
     }
 
-    fn without_prefix(self, prefixes: &[String]) -> Self {
-        let bare = |text: String| {
-            prefixes
-                .iter()
-                .find_map(|prefix| text.strip_prefix(prefix.as_str()))
-                .map(str::to_owned)
-                .unwrap_or(text)
+    fn without_prefix(self, prefixes: &[&String]) -> Self {
+        // Marks apart, a prefix has as many characters written as compared.
+        let bare = |text: &str| {
+            let prefix = prefixes.iter().find(|it| without_marks(text).starts_with(it.as_str()));
+            text.chars().skip(prefix.map_or(0, |it| it.chars().count())).collect()
         };
-        Self { plain: bare(self.plain), apart: bare(self.apart), bare: self.bare }
+        Self {
+            plain: bare(&self.plain),
+            apart: bare(&self.apart),
+            written: bare(&self.written),
+            bare: self.bare,
+        }
     }
 }
 
-/// A header in the form the labels have: without the star of a required column and
-/// the mark of a question.
+/// A text without the accents on its letters: programs and people leave them out,
+/// and some write them as characters of their own.
+pub(super) fn without_marks(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_owned();
+    }
+    text.nfd().filter(|c| !matches!(c, '\u{300}'..='\u{36f}')).nfc().collect()
+}
+
+/// A header in the form the labels have: without the star of a required column, the
+/// mark of a question and the arrow of a sorted one.
 pub(super) fn normal(header: &str) -> String {
     let lower = header.to_lowercase().replace('_', " ").replace('\u{2019}', "'");
-    let words: Vec<&str> = lower.trim_end_matches(['*', '?']).split_whitespace().collect();
+    let is_mark = |c: char| matches!(c, '*' | '?' | '↑' | '↓' | '▲' | '▼') || c.is_whitespace();
+    let words: Vec<&str> = lower.trim_end_matches(is_mark).split_whitespace().collect();
     words.join(" ")
 }
 
@@ -220,13 +255,15 @@ fn means(header: &str, is_wanted: impl Fn(Option<Column>) -> bool) -> bool {
     VENDORS.iter().chain([&*ANYBODY]).any(|vendor| {
         let prefix = vendor.prefixes.iter().find(|it| forms.plain.starts_with(it.as_str()));
         let behind = prefix.map(|prefix| &forms.plain[prefix.len()..]);
+        let is_flattened = !vendor.outer.is_empty() && vendor.is_own_label(&forms.plain);
         let known = |known: &Known| {
             is_wanted(known.column)
                 && known.labels.iter().any(|label| {
                     forms.are(label) || forms.are_bare(label) || behind == Some(label.as_str())
                 })
         };
-        vendor.columns.iter().any(known) || behind.is_some() && is_wanted(Some(Column::Type))
+        vendor.columns.iter().any(known)
+            || (behind.is_some() || is_flattened) && is_wanted(Some(Column::Type))
     })
 }
 
@@ -257,6 +294,21 @@ pub(super) fn recognise(table: &Table) -> Option<&'static Vendor> {
 }
 
 impl Vendor {
+    fn is_own_label(&self, label: &str) -> bool {
+        self.own.iter().flatten().any(|own| own == label)
+    }
+
+    /// What stands before the labels of a table of this vendor.
+    fn prefixes_in(&self, forms: &[Forms]) -> Vec<&String> {
+        let is_proved = |outer: &&String| {
+            let has = |forms: &Forms| {
+                forms.plain.starts_with(outer.as_str()) && self.is_own_label(&forms.plain)
+            };
+            forms.iter().any(has)
+        };
+        self.prefixes.iter().chain(self.outer.iter().filter(is_proved)).collect()
+    }
+
     /// Whether most ids of the table can be of this vendor.
     fn owns_ids(&self, table: &Table, forms: &[Forms]) -> bool {
         let ids = self.columns.iter().filter(|known| known.column == Some(Column::Id));
@@ -286,6 +338,9 @@ impl Vendor {
         match self.ids.as_str() {
             "" => true,
             "digits" => id.bytes().all(|b| b.is_ascii_digit()),
+            "salesforce" => {
+                matches!(id.len(), 15 | 18) && id.bytes().all(|b| b.is_ascii_alphanumeric())
+            }
             start => id.starts_with(start),
         }
     }
@@ -320,9 +375,10 @@ impl Columns {
         vendor: Option<&'static Vendor>,
         configured: &BTreeMap<Column, String>,
     ) -> Result<Self, Vec<Problem>> {
-        let prefixes = vendor.map_or(&[][..], |vendor| &vendor.prefixes);
+        let forms: Vec<Forms> = table.headers.iter().map(|header| Forms::of(header)).collect();
+        let prefixes = vendor.map_or(Vec::new(), |vendor| vendor.prefixes_in(&forms));
         let forms: Vec<Forms> =
-            table.headers.iter().map(|header| Forms::of(header).without_prefix(prefixes)).collect();
+            forms.into_iter().map(|forms| forms.without_prefix(&prefixes)).collect();
         let mut problems = Vec::new();
         let mut by_use: BTreeMap<Column, Vec<usize>> = BTreeMap::new();
         for (column, header) in configured {
@@ -395,6 +451,11 @@ impl Columns {
             }
         }
         problems.extend(doubled(table, &by_use));
+        if let Entry::Vacant(id) = by_use.entry(Column::Id)
+            && let Some(at) = addresses(table)
+        {
+            id.insert(vec![at]);
+        }
         let keyed_weakly = by_use.contains_key(&Column::Name)
             && by_use.contains_key(&Column::Company)
             && by_use.contains_key(&Column::ClosedWonAt);
@@ -498,6 +559,18 @@ fn without_id(table: &Table) -> Problem {
     ))
 }
 
+/// The first column in which each row has the address of a record, another one in
+/// each: the ids are in them.
+fn addresses(table: &Table) -> Option<usize> {
+    let rows = table.len().min(100);
+    (0..table.headers.len()).find(|column| {
+        let cells = table.first_cells(*column);
+        let ids: Option<BTreeSet<String>> =
+            cells.iter().map(|cell| record_of_address(cell)).collect();
+        rows > 0 && cells.len() == rows && ids.is_some_and(|ids| ids.len() == rows)
+    })
+}
+
 /// The header that may well be an id's, for a proposal; else the first one.
 fn likely_id(headers: &[String]) -> usize {
     let is_id = |header: &String| {
@@ -541,8 +614,9 @@ fn currencies(
             return general;
         }
         let own = &forms[*amount].plain;
-        let (paired, of) = (format!("{own} currency"), format!("currency of {own}"));
-        let beside = forms.iter().position(|forms| forms.are(&paired) || forms.are(&of));
+        let beside = forms.iter().position(|forms| {
+            is_currency_of(&forms.plain, own) || is_currency_of(&forms.apart, own)
+        });
         // What is converted is not in the deal's own currency.
         let converted = ["convert", "company currency", "home currency"];
         let converted = converted.iter().any(|word| own.contains(word));
@@ -552,13 +626,35 @@ fn currencies(
     amounts.filter_map(|amount| Some((*amount, of(amount)?))).collect()
 }
 
+/// `Amount Currency`, `currency of value`, `Betrag Währung`, `金額 通貨`.
+fn is_currency_of(header: &str, amount: &str) -> bool {
+    const WORDS: [&str; 9] =
+        ["currency", "wahrung", "devise", "divisa", "moneda", "moeda", "valuta", "waluta", "通貨"];
+    const BETWEEN: [&str; 8] = ["of", "von", "des", "de", "di", "van", "av", "for"];
+    let word = header.strip_prefix(amount).and_then(|rest| rest.strip_prefix(' '));
+    let of = || {
+        let (word, rest) = header.split_once(' ')?;
+        let (between, own) = rest.split_once(' ')?;
+        (BETWEEN.contains(&between) && own == amount).then_some(word)
+    };
+    word.or_else(of).is_some_and(|word| WORDS.contains(&word))
+}
+
 fn of_company(table: &Table) -> Vec<(usize, Vec<String>)> {
     let mut columns = Vec::new();
     for (at, header) in table.headers.iter().enumerate() {
         let lower = header.to_lowercase();
-        let prefix = ["account.", "account: ", "company.", "organization - ", "organisation - "]
-            .into_iter()
-            .find(|prefix| lower.starts_with(prefix));
+        let prefixes = [
+            "account.",
+            "account: ",
+            "company.",
+            "organization - ",
+            "organisation - ",
+            "organização - ",
+            "organización - ",
+            "organizacja - ",
+        ];
+        let prefix = prefixes.into_iter().find(|prefix| lower.starts_with(prefix));
         let Some(own) = prefix.and_then(|prefix| header.get(prefix.len()..)) else { continue };
         let mut names = vec![own.to_owned(), snake(&normal(own), own)];
         names.dedup();
@@ -606,7 +702,7 @@ fn names(table: &Table, forms: &[Forms], vendor: &[Known]) -> Vec<Vec<String>> {
             .find(|known| known.has(forms) && !known.api.is_empty())
             .map(|known| known.api.clone())
             .or_else(|| custom_field(&table.headers[at]));
-        let snake = snake(&forms.plain, &table.headers[at]);
+        let snake = snake(&forms.written, &table.headers[at]);
         for name in [api, Some(snake)].into_iter().flatten() {
             if !name.is_empty() && taken.insert(name.clone()) {
                 names[at].push(name);

@@ -5,11 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use calamine::{Data, DataType as _, Range, Reader as _, SheetVisible};
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{Encoding, UTF_16BE, UTF_16LE};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use serde_json::Value;
 
-use super::columns;
 use super::remarks::Problem;
+use super::{columns, markup, no_deals};
 use crate::text::quoted;
 
 // A file's bytes as text: UTF-8, UTF-16 and the encodings of spreadsheets
@@ -55,6 +55,9 @@ pub(super) fn decode(mut bytes: Vec<u8>) -> Result<Decoded, NotText> {
             if is_mostly_utf8(&bytes) {
                 return Err(broken_utf8(&bytes, at));
             }
+            if let Some(encoding) = declared(&bytes) {
+                return transcode(&bytes, encoding);
+            }
             // In none of these encodings is a line feed a part of another character.
             let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
             let lines = bytes.split_inclusive(|byte| *byte == b'\n');
@@ -86,6 +89,20 @@ fn utf16(bytes: &[u8]) -> Option<(&'static Encoding, usize)> {
         return None;
     }
     [UTF_16LE, UTF_16BE].into_iter().find(is_table).map(|encoding| (encoding, 0))
+}
+
+/// The encoding that a page says it is in: `charset=windows-1252`, `encoding="…"`.
+fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
+    let head = String::from_utf8_lossy(&bytes[..bytes.len().min(1024)]).to_ascii_lowercase();
+    if !head.trim_start().starts_with('<') {
+        return None;
+    }
+    let behind = ["charset=", "encoding="].iter().find_map(|it| Some(head.split_once(it)?.1))?;
+    let label = behind.trim_start_matches(['"', '\'', ' ']);
+    let end =
+        label.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | ':' | '.'));
+    Encoding::for_label(&label.as_bytes()[..end.unwrap_or(label.len())])
+        .filter(|encoding| encoding.is_ascii_compatible() && *encoding != UTF_8)
 }
 
 fn transcode(bytes: &[u8], encoding: &'static Encoding) -> Result<Decoded, NotText> {
@@ -306,21 +323,39 @@ fn workbook(bytes: Vec<u8>, mut remarks: Vec<String>) -> Result<Content, Problem
     for _ in 0..range.start().map_or(0, |(row, _)| row) {
         text.push('\n');
     }
-    for row in range.rows() {
+    let groups = grouped(range);
+    let mut last = vec![String::new(); range.width()];
+    for (number, row) in range.rows().enumerate() {
+        let is_deal = || {
+            let is = |cell: &Data, says: fn(&str) -> bool| cell.get_string().is_some_and(says);
+            !row.iter().any(|cell| is(cell, no_deals::says_total) || is(cell, no_deals::names_sum))
+                && row.iter().any(|cell| !cell_text(cell).trim().is_empty())
+        };
+        let groups = groups.as_ref().filter(|(headers, _)| number > *headers && is_deal());
         for (at, cell) in row.iter().enumerate() {
             if at > 0 {
                 text.push(',');
             }
             let cell = cell_text(cell);
-            if cell.contains([',', '"', '\n', '\r']) {
-                text.push('"');
-                text.push_str(&cell.replace('"', "\"\""));
-                text.push('"');
+            if groups.is_some_and(|(_, columns)| columns.contains(&at)) {
+                if !cell.trim().is_empty() {
+                    last[at] = cell;
+                }
+                push_cell(&mut text, &last[at]);
             } else {
-                text.push_str(&cell);
+                push_cell(&mut text, &cell);
             }
         }
         text.push('\n');
+    }
+    if let Some((headers, columns)) = &groups {
+        let header = |at: &usize| range.get((*headers, *at)).map(cell_text).unwrap_or_default();
+        let names: Vec<String> = columns.iter().map(|at| quoted(&header(at))).collect();
+        remarks.push(format!(
+            "The report groups its rows by {}; what stands in a group's first row was read for all \
+             of its rows.",
+            names.join(", ")
+        ));
     }
     if sheets.len() > 1 {
         remarks.push(format!(
@@ -330,6 +365,35 @@ fn workbook(bytes: Vec<u8>, mut remarks: Vec<String>) -> Result<Content, Problem
         ));
     }
     Ok(Content { bytes: text.into_bytes(), remarks })
+}
+
+/// The row of the headers and the columns by which a report groups its rows: those
+/// with an arrow beside their names in which groups end. Each group's value stands
+/// in its first row alone.
+fn grouped(range: &Range<Data>) -> Option<(usize, Vec<usize>)> {
+    let says = |cell: &Data, says: &dyn Fn(&str) -> bool| cell.get_string().is_some_and(says);
+    let is_sorted = |cell: &Data| says(cell, &|text| text.trim_end().ends_with(['↑', '↓']));
+    let (headers, row) =
+        range.rows().enumerate().take(30).find(|(_, row)| row.iter().any(is_sorted))?;
+    let sorted = row.iter().enumerate().filter(|(_, cell)| is_sorted(cell));
+    let columns: Vec<usize> = sorted
+        .map(|(at, _)| at)
+        .filter(|at| {
+            range.rows().skip(headers + 1).any(|row| says(&row[*at], &no_deals::ends_group))
+        })
+        .collect();
+    (!columns.is_empty()).then_some((headers, columns))
+}
+
+/// Adds a cell to delimited text.
+pub(super) fn push_cell(text: &mut String, cell: &str) {
+    if cell.contains([',', '"', '\n', '\r']) {
+        text.push('"');
+        text.push_str(&cell.replace('"', "\"\""));
+        text.push('"');
+    } else {
+        text.push_str(cell);
+    }
 }
 
 fn cell_text(cell: &Data) -> String {
@@ -348,7 +412,7 @@ fn cell_text(cell: &Data) -> String {
 /// A workbook's number in the digits that it keeps, which are fifteen: behind them
 /// stands what binary numbers leave, and a larger whole number has lost its last
 /// digits. Three decimals get a fourth, so that the point groups no thousands.
-fn number_text(number: f64) -> String {
+pub(super) fn number_text(number: f64) -> String {
     if number.abs() >= 1e15 {
         return format!("{number:E}").replace('E', "E+");
     }
@@ -371,30 +435,18 @@ fn nothing_to_read(bytes: &[u8]) -> Option<Problem> {
     let written = text.trim_start_matches('\u{feff}').trim_start();
     let start = written.to_ascii_lowercase();
     let is_markup = start.starts_with('<');
-    if is_markup && start.contains("urn:schemas-microsoft-com:office:spreadsheet") {
-        return Some(
-            Problem::file("This is a workbook in Excel's XML format of 2003").help(
-                "Open it in a spreadsheet and save the sheet with the deals as \"CSV UTF-8\".",
-            ),
-        );
+    if is_markup && markup::has_table(bytes) {
+        return None;
     }
-    if is_markup
-        && ["<!doctype html", "<html", "<table", "<body", "<div"]
-            .iter()
-            .any(|it| start.contains(it))
-    {
-        let title = start.find("<title>").map(|at| at + "<title>".len());
-        let title = title.zip(start.find("</title>")).and_then(|(from, to)| written.get(from..to));
-        let title = title.map_or_else(String::new, |title| format!(" ({})", quoted(title.trim())));
-        return Some(if start.contains("<table") {
-            Problem::file("This is a web page with a table, though it may be named .xls")
-                .help("Open it in a spreadsheet and save it as \"CSV UTF-8\", or choose CSV when you export.")
-        } else {
+    let is_page = ["<!doctype html", "<html", "<body", "<div"].iter().any(|it| start.contains(it));
+    if is_markup && is_page {
+        return Some(
             Problem::file(format!(
-                "This is a web page{title}, not an export; the download may have asked to sign in"
+                "This is a web page{}, not an export; the download may have asked to sign in",
+                markup::title(written)
             ))
-            .help("Sign in and download the export again, as CSV.")
-        });
+            .help("Sign in and download the export again, as CSV."),
+        );
     }
     if start.starts_with("<?xml") || (is_markup && start.contains("</")) {
         return Some(

@@ -347,7 +347,14 @@ impl Builder<'_> {
                     (Column::Probability, signs.probability),
                 ];
                 let said = said.into_iter().find(|(_, text)| !text.is_empty());
-                let words = said.map_or_else(|| self.empty_cell(), cell);
+                let mut words = said.map_or_else(|| self.empty_cell(), cell);
+                if !signs.status.is_empty() {
+                    tally.unknown_statuses.insert(signs.status.to_owned());
+                    if !signs.stage.is_empty() {
+                        let status = cell((Column::Status, signs.status));
+                        words.push_str(&format!(" beside {status}"));
+                    }
+                }
                 tally.unknown_cells.entry(words).or_insert((0, number)).0 += 1;
                 if !signs.stage.is_empty() {
                     tally.unknown_stages.insert(signs.stage.to_owned());
@@ -490,10 +497,18 @@ impl Builder<'_> {
         deal.url = self.text(cursor, Column::Url);
         deal.pipeline = self.text(cursor, Column::Pipeline);
         self.part_stage(deal);
-        let owner = Person {
+        let mut owner = Person {
             name: self.text(cursor, Column::Owner),
             email: self.text(cursor, Column::OwnerEmail),
         };
+        // An address beside the name tells who of the team it is.
+        if let Some(name) = owner.name.clone().filter(|name| name.contains('@')) {
+            let (name, email) = record::name_and_email(&name);
+            owner.email = owner.email.or_else(|| email.map(str::to_owned));
+            if !name.is_empty() {
+                owner.name = Some(name.to_owned());
+            }
+        }
         deal.owner = (owner != Person::default()).then_some(owner);
         deal.company = self.company(cursor, tally);
         if *self.detail == Detail::Whole || self.won.is_some() {

@@ -64,7 +64,7 @@ impl Record {
 }
 
 /// Where API answers keep their records, and what they wrap those in.
-const LISTS: [&str; 24] = [
+const LISTS: [&str; 26] = [
     "results",
     "records",
     "data",
@@ -89,6 +89,8 @@ const LISTS: [&str; 24] = [
     "items_page",
     "collection",
     "list",
+    "compositeResponse",
+    "json",
 ];
 
 /// Reads a JSON text.
@@ -419,6 +421,21 @@ fn flatten(
                 let name_of = Map::from_iter([(name, pair[1].clone())]);
                 flatten(name_of, prefix, record, headers);
             }
+            // HubSpot's first API: each value with the time and the source of its change.
+            Value::Object(mut inner) if is_value(&inner) => {
+                let value = Map::from_iter([(name, inner.remove("value").unwrap_or_default())]);
+                flatten(value, prefix, record, headers);
+            }
+            // monday: a board's columns, each with its title and its text.
+            Value::Array(list) if name == "column_values" && list.iter().all(Value::is_object) => {
+                let columns = list.iter().filter_map(|it| {
+                    let title = it.pointer("/column/title").or_else(|| it.get("title"));
+                    let name = title.or_else(|| it.get("id"))?.as_str()?.to_owned();
+                    Some((name, it.get("text").cloned().unwrap_or_default()))
+                });
+                let columns = columns.collect();
+                flatten(columns, prefix, record, headers);
+            }
             // Attio: each value is a list with one object.
             Value::Array(mut one) if matches!(one.as_slice(), [Value::Object(it)] if it.contains_key("attribute_type")) => {
                 if let Some(Value::Object(inner)) = one.pop() {
@@ -462,6 +479,14 @@ fn flatten(
             }
         }
     }
+}
+
+/// Whether an object is a value with what is known of its change.
+fn is_value(object: &Map<String, Value>) -> bool {
+    let is_scalar = object.get("value").is_some_and(|it| !it.is_object() && !it.is_array());
+    is_scalar
+        && (object.len() == 1
+            || ["timestamp", "versions"].iter().any(|it| object.contains_key(*it)))
 }
 
 /// The value without control characters in its texts.

@@ -1,4 +1,4 @@
-//! Deals from an export file: CSV, JSON or a workbook. The exports of eleven CRMs are
+//! Deals from an export file: CSV, JSON, a workbook or a page. The exports of twelve CRMs are
 //! recognised, any other is described by its columns. What cannot be read
 //! exactly is refused with file, row and column.
 
@@ -8,6 +8,7 @@ mod deal;
 mod figures;
 mod json;
 mod load;
+mod markup;
 mod no_deals;
 mod outcome;
 mod record;

@@ -80,6 +80,44 @@ const COUNTS: [&str; 9] = [
     "件数",
 ];
 
+/// Those of them that end one group of rows.
+const OF_A_GROUP: [&str; 4] = ["subtotal", "zwischensumme", "sous-total", "小計"];
+/// What a report writes before the name of a column that it sums up.
+const SUMS: [&str; 7] = [
+    "sum of ",
+    "average of ",
+    "avg of ",
+    "median of ",
+    "largest ",
+    "smallest ",
+    "unique count of ",
+];
+
+/// Whether a cell is a word of a total row.
+pub(super) fn says_total(cell: &str) -> bool {
+    let words = cell.trim().to_lowercase();
+    WORDS.iter().any(|word| {
+        words.strip_prefix(word).is_some_and(|rest| {
+            let rest = rest.strip_prefix('s').unwrap_or(rest).trim();
+            rest.is_empty() || rest.starts_with(['(', ':'])
+        })
+    })
+}
+
+/// Whether a cell ends a group of a report's rows.
+pub(super) fn ends_group(cell: &str) -> bool {
+    let words = cell.trim().to_lowercase();
+    OF_A_GROUP
+        .iter()
+        .any(|word| words.strip_prefix(word).is_some_and(|rest| rest.trim().is_empty()))
+}
+
+/// Whether a cell says which sum stands beside it: `Sum of Amount`, `Count`.
+pub(super) fn names_sum(cell: &str) -> bool {
+    let words = cell.trim().to_lowercase();
+    COUNTS.contains(&words.as_str()) || SUMS.iter().any(|start| words.starts_with(start))
+}
+
 /// Leaves out the footer at the end, and above it headers that come again and
 /// rows of sums.
 pub(super) fn leave_out_footer(table: &mut Table) {
@@ -210,14 +248,8 @@ fn no_deal(table: &Table, row: usize, ids: Option<usize>, cursor: &mut Cursor) -
         .map(|column| (column, table.cell(cursor, column)))
         .filter(|(_, cell)| !cell.is_empty() && !is_placeholder(cell));
     let (column, first) = cells.next()?;
-    let words = first.to_lowercase();
-    let says_so = WORDS.iter().any(|word| {
-        words.strip_prefix(word).is_some_and(|rest| {
-            let rest = rest.strip_prefix('s').unwrap_or(rest).trim();
-            rest.is_empty() || rest.starts_with(['(', ':'])
-        })
-    });
-    let is_count = COUNTS.iter().any(|word| words == *word);
+    let says_so = says_total(&first);
+    let is_count = COUNTS.contains(&first.to_lowercase().as_str());
     let is_sum = |column: usize, cell: &str| {
         table.headers.get(column).is_some_and(|header| {
             let is_number = crate::model::read_amount(cell).is_ok() && !columns::is_id(header);
@@ -234,7 +266,7 @@ fn no_deal(table: &Table, row: usize, ids: Option<usize>, cursor: &mut Cursor) -
     let mut sums = 0;
     let all = cells.all(|(column, cell)| {
         sums += 1;
-        is_sum(column, &cell)
+        is_sum(column, &cell) || (says_so || is_count) && names_sum(&cell)
     });
     // A word alone among ids may be a deal that has nothing else.
     let is_total = all && (sums > 0 || !of_ids || says_so || is_count);

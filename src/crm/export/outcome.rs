@@ -2,10 +2,10 @@
 //! What they contradict, and what no column says in words that are known, is
 //! unknown; nothing is won because a column is missing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
-use super::columns::{Scale, Words};
+use super::columns::{Scale, Words, without_marks};
 use super::settings::Column;
 use crate::model::{Outcome, read_date};
 
@@ -101,18 +101,23 @@ const GONE: &[&str] = &[
     "archivado", "excluído", "arquivado", "eliminato", "archiviato", "verwijderd", "削除",
 ];
 
-static BY_WORD: LazyLock<HashMap<&'static str, Outcome>> = LazyLock::new(|| {
+static BY_WORD: LazyLock<HashMap<String, Outcome>> = LazyLock::new(|| {
     let lists =
         [(WON, Outcome::Won), (LOST, Outcome::Lost), (OPEN, Outcome::Open), (GONE, Outcome::Gone)];
-    lists.into_iter().flat_map(|(words, it)| words.iter().map(move |word| (*word, it))).collect()
+    let of = |(words, it): (&[&str], Outcome)| -> Vec<(String, Outcome)> {
+        words.iter().map(|word| (without_marks(word), it)).collect()
+    };
+    lists.into_iter().flat_map(of).collect()
 });
+static BESIDE: LazyLock<HashSet<String>> =
+    LazyLock::new(|| CLOSED.iter().map(|word| without_marks(word)).collect());
 
 /// A label in the form of the lists: lower case, words with one space between
-/// them, without pictures, and without what stands between them: `Closed-Won`,
+/// them, without accents, pictures, and what stands between words: `Closed-Won`,
 /// `Closed / Won`, `Won 🎉`.
-fn folded(label: &str) -> String {
+pub(super) fn folded(label: &str) -> String {
     let mut out = String::with_capacity(label.len());
-    for c in label.chars() {
+    for c in without_marks(label).chars() {
         if c.is_alphanumeric() || matches!(c, '.' | '%') {
             out.extend(c.to_lowercase());
         } else if !out.ends_with(' ') && !out.is_empty() {
@@ -154,7 +159,7 @@ fn composed(label: &str) -> Option<Outcome> {
             && word.chars().skip(1).all(is_number);
         match BY_WORD.get(word).filter(|it| matches!(it, Outcome::Won | Outcome::Lost)) {
             Some(outcome) if found.is_none_or(|it| it == *outcome) => found = Some(*outcome),
-            None if is_number || word.is_empty() || CLOSED.contains(&word) => {}
+            None if is_number || word.is_empty() || BESIDE.contains(word) => {}
             _ => return None,
         }
     }
@@ -360,7 +365,12 @@ pub(super) fn outcome<'a>(signs: &Signs<'a>, reading: &Reading<'_>) -> (Outcome,
         return (Outcome::Gone, Evidence::Said);
     }
     // Everything that says an outcome in words, and everything that excludes one.
-    let said = |column, cell| named(cell, reading.words).map(|outcome| (outcome, (column, cell)));
+    let said = |column, cell: &'a str| {
+        // Numbers are a vendor's own for a status; a stage's are those of a pipeline.
+        let is_number = column == Column::Stage && cell.bytes().all(|b| b.is_ascii_digit());
+        let words = reading.words.filter(|_| !is_number);
+        named(cell, words).map(|outcome| (outcome, (column, cell)))
+    };
     let (status, stage) = (said(Column::Status, signs.status), said(Column::Stage, signs.stage));
     let won_flag = is_won.filter(|(flag, _)| *flag).map(|(_, said)| (Outcome::Won, said));
     let lost_flag = is_lost.filter(|(flag, _)| *flag).map(|(_, said)| (Outcome::Lost, said));
@@ -486,6 +496,8 @@ mod tests {
             (Signs { stage: "Won 🎉", ..none }, any, Outcome::Won),
             (Signs { stage: "Closed Won (Sales Pipeline)", ..none }, any, Outcome::Won),
             (Signs { stage: "成約", ..none }, any, Outcome::Won),
+            (Signs { stage: "Cloturee gagnee", ..none }, any, Outcome::Won),
+            (Signs { stage: "Fe\u{301}rme\u{301} perdu", ..none }, any, Outcome::Lost),
             (Signs { stage: "7 - Closed Won", ..none }, any, Outcome::Won),
             (Signs { stage: "S6: Closed Won (100%)", ..none }, any, Outcome::Won),
             (Signs { stage: "Geschlossen und gewonnen", ..none }, any, Outcome::Won),

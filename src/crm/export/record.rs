@@ -97,6 +97,8 @@ pub(super) fn read_id(cell: &str) -> Result<Option<String>, IdFault> {
         id = linked(&id).ok_or(IdFault::Formula)?;
     } else if id.contains("://") || id.starts_with('<') {
         id = linked(&id).ok_or(IdFault::Address)?;
+    } else if let Some(record) = record_of_address(&id) {
+        id = record;
     } else if let Some(rest) =
         id.strip_prefix('\'').filter(|rest| rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
     {
@@ -194,22 +196,53 @@ fn linked(cell: &str) -> Option<String> {
         let (tag, rest) = cell.split_once('>')?;
         (tag.split('"').nth(1)?, rest.split_once('<')?.0)
     } else {
-        return address_id(cell).map(str::to_owned);
+        return record_of_address(cell);
     };
     let label = label.trim();
     let named = address.split(['/', '=', '?', '&', '#']).any(|part| part == label);
     (named && !label.is_empty()).then(|| label.to_owned())
 }
 
-/// The id in the address of a record: what stands behind `deal`, `record/0-3` or
-/// `Opportunity`.
-fn address_id(address: &str) -> Option<&str> {
-    let path = address.split_once("://")?.1.split(['?', '#']).next()?;
-    let parts: Vec<&str> =
-        path.trim_end_matches("/view").trim_end_matches('/').split('/').collect();
-    let [.., kind, id] = parts.as_slice() else { return None };
-    (["deal", "0-3", "Opportunity"].contains(kind) && id.bytes().all(|b| b.is_ascii_alphanumeric()))
-        .then_some(*id)
+/// What stands before a record's id in the addresses of CRMs.
+const KINDS: [&str; 8] = [
+    "deal",
+    "deals",
+    "0-3",
+    "opportunity",
+    "opportunities",
+    "potential",
+    "potentials",
+    "opportunityid",
+];
+
+/// The id in the address of a deal's record, with a scheme or without; `None` where
+/// this is no address, or which part of it is the id is not certain.
+pub(super) fn record_of_address(text: &str) -> Option<String> {
+    let text = text.trim();
+    let (host, path) = match text.split_once("://") {
+        Some((_, rest)) => rest.split_once('/')?,
+        None => text.split_once('/')?,
+    };
+    let is_host = host.contains('.')
+        && !host.contains(|c: char| c.is_whitespace() || c == '@')
+        && host.rsplit('.').next().is_some_and(|it| it.starts_with(|c: char| c.is_alphabetic()));
+    is_host.then(|| address_id(path)).flatten().map(str::to_owned)
+}
+
+/// The id in the path of a record: what stands behind `deal`, `0-3` or `Opportunity`,
+/// and what only Salesforce's opportunities begin with.
+fn address_id(path: &str) -> Option<&str> {
+    let is_word =
+        |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    let is_opportunity =
+        |part: &&&str| matches!(part.len(), 15 | 18) && part.starts_with("006") && is_word(part);
+    let parts: Vec<&str> = path.split(['/', '#', '?', '&', '=']).collect();
+    let behind = || {
+        let at = parts.iter().position(|part| KINDS.contains(&part.to_lowercase().as_str()))?;
+        let id = parts.get(at + 1)?;
+        (is_word(id) && id.bytes().any(|b| b.is_ascii_digit())).then_some(*id)
+    };
+    parts.iter().find(is_opportunity).copied().or_else(behind)
 }
 
 // Company, person and product out of a record's properties, by the names that
@@ -348,6 +381,17 @@ fn plain(text: &str, locale: Locale, form: impl Fn(Decimal) -> Decimal) -> Strin
     }
 }
 
+/// A person's name, which may be empty, and e-mail: `Dana Okafor (dana@…)`,
+/// `Dana Okafor <dana@…>`, or an address alone.
+pub(super) fn name_and_email(person: &str) -> (&str, Option<&str>) {
+    let within = |open: char, close: char| person.strip_suffix(close)?.rsplit_once(open);
+    match within('(', ')').or_else(|| within('<', '>')) {
+        Some((name, email)) if email.contains('@') => (name.trim(), Some(email.trim())),
+        _ if person.contains('@') && !person.contains(' ') => ("", Some(person)),
+        _ => (person, None),
+    }
+}
+
 /// People as HubSpot writes them in one cell: `Dana Okafor (dana@…);Luis …`,
 /// with their ids in another cell in the same order.
 pub(super) fn contacts_in_cell(names: &str, ids: &str) -> Vec<Contact> {
@@ -358,11 +402,7 @@ pub(super) fn contacts_in_cell(names: &str, ids: &str) -> Vec<Contact> {
         .iter()
         .enumerate()
         .map(|(at, person)| {
-            let (name, email) = match person.strip_suffix(')').and_then(|p| p.rsplit_once('(')) {
-                Some((name, email)) if email.contains('@') => (name.trim(), Some(email.trim())),
-                _ if person.contains('@') && !person.contains(' ') => ("", Some(*person)),
-                _ => (*person, None),
-            };
+            let (name, email) = name_and_email(person);
             Contact {
                 id: with_ids.then(|| ids[at].to_owned()),
                 name: (!name.is_empty()).then(|| name.to_owned()),
@@ -415,6 +455,18 @@ mod tests {
                 Ok(Some("0065e00000AbCdEAAV")),
             ),
             ("https://app.example/board/7", Err(IdFault::Address)),
+            ("https://app.hubspot.com/contacts/1/record/0-3/101/view/1?a=b", Ok(Some("101"))),
+            ("https://app.hubspot.com/contacts/1/objects/0-3/views/all", Err(IdFault::Address)),
+            ("acme.pipedrive.com/deal/101", Ok(Some("101"))),
+            (
+                "https://x.lightning.force.com/lightning/r/0065e00000AbCdEAAV/view",
+                Ok(Some("0065e00000AbCdEAAV")),
+            ),
+            ("https://x.my.salesforce.com/0065e00000AbCdE", Ok(Some("0065e00000AbCdE"))),
+            ("https://crm.zoho.example/crm/org7/tab/Potentials/48768", Ok(Some("48768"))),
+            ("https://app.example/opportunity/oppo_7aB", Ok(Some("oppo_7aB"))),
+            ("2026/deal/7", Ok(None)),
+            ("v1.2/deal/7", Ok(None)),
         ] {
             assert_eq!(
                 read_id(cell),
@@ -426,6 +478,9 @@ mod tests {
 
     #[test]
     fn people_in_one_cell() {
+        let ana = ("Ana Ruiz", Some("ana@n.example"));
+        assert_eq!(name_and_email("Ana Ruiz <ana@n.example>"), ana);
+        assert_eq!(name_and_email("Ana (Madrid)"), ("Ana (Madrid)", None));
         let told: Vec<_> =
             contacts_in_cell("Dana Okafor (dana@n.example);Luis (ops) ; x@y.example", "1;2;3")
                 .into_iter()

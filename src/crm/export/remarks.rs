@@ -104,6 +104,7 @@ pub(super) struct Tally {
     /// Cells that do not say whether a deal is won: how many, and the first row.
     pub(super) unknown_cells: BTreeMap<String, (usize, usize)>,
     pub(super) unknown_stages: BTreeSet<String>,
+    pub(super) unknown_statuses: BTreeSet<String>,
     /// A stage that is won for certain, which a proposal can name.
     pub(super) won_stage: Option<String>,
     pub(super) unknown: usize,
@@ -147,6 +148,7 @@ impl Tally {
             *entry = (entry.0 + n, entry.1.min(row));
         }
         self.unknown_stages.extend(other.unknown_stages);
+        self.unknown_statuses.extend(other.unknown_statuses);
         self.won_stage = self.won_stage.take().into_iter().chain(other.won_stage).min();
         self.undecided.extend(other.undecided);
         self.undecided.sort();
@@ -179,7 +181,12 @@ pub(super) fn all(loaded: &Loaded, settings: &FileSettings, tally: &Tally) -> Ve
     stages(tally, &mut remarks);
     if let Some((row, read)) = &tally.repaired_id {
         remarks.push(format!(
-            "Ids that a spreadsheet had changed, read as they were: {}, the first in row {row}, {read}.",
+            "{}: {}, the first in row {row}, {read}.",
+            if read.contains('/') {
+                "Ids read out of the addresses of records"
+            } else {
+                "Ids that a spreadsheet had changed, read as they were"
+            },
             tally.repaired_ids
         ));
     }
@@ -318,14 +325,28 @@ pub(super) fn gaps(loaded: &Loaded, tally: &Tally, rows: usize) -> Vec<Gap> {
         };
         let known = tally.won_stage.as_ref();
         let stage = known.or(tally.unknown_stages.first()).map_or("Closed Won", String::as_str);
-        let line =
-            format!("crm.file.won: \"deal.stage == '{}'\"", stage.replace(['\'', '"', '\\'], "?"));
-        let help = if say && tally.unknown_stages.is_empty() {
+        let plain = |text: &str| text.replace(['\'', '"', '\\'], "?");
+        let line = format!("crm.file.won: \"deal.stage == '{}'\"", plain(stage));
+        let status = loaded.columns.of(Column::Status).zip(tally.unknown_statuses.first());
+        let status = status.map(|(at, status)| {
+            let header = plain(&loaded.table.headers[at]);
+            format!("crm.file.won: \"deal.properties['{header}'] == '{}'\"", plain(status))
+        });
+        let help = if say && tally.unknown_stages.is_empty() && status.is_none() {
             "Fill in the stage or the status of these deals, or remove rows that are not deals from the export."
                 .to_owned()
         } else if say && known.is_some() {
             format!(
                 "If {line} names all that are won, write so in handoff.yaml; else with the others, joined by `or`."
+            )
+        } else if let Some(status) = status.filter(|_| say) {
+            let line = if tally.unknown_stages.is_empty() {
+                status
+            } else {
+                format!("{line} or {status}")
+            };
+            format!(
+                "Say in handoff.yaml which deals are won, such as {line}, with the stage or the status that is the won one."
             )
         } else if say {
             format!(

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::no_deals::leave_out_footer;
 use super::remarks::Problem;
 use super::settings::{Column, FileSettings};
-use super::{columns, content, json};
+use super::{columns, content, json, markup};
 use crate::text::quoted;
 
 // Delimited text to rows and cells (RFC 4180), strictly.
@@ -267,6 +267,15 @@ impl Table {
                     sha256: early.unwrap_or_else(|| sha256(text.as_bytes())),
                 }
             }
+            Some(b'<') => match markup::read(&text)? {
+                Some(found) => {
+                    let early = early.unwrap_or_else(|| sha256(text.as_bytes()));
+                    let mut table = Self::read_text(found.text, Some(early), settings)?;
+                    table.remarks.insert(0, found.remark);
+                    table
+                }
+                None => Self::read_text(text, early, settings)?,
+            },
             Some(_) => Self::read_text(text, early, settings)?,
         };
         table.remarks.splice(0..0, content.remarks);

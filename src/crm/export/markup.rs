@@ -1,0 +1,547 @@
+//! Tables in markup: a web page that is named `.xls`, which is what Salesforce and
+//! others export for Excel, and Excel's own XML of 2003. Read in one pass, without
+//! any depth to exhaust; what stands outside of tables is passed over.
+
+use super::columns;
+use super::content::{number_text, push_cell};
+use super::remarks::Problem;
+use crate::text::quoted;
+
+/// A table's rows as delimited text, and what a reader should know of it.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) text: String,
+    pub(super) remark: String,
+}
+
+/// Whether a file has a table in markup: it begins with a tag, and one of its tags
+/// opens a table.
+pub(super) fn has_table(bytes: &[u8]) -> bool {
+    let mut at = 0;
+    while let Some(next) = bytes.get(at..).and_then(|rest| memchr::memchr(b'<', rest)) {
+        at += next + 1;
+        let opens = |name: &[u8]| {
+            bytes.get(at..at + name.len()).is_some_and(|it| it.eq_ignore_ascii_case(name))
+        };
+        if opens(b"table") || opens(b"worksheet") || opens(b"ss:worksheet") {
+            return true;
+        }
+    }
+    false
+}
+
+/// The table with the columns of deals; `None` where the text has no table at all.
+pub(super) fn read(text: &str) -> Result<Option<Found>, Problem> {
+    let tables = Reader::read(text)?;
+    if tables.is_empty() {
+        return Ok(None);
+    }
+    let score = |table: &Table| {
+        let known =
+            |row: &Vec<Cell>| row.iter().filter(|cell| columns::is_known(&cell.text)).count();
+        table.rows.iter().take(30).map(known).max().unwrap_or_default()
+    };
+    let mut scored: Vec<(usize, &Table)> =
+        tables.iter().map(|table| (score(table), table)).filter(|it| it.0 > 1).collect();
+    scored.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+    let as_csv =
+        "Open it in a spreadsheet and save it as \"CSV UTF-8\", or choose CSV when you export.";
+    let table = match scored.as_slice() {
+        [(_, table)] => table,
+        [(first, table), (second, _), ..] if first > second => table,
+        [] if tables.iter().any(|table| !table.name.is_empty()) => {
+            let names: Vec<String> = tables.iter().map(|table| quoted(&table.name)).collect();
+            return Err(Problem::file(format!(
+                "No sheet of the workbook has columns of deals; its sheets are {}",
+                names.join(", ")
+            ))
+            .help("Save the sheet with the deals as \"CSV UTF-8\", with a line of headers."));
+        }
+        [] => {
+            return Err(Problem::file(format!(
+                "This is a web page{}, and no table in it has columns of deals; the download may have asked to sign in",
+                title(text)
+            ))
+            .help("Sign in and download the export again, as CSV."));
+        }
+        _ => {
+            return Err(Problem::file(
+                "Several tables of this page have columns of deals, though it may be named .xls",
+            )
+            .help(as_csv));
+        }
+    };
+    if table.spans_rows {
+        return Err(Problem::file(
+            "Cells of this page's table go over several rows, though it may be named .xls",
+        )
+        .help(as_csv));
+    }
+    // A row leaves out what it has nothing in at its end.
+    let width = table.rows.iter().map(Vec::len).max().unwrap_or_default();
+    let lacking: usize = table.rows.iter().map(|row| width - row.len()).sum();
+    let width = if lacking > MOST_PADDING { 0 } else { width };
+    let mut out = String::new();
+    for row in &table.rows {
+        for (at, cell) in row.iter().enumerate() {
+            if at > 0 {
+                out.push(',');
+            }
+            push_cell(&mut out, &cell.text);
+        }
+        let lacking = width.saturating_sub(row.len().max(1));
+        out.extend(std::iter::repeat_n(',', if row.is_empty() { 0 } else { lacking }));
+        out.push('\n');
+    }
+    let remark = match (table.name.as_str(), tables.len()) {
+        ("", 1) => "The file is a web page; its table was read.".to_owned(),
+        ("", many) => format!("The file is a web page; of its {many} tables one was read."),
+        (name, 1) => format!("The file is a workbook in XML; its sheet {} was read.", quoted(name)),
+        (name, many) => {
+            format!(
+                "The file is a workbook in XML; of its {many} sheets {} was read.",
+                quoted(name)
+            )
+        }
+    };
+    Ok(Some(Found { text: out, remark }))
+}
+
+/// The title of a page, in brackets.
+pub(super) fn title(text: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    let from = lower.find("<title>").map(|at| at + "<title>".len());
+    let title = from.zip(lower.find("</title>")).and_then(|(from, to)| text.get(from..to));
+    let title = title.map(|title| crate::text::one_line(&unescaped(title)));
+    title.filter(|it| !it.is_empty()).map_or_else(String::new, |it| format!(" ({})", quoted(&it)))
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    name: String,
+    rows: Vec<Vec<Cell>>,
+    spans_rows: bool,
+}
+
+#[derive(Debug, Default)]
+struct Cell {
+    text: String,
+    /// What a workbook says of its value: `Number`, `DateTime`, …
+    kind: String,
+}
+
+/// A row has no more columns than a sheet has.
+const MOST_COLUMNS: usize = 16_384;
+/// So many cells may be made of spans and places, which cost a page nothing.
+const MOST_PADDING: usize = 4 << 20;
+/// Tables in tables that are told apart.
+const MOST_OPEN: usize = 64;
+
+/// What was opened and not yet closed.
+#[derive(Debug, Default)]
+struct Open {
+    table: Table,
+    row: Option<Vec<Cell>>,
+    cell: Option<Cell>,
+    /// How many columns the cell goes over behind its own.
+    span: usize,
+}
+
+#[derive(Debug, Default)]
+struct Reader {
+    done: Vec<Table>,
+    open: Vec<Open>,
+    /// Whether this is a workbook, whose texts are those of `Data` alone.
+    is_workbook: bool,
+    in_data: bool,
+    in_comment: bool,
+    padding: usize,
+}
+
+impl Reader {
+    fn read(text: &str) -> Result<Vec<Table>, Problem> {
+        let mut reader = Self::default();
+        let mut rest = text;
+        while let Some(at) = memchr::memchr(b'<', rest.as_bytes()) {
+            reader.text(&rest[..at]);
+            rest = &rest[at..];
+            let behind = |end: &str| rest.find(end).map_or("", |found| &rest[found + end.len()..]);
+            if rest.starts_with("<!--") {
+                rest = behind("-->");
+            } else if let Some(data) = rest.strip_prefix("<![CDATA[") {
+                let end = data.find("]]>").unwrap_or(data.len());
+                reader.raw(&data[..end]);
+                rest = data.get(end + 3..).unwrap_or_default();
+            } else if rest.starts_with("<!") || rest.starts_with("<?") {
+                rest = behind(">");
+            } else if let Some((tag, after)) = Tag::read(rest) {
+                rest = after;
+                if !tag.closes && matches!(tag.name.as_str(), "script" | "style") {
+                    rest = behind_closing(rest, &tag.name);
+                }
+                reader.tag(&tag)?;
+            } else {
+                // A sign that opens nothing.
+                reader.raw("<");
+                rest = &rest[1..];
+            }
+        }
+        reader.text(rest);
+        while !reader.open.is_empty() {
+            reader.close_table();
+        }
+        Ok(reader.done)
+    }
+
+    fn text(&mut self, text: &str) {
+        self.raw(&unescaped(text));
+    }
+
+    fn raw(&mut self, text: &str) {
+        if self.is_workbook && (!self.in_data || self.in_comment) {
+            return;
+        }
+        if let Some(cell) = self.open.last_mut().and_then(|open| open.cell.as_mut()) {
+            cell.text.push_str(text);
+        }
+    }
+
+    fn tag(&mut self, tag: &Tag<'_>) -> Result<(), Problem> {
+        match (tag.name.as_str(), tag.closes) {
+            ("worksheet", false) => {
+                self.is_workbook = true;
+                self.open_table(tag.value("name").unwrap_or_default());
+            }
+            ("table", false) if !self.is_workbook => self.open_table(String::new()),
+            ("worksheet", true) => self.close_table(),
+            ("table", true) if !self.is_workbook => self.close_table(),
+            ("tr" | "row", false) => {
+                self.close_row();
+                self.open_row(tag)?;
+            }
+            ("tr" | "row", true) => self.close_row(),
+            ("td" | "th" | "cell", false) => {
+                self.close_cell();
+                self.open_cell(tag)?;
+            }
+            ("td" | "th" | "cell", true) => self.close_cell(),
+            ("data", closes) if self.is_workbook => {
+                self.in_data = !closes;
+                let kind = tag.value("type").unwrap_or_default();
+                if let Some(cell) = self.open.last_mut().and_then(|open| open.cell.as_mut())
+                    && !closes
+                {
+                    cell.kind = kind;
+                }
+            }
+            ("comment", closes) if self.is_workbook => self.in_comment = !closes,
+            ("br" | "p" | "div" | "li", _) => self.raw(" "),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn open_table(&mut self, name: String) {
+        if self.open.len() < MOST_OPEN {
+            let table = Table { name, ..Table::default() };
+            self.open.push(Open { table, ..Open::default() });
+        }
+    }
+
+    fn close_table(&mut self) {
+        self.close_row();
+        if let Some(open) = self.open.pop()
+            && open.table.rows.iter().flatten().any(|cell| !cell.text.is_empty())
+        {
+            self.done.push(open.table);
+        }
+    }
+
+    fn open_row(&mut self, tag: &Tag<'_>) -> Result<(), Problem> {
+        let Some(open) = self.open.last_mut() else { return Ok(()) };
+        // A workbook leaves out rows without anything, and says where it goes on.
+        let before = open.table.rows.len();
+        let empty = tag.number("index").map_or(0, |at| at.saturating_sub(before + 1));
+        self.padding += empty;
+        if self.padding > MOST_PADDING {
+            return Err(too_many());
+        }
+        open.table.rows.extend((0..empty).map(|_| Vec::new()));
+        open.row = Some(Vec::new());
+        Ok(())
+    }
+
+    fn close_row(&mut self) {
+        self.close_cell();
+        if let Some(open) = self.open.last_mut()
+            && let Some(row) = open.row.take()
+        {
+            open.table.rows.push(row);
+        }
+    }
+
+    fn open_cell(&mut self, tag: &Tag<'_>) -> Result<(), Problem> {
+        let Some(open) = self.open.last_mut() else { return Ok(()) };
+        let row = open.row.get_or_insert_default();
+        open.table.spans_rows |= tag.number("rowspan").is_some_and(|rows| rows > 1)
+            || tag.number("mergedown").is_some_and(|rows| rows > 0);
+        let empty = tag.number("index").map_or(0, |at| at.saturating_sub(row.len() + 1));
+        let span = tag
+            .number("colspan")
+            .map_or(0, |columns| columns.saturating_sub(1))
+            .max(tag.number("mergeacross").unwrap_or_default());
+        self.padding += empty.saturating_add(span);
+        if self.padding > MOST_PADDING
+            || row.len().saturating_add(empty).saturating_add(span) >= MOST_COLUMNS
+        {
+            return Err(too_many());
+        }
+        row.extend((0..empty).map(|_| Cell::default()));
+        (open.cell, open.span) = (Some(Cell::default()), span);
+        Ok(())
+    }
+
+    fn close_cell(&mut self) {
+        self.in_data = false;
+        let Some(open) = self.open.last_mut() else { return };
+        let (Some(row), Some(mut cell)) = (open.row.as_mut(), open.cell.take()) else { return };
+        cell.text = value(&cell);
+        row.push(cell);
+        row.extend((0..open.span).map(|_| Cell::default()));
+    }
+}
+
+fn too_many() -> Problem {
+    Problem::file("The table of this page says of more cells than it has than any export does")
+        .help("Open it in a spreadsheet and save it as \"CSV UTF-8\".")
+}
+
+/// A tag: its name without what stands before a colon, in lower case.
+#[derive(Debug)]
+struct Tag<'a> {
+    name: String,
+    closes: bool,
+    attributes: &'a str,
+}
+
+impl<'a> Tag<'a> {
+    /// The tag that a text begins with, and what stands behind it; `None` where the
+    /// text begins with none.
+    fn read(text: &'a str) -> Option<(Self, &'a str)> {
+        let inner = text.strip_prefix('<')?;
+        let (closes, inner) = match inner.strip_prefix('/') {
+            Some(inner) => (true, inner),
+            None => (false, inner),
+        };
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '-' | '_');
+        let end = inner.find(|c| !is_name(c)).unwrap_or(inner.len());
+        if !inner.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            return None;
+        }
+        let name = inner[..end].rsplit(':').next().unwrap_or_default().to_ascii_lowercase();
+        let behind = &inner[end..];
+        let mut quote = None;
+        let close = behind.bytes().position(|byte| {
+            match quote {
+                Some(open) if open == byte => quote = None,
+                None if matches!(byte, b'"' | b'\'') => quote = Some(byte),
+                _ => {}
+            }
+            byte == b'>' && quote.is_none()
+        });
+        // A quote that is never closed ends with the tag.
+        let close = close.or_else(|| behind.find('>')).unwrap_or(behind.len());
+        let after = behind.get(close + 1..).unwrap_or_default();
+        Some((Self { name, closes, attributes: &behind[..close] }, after))
+    }
+
+    /// What an attribute says, by its name without what stands before a colon.
+    fn value(&self, name: &str) -> Option<String> {
+        let mut rest = self.attributes;
+        while let Some(at) = rest.find('=') {
+            let key = rest[..at].trim_end().rsplit(|c: char| c.is_whitespace() || c == ':').next();
+            let is_it = key.is_some_and(|key| key.eq_ignore_ascii_case(name));
+            let behind = rest[at + 1..].trim_start();
+            let quote = behind.chars().next().filter(|c| matches!(c, '"' | '\''));
+            let value = match quote {
+                Some(quote) => behind[1..].split(quote).next().unwrap_or_default(),
+                None => {
+                    behind.split(|c: char| c.is_whitespace() || c == '/').next().unwrap_or_default()
+                }
+            };
+            if is_it {
+                return Some(unescaped(value));
+            }
+            rest = &behind[(value.len() + 2 * usize::from(quote.is_some())).min(behind.len())..];
+        }
+        None
+    }
+
+    fn number(&self, name: &str) -> Option<usize> {
+        self.value(name)?.trim().parse().ok()
+    }
+}
+
+/// What stands behind the end of a script or a style.
+fn behind_closing<'a>(text: &'a str, name: &str) -> &'a str {
+    let mut rest = text;
+    while let Some(at) = rest.find("</") {
+        let inner = &rest[at + 2..];
+        if inner.get(..name.len()).is_some_and(|it| it.eq_ignore_ascii_case(name)) {
+            return &rest[at..];
+        }
+        rest = inner;
+    }
+    ""
+}
+
+/// A cell's text: on one line on a page, as a plain number or a day in a workbook.
+fn value(cell: &Cell) -> String {
+    match cell.kind.as_str() {
+        "" => crate::text::one_line(&cell.text),
+        "Number" => {
+            let number: Option<f64> = cell.text.trim().parse().ok();
+            number.map_or_else(|| cell.text.trim().to_owned(), number_text)
+        }
+        "DateTime" => {
+            let text = cell.text.trim();
+            let day = text.strip_suffix("T00:00:00.000").or(text.strip_suffix("T00:00:00"));
+            day.unwrap_or(text).to_owned()
+        }
+        _ => cell.text.trim().to_owned(),
+    }
+}
+
+/// The names of the characters from 160 to 255, in order.
+const LATIN: &str = "nbsp iexcl cent pound curren yen brvbar sect uml copy ordf laquo not shy reg macr \
+    deg plusmn sup2 sup3 acute micro para middot cedil sup1 ordm raquo frac14 frac12 frac34 iquest \
+    Agrave Aacute Acirc Atilde Auml Aring AElig Ccedil Egrave Eacute Ecirc Euml Igrave Iacute Icirc \
+    Iuml ETH Ntilde Ograve Oacute Ocirc Otilde Ouml times Oslash Ugrave Uacute Ucirc Uuml Yacute \
+    THORN szlig agrave aacute acirc atilde auml aring aelig ccedil egrave eacute ecirc euml igrave \
+    iacute icirc iuml eth ntilde ograve oacute ocirc otilde ouml divide oslash ugrave uacute ucirc \
+    uuml yacute thorn yuml";
+/// Other names that programs write.
+const NAMES: [(&str, char); 15] = [
+    ("amp", '&'),
+    ("lt", '<'),
+    ("gt", '>'),
+    ("quot", '"'),
+    ("apos", '\''),
+    ("euro", '€'),
+    ("ndash", '\u{2013}'),
+    ("mdash", '\u{2014}'),
+    ("lsquo", '\u{2018}'),
+    ("rsquo", '\u{2019}'),
+    ("ldquo", '\u{201c}'),
+    ("rdquo", '\u{201d}'),
+    ("hellip", '…'),
+    ("bull", '•'),
+    ("trade", '™'),
+];
+
+/// A text with its `&amp;` and `&#233;` as characters; what is none stays as it is.
+fn unescaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('&') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let name = rest[1..]
+            .char_indices()
+            .take(12)
+            .find(|(_, c)| *c == ';')
+            .map(|(end, _)| &rest[1..=end]);
+        match name.and_then(|name| Some((named_char(name)?, name.len() + 2))) {
+            Some((c, length)) => {
+                out.push(c);
+                rest = &rest[length..];
+            }
+            None => {
+                out.push('&');
+                rest = &rest[1..];
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+fn named_char(name: &str) -> Option<char> {
+    if let Some(number) = name.strip_prefix('#') {
+        let code = match number.strip_prefix(['x', 'X']) {
+            Some(hex) => u32::from_str_radix(hex, 16).ok()?,
+            None => number.parse().ok()?,
+        };
+        return char::from_u32(code);
+    }
+    let other = || NAMES.iter().find(|(known, _)| *known == name).map(|(_, c)| *c);
+    let at = LATIN.split_whitespace().position(|known| known == name);
+    at.and_then(|at| char::from_u32(160 + u32::try_from(at).ok()?)).or_else(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(text: &str) -> String {
+        read(text).expect("a table").expect("one").text
+    }
+
+    #[test]
+    fn tables_of_pages_as_programs_write_them() {
+        for (page, wanted) in [
+            (
+                "<table><tr><th>Deal ID<th>Deal Name<tr><td>1<td>A &amp; B<br>C</table>",
+                "Deal ID,Deal Name\n1,A & B C\n",
+            ),
+            (
+                "<!-- <table> --><style>td>a{}</style><TABLE border='1>0'><TR><TD colspan=2>Won</TR>\
+                 <tr><td>Deal ID</td><td>Deal&nbsp;Name</td></tr><tr><td>2</td><td><a href=\"/x?a=1>2\">\
+                 Caf&eacute; &#x4e2d; 1 < 2, \"b\"</a></td></tr></table>",
+                "Won,\nDeal ID,Deal Name\n2,\"Café 中 1 < 2, \"\"b\"\"\"\n",
+            ),
+            // A page lays itself out by tables.
+            (
+                "<table><tr><td>Menu<table><tr><td>Id</td><td>Stage</td></tr><tr><td>3</td><td>Won</td>\
+                 </tr></table></td></tr></table>",
+                "Id,Stage\n3,Won\n",
+            ),
+            (
+                "<?xml version=\"1.0\"?><ss:Workbook><ss:Worksheet ss:Name=\"D\"><Table><Column/>\
+                 <Row ss:Index=\"2\"><Cell><Data ss:Type=\"String\">Id</Data></Cell><Cell ss:Index=\"3\">\
+                 <Data ss:Type=\"String\">Amount</Data><Comment><Data>why</Data></Comment></Cell></Row><Row>\
+                 <Cell><Data ss:Type=\"Number\">7</Data></Cell><Cell><Data ss:Type=\"DateTime\">\
+                 2026-11-20T00:00:00.000</Data></Cell><Cell><Data ss:Type=\"Number\">1234.5</Data></Cell>\
+                 </Row></Table></ss:Worksheet></ss:Workbook>",
+                "\nId,,Amount\n7,2026-11-20,1234.5\n",
+            ),
+        ] {
+            assert_eq!(rows(page), wanted, "{page}");
+        }
+    }
+
+    #[test]
+    fn pages_without_a_table_of_deals_are_refused() {
+        for page in [
+            "<html><title>Sign&nbsp;in</title><table><tr><td>Password</td></tr></table>",
+            "<table><tr><th>Id<th>Stage<tr><td rowspan=2>1<td>Won<tr><td>Lost</table>",
+            "<table><tr><th>Id<th>Stage<tr><td colspan=99999>1</table>",
+            "<table><tr><th>Id<th>Stage<tr><td>1<td>Won</table><table><tr><th>Id<th>Stage<tr><td>1</table>",
+        ] {
+            assert!(read(page).is_err(), "{page}");
+        }
+        assert!(read("<p>Hello").expect("no table").is_none());
+    }
+
+    #[test]
+    fn markup_that_is_cut_off_or_never_closed_ends() {
+        let page =
+            "<table><tr><th>Id<th>Stage<tr><td title='a>b\">1<td>W&amp;n&bogus;&#xffffffff;<!--";
+        for end in 0..=page.len() {
+            let _ = read(&page[..end]);
+            let _ = read(&page[end..]);
+        }
+        let deep = "<table><tr><td>".repeat(100_000);
+        assert!(read(&deep).is_ok());
+    }
+}

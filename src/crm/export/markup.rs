@@ -2,6 +2,9 @@
 //! others export for Excel, and Excel's own XML of 2003. Read in one pass, without
 //! any depth to exhaust; what stands outside of tables is passed over.
 
+use html5gum::Tokenizer;
+use html5gum::emitters::default::{DefaultEmitter, StartTag, Token};
+
 use super::columns;
 use super::content::{number_text, push_cell};
 use super::remarks::Problem;
@@ -107,13 +110,19 @@ pub(super) fn read(text: &str) -> Result<Option<Found>, Problem> {
     Ok(Some(Found { text: out, remark }))
 }
 
-/// The title of a page, in brackets.
+/// The title of a page, in brackets, where it stands among its first tags.
 pub(super) fn title(text: &str) -> String {
-    let lower = text.to_ascii_lowercase();
-    let from = lower.find("<title>").map(|at| at + "<title>".len());
-    let title = from.zip(lower.find("</title>")).and_then(|(from, to)| text.get(from..to));
-    let title = title.map(|title| crate::text::one_line(&unescaped(title)));
-    title.filter(|it| !it.is_empty()).map_or_else(String::new, |it| format!(" ({})", quoted(&it)))
+    let (mut within, mut title) = (false, String::new());
+    for token in tokens(text).take(1_000) {
+        match token {
+            Token::StartTag(tag) if *tag.name == b"title" => within = true,
+            Token::String(text) if within => title.push_str(&String::from_utf8_lossy(&text)),
+            Token::EndTag(tag) if *tag.name == b"title" => break,
+            _ => {}
+        }
+    }
+    let title = crate::text::one_line(&title);
+    if title.is_empty() { title } else { format!(" ({})", quoted(&title)) }
 }
 
 #[derive(Debug, Default)]
@@ -161,32 +170,31 @@ struct Reader {
 impl Reader {
     fn read(text: &str) -> Result<Vec<Table>, Problem> {
         let mut reader = Self::default();
-        let mut rest = text;
-        while let Some(at) = memchr::memchr(b'<', rest.as_bytes()) {
-            reader.text(&rest[..at]);
-            rest = &rest[at..];
-            let behind = |end: &str| rest.find(end).map_or("", |found| &rest[found + end.len()..]);
-            if rest.starts_with("<!--") {
-                rest = behind("-->");
-            } else if let Some(data) = rest.strip_prefix("<![CDATA[") {
-                let end = data.find("]]>").unwrap_or(data.len());
-                reader.raw(&data[..end]);
-                rest = data.get(end + 3..).unwrap_or_default();
-            } else if rest.starts_with("<!") || rest.starts_with("<?") {
-                rest = behind(">");
-            } else if let Some((tag, after)) = Tag::read(rest) {
-                rest = after;
-                if !tag.closes && matches!(tag.name.as_str(), "script" | "style") {
-                    rest = behind_closing(rest, &tag.name);
+        for token in tokens(text) {
+            match token {
+                Token::String(text) => reader.text(&String::from_utf8_lossy(&text)),
+                Token::StartTag(tag) => {
+                    let name = local(&tag.name);
+                    reader.opens(&name, &tag)?;
+                    // In XML a tag without content ends where it begins.
+                    if tag.self_closing && reader.is_workbook {
+                        reader.closes(&name);
+                    }
                 }
-                reader.tag(&tag)?;
-            } else {
-                // A sign that opens nothing.
-                reader.raw("<");
-                rest = &rest[1..];
+                Token::EndTag(tag) => reader.closes(&local(&tag.name)),
+                Token::Comment(comment) if comment.starts_with(b"[CDATA[") => {
+                    let data = String::from_utf8_lossy(&comment[7..]).into_owned();
+                    let Some(data) = data.strip_suffix("]]") else {
+                        return Err(Problem::file(
+                            "The table of this page has a `CDATA` section, which is not read",
+                        )
+                        .help("Open it in a spreadsheet and save it as \"CSV UTF-8\"."));
+                    };
+                    reader.text(data);
+                }
+                _ => {}
             }
         }
-        reader.text(rest);
         while !reader.open.is_empty() {
             reader.close_table();
         }
@@ -194,10 +202,6 @@ impl Reader {
     }
 
     fn text(&mut self, text: &str) {
-        self.raw(&unescaped(text));
-    }
-
-    fn raw(&mut self, text: &str) {
         if self.is_workbook && (!self.in_data || self.in_comment) {
             return;
         }
@@ -206,39 +210,45 @@ impl Reader {
         }
     }
 
-    fn tag(&mut self, tag: &Tag<'_>) -> Result<(), Problem> {
-        match (tag.name.as_str(), tag.closes) {
-            ("worksheet", false) => {
+    fn opens(&mut self, name: &str, tag: &StartTag<()>) -> Result<(), Problem> {
+        match name {
+            "worksheet" => {
                 self.is_workbook = true;
-                self.open_table(tag.value("name").unwrap_or_default());
+                self.open_table(value_of(tag, "name").unwrap_or_default());
             }
-            ("table", false) if !self.is_workbook => self.open_table(String::new()),
-            ("worksheet", true) => self.close_table(),
-            ("table", true) if !self.is_workbook => self.close_table(),
-            ("tr" | "row", false) => {
+            "table" if !self.is_workbook => self.open_table(String::new()),
+            "tr" | "row" => {
                 self.close_row();
                 self.open_row(tag)?;
             }
-            ("tr" | "row", true) => self.close_row(),
-            ("td" | "th" | "cell", false) => {
+            "td" | "th" | "cell" => {
                 self.close_cell();
                 self.open_cell(tag)?;
             }
-            ("td" | "th" | "cell", true) => self.close_cell(),
-            ("data", closes) if self.is_workbook => {
-                self.in_data = !closes;
-                let kind = tag.value("type").unwrap_or_default();
-                if let Some(cell) = self.open.last_mut().and_then(|open| open.cell.as_mut())
-                    && !closes
-                {
-                    cell.kind = kind;
+            "data" if self.is_workbook => {
+                self.in_data = true;
+                if let Some(cell) = self.open.last_mut().and_then(|open| open.cell.as_mut()) {
+                    cell.kind = value_of(tag, "type").unwrap_or_default();
                 }
             }
-            ("comment", closes) if self.is_workbook => self.in_comment = !closes,
-            ("br" | "p" | "div" | "li", _) => self.raw(" "),
+            "comment" if self.is_workbook => self.in_comment = true,
+            "br" | "p" | "div" | "li" => self.text(" "),
             _ => {}
         }
         Ok(())
+    }
+
+    fn closes(&mut self, name: &str) {
+        match name {
+            "worksheet" => self.close_table(),
+            "table" if !self.is_workbook => self.close_table(),
+            "tr" | "row" => self.close_row(),
+            "td" | "th" | "cell" => self.close_cell(),
+            "data" => self.in_data = false,
+            "comment" => self.in_comment = false,
+            "p" | "div" | "li" => self.text(" "),
+            _ => {}
+        }
     }
 
     fn open_table(&mut self, name: String) {
@@ -257,11 +267,11 @@ impl Reader {
         }
     }
 
-    fn open_row(&mut self, tag: &Tag<'_>) -> Result<(), Problem> {
+    fn open_row(&mut self, tag: &StartTag<()>) -> Result<(), Problem> {
         let Some(open) = self.open.last_mut() else { return Ok(()) };
         // A workbook leaves out rows without anything, and says where it goes on.
         let before = open.table.rows.len();
-        let empty = tag.number("index").map_or(0, |at| at.saturating_sub(before + 1));
+        let empty = number_of(tag, "index").map_or(0, |at| at.saturating_sub(before + 1));
         self.padding += empty;
         if self.padding > MOST_PADDING {
             return Err(too_many());
@@ -280,16 +290,15 @@ impl Reader {
         }
     }
 
-    fn open_cell(&mut self, tag: &Tag<'_>) -> Result<(), Problem> {
+    fn open_cell(&mut self, tag: &StartTag<()>) -> Result<(), Problem> {
         let Some(open) = self.open.last_mut() else { return Ok(()) };
         let row = open.row.get_or_insert_default();
-        open.table.spans_rows |= tag.number("rowspan").is_some_and(|rows| rows > 1)
-            || tag.number("mergedown").is_some_and(|rows| rows > 0);
-        let empty = tag.number("index").map_or(0, |at| at.saturating_sub(row.len() + 1));
-        let span = tag
-            .number("colspan")
+        open.table.spans_rows |= number_of(tag, "rowspan").is_some_and(|rows| rows > 1)
+            || number_of(tag, "mergedown").is_some_and(|rows| rows > 0);
+        let empty = number_of(tag, "index").map_or(0, |at| at.saturating_sub(row.len() + 1));
+        let span = number_of(tag, "colspan")
             .map_or(0, |columns| columns.saturating_sub(1))
-            .max(tag.number("mergeacross").unwrap_or_default());
+            .max(number_of(tag, "mergeacross").unwrap_or_default());
         self.padding += empty.saturating_add(span);
         if self.padding > MOST_PADDING
             || row.len().saturating_add(empty).saturating_add(span) >= MOST_COLUMNS
@@ -316,83 +325,31 @@ fn too_many() -> Problem {
         .help("Open it in a spreadsheet and save it as \"CSV UTF-8\".")
 }
 
-/// A tag: its name without what stands before a colon, in lower case.
-#[derive(Debug)]
-struct Tag<'a> {
-    name: String,
-    closes: bool,
-    attributes: &'a str,
+/// A page's tokens, without what stands in scripts and styles.
+fn tokens(text: &str) -> impl Iterator<Item = Token<()>> {
+    let mut emitter = DefaultEmitter::default();
+    emitter.naively_switch_states(true);
+    Tokenizer::new_with_emitter(text, emitter).map(|token| match token {
+        Ok(token) => token,
+        Err(never) => match never {},
+    })
 }
 
-impl<'a> Tag<'a> {
-    /// The tag that a text begins with, and what stands behind it; `None` where the
-    /// text begins with none.
-    fn read(text: &'a str) -> Option<(Self, &'a str)> {
-        let inner = text.strip_prefix('<')?;
-        let (closes, inner) = match inner.strip_prefix('/') {
-            Some(inner) => (true, inner),
-            None => (false, inner),
-        };
-        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '-' | '_');
-        let end = inner.find(|c| !is_name(c)).unwrap_or(inner.len());
-        if !inner.starts_with(|c: char| c.is_ascii_alphabetic()) {
-            return None;
-        }
-        let name = inner[..end].rsplit(':').next().unwrap_or_default().to_ascii_lowercase();
-        let behind = &inner[end..];
-        let mut quote = None;
-        let close = behind.bytes().position(|byte| {
-            match quote {
-                Some(open) if open == byte => quote = None,
-                None if matches!(byte, b'"' | b'\'') => quote = Some(byte),
-                _ => {}
-            }
-            byte == b'>' && quote.is_none()
-        });
-        // A quote that is never closed ends with the tag.
-        let close = close.or_else(|| behind.find('>')).unwrap_or(behind.len());
-        let after = behind.get(close + 1..).unwrap_or_default();
-        Some((Self { name, closes, attributes: &behind[..close] }, after))
-    }
-
-    /// What an attribute says, by its name without what stands before a colon.
-    fn value(&self, name: &str) -> Option<String> {
-        let mut rest = self.attributes;
-        while let Some(at) = rest.find('=') {
-            let key = rest[..at].trim_end().rsplit(|c: char| c.is_whitespace() || c == ':').next();
-            let is_it = key.is_some_and(|key| key.eq_ignore_ascii_case(name));
-            let behind = rest[at + 1..].trim_start();
-            let quote = behind.chars().next().filter(|c| matches!(c, '"' | '\''));
-            let value = match quote {
-                Some(quote) => behind[1..].split(quote).next().unwrap_or_default(),
-                None => {
-                    behind.split(|c: char| c.is_whitespace() || c == '/').next().unwrap_or_default()
-                }
-            };
-            if is_it {
-                return Some(unescaped(value));
-            }
-            rest = &behind[(value.len() + 2 * usize::from(quote.is_some())).min(behind.len())..];
-        }
-        None
-    }
-
-    fn number(&self, name: &str) -> Option<usize> {
-        self.value(name)?.trim().parse().ok()
-    }
+/// A name without what stands before a colon.
+fn local(name: &[u8]) -> String {
+    let name = String::from_utf8_lossy(name);
+    name.rsplit(':').next().unwrap_or_default().to_owned()
 }
 
-/// What stands behind the end of a script or a style.
-fn behind_closing<'a>(text: &'a str, name: &str) -> &'a str {
-    let mut rest = text;
-    while let Some(at) = rest.find("</") {
-        let inner = &rest[at + 2..];
-        if inner.get(..name.len()).is_some_and(|it| it.eq_ignore_ascii_case(name)) {
-            return &rest[at..];
-        }
-        rest = inner;
-    }
-    ""
+/// What an attribute says, by its name without what stands before a colon.
+fn value_of(tag: &StartTag<()>, name: &str) -> Option<String> {
+    let mut attributes = tag.attributes.iter();
+    let (_, value) = attributes.find(|(key, _)| local(key) == name)?;
+    Some(String::from_utf8_lossy(value).into_owned())
+}
+
+fn number_of(tag: &StartTag<()>, name: &str) -> Option<usize> {
+    value_of(tag, name)?.trim().parse().ok()
 }
 
 /// A cell's text: on one line on a page, as a plain number or a day in a workbook.
@@ -410,73 +367,6 @@ fn value(cell: &Cell) -> String {
         }
         _ => cell.text.trim().to_owned(),
     }
-}
-
-/// The names of the characters from 160 to 255, in order.
-const LATIN: &str = "nbsp iexcl cent pound curren yen brvbar sect uml copy ordf laquo not shy reg macr \
-    deg plusmn sup2 sup3 acute micro para middot cedil sup1 ordm raquo frac14 frac12 frac34 iquest \
-    Agrave Aacute Acirc Atilde Auml Aring AElig Ccedil Egrave Eacute Ecirc Euml Igrave Iacute Icirc \
-    Iuml ETH Ntilde Ograve Oacute Ocirc Otilde Ouml times Oslash Ugrave Uacute Ucirc Uuml Yacute \
-    THORN szlig agrave aacute acirc atilde auml aring aelig ccedil egrave eacute ecirc euml igrave \
-    iacute icirc iuml eth ntilde ograve oacute ocirc otilde ouml divide oslash ugrave uacute ucirc \
-    uuml yacute thorn yuml";
-/// Other names that programs write.
-const NAMES: [(&str, char); 15] = [
-    ("amp", '&'),
-    ("lt", '<'),
-    ("gt", '>'),
-    ("quot", '"'),
-    ("apos", '\''),
-    ("euro", '€'),
-    ("ndash", '\u{2013}'),
-    ("mdash", '\u{2014}'),
-    ("lsquo", '\u{2018}'),
-    ("rsquo", '\u{2019}'),
-    ("ldquo", '\u{201c}'),
-    ("rdquo", '\u{201d}'),
-    ("hellip", '…'),
-    ("bull", '•'),
-    ("trade", '™'),
-];
-
-/// A text with its `&amp;` and `&#233;` as characters; what is none stays as it is.
-fn unescaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('&') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let name = rest[1..]
-            .char_indices()
-            .take(12)
-            .find(|(_, c)| *c == ';')
-            .map(|(end, _)| &rest[1..=end]);
-        match name.and_then(|name| Some((named_char(name)?, name.len() + 2))) {
-            Some((c, length)) => {
-                out.push(c);
-                rest = &rest[length..];
-            }
-            None => {
-                out.push('&');
-                rest = &rest[1..];
-            }
-        }
-    }
-    out.push_str(rest);
-    out
-}
-
-fn named_char(name: &str) -> Option<char> {
-    if let Some(number) = name.strip_prefix('#') {
-        let code = match number.strip_prefix(['x', 'X']) {
-            Some(hex) => u32::from_str_radix(hex, 16).ok()?,
-            None => number.parse().ok()?,
-        };
-        return char::from_u32(code);
-    }
-    let other = || NAMES.iter().find(|(known, _)| *known == name).map(|(_, c)| *c);
-    let at = LATIN.split_whitespace().position(|known| known == name);
-    at.and_then(|at| char::from_u32(160 + u32::try_from(at).ok()?)).or_else(other)
 }
 
 #[cfg(test)]

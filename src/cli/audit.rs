@@ -26,7 +26,7 @@ use crate::http::BaseUrl;
 use crate::ledger::Ledger;
 use crate::model::{Gap, HeldDocument, Population, PushRecord, Window, read_push_log};
 use crate::report::{Format, audit_summary, render_audit, write_audit};
-use crate::text::shorten;
+use crate::text::{shell_word, shorten};
 use crate::time::{Edge, MomentError, parse_window, read_moment};
 use crate::workflow::{self, AuditRequest, Clocks, Context, LedgersAt, RulesOfTime, Strictness};
 
@@ -102,14 +102,17 @@ impl Level {
     }
 }
 
+/// Refuses a file for --trust that is not there.
+pub(super) fn check_trust(trust: Option<&Path>, invocation: &Invocation) -> Result<(), CliError> {
+    let Some(file) = trust.filter(|file| !invocation.path(file).is_file()) else { return Ok(()) };
+    Err(CliError::usage(format!("--trust {}: there is no such file", file.display()))
+        .help("name a file of git's allowed signers, such as ssh-keygen(1) describes"))
+}
+
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let formats = arguments.formats.check(&invocation.environment.cwd)?;
-    if let Some(file) = arguments.trust.as_ref().filter(|file| !invocation.path(file).is_file()) {
-        let what = format!("--trust {}: there is no such file", file.display());
-        return Err(CliError::usage(what)
-            .help("name a file of git's allowed signers, such as ssh-keygen(1) describes"));
-    }
+    check_trust(arguments.trust.as_deref(), invocation)?;
     if arguments.repo.is_empty() && !is_in_ledger(&invocation.folder)? {
         return match &arguments.deals {
             Some(deals) => without_ledger(deals, arguments, &formats, invocation),
@@ -122,7 +125,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     }
     let authority = arguments.timestamp.as_deref().map(|url| {
         BaseUrl::parse(url).map_err(|error| {
-            CliError::usage(format!("--timestamp {}: {error}", quote(url)))
+            CliError::usage(format!("--timestamp {}: {error}", shell_word(url)))
                 .help("give the address of an authority that answers over https")
         })
     });
@@ -253,6 +256,7 @@ pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Aud
         command: &command,
     };
     let mut report = workflow::audit(&ledgers, &first.config, &rules, &request)?;
+    help_as_called(&mut report, arguments.deals.as_deref(), true, invocation);
     report.held = held;
     Ok(AuditRun { context: first, ledgers, population, report })
 }
@@ -321,6 +325,7 @@ fn without_ledger(
 ) -> Result<Exit, CliError> {
     let needs_ledger = [
         ("--signatures", arguments.signatures),
+        ("--clock", !arguments.clock.is_empty()),
         ("--checkpoint", arguments.checkpoint),
         ("--require-checkpoint", arguments.require_checkpoint),
     ];
@@ -357,19 +362,45 @@ fn without_ledger(
         differences: &Differences::new(),
         command: &command,
     };
-    let report = workflow::audit(&ledgers, &config, &rules, &request)?;
+    let mut report = workflow::audit(&ledgers, &config, &rules, &request)?;
+    help_as_called(&mut report, Some(deals), false, invocation);
     Formats::write(formats, invocation, &audit_summary(&report), |format, options, out| {
         write_audit(format, &report, options, out)
     })?;
-    let file = quote(&deals.display().to_string());
-    invocation.say(format!(
-        "\nNext\n  \
-         handoff coverage --deals {file}            which of the seven questions this export answers\n  \
-         handoff audit --deals {file} -o audit.html  the same as a page\n  \
-         handoff demo                               what a handoff is, in a folder of its own\n  \
-         handoff init                               make this folder a ledger; from then on handoffs are found",
-    ));
+    let file = shell_word(&deals.display().to_string());
+    let next = [
+        (
+            format!("handoff coverage --deals {file}"),
+            "which of the seven questions this export answers",
+        ),
+        (format!("handoff audit --deals {file} -o audit.html"), "the same as a page"),
+        ("handoff demo".to_owned(), "what a handoff is, in a folder of its own"),
+        ("handoff init".to_owned(), "make this folder a ledger; from then on handoffs are found"),
+    ];
+    let widest = next.iter().map(|(command, _)| command.chars().count()).max().unwrap_or_default();
+    let lines = next.map(|(command, what)| format!("\n  {command:<widest$}  {what}"));
+    invocation.say(format!("\nNext{}", lines.concat()));
     Ok(exit(&report, arguments.fail_level.severity()))
+}
+
+/// Makes the commands in the findings' help those that work as this audit was
+/// called: with its export, and behind `init` where there is no ledger.
+fn help_as_called(
+    report: &mut AuditReport,
+    deals: Option<&Path>,
+    has_ledger: bool,
+    invocation: &Invocation,
+) {
+    let Some(deals) = deals else { return };
+    let from_here = deals.strip_prefix(&invocation.environment.cwd).unwrap_or(deals);
+    let file = shell_word(&from_here.display().to_string());
+    let backfill = match has_ledger {
+        true => format!("`handoff backfill --deals {file}`"),
+        false => format!("`handoff init`, then `handoff backfill --deals {file}`"),
+    };
+    for help in report.findings.iter_mut().filter_map(|finding| finding.help.as_mut()) {
+        *help = help.replace("`handoff backfill`", &backfill);
+    }
 }
 
 /// What second clocks recorded of each ledger. One that cannot be asked is a
@@ -644,7 +675,7 @@ fn again(arguments: &Arguments, ledger: Option<&Ledger>, as_of: DateTime<Utc>) -
     let mut words = vec!["handoff".to_owned(), "audit".to_owned()];
     let mut option = |name: &str, value: &str| {
         words.push(format!("--{name}"));
-        words.push(quote(value));
+        words.push(shell_word(value));
     };
     if let Some(deals) = &arguments.deals {
         option("deals", &deals.display().to_string());
@@ -679,17 +710,4 @@ fn again(arguments: &Arguments, ledger: Option<&Ledger>, as_of: DateTime<Utc>) -
         }
     }
     words.join(" ")
-}
-
-/// A word as a shell takes it for one.
-pub(super) fn quote(word: &str) -> String {
-    let plain = |c: char| {
-        c.is_ascii_alphanumeric()
-            || matches!(c, '-' | '_' | '.' | '/' | ':' | '+' | '~' | '^' | '@')
-    };
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
 }

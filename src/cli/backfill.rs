@@ -47,6 +47,9 @@ pub struct Arguments {
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let mut context =
         open(invocation, Ports { push: !arguments.no_push, sinks: arguments.deliver, crm: false })?;
+    if arguments.deals.is_some() {
+        context.config.map_for_export();
+    }
     let zone = workflow::company_zone(&context.config).unwrap_or(chrono_tz::Tz::UTC);
     let window =
         parse_window(arguments.from.as_deref(), arguments.to.as_deref(), zone, invocation.now)
@@ -65,7 +68,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let missing = workflow::missing_deals(&context, &population, window)?;
     if arguments.dry_run || missing.is_empty() {
         print(arguments, invocation, &missing.iter().map(Line::planned).collect::<Vec<_>>(), true)?;
-        return Ok(if missing.is_empty() { Exit::Nothing } else { Exit::Clean });
+        return Ok(Exit::Clean);
     }
     let done = invocation.block_on(workflow::backfill(&context, &missing))??;
     let mut lines = Vec::new();

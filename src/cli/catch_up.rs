@@ -128,7 +128,8 @@ async fn ask(
     let context = open(invocation, Ports::default())?;
     let since = arguments.since.start(&context.config, invocation.now)?;
     if since >= invocation.now {
-        return Err(CliError::usage("--since is in the future"));
+        return Err(CliError::usage("--since is in the future")
+            .help("name a moment of the past, such as 2026-11-01 or 30d"));
     }
     let (known, gaps) = workflow::documents_within(&context, since - DRAFTED_BEFORE)?.into_parts();
     let known: BTreeSet<_> = known.into_iter().collect();
@@ -206,6 +207,9 @@ fn to_text(arguments: &Arguments, asked: &Asked, tally: Tally) -> String {
         asked.since.format("%Y-%m-%d %H:%M UTC")
     ));
     text.push_str(&match (asked.missing.len(), arguments.dry_run) {
+        (0, _) if !asked.gaps.is_empty() => {
+            ": not everything was read, and nothing is known to be missing\n".to_owned()
+        }
         (0, _) => ": each one is in the ledger\n".to_owned(),
         (missing, true) => format!(": {missing} not in the ledger\n"),
         (missing, false) => format!(

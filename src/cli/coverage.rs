@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::audit::{quote, read_population};
+use super::audit::read_population;
 use super::error::CliError;
 use super::exit::Exit;
 use super::formats::ResultFormat;
@@ -21,7 +21,7 @@ use crate::disk::{self, Access};
 use crate::model::Window;
 use crate::report::table::{Column, Table};
 use crate::report::{Options, count};
-use crate::text::quoted;
+use crate::text::{quoted, shell_word};
 use crate::workflow::{self, CoverageRequest, Unused};
 
 /// The arguments of `coverage`.
@@ -140,7 +140,7 @@ fn more(unused: &Unused, deals: usize, file: Option<&Path>) -> String {
     match file {
         Some(file) => text.push_str(&format!(
             "\nThese lines answer more. Put them into {FILE_NAME}, or let `handoff coverage --deals {} --write` do it:\n\n",
-            quote(&file.display().to_string())
+            shell_word(&file.display().to_string())
         )),
         None => text.push_str("\nThese lines answer more:\n\n"),
     }

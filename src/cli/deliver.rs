@@ -10,7 +10,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::invocation::Invocation;
-use super::keys::find_key;
+use super::keys::find_signed_keys;
 use super::open::{Ports, open};
 use super::when::When;
 use crate::deliver::DeliveryState;
@@ -53,7 +53,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let mut exit = Exit::Clean;
     let mut idle = BTreeMap::new();
     let keys = if named {
-        arguments.keys.iter().map(|text| find_key(text, &context)).collect::<Result<Vec<_>, _>>()?
+        find_signed_keys(&arguments.keys, &context)?
     } else {
         let since = When::of_act(arguments.since.as_ref(), &context.config, invocation.now)?
             .unwrap_or(invocation.now - Days::new(DAYS));

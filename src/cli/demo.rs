@@ -12,6 +12,7 @@ use sha2::Sha256;
 use super::environment::Environment;
 use super::error::CliError;
 use super::exit::Exit;
+use super::init::not_a_file;
 use super::invocation::Invocation;
 use super::open::{Ports, open};
 use crate::audit::AuditReport;
@@ -20,6 +21,7 @@ use crate::esign::{Providers, Received, Request, confirm};
 use crate::ledger::Ledger;
 use crate::model::{Key, Secrets, SignatureEvent};
 use crate::report::Options;
+use crate::text::shell_word;
 use crate::workflow::{self, Context, DealSource, PersonEvent, SignRequest};
 
 const FOLDER: &str = "handoff-demo";
@@ -87,13 +89,17 @@ pub struct Arguments {
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let dir = invocation.folder.join(&arguments.dir);
+    not_a_file(&dir, &arguments.dir)?;
     let occupied = dir.read_dir().is_ok_and(|mut entries| entries.next().is_some());
     if occupied {
         return Err(CliError::usage(format!(
             "{} is there already, and the demo overwrites nothing",
             arguments.dir.display()
         ))
-        .help(format!("delete it, or name another folder: handoff demo {FOLDER}-2")));
+        .help(format!(
+            "delete it, or name another folder: handoff demo {}",
+            shell_word(&another(&arguments.dir).display().to_string())
+        )));
     }
     lay_out(&dir, invocation)?;
     let tell = |line: String| match invocation.verbose {
@@ -124,11 +130,11 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         invocation.print("\n")?;
     }
     let report = super::audit::of_demo(&here, AS_OF)?;
-    invocation.print(story(&dir)?)?;
-    invocation.print(found(&report, invocation))?;
     let made = files_below(&dir, &["outbox", "audit.html"])?;
     workflow::commit_files(&dir, "demo: what would have been sent, and the audit", made, as_of())?;
-    invocation.print(look(&arguments.dir, invocation))?;
+    // It is whole before anything is said of it.
+    invocation
+        .print(story(&dir)? + &found(&report, invocation) + &look(&arguments.dir, invocation))?;
     Ok(Exit::Clean)
 }
 
@@ -238,8 +244,12 @@ fn lay_out(dir: &Path, invocation: &Invocation) -> Result<(), CliError> {
     let files: Vec<(String, String)> = files.chain(events).collect();
     for (name, text) in &files {
         let file = dir.join(name);
-        std::fs::create_dir_all(file.parent().unwrap_or(dir))?;
-        std::fs::write(file, text)?;
+        let made = std::fs::create_dir_all(file.parent().unwrap_or(dir));
+        made.and_then(|()| std::fs::write(&file, text)).map_err(|error| {
+            CliError::could_not(format!("{} cannot be written: {error}", file.display())).help(
+                "run it in a folder that this user may write to, or name one: handoff demo DIR",
+            )
+        })?;
     }
     let setup = workflow::Setup {
         crm: "file".to_owned(),
@@ -404,19 +414,25 @@ fn customer(folder: &str) -> &str {
     name.rsplit_once("--").map_or(name, |(customer, _)| customer)
 }
 
-/// Where to look, with commands that run as they stand.
+/// A further folder, beside that one.
+fn another(dir: &Path) -> PathBuf {
+    let name = dir.file_name().unwrap_or(FOLDER.as_ref()).to_string_lossy();
+    dir.with_file_name(format!("{name}-2"))
+}
+
+/// Where to look, with commands that run as they stand, from where the reader is.
 fn look(dir: &Path, invocation: &Invocation) -> String {
-    let handoff = invocation.environment.program_from(&invocation.folder.join(dir));
-    let dir = dir.display();
+    let handoff = invocation.environment.program_here();
+    let within = invocation.environment.folder_here(dir);
+    let other = invocation.environment.folder_here(&another(dir));
     format!(
-        "\nWhere to look\n\
-         \x20 cd {dir}\n\
-         \x20 git log --stat                     what was written, commit by commit\n\
-         \x20 {handoff} status --all\n\
-         \x20 {handoff} status {FOLLOWED}\n\
-         \x20 {handoff} audit --deals deals.csv --as-of {AS_OF}\n\
-         \x20 {handoff} backfill --deals deals.csv --dry-run\n\
-         audit.html is the audit as a page. The whole story: handoff demo --verbose\n"
+        "\nWhere to look: in {within}, audit.html is the audit as a page\n\
+         \x20 git -C {within} log --stat    what was written, commit by commit\n\
+         \x20 {handoff} -C {within} status --all\n\
+         \x20 {handoff} -C {within} status {FOLLOWED}\n\
+         \x20 {handoff} -C {within} audit --deals deals.csv --as-of {AS_OF}\n\
+         \x20 {handoff} -C {within} backfill --deals deals.csv --dry-run\n\
+         \x20 {handoff} demo {other} --verbose    the whole story\n"
     )
 }
 

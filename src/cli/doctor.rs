@@ -11,6 +11,7 @@ use super::inbox_argument::inbox_counts;
 use super::invocation::Invocation;
 use super::open::{Ports, check_columns, config_checks, open, open_crm, open_sinks, requested};
 use crate::crm::Triggers;
+use crate::disk::Access;
 use crate::esign::Providers;
 use crate::ledger::PushProbe;
 use crate::model::{Check, CheckLevel, Secrets};
@@ -151,6 +152,13 @@ fn ledger(context: &Context, offline: bool) -> Vec<Check> {
             checks.push(Check::warning("ledger", "no commit yet", "`handoff init` makes the first"))
         }
         Err(error) => checks.push(Check::failed("ledger", error.to_string(), error.help())),
+    }
+    if let Err(error) = crate::disk::temporary_in(context.ledger.git_dir(), Access::Shared) {
+        checks.push(Check::failed(
+            "ledger",
+            format!("nothing can be written to {}: {error}", context.ledger.git_dir().display()),
+            "run handoff as the user whom the ledger belongs to, and see that the disk has room",
+        ));
     }
     if context.ledger.git_dir().join("shallow").exists() {
         checks.push(Check::failed(

@@ -105,7 +105,7 @@ fn sent(
     invocation: &Invocation,
 ) -> Result<Vec<DealSource>, CliError> {
     let payload = super::relayed::read_payload(path, super::relayed::PAYLOAD, invocation)?;
-    let events = super::sign::events_of(provider, &payload, context, invocation)?;
+    let events = super::sign::events_of(path, provider, &payload, context, invocation)?;
     let mut sources = Vec::new();
     let mut others = Vec::new();
     for event in events {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
@@ -11,6 +11,7 @@ use crate::crm;
 use crate::deliver;
 use crate::esign;
 use crate::model::Secrets;
+use crate::text::shell_word;
 
 /// Names that may hold a secret, beside those that the doors of webhooks ask
 /// for; `<NAME>_FILE` names a file that does.
@@ -52,8 +53,10 @@ pub struct Environment {
     pub now: DateTime<Utc>,
     /// The program itself.
     pub program: PathBuf,
-    /// The folder it runs in.
+    /// The folder that paths start from: where it runs, or what `-C` names.
     pub cwd: PathBuf,
+    /// The folder that whoever called it is in.
+    pub called_in: PathBuf,
     /// The environment's variables that are texts.
     pub variables: BTreeMap<String, String>,
     /// Whether standard output is a terminal.
@@ -78,6 +81,7 @@ impl Environment {
             now: Utc::now(),
             program: std::env::current_exe().unwrap_or_else(|_| "handoff".into()),
             cwd: std::env::current_dir()?,
+            called_in: std::env::current_dir()?,
             variables: std::env::vars_os()
                 .filter_map(|(name, value)| {
                     Some((name.into_string().ok()?, value.into_string().ok()?))
@@ -89,27 +93,46 @@ impl Environment {
         })
     }
 
-    /// How this program is called from a folder: by its name where the shell
-    /// finds it, else by its path.
+    /// How this program is called from where it runs, as a word of a shell: by
+    /// its name where the shell finds it, else by the shortest path.
     #[must_use]
-    pub fn program_from(&self, folder: &std::path::Path) -> String {
-        let on_path = self.variables.get("PATH").is_some_and(|path| {
-            std::env::split_paths(path).any(|dir| dir.join("handoff") == self.program)
+    pub fn program_here(&self) -> String {
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let program = real(&self.program);
+        // The shell takes the first of that name.
+        let first = self.variables.get("PATH").and_then(|path| {
+            std::env::split_paths(path).map(|dir| dir.join("handoff")).find(|it| it.is_file())
         });
-        if on_path {
+        if first.is_some_and(|first| real(&first) == program) {
             return "handoff".to_owned();
         }
-        // A build in the checkout is called from the folder below it.
-        let mut up = String::new();
-        for above in folder.ancestors() {
-            if let Ok(rest) = self.program.strip_prefix(above)
-                && up.len() <= 9
-            {
-                return format!("{up}{}", rest.display());
-            }
-            up.push_str("../");
+        let below = |folder: &Path| {
+            let rest = program.strip_prefix(real(folder)).ok()?;
+            Some(shell_word(&rest.display().to_string()))
+        };
+        if let Some(rest) = below(&self.called_in) {
+            return if rest.contains('/') { rest } else { format!("./{rest}") };
         }
-        self.program.display().to_string()
+        let home = self.get("HOME").and_then(|home| below(Path::new(home)));
+        home.map_or_else(
+            || shell_word(&self.program.display().to_string()),
+            |rest| format!("~/{rest}"),
+        )
+    }
+
+    /// A folder as a word of a shell, from where this was called; `named` is how
+    /// the command line calls it.
+    #[must_use]
+    pub fn folder_here(&self, named: &Path) -> String {
+        let folder: PathBuf = self.cwd.join(named).components().collect();
+        let called_in: PathBuf = self.called_in.components().collect();
+        let shown = match folder.strip_prefix(&called_in) {
+            _ if self.cwd == self.called_in && named.is_relative() => named,
+            Ok(rest) if rest.as_os_str().is_empty() => Path::new("."),
+            Ok(rest) => rest,
+            Err(_) => &folder,
+        };
+        shell_word(&shown.display().to_string())
     }
 
     /// A variable that is set and not empty.

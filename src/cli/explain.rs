@@ -78,7 +78,7 @@ pub(super) fn list(arguments: &ListArguments, invocation: &Invocation) -> Result
     };
     let to_text = || {
         let mut table = Table::new([
-            Column::text("rule"),
+            Column::whole("rule"),
             Column::text("severity"),
             Column::text("checked by"),
             Column::text("what it finds"),

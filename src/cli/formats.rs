@@ -185,10 +185,8 @@ impl Formats {
                 Some(given) => {
                     let path = invocation.path(given);
                     write_whole(&path, render).map_err(|error| {
-                        CliError::could_not(format!(
-                            "{} cannot be written: {error}",
-                            path.display()
-                        ))
+                        CliError::could_not(format!("{} cannot be written: {error}", given.display()))
+                            .help("name a file in a folder that this user may write to, on a disk with room")
                     })?;
                     invocation.say(format!("wrote {}: {summary}", given.display()));
                 }

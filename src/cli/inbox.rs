@@ -262,7 +262,7 @@ fn done(
             ));
         }
     }
-    Ok(if events.is_empty() { Exit::Nothing } else { Exit::Clean })
+    Ok(Exit::Clean)
 }
 
 fn to_json(event: &Listed) -> Value {

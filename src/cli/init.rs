@@ -1,5 +1,6 @@
 //! `handoff init`: a folder becomes a ledger that is ready to use.
 
+use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use chrono_tz::{TZ_VARIANTS, Tz};
@@ -13,11 +14,11 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::invocation::Invocation;
 use super::offered::Offered;
-use crate::config::FILE_NAME;
+use crate::config::{Config, FILE_NAME};
 use crate::crm::CRMS;
 use crate::crm::export::FileSettings;
-use crate::ledger::Ledger;
-use crate::text::{nearest, quoted};
+use crate::ledger::{Ledger, LedgerError};
+use crate::text::{nearest, quoted, shell_word};
 use crate::time::CalendarConfig;
 use crate::webhook::Route;
 use crate::workflow::{self, Laid, Setup};
@@ -30,9 +31,9 @@ pub struct Arguments {
     /// Where deals come from
     #[arg(long, value_name = "CRM", value_parser = crm_parser())]
     crm: Option<String>,
-    /// The export file, for `--crm file`
-    #[arg(long, value_name = "FILE", default_value = "deals.csv")]
-    deals: String,
+    /// The export file, for `--crm file` [default: deals.csv]
+    #[arg(long, value_name = "FILE")]
+    deals: Option<String>,
     /// Which e-signatures start a handoff; may be given several times
     #[arg(long, value_name = "PROVIDER", value_delimiter = ',', value_parser = Offered(providers))]
     esign: Vec<String>,
@@ -90,6 +91,8 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         .dir
         .as_ref()
         .map_or_else(|| invocation.folder.clone(), |dir| invocation.folder.join(dir));
+    let named = arguments.dir.as_deref().unwrap_or(&invocation.folder);
+    not_a_file(&dir, named)?;
     if arguments.server_hook {
         return lay_server_hook(&dir, invocation);
     }
@@ -129,19 +132,20 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     setup.install_from = install_from;
     setup.workflows = arguments.workflows;
     if asks {
-        // A key that interrupts ends a prompt, and never the program in the middle of one.
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let _within = runtime.enter();
-        let _interrupts = interrupts()?;
-        let asked = Conversation { dir: &dir, invocation }.hold(&mut setup);
+        let asked = ask(&dir, invocation, setup);
         // A prompt that was left hides the cursor; nobody is told when the terminal is gone.
         let _ = Term::stderr().show_cursor();
-        asked.map_err(|error| {
+        setup = asked.map_err(|error| {
             CliError::usage(format!("init was stopped, and nothing was created{}", why(&error)))
                 .help("run `handoff init` again, or say everything at once: handoff init --help")
         })?;
     }
+    let was_there = dir.join(FILE_NAME).exists();
     let laid = workflow::init(&dir, &setup, invocation.now)?;
+    if was_there {
+        warn_of_unused(arguments, invocation);
+        as_configured(&dir, &mut setup);
+    }
     report(&dir, &laid, &setup, invocation)?;
     let export = dir.join(&setup.deals);
     if asks && setup.crm == "file" && export.is_file() && audit_now(&setup.deals) {
@@ -150,9 +154,60 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     Ok(Exit::Clean)
 }
 
+/// Refuses a file where a folder is meant.
+pub(super) fn not_a_file(dir: &Path, named: &Path) -> Result<(), CliError> {
+    match dir.exists() && !dir.is_dir() {
+        true => Err(CliError::usage(format!("{} is a file, not a folder", named.display()))
+            .help("name a folder; it is made if it is not there")),
+        false => Ok(()),
+    }
+}
+
+/// Says which options were not taken, because there are settings already.
+fn warn_of_unused(arguments: &Arguments, invocation: &Invocation) {
+    let given = [
+        ("--crm", arguments.crm.is_some()),
+        ("--deals", arguments.deals.is_some()),
+        ("--esign", !arguments.esign.is_empty()),
+        ("--github", arguments.github.is_some()),
+        ("--csm", !arguments.csm.is_empty()),
+        ("--timezone", arguments.timezone.is_some()),
+        ("--hours", arguments.hours.is_some()),
+        ("--contract", !arguments.contract.is_empty()),
+    ];
+    let given: Vec<&str> = given.iter().filter(|(_, is)| *is).map(|(name, _)| *name).collect();
+    if !given.is_empty() {
+        invocation.warn(format!(
+            "warning: {FILE_NAME} is there already and was not changed: {} not taken over; write it there by hand",
+            match given.as_slice() {
+                [one] => format!("{one} was"),
+                several => format!("{} were", several.join(", ")),
+            }
+        ));
+    }
+}
+
+/// What the settings that are there say of what is told at the end.
+fn as_configured(dir: &Path, setup: &mut Setup) {
+    let text = std::fs::read(dir.join(FILE_NAME)).unwrap_or_default();
+    let Ok(config) = Config::parse(&text) else { return };
+    setup.crm = config.crm.row().map_or(NO_CRM, |row| row.name).to_owned();
+    if let Some(file) = config.crm.file() {
+        setup.deals = file.deals.display().to_string();
+    }
+    let csms = config.team.csms.iter();
+    setup.csms = csms
+        .map(|csm| workflow::SetupPerson { name: csm.name.clone(), ..Default::default() })
+        .collect();
+}
+
 /// A second clock for `handoff audit`, on a git server of one's own.
 fn lay_server_hook(dir: &Path, invocation: &Invocation) -> Result<Exit, CliError> {
-    let laid = crate::ledger::lay_hook(dir)?;
+    let laid = crate::ledger::lay_hook(dir).map_err(|error| match error {
+        LedgerError::NotFound { .. } => CliError::usage(error.to_string())
+            .help("name the repository on the git server, such as /srv/git/handoffs.git"),
+        error => error.into(),
+    })?;
     let log = laid.repository.join(crate::ledger::PUSH_LOG);
     invocation.print(crate::text::terminal(&format!(
         "Every push is noted in {}.\nCopy it to whoever audits: handoff audit --clock {}\n",
@@ -172,15 +227,26 @@ fn lay_server_hook(dir: &Path, invocation: &Invocation) -> Result<Exit, CliError
     )))
 }
 
-/// Listens for interrupts as long as it is held: then one does not end the program.
-#[cfg(unix)]
-fn interrupts() -> std::io::Result<tokio::signal::unix::Signal> {
-    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())
-}
-
-#[cfg(not(unix))]
-fn interrupts() -> std::io::Result<()> {
-    Ok(())
+/// Asks on a thread of its own, so that an interrupt ends the questions whenever
+/// it comes: between two keys no prompt would see it.
+fn ask(dir: &Path, invocation: &Invocation, mut setup: Setup) -> Result<Setup, dialoguer::Error> {
+    let (dir, invocation) = (dir.to_path_buf(), invocation.clone());
+    let (send, receive) = tokio::sync::oneshot::channel();
+    let stopped = || Err(std::io::Error::from(std::io::ErrorKind::Interrupted).into());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+        std::thread::spawn(move || {
+            let asked = Conversation { dir: &dir, invocation: &invocation }.hold(&mut setup);
+            // Nobody waits any more after an interrupt.
+            let _ = send.send(asked.map(|()| setup));
+        });
+        tokio::select! {
+            biased;
+            _ = interrupted => stopped(),
+            asked = receive => asked.unwrap_or_else(|_| stopped()),
+        }
+    })
 }
 
 fn audit_now(deals: &str) -> bool {
@@ -203,10 +269,12 @@ fn first_audit(dir: &Path, deals: &str, invocation: &Invocation) -> Result<Exit,
 
 /// What the flags say, checked; the rest by its default.
 fn from_flags(arguments: &Arguments) -> Result<Setup, CliError> {
-    let esign = match arguments.esign.is_empty() {
+    let mut esign = match arguments.esign.is_empty() {
         true => vec!["pandadoc".to_owned()],
         false => arguments.esign.clone(),
     };
+    let mut seen = BTreeSet::new();
+    esign.retain(|name| seen.insert(name.clone()));
     let known: Vec<&str> = crate::esign::Providers::default().iter().map(Route::name).collect();
     for name in &esign {
         if !known.contains(&name.as_str()) {
@@ -217,7 +285,7 @@ fn from_flags(arguments: &Arguments) -> Result<Setup, CliError> {
     let usage = |option: &str, problem: String| CliError::usage(format!("{option}: {problem}"));
     Ok(Setup {
         crm: arguments.crm.clone().unwrap_or_else(|| NO_CRM.to_owned()),
-        deals: arguments.deals.clone(),
+        deals: arguments.deals.clone().unwrap_or_else(|| "deals.csv".to_owned()),
         esign,
         github: arguments.github.as_deref().map(repository).transpose()?,
         csms: arguments.csm.iter().map(|text| person(text)).collect::<Result<_, _>>()?,
@@ -524,6 +592,11 @@ fn report(dir: &Path, laid: &Laid, setup: &Setup, invocation: &Invocation) -> Re
         invocation.warn(format!("note: {remark}"));
     }
     text.push_str("\nNext:\n");
+    let there = invocation.environment.folder_here(&dir);
+    let called_in: PathBuf = invocation.environment.called_in.components().collect();
+    if dir != called_in {
+        text.push_str(&format!("  cd {there}\n"));
+    }
     for (command, what) in next(&dir, setup) {
         text.push_str(&format!("  {command:<44}  {what}\n"));
     }
@@ -549,7 +622,7 @@ fn next(dir: &Path, setup: &Setup) -> [(String, &'static str); 3] {
             (own("handoff demo"), "the whole story of a small company, in its own folder"),
         ];
     }
-    let file = super::audit::quote(&setup.deals);
+    let file = shell_word(&setup.deals);
     if !dir.join(&setup.deals).exists() {
         return [
             (format!("cp EXPORT {file}"), "put an export of your deals here"),

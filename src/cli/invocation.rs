@@ -42,6 +42,15 @@ pub struct Invocation {
     pub said: Option<Arc<Mutex<Vec<String>>>>,
 }
 
+/// What is said where standard output took no result. Nothing where its reader
+/// went away (`| head`): that is no error.
+pub(super) fn unwritten(error: &std::io::Error) -> Option<CliError> {
+    (error.kind() != std::io::ErrorKind::BrokenPipe).then(|| {
+        CliError::could_not(format!("the result cannot be written to standard output: {error}"))
+            .help("make room there, or send it elsewhere (`> FILE`), and run this again; what was recorded before stays, and nothing is recorded twice")
+    })
+}
+
 impl Invocation {
     /// Writes a result to standard output. A reader that went away (`| head`)
     /// is not an error.
@@ -63,8 +72,8 @@ impl Invocation {
     ) -> Result<(), CliError> {
         let mut out = std::io::stdout().lock();
         match write(&mut out).and_then(|()| out.flush()) {
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-            other => Ok(other?),
+            Err(error) => unwritten(&error).map_or(Ok(()), Err),
+            Ok(()) => Ok(()),
         }
     }
 
@@ -107,7 +116,8 @@ impl Invocation {
     /// The width of the terminal for results; `None` when it is none.
     #[must_use]
     pub fn width(&self) -> Option<usize> {
-        if let Some(columns) = self.environment.get("COLUMNS").and_then(|text| text.parse().ok()) {
+        let columns = self.environment.get("COLUMNS").and_then(|text| text.parse().ok());
+        if let Some(columns) = columns.filter(|columns| *columns > 0) {
             return Some(columns);
         }
         self.environment

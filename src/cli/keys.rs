@@ -36,6 +36,38 @@ pub(super) fn find_whole_key(text: &str, context: &Context) -> Result<Key, CliEr
     find(text, context, false)
 }
 
+/// The same for what can be said of a signed handoff only.
+///
+/// # Errors
+/// As for [`find_key`], and for a draft.
+pub(super) fn find_signed_key(text: &str, context: &Context) -> Result<Key, CliError> {
+    let key = find_whole_key(text, context)?;
+    refuse_draft(&key, context)?;
+    Ok(key)
+}
+
+/// The handoffs of several names, none of them a draft.
+///
+/// # Errors
+/// As for [`find_signed_key`].
+pub(super) fn find_signed_keys(texts: &[String], context: &Context) -> Result<Vec<Key>, CliError> {
+    let find = |text: &String| {
+        let key = find_key(text, context)?;
+        refuse_draft(&key, context).map(|()| key)
+    };
+    texts.iter().map(find).collect()
+}
+
+/// Refuses a draft where the ledger's branch has nothing of its key.
+fn refuse_draft(key: &Key, context: &Context) -> Result<(), CliError> {
+    if context.stored(key, None)?.is_some() || workflow::stored_anywhere(context, key)?.is_none() {
+        return Ok(());
+    }
+    Err(CliError::could_not(format!("{key} is a draft: nobody has signed it yet")).help(format!(
+        "`handoff status {key}` shows what it lacks; this can be done once it is signed"
+    )))
+}
+
 fn find(text: &str, context: &Context, beginnings: bool) -> Result<Key, CliError> {
     let text = text.trim();
     let parsed = Key::parse(text);
@@ -50,7 +82,7 @@ fn find(text: &str, context: &Context, beginnings: bool) -> Result<Key, CliError
         return Err(unusable("the name of a handoff is empty".to_owned()));
     }
     if let Ok(key) = &parsed
-        && context.stored(key, None)?.is_some()
+        && workflow::stored_anywhere(context, key)?.is_some()
     {
         return Ok(key.clone());
     }
@@ -63,14 +95,19 @@ fn find(text: &str, context: &Context, beginnings: bool) -> Result<Key, CliError
         return Ok(key);
     }
     let (folders, _) = context.ledger.folders(None)?.into_parts();
-    let known: BTreeSet<(Key, String)> = folders
+    let customer_in = |path: &str| {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        name.rsplit_once("--").map_or("", |(customer, _)| customer).to_owned()
+    };
+    let mut known: BTreeSet<(Key, String)> = folders
         .into_iter()
-        .filter_map(|folder| {
-            let name = folder.path.rsplit('/').next().unwrap_or_default();
-            let customer = name.rsplit_once("--").map_or("", |(customer, _)| customer).to_owned();
-            Some((folder.key?, customer))
-        })
+        .filter_map(|folder| Some((folder.key?, customer_in(&folder.path))))
         .collect();
+    for key in context.ledger.draft_keys()? {
+        if let Some(draft) = workflow::stored_anywhere(context, &key)? {
+            known.insert((key, customer_in(&draft.folder)));
+        }
+    }
     let lower = text.to_lowercase();
     let wanted = slug(text, LONGEST_SLUG);
     // The surest reading that fits anything decides.

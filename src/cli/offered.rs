@@ -75,6 +75,11 @@ fn matching(word: &str) -> Option<Vec<CompletionCandidate>> {
     let ledger = Ledger::open(&folder()?).ok()?;
     let (folders, _) = ledger.folders(None).ok()?.into_parts();
     let mut found = BTreeMap::new();
+    for key in ledger.draft_keys().unwrap_or_default() {
+        if key.as_str().starts_with(word) {
+            found.insert(key.to_string(), "a draft".to_owned());
+        }
+    }
     // The newest month is last by path.
     for folder in folders.iter().rev() {
         let name = folder.path.rsplit('/').next().unwrap_or_default();

@@ -509,6 +509,9 @@ pub(super) fn open_export(
         return Ok(crm::open_file(settings, root, Some(given))?.with_detail(detail));
     }
     let path = invocation.path(file);
+    if path.is_dir() {
+        return Err(CliError::usage(format!("{} is a folder", file.display())).help(EXPORT));
+    }
     // The columns, dates and joins of the configuration are meant for this company's exports.
     let mut settings = config.crm.file().cloned().unwrap_or_else(|| FileSettings::of(file));
     // A path inside the ledger is told as such, so that a report says the same wherever it was made.
@@ -518,15 +521,19 @@ pub(super) fn open_export(
     settings.named = true;
     settings.exports = exports_folder(invocation);
     settings.company_zone = company_zone;
-    let opened = crm::open_file(settings, root, None).map_err(|error| match path.exists() {
-        true => CliError::from(error),
-        false => CliError::from(error).help(absent_export(&path)),
-    })?;
+    let opened =
+        crm::open_file(settings, root, None).map_err(|error| match std::fs::File::open(&path) {
+            Ok(_) => CliError::from(error),
+            Err(_) => CliError::from(error).help(absent_export(file, &path)),
+        })?;
     Ok(opened.with_detail(detail))
 }
 
-/// What to do where a file that was named is not there.
-fn absent_export(path: &Path) -> String {
+/// What `--deals` takes.
+const EXPORT: &str = "name an export of your deals: a CSV, JSON or Excel file";
+
+/// What to do where the file that was given cannot be read.
+fn absent_export(given: &Path, path: &Path) -> String {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let entries = path.parent().and_then(|folder| folder.read_dir().ok());
     let names: Vec<String> = entries
@@ -534,9 +541,9 @@ fn absent_export(path: &Path) -> String {
         .flatten()
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .collect();
-    match nearest(name, names.iter().map(String::as_str)) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => "name an export of your deals: a CSV, JSON or Excel file".to_owned(),
+    match nearest(name, names.iter().map(String::as_str)).filter(|_| !path.exists()) {
+        Some(near) => format!("did you mean `{}`?", given.with_file_name(near).display()),
+        None => EXPORT.to_owned(),
     }
 }
 

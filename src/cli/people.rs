@@ -6,7 +6,7 @@ use clap::Args;
 use super::error::CliError;
 use super::exit::Exit;
 use super::invocation::Invocation;
-use super::keys::{find_or_new_key, find_whole_key};
+use super::keys::{find_or_new_key, find_signed_key};
 use super::open::{Ports, open, open_crm};
 use super::when::When;
 use crate::brief::EventKind;
@@ -47,7 +47,7 @@ impl PersonArguments {
             return Err(CliError::usage("--by is empty").help("name who says so"));
         }
         let context = open(invocation, Ports { push: !self.no_push, ..Ports::default() })?;
-        let key = find_whole_key(&self.key, &context)?;
+        let key = find_signed_key(&self.key, &context)?;
         check_name(&self.by, &context.config.team)?;
         let at = When::of_act(self.at.as_ref(), &context.config, invocation.now)?;
         Ok((context, key, at))
@@ -232,6 +232,19 @@ fn read_again(context: &mut Context, key: &Key, invocation: &Invocation) -> Resu
     Ok(())
 }
 
+/// The key of a deal that has no handoff, where its id alone was given.
+fn key_of_deal(
+    given: &str,
+    context: &Context,
+    invocation: &Invocation,
+) -> Result<Option<Key>, CliError> {
+    let Some(crm) = &context.crm else { return Ok(None) };
+    let id = crate::crm::deal_id(given.trim());
+    let Ok(key) = Key::for_deal(crm.name(), &id) else { return Ok(None) };
+    let is_there = invocation.block_on(crm.deal(&id, None))?.is_ok();
+    Ok(is_there.then_some(key))
+}
+
 fn record(
     key: &str,
     mut told: PersonEvent,
@@ -243,9 +256,10 @@ fn record(
         return Err(CliError::usage("--by is empty").help("name who did it"));
     }
     let mut context = open(invocation, Ports { push: !no_push, ..Ports::default() })?;
-    let key = match told.kind {
+    let given = key;
+    let mut key = match told.kind {
         EventKind::Exempted => find_or_new_key(key, &context)?,
-        _ => find_whole_key(key, &context)?,
+        _ => find_signed_key(key, &context)?,
     };
     if matches!(told.kind, EventKind::Accepted | EventKind::Returned | EventKind::Touched) {
         check_name(&told.by, &context.config.team)?;
@@ -258,6 +272,9 @@ fn record(
             Err(error) => {
                 invocation.warn(format!("warning: the CRM cannot be asked: {}", error.message))
             }
+        }
+        if let Some(of_deal) = key_of_deal(given, &context, invocation)? {
+            key = of_deal;
         }
         let checked = workflow::check_exemption(&context, &key, &told, &mut remarks);
         invocation.block_on(checked)??;

@@ -121,12 +121,16 @@ pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Pla
         Some(revision) => revision.clone(),
         None => head.ledger.remote_branch()?.unwrap_or_else(|| head.ledger.branch().to_owned()),
     };
-    let base = open_at(&head.ledger, &revision, invocation.now).map_err(|error| CliError {
+    let mut base = open_at(&head.ledger, &revision, invocation.now).map_err(|error| CliError {
         message: format!("the settings of {revision} cannot be used: {}", error.message),
         help: Some("name another revision with --base".to_owned()),
         exit: Exit::CouldNot,
         details: error.details,
     })?;
+    if arguments.deals.is_some() {
+        head.config.map_for_export();
+        base.config.map_for_export();
+    }
     let from = invocation.now.checked_sub_months(Months::new(arguments.months));
     let window = Window { from, to: None };
 

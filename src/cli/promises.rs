@@ -7,13 +7,14 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::invocation::Invocation;
+use super::keys::find_key;
 use super::open::{Ports, open};
 use super::people::PersonArguments;
 use super::when::When;
 use crate::report::table::{Column, Table};
 use crate::report::{Options, count, csv_table};
 use crate::text::shorten;
-use crate::workflow::{self, KeptPromise, Promise};
+use crate::workflow::{self, KeptPromise, Promise, WorkflowError};
 
 /// The arguments of `promises`.
 #[derive(Debug, Args)]
@@ -21,6 +22,9 @@ use crate::workflow::{self, KeptPromise, Promise};
 pub struct Arguments {
     #[command(subcommand)]
     command: Option<PromisesCommand>,
+    /// Those of one handoff [default: of all]
+    #[arg(value_name = "KEY")]
+    key: Option<String>,
     /// The open ones (the default)
     #[arg(long, conflicts_with = "all")]
     open: bool,
@@ -81,6 +85,12 @@ fn list(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError
     for gap in &gaps {
         invocation.warn(format!("warning: {} was not read: {}", gap.what, gap.why));
     }
+    let key = arguments.key.as_deref().map(|key| find_key(key, &context)).transpose()?;
+    if let Some(key) = &key
+        && workflow::stored_anywhere(&context, key)?.is_none()
+    {
+        return Err(WorkflowError::NoHandoff(key.clone()).into());
+    }
     let owner = arguments.owner.as_ref().map(|owner| owner.trim().to_lowercase());
     let due_before = When::of_act(arguments.due_before.as_ref(), &context.config, invocation.now)?
         .map(|at| at.with_timezone(&context.config.timezone).date_naive());
@@ -89,6 +99,7 @@ fn list(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError
             promise.owner.as_ref().is_some_and(|it| it.to_lowercase().contains(owner.as_str()))
         };
         (arguments.all || promise.kept.is_none())
+            && key.as_ref().is_none_or(|key| promise.key == *key)
             && owner.as_ref().is_none_or(is_owner)
             && due_before.is_none_or(|day| promise.due.is_some_and(|due| due < day))
     });
@@ -100,7 +111,8 @@ fn list(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError
         PromisesFormat::Json => invocation.emit(ResultFormat::Json, to_json, to_text)?,
         PromisesFormat::Text => invocation.emit(ResultFormat::Text, to_json, to_text)?,
     }
-    Ok(match (gaps.is_empty(), promises.is_empty()) {
+    let is_named = key.is_some() || arguments.owner.is_some();
+    Ok(match (gaps.is_empty(), promises.is_empty() && is_named) {
         (false, _) => Exit::CouldNot,
         (true, true) => Exit::Nothing,
         (true, false) => Exit::Clean,

@@ -9,7 +9,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::invocation::Invocation;
-use super::keys::find_key;
+use super::keys::find_signed_keys;
 use super::open::{Ports, open};
 use super::when::When;
 use crate::model::{Gap, Key};
@@ -98,9 +98,7 @@ async fn choose(
     context: &Context,
 ) -> Result<(Vec<Key>, Vec<Gap>), CliError> {
     if !arguments.keys.is_empty() {
-        let keys =
-            arguments.keys.iter().map(|key| find_key(key, context)).collect::<Result<_, _>>()?;
-        return Ok((keys, Vec::new()));
+        return Ok((find_signed_keys(&arguments.keys, context)?, Vec::new()));
     }
     let since = context.now - Days::new(DAYS);
     let horizon = Horizon { since };

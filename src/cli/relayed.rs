@@ -192,10 +192,7 @@ pub(super) fn read_payload(
     } else {
         let file = invocation.path(path.as_ref());
         let opened = std::fs::File::open(&file);
-        (
-            file.display().to_string(),
-            opened.and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes)),
-        )
+        (path.to_owned(), opened.and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes)))
     };
     read.map_err(|error| CliError::usage(format!("{name} cannot be read: {error}")).help(help))?;
     if bytes.iter().all(u8::is_ascii_whitespace) {

@@ -36,7 +36,13 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         return Ok(Exit::Clean);
     }
     let path = invocation.path(arguments.brief.as_ref());
-    let file = if path.is_dir() { path.join("brief.yaml") } else { path };
+    // Its page and its timeline stand for the brief beside them, as for `validate`.
+    let beside = path.with_file_name("brief.yaml");
+    let file = match path.is_dir() {
+        true => path.join("brief.yaml"),
+        false if path.is_file() && beside.is_file() => beside,
+        false => path,
+    };
     let inside = path_inside(context.ledger.root(), &file).filter(|_| !context.ledger.is_bare());
     // Of a link that is no file there would be nothing to say but that no handoff has its name.
     let own = match &inside {
@@ -79,5 +85,6 @@ fn confirmed(sources: Option<&[u8]>, timeline: Option<&[u8]>) -> ConfirmedAnswer
 fn parse(bytes: &[u8], name: &str) -> Result<Brief, CliError> {
     Brief::parse(bytes).map_err(|error| {
         CliError::could_not(format!("{name}:{}:{}: {}", error.line, error.column, error.message))
+            .help("name a brief.yaml, a handoff's folder or a key")
     })
 }

@@ -9,7 +9,7 @@ use super::args::{Cli, ColorChoice, Command, LogFormat};
 use super::environment::Environment;
 use super::error::CliError;
 use super::exit::Exit;
-use super::invocation::Invocation;
+use super::invocation::{Invocation, unwritten};
 use crate::ledger::Ledger;
 
 /// Runs the program for the shell.
@@ -22,7 +22,8 @@ pub fn main() -> ExitCode {
     let environment = match Environment::read() {
         Ok(environment) => environment,
         Err(error) => {
-            let error = CliError::could_not(format!("the current folder cannot be used: {error}"));
+            let error = CliError::could_not(format!("the current folder cannot be used: {error}"))
+                .help("change to a folder that is there, and run it again");
             eprint_raw(&error.render(false));
             return ExitCode::from(error.exit.code());
         }
@@ -38,17 +39,12 @@ pub fn run(
     let matches = match super::args::command().try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(error) => {
-            // Help and version are results; the rest is wrong usage.
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Clean };
+            return print_of_clap(&error, &environment);
         }
     };
     let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
-        Err(error) => {
-            let _ = error.print();
-            return Exit::Usage;
-        }
+        Err(error) => return print_of_clap(&error, &environment),
     };
     let mut environment = environment;
     if let Some(directory) = &cli.global.directory {
@@ -65,7 +61,7 @@ pub fn run(
         }
     };
     start_logging(&cli, &environment);
-    let invocation = Invocation {
+    let mut invocation = Invocation {
         // What is recorded and printed has whole seconds; so has the command that gives it again.
         now: cli.global.now.unwrap_or(environment.now).trunc_subsecs(0),
         folder: environment.cwd.clone(),
@@ -77,7 +73,6 @@ pub fn run(
         said: None,
         environment,
     };
-    let mut invocation = invocation;
     if cli.global.directory.is_some() && !invocation.folder.is_dir() {
         // A folder in the commits of a bare repository, whose files are named from there.
         let bare = invocation.folder.ancestors().find(|folder| folder.is_dir());
@@ -85,8 +80,11 @@ pub fn run(
             Some(bare) => invocation.environment.cwd = bare.to_path_buf(),
             None => {
                 let folder = invocation.folder.display();
-                let error = CliError::usage(format!("-C {folder}: there is no such folder"))
-                    .help("name the folder of the ledger; in a bare repository of which the ledger is a part, `-C repo.git/teams/cs` names a folder that holds handoff.yaml");
+                let what = match invocation.folder.exists() {
+                    true => "it is a file, and no folder",
+                    false => "there is no such folder",
+                };
+                let error = CliError::usage(format!("-C {folder}: {what}")).help("name the folder of the ledger; in a bare repository of which the ledger is a part, `-C repo.git/teams/cs` names a folder that holds handoff.yaml");
                 eprint_raw(&error.render(invocation.color_stderr));
                 return error.exit;
             }
@@ -99,6 +97,20 @@ pub fn run(
             error.exit
         }
     }
+}
+
+/// Prints what clap has to say: help and version are results, the rest is wrong
+/// usage.
+fn print_of_clap(error: &clap::Error, environment: &Environment) -> Exit {
+    let printed = error.print();
+    if error.use_stderr() {
+        return Exit::Usage;
+    }
+    let Some(error) = printed.err().and_then(|error| unwritten(&error)) else {
+        return Exit::Clean;
+    };
+    eprint_raw(&error.render(environment.stderr_is_terminal));
+    error.exit
 }
 
 fn start_logging(cli: &Cli, environment: &Environment) {
@@ -115,9 +127,14 @@ fn start_logging(cli: &Cli, environment: &Environment) {
         1 => "handoff=info,warn",
         _ => "handoff=debug,info",
     };
-    let filter = environment.get("HANDOFF_LOG").unwrap_or(level);
+    let asked = environment.get("HANDOFF_LOG").unwrap_or(level);
+    let filter = tracing_subscriber::EnvFilter::try_new(asked).unwrap_or_else(|error| {
+        let error = format!("warning: HANDOFF_LOG is not understood, and not taken: {error}; write a level (info) or parts of the program with theirs (warn,handoff=debug)\n");
+        eprint_raw(&crate::text::terminal(&error));
+        tracing_subscriber::EnvFilter::new(level)
+    });
     let log = tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
+        .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(environment.stderr_is_terminal && environment.get("NO_COLOR").is_none())
         .with_target(false);

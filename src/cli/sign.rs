@@ -177,7 +177,8 @@ fn documents(
     let provider = arguments.provider.as_deref().or(payload.provider.as_deref());
     let mut sources = Vec::new();
     let mut passed = Vec::new();
-    for event in events_of(provider, &payload.body, context, invocation)? {
+    let name = arguments.event.as_deref().unwrap_or("-");
+    for event in events_of(name, provider, &payload.body, context, invocation)? {
         match event {
             SignatureEvent::Completed(signature) => sources.push(signature),
             SignatureEvent::Sent(_) => passed.push("sent, not signed yet".to_owned()),
@@ -254,16 +255,19 @@ fn decide(
     ))
 }
 
-/// What a payload tells of; asks the provider's API where its secret is there.
+/// What the payload of a file tells of; asks the provider's API where its secret
+/// is there.
 pub(super) fn events_of(
+    name: &str,
     provider: Option<&str>,
     payload: &[u8],
     context: &Context,
     invocation: &Invocation,
 ) -> Result<Vec<SignatureEvent>, CliError> {
     let providers = Providers::new(&context.config.esign, &crate::crm::reference_rules());
+    let name = if name == "-" { "standard input" } else { name };
     let (provider, events) = providers.parse(provider, payload).map_err(|error| {
-        CliError::usage(error.to_string())
+        CliError::usage(format!("{name}: {error}"))
             .help("give the payload as it was received, and --provider if it is not recognised")
     })?;
     let secrets = invocation.secrets()?;

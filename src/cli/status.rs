@@ -93,7 +93,8 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         || json!({"version": 1, "handoffs": rows, "unpushed": unpushed}),
         to_text,
     )?;
-    Ok(if rows.is_empty() { Exit::Nothing } else { Exit::Clean })
+    let named_none = rows.is_empty() && arguments.customer.is_some();
+    Ok(if named_none { Exit::Nothing } else { Exit::Clean })
 }
 
 fn list(rows: &[StatusRow], none: &str, zone: Tz, invocation: &Invocation) -> String {

@@ -40,23 +40,18 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         Some(revision) => Which::Since(revision.clone()),
         None if arguments.paths.is_empty() => Which::All,
         None => {
-            let paths: Vec<PathBuf> =
-                arguments.paths.iter().map(|path| invocation.path(path)).collect();
-            if let Some(gone) = paths.iter().find(|path| !path.exists()) {
-                return Err(CliError::usage(format!(
-                    "{}: there is no such file or folder",
-                    gone.display()
-                )));
+            const HELP: &str = "name a brief.yaml, a handoff's folder, or a folder above it";
+            for given in &arguments.paths {
+                let (path, shown) = (invocation.path(given), given.display());
+                let why = match path.parent() {
+                    _ if path.is_dir() => continue,
+                    _ if !path.exists() => format!("{shown}: there is no such file or folder"),
+                    Some(folder) if is_handoff(folder) => continue,
+                    _ => format!("{shown} is not a brief"),
+                };
+                return Err(CliError::usage(why).help(HELP));
             }
-            let is_brief = |path: &&PathBuf| {
-                let folder = if path.is_dir() { Some(path.as_path()) } else { path.parent() };
-                path.is_dir() || folder.is_some_and(is_handoff)
-            };
-            if let Some(other) = paths.iter().find(|path| !is_brief(path)) {
-                return Err(CliError::usage(format!("{} is not a brief", other.display()))
-                    .help("name a brief.yaml, a handoff's folder, or a folder above it"));
-            }
-            Which::At(paths)
+            Which::At(arguments.paths.iter().map(|path| invocation.path(path)).collect())
         }
     };
     check(&which, arguments.fix, arguments.fail_level.severity(), &arguments.formats, invocation)

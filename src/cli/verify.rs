@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
+use super::audit::check_trust;
 use super::error::CliError;
 use super::exit::Exit;
 use super::formats::ResultFormat;
@@ -33,6 +34,7 @@ pub struct Arguments {
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
+    check_trust(arguments.trust.as_deref(), invocation)?;
     let context = open(invocation, Ports::default())?;
     let branch = match context.ledger.remote_branch()? {
         Some(branch) => Some(branch),

@@ -51,13 +51,17 @@ impl From<WorkflowError> for CliError {
             WorkflowError::File { .. } => Self::could_not(message).help("fix the file by hand; `handoff validate` shows the line"),
             WorkflowError::NoHandoff(_) => Self { exit: super::Exit::Nothing, ..Self::could_not(message) }
                 .help("`handoff status` lists the open handoffs with their keys"),
-            WorkflowError::DoesNotFit { .. } => Self::could_not(message).help("`handoff status KEY` shows what has happened so far"),
+            WorkflowError::DoesNotFit { key, .. } => {
+                Self::could_not(message).help(format!("`handoff status {key}` shows what has happened so far"))
+            }
             WorkflowError::NotAllowed { help, .. } => Self::usage(message).help(help),
             WorkflowError::Settings { .. } => Self::usage(message).help("correct it; `handoff doctor --offline` shows every problem"),
             WorkflowError::Schema(_) | WorkflowError::Template(_) => {
                 Self::usage(message).help("fix it, or delete the ledger's copy to use the shipped one")
             }
-            WorkflowError::Key(_) | WorkflowError::Io { .. } => Self::could_not(message),
+            WorkflowError::Key(_) => Self::could_not(message),
+            WorkflowError::Io { .. } => Self::could_not(message)
+                .help("check the path, that this user may read and write there, and that the disk has room"),
         }
     }
 }

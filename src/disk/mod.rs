@@ -28,7 +28,7 @@ pub enum Access {
 /// When the disk does not take it; then the file is as it was before.
 pub fn write(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
     let folder = parent(path);
-    let mut file = temporary(access).tempfile_in(folder)?;
+    let mut file = temporary_in(folder, access)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
@@ -41,7 +41,7 @@ pub fn write(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
 /// As for [`write()`].
 pub fn write_new(path: &Path, bytes: &[u8], access: Access) -> io::Result<bool> {
     let folder = parent(path);
-    let mut file = temporary(access).tempfile_in(folder)?;
+    let mut file = temporary_in(folder, access)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     match file.persist_noclobber(path) {
@@ -57,7 +57,8 @@ pub fn write_new(path: &Path, bytes: &[u8], access: Access) -> io::Result<bool> 
 /// # Errors
 /// When the folder does not take it.
 pub fn temporary_in(folder: &Path, access: Access) -> io::Result<tempfile::NamedTempFile> {
-    temporary(access).tempfile_in(folder)
+    // The name that it would have had says nothing to anybody.
+    temporary(access).tempfile_in(folder).map_err(|error| error.kind().into())
 }
 
 /// Writes a new file under its own name and syncs it, with this modification

@@ -229,7 +229,7 @@ pub enum LedgerError {
         path: PathBuf,
     },
     /// libgit2 failed.
-    #[error("{doing} failed in {}: {source}", path.display())]
+    #[error("{doing} failed in {}: {}", path.display(), source.message())]
     Git {
         /// What was tried.
         doing: &'static str,

@@ -49,8 +49,10 @@ pub struct HookLaid {
 /// # Errors
 /// When the folder is no repository, or cannot be written.
 pub fn lay_hook(dir: &Path) -> Result<HookLaid, LedgerError> {
-    let repository = git2::Repository::open(dir)
-        .map_err(LedgerError::git("opening the server's repository", dir))?;
+    let repository = git2::Repository::open(dir).map_err(|error| match error.code() {
+        git2::ErrorCode::NotFound => LedgerError::NotFound { start: dir.to_path_buf() },
+        _ => LedgerError::git("opening the server's repository", dir)(error),
+    })?;
     let hooks = repository.commondir().join("hooks");
     std::fs::create_dir_all(&hooks).map_err(LedgerError::io("making", &hooks))?;
     write_script(&hooks.join(HOOK), SCRIPT)?;

@@ -40,7 +40,12 @@ const GROUPS: usize = 50;
 /// An audit: the number, what is wrong, the classes, the times, the evidence.
 pub(super) fn audit(report: &AuditReport) -> Vec<u8> {
     let worst = report.findings.iter().map(|finding| finding.severity).max();
-    let worst = if report.complete { worst } else { Some(Severity::Error) };
+    let worst = match (report.complete, report.deals.is_empty()) {
+        (false, _) => Some(Severity::Error),
+        // Where there was nothing to judge, nothing is well.
+        (true, true) => worst.max(Some(Severity::Warning)),
+        (true, false) => worst,
+    };
     let mut page = Page::new();
     page.push("## handoff audit\n\n");
     page.push(&format!("{} **{}**\n", sign(worst), headline(report)));

@@ -174,9 +174,7 @@ impl Table {
         }
         let mut table = comfy_table::Table::new();
         table.load_style(match options.width {
-            Some(_) => {
-                TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'))
-            }
+            Some(_) => TableStyle::new().header_separator(LineStyle::none().fill('─')),
             None => presets::NOTHING,
         });
         table.set_header(self.columns.iter().map(|column| column.title.to_uppercase()));
@@ -189,9 +187,11 @@ impl Table {
         for (at, column) in self.columns.iter().enumerate() {
             if let Some(drawn) = table.column_mut(at) {
                 drawn.set_padding((0, if at == last { 0 } else { 2 }));
+                // A column's width holds the gap behind it.
+                let wide = least[at] + if at == last { 0 } else { 2 };
                 if column.whole {
                     drawn.set_constraint(ColumnConstraint::ContentWidth);
-                } else if let (Some(_), Ok(wide)) = (options.width, u16::try_from(least[at])) {
+                } else if let (Some(_), Ok(wide)) = (options.width, u16::try_from(wide)) {
                     drawn.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(wide)));
                 }
                 if column.right {

@@ -101,6 +101,20 @@ pub fn quoted(text: &str) -> String {
     format!("\"{}\"", shorten(&one_line(text), 60))
 }
 
+/// A word as a shell takes it for one.
+#[must_use]
+pub fn shell_word(word: &str) -> String {
+    let plain = |c: char| {
+        c.is_ascii_alphanumeric()
+            || matches!(c, '-' | '_' | '.' | '/' | ':' | '+' | '~' | '^' | '@')
+    };
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
 /// A folder name's readable part: lower-case ASCII letters, digits and `-`, at
 /// most `most` characters. Other scripts are transliterated; `customer` where
 /// nothing is left.

@@ -4,7 +4,9 @@
 mod line;
 mod markdown;
 
-pub use line::{did_you_mean, is_address, nearest, one_line, quoted, shorten, slug, terminal};
+pub use line::{
+    did_you_mean, is_address, nearest, one_line, quoted, shell_word, shorten, slug, terminal,
+};
 pub use markdown::{
     Look, code, html, markdown, markdown_block, markdown_to_html, markdown_to_plain,
 };

@@ -162,7 +162,11 @@ fn row(context: &Context, key: &Key, folder: String, facts: HandoffSummary) -> S
     let due = deadline_in_force(told, deadline_moves(&timeline.events));
     let is_signed = brief.as_ref().is_some_and(|brief| brief.is_signed);
     let standing = standing(&timeline, is_signed, due, touched_at, context.now);
-    let BriefSummary { customer, csm, rep, signed_at, missing, .. } = brief.unwrap_or_default();
+    let BriefSummary { customer, csm, rep, signed_at, mut missing, .. } = brief.unwrap_or_default();
+    if !is_signed {
+        // It comes with the signature, and is nobody's to answer.
+        missing.retain(|field| field != "first_action.due");
+    }
     StatusRow {
         key: key.clone(),
         folder,

@@ -30,25 +30,25 @@ fn examples(help: &str) -> Vec<String> {
     below.lines().filter_map(|line| line.strip_prefix("  handoff ")).map(str::to_owned).collect()
 }
 
-#[test]
-fn every_help_has_examples_that_work_and_its_own_options_first() {
-    let sandbox = demo();
-    sandbox.write("d/answers.yaml", "success.metric: Forecast error\n");
-    let help = sandbox.handoff(".", &["--help"]).exits(0).stdout;
-    let commands: Vec<&str> = help
-        .split("Commands:\n")
-        .nth(1)
-        .unwrap()
-        .split("\n\n")
-        .next()
-        .unwrap()
+/// The commands that the help lists.
+fn commands_in(help: &str) -> Vec<&str> {
+    let list = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let commands: Vec<&str> = list
         .lines()
         .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
         .filter_map(|line| line.split_whitespace().next())
         .filter(|name| *name != "help")
         .collect();
     assert!(commands.len() > 25, "{commands:?}");
-    for name in commands {
+    commands
+}
+
+#[test]
+fn every_help_has_examples_that_work_and_its_own_options_first() {
+    let sandbox = demo();
+    sandbox.write("d/answers.yaml", "success.metric: Forecast error\n");
+    let help = sandbox.handoff(".", &["--help"]).exits(0).stdout;
+    for name in commands_in(&help) {
         let help = sandbox.handoff(".", &[name, "--help"]).exits(0).stdout;
         let examples = examples(&help);
         assert!(!examples.is_empty(), "{name} has no example:\n{help}");
@@ -159,19 +159,37 @@ fn a_report_in_a_file_says_in_one_line_what_is_in_it() {
 }
 
 #[test]
-fn a_narrow_terminal_breaks_no_key() {
+fn no_width_of_a_terminal_breaks_a_key_a_day_or_a_rule() {
     let sandbox = demo();
-    let mut command = sandbox.command(env!("CARGO_BIN_EXE_handoff"), sandbox.join("d"));
-    let output = command
-        .env("COLUMNS", "60")
-        .args(["--now", "2026-11-20T17:00:00Z", "status", "--all"])
-        .output()
-        .unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(text.matches("hubspot-98765432").count(), 5, "{text}");
-    for line in text.lines().filter(|line| line.contains("hubspot-")) {
-        let key = line.split_whitespace().next().unwrap();
-        assert_eq!(key.len(), "hubspot-9876543210".len(), "{text}");
+    // A table, and the words that must stay whole.
+    type Case = (&'static [&'static str], fn(&str) -> bool);
+    let tables: [Case; 4] = [
+        (&["status", "--all"], |word| word.starts_with("hubspot-98765432")),
+        (&["promises"], |word| word.starts_with("20") && word.len() == 10 || word == "Onboarding"),
+        (&["rules"], |word| word.contains('-') && word.len() > 10),
+        (&["audit", "--deals", "deals.csv"], |word| {
+            word == "COMPLETE" || word.starts_with("hubspot-")
+        }),
+    ];
+    for (arguments, matters) in tables {
+        let at = |columns: &str| {
+            let ran = sandbox.handoff_with("d", arguments, &[("COLUMNS", columns)]);
+            assert!(ran.code <= 1, "{}", ran.stderr);
+            ran.stdout
+        };
+        let whole = |text: &str| {
+            let words = text.split_whitespace().filter(|word| matters(word));
+            words.map(str::to_lowercase).collect::<std::collections::BTreeSet<_>>()
+        };
+        let wanted = whole(&at("100000"));
+        assert!(!wanted.is_empty(), "{arguments:?}");
+        for columns in ["0", "1", "20", "40", "60", "70", "80", "90", "100", "120", "x"] {
+            let text = at(columns);
+            let words: std::collections::BTreeSet<String> =
+                text.split_whitespace().map(str::to_lowercase).collect();
+            let broken: Vec<&String> = wanted.difference(&words).collect();
+            assert!(broken.is_empty(), "{arguments:?} at {columns}: {broken:?}\n{text}");
+        }
     }
 }
 
@@ -241,22 +259,174 @@ fn completions_offer_keys_rules_formats_providers_and_commands() {
     }
 }
 
-/// The shell itself, with the script that `handoff completions bash` prints.
+/// The shell itself, with the script that `handoff completions SHELL` prints:
+/// what is on the line after Tab, or what is offered.
 #[test]
-fn bash_completes_a_key() {
+fn shells_complete_a_key() {
     let sandbox = demo();
     let bin = std::path::Path::new(env!("CARGO_BIN_EXE_handoff")).parent().unwrap();
-    let script = "source <(handoff completions bash) && COMP_WORDS=(handoff status nor) \
-        COMP_CWORD=2 COMP_TYPE=9 && _clap_complete_handoff handoff nor status; echo \"$COMPREPLY\"";
-    let mut bash = sandbox.command("bash", sandbox.join("d"));
-    let path = std::env::var("PATH").unwrap();
-    bash.env("PATH", format!("{}:{path}", bin.display())).args(["-c", script]);
-    let Ok(output) = bash.output() else {
-        eprintln!("skipped: there is no bash here");
-        return;
+    let shells = [
+        (
+            "bash",
+            &["--norc", "-c"][..],
+            "source <(handoff completions bash) && COMP_WORDS=(handoff status nor) COMP_CWORD=2 \
+             COMP_TYPE=9 && _clap_complete_handoff handoff nor status; echo \"$COMPREPLY\"",
+        ),
+        (
+            "zsh",
+            &["-f", "-c"],
+            // Its completion wants a terminal, and is asked by its keys.
+            r#"zmodload zsh/zpty; zpty shell zsh -f -i
+            zpty -w shell 'autoload -Uz compinit; compinit -D -u; source <(handoff completions zsh); show() { print -r -- "<<$BUFFER>>" }; zle -N show; bindkey "^I" complete-word "^X" show; print ready-$((1+1))'
+            zpty -r -m shell seen '*ready-2*'
+            zpty -w -n shell $'handoff status nor\t'; zpty -w -n shell $'\C-x'
+            zpty -r -m shell seen '*<<*>>*'; print -r -- "$seen"; zpty -d shell"#,
+        ),
+        (
+            "fish",
+            &["--no-config", "-c"],
+            "handoff completions fish | source; complete -C 'handoff status nor'",
+        ),
+    ];
+    for (shell, options, script) in shells {
+        let mut command = sandbox.command(shell, sandbox.join("d"));
+        let path = std::env::var("PATH").unwrap();
+        command.env("PATH", format!("{}:{path}", bin.display())).env("TERM", "dumb");
+        command.args(options).arg(script);
+        let Ok(output) = command.output() else {
+            eprintln!("skipped: there is no {shell} here");
+            continue;
+        };
+        let ran = ran(&output, shell.to_owned());
+        assert!(
+            ran.stdout.contains("northwind-robotics"),
+            "{shell}: {} {}",
+            ran.stdout,
+            ran.stderr
+        );
+    }
+}
+
+/// A full disk behind standard output is said, by every command and its help;
+/// a reader that went away is nobody to tell.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_result_that_cannot_be_written_is_said() {
+    let sandbox = demo();
+    sandbox.write("d/answers.yaml", "success.metric: Forecast error\n");
+    let help = sandbox.handoff(".", &["--help"]).exits(0).stdout;
+    sandbox.write("allowed-signers", "");
+    let mut lines: Vec<Vec<String>> =
+        ["--help", "--version", "help audit", "promises keep --help"].map(words).into();
+    for name in commands_in(&help) {
+        lines.push(vec![name.to_owned(), "--help".to_owned()]);
+        let help = sandbox.handoff(".", &[name, "--help"]).exits(0).stdout;
+        // What runs on, asks a server or needs one is not run here.
+        let waits = ["serve", "watch", "work", "catch-up", "sync", "links", "inbox", "mcp", "init"];
+        if !waits.contains(&name) {
+            // A report that goes to a file prints nothing.
+            let prints = |line: &String| !line.contains(" -o ") && !line.contains("--output");
+            lines.extend(examples(&help).iter().filter(|line| prints(line)).map(|it| words(it)));
+        }
+    }
+    let run = |line: &[String], stdout: std::process::Stdio| {
+        let mut command = sandbox.command(env!("CARGO_BIN_EXE_handoff"), sandbox.join("d"));
+        command.args(["--now", crate::sandbox::NOW]).args(line);
+        command.stdout(stdout).stderr(std::process::Stdio::piped()).spawn().unwrap()
     };
-    let ran = ran(&output, "bash".to_owned());
-    assert_eq!(ran.stdout.trim(), "northwind-robotics", "{}", ran.stderr);
+    for line in &lines {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let ran = ran(&run(line, full.into()).wait_with_output().unwrap(), line.join(" ")).exits(3);
+        assert!(ran.stderr.contains("cannot be written to standard output"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("help: "), "{line:?}: {}", ran.stderr);
+    }
+    // An assistant's connection, too, and in no words of the program's own.
+    for (asked, code) in [("initialize", 3), ("tools/list", 3)] {
+        let message = serde_json::json!({"jsonrpc": "2.0", "id": 1, "method": asked, "params": {
+            "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "a", "version": "1"},
+        }});
+        sandbox.write("d/asked", format!("{message}\n"));
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut mcp = sandbox.command(env!("CARGO_BIN_EXE_handoff"), sandbox.join("d"));
+        mcp.arg("mcp").stdin(fs::File::open(sandbox.join("d/asked")).unwrap()).stdout(full);
+        let output = mcp.stderr(std::process::Stdio::piped()).spawn().unwrap().wait_with_output();
+        let ran = ran(&output.unwrap(), format!("mcp: {asked}")).exits(code);
+        assert!(!ran.stderr.contains("::") && !ran.stderr.contains("Request"), "{}", ran.stderr);
+    }
+    for line in &lines {
+        let mut child = run(line, std::process::Stdio::piped());
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code().is_some(), "{line:?} was killed: {stderr}");
+        assert!(!stderr.contains("standard output"), "{line:?}: {stderr}");
+    }
+}
+
+#[test]
+fn doctor_tells_what_is_so_from_what_somebody_should_look_at() {
+    let said = demo().handoff("d", &["doctor", "--offline"]).exits(0).stdout;
+    for file in ["contacts.csv", "line-items.csv"] {
+        assert!(said.contains(&format!("ok       {file}: joined; its SHA-256 is ")), "{said}");
+        let remark = format!("warning  deals.csv: remark: Deals without a row in {file}: ");
+        assert!(said.contains(&remark), "{said}");
+    }
+    let warnings = said.lines().filter(|line| line.starts_with("warning"));
+    assert!(warnings.clone().all(|line| !line.contains("SHA-256")), "{said}");
+}
+
+#[test]
+fn a_draft_is_found_as_it_is_listed() {
+    let sandbox = demo();
+    sandbox.handoff("d", &["draft", "--deal", "9876543217", "--no-push"]).exits(0);
+    let key = "hubspot-9876543217";
+    let listed = sandbox.handoff("d", &["status"]).exits(0).stdout;
+    assert!(listed.contains(key), "{listed}");
+    for name in [key, "9876543217", "juniper-foods", "Juniper Foods"] {
+        let ran = sandbox.handoff("d", &["status", name]).exits(0);
+        assert!(ran.stdout.contains("draft, not signed yet"), "{name}: {}", ran.stdout);
+        sandbox.handoff("d", &["render", name]).exits(0);
+    }
+    for line in [
+        "accept juniper-foods --by samlee",
+        "touch 9876543217 --by samlee",
+        "deliver juniper-foods",
+    ] {
+        let ran = sandbox.handoff("d", &words(line).iter().map(String::as_str).collect::<Vec<_>>());
+        assert!(ran.exits(3).stderr.contains("hubspot-9876543217 is a draft"), "{line}");
+    }
+    let drafted = sandbox.handoff("d", &["draft", "--deal", "9876543217", "--no-push"]).exits(0);
+    let count = |text: &str| {
+        text.split("missing ").nth(1).unwrap().trim().split(' ').next().unwrap().to_owned()
+    };
+    let listed = sandbox.handoff("d", &["status", "--format", "json"]).json();
+    let row = listed["handoffs"].as_array().unwrap().iter().find(|row| row["key"] == key).unwrap();
+    assert_eq!(row["missing"].as_array().unwrap().len().to_string(), count(&drafted.stdout));
+    let ran = sandbox.handoff("d", &["status", "juniper-food"]).exits(0);
+    assert!(ran.stdout.starts_with(key), "{}", ran.stdout);
+}
+
+#[test]
+fn that_there_is_nothing_to_do_is_no_failure() {
+    let sandbox = Sandbox::new();
+    sandbox.handoff(".", &["init", "l", "--yes"]).exits(0);
+    sandbox
+        .write("l/deals.csv", "ID,Name,Stage,Close date\n1,Acme platform,Closed Won,2026-11-05\n");
+    for line in ["status", "status --all", "promises", "deliver", "deliver --dry-run", "validate"] {
+        sandbox.handoff("l", &words(line).iter().map(String::as_str).collect::<Vec<_>>()).exits(0);
+    }
+    for _ in 0..2 {
+        sandbox.handoff("l", &["backfill", "--deals", "deals.csv"]).exits(0);
+    }
+    // A name that matches nothing is one.
+    for line in [
+        "status acme-inc",
+        "status --customer Nobody",
+        "promises nobody",
+        "promises --owner nobody",
+    ] {
+        sandbox.handoff("l", &words(line).iter().map(String::as_str).collect::<Vec<_>>()).exits(4);
+    }
 }
 
 #[test]

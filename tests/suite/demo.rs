@@ -1,7 +1,10 @@
 //! The README's first command, its picture, and the project's own ledger.
 
+use std::fs;
+use std::path::Path;
+
 use crate::report::picture::assert_picture;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, ran};
 
 #[test]
 fn the_demo_ends_with_briefs_an_audit_and_what_to_do_next() {
@@ -76,18 +79,49 @@ fn the_demo_runs_under_any_git_configuration_of_the_user() {
 #[test]
 fn the_demos_next_steps_work() {
     let sandbox = Sandbox::new();
-    let ran = sandbox.handoff(".", &["demo"]).exits(0);
-    let steps = ran.stdout.split("Where to look").nth(1).unwrap();
-    let commands: Vec<&str> = steps.lines().filter_map(|line| line.strip_prefix("  ")).collect();
-    assert_eq!(commands.len(), 6, "{steps}");
-    // As a reader would: copied into a shell, the words behind two blanks left away.
-    for line in commands.iter().skip(1) {
-        let line = line.split("  ").next().unwrap();
-        let mut shell = sandbox.command("sh", sandbox.join("handoff-demo"));
-        let output = shell.args(["-c", line]).output().unwrap();
-        let code = output.status.code().unwrap_or(-1);
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(code == 0 || code == 1, "`{line}` ended with {code}: {stderr}");
+    sandbox.write("deep/er/keep", "");
+    let binary = Path::new(env!("CARGO_BIN_EXE_handoff"));
+    fs::create_dir_all(sandbox.join("target/debug")).unwrap();
+    fs::create_dir_all(sandbox.join(".home/own tools")).unwrap();
+    fs::copy(binary, sandbox.join("target/debug/handoff")).unwrap();
+    fs::copy(binary, sandbox.join(".home/own tools/handoff")).unwrap();
+    let on_path =
+        format!("{}:{}", sandbox.join("target/debug").display(), std::env::var("PATH").unwrap());
+    let usual = std::env::var("PATH").unwrap();
+    // Where it runs, the program, the folder's name, the search path, and how lines call it.
+    let built = sandbox.join("target/debug/handoff");
+    let table: [(&str, &Path, &str, &str, Option<&str>); 6] = [
+        (".", binary, "handoff-demo", &usual, None),
+        (".", &built, "two words; it's one", &usual, Some("target/debug/handoff")),
+        ("target/debug", &built, "here", &usual, Some("./handoff")),
+        ("deep/er", &built, "../../up/demo", &usual, None),
+        ("deep/er", &built, "demo", &on_path, Some("handoff")),
+        (".", &sandbox.join(".home/own tools/handoff"), "home", &usual, None),
+    ];
+    for (folder, program, name, path, called) in table {
+        let shell = |line: &str| {
+            let mut shell = sandbox.command("sh", sandbox.join(folder));
+            let output = shell.env("PATH", path).args(["-c", line]).output().unwrap();
+            ran(&output, line.to_owned())
+        };
+        let mut demo = sandbox.command(program.to_str().unwrap(), sandbox.join(folder));
+        let output = demo.env("PATH", path).args(["demo", name]).output().unwrap();
+        let ran = ran(&output, name.to_owned()).exits(0);
+        let steps = ran.stdout.split("Where to look").nth(1).unwrap();
+        let commands: Vec<&str> =
+            steps.lines().filter_map(|line| line.strip_prefix("  ")).collect();
+        assert_eq!(commands.len(), 6, "{steps}");
+        // As a reader would: copied into a shell, the words behind blanks left away.
+        for line in commands {
+            let line = line.split("    ").next().unwrap();
+            let ran = shell(line);
+            assert!(ran.code == 0 || ran.code == 1, "`{line}`: {} {}", ran.code, ran.stderr);
+            let is_git = line.starts_with("git ");
+            assert!(
+                is_git || called.is_none_or(|it| line.starts_with(&format!("{it} "))),
+                "{line}"
+            );
+        }
     }
     let ran = sandbox.handoff(".", &["demo", "all", "--verbose"]).exits(0);
     for words in

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, ran};
 
 const NOON: &str = "2026-11-28T12:00:00Z";
 
@@ -218,4 +218,47 @@ fn a_folder_without_a_name_gets_the_one_its_brief_has() {
     );
     assert!(!sandbox.join(folder).exists());
     assert!(sandbox.join("l/briefs/2026/11/acme-platform--csv-1/README.md").exists());
+}
+
+/// The commands in a text's backticks, as a shell takes them.
+fn commands_in(text: &str) -> Vec<String> {
+    let parts = text.split('`').skip(1).step_by(2);
+    parts.filter(|part| part.starts_with("handoff ")).map(str::to_owned).collect()
+}
+
+/// From the audit of an export to briefs that hold what it says: each command
+/// that a finding names is run as it stands, in the order it is named.
+#[test]
+fn the_findings_of_an_export_name_commands_that_work_there() {
+    let sandbox = Sandbox::new();
+    sandbox.write("my deals/export.csv", EXPORT);
+    let folder = "my deals";
+    let audit = ["--now", NOON, "audit", "--deals", "export.csv"];
+    let shell = |line: &str| {
+        let binary = std::path::Path::new(env!("CARGO_BIN_EXE_handoff")).parent().unwrap();
+        let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap());
+        let mut shell = sandbox.command("sh", sandbox.join(folder));
+        let output = shell.env("PATH", path).args(["-c", line]).output().unwrap();
+        ran(&output, line.to_owned()).exits(0)
+    };
+    let wanted = ["handoff init", "handoff backfill --deals export.csv"];
+    for format in ["json", "markdown", "github", "junit", "sarif"] {
+        let ran = sandbox.handoff(folder, &[&audit[..], &["--format", format]].concat()).exits(1);
+        let commands = commands_in(&ran.stdout);
+        for command in wanted {
+            assert!(commands.iter().any(|it| it == command), "{format}: {command}: {commands:?}");
+        }
+    }
+    shell("handoff init --yes");
+    shell(wanted[1]);
+    let left = sandbox.handoff(folder, &[&audit[..], &["--format", "json"]].concat()).json();
+    assert_eq!(left["summary"]["missing"], 0, "{left}");
+    // What `coverage` says of the export is what a brief of it has.
+    let covered = ["coverage", "--deals", "export.csv", "--format", "json"];
+    let covered = sandbox.handoff(folder, &covered).json().to_string();
+    assert!(covered.contains("customer.name"), "{covered}");
+    let listed = sandbox.git(folder, &["ls-files", "briefs/*brief.yaml"]);
+    for customer in ["acme-corp--", "birch-ltd--", "cedar-gmbh--"] {
+        assert!(listed.contains(customer), "{listed}");
+    }
 }

@@ -76,6 +76,27 @@ fn a_second_run_changes_nothing_and_completes_what_is_gone() {
 }
 
 #[test]
+fn options_that_come_too_late_are_said_and_the_end_tells_of_the_settings_that_are_there() {
+    let sandbox = Sandbox::new();
+    let first = ["init", "l", "--yes", "--crm", "file", "--csm", "Sam Lee <sam@example.com>"];
+    let ran = sandbox.handoff(".", &first).exits(0);
+    assert!(ran.stdout.contains("  cd l\n"), "what comes next is run there: {}", ran.stdout);
+    let before = fs::read_to_string(sandbox.join("l/handoff.yaml")).unwrap();
+    let late = ["init", ".", "--yes", "--crm", "salesforce", "--timezone", "Europe/Berlin"];
+    let ran = sandbox.handoff("l", &late).exits(0);
+    let said =
+        "handoff.yaml is there already and was not changed: --crm, --timezone were not taken over";
+    assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    assert!(!ran.stdout.contains("handoff coverage\n"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("cp EXPORT deals.csv"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("Name your CSMs"), "{}", ran.stdout);
+    assert!(!ran.stdout.contains("  cd "), "{}", ran.stdout);
+    assert_eq!(fs::read_to_string(sandbox.join("l/handoff.yaml")).unwrap(), before);
+    // The same provider twice is one.
+    sandbox.handoff(".", &["init", "twice", "--yes", "--esign", "pandadoc,pandadoc"]).exits(0);
+}
+
+#[test]
 fn a_repository_with_work_in_it_keeps_it() {
     let sandbox = Sandbox::new();
     sandbox.write("ledger/src.txt", "one\n");

@@ -22,7 +22,7 @@ use serde_json::Value;
 
 use super::error::CliError;
 use super::exit::Exit;
-use super::invocation::Invocation;
+use super::invocation::{Invocation, unwritten};
 use super::open::{Ports, open};
 use crate::text::{did_you_mean, quoted};
 use crate::time::Clock;
@@ -75,11 +75,25 @@ async fn serve(server: Server) -> Result<(), CliError> {
         }
         // A client that is gone before it began.
         Err(ServerInitializeError::ConnectionClosed(_)) => Ok(()),
-        Err(error) => Err(CliError::could_not(format!(
-            "the client does not speak the Model Context Protocol: {error}"
-        ))
-        .help("`handoff mcp` is started by an assistant; docs/assistants.md has its settings")),
+        Err(error) => refused(&error),
     }
+}
+
+/// What is said where no conversation came about.
+fn refused(error: &ServerInitializeError) -> Result<(), CliError> {
+    let why = match error {
+        ServerInitializeError::TransportError { error, .. } => {
+            let found = error.error.downcast_ref::<std::io::Error>();
+            return found.and_then(unwritten).map_or(Ok(()), Err);
+        }
+        ServerInitializeError::ExpectedInitializeRequest(_) => {
+            "its first message is not `initialize`".to_owned()
+        }
+        ServerInitializeError::InitializeFailed(told) => told.message.to_string(),
+        _ => "it answers what nobody asked".to_owned(),
+    };
+    Err(CliError::could_not(format!("the client does not speak the Model Context Protocol: {why}"))
+        .help("`handoff mcp` is started by an assistant; docs/assistants.md has its settings"))
 }
 
 /// One client's server.

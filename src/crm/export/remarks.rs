@@ -169,13 +169,26 @@ pub(super) fn counted(count: usize, noun: &str) -> String {
 
 /// All remarks, in a fixed order.
 pub(super) fn all(loaded: &Loaded, settings: &FileSettings, tally: &Tally) -> Vec<String> {
-    let mut remarks = loaded.table.remarks.clone();
-    for join in &loaded.joined {
-        remarks.extend(join.remarks());
-    }
+    let mut remarks = of_tables(loaded);
     for (path, sha256) in load::hashes(&loaded.joined) {
         remarks.push(format!("{path} was joined; its SHA-256 is {sha256}."));
     }
+    remarks.extend(of_rows(loaded, settings, tally));
+    remarks
+}
+
+/// The remarks that somebody should look at: what was guessed, repaired or left out.
+pub(super) fn surprises(loaded: &Loaded, settings: &FileSettings, tally: &Tally) -> Vec<String> {
+    [of_tables(loaded), of_rows(loaded, settings, tally)].concat()
+}
+
+fn of_tables(loaded: &Loaded) -> Vec<String> {
+    let joins = loaded.joined.iter().flat_map(load::Joined::remarks);
+    loaded.table.remarks.iter().cloned().chain(joins).collect()
+}
+
+fn of_rows(loaded: &Loaded, settings: &FileSettings, tally: &Tally) -> Vec<String> {
+    let mut remarks = Vec::new();
     dates(loaded, settings, tally, &mut remarks);
     amounts(loaded, tally, &mut remarks);
     stages(tally, &mut remarks);

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::deal::{Builder, Counted, Detail, Row, Scratch};
 use super::json::CutOff;
-use super::load::{Loaded, PIECE, many};
+use super::load::{Loaded, PIECE, hashes, many};
 use super::remarks;
 use super::remarks::{Problem, SHOWN, Tally, counted};
 use super::settings::{Column, FileSettings};
@@ -338,7 +338,10 @@ impl FileCrm {
                             .to_owned()
                     }),
                 });
-                for remark in remarks::all(loaded, &self.settings, &tally) {
+                for (path, sha256) in hashes(&loaded.joined) {
+                    checks.push(Check::ok(path, format!("joined; its SHA-256 is {sha256}")));
+                }
+                for remark in remarks::surprises(loaded, &self.settings, &tally) {
                     checks.push(Check {
                         what: file("remark"),
                         level: CheckLevel::Warning,

@@ -23,15 +23,21 @@ impl Spool {
         let unmade = self.unmade_names()?;
         let mut counts = InboxCounts::default();
         let mut oldest = self.due(now)?.into_iter().next().map(|(at, _)| at);
+        let mut with_file = BTreeSet::new();
         for state in EventState::ALL {
-            *counts.of_mut(state) = self.names(state)?.len();
+            let names = self.names(state)?;
+            *counts.of_mut(state) = names.len();
+            with_file.extend(names.into_iter().map(|(name, _)| name));
         }
         for (name, state, due) in unmade {
-            if self.state_of(&name)?.is_none() {
-                *counts.of_mut(state) += 1;
-                if state == EventState::New && due <= SystemTime::from(now) {
-                    oldest = Some(oldest.map_or(due, |oldest| oldest.min(due)));
-                }
+            if with_file.contains(&name) {
+                continue;
+            }
+            // Its file may have been made, and have moved on, while the folders were read.
+            let moved_to = self.state_of(&name)?;
+            *counts.of_mut(moved_to.unwrap_or(state)) += 1;
+            if moved_to.is_none() && state == EventState::New && due <= SystemTime::from(now) {
+                oldest = Some(oldest.map_or(due, |oldest| oldest.min(due)));
             }
         }
         let age = |at: SystemTime| SystemTime::from(now).duration_since(at).ok();

@@ -74,6 +74,12 @@ pub(super) fn read(text: &str) -> Result<Option<Found>, Problem> {
             .help(as_csv));
         }
     };
+    if table.is_cut {
+        return Err(Problem::file(
+            "The file ends in the middle of its table, so deals may be missing",
+        )
+        .help("Export it, or download it, again."));
+    }
     if table.spans_rows {
         return Err(Problem::file(
             "Cells of this page's table go over several rows, though it may be named .xls",
@@ -130,6 +136,8 @@ struct Table {
     name: String,
     rows: Vec<Vec<Cell>>,
     spans_rows: bool,
+    /// Whether the page ends before the table does.
+    is_cut: bool,
 }
 
 #[derive(Debug, Default)]
@@ -195,7 +203,8 @@ impl Reader {
                 _ => {}
             }
         }
-        while !reader.open.is_empty() {
+        while let Some(open) = reader.open.last_mut() {
+            open.table.is_cut = true;
             reader.close_table();
         }
         Ok(reader.done)
@@ -414,6 +423,7 @@ mod tests {
     fn pages_without_a_table_of_deals_are_refused() {
         for page in [
             "<html><title>Sign&nbsp;in</title><table><tr><td>Password</td></tr></table>",
+            "<table><tr><th>Id<th>Stage<tr><td>1<td>Won<tr><td>2",
             "<table><tr><th>Id<th>Stage<tr><td rowspan=2>1<td>Won<tr><td>Lost</table>",
             "<table><tr><th>Id<th>Stage<tr><td colspan=99999>1</table>",
             "<table><tr><th>Id<th>Stage<tr><td>1<td>Won</table><table><tr><th>Id<th>Stage<tr><td>1</table>",

@@ -27,13 +27,21 @@ export GIT_COMMITTER_NAME=Bench GIT_COMMITTER_EMAIL=bench@example.com
 : > "$results"
 number=0
 
-# Settings for what is measured: least_open and same_customer, and an outbox.
+# settings LEDGER SINCE: commits the settings for what is measured: least_open
+# and same_customer, and an outbox for what was signed since then.
 settings() {
-    printf 'version: 1\nesign: {pandadoc: {}}\nteam:\n'
-    printf '  csms: [{name: Sam Lee, email: sam@example.com, github: samlee}]\n'
-    printf '  assign: [{to: same_customer}, {to: least_open}]\n  fallback: samlee\n'
-    printf 'first_touch: {within: 24h}\nhandoff_within: 1h\n'
-    printf 'deliver: {since: 2026-11-01T00:00:00Z, outbox: {dir: outbox}}\n'
+    {
+        printf 'version: 1\nesign: {pandadoc: {}}\nteam:\n'
+        printf '  csms: [{name: Sam Lee, email: sam@example.com, github: samlee}]\n'
+        printf '  assign: [{to: same_customer}, {to: least_open}]\n  fallback: samlee\n'
+        printf 'first_touch: {within: 24h}\nhandoff_within: 1h\n'
+        printf 'deliver: {since: %s, outbox: {dir: outbox}}\n' "$2"
+    } > "$bench/settings"
+    {
+        printf 'commit refs/heads/main\ncommitter Bench <bench@example.com> 1795608000 +0000\ndata 8\nSettings'
+        printf '\nfrom refs/heads/main^0\nM 100644 inline handoff.yaml\ndata %s\n' "$(wc -c < "$bench/settings")"
+        cat "$bench/settings"
+    } | git -C "$1" fast-import --quiet --date-format=raw
 }
 
 # measure SIZE ROW COMMAND…: wall and processor seconds of each run.
@@ -64,7 +72,7 @@ measure() {
 }
 
 sign() {
-    measure "$1" "$2" sh -c 'sed "s/f9CbJKS4ZAs6nU629cuowb/growth$NUMBER/; s/18640329741/77$NUMBER/" "$1" |
+    measure "$1" "$2" sh -c 'sed "s/f9CbJKS4ZAs6nU629cuowb/growth$NUMBER/; s/18640329741/77$NUMBER/g" "$1" |
         "$2" -C "$3" --now "$4" sign - --provider pandadoc --as contract --no-deliver --no-push' \
         sh "$sample" "$handoff" "$3" "$now"
 }
@@ -80,12 +88,7 @@ for size in "$@"; do
     fi
     rm -rf "$work" "$checkout"
     git clone -q --bare "$made" "$work"
-    settings > "$bench/settings"
-    {
-        printf 'commit refs/heads/main\ncommitter Bench <bench@example.com> 1795608000 +0000\ndata 8\nSettings'
-        printf '\nfrom refs/heads/main^0\nM 100644 inline handoff.yaml\ndata %s\n' "$(wc -c < "$bench/settings")"
-        cat "$bench/settings"
-    } | git -C "$work" fast-import --quiet --date-format=raw
+    settings "$work" 2026-11-25T00:00:00Z
     at="-C $work --now $now"
     measure "$size" git-log git -C "$work" log --raw --no-renames -m --first-parent main -- briefs
     # shellcheck disable=SC2086
@@ -93,10 +96,14 @@ for size in "$@"; do
         runs_before=$runs; runs=1
         measure "$size" status-cold "$handoff" $at status
         measure "$size" promises-cold "$handoff" $at promises
+        sign "$size" sign-cold "$work"
         runs=$runs_before
         measure "$size" status "$handoff" $at status
         measure "$size" promises "$handoff" $at promises
         measure "$size" deliver-dry "$handoff" $at deliver --dry-run
+        settings "$work" 2026-11-01T00:00:00Z
+        measure "$size" deliver-due "$handoff" $at deliver --dry-run
+        settings "$work" 2026-11-25T00:00:00Z
         sign "$size" sign-bare "$work"
         measure "$size" git-diff git -C "$work" diff --name-only HEAD~1 HEAD -- briefs
         measure "$size" validate-since "$handoff" $at validate --since HEAD~1
@@ -145,11 +152,13 @@ awk -v runs="$runs" -v build="${BUILD:-release}" -v load="$(cut -d ' ' -f 1-3 /p
         line("`status`, nothing new", "status", "git-log", "`git log`")
         line("`promises`, the first time", "promises-cold", "git-log", "`git log`")
         line("`promises`, nothing new", "promises", "git-log", "`git log`")
-        line("`deliver --dry-run`", "deliver-dry", "git-log", "`git log`")
+        line("`deliver --dry-run`, nothing due", "deliver-dry", "git-log", "`git log`")
+        line("`deliver --dry-run`, what was signed in 24 days is due", "deliver-due", "git-log", "`git log`")
         line("`audit --no-cache`", "audit-cold", "git-log", "`git log`")
         line("`audit`, nothing new", "audit-warm", "git-log", "`git log`")
         line("`git diff --name-only HEAD~1 HEAD -- briefs`", "git-diff", "", "")
         line("`validate --since HEAD~1`, bare", "validate-since", "git-diff", "`git diff`")
+        line("`sign`, bare, the first time", "sign-cold", "", "")
         line("`sign`, bare", "sign-bare", "", "")
         line("`sign`, checkout", "sign-checkout", "git-commit", "`git add` and `git commit`")
         line("`git add` and `git commit` of three files, `core.fsync=all`", "git-commit", "", "")

@@ -30,7 +30,6 @@ use handoff::ledger::{KeptDigests, ScanAt, scan, scan_cold};
 use handoff::model::{Secrets, Window};
 use http::{HeaderMap, Method, Uri};
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 
 /// A brief: read, judged by the shipped schema, rendered.
 pub(crate) fn brief(input: &[u8]) {
@@ -135,13 +134,15 @@ pub(crate) fn caches(git_dir: &Path, input: &[u8]) {
     let at = ScanAt::Branch("main".to_owned());
     let cold = scan_cold(git_dir, &at, &|_| ()).expect("the ledger can be read");
     let folder = git_dir.join("handoff");
-    std::fs::create_dir_all(&folder).expect("made");
-
     let history = folder.join("history");
+    let _ = std::fs::remove_file(&history);
+    let _ = scan(git_dir, &at, &|_| ()).expect("the ledger can be read");
+    let own = std::fs::read(&history).expect("the first scan leaves its record");
+    let format = u32::from_le_bytes(own[16..20].try_into().expect("four bytes"));
     std::fs::write(&history, input).expect("written");
     let warm = scan(git_dir, &at, &|_| ()).expect("the ledger can be read");
     assert_eq!(warm, cold, "a foreign cache changes nothing");
-    std::fs::write(&history, framed(b"handoff history\n", 2, input)).expect("written");
+    std::fs::write(&history, framed(b"handoff history\n", format, input)).expect("written");
     let _ = scan(git_dir, &at, &|_| ());
     let _ = std::fs::remove_file(&history);
 
@@ -161,7 +162,7 @@ pub(crate) fn caches(git_dir: &Path, input: &[u8]) {
 /// A body in a whole cache file.
 fn framed(magic: &[u8; 16], format: u32, body: &[u8]) -> Vec<u8> {
     let mut file = [magic.as_slice(), &format.to_le_bytes(), body].concat();
-    let sum = Sha256::digest(&file);
+    let sum = crc32fast::hash(&file).to_le_bytes();
     file.extend_from_slice(&sum);
     file
 }

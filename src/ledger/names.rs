@@ -42,7 +42,7 @@ pub(super) struct Names {
     /// How often all of the ledger was searched for a key.
     searches: AtomicUsize,
     /// The names in the tree that was asked for last.
-    groups: Mutex<Option<(Oid, Arc<FolderGroups>)>>,
+    groups: Mutex<Option<(Oid, Arc<FolderGroups<FolderGroup>>)>>,
 }
 
 impl Names {
@@ -70,12 +70,12 @@ impl Names {
         self.searches.fetch_add(1, Ordering::Relaxed) < SELDOM
     }
 
-    pub(super) fn last_groups(&self, tree: Oid) -> Option<Arc<FolderGroups>> {
+    pub(super) fn last_groups(&self, tree: Oid) -> Option<Arc<FolderGroups<FolderGroup>>> {
         let held = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         held.as_ref().filter(|(of, _)| *of == tree).map(|(_, groups)| Arc::clone(groups))
     }
 
-    pub(super) fn keep_groups(&self, tree: Oid, groups: &Arc<FolderGroups>) {
+    pub(super) fn keep_groups(&self, tree: Oid, groups: &Arc<FolderGroups<FolderGroup>>) {
         let mut held = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
         *held = Some((tree, Arc::clone(groups)));
     }
@@ -200,39 +200,41 @@ pub(super) fn walk(
     }
 }
 
-/// The groups of folders below a tree, with what is kept of each; a group that
-/// is kept as it is now is not read.
-pub(super) fn groups(
+/// What a visitor makes of the groups of folders below a tree, with what is kept
+/// of each; a group that is kept as it is now is not read.
+pub(super) fn visit_groups<T: Send>(
     repo: &Shared,
     git_dir: &Path,
     kind: &FactsKind,
     top: Oid,
     path: &str,
-) -> FolderGroups {
+    visit: impl Fn(FolderGroup) -> T + Sync,
+) -> FolderGroups<T> {
     let mut all = FolderGroups::default();
     let mut level = vec![(path.to_owned(), object_id(top), 0)];
     while !level.is_empty() {
-        let found: Vec<(usize, Result<FolderGroup, Gap>)> = std::mem::take(&mut level)
+        let found: Vec<_> = std::mem::take(&mut level)
             .into_par_iter()
-            .map(|(path, id, depth)| (depth, group(repo, git_dir, kind, path, id, depth)))
+            .map(|(path, id, depth)| {
+                let group = group(repo, git_dir, kind, path, id, depth)?;
+                let (path, below) = (group.path().to_owned(), group.below().clone());
+                let below = below.into_iter();
+                let below: Vec<(String, ObjectId, usize)> =
+                    below.map(|(name, id)| (format!("{path}/{name}"), id, depth + 1)).collect();
+                Ok((below, (!group.is_empty()).then(|| (path, visit(group)))))
+            })
             .collect();
-        for (depth, group) in found {
+        for group in found {
             match group {
-                Ok(group) => {
-                    let below = group.below().iter();
-                    level
-                        .extend(below.map(|(name, id)| {
-                            (format!("{}/{name}", group.path()), *id, depth + 1)
-                        }));
-                    if !group.is_empty() {
-                        all.groups.push(group);
-                    }
+                Ok((below, visited)) => {
+                    level.extend(below);
+                    all.groups.extend(visited);
                 }
                 Err(gap) => all.gaps.push(gap),
             }
         }
     }
-    all.groups.sort_by(|a, b| a.path().cmp(b.path()));
+    all.groups.sort_by(|(one, _), (other, _)| one.cmp(other));
     all
 }
 

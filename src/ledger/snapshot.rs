@@ -7,7 +7,7 @@ use std::sync::Arc;
 use git2::{ErrorCode, ObjectType, Oid, Repository};
 
 use super::LedgerError;
-use super::cache::{FactsKind, FolderGroups};
+use super::cache::{FactsKind, FolderGroup, FolderGroups};
 use super::handle::{Shared, check_whole, find_tree, hold, object_id};
 use super::names::{self, Names};
 use super::path::{BRIEFS, Folder};
@@ -114,10 +114,16 @@ impl Snapshot {
         Evidence::new(folders, gaps)
     }
 
-    /// The handoff folders as [`Snapshot::folders`] gives them, in groups, with
-    /// what is kept of each folder that is the same as it was then. Of a group
-    /// that is kept as it is now nothing is read.
-    pub fn folder_groups(&self, kind: &FactsKind, month: Option<&str>) -> FolderGroups {
+    /// What a visitor makes of the handoff folders as [`Snapshot::folders`] gives
+    /// them, in groups, with what is kept of each folder that is the same as it was
+    /// then. Of a group that is kept as it is now nothing is read, and what the
+    /// visitor lets go of is not held until the last one.
+    pub fn visit_groups<T: Send>(
+        &self,
+        kind: &FactsKind,
+        month: Option<&str>,
+        visit: impl Fn(FolderGroup) -> T + Sync,
+    ) -> FolderGroups<T> {
         let start = month.map_or_else(|| BRIEFS.to_owned(), |month| format!("{BRIEFS}/{month}"));
         let top = {
             let Some(tree) = self.tree else { return FolderGroups::default() };
@@ -131,23 +137,24 @@ impl Snapshot {
                 }
             }
         };
-        names::groups(&self.repo, self.names.git_dir(), kind, top, &start)
+        names::visit_groups(&self.repo, self.names.git_dir(), kind, top, &start, visit)
     }
 
     /// The handoff folders by name alone, kept like other facts of them.
     #[must_use]
-    pub fn folder_names(&self) -> Arc<FolderGroups> {
+    pub fn folder_names(&self) -> Arc<FolderGroups<FolderGroup>> {
         let Some(tree) = self.tree else { return Arc::default() };
         if let Some(names) = self.names.last_groups(tree) {
             return names;
         }
         let kind = FactsKind::new("names", 1, b"");
-        let names = Arc::new(self.folder_groups(&kind, None));
-        // Only what is on the ledger's branch comes again.
-        if self.commit.is_some() {
-            let git_dir = self.names.git_dir();
-            names.groups.iter().for_each(|group| group.save_names(git_dir, &kind));
-        }
+        let names = Arc::new(self.visit_groups(&kind, None, |group| {
+            // Only what is on the ledger's branch comes again.
+            if self.commit.is_some() {
+                group.save_names(self.names.git_dir(), &kind);
+            }
+            group
+        }));
         self.names.keep_groups(tree, &names);
         names
     }
@@ -221,22 +228,15 @@ impl Snapshot {
             return None;
         }
         let mut found: Option<Folder> = None;
-        for group in &names.groups {
-            for (at, name) in group.names().enumerate() {
-                let own = name.rsplit_once("--").map_or("", |(_, own)| own);
-                if !own.eq_ignore_ascii_case(key.as_str()) {
-                    continue;
-                }
-                let folder = group.folder(at);
-                // A name that is no text stands here with other letters.
-                if folder.path.contains(char::REPLACEMENT_CHARACTER) {
-                    return None;
-                }
-                if folder.key.as_ref() == Some(key)
-                    && found.as_ref().is_none_or(|other| folder.path < other.path)
-                {
-                    found = Some(folder);
-                }
+        for folder in names.groups.iter().flat_map(|(_, group)| group.ending_in(key)) {
+            // A name that is no text stands here with other letters.
+            if folder.path.contains(char::REPLACEMENT_CHARACTER) {
+                return None;
+            }
+            if folder.key.as_ref() == Some(key)
+                && found.as_ref().is_none_or(|other| folder.path < other.path)
+            {
+                found = Some(folder);
             }
         }
         Some(found)

@@ -56,14 +56,12 @@ pub(super) fn select<T: Serialize + DeserializeOwned + Send, U: Send>(
     select: impl Fn(&dyn Fn() -> Folder, Result<T, String>) -> Option<U> + Sync,
 ) -> Facts<U> {
     let files = FactsKind::new(kind.name, FORM, kind.basis);
-    let found = snapshot.folder_groups(&files, month);
     let read = |group: &FolderGroup, at: usize| {
         let folder = group.folder(at);
         let read = snapshot.files_in(group.tree(at), &folder.path);
         read.map_err(|error| error.to_string()).and_then(|files| (kind.read)(&folder, &files))
     };
-    let (mut rows, mut saved) = (Vec::new(), false);
-    for group in &found.groups {
+    let found = snapshot.visit_groups(&files, month, |group| {
         let of_group: Vec<(Option<U>, Option<Vec<u8>>)> = (0..group.len())
             .into_par_iter()
             .with_min_len(256)
@@ -76,7 +74,7 @@ pub(super) fn select<T: Serialize + DeserializeOwned + Send, U: Send>(
                 let (facts, news) = match known {
                     Some(facts) => (Ok(facts), None),
                     None => {
-                        let facts = read(group, at);
+                        let facts = read(&group, at);
                         let news = facts.as_ref().ok().and_then(|it| postcard::to_stdvec(it).ok());
                         (facts, news)
                     }
@@ -85,19 +83,22 @@ pub(super) fn select<T: Serialize + DeserializeOwned + Send, U: Send>(
             })
             .collect();
         let news = of_group.iter().filter(|(_, news)| news.is_some()).count();
-        if group.is_worth_saving(news) {
+        let saved = group.is_worth_saving(news);
+        if saved {
             let kept: Vec<Option<&[u8]>> = of_group
                 .iter()
                 .enumerate()
                 .map(|(at, (_, news))| news.as_deref().or_else(|| group.facts(at)))
                 .collect();
             group.save(context.ledger.git_dir(), &files, &kept);
-            saved = true;
         }
-        rows.extend(of_group.into_iter().filter_map(|(row, _)| row));
-    }
+        let rows: Vec<U> = of_group.into_iter().filter_map(|(row, _)| row).collect();
+        (rows, saved)
+    });
+    let saved = found.groups.iter().any(|(_, (_, saved))| *saved);
     if saved && month.is_none() && found.gaps.is_empty() {
         found.prune(context.ledger.git_dir());
     }
+    let rows = found.groups.into_iter().flat_map(|(_, (rows, _))| rows).collect();
     Facts { rows, gaps: found.gaps }
 }

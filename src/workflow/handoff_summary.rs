@@ -12,7 +12,7 @@ use super::promises::open_promises;
 use super::store::{Stored, stored_from};
 use super::{Context, WorkflowError};
 use crate::brief::{Completeness, Timeline};
-use crate::ledger::{Folder, FolderGroup, HandoffFiles, Snapshot, key_of};
+use crate::ledger::{Folder, HandoffFiles, Snapshot, key_of};
 use crate::model::Key;
 use crate::text::{one_line, shorten};
 
@@ -98,7 +98,7 @@ pub(super) fn without_one_folder<'a>(
         keys.map(|key| (key.as_str(), (key, 0))).collect();
     let names = snapshot.folder_names();
     if names.gaps.is_empty() {
-        for name in names.groups.iter().flat_map(FolderGroup::names) {
+        for name in names.groups.iter().flat_map(|(_, group)| group.names()) {
             // A name that is no text is not found by its key either.
             let Some(key) = key_of(name).filter(|_| !name.contains(char::REPLACEMENT_CHARACTER))
             else {

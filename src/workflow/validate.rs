@@ -238,7 +238,7 @@ fn others_of(
         return Err(WorkflowError::Io { path: gap.what.clone(), why: gap.why.clone() });
     }
     let mut others = Vec::new();
-    for group in &names.groups {
+    for (_, group) in &names.groups {
         for (at, name) in group.names().enumerate() {
             let own = name.rsplit_once("--").map(|(_, own)| own.to_ascii_lowercase());
             if !own.is_some_and(|own| keys.contains(own.as_str())) {

@@ -1,15 +1,15 @@
 //! A file of ours in the git folder: a word that names its kind, a format
-//! number, a body, and a checksum over all of it.
+//! number, a body, and a checksum over all of it, which is for accidents.
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use sha2::{Digest as _, Sha256};
+use crc32fast::Hasher;
 
 /// What stands before the body.
 pub(super) const HEADER: usize = 20;
 /// What stands behind it.
-const CHECKSUM: usize = 32;
+const CHECKSUM: usize = 4;
 
 fn header(magic: &[u8; 16], format: u32) -> [u8; HEADER] {
     let mut bytes = [0; HEADER];
@@ -21,7 +21,7 @@ fn header(magic: &[u8; 16], format: u32) -> [u8; HEADER] {
 /// Adds up what passes through it.
 struct Summed<W> {
     inner: W,
-    sum: Sha256,
+    sum: Hasher,
 }
 
 impl<W: Write> Write for Summed<W> {
@@ -58,13 +58,12 @@ fn write(
     std::fs::create_dir_all(folder)?;
     // A reader sees the old file or the new one; the checksum catches the rest.
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    let summed = Summed { inner: file.as_file_mut(), sum: Sha256::new() };
+    let summed = Summed { inner: file.as_file_mut(), sum: Hasher::new() };
     let mut out = BufWriter::with_capacity(1 << 17, summed);
     out.write_all(&header(magic, format))?;
     body(&mut out)?;
     let summed = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-    let sum = summed.sum.finalize();
-    summed.inner.write_all(&sum)?;
+    summed.inner.write_all(&summed.sum.finalize().to_le_bytes())?;
     file.persist(path)?;
     Ok(())
 }
@@ -74,7 +73,7 @@ pub(super) fn load(path: &Path, magic: &[u8; 16], format: u32) -> Option<Vec<u8>
     let bytes = std::fs::read(path).ok()?;
     let end = bytes.len().checked_sub(CHECKSUM).filter(|end| *end >= HEADER)?;
     let fits = bytes.starts_with(&header(magic, format))
-        && Sha256::digest(&bytes[..end])[..] == bytes[end..];
+        && crc32fast::hash(&bytes[..end]).to_le_bytes() == bytes[end..];
     fits.then_some(bytes)
 }
 

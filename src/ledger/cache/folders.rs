@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use crate::ledger::path::{Folder, key_of};
-use crate::model::{Gap, ObjectId};
+use crate::model::{Gap, Key, ObjectId};
 
 use super::file::{Cursor, HEADER, body, load, save};
 
@@ -77,20 +77,27 @@ impl std::fmt::Debug for FolderGroup {
     }
 }
 
-/// The groups at or below a place, sorted by path, and what could not be read.
-#[derive(Debug, Default)]
-pub struct FolderGroups {
+/// What came of each group at or below a place, with the group's path and sorted
+/// by it, and what could not be read.
+#[derive(Debug)]
+pub struct FolderGroups<T> {
     /// The groups.
-    pub groups: Vec<FolderGroup>,
+    pub groups: Vec<(String, T)>,
     /// What could not be read.
     pub gaps: Vec<Gap>,
 }
 
-impl FolderGroups {
+impl<T> Default for FolderGroups<T> {
+    fn default() -> Self {
+        Self { groups: Vec::new(), gaps: Vec::new() }
+    }
+}
+
+impl<T> FolderGroups<T> {
     /// Removes the files of groups that are not among these, which are all.
     pub fn prune(&self, git_dir: &Path) {
         let wanted: BTreeSet<String> =
-            self.groups.iter().map(|group| file_stem(group.path())).collect();
+            self.groups.iter().map(|(path, _)| file_stem(path)).collect();
         let entries = fs::read_dir(git_dir.join(super::FOLDER).join(FOLDER));
         for entry in entries.into_iter().flatten().flatten() {
             let file = entry.path();
@@ -157,13 +164,29 @@ impl FolderGroup {
     /// The name of a folder; empty where the group is itself a handoff's folder.
     #[must_use]
     pub fn name(&self, at: usize) -> &str {
-        let names = self.names.as_deref().or(self.file.as_deref()).unwrap_or_default();
-        std::str::from_utf8(&names[self.rows[at].name.clone()]).expect("checked when it was read")
+        let name = &self.name_bytes()[self.rows[at].name.clone()];
+        std::str::from_utf8(name).expect("checked when it was read")
     }
 
     /// The names of all of them.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         (0..self.len()).map(|at| self.name(at))
+    }
+
+    /// The folders whose names end in a key, in whatever case.
+    pub fn ending_in(&self, key: &Key) -> impl Iterator<Item = Folder> {
+        let (names, key) = (self.name_bytes(), key.as_str().as_bytes());
+        let is_meant = move |row: &Row| {
+            let name = &names[row.name.clone()];
+            let (rest, own) = name.split_at(name.len().saturating_sub(key.len()));
+            own.eq_ignore_ascii_case(key) && rest.ends_with(b"--")
+        };
+        let rows = self.rows.iter().enumerate().filter(move |(_, row)| is_meant(row));
+        rows.map(|(at, _)| self.folder(at))
+    }
+
+    fn name_bytes(&self) -> &[u8] {
+        self.names.as_deref().or(self.file.as_deref()).unwrap_or_default()
     }
 
     /// A folder.

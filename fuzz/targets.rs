@@ -26,7 +26,7 @@ use handoff::crm::pipedrive::{Pipedrive, PipedriveSettings};
 use handoff::crm::salesforce::{BulkPace, Salesforce, SalesforceSettings};
 use handoff::esign::{EsignConfig, Providers, Request};
 use handoff::http::{BaseUrl, Schedule};
-use handoff::ledger::{KeptDigests, ScanAt, scan, scan_cold};
+use handoff::ledger::{FolderGroup, FolderGroups, KeptDigests, Ledger, ScanAt, scan, scan_cold};
 use handoff::model::{Secrets, Window};
 use http::{HeaderMap, Method, Uri};
 use serde_json::json;
@@ -157,6 +157,26 @@ pub(crate) fn caches(git_dir: &Path, input: &[u8]) {
         }
     }
     let _ = std::fs::remove_file(&digests);
+
+    // What is kept of a month: its file names what it depends on, and the rest is the input's.
+    let names = || Ledger::open(git_dir).and_then(|it| Ok(it.snapshot()?.folder_names()));
+    let months = folder.join("folders");
+    let _ = std::fs::remove_dir_all(&months);
+    let own = names().expect("the ledger can be read");
+    let shown = |names: &FolderGroups<FolderGroup>| -> Vec<String> {
+        let groups = names.groups.iter();
+        groups.flat_map(|(_, group)| (0..group.len()).map(|at| group.folder(at).path)).collect()
+    };
+    for file in std::fs::read_dir(&months).into_iter().flatten().flatten() {
+        let whole = std::fs::read(file.path()).expect("just written");
+        std::fs::write(file.path(), input).expect("written");
+        assert_eq!(shown(&names().expect("read")), shown(&own), "a foreign file changes nothing");
+        // Magic, format, basis and tree stay.
+        let body = [&whole[20..72], input].concat();
+        std::fs::write(file.path(), framed(b"handoff folders\n", 1, &body)).expect("written");
+        let _ = names().map(|names| shown(&names));
+        std::fs::write(file.path(), whole).expect("written");
+    }
 }
 
 /// A body in a whole cache file.

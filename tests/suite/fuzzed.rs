@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use fastrand::Rng;
 
+use handoff::ledger::Ledger;
+
 use crate::ledger_world::{World, commit, signed};
 
 #[path = "../../fuzz/targets.rs"]
@@ -204,6 +206,24 @@ fn no_expression_or_template_makes_a_panic() {
     run(&inputs, targets::expression);
 }
 
+/// What is kept of each month, from behind the tree on, whole and damaged.
+fn months(ledger: &Ledger) -> Vec<(String, Vec<u8>)> {
+    drop(ledger.snapshot().expect("a snapshot").folder_names());
+    let files = fs::read_dir(ledger.git_dir().join("handoff/folders")).expect("months are kept");
+    let mut found = Vec::new();
+    for file in files.flatten() {
+        let whole = fs::read(file.path()).expect("read");
+        let rest = whole[72..whole.len() - 4].to_vec();
+        found.extend((0..8).map(|n| {
+            let rest = damaged(&rest, &mut Rng::with_seed(2_000 + n));
+            (format!("a month, damage {n}"), rest)
+        }));
+        found.push(("a whole month".to_owned(), rest));
+    }
+    assert!(!found.is_empty(), "a month is kept");
+    found
+}
+
 #[test]
 fn a_damaged_cache_is_ignored() {
     let world = World::new();
@@ -219,6 +239,7 @@ fn a_damaged_cache_is_ignored() {
     let inputs: Vec<(String, Vec<u8>)> = (0..60)
         .map(|n| (format!("damage {n}"), damaged(&body, &mut Rng::with_seed(1_000 + n))))
         .chain([("a whole body".to_owned(), body.clone()), ("noise".to_owned(), noise)])
+        .chain(months(&ledger))
         .collect();
     run(&inputs, |input| targets::caches(git_dir, input));
 }

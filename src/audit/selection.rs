@@ -60,7 +60,7 @@ pub(super) fn select<'a>(input: &AuditInput<'a>) -> Selection<'a> {
     };
     let mut deals: Vec<(Selected<'a>, Option<Gap>)> =
         all.par_iter().filter(won).map(|deal| selected(deal, input)).collect();
-    deals.sort_by(|(a, _), (b, _)| {
+    deals.par_sort_by(|(a, _), (b, _)| {
         (&a.key, &a.deal.crm, &a.id)
             .cmp(&(&b.key, &b.deal.crm, &b.id))
             .then_with(|| same_record(a.deal, b.deal))
@@ -111,7 +111,11 @@ pub(super) fn select<'a>(input: &AuditInput<'a>) -> Selection<'a> {
         gaps.push(Gap {
             what: format!("the time at which {} won", list_were(&undated)),
             why: "the source gives no date; counted in every window".to_owned(),
-            help: Some("Fill in the close date of these deals in the CRM.".to_owned()),
+            help: Some(
+                input.population.source.undated_help.clone().unwrap_or_else(|| {
+                    "Fill in the close date of these deals in the CRM.".to_owned()
+                }),
+            ),
         });
     }
     Selection { undated: undated.len(), deals, gaps, remarks }

@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::invocation::Invocation;
 use super::keys::find_key;
-use super::open::{Ports, crm_tasks, open, open_crm};
+use super::open::{Ports, crm_tasks, export_root, open, open_crm};
 use super::when::When;
 use crate::brief::EventKind;
 use crate::crm::Crm;
@@ -84,7 +84,7 @@ fn crm_of_touches(
     if config.crm.file().is_some() {
         return Ok(None);
     }
-    match open_crm(invocation, config, context.ledger.root()) {
+    match open_crm(invocation, config, &export_root(&context.ledger)) {
         Err(error) if !config.first_touch.needs_evidence() => {
             invocation.say(format!(
                 "note: the CRM is not asked for first touches: {}",
@@ -115,7 +115,7 @@ fn open_readers(
     let config = &context.config;
     let reading = ReaderContext {
         days: WholeDays(config.timezone),
-        crm_tasks: crm_tasks(invocation, config, context.ledger.root())?,
+        crm_tasks: crm_tasks(invocation, config, &export_root(&context.ledger))?,
     };
     let readers = deliver::readers(&config.deliver, &invocation.secrets()?, &reading).map_err(
         |problems| {

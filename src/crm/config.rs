@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value};
 
-use super::export::{FileCrm, FileSettings, WonTest};
+use super::export::{ExportRoot, FileCrm, FileSettings, WonTest};
 use super::{
     Connection, Crm, CrmError, CrmRow, CrmSettings, Told, Trigger, hubspot, pipedrive, salesforce,
 };
@@ -189,7 +189,7 @@ impl CrmSettings for FileSettings {
             exports: connection.exports.map(Path::to_path_buf),
             ..self.clone()
         };
-        Ok(Box::new(open_file(settings, connection.root, None)?))
+        Ok(Box::new(open_file(settings, connection.root.clone(), None)?))
     }
 
     fn as_file(&self) -> Option<&FileSettings> {
@@ -204,7 +204,7 @@ impl CrmSettings for FileSettings {
 /// When the expression is none, or the file cannot be read.
 pub fn open_file(
     settings: FileSettings,
-    root: &Path,
+    root: impl Into<ExportRoot>,
     given: Option<&[u8]>,
 ) -> Result<FileCrm, CrmError> {
     let won = settings.won.as_deref().map(won_test).transpose();

@@ -302,6 +302,7 @@ fn several_ledgers_are_one_audit() {
             rows: 2,
             sha256: "00".repeat(32),
             remarks: vec![],
+            undated_help: None,
         },
         deals: handoff::model::Evidence::complete(vec![won_deal("1"), won_deal("2")]),
     };

@@ -1,5 +1,7 @@
 //! One clean line, text on a terminal, and "did you mean".
 
+use std::cmp::Ordering;
+
 use unicode_normalization::UnicodeNormalization as _;
 
 /// The candidate that a misspelt word most likely means; `None` when none is near.
@@ -29,6 +31,34 @@ pub fn did_you_mean<'a>(
             format!("one of {}", all.join(", "))
         }
     }
+}
+
+/// The order in which people expect names with numbers in them: `csv-2` before
+/// `csv-10`. Runs of digits are compared by their value, and where that is the
+/// same the one with fewer zeros in front is first; all else is compared by its
+/// bytes, so that only equal texts are equal.
+#[must_use]
+pub fn natural_order(a: &str, b: &str) -> Ordering {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let Some(differ) = a.iter().zip(b).position(|(a, b)| a != b) else {
+        return a.len().cmp(&b.len());
+    };
+    // The run in which they differ may have begun before.
+    let start = a[..differ].iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |at| at + 1);
+    let run = |text: &[u8]| text[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (of_a, of_b) = (run(a), run(b));
+    if of_a == 0 || of_b == 0 {
+        return a[differ].cmp(&b[differ]);
+    }
+    let value = |text: &'_ [u8], length: usize| {
+        let digits = &text[start..start + length];
+        let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
+        start + zeros..start + length
+    };
+    let (value_a, value_b) = (value(a, of_a), value(b, of_b));
+    (value_a.len().cmp(&value_b.len()))
+        .then_with(|| a[value_a].cmp(&b[value_b]))
+        .then_with(|| of_a.cmp(&of_b))
 }
 
 // One clean line, and text on a terminal: no controls, no direction overrides.

@@ -146,7 +146,9 @@ impl Formats {
                 (Wanted::ByName, None) => Format::Text,
             };
             let folder = output.as_deref().and_then(Path::parent);
-            if let Some(folder) = folder.map(|it| at.join(it)).filter(|it| !it.is_dir()) {
+            if let Some(folder) =
+                folder.map(|it| disk::clean(&at.join(it))).filter(|it| !it.is_dir())
+            {
                 let folder = folder.display();
                 return Err(CliError::usage(format!("--output: there is no folder {folder}"))
                     .help(format!("create it: mkdir -p {folder}")));

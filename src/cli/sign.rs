@@ -1,5 +1,7 @@
 //! `handoff sign`: one signed contract is handed over.
 
+use std::path::{Path, PathBuf};
+
 use chrono::{DateTime, Utc};
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -12,7 +14,7 @@ use super::formats::ResultFormat;
 use super::inbox_argument::InboxArgument;
 use super::invocation::Invocation;
 use super::open::{Ports, open};
-use super::relayed::{PAYLOAD, Relayed, read_payload};
+use super::relayed::{PAYLOAD, Relayed, name_of, read_payload};
 use super::when::When;
 use crate::brief::question;
 use crate::crm;
@@ -29,7 +31,7 @@ use crate::workflow::{
 pub struct Arguments {
     /// The provider's payload, as it was received or as a workflow's event carries it; `-` for standard input
     #[arg(value_name = "EVENT", conflicts_with_all = ["deal", "issue"])]
-    event: Option<String>,
+    event: Option<PathBuf>,
     /// A deal that the CRM says is won, without an e-signature
     #[arg(long, value_name = "ID")]
     deal: Option<String>,
@@ -49,7 +51,7 @@ pub struct Arguments {
     received_at: Option<When>,
     /// Answers from a filled-in issue form: its body, or the event of a workflow; `-` for standard input
     #[arg(long, value_name = "FILE")]
-    form: Option<String>,
+    form: Option<PathBuf>,
     /// The number of the issue with the form: identifies the handoff where there is neither an e-signature nor a CRM
     #[arg(long, value_name = "NUMBER", requires = "form", conflicts_with = "deal")]
     issue: Option<String>,
@@ -177,7 +179,7 @@ fn documents(
     let provider = arguments.provider.as_deref().or(payload.provider.as_deref());
     let mut sources = Vec::new();
     let mut passed = Vec::new();
-    let name = arguments.event.as_deref().unwrap_or("-");
+    let name = arguments.event.as_deref().unwrap_or(Path::new("-"));
     for event in events_of(name, provider, &payload.body, context, invocation)? {
         match event {
             SignatureEvent::Completed(signature) => sources.push(signature),
@@ -258,16 +260,15 @@ fn decide(
 /// What the payload of a file tells of; asks the provider's API where its secret
 /// is there.
 pub(super) fn events_of(
-    name: &str,
+    path: &Path,
     provider: Option<&str>,
     payload: &[u8],
     context: &Context,
     invocation: &Invocation,
 ) -> Result<Vec<SignatureEvent>, CliError> {
     let providers = Providers::new(&context.config.esign, &crate::crm::reference_rules());
-    let name = if name == "-" { "standard input" } else { name };
     let (provider, events) = providers.parse(provider, payload).map_err(|error| {
-        CliError::usage(format!("{name}: {error}"))
+        CliError::usage(format!("{}: {error}", name_of(path)))
             .help("give the payload as it was received, and --provider if it is not recognised")
     })?;
     let secrets = invocation.secrets()?;

@@ -16,7 +16,7 @@ use crate::brief::{BaseMapping, Expression};
 use crate::model::{Deal, DealId, ReferenceRule, Secrets};
 use crate::settings::{Problem, SettingsReader};
 use crate::text::did_you_mean;
-use crate::webhook::{Rejection, Request, Route};
+use crate::webhook::{Rejection, Request, Route, RouteNames};
 use crate::yaml::{self, Node};
 
 /// Every CRM there is.
@@ -271,16 +271,13 @@ impl Triggers {
 struct Unconnected(&'static CrmRow);
 
 impl Route for Unconnected {
-    fn name(&self) -> &'static str {
-        self.0.name
-    }
-
-    fn title(&self) -> &'static str {
-        self.0.title
-    }
-
-    fn secret_names(&self) -> &[&'static str] {
-        self.0.webhook_secret.as_slice()
+    fn names(&self) -> RouteNames<'_> {
+        RouteNames {
+            name: self.0.name,
+            title: self.0.title,
+            aliases: &[],
+            secrets: self.0.webhook_secret.as_slice(),
+        }
     }
 }
 

@@ -379,8 +379,11 @@ impl Crm for FileCrm {
         &self.name
     }
 
-    async fn deals(&self, asked: &[AskedDeal<'_>]) -> Vec<Result<Deal, CrmError>> {
-        asked.iter().map(|asked| self.find(asked)).collect()
+    async fn read_deals(
+        &self,
+        asked: &[AskedDeal<'_>],
+    ) -> Result<Vec<Result<Deal, CrmError>>, CrmError> {
+        Ok(asked.iter().map(|asked| self.find(asked)).collect())
     }
 
     async fn population(

@@ -10,7 +10,7 @@ use super::deliver::deliveries_json;
 use super::error::CliError;
 use super::exit::Exit;
 use super::form::{form_answers, read_form, signature_of};
-use super::formats::ResultFormat;
+use super::formats::RecordedResult;
 use super::inbox_argument::InboxArgument;
 use super::invocation::Invocation;
 use super::open::{Ports, open};
@@ -58,12 +58,8 @@ pub struct Arguments {
     /// Write the brief only; `handoff deliver` makes the deliveries later
     #[arg(long)]
     no_deliver: bool,
-    /// Do not push
-    #[arg(long)]
-    no_push: bool,
-    /// What to print
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
-    format: ResultFormat,
+    #[command(flatten)]
+    result: RecordedResult,
 }
 
 /// Runs the command.
@@ -76,7 +72,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         .transpose()?;
     let context = open(
         invocation,
-        Ports { crm: true, sinks: !arguments.no_deliver, push: !arguments.no_push },
+        Ports { crm: true, sinks: !arguments.no_deliver, push: !arguments.result.no_push },
     )?;
     let given = When::of_act(arguments.received_at.as_ref(), &context.config, invocation.now)?;
     let received_at = given
@@ -132,7 +128,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     }
     for (signed, delivered) in &printed {
         invocation.emit(
-            arguments.format,
+            arguments.result.format,
             || to_json(signed, delivered.as_ref()),
             || crate::text::terminal(&to_text(signed, delivered.as_ref())),
         )?;

@@ -40,25 +40,30 @@ pub fn did_you_mean<'a>(
 #[must_use]
 pub fn natural_order(a: &str, b: &str) -> Ordering {
     let (a, b) = (a.as_bytes(), b.as_bytes());
-    let Some(differ) = a.iter().zip(b).position(|(a, b)| a != b) else {
-        return a.len().cmp(&b.len());
-    };
-    // The run in which they differ may have begun before.
-    let start = a[..differ].iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |at| at + 1);
-    let run = |text: &[u8]| text[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (of_a, of_b) = (run(a), run(b));
-    if of_a == 0 || of_b == 0 {
+    // Most of two keys is the same: it is passed over in pieces.
+    let same = a.chunks_exact(8).zip(b.chunks_exact(8)).take_while(|(a, b)| a == b).count() * 8;
+    let differ = a[same..].iter().zip(&b[same..]).position(|(a, b)| a != b);
+    let Some(differ) = differ.map(|at| same + at) else { return a.len().cmp(&b.len()) };
+    let (is_digit_a, is_digit_b) = (a[differ].is_ascii_digit(), b[differ].is_ascii_digit());
+    // The digits that both have before they differ.
+    let common = a[..differ].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    if !(is_digit_a && is_digit_b) && (common == 0 || !(is_digit_a || is_digit_b)) {
         return a[differ].cmp(&b[differ]);
     }
-    let value = |text: &'_ [u8], length: usize| {
-        let digits = &text[start..start + length];
-        let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
-        start + zeros..start + length
+    let digits = |text: &'_ [u8], from: usize| {
+        text[from..].iter().take_while(|byte| byte.is_ascii_digit()).count()
     };
-    let (value_a, value_b) = (value(a, of_a), value(b, of_b));
+    let (rest_a, rest_b) = (digits(a, differ), digits(b, differ));
+    if a[differ - common..differ].iter().any(|byte| *byte != b'0') {
+        return rest_a.cmp(&rest_b).then_with(|| a[differ].cmp(&b[differ]));
+    }
+    // Zeros in front say nothing of the value.
+    let zeros = |text: &[u8]| text[differ..].iter().take_while(|byte| **byte == b'0').count();
+    let value = |text: &'_ [u8], rest: usize| differ + zeros(text).min(rest)..differ + rest;
+    let (value_a, value_b) = (value(a, rest_a), value(b, rest_b));
     (value_a.len().cmp(&value_b.len()))
         .then_with(|| a[value_a].cmp(&b[value_b]))
-        .then_with(|| of_a.cmp(&of_b))
+        .then_with(|| rest_a.cmp(&rest_b))
 }
 
 // One clean line, and text on a terminal: no controls, no direction overrides.

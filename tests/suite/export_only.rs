@@ -274,15 +274,18 @@ fn keys_in(text: &str) -> Vec<&str> {
 #[test]
 fn numbers_in_keys_are_ordered_by_their_value_in_every_format() {
     let sandbox = Sandbox::new();
-    let ids = ["10", "9", "100", "2", "011", "11", "1"];
+    let ids = ["10", "9", "1-b", "100", "2", "1-a", "011", "11", "1", "2-1"];
     let rows: String = ids
         .iter()
         .map(|id| format!("{id},Deal,Closed Won,2026-11-05,Riley Ross,7,USD\n"))
         .collect();
     let header = "Deal ID,Name,Stage,Closed won at,Owner,Amount,Currency\n";
     sandbox.write("e/export.csv", format!("{header}{rows}"));
-    let expected =
-        ["csv-1", "csv-2", "csv-9", "csv-10", "csv-11", "csv-011", "csv-100"].map(str::to_owned);
+    let expected = [
+        "csv-1", "csv-1-a", "csv-1-b", "csv-2", "csv-2-1", "csv-9", "csv-10", "csv-11", "csv-011",
+        "csv-100",
+    ]
+    .map(str::to_owned);
     let audit = ["--now", NOON, "audit", "--deals", "export.csv", "--format"];
     for format in ["text", "json", "csv", "markdown", "html", "sarif"] {
         let told = sandbox.handoff("e", &[&audit[..], &[format]].concat()).exits(1).stdout;

@@ -112,9 +112,8 @@ fn nobody_acts_in_somebody_elses_name() {
 fn a_part_of_the_reps_name_is_not_somebody_else() {
     let ledger = team();
     let settings = fs::read_to_string(ledger.sandbox.join("l/handoff.yaml")).unwrap();
-    let (settings, _) = settings.split_once("  approvers:").map(|(a, b)| (a, b)).unwrap();
-    let rest = "\n".to_owned();
-    ledger.sandbox.write("l/handoff.yaml", format!("{settings}{rest}"));
+    let (settings, _) = settings.split_once("  approvers:").unwrap();
+    ledger.sandbox.write("l/handoff.yaml", settings);
     ledger.commit("2026-11-01T02:00:00Z", "no approvers");
     for word in ["Riley", "riley", "@riley", "ROSS", "R. Ross", "Ross, Riley", "riley.ross"] {
         refused(
@@ -129,7 +128,7 @@ fn a_part_of_the_reps_name_is_not_somebody_else() {
     refused(exempt(&ledger, "hubspot-1", "RILEY ross"), "is the rep of this deal", "decide");
     // Who is known otherwise, or is somebody else, decides.
     let settings = settings.replace("github: noorh", "github: riley");
-    ledger.sandbox.write("l/handoff.yaml", format!("{settings}{rest}"));
+    ledger.sandbox.write("l/handoff.yaml", settings);
     ledger.commit("2026-11-01T03:00:00Z", "a CSM of that login");
     exempt(&ledger, "hubspot-1", "riley").exits(0);
     let (_, findings) = ledger.audited();

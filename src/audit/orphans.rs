@@ -64,7 +64,7 @@ fn is_won(deal: &Deal) -> bool {
 }
 
 /// The signed briefs at the tip that belong to no won deal, in the order of
-/// the handoffs. A won deal outside the window is a deal all the same.
+/// their keys. A won deal outside the window is a deal all the same.
 pub(super) fn find_orphans<'a>(
     input: &AuditInput<'a>,
     handoffs: &[&'a HandoffFacts],
@@ -86,7 +86,12 @@ pub(super) fn find_orphans<'a>(
         .map(|deal| (deal.crm.as_str(), normalise_deal_id(&deal.crm, &deal.id)))
         .collect();
     let elsewhere = Elsewhere::new(input.population.deals.parts().0, &wanted);
-    loose.into_iter().filter_map(|handoff| judge(input, handoff, &elsewhere, suggestions)).collect()
+    let mut orphans: Vec<FoundOrphan<'a>> = loose
+        .into_iter()
+        .filter_map(|handoff| judge(input, handoff, &elsewhere, suggestions))
+        .collect();
+    orphans.sort_by(|a, b| a.orphan.key.cmp(&b.orphan.key));
+    orphans
 }
 
 fn judge<'a>(

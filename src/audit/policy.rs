@@ -33,6 +33,9 @@ pub struct Policy {
     pub waits_in_pull_request: bool,
     /// Who may approve exemptions; anybody but the deal's rep while it is empty.
     pub approvers: Vec<String>,
+    /// The logins, addresses and names of the team: who is known under them is
+    /// not taken for somebody of a like name.
+    pub team: Vec<String>,
     /// Whether a second clock is asked when briefs arrived.
     pub asks_clock: bool,
     /// How much later than its commit an event may be: clocks of two machines
@@ -53,6 +56,7 @@ impl Default for Policy {
             expects_task: true,
             waits_in_pull_request: false,
             approvers: Vec::new(),
+            team: Vec::new(),
             asks_clock: false,
             clock_skew: HumanDuration::seconds(60),
             amount_tolerance: Decimal::ONE,

@@ -13,6 +13,7 @@ use crate::finding::{Finding, Severity};
 use crate::model::{
     CheckpointDeal, DocumentId, Gap, HeldDocument, ObjectId, ProviderName, Push, Window,
 };
+use crate::text::natural_order;
 
 /// The version of the JSON shape; it changes when a reader would break.
 pub const REPORT_VERSION: u32 = 1;
@@ -85,7 +86,7 @@ impl AuditReport {
     /// The row of a deal.
     #[must_use]
     pub fn deal(&self, key: &str) -> Option<&DealRow> {
-        let at = self.deals.binary_search_by(|row| row.key.as_str().cmp(key)).ok()?;
+        let at = self.deals.binary_search_by(|row| natural_order(row.key.as_str(), key)).ok()?;
         self.deals.get(at)
     }
 }

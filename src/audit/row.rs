@@ -1,5 +1,6 @@
 //! One line of the report: a deal with its class, or a brief without a deal.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,10 +10,11 @@ use serde::{Serialize, Serializer};
 use super::Class;
 use crate::brief::TouchEvidence;
 use crate::model::{CrmName, DealId, DocumentId, Money, ObjectId, ProviderName};
+use crate::text::natural_order;
 
 /// A deal's name in the report: the key its handoff has or would have. Cheap
 /// to copy, because every number of the report keeps the deals behind it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DealKey(Arc<str>);
 
 impl DealKey {
@@ -26,6 +28,19 @@ impl DealKey {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// As people expect it: `csv-2` before `csv-10`.
+impl Ord for DealKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        natural_order(&self.0, &other.0)
+    }
+}
+
+impl PartialOrd for DealKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

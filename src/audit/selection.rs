@@ -1,5 +1,6 @@
 //! Which deals of the population the audit counts.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
@@ -58,15 +59,23 @@ pub(super) fn select<'a>(input: &AuditInput<'a>) -> Selection<'a> {
             && input.is_there(deal.closed_won_at)
             && deal.closed_won_at.is_none_or(|at| input.window.contains(at))
     };
-    let mut deals: Vec<(Selected<'a>, Option<Gap>)> =
-        all.par_iter().filter(won).map(|deal| selected(deal, input)).collect();
-    deals.sort_by(|(a, _), (b, _)| {
-        (&a.key, &a.deal.crm, &a.id)
-            .cmp(&(&b.key, &b.deal.crm, &b.id))
-            .then_with(|| same_record(a.deal, b.deal))
+    let mut deals: Vec<(EndNumber, Selected<'a>, Option<Gap>)> = all
+        .par_iter()
+        .filter(won)
+        .map(|deal| {
+            let (selected, gap) = selected(deal, input);
+            (EndNumber::of(selected.key.as_str()), selected, gap)
+        })
+        .collect();
+    deals.par_sort_by(|(number, a, _), (other, b, _)| {
+        number.order(*other, a.key.as_str(), b.key.as_str()).unwrap_or_else(|| {
+            (&a.key, &a.deal.crm, &a.id)
+                .cmp(&(&b.key, &b.deal.crm, &b.id))
+                .then_with(|| same_record(a.deal, b.deal))
+        })
     });
-    gaps.extend(unique(deals.iter_mut().filter_map(|(_, gap)| gap.take())));
-    let mut deals: Vec<Selected<'a>> = deals.into_iter().map(|(deal, _)| deal).collect();
+    gaps.extend(unique(deals.iter_mut().filter_map(|(_, _, gap)| gap.take())));
+    let mut deals: Vec<Selected<'a>> = deals.into_iter().map(|(_, deal, _)| deal).collect();
 
     deals.dedup_by(|later, first| {
         let same = later.deal.crm == first.deal.crm && later.id == first.id;
@@ -111,10 +120,34 @@ pub(super) fn select<'a>(input: &AuditInput<'a>) -> Selection<'a> {
         gaps.push(Gap {
             what: format!("the time at which {} won", list_were(&undated)),
             why: "the source gives no date; counted in every window".to_owned(),
-            help: Some("Fill in the close date of these deals in the CRM.".to_owned()),
+            help: Some(
+                input.population.source.undated_help.clone().unwrap_or_else(|| {
+                    "Fill in the close date of these deals in the CRM.".to_owned()
+                }),
+            ),
         });
     }
     Selection { undated: undated.len(), deals, gaps, remarks }
+}
+
+/// The number at the end of a key, read once: a million keys are then sorted as
+/// fast as plain texts.
+#[derive(Clone, Copy)]
+struct EndNumber(Option<(usize, u64)>);
+
+impl EndNumber {
+    fn of(key: &str) -> Self {
+        let digits = key.bytes().rev().take_while(u8::is_ascii_digit).count();
+        let at = key.len() - digits;
+        Self(key[at..].parse().ok().map(|number| (at, number)))
+    }
+
+    /// The order of two keys, where their numbers alone decide it.
+    fn order(self, other: Self, key: &str, other_key: &str) -> Option<Ordering> {
+        let ((at, number), (other_at, other)) = self.0.zip(other.0)?;
+        let same = at == other_at && key.as_bytes()[..at] == other_key.as_bytes()[..at];
+        (same && number != other).then(|| number.cmp(&other))
+    }
 }
 
 fn selected<'a>(deal: &'a Deal, input: &AuditInput<'_>) -> (Selected<'a>, Option<Gap>) {
@@ -132,7 +165,7 @@ fn selected<'a>(deal: &'a Deal, input: &AuditInput<'_>) -> (Selected<'a>, Option
 }
 
 /// The order of two rows with one id; equal when nothing tells them apart.
-fn same_record(a: &Deal, b: &Deal) -> std::cmp::Ordering {
+fn same_record(a: &Deal, b: &Deal) -> Ordering {
     let content = |deal: &Deal| serde_json::to_string(deal).expect("a deal is plain data");
     content(a).cmp(&content(b))
 }

@@ -350,7 +350,8 @@ fn without_ledger(
     let rules = RulesOfTime::unchanged(&config);
     let ledgers = [ledger];
     let detail = workflow::counted(&config, Some(&rules), &ledgers);
-    let source = open_export(deals, detail, invocation, &config, &invocation.folder)?;
+    let source =
+        open_export(deals, detail, invocation, &config, &invocation.folder.as_path().into())?;
     let population = read_population(&source, window, invocation)?;
     let command = again(arguments, None, as_of);
     let request = AuditRequest {

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::audit::population;
 use super::error::CliError;
 use super::exit::Exit;
-use super::formats::ResultFormat;
+use super::formats::RecordedResult;
 use super::invocation::Invocation;
 use super::open::{Ports, open, open_deals};
 use crate::crm::export::Detail;
@@ -35,18 +35,16 @@ pub struct Arguments {
     /// Make the deliveries, too: tasks and messages for what is long past
     #[arg(long)]
     deliver: bool,
-    /// Do not push
-    #[arg(long)]
-    no_push: bool,
-    /// What to print
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
-    format: ResultFormat,
+    #[command(flatten)]
+    result: RecordedResult,
 }
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
-    let mut context =
-        open(invocation, Ports { push: !arguments.no_push, sinks: arguments.deliver, crm: false })?;
+    let mut context = open(
+        invocation,
+        Ports { push: !arguments.result.no_push, sinks: arguments.deliver, crm: false },
+    )?;
     if arguments.deals.is_some() {
         context.config.map_for_export();
     }
@@ -138,7 +136,7 @@ fn print(
     planned: bool,
 ) -> Result<(), CliError> {
     invocation.emit(
-        arguments.format,
+        arguments.result.format,
         || json!({"version": 1, "dry_run": arguments.dry_run, "deals": lines}),
         || to_text(lines, planned),
     )

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::error::CliError;
 use super::exit::Exit;
-use super::formats::ResultFormat;
+use super::formats::RecordedResult;
 use super::inbox_argument::InboxArgument;
 use super::intake::{Intake, TO_THE_END};
 use super::invocation::Invocation;
@@ -41,12 +41,8 @@ pub struct Arguments {
     dry_run: bool,
     #[command(flatten)]
     inbox: InboxArgument,
-    /// Do not push
-    #[arg(long)]
-    no_push: bool,
-    /// What to print
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
-    format: ResultFormat,
+    #[command(flatten)]
+    result: RecordedResult,
 }
 
 /// What the providers told.
@@ -91,7 +87,7 @@ async fn ask_and_hand_over(
             invocation.say(format!("note: {name} is in the inbox already ({})", state.word()));
         }
     }
-    let worker = intake.worker(!arguments.no_push, TO_THE_END, invocation)();
+    let worker = intake.worker(!arguments.result.no_push, TO_THE_END, invocation)();
     let tally = worker.drain().await?;
     Ok((asked, tally))
 }
@@ -172,7 +168,7 @@ fn print(
     invocation: &Invocation,
 ) -> Result<(), CliError> {
     invocation.emit(
-        arguments.format,
+        arguments.result.format,
         || to_json(arguments, asked, tally),
         || to_text(arguments, asked, tally),
     )

@@ -11,7 +11,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::invocation::Invocation;
-use super::open::{Ports, is_in_ledger, open, open_crm, open_export, settings_beside};
+use super::open::{Ports, export_root, is_in_ledger, open, open_crm, open_export, settings_beside};
 use crate::audit::{CoverageReport, QuestionCoverage, Share};
 use crate::brief::{Proposal, Schema, question};
 use crate::config::{Config, FILE_NAME};
@@ -49,11 +49,21 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         _ => Some(open(invocation, Ports::default())?),
     };
     let (mut config, schema, root) = match ledger {
-        Some(context) => (context.config, context.schema, context.ledger.root().to_path_buf()),
+        Some(context) if arguments.write && context.ledger.is_bare() => {
+            return Err(CliError::usage(format!(
+                "{} has no checkout, and --write changes {FILE_NAME} in one",
+                context.ledger.root().display()
+            ))
+            .help("run it in a clone with files, or without --write, and paste the lines there"));
+        }
+        Some(context) => {
+            let root = export_root(&context.ledger);
+            (context.config, context.schema, root)
+        }
         None => {
             let schema = Schema::compile(crate::brief::SHIPPED_SCHEMA.as_bytes())
                 .map_err(|error| CliError::could_not(format!("the shipped schema: {error}")))?;
-            (settings_beside(&invocation.folder)?, schema.into(), invocation.folder.clone())
+            (settings_beside(&invocation.folder)?, schema.into(), invocation.folder.clone().into())
         }
     };
     let export = match &arguments.deals {
@@ -118,7 +128,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         },
     )?;
     if arguments.write {
-        write(&root, arguments.deals.as_deref(), &unused.proposals, invocation)?;
+        write(root.folder(), arguments.deals.as_deref(), &unused.proposals, invocation)?;
     }
     Ok(match (report.complete, report.deals) {
         (false, _) => Exit::CouldNot,

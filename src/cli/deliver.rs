@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::error::CliError;
 use super::exit::Exit;
-use super::formats::ResultFormat;
+use super::formats::RecordedResult;
 use super::invocation::Invocation;
 use super::keys::find_signed_keys;
 use super::open::{Ports, open};
@@ -33,17 +33,14 @@ pub struct Arguments {
     /// Print the plan and make nothing
     #[arg(long)]
     dry_run: bool,
-    /// Do not push
-    #[arg(long)]
-    no_push: bool,
-    /// What to print
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
-    format: ResultFormat,
+    #[command(flatten)]
+    result: RecordedResult,
 }
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
-    let context = open(invocation, Ports { sinks: true, crm: true, push: !arguments.no_push })?;
+    let context =
+        open(invocation, Ports { sinks: true, crm: true, push: !arguments.result.no_push })?;
     if context.sinks.is_empty() {
         return Err(CliError::usage("`deliver:` in handoff.yaml names nothing to deliver to")
             .help("add `deliver: {outbox: {dir: outbox}}` to see what would be sent, as files"));
@@ -73,7 +70,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
             .collect();
         json!({"version": 1, "dry_run": arguments.dry_run, "handoffs": handoffs})
     };
-    invocation.emit(arguments.format, to_json, || {
+    invocation.emit(arguments.result.format, to_json, || {
         crate::text::terminal(&to_text(&results, arguments.dry_run))
     })?;
     Ok(exit)

@@ -88,7 +88,7 @@ pub struct Arguments {
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
-    let dir = invocation.folder.join(&arguments.dir);
+    let dir = invocation.path(&arguments.dir);
     not_a_file(&dir, &arguments.dir)?;
     let occupied = dir.read_dir().is_ok_and(|mut entries| entries.next().is_some());
     if occupied {

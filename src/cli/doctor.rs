@@ -9,7 +9,9 @@ use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::inbox_argument::inbox_counts;
 use super::invocation::Invocation;
-use super::open::{Ports, check_columns, config_checks, open, open_crm, open_sinks, requested};
+use super::open::{
+    Ports, check_columns, config_checks, export_root, open, open_crm, open_sinks, requested,
+};
 use crate::crm::Triggers;
 use crate::disk::Access;
 use crate::esign::Providers;
@@ -87,7 +89,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     checks.extend(inbox(&context, invocation));
     checks.extend(told_of_held(&context));
     invocation.block_on(async {
-        match open_crm(invocation, &context.config, context.ledger.root()) {
+        match open_crm(invocation, &context.config, &export_root(&context.ledger)) {
             Ok(Some(crm)) if arguments.offline && context.config.crm.file().is_none() => {
                 let detail = "its secrets are set; not tried, because this is offline";
                 checks.push(Check::ok(crm.name().as_str(), detail));

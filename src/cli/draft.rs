@@ -1,5 +1,7 @@
 //! `handoff draft`: a brief before its signature, and what it lacks.
 
+use std::path::{Path, PathBuf};
+
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -21,7 +23,7 @@ use crate::workflow::{self, DealSource, Drafted};
 pub struct Arguments {
     /// The provider's payload of a document that was sent for signature; `-` for standard input
     #[arg(value_name = "EVENT", conflicts_with = "deal")]
-    event: Option<String>,
+    event: Option<PathBuf>,
     /// A deal of the CRM that is not signed yet
     #[arg(long, value_name = "ID")]
     deal: Option<String>,
@@ -30,7 +32,7 @@ pub struct Arguments {
     provider: Option<String>,
     /// Answers from a filled-in issue form: its body, as GitHub gives it; `-` for standard input
     #[arg(long, value_name = "FILE")]
-    form: Option<String>,
+    form: Option<PathBuf>,
     /// Do not push, and open no pull request
     #[arg(long)]
     no_push: bool,
@@ -99,7 +101,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
 
 /// The documents of a payload that went out and wait for signatures.
 fn sent(
-    path: &str,
+    path: &Path,
     provider: Option<&str>,
     context: &workflow::Context,
     invocation: &Invocation,

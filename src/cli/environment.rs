@@ -9,6 +9,7 @@ use secrecy::SecretString;
 
 use crate::crm;
 use crate::deliver;
+use crate::disk;
 use crate::esign;
 use crate::model::Secrets;
 use crate::text::shell_word;
@@ -124,7 +125,7 @@ impl Environment {
     /// the command line calls it.
     #[must_use]
     pub fn folder_here(&self, named: &Path) -> String {
-        let folder: PathBuf = self.cwd.join(named).components().collect();
+        let folder = disk::clean(&self.cwd.join(named));
         let called_in: PathBuf = self.called_in.components().collect();
         let shown = match folder.strip_prefix(&called_in) {
             _ if self.cwd == self.called_in && named.is_relative() => named,

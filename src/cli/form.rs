@@ -1,12 +1,14 @@
 //! A filled issue form: its answers, and the word it stands for where there is
 //! neither an e-signature nor a CRM.
 
+use std::path::Path;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::error::CliError;
 use super::invocation::Invocation;
-use super::relayed::read_payload;
+use super::relayed::{name_of, read_payload};
 use crate::model::{DocumentId, Key, ProviderName, Signature};
 use crate::text::quoted;
 use crate::workflow::{self, Context, DealSource};
@@ -17,17 +19,17 @@ const PROVIDER: &str = "github";
 /// What a form is.
 const FORM: &str = "give the body of an issue made with .github/ISSUE_TEMPLATE/handoff.yml, such as `gh issue view 12 --json body --jq .body` prints: a file, or - for standard input";
 
-/// A form with the name it was given by.
+/// A form with the path it was given by.
 pub(super) fn read_form<'a>(
-    path: &'a str,
+    path: &'a Path,
     invocation: &Invocation,
-) -> Result<(&'a str, Vec<u8>), CliError> {
+) -> Result<(&'a Path, Vec<u8>), CliError> {
     Ok((path, read_payload(path, FORM, invocation)?))
 }
 
 /// The answers of a filled issue form; what could not be understood is said.
 pub(super) fn form_answers(
-    (path, bytes): &(&str, Vec<u8>),
+    (path, bytes): &(&Path, Vec<u8>),
     context: &Context,
     invocation: &Invocation,
 ) -> Result<Map<String, Value>, CliError> {
@@ -36,7 +38,7 @@ pub(super) fn form_answers(
     let body = event.as_ref().and_then(|event| event["issue"]["body"].as_str());
     let body = body.map_or_else(|| String::from_utf8_lossy(bytes).into_owned(), str::to_owned);
     let answers = crate::brief::read_form(&context.schema, &body).ok_or_else(|| {
-        CliError::usage(format!("{path} is not a filled-in handoff form")).help(FORM)
+        CliError::usage(format!("{} is not a filled-in handoff form", name_of(path))).help(FORM)
     })?;
     for problem in &answers.problems {
         invocation.warn(format!("warning: not taken from the form: {problem}"));

@@ -23,6 +23,17 @@ pub(super) enum ResultFormat {
     Json,
 }
 
+/// What a command takes that writes to the ledger and prints a result.
+#[derive(Debug, Args)]
+pub(super) struct RecordedResult {
+    /// Do not push
+    #[arg(long)]
+    pub(super) no_push: bool,
+    /// What to print
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(super) format: ResultFormat,
+}
+
 impl Invocation {
     /// Prints a result in the format that was asked for. The text is made
     /// harmless for terminals by whoever puts customer text into it.
@@ -146,7 +157,9 @@ impl Formats {
                 (Wanted::ByName, None) => Format::Text,
             };
             let folder = output.as_deref().and_then(Path::parent);
-            if let Some(folder) = folder.map(|it| at.join(it)).filter(|it| !it.is_dir()) {
+            if let Some(folder) =
+                folder.map(|it| disk::clean(&at.join(it))).filter(|it| !it.is_dir())
+            {
                 let folder = folder.display();
                 return Err(CliError::usage(format!("--output: there is no folder {folder}"))
                     .help(format!("create it: mkdir -p {folder}")));

@@ -90,7 +90,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let dir = arguments
         .dir
         .as_ref()
-        .map_or_else(|| invocation.folder.clone(), |dir| invocation.folder.join(dir));
+        .map_or_else(|| invocation.folder.clone(), |dir| invocation.path(dir));
     let named = arguments.dir.as_deref().unwrap_or(&invocation.folder);
     not_a_file(&dir, named)?;
     if arguments.server_hook {

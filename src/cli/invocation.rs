@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use super::environment::Environment;
 use super::error::CliError;
 use super::exit::Exit;
+use crate::disk;
 use crate::http::BaseUrl;
 use crate::model::Secrets;
 use crate::text::terminal;
@@ -133,7 +134,7 @@ impl Invocation {
     /// A path of the command line, relative to where the run began.
     #[must_use]
     pub fn path(&self, path: &Path) -> PathBuf {
-        self.environment.cwd.join(path)
+        disk::clean(&self.environment.cwd.join(path))
     }
 
     /// The secrets of the environment.

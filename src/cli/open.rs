@@ -11,7 +11,7 @@ use super::error::CliError;
 use super::invocation::Invocation;
 use crate::brief::{Renderer, SHIPPED_SCHEMA, Schema};
 use crate::config::{Config, FILE_NAME, Problem};
-use crate::crm::export::{Detail, FileCrm, FileSettings};
+use crate::crm::export::{Detail, ExportRoot, FileCrm, FileSettings};
 use crate::crm::{self, Connection, Crm, RequestedProperties};
 use crate::deliver::{
     self, BranchRequests, LentCrmTasks, LinkSettings, Links, Messages, Sink, SinkContext, Templates,
@@ -42,7 +42,7 @@ pub(super) fn open(invocation: &Invocation, ports: Ports) -> Result<Context, Cli
     ));
     let schema = Arc::new(schema);
     let renderer = renderer_of(template_of(&ledger, "brief.md.j2")?.as_deref(), &config)?;
-    let crm = if ports.crm { open_crm(invocation, &config, ledger.root())? } else { None };
+    let crm = if ports.crm { open_crm(invocation, &config, &export_root(&ledger))? } else { None };
     let sinks = if ports.sinks { open_sinks(invocation, &config, &ledger)? } else { Vec::new() };
     Ok(Context {
         ledger,
@@ -243,11 +243,22 @@ fn template(read: ReadFile<'_>, name: &str) -> Result<Option<String>, CliError> 
         .transpose()
 }
 
+/// Where the paths of settings start: the ledger's folder, or its tip where it
+/// has no checkout.
+pub(super) fn export_root(ledger: &Ledger) -> ExportRoot {
+    if !ledger.is_bare() {
+        return ledger.root().into();
+    }
+    let of_tip = ledger.clone();
+    let read = move |path: &str| of_tip.read(path).map_err(|error| error.to_string());
+    ExportRoot::committed(ledger.root(), Arc::new(read))
+}
+
 /// The CRM of the configuration, if one is connected.
 pub(super) fn open_crm(
     invocation: &Invocation,
     config: &Config,
-    root: &Path,
+    root: &ExportRoot,
 ) -> Result<Option<Box<dyn Crm>>, CliError> {
     open_crm_for(invocation, config, &requested(config), root)
 }
@@ -257,7 +268,7 @@ pub(super) fn open_crm_for(
     invocation: &Invocation,
     config: &Config,
     requested: &RequestedProperties,
-    root: &Path,
+    root: &ExportRoot,
 ) -> Result<Option<Box<dyn Crm>>, CliError> {
     let exports = exports_folder(invocation);
     let connection = Connection {
@@ -285,7 +296,7 @@ fn refuse_absent_columns(config: &Config, crm: &dyn Crm) -> Result<(), CliError>
 /// which it does not have are refused. An export that is not there, or cannot be
 /// read, is for those who read deals.
 pub(super) fn check_columns(context: &Context) -> Result<(), CliError> {
-    let (config, root) = (&context.config, context.ledger.root());
+    let (config, root) = (&context.config, export_root(&context.ledger));
     let Some(settings) = config.crm.file() else { return Ok(()) };
     match crm::open_file(settings.clone(), root, None) {
         Ok(export) => refuse_absent_columns(config, &export),
@@ -329,7 +340,7 @@ pub(super) fn open_sinks(
     ledger: &Ledger,
 ) -> Result<Vec<Box<dyn Sink>>, CliError> {
     let mut site = site(invocation, config, ledger, links(invocation, config)?)?;
-    site.crm_tasks = crm_tasks(invocation, config, ledger.root())?;
+    site.crm_tasks = crm_tasks(invocation, config, &export_root(ledger))?;
     let mut sinks =
         deliver::build(&config.deliver, &invocation.secrets()?, &site).map_err(|problems| {
             let mut error =
@@ -340,7 +351,7 @@ pub(super) fn open_sinks(
             error
         })?;
     if config.crm.updates_closed_won()
-        && let Some(crm) = open_crm(invocation, config, ledger.root())?
+        && let Some(crm) = open_crm(invocation, config, &export_root(ledger))?
     {
         sinks.push(Box::new(CrmSink::new(crm)));
     }
@@ -437,7 +448,7 @@ fn site(
 pub(super) fn crm_tasks(
     invocation: &Invocation,
     config: &Config,
-    root: &Path,
+    root: &ExportRoot,
 ) -> Result<Option<LentCrmTasks>, CliError> {
     if !config.deliver.writes_to_crm() || config.crm.file().is_some() {
         return Ok(None);
@@ -475,7 +486,7 @@ pub(super) fn open_deals(
     invocation: &Invocation,
     context: &Context,
 ) -> Result<Box<dyn Crm>, CliError> {
-    let root = context.ledger.root();
+    let root = &export_root(&context.ledger);
     let Some(file) = deals else {
         return open_crm(invocation, &context.config, root)?.ok_or_else(|| {
             CliError::usage("there are no deals to read")
@@ -496,7 +507,7 @@ pub(super) fn open_export(
     detail: Detail,
     invocation: &Invocation,
     config: &Config,
-    root: &Path,
+    root: &ExportRoot,
 ) -> Result<FileCrm, CliError> {
     invocation.note(format!("deals from {}", file.display()));
     let company_zone = workflow::company_zone(config);
@@ -506,7 +517,7 @@ pub(super) fn open_export(
         settings.exports = exports_folder(invocation);
         settings.company_zone = company_zone;
         let given = standard_input()?;
-        return Ok(crm::open_file(settings, root, Some(given))?.with_detail(detail));
+        return Ok(crm::open_file(settings, root.clone(), Some(given))?.with_detail(detail));
     }
     let path = invocation.path(file);
     if path.is_dir() {
@@ -515,14 +526,16 @@ pub(super) fn open_export(
     // The columns, dates and joins of the configuration are meant for this company's exports.
     let mut settings = config.crm.file().cloned().unwrap_or_else(|| FileSettings::of(file));
     // A path inside the ledger is told as such, so that a report says the same wherever it was made.
-    let inside = path.canonicalize().ok().zip(root.canonicalize().ok());
+    let inside = path.canonicalize().ok().zip(root.folder().canonicalize().ok());
     let inside = inside.and_then(|(path, root)| Some(path.strip_prefix(root).ok()?.to_path_buf()));
     settings.deals = inside.unwrap_or_else(|| path.clone());
     settings.named = true;
     settings.exports = exports_folder(invocation);
     settings.company_zone = company_zone;
     let opened =
-        crm::open_file(settings, root, None).map_err(|error| match std::fs::File::open(&path) {
+        crm::open_file(settings, root.clone(), None).map_err(|error| match std::fs::File::open(
+            &path,
+        ) {
             Ok(_) => CliError::from(error),
             Err(_) => CliError::from(error).help(absent_export(file, &path)),
         })?;

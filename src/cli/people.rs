@@ -7,7 +7,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::invocation::Invocation;
 use super::keys::{find_or_new_key, find_signed_key};
-use super::open::{Ports, open, open_crm};
+use super::open::{Ports, export_root, open, open_crm};
 use super::when::When;
 use crate::brief::EventKind;
 use crate::config::Team;
@@ -94,7 +94,7 @@ pub(super) fn run_assign(
 ) -> Result<Exit, CliError> {
     let (context, key, at) = arguments.person.open(invocation)?;
     let team = &context.config.team;
-    if team.find(arguments.to.trim().trim_start_matches('@')).is_none() {
+    if team.find(&arguments.to).is_none() {
         let names = team.csms.iter().map(|csm| csm.github.as_deref().unwrap_or(&csm.name));
         let help = match team.csms.is_empty() {
             true => "list your CSMs in handoff.yaml, under `team: {csms: […]}`".to_owned(),
@@ -202,7 +202,7 @@ fn proven(invocation: &Invocation) -> Vec<String> {
 /// the rep corrected in the CRM. A machine without the CRM's secret records
 /// the word alone.
 fn read_again(context: &mut Context, key: &Key, invocation: &Invocation) -> Result<(), CliError> {
-    match open_crm(invocation, &context.config, context.ledger.root()) {
+    match open_crm(invocation, &context.config, &export_root(&context.ledger)) {
         Ok(crm) => context.crm = crm,
         Err(error) => {
             invocation.say(format!(
@@ -267,7 +267,7 @@ fn record(
     told.at = When::of_act(at, &context.config, invocation.now)?;
     let mut remarks = workflow::Remarks::default();
     if told.kind == EventKind::Exempted {
-        match open_crm(invocation, &context.config, context.ledger.root()) {
+        match open_crm(invocation, &context.config, &export_root(&context.ledger)) {
             Ok(crm) => context.crm = crm,
             Err(error) => {
                 invocation.warn(format!("warning: the CRM cannot be asked: {}", error.message))

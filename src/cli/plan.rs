@@ -10,7 +10,7 @@ use super::audit::read_population;
 use super::error::CliError;
 use super::exit::Exit;
 use super::invocation::Invocation;
-use super::open::{Ports, open, open_at, open_crm_for, open_deals, requested};
+use super::open::{Ports, export_root, open, open_at, open_crm_for, open_deals, requested};
 use super::progress::Counting;
 use super::signatures;
 use crate::crm::export::Detail;
@@ -139,7 +139,7 @@ pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Pla
     let of_base = requested(&base.config);
     wanted.mapping.extend(&of_base.mapping);
     wanted.scope.extend(&of_base.scope);
-    let root = head.ledger.root();
+    let root = &export_root(&head.ledger);
     let connected = match &arguments.deals {
         Some(_) => None,
         None => open_crm_for(invocation, &head.config, &wanted, root)?,

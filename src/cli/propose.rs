@@ -1,5 +1,7 @@
 //! `handoff propose`: what a tool would answer, for people to confirm.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -9,7 +11,7 @@ use super::formats::ResultFormat;
 use super::invocation::Invocation;
 use super::keys::find_whole_key;
 use super::open::{Ports, open, open_requests};
-use super::relayed::read_payload;
+use super::relayed::{name_of, read_payload};
 use crate::brief::ProposedAnswer;
 use crate::model::Key;
 use crate::report::count;
@@ -24,7 +26,7 @@ pub struct Arguments {
     key: String,
     /// The answers, YAML: `success.metric: Days to close`, or `{answer: …, cite: …}`; `-` for standard input
     #[arg(long, value_name = "FILE")]
-    file: String,
+    file: PathBuf,
     /// The tool or language model that proposes
     #[arg(long, value_name = "TOOL")]
     by: String,
@@ -93,9 +95,9 @@ pub(super) fn make(
 /// The answers of the file, each with its citation.
 fn answers_of(bytes: &[u8], arguments: &Arguments) -> Result<Vec<ProposedAnswer>, CliError> {
     let node = yaml::read(bytes)
-        .map_err(|error| CliError::usage(format!("{}: {error}", arguments.file)))?;
+        .map_err(|error| CliError::usage(format!("{}: {error}", name_of(&arguments.file))))?;
     let Value::Object(fields) = node.to_json() else {
-        return Err(CliError::usage(format!("{} holds no answers", arguments.file))
+        return Err(CliError::usage(format!("{} holds no answers", name_of(&arguments.file)))
             .help("write one a line: `success.metric: Days to close`"));
     };
     let answers = fields.into_iter().map(|(field, value)| {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::deliver;
 use super::error::CliError;
 use super::exit::Exit;
-use super::formats::ResultFormat;
+use super::formats::RecordedResult;
 use super::invocation::Invocation;
 use super::keys::find_signed_keys;
 use super::open::{Ports, open};
@@ -34,18 +34,15 @@ pub struct Arguments {
     /// Notify nobody; `handoff deliver` does it later
     #[arg(long)]
     no_deliver: bool,
-    /// Do not push
-    #[arg(long)]
-    no_push: bool,
-    /// What to print
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
-    format: ResultFormat,
+    #[command(flatten)]
+    result: RecordedResult,
 }
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let tells = !arguments.dry_run && !arguments.no_deliver;
-    let context = open(invocation, Ports { crm: true, sinks: tells, push: !arguments.no_push })?;
+    let context =
+        open(invocation, Ports { crm: true, sinks: tells, push: !arguments.result.no_push })?;
     if context.crm.is_none() {
         return Err(WorkflowError::NoCrm.into());
     }
@@ -80,7 +77,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         failed |= !deliver::follow_up(&context, &written, invocation)?;
     }
     invocation.emit(
-        arguments.format,
+        arguments.result.format,
         || to_json(&read, arguments.dry_run),
         || crate::text::terminal(&to_text(&read, arguments.dry_run)),
     )?;

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Map, Value};
 use std::io::Read as _;
+use std::path::Path;
 
 use super::error::CliError;
 use super::invocation::Invocation;
@@ -177,22 +178,27 @@ pub(super) const PAYLOAD: &str =
 /// The largest payload that is read.
 const MOST_BYTES: u64 = 32 * 1024 * 1024;
 
+/// What a message calls a file of the command line.
+pub(super) fn name_of(path: &Path) -> String {
+    if path.as_os_str() == "-" {
+        return "standard input".to_owned();
+    }
+    path.display().to_string()
+}
+
 /// Reads a file, or standard input for `-`; `help` says what it should be.
 pub(super) fn read_payload(
-    path: &str,
+    path: &Path,
     help: &str,
     invocation: &Invocation,
 ) -> Result<Vec<u8>, CliError> {
     let mut bytes = Vec::new();
-    let (name, read) = if path == "-" {
-        (
-            "standard input".to_owned(),
-            std::io::stdin().lock().take(MOST_BYTES + 1).read_to_end(&mut bytes),
-        )
+    let name = name_of(path);
+    let read = if path.as_os_str() == "-" {
+        std::io::stdin().lock().take(MOST_BYTES + 1).read_to_end(&mut bytes)
     } else {
-        let file = invocation.path(path.as_ref());
-        let opened = std::fs::File::open(&file);
-        (path.to_owned(), opened.and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes)))
+        std::fs::File::open(invocation.path(path))
+            .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
     };
     read.map_err(|error| CliError::usage(format!("{name} cannot be read: {error}")).help(help))?;
     if bytes.iter().all(u8::is_ascii_whitespace) {

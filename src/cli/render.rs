@@ -1,6 +1,6 @@
 //! `handoff render`: a brief's page anew.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -18,7 +18,7 @@ use crate::workflow::{WorkflowError, path_inside, stored_anywhere};
 pub struct Arguments {
     /// A brief.yaml, its folder, or a key; `-` for standard input
     #[arg(value_name = "BRIEF|KEY")]
-    brief: String,
+    brief: PathBuf,
     /// Print what each target would be sent, instead of the page; needs a key
     #[arg(long)]
     preview: bool,
@@ -28,14 +28,14 @@ pub struct Arguments {
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
     let context = open(invocation, Ports::default())?;
     if arguments.preview {
-        let key = find_key(&arguments.brief, &context)?;
+        let key = find_key(&arguments.brief.to_string_lossy(), &context)?;
         let stored = stored_anywhere(&context, &key)?
             .ok_or_else(|| WorkflowError::NoHandoff(key.clone()))?;
         let text = super::preview::preview(&context, &key, &stored, invocation)?;
         invocation.print(crate::text::terminal(&text))?;
         return Ok(Exit::Clean);
     }
-    let path = invocation.path(arguments.brief.as_ref());
+    let path = invocation.path(&arguments.brief);
     // Its page and its timeline stand for the brief beside them, as for `validate`.
     let beside = path.with_file_name("brief.yaml");
     let file = match path.is_dir() {
@@ -49,7 +49,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         Some(path) => context.ledger.read_checkout(path)?,
         None => None,
     };
-    let (brief, confirmed) = if arguments.brief == "-" {
+    let (brief, confirmed) = if arguments.brief.as_os_str() == "-" {
         let mut bytes = Vec::new();
         std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes)?;
         (parse(&bytes, "standard input")?, ConfirmedAnswers::default())
@@ -65,9 +65,13 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         let beside = |name: &str| std::fs::read(file.with_file_name(name)).ok();
         let (sources, timeline) = (beside(BriefSources::FILE), beside("timeline.yaml"));
         let confirmed = confirmed(sources.as_deref(), timeline.as_deref());
-        (parse(&std::fs::read(&file)?, &file.display().to_string())?, confirmed)
+        let bytes = std::fs::read(&file).map_err(|error| {
+            CliError::could_not(format!("{} cannot be read: {error}", file.display()))
+                .help("let the user who runs this read it")
+        })?;
+        (parse(&bytes, &file.display().to_string())?, confirmed)
     } else {
-        let key = find_key(&arguments.brief, &context)?;
+        let key = find_key(&arguments.brief.to_string_lossy(), &context)?;
         let stored = stored_anywhere(&context, &key)?
             .ok_or_else(|| WorkflowError::NoHandoff(key.clone()))?;
         let none = || CliError::nothing(format!("{key} has no brief"));

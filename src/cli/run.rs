@@ -1,16 +1,20 @@
 //! From the arguments to the exit code.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use chrono::SubsecRound as _;
 use clap::FromArgMatches as _;
+use clap::error::ErrorKind;
 
 use super::args::{Cli, ColorChoice, Command, LogFormat};
 use super::environment::Environment;
 use super::error::CliError;
 use super::exit::Exit;
 use super::invocation::{Invocation, unwritten};
+use crate::disk;
 use crate::ledger::Ledger;
+use crate::text::quoted;
 
 /// Runs the program for the shell.
 #[must_use]
@@ -36,8 +40,14 @@ pub fn run(
     arguments: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>,
     environment: Environment,
 ) -> Exit {
-    let matches = match super::args::command().try_get_matches_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+    let matches = match super::args::command().try_get_matches_from(&arguments) {
         Ok(matches) => matches,
+        Err(error) if error.kind() == ErrorKind::InvalidUtf8 => {
+            let error = not_utf8(&arguments);
+            eprint_raw(&error.render(environment.stderr_is_terminal));
+            return error.exit;
+        }
         Err(error) => {
             return print_of_clap(&error, &environment);
         }
@@ -49,7 +59,7 @@ pub fn run(
     let mut environment = environment;
     if let Some(directory) = &cli.global.directory {
         // As with git: every path of the command line is meant from there.
-        environment.cwd = environment.cwd.join(directory);
+        environment.cwd = disk::clean(&environment.cwd.join(directory));
     }
     let choose = |terminal: bool| match cli.global.color {
         ColorChoice::Always => true,
@@ -97,6 +107,17 @@ pub fn run(
             error.exit
         }
     }
+}
+
+/// The error where an argument that is no path is not UTF-8; clap names none.
+fn not_utf8(arguments: &[OsString]) -> CliError {
+    let broken: Vec<String> = arguments
+        .iter()
+        .filter(|argument| argument.to_str().is_none())
+        .map(|argument| quoted(&argument.to_string_lossy()))
+        .collect();
+    CliError::usage(format!("not UTF-8, and so no text: {}", broken.join(", ")))
+        .help("write it in UTF-8; the names of files are taken in any encoding where a file is expected: `handoff COMMAND --help` says where")
 }
 
 /// Prints what clap has to say: help and version are results, the rest is wrong

@@ -1,5 +1,7 @@
 //! `handoff sign`: one signed contract is handed over.
 
+use std::path::{Path, PathBuf};
+
 use chrono::{DateTime, Utc};
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -8,11 +10,11 @@ use super::deliver::deliveries_json;
 use super::error::CliError;
 use super::exit::Exit;
 use super::form::{form_answers, read_form, signature_of};
-use super::formats::ResultFormat;
+use super::formats::RecordedResult;
 use super::inbox_argument::InboxArgument;
 use super::invocation::Invocation;
 use super::open::{Ports, open};
-use super::relayed::{PAYLOAD, Relayed, read_payload};
+use super::relayed::{PAYLOAD, Relayed, name_of, read_payload};
 use super::when::When;
 use crate::brief::question;
 use crate::crm;
@@ -29,7 +31,7 @@ use crate::workflow::{
 pub struct Arguments {
     /// The provider's payload, as it was received or as a workflow's event carries it; `-` for standard input
     #[arg(value_name = "EVENT", conflicts_with_all = ["deal", "issue"])]
-    event: Option<String>,
+    event: Option<PathBuf>,
     /// A deal that the CRM says is won, without an e-signature
     #[arg(long, value_name = "ID")]
     deal: Option<String>,
@@ -49,19 +51,15 @@ pub struct Arguments {
     received_at: Option<When>,
     /// Answers from a filled-in issue form: its body, or the event of a workflow; `-` for standard input
     #[arg(long, value_name = "FILE")]
-    form: Option<String>,
+    form: Option<PathBuf>,
     /// The number of the issue with the form: identifies the handoff where there is neither an e-signature nor a CRM
     #[arg(long, value_name = "NUMBER", requires = "form", conflicts_with = "deal")]
     issue: Option<String>,
     /// Write the brief only; `handoff deliver` makes the deliveries later
     #[arg(long)]
     no_deliver: bool,
-    /// Do not push
-    #[arg(long)]
-    no_push: bool,
-    /// What to print
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
-    format: ResultFormat,
+    #[command(flatten)]
+    result: RecordedResult,
 }
 
 /// Runs the command.
@@ -74,7 +72,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         .transpose()?;
     let context = open(
         invocation,
-        Ports { crm: true, sinks: !arguments.no_deliver, push: !arguments.no_push },
+        Ports { crm: true, sinks: !arguments.no_deliver, push: !arguments.result.no_push },
     )?;
     let given = When::of_act(arguments.received_at.as_ref(), &context.config, invocation.now)?;
     let received_at = given
@@ -130,7 +128,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     }
     for (signed, delivered) in &printed {
         invocation.emit(
-            arguments.format,
+            arguments.result.format,
             || to_json(signed, delivered.as_ref()),
             || crate::text::terminal(&to_text(signed, delivered.as_ref())),
         )?;
@@ -177,7 +175,7 @@ fn documents(
     let provider = arguments.provider.as_deref().or(payload.provider.as_deref());
     let mut sources = Vec::new();
     let mut passed = Vec::new();
-    let name = arguments.event.as_deref().unwrap_or("-");
+    let name = arguments.event.as_deref().unwrap_or(Path::new("-"));
     for event in events_of(name, provider, &payload.body, context, invocation)? {
         match event {
             SignatureEvent::Completed(signature) => sources.push(signature),
@@ -258,16 +256,15 @@ fn decide(
 /// What the payload of a file tells of; asks the provider's API where its secret
 /// is there.
 pub(super) fn events_of(
-    name: &str,
+    path: &Path,
     provider: Option<&str>,
     payload: &[u8],
     context: &Context,
     invocation: &Invocation,
 ) -> Result<Vec<SignatureEvent>, CliError> {
     let providers = Providers::new(&context.config.esign, &crate::crm::reference_rules());
-    let name = if name == "-" { "standard input" } else { name };
     let (provider, events) = providers.parse(provider, payload).map_err(|error| {
-        CliError::usage(format!("{name}: {error}"))
+        CliError::usage(format!("{}: {error}", name_of(path)))
             .help("give the payload as it was received, and --provider if it is not recognised")
     })?;
     let secrets = invocation.secrets()?;

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use super::deliver::{catch_up, push, warn_of};
 use super::error::CliError;
 use super::exit::Exit;
-use super::formats::ResultFormat;
+use super::formats::RecordedResult;
 use super::invocation::Invocation;
 use super::keys::find_key;
-use super::open::{Ports, crm_tasks, open, open_crm};
+use super::open::{Ports, crm_tasks, export_root, open, open_crm};
 use super::when::When;
 use crate::brief::EventKind;
 use crate::crm::Crm;
@@ -38,17 +38,14 @@ pub struct Arguments {
     /// Print what is new and record nothing
     #[arg(long)]
     dry_run: bool,
-    /// Do not push
-    #[arg(long)]
-    no_push: bool,
-    /// What to print
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
-    format: ResultFormat,
+    #[command(flatten)]
+    result: RecordedResult,
 }
 
 /// Runs the command.
 pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit, CliError> {
-    let mut context = open(invocation, Ports { push: !arguments.no_push, ..Ports::default() })?;
+    let mut context =
+        open(invocation, Ports { push: !arguments.result.no_push, ..Ports::default() })?;
     context.crm = crm_of_touches(&context, invocation)?;
     let readers = open_readers(&context, invocation)?;
     catch_up(&context, invocation);
@@ -67,7 +64,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         exit = exit.max(push(&context, invocation)?);
     }
     invocation.emit(
-        arguments.format,
+        arguments.result.format,
         || to_json(&results, arguments.dry_run),
         || crate::text::terminal(&to_text(&results, arguments.dry_run)),
     )?;
@@ -84,7 +81,7 @@ fn crm_of_touches(
     if config.crm.file().is_some() {
         return Ok(None);
     }
-    match open_crm(invocation, config, context.ledger.root()) {
+    match open_crm(invocation, config, &export_root(&context.ledger)) {
         Err(error) if !config.first_touch.needs_evidence() => {
             invocation.say(format!(
                 "note: the CRM is not asked for first touches: {}",
@@ -115,7 +112,7 @@ fn open_readers(
     let config = &context.config;
     let reading = ReaderContext {
         days: WholeDays(config.timezone),
-        crm_tasks: crm_tasks(invocation, config, context.ledger.root())?,
+        crm_tasks: crm_tasks(invocation, config, &export_root(&context.ledger))?,
     };
     let readers = deliver::readers(&config.deliver, &invocation.secrets()?, &reading).map_err(
         |problems| {

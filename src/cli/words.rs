@@ -41,7 +41,11 @@ impl From<WorkflowError> for CliError {
         match error {
             WorkflowError::Ledger(error) => error.into(),
             WorkflowError::Crm(error) => error.into(),
-            WorkflowError::History(_) => Self::could_not(message),
+            WorkflowError::History(error) => {
+                let help = error.help();
+                let told = Self::could_not(message);
+                if let Some(help) = help { told.help(help) } else { told }
+            }
             WorkflowError::NoCrm => Self::usage(message).help("add `crm:` to handoff.yaml, such as `crm: {file: {deals: deals.csv}}`"),
             WorkflowError::OtherCrm { .. } => Self::usage(message).help("take the webhook away at the CRM that is not connected any more"),
             WorkflowError::NotWon { .. } => Self::could_not(message)

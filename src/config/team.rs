@@ -9,6 +9,7 @@ use serde::de::Deserializer;
 use super::Problem;
 use super::reminders::is_address;
 use crate::brief::Expression;
+use crate::model::is_same_person;
 use crate::settings::{WordOrList, word_or_list};
 use crate::text::{did_you_mean, nearest, quoted};
 use crate::yaml::{Located, Span};
@@ -39,7 +40,7 @@ impl Csm {
     /// e-mail address or the full name.
     #[must_use]
     pub fn is(&self, word: &str) -> bool {
-        self.words().any(|own| own.eq_ignore_ascii_case(word.trim()))
+        self.words().any(|own| is_same_person(own, word))
     }
 
     /// The person as a brief names its owner.
@@ -52,7 +53,8 @@ impl Csm {
             .collect()
     }
 
-    fn words(&self) -> impl Iterator<Item = &str> {
+    /// The login, e-mail address and full name, as far as they are known.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
         [self.github.as_deref(), self.email.as_deref(), Some(self.name.as_str())]
             .into_iter()
             .flatten()
@@ -129,8 +131,7 @@ impl Team {
     pub fn is_approver(&self, word: &str) -> bool {
         let person = self.find(word).and_then(|index| self.csms.get(index));
         self.approvers.iter().any(|approver| {
-            approver.eq_ignore_ascii_case(word.trim())
-                || person.is_some_and(|person| person.is(approver))
+            is_same_person(approver, word) || person.is_some_and(|person| person.is(approver))
         })
     }
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use super::failure::Failure;
 use super::requested_properties::failed;
 use super::{ActivitiesOf, Activity, ActivityKind, Check, CrmError};
-use crate::model::{Evidence, Gap, Person};
+use crate::model::{Evidence, Gap, Person, is_same_person};
 
 /// The contacts that were found, and what could not be read.
 pub(super) struct FoundActivities<'a> {
@@ -89,22 +89,9 @@ impl<'a> FoundActivities<'a> {
     }
 }
 
-/// Whether a user of the CRM is this colleague: by address where both have
-/// one, else by full name.
-pub(super) fn is_colleague(user: &Person, colleague: &Person) -> bool {
-    let same = |a: &Option<String>, b: &Option<String>| {
-        let (Some(a), Some(b)) = (a, b) else { return None };
-        Some(a.trim().to_lowercase() == b.trim().to_lowercase())
-    };
-    same(&user.email, &colleague.email)
-        .or_else(|| same(&user.name, &colleague.name))
-        .unwrap_or(false)
-}
-
 /// Whether an address is the colleague's.
 pub(super) fn is_address_of(address: &str, colleague: &Person) -> bool {
-    let own = colleague.email.as_deref().map(|own| own.trim().to_lowercase());
-    own.is_some_and(|own| own == address.trim().to_lowercase())
+    colleague.email.as_deref().is_some_and(|own| is_same_person(own, address))
 }
 
 /// Whether something may be read that shows first touches, for `doctor`.

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value};
 
-use super::export::{FileCrm, FileSettings, WonTest};
+use super::export::{ExportRoot, FileCrm, FileSettings, WonTest};
 use super::{
     Connection, Crm, CrmError, CrmRow, CrmSettings, Told, Trigger, hubspot, pipedrive, salesforce,
 };
@@ -16,7 +16,7 @@ use crate::brief::{BaseMapping, Expression};
 use crate::model::{Deal, DealId, ReferenceRule, Secrets};
 use crate::settings::{Problem, SettingsReader};
 use crate::text::did_you_mean;
-use crate::webhook::{Rejection, Request, Route};
+use crate::webhook::{Rejection, Request, Route, RouteNames};
 use crate::yaml::{self, Node};
 
 /// Every CRM there is.
@@ -189,7 +189,7 @@ impl CrmSettings for FileSettings {
             exports: connection.exports.map(Path::to_path_buf),
             ..self.clone()
         };
-        Ok(Box::new(open_file(settings, connection.root, None)?))
+        Ok(Box::new(open_file(settings, connection.root.clone(), None)?))
     }
 
     fn as_file(&self) -> Option<&FileSettings> {
@@ -204,7 +204,7 @@ impl CrmSettings for FileSettings {
 /// When the expression is none, or the file cannot be read.
 pub fn open_file(
     settings: FileSettings,
-    root: &Path,
+    root: impl Into<ExportRoot>,
     given: Option<&[u8]>,
 ) -> Result<FileCrm, CrmError> {
     let won = settings.won.as_deref().map(won_test).transpose();
@@ -271,16 +271,13 @@ impl Triggers {
 struct Unconnected(&'static CrmRow);
 
 impl Route for Unconnected {
-    fn name(&self) -> &'static str {
-        self.0.name
-    }
-
-    fn title(&self) -> &'static str {
-        self.0.title
-    }
-
-    fn secret_names(&self) -> &[&'static str] {
-        self.0.webhook_secret.as_slice()
+    fn names(&self) -> RouteNames<'_> {
+        RouteNames {
+            name: self.0.name,
+            title: self.0.title,
+            aliases: &[],
+            secrets: self.0.webhook_secret.as_slice(),
+        }
     }
 }
 

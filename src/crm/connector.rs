@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde::de::Error as _;
 use serde::{Deserialize as _, Deserializer};
 
-use super::export::FileSettings;
+use super::export::{ExportRoot, FileSettings};
 use super::{Crm, CrmError, RequestedProperties, Trigger};
 use crate::brief::BaseMapping;
 use crate::http::Limits;
@@ -75,8 +75,8 @@ impl<S: CrmSettings + 'static> From<S> for Box<dyn CrmSettings> {
 pub struct Connection<'a> {
     /// The secrets of the run.
     pub secrets: &'a Secrets,
-    /// The ledger's folder, where relative paths start.
-    pub root: &'a Path,
+    /// Where relative paths start: the ledger.
+    pub root: &'a ExportRoot,
     /// The properties that the configuration reads.
     pub requested: &'a RequestedProperties,
     /// How long the CRM is waited for.

@@ -191,7 +191,20 @@ pub trait Crm: Send + Sync {
     /// Several deals with company, contacts, line items and owner, in the order
     /// in which they are asked for, in as few requests as the CRM allows. What
     /// cannot be read of one keeps none of the others back.
-    async fn deals(&self, asked: &[AskedDeal<'_>]) -> Vec<Result<Deal, CrmError>>;
+    /// The error is that of all of them.
+    ///
+    /// # Errors
+    /// When nothing can be read at all.
+    async fn read_deals(
+        &self,
+        asked: &[AskedDeal<'_>],
+    ) -> Result<Vec<Result<Deal, CrmError>>, CrmError>;
+
+    /// As [`Crm::read_deals`], with an answer for each deal in any case.
+    async fn deals(&self, asked: &[AskedDeal<'_>]) -> Vec<Result<Deal, CrmError>> {
+        let all = self.read_deals(asked).await;
+        all.unwrap_or_else(|error| asked.iter().map(|_| Err(error.clone())).collect())
+    }
 
     /// One deal, as [`Crm::deals`] gives it.
     ///
@@ -243,8 +256,9 @@ pub trait Crm: Send + Sync {
     async fn activities(
         &self,
         asked: &[ActivitiesOf<'_>],
-    ) -> Vec<Result<Option<Evidence<Activity>>, CrmError>> {
-        asked.iter().map(|_| Ok(None)).collect()
+    ) -> Option<Vec<Result<Evidence<Activity>, CrmError>>> {
+        let _ = asked;
+        None
     }
 
     /// Whether [`Crm::activities`] may read what shows a first touch, for
@@ -275,12 +289,4 @@ pub trait Crm: Send + Sync {
     /// `named` is what the configuration reads of deals and of the records
     /// beside them, and so must be there.
     async fn checks(&self, named: &Properties) -> Vec<Check>;
-}
-
-/// The answers about several records, or for each of them why none was read.
-pub(super) fn each<T>(
-    all: Result<Vec<Result<T, CrmError>>, CrmError>,
-    asked: usize,
-) -> Vec<Result<T, CrmError>> {
-    all.unwrap_or_else(|error| (0..asked).map(|_| Err(error.clone())).collect())
 }

@@ -241,6 +241,7 @@ impl Reading {
             rows: self.rows,
             sha256: hex::encode(self.hash.finalize()),
             remarks: self.remarks,
+            undated_help: None,
         };
         Population { source, deals: Evidence::new(deals, self.gaps) }
     }

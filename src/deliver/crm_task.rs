@@ -283,15 +283,6 @@ fn actor<'a>(person: &'a Person, is_machine: bool) -> Actor<'a> {
     Actor { id, name, is_person: !is_machine, is_outsider: false }
 }
 
-/// Whether two are one person: by address where both have one, else by name.
-fn is_same(one: &Person, other: &Person) -> bool {
-    let same = |a: &Option<String>, b: &Option<String>| {
-        let (Some(a), Some(b)) = (a, b) else { return None };
-        Some(a.trim().to_lowercase() == b.trim().to_lowercase())
-    };
-    same(&one.email, &other.email).or_else(|| same(&one.name, &other.name)).unwrap_or(false)
-}
-
 impl CrmTaskReader {
     /// Its completion. Where the CRM does not say whose act that was, it is
     /// taken for that of whoever has the task, and the reason says so.
@@ -346,7 +337,7 @@ impl CrmTaskReader {
     /// Another owner than handoff has set.
     fn owner(&self, handoff: &Handoff, task: &CrmTask, seen: &mut Observations) {
         let (Some(owner), Some(act)) = (&task.owner, &task.owner_set) else { return };
-        let is = |other: &Option<Person>| other.as_ref().is_some_and(|it| is_same(it, owner));
+        let is = |other: &Option<Person>| other.as_ref().is_some_and(|it| it.is_same(owner));
         // A person's own entry in a history is proof; a change of anything at
         // all has to be later than handoff's.
         let since = if act.by.is_some() { TimeDelta::zero() } else { TimeDelta::minutes(1) };

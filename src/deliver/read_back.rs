@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::messages::answer;
 use super::sink::{DeliveryError, Handoff};
 use crate::brief::EventKind;
+use crate::model::is_same_person;
 use crate::text;
 
 /// Something a person did at the target.
@@ -206,9 +207,7 @@ impl Roles {
     /// With the reason why not; `None` for a machine, of which nothing need be
     /// said.
     pub fn counts(&self, actor: &Actor<'_>) -> Result<(), Option<String>> {
-        let is = |word: &String| {
-            word.trim_start_matches('@').eq_ignore_ascii_case(actor.id.trim_start_matches('@'))
-        };
+        let is = |word: &String| is_same_person(word, actor.id);
         let is_csm = self.csm.iter().any(is);
         let name = text::quoted(actor.name);
         if !actor.is_person {
@@ -308,12 +307,12 @@ impl Observations {
 
     /// Whether it is handoff's own account.
     pub(super) fn is_own(&self, id: &str) -> bool {
-        self.roles.own.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(id))
+        self.roles.own.as_ref().is_some_and(|own| is_same_person(own, id))
     }
 
     /// Whether it is the CSM's account.
     pub(super) fn is_csm(&self, id: &str) -> bool {
-        self.roles.csm.iter().any(|csm| csm.eq_ignore_ascii_case(id))
+        self.roles.csm.iter().any(|csm| is_same_person(csm, id))
     }
 
     /// What people did, oldest first.

@@ -99,6 +99,26 @@ pub fn append(path: &Path, line: &str, access: Access) -> io::Result<()> {
     sync_folder(parent(path))
 }
 
+/// A path without `.` and without `folder/..`, which names the same file: a
+/// link is not taken out, as `..` behind it is somewhere else.
+#[must_use]
+pub fn clean(path: &Path) -> PathBuf {
+    let mut clean = PathBuf::new();
+    for part in path.components() {
+        let is_folder = matches!(clean.components().next_back(), Some(Component::Normal(_)))
+            && !clean.is_symlink();
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if is_folder => {
+                clean.pop();
+            }
+            Component::ParentDir if clean.parent().is_none() && clean.has_root() => {}
+            other => clean.push(other),
+        }
+    }
+    clean
+}
+
 /// What lies at a path inside a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Inside {

@@ -20,7 +20,9 @@ pub use deal_refs::{DealIdExpression, DealSettings};
 pub use provider::{Authenticity, Provider, ProviderRow, ProviderSettings, Received, Verified};
 pub use providers::{EsignConfig, PROVIDERS, ParseError, Providers, secret_names};
 
-pub use crate::webhook::{BODY_LIMIT, DeliveryId, Malformed, Rejection, Reply, Request, Route};
+pub use crate::webhook::{
+    BODY_LIMIT, DeliveryId, Malformed, Rejection, Reply, Request, Route, RouteNames,
+};
 
 use crate::model::{DocumentId, ProviderName, Signature};
 

@@ -156,6 +156,7 @@ fn leave(
     let fail = |why: String| HistoryError::Checkpoint {
         name: format!("{PREFIX}{stamp}"),
         why: format!("cannot be written: {why}"),
+        is_written: true,
     };
     let facts = facts.clone();
     let message = Message {
@@ -369,6 +370,7 @@ pub fn list_checkpoints(git_dir: &Path) -> Result<Vec<Checkpoint>, HistoryError>
         why: format!(
             "cannot be read: {why}. Fetch it again from where it came, or delete it with `git update-ref -d` when you know why"
         ),
+        is_written: false,
     };
     let all = |error: git2::Error| fail(PREFIX, error.message());
     let mut found = Vec::new();

@@ -411,5 +411,30 @@ pub enum HistoryError {
         name: String,
         /// What is wrong.
         why: String,
+        /// Whether it was to be written; else it was read.
+        is_written: bool,
     },
+}
+
+impl HistoryError {
+    /// What to do next, where the message does not say it.
+    #[must_use]
+    pub fn help(&self) -> Option<&'static str> {
+        match self {
+            Self::NoBranch { .. }
+            | Self::NotReached { .. }
+            | Self::Checkpoint { is_written: false, .. } => None,
+            Self::Open { .. } => {
+                Some("check that it is a repository and that this user may read it")
+            }
+            Self::NoRevision { .. } => {
+                Some("check the spelling; in a shallow or single-branch clone, fetch it first")
+            }
+            Self::BeforeHistory { .. } => Some("name a moment after that commit"),
+            Self::Object { .. } => Some("check the repository with `git fsck`"),
+            Self::Checkpoint { is_written: true, .. } => Some(
+                "run it as a user who may write to the repository and with room on its disk; where git cannot sign, check user.signingkey and gpg.format",
+            ),
+        }
+    }
 }

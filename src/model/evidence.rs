@@ -42,6 +42,9 @@ pub struct Source {
     /// What a reader should know: a date without zone taken as UTC, a match without id.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
+    /// What to do about won deals of which the source gives no date.
+    #[serde(skip)]
+    pub undated_help: Option<String>,
 }
 
 /// All deals a source holds, won or not, as far as it could be read. Deals

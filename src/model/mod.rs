@@ -13,6 +13,7 @@ mod json;
 mod key;
 mod locale;
 mod money;
+mod person;
 mod signature;
 
 pub use amounts::{
@@ -39,6 +40,7 @@ pub use money::{
     CurrencyMark, CurrencySign, Money, MoneyError, currency_code, currency_decimals, currency_mark,
     grouped,
 };
+pub use person::{is_same_person, may_be_person};
 pub use signature::{
     DocumentId, DocumentKind, HeldDocument, ProviderName, Signature, SignatureEvent, Signer,
 };

@@ -1,5 +1,7 @@
 //! One clean line, text on a terminal, and "did you mean".
 
+use std::cmp::Ordering;
+
 use unicode_normalization::UnicodeNormalization as _;
 
 /// The candidate that a misspelt word most likely means; `None` when none is near.
@@ -29,6 +31,39 @@ pub fn did_you_mean<'a>(
             format!("one of {}", all.join(", "))
         }
     }
+}
+
+/// The order in which people expect names with numbers in them: `csv-2` before
+/// `csv-10`. Runs of digits are compared by their value, and where that is the
+/// same the one with fewer zeros in front is first; all else is compared by its
+/// bytes, so that only equal texts are equal.
+#[must_use]
+pub fn natural_order(a: &str, b: &str) -> Ordering {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    // Most of two keys is the same: it is passed over in pieces.
+    let same = a.chunks_exact(8).zip(b.chunks_exact(8)).take_while(|(a, b)| a == b).count() * 8;
+    let differ = a[same..].iter().zip(&b[same..]).position(|(a, b)| a != b);
+    let Some(differ) = differ.map(|at| same + at) else { return a.len().cmp(&b.len()) };
+    let (is_digit_a, is_digit_b) = (a[differ].is_ascii_digit(), b[differ].is_ascii_digit());
+    // The digits that both have before they differ.
+    let common = a[..differ].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    if !(is_digit_a && is_digit_b) && (common == 0 || !(is_digit_a || is_digit_b)) {
+        return a[differ].cmp(&b[differ]);
+    }
+    let digits = |text: &'_ [u8], from: usize| {
+        text[from..].iter().take_while(|byte| byte.is_ascii_digit()).count()
+    };
+    let (rest_a, rest_b) = (digits(a, differ), digits(b, differ));
+    if a[differ - common..differ].iter().any(|byte| *byte != b'0') {
+        return rest_a.cmp(&rest_b).then_with(|| a[differ].cmp(&b[differ]));
+    }
+    // Zeros in front say nothing of the value.
+    let zeros = |text: &[u8]| text[differ..].iter().take_while(|byte| **byte == b'0').count();
+    let value = |text: &'_ [u8], rest: usize| differ + zeros(text).min(rest)..differ + rest;
+    let (value_a, value_b) = (value(a, rest_a), value(b, rest_b));
+    (value_a.len().cmp(&value_b.len()))
+        .then_with(|| a[value_a].cmp(&b[value_b]))
+        .then_with(|| rest_a.cmp(&rest_b))
 }
 
 // One clean line, and text on a terminal: no controls, no direction overrides.

@@ -5,7 +5,8 @@ mod line;
 mod markdown;
 
 pub use line::{
-    did_you_mean, is_address, nearest, one_line, quoted, shell_word, shorten, slug, terminal,
+    did_you_mean, is_address, natural_order, nearest, one_line, quoted, shell_word, shorten, slug,
+    terminal,
 };
 pub use markdown::{
     Look, code, html, markdown, markdown_block, markdown_to_html, markdown_to_plain,

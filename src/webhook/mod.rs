@@ -13,4 +13,4 @@ mod route;
 pub use check::{check, essence, expect_content_type, lacks, unusable};
 pub use delivery_id::DeliveryId;
 pub use rejection::{Malformed, Rejection};
-pub use route::{BODY_LIMIT, Reply, Request, Route};
+pub use route::{BODY_LIMIT, Reply, Request, Route, RouteNames};

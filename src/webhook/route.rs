@@ -36,23 +36,45 @@ impl<'a> Request<'a> {
     }
 }
 
+/// What a route is called, and the secrets that it needs.
+#[derive(Debug, Clone, Copy)]
+pub struct RouteNames<'a> {
+    /// The name in URLs and metrics.
+    pub name: &'static str,
+    /// The name people know it by, for messages.
+    pub title: &'static str,
+    /// Other names it answers to in URLs and on the command line.
+    pub aliases: &'static [&'static str],
+    /// The secrets that verify its requests, the needed one first. Without it
+    /// every request is refused.
+    pub secrets: &'a [&'static str],
+}
+
 /// The route of one sender: its names, what it needs, how it is answered. What
 /// it tells of is the matter of the room that makes the route.
 pub trait Route: Send + Sync {
-    /// The name in URLs and metrics.
-    fn name(&self) -> &'static str;
+    /// What it is called, and what it needs.
+    fn names(&self) -> RouteNames<'_>;
 
-    /// The name people know it by, for messages.
-    fn title(&self) -> &'static str;
-
-    /// Other names it answers to in URLs and on the command line.
-    fn aliases(&self) -> &'static [&'static str] {
-        &[]
+    /// See [`RouteNames::name`].
+    fn name(&self) -> &'static str {
+        self.names().name
     }
 
-    /// The secrets that verify its requests, the needed one first. Without it
-    /// every request is refused.
-    fn secret_names(&self) -> &[&'static str];
+    /// See [`RouteNames::title`].
+    fn title(&self) -> &'static str {
+        self.names().title
+    }
+
+    /// See [`RouteNames::aliases`].
+    fn aliases(&self) -> &'static [&'static str] {
+        self.names().aliases
+    }
+
+    /// See [`RouteNames::secrets`].
+    fn secret_names(&self) -> &[&'static str] {
+        self.names().secrets
+    }
 
     /// The setting of `handoff.yaml`, such as `crm.hubspot.webhook.url`, that
     /// is needed and not there. Without it every request is refused.

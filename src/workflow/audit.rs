@@ -218,6 +218,7 @@ fn policy_of(config: &Config) -> Policy {
         expects_task: config.deliver.opens_task(),
         waits_in_pull_request: config.deliver.opens_pull_request(),
         approvers: approvers(config),
+        team: config.team.csms.iter().flat_map(|csm| csm.words().map(str::to_owned)).collect(),
         asks_clock: config.audit_clock.is_some(),
         ..Policy::default()
     }

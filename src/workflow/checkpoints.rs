@@ -266,13 +266,16 @@ pub fn leave_checkpoint(
         value: row.value.as_ref().map(value),
         won_at: row.closed_won_at,
     });
+    let mut deals: Vec<CheckpointDeal> = deals.collect();
+    // The order is hashed: it stays that of the keys as text.
+    deals.sort_by(|a, b| a.key.cmp(&b.key));
     let facts = CheckpointFacts {
         tip: report.ledger.head,
         population_sha256: report.population.sha256.clone(),
         summary: serde_json::to_value(report.summary).unwrap_or_default(),
         settings: report.settings.blob,
         schema: report.settings.schema_blob,
-        deals: deals.collect(),
+        deals,
         is_current: report.ledger.is_current,
         pushes: new_pushes(ledger, &report.ledger.pushes)?,
     };

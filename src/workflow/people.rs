@@ -13,7 +13,7 @@ use crate::config::Csm;
 use crate::crm::CrmError;
 use crate::deliver::Roles;
 use crate::ledger::{Identity, blob_id, folder_for};
-use crate::model::{DealId, Key};
+use crate::model::{DealId, Key, is_same_person, may_be_person};
 use crate::text::{did_you_mean, one_line, quoted, shorten};
 
 /// Something a person adds to a timeline.
@@ -174,18 +174,27 @@ fn separate(
     let no = |message: String, help: String| {
         Err(WorkflowError::NotAllowed { key: key.clone(), message, help })
     };
-    let same = |a: &str, b: &str| {
-        let bare = |word: &str| word.trim().trim_start_matches('@').to_lowercase();
-        bare(a) == bare(b)
-    };
+    let person = |word: &str| team.find(word).and_then(|at| team.csms.get(at));
     let by = one_line(&told.by);
-    let is_rep = roles.rep.iter().any(|word| same(word, &by));
-    let is_csm = roles.csm.iter().any(|word| same(word, &by));
+    // One person of the team may be known to the deal by another of their words.
+    let is_one_of = |words: &[String]| {
+        words.iter().any(|word| {
+            is_same_person(word, &by) || person(&by).is_some_and(|person| person.is(word))
+        })
+    };
+    let (is_rep, is_csm) = (is_one_of(&roles.rep), is_one_of(&roles.csm));
     if is_rep && (told.kind == EventKind::Exempted || !is_csm) {
         return no(format!("{} is the rep of this deal", quoted(&by)), who_may);
     }
     if told.kind == EventKind::Exempted && !team.approvers.is_empty() && !team.is_approver(&by) {
         return no(format!("{} is not one of the approvers", quoted(&by)), who_may);
+    }
+    let is_known = is_csm || person(&by).is_some() || team.is_approver(&by);
+    if told.via == "cli" && !is_known && may_be_person(&by, &roles.rep) {
+        return no(
+            format!("{} may be the rep of this deal, {}", quoted(&by), roles.rep.join(" or ")),
+            "write who it is in full, with a name, e-mail address or login that cannot be the rep's; as the rep's own word it does not count".to_owned(),
+        );
     }
     let mut proven = told.proven.clone();
     let identity = context.ledger.identity();
@@ -193,9 +202,9 @@ fn separate(
         proven.extend([identity.name.clone(), identity.email.clone()]);
     }
     // One person under two words of the team.
-    let person = |word: &str| team.find(word.trim_start_matches('@'));
-    let is_by =
-        |word: &String| same(word, &by) || person(word).is_some_and(|it| person(&by) == Some(it));
+    let is_by = |word: &String| {
+        is_same_person(word, &by) || person(word).is_some_and(|it| person(&by) == Some(it))
+    };
     if proven.iter().any(is_by) {
         return Ok(());
     }
@@ -203,7 +212,7 @@ fn separate(
     let is_known = |word: &&String| {
         person(word).is_some()
             || team.is_approver(word)
-            || roles.rep.iter().any(|rep| same(rep, word))
+            || roles.rep.iter().any(|rep| is_same_person(rep, word))
     };
     match proven.iter().find(is_known) {
         Some(other) => no(
@@ -297,6 +306,9 @@ fn repeats(timeline: &Timeline, told: &PersonEvent) -> bool {
         last.event == told.kind
             && (told.kind != EventKind::Returned
                 || last.reason.as_deref() == told.reason.as_deref())
+            // Of an exemption it counts who decided it.
+            && (told.kind != EventKind::Exempted
+                || last.by.as_deref().is_some_and(|by| is_same_person(by, &told.by)))
     })
 }
 
@@ -395,7 +407,7 @@ pub(super) fn notice(
     }
     let Some(before) = version(context, given) else { return Ok(None) };
     let (before, now) = (View::of(&before).csm_words(), brief.view().csm_words());
-    let is_same = before.iter().any(|word| now.iter().any(|it| it.eq_ignore_ascii_case(word)));
+    let is_same = before.iter().any(|word| now.iter().any(|it| is_same_person(it, word)));
     if before.is_empty() || now.is_empty() || is_same {
         return Ok(None);
     }
@@ -420,7 +432,7 @@ pub(super) fn as_given(timeline: &Timeline) -> Option<&str> {
 /// The CSM whom a word means.
 fn find<'a>(context: &'a Context, word: &str) -> Result<&'a Csm, String> {
     let team = &context.config.team;
-    let csm = team.find(word.trim().trim_start_matches('@')).and_then(|at| team.csms.get(at));
+    let csm = team.find(word).and_then(|at| team.csms.get(at));
     csm.ok_or_else(|| {
         let names: Vec<&str> = team.csms.iter().map(name_of).collect();
         let hint = match names.is_empty() {

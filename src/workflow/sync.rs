@@ -98,7 +98,7 @@ pub async fn sync_many(
 struct ShownTouch {
     deal: DealId,
     by: Person,
-    read: Result<Option<Evidence<Activity>>, CrmError>,
+    read: Result<Evidence<Activity>, CrmError>,
 }
 
 /// What the CRM shows of the CSMs' first contacts with their customers. Asked
@@ -131,7 +131,7 @@ async fn shown_touches(context: &Context, keys: &[Key]) -> BTreeMap<Key, ShownTo
         .iter()
         .map(|(_, deal, by, since)| ActivitiesOf { deal, by, since: *since, until: context.now })
         .collect();
-    let found = crm.activities(&asked).await;
+    let found = crm.activities(&asked).await.unwrap_or_default();
     let shown = open.into_iter().zip(found);
     shown.map(|((key, deal, by, _), read)| (key, ShownTouch { deal, by, read })).collect()
 }
@@ -235,8 +235,7 @@ async fn sync_with(
 fn touched(context: &Context, via: &str, shown: ShownTouch, synced: &mut Synced) {
     let ShownTouch { deal, by, read } = shown;
     let (found, gaps) = match read {
-        Ok(None) => return,
-        Ok(Some(found)) => found.into_parts(),
+        Ok(found) => found.into_parts(),
         Err(error) => {
             let help = error.help().map(str::to_owned);
             let what = format!("the activities of deal {deal}");

@@ -226,11 +226,12 @@ fn first_touches_of_several_deals_are_those_of_each_alone() {
                     }
                 }
             }
-            let all = connector.activities(&asked).await;
+            let all = connector.activities(&asked).await.expect("a CRM has activities");
             let cost = requests(&fake);
             let mut shown = BTreeSet::new();
             for (asked, read) in asked.iter().zip(&all) {
-                let alone = connector.activities(std::slice::from_ref(asked)).await;
+                let alone =
+                    connector.activities(std::slice::from_ref(asked)).await.expect("as before");
                 assert_eq!(format!("{:?}", [read]), format!("{alone:?}"), "{crm}: {asked:?}");
                 shown.insert(format!("{read:?}"));
             }

@@ -50,7 +50,7 @@ async fn brief(crm: &str, config: &str, root: &Path, id: &str) -> (Value, Value)
     };
     let connection = Connection {
         secrets: &Secrets::new(secrets),
-        root,
+        root: &root.into(),
         requested: &requested,
         limits: Limits::default(),
         company_zone: None,

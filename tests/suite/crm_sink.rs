@@ -1,13 +1,18 @@
 //! The CRM as a target: what became of Closed Won is what the timeline says.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use handoff::brief::{DecidedBy, Event, EventKind, Timeline};
 use handoff::crm::{AskedDeal, Check, ClosedWonUpdate, Crm, CrmError, Progress, Signed};
 use handoff::deliver::{DeliveryError, Handoff, Sink};
-use handoff::model::{CrmName, Deal, DealId, Key, Population, Properties, Window};
+use handoff::http::Schedule;
+use handoff::model::{CrmName, Deal, DealId, Gap, Key, Population, Properties, Signature, Window};
 use handoff::workflow::CrmSink;
+use handoff::yaml;
 use serde_json::json;
 
 /// Says of a deal that its contract was signed.
@@ -25,6 +30,42 @@ pub(crate) fn help(error: &CrmError) -> &str {
     error.help().unwrap_or_default()
 }
 
+/// These properties of deals.
+pub(crate) fn of_deals(names: &[&str]) -> Properties {
+    let deal = names.iter().map(|&name| name.to_owned()).collect();
+    Properties { deal, ..Properties::default() }
+}
+
+pub(crate) fn at(text: &str) -> DateTime<Utc> {
+    text.parse().expect("a time")
+}
+
+/// All deals of a CRM by their ids, and what could not be read.
+pub(crate) async fn population(crm: &dyn Crm) -> (BTreeMap<String, Deal>, Vec<Gap>) {
+    let population = crm.population(Window::default(), &()).await.expect("population");
+    let (deals, gaps) = population.deals.into_parts();
+    (deals.into_iter().map(|deal| (deal.id.as_str().to_owned(), deal)).collect(), gaps)
+}
+
+/// A document that a contact of the first deal has signed.
+pub(crate) fn signed_by_mei() -> Signature {
+    serde_json::from_value(json!({
+        "provider": "pandadoc", "document_id": "d", "deal_refs": [], "metadata": {},
+        "signers": [{"email": "mei.tan@northwind-robotics.example", "signed": true}],
+    }))
+    .expect("signature")
+}
+
+/// The settings of a CRM, as they are written.
+pub(crate) fn settings<S: serde::de::DeserializeOwned>(text: &str) -> S {
+    yaml::from_node(&yaml::read(text.as_bytes()).expect("yaml")).expect("settings")
+}
+
+/// Three tries without waits, but for what a server asks for up to `longest`.
+pub(crate) fn quick(longest: Duration) -> Schedule {
+    Schedule { waits: vec![Duration::ZERO; 2], longest }
+}
+
 /// A CRM that answers one thing, after checking what it was asked.
 struct Answers(CrmName, fn() -> Result<ClosedWonUpdate, CrmError>);
 
@@ -34,8 +75,11 @@ impl Crm for Answers {
         &self.0
     }
 
-    async fn deals(&self, asked: &[AskedDeal<'_>]) -> Vec<Result<Deal, CrmError>> {
-        asked.iter().map(|it| Ok(Deal::new(self.0.clone(), it.id.clone()))).collect()
+    async fn read_deals(
+        &self,
+        asked: &[AskedDeal<'_>],
+    ) -> Result<Vec<Result<Deal, CrmError>>, CrmError> {
+        Ok(asked.iter().map(|it| Ok(Deal::new(self.0.clone(), it.id.clone()))).collect())
     }
 
     async fn population(&self, _: Window, _: &dyn Progress) -> Result<Population, CrmError> {
@@ -126,8 +170,11 @@ impl Crm for Told {
         &self.1
     }
 
-    async fn deals(&self, asked: &[AskedDeal<'_>]) -> Vec<Result<Deal, CrmError>> {
-        asked.iter().map(|it| Ok(Deal::new(self.1.clone(), it.id.clone()))).collect()
+    async fn read_deals(
+        &self,
+        asked: &[AskedDeal<'_>],
+    ) -> Result<Vec<Result<Deal, CrmError>>, CrmError> {
+        Ok(asked.iter().map(|it| Ok(Deal::new(self.1.clone(), it.id.clone()))).collect())
     }
 
     async fn population(&self, _: Window, _: &dyn Progress) -> Result<Population, CrmError> {

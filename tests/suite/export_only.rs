@@ -262,3 +262,57 @@ fn the_findings_of_an_export_name_commands_that_work_there() {
         assert!(listed.contains(customer), "{listed}");
     }
 }
+
+/// A name in the order in which it stands in a text.
+fn keys_in(text: &str) -> Vec<&str> {
+    let is_of_key = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let words = text.split(|c: char| !is_of_key(c));
+    let mut seen = std::collections::BTreeSet::new();
+    words.filter(|word| word.starts_with("csv-")).filter(|word| seen.insert(*word)).collect()
+}
+
+#[test]
+fn numbers_in_keys_are_ordered_by_their_value_in_every_format() {
+    let sandbox = Sandbox::new();
+    let ids = ["10", "9", "1-b", "100", "2", "1-a", "011", "11", "1", "2-1"];
+    let rows: String = ids
+        .iter()
+        .map(|id| format!("{id},Deal,Closed Won,2026-11-05,Riley Ross,7,USD\n"))
+        .collect();
+    let header = "Deal ID,Name,Stage,Closed won at,Owner,Amount,Currency\n";
+    sandbox.write("e/export.csv", format!("{header}{rows}"));
+    let expected = [
+        "csv-1", "csv-1-a", "csv-1-b", "csv-2", "csv-2-1", "csv-9", "csv-10", "csv-11", "csv-011",
+        "csv-100",
+    ]
+    .map(str::to_owned);
+    let audit = ["--now", NOON, "audit", "--deals", "export.csv", "--format"];
+    for format in ["text", "json", "csv", "markdown", "html", "sarif"] {
+        let told = sandbox.handoff("e", &[&audit[..], &[format]].concat()).exits(1).stdout;
+        assert_eq!(keys_in(&told), expected, "{format}:\n{told}");
+    }
+    let report = sandbox.handoff("e", &[&audit[..], &["json"]].concat()).json();
+    let keys: Vec<&str> =
+        report["deals"].as_array().unwrap().iter().map(|it| it["key"].as_str().unwrap()).collect();
+    assert_eq!(keys, expected);
+}
+
+#[test]
+fn what_to_do_about_deals_without_a_date_names_the_column_or_that_there_is_none() {
+    let sandbox = Sandbox::new();
+    let help = |header: &str, row: &str| {
+        sandbox.write("e/export.csv", format!("{header}\n{row}\n"));
+        let audit = ["--now", NOON, "audit", "--deals", "export.csv", "--format", "json"];
+        let report = sandbox.handoff("e", &audit).json();
+        let gaps = report["gaps"].as_array().unwrap();
+        let gap = gaps.iter().find(|it| it["what"].as_str().unwrap().starts_with("the time at"));
+        gap.unwrap()["help"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(
+        help("Deal ID,Name,Stage,Closed won at", "1,Acme,Closed Won,"),
+        "Fill in \"Closed won at\" of these deals in the CRM, and export again."
+    );
+    let told = help("Deal ID,Name,Stage,Amount", "1,Acme,Closed Won,7");
+    assert!(told.contains("No column of export.csv is known to say when deals were won"), "{told}");
+    assert!(told.contains("crm.file.columns.closed_won_at"), "{told}");
+}

@@ -68,6 +68,8 @@ mod ledger_subfolder;
 mod ledger_world;
 mod ledger_write;
 mod network;
+#[cfg(unix)]
+mod paths;
 mod pipedrive;
 mod plan;
 mod promises;

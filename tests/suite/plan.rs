@@ -176,6 +176,33 @@ fn plan_shows_briefs_that_a_schema_makes_incomplete_and_pages_that_a_template_ch
 }
 
 #[test]
+fn plan_maps_an_export_as_exports_are_mapped_whatever_crm_is_connected() {
+    let sandbox = demo();
+    let settings = fs::read_to_string(sandbox.join("l/handoff.yaml")).unwrap();
+    let (before, rest) = settings.split_once("crm:\n").unwrap();
+    let (_, rest) = rest.split_once("map: csv\n").unwrap();
+    let connected = format!("{before}crm: {{hubspot: {{}}}}\n{rest}");
+    sandbox.write("l/handoff.yaml", &connected);
+    sandbox.git("l", &["commit", "-qam", "connected"]);
+    let plan = |map: &str| {
+        let changed = format!("{before}crm: {{hubspot: {{}}}}\n{map}{rest}");
+        sandbox.write("l/handoff.yaml", changed);
+        plan(&sandbox, &["--deals", "deals.csv"]).exits(0).json()
+    };
+    // Where nothing is chosen, an export is read by the mapping of exports.
+    let same = plan("map: csv\n");
+    assert_eq!(kinds(&same), Vec::<&str>::new(), "{same}");
+    assert!(same["composed"].as_u64() >= Some(IN_SCOPE as u64), "{same}");
+    // What is chosen counts on its side, and a line of the company's on top of either.
+    let other = plan("map: hubspot\n");
+    assert!(!of(&other, "answer").is_empty(), "{other}");
+    let own = plan("brief:\n  customer.industry: deal.properties.lead_source\n");
+    let changed = of(&own, "answer");
+    assert!(!changed.is_empty(), "{own}");
+    assert!(changed.iter().all(|it| it["field"] == "customer.industry"), "{own}");
+}
+
+#[test]
 fn plan_says_what_it_cannot_compare() {
     let sandbox = demo();
     let ran = plan(&sandbox, &["--base", "no-such-revision"]).exits(3);

@@ -238,7 +238,8 @@ async fn shown(crm: &str, connector: &dyn Crm) -> Result<(Vec<Activity>, usize),
     let id = DealId::new(deal(crm).0);
     let by = Person { name: Some("Sam Lee".to_owned()), email: Some("sam@example.com".to_owned()) };
     let asked = ActivitiesOf { deal: &id, by: &by, since: time(SIGNED), until: time(NOW) };
-    let found = connector.activities(&[asked]).await.remove(0)?.expect("a CRM has activities");
+    let mut found = connector.activities(&[asked]).await.expect("a CRM has activities");
+    let found = found.remove(0)?;
     let (activities, gaps) = found.into_parts();
     Ok((activities, gaps.len()))
 }

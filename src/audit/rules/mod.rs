@@ -46,6 +46,7 @@ use super::rows::Judged;
 use super::{AuditInput, Class, HandoffFacts, LedgerInput, Policy, SignatureRow};
 use crate::finding::{Finding, Rule};
 use crate::model::{Gap, Key, ObjectId};
+use crate::text::natural_order;
 
 /// What a rule looks at.
 enum Check {
@@ -182,7 +183,12 @@ pub(super) fn check_all(
         .map(|finding| ((Reverse(finding.severity), ranks.get(finding.rule).copied()), finding))
         .collect();
     ranked.par_sort_by(|(rank, a), (other, b)| {
-        let in_detail = || (&a.key, &a.place, &a.message).cmp(&(&b.key, &b.place, &b.message));
+        let by_key = || match (&a.key, &b.key) {
+            (Some(a), Some(b)) => natural_order(a.as_str(), b.as_str()),
+            (a, b) => a.is_some().cmp(&b.is_some()),
+        };
+        let in_detail =
+            || by_key().then_with(|| (&a.place, &a.message).cmp(&(&b.place, &b.message)));
         rank.cmp(other).then_with(in_detail)
     });
     ranked.into_iter().map(|(_, finding)| finding).collect()

@@ -8,7 +8,7 @@ use crate::audit::rows::Judged;
 use crate::audit::{AuditInput, Class, HandoffFacts};
 use crate::brief::EventKind;
 use crate::finding::{Finding, Location, Rule, RuleKind, Severity};
-use crate::model::{Deal, Key};
+use crate::model::{Deal, Key, is_same_person, may_be_person};
 use crate::text::quoted;
 
 pub(super) static RULE: Rule = Rule {
@@ -25,9 +25,20 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
 
 /// Whether somebody is the deal's rep, by name or address.
 fn is_rep(case: &Case<'_>, who: &str) -> bool {
-    let is = |name: &String| name.trim().eq_ignore_ascii_case(who.trim());
+    rep_words(case).iter().any(|word| is_same_person(word, who))
+}
+
+fn rep_words(case: &Case<'_>) -> Vec<String> {
     let owner = case.judged.deal.owner.as_ref();
-    owner.is_some_and(|owner| [&owner.name, &owner.email].into_iter().flatten().any(is))
+    owner.into_iter().flat_map(|owner| [&owner.name, &owner.email]).flatten().cloned().collect()
+}
+
+/// Whether somebody whom nothing else names may be the deal's rep: by a first
+/// name alone, or by the beginning of an address.
+fn may_be_rep(case: &Case<'_>, who: &str) -> bool {
+    let policy = case.policy();
+    let is_known = policy.team.iter().chain(&policy.approvers).any(|it| is_same_person(it, who));
+    !is_known && may_be_person(who, &rep_words(case))
 }
 
 fn exempted(case: &Case<'_>) -> Option<Finding> {
@@ -37,22 +48,27 @@ fn exempted(case: &Case<'_>) -> Option<Finding> {
     }
     let approver = row.approver.as_deref()?;
     let handoff = case.judged.handoffs.iter().find(|handoff| handoff.exemption().is_some())?;
-    let is = |name: &str| name.trim().eq_ignore_ascii_case(approver.trim());
     let approvers = &case.policy().approvers;
     let author = handoff.exempted.and_then(|change| case.author(change.commit));
     let (name, email) = author.and_then(|author| author.split_once(" <")).unwrap_or_default();
+    let mut severity = RULE.severity;
     let why = if is_rep(case, approver) {
         "who is the deal's own rep".to_owned()
-    } else if !approvers.is_empty() && !approvers.iter().any(|name| is(name)) {
+    } else if !approvers.is_empty() && !approvers.iter().any(|name| is_same_person(name, approver))
+    {
         format!("who is not one of the approvers ({})", approvers.join(", "))
     } else if is_rep(case, name) || is_rep(case, email.trim_end_matches('>')) {
         format!("and the deal's own rep, {}, committed it", quoted(name))
+    } else if may_be_rep(case, approver) {
+        severity = Severity::Warning;
+        format!("who may be the deal's own rep, {}", rep_words(case).join(" or "))
     } else {
         return None;
     };
     let message = format!("{} was exempted by {}, {why}.", words::deal(case), quoted(approver));
     Some(
         Finding::new(&RULE, message)
+            .severity(severity)
             .help(format!(
                 "Have somebody else decide: `handoff exempt {} --reason … --by …`; `team.approvers` in handoff.yaml says who may.",
                 row.key

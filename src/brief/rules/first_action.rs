@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::subject::Subject;
 use crate::brief::Colleague;
 use crate::finding::{Finding, Rule, RuleKind, Severity};
+use crate::model::is_same_person;
 use crate::text::{nearest, quoted};
 
 pub(super) static VAGUE_FIRST_ACTION: Rule = Rule {
@@ -235,9 +236,7 @@ impl TeamNames {
     #[must_use]
     pub fn has(&self, person: &Colleague<'_>) -> bool {
         let same = |own: &Option<String>, given: Option<&str>| {
-            own.as_deref().zip(given).is_some_and(|(own, given)| {
-                own.trim().to_lowercase() == given.trim().trim_start_matches('@').to_lowercase()
-            })
+            own.as_deref().zip(given).is_some_and(|(own, given)| is_same_person(own, given))
         };
         let only_name = person.email.is_none() && person.github.is_none() && person.slack.is_none();
         self.members.iter().any(|member| {

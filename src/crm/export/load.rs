@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::time::SystemTime;
 
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::columns::{Columns, Scale, Vendor};
+use super::files::{self, ExportRoot, Stamp};
 use super::outcome::ScaleProof;
 use super::record::IdFault;
 use super::remarks::Problem;
@@ -17,7 +17,6 @@ use super::settings::{Column, DateOrder, DecimalSign, FileSettings, JoinRole, Jo
 use super::table::{Cursor, Table};
 use super::{columns, record, remarks};
 use crate::crm::CrmError;
-use crate::disk::{self, Inside};
 use crate::model::{
     Company, Contact, CrmName, DealId, Key, LineItem, Locale, NumberForm, OrderProof, SignProof,
     WrittenDate, normalise_deal_id, read_amount, read_date,
@@ -197,9 +196,6 @@ pub(super) const PIECE: usize = 8_192;
 /// Rows that tell what a column holds.
 const SAMPLE: usize = 1_000;
 
-/// A file and the state it was in when it was read.
-pub(super) type Stamp = (PathBuf, u64, Option<SystemTime>);
-
 /// How a single `,` or `.` before three digits is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SignRule {
@@ -236,7 +232,7 @@ impl Loaded {
     /// Reads the files.
     pub(super) fn read(
         settings: &FileSettings,
-        root: &Path,
+        root: &ExportRoot,
         given: Option<&[u8]>,
     ) -> Result<Self, CrmError> {
         let path = settings.deals.clone();
@@ -247,7 +243,7 @@ impl Loaded {
                 (table, None)
             }
             None => {
-                let (table, stamp) = read_table(root, &path, "deals", settings)?;
+                let (table, stamp) = files::read_table(root, &path, "deals", settings)?;
                 (table, Some(stamp))
             }
         };
@@ -261,7 +257,7 @@ impl Loaded {
         let mut joined = Vec::new();
         for join in &settings.join {
             let path = join.file.clone();
-            let (other, stamp) = read_table(root, &path, "join", settings)?;
+            let (other, stamp) = files::read_table(root, &path, "join", settings)?;
             if !other.broken.is_empty() {
                 return Err(many(&path, &other.broken));
             }
@@ -293,7 +289,7 @@ impl Loaded {
 
     /// Whether the files are as they were.
     pub(super) fn is_current(&self) -> bool {
-        self.stamps.iter().all(|old| stamp(&old.0).is_ok_and(|new| new == *old))
+        self.stamps.iter().all(Stamp::holds)
     }
 
     /// The path as messages show it.
@@ -698,61 +694,4 @@ fn is_date_header(header: &str) -> bool {
 pub(super) fn many(path: &Path, found: &[Problem]) -> CrmError {
     remarks::as_error(&path.display().to_string(), found, found.len())
         .expect("it is called with at least one problem")
-}
-
-fn stamp(path: &Path) -> std::io::Result<Stamp> {
-    let meta = std::fs::metadata(path)?;
-    Ok((path.to_owned(), meta.len(), meta.modified().ok()))
-}
-
-fn read_table(
-    root: &Path,
-    path: &Path,
-    setting: &str,
-    settings: &FileSettings,
-) -> Result<(Table, Stamp), CrmError> {
-    let full = root.join(path);
-    let unreadable = |why: &dyn std::fmt::Display| CrmError::Settings {
-        message: format!("{}: the file cannot be read: {why}", path.display()),
-        help: format!(
-            "Put the export there, or name another file under crm.file.{setting}; a relative path starts at the ledger."
-        ),
-    };
-    let stamp = stamp(&full).map_err(|error| unreadable(&error))?;
-    let may_lie_anywhere = setting == "deals" && settings.named || is_export(&full, settings);
-    let bytes = if may_lie_anywhere {
-        std::fs::read(&full).map_err(|error| unreadable(&error))?
-    } else {
-        match disk::read_inside(root, path).map_err(|error| unreadable(&error))? {
-            Inside::File(bytes) if !is_gits_own(root, path) => bytes,
-            Inside::Nothing => return Err(unreadable(&"there is none")),
-            Inside::File(_) => return Err(refused(path, "a part of git's own folder", setting)),
-            Inside::Refused { what, .. } => return Err(refused(path, what, setting)),
-        }
-    };
-    let table = Table::read(bytes, settings).map_err(|problem| many(path, &[problem]))?;
-    Ok((table, stamp))
-}
-
-/// What a settings file may not name: whoever changes it would read with the
-/// rights of the machine that checks it.
-fn refused(path: &Path, what: &str, setting: &str) -> CrmError {
-    CrmError::Settings {
-        message: format!("crm.file.{setting}: {} is {what}", path.display()),
-        help: "Put the export into the ledger, give it with --deals FILE, or set HANDOFF_EXPORTS to the folder that holds it.".to_owned(),
-    }
-}
-
-/// Whether a file lies in the folder for exports outside of the ledger.
-fn is_export(full: &Path, settings: &FileSettings) -> bool {
-    let folder = settings.exports.as_deref().and_then(|folder| folder.canonicalize().ok());
-    folder.is_some_and(|folder| full.canonicalize().is_ok_and(|file| file.starts_with(folder)))
-}
-
-/// Whether a file belongs to git: a bare repository is its own git folder.
-fn is_gits_own(root: &Path, path: &Path) -> bool {
-    let first = path.components().next().map(|part| part.as_os_str().to_string_lossy());
-    let is_bare = root.join("objects").is_dir() && root.join("HEAD").is_file();
-    let own = ["config", "HEAD", "packed-refs", "objects", "refs", "logs", "hooks", "info"];
-    is_bare && first.is_some_and(|first| own.contains(&&*first))
 }

@@ -6,6 +6,7 @@ mod columns;
 mod content;
 mod deal;
 mod figures;
+mod files;
 mod json;
 mod load;
 mod markup;
@@ -18,6 +19,7 @@ mod source;
 mod table;
 
 pub use deal::{Counted, Detail};
+pub use files::{ExportRoot, ReadCommitted};
 pub use settings::{
     Column, Currency, DateOrder, DateSettings, DecimalSign, FileSettings, JoinRole, JoinSettings,
     NumberSettings,

@@ -284,6 +284,21 @@ fn amounts(loaded: &Loaded, tally: &Tally, remarks: &mut Vec<String>) {
 }
 
 /// What to do where no column has a name that is known for its use.
+/// What to do about won deals that have no date.
+pub(super) fn undated_help(loaded: &Loaded) -> String {
+    let columns = loaded.columns.all(Column::ClosedWonAt);
+    let names: Vec<String> =
+        columns.iter().map(|column| quoted(&loaded.table.headers[*column])).collect();
+    if names.is_empty() {
+        return format!(
+            "No column of {} is known to say when deals were won: name it under crm.file.columns.{}, or export the close date, too.",
+            loaded.shown(),
+            Column::ClosedWonAt.key()
+        );
+    }
+    format!("Fill in {} of these deals in the CRM, and export again.", names.join(" or "))
+}
+
 fn without_column(loaded: &Loaded, column: Column, what: &str) -> Option<String> {
     loaded.columns.of(column).is_none().then(|| {
         format!(

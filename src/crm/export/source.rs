@@ -1,7 +1,6 @@
 //! An export file as a CRM.
 
 use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,6 +9,7 @@ use chrono::{DateTime, Utc};
 use rayon::prelude::*;
 
 use super::deal::{Builder, Counted, Detail, Row, Scratch};
+use super::files::ExportRoot;
 use super::json::CutOff;
 use super::load::{Loaded, PIECE, hashes, many};
 use super::remarks;
@@ -135,7 +135,7 @@ pub type WonTest = Box<dyn Fn(&Deal) -> Result<bool, String> + Send + Sync>;
 /// Deals from an export file, with what is joined to them.
 pub struct FileCrm {
     settings: FileSettings,
-    root: PathBuf,
+    root: ExportRoot,
     won: Option<WonTest>,
     name: CrmName,
     detail: Detail,
@@ -152,7 +152,7 @@ impl FileCrm {
     /// When a file cannot be read, is no table, or its columns do not fit.
     pub fn open(
         settings: FileSettings,
-        root: impl Into<PathBuf>,
+        root: impl Into<ExportRoot>,
         won: Option<WonTest>,
     ) -> Result<Self, CrmError> {
         Self::open_given(settings, root, won, None)
@@ -165,7 +165,7 @@ impl FileCrm {
     /// As [`FileCrm::open`].
     pub fn open_given(
         settings: FileSettings,
-        root: impl Into<PathBuf>,
+        root: impl Into<ExportRoot>,
         won: Option<WonTest>,
         given: Option<&[u8]>,
     ) -> Result<Self, CrmError> {
@@ -379,8 +379,11 @@ impl Crm for FileCrm {
         &self.name
     }
 
-    async fn deals(&self, asked: &[AskedDeal<'_>]) -> Vec<Result<Deal, CrmError>> {
-        asked.iter().map(|asked| self.find(asked)).collect()
+    async fn read_deals(
+        &self,
+        asked: &[AskedDeal<'_>],
+    ) -> Result<Vec<Result<Deal, CrmError>>, CrmError> {
+        Ok(asked.iter().map(|asked| self.find(asked)).collect())
     }
 
     async fn population(
@@ -429,6 +432,7 @@ impl Crm for FileCrm {
             rows: loaded.table.len(),
             sha256: loaded.table.sha256.clone(),
             remarks: remarks::all(&loaded, &self.settings, &tally),
+            undated_help: Some(remarks::undated_help(&loaded)),
         };
         Ok(Population { source, deals: Evidence::new(deals, gaps) })
     }

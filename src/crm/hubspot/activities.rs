@@ -12,7 +12,7 @@ use super::api::{Failure, HubSpotApi};
 use super::read::Association;
 use super::record::Owners;
 use super::{read, record};
-use crate::crm::activities::{FoundActivities, is_address_of, is_colleague};
+use crate::crm::activities::{FoundActivities, is_address_of};
 use crate::crm::reading::{Batch, in_parts};
 use crate::crm::{ActivitiesOf, Activity, ActivityKind, CrmError};
 use crate::model::{Evidence, Person};
@@ -123,7 +123,7 @@ fn of_deal<'a>(
     let mut found = FoundActivities::new("HubSpot", asked);
     let own: BTreeSet<&str> = owners
         .iter()
-        .filter(|(_, owner)| is_colleague(owner, asked.by))
+        .filter(|(_, owner)| owner.is_same(asked.by))
         .map(|(id, _)| id.as_str())
         .collect();
     if own.is_empty() {

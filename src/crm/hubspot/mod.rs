@@ -20,7 +20,6 @@ use serde_json::json;
 use self::api::{Failure, HubSpotApi};
 use self::record::WholeDeals;
 use super::connector::{CrmRow, api_version, is_number, number_behind, parameter, path_of};
-use super::port::each;
 use super::requested_properties::{check_properties, failed, may_read};
 use super::{
     ActivitiesOf, Activity, AskedDeal, Check, ClosedWonUpdate, Connection, Crm, CrmError,
@@ -144,15 +143,15 @@ impl Crm for HubSpot {
         &self.name
     }
 
-    async fn deals(&self, asked: &[AskedDeal<'_>]) -> Vec<Result<Deal, CrmError>> {
-        let all = async {
-            let account = read::account(&self.api, &self.settings).await?;
-            let requested = self.requested.of_deal().resolve(&self.api).await?;
-            let (api, crm) = (&self.api, &self.name);
-            let whole = WholeDeals { api, crm, account: &account, requested: &requested, asked };
-            Ok(whole.read_all().await)
-        };
-        each(all.await, asked.len())
+    async fn read_deals(
+        &self,
+        asked: &[AskedDeal<'_>],
+    ) -> Result<Vec<Result<Deal, CrmError>>, CrmError> {
+        let account = read::account(&self.api, &self.settings).await?;
+        let requested = self.requested.of_deal().resolve(&self.api).await?;
+        let (api, crm) = (&self.api, &self.name);
+        let whole = WholeDeals { api, crm, account: &account, requested: &requested, asked };
+        Ok(whole.read_all().await)
     }
 
     fn counts(&self, deal: &Deal) -> bool {
@@ -188,8 +187,8 @@ impl Crm for HubSpot {
     async fn activities(
         &self,
         asked: &[ActivitiesOf<'_>],
-    ) -> Vec<Result<Option<Evidence<Activity>>, CrmError>> {
-        activities::read(&self.api, asked).await.into_iter().map(|it| it.map(Some)).collect()
+    ) -> Option<Vec<Result<Evidence<Activity>, CrmError>>> {
+        Some(activities::read(&self.api, asked).await)
     }
 
     async fn activity_checks(&self) -> Vec<Check> {
@@ -208,11 +207,9 @@ impl Crm for HubSpot {
         let account = read::account(&self.api, &self.settings).await?;
         let (api, settings, crm) = (&self.api, &self.settings, &self.name);
         let target = update::HubSpotTarget { api, settings, crm, account: &account };
-        let policy = closed_won::Policy {
-            vendor: "HubSpot",
-            may_write: self.settings.update_closed_won,
-            from: &self.settings.closed_won_from,
-        };
+        let HubSpotSettings { update_closed_won: may_write, closed_won_from: from, .. } =
+            &self.settings;
+        let policy = closed_won::Policy { vendor: ROW.title, may_write: *may_write, from };
         closed_won::keep(&target, &policy, signed).await
     }
 

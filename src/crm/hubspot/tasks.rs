@@ -12,7 +12,6 @@ use super::api::{Failure, HubSpotApi};
 use super::{HubSpot, ROW};
 use super::{read, record};
 use crate::crm::CrmError;
-use crate::crm::activities::is_colleague;
 use crate::crm::connector::is_number;
 use crate::crm::failure::cursor;
 use crate::model::{
@@ -162,7 +161,7 @@ impl CrmTasks<CrmError> for HubSpot {
 
     async fn user(&self, person: &Person) -> Result<Option<String>, CrmError> {
         let owners = self.api.list("crm/owners", "?limit=100&archived=false").await?;
-        let owner = owners.iter().find(|owner| is_colleague(&record::owner(owner), person));
+        let owner = owners.iter().find(|owner| record::owner(owner).is_same(person));
         Ok(owner.and_then(|owner| cursor(&owner["id"])))
     }
 

@@ -18,7 +18,7 @@ use crate::crm::connector::is_number;
 use crate::crm::trigger::{DealNews, Told, Trigger};
 use crate::http::BaseUrl;
 use crate::model::{DealId, Secrets};
-use crate::webhook::{self, Malformed, Rejection, Request, Route, json, mac};
+use crate::webhook::{self, Malformed, Rejection, Request, Route, RouteNames, json, mac};
 
 const TITLE: &str = "HubSpot";
 pub(super) const SECRET: &str = "HUBSPOT_CLIENT_SECRET";
@@ -82,16 +82,8 @@ impl HubSpotWebhook {
 }
 
 impl Route for HubSpotWebhook {
-    fn name(&self) -> &'static str {
-        "hubspot"
-    }
-
-    fn title(&self) -> &'static str {
-        TITLE
-    }
-
-    fn secret_names(&self) -> &'static [&'static str] {
-        &[SECRET]
+    fn names(&self) -> RouteNames<'_> {
+        RouteNames { name: "hubspot", title: TITLE, aliases: &[], secrets: &[SECRET] }
     }
 
     fn missing_setting(&self) -> Option<&'static str> {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::api::PipedriveApi;
 use super::record;
 use super::record::{person, text, time};
-use crate::crm::activities::{FoundActivities, is_address_of, is_colleague, shows_touches};
+use crate::crm::activities::{FoundActivities, is_address_of, shows_touches};
 use crate::crm::failure::Failure;
 use crate::crm::{ActivitiesOf, Activity, ActivityKind, Check, CrmError};
 use crate::model::{CrmName, Evidence};
@@ -32,7 +32,7 @@ pub(super) async fn read(
     let users = api.list(&api.v1("users")).await?;
     let own: BTreeSet<u64> = users
         .iter()
-        .filter(|user| is_colleague(&person(user), asked.by))
+        .filter(|user| person(user).is_same(asked.by))
         .filter_map(|user| user["id"].as_u64())
         .collect();
     if own.is_empty() {

@@ -18,7 +18,6 @@ use self::api::PipedriveApi;
 use self::record::{PipedriveAccount, WholeDeals};
 use super::closed_won::note;
 use super::connector::{CrmRow, number_behind};
-use super::port::each;
 use super::reading::Reading;
 use super::requested_properties::{check_properties, failed, may_read};
 use super::{
@@ -128,16 +127,16 @@ impl Crm for Pipedrive {
         &self.name
     }
 
-    async fn deals(&self, asked: &[AskedDeal<'_>]) -> Vec<Result<Deal, CrmError>> {
-        let all = async {
-            let account = record::account(&self.api, &self.settings).await?;
-            let requested = self.requested.of_deal().whole(&RecordKind::ALL);
-            let requested = requested.resolve(&self.api).await?;
-            account.fields.told_apart(&requested.deal)?;
-            let (api, crm) = (&self.api, &self.name);
-            Ok(WholeDeals { api, crm, account: &account, asked }.read_all().await)
-        };
-        each(all.await, asked.len())
+    async fn read_deals(
+        &self,
+        asked: &[AskedDeal<'_>],
+    ) -> Result<Vec<Result<Deal, CrmError>>, CrmError> {
+        let account = record::account(&self.api, &self.settings).await?;
+        let requested = self.requested.of_deal().whole(&RecordKind::ALL);
+        let requested = requested.resolve(&self.api).await?;
+        account.fields.told_apart(&requested.deal)?;
+        let (api, crm) = (&self.api, &self.name);
+        Ok(WholeDeals { api, crm, account: &account, asked }.read_all().await)
     }
 
     async fn population(
@@ -170,13 +169,13 @@ impl Crm for Pipedrive {
     async fn activities(
         &self,
         asked: &[ActivitiesOf<'_>],
-    ) -> Vec<Result<Option<Evidence<Activity>>, CrmError>> {
+    ) -> Option<Vec<Result<Evidence<Activity>, CrmError>>> {
         // The API has no list of the activities or mails of several deals.
         let mut found = Vec::with_capacity(asked.len());
         for asked in asked {
-            found.push(activities::read(&self.api, &self.name, asked).await.map(Some));
+            found.push(activities::read(&self.api, &self.name, asked).await);
         }
-        found
+        Some(found)
     }
 
     async fn activity_checks(&self) -> Vec<Check> {
@@ -186,11 +185,9 @@ impl Crm for Pipedrive {
     async fn mark_closed_won(&self, signed: &Signed<'_>) -> Result<ClosedWonUpdate, CrmError> {
         let account = record::account(&self.api, &self.settings).await?;
         let target = PipedriveTarget { api: &self.api, crm: &self.name, account: &account };
-        let policy = closed_won::Policy {
-            vendor: "Pipedrive",
-            may_write: self.settings.update_closed_won,
-            from: &self.settings.closed_won_from,
-        };
+        let PipedriveSettings { update_closed_won: may_write, closed_won_from: from, .. } =
+            &self.settings;
+        let policy = closed_won::Policy { vendor: ROW.title, may_write: *may_write, from };
         closed_won::keep(&target, &policy, signed).await
     }
 

@@ -12,7 +12,6 @@ use serde_json::{Map, Value, json};
 use super::record::{self, person, text, time};
 use super::{Pipedrive, ROW};
 use crate::crm::CrmError;
-use crate::crm::activities::is_colleague;
 use crate::crm::failure::Failure;
 use crate::model::{
     CrmTask, CrmTasks, DealId, Person, TaskAct, TaskBody, TaskDue, TaskFields, TaskHome,
@@ -95,8 +94,7 @@ impl CrmTasks<CrmError> for Pipedrive {
     }
 
     async fn user(&self, who: &Person) -> Result<Option<String>, CrmError> {
-        let is_who =
-            |user: &Value| user["active_flag"] != false && is_colleague(&person(user), who);
+        let is_who = |user: &Value| user["active_flag"] != false && person(user).is_same(who);
         let mut users = self.users().await?.into_iter();
         Ok(users.find(|(_, user)| is_who(user)).map(|(id, _)| id.to_string()))
     }

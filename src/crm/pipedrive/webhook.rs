@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::PipedriveSettings;
 use crate::crm::trigger::{DealNews, Told, Trigger};
 use crate::model::{DealId, Secrets};
-use crate::webhook::{self, Malformed, Rejection, Reply, Request, Route, json, mac};
+use crate::webhook::{self, Malformed, Rejection, Reply, Request, Route, RouteNames, json, mac};
 
 const TITLE: &str = "Pipedrive";
 pub(super) const SECRET: &str = "PIPEDRIVE_WEBHOOK_LOGIN";
@@ -20,16 +20,8 @@ pub(super) const SECRET: &str = "PIPEDRIVE_WEBHOOK_LOGIN";
 pub(super) struct PipedriveWebhook(pub(super) PipedriveSettings);
 
 impl Route for PipedriveWebhook {
-    fn name(&self) -> &'static str {
-        "pipedrive"
-    }
-
-    fn title(&self) -> &'static str {
-        TITLE
-    }
-
-    fn secret_names(&self) -> &'static [&'static str] {
-        &[SECRET]
+    fn names(&self) -> RouteNames<'_> {
+        RouteNames { name: "pipedrive", title: TITLE, aliases: &[], secrets: &[SECRET] }
     }
 
     fn rejected(&self, rejection: &Rejection) -> Reply {

@@ -19,7 +19,6 @@ use serde::{Deserialize, Deserializer};
 use self::api::{SalesforceApi, describe};
 use self::record::WholeDeals;
 use super::connector::{CrmRow, api_version, is_number, parameter, path_of};
-use super::port::each;
 use super::reading::Reading;
 use super::requested_properties::{check_properties, failed, may_read};
 use super::{
@@ -163,17 +162,17 @@ impl Crm for Salesforce {
         &self.name
     }
 
-    async fn deals(&self, asked: &[AskedDeal<'_>]) -> Vec<Result<Deal, CrmError>> {
-        let all = async {
-            // The accounts come whole in a request of their own.
-            let requested = self.requested.of_deal().whole(&[RecordKind::Company]);
-            let requested = requested.resolve(&self.api).await?;
-            let described = describe(&self.api, "Opportunity").await?;
-            let org = record::org(&self.api, &self.settings).await?;
-            let (api, crm) = (&self.api, &self.name);
-            Ok(WholeDeals::new(api, crm, &org, &described, &requested, asked).read_all().await)
-        };
-        each(all.await, asked.len())
+    async fn read_deals(
+        &self,
+        asked: &[AskedDeal<'_>],
+    ) -> Result<Vec<Result<Deal, CrmError>>, CrmError> {
+        // The accounts come whole in a request of their own.
+        let requested = self.requested.of_deal().whole(&[RecordKind::Company]);
+        let requested = requested.resolve(&self.api).await?;
+        let described = describe(&self.api, "Opportunity").await?;
+        let org = record::org(&self.api, &self.settings).await?;
+        let (api, crm) = (&self.api, &self.name);
+        Ok(WholeDeals::new(api, crm, &org, &described, &requested, asked).read_all().await)
     }
 
     async fn population(
@@ -215,9 +214,8 @@ impl Crm for Salesforce {
     async fn activities(
         &self,
         asked: &[ActivitiesOf<'_>],
-    ) -> Vec<Result<Option<Evidence<Activity>>, CrmError>> {
-        let found = activities::read(&self.api, &self.name, asked).await;
-        found.into_iter().map(|it| it.map(Some)).collect()
+    ) -> Option<Vec<Result<Evidence<Activity>, CrmError>>> {
+        Some(activities::read(&self.api, &self.name, asked).await)
     }
 
     async fn activity_checks(&self) -> Vec<Check> {
@@ -228,11 +226,9 @@ impl Crm for Salesforce {
         let org = record::org(&self.api, &self.settings).await?;
         let (api, settings, crm) = (&self.api, &self.settings, &self.name);
         let target = update::SalesforceTarget { api, settings, crm, org: &org };
-        let policy = closed_won::Policy {
-            vendor: "Salesforce",
-            may_write: self.settings.update_closed_won,
-            from: &self.settings.closed_won_from,
-        };
+        let SalesforceSettings { update_closed_won: may_write, closed_won_from: from, .. } =
+            &self.settings;
+        let policy = closed_won::Policy { vendor: ROW.title, may_write: *may_write, from };
         closed_won::keep(&target, &policy, signed).await
     }
 

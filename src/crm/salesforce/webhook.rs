@@ -11,7 +11,7 @@ use super::SalesforceSettings;
 use crate::crm::trigger::{DealNews, Told, Trigger};
 use crate::model::{CrmName, DealId, Secrets, normalise_deal_id};
 use crate::webhook;
-use crate::webhook::{Malformed, Rejection, Reply, Request, Route, json, mac};
+use crate::webhook::{Malformed, Rejection, Reply, Request, Route, RouteNames, json, mac};
 
 // The SOAP envelope of an Outbound Message. Entities are not expanded, a
 // document type is refused, depth and number are bounded.
@@ -240,16 +240,8 @@ impl SalesforceWebhook {
 }
 
 impl Route for SalesforceWebhook {
-    fn name(&self) -> &'static str {
-        "salesforce"
-    }
-
-    fn title(&self) -> &'static str {
-        TITLE
-    }
-
-    fn secret_names(&self) -> &'static [&'static str] {
-        &[SECRET]
+    fn names(&self) -> RouteNames<'_> {
+        RouteNames { name: "salesforce", title: TITLE, aliases: &[], secrets: &[SECRET] }
     }
 
     fn missing_setting(&self) -> Option<&'static str> {

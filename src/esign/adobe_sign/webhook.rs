@@ -11,7 +11,9 @@ use super::{AdobeSign, CLIENT_ID, TITLE, TOKEN, api};
 use crate::esign::api::{FetchError, Fetcher};
 use crate::esign::provider::{Authenticity, Provider, Received, Verified};
 use crate::model::{Secrets, SignatureEvent};
-use crate::webhook::{self, DeliveryId, Malformed, Rejection, Reply, Request, Route, json, mac};
+use crate::webhook::{
+    self, DeliveryId, Malformed, Rejection, Reply, Request, Route, RouteNames, json, mac,
+};
 
 const HEADER: &str = "x-adobesign-clientid";
 
@@ -57,20 +59,13 @@ const BEFORE: &[&str] =
     &["OUT_FOR", "IN_", "WAITING", "AUTHORING", "DRAFT", "CANCEL", "ABORT", "EXPIRED", "REJECT"];
 
 impl Route for AdobeSign {
-    fn name(&self) -> &'static str {
-        "adobe-sign"
-    }
-
-    fn title(&self) -> &'static str {
-        TITLE
-    }
-
-    fn aliases(&self) -> &'static [&'static str] {
-        &["adobe_sign", "acrobat-sign"]
-    }
-
-    fn secret_names(&self) -> &[&'static str] {
-        &[CLIENT_ID]
+    fn names(&self) -> RouteNames<'_> {
+        RouteNames {
+            name: "adobe-sign",
+            title: TITLE,
+            aliases: &["adobe_sign", "acrobat-sign"],
+            secrets: &[CLIENT_ID],
+        }
     }
 
     fn accepted(&self, request: &Request<'_>) -> Reply {

@@ -11,7 +11,9 @@ use super::{DocuSign, HMAC_KEY, TITLE, TOKEN, api};
 use crate::esign::api::{FetchError, Fetcher};
 use crate::esign::provider::{Authenticity, Provider, Received, Verified};
 use crate::model::{Secrets, SignatureEvent};
-use crate::webhook::{self, DeliveryId, Malformed, Rejection, Request, Route, json, mac};
+use crate::webhook::{
+    self, DeliveryId, Malformed, Rejection, Request, Route, RouteNames, json, mac,
+};
 
 const LEGACY: Malformed = Malformed::Legacy {
     provider: TITLE,
@@ -112,16 +114,8 @@ fn is_legacy_json(message: &Value) -> bool {
 }
 
 impl Route for DocuSign {
-    fn name(&self) -> &'static str {
-        "docusign"
-    }
-
-    fn title(&self) -> &'static str {
-        TITLE
-    }
-
-    fn secret_names(&self) -> &[&'static str] {
-        &[HMAC_KEY]
+    fn names(&self) -> RouteNames<'_> {
+        RouteNames { name: "docusign", title: TITLE, aliases: &[], secrets: &[HMAC_KEY] }
     }
 }
 

@@ -15,7 +15,9 @@ use crate::esign::provider::{Authenticity, Provider, Received, Verified};
 use crate::model::{Secrets, SignatureEvent};
 use crate::text;
 use crate::webhook;
-use crate::webhook::{DeliveryId, Malformed, Rejection, Reply, Request, Route, essence, json, mac};
+use crate::webhook::{
+    DeliveryId, Malformed, Rejection, Reply, Request, Route, RouteNames, essence, json, mac,
+};
 
 // The form around Dropbox Sign's JSON: `multipart/form-data` as it is sent,
 // `application/x-www-form-urlencoded` as one of its pages may be read, and
@@ -126,20 +128,13 @@ impl DropboxSign {
 }
 
 impl Route for DropboxSign {
-    fn name(&self) -> &'static str {
-        "dropbox-sign"
-    }
-
-    fn title(&self) -> &'static str {
-        TITLE
-    }
-
-    fn aliases(&self) -> &'static [&'static str] {
-        &["dropbox_sign", "hellosign"]
-    }
-
-    fn secret_names(&self) -> &[&'static str] {
-        &[KEY]
+    fn names(&self) -> RouteNames<'_> {
+        RouteNames {
+            name: "dropbox-sign",
+            title: TITLE,
+            aliases: &["dropbox_sign", "hellosign"],
+            secrets: &[KEY],
+        }
     }
 
     fn accepted(&self, _: &Request<'_>) -> Reply {

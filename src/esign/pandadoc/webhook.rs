@@ -9,7 +9,9 @@ use super::{API_KEY, PandaDoc, TITLE, WEBHOOK_KEY, api};
 use crate::esign::api::{FetchError, Fetcher};
 use crate::esign::provider::{Authenticity, Provider, Received, Verified};
 use crate::model::{Secrets, SignatureEvent};
-use crate::webhook::{self, DeliveryId, Malformed, Rejection, Request, Route, json, mac};
+use crate::webhook::{
+    self, DeliveryId, Malformed, Rejection, Request, Route, RouteNames, json, mac,
+};
 
 impl PandaDoc {
     fn event(&self, notification: &Value) -> Option<SignatureEvent> {
@@ -72,16 +74,8 @@ fn is_known(item: &Value) -> bool {
 }
 
 impl Route for PandaDoc {
-    fn name(&self) -> &'static str {
-        "pandadoc"
-    }
-
-    fn title(&self) -> &'static str {
-        TITLE
-    }
-
-    fn secret_names(&self) -> &[&'static str] {
-        &[WEBHOOK_KEY]
+    fn names(&self) -> RouteNames<'_> {
+        RouteNames { name: "pandadoc", title: TITLE, aliases: &[], secrets: &[WEBHOOK_KEY] }
     }
 }
 

@@ -21,7 +21,7 @@ use super::{blank, deal_refs, metadata};
 use crate::model::{ReferenceRule, Secrets, Signature, SignatureEvent, Signer};
 use crate::settings::{DocumentRule, SettingsReader};
 use crate::webhook;
-use crate::webhook::{DeliveryId, Malformed, Rejection, Request, Route, json};
+use crate::webhook::{DeliveryId, Malformed, Rejection, Request, Route, RouteNames, json};
 
 pub use settings::{
     Encoding, Fields, HmacSettings, Paths, Place, SenderSettings, SignerFields, Verify,
@@ -190,20 +190,9 @@ impl Sender {
 }
 
 impl Route for Sender {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn title(&self) -> &'static str {
-        self.title
-    }
-
-    fn aliases(&self) -> &'static [&'static str] {
-        if self.name == GENERAL { &["generic"] } else { &[] }
-    }
-
-    fn secret_names(&self) -> &[&'static str] {
-        &self.secret
+    fn names(&self) -> RouteNames<'_> {
+        let aliases: &[&str] = if self.name == GENERAL { &["generic"] } else { &[] };
+        RouteNames { name: self.name, title: self.title, aliases, secrets: &self.secret }
     }
 }
 

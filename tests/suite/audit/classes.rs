@@ -301,6 +301,7 @@ fn a_scope_rule_that_fails_keeps_the_deal_and_makes_the_audit_incomplete() {
             rows: 1,
             sha256: String::new(),
             remarks: vec![],
+            undated_help: None,
         },
         deals: handoff::model::Evidence::complete(world.deals.clone()),
     };

@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use handoff::audit::{
-    AuditOutcome as Came, AuditReport, CheckpointReport, Class, SignatureAsWritten, UnansweredField,
+    AuditOutcome as Came, AuditReport, CheckpointReport, Class, DealKey, SignatureAsWritten,
+    UnansweredField,
 };
 use handoff::brief::EventKind;
 use handoff::finding::Severity;
@@ -302,6 +303,7 @@ fn several_ledgers_are_one_audit() {
             rows: 2,
             sha256: "00".repeat(32),
             remarks: vec![],
+            undated_help: None,
         },
         deals: handoff::model::Evidence::complete(vec![won_deal("1"), won_deal("2")]),
     };
@@ -328,4 +330,18 @@ fn several_ledgers_are_one_audit() {
         "has 2 signed briefs: americas/briefs/2026/11/acme--hubspot-1 and emea/briefs/2026/11/acme--hubspot-1."
     ));
     valid(&report);
+}
+
+proptest::proptest! {
+    #[test]
+    fn the_order_of_keys_is_total(texts in proptest::collection::vec("[0-1ab9-]{0,5}", 1..40)) {
+        let mut keys: Vec<DealKey> = texts.iter().map(|text| DealKey::new(text)).collect();
+        keys.sort();
+        for (at, key) in keys.iter().enumerate() {
+            for later in &keys[at..] {
+                proptest::prop_assert!(key <= later && (key < later) == (key != later));
+                proptest::prop_assert_eq!(key.cmp(later), later.cmp(key).reverse());
+            }
+        }
+    }
 }

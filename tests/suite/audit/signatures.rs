@@ -254,6 +254,7 @@ fn only_deals_that_were_not_read_are_asked_for() {
             rows: 1,
             sha256: String::new(),
             remarks: Vec::new(),
+            undated_help: None,
         },
         deals: handoff::model::Evidence::complete(world.deals.clone()),
     };

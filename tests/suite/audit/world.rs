@@ -319,6 +319,7 @@ impl World {
                 rows: self.deals.len(),
                 sha256: "00".repeat(32),
                 remarks: Vec::new(),
+                undated_help: None,
             },
             deals: Evidence::new(self.deals.clone(), self.population_gaps.clone()),
         };

@@ -68,6 +68,18 @@ impl Year {
 }
 
 #[test]
+fn a_checkpoint_that_cannot_be_written_says_what_to_do() {
+    let ledger = Ledger::late();
+    // A file where the folder of the refs belongs: nobody can write there, whoever runs this.
+    ledger.sandbox.write("l/.git/refs/handoff/audit", "");
+    let now = ["--now", "2027-01-01T06:00:00Z", "audit", "--deals", "../deals.csv"];
+    let ran = ledger.sandbox.handoff("l", &[&now[..], &["--checkpoint"]].concat()).exits(3);
+    assert!(ran.stderr.contains("cannot be written: "), "{}", ran.stderr);
+    let help = "\nhelp: run it as a user who may write to the repository";
+    assert!(ran.stderr.contains(help), "{}", ran.stderr);
+}
+
+#[test]
 fn twelve_months_hold_together_and_each_break_is_named() {
     let Some(year) = Year::new() else { return };
     let told = year.verify().exits(0).stdout;

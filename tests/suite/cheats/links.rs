@@ -63,7 +63,6 @@ fn link(ledger: &Ledger, path: &str, target: &str) {
 /// A bare clone of a tree in which one entry has another mode: a link or a submodule.
 fn bare(ledger: &Ledger, path: &str, mode: &str) {
     ledger.sandbox.git(".", &["clone", "-q", "--bare", "l", "bare"]);
-    fs::copy(ledger.sandbox.join("deals.csv"), ledger.sandbox.join("bare/deals.csv")).unwrap();
     let id = match mode {
         "120000" => {
             let target = ledger.sandbox.write("target", "../../../../../secret");
@@ -75,6 +74,8 @@ fn bare(ledger: &Ledger, path: &str, mode: &str) {
     ledger.sandbox.git("l", &["rm", "-rq", "--cached", "--ignore-unmatch", path]);
     let entry = format!("{mode},{id},{path}");
     ledger.sandbox.git("l", &["update-index", "--add", "--cacheinfo", &entry]);
+    // Without a checkout the export of the settings is read from the commit.
+    ledger.sandbox.git("l", &["add", "-f", "deals.csv"]);
     ledger.git_at("2026-11-03T09:00:00Z", &["commit", "-qm", "a link"]);
     ledger.sandbox.git("l", &["push", "-q", "../bare", "main"]);
 }

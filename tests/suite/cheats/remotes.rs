@@ -39,8 +39,11 @@ fn a_bare_clone_that_never_asked_its_origin_does_not_say_what_it_lacks() {
     let ledger = with_remote();
     let event = ledger.event("1", "2026-11-02T10:00:00Z");
     ledger.sandbox.handoff("l", &["sign", &event]).exits(0);
+    // Without a checkout the export of the settings is read from the commit.
+    ledger.sandbox.git("l", &["add", "-f", "deals.csv"]);
+    ledger.sandbox.git("l", &["commit", "-qm", "the export"]);
+    ledger.sandbox.git("l", &["push", "-q", "origin", "main"]);
     ledger.sandbox.git(".", &["clone", "-q", "--bare", "remote.git", "clone.git"]);
-    fs::copy(ledger.sandbox.join("deals.csv"), ledger.sandbox.join("clone.git/deals.csv")).unwrap();
     let said = ledger.sandbox.handoff("clone.git", &["status", "--all"]).exits(0).stderr;
     assert!(said.contains("here is not known") && !said.contains("not on origin"), "{said}");
     let doctor = ledger.sandbox.handoff("clone.git", &["doctor"]).stdout;

@@ -108,6 +108,57 @@ fn nobody_acts_in_somebody_elses_name() {
     ledger.sandbox.handoff("l", &accept).exits(0);
 }
 
+#[test]
+fn a_part_of_the_reps_name_is_not_somebody_else() {
+    let ledger = team();
+    let settings = fs::read_to_string(ledger.sandbox.join("l/handoff.yaml")).unwrap();
+    let (settings, _) = settings.split_once("  approvers:").unwrap();
+    ledger.sandbox.write("l/handoff.yaml", settings);
+    ledger.commit("2026-11-01T02:00:00Z", "no approvers");
+    for word in ["Riley", "riley", "@riley", "ROSS", "R. Ross", "Ross, Riley", "riley.ross"] {
+        refused(
+            exempt(&ledger, "hubspot-1", word),
+            "may be the rep of this deal, Riley Ross",
+            "write who it is in full",
+        );
+    }
+    for word in ["riley@other.example", "riley.ross@other.example"] {
+        refused(exempt(&ledger, "hubspot-1", word), "may be the rep", "in full");
+    }
+    refused(exempt(&ledger, "hubspot-1", "RILEY ross"), "is the rep of this deal", "decide");
+    // Who is known otherwise, or is somebody else, decides.
+    let settings = settings.replace("github: noorh", "github: riley");
+    ledger.sandbox.write("l/handoff.yaml", settings);
+    ledger.commit("2026-11-01T03:00:00Z", "a CSM of that login");
+    exempt(&ledger, "hubspot-1", "riley").exits(0);
+    let (_, findings) = ledger.audited();
+    assert!(!findings.iter().any(|(rule, _)| rule == "self-approved"), "{findings:?}");
+    for other in ["Riley Stone", "Rossi", "boss@example.com"] {
+        let again = exempt(&ledger, "hubspot-1", other).exits(0);
+        assert!(!again.stdout.contains("nothing new"), "{}", again.stdout);
+    }
+}
+
+#[test]
+fn an_exemption_by_somebody_else_replaces_the_one_of_the_rep() {
+    let ledger = Ledger::new();
+    fs::copy(ledger.sandbox.join("deals.csv"), ledger.sandbox.join("l/deals.csv")).unwrap();
+    hand_exempt(&ledger, "hubspot-1", "Riley");
+    ledger.commit("2026-11-03T09:00:00Z", "exempt");
+    assert_eq!(
+        ledger.is_found("self-approved", "who may be the deal's own rep, Riley Ross"),
+        "exempt"
+    );
+    let told = exempt(&ledger, "hubspot-1", "the boss").exits(0).stdout;
+    assert!(told.contains("by the boss"), "{told}");
+    let (class, findings) = ledger.audited();
+    assert_eq!(class, "exempt");
+    assert!(!findings.iter().any(|(rule, _)| rule == "self-approved"), "{findings:?}");
+    // The same person again says nothing new.
+    let told = exempt(&ledger, "hubspot-1", "The Boss").exits(0).stdout;
+    assert!(told.contains("nothing new"), "{told}");
+}
+
 /// An exemption that was written past the command.
 fn hand_exempt(ledger: &Ledger, key: &str, by: &str) {
     let text = format!(

@@ -2,23 +2,20 @@
 
 pub(crate) mod fake;
 
-use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use handoff::crm::hubspot::{HubSpot, HubSpotSettings, Pace};
 use handoff::crm::{
     Check, CheckLevel, ClosedWonUpdate, Crm as _, CrmError, Progress, RequestedProperties, Signed,
 };
-use handoff::model::{Deal, DealId, Outcome, Properties, Secrets, Signature, Window};
-use handoff::yaml;
+use handoff::model::{DealId, Outcome, Properties, Secrets, Window};
 use serde_json::{Value, json};
 
 use self::fake::{Account, Fake, Planned, TOKEN, sample};
-use crate::crm_sink::{help, win};
+use crate::crm_sink::{self, at, help, of_deals, population, signed_by_mei, win};
 
 fn settings(fake: &Fake, more: &str) -> HubSpotSettings {
-    let text = format!("base_url: {}\n{more}", fake.base.as_str());
-    yaml::from_node(&yaml::read(text.as_bytes()).expect("yaml")).expect("settings")
+    crm_sink::settings(&format!("base_url: {}\n{more}", fake.base.as_str()))
 }
 
 fn secrets(token: &str) -> Secrets {
@@ -31,36 +28,18 @@ fn connect(fake: &Fake, more: &str) -> HubSpot {
         .with_pace(Pace::without_waits())
 }
 
-fn names(deal: &[&str]) -> Properties {
-    Properties { deal: deal.iter().map(|&name| name.to_owned()).collect(), ..Properties::default() }
-}
-
 fn requested(deal: &[&str]) -> RequestedProperties {
     RequestedProperties {
-        own: names(deal),
-        mapping: names(&["handoff_promises", "handoff_nowhere"]),
+        own: of_deals(deal),
+        mapping: of_deals(&["handoff_promises", "handoff_nowhere"]),
         ..RequestedProperties::default()
     }
-}
-
-fn at(text: &str) -> chrono::DateTime<chrono::Utc> {
-    text.parse().expect("a time")
-}
-
-async fn population(crm: &HubSpot) -> (BTreeMap<String, Deal>, Vec<handoff::model::Gap>) {
-    let population = crm.population(Window::default(), &()).await.expect("population");
-    let (deals, gaps) = population.deals.into_parts();
-    (deals.into_iter().map(|deal| (deal.id.as_str().to_owned(), deal)).collect(), gaps)
 }
 
 #[tokio::test]
 async fn one_deal_has_all_a_brief_needs() {
     let fake = Fake::start().await;
-    let signature: Signature = serde_json::from_value(json!({
-        "provider": "pandadoc", "document_id": "d", "deal_refs": [], "metadata": {},
-        "signers": [{"email": "mei.tan@northwind-robotics.example", "signed": true}],
-    }))
-    .expect("signature");
+    let signature = signed_by_mei();
     let crm = connect(&fake, "").reading(requested(&["handoff_success_metric"]));
     let deal = crm.deal(&DealId::new("31874500101"), Some(&signature)).await.expect("deal");
     insta::assert_json_snapshot!(deal);
@@ -436,7 +415,7 @@ async fn doctor_sees_token_scopes_stages_and_properties() {
         [Planned::Answer(403, vec![], sample("error-403-missing-scopes"))],
     );
     let crm = connect(&fake, "update_closed_won: true").reading(requested(&["gone_property"]));
-    let asked = names(&["handoff_success_metric", "gone_property"]);
+    let asked = of_deals(&["handoff_success_metric", "gone_property"]);
     let checks = crm.checks(&asked).await;
     let failed: Vec<(&str, Value)> = checks
         .iter()

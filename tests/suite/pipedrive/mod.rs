@@ -3,55 +3,32 @@
 pub(crate) mod fake;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use handoff::crm::pipedrive::{Pipedrive, PipedriveSettings};
 use handoff::crm::{CheckLevel, ClosedWonUpdate, Crm as _, CrmError, RequestedProperties};
-use handoff::http::Schedule;
-use handoff::model::{Deal, DealId, Gap, Outcome, Properties, Secrets, Signature, Window};
-use handoff::yaml;
+use handoff::model::{Deal, DealId, Outcome, Properties, Secrets, Window};
 use serde_json::{Value, json};
 
 use self::fake::{Fake, TOKEN, sample};
-use crate::crm_sink::{help, win};
+use crate::crm_sink::{self, at, help, of_deals, population, quick, signed_by_mei, win};
 
 fn settings(fake: &Fake, more: &str) -> PipedriveSettings {
-    let text = format!("base_url: {}\n{more}", fake.base.as_str());
-    yaml::from_node(&yaml::read(text.as_bytes()).expect("yaml")).expect("settings")
+    crm_sink::settings(&format!("base_url: {}\n{more}", fake.base.as_str()))
 }
 
 fn secrets(token: &str) -> Secrets {
     Secrets::new([("PIPEDRIVE_TOKEN".to_owned(), token.to_owned().into())])
 }
 
-/// Three tries without waits.
-fn quick() -> Schedule {
-    let zero = std::time::Duration::ZERO;
-    Schedule { waits: vec![zero; 2], longest: zero }
-}
-
 pub(crate) fn connect(fake: &Fake, more: &str) -> Pipedrive {
     Pipedrive::new(settings(fake, more), &secrets(TOKEN))
-        .and_then(|crm| crm.with_schedule(quick()))
+        .and_then(|crm| crm.with_schedule(quick(Duration::ZERO)))
         .expect("a connector")
 }
 
-fn names(list: &[&str]) -> Properties {
-    let deal = list.iter().map(|&name| name.to_owned()).collect();
-    Properties { deal, ..Properties::default() }
-}
-
 fn own(list: &[&str]) -> RequestedProperties {
-    RequestedProperties { own: names(list), ..RequestedProperties::default() }
-}
-
-fn at(text: &str) -> chrono::DateTime<chrono::Utc> {
-    text.parse().expect("a time")
-}
-
-async fn population(crm: &Pipedrive) -> (BTreeMap<String, Deal>, Vec<Gap>) {
-    let population = crm.population(Window::default(), &()).await.expect("population");
-    let (deals, gaps) = population.deals.into_parts();
-    (deals.into_iter().map(|deal| (deal.id.as_str().to_owned(), deal)).collect(), gaps)
+    RequestedProperties { own: of_deals(list), ..RequestedProperties::default() }
 }
 
 fn told(deals: &BTreeMap<String, Deal>) -> String {
@@ -77,11 +54,7 @@ fn told(deals: &BTreeMap<String, Deal>) -> String {
 async fn pipedrive_one_deal_has_all_a_brief_needs() {
     let fake = Fake::start().await;
     fake.state().page = 2;
-    let signature: Signature = serde_json::from_value(json!({
-        "provider": "pandadoc", "document_id": "d", "deal_refs": [], "metadata": {},
-        "signers": [{"email": "mei.tan@northwind-robotics.example", "signed": true}],
-    }))
-    .expect("signature");
+    let signature = signed_by_mei();
     let crm = connect(&fake, "").reading(own(&["handoff promises", "Handoff - success metric"]));
     let deal = crm.deal(&DealId::new("7001"), Some(&signature)).await.expect("deal");
     insta::assert_json_snapshot!(deal);
@@ -366,7 +339,7 @@ async fn pipedrive_doctor_sees_token_user_lists_and_properties() {
     let denied = json!({"success": false, "error": "Scope and URL mismatch"});
     fake.plan("persons?limit=1", [Some((403, vec![], denied))]);
     let crm = connect(&fake, "");
-    let requested = names(&["Handoff - promises", "handoff_success_metric", "Gone"]);
+    let requested = of_deals(&["Handoff - promises", "handoff_success_metric", "Gone"]);
     let checks = crm.checks(&requested).await;
     let of = |level: CheckLevel| -> Vec<&str> {
         checks.iter().filter(|c| c.level == level).map(|c| c.what.as_str()).collect()

@@ -5,23 +5,20 @@ pub(crate) mod fake;
 mod jobs;
 mod soql;
 
-use std::collections::BTreeMap;
+use std::time::Duration;
 
 use handoff::crm::salesforce::{Salesforce, SalesforceSettings};
 use handoff::crm::{CheckLevel, ClosedWonUpdate, Crm as _, CrmError, RequestedProperties, Signed};
-use handoff::http::Schedule;
-use handoff::model::{Deal, DealId, Gap, Outcome, Properties, Secrets, Signature, Window};
-use handoff::yaml;
+use handoff::model::{DealId, Outcome, Properties, Secrets, Window};
 use serde_json::{Value, json};
 
 use self::fake::{CLIENT_ID, CLIENT_SECRET, Fake, fixture, sample};
-use crate::crm_sink::{help, win};
+use crate::crm_sink::{self, at, help, of_deals, population, quick, signed_by_mei, win};
 
 const FIRST: &str = "006Hs00000aB1cDIAS";
 
 fn settings(fake: &Fake, more: &str) -> SalesforceSettings {
-    let text = format!("login_url: {}\n{more}", fake.base.as_str());
-    yaml::from_node(&yaml::read(text.as_bytes()).expect("yaml")).expect("settings")
+    crm_sink::settings(&format!("login_url: {}\n{more}", fake.base.as_str()))
 }
 
 fn secrets(pairs: &[(&str, &str)]) -> Secrets {
@@ -32,49 +29,24 @@ fn credentials() -> Secrets {
     secrets(&[("SALESFORCE_CLIENT_ID", CLIENT_ID), ("SALESFORCE_CLIENT_SECRET", CLIENT_SECRET)])
 }
 
-/// Three tries without waits.
-fn quick() -> Schedule {
-    let zero = std::time::Duration::ZERO;
-    Schedule { waits: vec![zero; 2], longest: std::time::Duration::from_secs(60) }
-}
-
 pub(crate) fn connect(fake: &Fake, more: &str) -> Salesforce {
     Salesforce::new(settings(fake, more), &credentials())
         .expect("a connector")
-        .with_schedule(quick())
-}
-
-fn deal_fields(names: &[&str]) -> Properties {
-    let deal = names.iter().map(|&name| name.to_owned()).collect();
-    Properties { deal, ..Properties::default() }
+        .with_schedule(quick(Duration::from_secs(60)))
 }
 
 fn requested(own: &[&str], mapping: &[&str]) -> RequestedProperties {
     RequestedProperties {
-        own: deal_fields(own),
-        mapping: deal_fields(mapping),
+        own: of_deals(own),
+        mapping: of_deals(mapping),
         ..RequestedProperties::default()
     }
-}
-
-fn at(text: &str) -> chrono::DateTime<chrono::Utc> {
-    text.parse().expect("a time")
-}
-
-async fn population(crm: &Salesforce) -> (BTreeMap<String, Deal>, Vec<Gap>) {
-    let population = crm.population(Window::default(), &()).await.expect("population");
-    let (deals, gaps) = population.deals.into_parts();
-    (deals.into_iter().map(|deal| (deal.id.as_str().to_owned(), deal)).collect(), gaps)
 }
 
 #[tokio::test]
 async fn salesforce_one_deal_has_all_a_brief_needs() {
     let fake = Fake::start().await;
-    let signature: Signature = serde_json::from_value(json!({
-        "provider": "pandadoc", "document_id": "d", "deal_refs": [], "metadata": {},
-        "signers": [{"email": "mei.tan@northwind-robotics.example", "signed": true}],
-    }))
-    .expect("signature");
+    let signature = signed_by_mei();
     let all = ["Success_Criteria__c", "Commitment_Log__c", "Not_In_This_Org__c"];
     let crm = connect(&fake, "").reading(requested(&all[..1], &all));
     // The id as a report gives it.
@@ -181,7 +153,7 @@ async fn salesforce_a_signed_jwt_opens_a_session() {
         let secrets =
             secrets(&[("SALESFORCE_CLIENT_ID", CLIENT_ID), ("SALESFORCE_PRIVATE_KEY", &key)]);
         let crm = Salesforce::new(settings(&fake, "username: api@vendor.example"), &secrets);
-        let crm = crm.expect("a connector").with_schedule(quick());
+        let crm = crm.expect("a connector").with_schedule(quick(Duration::from_secs(60)));
         crm.deal(&DealId::new(FIRST), None).await.expect("deal");
         assert!(!format!("{crm:?}").contains("MII"), "{crm:?}");
         let error = Salesforce::new(settings(&fake, ""), &secrets).expect_err("nobody named");
@@ -453,7 +425,7 @@ async fn salesforce_doctor_sees_login_objects_stages_and_properties() {
     let none = json!([{"errorCode": "INVALID_TYPE", "message": "sObject type is not supported."}]);
     fake.plan("FROM Contact LIMIT", [(400, none)]);
     let crm = connect(&fake, "update_closed_won: true");
-    let named = deal_fields(&["Success_Criteria__c", "Gone__c"]);
+    let named = of_deals(&["Success_Criteria__c", "Gone__c"]);
     let checks = crm.checks(&named).await;
     let failed: Vec<&str> = checks
         .iter()

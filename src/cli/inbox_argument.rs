@@ -1,6 +1,7 @@
 //! `--inbox`: which inbox a command means, and what its errors say at the
 //! command line.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clap::builder::TypedValueParser as _;
@@ -58,9 +59,20 @@ pub(super) fn inbox_counts(
 /// The documents that are held in that inbox, the longest held first.
 pub(super) fn held_documents(ledger: &Ledger) -> Result<Vec<HeldDocument>, InboxError> {
     let spool = Spool::open(&ledger.git_dir().join("handoff").join("inbox"))?;
-    let listed = spool.list(&[EventState::Held])?;
-    let mut held: Vec<HeldDocument> =
-        listed.iter().filter_map(|event| event.envelope.as_ref().ok()?.held_document()).collect();
+    let mut held = BTreeMap::new();
+    // One that is being looked at again is held until that has an outcome, and
+    // may move on while the folders are read.
+    for states in [&[EventState::Held, EventState::Work, EventState::New][..], &[EventState::Held]]
+    {
+        for event in spool.list(states)? {
+            let Ok(envelope) = event.envelope else { continue };
+            let is_held = event.state == EventState::Held || envelope.decided.is_none();
+            if let Some(document) = envelope.held_document().filter(|_| is_held) {
+                held.insert(event.name, document);
+            }
+        }
+    }
+    let mut held: Vec<HeldDocument> = held.into_values().collect();
     held.sort_by(|a, b| (a.since, &a.event).cmp(&(b.since, &b.event)));
     Ok(held)
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use git2::{ErrorCode, Oid};
 
-use super::handle::{check_whole, find_commit, hold, resolve};
+use super::handle::{find_blob, find_commit, hold, resolve};
 use super::snapshot::read_blob;
 use super::{Ledger, LedgerError};
 use crate::model::ObjectId;
@@ -29,7 +29,7 @@ impl Ledger {
         let repo = hold(self.shared());
         let oid = Oid::from_bytes(&id.0)
             .map_err(LedgerError::git("reading an object id", self.git_dir()))?;
-        match check_whole(&repo, oid).and_then(|()| repo.find_blob(oid)) {
+        match find_blob(&repo, oid) {
             Ok(_) => read_blob(&repo, oid).map(Some),
             Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
             Err(error) => Err(LedgerError::git("reading an earlier brief", self.git_dir())(error)),
@@ -47,7 +47,7 @@ impl Ledger {
             id => id?,
         };
         let commit =
-            repo.find_commit(id).map_err(LedgerError::git("reading a commit", self.root()))?;
+            find_commit(&repo, id).map_err(LedgerError::git("reading a commit", self.root()))?;
         Ok(DateTime::from_timestamp(commit.committer().when().seconds(), 0))
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use git2::{Oid, Repository};
 
 use super::change::Change;
-use super::handle::hold;
+use super::handle::{find_commit, hold};
 use super::merge::{Onto, Wish};
 use super::names::Names;
 use super::snapshot::{Snapshot, ledger_tree, read_blob, tree_of};
@@ -66,8 +66,7 @@ impl Build {
             None => Ok(None),
         };
         let last_time = match start {
-            Some(id) => repo
-                .find_commit(id)
+            Some(id) => find_commit(repo, id)
                 .map(|commit| commit.time().seconds())
                 .map_err(LedgerError::git("reading a commit", git_dir))?,
             None => i64::MIN,

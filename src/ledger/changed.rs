@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use git2::{ObjectType, Oid, Repository, Status, StatusOptions};
 
-use super::handle::{LOOKED_AT, branch_or_remote, check_history, hold, resolve};
+use super::handle::{
+    LOOKED_AT, branch_or_remote, check_folders, check_history, find_tree, hold, resolve,
+    tree_of_commit,
+};
 use super::path::{BRIEFS, folder_of_file, key_of};
 use super::snapshot::{Snapshot, entry_at, ledger_tree};
 use super::tree_diff::{LINK, SUBMODULE, TREE, walk_differences};
@@ -94,6 +97,12 @@ impl Ledger {
         repo: &Repository,
         changed: &mut BTreeSet<String>,
     ) -> Result<(), LedgerError> {
+        let failed =
+            |error| LedgerError::git("looking for uncommitted changes", self.root())(error);
+        if let Ok(head) = repo.refname_to_id("HEAD") {
+            let top = tree_of_commit(repo, head).map_err(failed)?;
+            check_folders(repo, top.id()).map_err(failed)?;
+        }
         let mut options = StatusOptions::new();
         options
             .pathspec(self.in_repository(BRIEFS))
@@ -101,9 +110,7 @@ impl Ledger {
             .include_untracked(true)
             .recurse_untracked_dirs(true)
             .include_ignored(false);
-        let statuses = repo
-            .statuses(Some(&mut options))
-            .map_err(LedgerError::git("looking for uncommitted changes", self.root()))?;
+        let statuses = repo.statuses(Some(&mut options)).map_err(failed)?;
         for entry in statuses.iter().filter(|entry| entry.status() != Status::CURRENT) {
             let path = String::from_utf8_lossy(entry.path_bytes()).into_owned();
             let path = path.strip_prefix(&self.in_repository("")).unwrap_or(&path);
@@ -134,7 +141,7 @@ impl Snapshot {
             })
         };
         let Ok(earlier) = Oid::from_bytes(&earlier.0) else { return Ok(None) };
-        if repo.find_tree(earlier).is_err() {
+        if find_tree(&repo, earlier).is_err() {
             return Ok(None);
         }
         let mut changed = BTreeSet::new();

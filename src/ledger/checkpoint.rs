@@ -17,7 +17,7 @@ use crate::model::{CheckpointDeal, ObjectId, Push};
 
 use super::error::HistoryError;
 use super::git_program::run;
-use super::handle::{LOOKED_AT, check_history, hold};
+use super::handle::{LOOKED_AT, check_history, find_tag, find_target, hold};
 use super::scan::{self, Repository};
 use super::signing::SIGNING;
 use super::{Ledger, LedgerError};
@@ -130,8 +130,8 @@ pub fn write_checkpoint(
     now: DateTime<Utc>,
 ) -> Result<Checkpoint, HistoryError> {
     leave(git_dir, facts, now, |git, tag, message| {
-        let target = git.find_object(oid(facts.tip), Some(git2::ObjectType::Commit));
-        let target = target.map_err(|error| error.message().to_owned())?;
+        let target =
+            find_target(git, oid(facts.tip)).map_err(|error| error.message().to_owned())?;
         let tagger = git2::Signature::new(
             "handoff",
             "handoff@localhost",
@@ -176,7 +176,7 @@ fn leave(
     let text = serde_json::to_string_pretty(&message).map_err(|error| fail(error.to_string()))?;
     let git = &repository.git;
     let tag = make(git, &format!("handoff-audit-{stamp}"), &format!("{text}\n")).map_err(&fail)?;
-    let is_signed = signature_at(git.find_tag(tag).ok().as_ref()).is_some();
+    let is_signed = signature_at(find_tag(git, tag).ok().as_ref()).is_some();
     for number in 0u32.. {
         let name = match number {
             0 => format!("{PREFIX}{stamp}"),
@@ -379,7 +379,7 @@ pub fn list_checkpoints(git_dir: &Path) -> Result<Vec<Checkpoint>, HistoryError>
         let name = String::from_utf8_lossy(reference.name_bytes()).into_owned();
         let wrong = |error: git2::Error| fail(&name, error.message());
         let id = reference.target().ok_or_else(|| fail(&name, "it is a symbolic ref"))?;
-        let tag = repository.git.find_tag(id).map_err(wrong)?;
+        let tag = find_tag(&repository.git, id).map_err(wrong)?;
         let text = tag.message_bytes().unwrap_or_default();
         let signature = signature_at(Some(&tag));
         #[expect(

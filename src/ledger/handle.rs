@@ -1,11 +1,18 @@
 //! The repository handle that threads share, and what is looked up with it:
-//! branches, remotes, revisions, ids.
+//! objects, branches, remotes, revisions, ids.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "here, and nowhere else, objects are read by libgit2, after a look whether they are whole"
+)]
 
 use std::collections::{HashSet, VecDeque};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use git2::{Commit, ErrorClass, ErrorCode, ObjectType, Oid, Reference, Repository, Tree};
+use git2::{
+    Blob, Commit, ErrorClass, ErrorCode, Object, ObjectType, Oid, Reference, Repository, Tag, Tree,
+};
 
 use super::{LedgerError, loose};
 use crate::model::ObjectId;
@@ -22,8 +29,8 @@ pub(super) fn hold(repo: &Shared) -> MutexGuard<'_, Repository> {
 ///
 /// # Errors
 /// When it is cut or damaged.
-pub(super) fn check_whole(repo: &Repository, id: Oid) -> Result<(), git2::Error> {
-    if !loose::is_torn(repo.commondir(), id) {
+fn check_whole(git_dir: &Path, id: Oid) -> Result<(), git2::Error> {
+    if !loose::is_torn(git_dir, id) {
         return Ok(());
     }
     Err(git2::Error::from_str(&format!(
@@ -33,7 +40,40 @@ pub(super) fn check_whole(repo: &Repository, id: Oid) -> Result<(), git2::Error>
 
 /// A commit whose object is whole.
 pub(super) fn find_commit(repo: &Repository, id: Oid) -> Result<Commit<'_>, git2::Error> {
-    check_whole(repo, id).and_then(|()| repo.find_commit(id))
+    check_whole(repo.commondir(), id).and_then(|()| repo.find_commit(id))
+}
+
+/// The tree of a commit, both of them whole.
+pub(super) fn tree_of_commit(repo: &Repository, id: Oid) -> Result<Tree<'_>, git2::Error> {
+    find_commit(repo, id).and_then(|commit| find_tree(repo, commit.tree_id()))
+}
+
+/// A blob whose object is whole.
+pub(super) fn find_blob(repo: &Repository, id: Oid) -> Result<Blob<'_>, git2::Error> {
+    check_whole(repo.commondir(), id).and_then(|()| repo.find_blob(id))
+}
+
+/// A tag whose object is whole.
+pub(super) fn find_tag(repo: &Repository, id: Oid) -> Result<Tag<'_>, git2::Error> {
+    check_whole(repo.commondir(), id).and_then(|()| repo.find_tag(id))
+}
+
+/// What a tag may point to, whole.
+pub(super) fn find_target(repo: &Repository, id: Oid) -> Result<Object<'_>, git2::Error> {
+    find_commit(repo, id).map(Commit::into_object)
+}
+
+/// Kind and bytes of an object that is whole; `git_dir` has its file, where it
+/// has one of its own.
+pub(super) fn read_object(
+    repo: &Repository,
+    git_dir: &Path,
+    id: Oid,
+) -> Result<(ObjectType, Vec<u8>), git2::Error> {
+    check_whole(git_dir, id)?;
+    let odb = repo.odb()?;
+    let object = odb.read(id)?;
+    Ok((object.kind(), object.data().to_vec()))
 }
 
 /// So many commits behind a tip are looked at before libgit2 walks from it.
@@ -76,7 +116,7 @@ fn check_revision(repo: &Repository, revision: &str) -> Result<(), git2::Error> 
     let of_id = || repo.odb().ok()?.exists_prefix(Oid::from_str(name).ok()?, name.len()).ok();
     // What names nothing is refused where it is looked up.
     let Some(id) = of_reference().or_else(of_id) else { return Ok(()) };
-    check_whole(repo, id)?;
+    check_whole(repo.commondir(), id)?;
     let commit = repo.find_object(id, None)?.peel(ObjectType::Commit);
     let Some(commit) = commit.ok().filter(|_| !steps.is_empty()) else { return Ok(()) };
     let numbers = steps.split(|c: char| !c.is_ascii_digit());
@@ -87,7 +127,25 @@ fn check_revision(repo: &Repository, revision: &str) -> Result<(), git2::Error> 
 
 /// A tree whose object is whole.
 pub(super) fn find_tree(repo: &Repository, id: Oid) -> Result<Tree<'_>, git2::Error> {
-    check_whole(repo, id).and_then(|()| repo.find_tree(id))
+    check_whole(repo.commondir(), id).and_then(|()| repo.find_tree(id))
+}
+
+/// Refuses a tree below which a folder's file is cut, for what libgit2 walks by
+/// itself: the checkout's status.
+///
+/// # Errors
+/// When one is cut or damaged.
+pub(super) fn check_folders(repo: &Repository, top: Oid) -> Result<(), git2::Error> {
+    if !loose::is_any_torn(repo.commondir()) {
+        return Ok(());
+    }
+    let mut open = vec![top];
+    while let Some(id) = open.pop() {
+        let tree = find_tree(repo, id)?;
+        let below = tree.iter().filter(|entry| entry.kind() == Some(ObjectType::Tree));
+        open.extend(below.map(|entry| entry.id()));
+    }
+    Ok(())
 }
 
 /// An id in the words of the facts.

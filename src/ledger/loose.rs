@@ -62,6 +62,21 @@ pub(super) fn is_torn(git_dir: &Path, id: Oid) -> bool {
     fs::read(file(git_dir, id)).is_ok_and(|file| inflate(&file).is_none())
 }
 
+/// Whether any object that has a file of its own is cut or damaged: `git gc`
+/// keeps such files few.
+pub(super) fn is_any_torn(git_dir: &Path) -> bool {
+    let listed = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten();
+    let is_id = |text: &str| text.len() == 40 && text.bytes().all(|it| it.is_ascii_hexdigit());
+    listed(&git_dir.join("objects")).any(|folder| {
+        let above = folder.file_name().to_string_lossy().into_owned();
+        above.len() == 2
+            && listed(&folder.path()).any(|file| {
+                let id = format!("{above}{}", file.file_name().to_string_lossy());
+                is_id(&id) && fs::read(file.path()).is_ok_and(|it| inflate(&it).is_none())
+            })
+    })
+}
+
 fn file(git_dir: &Path, id: Oid) -> PathBuf {
     let hex = id.to_string();
     git_dir.join("objects").join(&hex[..2]).join(&hex[2..])

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use git2::{Config, ErrorCode, Oid, Repository, RepositoryInitOptions};
 
-use super::handle::{Shared, branch_or_remote, check_branch, hold, resolve};
+use super::handle::{
+    Shared, branch_or_remote, check_branch, find_tree, hold, resolve, tree_of_commit,
+};
 use super::names::Names;
 use super::path::Folder;
 use super::snapshot::{HandoffFiles, Snapshot, ledger_tree};
@@ -167,7 +169,7 @@ impl Ledger {
         let Some(tip) = branch_or_remote(&repo, &self.branch, &self.root)? else {
             return Ok(Vec::new());
         };
-        let top = repo.find_commit(tip).and_then(|commit| commit.tree()).map_err(failed)?;
+        let top = tree_of_commit(&repo, tip).map_err(failed)?;
         let mut open = std::collections::VecDeque::from([(String::new(), top, 0)]);
         let (mut found, mut seen) = (Vec::new(), 0);
         while let Some((path, tree, depth)) = open.pop_front() {
@@ -179,7 +181,7 @@ impl Ledger {
                     found.push(path.clone());
                 } else if is_tree && depth < DEEPEST {
                     let slash = if path.is_empty() { "" } else { "/" };
-                    let below = repo.find_tree(entry.id()).map_err(failed)?;
+                    let below = find_tree(&repo, entry.id()).map_err(failed)?;
                     open.push_back((format!("{path}{slash}{name}"), below, depth + 1));
                 }
             }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use git2::{ObjectType, Oid, Repository, Signature};
 
 use super::git_program::{run, run_with};
-use super::handle::hold;
+use super::handle::{hold, read_object};
 use super::{Ledger, LedgerError, loose};
 
 /// Signing asks an agent or a card; it is not the network.
@@ -91,13 +91,13 @@ impl Signing<'_> {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let odb = self.repo.odb().map_err(io::Error::other)?;
         for id in [Some(commit.tree), commit.parent].into_iter().flatten() {
-            let object = odb.read(id).map_err(io::Error::other)?;
+            let read = read_object(self.repo, self.git_dir, id);
+            let (kind, bytes) = read.map_err(io::Error::other)?;
             let hex = id.to_string();
             let above = folder.join(&hex[..2]);
             fs::create_dir_all(&above)?;
-            loose::write(&above.join(&hex[2..]), object.kind(), object.data())?;
+            loose::write(&above.join(&hex[2..]), kind, &bytes)?;
         }
         Ok(())
     }

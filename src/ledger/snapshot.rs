@@ -8,7 +8,7 @@ use git2::{ErrorCode, ObjectType, Oid, Repository};
 
 use super::LedgerError;
 use super::cache::{FactsKind, FolderGroup, FolderGroups};
-use super::handle::{Shared, check_whole, find_tree, hold, object_id};
+use super::handle::{Shared, find_blob, find_commit, find_tree, hold, object_id};
 use super::names::{self, Names};
 use super::path::{BRIEFS, Folder};
 use super::tree_cache::TreeCache;
@@ -265,8 +265,7 @@ impl Snapshot {
 
 /// The tree of a commit.
 pub(super) fn tree_of(repo: &Repository, commit: Oid) -> Result<Oid, LedgerError> {
-    check_whole(repo, commit)
-        .and_then(|()| repo.find_commit(commit))
+    find_commit(repo, commit)
         .map(|commit| commit.tree_id())
         .map_err(LedgerError::git("reading a commit", repo.path()))
 }
@@ -313,8 +312,7 @@ fn not_followed(repo: &Repository, tree: Oid, path: &str) -> Result<LedgerError,
 
 /// A blob's bytes.
 pub(super) fn read_blob(repo: &Repository, id: Oid) -> Result<Vec<u8>, LedgerError> {
-    let found = check_whole(repo, id).and_then(|()| repo.find_blob(id));
-    let blob = found.map_err(|error| {
+    let blob = find_blob(repo, id).map_err(|error| {
         let doing = if error.code() == ErrorCode::NotFound {
             "reading a file's object, which is not in this clone (a partial clone?),"
         } else {

@@ -14,8 +14,8 @@ use git2::{Commit, ObjectType, OdbLookupFlags, Oid, Repository, Signature};
 
 use super::LedgerError;
 use super::durable::{move_into_place, workshop};
-use super::handle::{Shared, hold};
-use super::loose::Object;
+use super::handle::{Shared, find_commit, find_tree, hold, read_object};
+use super::loose::{self, Object};
 use super::pack::{self, PackWriter};
 use super::signing::{Signing, Unsigned};
 
@@ -89,8 +89,11 @@ impl Staging {
     /// Notes an object that was made, unless the repository has it.
     fn note(&mut self, id: Oid, delta: Option<(Oid, Vec<u8>)>) -> Result<Oid, LedgerError> {
         let odb = self.disk.odb().map_err(self.failed())?;
-        // Without looking again for new packs: a second copy does no harm.
-        if !odb.exists_ext(id, OdbLookupFlags::NO_REFRESH) && self.known.insert(id) {
+        // Without looking again for new packs: a second copy does no harm. A file
+        // that is cut is put in its place again.
+        let is_there =
+            odb.exists_ext(id, OdbLookupFlags::NO_REFRESH) && !loose::is_torn(&self.git_dir, id);
+        if !is_there && self.known.insert(id) {
             self.made.push(Made { id, delta });
         }
         Ok(id)
@@ -152,17 +155,24 @@ impl Staging {
         }
         let bytes: Arc<[u8]> = {
             let repo = hold(&self.memory);
-            let odb = repo.odb().map_err(self.failed())?;
-            let object = odb.read(id).map_err(LedgerError::git("reading a folder", repo.path()))?;
-            if object.kind() != ObjectType::Tree {
+            let (kind, bytes) =
+                self.read(&repo, id).map_err(LedgerError::git("reading a folder", repo.path()))?;
+            if kind != ObjectType::Tree {
                 return Err(self.failed()(git2::Error::from_str(UNREADABLE)));
             }
-            object.data().into()
+            bytes.into()
         };
         if bytes.len() >= LARGE {
             self.folders.insert(id, Arc::clone(&bytes));
         }
         Ok(bytes)
+    }
+
+    /// An object of the repository, or one that was made here, whatever the
+    /// repository has under its id.
+    fn read(&self, repo: &Repository, id: Oid) -> Result<(ObjectType, Vec<u8>), git2::Error> {
+        let git_dir = if self.known.contains(&id) { &self.dir } else { &self.git_dir };
+        read_object(repo, git_dir, id)
     }
 
     fn write(&self, kind: ObjectType, bytes: &[u8]) -> Result<Oid, LedgerError> {
@@ -196,9 +206,9 @@ impl Staging {
         }
         let id = {
             let repo = hold(&self.memory);
-            let tree = repo.find_tree(tree).map_err(self.failed())?;
+            let tree = find_tree(&repo, tree).map_err(self.failed())?;
             let parent =
-                parent.map(|id| repo.find_commit(id)).transpose().map_err(self.failed())?;
+                parent.map(|id| find_commit(&repo, id)).transpose().map_err(self.failed())?;
             let parents: Vec<&Commit<'_>> = parent.iter().collect();
             repo.commit(None, author, committer, message, &tree, &parents).map_err(self.failed())?
         };
@@ -213,21 +223,19 @@ impl Staging {
             return Ok(Vec::new());
         }
         let repo = hold(&self.memory);
-        let odb = repo.odb().map_err(self.failed())?;
         let object = |made: &Made| {
             if let Some(folder) = self.folders.get(&made.id) {
                 let bytes = folder.to_vec();
                 return Ok(Object { id: made.id, kind: ObjectType::Tree, bytes });
             }
-            let object = odb.read(made.id).map_err(self.failed())?;
-            Ok(Object { id: made.id, kind: object.kind(), bytes: object.data().to_vec() })
+            let (kind, bytes) = self.read(&repo, made.id).map_err(self.failed())?;
+            Ok(Object { id: made.id, kind, bytes })
         };
         self.made.iter().map(object).collect()
     }
 
     fn pack(&self) -> Result<Vec<(PathBuf, PathBuf)>, LedgerError> {
         let repo = hold(&self.memory);
-        let odb = repo.odb().map_err(self.failed())?;
         let new = self.dir.join(NEW);
         let written = || LedgerError::io("writing a pack into", &new);
         let mut pack = PackWriter::new(self.made.len()).map_err(written())?;
@@ -237,8 +245,8 @@ impl Staging {
                     pack.add_delta(*id, *base, delta).map_err(written())?;
                 }
                 _ => {
-                    let object = odb.read(*id).map_err(self.failed())?;
-                    pack.add(*id, object.kind(), object.data()).map_err(written())?;
+                    let (kind, bytes) = self.read(&repo, *id).map_err(self.failed())?;
+                    pack.add(*id, kind, &bytes).map_err(written())?;
                 }
             }
         }

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::checkpoint::{PREFIX, TIMESTAMPS};
 use super::git_program::{Ran, run_program};
-use super::handle::hold;
+use super::handle::{find_blob, hold, read_object};
 use super::{Ledger, LedgerError};
 use crate::model::ObjectId;
 use crate::text::shorten;
@@ -68,7 +68,7 @@ impl Ledger {
     pub fn timestamp(&self, name: &str) -> Result<Option<Vec<u8>>, String> {
         let repo = hold(self.shared());
         let Ok(id) = repo.refname_to_id(&timestamp_name(name)) else { return Ok(None) };
-        let blob = repo.find_blob(id).map_err(|error| error.message().to_owned())?;
+        let blob = find_blob(&repo, id).map_err(|error| error.message().to_owned())?;
         Ok(Some(blob.content().to_vec()))
     }
 
@@ -112,9 +112,8 @@ impl Ledger {
         let repo = hold(self.shared());
         let failed = |error: git2::Error| error.message().to_owned();
         let id = Oid::from_bytes(&checkpoint.0).map_err(failed)?;
-        let odb = repo.odb().map_err(failed)?;
-        let object = odb.read(id).map_err(failed)?;
-        Ok(Sha256::digest(object.data()).to_vec())
+        let (_, bytes) = read_object(&repo, repo.commondir(), id).map_err(failed)?;
+        Ok(Sha256::digest(bytes).to_vec())
     }
 }
 

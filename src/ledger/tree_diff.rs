@@ -3,6 +3,7 @@
 use git2::{Oid, Repository, Tree, TreeEntry};
 
 use super::LedgerError;
+use super::handle::find_tree;
 
 /// An entry of a tree: the object and its mode.
 pub(super) type Entry = (Oid, i32);
@@ -34,7 +35,7 @@ pub(super) fn walk_differences(
         return Ok(());
     }
     let read = |id: Option<Oid>| {
-        id.map(|id| repo.find_tree(id).map_err(LedgerError::git("reading a folder", repo.path())))
+        id.map(|id| find_tree(repo, id).map_err(LedgerError::git("reading a folder", repo.path())))
             .transpose()
     };
     let (old, new) = (read(old)?, read(new)?);
@@ -98,7 +99,7 @@ pub(super) fn entry_with_mode(
         if at.1 != TREE {
             return Ok(None);
         }
-        let folder = repo.find_tree(at.0).map_err(failed)?;
+        let folder = find_tree(repo, at.0).map_err(failed)?;
         match folder.get_name(part) {
             Some(entry) => at = (entry.id(), entry.filemode()),
             None => return Ok(None),

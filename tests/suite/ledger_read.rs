@@ -295,3 +295,51 @@ fn a_cut_object_is_named_and_keeps_nobody_waiting() {
         std::fs::write(&file, &whole).unwrap();
     }
 }
+
+/// Whatever object is cut, a command ends: it says the same as before, or that
+/// it could not do it.
+#[test]
+fn no_cut_object_keeps_a_command_waiting() {
+    let sandbox = crate::refresh::signed();
+    let lines = [
+        &["promises"][..],
+        &["status"],
+        &["why", crate::refresh::KEY],
+        &["validate"],
+        &["validate", "--since", "HEAD~1"],
+        &["plan", "--base", "HEAD~1"],
+        &["audit", "-q", "--no-cache"],
+    ];
+    let run = |line: &[&str]| {
+        let _ = std::fs::remove_dir_all(sandbox.join("ledger/.git/handoff"));
+        let ran = sandbox.handoff("ledger", line);
+        (ran.code, ran.stdout, ran.stderr)
+    };
+    let whole: Vec<_> = lines.iter().map(|line| run(line)).collect();
+    let objects = sandbox.git("ledger", &["rev-list", "--objects", "HEAD"]);
+    let is_ours =
+        |path: &str| path.is_empty() || path == "handoff.yaml" || path.starts_with("briefs");
+    let objects = objects.lines().filter_map(|line| {
+        let (id, path) = line.split_once(' ').unwrap_or((line, ""));
+        is_ours(path).then_some((id, path))
+    });
+    let mut cut = 0;
+    for (id, path) in objects {
+        let file = sandbox.join(format!("ledger/.git/objects/{}/{}", &id[..2], &id[2..]));
+        let Ok(bytes) = std::fs::read(&file) else { continue };
+        cut += 1;
+        std::fs::remove_file(&file).unwrap();
+        std::fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
+        for (line, whole) in lines.iter().zip(&whole) {
+            let (code, stdout, stderr) = run(line);
+            let is_same = (code, &stdout) == (whole.0, &whole.1);
+            assert!(
+                is_same || matches!(code, 2 | 3),
+                "{id} {path}, {line:?} ends with {code}\n{stdout}\n{stderr}"
+            );
+        }
+        std::fs::remove_file(&file).unwrap();
+        std::fs::write(&file, &bytes).unwrap();
+    }
+    assert!(cut > 10, "only {cut} objects have files of their own");
+}

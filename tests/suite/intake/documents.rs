@@ -154,6 +154,17 @@ fn a_held_document_is_told_once_and_is_in_the_audits_evidence() {
     let json = sandbox.handoff("ledger", &["audit", "-q", "--format", "json"]).json();
     let held = json["held"].as_array().unwrap();
     assert_eq!((&held[0]["document_id"], &held[0]["deals"]), (&json!("nda"), &json!(["42"])));
+    // Killed while it looks at what is held again, a server leaves it among what waits.
+    let inbox = sandbox.join("ledger/.git/handoff/inbox");
+    let moved: Vec<_> = fs::read_dir(inbox.join("held")).unwrap().map(|it| it.unwrap()).collect();
+    for file in &moved {
+        fs::rename(file.path(), inbox.join("new").join(file.file_name())).unwrap();
+    }
+    let meanwhile = sandbox.handoff("ledger", &["audit", "-q", "--format", "json"]).json();
+    assert_eq!(&meanwhile["held"], &json["held"]);
+    for file in &moved {
+        fs::rename(inbox.join("new").join(file.file_name()), file.path()).unwrap();
+    }
     let html = sandbox.handoff("ledger", &["audit", "-q", "--format", "html"]).stdout;
     assert!(html.contains("Mutual NDA"), "the report for people has it too");
     // The remedy that the message names.

@@ -75,6 +75,14 @@ pub enum LedgerError {
         /// The default branch it has now.
         default: Option<String>,
     },
+    /// The branch is not there, and its log says that it was.
+    #[error("the branch {branch} is not there, though its log says that it was at {last}")]
+    BranchLost {
+        /// The branch.
+        branch: String,
+        /// The commit that it had last.
+        last: String,
+    },
     /// A branch, commit or other revision does not exist.
     #[error("there is no revision {} in {}", quoted(name), path.display())]
     UnknownRevision {
@@ -282,6 +290,9 @@ impl LedgerError {
                 ),
                 None => format!("bring it back with `git push {remote} {branch}`"),
             },
+            Self::BranchLost { branch, last } => format!(
+                "bring it back with `git update-ref refs/heads/{branch} {last}`, then run `git fsck`; only where it was removed on purpose, delete the file logs/refs/heads/{branch} in git's folder"
+            ),
             Self::UnknownRevision { .. } => {
                 "check the spelling; in a shallow or single-branch clone, fetch it first".into()
             }

@@ -197,7 +197,9 @@ pub(super) fn branch_commit(
     }
 }
 
-/// The commit of a local branch, else of the remote's branch of that name.
+/// The commit of a local branch, else of the remote's branch of that name. One
+/// that is not there and has a log is not taken for one that never was: its
+/// history would be begun anew.
 pub(super) fn branch_or_remote(
     repo: &Repository,
     branch: &str,
@@ -206,10 +208,21 @@ pub(super) fn branch_or_remote(
     if let Some(id) = branch_commit(repo, &format!("refs/heads/{branch}"), root)? {
         return Ok(Some(id));
     }
+    if let Some(last) = last_logged(repo, branch) {
+        return Err(LedgerError::BranchLost { branch: branch.to_owned(), last });
+    }
     match usual_remote(repo) {
         Some(remote) => branch_commit(repo, &format!("refs/remotes/{remote}/{branch}"), root),
         None => Ok(None),
     }
+}
+
+/// Where a local branch was last, by its log, which git removes with the branch.
+fn last_logged(repo: &Repository, branch: &str) -> Option<String> {
+    let log = std::fs::read(repo.commondir().join("logs/refs/heads").join(branch)).ok()?;
+    let log = String::from_utf8_lossy(&log);
+    let last = log.lines().last()?.split(' ').nth(1)?;
+    Oid::from_str(last).ok().filter(|id| !id.is_zero()).map(|id| id.to_string())
 }
 
 /// The commit that a revision names.

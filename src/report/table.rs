@@ -166,10 +166,14 @@ impl Table {
     /// can read it.
     #[must_use]
     pub fn render(&self, options: &Options) -> String {
-        let least: Vec<usize> =
-            self.columns.iter().enumerate().map(|(at, column)| self.least(at, column)).collect();
+        // Only a terminal's width makes a column narrow.
+        let least: Option<Vec<usize>> = options.width.map(|_| {
+            self.columns.iter().enumerate().map(|(at, column)| self.least(at, column)).collect()
+        });
         let gaps = 2 * self.columns.len().saturating_sub(1);
-        if options.width.is_some_and(|width| least.iter().sum::<usize>() + gaps > width) {
+        if let (Some(width), Some(least)) = (options.width, &least)
+            && least.iter().sum::<usize>() + gaps > width
+        {
             return self.blocks(options);
         }
         let mut table = comfy_table::Table::new();
@@ -187,12 +191,13 @@ impl Table {
         for (at, column) in self.columns.iter().enumerate() {
             if let Some(drawn) = table.column_mut(at) {
                 drawn.set_padding((0, if at == last { 0 } else { 2 }));
-                // A column's width holds the gap behind it.
-                let wide = least[at] + if at == last { 0 } else { 2 };
                 if column.whole {
                     drawn.set_constraint(ColumnConstraint::ContentWidth);
-                } else if let (Some(_), Ok(wide)) = (options.width, u16::try_from(wide)) {
-                    drawn.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(wide)));
+                } else if let Some(least) = &least {
+                    // A column's width holds the gap behind it.
+                    let wide = least[at] + if at == last { 0 } else { 2 };
+                    let wide = Width::Fixed(u16::try_from(wide).unwrap_or(u16::MAX));
+                    drawn.set_constraint(ColumnConstraint::LowerBoundary(wide));
                 }
                 if column.right {
                     drawn.set_cell_alignment(CellAlignment::Right);

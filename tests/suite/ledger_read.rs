@@ -343,3 +343,34 @@ fn no_cut_object_keeps_a_command_waiting() {
     }
     assert!(cut > 10, "only {cut} objects have files of their own");
 }
+
+/// After a crash, or by a disk's fault, the file that names the branch's commit
+/// may be gone or say something else.
+#[test]
+fn a_branch_that_was_there_is_not_begun_anew() {
+    let sandbox = crate::refresh::signed();
+    sandbox.git("ledger", &["pack-refs", "--all"]);
+    let refs = sandbox.join("ledger/.git/packed-refs");
+    let whole = std::fs::read_to_string(&refs).unwrap();
+    let before = sandbox.handoff("ledger", &["status"]).exits(0).stdout;
+    for damaged in [String::new(), whole.replace("refs/heads/", "refs/hfads/")] {
+        std::fs::write(&refs, damaged).unwrap();
+        let _ = std::fs::remove_dir_all(sandbox.join("ledger/.git/handoff"));
+        for line in [
+            &["status"][..],
+            &["promises"],
+            &["audit", "-q"],
+            &["accept", crate::refresh::KEY, "--by", "Sam Lee"],
+            &["sign", "--deal", "42"],
+        ] {
+            let ran = sandbox.handoff("ledger", line).exits(3);
+            assert!(ran.stderr.contains("its log says"), "{line:?}: {}", ran.stderr);
+        }
+        let ran = sandbox.handoff("ledger", &["status"]).exits(3);
+        let remedy = ran.stderr.split('`').find(|it| it.starts_with("git update-ref")).unwrap();
+        let words: Vec<&str> = remedy.split(' ').skip(1).collect();
+        sandbox.git("ledger", &words);
+        assert_eq!(sandbox.handoff("ledger", &["status"]).exits(0).stdout, before);
+        sandbox.git("ledger", &["pack-refs", "--all"]);
+    }
+}

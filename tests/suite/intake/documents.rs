@@ -140,9 +140,9 @@ fn a_held_document_is_told_once_and_is_in_the_audits_evidence() {
     // Neither another process nor another look tells it again.
     fs::remove_file(&told()[0]).unwrap();
     sandbox.handoff("ledger", &["work", "--once", "--format", "json"]).exits(0);
-    let server = Running::serve(&sandbox);
+    let mut server = Running::serve(&sandbox);
     server.wait_until_idle();
-    drop(server);
+    assert_eq!(server.terminate(), Some(0));
     assert_eq!(told().len(), 0, "{:?}", told());
 
     let audit = sandbox.handoff("ledger", &["audit", "-q"]);
@@ -162,9 +162,16 @@ fn a_held_document_is_told_once_and_is_in_the_audits_evidence() {
     }
     let meanwhile = sandbox.handoff("ledger", &["audit", "-q", "--format", "json"]).json();
     assert_eq!(&meanwhile["held"], &json["held"]);
+    // And one that it had in hand is nobody's.
+    let claims = inbox.join("work/1-0000beef");
+    fs::create_dir(&claims).unwrap();
+    fs::write(claims.join(".lock"), "").unwrap();
     for file in &moved {
-        fs::rename(inbox.join("new").join(file.file_name()), file.path()).unwrap();
+        let name = file.file_name();
+        fs::rename(inbox.join("new").join(&name), claims.join(&name)).unwrap();
     }
+    let meanwhile = sandbox.handoff("ledger", &["audit", "-q", "--format", "json"]).json();
+    assert_eq!(&meanwhile["held"], &json["held"]);
     let html = sandbox.handoff("ledger", &["audit", "-q", "--format", "html"]).stdout;
     assert!(html.contains("Mutual NDA"), "the report for people has it too");
     // The remedy that the message names.

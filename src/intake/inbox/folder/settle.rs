@@ -164,7 +164,12 @@ impl Spool {
         if self.state_of(name)?.is_none() {
             self.make_all_files()?;
         }
-        let state = self.state_of(name)?.ok_or_else(|| InboxError::Unknown(name.to_string()))?;
+        let mut state = self.state_of(name)?;
+        // What a process had in hand that is gone is nobody's.
+        if state == Some(EventState::Work) && self.recover()? > 0 {
+            state = self.state_of(name)?;
+        }
+        let state = state.ok_or_else(|| InboxError::Unknown(name.to_string()))?;
         let may = matches!(state, EventState::New | EventState::Held | EventState::Failed);
         if !(may || done && state == EventState::Done) {
             return Err(InboxError::NotHere { id: name.to_string(), state: state.word() });

@@ -191,10 +191,9 @@ pub trait Crm: Send + Sync {
     /// Several deals with company, contacts, line items and owner, in the order
     /// in which they are asked for, in as few requests as the CRM allows. What
     /// cannot be read of one keeps none of the others back.
-    /// The error is that of all of them.
     ///
     /// # Errors
-    /// When nothing can be read at all.
+    /// When none of them can be read, for one reason.
     async fn read_deals(
         &self,
         asked: &[AskedDeal<'_>],

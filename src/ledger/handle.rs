@@ -29,7 +29,7 @@ pub(super) fn hold(repo: &Shared) -> MutexGuard<'_, Repository> {
 ///
 /// # Errors
 /// When it is cut or damaged.
-fn check_whole(git_dir: &Path, id: Oid) -> Result<(), git2::Error> {
+pub(super) fn check_whole(git_dir: &Path, id: Oid) -> Result<(), git2::Error> {
     if !loose::is_torn(git_dir, id) {
         return Ok(());
     }

@@ -14,8 +14,8 @@ use git2::{Commit, ObjectType, OdbLookupFlags, Oid, Repository, Signature};
 
 use super::LedgerError;
 use super::durable::{move_into_place, workshop};
-use super::handle::{Shared, find_commit, find_tree, hold, read_object};
-use super::loose::{self, Object};
+use super::handle::{Shared, check_whole, find_commit, find_tree, hold, read_object};
+use super::loose::Object;
 use super::pack::{self, PackWriter};
 use super::signing::{Signing, Unsigned};
 
@@ -89,11 +89,10 @@ impl Staging {
     /// Notes an object that was made, unless the repository has it.
     fn note(&mut self, id: Oid, delta: Option<(Oid, Vec<u8>)>) -> Result<Oid, LedgerError> {
         let odb = self.disk.odb().map_err(self.failed())?;
-        // Without looking again for new packs: a second copy does no harm. A file
-        // that is cut is put in its place again.
-        let is_there =
-            odb.exists_ext(id, OdbLookupFlags::NO_REFRESH) && !loose::is_torn(&self.git_dir, id);
-        if !is_there && self.known.insert(id) {
+        // libgit2 writes nothing where there is a file of that name, and would leave a cut one.
+        check_whole(&self.git_dir, id).map_err(self.failed())?;
+        // Without looking again for new packs: a second copy does no harm.
+        if !odb.exists_ext(id, OdbLookupFlags::NO_REFRESH) && self.known.insert(id) {
             self.made.push(Made { id, delta });
         }
         Ok(id)
@@ -168,11 +167,9 @@ impl Staging {
         Ok(bytes)
     }
 
-    /// An object of the repository, or one that was made here, whatever the
-    /// repository has under its id.
+    /// An object that was made here or is in the repository.
     fn read(&self, repo: &Repository, id: Oid) -> Result<(ObjectType, Vec<u8>), git2::Error> {
-        let git_dir = if self.known.contains(&id) { &self.dir } else { &self.git_dir };
-        read_object(repo, git_dir, id)
+        read_object(repo, &self.git_dir, id)
     }
 
     fn write(&self, kind: ObjectType, bytes: &[u8]) -> Result<Oid, LedgerError> {

@@ -5,7 +5,7 @@ use std::fs;
 use handoff::ledger::{Change, Folder, Ledger, LedgerError, key_of};
 use handoff::model::{Evidence, Key};
 
-use crate::ledger_world::{World, at, brief, commit, folder, key, signed};
+use crate::ledger_world::{World, at, brief, commit, folder, key, signed, writer};
 
 fn paths(folders: Evidence<Folder>) -> Vec<String> {
     let (folders, gaps) = folders.into_parts();
@@ -373,4 +373,24 @@ fn a_branch_that_was_there_is_not_begun_anew() {
         assert_eq!(sandbox.handoff("ledger", &["status"]).exits(0).stdout, before);
         sandbox.git("ledger", &["pack-refs", "--all"]);
     }
+}
+
+/// A cut object is not taken for there when the same is committed again.
+#[test]
+fn nothing_is_committed_that_would_stand_in_a_cut_object() {
+    let world = World::new();
+    let ledger = world.ledger("clone");
+    let page = |n: usize| signed(n).put("README.md", "# The same page\n");
+    commit(&ledger, &page(1));
+    let dir = world.path("clone");
+    let id = world.git(&dir, &["rev-parse", &format!("HEAD:{}/README.md", folder(1))]);
+    let file = dir.join(format!(".git/objects/{}/{}", &id[..2], id[2..].trim()));
+    let bytes = std::fs::read(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    std::fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
+    let refused = writer(&ledger).commit(&page(2)).expect_err("it would not be whole");
+    assert!(refused.to_string().contains("cut or damaged"), "{refused}");
+    std::fs::remove_file(&file).unwrap();
+    commit(&ledger, &page(2));
+    world.fsck(&dir);
 }

@@ -36,7 +36,7 @@ pub enum InboxError {
         count: usize,
     },
     /// The event is not where this can be done.
-    #[error("{id} is {}, and only what is new, held or failed can be changed", match *state { "work" => "being processed", state => state })]
+    #[error("{id} is {state}, and only what is new, held or failed can be changed")]
     NotHere {
         /// The event.
         id: String,

@@ -42,6 +42,14 @@ impl EventState {
             Self::Done => "done",
         }
     }
+
+    /// For people, where the folder's name is no word for it.
+    pub(super) fn shown(self) -> &'static str {
+        match self {
+            Self::Work => "being processed",
+            other => other.word(),
+        }
+    }
 }
 
 /// What became of an event that was put in.

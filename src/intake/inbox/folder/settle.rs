@@ -172,7 +172,7 @@ impl Spool {
         let state = state.ok_or_else(|| InboxError::Unknown(name.to_string()))?;
         let may = matches!(state, EventState::New | EventState::Held | EventState::Failed);
         if !(may || done && state == EventState::Done) {
-            return Err(InboxError::NotHere { id: name.to_string(), state: state.word() });
+            return Err(InboxError::NotHere { id: name.to_string(), state: state.shown() });
         }
         let from = self.file(state, name);
         let envelope = Self::read(&from)?;

@@ -178,7 +178,7 @@ impl JetStreamInbox {
         match found.state {
             EventState::New | EventState::Held | EventState::Failed => Ok(found),
             EventState::Done if done => Ok(found),
-            other => Err(InboxError::NotHere { id: name.to_string(), state: other.word() }),
+            other => Err(InboxError::NotHere { id: name.to_string(), state: other.shown() }),
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::model::Gap;
-use crate::text::quoted;
+use crate::text::{quoted, shell_word};
 
 /// Why the ledger did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -76,12 +76,17 @@ pub enum LedgerError {
         default: Option<String>,
     },
     /// The branch is not there, and its log says that it was.
-    #[error("the branch {branch} is not there, though its log says that it was at {last}")]
+    #[error("the branch {branch} {}, though its log says that it was at {last}", match cut {
+        Some(file) => format!("cannot be read, since the file {} is cut", file.display()),
+        None => "is not there".to_owned(),
+    })]
     BranchLost {
         /// The branch.
         branch: String,
         /// The commit that it had last.
         last: String,
+        /// Its file, where that is there and says nothing.
+        cut: Option<PathBuf>,
     },
     /// A branch, commit or other revision does not exist.
     #[error("there is no revision {} in {}", quoted(name), path.display())]
@@ -290,7 +295,11 @@ impl LedgerError {
                 ),
                 None => format!("bring it back with `git push {remote} {branch}`"),
             },
-            Self::BranchLost { branch, last } => format!(
+            Self::BranchLost { branch, last, cut: Some(file) } => format!(
+                "remove the file with `rm {}`, bring the branch back with `git update-ref refs/heads/{branch} {last}`, then run `git fsck`",
+                shell_word(&file.display().to_string())
+            ),
+            Self::BranchLost { branch, last, cut: None } => format!(
                 "bring it back with `git update-ref refs/heads/{branch} {last}`, then run `git fsck`; only where it was removed on purpose, delete the file logs/refs/heads/{branch} in git's folder"
             ),
             Self::UnknownRevision { .. } => {

@@ -205,11 +205,24 @@ pub(super) fn branch_or_remote(
     branch: &str,
     root: &Path,
 ) -> Result<Option<Oid>, LedgerError> {
-    if let Some(id) = branch_commit(repo, &format!("refs/heads/{branch}"), root)? {
-        return Ok(Some(id));
-    }
-    if let Some(last) = last_logged(repo, branch) {
-        return Err(LedgerError::BranchLost { branch: branch.to_owned(), last });
+    let refname = format!("refs/heads/{branch}");
+    let lost = |cut| {
+        let last = last_logged(repo, branch)?;
+        Some(LedgerError::BranchLost { branch: branch.to_owned(), last, cut })
+    };
+    match branch_commit(repo, &refname, root) {
+        Ok(Some(id)) => return Ok(Some(id)),
+        Ok(None) => {
+            if let Some(lost) = lost(None) {
+                return Err(lost);
+            }
+        }
+        Err(error) => {
+            // What a power failure makes of a file that was not on the disk.
+            let file = repo.commondir().join(&refname);
+            let is_cut = std::fs::read(&file).is_ok_and(|it| it.iter().all(|byte| *byte == 0));
+            return Err(is_cut.then(|| lost(Some(file))).flatten().unwrap_or(error));
+        }
     }
     match usual_remote(repo) {
         Some(remote) => branch_commit(repo, &format!("refs/remotes/{remote}/{branch}"), root),

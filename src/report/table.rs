@@ -2,7 +2,7 @@
 //! and colours on a terminal or in a CI log.
 
 use comfy_table::{
-    CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, TableStyle, Width, presets,
+    CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, TableStyle, Width,
 };
 use unicode_width::UnicodeWidthStr;
 
@@ -16,6 +16,12 @@ use crate::text;
 /// overrides visible, on one line, and nothing that GitHub's runner would take
 /// for a workflow command (`::error::` at a line's start, `##[…]` anywhere).
 pub(super) fn inert(given: &str) -> String {
+    // Most cells are, and a table may have a hundred thousand rows.
+    let is_plain = given.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    let has_marks = given.contains("##[") || given.starts_with(':');
+    if is_plain && !has_marks && !given.contains("  ") && given.trim_ascii() == given {
+        return given.to_owned();
+    }
     let folded = given.split_whitespace().collect::<Vec<_>>().join(" ");
     let shown = text::terminal(&folded).replace("##[", "## [");
     match shown.strip_prefix("::") {
@@ -166,34 +172,64 @@ impl Table {
     /// can read it.
     #[must_use]
     pub fn render(&self, options: &Options) -> String {
-        // Only a terminal's width makes a column narrow.
-        let least: Option<Vec<usize>> = options.width.map(|_| {
-            self.columns.iter().enumerate().map(|(at, column)| self.least(at, column)).collect()
-        });
+        match options.width {
+            Some(width) => self.fitted(width, options),
+            None => self.lines(options),
+        }
+    }
+
+    /// Each row on a line of its own, however long: nothing has to be fitted.
+    fn lines(&self, options: &Options) -> String {
+        let titles: Vec<String> = self.columns.iter().map(|it| it.title.to_uppercase()).collect();
+        let mut widths: Vec<usize> = titles.iter().map(|title| title.width()).collect();
+        for row in &self.rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.width());
+            }
+        }
+        let mut out = String::new();
+        let add = |row: &[String], out: &mut String| {
+            let begin = out.len();
+            for ((cell, column), width) in row.iter().zip(&self.columns).zip(&widths) {
+                let gap = width - cell.width();
+                let (before, after) = if column.right { (gap, 2) } else { (0, gap + 2) };
+                out.extend(std::iter::repeat_n(' ', before));
+                out.push_str(cell);
+                out.extend(std::iter::repeat_n(' ', after));
+            }
+            out.truncate(begin + out[begin..].trim_end().len());
+        };
+        add(&titles, &mut out);
+        out = Paint { color: options.color }.bold(&out);
+        out.push('\n');
+        for row in &self.rows {
+            add(row, &mut out);
+            out.push('\n');
+        }
+        out
+    }
+
+    /// Fitted to a terminal's width.
+    fn fitted(&self, width: usize, options: &Options) -> String {
+        let least: Vec<usize> =
+            self.columns.iter().enumerate().map(|(at, column)| self.least(at, column)).collect();
         let gaps = 2 * self.columns.len().saturating_sub(1);
-        if let (Some(width), Some(least)) = (options.width, &least)
-            && least.iter().sum::<usize>() + gaps > width
-        {
+        if least.iter().sum::<usize>() + gaps > width {
             return self.blocks(options);
         }
         let mut table = comfy_table::Table::new();
-        table.load_style(match options.width {
-            Some(_) => TableStyle::new().header_separator(LineStyle::none().fill('─')),
-            None => presets::NOTHING,
-        });
+        table.load_style(TableStyle::new().header_separator(LineStyle::none().fill('─')));
         table.set_header(self.columns.iter().map(|column| column.title.to_uppercase()));
         table.add_rows(self.rows.iter());
-        if let Some(width) = options.width {
-            table.set_content_arrangement(ContentArrangement::Dynamic);
-            table.set_width(u16::try_from(width.max(20)).unwrap_or(u16::MAX));
-        }
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(u16::try_from(width.max(20)).unwrap_or(u16::MAX));
         let last = self.columns.len().saturating_sub(1);
         for (at, column) in self.columns.iter().enumerate() {
             if let Some(drawn) = table.column_mut(at) {
                 drawn.set_padding((0, if at == last { 0 } else { 2 }));
                 if column.whole {
                     drawn.set_constraint(ColumnConstraint::ContentWidth);
-                } else if let Some(least) = &least {
+                } else {
                     // A column's width holds the gap behind it.
                     let wide = least[at] + if at == last { 0 } else { 2 };
                     let wide = Width::Fixed(u16::try_from(wide).unwrap_or(u16::MAX));

@@ -373,6 +373,18 @@ fn a_branch_that_was_there_is_not_begun_anew() {
         assert_eq!(sandbox.handoff("ledger", &["status"]).exits(0).stdout, before);
         sandbox.git("ledger", &["pack-refs", "--all"]);
     }
+    // As a power failure leaves the branch's own file.
+    for cut in ["", "\0\0\0\0"] {
+        std::fs::write(sandbox.join("ledger/.git/refs/heads/main"), cut).unwrap();
+        let _ = std::fs::remove_dir_all(sandbox.join("ledger/.git/handoff"));
+        let ran = sandbox.handoff("ledger", &["sign", "--deal", "42"]).exits(3);
+        assert!(ran.stderr.contains("is cut"), "{}", ran.stderr);
+        let remedies: Vec<&str> = ran.stderr.split('`').skip(1).step_by(2).collect();
+        let file = remedies[0].strip_prefix("rm ").unwrap();
+        std::fs::remove_file(file).unwrap();
+        sandbox.git("ledger", &remedies[1].split(' ').skip(1).collect::<Vec<_>>());
+        assert_eq!(sandbox.handoff("ledger", &["status"]).exits(0).stdout, before);
+    }
 }
 
 /// A cut object is not taken for there when the same is committed again.

@@ -39,6 +39,11 @@ impl Class {
         Self::Excluded,
     ];
 
+    /// The classes of deals that count, in the same order.
+    pub fn in_scope() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|class| *class != Self::Excluded)
+    }
+
     /// The word used in JSON and CSV.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -121,11 +121,8 @@ fn coverage_sentence(coverage: &Coverage) -> String {
 
 /// How the classes add up, in two sums that a reader can check.
 pub(super) fn footing(report: &AuditReport) -> String {
-    let parts: Vec<String> = Class::ALL
-        .into_iter()
-        .filter(|class| *class != Class::Excluded)
-        .map(|class| thousands(report.summary.of(class)))
-        .collect();
+    let parts: Vec<String> =
+        Class::in_scope().map(|class| thousands(report.summary.of(class))).collect();
     let population = &report.population;
     format!(
         "{} = {} in scope; {} + {} excluded = {} closed won",

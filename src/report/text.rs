@@ -181,7 +181,7 @@ fn classes(report: &AuditReport, options: &Options) -> String {
         table.row([name.to_owned(), thousands(number)].into_iter().chain(sums));
     };
     let mut in_scope = Values::default();
-    for class in Class::ALL.into_iter().filter(|class| *class != Class::Excluded) {
+    for class in Class::in_scope() {
         let values = report.values.of(class);
         in_scope.add_all(values);
         row(class.label(), report.summary.of(class), values);

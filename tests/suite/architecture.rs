@@ -68,20 +68,18 @@ fn rooms_import_from_lower_floors_only() {
 #[test]
 fn inside_a_room_no_imports_run_in_circles() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut found = Vec::new();
-    for room in fs::read_dir(&source).unwrap().map(|entry| entry.unwrap().path()) {
-        if room.is_dir() {
-            found.extend(circles(&room));
-        }
-    }
+    let indexes = rust_files(&source).into_iter().filter(|path| path.ends_with("mod.rs"));
+    let mut found: Vec<Vec<String>> =
+        indexes.flat_map(|index| circles(&source, index.parent().unwrap())).collect();
     found.sort();
     let found: Vec<String> = found.iter().map(|circle| circle.join(" ⇄ ")).collect();
     assert!(found.is_empty(), "modules that import each other in a circle:\n{}", found.join("\n"));
 }
 
-/// The groups of a room's modules that import each other in a circle.
-fn circles(room: &Path) -> Vec<Vec<String>> {
-    let name = room.file_name().unwrap().to_str().unwrap();
+/// The groups of a folder's modules that import each other in a circle.
+fn circles(source: &Path, room: &Path) -> Vec<Vec<String>> {
+    let name = room.strip_prefix(source).unwrap().to_str().unwrap();
+    let path = format!("crate::{}::", name.replace('/', "::"));
     let index = code(&room.join("mod.rs"));
     let modules: BTreeMap<String, Vec<PathBuf>> = fs::read_dir(room)
         .unwrap()
@@ -108,7 +106,7 @@ fn circles(room: &Path) -> Vec<Vec<String>> {
             let text = code(file);
             let inside = file.strip_prefix(room).unwrap();
             let depth = inside.components().count() - usize::from(inside.ends_with("mod.rs"));
-            let ways = ["super::".repeat(depth), format!("crate::{name}::")];
+            let ways = ["super::".repeat(depth), path.clone()];
             let named = ways.iter().flat_map(|way| after(&text, way)).flatten();
             targets.extend(named.filter_map(|name| owner.get(&name).copied()));
         }

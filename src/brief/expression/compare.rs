@@ -6,7 +6,7 @@ use minijinja::Value;
 use minijinja::value::ValueKind;
 
 use super::ExpressionError;
-use super::filters::is_absent;
+use super::arguments::is_absent;
 use super::syntax::Comparison;
 use super::values::read_number;
 use crate::text::quoted;

@@ -8,10 +8,10 @@ use std::sync::{Arc, LazyLock};
 use minijinja::value::{Kwargs, ValueKind};
 use minijinja::{Environment, State, Value};
 
+use super::arguments::is_absent;
 use super::compare::{Undecided, compared, flag_of};
-use super::filters::is_absent;
+use super::objects::{Loop, Namespace};
 use super::syntax::{Argument, Comparison, Macro, Node, Operator};
-use super::template::{Loop, Namespace};
 use super::{ExpressionError, compare, in_words};
 
 // Rules, which may be undecided.

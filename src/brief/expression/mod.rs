@@ -11,9 +11,11 @@
 )]
 
 mod analysis;
+mod arguments;
 mod compare;
 mod evaluate;
 mod filters;
+mod objects;
 mod shapes;
 mod syntax;
 mod template;

@@ -7,7 +7,7 @@ use minijinja::{Error, ErrorKind, State, Value};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
 
-use super::filters::{finish, is_absent, refuse, text_of};
+use super::arguments::{finish, is_absent, refuse, text_of};
 use crate::model::{AmountFault, Locale, Money};
 use crate::text::quoted;
 

@@ -8,8 +8,9 @@ use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use serde_json::Value;
 
-use super::remarks::Problem;
-use super::{columns, markup, no_deals};
+use super::cell::{number_text, push_cell};
+use super::problem::Problem;
+use super::{headers, markup, totals};
 use crate::text::quoted;
 
 // A file's bytes as text: UTF-8, UTF-16 and the encodings of spreadsheets
@@ -283,7 +284,7 @@ fn workbook(bytes: Vec<u8>, mut remarks: Vec<String>) -> Result<Content, Problem
     let score = |range: &Range<Data>| {
         let rows = range.rows().take(30);
         let known = |row: &[Data]| {
-            row.iter().filter(|cell| cell.get_string().is_some_and(columns::is_known)).count()
+            row.iter().filter(|cell| cell.get_string().is_some_and(headers::is_known)).count()
         };
         rows.map(known).max().unwrap_or_default()
     };
@@ -328,7 +329,7 @@ fn workbook(bytes: Vec<u8>, mut remarks: Vec<String>) -> Result<Content, Problem
     for (number, row) in range.rows().enumerate() {
         let is_deal = || {
             let is = |cell: &Data, says: fn(&str) -> bool| cell.get_string().is_some_and(says);
-            !row.iter().any(|cell| is(cell, no_deals::says_total) || is(cell, no_deals::names_sum))
+            !row.iter().any(|cell| is(cell, totals::says_total) || is(cell, totals::names_sum))
                 && row.iter().any(|cell| !cell_text(cell).trim().is_empty())
         };
         let groups = groups.as_ref().filter(|(headers, _)| number > *headers && is_deal());
@@ -378,22 +379,9 @@ fn grouped(range: &Range<Data>) -> Option<(usize, Vec<usize>)> {
     let sorted = row.iter().enumerate().filter(|(_, cell)| is_sorted(cell));
     let columns: Vec<usize> = sorted
         .map(|(at, _)| at)
-        .filter(|at| {
-            range.rows().skip(headers + 1).any(|row| says(&row[*at], &no_deals::ends_group))
-        })
+        .filter(|at| range.rows().skip(headers + 1).any(|row| says(&row[*at], &totals::ends_group)))
         .collect();
     (!columns.is_empty()).then_some((headers, columns))
-}
-
-/// Adds a cell to delimited text.
-pub(super) fn push_cell(text: &mut String, cell: &str) {
-    if cell.contains([',', '"', '\n', '\r']) {
-        text.push('"');
-        text.push_str(&cell.replace('"', "\"\""));
-        text.push('"');
-    } else {
-        text.push_str(cell);
-    }
 }
 
 fn cell_text(cell: &Data) -> String {
@@ -407,19 +395,6 @@ fn cell_text(cell: &Data) -> String {
         },
         other => other.to_string(),
     }
-}
-
-/// A workbook's number in the digits that it keeps, which are fifteen: behind them
-/// stands what binary numbers leave, and a larger whole number has lost its last
-/// digits. Three decimals get a fourth, so that the point groups no thousands.
-pub(super) fn number_text(number: f64) -> String {
-    if number.abs() >= 1e15 {
-        return format!("{number:E}").replace('E', "E+");
-    }
-    let kept: f64 = format!("{number:.14e}").parse().unwrap_or(number);
-    let text = kept.to_string();
-    let decimals = text.split_once('.').map_or(0, |(_, decimals)| decimals.len());
-    if decimals == 3 { format!("{text}0") } else { text }
 }
 
 /// What a file is that holds no table.

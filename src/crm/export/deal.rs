@@ -7,12 +7,13 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde_json::{Map, Value};
 
+use super::cell::{is_placeholder, without_controls};
 use super::load::Loaded;
 use super::outcome::{Evidence, Reading, Signs};
-use super::remarks::{Problem, Tally};
+use super::problem::Problem;
+use super::remarks::Tally;
 use super::settings::{Column, FileSettings};
-use super::source::WonTest;
-use super::table::{Cursor, is_placeholder, without_controls};
+use super::table::Cursor;
 use super::{outcome, record};
 use crate::brief::fold_property;
 use crate::crm::record::website;
@@ -20,6 +21,10 @@ use crate::model::{
     Company, Contact, Deal, DealId, Key, Locale, Outcome, Person, Window, fits_its_checksum,
 };
 use crate::text::quoted;
+
+/// Whether a row is won: the configured expression, compiled by who knows
+/// expressions. It reads the deal as far as the row says.
+pub type WonTest = Box<dyn Fn(&Deal) -> Result<bool, String> + Send + Sync>;
 
 /// How much of each deal is wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -6,11 +6,13 @@ use chrono::Datelike as _;
 use iso_currency::IntoEnumIterator as _;
 use rust_decimal::Decimal;
 
+use super::cell::is_placeholder;
 use super::deal::Builder;
 use super::load::SignRule;
-use super::remarks::{Problem, Tally};
+use super::problem::Problem;
+use super::remarks::Tally;
 use super::settings::Column;
-use super::table::{Cursor, is_placeholder};
+use super::table::Cursor;
 use crate::model::{
     AmountFault, CurrencyMark, DateFault, Deal, DecimalSign, Locale, Money, Outcome, WrittenAmount,
     WrittenDate, currency_decimals, currency_mark, read_amount, read_date,

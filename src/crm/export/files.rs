@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use sha2::{Digest as _, Sha256};
 
-use super::load::many;
+use super::problem::many;
 use super::settings::FileSettings;
 use super::table::Table;
 use crate::crm::CrmError;

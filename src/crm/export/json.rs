@@ -6,9 +6,9 @@ use std::borrow::Cow;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use super::columns;
 use super::content::{error_answer, is_error};
-use super::remarks::Problem;
+use super::headers;
+use super::problem::Problem;
 use crate::model::read_json_stream;
 use crate::text::quoted;
 
@@ -236,7 +236,7 @@ impl Pages {
             return Ok(());
         }
         // One object, which is a record or says what went wrong.
-        let known = object.keys().filter(|name| columns::is_known(name)).count();
+        let known = object.keys().filter(|name| headers::is_known(name)).count();
         if !has_id(&object) && known < 3 || is_error(&object) {
             if let Some(name) = LISTS.iter().find(|it| object.get(**it).is_some_and(Value::is_null))
                 && !is_error(&object)
@@ -379,7 +379,7 @@ const PAGES: [&str; 4] = ["totalpages", "pages", "lastpage", "pagecount"];
 
 /// Whether an object has an id of a deal, and so is a record.
 fn has_id(object: &Map<String, Value>) -> bool {
-    !object.contains_key("jsonrpc") && object.keys().any(|name| columns::is_id(name))
+    !object.contains_key("jsonrpc") && object.keys().any(|name| headers::is_id(name))
 }
 
 /// Whether an object is an answer around a list, and no record.
@@ -492,7 +492,7 @@ fn is_value(object: &Map<String, Value>) -> bool {
 /// The value without control characters in its texts.
 fn clean(value: Value) -> Value {
     match value {
-        Value::String(text) => Value::String(super::table::without_controls(&text)),
+        Value::String(text) => Value::String(super::cell::without_controls(&text)),
         other => other,
     }
 }

@@ -1,21 +1,22 @@
 //! One state of the files: read, columns found, rows found by id, joined files.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
-use super::columns::{Columns, Scale, Vendor};
+use super::columns::Columns;
 use super::files::{self, ExportRoot, Stamp};
+use super::headers::{Scale, Vendor, normal};
 use super::outcome::ScaleProof;
+use super::problem::{Problem, many};
 use super::record::IdFault;
-use super::remarks::Problem;
 use super::settings::{Column, DateOrder, DecimalSign, FileSettings, JoinRole, JoinSettings};
 use super::table::{Cursor, Table};
-use super::{columns, record, remarks};
+use super::{columns, record};
 use crate::crm::CrmError;
 use crate::model::{
     Company, Contact, CrmName, DealId, Key, LineItem, Locale, NumberForm, OrderProof, SignProof,
@@ -78,7 +79,7 @@ impl Joined {
             names.push(vec![header.clone()]);
         }
         for (at, header) in table.headers.iter().enumerate() {
-            let snake = crate::crm::record::role_word(&columns::normal(header));
+            let snake = crate::crm::record::role_word(&normal(header));
             if !snake.is_empty() && taken.insert(snake.clone()) {
                 names[at].push(snake);
             }
@@ -688,10 +689,4 @@ fn is_date_header(header: &str) -> bool {
     ["date", "time", "created", "closed on", "datum", "fecha"]
         .iter()
         .any(|word| header.contains(word))
-}
-
-/// One error for the problems of a file.
-pub(super) fn many(path: &Path, found: &[Problem]) -> CrmError {
-    remarks::as_error(&path.display().to_string(), found, found.len())
-        .expect("it is called with at least one problem")
 }

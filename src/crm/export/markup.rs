@@ -5,9 +5,9 @@
 use html5gum::Tokenizer;
 use html5gum::emitters::default::{DefaultEmitter, StartTag, Token};
 
-use super::columns;
-use super::content::{number_text, push_cell};
-use super::remarks::Problem;
+use super::cell::{number_text, push_cell};
+use super::headers;
+use super::problem::Problem;
 use crate::text::quoted;
 
 /// A table's rows as delimited text, and what a reader should know of it.
@@ -41,7 +41,7 @@ pub(super) fn read(text: &str) -> Result<Option<Found>, Problem> {
     }
     let score = |table: &Table| {
         let known =
-            |row: &Vec<Cell>| row.iter().filter(|cell| columns::is_known(&cell.text)).count();
+            |row: &Vec<Cell>| row.iter().filter(|cell| headers::is_known(&cell.text)).count();
         table.rows.iter().take(30).map(known).max().unwrap_or_default()
     };
     let mut scored: Vec<(usize, &Table)> =

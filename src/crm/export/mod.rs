@@ -2,26 +2,31 @@
 //! recognised, any other is described by its columns. What cannot be read
 //! exactly is refused with file, row and column.
 
+mod cell;
 mod columns;
 mod content;
 mod deal;
 mod figures;
 mod files;
+mod headers;
 mod json;
 mod load;
 mod markup;
 mod no_deals;
 mod outcome;
+mod problem;
 mod record;
 mod remarks;
+mod rows;
 mod settings;
 mod source;
 mod table;
+mod totals;
 
-pub use deal::{Counted, Detail};
+pub use deal::{Counted, Detail, WonTest};
 pub use files::{ExportRoot, ReadCommitted};
 pub use settings::{
     Column, Currency, DateOrder, DateSettings, DecimalSign, FileSettings, JoinRole, JoinSettings,
     NumberSettings,
 };
-pub use source::{FileCrm, WonTest};
+pub use source::FileCrm;

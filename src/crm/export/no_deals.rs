@@ -3,8 +3,10 @@
 
 use rayon::prelude::*;
 
-use super::columns;
-use super::table::{Cursor, Table, is_placeholder};
+use super::cell::is_placeholder;
+use super::headers;
+use super::table::{Cursor, Table};
+use super::totals::{COUNTS, names_sum, says_total};
 use crate::text::quoted;
 
 /// What only a report's footer says. The lines of the report's name and filters
@@ -37,86 +39,6 @@ const SUMMED: [&str; 18] = [
     "kwota",
     "金額",
 ];
-
-/// Words of total rows, in the languages of the shipped labels.
-const WORDS: [&str; 26] = [
-    "grand total",
-    "subtotal",
-    "total",
-    "summe",
-    "gesamtsumme",
-    "gesamt",
-    "zwischensumme",
-    "total général",
-    "sous-total",
-    "somme",
-    "total general",
-    "suma",
-    "soma",
-    "totale",
-    "somma",
-    "合計",
-    "小計",
-    "総計",
-    "total geral",
-    "toplam",
-    "genel toplam",
-    "razem",
-    "итого",
-    "celkem",
-    "összesen",
-    "yhteensä",
-];
-/// Words of rows that count the rows above.
-const COUNTS: [&str; 9] = [
-    "count",
-    "record count",
-    "anzahl",
-    "nombre",
-    "recuento",
-    "contagem",
-    "conteggio",
-    "aantal",
-    "件数",
-];
-
-/// Those of them that end one group of rows.
-const OF_A_GROUP: [&str; 4] = ["subtotal", "zwischensumme", "sous-total", "小計"];
-/// What a report writes before the name of a column that it sums up.
-const SUMS: [&str; 7] = [
-    "sum of ",
-    "average of ",
-    "avg of ",
-    "median of ",
-    "largest ",
-    "smallest ",
-    "unique count of ",
-];
-
-/// Whether a cell is a word of a total row.
-pub(super) fn says_total(cell: &str) -> bool {
-    let words = cell.trim().to_lowercase();
-    WORDS.iter().any(|word| {
-        words.strip_prefix(word).is_some_and(|rest| {
-            let rest = rest.strip_prefix('s').unwrap_or(rest).trim();
-            rest.is_empty() || rest.starts_with(['(', ':'])
-        })
-    })
-}
-
-/// Whether a cell ends a group of a report's rows.
-pub(super) fn ends_group(cell: &str) -> bool {
-    let words = cell.trim().to_lowercase();
-    OF_A_GROUP
-        .iter()
-        .any(|word| words.strip_prefix(word).is_some_and(|rest| rest.trim().is_empty()))
-}
-
-/// Whether a cell says which sum stands beside it: `Sum of Amount`, `Count`.
-pub(super) fn names_sum(cell: &str) -> bool {
-    let words = cell.trim().to_lowercase();
-    COUNTS.contains(&words.as_str()) || SUMS.iter().any(|start| words.starts_with(start))
-}
 
 /// Leaves out the footer at the end, and above it headers that come again and
 /// rows of sums.
@@ -210,7 +132,7 @@ fn has_digit(text: &str) -> bool {
 /// The column of the ids, where most of them have digits: then a cell without one
 /// is no id, and one look tells a deal.
 fn ids_with_digits(table: &Table, end: usize) -> Option<usize> {
-    let id = table.headers.iter().position(|header| columns::is_id(header))?;
+    let id = table.headers.iter().position(|header| headers::is_id(header))?;
     let (mut cursor, mut with, mut without) = (Cursor::default(), 0, 0);
     for row in 0..end.min(SAMPLE) {
         table.seek_until(row, id, &mut cursor);
@@ -252,7 +174,7 @@ fn no_deal(table: &Table, row: usize, ids: Option<usize>, cursor: &mut Cursor) -
     let is_count = COUNTS.contains(&first.to_lowercase().as_str());
     let is_sum = |column: usize, cell: &str| {
         table.headers.get(column).is_some_and(|header| {
-            let is_number = crate::model::read_amount(cell).is_ok() && !columns::is_id(header);
+            let is_number = crate::model::read_amount(cell).is_ok() && !headers::is_id(header);
             let header = header.to_lowercase();
             is_number && (is_count || SUMMED.iter().any(|word| header.contains(word)))
                 || crate::model::currency_mark(cell).is_some()

@@ -5,7 +5,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
-use super::columns::{Scale, Words, without_marks};
+use super::cell::{folded, without_marks};
+use super::headers::{Scale, Words};
 use super::settings::Column;
 use crate::model::{Outcome, read_date};
 
@@ -111,22 +112,6 @@ static BY_WORD: LazyLock<HashMap<String, Outcome>> = LazyLock::new(|| {
 });
 static BESIDE: LazyLock<HashSet<String>> =
     LazyLock::new(|| CLOSED.iter().map(|word| without_marks(word)).collect());
-
-/// A label in the form of the lists: lower case, words with one space between
-/// them, without accents, pictures, and what stands between words: `Closed-Won`,
-/// `Closed / Won`, `Won 🎉`.
-pub(super) fn folded(label: &str) -> String {
-    let mut out = String::with_capacity(label.len());
-    for c in without_marks(label).chars() {
-        if c.is_alphanumeric() || matches!(c, '.' | '%') {
-            out.extend(c.to_lowercase());
-        } else if !out.ends_with(' ') && !out.is_empty() {
-            out.push(' ');
-        }
-    }
-    out.truncate(out.trim_end().len());
-    out
-}
 
 /// The outcome a label names, in the vendor's words or anybody's. HubSpot writes a
 /// stage with its pipeline in brackets: `Closed Won (Sales pipeline)`.

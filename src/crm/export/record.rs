@@ -110,7 +110,7 @@ pub(super) fn read_id(cell: &str) -> Result<Option<String>, IdFault> {
         return Err(IdFault::Rounded);
     }
     const NOTHING: &[&str] = &["TRUE", "FALSE", "INF", "INFINITY", "[OBJECT OBJECT]"];
-    if super::table::is_placeholder(&id)
+    if super::cell::is_placeholder(&id)
         || NOTHING.contains(&upper.as_str())
         || id.starts_with('#')
             && id.bytes().all(|b| b"#/!?".contains(&b) || b.is_ascii_uppercase() || b == b'0')

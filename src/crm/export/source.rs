@@ -8,12 +8,13 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use rayon::prelude::*;
 
-use super::deal::{Builder, Counted, Detail, Row, Scratch};
+use super::deal::{Builder, Counted, Detail, Row, Scratch, WonTest};
 use super::files::ExportRoot;
 use super::json::CutOff;
-use super::load::{Loaded, PIECE, hashes, many};
+use super::load::{Loaded, PIECE, hashes};
+use super::problem::{Problem, SHOWN, as_error, counted, many};
 use super::remarks;
-use super::remarks::{Problem, SHOWN, Tally, counted};
+use super::remarks::Tally;
 use super::settings::{Column, FileSettings};
 use crate::crm::record::mark_signers;
 use crate::crm::{AskedDeal, Check, CheckLevel, ClosedWonUpdate, Crm, CrmError, Progress, Signed};
@@ -113,7 +114,7 @@ pub(super) fn deals(
     let total = found.len() + met.total;
     found.extend(met.problems);
     found.sort_by_key(|problem| problem.row);
-    if let Some(error) = remarks::as_error(&loaded.shown(), &found, total) {
+    if let Some(error) = as_error(&loaded.shown(), &found, total) {
         return Err(error);
     }
     let mut deals = Vec::with_capacity(pieces.iter().map(Vec::len).sum());
@@ -127,10 +128,6 @@ pub(super) fn deals(
 }
 
 // An export file as a CRM.
-
-/// Whether a row is won: the configured expression, compiled by who knows
-/// expressions. It reads the deal as far as the row says.
-pub type WonTest = Box<dyn Fn(&Deal) -> Result<bool, String> + Send + Sync>;
 
 /// Deals from an export file, with what is joined to them.
 pub struct FileCrm {

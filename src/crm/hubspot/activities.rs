@@ -8,9 +8,9 @@ use std::ops::Range;
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
+use super::account::{self, Owners};
 use super::api::{Failure, HubSpotApi};
 use super::read::Association;
-use super::record::Owners;
 use super::{read, record};
 use crate::crm::activities::{FoundActivities, is_address_of};
 use crate::crm::reading::{Batch, in_parts};
@@ -88,7 +88,7 @@ impl Batch for AskedActivities<'_> {
 
     async fn read(&self, part: Range<usize>) -> Result<Vec<Self::Item>, Failure> {
         let asked = &self.asked[part];
-        let owners = read::owners(self.api).await?;
+        let owners = account::owners(self.api).await?;
         let id_of = |asked: &ActivitiesOf<'_>| asked.deal.as_str().trim().to_owned();
         let deals: BTreeSet<String> = asked.iter().map(id_of).collect();
         let deals: Vec<String> = deals.into_iter().collect();

@@ -1,22 +1,19 @@
 //! HubSpot's API: one request with its retries and waits, and what its errors mean.
 
-use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use http::{StatusCode, header};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{HubSpotSettings, read};
+use super::HubSpotSettings;
 use crate::crm::CrmError;
-use crate::crm::failure::{clean, list, object, secret_header};
-use crate::crm::reading::{AccountFacts, Pages, whole};
-use crate::crm::requested_properties::Known;
-use crate::http::{ApiRequest, Client, Limits, NetError, Page, Response, Schedule};
-use crate::model::{CrmName, RecordKind};
+use crate::crm::failure::{clean, object, secret_header};
+use crate::crm::reading::{AccountFacts, whole};
+use crate::http::{ApiRequest, Client, Limits, NetError, Response, Schedule};
+use crate::model::CrmName;
 
 pub(super) use crate::crm::failure::Failure;
 
@@ -171,7 +168,7 @@ impl HubSpotApi {
 
     /// An answer's object. One that says `status: error` is an error whatever
     /// its HTTP status.
-    fn object(&self, path: &str, answer: &Response) -> Result<Value, Failure> {
+    pub(super) fn object(&self, path: &str, answer: &Response) -> Result<Value, Failure> {
         let object = object("HubSpot", path, answer)?;
         if object["status"] == "error" { Err(self.failure(answer)) } else { Ok(object) }
     }
@@ -219,7 +216,7 @@ impl HubSpotApi {
         format!("{area}/{}/{rest}", self.version)
     }
 
-    async fn send(&self, request: &ApiRequest<'_>) -> Result<Response, Failure> {
+    pub(super) async fn send(&self, request: &ApiRequest<'_>) -> Result<Response, Failure> {
         let (path, repeatable) = (request.path(), request.is_repeatable());
         let mut attempt = 1;
         let begun = Instant::now();
@@ -316,43 +313,6 @@ impl HubSpotApi {
 impl std::fmt::Debug for HubSpotApi {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("HubSpotApi").field("base", &self.base()).finish_non_exhaustive()
-    }
-}
-
-#[async_trait]
-impl Known for HubSpotApi {
-    fn called(&self, kind: RecordKind) -> (&'static str, &'static str) {
-        ("HubSpot", read::object(kind))
-    }
-
-    async fn names(&self, kind: RecordKind) -> Result<Option<BTreeSet<String>>, Failure> {
-        let mut names = read::property_names(self, read::object(kind)).await?;
-        if kind == RecordKind::Deal {
-            // What `deal` itself adds to a deal.
-            names.insert(read::SEVERAL_COMPANIES.to_owned());
-        }
-        Ok(Some(names))
-    }
-}
-
-/// Lists of objects, by `deals?limit=100&…` with the cursor behind it.
-#[async_trait]
-impl Pages for HubSpotApi {
-    fn crm(&self) -> &'static str {
-        "HubSpot"
-    }
-
-    async fn page(&self, at: &str, _: usize) -> Result<Page, Failure> {
-        let answer = self.send(&ApiRequest::get(at)).await?;
-        let mut body = self.object(at, &answer)?;
-        read::absent(at, &body)?;
-        let first = at.split("&after=").next().unwrap_or(at);
-        let next = read::next(&body).map(|cursor| {
-            let joint = if first.contains('?') { '&' } else { '?' };
-            format!("{first}{joint}after={cursor}")
-        });
-        let records = list("HubSpot", at, &mut body, "results")?;
-        Ok(Page { records, bytes: answer.body, total: None, next })
     }
 }
 

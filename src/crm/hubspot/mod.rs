@@ -1,11 +1,13 @@
 //! HubSpot: deals by id, the closed-won population, and Closed Won kept true.
 //! Vendor facts are from developers.hubspot.com, `/2026-09/`.
 
+mod account;
 mod activities;
 mod api;
 mod population;
 mod read;
 mod record;
+mod stages;
 mod tasks;
 mod update;
 mod webhook;
@@ -17,6 +19,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
+use self::account::HubSpotAccount;
 use self::api::{Failure, HubSpotApi};
 use self::record::WholeDeals;
 use super::connector::{CrmRow, api_version, is_number, number_behind, parameter, path_of};
@@ -147,7 +150,7 @@ impl Crm for HubSpot {
         &self,
         asked: &[AskedDeal<'_>],
     ) -> Result<Vec<Result<Deal, CrmError>>, CrmError> {
-        let account = read::account(&self.api, &self.settings).await?;
+        let account = HubSpotAccount::read(&self.api, &self.settings).await?;
         let requested = self.requested.of_deal().resolve(&self.api).await?;
         let (api, crm) = (&self.api, &self.name);
         let whole = WholeDeals { api, crm, account: &account, requested: &requested, asked };
@@ -164,7 +167,7 @@ impl Crm for HubSpot {
         window: Window,
         progress: &dyn Progress,
     ) -> Result<Population, CrmError> {
-        let account = read::account(&self.api, &self.settings).await?;
+        let account = HubSpotAccount::read(&self.api, &self.settings).await?;
         let properties = self.requested.of_population().resolve(&self.api).await?;
         let reader = population::HubSpotPopulation::new(
             &self.api,
@@ -204,7 +207,7 @@ impl Crm for HubSpot {
     }
 
     async fn mark_closed_won(&self, signed: &Signed<'_>) -> Result<ClosedWonUpdate, CrmError> {
-        let account = read::account(&self.api, &self.settings).await?;
+        let account = HubSpotAccount::read(&self.api, &self.settings).await?;
         let (api, settings, crm) = (&self.api, &self.settings, &self.name);
         let target = update::HubSpotTarget { api, settings, crm, account: &account };
         let HubSpotSettings { update_closed_won: may_write, closed_won_from: from, .. } =
@@ -296,7 +299,7 @@ fn dated_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D
 /// All checks, in the order in which they should be fixed.
 async fn checks(api: &HubSpotApi, settings: &HubSpotSettings, named: &Properties) -> Vec<Check> {
     let mut checks = Vec::new();
-    let account = match read::account(api, settings).await {
+    let account = match HubSpotAccount::read(api, settings).await {
         Ok(account) => account,
         Err(error) => {
             checks.push(failed("hubspot: token", &error));

@@ -8,9 +8,10 @@ use chrono::{DateTime, Utc};
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use super::account::{self, HubSpotAccount};
 use super::api::{Failure, HubSpotApi};
+use super::record::DEAL;
 use super::record::with;
-use super::record::{DEAL, HubSpotAccount};
 use super::{HubSpotSettings, read, record};
 use crate::crm::failure::{cursor, list, without_id};
 use crate::crm::reading::{Pages, Reading};
@@ -86,7 +87,7 @@ impl<'a> HubSpotPopulation<'a> {
         self.complete(&mut found).await?;
         let mut deals = self.archived(pipelines.as_deref(), &found).await?;
         deals.splice(0..0, found.into_values());
-        let owners = read::owners(self.api).await;
+        let owners = account::owners(self.api).await;
         self.reading.add_reps(owners, &mut deals, |deal| {
             record::text(&deal.properties, "hubspot_owner_id").map(str::to_owned)
         });

@@ -2,17 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use async_trait::async_trait;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::HubSpotSettings;
 use super::api::{Failure, HubSpotApi};
-use super::record::{self, HubSpotAccount, Owners};
-use super::update::HubSpotStages;
-use crate::crm::CrmError;
 use crate::crm::failure::{cursor, list};
-use crate::http::{Page, PageWalk};
-use crate::model::{Person, RecordKind};
+use crate::crm::reading::Pages;
+use crate::crm::requested_properties::Known;
+use crate::http::{ApiRequest, Page, PageWalk};
+use crate::model::RecordKind;
 use crate::text::{one_line, shorten};
 
 /// Inputs of one batch read; fewer where history is asked for.
@@ -41,52 +40,6 @@ pub(super) struct Association {
     pub(super) labels: Vec<String>,
     /// The deal's primary company (type 5).
     pub(super) primary: bool,
-}
-
-/// Pipelines, currency and the address of a deal's page. A token for another
-/// account than the configured one is refused before anything is read.
-pub(super) async fn account(
-    api: &HubSpotApi,
-    settings: &HubSpotSettings,
-) -> Result<HubSpotAccount, CrmError> {
-    let details = match api.get("account-info", "details").await {
-        Ok(details) => details,
-        // Whether service keys may ask is not documented; only the check of the
-        // account depends on it.
-        Err(failure) if failure.status == Some(StatusCode::FORBIDDEN) => {
-            if settings.portal_id.is_some() {
-                return Err(CrmError::Denied {
-                    message: "HubSpot does not say to which account the token belongs.".to_owned(),
-                    help: "Give the token access to account information, or take \
-                           crm.hubspot.portal_id out."
-                        .to_owned(),
-                });
-            }
-            Value::Null
-        }
-        Err(failure) => return Err(failure.into()),
-    };
-    let portal = details["portalId"].as_u64();
-    if portal.is_none() && !details.is_null() {
-        let why = "does not say which account it is of";
-        return Err(Failure::nonsense("HubSpot", "account-info", StatusCode::OK, why).into());
-    }
-    if let (Some(requested), Some(actual)) = (settings.portal_id, portal)
-        && requested != actual
-    {
-        return Err(CrmError::Settings {
-            message: format!("The HubSpot token belongs to account {actual}, not to {requested}."),
-            help: "Set HUBSPOT_TOKEN to a token of the right account, or fix \
-                   crm.hubspot.portal_id."
-                .to_owned(),
-        });
-    }
-    let domain = details["uiDomain"].as_str().unwrap_or("app.hubspot.com");
-    Ok(HubSpotAccount {
-        stages: HubSpotStages::read(api).await?,
-        currency: details["companyCurrency"].as_str().map(str::to_owned),
-        deal_url: portal.map(|portal| format!("https://{domain}/contacts/{portal}/record/0-3/")),
-    })
 }
 
 /// The names of all properties of an object.
@@ -273,31 +226,6 @@ fn add_link(links: &mut Vec<Association>, to: &Value) {
     }
 }
 
-/// One owner, also one who has left.
-pub(super) async fn owner(api: &HubSpotApi, id: &str) -> Result<Option<Person>, Failure> {
-    for archived in ["", "?archived=true"] {
-        match api.get("crm/owners", &format!("{id}{archived}")).await {
-            Ok(record) => return Ok(Some(record::owner(&record))),
-            Err(failure) if failure.is(StatusCode::NOT_FOUND) => {}
-            Err(failure) => return Err(failure),
-        }
-    }
-    Ok(None)
-}
-
-/// All owners, also those who have left.
-pub(super) async fn owners(api: &HubSpotApi) -> Result<Owners, Failure> {
-    let mut owners = Owners::new();
-    for archived in ["true", "false"] {
-        for record in api.list("crm/owners", &format!("?limit=100&archived={archived}")).await? {
-            if let Some(id) = cursor(&record["id"]) {
-                owners.insert(id, record::owner(&record));
-            }
-        }
-    }
-    Ok(owners)
-}
-
 /// The cursor of the next page; HubSpot gives it ready for a URL.
 pub(super) fn next(answer: &Value) -> Option<String> {
     let cursor = cursor(&answer["paging"]["next"]["after"])?;
@@ -308,5 +236,42 @@ pub(super) fn next(answer: &Value) -> Option<String> {
         let encoded =
             percent_encoding::utf8_percent_encode(&cursor, percent_encoding::NON_ALPHANUMERIC);
         Some(encoded.to_string())
+    }
+}
+
+#[async_trait]
+impl Known for HubSpotApi {
+    fn called(&self, kind: RecordKind) -> (&'static str, &'static str) {
+        ("HubSpot", object(kind))
+    }
+
+    async fn names(&self, kind: RecordKind) -> Result<Option<BTreeSet<String>>, Failure> {
+        let mut names = property_names(self, object(kind)).await?;
+        if kind == RecordKind::Deal {
+            // What `deal` itself adds to a deal.
+            names.insert(SEVERAL_COMPANIES.to_owned());
+        }
+        Ok(Some(names))
+    }
+}
+
+/// Lists of objects, by `deals?limit=100&…` with the cursor behind it.
+#[async_trait]
+impl Pages for HubSpotApi {
+    fn crm(&self) -> &'static str {
+        "HubSpot"
+    }
+
+    async fn page(&self, at: &str, _: usize) -> Result<Page, Failure> {
+        let answer = self.send(&ApiRequest::get(at)).await?;
+        let mut body = self.object(at, &answer)?;
+        absent(at, &body)?;
+        let first = at.split("&after=").next().unwrap_or(at);
+        let next = next(&body).map(|cursor| {
+            let joint = if first.contains('?') { '&' } else { '?' };
+            format!("{first}{joint}after={cursor}")
+        });
+        let records = list("HubSpot", at, &mut body, "results")?;
+        Ok(Page { records, bytes: answer.body, total: None, next })
     }
 }

@@ -8,10 +8,9 @@ use chrono::{DateTime, Utc};
 use http::StatusCode;
 use serde_json::{Map, Value};
 
+use super::account::{self, HubSpotAccount, Owners};
 use super::api::{Failure, HubSpotApi};
-use super::read;
-use super::read::Association;
-use super::update::HubSpotStages;
+use super::read::{self, Association};
 use crate::crm::closed_won::not_after;
 use crate::crm::connector::is_number;
 use crate::crm::failure::{bad_field, cursor, without_id};
@@ -19,8 +18,7 @@ use crate::crm::reading::{Batch, in_parts};
 use crate::crm::record::{add_role, figures, mark_signers, role_word, website, won_at};
 use crate::crm::{AskedDeal, CrmError};
 use crate::model::{
-    Company, Contact, CrmName, Deal, DealId, LineItem, Money, Outcome, Person, Properties,
-    RecordKind,
+    Company, Contact, CrmName, Deal, DealId, LineItem, Money, Outcome, Properties, RecordKind,
 };
 
 // Deals with all that a brief needs.
@@ -129,11 +127,11 @@ impl WholeDeals<'_> {
         let ids: BTreeSet<String> = deals.iter().filter_map(id_of).collect();
         let read = async {
             if ids.len() > FEW_OWNERS {
-                return read::owners(self.api).await;
+                return account::owners(self.api).await;
             }
             let mut owners = Owners::new();
             for id in ids {
-                if let Some(owner) = read::owner(self.api, &id).await? {
+                if let Some(owner) = account::owner(self.api, &id).await? {
                     owners.insert(id, owner);
                 }
             }
@@ -325,16 +323,6 @@ pub(super) const LINE_ITEM: [&str; 11] = [
     "hs_sku",
 ];
 
-/// What an account's records are read against.
-#[derive(Debug)]
-pub(super) struct HubSpotAccount {
-    pub(super) stages: HubSpotStages,
-    /// The currency of amounts without their own: the account has only one.
-    pub(super) currency: Option<String>,
-    /// Where a person sees a deal, up to its id.
-    pub(super) deal_url: Option<String>,
-}
-
 /// The properties of a record that hold something.
 pub(super) fn properties(record: &Value) -> Map<String, Value> {
     let all = record["properties"].as_object().into_iter().flatten();
@@ -512,16 +500,3 @@ pub(super) fn line_item(record: &Value) -> LineItem {
         properties,
     }
 }
-
-/// An owner's record.
-pub(super) fn owner(record: &Value) -> Person {
-    let part = |name: &str| record[name].as_str().map(str::trim).filter(|t| !t.is_empty());
-    let name = [part("firstName"), part("lastName")].into_iter().flatten().collect::<Vec<_>>();
-    Person {
-        name: (!name.is_empty()).then(|| name.join(" ")),
-        email: part("email").map(str::to_owned),
-    }
-}
-
-/// Owners by id.
-pub(super) type Owners = BTreeMap<String, Person>;

@@ -8,9 +8,9 @@ use chrono::SecondsFormat;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
+use super::account::{self, HubSpotAccount};
 use super::api::{Failure, HubSpotApi};
-use super::{HubSpot, ROW};
-use super::{read, record};
+use super::{HubSpot, ROW, read, record};
 use crate::crm::CrmError;
 use crate::crm::connector::is_number;
 use crate::crm::failure::cursor;
@@ -59,7 +59,7 @@ impl TaskOwners {
         for archived in ["true", "false"] {
             let list = format!("?limit=100&archived={archived}");
             for owner in api.list("crm/owners", &list).await? {
-                let person = record::owner(&owner);
+                let person = account::person(&owner);
                 if let Some(id) = cursor(&owner["id"]) {
                     owners.by_id.insert(id, person.clone());
                 }
@@ -147,7 +147,7 @@ impl HubSpot {
 
     /// Where people see a task; without the account's number its kind and id.
     async fn reference(&self, id: &str) -> Result<String, CrmError> {
-        let account = read::account(&self.api, &self.settings).await?;
+        let account = HubSpotAccount::read(&self.api, &self.settings).await?;
         let deals = account.deal_url.as_deref().and_then(|url| url.strip_suffix("0-3/"));
         Ok(deals.map_or_else(|| format!("tasks/{id}"), |url| format!("{url}{TASKS}/{id}")))
     }
@@ -161,7 +161,7 @@ impl CrmTasks<CrmError> for HubSpot {
 
     async fn user(&self, person: &Person) -> Result<Option<String>, CrmError> {
         let owners = self.api.list("crm/owners", "?limit=100&archived=false").await?;
-        let owner = owners.iter().find(|owner| record::owner(owner).is_same(person));
+        let owner = owners.iter().find(|owner| account::person(owner).is_same(person));
         Ok(owner.and_then(|owner| cursor(&owner["id"])))
     }
 

@@ -296,11 +296,14 @@ pub(super) fn object_of(kind: RecordKind) -> (&'static str, &'static str) {
     }
 }
 
-/// What [`super::record`] adds to a record's own fields.
+/// The company's property with the id of the account that was merged into it.
+pub(super) const MERGED_FROM: &str = "MergedFrom";
+
+/// What is added to a record's own fields when it is read.
 fn added(kind: RecordKind) -> &'static [&'static str] {
     match kind {
         RecordKind::Deal => &["Owner.IsActive", "RecordType.Name"],
-        RecordKind::Company => &["Parent.Name", super::record::MERGED_FROM],
+        RecordKind::Company => &["Parent.Name", MERGED_FROM],
         RecordKind::Contact => &["IsPrimary"],
         RecordKind::LineItem => &[],
     }

@@ -7,6 +7,7 @@ mod bulk;
 mod population;
 mod record;
 mod soql;
+mod stages;
 mod tasks;
 mod update;
 mod webhook;

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Map, Value, json};
 
-use super::api::{Described, SalesforceApi};
-use super::update::SalesforceStages;
+use super::api::{Described, MERGED_FROM, SalesforceApi};
+use super::stages::SalesforceStages;
 use super::{SalesforceSettings, soql};
 use crate::crm::closed_won::not_after;
 use crate::crm::failure::{Failure, bad_field, without_id};
@@ -26,9 +26,6 @@ use crate::model::{
 
 // Accounts that were merged: Salesforce deletes the one that goes and names
 // the one that stays, so a merged account is not a deleted one.
-
-/// The company's property with the id of the account that was merged into it.
-pub(super) const MERGED_FROM: &str = "MergedFrom";
 
 /// How often the account that stays may have been merged itself.
 const DEEPEST: usize = 5;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use super::api::FieldType;
+use super::api::{FieldType, MERGED_FROM};
 use crate::model::Properties;
 
 /// A text as a SOQL literal (developer.salesforce.com, "Quoted String Escape
@@ -138,7 +138,7 @@ pub(super) fn line_items(requested: &Properties) -> Vec<String> {
 fn more(before: &str, always: &[&str], requested: Option<&BTreeSet<String>>) -> Vec<String> {
     let requested = requested.into_iter().flatten().filter(|name| is_field(name));
     let named = requested.filter(|name| before != "Contact." || *name != "IsPrimary");
-    let named = named.filter(|name| *name != super::record::MERGED_FROM);
+    let named = named.filter(|name| *name != MERGED_FROM);
     let named = named.map(|name| format!("{before}{name}"));
     named.filter(|name| !always.contains(&name.as_str())).collect()
 }

@@ -1,8 +1,10 @@
 //! The address of an inbox on NATS: `nats://HOST[:PORT][,HOST…][/NAME][?replicas=N]`.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use super::error::InboxError;
+use crate::model::Secrets;
 use crate::text::quoted;
 
 /// The streams' name where the address gives none.
@@ -89,6 +91,17 @@ impl fmt::Display for NatsAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.servers.join(","), self.name)
     }
+}
+
+/// What a NATS server is signed in to with.
+#[derive(Debug, Clone, Default)]
+pub struct NatsAccess {
+    /// `NATS_CREDS`, or `NATS_USER` and `NATS_PASSWORD`, or `NATS_TOKEN`.
+    pub secrets: Secrets,
+    /// A file with the certificates of the authority that signed the server's.
+    pub authority: Option<PathBuf>,
+    /// The files with a client certificate and its key.
+    pub certificate: Option<(PathBuf, PathBuf)>,
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::port::{Backoff, EventState};
+use super::backoff::Backoff;
 use crate::model::{DealId, DocumentId, DocumentKind, HeldDocument, ProviderName, Signature};
 use crate::webhook::DeliveryId;
 
@@ -16,6 +16,47 @@ use crate::webhook::DeliveryId;
 const VERSION: u32 = 1;
 /// So many errors are kept, the newest ones.
 const ERRORS_KEPT: usize = 10;
+
+/// Where an event is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EventState {
+    /// It waits: for its turn, or for its next try.
+    New,
+    /// A process has it in hand.
+    Work,
+    /// It is genuine, and what it means is not certain: it waits for a person
+    /// or for new facts, and is looked at again from time to time.
+    Held,
+    /// It was given up and waits for a person.
+    Failed,
+    /// It was worked off, or dropped.
+    Done,
+}
+
+impl EventState {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::New, Self::Work, Self::Held, Self::Failed, Self::Done];
+
+    /// The word for it, which is also the name of its folder.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Work => "work",
+            Self::Held => "held",
+            Self::Failed => "failed",
+            Self::Done => "done",
+        }
+    }
+
+    /// For people, where the folder's name is no word for it.
+    pub(super) fn shown(self) -> &'static str {
+        match self {
+            Self::Work => "being processed",
+            other => other.word(),
+        }
+    }
+}
 
 /// What the body of an event is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,11 +4,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::address::NatsAddress;
+use super::address::{NatsAccess, NatsAddress};
 use super::error::InboxError;
 use super::folder::FolderInbox;
 use super::port::Inbox;
-use crate::model::Secrets;
 
 /// Where an inbox is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,17 +29,6 @@ impl InboxLocation {
             None => Ok(Self::Folder(text.into())),
         }
     }
-}
-
-/// What a NATS server is signed in to with.
-#[derive(Debug, Clone, Default)]
-pub struct NatsAccess {
-    /// `NATS_CREDS`, or `NATS_USER` and `NATS_PASSWORD`, or `NATS_TOKEN`.
-    pub secrets: Secrets,
-    /// A file with the certificates of the authority that signed the server's.
-    pub authority: Option<PathBuf>,
-    /// The files with a client certificate and its key.
-    pub certificate: Option<(PathBuf, PathBuf)>,
 }
 
 /// Opens the inbox of a place. With `make`, what is missing of it is made.

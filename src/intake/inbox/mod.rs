@@ -3,6 +3,7 @@
 //! JetStream that several machines share; both are an [`Inbox`].
 
 mod address;
+mod backoff;
 mod envelope;
 mod error;
 mod folder;
@@ -11,11 +12,12 @@ mod jetstream;
 mod location;
 mod port;
 
-pub use address::NatsAddress;
-pub use envelope::{Body, Content, Envelope, EventDocument, EventName, Hold, Trouble};
+pub use address::{NatsAccess, NatsAddress};
+pub use backoff::Backoff;
+pub use envelope::{Body, Content, Envelope, EventDocument, EventName, EventState, Hold, Trouble};
 pub use error::InboxError;
 pub use folder::{FolderInbox, Spool};
 #[cfg(feature = "jetstream")]
 pub use jetstream::JetStreamInbox;
-pub use location::{InboxLocation, NatsAccess, open_inbox};
-pub use port::{Backoff, Claimed, EventState, Inbox, InboxCounts, Listed, Put};
+pub use location::{InboxLocation, open_inbox};
+pub use port::{Claimed, Inbox, InboxCounts, Listed, Put};

@@ -7,50 +7,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
-use super::envelope::{Envelope, EventName};
+use super::backoff::Backoff;
+use super::envelope::{Envelope, EventName, EventState};
 use super::error::InboxError;
 use crate::model::{DealId, DocumentKind};
-
-/// Where an event is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum EventState {
-    /// It waits: for its turn, or for its next try.
-    New,
-    /// A process has it in hand.
-    Work,
-    /// It is genuine, and what it means is not certain: it waits for a person
-    /// or for new facts, and is looked at again from time to time.
-    Held,
-    /// It was given up and waits for a person.
-    Failed,
-    /// It was worked off, or dropped.
-    Done,
-}
-
-impl EventState {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::New, Self::Work, Self::Held, Self::Failed, Self::Done];
-
-    /// The word for it, which is also the name of its folder.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::Work => "work",
-            Self::Held => "held",
-            Self::Failed => "failed",
-            Self::Done => "done",
-        }
-    }
-
-    /// For people, where the folder's name is no word for it.
-    pub(super) fn shown(self) -> &'static str {
-        match self {
-            Self::Work => "being processed",
-            other => other.word(),
-        }
-    }
-}
 
 /// What became of an event that was put in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -261,62 +221,5 @@ pub(super) fn choose(
         0 => Err(InboxError::Unknown(crate::text::quoted(id))),
         1 => Ok(found.remove(0)),
         count => Err(InboxError::Ambiguous { id: crate::text::quoted(id), count }),
-    }
-}
-
-/// How far apart an event is tried again; as many retries as there are waits.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Backoff {
-    waits: Vec<Duration>,
-}
-
-/// Each wait is made shorter or longer by at most this part of it, so that
-/// events which failed together do not come back together.
-const JITTER: f64 = 0.1;
-
-impl Default for Backoff {
-    /// A minute at first, a day at last: a CRM that is down for a weekend is outlived.
-    fn default() -> Self {
-        const MINUTE: u64 = 60;
-        const HOUR: u64 = 60 * MINUTE;
-        let waits =
-            [MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 24 * HOUR, 24 * HOUR];
-        Self { waits: waits.map(Duration::from_secs).to_vec() }
-    }
-}
-
-impl Backoff {
-    /// A schedule of these waits.
-    #[must_use]
-    pub fn new(waits: Vec<Duration>) -> Self {
-        Self { waits }
-    }
-
-    /// The wait after so many failed attempts (from 1); `None` when no more
-    /// are due. `chance` is a random number from 0 to 1.
-    #[must_use]
-    pub fn wait(&self, attempts: u32, chance: f64) -> Option<Duration> {
-        let wait = *self.waits.get(usize::try_from(attempts).ok()?.checked_sub(1)?)?;
-        Some(wait.mul_f64(1.0 + JITTER * (2.0 * chance.clamp(0.0, 1.0) - 1.0)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_grow_are_spread_and_end() {
-        let backoff = Backoff::default();
-        let waits: Vec<Duration> = (1..).map_while(|attempt| backoff.wait(attempt, 0.5)).collect();
-        assert_eq!(waits.first(), Some(&Duration::from_secs(60)));
-        assert!(waits.windows(2).all(|pair| pair[0] <= pair[1]), "{waits:?}");
-        assert!(
-            waits.iter().sum::<Duration>() > Duration::from_secs(60 * 60 * 60),
-            "a weekend is outlived: {waits:?}"
-        );
-        assert_eq!(backoff.wait(1, 0.0), Some(Duration::from_secs(54)));
-        assert_eq!(backoff.wait(1, 1.0), Some(Duration::from_secs(66)));
-        assert_eq!(backoff.wait(0, 0.5), None);
     }
 }

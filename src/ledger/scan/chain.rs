@@ -6,8 +6,7 @@ use std::collections::HashSet;
 use crate::model::{Gap, ObjectId};
 
 use super::Id;
-use super::diff::unreadable;
-use super::objects::{Fault, Kind, ObjectReader};
+use super::objects::{Fault, Kind, ObjectReader, unreadable};
 use super::repository::Repository;
 
 /// One commit of the chain.

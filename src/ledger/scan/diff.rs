@@ -8,10 +8,29 @@ use crate::model::{Gap, ObjectId};
 
 use super::Id;
 use super::bases::Bases;
-use super::objects::{Fault, Kind, ObjectReader};
-use super::record::Slot;
+use super::objects::{Fault, Kind, ObjectReader, unreadable};
 use super::tree::{self, Entry, Form};
 use crate::ledger::path::key_of;
+
+/// What stands at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::ledger) enum Slot {
+    /// Nothing, or a directory.
+    Absent,
+    /// A file.
+    Blob(Id),
+    /// A symbolic link or a submodule: no brief, and somebody should look.
+    Other,
+}
+
+impl Slot {
+    pub(super) fn blob(self) -> Option<ObjectId> {
+        match self {
+            Self::Blob(id) => Some(ObjectId(id)),
+            Self::Absent | Self::Other => None,
+        }
+    }
+}
 
 /// Deeper folders are not read; no writer makes them, and a hostile one must
 /// not exhaust the stack.
@@ -352,24 +371,6 @@ fn file(name: &[u8]) -> Option<File> {
 
 fn slot(entry: &Entry<'_>) -> Slot {
     if entry.form == Form::File { Slot::Blob(entry.id) } else { Slot::Other }
-}
-
-/// A gap for an object that cannot be read.
-pub(super) fn unreadable(kind: &str, id: &Id, path: &str, fault: &Fault) -> Gap {
-    let at = if path.is_empty() { String::new() } else { format!(" ({path})") };
-    let help = match fault {
-        Fault::Missing => {
-            "Fetch it from a whole clone with `git fetch --refetch`, or audit a fresh full clone."
-        }
-        Fault::Broken(_) => {
-            "Run `git fsck` to see the damage, and audit a fresh full clone of the ledger."
-        }
-    };
-    Gap {
-        what: format!("the {kind} {}{at}", ObjectId(*id)),
-        why: fault.to_string(),
-        help: Some(help.to_owned()),
-    }
 }
 
 /// A path for people: bytes that are not UTF-8 as `\xNN`.

@@ -13,8 +13,9 @@ mod tree;
 mod walk;
 
 pub(super) use chain::{Chain, walk};
+pub(super) use diff::Slot;
 pub(super) use objects::{Fault, InPack, Kind, ObjectReader, Objects};
-pub(super) use record::{Record, Slot, State};
+pub(super) use record::{Record, State};
 pub(super) use repository::{Repository, common_dir, wholeness};
 pub(super) use walk::compare;
 

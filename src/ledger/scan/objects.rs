@@ -13,6 +13,7 @@ use super::Id;
 use super::bases::Bases;
 use super::delta;
 use super::packs::{Pack, open_packs};
+use crate::model::{Gap, ObjectId};
 
 /// No tree, commit, brief or timeline is larger; what claims to be is not
 /// allocated.
@@ -259,4 +260,22 @@ fn words(error: &gix::Error) -> String {
     let mut words: Vec<String> = error.iter_errors().map(ToString::to_string).collect();
     words.dedup();
     words.join(": ")
+}
+
+/// A gap for an object that cannot be read.
+pub(super) fn unreadable(kind: &str, id: &Id, path: &str, fault: &Fault) -> Gap {
+    let at = if path.is_empty() { String::new() } else { format!(" ({path})") };
+    let help = match fault {
+        Fault::Missing => {
+            "Fetch it from a whole clone with `git fetch --refetch`, or audit a fresh full clone."
+        }
+        Fault::Broken(_) => {
+            "Run `git fsck` to see the damage, and audit a fresh full clone of the ledger."
+        }
+    };
+    Gap {
+        what: format!("the {kind} {}{at}", ObjectId(*id)),
+        why: fault.to_string(),
+        help: Some(help.to_owned()),
+    }
 }

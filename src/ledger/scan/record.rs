@@ -7,28 +7,8 @@ use crate::model::{CommitInfo, FolderHistory, Gap, History, ObjectId, Version};
 
 use super::Id;
 use super::chain::{Chain, Link};
-use super::diff::{File, What, shown};
+use super::diff::{File, Slot, What, shown};
 use super::walk::Part;
-
-/// What stands at a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::ledger) enum Slot {
-    /// Nothing, or a directory.
-    Absent,
-    /// A file.
-    Blob(Id),
-    /// A symbolic link or a submodule: no brief, and somebody should look.
-    Other,
-}
-
-impl Slot {
-    fn blob(self) -> Option<ObjectId> {
-        match self {
-            Self::Blob(id) => Some(ObjectId(id)),
-            Self::Absent | Self::Other => None,
-        }
-    }
-}
 
 /// What a folder held from one place in the chain on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -53,11 +53,6 @@ pub(super) struct ClassRow {
     sums: Vec<String>,
 }
 
-/// The classes in scope.
-pub(super) fn scope_classes() -> impl Iterator<Item = Class> {
-    Class::ALL.into_iter().filter(|class| *class != Class::Excluded)
-}
-
 pub(super) fn mood(report: &AuditReport) -> &'static str {
     let share = &report.metrics.coverage.handed_over;
     let worst = report.findings.iter().map(|finding| finding.severity).max();
@@ -72,9 +67,9 @@ pub(super) fn mood(report: &AuditReport) -> &'static str {
 
 /// The parts of the bar below the headline, in thousandths of its width.
 pub(super) fn strip(report: &AuditReport) -> Vec<StripPart> {
-    let total: usize = scope_classes().map(|class| report.summary.of(class)).sum();
+    let total: usize = Class::in_scope().map(|class| report.summary.of(class)).sum();
     let mut before = 0;
-    scope_classes()
+    Class::in_scope()
         .filter(|class| report.summary.of(*class) > 0)
         .map(|class| {
             let number = report.summary.of(class);
@@ -93,7 +88,7 @@ pub(super) fn strip(report: &AuditReport) -> Vec<StripPart> {
 }
 
 pub(super) fn strip_label(report: &AuditReport) -> String {
-    let parts: Vec<String> = scope_classes()
+    let parts: Vec<String> = Class::in_scope()
         .map(|class| format!("{} {}", thousands(report.summary.of(class)), class.label()))
         .collect();
     format!("Deals in scope: {}", parts.join(", "))
@@ -167,12 +162,12 @@ pub(super) fn classes(report: &AuditReport) -> Vec<ClassRow> {
         let link = format!("class={}", class.as_str());
         row(class.label(), Some(class), report.summary.of(class), report.values.of(class), link)
     };
-    let mut rows: Vec<ClassRow> = scope_classes().map(of).collect();
+    let mut rows: Vec<ClassRow> = Class::in_scope().map(of).collect();
     let mut values = Values::default();
-    for class in scope_classes() {
+    for class in Class::in_scope() {
         values.add_all(report.values.of(class));
     }
-    let names: Vec<&str> = scope_classes().map(Class::as_str).collect();
+    let names: Vec<&str> = Class::in_scope().map(Class::as_str).collect();
     let link = format!("class={}", names.join(","));
     rows.push(row("in scope", None, report.population.in_scope, &values, link));
     rows.push(of(Class::Excluded));
@@ -379,7 +374,7 @@ pub(in crate::report) fn audit(report: &AuditReport) -> Vec<u8> {
         questions: questions(report, &mut sets),
         returns: returns(report, &mut sets),
         groupings,
-        class_names: scope_classes().map(Class::label).collect(),
+        class_names: Class::in_scope().map(Class::label).collect(),
         orphans: orphans(report),
         evidence: evidence(report)
             .into_iter()

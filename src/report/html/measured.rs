@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use super::audit::scope_classes;
 use super::deals::{Linked, Sets, linked, width};
 use crate::audit::{AuditReport, Class, Group, Latency};
 use crate::report::sentences::{claimed_and_shown, percent, percent_or_dash, question};
@@ -230,7 +229,7 @@ fn row(id: &str, at: usize, group: &Group, sets: &mut Sets<'_>) -> Row {
     let told = |seconds: Option<i64>| seconds.map(describe_seconds).unwrap_or_default();
     Row {
         count: thousands(group.deals.len()),
-        classes: scope_classes()
+        classes: Class::in_scope()
             .map(|class| Cell {
                 count: thousands(figures.summary.of(class)),
                 link: format!("{link}&class={}", class.as_str()),

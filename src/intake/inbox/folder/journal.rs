@@ -3,22 +3,21 @@
 //! Whoever needs the files makes them: this process behind what it answers, a
 //! worker before it looks for events, and after a crash the next process.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use super::own::Own;
 use super::segment::{self, Events, Segment};
-use super::spool::Spool;
+use super::spool::{JOURNAL, Spool};
 use crate::disk::FileLock;
-use crate::intake::inbox::envelope::{Envelope, EventName};
+use crate::intake::inbox::envelope::{Envelope, EventName, EventState};
 use crate::intake::inbox::error::InboxError;
-use crate::intake::inbox::port::{EventState, Put};
+use crate::intake::inbox::port::Put;
 
-/// The folder of the segments.
-pub(super) const JOURNAL: &str = "journal";
 /// One process at a time makes files.
 const LOCK: &str = ".lock";
 /// How long another process may take to make files.
@@ -27,12 +26,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const GROUP: usize = 256;
 /// So much of a segment is read at a time, unless one event is longer.
 const READ_AT_ONCE: u64 = 2 * 1024 * 1024;
-/// A segment of this size is removed when its events have files.
-const LARGE: u64 = 4 * 1024 * 1024;
-/// When so many events, or so many bytes, have no file, what comes has to wait
-/// until they have.
-const BEHIND: usize = 16 * 1024;
-const BYTES_BEHIND: u64 = 64 * 1024 * 1024;
 
 /// An event as it is appended.
 #[derive(Debug)]
@@ -51,57 +44,6 @@ impl Record {
             due: envelope.due().into(),
             content: envelope.to_line(),
         }
-    }
-}
-
-/// This process's segments, and the events in them that have no file yet.
-#[derive(Debug)]
-pub(super) struct Own {
-    segments: Vec<Segment>,
-    unmade: HashMap<EventName, (EventState, SystemTime)>,
-    most_bytes: u64,
-}
-
-impl Default for Own {
-    fn default() -> Self {
-        Self { segments: Vec::new(), unmade: HashMap::new(), most_bytes: BYTES_BEHIND }
-    }
-}
-
-impl Own {
-    /// The segment that is appended to.
-    fn active(&mut self, folder: &Path) -> io::Result<&mut Segment> {
-        if let Some(segment) = self.segments.last_mut() {
-            // What is written to a file that was moved away or removed is lost.
-            segment.is_closed |= !segment.path.exists();
-        }
-        if self.segments.last().is_none_or(|segment| segment.is_closed) {
-            self.segments.push(Segment::create(folder)?);
-        }
-        Ok(self.segments.last_mut().expect("there is one now"))
-    }
-
-    fn is_behind(&self) -> bool {
-        let bytes = self.segments.iter().map(|it| it.written.saturating_sub(it.made)).sum::<u64>();
-        self.unmade.len() >= BEHIND || bytes >= self.most_bytes
-    }
-
-    /// Removes segments that are not needed any more; at the end all whose
-    /// events have files.
-    fn clear(&mut self, at_the_end: bool) -> Result<(), InboxError> {
-        let mut kept = Vec::new();
-        let mut result = Ok(());
-        for segment in self.segments.drain(..) {
-            let is_over = at_the_end || segment.is_closed || segment.written >= LARGE;
-            if segment.is_made() && is_over {
-                let removed = segment::remove(&segment.path, false);
-                result = result.and(removed.map_err(InboxError::io("removing", &segment.path)));
-            } else {
-                kept.push(segment);
-            }
-        }
-        self.segments = kept;
-        result
     }
 }
 
@@ -499,7 +441,7 @@ mod tests {
         assert_eq!(at_once("a"), Some(Ok(Put::Known(EventState::New))));
         spool.own().most_bytes = 1;
         assert_eq!(at_once("b"), None, "too much has no file");
-        spool.own().most_bytes = BYTES_BEHIND;
+        spool.own().most_bytes = u64::MAX;
         let other = Spool::open(folder.path()).unwrap();
         other.put(&event("c")).unwrap();
         assert_eq!(at_once("c"), None, "another process may have the same");

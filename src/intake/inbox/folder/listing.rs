@@ -10,9 +10,9 @@ use chrono::{DateTime, Utc};
 
 use super::spool::Spool;
 use super::worker_claims;
-use crate::intake::inbox::envelope::{Envelope, EventName};
+use crate::intake::inbox::envelope::{Envelope, EventName, EventState};
 use crate::intake::inbox::error::InboxError;
-use crate::intake::inbox::port::{EventState, InboxCounts, Listed, choose};
+use crate::intake::inbox::port::{InboxCounts, Listed, choose};
 
 impl Spool {
     /// Counts the events.

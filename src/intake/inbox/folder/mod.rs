@@ -6,6 +6,7 @@
 
 mod journal;
 mod listing;
+mod own;
 mod segment;
 mod settle;
 mod shared;

@@ -10,9 +10,9 @@ use chrono::{DateTime, Days, Utc};
 
 use super::listing::names_in;
 use super::spool::Spool;
-use crate::intake::inbox::envelope::EventName;
+use crate::intake::inbox::envelope::{EventName, EventState};
 use crate::intake::inbox::error::InboxError;
-use crate::intake::inbox::port::{Claimed, EventState};
+use crate::intake::inbox::port::Claimed;
 use crate::model::DocumentKind;
 
 /// So many files are made before the oldest events are worked off.

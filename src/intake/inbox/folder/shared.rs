@@ -10,9 +10,9 @@ use tokio::sync::Notify;
 
 use super::spool::Spool;
 use super::writer::SpoolWriter;
-use crate::intake::inbox::envelope::{Envelope, EventName};
+use crate::intake::inbox::envelope::{Envelope, EventName, EventState};
 use crate::intake::inbox::error::InboxError;
-use crate::intake::inbox::port::{Claimed, EventState, Inbox, InboxCounts, Listed, Put};
+use crate::intake::inbox::port::{Claimed, Inbox, InboxCounts, Listed, Put};
 use crate::model::DocumentKind;
 
 /// An inbox that is a folder.

@@ -5,13 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::journal::{JOURNAL, Own};
+use super::own::Own;
 use super::worker_claims::{self, WorkerClaims};
 use crate::disk::{self, Access, sync_folder, write_synced};
-use crate::intake::inbox::envelope::{Envelope, EventName};
+use crate::intake::inbox::envelope::{Envelope, EventName, EventState};
 use crate::intake::inbox::error::InboxError;
-use crate::intake::inbox::port::EventState;
 
+/// The folder of the segments.
+pub(super) const JOURNAL: &str = "journal";
 /// So many files of one batch are written at a time: the file system makes
 /// those that wait together durable together.
 const WRITERS: usize = 16;

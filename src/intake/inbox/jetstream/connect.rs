@@ -5,9 +5,9 @@ use std::time::Duration;
 use async_nats::{Client, ConnectOptions, Event, ServerAddr};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::intake::inbox::address::NatsAccess;
 use crate::intake::inbox::address::NatsAddress;
 use crate::intake::inbox::error::InboxError;
-use crate::intake::inbox::location::NatsAccess;
 
 /// How long a server may take to answer the first time.
 const CONNECT_TIME: Duration = Duration::from_secs(5);

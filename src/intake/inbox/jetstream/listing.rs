@@ -11,9 +11,9 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use super::message;
 use super::queue::JetStreamInbox;
 use super::streams::Lane;
-use crate::intake::inbox::envelope::{Envelope, EventName};
+use crate::intake::inbox::envelope::{Envelope, EventName, EventState};
 use crate::intake::inbox::error::InboxError;
-use crate::intake::inbox::port::{EventState, InboxCounts, Listed, choose};
+use crate::intake::inbox::port::{InboxCounts, Listed, choose};
 use crate::model::DocumentKind;
 
 /// So many messages are asked for at a time.

@@ -19,11 +19,11 @@ use super::connect::connect;
 use super::message;
 use super::streams::{ACK_WAIT, Lane, Streams};
 use crate::esign::BODY_LIMIT;
+use crate::intake::inbox::address::NatsAccess;
 use crate::intake::inbox::address::NatsAddress;
-use crate::intake::inbox::envelope::{Envelope, EventName};
+use crate::intake::inbox::envelope::{Envelope, EventName, EventState};
 use crate::intake::inbox::error::InboxError;
-use crate::intake::inbox::location::NatsAccess;
-use crate::intake::inbox::port::{Claimed, EventState, Put};
+use crate::intake::inbox::port::{Claimed, Put};
 
 /// How long the server may take to hand out what is there.
 const FETCH_TIME: Duration = Duration::from_secs(5);

@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
 use super::queue::JetStreamInbox;
-use crate::intake::inbox::envelope::{Envelope, EventName};
+use crate::intake::inbox::envelope::{Envelope, EventName, EventState};
 use crate::intake::inbox::error::InboxError;
-use crate::intake::inbox::port::{Claimed, EventState, Inbox, InboxCounts, Listed, Put};
+use crate::intake::inbox::port::{Claimed, Inbox, InboxCounts, Listed, Put};
 use crate::model::DocumentKind;
 
 #[async_trait]

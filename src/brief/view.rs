@@ -225,7 +225,10 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn contact_emails(self) -> Vec<String> {
         let mut emails = Vec::new();
-        for email in self.contacts().iter().filter_map(|contact| contact.email) {
+        let others = self.0.pointer("/contacts/others").and_then(Value::as_array);
+        let others = others.into_iter().flatten().filter_map(|it| it.get("email").and_then(text));
+        let contacts = self.contacts();
+        for email in contacts.iter().filter_map(|contact| contact.email).chain(others) {
             let email = email.to_lowercase();
             if !emails.contains(&email) {
                 emails.push(email);

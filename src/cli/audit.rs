@@ -240,7 +240,7 @@ pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Aud
         let asked =
             signatures::ask(&first, source.as_ref(), &population, window, moment.as_of, invocation);
         let asked = invocation.block_on(asked)??;
-        Some(signatures::keep_contracts(&first, asked, &population, invocation))
+        Some(signatures::keep_contracts(&first, asked, &population, invocation)?)
     } else {
         None
     };

@@ -39,8 +39,10 @@ impl Relayed {
         let Ok(Value::Object(mut given)) = crate::model::read_json(&bytes) else {
             return Ok(plain(bytes));
         };
-        // The whole event of a workflow, as in the file of GITHUB_EVENT_PATH.
-        let is_event = given.contains_key("action") && given.contains_key("repository");
+        // The whole event of a workflow, as in the file of GITHUB_EVENT_PATH, or the
+        // request that starts it.
+        let is_event = given.contains_key("action") && given.contains_key("repository")
+            || given.contains_key("event_type");
         if is_event && let Some(inner) = given.remove("client_payload") {
             let Value::Object(inner) = inner else {
                 return Err(wrong("client_payload is not an object"));
@@ -77,13 +79,17 @@ impl Relayed {
         let mut headers = HeaderMap::new();
         if let Some(all) = given.get("headers") {
             let all = all.as_object().ok_or_else(|| wrong("headers is not an object"))?;
-            for (name, value) in all {
-                let value = value.as_str().and_then(|value| HeaderValue::from_str(value).ok());
-                let pair = HeaderName::from_bytes(name.as_bytes()).ok().zip(value);
-                let Some((name, value)) = pair else {
-                    return Err(wrong(&format!("headers.{} is not a header", quoted(name))));
-                };
-                headers.append(name, value);
+            for (name, given) in all {
+                // Some programs give a list for each name.
+                let values = given.as_array().map_or(std::slice::from_ref(given), Vec::as_slice);
+                for value in values {
+                    let value = value.as_str().and_then(|value| HeaderValue::from_str(value).ok());
+                    let pair = HeaderName::from_bytes(name.as_bytes()).ok().zip(value);
+                    let Some((name, value)) = pair else {
+                        return Err(wrong(&format!("headers.{} is not a header", quoted(name))));
+                    };
+                    headers.append(name, value);
+                }
             }
         }
         let query = text_at(given, "query")?

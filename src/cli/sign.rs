@@ -78,15 +78,18 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let received_at = given
         .or(payload.as_ref().and_then(|payload| payload.received_at))
         .unwrap_or(invocation.now);
+    let mut exit = Exit::Clean;
     let sources = match (&mut payload, &arguments.deal) {
         (Some(payload), _) => {
             let providers = Providers::new(&context.config.esign, &crate::crm::reference_rules());
             payload.verify(&providers, &invocation.secrets()?, invocation)?;
-            let documents = documents(arguments, payload, &context, invocation)?;
+            let (documents, voided) = documents(arguments, payload, &context, invocation)?;
+            let recorded = record_voided(&voided, arguments, &context, invocation)?;
             let sources = decide(arguments, documents, received_at, &context, invocation)?;
             if sources.is_empty() {
-                return Ok(Exit::Nothing);
+                return Ok(recorded.unwrap_or(Exit::Nothing));
             }
+            exit = recorded.unwrap_or(exit);
             sources
         }
         (None, Some(id)) => vec![DealSource::Deal(crm::deal_id(id))],
@@ -96,7 +99,6 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         },
     };
     let answers = answers.map(|form| form_answers(&form, &context, invocation)).transpose()?;
-    let mut exit = Exit::Clean;
     // In one go: the connections of the sinks live as long as what drives them.
     let all = async {
         let mut results = Vec::with_capacity(sources.len());
@@ -165,27 +167,57 @@ fn nothing_named(with_form: bool) -> CliError {
     CliError::usage("nothing to sign was named").help(help)
 }
 
-/// The completed documents of a payload.
+/// Records that documents were voided, and says of which handoffs; nothing where
+/// no handoff stands on one.
+fn record_voided(
+    voided: &[(Signature, String)],
+    arguments: &Arguments,
+    context: &Context,
+    invocation: &Invocation,
+) -> Result<Option<Exit>, CliError> {
+    let mut exit = None;
+    for (signature, what) in voided {
+        let mut remarks = workflow::Remarks::default();
+        let keys = workflow::record_voided(context, signature, what, &mut remarks)?;
+        if keys.is_empty() {
+            let (provider, id) = (&signature.provider, &signature.document_id);
+            invocation.say(format!("{provider} {id} was voided ({what}): nothing stands on it"));
+            continue;
+        }
+        context.push(&mut remarks)?;
+        exit = exit.max(Some(invocation.tell("", &remarks)));
+        invocation.emit(
+            arguments.result.format,
+            || json!({"version": 1, "voided": keys, "pushed": remarks.not_pushed().is_none()}),
+            || {
+                let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
+                crate::text::terminal(&format!("{}: its document was voided\n", keys.join(", ")))
+            },
+        )?;
+    }
+    Ok(exit)
+}
+
+/// The completed documents of a payload, and those that were voided.
 fn documents(
     arguments: &Arguments,
     payload: &Relayed,
     context: &Context,
     invocation: &Invocation,
-) -> Result<Vec<Signature>, CliError> {
+) -> Result<(Vec<Signature>, Vec<(Signature, String)>), CliError> {
     let provider = arguments.provider.as_deref().or(payload.provider.as_deref());
-    let mut sources = Vec::new();
+    let (mut sources, mut voided) = (Vec::new(), Vec::new());
     let mut passed = Vec::new();
     let name = arguments.event.as_deref().unwrap_or(Path::new("-"));
     for event in events_of(name, provider, &payload.body, context, invocation)? {
         match event {
             SignatureEvent::Completed(signature) => sources.push(signature),
             SignatureEvent::Sent(_) => passed.push("sent, not signed yet".to_owned()),
-            SignatureEvent::Voided { what, .. } | SignatureEvent::Ignored { what } => {
-                passed.push(what);
-            }
+            SignatureEvent::Voided { signature, what } => voided.push((signature, what)),
+            SignatureEvent::Ignored { what } => passed.push(what),
         }
     }
-    if sources.is_empty() {
+    if sources.is_empty() && voided.is_empty() {
         passed.dedup();
         return Err(CliError::nothing(format!(
             "the payload does not describe a completed document: {}",
@@ -193,7 +225,7 @@ fn documents(
         ))
         .help("nothing was written; a handoff begins when every signer has signed"));
     }
-    Ok(sources)
+    Ok((sources, voided))
 }
 
 /// The documents that count, for each of their deals. What is ignored is said;
@@ -215,7 +247,7 @@ fn decide(
             }
             DocumentLook::Ignored(why) => invocation
                 .say(format!("ignored: {} {}: {why}", document.provider, document.document_id)),
-            DocumentLook::Held { reason, deals } => {
+            DocumentLook::Held { reason, deals, .. } => {
                 let mut envelope = Completed(document).envelope(received_at);
                 envelope.hold(invocation.now, &reason, deals);
                 held.push((envelope, reason));

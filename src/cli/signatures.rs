@@ -10,7 +10,7 @@ use crate::crm::{Crm, CrmError};
 use crate::esign::Providers;
 use crate::intake::{Completed, Unasked, completed_with_deals};
 use crate::model::{Gap, Population, ProviderName, Signature, Window};
-use crate::workflow::{Context, DocumentDecision, decide_for_all};
+use crate::workflow::{self, Context, DocumentDecision, decide_for_all};
 
 /// Asks the configured providers for what was completed in the window, whatever
 /// it is, and the source of the deals for those that the population does not
@@ -38,7 +38,9 @@ pub(super) async fn ask(
     for provider in providers.configured() {
         invocation.say(format!("asking {} for completed documents", provider.title()));
         asked.push(ProviderName::new(provider.name()));
-        match completed_with_deals(provider, &secrets, from, until).await {
+        let name = ProviderName::new(provider.name());
+        let has_rules = context.config.documents_of(&name).next().is_some();
+        match completed_with_deals(provider, &secrets, from, until, has_rules).await {
             Ok((documents, unread)) => {
                 signatures.extend(documents.into_iter().map(|Completed(signature)| signature));
                 gaps.extend(unread);
@@ -71,7 +73,7 @@ pub(super) fn keep_contracts(
     mut asked: SignaturesInput,
     population: &Population,
     invocation: &Invocation,
-) -> SignaturesInput {
+) -> Result<SignaturesInput, CliError> {
     for signature in std::mem::take(&mut asked.signatures) {
         let document = format!("document {} of {}", signature.document_id, signature.provider);
         let deals = asked.deals_of(&signature, population);
@@ -80,14 +82,18 @@ pub(super) fn keep_contracts(
             DocumentDecision::Ignored { reason } => {
                 invocation.say(format!("note: {document} is ignored: {reason}"));
             }
-            DocumentDecision::Held { reason } => asked.gaps.push(Gap {
+            // What was decided once stands in the ledger.
+            DocumentDecision::Held { .. } if workflow::is_handed_over(context, &signature)? => {
+                asked.signatures.push(signature);
+            }
+            DocumentDecision::Held { reason, .. } => asked.gaps.push(Gap {
                 what: format!("whether {document} is a contract"),
                 why: reason,
                 help: Some("Add a rule for it under `documents:` in handoff.yaml.".to_owned()),
             }),
         }
     }
-    asked
+    Ok(asked)
 }
 
 /// Some APIs tell more than they are asked for.

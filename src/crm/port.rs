@@ -214,6 +214,13 @@ pub trait Crm: Send + Sync {
         deals.pop().expect("as many answers as deals that are asked for")
     }
 
+    /// Whether a text can be the id of one of its deals: what cannot is an id of
+    /// another system.
+    fn may_be_id(&self, id: &DealId) -> bool {
+        let _ = id;
+        true
+    }
+
     /// Whether a deal is among those that an audit would count: some
     /// connections are set to certain pipelines only.
     fn counts(&self, deal: &Deal) -> bool {

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
-use super::messages::Messages;
+use super::messages::{Messages, answer};
 use super::row::{SinkRow, SinkSettings, Sinks};
 use super::signed_webhook::SignedWebhook;
 use super::sink::{DeliveryError, Handoff, Mark, Sink};
@@ -73,6 +73,15 @@ impl Sink for Welcome {
     }
 
     async fn act(&self, handoff: &Handoff) -> Result<Mark, DeliveryError> {
+        if answer(&handoff.brief, "customer.name").is_none() {
+            return Err(DeliveryError::permanent(
+                "the brief does not name the customer, and nobody is welcomed without a name",
+                format!(
+                    "answer customer.name in the brief, then run `handoff deliver {}`",
+                    handoff.key
+                ),
+            ));
+        }
         // An id may hold no dot, a key no tilde.
         let id = format!("hnd_{}_welcome", handoff.key.as_str().replace('.', "~"));
         let body = self.messages.welcome(handoff).to_string();

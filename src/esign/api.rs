@@ -10,7 +10,7 @@ use http::{HeaderValue, header};
 use serde_json::Value;
 
 use crate::http::{ApiRequest, BaseUrl, Client, Page, PageWalk, Schedule, secret_header};
-use crate::model::{DocumentId, Evidence, Gap, Secrets, Signature, SignatureEvent};
+use crate::model::{DocumentId, Evidence, Gap, Secrets, Signature, SignatureEvent, UnreadFact};
 use crate::text;
 use crate::webhook::json;
 
@@ -90,6 +90,12 @@ impl FetchError {
     #[must_use]
     pub fn may_pass(&self) -> bool {
         matches!(self, Self::NotCompleted { .. } | Self::Unavailable { .. })
+    }
+
+    /// That this fact of a document could not be read.
+    #[must_use]
+    pub fn unread(&self, fact: &'static str) -> UnreadFact {
+        UnreadFact { fact, why: self.to_string(), may_pass: self.may_pass() }
     }
 }
 

@@ -1,8 +1,8 @@
 //! The one way from a verified notification to events that may be acted upon.
 
 use super::api::{FetchError, Fetcher};
-use super::provider::{Authenticity, Verified, collapse, fill, signature_of};
-use crate::model::{ProviderName, Signature, SignatureEvent};
+use super::provider::{Authenticity, Verified, collapse, fill, signature_of, signature_of_mut};
+use crate::model::{ProviderName, Signature, SignatureEvent, UnreadFact};
 
 /// Whether an API call could tell more than the notification did.
 fn lacks_facts(signature: &Signature) -> bool {
@@ -39,7 +39,7 @@ pub async fn confirm(
     verified: Verified,
     fetcher: Option<&dyn Fetcher>,
 ) -> Result<Confirmed, FetchError> {
-    let (provider, claims, authenticity) = verified.into_parts();
+    let (provider, claims, authenticity, told_by_api) = verified.into_parts();
     let mut confirmed =
         Confirmed { provider, events: Vec::with_capacity(claims.len()), not_enriched: Vec::new() };
     for claim in claims {
@@ -54,7 +54,7 @@ pub async fn confirm(
             (Authenticity::Body, Some(fetcher)) => {
                 add_facts(claim, fetcher, &mut confirmed.not_enriched).await
             }
-            (Authenticity::Body, None) => claim,
+            (Authenticity::Body, None) => without_api(claim, told_by_api),
         };
         confirmed.events.push(event);
     }
@@ -97,16 +97,39 @@ async fn add_facts(
     };
     if lacks_facts(signature) || fetcher.adds_to(signature) {
         match fetcher.document(&signature.document_id).await {
-            Ok(said) => {
-                if let SignatureEvent::Completed(more)
-                | SignatureEvent::Sent(more)
-                | SignatureEvent::Voided { signature: more, .. } = said
-                {
-                    fill(signature, more);
-                }
+            // What was completed may be voided by now.
+            Ok(SignatureEvent::Voided { signature: mut more, what }) => {
+                fill(&mut more, std::mem::take(signature));
+                return SignatureEvent::Voided { signature: more, what };
             }
-            Err(error) => not_enriched.push(error),
+            Ok(SignatureEvent::Completed(more) | SignatureEvent::Sent(more)) => {
+                fill(signature, more);
+            }
+            Ok(SignatureEvent::Ignored { .. }) => {}
+            Err(error) => {
+                let absent: Vec<&str> = signature.absent_facts().collect();
+                signature.unread.extend(absent.into_iter().map(|fact| error.unread(fact)));
+                not_enriched.push(error);
+            }
         }
+    }
+    claim
+}
+
+/// What only the API tells is not known where there is none to ask.
+fn without_api(claim: SignatureEvent, told_by_api: &[&'static str]) -> SignatureEvent {
+    let mut claim = claim;
+    if let Some(signature) = signature_of_mut(&mut claim) {
+        let absent: Vec<&str> = signature.absent_facts().collect();
+        let untold = told_by_api.iter().filter(|fact| absent.contains(*fact));
+        signature.unread.extend(untold.map(|fact| {
+            UnreadFact {
+                fact,
+                why: "its notifications do not hold it, and its API is not set up (docs/esign.md)"
+                    .to_owned(),
+                may_pass: false,
+            }
+        }));
     }
     claim
 }

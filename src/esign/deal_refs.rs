@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{folded, folds_to};
 use crate::brief::{Expression, ExpressionError};
 use crate::model::{
-    CrmName, DealId, DealRef, ReferenceRule, Signature, is_rounded, normalise_deal_id,
+    CrmName, DealId, DealRef, ReferenceRule, Signature, UnreadFact, is_rounded, normalise_deal_id,
 };
 use crate::text;
 use crate::webhook::json;
@@ -234,7 +234,13 @@ impl DealFinder {
         levels.push(self.configured(signature));
         let mut unread = Vec::new();
         levels.push(self.named(&signature.metadata, &mut unread));
-        signature.remarks.append(&mut unread);
+        for (why, is_unclear) in unread {
+            if is_unclear {
+                let fact = "deal_refs";
+                signature.unread.push(UnreadFact { fact, why: why.clone(), may_pass: false });
+            }
+            signature.remarks.push(why);
+        }
         levels.push(self.pasted(&signature.metadata));
         let mut best: Vec<Found> = Vec::new();
         for level in levels {
@@ -290,7 +296,7 @@ impl DealFinder {
     }
 
     /// What fields with known names point to; one that points to nothing is remarked.
-    fn named(&self, metadata: &Map<String, Value>, unread: &mut Vec<String>) -> Vec<Found> {
+    fn named(&self, metadata: &Map<String, Value>, unread: &mut Vec<(String, bool)>) -> Vec<Found> {
         let mut found = Vec::new();
         let is_plain = |name: &str| PLAIN_NAMES.contains(&name);
         let rule_of = |name: &str| {
@@ -385,10 +391,19 @@ impl DealFinder {
     }
 }
 
-fn unread_field(name: &str, value: &Value) -> String {
+/// What is said of a field that names no deal, and whether it may name several:
+/// `101,102` is two ids, or one number with a sign in it.
+fn unread_field(name: &str, value: &Value) -> (String, bool) {
     let value = id_text(value).unwrap_or_else(|| value.to_string());
-    let value = text::quoted(&text::shorten(&value, 60));
-    format!("its field {} holds {value}, which names no deal", text::quoted(name))
+    let groups: Vec<&str> = value.trim().split(',').map(str::trim).collect();
+    let is_unclear = groups.len() == 2 && groups.iter().all(|group| is_digits(group));
+    let name = text::quoted(name);
+    let shown = text::quoted(&text::shorten(&value, 60));
+    let why = match is_unclear {
+        true => format!("its field {name} holds {shown}, which may be one deal or two"),
+        false => format!("its field {name} holds {shown}, which names no deal"),
+    };
+    (why, is_unclear)
 }
 
 /// An id as a text: also of a number that a program wrote with a point.

@@ -69,6 +69,7 @@ pub struct Verified {
     delivery_id: DeliveryId,
     events: Vec<SignatureEvent>,
     authenticity: Authenticity,
+    told_by_api: &'static [&'static str],
 }
 
 impl Verified {
@@ -80,7 +81,8 @@ impl Verified {
         authenticity: Authenticity,
     ) -> Self {
         let events = collapse(events);
-        Self { provider: ProviderName::new(provider), delivery_id, events, authenticity }
+        let provider = ProviderName::new(provider);
+        Self { provider, delivery_id, events, authenticity, told_by_api: &[] }
     }
 
     /// A notification somebody with access to this machine stands for: a file
@@ -93,7 +95,8 @@ impl Verified {
         events: Vec<SignatureEvent>,
         authenticity: Authenticity,
     ) -> Self {
-        Self::new(provider.name(), delivery_id, events, authenticity)
+        let told_by_api = provider.told_by_api();
+        Self { told_by_api, ..Self::new(provider.name(), delivery_id, events, authenticity) }
     }
 
     /// Who sent it.
@@ -122,15 +125,25 @@ impl Verified {
     }
 
     /// The parts, for `confirm`.
-    pub(super) fn into_parts(self) -> (ProviderName, Vec<SignatureEvent>, Authenticity) {
-        (self.provider, self.events, self.authenticity)
+    pub(super) fn into_parts(self) -> VerifiedParts {
+        (self.provider, self.events, self.authenticity, self.told_by_api)
     }
 }
+
+/// Who sent a notification, its events, what the proof covers, and what only the API tells.
+pub(super) type VerifiedParts =
+    (ProviderName, Vec<SignatureEvent>, Authenticity, &'static [&'static str]);
 
 /// One e-sign provider with its settings. Pure: no clock, no network, no file.
 pub trait Provider: Route {
     /// The secrets its API needs; empty when it has none that is asked.
     fn api_secret_names(&self) -> &[&'static str] {
+        &[]
+    }
+
+    /// The facts of a document that its notifications never hold and its API
+    /// tells, as fields of a [`Signature`].
+    fn told_by_api(&self) -> &'static [&'static str] {
         &[]
     }
 
@@ -217,12 +230,25 @@ pub(super) fn signature_of(event: &SignatureEvent) -> Option<&Signature> {
     }
 }
 
+/// The same, to add what it lacks.
+pub(super) fn signature_of_mut(event: &mut SignatureEvent) -> Option<&mut Signature> {
+    match event {
+        SignatureEvent::Completed(signature)
+        | SignatureEvent::Sent(signature)
+        | SignatureEvent::Voided { signature, .. } => Some(signature),
+        SignatureEvent::Ignored { .. } => None,
+    }
+}
+
 fn document_id(event: &SignatureEvent) -> Option<&DocumentId> {
     signature_of(event).map(|signature| &signature.document_id)
 }
 
 /// Fills what the first lacks from the second; what the first has stays.
 pub(super) fn fill(signature: &mut Signature, more: Signature) {
+    let absent: Vec<&str> = signature.absent_facts().collect();
+    let unread = more.unread.into_iter().filter(|it| absent.contains(&it.fact));
+    signature.unread.extend(unread);
     signature.document_name = signature.document_name.take().or(more.document_name);
     signature.signed_at = signature.signed_at.or(more.signed_at);
     signature.url = signature.url.take().or(more.url);

@@ -60,7 +60,8 @@ pub async fn completed(
 
 /// As [`completed`], each document with the deals it names: where the
 /// provider's list does not tell them, it is asked for the document itself,
-/// one request each. A document that cannot be read is a gap too.
+/// one request each; with `whole` for every document, since rules may ask for
+/// what a list does not hold. A document that cannot be read is a gap too.
 ///
 /// # Errors
 /// As for [`completed`].
@@ -69,11 +70,12 @@ pub async fn completed_with_deals(
     secrets: &Secrets,
     since: DateTime<Utc>,
     until: DateTime<Utc>,
+    whole: bool,
 ) -> Result<(Vec<Completed>, Vec<Gap>), Unasked> {
     let fetcher = open(provider, secrets)?;
     let (mut signatures, mut gaps) = fetcher.completed(since, until).await.into_parts();
     let unclear: Vec<usize> =
-        (0..signatures.len()).filter(|at| signatures[*at].deal_refs.is_empty()).collect();
+        (0..signatures.len()).filter(|at| whole || signatures[*at].deal_refs.is_empty()).collect();
     let ids: Vec<_> = unclear.iter().map(|at| signatures[*at].document_id.clone()).collect();
     let told: Vec<_> = futures_util::stream::iter(&ids)
         .map(|id| fetcher.document(id))
@@ -86,15 +88,28 @@ pub async fn completed_with_deals(
                 let listed = &mut signatures[at];
                 let signed_at = whole.signed_at.or(listed.signed_at);
                 let document_name = listed.document_name.take().or(whole.document_name.clone());
-                *listed = Signature { signed_at, document_name, ..whole };
+                let deal_refs = match whole.deal_refs.is_empty() {
+                    true => std::mem::take(&mut listed.deal_refs),
+                    false => whole.deal_refs.clone(),
+                };
+                *listed = Signature { signed_at, document_name, deal_refs, ..whole };
             }
             // Something else by now; it was completed in the window all the same.
             Ok(_) => {}
-            Err(error) => gaps.push(Gap {
-                what: format!("the deal of document {}", signatures[at].document_id),
-                why: error.to_string(),
-                help: None,
-            }),
+            Err(error) => {
+                let what = match signatures[at].deal_refs.is_empty() {
+                    true => "the deal of",
+                    false => "what the API says of",
+                };
+                let listed = &mut signatures[at];
+                gaps.push(Gap {
+                    what: format!("{what} document {}", listed.document_id),
+                    why: error.to_string(),
+                    help: None,
+                });
+                let absent: Vec<&str> = listed.absent_facts().collect();
+                listed.unread.extend(absent.into_iter().map(|fact| error.unread(fact)));
+            }
         }
     }
     Ok((signatures.into_iter().map(Completed).collect(), gaps))

@@ -15,13 +15,14 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::inbox::{
-    Backoff, Claimed, Content, Envelope, EventDocument, EventState, Inbox, InboxError,
+    Backoff, Claimed, Content, Envelope, EventDocument, EventName, EventState, Inbox, InboxError,
 };
 use super::metrics::{Counter, ServiceMetrics};
 use crate::crm::Triggers;
 use crate::esign::{FetchError, Fetcher, Provider, Providers, Verified, confirm};
 use crate::model::{
-    DealId, DocumentKind, HeldDocument, ProviderName, Secrets, Signature, SignatureEvent,
+    DealId, DocumentId, DocumentKind, HeldDocument, ProviderName, Secrets, Signature,
+    SignatureEvent,
 };
 use crate::time::Clock;
 
@@ -93,6 +94,8 @@ pub enum WorkVerdict {
         reason: String,
         /// The deals it names: news of one of them is a reason to look again.
         deals: Vec<DealId>,
+        /// The document that waits; the first of several.
+        document: Option<DocumentId>,
     },
     /// It may succeed later, by itself.
     Again(String),
@@ -187,6 +190,8 @@ pub struct Worker {
     metrics: Arc<ServiceMetrics>,
     /// The rules by which what is held was last looked at; none before the first look.
     rules: RefCell<Option<Vec<u8>>>,
+    /// What earlier events say of documents; none before it was needed.
+    remembered: RefCell<Option<Remembered>>,
 }
 
 /// The providers and their APIs for one batch.
@@ -223,6 +228,7 @@ impl Worker {
             clock,
             metrics,
             rules: RefCell::default(),
+            remembered: RefCell::default(),
         }
     }
 
@@ -344,13 +350,30 @@ impl Worker {
             verdicts[*index] = verdict;
         }
         for (task, index) in tasks.iter().zip(&places) {
-            if let WorkVerdict::Held { reason, deals } = &verdicts[*index] {
-                self.tell_of_held(&mut claimed[*index].envelope, task, reason, deals).await?;
+            let envelope = &mut claimed[*index].envelope;
+            if let News::Signatures(events) = &task.news {
+                envelope.voided = events.iter().filter_map(voided).collect();
+            }
+            if let WorkVerdict::Held { reason, deals, document } = &verdicts[*index] {
+                self.tell_of_held(envelope, task, reason, deals, document.as_ref()).await?;
             }
         }
         let mut tally = Tally::default();
+        let mut told = Vec::new();
         for (event, verdict) in claimed.iter_mut().zip(verdicts) {
+            let is_done = verdict == WorkVerdict::Done;
             self.settle(event, verdict, &mut tally).await?;
+            if is_done {
+                let mut remembered = self.remembered.borrow_mut();
+                // What nobody has asked for yet is read when somebody does.
+                told.extend(match remembered.as_mut() {
+                    Some(remembered) => remembered.take(&event.envelope),
+                    None => Remembered::default().take(&event.envelope),
+                });
+            }
+        }
+        if !told.is_empty() {
+            self.look_at_documents(&told).await?;
         }
         let told: Vec<DealId> = tasks
             .into_iter()
@@ -396,13 +419,16 @@ impl Worker {
         task: &Task,
         reason: &str,
         deals: &[DealId],
+        document: Option<&DocumentId>,
     ) -> Result<(), InboxError> {
         let News::Signatures(events) = &task.news else { return Ok(()) };
-        let completed = events.iter().find_map(|event| match event {
-            SignatureEvent::Completed(signature) => Some(signature),
+        let held = events.iter().find_map(|event| match event {
+            SignatureEvent::Completed(signature) => {
+                document.is_none_or(|id| *id == signature.document_id).then_some(signature)
+            }
             _ => None,
         });
-        let Some(signature) = completed else { return Ok(()) };
+        let Some(signature) = held else { return Ok(()) };
         envelope.document = Some(EventDocument::of(signature));
         if envelope.told_at.is_some() {
             return Ok(());
@@ -452,18 +478,52 @@ impl Worker {
                 (Err(_), _) => changed,
             };
             if is_due {
-                match self.inbox.retry(&held.name, now, None).await {
-                    // Another process was faster.
-                    Ok(()) | Err(InboxError::Unknown(_) | InboxError::NotHere { .. }) => {}
-                    Err(InboxError::Damaged { place, why }) => {
-                        tracing::error!(place, why, "a held event cannot be read");
-                    }
-                    Err(error) => return Err(error),
-                }
+                self.make_due(&held.name, now).await?;
             }
         }
         *self.rules.borrow_mut() = Some(rules);
         Ok(())
+    }
+
+    /// Makes held events due whose documents another event has told of.
+    async fn look_at_documents(&self, told: &[DocumentKey]) -> Result<(), InboxError> {
+        let now = (self.clock)();
+        for held in self.inbox.list(&[EventState::Held], now).await? {
+            let Ok(envelope) = &held.envelope else { continue };
+            let document = envelope.document.as_ref();
+            let key = document.map(|it| (envelope.provider.clone(), it.id.clone()));
+            if key.is_some_and(|key| told.contains(&key)) {
+                self.make_due(&held.name, now).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a held event due, unless another process was faster.
+    async fn make_due(&self, name: &EventName, now: DateTime<Utc>) -> Result<(), InboxError> {
+        match self.inbox.retry(name, now, None).await {
+            Ok(()) | Err(InboxError::Unknown(_) | InboxError::NotHere { .. }) => Ok(()),
+            Err(InboxError::Damaged { place, why }) => {
+                tracing::error!(place, why, "a held event cannot be read");
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What earlier events say of this document.
+    async fn recall(&self, signature: &Signature) -> Result<Recalled, InboxError> {
+        if self.remembered.borrow().is_none() {
+            let now = (self.clock)();
+            let done = self.inbox.list(&[EventState::Done], now).await?;
+            let mut remembered = Remembered::default();
+            for event in done.iter().filter_map(|event| event.envelope.as_ref().ok()) {
+                remembered.take(event);
+            }
+            *self.remembered.borrow_mut() = Some(remembered);
+        }
+        let remembered = self.remembered.borrow();
+        Ok(remembered.as_ref().map(|it| it.recall(signature)).unwrap_or_default())
     }
 
     async fn settle(
@@ -480,7 +540,7 @@ impl Worker {
                 tally.done += 1;
                 "done"
             }
-            WorkVerdict::Held { reason, deals } => {
+            WorkVerdict::Held { reason, deals, .. } => {
                 self.inbox.hold(event, now, &reason, deals).await?;
                 tracing::warn!(event = %name, reason, "held; `handoff inbox release` decides it");
                 tally.held += 1;
@@ -557,9 +617,91 @@ impl Worker {
             tracing::warn!(event = %envelope.name(), %error, "the provider's API did not add to what the webhook says");
         }
         let provider: ProviderName = confirmed.provider;
-        let news = News::Signatures(confirmed.events);
-        let (received_at, decided) = (envelope.received_at, envelope.decided);
-        Ok(Task { provider, received_at, news, decided })
+        let (received_at, mut decided) = (envelope.received_at, envelope.decided);
+        let mut events = Vec::with_capacity(confirmed.events.len());
+        let is_alone = confirmed.events.len() == 1;
+        for event in confirmed.events {
+            let SignatureEvent::Completed(signature) = &event else {
+                events.push(event);
+                continue;
+            };
+            let recalled = self.recall(signature).await;
+            let recalled = recalled.map_err(|error| WorkVerdict::Again(error.to_string()))?;
+            if is_alone {
+                decided = decided.or(recalled.decided);
+            }
+            events.push(match recalled.voided {
+                Some(at) if signature.signed_at.is_some_and(|signed| signed <= at) => {
+                    let at = at.format("%Y-%m-%d %H:%M UTC");
+                    let what =
+                        format!("document {}, which was voided on {at}", signature.document_id);
+                    tracing::warn!(event = %envelope.name(), what, "ignored");
+                    SignatureEvent::Ignored { what }
+                }
+                Some(at) if signature.signed_at.is_none() && decided.is_none() => {
+                    return Err(WorkVerdict::Held {
+                        reason: format!(
+                            "it was voided on {}, and it does not say when it was signed",
+                            at.format("%Y-%m-%d %H:%M UTC")
+                        ),
+                        deals: signature.deal_refs.iter().map(|it| it.id.clone()).collect(),
+                        document: Some(signature.document_id.clone()),
+                    });
+                }
+                _ => event,
+            });
+        }
+        Ok(Task { provider, received_at, news: News::Signatures(events), decided })
+    }
+}
+
+/// A document and its provider.
+type DocumentKey = (ProviderName, DocumentId);
+
+/// What the events that were worked off say of documents, so that what comes
+/// later is judged by it: kinds that a person gave, and when one was voided.
+#[derive(Debug, Default)]
+struct Remembered {
+    decided: BTreeMap<DocumentKey, DocumentKind>,
+    voided: BTreeMap<DocumentKey, DateTime<Utc>>,
+}
+
+/// What is remembered of one document.
+#[derive(Debug, Default)]
+struct Recalled {
+    decided: Option<DocumentKind>,
+    voided: Option<DateTime<Utc>>,
+}
+
+impl Remembered {
+    /// Takes in an event that was worked off; gives the documents it tells of.
+    fn take(&mut self, envelope: &Envelope) -> Vec<DocumentKey> {
+        let key = |id: &DocumentId| (envelope.provider.clone(), id.clone());
+        let mut told = Vec::new();
+        if let (Some(document), Some(kind)) = (&envelope.document, envelope.decided) {
+            self.decided.insert(key(&document.id), kind);
+            told.push(key(&document.id));
+        }
+        for id in &envelope.voided {
+            let at = self.voided.entry(key(id)).or_insert(envelope.received_at);
+            *at = envelope.received_at.max(*at);
+            told.push(key(id));
+        }
+        told
+    }
+
+    fn recall(&self, signature: &Signature) -> Recalled {
+        let key = (signature.provider.clone(), signature.document_id.clone());
+        let (decided, voided) = (self.decided.get(&key), self.voided.get(&key));
+        Recalled { decided: decided.copied(), voided: voided.copied() }
+    }
+}
+
+/// The document that an event says was voided.
+fn voided(event: &SignatureEvent) -> Option<DocumentId> {
+    match event {
+        SignatureEvent::Voided { signature, .. } => Some(signature.document_id.clone()),
+        _ => None,
     }
 }
 

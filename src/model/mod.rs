@@ -43,4 +43,5 @@ pub use money::{
 pub use person::{is_same_person, may_be_person};
 pub use signature::{
     DocumentId, DocumentKind, HeldDocument, ProviderName, Signature, SignatureEvent, Signer,
+    UnreadFact,
 };

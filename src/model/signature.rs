@@ -79,8 +79,8 @@ pub struct Signature {
     /// The folder, workflow or workspace it is in, by name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub folder: Option<String>,
-    /// Tags and labels.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// Tags and labels; written also where there are none, which rules may ask.
+    #[serde(default)]
     pub tags: Vec<String>,
     /// Who sent it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,8 +89,8 @@ pub struct Signature {
     /// company, client tokens, the account), never from a subject line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer: Option<String>,
-    /// Whether it is a test or sandbox document.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    /// Whether it is a test or sandbox document; written also where it is none.
+    #[serde(default)]
     pub test: bool,
     /// Metadata, tokens, fields: whatever the sender put on the document,
     /// flattened to name and value.
@@ -98,13 +98,58 @@ pub struct Signature {
     /// What is odd about it, for people: `marked completed by hand`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
+    /// What the provider may know of it and did not tell: absent here is not
+    /// known to be nothing.
+    #[serde(skip)]
+    pub unread: Vec<UnreadFact>,
+}
+
+/// A fact of a document that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadFact {
+    /// The field of the [`Signature`].
+    pub fact: &'static str,
+    /// Why it was not read.
+    pub why: String,
+    /// Whether it may be told later without anybody fixing anything.
+    pub may_pass: bool,
 }
 
 impl Signature {
+    /// The facts that documents are told apart by.
+    const FACTS: [&str; 10] = [
+        "document_name",
+        "signed_at",
+        "signers",
+        "total",
+        "template",
+        "template_id",
+        "folder",
+        "tags",
+        "customer",
+        "metadata",
+    ];
+
     /// A document of which nothing but its identity is known.
     #[must_use]
     pub fn new(provider: ProviderName, document_id: DocumentId) -> Self {
         Self { provider, document_id, ..Self::default() }
+    }
+
+    /// The facts of which it says nothing.
+    pub fn absent_facts(&self) -> impl Iterator<Item = &'static str> {
+        Self::FACTS.into_iter().filter(|fact| match *fact {
+            "document_name" => self.document_name.is_none(),
+            "signed_at" => self.signed_at.is_none(),
+            "signers" => self.signers.is_empty(),
+            "total" => self.total.is_none(),
+            "template" => self.template.is_none(),
+            "template_id" => self.template_id.is_none(),
+            "folder" => self.folder.is_none(),
+            "tags" => self.tags.is_empty(),
+            "customer" => self.customer.is_none(),
+            _ => self.metadata.is_empty(),
+        })
     }
 }
 

@@ -247,16 +247,35 @@ pub(super) fn references(
     crm: Option<&dyn Crm>,
     remarks: &mut Vec<String>,
 ) -> Vec<DealRef> {
-    let Some(crm) = crm else { return signature.deal_refs.first().cloned().into_iter().collect() };
-    let fits = |reference: &&DealRef| reference.crm.as_ref().is_none_or(|name| name == crm.name());
+    // Without a CRM the first one's counts: another's may be the same deal there.
+    let named = signature.deal_refs.first().and_then(|first| first.crm.as_ref());
+    let Some(name) = crm.map(Crm::name).or(named) else {
+        return signature.deal_refs.first().cloned().into_iter().collect();
+    };
+    let fits = |reference: &&DealRef| reference.crm.as_ref().is_none_or(|it| it == name);
     let mut chosen: Vec<DealRef> = Vec::new();
+    let mut no_ids = Vec::new();
     for reference in signature.deal_refs.iter().filter(fits) {
-        let id = normalise_deal_id(crm.name(), &reference.id);
-        if !chosen.iter().any(|other| normalise_deal_id(crm.name(), &other.id) == id) {
-            chosen.push(reference.clone());
+        if crm.is_some_and(|crm| !crm.may_be_id(&reference.id)) {
+            no_ids.push(reference.id.as_str());
+            continue;
+        }
+        let id = normalise_deal_id(name, &reference.id);
+        if !chosen.iter().any(|other| normalise_deal_id(name, &other.id) == id) {
+            let crm = Some(name.clone());
+            chosen.push(DealRef { crm, ..reference.clone() });
         }
     }
+    let Some(crm) = crm else { return chosen };
     if chosen.is_empty() {
+        if !no_ids.is_empty() {
+            remarks.push(format!(
+                "the document names {}, which {} has no such ids for: the brief holds what the document says",
+                no_ids.join(", "),
+                crm.name()
+            ));
+            return chosen;
+        }
         match signature.deal_refs.first() {
             Some(other) => remarks.push(format!(
                 "the document names deal {} of {}, and {} is connected: the brief holds what the document says",

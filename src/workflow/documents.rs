@@ -7,19 +7,21 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
 use rust_decimal::Decimal;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::audit::exclusion;
-use super::deal::{Found, of_document, references};
+use super::deal::{Found, of_document};
+use super::folder_facts::{Kind, select};
 use super::recording::append;
 use super::{Context, Horizon, Remarks, WorkflowError, keys_within};
-use crate::brief::{DecidedBy, Event, EventKind};
+use crate::brief::{DecidedBy, Event, EventKind, Timeline};
 use crate::config::{Config, TestDocuments};
 use crate::crm::Crm;
 use crate::deliver::{DeliveryError, Notice};
+use crate::ledger::{Folder, HandoffFiles};
 use crate::model::{
     Company, Contact, Deal, DealId, DocumentId, DocumentKind, Evidence, Gap, HeldDocument, Key,
-    LineItem, Outcome, ProviderName, Signature,
+    LineItem, Outcome, ProviderName, Signature, UnreadFact,
 };
 use crate::text::{one_line, quoted, shorten, terminal};
 
@@ -95,17 +97,7 @@ pub fn record_voided(
     what: &str,
     remarks: &mut Remarks,
 ) -> Result<Vec<Key>, WorkflowError> {
-    let crm = context.crm.as_deref();
-    let mut keys = Vec::new();
-    for reference in references(signature, crm, &mut Vec::new()) {
-        let name = crm.map(|crm| crm.name().clone()).or(reference.crm);
-        let Some(key) = name.and_then(|name| Key::for_deal(&name, &reference.id).ok()) else {
-            continue;
-        };
-        keys.extend(Key::for_renewal(&key, &signature.document_id).ok());
-        keys.push(key);
-    }
-    keys.extend(Key::for_document(&signature.provider, &signature.document_id).ok());
+    let keys = handoffs_of(context, &signature.provider, &signature.document_id)?;
     let (provider, document) = (signature.provider.as_str(), signature.document_id.as_str());
     let mut recorded = Vec::new();
     for key in keys {
@@ -126,6 +118,64 @@ pub fn record_voided(
     Ok(recorded)
 }
 
+/// Whether a handoff of the ledger stands on this document.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub fn is_handed_over(context: &Context, signature: &Signature) -> Result<bool, WorkflowError> {
+    Ok(!handoffs_of(context, &signature.provider, &signature.document_id)?.is_empty())
+}
+
+/// The documents of one handoff.
+#[derive(Serialize, Deserialize)]
+struct DocumentsOf {
+    key: Key,
+    /// Each with its provider.
+    documents: Vec<(String, String)>,
+}
+
+/// The handoffs whose timelines hold this document: by what the ledger says, since
+/// a message that a document was voided seldom names its deal.
+fn handoffs_of(
+    context: &Context,
+    provider: &ProviderName,
+    document: &DocumentId,
+) -> Result<Vec<Key>, WorkflowError> {
+    let snapshot = context.ledger.snapshot()?;
+    let read = |_: &Folder, files: &HandoffFiles| {
+        let timeline = files.timeline.as_deref().map(Timeline::parse).transpose();
+        let timeline = timeline.map_err(|error| format!("timeline.yaml:{error}"))?;
+        Ok(timeline.map(|timeline| {
+            let events = timeline.events.into_iter();
+            let is_about = |it: &Event| {
+                matches!(it.event, EventKind::Signed | EventKind::Amended | EventKind::Backfilled)
+            };
+            let documents = events.filter(is_about).filter_map(|it| Some((it.via, it.reference?)));
+            DocumentsOf { key: timeline.key, documents: documents.collect() }
+        }))
+    };
+    let kind = Kind { name: "documents", basis: b"", read: &read };
+    let named = |bytes: &[u8]| memchr::memmem::find(bytes, document.as_str().as_bytes()).is_some();
+    let found = select(context, &snapshot, None, &kind, named, |folder, read| match read {
+        Ok(found) => {
+            let found = found?;
+            let is_it =
+                |(via, id): &(String, String)| via == provider.as_str() && id == document.as_str();
+            found.documents.iter().any(is_it).then_some(Ok(found.key))
+        }
+        Err(why) => Some(Err(Gap::new(folder().path, why))),
+    });
+    let mut keys = Vec::new();
+    for found in found.rows {
+        match found {
+            Ok(key) => keys.push(key),
+            // It may be the one: what cannot be read is found by `validate` and the audit.
+            Err(gap) => tracing::warn!("{} was not read: {}", gap.what, gap.why),
+        }
+    }
+    Ok(keys)
+}
+
 /// What a completed document is for one deal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DocumentDecision {
@@ -140,7 +190,16 @@ pub enum DocumentDecision {
     Held {
         /// What is missing, and what to do.
         reason: String,
+        /// Whether what is missing may be told later without anybody doing
+        /// anything.
+        may_pass: bool,
     },
+}
+
+impl DocumentDecision {
+    fn held(reason: String) -> Self {
+        Self::Held { reason, may_pass: false }
+    }
 }
 
 /// What an expression under `documents` reads.
@@ -186,7 +245,7 @@ fn decide(
             };
         }
         Some(Err(gap)) => {
-            return DocumentDecision::Held { reason: format!("{}: {}", gap.what, gap.why) };
+            return DocumentDecision::held(format!("{}: {}", gap.what, gap.why));
         }
         Some(Ok(None)) | None => {}
     }
@@ -198,6 +257,16 @@ fn decide(
         line_items: deal.map_or(&[], |deal| deal.line_items.as_slice()),
     };
     for rule in config.documents_of(&signature.provider) {
+        // What was not read is not known to be nothing.
+        let unread =
+            signature.unread.iter().find(|it| rule.when.reads_path(&["signature", it.fact]));
+        if let Some(UnreadFact { fact, why, may_pass }) = unread {
+            let rule = rule.when.source();
+            let reason = format!(
+                "the rule `{rule}` under `documents:` reads signature.{fact}, which could not be read: {why}"
+            );
+            return DocumentDecision::Held { reason, may_pass: *may_pass };
+        }
         match rule.when.is_true(&input) {
             Ok(false) => {}
             Ok(true) if rule.is == DocumentKind::Ignored => {
@@ -208,9 +277,9 @@ fn decide(
             Ok(true) => return DocumentDecision::Counts(rule.is, DecidedBy::Rule),
             Err(error) => {
                 let rule = rule.when.source();
-                let reason =
-                    format!("the rule `{rule}` under `documents:` cannot be decided: {error}");
-                return DocumentDecision::Held { reason };
+                return DocumentDecision::held(format!(
+                    "the rule `{rule}` under `documents:` cannot be decided: {error}"
+                ));
             }
         }
     }
@@ -227,7 +296,7 @@ fn decide(
     let reason = format!(
         "no rule under `documents:` in handoff.yaml says what it is, {deal}, and it has no total above zero"
     );
-    DocumentDecision::Held { reason }
+    DocumentDecision::held(reason)
 }
 
 /// [`decide`] for all the deals that a document names: held where it is for one of
@@ -239,16 +308,21 @@ pub fn decide_for_all(
     deals: &[Option<&Deal>],
 ) -> DocumentDecision {
     let (mut counts, mut ignored, mut held) = (None, Vec::new(), Vec::new());
+    let mut passes = true;
     for deal in deals {
         match decide(config, signature, *deal, None) {
             DocumentDecision::Ignored { reason } => ignored.push(reason),
-            DocumentDecision::Held { reason } => held.push(reason),
+            DocumentDecision::Held { reason, may_pass } => {
+                passes &= may_pass;
+                held.push(reason);
+            }
             found @ DocumentDecision::Counts(..) => counts = counts.or(Some(found)),
         }
     }
     if !held.is_empty() {
         let named: Vec<&DealId> = deals.iter().flatten().map(|deal| &deal.id).collect();
-        return DocumentDecision::Held { reason: held_for(&named, &mut held) };
+        let reason = held_for(&named, &mut held);
+        return DocumentDecision::Held { reason, may_pass: passes };
     }
     ignored.dedup();
     counts.unwrap_or_else(|| DocumentDecision::Ignored { reason: ignored.join("; ") })
@@ -280,6 +354,8 @@ pub enum DocumentLook {
         reason: String,
         /// The deals it names: news of one of them may decide it.
         deals: Vec<DealId>,
+        /// Whether it may be decided later without anybody doing anything.
+        may_pass: bool,
     },
 }
 
@@ -302,21 +378,38 @@ pub async fn look_at_document(
     if let DocumentDecision::Ignored { reason } = decide(config, signature, None, person) {
         return Ok(DocumentLook::Ignored(reason));
     }
+    let unclear = signature.unread.iter().find(|it| it.fact == "deal_refs");
+    if let Some(UnreadFact { why, .. }) = unclear.filter(|_| signature.deal_refs.is_empty())
+        && person.is_none()
+    {
+        let (reason, deals) = (format!("it is not clear which deal it is of: {why}"), Vec::new());
+        return Ok(DocumentLook::Held { reason, deals, may_pass: false });
+    }
     let all = of_document(signature, context.crm.as_deref()).await?;
     let deals: Vec<DealId> =
         all.iter().filter_map(|it| it.deal.as_ref()).map(|deal| deal.id.clone()).collect();
     let patience = config.wait_for_deal.plain();
     let until = waiting_since.checked_add_signed(patience).unwrap_or(DateTime::<Utc>::MAX_UTC);
     let (mut counts, mut ignored, mut held) = (Vec::new(), Vec::new(), Vec::new());
+    let mut passes = true;
     for mut found in all {
         let deal = found.deal.as_ref().filter(|_| found.is_known && context.crm.is_some());
         let named = found.deal.as_ref().map(|deal| deal.id.clone());
+        // What was decided once, and is in the ledger, is not asked again.
+        let person = match person {
+            None => recorded_kind(context, &found.key, signature)?,
+            said => said,
+        };
         match decide(config, signature, deal, person) {
             DocumentDecision::Ignored { reason } => ignored.push(reason),
-            DocumentDecision::Held { reason } => held.push(reason),
+            DocumentDecision::Held { reason, may_pass } => {
+                passes &= may_pass;
+                held.push(reason);
+            }
             DocumentDecision::Counts(DocumentKind::Amendment, _)
                 if context.stored(&found.key, None)?.is_none() =>
             {
+                passes = false;
                 held.push(format!(
                     "it is an amendment, and the ledger has no handoff {}",
                     found.key
@@ -325,6 +418,7 @@ pub async fn look_at_document(
             DocumentDecision::Counts(..)
                 if !found.is_known && person.is_none() && context.now < until =>
             {
+                passes = false;
                 let crm = found.deal.as_ref().map_or("the CRM", |deal| deal.crm.as_str());
                 let deal = named.as_ref().map_or("of it", |id| id.as_str());
                 held.push(format!(
@@ -347,7 +441,7 @@ pub async fn look_at_document(
     }
     if !held.is_empty() {
         let reason = held_for(&deals.iter().collect::<Vec<_>>(), &mut held);
-        return Ok(DocumentLook::Held { reason, deals });
+        return Ok(DocumentLook::Held { reason, deals, may_pass: passes });
     }
     if counts.is_empty() {
         ignored.dedup();
@@ -361,19 +455,59 @@ pub async fn look_at_document(
     Ok(DocumentLook::HandOver(counts))
 }
 
+/// What a document is that a person has decided and the ledger has: nothing where
+/// it is not there, or was voided since.
+fn recorded_kind(
+    context: &Context,
+    key: &Key,
+    signature: &Signature,
+) -> Result<Option<DocumentKind>, WorkflowError> {
+    let renewal = Key::for_renewal(key, &signature.document_id).ok();
+    for (key, first) in [(Some(key.clone()), DocumentKind::Contract), (renewal, DocumentKind::New)]
+    {
+        let Some(key) = key else { continue };
+        let Some(stored) = context.stored(&key, None)? else { continue };
+        let about = |event: &&Event| {
+            event.via == signature.provider.as_str()
+                && event.reference.as_deref() == Some(signature.document_id.as_str())
+        };
+        let mut kind = None;
+        for event in stored.timeline.events.iter().filter(about) {
+            let is_persons = event.decided_by == Some(DecidedBy::Person);
+            match event.event {
+                EventKind::Signed if is_persons => kind = Some(first),
+                EventKind::Amended if is_persons => kind = Some(DocumentKind::Amendment),
+                EventKind::Voided => kind = None,
+                _ => {}
+            }
+        }
+        if kind.is_some() {
+            return Ok(kind);
+        }
+    }
+    Ok(None)
+}
+
 /// A clock, or a time without its zone, may be so far ahead.
 const AHEAD: TimeDelta = TimeDelta::days(1);
 
 /// The signature with a time at which it can have been made: deadlines and the
 /// folder follow it. One in the future, or before there were such signatures, is
-/// the time at which it arrived.
+/// the time at which it arrived, and so is one that nobody tells.
 fn signed_when_it_can_be(
     signature: &Signature,
     arrived: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Signature {
     let mut signature = signature.clone();
-    if let Some(at) = signature.signed_at.filter(|at| *at > now + AHEAD || at.year() < 2000) {
+    if signature.signed_at.is_none() {
+        signature.signed_at = Some(arrived.min(now));
+        signature.remarks.push(
+            "the document does not say when it was signed; the time at which it arrived counts"
+                .to_owned(),
+        );
+    } else if let Some(at) = signature.signed_at.filter(|at| *at > now + AHEAD || at.year() < 2000)
+    {
         signature.signed_at = Some(arrived.min(now));
         signature.remarks.push(format!(
             "the document says it was signed on {}, which cannot be; the time at which it arrived counts",

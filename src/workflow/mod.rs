@@ -50,8 +50,8 @@ pub use customers::handoffs_of_customer;
 pub use deal::{DealSource, Found, find_deal};
 pub use deliveries::{Delivered, Horizon, deliver, handoff_of, idle_deliveries, keys_within};
 pub use documents::{
-    DocumentDecision, DocumentLook, WonLook, decide_for_all, documents_within, look_at_document,
-    look_at_won, record_voided, tell_of_held,
+    DocumentDecision, DocumentLook, WonLook, decide_for_all, documents_within, is_handed_over,
+    look_at_document, look_at_won, record_voided, tell_of_held,
 };
 pub use draft::{Drafted, draft};
 pub(crate) use drift::compared_properties;

@@ -368,7 +368,7 @@ fn documents(
         let told = |side: &Context| match decide_for_all(&side.config, signature, &deals) {
             DocumentDecision::Counts(kind, _) => kind.as_str().to_owned(),
             DocumentDecision::Ignored { reason } => format!("ignored: {reason}"),
-            DocumentDecision::Held { reason } => format!("held: {reason}"),
+            DocumentDecision::Held { reason, .. } => format!("held: {reason}"),
         };
         let (before, after) = (told(base), told(head));
         if before != after {

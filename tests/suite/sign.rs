@@ -416,3 +416,21 @@ fn a_completed_envelope_that_contradicts_itself_is_refused() {
         assert!(ran.stderr.contains(words), "{pointer}: {}", ran.stderr);
     }
 }
+
+#[test]
+fn the_request_that_starts_a_workflow_is_taken_as_it_is() {
+    let body = fs::read(sample("pandadoc-completed-full.body.json")).unwrap();
+    let parsed: Value = serde_json::from_slice(&body).unwrap();
+    use base64::Engine as _;
+    let raw = base64::engine::general_purpose::STANDARD.encode(&body);
+    for inner in [
+        json!({"payload": parsed}),
+        json!({"body_base64": raw, "headers": {"Content-Type": ["application/json"]}}),
+    ] {
+        let sandbox = ledger();
+        let envelope = json!({"event_type": "contract-signed", "client_payload": inner});
+        let path = sandbox.write("envelope.json", envelope.to_string()).display().to_string();
+        let ran = sandbox.handoff("ledger", &["sign", &path, "--as", "contract"]);
+        assert!(ran.code == 0, "{}", ran.stderr);
+    }
+}

@@ -138,6 +138,15 @@ impl Expression {
         self.analysis.paths.iter().any(|path| path.first().is_some_and(|first| first == name))
     }
 
+    /// Whether it reads this path, something below it, or all that it is in.
+    #[must_use]
+    pub fn reads_path(&self, path: &[&str]) -> bool {
+        self.analysis
+            .paths
+            .iter()
+            .any(|read| read.iter().zip(path).all(|(one, other)| one == other))
+    }
+
     /// Every path that it reads: `["deal", "owner", "email"]`.
     pub(super) fn paths(&self) -> &BTreeSet<Vec<String>> {
         &self.analysis.paths

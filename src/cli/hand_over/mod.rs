@@ -112,7 +112,11 @@ impl Handler for LedgerHandler {
             }
         };
         self.publish(&context, true).await;
-        self.goes_on.set(refresh(&context).await);
+        let (goes_on, wrote) = refresh(&context).await;
+        self.goes_on.set(goes_on);
+        if wrote {
+            self.publish(&context, false).await;
+        }
         let recent = Horizon { since: context.now - RECENT };
         match workflow::keys_within(&context, recent) {
             Ok((mut keys, gaps)) => {
@@ -222,19 +226,20 @@ fn say_refreshed(refreshed: &RefreshedHandoff) {
 
 /// Reads the deals again that the CRM says were changed; those that could not
 /// be read are tried again the next time.
-/// Gives whether more wait that can be read at once.
-async fn refresh(context: &Context) -> bool {
+/// Gives whether more wait that can be read at once, and whether something was
+/// recorded.
+async fn refresh(context: &Context) -> (bool, bool) {
     match workflow::refresh_changed(context, Horizon { since: context.now - OPEN }).await {
         Ok(done) => {
             done.read.iter().for_each(say_refreshed);
             for gap in &done.gaps {
                 tracing::warn!("{} was not read: {}", terminal(&gap.what), terminal(&gap.why));
             }
-            done.goes_on
+            (done.goes_on, done.read.iter().any(|it| it.commit.is_some()))
         }
         Err(error) => {
             tracing::error!(%error, "the CRM does not say which deals have changed; it is asked again");
-            false
+            (false, false)
         }
     }
 }
@@ -387,8 +392,8 @@ fn worsen(verdict: &mut WorkVerdict, found: WorkVerdict) {
     match (&mut *verdict, found) {
         // Each of several documents says why it waits.
         (
-            WorkVerdict::Held { reason, deals },
-            WorkVerdict::Held { reason: other, deals: named },
+            WorkVerdict::Held { reason, deals, .. },
+            WorkVerdict::Held { reason: other, deals: named, .. },
         ) => {
             reason.push_str("; ");
             reason.push_str(&other);

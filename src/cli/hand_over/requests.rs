@@ -5,7 +5,7 @@ use super::{failed, worsen};
 use crate::crm::CrmError;
 use crate::intake::{News, Task, WorkVerdict};
 use crate::model::{Deal, DealId, Key, ProviderName, Signature, SignatureEvent};
-use crate::text::terminal;
+use crate::text::{quoted, terminal};
 use crate::workflow::{
     self, Context, DealSource, DocumentLook, Found, SignRequest, WonLook, WorkflowError,
 };
@@ -29,9 +29,12 @@ pub(super) async fn collect(
         };
         match &task.news {
             News::Signatures(events) => {
+                let completed =
+                    |event: &&SignatureEvent| matches!(event, SignatureEvent::Completed(_));
+                let is_alone = events.iter().filter(completed).count() == 1;
                 for event in events {
                     let SignatureEvent::Completed(signature) = event else { continue };
-                    match look(context, task, signature).await {
+                    match look(context, task, signature, is_alone).await {
                         Ok(all) => all.into_iter().for_each(|it| add(DealSource::Found(it))),
                         Err(verdict) => worsen(&mut verdicts[index], verdict),
                     }
@@ -76,13 +79,21 @@ async fn again(
     Ok(Some(refreshed.commit.map(|_| refreshed.key)))
 }
 
-/// The document with its deals, where it is to be handed over.
+/// The document with its deals, where it is to be handed over. What a person said
+/// of a delivery is about what was held of it: where it has several documents, those
+/// that are decided without it stay what they are.
 async fn look(
     context: &Context,
     task: &Task,
     signature: &Signature,
+    is_alone: bool,
 ) -> Result<Vec<Box<Found>>, WorkVerdict> {
-    let look = workflow::look_at_document(context, signature, task.decided, task.received_at).await;
+    let at = task.received_at;
+    let first = task.decided.filter(|_| is_alone);
+    let mut look = workflow::look_at_document(context, signature, first, at).await;
+    if matches!(look, Ok(DocumentLook::Held { .. })) && first != task.decided {
+        look = workflow::look_at_document(context, signature, task.decided, at).await;
+    }
     match look {
         Ok(DocumentLook::HandOver(all)) => Ok(all.into_iter().map(Box::new).collect()),
         Ok(DocumentLook::Ignored(why)) => {
@@ -91,7 +102,16 @@ async fn look(
             tracing::info!(provider = %signature.provider, document, why, "ignored");
             Ok(Vec::new())
         }
-        Ok(DocumentLook::Held { reason, deals }) => Err(WorkVerdict::Held { reason, deals }),
+        Ok(DocumentLook::Held { reason, may_pass: true, .. }) => Err(WorkVerdict::Again(reason)),
+        Ok(DocumentLook::Held { reason, deals, may_pass: false }) => {
+            let document = Some(signature.document_id.clone());
+            let name = signature.document_name.as_deref().filter(|_| !is_alone);
+            let reason = match name {
+                Some(name) => format!("{}: {reason}", quoted(name)),
+                None => reason,
+            };
+            Err(WorkVerdict::Held { reason, deals, document })
+        }
         Err(error) => Err(failed(&error)),
     }
 }

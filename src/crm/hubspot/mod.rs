@@ -146,6 +146,10 @@ impl Crm for HubSpot {
         &self.name
     }
 
+    fn may_be_id(&self, id: &DealId) -> bool {
+        is_number(id.as_str())
+    }
+
     async fn read_deals(
         &self,
         asked: &[AskedDeal<'_>],

@@ -17,7 +17,7 @@ use serde_json::json;
 use self::api::PipedriveApi;
 use self::record::{PipedriveAccount, WholeDeals};
 use super::closed_won::note;
-use super::connector::{CrmRow, number_behind};
+use super::connector::{CrmRow, is_number, number_behind};
 use super::reading::Reading;
 use super::requested_properties::{check_properties, failed, may_read};
 use super::{
@@ -125,6 +125,10 @@ impl Pipedrive {
 impl Crm for Pipedrive {
     fn name(&self) -> &CrmName {
         &self.name
+    }
+
+    fn may_be_id(&self, id: &DealId) -> bool {
+        is_number(id.as_str())
     }
 
     async fn read_deals(

@@ -163,6 +163,11 @@ impl Crm for Salesforce {
         &self.name
     }
 
+    fn may_be_id(&self, id: &DealId) -> bool {
+        let id = id.as_str();
+        matches!(id.len(), 15 | 18) && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    }
+
     async fn read_deals(
         &self,
         asked: &[AskedDeal<'_>],

@@ -8,7 +8,7 @@ use super::{AdobeSign, TITLE, TOKEN};
 use crate::esign::api::{FetchError, Fetcher, Listing, ProviderApi, encoded, rows_of};
 use crate::esign::{blank, deal_refs, metadata};
 use crate::http::Page;
-use crate::model::{DocumentId, Evidence, Secrets, Signature, SignatureEvent, Signer};
+use crate::model::{DocumentId, Evidence, Secrets, Signature, SignatureEvent, Signer, UnreadFact};
 use crate::webhook::json;
 
 // Adobe's agreement, from a webhook or from the API, as a signature.
@@ -133,27 +133,30 @@ impl AdobeSignApi {
         self.api.get(&path, Some(id)).await
     }
 
-    /// The names of the library document and the workflow it was made from;
-    /// the ids stay where the key may not see them.
-    async fn names(&self, agreement: &Value) -> Map<String, Value> {
+    /// The names of the library document and the workflow it was made from, and
+    /// those that could not be read.
+    async fn names(&self, agreement: &Value) -> (Map<String, Value>, Vec<UnreadFact>) {
         let library = json::list(agreement, &["fileInfos"])
             .iter()
             .find_map(|file| json::text(file, &["libraryDocumentId"]));
         let workflow = json::text(agreement, &["workflowId"]);
-        let mut names = Map::new();
-        for (id, kind, into) in [
-            (library, "libraryDocuments", "libraryDocumentName"),
-            (workflow, "workflows", "workflowName"),
+        let (mut names, mut unread) = (Map::new(), Vec::new());
+        for (id, kind, into, fact) in [
+            (library, "libraryDocuments", "libraryDocumentName", "template"),
+            (workflow, "workflows", "workflowName", "folder"),
         ] {
             let Some(id) = id else { continue };
             let path = format!("api/rest/v6/{kind}/{}", encoded(id));
-            if let Ok(answer) = self.api.get(&path, None).await {
-                let name = json::text(&answer, &["displayName"])
-                    .or_else(|| json::text(&answer, &["name"]));
-                names.extend(name.map(|name| (into.to_owned(), Value::from(name))));
+            match self.api.get(&path, Some(&DocumentId::new(id))).await {
+                Ok(answer) => {
+                    let name = json::text(&answer, &["displayName"])
+                        .or_else(|| json::text(&answer, &["name"]));
+                    names.extend(name.map(|name| (into.to_owned(), Value::from(name))));
+                }
+                Err(error) => unread.push(error.unread(fact)),
             }
         }
-        names
+        (names, unread)
     }
 
     /// When the last of those who were asked did their part.
@@ -180,13 +183,14 @@ impl Fetcher for AdobeSignApi {
         // The agreement lists people by e-mail alone; their names are apart, in
         // the form that notifications have.
         let members = self.part(id, "/members").await?;
-        let names = self.names(&agreement).await;
+        let (names, unread) = self.names(&agreement).await;
         if let Some(agreement) = agreement.as_object_mut() {
             agreement.insert("participantSetsInfo".to_owned(), members);
             agreement.extend(names);
         }
         let mut signature = signature(&agreement, &self.provider)
             .ok_or_else(|| self.api.unavailable("the agreement came without its id".to_owned()))?;
+        signature.unread = unread;
         Ok(match status.as_str() {
             status if is_final(status) => {
                 signature.signed_at = self.completed_at(id).await?;

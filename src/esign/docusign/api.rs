@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{DocuSign, TITLE, TOKEN};
 use crate::esign::api::{FetchError, Fetcher, Listing, ProviderApi, encoded, moment, rows_of};
+use crate::esign::provider::signature_of_mut;
 use crate::esign::{blank, metadata};
 use crate::http::Page;
 use crate::model::{DocumentId, Evidence, Secrets, Signature, SignatureEvent, Signer};
@@ -253,15 +254,18 @@ impl Fetcher for DocuSignApi {
             self.account,
             encoded(id.as_str())
         );
-        let templates = self.api.get(&path, None).await.ok();
-        if let (Some(envelope), Some(templates)) = (
-            envelope.as_object_mut(),
-            templates.as_ref().and_then(|answer| answer.get("templates")),
-        ) {
+        let templates = self.api.get(&path, None).await;
+        if let (Some(envelope), Ok(answer)) = (envelope.as_object_mut(), &templates)
+            && let Some(templates) = answer.get("templates")
+        {
             envelope.insert("templates".to_owned(), templates.clone());
         }
-        event(&envelope, &self.provider)
-            .ok_or_else(|| self.api.unavailable("the envelope came without its id".to_owned()))
+        let mut event = event(&envelope, &self.provider)
+            .ok_or_else(|| self.api.unavailable("the envelope came without its id".to_owned()))?;
+        if let (Some(signature), Err(error)) = (signature_of_mut(&mut event), templates) {
+            signature.unread.extend(["template", "template_id"].map(|fact| error.unread(fact)));
+        }
+        Ok(event)
     }
 
     fn adds_to(&self, signature: &Signature) -> bool {

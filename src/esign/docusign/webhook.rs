@@ -120,6 +120,10 @@ impl Route for DocuSign {
 }
 
 impl Provider for DocuSign {
+    fn told_by_api(&self) -> &'static [&'static str] {
+        &["template"]
+    }
+
     fn api_secret_names(&self) -> &[&'static str] {
         &[TOKEN]
     }

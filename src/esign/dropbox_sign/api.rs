@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{DropboxSign, KEY, TITLE};
 use crate::esign::api::{FetchError, Fetcher, Listing, ProviderApi, encoded, rows_of};
+use crate::esign::provider::signature_of_mut;
 use crate::esign::{blank, metadata};
 use crate::http::{BaseUrl, Page};
 use crate::model::{DocumentId, Evidence, Secrets, Signature, SignatureEvent, Signer};
@@ -123,15 +124,24 @@ impl Fetcher for DropboxSignApi {
         })?;
         // A request holds the ids of its templates and not their names.
         let template = json::list(&request, &["template_ids"]).first().and_then(json::scalar);
+        let mut unread = None;
         if let (Some(template), Some(request)) = (template, request.as_object_mut()) {
             let path = format!("template/{}", encoded(&template));
-            let answer = self.api.get(&path, None).await.ok();
-            if let Some(template) = answer.as_ref().and_then(|answer| answer.get("template")) {
-                request.insert("template".to_owned(), template.clone());
+            match self.api.get(&path, Some(&DocumentId::new(template))).await {
+                Ok(answer) => {
+                    let template = answer.get("template").cloned();
+                    request.extend(template.map(|it| ("template".to_owned(), it)));
+                }
+                Err(error) => unread = Some(error.unread("template")),
             }
         }
-        event(&request, &self.provider)
-            .ok_or_else(|| self.api.unavailable("the answer has no signature request".to_owned()))
+        let mut event = event(&request, &self.provider).ok_or_else(|| {
+            self.api.unavailable("the answer has no signature request".to_owned())
+        })?;
+        if let Some(signature) = signature_of_mut(&mut event) {
+            signature.unread.extend(unread);
+        }
+        Ok(event)
     }
 
     async fn completed(&self, since: DateTime<Utc>, until: DateTime<Utc>) -> Evidence<Signature> {

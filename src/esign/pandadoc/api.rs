@@ -1,5 +1,8 @@
 //! PandaDoc's API, and its document as a signature.
 
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
@@ -253,12 +256,16 @@ fn linked_deals(links: &[Value], signature: &mut Signature, depth: usize) {
 // PandaDoc's API: `api.pandadoc.com/public/v1`.
 
 const PAGE: usize = 100;
+/// So many pages of folders are looked through for one of them.
+const MOST_FOLDER_PAGES: usize = 50;
 
 /// PandaDoc's API.
 #[derive(Debug, Clone)]
 pub(super) struct PandaDocApi {
     api: ProviderApi,
     provider: PandaDoc,
+    /// Names of folders that were found, by their ids.
+    folders: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
 impl PandaDocApi {
@@ -271,16 +278,56 @@ impl PandaDocApi {
             BaseUrl::parse("https://api.pandadoc.com").expect("a valid address")
         });
         let api = ProviderApi::new(TITLE, API_KEY, base, secrets, |key| format!("API-Key {key}"))?;
-        Ok(Self { api, provider })
+        Ok(Self { api, provider, folders: Arc::default() })
     }
 
-    /// The folder's name; its id stays where it is not among the first hundred.
-    async fn folder(&self, id: &str) -> Option<String> {
-        let folders = self.api.get("public/v1/documents/folders?count=100", None).await.ok()?;
-        let folder = json::list(&folders, &["results"])
-            .iter()
-            .find(|folder| json::text(folder, &["uuid"]) == Some(id))?;
-        json::text(folder, &["name"]).map(str::to_owned)
+    /// The folder's name; nothing where it is among none of the folders that the
+    /// key sees. The API lists what lies in one folder at a time, and has no call for one by
+    /// its id.
+    async fn folder(&self, id: &str) -> Result<Option<String>, FetchError> {
+        let known = |names: &Mutex<BTreeMap<String, String>>| {
+            names.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+        };
+        if let Some(name) = known(&self.folders) {
+            return Ok(Some(name));
+        }
+        let (mut within, mut seen) = (VecDeque::from([String::new()]), BTreeSet::new());
+        let mut asked = 0;
+        while let Some(parent) = within.pop_front() {
+            for page in 1.. {
+                asked += 1;
+                if asked > MOST_FOLDER_PAGES {
+                    return Err(self.api.unavailable(format!(
+                        "the folder is not among those of the first {MOST_FOLDER_PAGES} pages"
+                    )));
+                }
+                let below = match parent.as_str() {
+                    "" => String::new(),
+                    parent => format!("&parent_uuid={}", encoded(parent)),
+                };
+                let path = format!("public/v1/documents/folders?count={PAGE}&page={page}{below}");
+                let folders = self.api.get(&path, None).await?;
+                let listed = json::list(&folders, &["results"]);
+                for folder in listed {
+                    let Some(uuid) = json::text(folder, &["uuid"]) else { continue };
+                    if let Some(name) = json::text(folder, &["name"]) {
+                        let mut names = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+                        names.insert(uuid.to_owned(), name.to_owned());
+                    }
+                    let has_folders = folder.get("has_folders") != Some(&Value::Bool(false));
+                    if seen.insert(uuid.to_owned()) && has_folders {
+                        within.push_back(uuid.to_owned());
+                    }
+                }
+                if let Some(name) = known(&self.folders) {
+                    return Ok(Some(name));
+                }
+                if listed.len() < PAGE {
+                    break;
+                }
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -298,7 +345,13 @@ impl Fetcher for PandaDocApi {
             | SignatureEvent::Voided { signature, .. },
         ) = (json::text(&document, &["folder_uuid"]), &mut event)
         {
-            signature.folder = self.folder(id).await.or_else(|| signature.folder.take());
+            match self.folder(id).await {
+                Ok(name) => signature.folder = name.or_else(|| signature.folder.take()),
+                Err(error) => {
+                    signature.folder = None;
+                    signature.unread.push(error.unread("folder"));
+                }
+            }
         }
         Ok(event)
     }

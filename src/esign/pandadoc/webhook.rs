@@ -80,6 +80,10 @@ impl Route for PandaDoc {
 }
 
 impl Provider for PandaDoc {
+    fn told_by_api(&self) -> &'static [&'static str] {
+        &["folder"]
+    }
+
     fn api_secret_names(&self) -> &[&'static str] {
         &[API_KEY]
     }

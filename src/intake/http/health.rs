@@ -68,6 +68,7 @@ pub(super) async fn ready(State(service): State<Arc<Service>>) -> Response {
 fn problems(service: &Service, unpushed: Result<&usize, &String>) -> Vec<String> {
     let mut problems: Vec<String> =
         service.metrics.degradations().into_iter().map(|(_, why)| why).collect();
+    problems.extend(service.senders.problems());
     match unpushed {
         Ok(0) => {}
         Ok(commits) => problems.push(format!(

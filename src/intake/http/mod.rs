@@ -21,6 +21,7 @@ use super::metrics::{Counter, ServiceMetrics};
 use super::worker::{Connections, Reread};
 use crate::text;
 use crate::time::Clock;
+use crate::webhook::{Route, unusable};
 
 pub use link::{Fields, LinkHandler, LinkRoute};
 pub use serve::serve;
@@ -66,6 +67,32 @@ impl Senders {
             Err(_) => {}
         }
         Arc::clone(&state.0)
+    }
+
+    /// Why settings or secrets cannot be used as they are now.
+    pub(super) fn problems(&self) -> Vec<String> {
+        let connections = self.now();
+        let unread = self.lock().2.clone();
+        let mut problems: Vec<String> = Vec::new();
+        if !unread.is_empty() {
+            problems
+                .push(format!("the settings cannot be read, the former ones are used: {unread}"));
+        }
+        let providers = connections.providers.iter().map(|provider| {
+            let route: &dyn Route = provider;
+            route
+        });
+        let trigger = connections.triggers.connected().map(|trigger| {
+            let route: &dyn Route = trigger;
+            route
+        });
+        for route in providers.chain(trigger) {
+            if let Some(why) = unusable(route, &connections.secrets) {
+                let (title, name) = (route.title(), route.name());
+                problems.push(format!("{title}: /webhooks/{name} refuses everything: {why}"));
+            }
+        }
+        problems
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, (Arc<Connections>, Instant, String)> {

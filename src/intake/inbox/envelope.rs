@@ -173,6 +173,9 @@ pub struct Envelope {
     /// The document it is about, for one that is or was held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<EventDocument>,
+    /// The documents that it says were voided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub voided: Vec<DocumentId>,
     /// When somebody was told that its document is held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told_at: Option<DateTime<Utc>>,
@@ -211,6 +214,7 @@ impl Envelope {
             not_before: None,
             held: None,
             document: None,
+            voided: Vec::new(),
             told_at: None,
             told: BTreeSet::new(),
             decided: None,

@@ -13,7 +13,7 @@ use crate::deliver::fake::{Fake, Reply};
 use crate::sandbox::Sandbox;
 
 /// A ledger whose file of deals has one that is open.
-fn open_deal() -> Sandbox {
+pub(super) fn open_deal() -> Sandbox {
     let sandbox = ledger();
     sandbox.write(
         "ledger/deals.csv",
@@ -23,14 +23,14 @@ fn open_deal() -> Sandbox {
     sandbox
 }
 
-fn add_rule(sandbox: &Sandbox, rule: &str) {
+pub(super) fn add_rule(sandbox: &Sandbox, rule: &str) {
     let file = sandbox.join("ledger/handoff.yaml");
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, format!("{text}\ndocuments:\n  - {rule}\n")).unwrap();
 }
 
 /// A document of deal 42 without a total.
-fn of_deal(id: &str, name: &str, test: bool) -> Vec<u8> {
+pub(super) fn of_deal(id: &str, name: &str, test: bool) -> Vec<u8> {
     let mut event: Value = serde_json::from_slice(&document(id)).unwrap();
     let data = &mut event[0]["data"];
     data["name"] = json!(if test { format!("[DEV] {name}") } else { name.to_owned() });
@@ -42,7 +42,7 @@ fn of_deal(id: &str, name: &str, test: bool) -> Vec<u8> {
     event.to_string().into_bytes()
 }
 
-fn listed(sandbox: &Sandbox) -> Vec<Value> {
+pub(super) fn listed(sandbox: &Sandbox) -> Vec<Value> {
     let json = sandbox.handoff("ledger", &["inbox", "list", "--all", "--format", "json"]).json();
     json["events"].as_array().unwrap().clone()
 }

@@ -7,6 +7,7 @@ mod bounded;
 pub(crate) mod catch_up;
 mod contract;
 mod crash;
+mod decisions;
 mod disk;
 mod documents;
 mod drafted;

@@ -263,7 +263,7 @@ impl Spool {
         let next = self.own().segments.iter().find(|it| !it.is_made()).map(part);
         let Some((path, from, to)) = next else { return Ok(0) };
         let damaged = |why: String| InboxError::Damaged { place: path.display().to_string(), why };
-        let (mut envelopes, mut end) = (Vec::new(), from);
+        let (mut envelopes, mut end, mut is_whole) = (Vec::new(), from, false);
         for to in [to.min(from + READ_AT_ONCE), to] {
             let events = Events::between(&path, from, to);
             if events.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
@@ -282,8 +282,17 @@ impl Spool {
             if !envelopes.is_empty() {
                 break;
             }
+            is_whole = events.is_at_end();
         }
         let count = envelopes.len();
+        if count == 0 && is_whole {
+            // Only notes stand there: events came between a group and its note.
+            let mut own = self.own();
+            if let Some(segment) = own.segments.iter_mut().find(|segment| segment.path == path) {
+                segment.made = segment.made.max(to);
+            }
+            return Ok(0);
+        }
         if count == 0 {
             return Err(damaged(format!("nothing can be read of it from byte {from} on")));
         }
@@ -449,6 +458,19 @@ mod tests {
         assert_eq!(at_once("c"), Some(Ok(Put::Known(EventState::New))));
         fs::rename(folder.path().join("new"), folder.path().join("away")).unwrap();
         assert_eq!(at_once("d"), None, "whoever waits is told what is wrong");
+    }
+
+    #[test]
+    fn a_note_behind_the_last_event_is_no_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::open(folder.path()).unwrap();
+        spool.put(&event("a")).unwrap();
+        // As when one comes in while the files of those before it are made.
+        let end = spool.own().segments[0].written;
+        spool.put(&event("b")).unwrap();
+        spool.own().segments[0].note_made(end);
+        spool.make_all_files().unwrap();
+        assert!(spool.own().segments.iter().all(Segment::is_made));
     }
 
     #[test]

@@ -191,6 +191,11 @@ impl Events {
         }
     }
 
+    /// Whether all was read, and nothing unreadable stands at the end.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.at == self.bytes.len()
+    }
+
     fn peek(&mut self) -> Option<(u8, usize, usize)> {
         loop {
             let rest = self.bytes.get(self.at..)?;

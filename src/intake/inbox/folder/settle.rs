@@ -103,8 +103,8 @@ impl Spool {
     /// # Errors
     /// When its file cannot be written or moved; the next start returns it.
     pub fn settle(&self, claimed: &Claimed, to: EventState) -> Result<(), InboxError> {
-        // What is done has not changed since it was read.
-        if to != EventState::Done {
+        // What is done has not changed since it was read, but for what it tells of others.
+        if to != EventState::Done || !claimed.envelope.voided.is_empty() {
             self.rewrite(claimed)?;
         }
         self.move_to(to, &claimed.envelope.name())

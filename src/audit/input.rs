@@ -84,6 +84,20 @@ impl<'a> AuditInput<'a> {
     }
 }
 
+/// A merge whose first parent is not what the branch ended with before it:
+/// somebody merged the branch into a line of their own and pushed that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TurnedMerge {
+    /// The merge.
+    pub merge: ObjectId,
+    /// What the branch ended with at some moment before.
+    pub tip: ObjectId,
+    /// Who saw that, `the checkpoint of 2026-11-03 10:00 UTC`.
+    pub source: String,
+    /// Who made the merge, `Riley Ross <riley@example.com>`.
+    pub by: String,
+}
+
 /// What the providers told, and what the CRM said of the deals they name.
 #[derive(Debug, Clone)]
 pub struct SignaturesInput {
@@ -141,6 +155,8 @@ pub struct LedgerInput {
     pub arrivals: Arrivals,
     /// What they recorded, for a checkpoint to keep.
     pub pushes: Vec<Push>,
+    /// The merges of the branch into another line, behind which the branch's own was read.
+    pub turned: Vec<TurnedMerge>,
     /// Whether the remote was asked for its branch right before, or there is none.
     pub is_current: bool,
 }
@@ -178,6 +194,7 @@ impl LedgerInput {
             authors: BTreeMap::new(),
             arrivals: Arrivals::default(),
             pushes: Vec::new(),
+            turned: Vec::new(),
             is_current: false,
         }
     }
@@ -204,8 +221,19 @@ impl LedgerInput {
             authors: BTreeMap::new(),
             arrivals: Arrivals::default(),
             pushes: Vec::new(),
+            turned: Vec::new(),
             is_current: false,
         }
+    }
+
+    /// The checkpoints whose word counts: where one of those who are trusted signed
+    /// some, those alone. Anybody who may push can add others, which are named and
+    /// neither accuse nor hide what was seen before them.
+    pub(super) fn telling_checkpoints(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = &CheckpointReport> + '_ {
+        let is_signed = self.checkpoints.iter().any(|it| it.signer.is_some());
+        self.checkpoints.iter().filter(move |it| !is_signed || it.signer.is_some())
     }
 
     /// Lets second clocks decide when briefs were delivered. A delivery that

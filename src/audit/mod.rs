@@ -42,7 +42,7 @@ pub use folder_digest::{
     RecordedCommit, Rewritten,
 };
 pub use handoff_facts::{FolderAtTip, HandoffFacts, combine};
-pub use input::{AuditInput, Differences, LedgerInput, Scope, SignaturesInput};
+pub use input::{AuditInput, Differences, LedgerInput, Scope, SignaturesInput, TurnedMerge};
 pub use metric_values::{
     Coverage, FieldCount, Figures, Group, Latencies, Latency, LatencyFigures, Metrics,
     QuestionCount, ReturnCount, Sample, Share, ValueShare,

@@ -268,6 +268,10 @@ pub struct CheckpointReport {
     pub tip: ObjectId,
     /// Whether the history read now still contains that tip.
     pub contained: bool,
+    /// The merge behind which that tip stands, where audits read another parent
+    /// of it: then the history that was read is not what the checkpoint saw.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub displaced_by: Option<ObjectId>,
     /// Whether it has a signature, of whomever.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_signed: bool,

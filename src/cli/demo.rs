@@ -18,7 +18,7 @@ use super::open::{Ports, open};
 use crate::audit::AuditReport;
 use crate::brief::EventKind;
 use crate::esign::{Providers, Received, Request, confirm};
-use crate::ledger::Ledger;
+use crate::ledger::{Identity, Ledger};
 use crate::model::{Key, Secrets, SignatureEvent};
 use crate::report::Options;
 use crate::text::shell_word;
@@ -437,7 +437,11 @@ fn look(dir: &Path, invocation: &Invocation) -> String {
 }
 
 fn open_at(dir: &Path, now: DateTime<Utc>, invocation: &Invocation) -> Result<Context, CliError> {
-    open(&at(dir, now, invocation), Ports { crm: true, sinks: true, push: false })
+    let mut context =
+        open(&at(dir, now, invocation), Ports { crm: true, sinks: true, push: false })?;
+    // Whoever plays the demo may be called as somebody of the story.
+    context.ledger = context.ledger.signed_by(Identity::default());
+    Ok(context)
 }
 
 /// The same surroundings in the demo's folder, at another moment and without

@@ -13,11 +13,15 @@ use super::invocation::Invocation;
 use super::open::{Ports, export_root, open, open_at, open_crm_for, open_deals, requested};
 use super::progress::Counting;
 use super::signatures;
+use crate::audit::Class;
 use crate::crm::export::Detail;
-use crate::model::Window;
+use crate::crm::{Crm, RequestedProperties};
+use crate::model::{Gap, Population, Window};
 use crate::report::count;
 use crate::text::{code, markdown, shorten, terminal};
-use crate::workflow::{self, ChangeKind, LedgersAt, Plan, PlanChange, PlanRequest, Strictness};
+use crate::workflow::{
+    self, ChangeKind, Context, LedgersAt, Plan, PlanChange, PlanRequest, Strictness,
+};
 
 /// So many changes of a kind are shown as examples; the JSON has all.
 const EXAMPLES: usize = 5;
@@ -149,6 +153,20 @@ pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Pla
         None => open_deals(arguments.deals.as_ref(), Detail::Whole, invocation, &head)?,
     };
     let population = read_population(source.as_ref(), window, invocation)?;
+    let mut gaps = Vec::new();
+    let mut earlier = None;
+    if reads_otherwise(&base, &head) {
+        match read_base(arguments, &base, &wanted, window, invocation) {
+            Ok((source, population)) => {
+                base.crm = source;
+                earlier = population;
+            }
+            Err(error) => {
+                let what = format!("the deals as the settings of {revision} read them");
+                gaps.push(Gap::new(what, error.message));
+            }
+        }
+    }
     let signatures = match arguments.signatures {
         true => {
             let (now, source) = (invocation.now, source.as_ref());
@@ -174,6 +192,8 @@ pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Pla
     let request = PlanRequest {
         ledgers: &ledgers,
         population: &population,
+        base_population: earlier.as_ref().unwrap_or(&population),
+        gaps: &gaps,
         signatures: signatures.as_ref(),
         window,
         last: arguments.last,
@@ -184,6 +204,34 @@ pub(super) fn make(arguments: &Arguments, invocation: &Invocation) -> Result<Pla
         invocation.warn(format!("warning: {}: {}", terminal(&gap.what), terminal(&gap.why)));
     }
     Ok(plan)
+}
+
+/// Whether the two sides may read other deals from one source: where it is, what
+/// is won in it, how its columns, dates and days are read.
+fn reads_otherwise(base: &Context, head: &Context) -> bool {
+    let of =
+        |side: &Context| (format!("{:?}", side.config.crm), workflow::company_zone(&side.config));
+    of(base) != of(head)
+}
+
+/// The source of the deals and the deals, as the settings of the base read them;
+/// none where those connect no CRM and no export is named: then there is nothing
+/// that they read.
+fn read_base(
+    arguments: &Arguments,
+    base: &Context,
+    wanted: &RequestedProperties,
+    window: Window,
+    invocation: &Invocation,
+) -> Result<(Option<Box<dyn Crm>>, Option<Population>), CliError> {
+    let root = &export_root(&base.ledger);
+    let source = match &arguments.deals {
+        Some(_) => Some(open_deals(arguments.deals.as_ref(), Detail::Whole, invocation, base)?),
+        None => open_crm_for(invocation, &base.config, wanted, root)?,
+    };
+    let Some(source) = source else { return Ok((None, None)) };
+    let population = read_population(source.as_ref(), window, invocation)?;
+    Ok((Some(source), Some(population)))
 }
 
 /// The changes of each kind that has some.
@@ -229,8 +277,8 @@ fn text(plan: &Plan) -> String {
             text.push_str(&format!("  {}  {}\n", change.key, what.join("  ")));
             text.push_str(&format!(
                 "    - {}\n    + {}\n",
-                shown(&change.before),
-                shown(&change.after)
+                shown(kind, &change.before),
+                shown(kind, &change.after)
             ));
         }
         if changes.len() > EXAMPLES {
@@ -244,8 +292,17 @@ fn text(plan: &Plan) -> String {
     text
 }
 
-fn shown(value: &Option<String>) -> String {
-    value.as_deref().map_or_else(|| "nothing".to_owned(), |text| terminal(&shorten(text, 120)))
+fn shown(kind: ChangeKind, value: &Option<String>) -> String {
+    let worded = value.as_deref().map(|text| worded(kind, text));
+    worded.map_or_else(|| "nothing".to_owned(), |text| terminal(&shorten(&text, 120)))
+}
+
+/// A value in words for people: of a class its label.
+fn worded(kind: ChangeKind, text: &str) -> String {
+    match kind {
+        ChangeKind::Class if text == Class::OnTime.as_str() => Class::OnTime.label().to_owned(),
+        _ => text.to_owned(),
+    }
 }
 
 fn markdown_of(plan: &Plan) -> String {
@@ -270,7 +327,8 @@ fn markdown_of(plan: &Plan) -> String {
         ));
         for change in changes.iter().take(EXAMPLES) {
             let cell = |text: &Option<String>| {
-                text.as_deref().map_or_else(|| "–".to_owned(), |text| markdown(&shorten(text, 120)))
+                let worded = text.as_deref().map(|text| worded(kind, text));
+                worded.map_or_else(|| "–".to_owned(), |text| markdown(&shorten(&text, 120)))
             };
             let what = [&change.name, &change.field, &change.value];
             let what: Vec<String> = what.into_iter().flatten().map(|it| markdown(it)).collect();

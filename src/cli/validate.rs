@@ -12,7 +12,7 @@ use super::invocation::Invocation;
 use super::open::{Ports, check_columns, open};
 use crate::brief::brief_rules;
 use crate::finding::Severity;
-use crate::report::{FindingsReport, count, render_findings};
+use crate::report::{FindingsReport, count, count_of, render_findings};
 use crate::workflow::{self, Which};
 
 /// The arguments of `validate`.
@@ -81,6 +81,12 @@ fn check(
     for remark in &validated.remarks {
         invocation.say(format!("note: {remark}"));
     }
+    if validated.deleted > 0 {
+        invocation.say(format!(
+            "note: {} deleted in this checkout and not checked; `git restore briefs` brings back what was not meant to go",
+            count_of(validated.deleted, "handoff is", "handoffs are")
+        ));
+    }
     for file in &validated.fixed {
         invocation.say(format!("fixed {file}"));
     }
@@ -93,6 +99,7 @@ fn check(
                 invocation.say("the ledger holds no brief yet");
             }
             Which::Since(revision) => invocation.say(format!("no brief changed since {revision}")),
+            Which::All if validated.deleted > 0 => invocation.say("there is no brief to check"),
             Which::All => invocation
                 .say("the ledger holds no brief yet; `handoff sign EVENT` makes the first"),
             Which::At(_) => invocation.say("there is no brief at these paths"),

@@ -12,6 +12,7 @@ use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::invocation::Invocation;
 use super::open::{Ports, open};
+use crate::ledger::Line;
 use crate::report::count;
 use crate::workflow::{self, CheckpointChain, Strictness};
 
@@ -60,7 +61,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         tsa_trust: tsa_trust.as_deref(),
     };
     let mut chain = workflow::read_chain(&context.ledger, invocation.now, strictness)?;
-    chain.compare(&context.ledger, head)?;
+    chain.compare(&context.ledger, &Line::default(), head);
     for note in &chain.notes {
         invocation.warn(format!("warning: {note}"));
     }
@@ -74,7 +75,10 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     )?;
     let is_sound = chain.faults.is_empty()
         && chain.timestamps.values().all(Result::is_ok)
-        && chain.checkpoints.iter().all(|it| it.contained && it.faults.is_empty());
+        && chain
+            .checkpoints
+            .iter()
+            .all(|it| it.contained && it.displaced_by.is_none() && it.faults.is_empty());
     Ok(match (is_sound, chain.checkpoints.is_empty(), chain.notes.is_empty()) {
         (false, ..) => Exit::Findings,
         (true, _, false) => Exit::CouldNot,
@@ -106,6 +110,12 @@ fn to_text(chain: &CheckpointChain) -> String {
         text.push_str(&format!("{at}  {tip}  {deals}, {signed}\n"));
         if !checkpoint.contained {
             text.push_str("  the history no longer contains it\n");
+        }
+        if let Some(merge) = checkpoint.displaced_by {
+            let merge = &merge.to_string()[..10];
+            text.push_str(&format!(
+                "  the history contains it only behind merge {merge}, whose first parent is another line\n"
+            ));
         }
         for fault in &checkpoint.faults {
             text.push_str(&format!("  it {fault}\n"));

@@ -16,7 +16,7 @@ use super::snapshot::{read_blob, tree_of};
 use super::tree_diff::{Entry, FileDiff, differing_files, is_plain};
 use super::working_file::{self, bare_entry};
 
-const SKIP_WORKTREE: u16 = 1 << 14;
+pub(super) const SKIP_WORKTREE: u16 = 1 << 14;
 const INTENT_TO_ADD: u16 = 1 << 13;
 const SYMLINK_HELP: &str = "a symbolic link lies on the way";
 

@@ -202,6 +202,8 @@ pub enum LedgerError {
         branch: String,
         /// Its words, without secrets.
         why: String,
+        /// The repository that is pushed to, where it is not the one that is fetched from.
+        pushes_to: Option<String>,
     },
     /// Others pushed faster, each time.
     #[error("{remote} moved on before each of {tries} pushes to {branch}")]
@@ -325,6 +327,10 @@ impl LedgerError {
             Self::Timeline { .. } => "fix the file in a commit of your own, and run this again".into(),
             Self::ForeignCommit { .. } => "run `git pull --rebase` to put your own commits on top, and run this again".into(),
             Self::UnknownRemote { .. } => "see `git remote -v`".into(),
+            Self::Rejected { remote, pushes_to: Some(url), .. } => format!(
+                "{remote} is fetched from one repository and pushed to another, {url}; make it one (`git config --get-regexp '^(remote|url)\\.'` shows the settings); the commits are kept here"
+            )
+            .into(),
             Self::Rejected { .. } => {
                 "allow this account to push to the branch (branch protection, hooks, permissions); the commits are kept here".into()
             }
@@ -335,6 +341,9 @@ impl LedgerError {
             }
             Self::PowerFailure { .. } => {
                 "run `handoff status` there as a user who may write; it puts them in place".into()
+            }
+            Self::Git { source, .. } if source.code() == git2::ErrorCode::NotFound => {
+                "in a partial clone, fetch the rest with `git fetch --refetch --no-filter`; else check the repository with `git fsck`".into()
             }
             Self::Git { .. } => "check the repository with `git fsck`".into(),
             Self::Io { .. } => "check that the disk has room and that this user may write there".into(),

@@ -20,6 +20,8 @@ pub(super) struct Ran {
     pub(super) stdout: String,
     /// Without secrets, on one line.
     pub(super) stderr: String,
+    /// As it was said: to be read by a program, never to be shown.
+    pub(super) raw_stderr: String,
 }
 
 /// What git sets for its hooks and aliases; a repository is named by its folder here.
@@ -117,7 +119,8 @@ pub(super) fn run_program(
         let _ = file.rewind().and_then(|()| file.read_to_end(&mut bytes));
         String::from_utf8_lossy(&bytes).into_owned()
     };
-    Ok(Ran { status, stdout: text(&mut stdout), stderr: tell(&text(&mut stderr)) })
+    let raw_stderr = text(&mut stderr);
+    Ok(Ran { status, stdout: text(&mut stdout), stderr: tell(&raw_stderr), raw_stderr })
 }
 
 /// Which of some paths a sparse checkout wants.
@@ -128,6 +131,28 @@ pub(super) fn sparse_paths(root: &Path, paths: &[&str]) -> Option<BTreeSet<Strin
     ran.status.success().then(|| {
         ran.stdout.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect()
     })
+}
+
+/// The entries of an index below a folder: git's letter for each, blob and path.
+pub(super) fn list_index(
+    root: &Path,
+    folder: &str,
+) -> Result<Vec<(char, git2::Oid, String)>, LedgerError> {
+    // Nothing that the repository's own configuration names is run.
+    let folder = format!(":(top,literal){folder}");
+    let args = ["-c", "core.fsmonitor=false", "ls-files", "-v", "-s", "-z", "--", &folder];
+    let ran = run(root, &args, b"", Duration::from_secs(60))?;
+    if !ran.status.success() {
+        return Err(LedgerError::Program { command: "ls-files".into(), why: ran.stderr });
+    }
+    // `S 100644 <id> 0<tab><path>`
+    let read = |line: &str| {
+        let (facts, path) = line.split_once('\t')?;
+        let mut facts = facts.split(' ');
+        let tag = facts.next()?.chars().next()?;
+        Some((tag, facts.nth(1)?.parse().ok()?, path.to_owned()))
+    };
+    Ok(ran.stdout.split('\0').filter_map(read).collect())
 }
 
 /// Rewrites a copy of an index without the forms that only git reads.

@@ -10,6 +10,7 @@ use crate::model::{Gap, History, ObjectId};
 use super::cache;
 pub use super::error::HistoryError;
 use super::handle::resolve;
+pub use super::scan::Line;
 use super::scan::{self, Chain, Fault, Record, Repository};
 
 /// Where the scan begins.
@@ -59,7 +60,7 @@ pub fn scan(
     at: &ScanAt,
     progress: &dyn Fn(usize),
 ) -> Result<Scanned, HistoryError> {
-    scan_in(git_dir, "", at, true, progress)
+    scan_in(git_dir, "", &Line::default(), at, true, progress)
 }
 
 /// The same as [`scan`], from the commits alone: the cache is neither read nor
@@ -72,17 +73,22 @@ pub fn scan_cold(
     at: &ScanAt,
     progress: &dyn Fn(usize),
 ) -> Result<Scanned, HistoryError> {
-    scan_in(git_dir, "", at, false, progress)
+    scan_in(git_dir, "", &Line::default(), at, false, progress)
 }
 
-/// The whole first-parent history of a branch or commit with its committer
+/// The whole history of a branch or commit along a line, with its committer
 /// times, oldest first, as far as it can be read: [`scan`] tells what cannot.
 ///
 /// # Errors
 /// As for [`scan`].
-pub fn first_parents(git_dir: &Path, at: &ScanAt) -> Result<Vec<(ObjectId, i64)>, HistoryError> {
+pub fn first_parents(
+    git_dir: &Path,
+    line: &Line,
+    at: &ScanAt,
+) -> Result<Vec<(ObjectId, i64)>, HistoryError> {
     let repository = Repository::open(git_dir)
-        .map_err(|why| HistoryError::Open { path: git_dir.to_owned(), why })?;
+        .map_err(|why| HistoryError::Open { path: git_dir.to_owned(), why })?
+        .along(line);
     let (head, _) = find_head(&repository, git_dir, at)?;
     let mut reader = repository.objects.reader(1 << 20);
     let chain = scan::walk(&repository, &mut reader, head, None)
@@ -90,23 +96,26 @@ pub fn first_parents(git_dir: &Path, at: &ScanAt) -> Result<Vec<(ObjectId, i64)>
     Ok(chain.links.iter().map(|link| (ObjectId(link.id), link.committed_at)).collect())
 }
 
-/// As [`scan`] or [`scan_cold`], of a ledger that is a folder of the repository.
+/// As [`scan`] or [`scan_cold`], of a ledger that is a folder of the repository,
+/// along a line; the cache is only that of the plain one.
 ///
 /// # Errors
 /// As for [`scan`].
 pub fn scan_in(
     git_dir: &Path,
     prefix: &str,
+    line: &Line,
     at: &ScanAt,
     use_cache: bool,
     progress: &dyn Fn(usize),
 ) -> Result<Scanned, HistoryError> {
     let repository = Repository::open(git_dir)
-        .map_err(|why| HistoryError::Open { path: git_dir.to_owned(), why })?;
+        .map_err(|why| HistoryError::Open { path: git_dir.to_owned(), why })?
+        .along(line);
     let (head, name) = find_head(&repository, git_dir, at)?;
     // A cache is only ever left by a whole repository; one that has become
     // shallow since must say so, and not live on what it once knew.
-    let use_cache = use_cache && repository.is_whole();
+    let use_cache = use_cache && line.is_plain() && repository.is_whole();
     let known = if use_cache { cache::load_record(&repository.common, prefix) } else { None };
 
     let (mut chain, mut record) = find_start(&repository, head, at, known)?;

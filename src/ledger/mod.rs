@@ -51,18 +51,19 @@ pub use blob::blob_id;
 pub use blobs::Blobs;
 pub use cache::{FactsKind, FolderGroup, FolderGroups, KeptDigests};
 pub use change::Change;
+pub use changed::LeftOut;
 pub use checkout::CheckoutRemark;
 pub use checkpoint::{
-    Checkpoint, CheckpointFacts, Containment, find_containment, is_contained, list_checkpoints,
-    merkle_root, write_checkpoint,
+    Checkpoint, CheckpointFacts, Checkpoints, Containment, Displaced, Followed, RemoteCheckpoints,
+    find_containment, find_line, is_contained, list_checkpoints, merkle_root, write_checkpoint,
 };
 pub use error::{HistoryError, LedgerError};
 pub use file_versions::{FileVersion, FileVersions};
-pub use history::{ScanAt, Scanned, first_parents, scan, scan_cold, scan_in};
+pub use history::{Line, ScanAt, Scanned, first_parents, scan, scan_cold, scan_in};
 pub use identity::Identity;
 pub use merge::merge_timelines;
 pub use path::{BRIEFS, Folder, LONGEST_SLUG, folder_for, key_of, month_for};
-pub use push::Pushed;
+pub use push::{Gone, Pushed};
 pub use remote::{PushProbe, Unpushed};
 pub use repository::Ledger;
 pub use server_hook::{HOOK, HookLaid, PUSH_LOG, lay_hook};

@@ -309,7 +309,7 @@ pub(super) fn unreadable(path: &str, why: &str) -> Gap {
         what: format!("the folder {path}"),
         why: why.to_owned(),
         help: Some(
-            "check the repository with `git fsck`; in a partial clone, fetch the missing objects"
+            "check the repository with `git fsck`; in a partial clone, fetch the rest with `git fetch --refetch --no-filter`"
                 .into(),
         ),
     }

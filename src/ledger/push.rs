@@ -5,9 +5,10 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use git2::Oid;
+use git2::{Oid, Repository};
 
 use super::checkout::CheckoutRemark;
+use super::git_program::without_secrets;
 use super::handle::{LOOKED_AT, branch_commit, check_branch, check_history, hold, object_id};
 use super::{Ledger, LedgerError};
 use crate::model::ObjectId;
@@ -31,6 +32,15 @@ pub struct Pushed {
     pub merged: Vec<String>,
     /// What was left as it is in the checkout.
     pub remarks: Vec<CheckoutRemark>,
+}
+
+/// A branch that a remote had and has no more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gone {
+    /// The remote.
+    pub remote: String,
+    /// The ref that keeps what it had last, where this clone knows it.
+    pub last_seen: Option<String>,
 }
 
 impl Ledger {
@@ -65,6 +75,7 @@ impl Ledger {
             let Some(tip) = self.local(branch)? else { return Ok(done) };
             done.tip = Some(object_id(tip));
             let before = self.on_remote(remote, branch)?;
+            self.note_seen(branch, before)?;
             if before == Some(tip) {
                 self.note_pushed(branch, tip)?;
                 return Ok(done);
@@ -97,6 +108,7 @@ impl Ledger {
                         remote: remote.to_owned(),
                         branch: branch.to_owned(),
                         why,
+                        pushes_to: self.pushes_to(remote),
                     });
                 }
             }
@@ -115,6 +127,8 @@ impl Ledger {
     /// # Errors
     /// As for [`Ledger::push`].
     pub fn catch_up(&self, remote: &str, now: DateTime<Utc>) -> Result<Pushed, LedgerError> {
+        // What a fetch forgets is missed all the same.
+        self.note_seen(self.branch(), self.on_remote(remote, self.branch())?)?;
         self.fetch(remote)?;
         let mut done = Pushed::default();
         let upstream = self.on_remote(remote, self.branch())?;
@@ -152,6 +166,7 @@ impl Ledger {
             remote: remote.to_owned(),
             branch: branch.to_owned(),
             why: ran.stderr,
+            pushes_to: self.pushes_to(remote),
         })
     }
 
@@ -166,14 +181,17 @@ impl Ledger {
             return Ok(());
         }
         let pushed = branch_commit(&hold(self.shared()), &pushed_ref(branch), self.root())?;
-        let Some(pushed) = pushed else { return Ok(()) };
         let Some(upstream) = upstream else {
+            if pushed.is_none() && self.gone_from(remote)?.is_none() {
+                return Ok(());
+            }
             return Err(LedgerError::BranchGone {
                 remote: remote.to_owned(),
                 branch: branch.to_owned(),
                 default: self.remote_default(remote),
             });
         };
+        let Some(pushed) = pushed else { return Ok(()) };
         if self.has(upstream, pushed)? {
             return Ok(());
         }
@@ -191,6 +209,44 @@ impl Ledger {
         })
     }
 
+    /// The ledger's branch as the usual remote had it last, where it had it and
+    /// has it no more, by what was fetched: renamed or deleted.
+    ///
+    /// # Errors
+    /// When the branches cannot be read.
+    pub fn branch_gone(&self) -> Result<Option<Gone>, LedgerError> {
+        let Some(remote) = self.remote() else { return Ok(None) };
+        match self.on_remote(&remote, self.branch())? {
+            Some(_) => Ok(None),
+            None => self.gone_from(&remote),
+        }
+    }
+
+    /// What is known of the ledger's branch on a remote that is not seen to have it.
+    fn gone_from(&self, remote: &str) -> Result<Option<Gone>, LedgerError> {
+        let repo = hold(self.shared());
+        let last_seen = pushed_ref(self.branch());
+        let was_there = branch_commit(&repo, &last_seen, self.root())?.is_some();
+        let others = repo.references_glob(&format!("refs/remotes/{remote}/*"));
+        let has_others = others.is_ok_and(|mut others| others.next().is_some());
+        // A bare clone keeps no branches of its remote: that none is seen says nothing.
+        let is_gone = match was_there {
+            true => has_others || !repo.is_bare(),
+            false => has_others && follows(&repo, remote, self.branch()),
+        };
+        let last_seen = was_there.then_some(last_seen);
+        Ok(is_gone.then(|| Gone { remote: remote.to_owned(), last_seen }))
+    }
+
+    /// Remembers what the remote was seen to have, where nothing is known yet.
+    fn note_seen(&self, branch: &str, seen: Option<Oid>) -> Result<(), LedgerError> {
+        let known = branch_commit(&hold(self.shared()), &pushed_ref(branch), self.root())?;
+        match seen.filter(|_| known.is_none()) {
+            Some(seen) => self.note_pushed(branch, seen),
+            None => Ok(()),
+        }
+    }
+
     /// Remembers what the remote has, so that it is missed when it is gone.
     fn note_pushed(&self, branch: &str, tip: Oid) -> Result<(), LedgerError> {
         if branch != self.branch() {
@@ -204,6 +260,16 @@ impl Ledger {
         repo.reference(&name, tip, true, "handoff: pushed")
             .map(drop)
             .map_err(LedgerError::git("remembering what was pushed", self.root()))
+    }
+
+    /// Where a remote is pushed to, where that is not where it is fetched from.
+    fn pushes_to(&self, remote: &str) -> Option<String> {
+        let url = |more: &[&str]| {
+            let ran = self.git(&[&["remote", "get-url"], more, &["--", remote]].concat()).ok()?;
+            ran.status.success().then(|| ran.stdout.trim().to_owned())
+        };
+        let (from, to) = (url(&[])?, url(&["--push"])?);
+        (from != to).then(|| without_secrets(&to))
     }
 
     /// The default branch of a remote, where it says so.
@@ -273,6 +339,17 @@ impl Ledger {
             None => Err(LedgerError::Program { command: "push".into(), why: ran.stderr }),
         }
     }
+}
+
+/// Whether a branch was set up to follow that of its name on a remote, as by
+/// `git clone` and `git push -u`.
+fn follows(repo: &Repository, remote: &str, branch: &str) -> bool {
+    let config = repo.config().and_then(|mut config| config.snapshot());
+    let is = |name: &str, value: &str| {
+        let name = format!("branch.{branch}.{name}");
+        config.as_ref().is_ok_and(|config| config.get_str(&name).is_ok_and(|it| it == value))
+    };
+    is("remote", remote) && is("merge", &format!("refs/heads/{branch}"))
 }
 
 fn pushed_ref(branch: &str) -> String {

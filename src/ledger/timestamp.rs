@@ -131,16 +131,26 @@ fn told_time(reply: &[u8]) -> Result<DateTime<Utc>, String> {
     if reply.len() > MOST_BYTES {
         return Err(format!("the answer has {} bytes", reply.len()));
     }
-    let file = in_file(reply)?;
-    let text =
-        well(openssl(&["ts", "-reply", "-in", &file.path().display().to_string(), "-text"])?)
-            .map_err(|why| format!("the answer is not a timestamp: {why}"))?;
-    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
-    let Some(time) = field("Time stamp:") else {
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (whole, token) = (path("reply"), path("token"));
+    std::fs::write(&whole, reply).map_err(|error| error.to_string())?;
+    let text = well(openssl(&["ts", "-reply", "-in", &whole, "-text"])?)
+        .map_err(|why| format!("the answer is not a timestamp: {why}"))?;
+    // What stands beside the token is signed by nobody: anything may be written there.
+    let taken = openssl(&["ts", "-reply", "-in", &whole, "-token_out", "-out", &token])?;
+    if !taken.status.success() {
+        let field =
+            |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
         let status = field("Status:").unwrap_or("no status");
         let why = field("Status description:").unwrap_or_default();
         return Err(format!("the authority refused: {status} {}", shorten(why, 200)));
-    };
+    }
+    let text = well(openssl(&["ts", "-reply", "-token_in", "-in", &token, "-text"])?)
+        .map_err(|why| format!("the answer is not a timestamp: {why}"))?;
+    // Before it there are numbers alone.
+    let time = text.lines().find_map(|line| line.strip_prefix("Time stamp:")).map(str::trim);
+    let time = time.ok_or("the authority refused: its token has no time")?;
     // `Nov 29 08:05:06 2026 GMT`, with a fraction of a second where the authority gives one.
     let whole: String = match time.split_once('.') {
         Some((before, after)) => {

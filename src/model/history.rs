@@ -8,6 +8,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::money::Money;
+
 /// One move of a branch, as the server that holds it recorded it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -268,4 +270,29 @@ pub struct CheckpointDeal {
     /// When it was won.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub won_at: Option<DateTime<Utc>>,
+    /// Whose deal it was; checkpoints of earlier versions do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+}
+
+impl CheckpointDeal {
+    /// An amount as checkpoints keep it.
+    #[must_use]
+    pub fn told_value(money: &Money) -> String {
+        match &money.currency {
+            Some(currency) => format!("{} {currency}", money.amount),
+            None => money.amount.to_string(),
+        }
+    }
+
+    /// The amount that it was worth, where it says one.
+    #[must_use]
+    pub fn money(&self) -> Option<Money> {
+        let value = self.value.as_deref()?;
+        let (amount, currency) = match value.split_once(' ') {
+            Some((amount, currency)) => (amount, Some(currency.to_owned())),
+            None => (value, None),
+        };
+        Some(Money { amount: amount.parse().ok()?, currency })
+    }
 }

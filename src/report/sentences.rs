@@ -293,8 +293,11 @@ fn ledger(ledger: &LedgerReport) -> Vec<(&'static str, String)> {
         lines.push(("clock", format!("{}: {pushes}{span}", clock.source)));
     }
     for checkpoint in &ledger.checkpoints {
-        let held =
-            if checkpoint.contained { "still in the history" } else { "GONE from the history" };
+        let held = match (checkpoint.contained, checkpoint.displaced_by) {
+            (true, None) => "still in the history",
+            (true, Some(_)) => "in the history, and NOT IN ITS PLACE",
+            (false, _) => "GONE from the history",
+        };
         lines.push((
             "checkpoint",
             format!("{} of {}, {held}", checkpoint.name, moment(checkpoint.at)),

@@ -1,23 +1,23 @@
 //! The audit as a use case: the population and the histories are read, and
 //! judged as they were at one moment.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::WorkflowError;
-use super::checkpoints::{Strictness, read_chain};
+use super::checkpoints::{CheckpointChain, Strictness, read_chain};
 use super::digests::digest;
 use super::drift::compared_properties;
 use crate::audit::{
     self, AuditInput, AuditReport, Differences, LedgerInput, Policies, Policy, PolicyVersion,
-    PushClock, Scope, SignaturesInput, WebAddress,
+    PushClock, Scope, SignaturesInput, TurnedMerge, WebAddress,
 };
 use crate::brief::{Completeness, Decision, Schema, fold_property};
 use crate::config::Config;
 use crate::crm::export::{Counted, Detail};
-use crate::ledger::{HistoryError, Ledger, ScanAt, first_parents, scan_in};
+use crate::ledger::{Displaced, Followed, Gone, HistoryError, Ledger, ScanAt, find_line, scan_in};
 use crate::model::{
     Company, Contact, Deal, Gap, Key, LineItem, ObjectId, Population, Push, PushRecord, Window,
 };
@@ -349,6 +349,39 @@ fn scope_of(config: &Config, deal: &Deal) -> Result<Scope, Gap> {
     Ok(scope)
 }
 
+/// What the branch ended with at some moment, by checkpoints and records of pushes.
+fn ends_seen(chain: &CheckpointChain, records: &[PushRecord]) -> Vec<ObjectId> {
+    let pushes = records.iter().flat_map(|record| &record.pushes);
+    let of_pushes = pushes.flat_map(|push| [push.before, push.after]).flatten();
+    let mut seen: Vec<ObjectId> = chain.believed().map(|it| it.tip).chain(of_pushes).collect();
+    let mut once = HashSet::new();
+    seen.retain(|id| once.insert(*id));
+    seen
+}
+
+/// The merges at which the branch's line is not that of the first parents, and
+/// who saw its end.
+fn turned_merges(
+    ledger: &Ledger,
+    followed: &Followed,
+    chain: &CheckpointChain,
+    records: &[PushRecord],
+) -> Result<Vec<TurnedMerge>, WorkflowError> {
+    let source_of = |tip: ObjectId| {
+        let moment = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M UTC");
+        let checkpoint = chain.believed().find(|it| it.tip == tip);
+        let named = checkpoint.map(|it| format!("the checkpoint of {}", moment(it.at)));
+        let of = |push: &&Push| [push.before, push.after].contains(&Some(tip));
+        let recorded = || records.iter().find(|record| record.pushes.iter().any(|it| of(&it)));
+        named.or_else(|| recorded().map(|record| record.source.clone())).unwrap_or_default()
+    };
+    let turned = followed.displaced.iter().map(|&Displaced { merge, tip, .. }| {
+        let by = ledger.commit_author(merge)?;
+        Ok(TurnedMerge { merge, tip, source: source_of(tip), by })
+    });
+    turned.collect()
+}
+
 fn read_ledger(
     ledger: &Ledger,
     repository: Option<&str>,
@@ -359,7 +392,9 @@ fn read_ledger(
     let git_dir = ledger.git_dir();
     // What the remote has counts; what only this clone has is named.
     let remote = ledger.remote_branch()?;
-    let branch = remote.clone().unwrap_or_else(|| ledger.branch().to_owned());
+    let gone = ledger.branch_gone()?;
+    let last_seen = gone.as_ref().and_then(|gone| gone.last_seen.clone());
+    let branch = remote.clone().or(last_seen).unwrap_or_else(|| ledger.branch().to_owned());
     let mut chain = read_chain(ledger, read.as_of, read.checkpoints)?;
     let mut records = clocks.records.clone();
     // What a trusted auditor kept of a record counts when the record is gone.
@@ -367,16 +402,16 @@ fn read_ledger(
         let source = "the record that signed checkpoints keep".to_owned();
         records.push(PushRecord { source, pushes: std::mem::take(&mut chain.pushes) });
     }
-    let mut history_of_branch = Vec::new();
+    let mut followed = Followed::default();
     let mut recorded_tip = None;
     if !records.is_empty() || !chain.checkpoints.is_empty() {
         let at = match read.revision {
             Some(revision) => ScanAt::Revision(revision.to_owned()),
             None => ScanAt::Branch(branch.clone()),
         };
-        history_of_branch = first_parents(git_dir, &at)?;
+        followed = find_line(git_dir, &at, &ends_seen(&chain, &records))?;
         if read.cut && read.revision.is_none() {
-            let whole = PushClock::new(&history_of_branch, &records, DateTime::<Utc>::MAX_UTC);
+            let whole = PushClock::new(&followed.commits, &records, DateTime::<Utc>::MAX_UTC);
             recorded_tip = whole.tip_at(read.as_of);
         }
     }
@@ -386,7 +421,7 @@ fn read_ledger(
         (None, None) if read.cut => ScanAt::AsOf { branch: branch.clone(), at: read.as_of },
         (None, None) => ScanAt::Branch(branch.clone()),
     };
-    let scanned = scan_in(git_dir, ledger.prefix(), &at, read.cache, progress);
+    let scanned = scan_in(git_dir, ledger.prefix(), &followed.line, &at, read.cache, progress);
     let scanned = match scanned {
         Err(HistoryError::BeforeHistory { branch, first, .. }) => {
             let why = format!("{branch} had no commit yet; its first one is dated {first}");
@@ -396,15 +431,24 @@ fn read_ledger(
         other => other?,
     };
     // What an audit of the past makes would push out what the present one needs.
-    let keep = read.cache && matches!(at, ScanAt::Branch(_)) && scanned.gaps.is_empty();
+    let keep = read.cache
+        && followed.line.is_plain()
+        && matches!(at, ScanAt::Branch(_))
+        && scanned.gaps.is_empty();
     let mut history = scanned.history;
     if recorded_tip.is_some() {
         let short = branch.strip_prefix("refs/remotes/").unwrap_or(&branch);
         history.branch = short.to_owned();
     }
+    if let Some(Gone { remote, last_seen: Some(_) }) = &gone {
+        history.branch = format!("{remote}/{}", ledger.branch());
+    }
     let digests = digest(git_dir, &history, read.cache, keep)?;
-    chain.compare(ledger, history.head)?;
+    chain.compare(ledger, &followed.line, history.head);
+    let seen: Vec<_> = chain.believed().map(|checkpoint| (checkpoint.tip, checkpoint.at)).collect();
+    let turned = turned_merges(ledger, &followed, &chain, &records)?;
     let mut input = LedgerInput::new(history, digests, scanned.gaps, read.as_of, repository);
+    input.turned = turned;
     input.checkpoints = chain.checkpoints;
     for change in input.handoffs.iter().filter_map(|handoff| handoff.exempted) {
         input.authors.insert(change.commit, ledger.commit_author(change.commit)?);
@@ -417,15 +461,13 @@ fn read_ledger(
     });
     input.gaps.extend(clocks.gaps.iter().cloned());
     input.is_current = clocks.is_current;
+    let mut history_of_branch = followed.commits;
     if !history_of_branch.is_empty() {
         let end = history_of_branch.iter().rposition(|(id, _)| *id == input.head);
         history_of_branch.truncate(end.map_or(0, |end| end + 1));
         // A revision is dated before the push that brought it.
         let until = if read.revision.is_some() { DateTime::<Utc>::MAX_UTC } else { read.as_of };
         let clock = PushClock::new(&history_of_branch, &records, until);
-        // Only what had just asked the remote, and what nothing is wrong with.
-        let believed = input.checkpoints.iter().filter(|it| it.is_current && it.faults.is_empty());
-        let seen: Vec<_> = believed.map(|checkpoint| (checkpoint.tip, checkpoint.at)).collect();
         let arrivals = clock.arrivals(&input.commits, &seen);
         input.set_arrivals(arrivals);
         let kept = |push: &&Push| push.at <= read.as_of;
@@ -433,6 +475,16 @@ fn read_ledger(
         input.pushes = pushes.cloned().collect();
         input.pushes.sort_by_key(|push| push.at);
         input.pushes.dedup();
+    }
+    if let Some(Gone { remote, .. }) = gone {
+        let name = ledger.branch();
+        input.gaps.push(Gap {
+            what: format!("which handoffs {remote} has"),
+            why: format!("its branch {name} is gone; this clone knew it before"),
+            help: Some(format!(
+                "Where it was renamed, say so under `branch:` in handoff.yaml; where it was deleted, bring it back with `git push {remote} {name}`."
+            )),
+        });
     }
     if remote.is_some() {
         input.unpushed = ledger.unpushed()?.map_or(0, |unpushed| unpushed.commits);

@@ -11,7 +11,7 @@ use super::context::{Context, WorkflowError};
 use crate::audit::{self, AuditReport};
 use crate::http::{ApiRequest, BaseUrl, Client, Schedule, Semantics};
 use crate::ledger::{
-    self, CheckpointFacts, Containment, Ledger, find_containment, list_checkpoints,
+    self, CheckpointFacts, Containment, Ledger, Line, find_containment, list_checkpoints,
 };
 use crate::model::{CheckpointDeal, ObjectId, Push};
 use crate::text::shorten;
@@ -33,16 +33,28 @@ pub struct CheckpointChain {
 }
 
 impl CheckpointChain {
-    /// Looks which checkpoints' tips a history still holds.
-    ///
-    /// # Errors
-    /// When the history cannot be read.
-    pub fn compare(&mut self, ledger: &Ledger, head: ObjectId) -> Result<(), WorkflowError> {
+    /// Looks which checkpoints' tips a history along a line still holds. Where
+    /// that cannot be told, it is noted.
+    pub fn compare(&mut self, ledger: &Ledger, line: &Line, head: ObjectId) {
         for checkpoint in &mut self.checkpoints {
-            let found = find_containment(ledger.git_dir(), checkpoint.tip, head)?;
-            checkpoint.contained = found != Containment::Gone;
+            let found = find_containment(ledger.git_dir(), line, checkpoint.tip, head);
+            match found {
+                Ok(Containment::InPlace) => {}
+                Ok(Containment::BehindMerge(merge)) => checkpoint.displaced_by = Some(merge),
+                Ok(Containment::Gone) => checkpoint.contained = false,
+                Err(error) => self.notes.push(format!(
+                    "whether the history still holds what {} saw cannot be told: {}",
+                    checkpoint.name,
+                    shorten(&error.to_string(), 200)
+                )),
+            }
         }
-        Ok(())
+    }
+
+    /// The checkpoints that count as a second clock: those that had just asked
+    /// the remote, and with which nothing is wrong.
+    pub fn believed(&self) -> impl Iterator<Item = &audit::CheckpointReport> {
+        self.checkpoints.iter().filter(|it| it.is_current && it.faults.is_empty())
     }
 }
 
@@ -63,7 +75,7 @@ pub struct Strictness<'a> {
 /// them against a history.
 ///
 /// # Errors
-/// When the ledger cannot be read, or a ref holds no checkpoint.
+/// When the ledger cannot be read.
 pub fn read_chain(
     ledger: &Ledger,
     as_of: DateTime<Utc>,
@@ -71,6 +83,7 @@ pub fn read_chain(
 ) -> Result<CheckpointChain, WorkflowError> {
     let mut chain = CheckpointChain::default();
     let mut replaced = Vec::new();
+    let mut odd = BTreeMap::new();
     if strictness.ask_remote
         && let Some(remote) = ledger.remote()
     {
@@ -80,6 +93,8 @@ pub fn read_chain(
                     chain.notes.push(format!("the checkpoint {name} is not on {remote}"));
                 }
                 replaced = found.replaced;
+                let refused = found.odd.into_iter();
+                odd.extend(refused.map(|(name, why)| (name, (why, Some(remote.clone())))));
             }
             Err(error) => chain.notes.push(format!(
                 "the checkpoints of {remote} could not be fetched: {}",
@@ -88,11 +103,20 @@ pub fn read_chain(
         }
     }
     let listed = list_checkpoints(ledger.git_dir())?;
+    for (name, why) in &listed.odd {
+        odd.entry(name.clone()).or_insert((why.clone(), None));
+    }
+    chain
+        .faults
+        .extend(odd.iter().map(|(name, (why, remote))| odd_ref(name, why, remote.as_deref())));
+    chain.faults.extend(stamps_alone(ledger, &listed)?);
     let mut before: Option<&ledger::Checkpoint> = None;
-    for checkpoint in listed.iter().filter(|checkpoint| checkpoint.at <= as_of) {
+    // The last one that nobody else can have put between two of an auditor's.
+    let mut last_signed: Option<&ledger::Checkpoint> = None;
+    for checkpoint in listed.found.iter().filter(|checkpoint| checkpoint.at <= as_of) {
         let mut faults = Vec::new();
-        let expected = before.map(|before| before.id);
-        if !checkpoint.is_unchained && checkpoint.previous != expected {
+        let expected = [before, last_signed].map(|before| before.map(|before| before.id));
+        if !checkpoint.is_unchained && !expected.contains(&checkpoint.previous) {
             faults.push(match (checkpoint.previous, before) {
                 (Some(_), _) => {
                     "follows one that is not here: it was removed or replaced".to_owned()
@@ -134,12 +158,17 @@ pub fn read_chain(
         if signer.is_some() && faults.is_empty() {
             chain.pushes.extend(checkpoint.facts.pushes.iter().cloned());
         }
+        let is_link = match strictness.trust {
+            Some(_) => signer.is_some(),
+            None => checkpoint.is_signed,
+        };
         let deals = checkpoint.facts.deals.clone();
         chain.checkpoints.push(audit::CheckpointReport {
             name: checkpoint.name.clone(),
             at: checkpoint.at,
             tip,
             contained: true,
+            displaced_by: None,
             is_signed: checkpoint.is_signed,
             signer,
             faults,
@@ -147,6 +176,9 @@ pub fn read_chain(
             deals,
         });
         before = Some(checkpoint);
+        if is_link {
+            last_signed = before;
+        }
     }
     if strictness.tsa_trust.is_some()
         && let Some(last) = chain.checkpoints.last()
@@ -162,29 +194,72 @@ pub fn read_chain(
     Ok(chain)
 }
 
+/// A ref in the place of a checkpoint, as a sentence without its stop. Whoever
+/// may push can make one, so it says how to be rid of it.
+fn odd_ref(name: &str, why: &str, remote: Option<&str>) -> String {
+    let why = shorten(why, 200);
+    match remote {
+        Some(remote) => format!(
+            "{name} of {remote} is not a checkpoint: {why}. Once it is known who made it, take it away with `git push {remote} :{name}`"
+        ),
+        None => format!(
+            "{name} is not a checkpoint: {why}. Once it is known where it came from, take it away with `git update-ref -d {name}`, and with `git push REMOTE :{name}` where a remote has it, too"
+        ),
+    }
+}
+
+/// The timestamps whose checkpoint is gone, as [`CheckpointChain::faults`].
+fn stamps_alone(
+    ledger: &Ledger,
+    listed: &ledger::Checkpoints,
+) -> Result<Vec<String>, WorkflowError> {
+    let has = |stamp: &str| {
+        let name = stamp.replacen("/timestamps/", "/audit/", 1);
+        listed.odd.contains_key(&name) || listed.found.iter().any(|it| it.name == name)
+    };
+    let stamps = ledger.own_timestamps()?;
+    let alone = stamps.keys().filter(|stamp| !has(stamp));
+    Ok(alone.map(|stamp| format!("The checkpoint of the timestamp {stamp} is gone")).collect())
+}
+
 /// What this clone and a remote have not in common.
 struct Met {
     only_here: Vec<String>,
     replaced: Vec<String>,
+    /// What the remote has in the place of checkpoints and cannot be one, and why.
+    odd: BTreeMap<String, String>,
 }
 
 /// Fetches the checkpoints that only the remote has.
 fn meet(ledger: &Ledger, remote: &str) -> Result<Met, WorkflowError> {
     let there = ledger.remote_checkpoints(remote)?;
-    let here: BTreeMap<String, ObjectId> = list_checkpoints(ledger.git_dir())?
+    let own = list_checkpoints(ledger.git_dir())?;
+    let odd_here = own.odd;
+    let here: BTreeMap<String, ObjectId> = own
+        .found
         .into_iter()
         .map(|checkpoint| (checkpoint.name, checkpoint.id))
         .chain(ledger.own_timestamps()?)
         .collect();
-    let missing: Vec<String> =
-        there.keys().filter(|name| !here.contains_key(*name)).cloned().collect();
+    let is_missing = |name: &&String| !here.contains_key(*name) && !odd_here.contains_key(*name);
+    let missing: Vec<String> = there.refs.keys().filter(is_missing).cloned().collect();
+    let mut odd = there.odd;
     if !missing.is_empty() {
-        ledger.fetch_checkpoints(remote, &missing)?;
+        odd.extend(ledger.fetch_checkpoints(remote, &missing)?);
     }
-    let differ = |(name, id): &(&String, &ObjectId)| there.get(*name).is_some_and(|it| it != *id);
+    // What was fetched before or just now, and is none.
+    for (name, why) in list_checkpoints(ledger.git_dir())?.odd {
+        if there.refs.contains_key(&name) {
+            odd.insert(name, why);
+        }
+    }
+    let is_there = |name: &String| there.refs.contains_key(name) || odd.contains_key(name);
+    let differ =
+        |(name, id): &(&String, &ObjectId)| there.refs.get(*name).is_some_and(|it| it != *id);
     Ok(Met {
         replaced: here.iter().filter(differ).map(|(name, _)| name.clone()).collect(),
-        only_here: here.keys().filter(|name| !there.contains_key(*name)).cloned().collect(),
+        only_here: here.keys().filter(|name| !is_there(name)).cloned().collect(),
+        odd,
     })
 }
 
@@ -206,7 +281,7 @@ fn new_pushes(ledger: &Ledger, pushes: &[Push]) -> Result<Vec<Push>, WorkflowErr
     if pushes.is_empty() {
         return Ok(Vec::new());
     }
-    let listed = list_checkpoints(ledger.git_dir())?;
+    let listed = list_checkpoints(ledger.git_dir())?.found;
     let kept: Vec<&Push> = listed.iter().flat_map(|it| &it.facts.pushes).collect();
     let last = kept.iter().map(|push| push.at).max();
     let is_new = |push: &&Push| last.is_none_or(|last| push.at >= last) && !kept.contains(push);
@@ -256,15 +331,12 @@ pub fn leave_checkpoint(
     push: bool,
 ) -> Result<Left, WorkflowError> {
     let ledger = &context.ledger;
-    let value = |money: &crate::model::Money| match &money.currency {
-        Some(currency) => format!("{} {currency}", money.amount),
-        None => money.amount.to_string(),
-    };
     let deals = report.deals.iter().map(|row| CheckpointDeal {
         key: row.key.as_str().to_owned(),
         class: row.class.as_str().to_owned(),
-        value: row.value.as_ref().map(value),
+        value: row.value.as_ref().map(CheckpointDeal::told_value),
         won_at: row.closed_won_at,
+        owner: row.owner.clone(),
     });
     let mut deals: Vec<CheckpointDeal> = deals.collect();
     // The order is hashed: it stays that of the keys as text.

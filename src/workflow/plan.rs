@@ -21,8 +21,13 @@ use crate::model::{DealId, Gap, Key, Money, Outcome, Population, Window};
 pub struct PlanRequest<'a> {
     /// The histories, read once.
     pub ledgers: &'a [LedgerInput],
-    /// The deals, read once, with what either side reads of them.
+    /// The deals as the new settings read them, with what either side reads of them.
     pub population: &'a Population,
+    /// The deals as the settings of the base read them; those of the base's
+    /// context where it has a source of its own.
+    pub base_population: &'a Population,
+    /// What of the deals could not be compared.
+    pub gaps: &'a [Gap],
     /// What the e-sign providers completed, where they were asked.
     pub signatures: Option<&'a SignaturesInput>,
     /// Which of them, by the time they were won.
@@ -172,7 +177,8 @@ pub struct Plan {
 }
 
 /// Compares what two sets of settings make of the same deals and briefs.
-/// `base` and `head` are the same ledger; `head.crm` is the source of the deals.
+/// `base` and `head` are the same ledger; `head.crm` is the source of the deals,
+/// and of the base's where `base.crm` is none.
 ///
 /// # Errors
 /// When the ledger cannot be read, or a template of the ledger fails.
@@ -182,13 +188,13 @@ pub async fn plan(
     request: &PlanRequest<'_>,
 ) -> Result<Plan, WorkflowError> {
     let mut changes = Vec::new();
-    let mut gaps: Vec<Gap> = Vec::new();
+    let mut gaps: Vec<Gap> = request.gaps.to_vec();
     let (rows, of_nobody) = classes(base, head, request, &mut changes, &mut gaps)?;
     let composed =
         answers(base, head, request, (&rows, &of_nobody), &mut changes, &mut gaps).await?;
     let briefs = pages(base, head, request.window, &mut changes, &mut gaps)?;
     if let Some(asked) = request.signatures {
-        documents(base, head, asked, request.population, &mut changes);
+        documents(base, head, asked, request, &mut changes);
         gaps.extend(asked.gaps.iter().cloned());
     }
     changes.sort();
@@ -225,9 +231,9 @@ fn classes(
     changes: &mut Vec<PlanChange>,
     gaps: &mut Vec<Gap>,
 ) -> Result<(BTreeMap<String, DealRow>, BTreeSet<DealId>), WorkflowError> {
-    let run = |side: &Context| {
+    let run = |side: &Context, population: &Population| {
         let asked = AuditRequest {
-            population: request.population,
+            population,
             signatures: None,
             window: request.window,
             as_of: head.now,
@@ -237,7 +243,8 @@ fn classes(
         };
         audit(request.ledgers, &side.config, &RulesOfTime::unchanged(&side.config), &asked)
     };
-    let (before, after) = (run(base)?, run(head)?);
+    let before = run(base, request.base_population)?;
+    let after = run(head, request.population)?;
     gaps.extend(before.gaps);
     gaps.extend(after.gaps);
     let before: BTreeMap<String, DealRow> =
@@ -245,8 +252,8 @@ fn classes(
     let after: BTreeMap<String, DealRow> =
         after.deals.into_iter().map(|row| (row.key.to_string(), row)).collect();
     let told = |row: &DealRow| match (&row.reason, row.class) {
-        (Some(reason), Class::Excluded) => format!("{}: {reason}", row.class.label()),
-        _ => row.class.label().to_owned(),
+        (Some(reason), Class::Excluded) => format!("{}: {reason}", row.class.as_str()),
+        _ => row.class.as_str().to_owned(),
     };
     for (key, row) in &after {
         let was = before.get(key).map(told);
@@ -289,21 +296,40 @@ async fn answers(
     won.sort_by(|a, b| (b.closed_won_at, &a.id).cmp(&(a.closed_won_at, &b.id)));
     let mut composed = 0;
     for deal in won.into_iter().take(request.last) {
-        let source = DealSource::Deal(deal.id.clone());
-        let found = match find_deal(source, head.crm.as_deref(), head.now).await {
+        let find = async |crm| {
+            let found = find_deal(DealSource::Deal(deal.id.clone()), crm, head.now).await;
+            found.map_err(|error| Gap::new(format!("deal {}", deal.id), error.to_string()))
+        };
+        let found = match find(head.crm.as_deref()).await {
             Ok(found) => found,
-            Err(error) => {
-                let what = format!("deal {}", deal.id);
-                gaps.push(Gap::new(what, error.to_string()));
+            Err(gap) => {
+                gaps.push(gap);
                 continue;
             }
+        };
+        let earlier = match base.crm.as_deref() {
+            None => None,
+            // A deal that the base's settings do not know has no brief by them.
+            Some(_)
+                if !request.base_population.deals.parts().0.iter().any(|it| it.id == deal.id) =>
+            {
+                continue;
+            }
+            Some(crm) => match find(Some(crm)).await {
+                Ok(found) => Some(found),
+                Err(gap) => {
+                    gaps.push(gap);
+                    continue;
+                }
+            },
         };
         composed += 1;
         // On both sides nobody has an open handoff, and the customer no earlier one.
         let known = |_: &serde_json::Value| Known::default();
-        let made =
-            |side: &Context| compose(side, &found, true, None, None, &BTreeMap::new, &known).brief;
-        let (before, after) = (made(base), made(head));
+        let made = |side: &Context, found| {
+            compose(side, found, true, None, None, &BTreeMap::new, &known).brief
+        };
+        let (before, after) = (made(base, earlier.as_ref().unwrap_or(&found)), made(head, &found));
         let value = rows.get(found.key.as_str()).and_then(|row| row.value.as_ref());
         let (kind, value) = (ChangeKind::Answer, value.map(Money::shown));
         let blank = PlanChange::blank(kind, found.key.as_str(), deal.name.clone(), value);
@@ -360,17 +386,20 @@ fn documents(
     base: &Context,
     head: &Context,
     asked: &SignaturesInput,
-    population: &Population,
+    request: &PlanRequest<'_>,
     changes: &mut Vec<PlanChange>,
 ) {
     for signature in &asked.signatures {
-        let deals = asked.deals_of(signature, population);
-        let told = |side: &Context| match decide_for_all(&side.config, signature, &deals) {
-            DocumentDecision::Counts(kind, _) => kind.as_str().to_owned(),
-            DocumentDecision::Ignored { reason } => format!("ignored: {reason}"),
-            DocumentDecision::Held { reason, .. } => format!("held: {reason}"),
+        let told = |side: &Context, population| {
+            let deals = asked.deals_of(signature, population);
+            match decide_for_all(&side.config, signature, &deals) {
+                DocumentDecision::Counts(kind, _) => kind.as_str().to_owned(),
+                DocumentDecision::Ignored { reason } => format!("ignored: {reason}"),
+                DocumentDecision::Held { reason, .. } => format!("held: {reason}"),
+            }
         };
-        let (before, after) = (told(base), told(head));
+        let before = told(base, request.base_population);
+        let after = told(head, request.population);
         if before != after {
             let key = format!("{}/{}", signature.provider, signature.document_id);
             let value = signature.total.as_ref().map(Money::shown);

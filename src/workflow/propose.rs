@@ -50,7 +50,13 @@ pub fn propose(
     by: &str,
     answers: &[ProposedAnswer],
 ) -> Result<Proposed, WorkflowError> {
-    let no = |message: String| WorkflowError::unfit(key, message);
+    let no = |message: String| WorkflowError::NotAllowed {
+        key: key.clone(),
+        message,
+        help: format!(
+            "propose what the brief lacks, each answer with its citation (docs/answers.md shows a file); `handoff why {key}` shows what is answered"
+        ),
+    };
     let by = shorten(&one_line(by.trim()), 100);
     if by.is_empty() {
         return Err(no("a proposal names the tool that makes it".to_owned()));

@@ -1,7 +1,7 @@
 //! Checking briefs: those of the checkout, those that changed, or those named.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 use rayon::prelude::*;
@@ -14,7 +14,9 @@ use crate::brief::{
 };
 use crate::disk::{self, Inside};
 use crate::finding::{Finding, Location};
-use crate::ledger::{BRIEFS, Folder, KeptDigests, LONGEST_SLUG, LedgerError, blob_id, key_of};
+use crate::ledger::{
+    BRIEFS, Folder, KeptDigests, LONGEST_SLUG, LedgerError, LeftOut, blob_id, key_of,
+};
 use crate::model::{Key, ObjectId};
 use crate::text::slug;
 
@@ -46,8 +48,10 @@ pub struct Validated {
     pub fixed: Vec<String>,
     /// The folders that were renamed, from and to.
     pub renamed: Vec<(String, String)>,
-    /// Why more than what changed was checked.
+    /// Why more than what changed was checked, and what was read from elsewhere.
     pub remarks: Vec<String>,
+    /// The handoffs of the index that were deleted in the checkout, where all are checked.
+    pub deleted: usize,
 }
 
 /// One folder's files, as they are on the disk or in the tip.
@@ -126,10 +130,14 @@ pub fn validate(context: &Context, which: &Which, fix: bool) -> Result<Validated
     let root = context.ledger.root().to_path_buf();
     let bare = context.ledger.is_bare();
     let mut outside = Vec::new();
-    let folders = match which {
-        Which::All => all_folders(context, &root)?,
-        Which::Since(revision) => since(context, &root, revision, &mut validated.remarks)?,
+    let mut folders = match which {
+        Which::All => all_folders(context, &root, bare)?,
+        Which::Since(revision) => since(context, (&root, bare), revision, &mut validated.remarks)?,
         Which::At(paths) => named(&root, paths, &mut outside)?,
+    };
+    let left_out = match bare {
+        true => BTreeMap::new(),
+        false => left_out(context, which, &mut folders, &mut validated)?,
     };
     let mut loaded: Vec<Loaded> = if bare {
         let snapshot = context.ledger.snapshot()?;
@@ -143,7 +151,12 @@ pub fn validate(context: &Context, which: &Which, fix: bool) -> Result<Validated
             .par_iter()
             .map(|folder| match outside.contains(folder) {
                 true => Loaded::read(folder, |path| beside(Path::new(path))),
-                false => Loaded::read(folder, |path| context.ledger.read_checkout(path)),
+                false => Loaded::read(folder, |path| {
+                    match (context.ledger.read_checkout(path)?, left_out.get(path)) {
+                        (None, Some(blob)) => context.ledger.blob(*blob),
+                        (read, _) => Ok(read),
+                    }
+                }),
             })
             .collect::<Result<_, WorkflowError>>()?
     };
@@ -153,7 +166,8 @@ pub fn validate(context: &Context, which: &Which, fix: bool) -> Result<Validated
     loaded.retain(Loaded::is_there);
     for one in &mut loaded {
         let Some(better) = better_name(one) else { continue };
-        if fix && !bare && !root.join(&better).exists() {
+        let is_here = root.join(&one.folder).exists();
+        if fix && !bare && is_here && !root.join(&better).exists() {
             let from = root.join(&one.folder);
             std::fs::rename(&from, root.join(&better))
                 .map_err(|error| WorkflowError::file(&from, &error))?;
@@ -182,6 +196,10 @@ pub fn validate(context: &Context, which: &Which, fix: bool) -> Result<Validated
                 .map_err(|error| WorkflowError::Template(error.to_string()))?;
             for fixed in found {
                 let path = root.join(&fixed.file);
+                // What a sparse checkout leaves out is not laid down for a page.
+                if left_out.contains_key(&fixed.file) && !path.exists() {
+                    continue;
+                }
                 super::init::write_whole(&path, fixed.contents.as_bytes())?;
                 one.readme = Some(fixed.contents.into_bytes());
                 validated.fixed.push(fixed.file);
@@ -218,6 +236,48 @@ pub fn validate(context: &Context, which: &Which, fix: bool) -> Result<Validated
     }
     validated.findings.extend(check_ledger(&summaries));
     Ok(validated)
+}
+
+/// The files that the checkout leaves out, by path; their folders are added to
+/// those that are checked. What was deleted in the checkout is told.
+fn left_out(
+    context: &Context,
+    which: &Which,
+    folders: &mut Vec<String>,
+    validated: &mut Validated,
+) -> Result<BTreeMap<String, ObjectId>, WorkflowError> {
+    let (ledger, root) = (&context.ledger, context.ledger.root());
+    // To read the index costs as much as everything that exists in the ledger.
+    let is_there = |folder: &String| root.join(folder).join("brief.yaml").exists();
+    if matches!(which, Which::At(_)) && folders.iter().all(is_there) {
+        return Ok(BTreeMap::new());
+    }
+    let LeftOut { hidden, folders: indexed } = ledger.left_out()?;
+    let hidden: BTreeMap<String, ObjectId> =
+        hidden.into_iter().filter(|(path, _)| !root.join(path).exists()).collect();
+    if *which == Which::All {
+        let held: BTreeSet<&str> =
+            hidden.keys().filter_map(|path| Some(path.rsplit_once('/')?.0)).collect();
+        let here: BTreeSet<&str> = folders.iter().map(String::as_str).collect();
+        let is_new = |folder: &&String| !here.contains(folder.as_str());
+        let (left, gone): (Vec<String>, Vec<String>) = indexed
+            .iter()
+            .filter(is_new)
+            .cloned()
+            .partition(|folder| held.contains(folder.as_str()));
+        validated.deleted = gone.len();
+        folders.extend(left);
+        folders.sort();
+    }
+    let used = |path: &&String| {
+        path.rsplit_once('/').is_some_and(|(folder, _)| folders.iter().any(|it| it == folder))
+    };
+    if let Some(first) = hidden.keys().find(used) {
+        validated.remarks.push(format!(
+            "this checkout leaves files out, such as {first}: they are checked as they were committed"
+        ));
+    }
+    Ok(hidden)
 }
 
 /// The folders of the tip, by their names, that hold a key of these a second
@@ -318,8 +378,8 @@ fn members(context: &Context) -> TeamNames {
     )
 }
 
-fn all_folders(context: &Context, root: &Path) -> Result<Vec<String>, WorkflowError> {
-    if context.ledger.is_bare() {
+fn all_folders(context: &Context, root: &Path, bare: bool) -> Result<Vec<String>, WorkflowError> {
+    if bare {
         let mut folders = tip_folders(context)?;
         folders.extend(context.ledger.snapshot()?.not_followed()?);
         folders.sort();
@@ -371,14 +431,14 @@ fn walk(dir: &Path, shown: &str, found: &mut Vec<String>) -> Result<(), Workflow
 /// The folders that changed; everything, when the schema or the template did.
 fn since(
     context: &Context,
-    root: &Path,
+    (root, bare): (&Path, bool),
     revision: &str,
     remarks: &mut Vec<String>,
 ) -> Result<Vec<String>, WorkflowError> {
     if is_commit_id(revision) && revision.bytes().all(|byte| byte == b'0') {
         // What GitHub gives for the commit before a branch's first push.
         remarks.push("there is no commit before this one, so every brief is checked".to_owned());
-        return all_folders(context, root);
+        return all_folders(context, root, bare);
     }
     for decisive in ["schema/brief.schema.json", "templates/brief.md.j2"] {
         let differs = match context.ledger.differs_since(revision, decisive) {
@@ -387,13 +447,13 @@ fn since(
                 remarks.push(format!(
                     "this clone does not have {revision}, as after a force push, so every brief is checked"
                 ));
-                return all_folders(context, root);
+                return all_folders(context, root, bare);
             }
             differs => differs?,
         };
         if differs {
             remarks.push(format!("{decisive} changed since {revision}, so every brief is checked"));
-            return all_folders(context, root);
+            return all_folders(context, root, bare);
         }
     }
     Ok(context.ledger.changed_since(revision, true)?)

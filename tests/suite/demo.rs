@@ -74,6 +74,16 @@ fn the_demo_runs_under_any_git_configuration_of_the_user() {
     let mut status = sandbox.command("git", sandbox.join("shown"));
     let status = status.env("GIT_CONFIG_GLOBAL", &global).args(["status", "--porcelain"]).output();
     assert_eq!(String::from_utf8_lossy(&status.unwrap().stdout), "");
+    // Whoever plays it may be called as somebody of the story.
+    for name in ["Sam Lee", "Riley Ross"] {
+        let email = name.to_lowercase().replace(' ', ".") + "@example.com";
+        let settings = format!("[user]\n name = {name}\n email = {email}\n");
+        let global = sandbox.write("gitconfig", settings).display().to_string();
+        let folder = name.replace(' ', "-");
+        let demo = ["demo", &folder];
+        sandbox.handoff_with(".", &demo, &[("GIT_CONFIG_GLOBAL", &global)]).exits(0);
+        assert_eq!(commits(&folder), commits("plain"));
+    }
 }
 
 #[test]

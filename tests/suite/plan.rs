@@ -86,7 +86,7 @@ fn plan_shows_what_scope_and_limits_do_to_the_classes() {
     let expected: BTreeSet<&str> = late.iter().chain(&missing).map(String::as_str).collect();
     assert_eq!(keys(&changed), expected, "{plan_}");
     for change in &changed {
-        let to = if late.contains(change["key"].as_str().unwrap()) { "on time" } else { "pending" };
+        let to = if late.contains(change["key"].as_str().unwrap()) { "on_time" } else { "pending" };
         assert_eq!(change["after"], to, "{change}");
         assert!(change["value"].as_str().is_some_and(|value| value.contains(' ')), "{change}");
     }
@@ -533,4 +533,53 @@ fn plan_says_what_two_audits_signings_and_renderings_say_second_part() {
 #[test]
 fn plan_says_what_two_audits_signings_and_renderings_say_third_part() {
     assert_plans(2);
+}
+
+#[test]
+fn plan_reads_the_deals_with_the_settings_of_each_side() {
+    let sandbox = Sandbox::new();
+    let init = ["--now", "2026-11-01T00:00:00Z", "init", "l", "--crm", "file"];
+    sandbox.handoff(".", &init).exits(0);
+    sandbox.write(
+        "deals.csv",
+        "Record ID,Deal Name,Deal Stage,Close Date,Deal owner,Amount,Currency,Is Closed Won,Deal Type\n\
+         1,Acme,Closed Won,2026-11-19 20:30,Riley Ross,100.00,USD,true,New\n\
+         2,Beta,Closed Won,2026-11-03 10:00,Kim,900.00,USD,true,New\n",
+    );
+    sandbox.git("l", &["add", "-A"]);
+    sandbox.git("l", &["commit", "-q", "--allow-empty", "-m", "settings"]);
+    let won = |from: &str, to: &str| {
+        edit(&sandbox, "handoff.yaml", from, to);
+        let now = ["--now", "2026-11-19T21:00:00Z", "plan", "--deals", "../deals.csv"];
+        let ran = sandbox.handoff("l", &[&now[..], &["--format", "json"]].concat()).exits(0);
+        sandbox.git("l", &["checkout", "-q", "--", "handoff.yaml"]);
+        let plan = ran.json();
+        let classes = of(&plan, "class").into_iter().map(|change| {
+            let text = |name: &str| change[name].as_str().unwrap_or_default().to_owned();
+            (text("key"), text("before"), text("after"))
+        });
+        (classes.collect::<BTreeSet<_>>(), plan["complete"].clone())
+    };
+    let change = |key: &str, before: &str, after: &str| {
+        (key.to_owned(), before.to_owned(), after.to_owned())
+    };
+    let deals = "    deals: \"deals.csv\"";
+    let (classes, complete) = won(deals, &format!("    won: \"deal.name == 'Beta'\"\n{deals}"));
+    assert_eq!(classes, [change("hubspot-1", "pending", "")].into());
+    assert_eq!(complete, json!(true));
+    let (classes, _) = won(deals, &format!("    name: other\n{deals}"));
+    let expected = [
+        change("hubspot-1", "pending", ""),
+        change("hubspot-2", "missing", ""),
+        change("other-1", "", "pending"),
+        change("other-2", "", "missing"),
+    ];
+    assert_eq!(classes, expected.into());
+    // Half past eight in Tokyo was long ago in UTC.
+    for zone in ["timezone: Asia/Tokyo", "timezone: Pacific/Auckland"] {
+        let (classes, _) = won("# timezone: Europe/Berlin", zone);
+        assert_eq!(classes, [change("hubspot-1", "pending", "missing")].into(), "{zone}");
+    }
+    let (classes, _) = won(deals, &format!("    dates: {{timezone: Asia/Tokyo}}\n{deals}"));
+    assert_eq!(classes, [change("hubspot-1", "pending", "missing")].into());
 }

@@ -99,3 +99,46 @@ fn a_month_that_could_hold_a_duplicate_and_cannot_be_listed_is_said() {
     let ran = since(&sandbox, bare).exits(3);
     assert!(ran.stderr.contains("briefs/2026/10"), "{}", ran.stderr);
 }
+
+#[test]
+fn what_a_checkout_leaves_out_is_checked_as_it_was_committed() {
+    let sandbox = ledger();
+    let whole = sandbox.handoff("ledger", &["validate", "--format", "json"]);
+    let changed = since(&sandbox, "ledger");
+    sandbox.git(".", &["clone", "-q", "ledger", "sparse"]);
+    let checked = |ran: &Ran| ran.stdout.lines().last().unwrap_or_default().to_owned();
+    for settings in [
+        &["sparse-checkout", "set", "--no-cone", "/*", "!/briefs"][..],
+        &["sparse-checkout", "set", "--cone", "--no-sparse-index", "schema"],
+        &["sparse-checkout", "set", "--cone", "--sparse-index", "schema"],
+    ] {
+        sandbox.git("sparse", settings);
+        assert!(!sandbox.join("sparse/briefs").exists(), "{settings:?}");
+        let all = sandbox.handoff("sparse", &["validate", "--format", "json"]).exits(whole.code);
+        assert_eq!(all.json(), whole.json(), "{settings:?}");
+        assert!(all.stderr.contains("this checkout leaves files out"), "{}", all.stderr);
+        let some = since(&sandbox, "sparse").exits(changed.code);
+        assert_eq!(checked(&some), checked(&changed), "{settings:?}");
+        // Nothing is laid down for a page.
+        sandbox.handoff("sparse", &["validate", "--fix"]);
+        assert!(!sandbox.join("sparse/briefs").exists(), "{settings:?}");
+    }
+    sandbox.git("sparse", &["sparse-checkout", "disable"]);
+    // Without a checkout there are no settings either.
+    sandbox.git(".", &["clone", "-q", "--no-checkout", "ledger", "unseen"]);
+    sandbox.handoff("unseen", &["validate"]).exits(2);
+    // A file that git is told not to look at.
+    let gone = format!("{}/brief.yaml", folder(10, 2));
+    sandbox.git("sparse", &["update-index", "--assume-unchanged", &gone]);
+    fs::remove_file(sandbox.join("sparse").join(&gone)).unwrap();
+    let all = sandbox.handoff("sparse", &["validate", "--format", "json"]).exits(whole.code);
+    assert_eq!(all.json(), whole.json());
+    // What was deleted is no more, and is told.
+    fs::remove_dir_all(sandbox.join("sparse").join(folder(10, 3))).unwrap();
+    let said = sandbox.handoff("sparse", &["validate"]).stderr;
+    assert!(said.contains("1 handoff is deleted in this checkout"), "{said}");
+    fs::remove_dir_all(sandbox.join("sparse/briefs")).unwrap();
+    let said = sandbox.handoff("sparse", &["validate"]).stderr;
+    assert!(!said.contains("holds no brief yet"), "{said}");
+    sandbox.git("sparse", &["restore", "briefs"]);
+}

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::words;
 use crate::audit::rows::Judged;
-use crate::audit::{AuditInput, Class, LedgerInput};
+use crate::audit::{AuditInput, Class, DealRow, LedgerInput};
 use crate::finding::{Finding, Rule, RuleKind, Severity};
-use crate::model::Key;
+use crate::model::{CheckpointDeal, Key, Money};
 
 pub(super) static RULE: Rule = Rule {
     id: "checkpoint-contradicted",
@@ -32,11 +32,11 @@ pub(super) fn check_ledger(ledger: &LedgerInput) -> Vec<Finding> {
 /// What is gone from the population, and whose class became better than it
 /// can: time that has passed does not come back.
 pub(super) fn check_deals(input: &AuditInput<'_>, judged: &[Judged<'_>]) -> Vec<Finding> {
-    let now: BTreeMap<&str, Class> =
-        judged.iter().map(|judged| (judged.row.key.as_str(), judged.row.class)).collect();
+    let now: BTreeMap<&str, &DealRow> =
+        judged.iter().map(|judged| (judged.row.key.as_str(), &judged.row)).collect();
     let mut findings = Vec::new();
     let mut seen = BTreeSet::new();
-    let checkpoints = input.ledgers().flat_map(|ledger| ledger.checkpoints.iter().rev());
+    let checkpoints = input.ledgers().flat_map(|ledger| ledger.telling_checkpoints().rev());
     for checkpoint in checkpoints {
         for deal in &checkpoint.deals {
             if !seen.insert(deal.key.as_str()) {
@@ -44,7 +44,8 @@ pub(super) fn check_deals(input: &AuditInput<'_>, judged: &[Judged<'_>]) -> Vec<
             }
             let when = words::moment(checkpoint.at);
             let key = Key::parse(&deal.key).ok();
-            let what = match now.get(deal.key.as_str()) {
+            let (mut severity, row) = (RULE.severity, now.get(deal.key.as_str()));
+            let what = match row.copied() {
                 None if deal
                     .won_at
                     .is_some_and(|at| !input.window.contains(at) || at > input.as_of) =>
@@ -52,16 +53,23 @@ pub(super) fn check_deals(input: &AuditInput<'_>, judged: &[Judged<'_>]) -> Vec<
                     continue;
                 }
                 None => format!("and is no longer in the population ({})", deal.class),
-                Some(class) if is_better(&deal.class, *class) => {
-                    format!("as {} and is {} now", deal.class, class.as_str())
+                Some(row) if is_better(&deal.class, row.class) => {
+                    format!("as {} and is {} now", deal.class, row.class.as_str())
                 }
-                Some(_) => continue,
+                Some(row) => match changed(deal, row) {
+                    Some((worse, what)) => {
+                        severity = worse;
+                        what
+                    }
+                    None => continue,
+                },
             };
             let value = deal.value.as_deref().map_or_else(String::new, |it| format!(" ({it})"));
             let finding = Finding::new(
                 &RULE,
                 format!("The audit of {when} saw deal {}{value} {what}.", deal.key),
             )
+            .severity(severity)
             .help(format!(
                 "See what changed in the CRM and in the ledger since; the checkpoint {} keeps what was seen.",
                 checkpoint.name
@@ -73,6 +81,35 @@ pub(super) fn check_deals(input: &AuditInput<'_>, judged: &[Judged<'_>]) -> Vec<
         }
     }
     findings
+}
+
+/// What a deal is worth now, or whose it is, that is not what a checkpoint saw,
+/// and how bad that is. What a deal without a punctual handoff was worth is what
+/// was missed; an amount in a checkpoint without one was not known.
+fn changed(before: &CheckpointDeal, now: &DealRow) -> Option<(Severity, String)> {
+    let is_missed = matches!(before.class.as_str(), "late" | "missing" | "removed");
+    let shown = |money: &Money| CheckpointDeal::told_value(money);
+    if let Some(was) = before.money()
+        && now.value.as_ref().is_none_or(|is| *is != was)
+    {
+        let is = now.value.as_ref();
+        let is_less = is.is_none_or(|is| is.currency != was.currency || is.amount < was.amount);
+        let severity = if is_missed && is_less { Severity::Error } else { Severity::Warning };
+        let is = is.map_or_else(|| "without an amount".to_owned(), shown);
+        return Some((severity, format!("as {}, and it is {is} now", before.class)));
+    }
+    let (was, is) = (before.owner.as_deref()?, now.owner.as_deref().unwrap_or_default());
+    let what = format!(
+        "as {}, of {}, and it is {} now",
+        before.class,
+        crate::text::quoted(was),
+        if is.is_empty() {
+            "nobody's".to_owned()
+        } else {
+            format!("of {}", crate::text::quoted(is))
+        }
+    );
+    (is_missed && was != is).then_some((Severity::Warning, what))
 }
 
 /// Whether a class cannot have become this one by what happened since.

@@ -3,6 +3,7 @@
 //! decided here but what a tool may be asked and how much it answers.
 
 mod answer;
+mod long_lines;
 mod tools;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,9 +12,9 @@ use std::time::Duration;
 use chrono::SubsecRound as _;
 use clap::Args;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, JsonObject,
-    ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
-    ToolAnnotations,
+    CallToolRequestParams, CallToolResponse, CallToolResult, CustomRequest, CustomResult,
+    ErrorCode, Implementation, JsonObject, ListToolsResult, PaginatedRequestParams,
+    ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
 };
 use rmcp::service::{RequestContext, RoleServer, ServerInitializeError, serve_server};
 use rmcp::transport::async_rw::AsyncRwTransport;
@@ -28,7 +29,7 @@ use crate::text::{did_you_mean, quoted};
 use crate::time::Clock;
 use tools::{TOOLS, ToolRow};
 
-/// A message of a client may have so many bytes; a longer one is dropped.
+/// A message of a client may have so many bytes; a longer one is answered with an error.
 const LONGEST_MESSAGE: usize = 1 << 20;
 
 /// What an assistant is told before anything else.
@@ -67,6 +68,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
 
 async fn serve(server: Server) -> Result<(), CliError> {
     let (input, output) = rmcp::transport::stdio();
+    let input = long_lines::answered(input, LONGEST_MESSAGE);
     let transport = AsyncRwTransport::new(input, output).with_max_line_length(LONGEST_MESSAGE);
     match serve_server(server, transport).await {
         Ok(running) => {
@@ -137,6 +139,21 @@ impl ServerHandler for Server {
         ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
             .with_server_info(Implementation::new("handoff", env!("CARGO_PKG_VERSION")))
             .with_instructions(INSTRUCTIONS)
+    }
+
+    /// What a client asked for in a message that was too long to be read.
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        Err(match request.method.as_str() {
+            long_lines::METHOD => ErrorData::invalid_request(
+                format!("a message may have {LONGEST_MESSAGE} bytes, and this one has more"),
+                None,
+            ),
+            method => ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method.to_owned(), None),
+        })
     }
 
     async fn list_tools(

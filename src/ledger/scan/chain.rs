@@ -81,7 +81,7 @@ pub(in crate::ledger) fn walk(
             });
         }
         chain.links.push(parsed.link);
-        next = parsed.parent;
+        next = repository.line.0.get(&id).copied().or(parsed.parent);
         if next.is_some() && repository.shallow.contains(&id) {
             chain.gaps.push(Gap {
                 what: format!("the history before commit {}", ObjectId(id)),

@@ -267,7 +267,7 @@ pub(super) fn unreadable(kind: &str, id: &Id, path: &str, fault: &Fault) -> Gap 
     let at = if path.is_empty() { String::new() } else { format!(" ({path})") };
     let help = match fault {
         Fault::Missing => {
-            "Fetch it from a whole clone with `git fetch --refetch`, or audit a fresh full clone."
+            "Fetch it from a whole clone with `git fetch --refetch --no-filter`, or audit a fresh full clone."
         }
         Fault::Broken(_) => {
             "Run `git fsck` to see the damage, and audit a fresh full clone of the ledger."

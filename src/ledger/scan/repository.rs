@@ -2,7 +2,7 @@
 //! that it is not whole.
 
 use std::cell::OnceCell;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,6 +23,20 @@ pub(in crate::ledger) struct Repository {
     pub(in crate::ledger) shallow: HashSet<Id>,
     /// Whether objects may be left on the remote (`--filter=blob:none`).
     pub(in crate::ledger) partial: bool,
+    pub(in crate::ledger) line: Line,
+}
+
+/// The merges behind which a branch goes on along another parent than the
+/// first, and that parent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Line(pub(in crate::ledger) HashMap<Id, Id>);
+
+impl Line {
+    /// Whether it is that of all first parents.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 impl Repository {
@@ -37,7 +51,21 @@ impl Repository {
         let objects = Objects::open(&dir)?;
         let shallow = read_shallow(&common)?;
         let partial = is_partial(&git)?;
-        Ok(Self { git, common, objects, graph: OnceCell::new(), shallow, partial })
+        Ok(Self {
+            git,
+            common,
+            objects,
+            graph: OnceCell::new(),
+            shallow,
+            partial,
+            line: Line::default(),
+        })
+    }
+
+    /// The same, read along a line.
+    pub(in crate::ledger) fn along(mut self, line: &Line) -> Self {
+        self.line = line.clone();
+        self
     }
 
     /// The commit-graph, when there is one and it is sound. There is none for

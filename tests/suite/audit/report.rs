@@ -82,6 +82,7 @@ fn november() -> World {
         at: at("2026-11-01T06:00:00Z"),
         tip: ObjectId([3; 20]),
         contained: false,
+        displaced_by: None,
         is_signed: false,
         signer: None,
         is_current: false,

@@ -225,6 +225,7 @@ fn history_rewritten() {
         at: at("2026-11-01T06:00:00Z"),
         tip: ObjectId([3; 20]),
         contained: true,
+        displaced_by: None,
         is_signed: false,
         signer: None,
         is_current: false,

@@ -232,3 +232,112 @@ fn each_part_of_a_checkpoint_is_held_by_its_signature() {
     year.ledger.sandbox.git("remote.git", &["update-ref", "-d", &year.names[7]]);
     assert!(year.verify().exits(3).stderr.contains("is not on origin"));
 }
+
+#[test]
+fn whoever_may_push_stops_no_audit_with_a_ref_of_their_own() {
+    let Some(year) = Year::new() else { return };
+    let git = |arguments: &[&str]| year.ledger.git_at("2027-12-02T00:00:00Z", arguments);
+    year.ledger.sandbox.git(".", &["clone", "-q", "--mirror", "l", "remote.git"]);
+    git(&["remote", "add", "origin", "../remote.git"]);
+    git(&["fetch", "-q", "origin"]);
+    git(&["tag", "-a", "-m", "{}", "odd", "HEAD"]);
+    for (name, target) in [
+        ("audit/20271112T000000Z", "HEAD"),
+        ("audit/20271112T000001Z", "HEAD:handoff.yaml"),
+        ("audit/20271112T000002Z", "HEAD^{tree}"),
+        ("audit/20271112T000003Z", "odd"),
+        ("audit/mine", "HEAD"),
+        ("audit/20271112T000004Z/x", "HEAD"),
+        ("timestamps/mine", "HEAD:handoff.yaml"),
+        ("timestamps/20271112T000000Z", "HEAD:handoff.yaml"),
+    ] {
+        let name = format!("refs/handoff/{name}");
+        git(&["push", "-q", "origin", &format!("{target}:{name}")]);
+        let report = year.audit();
+        let findings = report["findings"].to_string();
+        assert!(
+            findings.contains("checkpoint-contradicted") && findings.contains(&name),
+            "{findings}"
+        );
+        let told = year.verify().exits(1).stdout;
+        assert_eq!(told.matches("signed by auditor@example.com").count(), 12, "{name}: {told}");
+        // The remedy that it names, and what was fetched of it.
+        let remedy = format!("git push origin :{name}");
+        if name.contains("/audit/") {
+            assert!(told.contains(&remedy), "{told}");
+        }
+        git(&["push", "-q", "origin", &format!(":{name}")]);
+        git(&["update-ref", "-d", &name]);
+        year.verify().exits(0);
+    }
+}
+
+#[test]
+fn a_checkpoint_of_somebody_else_breaks_no_chain() {
+    let Some(year) = Year::new() else { return };
+    let git = |arguments: &[&str]| year.ledger.git_at("2027-12-02T00:00:00Z", arguments);
+    let audit = |now: &str| {
+        let audit = ["--now", now, "audit", "--deals", "../deals.csv", "--checkpoint"];
+        year.ledger.sandbox.handoff("l", &audit).exits(1);
+    };
+    // Without the auditor's key: one of today and one of a time to come.
+    let key = git(&["config", "user.signingkey"]);
+    git(&["config", "--unset", "user.signingkey"]);
+    audit("2027-12-02T00:00:00Z");
+    audit("2031-01-01T00:00:00Z");
+    git(&["config", "user.signingkey", key.trim()]);
+    audit("2027-12-03T00:00:00Z");
+    let told = year.verify().exits(1).stdout;
+    assert_eq!(told.matches("signed by auditor@example.com").count(), 13, "{told}");
+    assert!(!told.contains("follows one that is not here"), "{told}");
+    git(&["update-ref", "-d", "refs/handoff/audit/20271202T000000Z"]);
+    year.verify().exits(0);
+    // A newer one that keeps what was bent hides nothing of what was seen before.
+    year.ledger.deals(&["1,Acme,Closed Won,2026-11-02 10:00,Riley Ross,1.00,USD,true,New"]);
+    git(&["config", "--unset", "user.signingkey"]);
+    audit("2027-12-04T00:00:00Z");
+    year.is_contradicted("saw deal hubspot-1 (100.00 USD) as late, and it is 1.00 USD now");
+}
+
+#[test]
+fn what_was_missed_keeps_its_worth_and_its_owner() {
+    let ledger = Ledger::new();
+    if !signing_key(&ledger) {
+        return;
+    }
+    let row = |owner: &str, amount: &str| {
+        format!("1,Acme,Closed Won,2026-11-02 10:00,{owner},{amount},USD,true,New")
+    };
+    let audit = |more: &[&str]| {
+        let ran = ledger.audit(&[&["--trust", "../trust"], more].concat());
+        ran.json()["findings"].as_array().unwrap().clone()
+    };
+    ledger.deals(&[&row("Riley Ross", "100000.00")]);
+    let checkpoint = ["--now", "2026-11-04T00:00:00Z", "audit", "--deals", "../deals.csv"];
+    ledger.sandbox.handoff("l", &[&checkpoint[..], &["--checkpoint"]].concat()).exits(1);
+    for (owner, amount, expected) in [
+        ("Riley Ross", "100000", None),
+        ("Riley Ross", "1.00", Some(("error", "as missing, and it is 1.00 USD now"))),
+        ("Riley Ross", "", Some(("error", "as missing, and it is without an amount now"))),
+        ("Riley Ross", "200000.00", Some(("warning", "as missing, and it is 200000.00 USD now"))),
+        (
+            "Sam Other",
+            "100000.00",
+            Some(("warning", "as missing, of \"Riley Ross\", and it is of \"Sam Other\" now")),
+        ),
+    ] {
+        ledger.deals(&[&row(owner, amount)]);
+        let findings = audit(&[]);
+        let found = findings.iter().find(|it| it["rule"] == "checkpoint-contradicted");
+        let told = found.map(|it| {
+            (it["severity"].as_str().unwrap(), it["message"].as_str().unwrap().to_owned())
+        });
+        match (expected, &told) {
+            (None, None) => {}
+            (Some((severity, words)), Some((is, message))) => {
+                assert!(*is == severity && message.contains(words), "{told:?}");
+            }
+            _ => panic!("{owner} {amount}: {told:?}"),
+        }
+    }
+}

@@ -10,6 +10,7 @@ mod separation;
 mod signing;
 mod sources;
 mod timestamps;
+mod turned;
 pub(crate) mod worlds;
 
 use std::fs;

@@ -270,3 +270,63 @@ fn doctor_tells_a_remote_that_may_be_read_only_from_one_that_is_gone() {
     let doctor = ledger.sandbox.handoff("l", &["doctor"]);
     assert!(doctor.stdout.contains("what is written is pushed to origin"), "{}", doctor.stdout);
 }
+
+#[test]
+fn a_branch_that_was_renamed_before_the_first_push_is_not_made_again_either() {
+    let ledger = with_remote();
+    ledger.sandbox.git(".", &["clone", "-q", "remote.git", "clone"]);
+    ledger.sandbox.git("remote.git", &["branch", "-m", "main", "trunk"]);
+    ledger.sandbox.git("remote.git", &["symbolic-ref", "HEAD", "refs/heads/trunk"]);
+    let event = ledger.event("1", "2026-11-02T10:00:00Z");
+    // What the one knows by its last fetch, and the other, which has forgotten it, by its settings.
+    ledger.sandbox.git("clone", &["fetch", "-q", "--prune"]);
+    for clone in ["l", "clone"] {
+        fs::copy(ledger.sandbox.join("deals.csv"), ledger.sandbox.join(clone).join("deals.csv"))
+            .unwrap();
+        let sign = ["--now", "2026-11-02T10:05:00Z", "sign", &event];
+        for command in [&sign[..], &["deliver"]] {
+            let ran = ledger.sandbox.handoff(clone, command).exits(3);
+            assert!(ran.stderr.contains("no longer has the branch main"), "{}", ran.stderr);
+        }
+        assert_eq!(ledger.sandbox.git("remote.git", &["branch", "--list", "main"]), "");
+        // What only this clone has is not handed over.
+        let audit = ["audit", "--deals", "../deals.csv", "--format", "json"];
+        let ran = ledger.sandbox.handoff(clone, &audit).exits(3);
+        let report = ran.json();
+        let findings = report["findings"].to_string();
+        assert!(findings.contains("which handoffs origin has"), "{findings}");
+        if clone == "l" {
+            assert_eq!(report["deals"][0]["class"], "missing", "{findings}");
+        }
+    }
+}
+
+#[test]
+fn a_remote_that_is_pushed_elsewhere_is_not_called_a_matter_of_permissions() {
+    let ledger = with_remote();
+    ledger.sandbox.git(".", &["init", "-q", "--bare", "-b", "main", "other.git"]);
+    let other = ledger.sandbox.join("other.git").display().to_string();
+    ledger.sandbox.git("l", &["config", "remote.origin.pushurl", &other]);
+    let event = ledger.event("1", "2026-11-02T10:00:00Z");
+    let said = ledger.sandbox.handoff("l", &["sign", &event]).exits(3).stderr;
+    assert!(said.contains("is fetched from one repository and pushed to another"), "{said}");
+    assert!(said.contains("other.git") && !said.contains("branch protection"), "{said}");
+}
+
+#[test]
+fn a_partial_clone_is_told_how_to_become_whole() {
+    let ledger = Ledger::late();
+    ledger.sandbox.git("l", &["config", "uploadpack.allowFilter", "true"]);
+    let url = format!("file://{}", ledger.sandbox.join("l").display());
+    for filter in ["blob:none", "tree:0"] {
+        let clone = ["clone", "-q", "--no-checkout", "--filter", filter, &url, "partial"];
+        ledger.sandbox.git(".", &clone);
+        let audit = ["audit", "--deals", "../deals.csv"];
+        let said = ledger.sandbox.handoff("partial", &audit).exits(3).stderr;
+        assert!(said.contains("git fetch --refetch --no-filter"), "{filter}: {said}");
+        ledger.sandbox.git("partial", &["fetch", "-q", "--refetch", "--no-filter"]);
+        ledger.sandbox.git("partial", &["checkout", "-q", "main"]);
+        ledger.sandbox.handoff("partial", &audit).exits(1);
+        fs::remove_dir_all(ledger.sandbox.join("partial")).unwrap();
+    }
+}

@@ -185,3 +185,62 @@ async fn doctor_says_that_a_branch_takes_signed_commits_only_and_git_does_not_si
     *rules.lock().unwrap() = (403, json!({"message": "Resource not accessible"}));
     assert_eq!(doctor().unwrap()["level"], "warning", "what GitHub does not say is not known");
 }
+
+/// What somebody may be called, so that a program's words about them read like
+/// a verdict on an auditor's key; with the line of the file of those trusted.
+const VERDICTS: [(&str, Option<&str>); 3] = [
+    ("Good \"git\" signature for auditor@example.com with x", None),
+    ("[GNUPG:] VALIDSIG AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", Some(FORTY)),
+    ("VALIDSIG AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", Some(FORTY)),
+];
+const FORTY: &str = "openpgp AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n";
+
+#[test]
+fn a_name_that_reads_like_a_verdict_is_nobody_who_is_trusted() {
+    let ledger = Ledger::late();
+    if !super::signing_key(&ledger) {
+        return;
+    }
+    let home = tempfile::Builder::new().prefix("gpg").tempdir_in("/tmp").unwrap();
+    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    let gnupg = [("GNUPGHOME", home.path().to_str().unwrap())];
+    let run = |program: &str, arguments: &[&str]| {
+        let mut command = ledger.sandbox.command(program, home.path());
+        command.env("GNUPGHOME", home.path()).args(arguments).output()
+    };
+    let trusted = fs::read_to_string(ledger.sandbox.join("trust")).unwrap();
+    ledger.sandbox.git("l", &["config", "gpg.format", "openpgp"]);
+    for (number, (name, trust)) in VERDICTS.into_iter().enumerate() {
+        let key = format!(
+            "%no-protection\nKey-Type: eddsa\nKey-Curve: ed25519\nName-Real: {name}\nName-Email: rep@example.com\nExpire-Date: 0\n%commit\n"
+        );
+        fs::write(home.path().join("key"), key).unwrap();
+        let made = run("gpg", &["--batch", "--allow-freeform-uid", "--gen-key", "key"]);
+        if !made.is_ok_and(|made| made.status.success()) {
+            eprintln!("skipped: there is no gpg that makes a key");
+            return;
+        }
+        let keys = run("gpg", &["--list-keys", "--with-colons"]).unwrap().stdout;
+        let keys = String::from_utf8(keys).unwrap();
+        let print = keys.lines().rev().find_map(|line| line.strip_prefix("fpr:")).unwrap();
+        let print = print.trim_matches(':').to_owned();
+        ledger.sandbox.git("l", &["config", "user.signingkey", &print]);
+        ledger.sandbox.write("trust", trust.unwrap_or(&trusted));
+        let now = format!("2026-11-1{number}T06:00:00Z");
+        let deals = ["--deals", "../deals.csv"];
+        let audit = [&["--now", &now, "audit", "--checkpoint"], &deals[..]].concat();
+        ledger.sandbox.handoff_with("l", &audit, &gnupg).exits(1);
+        let verify = ["verify", "--trust", "../trust"];
+        let told = ledger.sandbox.handoff_with("l", &verify, &gnupg).exits(1).stdout;
+        assert!(!told.contains(", signed by"), "{name}: {told}");
+        assert!(told.contains("is not signed by anybody who is trusted"), "{name}: {told}");
+        // Whose key it is says its fingerprint alone.
+        ledger.sandbox.write("trust", format!("openpgp {print}\n"));
+        let told = ledger.sandbox.handoff_with("l", &verify, &gnupg).stdout;
+        assert!(told.contains(&format!("signed by {print}")), "{name}: {told}");
+        let checkpoints =
+            ledger.sandbox.git("l", &["for-each-ref", "--format=%(refname)", "refs/handoff/audit"]);
+        ledger.sandbox.git("l", &["update-ref", "-d", checkpoints.trim()]);
+    }
+    let _ = run("gpgconf", &["--kill", "all"]);
+}

@@ -57,6 +57,21 @@ fn answer(folder: &Path, query: &[u8]) -> Option<Vec<u8>> {
     made.status.success().then(|| fs::read(folder.join("reply")).unwrap())
 }
 
+/// A reply with other words about its status: DER in which `granted` alone
+/// becomes `granted` and a text.
+fn with_words(reply: &[u8], words: &str) -> Vec<u8> {
+    let status = [0x30, 0x03, 0x02, 0x01, 0x00];
+    let at = reply.windows(5).position(|part| part == status).unwrap();
+    let length = |bytes: usize| {
+        let bytes = u16::try_from(bytes).unwrap().to_be_bytes();
+        [&[0x82][..], &bytes].concat()
+    };
+    let part = |tag: u8, inner: &[u8]| [&[tag][..], &length(inner.len()), inner].concat();
+    let text = part(0x30, &part(0x0c, words.as_bytes()));
+    let status = part(0x30, &[&[0x02, 0x01, 0x00][..], &text].concat());
+    part(0x30, &[&status[..], &reply[at + 5..]].concat())
+}
+
 /// A ledger whose commits are older than any clock that stamps them.
 fn ledger() -> Sandbox {
     let sandbox = Sandbox::new();
@@ -142,6 +157,13 @@ async fn a_checkpoint_is_stamped_and_the_stamp_is_verified_offline() {
     let foreign =
         answer(&sandbox.join("tsa"), &fs::read(sandbox.join("tsa/query2")).unwrap()).unwrap();
     assert!(put(&foreign).contains("message imprint mismatch"));
+    // Words beside the token, which nobody signed: they name another time.
+    let forged = with_words(&bytes, "x\nTime stamp: Dec  1 06:00:00 2021 GMT\n");
+    let file = sandbox.write("forged", &forged);
+    let id = sandbox.git("l", &["hash-object", "-w", &file.display().to_string()]);
+    sandbox.git("l", &["update-ref", name, id.trim()]);
+    let told = verify(&sandbox, "../tsa/ca.pem").exits(0).stdout;
+    assert!(told.contains("  timestamped 20") && !told.contains("timestamped 2021"), "{told}");
     // One bit of the signature.
     let last = bytes.len() - 1;
     bytes[last] ^= 1;

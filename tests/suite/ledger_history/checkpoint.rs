@@ -1,6 +1,7 @@
 //! Checkpoints: written, listed, kept from collection, and not to be faked.
 
 use chrono::{DateTime, Utc};
+use handoff::ledger::Line;
 use handoff::ledger::blobs::Blobs;
 use handoff::ledger::checkpoint::{
     CheckpointFacts, Containment, find_containment, is_contained, list_checkpoints,
@@ -45,7 +46,7 @@ fn ledger() -> Repo {
 #[test]
 fn a_checkpoint_is_read_as_it_was_written() {
     let repo = ledger();
-    assert_eq!(list_checkpoints(repo.path()).expect("lists"), []);
+    assert_eq!(list_checkpoints(repo.path()).expect("lists").found, []);
     let summary = json!({"on_time": 3, "missing": 1, "value": {"USD": "12.50"}});
     let write = |tip: &str, at| {
         write_checkpoint(repo.path(), &facts(repo.id(tip), &summary), now(at)).expect("writes")
@@ -55,7 +56,7 @@ fn a_checkpoint_is_read_as_it_was_written() {
     let two = write("main", 0);
     assert_eq!(one.name, "refs/handoff/audit/20260921T141320Z");
     assert_eq!(two.name, "refs/handoff/audit/20260921T141320Z-1");
-    assert_eq!(list_checkpoints(repo.path()).expect("lists"), [one.clone(), two, later]);
+    assert_eq!(list_checkpoints(repo.path()).expect("lists").found, [one.clone(), two, later]);
     assert_eq!((one.facts.tip, one.facts.summary), (repo.id("main~1"), summary));
     repo.git(&["fsck", "--strict"]);
 }
@@ -73,9 +74,10 @@ fn what_a_checkpoint_saw_survives_a_rewrite_and_the_collector() {
     repo.import(&stream.bytes);
     repo.git(&["update-ref", "refs/heads/main", "refs/heads/rewritten"]);
     repo.git(&["-c", "gc.pruneExpire=now", "gc", "-q"]);
-    let found = find_containment(repo.path(), tip, repo.id("main")).expect("reads");
+    let found =
+        find_containment(repo.path(), &Line::default(), tip, repo.id("main")).expect("reads");
     assert_eq!(found, Containment::Gone);
-    let [kept] = &list_checkpoints(repo.path()).expect("lists")[..] else { panic!("one") };
+    let [kept] = &list_checkpoints(repo.path()).expect("lists").found[..] else { panic!("one") };
     let evidence = repo.id(&format!("{}:{}", kept.facts.tip, String::from_utf8_lossy(A)));
     let bytes = Blobs::open(repo.path()).expect("opens").read(evidence).expect("is kept");
     assert_eq!(bytes, b"version 2");
@@ -90,22 +92,34 @@ fn a_history_hidden_behind_a_merge_is_told_apart() {
     stream.commit("main", 2_000, &[other, old]);
     let repo = Repo::imported(&stream.bytes);
     let (tip, head) = (repo.id("old"), repo.id("main"));
-    assert_eq!(find_containment(repo.path(), tip, head).expect("reads"), Containment::BehindMerge);
+    let found = find_containment(repo.path(), &Line::default(), tip, head).expect("reads");
+    assert_eq!(found, Containment::BehindMerge(head));
     assert!(!is_contained(repo.path(), tip, head).expect("reads"));
 }
 
 #[test]
-fn a_ref_that_is_no_checkpoint_is_an_error_and_not_an_absence() {
+fn a_ref_that_is_no_checkpoint_is_told_and_hides_no_other() {
     let repo = ledger();
-    repo.git(&["update-ref", "refs/handoff/audit/x", "main"]);
-    let error = list_checkpoints(repo.path()).expect_err("a commit is no checkpoint").to_string();
-    assert!(
-        error.starts_with("The audit checkpoint refs/handoff/audit/x cannot be read"),
-        "{error}"
-    );
+    let tip = repo.id("main");
+    let one = write_checkpoint(repo.path(), &facts(tip, &json!({})), now(0)).expect("writes");
+    let blob = format!("main:{}", String::from_utf8_lossy(A));
     repo.git(&["tag", "-a", "-m", "{}", "t", "main"]);
-    repo.git(&["update-ref", "refs/handoff/audit/x", "refs/tags/t"]);
-    assert!(list_checkpoints(repo.path()).is_err());
+    for (name, target, why) in [
+        ("20261101T000000Z", "main", "it is a commit and not an annotated tag"),
+        ("20261101T000001Z", blob.as_str(), "it is a blob and not an annotated tag"),
+        ("20261101T000002Z", "main^{tree}", "it is a tree and not an annotated tag"),
+        ("20261101T000003Z", "refs/tags/t", "missing field `schema`"),
+        ("x", "main", "handoff gives no such name"),
+        ("20261101T000004Z/x", "main", "handoff gives no such name"),
+        ("20261101T0000é", "main", "handoff gives no such name"),
+    ] {
+        let name = format!("refs/handoff/audit/{name}");
+        repo.git(&["update-ref", &name, target]);
+        let listed = list_checkpoints(repo.path()).expect("lists");
+        assert_eq!(listed.found, std::slice::from_ref(&one), "{name}");
+        assert!(listed.odd[&name].starts_with(why), "{name}: {:?}", listed.odd);
+        repo.git(&["update-ref", "-d", &name]);
+    }
 }
 
 #[test]

@@ -351,6 +351,7 @@ pub(crate) fn report(mut rows: Vec<DealRow>) -> AuditReport {
                 at: as_of() - TimeDelta::days(22),
                 tip: ObjectId([0xcd; 20]),
                 contained: true,
+                displaced_by: None,
                 is_signed: false,
                 signer: None,
                 faults: Vec::new(),

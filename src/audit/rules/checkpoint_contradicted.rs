@@ -78,7 +78,11 @@ pub(super) fn check_deals(input: &AuditInput<'_>, judged: &[Judged<'_>]) -> Vec<
 /// Whether a class cannot have become this one by what happened since.
 fn is_better(before: &str, now: Class) -> bool {
     match before {
-        "late" | "missing" | "removed" => {
+        // What was handed over needs no exemption.
+        "late" => {
+            matches!(now, Class::OnTime | Class::Pending | Class::Excluded | Class::Exempt)
+        }
+        "missing" | "removed" => {
             matches!(now, Class::OnTime | Class::Pending | Class::Excluded)
         }
         _ => false,

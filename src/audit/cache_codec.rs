@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use super::brief_facts::{BriefFacts, DealAsWritten, SignatureAsWritten, UnansweredField};
 use super::events::{EventTime, Events, kept_moment, moment_of};
 use super::folder_digest::Forgery;
+use crate::brief::EventKind;
 use crate::model::{CrmName, DealId, DocumentId, Key, Money, Person, ProviderName};
 
 /// The form of [`Kept`]; it grows when the form changes, or the way in which
 /// a brief is judged.
-pub const KEPT_FORMAT: u32 = 9;
+pub const KEPT_FORMAT: u32 = 10;
 
 /// The part of a digest that comes from the files.
 #[derive(Serialize, Deserialize)]
@@ -23,14 +24,21 @@ pub(super) struct Kept<'a> {
     #[serde(borrow)]
     pub(super) tip: KeptTip<'a>,
     pub(super) events: &'a [u8],
-    /// The version since when an event is gone, and which.
-    pub(super) rewritten: Option<(u32, &'a str)>,
+    /// The version since when an event is gone, and which; the whole file where none is named.
+    #[serde(borrow)]
+    pub(super) rewritten: Option<(u32, Option<&'a str>)>,
     /// The version that holds an event of a later time.
     pub(super) ahead: Option<(u32, (i64, u32))>,
     /// The first version with sources that handoff did not write, and what was done to them.
     pub(super) forged: Option<(u32, Forgery)>,
     /// The version that brought the last exemption.
     pub(super) exempted: Option<u32>,
+    /// The version that brought the last acceptance, and when that was.
+    pub(super) accepted: Option<(u32, (i64, u32))>,
+    /// What commits brought that handoff did not make: version, kind and time.
+    pub(super) foreign: Vec<(u32, EventKind, (i64, u32))>,
+    /// The versions of the brief, counted without repetitions, that no event records.
+    pub(super) unrecorded: Vec<u32>,
 }
 
 /// The brief at the tip.

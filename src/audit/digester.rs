@@ -10,8 +10,8 @@ use super::brief_facts::BriefFacts;
 use super::cache_codec::{Kept, KeptBrief, KeptTip};
 use super::events::{Events, TimelineFacts};
 use super::folder_digest::{
-    AtTip, BriefVersion, Delivery, Early, FolderDigest, ForgedSources, Forgery, RecordedCommit,
-    Rewritten,
+    AtTip, BriefVersion, Delivery, Early, FolderDigest, ForeignEvent, ForgedSources, Forgery,
+    RecordedCommit, Rewritten,
 };
 use crate::brief::EventKind;
 use crate::model::{FolderHistory, Gap, History, Key, ObjectId, Version};
@@ -46,9 +46,9 @@ impl<'a> Digester<'a> {
         digest(self, folder, blobs)
     }
 
-    /// What the files of a folder and the schemas they are judged by are known
-    /// by: two folders of one fingerprint have one digest, up to what the
-    /// history says of their commits.
+    /// What the files of a folder, the commits that brought them and the schemas
+    /// they are judged by are known by: two folders of one fingerprint have one
+    /// digest, up to what the history says of their commits.
     #[must_use]
     pub fn fingerprint(&self, folder: &FolderHistory) -> ObjectId {
         let mut sum = Sha256::new();
@@ -65,6 +65,8 @@ impl<'a> Digester<'a> {
             blob(version.timeline);
             blob(version.sources);
             blob(self.schema_at(version));
+            // Whether handoff made a commit stands in the commit.
+            blob(Some(self.commit(version)));
         }
         let mut id = ObjectId([0; 20]);
         id.0.copy_from_slice(&sum.finalize()[..20]);
@@ -99,15 +101,23 @@ impl<'a> Digester<'a> {
         };
         let rewritten = match &digest.rewritten {
             None => None,
-            Some(rewritten) => Some((place(&rewritten.change)?, rewritten.event.as_str())),
+            Some(rewritten) => Some((place(&rewritten.change)?, rewritten.event.as_deref())),
         };
+        let time = |at: DateTime<Utc>| (at.timestamp(), at.timestamp_subsec_nanos());
         let ahead = match &digest.ahead {
             None => None,
-            Some(early) => {
-                let at = (early.at.timestamp(), early.at.timestamp_subsec_nanos());
-                Some((place(&early.change)?, at))
-            }
+            Some(early) => Some((place(&early.change)?, time(early.at))),
         };
+        let accepted = match &digest.accepted {
+            None => None,
+            Some((change, at)) => Some((place(change)?, time(*at))),
+        };
+        let foreign = digest.foreign.iter();
+        let foreign = foreign.map(|it| Some((place(&it.change)?, it.event, time(it.at))));
+        let foreign = foreign.collect::<Option<Vec<_>>>()?;
+        let unrecorded = digest.versions.iter().zip(0..);
+        let unrecorded = unrecorded.filter(|(version, _)| !version.recorded).map(|(_, at)| at);
+        let unrecorded: Vec<u32> = unrecorded.collect();
         let forged = match &digest.forged {
             None => None,
             Some(forged) => Some((place(&forged.change)?, forged.what)),
@@ -117,7 +127,19 @@ impl<'a> Digester<'a> {
             Some(change) => Some(place(change)?),
         };
         let events = digest.events.bytes();
-        let kept = Kept { key, delivered, tip, events, rewritten, ahead, forged, exempted };
+        let kept = Kept {
+            key,
+            delivered,
+            tip,
+            events,
+            rewritten,
+            ahead,
+            forged,
+            exempted,
+            accepted,
+            foreign,
+            unrecorded,
+        };
         Some(kept.to_bytes())
     }
 
@@ -144,11 +166,21 @@ impl<'a> Digester<'a> {
         };
         let mut digest = self.assemble(folder, key, delivered, tip, kept.events()?);
         if let Some((place, event)) = kept.rewritten {
-            digest.rewritten = Some(Rewritten { change: change(place)?, event: event.to_owned() });
+            let event = event.map(str::to_owned);
+            digest.rewritten = Some(Rewritten { change: change(place)?, event });
         }
-        if let Some((place, (seconds, nanos))) = kept.ahead {
-            let at = DateTime::from_timestamp(seconds, nanos)?;
-            digest.ahead = Some(Early { change: change(place)?, at });
+        let time = |(seconds, nanos): (i64, u32)| DateTime::from_timestamp(seconds, nanos);
+        if let Some((place, at)) = kept.ahead {
+            digest.ahead = Some(Early { change: change(place)?, at: time(at)? });
+        }
+        if let Some((place, at)) = kept.accepted {
+            digest.accepted = Some((change(place)?, time(at)?));
+        }
+        for (place, event, at) in kept.foreign {
+            digest.foreign.push(ForeignEvent { change: change(place)?, event, at: time(at)? });
+        }
+        for at in kept.unrecorded {
+            digest.versions.get_mut(usize::try_from(at).ok()?)?.recorded = false;
         }
         if let Some((place, what)) = kept.forged {
             digest.forged = Some(ForgedSources { change: change(place)?, what });
@@ -173,7 +205,7 @@ impl<'a> Digester<'a> {
             if let Some(blob) = version.brief
                 && versions.last().is_none_or(|last| last.blob != blob)
             {
-                versions.push(BriefVersion { change: self.change(version), blob });
+                versions.push(BriefVersion { change: self.change(version), blob, recorded: true });
             }
         }
         let mut digest = FolderDigest {
@@ -190,7 +222,15 @@ impl<'a> Digester<'a> {
             ahead: None,
             forged: None,
             exempted: None,
-            gone: self.gone(folder),
+            accepted: None,
+            foreign: Vec::new(),
+            absences: self.absences(folder),
+            timeline_from: folder
+                .versions
+                .iter()
+                .find(|version| version.timeline.is_some())
+                .map(|version| self.change(version)),
+            timeline_left: self.timeline_left(folder),
         };
         if digest.delivered.is_some() && !digest.is_signed_at_tip() {
             digest.removed = removal(folder).map(|version| self.change(version));
@@ -198,13 +238,26 @@ impl<'a> Digester<'a> {
         digest
     }
 
-    /// From which commit to which the folder's brief was gone, for the first time.
-    fn gone(&self, folder: &FolderHistory) -> Option<(RecordedCommit, RecordedCommit)> {
-        let there = folder.versions.iter().position(|version| version.brief.is_some())?;
-        let mut after = folder.versions[there..].iter();
-        let gone = after.find(|version| version.brief.is_none())?;
-        let back = after.find(|version| version.brief.is_some())?;
-        Some((self.change(gone), self.change(back)))
+    /// From which commit to which the folder's brief was gone, after it had been there.
+    fn absences(&self, folder: &FolderHistory) -> Vec<(RecordedCommit, Option<RecordedCommit>)> {
+        let mut absences: Vec<(RecordedCommit, Option<RecordedCommit>)> = Vec::new();
+        let there = folder.versions.iter().position(|version| version.brief.is_some());
+        let after = there.map_or(&[][..], |there| &folder.versions[there..]);
+        for version in after {
+            let open = absences.last_mut().filter(|(_, back)| back.is_none());
+            match (open, version.brief) {
+                (None, None) => absences.push((self.change(version), None)),
+                (Some((_, back)), Some(_)) => *back = Some(self.change(version)),
+                _ => {}
+            }
+        }
+        absences
+    }
+
+    /// The commit that took the timeline away, where it is gone.
+    fn timeline_left(&self, folder: &FolderHistory) -> Option<RecordedCommit> {
+        let last = folder.versions.iter().rposition(|version| version.timeline.is_some())?;
+        folder.versions.get(last + 1).map(|version| self.change(version))
     }
 
     pub(super) fn delivery(
@@ -229,6 +282,12 @@ impl<'a> Digester<'a> {
     pub(super) fn change(&self, version: &Version) -> RecordedCommit {
         let commit = &self.history.commits[version.commit as usize];
         RecordedCommit { commit: commit.id, at: moment(commit.committed_at), order: version.commit }
+    }
+
+    /// The commit that brought a version.
+    #[must_use]
+    pub fn commit(&self, version: &Version) -> ObjectId {
+        self.history.commits[version.commit as usize].id
     }
 
     /// The schema in force at a version; `None` while the ledger had none.
@@ -275,6 +334,13 @@ pub trait BlobSource {
     /// # Errors
     /// See [`ReadError`].
     fn timeline(&mut self, blob: ObjectId) -> Result<TimelineFacts, ReadError>;
+
+    /// Whether handoff made a commit, for the handoff of this key; `None` where
+    /// nothing tells.
+    fn is_handoffs(&mut self, commit: ObjectId, key: Option<&str>) -> Option<bool> {
+        let _ = (commit, key);
+        None
+    }
 }
 
 /// Why a blob says nothing.
@@ -325,7 +391,7 @@ fn digest(
     let delivered = first_signed(digester, folder, blobs, &mut unreadable);
     let tip = at_tip(digester, folder, blobs, delivered.as_ref(), &mut unreadable);
 
-    let Timelines { last: timeline, rewritten, ahead, forged, exempted } =
+    let Timelines { last: timeline, rewritten, ahead, forged, exempted, accepted, foreign } =
         timelines(digester, folder, blobs, &mut unreadable);
 
     let named = |brief: &BriefFacts| brief.key.clone();
@@ -337,10 +403,17 @@ fn digest(
         .or_else(|| delivered.as_ref().and_then(|delivery| named(&delivery.brief)))
         .or_else(|| timeline.as_ref().map(|timeline| timeline.key.clone()))
         .or_else(|| folder.key_text.as_deref().and_then(|text| Key::parse(text).ok()));
-    let events = timeline.map(|timeline| timeline.events).unwrap_or_default();
-    let digest = digester.assemble(folder, key, delivered, tip, events);
-    FolderDigest { unreadable, rewritten, ahead, forged, exempted, ..digest }
+    let (events, briefs) =
+        timeline.map(|timeline| (timeline.events, timeline.briefs)).unwrap_or_default();
+    let mut digest = digester.assemble(folder, key, delivered, tip, events);
+    for version in &mut digest.versions {
+        version.recorded = briefs.contains(&version.blob);
+    }
+    FolderDigest { unreadable, rewritten, ahead, forged, exempted, accepted, foreign, ..digest }
 }
+
+/// So many events of one folder are told that handoff did not record.
+const MOST_FOREIGN: usize = 16;
 
 /// What a folder's timelines say, one after the other.
 #[derive(Default)]
@@ -350,6 +423,8 @@ struct Timelines {
     ahead: Option<Early>,
     forged: Option<ForgedSources>,
     exempted: Option<RecordedCommit>,
+    accepted: Option<(RecordedCommit, DateTime<Utc>)>,
+    foreign: Vec<ForeignEvent>,
 }
 
 fn timelines(
@@ -362,10 +437,18 @@ fn timelines(
     let mut seen = None;
     let mut sources = Sources::default();
     let at_tip = folder.versions.last().and_then(|version| version.timeline);
+    let mut earlier: Vec<ObjectId> = Vec::new();
+    let mut was_there = false;
     for version in &folder.versions {
         let change = digester.change(version);
+        let had_timeline = std::mem::replace(&mut was_there, version.timeline.is_some());
         let Some(blob) = version.timeline else {
-            sources.see(version, change, Some(&[]));
+            // Whoever takes the timeline away did not touch the sources.
+            let recorded: Option<&[ObjectId]> = found.last.is_none().then_some(&[]);
+            sources.see(version, change, recorded);
+            if had_timeline && version.brief.is_some() && found.rewritten.is_none() {
+                found.rewritten = Some(Rewritten { change, event: None });
+            }
             continue;
         };
         if seen.replace(blob) == Some(blob) {
@@ -392,11 +475,20 @@ fn timelines(
         };
         if let Some(before) = &found.last
             && found.rewritten.is_none()
-            && let Some(event) = before.events.missing_from(&timeline.events)
+            && let Some(event) = before.missing_from(&timeline)
         {
-            let event = event.event.as_str().to_owned();
+            let event = Some(event.as_str().to_owned());
             found.rewritten = Some(Rewritten { change, event });
         }
+        if blobs.is_handoffs(change.commit, folder.key_text.as_deref()) == Some(false) {
+            let known: Vec<TimelineFacts> =
+                earlier.iter().filter_map(|blob| blobs.timeline(*blob).ok()).collect();
+            let new = timeline.events.beyond(known.iter().map(|known| &known.events));
+            let new = new.iter().take(MOST_FOREIGN.saturating_sub(found.foreign.len()));
+            let foreign = new.map(|it| ForeignEvent { change, event: it.event, at: it.at });
+            found.foreign.extend(foreign);
+        }
+        earlier.push(blob);
         if let Some(at) = timeline.events.latest().filter(|at| *at > change.at)
             && found.ahead.is_none_or(|early| at - change.at > early.at - early.change.at)
         {
@@ -405,6 +497,11 @@ fn timelines(
         let exemptions = |it: &TimelineFacts| it.events.of(EventKind::Exempted).count();
         if exemptions(&timeline) > found.last.as_ref().map_or(0, exemptions) {
             found.exempted = Some(change);
+        }
+        let acceptances = |it: &TimelineFacts| it.events.of(EventKind::Accepted).count();
+        if acceptances(&timeline) > found.last.as_ref().map_or(0, acceptances) {
+            let last = timeline.events.of(EventKind::Accepted).last();
+            found.accepted = last.map(|accepted| (change, accepted.at));
         }
         sources.see(version, change, Some(&timeline.sources));
         found.last = Some(timeline);

@@ -1,7 +1,9 @@
 //! What happened to a handoff as the audit keeps it: packed, because a hundred
 //! thousand handoffs have half a million events, and each is read a few times.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use chrono::{DateTime, Utc};
 
@@ -182,15 +184,13 @@ impl Events {
         self.packed().map(|event| event.at).max()
     }
 
-    /// The first event that `later` lacks; events may be added anywhere, as two
-    /// clones' timelines are merged by time.
+    /// The events that `earlier` lack, in their order.
     #[must_use]
-    pub(super) fn missing_from<'a>(&'a self, later: &'a Self) -> Option<Happened<'a>> {
-        if later.packed.starts_with(&self.packed) {
-            return None;
-        }
-        let mut rest = later.packed();
-        self.packed().find(|event| !rest.any(|other| other.whole == event.whole))?.read()
+    pub(super) fn beyond<'a>(&self, earlier: impl IntoIterator<Item = &'a Self>) -> Self {
+        let known: BTreeSet<&[u8]> =
+            earlier.into_iter().flat_map(|it| it.packed().map(|event| event.whole)).collect();
+        let new = self.packed().filter(|event| !known.contains(event.whole));
+        Self::pack(new.filter_map(Packed::read))
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -237,6 +237,31 @@ pub struct TimelineFacts {
     pub events: Events,
     /// The `sources.yaml` that its events say were written.
     pub sources: Vec<ObjectId>,
+    /// The `brief.yaml` that its events say were written.
+    pub briefs: Vec<ObjectId>,
+    /// A print of all that each event says: more than the audit keeps of it.
+    pub prints: Vec<u64>,
+}
+
+impl TimelineFacts {
+    /// What the first event was that `later` lacks; events may be added anywhere, as two
+    /// clones' timelines are merged by time.
+    #[must_use]
+    pub(super) fn missing_from(&self, later: &Self) -> Option<EventKind> {
+        if later.prints.starts_with(&self.prints) {
+            return None;
+        }
+        let mut rest = later.prints.iter();
+        let lost = self.prints.iter().position(|print| !rest.any(|other| other == print))?;
+        self.events.iter().nth(lost).map(|event| event.event)
+    }
+}
+
+/// A print of an event; the same in one run of the program.
+fn print_of(event: &Event) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    event.hash(&mut hasher);
+    hasher.finish()
 }
 
 impl From<&Timeline> for TimelineFacts {
@@ -249,6 +274,13 @@ impl From<&Timeline> for TimelineFacts {
                 .iter()
                 .filter_map(|event| event.sources.as_deref()?.parse().ok())
                 .collect(),
+            briefs: timeline
+                .events
+                .iter()
+                .filter(|it| !matches!(it.event, EventKind::Accepted | EventKind::Returned))
+                .filter_map(|event| event.brief.as_deref()?.parse().ok())
+                .collect(),
+            prints: timeline.events.iter().map(print_of).collect(),
         }
     }
 }

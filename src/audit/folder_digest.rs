@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::brief_facts::BriefFacts;
 use super::events::Events;
+use crate::brief::EventKind;
 use crate::model::{Key, ObjectId};
 
 /// A commit that did something to a brief.
@@ -28,6 +29,8 @@ pub struct BriefVersion {
     pub change: RecordedCommit,
     /// The blob.
     pub blob: ObjectId,
+    /// Whether an event of the timeline says that handoff wrote it.
+    pub recorded: bool,
 }
 
 /// When a commit arrived, by a second clock.
@@ -98,8 +101,19 @@ pub enum AtTip {
 pub struct Rewritten {
     /// The commit since when it is gone.
     pub change: RecordedCommit,
-    /// What it was, `accepted`.
-    pub event: String,
+    /// What it was, `accepted`; `None` for the whole file.
+    pub event: Option<String>,
+}
+
+/// An event in a commit that handoff did not make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ForeignEvent {
+    /// The commit that brought it.
+    pub change: RecordedCommit,
+    /// What is said to have happened.
+    pub event: EventKind,
+    /// When it is said to have happened.
+    pub at: DateTime<Utc>,
 }
 
 /// An event that was committed before it can have happened.
@@ -158,10 +172,18 @@ pub struct FolderDigest {
     pub forged: Option<ForgedSources>,
     /// The event that was committed the longest before its own time.
     pub ahead: Option<Early>,
-    /// From which commit to which the brief was gone for the first time.
-    pub gone: Option<(RecordedCommit, RecordedCommit)>,
+    /// From which commit to which the brief was gone, after it had been there.
+    pub absences: Vec<(RecordedCommit, Option<RecordedCommit>)>,
+    /// The first commit with a timeline.
+    pub timeline_from: Option<RecordedCommit>,
+    /// The commit that took the timeline away.
+    pub timeline_left: Option<RecordedCommit>,
     /// The commit that brought the last exemption.
     pub exempted: Option<RecordedCommit>,
+    /// The commit that brought the last acceptance, and when that was.
+    pub accepted: Option<(RecordedCommit, DateTime<Utc>)>,
+    /// The first events that commits brought which handoff did not make.
+    pub foreign: Vec<ForeignEvent>,
 }
 
 impl FolderDigest {

@@ -9,7 +9,8 @@ use rayon::prelude::*;
 use super::brief_facts::{BriefFacts, DealAsWritten, SignatureAsWritten};
 use super::events::{Events, Happened};
 use super::folder_digest::{
-    BriefVersion, Delivery, Early, FolderDigest, ForgedSources, RecordedCommit, Rewritten,
+    BriefVersion, Delivery, Early, FolderDigest, ForeignEvent, ForgedSources, RecordedCommit,
+    Rewritten,
 };
 use crate::brief::{EventKind, TouchEvidence};
 use crate::model::Key;
@@ -43,11 +44,16 @@ pub struct HandoffFacts {
     pub forged: Option<(ForgedSources, String)>,
     /// The event that was committed the longest before its own time.
     pub ahead: Option<Early>,
-    /// From which commit to which the brief was gone, for one folder alone:
-    /// one that was moved was never gone.
+    /// From which commit to which the brief was gone from all its folders, for
+    /// the first time: one that was moved was never gone.
     pub gone: Option<(RecordedCommit, RecordedCommit)>,
     /// The commit that brought the last exemption.
     pub exempted: Option<RecordedCommit>,
+    /// The commit that brought the last acceptance.
+    pub accepted: Option<RecordedCommit>,
+    /// The first events that commits brought which handoff did not make, and
+    /// their folder.
+    pub foreign: Vec<(ForeignEvent, String)>,
 }
 
 /// One path of a handoff.
@@ -86,10 +92,29 @@ impl HandoffFacts {
         self.tip.as_deref().or(self.delivered.as_ref().map(|delivery| &*delivery.brief))
     }
 
-    /// The deal it names.
+    /// The deal it is about: as handoff wrote it, whatever people made of it since.
     #[must_use]
     pub fn deal(&self) -> Option<&DealAsWritten> {
-        self.brief().and_then(|brief| brief.deal.as_ref())
+        let now = self.brief()?.deal.as_ref();
+        let delivered = self.delivered.as_ref().and_then(|it| it.brief.deal.as_ref());
+        let is_other = |delivered: &&DealAsWritten| {
+            !self.is_written_by_handoff()
+                && now.is_none_or(|now| now.identity() != delivered.identity())
+        };
+        delivered.filter(is_other).or(now)
+    }
+
+    /// The deal that the brief names at the tip, where somebody made it another
+    /// one than it was handed over for.
+    #[must_use]
+    pub fn swapped_deal(&self) -> Option<&DealAsWritten> {
+        let now = self.tip.as_deref()?.deal.as_ref()?;
+        (now.identity() != self.deal()?.identity()).then_some(now)
+    }
+
+    /// Whether handoff wrote the brief that is at the tip.
+    fn is_written_by_handoff(&self) -> bool {
+        self.tip.is_some() && self.versions.last().is_some_and(|version| version.recorded)
     }
 
     /// The signature it was delivered with, else the present one.
@@ -192,9 +217,9 @@ fn separate(digests: Vec<FolderDigest>) -> Vec<Vec<FolderDigest>> {
     let mut by_deal: BTreeMap<_, Vec<FolderDigest>> = BTreeMap::new();
     let mut without = Vec::new();
     for digest in digests {
-        let brief =
-            digest.brief_at_tip().or(digest.delivered.as_ref().map(|delivery| &delivery.brief));
-        match brief.and_then(|brief| brief.deal.as_ref()).map(DealAsWritten::identity) {
+        let delivered = digest.delivered.as_ref().and_then(|it| it.brief.deal.as_ref());
+        let deal = delivered.or_else(|| digest.brief_at_tip()?.deal.as_ref());
+        match deal.map(DealAsWritten::identity) {
             Some(identity) => by_deal.entry(identity).or_default().push(digest),
             None => without.push(digest),
         }
@@ -235,6 +260,7 @@ fn join(key: Key, mut digests: Vec<FolderDigest>, as_of: DateTime<Utc>) -> Hando
     };
     let timeline_at_tip = digests.iter().any(|digest| digest.timeline_at_tip);
     let rewritten = digests.iter().filter_map(|digest| digest.rewritten.clone());
+    let rewritten = rewritten.chain(lost_on_the_way(&digests, signed_at_tip));
     let rewritten = rewritten.min_by_key(|rewritten| rewritten.change.order);
     let forged = digests.iter().filter_map(|digest| Some((digest.forged?, digest.path.clone())));
     let forged = forged.min_by_key(|(forged, _)| forged.change.order);
@@ -242,10 +268,13 @@ fn join(key: Key, mut digests: Vec<FolderDigest>, as_of: DateTime<Utc>) -> Hando
     let ahead = ahead.max_by_key(|early| early.at - early.change.at);
     let exempted = digests.iter().filter_map(|digest| digest.exempted);
     let exempted = exempted.max_by_key(|change| change.order);
-    let gone = match &digests[..] {
-        [only] => only.gone,
-        _ => None,
-    };
+    // A folder that was moved has its acceptance anew.
+    let last = digests.iter().filter_map(|digest| digest.accepted).map(|(_, at)| at).max();
+    let accepted = digests.iter().filter_map(|digest| digest.accepted);
+    let accepted = accepted.filter(|(_, at)| Some(*at) == last).map(|(change, _)| change);
+    let accepted = accepted.min_by_key(|change| change.order);
+    let foreign = foreign(&digests);
+    let gone = gone(&digests);
 
     let mut delivered: Option<Delivery> = None;
     let mut versions = Vec::new();
@@ -282,5 +311,74 @@ fn join(key: Key, mut digests: Vec<FolderDigest>, as_of: DateTime<Utc>) -> Hando
         ahead,
         gone,
         exempted,
+        accepted,
+        foreign,
     }
+}
+
+/// What a timeline lost when its folder was moved: the one that came in its
+/// place, or was copied from it, lacks an event, or there is none.
+fn lost_on_the_way(digests: &[FolderDigest], signed_at_tip: bool) -> Option<Rewritten> {
+    if digests.len() < 2 {
+        return None;
+    }
+    let now: Vec<&FolderDigest> = digests.iter().filter(|digest| digest.timeline_at_tip).collect();
+    let left = digests.iter().filter_map(|digest| Some((digest, digest.timeline_left?)));
+    let lost = left.filter_map(|(digest, change)| {
+        if now.is_empty() {
+            let event = None;
+            return signed_at_tip.then_some(Rewritten { change, event });
+        }
+        let lost = digest.events.beyond(now.iter().map(|now| &now.events));
+        let comes_at_once =
+            |now: &&FolderDigest| now.timeline_from.is_some_and(|it| it.order == change.order);
+        // Another handoff of this key that was taken away is not lost, but one too many.
+        let is_copied = lost.iter().count() < digest.events.iter().count();
+        let event = lost.iter().next().filter(|_| is_copied || now.iter().any(comes_at_once))?;
+        Some(Rewritten { change, event: Some(event.event.as_str().to_owned()) })
+    });
+    lost.min_by_key(|rewritten| rewritten.change.order)
+}
+
+/// The events that handoff did not record, without those that were moved.
+fn foreign(digests: &[FolderDigest]) -> Vec<(ForeignEvent, String)> {
+    let mut foreign = Vec::new();
+    for digest in digests {
+        let is_moved = |event: &ForeignEvent| {
+            digests.iter().filter(|other| other.path != digest.path).any(|other| {
+                other.timeline_from.is_some_and(|from| from.order < event.change.order)
+                    && other.events.of(event.event).any(|it| it.at == event.at)
+            })
+        };
+        let told = digest.foreign.iter().filter(|event| !is_moved(event));
+        foreign.extend(told.map(|event| (*event, digest.path.clone())));
+    }
+    foreign.sort_by_key(|(event, _)| event.change.order);
+    foreign
+}
+
+/// From which commit to which none of the folders had the brief.
+fn gone(digests: &[FolderDigest]) -> Option<(RecordedCommit, RecordedCommit)> {
+    if digests.iter().all(|digest| digest.absences.is_empty()) {
+        return None;
+    }
+    let mut changes: Vec<(RecordedCommit, i32)> = Vec::new();
+    for digest in digests {
+        changes.extend(digest.versions.first().map(|first| (first.change, 1)));
+        for (gone, back) in &digest.absences {
+            changes.push((*gone, -1));
+            changes.extend(back.map(|back| (back, 1)));
+        }
+    }
+    changes.sort_by_key(|(change, _)| change.order);
+    let (mut there, mut gone) = (0, None);
+    for same in changes.chunk_by(|(a, _), (b, _)| a.order == b.order) {
+        there += same.iter().map(|(_, by)| by).sum::<i32>();
+        match (there, gone) {
+            (0, None) => gone = Some(same[0].0),
+            (1.., Some(gone)) => return Some((gone, same[0].0)),
+            _ => {}
+        }
+    }
+    None
 }

@@ -149,8 +149,9 @@ pub struct LedgerInput {
     pub absent: Option<String>,
     /// Where people read it in their browser.
     pub web: Option<WebAddress>,
-    /// Who made the commits that brought exemptions, `Riley Ross <riley@example.com>`.
-    pub authors: BTreeMap<ObjectId, String>,
+    /// Author and committer of the commits that brought exemptions, or events that
+    /// handoff did not record, `Riley Ross <riley@example.com>`.
+    pub people: BTreeMap<ObjectId, Vec<String>>,
     /// What second clocks say of its commits.
     pub arrivals: Arrivals,
     /// What they recorded, for a checkpoint to keep.
@@ -191,7 +192,7 @@ impl LedgerInput {
             unpushed: 0,
             absent: None,
             web: None,
-            authors: BTreeMap::new(),
+            people: BTreeMap::new(),
             arrivals: Arrivals::default(),
             pushes: Vec::new(),
             turned: Vec::new(),
@@ -218,7 +219,7 @@ impl LedgerInput {
             unpushed: 0,
             absent: Some(why.into()),
             web: None,
-            authors: BTreeMap::new(),
+            people: BTreeMap::new(),
             arrivals: Arrivals::default(),
             pushes: Vec::new(),
             turned: Vec::new(),

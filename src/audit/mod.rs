@@ -38,8 +38,8 @@ pub use coverage::{
 pub use digester::{BlobSource, Digester, ReadError, gaps_of};
 pub use events::{Events, Happened, TimelineFacts};
 pub use folder_digest::{
-    Arrival, AtTip, BriefVersion, Delivery, Early, FolderDigest, ForgedSources, Forgery, Proof,
-    RecordedCommit, Rewritten,
+    Arrival, AtTip, BriefVersion, Delivery, Early, FolderDigest, ForeignEvent, ForgedSources,
+    Forgery, Proof, RecordedCommit, Rewritten,
 };
 pub use handoff_facts::{FolderAtTip, HandoffFacts, combine};
 pub use input::{AuditInput, Differences, LedgerInput, Scope, SignaturesInput, TurnedMerge};

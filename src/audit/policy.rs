@@ -1,11 +1,12 @@
 //! The rules that decide on time, late and in scope, as they were at each
 //! moment: what was committed then, not what is checked out now.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDateTime, NaiveTime, Offset as _, TimeZone as _, Utc};
 use chrono_tz::Tz;
 use rust_decimal::Decimal;
+use serde_json::Value;
 
 use super::Settings;
 use crate::model::ObjectId;
@@ -33,9 +34,9 @@ pub struct Policy {
     pub waits_in_pull_request: bool,
     /// Who may approve exemptions; anybody but the deal's rep while it is empty.
     pub approvers: Vec<String>,
-    /// The logins, addresses and names of the team: who is known under them is
-    /// not taken for somebody of a like name.
-    pub team: Vec<String>,
+    /// The logins, addresses and names of each in the team: who is known under
+    /// them is not taken for somebody of a like name.
+    pub team: Vec<Vec<String>>,
     /// Whether a second clock is asked when briefs arrived.
     pub asks_clock: bool,
     /// How much later than its commit an event may be: clocks of two machines
@@ -83,6 +84,11 @@ pub struct PolicyVersion {
     pub scope: Vec<String>,
     /// The answers that every brief has to have.
     pub required: BTreeSet<String>,
+    /// What the schema asks of answers beside, each under its JSON pointer.
+    pub constraints: BTreeMap<String, Value>,
+    /// The settings that say which deals are read, how, and of which branch: each
+    /// under its name, as it is written.
+    pub reading: BTreeMap<String, String>,
 }
 
 /// The rules of each time, oldest first.
@@ -102,6 +108,8 @@ impl Policies {
             policy,
             scope: Vec::new(),
             required: BTreeSet::new(),
+            constraints: BTreeMap::new(),
+            reading: BTreeMap::new(),
         }])
     }
 
@@ -187,6 +195,22 @@ impl PolicyVersion {
         if !gone.is_empty() {
             laxer.push(format!("{} no longer has to be answered", gone.join(", ")));
         }
+        let weaker: Vec<&str> = before
+            .constraints
+            .iter()
+            .filter(|(at, then)| is_weaker(at, then, self.constraints.get(*at)))
+            .map(|(at, _)| at.as_str())
+            .collect();
+        if !weaker.is_empty() {
+            let weaker = crate::text::shorten(&weaker.join(", "), 300);
+            laxer.push(format!("the schema asks less of answers: {weaker}"));
+        }
+        if !then.waits_in_pull_request && now.waits_in_pull_request {
+            laxer.push(
+                "briefs wait in a pull request, where they may be changed before they arrive (`deliver.github.as`)"
+                    .to_owned(),
+            );
+        }
         if then.asks_clock && !now.asks_clock {
             laxer.push("no second clock is asked any more (`audit.clock`)".to_owned());
         }
@@ -201,6 +225,43 @@ impl PolicyVersion {
             laxer.push("more people may approve exemptions".to_owned());
         }
         laxer
+    }
+}
+
+impl PolicyVersion {
+    /// The settings that say otherwise than those before them which deals are
+    /// read, how, and of which branch.
+    #[must_use]
+    pub(super) fn reads_otherwise(&self, before: &Self) -> Vec<String> {
+        let names: BTreeSet<&String> = self.reading.keys().chain(before.reading.keys()).collect();
+        let changed = names.into_iter().filter_map(|name| {
+            let shown = |version: &Self| {
+                let value = version.reading.get(name);
+                value.map_or_else(|| "its default".to_owned(), |it| crate::text::quoted(it))
+            };
+            let (then, now) = (shown(before), shown(self));
+            (then != now).then(|| format!("{name} went from {then} to {now}"))
+        });
+        changed.collect()
+    }
+}
+
+/// Whether a constraint of the schema asks less than it did.
+fn is_weaker(at: &str, then: &Value, now: Option<&Value>) -> bool {
+    let Some(now) = now else { return true };
+    match at.rsplit('/').next() {
+        Some("minLength" | "minItems" | "minProperties" | "minimum") => {
+            now.as_f64().unwrap_or(f64::NEG_INFINITY) < then.as_f64().unwrap_or(f64::NEG_INFINITY)
+        }
+        Some("maxLength" | "maxItems" | "maximum") => {
+            now.as_f64().unwrap_or(f64::INFINITY) > then.as_f64().unwrap_or(f64::INFINITY)
+        }
+        Some("enum") => {
+            let then = then.as_array().map_or(&[][..], Vec::as_slice);
+            now.as_array().is_none_or(|now| now.iter().any(|value| !then.contains(value)))
+        }
+        // Which of two patterns lets more pass cannot be told.
+        _ => now != then,
     }
 }
 

@@ -149,7 +149,7 @@ pub enum DecidedBy {
 }
 
 /// One thing that happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Event {
     /// When.
@@ -265,6 +265,13 @@ impl Timeline {
             event.event == EventKind::Voided
                 && (event.reference.is_none() || event.reference == *document)
         })
+    }
+
+    /// Whether somebody decided that no handoff is needed. Beside a signed brief
+    /// that counts for nothing: it was handed over.
+    #[must_use]
+    pub fn is_exempt(&self, is_signed: bool) -> bool {
+        !is_signed && self.first(EventKind::Exempted).is_some()
     }
 
     /// The first event of a kind.

@@ -12,8 +12,8 @@ use super::formats::Formats;
 use super::inbox_argument::{held_documents, inbox_counts};
 use super::invocation::Invocation;
 use super::open::{
-    Ports, check_columns, config_at, is_in_ledger, open, open_deals, open_export, open_ledger,
-    settings_beside, uncommitted_settings,
+    Ports, check_columns, config_at, is_in_ledger, on_committed_branch, open, open_deals,
+    open_export, open_ledger, settings_beside, uncommitted_settings,
 };
 use super::progress::{Counting, Reading};
 use super::signatures;
@@ -595,12 +595,13 @@ fn ledgers(
 ) -> Result<(Context, Vec<Ledger>), CliError> {
     let mut folders = arguments.repo.iter().map(|folder| invocation.path(folder));
     let ports = Ports::default();
-    let first = match folders.next() {
+    let mut first = match folders.next() {
         None => open(invocation, ports)?,
         Some(folder) => open(&Invocation { folder, ..invocation.clone() }, ports)?,
     };
+    first.ledger = on_committed_branch(first.ledger)?;
     let more = folders
-        .map(|folder| open_ledger(&folder).map(|opened| opened.0))
+        .map(|folder| on_committed_branch(open_ledger(&folder)?.0))
         .collect::<Result<Vec<_>, _>>()?;
     Ok((first, more))
 }

@@ -123,6 +123,20 @@ pub(super) fn open_ledger(folder: &Path) -> Result<(Ledger, Config, Schema), Cli
     Ok((ledger.with_time_limit(config.remote_limit), config, schema))
 }
 
+/// The same ledger on the branch that its committed settings name: one that only
+/// the checkout's name does not count in an audit.
+pub(super) fn on_committed_branch(ledger: Ledger) -> Result<Ledger, CliError> {
+    // Before the first commit, and where they cannot be read, the checkout's count.
+    let Ok(Some(committed)) = config_at(&ledger, "HEAD") else { return Ok(ledger) };
+    Ok(match committed.branch {
+        Some(branch) if branch != ledger.branch() => ledger.on_branch(&branch)?,
+        None if read_settings(&ledger)?.0.branch.is_some() => {
+            Ledger::open(ledger.root())?.with_time_limit(committed.remote_limit)
+        }
+        _ => ledger,
+    })
+}
+
 /// The settings of a ledger, checked against its schema: of its checkout, else
 /// of its tip.
 pub(super) fn read_settings(ledger: &Ledger) -> Result<(Config, Schema), CliError> {

@@ -199,7 +199,7 @@ pub fn plan(
     timeline: &Timeline,
     circumstances: &Circumstances,
 ) -> DeliveryPlan {
-    let excuse = excuse(timeline, circumstances.since);
+    let excuse = excuse(timeline, circumstances);
     let mut steps: Vec<DeliveryStep> = wanted
         .iter()
         // Nobody is told of a return that there was not.
@@ -250,20 +250,20 @@ fn part<'a>(
 }
 
 /// Why this handoff as a whole wants no deliveries.
-fn excuse(timeline: &Timeline, since: Option<DateTime<Utc>>) -> Option<Settled> {
-    let last = |kinds: &[EventKind]| timeline.events.iter().rposition(|e| kinds.contains(&e.event));
-    if last(&[EventKind::Exempted]).is_some() {
+fn excuse(timeline: &Timeline, circumstances: &Circumstances) -> Option<Settled> {
+    let signed = [EventKind::Signed, EventKind::Backfilled];
+    let was_signed = timeline.last_of(&signed).is_some();
+    if timeline.is_exempt(was_signed && circumstances.brief_blob.is_some()) {
         return Some(Settled::Exempted);
     }
-    let signed = [EventKind::Signed, EventKind::Backfilled];
-    if last(&signed).is_none() {
+    if !was_signed {
         return Some(Settled::NotSigned);
     }
     if timeline.is_voided() {
         return Some(Settled::Voided);
     }
     let first = timeline.events.iter().find(|event| signed.contains(&event.event))?.at;
-    since.filter(|since| first < *since).map(|since| Settled::BeforeSince { since })
+    circumstances.since.filter(|since| first < *since).map(|since| Settled::BeforeSince { since })
 }
 
 fn state(

@@ -56,12 +56,22 @@ impl Ledger {
     /// # Errors
     /// When the commit cannot be read.
     pub fn commit_author(&self, commit: ObjectId) -> Result<String, LedgerError> {
+        self.commit_people(commit).map(|[author, _]| author)
+    }
+
+    /// The author and the committer of a commit, each `Riley Ross <riley@example.com>`.
+    ///
+    /// # Errors
+    /// When the commit cannot be read.
+    pub fn commit_people(&self, commit: ObjectId) -> Result<[String; 2], LedgerError> {
         let repo = hold(self.shared());
         let id = git2::Oid::from_bytes(&commit.0).expect("twenty bytes are an id");
         let failed = LedgerError::git("reading a commit", self.root());
         let commit = find_commit(&repo, id).map_err(failed)?;
-        let author = commit.author();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ok(format!("{} <{}>", text(author.name_bytes()), text(author.email_bytes())))
+        let person = |it: git2::Signature<'_>| {
+            format!("{} <{}>", text(it.name_bytes()), text(it.email_bytes()))
+        };
+        Ok([person(commit.author()), person(commit.committer())])
     }
 }

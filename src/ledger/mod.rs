@@ -48,7 +48,7 @@ mod writer;
 
 pub use batch::{Batch, BatchDone};
 pub use blob::blob_id;
-pub use blobs::Blobs;
+pub use blobs::{Blobs, Maker};
 pub use cache::{FactsKind, FolderGroup, FolderGroups, KeptDigests};
 pub use change::Change;
 pub use changed::LeftOut;

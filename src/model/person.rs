@@ -1,15 +1,53 @@
 //! Who is meant by a login, an e-mail address or a name, and whether two words
 //! mean one person.
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use super::Person;
 
 /// Whether two words are the same login, e-mail address or name: capitals, a
-/// leading `@` and the white space around count nothing.
+/// leading `@`, white space and what nobody sees count nothing, and neither do
+/// the forms that Unicode has of one letter.
 #[must_use]
 pub fn is_same_person(a: &str, b: &str) -> bool {
     let (a, b) = (bare(a), bare(b));
-    let lower = |text: &str| text.chars().flat_map(char::to_lowercase).collect::<String>();
-    a.eq_ignore_ascii_case(b) || !(a.is_ascii() && b.is_ascii()) && lower(a) == lower(b)
+    let is_plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
+    a.eq_ignore_ascii_case(b) || !(is_plain(a) && is_plain(b)) && folded(a) == folded(b)
+}
+
+/// A word as it is compared: compatible forms are one (NFKC), without what
+/// nobody sees, in small letters, with single spaces.
+fn folded(word: &str) -> String {
+    let seen = word.nfkc().filter(|c| !is_unseen(*c)).flat_map(char::to_lowercase);
+    let text: String = seen.collect();
+    bare(&text).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a character shows nothing: joiners, marks of direction, soft hyphens.
+fn is_unseen(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{e0000}'..='\u{e0fff}')
+        || (c.is_control() && !c.is_whitespace())
+}
+
+/// Letters that look like another, as small letters: Cyrillic and Greek for Latin.
+const ALIKE: [(&str, &str); 2] =
+    [("аеорсухіјѕһԁԛԝкмтӏүвн", "aeopcyxijshdqwkmtlybh"), ("αεικνορτυχβημζ", "aeikvoptuxbhmz")];
+
+/// A word by what it looks like: without accents, with the Latin letter for
+/// one that is drawn the same.
+fn looks(word: &str) -> String {
+    let plain = |c: &char| !unicode_normalization::char::is_combining_mark(*c);
+    let latin = |c: char| {
+        let found = ALIKE.iter().find_map(|(these, latin)| {
+            these.chars().zip(latin.chars()).find(|(other, _)| *other == c)
+        });
+        found.map_or(c, |(_, latin)| latin)
+    };
+    folded(word).nfkd().filter(plain).map(latin).collect()
 }
 
 fn bare(word: &str) -> &str {
@@ -18,12 +56,13 @@ fn bare(word: &str) -> &str {
 
 /// Whether a word that is none of somebody's own may still mean them: their
 /// first or last name alone (`Tom` of Tom Becker), initials (`T. Becker`), the
-/// name as a login (`tom.becker`), or the part of their address before the `@`,
-/// alone or at another domain. `words` are their logins, addresses and names.
+/// name as a login (`tom.becker`), the whole name with something between or
+/// behind, letters that look alike, or the part of their address before the
+/// `@`, alone or at another domain. `words` are their logins, addresses and names.
 #[must_use]
 pub fn may_be_person(word: &str, words: &[String]) -> bool {
-    let word = bare(word).to_lowercase();
-    let own = || words.iter().map(|own| bare(own).to_lowercase());
+    let word = looks(bare(word));
+    let own = || words.iter().map(|own| looks(bare(own)));
     let local = |text: &str| text.split_once('@').map(|(local, _)| local.to_owned());
     let of_word = local(&word);
     let is_address = of_word.is_some();
@@ -36,7 +75,9 @@ pub fn may_be_person(word: &str, words: &[String]) -> bool {
             let names = parts(of_address.as_deref().unwrap_or(&own));
             // Where both have a whole address, a part of a name tells nothing: `tom@` may be anybody's.
             let may_be_part = of_address.is_none() && !(is_address && has_address);
-            names.concat() == given.concat() || (may_be_part && is_part(&given, &names))
+            let holds_all = names.len() > 1 && names.iter().all(|name| given.contains(name));
+            names.concat() == given.concat()
+                || (may_be_part && (holds_all || is_part(&given, &names)))
         })
 }
 

@@ -1,10 +1,11 @@
 //! The audit as a use case: the population and the histories are read, and
 //! judged as they were at one moment.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::WorkflowError;
 use super::checkpoints::{CheckpointChain, Strictness, read_chain};
@@ -14,13 +15,14 @@ use crate::audit::{
     self, AuditInput, AuditReport, Differences, LedgerInput, Policies, Policy, PolicyVersion,
     PushClock, Scope, SignaturesInput, TurnedMerge, WebAddress,
 };
-use crate::brief::{Completeness, Decision, Schema, fold_property};
+use crate::brief::{Completeness, Decision, SHIPPED_SCHEMA, Schema, fold_property};
 use crate::config::Config;
 use crate::crm::export::{Counted, Detail};
 use crate::ledger::{Displaced, Followed, Gone, HistoryError, Ledger, ScanAt, find_line, scan_in};
 use crate::model::{
     Company, Contact, Deal, Gap, Key, LineItem, ObjectId, Population, Push, PushRecord, Window,
 };
+use crate::yaml;
 
 /// As of when ledgers are read, and how.
 #[derive(Debug, Clone, Copy)]
@@ -134,7 +136,7 @@ impl RulesOfTime {
             }
             passed = place + 1;
             let (settings, schema) = (at(&input.settings, change), at(&input.schemas, change));
-            let Some(config) = parse_settings(ledger, settings)? else { continue };
+            let Some((config, reading)) = parse_settings(ledger, settings)? else { continue };
             let Some(required) = required_answers(ledger, schema)? else { continue };
             let commit = input.commits[place].id;
             versions.push(PolicyVersion {
@@ -146,6 +148,8 @@ impl RulesOfTime {
                 policy: policy_of(&config),
                 scope: config.scope.iter().map(|rule| rule.when.source().to_owned()).collect(),
                 required,
+                constraints: constraints(ledger, schema)?,
+                reading,
             });
             configs.push(config);
         }
@@ -176,7 +180,7 @@ pub fn last_settings(
     input: &LedgerInput,
 ) -> Result<Option<Config>, WorkflowError> {
     for (_, blob) in input.settings.iter().rev() {
-        if let Some(config) = parse_settings(ledger, *blob)? {
+        if let Some((config, _)) = parse_settings(ledger, *blob)? {
             return Ok(Some(config));
         }
     }
@@ -186,10 +190,98 @@ pub fn last_settings(
 fn parse_settings(
     ledger: &Ledger,
     blob: Option<ObjectId>,
-) -> Result<Option<Config>, WorkflowError> {
+) -> Result<Option<(Config, BTreeMap<String, String>)>, WorkflowError> {
     let Some(blob) = blob else { return Ok(None) };
     let bytes = ledger.blob(blob)?;
-    Ok(bytes.and_then(|bytes| Config::parse(&bytes).ok()))
+    Ok(bytes.and_then(|bytes| {
+        let config = Config::parse(&bytes).ok()?;
+        Some((config, reading_settings(&bytes)))
+    }))
+}
+
+/// The settings that say which deals are read, how, and of which branch, by
+/// their names, as they are written.
+fn reading_settings(settings: &[u8]) -> BTreeMap<String, String> {
+    let Ok(written) = yaml::read(settings).map(yaml::Node::into_json) else {
+        return BTreeMap::new();
+    };
+    let mut found = BTreeMap::new();
+    for name in ["branch", "timezone", "crm"] {
+        flatten(name, &written[name], &mut found);
+    }
+    // What is written to the CRM decides about no deal.
+    found.retain(|name, _| !name.ends_with(".update_closed_won") && !name.contains(".triggers"));
+    found
+}
+
+fn flatten(name: &str, value: &Value, found: &mut BTreeMap<String, String>) {
+    match value {
+        Value::Null => {}
+        Value::Object(fields) => {
+            for (field, value) in fields {
+                flatten(&format!("{name}.{field}"), value, found);
+            }
+        }
+        Value::String(text) => {
+            found.insert(name.to_owned(), text.clone());
+        }
+        other => {
+            found.insert(name.to_owned(), other.to_string());
+        }
+    }
+}
+
+/// What a schema asks of answers beside that they are there.
+const CONSTRAINTS: [&str; 12] = [
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "minProperties",
+    "minimum",
+    "maximum",
+    "pattern",
+    "format",
+    "enum",
+    "const",
+    "type",
+];
+
+/// The constraints of a schema under their JSON pointers.
+fn constraints(
+    ledger: &Ledger,
+    blob: Option<ObjectId>,
+) -> Result<BTreeMap<String, Value>, WorkflowError> {
+    let own = blob.map(|blob| ledger.blob(blob)).transpose()?.flatten();
+    let own = own.as_deref().unwrap_or(SHIPPED_SCHEMA.as_bytes());
+    let mut found = BTreeMap::new();
+    if let Ok(schema) = crate::model::read_json(own) {
+        collect_constraints("", &schema, &mut found);
+    }
+    Ok(found)
+}
+
+fn collect_constraints(at: &str, schema: &Value, found: &mut BTreeMap<String, Value>) {
+    match schema {
+        Value::Object(fields) => {
+            // Below `properties` a field may be called like a keyword.
+            let is_schema = !matches!(at.rsplit('/').next(), Some("properties" | "$defs"));
+            for (name, value) in fields {
+                let at = format!("{at}/{name}");
+                if is_schema && CONSTRAINTS.contains(&name.as_str()) {
+                    found.insert(at, value.clone());
+                } else {
+                    collect_constraints(&at, value, found);
+                }
+            }
+        }
+        Value::Array(items) => {
+            for (place, value) in items.iter().enumerate() {
+                collect_constraints(&format!("{at}/{place}"), value, found);
+            }
+        }
+        _ => {}
+    }
 }
 
 fn required_answers(
@@ -218,7 +310,7 @@ fn policy_of(config: &Config) -> Policy {
         expects_task: config.deliver.opens_task(),
         waits_in_pull_request: config.deliver.opens_pull_request(),
         approvers: approvers(config),
-        team: config.team.csms.iter().flat_map(|csm| csm.words().map(str::to_owned)).collect(),
+        team: config.team.csms.iter().map(|csm| csm.words().map(str::to_owned).collect()).collect(),
         asks_clock: config.audit_clock.is_some(),
         ..Policy::default()
     }
@@ -450,8 +542,12 @@ fn read_ledger(
     let mut input = LedgerInput::new(history, digests, scanned.gaps, read.as_of, repository);
     input.turned = turned;
     input.checkpoints = chain.checkpoints;
-    for change in input.handoffs.iter().filter_map(|handoff| handoff.exempted) {
-        input.authors.insert(change.commit, ledger.commit_author(change.commit)?);
+    let exempted = input.handoffs.iter().filter_map(|handoff| handoff.exempted);
+    let foreign = input.handoffs.iter().flat_map(|handoff| &handoff.foreign);
+    let asked = exempted.chain(foreign.map(|(event, _)| event.change));
+    let asked: BTreeSet<ObjectId> = asked.map(|change| change.commit).collect();
+    for commit in asked {
+        input.people.insert(commit, ledger.commit_people(commit)?.into());
     }
     input.checkpoint_faults = chain.faults;
     input.notes = chain.notes;

@@ -13,7 +13,7 @@ use super::folder_facts::{Facts, Kind, facts, select};
 use super::promises::open_promises;
 use super::store::{Stored, stored_at};
 use super::{Context, WorkflowError, pending_pull_request};
-use crate::brief::{Brief, EventKind, Timeline, View};
+use crate::brief::{Brief, Timeline, View};
 use crate::ledger::{Folder, HandoffFiles, Snapshot, month_for};
 use crate::model::{Key, ObjectId};
 use crate::text::shorten;
@@ -109,7 +109,7 @@ impl Entry {
             csm: view.csm_words().into_iter().map(str::to_owned).collect(),
             signed_at: view.signed_at().filter(|_| view.is_signed()).map(|at| at.timestamp()),
             touched: (touch(false), touch(true)),
-            exempted: timeline.is_some_and(|it| it.first(EventKind::Exempted).is_some()),
+            exempted: timeline.is_some_and(|it| it.is_exempt(view.is_signed())),
         }
     }
 
@@ -408,7 +408,9 @@ impl OpenHandoffs {
             pending_pull_request::all(context, snapshot).map(|(all, _)| all).unwrap_or_default()
         {
             let csm = stored.brief.as_ref().and_then(|brief| csm(context, brief));
-            if let Some(csm) = csm.filter(|_| !is_settled(context, &stored.timeline)) {
+            let is_signed = stored.brief.as_ref().is_some_and(|brief| brief.view().is_signed());
+            let is_settled = is_settled(context, &stored.timeline, is_signed);
+            if let Some(csm) = csm.filter(|_| !is_settled) {
                 *open.entry(csm).or_insert(0) += 1;
             }
         }
@@ -437,9 +439,9 @@ fn read(context: &Context, snapshot: &Snapshot, month: &str) -> Counts {
     open
 }
 
-fn is_settled(context: &Context, timeline: &Timeline) -> bool {
+fn is_settled(context: &Context, timeline: &Timeline, is_signed: bool) -> bool {
     let needs_evidence = context.config.first_touch.needs_evidence();
-    timeline.first_touch(needs_evidence).is_some() || timeline.first(EventKind::Exempted).is_some()
+    timeline.first_touch(needs_evidence).is_some() || timeline.is_exempt(is_signed)
 }
 
 /// The place in the team of whoever has the first action.

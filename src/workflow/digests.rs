@@ -15,7 +15,7 @@ use crate::audit::{
     SignatureAsWritten, TimelineFacts, UnansweredField,
 };
 use crate::brief::{BRIEF_SCHEMA, Brief, Completeness, Schema, Timeline, check_version};
-use crate::ledger::{Blobs, HistoryError, KeptDigests};
+use crate::ledger::{Blobs, HistoryError, KeptDigests, Maker};
 use crate::model::{FolderHistory, History, ObjectId, Person};
 use crate::yaml;
 
@@ -110,7 +110,11 @@ fn read_some(
         parsed.collect::<Vec<_>>()
     });
     let parsed: Vec<_> = parsed.into_iter().flatten().collect();
-    let reader = ParsedBlobs { wanted: &wanted, parsed: &parsed };
+    let commits = timeline_commits(digester, folders);
+    let makers = blobs.makers(&commits);
+    let makers: BTreeMap<ObjectId, Maker> =
+        commits.into_iter().zip(makers).filter_map(|(id, maker)| Some((id, maker?))).collect();
+    let reader = ParsedBlobs { wanted: &wanted, parsed: &parsed, makers: &makers };
     folders.par_iter().map(|folder| digester.digest(folder, &mut reader.clone())).collect()
 }
 
@@ -158,6 +162,23 @@ fn wanted(digester: &Digester<'_>, folders: &[&FolderHistory]) -> Vec<Wanted> {
     wanted.sort_unstable();
     wanted.dedup();
     wanted
+}
+
+/// The commits that changed a timeline; sorted.
+fn timeline_commits(digester: &Digester<'_>, folders: &[&FolderHistory]) -> Vec<ObjectId> {
+    let mut commits = Vec::new();
+    for folder in folders {
+        let mut before = None;
+        for version in &folder.versions {
+            if version.timeline.is_some() && version.timeline != before {
+                commits.push(digester.commit(version));
+            }
+            before = version.timeline;
+        }
+    }
+    commits.sort_unstable();
+    commits.dedup();
+    commits
 }
 
 fn schemas(history: &History, blobs: &Blobs) -> Schemas {
@@ -257,6 +278,8 @@ struct ParsedBlobs<'a> {
     wanted: &'a [Wanted],
     /// What came of each of them.
     parsed: &'a [Result<Parsed, ReadError>],
+    /// Who made the commits that changed timelines.
+    makers: &'a BTreeMap<ObjectId, Maker>,
 }
 
 impl ParsedBlobs<'_> {
@@ -285,5 +308,13 @@ impl BlobSource for ParsedBlobs<'_> {
             Parsed::Timeline(timeline) => Ok(timeline.clone()),
             Parsed::Brief(_) => Err(ReadError::Content("it is a brief".to_owned())),
         }
+    }
+
+    fn is_handoffs(&mut self, commit: ObjectId, key: Option<&str>) -> Option<bool> {
+        Some(match self.makers.get(&commit)? {
+            Maker::Handoff => true,
+            Maker::People => false,
+            Maker::Merge(keys) => key.is_some_and(|key| keys.contains(key)),
+        })
     }
 }

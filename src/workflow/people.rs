@@ -189,7 +189,9 @@ fn separate(
     if told.kind == EventKind::Exempted && !team.approvers.is_empty() && !team.is_approver(&by) {
         return no(format!("{} is not one of the approvers", quoted(&by)), who_may);
     }
-    let is_known = is_csm || person(&by).is_some() || team.is_approver(&by);
+    // A name alone in the team tells nobody apart.
+    let is_told_apart = |csm: &Csm| csm.words().count() > 1;
+    let is_known = is_csm || person(&by).is_some_and(is_told_apart) || team.is_approver(&by);
     if told.via == "cli" && !is_known && may_be_person(&by, &roles.rep) {
         return no(
             format!("{} may be the rep of this deal, {}", quoted(&by), roles.rep.join(" or ")),
@@ -260,8 +262,12 @@ fn fits(
     if needs_signature && !signed {
         return no("it is not signed yet, so it cannot be accepted, returned or touched".to_owned());
     }
-    if needs_signature && timeline.first(EventKind::Exempted).is_some() {
-        return no("somebody decided that it needs no handoff (exempted)".to_owned());
+    if told.kind == EventKind::Exempted && signed {
+        return Err(WorkflowError::NotAllowed {
+            key: key.clone(),
+            message: "it is signed and was handed over, so there is nothing to exempt".to_owned(),
+            help: "what is wrong with it goes back with `handoff return`; where the contract is void, void the document at the e-signature provider, which stops deliveries and reminders".to_owned(),
+        });
     }
     let was_returned = timeline.verdict().is_some_and(|event| event.event != EventKind::Accepted);
     if told.kind == EventKind::Resubmitted && !was_returned {
@@ -334,7 +340,7 @@ pub struct Assignment {
 /// the event. `None` where they have it already.
 ///
 /// # Errors
-/// When there is no such handoff, it is not signed or needs nobody any more,
+/// When there is no such handoff, it is not signed,
 /// the CSM is not in the team, or the ledger cannot be written.
 pub fn assign(
     context: &Context,
@@ -354,9 +360,6 @@ pub fn assign(
     let Some(brief) = brief.filter(|brief| brief.view().is_signed()) else {
         return Err(no("it is not signed yet; change the CSM of a draft in its brief".to_owned()));
     };
-    if timeline.first(EventKind::Exempted).is_some() {
-        return Err(no("somebody decided that it needs no handoff (exempted)".to_owned()));
-    }
     let at = told.at.unwrap_or(context.now);
     if at > context.now {
         return Err(no(format!("{} is in the future", at.format("%Y-%m-%d %H:%M UTC"))));

@@ -183,8 +183,8 @@ fn is_open(context: &Context, facts: &HandoffSummary) -> bool {
     let HandoffSummary { brief: Some(brief), timeline } = facts else { return false };
     let documents = [EventKind::Voided, EventKind::Signed, EventKind::Backfilled];
     let document = timeline.last_of(&documents).map(|it| it.event);
-    let is_over = document.is_none_or(|it| it == EventKind::Voided)
-        || timeline.first(EventKind::Exempted).is_some();
+    let is_over =
+        document.is_none_or(|it| it == EventKind::Voided) || timeline.is_exempt(brief.is_signed);
     let since = context.config.deliver.since;
     let is_old = since.zip(brief.signed_at).is_some_and(|(since, at)| at < since);
     !is_over && !is_old && brief.is_signed

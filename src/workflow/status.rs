@@ -24,6 +24,8 @@ pub enum Standing {
     Draft,
     /// Touched, and neither accepted nor returned.
     Touched,
+    /// Accepted, and corrected or amended since: to be accepted again.
+    Corrected,
     /// Touched and accepted.
     Done,
     /// Somebody decided that no handoff is needed.
@@ -48,6 +50,7 @@ impl Standing {
             Self::Waiting => "waiting for the first touch",
             Self::Draft => "draft, not signed yet",
             Self::Touched => "touched, not accepted yet",
+            Self::Corrected => "corrected since it was accepted, not accepted again yet",
             Self::Done => "done",
             Self::Exempted => "exempted",
             Self::Voided => "voided",
@@ -199,6 +202,12 @@ fn last_return(events: &[Event], now: DateTime<Utc>) -> Option<Return> {
     })
 }
 
+/// Whether handoff changed the brief since the CSM accepted it.
+fn is_another(timeline: &Timeline) -> bool {
+    let changes = [EventKind::Accepted, EventKind::Corrected, EventKind::Amended];
+    timeline.last_of(&changes).is_some_and(|last| last.event != EventKind::Accepted)
+}
+
 fn standing(
     timeline: &Timeline,
     is_signed: bool,
@@ -206,7 +215,7 @@ fn standing(
     touched_at: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
 ) -> Standing {
-    if timeline.first(EventKind::Exempted).is_some() {
+    if timeline.is_exempt(is_signed) {
         return Standing::Exempted;
     }
     if timeline.is_voided() {
@@ -217,6 +226,7 @@ fn standing(
     }
     match (timeline.verdict().map(|event| event.event), touched_at) {
         (Some(EventKind::Returned), _) => Standing::Returned,
+        (Some(EventKind::Accepted), Some(_)) if is_another(timeline) => Standing::Corrected,
         (Some(EventKind::Accepted), Some(_)) => Standing::Done,
         (_, Some(_)) => Standing::Touched,
         (_, None) if due.is_some_and(|due| due < now) => Standing::Overdue,

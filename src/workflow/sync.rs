@@ -109,11 +109,7 @@ async fn shown_touches(context: &Context, keys: &[Key]) -> BTreeMap<Key, ShownTo
     for key in keys {
         // A handoff that cannot be read says so when its turn comes.
         let Ok(stored) = context.handoff(key) else { continue };
-        let is_exempt = stored.timeline.first(EventKind::Exempted).is_some();
-        let Some(brief) = stored.brief.filter(|brief| brief.view().is_signed() && !is_exempt)
-        else {
-            continue;
-        };
+        let Some(brief) = stored.brief.filter(|brief| brief.view().is_signed()) else { continue };
         let view = brief.view();
         let of_crm = view.deal().is_some_and(|(name, _)| name == *crm.name());
         let (Some(deal), Some(since), Some(csm)) =
@@ -153,7 +149,7 @@ async fn sync_with(
     };
     let Some(handoff) = handoff_of(context, key, &stored)? else { return Ok(synced) };
     let is_signed = stored.brief.as_ref().is_some_and(|brief| brief.view().is_signed());
-    if !is_signed || stored.timeline.first(EventKind::Exempted).is_some() {
+    if !is_signed {
         return Ok(synced);
     }
     let is_changed = changed_since_acceptance(&stored);

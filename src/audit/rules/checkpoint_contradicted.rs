@@ -115,7 +115,11 @@ fn changed(before: &CheckpointDeal, now: &DealRow) -> Option<(Severity, String)>
 /// Whether a class cannot have become this one by what happened since.
 fn is_better(before: &str, now: Class) -> bool {
     match before {
-        "late" | "missing" | "removed" => {
+        // What was handed over needs no exemption.
+        "late" => {
+            matches!(now, Class::OnTime | Class::Pending | Class::Excluded | Class::Exempt)
+        }
+        "missing" | "removed" => {
             matches!(now, Class::OnTime | Class::Pending | Class::Excluded)
         }
         _ => false,

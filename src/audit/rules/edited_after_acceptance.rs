@@ -16,8 +16,14 @@ pub(super) static RULE: Rule = Rule {
 pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
     let handoff = case.handed_over()?;
     let accepted = handoff.last(EventKind::Accepted)?;
-    let edits: Vec<_> =
-        handoff.versions.iter().filter(|version| version.change.at > accepted.at).collect();
+    // By their order, as a push that was made again dates commits anew. What handoff
+    // wrote itself has an event of its own, which asks the CSM to accept again.
+    let known = handoff.accepted?.order;
+    let edits: Vec<_> = handoff
+        .versions
+        .iter()
+        .filter(|version| version.change.order > known && !version.recorded)
+        .collect();
     let last = edits.last()?;
     let times = if edits.len() == 1 { "once".to_owned() } else { format!("{} times", edits.len()) };
     let who =

@@ -80,7 +80,13 @@ impl<'a> Case<'a> {
 
     /// Who made a commit, where that was read.
     fn author(&self, commit: ObjectId) -> Option<&'a str> {
-        self.input.ledgers().find_map(|ledger| ledger.authors.get(&commit)).map(String::as_str)
+        self.people(commit).first().map(String::as_str)
+    }
+
+    /// Author and committer of a commit, where that was read.
+    fn people(&self, commit: ObjectId) -> &'a [String] {
+        let people = self.input.ledgers().find_map(|ledger| ledger.people.get(&commit));
+        people.map_or(&[], Vec::as_slice)
     }
 
     /// The handoff that counts, for a deal that has been handed over.
@@ -90,7 +96,7 @@ impl<'a> Case<'a> {
 }
 
 /// Every rule of the audit, in the order in which findings of one severity are told.
-static TABLE: [(&Rule, Check); 33] = [
+static TABLE: [(&Rule, Check); 35] = [
     (&audit_incomplete::RULE, Check::Gap(audit_incomplete::check)),
     (&history_rewritten::RULE, Check::Ledger(history_rewritten::check)),
     (&checkpoint_contradicted::RULE, Check::Ledger(checkpoint_contradicted::check_ledger)),
@@ -105,6 +111,8 @@ static TABLE: [(&Rule, Check); 33] = [
     (&backdated_commit::RULE, Check::Deal(backdated_commit::check_deal)),
     (&backdated_commit::RULE, Check::Ledger(backdated_commit::check_ledger)),
     (&hand_written_event::RULE, Check::Deal(hand_written_event::check)),
+    (&hand_written_event::RULE, Check::Deal(hand_written_event::check_events)),
+    (&hand_written_event::RULE, Check::Rows(hand_written_event::check_rows)),
     (&timeline_rewritten::RULE, Check::Deal(timeline_rewritten::check)),
     (&sources_rewritten::RULE, Check::Deal(sources_rewritten::check)),
     (&self_approved::RULE, Check::Deal(self_approved::check)),

@@ -33,8 +33,8 @@ pub(super) fn check(found: &FoundOrphan<'_>) -> Finding {
             "Ask the rep why, and close the deal again or void the document.".to_owned(),
         ),
         OrphanWhy::Reopened => (
-            format!("{brief} is signed, and its deal {id} is open{stage}: it was reopened, or never closed."),
-            "Close the deal in the CRM; `update_closed_won` in handoff.yaml does so after each signature.".to_owned(),
+            format!("{brief} is signed, and its deal {id} does not count as won{stage}: it was reopened, was never closed, or the settings leave it out."),
+            "Close the deal in the CRM; `update_closed_won` in handoff.yaml does so after each signature. Where the CRM says that it is won, see which deals `crm:` in handoff.yaml counts.".to_owned(),
         ),
         OrphanWhy::Lost => (
             format!("{brief} is signed, and its deal {id} is lost{stage}."),
@@ -58,12 +58,18 @@ pub(super) fn check(found: &FoundOrphan<'_>) -> Finding {
                 Some(_) => format!("{brief} names deal {id}, and no such deal was read."),
                 None => format!("{brief} names no deal, and no deal carries its document."),
             };
-            let help = match &orphan.suggestion {
-                Some(suggestion) => format!(
+            let help = match (&orphan.suggestion, &orphan.deal_id) {
+                (Some(suggestion), None) => format!(
                     "Deal {} may be it ({}). If it is, put its id into the brief.",
                     suggestion.what, suggestion.because
                 ),
-                None => "Create or find the deal in the CRM, and put its id into the brief; check that the token may see all deals.".to_owned(),
+                // Another id in a brief that handoff wrote for a deal counts for nothing.
+                (Some(suggestion), Some(_)) => format!(
+                    "Deal {} may be it ({}). If it is, put the id of the signed document into a property of that deal.",
+                    suggestion.what, suggestion.because
+                ),
+                (None, None) => "Create or find the deal in the CRM, and put its id into the brief; check that the token may see all deals.".to_owned(),
+                (None, Some(_)) => "Restore the deal in the CRM, or put the id of the signed document into a property of the deal that is meant; check that the token may see all deals.".to_owned(),
             };
             (message, help)
         }

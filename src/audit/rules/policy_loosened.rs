@@ -1,5 +1,7 @@
 //! `policy-loosened`: the rules became laxer inside the window.
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::words;
 use crate::audit::AuditInput;
 use crate::audit::classify::short;
@@ -23,15 +25,30 @@ pub(super) fn check(input: &AuditInput<'_>) -> Vec<Finding> {
     inside
         .filter_map(|(before, now)| {
             let laxer = now.laxer_than(before);
-            if laxer.is_empty() {
-                return None;
-            }
+            // What had been won is read by them, too: they hold for no deal alone.
+            let read = is_in_use(input, now.from).then(|| now.reads_otherwise(before));
+            let read = read.unwrap_or_default();
+            let (what, help) = match (&laxer[..], &read[..]) {
+                ([], []) => return None,
+                ([], _) => (
+                    "changed how deals are read",
+                    "All deals are read so, also those won before it.",
+                ),
+                (_, []) => (
+                    "made the rules laxer",
+                    "Deals won before it are judged by the rules before it.",
+                ),
+                _ => (
+                    "made the rules laxer and changed how deals are read",
+                    "Deals won before it are judged by the rules before it, and read by the new ones.",
+                ),
+            };
             let commit = now.commit.map(short).unwrap_or_default();
             let message = format!(
-                "Commit {commit} by {} made the rules laxer on {}: {}.",
+                "Commit {commit} by {} {what} on {}: {}.",
                 one_line(&now.by),
                 words::moment(now.from),
-                laxer.join("; ")
+                [laxer, read].concat().join("; ")
             );
             let file = if now.settings == before.settings {
                 "schema/brief.schema.json"
@@ -41,10 +58,25 @@ pub(super) fn check(input: &AuditInput<'_>) -> Vec<Finding> {
             Some(
                 Finding::new(&RULE, message)
                     .help(format!(
-                        "See it with `git show {commit} -- {file}`, and ask who agreed to it. Deals won before it are judged by the rules before it."
+                        "See it with `git show {commit} -- {file}`, and ask who agreed to it. {help}"
                     ))
                     .at(Location::file(file)),
             )
         })
         .collect()
+}
+
+/// Whether the ledger was in use by then: a deal had been won or handed over under
+/// its settings, or they were older than a day. When a deal was won rests on what
+/// was changed, so the deals alone do not tell.
+fn is_in_use(input: &AuditInput<'_>, from: DateTime<Utc>) -> bool {
+    let first = input.policies.versions().first().map(|version| version.from);
+    let deals = input.population.deals.parts().0.iter();
+    let won = deals.filter_map(|deal| deal.closed_won_at);
+    let handoffs = input.ledgers().flat_map(|ledger| &ledger.handoffs);
+    let delivered = handoffs.filter_map(|handoff| Some(handoff.delivered.as_ref()?.at()));
+    first.is_some_and(|first| {
+        from - first >= TimeDelta::days(1)
+            || won.chain(delivered).any(|at| first <= at && at < from)
+    })
 }

@@ -3,7 +3,9 @@
 use super::{Case, words};
 use crate::audit::Class;
 use crate::audit::classify::short;
+use crate::brief::EventKind;
 use crate::finding::{Finding, Location, Rule, RuleKind, Severity};
+use crate::text::quoted;
 
 pub(super) static RULE: Rule = Rule {
     id: "removed-handoff",
@@ -15,6 +17,9 @@ pub(super) static RULE: Rule = Rule {
 
 pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
     let row = &case.judged.row;
+    if row.class == Class::Exempt {
+        return exempted(case);
+    }
     if row.class != Class::Removed {
         return brought_back(case);
     }
@@ -48,6 +53,38 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
         words::moment(removed.at)
     );
     Some(Finding::new(&RULE, message).help(help).at(Location::file(handoff.location())))
+}
+
+/// A deal that had its handoff, which was taken away, and is exempt by an event
+/// that handoff did not record after that: one that it did is the remedy.
+fn exempted(case: &Case<'_>) -> Option<Finding> {
+    let row = &case.judged.row;
+    let handoff = case.judged.handoffs.iter().find(|handoff| handoff.delivered.is_some())?;
+    let delivery = handoff.delivered.as_ref()?;
+    let removed = handoff.removed?;
+    let mut handoffs = case.judged.handoffs.iter();
+    let decided = handoffs.find_map(|it| it.exempted)?;
+    let mut foreign = case.judged.handoffs.iter().flat_map(|it| &it.foreign);
+    let is_foreign = foreign.any(|(it, _)| it.event == EventKind::Exempted && it.change == decided);
+    if !is_foreign && decided.order > removed.order {
+        return None;
+    }
+    let commit = short(removed.commit);
+    let message = format!(
+        "{} was handed over on {}; its brief was removed on {} in commit {commit}, and it is exempt now, by {}.",
+        words::deal(case),
+        words::moment(delivery.at()),
+        words::moment(removed.at),
+        quoted(row.approver.as_deref().unwrap_or_default())
+    );
+    Some(
+        Finding::new(&RULE, message)
+            .severity(Severity::Warning)
+            .help(format!(
+                "Fine where the contract is void, or the deal's was another. Ask who decided it, and see what was removed with `git show {commit}`."
+            ))
+            .at(Location::file(handoff.location())),
+    )
 }
 
 /// A brief that was gone for a while; the deal's class stays.

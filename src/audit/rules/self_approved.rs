@@ -8,7 +8,7 @@ use crate::audit::rows::Judged;
 use crate::audit::{AuditInput, Class, HandoffFacts};
 use crate::brief::EventKind;
 use crate::finding::{Finding, Location, Rule, RuleKind, Severity};
-use crate::model::{Deal, Key, is_same_person, may_be_person};
+use crate::model::{Deal, Key, ObjectId, is_same_person, may_be_person};
 use crate::text::quoted;
 
 pub(super) static RULE: Rule = Rule {
@@ -34,11 +34,27 @@ fn rep_words(case: &Case<'_>) -> Vec<String> {
 }
 
 /// Whether somebody whom nothing else names may be the deal's rep: by a first
-/// name alone, or by the beginning of an address.
+/// name alone, or by the beginning of an address. Who is in the team under a
+/// name alone is not told apart by it.
 fn may_be_rep(case: &Case<'_>, who: &str) -> bool {
     let policy = case.policy();
-    let is_known = policy.team.iter().chain(&policy.approvers).any(|it| is_same_person(it, who));
-    !is_known && may_be_person(who, &rep_words(case))
+    let rep = rep_words(case);
+    let is_other = |words: &[String]| {
+        words.iter().any(|it| is_same_person(it, who))
+            && words.len() > 1
+            && !words.iter().any(|it| rep.iter().any(|rep| is_same_person(rep, it)))
+    };
+    let is_known = policy.team.iter().any(|words| is_other(words))
+        || policy.approvers.iter().any(|it| is_same_person(it, who));
+    !is_known && may_be_person(who, &rep)
+}
+
+/// Author or committer of a commit, where it is the deal's rep.
+fn rep_in<'a>(case: &Case<'a>, commit: ObjectId) -> Option<&'a str> {
+    case.people(commit).iter().find_map(|person| {
+        let (name, email) = person.split_once(" <").unwrap_or((person, ""));
+        (is_rep(case, name) || is_rep(case, email.trim_end_matches('>'))).then_some(name)
+    })
 }
 
 fn exempted(case: &Case<'_>) -> Option<Finding> {
@@ -49,15 +65,14 @@ fn exempted(case: &Case<'_>) -> Option<Finding> {
     let approver = row.approver.as_deref()?;
     let handoff = case.judged.handoffs.iter().find(|handoff| handoff.exemption().is_some())?;
     let approvers = &case.policy().approvers;
-    let author = handoff.exempted.and_then(|change| case.author(change.commit));
-    let (name, email) = author.and_then(|author| author.split_once(" <")).unwrap_or_default();
+    let rep = handoff.exempted.and_then(|change| rep_in(case, change.commit));
     let mut severity = RULE.severity;
     let why = if is_rep(case, approver) {
         "who is the deal's own rep".to_owned()
     } else if !approvers.is_empty() && !approvers.iter().any(|name| is_same_person(name, approver))
     {
         format!("who is not one of the approvers ({})", approvers.join(", "))
-    } else if is_rep(case, name) || is_rep(case, email.trim_end_matches('>')) {
+    } else if let Some(name) = rep {
         format!("and the deal's own rep, {}, committed it", quoted(name))
     } else if may_be_rep(case, approver) {
         severity = Severity::Warning;

@@ -16,10 +16,13 @@ pub(super) fn check(case: &Case<'_>) -> Option<Finding> {
     let handoff = case.judged.handoffs.iter().find(|handoff| handoff.rewritten.is_some())?;
     let rewritten = handoff.rewritten.as_ref()?;
     let commit = short(rewritten.change.commit);
+    let what = match &rewritten.event {
+        Some(event) => format!("took `{event}` out of the timeline of"),
+        None => "removed the timeline of".to_owned(),
+    };
     let message = format!(
-        "Commit {commit} of {} took `{}` out of the timeline of {}.",
+        "Commit {commit} of {} {what} {}.",
         words::moment(rewritten.change.at),
-        rewritten.event,
         words::deal(case)
     );
     Some(

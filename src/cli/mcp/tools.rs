@@ -208,7 +208,7 @@ impl State {
             Self::Overdue => standing == Standing::Overdue,
             Self::Waiting => standing == Standing::Waiting,
             Self::Draft => standing == Standing::Draft,
-            Self::Touched => standing == Standing::Touched,
+            Self::Touched => matches!(standing, Standing::Touched | Standing::Corrected),
             Self::Done => standing == Standing::Done,
             Self::Exempted => standing == Standing::Exempted,
             Self::Voided => standing == Standing::Voided,

@@ -69,8 +69,10 @@ fn class(
         return Class::Excluded;
     }
     let of_deal = |(folder, story): &(&u32, &Story)| {
-        let written = story.brief.or(story.delivered.map(|(_, brief)| brief));
-        let named = written.and_then(|brief| brief.deal).unwrap_or(**folder);
+        // The deal it was handed over for; what people make of it later counts for nothing.
+        let delivered = story.delivered.and_then(|(_, brief)| brief.deal);
+        let now = story.brief.and_then(|brief| brief.deal);
+        let named = delivered.or(now).unwrap_or(**folder);
         deal.crm.as_str() == "hubspot" && deal.id.as_str() == named.to_string()
     };
     let stories: Vec<&Story> = stories.iter().filter(of_deal).map(|(_, story)| story).collect();

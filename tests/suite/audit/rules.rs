@@ -225,12 +225,12 @@ fn orphan_brief() {
     warning: The brief of "Acme 1" (USD 48,000.00) is signed, and its deal "1" was deleted or archived.
       briefs/2026/11/acme--hubspot-1/brief.yaml
       Restore the deal in the CRM, or tell the CSM that the contract is void.
-    warning: The brief of "Acme 1" (USD 48,000.00) is signed, and its deal "1" is open (stage "Negotiation"): it was reopened, or never closed.
+    warning: The brief of "Acme 1" (USD 48,000.00) is signed, and its deal "1" does not count as won (stage "Negotiation"): it was reopened, was never closed, or the settings leave it out.
       briefs/2026/11/acme--hubspot-1/brief.yaml
-      Close the deal in the CRM; `update_closed_won` in handoff.yaml does so after each signature.
+      Close the deal in the CRM; `update_closed_won` in handoff.yaml does so after each signature. Where the CRM says that it is won, see which deals `crm:` in handoff.yaml counts.
     warning: The brief of "Acme 1" (USD 48,000.00) names deal "1", and no such deal was read.
       briefs/2026/11/acme--hubspot-1/brief.yaml
-      Create or find the deal in the CRM, and put its id into the brief; check that the token may see all deals.
+      Restore the deal in the CRM, or put the id of the signed document into a property of the deal that is meant; check that the token may see all deals.
     warning: The brief of "Acme 1" (USD 48,000.00) names deal "1", which was merged into "2".
       briefs/2026/11/acme--hubspot-1/brief.yaml
       Check that the other deal's brief holds what was promised here.

@@ -158,11 +158,17 @@ fn edited_after_acceptance() {
       See the change with `git log -p -- briefs/2026/11/acme--hubspot-1`; the CSM accepts it again with `handoff accept hubspot-1 --by WHO`.
     "#);
     assert_eq!(
-        count(&edit("2026-11-21T09:05:00Z"), "edited-after-acceptance"),
-        0,
-        "in the same moment"
+        count(&edit("2026-11-21T09:04:00Z"), "edited-after-acceptance"),
+        1,
+        "the order counts, whatever the commit's date says"
     );
-    assert_eq!(count(&edit("2026-11-21T09:05:01Z"), "edited-after-acceptance"), 1);
+    let mut world = World::handed_over();
+    let mut brief = signed_brief("1");
+    brief.customer = Some("Acme Inc".to_owned());
+    let mut events = all_done();
+    events.push(event(EventKind::Accepted, "2026-11-22T16:20:00Z"));
+    world.put(&folder("1"), "2026-11-22T16:20:00Z", Some(brief), events);
+    assert_eq!(count(&world, "edited-after-acceptance"), 0, "in one commit with the acceptance");
     let mut world = World::handed_over();
     world.put_events(&folder("1"), "2026-11-22T16:20:00Z", all_done());
     assert_eq!(count(&world, "edited-after-acceptance"), 0, "only the timeline changed");

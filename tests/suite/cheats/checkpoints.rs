@@ -116,6 +116,16 @@ fn twelve_months_hold_together_and_each_break_is_named() {
     year.is_contradicted("is not signed by anybody who is trusted");
     fs::write(&trust, trusted).unwrap();
 
+    // What was late becomes exempt.
+    let brief = git(&["ls-files", "briefs/*brief.yaml"]);
+    let (folder, _) = brief.trim().rsplit_once('/').unwrap();
+    let exempted = "event: exempted; via: cli; by: Boss; reason: void";
+    super::events::write_event(&year.ledger, folder, "2027-12-01T00:00:00Z", exempted);
+    git(&["rm", "-q", brief.trim()]);
+    git(&["commit", "-qam", "void"]);
+    year.is_contradicted("as late and is exempt now");
+    git(&["reset", "-q", "--hard", "HEAD~1"]);
+
     // The deal vanishes from the population; another one keeps the list from being empty.
     let other = "2,Other,Closed Won,2026-11-03 10:00,Riley Ross,100.00,USD,true,New";
     year.ledger.deals(&[other]);

@@ -3,6 +3,7 @@
 
 mod checkpoints;
 mod clocks;
+mod events;
 mod faults;
 mod links;
 mod remotes;
@@ -174,6 +175,73 @@ fn a_scope_that_leaves_deals_out_afterwards_leaves_them_in() {
 }
 
 #[test]
+fn settings_that_say_how_deals_are_read_do_not_change_in_silence() {
+    for (from, to, words) in [
+        (
+            "deals: \"deals.csv\"",
+            "won: \"deal.name != 'Acme'\"\n    deals: \"deals.csv\"",
+            "crm.file.won went from its default to \"deal.name != 'Acme'\"",
+        ),
+        (
+            "deals: \"deals.csv\"",
+            "columns: {closed_won_at: Deal Type}\n    deals: \"deals.csv\"",
+            "crm.file.columns.closed_won_at went from its default",
+        ),
+        ("deals: \"deals.csv\"", "name: othercrm\n    deals: \"deals.csv\"", "crm.file.name went"),
+        (
+            "deals: \"deals.csv\"",
+            "dates: {timezone: America/Los_Angeles}\n    deals: \"deals.csv\"",
+            "crm.file.dates.timezone went",
+        ),
+        (
+            "# timezone: Europe/Berlin",
+            "timezone: America/Los_Angeles",
+            "timezone went from its default to \"America/Los_Angeles\"",
+        ),
+        (
+            "deliver:\n  {}",
+            "deliver:\n  github: {repository: acme/x, as: pull_request}\n  #",
+            "briefs wait in a pull request",
+        ),
+    ] {
+        let ledger = Ledger::late();
+        let row = "1,Acme,Closed Won,2026-11-02 10:00,Riley Ross,100.00,USD,true,2026-12-02 10:00";
+        ledger.deals(&[row]);
+        ledger.change("handoff.yaml", from, to);
+        ledger.commit("2026-11-03T09:00:00Z", "settings");
+        let report = ledger.audit(&[]).json();
+        let findings = report["findings"].as_array().unwrap();
+        let told = findings.iter().filter(|finding| finding["rule"] == "policy-loosened");
+        let told: Vec<&str> = told.map(|it| it["message"].as_str().unwrap()).collect();
+        assert!(told.iter().any(|it| it.contains(words)), "{words}: {findings:#?}");
+        assert!(told[0].contains("by Test <test@example.com>"), "{told:?}");
+    }
+    // On the first day, before a deal was won, they are set up.
+    let ledger = Ledger::new();
+    ledger.deals(&["1,Acme,Closed Won,2026-11-06 10:00,Riley Ross,100.00,USD,true,New"]);
+    ledger.change("handoff.yaml", "# timezone: Europe/Berlin", "timezone: America/Los_Angeles");
+    ledger.commit("2026-11-01T09:00:00Z", "settings");
+    let (_, findings) = ledger.audited();
+    assert!(!findings.iter().any(|(rule, _)| rule == "policy-loosened"), "{findings:#?}");
+}
+
+#[test]
+fn a_branch_that_only_the_checkout_names_does_not_count() {
+    let ledger = Ledger::late();
+    let late = ledger.sandbox.git("l", &["ls-files", "briefs/*timeline.yaml"]);
+    let late = late.trim();
+    ledger.git_at("2026-11-02T10:05:00Z", &["checkout", "-qb", "nice"]);
+    ledger.change(late, "2026-11-02T13:00:00Z", "2026-11-02T10:05:00Z");
+    let amend = ["commit", "-qa", "--amend", "--no-edit", "--date=2026-11-02T10:05:00Z"];
+    ledger.git_at("2026-11-02T10:05:00Z", &amend);
+    ledger.git_at("2026-11-02T10:05:00Z", &["checkout", "-q", "main"]);
+    ledger.change("handoff.yaml", "branch: \"main\"", "branch: \"nice\"");
+    let report = ledger.audit(&[]).json();
+    assert_eq!(report["ledger"]["branch"], "main");
+    assert_eq!(report["deals"][0]["class"], "late");
+}
+
+#[test]
 fn an_answer_that_need_not_be_given_any_more_is_named() {
     let ledger = Ledger::late();
     let schema = ledger.sandbox.join("l/schema/brief.schema.json");
@@ -183,6 +251,35 @@ fn an_answer_that_need_not_be_given_any_more_is_named() {
     fs::write(&schema, text.to_string()).unwrap();
     ledger.commit("2026-11-10T09:00:00Z", "fewer questions");
     ledger.is_found("policy-loosened", "no longer has to be answered");
+}
+
+#[test]
+fn a_schema_that_asks_less_of_answers_is_named() {
+    fn drop(value: &mut serde_json::Value, keyword: &str) {
+        match value {
+            serde_json::Value::Object(fields) => {
+                fields.retain(|name, value| name != keyword || value.is_object());
+                fields.values_mut().for_each(|value| drop(value, keyword));
+            }
+            serde_json::Value::Array(items) => {
+                items.iter_mut().for_each(|value| drop(value, keyword));
+            }
+            _ => {}
+        }
+    }
+    for keyword in ["minLength", "pattern", "enum", "minItems"] {
+        let ledger = Ledger::late();
+        let schema = ledger.sandbox.join("l/schema/brief.schema.json");
+        let text = fs::read_to_string(&schema).unwrap();
+        if !text.contains(&format!("\"{keyword}\"")) {
+            continue;
+        }
+        let mut value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        drop(&mut value, keyword);
+        fs::write(&schema, value.to_string()).unwrap();
+        ledger.commit("2026-11-10T09:00:00Z", "simpler");
+        ledger.is_found("policy-loosened", "the schema asks less of answers: ");
+    }
 }
 
 #[test]

@@ -122,6 +122,12 @@ fn a_part_of_the_reps_name_is_not_somebody_else() {
             "write who it is in full",
         );
     }
+    for word in ["Riley J. Ross", "R\u{456}ley Ross", "Ríley Ross", "Ross Riley (sales)"] {
+        refused(exempt(&ledger, "hubspot-1", word), "may be the rep", "in full");
+    }
+    for word in ["Riley  Ross", "Riley\u{a0}Ross", "\u{ff32}iley Ross", "Riley\u{200b} Ross"] {
+        refused(exempt(&ledger, "hubspot-1", word), "is the rep of this deal", "decide");
+    }
     for word in ["riley@other.example", "riley.ross@other.example"] {
         refused(exempt(&ledger, "hubspot-1", word), "may be the rep", "in full");
     }
@@ -157,6 +163,56 @@ fn an_exemption_by_somebody_else_replaces_the_one_of_the_rep() {
     // The same person again says nothing new.
     let told = exempt(&ledger, "hubspot-1", "The Boss").exits(0).stdout;
     assert!(told.contains("nothing new"), "{told}");
+}
+
+#[test]
+fn a_name_alone_in_the_team_tells_nobody_apart() {
+    let ledger = Ledger::new();
+    ledger.change("handoff.yaml", "csms:\n    []", "csms: [{name: Riley}]");
+    ledger.commit("2026-11-01T01:00:00Z", "a CSM");
+    fs::copy(ledger.sandbox.join("deals.csv"), ledger.sandbox.join("l/deals.csv")).unwrap();
+    refused(exempt(&ledger, "hubspot-1", "Riley"), "may be the rep", "in full");
+    fs::remove_file(ledger.sandbox.join("l/deals.csv")).unwrap();
+    for by in ["Riley", "R\u{456}ley Ross", "Riley J. Ross"] {
+        hand_exempt(&ledger, "hubspot-1", by);
+        ledger.commit("2026-11-03T09:00:00Z", "exempt");
+        ledger.is_found("self-approved", "who may be the deal's own rep");
+    }
+}
+
+#[test]
+fn what_is_signed_is_not_exempt() {
+    let ledger = team();
+    let folder = ledger.sign("1", "2026-11-02T10:00:00Z", "2026-11-02T10:05:00Z");
+    fs::copy(ledger.sandbox.join("deals.csv"), ledger.sandbox.join("l/deals.csv")).unwrap();
+    refused(
+        exempt(&ledger, "hubspot-1", "alex@example.com"),
+        "it is signed and was handed over",
+        "handoff return",
+    );
+    // One that is there all the same counts for nothing.
+    ledger.change("handoff.yaml", "deliver:\n  {}", "deliver:\n  outbox: {dir: outbox}");
+    let timeline = format!("{folder}/timeline.yaml");
+    let text = fs::read_to_string(ledger.sandbox.join("l").join(&timeline)).unwrap();
+    let indent = if text.contains("\n  - at") { "  " } else { "" };
+    let event = [
+        "- at: 2026-11-03T08:00:00Z",
+        "  event: exempted",
+        "  via: cli",
+        "  by: noorh",
+        "  reason: pilot",
+    ];
+    let event: String = event.iter().map(|line| format!("{indent}{line}\n")).collect();
+    ledger.sandbox.write(&format!("l/{timeline}"), format!("{text}{event}"));
+    ledger.commit("2026-11-03T08:00:00Z", "exempt");
+    let status = ledger.sandbox.handoff("l", &["--now", "2026-11-03T08:30:00Z", "status"]).exits(0);
+    assert!(status.stdout.contains("hubspot-1"), "{}", status.stdout);
+    let planned = ledger.sandbox.handoff("l", &["deliver", "--dry-run", "hubspot-1"]).exits(0);
+    assert!(!planned.stdout.contains("exempted"), "{}", planned.stdout);
+    person(&ledger, "touch", "hubspot-1", "samlee", &[]).exits(0);
+    person(&ledger, "accept", "hubspot-1", "samlee", &[]).exits(0);
+    let done = ledger.sandbox.handoff("l", &["status", "hubspot-1"]).exits(0).stdout;
+    assert!(done.contains("done"), "{done}");
 }
 
 /// An exemption that was written past the command.

@@ -9,9 +9,10 @@ use handoff::deliver::SINKS;
 use handoff::esign::PROVIDERS;
 
 /// Files outside of a connector's folder that may name it, and why.
-const MAY_NAME: [(&str, &str); 7] = [
+const MAY_NAME: [(&str, &str); 8] = [
     ("src/model/key.rs", "Salesforce writes one id in two lengths, and a key has one of them"),
-    ("src/crm/export/columns.rs", "whose export a file is, is told by its vendor's columns"),
+    ("src/crm/export/headers.rs", "whose export a file is, is told by its vendor's columns"),
+    ("src/crm/export/columns.rs", "the same"),
     ("src/crm/export/load.rs", "the same"),
     ("src/esign/deal_refs.rs", "what providers call the CRMs"),
     ("src/esign/metadata.rs", "a document's name that begins with its provider's"),

@@ -55,12 +55,13 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
     let population =
         population(arguments.deals.as_ref(), Detail::Whole, window, &context, invocation)?;
     let (_, gaps) = population.deals.parts();
-    if let Some(gap) = gaps.first() {
-        return Err(CliError::could_not(format!(
-            "not all deals were read: {}: {}",
-            gap.what, gap.why
-        ))
-        .help("nothing was written; run it again when the source answers"));
+    if !gaps.is_empty() {
+        let error = CliError::could_not("not all deals were read, and nothing was written");
+        let error = gaps.iter().fold(error, |error, gap| {
+            error.detail(crate::text::terminal(&format!("{}: {}", gap.what, gap.why)))
+        });
+        let help = gaps.iter().find_map(|gap| gap.help.as_deref());
+        return Err(error.help(help.unwrap_or("run it again when the source answers")));
     }
     context.crm = Some(open_deals(arguments.deals.as_ref(), Detail::Whole, invocation, &context)?);
     let missing = workflow::missing_deals(&context, &population, window)?;

@@ -11,7 +11,10 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::formats::ResultFormat;
 use super::invocation::Invocation;
-use super::open::{Ports, export_root, is_in_ledger, open, open_crm, open_export, settings_beside};
+use super::open::{
+    Ports, export_root, is_in_ledger, open, open_configured_export, open_crm, open_export,
+    settings_beside,
+};
 use crate::audit::{CoverageReport, QuestionCoverage, Share};
 use crate::brief::{Proposal, Schema, question};
 use crate::config::{Config, FILE_NAME};
@@ -66,21 +69,25 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
             (settings_beside(&invocation.folder)?, schema.into(), invocation.folder.clone().into())
         }
     };
+    if arguments.deals.is_some() {
+        config.map_for_export();
+    }
+    // The list says which deals are the last; each of those is then read whole.
+    let mut detail = workflow::counted(&config, None, &[]);
+    // A rule of the scope may leave out any of them.
+    if let Detail::Counted(counted) = &mut detail
+        && config.scope.is_empty()
+    {
+        counted.newest = Some(arguments.last.get());
+    }
     let export = match &arguments.deals {
-        Some(file) => {
-            config.map_for_export();
-            // The list says which deals are the last; each of those is then read whole.
-            let mut detail = workflow::counted(&config, None, &[]);
-            // A rule of the scope may leave out any of them.
-            if let Detail::Counted(counted) = &mut detail
-                && config.scope.is_empty()
-            {
-                counted.newest = Some(arguments.last.get());
-            }
-            Some(open_export(file, detail, invocation, &config, &root)?)
-        }
-        None => None,
+        Some(file) => Some(open_export(file, detail, invocation, &config, &root)?),
+        None => open_configured_export(detail, invocation, &config, &root)?,
     };
+    if export.is_none() && arguments.write {
+        return Err(CliError::usage("`--write` looks through the columns of an export")
+            .help("give --deals FILE, an export of your deals"));
+    }
     let connected = match export {
         Some(_) => None,
         None => Some(open_crm(invocation, &config, &root)?.ok_or_else(|| {
@@ -117,13 +124,19 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
         json["unused_columns"] = json!(unused.columns);
         json["proposals"] = json!(unused.proposals);
     }
-    let again = arguments.deals.as_ref().filter(|_| !arguments.write);
+    let again = (!arguments.write).then(|| match &arguments.deals {
+        Some(file) => {
+            let file = shell_word(&file.display().to_string());
+            format!("handoff coverage --deals {file} --write")
+        }
+        None => "handoff coverage --write".to_owned(),
+    });
     invocation.emit(
         arguments.format,
         || json,
         || {
             let mut text = text(&report, invocation);
-            text.push_str(&more(&unused, report.deals, again.map(PathBuf::as_path)));
+            text.push_str(&more(&unused, report.deals, again.as_deref()));
             text
         },
     )?;
@@ -138,7 +151,7 @@ pub(super) fn run(arguments: &Arguments, invocation: &Invocation) -> Result<Exit
 }
 
 /// The columns without a use, and the lines that would use some.
-fn more(unused: &Unused, deals: usize, file: Option<&Path>) -> String {
+fn more(unused: &Unused, deals: usize, again: Option<&str>) -> String {
     let mut text = String::new();
     if !unused.columns.is_empty() {
         let names: Vec<String> = unused.columns.iter().map(|name| quoted(name)).collect();
@@ -147,10 +160,9 @@ fn more(unused: &Unused, deals: usize, file: Option<&Path>) -> String {
     if unused.proposals.is_empty() {
         return text;
     }
-    match file {
-        Some(file) => text.push_str(&format!(
-            "\nThese lines answer more. Put them into {FILE_NAME}, or let `handoff coverage --deals {} --write` do it:\n\n",
-            shell_word(&file.display().to_string())
+    match again {
+        Some(again) => text.push_str(&format!(
+            "\nThese lines answer more. Put them into {FILE_NAME}, or let `{again}` do it:\n\n"
         )),
         None => text.push_str("\nThese lines answer more:\n\n"),
     }

@@ -507,18 +507,47 @@ pub(super) fn open_deals(
                 .help("give --deals FILE, an export of your deals, or connect a CRM under `crm:` in handoff.yaml")
         });
     };
-    let export = open_export(file, detail, invocation, &context.config, root)?;
-    // Of another CRM than the connected one an export may have other columns.
-    if context.config.crm.file().is_some() {
-        refuse_absent_columns(&context.config, &export)?;
-    }
-    Ok(Box::new(export))
+    Ok(Box::new(open_export(file, detail, invocation, &context.config, root)?))
 }
 
-/// The deals of an export file, read with the settings of `crm.file`.
+/// The deals of an export file, read with the settings of `crm.file`; settings that
+/// read columns which it does not have are refused.
 pub(super) fn open_export(
     file: &Path,
     detail: Detail,
+    invocation: &Invocation,
+    config: &Config,
+    root: &ExportRoot,
+) -> Result<FileCrm, CliError> {
+    let export = open_given(file, invocation, config, root)?;
+    // Of another CRM than the connected one an export may have other columns.
+    if config.crm.file().is_some() {
+        refuse_absent_columns(config, &export)?;
+    }
+    Ok(export.with_detail(detail))
+}
+
+/// The export that `crm.file` names, as [`open_crm`] opens it; `None` where deals
+/// come from elsewhere.
+pub(super) fn open_configured_export(
+    detail: Detail,
+    invocation: &Invocation,
+    config: &Config,
+    root: &ExportRoot,
+) -> Result<Option<FileCrm>, CliError> {
+    let Some(settings) = config.crm.file() else { return Ok(None) };
+    let settings = FileSettings {
+        company_zone: workflow::company_zone(config),
+        exports: exports_folder(invocation),
+        ..settings.clone()
+    };
+    let export = crm::open_file(settings, root.clone(), None)?;
+    refuse_absent_columns(config, &export)?;
+    Ok(Some(export.with_detail(detail)))
+}
+
+fn open_given(
+    file: &Path,
     invocation: &Invocation,
     config: &Config,
     root: &ExportRoot,
@@ -531,7 +560,7 @@ pub(super) fn open_export(
         settings.exports = exports_folder(invocation);
         settings.company_zone = company_zone;
         let given = standard_input()?;
-        return Ok(crm::open_file(settings, root.clone(), Some(given))?.with_detail(detail));
+        return Ok(crm::open_file(settings, root.clone(), Some(given))?);
     }
     let path = invocation.path(file);
     if path.is_dir() {
@@ -546,14 +575,10 @@ pub(super) fn open_export(
     settings.named = true;
     settings.exports = exports_folder(invocation);
     settings.company_zone = company_zone;
-    let opened =
-        crm::open_file(settings, root.clone(), None).map_err(|error| match std::fs::File::open(
-            &path,
-        ) {
-            Ok(_) => CliError::from(error),
-            Err(_) => CliError::from(error).help(absent_export(file, &path)),
-        })?;
-    Ok(opened.with_detail(detail))
+    crm::open_file(settings, root.clone(), None).map_err(|error| match std::fs::File::open(&path) {
+        Ok(_) => CliError::from(error),
+        Err(_) => CliError::from(error).help(absent_export(file, &path)),
+    })
 }
 
 /// What `--deals` takes.

@@ -310,8 +310,9 @@ impl Config {
         let own = self.provider_documents.iter().flat_map(|(_, rules)| rules);
         let documents = own.chain(&self.documents).map(|rule| (rule.when.properties(), rule.span));
         let scope = self.scope.iter().map(|rule| (rule.when.properties(), rule.span));
+        let won = self.crm.won_reads().map(|(read, span)| (read.clone(), span));
         let mut problems = Vec::new();
-        for (read, span) in self.mapping.own_lines().chain(scope).chain(documents) {
+        for (read, span) in self.mapping.own_lines().chain(scope).chain(documents).chain(won) {
             for name in read.deal.iter().filter(|name| !known.contains(&fold_property(name))) {
                 let message = format!("`deal.properties.{name}`: the export has no such column");
                 let names = columns.iter().map(String::as_str);

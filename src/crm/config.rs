@@ -13,11 +13,11 @@ use super::{
     Connection, Crm, CrmError, CrmRow, CrmSettings, Told, Trigger, hubspot, pipedrive, salesforce,
 };
 use crate::brief::{BaseMapping, Expression};
-use crate::model::{Deal, DealId, ReferenceRule, Secrets};
+use crate::model::{Deal, DealId, Properties, ReferenceRule, Secrets};
 use crate::settings::{Problem, SettingsReader};
 use crate::text::did_you_mean;
 use crate::webhook::{Rejection, Request, Route, RouteNames};
-use crate::yaml::{self, Node};
+use crate::yaml::{self, Node, Span};
 
 /// Every CRM there is.
 pub static CRMS: &[CrmRow] = &[
@@ -72,7 +72,11 @@ pub fn deal_id(text: &str) -> DealId {
 
 /// Where deals come from, if from anywhere.
 #[derive(Debug, Clone, Default)]
-pub struct CrmConfig(Option<(&'static CrmRow, Arc<dyn CrmSettings>)>);
+pub struct CrmConfig {
+    connected: Option<(&'static CrmRow, Arc<dyn CrmSettings>)>,
+    /// What `crm.file.won` reads, and where it stands.
+    won: Option<(Properties, Span)>,
+}
 
 impl CrmConfig {
     /// Reads the section.
@@ -91,7 +95,7 @@ impl CrmConfig {
                     .help(format!("the CRMs are {list}")),
             ]);
         };
-        let (mut problems, mut read) = (Vec::new(), None);
+        let (mut problems, mut read, mut reads) = (Vec::new(), None, None);
         for (at, entry) in entries.iter().enumerate() {
             let Some(row) = CRMS.iter().find(|row| row.name == entry.key) else {
                 problems.push(
@@ -119,16 +123,20 @@ impl CrmConfig {
             match row.settings.read(&entry.node) {
                 Ok(settings) => {
                     let won = settings.as_file().and_then(|file| file.won.as_deref());
-                    if let Some(Err((message, help))) = won.map(won_test) {
-                        let span = entry.node.get("won").map_or(entry.key_span, |won| won.span);
-                        problems.push(Problem::at(span, message).help(help));
+                    let span = entry.node.get("won").map_or(entry.key_span, |won| won.span);
+                    match won.map(won_expression) {
+                        Some(Ok(expression)) => reads = Some((expression.properties(), span)),
+                        Some(Err((message, help))) => {
+                            problems.push(Problem::at(span, message).help(help));
+                        }
+                        None => {}
                     }
                     read = Some((row, Arc::from(settings)));
                 }
                 Err(found) => problems.extend(found),
             }
         }
-        if problems.is_empty() { Ok(Self(read)) } else { Err(problems) }
+        if problems.is_empty() { Ok(Self { connected: read, won: reads }) } else { Err(problems) }
     }
 
     /// The section's JSON Schema.
@@ -149,19 +157,25 @@ impl CrmConfig {
     /// The row of the CRM that is configured.
     #[must_use]
     pub fn row(&self) -> Option<&'static CrmRow> {
-        self.0.as_ref().map(|(row, _)| *row)
+        self.connected.as_ref().map(|(row, _)| *row)
     }
 
     /// The settings of the CRM that is configured.
     #[must_use]
     pub fn settings(&self) -> Option<&dyn CrmSettings> {
-        self.0.as_ref().map(|(_, settings)| settings.as_ref())
+        self.connected.as_ref().map(|(_, settings)| settings.as_ref())
     }
 
     /// Whether a signature is to be followed by Closed Won in the CRM.
     #[must_use]
     pub fn updates_closed_won(&self) -> bool {
         self.settings().is_some_and(CrmSettings::updates_closed_won)
+    }
+
+    /// What `crm.file.won` reads of a deal, and where it stands in the settings.
+    #[must_use]
+    pub fn won_reads(&self) -> Option<(&Properties, Span)> {
+        self.won.as_ref().map(|(read, span)| (read, *span))
     }
 
     /// The settings of the export file, if deals come from one.
@@ -215,8 +229,16 @@ pub fn open_file(
     FileCrm::open_given(settings, root, won, given)
 }
 
-/// Compiles `crm.file.won`; else what is wrong, and what to write instead.
+/// `crm.file.won` as a test of deals; else what is wrong, and what to write instead.
 fn won_test(source: &str) -> Result<WonTest, (String, String)> {
+    let expression = won_expression(source)?;
+    Ok(Box::new(move |deal: &Deal| {
+        expression.decide(serde_json::json!({ "deal": deal })).map_err(|error| error.message)
+    }))
+}
+
+/// Compiles `crm.file.won`.
+fn won_expression(source: &str) -> Result<Expression, (String, String)> {
     let told = |message: String, help: Option<String>| {
         let example = || "write an expression such as deal.stage == 'Signed'".to_owned();
         (message, help.unwrap_or_else(example))
@@ -226,9 +248,7 @@ fn won_test(source: &str) -> Result<WonTest, (String, String)> {
     if let Some(unknown) = expression.problems(&["deal"]).into_iter().next() {
         return Err(told(unknown.message, unknown.help));
     }
-    Ok(Box::new(move |deal: &Deal| {
-        expression.is_true(serde_json::json!({ "deal": deal })).map_err(|error| error.message)
-    }))
+    Ok(expression)
 }
 
 /// Every CRM's webhook, with its settings. Those of a CRM that is not

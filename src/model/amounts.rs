@@ -176,6 +176,17 @@ pub fn read(text: &str) -> Result<(WrittenAmount, Option<CurrencyMark>), AmountF
             };
             text = rest.trim();
         }
+        // Excel's accounting format has the sign outside: `$ (1,200.00)`.
+        if let Some(inner) = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'))
+            && currency.is_some()
+            && !negative
+        {
+            (negative, text) = (true, inner.trim());
+        }
+    }
+    // There a dash beside the sign is nought: `$ -`.
+    if text.is_empty() && negative && currency.is_some() {
+        return Ok((WrittenAmount::One(Decimal::ZERO, None), currency));
     }
     if is_rounded(text) || is_shortened(text) {
         return Err(AmountFault::Rounded);
@@ -365,6 +376,13 @@ mod tests {
             ("USD 48,000.00", None, "48000.00 USD"),
             ("48.000,00 €", None, "48000.00 EUR"),
             ("(1,000.00)", None, "-1000.00"),
+            (" $ (1,200.00)", None, "-1200.00"),
+            ("€ (1.200,00)", None, "-1200.00 EUR"),
+            ("(1,200.00) $", None, "-1200.00"),
+            (" $ -   ", None, "0"),
+            ("-   €", None, "0 EUR"),
+            ("$ (-5.00)", None, "NotAnAmount"),
+            ("$ ()", None, "0"),
             ("-1.5", None, "-1.5"),
             ("£-1.50", None, "-1.50 GBP"),
             ("1000-", None, "-1000"),

@@ -8,7 +8,7 @@ use chrono_tz::{OffsetName as _, Tz};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::eras::{ERAS, THAI, plain_digits};
+use super::eras::{ERAS, THAI, month_number, plain_digits};
 
 /// The order of day, month and year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -285,6 +285,9 @@ pub fn read(text: &str) -> Result<WrittenDate, DateFault> {
     if let Some(spaced) = spaced(text) {
         return read(&spaced);
     }
+    if let Some(next) = end_of_day(text) {
+        return next;
+    }
     if first.is_ascii_digit() && !text.is_ascii() && text.contains(['年', '년']) {
         return east_asian(text);
     }
@@ -344,6 +347,29 @@ fn plain(text: &[u8]) -> Option<WrittenDate> {
         true => WrittenDate::Moment(day.and_time(time).and_utc()),
         false => WrittenDate::Day(day, Some(time)),
     })
+}
+
+/// `2026-11-03 24:00`: the end of a day, as ISO 8601 and databases write the
+/// beginning of the next one.
+fn end_of_day(text: &str) -> Option<Result<WrittenDate, DateFault>> {
+    let (before, behind) = text.split_once("24:00")?;
+    let seconds = behind.strip_prefix(':').map_or("00", |rest| rest.get(..2).unwrap_or_default());
+    if !before.ends_with(['T', ' ']) || seconds != "00" {
+        return None;
+    }
+    let later = |at: DateTime<Utc>| at.checked_add_signed(chrono::TimeDelta::days(1));
+    let read = read(&format!("{before}00:00{behind}"));
+    Some(read.and_then(|written| {
+        let next = match written {
+            WrittenDate::Moment(at) => later(at).map(WrittenDate::Moment),
+            WrittenDate::Day(day, time) => day.succ_opt().map(|day| WrittenDate::Day(day, time)),
+            WrittenDate::InZone { day, time, zone } => {
+                day.succ_opt().map(|day| WrittenDate::InZone { day, time, zone })
+            }
+            WrittenDate::Two { .. } | WrittenDate::Short { .. } => None,
+        };
+        next.ok_or(DateFault::NotADate)
+    }))
 }
 
 /// `/Date(1794304800000)/`, as OData of version 2 writes a moment; an offset in
@@ -526,36 +552,6 @@ fn three_numbers(text: &str) -> Option<(Numbers, &str)> {
         return None;
     }
     Some((numbers, &text[at..]))
-}
-
-/// Names of the months as they begin, in English, German, French, Spanish,
-/// Portuguese, Italian, Dutch, Swedish, Polish, Czech, Turkish and Russian. The
-/// longer beginnings stand first.
-#[rustfmt::skip]
-const MONTHS: [(&str, u32); 76] = [
-    ("oca", 1), ("şub", 2), ("nis", 4), ("haz", 6), ("tem", 7), ("ağu", 8), ("eyl", 9), ("eki", 10),
-    ("kas", 11), ("ara", 12), ("янв", 1), ("фев", 2), ("мар", 3), ("апр", 4), ("мая", 5),
-    ("июн", 6), ("июл", 7), ("авг", 8), ("сен", 9), ("окт", 10), ("ноя", 11), ("дек", 12),
-    ("červenec", 7), ("července", 7), ("červ", 6), ("sty", 1), ("led", 1), ("lut", 2), ("úno", 2),
-    ("bře", 3), ("kwi", 4), ("dub", 4), ("maj", 5), ("kvě", 5), ("cze", 6), ("lip", 7), ("sie", 8),
-    ("srp", 8), ("wrz", 9), ("paź", 10), ("říj", 10), ("lis", 11),
-    ("juil", 7), ("juin", 6), ("jan", 1), ("jän", 1), ("ene", 1), ("gen", 1), ("feb", 2),
-    ("fév", 2), ("fev", 2), ("mar", 3), ("mär", 3), ("mrt", 3), ("maa", 3), ("apr", 4),
-    ("avr", 4), ("abr", 4), ("may", 5), ("mai", 5), ("mag", 5), ("mei", 5), ("jun", 6),
-    ("giu", 6), ("jul", 7), ("lug", 7), ("aug", 8), ("aoû", 8), ("ago", 8), ("sep", 9),
-    ("set", 9), ("oct", 10), ("okt", 10), ("out", 10), ("nov", 11), ("ott", 10),
-];
-
-fn month_number(word: &str) -> Option<u32> {
-    let word = word.to_lowercase();
-    if !word.chars().all(char::is_alphabetic) {
-        return None;
-    }
-    let of_december = ["dec", "dez", "déc", "dic", "des", "gru", "pro"]
-        .iter()
-        .any(|start| word.starts_with(start));
-    let named = MONTHS.iter().find(|(start, _)| word.starts_with(start)).map(|(_, month)| *month);
-    named.or(of_december.then_some(12)).filter(|_| word.chars().count() <= 12)
 }
 
 /// `30 Oct 2026`, `30-Oct-26`, `October 30, 2026`, `10. November 2026`,

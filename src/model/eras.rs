@@ -1,4 +1,4 @@
-//! Eras, digits and months of East Asia and Thailand.
+//! Eras and digits of East Asia and Thailand, and the names of months.
 
 /// The digits and signs that keyboards of East Asia and Thailand write, as
 /// ASCII; `None` where there are none of them.
@@ -67,3 +67,34 @@ pub(super) const THAI: [(&str, &str, &str); 12] = [
     ("กรกฎาคม", "ก.ค.", "Jul"), ("สิงหาคม", "ส.ค.", "Aug"), ("กันยายน", "ก.ย.", "Sep"),
     ("ตุลาคม", "ต.ค.", "Oct"), ("พฤศจิกายน", "พ.ย.", "Nov"), ("ธันวาคม", "ธ.ค.", "Dec"),
 ];
+
+/// Names of the months as they begin, in English, German, French, Spanish,
+/// Portuguese, Italian, Dutch, Swedish, Polish, Czech, Turkish and Russian. The
+/// longer beginnings stand first.
+#[rustfmt::skip]
+const MONTHS: [(&str, u32); 76] = [
+    ("oca", 1), ("şub", 2), ("nis", 4), ("haz", 6), ("tem", 7), ("ağu", 8), ("eyl", 9), ("eki", 10),
+    ("kas", 11), ("ara", 12), ("янв", 1), ("фев", 2), ("мар", 3), ("апр", 4), ("мая", 5),
+    ("июн", 6), ("июл", 7), ("авг", 8), ("сен", 9), ("окт", 10), ("ноя", 11), ("дек", 12),
+    ("červenec", 7), ("července", 7), ("červ", 6), ("sty", 1), ("led", 1), ("lut", 2), ("úno", 2),
+    ("bře", 3), ("kwi", 4), ("dub", 4), ("maj", 5), ("kvě", 5), ("cze", 6), ("lip", 7), ("sie", 8),
+    ("srp", 8), ("wrz", 9), ("paź", 10), ("říj", 10), ("lis", 11),
+    ("juil", 7), ("juin", 6), ("jan", 1), ("jän", 1), ("ene", 1), ("gen", 1), ("feb", 2),
+    ("fév", 2), ("fev", 2), ("mar", 3), ("mär", 3), ("mrt", 3), ("maa", 3), ("apr", 4),
+    ("avr", 4), ("abr", 4), ("may", 5), ("mai", 5), ("mag", 5), ("mei", 5), ("jun", 6),
+    ("giu", 6), ("jul", 7), ("lug", 7), ("aug", 8), ("aoû", 8), ("ago", 8), ("sep", 9),
+    ("set", 9), ("oct", 10), ("okt", 10), ("out", 10), ("nov", 11), ("ott", 10),
+];
+
+/// The month whose name a word is, in any of these languages.
+pub(super) fn month_number(word: &str) -> Option<u32> {
+    let word = word.to_lowercase();
+    if !word.chars().all(char::is_alphabetic) {
+        return None;
+    }
+    let of_december = ["dec", "dez", "déc", "dic", "des", "gru", "pro"]
+        .iter()
+        .any(|start| word.starts_with(start));
+    let named = MONTHS.iter().find(|(start, _)| word.starts_with(start)).map(|(_, month)| *month);
+    named.or(of_december.then_some(12)).filter(|_| word.chars().count() <= 12)
+}

@@ -17,10 +17,12 @@ use crate::audit::{
 };
 use crate::brief::{Completeness, Decision, SHIPPED_SCHEMA, Schema, fold_property};
 use crate::config::Config;
+use crate::crm::CrmError;
 use crate::crm::export::{Counted, Detail};
 use crate::ledger::{Displaced, Followed, Gone, HistoryError, Ledger, ScanAt, find_line, scan_in};
 use crate::model::{
-    Company, Contact, Deal, Gap, Key, LineItem, ObjectId, Population, Push, PushRecord, Window,
+    Company, Contact, CrmName, Deal, Gap, Key, LineItem, ObjectId, Outcome, Population, Push,
+    PushRecord, Window, normalise_deal_id,
 };
 use crate::yaml;
 
@@ -372,6 +374,8 @@ pub fn audit(
     let Some((first, more)) = ledgers.split_first() else {
         return Err(WorkflowError::Template("no ledger was named".to_owned()));
     };
+    let keys = ledgers.iter().flat_map(|ledger| &ledger.handoffs).map(|handoff| &handoff.key);
+    refuse_other_name(keys, request.population)?;
     Ok(audit::audit(&AuditInput {
         population: request.population,
         signatures: request.signatures,
@@ -386,6 +390,53 @@ pub fn audit(
         generated_by: concat!("handoff ", env!("CARGO_PKG_VERSION")),
         command: request.command,
     }))
+}
+
+/// Refuses the deals of an export that the ledger knows by the same ids under another
+/// CRM's name: the file is not recognised as what it is, and each deal with a brief
+/// would have none.
+pub(super) fn refuse_other_name<'a>(
+    keys: impl Iterator<Item = &'a Key>,
+    population: &Population,
+) -> Result<(), WorkflowError> {
+    let (deals, _) = population.deals.parts();
+    let won: Vec<&Deal> = deals.iter().filter(|deal| deal.outcome == Outcome::Won).collect();
+    let Some(first) = won.first().filter(|_| population.source.kind == "file") else {
+        return Ok(());
+    };
+    let mut by_name: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for key in keys.map(Key::as_str) {
+        let Some((name, _)) = key.split_once('-') else { continue };
+        by_name.entry(name).or_default().insert(key);
+    }
+    let has_own = |key: &&str| key.starts_with(&format!("{}-", first.crm));
+    if by_name.values().flatten().any(has_own) {
+        return Ok(());
+    }
+    for (name, keys) in by_name {
+        let crm = CrmName::new(name);
+        let same: Vec<Key> = won
+            .iter()
+            .filter_map(|deal| Key::for_deal(&crm, &normalise_deal_id(&crm, &deal.id)).ok())
+            .filter(|key| keys.contains(key.as_str()))
+            .collect();
+        let Some(example) = same.first().filter(|_| same.len() * 2 >= won.len().min(keys.len()))
+        else {
+            continue;
+        };
+        return Err(WorkflowError::Crm(CrmError::BadData {
+            place: population.source.location.clone(),
+            message: format!(
+                "The file's deals are those of {}, and {} of them have briefs as deals of {name}, such as {example}.",
+                first.crm,
+                same.len()
+            ),
+            help: format!(
+                "If they are the same deals, write `name: {name}` under `crm: file:` in handoff.yaml, or export more of the columns by which {name} is known; otherwise they would count as missing, and get second briefs."
+            ),
+        }));
+    }
+    Ok(())
 }
 
 /// The zone that the company's days are days of, else that of its export file;

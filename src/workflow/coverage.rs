@@ -60,7 +60,8 @@ pub fn unused_columns(
         .map(|(header, _)| header.clone())
         .collect();
     let deals: Vec<&Deal> = deals.iter().collect();
-    let proposals = propose(&columns, &deals, &request.config.mapping);
+    let known = headers.iter().map(|(header, _)| fold_property(header)).collect();
+    let proposals = propose(&columns, &known, &deals, &request.config.mapping);
     Unused { columns, proposals }
 }
 

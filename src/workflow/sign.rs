@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 
-use super::audit::exclusion;
+use super::audit::{exclusion, refuse_other_name};
 use super::compose::{Correction, Known, compose, identity};
 use super::customers::OpenHandoffs;
 use super::deal::{DealSource, Found, find_deal};
@@ -554,6 +554,7 @@ pub fn missing_deals(
         return Err(unread(gap));
     }
     let mut known: BTreeSet<Key> = folders.into_iter().filter_map(|folder| folder.key).collect();
+    refuse_other_name(known.iter(), population)?;
     let (deals, _) = population.deals.parts();
     let crms: BTreeSet<String> = deals.iter().map(|deal| format!("{}-", deal.crm)).collect();
     // A deal may have joined the handoff that its document began under another key.

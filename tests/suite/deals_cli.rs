@@ -50,7 +50,7 @@ fn classes(report: &Value) -> Vec<(String, String)> {
 fn an_audit_that_does_not_know_who_won_or_saw_one_page_of_many_ends_with_3() {
     for (file, words) in [
         ("c01_all_open_custom_stages.csv", "Angebot verschickt"),
-        ("c02_one_won_custom_open.csv", "crm.file.won"),
+        ("c02_one_won_custom_open.csv", "won: \\\"deal.stage"),
         ("c08_status_against_stage.csv", "contradicts"),
         ("stage_empty.csv", "an empty cell in column"),
         ("no-outcome-column.csv", "the file has no column that says so"),
@@ -98,6 +98,260 @@ fn the_line_that_the_help_proposes_settles_what_was_not_known() {
     let columns = "    columns: {id: \"Ref No\"}\n";
     let report = audit(&case(file, columns, ""), file, &[]).json();
     assert_eq!(report["population"]["closed_won"], 1);
+}
+
+/// The settings lines that a text gives in backquotes to be pasted.
+fn pasted(text: &str) -> Vec<String> {
+    let lines = text.split('`').skip(1).step_by(2);
+    let is_one = |line: &&str| {
+        let keys = ["won: ", "columns: ", "numbers: ", "dates: ", "currency: ", "{version: 1"];
+        keys.iter().any(|key| line.starts_with(key))
+    };
+    lines.filter(is_one).map(str::to_owned).collect()
+}
+
+/// Every line that is told is pasted where it says: as a whole file where there is
+/// none, and into the section that is there.
+#[test]
+fn the_lines_that_are_told_can_be_pasted() {
+    let unknown = "id,name,owner,stage,value,currency,company,closed_at\n\
+        10,Acme,Sam,Live,1.00,USD,Acme,2026-11-03\n12,Ceta,Sam,Live,1.00,USD,Acme,2026-11-04\n";
+    let status = "ID,Name,Status,Amount,Currency,Close Date\n1,A,Live,1,EUR,2026-11-03\n";
+    let no_outcome = "ID,Name,Amount,Currency,Close Date\n1,A,1,EUR,2026-11-03\n";
+    let no_id = "Nr.;Bezeichnung;Status;Abschlussdatum;Betrag\n1;A;Gewonnen;03.11.2026;1\n";
+    let amount = "ID;Name;Stage;Close Date;Amount;Currency\n1;A;Won;2026-11-03;\"1,200\";EUR\n";
+    let sign = "ID,Name,Stage,Close Date,Amount,Currency\n1,A,Won,2026-11-03,5,$\n";
+    let order = "ID,Name,Stage,Close Date,Amount\n1,A,Won,03/04/2026,5\n";
+    let zone = "ID,Name,Stage,Close Date,Amount\n1,A,Won,2026-11-03 10:00 CST,5\n";
+    let id = "Opp ID (long),Opportunity Name,Stage,Close Date,Account Name\n\
+        0065g00000AbCdEAAV,A,Closed Won,2026-11-03,Acme\n";
+    let contradiction =
+        "ID,Name,Stage,Status,Amount,Currency,Close Date\n1,A,Closed Won,Open,1,EUR,2026-11-03\n";
+    for (what, text) in [
+        ("unknown stages", unknown),
+        ("unknown status", status),
+        ("no outcome", no_outcome),
+        ("no id", no_id),
+        ("an amount", amount),
+        ("a sign", sign),
+        ("an order", order),
+        ("a zone", zone),
+        ("an id", id),
+        ("a contradiction", contradiction),
+    ] {
+        // No ledger: the line is a whole file.
+        let sandbox = Sandbox::new();
+        sandbox.write("e/deals.csv", text);
+        let arguments = ["--now", NOON, "audit", "--deals", "deals.csv", "--format", "json"];
+        let told = sandbox.handoff("e", &arguments).exits(3);
+        let told = match told.stdout.is_empty() {
+            true => told.stderr.clone(),
+            false => told.json()["gaps"][0]["help"].as_str().unwrap().to_owned(),
+        };
+        let lines = pasted(&told);
+        assert!(!lines.is_empty(), "{what}: no line in {told}");
+        sandbox.write("e/handoff.yaml", &lines[0]);
+        let ran = sandbox.handoff("e", &arguments);
+        assert_eq!(ran.code, 1, "{what}: {}\n{}\n{}", lines[0], ran.stderr, ran.stdout);
+        assert_eq!(ran.json()["complete"], true, "{what}: {}", ran.json()["gaps"]);
+
+        // In a ledger: it goes below the section.
+        let sandbox = ledger("deals.csv", text.as_bytes(), "", "");
+        let told = audit(&sandbox, "deals.csv", &[]).exits(3);
+        let told = match told.stdout.is_empty() {
+            true => told.stderr.clone(),
+            false => told.json()["gaps"][0]["help"].as_str().unwrap().to_owned(),
+        };
+        let lines = pasted(&told);
+        assert!(!lines.is_empty(), "{what}: no line in {told}");
+        let sandbox = ledger("deals.csv", text.as_bytes(), &format!("    {}\n", lines[0]), "");
+        let ran = audit(&sandbox, "deals.csv", &[]);
+        assert_eq!(ran.code, 1, "{what}: {}\n{}", lines[0], ran.stderr);
+        assert_eq!(ran.json()["complete"], true, "{what}: {}", ran.json()["gaps"]);
+    }
+}
+
+const SCORES: &str = "ID,Name,Phase,Closed At,Amount,Currency,Company,Score,Signed\n\
+    1,A,Signed,2026-11-03,5,EUR,Acme,n/a,yes\n2,B,Live,2026-11-03,5,EUR,Beta,,\n\
+    3,C,Live,2026-11-03,5,EUR,Ceta,9,true\n4,D,Closed Lost,2026-11-03,5,EUR,Dune,,\n";
+
+#[test]
+fn a_misspelt_column_in_won_is_refused_by_every_command() {
+    for won in
+        ["deal.properties.Phas == 'Signed'", "deal.stage == 'Live' or deal.properties.Phas == 'x'"]
+    {
+        let settings = format!("    won: \"{won}\"\n");
+        let sandbox = ledger("deals.csv", SCORES.as_bytes(), &settings, "");
+        for command in [
+            &["audit"][..],
+            &["audit", "--deals", "deals.csv"],
+            &["backfill", "--dry-run"],
+            &["backfill", "--deals", "deals.csv", "--dry-run"],
+            &["coverage"],
+            &["coverage", "--deals", "deals.csv"],
+            &["sign", "--deal", "1"],
+            &["validate"],
+            &["doctor", "--offline"],
+        ] {
+            let ran = sandbox.handoff("l", &[&["--now", NOON], command].concat()).exits(2);
+            for words in
+                ["`deal.properties.Phas`: the export has no such column", "did you mean `Phase`?"]
+            {
+                assert!(ran.stderr.contains(words), "{command:?}: {}", ran.stderr);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_row_that_won_cannot_decide_is_unknown() {
+    for (won, unknown, words) in [
+        ("deal.properties.score > 5", 2, "`deal.properties.score` has no value (row 3)"),
+        (
+            "deal.properties.signed == true",
+            2,
+            "cannot compare the text \\\"yes\\\" with true or false",
+        ),
+    ] {
+        let sandbox = ledger("deals.csv", SCORES.as_bytes(), &format!("    won: \"{won}\"\n"), "");
+        let report = audit(&sandbox, "deals.csv", &[]).exits(3).json();
+        assert_eq!(report["complete"], false);
+        assert_eq!(report["population"]["closed_won"], 1, "{won}");
+        let gaps = report["gaps"].to_string();
+        assert!(gaps.contains(&format!("the outcome of {unknown} deals of 4")), "{gaps}");
+        assert!(gaps.contains(words), "{words}: {gaps}");
+        let ran = sandbox.handoff("l", &["--now", NOON, "backfill"]).exits(3);
+        assert!(ran.stderr.contains("nothing was written"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("crm.file.won has no answer"), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("when the source answers"), "{}", ran.stderr);
+        let ran = sandbox.handoff("l", &["--now", NOON, "doctor", "--offline"]);
+        assert!(ran.stdout.contains("crm.file.won has no answer"), "{}", ran.stdout);
+    }
+    // What an empty cell means, the expression can say.
+    let won = "    won: \"deal.properties.signed | default('no') in ['yes', 'true']\"\n";
+    let sandbox = ledger("deals.csv", SCORES.as_bytes(), won, "");
+    let report = audit(&sandbox, "deals.csv", &[]).exits(1).json();
+    assert_eq!(report["population"]["closed_won"], 2, "{}", report["gaps"]);
+}
+
+#[test]
+fn deals_with_briefs_under_another_crm_s_name_are_not_called_missing() {
+    let known = "Record ID,Deal Name,Deal Stage,Close Date,Amount,Currency\n31874500101,A,Closed Won,2026-11-03 10:00,5,EUR\n";
+    let bare =
+        "id,name,stage,closed_at,amount,currency\n31874500101,A,Closed Won,2026-11-03,5,EUR\n";
+    let sandbox = ledger("deals.csv", known.as_bytes(), "", "");
+    let backfill = ["--now", NOON, "backfill", "--deals"];
+    sandbox.handoff("l", &[&backfill[..], &["deals.csv"]].concat()).exits(0);
+    sandbox.write("l/bare.csv", bare);
+    let briefs = || names_below(&sandbox, "l/briefs");
+    let before = briefs();
+    for command in [&["--now", NOON, "audit", "--deals"][..], &backfill] {
+        let ran = sandbox.handoff("l", &[command, &["bare.csv"]].concat()).exits(3);
+        for words in ["have briefs as deals of hubspot", "hubspot-31874500101", "name: hubspot"] {
+            assert!(ran.stderr.contains(words), "{words}: {}", ran.stderr);
+        }
+    }
+    assert_eq!(briefs(), before, "no second brief is made");
+    let config = fs::read_to_string(sandbox.join("l/handoff.yaml")).unwrap();
+    sandbox.write("l/handoff.yaml", config.replace("    deals:", "    name: hubspot\n    deals:"));
+    assert!(
+        sandbox
+            .command("git", sandbox.join("l"))
+            .args(["commit", "-qam", "the name"])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let report = audit(&sandbox, "bare.csv", &[]).json();
+    assert_eq!(report["complete"], true, "{}", report["gaps"]);
+    assert!(!report["findings"].to_string().contains("missing-handoff"), "{}", report["findings"]);
+}
+
+/// The names of all folders two below the year's.
+fn names_below(sandbox: &Sandbox, folder: &str) -> Vec<String> {
+    let mut folders = vec![sandbox.join(folder)];
+    for _ in 0..3 {
+        folders = folders
+            .iter()
+            .flat_map(|folder| fs::read_dir(folder).unwrap())
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.is_dir())
+            .collect();
+    }
+    let mut names: Vec<String> = folders.iter().map(|path| path.display().to_string()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn lines_that_answer_more_take_no_answer_away() {
+    let mut text = "Record ID,Deal Name,Deal Stage,Close Date,Amount,Currency,Associated Company,Success criteria,Customer goals\n".to_owned();
+    for deal in 0..10 {
+        let criteria = if deal < 4 { "CSAT up" } else { "" };
+        let goals = if deal >= 5 { "Cut tickets" } else { "" };
+        text.push_str(&format!(
+            "{},D{deal},Closed Won,2026-11-0{} 10:00,100,USD,Acme {deal},{criteria},{goals}\n",
+            100 + deal,
+            1 + deal % 9
+        ));
+    }
+    let sandbox = ledger("deals.csv", text.as_bytes(), "", "");
+    let answered = || {
+        let arguments = ["--now", NOON, "coverage", "--format", "json"];
+        let report = sandbox.handoff("l", &arguments).exits(0).json();
+        let questions = report["questions"].as_array().unwrap().clone();
+        let mut fields = questions.iter().flat_map(|it| it["fields"].as_array().unwrap());
+        let goal = fields.find(|it| it["field"] == "success.primary_goal").unwrap();
+        goal["answered"]["count"].as_u64().unwrap()
+    };
+    assert_eq!(answered(), 4);
+    let ran = sandbox.handoff("l", &["--now", NOON, "coverage", "--write"]).exits(0);
+    assert!(ran.stderr.contains("wrote 1 line into"), "{}", ran.stderr);
+    let text = fs::read_to_string(sandbox.join("l/handoff.yaml")).unwrap();
+    let line =
+        "success.primary_goal: 'deal | property(\"Success Criteria\", \"Customer goals\") | plain'";
+    assert!(text.contains(line), "{text}");
+    assert_eq!(answered(), 9, "the four that the shipped line answers are still answered");
+    let ran = sandbox.handoff("l", &["--now", NOON, "coverage", "--write"]).exits(0);
+    assert!(ran.stderr.contains("no unused column answers a question"), "{}", ran.stderr);
+}
+
+#[test]
+fn write_without_an_export_says_what_it_looks_through() {
+    let sandbox = Sandbox::new();
+    sandbox.handoff(".", &["--now", NOON, "init", "l", "--crm", "hubspot"]).exits(0);
+    let ran = sandbox.handoff("l", &["--now", NOON, "coverage", "--write"]).exits(2);
+    assert!(ran.stderr.contains("give --deals FILE"), "{}", ran.stderr);
+}
+
+#[test]
+fn none_is_none_in_any_language_and_a_blank_is_no_answer() {
+    let words = [
+        "none", "keine", "Aucune.", "なし", "ninguno", "nessuno", "Geen", "No", "нет", "n/a", "-",
+        "(blank)", "TBD",
+    ];
+    let mut text =
+        "ID,Name,Stage,Close Date,Amount,Currency,Company,Promises,Integrations\n".to_owned();
+    for (at, word) in words.iter().enumerate() {
+        text.push_str(&format!("{at},D{at},Won,2026-11-03,1,EUR,Acme {at},{word},{word}\n"));
+    }
+    text.push_str("90,D90,Won,2026-11-03,1,EUR,Acme 90,No more than two days; n/a,SSO\n");
+    let sandbox = ledger("deals.csv", text.as_bytes(), "", "");
+    sandbox.handoff("l", &["--now", NOON, "backfill", "--deals", "deals.csv"]).exits(0);
+    let brief = |id: &str| {
+        let folders = names_below(&sandbox, "l/briefs");
+        let folder = folders.iter().find(|it| it.ends_with(&format!("--csv-{id}"))).unwrap();
+        fs::read_to_string(format!("{folder}/brief.yaml")).unwrap()
+    };
+    for (at, word) in words.iter().enumerate() {
+        let brief = brief(&at.to_string());
+        let is_none = brief.contains("\ncommitments: none") && brief.contains("integrations: none");
+        assert_eq!(is_none, at < 9, "{word}:\n{brief}");
+        assert_eq!(brief.contains("\ncommitments:"), at < 9 || *word == "TBD", "{word}:\n{brief}");
+    }
+    let several = brief("90");
+    assert!(several.contains("No more than two days"), "{several}");
+    assert!(!several.contains("n/a"), "{several}");
 }
 
 #[test]

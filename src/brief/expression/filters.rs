@@ -156,13 +156,53 @@ fn split(value: &Value) -> Vec<String> {
                 _ => one_line(item),
             }
         })
-        .filter(|item| !item.is_empty())
+        .filter(|item| !item.is_empty() && !is_blank(item))
         .collect()
 }
 
-/// The word `none` where that is all the text says.
+/// Whether an item is what people and programs write where they have nothing to
+/// say; that nobody asked, it says as well.
+fn is_blank(item: &str) -> bool {
+    const BLANK: [&str; 11] = [
+        "n/a",
+        "n.a",
+        "#n/a",
+        "not applicable",
+        "null",
+        "nan",
+        "undefined",
+        "s.o",
+        "sans objet",
+        "entfällt",
+        "対象外",
+    ];
+    let item = item.to_lowercase();
+    let bare = item.trim_matches(|c: char| matches!(c, '.' | '(' | ')') || c.is_whitespace());
+    BLANK.contains(&bare) || matches!(bare, "blank" | "no value" | "empty") && item.starts_with('(')
+}
+
+/// Words for "asked, and there is none", in the languages of the columns that are
+/// known and their neighbours.
+#[rustfmt::skip]
+const NONE: &[&str] = &[
+    "none", "nothing", "no", "nil", "no promises", "no commitments", "no integrations",
+    "no requirements", "none so far", "none yet",
+    "keine", "keiner", "keines", "keinen", "kein", "nichts", "nein", "keine zusagen",
+    "aucun", "aucune", "aucuns", "aucunes", "rien", "néant", "non", "pas de promesse",
+    "ninguno", "ninguna", "ningunos", "ningunas", "nada", "nenhum", "nenhuma", "nenhuns",
+    "não", "nao", "nessuno", "nessuna", "niente", "nulla", "geen", "niets", "nee",
+    "なし", "無し", "無", "特になし", "特に無し", "ありません", "无", "没有", "沒有", "없음", "없습니다",
+    "ingen", "inga", "inget", "ingenting", "nej", "nei", "intet", "ei", "ei mitään", "ei ole",
+    "brak", "żadne", "żadna", "nie", "žádné", "žádný", "žádná", "nic", "ne",
+    "нет", "отсутствует", "отсутствуют", "ничего", "немає", "ні", "yok", "hayır",
+    "nincs", "nincsenek", "nem", "niciunul", "niciuna", "nimic", "nu", "κανένα", "καμία", "όχι",
+];
+
+/// The word `none` where that is all the text says, in whatever language.
 fn says_none(items: &[String]) -> bool {
-    matches!(items, [only] if matches!(only.to_lowercase().trim_end_matches('.'), "none" | "nothing" | "no promises"))
+    let [only] = items else { return false };
+    let folded = only.to_lowercase();
+    NONE.contains(&folded.trim_matches(|c: char| matches!(c, '.' | '。' | '!' | '(' | ')')))
 }
 
 /// `lines`: a text as a list, one item a line or between semicolons.

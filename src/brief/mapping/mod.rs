@@ -153,6 +153,12 @@ impl Mapping {
         Self::of_leaves(leaves, self.leaves.into_iter().filter(|leaf| leaf.own.is_some()).collect())
     }
 
+    /// The expression that fills a field, and what it reads.
+    pub(super) fn line(&self, field: &str) -> Option<(&str, Properties)> {
+        let leaf = self.leaves.iter().find(|leaf| leaf.field() == field)?;
+        Some((leaf.expression.source(), leaf.expression.properties()))
+    }
+
     /// The properties that the mapping reads, by kind of record: to fetch them.
     #[must_use]
     pub fn properties(&self) -> Properties {

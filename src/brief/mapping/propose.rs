@@ -1,11 +1,14 @@
 //! Which columns of an export may hold which answers: by their names, and by
 //! whether what stands in them reads as such an answer.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::{Mapping, MappingInput};
 use crate::brief::answer::is_blank;
-use crate::model::Deal;
+use crate::brief::fold_property;
+use crate::model::{Deal, Properties};
 use crate::yaml::Span;
 
 /// The words of a column's name that point to a field, the better ones first,
@@ -222,9 +225,16 @@ pub struct Proposal {
 
 /// Looks for answers in columns that nothing reads. Each field and each column
 /// is proposed once, the better name first; a line that answers no more deals
-/// than `mapping` does is left out.
+/// than `mapping` does is left out. Where the line of `mapping` answers any, or reads
+/// one of the columns that there are (`known`, folded), it comes first in the new one:
+/// a line in the settings takes its place.
 #[must_use]
-pub fn propose(columns: &[String], deals: &[&Deal], mapping: &Mapping) -> Vec<Proposal> {
+pub fn propose(
+    columns: &[String],
+    known: &BTreeSet<String>,
+    deals: &[&Deal],
+    mapping: &Mapping,
+) -> Vec<Proposal> {
     let mut candidates: Vec<(usize, usize, Proposal)> = Vec::new();
     let answered = |mapping: &Mapping, field: &str| -> usize {
         let pointer = format!("/{}", field.replace('.', "/"));
@@ -255,14 +265,26 @@ pub fn propose(columns: &[String], deals: &[&Deal], mapping: &Mapping) -> Vec<Pr
                 continue;
             }
             let quoted = serde_json::to_string(column).unwrap_or_default();
-            let expression = format!("deal | property({quoted}) | {}", hint.read);
+            let own = format!("deal | property({quoted}) | {}", hint.read);
+            let now = answered(mapping, hint.field);
+            let reads_one = |read: &Properties| {
+                read.deal.iter().any(|name| known.contains(&fold_property(name)))
+            };
+            let before = mapping.line(hint.field).filter(|(_, read)| now > 0 || reads_one(read));
+            let given = (hint.field.to_owned(), own.clone(), Span::default());
+            let Ok(alone) = Mapping::compile(None, &[given]) else { continue };
+            if answered(&alone, hint.field) * FITS.1 < texts * FITS.0 {
+                continue;
+            }
+            let Some(expression) = (match before {
+                Some((before, _)) => beside(before, &own, hint.read, known),
+                None => Some(own),
+            }) else {
+                continue;
+            };
             let given = (hint.field.to_owned(), expression.clone(), Span::default());
             let Ok(line) = Mapping::compile(None, &[given]) else { continue };
             let fills = answered(&line, hint.field);
-            if fills * FITS.1 < texts * FITS.0 {
-                continue;
-            }
-            let now = answered(mapping, hint.field);
             if fills > now {
                 let proposal = Proposal {
                     field: hint.field.to_owned(),
@@ -294,6 +316,38 @@ pub fn propose(columns: &[String], deals: &[&Deal], mapping: &Mapping) -> Vec<Pr
     let place = |field: &str| HINTS.iter().position(|hint| hint.field == field);
     chosen.sort_by_key(|proposal| place(&proposal.field));
     chosen
+}
+
+/// The line in force, of its properties those that there are, and the new one behind
+/// it; `None` where nothing of the one in force can stay.
+fn beside(before: &str, own: &str, read: &str, known: &BTreeSet<String>) -> Option<String> {
+    let mut kept = String::new();
+    let mut rest = before;
+    while let Some((ahead, inside)) = rest.split_once("property(") {
+        let (names, behind) = inside.split_once(')')?;
+        let of_company = ahead.trim_end_matches(['|', ' ']).ends_with("company");
+        let names: Vec<String> = serde_json::from_str(&format!("[{names}]")).ok()?;
+        let there = |name: &&String| of_company || known.contains(&fold_property(name));
+        let there: Vec<String> =
+            names.iter().filter(there).map(|name| Value::from(name.as_str()).to_string()).collect();
+        if there.is_empty() {
+            return None;
+        }
+        kept.push_str(&format!("{ahead}property({})", there.join(", ")));
+        rest = behind;
+    }
+    kept.push_str(rest);
+    // Of one shape they are one line.
+    let names = |line: &str| {
+        let names = line.strip_prefix("deal | property(")?;
+        Some(names.strip_suffix(&format!(") | {read}"))?.to_owned())
+    };
+    Some(match (names(&kept), names(own)) {
+        (Some(first), Some(second)) if !first.contains(')') => {
+            format!("deal | property({first}, {second}) | {read}")
+        }
+        _ => format!("({kept}) or ({own})"),
+    })
 }
 
 /// A name's words in lower case.

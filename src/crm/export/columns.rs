@@ -4,11 +4,11 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::headers::{ANYBODY, Forms, Known, VENDORS, Vendor, is_known, normal};
+use super::headers::{ANYBODY, Forms, IdForm, Known, VENDORS, Vendor, is_known, normal};
 use super::problem::Problem;
 use super::record::{IdFault, record_of_address};
-use super::settings::Column;
-use super::table::Table;
+use super::settings::{Column, FileSettings};
+use super::table::{Cursor, Table};
 use crate::crm::record::role_word;
 use crate::model::currency_code;
 use crate::text::quoted;
@@ -16,8 +16,8 @@ use crate::text::quoted;
 /// Whose export a table is, by labels that no other vendor has.
 pub(super) fn recognise(table: &Table) -> Option<&'static Vendor> {
     let forms: Vec<Forms> = table.headers.iter().map(|header| Forms::of(header)).collect();
-    let has =
-        |group: &&Vec<String>| group.iter().any(|label| forms.iter().any(|forms| forms.are(label)));
+    let has_label = |label: &String| forms.iter().any(|forms| forms.are(label));
+    let has = |group: &&Vec<String>| group.iter().any(has_label);
     let mut found: Vec<(usize, &Vendor)> = VENDORS
         .iter()
         .filter_map(|vendor| {
@@ -25,10 +25,25 @@ pub(super) fn recognise(table: &Table) -> Option<&'static Vendor> {
                 .iter()
                 .filter(|f| vendor.prefixes.iter().any(|p| f.plain.starts_with(p.as_str())))
                 .count();
-            let own = vendor.own.iter().filter(has).count() + prefixed;
-            let all = own + vendor.shared.iter().filter(has).count();
-            (own > 0 && all >= vendor.least && vendor.owns_ids(table, &forms))
-                .then_some((own + all, vendor))
+            let ids = vendor.ids_of(table, &forms);
+            let id_weight = vendor.tells.iter().map(|form| form.weight(&ids)).max().unwrap_or(0);
+            let marks = vendor
+                .marks
+                .iter()
+                .filter(|group| group.iter().all(|mark| table.marks.contains(mark)));
+            // What its API writes is a vendor's own in an answer, or beside its ids.
+            let is_written = (table.is_json() || id_weight > 0)
+                && vendor.written.iter().any(|name| table.headers.contains(name));
+            let own = vendor.own.iter().filter(has).count()
+                + prefixed
+                + marks.count()
+                + usize::from(is_written)
+                + if id_weight > 1 { id_weight } else { 0 };
+            let all = own + vendor.shared.iter().filter(has).count() + usize::from(id_weight == 1);
+            let together = vendor.together.iter().find(|labels| labels.iter().all(has_label));
+            let together = together.map_or(0, Vec::len);
+            ((own > 0 && all >= vendor.least || together > 0) && vendor.owns_ids(&ids))
+                .then_some((own + all + together, vendor))
         })
         .collect();
     found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
@@ -51,20 +66,24 @@ impl Vendor {
         self.prefixes.iter().chain(self.outer.iter().filter(is_proved)).collect()
     }
 
-    /// Whether most ids of the table can be of this vendor.
-    fn owns_ids(&self, table: &Table, forms: &[Forms]) -> bool {
+    /// The ids of the table's first rows, under this vendor's labels for them.
+    fn ids_of(&self, table: &Table, forms: &[Forms]) -> Vec<String> {
         let ids = self.columns.iter().filter(|known| known.column == Some(Column::Id));
         let column = ids
             .flat_map(|known| &known.labels)
             .find_map(|label| forms.iter().position(|forms| forms.are(label)));
-        let Some(column) = column.filter(|_| !self.ids.is_empty()) else { return true };
-        let ids = table.first_cells(column);
+        let cells = column.map_or(Vec::new(), |column| table.first_cells(column));
+        let whole = |id: String| super::record::repaired(&id).unwrap_or(id);
+        cells.into_iter().map(whole).collect()
+    }
+
+    /// Whether most ids of the table can be of this vendor.
+    fn owns_ids(&self, ids: &[String]) -> bool {
         let own = ids.iter().filter(|id| {
             // What a spreadsheet made of digits is told later.
-            super::record::read_id(id).is_err_and(|it| it == IdFault::Rounded)
-                || self.fits(&super::record::repaired(id).unwrap_or_else(|| (*id).clone()))
+            super::record::read_id(id).is_err_and(|it| it == IdFault::Rounded) || self.fits(id)
         });
-        own.count() * 2 >= ids.len()
+        self.ids.is_empty() || own.count() * 2 >= ids.len()
     }
 
     /// Whether this can be the id of a deal of this vendor; it is none where it is
@@ -101,8 +120,10 @@ pub(super) struct Columns {
     pub(super) company: Vec<(usize, Vec<String>)>,
     /// The column with the currency of each column of amounts that has one.
     pub(super) currencies: BTreeMap<usize, usize>,
-    /// The currency that the amount's own header names.
-    pub(super) header_currency: Option<&'static str>,
+    /// The currencies that the headers of amounts name: `Amount (EUR)`.
+    pub(super) header_currencies: BTreeMap<usize, &'static str>,
+    /// The columns that the vendor itself fills.
+    pub(super) of_vendor: BTreeSet<usize>,
     /// Columns whose amounts are in the smallest unit.
     pub(super) cents: Vec<usize>,
     pub(super) merged_ids: Option<usize>,
@@ -115,8 +136,9 @@ impl Columns {
     pub(super) fn find(
         table: &Table,
         vendor: Option<&'static Vendor>,
-        configured: &BTreeMap<Column, String>,
+        settings: &FileSettings,
     ) -> Result<Self, Vec<Problem>> {
+        let configured = &settings.columns;
         let forms: Vec<Forms> = table.headers.iter().map(|header| Forms::of(header)).collect();
         let prefixes = vendor.map_or(Vec::new(), |vendor| vendor.prefixes_in(&forms));
         let forms: Vec<Forms> =
@@ -173,23 +195,33 @@ impl Columns {
                 by_use.insert(column, vec![at]);
             }
         }
-        let mut header_currency = None;
-        if let Entry::Vacant(amount) = by_use.entry(Column::Amount) {
-            // `amount_usd`, `Amount (EUR)`, `Value in CHF`.
-            let labels = |label: &str| {
-                vendors.iter().chain(&ANYBODY.columns).any(|k| {
-                    k.column == Some(Column::Amount) && k.labels.iter().any(|l| l == label)
-                })
-            };
-            let found = forms.iter().enumerate().find_map(|(at, forms)| {
+        // `amount_usd`, `Amount (EUR)`, `Value in CHF`.
+        let is_amount = |label: &str| {
+            vendors.iter().chain(&ANYBODY.columns).any(|known| {
+                known.column == Some(Column::Amount) && known.labels.iter().any(|l| l == label)
+            })
+        };
+        let in_headers: BTreeMap<usize, &'static str> = forms
+            .iter()
+            .enumerate()
+            .filter_map(|(at, forms)| {
                 let text = forms.plain.trim_end_matches([')', ']']);
                 let code = currency_code(text.get(text.len().checked_sub(3)?..)?)?;
+                let before = &text[..text.len() - 3];
+                let base = before.trim_end_matches([' ', '(', '[', '-', ':']);
+                let is_named = text.len() < forms.plain.len() && before.ends_with(['(', '[']);
+                let base = base.strip_suffix(" in").unwrap_or(base);
+                (is_amount(base) || is_named).then_some((at, code))
+            })
+            .collect();
+        if let Entry::Vacant(amount) = by_use.entry(Column::Amount) {
+            let is_base = |at: &&usize| {
+                let text = forms[**at].plain.trim_end_matches([')', ']']);
                 let base = text[..text.len() - 3].trim_end_matches([' ', '(', '[', '-', ':']);
-                labels(base.strip_suffix(" in").unwrap_or(base)).then_some((at, code))
-            });
-            if let Some((at, code)) = found {
-                amount.insert(vec![at]);
-                header_currency = Some(code);
+                is_amount(base.strip_suffix(" in").unwrap_or(base))
+            };
+            if let Some(at) = in_headers.keys().find(is_base) {
+                amount.insert(vec![*at]);
             }
         }
         problems.extend(doubled(table, &by_use));
@@ -201,8 +233,13 @@ impl Columns {
         let keyed_weakly = by_use.contains_key(&Column::Name)
             && by_use.contains_key(&Column::Company)
             && by_use.contains_key(&Column::ClosedWonAt);
-        if problems.is_empty() && !by_use.contains_key(&Column::Id) && !keyed_weakly {
-            problems.push(without_id(table));
+        if problems.is_empty() && !by_use.contains_key(&Column::Id) {
+            let read: BTreeSet<usize> = by_use.values().flatten().copied().collect();
+            match unnamed_id(table, &read).filter(|_| keyed_weakly) {
+                Some(at) => problems.push(is_that_the_id(&table.headers[at], settings)),
+                None if !keyed_weakly => problems.push(without_id(table, settings)),
+                None => {}
+            }
         }
         if !problems.is_empty() {
             return Err(problems);
@@ -217,6 +254,12 @@ impl Columns {
             .filter(|known| known.cents)
             .filter_map(|known| forms.iter().position(|forms| known.has(forms)))
             .collect();
+        let amounts = by_use.get(&Column::Amount).map_or(&[][..], Vec::as_slice);
+        let header_currencies =
+            in_headers.into_iter().filter(|(at, _)| amounts.contains(at)).collect();
+        let of_vendor = (0..forms.len())
+            .filter(|at| vendors.iter().any(|known| known.has(&forms[*at])))
+            .collect();
         let merged_ids = api("hs_merged_object_ids");
         let deal_type = api("dealtype");
         let names = names(table, &forms, vendors);
@@ -228,7 +271,8 @@ impl Columns {
             names,
             company,
             currencies,
-            header_currency,
+            header_currencies,
+            of_vendor,
             cents,
             merged_ids,
             deal_type,
@@ -259,6 +303,48 @@ impl Columns {
         .any(|column| self.of(column).is_some())
     }
 
+    /// Refuses real dates beside texts in the column that says when deals were won: the
+    /// spreadsheet read those that fit its own order of day and month, and so exchanged
+    /// the two in some; the others it left as they were. In other columns it is remarked.
+    pub(super) fn refuse_mixed_dates(&self, table: &mut Table) -> Result<(), Problem> {
+        let told = |table: &Table, at: usize, (date, text): (usize, usize)| {
+            let header = &table.headers[at];
+            let mut cursor = Cursor::default();
+            let row = (0..table.len()).find(|row| table.number(*row) == text)?;
+            table.seek_until(row, at, &mut cursor);
+            let cell = quoted(&table.cell(&cursor, at));
+            Some((
+                header.clone(),
+                format!(
+                    "Real dates (row {date}) stand beside texts such as {cell} (row {text}): a spreadsheet \
+                 has read some of the dates in another order of day and month than they were written in"
+                ),
+            ))
+        };
+        let found: Vec<_> = table.typed.dates.iter().map(|(at, rows)| (*at, *rows)).collect();
+        for (at, rows) in found.into_iter().filter(|(at, _)| *at < table.headers.len()) {
+            let Some((header, what)) = told(table, at, rows) else { continue };
+            if self.all(Column::ClosedWonAt).contains(&at) {
+                return Err(Problem::column(&header, what).help(
+                    "Export again and give that file, without opening it in a spreadsheet; or import it there with the column as text.",
+                ));
+            }
+            table.remarks.push(format!("Column {}: {what}.", quoted(&header)));
+        }
+        Ok(())
+    }
+
+    /// The columns that hold no flags: those of another use, and ids of other records.
+    pub(super) fn never_flags(&self, table: &Table) -> BTreeSet<usize> {
+        let flags =
+            [Column::IsWon, Column::IsLost, Column::IsClosed, Column::Deleted, Column::Active];
+        let used = Column::ALL.iter().filter(|column| !flags.contains(column));
+        let used = used.flat_map(|column| self.all(*column)).copied();
+        let headers = table.headers.iter().enumerate();
+        let ids = headers.filter(|(_, header)| header.ends_with("_id")).map(|(at, _)| at);
+        used.chain(ids).collect()
+    }
+
     /// A column by its header, or by its name in the configuration; for joins.
     pub(super) fn named(&self, table: &Table, name: &str) -> Option<usize> {
         table.column(name).or_else(|| {
@@ -269,7 +355,7 @@ impl Columns {
 }
 
 /// The problem of a table in which deals cannot be told apart.
-fn without_id(table: &Table) -> Problem {
+fn without_id(table: &Table, settings: &FileSettings) -> Problem {
     let Some(likely) = table.headers.get(likely_id(&table.headers)) else {
         return Problem::file("The records are empty")
             .help("Save what the API lists as deals, with their fields.");
@@ -280,9 +366,9 @@ fn without_id(table: &Table) -> Problem {
         let help = match table.headers.len() {
             1 => export.to_owned(),
             _ => format!(
-                "{export} If these are the headers, name the columns in handoff.yaml: crm: {{file: \
-                 {{deals: FILE, columns: {{id: {}, …}}}}}}.",
-                quoted(likely)
+                "{export} If these are the headers, name the columns: write {}, and the others \
+                 beside the id.",
+                id_line(likely, settings)
             ),
         };
         let what = "No column has a name that an export of deals has; the first line is";
@@ -293,12 +379,70 @@ fn without_id(table: &Table) -> Problem {
         table.headers_in_words()
     ))
     .help(format!(
-        "Add the id to the export (Record ID, Opportunity ID, ID), or name its column \
-         in handoff.yaml: crm: {{file: {{deals: FILE, columns: {{id: {}}}}}}}. Without \
-         an id, deals are told apart by company, name and close date, and the file \
+        "Add the id to the export (Record ID, Opportunity ID, ID), or name its column: write {}. \
+         Without an id, deals are told apart by company, name and close date, and the file \
          needs all three.",
-        quoted(likely)
+        id_line(likely, settings)
     ))
+}
+
+/// The line that names the column of the ids.
+fn id_line(header: &str, settings: &FileSettings) -> String {
+    settings.line(&format!("columns: {{id: {}}}", serde_json::json!(header)))
+}
+
+/// A column that no name is known for and that looks like the ids of the deals: the
+/// ids of Salesforce's opportunities, or under a header with the word `id` another
+/// one in each row.
+fn unnamed_id(table: &Table, read: &BTreeSet<usize>) -> Option<usize> {
+    const OF_OTHERS: [&str; 16] = [
+        "account",
+        "company",
+        "contact",
+        "customer",
+        "client",
+        "organization",
+        "organisation",
+        "owner",
+        "user",
+        "lead",
+        "campaign",
+        "person",
+        "product",
+        "parent",
+        "team",
+        "tax",
+    ];
+    let rows = table.len().min(100);
+    let ids = |at: usize| {
+        let cells = table.first_cells(at);
+        (rows > 0 && cells.len() == rows).then_some(cells)
+    };
+    let free = || (0..table.headers.len()).filter(|at| !read.contains(at));
+    let of_salesforce =
+        free().find(|at| ids(*at).is_some_and(|cells| IdForm::Opportunity.weight(&cells) > 0));
+    of_salesforce.or_else(|| {
+        free().find(|at| {
+            let header = Forms::of(&table.headers[*at]).apart;
+            let words: Vec<&str> = header.split(|c: char| !c.is_alphanumeric()).collect();
+            words.contains(&"id")
+                && !words.iter().any(|word| OF_OTHERS.contains(word))
+                && ids(*at).is_some_and(|cells| {
+                    let all_have_digits =
+                        cells.iter().all(|c| c.bytes().any(|b| b.is_ascii_digit()));
+                    all_have_digits && BTreeSet::from_iter(&cells).len() == rows
+                })
+        })
+    })
+}
+
+fn is_that_the_id(header: &str, settings: &FileSettings) -> Problem {
+    Problem::column(header, "No column has a name that a deal's id has, and this one may hold it")
+        .help(format!(
+            "If it does, write {}; if it does not, leave it out of the export. Without an id a key is \
+             made of company, name and close date, and changes with them.",
+            id_line(header, settings)
+        ))
 }
 
 /// The first column in which each row has the address of a record, another one in

@@ -3,13 +3,14 @@
 use std::io::{Cursor, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use calamine::{Data, DataType as _, Range, Reader as _, SheetVisible};
+use calamine::{Data, DataType as _, Range, Reader as _, SheetVisible, Sheets};
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use serde_json::Value;
 
 use super::cell::{number_text, push_cell};
 use super::problem::Problem;
+use super::typed::{CellKind, Typed};
 use super::{headers, markup, totals};
 use crate::text::quoted;
 
@@ -153,6 +154,8 @@ const MOST_WRAPPINGS: usize = 3;
 pub(super) struct Content {
     pub(super) bytes: Vec<u8>,
     pub(super) remarks: Vec<String>,
+    /// What a workbook knows of its cells.
+    pub(super) typed: Option<Typed>,
 }
 
 /// Unpacks what is packed, and refuses what holds no table.
@@ -172,7 +175,7 @@ pub(super) fn open(mut bytes: Vec<u8>) -> Result<Content, Problem> {
         } else {
             return match nothing_to_read(&bytes) {
                 Some(problem) => Err(problem),
-                None => Ok(Content { bytes, remarks }),
+                None => Ok(Content { bytes, remarks, typed: None }),
             };
         }
     }
@@ -268,7 +271,7 @@ fn workbook(bytes: Vec<u8>, mut remarks: Vec<String>) -> Result<Content, Problem
             .help("Open it in a spreadsheet and save the sheet with the deals as \"CSV UTF-8\".")
     };
     // Damaged workbooks have made their reader panic.
-    let (sheets, hidden) = catch_unwind(AssertUnwindSafe(|| {
+    let (mut book, sheets, hidden) = catch_unwind(AssertUnwindSafe(|| {
         let mut workbook = calamine::open_workbook_auto_from_rs(Cursor::new(bytes))
             .map_err(|error| error.to_string())?;
         let hidden: Vec<String> = workbook
@@ -277,7 +280,8 @@ fn workbook(bytes: Vec<u8>, mut remarks: Vec<String>) -> Result<Content, Problem
             .filter(|sheet| sheet.visible != SheetVisible::Visible)
             .map(|sheet| sheet.name.clone())
             .collect();
-        Ok::<_, String>((workbook.worksheets(), hidden))
+        let sheets = workbook.worksheets();
+        Ok::<_, String>((workbook, sheets, hidden))
     }))
     .map_err(|_| unreadable("it is damaged".to_owned()))?
     .map_err(unreadable)?;
@@ -319,6 +323,18 @@ fn workbook(bytes: Vec<u8>, mut remarks: Vec<String>) -> Result<Content, Problem
             .help("Save the one with the deals as \"CSV UTF-8\"."));
         }
     };
+    if let Sheets::Xlsx(book) = &mut book {
+        // A formula that fails to be read takes nothing away: its value was read.
+        let read = catch_unwind(AssertUnwindSafe(|| book.worksheet_formula(name)));
+        if let Ok(Ok(formulas)) = read {
+            refuse_uncomputed(range, &formulas)?;
+        }
+    }
+    let above = range.start().map_or(0, |(row, _)| row as usize);
+    let typed = Typed::of(|| {
+        let cells = range.used_cells();
+        cells.map(|(row, column, cell)| (above + row + 1, column, kind_of(cell)))
+    });
     let mut text = String::new();
     // Rows above the range are empty, and numbered all the same.
     for _ in 0..range.start().map_or(0, |(row, _)| row) {
@@ -365,7 +381,7 @@ fn workbook(bytes: Vec<u8>, mut remarks: Vec<String>) -> Result<Content, Problem
             names.join(", ")
         ));
     }
-    Ok(Content { bytes: text.into_bytes(), remarks })
+    Ok(Content { bytes: text.into_bytes(), remarks, typed: Some(typed) })
 }
 
 /// The row of the headers and the columns by which a report groups its rows: those
@@ -382,6 +398,35 @@ fn grouped(range: &Range<Data>) -> Option<(usize, Vec<usize>)> {
         .filter(|at| range.rows().skip(headers + 1).any(|row| says(&row[*at], &totals::ends_group)))
         .collect();
     (!columns.is_empty()).then_some((headers, columns))
+}
+
+/// Refuses a workbook that a program wrote and no spreadsheet has computed: its
+/// formulas have no values, which is not the same as empty cells.
+fn refuse_uncomputed(range: &Range<Data>, formulas: &Range<String>) -> Result<(), Problem> {
+    let (top, left) = formulas.start().unwrap_or_default();
+    let uncomputed = formulas.used_cells().find_map(|(row, column, formula)| {
+        let place = (top + u32::try_from(row).ok()?, left + u32::try_from(column).ok()?);
+        let is_empty = range.get_value(place).is_none_or(|value| matches!(value, Data::Empty));
+        (is_empty && !formula.trim().is_empty()).then_some((place, formula))
+    });
+    let Some(((row, column), formula)) = uncomputed else { return Ok(()) };
+    let column = u8::try_from(column).ok().filter(|column| *column < 26);
+    let place =
+        column.map_or(String::new(), |it| format!(" in {}{}", char::from(b'A' + it), row + 1));
+    Err(Problem::row(
+        row as usize + 1,
+        format!("The formula{place} was never computed: {}", quoted(&format!("={formula}"))),
+    )
+    .help("Open the workbook in a spreadsheet and save it there, or export values."))
+}
+
+fn kind_of(cell: &Data) -> CellKind {
+    match cell {
+        Data::DateTime(_) | Data::DateTimeIso(_) => CellKind::Date,
+        Data::Float(_) | Data::Int(_) => CellKind::Number,
+        Data::String(text) => CellKind::of_text(text),
+        _ => CellKind::Other,
+    }
 }
 
 fn cell_text(cell: &Data) -> String {

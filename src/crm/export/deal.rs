@@ -15,7 +15,7 @@ use super::remarks::Tally;
 use super::settings::{Column, FileSettings};
 use super::table::Cursor;
 use super::{outcome, record};
-use crate::brief::fold_property;
+use crate::brief::{Decision, fold_property};
 use crate::crm::record::website;
 use crate::model::{
     Company, Contact, Deal, DealId, Key, Locale, Outcome, Person, Window, fits_its_checksum,
@@ -24,7 +24,7 @@ use crate::text::quoted;
 
 /// Whether a row is won: the configured expression, compiled by who knows
 /// expressions. It reads the deal as far as the row says.
-pub type WonTest = Box<dyn Fn(&Deal) -> Result<bool, String> + Send + Sync>;
+pub type WonTest = Box<dyn Fn(&Deal) -> Result<Decision, String> + Send + Sync>;
 
 /// How much of each deal is wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -194,14 +194,17 @@ impl Builder<'_> {
         let cells = SAY.map(|column| self.said(cursor, column));
         let signs = signs_of(cells.each_ref().map(|cell| &**cell));
         let vendor = loaded.vendor;
+        let others = self.other_cells(cursor, &cells);
+        let stages = [signs.status, signs.stage].into_iter();
+        let mut stages = stages.chain(others.iter().map(|(_, other)| &**other));
         let reading = Reading {
             scale: if signs.probability.is_empty() { None } else { loaded.scale() },
             probability_stays: vendor.is_some_and(|vendor| vendor.probability_stays),
             probability_of_stage: vendor.is_some_and(|vendor| vendor.probability.is_some()),
             words: vendor.map(|vendor| &vendor.words),
+            pipelines: stages.any(|it| it.ends_with(')')).then(|| loaded.pipelines()),
         };
         let (mut outcome, mut evidence) = remembered(outcomes, &signs, &reading);
-        let others = self.other_cells(cursor, &cells);
         for (at, other) in &others {
             // A second column of the same use, which must not say something else.
             let mut texts = cells.each_ref().map(|cell| &**cell);
@@ -248,9 +251,17 @@ impl Builder<'_> {
         }
         if let Some(test) = self.won {
             match test(&deal) {
-                Ok(true) => deal.outcome = Outcome::Won,
-                Ok(false) if matches!(outcome, Outcome::Lost | Outcome::Gone) => {}
-                Ok(false) => deal.outcome = Outcome::Open,
+                Ok(Decision::Holds) => deal.outcome = Outcome::Won,
+                Ok(Decision::DoesNot) if matches!(outcome, Outcome::Lost | Outcome::Gone) => {}
+                Ok(Decision::DoesNot) => deal.outcome = Outcome::Open,
+                // What the columns call open, lost or gone needs no answer.
+                Ok(Decision::Undecided { .. })
+                    if matches!(outcome, Outcome::Open | Outcome::Lost | Outcome::Gone) => {}
+                Ok(Decision::Undecided { why }) => {
+                    deal.outcome = Outcome::Unknown;
+                    let number = loaded.table.number(row);
+                    tally.unanswered.entry(why).or_insert((0, number)).0 += 1;
+                }
                 Err(why) => problems.push(
                     Problem::row(
                         loaded.table.number(row),
@@ -476,7 +487,7 @@ impl Builder<'_> {
         let columns = self.loaded.columns.all(column).iter();
         columns
             .map(|at| self.loaded.table.cell(cursor, *at))
-            .find(|cell| !cell.is_empty())
+            .find(|cell| !self.loaded.is_nothing(cell))
             .unwrap_or(Cow::Borrowed(""))
     }
 

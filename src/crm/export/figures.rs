@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use chrono::Datelike as _;
+use chrono_tz::Tz;
 use iso_currency::IntoEnumIterator as _;
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::cell::is_placeholder;
 use super::deal::Builder;
@@ -18,6 +19,9 @@ use crate::model::{
     WrittenDate, currency_decimals, currency_mark, read_amount, read_date,
 };
 use crate::text::quoted;
+
+/// Nobody writes an amount with more; a spreadsheet computes it.
+const MOST_DECIMALS: u32 = 4;
 
 /// The years in which deals are won: before stands what programs write for no
 /// date, behind it what another calendar or a slip of the finger makes.
@@ -48,9 +52,7 @@ impl Builder<'_> {
         let loaded = self.loaded;
         loaded.columns.all(column).iter().find_map(|at| {
             let cell = loaded.table.cell(cursor, *at);
-            // Odoo writes `False` for a date that there is none of.
-            let is_empty = || is_placeholder(&cell) || cell.eq_ignore_ascii_case("false");
-            (!cell.is_empty() && !is_empty()).then_some((*at, cell))
+            (!loaded.is_nothing(&cell)).then_some((*at, cell))
         })
     }
 
@@ -63,12 +65,18 @@ impl Builder<'_> {
         tally: &mut Tally,
     ) -> Option<Problem> {
         let loaded = self.loaded;
-        let Some((column, cell)) = self.first_cell(Column::Amount, cursor) else {
+        let column = loaded.amount_column();
+        let cell = column.map(|column| (column, loaded.table.cell(cursor, column)));
+        let Some((column, cell)) = cell.filter(|(_, cell)| !loaded.is_nothing(cell)) else {
             tally.without_amount += 1;
+            // What another column holds is another measure, or in another currency.
+            if let Some((other, _)) = self.first_cell(Column::Amount, cursor) {
+                *tally.other_amounts.entry(other).or_default() += 1;
+            }
             return None;
         };
         let number = loaded.table.number(row);
-        let refused = |column: usize, what: String, help: &str| {
+        let refused = |column: usize, what: String, help: String| {
             Problem::cell(number, &loaded.table.headers[column], what).help(help)
         };
         let (amount, mark) = match self.amount(&cell, (column, cursor), number, tally) {
@@ -78,15 +86,16 @@ impl Builder<'_> {
                     AmountFault::NotAnAmount if cell.starts_with('#') => {
                         "A spreadsheet could not compute or show the amount: correct it there, or widen the column, and export again."
                     }
-                    AmountFault::Either(..) => {
-                        "Say which sign separates the decimals: crm.file.numbers.decimal: \".\" or \",\"."
-                    }
+                    AmountFault::Either(..) => &*format!(
+                        "Say which sign separates the decimals, \".\" or \",\": write {}.",
+                        self.settings.line("numbers: {decimal: \",\"}")
+                    ),
                     AmountFault::Rounded => {
                         "Export the whole amounts: do not save the file from a spreadsheet, or format the column as a number first."
                     }
                     _ => "An amount is a number such as 48000.00, 48,000.00 or 48.000,00.",
                 };
-                return Some(refused(column, fault.words(&quoted(&cell)), help));
+                return Some(refused(column, fault.words(&quoted(&cell)), help.to_owned()));
             }
         };
         match self.currency(&cell, column, mark, cursor) {
@@ -94,14 +103,36 @@ impl Builder<'_> {
                 let amount = if loaded.columns.cents.contains(&column) {
                     amount / Decimal::from(10_u32.pow(currency_decimals(currency)))
                 } else {
-                    amount
+                    self.to_the_cent(amount, currency, (&cell, number), tally)
                 };
                 tally.without_currency += usize::from(currency.is_none());
                 deal.amount = Some(Money::settled(amount, currency.map(str::to_owned)));
                 None
             }
-            Err((at, what, help)) => Some(refused(at.unwrap_or(column), what, &help)),
+            Err((at, what, help)) => Some(refused(at.unwrap_or(column), what, help)),
         }
+    }
+
+    /// What a workbook computed, with the decimals of its currency: a third of 1,000.00
+    /// is 333.33 for whoever reads it there, too.
+    fn to_the_cent(
+        &self,
+        amount: Decimal,
+        currency: Option<&str>,
+        (cell, row): (&str, usize),
+        tally: &mut Tally,
+    ) -> Decimal {
+        if !self.loaded.table.typed.is_workbook || amount.normalize().scale() <= MOST_DECIMALS {
+            return amount;
+        }
+        let rounded = amount.round_dp_with_strategy(
+            currency_decimals(currency),
+            RoundingStrategy::MidpointAwayFromZero,
+        );
+        tally.rounded += 1;
+        let first = Some((row, format!("{} as {rounded}", quoted(cell))));
+        tally.rounded_amount = tally.rounded_amount.take().into_iter().chain(first).min();
+        rounded
     }
 
     /// The currency of an amount: of its column, of the sign beside the amount,
@@ -119,6 +150,7 @@ impl Builder<'_> {
             let cell = loaded.table.cell(cursor, *at);
             (!cell.is_empty() && !is_placeholder(&cell)).then_some((*at, cell))
         });
+        let in_header = loaded.columns.header_currencies.get(&column).copied();
         let (said, code) = match &beside {
             Some((at, cell)) => {
                 let found = currency_named(cell).ok_or_else(|| {
@@ -136,13 +168,26 @@ impl Builder<'_> {
                     return Err((
                         Some(*at),
                         format!("{} can be several currencies", quoted(cell)),
-                        "Name the currency: crm.file.currency: USD, or write codes in the column."
-                            .to_owned(),
+                        format!(
+                            "Name the currency: write {}; or export codes in the column.",
+                            self.settings.line("currency: USD")
+                        ),
                     ));
                 };
+                if let Some(other) = in_header.filter(|other| *other != code) {
+                    let header = quoted(&loaded.table.headers[column]);
+                    return Err((
+                        Some(*at),
+                        format!("{} is not {other}, which the header {header} says", quoted(cell)),
+                        format!(
+                            "Export the amount in the deal's own currency; or leave column {} out of the export, where all amounts are in {other}.",
+                            quoted(&loaded.table.headers[*at])
+                        ),
+                    ));
+                }
                 (format!("column {} says", quoted(&loaded.table.headers[*at])), Some(code))
             }
-            None => match loaded.columns.header_currency {
+            None => match in_header {
                 Some(code) => ("the column's header says".to_owned(), Some(code)),
                 None => (
                     "crm.file.currency says".to_owned(),
@@ -174,6 +219,9 @@ impl Builder<'_> {
         let WrittenAmount::Either { sign: written_sign, .. } = written else {
             return Ok((written.resolve(configured)?, mark));
         };
+        if self.loaded.table.is_number(cursor, column) {
+            return Ok((written.resolve(Some(DecimalSign::Point))?, mark));
+        }
         let decimals = self.decimals(column, cursor, mark);
         let sign = match self.loaded.sign(configured) {
             // Yen have no decimals, so that a sign before three digits groups.
@@ -181,6 +229,19 @@ impl Builder<'_> {
                 DecimalSign::Comma => DecimalSign::Point,
                 DecimalSign::Point => DecimalSign::Comma,
             }),
+            // Three decimals of a currency that has two are thousands just as well.
+            SignRule::Known(known)
+                if configured.is_none() && known == written_sign && !decimals.contains(&3) =>
+            {
+                let is_plain = mark.is_none() && self.loaded.writes_points();
+                if is_plain {
+                    let read = written.resolve(Some(known))?;
+                    tally.three_decimals += 1;
+                    let first = Some((row, format!("{} as {read}", quoted(cell))));
+                    tally.three_decimal = tally.three_decimal.take().into_iter().chain(first).min();
+                }
+                is_plain.then_some(known)
+            }
             SignRule::Known(known) => {
                 tally.proved_sign += usize::from(configured.is_none());
                 Some(known)
@@ -204,7 +265,8 @@ impl Builder<'_> {
         let columns = &self.loaded.columns;
         let beside = columns.currencies.get(&column).map(|at| self.loaded.table.cell(cursor, *at));
         let code = beside.as_deref().and_then(currency_named);
-        let code = code.or_else(|| columns.header_currency.and_then(currency_mark));
+        let in_header = columns.header_currencies.get(&column).copied();
+        let code = code.or_else(|| in_header.and_then(currency_mark));
         let said = [code, mark].into_iter().flatten().filter_map(CurrencyMark::code);
         let mut decimals: Vec<u32> = said.map(|code| currency_decimals(Some(code))).collect();
         if decimals.is_empty() {
@@ -239,7 +301,12 @@ impl Builder<'_> {
             _ => None,
         };
         let header = &loaded.table.headers[column];
-        let locale = Locale { order, zone: Some(self.zone), ..Locale::default() };
+        // What the company's clocks show is not what an API writes that writes UTC.
+        let in_utc = loaded.vendor.is_some_and(|vendor| vendor.answers_in_utc)
+            && loaded.table.is_json()
+            && self.settings.dates.timezone.is_none();
+        let zone = if in_utc { Tz::UTC } else { self.zone };
+        let locale = Locale { order, zone: Some(zone), ..Locale::default() };
         let days = Locale { zone: self.settings.day_zone(), ..locale };
         let refused = |what: String, help: &str| {
             Some(Problem::cell(loaded.table.number(row), header, what).help(help))
@@ -254,7 +321,8 @@ impl Builder<'_> {
             Ok(moment) => {
                 deal.closed_won_at = Some(moment.at);
                 deal.closed_won_evidence = Some(header.clone());
-                tally.without_offset += usize::from(moment.has_time && !moment.has_offset);
+                let is_told = moment.has_offset || in_utc;
+                tally.without_offset += usize::from(moment.has_time && !is_told);
                 tally.whole_days += usize::from(!moment.has_time);
                 None
             }
@@ -268,15 +336,17 @@ impl Builder<'_> {
                     DateFault::NotADate => {
                         "A date is written like 2026-10-30, 2026-10-30 16:42 or 10/30/2026."
                     }
-                    DateFault::Either(..) => {
-                        "Say which comes first: crm.file.dates.order: mdy, dmy or ymd."
-                    }
+                    DateFault::Either(..) => &*format!(
+                        "Say which comes first, mdy, dmy or ymd: write {}.",
+                        self.settings.line("dates: {order: dmy}")
+                    ),
                     DateFault::NotInOrder => {
                         "Look at crm.file.dates.order, and at rows from another source."
                     }
-                    DateFault::Zone(_) => {
-                        "Say which one it is, crm.file.dates.timezone: America/Chicago, or export times with an offset."
-                    }
+                    DateFault::Zone(_) => &*format!(
+                        "Say which one it is: write {}; or export times with an offset.",
+                        self.settings.line("dates: {timezone: America/Chicago}")
+                    ),
                     DateFault::OffsetAndZone(..) => {
                         "Correct the time: its offset and its zone are two different times."
                     }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::cell::{folded, without_marks};
 use super::settings::Column;
-use crate::model::Outcome;
+use crate::model::{Outcome, fits_its_checksum};
 
 /// A vendor's columns, as `templates/columns` has them.
 #[derive(Debug, Deserialize)]
@@ -35,6 +35,30 @@ pub(super) struct Vendor {
     /// Groups of labels that others have too.
     #[serde(default)]
     pub(super) shared: Vec<Vec<String>>,
+    /// Groups of marks that its answers have around the records or in them; one that
+    /// is there whole counts as a label of its own.
+    #[serde(default)]
+    pub(super) marks: Vec<Vec<String>>,
+    /// Labels that no other vendor has together; one list that is there is enough.
+    #[serde(default)]
+    pub(super) together: Vec<Vec<String>>,
+    /// Headers as its API writes them, capitals and all. In a text they count
+    /// beside ids that may be its own.
+    #[serde(default)]
+    pub(super) written: Vec<String>,
+    /// What its ids look like, where that tells whose they are.
+    #[serde(default)]
+    pub(super) tells: Vec<IdForm>,
+    /// Whether its API writes `false` where there is nothing.
+    #[serde(default)]
+    pub(super) false_is_empty: bool,
+    /// Whether times without an offset in an answer of its API are in UTC, whatever
+    /// the user's time zone.
+    #[serde(default)]
+    pub(super) answers_in_utc: bool,
+    /// Whether its exports write each stage with its pipeline in brackets.
+    #[serde(default)]
+    pub(super) stage_with_pipeline: bool,
     /// So many groups must be there in all.
     #[serde(default = "two")]
     pub(super) least: usize,
@@ -55,6 +79,57 @@ pub(super) struct Vendor {
 
 fn two() -> usize {
     2
+}
+
+/// What ids look like by which a vendor is known.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum IdForm {
+    /// `006…` with 15 characters, or with 18 of which the last three fit.
+    Opportunity,
+    /// `b4b4b4b4-0000-4000-8000-000000000001`.
+    Guid,
+    /// Numbers of fifteen digits and more.
+    LongNumber,
+    /// They begin so.
+    Start(String),
+}
+
+impl IdForm {
+    /// How much the ids of a file tell: nothing, something beside a label, or all.
+    pub(super) fn weight(&self, ids: &[String]) -> usize {
+        let all = |is: &dyn Fn(&str) -> bool| !ids.is_empty() && ids.iter().all(|id| is(id));
+        match self {
+            Self::Opportunity => {
+                let is_whole = |id: &str| id.len() == 18 && fits_its_checksum(id);
+                let is_short = |id: &str| {
+                    let has = |is: fn(&u8) -> bool| id.bytes().skip(3).any(|byte| is(&byte));
+                    id.len() == 15
+                        && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
+                        && has(u8::is_ascii_alphabetic)
+                        && has(u8::is_ascii_digit)
+                };
+                if !all(&|id| id.starts_with("006") && (is_whole(id) || is_short(id))) {
+                    0
+                } else if all(&is_short) {
+                    1
+                } else {
+                    2
+                }
+            }
+            Self::Guid => usize::from(all(&|id| uuid_like(id))),
+            Self::LongNumber => {
+                usize::from(all(&|id| id.len() >= 15 && id.bytes().all(|b| b.is_ascii_digit())))
+            }
+            Self::Start(start) => 2 * usize::from(all(&|id| id.starts_with(start.as_str()))),
+        }
+    }
+}
+
+fn uuid_like(id: &str) -> bool {
+    let parts: Vec<&str> = id.trim_matches(['{', '}']).split('-').collect();
+    parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])
+        && parts.iter().all(|part| part.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// A vendor's words for where a deal stands.
@@ -111,7 +186,7 @@ fn table_of(source: &str) -> Vendor {
     let node = crate::yaml::read(source.as_bytes()).expect("a shipped table is YAML");
     let mut vendor: Vendor =
         crate::yaml::from_node(&node).expect("a shipped table has the fields of a table");
-    let groups = vendor.own.iter_mut().chain(&mut vendor.shared);
+    let groups = vendor.own.iter_mut().chain(&mut vendor.shared).chain(&mut vendor.together);
     let labels = groups.chain(vendor.columns.iter_mut().map(|known| &mut known.labels)).flatten();
     for label in labels.chain(&mut vendor.prefixes).chain(&mut vendor.outer) {
         *label = without_marks(label);

@@ -2,6 +2,7 @@
 //! they come, or one object a line.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
@@ -20,6 +21,8 @@ pub(super) struct Parsed {
     pub(super) cut_off: Option<CutOff>,
     /// What a reader should know of pages that the file may not hold.
     pub(super) remark: Option<String>,
+    /// What stands around the records and in them, by which an API is known.
+    pub(super) marks: BTreeSet<String>,
 }
 
 /// What a file says of itself that it lacks.
@@ -52,6 +55,14 @@ pub(super) struct Children {
 impl Record {
     pub(super) fn value(&self, column: usize) -> Option<&Value> {
         self.values.get(column)?.as_ref()
+    }
+
+    pub(super) fn drop_false(&mut self, column: usize) {
+        if let Some(value) = self.values.get_mut(column)
+            && *value == Some(Value::Bool(false))
+        {
+            *value = None;
+        }
     }
 
     pub(super) fn text(&self, column: usize) -> Cow<'_, str> {
@@ -133,12 +144,29 @@ pub(super) fn read(text: &str) -> Result<Parsed, Problem> {
             return Err(Problem::row(index + 1, "The record is not an object")
                 .help("The file holds a list of objects, one for each deal."));
         };
+        mark(&object, &mut pages.marks);
         let mut record = Record::default();
         flatten(object, "", &mut record, &mut headers);
         records.push(record);
     }
-    Ok(Parsed { headers: headers.into_keys().collect(), records, cut_off, remark })
+    let marks = pages.marks;
+    Ok(Parsed { headers: headers.into_keys().collect(), records, cut_off, remark, marks })
 }
+
+/// Notes what a record has beside its fields: `properties` around them, and what
+/// Salesforce says of each, `attributes.type=opportunity`.
+fn mark(record: &Map<String, Value>, marks: &mut BTreeSet<String>) {
+    if record.get("properties").is_some_and(Value::is_object) && !marks.contains("properties") {
+        marks.insert("properties".to_owned());
+    }
+    let kind = record.get("attributes").and_then(|it| it.get("type")).and_then(Value::as_str);
+    if let Some(kind) = kind.filter(|kind| kind.len() < 40 && marks.len() < MOST_MARKS) {
+        marks.insert(format!("attributes.type={}", kind.to_lowercase()));
+    }
+}
+
+/// So many marks are noted.
+const MOST_MARKS: usize = 100;
 
 /// The parser's words without the place, which is told apart.
 fn said(error: &serde_json::Error) -> String {
@@ -166,6 +194,7 @@ struct Pages {
     says: bool,
     last: usize,
     unsaid: Option<&'static str>,
+    marks: BTreeSet<String>,
 }
 
 /// As many records as a page of an API holds: HubSpot's 100 and 200, Pipedrive's
@@ -228,6 +257,7 @@ impl Pages {
                 self.unsaid = always_says(name, &object);
             }
             self.look(&object, "", 4);
+            self.note(&object);
             let before = self.items.len();
             self.add(inner, depth - 1)?;
             if depth == DEPTH {
@@ -251,6 +281,28 @@ impl Pages {
         }
         self.items.push(Value::Object(object));
         Ok(())
+    }
+
+    /// Notes the names of what stands around a list, and of which objects it is one.
+    fn note(&mut self, answer: &Map<String, Value>) {
+        for (name, value) in answer.iter().take(MOST_MARKS) {
+            if self.marks.len() > MOST_MARKS {
+                break;
+            }
+            match value {
+                Value::Object(members) => {
+                    let inner = members.keys().take(MOST_MARKS);
+                    self.marks.extend(inner.map(|inner| format!("{name}.{inner}")));
+                }
+                Value::String(text) if name == "@odata.context" => {
+                    let of = text.split_once('#').map_or("", |(_, of)| of);
+                    let of = of.split('(').next().unwrap_or_default();
+                    self.marks.insert(format!("{name}={}", of.to_lowercase()));
+                }
+                _ => {}
+            }
+            self.marks.insert(name.clone());
+        }
     }
 
     /// Notes what stands around a list and says that it is not whole, by the words

@@ -1,5 +1,6 @@
 //! One state of the files: read, columns found, rows found by id, joined files.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -8,10 +9,11 @@ use rayon::prelude::*;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
+use super::cell::is_placeholder;
 use super::columns::Columns;
 use super::files::{self, ExportRoot, Stamp};
 use super::headers::{Scale, Vendor, normal};
-use super::outcome::ScaleProof;
+use super::outcome::{Pipelines, ScaleProof};
 use super::problem::{Problem, many};
 use super::record::IdFault;
 use super::settings::{Column, DateOrder, DecimalSign, FileSettings, JoinRole, JoinSettings};
@@ -210,6 +212,13 @@ pub(super) enum SignRule {
     Mixed,
 }
 
+/// The order of a column's dates, and the column that proves it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ProvedOrder {
+    pub(super) order: DateOrder,
+    pub(super) by: usize,
+}
+
 /// Everything that is known of the files before a deal is built.
 #[derive(Debug)]
 pub(super) struct Loaded {
@@ -223,7 +232,9 @@ pub(super) struct Loaded {
     pub(super) stamps: Vec<Stamp>,
     /// Rows by the hash of their id, in order.
     ids: Vec<(u64, u32)>,
-    orders: HashMap<usize, OnceLock<Option<DateOrder>>>,
+    orders: HashMap<usize, OnceLock<Option<ProvedOrder>>>,
+    amount: OnceLock<Option<usize>>,
+    pipelines: OnceLock<Pipelines>,
     sign: OnceLock<SignRule>,
     locale: OnceLock<Locale>,
     scale: OnceLock<Option<Scale>>,
@@ -237,7 +248,7 @@ impl Loaded {
         given: Option<&[u8]>,
     ) -> Result<Self, CrmError> {
         let path = settings.deals.clone();
-        let (table, stamp) = match given {
+        let (mut table, stamp) = match given {
             Some(bytes) => {
                 let table = Table::read(bytes.to_vec(), settings)
                     .map_err(|problem| many(&path, &[problem]))?;
@@ -252,8 +263,12 @@ impl Loaded {
         let name =
             settings.name.as_deref().or(vendor.map(|vendor| vendor.name.as_str())).unwrap_or("csv");
         let name = CrmName::new(name);
-        let columns = Columns::find(&table, vendor, &settings.columns)
-            .map_err(|found| many(&path, &found))?;
+        let columns =
+            Columns::find(&table, vendor, settings).map_err(|found| many(&path, &found))?;
+        columns.refuse_mixed_dates(&mut table).map_err(|problem| many(&path, &[problem]))?;
+        if vendor.is_some_and(|vendor| vendor.false_is_empty) {
+            table.drop_false(&columns.never_flags(&table));
+        }
         let mut stamps: Vec<Stamp> = stamp.into_iter().collect();
         let mut joined = Vec::new();
         for join in &settings.join {
@@ -280,6 +295,8 @@ impl Loaded {
             stamps,
             ids: Vec::new(),
             orders,
+            amount: OnceLock::new(),
+            pipelines: OnceLock::new(),
             sign: OnceLock::new(),
             locale: OnceLock::new(),
             scale: OnceLock::new(),
@@ -511,30 +528,82 @@ impl Loaded {
         }
     }
 
-    /// The order of a date column: configured, else proved by the column, else
-    /// by another date column of an export that one program wrote.
+    /// Whether a cell holds nothing: it is empty, or written for one that is. Odoo
+    /// writes `False`.
+    pub(super) fn is_nothing(&self, cell: &str) -> bool {
+        cell.is_empty()
+            || is_placeholder(cell)
+            || self.vendor.is_some_and(|it| it.false_is_empty) && cell.eq_ignore_ascii_case("false")
+    }
+
+    /// The column that the deals' amounts are read from: the best one that holds any.
+    /// Another one is another measure.
+    pub(super) fn amount_column(&self) -> Option<usize> {
+        *self.amount.get_or_init(|| {
+            let columns = self.columns.all(Column::Amount);
+            let mut cursor = Cursor::default();
+            let mut holds_any = |at: usize| {
+                (0..self.table.len()).any(|row| {
+                    self.table.seek_until(row, at, &mut cursor);
+                    !self.is_nothing(&self.table.cell(&cursor, at))
+                })
+            };
+            let found = columns.iter().copied().find(|at| holds_any(*at));
+            found.or_else(|| columns.first().copied())
+        })
+    }
+
+    /// What stands in brackets behind stages and is a pipeline.
+    pub(super) fn pipelines(&self) -> &Pipelines {
+        self.pipelines.get_or_init(|| {
+            let cells = |column: Column| {
+                let columns = self.columns.all(column).iter();
+                columns.flat_map(move |at| {
+                    let mut cursor = Cursor::default();
+                    (0..self.table.len()).map(move |row| {
+                        self.table.seek_until(row, *at, &mut cursor);
+                        Cow::Owned(self.table.cell(&cursor, *at).into_owned())
+                    })
+                })
+            };
+            let of = self.columns.of(Column::Stage).map(|at| self.table.headers[at].as_str());
+            let by_header = of.is_some_and(|header| header.ends_with("(pipeline)"));
+            let by_vendor = self.vendor.is_some_and(|vendor| vendor.stage_with_pipeline);
+            let stages = cells(Column::Stage).chain(cells(Column::Status));
+            Pipelines::find(stages, cells(Column::Pipeline), by_header || by_vendor)
+        })
+    }
+
+    /// The order of a date column: configured, else proved by the column, else by a
+    /// date column that the vendor itself fills, as this one.
     pub(super) fn order(&self, column: usize, configured: Option<DateOrder>) -> Option<DateOrder> {
         if configured.is_some() {
             return configured;
         }
-        *self.orders.get(&column)?.get_or_init(|| {
+        let proved = *self.orders.get(&column)?.get_or_init(|| {
+            let of = |at: usize, proof: OrderProof| {
+                proof.order().map(|order| ProvedOrder { order, by: at })
+            };
             let proof = self.date_proof(column);
-            if proof.order().is_some() || proof.day_first.is_some() || self.vendor.is_none() {
-                return proof.order();
+            if proof.order().is_some() || proof.day_first.is_some() {
+                return of(column, proof);
             }
-            let others: Vec<Option<DateOrder>> = (0..self.table.headers.len())
-                .filter(|at| *at != column && is_date_header(&self.table.headers[*at]))
-                .map(|at| self.date_proof(at))
-                .filter(|proof| proof.day_first.is_some() || proof.month_first.is_some())
-                .map(|proof| proof.order())
+            let others: Vec<Option<ProvedOrder>> = (self.columns.of_vendor.iter().copied())
+                .filter(|at| *at != column && self.columns.of_vendor.contains(&column))
+                .filter(|at| is_date_header(&self.table.headers[*at]))
+                .map(|at| (at, self.date_proof(at)))
+                .filter(|(_, proof)| proof.day_first.is_some() || proof.month_first.is_some())
+                .map(|(at, proof)| of(at, proof))
                 .collect();
-            let first = *others.first()?;
-            if others.iter().all(|order| *order == first) { first } else { None }
-        })
+            let first = (*others.first()?)?;
+            let is_same = |it: &Option<ProvedOrder>| it.is_some_and(|it| it.order == first.order);
+            others.iter().all(is_same).then_some(first)
+        });
+        proved.map(|proved| proved.order)
     }
 
     /// The order that the column was read in without being configured.
-    pub(super) fn decided_order(&self, column: usize) -> Option<DateOrder> {
+    pub(super) fn decided_order(&self, column: usize) -> Option<ProvedOrder> {
         self.orders.get(&column)?.get().copied().flatten()
     }
 
@@ -557,16 +626,19 @@ impl Loaded {
             return SignRule::Known(sign);
         }
         *self.sign.get_or_init(|| {
-            let Some(column) = self.columns.of(Column::Amount) else { return SignRule::Mixed };
+            let Some(column) = self.amount_column() else { return SignRule::Mixed };
             let mut cursor = Cursor::default();
             let mut proof = SignProof::default();
             for row in 0..self.table.len() {
                 self.table.seek_until(row, column, &mut cursor);
+                // How a spreadsheet keeps its numbers says nothing of how texts are written.
+                if self.table.is_number(&cursor, column) {
+                    continue;
+                }
                 proof.see(&self.table.cell(&cursor, column), self.table.number(row));
             }
             // HubSpot's exports and JSON know the point only.
-            let hubspot = self.vendor.is_some_and(|vendor| vendor.name == "hubspot");
-            let point = hubspot || self.table.is_json();
+            let point = self.writes_points();
             match (proof.sign(), proof.point, self.table.delimiter()) {
                 (Some(sign), _, _) => SignRule::Known(sign),
                 (None, Some(_), _) => SignRule::Mixed,
@@ -575,6 +647,12 @@ impl Loaded {
                 (None, None, _) => SignRule::Likely(DecimalSign::Point),
             }
         })
+    }
+
+    /// Whether a program wrote the numbers, with a point: HubSpot's exports and JSON
+    /// know nothing else.
+    pub(super) fn writes_points(&self) -> bool {
+        self.table.is_json() || self.vendor.is_some_and(|vendor| vendor.name == "hubspot")
     }
 
     /// What was found of the decimal sign without its being configured.
@@ -626,7 +704,9 @@ impl Loaded {
                 self.table.seek_until(row, at, &mut cursor);
                 let cell = self.table.cell(&cursor, at);
                 all &= cell.is_empty() || read_amount(&cell).is_ok();
-                own.see(&cell, row);
+                if !self.table.is_number(&cursor, at) {
+                    own.see(&cell, row);
+                }
             }
             if all {
                 proof = proof.and(own);

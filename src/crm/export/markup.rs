@@ -8,6 +8,7 @@ use html5gum::emitters::default::{DefaultEmitter, StartTag, Token};
 use super::cell::{number_text, push_cell};
 use super::headers;
 use super::problem::Problem;
+use super::typed::{CellKind, Typed};
 use crate::text::quoted;
 
 /// A table's rows as delimited text, and what a reader should know of it.
@@ -15,6 +16,7 @@ use crate::text::quoted;
 pub(super) struct Found {
     pub(super) text: String,
     pub(super) remark: String,
+    pub(super) typed: Typed,
 }
 
 /// Whether a file has a table in markup: it begins with a tag, and one of its tags
@@ -113,7 +115,16 @@ pub(super) fn read(text: &str) -> Result<Option<Found>, Problem> {
             )
         }
     };
-    Ok(Some(Found { text: out, remark }))
+    let typed = match table.rows.iter().flatten().any(|cell| !cell.kind.is_empty()) {
+        true => Typed::of(|| {
+            let rows = table.rows.iter().enumerate();
+            rows.flat_map(|(row, cells)| {
+                cells.iter().enumerate().map(move |(at, cell)| (row + 1, at, kind_of(cell)))
+            })
+        }),
+        false => Typed::default(),
+    };
+    Ok(Some(Found { text: out, remark, typed }))
 }
 
 /// The title of a page, in brackets, where it stands among its first tags.
@@ -359,6 +370,14 @@ fn value_of(tag: &StartTag<()>, name: &str) -> Option<String> {
 
 fn number_of(tag: &StartTag<()>, name: &str) -> Option<usize> {
     value_of(tag, name)?.trim().parse().ok()
+}
+
+fn kind_of(cell: &Cell) -> CellKind {
+    match cell.kind.as_str() {
+        "DateTime" => CellKind::Date,
+        "Number" => CellKind::Number,
+        _ => CellKind::of_text(&cell.text),
+    }
 }
 
 /// A cell's text: on one line on a page, as a plain number or a day in a workbook.

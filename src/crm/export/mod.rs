@@ -22,6 +22,7 @@ mod settings;
 mod source;
 mod table;
 mod totals;
+mod typed;
 
 pub use deal::{Counted, Detail, WonTest};
 pub use files::{ExportRoot, ReadCommitted};

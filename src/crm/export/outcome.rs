@@ -2,6 +2,7 @@
 //! What they contradict, and what no column says in words that are known, is
 //! unknown; nothing is won because a column is missing.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
@@ -52,6 +53,71 @@ pub(super) struct Reading<'a> {
     pub(super) probability_of_stage: bool,
     /// The vendor's own words for a status or a stage.
     pub(super) words: Option<&'a Words>,
+    /// What stands in brackets behind stages and is a pipeline.
+    pub(super) pipelines: Option<&'a Pipelines>,
+}
+
+/// What stands in brackets behind the stages of a file and is a pipeline: it comes
+/// behind several stages, or a column of pipelines has it.
+#[derive(Debug, Default)]
+pub(super) struct Pipelines {
+    /// All of them are: the vendor writes each stage so.
+    all: bool,
+    names: HashSet<String>,
+}
+
+impl Pipelines {
+    /// Finds them: `stages` are the cells of stages, `known` those of pipelines.
+    pub(super) fn find<'c>(
+        stages: impl Iterator<Item = Cow<'c, str>>,
+        known: impl Iterator<Item = Cow<'c, str>>,
+        vendor_writes_them: bool,
+    ) -> Self {
+        let mut all = vendor_writes_them;
+        let mut behind: HashMap<String, Option<String>> = HashMap::new();
+        let mut names: HashSet<String> = known.map(|name| folded(&name)).collect();
+        for cell in stages.filter(|cell| !cell.is_empty()) {
+            let Some((stage, inside)) = in_brackets(&cell) else {
+                all = false;
+                continue;
+            };
+            let (stage, inside) = (folded(stage), folded(inside));
+            match behind.get(&inside) {
+                None => drop(behind.insert(inside, Some(stage))),
+                Some(Some(first)) if *first != stage => drop(names.insert(inside)),
+                Some(_) => {}
+            }
+        }
+        Self { all, names }
+    }
+
+    fn has(&self, inside: &str) -> bool {
+        self.all || self.names.contains(&folded(inside))
+    }
+}
+
+/// A label and what its last brackets hold: `Closed Won`, `Sales (EMEA)`.
+fn in_brackets(label: &str) -> Option<(&str, &str)> {
+    let inner = label.trim_end().strip_suffix(')')?;
+    let mut depth = 1;
+    for (at, c) in inner.char_indices().rev() {
+        match c {
+            ')' => depth += 1,
+            '(' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return Some((inner[..at].trim_end(), &inner[at + 1..]));
+        }
+    }
+    None
+}
+
+/// Whether words name a pipeline by themselves: `Sales Pipeline`.
+fn is_pipeline(inside: &str) -> bool {
+    const WORDS: [&str; 8] =
+        ["pipeline", "funnel", "funil", "embudo", "trichter", "lejek", "trechter", "パイプライン"];
+    folded(inside).split(' ').any(|word| WORDS.contains(&word) || word.ends_with("pipeline"))
 }
 
 /// Words for won, of stages and statuses in the shipped languages and their
@@ -73,6 +139,15 @@ const LOST: &[&str] = &[
     "elvesztett", "pierdut", "pierdută", "χαμένο", "χαμένη", "omitted",
     "disqualified", "closed lost to competition",
     "失注", "不成約", "输单", "已输单", "실주",
+    // What was won and came to nothing is not won.
+    "cancelled", "canceled", "terminated", "withdrawn", "rescinded", "voided", "annulled", "revoked",
+    "churned", "storniert", "gekündigt", "annulliert", "abgebrochen", "widerrufen", "annulé",
+    "annulée", "résilié", "résiliée", "cancelado", "cancelada", "anulado", "anulada", "rescindido",
+    "rescindida", "annullato", "annullata", "disdetto", "disdetta", "geannuleerd", "opgezegd",
+    "ingetrokken", "annullerad", "avbruten", "annulleret", "kansellert", "peruttu", "anulowana",
+    "anulowane", "anulowany", "zrušeno", "zrušený", "zrušená", "отменена", "отменено", "расторгнут",
+    "скасовано", "iptal", "iptal edildi", "lemondva", "anulat", "anulată", "ακυρώθηκε",
+    "キャンセル", "解約", "解約済み", "取消", "中止", "已取消", "取消済み", "취소", "해지",
 ];
 /// Words beside them that change nothing.
 #[rustfmt::skip]
@@ -113,28 +188,29 @@ static BY_WORD: LazyLock<HashMap<String, Outcome>> = LazyLock::new(|| {
 static BESIDE: LazyLock<HashSet<String>> =
     LazyLock::new(|| CLOSED.iter().map(|word| without_marks(word)).collect());
 
-/// The outcome a label names, in the vendor's words or anybody's. HubSpot writes a
-/// stage with its pipeline in brackets: `Closed Won (Sales pipeline)`.
-fn named(label: &str, words: Option<&Words>) -> Option<Outcome> {
-    if label.is_empty() {
+/// The outcome a label names, in the vendor's words or anybody's. A pipeline in
+/// brackets behind a stage changes nothing: `Closed Won (Sales pipeline)`; whatever
+/// else stands there may: `Closed Won (pending signature)`.
+fn named(label: &str, reading: &Reading<'_>) -> Option<Outcome> {
+    if label.is_empty() || label.contains(['?', '？']) {
         return None;
     }
     let find = |label: &str| {
         let label = folded(label);
-        let own = words.and_then(|words| words.outcome(&label));
+        let own = reading.words.and_then(|words| words.outcome(&label));
         own.or_else(|| BY_WORD.get(label.as_str()).copied()).or_else(|| composed(&label))
     };
     find(label).or_else(|| {
-        let label = label.trim_end();
-        let (stage, _) = label.ends_with(')').then(|| label.split_once('(')).flatten()?;
-        find(stage)
+        let (stage, inside) = in_brackets(label)?;
+        let known = reading.pipelines.is_some_and(|pipelines| pipelines.has(inside));
+        (known || is_pipeline(inside)).then(|| find(stage)).flatten()
     })
 }
 
 /// The outcome of a label that says one in one word, beside words that change
-/// nothing and the numbers by which stages are sorted.
+/// nothing, the numbers by which stages are sorted, and the chance that it has.
 fn composed(label: &str) -> Option<Outcome> {
-    let mut found = None;
+    let (mut found, mut percent, mut before) = (None, None::<f64>, None);
     for word in label.split(' ') {
         let word = word.trim_matches('.');
         let is_number = |c: char| c.is_ascii_digit() || matches!(c, '%' | '.');
@@ -142,13 +218,22 @@ fn composed(label: &str) -> Option<Outcome> {
             >= word.len()
             && word.contains(|c: char| c.is_ascii_digit())
             && word.chars().skip(1).all(is_number);
+        let number = word.parse::<f64>().ok();
+        percent = match word {
+            "%" => percent.or(before),
+            _ => percent.or(word.strip_suffix('%').and_then(|it| it.parse().ok())),
+        };
+        before = number;
         match BY_WORD.get(word).filter(|it| matches!(it, Outcome::Won | Outcome::Lost)) {
             Some(outcome) if found.is_none_or(|it| it == *outcome) => found = Some(*outcome),
-            None if is_number || word.is_empty() || BESIDE.contains(word) => {}
+            None if is_number || word == "%" || word.is_empty() || BESIDE.contains(word) => {}
             _ => return None,
         }
     }
-    found
+    found.filter(|outcome| match outcome {
+        Outcome::Won => percent.is_none_or(|it| it == 100.0),
+        _ => percent != Some(100.0),
+    })
 }
 
 /// True or false as exports write it.
@@ -273,7 +358,7 @@ fn flag_in((column, text): Said<'_>) -> Option<bool> {
     flag(text).or_else(|| match column {
         Column::IsWon | Column::IsLost => {
             let wanted = if column == Column::IsWon { Outcome::Won } else { Outcome::Lost };
-            named(text, None).map(|outcome| outcome == wanted)
+            named(text, &Reading::default()).map(|outcome| outcome == wanted)
         }
         Column::Deleted => read_date(text).is_ok().then_some(true),
         _ => None,
@@ -354,7 +439,7 @@ pub(super) fn outcome<'a>(signs: &Signs<'a>, reading: &Reading<'_>) -> (Outcome,
         // Numbers are a vendor's own for a status; a stage's are those of a pipeline.
         let is_number = column == Column::Stage && cell.bytes().all(|b| b.is_ascii_digit());
         let words = reading.words.filter(|_| !is_number);
-        named(cell, words).map(|outcome| (outcome, (column, cell)))
+        named(cell, &Reading { words, ..*reading }).map(|outcome| (outcome, (column, cell)))
     };
     let (status, stage) = (said(Column::Status, signs.status), said(Column::Stage, signs.stage));
     let won_flag = is_won.filter(|(flag, _)| *flag).map(|(_, said)| (Outcome::Won, said));
@@ -446,6 +531,10 @@ mod tests {
         let part = Reading { scale: Some(Scale::Part), ..Reading::default() };
         let any = Reading::default();
         let of_stage = Reading { probability_of_stage: true, scale: Some(Scale::Percent), ..any };
+        let several = ["Won (Sales (EMEA))", "Lost (Sales (EMEA))", "Talks (pending signature)"];
+        let pipelines =
+            Pipelines::find(several.into_iter().map(Cow::Borrowed), std::iter::empty(), false);
+        let emea = Reading { pipelines: Some(&pipelines), ..any };
         let stays = Reading { probability_stays: true, scale: Some(Scale::Percent), ..any };
         for (signs, reading, wanted) in [
             (Signs { is_won: "true", stage: "Renewed", ..none }, any, Outcome::Won),
@@ -487,7 +576,21 @@ mod tests {
             (Signs { stage: "S6: Closed Won (100%)", ..none }, any, Outcome::Won),
             (Signs { stage: "Geschlossen und gewonnen", ..none }, any, Outcome::Won),
             (Signs { stage: "06. Closed Lost", ..none }, any, Outcome::Lost),
-            (Signs { stage: "Closed Won (Sales (EMEA))", ..none }, any, Outcome::Won),
+            // Whether that is a pipeline, the file says, or nobody.
+            (Signs { stage: "Closed Won (Sales (EMEA))", ..none }, any, Outcome::Unknown),
+            (Signs { stage: "Closed Won (Sales (EMEA))", ..none }, emea, Outcome::Won),
+            (Signs { stage: "Won (verbal) (Sales (EMEA))", ..none }, emea, Outcome::Unknown),
+            (Signs { stage: "Closed Won (pending signature)", ..none }, emea, Outcome::Unknown),
+            (Signs { stage: "Won (lost later)", ..none }, any, Outcome::Unknown),
+            (Signs { stage: "Won?", ..none }, any, Outcome::Unknown),
+            (Signs { stage: "Won 90%", ..none }, any, Outcome::Unknown),
+            (Signs { stage: "Closed Won - 50 %", ..none }, any, Outcome::Unknown),
+            (Signs { stage: "Closed Won 100%", ..none }, any, Outcome::Won),
+            (Signs { stage: "Closed Lost - 0%", ..none }, any, Outcome::Lost),
+            (Signs { stage: "Closed Won", status: "Cancelled", ..none }, any, Outcome::Unknown),
+            (Signs { stage: "Gewonnen", status: "Gekündigt", ..none }, any, Outcome::Unknown),
+            (Signs { stage: "受注", status: "キャンセル", ..none }, any, Outcome::Unknown),
+            (Signs { status: "Cancelled", ..none }, any, Outcome::Lost),
             (Signs { stage: "Won/Lost", ..none }, any, Outcome::Unknown),
             (Signs { stage: "Not Won", ..none }, any, Outcome::Unknown),
             (Signs { stage: "Verbally Won", ..none }, any, Outcome::Unknown),

@@ -25,12 +25,22 @@ pub(super) struct Tally {
     pub(super) unknown: usize,
     /// Rows whose cells contradict each other or cannot be read, with why.
     pub(super) undecided: Vec<(usize, String)>,
+    /// Why `crm.file.won` has no answer: for how many rows, and the first.
+    pub(super) unanswered: BTreeMap<String, (usize, usize)>,
     /// The first amount that was read as whole thousands, and what came of it.
     pub(super) likely_amount: Option<(usize, String)>,
     pub(super) repaired_ids: usize,
     /// The first of them, its row and what came of it.
     pub(super) repaired_id: Option<(usize, String)>,
     pub(super) without_amount: usize,
+    /// By column: deals without an amount that have one there.
+    pub(super) other_amounts: BTreeMap<usize, usize>,
+    /// Amounts that a workbook computed and that were rounded, and the first.
+    pub(super) rounded: usize,
+    pub(super) rounded_amount: Option<(usize, String)>,
+    /// Amounts with three decimals where a program writes points, and the first.
+    pub(super) three_decimals: usize,
+    pub(super) three_decimal: Option<(usize, String)>,
     pub(super) without_currency: usize,
     pub(super) weak: usize,
     pub(super) several_companies: usize,
@@ -48,6 +58,8 @@ impl Tally {
         self.whole_days += other.whole_days;
         self.unknown += other.unknown;
         self.without_amount += other.without_amount;
+        self.rounded += other.rounded;
+        self.three_decimals += other.three_decimals;
         self.without_currency += other.without_currency;
         self.weak += other.weak;
         self.several_companies += other.several_companies;
@@ -58,9 +70,14 @@ impl Tally {
         for (stage, n) in other.by_probability {
             *self.by_probability.entry(stage).or_default() += n;
         }
-        for (cell, (n, row)) in other.unknown_cells {
-            let entry = self.unknown_cells.entry(cell).or_insert((0, row));
-            *entry = (entry.0 + n, entry.1.min(row));
+        for (own, other) in [
+            (&mut self.unknown_cells, other.unknown_cells),
+            (&mut self.unanswered, other.unanswered),
+        ] {
+            for (what, (n, row)) in other {
+                let entry = own.entry(what).or_insert((0, row));
+                *entry = (entry.0 + n, entry.1.min(row));
+            }
         }
         self.unknown_stages.extend(other.unknown_stages);
         self.unknown_statuses.extend(other.unknown_statuses);
@@ -68,6 +85,12 @@ impl Tally {
         self.undecided.extend(other.undecided);
         self.undecided.sort();
         self.likely_amount = self.likely_amount.take().into_iter().chain(other.likely_amount).min();
+        self.rounded_amount =
+            self.rounded_amount.take().into_iter().chain(other.rounded_amount).min();
+        self.three_decimal = self.three_decimal.take().into_iter().chain(other.three_decimal).min();
+        for (column, n) in other.other_amounts {
+            *self.other_amounts.entry(column).or_default() += n;
+        }
         self.repaired_ids += other.repaired_ids;
         self.repaired_id = self.repaired_id.take().into_iter().chain(other.repaired_id).min();
         for (join, n) in other.unjoined {
@@ -151,15 +174,20 @@ fn dates(loaded: &Loaded, settings: &FileSettings, tally: &Tally, remarks: &mut 
     }
     for column in loaded.columns.all(Column::ClosedWonAt) {
         let Some(order) = loaded.decided_order(*column) else { continue };
-        let (words, requested) = match order {
-            DateOrder::Mdy => ("month, day, year", loaded.date_proof(*column).month_first),
-            DateOrder::Dmy => ("day, month, year", loaded.date_proof(*column).day_first),
+        let proof = loaded.date_proof(order.by);
+        let (words, row) = match order.order {
+            DateOrder::Mdy => ("month, day, year", proof.month_first),
+            DateOrder::Dmy => ("day, month, year", proof.day_first),
             DateOrder::Ymd => ("year, month, day", None),
         };
-        let proof = requested.map_or_else(
-            || "as another date column of the file is".to_owned(),
-            |row| format!("as row {row} proves"),
-        );
+        let row = row.unwrap_or_default();
+        let proof = match order.by == *column {
+            true => format!("as row {row} proves"),
+            false => {
+                let other = quoted(&loaded.table.headers[order.by]);
+                format!("as {other} in row {row} proves")
+            }
+        };
         let header = quoted(&loaded.table.headers[*column]);
         remarks.push(format!("The dates in {header} were read as {words}, {proof}."));
     }
@@ -180,8 +208,37 @@ fn amounts(loaded: &Loaded, tally: &Tally, remarks: &mut Vec<String>) {
             tally.likely_sign
         ));
     }
+    let header = |column: usize| quoted(&loaded.table.headers[column]);
+    if let Some((row, read)) = &tally.three_decimal {
+        remarks.push(format!(
+            "Amounts with three decimals, read so because a program writes a point before them: {}, the first in row {row}, {read}.",
+            tally.three_decimals
+        ));
+    }
+    if let Some((row, read)) = &tally.rounded_amount {
+        remarks.push(format!(
+            "Amounts that the workbook computed, rounded to their currency: {}, the first in row {row}, {read}.",
+            tally.rounded
+        ));
+    }
+    if let Some(column) = loaded.amount_column()
+        && let Some(best) = loaded.columns.of(Column::Amount).filter(|best| *best != column)
+    {
+        remarks.push(format!(
+            "The amounts are those in {}, as {} is empty in all rows.",
+            header(column),
+            header(best)
+        ));
+    }
     if tally.without_amount > 0 {
         remarks.push(format!("Deals without an amount: {}.", tally.without_amount));
+        for (column, count) in &tally.other_amounts {
+            remarks.push(format!(
+                "Of the deals without an amount {count} have one in {}, which was not taken: it is not what {} is.",
+                header(*column),
+                loaded.amount_column().map(header).unwrap_or_default()
+            ));
+        }
         remarks.extend(without_column(loaded, Column::Amount, "what deals are worth"));
     }
     if tally.without_currency > 0 {
@@ -236,24 +293,25 @@ fn stages(tally: &Tally, remarks: &mut Vec<String>) {
 }
 
 /// What is not known of which deals are won; each makes the audit incomplete.
-pub(super) fn gaps(loaded: &Loaded, tally: &Tally, rows: usize) -> Vec<Gap> {
+pub(super) fn gaps(loaded: &Loaded, settings: &FileSettings, tally: &Tally) -> Vec<Gap> {
+    let rows = loaded.table.len();
+    let won = |expression: &str| settings.line(&format!("won: \"{expression}\""));
     let mut gaps = Vec::new();
-    if tally.unknown > 0 {
-        let cells = tally.unknown_cells.iter().take(SHOWN).map(|(cell, (count, row))| {
-            if *count == 1 {
-                format!("{cell} (row {row})")
-            } else {
-                format!("{cell} ({count} deals)")
-            }
+    if !tally.unanswered.is_empty() {
+        let count = tally.unanswered.values().map(|(count, _)| count).sum();
+        gaps.push(Gap {
+            what: format!("the outcome of {} of {rows}", counted(count, "deal")),
+            why: format!("crm.file.won has no answer: {}", counted_rows(&tally.unanswered)),
+            help: Some(
+                "Correct these cells in the CRM and export again, or let the expression say what they mean, such as deal.properties.signed | default('no') == 'yes'."
+                    .to_owned(),
+            ),
         });
-        let more = tally.unknown_cells.len().saturating_sub(SHOWN);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    }
+    if tally.unknown > 0 {
         let say = loaded.columns.say_outcome();
         let why = if say {
-            format!(
-                "nothing says whether these are won: {}{more}",
-                cells.collect::<Vec<_>>().join(", ")
-            )
+            format!("nothing says whether these are won: {}", counted_rows(&tally.unknown_cells))
         } else {
             format!(
                 "the file has no column that says so; its columns are {}",
@@ -263,35 +321,40 @@ pub(super) fn gaps(loaded: &Loaded, tally: &Tally, rows: usize) -> Vec<Gap> {
         let known = tally.won_stage.as_ref();
         let stage = known.or(tally.unknown_stages.first()).map_or("Closed Won", String::as_str);
         let plain = |text: &str| text.replace(['\'', '"', '\\'], "?");
-        let line = format!("crm.file.won: \"deal.stage == '{}'\"", plain(stage));
+        let by_stage = format!("deal.stage == '{}'", plain(stage));
         let status = loaded.columns.of(Column::Status).zip(tally.unknown_statuses.first());
-        let status = status.map(|(at, status)| {
+        let by_status = status.map(|(at, status)| {
             let header = plain(&loaded.table.headers[at]);
-            format!("crm.file.won: \"deal.properties['{header}'] == '{}'\"", plain(status))
+            format!("deal.properties['{header}'] == '{}'", plain(status))
         });
-        let help = if say && tally.unknown_stages.is_empty() && status.is_none() {
+        let help = if say && tally.unknown_stages.is_empty() && by_status.is_none() {
             "Fill in the stage or the status of these deals, or remove rows that are not deals from the export."
                 .to_owned()
         } else if say && known.is_some() {
             format!(
-                "If {line} names all that are won, write so in handoff.yaml; else with the others, joined by `or`."
+                "Write {}, if it names all that are won; else with the others, joined by `or`.",
+                won(&by_stage)
             )
-        } else if let Some(status) = status.filter(|_| say) {
+        } else if let Some(by_status) = by_status.filter(|_| say) {
             let line = if tally.unknown_stages.is_empty() {
-                status
+                by_status
             } else {
-                format!("{line} or {status}")
+                format!("{by_stage} or {by_status}")
             };
             format!(
-                "Say in handoff.yaml which deals are won, such as {line}, with the stage or the status that is the won one."
+                "Say which deals are won: write {}, with the stage or the status that is the won one.",
+                won(&line)
             )
         } else if say {
             format!(
-                "Say in handoff.yaml which deals are won, such as {line}, with the stage that is the won one."
+                "Say which deals are won: write {}, with the stage that is the won one.",
+                won(&by_stage)
             )
         } else {
-            "Add the stage to the export. If every row is a won deal, write crm.file.won: true."
-                .to_owned()
+            format!(
+                "Add the stage to the export. If every row is a won deal, write {}.",
+                settings.line("won: true")
+            )
         };
         gaps.push(Gap {
             what: format!("the outcome of {} of {rows}", counted(tally.unknown, "deal")),
@@ -303,10 +366,10 @@ pub(super) fn gaps(loaded: &Loaded, tally: &Tally, rows: usize) -> Vec<Gap> {
         gaps.push(Gap {
             what: format!("the outcome of the deal in row {row} of {}", loaded.shown()),
             why: why.clone(),
-            help: Some(
-                "Correct the row, or say in handoff.yaml which column counts: crm.file.won: \"deal.stage == 'Closed Won'\""
-                    .to_owned(),
-            ),
+            help: Some(format!(
+                "Correct the row, or say which column counts: write {}.",
+                won("deal.stage == 'Closed Won'")
+            )),
         });
     }
     if let Some(more) = tally.undecided.len().checked_sub(SHOWN).filter(|more| *more > 0) {
@@ -317,6 +380,19 @@ pub(super) fn gaps(loaded: &Loaded, tally: &Tally, rows: usize) -> Vec<Gap> {
         });
     }
     gaps
+}
+
+/// What is said of some rows, each with its row, or how many there are.
+fn counted_rows(said: &BTreeMap<String, (usize, usize)>) -> String {
+    let told = said.iter().take(SHOWN).map(|(what, (count, row))| match count {
+        1 => format!("{what} (row {row})"),
+        count => format!("{what} ({count} deals)"),
+    });
+    let told = told.collect::<Vec<_>>().join(", ");
+    match said.len().saturating_sub(SHOWN) {
+        0 => told,
+        more => format!("{told} and {more} more"),
+    }
 }
 
 /// The sign as people write it.

@@ -1,6 +1,8 @@
 //! The rows of a file: unpacked, its headers and delimiter found, and what is no
 //! deal left out.
 
+use std::collections::BTreeSet;
+
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
@@ -9,6 +11,7 @@ use super::no_deals::leave_out_footer;
 use super::problem::{Problem, counted};
 use super::settings::{Column, FileSettings};
 use super::table::{Body, Cell, Fault, RowAt, Table, read_row};
+use super::typed::Typed;
 use super::{content, json, markup};
 use crate::text::quoted;
 
@@ -85,6 +88,8 @@ impl Table {
                     broken: Vec::new(),
                     remarks: parsed.remark.into_iter().collect(),
                     cut_off: parsed.cut_off,
+                    marks: parsed.marks,
+                    typed: Typed::default(),
                     sha256: early.unwrap_or_else(|| sha256(text.as_bytes())),
                 }
             }
@@ -93,6 +98,7 @@ impl Table {
                     let early = early.unwrap_or_else(|| sha256(text.as_bytes()));
                     let mut table = Self::read_text(found.text, Some(early), settings)?;
                     table.remarks.insert(0, found.remark);
+                    table.typed = found.typed;
                     table
                 }
                 None => Self::read_text(text, early, settings)?,
@@ -100,6 +106,9 @@ impl Table {
             Some(_) => Self::read_text(text, early, settings)?,
         };
         table.remarks.splice(0..0, content.remarks);
+        if let Some(typed) = content.typed {
+            table.typed = typed;
+        }
         table.remarks.extend(decoded.remark);
         if table.len() == 0 && table.broken.is_empty() {
             table.remarks.push("The file holds headers and no rows.".to_owned());
@@ -133,6 +142,8 @@ impl Table {
             broken: found.broken,
             remarks: found.above,
             cut_off: None,
+            marks: BTreeSet::new(),
+            typed: Typed::default(),
             sha256,
         };
         if found.blank > 0 {

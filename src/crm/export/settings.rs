@@ -55,6 +55,13 @@ pub struct FileSettings {
     /// A folder outside of the ledger in which settings may name files.
     #[serde(skip)]
     pub exports: Option<PathBuf>,
+    /// Whether handoff.yaml holds these settings.
+    #[serde(skip, default = "written")]
+    pub written: bool,
+}
+
+fn written() -> bool {
+    true
 }
 
 impl FileSettings {
@@ -73,7 +80,18 @@ impl FileSettings {
             company_zone: None,
             named: true,
             exports: None,
+            written: false,
         }
+    }
+
+    /// A line of these settings as it can be pasted, and where: in the section that
+    /// is there, or as a whole file.
+    pub(super) fn line(&self, line: &str) -> String {
+        if self.written {
+            return format!("`{line}` under `crm: file:` in handoff.yaml");
+        }
+        let deals = serde_json::json!(self.deals.display().to_string());
+        format!("`{{version: 1, crm: {{file: {{deals: {deals}, {line}}}}}}}` into handoff.yaml")
     }
 
     /// The zone of times without an offset: the file's own, else the company's.

@@ -331,10 +331,18 @@ impl FileCrm {
                     level: if won > 0 { CheckLevel::Ok } else { CheckLevel::Warning },
                     detail: format!("{}, {won} of them won", counted(deals.len(), "deal")),
                     remedy: (won == 0).then(|| {
-                        "Say which rows are won: crm.file.won, an expression such as deal.stage == 'Closed Won'."
-                            .to_owned()
+                        let line = self.settings.line("won: \"deal.stage == 'Closed Won'\"");
+                        format!("Say which rows are won: write {line}.")
                     }),
                 });
+                for gap in remarks::gaps(loaded, &self.settings, &tally) {
+                    checks.push(Check {
+                        what: file(&gap.what),
+                        level: CheckLevel::Warning,
+                        detail: gap.why,
+                        remedy: gap.help,
+                    });
+                }
                 for (path, sha256) in hashes(&loaded.joined) {
                     checks.push(Check::ok(path, format!("joined; its SHA-256 is {sha256}")));
                 }
@@ -390,11 +398,7 @@ impl Crm for FileCrm {
     ) -> Result<Population, CrmError> {
         let loaded = self.current()?;
         let (deals, tally) = self.build_all(&loaded, window, progress)?;
-        let mut gaps = if self.won.is_none() {
-            remarks::gaps(&loaded, &tally, loaded.table.len())
-        } else {
-            Vec::new()
-        };
+        let mut gaps = remarks::gaps(&loaded, &self.settings, &tally);
         gaps.extend(loaded.table.cut_off.iter().map(|cut_off| match cut_off {
             CutOff::More(said) => Gap {
                 what: format!("the pages behind {}", loaded.shown()),

@@ -1,12 +1,14 @@
 //! A file as a table: headers, rows and cells, without the rows that are no deals.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use super::cell::without_controls;
 use super::json;
 use super::problem::Problem;
+use super::typed::Typed;
 use crate::text::quoted;
 
 // Delimited text to rows and cells (RFC 4180), strictly.
@@ -121,6 +123,10 @@ pub(super) struct Table {
     pub(super) remarks: Vec<String>,
     /// What the file itself says is missing from it, such as further pages.
     pub(super) cut_off: Option<json::CutOff>,
+    /// What a JSON file has around its records, by which an API is known.
+    pub(super) marks: BTreeSet<String>,
+    /// What a workbook says of its cells beside their text.
+    pub(super) typed: Typed,
     /// SHA-256 of the file's bytes, in hexadecimal.
     pub(super) sha256: String,
 }
@@ -203,6 +209,20 @@ impl Table {
         }
     }
 
+    /// Takes out `false` where it says that there is nothing: in these columns, and
+    /// in those that hold something else, too.
+    pub(super) fn drop_false(&mut self, never_flags: &BTreeSet<usize>) {
+        let columns = self.headers.len();
+        let Body::Json { records } = &mut self.body else { return };
+        for at in 0..columns {
+            let holds_more =
+                |record: &json::Record| record.value(at).is_some_and(|value| !value.is_boolean());
+            if never_flags.contains(&at) || records.iter().any(holds_more) {
+                records.iter_mut().for_each(|record| record.drop_false(at));
+            }
+        }
+    }
+
     /// Moves the cursor to a row.
     pub(super) fn seek(&self, row: usize, cursor: &mut Cursor) {
         cursor.row = row;
@@ -239,6 +259,19 @@ impl Table {
                 (!text.is_empty()).then(|| Value::String(without_controls(&text)))
             }
             Body::Json { records } => records[cursor.row].value(column).cloned(),
+        }
+    }
+
+    /// Whether a cell is a number as a program has it, in JSON or in a workbook.
+    pub(super) fn is_number(&self, cursor: &Cursor, column: usize) -> bool {
+        match &self.body {
+            Body::Text { rows, .. } => {
+                self.typed.is_workbook
+                    && self.typed.is_number(rows[cursor.row].number as usize, column)
+            }
+            Body::Json { records } => {
+                records[cursor.row].value(column).is_some_and(Value::is_number)
+            }
         }
     }
 

@@ -75,6 +75,7 @@ fn in_words(answer: &Value) -> String {
     }
     match answer {
         Value::Array(items) => items.iter().map(in_words).collect::<Vec<_>>().join("; "),
+        Value::String(text) => text.clone(),
         Value::Object(fields) if money_alone(answer).is_none() => {
             let mut fields = fields.iter().filter(|(_, value)| !is_blank(value));
             let first = fields.next().map(|(_, value)| in_words(value)).unwrap_or_default();
